@@ -1,0 +1,9 @@
+//! Bodies: the reader that both roles share, and the writer that both roles share.
+
+mod chunked;
+mod outgoing;
+mod reader;
+
+pub use outgoing::BodyError;
+pub(crate) use outgoing::Outgoing;
+pub(crate) use reader::{BodyReader, Piece};

@@ -1,0 +1,417 @@
+//! The client's side of a connection.
+//!
+//! Requests go out in order and responses come back in the same order, so all that must be remembered of a request is
+//! what decides whether its response has a body. A response is read in three states: before its head (`reader` is
+//! none), within its body, and over for good once the connection closes or speaks another protocol.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use super::body::{BodyReader, Outgoing, Piece};
+use super::chars::is_token_name;
+use super::facts::{Facts, Framing};
+use super::fields::{Lines, is_forbidden_trailer};
+use super::scan::Scanner;
+use super::{
+    BodyError, Error, Fields, HeaderSlots, Limits, METHOD_BYTES_MAX, Response, Version, head, target,
+};
+use crate::Step;
+
+/// Requests that may be outstanding. Beyond it [`ClientMachine::encode_request`] refuses.
+pub const PIPELINE_REQUESTS_MAX: usize = 256;
+/// Interim responses to one request. Beyond it the server is taken for broken: each of them costs the client work and
+/// none of them brings an end.
+pub const INTERIM_MAX: u8 = 32;
+
+/// What a server has sent.
+#[derive(Debug)]
+pub enum ClientEvent<'b> {
+    /// An interim response (1xx), 101 excepted. The final one is still to come.
+    Interim(Response<'b>),
+    /// 101: the connection speaks another protocol now. What follows is not HTTP and is left alone.
+    Switched(Response<'b>),
+    /// The head of a final response. Its body follows in parts, and then [`End`](Self::End): step again, even if no
+    /// bytes are left.
+    Head(Response<'b>),
+    /// Part of the body, never empty.
+    Body(&'b [u8]),
+    /// The response is complete. Its trailers are in [`ClientMachine::trailers`].
+    End,
+}
+
+/// A request to send, apart from its body.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestHead<'m> {
+    /// The method. `CONNECT` is refused.
+    pub method: &'m str,
+    /// The target: a path with query, an absolute URI, or `*` for `OPTIONS`.
+    pub target: &'m str,
+    /// The host, with its port unless it is the usual one.
+    pub host: &'m str,
+    /// Further lines, without `Host`.
+    pub fields: &'m Fields,
+}
+
+/// How the body of a request is delimited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestBody {
+    /// There is none, and no length is sent.
+    None,
+    /// So many bytes follow.
+    Length(u64),
+    /// It is sent in chunks. The server must speak HTTP/1.1.
+    Chunked,
+}
+
+/// The client's side of one HTTP/1.1 connection.
+#[derive(Debug)]
+pub struct ClientMachine {
+    /// Of each outstanding request, whether it was `HEAD`.
+    asked: VecDeque<bool>,
+    /// The body of the request that is being sent.
+    outgoing: Outgoing,
+    scanner: Scanner,
+    /// The body of the response that is being read.
+    reader: Option<BodyReader>,
+    /// The trailer lines of the last response.
+    trailers: Vec<u8>,
+    /// Interim responses to the request whose turn it is.
+    interim_count: u8,
+    keep_alive: bool,
+}
+
+impl ClientMachine {
+    /// A machine for a new connection.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            asked: VecDeque::new(),
+            outgoing: Outgoing::NONE,
+            scanner: Scanner::response(),
+            reader: None,
+            trailers: Vec::new(),
+            interim_count: 0,
+            keep_alive: true,
+        }
+    }
+
+    /// Notes a request that was encoded elsewhere, so that its response is expected.
+    ///
+    /// # Errors
+    ///
+    /// Too many requests are outstanding, or the server will not answer any more.
+    pub fn begin(&mut self, method: &str) -> Result<(), RequestError> {
+        if !self.keep_alive {
+            return Err(RequestError::Closing);
+        }
+        if self.asked.len() >= PIPELINE_REQUESTS_MAX {
+            return Err(RequestError::Full);
+        }
+        self.asked.push_back(method == "HEAD");
+        Ok(())
+    }
+
+    /// Writes the head of a request. If it has a body, this follows with [`encode_part`](Self::encode_part) and
+    /// [`encode_end`](Self::encode_end).
+    ///
+    /// # Errors
+    ///
+    /// Something in the head cannot be sent, or it is not the time to send it. Nothing is written then.
+    pub fn encode_request(
+        &mut self,
+        head: &RequestHead<'_>,
+        body: RequestBody,
+        out: &mut Vec<u8>,
+    ) -> Result<(), RequestError> {
+        check_request(head)?;
+        if self.outgoing != Outgoing::NONE {
+            return Err(RequestError::BodyUnfinished);
+        }
+        self.begin(head.method)?;
+        encode_head(head, body, out);
+        self.outgoing = match body {
+            RequestBody::None => Outgoing::NONE,
+            RequestBody::Length(bytes) => Outgoing::length(bytes),
+            RequestBody::Chunked => Outgoing::CHUNKED,
+        };
+        Ok(())
+    }
+
+    /// Writes one part of the body. An empty part writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// The part goes beyond the announced length, or no body is being sent. Nothing is written then.
+    pub fn encode_part(&mut self, part: &[u8], out: &mut Vec<u8>) -> Result<(), BodyError> {
+        self.outgoing.encode_part(part, out)
+    }
+
+    /// Ends the body. Trailers are written in the chunked coding only, and without those that may not be trailers.
+    ///
+    /// # Errors
+    ///
+    /// The body is shorter than was announced, after which the connection must close; or no body is being sent.
+    pub fn encode_end(&mut self, trailers: &Fields, out: &mut Vec<u8>) -> Result<(), BodyError> {
+        let ended = self.outgoing.encode_end(trailers, out);
+        self.keep_alive &= ended != Err(BodyError::TooShort);
+        ended
+    }
+
+    /// Looks at the bytes that have come and were not used before, always from the first unused one on. `slots` are
+    /// new for each step.
+    ///
+    /// It pauses when the connection is of no use any more: see [`keep_alive`](Self::keep_alive).
+    pub fn step<'b>(
+        &mut self,
+        rx: &'b [u8],
+        slots: &'b mut HeaderSlots<'b>,
+        limits: &Limits,
+    ) -> Step<ClientEvent<'b>, Error> {
+        match &self.reader {
+            Some(_) => self.step_body(rx, limits),
+            None if rx.is_empty() => Step::Need(0),
+            None if self.asked.is_empty() && !self.keep_alive => Step::Paused,
+            None if self.asked.is_empty() => self.fault(Error::Unasked),
+            None => self.step_head(rx, slots, limits),
+        }
+    }
+
+    /// Says that the server has ended its side, which ends a body that nothing else delimits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Truncated`] if a response was due or under way.
+    pub fn end_of_input(&mut self) -> Result<Option<ClientEvent<'static>>, Error> {
+        let (has_begun, is_asked) = (self.scanner.has_begun(), !self.asked.is_empty());
+        self.keep_alive = false;
+        self.asked.clear();
+        match self.reader.take() {
+            Some(BodyReader::UntilClose | BodyReader::Length(0)) => Ok(Some(ClientEvent::End)),
+            None if !has_begun && !is_asked => Ok(None),
+            _ => Err(Error::Truncated),
+        }
+    }
+
+    /// The trailers of the response that ended last, until the next one begins. Those that RFC 9110 section 6.5.1
+    /// keeps out of trailers are left out.
+    pub fn trailers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        Lines::new(&self.trailers).filter(|(name, _)| !is_forbidden_trailer(name))
+    }
+
+    /// Whether the connection can serve further requests, as far as is known.
+    #[must_use]
+    pub const fn keep_alive(&self) -> bool {
+        self.keep_alive
+    }
+
+    /// Requests whose responses are not complete.
+    #[must_use]
+    pub fn outstanding(&self) -> usize {
+        self.asked.len() + usize::from(self.reader.is_some())
+    }
+
+    /// Whether the server has begun a response and not finished it.
+    #[must_use]
+    pub fn has_partial(&self) -> bool {
+        self.reader.is_some() || self.scanner.has_begun()
+    }
+
+    fn step_head<'b>(
+        &mut self,
+        rx: &'b [u8],
+        slots: &'b mut HeaderSlots<'b>,
+        limits: &Limits,
+    ) -> Step<ClientEvent<'b>, Error> {
+        if !self.scanner.is_fresh() {
+            if let Some(step) = self.search_end(rx, limits) {
+                return step;
+            }
+        }
+        let (end, response) = match head::parse_response(rx, slots) {
+            Ok(Some(parsed)) => parsed,
+            Ok(None) => return self.judge(rx, limits, Error::HeadTooLarge),
+            Err(httparse::Error::TooManyHeaders) => return self.judge(rx, limits, Error::TooManyHeaders),
+            Err(_) => return self.judge(rx, limits, Error::StatusLine),
+        };
+        let facts = Facts::gather(rx, response.raw_headers());
+        if !facts.has_strict_lines() || !head::is_regular_response(rx, end, &response, limits) {
+            self.scanner = Scanner::response();
+            if let Some(step) = self.search_end(rx, limits) {
+                return step;
+            }
+        }
+        self.scanner = Scanner::response();
+        match self.accept(response, facts, limits) {
+            Ok(event) => Step::Event(end, event),
+            Err(error) => self.fault(error),
+        }
+    }
+
+    /// Decides what a response means for what follows it (RFC 9112 section 6.3).
+    fn accept<'b>(
+        &mut self,
+        response: Response<'b>,
+        facts: Facts,
+        limits: &Limits,
+    ) -> Result<ClientEvent<'b>, Error> {
+        if response.raw_headers().len() > limits.headers_max {
+            return Err(Error::TooManyHeaders);
+        }
+        match response.status() {
+            101 => self.accept_switch(response),
+            100..=199 => self.accept_interim(response),
+            _ => self.accept_final(response, facts),
+        }
+    }
+
+    fn accept_switch<'b>(&mut self, response: Response<'b>) -> Result<ClientEvent<'b>, Error> {
+        self.asked.clear();
+        self.keep_alive = false;
+        Ok(ClientEvent::Switched(response))
+    }
+
+    fn accept_interim<'b>(&mut self, response: Response<'b>) -> Result<ClientEvent<'b>, Error> {
+        self.interim_count += 1;
+        if self.interim_count > INTERIM_MAX {
+            return Err(Error::TooManyInterim);
+        }
+        Ok(ClientEvent::Interim(response))
+    }
+
+    fn accept_final<'b>(&mut self, response: Response<'b>, facts: Facts) -> Result<ClientEvent<'b>, Error> {
+        let is_http11 = response.version() == Version::Http11;
+        let framing = facts.check_framing(is_http11)?;
+        let was_head = self.asked.pop_front().unwrap_or_default();
+        let reader = match framing {
+            _ if was_head || matches!(response.status(), 204 | 304) => BodyReader::Length(0),
+            Framing::Length(length) => BodyReader::Length(length),
+            Framing::Chunked => BodyReader::chunked(),
+            Framing::Unsaid => BodyReader::UntilClose,
+        };
+        let stays = facts.keeps_alive(is_http11) && !matches!(reader, BodyReader::UntilClose);
+        self.keep_alive &= stays;
+        if !stays {
+            // The server answers nothing after this one (RFC 9112 section 9.6).
+            self.asked.clear();
+        }
+        self.interim_count = 0;
+        self.trailers.clear();
+        self.reader = Some(reader);
+        Ok(ClientEvent::Head(response))
+    }
+
+    fn step_body<'b>(&mut self, rx: &'b [u8], limits: &Limits) -> Step<ClientEvent<'b>, Error> {
+        let mut used = 0;
+        while let Some(reader) = &mut self.reader {
+            match reader.take(&rx[used..], limits) {
+                Ok((count, Piece::Need)) => return Step::Need(used + count),
+                Ok((count, Piece::Data(data))) => return Step::Event(used + count, ClientEvent::Body(data)),
+                Ok((count, Piece::Trailer(lines))) => {
+                    self.trailers.extend_from_slice(lines);
+                    used += count;
+                }
+                Ok((count, Piece::End)) => {
+                    self.reader = None;
+                    return Step::Event(used + count, ClientEvent::End);
+                }
+                Err(error) => return self.fault(error),
+            }
+        }
+        Step::Need(used)
+    }
+
+    fn search_end<'b>(&mut self, rx: &[u8], limits: &Limits) -> Option<Step<ClientEvent<'b>, Error>> {
+        match self.scanner.advance(rx, limits) {
+            Ok(Some(_)) => None,
+            Ok(None) => Some(Step::Need(0)),
+            Err(error) => Some(self.fault(error)),
+        }
+    }
+
+    /// Asks the scanner about a head that httparse did not take. If it finds nothing wrong, then it is `blame`.
+    fn judge<'b>(&mut self, rx: &[u8], limits: &Limits, blame: Error) -> Step<ClientEvent<'b>, Error> {
+        self.scanner = Scanner::response();
+        self.search_end(rx, limits).unwrap_or_else(|| self.fault(blame))
+    }
+
+    /// Gives the connection up.
+    #[cold]
+    fn fault<'b>(&mut self, error: Error) -> Step<ClientEvent<'b>, Error> {
+        self.keep_alive = false;
+        self.asked.clear();
+        self.reader = None;
+        self.scanner = Scanner::response();
+        Step::Fault(error)
+    }
+}
+
+impl Default for ClientMachine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn check_request(head: &RequestHead<'_>) -> Result<(), RequestError> {
+    if !is_token_name(head.method.as_bytes())
+        || head.method.len() > METHOD_BYTES_MAX
+        || head.method == "CONNECT"
+    {
+        return Err(RequestError::Method);
+    }
+    if !target::is_valid(head.method, head.target) {
+        return Err(RequestError::Target);
+    }
+    if !target::is_valid_host(head.host.as_bytes()) || head.fields.contains("host") {
+        return Err(RequestError::Host);
+    }
+    Ok(())
+}
+
+fn encode_head(head: &RequestHead<'_>, body: RequestBody, out: &mut Vec<u8>) {
+    for part in [head.method, " ", head.target, " HTTP/1.1\r\nHost: ", head.host, "\r\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    match body {
+        RequestBody::None => {}
+        RequestBody::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+        RequestBody::Length(bytes) => {
+            out.extend_from_slice(b"Content-Length: ");
+            out.extend_from_slice(itoa::Buffer::new().format(bytes).as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+    out.extend_from_slice(head.fields.as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Why a request was not sent. The sender's doing, apart from [`Closing`](Self::Closing).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestError {
+    /// The method is no token, too long, or `CONNECT`.
+    Method,
+    /// The target has none of the forms of RFC 9112 section 3.2, or bytes that may not be in it.
+    Target,
+    /// The host is malformed, or stands among the fields too.
+    Host,
+    /// More than [`PIPELINE_REQUESTS_MAX`] requests are outstanding.
+    Full,
+    /// The body of the request before is not finished.
+    BodyUnfinished,
+    /// The connection serves no further request.
+    Closing,
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Method => "the method cannot be sent",
+            Self::Target => "the request target is malformed",
+            Self::Host => "the host is malformed or given twice",
+            Self::Full => "too many requests are outstanding",
+            Self::BodyUnfinished => "the body of the request before is not finished",
+            Self::Closing => "the connection serves no further request",
+        })
+    }
+}
+
+impl std::error::Error for RequestError {}

@@ -1,0 +1,173 @@
+//! Writes the heads of responses.
+
+use std::io::Write;
+
+use super::chars::is_field_text;
+use super::{DateBlock, Fields, reason_phrase};
+
+/// What an answer says about itself, apart from its body.
+#[derive(Clone, Copy, Debug)]
+pub struct ResponseHead<'m> {
+    /// The status, from 200 to 999. Any other number is sent as 500: an answer is final, and has three digits.
+    pub status: u16,
+    /// The type of the body, or `""` for none. One with a control character is left out, because it would end its
+    /// line.
+    pub content_type: &'m str,
+    /// Further lines. Their names and values were checked when they were added.
+    pub fields: &'m Fields,
+}
+
+impl<'m> ResponseHead<'m> {
+    /// A head without further lines.
+    #[must_use]
+    pub const fn new(status: u16, content_type: &'m str) -> Self {
+        Self { status, content_type, fields: &NO_FIELDS }
+    }
+
+    /// The status that is sent.
+    pub(super) const fn final_status(&self) -> u16 {
+        if matches!(self.status, 200..=999) { self.status } else { 500 }
+    }
+
+    /// Whether the head has the shape that is copied rather than put together.
+    #[inline(always)]
+    pub(super) fn is_plain(&self) -> bool {
+        self.status == 200
+            && self.fields.is_empty()
+            && !self.content_type.is_empty()
+            && is_field_text(self.content_type.as_bytes())
+    }
+}
+
+/// Whether the caller has to send the body that it announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum SendBody {
+    /// The body must follow, in the announced length.
+    Yes,
+    /// Nothing may follow: the request was `HEAD`, the status is 204, 205 or 304, or no answer was due.
+    No,
+}
+
+/// How the head says the body is delimited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Delimiter {
+    /// Nothing is said: no body, or one that ends with the connection.
+    Unsaid,
+    /// So many bytes.
+    Length(u64),
+    /// Chunked.
+    Chunked,
+}
+
+/// What the head says about the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It stays, as goes without saying in HTTP/1.1.
+    Stays,
+    /// It stays, which an HTTP/1.0 peer has to be told.
+    StaysSaid,
+    /// It closes.
+    Closes,
+}
+
+/// The head of nearly every answer: 200, a type, a length, and a connection that stays.
+#[inline(always)]
+pub(super) fn encode_plain(content_type: &str, body_bytes: u64, date: &DateBlock, out: &mut Vec<u8>) {
+    out.extend_from_slice(date.whole());
+    out.extend_from_slice(content_type.as_bytes());
+    encode_length_and_end(body_bytes, out);
+}
+
+/// Any head.
+pub(super) fn encode_head(
+    head: &ResponseHead<'_>,
+    delimiter: Delimiter,
+    fate: Fate,
+    date: &DateBlock,
+    out: &mut Vec<u8>,
+) {
+    encode_status_line(head.final_status(), date, out);
+    out.extend_from_slice(date.date_line());
+    if !head.content_type.is_empty() && is_field_text(head.content_type.as_bytes()) {
+        out.extend_from_slice(date.type_name());
+        out.extend_from_slice(head.content_type.as_bytes());
+    }
+    out.extend_from_slice(connection_lines(head.final_status(), fate));
+    encode_delimiter(delimiter, out);
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(head.fields.as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The head that ends HTTP on a connection and begins WebSocket (RFC 6455 section 4.2.2).
+pub(super) fn encode_switching(accept: &[u8; 28], fields: &Fields, out: &mut Vec<u8>) {
+    out.extend_from_slice(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ",
+    );
+    out.extend_from_slice(accept);
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(fields.as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+fn encode_status_line(status: u16, date: &DateBlock, out: &mut Vec<u8>) {
+    if status == 200 {
+        return out.extend_from_slice(date.status_line());
+    }
+    // Writing to a vector cannot fail.
+    let _ = write!(out, "HTTP/1.1 {status} {}", reason_phrase(status));
+}
+
+/// 426 must name the protocol that is required (RFC 9110 section 15.5.22), and this crate has one to offer.
+const fn connection_lines(status: u16, fate: Fate) -> &'static [u8] {
+    match (status, fate) {
+        (426, Fate::Closes) => b"\r\nUpgrade: websocket\r\nConnection: upgrade, close",
+        (426, Fate::StaysSaid) => b"\r\nUpgrade: websocket\r\nConnection: upgrade, keep-alive",
+        (426, Fate::Stays) => b"\r\nUpgrade: websocket\r\nConnection: upgrade",
+        (_, Fate::Closes) => b"\r\nConnection: close",
+        (_, Fate::StaysSaid) => b"\r\nConnection: keep-alive",
+        (_, Fate::Stays) => b"",
+    }
+}
+
+fn encode_delimiter(delimiter: Delimiter, out: &mut Vec<u8>) {
+    match delimiter {
+        Delimiter::Unsaid => {}
+        Delimiter::Chunked => out.extend_from_slice(b"\r\nTransfer-Encoding: chunked"),
+        Delimiter::Length(bytes) => {
+            out.extend_from_slice(b"\r\nContent-Length: ");
+            out.extend_from_slice(itoa::Buffer::new().format(bytes).as_bytes());
+        }
+    }
+}
+
+/// The length and the empty line in one copy.
+#[inline(always)]
+fn encode_length_and_end(body_bytes: u64, out: &mut Vec<u8>) {
+    let mut tail = *TAIL;
+    let digits = digits_of(body_bytes);
+    let mut rest = body_bytes;
+    for place in tail[TAIL_NAME..TAIL_NAME + digits].iter_mut().rev() {
+        *place = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    tail[TAIL_NAME + digits..TAIL_NAME + digits + 4].copy_from_slice(b"\r\n\r\n");
+    out.extend_from_slice(&tail[..TAIL_NAME + digits + 4]);
+}
+
+/// Most bodies have few digits, and a logarithm costs more than two comparisons.
+#[inline(always)]
+fn digits_of(number: u64) -> usize {
+    match number {
+        0..10 => 1,
+        10..100 => 2,
+        _ => number.ilog10() as usize + 1,
+    }
+}
+
+static NO_FIELDS: Fields = Fields::new();
+/// Where the digits begin.
+const TAIL_NAME: usize = b"\r\nContent-Length: ".len();
+/// Room for 20 digits and four bytes of line ends.
+const TAIL: &[u8; TAIL_NAME + 24] = b"\r\nContent-Length: 000000000000000000000000";

@@ -1,0 +1,243 @@
+//! What the fields of a head say about the message's frame and the connection's fate.
+//!
+//! One pass over the fields, without a branch that most of them take. Each fact is a bit, so that the common request,
+//! which has one `Host` and nothing else of interest, is recognised by one comparison; and what is wrong is weighed
+//! after the pass in a fixed order, so that the same head always meets the same verdict.
+
+use super::Error;
+use super::chars::is_token_name;
+use super::target::is_valid_host;
+
+/// The facts of one head.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Facts {
+    bits: u32,
+    length: u64,
+}
+
+/// How a body is delimited, as far as the fields say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// Neither `Content-Length` nor `Transfer-Encoding`.
+    Unsaid,
+    /// So many bytes.
+    Length(u64),
+    /// The chunked coding.
+    Chunked,
+}
+
+impl Facts {
+    /// Goes through the fields of a head that lies in `rx`.
+    #[inline(always)]
+    pub(crate) fn gather(rx: &[u8], headers: &[httparse::Header<'_>]) -> Self {
+        let mut facts = Self::default();
+        for header in headers {
+            if !follows_line_end(rx, header.name) {
+                facts.bits |= LINE_END;
+            }
+            match header.name.len() {
+                4 if is_host_name(header.name) => facts.note_host(header.value),
+                6 | 7 | 10 | 14 | 17 => facts.note(header),
+                _ => {}
+            }
+        }
+        facts
+    }
+
+    /// One valid `Host`, and nothing else that matters.
+    #[inline]
+    pub(crate) const fn is_plain(self) -> bool {
+        self.bits == HOST
+    }
+
+    /// Whether each field begins after CR LF.
+    #[inline]
+    pub(crate) const fn has_strict_lines(self) -> bool {
+        self.bits & LINE_END == 0
+    }
+
+    /// What a server holds against a request with these fields.
+    pub(crate) fn check_request(self, is_http11: bool) -> Result<Framing, Error> {
+        if is_http11 && !self.has(HOST) {
+            return Err(Error::HostMissing);
+        }
+        self.refuse(HOST_TWICE, Error::HostTwice)?;
+        self.refuse(HOST_INVALID, Error::HostInvalid)?;
+        let framing = self.check_framing(is_http11)?;
+        if is_http11 {
+            // HTTP/1.0 does not know the field (RFC 9110 section 10.1.1).
+            self.refuse(EXPECT_OTHER, Error::Expectation)?;
+        }
+        Ok(framing)
+    }
+
+    /// How the body is delimited, if that can be told beyond doubt (RFC 9112 section 6).
+    pub(crate) fn check_framing(self, is_http11: bool) -> Result<Framing, Error> {
+        if self.has(CODING) && self.has(LENGTH) {
+            return Err(Error::LengthAndCoding);
+        }
+        if self.has(CODING) && !is_http11 {
+            return Err(Error::TransferEncodingInHttp10);
+        }
+        self.refuse(CODING_INVALID, Error::TransferEncoding)?;
+        self.refuse(CODING_OTHER, Error::CodingUnsupported)?;
+        self.refuse(LENGTH_INVALID, Error::ContentLength)?;
+        self.refuse(LENGTH_TWICE, Error::ContentLengthTwice)?;
+        Ok(if self.has(CODING) {
+            Framing::Chunked
+        } else if self.has(LENGTH) {
+            Framing::Length(self.length)
+        } else {
+            Framing::Unsaid
+        })
+    }
+
+    /// Whether the peer keeps the connection open after this message (RFC 9112 section 9.3).
+    pub(crate) const fn keeps_alive(self, is_http11: bool) -> bool {
+        !self.has(CLOSE) && (is_http11 || self.has(KEEP_ALIVE))
+    }
+
+    /// Whether the peer asks to go on with WebSocket.
+    pub(crate) const fn asks_for_websocket(self) -> bool {
+        self.has(WEBSOCKET) && self.has(UPGRADE)
+    }
+
+    /// Whether the peer waits for a word before it sends the body.
+    pub(crate) const fn expects_continue(self) -> bool {
+        self.has(EXPECT)
+    }
+
+    const fn has(self, bit: u32) -> bool {
+        self.bits & bit != 0
+    }
+
+    fn refuse(self, bit: u32, error: Error) -> Result<(), Error> {
+        if self.has(bit) { Err(error) } else { Ok(()) }
+    }
+
+    #[inline]
+    fn note_host(&mut self, value: &[u8]) {
+        // The second one shifts the bit of the first into the place that says so.
+        self.bits |= HOST | (self.bits & HOST) << 1;
+        if !is_valid_host(value) {
+            self.bits |= HOST_INVALID;
+        }
+    }
+
+    /// Looks at a field whose name has the length of one that matters.
+    #[inline(never)]
+    fn note(&mut self, header: &httparse::Header<'_>) {
+        let is = |name: &str| header.name.eq_ignore_ascii_case(name);
+        match header.name.len() {
+            6 if is("expect") => self.note_expect(header.value),
+            7 if is("upgrade") => self.note_upgrade(header.value),
+            10 if is("connection") => self.note_connection(header.value),
+            14 if is("content-length") => self.note_length(header.value),
+            17 if is("transfer-encoding") => self.note_coding(header.value),
+            _ => {}
+        }
+    }
+
+    fn note_expect(&mut self, value: &[u8]) {
+        let is_known = value.eq_ignore_ascii_case(b"100-continue");
+        self.bits |= if is_known { EXPECT } else { EXPECT_OTHER };
+    }
+
+    fn note_upgrade(&mut self, value: &[u8]) {
+        if elements(value).any(|element| element.eq_ignore_ascii_case(b"websocket")) {
+            self.bits |= WEBSOCKET;
+        }
+    }
+
+    fn note_connection(&mut self, value: &[u8]) {
+        for element in elements(value) {
+            self.bits |= match element.len() {
+                5 if element.eq_ignore_ascii_case(b"close") => CLOSE,
+                7 if element.eq_ignore_ascii_case(b"upgrade") => UPGRADE,
+                10 if element.eq_ignore_ascii_case(b"keep-alive") => KEEP_ALIVE,
+                _ => 0,
+            };
+        }
+    }
+
+    fn note_length(&mut self, value: &[u8]) {
+        if self.has(LENGTH) {
+            self.bits |= LENGTH_TWICE;
+        }
+        self.bits |= LENGTH;
+        match decimal(value) {
+            Some(length) => self.length = length,
+            None => self.bits |= LENGTH_INVALID,
+        }
+    }
+
+    fn note_coding(&mut self, value: &[u8]) {
+        if self.has(CODING) {
+            self.bits |= CODING_INVALID;
+        }
+        self.bits |= CODING;
+        if !value.eq_ignore_ascii_case(b"chunked") {
+            self.bits |= judge_codings(value);
+        }
+    }
+}
+
+/// Whether CR LF stands before a name that was parsed out of `rx`: httparse lets a bare LF pass.
+#[inline(always)]
+fn follows_line_end(rx: &[u8], name: &str) -> bool {
+    let start = (name.as_ptr() as usize).wrapping_sub(rx.as_ptr() as usize);
+    rx.get(start.wrapping_sub(2)..start) == Some(b"\r\n")
+}
+
+/// Whether four bytes are `host` in any case.
+#[inline(always)]
+fn is_host_name(name: &str) -> bool {
+    matches!(name.as_bytes(), [a, b, c, d]
+        if u32::from_ne_bytes([*a, *b, *c, *d]) | 0x2020_2020 == u32::from_ne_bytes(*b"host"))
+}
+
+/// The elements of a comma-separated list (RFC 9110 section 5.6.1).
+fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
+}
+
+/// `1*DIGIT`, without sign, list or overflow.
+fn decimal(value: &[u8]) -> Option<u64> {
+    if value.is_empty() {
+        return None;
+    }
+    value.iter().try_fold(0_u64, |sum, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        sum.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+/// What is wrong with codings that are not just `chunked`: a word that is none, and `chunked` before the end, make
+/// the length of the body a guess; other codings are sound but not known here.
+fn judge_codings(value: &[u8]) -> u32 {
+    let count = elements(value).count();
+    let is_sound = elements(value).enumerate().all(|(place, element)| {
+        is_token_name(element) && (place + 1 == count || !element.eq_ignore_ascii_case(b"chunked"))
+    });
+    if is_sound { CODING_OTHER } else { CODING_INVALID }
+}
+
+const HOST: u32 = 1;
+const HOST_TWICE: u32 = HOST << 1;
+const HOST_INVALID: u32 = 1 << 2;
+/// A field does not begin after CR LF.
+const LINE_END: u32 = 1 << 3;
+const LENGTH: u32 = 1 << 4;
+const LENGTH_TWICE: u32 = 1 << 5;
+const LENGTH_INVALID: u32 = 1 << 6;
+const CODING: u32 = 1 << 7;
+const CODING_INVALID: u32 = 1 << 8;
+const CODING_OTHER: u32 = 1 << 9;
+const CLOSE: u32 = 1 << 10;
+const KEEP_ALIVE: u32 = 1 << 11;
+/// `Connection: upgrade`.
+const UPGRADE: u32 = 1 << 12;
+/// `Upgrade: websocket`.
+const WEBSOCKET: u32 = 1 << 13;
+const EXPECT: u32 = 1 << 14;
+const EXPECT_OTHER: u32 = 1 << 15;

@@ -1,0 +1,187 @@
+//! Header lines to send, checked when they are added.
+
+use std::fmt;
+
+use super::chars::{is_field_text, is_token_name};
+
+/// Header or trailer lines to send. Whatever is in here is safe to put on the wire.
+///
+/// It is a buffer to reuse: an empty one owns no memory, and [`clear`](Self::clear) keeps what it has. The checks
+/// stand at the entrance, so that no answer can be split in two by a value that came from a stranger.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fields {
+    lines: Vec<u8>,
+}
+
+impl Fields {
+    /// No lines, no memory.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { lines: Vec::new() }
+    }
+
+    /// Adds `name: value`.
+    ///
+    /// # Errors
+    ///
+    /// The name is no token, the value has a control character, or the name is one that the encoder writes itself
+    /// (`Content-Length`, `Transfer-Encoding`, `Connection`, `Keep-Alive`, `Upgrade`, `Date`). Nothing is added then.
+    pub fn push(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), FieldError> {
+        self.push_bytes(name.as_bytes(), value.as_ref())
+    }
+
+    /// Forgets the lines and keeps the memory.
+    pub fn clear(&mut self) {
+        self.lines.clear();
+    }
+
+    /// The lines, each with its CR LF.
+    #[must_use]
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.lines
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Whether there is a line of this name.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
+    }
+
+    /// The lines as names and values, in order.
+    pub fn iter(&self) -> Lines<'_> {
+        Lines::new(&self.lines)
+    }
+
+    fn push_bytes(&mut self, name: &[u8], value: &[u8]) -> Result<(), FieldError> {
+        if !is_token_name(name) {
+            return Err(FieldError::Name);
+        }
+        if !is_field_text(value) {
+            return Err(FieldError::Value);
+        }
+        if RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved.as_bytes())) {
+            return Err(FieldError::Reserved);
+        }
+        for part in [name, b": ", value, b"\r\n"] {
+            self.lines.extend_from_slice(part);
+        }
+        Ok(())
+    }
+}
+
+impl<'m> IntoIterator for &'m Fields {
+    type Item = (&'m str, &'m [u8]);
+    type IntoIter = Lines<'m>;
+
+    fn into_iter(self) -> Lines<'m> {
+        self.iter()
+    }
+}
+
+/// Goes through lines that were checked before: names and values.
+#[derive(Clone, Debug)]
+pub struct Lines<'m> {
+    rest: &'m [u8],
+}
+
+impl<'m> Lines<'m> {
+    pub(crate) const fn new(lines: &'m [u8]) -> Self {
+        Self { rest: lines }
+    }
+}
+
+impl<'m> Iterator for Lines<'m> {
+    type Item = (&'m str, &'m [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let end = memchr::memchr(b'\r', self.rest)?;
+        let (line, rest) = self.rest.split_at(end);
+        self.rest = rest.get(2..).unwrap_or_default();
+        let colon = memchr::memchr(b':', line)?;
+        let name = std::str::from_utf8(&line[..colon]).ok()?;
+        Some((name, trim(&line[colon + 1..])))
+    }
+}
+
+/// Without the space and tabs around it (RFC 9110 section 5.5).
+fn trim(value: &[u8]) -> &[u8] {
+    let is_text = |byte: &u8| !matches!(byte, b' ' | b'\t');
+    let start = value.iter().position(is_text).unwrap_or(value.len());
+    let end = value.iter().rposition(is_text).map_or(start, |last| last + 1);
+    &value[start..end]
+}
+
+/// Whether a field may not come after a body, because it frames, routes, authenticates or describes the message
+/// (RFC 9110 section 6.5.1).
+pub(crate) fn is_forbidden_trailer(name: &str) -> bool {
+    FORBIDDEN_TRAILERS.iter().any(|forbidden| name.eq_ignore_ascii_case(forbidden))
+}
+
+/// Why a line was not added. The caller's doing, or that of whoever gave it the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldError {
+    /// The name is no token (RFC 9110 section 5.1).
+    Name,
+    /// The value has CR, LF, NUL or another control character.
+    Value,
+    /// The encoder writes this field itself.
+    Reserved,
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Name => "the field name is no token",
+            Self::Value => "the field value has a control character",
+            Self::Reserved => "the field is written by the encoder itself",
+        })
+    }
+}
+
+impl std::error::Error for FieldError {}
+
+const RESERVED: [&str; 6] =
+    ["Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Upgrade", "Date"];
+
+const FORBIDDEN_TRAILERS: [&str; 32] = [
+    "Age",
+    "Authorization",
+    "Cache-Control",
+    "Connection",
+    "Content-Encoding",
+    "Content-Length",
+    "Content-Range",
+    "Content-Type",
+    "Cookie",
+    "Date",
+    "Expect",
+    "Expires",
+    "Host",
+    "If-Match",
+    "If-Modified-Since",
+    "If-None-Match",
+    "If-Range",
+    "If-Unmodified-Since",
+    "Keep-Alive",
+    "Location",
+    "Max-Forwards",
+    "Pragma",
+    "Proxy-Authenticate",
+    "Proxy-Authorization",
+    "Range",
+    "Retry-After",
+    "Set-Cookie",
+    "TE",
+    "Trailer",
+    "Transfer-Encoding",
+    "Upgrade",
+    "WWW-Authenticate",
+];

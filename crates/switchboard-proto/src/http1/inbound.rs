@@ -1,0 +1,148 @@
+//! The body that a request still owes, with what has been kept of the request meanwhile.
+
+use super::body::{BodyReader, Piece};
+use super::{Error, Limits};
+
+/// An unfinished request. It is boxed, because nearly all requests come whole and need none.
+#[derive(Debug)]
+pub(super) struct Inbound {
+    reader: BodyReader,
+    plan: Plan,
+    /// The peer waits for `100 Continue`, and none was sent.
+    expects_continue: bool,
+    /// The head, then the collected body, then the trailer lines.
+    kept: Vec<u8>,
+    /// Where in `kept` the head ends.
+    head_end: usize,
+    /// Where in `kept` the body ends.
+    body_end: usize,
+    /// With [`Plan::Collect`] the bytes that may still be collected, with [`Plan::Drain`] those that may still be
+    /// dropped.
+    allowance: u64,
+    /// The limit of the same name, kept for the moment of the answer.
+    drain_bytes_max: u64,
+}
+
+/// What becomes of the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Plan {
+    /// Nobody has said yet. Nothing is read.
+    Undecided,
+    /// It is kept, to be handed out whole.
+    Collect,
+    /// It is handed out as it comes.
+    Stream,
+    /// The answer has been given, the body is dropped.
+    Drain,
+}
+
+/// What reading on has brought.
+#[derive(Debug)]
+pub(super) enum Read<'b> {
+    /// All bytes were used, and more are needed.
+    Need,
+    /// Some of a streamed body.
+    Part(&'b [u8]),
+    /// The request is complete.
+    End,
+}
+
+/// What is left of a request when it is complete.
+pub(super) struct Kept {
+    /// The head, then the collected body, then the trailer lines.
+    pub(super) bytes: Vec<u8>,
+    /// Where the head ends.
+    pub(super) head_end: usize,
+    /// Where the body ends.
+    pub(super) body_end: usize,
+}
+
+impl Inbound {
+    pub(super) fn new(reader: BodyReader, head: &[u8], expects_continue: bool, limits: &Limits) -> Self {
+        Self {
+            reader,
+            plan: Plan::Undecided,
+            expects_continue,
+            kept: head.to_vec(),
+            head_end: head.len(),
+            body_end: head.len(),
+            allowance: 0,
+            drain_bytes_max: limits.drain_bytes_max,
+        }
+    }
+
+    /// Keeps the rest of the body, if it is not known to be too long. No memory is reserved on the peer's word.
+    pub(super) fn collect(&mut self, body_bytes_max: u64) -> Result<(), Error> {
+        if self.reader.bytes_left().is_some_and(|left| left > body_bytes_max) {
+            return Err(Error::BodyTooLarge);
+        }
+        (self.plan, self.allowance) = (Plan::Collect, body_bytes_max);
+        Ok(())
+    }
+
+    /// Hands the rest of the body out as it comes.
+    pub(super) fn stream(&mut self) {
+        self.plan = Plan::Stream;
+    }
+
+    /// Drops the rest of the body. Says whether that is worth while: not if the peer may never send it, since nobody
+    /// told it to continue, and not if it is known to be too long. Then only closing the connection ends it.
+    pub(super) fn drain(&mut self) -> bool {
+        (self.plan, self.allowance) = (Plan::Drain, self.drain_bytes_max);
+        !self.expects_continue && self.reader.bytes_left().is_none_or(|left| left <= self.drain_bytes_max)
+    }
+
+    /// Reads on, and says how many bytes from the front were used.
+    pub(super) fn read<'b>(&mut self, rx: &'b [u8], limits: &Limits) -> Result<(usize, Read<'b>), Error> {
+        let mut used = 0;
+        loop {
+            let (count, piece) = self.reader.take(&rx[used..], limits)?;
+            used += count;
+            // A peer that sends the body does not wait any more (RFC 9110 section 10.1.1).
+            self.expects_continue &= used == 0;
+            match piece {
+                Piece::Need => return Ok((used, Read::Need)),
+                Piece::End => return Ok((used, Read::End)),
+                Piece::Data(data) if self.plan == Plan::Stream => return Ok((used, Read::Part(data))),
+                Piece::Data(data) => self.take_data(data)?,
+                Piece::Trailer(lines) => self.take_trailer(lines),
+            }
+        }
+    }
+
+    /// What was kept of the request.
+    pub(super) fn into_kept(self) -> Kept {
+        Kept { bytes: self.kept, head_end: self.head_end, body_end: self.body_end }
+    }
+
+    /// Notes that the peer has been told to continue.
+    pub(super) fn set_continued(&mut self) {
+        self.expects_continue = false;
+    }
+
+    /// Whether the peer must be told to continue before it sends the body that somebody waits for.
+    pub(super) fn wants_continue(&self) -> bool {
+        self.expects_continue && matches!(self.plan, Plan::Collect | Plan::Stream)
+    }
+
+    pub(super) fn plan(&self) -> Plan {
+        self.plan
+    }
+
+    fn take_data(&mut self, data: &[u8]) -> Result<(), Error> {
+        let is_drain = self.plan == Plan::Drain;
+        let beyond = if is_drain { Error::DrainTooLong } else { Error::BodyTooLarge };
+        self.allowance = self.allowance.checked_sub(data.len() as u64).ok_or(beyond)?;
+        if !is_drain {
+            self.kept.extend_from_slice(data);
+            self.body_end = self.kept.len();
+        }
+        Ok(())
+    }
+
+    fn take_trailer(&mut self, lines: &[u8]) {
+        if self.plan != Plan::Drain {
+            self.kept.extend_from_slice(lines);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Every bound of the HTTP/1.1 machines, with its unit and what happens beyond it.
+
+/// How much a peer may send of each part of a message before it is refused.
+///
+/// All of them bound memory or work that a stranger can cause. The number of fields is bounded by
+/// [`HEADERS_MAX`](super::HEADERS_MAX) in any case, because the slots for them lie on the stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a head: start line, fields and the empty line. Beyond it: 431. Default 16 KiB.
+    pub head_bytes_max: usize,
+    /// Fields in a head, at most [`HEADERS_MAX`](super::HEADERS_MAX). Beyond it: 431. Default 100.
+    pub headers_max: usize,
+    /// Bytes of a request target. Beyond it: 414, as soon as it is seen. Default 8 KiB.
+    pub target_bytes_max: usize,
+    /// Bytes of one chunk's size line with its extensions. Beyond it: 400. Default 256.
+    pub chunk_line_bytes_max: usize,
+    /// Bytes of chunk extensions in a whole body, since they are paid for and dropped. Beyond it: 400.
+    /// Default 16 KiB.
+    pub chunk_extension_bytes_max: usize,
+    /// Bytes of the trailer section after a chunked body. Beyond it: 431. Default 8 KiB.
+    pub trailer_bytes_max: usize,
+    /// Bytes of a body nobody wanted that are read and dropped after the answer, so that the connection can serve
+    /// the next request. Beyond it the connection closes. Default 64 KiB.
+    pub drain_bytes_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head_bytes_max: 16 << 10,
+            headers_max: super::HEADERS_MAX,
+            target_bytes_max: 8 << 10,
+            chunk_line_bytes_max: 256,
+            chunk_extension_bytes_max: 16 << 10,
+            trailer_bytes_max: 8 << 10,
+            drain_bytes_max: 64 << 10,
+        }
+    }
+}
+
+/// Bytes of a method. No registered one has more than 17 (`UPDATEREDIRECTREF`); beyond it: 501, as RFC 9112 section
+/// 3 asks for methods longer than any that is known.
+pub const METHOD_BYTES_MAX: usize = 32;

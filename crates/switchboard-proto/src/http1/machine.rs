@@ -1,0 +1,645 @@
+//! The server's side of a connection.
+//!
+//! Two things go on at once and are kept apart. *Reading* is either before a head (`inbound` is none) or within the
+//! body of a request that was announced (`inbound` says how far, and what becomes of it). *Writing* is the [`Phase`]:
+//! a request is handed out and its answer is due, is deferred, or is being streamed. A new head is parsed when both
+//! have come to their end: no body is owed by the peer, and no answer by us. So the order of pipelined requests needs
+//! no queue, and an answer given before the body was read leaves a body to drain.
+//!
+//! The path of the common request, whole in the buffer and without body, is [`Machine::step`] alone and touches
+//! nothing but a few words. Everything else is in functions that are not inlined.
+
+use super::body::{BodyReader, Outgoing, Piece};
+use super::encode::{self, Delimiter, Fate};
+use super::facts::{Facts, Framing};
+use super::inbound::{Inbound, Kept, Plan, Read};
+use super::scan::Scanner;
+use super::{
+    BodyError, DateBlock, Error, Fields, HeaderSlots, Limits, Request, ResponseHead, SendBody, Version, head,
+    target,
+};
+use crate::Step;
+
+/// What a client of this server has sent.
+#[derive(Debug)]
+pub enum Event<'b> {
+    /// A request, whole: without a body, or with one that lay whole in the buffer. Its answer is due.
+    Request(Request<'b>),
+    /// A request without a body that asks to go on with WebSocket. Its answer is due: a usual one declines, and
+    /// [`Machine::encode_switching`] accepts. Bytes behind it are not touched until then.
+    Upgrade(Request<'b>),
+    /// A head whose body is still to come. Its answer is due, and the machine must be told what to do with the body:
+    /// [`collect`](Machine::collect), [`stream`](Machine::stream), or answer at once, which drops it. Nothing is read
+    /// before that.
+    Head(Request<'b>),
+    /// Part of a streamed body, never empty. Step again, even if no bytes are left: the end may be due.
+    Body(&'b [u8]),
+    /// The request that [`Head`](Self::Head) announced is complete: with the collected body, or with an empty one if
+    /// it was streamed, and with the trailers. It borrows from `whole`.
+    End(Request<'b>),
+}
+
+/// What is owed on the writing side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// No request is open.
+    #[default]
+    Idle,
+    /// A request was handed out, or bytes were refused, and the answer is due.
+    Open,
+    /// The answer comes later.
+    Deferred,
+    /// The head of the answer is written, its body follows in parts.
+    Streaming,
+    /// The connection speaks another protocol now.
+    Switched,
+    /// The last answer is written, or none can be: the connection must close.
+    Done,
+}
+
+/// What the peer has begun and not finished, which is what a deadline is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaits {
+    /// Nothing: the peer is between two requests, or it is our turn.
+    Nothing,
+    /// The rest of a head.
+    Head,
+    /// The rest of a body.
+    Body,
+}
+
+/// The server's side of one HTTP/1.1 connection.
+///
+/// The caller shows it what has come with [`step`](Self::step), and gives the answers with `respond` or
+/// `respond_stream`. It holds no bytes, except of a request whose body comes in pieces. After an answer the caller
+/// steps again, even if no new bytes have come: pipelined requests may lie in the buffer.
+#[derive(Debug)]
+pub struct Machine {
+    /// The request whose body is owed.
+    inbound: Option<Box<Inbound>>,
+    /// The body of the answer that is being sent.
+    outgoing: Outgoing,
+    /// How far the head that comes in pieces was searched.
+    scanner: Scanner,
+    sequence: u32,
+    phase: Phase,
+    flags: u8,
+}
+
+impl Machine {
+    /// A machine for a new connection.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            inbound: None,
+            outgoing: Outgoing::NONE,
+            scanner: Scanner::request(),
+            sequence: 0,
+            phase: Phase::Idle,
+            flags: 0,
+        }
+    }
+
+    /// Looks at the bytes that have come and were not used before, always from the first unused one on.
+    ///
+    /// `slots` are new for each step; `whole` is a buffer to lend, which holds what [`Event::End`] and a chunked body
+    /// borrow. It may have grown by a body when it comes back.
+    ///
+    /// After [`Step::Fault`] the [`phase`](Self::phase) tells what can still be said: if it is [`Phase::Open`],
+    /// answer with [`Error::status`], which closes; otherwise an answer is under way or given, and only closing is
+    /// left.
+    #[inline]
+    pub fn step<'b>(
+        &mut self,
+        rx: &'b [u8],
+        slots: &'b mut HeaderSlots<'b>,
+        whole: &'b mut Vec<u8>,
+        limits: &Limits,
+    ) -> Step<Event<'b>, Error> {
+        if self.phase != Phase::Idle || self.inbound.is_some() {
+            return self.step_busy(rx, slots, whole, limits);
+        }
+        if rx.is_empty() {
+            return Step::Need(0);
+        }
+        if !self.scanner.is_fresh() {
+            if let Some(step) = self.search_end(rx, limits) {
+                return step;
+            }
+        }
+        let (end, request) = match head::parse_request(rx, slots) {
+            Ok(Some(parsed)) => parsed,
+            Ok(None) => return self.judge(rx, limits, Error::HeadTooLarge),
+            Err(error) => return self.judge(rx, limits, blame(error)),
+        };
+        let facts = Facts::gather(rx, request.raw_headers());
+        if !facts.has_strict_lines() || !head::is_regular(rx, end, &request, limits) {
+            self.scanner = Scanner::request();
+            if let Some(step) = self.search_end(rx, limits) {
+                return step;
+            }
+        }
+        if !facts.is_plain() || !is_plain_request(&request, limits) {
+            return self.step_framed(rx, end, request, facts, whole, limits);
+        }
+        self.begin(if request.method() == "HEAD" { HEAD } else { 0 });
+        Step::Event(end, Event::Request(request))
+    }
+
+    /// Collects the body of the request that [`Event::Head`] announced, to be handed out with [`Event::End`].
+    ///
+    /// A chunked body that turns out to be longer ends in [`Step::Fault`] as soon as it does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BodyTooLarge`] if the announced length says that it is longer than `body_bytes_max`. Then nothing has
+    /// been decided: answer with 413, or stream it.
+    pub fn collect(&mut self, body_bytes_max: u64) -> Result<(), Error> {
+        match &mut self.inbound {
+            Some(inbound) if inbound.plan() != Plan::Drain => inbound.collect(body_bytes_max),
+            _ => Ok(()),
+        }
+    }
+
+    /// Hands the body of the request that [`Event::Head`] announced out as it comes, with [`Event::Body`].
+    pub fn stream(&mut self) {
+        if let Some(inbound) = &mut self.inbound {
+            if inbound.plan() != Plan::Drain {
+                inbound.stream();
+            }
+        }
+    }
+
+    /// Whether `100 Continue` should be sent now: the peer waits for it, the body is wanted, and nothing of it has
+    /// come.
+    #[must_use]
+    pub fn wants_continue(&self) -> bool {
+        self.inbound.as_ref().is_some_and(|inbound| inbound.wants_continue())
+    }
+
+    /// Writes `100 Continue`, if it is wanted.
+    pub fn encode_continue(&mut self, out: &mut Vec<u8>) {
+        if let Some(inbound) = self.inbound.as_mut().filter(|inbound| inbound.wants_continue()) {
+            inbound.set_continued();
+            out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
+    }
+
+    /// Notes that the answer to the open request comes later.
+    #[inline]
+    pub fn defer(&mut self) {
+        if self.phase == Phase::Open {
+            self.phase = Phase::Deferred;
+        }
+    }
+
+    /// Lets the next head of an answer, or this one if it is not written yet, say that the connection closes.
+    pub fn close_after(&mut self) {
+        self.flags |= CLOSE;
+    }
+
+    /// Writes the head of an answer whose body is whole. What it returns says whether the body must follow.
+    ///
+    /// If no answer is due, nothing is written.
+    #[inline]
+    pub fn respond(
+        &mut self,
+        head: &ResponseHead<'_>,
+        body_bytes: u64,
+        date: &DateBlock,
+        out: &mut Vec<u8>,
+    ) -> SendBody {
+        if self.flags == 0 && self.inbound.is_none() && self.is_due() && head.is_plain() {
+            encode::encode_plain(head.content_type, body_bytes, date, out);
+            self.phase = Phase::Idle;
+            return SendBody::Yes;
+        }
+        self.respond_any(head, body_bytes, date, out)
+    }
+
+    /// Writes the head of an answer whose body follows in parts.
+    ///
+    /// Without `body_bytes` it is chunked, or ends with the connection in HTTP/1.0. In answer to `HEAD`, and with 204,
+    /// 205 and 304, the parts are taken and not written. If no answer is due, nothing is written.
+    pub fn respond_stream(
+        &mut self,
+        head: &ResponseHead<'_>,
+        body_bytes: Option<u64>,
+        date: &DateBlock,
+        out: &mut Vec<u8>,
+    ) {
+        if !self.is_due() {
+            return;
+        }
+        if self.inbound.as_ref().is_some_and(|inbound| inbound.plan() == Plan::Undecided) {
+            self.give_up_body();
+        }
+        self.outgoing = self.outgoing(head.final_status(), body_bytes);
+        if self.outgoing == Outgoing::UNTIL_CLOSE {
+            self.flags |= CLOSE;
+        }
+        let delimiter = self.delimiter(head.final_status(), body_bytes);
+        encode::encode_head(head, delimiter, self.fate(), date, out);
+        self.phase = Phase::Streaming;
+    }
+
+    /// Writes one part of the body. An empty part writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// The part goes beyond the announced length, or no body is being sent. Nothing is written then.
+    #[inline]
+    pub fn encode_part(&mut self, part: &[u8], out: &mut Vec<u8>) -> Result<(), BodyError> {
+        self.outgoing.encode_part(part, out)
+    }
+
+    /// Ends the body. Trailers are written in the chunked coding only, and without those that may not be trailers.
+    ///
+    /// # Errors
+    ///
+    /// The body is shorter than was announced, after which the connection must close; or no body is being sent.
+    pub fn encode_end(&mut self, trailers: &Fields, out: &mut Vec<u8>) -> Result<(), BodyError> {
+        let ended = self.outgoing.encode_end(trailers, out);
+        if ended == Err(BodyError::NotStreaming) {
+            return ended;
+        }
+        if ended.is_err() {
+            self.flags |= CLOSE;
+        }
+        self.give_up_body();
+        self.finish();
+        ended
+    }
+
+    /// Accepts an upgrade: writes the head of 101 with what the WebSocket handshake computed. HTTP is over then.
+    ///
+    /// `accept` comes from the `websocket` module and is trusted. If no answer is due, nothing is written.
+    pub fn encode_switching(&mut self, accept: &[u8; 28], fields: &Fields, out: &mut Vec<u8>) {
+        if self.is_due() {
+            encode::encode_switching(accept, fields, out);
+            self.phase = Phase::Switched;
+        }
+    }
+
+    /// What is owed on the writing side.
+    #[must_use]
+    #[inline]
+    pub const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The number of the exchange, so that a late answer to an earlier one is recognised. It wraps.
+    #[must_use]
+    #[inline]
+    pub const fn sequence(&self) -> u32 {
+        self.sequence
+    }
+
+    /// What the peer has begun and not finished. An unwanted body that is being dropped counts, one that nobody has
+    /// decided on does not.
+    #[must_use]
+    pub fn awaits(&self) -> Awaits {
+        match &self.inbound {
+            Some(inbound) if inbound.plan() == Plan::Undecided => Awaits::Nothing,
+            Some(_) => Awaits::Body,
+            None if self.scanner.has_begun() => Awaits::Head,
+            None => Awaits::Nothing,
+        }
+    }
+
+    /// Whether the peer has begun something and not finished it.
+    #[must_use]
+    pub fn has_partial(&self) -> bool {
+        self.awaits() != Awaits::Nothing
+    }
+
+    /// Whether the connection closes after the answer, or now if none is due.
+    #[must_use]
+    #[inline]
+    pub const fn must_close(&self) -> bool {
+        self.flags & CLOSE != 0 || matches!(self.phase, Phase::Done)
+    }
+
+    #[inline(always)]
+    fn begin(&mut self, flags: u8) {
+        self.scanner = Scanner::request();
+        self.sequence = self.sequence.wrapping_add(1);
+        self.phase = Phase::Open;
+        self.flags = self.flags & CLOSE | flags;
+    }
+
+    /// Whether an answer can be given now.
+    #[inline(always)]
+    const fn is_due(&self) -> bool {
+        matches!(self.phase, Phase::Open | Phase::Deferred)
+    }
+
+    /// Searches on for the end of the head. Gives none if it is there.
+    #[inline(never)]
+    fn search_end<'b>(&mut self, rx: &[u8], limits: &Limits) -> Option<Step<Event<'b>, Error>> {
+        match self.scanner.advance(rx, limits) {
+            Ok(Some(_)) => None,
+            Ok(None) => Some(Step::Need(0)),
+            Err(error) => Some(self.fault(rx, error)),
+        }
+    }
+
+    /// Asks the scanner about a head that httparse did not take. If it finds nothing wrong, then it is `blame`.
+    #[inline(never)]
+    fn judge<'b>(&mut self, rx: &[u8], limits: &Limits, blame: Error) -> Step<Event<'b>, Error> {
+        self.scanner = Scanner::request();
+        self.search_end(rx, limits).unwrap_or_else(|| self.fault(rx, blame))
+    }
+
+    /// Refuses what has come, and sets the machine so that the answer closes the connection.
+    #[cold]
+    #[inline(never)]
+    fn fault<'b>(&mut self, rx: &[u8], error: Error) -> Step<Event<'b>, Error> {
+        let is_answered = self.inbound.as_ref().is_some_and(|inbound| inbound.plan() == Plan::Drain);
+        match self.phase {
+            Phase::Idle if !is_answered => self.begin(if rx.starts_with(b"HEAD ") { HEAD } else { 0 }),
+            Phase::Open | Phase::Deferred => self.phase = Phase::Open,
+            _ => self.phase = Phase::Done,
+        }
+        self.flags |= CLOSE;
+        self.inbound = None;
+        Step::Fault(error)
+    }
+
+    /// A request that has something to say about its frame, its target or the connection.
+    #[inline(never)]
+    fn step_framed<'b>(
+        &mut self,
+        rx: &'b [u8],
+        end: usize,
+        request: Request<'b>,
+        facts: Facts,
+        whole: &'b mut Vec<u8>,
+        limits: &Limits,
+    ) -> Step<Event<'b>, Error> {
+        let framing = match check(&request, facts, limits) {
+            Ok(framing) => framing,
+            Err(error) => return self.fault(rx, error),
+        };
+        self.begin(flags_of(&request, facts));
+        let request = request.with_keep_alive(self.flags & CLOSE == 0);
+        match framing {
+            Framing::Unsaid | Framing::Length(0) if is_upgrade(&request, facts) => {
+                Step::Event(end, Event::Upgrade(request))
+            }
+            Framing::Unsaid => Step::Event(end, Event::Request(request)),
+            Framing::Length(length) => match body_of(&rx[end..], length) {
+                Some(body) => Step::Event(end + body.len(), Event::Request(request.with_body(body, &[]))),
+                None => self.announce(rx, end, request, facts, BodyReader::Length(length), limits),
+            },
+            Framing::Chunked => self.step_chunked(rx, end, request, facts, whole, limits),
+        }
+    }
+
+    /// A chunked request: whole, if its body is, or announced.
+    fn step_chunked<'b>(
+        &mut self,
+        rx: &'b [u8],
+        end: usize,
+        request: Request<'b>,
+        facts: Facts,
+        whole: &'b mut Vec<u8>,
+        limits: &Limits,
+    ) -> Step<Event<'b>, Error> {
+        match decode_whole(&rx[end..], whole, limits) {
+            Ok(Some((used, body_end))) => {
+                let whole: &'b [u8] = whole;
+                let (body, trailers) = whole.split_at(body_end);
+                Step::Event(end + used, Event::Request(request.with_body(body, trailers)))
+            }
+            Ok(None) => self.announce(rx, end, request, facts, BodyReader::chunked(), limits),
+            Err(error) => self.fault(rx, error),
+        }
+    }
+
+    /// Hands out a head whose body is still to come.
+    fn announce<'b>(
+        &mut self,
+        rx: &'b [u8],
+        end: usize,
+        request: Request<'b>,
+        facts: Facts,
+        reader: BodyReader,
+        limits: &Limits,
+    ) -> Step<Event<'b>, Error> {
+        let expects = facts.expects_continue() && request.version() == Version::Http11;
+        self.inbound = Some(Box::new(Inbound::new(reader, &rx[..end], expects, limits)));
+        Step::Event(end, Event::Head(request))
+    }
+
+    /// A step within a body, or while an answer is due.
+    #[inline(never)]
+    fn step_busy<'b>(
+        &mut self,
+        rx: &'b [u8],
+        slots: &'b mut HeaderSlots<'b>,
+        whole: &'b mut Vec<u8>,
+        limits: &Limits,
+    ) -> Step<Event<'b>, Error> {
+        let Some(inbound) = &mut self.inbound else { return Step::Paused };
+        if inbound.plan() == Plan::Undecided {
+            return Step::Paused;
+        }
+        match inbound.read(rx, limits) {
+            Ok((used, Read::Need)) => Step::Need(used),
+            Ok((used, Read::Part(part))) => Step::Event(used, Event::Body(part)),
+            Ok((used, Read::End)) => self.step_end(rx, used, slots, whole, limits),
+            Err(error) => self.fault(&[], error),
+        }
+    }
+
+    /// The body is over: hands out the request, or goes on to the next one if it was answered before.
+    fn step_end<'b>(
+        &mut self,
+        rx: &'b [u8],
+        used: usize,
+        slots: &'b mut HeaderSlots<'b>,
+        whole: &'b mut Vec<u8>,
+        limits: &Limits,
+    ) -> Step<Event<'b>, Error> {
+        match self.inbound.take() {
+            Some(inbound) if inbound.plan() != Plan::Drain => {
+                let keep_alive = self.flags & CLOSE == 0;
+                match reparse(inbound.into_kept(), slots, whole) {
+                    Some(request) => Step::Event(used, Event::End(request.with_keep_alive(keep_alive))),
+                    // The head was parsed before, so that this cannot be.
+                    None => self.fault(&[], Error::Method),
+                }
+            }
+            _ => match self.step(&rx[used..], slots, whole, limits) {
+                Step::Need(more) => Step::Need(used + more),
+                Step::Event(more, event) => Step::Event(used + more, event),
+                Step::Paused => Step::Need(used),
+                Step::Fault(error) => Step::Fault(error),
+            },
+        }
+    }
+
+    #[inline(never)]
+    fn respond_any(
+        &mut self,
+        head: &ResponseHead<'_>,
+        body_bytes: u64,
+        date: &DateBlock,
+        out: &mut Vec<u8>,
+    ) -> SendBody {
+        if !self.is_due() {
+            return SendBody::No;
+        }
+        self.give_up_body();
+        let delimiter = self.delimiter(head.final_status(), Some(body_bytes));
+        encode::encode_head(head, delimiter, self.fate(), date, out);
+        let sends = !self.is_bodiless(head.final_status());
+        self.finish();
+        if sends { SendBody::Yes } else { SendBody::No }
+    }
+
+    /// Drops what is left of the body, or the connection if that is the better way.
+    fn give_up_body(&mut self) {
+        if self.inbound.as_mut().is_some_and(|inbound| !inbound.drain()) {
+            self.flags |= CLOSE;
+        }
+    }
+
+    /// The answer is written.
+    fn finish(&mut self) {
+        if self.flags & CLOSE != 0 {
+            self.phase = Phase::Done;
+            self.inbound = None;
+        } else {
+            self.phase = Phase::Idle;
+        }
+    }
+
+    /// Whether the answer has no body, whatever the caller would like (RFC 9112 section 6.3).
+    const fn is_bodiless(&self, status: u16) -> bool {
+        self.flags & HEAD != 0 || matches!(status, 204 | 205 | 304)
+    }
+
+    fn outgoing(&self, status: u16, body_bytes: Option<u64>) -> Outgoing {
+        match body_bytes {
+            _ if self.is_bodiless(status) => Outgoing::SKIP,
+            Some(bytes) => Outgoing::length(bytes),
+            None if self.flags & HTTP10 != 0 => Outgoing::UNTIL_CLOSE,
+            None => Outgoing::CHUNKED,
+        }
+    }
+
+    /// 204 must not have a length, 205 has none but zero, and to 304 ours would be a guess at what `GET` would give
+    /// (RFC 9110 section 8.6).
+    fn delimiter(&self, status: u16, body_bytes: Option<u64>) -> Delimiter {
+        match (status, body_bytes) {
+            (204 | 304, _) => Delimiter::Unsaid,
+            (205, _) => Delimiter::Length(0),
+            (_, Some(bytes)) => Delimiter::Length(bytes),
+            (_, None) if self.flags & HTTP10 != 0 => Delimiter::Unsaid,
+            (_, None) => Delimiter::Chunked,
+        }
+    }
+
+    const fn fate(&self) -> Fate {
+        if self.flags & CLOSE != 0 {
+            Fate::Closes
+        } else if self.flags & HTTP10 != 0 {
+            Fate::StaysSaid
+        } else {
+            Fate::Stays
+        }
+    }
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What to say of a complete head that only httparse objects to.
+fn blame(error: httparse::Error) -> Error {
+    match error {
+        httparse::Error::TooManyHeaders => Error::TooManyHeaders,
+        httparse::Error::HeaderName => Error::FieldName,
+        httparse::Error::HeaderValue => Error::FieldValue,
+        httparse::Error::NewLine => Error::LineEnd,
+        httparse::Error::Version => Error::Version,
+        httparse::Error::Status | httparse::Error::Token => Error::Target,
+    }
+}
+
+/// Whether a request in HTTP/1.1 names a path, and its method is not one of the two whose targets are special.
+#[inline(always)]
+fn is_plain_request(request: &Request<'_>, limits: &Limits) -> bool {
+    request.version() == Version::Http11
+        && request.target().starts_with('/')
+        && request.method().len() != "OPTIONS".len()
+        && request.raw_headers().len() <= limits.headers_max
+}
+
+fn check(request: &Request<'_>, facts: Facts, limits: &Limits) -> Result<Framing, Error> {
+    if request.raw_headers().len() > limits.headers_max {
+        return Err(Error::TooManyHeaders);
+    }
+    target::check(request.method(), request.target())?;
+    facts.check_request(request.version() == Version::Http11)
+}
+
+fn flags_of(request: &Request<'_>, facts: Facts) -> u8 {
+    let is_http11 = request.version() == Version::Http11;
+    let head = if request.method() == "HEAD" { HEAD } else { 0 };
+    let version = if is_http11 { 0 } else { HTTP10 };
+    let close = if facts.keeps_alive(is_http11) { 0 } else { CLOSE };
+    head | version | close
+}
+
+/// Only `GET` in HTTP/1.1 begins a WebSocket (RFC 6455 section 4.1); elsewhere the wish is ignored, as it may be.
+fn is_upgrade(request: &Request<'_>, facts: Facts) -> bool {
+    facts.asks_for_websocket() && request.version() == Version::Http11 && request.method() == "GET"
+}
+
+/// A body of this length, if it is there.
+fn body_of(rx: &[u8], length: u64) -> Option<&[u8]> {
+    rx.get(..usize::try_from(length).ok()?)
+}
+
+/// Decodes a chunked body that lies whole in `rx` into `whole`, with the trailer lines behind it. Gives the bytes
+/// used and where the body ends in `whole`.
+fn decode_whole(rx: &[u8], whole: &mut Vec<u8>, limits: &Limits) -> Result<Option<(usize, usize)>, Error> {
+    whole.clear();
+    let mut reader = BodyReader::chunked();
+    let (mut used, mut body_end) = (0, 0);
+    loop {
+        let (count, piece) = reader.take(&rx[used..], limits)?;
+        used += count;
+        match piece {
+            Piece::Need => return Ok(None),
+            Piece::End => return Ok(Some((used, body_end))),
+            Piece::Trailer(lines) => whole.extend_from_slice(lines),
+            Piece::Data(data) => {
+                whole.extend_from_slice(data);
+                body_end = whole.len();
+            }
+        }
+    }
+}
+
+/// Makes a request of what was kept of it, in the lent buffer.
+fn reparse<'b>(kept: Kept, slots: &'b mut HeaderSlots<'b>, whole: &'b mut Vec<u8>) -> Option<Request<'b>> {
+    *whole = kept.bytes;
+    let whole: &'b [u8] = whole;
+    let (head, rest) = whole.split_at(kept.head_end);
+    let (body, trailers) = rest.split_at(kept.body_end - kept.head_end);
+    let (_, request) = head::parse_request(head, slots).ok()??;
+    Some(request.with_body(body, trailers))
+}
+
+/// The request was `HEAD`.
+const HEAD: u8 = 1;
+/// The peer speaks HTTP/1.0.
+const HTTP10: u8 = 2;
+/// The connection closes after the answer.
+const CLOSE: u8 = 4;

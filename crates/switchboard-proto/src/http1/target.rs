@@ -1,0 +1,98 @@
+//! Where a request wants to go: the target's forms and the host (RFC 9112 section 3.2).
+
+use core::net::Ipv6Addr;
+
+use super::Error;
+use super::chars::{is_host, is_target};
+
+/// Whether this method may have this target, whose bytes are known to be visible ASCII without `#`.
+pub(crate) fn check(method: &str, target: &str) -> Result<(), Error> {
+    if method == "CONNECT" {
+        return Err(Error::Connect);
+    }
+    if target.starts_with('/') || (target == "*" && method == "OPTIONS") {
+        return Ok(());
+    }
+    let (authority, rest) = split_absolute(target).ok_or(Error::Target)?;
+    if !matches!(rest.bytes().next(), None | Some(b'/' | b'?')) {
+        return Err(Error::Target);
+    }
+    if is_valid_host(authority.as_bytes()) { Ok(()) } else { Err(Error::HostInvalid) }
+}
+
+/// The same for a target of unknown bytes.
+pub(crate) fn is_valid(method: &str, target: &str) -> bool {
+    target.bytes().all(is_target) && check(method, target).is_ok()
+}
+
+/// The path of a target, without the query. It is not decoded, and not empty except for an odd target.
+pub(crate) fn path(target: &str) -> &str {
+    let local = split_absolute(target).map_or(target, |(_, rest)| rest);
+    let path = local.split_once('?').map_or(local, |(path, _)| path);
+    if path.is_empty() { "/" } else { path }
+}
+
+/// What follows the first `?`.
+pub(crate) fn query(target: &str) -> Option<&str> {
+    target.split_once('?').map(|(_, query)| query)
+}
+
+/// The authority of an absolute-form target.
+pub(crate) fn authority(target: &str) -> Option<&str> {
+    split_absolute(target).map(|(authority, _)| authority)
+}
+
+/// An absolute-form target as its authority and what follows it.
+fn split_absolute(target: &str) -> Option<(&str, &str)> {
+    if target.starts_with('/') {
+        return None;
+    }
+    let (scheme, rest) = target.split_once("://")?;
+    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+        return None;
+    }
+    Some(rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len())))
+}
+
+/// Whether `host` is a host with an optional port, and without user information. An empty one is refused, as RFC 9110
+/// section 4.2.1 asks for `http`.
+#[inline]
+pub(crate) fn is_valid_host(host: &[u8]) -> bool {
+    let end = host.iter().position(|byte| !is_host(*byte)).unwrap_or(host.len());
+    let (name, port) = host.split_at(end);
+    if !name.is_empty() && is_port(port) { true } else { is_rare_host(host) }
+}
+
+/// `*( ":" *DIGIT )`, of no more digits than a port can have.
+#[inline]
+fn is_port(port: &[u8]) -> bool {
+    match port {
+        [] => true,
+        [b':', digits @ ..] => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
+        _ => false,
+    }
+}
+
+/// An address in brackets, or a name with percent escapes.
+#[cold]
+fn is_rare_host(host: &[u8]) -> bool {
+    if let [b'[', rest @ ..] = host {
+        let Some(end) = rest.iter().position(|byte| *byte == b']') else { return false };
+        let address = std::str::from_utf8(&rest[..end]).ok().and_then(|text| text.parse::<Ipv6Addr>().ok());
+        return address.is_some() && is_port(&rest[end + 1..]);
+    }
+    let end = host.iter().position(|byte| *byte == b':').unwrap_or(host.len());
+    is_escaped_name(&host[..end]) && is_port(&host[end..])
+}
+
+fn is_escaped_name(name: &[u8]) -> bool {
+    let mut rest = name;
+    loop {
+        rest = match rest {
+            [] => return !name.is_empty(),
+            [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => rest,
+            [byte, rest @ ..] if is_host(*byte) => rest,
+            _ => return false,
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Server-sent events: the format `text/event-stream` of the WHATWG HTML standard, section "Server-sent events".
+//!
+//! [`Event::encode`] writes an event so that nothing in it can become another event or field. [`Decoder`] reads a
+//! stream as a browser does.
+
+mod decoder;
+mod encode;
+mod error;
+
+pub use decoder::{DecodedEvent, Decoder, Limits, Whole};
+pub use encode::Event;
+pub use error::{Error, FieldError};

@@ -1,0 +1,96 @@
+//! What the machine hands out.
+
+/// A whole message. It borrows the bytes it lies in: the receive buffer if it came whole in one frame and one read,
+/// and the vector lent to [`Machine::step`](super::Machine::step) if not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Message<'b> {
+    /// Text, already checked to be UTF-8.
+    Text(&'b str),
+    /// Bytes that mean what the two sides agreed on.
+    Binary(&'b [u8]),
+}
+
+impl<'b> Message<'b> {
+    /// The payload, whichever kind it is.
+    #[inline]
+    pub const fn as_bytes(&self) -> &'b [u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+
+    /// The length of the payload in bytes.
+    #[inline]
+    pub const fn len(&self) -> usize {
+        self.as_bytes().len()
+    }
+
+    /// Whether the payload is empty, which is legal for both kinds.
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<'b> From<&'b str> for Message<'b> {
+    #[inline]
+    fn from(text: &'b str) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'b> From<&'b String> for Message<'b> {
+    #[inline]
+    fn from(text: &'b String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'b> From<&'b [u8]> for Message<'b> {
+    #[inline]
+    fn from(bytes: &'b [u8]) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+impl<'b> From<&'b Vec<u8>> for Message<'b> {
+    #[inline]
+    fn from(bytes: &'b Vec<u8>) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+impl<'b, const N: usize> From<&'b [u8; N]> for Message<'b> {
+    #[inline]
+    fn from(bytes: &'b [u8; N]) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+/// What the peer said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'b> {
+    /// A whole message.
+    Message(Message<'b>),
+    /// A Ping, at most 125 bytes. Answer with a Pong that bears the same payload, unless a Close was received
+    /// (RFC 6455, section 5.5.2).
+    Ping(&'b [u8]),
+    /// A Pong, at most 125 bytes, asked for or not.
+    Pong(&'b [u8]),
+    /// The peer's Close. No event comes after it. If none was sent yet, answer with [`Machine::close`] and the same
+    /// code; when both are through, the server closes the TCP connection (RFC 6455, section 7.1.1).
+    ///
+    /// [`Machine::close`]: super::Machine::close
+    Close(CloseFrame<'b>),
+}
+
+/// What a Close frame says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CloseFrame<'b> {
+    /// The status code (RFC 6455, section 7.4), `None` if the frame was empty. Codes that must not be sent (1005,
+    /// 1006, 1015, unassigned ones) never show here: they are a [`Fault`](crate::Step::Fault).
+    pub code: Option<u16>,
+    /// The reason, for logs and not for users; empty if there was none. At most 123 bytes.
+    pub reason: &'b str,
+}

@@ -1,0 +1,125 @@
+//! The header of a frame that came in (RFC 6455, section 5.2).
+
+use super::{Error, Opcode, mask};
+
+/// Which end of the connection we are. It decides who masks: the client does, the server does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Role {
+    Server,
+    Client,
+}
+
+/// A header that keeps all the rules which can be checked without knowing what came before it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Header {
+    pub(super) opcode: Opcode,
+    pub(super) fin: bool,
+    /// The header's own length, key included: 2 to 14.
+    pub(super) header_bytes: usize,
+    /// Below 2^63; at most 125 for a control frame.
+    pub(super) payload_bytes: u64,
+    /// Zeros if the frame is not masked, which come to the same.
+    pub(super) key: [u8; 4],
+}
+
+impl Header {
+    /// Reads the header at the front of `rx`; `None` if it is not all there. A rule that is broken shows as soon as
+    /// the bytes that break it are there.
+    #[inline]
+    pub(super) fn parse(rx: &[u8], role: Role) -> Result<Option<Self>, Error> {
+        let [first, second, rest @ ..] = rx else { return Ok(None) };
+        let (opcode, fin) = (check_first(*first)?, first & FIN != 0);
+        check_mask(*second, role)?;
+        let short = second & LENGTH;
+        if opcode.is_control() {
+            check_control(fin, short)?;
+        }
+        let Some((payload_bytes, length_bytes)) = length(short, rest)? else { return Ok(None) };
+        let Some(key) = key(role, &rest[length_bytes..]) else { return Ok(None) };
+        let header_bytes = 2 + length_bytes + if role == Role::Server { key.len() } else { 0 };
+        Ok(Some(Self { opcode, fin, header_bytes, payload_bytes, key }))
+    }
+
+    /// Where the frame ends, if all of it lies in `rx`.
+    #[inline]
+    pub(super) fn end_in(&self, rx: &[u8]) -> Option<usize> {
+        let payload_bytes = usize::try_from(self.payload_bytes).ok()?;
+        let end = self.header_bytes.checked_add(payload_bytes)?;
+        (end <= rx.len()).then_some(end)
+    }
+
+    /// Unmasks the payload of a frame that is whole and ends at `end`, where it lies.
+    #[inline]
+    pub(super) fn unmask<'b>(&self, rx: &'b mut [u8], end: usize) -> &'b mut [u8] {
+        let payload = &mut rx[self.header_bytes..end];
+        // A server's frames have no mask, and the zeros that stand for it are not worth a pass.
+        if self.key != [0; 4] {
+            mask::apply(payload, self.key);
+        }
+        payload
+    }
+}
+
+fn check_first(first: u8) -> Result<Opcode, Error> {
+    if first & RESERVED != 0 {
+        return Err(Error::ReservedBit);
+    }
+    Opcode::from_bits(first & OPCODE).ok_or(Error::UnknownOpcode)
+}
+
+fn check_mask(second: u8, role: Role) -> Result<(), Error> {
+    match (role, second & MASKED != 0) {
+        (Role::Server, false) => Err(Error::Unmasked),
+        (Role::Client, true) => Err(Error::Masked),
+        _ => Ok(()),
+    }
+}
+
+fn check_control(fin: bool, short: u8) -> Result<(), Error> {
+    if short > 125 {
+        Err(Error::ControlTooLong)
+    } else if !fin {
+        Err(Error::ControlFragmented)
+    } else {
+        Ok(())
+    }
+}
+
+/// The length of the payload, and in how many bytes behind the first two it is written.
+#[inline]
+fn length(short: u8, rest: &[u8]) -> Result<Option<(u64, usize)>, Error> {
+    match short {
+        126 => {
+            let Some(bytes) = rest.first_chunk() else { return Ok(None) };
+            let length = u64::from(u16::from_be_bytes(*bytes));
+            if length < 126 { Err(Error::LengthNotMinimal) } else { Ok(Some((length, 2))) }
+        }
+        127 => {
+            let Some(bytes) = rest.first_chunk() else { return Ok(None) };
+            match u64::from_be_bytes(*bytes) {
+                0..=0xffff => Err(Error::LengthNotMinimal),
+                length if length >> 63 != 0 => Err(Error::LengthTopBit),
+                length => Ok(Some((length, 8))),
+            }
+        }
+        short => Ok(Some((u64::from(short), 0))),
+    }
+}
+
+#[inline]
+fn key(role: Role, rest: &[u8]) -> Option<[u8; 4]> {
+    match role {
+        Role::Server => rest.first_chunk().copied(),
+        Role::Client => Some([0; 4]),
+    }
+}
+
+/// In the first byte: the last fragment of a message, or its only one.
+pub(super) const FIN: u8 = 0x80;
+/// In the first byte: for extensions. The first of the three is that of permessage-deflate (RFC 7692).
+const RESERVED: u8 = 0x70;
+const OPCODE: u8 = 0x0f;
+/// In the second byte.
+pub(super) const MASKED: u8 = 0x80;
+const LENGTH: u8 = 0x7f;

@@ -1,0 +1,20 @@
+//! The opening handshake (RFC 6455, section 4).
+//!
+//! Header fields are pairs of name and value, in the order in which they came. Names are compared without regard to
+//! case, and by their length first, so that the fields which mean nothing here cost next to nothing.
+
+mod accept;
+mod error;
+mod once;
+mod request;
+mod response;
+mod token;
+
+pub use accept::accept_key;
+pub use error::{EncodeError, HandshakeError, ResponseError};
+pub use request::{Offer, encode_response};
+pub use response::{Accepted, check_response, encode_request};
+
+/// The one version there is. A refusal with status 426 says so in a field `Sec-WebSocket-Version`
+/// (RFC 6455, section 4.2.2).
+pub const VERSION: &str = "13";

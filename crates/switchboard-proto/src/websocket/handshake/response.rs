@@ -1,0 +1,166 @@
+//! The client's end: our request, and the server's answer (RFC 6455, section 4.1).
+
+use super::once::Once;
+use super::request::are_different_tokens;
+use super::{EncodeError, ResponseError, VERSION, accept, token};
+
+/// What a server agreed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted<'b> {
+    /// The subprotocol the server chose, which is one of those offered; `None` if it chose none.
+    pub protocol: Option<&'b str>,
+}
+
+/// Appends a client's opening handshake.
+///
+/// `target` is the path with the query, `host` is the value of `Host` (with the port, unless it is the scheme's own),
+/// `key` is a fresh random number, `protocols` are offered in this order, and `fields` are sent besides (`Origin`,
+/// `Cookie`, `Authorization`).
+///
+/// # Errors
+///
+/// Something that cannot be written, or would break the head. Nothing is appended then.
+pub fn encode_request(
+    target: &str,
+    host: &str,
+    key: [u8; 16],
+    protocols: &[&str],
+    fields: &[(&str, &str)],
+    out: &mut Vec<u8>,
+) -> Result<(), EncodeError> {
+    check_request(target, host, protocols)?;
+    check_fields(fields)?;
+    out.extend_from_slice(b"GET ");
+    out.extend_from_slice(target.as_bytes());
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    encode_field("Host", host, out);
+    out.extend_from_slice(b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ");
+    out.extend_from_slice(&accept::encode_key(key));
+    out.extend_from_slice(b"\r\n");
+    encode_field("Sec-WebSocket-Version", VERSION, out);
+    if !protocols.is_empty() {
+        encode_field("Sec-WebSocket-Protocol", &protocols.join(", "), out);
+    }
+    encode_fields(fields, out);
+    Ok(())
+}
+
+/// Checks a server's answer. `key` is the random number the request was encoded with, and `protocols` are those it
+/// offered.
+///
+/// # Errors
+///
+/// The first rule of RFC 6455, section 4.1, that is broken. The connection must be closed then; after a
+/// [`ResponseError::Status`] the answer may be read first, as that of any other request.
+pub fn check_response<'b>(
+    status: u16,
+    headers: impl Iterator<Item = (&'b str, &'b [u8])>,
+    key: [u8; 16],
+    protocols: &[&str],
+) -> Result<Accepted<'b>, ResponseError> {
+    if status != 101 {
+        return Err(ResponseError::Status(status));
+    }
+    Fields::gather(headers).check(key, protocols)
+}
+
+/// What one pass over the header finds.
+#[derive(Default)]
+struct Fields<'b> {
+    upgrade: bool,
+    connection: bool,
+    accept: Once<'b>,
+    protocol: Once<'b>,
+    extensions: bool,
+}
+
+impl<'b> Fields<'b> {
+    fn gather(headers: impl Iterator<Item = (&'b str, &'b [u8])>) -> Self {
+        let mut fields = Self::default();
+        for (name, value) in headers {
+            fields.add(name, value);
+        }
+        fields
+    }
+
+    fn add(&mut self, name: &str, value: &'b [u8]) {
+        let is = |wanted: &str| name.eq_ignore_ascii_case(wanted);
+        match name.len() {
+            7 if is("upgrade") => self.upgrade |= token::has(value, "websocket"),
+            10 if is("connection") => self.connection |= token::has(value, "upgrade"),
+            20 if is("sec-websocket-accept") => self.accept.add(value),
+            22 if is("sec-websocket-protocol") => self.protocol.add(value),
+            24 if is("sec-websocket-extensions") => self.extensions = true,
+            _ => {}
+        }
+    }
+
+    fn check(self, key: [u8; 16], protocols: &[&str]) -> Result<Accepted<'b>, ResponseError> {
+        if !self.upgrade {
+            return Err(ResponseError::Upgrade);
+        }
+        if !self.connection {
+            return Err(ResponseError::Connection);
+        }
+        let accept = accept::accept_key(&accept::encode_key(key));
+        if self.accept.text().map(str::as_bytes) != Some(&accept[..]) {
+            return Err(ResponseError::Accept);
+        }
+        if self.extensions {
+            return Err(ResponseError::Extensions);
+        }
+        let protocol = self.protocol.text();
+        let is_offered = protocol.is_some_and(|protocol| protocols.contains(&protocol));
+        if is_offered || self.protocol.is_none() {
+            Ok(Accepted { protocol })
+        } else {
+            Err(ResponseError::Protocol)
+        }
+    }
+}
+
+fn check_request(target: &str, host: &str, protocols: &[&str]) -> Result<(), EncodeError> {
+    let is_one_word = |text: &str| text.bytes().all(|byte| byte > b' ' && byte != 0x7f);
+    if target.is_empty() || !is_one_word(target) {
+        return Err(EncodeError::Target);
+    }
+    if !is_one_word(host) {
+        return Err(EncodeError::Host);
+    }
+    if are_different_tokens(protocols.iter().copied()) { Ok(()) } else { Err(EncodeError::Protocol) }
+}
+
+/// Whether the fields can be written, and are not among those of the handshake itself.
+pub(super) fn check_fields(fields: &[(&str, &str)]) -> Result<(), EncodeError> {
+    let is_free = |name: &str| !OWN_FIELDS.iter().any(|own| name.eq_ignore_ascii_case(own));
+    let is_good = |(name, value): &(&str, &str)| {
+        token::is_token(name.as_bytes()) && is_free(name) && token::is_one_line(value)
+    };
+    if fields.iter().all(is_good) { Ok(()) } else { Err(EncodeError::Field) }
+}
+
+/// The rest of a head: these fields, and the empty line.
+pub(super) fn encode_fields(fields: &[(&str, &str)], out: &mut Vec<u8>) {
+    for (name, value) in fields {
+        encode_field(name, value, out);
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+pub(super) fn encode_field(name: &str, value: &str, out: &mut Vec<u8>) {
+    for part in [name, ": ", value, "\r\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+}
+
+/// What the handshake writes itself. A second one would contradict it, or promise an extension that is not there.
+const OWN_FIELDS: [&str; 8] = [
+    "host",
+    "upgrade",
+    "connection",
+    "sec-websocket-key",
+    "sec-websocket-accept",
+    "sec-websocket-version",
+    "sec-websocket-protocol",
+    "sec-websocket-extensions",
+];

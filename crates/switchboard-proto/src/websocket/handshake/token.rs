@@ -1,0 +1,39 @@
+//! Tokens and lists of them (RFC 9110, section 5.6).
+
+/// Whether `bytes` is a token: one or more of the characters that a method, a field's name or a subprotocol may have.
+pub(super) fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(|byte| is_token_byte(*byte))
+}
+
+/// The elements of a list with commas. Empty ones are left out, as RFC 9110 wants of a receiver.
+pub(super) fn elements(value: &str) -> impl Iterator<Item = &str> + Clone {
+    value.split(',').map(trim).filter(|element| !element.is_empty())
+}
+
+/// Whether a field's value is a list with commas that has this token, without regard to case.
+pub(super) fn has(value: &[u8], token: &str) -> bool {
+    text(value).is_some_and(|value| elements(value).any(|element| element.eq_ignore_ascii_case(token)))
+}
+
+/// A field's value as text without the blanks around it; `None` if it is not visible ASCII, blanks and tabs.
+pub(super) fn text(value: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(value).ok()?;
+    text.bytes().all(is_value_byte).then(|| trim(text))
+}
+
+/// Whether a field's value, or a target, can be written without breaking the line it stands in.
+pub(super) fn is_one_line(text: &str) -> bool {
+    text.bytes().all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
+}
+
+fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
+}
+
+fn is_value_byte(byte: u8) -> bool {
+    matches!(byte, b'\t' | b' '..=b'~')
+}
+
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}

@@ -1,0 +1,25 @@
+//! How much a peer may make us keep.
+
+/// What a peer may ask of us, with the consequence of each.
+///
+/// They are an argument of each step, not a part of the machine: one set serves all connections of a listener.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// The longest message, in bytes of payload over all its fragments; 1 MiB by default. A longer one is answered
+    /// with 1009, as soon as a frame's header says so and before anything of that frame is kept.
+    pub message_bytes_max: usize,
+    /// The longest payload of an unfragmented message that waits in the caller's receive buffer until it is whole;
+    /// 16 KiB by default. What is longer, and fragments, move to a buffer of the message's own as they come. The
+    /// caller's buffer must hold this much and 14 bytes of header, or such a frame never gets whole. More than
+    /// `u32::MAX` counts as `u32::MAX`.
+    pub frame_in_place_bytes_max: usize,
+    /// How many frames one message may come in; 65,536 by default. One more is answered with 1008. Bytes and time
+    /// bound a message better; this is against peers who send a great many frames that are empty.
+    pub fragments_max: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { message_bytes_max: 1 << 20, frame_in_place_bytes_max: 16 << 10, fragments_max: 1 << 16 }
+    }
+}

@@ -1,0 +1,46 @@
+//! WebSocket (RFC 6455), for both roles: frames to messages and back, and the two handshakes.
+//!
+//! # The picture
+//!
+//! [`Machine::step`] is shown the bytes that have arrived and answers with an [`Event`]: a whole [`Message`], a Ping,
+//! a Pong or a Close. A frame that lies whole in the receive buffer is unmasked where it lies and handed out from
+//! there; nothing is copied and nothing allocated. Only a message that spans frames or reads is put together in a
+//! vector of its own, which moves to the caller when it is whole.
+//!
+//! What goes out is encoded by free functions that know no state: [`encode`] for a server's message,
+//! [`encode_frame`] for any frame, [`encode_masked`] for a client. The machine itself encodes only what has state: the
+//! Close that is sent once ([`Machine::close`]), and the Pong that waited ([`Machine::take_pong`]).
+//!
+//! The opening handshake ([`Offer`], [`encode_request`], [`check_response`]) looks at header fields as pairs of name
+//! and value, so that it works with any HTTP parser.
+//!
+//! # What is not here
+//!
+//! No extension: a frame with a reserved bit is an error. No timeouts: how long to wait for the peer's Close or for
+//! the rest of a message is for the one who has a clock. No randomness: a client's masking keys are arguments.
+
+mod close;
+mod encode;
+mod error;
+mod event;
+mod frame;
+mod handshake;
+mod limits;
+mod machine;
+mod mask;
+mod opcode;
+mod spanning;
+mod utf8;
+
+pub use close::{CloseError, is_valid_close_code};
+pub use encode::{FrameHeader, encode, encode_frame, encode_masked, frame_header};
+pub use error::Error;
+pub use event::{CloseFrame, Event, Message};
+pub use handshake::{
+    Accepted, EncodeError, HandshakeError, Offer, ResponseError, VERSION, accept_key, check_response,
+    encode_request, encode_response,
+};
+pub use limits::Limits;
+pub use machine::Machine;
+pub use mask::mask;
+pub use opcode::Opcode;

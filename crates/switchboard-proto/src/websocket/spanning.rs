@@ -1,0 +1,98 @@
+//! A message that did not come whole in one frame and one read.
+
+use super::frame::Header;
+use super::{Error, Limits, Opcode, mask, utf8};
+
+/// The message so far, and where we are in the frame that brings more of it.
+///
+/// Its memory grows with the bytes that arrive, to at most twice as many; what a header announces reserves nothing.
+#[derive(Debug)]
+pub(super) struct Spanning {
+    /// Unmasked. Never longer than the limit, as each header was checked against it.
+    bytes: Vec<u8>,
+    /// For text: how many of `bytes` are known to be whole characters. At most `bytes.len()`.
+    checked_bytes: usize,
+    /// Text or binary.
+    kind: Opcode,
+    /// How many frames have begun: at least one.
+    fragments: u32,
+    /// What the current frame still owes; 0 between two frames.
+    frame_bytes_left: usize,
+    /// As it stands for the next byte of the current frame.
+    key: [u8; 4],
+    /// Whether the current frame is the last one.
+    fin: bool,
+}
+
+impl Spanning {
+    /// Begins with the header of the first frame, which the caller has checked against the limits. `bytes` is a
+    /// vector to use again; what is in it is thrown away.
+    pub(super) fn begin(header: &Header, mut bytes: Vec<u8>) -> Self {
+        bytes.clear();
+        let mut message = Self {
+            bytes,
+            checked_bytes: 0,
+            kind: header.opcode,
+            fragments: 0,
+            frame_bytes_left: 0,
+            key: [0; 4],
+            fin: false,
+        };
+        message.enter(header);
+        message
+    }
+
+    /// Goes on with the header of a further data frame.
+    pub(super) fn go_on(&mut self, header: &Header, limits: &Limits) -> Result<(), Error> {
+        if header.opcode != Opcode::Continuation {
+            return Err(Error::MessageInsideMessage);
+        }
+        let room = limits.message_bytes_max.saturating_sub(self.bytes.len());
+        if header.payload_bytes > room as u64 {
+            return Err(Error::MessageTooLong);
+        }
+        if self.fragments >= limits.fragments_max {
+            return Err(Error::TooManyFragments);
+        }
+        self.enter(header);
+        Ok(())
+    }
+
+    /// Takes what `rx` has of the current frame's payload, and says how many bytes that were.
+    pub(super) fn take(&mut self, rx: &[u8]) -> Result<usize, Error> {
+        let taken = self.frame_bytes_left.min(rx.len());
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&rx[..taken]);
+        mask::apply(&mut self.bytes[start..], self.key);
+        self.key = mask::rotated(self.key, taken);
+        self.frame_bytes_left -= taken;
+        if self.kind == Opcode::Text {
+            let checked = utf8::whole_chars_bytes(&self.bytes[self.checked_bytes..]);
+            self.checked_bytes += checked.map_err(|_| Error::TextNotUtf8)?;
+        }
+        Ok(taken)
+    }
+
+    /// The kind and the bytes, whole. Text may still end in the middle of a character.
+    pub(super) fn finish(self) -> (Opcode, Vec<u8>) {
+        debug_assert!(self.is_whole());
+        (self.kind, self.bytes)
+    }
+
+    pub(super) fn is_whole(&self) -> bool {
+        self.fin && self.frame_bytes_left == 0
+    }
+
+    pub(super) fn frame_bytes_left(&self) -> usize {
+        self.frame_bytes_left
+    }
+
+    fn enter(&mut self, header: &Header) {
+        debug_assert_eq!(self.frame_bytes_left, 0);
+        // The limit on the message fits `usize`, and the header was held against it.
+        self.frame_bytes_left = header.payload_bytes as usize;
+        self.key = header.key;
+        self.fin = header.fin;
+        self.fragments += 1;
+    }
+}

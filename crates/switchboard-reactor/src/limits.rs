@@ -1,0 +1,54 @@
+//! Every bound and time of the reactor, in one place.
+
+use std::time::Duration;
+
+/// Bounds and times of one reactor. The defaults are meant for the open network.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections of this reactor, at most [`SLOTS_MAX`](crate::SLOTS_MAX). What happens to one more is decided by
+    /// the layer above. Default: `SLOTS_MAX`.
+    pub wires_max: usize,
+    /// Bytes that one read may take, which is also what one connection may read in one turn. Default: 64 KiB.
+    pub read_bytes: usize,
+    /// Bytes kept for a connection between two reads, while it is read. A connection that needs more is closed with
+    /// [`Limit::Carry`](crate::Limit). Default: 64 KiB.
+    pub carry_bytes_max: usize,
+    /// Above so many queued bytes a connection is congested: its peer is not read. Default: 64 KiB.
+    pub outbox_bytes_high: usize,
+    /// At so many queued bytes a congested connection is drained: it is read again and `on_drain` comes.
+    /// Default: 16 KiB.
+    pub outbox_bytes_low: usize,
+    /// From so many counted bytes on nothing more is accepted. The bound is on what lay there before, so that no
+    /// message is refused for its own size. Default: 1 MiB.
+    pub outbox_bytes_max: usize,
+    /// Newcomers accepted in one turn. Default: 256.
+    pub accepts_per_turn: usize,
+    /// TLS handshakes carried on in one turn. Default: 64.
+    pub handshakes_per_turn: usize,
+    /// Longest wait for a peer to take any of the bytes queued for it. Then the connection is aborted with
+    /// [`Timeout::Write`](crate::Timeout). Default: 30 s.
+    pub write_stall: Duration,
+    /// Longest wait for the peer's end after ours was sent. Then the connection is dropped. Default: 2 s.
+    pub linger: Duration,
+    /// Longest TLS handshake. Then the connection is aborted with [`Timeout::Handshake`](crate::Timeout).
+    /// Default: 10 s.
+    pub handshake: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            wires_max: crate::SLOTS_MAX,
+            read_bytes: 64 << 10,
+            carry_bytes_max: 64 << 10,
+            outbox_bytes_high: 64 << 10,
+            outbox_bytes_low: 16 << 10,
+            outbox_bytes_max: 1 << 20,
+            accepts_per_turn: 256,
+            handshakes_per_turn: 64,
+            write_stall: Duration::from_secs(30),
+            linger: Duration::from_secs(2),
+            handshake: Duration::from_secs(10),
+        }
+    }
+}

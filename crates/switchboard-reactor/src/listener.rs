@@ -1,0 +1,74 @@
+//! Listening sockets.
+
+use mio::net::TcpListener;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::SocketAddr;
+
+/// Newcomers that the system keeps waiting, unless told otherwise. The kernel has an upper bound of its own.
+pub const BACKLOG: u32 = 1024;
+
+/// How to listen.
+#[derive(Clone, Debug)]
+pub struct ListenOptions {
+    /// Newcomers that the system keeps waiting. Default: [`BACKLOG`].
+    pub backlog: u32,
+    /// Lets several sockets listen at the same address, in one process or in several; the system spreads newcomers
+    /// over them. Default: off.
+    pub reuse_port: bool,
+    /// Sends small writes at once instead of waiting to fill a segment. Default: on.
+    pub nodelay: bool,
+}
+
+impl Default for ListenOptions {
+    fn default() -> Self {
+        Self { backlog: BACKLOG, reuse_port: false, nodelay: true }
+    }
+}
+
+/// A socket that listens.
+#[derive(Debug)]
+pub struct Listener {
+    pub(crate) socket: TcpListener,
+    pub(crate) nodelay: bool,
+}
+
+impl Listener {
+    /// Binds and listens. Port 0 takes any that is free: see [`Listener::local_addr`].
+    ///
+    /// # Errors
+    /// What the system says: the address is in use, not this machine's, or not allowed.
+    pub fn bind(addr: SocketAddr, options: &ListenOptions) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+        if addr.is_ipv6() {
+            // v4 has a listener of its own if it is wanted: mapped addresses would surprise every filter.
+            socket.set_only_v6(true)?;
+        }
+        #[cfg(unix)]
+        socket.set_reuse_address(true)?;
+        #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos"))))]
+        if options.reuse_port {
+            socket.set_reuse_port(true)?;
+        }
+        // On Linux accepted sockets inherit this, which saves a call for each of them.
+        socket.set_tcp_nodelay(options.nodelay)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&addr.into())?;
+        socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
+        Ok(Self { socket: TcpListener::from_std(socket.into()), nodelay: options.nodelay })
+    }
+
+    /// Takes a socket that listens already, such as one that was inherited.
+    ///
+    /// # Errors
+    /// If the socket can't be made non-blocking.
+    pub fn from_std(socket: std::net::TcpListener) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        Ok(Self { socket: TcpListener::from_std(socket), nodelay: true })
+    }
+
+    /// The address that it really has.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+}

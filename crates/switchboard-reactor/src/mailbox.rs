@@ -1,0 +1,152 @@
+//! Letters from other threads: the only place where threads meet.
+
+use mio::Waker;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A bounded box of letters for one reactor. The first letter of a batch rings the bell; the reactor takes the whole
+/// batch at once. Nobody ever waits: a full box gives the letter back.
+#[derive(Debug)]
+pub struct Mailbox<M> {
+    inside: Mutex<Inside<M>>,
+    rung: AtomicBool,
+    waker: Option<Waker>,
+    letters_max: usize,
+}
+
+#[derive(Debug)]
+struct Inside<M> {
+    letters: Vec<M>,
+    /// Places promised to letters that must not be refused. They come on top of `letters_max`; each belongs to
+    /// something that is bounded itself, such as an owed answer of a connection.
+    reserved: usize,
+}
+
+/// The box was full; here is the letter back.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Full<M>(pub M);
+
+impl<M> Mailbox<M> {
+    /// A box for `letters_max` letters. Without a waker nobody is woken: whoever owns the box must look into it, as
+    /// the in-memory driver does at every turn.
+    pub fn new(waker: Option<Waker>, letters_max: usize) -> Self {
+        let inside = Mutex::new(Inside { letters: Vec::new(), reserved: 0 });
+        Self { inside, rung: AtomicBool::new(false), waker, letters_max }
+    }
+
+    /// Puts a letter in, or gives it back if the box is full.
+    pub fn post(&self, letter: M) -> Result<(), Full<M>> {
+        let mut inside = self.lock();
+        if inside.letters.len() >= self.letters_max {
+            return Err(Full(letter));
+        }
+        inside.letters.push(letter);
+        drop(inside);
+        self.ring();
+        Ok(())
+    }
+
+    /// Promises a place, so that [`Mailbox::post_reserved`] can't fail. Each promise is kept once.
+    pub fn reserve(&self) {
+        self.lock().reserved += 1;
+    }
+
+    /// Puts a letter into its promised place.
+    pub fn post_reserved(&self, letter: M) {
+        let mut inside = self.lock();
+        debug_assert!(inside.reserved > 0, "a place is used once and only after it was reserved");
+        inside.reserved = inside.reserved.saturating_sub(1);
+        inside.letters.push(letter);
+        drop(inside);
+        self.ring();
+    }
+
+    /// Moves all letters into `into`, which should be empty: the two vectors change places, so neither allocates
+    /// once both have grown.
+    pub fn take(&self, into: &mut Vec<M>) {
+        // The bell is cleared first: a letter that comes in between is either seen now or rings again.
+        self.rung.store(false, Ordering::Release);
+        std::mem::swap(&mut self.lock().letters, into);
+    }
+
+    /// True if a letter waits.
+    pub fn has_letters(&self) -> bool {
+        self.rung.load(Ordering::Acquire)
+    }
+
+    fn ring(&self) {
+        if !self.rung.swap(true, Ordering::AcqRel) {
+            if let Some(waker) = &self.waker {
+                // Fails only if the descriptor is gone, and then the reactor is gone as well.
+                let _ = waker.wake();
+            }
+        }
+    }
+
+    /// A panic cannot leave the two fields at odds, so a poisoned lock is as good as any.
+    fn lock(&self) -> MutexGuard<'_, Inside<M>> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_box_gives_the_letter_back() {
+        let mailbox = Mailbox::new(None, 2);
+        assert_eq!(mailbox.post(1), Ok(()));
+        assert_eq!(mailbox.post(2), Ok(()));
+        assert_eq!(mailbox.post(3), Err(Full(3)));
+        let mut letters = Vec::new();
+        mailbox.take(&mut letters);
+        assert_eq!(letters, [1, 2]);
+        assert_eq!(mailbox.post(3), Ok(()));
+    }
+
+    #[test]
+    fn a_reserved_place_is_kept_when_the_box_is_full() {
+        let mailbox = Mailbox::new(None, 1);
+        mailbox.reserve();
+        assert_eq!(mailbox.post(1), Ok(()));
+        mailbox.post_reserved(2);
+        let mut letters = Vec::new();
+        mailbox.take(&mut letters);
+        assert_eq!(letters, [1, 2]);
+    }
+
+    #[test]
+    fn the_bell_rings_once_a_batch() {
+        let mailbox = Mailbox::new(None, 10);
+        assert!(!mailbox.has_letters());
+        mailbox.post(1).unwrap();
+        mailbox.post(2).unwrap();
+        assert!(mailbox.has_letters());
+        let mut letters = Vec::new();
+        mailbox.take(&mut letters);
+        assert!(!mailbox.has_letters());
+        assert_eq!(letters.len(), 2);
+    }
+
+    #[test]
+    fn letters_of_many_threads_all_arrive_in_the_order_of_each() {
+        let mailbox = Mailbox::new(None, usize::MAX);
+        let mut all = Vec::new();
+        std::thread::scope(|scope| {
+            for thread in 0..4u32 {
+                let mailbox = &mailbox;
+                scope.spawn(move || (0..1000u32).for_each(|n| mailbox.post((thread, n)).unwrap()));
+            }
+            while all.len() < 4000 {
+                let mut letters = Vec::new();
+                mailbox.take(&mut letters);
+                all.append(&mut letters);
+            }
+        });
+        for thread in 0..4 {
+            let numbers = all.iter().filter(|(t, _)| *t == thread).map(|(_, n)| *n);
+            assert!(numbers.eq(0..1000));
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! Bytes on their way out, in order.
+
+use crate::transport::Transport;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+
+/// Bytes on their way to one peer: own bytes at the end, where encoders append, and before them pieces that were
+/// handed over whole or are shared with other outboxes.
+///
+/// Invariants: `sent` < the length of the first piece, or <= that of the tail if there is no piece;
+/// `counted` <= `queued`.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    tail: Vec<u8>,
+    /// Bytes at the front, of the first piece or else of the tail, that the kernel has.
+    sent: usize,
+    pieces: VecDeque<Piece>,
+    /// Unsent bytes of the pieces.
+    piece_bytes: usize,
+    /// Those of them that count towards the bound.
+    piece_bytes_counted: usize,
+}
+
+#[derive(Debug)]
+struct Piece {
+    bytes: PieceBytes,
+    counts: bool,
+}
+
+#[derive(Debug)]
+enum PieceBytes {
+    Owned(Vec<u8>),
+    Shared(Arc<[u8]>),
+}
+
+/// A shorter piece is copied: cheaper than a reference count and a slice of its own in the write.
+pub const SHARE_BYTES_MIN: usize = 2048;
+/// A longer payload is written from where it lies instead of being copied into the outbox first.
+pub const WRITE_THROUGH_BYTES_MIN: usize = 8 << 10;
+/// What a pooled outbox keeps of its tail: a peak is given back.
+const TAIL_BYTES_KEPT: usize = 64 << 10;
+/// Slices in one write: few in nearly every case, the most that the system takes in the others.
+const SLICES_FEW: usize = 32;
+const SLICES_MAX: usize = 1024;
+
+impl Outbox {
+    /// Where encoders append.
+    #[inline(always)]
+    pub fn tail(&mut self) -> &mut Vec<u8> {
+        &mut self.tail
+    }
+
+    /// Bytes that wait for the kernel.
+    #[inline(always)]
+    pub fn queued(&self) -> usize {
+        // What was sent of a piece is already taken off `piece_bytes`.
+        self.piece_bytes + self.tail.len() - if self.pieces.is_empty() { self.sent } else { 0 }
+    }
+
+    /// Bytes that count towards the bound: all but the bodies handed over whole.
+    #[inline(always)]
+    pub fn counted(&self) -> usize {
+        self.queued() - (self.piece_bytes - self.piece_bytes_counted)
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tail.is_empty() && self.pieces.is_empty()
+    }
+
+    /// Appends bytes that other outboxes hold as well, by reference if that is cheaper than by copy.
+    pub fn share(&mut self, bytes: &Arc<[u8]>) {
+        if bytes.len() < SHARE_BYTES_MIN {
+            return self.tail.extend_from_slice(bytes);
+        }
+        self.push(PieceBytes::Shared(bytes.clone()), true);
+    }
+
+    /// Appends a body handed over whole and shared, which doesn't count towards the bound.
+    pub fn share_body(&mut self, bytes: Arc<[u8]>) {
+        if bytes.len() < SHARE_BYTES_MIN {
+            return self.tail.extend_from_slice(&bytes);
+        }
+        self.push(PieceBytes::Shared(bytes), false);
+    }
+
+    /// Appends a body handed over whole, which doesn't count towards the bound.
+    pub fn own_body(&mut self, bytes: Vec<u8>) {
+        if bytes.len() < SHARE_BYTES_MIN {
+            return self.tail.extend_from_slice(&bytes);
+        }
+        self.push(PieceBytes::Owned(bytes), false);
+    }
+
+    fn push(&mut self, bytes: PieceBytes, counts: bool) {
+        if !self.tail.is_empty() {
+            let mut own = std::mem::take(&mut self.tail);
+            if self.pieces.is_empty() {
+                own.drain(..std::mem::take(&mut self.sent));
+            }
+            self.push_piece(Piece { bytes: PieceBytes::Owned(own), counts: true });
+        }
+        self.push_piece(Piece { bytes, counts });
+    }
+
+    fn push_piece(&mut self, piece: Piece) {
+        let len = piece.as_slice().len();
+        if len == 0 {
+            return;
+        }
+        self.piece_bytes += len;
+        self.piece_bytes_counted += if piece.counts { len } else { 0 };
+        self.pieces.push_back(piece);
+    }
+
+    /// One write. `Ok(true)`: nothing is left.
+    #[inline(always)]
+    pub(crate) fn write_to(&mut self, transport: &mut Transport) -> io::Result<usize> {
+        if !self.pieces.is_empty() {
+            return self.write_pieces(transport, &[]);
+        }
+        let taken = transport.write(&self.tail[self.sent..])?;
+        self.take_from_tail(taken);
+        Ok(taken)
+    }
+
+    /// One write of what waits, then `header` and `payload` from where they lie; only what the kernel does not take
+    /// of them is copied.
+    pub(crate) fn write_through(
+        &mut self,
+        transport: &mut Transport,
+        header: &[u8],
+        payload: &[u8],
+    ) -> io::Result<usize> {
+        let taken = match self.write_pieces(transport, &[header, payload]) {
+            Ok(taken) => taken,
+            Err(error) => {
+                self.tail.extend_from_slice(header);
+                self.tail.extend_from_slice(payload);
+                return Err(error);
+            }
+        };
+        Ok(taken)
+    }
+
+    #[inline(never)]
+    fn write_pieces(&mut self, transport: &mut Transport, extra: &[&[u8]]) -> io::Result<usize> {
+        let slices = self.pieces.len() + 1 + extra.len();
+        let taken = if slices <= SLICES_FEW {
+            self.write_slices::<SLICES_FEW>(transport, extra)?
+        } else {
+            self.write_slices::<SLICES_MAX>(transport, extra)?
+        };
+        let mut left = self.take(taken);
+        for bytes in extra {
+            let gone = left.min(bytes.len());
+            left -= gone;
+            self.tail.extend_from_slice(&bytes[gone..]);
+        }
+        Ok(taken)
+    }
+
+    fn write_slices<const N: usize>(&self, transport: &mut Transport, extra: &[&[u8]]) -> io::Result<usize> {
+        let mut slices = [IoSlice::new(&[]); N];
+        let own = self.pieces.iter().map(Piece::as_slice).chain([&self.tail[..]]);
+        let own = own.enumerate().map(|(i, bytes)| if i == 0 { &bytes[self.sent..] } else { bytes });
+        let mut count = 0;
+        for (slice, bytes) in slices.iter_mut().zip(own.chain(extra.iter().copied())) {
+            *slice = IoSlice::new(bytes);
+            count += 1;
+        }
+        transport.write_vectored(&slices[..count])
+    }
+
+    /// The kernel took so many bytes: returns how many of them were not this outbox's.
+    fn take(&mut self, mut taken: usize) -> usize {
+        while let Some(piece) = self.pieces.front() {
+            let left = piece.as_slice().len() - self.sent;
+            let gone = taken.min(left);
+            self.piece_bytes -= gone;
+            self.piece_bytes_counted -= if piece.counts { gone } else { 0 };
+            taken -= gone;
+            if gone < left {
+                self.sent += gone;
+                return 0;
+            }
+            self.sent = 0;
+            self.pieces.pop_front();
+        }
+        let own = taken.min(self.tail.len() - self.sent);
+        self.take_from_tail(own);
+        taken - own
+    }
+
+    #[inline(always)]
+    fn take_from_tail(&mut self, taken: usize) {
+        self.sent += taken;
+        if self.sent == self.tail.len() {
+            self.tail.clear();
+            self.sent = 0;
+        } else if self.sent > TAIL_BYTES_KEPT && self.sent > self.tail.len() / 2 {
+            // A stream that never runs dry must not grow for ever.
+            self.tail.drain(..std::mem::take(&mut self.sent));
+        }
+    }
+
+    /// Empty and fit for the pool: a peak is not kept.
+    #[inline(always)]
+    pub(crate) fn reset(&mut self) {
+        if self.tail.capacity() > TAIL_BYTES_KEPT || !self.is_empty() {
+            *self = Self::default();
+        }
+    }
+}
+
+impl Piece {
+    fn as_slice(&self) -> &[u8] {
+        match &self.bytes {
+            PieceBytes::Owned(bytes) => bytes,
+            PieceBytes::Shared(bytes) => bytes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipe::Pipe;
+    use proptest::prelude::*;
+
+    #[derive(Clone, Debug)]
+    enum Act {
+        Append(Vec<u8>),
+        Share(Vec<u8>),
+        Own(Vec<u8>),
+        Through(Vec<u8>),
+        Room(usize),
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        let bytes = prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..50),
+            prop::collection::vec(any::<u8>(), SHARE_BYTES_MIN..SHARE_BYTES_MIN + 50),
+        ];
+        prop_oneof![
+            bytes.clone().prop_map(Act::Append),
+            bytes.clone().prop_map(Act::Share),
+            bytes.clone().prop_map(Act::Own),
+            bytes.prop_map(Act::Through),
+            (0usize..4000).prop_map(Act::Room),
+        ]
+    }
+
+    proptest! {
+        /// Whatever is appended in whatever way leaves in order, however little the kernel takes at a time.
+        #[test]
+        fn what_goes_in_comes_out(acts in prop::collection::vec(act(), 0..60)) {
+            let (near, far) = Pipe::pair(([127, 0, 0, 1], 1).into());
+            let mut transport = Transport::Memory(near);
+            let (mut outbox, mut wanted) = (Outbox::default(), Vec::new());
+            far.set_room(Some(0));
+            for act in acts {
+                match act {
+                    Act::Append(bytes) => { wanted.extend(&bytes); outbox.tail().extend(&bytes) }
+                    Act::Share(bytes) => { wanted.extend(&bytes); outbox.share(&bytes.into()) }
+                    Act::Own(bytes) => { wanted.extend(&bytes); outbox.own_body(bytes) }
+                    Act::Through(bytes) => {
+                        wanted.extend(b"head");
+                        wanted.extend(&bytes);
+                        let _ = outbox.write_through(&mut transport, b"head", &bytes);
+                    }
+                    Act::Room(room) => {
+                        far.set_room(Some(room));
+                        let _ = outbox.write_to(&mut transport);
+                    }
+                }
+                prop_assert_eq!(outbox.queued(), wanted.len() - far.received());
+                prop_assert!(outbox.counted() <= outbox.queued());
+            }
+            far.set_room(None);
+            while outbox.queued() > 0 {
+                outbox.write_to(&mut transport).unwrap();
+            }
+            prop_assert!(outbox.is_empty());
+            prop_assert_eq!(far.take(), wanted);
+        }
+    }
+
+    #[test]
+    fn a_stream_that_never_runs_dry_stays_small() {
+        let (near, far) = Pipe::pair(([127, 0, 0, 1], 1).into());
+        let (mut transport, mut outbox) = (Transport::Memory(near), Outbox::default());
+        outbox.tail().extend([0; 1000]);
+        for _ in 0..10_000 {
+            outbox.tail().extend([0; 1000]);
+            far.set_room(Some(1000));
+            outbox.write_to(&mut transport).unwrap();
+            far.take();
+        }
+        assert_eq!(outbox.queued(), 1000);
+        assert!(outbox.tail.capacity() < 4 * TAIL_BYTES_KEPT);
+    }
+}

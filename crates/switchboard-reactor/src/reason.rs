@@ -1,0 +1,54 @@
+//! Why a connection ended.
+
+use std::io::ErrorKind;
+
+/// Why a connection ended, as far as the transport can tell.
+///
+/// What a protocol means by it is the business of the layer above, which keeps its own account under
+/// [`Reason::Service`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The peer finished its side in good order.
+    Peer,
+    /// The peer reset the connection, or vanished while something was written to it.
+    Reset,
+    /// This side closed or aborted it.
+    Local,
+    /// A deadline passed.
+    Timeout(Timeout),
+    /// A bound was exceeded.
+    Limit(Limit),
+    /// The TLS handshake failed, or a record was forged or malformed.
+    Tls,
+    /// The operating system refused an operation on the socket.
+    Io(ErrorKind),
+    /// A callback of the layer above panicked.
+    Panic,
+    /// The server is going down.
+    Shutdown,
+    /// A reason that only the layer above understands: a number of its own.
+    Service(u16),
+}
+
+/// The deadlines of the transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Timeout {
+    /// Nothing was heard for as long as the layer above allowed.
+    Silence,
+    /// Bytes were queued and the peer took none of them.
+    Write,
+    /// The TLS handshake did not end in time.
+    Handshake,
+}
+
+/// The bounds of the transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Limit {
+    /// More bytes had to be kept between two reads than the carry holds.
+    Carry,
+    /// More bytes were queued for the peer than its outbox may hold.
+    Backlog,
+}

@@ -1,0 +1,61 @@
+//! What the reactor calls.
+
+use crate::id::WireId;
+use crate::reason::Reason;
+use crate::transport::Transport;
+use crate::wires::Wires;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// A newcomer at a listener.
+#[derive(Debug)]
+pub struct Incoming {
+    /// The connection.
+    pub transport: Transport,
+    /// Where it comes from.
+    pub peer: SocketAddr,
+    /// The index of the listener that it came to.
+    pub listener: usize,
+}
+
+/// The layer above: one object for all wires of a reactor.
+///
+/// Every method gets all wires mutably, so whatever happens on one connection can be told to any other at once. None
+/// gets the receive buffer but `on_bytes`, and there as an argument of its own: what is parsed from it may live while
+/// wires are written to.
+///
+/// A method must not panic; who runs the user's code guards it.
+pub trait Service {
+    /// A newcomer: take it up with [`Wires::insert`], hand it to another reactor, or drop it.
+    fn on_accept(&mut self, wires: &mut Wires, incoming: Incoming);
+
+    /// A TLS handshake is over: the connection can be talked to from now on. Only for transports that have one.
+    fn on_secured(&mut self, wires: &mut Wires, id: WireId);
+
+    /// The carried rest and what was read behind it. Returns how much was used; the rest comes again with the next
+    /// bytes, or after [`Wires::resume`], [`Wires::release`] or [`Wires::yield_turn`].
+    fn on_bytes(&mut self, wires: &mut Wires, id: WireId, rx: &mut [u8]) -> usize;
+
+    /// The peer has finished its side. Nothing more comes, but it may still listen.
+    fn on_end(&mut self, wires: &mut Wires, id: WireId);
+
+    /// A congested connection has drained to the low-water mark.
+    fn on_drain(&mut self, wires: &mut Wires, id: WireId);
+
+    /// Nothing was heard for as long as [`Wires::set_silence`] said, although it was listened for.
+    fn on_silence(&mut self, wires: &mut Wires, id: WireId, quiet: Duration);
+
+    /// A timer that was set with [`Wires::set_timer`].
+    fn on_timer(&mut self, wires: &mut Wires, id: WireId, key: u32);
+
+    /// The mailbox was rung.
+    fn on_wake(&mut self, wires: &mut Wires);
+
+    /// The last call for this connection, exactly once for each that was taken up. It can still be asked about, and
+    /// others can be written to; it takes no output itself.
+    fn on_close(&mut self, wires: &mut Wires, id: WireId, reason: Reason);
+
+    /// A newcomer could not be accepted. The driver tries again after a pause.
+    fn on_accept_error(&mut self, wires: &mut Wires, listener: usize, error: &io::Error);
+}

@@ -1,0 +1,47 @@
+//! Counters of one reactor, readable from any thread.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that one thread writes and any thread may read.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds. Only the owner may: it is a load and a store, without a lock on the bus.
+    #[inline(always)]
+    pub fn add(&self, amount: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
+    }
+
+    /// Sets. Only the owner may.
+    #[inline(always)]
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    /// The present value; from another thread it may be a moment old.
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What a reactor has done since it began.
+#[derive(Debug, Default)]
+pub struct Stats {
+    /// Connections taken up.
+    pub opened: Counter,
+    /// Connections that ended.
+    pub closed: Counter,
+    /// Bytes read, as plain text.
+    pub bytes_in: Counter,
+    /// Bytes handed to the kernel, as plain text.
+    pub bytes_out: Counter,
+    /// Turns taken.
+    pub turns: Counter,
+    /// Events that named a connection which had ended.
+    pub stale: Counter,
+    /// Time of one turn in nanoseconds, as last sampled (every 64th turn is).
+    pub turn_ns: Counter,
+    /// The longest of the sampled turns in nanoseconds.
+    pub turn_ns_max: Counter,
+}

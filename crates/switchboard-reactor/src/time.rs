@@ -1,0 +1,32 @@
+//! Time is an argument: milliseconds since the reactor began.
+
+use std::time::Duration;
+
+/// Milliseconds since the reactor began. Read once a turn by the driver; everything within a turn happens at the
+/// same time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Hash)]
+pub struct Time(pub u64);
+
+impl Time {
+    /// This much later. Saturates.
+    #[must_use]
+    pub fn after(self, wait: Duration) -> Self {
+        Self(self.0.saturating_add(millis(wait)))
+    }
+
+    /// The time that has passed since `earlier`; zero if that lies in the future.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+
+    /// The lower half: enough for what is compared within 49 days, at half the room.
+    #[inline(always)]
+    pub(crate) fn stamp(self) -> u32 {
+        self.0 as u32
+    }
+}
+
+/// Whole milliseconds, rounded up, so that nothing is due too early.
+pub(crate) fn millis(wait: Duration) -> u64 {
+    u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,301 @@
+//! A hierarchical timer wheel, linked through the entries of a slab.
+//!
+//! Six levels of 64 buckets; a bucket of level *n* spans 64^*n* milliseconds. An entry lies on the level of the
+//! highest digit (in base 64) in which its time differs from the wheel's, in the bucket of that digit. When the wheel
+//! reaches a bucket above level 0, its entries move down; each moves at most five times in its life, and timers fire
+//! to the millisecond. One bit a bucket says which are in use, so that the next one is found by counting zeros.
+//!
+//! Setting, moving and cancelling are O(1) and allocate nothing once the slab has grown. Entries of one connection
+//! are chained through `sibling`, so that they all go with it.
+
+use crate::id::WireId;
+use slab::Slab;
+
+/// No entry.
+pub(crate) const NIL: u32 = u32::MAX;
+
+const LEVELS: usize = 6;
+const LAST: usize = LEVELS - 1;
+const BUCKETS: usize = 64;
+const DIGIT_BITS: u32 = 6;
+/// Further ahead than any wheel turn (2,179 years would need one level more): later timers wait in the last bucket
+/// and are put in again when it is reached.
+const SPAN: u64 = 1 << (DIGIT_BITS * LEVELS as u32);
+/// An entry that hangs in no bucket.
+const IDLE: u16 = u16::MAX;
+
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) at: u64,
+    pub(crate) id: WireId,
+    pub(crate) key: u32,
+    /// The next timer of the same connection.
+    pub(crate) sibling: u32,
+    next: u32,
+    prev: u32,
+    bucket: u16,
+}
+
+#[derive(Debug)]
+pub(crate) struct Wheel {
+    entries: Slab<Entry>,
+    heads: Box<[u32; LEVELS * BUCKETS]>,
+    used: [u64; LEVELS],
+    /// Everything before this time has fired.
+    now: u64,
+    /// No timer is due before: lowered when one is set, found anew only when it has passed.
+    next: u64,
+}
+
+impl Wheel {
+    pub(crate) fn new(now: u64) -> Self {
+        let heads = Box::new([NIL; LEVELS * BUCKETS]);
+        Self { entries: Slab::new(), heads, used: [0; LEVELS], now, next: u64::MAX }
+    }
+
+    /// Makes an entry that is not set yet.
+    pub(crate) fn insert(&mut self, id: WireId, key: u32, sibling: u32) -> u32 {
+        crate::table::reserve_gently(&mut self.entries);
+        let entry = Entry { at: u64::MAX, id, key, sibling, next: NIL, prev: NIL, bucket: IDLE };
+        self.entries.insert(entry) as u32
+    }
+
+    pub(crate) fn entry(&self, index: u32) -> &Entry {
+        &self.entries[index as usize]
+    }
+
+    pub(crate) fn entry_mut(&mut self, index: u32) -> &mut Entry {
+        &mut self.entries[index as usize]
+    }
+
+    /// True if the entry waits for its time.
+    pub(crate) fn is_set(&self, index: u32) -> bool {
+        self.entry(index).bucket != IDLE
+    }
+
+    /// Sets or moves an entry. A time that has passed fires at the next look.
+    pub(crate) fn set(&mut self, index: u32, at: u64) {
+        self.unset(index);
+        self.entry_mut(index).at = at;
+        self.next = self.next.min(at);
+        self.link(index);
+    }
+
+    /// Takes an entry out of the wheel; it stays its connection's.
+    pub(crate) fn unset(&mut self, index: u32) {
+        let Entry { next, prev, bucket, .. } = *self.entry(index);
+        if bucket == IDLE {
+            return;
+        }
+        match prev {
+            NIL => self.heads[usize::from(bucket)] = next,
+            prev => self.entry_mut(prev).next = next,
+        }
+        if next != NIL {
+            self.entry_mut(next).prev = prev;
+        }
+        if self.heads[usize::from(bucket)] == NIL {
+            self.used[usize::from(bucket) / BUCKETS] &= !(1 << (usize::from(bucket) % BUCKETS));
+        }
+        self.entry_mut(index).bucket = IDLE;
+    }
+
+    /// Takes an entry out for good and returns the next of its connection.
+    pub(crate) fn remove(&mut self, index: u32) -> u32 {
+        self.unset(index);
+        self.entries.remove(index as usize).sibling
+    }
+
+    /// The next timer that is due, unset; its entry stays its connection's.
+    #[inline(always)]
+    pub(crate) fn due(&mut self, now: u64) -> Option<(WireId, u32)> {
+        if now < self.next {
+            return None;
+        }
+        self.due_now(now)
+    }
+
+    /// Milliseconds until some timer may be due. `None`: no timer is set.
+    #[inline(always)]
+    pub(crate) fn wait(&self, now: u64) -> Option<u64> {
+        (self.next != u64::MAX).then(|| self.next.saturating_sub(now))
+    }
+
+    /// How many entries there are, set or not: for the accounts of tests.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Bytes that the table takes.
+    pub(crate) fn table_bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry>()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn due_now(&mut self, now: u64) -> Option<(WireId, u32)> {
+        loop {
+            let (level, begin) = self.first_bucket();
+            self.next = begin;
+            if begin > now {
+                // What lies further ahead moves down when its bucket is reached.
+                self.now = self.now.max(now);
+                return None;
+            }
+            self.now = self.now.max(begin);
+            let bucket = level * BUCKETS + digit(begin, level);
+            if level == 0 {
+                let index = self.heads[bucket];
+                self.unset(index);
+                let entry = self.entry(index);
+                return Some((entry.id, entry.key));
+            }
+            self.move_down(bucket);
+        }
+    }
+
+    /// The bucket that is reached first: its level and when it begins. `u64::MAX` if all are empty.
+    fn first_bucket(&self) -> (usize, u64) {
+        let now = self.now;
+        for (level, &used) in self.used.iter().enumerate() {
+            if used == 0 {
+                continue;
+            }
+            let ahead = used.rotate_right(digit(now, level) as u32);
+            let span = 1u64 << (DIGIT_BITS * level as u32);
+            // Level 0 can hold the present; above it an entry differs in its digit, so it lies ahead. The last level
+            // can wrap: what lies in its present bucket is a whole turn away, behind all others.
+            let ahead = match (level, ahead & !1) {
+                (0..LAST, _) => ahead.trailing_zeros(),
+                (_, 0) => BUCKETS as u32,
+                (_, others) => others.trailing_zeros(),
+            };
+            return (level, (now & !(span - 1)).saturating_add(u64::from(ahead) * span));
+        }
+        (0, u64::MAX)
+    }
+
+    #[cold]
+    fn move_down(&mut self, bucket: usize) {
+        let mut index = std::mem::replace(&mut self.heads[bucket], NIL);
+        self.used[bucket / BUCKETS] &= !(1 << (bucket % BUCKETS));
+        while index != NIL {
+            let next = self.entry(index).next;
+            self.entry_mut(index).bucket = IDLE;
+            self.link(index);
+            index = next;
+        }
+    }
+
+    fn link(&mut self, index: u32) {
+        let at = self.entry(index).at.clamp(self.now, self.now.saturating_add(SPAN - 1));
+        let level = level(self.now, at);
+        let bucket = level * BUCKETS + digit(at, level);
+        let head = std::mem::replace(&mut self.heads[bucket], index);
+        self.used[level] |= 1 << (bucket % BUCKETS);
+        if head != NIL {
+            self.entry_mut(head).prev = index;
+        }
+        let entry = self.entry_mut(index);
+        (entry.next, entry.prev, entry.bucket) = (head, NIL, bucket as u16);
+    }
+}
+
+/// The highest digit in which the two times differ.
+fn level(now: u64, at: u64) -> usize {
+    let differing = (now ^ at) | (BUCKETS as u64 - 1);
+    ((differing.ilog2() / DIGIT_BITS) as usize).min(LAST)
+}
+
+fn digit(time: u64, level: usize) -> usize {
+    (time >> (DIGIT_BITS * level as u32)) as usize % BUCKETS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn fired(wheel: &mut Wheel, now: u64) -> Vec<u32> {
+        let mut keys: Vec<u32> = std::iter::from_fn(|| wheel.due(now)).map(|(_, key)| key).collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    #[derive(Clone, Debug)]
+    enum Act {
+        Set(u32, u64),
+        Unset(u32),
+        Wait(u64),
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        let span = || prop_oneof![0u64..70, 0u64..5_000, 0u64..300_000, 0u64..100_000_000];
+        prop_oneof![
+            (0u32..40, prop_oneof![9 => span(), 1 => Just(u64::MAX)])
+                .prop_map(|(key, after)| Act::Set(key, after)),
+            (0u32..40).prop_map(Act::Unset),
+            span().prop_map(Act::Wait),
+        ]
+    }
+
+    proptest! {
+        /// Against a plain table: the same timers fire at the same looks, none early, none late, none twice.
+        #[test]
+        fn fires_what_a_plain_table_fires(start in 0u64..1_000_000_000, acts in prop::collection::vec(act(), 0..200)) {
+            let mut now = start;
+            let mut wheel = Wheel::new(now);
+            let entries: Vec<u32> = (0..40).map(|key| wheel.insert(WireId::NONE, key, NIL)).collect();
+            let mut table = std::collections::BTreeMap::new();
+            for act in acts {
+                match act {
+                    Act::Set(key, after) => {
+                        let at = now.saturating_add(after);
+                        wheel.set(entries[key as usize], at);
+                        table.insert(key, at);
+                    }
+                    Act::Unset(key) => {
+                        wheel.unset(entries[key as usize]);
+                        table.remove(&key);
+                    }
+                    Act::Wait(span) => now += span,
+                }
+                let due: Vec<u32> = table.iter().filter(|(_, at)| **at <= now).map(|(key, _)| *key).collect();
+                table.retain(|_, at| *at > now);
+                prop_assert_eq!(fired(&mut wheel, now), due);
+                // The wait is a lower bound, and never for ever while something is set.
+                let first = table.values().min();
+                match (wheel.wait(now), first) {
+                    (Some(wait), Some(first)) => prop_assert!(now.saturating_add(wait) <= *first),
+                    (None, Some(first)) => prop_assert_eq!(*first, u64::MAX),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn sleeping_by_the_wait_wakes_seldom() {
+        let mut wheel = Wheel::new(0);
+        let entry = wheel.insert(WireId::NONE, 7, NIL);
+        wheel.set(entry, 75_000);
+        let (mut now, mut looks) = (0, 0);
+        while fired(&mut wheel, now).is_empty() {
+            now += wheel.wait(now).expect("one is set");
+            looks += 1;
+        }
+        assert_eq!(now, 75_000);
+        assert!(looks <= LEVELS, "{looks} looks");
+    }
+
+    #[test]
+    fn removed_entries_never_fire() {
+        let mut wheel = Wheel::new(0);
+        let (a, b) = (wheel.insert(WireId::NONE, 1, NIL), wheel.insert(WireId::NONE, 2, NIL));
+        wheel.set(a, 10);
+        wheel.set(b, 10);
+        wheel.remove(a);
+        assert_eq!(fired(&mut wheel, 10), [2]);
+        assert_eq!(wheel.len(), 1);
+    }
+}

@@ -1,0 +1,158 @@
+//! What a wire reads from and writes to.
+
+use crate::pipe::Pipe;
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
+use mio::net::TcpStream;
+use socket2::SockRef;
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::time::Duration;
+
+/// What a wire reads from and writes to.
+///
+/// An enum and not a trait object: the choice is made by one comparison, and a wire stays small.
+#[derive(Debug)]
+pub enum Transport {
+    /// A socket.
+    Tcp(TcpStream),
+    /// The near end of an in-memory connection.
+    Memory(Pipe),
+    /// A socket with TLS above it.
+    #[cfg(feature = "tls")]
+    Tls(Box<Tls>),
+}
+
+/// What one read gave.
+#[derive(Debug)]
+pub(crate) enum Got {
+    /// So many bytes. `drained`: the source is known to be empty, so that the next edge tells of more.
+    Bytes { count: usize, drained: bool },
+    /// Nothing for now.
+    Nothing,
+    /// The peer has finished its side.
+    End,
+    /// The connection is broken.
+    Failed(io::Error),
+}
+
+impl Transport {
+    /// One read. On Linux a read that does not fill its room has emptied the socket, unless its peer has finished;
+    /// elsewhere only "nothing for now" says so.
+    #[inline(always)]
+    pub(crate) fn read(&mut self, room: &mut [u8]) -> Got {
+        let got = match self {
+            Self::Tcp(stream) => stream.read(room),
+            Self::Memory(pipe) => pipe.read(room),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => return tls.open(room),
+        };
+        match got {
+            Ok(0) => Got::End,
+            Ok(count) => Got::Bytes { count, drained: cfg!(any(target_os = "linux")) && count < room.len() },
+            Err(error) => Got::from_error(error),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write(bytes),
+            Self::Memory(pipe) => pipe.write(bytes),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.seal(&[IoSlice::new(bytes)]),
+        }
+    }
+
+    pub(crate) fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write_vectored(slices),
+            Self::Memory(pipe) => pipe.write_vectored(slices),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.seal(slices),
+        }
+    }
+
+    /// Sealed bytes that the kernel did not take are invisible to the outbox: they are pushed at each writable edge.
+    /// `Ok(true)`: nothing is left.
+    pub(crate) fn push(&mut self) -> io::Result<bool> {
+        match self {
+            Self::Tcp(_) | Self::Memory(_) => Ok(true),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.push(),
+        }
+    }
+
+    /// True while the transport itself still talks and nothing can be said above it.
+    pub(crate) fn is_handshaking(&self) -> bool {
+        match self {
+            Self::Tcp(_) | Self::Memory(_) => false,
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.is_handshaking(),
+        }
+    }
+
+    /// Says that nothing more will be written.
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Self::Memory(pipe) => {
+                pipe.finish();
+                Ok(())
+            }
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.close(),
+        }
+    }
+
+    /// Makes the coming close a reset, so that the peer learns that something was lost.
+    pub(crate) fn reset(&mut self) {
+        if let Self::Memory(pipe) = self {
+            return pipe.reset();
+        }
+        if let Some(stream) = self.socket() {
+            // A socket that can't be told so is closed all the same.
+            let _ = SockRef::from(&*stream).set_linger(Some(Duration::ZERO));
+        }
+    }
+
+    /// The socket, if there is one.
+    pub(crate) fn socket(&mut self) -> Option<&mut TcpStream> {
+        match self {
+            Self::Tcp(stream) => Some(stream),
+            Self::Memory(_) => None,
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => Some(tls.socket()),
+        }
+    }
+
+    /// The peer's address, asked of the system each time.
+    pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Self::Tcp(stream) => stream.peer_addr(),
+            Self::Memory(pipe) => Ok(pipe.peer_addr()),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.socket_ref().peer_addr(),
+        }
+    }
+
+    /// This side's address, asked of the system each time.
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Self::Tcp(stream) => stream.local_addr(),
+            Self::Memory(_) => Ok(([127, 0, 0, 1], 0).into()),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.socket_ref().local_addr(),
+        }
+    }
+}
+
+impl Got {
+    #[cold]
+    pub(crate) fn from_error(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Self::Nothing,
+            _ => Self::Failed(error),
+        }
+    }
+}

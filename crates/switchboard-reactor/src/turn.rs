@@ -1,0 +1,501 @@
+//! One turn of the reactor: timers, what was put off, readiness, and the end of the turn.
+//!
+//! The reactor neither polls nor reads a clock: a driver tells it the time and what is ready. Within a turn each
+//! wire's bytes go up once, its answers go down in one write, and what was written to other wires is flushed once at
+//! the end.
+
+use crate::id::WireId;
+use crate::limits::Limits;
+use crate::reason::{Reason, Timeout};
+use crate::service::Service;
+use crate::time::Time;
+use crate::transport::Got;
+use crate::wire::{Phase, flag};
+use crate::wires::{Wires, key};
+use mio::Registry;
+use std::io::{self, ErrorKind};
+use std::time::Duration;
+
+/// What the operating system, or a simulation of it, says of one wire. By edges: it is said once.
+#[derive(Clone, Copy, Debug)]
+pub struct Ready {
+    /// The wire.
+    pub id: WireId,
+    /// Something can be read.
+    pub readable: bool,
+    /// Something can be written again.
+    pub writable: bool,
+    /// The peer has finished its side; bytes from before may still be there to be read.
+    pub ended: bool,
+    /// The connection is broken, both ways.
+    pub broken: bool,
+}
+
+/// One reactor: its wires, and the receive buffer that they share.
+///
+/// The buffer stands beside the wires and never inside, so that bytes and wires can be borrowed at the same time.
+#[derive(Debug)]
+pub struct Reactor {
+    /// The wires.
+    pub wires: Wires,
+    /// Room for a carry, then room for one read: a carried rest is copied to the end of the former, so that it and
+    /// the new bytes lie together.
+    rx: Box<[u8]>,
+    headroom: usize,
+    /// The list that is being worked on changes places with this one, so that neither allocates.
+    spare: Vec<WireId>,
+}
+
+impl Reactor {
+    /// A reactor with no wires. The registry is where sockets are registered; without one there are only in-memory
+    /// wires.
+    pub fn new(reactor: u8, now: Time, limits: Limits, registry: Option<Registry>) -> Self {
+        let headroom = limits.carry_bytes_max;
+        let rx = vec![0; headroom + limits.read_bytes].into();
+        Self { wires: Wires::new(reactor, now, limits, registry), rx, headroom, spare: Vec::new() }
+    }
+
+    /// One turn.
+    pub fn turn<S: Service + ?Sized>(
+        &mut self,
+        now: Time,
+        ready: impl IntoIterator<Item = Ready>,
+        service: &mut S,
+    ) {
+        self.wires.now = now;
+        self.wires.handshakes_left = self.wires.limits.handshakes_per_turn;
+        self.wires.stats.turns.add(1);
+        self.fire_timers(service);
+        if !self.wires.again.is_empty() {
+            self.look_again(service);
+        }
+        for ready in ready {
+            self.on_ready(ready, service);
+        }
+        self.settle(service);
+    }
+
+    /// How long the driver may sleep. `None`: until something happens.
+    pub fn timeout(&self, now: Time) -> Option<Duration> {
+        if !self.wires.again.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        self.wires.wheel.wait(now.0).map(Duration::from_millis)
+    }
+
+    /// Brings to an end what callbacks have begun: drains, flushes and closes, until nothing is left. Each turn ends
+    /// with it; what happens outside of a turn needs it too.
+    #[inline(always)]
+    pub fn settle<S: Service + ?Sized>(&mut self, service: &mut S) {
+        let wires = &self.wires;
+        if !(wires.dirty.is_empty() && wires.drained.is_empty() && wires.ending.is_empty()) {
+            self.settle_slow(service);
+        }
+    }
+
+    fn fire_timers<S: Service + ?Sized>(&mut self, service: &mut S) {
+        while let Some((id, key)) = self.wires.wheel.due(self.wires.now.0) {
+            self.on_timer(id, key, service);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn on_timer<S: Service + ?Sized>(&mut self, id: WireId, key: u32, service: &mut S) {
+        match key {
+            key::SILENCE => return self.on_silence(id, service),
+            key::STALL => return self.on_stall(id),
+            _ => {}
+        }
+        self.wires.disarm(id, key);
+        match key {
+            key::LINGER => self.finish(id, service),
+            key::HANDSHAKE => self.wires.abort(id, Reason::Timeout(Timeout::Handshake)),
+            key => service.on_timer(&mut self.wires, id, key),
+        }
+    }
+
+    /// The timer is as old as the silence that was asked for; what was heard since then puts it off.
+    fn on_silence<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) {
+        let now = self.wires.now;
+        let Some(wire) = self.wires.peek(id) else { return };
+        let quiet = now.stamp().wrapping_sub(wire.heard);
+        let silence = wire.silence_ms;
+        if quiet < silence {
+            return self.wires.arm(id, key::SILENCE, now.0 + u64::from(silence - quiet));
+        }
+        self.wires.arm(id, key::SILENCE, now.0 + u64::from(silence));
+        // Who is not being listened to can't be reproached with silence.
+        if wire_listens(&self.wires, id) {
+            service.on_silence(&mut self.wires, id, Duration::from_millis(quiet.into()));
+        }
+    }
+
+    fn on_stall(&mut self, id: WireId) {
+        let now = self.wires.now;
+        let stall = crate::time::millis(self.wires.limits.write_stall);
+        let Some(wire) = self.wires.get(id) else { return };
+        if wire.outbox.is_none() && matches!(wire.transport.push(), Ok(true)) {
+            self.wires.disarm(id, key::STALL);
+            return;
+        }
+        let waited = u64::from(now.stamp().wrapping_sub(wire.progress));
+        if waited >= stall {
+            self.wires.abort(id, Reason::Timeout(Timeout::Write));
+        } else {
+            self.wires.arm(id, key::STALL, now.0 + stall - waited);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look_again<S: Service + ?Sized>(&mut self, service: &mut S) {
+        let mut again = std::mem::replace(&mut self.wires.again, std::mem::take(&mut self.spare));
+        for id in again.drain(..) {
+            if let Some(wire) = self.wires.get(id) {
+                wire.flags &= !flag::AGAIN;
+                self.pump(id, false, service);
+            }
+        }
+        self.spare = again;
+    }
+
+    #[inline(always)]
+    fn on_ready<S: Service + ?Sized>(&mut self, ready: Ready, service: &mut S) {
+        let Ready { id, readable, writable: _, ended, broken } = ready;
+        match self.wires.get(id) {
+            Some(wire) if wire.is_plain() && readable && !ended && !broken => self.pump_plain(id, service),
+            _ => self.on_ready_slow(ready, service),
+        }
+    }
+
+    #[inline(never)]
+    fn on_ready_slow<S: Service + ?Sized>(&mut self, ready: Ready, service: &mut S) {
+        let Ready { id, readable, writable, ended, broken } = ready;
+        let Some(wire) = self.wires.get(id) else {
+            if id == WireId::BELL {
+                service.on_wake(&mut self.wires);
+            } else {
+                self.wires.stats.stale.add(1);
+            }
+            return;
+        };
+        if broken && (wire.has(flag::NOT_READ) || wire.phase == Phase::Closing) {
+            // Nobody is going to read the news from the socket.
+            return self.wires.abort(id, Reason::Reset);
+        }
+        if writable {
+            self.on_writable(id);
+        }
+        if readable || ended || broken {
+            let Some(wire) = self.wires.get(id) else { return };
+            wire.flags |= flag::UNREAD;
+            self.pump(id, !ended && !broken, service);
+        }
+    }
+
+    fn on_writable(&mut self, id: WireId) {
+        let Some(wire) = self.wires.get(id) else { return };
+        if wire.transport.push().is_err() {
+            return self.wires.abort(id, Reason::Reset);
+        }
+        if wire.outbox.is_some() {
+            self.wires.flush(id);
+        }
+        match self.wires.get(id) {
+            Some(wire) if wire.phase == Phase::Closing && wire.outbox.is_none() => self.wires.end_later(id),
+            _ => {}
+        }
+    }
+
+    /// The usual event: nothing carried, nothing queued, one read that empties the socket, all of it used.
+    #[inline(always)]
+    fn pump_plain<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) {
+        let Self { wires, rx, headroom, .. } = self;
+        let Some(wire) = wires.slab.get_mut(id.slot()) else { return };
+        let rx = &mut rx[*headroom..];
+        let (count, drained) = match wire.transport.read(rx) {
+            Got::Bytes { count, drained } => (count, drained),
+            got => return self.on_no_bytes(id, got, service),
+        };
+        wire.heard = wires.now.stamp();
+        wire.bytes_in += count as u64;
+        wires.stats.bytes_in.add(count as u64);
+        (wires.current, wires.stopped) = (id, false);
+        let rx = &mut rx[..count];
+        let used = service.on_bytes(wires, id, rx);
+        if used < count || !drained || wires.stopped {
+            keep_rest(wires, id, &rx[used..], drained);
+        }
+        wires.end_event();
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn on_no_bytes<S: Service + ?Sized>(&mut self, id: WireId, got: Got, service: &mut S) {
+        self.wires.begin_event(id);
+        self.take_end(id, got, service);
+        self.wires.end_event();
+    }
+
+    /// Shows a wire's carry again, reads it, hands the bytes up, keeps the rest, and writes the answers once.
+    /// `certain`: a short read says that the socket is empty, because its peer has not finished.
+    #[inline(never)]
+    fn pump<S: Service + ?Sized>(&mut self, id: WireId, certain: bool, service: &mut S) {
+        let Some(wire) = self.wires.get(id) else { return };
+        match wire.phase {
+            Phase::Closing | Phase::Dead => return,
+            Phase::Lingering => return self.discard(id),
+            Phase::Handshake => {
+                if self.wires.handshakes_left == 0 {
+                    return self.wires.look_again(id);
+                }
+                self.wires.handshakes_left -= 1;
+            }
+            Phase::Open | Phase::Mute => {}
+        }
+        if wire_listens(&self.wires, id) {
+            self.wires.begin_event(id);
+            self.pump_listening(id, certain, service);
+            self.wires.end_event();
+        }
+    }
+
+    fn pump_listening<S: Service + ?Sized>(&mut self, id: WireId, certain: bool, service: &mut S) {
+        let mut budget = self.wires.limits.read_bytes;
+        loop {
+            let Some(wire) = self.wires.get(id) else { return };
+            if wire.has(flag::RECHECK) {
+                wire.flags &= !flag::RECHECK;
+                if !self.show_carry(id, service) {
+                    return;
+                }
+                continue;
+            }
+            if !wire.has(flag::UNREAD) {
+                return;
+            }
+            if budget == 0 {
+                return self.wires.look_again(id);
+            }
+            let got = wire.transport.read(&mut self.rx[self.headroom..]);
+            self.secure(id, service);
+            let Got::Bytes { count, drained } = got else { return self.take_end(id, got, service) };
+            let Some(wire) = self.wires.get(id) else { return };
+            if drained && certain {
+                wire.flags &= !flag::UNREAD;
+            }
+            budget = budget.saturating_sub(count);
+            if !self.take_in(id, count, service) {
+                return;
+            }
+        }
+    }
+
+    /// The end of the transport's own talk: the layer above hears of the wire for the first time.
+    #[inline(always)]
+    fn secure<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) {
+        let Some(wire) = self.wires.get(id) else { return };
+        if wire.phase == Phase::Handshake && !wire.transport.is_handshaking() {
+            wire.phase = Phase::Open;
+            self.wires.disarm(id, key::HANDSHAKE);
+            self.wires.stopped = false;
+            service.on_secured(&mut self.wires, id);
+        }
+    }
+
+    /// The read gave no bytes: the socket is empty, finished or broken.
+    fn take_end<S: Service + ?Sized>(&mut self, id: WireId, got: Got, service: &mut S) {
+        let Some(wire) = self.wires.get(id) else { return };
+        wire.flags &= !flag::UNREAD;
+        match got {
+            Got::End => {
+                wire.flags |= flag::ENDED;
+                if matches!(wire.phase, Phase::Open | Phase::Mute) {
+                    service.on_end(&mut self.wires, id);
+                } else {
+                    self.wires.close(id, Reason::Peer);
+                }
+            }
+            // The alert that says why is still to reach the peer.
+            Got::Failed(error) if error.kind() == ErrorKind::InvalidData => self.wires.close(id, Reason::Tls),
+            Got::Failed(error) => self.wires.abort(id, reason_of(&error)),
+            Got::Nothing | Got::Bytes { .. } => {}
+        }
+    }
+
+    /// Hands up what was read, behind what was carried. Whichever of the two is shorter is copied to the other, so
+    /// that a peer who sends one byte at a time costs no more than the bytes it sends. False: the wire is not to be
+    /// read on in this turn.
+    fn take_in<S: Service + ?Sized>(&mut self, id: WireId, count: usize, service: &mut S) -> bool {
+        let Self { wires, rx, headroom, .. } = self;
+        let now = wires.now.stamp();
+        let Some(wire) = wires.get(id) else { return false };
+        wire.heard = now;
+        wire.bytes_in += count as u64;
+        let carry = wire.carry.take();
+        wires.stats.bytes_in.add(count as u64);
+        let (begin, end) = (*headroom, *headroom + count);
+        match carry {
+            Some(mut carry) if carry.len() > count || carry.len() > begin => {
+                carry.append(&rx[begin..end]);
+                let used = service.on_bytes(wires, id, carry.unused());
+                put_back(wires, id, carry, used);
+            }
+            carry => {
+                let begin = carry.map_or(begin, |mut carry| {
+                    let front = begin - carry.len();
+                    rx[front..begin].copy_from_slice(carry.unused());
+                    wires.carries.give_back(carry);
+                    front
+                });
+                let used = service.on_bytes(wires, id, &mut rx[begin..end]);
+                keep_rest(wires, id, &rx[begin + used..end], true);
+            }
+        }
+        wires.goes_on(id) && !wires.peek(id).is_some_and(|wire| wire.has(flag::RECHECK))
+    }
+
+    /// Shows the carry without reading. False: the wire is not to be read on in this turn.
+    fn show_carry<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) -> bool {
+        let wires = &mut self.wires;
+        if let Some(mut carry) = wires.get(id).and_then(|wire| wire.carry.take()) {
+            let used = service.on_bytes(wires, id, carry.unused());
+            put_back(wires, id, carry, used);
+        }
+        wires.goes_on(id) && !wires.peek(id).is_some_and(|wire| wire.has(flag::RECHECK))
+    }
+
+    /// Reads and drops what a peer still sends after our end.
+    fn discard(&mut self, id: WireId) {
+        let mut budget = self.wires.limits.read_bytes;
+        while let Some(wire) = self.wires.get(id) {
+            match wire.transport.read(&mut self.rx) {
+                Got::Bytes { count, .. } if count < budget => budget -= count,
+                Got::Bytes { .. } => return self.wires.look_again(id),
+                Got::Nothing => return,
+                Got::End | Got::Failed(_) => {
+                    wire.flags |= flag::ENDED;
+                    return self.wires.end_later(id);
+                }
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn settle_slow<S: Service + ?Sized>(&mut self, service: &mut S) {
+        // A callback may write to further wires, or close them: until nothing is left.
+        loop {
+            if !self.wires.drained.is_empty() {
+                self.each(|wires| &mut wires.drained, |this, id| this.drain(id, service));
+            } else if !self.wires.dirty.is_empty() {
+                self.each(|wires| &mut wires.dirty, |this, id| this.wires.flush(id));
+            } else if !self.wires.ending.is_empty() {
+                self.each(|wires| &mut wires.ending, |this, id| this.wind_up(id, service));
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn each(
+        &mut self,
+        list: impl Fn(&mut Wires) -> &mut Vec<WireId>,
+        mut act: impl FnMut(&mut Self, WireId),
+    ) {
+        let spare = std::mem::take(&mut self.spare);
+        let mut ids = std::mem::replace(list(&mut self.wires), spare);
+        for id in ids.drain(..) {
+            act(self, id);
+        }
+        self.spare = ids;
+    }
+
+    fn drain<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) {
+        let low = self.wires.limits.outbox_bytes_low;
+        let Some(wire) = self.wires.get(id) else { return };
+        if wire.has(flag::CONGESTED) && wire.queued() <= low {
+            self.wires.unblock(id, flag::CONGESTED);
+            if self.wires.is_open(id) {
+                service.on_drain(&mut self.wires, id);
+            }
+        }
+    }
+
+    /// A step towards the end: what is queued is written, then our end is sent, then the peer's awaited.
+    fn wind_up<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) {
+        self.wires.flush(id);
+        let Some(wire) = self.wires.get(id) else { return };
+        wire.flags &= !flag::ENDING;
+        match wire.phase {
+            Phase::Closing => match wire.transport.push() {
+                Ok(true) if wire.outbox.is_none() => self.send_end(id, service),
+                Ok(_) => self.wires.watch_stall(id),
+                Err(_) => self.finish(id, service),
+            },
+            Phase::Lingering | Phase::Dead => self.finish(id, service),
+            Phase::Handshake | Phase::Open | Phase::Mute => {}
+        }
+    }
+
+    fn send_end<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) {
+        let (now, linger) = (self.wires.now, self.wires.limits.linger);
+        let Some(wire) = self.wires.get(id) else { return };
+        if wire.transport.finish().is_err() || wire.has(flag::ENDED) {
+            return self.finish(id, service);
+        }
+        wire.phase = Phase::Lingering;
+        self.wires.arm(id, key::LINGER, now.after(linger).0);
+        // What was not read so far is read and dropped now.
+        self.discard(id);
+    }
+
+    /// The layer above hears of the end, once, and then the slot is free.
+    fn finish<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) {
+        let Some(wire) = self.wires.get(id) else { return };
+        wire.phase = Phase::Dead;
+        let reason = wire.reason;
+        service.on_close(&mut self.wires, id, reason);
+        self.wires.remove(id);
+    }
+}
+
+fn wire_listens(wires: &Wires, id: WireId) -> bool {
+    wires.peek(id).is_some_and(|wire| !wire.has(flag::NOT_READ))
+}
+
+/// What was not used of the receive buffer goes into a carry.
+#[cold]
+#[inline(never)]
+fn keep_rest(wires: &mut Wires, id: WireId, rest: &[u8], drained: bool) {
+    if !drained {
+        if let Some(wire) = wires.get(id) {
+            wire.flags |= flag::UNREAD;
+        }
+        wires.look_again(id);
+    }
+    if !rest.is_empty() {
+        let mut carry = wires.carries.take();
+        carry.append(rest);
+        put_back(wires, id, carry, 0);
+    }
+}
+
+fn put_back(wires: &mut Wires, id: WireId, mut carry: Box<crate::carry::Carry>, used: usize) {
+    carry.used(used);
+    let goes_on = wires.peek(id).is_some_and(|wire| wire.phase < Phase::Closing);
+    if carry.is_empty() || !goes_on {
+        return wires.carries.give_back(carry);
+    }
+    if let Some(wire) = wires.get(id) {
+        wire.carry = Some(carry);
+    }
+    wires.check_carry(id);
+}
+
+fn reason_of(error: &io::Error) -> Reason {
+    match error.kind() {
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted => Reason::Reset,
+        kind => Reason::Io(kind),
+    }
+}

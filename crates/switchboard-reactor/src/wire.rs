@@ -1,0 +1,122 @@
+//! One connection's I/O half.
+
+use crate::carry::Carry;
+use crate::id::WireId;
+use crate::outbox::Outbox;
+use crate::reason::Reason;
+use crate::transport::Transport;
+
+/// Where a wire is in its life. It only ever moves down this list.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Phase {
+    /// The transport talks for itself; the layer above hears nothing yet.
+    Handshake,
+    /// Both ways are open.
+    Open,
+    /// The layer above has said its last word, but still listens.
+    Mute,
+    /// What is queued is being written, then the end is sent. Nothing is heard any more.
+    Closing,
+    /// The end was sent; what the peer still sends is read and dropped until its end comes, so that nothing that
+    /// was sent is destroyed by a reset.
+    Lingering,
+    /// Nothing is written any more; it goes at the end of the event.
+    Dead,
+}
+
+/// What is the matter with a wire besides its phase. All clear is the usual case, and one comparison.
+pub(crate) mod flag {
+    /// On the list of those to be flushed at the end of the turn.
+    pub(crate) const DIRTY: u16 = 1;
+    /// On the list of those to be looked at in the next turn.
+    pub(crate) const AGAIN: u16 = 2;
+    /// On the list of those to be closed at the end of the turn.
+    pub(crate) const ENDING: u16 = 4;
+    /// The user wants no bytes for now.
+    pub(crate) const PAUSED: u16 = 8;
+    /// The protocol wants no bytes for now: an answer is owed.
+    pub(crate) const HELD: u16 = 16;
+    /// Above high water: not read until it is drained.
+    pub(crate) const CONGESTED: u16 = 32;
+    /// The socket may hold something of which no further edge will tell.
+    pub(crate) const UNREAD: u16 = 64;
+    /// The carry is to be shown again although nothing was read behind it.
+    pub(crate) const RECHECK: u16 = 128;
+    /// The peer has finished its side.
+    pub(crate) const ENDED: u16 = 256;
+    /// Writing restarts the silence as well: for a stream whose peer has nothing to say.
+    pub(crate) const WRITES_BREAK_SILENCE: u16 = 512;
+    /// For one of these reasons a wire is not read.
+    pub(crate) const NOT_READ: u16 = PAUSED | HELD | CONGESTED;
+}
+
+/// One connection's I/O half.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    pub(crate) id: WireId,
+    pub(crate) transport: Transport,
+    /// What the kernel did not take yet. Most wires have none.
+    pub(crate) outbox: Option<Box<Outbox>>,
+    /// What was read and not used yet. Most wires have none.
+    pub(crate) carry: Option<Box<Carry>>,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+    /// When it was accepted, and last heard: the lower half of the time.
+    pub(crate) since: u32,
+    pub(crate) heard: u32,
+    /// When the kernel last took something of what was queued.
+    pub(crate) progress: u32,
+    /// After so much silence the layer above is told; 0: never.
+    pub(crate) silence_ms: u32,
+    /// The first of its timers.
+    pub(crate) timers: u32,
+    pub(crate) flags: u16,
+    pub(crate) phase: Phase,
+    pub(crate) reason: Reason,
+}
+
+impl Wire {
+    pub(crate) fn new(id: WireId, transport: Transport, now: u32) -> Self {
+        let phase = if transport.is_handshaking() { Phase::Handshake } else { Phase::Open };
+        Self {
+            id,
+            transport,
+            outbox: None,
+            carry: None,
+            bytes_in: 0,
+            bytes_out: 0,
+            since: now,
+            heard: now,
+            progress: now,
+            silence_ms: 0,
+            timers: crate::timer::NIL,
+            flags: 0,
+            phase,
+            reason: Reason::Local,
+        }
+    }
+
+    /// The usual case: open, nothing carried, nothing queued, nothing the matter.
+    #[inline(always)]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.flags & !flag::WRITES_BREAK_SILENCE == 0
+            && self.phase == Phase::Open
+            && self.carry.is_none()
+            && self.outbox.is_none()
+    }
+
+    pub(crate) fn has(&self, flags: u16) -> bool {
+        self.flags & flags != 0
+    }
+
+    /// Sets a flag and says whether that is news.
+    pub(crate) fn raise(&mut self, flag: u16) -> bool {
+        let news = self.flags & flag == 0;
+        self.flags |= flag;
+        news
+    }
+
+    pub(crate) fn queued(&self) -> usize {
+        self.outbox.as_ref().map_or(0, |outbox| outbox.queued())
+    }
+}

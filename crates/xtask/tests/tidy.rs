@@ -1,0 +1,428 @@
+//! What the compiler and clippy do not check: the shape of the files in this repository.
+//!
+//! Each rule is a function from the [`Tree`] to the offences it found, listed in [`RULES`] together with samples that
+//! break it, so that a rule which has stopped looking is noticed. A new rule is one function and one entry.
+//!
+//! Rules about code look at [`Source::code_lines`], where comments and the insides of literals are blank: a rule may be
+//! described, and a sample may be written down, without being broken by it. Words that no code may contain are put
+//! together from pieces all the same, so that a plain search for them finds nothing here.
+
+#[path = "tidy/readers.rs"]
+mod readers;
+#[path = "tidy/tree.rs"]
+mod tree;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use readers::{contains_absolute, contains_word, functions, links, numbered, quoted, resolve, squeeze};
+use tree::{Offence, Source, Tree};
+
+/// Longest line of a `.rs` file, in characters. Where rustfmt left a longer one, it is to be broken by hand.
+const LINE_MAX: usize = 140;
+/// Longest file under `crates/*/src`, in lines. A longer one holds more than one subject.
+const FILE_MAX: usize = 900;
+/// Longest function, in lines. A longer one doesn't fit a screen; it is listed.
+const FUNCTION_MAX: usize = 70;
+/// How many of a hundred functions may be longer than that all the same.
+const LONG_FUNCTIONS_PERCENT_MAX: usize = 3;
+
+const PROTO_MANIFEST: &str = "crates/switchboard-proto/Cargo.toml";
+const REACTOR_MANIFEST: &str = "crates/switchboard-reactor/Cargo.toml";
+const SERVER_MANIFEST: &str = "crates/switchboard/Cargo.toml";
+
+#[test]
+fn the_repository_is_tidy() {
+    let tree = Tree::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
+    assert!(tree.get("Cargo.toml").is_some(), "the root of the repository was not found");
+    print_long_functions(&tree);
+    let offences: Vec<String> =
+        RULES.iter().flat_map(|rule| (rule.find)(&tree)).map(|offence| offence.to_string()).collect();
+    assert!(offences.is_empty(), "offences: {}\n{}", offences.len(), offences.join("\n"));
+}
+
+#[test]
+fn every_rule_can_fail() {
+    for Rule { find, bad, good } in RULES {
+        assert!(!bad.is_empty() && !good.is_empty());
+        for (place, files) in *bad {
+            let found = find(&Tree::of(files));
+            let places: Vec<String> = found.iter().map(Offence::place).collect();
+            assert_eq!(places, [*place], "found in the bad sample: {found:?}");
+        }
+        for files in *good {
+            assert_eq!(find(&Tree::of(files)), [], "found in a good sample");
+        }
+    }
+}
+
+/// Files of a sample, as path and text. In a text, `«a|9»` means nine times `a`.
+type Files = &'static [(&'static str, &'static str)];
+
+/// A rule, and the proof that it looks.
+struct Rule {
+    find: fn(&Tree) -> Vec<Offence>,
+    /// Samples with exactly one offence, and where that is, as path and line.
+    bad: &'static [(&'static str, Files)],
+    /// Samples that come close without breaking the rule.
+    good: &'static [Files],
+}
+
+const RULES: &[Rule] = &[
+    Rule {
+        find: lines_are_short,
+        bad: &[("a.rs:2", &[("a.rs", "// «x|137»\n// «x|138»\n")])],
+        good: &[&[("a.rs", "// «ü|137»\n"), ("a.md", "«x|200»\n")]],
+    },
+    Rule {
+        find: lines_end_with_their_text,
+        bad: &[("a.md:2", &[("a.md", "text\nspace \n")]), ("a.rs:1", &[("a.rs", "// return\r\n")])],
+        good: &[&[("a.md", "text\n\n  indented\n"), ("golden.txt", "space \n")]],
+    },
+    Rule {
+        find: no_tabs,
+        bad: &[("a.rs:2", &[("a.rs", "fn a() {\n\tb();\n}\n")])],
+        good: &[&[("a.rs", "fn a() {\n    b();\n}\n"), ("Makefile", "a:\n\tb\n")]],
+    },
+    Rule {
+        find: members_use_the_workspace_lints,
+        bad: &[
+            (
+                "crates/a/Cargo.toml:1",
+                &[ROOT, ("crates/a/Cargo.toml", "[package]\n[lints]\n[b]\nworkspace = true\n")],
+            ),
+            ("benches/Cargo.toml:1", &[ROOT, ("benches/Cargo.toml", "[lints]\nworkspace = false\n")]),
+        ],
+        good: &[&[
+            ROOT,
+            ("crates/a/Cargo.toml", "[package]\n[lints]\nworkspace = true\n"),
+            ("benches/Cargo.toml", "[lints]\nworkspace=true\n"),
+            ("fuzz/Cargo.toml", "[package]\n"),
+            ("crates/a/tests/b/Cargo.toml", "[package]\n"),
+        ]],
+    },
+    Rule {
+        find: members_use_the_workspace_rust_version,
+        bad: &[
+            ("benches/Cargo.toml:1", &[ROOT, ("benches/Cargo.toml", "[package]\nrust-version = \"1.70\"\n")]),
+            ("crates/a/Cargo.toml:1", &[ROOT, ("crates/a/Cargo.toml", "[package]\nname = \"a\"\n")]),
+        ],
+        good: &[&[
+            ROOT,
+            ("crates/a/Cargo.toml", "[package]\nrust-version.workspace = true\n"),
+            ("benches/Cargo.toml", "[package]\nrust-version = { workspace = true }\n"),
+        ]],
+    },
+    Rule {
+        find: files_are_short,
+        bad: &[("crates/a/src/b.rs:901", &[("crates/a/src/b.rs", "«\n|901»")])],
+        good: &[&[("crates/a/src/b.rs", "«\n|900»"), ("crates/a/tests/b.rs", "«\n|901»")]],
+    },
+    Rule {
+        find: files_say_what_they_are,
+        bad: &[("crates/a/src/b.rs:1", &[("crates/a/src/b.rs", "// Not a doc comment.\n//! Too late.\n")])],
+        good: &[&[("crates/a/src/b.rs", "//! Says it.\n"), ("examples/c.rs", "fn main() {}\n")]],
+    },
+    Rule {
+        find: functions_are_short,
+        bad: &[("a.rs:2", &[("a.rs", "\nfn a() {«\n|70»}\n«fn b() {}|32»\n")])],
+        good: &[
+            &[("a.rs", "\nfn a() {«\n|70»}\n«fn b() {}|33»\n")],
+            &[("a.rs", "fn a() {«\n|69»}\n«fn b();|9»\n")],
+        ],
+    },
+    Rule {
+        find: no_forbidden_code,
+        bad: &[
+            ("a.rs:2", &[("a.rs", concat!("fn a() {\n    un", "safe { b() }\n}\n"))]),
+            ("a.rs:1", &[("a.rs", concat!("fn a() { to", "do!() }\n"))]),
+            ("a.rs:1", &[("a.rs", concat!("fn a() { std::unimpl", "emented!() }\n"))]),
+            ("a.rs:1", &[("a.rs", concat!("fn a() { d", "bg!(b) }\n"))]),
+            ("a.rs:2", &[("a.rs", concat!("#[test]\n#[ig", "nore = \"slow\"]\nfn a() {}\n"))]),
+        ],
+        good: &[
+            &[(
+                "a.rs",
+                concat!("#![forbid(un", "safe_code)]\n// un", "safe\nconst A: &str = \"to", "do!()\";\n"),
+            )],
+            &[("a.rs", concat!("fn a() { to", "do(); x_d", "bg!(b) }\n")), ("a.md", concat!("un", "safe\n"))],
+        ],
+    },
+    Rule {
+        find: the_lower_crates_stand_alone,
+        bad: &[
+            (
+                "crates/switchboard-proto/Cargo.toml:3",
+                &[(PROTO_MANIFEST, "[dependencies]\nslab = \"1\"\nswitchboard-reactor.workspace = true\n")],
+            ),
+            (
+                "crates/switchboard-reactor/Cargo.toml:1",
+                &[(REACTOR_MANIFEST, "[dev-dependencies.switchboard-proto]\nworkspace = true\n")],
+            ),
+            (
+                "crates/switchboard-reactor/Cargo.toml:2",
+                &[(REACTOR_MANIFEST, "[dependencies]\nproto = { package = \"switchboard-proto\" }\n")],
+            ),
+        ],
+        good: &[&[
+            (PROTO_MANIFEST, "[package]\nname = \"switchboard-proto\"\n[dependencies]\nitoa = \"1\"\n"),
+            (REACTOR_MANIFEST, "[dependencies] # not on switchboard-proto\n[features]\ntls = []\n"),
+            (SERVER_MANIFEST, "[dependencies]\nswitchboard-proto.workspace = true\n"),
+        ]],
+    },
+    Rule {
+        find: the_protocols_do_no_io,
+        bad: &[
+            ("crates/switchboard-proto/src/a.rs:2", &[(PROTO_SOURCE, "//! A.\nuse std::net::TcpStream;\n")]),
+            (
+                "crates/switchboard-proto/src/a.rs:1",
+                &[(PROTO_SOURCE, "use std::time::{Duration, Instant};\n")],
+            ),
+            (
+                "crates/switchboard-proto/src/a.rs:3",
+                &[(PROTO_SOURCE, "use std::{\n    mem,\n    thread::spawn,\n};\n")],
+            ),
+        ],
+        good: &[
+            &[(PROTO_SOURCE, "//! No `std::net` here.\nuse std::{fmt, mem};\nuse std::time::Duration;\n")],
+            &[(PROTO_SOURCE, "struct Instantly;\nfn net(thread: u8) {}\n")],
+            &[("crates/switchboard-reactor/src/a.rs", "use std::net::TcpStream;\n")],
+        ],
+    },
+    Rule {
+        find: no_paths_of_one_machine,
+        bad: &[
+            ("a.toml:2", &[("a.toml", concat!("a = 1\npath = \"/ho", "me/me/b\"\n"))]),
+            ("a.sh:1", &[("a.sh", concat!("cd C:\\Us", "ers\\me\n"))]),
+            ("a.rs:1", &[("a.rs", "// See /srv/checkout/docs.\n")]),
+        ],
+        good: &[&[
+            ("a.rs", concat!("router.get(\"/ho", "me\", a); // in ../ho", "me/x or /srv/checkouts\n")),
+            ("a.md", concat!("The folder Us", "ers.\n")),
+        ]],
+    },
+    Rule {
+        find: examples_are_declared,
+        bad: &[(
+            "examples/chat.rs:1",
+            &[(SERVER_MANIFEST, DECLARED), ("examples/echo.rs", ""), ("examples/chat.rs", "")],
+        )],
+        good: &[&[(SERVER_MANIFEST, DECLARED), ("examples/echo.rs", ""), ("examples/chat.html", "")]],
+    },
+    Rule {
+        find: examples_are_mentioned,
+        bad: &[("examples/chat.rs:1", &[("README.md", "A `chatty` example.\n"), ("examples/chat.rs", "")])],
+        good: &[
+            &[
+                ("README.md", "See `chat` and examples/clock/.\n"),
+                ("examples/chat.rs", ""),
+                ("examples/clock/main.rs", ""),
+            ],
+            &[
+                ("README.md", "examples/echo.rs\n--example a\n"),
+                ("examples/echo.rs", ""),
+                ("examples/a.rs", ""),
+            ],
+            &[("examples/chat.rs", "")],
+        ],
+    },
+    Rule {
+        find: links_lead_somewhere,
+        bad: &[
+            ("docs/a.md:2", &[("docs/a.md", "[here](#top)\n[there](../b.md#part)\n"), ("docs/b.md", "")]),
+            ("a.md:3", &[("a.md", "See [b].\n\n[b]: b.md\n")]),
+            ("a.md:1", &[("a.md", "[out](../a.md)\n")]),
+        ],
+        good: &[
+            &[
+                ("docs/a.md", "[up](../b.md#part \"title\") [web](https://a.b) [dir](../docs/)\n"),
+                ("b.md", ""),
+            ],
+            &[("b.md", "`[code](none.md)`\n```\n[fence](none.md)\n```\n[b].\n\n[b]: <https://b>\n")],
+        ],
+    },
+];
+
+const ROOT: (&str, &str) =
+    ("Cargo.toml", "[workspace]\nmembers = [\n    \"crates/*\",\n    \"benches\",\n]\n");
+const PROTO_SOURCE: &str = "crates/switchboard-proto/src/a.rs";
+const DECLARED: &str = "[[example]]\nname = \"echo\"\npath = \"../../examples/echo.rs\"\n";
+
+fn lines_are_short(tree: &Tree) -> Vec<Offence> {
+    let long = |line: &str| line.chars().count() > LINE_MAX;
+    tree.lines(&["rs"], |line| long(line).then(|| format!("a line of more than {LINE_MAX} characters")))
+}
+
+fn lines_end_with_their_text(tree: &Tree) -> Vec<Offence> {
+    // Other kinds of file may be data whose every byte counts.
+    tree.lines(&["rs", "toml", "md"], |line| {
+        line.ends_with(char::is_whitespace).then(|| "white space at the end of the line".into())
+    })
+}
+
+fn no_tabs(tree: &Tree) -> Vec<Offence> {
+    tree.lines(&["rs"], |line| {
+        line.contains('\t').then(|| "a tab; write four spaces, or \\t in a literal".into())
+    })
+}
+
+fn members_use_the_workspace_lints(tree: &Tree) -> Vec<Offence> {
+    let follows =
+        |manifest: &Source| manifest.section("[lints]").any(|line| squeeze(line) == "workspace=true");
+    let astray = tree.members().filter(|manifest| !follows(manifest));
+    astray.map(|manifest| manifest.offence(1, "lacks [lints] with workspace = true")).collect()
+}
+
+fn members_use_the_workspace_rust_version(tree: &Tree) -> Vec<Offence> {
+    let forms = ["rust-version.workspace=true", "rust-version={workspace=true}"];
+    let follows =
+        |manifest: &Source| manifest.section("[package]").any(|line| forms.contains(&squeeze(line).as_str()));
+    let astray = tree.members().filter(|manifest| !follows(manifest));
+    astray.map(|manifest| manifest.offence(1, "lacks rust-version.workspace = true")).collect()
+}
+
+fn files_are_short(tree: &Tree) -> Vec<Offence> {
+    let sources = tree.rust().filter(|source| source.path.starts_with("crates/") && source.is_in_src());
+    let lengths = sources.map(|source| (source, source.text.lines().count()));
+    let long = lengths.filter(|(_, length)| *length > FILE_MAX);
+    long.map(|(source, length)| source.offence(length, format!("a file of more than {FILE_MAX} lines")))
+        .collect()
+}
+
+fn files_say_what_they_are(tree: &Tree) -> Vec<Offence> {
+    let silent = tree.rust().filter(|source| source.is_in_src() && !source.text.starts_with("//!"));
+    silent.map(|source| source.offence(1, "does not begin with a //! that says what it is")).collect()
+}
+
+fn functions_are_short(tree: &Tree) -> Vec<Offence> {
+    let (long, count) = long_functions(tree);
+    if long.len() * 100 <= count * LONG_FUNCTIONS_PERCENT_MAX { Vec::new() } else { long }
+}
+
+fn no_forbidden_code(tree: &Tree) -> Vec<Offence> {
+    let words =
+        [concat!("un", "safe"), concat!("to", "do!"), concat!("unimpl", "emented!"), concat!("d", "bg!")];
+    let attribute = concat!("#[ig", "nore");
+    let mut offences = Vec::new();
+    for source in tree.rust() {
+        for (line, code) in source.code_lines() {
+            for word in words.iter().filter(|word| contains_word(code, word)) {
+                offences.push(source.offence(line, format!("`{word}` has no place here")));
+            }
+            if code.contains(attribute) {
+                offences.push(source.offence(line, format!("`{attribute}`: a test runs, or it is not kept")));
+            }
+        }
+    }
+    offences
+}
+
+fn the_lower_crates_stand_alone(tree: &Tree) -> Vec<Offence> {
+    let mut offences = Vec::new();
+    for manifest in [PROTO_MANIFEST, REACTOR_MANIFEST].iter().filter_map(|path| tree.get(path)) {
+        let mut dependencies = false;
+        for (line, text) in numbered(&manifest.text) {
+            let text = text.split('#').next().unwrap_or_default();
+            if text.starts_with('[') {
+                dependencies = text.contains("dependencies");
+            }
+            if dependencies && text.contains("switchboard") {
+                offences.push(manifest.offence(line, "depends on another crate of the workspace"));
+            }
+        }
+    }
+    offences
+}
+
+fn the_protocols_do_no_io(tree: &Tree) -> Vec<Offence> {
+    let mut offences = Vec::new();
+    for source in tree.rust().filter(|source| source.path.starts_with("crates/switchboard-proto/src/")) {
+        let mut in_group = false;
+        for (line, code) in source.code_lines() {
+            in_group |= code.contains("use std::{");
+            let full = contains_word(code, "std::net") || contains_word(code, "std::thread");
+            let grouped = in_group && (contains_word(code, "net") || contains_word(code, "thread"));
+            if full || grouped || contains_word(code, "Instant") {
+                offences.push(source.offence(
+                    line,
+                    "a socket, thread or clock; bytes and time are arguments here (addresses: core::net)",
+                ));
+            }
+            in_group &= !code.contains(';');
+        }
+    }
+    offences
+}
+
+fn no_paths_of_one_machine(tree: &Tree) -> Vec<Offence> {
+    let homes =
+        [concat!("/ho", "me/"), concat!("/ro", "ot/"), concat!("/Us", "ers/"), concat!(":\\Us", "ers\\")];
+    let foreign = |text: &str| homes.iter().chain([&tree.root()]).any(|path| contains_absolute(text, path));
+    let mut offences = Vec::new();
+    for source in tree.sources() {
+        let lines = numbered(&source.text).filter(|(_, text)| foreign(text));
+        offences.extend(lines.map(|(line, _)| source.offence(line, "a path that only one machine has")));
+    }
+    offences
+}
+
+fn examples_are_declared(tree: &Tree) -> Vec<Offence> {
+    let Some(manifest) = tree.get(SERVER_MANIFEST) else { return Vec::new() };
+    let paths = manifest.section("[[example]]").filter_map(|line| line.strip_prefix("path").and_then(quoted));
+    let declared: BTreeSet<&str> = paths.collect();
+    let unknown =
+        tree.examples().filter(|(source, _)| !declared.contains(format!("../../{}", source.path).as_str()));
+    unknown.map(|(source, _)| source.offence(1, format!("is no [[example]] of {SERVER_MANIFEST}"))).collect()
+}
+
+fn examples_are_mentioned(tree: &Tree) -> Vec<Offence> {
+    let Some(readme) = tree.get("README.md") else {
+        println!("skipped: there is no README.md yet that could mention the examples");
+        return Vec::new();
+    };
+    let mentioned = |name: &str| {
+        let file = format!("examples/{name}.rs");
+        let forms = [file, format!("examples/{name}/"), format!("`{name}`"), format!("--example {name}")];
+        forms.iter().any(|form| contains_word(&readme.text, form))
+    };
+    let unknown = tree.examples().filter(|(_, name)| !mentioned(name));
+    unknown.map(|(source, _)| source.offence(1, "is not mentioned in README.md")).collect()
+}
+
+fn links_lead_somewhere(tree: &Tree) -> Vec<Offence> {
+    let mut offences = Vec::new();
+    for source in tree.with_extension(&["md"]) {
+        let folder = source.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        for (line, target) in links(&source.text) {
+            let path = target.split(['#', '?']).next().unwrap_or_default();
+            let elsewhere = path.is_empty() || path.contains(':');
+            if !elsewhere && !resolve(folder, path).is_some_and(|path| tree.exists(&path)) {
+                offences.push(source.offence(line, format!("the link to `{target}` leads nowhere")));
+            }
+        }
+    }
+    offences
+}
+
+/// Functions that don't fit a screen, as offences, and the number of all functions.
+fn long_functions(tree: &Tree) -> (Vec<Offence>, usize) {
+    let mut long = Vec::new();
+    let mut count = 0;
+    for source in tree.rust() {
+        let found = functions(source.code());
+        count += found.len();
+        for function in found.iter().filter(|function| function.lines > FUNCTION_MAX) {
+            let message = format!("fn {} has {} lines", function.name, function.lines);
+            long.push(source.offence(function.line, message));
+        }
+    }
+    (long, count)
+}
+
+fn print_long_functions(tree: &Tree) {
+    let (long, count) = long_functions(tree);
+    println!("{} of {count} functions have more than {FUNCTION_MAX} lines", long.len());
+    for offence in long {
+        println!("{offence}");
+    }
+}
