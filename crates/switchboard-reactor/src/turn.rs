@@ -11,7 +11,7 @@ use crate::service::Service;
 use crate::time::Time;
 use crate::transport::Got;
 use crate::wire::{Phase, flag};
-use crate::wires::{Wires, key};
+use crate::wires::{NEVER, Wires, key};
 use mio::Registry;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
@@ -66,6 +66,10 @@ impl Reactor {
         self.wires.handshakes_left = self.wires.limits.handshakes_per_turn;
         self.wires.stats.turns.add(1);
         self.fire_timers(service);
+        if now >= self.wires.alarm {
+            self.wires.alarm = NEVER;
+            service.on_wake(&mut self.wires);
+        }
         if !self.wires.again.is_empty() {
             self.look_again(service);
         }
@@ -80,7 +84,9 @@ impl Reactor {
         if !self.wires.again.is_empty() {
             return Some(Duration::ZERO);
         }
-        self.wires.wheel.wait(now.0).map(Duration::from_millis)
+        let alarm = (self.wires.alarm != NEVER).then(|| self.wires.alarm.since(now));
+        let timer = self.wires.wheel.wait(now.0).map(Duration::from_millis);
+        timer.into_iter().chain(alarm).min()
     }
 
     /// Brings to an end what callbacks have begun: drains, flushes and closes, until nothing is left. Each turn ends

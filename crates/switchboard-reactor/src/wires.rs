@@ -47,6 +47,8 @@ pub struct Wires {
     pub(crate) handshakes_left: usize,
     registry: Option<Registry>,
     reactor: u8,
+    /// When the service wants to be woken although nothing happens.
+    pub(crate) alarm: Time,
     halted: bool,
     pub(crate) listening: bool,
 }
@@ -61,6 +63,9 @@ pub(crate) mod key {
 
 /// The largest timer key of the layer above.
 pub const TIMER_KEY_MAX: u32 = u32::MAX - 16;
+
+/// Later than any time.
+pub(crate) const NEVER: Time = Time(u64::MAX);
 
 /// Outboxes that wait for their next use.
 const OUTBOXES_KEPT_MAX: usize = 256;
@@ -102,6 +107,7 @@ impl Wires {
             handshakes_left: 0,
             registry,
             reactor,
+            alarm: NEVER,
             halted: false,
             listening: true,
         }
@@ -380,6 +386,12 @@ impl Wires {
     /// Cancels the timer `key`; it will not fire any more. False if it was not set.
     pub fn cancel_timer(&mut self, id: WireId, key: u32) -> bool {
         self.disarm(id, key)
+    }
+
+    /// Wakes the service after so long, once, as if its mailbox had been rung. There is one alarm: a new one takes the
+    /// place of the one before.
+    pub fn set_alarm(&mut self, after: Duration) {
+        self.alarm = self.now.after(after);
     }
 
     /// Lets the driver return from its loop at the end of the turn.

@@ -1,1 +1,80 @@
-//! stub
+//! An event-driven server framework without async: HTTP/1.1, WebSocket, server-sent events, TLS and protocols of your
+//! own, on one reactor. Each connection gets an instance of your own [`Client`] type.
+//!
+//! ```no_run
+//! use switchboard::{Client, Message, Server, WebSocket};
+//!
+//! struct Echo;
+//!
+//! impl Client for Echo {
+//!     fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+//!         socket.send(message);
+//!     }
+//! }
+//!
+//! fn main() -> switchboard::Result<()> {
+//!     Server::bind("127.0.0.1:9001")?.serve(|_peer| Echo)
+//! }
+//! ```
+//!
+//! A callback gets its connection typed by what that speaks: an [`Exchange`] for a request, a [`WebSocket`], an
+//! [`EventStream`], a [`Raw`] connection. All of them are a [`Connection`] too, which sets timers, subscribes to
+//! topics, and sends to any other connection. What comes from other threads goes through a [`Handle`].
+
+mod body;
+mod builder;
+mod client;
+mod context;
+mod dispatch;
+mod error;
+mod factory;
+mod handle;
+mod hub;
+mod late;
+mod limits;
+mod link;
+mod listener;
+mod mail;
+mod metrics;
+mod observer;
+mod output;
+mod prepared;
+mod reason;
+mod sent;
+mod server;
+mod settings;
+#[cfg(all(feature = "signals", unix))]
+mod signals;
+#[cfg(feature = "test-util")]
+pub mod test;
+#[cfg(feature = "tls")]
+mod tls;
+mod topics;
+
+pub use body::Body;
+pub use builder::ServerBuilder;
+pub use client::{BodyPlan, Client, Control};
+pub use context::{
+    Answerable, Connection, EventStream, Exchange, Raw, ResponseBuilder, ResponseStream, TimerId, Upgrade,
+    WebSocket,
+};
+pub use error::{Error, Result};
+pub use factory::{ClientFactory, IntoClient, Peer, Refuse};
+pub use handle::{Busy, Drain, Handle, Published, State};
+pub use late::{LateUpgrade, Reply};
+pub use limits::{LimitRow, Limits};
+pub use listener::Listener;
+pub use metrics::Metrics;
+pub use observer::{Observer, Refused};
+pub use prepared::Prepared;
+pub use reason::{Disconnect, Fault, Limit, Reason, Timeout};
+pub use sent::{Overflow, Sent};
+pub use server::Server;
+pub use topics::Subscribed;
+
+pub use switchboard_proto as proto;
+pub use switchboard_proto::http1::{FieldError, Fields, Request, Version};
+pub use switchboard_proto::sse::Event;
+pub use switchboard_proto::websocket::Message;
+pub use switchboard_reactor as reactor;
+pub use switchboard_reactor::{Time, WireId as ConnectionId, WireStats};

@@ -77,7 +77,10 @@ pub struct ClientMachine {
     trailers: Vec<u8>,
     /// Interim responses to the request whose turn it is.
     interim_count: u8,
+    /// Whether further requests make sense.
     keep_alive: bool,
+    /// No further response is read: the server said so, or speaks another protocol.
+    is_over: bool,
 }
 
 impl ClientMachine {
@@ -92,6 +95,7 @@ impl ClientMachine {
             trailers: Vec::new(),
             interim_count: 0,
             keep_alive: true,
+            is_over: false,
         }
     }
 
@@ -169,8 +173,8 @@ impl ClientMachine {
     ) -> Step<ClientEvent<'b>, Error> {
         match &self.reader {
             Some(_) => self.step_body(rx, limits),
+            None if self.is_over => Step::Paused,
             None if rx.is_empty() => Step::Need(0),
-            None if self.asked.is_empty() && !self.keep_alive => Step::Paused,
             None if self.asked.is_empty() => self.fault(Error::Unasked),
             None => self.step_head(rx, slots, limits),
         }
@@ -182,12 +186,10 @@ impl ClientMachine {
     ///
     /// [`Error::Truncated`] if a response was due or under way.
     pub fn end_of_input(&mut self) -> Result<Option<ClientEvent<'static>>, Error> {
-        let (has_begun, is_asked) = (self.scanner.has_begun(), !self.asked.is_empty());
-        self.keep_alive = false;
-        self.asked.clear();
+        (self.keep_alive, self.is_over) = (false, true);
         match self.reader.take() {
             Some(BodyReader::UntilClose | BodyReader::Length(0)) => Ok(Some(ClientEvent::End)),
-            None if !has_begun && !is_asked => Ok(None),
+            None if self.asked.is_empty() => Ok(None),
             _ => Err(Error::Truncated),
         }
     }
@@ -204,7 +206,8 @@ impl ClientMachine {
         self.keep_alive
     }
 
-    /// Requests whose responses are not complete.
+    /// Requests whose responses are not complete. When the connection has ended, they are those that were not
+    /// answered, except for one whose response broke off.
     #[must_use]
     pub fn outstanding(&self) -> usize {
         self.asked.len() + usize::from(self.reader.is_some())
@@ -229,7 +232,7 @@ impl ClientMachine {
         }
         let (end, response) = match head::parse_response(rx, slots) {
             Ok(Some(parsed)) => parsed,
-            Ok(None) => return self.judge(rx, limits, Error::HeadTooLarge),
+            Ok(None) => return self.judge(rx, limits, Error::LineEnd),
             Err(httparse::Error::TooManyHeaders) => return self.judge(rx, limits, Error::TooManyHeaders),
             Err(_) => return self.judge(rx, limits, Error::StatusLine),
         };
@@ -265,8 +268,8 @@ impl ClientMachine {
     }
 
     fn accept_switch<'b>(&mut self, response: Response<'b>) -> Result<ClientEvent<'b>, Error> {
-        self.asked.clear();
-        self.keep_alive = false;
+        let _ = self.asked.pop_front();
+        (self.keep_alive, self.is_over) = (false, true);
         Ok(ClientEvent::Switched(response))
     }
 
@@ -290,10 +293,8 @@ impl ClientMachine {
         };
         let stays = facts.keeps_alive(is_http11) && !matches!(reader, BodyReader::UntilClose);
         self.keep_alive &= stays;
-        if !stays {
-            // The server answers nothing after this one (RFC 9112 section 9.6).
-            self.asked.clear();
-        }
+        // The server answers nothing after one that closes (RFC 9112 section 9.6).
+        self.is_over = !stays;
         self.interim_count = 0;
         self.trailers.clear();
         self.reader = Some(reader);
@@ -337,8 +338,7 @@ impl ClientMachine {
     /// Gives the connection up.
     #[cold]
     fn fault<'b>(&mut self, error: Error) -> Step<ClientEvent<'b>, Error> {
-        self.keep_alive = false;
-        self.asked.clear();
+        (self.keep_alive, self.is_over) = (false, true);
         self.reader = None;
         self.scanner = Scanner::response();
         Step::Fault(error)

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::chars::is_field_text;
-use super::{DateBlock, Fields, reason_phrase};
+use super::{DateBlock, Fields, reason_phrase, words};
 
 /// What an answer says about itself, apart from its body.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +35,7 @@ impl<'m> ResponseHead<'m> {
         self.status == 200
             && self.fields.is_empty()
             && !self.content_type.is_empty()
-            && is_field_text(self.content_type.as_bytes())
+            && words::is_plain_text(self.content_type.as_bytes())
     }
 }
 

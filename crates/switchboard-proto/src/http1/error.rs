@@ -80,7 +80,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The status a server answers with. For a client's errors it is 502, which is what a gateway would say.
+    /// The status a server answers with. Of what only a client meets it is what a gateway would say, 502.
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {

@@ -7,6 +7,7 @@
 use super::Error;
 use super::chars::is_token_name;
 use super::target::is_valid_host;
+use super::words::is_folded;
 
 /// The facts of one head.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,23 +32,28 @@ impl Facts {
     #[inline(always)]
     pub(crate) fn gather(rx: &[u8], headers: &[httparse::Header<'_>]) -> Self {
         let mut facts = Self::default();
+        let mut host: Option<&[u8]> = None;
         for header in headers {
             if !follows_line_end(rx, header.name) {
                 facts.bits |= LINE_END;
             }
-            match header.name.len() {
-                4 if is_host_name(header.name) => facts.note_host(header.value),
-                6 | 7 | 10 | 14 | 17 => facts.note(header),
+            // Length and first letter pass over nearly every field that does not matter.
+            match (header.name.len(), first_letter(header.name)) {
+                (4, b'h') if is_folded(header.name.as_bytes(), b"host") => {
+                    facts.bits |= if host.replace(header.value).is_some() { HOST_TWICE } else { 0 };
+                }
+                (6, b'e') | (7, b'u') | (10 | 14, b'c') | (17, b't') => facts.note(header),
                 _ => {}
             }
         }
+        facts.bits |= host.map_or(0, judge_host);
         facts
     }
 
-    /// One valid `Host`, and nothing else that matters.
+    /// One valid `Host`, and nothing else that matters to HTTP/1.1.
     #[inline]
     pub(crate) const fn is_plain(self) -> bool {
-        self.bits == HOST
+        self.bits & !KEEP_ALIVE == HOST
     }
 
     /// Whether each field begins after CR LF.
@@ -115,25 +121,16 @@ impl Facts {
         if self.has(bit) { Err(error) } else { Ok(()) }
     }
 
-    #[inline]
-    fn note_host(&mut self, value: &[u8]) {
-        // The second one shifts the bit of the first into the place that says so.
-        self.bits |= HOST | (self.bits & HOST) << 1;
-        if !is_valid_host(value) {
-            self.bits |= HOST_INVALID;
-        }
-    }
-
     /// Looks at a field whose name has the length of one that matters.
     #[inline(never)]
     fn note(&mut self, header: &httparse::Header<'_>) {
-        let is = |name: &str| header.name.eq_ignore_ascii_case(name);
-        match header.name.len() {
-            6 if is("expect") => self.note_expect(header.value),
-            7 if is("upgrade") => self.note_upgrade(header.value),
-            10 if is("connection") => self.note_connection(header.value),
-            14 if is("content-length") => self.note_length(header.value),
-            17 if is("transfer-encoding") => self.note_coding(header.value),
+        let name = header.name.as_bytes();
+        match name.len() {
+            6 if is_folded(name, b"expect") => self.note_expect(header.value),
+            7 if is_folded(name, b"upgrade") => self.note_upgrade(header.value),
+            10 if is_folded(name, b"connection") => self.note_connection(header.value),
+            14 if is_folded(name, b"content-length") => self.note_length(header.value),
+            17 if is_folded(name, b"transfer-encoding") => self.note_coding(header.value),
             _ => {}
         }
     }
@@ -150,6 +147,10 @@ impl Facts {
     }
 
     fn note_connection(&mut self, value: &[u8]) {
+        if is_folded(value, b"keep-alive") {
+            self.bits |= KEEP_ALIVE;
+            return;
+        }
         for element in elements(value) {
             self.bits |= match element.len() {
                 5 if element.eq_ignore_ascii_case(b"close") => CLOSE,
@@ -182,18 +183,18 @@ impl Facts {
     }
 }
 
-/// Whether CR LF stands before a name that was parsed out of `rx`: httparse lets a bare LF pass.
+/// Whether CR LF stands before a name that was parsed out of `rx`. httparse has seen to the LF, but lets a bare one
+/// pass.
 #[inline(always)]
 fn follows_line_end(rx: &[u8], name: &str) -> bool {
     let start = (name.as_ptr() as usize).wrapping_sub(rx.as_ptr() as usize);
-    rx.get(start.wrapping_sub(2)..start) == Some(b"\r\n")
+    rx.get(start.wrapping_sub(2)) == Some(&b'\r')
 }
 
-/// Whether four bytes are `host` in any case.
+/// The first byte of a name, as a small letter if it is one.
 #[inline(always)]
-fn is_host_name(name: &str) -> bool {
-    matches!(name.as_bytes(), [a, b, c, d]
-        if u32::from_ne_bytes([*a, *b, *c, *d]) | 0x2020_2020 == u32::from_ne_bytes(*b"host"))
+fn first_letter(name: &str) -> u8 {
+    name.as_bytes().first().map_or(0, |byte| byte | 0x20)
 }
 
 /// The elements of a comma-separated list (RFC 9110 section 5.6.1).
@@ -212,6 +213,12 @@ fn decimal(value: &[u8]) -> Option<u64> {
     })
 }
 
+/// A host is there; and perhaps it is none.
+#[inline(always)]
+fn judge_host(value: &[u8]) -> u32 {
+    if is_valid_host(value) { HOST } else { HOST | HOST_INVALID }
+}
+
 /// What is wrong with codings that are not just `chunked`: a word that is none, and `chunked` before the end, make
 /// the length of the body a guess; other codings are sound but not known here.
 fn judge_codings(value: &[u8]) -> u32 {
@@ -223,7 +230,7 @@ fn judge_codings(value: &[u8]) -> u32 {
 }
 
 const HOST: u32 = 1;
-const HOST_TWICE: u32 = HOST << 1;
+const HOST_TWICE: u32 = 1 << 1;
 const HOST_INVALID: u32 = 1 << 2;
 /// A field does not begin after CR LF.
 const LINE_END: u32 = 1 << 3;

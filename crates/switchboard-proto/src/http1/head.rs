@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 
 use super::limits::{Limits, METHOD_BYTES_MAX};
-use super::{Request, Response, Version, chars};
+use super::{Request, Response, Version, words};
 
 /// Fields a head can have, whatever the limits say. They take 32 bytes each on the stack.
 pub const HEADERS_MAX: usize = 100;
@@ -35,13 +35,32 @@ impl std::fmt::Debug for HeaderSlots<'_> {
     }
 }
 
-/// A head that httparse took, or none because it wants more bytes or finds fault. What it says of faults is not
-/// asked: the scanner knows better.
+/// A request head that httparse took.
+#[derive(Clone, Copy)]
+pub(crate) struct Head<'b> {
+    pub(crate) method: &'b str,
+    pub(crate) target: &'b str,
+    pub(crate) headers: &'b [httparse::Header<'b>],
+    pub(crate) version: Version,
+    /// Its length, with what stands before the method.
+    pub(crate) end: usize,
+}
+
+impl<'b> Head<'b> {
+    /// The request, without what its fields mean.
+    #[inline(always)]
+    pub(crate) const fn request(&self) -> Request<'b> {
+        Request::new(self.method, self.target, self.version, self.headers)
+    }
+}
+
+/// A head, or none because httparse wants more bytes or finds fault. What it says of faults is not asked: the scanner
+/// knows better.
 #[inline(always)]
 pub(crate) fn parse_request<'b>(
     rx: &'b [u8],
     slots: &'b mut HeaderSlots<'b>,
-) -> Result<Option<(usize, Request<'b>)>, httparse::Error> {
+) -> Result<Option<Head<'b>>, httparse::Error> {
     let mut head = httparse::Request::new(&mut []);
     let httparse::Status::Complete(end) = head.parse_with_uninit_headers(rx, &mut slots.0)? else {
         return Ok(None);
@@ -49,7 +68,7 @@ pub(crate) fn parse_request<'b>(
     let (Some(method), Some(target), Some(version)) = (head.method, head.path, head.version) else {
         return Ok(None);
     };
-    Ok(Some((end, Request::new(method, target, Version::of_minor(version), head.headers))))
+    Ok(Some(Head { method, target, headers: head.headers, version: Version::of_minor(version), end }))
 }
 
 /// The same for a response.
@@ -71,13 +90,13 @@ pub(crate) fn parse_response<'b>(
 /// Whether a request that httparse took is beyond doubt for a stricter reader too, apart from the line ends between
 /// its fields: no empty line before it, a strict end, a target of the right bytes, and nothing too long.
 #[inline(always)]
-pub(crate) fn is_regular(rx: &[u8], end: usize, request: &Request<'_>, limits: &Limits) -> bool {
-    std::ptr::eq(request.method().as_ptr(), rx.as_ptr())
-        && ends_strictly(rx, end)
-        && end <= limits.head_bytes_max
-        && request.method().len() <= METHOD_BYTES_MAX
-        && request.target().len() <= limits.target_bytes_max
-        && request.target().bytes().all(chars::is_target)
+pub(crate) fn is_regular(rx: &[u8], head: &Head<'_>, limits: &Limits) -> bool {
+    std::ptr::eq(head.method.as_ptr(), rx.as_ptr())
+        && ends_strictly(rx, head.end)
+        && head.end <= limits.head_bytes_max
+        && head.method.len() <= METHOD_BYTES_MAX
+        && head.target.len() <= limits.target_bytes_max
+        && words::is_target(head.target.as_bytes())
 }
 
 /// The same for a response.

@@ -73,7 +73,7 @@ impl Inbound {
 
     /// Keeps the rest of the body, if it is not known to be too long. No memory is reserved on the peer's word.
     pub(super) fn collect(&mut self, body_bytes_max: u64) -> Result<(), Error> {
-        if self.reader.bytes_left().is_some_and(|left| left > body_bytes_max) {
+        if self.reader.bytes_due() > body_bytes_max {
             return Err(Error::BodyTooLarge);
         }
         (self.plan, self.allowance) = (Plan::Collect, body_bytes_max);
@@ -89,7 +89,7 @@ impl Inbound {
     /// told it to continue, and not if it is known to be too long. Then only closing the connection ends it.
     pub(super) fn drain(&mut self) -> bool {
         (self.plan, self.allowance) = (Plan::Drain, self.drain_bytes_max);
-        !self.expects_continue && self.reader.bytes_left().is_none_or(|left| left <= self.drain_bytes_max)
+        !self.expects_continue && self.reader.bytes_due() <= self.drain_bytes_max
     }
 
     /// Reads on, and says how many bytes from the front were used.
@@ -101,11 +101,15 @@ impl Inbound {
             // A peer that sends the body does not wait any more (RFC 9110 section 10.1.1).
             self.expects_continue &= used == 0;
             match piece {
-                Piece::Need => return Ok((used, Read::Need)),
-                Piece::End => return Ok((used, Read::End)),
                 Piece::Data(data) if self.plan == Plan::Stream => return Ok((used, Read::Part(data))),
                 Piece::Data(data) => self.take_data(data)?,
                 Piece::Trailer(lines) => self.take_trailer(lines),
+                Piece::End => return Ok((used, Read::End)),
+                Piece::Need => {
+                    // A size alone can say that it will be too much.
+                    self.spend(0)?;
+                    return Ok((used, Read::Need));
+                }
             }
         }
     }
@@ -130,14 +134,23 @@ impl Inbound {
     }
 
     fn take_data(&mut self, data: &[u8]) -> Result<(), Error> {
-        let is_drain = self.plan == Plan::Drain;
-        let beyond = if is_drain { Error::DrainTooLong } else { Error::BodyTooLarge };
-        self.allowance = self.allowance.checked_sub(data.len() as u64).ok_or(beyond)?;
-        if !is_drain {
+        self.spend(data.len() as u64)?;
+        if self.plan == Plan::Collect {
             self.kept.extend_from_slice(data);
             self.body_end = self.kept.len();
         }
         Ok(())
+    }
+
+    /// Takes bytes from the allowance, which must then suffice for those that are announced.
+    fn spend(&mut self, bytes: u64) -> Result<(), Error> {
+        let beyond = match self.plan {
+            Plan::Collect => Error::BodyTooLarge,
+            Plan::Drain => Error::DrainTooLong,
+            Plan::Stream | Plan::Undecided => return Ok(()),
+        };
+        self.allowance = self.allowance.checked_sub(bytes).ok_or(beyond)?;
+        if self.reader.bytes_due() > self.allowance { Err(beyond) } else { Ok(()) }
     }
 
     fn take_trailer(&mut self, lines: &[u8]) {

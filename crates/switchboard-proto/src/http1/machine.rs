@@ -6,19 +6,20 @@
 //! have come to their end: no body is owed by the peer, and no answer by us. So the order of pipelined requests needs
 //! no queue, and an answer given before the body was read leaves a body to drain.
 //!
+//! Reading stands in this file, writing in `answer`.
+//!
 //! The path of the common request, whole in the buffer and without body, is [`Machine::step`] alone and touches
 //! nothing but a few words. Everything else is in functions that are not inlined.
 
 use super::body::{BodyReader, Outgoing, Piece};
-use super::encode::{self, Delimiter, Fate};
 use super::facts::{Facts, Framing};
+use super::head::Head;
 use super::inbound::{Inbound, Kept, Plan, Read};
 use super::scan::Scanner;
-use super::{
-    BodyError, DateBlock, Error, Fields, HeaderSlots, Limits, Request, ResponseHead, SendBody, Version, head,
-    target,
-};
+use super::{Error, HeaderSlots, Limits, Request, Version, head, target};
 use crate::Step;
+
+mod answer;
 
 /// What a client of this server has sent.
 #[derive(Debug)]
@@ -103,7 +104,9 @@ impl Machine {
     /// Looks at the bytes that have come and were not used before, always from the first unused one on.
     ///
     /// `slots` are new for each step; `whole` is a buffer to lend, which holds what [`Event::End`] and a chunked body
-    /// borrow. It may have grown by a body when it comes back.
+    /// borrow. It may have grown by a body when it comes back. Nothing of the sort is reserved on the peer's word.
+    ///
+    /// `rx` may be empty: after an event the end of a body can be due without further bytes.
     ///
     /// After [`Step::Fault`] the [`phase`](Self::phase) tells what can still be said: if it is [`Phase::Open`],
     /// answer with [`Error::status`], which closes; otherwise an answer is under way or given, and only closing is
@@ -127,23 +130,23 @@ impl Machine {
                 return step;
             }
         }
-        let (end, request) = match head::parse_request(rx, slots) {
+        let head = match head::parse_request(rx, slots) {
             Ok(Some(parsed)) => parsed,
-            Ok(None) => return self.judge(rx, limits, Error::HeadTooLarge),
+            Ok(None) => return self.judge(rx, limits, Error::LineEnd),
             Err(error) => return self.judge(rx, limits, blame(error)),
         };
-        let facts = Facts::gather(rx, request.raw_headers());
-        if !facts.has_strict_lines() || !head::is_regular(rx, end, &request, limits) {
+        let facts = Facts::gather(rx, head.headers);
+        if !facts.has_strict_lines() || !head::is_regular(rx, &head, limits) {
             self.scanner = Scanner::request();
             if let Some(step) = self.search_end(rx, limits) {
                 return step;
             }
         }
-        if !facts.is_plain() || !is_plain_request(&request, limits) {
-            return self.step_framed(rx, end, request, facts, whole, limits);
+        if !facts.is_plain() || !is_plain_head(&head, limits) {
+            return self.step_framed(rx, head, facts, whole, limits);
         }
-        self.begin(if request.method() == "HEAD" { HEAD } else { 0 });
-        Step::Event(end, Event::Request(request))
+        self.begin(if head.method == "HEAD" { HEAD } else { 0 });
+        Step::Event(head.end, Event::Request(head.request()))
     }
 
     /// Collects the body of the request that [`Event::Head`] announced, to be handed out with [`Event::End`].
@@ -170,21 +173,6 @@ impl Machine {
         }
     }
 
-    /// Whether `100 Continue` should be sent now: the peer waits for it, the body is wanted, and nothing of it has
-    /// come.
-    #[must_use]
-    pub fn wants_continue(&self) -> bool {
-        self.inbound.as_ref().is_some_and(|inbound| inbound.wants_continue())
-    }
-
-    /// Writes `100 Continue`, if it is wanted.
-    pub fn encode_continue(&mut self, out: &mut Vec<u8>) {
-        if let Some(inbound) = self.inbound.as_mut().filter(|inbound| inbound.wants_continue()) {
-            inbound.set_continued();
-            out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
-        }
-    }
-
     /// Notes that the answer to the open request comes later.
     #[inline]
     pub fn defer(&mut self) {
@@ -193,92 +181,10 @@ impl Machine {
         }
     }
 
-    /// Lets the next head of an answer, or this one if it is not written yet, say that the connection closes.
+    /// Closes the connection after the answer: the one that is due, or else the next. If its head is not written yet,
+    /// it says so.
     pub fn close_after(&mut self) {
         self.flags |= CLOSE;
-    }
-
-    /// Writes the head of an answer whose body is whole. What it returns says whether the body must follow.
-    ///
-    /// If no answer is due, nothing is written.
-    #[inline]
-    pub fn respond(
-        &mut self,
-        head: &ResponseHead<'_>,
-        body_bytes: u64,
-        date: &DateBlock,
-        out: &mut Vec<u8>,
-    ) -> SendBody {
-        if self.flags == 0 && self.inbound.is_none() && self.is_due() && head.is_plain() {
-            encode::encode_plain(head.content_type, body_bytes, date, out);
-            self.phase = Phase::Idle;
-            return SendBody::Yes;
-        }
-        self.respond_any(head, body_bytes, date, out)
-    }
-
-    /// Writes the head of an answer whose body follows in parts.
-    ///
-    /// Without `body_bytes` it is chunked, or ends with the connection in HTTP/1.0. In answer to `HEAD`, and with 204,
-    /// 205 and 304, the parts are taken and not written. If no answer is due, nothing is written.
-    pub fn respond_stream(
-        &mut self,
-        head: &ResponseHead<'_>,
-        body_bytes: Option<u64>,
-        date: &DateBlock,
-        out: &mut Vec<u8>,
-    ) {
-        if !self.is_due() {
-            return;
-        }
-        if self.inbound.as_ref().is_some_and(|inbound| inbound.plan() == Plan::Undecided) {
-            self.give_up_body();
-        }
-        self.outgoing = self.outgoing(head.final_status(), body_bytes);
-        if self.outgoing == Outgoing::UNTIL_CLOSE {
-            self.flags |= CLOSE;
-        }
-        let delimiter = self.delimiter(head.final_status(), body_bytes);
-        encode::encode_head(head, delimiter, self.fate(), date, out);
-        self.phase = Phase::Streaming;
-    }
-
-    /// Writes one part of the body. An empty part writes nothing.
-    ///
-    /// # Errors
-    ///
-    /// The part goes beyond the announced length, or no body is being sent. Nothing is written then.
-    #[inline]
-    pub fn encode_part(&mut self, part: &[u8], out: &mut Vec<u8>) -> Result<(), BodyError> {
-        self.outgoing.encode_part(part, out)
-    }
-
-    /// Ends the body. Trailers are written in the chunked coding only, and without those that may not be trailers.
-    ///
-    /// # Errors
-    ///
-    /// The body is shorter than was announced, after which the connection must close; or no body is being sent.
-    pub fn encode_end(&mut self, trailers: &Fields, out: &mut Vec<u8>) -> Result<(), BodyError> {
-        let ended = self.outgoing.encode_end(trailers, out);
-        if ended == Err(BodyError::NotStreaming) {
-            return ended;
-        }
-        if ended.is_err() {
-            self.flags |= CLOSE;
-        }
-        self.give_up_body();
-        self.finish();
-        ended
-    }
-
-    /// Accepts an upgrade: writes the head of 101 with what the WebSocket handshake computed. HTTP is over then.
-    ///
-    /// `accept` comes from the `websocket` module and is trusted. If no answer is due, nothing is written.
-    pub fn encode_switching(&mut self, accept: &[u8; 28], fields: &Fields, out: &mut Vec<u8>) {
-        if self.is_due() {
-            encode::encode_switching(accept, fields, out);
-            self.phase = Phase::Switched;
-        }
     }
 
     /// What is owed on the writing side.
@@ -328,10 +234,9 @@ impl Machine {
         self.flags = self.flags & CLOSE | flags;
     }
 
-    /// Whether an answer can be given now.
-    #[inline(always)]
-    const fn is_due(&self) -> bool {
-        matches!(self.phase, Phase::Open | Phase::Deferred)
+    /// Whether the answer has been given to a request whose body is still to come.
+    fn is_draining(&self) -> bool {
+        self.inbound.as_ref().is_some_and(|inbound| inbound.plan() == Plan::Drain)
     }
 
     /// Searches on for the end of the head. Gives none if it is there.
@@ -355,9 +260,8 @@ impl Machine {
     #[cold]
     #[inline(never)]
     fn fault<'b>(&mut self, rx: &[u8], error: Error) -> Step<Event<'b>, Error> {
-        let is_answered = self.inbound.as_ref().is_some_and(|inbound| inbound.plan() == Plan::Drain);
         match self.phase {
-            Phase::Idle if !is_answered => self.begin(if rx.starts_with(b"HEAD ") { HEAD } else { 0 }),
+            Phase::Idle if !self.is_draining() => self.begin(if rx.starts_with(b"HEAD ") { HEAD } else { 0 }),
             Phase::Open | Phase::Deferred => self.phase = Phase::Open,
             _ => self.phase = Phase::Done,
         }
@@ -371,18 +275,18 @@ impl Machine {
     fn step_framed<'b>(
         &mut self,
         rx: &'b [u8],
-        end: usize,
-        request: Request<'b>,
+        head: Head<'b>,
         facts: Facts,
         whole: &'b mut Vec<u8>,
         limits: &Limits,
     ) -> Step<Event<'b>, Error> {
-        let framing = match check(&request, facts, limits) {
+        let framing = match check(&head, facts, limits) {
             Ok(framing) => framing,
             Err(error) => return self.fault(rx, error),
         };
-        self.begin(flags_of(&request, facts));
-        let request = request.with_keep_alive(self.flags & CLOSE == 0);
+        self.begin(flags_of(&head, facts));
+        let end = head.end;
+        let request = head.request().with_keep_alive(self.flags & CLOSE == 0);
         match framing {
             Framing::Unsaid | Framing::Length(0) if is_upgrade(&request, facts) => {
                 Step::Event(end, Event::Upgrade(request))
@@ -479,78 +383,6 @@ impl Machine {
             },
         }
     }
-
-    #[inline(never)]
-    fn respond_any(
-        &mut self,
-        head: &ResponseHead<'_>,
-        body_bytes: u64,
-        date: &DateBlock,
-        out: &mut Vec<u8>,
-    ) -> SendBody {
-        if !self.is_due() {
-            return SendBody::No;
-        }
-        self.give_up_body();
-        let delimiter = self.delimiter(head.final_status(), Some(body_bytes));
-        encode::encode_head(head, delimiter, self.fate(), date, out);
-        let sends = !self.is_bodiless(head.final_status());
-        self.finish();
-        if sends { SendBody::Yes } else { SendBody::No }
-    }
-
-    /// Drops what is left of the body, or the connection if that is the better way.
-    fn give_up_body(&mut self) {
-        if self.inbound.as_mut().is_some_and(|inbound| !inbound.drain()) {
-            self.flags |= CLOSE;
-        }
-    }
-
-    /// The answer is written.
-    fn finish(&mut self) {
-        if self.flags & CLOSE != 0 {
-            self.phase = Phase::Done;
-            self.inbound = None;
-        } else {
-            self.phase = Phase::Idle;
-        }
-    }
-
-    /// Whether the answer has no body, whatever the caller would like (RFC 9112 section 6.3).
-    const fn is_bodiless(&self, status: u16) -> bool {
-        self.flags & HEAD != 0 || matches!(status, 204 | 205 | 304)
-    }
-
-    fn outgoing(&self, status: u16, body_bytes: Option<u64>) -> Outgoing {
-        match body_bytes {
-            _ if self.is_bodiless(status) => Outgoing::SKIP,
-            Some(bytes) => Outgoing::length(bytes),
-            None if self.flags & HTTP10 != 0 => Outgoing::UNTIL_CLOSE,
-            None => Outgoing::CHUNKED,
-        }
-    }
-
-    /// 204 must not have a length, 205 has none but zero, and to 304 ours would be a guess at what `GET` would give
-    /// (RFC 9110 section 8.6).
-    fn delimiter(&self, status: u16, body_bytes: Option<u64>) -> Delimiter {
-        match (status, body_bytes) {
-            (204 | 304, _) => Delimiter::Unsaid,
-            (205, _) => Delimiter::Length(0),
-            (_, Some(bytes)) => Delimiter::Length(bytes),
-            (_, None) if self.flags & HTTP10 != 0 => Delimiter::Unsaid,
-            (_, None) => Delimiter::Chunked,
-        }
-    }
-
-    const fn fate(&self) -> Fate {
-        if self.flags & CLOSE != 0 {
-            Fate::Closes
-        } else if self.flags & HTTP10 != 0 {
-            Fate::StaysSaid
-        } else {
-            Fate::Stays
-        }
-    }
 }
 
 impl Default for Machine {
@@ -573,27 +405,27 @@ fn blame(error: httparse::Error) -> Error {
 
 /// Whether a request in HTTP/1.1 names a path, and its method is not one of the two whose targets are special.
 #[inline(always)]
-fn is_plain_request(request: &Request<'_>, limits: &Limits) -> bool {
-    request.version() == Version::Http11
-        && request.target().starts_with('/')
-        && request.method().len() != "OPTIONS".len()
-        && request.raw_headers().len() <= limits.headers_max
+fn is_plain_head(head: &Head<'_>, limits: &Limits) -> bool {
+    head.version == Version::Http11
+        && head.target.starts_with('/')
+        && head.method.len() != "OPTIONS".len()
+        && head.headers.len() <= limits.headers_max
 }
 
-fn check(request: &Request<'_>, facts: Facts, limits: &Limits) -> Result<Framing, Error> {
-    if request.raw_headers().len() > limits.headers_max {
+fn check(head: &Head<'_>, facts: Facts, limits: &Limits) -> Result<Framing, Error> {
+    if head.headers.len() > limits.headers_max {
         return Err(Error::TooManyHeaders);
     }
-    target::check(request.method(), request.target())?;
-    facts.check_request(request.version() == Version::Http11)
+    target::check(head.method, head.target)?;
+    facts.check_request(head.version == Version::Http11)
 }
 
-fn flags_of(request: &Request<'_>, facts: Facts) -> u8 {
-    let is_http11 = request.version() == Version::Http11;
-    let head = if request.method() == "HEAD" { HEAD } else { 0 };
+fn flags_of(head: &Head<'_>, facts: Facts) -> u8 {
+    let is_http11 = head.version == Version::Http11;
+    let head_only = if head.method == "HEAD" { HEAD } else { 0 };
     let version = if is_http11 { 0 } else { HTTP10 };
     let close = if facts.keeps_alive(is_http11) { 0 } else { CLOSE };
-    head | version | close
+    head_only | version | close
 }
 
 /// Only `GET` in HTTP/1.1 begins a WebSocket (RFC 6455 section 4.1); elsewhere the wish is ignored, as it may be.
@@ -633,8 +465,8 @@ fn reparse<'b>(kept: Kept, slots: &'b mut HeaderSlots<'b>, whole: &'b mut Vec<u8
     let whole: &'b [u8] = whole;
     let (head, rest) = whole.split_at(kept.head_end);
     let (body, trailers) = rest.split_at(kept.body_end - kept.head_end);
-    let (_, request) = head::parse_request(head, slots).ok()??;
-    Some(request.with_body(body, trailers))
+    let head = head::parse_request(head, slots).ok()??;
+    Some(head.request().with_body(body, trailers))
 }
 
 /// The request was `HEAD`.

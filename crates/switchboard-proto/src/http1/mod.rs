@@ -7,9 +7,32 @@
 //! LF, fields neither fold nor have space before the colon, a body has exactly one delimiter and it is beyond doubt.
 //! Heads are parsed by httparse; what it lets pass is caught here.
 //!
-//! Where to look: `machine` is the server's state and its transitions, `client` the client's; `scan` is the grammar
-//! of a head byte by byte, `facts` what its fields mean for the frame, `target` where it wants to go; `body` takes
-//! bodies apart and puts them together; `encode` writes heads, `fields` checks lines to send, `date` has the date.
+//! ```
+//! use switchboard_proto::Step;
+//! use switchboard_proto::http1::{DateBlock, Event, HeaderSlots, Limits, Machine, ResponseHead, SendBody};
+//!
+//! let (mut machine, mut whole, mut out) = (Machine::new(), Vec::new(), Vec::new());
+//! let rx = b"GET /hello HTTP/1.1\r\nHost: example.com\r\n\r\n";
+//! let mut slots = HeaderSlots::new();
+//! match machine.step(rx, &mut slots, &mut whole, &Limits::default()) {
+//!     Step::Event(used, Event::Request(request)) => {
+//!         assert_eq!((used, request.path()), (rx.len(), "/hello"));
+//!         let (head, body) = (ResponseHead::new(200, "text/plain"), b"hello");
+//!         let date = DateBlock::new(784_111_777);
+//!         if machine.respond(&head, body.len() as u64, &date, &mut out) == SendBody::Yes {
+//!             out.extend_from_slice(body);
+//!         }
+//!     }
+//!     other => panic!("{other:?}"),
+//! }
+//! assert!(out.starts_with(b"HTTP/1.1 200 OK\r\n") && out.ends_with(b"\r\n\r\nhello"));
+//! ```
+//!
+//! Where to look: `machine` is the server's state and its transitions, with `inbound` for a body that comes in pieces;
+//! `client` is the client's. `head` is the way through httparse, `scan` the grammar byte by byte for what comes in
+//! pieces or looks irregular, `facts` what the fields mean for the frame, `target` where a request wants to go; `body`
+//! takes bodies apart and puts them together; `encode` writes heads, `fields` checks lines to send, `date` has the
+//! date; `chars` and `words` are the character classes, by byte and by eight bytes.
 
 mod body;
 mod chars;
@@ -28,6 +51,7 @@ mod response;
 mod scan;
 mod status;
 mod target;
+mod words;
 
 pub use body::BodyError;
 pub use client::{

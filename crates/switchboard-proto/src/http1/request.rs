@@ -46,13 +46,14 @@ impl<'b> Request<'b> {
         Self { body, trailers, ..self }
     }
 
-    pub(crate) const fn with_keep_alive(self, keep_alive: bool) -> Self {
-        Self { keep_alive, ..self }
+    /// The same request without its body, for who has taken that already.
+    #[must_use]
+    pub const fn without_body(self) -> Self {
+        self.with_body(&[], &[])
     }
 
-    #[inline(always)]
-    pub(crate) const fn raw_headers(&self) -> &'b [httparse::Header<'b>] {
-        self.headers
+    pub(crate) const fn with_keep_alive(self, keep_alive: bool) -> Self {
+        Self { keep_alive, ..self }
     }
 
     /// The method, a token of at most [`METHOD_BYTES_MAX`](super::METHOD_BYTES_MAX) bytes. Case matters. Methods

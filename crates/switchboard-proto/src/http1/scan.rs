@@ -111,9 +111,8 @@ impl Scan {
             Self::LineCr => expect(byte == b'\r', Self::LineLf, Error::LineEnd),
             Self::LineLf => expect(byte == b'\n', Self::LineStart, Error::LineEnd),
             Self::LineStart if byte == b'\r' => Ok(Self::LastLf),
-            Self::LineStart => expect(is_token(byte), Self::Name, Error::FieldName),
             Self::Name if byte == b':' => Ok(Self::Value),
-            Self::Name => expect(is_token(byte), Self::Name, Error::FieldName),
+            Self::LineStart | Self::Name => expect(is_token(byte), Self::Name, Error::FieldName),
             Self::Value => value(byte),
             Self::LastLf | Self::End => expect(byte == b'\n', Self::End, Error::LineEnd),
         }

@@ -2,8 +2,8 @@
 
 use core::net::Ipv6Addr;
 
-use super::Error;
-use super::chars::{is_host, is_target};
+use super::chars::is_host;
+use super::{Error, words};
 
 /// Whether this method may have this target, whose bytes are known to be visible ASCII without `#`.
 pub(crate) fn check(method: &str, target: &str) -> Result<(), Error> {
@@ -22,7 +22,7 @@ pub(crate) fn check(method: &str, target: &str) -> Result<(), Error> {
 
 /// The same for a target of unknown bytes.
 pub(crate) fn is_valid(method: &str, target: &str) -> bool {
-    target.bytes().all(is_target) && check(method, target).is_ok()
+    words::is_target(target.as_bytes()) && check(method, target).is_ok()
 }
 
 /// The path of a target, without the query. It is not decoded, and not empty except for an odd target.
@@ -58,13 +58,24 @@ fn split_absolute(target: &str) -> Option<(&str, &str)> {
 /// section 4.2.1 asks for `http`.
 #[inline]
 pub(crate) fn is_valid_host(host: &[u8]) -> bool {
-    let end = host.iter().position(|byte| !is_host(*byte)).unwrap_or(host.len());
-    let (name, port) = host.split_at(end);
-    if !name.is_empty() && is_port(port) { true } else { is_rare_host(host) }
+    let name = without_port(host);
+    !name.is_empty() && words::is_plain_host(name) || is_rare_host(host)
 }
 
-/// `*( ":" *DIGIT )`, of no more digits than a port can have.
-#[inline]
+/// What stands before a port of at most five digits, or all of it.
+#[inline(always)]
+fn without_port(host: &[u8]) -> &[u8] {
+    let mut rest = host;
+    while let [shorter @ .., b'0'..=b'9'] = rest {
+        rest = shorter;
+    }
+    match rest {
+        [name @ .., b':'] if host.len() - rest.len() <= 5 => name,
+        _ => host,
+    }
+}
+
+/// Nothing, or a colon and no more digits than a port can have.
 fn is_port(port: &[u8]) -> bool {
     match port {
         [] => true,
@@ -73,7 +84,7 @@ fn is_port(port: &[u8]) -> bool {
     }
 }
 
-/// An address in brackets, or a name with percent escapes.
+/// The whole grammar: a name of rarer bytes, with percent escapes, or an address in brackets.
 #[cold]
 fn is_rare_host(host: &[u8]) -> bool {
     if let [b'[', rest @ ..] = host {

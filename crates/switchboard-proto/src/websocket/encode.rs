@@ -6,10 +6,11 @@ use super::{Message, Opcode, mask};
 /// Appends a server's message, as one frame.
 #[inline(always)]
 pub fn encode(message: Message<'_>, out: &mut Vec<u8>) {
-    match message {
-        Message::Text(text) => encode_frame(Opcode::Text, true, text.as_bytes(), out),
-        Message::Binary(bytes) => encode_frame(Opcode::Binary, true, bytes, out),
-    }
+    let opcode = match message {
+        Message::Text(_) => Opcode::Text,
+        Message::Binary(_) => Opcode::Binary,
+    };
+    encode_frame(opcode, true, message.as_bytes(), out);
 }
 
 /// Appends a server's frame. `fin` is false for all fragments of a message but its last.
@@ -18,11 +19,12 @@ pub fn encode(message: Message<'_>, out: &mut Vec<u8>) {
 /// (RFC 6455, section 5.5).
 #[inline(always)]
 pub fn encode_frame(opcode: Opcode, fin: bool, payload: &[u8], out: &mut Vec<u8>) {
-    // Two bytes of a length known to the compiler are a store; a header of any length would be a call.
-    if payload.len() < 126 {
-        out.extend_from_slice(&[first(opcode, fin), payload.len() as u8]);
-    } else {
-        out.extend_from_slice(frame_header(opcode, fin, payload.len()).as_bytes());
+    // A header of a length known to the compiler is a store; one of any length would be a call.
+    let first = first(opcode, fin);
+    match payload.len() {
+        length @ 0..126 => out.extend_from_slice(&[first, length as u8]),
+        length @ 126..=0xffff => out.extend_from_slice(&[first, 126, (length >> 8) as u8, length as u8]),
+        length => out.extend_from_slice(frame_header(opcode, fin, length).as_bytes()),
     }
     out.extend_from_slice(payload);
 }

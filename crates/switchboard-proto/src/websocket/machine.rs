@@ -17,10 +17,11 @@
 //!
 //! What an event borrows from the receive buffer lives on in the caller, so the borrow may begin only where the
 //! function is certain to return. Therefore [`Machine::advance`] works with short borrows and gives integers, in a
-//! loop, and only when it has found an event is the buffer borrowed for it. [`Machine::step`] itself is the same for
-//! the frame that nearly all frames are, small enough to be part of the caller.
+//! loop, and only when it has found an event is the buffer borrowed for it. [`Machine::step`] itself does that for the
+//! frame that nearly all frames are, small enough to be part of the caller, and [`Machine::step_long`] for the next
+//! most frequent ones.
 
-use super::frame::{Header, Role};
+use super::frame::{FIN, Header, MASKED, Role};
 use super::spanning::Spanning;
 use super::{CloseError, Error, Event, Limits, Message, Opcode, close, encode, mask, utf8};
 use crate::Step;
@@ -128,29 +129,14 @@ impl Machine {
         // Nearly every frame: whole, final, masked, short, text or binary. Integers are taken out first: the borrow
         // that is handed out begins only in a branch that returns.
         if let [first, second, k0, k1, k2, k3, rest @ ..] = &*rx {
-            let (first, length, key) = (*first, usize::from(second ^ 0x80), [*k0, *k1, *k2, *k3]);
-            if length < 126
-                && length <= rest.len()
-                && length <= limits.message_bytes_max
-                && self.phase == Phase::Open
-                && self.role == Role::Server
-            {
-                if first == 0x82 {
-                    let payload = &mut rx[6..6 + length];
-                    mask::apply(payload, key);
-                    return Step::Event(6 + length, Event::Message(Message::Binary(payload)));
-                }
-                if first == 0x81 {
-                    let payload = &mut rx[6..6 + length];
-                    mask::apply(payload, key);
-                    return match std::str::from_utf8(payload) {
-                        Ok(text) => Step::Event(6 + length, Event::Message(Message::Text(text))),
-                        Err(_) => self.fault(Error::TextNotUtf8),
-                    };
-                }
+            let (first, length, key) = (*first, usize::from(second ^ MASKED), [*k0, *k1, *k2, *k3]);
+            if length < 126 && self.is_plain(Role::Server, first, length, rest, limits) {
+                let payload = &mut rx[6..6 + length];
+                mask::apply(payload, key);
+                return self.deliver_plain(first, payload, 6 + length);
             }
         }
-        self.step_any(rx, whole, limits)
+        self.step_long(rx, whole, limits)
     }
 
     /// Begins the closing handshake, or answers the peer's Close: appends a Close, the first time. Returns whether it
@@ -229,6 +215,53 @@ impl Machine {
     #[inline]
     pub fn is_inside_message(&self) -> bool {
         self.phase == Phase::Message
+    }
+
+    /// The same for a frame whose length takes two bytes, and for a short one that a client receives; anything else
+    /// takes the long way round.
+    #[inline(never)]
+    fn step_long<'b>(
+        &mut self,
+        rx: &'b mut [u8],
+        whole: &'b mut Vec<u8>,
+        limits: &Limits,
+    ) -> Step<Event<'b>, Error> {
+        if let [first, MASKED_LENGTH_16, l0, l1, k0, k1, k2, k3, rest @ ..] = &*rx {
+            let (first, key) = (*first, [*k0, *k1, *k2, *k3]);
+            let length = usize::from(u16::from_be_bytes([*l0, *l1]));
+            if length > 125 && self.is_plain(Role::Server, first, length, rest, limits) {
+                let payload = &mut rx[8..8 + length];
+                mask::apply(payload, key);
+                return self.deliver_plain(first, payload, 8 + length);
+            }
+        }
+        if let [first, length @ 0..126, rest @ ..] = &*rx {
+            let (first, length) = (*first, usize::from(*length));
+            if self.is_plain(Role::Client, first, length, rest, limits) {
+                return self.deliver_plain(first, &rx[2..2 + length], 2 + length);
+            }
+        }
+        self.step_any(rx, whole, limits)
+    }
+
+    /// Whether a frame that this role receives is a message by itself, and nothing else has to be minded.
+    #[inline(always)]
+    fn is_plain(&self, role: Role, first: u8, length: usize, rest: &[u8], limits: &Limits) -> bool {
+        matches!(first, FINAL_TEXT | FINAL_BINARY)
+            && length <= rest.len()
+            && length <= limits.message_bytes_max
+            && (self.phase == Phase::Open) & (self.role == role)
+    }
+
+    #[inline(always)]
+    fn deliver_plain<'b>(&mut self, first: u8, payload: &'b [u8], used: usize) -> Step<Event<'b>, Error> {
+        if first == FINAL_BINARY {
+            return Step::Event(used, Event::Message(Message::Binary(payload)));
+        }
+        match utf8::text(payload) {
+            Ok(text) => Step::Event(used, Event::Message(Message::Text(text))),
+            Err(_) => self.fault(Error::TextNotUtf8),
+        }
     }
 
     #[inline(never)]
@@ -318,15 +351,15 @@ impl Machine {
     }
 
     fn advance_message(&mut self, rx: &[u8], whole: &mut Vec<u8>, limits: &Limits) -> Result<Advance, Error> {
-        let role = self.role;
-        let Some(message) = &mut self.rare_mut().message else { return Ok(Advance::Starved) };
+        let message = self.rare.as_mut().and_then(|rare| rare.message.as_mut());
+        let Some(message) = message else { return Ok(Advance::Starved) };
         if message.is_whole() {
             return Ok(self.finish(whole));
         }
         if message.frame_bytes_left() > 0 {
             return if rx.is_empty() { Ok(Advance::Starved) } else { message.take(rx).map(Advance::Took) };
         }
-        let Some(header) = Header::parse(rx, role)? else { return Ok(Advance::Starved) };
+        let Some(header) = Header::parse(rx, self.role)? else { return Ok(Advance::Starved) };
         if header.opcode.is_control() {
             return Ok(whole_frame(header, rx));
         }
@@ -335,7 +368,8 @@ impl Machine {
     }
 
     fn finish(&mut self, whole: &mut Vec<u8>) -> Advance {
-        let Some(message) = self.rare_mut().message.take() else { return Advance::Starved };
+        let message = self.rare.as_mut().and_then(|rare| rare.message.take());
+        let Some(message) = message else { return Advance::Starved };
         self.tidy();
         self.phase = Phase::Open;
         let (kind, bytes) = message.finish();
@@ -352,8 +386,10 @@ impl Machine {
         if header.opcode == Opcode::Close {
             return Ok(whole_frame(header, rx));
         }
+        if let Some(end) = header.end_in(rx) {
+            return Ok(Advance::Took(end));
+        }
         self.rare_mut().dropping_bytes = header.payload_bytes;
-        self.tidy();
         Ok(Advance::Took(header.header_bytes))
     }
 
@@ -454,3 +490,9 @@ fn whole_frame(header: Header, rx: &[u8]) -> Advance {
 
 /// The longest payload of a control frame (RFC 6455, section 5.5).
 const CONTROL_BYTES_MAX: usize = 125;
+/// The first byte of a text message in one frame.
+const FINAL_TEXT: u8 = FIN | Opcode::Text as u8;
+/// The first byte of a binary message in one frame.
+const FINAL_BINARY: u8 = FIN | Opcode::Binary as u8;
+/// The second byte of a masked frame with a length in two bytes.
+const MASKED_LENGTH_16: u8 = MASKED | 126;

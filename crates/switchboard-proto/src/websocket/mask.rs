@@ -20,16 +20,16 @@ pub(super) const fn rotated(key: [u8; 4], offset_bytes: usize) -> [u8; 4] {
 pub(super) fn apply(bytes: &mut [u8], key: [u8; 4]) {
     let half = u64::from(u32::from_ne_bytes(key));
     let key = half << 32 | half;
-    if bytes.len() < LONG_BYTES {
+    if bytes.len() < BLOCK_BYTES {
         apply_words(bytes, key);
     } else {
         apply_blocks(bytes, key);
     }
 }
 
-/// From here on whole blocks pay: they become vector instructions.
-const LONG_BYTES: usize = 128;
-const BLOCK_BYTES: usize = 64;
+/// Inside a block the words become vector instructions without a loop: the longer the block, the fewer instructions,
+/// and the more is left over for the plain loop.
+const BLOCK_BYTES: usize = 128;
 
 #[inline(never)]
 fn apply_blocks(bytes: &mut [u8], key: u64) {

@@ -7,7 +7,7 @@
 //! there; nothing is copied and nothing allocated. Only a message that spans frames or reads is put together in a
 //! vector of its own, which moves to the caller when it is whole.
 //!
-//! What goes out is encoded by free functions that know no state: [`encode`] for a server's message,
+//! What goes out is encoded by free functions that know no state: [`encode()`] for a server's message,
 //! [`encode_frame`] for any frame, [`encode_masked`] for a client. The machine itself encodes only what has state: the
 //! Close that is sent once ([`Machine::close`]), and the Pong that waited ([`Machine::take_pong`]).
 //!

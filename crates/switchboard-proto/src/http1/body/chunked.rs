@@ -69,6 +69,11 @@ impl Chunked {
         Ok((rx.len(), piece))
     }
 
+    /// What is still to come of the current chunk.
+    pub(super) fn bytes_due(&self) -> u64 {
+        if self.state == State::Data { self.left } else { 0 }
+    }
+
     /// The state after a byte that is neither data nor within a trailer line.
     fn next(&mut self, state: State, byte: u8, limits: &Limits) -> Result<State, Error> {
         match state {

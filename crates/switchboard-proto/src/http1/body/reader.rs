@@ -45,11 +45,12 @@ impl BodyReader {
         }
     }
 
-    /// Bytes still to come, if that is known.
-    pub(crate) const fn bytes_left(&self) -> Option<u64> {
+    /// Bytes that are still to come at least, going by what the peer has announced.
+    pub(crate) fn bytes_due(&self) -> u64 {
         match self {
-            Self::Length(left) => Some(*left),
-            Self::Chunked(_) | Self::UntilClose => None,
+            Self::Length(left) => *left,
+            Self::Chunked(chunked) => chunked.bytes_due(),
+            Self::UntilClose => 0,
         }
     }
 }

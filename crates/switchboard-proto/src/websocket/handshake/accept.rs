@@ -20,7 +20,7 @@ pub fn accept_key(key: &[u8]) -> [u8; 28] {
 pub(super) fn is_key(value: &[u8]) -> bool {
     // The decoder wants room in whole groups of three bytes.
     let mut nonce = [0; 18];
-    value.len() == 24 && STANDARD.decode_slice(value, &mut nonce) == Ok(16)
+    STANDARD.decode_slice(value, &mut nonce) == Ok(16)
 }
 
 /// The value of `Sec-WebSocket-Key` for a client's random number.

@@ -171,9 +171,11 @@ impl<'b> Fields<'b> {
             return Err(HandshakeError::Origin);
         }
         let protocols = texts(&self.protocols).ok_or(HandshakeError::Protocol)?;
+        if !are_different_tokens(protocols.iter().flat_map(|value| token::elements(value))) {
+            return Err(HandshakeError::Protocol);
+        }
         let extensions = texts(&self.extensions).ok_or(HandshakeError::Extensions)?;
-        let offer = Offer { key, host, origin, protocols, extensions };
-        if are_different_tokens(offer.protocols()) { Ok(offer) } else { Err(HandshakeError::Protocol) }
+        Ok(Offer { key, host, origin, protocols, extensions })
     }
 }
 

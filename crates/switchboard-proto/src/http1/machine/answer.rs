@@ -1,0 +1,228 @@
+//! The writing side of the server's machine: answers, whole and in parts.
+//!
+//! An answer decides three things that hang together: how its body is delimited, what the peer is told about the
+//! connection, and what becomes of a body that has not been read. The last comes first, because it may close the
+//! connection, and the head has to say so.
+
+use super::{CLOSE, HEAD, HTTP10, Machine, Phase};
+use crate::http1::body::Outgoing;
+use crate::http1::encode::{self, Delimiter, Fate};
+use crate::http1::inbound::Plan;
+use crate::http1::{BodyError, DateBlock, Fields, ResponseHead, SendBody};
+
+impl Machine {
+    /// Whether `100 Continue` should be sent now: the peer waits for it, the body is wanted, and nothing of it has
+    /// come.
+    #[must_use]
+    pub fn wants_continue(&self) -> bool {
+        self.inbound.as_ref().is_some_and(|inbound| inbound.wants_continue())
+    }
+
+    /// Writes `100 Continue`, if it is wanted.
+    pub fn encode_continue(&mut self, out: &mut Vec<u8>) {
+        if let Some(inbound) = self.inbound.as_mut().filter(|inbound| inbound.wants_continue()) {
+            inbound.set_continued();
+            out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
+    }
+
+    /// Writes the head of an answer whose body is whole. What it returns says whether the body must follow.
+    ///
+    /// If no answer is due, nothing is written.
+    #[inline]
+    pub fn respond(
+        &mut self,
+        head: &ResponseHead<'_>,
+        body_bytes: u64,
+        date: &DateBlock,
+        out: &mut Vec<u8>,
+    ) -> SendBody {
+        if self.flags == 0 && self.inbound.is_none() && self.is_due() && head.is_plain() {
+            encode::encode_plain(head.content_type, body_bytes, date, out);
+            self.phase = Phase::Idle;
+            return SendBody::Yes;
+        }
+        self.respond_any(head, body_bytes, date, out)
+    }
+
+    /// Writes the head of an answer whose body follows in parts.
+    ///
+    /// Without `body_bytes` it is chunked, or ends with the connection in HTTP/1.0. In answer to `HEAD`, and with 204,
+    /// 205 and 304, the parts are taken and not written. If no answer is due, nothing is written.
+    pub fn respond_stream(
+        &mut self,
+        head: &ResponseHead<'_>,
+        body_bytes: Option<u64>,
+        date: &DateBlock,
+        out: &mut Vec<u8>,
+    ) {
+        if !self.is_due() {
+            return;
+        }
+        if self.inbound.as_ref().is_some_and(|inbound| inbound.plan() == Plan::Undecided) {
+            self.give_up_body();
+        }
+        self.outgoing = self.outgoing(head.final_status(), body_bytes);
+        if self.outgoing == Outgoing::UNTIL_CLOSE {
+            self.flags |= CLOSE;
+        }
+        let delimiter = self.delimiter(head.final_status(), body_bytes);
+        encode::encode_head(head, delimiter, self.fate(), date, out);
+        self.phase = Phase::Streaming;
+    }
+
+    /// Writes the head of an answer whose body lasts until the connection ends, in any version. What it returns says
+    /// whether the body must follow; if not, the answer is complete.
+    ///
+    /// For streams that end only when somebody leaves: their parts need no framing. If no answer is due, nothing is
+    /// written.
+    pub fn respond_until_close(
+        &mut self,
+        head: &ResponseHead<'_>,
+        date: &DateBlock,
+        out: &mut Vec<u8>,
+    ) -> SendBody {
+        if !self.is_due() {
+            return SendBody::No;
+        }
+        self.flags |= CLOSE;
+        self.give_up_body();
+        encode::encode_head(head, Delimiter::Unsaid, self.fate(), date, out);
+        if self.is_bodiless(head.final_status()) {
+            self.finish();
+            return SendBody::No;
+        }
+        self.outgoing = Outgoing::UNTIL_CLOSE;
+        self.phase = Phase::Streaming;
+        SendBody::Yes
+    }
+
+    /// Gives the peer up that began something and did not go on with it: an answer that says so can be given now, and
+    /// the connection closes after it. If an answer is under way, it is finished before that; if it has been given and
+    /// only an unwanted body is missing, nothing is left to say.
+    pub fn give_up(&mut self) {
+        if self.phase == Phase::Idle && self.is_draining() {
+            self.phase = Phase::Done;
+            self.inbound = None;
+        } else if self.phase == Phase::Idle {
+            self.begin(0);
+        }
+        self.flags |= CLOSE;
+    }
+
+    /// Writes one part of the body. An empty part writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// The part goes beyond the announced length, or no body is being sent. Nothing is written then.
+    #[inline]
+    pub fn encode_part(&mut self, part: &[u8], out: &mut Vec<u8>) -> Result<(), BodyError> {
+        self.outgoing.encode_part(part, out)
+    }
+
+    /// Ends the body. Trailers are written in the chunked coding only, and without those that may not be trailers.
+    ///
+    /// # Errors
+    ///
+    /// The body is shorter than was announced, after which the connection must close; or no body is being sent.
+    pub fn encode_end(&mut self, trailers: &Fields, out: &mut Vec<u8>) -> Result<(), BodyError> {
+        let ended = self.outgoing.encode_end(trailers, out);
+        if ended == Err(BodyError::NotStreaming) {
+            return ended;
+        }
+        if ended.is_err() {
+            self.flags |= CLOSE;
+        }
+        self.give_up_body();
+        self.finish();
+        ended
+    }
+
+    /// Accepts an upgrade: writes the head of 101 with what the WebSocket handshake computed. HTTP is over then.
+    ///
+    /// `accept` comes from the `websocket` module and is trusted. If no answer is due, nothing is written.
+    pub fn encode_switching(&mut self, accept: &[u8; 28], fields: &Fields, out: &mut Vec<u8>) {
+        if self.is_due() {
+            encode::encode_switching(accept, fields, out);
+            self.phase = Phase::Switched;
+        }
+    }
+
+    /// Whether an answer can be given now.
+    #[inline(always)]
+    const fn is_due(&self) -> bool {
+        matches!(self.phase, Phase::Open | Phase::Deferred)
+    }
+
+    #[inline(never)]
+    fn respond_any(
+        &mut self,
+        head: &ResponseHead<'_>,
+        body_bytes: u64,
+        date: &DateBlock,
+        out: &mut Vec<u8>,
+    ) -> SendBody {
+        if !self.is_due() {
+            return SendBody::No;
+        }
+        self.give_up_body();
+        let delimiter = self.delimiter(head.final_status(), Some(body_bytes));
+        encode::encode_head(head, delimiter, self.fate(), date, out);
+        let sends = !self.is_bodiless(head.final_status());
+        self.finish();
+        if sends { SendBody::Yes } else { SendBody::No }
+    }
+
+    /// Drops what is left of the body, or the connection if that is the better way.
+    fn give_up_body(&mut self) {
+        if self.inbound.as_mut().is_some_and(|inbound| !inbound.drain()) {
+            self.flags |= CLOSE;
+        }
+    }
+
+    /// The answer is written.
+    fn finish(&mut self) {
+        if self.flags & CLOSE != 0 {
+            self.phase = Phase::Done;
+            self.inbound = None;
+        } else {
+            self.phase = Phase::Idle;
+        }
+    }
+
+    /// Whether the answer has no body, whatever the caller would like (RFC 9112 section 6.3).
+    const fn is_bodiless(&self, status: u16) -> bool {
+        self.flags & HEAD != 0 || matches!(status, 204 | 205 | 304)
+    }
+
+    fn outgoing(&self, status: u16, body_bytes: Option<u64>) -> Outgoing {
+        match body_bytes {
+            _ if self.is_bodiless(status) => Outgoing::SKIP,
+            Some(bytes) => Outgoing::length(bytes),
+            None if self.flags & HTTP10 != 0 => Outgoing::UNTIL_CLOSE,
+            None => Outgoing::CHUNKED,
+        }
+    }
+
+    /// 204 must not have a length, 205 has none but zero, and to 304 ours would be a guess at what `GET` would give
+    /// (RFC 9110 section 8.6).
+    fn delimiter(&self, status: u16, body_bytes: Option<u64>) -> Delimiter {
+        match (status, body_bytes) {
+            (204 | 304, _) => Delimiter::Unsaid,
+            (205, _) => Delimiter::Length(0),
+            (_, Some(bytes)) => Delimiter::Length(bytes),
+            (_, None) if self.flags & HTTP10 != 0 => Delimiter::Unsaid,
+            (_, None) => Delimiter::Chunked,
+        }
+    }
+
+    const fn fate(&self) -> Fate {
+        if self.flags & CLOSE != 0 {
+            Fate::Closes
+        } else if self.flags & HTTP10 != 0 {
+            Fate::StaysSaid
+        } else {
+            Fate::Stays
+        }
+    }
+}

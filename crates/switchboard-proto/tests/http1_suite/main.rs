@@ -1,0 +1,8 @@
+//! HTTP/1.1: everything that feeds bytes feeds them whole, cut in two at each place, and byte by byte.
+
+mod answers;
+mod bodies;
+mod client;
+mod requests;
+mod round_trip;
+mod server;

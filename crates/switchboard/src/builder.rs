@@ -1,0 +1,223 @@
+//! A server's options.
+
+use crate::error::{Error, Result};
+use crate::limits::Limits;
+use crate::listener::Listener;
+use crate::observer::{Observer, Silent};
+use crate::server::Server;
+use crate::settings::{ListenerSettings, Origins, Settings, WallClock};
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+use switchboard_reactor::{self as reactor, REACTORS_MAX};
+
+/// A server's options. Nothing is bound before [`ServerBuilder::bind`], which says everything that is wrong at once.
+pub struct ServerBuilder {
+    listeners: Vec<Listener>,
+    reactors: Option<usize>,
+    limits: Limits,
+    origins: Origins,
+    observer: Arc<dyn Observer>,
+    #[cfg(feature = "signals")]
+    signals: bool,
+}
+
+impl Default for ServerBuilder {
+    fn default() -> Self {
+        Self {
+            listeners: Vec::new(),
+            reactors: None,
+            limits: Limits::default(),
+            origins: Origins::default(),
+            observer: Arc::new(Silent),
+            #[cfg(feature = "signals")]
+            signals: false,
+        }
+    }
+}
+
+impl ServerBuilder {
+    /// Listens there: an address, or a [`Listener`] that speaks something else than HTTP or has options of its own.
+    /// May be repeated.
+    #[doc(alias = "MultiListenSockets")]
+    #[must_use]
+    pub fn listen(mut self, listener: impl Into<Listener>) -> Self {
+        self.listeners.push(listener.into());
+        self
+    }
+
+    /// How many reactors there are, each with a thread of its own; the first runs on the thread that serves.
+    /// Connections are spread evenly over them. Default: as many as there are cores.
+    #[must_use]
+    pub fn reactors(mut self, reactors: usize) -> Self {
+        self.reactors = Some(reactors);
+        self
+    }
+
+    /// Every bound and time at once.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The most connections that the server holds. One more is refused. Default: 1,000,000.
+    #[doc(alias = "MaxClients")]
+    #[doc(alias = "MaxConnections")]
+    #[must_use]
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.limits.connections_max = connections;
+        self
+    }
+
+    /// The longest WebSocket message in bytes; a longer one is refused with 1009. Default: 1 MiB.
+    #[must_use]
+    pub fn max_message(mut self, bytes: usize) -> Self {
+        self.limits.websocket.message_bytes_max = bytes;
+        self
+    }
+
+    /// The longest body in bytes that is collected; a longer one is refused with 413. Default: 1 MiB.
+    #[must_use]
+    pub fn max_body(mut self, bytes: u64) -> Self {
+        self.limits.body_bytes_max = bytes;
+        self
+    }
+
+    /// The longest silence of an HTTP connection between two requests; zero: any. Default: 75 s.
+    #[doc(alias = "KeepAliveTimeSec")]
+    #[must_use]
+    pub fn idle_timeout(mut self, idle: Duration) -> Self {
+        self.limits.http_idle = idle;
+        self
+    }
+
+    /// The longest silence of a WebSocket that has no heartbeat; zero: any. Default: 120 s.
+    #[must_use]
+    pub fn websocket_idle_timeout(mut self, idle: Duration) -> Self {
+        self.limits.websocket_idle = idle;
+        self
+    }
+
+    /// Pings a WebSocket after so much silence, and gives it up after so much more. A zero for the first: no
+    /// heartbeat. Default: 30 s and 20 s.
+    #[doc(alias = "WSPingSecs")]
+    #[doc(alias = "setHeartbeat")]
+    #[must_use]
+    pub fn heartbeat(mut self, after: Duration, dead_after: Duration) -> Self {
+        (self.limits.heartbeat, self.limits.heartbeat_dead) = (after, dead_after);
+        self
+    }
+
+    /// Lets pages of these origins open WebSockets, besides those of the same host. Others get 403.
+    #[must_use]
+    pub fn allowed_origins<O: Into<String>>(mut self, origins: impl IntoIterator<Item = O>) -> Self {
+        self.origins = Origins::Listed(origins.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Lets any page open WebSockets. Only for servers that trust no cookie and no address.
+    #[must_use]
+    pub fn any_origin(mut self) -> Self {
+        self.origins = Origins::Any;
+        self
+    }
+
+    /// Who is told what happens to the server as a whole.
+    #[must_use]
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.observer = Arc::new(observer);
+        self
+    }
+
+    /// Shuts the server down in good order at SIGTERM or SIGINT. A second one ends the process at once. Default: off.
+    #[cfg(feature = "signals")]
+    #[must_use]
+    pub fn shutdown_on_signals(mut self) -> Self {
+        self.signals = true;
+        self
+    }
+
+    /// Checks everything, then binds all listeners.
+    ///
+    /// # Errors
+    /// [`Error::Options`] lists everything that is wrong, before anything is bound; [`Error::Bind`] lists every
+    /// listener that can't be bound, and then none is.
+    pub fn bind(self) -> Result<Server> {
+        let reactors = self.reactors.unwrap_or_else(cores);
+        let (addrs, listeners) = self.check(reactors)?;
+        let sockets = self.bind_all(&addrs)?;
+        let settings = Settings {
+            limits: self.limits,
+            listeners,
+            origins: self.origins,
+            observer: self.observer,
+            clock: WallClock::System,
+        };
+        let server = Server::new(settings, sockets, reactors)?;
+        #[cfg(feature = "signals")]
+        if self.signals {
+            crate::signals::shut_down_on_signals(server.handle())?;
+        }
+        Ok(server)
+    }
+
+    fn check(&self, reactors: usize) -> Result<(Vec<SocketAddr>, Box<[ListenerSettings]>)> {
+        let mut faults = self.limits.faults();
+        let mut addrs = Vec::new();
+        let mut listeners = Vec::new();
+        if self.listeners.is_empty() {
+            faults.push("there is no listener: give one with `listen`".into());
+        }
+        if self.listeners.len() > usize::from(u8::MAX) {
+            faults.push(format!("there are more than {} listeners", u8::MAX));
+        }
+        if !(1..=REACTORS_MAX).contains(&reactors) {
+            faults.push(format!("`reactors` must be 1 to {REACTORS_MAX}"));
+        }
+        for listener in &self.listeners {
+            match resolve(&listener.addr) {
+                Ok(addr) => addrs.push(addr),
+                Err(error) => faults.push(format!("`{}` is no address: {error}", listener.addr)),
+            }
+            match listener.settings() {
+                Ok(settings) => listeners.push(settings),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        if let Origins::Listed(origins) = &self.origins {
+            let wrong = origins.iter().filter(|origin| !is_origin(origin));
+            faults.extend(wrong.map(|origin| format!("`{origin}` is no origin such as `https://a.example`")));
+        }
+        if faults.is_empty() { Ok((addrs, listeners.into())) } else { Err(Error::Options(faults)) }
+    }
+
+    fn bind_all(&self, addrs: &[SocketAddr]) -> Result<Vec<reactor::Listener>> {
+        let mut failed = Vec::new();
+        let mut sockets = Vec::new();
+        for (addr, listener) in addrs.iter().zip(&self.listeners) {
+            match reactor::Listener::bind(*addr, &listener.options) {
+                Ok(socket) => sockets.push(socket),
+                Err(error) => failed.push((*addr, error)),
+            }
+        }
+        if failed.is_empty() { Ok(sockets) } else { Err(Error::Bind(failed)) }
+    }
+}
+
+fn resolve(addr: &str) -> io::Result<SocketAddr> {
+    addr.to_socket_addrs()?.next().ok_or_else(|| io::Error::other("the name has no address"))
+}
+
+/// A scheme and an authority, and nothing behind them (RFC 6454 section 6.2).
+fn is_origin(origin: &str) -> bool {
+    origin.split_once("://").is_some_and(|(scheme, rest)| {
+        !scheme.is_empty() && !rest.is_empty() && !rest.contains(['/', '?', '#', ' '])
+    })
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, Into::into).min(REACTORS_MAX)
+}

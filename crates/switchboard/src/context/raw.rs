@@ -1,0 +1,32 @@
+//! The verbs of a protocol of the user's own.
+
+use super::context;
+use crate::link::Protocol;
+use crate::{Connection, Message, Sent};
+
+/// A connection with a protocol of the user's own, in one of its callbacks.
+pub struct Raw<'a> {
+    pub(crate) connection: Connection<'a>,
+}
+
+context!(Raw);
+
+impl Raw<'_> {
+    /// Sends bytes.
+    #[doc(alias = "SendRawData")]
+    pub fn write<'m>(&mut self, bytes: &'m (impl AsRef<[u8]> + ?Sized)) -> Sent<'m> {
+        let Connection { id, wires, hub } = &mut self.connection;
+        let bytes = bytes.as_ref();
+        hub.send_bytes(wires, *id, Message::Binary(bytes), &[], bytes)
+    }
+
+    /// From the next byte on, what comes is cut into lines.
+    pub fn read_lines(&mut self) {
+        *self.connection.protocol() = Protocol::Lines { searched: 0 };
+    }
+
+    /// From the next byte on, what comes is handed out as it is.
+    pub fn read_bytes(&mut self) {
+        *self.connection.protocol() = Protocol::Raw;
+    }
+}

@@ -1,0 +1,243 @@
+//! HTTP's events.
+
+use super::{limits, run, watch_for, watch_over};
+use crate::client::BodyPlan;
+use crate::context::Upgrade;
+use crate::limits::Limits;
+use crate::link::{Protocol, Watch, key};
+use crate::reason::{Fault, Reason, Timeout};
+use crate::{Body, Client, Connection, Exchange, Request, WebSocket};
+use switchboard_proto::http1::{self, Awaits, Event, Fields, Phase, ResponseHead, Version};
+use switchboard_proto::websocket::{HandshakeError, Offer, VERSION};
+
+/// Bytes that a client may send before it knows whether its WebSocket is accepted.
+const EARLY_BYTES_MAX: usize = 4 << 10;
+
+#[inline(always)]
+pub(super) fn event<C: Client>(
+    client: &mut C,
+    connection: &mut Connection<'_>,
+    event: Event<'_>,
+    rest_bytes: usize,
+) {
+    if connection.hub.link(connection.id).watch != Watch::Nothing {
+        settle_watch(connection);
+    }
+    match event {
+        Event::Request(request) if request.body().is_empty() => self::request(client, connection, &request),
+        Event::Request(request) => request_with_body(client, connection, &request),
+        Event::Upgrade(request) => upgrade(client, connection, &request, rest_bytes),
+        Event::Head(request) => head(client, connection, &request),
+        Event::Body(part) => {
+            run(client, connection, |client, connection| client.on_body(connection, part));
+        }
+        Event::End(request) => self::request(client, connection, &request),
+    }
+}
+
+/// A request is there with all its body.
+#[inline(always)]
+fn request<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
+    connection.hub.metrics.requests.add(1);
+    run(client, connection, |client, connection| {
+        client.on_request(Exchange { connection: connection.reborrow() }, request);
+    });
+    match connection.protocol() {
+        Protocol::Http(machine) if machine.phase() == Phase::Idle => {}
+        _ => after_callback(connection, 500),
+    }
+}
+
+/// A body that lay whole in the buffer was not announced: its plan is asked for now.
+#[inline(never)]
+fn request_with_body<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
+    let Some(plan) = run(client, connection, |client, connection| client.on_head(connection, request)) else {
+        return;
+    };
+    let body_bytes_max = match plan {
+        BodyPlan::Collect => limits(connection).body_bytes_max,
+        BodyPlan::CollectUpTo(bytes) => bytes,
+        BodyPlan::Reject(status) => return say(connection, status),
+        BodyPlan::Stream => {
+            let part = request.body();
+            if run(client, connection, |client, connection| client.on_body(connection, part)).is_none() {
+                return;
+            }
+            return self::request(client, connection, &request.without_body());
+        }
+    };
+    if request.body().len() as u64 > body_bytes_max {
+        return refuse(connection, http1::Error::BodyTooLarge);
+    }
+    self::request(client, connection, request);
+}
+
+/// A head whose body is still to come.
+#[inline(never)]
+fn head<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
+    let Some(plan) = run(client, connection, |client, connection| client.on_head(connection, request)) else {
+        return;
+    };
+    let (body_bytes_max, interval) = (limits(connection).body_bytes_max, limits(connection).body_interval);
+    let Connection { id, wires, hub } = connection;
+    let Some(outbox) = wires.outbox(*id) else { return };
+    let Protocol::Http(machine) = &mut hub.link(*id).protocol else { return };
+    let planned = match plan {
+        BodyPlan::Collect => machine.collect(body_bytes_max),
+        BodyPlan::CollectUpTo(bytes) => machine.collect(bytes),
+        BodyPlan::Stream => {
+            machine.stream();
+            Ok(())
+        }
+        BodyPlan::Reject(status) => return say(connection, status),
+    };
+    if let Err(error) = planned {
+        return refuse(connection, error);
+    }
+    machine.encode_continue(outbox.tail());
+    let so_far = wires.wire_stats(*id).map_or(0, |stats| stats.bytes_in);
+    hub.link(*id).extra().body_bytes = so_far;
+    watch_for(connection, Watch::Body, interval);
+}
+
+#[inline(never)]
+fn upgrade<C: Client>(
+    client: &mut C,
+    connection: &mut Connection<'_>,
+    request: &Request<'_>,
+    rest_bytes: usize,
+) {
+    let is_http11 = request.version() == Version::Http11;
+    let offer = match Offer::check(request.method(), is_http11, request.headers()) {
+        Ok(offer) => offer,
+        Err(error) => return decline(connection, error),
+    };
+    if !connection.hub.settings.origins.allow(offer.origin(), offer.host()) {
+        return say(connection, 403);
+    }
+    run(client, connection, |client, connection| {
+        let connection = connection.reborrow();
+        client.on_upgrade(
+            Upgrade { connection, offer: &offer, fields: Fields::new(), has_protocol: false },
+            request,
+        );
+    });
+    if let Protocol::Http(machine) = connection.protocol() {
+        let is_deferred = machine.phase() == Phase::Deferred;
+        if is_deferred && rest_bytes > EARLY_BYTES_MAX {
+            return say(connection, 400);
+        }
+        return after_callback(connection, 503);
+    }
+    opened(client, connection);
+}
+
+/// The connection has become a WebSocket.
+pub(super) fn opened<C: Client>(client: &mut C, connection: &mut Connection<'_>) {
+    if matches!(connection.protocol(), Protocol::WebSocket(_)) {
+        run(client, connection, |client, connection| {
+            client.on_open(&mut WebSocket { connection: connection.reborrow() });
+        });
+    }
+}
+
+/// What the callback left: an answer that is due, one that comes later, or the end.
+#[cold]
+#[inline(never)]
+fn after_callback(connection: &mut Connection<'_>, unanswered: u16) {
+    let id = connection.id;
+    let Protocol::Http(machine) = connection.protocol() else { return };
+    match machine.phase() {
+        Phase::Open => say(connection, unanswered),
+        Phase::Deferred | Phase::Streaming => connection.wires.hold(id),
+        Phase::Done => connection.hub.end(connection.wires, id, Reason::Local),
+        Phase::Idle | Phase::Switched => {}
+    }
+}
+
+/// Answers with a status alone, and goes on or closes as that says.
+#[cold]
+#[inline(never)]
+fn say(connection: &mut Connection<'_>, status: u16) {
+    let Connection { id, wires, hub } = connection;
+    hub.respond(wires, *id, &ResponseHead::new(status, ""), Body::Borrowed(&[]));
+    hub.after_answer(wires, *id);
+}
+
+/// A request for WebSocket that is none: 426 says which version would do (RFC 6455 section 4.4).
+#[cold]
+fn decline(connection: &mut Connection<'_>, error: HandshakeError) {
+    let Connection { id, wires, hub } = connection;
+    let mut fields = Fields::new();
+    if error.status() == 426 {
+        let pushed = fields.push("Sec-WebSocket-Version", VERSION);
+        debug_assert!(pushed.is_ok(), "the line is valid");
+    }
+    let text = error.to_string();
+    let head = ResponseHead { status: error.status(), content_type: "text/plain", fields: &fields };
+    hub.respond(wires, *id, &head, Body::from(&text));
+    hub.after_answer(wires, *id);
+}
+
+/// The peer broke HTTP: it is told how, if an answer can still be given, and the connection closes.
+#[cold]
+#[inline(never)]
+pub(super) fn refuse(connection: &mut Connection<'_>, error: http1::Error) {
+    let Connection { id, wires, hub } = connection;
+    if let Protocol::Http(machine) = &mut hub.link(*id).protocol {
+        machine.close_after();
+    }
+    let text = error.to_string();
+    hub.respond(wires, *id, &ResponseHead::new(error.status(), "text/plain"), Body::from(&text));
+    hub.end(wires, *id, Reason::Protocol(Fault::Http(error)));
+}
+
+/// After the bytes of a read: what was begun and is not there yet has a deadline.
+#[inline(always)]
+pub(super) fn watch(connection: &mut Connection<'_>) {
+    let Protocol::Http(machine) = connection.protocol() else { return };
+    match machine.awaits() {
+        Awaits::Head => {
+            let deadline = limits(connection).head_timeout;
+            watch_for(connection, Watch::Head, deadline);
+        }
+        Awaits::Nothing | Awaits::Body => {}
+    }
+}
+
+/// Something was waited for and an event has come: unless it is a part of what is waited for, the wait is over.
+#[cold]
+#[inline(never)]
+fn settle_watch(connection: &mut Connection<'_>) {
+    let Protocol::Http(machine) = connection.protocol() else { return };
+    if machine.awaits() != Awaits::Body {
+        watch_over(connection);
+    }
+}
+
+/// Whether a body has come fast enough since this was last asked. If so, it is asked again later.
+pub(super) fn flows(connection: &mut Connection<'_>, limits: &Limits) -> bool {
+    let Connection { id, wires, hub } = connection;
+    let Some(stats) = wires.wire_stats(*id) else { return true };
+    let extra = hub.link(*id).extra();
+    let came = stats.bytes_in - extra.body_bytes;
+    extra.body_bytes = stats.bytes_in;
+    // Who is not read can't be reproached with sending nothing.
+    let flows = came >= limits.body_interval_bytes_min || !wires.goes_on(*id);
+    if flows {
+        hub.link(*id).watch = Watch::Body;
+        wires.set_timer(*id, key::WATCH, limits.body_interval);
+    }
+    flows
+}
+
+/// What was begun did not come in time.
+#[cold]
+pub(super) fn time_out(connection: &mut Connection<'_>, timeout: Timeout) {
+    let Connection { id, wires, hub } = connection;
+    if let Protocol::Http(machine) = &mut hub.link(*id).protocol {
+        machine.give_up();
+    }
+    hub.respond(wires, *id, &ResponseHead::new(408, ""), Body::Borrowed(&[]));
+    hub.end(wires, *id, Reason::Timeout(timeout));
+}

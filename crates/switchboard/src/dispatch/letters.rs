@@ -1,0 +1,112 @@
+//! What other threads asked for, and the end of the server.
+
+use super::{Dispatcher, http};
+use crate::handle::Drain;
+use crate::link::Protocol;
+use crate::mail::{Acceptance, Answer, Mail};
+use crate::reason::Reason;
+use crate::{Body, Client, ClientFactory, Connection, ConnectionId};
+use switchboard_proto::http1::{Phase, ResponseHead};
+use switchboard_reactor::Wires;
+
+impl<F: ClientFactory> Dispatcher<F> {
+    pub(super) fn read_letters(&mut self, wires: &mut Wires) {
+        let mut letters = std::mem::take(&mut self.letters);
+        if let Some(station) = self.hub.handle.station(wires.reactor()) {
+            station.mailbox.take(&mut letters);
+        }
+        for letter in letters.drain(..) {
+            self.read(wires, letter);
+        }
+        self.letters = letters;
+    }
+
+    fn read(&mut self, wires: &mut Wires, letter: Mail) {
+        match letter {
+            Mail::Adopt(incoming) => self.adopt(wires, incoming),
+            Mail::Send(id, message) => self.hub.send_prepared(wires, id, &message),
+            Mail::Publish(topic, message) => {
+                self.hub.publish_here(wires, &topic, &message, ConnectionId::NONE);
+            }
+            Mail::Post(id, value) => {
+                self.with_client(wires, id, |client, connection| client.on_post(connection, value));
+            }
+            Mail::Close(id) => self.hub.close(wires, id, Reason::Local),
+            Mail::Abort(id) => self.hub.abort(wires, id, Reason::Local),
+            Mail::Answer(answer) => self.answer(wires, *answer),
+            Mail::Accept(acceptance) => self.accept(wires, &acceptance),
+            Mail::Shutdown(drain) => self.shut_down(wires, drain),
+        }
+    }
+
+    /// A deferred answer, unless its exchange is over for another reason.
+    fn answer(&mut self, wires: &mut Wires, answer: Answer) {
+        let Answer { id, sequence, status, content_type, fields, body } = answer;
+        if self.is_owed(wires, id, sequence) {
+            let head = ResponseHead { status, content_type: &content_type, fields: &fields };
+            self.hub.respond(wires, id, &head, body);
+            self.hub.after_answer(wires, id);
+        }
+    }
+
+    fn accept(&mut self, wires: &mut Wires, acceptance: &Acceptance) {
+        let Acceptance { id, sequence, accept, fields } = acceptance;
+        if !self.is_owed(wires, *id, *sequence) {
+            return;
+        }
+        let Self { clients, hub, .. } = self;
+        wires.cancel_timer(*id, crate::link::key::UPGRADE);
+        hub.switch_to_websocket(wires, *id, accept, fields);
+        wires.release(*id);
+        if let Some(Some(client)) = clients.get_mut(id.slot()) {
+            http::opened(client, &mut Connection { id: *id, wires, hub });
+        }
+    }
+
+    fn is_owed(&mut self, wires: &Wires, id: ConnectionId, sequence: u32) -> bool {
+        wires.contains(id)
+            && matches!(&self.hub.link(id).protocol, Protocol::Http(machine)
+                if machine.sequence() == sequence && machine.phase() == Phase::Deferred)
+    }
+
+    /// Nobody decided on an upgrade in time.
+    pub(super) fn on_undecided(&mut self, wires: &mut Wires, id: ConnectionId) {
+        if let Protocol::Http(machine) = &mut self.hub.link(id).protocol {
+            if machine.phase() == Phase::Deferred {
+                machine.close_after();
+                self.hub.respond(wires, id, &ResponseHead::new(503, ""), Body::Borrowed(&[]));
+                self.hub.after_answer(wires, id);
+            }
+        }
+    }
+
+    /// No newcomers any more, and everybody is seen out.
+    fn shut_down(&mut self, wires: &mut Wires, drain: Drain) {
+        let deadline = wires.now().after(drain.deadline);
+        let is_news = self.hub.drain_until.is_none();
+        self.hub.drain_until = Some(self.hub.drain_until.map_or(deadline, |earlier| earlier.min(deadline)));
+        wires.set_listening(false);
+        wires.set_alarm(drain.deadline);
+        if is_news {
+            let ids: Vec<ConnectionId> = wires.ids().collect();
+            for id in ids {
+                self.hub.see_out(wires, id, drain.close_code);
+            }
+        }
+    }
+
+    /// While the server shuts down: aborts what is left at the deadline, and ends when nothing is left but the
+    /// connections that are `leaving` just now.
+    pub(super) fn drain_on(&mut self, wires: &mut Wires, leaving: usize) {
+        let Some(deadline) = self.hub.drain_until else { return };
+        if wires.now() >= deadline {
+            let ids: Vec<ConnectionId> = wires.ids().collect();
+            for id in ids {
+                self.hub.abort(wires, id, Reason::Shutdown);
+            }
+        }
+        if wires.len() <= leaving {
+            wires.halt();
+        }
+    }
+}

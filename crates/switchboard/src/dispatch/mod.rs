@@ -1,0 +1,386 @@
+//! The only code that is instantiated for each user type: it takes what the reactor says of a wire, lets the machine
+//! of the connection's protocol make events of it, and calls the client.
+//!
+//! Clients stand in a table of their own, so that a callback borrows one client and, besides it, everything else.
+//! Each callback is guarded on its own: a panic in it ends its connection and nothing else.
+
+mod admission;
+mod http;
+mod letters;
+mod lines;
+mod websocket;
+
+use crate::hub::Hub;
+use crate::limits::Limits;
+use crate::link::{Protocol, Watch, key};
+use crate::mail::Mail;
+use crate::reason::{Disconnect, Reason, Timeout};
+use crate::settings::Settings;
+use crate::{Client, ClientFactory, Connection, ConnectionId, Handle, Raw, TimerId};
+use std::any::Any;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use switchboard_proto::http1::{Awaits, HeaderSlots, Phase};
+use switchboard_proto::{Step, http1, websocket as ws};
+use switchboard_reactor::{self as reactor, Incoming, Service, Wires};
+
+/// A server's part of one reactor: the factory, its clients, and what the hub knows of each.
+pub(crate) struct Dispatcher<F: ClientFactory> {
+    factory: F,
+    /// In the slots of their wires.
+    clients: Vec<Option<F::Client>>,
+    hub: Hub,
+    settings: Arc<Settings>,
+    /// Lent to the machines: a message or request that was put together, for the time of its callback.
+    whole: Vec<u8>,
+    letters: Vec<Mail>,
+    /// Wires that only exist to tell a newcomer that there is no room.
+    refusals: usize,
+}
+
+/// A guarded callback: what it returned, or what it panicked with.
+type Guarded<T> = Result<T, Box<dyn Any + Send>>;
+
+#[inline(always)]
+fn guard<T>(call: impl FnOnce() -> T) -> Guarded<T> {
+    catch_unwind(AssertUnwindSafe(call))
+}
+
+impl<F: ClientFactory> Dispatcher<F> {
+    pub(crate) fn new(reactor: usize, factory: F, handle: Handle, settings: Arc<Settings>) -> Self {
+        let hub = Hub::new(reactor, handle, settings.clone());
+        let (clients, letters) = (Vec::new(), Vec::new());
+        Self { factory, clients, hub, settings, whole: Vec::new(), letters, refusals: 0 }
+    }
+
+    /// Runs a callback of a connection's client, if it has one.
+    fn with_client(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        call: impl FnOnce(&mut F::Client, &mut Connection<'_>),
+    ) {
+        let Self { clients, hub, .. } = self;
+        if !wires.contains(id) {
+            return;
+        }
+        if let Some(Some(client)) = clients.get_mut(id.slot()) {
+            let mut connection = Connection { id, wires, hub };
+            run(client, &mut connection, |client, connection| call(client, connection));
+        }
+    }
+}
+
+impl<F: ClientFactory> Service for Dispatcher<F> {
+    fn on_accept(&mut self, wires: &mut Wires, incoming: Incoming) {
+        self.admit(wires, incoming);
+    }
+
+    fn on_secured(&mut self, wires: &mut Wires, id: ConnectionId) {
+        self.begin(wires, id);
+    }
+
+    #[inline(always)]
+    fn on_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rx: &mut [u8]) -> usize {
+        let Self { clients, hub, whole, settings, .. } = self;
+        let limits = &settings.limits;
+        let Some(Some(client)) = clients.get_mut(id.slot()) else { return rx.len() };
+        let mut connection = Connection { id, wires, hub };
+        let (mut at, mut budget) = (0, limits.events_per_turn);
+        loop {
+            let rest = &mut rx[at..];
+            match connection.protocol() {
+                Protocol::WebSocket(machine) => match machine.step(rest, whole, &limits.websocket) {
+                    Step::Event(used, event) => {
+                        at += used;
+                        websocket::event(client, &mut connection, event);
+                    }
+                    Step::Need(0) | Step::Paused => {
+                        websocket::watch(&mut connection, at < rx.len());
+                        return at;
+                    }
+                    Step::Need(used) => {
+                        at += used;
+                        continue;
+                    }
+                    Step::Fault(error) => {
+                        websocket::refuse(&mut connection, error);
+                        return rx.len();
+                    }
+                },
+                Protocol::Http(machine) => {
+                    match machine.step(rest, &mut HeaderSlots::new(), whole, &limits.http) {
+                        Step::Event(used, event) => {
+                            at += used;
+                            let rest_bytes = rest.len() - used;
+                            http::event(client, &mut connection, event, rest_bytes);
+                        }
+                        Step::Need(used) => {
+                            at += used;
+                            http::watch(&mut connection);
+                            return at;
+                        }
+                        Step::Paused => return at,
+                        Step::Fault(error) => {
+                            http::refuse(&mut connection, error);
+                            return rx.len();
+                        }
+                    }
+                }
+                Protocol::Raw => {
+                    let data = |client: &mut F::Client, connection: &mut Connection<'_>| {
+                        client.on_data(&mut Raw { connection: connection.reborrow() }, rest)
+                    };
+                    match run(client, &mut connection, data) {
+                        Some(0) | None => return at,
+                        Some(used) => at += used.min(rx.len() - at),
+                    }
+                }
+                Protocol::Lines { .. } => match lines::next(client, &mut connection, rest, limits) {
+                    0 => return at,
+                    used => at += used,
+                },
+                // The peer of an event stream has nothing to say, nor has one that is refused.
+                Protocol::Events | Protocol::None => return rx.len(),
+            }
+            budget -= 1;
+            if at == rx.len() && !connection.is_unfinished() {
+                return at;
+            }
+            if budget == 0 {
+                connection.wires.yield_turn(id);
+                return at;
+            }
+            if connection.wires.is_stopped() && !connection.wires.goes_on(id) {
+                return at;
+            }
+        }
+    }
+
+    fn on_end(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let owed = match &self.hub.link(id).protocol {
+            Protocol::Http(machine) => {
+                matches!(machine.phase(), Phase::Open | Phase::Deferred | Phase::Streaming)
+            }
+            _ => false,
+        };
+        if !owed {
+            self.hub.end(wires, id, Reason::Peer);
+        }
+    }
+
+    fn on_drain(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let Some(outbox) = wires.outbox(id) else { return };
+        if let Protocol::WebSocket(machine) = &mut self.hub.link(id).protocol {
+            machine.take_pong(None, outbox.tail());
+        }
+        self.with_client(wires, id, |client, connection| client.on_drain(connection));
+    }
+
+    fn on_silence(&mut self, wires: &mut Wires, id: ConnectionId, _quiet: Duration) {
+        let limits = &self.settings.limits;
+        let Some(outbox) = wires.outbox(id) else { return };
+        match &self.hub.link(id).protocol {
+            Protocol::WebSocket(_) if !limits.heartbeat.is_zero() => {
+                ws::encode_frame(ws::Opcode::Ping, true, &[], outbox.tail());
+                wires.set_timer(id, key::DEAD, limits.heartbeat_dead);
+            }
+            Protocol::Events => outbox.tail().extend_from_slice(b":\n\n"),
+            Protocol::WebSocket(_) => {
+                // 1001 may be sent.
+                let why = Reason::Timeout(Timeout::Idle);
+                let _ = self.hub.close_websocket(wires, id, Some(1001), "idle", why);
+            }
+            _ => self.hub.end(wires, id, Reason::Timeout(Timeout::Idle)),
+        }
+    }
+
+    fn on_timer(&mut self, wires: &mut Wires, id: ConnectionId, key: u32) {
+        match key {
+            0..=key::USER_MAX => self.with_client(wires, id, |client, connection| {
+                client.on_timer(connection, TimerId(key as u16));
+            }),
+            key::WATCH => self.on_watch(wires, id),
+            key::CLOSE => self.hub.end(wires, id, Reason::Timeout(Timeout::Close)),
+            key::UPGRADE => self.on_undecided(wires, id),
+            key::DEAD => self.on_dead(wires, id),
+            _ => {}
+        }
+    }
+
+    fn on_wake(&mut self, wires: &mut Wires) {
+        self.read_letters(wires);
+        self.drain_on(wires, 0);
+    }
+
+    fn on_close(&mut self, wires: &mut Wires, id: ConnectionId, reason: reactor::Reason) {
+        self.hub.leave_topics(id);
+        if let Some(Some(client)) = self.clients.get_mut(id.slot()) {
+            let end = disconnect(wires, &mut self.hub, id, reason);
+            let mut connection = Connection { id, wires, hub: &mut self.hub };
+            run(client, &mut connection, |client, connection| client.on_disconnect(connection, &end));
+            self.drop_client(id);
+        } else if matches!(self.hub.link(id).protocol, Protocol::None) {
+            self.never_begun(id, reason);
+        }
+        *self.hub.link(id) = crate::link::Link::default();
+        let shared = self.hub.handle.shared();
+        shared.connections.fetch_sub(1, Ordering::Relaxed);
+        if let Some(station) = shared.stations.get(id.reactor()) {
+            station.load.fetch_sub(1, Ordering::Relaxed);
+        }
+        self.drain_on(wires, 1);
+    }
+
+    fn on_accept_error(&mut self, _wires: &mut Wires, listener: usize, error: &io::Error) {
+        self.settings.observer.on_accept_error(listener, error);
+    }
+}
+
+impl<F: ClientFactory> Dispatcher<F> {
+    /// What was begun is overdue.
+    fn on_watch(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let limits = &self.settings.limits;
+        let watch = std::mem::take(&mut self.hub.link(id).watch);
+        let mut connection = Connection { id, wires, hub: &mut self.hub };
+        match watch {
+            Watch::Nothing => {}
+            Watch::Head => http::time_out(&mut connection, Timeout::Head),
+            Watch::Body if http::flows(&mut connection, limits) => {}
+            Watch::Body => http::time_out(&mut connection, Timeout::Body),
+            Watch::Message => {
+                // 1008 may be sent.
+                let why = Reason::Timeout(Timeout::Message);
+                let _ = connection.hub.close_websocket(connection.wires, id, Some(1008), "too slow", why);
+            }
+        }
+    }
+
+    /// Nothing came for a while after a ping: then the peer is gone. Any byte is a sign of life.
+    fn on_dead(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let dead = self.settings.limits.heartbeat_dead;
+        if wires.wire_stats(id).is_some_and(|stats| stats.quiet >= dead) {
+            self.hub.abort(wires, id, Reason::Timeout(Timeout::Heartbeat));
+        }
+    }
+
+    fn drop_client(&mut self, id: ConnectionId) {
+        let client = self.clients[id.slot()].take();
+        if let Err(payload) = guard(|| drop(client)) {
+            self.hub.metrics.panics.add(1);
+            self.settings.observer.on_panic(id, &*payload);
+        }
+    }
+}
+
+impl Connection<'_> {
+    /// True if a machine has more to say although no bytes are left: the end of a body that was used up.
+    #[inline(always)]
+    fn is_unfinished(&mut self) -> bool {
+        match self.protocol() {
+            Protocol::Http(machine) => machine.phase() == Phase::Open && machine.awaits() == Awaits::Body,
+            _ => false,
+        }
+    }
+}
+
+/// Runs a guarded callback, and sees to what it left behind: a panic, or another client in its place.
+#[inline(always)]
+fn run<C: Client, T>(
+    client: &mut C,
+    connection: &mut Connection<'_>,
+    call: impl FnOnce(&mut C, &mut Connection<'_>) -> T,
+) -> Option<T> {
+    match guard(|| call(client, connection)) {
+        Ok(value) => {
+            if connection.hub.replacement.is_some() {
+                replace(client, connection);
+            }
+            Some(value)
+        }
+        Err(payload) => {
+            panicked(connection, &*payload);
+            None
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn replace<C: Client>(client: &mut C, connection: &mut Connection<'_>) {
+    let Some(replacement) = connection.hub.replacement.take() else { return };
+    if client.become_client(replacement).is_err() {
+        log::error!("{}: only a client that is `Box<dyn Client>` can be replaced", connection.id);
+    }
+}
+
+/// A callback panicked: its connection ends, with whatever can still be said.
+#[cold]
+#[inline(never)]
+fn panicked(connection: &mut Connection<'_>, payload: &(dyn Any + Send)) {
+    let Connection { id, wires, hub } = connection;
+    hub.metrics.panics.add(1);
+    hub.settings.observer.on_panic(*id, payload);
+    hub.replacement = None;
+    match &mut hub.link(*id).protocol {
+        Protocol::Http(machine) if matches!(machine.phase(), Phase::Open) => {
+            machine.close_after();
+            let head = http1::ResponseHead::new(500, "");
+            hub.respond(wires, *id, &head, crate::Body::Borrowed(&[]));
+            hub.end(wires, *id, Reason::Panic);
+        }
+        Protocol::WebSocket(_) => {
+            // 1011 may be sent.
+            let _ = hub.close_websocket(wires, *id, Some(1011), "", Reason::Panic);
+            hub.end(wires, *id, Reason::Panic);
+        }
+        _ => hub.abort(wires, *id, Reason::Panic),
+    }
+}
+
+/// The account of a connection's end.
+fn disconnect(wires: &Wires, hub: &mut Hub, id: ConnectionId, reason: reactor::Reason) -> Disconnect {
+    let stats = wires.wire_stats(id);
+    let link = hub.link(id);
+    let (close_code, close_reason) = match link.extra.as_mut().and_then(|extra| extra.close.take()) {
+        Some((code, text)) => (Some(code), text),
+        None => (None, Box::default()),
+    };
+    Disconnect {
+        reason: link.reason.unwrap_or_else(|| Reason::from_wire(reason)),
+        close_code,
+        close_reason,
+        bytes_in: stats.map_or(0, |stats| stats.bytes_in),
+        bytes_out: stats.map_or(0, |stats| stats.bytes_out),
+        age: stats.map_or(Duration::ZERO, |stats| stats.age),
+    }
+}
+
+/// Sets the deadline for what the peer has begun, unless it is set already.
+#[cold]
+#[inline(never)]
+fn watch_for(connection: &mut Connection<'_>, watch: Watch, deadline: Duration) {
+    let Connection { id, wires, hub } = connection;
+    let link = hub.link(*id);
+    if link.watch != watch {
+        link.watch = watch;
+        wires.set_timer(*id, key::WATCH, deadline);
+    }
+}
+
+/// What the peer had begun is there.
+#[cold]
+#[inline(never)]
+fn watch_over(connection: &mut Connection<'_>) {
+    let Connection { id, wires, hub } = connection;
+    hub.link(*id).watch = Watch::Nothing;
+    wires.cancel_timer(*id, key::WATCH);
+}
+
+/// The bounds in a callback's reach.
+fn limits<'l>(connection: &'l Connection<'_>) -> &'l Limits {
+    &connection.hub.settings.limits
+}

@@ -1,0 +1,90 @@
+//! WebSocket's events.
+
+use super::{limits, run, watch_for, watch_over};
+use crate::client::Control;
+use crate::link::{Protocol, Watch};
+use crate::reason::{Fault, Reason};
+use crate::{Client, Connection, WebSocket};
+use switchboard_proto::websocket::{CloseFrame, Error, Event, Opcode, encode_frame};
+
+/// The code of a Close that has none (RFC 6455 section 7.1.5).
+const NO_CODE: u16 = 1005;
+
+#[inline(always)]
+pub(super) fn event<C: Client>(client: &mut C, connection: &mut Connection<'_>, event: Event<'_>) {
+    match event {
+        Event::Message(message) => {
+            if connection.hub.link(connection.id).watch != Watch::Nothing {
+                watch_over(connection);
+            }
+            connection.hub.metrics.messages_in.add(1);
+            run(client, connection, |client, connection| {
+                client.on_message(&mut WebSocket { connection: connection.reborrow() }, message);
+            });
+        }
+        Event::Ping(payload) => {
+            pong(connection, payload);
+            control(client, connection, Control::Ping(payload));
+        }
+        Event::Pong(payload) => control(client, connection, Control::Pong(payload)),
+        Event::Close(frame) => closed(connection, &frame),
+    }
+}
+
+#[inline(never)]
+fn control<C: Client>(client: &mut C, connection: &mut Connection<'_>, control: Control<'_>) {
+    run(client, connection, |client, connection| {
+        client.on_control(&mut WebSocket { connection: connection.reborrow() }, control);
+    });
+}
+
+/// Answers a Ping: at once, or, to a peer that does not read, with the newest only and when it reads again.
+#[inline(never)]
+fn pong(connection: &mut Connection<'_>, payload: &[u8]) {
+    let Connection { id, wires, hub } = connection;
+    let congested = wires.is_congested(*id);
+    let high = wires.limits().outbox_bytes_high;
+    let Some(outbox) = wires.outbox(*id) else { return };
+    let Protocol::WebSocket(machine) = &mut hub.link(*id).protocol else { return };
+    if congested || outbox.queued() > high {
+        machine.queue_pong(payload);
+    } else {
+        encode_frame(Opcode::Pong, true, payload, outbox.tail());
+    }
+}
+
+/// The peer's Close: it is answered with its own code, unless it is the answer to ours, and the connection ends.
+#[inline(never)]
+fn closed(connection: &mut Connection<'_>, frame: &CloseFrame<'_>) {
+    let Connection { id, wires, hub } = connection;
+    let link = hub.link(*id);
+    link.extra().close = Some((frame.code.unwrap_or(NO_CODE), frame.reason.into()));
+    if let Some(outbox) = wires.outbox(*id) {
+        if let Protocol::WebSocket(machine) = &mut link.protocol {
+            // What a peer may send, may be sent back.
+            let _ = machine.close(frame.code, "", None, outbox.tail());
+        }
+    }
+    hub.end(wires, *id, Reason::Peer);
+}
+
+/// The peer broke the protocol: it is told with a code, and the connection ends.
+#[cold]
+#[inline(never)]
+pub(super) fn refuse(connection: &mut Connection<'_>, error: Error) {
+    let Connection { id, wires, hub } = connection;
+    let why = Reason::Protocol(Fault::WebSocket(error));
+    // The codes of errors may be sent.
+    let _ = hub.close_websocket(wires, *id, Some(error.close_code()), &error.to_string(), why);
+    hub.end(wires, *id, why);
+}
+
+/// After the bytes of a read: a message that was begun has a deadline.
+#[inline(always)]
+pub(super) fn watch(connection: &mut Connection<'_>, has_rest: bool) {
+    let Protocol::WebSocket(machine) = connection.protocol() else { return };
+    if has_rest || machine.is_inside_message() {
+        let deadline = limits(connection).message_timeout;
+        watch_for(connection, Watch::Message, deadline);
+    }
+}

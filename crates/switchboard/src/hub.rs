@@ -1,0 +1,243 @@
+//! The part of a server's reactor that knows no user type: links, topics, and what can be done to a connection.
+
+use crate::link::{Extra, Link, Protocol, key};
+use crate::metrics::ReactorMetrics;
+use crate::reason::{Limit, Reason};
+use crate::sent::Overflow;
+use crate::settings::{Settings, WallClock};
+use crate::topics::{Subscribed, Topics};
+use crate::{Client, ConnectionId, Handle};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use switchboard_proto::http1::{DateBlock, Fields, Phase};
+use switchboard_proto::websocket::CloseError;
+use switchboard_reactor::{self as reactor, Time, Wires, table};
+
+/// The part of a server's reactor that knows no user type.
+pub(crate) struct Hub {
+    pub(crate) links: Vec<Link>,
+    pub(crate) topics: Topics,
+    pub(crate) handle: Handle,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) metrics: Arc<ReactorMetrics>,
+    /// Lines of answers are gathered here, so that they need no buffer of their own.
+    pub(crate) fields: Fields,
+    /// Who takes the present client's place after its callback.
+    pub(crate) replacement: Option<Box<dyn Client>>,
+    /// Shutting down: what is still there at this time is aborted.
+    pub(crate) drain_until: Option<Time>,
+    /// Messages for many are encoded here first.
+    pub(crate) scratch: Vec<u8>,
+    date: DateBlock,
+    date_until: Time,
+}
+
+impl Hub {
+    pub(crate) fn new(reactor: usize, handle: Handle, settings: Arc<Settings>) -> Self {
+        let metrics = handle.station(reactor).map(|station| station.metrics.clone()).unwrap_or_default();
+        Self {
+            links: Vec::new(),
+            topics: Topics::default(),
+            handle,
+            settings,
+            metrics,
+            fields: Fields::new(),
+            replacement: None,
+            drain_until: None,
+            scratch: Vec::new(),
+            date: DateBlock::new(0),
+            date_until: Time(0),
+        }
+    }
+
+    /// A fresh link for a new connection.
+    pub(crate) fn open(&mut self, id: ConnectionId, listener: usize) {
+        table::extend_gently(&mut self.links, id.slot(), Link::default);
+        self.links[id.slot()] = Link { listener: listener as u8, ..Link::default() };
+    }
+
+    #[inline(always)]
+    pub(crate) fn link(&mut self, id: ConnectionId) -> &mut Link {
+        &mut self.links[id.slot()]
+    }
+
+    /// The present second as HTTP says it, rendered once a second.
+    #[inline(always)]
+    fn renew_date(&mut self, now: Time) {
+        if now >= self.date_until {
+            self.read_wall_clock(now);
+        }
+    }
+
+    /// Links and date at once, for an answer needs both.
+    #[inline(always)]
+    pub(crate) fn link_and_date(&mut self, id: ConnectionId, now: Time) -> (&mut Link, &DateBlock) {
+        self.renew_date(now);
+        (&mut self.links[id.slot()], &self.date)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn read_wall_clock(&mut self, now: Time) {
+        let since_epoch = match self.settings.clock {
+            WallClock::System => SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
+            #[cfg(feature = "test-util")]
+            WallClock::From(begin) => Duration::from_secs(begin) + Duration::from_millis(now.0),
+        };
+        self.date.renew(since_epoch.as_secs());
+        self.date_until = now.after(Duration::from_millis(1000 - u64::from(since_epoch.subsec_millis())));
+    }
+
+    /// Closes a connection in the good order of whatever it speaks.
+    pub(crate) fn close(&mut self, wires: &mut Wires, id: ConnectionId, why: Reason) {
+        if !wires.contains(id) {
+            return;
+        }
+        match self.link(id).protocol {
+            Protocol::WebSocket(_) => {
+                let code = if why == Reason::Shutdown { 1001 } else { 1000 };
+                // Both codes may be sent.
+                let _ = self.close_websocket(wires, id, Some(code), "", why);
+            }
+            _ => self.end(wires, id, why),
+        }
+    }
+
+    /// Closes the connection after what is queued, without another word.
+    pub(crate) fn end(&mut self, wires: &mut Wires, id: ConnectionId, why: Reason) {
+        if wires.contains(id) {
+            self.link(id).reason.get_or_insert(why);
+            wires.close(id, reactor::Reason::Local);
+        }
+    }
+
+    /// Drops what is queued and resets the connection.
+    pub(crate) fn abort(&mut self, wires: &mut Wires, id: ConnectionId, why: Reason) {
+        if wires.contains(id) {
+            self.link(id).reason.get_or_insert(why);
+            wires.abort(id, reactor::Reason::Local);
+        }
+    }
+
+    /// Begins the closing handshake: our Close is the last word, and the peer's is awaited for a while.
+    pub(crate) fn close_websocket(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        code: Option<u16>,
+        text: &str,
+        why: Reason,
+    ) -> Result<(), CloseError> {
+        let Some(outbox) = wires.outbox(id) else { return Ok(()) };
+        let link = &mut self.links[id.slot()];
+        let Protocol::WebSocket(machine) = &mut link.protocol else { return Ok(()) };
+        machine.close(code, text, None, outbox.tail())?;
+        link.reason.get_or_insert(why);
+        wires.mute(id);
+        wires.set_timer(id, key::CLOSE, self.settings.limits.close_wait);
+        Ok(())
+    }
+
+    /// Sees a connection out: answers that are owed are given first.
+    pub(crate) fn see_out(&mut self, wires: &mut Wires, id: ConnectionId, close_code: u16) {
+        match &mut self.link(id).protocol {
+            Protocol::Http(machine) if matches!(machine.phase(), Phase::Deferred | Phase::Streaming) => {
+                machine.close_after();
+            }
+            Protocol::WebSocket(_) => {
+                let closed = self.close_websocket(wires, id, Some(close_code), "", Reason::Shutdown);
+                if closed.is_err() {
+                    self.end(wires, id, Reason::Shutdown);
+                }
+            }
+            _ => self.end(wires, id, Reason::Shutdown),
+        }
+    }
+
+    /// After an answer that was not given in its own callback: on to the next request, or to the end.
+    pub(crate) fn after_answer(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let has_ended = wires.has_ended(id);
+        let Protocol::Http(machine) = &self.link(id).protocol else { return };
+        match machine.phase() {
+            Phase::Done => self.end(wires, id, Reason::Local),
+            Phase::Idle if has_ended => self.end(wires, id, Reason::Peer),
+            Phase::Idle => wires.release(id),
+            _ => {}
+        }
+    }
+
+    /// Too much is queued for a peer: what happens is its connection's policy.
+    #[cold]
+    pub(crate) fn overflow(&mut self, wires: &mut Wires, id: ConnectionId, is_published: bool) {
+        let policy = self.link(id).overflow;
+        match policy {
+            Overflow::Close => {
+                let why = Reason::Limit(Limit::Backlog);
+                // 1013 may be sent, and on another protocol it is not.
+                let _ = self.close_websocket(wires, id, Some(1013), "too slow", why);
+                self.end(wires, id, why);
+            }
+            Overflow::GiveBack if !is_published => return,
+            Overflow::GiveBack | Overflow::DropNewest => {}
+        }
+        self.link(id).extra().dropped += 1;
+        self.metrics.dropped.add(1);
+        self.settings.observer.on_dropped(id);
+    }
+
+    pub(crate) fn subscribe(&mut self, wires: &Wires, id: ConnectionId, topic: &str) -> Subscribed {
+        if !wires.is_open(id) {
+            return Subscribed::Gone;
+        }
+        let limits = &self.settings.limits;
+        let extra = self.links[id.slot()].extra();
+        let place = self.topics.place(topic);
+        if place.is_some_and(|place| extra.topics.iter().any(|subscription| subscription.topic == place)) {
+            return Subscribed::Already;
+        }
+        if extra.topics.len() >= limits.topics_max || topic.is_empty() || topic.len() > limits.topic_bytes_max
+        {
+            return Subscribed::Refused;
+        }
+        extra.topics.push(self.topics.join(id, topic, &self.handle.shared().directory));
+        Subscribed::New
+    }
+
+    pub(crate) fn unsubscribe(&mut self, id: ConnectionId, topic: &str) -> bool {
+        let Some(place) = self.topics.place(topic) else { return false };
+        let Some(extra) = &mut self.links[id.slot()].extra else { return false };
+        let Some(index) = extra.topics.iter().position(|subscription| subscription.topic == place) else {
+            return false;
+        };
+        let subscription = extra.topics.swap_remove(index);
+        self.leave_topic(id, subscription);
+        true
+    }
+
+    /// Ends all subscriptions of a connection.
+    pub(crate) fn leave_topics(&mut self, id: ConnectionId) {
+        let Some(extra) = &mut self.links[id.slot()].extra else { return };
+        for subscription in std::mem::take(&mut extra.topics) {
+            self.leave_topic(id, subscription);
+        }
+    }
+
+    /// Who stood last among the members now stands in the leaver's place, and has to know.
+    fn leave_topic(&mut self, id: ConnectionId, left: crate::topics::Subscription) {
+        let moved = self.topics.leave(id.reactor(), left, &self.handle.shared().directory);
+        let Some(Extra { topics, .. }) =
+            moved.and_then(|moved| self.links[moved.slot()].extra.as_deref_mut())
+        else {
+            return;
+        };
+        if let Some(subscription) = topics.iter_mut().find(|subscription| subscription.topic == left.topic) {
+            subscription.position = left.position;
+        }
+    }
+
+    pub(crate) fn topics_of(&self, id: ConnectionId) -> impl Iterator<Item = &str> {
+        let extra = self.links.get(id.slot()).and_then(|link| link.extra.as_deref());
+        let topics = extra.map_or(&[][..], |extra| &extra.topics);
+        topics.iter().filter_map(|subscription| self.topics.name(subscription.topic))
+    }
+}

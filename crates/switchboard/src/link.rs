@@ -1,0 +1,74 @@
+//! The server's half of a connection, in the same slot as its wire and its client.
+
+use crate::reason::Reason;
+use crate::sent::Overflow;
+use crate::topics::Subscription;
+use switchboard_proto::{http1, websocket};
+
+/// The server's half of a connection.
+#[derive(Debug, Default)]
+pub(crate) struct Link {
+    pub(crate) protocol: Protocol,
+    /// What few connections need, made on first use.
+    pub(crate) extra: Option<Box<Extra>>,
+    /// Why it is closing, when that is more than the wire can say.
+    pub(crate) reason: Option<Reason>,
+    pub(crate) listener: u8,
+    pub(crate) watch: Watch,
+    pub(crate) overflow: Overflow,
+}
+
+/// What the connection speaks now.
+#[derive(Debug, Default)]
+pub(crate) enum Protocol {
+    /// Nothing: the slot is free, the handshake of TLS is not over, or the connection was refused.
+    #[default]
+    None,
+    Http(http1::Machine),
+    WebSocket(websocket::Machine),
+    /// An event stream: an answer that never ends.
+    Events,
+    /// The user's own, in bytes.
+    Raw,
+    /// The user's own, in lines. So many bytes were searched for the end of the present one.
+    Lines {
+        searched: u32,
+    },
+}
+
+/// What the peer has begun, and for which a deadline is set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Watch {
+    #[default]
+    Nothing,
+    Head,
+    Body,
+    Message,
+}
+
+/// What few connections need.
+#[derive(Debug, Default)]
+pub(crate) struct Extra {
+    pub(crate) topics: Vec<Subscription>,
+    /// The peer's Close.
+    pub(crate) close: Option<(u16, Box<str>)>,
+    /// Bytes read when the flow of a body was last looked at.
+    pub(crate) body_bytes: u64,
+    /// Messages that were dropped, by its overflow policy.
+    pub(crate) dropped: u64,
+}
+
+impl Link {
+    pub(crate) fn extra(&mut self) -> &mut Extra {
+        self.extra.get_or_insert_default()
+    }
+}
+
+/// The server's own timers; every smaller key is the user's.
+pub(crate) mod key {
+    pub(crate) const USER_MAX: u32 = 0xffff;
+    pub(crate) const WATCH: u32 = 0x1_0000;
+    pub(crate) const CLOSE: u32 = 0x1_0001;
+    pub(crate) const UPGRADE: u32 = 0x1_0002;
+    pub(crate) const DEAD: u32 = 0x1_0003;
+}

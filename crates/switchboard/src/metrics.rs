@@ -1,0 +1,83 @@
+//! Figures of a running server.
+
+use std::sync::Arc;
+use switchboard_reactor::{Counter, Stats};
+
+/// What a server has done so far, summed over its reactors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// Connections taken up.
+    pub opened: u64,
+    /// Connections that ended.
+    pub closed: u64,
+    /// Newcomers that were refused.
+    pub refused: u64,
+    /// HTTP requests.
+    pub requests: u64,
+    /// WebSocket messages received.
+    pub messages_in: u64,
+    /// Messages and events sent, each subscriber of a published one counted.
+    pub messages_out: u64,
+    /// Messages dropped because their receiver was too slow.
+    pub dropped: u64,
+    /// Bytes read, as plain text.
+    pub bytes_in: u64,
+    /// Bytes the kernel took, as plain text.
+    pub bytes_out: u64,
+    /// Callbacks that panicked.
+    pub panics: u64,
+    /// Turns of the reactors.
+    pub turns: u64,
+    /// Events for connections that had ended.
+    pub stale: u64,
+    /// Time of the last sampled turn in nanoseconds, of the slowest reactor (one turn in 64 is timed).
+    pub turn_ns: u64,
+    /// The longest of the sampled turns in nanoseconds.
+    pub turn_ns_max: u64,
+}
+
+/// The counters of one reactor. Its thread writes them, any thread reads them.
+#[derive(Debug, Default)]
+pub(crate) struct ReactorMetrics {
+    pub(crate) wires: std::sync::OnceLock<Arc<Stats>>,
+    pub(crate) refused: Counter,
+    pub(crate) requests: Counter,
+    pub(crate) messages_in: Counter,
+    pub(crate) messages_out: Counter,
+    pub(crate) dropped: Counter,
+    pub(crate) panics: Counter,
+}
+
+impl Metrics {
+    pub(crate) fn sum<'a>(reactors: impl Iterator<Item = &'a ReactorMetrics>) -> Self {
+        let mut sum = Self::default();
+        for reactor in reactors {
+            sum.add(reactor);
+            if let Some(wires) = reactor.wires.get() {
+                sum.add_wires(wires);
+            }
+        }
+        sum
+    }
+
+    fn add(&mut self, reactor: &ReactorMetrics) {
+        self.refused += reactor.refused.value();
+        self.requests += reactor.requests.value();
+        self.messages_in += reactor.messages_in.value();
+        self.messages_out += reactor.messages_out.value();
+        self.dropped += reactor.dropped.value();
+        self.panics += reactor.panics.value();
+    }
+
+    fn add_wires(&mut self, wires: &Stats) {
+        self.opened += wires.opened.value();
+        self.closed += wires.closed.value();
+        self.bytes_in += wires.bytes_in.value();
+        self.bytes_out += wires.bytes_out.value();
+        self.turns += wires.turns.value();
+        self.stale += wires.stale.value();
+        self.turn_ns = self.turn_ns.max(wires.turn_ns.value());
+        self.turn_ns_max = self.turn_ns_max.max(wires.turn_ns_max.value());
+    }
+}

@@ -1,0 +1,165 @@
+//! A bound server, and its threads.
+
+use crate::builder::ServerBuilder;
+use crate::dispatch::Dispatcher;
+use crate::error::{Error, Result};
+use crate::factory::{Closure, IntoClient};
+use crate::handle::{Handle, State, Station};
+use crate::metrics::ReactorMetrics;
+use crate::settings::Settings;
+use crate::{Client, ClientFactory, Listener, Peer};
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::thread;
+use switchboard_reactor::{self as reactor, Driver, Mailbox};
+
+/// A server that is bound: newcomers wait in the backlog until it serves.
+pub struct Server {
+    settings: Arc<Settings>,
+    drivers: Vec<Driver>,
+    handle: Handle,
+    addrs: Vec<SocketAddr>,
+}
+
+impl Server {
+    /// A server for HTTP, WebSocket and event streams at one address, with the defaults. Port 0 takes any that is
+    /// free.
+    ///
+    /// # Errors
+    /// As [`ServerBuilder::bind`].
+    pub fn bind(listener: impl Into<Listener>) -> Result<Self> {
+        Self::builder().listen(listener).bind()
+    }
+
+    /// A server with options.
+    #[doc(alias = "CreateServer")]
+    #[must_use]
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
+    }
+
+    pub(crate) fn new(settings: Settings, sockets: Vec<reactor::Listener>, reactors: usize) -> Result<Self> {
+        let addrs = sockets.iter().map(reactor::Listener::local_addr).collect::<std::io::Result<_>>()?;
+        let mut drivers = Vec::new();
+        let mut stations = Vec::new();
+        for number in 0..reactors {
+            let driver = Driver::new(number as u8, settings.limits.reactor.clone())?;
+            let mailbox = Mailbox::new(Some(driver.waker()?), settings.limits.letters_max);
+            let metrics = Arc::new(ReactorMetrics::default());
+            // It is set here and nowhere else.
+            let _ = metrics.wires.set(driver.reactor.wires.stats().clone());
+            stations.push(Station { mailbox, load: AtomicUsize::new(0), metrics });
+            drivers.push(driver);
+        }
+        for socket in sockets {
+            drivers[0].listen(socket)?;
+        }
+        let handle = Handle::new(stations.into());
+        Ok(Self { settings: Arc::new(settings), drivers, handle, addrs })
+    }
+
+    /// The addresses that the listeners really have, in the order in which they were given.
+    #[doc(alias = "GetAddress")]
+    #[doc(alias = "BindPort")]
+    #[must_use]
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.addrs
+    }
+
+    /// The address of the first listener.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.addrs[0]
+    }
+
+    /// The server for other threads.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Serves, with a client from the closure for each connection, until [`Handle::shutdown`]. The closure is cloned
+    /// for each reactor; it returns a client, or a `Result` of one and a [`Refuse`](crate::Refuse).
+    ///
+    /// The first reactor runs on this thread.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if polling fails, which no connection can bring about.
+    pub fn serve<F, M>(self, make: F) -> Result<()>
+    where
+        F: FnMut(&Peer) -> M + Clone + Send + 'static,
+        M: IntoClient,
+        M::Client: 'static,
+    {
+        self.serve_factory(move |_reactor| Closure(make.clone()))
+    }
+
+    /// The same with a closure that is made on each reactor's thread: what it hands to its clients stays there, and
+    /// may be an `Rc`.
+    ///
+    /// # Errors
+    /// As [`Server::serve`].
+    pub fn serve_with<F, M, K>(self, maker: K) -> Result<()>
+    where
+        F: FnMut(&Peer) -> M + 'static,
+        M: IntoClient,
+        M::Client: 'static,
+        K: FnOnce(usize) -> F + Clone + Send + 'static,
+    {
+        self.serve_factory(move |reactor| Closure(maker(reactor)))
+    }
+
+    /// The same with a factory type of one's own.
+    ///
+    /// # Errors
+    /// As [`Server::serve`].
+    pub fn serve_factory<F, K>(self, maker: K) -> Result<()>
+    where
+        F: ClientFactory + 'static,
+        F::Client: Client + 'static,
+        K: FnOnce(usize) -> F + Clone + Send + 'static,
+    {
+        let Self { settings, drivers, handle, .. } = self;
+        let (observer, all) = (settings.observer.clone(), handle.clone());
+        let run = move |number: usize, mut driver: Driver| {
+            let factory = maker(number);
+            driver.run(&mut Dispatcher::new(number, factory, handle, settings))
+        };
+        all.set_state(State::Running);
+        observer.on_started(&all);
+        let ended = run_all(drivers, run);
+        all.set_state(State::Stopped);
+        observer.on_stopped();
+        ended
+    }
+}
+
+/// The first reactor runs here: a server of one reactor has one thread, and the system's calls cost less then.
+fn run_all<R>(drivers: Vec<Driver>, run: R) -> Result<()>
+where
+    R: FnOnce(usize, Driver) -> std::io::Result<()> + Clone + Send + 'static,
+{
+    let mut drivers = drivers.into_iter().enumerate();
+    let first = drivers.next();
+    let mut threads = Vec::new();
+    for (number, driver) in drivers {
+        let run = run.clone();
+        let thread = thread::Builder::new().name(format!("reactor-{number}"));
+        threads.push((number, thread.spawn(move || run(number, driver))?));
+    }
+    if let Some((number, driver)) = first {
+        run(number, driver)?;
+    }
+    for (number, thread) in threads {
+        thread.join().map_err(|_| Error::Reactor(number))??;
+    }
+    Ok(())
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("addrs", &self.addrs).field("reactors", &self.drivers.len()).finish()
+    }
+}

@@ -1,0 +1,174 @@
+//! Topics: who of this reactor subscribes to what, and how many there are on the others.
+
+use crate::ConnectionId;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What became of a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subscribed {
+    /// The connection is a subscriber now.
+    New,
+    /// It was one already.
+    Already,
+    /// It has as many topics as it may, or the name is too long or empty.
+    Refused,
+    /// It is gone.
+    Gone,
+}
+
+/// The topics of all reactors: how many subscribers each reactor has. Locked when a topic appears on a reactor or
+/// vanishes from it, never for a message.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    topics: Mutex<HashMap<Arc<str>, Arc<Counts>>>,
+    reactors: usize,
+}
+
+/// Subscribers of one topic, by reactor. Each number is written by its reactor only.
+#[derive(Debug)]
+pub(crate) struct Counts(Box<[AtomicUsize]>);
+
+/// The topics of one reactor.
+#[derive(Debug, Default)]
+pub(crate) struct Topics {
+    places: HashMap<Arc<str>, usize>,
+    topics: Vec<Option<Topic>>,
+    free: Vec<usize>,
+}
+
+/// Subscribers in the order in which they came, except that whoever leaves is replaced by the last.
+#[derive(Debug)]
+pub(crate) struct Topic {
+    name: Arc<str>,
+    pub(crate) members: Vec<ConnectionId>,
+    pub(crate) counts: Arc<Counts>,
+}
+
+/// A connection's own note of a subscription: which topic, and where it stands among the members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Subscription {
+    pub(crate) topic: usize,
+    pub(crate) position: usize,
+}
+
+impl Directory {
+    pub(crate) fn new(reactors: usize) -> Self {
+        Self { topics: Mutex::default(), reactors }
+    }
+
+    /// Subscribers of a topic on all reactors.
+    pub(crate) fn count(&self, topic: &str) -> usize {
+        self.lock().get(topic).map_or(0, |counts| counts.total())
+    }
+
+    pub(crate) fn find(&self, topic: &str) -> Option<(Arc<str>, Arc<Counts>)> {
+        self.lock().get_key_value(topic).map(|(name, counts)| (name.clone(), counts.clone()))
+    }
+
+    fn enter(&self, topic: &str) -> (Arc<str>, Arc<Counts>) {
+        let mut topics = self.lock();
+        if let Some((name, counts)) = topics.get_key_value(topic) {
+            return (name.clone(), counts.clone());
+        }
+        let name: Arc<str> = topic.into();
+        let counts = Arc::new(Counts((0..self.reactors).map(|_| AtomicUsize::new(0)).collect()));
+        topics.insert(name.clone(), counts.clone());
+        (name, counts)
+    }
+
+    /// The last subscriber of a reactor has left. Another reactor may be entering just now; it holds the counts then.
+    fn leave(&self, topic: &str) {
+        let mut topics = self.lock();
+        // One reference is the map's and one the leaving reactor's own.
+        if topics.get(topic).is_some_and(|counts| counts.total() == 0 && Arc::strong_count(counts) <= 2) {
+            topics.remove(topic);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Arc<Counts>>> {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counts {
+    pub(crate) fn of(&self, reactor: usize) -> usize {
+        self.0.get(reactor).map_or(0, |count| count.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn total(&self) -> usize {
+        (0..self.0.len()).map(|reactor| self.of(reactor)).sum()
+    }
+
+    fn set(&self, reactor: usize, count: usize) {
+        if let Some(place) = self.0.get(reactor) {
+            place.store(count, Ordering::Release);
+        }
+    }
+}
+
+impl Topics {
+    pub(crate) fn get(&self, name: &str) -> Option<&Topic> {
+        self.topics.get(*self.places.get(name)?)?.as_ref()
+    }
+
+    pub(crate) fn place(&self, name: &str) -> Option<usize> {
+        self.places.get(name).copied()
+    }
+
+    pub(crate) fn name(&self, place: usize) -> Option<&str> {
+        Some(&self.topics.get(place)?.as_ref()?.name)
+    }
+
+    #[inline(always)]
+    pub(crate) fn member(&self, place: usize, index: usize) -> Option<ConnectionId> {
+        self.topics.get(place)?.as_ref()?.members.get(index).copied()
+    }
+
+    /// Makes a connection a member and says where it stands.
+    pub(crate) fn join(&mut self, id: ConnectionId, name: &str, directory: &Directory) -> Subscription {
+        let place = self.place(name).unwrap_or_else(|| self.open(name, directory));
+        let Some(topic) = &mut self.topics[place] else { unreachable!("a place in the map is taken") };
+        topic.members.push(id);
+        topic.counts.set(id.reactor(), topic.members.len());
+        Subscription { topic: place, position: topic.members.len() - 1 }
+    }
+
+    /// Takes a member out. The last one moves to its place and is returned, so that it can be told.
+    pub(crate) fn leave(
+        &mut self,
+        reactor: usize,
+        subscription: Subscription,
+        directory: &Directory,
+    ) -> Option<ConnectionId> {
+        let topic = self.topics.get_mut(subscription.topic)?.as_mut()?;
+        topic.members.swap_remove(subscription.position);
+        topic.counts.set(reactor, topic.members.len());
+        if topic.members.is_empty() {
+            self.close(subscription.topic, directory);
+            return None;
+        }
+        topic.members.get(subscription.position).copied()
+    }
+
+    fn open(&mut self, name: &str, directory: &Directory) -> usize {
+        let (name, counts) = directory.enter(name);
+        let topic = Some(Topic { name: name.clone(), members: Vec::new(), counts });
+        let place = self.free.pop().unwrap_or(self.topics.len());
+        if place == self.topics.len() {
+            self.topics.push(topic);
+        } else {
+            self.topics[place] = topic;
+        }
+        self.places.insert(name, place);
+        place
+    }
+
+    fn close(&mut self, place: usize, directory: &Directory) {
+        let Some(topic) = self.topics[place].take() else { return };
+        self.places.remove(&topic.name);
+        self.free.push(place);
+        directory.leave(&topic.name);
+    }
+}

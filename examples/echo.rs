@@ -1,0 +1,25 @@
+//! A WebSocket server that says everything back.
+//!
+//! ```sh
+//! cargo run --example echo -- --listen 127.0.0.1:9001
+//! ```
+
+use switchboard::{Client, Message, Server, WebSocket};
+
+/// One for each connection. It has nothing to remember.
+struct Echo;
+
+impl Client for Echo {
+    fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+        // A peer that sends and never reads is closed for it, so what became of the message may be ignored.
+        socket.send(message);
+    }
+}
+
+fn main() -> switchboard::Result<()> {
+    let addr = std::env::args().skip_while(|arg| arg != "--listen").nth(1);
+    let server =
+        Server::builder().listen(addr.as_deref().unwrap_or("127.0.0.1:9001")).shutdown_on_signals().bind()?;
+    println!("listening on {}", server.local_addr());
+    server.serve(|_peer| Echo)
+}
