@@ -78,3 +78,13 @@ pub use switchboard_proto::sse::Event;
 pub use switchboard_proto::websocket::Message;
 pub use switchboard_reactor as reactor;
 pub use switchboard_reactor::{Time, WireId as ConnectionId, WireStats};
+
+/// The code in the documents of the repository compiles.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../../../ARCHITECTURE.md")]
+    struct Architecture;
+
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+}

@@ -41,6 +41,9 @@ pub(crate) struct Dispatcher<F: ClientFactory> {
     refusals: usize,
 }
 
+/// What is kept of the lent buffer for the next message: a peak is given back.
+const WHOLE_BYTES_KEPT: usize = 64 << 10;
+
 /// A guarded callback: what it returned, or what it panicked with.
 type Guarded<T> = Result<T, Box<dyn Any + Send>>;
 
@@ -87,6 +90,9 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
     fn on_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rx: &mut [u8]) -> usize {
         let Self { clients, hub, whole, settings, .. } = self;
         let limits = &settings.limits;
+        if whole.capacity() > WHOLE_BYTES_KEPT {
+            *whole = Vec::new();
+        }
         let Some(Some(client)) = clients.get_mut(id.slot()) else { return rx.len() };
         let mut connection = Connection { id, wires, hub };
         let (mut at, mut budget) = (0, limits.events_per_turn);

@@ -1,0 +1,71 @@
+//! One WebSocket connection that sends messages and waits for their echo, a given number of times: enough to count a
+//! server's system calls by.
+//!
+//! ```sh
+//! ws-load 127.0.0.1:9001 100000 20    # address, messages, bytes of each
+//! ```
+
+use std::io::{Error, Read, Result, Write};
+use std::net::TcpStream;
+use std::time::Instant;
+use switchboard_proto::websocket::{self, Event, Limits, Machine, Message, Opcode};
+use switchboard_proto::{
+    Step,
+    http1::{self, ClientEvent, ClientMachine, HeaderSlots},
+};
+
+fn main() -> Result<()> {
+    let mut args = std::env::args().skip(1);
+    let addr = args.next().unwrap_or_else(|| "127.0.0.1:9001".into());
+    let mut number = |default| args.next().and_then(|arg| arg.parse().ok()).unwrap_or(default);
+    let (messages, bytes) = (number(100_000usize), number(20usize));
+    let mut stream = TcpStream::connect(&addr)?;
+    stream.set_nodelay(true)?;
+    open(&mut stream, &addr)?;
+    let begin = Instant::now();
+    for _ in 0..messages {
+        echo(&mut stream, bytes)?;
+    }
+    let each = begin.elapsed() / u32::try_from(messages).unwrap_or(u32::MAX).max(1);
+    println!("{messages} echoes of {bytes} bytes, {each:?} each, waiting for each before the next");
+    Ok(())
+}
+
+/// The opening handshake. What it draws needs no randomness: nobody else looks on.
+fn open(stream: &mut TcpStream, addr: &str) -> Result<()> {
+    let key = [7; 16];
+    let mut request = Vec::new();
+    websocket::encode_request("/", addr, key, &[], &[], &mut request).map_err(Error::other)?;
+    let mut machine = ClientMachine::new();
+    machine.begin("GET").map_err(Error::other)?;
+    stream.write_all(&request)?;
+    let (mut rx, mut chunk) = (Vec::new(), [0; 4096]);
+    loop {
+        let count = stream.read(&mut chunk)?;
+        rx.extend_from_slice(&chunk[..count]);
+        match machine.step(&rx, &mut HeaderSlots::new(), &http1::Limits::default()) {
+            Step::Event(_, ClientEvent::Switched(response)) => {
+                let accepted = websocket::check_response(response.status(), response.headers(), key, &[]);
+                return accepted.map(drop).map_err(Error::other);
+            }
+            Step::Need(_) if count > 0 => {}
+            _ => return Err(Error::other("the server did not accept the WebSocket")),
+        }
+    }
+}
+
+fn echo(stream: &mut TcpStream, bytes: usize) -> Result<()> {
+    let (mut frame, mut whole, mut machine) = (Vec::new(), Vec::new(), Machine::client());
+    websocket::encode_masked(Opcode::Binary, true, &vec![b'x'; bytes], [1, 2, 3, 4], &mut frame);
+    stream.write_all(&frame)?;
+    let (mut rx, mut chunk) = (Vec::new(), vec![0; bytes + 64]);
+    loop {
+        let count = stream.read(&mut chunk)?;
+        rx.extend_from_slice(&chunk[..count]);
+        match machine.step(&mut rx, &mut whole, &Limits::default()) {
+            Step::Event(_, Event::Message(Message::Binary(echo))) if echo.len() == bytes => return Ok(()),
+            Step::Need(used) if count > 0 => drop(rx.drain(..used)),
+            _ => return Err(Error::other("this is not the echo")),
+        }
+    }
+}

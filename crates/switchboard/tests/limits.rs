@@ -1,0 +1,38 @@
+//! `docs/limits.md` is the table of `Limits::table`. To write it anew: `SWITCHBOARD_BLESS=1 cargo test -p switchboard
+//! --test limits`.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use switchboard::{LimitRow, Limits};
+
+const HEAD: &str = "# Limits\n\nEvery bound and every time, with its default. They are the fields of `switchboard::Limits`; \
+    the listener's\nbacklog is an option of each `Listener`. This file is written from the code:\n\n    \
+    SWITCHBOARD_BLESS=1 cargo test -p switchboard --test limits\n\n\
+    | name | default | unit | what happens at it |\n| --- | ---: | --- | --- |\n";
+
+#[test]
+fn the_document_is_the_table() {
+    let mut wanted = String::from(HEAD);
+    for LimitRow { name, unit, value, consequence } in Limits::default().table() {
+        writeln!(wanted, "| `{name}` | {} | {unit} | {consequence} |", grouped(value)).unwrap();
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/limits.md");
+    if std::env::var_os("SWITCHBOARD_BLESS").is_some() {
+        std::fs::write(&path, &wanted).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == wanted, "docs/limits.md is not the table of the code: see the top of this test");
+}
+
+/// 1048576 as 1,048,576.
+fn grouped(value: u64) -> String {
+    let digits = value.to_string();
+    let mut grouped = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
