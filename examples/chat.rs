@@ -1,2 +1,120 @@
-//! To come.
-fn main() {}
+//! A chat with one room, private messages and presence, on as many reactors as one likes, and its page at `/`.
+//!
+//! ```sh
+//! cargo run --example chat -- --listen 127.0.0.1:8080 --reactors 2
+//! ```
+//!
+//! A member sends text messages: `/name NAME`, `/to ID TEXT` for one member only, `/who`, and anything else is said to
+//! all. It gets lines of words, of which the first says what it is:
+//!
+//! | line | meaning |
+//! | --- | --- |
+//! | `you ID` | the member's own id, first of all |
+//! | `came ID` and `left ID` | somebody else did |
+//! | `said ID NAME: TEXT` | for all, its author included |
+//! | `whispered ID NAME: TEXT` | for this member only |
+//! | `gone ID` | whom a private message did not reach |
+//! | `here NUMBER` | the answer to `/who` |
+
+use switchboard::{
+    Client, Connection, ConnectionId, Disconnect, Exchange, Message, Request, Sent, Server, WebSocket,
+};
+
+/// The page is part of the program, so that it can be started from anywhere.
+const PAGE: &str = include_str!("chat.html");
+/// The topic that all members subscribe to, on whatever reactor they live.
+const ROOM: &str = "room";
+const NAME_CHARS_MAX: usize = 20;
+
+/// One for each connection. Who only fetched the page has no name.
+#[derive(Default)]
+struct Member {
+    name: Option<String>,
+}
+
+impl Client for Member {
+    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+        match request.path() {
+            "/" => exchange.ok("text/html; charset=utf-8", PAGE),
+            _ => exchange.not_found(),
+        }
+    }
+
+    fn on_open(&mut self, socket: &mut WebSocket<'_>) {
+        let id = socket.id().to_bits();
+        self.name = Some("somebody".into());
+        socket.send(&format!("you {id}"));
+        socket.subscribe(ROOM);
+        socket.publish(ROOM, &format!("came {id}"));
+    }
+
+    fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+        let Message::Text(text) = message else {
+            return socket.close(1003, "text only");
+        };
+        match text.split_once(' ').unwrap_or((text, "")) {
+            ("/name", name) => self.rename(name),
+            ("/to", rest) => self.whisper(socket, rest),
+            // Members come and go on all reactors at once, so a number that is sent around could be out of date where
+            // it arrives. The topic always knows; whoever hears of a change asks.
+            ("/who", _) => {
+                socket.send(&format!("here {}", socket.subscribers(ROOM)));
+            }
+            _ => {
+                let line = self.line("said", socket.id(), text);
+                socket.publish_to_all(ROOM, &line);
+            }
+        }
+    }
+
+    fn on_disconnect(&mut self, connection: &mut Connection<'_>, _end: &Disconnect) {
+        // Its own subscription has ended by now.
+        if self.name.is_some() {
+            connection.publish(ROOM, &format!("left {}", connection.id().to_bits()));
+        }
+    }
+}
+
+impl Member {
+    /// A name is one word, so that lines stay easy to take apart.
+    fn rename(&mut self, name: &str) {
+        let chars = name.chars().filter(|c| c.is_alphanumeric());
+        let name: String = chars.take(NAME_CHARS_MAX).collect();
+        if !name.is_empty() {
+            self.name = Some(name);
+        }
+    }
+
+    /// To one member, which may live on another reactor.
+    fn whisper(&self, socket: &mut WebSocket<'_>, rest: &str) {
+        let (to, text) = rest.split_once(' ').unwrap_or((rest, ""));
+        // Any number is safe: what it does not name is gone.
+        let id = to.parse().map_or(ConnectionId::NONE, ConnectionId::from_bits);
+        let line = self.line("whispered", socket.id(), text);
+        // What is refused is given back. Who lives on another reactor may be gone all the same when the letter arrives.
+        if let Sent::Gone(_) | Sent::Unfit(_) = socket.send_to(id, &line) {
+            socket.send(&format!("gone {to}"));
+        }
+    }
+
+    fn line(&self, what: &str, id: ConnectionId, text: &str) -> String {
+        format!("{what} {} {}: {text}", id.to_bits(), self.name.as_deref().unwrap_or_default())
+    }
+}
+
+fn option(name: &str) -> Option<String> {
+    std::env::args().skip_while(|arg| arg != name).nth(1)
+}
+
+fn main() -> switchboard::Result<()> {
+    let addr = option("--listen");
+    let mut builder =
+        Server::builder().listen(addr.as_deref().unwrap_or("127.0.0.1:8080")).shutdown_on_signals();
+    if let Some(reactors) = option("--reactors") {
+        // What is no number is none of the numbers that are allowed, and `bind` says which these are.
+        builder = builder.reactors(reactors.parse().unwrap_or(0));
+    }
+    let server = builder.bind()?;
+    println!("listening on {}", server.local_addr());
+    server.serve(|_peer| Member::default())
+}

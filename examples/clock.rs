@@ -1,2 +1,55 @@
-//! To come.
-fn main() {}
+//! A clock in the browser: server-sent events, one a second, from a timer of the connection.
+//!
+//! ```sh
+//! cargo run --example clock -- --listen 127.0.0.1:8080
+//! curl -N http://127.0.0.1:8080/time
+//! ```
+
+use std::time::{Duration, SystemTime};
+use switchboard::{Client, Connection, EventStream, Exchange, Request, Server, TimerId};
+
+/// What a browser shows at `/`. It comes back by itself if the stream is lost.
+const PAGE: &str = "<!doctype html><title>Clock</title><h1 id=time>--:--:--</h1><script>
+new EventSource('time').onmessage = event => document.getElementById('time').textContent = event.data;
+</script>";
+
+/// A connection has as many timers as it likes, told apart by a number. The clock has one.
+const TICK: TimerId = TimerId(0);
+
+/// One for each connection. What time it is, the system remembers.
+struct Clock;
+
+impl Client for Clock {
+    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+        match request.path() {
+            "/" => exchange.ok("text/html", PAGE),
+            // From here on the connection is an event stream, until one side leaves.
+            "/time" => tick(&mut exchange.events()),
+            _ => exchange.not_found(),
+        }
+    }
+
+    fn on_timer(&mut self, connection: &mut Connection<'_>, _timer: TimerId) {
+        if let Some(mut events) = connection.as_events() {
+            tick(&mut events);
+        }
+    }
+}
+
+/// Tells the time, and sets the timer for the next second. It ends with the connection, so nothing is to be cleaned up.
+fn tick(events: &mut EventStream<'_>) {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let seconds = now.as_secs();
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    events.send_data(&format!("{hour:02}:{minute:02}:{second:02} UTC"));
+    // To the beginning of the next second, so that the clock does not drift.
+    events.set_timer(TICK, Duration::from_millis(1000 - u64::from(now.subsec_millis())));
+}
+
+fn main() -> switchboard::Result<()> {
+    let addr = std::env::args().skip_while(|arg| arg != "--listen").nth(1);
+    let server =
+        Server::builder().listen(addr.as_deref().unwrap_or("127.0.0.1:8080")).shutdown_on_signals().bind()?;
+    println!("listening on {}", server.local_addr());
+    server.serve(|_peer| Clock)
+}

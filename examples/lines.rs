@@ -1,2 +1,66 @@
-//! To come.
-fn main() {}
+//! A protocol of one's own over bare TCP, in lines: an adding machine with a banner.
+//!
+//! ```sh
+//! cargo run --example lines -- --listen 127.0.0.1:2000
+//! nc 127.0.0.1 2000
+//! ```
+//!
+//! The server speaks first. Then each line is a command: `ADD n`, `TOTAL`, `QUIT`. Each answer is a line that begins
+//! with `+` or `-`.
+
+use switchboard::{Client, Listener, Raw, Server};
+
+/// One for each connection, which remembers what was added on it.
+#[derive(Default)]
+struct Adder {
+    total: i64,
+}
+
+impl Client for Adder {
+    fn on_line(&mut self, raw: &mut Raw<'_>, line: &[u8]) {
+        let answer = match self.obey(&String::from_utf8_lossy(line)) {
+            Some(Ok(total)) => format!("+ {total}\r\n"),
+            Some(Err(complaint)) => format!("- {complaint}\r\n"),
+            None => {
+                // What is queued is written before the end.
+                raw.write("+ bye\r\n");
+                return raw.close();
+            }
+        };
+        raw.write(&answer);
+    }
+
+    fn on_line_limit(&mut self, raw: &mut Raw<'_>) {
+        raw.write("- a line is too long\r\n");
+        raw.close();
+    }
+}
+
+impl Adder {
+    /// The total after a command, or what is wrong with it. `None`: the peer takes its leave.
+    fn obey(&mut self, line: &str) -> Option<Result<i64, &'static str>> {
+        let (command, argument) = line.split_once(' ').unwrap_or((line, ""));
+        match command {
+            "ADD" => Some(self.add(argument).ok_or("ADD takes a number, and the total must fit")),
+            "TOTAL" => Some(Ok(self.total)),
+            "QUIT" => None,
+            _ => Some(Err("the commands are ADD n, TOTAL, QUIT")),
+        }
+    }
+
+    fn add(&mut self, number: &str) -> Option<i64> {
+        self.total = self.total.checked_add(number.parse().ok()?)?;
+        Some(self.total)
+    }
+}
+
+fn main() -> switchboard::Result<()> {
+    let addr = std::env::args().skip_while(|arg| arg != "--listen").nth(1);
+    let listener = Listener::tcp(addr.as_deref().unwrap_or("127.0.0.1:2000"))
+        .lines()
+        .banner("+ adding machine, at your service\r\n")
+        .busy_banner("- no room, try again later\r\n");
+    let server = Server::builder().listen(listener).shutdown_on_signals().bind()?;
+    println!("listening on {}", server.local_addr());
+    server.serve(|_peer| Adder::default())
+}

@@ -1,2 +1,311 @@
-//! To come.
-fn main() {}
+//! The server that test suites of others are pointed at. All limits and timeouts stand at the library's defaults,
+//! except those that such suites exceed on purpose: see `bind`.
+//!
+//! ```sh
+//! cargo run --release --example testbed -- --listen 127.0.0.1:9001 --tls 127.0.0.1:9002 --cert C.pem --key K.pem
+//! ```
+//!
+//! `--listen ADDR` (may be repeated), `--reactors N`, `--max-message BYTES`, `--tls ADDR --cert FILE --key FILE`,
+//! `--broadcast`. It prints `listening on ADDR` for each listener, in the order in which they were given.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, LazyLock};
+use std::thread;
+use std::time::{Duration, Instant};
+use switchboard::{
+    Client, Event, EventStream, Exchange, Listener, Message, Reply, Request, Server, ServerBuilder, Upgrade,
+    WebSocket,
+};
+
+/// Chosen when a client offers it.
+const SUBPROTOCOL: &str = "echo.test";
+/// The topic of the streams at `/feed`.
+const FEED: &str = "feed";
+/// The topic of all WebSockets, with `--broadcast`.
+const EVERYBODY: &str = "everybody";
+const MAX_MESSAGE_BYTES: usize = 16 << 20;
+const BIG_BYTES: usize = 8 << 20;
+const LONG_EVENT_BYTES: usize = 65_536;
+/// What `/publish` sends: 56 times `x`.
+const NEWS: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+
+/// One for each connection. All are alike.
+#[derive(Clone)]
+struct Testbed {
+    /// Shared by all answers: a slow reader costs a reference.
+    big: Arc<[u8]>,
+    clock: Sender<Late>,
+    is_broadcast: bool,
+}
+
+/// What a WebSocket message asks for.
+enum Wish<'m> {
+    Close(u16, &'m str),
+    Echo,
+}
+
+impl Client for Testbed {
+    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+        match (request.path(), request.method()) {
+            ("/", "GET" | "HEAD") => exchange.ok("text/html", "OK"),
+            ("/echo", _) => exchange.ok("text/plain", fields(request)),
+            ("/cookie", _) => exchange.ok("text/plain", cookies(request)),
+            ("/plaintext", _) => exchange.ok("text/plain", "Hello, World!"),
+            ("/json", _) => exchange.ok("application/json", r#"{"message":"Hello, World!"}"#),
+            ("/big", _) => exchange.ok("application/octet-stream", self.big.clone()),
+            ("/late", _) => self.answer_late(exchange, request),
+            ("/panic", _) => panic!("/panic was asked for"),
+            ("/feed", _) => feed(exchange.events()),
+            ("/publish", _) => publish(exchange),
+            ("/sse", _) => sse(exchange, request),
+            _ => exchange.ok("application/octet-stream", request.body()),
+        }
+    }
+
+    fn on_upgrade(&mut self, mut upgrade: Upgrade<'_>, _request: &Request<'_>) {
+        // Nothing is chosen where it is not offered.
+        upgrade.choose(SUBPROTOCOL);
+        upgrade.accept();
+    }
+
+    fn on_open(&mut self, socket: &mut WebSocket<'_>) {
+        if self.is_broadcast {
+            socket.subscribe(EVERYBODY);
+        }
+    }
+
+    fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+        match wish(message) {
+            // A code that must not be sent (RFC 6455 section 7.4) makes the order a message like any other.
+            Wish::Close(code, reason) if socket.try_close(code, reason).is_ok() => {}
+            _ if self.is_broadcast => {
+                socket.publish_to_all(EVERYBODY, message);
+            }
+            _ => {
+                socket.send(message);
+            }
+        }
+    }
+}
+
+impl Testbed {
+    fn new(is_broadcast: bool) -> Self {
+        let (clock, orders) = mpsc::channel();
+        thread::spawn(move || keep_time(&orders));
+        Self { big: vec![b'b'; BIG_BYTES].into(), clock, is_broadcast }
+    }
+
+    /// `/late?ms=N`: the timer thread answers.
+    fn answer_late(&self, exchange: Exchange<'_>, request: &Request<'_>) {
+        let mut pairs = request.query().unwrap_or_default().split('&');
+        let ms = pairs.find_map(|pair| pair.strip_prefix("ms=")?.parse().ok());
+        let due = ms.and_then(|ms| Instant::now().checked_add(Duration::from_millis(ms)));
+        let Some(due) = due else { return exchange.error(400) };
+        // If the thread is gone, the reply comes back in the error, and is a 500 when that is dropped.
+        let _ = self.clock.send(Late { due, reply: exchange.defer() });
+    }
+}
+
+/// `/echo`: what was asked, field by field.
+fn fields(request: &Request<'_>) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for (name, value) in request.headers() {
+        // A value need not be UTF-8, so it is passed on as it came.
+        for part in [name.as_bytes(), b": ", value, b"\n"] {
+            lines.extend_from_slice(part);
+        }
+    }
+    lines
+}
+
+/// `/cookie`: the pairs of all Cookie fields (RFC 6265 section 5.4).
+fn cookies(request: &Request<'_>) -> Vec<u8> {
+    let values = request.header_all("Cookie").flat_map(|value| value.split(|&byte| byte == b';'));
+    let pairs = values.map(<[u8]>::trim_ascii).filter(|pair| pair.contains(&b'='));
+    pairs.flat_map(|pair| [pair, b"\n"].concat()).collect()
+}
+
+/// `/feed`: says `hi`, and then whatever is published.
+fn feed(mut events: EventStream<'_>) {
+    events.send(&Event::comment("hi"));
+    events.subscribe(FEED);
+}
+
+/// `/publish`: one event for each stream at `/feed`, on whatever reactor.
+fn publish(mut exchange: Exchange<'_>) {
+    exchange.publish_to_all(FEED, NEWS);
+    exchange.ok("text/plain", "published");
+}
+
+/// `/sse`: everything that is hard to get right in an event stream.
+fn sse(exchange: Exchange<'_>, request: &Request<'_>) {
+    let resumed = request.header("Last-Event-ID").map(String::from_utf8_lossy);
+    match resumed.as_deref() {
+        None => send_each(exchange.events(), &hard_events()),
+        // The status that tells a browser not to come back.
+        Some("done") => exchange.respond(204, "", ""),
+        Some(id) => send_each(exchange.events(), &[Event::data(id).event("resumed").id("done")]),
+    }
+}
+
+fn send_each(mut events: EventStream<'_>, all: &[Event<'_>]) {
+    for event in all {
+        events.send(event);
+    }
+    events.close();
+}
+
+fn hard_events() -> [Event<'static>; 11] {
+    static LONG: LazyLock<String> = LazyLock::new(|| "k".repeat(LONG_EVENT_BYTES));
+    [
+        Event::comment("first").retry(50),
+        Event::data("hello"),
+        Event::data("line1\nline2\n"),
+        Event::data("x: y").event("custom").id("7"),
+        Event::data(" leading space"),
+        Event::data(""),
+        Event::data("žluťoučký 🐎"),
+        Event::comment("between two events"),
+        Event::data("a\r\nb\rc"),
+        Event::data(&LONG),
+        Event::data("bye").id("42"),
+    ]
+}
+
+/// `close:CODE:REASON` asks for a Close; everything else for itself.
+fn wish(message: Message<'_>) -> Wish<'_> {
+    let Message::Text(text) = message else { return Wish::Echo };
+    let order = text.strip_prefix("close:").and_then(|order| order.split_once(':'));
+    match order.map(|(code, reason)| (code.parse(), reason)) {
+        Some((Ok(code), reason)) => Wish::Close(code, reason),
+        _ => Wish::Echo,
+    }
+}
+
+/// An answer that is owed at a certain time.
+struct Late {
+    due: Instant,
+    reply: Reply,
+}
+
+/// The timer thread: it sleeps until the first answer is due or another one is ordered. However many are outstanding,
+/// an order costs O(log n).
+fn keep_time(orders: &Receiver<Late>) {
+    let mut waiting = BinaryHeap::new();
+    loop {
+        let now = Instant::now();
+        while waiting.peek().is_some_and(|Reverse(late): &Reverse<Late>| late.due <= now) {
+            if let Some(Reverse(late)) = waiting.pop() {
+                late.reply.respond(200, "text/plain", "late");
+            }
+        }
+        let order = match waiting.peek() {
+            Some(Reverse(first)) => orders.recv_timeout(first.due - now),
+            None => orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match order {
+            Ok(late) => waiting.push(Reverse(late)),
+            Err(RecvTimeoutError::Timeout) => {}
+            // The server has ended, and with it everyone who waited.
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+impl Ord for Late {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.due.cmp(&other.due)
+    }
+}
+
+impl PartialOrd for Late {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Late {
+    fn eq(&self, other: &Self) -> bool {
+        self.due == other.due
+    }
+}
+
+impl Eq for Late {}
+
+/// What the command line says.
+#[derive(Default)]
+struct Options {
+    /// Addresses, and whether TLS is spoken there.
+    listen: Vec<(String, bool)>,
+    reactors: Option<usize>,
+    max_message: Option<usize>,
+    cert: Option<String>,
+    key: Option<String>,
+    is_broadcast: bool,
+}
+
+impl Options {
+    fn parse(mut args: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut options = Self::default();
+        while let Some(name) = args.next() {
+            if name == "--broadcast" {
+                options.is_broadcast = true;
+                continue;
+            }
+            let value = args.next().ok_or_else(|| format!("`{name}` needs a value"))?;
+            let number = || value.parse().map_err(|_| format!("`{name} {value}`: no number"));
+            match &*name {
+                "--reactors" => options.reactors = Some(number()?),
+                "--max-message" => options.max_message = Some(number()?),
+                "--listen" => options.listen.push((value, false)),
+                "--tls" => options.listen.push((value, true)),
+                "--cert" => options.cert = Some(value),
+                "--key" => options.key = Some(value),
+                _ => return Err(format!("`{name}` is no option")),
+            }
+        }
+        if options.listen.is_empty() {
+            options.listen.push(("127.0.0.1:9001".into(), false));
+        }
+        Ok(options)
+    }
+
+    fn listener(&self, addr: &str, is_tls: bool) -> Result<Listener, String> {
+        let listener = Listener::tcp(addr);
+        match (is_tls, &self.cert, &self.key) {
+            (false, ..) => Ok(listener),
+            (true, Some(cert), Some(key)) => Ok(listener.tls(cert, key)),
+            (true, ..) => Err("`--tls` needs `--cert` and `--key`".into()),
+        }
+    }
+
+    fn builder(&self) -> Result<ServerBuilder, String> {
+        let mut builder = Server::builder()
+            .max_message(self.max_message.unwrap_or(MAX_MESSAGE_BYTES))
+            .any_origin()
+            // Suites keep WebSockets silent for longer than a user would, and count every frame.
+            .heartbeat(Duration::ZERO, Duration::ZERO)
+            .websocket_idle_timeout(Duration::ZERO)
+            .shutdown_on_signals();
+        if let Some(reactors) = self.reactors {
+            builder = builder.reactors(reactors);
+        }
+        for (addr, is_tls) in &self.listen {
+            builder = builder.listen(self.listener(addr, *is_tls)?);
+        }
+        Ok(builder)
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let options = Options::parse(std::env::args().skip(1))?;
+    let server = options.builder()?.bind()?;
+    for addr in server.local_addrs() {
+        println!("listening on {addr}");
+    }
+    let testbed = Testbed::new(options.is_broadcast);
+    server.serve(move |_peer| testbed.clone())?;
+    Ok(())
+}

@@ -20,7 +20,7 @@ pub struct ServerBuilder {
     limits: Limits,
     origins: Origins,
     observer: Arc<dyn Observer>,
-    #[cfg(feature = "signals")]
+    #[cfg(all(feature = "signals", unix))]
     signals: bool,
 }
 
@@ -32,7 +32,7 @@ impl Default for ServerBuilder {
             limits: Limits::default(),
             origins: Origins::default(),
             observer: Arc::new(Silent),
-            #[cfg(feature = "signals")]
+            #[cfg(all(feature = "signals", unix))]
             signals: false,
         }
     }
@@ -133,7 +133,7 @@ impl ServerBuilder {
     }
 
     /// Shuts the server down in good order at SIGTERM or SIGINT. A second one ends the process at once. Default: off.
-    #[cfg(feature = "signals")]
+    #[cfg(all(feature = "signals", unix))]
     #[must_use]
     pub fn shutdown_on_signals(mut self) -> Self {
         self.signals = true;
@@ -157,7 +157,7 @@ impl ServerBuilder {
             clock: WallClock::System,
         };
         let server = Server::new(settings, sockets, reactors)?;
-        #[cfg(feature = "signals")]
+        #[cfg(all(feature = "signals", unix))]
         if self.signals {
             crate::signals::shut_down_on_signals(server.handle())?;
         }

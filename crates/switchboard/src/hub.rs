@@ -1,6 +1,6 @@
 //! The part of a server's reactor that knows no user type: links, topics, and what can be done to a connection.
 
-use crate::link::{Extra, Link, Protocol, key};
+use crate::link::{Extra, Link, Protocol, Watch, key};
 use crate::metrics::ReactorMetrics;
 use crate::reason::{Limit, Reason};
 use crate::sent::Overflow;
@@ -161,8 +161,17 @@ impl Hub {
         match machine.phase() {
             Phase::Done => self.end(wires, id, Reason::Local),
             Phase::Idle if has_ended => self.end(wires, id, Reason::Peer),
-            Phase::Idle => wires.release(id),
+            Phase::Idle => self.read_on(wires, id),
             _ => {}
+        }
+    }
+
+    /// After an answer, or a decision, that was waited for: what the peer has sent meanwhile is looked at.
+    pub(crate) fn read_on(&mut self, wires: &mut Wires, id: ConnectionId) {
+        wires.release(id);
+        if self.link(id).watch == Watch::Early {
+            self.link(id).watch = Watch::Nothing;
+            wires.yield_turn(id);
         }
     }
 

@@ -16,6 +16,8 @@ pub(crate) struct Link {
     pub(crate) listener: u8,
     pub(crate) watch: Watch,
     pub(crate) overflow: Overflow,
+    /// The user has set how long it may be silent: then silence ends it, and no heartbeat breaks it.
+    pub(crate) ends_in_silence: bool,
 }
 
 /// What the connection speaks now.
@@ -44,6 +46,8 @@ pub(crate) enum Watch {
     Head,
     Body,
     Message,
+    /// Nothing yet: an upgrade is being decided on, and what comes before that is kept. Its deadline is another.
+    Early,
 }
 
 /// What few connections need.

@@ -51,6 +51,10 @@ impl Hub {
         event: &sse::Event<'_>,
         message: Message<'m>,
     ) -> Sent<'m> {
+        // The answer to a HEAD ended with its head.
+        if !matches!(self.link(id).protocol, Protocol::Events) {
+            return Sent::Gone(message);
+        }
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
         let sent = match event.encode(&mut scratch) {

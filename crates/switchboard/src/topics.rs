@@ -27,6 +27,9 @@ pub(crate) struct Directory {
 }
 
 /// Subscribers of one topic, by reactor. Each number is written by its reactor only.
+///
+/// The order is the strongest: of two reactors that both subscribe somebody and then publish, at least one must see the
+/// other's number, or neither newcomer would hear of the other. Reading costs no more for it.
 #[derive(Debug)]
 pub(crate) struct Counts(Box<[AtomicUsize]>);
 
@@ -94,7 +97,7 @@ impl Directory {
 
 impl Counts {
     pub(crate) fn of(&self, reactor: usize) -> usize {
-        self.0.get(reactor).map_or(0, |count| count.load(Ordering::Acquire))
+        self.0.get(reactor).map_or(0, |count| count.load(Ordering::SeqCst))
     }
 
     pub(crate) fn total(&self) -> usize {
@@ -103,7 +106,7 @@ impl Counts {
 
     fn set(&self, reactor: usize, count: usize) {
         if let Some(place) = self.0.get(reactor) {
-            place.store(count, Ordering::Release);
+            place.store(count, Ordering::SeqCst);
         }
     }
 }

@@ -117,8 +117,10 @@ impl<'a> Connection<'a> {
         self.wires.cancel_timer(self.id, timer.0.into())
     }
 
-    /// Sets the longest silence from now on; zero: any. On a WebSocket it takes the heartbeat's place.
+    /// Sets the longest silence from now on; zero: any. On a WebSocket and an event stream it takes the heartbeat's
+    /// place, until the connection becomes one of them.
     pub fn set_idle_timeout(&mut self, idle: Duration) {
+        self.hub.link(self.id).ends_in_silence = true;
         self.wires.set_silence(self.id, idle);
     }
 

@@ -11,6 +11,21 @@ use switchboard_proto::http1::{Fields, Phase, ResponseHead, SendBody};
 use switchboard_reactor::Wires;
 
 /// A request that is to be answered, once: each answer uses the exchange up. One that is dropped unused is a 500.
+///
+/// What makes no sense does not compile, such as a second answer, or a WebSocket's message:
+///
+/// ```compile_fail,E0382
+/// fn twice(exchange: switchboard::Exchange<'_>) {
+///     exchange.ok("text/plain", "once");
+///     exchange.ok("text/plain", "twice");
+/// }
+/// ```
+///
+/// ```compile_fail,E0599
+/// fn message(mut exchange: switchboard::Exchange<'_>) {
+///     exchange.send("a message");
+/// }
+/// ```
 pub struct Exchange<'a> {
     pub(crate) connection: Connection<'a>,
 }
@@ -138,6 +153,7 @@ impl Hub {
         }
         debug_assert_eq!(machine.phase(), Phase::Streaming);
         link.protocol = Protocol::Events;
+        link.ends_in_silence = false;
         wires.count_writes_as_sound(id);
         wires.set_silence(id, heartbeat);
     }

@@ -106,6 +106,7 @@ impl Hub {
         let Protocol::Http(machine) = &mut link.protocol else { return };
         machine.encode_switching(accept, fields, outbox.tail());
         link.protocol = Protocol::WebSocket(websocket::Machine::server());
+        link.ends_in_silence = false;
         wires.set_silence(id, silence);
     }
 }

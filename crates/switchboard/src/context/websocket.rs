@@ -6,6 +6,14 @@ use crate::{Connection, Message, Sent};
 use switchboard_proto::websocket::{CloseError, Opcode, encode_frame};
 
 /// A WebSocket, in one of its callbacks.
+///
+/// An answer to a request makes no sense here, and does not compile:
+///
+/// ```compile_fail,E0599
+/// fn answer(socket: &mut switchboard::WebSocket<'_>) {
+///     socket.ok("text/plain", "an answer");
+/// }
+/// ```
 pub struct WebSocket<'a> {
     pub(crate) connection: Connection<'a>,
 }

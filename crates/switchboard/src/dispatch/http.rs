@@ -24,7 +24,7 @@ pub(super) fn event<C: Client>(
         settle_watch(connection);
     }
     match event {
-        Event::Request(request) if request.body().is_empty() => self::request(client, connection, &request),
+        Event::Request(request) if !request.has_body() => self::request(client, connection, &request),
         Event::Request(request) => request_with_body(client, connection, &request),
         Event::Upgrade(request) => upgrade(client, connection, &request, rest_bytes),
         Event::Head(request) => head(client, connection, &request),
@@ -122,14 +122,29 @@ fn upgrade<C: Client>(
             request,
         );
     });
-    if let Protocol::Http(machine) = connection.protocol() {
-        let is_deferred = machine.phase() == Phase::Deferred;
-        if is_deferred && rest_bytes > EARLY_BYTES_MAX {
-            return say(connection, 400);
+    match connection.protocol() {
+        Protocol::Http(machine) if machine.phase() == Phase::Deferred => {
+            connection.hub.link(connection.id).watch = Watch::Early;
+            paused(connection, rest_bytes);
         }
-        return after_callback(connection, 503);
+        Protocol::Http(_) => after_callback(connection, 503),
+        _ => opened(client, connection),
     }
-    opened(client, connection);
+}
+
+/// An answer is owed and so much is behind its request. A client that is to become a WebSocket has nothing to say
+/// before that.
+#[cold]
+#[inline(never)]
+pub(super) fn paused(connection: &mut Connection<'_>, rest_bytes: usize) {
+    let Connection { id, hub, .. } = connection;
+    if rest_bytes <= EARLY_BYTES_MAX || hub.link(*id).watch != Watch::Early {
+        return;
+    }
+    if let Protocol::Http(machine) = &mut hub.link(*id).protocol {
+        machine.close_after();
+    }
+    say(connection, 400);
 }
 
 /// The connection has become a WebSocket.
@@ -173,13 +188,14 @@ fn decline(connection: &mut Connection<'_>, error: HandshakeError) {
         let pushed = fields.push("Sec-WebSocket-Version", VERSION);
         debug_assert!(pushed.is_ok(), "the line is valid");
     }
-    let text = error.to_string();
+    let text = http1::reason_phrase(error.status());
     let head = ResponseHead { status: error.status(), content_type: "text/plain", fields: &fields };
-    hub.respond(wires, *id, &head, Body::from(&text));
+    hub.respond(wires, *id, &head, Body::from(text));
     hub.after_answer(wires, *id);
 }
 
-/// The peer broke HTTP: it is told how, if an answer can still be given, and the connection closes.
+/// The peer broke HTTP: it is told so with a status, if an answer can still be given, and the connection closes. What
+/// exactly was wrong is in the reason of its end.
 #[cold]
 #[inline(never)]
 pub(super) fn refuse(connection: &mut Connection<'_>, error: http1::Error) {
@@ -187,8 +203,8 @@ pub(super) fn refuse(connection: &mut Connection<'_>, error: http1::Error) {
     if let Protocol::Http(machine) = &mut hub.link(*id).protocol {
         machine.close_after();
     }
-    let text = error.to_string();
-    hub.respond(wires, *id, &ResponseHead::new(error.status(), "text/plain"), Body::from(&text));
+    let text = http1::reason_phrase(error.status());
+    hub.respond(wires, *id, &ResponseHead::new(error.status(), "text/plain"), Body::from(text));
     hub.end(wires, *id, Reason::Protocol(Fault::Http(error)));
 }
 

@@ -56,8 +56,11 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
         let Self { clients, hub, .. } = self;
         wires.cancel_timer(*id, crate::link::key::UPGRADE);
+        if wires.has_ended(*id) {
+            return hub.end(wires, *id, Reason::Peer);
+        }
         hub.switch_to_websocket(wires, *id, accept, fields);
-        wires.release(*id);
+        hub.read_on(wires, *id);
         if let Some(Some(client)) = clients.get_mut(id.slot()) {
             http::opened(client, &mut Connection { id: *id, wires, hub });
         }

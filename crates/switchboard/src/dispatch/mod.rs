@@ -129,7 +129,10 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
                             http::watch(&mut connection);
                             return at;
                         }
-                        Step::Paused => return at,
+                        Step::Paused => {
+                            http::paused(&mut connection, rx.len() - at);
+                            return at;
+                        }
                         Step::Fault(error) => {
                             http::refuse(&mut connection, error);
                             return rx.len();
@@ -167,12 +170,9 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
     }
 
     fn on_end(&mut self, wires: &mut Wires, id: ConnectionId) {
-        let owed = match &self.hub.link(id).protocol {
-            Protocol::Http(machine) => {
-                matches!(machine.phase(), Phase::Open | Phase::Deferred | Phase::Streaming)
-            }
-            _ => false,
-        };
+        // With an answer that is still open the rest of the body is missing, and will not come any more.
+        let owed = matches!(&self.hub.link(id).protocol, Protocol::Http(machine)
+            if matches!(machine.phase(), Phase::Deferred | Phase::Streaming));
         if !owed {
             self.hub.end(wires, id, Reason::Peer);
         }
@@ -189,17 +189,21 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
     fn on_silence(&mut self, wires: &mut Wires, id: ConnectionId, _quiet: Duration) {
         let limits = &self.settings.limits;
         let Some(outbox) = wires.outbox(id) else { return };
-        match &self.hub.link(id).protocol {
-            Protocol::WebSocket(_) if !limits.heartbeat.is_zero() => {
+        let link = self.hub.link(id);
+        let is_kept_alive = !link.ends_in_silence;
+        match &link.protocol {
+            Protocol::WebSocket(_) if is_kept_alive && !limits.heartbeat.is_zero() => {
                 ws::encode_frame(ws::Opcode::Ping, true, &[], outbox.tail());
                 wires.set_timer(id, key::DEAD, limits.heartbeat_dead);
             }
-            Protocol::Events => outbox.tail().extend_from_slice(b":\n\n"),
+            Protocol::Events if is_kept_alive => outbox.tail().extend_from_slice(b":\n\n"),
             Protocol::WebSocket(_) => {
                 // 1001 may be sent.
                 let why = Reason::Timeout(Timeout::Idle);
                 let _ = self.hub.close_websocket(wires, id, Some(1001), "idle", why);
             }
+            // It is we who are silent, and that has a deadline of its own.
+            Protocol::Http(machine) if machine.phase() == Phase::Deferred => {}
             _ => self.hub.end(wires, id, Reason::Timeout(Timeout::Idle)),
         }
     }
@@ -253,7 +257,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         let watch = std::mem::take(&mut self.hub.link(id).watch);
         let mut connection = Connection { id, wires, hub: &mut self.hub };
         match watch {
-            Watch::Nothing => {}
+            Watch::Nothing | Watch::Early => {}
             Watch::Head => http::time_out(&mut connection, Timeout::Head),
             Watch::Body if http::flows(&mut connection, limits) => {}
             Watch::Body => http::time_out(&mut connection, Timeout::Body),
