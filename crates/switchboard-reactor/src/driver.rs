@@ -99,7 +99,8 @@ impl Driver {
         Ok(())
     }
 
-    /// Waits for something to happen, at most so long, and takes one turn.
+    /// Waits for something to happen, at most so long, and takes one turn. What was done to wires since the last turn
+    /// is brought to its end first.
     ///
     /// # Errors
     /// As [`Driver::run`].
@@ -108,6 +109,7 @@ impl Driver {
         wait_max: Option<Duration>,
         service: &mut S,
     ) -> io::Result<()> {
+        self.reactor.settle(service);
         let wait = shorter(self.reactor.timeout(self.clock.now), wait_max);
         let wait = if self.has_newcomers() { self.door.wait(self.clock.now, wait) } else { wait };
         match self.poll.poll(&mut self.events, wait) {

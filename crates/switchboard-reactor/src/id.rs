@@ -29,6 +29,10 @@ impl WireId {
     pub const NONE: Self = Self(u64::MAX);
     /// The mailbox was rung.
     pub(crate) const BELL: Self = Self(u64::MAX - 1);
+    /// The current wire while there is none. Nobody outside has this id, so nobody writes into the cork by it.
+    pub(crate) const IDLE: Self = Self(u64::MAX - 2);
+    /// What a slot is called whose generations are used up.
+    pub(crate) const RETIRED: Self = Self(u64::MAX - 3);
 
     pub(crate) fn new(reactor: u8, generation: u32, slot: usize) -> Self {
         debug_assert!(slot < SLOTS_MAX && usize::from(reactor) < REACTORS_MAX);
@@ -78,7 +82,7 @@ impl WireId {
 
     /// The id that [`WireId::to_bits`] gave. Any integer is safe: what it does not name is gone.
     pub fn from_bits(bits: u64) -> Self {
-        Self(bits)
+        if bits >= DRIVER { Self::NONE } else { Self(bits) }
     }
 }
 
@@ -115,5 +119,8 @@ mod tests {
         assert_eq!(WireId::listener(5).as_listener(), Some(5));
         assert_eq!(WireId::BELL.as_listener(), None);
         assert_eq!(WireId::NONE.as_listener(), None);
+        for own in [WireId::listener(0), WireId::BELL, WireId::IDLE, WireId::RETIRED] {
+            assert_eq!(WireId::from_bits(own.to_bits()), WireId::NONE, "nobody outside can name it");
+        }
     }
 }

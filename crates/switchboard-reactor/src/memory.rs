@@ -53,11 +53,13 @@ impl MemoryDriver {
         self.reactor.turn(self.now, ready, service);
     }
 
-    /// Turns until nothing moves any more without time passing.
+    /// Turns until nothing moves any more without time passing. What was done to wires since the last turn is brought
+    /// to its end first.
     ///
     /// # Panics
     /// If it never comes to rest: that is a bug of the reactor or of the service, which a test must see.
     pub fn run<S: Service + ?Sized>(&mut self, service: &mut S) {
+        self.reactor.settle(service);
         for _ in 0..TURNS_MAX {
             let ready = self.ready();
             if ready.is_empty() && self.reactor.timeout(self.now) != Some(Duration::ZERO) {

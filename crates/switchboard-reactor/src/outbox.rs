@@ -133,44 +133,64 @@ impl Outbox {
         header: &[u8],
         payload: &[u8],
     ) -> io::Result<usize> {
-        let taken = match self.write_pieces(transport, &[header, payload]) {
-            Ok(taken) => taken,
-            Err(error) => {
-                self.tail.extend_from_slice(header);
-                self.tail.extend_from_slice(payload);
-                return Err(error);
-            }
-        };
-        Ok(taken)
+        let written = self.write_pieces(transport, &[header, payload]);
+        if written.is_err() {
+            self.keep_unsent(&[header, payload], 0);
+        }
+        written
     }
 
+    /// Writes until the kernel takes less than it is given, which is nearly always once: there can be more pieces than
+    /// one write takes slices, and that they are left is no reason for it to tell of room later.
     #[inline(never)]
     fn write_pieces(&mut self, transport: &mut Transport, extra: &[&[u8]]) -> io::Result<usize> {
-        let slices = self.pieces.len() + 1 + extra.len();
-        let taken = if slices <= SLICES_FEW {
-            self.write_slices::<SLICES_FEW>(transport, extra)?
-        } else {
-            self.write_slices::<SLICES_MAX>(transport, extra)?
-        };
-        let mut left = self.take(taken);
-        for bytes in extra {
-            let gone = left.min(bytes.len());
-            left -= gone;
-            self.tail.extend_from_slice(&bytes[gone..]);
+        let mut total = 0;
+        loop {
+            let slices = self.pieces.len() + 1 + extra.len();
+            let now = if slices <= SLICES_MAX { extra } else { &[] };
+            let written = if slices <= SLICES_FEW {
+                self.write_slices::<SLICES_FEW>(transport, now)
+            } else {
+                self.write_slices::<SLICES_MAX>(transport, now)
+            };
+            let (given, taken) = match written {
+                Err(_) if total > 0 => (1, 0),
+                written => written?,
+            };
+            total += taken;
+            let left = self.take(taken);
+            if taken < given || slices <= SLICES_MAX {
+                self.keep_unsent(extra, left);
+                return Ok(total);
+            }
         }
-        Ok(taken)
     }
 
-    fn write_slices<const N: usize>(&self, transport: &mut Transport, extra: &[&[u8]]) -> io::Result<usize> {
+    /// Copies what the kernel did not take of bytes that were written from where they lie.
+    fn keep_unsent(&mut self, extra: &[&[u8]], mut taken: usize) {
+        for bytes in extra {
+            let gone = taken.min(bytes.len());
+            taken -= gone;
+            self.tail.extend_from_slice(&bytes[gone..]);
+        }
+    }
+
+    /// One write: how many bytes it was given, and how many it took.
+    fn write_slices<const N: usize>(
+        &self,
+        transport: &mut Transport,
+        extra: &[&[u8]],
+    ) -> io::Result<(usize, usize)> {
         let mut slices = [IoSlice::new(&[]); N];
         let own = self.pieces.iter().map(Piece::as_slice).chain([&self.tail[..]]);
         let own = own.enumerate().map(|(i, bytes)| if i == 0 { &bytes[self.sent..] } else { bytes });
-        let mut count = 0;
+        let (mut count, mut given) = (0, 0);
         for (slice, bytes) in slices.iter_mut().zip(own.chain(extra.iter().copied())) {
             *slice = IoSlice::new(bytes);
             count += 1;
+            given += bytes.len();
         }
-        transport.write_vectored(&slices[..count])
+        Ok((given, transport.write_vectored(&slices[..count])?))
     }
 
     /// The kernel took so many bytes: returns how many of them were not this outbox's.

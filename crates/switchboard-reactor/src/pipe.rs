@@ -64,6 +64,10 @@ impl Pipe {
         for (place, byte) in room.iter_mut().zip(lines.inbound.drain(..count)) {
             *place = byte;
         }
+        if count < room.len() && !lines.inbound.is_empty() {
+            // As if the rest arrived only now: a short read has emptied a socket.
+            (lines.edges.readable, lines.edges.ended) = (true, lines.inbound_ended);
+        }
         Ok(count)
     }
 
@@ -115,9 +119,12 @@ impl Drop for Pipe {
 }
 
 impl FarEnd {
-    /// Sends bytes to the server.
+    /// Sends bytes to the server. Who has finished sends nothing more.
     pub fn send(&self, bytes: &[u8]) {
         let mut lines = self.0.lines();
+        if lines.inbound_ended {
+            return;
+        }
         lines.inbound.extend(bytes);
         lines.edges.readable = true;
     }
@@ -143,7 +150,17 @@ impl FarEnd {
         lines.edges.writable = room != Some(0);
     }
 
-    /// Lets the server read at most so many bytes at a time.
+    /// How many more bytes the server may write; `None`: any number.
+    pub fn room(&self) -> Option<usize> {
+        self.0.lines().room
+    }
+
+    /// How many bytes that were sent the server has not read yet.
+    pub fn unread(&self) -> usize {
+        self.0.lines().inbound.len()
+    }
+
+    /// Lets the server read at most so many bytes at a time: the rest arrives after it has read them.
     pub fn set_read_max(&self, read_max: Option<usize>) {
         self.0.lines().read_max = read_max;
     }

@@ -1,6 +1,6 @@
 //! Why a connection ended.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 
 /// Why a connection ended, as far as the transport can tell.
 ///
@@ -29,6 +29,16 @@ pub enum Reason {
     Shutdown,
     /// A reason that only the layer above understands: a number of its own.
     Service(u16),
+}
+
+impl Reason {
+    /// Why a connection ended whose socket gave this error.
+    pub(crate) fn of_error(error: &io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted => Self::Reset,
+            kind => Self::Io(kind),
+        }
+    }
 }
 
 /// The deadlines of the transport.

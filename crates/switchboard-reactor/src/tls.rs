@@ -16,6 +16,22 @@ use std::sync::Arc;
 pub struct Tls {
     socket: TcpStream,
     session: ServerConnection,
+    /// An error of the socket that was met behind good bytes, and is told after them.
+    fault: Option<io::Error>,
+    /// The peer's end came without its goodbye.
+    was_cut: bool,
+    plain: Plain,
+}
+
+/// What is said to a peer that doesn't speak TLS at all.
+#[derive(Clone, Copy, Debug)]
+enum Plain {
+    /// An alert, as to any other whose records are malformed; or it did speak TLS.
+    Nothing,
+    /// This, if the first byte is not that of a handshake.
+    Answer(&'static [u8]),
+    /// It was said. No record must follow.
+    Said,
 }
 
 impl Tls {
@@ -27,12 +43,25 @@ impl Tls {
         let mut session = ServerConnection::new(config)?;
         // rustls then takes what it is given and never more than it can seal: see `seal`.
         session.set_buffer_limit(Some(SEALED_BYTES_MAX));
-        Ok(Self { socket, session })
+        Ok(Self { socket, session, fault: None, was_cut: false, plain: Plain::Nothing })
+    }
+
+    /// Answers so, unsealed, to a peer whose first byte is not that of a TLS handshake, such as a browser that was
+    /// pointed at the port with `http:`. The connection ends with [`Reason::Tls`](crate::Reason::Tls) as without it.
+    #[must_use]
+    pub fn with_plain_answer(mut self, answer: &'static [u8]) -> Self {
+        self.plain = Plain::Answer(answer);
+        self
     }
 
     /// The session: what was negotiated.
     pub fn session(&self) -> &ServerConnection {
         &self.session
+    }
+
+    /// True if the peer's end came without the goodbye of TLS, so that somebody else may have cut the connection.
+    pub fn was_cut(&self) -> bool {
+        self.was_cut
     }
 
     pub(crate) fn socket(&mut self) -> &mut TcpStream {
@@ -49,6 +78,14 @@ impl Tls {
 
     /// Reads until the room is full or the socket is empty.
     pub(crate) fn open(&mut self, room: &mut [u8]) -> Got {
+        if let Some(error) = self.fault.take() {
+            return Got::Failed(error);
+        }
+        if let Plain::Answer(answer) = self.plain {
+            if let Some(got) = self.greet(answer) {
+                return got;
+            }
+        }
         let got = self.open_records(room);
         // Flights of the handshake, alerts and key updates, whatever was read.
         match (self.push(), got) {
@@ -57,25 +94,47 @@ impl Tls {
         }
     }
 
+    /// Looks at the first byte before rustls does. `None`: it is for rustls.
+    #[cold]
+    fn greet(&mut self, answer: &'static [u8]) -> Option<Got> {
+        let mut first = [0];
+        match self.socket.peek(&mut first) {
+            Ok(1) if first[0] != RECORD_OF_HANDSHAKE => {
+                self.plain = Plain::Said;
+                // Nothing was written before, so the kernel takes it; if it doesn't, nothing is lost that matters.
+                let _ = self.socket.write(answer);
+                Some(Got::Failed(ErrorKind::InvalidData.into()))
+            }
+            Ok(_) => {
+                self.plain = Plain::Nothing;
+                None
+            }
+            Err(error) => Some(Got::from_error(error)),
+        }
+    }
+
     fn open_records(&mut self, room: &mut [u8]) -> Got {
         let mut count = 0;
         loop {
             match self.session.reader().read(&mut room[count..]) {
                 // close_notify: the peer's end, in good order.
-                Ok(0) if count == 0 => return Got::End,
-                Ok(0) => return Got::Bytes { count, drained: false },
+                Ok(0) => return bytes_or(Got::End, count),
                 Ok(more) => count += more,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(_) if count > 0 => return Got::Bytes { count, drained: false },
-                Err(error) => return Got::Failed(error),
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                    self.was_cut = true;
+                    return bytes_or(Got::End, count);
+                }
+                Err(error) => return self.bytes_before(error, count),
             }
             if count == room.len() {
                 return Got::Bytes { count, drained: false };
             }
             match self.session.read_tls(&mut self.socket) {
-                Ok(0) if count == 0 => return Got::End,
-                Ok(0) => return Got::Bytes { count, drained: false },
+                // The session says at the next read whether that is in good order.
+                Ok(0) if self.is_handshaking() => return Got::End,
                 Ok(_) => {
+                    // What came before it can't be answered any more: the peer hears the alert and nothing after it.
                     if let Err(error) = self.session.process_new_packets() {
                         return Got::Failed(io::Error::new(ErrorKind::InvalidData, error));
                     }
@@ -83,10 +142,20 @@ impl Tls {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     return if count == 0 { Got::Nothing } else { Got::Bytes { count, drained: true } };
                 }
-                Err(_) if count > 0 => return Got::Bytes { count, drained: false },
-                Err(error) => return Got::Failed(error),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return self.bytes_before(error, count),
             }
         }
+    }
+
+    /// The error, or first the bytes that lay before it.
+    #[cold]
+    fn bytes_before(&mut self, error: io::Error, count: usize) -> Got {
+        if count == 0 {
+            return Got::Failed(error);
+        }
+        self.fault = Some(error);
+        Got::Bytes { count, drained: false }
     }
 
     /// Takes until the kernel blocks: a short count means "an edge will come", as with a bare socket. rustls alone
@@ -120,13 +189,25 @@ impl Tls {
         Ok(true)
     }
 
-    /// Says goodbye, so that the peer can tell the end from a cut.
-    pub(crate) fn close(&mut self) -> io::Result<()> {
-        self.session.send_close_notify();
-        self.push()?;
-        self.socket.shutdown(Shutdown::Write)
+    /// Says goodbye, so that the peer can tell the end from a cut. `Ok(false)`: the kernel did not take all of it.
+    pub(crate) fn close(&mut self) -> io::Result<bool> {
+        if !matches!(self.plain, Plain::Said) {
+            self.session.send_close_notify();
+            if !self.push()? {
+                return Ok(false);
+            }
+        }
+        self.socket.shutdown(Shutdown::Write)?;
+        Ok(true)
     }
+}
+
+/// What was read so far is told first, and the end when it is asked for again.
+fn bytes_or(end: Got, count: usize) -> Got {
+    if count == 0 { end } else { Got::Bytes { count, drained: false } }
 }
 
 /// What rustls may hold sealed before the kernel takes it: one write's worth of records.
 const SEALED_BYTES_MAX: usize = 64 << 10;
+/// The first byte of every TLS connection (RFC 8446, section 5.1).
+const RECORD_OF_HANDSHAKE: u8 = 0x16;

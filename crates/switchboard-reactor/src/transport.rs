@@ -47,11 +47,7 @@ impl Transport {
             #[cfg(feature = "tls")]
             Self::Tls(tls) => return tls.open(room),
         };
-        match got {
-            Ok(0) => Got::End,
-            Ok(count) => Got::Bytes { count, drained: cfg!(any(target_os = "linux")) && count < room.len() },
-            Err(error) => Got::from_error(error),
-        }
+        Got::of_socket(got, room.len())
     }
 
     #[inline(always)]
@@ -92,17 +88,27 @@ impl Transport {
         }
     }
 
-    /// Says that nothing more will be written.
-    pub(crate) fn finish(&mut self) -> io::Result<()> {
+    /// Says that nothing more will be written. `Ok(false)`: the kernel does not take that yet; to be said again at
+    /// the next writable edge.
+    pub(crate) fn finish(&mut self) -> io::Result<bool> {
         match self {
-            Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Write).map(|()| true),
             Self::Memory(pipe) => {
                 pipe.finish();
-                Ok(())
+                Ok(true)
             }
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.close(),
         }
+    }
+
+    /// One read of bytes that nobody will look at.
+    pub(crate) fn discard(&mut self, room: &mut [u8]) -> Got {
+        #[cfg(feature = "tls")]
+        if let Self::Tls(tls) = self {
+            return Got::of_socket(tls.socket().read(room), room.len());
+        }
+        self.read(room)
     }
 
     /// Makes the coming close a reset, so that the peer learns that something was lost.
@@ -148,6 +154,15 @@ impl Transport {
 }
 
 impl Got {
+    #[inline(always)]
+    fn of_socket(got: io::Result<usize>, room: usize) -> Self {
+        match got {
+            Ok(0) => Self::End,
+            Ok(count) => Self::Bytes { count, drained: cfg!(target_os = "linux") && count < room },
+            Err(error) => Self::from_error(error),
+        }
+    }
+
     #[cold]
     pub(crate) fn from_error(error: io::Error) -> Self {
         match error.kind() {

@@ -13,7 +13,7 @@ use crate::transport::Got;
 use crate::wire::{Phase, flag};
 use crate::wires::{NEVER, Wires, key};
 use mio::Registry;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::time::Duration;
 
 /// What the operating system, or a simulation of it, says of one wire. By edges: it is said once.
@@ -117,14 +117,15 @@ impl Reactor {
         match key {
             key::LINGER => self.finish(id, service),
             key::HANDSHAKE => self.wires.abort(id, Reason::Timeout(Timeout::Handshake)),
-            key => service.on_timer(&mut self.wires, id, key),
+            key if self.wires.is_heard(id) => service.on_timer(&mut self.wires, id, key),
+            _ => {}
         }
     }
 
     /// The timer is as old as the silence that was asked for; what was heard since then puts it off.
     fn on_silence<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) {
         let now = self.wires.now;
-        let Some(wire) = self.wires.peek(id) else { return };
+        let Some(wire) = self.wires.peek(id).filter(|wire| wire.phase < Phase::Closing) else { return };
         let quiet = now.stamp().wrapping_sub(wire.heard);
         let silence = wire.silence_ms;
         if quiet < silence {
@@ -141,7 +142,7 @@ impl Reactor {
         let now = self.wires.now;
         let stall = crate::time::millis(self.wires.limits.write_stall);
         let Some(wire) = self.wires.get(id) else { return };
-        if wire.outbox.is_none() && matches!(wire.transport.push(), Ok(true)) {
+        if !wire.has(flag::BLOCKED) {
             self.wires.disarm(id, key::STALL);
             return;
         }
@@ -186,7 +187,7 @@ impl Reactor {
             }
             return;
         };
-        if broken && (wire.has(flag::NOT_READ) || wire.phase == Phase::Closing) {
+        if broken && (wire.has(flag::NOT_READ | flag::ENDED) || wire.phase == Phase::Closing) {
             // Nobody is going to read the news from the socket.
             return self.wires.abort(id, Reason::Reset);
         }
@@ -194,19 +195,26 @@ impl Reactor {
             self.on_writable(id);
         }
         if readable || ended || broken {
-            let Some(wire) = self.wires.get(id) else { return };
-            wire.flags |= flag::UNREAD;
+            // After the peer's end every edge tells of it again.
+            let Some(wire) = self.wires.get(id).filter(|wire| !wire.has(flag::ENDED)) else { return };
+            wire.flags |= if broken { flag::UNREAD | flag::BROKEN } else { flag::UNREAD };
             self.pump(id, !ended && !broken, service);
         }
     }
 
     fn on_writable(&mut self, id: WireId) {
-        let Some(wire) = self.wires.get(id) else { return };
-        if wire.transport.push().is_err() {
-            return self.wires.abort(id, Reason::Reset);
-        }
+        let now = self.wires.now.stamp();
+        let Some(wire) = self.wires.get(id).filter(|wire| !wire.has(flag::CUT)) else { return };
+        let pushed = match wire.transport.push() {
+            Ok(pushed) => pushed,
+            Err(error) => return self.wires.abort(id, Reason::of_error(&error)),
+        };
         if wire.outbox.is_some() {
-            self.wires.flush(id);
+            self.wires.write_out(id);
+        } else {
+            // What was blocked is invisible here: sealed by the transport already.
+            wire.progress = now;
+            wire.flags &= if pushed { !flag::BLOCKED } else { !0 };
         }
         match self.wires.get(id) {
             Some(wire) if wire.phase == Phase::Closing && wire.outbox.is_none() => self.wires.end_later(id),
@@ -285,7 +293,9 @@ impl Reactor {
                 return self.wires.look_again(id);
             }
             let got = wire.transport.read(&mut self.rx[self.headroom..]);
-            self.secure(id, service);
+            if self.is_secured(id, service) && !self.wires.goes_on(id) {
+                return self.put_off(id, &got);
+            }
             let Got::Bytes { count, drained } = got else { return self.take_end(id, got, service) };
             let Some(wire) = self.wires.get(id) else { return };
             if drained && certain {
@@ -298,15 +308,35 @@ impl Reactor {
         }
     }
 
-    /// The end of the transport's own talk: the layer above hears of the wire for the first time.
+    /// The end of the transport's own talk: the layer above hears of the wire for the first time. True if that has
+    /// just happened.
     #[inline(always)]
-    fn secure<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) {
-        let Some(wire) = self.wires.get(id) else { return };
-        if wire.phase == Phase::Handshake && !wire.transport.is_handshaking() {
-            wire.phase = Phase::Open;
-            self.wires.disarm(id, key::HANDSHAKE);
-            self.wires.stopped = false;
-            service.on_secured(&mut self.wires, id);
+    fn is_secured<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) -> bool {
+        let Some(wire) = self.wires.get(id) else { return false };
+        if wire.phase != Phase::Handshake || wire.transport.is_handshaking() {
+            return false;
+        }
+        wire.phase = Phase::Open;
+        self.wires.disarm(id, key::HANDSHAKE);
+        self.wires.stopped = false;
+        service.on_secured(&mut self.wires, id);
+        true
+    }
+
+    /// What was read together with the end of the handshake waits, because the layer above did not want it at once.
+    #[cold]
+    fn put_off(&mut self, id: WireId, got: &Got) {
+        match *got {
+            Got::Bytes { count, .. } => {
+                keep_rest(&mut self.wires, id, &self.rx[self.headroom..self.headroom + count], true);
+            }
+            Got::Nothing => {
+                if let Some(wire) = self.wires.get(id) {
+                    wire.flags &= !flag::UNREAD;
+                }
+            }
+            // The transport will say so again.
+            Got::End | Got::Failed(_) => {}
         }
     }
 
@@ -325,7 +355,7 @@ impl Reactor {
             }
             // The alert that says why is still to reach the peer.
             Got::Failed(error) if error.kind() == ErrorKind::InvalidData => self.wires.close(id, Reason::Tls),
-            Got::Failed(error) => self.wires.abort(id, reason_of(&error)),
+            Got::Failed(error) => self.wires.abort(id, Reason::of_error(&error)),
             Got::Nothing | Got::Bytes { .. } => {}
         }
     }
@@ -376,7 +406,7 @@ impl Reactor {
     fn discard(&mut self, id: WireId) {
         let mut budget = self.wires.limits.read_bytes;
         while let Some(wire) = self.wires.get(id) {
-            match wire.transport.read(&mut self.rx) {
+            match wire.transport.discard(&mut self.rx) {
                 Got::Bytes { count, .. } if count < budget => budget -= count,
                 Got::Bytes { .. } => return self.wires.look_again(id),
                 Got::Nothing => return,
@@ -395,7 +425,7 @@ impl Reactor {
             if !self.wires.drained.is_empty() {
                 self.each(|wires| &mut wires.drained, |this, id| this.drain(id, service));
             } else if !self.wires.dirty.is_empty() {
-                self.each(|wires| &mut wires.dirty, |this, id| this.wires.flush(id));
+                self.each(|wires| &mut wires.dirty, Self::flush_dirty);
             } else if !self.wires.ending.is_empty() {
                 self.each(|wires| &mut wires.ending, |this, id| this.wind_up(id, service));
             } else {
@@ -417,6 +447,13 @@ impl Reactor {
         self.spare = ids;
     }
 
+    fn flush_dirty(&mut self, id: WireId) {
+        if let Some(wire) = self.wires.get(id) {
+            wire.flags &= !flag::DIRTY;
+            self.wires.flush(id);
+        }
+    }
+
     fn drain<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) {
         let low = self.wires.limits.outbox_bytes_low;
         let Some(wire) = self.wires.get(id) else { return };
@@ -434,9 +471,11 @@ impl Reactor {
         let Some(wire) = self.wires.get(id) else { return };
         wire.flags &= !flag::ENDING;
         match wire.phase {
-            Phase::Closing => match wire.transport.push() {
-                Ok(true) if wire.outbox.is_none() => self.send_end(id, service),
-                Ok(_) => self.wires.watch_stall(id),
+            // The writable edge brings it back here.
+            Phase::Closing if wire.outbox.is_some() => {}
+            Phase::Closing => match wire.transport.finish() {
+                Ok(true) => self.await_end(id, service),
+                Ok(false) => self.wires.watch_stall(id),
                 Err(_) => self.finish(id, service),
             },
             Phase::Lingering | Phase::Dead => self.finish(id, service),
@@ -444,10 +483,10 @@ impl Reactor {
         }
     }
 
-    fn send_end<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) {
+    fn await_end<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) {
         let (now, linger) = (self.wires.now, self.wires.limits.linger);
         let Some(wire) = self.wires.get(id) else { return };
-        if wire.transport.finish().is_err() || wire.has(flag::ENDED) {
+        if wire.has(flag::ENDED) {
             return self.finish(id, service);
         }
         wire.phase = Phase::Lingering;
@@ -460,6 +499,7 @@ impl Reactor {
     fn finish<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) {
         let Some(wire) = self.wires.get(id) else { return };
         wire.phase = Phase::Dead;
+        wire.flags |= flag::CUT;
         let reason = wire.reason;
         service.on_close(&mut self.wires, id, reason);
         self.wires.remove(id);
@@ -497,11 +537,4 @@ fn put_back(wires: &mut Wires, id: WireId, mut carry: Box<crate::carry::Carry>, 
         wire.carry = Some(carry);
     }
     wires.check_carry(id);
-}
-
-fn reason_of(error: &io::Error) -> Reason {
-    match error.kind() {
-        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted => Reason::Reset,
-        kind => Reason::Io(kind),
-    }
 }

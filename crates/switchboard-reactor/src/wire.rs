@@ -46,6 +46,14 @@ pub(crate) mod flag {
     pub(crate) const ENDED: u16 = 256;
     /// Writing restarts the silence as well: for a stream whose peer has nothing to say.
     pub(crate) const WRITES_BREAK_SILENCE: u16 = 512;
+    /// The kernel did not take all it was given, so that an edge will tell of room.
+    pub(crate) const BLOCKED: u16 = 1024;
+    /// Nothing is written any more.
+    pub(crate) const CUT: u16 = 2048;
+    /// The connection is broken, which reading it will tell.
+    pub(crate) const BROKEN: u16 = 4096;
+    /// For one of these reasons a wire is not written to.
+    pub(crate) const NOT_WRITTEN: u16 = BLOCKED | CUT;
     /// For one of these reasons a wire is not read.
     pub(crate) const NOT_READ: u16 = PAUSED | HELD | CONGESTED;
 }
@@ -64,7 +72,7 @@ pub(crate) struct Wire {
     /// When it was accepted, and last heard: the lower half of the time.
     pub(crate) since: u32,
     pub(crate) heard: u32,
-    /// When the kernel last took something of what was queued.
+    /// When the kernel last took something, or when it began to block.
     pub(crate) progress: u32,
     /// After so much silence the layer above is told; 0: never.
     pub(crate) silence_ms: u32,

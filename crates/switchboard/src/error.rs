@@ -8,7 +8,6 @@ use std::net::SocketAddr;
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why a server does not start, or stopped.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// The options are wrong: everything that is, one sentence each. Nothing was bound.
@@ -33,6 +32,13 @@ impl fmt::Display for Error {
             Self::Io(error) => write!(f, "the system refuses: {error}"),
             Self::Reactor(number) => write!(f, "reactor {number} panicked"),
         }
+    }
+}
+
+/// The same sentence: `main` prints this form of what it returns, and a list of quoted strings is no help.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

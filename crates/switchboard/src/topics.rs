@@ -70,23 +70,31 @@ impl Directory {
         self.lock().get_key_value(topic).map(|(name, counts)| (name.clone(), counts.clone()))
     }
 
-    fn enter(&self, topic: &str) -> (Arc<str>, Arc<Counts>) {
+    /// A reactor has its first subscriber. The count is set while the directory is locked, so that nobody who leaves
+    /// just now takes the topic away.
+    fn enter(&self, topic: &str, reactor: usize) -> (Arc<str>, Arc<Counts>) {
         let mut topics = self.lock();
-        if let Some((name, counts)) = topics.get_key_value(topic) {
-            return (name.clone(), counts.clone());
-        }
-        let name: Arc<str> = topic.into();
-        let counts = Arc::new(Counts((0..self.reactors).map(|_| AtomicUsize::new(0)).collect()));
-        topics.insert(name.clone(), counts.clone());
+        let (name, counts) = match topics.get_key_value(topic) {
+            Some((name, counts)) => (name.clone(), counts.clone()),
+            None => {
+                let name: Arc<str> = topic.into();
+                let counts = Arc::new(Counts((0..self.reactors).map(|_| AtomicUsize::new(0)).collect()));
+                topics.insert(name.clone(), counts.clone());
+                (name, counts)
+            }
+        };
+        counts.set(reactor, 1);
         (name, counts)
     }
 
-    /// The last subscriber of a reactor has left. Another reactor may be entering just now; it holds the counts then.
-    fn leave(&self, topic: &str) {
+    /// The last subscriber of a reactor has left.
+    fn leave(&self, topic: &str, reactor: usize) {
         let mut topics = self.lock();
-        // One reference is the map's and one the leaving reactor's own.
-        if topics.get(topic).is_some_and(|counts| counts.total() == 0 && Arc::strong_count(counts) <= 2) {
-            topics.remove(topic);
+        if let Some(counts) = topics.get(topic) {
+            counts.set(reactor, 0);
+            if counts.total() == 0 {
+                topics.remove(topic);
+            }
         }
     }
 
@@ -131,7 +139,7 @@ impl Topics {
 
     /// Makes a connection a member and says where it stands.
     pub(crate) fn join(&mut self, id: ConnectionId, name: &str, directory: &Directory) -> Subscription {
-        let place = self.place(name).unwrap_or_else(|| self.open(name, directory));
+        let place = self.place(name).unwrap_or_else(|| self.open(name, id.reactor(), directory));
         let Some(topic) = &mut self.topics[place] else { unreachable!("a place in the map is taken") };
         topic.members.push(id);
         topic.counts.set(id.reactor(), topic.members.len());
@@ -147,16 +155,16 @@ impl Topics {
     ) -> Option<ConnectionId> {
         let topic = self.topics.get_mut(subscription.topic)?.as_mut()?;
         topic.members.swap_remove(subscription.position);
-        topic.counts.set(reactor, topic.members.len());
         if topic.members.is_empty() {
-            self.close(subscription.topic, directory);
+            self.close(subscription.topic, reactor, directory);
             return None;
         }
+        topic.counts.set(reactor, topic.members.len());
         topic.members.get(subscription.position).copied()
     }
 
-    fn open(&mut self, name: &str, directory: &Directory) -> usize {
-        let (name, counts) = directory.enter(name);
+    fn open(&mut self, name: &str, reactor: usize, directory: &Directory) -> usize {
+        let (name, counts) = directory.enter(name, reactor);
         let topic = Some(Topic { name: name.clone(), members: Vec::new(), counts });
         let place = self.free.pop().unwrap_or(self.topics.len());
         if place == self.topics.len() {
@@ -168,10 +176,10 @@ impl Topics {
         place
     }
 
-    fn close(&mut self, place: usize, directory: &Directory) {
+    fn close(&mut self, place: usize, reactor: usize, directory: &Directory) {
         let Some(topic) = self.topics[place].take() else { return };
         self.places.remove(&topic.name);
         self.free.push(place);
-        directory.leave(&topic.name);
+        directory.leave(&topic.name, reactor);
     }
 }

@@ -291,7 +291,7 @@ impl Machine {
             Framing::Unsaid | Framing::Length(0) if is_upgrade(&request, facts) => {
                 Step::Event(end, Event::Upgrade(request))
             }
-            Framing::Unsaid => Step::Event(end, Event::Request(request)),
+            Framing::Unsaid | Framing::Length(0) => Step::Event(end, Event::Request(request)),
             Framing::Length(length) => match body_of(&rx[end..], length) {
                 Some(body) => Step::Event(end + body.len(), Event::Request(request.with_body(body, &[]))),
                 None => self.announce(rx, end, request, facts, BodyReader::Length(length), limits),
@@ -300,7 +300,8 @@ impl Machine {
         }
     }
 
-    /// A chunked request: whole, if its body is, or announced.
+    /// A chunked request: whole, if its body is, or announced. What is wrong with the body comes to light after the
+    /// head, however much of the two came at once.
     fn step_chunked<'b>(
         &mut self,
         rx: &'b [u8],
@@ -316,8 +317,7 @@ impl Machine {
                 let (body, trailers) = whole.split_at(body_end);
                 Step::Event(end + used, Event::Request(request.with_body(body, trailers)))
             }
-            Ok(None) => self.announce(rx, end, request, facts, BodyReader::chunked(), limits),
-            Err(error) => self.fault(rx, error),
+            Ok(None) | Err(_) => self.announce(rx, end, request, facts, BodyReader::chunked(), limits),
         }
     }
 

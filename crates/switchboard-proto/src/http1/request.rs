@@ -29,6 +29,7 @@ pub struct Request<'b> {
     trailers: &'b [u8],
     version: Version,
     keep_alive: bool,
+    has_body: bool,
 }
 
 impl<'b> Request<'b> {
@@ -39,17 +40,24 @@ impl<'b> Request<'b> {
         version: Version,
         headers: &'b [httparse::Header<'b>],
     ) -> Self {
-        Self { method, target, headers, body: &[], trailers: &[], version, keep_alive: true }
+        Self { method, target, headers, body: &[], trailers: &[], version, keep_alive: true, has_body: false }
     }
 
     pub(crate) const fn with_body(self, body: &'b [u8], trailers: &'b [u8]) -> Self {
-        Self { body, trailers, ..self }
+        Self { body, trailers, has_body: true, ..self }
     }
 
     /// The same request without its body, for who has taken that already.
     #[must_use]
     pub const fn without_body(self) -> Self {
         self.with_body(&[], &[])
+    }
+
+    /// Whether the head announced a body. A chunked one may have turned out to be empty.
+    #[must_use]
+    #[inline]
+    pub const fn has_body(&self) -> bool {
+        self.has_body
     }
 
     pub(crate) const fn with_keep_alive(self, keep_alive: bool) -> Self {

@@ -198,14 +198,6 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// Says something before the protocol begins: the greeting of a protocol of one's own. False on any other.
-    pub fn banner(&mut self, bytes: impl AsRef<[u8]>) -> bool {
-        match self.as_raw() {
-            Some(mut raw) => raw.write(bytes.as_ref()).is_accepted(),
-            None => false,
-        }
-    }
-
     /// Closes in good order: what is queued is written, a WebSocket says 1000, then the end.
     #[doc(alias = "CloseDelayed")]
     pub fn close(&mut self) {

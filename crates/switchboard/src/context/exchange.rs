@@ -86,8 +86,9 @@ impl<'a> Exchange<'a> {
     /// Begins a stream of server-sent events.
     #[doc(alias = "sse")]
     pub fn events(mut self) -> EventStream<'a> {
-        let Connection { id, wires, hub } = &mut self.connection;
-        hub.begin_events(wires, *id);
+        let mut fields = Fields::new();
+        add_event_stream_fields(&mut fields);
+        self.begin_events(fields);
         EventStream { connection: self.connection }
     }
 
@@ -96,6 +97,12 @@ impl<'a> Exchange<'a> {
     pub fn defer(mut self) -> Reply {
         let sequence = self.connection.defer_answer();
         Reply::new(self.connection.handle(), self.connection.id, sequence)
+    }
+
+    /// Begins an event stream, with these lines in its head besides its own.
+    pub(super) fn begin_events(&mut self, fields: Fields) {
+        let Connection { id, wires, hub } = &mut self.connection;
+        hub.begin_events(wires, *id, &fields);
     }
 
     pub(crate) fn begin_stream(&mut self, head: &ResponseHead<'_>, body_bytes: Option<u64>) {
@@ -140,14 +147,13 @@ impl Hub {
     }
 
     /// From now on the connection is an event stream, which lasts until its end.
-    fn begin_events(&mut self, wires: &mut Wires, id: ConnectionId) {
+    fn begin_events(&mut self, wires: &mut Wires, id: ConnectionId, fields: &Fields) {
         let now = wires.now();
         let heartbeat = self.settings.limits.events_heartbeat;
         let Some(outbox) = wires.outbox(id) else { return };
-        let fields = event_stream_fields();
         let (link, date) = self.link_and_date(id, now);
         let Protocol::Http(machine) = &mut link.protocol else { return };
-        let head = ResponseHead { status: 200, content_type: EVENT_STREAM, fields: &fields };
+        let head = ResponseHead { status: 200, content_type: EVENT_STREAM, fields };
         if machine.respond_until_close(&head, date, outbox.tail()) == SendBody::No {
             return;
         }
@@ -162,11 +168,9 @@ impl Hub {
 const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
 
 /// Neither caches nor proxies may keep events back.
-fn event_stream_fields() -> Fields {
-    let mut fields = Fields::new();
+pub(super) fn add_event_stream_fields(fields: &mut Fields) {
     for (name, value) in [("Cache-Control", "no-cache"), ("X-Accel-Buffering", "no")] {
         let pushed = fields.push(name, value);
         debug_assert!(pushed.is_ok(), "both lines are valid");
     }
-    fields
 }

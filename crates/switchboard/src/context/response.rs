@@ -1,10 +1,10 @@
 //! An answer with header lines of its own.
 
-use super::exchange::Exchange;
+use super::exchange::{Exchange, add_event_stream_fields};
 use super::stream::ResponseStream;
 use super::upgrade::Upgrade;
 use crate::late::Reply;
-use crate::{Body, Connection};
+use crate::{Body, Connection, EventStream};
 use switchboard_proto::http1::{FieldError, Fields, ResponseHead};
 
 /// An answer with header lines of its own. Nothing is sent before `body` or `stream`.
@@ -85,6 +85,23 @@ impl<'a> ResponseBuilder<Exchange<'a>> {
         to.begin_stream(&ResponseHead { status, content_type, fields: &fields }, body_bytes);
         to.connection.hub.fields = fields;
         Ok(ResponseStream { connection: to.connection })
+    }
+}
+
+impl<'a> ResponseBuilder<Exchange<'a>> {
+    /// Begins a stream of server-sent events. Its status is 200, whatever was given.
+    ///
+    /// # Errors
+    /// The first header line that can't be written. The answer is a 500 then.
+    pub fn events(self) -> Result<EventStream<'a>, FieldError> {
+        let Self { mut to, mut fields, error, .. } = self;
+        if let Some(error) = error {
+            to.respond(500, "", &[]);
+            return Err(error);
+        }
+        add_event_stream_fields(&mut fields);
+        to.begin_events(fields);
+        Ok(EventStream { connection: to.connection })
     }
 }
 
