@@ -521,6 +521,16 @@ impl Identity {
         Self { dir, certificate, cert, key }
     }
 
+    /// What a client needs that trusts this certificate.
+    fn client(&self, version: &'static rustls::SupportedProtocolVersion) -> Arc<rustls::ClientConfig> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(self.certificate.cert.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider);
+        let config = config.with_protocol_versions(&[version]).unwrap();
+        Arc::new(config.with_root_certificates(roots).with_no_client_auth())
+    }
+
     /// A testbed with a TLS listener, and one without.
     fn start(&self) -> (Example, SocketAddr, SocketAddr) {
         let [cert, key] = [&self.cert, &self.key].map(|path| path.to_str().unwrap());
@@ -531,21 +541,44 @@ impl Identity {
     }
 }
 
+fn secured(
+    config: &Arc<rustls::ClientConfig>,
+    addr: SocketAddr,
+) -> rustls::StreamOwned<rustls::ClientConnection, TcpStream> {
+    let session = rustls::ClientConnection::new(config.clone(), "localhost".try_into().unwrap());
+    rustls::StreamOwned::new(session.unwrap(), connect(addr))
+}
+
+/// What a connection over TLS costs the server while nothing happens on it, as the system counts its pages: from the
+/// first hundreds to a thousand more, after a request each.
+#[test]
+#[cfg(target_os = "linux")]
+fn testbed_keeps_an_idle_tls_connection_small() {
+    const CONNECTIONS: usize = 1000;
+    let identity = Identity::new("tls-memory");
+    let (example, secure, _) = identity.start();
+    let config = identity.client(&rustls::version::TLS13);
+    let idle = || {
+        let mut http = Http::over(secured(&config, secure));
+        http.get("/").is(200, "text/html", "OK");
+        http
+    };
+    let first: Vec<_> = (0..300).map(|_| idle()).collect();
+    let before = example.resident_bytes();
+    let more: Vec<_> = (0..CONNECTIONS).map(|_| idle()).collect();
+    let each = (example.resident_bytes() - before) / CONNECTIONS;
+    println!("an idle TLS connection: {each} bytes of resident memory");
+    assert!(each <= 8 << 10, "{each} bytes");
+    drop((first, more));
+}
+
 #[test]
 fn testbed_speaks_tls_with_rustls() {
     let identity = Identity::new("rustls");
     let (_example, secure, plain) = identity.start();
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(identity.certificate.cert.der().clone()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
-        let config = rustls::ClientConfig::builder_with_provider(provider.clone());
-        let config = config.with_protocol_versions(&[version]).unwrap();
-        let config = Arc::new(config.with_root_certificates(roots.clone()).with_no_client_auth());
-        let secured = || {
-            let session = rustls::ClientConnection::new(config.clone(), "localhost".try_into().unwrap());
-            rustls::StreamOwned::new(session.unwrap(), connect(secure))
-        };
+        let config = identity.client(version);
+        let secured = || secured(&config, secure);
         let mut http = Http::over(secured());
         http.get("/").is(200, "text/html", "OK");
         assert_eq!(http.get("/big").body.len(), 8 << 20);
