@@ -25,6 +25,8 @@ pub struct Incoming {
 /// gets the receive buffer but `on_bytes`, and there as an argument of its own: what is parsed from it may live while
 /// wires are written to.
 ///
+/// Once a connection was closed or aborted, by whomever, nothing is said of it but `on_close`.
+///
 /// A method must not panic; who runs the user's code guards it.
 pub trait Service {
     /// A newcomer: take it up with [`Wires::insert`], hand it to another reactor, or drop it.

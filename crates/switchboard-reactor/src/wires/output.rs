@@ -1,0 +1,233 @@
+//! What goes out: outboxes, the cork of the current event, and the marks.
+//!
+//! The current wire's answers gather in the cork, which is written once after the event; any other wire's gather in
+//! an outbox of its own, which is flushed once at the end of the turn. What the kernel does not take stays in the
+//! wire's outbox, and the wire is *blocked*: nothing more is written before the system tells of room.
+
+use super::{OUTBOXES_KEPT_MAX, Wires};
+use crate::id::WireId;
+use crate::outbox::Outbox;
+use crate::reason::Reason;
+use crate::wire::{Phase, Wire, flag};
+use crate::wires::timers::key;
+use std::io;
+
+impl Wires {
+    /// Where answers are encoded. Nothing is sent yet: the current wire's is written once after its event, any
+    /// other's once at the end of the turn. `None`: the connection is gone, or takes nothing more.
+    #[inline(always)]
+    pub fn outbox(&mut self, id: WireId) -> Option<&mut Outbox> {
+        if id == self.current && !self.stopped {
+            return Some(&mut self.cork);
+        }
+        self.outbox_of(id)
+    }
+
+    /// Bytes that wait for the kernel, this event's answers included.
+    pub fn queued(&self, id: WireId) -> usize {
+        if id == self.current { self.cork.queued() } else { self.peek(id).map_or(0, Wire::queued) }
+    }
+
+    /// Writes what has gathered for a connection before its time. To be called when its outbox has passed the
+    /// high-water mark; returns true if it is still above it, so that its peer is not read until it has drained.
+    #[cold]
+    #[inline(never)]
+    pub fn relieve(&mut self, id: WireId) -> bool {
+        if id == self.current {
+            self.write_cork();
+        } else {
+            self.flush(id);
+        }
+        self.is_congested(id)
+    }
+
+    /// Writes `header` and `payload` behind what is queued, from where they lie; what the kernel does not take of
+    /// them is copied. For payloads of [`WRITE_THROUGH_BYTES_MIN`](crate::WRITE_THROUGH_BYTES_MIN) and more.
+    /// `None`: as with [`Wires::outbox`]. Otherwise whether the connection is congested now.
+    #[inline(never)]
+    pub fn write_through(&mut self, id: WireId, header: &[u8], payload: &[u8]) -> Option<bool> {
+        self.outbox(id)?;
+        let is_next = id == self.current && self.cork.queued() <= payload.len();
+        match self.slab.get_mut(id.slot()) {
+            Some(wire) if is_next && !wire.has(flag::NOT_WRITTEN) => {
+                let written = self.cork.write_through(&mut wire.transport, header, payload);
+                self.wrote(id, written);
+            }
+            _ => {
+                let tail = self.outbox(id)?.tail();
+                tail.extend_from_slice(header);
+                tail.extend_from_slice(payload);
+            }
+        }
+        if self.queued(id) > self.limits.outbox_bytes_high { Some(self.relieve(id)) } else { Some(false) }
+    }
+
+    /// True if more is queued than the high-water mark, and until that has drained to the low one.
+    pub fn is_congested(&self, id: WireId) -> bool {
+        self.peek(id).is_some_and(|wire| wire.has(flag::CONGESTED))
+    }
+
+    #[inline(never)]
+    fn outbox_of(&mut self, id: WireId) -> Option<&mut Outbox> {
+        let wire = self.slab.get_mut(id.slot()).filter(|wire| wire.id == id && wire.phase == Phase::Open)?;
+        if id == self.current {
+            return Some(&mut self.cork);
+        }
+        if wire.raise(flag::DIRTY) {
+            self.dirty.push(id);
+        }
+        let outboxes = &mut self.outboxes;
+        Some(wire.outbox.get_or_insert_with(|| outboxes.pop().unwrap_or_default()))
+    }
+
+    /// From now on answers of this wire are corked, behind what is queued for it already.
+    pub(crate) fn begin_event(&mut self, id: WireId) {
+        (self.current, self.stopped) = (id, false);
+        let Some(wire) = self.get(id) else { return };
+        self.stopped = wire.phase != Phase::Open;
+        if let Some(backlog) = self.get(id).and_then(|wire| wire.outbox.take()) {
+            let empty = std::mem::replace(&mut self.cork, backlog);
+            self.recycle(empty);
+        }
+    }
+
+    /// One write for the whole event. The cork stays with the reactor; what the kernel does not take goes to the
+    /// wire.
+    #[inline(always)]
+    pub(crate) fn end_event(&mut self) {
+        if !self.cork.is_empty() {
+            self.write_cork();
+            if !self.cork.is_empty() {
+                self.keep_cork();
+            }
+        }
+        self.current = WireId::IDLE;
+    }
+
+    #[inline(always)]
+    fn write_cork(&mut self) {
+        let id = self.current;
+        let Some(wire) = self.slab.get_mut(id.slot()) else { return };
+        if wire.has(flag::NOT_WRITTEN) {
+            return self.not_now(id);
+        }
+        let written = self.cork.write_to(&mut wire.transport);
+        self.wrote(id, written);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn keep_cork(&mut self) {
+        let fresh = self.outboxes.pop().unwrap_or_default();
+        let backlog = std::mem::replace(&mut self.cork, fresh);
+        match self.get(self.current) {
+            Some(wire) if wire.phase < Phase::Dead => wire.outbox = Some(backlog),
+            _ => self.recycle(backlog),
+        }
+    }
+
+    /// One write of what is queued for a wire that is not the current one, if it can take something.
+    pub(crate) fn flush(&mut self, id: WireId) {
+        match self.get(id) {
+            Some(wire) if wire.has(flag::NOT_WRITTEN) => self.not_now(id),
+            Some(_) => self.write_out(id),
+            None => {}
+        }
+    }
+
+    /// The same when the system tells of room, whatever it told before.
+    pub(crate) fn write_out(&mut self, id: WireId) {
+        let Some(wire) = self.get(id) else { return };
+        let Some(mut outbox) = wire.outbox.take() else { return };
+        if outbox.is_empty() {
+            return self.recycle(outbox);
+        }
+        let written = outbox.write_to(&mut wire.transport);
+        if outbox.is_empty() {
+            self.recycle(outbox);
+        } else if let Some(wire) = self.get(id) {
+            wire.outbox = Some(outbox);
+        }
+        self.wrote(id, written);
+    }
+
+    /// To write to an aborted wire, or to a blocked one before the system tells of room, would be in vain.
+    #[cold]
+    #[inline(never)]
+    fn not_now(&mut self, id: WireId) {
+        let queued = self.queued(id);
+        self.weigh(id, queued);
+    }
+
+    /// Accounts for one write: marks, deadlines, and the end if the peer is gone.
+    #[inline(always)]
+    fn wrote(&mut self, id: WireId, written: io::Result<usize>) {
+        let queued = self.queued(id);
+        let now = self.now.stamp();
+        let Some(wire) = self.slab.get_mut(id.slot()) else { return };
+        match written {
+            Ok(count) => {
+                wire.bytes_out += count as u64;
+                self.stats.bytes_out.add(count as u64);
+                wire.progress = now;
+                if queued == 0 && wire.flags == 0 {
+                    return;
+                }
+                self.weigh(id, queued);
+            }
+            Err(error) => self.not_written(id, &error, queued),
+        }
+    }
+
+    #[cold]
+    fn not_written(&mut self, id: WireId, error: &io::Error, queued: usize) {
+        if error.kind() == io::ErrorKind::WouldBlock {
+            self.weigh(id, queued);
+        } else {
+            self.abort(id, Reason::of_error(error));
+        }
+    }
+
+    /// Compares what is queued with the marks, and sees to it that somebody looks after it.
+    #[cold]
+    #[inline(never)]
+    fn weigh(&mut self, id: WireId, queued: usize) {
+        let (high, low) = (self.limits.outbox_bytes_high, self.limits.outbox_bytes_low);
+        let (now, is_current) = (self.now.stamp(), id == self.current);
+        let Some(wire) = self.get(id).filter(|wire| wire.phase < Phase::Dead) else { return };
+        if wire.has(flag::WRITES_BREAK_SILENCE) && wire.progress == now {
+            wire.heard = now;
+        }
+        if queued > high {
+            wire.flags |= flag::CONGESTED;
+            self.stopped |= is_current;
+        } else if queued <= low && wire.has(flag::CONGESTED) {
+            self.drained.push(id);
+        }
+        if queued > 0 {
+            self.watch_stall(id);
+        } else if let Some(wire) = self.get(id) {
+            wire.flags &= !flag::BLOCKED;
+        }
+    }
+
+    /// The kernel has not taken all: from now on it must take something within the bound. A timer that is left from
+    /// an earlier backlog finds out by itself that it is too early.
+    pub(crate) fn watch_stall(&mut self, id: WireId) {
+        let now = self.now;
+        let Some(wire) = self.get(id) else { return };
+        if wire.raise(flag::BLOCKED) {
+            wire.progress = now.stamp();
+            if self.timer_entry(id, key::STALL).is_none() {
+                self.arm(id, key::STALL, now.after(self.limits.write_stall).0);
+            }
+        }
+    }
+
+    pub(super) fn recycle(&mut self, mut outbox: Box<Outbox>) {
+        outbox.reset();
+        if self.outboxes.len() < OUTBOXES_KEPT_MAX {
+            self.outboxes.push(outbox);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Whether a wire is read, and what is kept of its bytes meanwhile.
+//!
+//! Three things keep a wire from being read, each without regard to the others: the user paused it, the protocol holds
+//! it, or its peer does not take what is queued. When the last of them is over it is looked at again, carry first.
+
+use super::Wires;
+use crate::id::WireId;
+use crate::reason::{Limit, Reason};
+use crate::wire::{Phase, flag};
+
+impl Wires {
+    /// True once something happened to the current wire that takes it off the usual path: ask
+    /// [`Wires::goes_on`] before the next of its bytes is looked at.
+    #[inline(always)]
+    pub fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// True while the layer above should go on with the bytes it holds.
+    pub fn goes_on(&self, id: WireId) -> bool {
+        self.peek(id)
+            .is_some_and(|wire| matches!(wire.phase, Phase::Open | Phase::Mute) && !wire.has(flag::NOT_READ))
+    }
+
+    /// Stops reading because the user said so. The rest of the current bytes is kept.
+    pub fn pause(&mut self, id: WireId) {
+        self.block(id, flag::PAUSED);
+    }
+
+    /// Takes [`Wires::pause`] back: what was kept is shown again, and the socket is read.
+    pub fn resume(&mut self, id: WireId) {
+        self.unblock(id, flag::PAUSED);
+    }
+
+    /// Stops reading because an answer is owed. Independent of [`Wires::pause`].
+    pub fn hold(&mut self, id: WireId) {
+        self.block(id, flag::HELD);
+    }
+
+    /// Takes [`Wires::hold`] back.
+    pub fn release(&mut self, id: WireId) {
+        self.unblock(id, flag::HELD);
+    }
+
+    /// Leaves the rest of the current bytes for the next turn, so that others have theirs.
+    pub fn yield_turn(&mut self, id: WireId) {
+        if let Some(wire) = self.get(id) {
+            wire.raise(flag::RECHECK);
+            self.look_again(id);
+        }
+    }
+
+    pub(crate) fn look_again(&mut self, id: WireId) {
+        if let Some(wire) = self.get(id) {
+            if wire.raise(flag::AGAIN) {
+                self.again.push(id);
+            }
+        }
+    }
+
+    /// The unused rest of a wire's bytes stays within its bound, unless it was this side that stopped reading.
+    pub(crate) fn check_carry(&mut self, id: WireId) {
+        let carry_bytes_max = self.limits.carry_bytes_max;
+        let Some(wire) = self.get(id) else { return };
+        let carried = wire.carry.as_ref().map_or(0, |carry| carry.len());
+        if carried > carry_bytes_max && !wire.has(flag::NOT_READ | flag::RECHECK) {
+            self.close(id, Reason::Limit(Limit::Carry));
+        }
+    }
+
+    /// True while the layer above is told of the wire.
+    pub(crate) fn is_heard(&self, id: WireId) -> bool {
+        self.peek(id).is_some_and(|wire| wire.phase < Phase::Closing)
+    }
+
+    fn block(&mut self, id: WireId, why: u16) {
+        let is_current = id == self.current;
+        if let Some(wire) = self.get(id) {
+            wire.flags |= why;
+            let is_broken = wire.has(flag::BROKEN);
+            self.stopped |= is_current;
+            if is_broken {
+                // Nobody is going to read the news from the socket.
+                self.abort(id, Reason::Reset);
+            }
+        }
+    }
+
+    /// Whatever the wire was not read for is over: it is looked at again, carry first.
+    pub(crate) fn unblock(&mut self, id: WireId, why: u16) {
+        let now = self.now.stamp();
+        let Some(wire) = self.get(id) else { return };
+        if wire.has(why) {
+            wire.flags &= !why;
+            wire.heard = now;
+            wire.raise(flag::RECHECK);
+            self.look_again(id);
+        }
+    }
+}

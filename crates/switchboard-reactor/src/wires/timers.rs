@@ -1,0 +1,115 @@
+//! The timers of a wire: the user's, by key, and the reactor's own, under the largest keys.
+
+use super::Wires;
+use crate::id::WireId;
+use crate::time::{Time, millis};
+use crate::timer::NIL;
+use crate::wire::flag;
+use std::time::Duration;
+
+/// The reactor's own timers; every smaller key is the layer above's.
+pub(crate) mod key {
+    pub(crate) const SILENCE: u32 = u32::MAX;
+    pub(crate) const STALL: u32 = u32::MAX - 1;
+    pub(crate) const LINGER: u32 = u32::MAX - 2;
+    pub(crate) const HANDSHAKE: u32 = u32::MAX - 3;
+}
+
+/// The largest timer key of the layer above.
+pub const TIMER_KEY_MAX: u32 = u32::MAX - 16;
+
+/// Later than any time.
+pub(crate) const NEVER: Time = Time(u64::MAX);
+
+/// What the user sets takes so long at least: what sets itself again must not keep the turn from ending.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+impl Wires {
+    /// After so long without a byte from the peer the layer above is told; zero: never. Activity costs one store:
+    /// the wheel looks at it only when it would fire. A silence that is over already is told a millisecond later.
+    pub fn set_silence(&mut self, id: WireId, silence: Duration) {
+        let silence_ms = u32::try_from(millis(silence)).unwrap_or(u32::MAX / 2);
+        let now = self.now;
+        let Some(wire) = self.get(id) else { return };
+        wire.silence_ms = silence_ms;
+        let quiet = now.stamp().wrapping_sub(wire.heard);
+        if silence_ms == 0 {
+            self.disarm(id, key::SILENCE);
+        } else {
+            let left = silence_ms.saturating_sub(quiet).max(1);
+            self.arm(id, key::SILENCE, now.0 + u64::from(left));
+        }
+    }
+
+    /// Makes writing break the silence as well, for a stream whose peer has nothing to say.
+    pub fn count_writes_as_sound(&mut self, id: WireId) {
+        if let Some(wire) = self.get(id) {
+            wire.raise(flag::WRITES_BREAK_SILENCE);
+        }
+    }
+
+    /// Sets or moves the timer `key` of the connection, at most [`TIMER_KEY_MAX`]. It takes a millisecond at least.
+    pub fn set_timer(&mut self, id: WireId, key: u32, after: Duration) {
+        debug_assert!(key <= TIMER_KEY_MAX, "the largest keys are the reactor's own");
+        self.arm(id, key, self.now.after(after.max(SHORTEST)).0);
+    }
+
+    /// Cancels the timer `key`; it will not fire any more. False if it was not set.
+    pub fn cancel_timer(&mut self, id: WireId, key: u32) -> bool {
+        self.disarm(id, key)
+    }
+
+    /// Wakes the service after so long, once, as if its mailbox had been rung. There is one alarm: a new one takes the
+    /// place of the one before. It takes a millisecond at least.
+    pub fn set_alarm(&mut self, after: Duration) {
+        self.alarm = self.now.after(after.max(SHORTEST));
+    }
+
+    /// Timers of all connections, set or not: zero once every connection is gone.
+    pub fn timers(&self) -> usize {
+        self.wheel.len()
+    }
+
+    pub(crate) fn arm(&mut self, id: WireId, key: u32, at: u64) {
+        let entry = match self.timer_entry(id, key) {
+            Some(entry) => entry,
+            None => {
+                let Some(wire) = self.slab.get_mut(id.slot()).filter(|wire| wire.id == id) else { return };
+                wire.timers = self.wheel.insert(id, key, wire.timers);
+                wire.timers
+            }
+        };
+        self.wheel.set(entry, at);
+    }
+
+    pub(crate) fn disarm(&mut self, id: WireId, key: u32) -> bool {
+        let Some(found) = self.timer_entry(id, key) else { return false };
+        let was_set = self.wheel.is_set(found);
+        let rest = self.wheel.remove(found);
+        let Some(wire) = self.slab.get_mut(id.slot()) else { return was_set };
+        if wire.timers == found {
+            wire.timers = rest;
+            return was_set;
+        }
+        let mut entry = wire.timers;
+        while entry != NIL && self.wheel.entry(entry).sibling != found {
+            entry = self.wheel.entry(entry).sibling;
+        }
+        if entry != NIL {
+            self.wheel.entry_mut(entry).sibling = rest;
+        }
+        was_set
+    }
+
+    pub(super) fn timer_entry(&self, id: WireId, key: u32) -> Option<u32> {
+        let mut entry = self.peek(id)?.timers;
+        while entry != NIL {
+            let found = self.wheel.entry(entry);
+            if found.key == key {
+                return Some(entry);
+            }
+            entry = found.sibling;
+        }
+        None
+    }
+}
