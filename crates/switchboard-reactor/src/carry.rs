@@ -2,7 +2,7 @@
 
 /// Bytes that were read and not used yet. Only a connection in the middle of something has one, and it goes back to
 /// the pool as soon as it is empty.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Carry {
     bytes: Vec<u8>,
     /// Where the unused bytes begin: using some moves no others.
@@ -10,8 +10,10 @@ pub(crate) struct Carry {
 }
 
 /// Carries that wait for their next use, newest last.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct CarryPool {
+    /// Room that a new one has at first.
+    first_bytes: usize,
     // Boxed: a wire holds one as a single pointer, and the boxes themselves are reused too.
     #[expect(clippy::vec_box)]
     free: Vec<Box<Carry>>,
@@ -52,8 +54,15 @@ impl Carry {
 }
 
 impl CarryPool {
+    pub(crate) fn new(first_bytes: usize) -> Self {
+        Self { first_bytes, free: Vec::new() }
+    }
+
     pub(crate) fn take(&mut self) -> Box<Carry> {
-        self.free.pop().unwrap_or_default()
+        let first_bytes = self.first_bytes;
+        self.free
+            .pop()
+            .unwrap_or_else(|| Box::new(Carry { bytes: Vec::with_capacity(first_bytes), start: 0 }))
     }
 
     pub(crate) fn give_back(&mut self, mut carry: Box<Carry>) {

@@ -23,6 +23,9 @@ pub struct Driver {
     events: Events,
     door: Door,
     clock: Clock,
+    /// Streams that ring, kept open.
+    #[cfg(unix)]
+    bells: Vec<mio::net::UnixStream>,
 }
 
 /// The listeners, and which of them have somebody waiting.
@@ -65,6 +68,8 @@ impl Driver {
             events: Events::with_capacity(EVENTS),
             door: Door::default(),
             clock,
+            #[cfg(unix)]
+            bells: Vec::new(),
         })
     }
 
@@ -74,6 +79,20 @@ impl Driver {
     /// If the system gives no descriptor for it. There can be one only.
     pub fn waker(&self) -> io::Result<Waker> {
         Waker::new(self.poll.registry(), WireId::BELL.token())
+    }
+
+    /// Rings this reactor's bell as well whenever something can be read from the stream, which nobody reads: for
+    /// whatever can do no more than write a byte, such as a signal handler.
+    ///
+    /// # Errors
+    /// If the system does not register it.
+    #[cfg(unix)]
+    pub fn ring_on(&mut self, stream: std::os::unix::net::UnixStream) -> io::Result<()> {
+        stream.set_nonblocking(true)?;
+        let mut stream = mio::net::UnixStream::from_std(stream);
+        self.poll.registry().register(&mut stream, WireId::BELL.token(), Interest::READABLE)?;
+        self.bells.push(stream);
+        Ok(())
     }
 
     /// Accepts from a listener, whose index is the number of those before it.

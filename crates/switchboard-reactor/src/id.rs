@@ -2,6 +2,7 @@
 
 use mio::Token;
 use std::fmt;
+use std::str::FromStr;
 
 /// Reactor (8 bits), generation (32) and slot (24) in one integer, which is also the token that the operating
 /// system hands back with an event.
@@ -93,6 +94,35 @@ impl fmt::Display for WireId {
     }
 }
 
+/// This text names no connection of any server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAnId;
+
+impl fmt::Display for NotAnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("this is no connection's id, such as `r3-17.9`")
+    }
+}
+
+impl std::error::Error for NotAnId {}
+
+impl FromStr for WireId {
+    type Err = NotAnId;
+
+    /// Reads what `Display` writes.
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        let parts = text.strip_prefix('r').and_then(|text| text.split_once('-'));
+        let (reactor, (slot, generation)) =
+            parts.and_then(|(reactor, rest)| Some((reactor, rest.split_once('.')?))).ok_or(NotAnId)?;
+        let id = |text: &str| text.parse::<u32>().map_err(|_| NotAnId);
+        let (reactor, slot, generation) = (id(reactor)?, id(slot)? as usize, id(generation)?);
+        if reactor as usize >= REACTORS_MAX || slot >= SLOTS_MAX {
+            return Err(NotAnId);
+        }
+        Ok(Self::new(reactor as u8, generation, slot))
+    }
+}
+
 impl fmt::Debug for WireId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -112,6 +142,10 @@ mod tests {
             assert_eq!(id.as_listener(), None);
         }
         assert_eq!(WireId::new(3, 9, 17).to_string(), "r3-17.9");
+        assert_eq!("r3-17.9".parse(), Ok(WireId::new(3, 9, 17)));
+        for text in ["", "r3", "3-17.9", "r3-17", "r256-1.1", "r1-16777216.1", "r1-1.4294967296", "r1-1.-1"] {
+            assert_eq!(text.parse::<WireId>(), Err(NotAnId), "{text}");
+        }
     }
 
     #[test]

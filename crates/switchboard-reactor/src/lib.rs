@@ -30,7 +30,7 @@ mod wire;
 mod wires;
 
 pub use driver::Driver;
-pub use id::{REACTORS_MAX, SLOTS_MAX, WireId};
+pub use id::{NotAnId, REACTORS_MAX, SLOTS_MAX, WireId};
 pub use limits::Limits;
 pub use listener::{BACKLOG, ListenOptions, Listener};
 pub use mailbox::{Full, Mailbox};

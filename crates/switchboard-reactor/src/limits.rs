@@ -10,6 +10,9 @@ pub struct Limits {
     pub wires_max: usize,
     /// Bytes that one read may take, which is also what one connection may read in one turn. Default: 64 KiB.
     pub read_bytes: usize,
+    /// Room for bytes kept between two reads that a connection is given at first; it grows with what comes.
+    /// Default: 512 B.
+    pub carry_bytes_first: usize,
     /// Bytes kept for a connection between two reads, while it is read. A connection that needs more is closed with
     /// [`Limit::Carry`](crate::Limit). Default: 64 KiB.
     pub carry_bytes_max: usize,
@@ -40,6 +43,7 @@ impl Default for Limits {
         Self {
             wires_max: crate::SLOTS_MAX,
             read_bytes: 64 << 10,
+            carry_bytes_first: 512,
             carry_bytes_max: 64 << 10,
             outbox_bytes_high: 64 << 10,
             outbox_bytes_low: 16 << 10,

@@ -156,10 +156,10 @@ impl ServerBuilder {
             observer: self.observer,
             clock: WallClock::System,
         };
-        let server = Server::new(settings, sockets, reactors)?;
+        let mut server = Server::new(settings, sockets, reactors)?;
         #[cfg(all(feature = "signals", unix))]
         if self.signals {
-            crate::signals::shut_down_on_signals(server.handle())?;
+            server.shut_down_on_signals()?;
         }
         Ok(server)
     }

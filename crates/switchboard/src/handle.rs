@@ -7,7 +7,7 @@ use crate::{ConnectionId, Message, Prepared};
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 use switchboard_reactor::{Full, Mailbox};
 
@@ -23,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) directory: Directory,
     /// Connections of all reactors, handed over or not.
     pub(crate) connections: AtomicUsize,
+    /// A signal asked for the end. Whoever is woken by it says so to all.
+    pub(crate) signalled: Arc<AtomicBool>,
     state: AtomicU8,
 }
 
@@ -94,8 +96,8 @@ impl Drain {
 impl Handle {
     pub(crate) fn new(stations: Box<[Station]>) -> Self {
         let directory = Directory::new(stations.len());
-        let connections = AtomicUsize::new(0);
-        Self(Arc::new(Shared { stations, directory, connections, state: AtomicU8::new(0) }))
+        let (connections, signalled) = (AtomicUsize::new(0), Arc::default());
+        Self(Arc::new(Shared { stations, directory, connections, signalled, state: AtomicU8::new(0) }))
     }
 
     /// Sends a message to a connection. Whether it was still there when the message arrived is not known here.

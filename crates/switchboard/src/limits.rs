@@ -196,6 +196,7 @@ impl Limits {
         vec![
             row("reactor.wires_max", "connections", reactor.wires_max as u64, "one more of this reactor is answered with 503 or the busy banner"),
             row("reactor.read_bytes", "bytes", reactor.read_bytes as u64, "what one connection may read in a turn; the rest waits for the next one"),
+            row("reactor.carry_bytes_first", "bytes", reactor.carry_bytes_first as u64, "what is kept between two reads grows with what comes"),
             row("reactor.carry_bytes_max", "bytes", reactor.carry_bytes_max as u64, "a connection that needs more between two reads is closed"),
             row("reactor.outbox_bytes_high", "bytes", reactor.outbox_bytes_high as u64, "the peer is not read until the outbox has drained"),
             row("reactor.outbox_bytes_low", "bytes", reactor.outbox_bytes_low as u64, "drained: read again, `on_drain`"),

@@ -1,29 +1,22 @@
 //! Shutting down at a signal.
 
-use crate::handle::{Drain, Handle};
 use signal_hook::consts::{SIGINT, SIGTERM};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::thread;
 
-/// Shuts the server down at the first SIGTERM or SIGINT; the second ends the process.
+/// From now on the first SIGTERM or SIGINT raises the flag and writes to the other end of the stream that is returned;
+/// the second ends the process.
 ///
-/// The handler only writes a byte; a thread that sleeps until then does the rest.
-pub(crate) fn shut_down_on_signals(handle: Handle) -> io::Result<()> {
-    let (mut bell, ringer) = UnixStream::pair()?;
-    let again = Arc::new(AtomicBool::new(false));
+/// No thread waits for it: a second thread would make every call to the system dearer for the first.
+pub(crate) fn catch(caught: Arc<AtomicBool>) -> io::Result<UnixStream> {
+    let (bell, ringer) = UnixStream::pair()?;
     for signal in [SIGTERM, SIGINT] {
-        // The order matters: the second signal finds `again` set by the first.
-        signal_hook::flag::register_conditional_shutdown(signal, 1, again.clone())?;
-        signal_hook::flag::register(signal, again.clone())?;
+        // In this order: the second signal finds the flag raised by the first.
+        signal_hook::flag::register_conditional_shutdown(signal, 1, caught.clone())?;
+        signal_hook::flag::register(signal, caught.clone())?;
         signal_hook::low_level::pipe::register(signal, ringer.try_clone()?)?;
     }
-    thread::Builder::new().name("signals".into()).spawn(move || {
-        if bell.read_exact(&mut [0]).is_ok() {
-            handle.shutdown(Drain::default());
-        }
-    })?;
-    Ok(())
+    Ok(bell)
 }

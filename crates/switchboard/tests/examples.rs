@@ -595,14 +595,16 @@ fn testbed_speaks_tls_with_rustls() {
         }
     }
     Http::connect(plain).get("/").is(200, "text/html", "OK");
-    // Who does not speak TLS there is not answered in plain.
+    // Who does not speak TLS there is told so in plain.
     let mut lost = connect(secure);
     lost.write_all(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
     let mut answer = Vec::new();
-    match lost.read_to_end(&mut answer) {
-        Ok(_) => assert!(!answer.starts_with(b"HTTP/")),
-        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
-    }
+    lost.read_to_end(&mut answer).unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(answer.ends_with(
+        "Content-Length: 44\r\nConnection: close\r\n\r\nThis port speaks TLS: use an https address.\n"
+    ));
 }
 
 #[test]

@@ -33,6 +33,13 @@ impl Wires {
         }
     }
 
+    /// The layer above knows that the peer has said its last word, so that its end need not be waited for.
+    pub fn take_as_ended(&mut self, id: WireId) {
+        if let Some(wire) = self.get(id) {
+            wire.flags |= flag::ENDED;
+        }
+    }
+
     /// Takes no further output, but goes on listening: for a protocol whose last word was said and whose peer still
     /// has to answer.
     pub fn mute(&mut self, id: WireId) {

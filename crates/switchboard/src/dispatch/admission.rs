@@ -17,6 +17,11 @@ use switchboard_reactor::{self as reactor, Incoming, Transport, Wires, table};
 /// Newcomers that are being told that there is no room. More than these are closed without a word.
 const REFUSALS_MAX: usize = 256;
 
+/// What a browser hears that speaks plain HTTP to a port for TLS.
+#[cfg(feature = "tls")]
+const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 44\r\n\
+    Connection: close\r\n\r\nThis port speaks TLS: use an https address.\n";
+
 impl<F: ClientFactory> Dispatcher<F> {
     /// A newcomer at a listener of this reactor: refused, taken up here, or handed to the reactor that has the fewest.
     pub(super) fn admit(&mut self, wires: &mut Wires, incoming: Incoming) {
@@ -175,11 +180,13 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// Puts TLS above the socket, where the listener wants it.
     #[cfg(feature = "tls")]
     fn secure(&self, incoming: Incoming) -> Option<Transport> {
-        let config = &self.settings.listeners.get(incoming.listener)?.tls;
-        match (incoming.transport, config) {
+        let listener = self.settings.listeners.get(incoming.listener)?;
+        match (incoming.transport, &listener.tls) {
             (Transport::Tcp(socket), Some(config)) => {
-                let tls = reactor::Tls::server(socket, config.clone());
-                tls.map(|tls| Transport::Tls(Box::new(tls))).ok()
+                let tls = reactor::Tls::server(socket, config.clone()).ok()?;
+                let speaks_http = listener.speaks == Speaks::Http;
+                let tls = if speaks_http { tls.with_plain_answer(PLAIN_HTTP) } else { tls };
+                Some(Transport::Tls(Box::new(tls)))
             }
             (transport, _) => Some(transport),
         }

@@ -10,6 +10,7 @@ mod letters;
 mod lines;
 mod websocket;
 
+use crate::handle::Drain;
 use crate::hub::Hub;
 use crate::limits::Limits;
 use crate::link::{Protocol, Watch, key};
@@ -222,6 +223,9 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
     }
 
     fn on_wake(&mut self, wires: &mut Wires) {
+        if self.hub.drain_until.is_none() && self.hub.handle.shared().signalled.load(Ordering::Relaxed) {
+            self.hub.handle.shutdown(Drain { deadline: self.settings.limits.drain, ..Drain::default() });
+        }
         self.read_letters(wires);
         self.drain_on(wires, 0);
     }

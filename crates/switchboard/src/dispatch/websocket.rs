@@ -65,6 +65,8 @@ fn closed(connection: &mut Connection<'_>, frame: &CloseFrame<'_>) {
             let _ = machine.close(frame.code, "", None, outbox.tail());
         }
     }
+    // Nothing may follow a Close (RFC 6455 section 5.5.1), so the peer's end need not be waited for.
+    wires.take_as_ended(*id);
     hub.end(wires, *id, Reason::Peer);
 }
 
