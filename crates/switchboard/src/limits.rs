@@ -153,20 +153,33 @@ impl Limits {
         faults
     }
 
-    #[rustfmt::skip]
     fn server_rows(&self) -> Vec<LimitRow> {
         vec![
-            row("connections_max", "connections", self.connections_max as u64, "one more is answered with 503 or the busy banner, and closed"),
+            row(
+                "connections_max",
+                "connections",
+                self.connections_max as u64,
+                "one more is answered with 503 or the busy banner, and closed",
+            ),
             row("letters_max", "letters", self.letters_max as u64, "one more is given back as full"),
             row("events_per_turn", "events", self.events_per_turn as u64, "the rest waits for the next turn"),
             row("topics_max", "topics", self.topics_max as u64, "one more is refused"),
             row("topic_bytes_max", "bytes", self.topic_bytes_max as u64, "a longer name is refused"),
-            row("line_bytes_max", "bytes", self.line_bytes_max as u64, "`on_line_limit`, which closes by default"),
-            row("body_bytes_max", "bytes", self.body_bytes_max, "413 and close, unless the client plans otherwise"),
+            row(
+                "line_bytes_max",
+                "bytes",
+                self.line_bytes_max as u64,
+                "`on_line_limit`, which closes by default",
+            ),
+            row(
+                "body_bytes_max",
+                "bytes",
+                self.body_bytes_max,
+                "413 and close, unless the client plans otherwise",
+            ),
         ]
     }
 
-    #[rustfmt::skip]
     fn http_rows(&self) -> Vec<LimitRow> {
         let http = &self.http;
         vec![
@@ -174,44 +187,115 @@ impl Limits {
             row("http.headers_max", "headers", http.headers_max as u64, "431 and close"),
             row("http.target_bytes_max", "bytes", http.target_bytes_max as u64, "414 and close"),
             row("http.chunk_line_bytes_max", "bytes", http.chunk_line_bytes_max as u64, "400 and close"),
-            row("http.chunk_extension_bytes_max", "bytes", http.chunk_extension_bytes_max as u64, "400 and close"),
+            row(
+                "http.chunk_extension_bytes_max",
+                "bytes",
+                http.chunk_extension_bytes_max as u64,
+                "400 and close",
+            ),
             row("http.trailer_bytes_max", "bytes", http.trailer_bytes_max as u64, "431 and close"),
-            row("http.drain_bytes_max", "bytes", http.drain_bytes_max, "an unread body of more closes the connection after the answer"),
+            row(
+                "http.drain_bytes_max",
+                "bytes",
+                http.drain_bytes_max,
+                "an unread body of more closes the connection after the answer",
+            ),
         ]
     }
 
-    #[rustfmt::skip]
     fn websocket_rows(&self) -> Vec<LimitRow> {
         let websocket = &self.websocket;
         vec![
-            row("websocket.message_bytes_max", "bytes", websocket.message_bytes_max as u64, "1009 and close, by the frame's header already"),
-            row("websocket.frame_in_place_bytes_max", "bytes", websocket.frame_in_place_bytes_max as u64, "a longer frame that is not whole moves to a buffer of its message's own"),
+            row(
+                "websocket.message_bytes_max",
+                "bytes",
+                websocket.message_bytes_max as u64,
+                "1009 and close, by the frame's header already",
+            ),
+            row(
+                "websocket.frame_in_place_bytes_max",
+                "bytes",
+                websocket.frame_in_place_bytes_max as u64,
+                "a longer frame that is not whole moves to a buffer of its message's own",
+            ),
             row("websocket.fragments_max", "fragments", u64::from(websocket.fragments_max), "1008 and close"),
         ]
     }
 
-    #[rustfmt::skip]
     fn transport_rows(&self) -> Vec<LimitRow> {
         let reactor = &self.reactor;
         vec![
-            row("reactor.wires_max", "connections", reactor.wires_max as u64, "one more of this reactor is answered with 503 or the busy banner"),
-            row("reactor.read_bytes", "bytes", reactor.read_bytes as u64, "what one connection may read in a turn; the rest waits for the next one"),
-            row("reactor.carry_bytes_first", "bytes", reactor.carry_bytes_first as u64, "what is kept between two reads grows with what comes"),
-            row("reactor.carry_bytes_max", "bytes", reactor.carry_bytes_max as u64, "a connection that needs more between two reads is closed"),
-            row("reactor.outbox_bytes_high", "bytes", reactor.outbox_bytes_high as u64, "the peer is not read until the outbox has drained"),
-            row("reactor.outbox_bytes_low", "bytes", reactor.outbox_bytes_low as u64, "drained: read again, `on_drain`"),
-            row("reactor.outbox_bytes_max", "bytes", reactor.outbox_bytes_max as u64, "the connection's overflow policy"),
-            row("reactor.accepts_per_turn", "connections", reactor.accepts_per_turn as u64, "the others wait in the backlog for the next turn"),
-            row("reactor.handshakes_per_turn", "handshakes", reactor.handshakes_per_turn as u64, "the others wait for the next turn"),
-            row("Listener::backlog", "connections", u64::from(reactor::BACKLOG), "the system refuses or drops one more"),
+            row(
+                "reactor.wires_max",
+                "connections",
+                reactor.wires_max as u64,
+                "one more of this reactor is answered with 503 or the busy banner",
+            ),
+            row(
+                "reactor.read_bytes",
+                "bytes",
+                reactor.read_bytes as u64,
+                "what one connection may read in a turn; the rest waits for the next one",
+            ),
+            row(
+                "reactor.carry_bytes_first",
+                "bytes",
+                reactor.carry_bytes_first as u64,
+                "what is kept between two reads grows with what comes",
+            ),
+            row(
+                "reactor.carry_bytes_max",
+                "bytes",
+                reactor.carry_bytes_max as u64,
+                "a connection that needs more between two reads is closed",
+            ),
+            row(
+                "reactor.outbox_bytes_high",
+                "bytes",
+                reactor.outbox_bytes_high as u64,
+                "the peer is not read until the outbox has drained",
+            ),
+            row(
+                "reactor.outbox_bytes_low",
+                "bytes",
+                reactor.outbox_bytes_low as u64,
+                "drained: read again, `on_drain`",
+            ),
+            row(
+                "reactor.outbox_bytes_max",
+                "bytes",
+                reactor.outbox_bytes_max as u64,
+                "the connection's overflow policy",
+            ),
+            row(
+                "reactor.accepts_per_turn",
+                "connections",
+                reactor.accepts_per_turn as u64,
+                "the others wait in the backlog for the next turn",
+            ),
+            row(
+                "reactor.handshakes_per_turn",
+                "handshakes",
+                reactor.handshakes_per_turn as u64,
+                "the others wait for the next turn",
+            ),
+            row(
+                "Listener::backlog",
+                "connections",
+                u64::from(reactor::BACKLOG),
+                "the system refuses or drops one more",
+            ),
         ]
     }
 
-    #[rustfmt::skip]
     fn time_rows(&self) -> Vec<LimitRow> {
         let reactor = &self.reactor;
         vec![
-            time("reactor.write_stall", reactor.write_stall, "a peer that took nothing for so long is aborted"),
+            time(
+                "reactor.write_stall",
+                reactor.write_stall,
+                "a peer that took nothing for so long is aborted",
+            ),
             time("reactor.linger", reactor.linger, "after our end: the connection is dropped"),
             time("reactor.handshake", reactor.handshake, "a TLS handshake that took longer is aborted"),
             time("head_timeout", self.head_timeout, "408 and close"),

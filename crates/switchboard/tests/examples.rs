@@ -9,7 +9,7 @@ mod process;
 use common::{LIMIT, connect, expect_close, websocket};
 use http::Http;
 use process::{Example, TempDir, run};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;

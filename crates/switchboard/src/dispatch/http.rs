@@ -1,25 +1,49 @@
 //! HTTP's events.
 
-use super::{limits, run, watch_for, watch_over};
+use super::{Stepped, limits, run, watch_for, watch_over};
 use crate::client::BodyPlan;
 use crate::context::Upgrade;
 use crate::limits::Limits;
 use crate::link::{Protocol, Watch, key};
 use crate::reason::{Fault, Reason, Timeout};
 use crate::{Body, Client, Connection, Exchange, Request, WebSocket};
+use switchboard_proto::Step;
 use switchboard_proto::http1::{self, Awaits, Event, Fields, Phase, ResponseHead, Version};
 use switchboard_proto::websocket::{HandshakeError, Offer, VERSION};
 
 /// Bytes that a client may send before it knows whether its WebSocket is accepted.
 const EARLY_BYTES_MAX: usize = 4 << 10;
 
+/// Takes what the machine made of the bytes it was shown.
 #[inline(always)]
-pub(super) fn event<C: Client>(
+pub(super) fn take<C: Client>(
     client: &mut C,
     connection: &mut Connection<'_>,
-    event: Event<'_>,
-    rest_bytes: usize,
-) {
+    step: Step<Event<'_>, http1::Error>,
+    bytes: usize,
+) -> Stepped {
+    match step {
+        Step::Event(used, event) => {
+            self::event(client, connection, event, bytes - used);
+            Stepped::On(used)
+        }
+        Step::Need(used) => {
+            watch(connection);
+            Stepped::Stop(used)
+        }
+        Step::Paused => {
+            paused(connection, bytes);
+            Stepped::Stop(0)
+        }
+        Step::Fault(error) => {
+            refuse(connection, error);
+            Stepped::Stop(bytes)
+        }
+    }
+}
+
+#[inline(always)]
+fn event<C: Client>(client: &mut C, connection: &mut Connection<'_>, event: Event<'_>, rest_bytes: usize) {
     if connection.hub.link(connection.id).watch != Watch::Nothing {
         settle_watch(connection);
     }
@@ -136,7 +160,7 @@ fn upgrade<C: Client>(
 /// before that.
 #[cold]
 #[inline(never)]
-pub(super) fn paused(connection: &mut Connection<'_>, rest_bytes: usize) {
+fn paused(connection: &mut Connection<'_>, rest_bytes: usize) {
     let Connection { id, hub, .. } = connection;
     if rest_bytes <= EARLY_BYTES_MAX || hub.link(*id).watch != Watch::Early {
         return;
@@ -198,7 +222,7 @@ fn decline(connection: &mut Connection<'_>, error: HandshakeError) {
 /// exactly was wrong is in the reason of its end.
 #[cold]
 #[inline(never)]
-pub(super) fn refuse(connection: &mut Connection<'_>, error: http1::Error) {
+fn refuse(connection: &mut Connection<'_>, error: http1::Error) {
     let Connection { id, wires, hub } = connection;
     if let Protocol::Http(machine) = &mut hub.link(*id).protocol {
         machine.close_after();
@@ -210,7 +234,7 @@ pub(super) fn refuse(connection: &mut Connection<'_>, error: http1::Error) {
 
 /// After the bytes of a read: what was begun and is not there yet has a deadline.
 #[inline(always)]
-pub(super) fn watch(connection: &mut Connection<'_>) {
+fn watch(connection: &mut Connection<'_>) {
     let Protocol::Http(machine) = connection.protocol() else { return };
     match machine.awaits() {
         Awaits::Head => {

@@ -7,7 +7,7 @@
 mod admission;
 mod http;
 mod letters;
-mod lines;
+mod raw;
 mod websocket;
 
 use crate::handle::Drain;
@@ -17,7 +17,7 @@ use crate::link::{Protocol, Watch, key};
 use crate::mail::Mail;
 use crate::reason::{Disconnect, Reason, Timeout};
 use crate::settings::Settings;
-use crate::{Client, ClientFactory, Connection, ConnectionId, Handle, Raw, TimerId};
+use crate::{Client, ClientFactory, Connection, ConnectionId, Handle, TimerId};
 use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use switchboard_proto::http1::{Awaits, HeaderSlots, Phase};
-use switchboard_proto::{Step, http1, websocket as ws};
+use switchboard_proto::{http1, websocket as ws};
 use switchboard_reactor::{self as reactor, Incoming, Service, Wires};
 
 /// A server's part of one reactor: the factory, its clients, and what the hub knows of each.
@@ -47,6 +47,14 @@ const WHOLE_BYTES_KEPT: usize = 64 << 10;
 
 /// A guarded callback: what it returned, or what it panicked with.
 type Guarded<T> = Result<T, Box<dyn Any + Send>>;
+
+/// How far a step came with the bytes it was shown.
+enum Stepped {
+    /// It used so many, and the next may be taken.
+    On(usize),
+    /// It used so many, and can do nothing with the rest now.
+    Stop(usize),
+}
 
 #[inline(always)]
 fn guard<T>(call: impl FnOnce() -> T) -> Guarded<T> {
@@ -99,62 +107,25 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         let (mut at, mut budget) = (0, limits.events_per_turn);
         loop {
             let rest = &mut rx[at..];
-            match connection.protocol() {
-                Protocol::WebSocket(machine) => match machine.step(rest, whole, &limits.websocket) {
-                    Step::Event(used, event) => {
-                        at += used;
-                        websocket::event(client, &mut connection, event);
-                    }
-                    Step::Need(0) | Step::Paused => {
-                        websocket::watch(&mut connection, at < rx.len());
-                        return at;
-                    }
-                    Step::Need(used) => {
-                        at += used;
-                        continue;
-                    }
-                    Step::Fault(error) => {
-                        websocket::refuse(&mut connection, error);
-                        return rx.len();
-                    }
-                },
+            let bytes = rest.len();
+            let stepped = match connection.protocol() {
+                Protocol::WebSocket(machine) => {
+                    let step = machine.step(rest, whole, &limits.websocket);
+                    websocket::take(client, &mut connection, step, bytes)
+                }
                 Protocol::Http(machine) => {
-                    match machine.step(rest, &mut HeaderSlots::new(), whole, &limits.http) {
-                        Step::Event(used, event) => {
-                            at += used;
-                            let rest_bytes = rest.len() - used;
-                            http::event(client, &mut connection, event, rest_bytes);
-                        }
-                        Step::Need(used) => {
-                            at += used;
-                            http::watch(&mut connection);
-                            return at;
-                        }
-                        Step::Paused => {
-                            http::paused(&mut connection, rx.len() - at);
-                            return at;
-                        }
-                        Step::Fault(error) => {
-                            http::refuse(&mut connection, error);
-                            return rx.len();
-                        }
-                    }
+                    let mut slots = HeaderSlots::new();
+                    let step = machine.step(rest, &mut slots, whole, &limits.http);
+                    http::take(client, &mut connection, step, bytes)
                 }
-                Protocol::Raw => {
-                    let data = |client: &mut F::Client, connection: &mut Connection<'_>| {
-                        client.on_data(&mut Raw { connection: connection.reborrow() }, rest)
-                    };
-                    match run(client, &mut connection, data) {
-                        Some(0) | None => return at,
-                        Some(used) => at += used.min(rx.len() - at),
-                    }
-                }
-                Protocol::Lines { .. } => match lines::next(client, &mut connection, rest, limits) {
-                    0 => return at,
-                    used => at += used,
-                },
+                Protocol::Raw => raw::take(client, &mut connection, rest),
+                Protocol::Lines { .. } => raw::take_line(client, &mut connection, rest, limits),
                 // The peer of an event stream has nothing to say, nor has one that is refused.
-                Protocol::Events | Protocol::None => return rx.len(),
+                Protocol::Events | Protocol::None => Stepped::Stop(bytes),
+            };
+            match stepped {
+                Stepped::On(used) => at += used,
+                Stepped::Stop(used) => return at + used,
             }
             budget -= 1;
             if at == rx.len() && !connection.is_unfinished() {

@@ -1,17 +1,43 @@
 //! WebSocket's events.
 
-use super::{limits, run, watch_for, watch_over};
+use super::{Stepped, limits, run, watch_for, watch_over};
 use crate::client::Control;
 use crate::link::{Protocol, Watch};
 use crate::reason::{Fault, Reason};
 use crate::{Client, Connection, WebSocket};
+use switchboard_proto::Step;
 use switchboard_proto::websocket::{CloseFrame, Error, Event, Opcode, encode_frame};
 
 /// The code of a Close that has none (RFC 6455 section 7.1.5).
 const NO_CODE: u16 = 1005;
 
+/// Takes what the machine made of the bytes it was shown.
 #[inline(always)]
-pub(super) fn event<C: Client>(client: &mut C, connection: &mut Connection<'_>, event: Event<'_>) {
+pub(super) fn take<C: Client>(
+    client: &mut C,
+    connection: &mut Connection<'_>,
+    step: Step<Event<'_>, Error>,
+    bytes: usize,
+) -> Stepped {
+    match step {
+        Step::Event(used, event) => {
+            self::event(client, connection, event);
+            Stepped::On(used)
+        }
+        Step::Need(used) => {
+            watch(connection, used < bytes);
+            Stepped::Stop(used)
+        }
+        Step::Paused => Stepped::Stop(0),
+        Step::Fault(error) => {
+            refuse(connection, error);
+            Stepped::Stop(bytes)
+        }
+    }
+}
+
+#[inline(always)]
+fn event<C: Client>(client: &mut C, connection: &mut Connection<'_>, event: Event<'_>) {
     match event {
         Event::Message(message) => {
             if connection.hub.link(connection.id).watch != Watch::Nothing {
@@ -73,7 +99,7 @@ fn closed(connection: &mut Connection<'_>, frame: &CloseFrame<'_>) {
 /// The peer broke the protocol: it is told with a code, and the connection ends.
 #[cold]
 #[inline(never)]
-pub(super) fn refuse(connection: &mut Connection<'_>, error: Error) {
+fn refuse(connection: &mut Connection<'_>, error: Error) {
     let Connection { id, wires, hub } = connection;
     let why = Reason::Protocol(Fault::WebSocket(error));
     // The codes of errors may be sent.
@@ -83,7 +109,7 @@ pub(super) fn refuse(connection: &mut Connection<'_>, error: Error) {
 
 /// After the bytes of a read: a message that was begun has a deadline.
 #[inline(always)]
-pub(super) fn watch(connection: &mut Connection<'_>, has_rest: bool) {
+fn watch(connection: &mut Connection<'_>, has_rest: bool) {
     let Protocol::WebSocket(machine) = connection.protocol() else { return };
     if has_rest || machine.is_inside_message() {
         let deadline = limits(connection).message_timeout;

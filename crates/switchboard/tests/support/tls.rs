@@ -1,0 +1,62 @@
+//! A server's certificate, and peers that trust it.
+
+use rustls::pki_types::{PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
+use std::fs;
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Certificate and key for `localhost`.
+pub struct Identity {
+    certificate: rcgen::Certificate,
+    key: rcgen::KeyPair,
+}
+
+impl Identity {
+    pub fn new() -> Self {
+        let rcgen::CertifiedKey { cert: certificate, signing_key: key } =
+            rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        Self { certificate, key }
+    }
+
+    /// The paths of both as PEM files, in a directory of this name.
+    pub fn files(&self, name: &str) -> (PathBuf, PathBuf) {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
+        fs::write(&certificate, self.certificate.pem()).unwrap();
+        fs::write(&key, self.key.serialize_pem()).unwrap();
+        (certificate, key)
+    }
+
+    /// A server's configuration that was made elsewhere.
+    pub fn server_config(&self) -> Arc<rustls::ServerConfig> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = rustls::ServerConfig::builder_with_provider(provider);
+        let key = PrivateKeyDer::try_from(self.key.serialize_der()).unwrap();
+        let chain = vec![self.certificate.der().clone()];
+        let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        Arc::new(builder.with_single_cert(chain, key).unwrap())
+    }
+
+    /// A peer that speaks these versions.
+    pub fn client_config(&self, versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certificate.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider);
+        let builder = builder.with_protocol_versions(versions).unwrap();
+        builder.with_root_certificates(roots).with_no_client_auth()
+    }
+
+    pub fn connect(
+        &self,
+        addr: SocketAddr,
+        config: ClientConfig,
+    ) -> StreamOwned<ClientConnection, TcpStream> {
+        let name = ServerName::try_from("localhost").unwrap();
+        let session = ClientConnection::new(Arc::new(config), name).unwrap();
+        StreamOwned::new(session, super::real::connect(addr))
+    }
+}
