@@ -2,7 +2,7 @@
 //! server's system calls by.
 //!
 //! ```sh
-//! ws-load 127.0.0.1:9001 100000 20    # address, messages, bytes of each
+//! ws-load 127.0.0.1:9001 100000 20 1    # address, messages, bytes of each, messages sent at once
 //! ```
 
 use std::io::{Error, Read, Result, Write};
@@ -18,16 +18,18 @@ fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
     let addr = args.next().unwrap_or_else(|| "127.0.0.1:9001".into());
     let mut number = |default| args.next().and_then(|arg| arg.parse().ok()).unwrap_or(default);
-    let (messages, bytes) = (number(100_000usize), number(20usize));
+    let (messages, bytes, burst) = (number(100_000usize), number(20usize), number(1).max(1));
     let mut stream = TcpStream::connect(&addr)?;
     stream.set_nodelay(true)?;
     open(&mut stream, &addr)?;
     let begin = Instant::now();
-    for _ in 0..messages {
-        echo(&mut stream, bytes)?;
+    let mut left = messages;
+    while left > 0 {
+        echo(&mut stream, bytes, burst.min(left))?;
+        left -= burst.min(left);
     }
     let each = begin.elapsed() / u32::try_from(messages).unwrap_or(u32::MAX).max(1);
-    println!("{messages} echoes of {bytes} bytes, {each:?} each, waiting for each before the next");
+    println!("{messages} echoes of {bytes} bytes, {burst} at once, {each:?} each");
     Ok(())
 }
 
@@ -54,18 +56,31 @@ fn open(stream: &mut TcpStream, addr: &str) -> Result<()> {
     }
 }
 
-fn echo(stream: &mut TcpStream, bytes: usize) -> Result<()> {
-    let (mut frame, mut whole, mut machine) = (Vec::new(), Vec::new(), Machine::client());
-    websocket::encode_masked(Opcode::Binary, true, &vec![b'x'; bytes], [1, 2, 3, 4], &mut frame);
-    stream.write_all(&frame)?;
-    let (mut rx, mut chunk) = (Vec::new(), vec![0; bytes + 64]);
-    loop {
+/// Sends so many messages at once, and waits for as many echoes.
+fn echo(stream: &mut TcpStream, bytes: usize, burst: usize) -> Result<()> {
+    let (mut frames, mut whole, mut machine) = (Vec::new(), Vec::new(), Machine::client());
+    for _ in 0..burst {
+        websocket::encode_masked(Opcode::Binary, true, &vec![b'x'; bytes], [1, 2, 3, 4], &mut frames);
+    }
+    stream.write_all(&frames)?;
+    let (mut rx, mut chunk, mut left) = (Vec::new(), vec![0; 64 << 10], burst);
+    while left > 0 {
         let count = stream.read(&mut chunk)?;
         rx.extend_from_slice(&chunk[..count]);
-        match machine.step(&mut rx, &mut whole, &Limits::default()) {
-            Step::Event(_, Event::Message(Message::Binary(echo))) if echo.len() == bytes => return Ok(()),
-            Step::Need(used) if count > 0 => drop(rx.drain(..used)),
-            _ => return Err(Error::other("this is not the echo")),
+        loop {
+            let used = match machine.step(&mut rx, &mut whole, &Limits::default()) {
+                Step::Event(used, Event::Message(Message::Binary(echo))) if echo.len() == bytes => {
+                    left -= 1;
+                    used
+                }
+                Step::Need(used) if count > 0 => {
+                    rx.drain(..used);
+                    break;
+                }
+                _ => return Err(Error::other("this is not the echo")),
+            };
+            rx.drain(..used);
         }
     }
+    Ok(())
 }

@@ -25,6 +25,8 @@ pub struct Outbox {
 #[derive(Debug)]
 struct Piece {
     bytes: PieceBytes,
+    /// Bytes at its front that the kernel has. Only the first piece has such.
+    sent: usize,
     counts: bool,
 }
 
@@ -54,8 +56,7 @@ impl Outbox {
     /// Bytes that wait for the kernel.
     #[inline(always)]
     pub fn queued(&self) -> usize {
-        // What was sent of a piece is already taken off `piece_bytes`.
-        self.piece_bytes + self.tail.len() - if self.pieces.is_empty() { self.sent } else { 0 }
+        self.piece_bytes + self.tail.len() - self.sent
     }
 
     /// Bytes that count towards the bound: all but the bodies handed over whole.
@@ -66,7 +67,7 @@ impl Outbox {
 
     #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
-        self.tail.is_empty() && self.pieces.is_empty()
+        self.piece_bytes | self.tail.len() == 0
     }
 
     /// Appends bytes that other outboxes hold as well, by reference if that is cheaper than by copy.
@@ -96,16 +97,14 @@ impl Outbox {
     fn push(&mut self, bytes: PieceBytes, counts: bool) {
         if !self.tail.is_empty() {
             let mut own = std::mem::take(&mut self.tail);
-            if self.pieces.is_empty() {
-                own.drain(..std::mem::take(&mut self.sent));
-            }
-            self.push_piece(Piece { bytes: PieceBytes::Owned(own), counts: true });
+            own.drain(..std::mem::take(&mut self.sent));
+            self.push_piece(Piece { bytes: PieceBytes::Owned(own), sent: 0, counts: true });
         }
-        self.push_piece(Piece { bytes, counts });
+        self.push_piece(Piece { bytes, sent: 0, counts });
     }
 
     fn push_piece(&mut self, piece: Piece) {
-        let len = piece.as_slice().len();
+        let len = piece.unsent().len();
         if len == 0 {
             return;
         }
@@ -117,7 +116,7 @@ impl Outbox {
     /// One write. `Ok(true)`: nothing is left.
     #[inline(always)]
     pub(crate) fn write_to(&mut self, transport: &mut Transport) -> io::Result<usize> {
-        if !self.pieces.is_empty() {
+        if self.piece_bytes != 0 {
             return self.write_pieces(transport, &[]);
         }
         let taken = transport.write(&self.tail[self.sent..])?;
@@ -182,8 +181,7 @@ impl Outbox {
         extra: &[&[u8]],
     ) -> io::Result<(usize, usize)> {
         let mut slices = [IoSlice::new(&[]); N];
-        let own = self.pieces.iter().map(Piece::as_slice).chain([&self.tail[..]]);
-        let own = own.enumerate().map(|(i, bytes)| if i == 0 { &bytes[self.sent..] } else { bytes });
+        let own = self.pieces.iter().map(Piece::unsent).chain([&self.tail[self.sent..]]);
         let (mut count, mut given) = (0, 0);
         for (slice, bytes) in slices.iter_mut().zip(own.chain(extra.iter().copied())) {
             *slice = IoSlice::new(bytes);
@@ -195,17 +193,16 @@ impl Outbox {
 
     /// The kernel took so many bytes: returns how many of them were not this outbox's.
     fn take(&mut self, mut taken: usize) -> usize {
-        while let Some(piece) = self.pieces.front() {
-            let left = piece.as_slice().len() - self.sent;
+        while let Some(piece) = self.pieces.front_mut() {
+            let left = piece.unsent().len();
             let gone = taken.min(left);
             self.piece_bytes -= gone;
             self.piece_bytes_counted -= if piece.counts { gone } else { 0 };
             taken -= gone;
             if gone < left {
-                self.sent += gone;
+                piece.sent += gone;
                 return 0;
             }
-            self.sent = 0;
             self.pieces.pop_front();
         }
         let own = taken.min(self.tail.len() - self.sent);
@@ -235,10 +232,10 @@ impl Outbox {
 }
 
 impl Piece {
-    fn as_slice(&self) -> &[u8] {
+    fn unsent(&self) -> &[u8] {
         match &self.bytes {
-            PieceBytes::Owned(bytes) => bytes,
-            PieceBytes::Shared(bytes) => bytes,
+            PieceBytes::Owned(bytes) => &bytes[self.sent..],
+            PieceBytes::Shared(bytes) => &bytes[self.sent..],
         }
     }
 }

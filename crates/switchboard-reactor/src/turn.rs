@@ -84,9 +84,8 @@ impl Reactor {
         if !self.wires.again.is_empty() {
             return Some(Duration::ZERO);
         }
-        let alarm = (self.wires.alarm != NEVER).then(|| self.wires.alarm.since(now));
-        let timer = self.wires.wheel.wait(now.0).map(Duration::from_millis);
-        timer.into_iter().chain(alarm).min()
+        let next = self.wires.wheel.next().min(self.wires.alarm.0);
+        (next != NEVER.0).then(|| Duration::from_millis(next.saturating_sub(now.0)))
     }
 
     /// Brings to an end what callbacks have begun: drains, flushes and closes, until nothing is left. Each turn ends
@@ -170,10 +169,36 @@ impl Reactor {
     #[inline(always)]
     fn on_ready<S: Service + ?Sized>(&mut self, ready: Ready, service: &mut S) {
         let Ready { id, readable, writable: _, ended, broken } = ready;
-        match self.wires.get(id) {
-            Some(wire) if wire.is_plain() && readable && !ended && !broken => self.pump_plain(id, service),
+        let Self { wires, rx, headroom, .. } = self;
+        // The usual event: nothing carried, nothing queued, nothing the matter, and bytes to be read.
+        match wires.slab.get_mut(id.slot()) {
+            Some(wire) if wire.id == id && wire.is_plain() && readable && !ended && !broken => {
+                match wire.transport.read(&mut rx[*headroom..]) {
+                    Got::Bytes { count, drained } => {
+                        wire.heard = wires.now.stamp();
+                        wire.bytes_in += count as u64;
+                        self.hand_up(id, count, drained, service);
+                    }
+                    got => self.on_no_bytes(id, got, service),
+                }
+            }
             _ => self.on_ready_slow(ready, service),
         }
+    }
+
+    /// The bytes of a plain wire go up, and its answers down. Nearly always one read has emptied the socket, and all
+    /// of it was used.
+    #[inline(always)]
+    fn hand_up<S: Service + ?Sized>(&mut self, id: WireId, count: usize, drained: bool, service: &mut S) {
+        let Self { wires, rx, headroom, .. } = self;
+        wires.stats.bytes_in.add(count as u64);
+        (wires.current, wires.stopped) = (id, false);
+        let rx = &mut rx[*headroom..*headroom + count];
+        let used = service.on_bytes(wires, id, rx);
+        if used < count || !drained || wires.stopped {
+            keep_rest(wires, id, &rx[used..], drained);
+        }
+        wires.end_event();
     }
 
     #[inline(never)]
@@ -220,28 +245,6 @@ impl Reactor {
             Some(wire) if wire.phase == Phase::Closing && wire.outbox.is_none() => self.wires.end_later(id),
             _ => {}
         }
-    }
-
-    /// The usual event: nothing carried, nothing queued, one read that empties the socket, all of it used.
-    #[inline(always)]
-    fn pump_plain<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) {
-        let Self { wires, rx, headroom, .. } = self;
-        let Some(wire) = wires.slab.get_mut(id.slot()) else { return };
-        let rx = &mut rx[*headroom..];
-        let (count, drained) = match wire.transport.read(rx) {
-            Got::Bytes { count, drained } => (count, drained),
-            got => return self.on_no_bytes(id, got, service),
-        };
-        wire.heard = wires.now.stamp();
-        wire.bytes_in += count as u64;
-        wires.stats.bytes_in.add(count as u64);
-        (wires.current, wires.stopped) = (id, false);
-        let rx = &mut rx[..count];
-        let used = service.on_bytes(wires, id, rx);
-        if used < count || !drained || wires.stopped {
-            keep_rest(wires, id, &rx[used..], drained);
-        }
-        wires.end_event();
     }
 
     #[cold]

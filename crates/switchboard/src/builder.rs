@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::listener::Listener;
-use crate::observer::{Observer, Silent};
+use crate::observer::{Guarded, Observer, Silent};
 use crate::server::Server;
 use crate::settings::{ListenerSettings, Origins, Settings, WallClock};
 use std::io;
@@ -128,7 +128,7 @@ impl ServerBuilder {
     /// Who is told what happens to the server as a whole.
     #[must_use]
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
-        self.observer = Arc::new(observer);
+        self.observer = Arc::new(Guarded(Arc::new(observer)));
         self
     }
 

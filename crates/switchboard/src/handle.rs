@@ -2,7 +2,7 @@
 
 use crate::mail::Mail;
 use crate::metrics::{Metrics, ReactorMetrics};
-use crate::topics::Directory;
+use crate::topics::{Counts, Directory};
 use crate::{ConnectionId, Message, Prepared};
 use std::any::Any;
 use std::fmt;
@@ -121,7 +121,7 @@ impl Handle {
     /// Sends a message to all subscribers of a topic, on all reactors.
     #[doc(alias = "sendAll")]
     pub fn publish<'m>(&self, topic: &str, message: impl Into<Message<'m>>) -> Published {
-        self.publish_prepared(topic, &Prepared::new(message.into()), usize::MAX)
+        self.publish_but(topic, message.into(), usize::MAX)
     }
 
     /// Gives a value to a connection: its client gets it with `on_post`, on its own reactor.
@@ -230,13 +230,26 @@ impl Handle {
         }
     }
 
+    /// Publishes a message on every reactor but one. Nothing is encoded for nobody.
+    pub(crate) fn publish_but(&self, topic: &str, message: Message<'_>, but: usize) -> Published {
+        match self.0.directory.find(topic) {
+            Some((name, counts)) => self.pass_on(&name, &counts, &Prepared::new(message), but),
+            None => Published::default(),
+        }
+    }
+
     /// Passes a message on to every reactor but one that has subscribers.
-    pub(crate) fn publish_prepared(&self, topic: &str, message: &Prepared, but: usize) -> Published {
+    pub(crate) fn pass_on(
+        &self,
+        topic: &Arc<str>,
+        counts: &Counts,
+        message: &Prepared,
+        but: usize,
+    ) -> Published {
         let mut published = Published::default();
-        let Some((name, counts)) = self.0.directory.find(topic) else { return published };
         for (reactor, station) in self.0.stations.iter().enumerate() {
             if reactor != but && counts.of(reactor) > 0 {
-                match station.mailbox.post(Mail::Publish(name.clone(), message.clone())) {
+                match station.mailbox.post(Mail::Publish(topic.clone(), message.clone())) {
                     Ok(()) => published.reactors += 1,
                     Err(Full(_)) => published.full += 1,
                 }

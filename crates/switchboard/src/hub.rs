@@ -138,10 +138,12 @@ impl Hub {
         Ok(())
     }
 
-    /// Sees a connection out: answers that are owed are given first.
+    /// Sees a connection out: requests that have begun are answered first.
     pub(crate) fn see_out(&mut self, wires: &mut Wires, id: ConnectionId, close_code: u16) {
         match &mut self.link(id).protocol {
-            Protocol::Http(machine) if matches!(machine.phase(), Phase::Deferred | Phase::Streaming) => {
+            Protocol::Http(machine)
+                if matches!(machine.phase(), Phase::Open | Phase::Deferred | Phase::Streaming) =>
+            {
                 machine.close_after();
             }
             Protocol::WebSocket(_) => {
@@ -189,6 +191,12 @@ impl Hub {
             Overflow::GiveBack if !is_published => return,
             Overflow::GiveBack | Overflow::DropNewest => {}
         }
+        self.count_dropped(id);
+    }
+
+    /// A message was lost, and that is told.
+    #[cold]
+    pub(crate) fn count_dropped(&mut self, id: ConnectionId) {
         self.link(id).extra().dropped += 1;
         self.metrics.dropped.add(1);
         self.settings.observer.on_dropped(id);

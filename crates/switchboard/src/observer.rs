@@ -3,6 +3,8 @@
 use crate::{ConnectionId, Handle, Peer};
 use std::any::Any;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 /// What happens to the server as a whole, told on the thread where it happens. Every event has a default: those that
 /// somebody should know of go to the [`log`] crate.
@@ -66,3 +68,44 @@ pub enum Refused {
 pub(crate) struct Silent;
 
 impl Observer for Silent {}
+
+/// The user's observer, whose panics harm nobody.
+pub(crate) struct Guarded(pub(crate) Arc<dyn Observer>);
+
+impl Guarded {
+    fn tell(&self, call: impl FnOnce(&dyn Observer)) {
+        if catch_unwind(AssertUnwindSafe(|| call(&*self.0))).is_err() {
+            log::error!("the observer panicked");
+        }
+    }
+}
+
+impl Observer for Guarded {
+    fn on_started(&self, handle: &Handle) {
+        self.tell(|observer| observer.on_started(handle));
+    }
+
+    fn on_stopped(&self) {
+        self.tell(|observer| observer.on_stopped());
+    }
+
+    fn on_refused(&self, peer: &Peer, why: Refused) {
+        self.tell(|observer| observer.on_refused(peer, why));
+    }
+
+    fn on_accept_error(&self, listener: usize, error: &io::Error) {
+        self.tell(|observer| observer.on_accept_error(listener, error));
+    }
+
+    fn on_tls_error(&self, id: ConnectionId) {
+        self.tell(|observer| observer.on_tls_error(id));
+    }
+
+    fn on_panic(&self, id: ConnectionId, payload: &(dyn Any + Send)) {
+        self.tell(|observer| observer.on_panic(id, payload));
+    }
+
+    fn on_dropped(&self, id: ConnectionId) {
+        self.tell(|observer| observer.on_dropped(id));
+    }
+}

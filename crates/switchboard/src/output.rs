@@ -4,8 +4,9 @@
 use crate::handle::Published;
 use crate::hub::Hub;
 use crate::link::Protocol;
-use crate::sent::Sent;
+use crate::sent::{Overflow, Sent};
 use crate::{Body, ConnectionId, Message, Prepared};
+use std::sync::Arc;
 use switchboard_proto::{sse, websocket};
 use switchboard_reactor::{SHARE_BYTES_MIN, WRITE_THROUGH_BYTES_MIN, Wires};
 
@@ -132,7 +133,7 @@ impl Hub {
     ) -> Published {
         let Some(local) = self.topics.get(topic) else {
             // Nobody here: another reactor may have subscribers.
-            return self.handle.publish_prepared(topic, &Prepared::new(message), wires.reactor());
+            return self.handle.publish_but(topic, message, wires.reactor());
         };
         let elsewhere = local.counts.total() > local.members.len();
         if !elsewhere && message.len() < SHARE_BYTES_MIN {
@@ -140,14 +141,13 @@ impl Hub {
             return Published { here, ..Published::default() };
         }
         let prepared = Prepared::new(message);
-        let here = self.publish_here(wires, topic, &prepared, but);
-        let mut published = if elsewhere {
-            self.handle.publish_prepared(topic, &prepared, wires.reactor())
+        let published = if elsewhere {
+            self.handle.pass_on(&local.name, &local.counts, &prepared, wires.reactor())
         } else {
             Published::default()
         };
-        published.here = here;
-        published
+        let here = self.publish_here(wires, topic, &prepared, but);
+        Published { here, ..published }
     }
 
     /// A small message that stays on this reactor is copied to each subscriber and allocates nothing.
@@ -189,10 +189,13 @@ impl Hub {
         message: &Prepared,
         but: ConnectionId,
     ) -> usize {
-        self.for_each_member(wires, topic, but, |protocol, outbox| {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        // Made when the first event stream wants it.
+        let mut event = None;
+        let count = self.for_each_member(wires, topic, but, |protocol, outbox| {
             match protocol {
                 Protocol::WebSocket(_) => outbox.share(message.frame()),
-                Protocol::Events => match message.event() {
+                Protocol::Events => match event.get_or_insert_with(|| shared_event(message, &mut scratch)) {
                     Some(event) => outbox.share(event),
                     None => return false,
                 },
@@ -200,7 +203,9 @@ impl Hub {
                 Protocol::Http(_) | Protocol::None => return false,
             }
             true
-        })
+        });
+        self.scratch = scratch;
+        count
     }
 
     fn for_each_member(
@@ -233,12 +238,37 @@ impl Hub {
         count
     }
 
-    /// Sends a message that is encoded already to one connection.
+    /// Sends a message that is encoded already to one connection. Its sender is not there any more to be told.
     pub(crate) fn send_prepared(&mut self, wires: &mut Wires, id: ConnectionId, message: &Prepared) {
-        if wires.is_open(id) {
-            self.send(wires, id, message.message());
+        if !wires.is_open(id) {
+            return;
+        }
+        if !matches!(self.link(id).protocol, Protocol::WebSocket(_)) {
+            let sent = self.send(wires, id, message.message());
+            if matches!(sent, Sent::Full(_)) && self.link(id).overflow == Overflow::GiveBack {
+                self.count_dropped(id);
+            }
+            return;
+        }
+        let (high, cap) = (wires.limits().outbox_bytes_high, wires.limits().outbox_bytes_max);
+        let Some(outbox) = wires.outbox(id) else { return };
+        if outbox.counted() >= cap {
+            return self.overflow(wires, id, true);
+        }
+        outbox.share(message.frame());
+        self.metrics.messages_out.add(1);
+        if outbox.queued() > high {
+            relieve(wires, id);
         }
     }
+}
+
+/// A text message as an event; an event stream carries no binary ones.
+fn shared_event(message: &Prepared, scratch: &mut Vec<u8>) -> Option<Arc<[u8]>> {
+    let Message::Text(text) = message.message() else { return None };
+    scratch.clear();
+    sse::Event::data(text).encode(scratch).ok()?;
+    Some(scratch[..].into())
 }
 
 /// Above high water: written at once, unless that was tried before and the kernel would take nothing.

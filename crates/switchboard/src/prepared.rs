@@ -1,32 +1,37 @@
 //! A message that is encoded once, however many connections it goes to.
 
 use crate::Message;
-use std::sync::{Arc, OnceLock};
-use switchboard_proto::{sse, websocket};
+use std::iter;
+use std::sync::Arc;
+use switchboard_proto::websocket::{self, Opcode};
 
 /// A message that is encoded once, however many connections it goes to, on whatever reactors.
+///
+/// It is one piece of shared memory. An event stream carries the same as an event, which is made once for each publish.
 #[derive(Clone, Debug)]
-pub struct Prepared(Arc<Inside>);
-
-#[derive(Debug)]
-struct Inside {
+pub struct Prepared {
     /// The message as a WebSocket frame, whose payload is the message itself.
     frame: Arc<[u8]>,
-    header_bytes: usize,
+    header_bytes: u8,
     is_text: bool,
-    /// The same as an event, made when the first event stream wants it.
-    event: OnceLock<Option<Arc<[u8]>>>,
 }
 
 impl Prepared {
     /// Encodes a message.
     #[must_use]
     pub fn new(message: Message<'_>) -> Self {
-        let mut frame = Vec::with_capacity(message.len() + 10);
-        websocket::encode(message, &mut frame);
-        let header_bytes = frame.len() - message.len();
         let is_text = matches!(message, Message::Text(_));
-        Self(Arc::new(Inside { frame: frame.into(), header_bytes, is_text, event: OnceLock::new() }))
+        let opcode = if is_text { Opcode::Text } else { Opcode::Binary };
+        let (header, payload) = (websocket::frame_header(opcode, true, message.len()), message.as_bytes());
+        let header = header.as_bytes();
+        // Zeros of the right length, then what belongs there: so that it is allocated once.
+        let mut frame: Arc<[u8]> = iter::repeat_n(0, header.len() + payload.len()).collect();
+        if let Some(bytes) = Arc::get_mut(&mut frame) {
+            let (head, body) = bytes.split_at_mut(header.len());
+            head.copy_from_slice(header);
+            body.copy_from_slice(payload);
+        }
+        Self { frame, header_bytes: header.len() as u8, is_text }
     }
 
     /// The message.
@@ -34,31 +39,18 @@ impl Prepared {
     pub fn message(&self) -> Message<'_> {
         let payload = self.payload();
         match std::str::from_utf8(payload) {
-            Ok(text) if self.0.is_text => Message::Text(text),
+            Ok(text) if self.is_text => Message::Text(text),
             _ => Message::Binary(payload),
         }
     }
 
     pub(crate) fn payload(&self) -> &[u8] {
-        &self.0.frame[self.0.header_bytes..]
+        &self.frame[self.header_bytes.into()..]
     }
 
     pub(crate) fn frame(&self) -> &Arc<[u8]> {
-        &self.0.frame
+        &self.frame
     }
-
-    /// `None`: an event stream can't carry it.
-    pub(crate) fn event(&self) -> Option<&Arc<[u8]>> {
-        self.0.event.get_or_init(|| encode_event(self.message()).map(Into::into)).as_ref()
-    }
-}
-
-/// A text message as an event; an event stream carries no binary ones.
-fn encode_event(message: Message<'_>) -> Option<Vec<u8>> {
-    let Message::Text(text) = message else { return None };
-    let mut out = Vec::with_capacity(text.len() + 16);
-    sse::Event::data(text).encode(&mut out).ok()?;
-    Some(out)
 }
 
 impl<'m, M: Into<Message<'m>>> From<M> for Prepared {

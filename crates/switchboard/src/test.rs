@@ -25,7 +25,7 @@ use crate::factory::{Closure, IntoClient};
 use crate::handle::{Handle, Station};
 use crate::limits::Limits;
 use crate::metrics::ReactorMetrics;
-use crate::observer::{Observer, Silent};
+use crate::observer::{Guarded, Observer, Silent};
 use crate::settings::{ListenerSettings, Origins, Settings, Speaks, WallClock};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -104,7 +104,7 @@ impl TestServer {
             limits: options.limits,
             listeners: listeners.into(),
             origins: options.origins.map_or(Origins::Any, Origins::Listed),
-            observer: options.observer,
+            observer: Arc::new(Guarded(options.observer)),
             clock: WallClock::From(BEGIN),
         };
         let service = Dispatcher::new(0, Closure(make), handle.clone(), Arc::new(settings));

@@ -44,7 +44,7 @@ pub(crate) struct Topics {
 /// Subscribers in the order in which they came, except that whoever leaves is replaced by the last.
 #[derive(Debug)]
 pub(crate) struct Topic {
-    name: Arc<str>,
+    pub(crate) name: Arc<str>,
     pub(crate) members: Vec<ConnectionId>,
     pub(crate) counts: Arc<Counts>,
 }

@@ -357,3 +357,19 @@ fn b8_an_idle_connection_holds_no_buffer() {
     assert_eq!(queued(&lab), 0);
     // How many bytes that is in memory stands in `memory.rs`.
 }
+
+#[test]
+fn b3_what_nobody_can_be_given_back_is_dropped_and_counted() {
+    let (mut lab, seen, far) = overflowing(|_, socket, _| {
+        socket.set_overflow(Overflow::GiveBack);
+        fill(socket);
+        socket.subscribe("t");
+    });
+    let id = lab.server.wires().ids().next().unwrap();
+    let handle = lab.server.handle();
+    handle.send(id, "from another thread").unwrap();
+    handle.publish("t", "for all");
+    lab.run();
+    assert_eq!((seen.count("dropped"), handle.metrics().dropped), (2, 2));
+    assert!(!far.is_finished());
+}

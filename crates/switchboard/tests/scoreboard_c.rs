@@ -3,8 +3,7 @@
 mod support;
 
 use std::cell::{Cell, RefCell};
-use std::io::Read;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::rc::Rc;
 use std::time::Duration;
 use support::probe::{Probe, Watcher, observed};
@@ -497,8 +496,7 @@ fn c13_a_connection_can_change_between_lines_and_bytes() {
         },
         ..Probe::default()
     };
-    let outcome = outcome(make, listener::LINES, b"one\nbytes\nabctwo\n");
-    let lines: Vec<_> = outcome.log.iter().filter(|event| event.starts_with("line")).collect();
+    let lines = seen(make, listener::LINES, b"one\nbytes\nabctwo\n", "line");
     assert_eq!(lines, ["line one", "line bytes", "line two"]);
 }
 
@@ -517,21 +515,21 @@ fn c14_bytes_that_were_not_used_come_again() {
         },
         ..Probe::default()
     };
-    let outcome = outcome_frames(make, b"\x03abc\x00\x05defgh\x01i\x09par");
-    assert_eq!(outcome, ["frame abc", "frame ", "frame defgh", "frame i"]);
+    let frames = seen(make, listener::RAW, b"\x03abc\x00\x05defgh\x01i\x09par", "frame");
+    assert_eq!(frames, ["frame abc", "frame ", "frame defgh", "frame i"]);
 }
 
-/// The frames seen, however the input is cut.
-fn outcome_frames(make: fn() -> Probe, input: &[u8]) -> Vec<String> {
-    let frames = |parts: &[&[u8]]| -> Vec<String> {
-        let outcome = support::outcome_of(make, listener::RAW, parts);
-        outcome.log.into_iter().filter(|event| event.starts_with("frame")).collect()
+/// The events of one kind, however the input is cut.
+fn seen(make: fn() -> Probe, listener: usize, input: &[u8], kind: &str) -> Vec<String> {
+    let events = |parts: &[&[u8]]| -> Vec<String> {
+        let outcome = support::outcome_of(make, listener, parts);
+        outcome.log.into_iter().filter(|event| event.starts_with(kind)).collect()
     };
-    let whole = frames(&[input]);
+    let whole = events(&[input]);
     for cut in 1..input.len() {
-        assert_eq!(frames(&[&input[..cut], &input[cut..]]), whole);
+        assert_eq!(events(&[&input[..cut], &input[cut..]]), whole);
     }
-    assert_eq!(frames(&input.chunks(1).collect::<Vec<_>>()), whole);
+    assert_eq!(events(&input.chunks(1).collect::<Vec<_>>()), whole);
     whole
 }
 

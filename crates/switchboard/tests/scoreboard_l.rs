@@ -190,7 +190,7 @@ fn l9_everybody_is_seen_out() {
 }
 
 #[test]
-fn l9_an_answer_that_is_due_within_the_turn_says_that_it_is_the_last() {
+fn l9_a_request_whose_body_is_still_coming_is_answered() {
     let mut lab = Lab::new(Probe::default);
     let far = lab.connect();
     // The head is there already, the body comes during the drain.

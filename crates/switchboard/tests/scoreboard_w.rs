@@ -164,7 +164,7 @@ fn w3_a_refusal_has_a_status_headers_and_a_body() {
     let make = || Probe {
         on_upgrade: |_, upgrade, request| match request.path() {
             "/ws" => {
-                upgrade.response(401).header("WWW-Authenticate", "Basic").body("text/x", "who?").unwrap()
+                upgrade.response(401).header("WWW-Authenticate", "Basic").body("text/x", "who?").unwrap();
             }
             _ => upgrade.reject(403),
         },

@@ -111,8 +111,14 @@ impl Wires {
         if wire.has(flag::NOT_WRITTEN) {
             return self.not_now(id);
         }
-        let written = self.cork.write_to(&mut wire.transport);
-        self.wrote(id, written);
+        match self.cork.write_to(&mut wire.transport) {
+            // The usual case: all of it left, and nothing is the matter.
+            Ok(count) if self.cork.is_empty() && wire.flags == 0 => {
+                wire.bytes_out += count as u64;
+                self.stats.bytes_out.add(count as u64);
+            }
+            written => self.wrote(id, written),
+        }
     }
 
     #[cold]
@@ -160,7 +166,7 @@ impl Wires {
     }
 
     /// Accounts for one write: marks, deadlines, and the end if the peer is gone.
-    #[inline(always)]
+    #[inline(never)]
     fn wrote(&mut self, id: WireId, written: io::Result<usize>) {
         let queued = self.queued(id);
         let now = self.now.stamp();

@@ -6,6 +6,7 @@ use crate::link::Protocol;
 use crate::mail::{Acceptance, Answer, Mail};
 use crate::reason::Reason;
 use crate::{Body, Client, ClientFactory, Connection, ConnectionId};
+use std::any::Any;
 use switchboard_proto::http1::{Phase, ResponseHead};
 use switchboard_reactor::Wires;
 
@@ -28,15 +29,24 @@ impl<F: ClientFactory> Dispatcher<F> {
             Mail::Publish(topic, message) => {
                 self.hub.publish_here(wires, &topic, &message, ConnectionId::NONE);
             }
-            Mail::Post(id, value) => {
-                self.with_client(wires, id, |client, connection| client.on_post(connection, value));
-            }
+            Mail::Post(id, value) => self.hand_out(wires, id, value),
             Mail::Close(id) => self.hub.close(wires, id, Reason::Local),
             Mail::Abort(id) => self.hub.abort(wires, id, Reason::Local),
             Mail::Answer(answer) => self.answer(wires, *answer),
             Mail::Accept(acceptance) => self.accept(wires, &acceptance),
             Mail::Shutdown(drain) => self.shut_down(wires, drain),
         }
+    }
+
+    /// A posted value, unless there is nobody any more to take it.
+    fn hand_out(&mut self, wires: &mut Wires, id: ConnectionId, value: Box<dyn Any + Send>) {
+        let mut value = Some(value);
+        self.with_client(wires, id, |client, connection| {
+            if let Some(value) = value.take() {
+                client.on_post(connection, value);
+            }
+        });
+        self.drop_guarded(id, value);
     }
 
     /// A deferred answer, unless its exchange is over for another reason.

@@ -254,7 +254,12 @@ impl<F: ClientFactory> Dispatcher<F> {
 
     fn drop_client(&mut self, id: ConnectionId) {
         let client = self.clients[id.slot()].take();
-        if let Err(payload) = guard(|| drop(client)) {
+        self.drop_guarded(id, client);
+    }
+
+    /// Drops what is the user's, whose `Drop` may panic.
+    fn drop_guarded<T>(&self, id: ConnectionId, value: T) {
+        if let Err(payload) = guard(|| drop(value)) {
             self.hub.metrics.panics.add(1);
             self.settings.observer.on_panic(id, &*payload);
         }
@@ -297,8 +302,13 @@ fn run<C: Client, T>(
 #[inline(never)]
 fn replace<C: Client>(client: &mut C, connection: &mut Connection<'_>) {
     let Some(replacement) = connection.hub.replacement.take() else { return };
-    if client.become_client(replacement).is_err() {
-        log::error!("{}: only a client that is `Box<dyn Client>` can be replaced", connection.id);
+    // Whoever has to go is dropped in it.
+    match guard(|| client.become_client(replacement).is_ok()) {
+        Ok(true) => {}
+        Ok(false) => {
+            log::error!("{}: only a client that is `Box<dyn Client>` can be replaced", connection.id);
+        }
+        Err(payload) => panicked(connection, &*payload),
     }
 }
 
@@ -309,7 +319,9 @@ fn panicked(connection: &mut Connection<'_>, payload: &(dyn Any + Send)) {
     let Connection { id, wires, hub } = connection;
     hub.metrics.panics.add(1);
     hub.settings.observer.on_panic(*id, payload);
-    hub.replacement = None;
+    let replacement = hub.replacement.take();
+    // One panic is told already.
+    let _ = guard(|| drop(replacement));
     match &mut hub.link(*id).protocol {
         Protocol::Http(machine) if matches!(machine.phase(), Phase::Open) => {
             machine.close_after();

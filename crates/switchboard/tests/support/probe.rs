@@ -231,17 +231,30 @@ impl Client for Probe {
 impl Probe {
     /// The same probe, writing to this log.
     pub fn noted_in(self, log: &Log) -> Self {
-        Self { log: log.clone(), gone: Gone(Some(log.clone())), ..self }
+        Self { log: log.clone(), gone: Gone(Some(log.clone()), None), ..self }
+    }
+
+    /// The same probe, which says to another log whether its life was in order.
+    pub fn followed_by(mut self, all: &Log) -> Self {
+        self.gone.1 = Some(all.clone());
+        self
     }
 }
 
-/// Notes when the client is dropped.
+/// Notes when the client is dropped, and, for a log of many, that its life was in order.
 #[derive(Default)]
-pub struct Gone(Option<Log>);
+pub struct Gone(Option<Log>, Option<Log>);
 
 impl Drop for Gone {
     fn drop(&mut self) {
-        if let Some(log) = &self.0 {
+        if let Some(all) = &self.1 {
+            let events = self.0.as_ref().map(Log::events).unwrap_or_default();
+            let ends = events.iter().filter(|event| event.starts_with("disconnect")).count();
+            let is_in_order = events.first().is_some_and(|event| event == "connect")
+                && events.last().is_some_and(|event| event.starts_with("disconnect"));
+            all.note(if ends == 1 && is_in_order { "end".into() } else { format!("disorder {events:?}") });
+        }
+        for log in [&self.0, &self.1].into_iter().flatten() {
             log.note("drop");
         }
     }

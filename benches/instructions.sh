@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Counts the server's user-space instructions for one operation: callgrind, the difference of two run lengths, real
+# sockets on loopback, one connection. Needs valgrind (a Debian package). The same build gives the same numbers.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+command -v valgrind >/dev/null || { echo "instructions.sh: valgrind is missing: apt-get install valgrind" >&2; exit 1; }
+cargo build --quiet --release -p switchboard-benches --bins
+target=${CARGO_TARGET_DIR:-target}/release
+work=$(mktemp -d)
+server=
+trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
+
+# Instructions of a whole run with so many operations: total OPERATIONS TOOL ARGUMENT...
+total() {
+    local operations=$1 tool=$2
+    shift 2
+    rm -f "$work/out"
+    valgrind --tool=callgrind --callgrind-out-file="$work/profile" "$target/bench-serve" >"$work/out" 2>"$work/log" &
+    server=$!
+    for _ in $(seq 200); do
+        addr=$(sed -n "s/^listening on //p" "$work/out" 2>/dev/null || true)
+        [ -n "$addr" ] && break
+        sleep 0.05
+    done
+    "$target/$tool" "$addr" "$operations" "$@" >/dev/null
+    kill "$server" && wait "$server"
+    server=
+    awk '/^(summary|totals):/ { print $2; exit }' "$work/profile"
+}
+
+# row NAME TOOL ARGUMENT...
+row() {
+    local name=$1 short long
+    shift
+    short=$(total 1600 "$@")
+    long=$(total 17600 "$@")
+    printf '%-36s %6d\n' "$name" $(((long - short) / 16000))
+}
+
+row "HTTP, one a read" http-load 1 small
+row "HTTP, 16 pipelined" http-load 16 small
+row "HTTP, browser head, one a read" http-load 1 browser
+row "WebSocket echo, 20 B, one a read" ws-load 20 1
+row "WebSocket echo, 20 B, 16 a read" ws-load 20 16
+row "WebSocket echo, 1 KiB, one a read" ws-load 1024 1
+row "WebSocket echo, 16 KiB, one a read" ws-load 16384 1

@@ -1,0 +1,23 @@
+//! The server that is measured: one reactor, the defaults, HTTP and WebSocket on one port.
+
+use switchboard::{Client, Exchange, Message, Request, Server, WebSocket};
+
+struct Measured;
+
+impl Client for Measured {
+    fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
+        exchange.ok("text/plain", "Hello, World!");
+    }
+
+    fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+        socket.send(message);
+    }
+}
+
+fn main() -> switchboard::Result<()> {
+    let addr = std::env::args().skip_while(|arg| arg != "--listen").nth(1);
+    let addr = addr.as_deref().unwrap_or("127.0.0.1:0");
+    let server = Server::builder().listen(addr).reactors(1).shutdown_on_signals().bind()?;
+    println!("listening on {}", server.local_addr());
+    server.serve(|_peer| Measured)
+}

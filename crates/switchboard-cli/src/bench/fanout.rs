@@ -1,0 +1,72 @@
+//! `fanout`: every connection publishes what every connection hears.
+
+use super::speaker::{Fault, Heard, Opened, Part, Speaker};
+use super::ws::{Socket, Sockets};
+
+/// WebSockets at a server that sends each message to all of them. What is counted are deliveries.
+///
+/// A message says when it was due and who published it, so that its latency is known wherever it comes, and its
+/// publisher knows when it has made the round.
+#[derive(Debug)]
+pub(crate) struct Fanout {
+    sockets: Sockets,
+    payload: Vec<u8>,
+    slow_readers: usize,
+}
+
+/// One subscriber, and publisher.
+#[derive(Debug)]
+pub(crate) struct Member {
+    socket: Socket,
+    number: u32,
+}
+
+/// When a message was due, and the number of its publisher.
+pub(crate) const MESSAGE_BYTES_MIN: usize = 12;
+
+impl Fanout {
+    /// Messages of so many bytes, [`MESSAGE_BYTES_MIN`] at least.
+    pub(crate) fn new(host: &str, path: &str, bytes: usize, slow_readers: usize) -> Self {
+        let payload = vec![b'x'; bytes.max(MESSAGE_BYTES_MIN)];
+        Self { sockets: Sockets::new(host, path), payload, slow_readers }
+    }
+}
+
+impl Speaker for Fanout {
+    type State = Member;
+
+    fn connect(&mut self, index: usize) -> (Member, Part) {
+        // Slow readers would hold up their own messages, and publish nothing.
+        let part = if index < self.slow_readers { Part::Listens } else { Part::Talks };
+        let number = u32::try_from(index).unwrap_or(u32::MAX);
+        (Member { socket: self.sockets.socket(), number }, part)
+    }
+
+    fn open(&mut self, member: &mut Member, out: &mut Vec<u8>) -> Opened {
+        self.sockets.shake(&mut member.socket, out)
+    }
+
+    fn send(&mut self, member: &mut Member, due: u64, out: &mut Vec<u8>) {
+        self.payload[..8].copy_from_slice(&due.to_le_bytes());
+        self.payload[8..12].copy_from_slice(&member.number.to_le_bytes());
+        self.sockets.send(&self.payload, out);
+    }
+
+    fn receive(&mut self, member: &mut Member, rx: &mut [u8], heard: &mut Heard<'_>) -> Result<usize, Fault> {
+        let Member { socket, number } = member;
+        self.sockets.receive(socket, rx, heard, |message, heard| {
+            let Some((due, publisher)) = read_stamp(message.as_bytes()) else {
+                return Err(Fault("a message that nobody has published".into()));
+            };
+            heard.delivery(due);
+            if publisher == *number && !heard.in_flight.is_empty() { heard.acknowledge() } else { Ok(()) }
+        })
+    }
+}
+
+/// When a message was due, and who published it.
+fn read_stamp(message: &[u8]) -> Option<(u64, u32)> {
+    let (due, rest) = message.split_first_chunk::<8>()?;
+    let (publisher, _) = rest.split_first_chunk::<4>()?;
+    Some((u64::from_le_bytes(*due), u32::from_le_bytes(*publisher)))
+}

@@ -1,0 +1,110 @@
+//! What comes out of a run.
+
+use super::tally::Kind;
+use hdrhistogram::Histogram;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What comes out of a run.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// The time that was measured.
+    pub(crate) elapsed: Duration,
+    /// Operations that ended within it.
+    pub(crate) operations: u64,
+    /// Operations of slow readers.
+    pub(crate) slow_operations: u64,
+    /// Latencies in nanoseconds.
+    pub(crate) latencies: Histogram<u64>,
+    pub(crate) errors: BTreeMap<Kind, u64>,
+    /// How long it took until all connections were up.
+    pub(crate) opened_in: Duration,
+    /// Bytes that the client has read and written.
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+    /// The client's use of a processor core.
+    pub(crate) client_cpu: Duration,
+    pub(crate) server: Option<ServerUse>,
+    pub(crate) samples: Vec<Sample>,
+}
+
+/// What the server used of the machine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ServerUse {
+    pub(crate) pid: u32,
+    /// Within the measured time.
+    pub(crate) cpu: Duration,
+    /// Before the first connection.
+    pub(crate) memory_before: u64,
+    /// The most that was seen.
+    pub(crate) memory_max: u64,
+    /// At the end, with all connections.
+    pub(crate) memory_end: u64,
+}
+
+/// What was seen in one interval of the measured time.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sample {
+    /// The end of the interval, from the beginning of the measured time on, in seconds.
+    pub(crate) at: f64,
+    /// Operations a second.
+    pub(crate) rate: f64,
+    /// Latencies in nanoseconds.
+    pub(crate) p50: u64,
+    pub(crate) p99: u64,
+    /// Errors so far.
+    pub(crate) errors: u64,
+    /// Shares of a core.
+    pub(crate) client_cpu: f64,
+    pub(crate) server_cpu: f64,
+    /// The server's memory in bytes.
+    pub(crate) memory: u64,
+}
+
+impl Outcome {
+    /// Operations a second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.operations as f64 / self.elapsed.as_secs_f64()
+    }
+
+    /// The share of a core that the client used.
+    pub(crate) fn client_share(&self) -> f64 {
+        self.client_cpu.as_secs_f64() / self.elapsed.as_secs_f64()
+    }
+
+    /// True if a faster client might have found a faster server.
+    pub(crate) fn is_client_bound(&self) -> bool {
+        self.client_share() > CLIENT_SHARE_MAX
+    }
+
+    /// The share of a core that the server used.
+    pub(crate) fn server_share(&self) -> Option<f64> {
+        Some(self.server?.cpu.as_secs_f64() / self.elapsed.as_secs_f64())
+    }
+
+    /// The server's processor time for one operation, in nanoseconds.
+    pub(crate) fn server_ns_per_operation(&self) -> Option<f64> {
+        let all = self.operations + self.slow_operations;
+        let server = self.server.filter(|_| all > 0)?;
+        Some(server.cpu.as_secs_f64() * 1e9 / all as f64)
+    }
+
+    /// What the server's memory has grown by for each of so many connections, in bytes.
+    pub(crate) fn memory_per_connection(&self, connections: usize) -> Option<f64> {
+        let server = self.server?;
+        Some(server.memory_end.saturating_sub(server.memory_before) as f64 / connections as f64)
+    }
+
+    /// A latency that the given share of all operations stays within, in nanoseconds.
+    pub(crate) fn quantile(&self, quantile: f64) -> f64 {
+        if self.latencies.is_empty() { 0.0 } else { self.latencies.value_at_quantile(quantile) as f64 }
+    }
+
+    /// Errors of all kinds.
+    pub(crate) fn error_count(&self) -> u64 {
+        self.errors.values().sum()
+    }
+}
+
+/// Beyond this share of a core the client has nothing left.
+const CLIENT_SHARE_MAX: f64 = 0.95;

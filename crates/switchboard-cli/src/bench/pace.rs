@@ -1,0 +1,144 @@
+//! When the next operation is due.
+//!
+//! At a fixed rate each operation has a time at which it should begin, and its latency counts from there, however late
+//! it could really be sent: a server that stalls for a second delays all operations of that second, not only the one
+//! that is on its way (the *coordinated omission* of load generators that wait for their turn).
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+use switchboard_reactor::mio::Waker;
+
+/// Hands out the times at which operations should begin.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    /// Nanoseconds between two operations; `None`: whenever there is room.
+    gap_ns: Option<f64>,
+    begin: u64,
+    /// Nothing that is due then or later is handed out.
+    end: u64,
+    taken: u64,
+}
+
+impl Pace {
+    /// So many operations a second; `None`: as many as can be.
+    pub(crate) fn new(rate: Option<f64>) -> Self {
+        Self { gap_ns: rate.map(|rate| 1e9 / rate), begin: u64::MAX, end: u64::MAX, taken: 0 }
+    }
+
+    /// The first operation is due at `begin`.
+    pub(crate) fn start(&mut self, begin: u64) {
+        self.begin = begin;
+    }
+
+    /// No operation is due at `end` or later.
+    pub(crate) fn stop(&mut self, end: u64) {
+        self.end = end;
+    }
+
+    /// When the next operation should have begun, if it is due.
+    #[inline]
+    pub(crate) fn take(&mut self, now: u64) -> Option<u64> {
+        let due = self.due(now)?;
+        self.taken += 1;
+        Some(due)
+    }
+
+    /// The same without taking it.
+    #[inline]
+    pub(crate) fn due(&self, now: u64) -> Option<u64> {
+        let due = match self.gap_ns {
+            None => now,
+            Some(gap) => self.begin.saturating_add((self.taken as f64 * gap) as u64),
+        };
+        (now >= self.begin && due <= now && due < self.end).then_some(due)
+    }
+
+    /// How many operations are due and were not taken. Without fixed times there are none.
+    pub(crate) fn owed(&self, now: u64) -> usize {
+        let Some(gap) = self.gap_ns.filter(|_| now >= self.begin) else { return 0 };
+        let passed = now.min(self.end - 1).saturating_sub(self.begin) as f64;
+        ((passed / gap) as u64 + 1).saturating_sub(self.taken) as usize
+    }
+
+    /// True if operations are due at fixed times.
+    pub(crate) fn is_fixed(&self) -> bool {
+        self.gap_ns.is_some()
+    }
+}
+
+/// A thread that rings the reactor's bell whenever something is due: the reactor's own timers count milliseconds.
+#[derive(Debug)]
+pub(crate) struct Bell {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Ringing more often would cost the load generator more than the server.
+const GAP_MIN: Duration = Duration::from_micros(100);
+
+impl Bell {
+    /// Rings at this rate, or as often as makes sense.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub(crate) fn start(waker: Waker, rate: f64) -> io::Result<Self> {
+        let gap = Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::MAX).max(GAP_MIN);
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let ring = move || {
+            let mut next = Instant::now();
+            while !stopped.load(Ordering::Relaxed) {
+                next += gap.min(STOP_WITHIN);
+                thread::sleep(next.saturating_duration_since(Instant::now()));
+                if waker.wake().is_err() {
+                    return;
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("bell".into()).spawn(ring)?;
+        Ok(Self { stop, thread: Some(thread) })
+    }
+}
+
+/// The bell rings so often at least, so that it notices when it is to stop.
+const STOP_WITHIN: Duration = Duration::from_millis(1);
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // It has nothing to say.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_handed_out_however_late_it_is() {
+        let mut pace = Pace::new(Some(1000.0));
+        assert_eq!(pace.take(5_000_000), None, "it has not begun");
+        pace.start(1_000_000);
+        pace.stop(4_000_000);
+        assert_eq!((pace.take(999_999), pace.owed(999_999)), (None, 0));
+        assert_eq!((pace.owed(1_000_000), pace.owed(3_500_000), pace.owed(9_000_000)), (1, 3, 3));
+        let taken: Vec<u64> = std::iter::from_fn(|| pace.take(9_000_000)).collect();
+        assert_eq!(taken, [1_000_000, 2_000_000, 3_000_000]);
+    }
+
+    #[test]
+    fn without_a_rate_it_is_always_time() {
+        let mut pace = Pace::new(None);
+        assert_eq!(pace.take(7), None);
+        pace.start(5);
+        assert_eq!((pace.take(7), pace.take(7)), (Some(7), Some(7)));
+        pace.stop(8);
+        assert_eq!(pace.take(9), None);
+    }
+}

@@ -1,0 +1,84 @@
+//! What the system knows of a process: its processor time and its memory.
+
+use rustix::time::{ClockId, clock_gettime};
+use std::fs;
+use std::time::Duration;
+
+/// The processor time that this process has used.
+pub(crate) fn own_cpu() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// The processor time that a process has used, in user mode and in the kernel. `None` if there is no such process, or
+/// no `/proc`.
+pub(crate) fn cpu(pid: u32) -> Option<Duration> {
+    let ticks = parse_ticks(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?;
+    Some(Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64))
+}
+
+/// Bytes of memory that a process has in use, as `VmRSS` counts them.
+pub(crate) fn memory(pid: u32) -> Option<u64> {
+    parse_kib(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?, "VmRSS:")
+}
+
+/// The name of the processor, if the system tells.
+pub(crate) fn processor() -> Option<String> {
+    let text = fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+/// The version of the kernel.
+pub(crate) fn kernel() -> Option<String> {
+    Some(fs::read_to_string("/proc/sys/kernel/osrelease").ok()?.trim().to_owned())
+}
+
+/// Bytes of memory that the machine has.
+pub(crate) fn machine_memory() -> Option<u64> {
+    parse_kib(&fs::read_to_string("/proc/meminfo").ok()?, "MemTotal:")
+}
+
+/// Lets this process open as many descriptors as it may.
+pub(crate) fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Where it is refused, opening that many connections will tell.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
+
+/// Fields 14 and 15 of `stat`, counted behind the name, which may have blanks and parentheses of its own.
+fn parse_ticks(stat: &str) -> Option<u64> {
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
+    let (user, system): (u64, u64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    Some(user + system)
+}
+
+fn parse_kib(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fields_are_found() {
+        let stat = "42 (a (b) c) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20 0";
+        assert_eq!(parse_ticks(stat), Some(300));
+        assert_eq!(parse_ticks("42 (a"), None);
+        assert_eq!(parse_kib("VmPeak:\t 9 kB\nVmRSS:\t    1234 kB\n", "VmRSS:"), Some(1234 * 1024));
+        assert_eq!(parse_kib("VmRSS:\t 1 pages\n", "VmRSS:"), None);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn this_process_is_known() {
+        let pid = std::process::id();
+        assert!(cpu(pid).is_some() && memory(pid).is_some_and(|bytes| bytes > 100_000));
+        assert!(kernel().is_some() && machine_memory().is_some());
+        assert!(own_cpu() > Duration::ZERO);
+    }
+}

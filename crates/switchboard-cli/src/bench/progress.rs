@@ -1,0 +1,60 @@
+//! The line that tells how it goes.
+
+use super::outcome::Sample;
+use crate::units;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::time::Duration;
+
+/// A line on the terminal that is written over again and again. Where there is no terminal, there is no line.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    bar: ProgressBar,
+}
+
+impl Progress {
+    pub(crate) fn new() -> Self {
+        let bar = ProgressBar::new(0);
+        if let Ok(style) = ProgressStyle::with_template("{prefix:>8} [{bar:20}] {msg}") {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        Self { bar }
+    }
+
+    /// Connections are being opened.
+    pub(crate) fn opening(&self, ready: usize, wanted: usize, errors: u64) {
+        self.bar.set_prefix("opening");
+        self.bar.set_length(wanted as u64);
+        self.bar.set_position(ready as u64);
+        self.bar.set_message(format!("{ready} of {wanted} connections, errors {errors}"));
+    }
+
+    /// Load is on; `phase` is so far along.
+    pub(crate) fn loaded(&self, phase: &'static str, passed: Duration, whole: Duration, sample: &Sample) {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.bar.set_prefix(phase);
+        self.bar.set_length(millis(whole));
+        self.bar.set_position(millis(passed.min(whole)));
+        self.bar.set_message(describe(sample));
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn describe(sample: &Sample) -> String {
+    let mut text = format!(
+        "{}/s, p50 {}, p99 {}, errors {}",
+        units::count(sample.rate),
+        units::time(sample.p50 as f64),
+        units::time(sample.p99 as f64),
+        units::count(sample.errors as f64),
+    );
+    if sample.memory > 0 {
+        text.push_str(", server ");
+        text.push_str(&units::bytes(sample.memory as f64));
+    }
+    text
+}

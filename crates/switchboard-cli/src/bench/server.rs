@@ -1,0 +1,72 @@
+//! The server under load: one that runs already, or the built-in one as a child of this process.
+
+use super::plan::{Plan, Play};
+use crate::bench::Error;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+/// The server under load. A built-in one ends with this.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) addr: SocketAddr,
+    /// The value of `Host`.
+    pub(crate) host: String,
+    /// The process whose use of the machine is shown, if it is known.
+    pub(crate) pid: Option<u32>,
+    child: Option<Child>,
+}
+
+impl Server {
+    /// The server that the plan names, or a new one.
+    ///
+    /// # Errors
+    /// The name is unknown, or the built-in server does not start.
+    pub(crate) fn of(plan: &Plan) -> Result<Self, Error> {
+        match &plan.target {
+            Some(target) => Ok(Self {
+                addr: target.resolve().map_err(Error::Target)?,
+                host: target.authority.clone(),
+                pid: plan.server_pid,
+                child: None,
+            }),
+            None => Self::start(plan.play == Play::Raw),
+        }
+    }
+
+    /// True if it is this program's own.
+    pub(crate) fn is_built_in(&self) -> bool {
+        self.child.is_some()
+    }
+
+    fn start(is_raw: bool) -> Result<Self, Error> {
+        let program = std::env::current_exe().map_err(Error::Server)?;
+        let mut command = Command::new(program);
+        command.args(["serve", "--tied"]).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().map_err(Error::Server)?;
+        let stdout = child.stdout.take();
+        let pid = child.id();
+        // From here on it is ended whatever happens.
+        let mut server =
+            Self { addr: ([0, 0, 0, 0], 0).into(), host: String::new(), pid: Some(pid), child: Some(child) };
+        let lines = stdout.map(|stdout| BufReader::new(stdout).lines().map_while(Result::ok));
+        let mut addrs = lines.into_iter().flatten().filter_map(|line| {
+            let addr: Option<SocketAddr> = line.strip_prefix("listening on ")?.parse().ok();
+            addr
+        });
+        let addr = if is_raw { addrs.nth(1) } else { addrs.next() };
+        server.addr = addr.ok_or_else(|| Error::Server(std::io::Error::other("it does not listen")))?;
+        server.host = server.addr.to_string();
+        Ok(server)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // Both fail if it has ended by itself already.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}

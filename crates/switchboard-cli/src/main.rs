@@ -1,0 +1,74 @@
+//! `switchboard`: the command-line tool.
+//!
+//! [`args`] is the command line, one variant for each subcommand; [`bench`] the load generator, [`report`] what is
+//! made of its figures, [`serve`] the server that it starts when it is given none. A further subcommand is a variant, a
+//! module, and a line in `run`.
+
+mod args;
+mod bench;
+mod report;
+mod serve;
+mod units;
+
+use args::{Cli, Command, Mode};
+use bench::Error;
+use bench::plan::Plan;
+use bench::server::Server;
+use clap::Parser;
+use report::{gate, json, text};
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// A condition of `--fail-if` was met.
+const FAILED: u8 = 1;
+/// Nothing could be done.
+const BROKEN: u8 = 2;
+
+fn main() -> ExitCode {
+    match run(&Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("switchboard: {error}");
+            ExitCode::from(BROKEN)
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    match command {
+        Command::Bench { mode } => Ok(run_bench(mode)?),
+        Command::Serve(args) => {
+            serve::serve(args)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn run_bench(mode: &Mode) -> Result<ExitCode, Error> {
+    let output = &mode.common().output;
+    let plan = Plan::new(mode).map_err(Error::Usage)?;
+    // Read first: the run may write over it.
+    let old = output.compare.as_deref().map(report::read).transpose()?;
+    bench::proc::raise_descriptor_limit();
+    let server = Server::of(&plan)?;
+    let outcome = bench::bench(&plan, &server)?;
+    let result = json::result(&plan, &server, &outcome);
+    drop(server);
+    let mut text = text::report(&result, old.as_ref());
+    if !output.no_report {
+        report::write(&output.report, &result, old.as_ref())?;
+        text.push_str(&format!("\nreport: {}\n", output.report.join("index.html").display()));
+    }
+    // A reader that has gone does not change the verdict.
+    let _ = io::stdout().write_all(text.as_bytes());
+    Ok(judge(&output.fail_if, &result))
+}
+
+fn judge(conditions: &[gate::Condition], result: &serde_json::Value) -> ExitCode {
+    let complaints: Vec<String> =
+        conditions.iter().filter_map(|condition| condition.complaint(&condition.judge(result))).collect();
+    for complaint in &complaints {
+        eprintln!("failed: {complaint}");
+    }
+    if complaints.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
+}

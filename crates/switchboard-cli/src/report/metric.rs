@@ -1,0 +1,102 @@
+//! The figures that can be compared, and made a condition of.
+
+use crate::units;
+use serde_json::Value;
+
+/// One figure of a result.
+#[derive(Debug)]
+pub(crate) struct Metric {
+    /// Its name on the command line.
+    pub(crate) name: &'static str,
+    /// What it is called in a table.
+    pub(crate) title: &'static str,
+    /// Where it is in `result.json`.
+    pub(crate) pointer: &'static str,
+    pub(crate) quantity: Quantity,
+    /// More of it is better.
+    pub(crate) more_is_better: bool,
+}
+
+/// What a figure measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quantity {
+    /// Nanoseconds.
+    Time,
+    /// So many a second.
+    Rate,
+    Bytes,
+    Percent,
+    Count,
+}
+
+impl Metric {
+    /// The metric of this name.
+    pub(crate) fn named(name: &str) -> Option<&'static Self> {
+        METRICS.iter().find(|metric| metric.name == name)
+    }
+
+    /// Its value, if the run has one.
+    pub(crate) fn value(&self, result: &Value) -> Option<f64> {
+        result.pointer(self.pointer)?.as_f64()
+    }
+}
+
+impl Quantity {
+    /// A value as people write it.
+    pub(crate) fn show(self, value: f64) -> String {
+        match self {
+            Self::Time => units::time(value),
+            Self::Rate => format!("{}/s", units::count(value)),
+            Self::Bytes => units::bytes(value),
+            Self::Percent => format!("{value:.0} %"),
+            Self::Count => units::count(value),
+        }
+    }
+
+    /// The value that was written, in the unit of `result.json`. A time has to have a unit.
+    pub(crate) fn parse(self, text: &str) -> Option<f64> {
+        match self {
+            Self::Time => units::parse(text, f64::NAN, units::DURATIONS).map(|seconds| seconds * 1e9),
+            Self::Rate | Self::Count => units::parse(text, 1.0, units::RATES),
+            Self::Bytes => units::parse(text, 1.0, units::SIZES),
+            Self::Percent => units::parse(text, 1.0, &[("%", 1.0)]),
+        }
+        .filter(|value| value.is_finite())
+    }
+}
+
+/// All of them, in the order of a table.
+pub(crate) const METRICS: &[Metric] = &[
+    metric("rate", "throughput", "/throughput/per_second", Quantity::Rate, true),
+    metric("mean", "mean", "/latency_ns/mean", Quantity::Time, false),
+    metric("p50", "p50", "/latency_ns/p50", Quantity::Time, false),
+    metric("p75", "p75", "/latency_ns/p75", Quantity::Time, false),
+    metric("p90", "p90", "/latency_ns/p90", Quantity::Time, false),
+    metric("p95", "p95", "/latency_ns/p95", Quantity::Time, false),
+    metric("p99", "p99", "/latency_ns/p99", Quantity::Time, false),
+    metric("p99.9", "p99.9", "/latency_ns/p99.9", Quantity::Time, false),
+    metric("p99.99", "p99.99", "/latency_ns/p99.99", Quantity::Time, false),
+    metric("max", "max", "/latency_ns/max", Quantity::Time, false),
+    metric("errors", "errors", "/errors/total", Quantity::Count, false),
+    metric("server-cpu", "server, per operation", "/server/cpu_ns_per_operation", Quantity::Time, false),
+    metric("server-load", "server, of a core", "/server/cpu_percent", Quantity::Percent, false),
+    metric("client-load", "client, of a core", "/client/cpu_percent", Quantity::Percent, false),
+    metric("memory", "server memory", "/server/memory_bytes_max", Quantity::Bytes, false),
+    metric(
+        "memory-per-connection",
+        "memory, per connection",
+        "/server/memory_bytes_per_connection",
+        Quantity::Bytes,
+        false,
+    ),
+];
+
+const fn metric(
+    name: &'static str,
+    title: &'static str,
+    pointer: &'static str,
+    quantity: Quantity,
+    more_is_better: bool,
+) -> Metric {
+    Metric { name, title, pointer, quantity, more_is_better }
+}

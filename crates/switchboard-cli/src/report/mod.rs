@@ -1,0 +1,48 @@
+//! What is made of the outcome of a run.
+//!
+//! [`json`] has every figure, and everything else is read from there: the [`text`] on the terminal, the page of
+//! [`html`] with its plots, what has changed ([`compare`]) and whether that is too much ([`gate`]). So what is shown
+//! can always be found in the file.
+
+pub(crate) mod compare;
+pub(crate) mod gate;
+pub(crate) mod html;
+pub(crate) mod json;
+pub(crate) mod machine;
+pub(crate) mod metric;
+pub(crate) mod plot;
+pub(crate) mod text;
+
+use crate::bench::Error;
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+
+/// Writes `index.html` and `result.json` into a directory, which is made if it is not there.
+///
+/// # Errors
+/// A file can't be written.
+pub(crate) fn write(directory: &Path, result: &Value, old: Option<&Value>) -> Result<(), Error> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |error| Error::File(path, error)
+    };
+    fs::create_dir_all(directory).map_err(failed(directory))?;
+    let files = [("result.json", format!("{result:#}\n")), ("index.html", html::page(result, old))];
+    for (name, text) in files {
+        let path = directory.join(name);
+        fs::write(&path, text).map_err(failed(&path))?;
+    }
+    Ok(())
+}
+
+/// Reads a `result.json`.
+///
+/// # Errors
+/// The file can't be read, or is something else.
+pub(crate) fn read(path: &Path) -> Result<Value, Error> {
+    let text = fs::read_to_string(path).map_err(|error| Error::File(path.to_owned(), error))?;
+    let value: Option<Value> = serde_json::from_str(&text).ok();
+    let is_result = |value: &Value| value["schema"] == json::SCHEMA;
+    value.filter(is_result).ok_or_else(|| Error::NoResult(path.to_owned()))
+}

@@ -1,0 +1,220 @@
+//! What is said on the terminal when the run is over.
+
+use super::compare::{self, Trend};
+use super::metric::Metric;
+use crate::units;
+use serde_json::Value;
+use std::fmt::Write;
+
+/// The whole report.
+pub(crate) fn report(result: &Value, old: Option<&Value>) -> String {
+    let mut text = head(result);
+    text.push_str(&figures(result));
+    text.push_str(&histogram(&result["histogram"]));
+    text.push_str(&errors(&result["errors"]["by_kind"]));
+    for warning in warnings(result) {
+        // Writing to a string cannot fail, here and below.
+        let _ = writeln!(text, "\nwarning: {warning}");
+    }
+    if let Some(old) = old {
+        text.push_str(&comparison(old, result));
+    }
+    text
+}
+
+/// What makes the figures doubtful.
+pub(crate) fn warnings(result: &Value) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if result["client"]["is_bottleneck"] == true {
+        warnings.push(
+            "the load generator used a whole core, so a faster one might find a faster server; \
+             the server's processor time for one operation is still right"
+                .into(),
+        );
+    }
+    let asked = result["plan"]["rate"].as_f64();
+    let got = result["throughput"]["per_second"].as_f64().unwrap_or_default();
+    let counts_each = !matches!(result["plan"]["mode"].as_str(), Some("sse" | "fanout"));
+    if let Some(asked) = asked.filter(|asked| counts_each && got < asked * RATE_REACHED) {
+        let (asked, got) = (units::count(asked), units::count(got));
+        warnings.push(format!("the server did not keep up: {got} of {asked} a second"));
+    }
+    let is_idle = result["plan"]["mode"] == "idle";
+    if !is_idle && result["throughput"]["operations"] == 0 {
+        warnings.push("not one operation succeeded".into());
+    }
+    warnings
+}
+
+/// This share of the rate that was asked for counts as all of it.
+const RATE_REACHED: f64 = 0.98;
+/// The longest bar of a histogram.
+const BAR: usize = 40;
+
+fn head(result: &Value) -> String {
+    let plan = &result["plan"];
+    let mut text = format!("{} ", plan["mode"].as_str().unwrap_or_default());
+    let built_in = if plan["is_built_in"] == true { " (built-in server)" } else { "" };
+    let _ = write!(
+        text,
+        "{}{built_in}, {} connections",
+        plan["target"].as_str().unwrap_or_default(),
+        plan["connections"]
+    );
+    for (name, word) in
+        [("pipeline", "in flight on each"), ("size", "bytes"), ("slow_readers", "slow readers")]
+    {
+        let usual = if name == "pipeline" { 1 } else { 0 };
+        if plan[name] != usual {
+            let _ = write!(text, ", {} {word}", plan[name]);
+        }
+    }
+    if let Some(rate) = plan["rate"].as_f64() {
+        let _ = write!(text, ", {} a second", units::count(rate));
+    }
+    let _ = writeln!(text, ", {:.1} s\n", result["throughput"]["seconds"].as_f64().unwrap_or_default());
+    text
+}
+
+fn figures(result: &Value) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| {
+        if !value.is_empty() {
+            let _ = writeln!(text, "  {name:<12} {value}");
+        }
+    };
+    let show = |name: &str| {
+        let metric = Metric::named(name)?;
+        Some(metric.quantity.show(metric.value(result)?))
+    };
+    let unit = result["throughput"]["unit"].as_str().unwrap_or_default();
+    if result["plan"]["mode"] == "idle" {
+        let seconds = result["opening_seconds"].as_f64().unwrap_or_default();
+        let connections = result["plan"]["connections"].as_f64().unwrap_or_default();
+        line("opened", format!("{} connections in {seconds:.2} s", units::count(connections)));
+    } else {
+        let bytes = |name: &str| units::bytes(result["throughput"][name].as_f64().unwrap_or_default());
+        let (read, written) = (bytes("bytes_in_per_second"), bytes("bytes_out_per_second"));
+        let rate = units::count(result["throughput"]["per_second"].as_f64().unwrap_or_default());
+        line("throughput", format!("{rate} {unit}/s, {read}/s in, {written}/s out"));
+    }
+    let latencies = ["p50", "p90", "p99", "p99.9", "max"];
+    let latencies: Vec<String> =
+        latencies.iter().filter_map(|name| Some(format!("{name} {}", show(name)?))).collect();
+    line("latency", latencies.join(", "));
+    line("server", server(result, &show));
+    line("client", format!("{} of a core", show("client-load").unwrap_or_default()));
+    line("errors", show("errors").unwrap_or_default());
+    text
+}
+
+fn server(result: &Value, show: &dyn Fn(&str) -> Option<String>) -> String {
+    let (Some(load), Some(memory)) = (show("server-load"), show("memory")) else { return String::new() };
+    let mut parts = vec![format!("{load} of a core")];
+    parts.extend(show("server-cpu").map(|each| format!("{each} for each operation")));
+    parts.push(format!("{memory} of memory"));
+    if result["plan"]["mode"] == "idle" {
+        parts.extend(show("memory-per-connection").map(|each| format!("{each} for each connection")));
+    }
+    parts.join(", ")
+}
+
+/// Bars for the buckets of a histogram, with the share of each.
+pub(crate) fn histogram(buckets: &Value) -> String {
+    let Some(buckets) = buckets.as_array().filter(|buckets| !buckets.is_empty()) else {
+        return String::new();
+    };
+    let count = |bucket: &Value| bucket["count"].as_f64().unwrap_or_default();
+    let total: f64 = buckets.iter().map(count).sum();
+    let most = buckets.iter().map(count).fold(1.0, f64::max);
+    let mut text = "\n".to_owned();
+    for bucket in buckets {
+        let bound = |name: &str| short_time(bucket[name].as_f64().unwrap_or_default());
+        let share = count(bucket) / total.max(1.0) * 100.0;
+        // What is there shows, however little it is.
+        let length = (count(bucket) / most * BAR as f64).ceil() as usize;
+        let bar = "#".repeat(length);
+        let line = format!("  {:>6} - {:<6} {bar:<BAR$} {share:6.2} %", bound("from_ns"), bound("to_ns"));
+        let _ = writeln!(text, "{line}");
+    }
+    text
+}
+
+/// A bound of a bucket, which is a whole number of some unit.
+fn short_time(ns: f64) -> String {
+    let (factor, unit) = match ns {
+        1e9.. => (1e9, "s"),
+        1e6.. => (1e6, "ms"),
+        1e3.. => (1e3, "µs"),
+        _ => (1.0, "ns"),
+    };
+    format!("{} {unit}", ns / factor)
+}
+
+fn errors(kinds: &Value) -> String {
+    let Some(kinds) = kinds.as_object().filter(|kinds| !kinds.is_empty()) else { return String::new() };
+    let mut text = "\nerrors\n".to_owned();
+    for (kind, count) in kinds {
+        let _ = writeln!(text, "  {:>12} {kind}", units::count(count.as_f64().unwrap_or_default()));
+    }
+    text
+}
+
+/// What has changed, as a table.
+fn comparison(old: &Value, new: &Value) -> String {
+    let mut text = format!("\ncompared with {}\n", old["when"].as_str().unwrap_or("an earlier run"));
+    for difference in compare::differences(old, new) {
+        let _ = writeln!(text, "  differs in {difference}");
+    }
+    for change in compare::changes(old, new) {
+        let quantity = change.metric.quantity;
+        let word = match change.trend() {
+            Trend::Better => "better",
+            Trend::Worse => "worse",
+            Trend::Same => "",
+        };
+        let (before, after) = (quantity.show(change.old), quantity.show(change.new));
+        let line =
+            format!("  {:<24} {before:>14} {after:>14} {:>9} {word}", change.metric.title, change.show());
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_histogram_has_a_bar_for_each_bucket() {
+        let buckets = json!([
+            { "from_ns": 50_000, "to_ns": 100_000, "count": 9000 },
+            { "from_ns": 100_000, "to_ns": 200_000, "count": 0 },
+            { "from_ns": 1_000_000, "to_ns": 2_000_000, "count": 1 },
+            { "from_ns": 2_000_000, "to_ns": 5_000_000, "count": 999 },
+        ]);
+        let text = histogram(&buckets);
+        let lines: Vec<&str> = text.lines().skip(1).collect();
+        assert_eq!(lines[0], format!("   50 µs - 100 µs {} {:6.2} %", "#".repeat(40), 90.0));
+        assert_eq!(lines[1], format!("  100 µs - 200 µs {} {:6.2} %", " ".repeat(40), 0.0));
+        assert_eq!(lines[2], format!("    1 ms - 2 ms   #{} {:6.2} %", " ".repeat(39), 0.01));
+        assert_eq!(lines[3].matches('#').count(), 5);
+        assert_eq!(histogram(&json!([])), "");
+        assert_eq!(histogram(&Value::Null), "");
+    }
+
+    #[test]
+    fn what_is_doubtful_is_said() {
+        let mut result = json!({
+            "plan": { "mode": "http", "rate": 1000.0 },
+            "client": { "is_bottleneck": true },
+            "throughput": { "per_second": 500.0, "operations": 500 },
+        });
+        let found = warnings(&result);
+        assert!(found[0].contains("load generator") && found[1].contains("500 of 1,000"), "{found:?}");
+        result["plan"]["mode"] = "sse".into();
+        result["client"]["is_bottleneck"] = false.into();
+        assert_eq!(warnings(&result), [""; 0], "an event is delivered more than once");
+    }
+}

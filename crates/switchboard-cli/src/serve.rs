@@ -1,0 +1,92 @@
+//! The built-in server: what every mode of `bench` needs, on one reactor.
+
+use crate::args::Serve;
+use switchboard::{Client, Exchange, Listener, Message, Raw, Request, Server, Upgrade, WebSocket};
+
+/// One for each connection.
+#[derive(Debug, Default)]
+struct Builtin {
+    /// What comes goes to everybody.
+    is_member: bool,
+}
+
+/// The topic of the streams at `/feed`.
+const FEED: &str = "feed";
+/// The topic of the WebSockets at `/fanout`.
+const EVERYBODY: &str = "everybody";
+/// Room for the largest message that is sent.
+const MESSAGE_BYTES_MAX: usize = 1 << 30;
+
+impl Client for Builtin {
+    fn on_request(&mut self, mut exchange: Exchange<'_>, request: &Request<'_>) {
+        match request.path() {
+            "/plaintext" => exchange.ok("text/plain", "Hello, World!"),
+            "/feed" => {
+                exchange.events().subscribe(FEED);
+            }
+            "/publish" => {
+                let news = std::str::from_utf8(request.body()).unwrap_or("not UTF-8");
+                exchange.publish(FEED, news);
+                exchange.respond(204, "", "");
+            }
+            _ => exchange.not_found(),
+        }
+    }
+
+    fn on_upgrade(&mut self, upgrade: Upgrade<'_>, request: &Request<'_>) {
+        self.is_member = request.path() == "/fanout";
+        upgrade.accept();
+    }
+
+    fn on_open(&mut self, socket: &mut WebSocket<'_>) {
+        if self.is_member {
+            socket.subscribe(EVERYBODY);
+        }
+    }
+
+    fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+        if self.is_member {
+            socket.publish_to_all(EVERYBODY, message);
+        } else {
+            socket.send(message);
+        }
+    }
+
+    fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
+        raw.write(data);
+        data.len()
+    }
+}
+
+/// Serves until it is told to end. The addresses are printed first, that for bare TCP last.
+///
+/// # Errors
+/// If it can't listen, or polling fails.
+pub(crate) fn serve(args: &Serve) -> switchboard::Result<()> {
+    crate::bench::proc::raise_descriptor_limit();
+    if args.tied {
+        tie();
+    }
+    let server = Server::builder()
+        .listen(args.listen)
+        .listen(Listener::tcp(args.raw).raw())
+        .reactors(1)
+        .max_message(MESSAGE_BYTES_MAX)
+        .shutdown_on_signals()
+        .bind()?;
+    for addr in server.local_addrs() {
+        println!("listening on {addr}");
+    }
+    server.serve(|_peer| Builtin::default())
+}
+
+/// A load generator that is killed can't end its server; the system does.
+#[cfg(target_os = "linux")]
+fn tie() {
+    use rustix::process::{Signal, set_parent_process_death_signal};
+    // It would run on alone, which is what happens on other systems.
+    let _ = set_parent_process_death_signal(Some(Signal::TERM));
+}
+
+#[cfg(not(target_os = "linux"))]
+fn tie() {}

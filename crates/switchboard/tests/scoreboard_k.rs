@@ -1,0 +1,32 @@
+//! Scale-out.
+
+mod support;
+
+use std::net::TcpListener;
+use support::get;
+use support::probe::Probe;
+use support::real::{self, Live};
+use switchboard::{Listener, Server};
+
+#[test]
+#[cfg(target_os = "linux")]
+fn k1_several_servers_share_a_port_when_both_want_to() {
+    let shared = |addr: &str| Server::builder().listen(Listener::tcp(addr).reuse_port(true)).reactors(1);
+    let one = Live::serve(shared("127.0.0.1:0"), |_peer| Probe::default());
+    let addr = one.addr().to_string();
+    let two = Live::serve(shared(&addr), |_peer| Probe::default());
+    assert_eq!(one.addr(), two.addr());
+    let mut streams: Vec<_> = (0..64).map(|_| one.connect()).collect();
+    for stream in &mut streams {
+        assert!(real::ask(stream, get("/")).ends_with("GET / "));
+    }
+    let counts = (one.handle.count(), two.handle.count());
+    assert!(counts.0 > 0 && counts.1 > 0 && counts.0 + counts.1 == 64, "the system spreads them: {counts:?}");
+}
+
+#[test]
+fn k1_by_default_a_port_is_ones_own() {
+    let server = Server::bind("127.0.0.1:0").unwrap();
+    assert!(TcpListener::bind(server.local_addr()).is_err());
+    assert!(Server::bind(server.local_addr()).is_err());
+}

@@ -1,0 +1,74 @@
+//! Test, fuzz, bench.
+
+#[path = "support/steady.rs"]
+mod steady;
+mod support;
+
+use steady::{Worker, echo, milli_allocations, ok_bytes, requests};
+use support::probe::Probe;
+use support::{get, outcome, socket};
+use switchboard::BodyPlan;
+use switchboard::test::listener;
+
+#[test]
+fn q4_however_a_session_is_cut_its_events_are_the_same() {
+    // `outcome` cuts at every byte; `invariants.rs` does it with sessions made at random.
+    let make = || Probe {
+        on_head: |_, _, request| match request.path() {
+            "/stream" => BodyPlan::Stream,
+            "/refused" => BodyPlan::Reject(403),
+            _ => BodyPlan::Collect,
+        },
+        ..Probe::default()
+    };
+    let http = [
+        get("/one").as_str(),
+        "POST /whole HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello",
+        "POST /stream HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2;x\r\nab\r\n1\r\nc\r\n0\r\nT: t\r\n\r\n",
+        "POST /empty HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /refused HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nno!",
+        "\r\nHEAD /two HTTP/1.1\r\nHost: h\r\n\r\n",
+        socket::UPGRADE,
+    ]
+    .concat();
+    let frames = [
+        socket::text("first"),
+        socket::masked(socket::TEXT, b"in \xe2\x82"),
+        socket::ping(b"between"),
+        socket::masked(socket::FIN, b"\xac pieces"),
+        socket::binary(&[7; 200]),
+        socket::close(1000, "bye"),
+        socket::text("unheard"),
+    ]
+    .concat();
+    let outcome = outcome(make, listener::HTTP, &[http.as_bytes(), &frames].concat());
+    let expected = [
+        "connect",
+        "request GET /one ",
+        "head POST /whole",
+        "request POST /whole hello",
+        "head POST /stream",
+        "body abc",
+        "request POST /stream ",
+        "head POST /empty",
+        "request POST /empty ",
+        "head POST /refused",
+        "request HEAD /two ",
+        "upgrade /ws",
+        "open",
+        "text first",
+        "ping between",
+        r"text in \xe2\x82\xac pieces",
+        "binary 200 bytes",
+    ];
+    assert_eq!(outcome.log, expected);
+    assert!(outcome.is_finished);
+}
+
+#[test]
+fn q7_the_proof_of_no_allocation_sees_a_planted_one() {
+    assert_eq!(milli_allocations(Worker::default, requests(get("/"), ok_bytes(""), 16)), 0);
+    assert_eq!(milli_allocations(Worker::default, echo(1000, 1)), 0);
+    let make = || Worker { allocates: true, ..Worker::default() };
+    assert_eq!(milli_allocations(make, echo(1000, 1)), 1000);
+}
