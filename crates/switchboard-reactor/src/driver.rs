@@ -112,8 +112,9 @@ impl Driver {
     /// # Errors
     /// If polling fails, which no connection can bring about.
     pub fn run<S: Service + ?Sized>(&mut self, service: &mut S) -> io::Result<()> {
+        self.reactor.settle(service);
         while !self.reactor.wires.is_halted() {
-            self.poll(None, service)?;
+            self.poll_once(None, service)?;
         }
         Ok(())
     }
@@ -129,6 +130,15 @@ impl Driver {
         service: &mut S,
     ) -> io::Result<()> {
         self.reactor.settle(service);
+        self.poll_once(wait_max, service)
+    }
+
+    #[inline(always)]
+    fn poll_once<S: Service + ?Sized>(
+        &mut self,
+        wait_max: Option<Duration>,
+        service: &mut S,
+    ) -> io::Result<()> {
         let wait = shorter(self.reactor.timeout(self.clock.now), wait_max);
         let wait = if self.has_newcomers() { self.door.wait(self.clock.now, wait) } else { wait };
         match self.poll.poll(&mut self.events, wait) {

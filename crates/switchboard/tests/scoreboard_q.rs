@@ -60,6 +60,8 @@ fn q4_however_a_session_is_cut_its_events_are_the_same() {
         "ping between",
         r"text in \xe2\x82\xac pieces",
         "binary 200 bytes",
+        "disconnect Peer",
+        "drop",
     ];
     assert_eq!(outcome.log, expected);
     assert!(outcome.is_finished);

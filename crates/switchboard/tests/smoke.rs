@@ -121,3 +121,24 @@ fn bugs_of_the_user_end_their_connection_only() {
         assert_eq!(peer.is_finished(), path == "/panic");
     }
 }
+
+/// Says goodbye with its answer.
+struct Goodbye;
+
+impl Client for Goodbye {
+    fn on_request(&mut self, mut exchange: Exchange<'_>, _request: &Request<'_>) {
+        exchange.close_after();
+        exchange.ok("text/plain", "goodbye");
+    }
+}
+
+#[test]
+fn an_answer_can_be_the_last() {
+    let mut server = TestServer::new(|_peer| Goodbye);
+    let peer = server.connect();
+    peer.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\nGET /again HTTP/1.1\r\nHost: h\r\n\r\n");
+    server.run();
+    let text = String::from_utf8(peer.take()).unwrap();
+    assert!(text.contains("\r\nConnection: close\r\n") && text.ends_with("\r\n\r\ngoodbye"), "{text}");
+    assert!(peer.is_finished());
+}

@@ -69,6 +69,14 @@ impl<'a> Exchange<'a> {
         let _ = self.response(status).header("Location", location).body("", "");
     }
 
+    /// Lets the answer say that the connection closes after it, and closes it then. To close at once, without an
+    /// answer, is [`Connection::close`].
+    pub fn close_after(&mut self) {
+        if let Protocol::Http(machine) = self.connection.protocol() {
+            machine.close_after();
+        }
+    }
+
     /// An answer with header lines of its own.
     #[must_use]
     pub fn response(self, status: u16) -> ResponseBuilder<Self> {

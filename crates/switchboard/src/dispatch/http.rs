@@ -1,6 +1,6 @@
 //! HTTP's events.
 
-use super::{Stepped, limits, run, watch_for, watch_over};
+use super::{Stepped, call, limits, watch_for, watch_over};
 use crate::client::BodyPlan;
 use crate::context::Upgrade;
 use crate::limits::Limits;
@@ -53,7 +53,7 @@ fn event<C: Client>(client: &mut C, connection: &mut Connection<'_>, event: Even
         Event::Upgrade(request) => upgrade(client, connection, &request, rest_bytes),
         Event::Head(request) => head(client, connection, &request),
         Event::Body(part) => {
-            run(client, connection, |client, connection| client.on_body(connection, part));
+            call(client, connection, |client, connection| client.on_body(connection, part));
         }
         Event::End(request) => self::request(client, connection, &request),
     }
@@ -63,7 +63,7 @@ fn event<C: Client>(client: &mut C, connection: &mut Connection<'_>, event: Even
 #[inline(always)]
 fn request<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
     connection.hub.metrics.requests.add(1);
-    run(client, connection, |client, connection| {
+    call(client, connection, |client, connection| {
         client.on_request(Exchange { connection: connection.reborrow() }, request);
     });
     match connection.protocol() {
@@ -75,18 +75,14 @@ fn request<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: 
 /// A body that lay whole in the buffer was not announced: its plan is asked for now.
 #[inline(never)]
 fn request_with_body<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
-    let Some(plan) = run(client, connection, |client, connection| client.on_head(connection, request)) else {
-        return;
-    };
+    let plan = call(client, connection, |client, connection| client.on_head(connection, request));
     let body_bytes_max = match plan {
         BodyPlan::Collect => limits(connection).body_bytes_max,
         BodyPlan::CollectUpTo(bytes) => bytes,
         BodyPlan::Reject(status) => return say(connection, status),
         BodyPlan::Stream => {
             let part = request.body();
-            if run(client, connection, |client, connection| client.on_body(connection, part)).is_none() {
-                return;
-            }
+            call(client, connection, |client, connection| client.on_body(connection, part));
             return self::request(client, connection, &request.without_body());
         }
     };
@@ -99,9 +95,7 @@ fn request_with_body<C: Client>(client: &mut C, connection: &mut Connection<'_>,
 /// A head whose body is still to come.
 #[inline(never)]
 fn head<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
-    let Some(plan) = run(client, connection, |client, connection| client.on_head(connection, request)) else {
-        return;
-    };
+    let plan = call(client, connection, |client, connection| client.on_head(connection, request));
     let (body_bytes_max, interval) = (limits(connection).body_bytes_max, limits(connection).body_interval);
     let Connection { id, wires, hub } = connection;
     let Some(outbox) = wires.outbox(*id) else { return };
@@ -139,7 +133,7 @@ fn upgrade<C: Client>(
     if !connection.hub.settings.origins.allow(offer.origin(), offer.host()) {
         return say(connection, 403);
     }
-    run(client, connection, |client, connection| {
+    call(client, connection, |client, connection| {
         let connection = connection.reborrow();
         client.on_upgrade(
             Upgrade { connection, offer: &offer, fields: Fields::new(), has_protocol: false },
@@ -174,7 +168,7 @@ fn paused(connection: &mut Connection<'_>, rest_bytes: usize) {
 /// The connection has become a WebSocket.
 pub(super) fn opened<C: Client>(client: &mut C, connection: &mut Connection<'_>) {
     if matches!(connection.protocol(), Protocol::WebSocket(_)) {
-        run(client, connection, |client, connection| {
+        call(client, connection, |client, connection| {
             client.on_open(&mut WebSocket { connection: connection.reborrow() });
         });
     }

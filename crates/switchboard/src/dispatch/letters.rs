@@ -1,6 +1,6 @@
 //! What other threads asked for, and the end of the server.
 
-use super::{Dispatcher, http};
+use super::{Dispatcher, http, run};
 use crate::handle::Drain;
 use crate::link::Protocol;
 use crate::mail::{Acceptance, Answer, Mail};
@@ -72,7 +72,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         hub.switch_to_websocket(wires, *id, accept, fields);
         hub.read_on(wires, *id);
         if let Some(Some(client)) = clients.get_mut(id.slot()) {
-            http::opened(client, &mut Connection { id: *id, wires, hub });
+            run(client, &mut Connection { id: *id, wires, hub }, http::opened);
         }
     }
 

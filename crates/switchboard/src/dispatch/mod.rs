@@ -2,7 +2,7 @@
 //! of the connection's protocol make events of it, and calls the client.
 //!
 //! Clients stand in a table of their own, so that a callback borrows one client and, besides it, everything else.
-//! Each callback is guarded on its own: a panic in it ends its connection and nothing else.
+//! Callbacks are guarded, those of one connection's bytes together: a panic ends its connection and nothing else.
 
 mod admission;
 mod http;
@@ -98,45 +98,17 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
     #[inline(always)]
     fn on_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rx: &mut [u8]) -> usize {
         let Self { clients, hub, whole, settings, .. } = self;
-        let limits = &settings.limits;
         if whole.capacity() > WHOLE_BYTES_KEPT {
             *whole = Vec::new();
         }
         let Some(Some(client)) = clients.get_mut(id.slot()) else { return rx.len() };
         let mut connection = Connection { id, wires, hub };
-        let (mut at, mut budget) = (0, limits.events_per_turn);
-        loop {
-            let rest = &mut rx[at..];
-            let bytes = rest.len();
-            let stepped = match connection.protocol() {
-                Protocol::WebSocket(machine) => {
-                    let step = machine.step(rest, whole, &limits.websocket);
-                    websocket::take(client, &mut connection, step, bytes)
-                }
-                Protocol::Http(machine) => {
-                    let mut slots = HeaderSlots::new();
-                    let step = machine.step(rest, &mut slots, whole, &limits.http);
-                    http::take(client, &mut connection, step, bytes)
-                }
-                Protocol::Raw => raw::take(client, &mut connection, rest),
-                Protocol::Lines { .. } => raw::take_line(client, &mut connection, rest, limits),
-                // The peer of an event stream has nothing to say, nor has one that is refused.
-                Protocol::Events | Protocol::None => Stepped::Stop(bytes),
-            };
-            match stepped {
-                Stepped::On(used) => at += used,
-                Stepped::Stop(used) => return at + used,
-            }
-            budget -= 1;
-            if at == rx.len() && !connection.is_unfinished() {
-                return at;
-            }
-            if budget == 0 {
-                connection.wires.yield_turn(id);
-                return at;
-            }
-            if connection.wires.is_stopped() && !connection.wires.goes_on(id) {
-                return at;
+        // One guard for all that one connection's bytes bring about: after a panic nothing of it would be called.
+        match guard(|| feed(client, &mut connection, rx, whole, &settings.limits)) {
+            Ok(used) => used,
+            Err(payload) => {
+                panicked(&mut connection, &*payload);
+                rx.len()
             }
         }
     }
@@ -277,20 +249,76 @@ impl Connection<'_> {
     }
 }
 
-/// Runs a guarded callback, and sees to what it left behind: a panic, or another client in its place.
+/// Lets the machine of the connection's protocol make events of the bytes, and calls the client with each. Returns how
+/// many bytes were used.
+#[inline(always)]
+fn feed<C: Client>(
+    client: &mut C,
+    connection: &mut Connection<'_>,
+    rx: &mut [u8],
+    whole: &mut Vec<u8>,
+    limits: &Limits,
+) -> usize {
+    let (mut at, mut budget) = (0, limits.events_per_turn);
+    loop {
+        let rest = &mut rx[at..];
+        let bytes = rest.len();
+        let stepped = match connection.protocol() {
+            Protocol::WebSocket(machine) => {
+                let step = machine.step(rest, whole, &limits.websocket);
+                websocket::take(client, connection, step, bytes)
+            }
+            Protocol::Http(machine) => {
+                let mut slots = HeaderSlots::new();
+                let step = machine.step(rest, &mut slots, whole, &limits.http);
+                http::take(client, connection, step, bytes)
+            }
+            Protocol::Raw => raw::take(client, connection, rest),
+            Protocol::Lines { .. } => raw::take_line(client, connection, rest, limits),
+            // The peer of an event stream has nothing to say, nor has one that is refused.
+            Protocol::Events | Protocol::None => Stepped::Stop(bytes),
+        };
+        match stepped {
+            Stepped::On(used) => at += used,
+            Stepped::Stop(used) => return at + used,
+        }
+        budget -= 1;
+        if at == rx.len() && !connection.is_unfinished() {
+            return at;
+        }
+        if budget == 0 {
+            connection.wires.yield_turn(connection.id);
+            return at;
+        }
+        if connection.wires.is_stopped() && !connection.wires.goes_on(connection.id) {
+            return at;
+        }
+    }
+}
+
+/// Calls the client, and puts another in its place if it asked for that.
+#[inline(always)]
+fn call<C: Client, T>(
+    client: &mut C,
+    connection: &mut Connection<'_>,
+    callback: impl FnOnce(&mut C, &mut Connection<'_>) -> T,
+) -> T {
+    let value = callback(client, connection);
+    if connection.hub.replacement.is_some() {
+        replace(client, connection);
+    }
+    value
+}
+
+/// The same, guarded: a panic ends the connection.
 #[inline(always)]
 fn run<C: Client, T>(
     client: &mut C,
     connection: &mut Connection<'_>,
-    call: impl FnOnce(&mut C, &mut Connection<'_>) -> T,
+    callback: impl FnOnce(&mut C, &mut Connection<'_>) -> T,
 ) -> Option<T> {
-    match guard(|| call(client, connection)) {
-        Ok(value) => {
-            if connection.hub.replacement.is_some() {
-                replace(client, connection);
-            }
-            Some(value)
-        }
+    match guard(|| call(client, connection, callback)) {
+        Ok(value) => Some(value),
         Err(payload) => {
             panicked(connection, &*payload);
             None

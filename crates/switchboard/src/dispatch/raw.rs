@@ -1,6 +1,6 @@
 //! Protocols of the user's own, in bytes and in lines.
 
-use super::{Stepped, run};
+use super::{Stepped, call};
 use crate::limits::Limits;
 use crate::link::Protocol;
 use crate::{Client, Connection, Raw};
@@ -9,12 +9,12 @@ use memchr::memchr;
 /// Hands the bytes out as they are. A client that uses none waits for more.
 pub(super) fn take<C: Client>(client: &mut C, connection: &mut Connection<'_>, rest: &mut [u8]) -> Stepped {
     let bytes = rest.len();
-    let used = run(client, connection, |client, connection| {
+    let used = call(client, connection, |client, connection| {
         client.on_data(&mut Raw { connection: connection.reborrow() }, rest)
     });
     match used {
-        Some(0) | None => Stepped::Stop(0),
-        Some(used) => Stepped::On(used.min(bytes)),
+        0 => Stepped::Stop(0),
+        used => Stepped::On(used.min(bytes)),
     }
 }
 
@@ -37,7 +37,7 @@ pub(super) fn take_line<C: Client>(
     if line.len() > limits.line_bytes_max {
         return drop_line(client, connection, end + 1);
     }
-    run(client, connection, |client, connection| {
+    call(client, connection, |client, connection| {
         client.on_line(&mut Raw { connection: connection.reborrow() }, line);
     });
     Stepped::On(end + 1)
@@ -49,7 +49,7 @@ fn drop_line<C: Client>(client: &mut C, connection: &mut Connection<'_>, bytes: 
     if let Protocol::Lines { searched } = connection.protocol() {
         *searched = 0;
     }
-    run(client, connection, |client, connection| {
+    call(client, connection, |client, connection| {
         client.on_line_limit(&mut Raw { connection: connection.reborrow() });
     });
     Stepped::On(bytes)

@@ -1,6 +1,6 @@
 //! WebSocket's events.
 
-use super::{Stepped, limits, run, watch_for, watch_over};
+use super::{Stepped, call, limits, watch_for, watch_over};
 use crate::client::Control;
 use crate::link::{Protocol, Watch};
 use crate::reason::{Fault, Reason};
@@ -44,7 +44,7 @@ fn event<C: Client>(client: &mut C, connection: &mut Connection<'_>, event: Even
                 watch_over(connection);
             }
             connection.hub.metrics.messages_in.add(1);
-            run(client, connection, |client, connection| {
+            call(client, connection, |client, connection| {
                 client.on_message(&mut WebSocket { connection: connection.reborrow() }, message);
             });
         }
@@ -59,7 +59,7 @@ fn event<C: Client>(client: &mut C, connection: &mut Connection<'_>, event: Even
 
 #[inline(never)]
 fn control<C: Client>(client: &mut C, connection: &mut Connection<'_>, control: Control<'_>) {
-    run(client, connection, |client, connection| {
+    call(client, connection, |client, connection| {
         client.on_control(&mut WebSocket { connection: connection.reborrow() }, control);
     });
 }
