@@ -132,11 +132,33 @@ impl Outbox {
         header: &[u8],
         payload: &[u8],
     ) -> io::Result<usize> {
-        let written = self.write_pieces(transport, &[header, payload]);
+        let written = if self.piece_bytes == 0 {
+            self.write_plain_through(transport, header, payload)
+        } else {
+            self.write_pieces(transport, &[header, payload])
+        };
         if written.is_err() {
             self.keep_unsent(&[header, payload], 0);
         }
         written
+    }
+
+    /// The usual case of it: no piece waits.
+    fn write_plain_through(
+        &mut self,
+        transport: &mut Transport,
+        header: &[u8],
+        payload: &[u8],
+    ) -> io::Result<usize> {
+        let slices = [&self.tail[self.sent..], header, payload].map(IoSlice::new);
+        // Often nothing waits: an empty slice is no reason for a longer list.
+        let from = usize::from(slices[0].is_empty());
+        let taken = transport.write_vectored(&slices[from..])?;
+        let left = self.take(taken);
+        if left < header.len() + payload.len() {
+            self.keep_unsent(&[header, payload], left);
+        }
+        Ok(taken)
     }
 
     /// Writes until the kernel takes less than it is given, which is nearly always once: there can be more pieces than
