@@ -1,6 +1,6 @@
 //! `switchboard`: the command-line tool.
 //!
-//! [`args`] is the command line, one variant for each subcommand; [`bench`] the load generator, [`report`] what is
+//! [`args`] is the command line, one variant for each subcommand; [`mod@bench`] the load generator, [`report`] what is
 //! made of its figures, [`serve`] the server that it starts when it is given none. A further subcommand is a variant, a
 //! module, and a line in `run`.
 
@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 /// A condition of `--fail-if` was met.
 const FAILED: u8 = 1;
-/// Nothing could be done.
+/// Nothing could be measured.
 const BROKEN: u8 = 2;
 
 fn main() -> ExitCode {
@@ -61,7 +61,9 @@ fn run_bench(mode: &Mode) -> Result<ExitCode, Error> {
     }
     // A reader that has gone does not change the verdict.
     let _ = io::stdout().write_all(text.as_bytes());
-    Ok(judge(&output.fail_if, &result))
+    let is_void = outcome.operations == 0 && !plan.play.is_idle();
+    let verdict = judge(&output.fail_if, &result);
+    Ok(if is_void { ExitCode::from(BROKEN) } else { verdict })
 }
 
 fn judge(conditions: &[gate::Condition], result: &serde_json::Value) -> ExitCode {

@@ -135,14 +135,15 @@ impl<S: Speaker> Engine<S> {
         }
     }
 
-    /// The first operation is due now.
-    pub(crate) fn go(&mut self, wires: &mut Wires) {
+    /// The first operation is due now, which is returned.
+    pub(crate) fn go(&mut self, wires: &mut Wires) -> Instant {
         let now = self.now();
         self.pace.start(now);
         let ids: Vec<WireId> = wires.ids().collect();
         for id in ids {
             self.feed(wires, id, now);
         }
+        self.begin + Duration::from_nanos(now)
     }
 
     #[cold]
@@ -157,7 +158,7 @@ impl<S: Speaker> Engine<S> {
             if let Err(error) = self.connect(wires, place, now) {
                 self.vacant.push(place);
                 self.retry_at = now + RETRY_NS;
-                self.fail(Kind::Owned(format!("connect: {}", error.kind())));
+                self.fail(Kind::Owned(format!("connect: {error}")));
             }
         }
     }
@@ -165,7 +166,10 @@ impl<S: Speaker> Engine<S> {
     fn connect(&mut self, wires: &mut Wires, place: usize, now: u64) -> std::io::Result<()> {
         let is_slow = place < self.setup.slow_readers;
         let stream = TcpStream::connect(self.setup.target)?;
-        stream.set_nodelay(true)?;
+        if !self.setup.renews {
+            // One request alone is not delayed.
+            stream.set_nodelay(true)?;
+        }
         if is_slow {
             SockRef::from(&stream).set_recv_buffer_size(SLOW_BUFFER_BYTES)?;
         }

@@ -19,6 +19,8 @@ pub(crate) mod raw;
 pub(crate) mod run;
 pub(crate) mod server;
 pub(crate) mod speaker;
+#[cfg(test)]
+mod speaker_tests;
 pub(crate) mod sse;
 pub(crate) mod tally;
 pub(crate) mod target;

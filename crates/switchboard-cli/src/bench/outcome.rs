@@ -24,6 +24,8 @@ pub(crate) struct Outcome {
     pub(crate) bytes_out: u64,
     /// The client's use of a processor core.
     pub(crate) client_cpu: Duration,
+    /// What all processes used.
+    pub(crate) all_cpu: Option<Duration>,
     pub(crate) server: Option<ServerUse>,
     pub(crate) samples: Vec<Sample>,
 }
@@ -82,10 +84,17 @@ impl Outcome {
         Some(self.server?.cpu.as_secs_f64() / self.elapsed.as_secs_f64())
     }
 
-    /// The server's processor time for one operation, in nanoseconds.
+    /// The share of a core that neither the client nor the server used, but somebody else.
+    pub(crate) fn others_share(&self) -> Option<f64> {
+        let others = self.all_cpu?.saturating_sub(self.client_cpu).saturating_sub(self.server?.cpu);
+        Some(others.as_secs_f64() / self.elapsed.as_secs_f64())
+    }
+
+    /// The server's processor time for one operation, in nanoseconds, if it used so much that the system's clock ticks
+    /// tell.
     pub(crate) fn server_ns_per_operation(&self) -> Option<f64> {
         let all = self.operations + self.slow_operations;
-        let server = self.server.filter(|_| all > 0)?;
+        let server = self.server.filter(|server| all > 0 && server.cpu >= CPU_MIN)?;
         Some(server.cpu.as_secs_f64() * 1e9 / all as f64)
     }
 
@@ -106,5 +115,7 @@ impl Outcome {
     }
 }
 
+/// Five of the ticks in which Linux counts processor time: less says nothing.
+const CPU_MIN: Duration = Duration::from_millis(50);
 /// Beyond this share of a core the client has nothing left.
 const CLIENT_SHARE_MAX: f64 = 0.95;

@@ -14,7 +14,13 @@ pub(crate) fn own_cpu() -> Duration {
 /// no `/proc`.
 pub(crate) fn cpu(pid: u32) -> Option<Duration> {
     let ticks = parse_ticks(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?;
-    Some(Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64))
+    Some(of_ticks(ticks))
+}
+
+/// The processor time that all processes have used.
+pub(crate) fn cpu_of_all() -> Option<Duration> {
+    let ticks = parse_all_ticks(&fs::read_to_string("/proc/stat").ok()?)?;
+    Some(of_ticks(ticks))
 }
 
 /// Bytes of memory that a process has in use, as `VmRSS` counts them.
@@ -47,6 +53,20 @@ pub(crate) fn raise_descriptor_limit() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
+fn of_ticks(ticks: u64) -> Duration {
+    Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
+}
+
+/// The first line of `/proc/stat`: user, nice, system, then idle and waiting, which don't count, then the time in
+/// interrupts, which is counted to the processes that they fall upon.
+fn parse_all_ticks(stat: &str) -> Option<u64> {
+    let mut fields = stat.lines().next()?.strip_prefix("cpu ")?.split_ascii_whitespace();
+    let mut next = || fields.next()?.parse::<u64>().ok();
+    let busy = next()? + next()? + next()?;
+    let _idle = (next()?, next()?);
+    Some(busy + next()? + next()?)
+}
+
 /// Fields 14 and 15 of `stat`, counted behind the name, which may have blanks and parentheses of its own.
 fn parse_ticks(stat: &str) -> Option<u64> {
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
@@ -69,6 +89,8 @@ mod tests {
         let stat = "42 (a (b) c) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20 0";
         assert_eq!(parse_ticks(stat), Some(300));
         assert_eq!(parse_ticks("42 (a"), None);
+        assert_eq!(parse_all_ticks("cpu  10 20 30 40 50 6 7 8 9\ncpu0 1 2 3"), Some(73));
+        assert_eq!(parse_all_ticks("intr 1"), None);
         assert_eq!(parse_kib("VmPeak:\t 9 kB\nVmRSS:\t    1234 kB\n", "VmRSS:"), Some(1234 * 1024));
         assert_eq!(parse_kib("VmRSS:\t 1 pages\n", "VmRSS:"), None);
     }
@@ -78,6 +100,7 @@ mod tests {
     fn this_process_is_known() {
         let pid = std::process::id();
         assert!(cpu(pid).is_some() && memory(pid).is_some_and(|bytes| bytes > 100_000));
+        assert!(cpu_of_all() >= cpu(pid));
         assert!(kernel().is_some() && machine_memory().is_some());
         assert!(own_cpu() > Duration::ZERO);
     }

@@ -31,10 +31,10 @@ impl Progress {
     /// Load is on; `phase` is so far along.
     pub(crate) fn loaded(&self, phase: &'static str, passed: Duration, whole: Duration, sample: &Sample) {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.bar.set_message(describe(sample));
         self.bar.set_prefix(phase);
         self.bar.set_length(millis(whole));
         self.bar.set_position(millis(passed.min(whole)));
-        self.bar.set_message(describe(sample));
     }
 }
 

@@ -31,8 +31,8 @@ pub(crate) fn run<S: Speaker>(speaker: S, plan: &Plan, server: &Server) -> Resul
         run.open(begin + OPENING_MAX)?;
     }
     let opened_in = begin.elapsed();
-    let _bell = plan.rate.map(|rate| Bell::start(run.driver.waker()?, rate)).transpose()?;
-    run.engine.go(&mut run.driver.reactor.wires);
+    let begin = run.engine.go(&mut run.driver.reactor.wires);
+    let _bell = plan.rate.map(|rate| Bell::start(run.driver.waker()?, begin, rate)).transpose()?;
     run.play("warm-up", plan.warm_up())?;
     let mut outcome = run.measure(plan, opened_in)?;
     if let (Some(server), Some(before)) = (&mut outcome.server, memory_before) {
@@ -57,6 +57,7 @@ struct Meter {
     operations: u64,
     client_cpu: Duration,
     server_cpu: Duration,
+    all_cpu: Option<Duration>,
 }
 
 /// The longest sleep between two looks at the clock.
@@ -122,6 +123,7 @@ impl<S: Speaker> Run<S> {
         let (begin, meter) = (Instant::now(), self.read_meter(0.0));
         self.play("measure", plan.duration)?;
         let (elapsed, end) = (begin.elapsed(), self.read_meter(0.0));
+        let all_cpu = end.all_cpu.zip(meter.all_cpu).map(|(end, begin)| end.saturating_sub(begin));
         let operations = self.engine.tally.operations;
         let (bytes_in, bytes_out) = (stats.bytes_in.value() - bytes_in, stats.bytes_out.value() - bytes_out);
         let memory_end = self.pid.and_then(proc::memory);
@@ -148,6 +150,7 @@ impl<S: Speaker> Run<S> {
             bytes_in,
             bytes_out,
             client_cpu: end.client_cpu.saturating_sub(meter.client_cpu),
+            all_cpu,
             server,
             samples: std::mem::take(&mut self.samples),
         })
@@ -199,6 +202,7 @@ impl<S: Speaker> Run<S> {
             operations: self.engine.tally.operations,
             client_cpu: proc::own_cpu(),
             server_cpu: self.pid.and_then(proc::cpu).unwrap_or_default(),
+            all_cpu: proc::cpu_of_all(),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::plan::{Plan, Play};
 use crate::bench::Error;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// The server under load. A built-in one ends with this.
 #[derive(Debug)]
@@ -21,8 +21,11 @@ impl Server {
     /// The server that the plan names, or a new one.
     ///
     /// # Errors
-    /// The name is unknown, or the built-in server does not start.
+    /// The name or the process is unknown, or the built-in server does not start.
     pub(crate) fn of(plan: &Plan) -> Result<Self, Error> {
+        if let Some(pid) = plan.server_pid.filter(|pid| super::proc::memory(*pid).is_none()) {
+            return Err(Error::Usage(format!("there is no process {pid} whose memory could be read")));
+        }
         match &plan.target {
             Some(target) => Ok(Self {
                 addr: target.resolve().map_err(Error::Target)?,
@@ -45,20 +48,25 @@ impl Server {
         command.args(["serve", "--tied"]).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(Error::Server)?;
         let stdout = child.stdout.take();
-        let pid = child.id();
+        let pid = Some(child.id());
         // From here on it is ended whatever happens.
         let mut server =
-            Self { addr: ([0, 0, 0, 0], 0).into(), host: String::new(), pid: Some(pid), child: Some(child) };
-        let lines = stdout.map(|stdout| BufReader::new(stdout).lines().map_while(Result::ok));
-        let mut addrs = lines.into_iter().flatten().filter_map(|line| {
-            let addr: Option<SocketAddr> = line.strip_prefix("listening on ")?.parse().ok();
-            addr
-        });
-        let addr = if is_raw { addrs.nth(1) } else { addrs.next() };
-        server.addr = addr.ok_or_else(|| Error::Server(std::io::Error::other("it does not listen")))?;
+            Self { addr: ([0, 0, 0, 0], 0).into(), host: String::new(), pid, child: Some(child) };
+        let addrs = stdout.map(read_addrs).unwrap_or_default();
+        let [http, raw] = addrs[..] else {
+            return Err(Error::Server(std::io::Error::other("it does not say where it listens")));
+        };
+        server.addr = if is_raw { raw } else { http };
         server.host = server.addr.to_string();
         Ok(server)
     }
+}
+
+/// The addresses that a new server prints: for HTTP and what comes of it, and for bare TCP.
+fn read_addrs(stdout: ChildStdout) -> Vec<SocketAddr> {
+    let lines = BufReader::new(stdout).lines().map_while(Result::ok);
+    let addrs = lines.filter_map(|line| line.strip_prefix("listening on ")?.parse().ok());
+    addrs.take(2).collect()
 }
 
 impl Drop for Server {

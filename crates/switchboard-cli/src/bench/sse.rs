@@ -24,6 +24,9 @@ pub(crate) struct Sse {
     ahead: Option<usize>,
     /// When each publication was due.
     published: Vec<u64>,
+    /// Events that have come on each stream, or were missed because it was lost.
+    events: Vec<usize>,
+    /// The same on all streams but those of slow readers.
     delivered: u64,
     recent: Vec<Recent>,
     whole: Whole,
@@ -45,9 +48,7 @@ pub(crate) struct Stream {
     decoder: Decoder,
     /// Between two events: nothing is kept of the next one.
     is_between: bool,
-    /// Events that have come.
-    events: usize,
-    is_slow: bool,
+    place: usize,
 }
 
 /// An event that came on some stream lately.
@@ -92,6 +93,7 @@ impl Sse {
             slow_readers: feed.slow_readers,
             ahead: feed.ahead,
             published: Vec::new(),
+            events: vec![0; feed.streams],
             delivered: 0,
             recent: (0..RECENT_MAX).map(|_| Recent::default()).collect(),
             whole: Whole::default(),
@@ -117,7 +119,11 @@ impl Sse {
             };
             used += bytes;
             match event {
-                ClientEvent::Head(response) if response.status() == 200 => heard.ready(),
+                ClientEvent::Head(response) if response.status() == 200 => {
+                    let missed = self.published.len().saturating_sub(self.events[stream.place]);
+                    self.count(stream.place, missed);
+                    heard.ready();
+                }
                 ClientEvent::Head(response) => {
                     return Err(Fault(
                         format!("event stream refused with status {}", response.status()).into(),
@@ -133,19 +139,20 @@ impl Sse {
 
     fn decode(&mut self, stream: &mut Stream, mut rx: &[u8], heard: &mut Heard<'_>) -> Result<(), Fault> {
         while !rx.is_empty() {
-            let recent = &mut self.recent[stream.events % RECENT_MAX];
-            let is_known = recent.number == stream.events && !recent.bytes.is_empty();
+            let number = self.events[stream.place];
+            let recent = &mut self.recent[number % RECENT_MAX];
+            let is_known = recent.number == number && !recent.bytes.is_empty();
             let (used, due) = if stream.is_between && is_known && rx.starts_with(&recent.bytes) {
                 (recent.bytes.len(), recent.due)
             } else {
                 match stream.decoder.step(rx, &mut self.whole, &self.limits) {
                     Step::Event(used, event) => {
-                        let nth = self.published.get(stream.events).copied();
+                        let nth = self.published.get(number).copied();
                         let due = read_stamp(event.data, heard.now).or(nth).unwrap_or(heard.now);
                         if stream.is_between {
                             recent.bytes.clear();
                             recent.bytes.extend_from_slice(&rx[..used]);
-                            (recent.number, recent.due) = (stream.events, due);
+                            (recent.number, recent.due) = (number, due);
                         }
                         (used, due)
                     }
@@ -157,12 +164,16 @@ impl Sse {
                 }
             };
             stream.is_between = true;
-            stream.events += 1;
-            self.delivered += u64::from(!stream.is_slow);
+            self.count(stream.place, 1);
             heard.delivery(due);
             rx = &rx[used..];
         }
         Ok(())
+    }
+
+    fn count(&mut self, place: usize, events: usize) {
+        self.events[place] += events;
+        self.delivered += if place < self.slow_readers { 0 } else { events as u64 };
     }
 
     fn receive_answers(
@@ -194,14 +205,8 @@ impl Speaker for Sse {
         if index == self.streams {
             return (Line::Publisher(Box::new(Answers::new())), Part::Publishes);
         }
-        let stream = Stream {
-            machine: ClientMachine::new(),
-            decoder: Decoder::new(),
-            is_between: true,
-            // A stream that was lost and found again has missed what was published before.
-            events: self.published.len(),
-            is_slow: index < self.slow_readers,
-        };
+        let stream =
+            Stream { machine: ClientMachine::new(), decoder: Decoder::new(), is_between: true, place: index };
         (Line::Stream(Box::new(stream)), Part::Listens)
     }
 

@@ -59,12 +59,12 @@ impl Tally {
         }
     }
 
-    /// The same for several that end together.
+    /// Counts an error of this kind.
     pub(crate) fn error(&mut self, kind: impl Into<Kind>) {
         self.count_errors(kind, 1);
     }
 
-    /// Counts errors of one kind.
+    /// Counts so many of them.
     pub(crate) fn count_errors(&mut self, kind: impl Into<Kind>, count: usize) {
         if self.from < u64::MAX && count > 0 {
             *self.errors.entry(kind.into()).or_default() += count as u64;

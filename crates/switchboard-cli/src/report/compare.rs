@@ -1,6 +1,6 @@
 //! `--compare`: what has changed since an earlier run.
 
-use super::metric::{METRICS, Metric};
+use super::metric::{METRICS, Metric, Wanted};
 use serde_json::Value;
 
 /// One figure in two runs.
@@ -16,7 +16,7 @@ pub(crate) struct Change {
 pub(crate) enum Trend {
     Better,
     Worse,
-    /// Too small to tell from the noise of two runs.
+    /// Neither, or too small to tell from the noise of two runs.
     Same,
 }
 
@@ -29,10 +29,11 @@ impl Change {
     /// Whether it is a good one.
     pub(crate) fn trend(&self) -> Trend {
         let is_small = self.percent().map_or(self.new == self.old, |percent| percent.abs() < NOISE_PERCENT);
-        match (self.new > self.old) == self.metric.more_is_better {
+        match (self.metric.wanted, self.new > self.old) {
+            (Wanted::Neither, _) => Trend::Same,
             _ if is_small => Trend::Same,
-            true => Trend::Better,
-            false => Trend::Worse,
+            (Wanted::More, true) | (Wanted::Less, false) => Trend::Better,
+            (Wanted::More, false) | (Wanted::Less, true) => Trend::Worse,
         }
     }
 

@@ -39,6 +39,7 @@ pub(crate) fn result(plan: &Plan, server: &Server, outcome: &Outcome) -> Value {
             "cpu_percent": outcome.client_share() * 100.0,
             "is_bottleneck": outcome.is_client_bound(),
         },
+        "others": { "cpu_percent": outcome.others_share().map(|share| share * 100.0) },
         "server": server_use(plan, outcome),
         "opening_seconds": outcome.opened_in.as_secs_f64(),
         "percentiles": percentiles(outcome),
@@ -101,6 +102,8 @@ fn errors(outcome: &Outcome) -> Value {
 
 fn server_use(plan: &Plan, outcome: &Outcome) -> Option<Value> {
     let server = outcome.server?;
+    // Elsewhere most of the growth is that of buffers, which all connections share.
+    let idle_memory = outcome.memory_per_connection(plan.connections).filter(|_| plan.play.is_idle());
     Some(json!({
         "pid": server.pid,
         "cpu_percent": outcome.server_share()? * 100.0,
@@ -108,7 +111,7 @@ fn server_use(plan: &Plan, outcome: &Outcome) -> Option<Value> {
         "memory_bytes_before": server.memory_before,
         "memory_bytes_max": server.memory_max,
         "memory_bytes_end": server.memory_end,
-        "memory_bytes_per_connection": outcome.memory_per_connection(plan.connections),
+        "memory_bytes_per_connection": idle_memory,
     }))
 }
 
@@ -131,18 +134,22 @@ const STEPS_PER_HALF: u32 = 5;
 
 /// How many operations took how long: bounds that are 1, 2 or 5 times a power of ten, the lower one included.
 fn histogram(outcome: &Outcome) -> Vec<Value> {
-    let latencies = &outcome.latencies;
-    let (Some(first), last) = (latencies.iter_recorded().next(), latencies.max()) else { return Vec::new() };
-    let first = first.value_iterated_to();
+    let mut buckets: Vec<(u64, u64, u64)> = Vec::new();
     let mut bounds = (0..11).flat_map(|power| [1, 2, 5].map(|digit| digit * 10u64.pow(power))).peekable();
-    let mut buckets = Vec::new();
-    while let (Some(from), Some(to)) = (bounds.next(), bounds.peek().copied()) {
-        if to > first && from <= last {
-            let count = latencies.count_between(from, to - 1);
-            buckets.push(json!({ "from_ns": from, "to_ns": to, "count": count }));
+    for step in outcome.latencies.iter_recorded() {
+        let latency = step.value_iterated_to();
+        while buckets.last().is_none_or(|(_, to, _)| latency >= *to) {
+            let (Some(from), Some(to)) = (bounds.next(), bounds.peek()) else { break };
+            // What is below the first latency is left out; what is between two is not.
+            if !buckets.is_empty() || latency < *to {
+                buckets.push((from, *to, 0));
+            }
+        }
+        if let Some((_, _, count)) = buckets.last_mut() {
+            *count += step.count_since_last_iteration();
         }
     }
-    buckets
+    buckets.iter().map(|(from, to, count)| json!({ "from_ns": from, "to_ns": to, "count": count })).collect()
 }
 
 fn sample(sample: &Sample) -> Value {

@@ -13,8 +13,16 @@ pub(crate) struct Metric {
     /// Where it is in `result.json`.
     pub(crate) pointer: &'static str,
     pub(crate) quantity: Quantity,
-    /// More of it is better.
-    pub(crate) more_is_better: bool,
+    pub(crate) wanted: Wanted,
+}
+
+/// What is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    More,
+    Less,
+    /// It says how a run was, and is neither good nor bad.
+    Neither,
 }
 
 /// What a figure measures.
@@ -67,27 +75,34 @@ impl Quantity {
 
 /// All of them, in the order of a table.
 pub(crate) const METRICS: &[Metric] = &[
-    metric("rate", "throughput", "/throughput/per_second", Quantity::Rate, true),
-    metric("mean", "mean", "/latency_ns/mean", Quantity::Time, false),
-    metric("p50", "p50", "/latency_ns/p50", Quantity::Time, false),
-    metric("p75", "p75", "/latency_ns/p75", Quantity::Time, false),
-    metric("p90", "p90", "/latency_ns/p90", Quantity::Time, false),
-    metric("p95", "p95", "/latency_ns/p95", Quantity::Time, false),
-    metric("p99", "p99", "/latency_ns/p99", Quantity::Time, false),
-    metric("p99.9", "p99.9", "/latency_ns/p99.9", Quantity::Time, false),
-    metric("p99.99", "p99.99", "/latency_ns/p99.99", Quantity::Time, false),
-    metric("max", "max", "/latency_ns/max", Quantity::Time, false),
-    metric("errors", "errors", "/errors/total", Quantity::Count, false),
-    metric("server-cpu", "server, per operation", "/server/cpu_ns_per_operation", Quantity::Time, false),
-    metric("server-load", "server, of a core", "/server/cpu_percent", Quantity::Percent, false),
-    metric("client-load", "client, of a core", "/client/cpu_percent", Quantity::Percent, false),
-    metric("memory", "server memory", "/server/memory_bytes_max", Quantity::Bytes, false),
+    metric("rate", "throughput", "/throughput/per_second", Quantity::Rate, Wanted::More),
+    metric("mean", "mean", "/latency_ns/mean", Quantity::Time, Wanted::Less),
+    metric("p50", "p50", "/latency_ns/p50", Quantity::Time, Wanted::Less),
+    metric("p75", "p75", "/latency_ns/p75", Quantity::Time, Wanted::Less),
+    metric("p90", "p90", "/latency_ns/p90", Quantity::Time, Wanted::Less),
+    metric("p95", "p95", "/latency_ns/p95", Quantity::Time, Wanted::Less),
+    metric("p99", "p99", "/latency_ns/p99", Quantity::Time, Wanted::Less),
+    metric("p99.9", "p99.9", "/latency_ns/p99.9", Quantity::Time, Wanted::Less),
+    metric("p99.99", "p99.99", "/latency_ns/p99.99", Quantity::Time, Wanted::Less),
+    metric("max", "max", "/latency_ns/max", Quantity::Time, Wanted::Less),
+    metric("errors", "errors", "/errors/total", Quantity::Count, Wanted::Less),
+    metric(
+        "server-cpu",
+        "server, per operation",
+        "/server/cpu_ns_per_operation",
+        Quantity::Time,
+        Wanted::Less,
+    ),
+    metric("server-load", "server, of a core", "/server/cpu_percent", Quantity::Percent, Wanted::Neither),
+    metric("client-load", "client, of a core", "/client/cpu_percent", Quantity::Percent, Wanted::Neither),
+    metric("others-load", "others, of a core", "/others/cpu_percent", Quantity::Percent, Wanted::Neither),
+    metric("memory", "server memory", "/server/memory_bytes_max", Quantity::Bytes, Wanted::Less),
     metric(
         "memory-per-connection",
         "memory, per connection",
         "/server/memory_bytes_per_connection",
         Quantity::Bytes,
-        false,
+        Wanted::Less,
     ),
 ];
 
@@ -96,7 +111,7 @@ const fn metric(
     title: &'static str,
     pointer: &'static str,
     quantity: Quantity,
-    more_is_better: bool,
+    wanted: Wanted,
 ) -> Metric {
-    Metric { name, title, pointer, quantity, more_is_better }
+    Metric { name, title, pointer, quantity, wanted }
 }

@@ -32,6 +32,13 @@ pub(crate) fn warnings(result: &Value) -> Vec<String> {
                 .into(),
         );
     }
+    if let Some(percent) =
+        result["others"]["cpu_percent"].as_f64().filter(|percent| *percent > OTHERS_PERCENT_MAX)
+    {
+        warnings.push(format!(
+            "other processes used {percent:.0} % of a core meanwhile, which disturbs the figures"
+        ));
+    }
     let asked = result["plan"]["rate"].as_f64();
     let got = result["throughput"]["per_second"].as_f64().unwrap_or_default();
     let counts_each = !matches!(result["plan"]["mode"].as_str(), Some("sse" | "fanout"));
@@ -48,6 +55,8 @@ pub(crate) fn warnings(result: &Value) -> Vec<String> {
 
 /// This share of the rate that was asked for counts as all of it.
 const RATE_REACHED: f64 = 0.98;
+/// More of a core than this a machine at rest does not use.
+const OTHERS_PERCENT_MAX: f64 = 20.0;
 /// The longest bar of a histogram.
 const BAR: usize = 40;
 
@@ -97,6 +106,10 @@ fn figures(result: &Value) -> String {
         let (read, written) = (bytes("bytes_in_per_second"), bytes("bytes_out_per_second"));
         let rate = units::count(result["throughput"]["per_second"].as_f64().unwrap_or_default());
         line("throughput", format!("{rate} {unit}/s, {read}/s in, {written}/s out"));
+    }
+    if result["plan"]["slow_readers"].as_u64() > Some(0) {
+        let slow = result["throughput"]["slow_reader_operations"].as_f64().unwrap_or_default();
+        line("slow readers", format!("{} {unit} besides, whose latency is not counted", units::count(slow)));
     }
     let latencies = ["p50", "p90", "p99", "p99.9", "max"];
     let latencies: Vec<String> =
@@ -209,12 +222,17 @@ mod tests {
         let mut result = json!({
             "plan": { "mode": "http", "rate": 1000.0 },
             "client": { "is_bottleneck": true },
+            "others": { "cpu_percent": 42.0 },
             "throughput": { "per_second": 500.0, "operations": 500 },
         });
         let found = warnings(&result);
-        assert!(found[0].contains("load generator") && found[1].contains("500 of 1,000"), "{found:?}");
+        for (warning, words) in found.iter().zip(["load generator", "42 % of a core", "500 of 1,000"]) {
+            assert!(warning.contains(words), "{warning}");
+        }
+        assert_eq!(found.len(), 3);
         result["plan"]["mode"] = "sse".into();
         result["client"]["is_bottleneck"] = false.into();
+        result["others"]["cpu_percent"] = 3.into();
         assert_eq!(warnings(&result), [""; 0], "an event is delivered more than once");
     }
 }
