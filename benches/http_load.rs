@@ -33,7 +33,7 @@ fn main() -> Result<()> {
 
 /// Sends so many requests at once, and waits for as many answers.
 fn exchange(stream: &mut TcpStream, request: &[u8], burst: usize) -> Result<()> {
-    let mut machine = ClientMachine::new();
+    let (mut machine, mut slots) = (ClientMachine::new(), HeaderSlots::new());
     for _ in 0..burst {
         machine.begin("GET").map_err(Error::other)?;
     }
@@ -43,7 +43,7 @@ fn exchange(stream: &mut TcpStream, request: &[u8], burst: usize) -> Result<()> 
         let count = stream.read(&mut chunk)?;
         rx.extend_from_slice(&chunk[..count]);
         loop {
-            let used = match machine.step(&rx, &mut HeaderSlots::new(), &Limits::default()) {
+            let used = match machine.step(&rx, &mut slots, &Limits::default()) {
                 Step::Event(used, ClientEvent::Head(response)) if response.status() == 200 => used,
                 Step::Event(used, ClientEvent::Body(_)) => used,
                 Step::Event(used, ClientEvent::End) => {

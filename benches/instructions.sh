@@ -1,7 +1,13 @@
 #!/usr/bin/env bash
 # Counts the server's user-space instructions for one operation: callgrind, the difference of two run lengths, real
 # sockets on loopback, one connection. Needs valgrind (a Debian package). The same build gives the same numbers.
+#
+#   benches/instructions.sh           prints them
+#   benches/instructions.sh --check   compares them with benches/instructions.txt: 3 % more is a failure, if the
+#                                     compiler is the one they were taken with, and news otherwise
+#   benches/instructions.sh --bless   writes that file anew
 set -euo pipefail
+mode=${1:-}
 cd "$(dirname "$0")/.."
 command -v valgrind >/dev/null || { echo "instructions.sh: valgrind is missing: apt-get install valgrind" >&2; exit 1; }
 cargo build --quiet --release -p switchboard-benches --bins
@@ -28,13 +34,39 @@ total() {
     awk '/^(summary|totals):/ { print $2; exit }' "$work/profile"
 }
 
+bounds=benches/instructions.txt
+compiler=$(rustc --version)
+failed=0
+if [ "$mode" = --bless ]; then
+    echo "# $compiler" >"$bounds"
+fi
+
+# Compares one figure with its bound.
+check() {
+    local name=$1 found=$2 bound verdict=fine
+    bound=$(awk -F'\t' -v name="$name" '$1 == name { print $2 }' "$bounds")
+    if [ -z "$bound" ]; then
+        verdict="no bound: run --bless"
+        failed=1
+    elif [ $((found * 100)) -gt $((bound * 103)) ]; then
+        verdict="MORE than the bound"
+        [ "$(head -n 1 "$bounds")" != "# $compiler" ] || failed=1
+    fi
+    printf '%-36s %6d  bound %6s  %s\n' "$name" "$found" "${bound:--}" "$verdict"
+}
+
 # row NAME TOOL ARGUMENT...
 row() {
-    local name=$1 short long
+    local name=$1 short long each
     shift
     short=$(total 1600 "$@")
     long=$(total 17600 "$@")
-    printf '%-36s %6d\n' "$name" $(((long - short) / 16000))
+    each=$(((long - short) / 16000))
+    case $mode in
+    --check) check "$name" "$each" ;;
+    --bless) printf '%s\t%d\n' "$name" "$each" | tee -a "$bounds" ;;
+    *) printf '%-36s %6d\n' "$name" "$each" ;;
+    esac
 }
 
 row "HTTP, one a read" http-load 1 small
@@ -44,3 +76,7 @@ row "WebSocket echo, 20 B, one a read" ws-load 20 1
 row "WebSocket echo, 20 B, 16 a read" ws-load 20 16
 row "WebSocket echo, 1 KiB, one a read" ws-load 1024 1
 row "WebSocket echo, 16 KiB, one a read" ws-load 16384 1
+if [ "$mode" = --check ] && [ "$(head -n 1 "$bounds")" != "# $compiler" ]; then
+    echo "the bounds were taken with another compiler, so this run only reports"
+fi
+exit "$failed"

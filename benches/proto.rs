@@ -17,10 +17,9 @@ const SIZES: [usize; 4] = [20, 126, 1 << 10, 16 << 10];
 fn http_exchange(bencher: Bencher<'_, '_>, head: &str) {
     let request = if head == "small" { SMALL_REQUEST } else { BROWSER_REQUEST };
     let (mut machine, limits, date) = (http1::Machine::new(), http1::Limits::default(), DateBlock::new(0));
-    let (mut whole, mut out) = (Vec::new(), Vec::new());
+    let (mut slots, mut whole, mut out) = (HeaderSlots::new(), Vec::new(), Vec::new());
     let head = ResponseHead::new(200, "text/plain");
     bencher.counter(BytesCount::new(request.len())).bench_local(|| {
-        let mut slots = HeaderSlots::new();
         let step = machine.step(black_box(request), &mut slots, &mut whole, &limits);
         assert!(matches!(step, Step::Event(..)));
         out.clear();

@@ -162,13 +162,13 @@ impl ClientMachine {
     }
 
     /// Looks at the bytes that have come and were not used before, always from the first unused one on. `slots` are
-    /// new for each step.
+    /// room to lend, which a response borrows.
     ///
     /// It pauses when the connection is of no use any more: see [`keep_alive`](Self::keep_alive).
     pub fn step<'b>(
         &mut self,
         rx: &'b [u8],
-        slots: &'b mut HeaderSlots<'b>,
+        slots: &'b mut HeaderSlots,
         limits: &Limits,
     ) -> Step<ClientEvent<'b>, Error> {
         match &self.reader {
@@ -222,7 +222,7 @@ impl ClientMachine {
     fn step_head<'b>(
         &mut self,
         rx: &'b [u8],
-        slots: &'b mut HeaderSlots<'b>,
+        slots: &'b mut HeaderSlots,
         limits: &Limits,
     ) -> Step<ClientEvent<'b>, Error> {
         if !self.scanner.is_fresh() {
@@ -230,14 +230,14 @@ impl ClientMachine {
                 return step;
             }
         }
-        let (end, response) = match head::parse_response(rx, slots) {
-            Ok(Some(parsed)) => parsed,
+        let response = match head::parse_response(rx, slots) {
+            Ok(Some(response)) => response,
             Ok(None) => return self.judge(rx, limits, Error::LineEnd),
             Err(httparse::Error::TooManyHeaders) => return self.judge(rx, limits, Error::TooManyHeaders),
             Err(_) => return self.judge(rx, limits, Error::StatusLine),
         };
-        let facts = Facts::gather(rx, response.raw_headers());
-        if !facts.has_strict_lines() || !head::is_regular_response(rx, end, &response, limits) {
+        let facts = Facts::gather(response.head(), response.spans());
+        if !facts.has_strict_lines() || !head::is_regular_response(&response, limits) {
             self.scanner = Scanner::response();
             if let Some(step) = self.search_end(rx, limits) {
                 return step;
@@ -245,7 +245,7 @@ impl ClientMachine {
         }
         self.scanner = Scanner::response();
         match self.accept(response, facts, limits) {
-            Ok(event) => Step::Event(end, event),
+            Ok(event) => Step::Event(response.head().len(), event),
             Err(error) => self.fault(error),
         }
     }
@@ -257,7 +257,7 @@ impl ClientMachine {
         facts: Facts,
         limits: &Limits,
     ) -> Result<ClientEvent<'b>, Error> {
-        if response.raw_headers().len() > limits.headers_max {
+        if response.spans().len() > limits.headers_max {
             return Err(Error::TooManyHeaders);
         }
         match response.status() {

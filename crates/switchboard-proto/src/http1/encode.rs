@@ -136,38 +136,47 @@ fn encode_delimiter(delimiter: Delimiter, out: &mut Vec<u8>) {
         Delimiter::Unsaid => {}
         Delimiter::Chunked => out.extend_from_slice(b"\r\nTransfer-Encoding: chunked"),
         Delimiter::Length(bytes) => {
-            out.extend_from_slice(b"\r\nContent-Length: ");
+            out.extend_from_slice(LENGTH_NAME);
             out.extend_from_slice(itoa::Buffer::new().format(bytes).as_bytes());
         }
     }
 }
 
-/// The length and the empty line in one copy.
+/// The length and the empty line. Most bodies have few digits, and for these the line is of a known size: no loop, no
+/// division, one copy.
 #[inline(always)]
 fn encode_length_and_end(body_bytes: u64, out: &mut Vec<u8>) {
-    let mut tail = *TAIL;
-    let digits = digits_of(body_bytes);
-    let mut rest = body_bytes;
-    for place in tail[TAIL_NAME..TAIL_NAME + digits].iter_mut().rev() {
-        *place = b'0' + (rest % 10) as u8;
-        rest /= 10;
+    match body_bytes {
+        0..10 => out.extend_from_slice(&short_tail::<{ TAIL_BYTES + 1 }>(body_bytes)),
+        10..100 => out.extend_from_slice(&short_tail::<{ TAIL_BYTES + 2 }>(body_bytes)),
+        100..1000 => out.extend_from_slice(&short_tail::<{ TAIL_BYTES + 3 }>(body_bytes)),
+        1000..10_000 => out.extend_from_slice(&short_tail::<{ TAIL_BYTES + 4 }>(body_bytes)),
+        _ => encode_long_tail(body_bytes, out),
     }
-    tail[TAIL_NAME + digits..TAIL_NAME + digits + 4].copy_from_slice(b"\r\n\r\n");
-    out.extend_from_slice(&tail[..TAIL_NAME + digits + 4]);
 }
 
-/// Most bodies have few digits, and a logarithm costs more than two comparisons.
+/// The same of so many bytes altogether, which leave room for the digits that the number has.
 #[inline(always)]
-fn digits_of(number: u64) -> usize {
-    match number {
-        0..10 => 1,
-        10..100 => 2,
-        _ => number.ilog10() as usize + 1,
+fn short_tail<const BYTES: usize>(mut number: u64) -> [u8; BYTES] {
+    let mut tail = [0; BYTES];
+    tail[..LENGTH_NAME.len()].copy_from_slice(LENGTH_NAME);
+    tail[BYTES - LAST_LINES.len()..].copy_from_slice(LAST_LINES);
+    for digit in tail[LENGTH_NAME.len()..BYTES - LAST_LINES.len()].iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+    tail
+}
+
+#[inline(never)]
+fn encode_long_tail(number: u64, out: &mut Vec<u8>) {
+    for part in [LENGTH_NAME, itoa::Buffer::new().format(number).as_bytes(), LAST_LINES] {
+        out.extend_from_slice(part);
     }
 }
 
 static NO_FIELDS: Fields = Fields::new();
-/// Where the digits begin.
-const TAIL_NAME: usize = b"\r\nContent-Length: ".len();
-/// Room for 20 digits and four bytes of line ends.
-const TAIL: &[u8; TAIL_NAME + 24] = b"\r\nContent-Length: 000000000000000000000000";
+const LENGTH_NAME: &[u8] = b"\r\nContent-Length: ";
+const LAST_LINES: &[u8] = b"\r\n\r\n";
+/// Bytes of the length and the empty line without the digits.
+const TAIL_BYTES: usize = LENGTH_NAME.len() + LAST_LINES.len();

@@ -6,11 +6,12 @@
 
 use super::Error;
 use super::chars::is_token_name;
+use super::slots::Span;
 use super::target::is_valid_host;
 use super::words::is_folded;
 
 /// The facts of one head.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Facts {
     bits: u32,
     length: u64,
@@ -28,26 +29,51 @@ pub(crate) enum Framing {
 }
 
 impl Facts {
-    /// Goes through the fields of a head that lies in `rx`.
-    #[inline(always)]
-    pub(crate) fn gather(rx: &[u8], headers: &[httparse::Header<'_>]) -> Self {
+    /// Goes through the fields of a head.
+    pub(crate) fn gather(head: &[u8], spans: &[Span]) -> Self {
         let mut facts = Self::default();
-        let mut host: Option<&[u8]> = None;
-        for header in headers {
-            if !follows_line_end(rx, header.name) {
+        for span in spans {
+            // httparse has seen to the LF, but lets a bare one pass.
+            if head.get(span.name_at().wrapping_sub(2)) != Some(&b'\r') {
                 facts.bits |= LINE_END;
             }
-            // Length and first letter pass over nearly every field that does not matter.
-            match (header.name.len(), first_letter(header.name)) {
-                (4, b'h') if is_folded(header.name.as_bytes(), b"host") => {
-                    facts.bits |= if host.replace(header.value).is_some() { HOST_TWICE } else { 0 };
-                }
-                (6, b'e') | (7, b'u') | (10 | 14, b'c') | (17, b't') => facts.note(header),
-                _ => {}
+            let (name, value) = (span.name(head), span.value(head));
+            if is_folded(name, b"host") {
+                facts.take_host(is_valid_host(value));
+            } else {
+                facts.take_rest(name, value);
             }
         }
-        facts.bits |= host.map_or(0, judge_host);
         facts
+    }
+
+    /// Notes a `Host`.
+    #[inline(always)]
+    pub(crate) fn take_host(&mut self, is_valid: bool) {
+        let twice = if self.has(HOST) { HOST_TWICE } else { 0 };
+        let invalid = if is_valid { 0 } else { HOST_INVALID };
+        self.bits |= HOST | twice | invalid;
+    }
+
+    /// Whether a field whose name has this length and begins with this letter may be one that matters, or has no
+    /// name. Passes over nearly every field that does not.
+    #[inline(always)]
+    pub(crate) const fn may_concern(name_bytes: u32, letter: u8) -> bool {
+        // Lengths beyond 31 are taken for shorter ones, and other bytes for letters, which does no harm.
+        LENGTHS[(letter & 31) as usize] >> (name_bytes & 31) & 1 != 0
+    }
+
+    /// Notes any field but `Host`.
+    #[inline(never)]
+    pub(crate) fn take_rest(&mut self, name: &[u8], value: &[u8]) {
+        match name.len() {
+            6 if is_folded(name, b"expect") => self.note_expect(value),
+            7 if is_folded(name, b"upgrade") => self.note_upgrade(value),
+            10 if is_folded(name, b"connection") => self.note_connection(value),
+            14 if is_folded(name, b"content-length") => self.note_length(value),
+            17 if is_folded(name, b"transfer-encoding") => self.note_coding(value),
+            _ => {}
+        }
     }
 
     /// One valid `Host`, and nothing else that matters to HTTP/1.1.
@@ -121,20 +147,6 @@ impl Facts {
         if self.has(bit) { Err(error) } else { Ok(()) }
     }
 
-    /// Looks at a field whose name has the length of one that matters.
-    #[inline(never)]
-    fn note(&mut self, header: &httparse::Header<'_>) {
-        let name = header.name.as_bytes();
-        match name.len() {
-            6 if is_folded(name, b"expect") => self.note_expect(header.value),
-            7 if is_folded(name, b"upgrade") => self.note_upgrade(header.value),
-            10 if is_folded(name, b"connection") => self.note_connection(header.value),
-            14 if is_folded(name, b"content-length") => self.note_length(header.value),
-            17 if is_folded(name, b"transfer-encoding") => self.note_coding(header.value),
-            _ => {}
-        }
-    }
-
     fn note_expect(&mut self, value: &[u8]) {
         let is_known = value.eq_ignore_ascii_case(b"100-continue");
         self.bits |= if is_known { EXPECT } else { EXPECT_OTHER };
@@ -183,20 +195,6 @@ impl Facts {
     }
 }
 
-/// Whether CR LF stands before a name that was parsed out of `rx`. httparse has seen to the LF, but lets a bare one
-/// pass.
-#[inline(always)]
-fn follows_line_end(rx: &[u8], name: &str) -> bool {
-    let start = (name.as_ptr() as usize).wrapping_sub(rx.as_ptr() as usize);
-    rx.get(start.wrapping_sub(2)) == Some(&b'\r')
-}
-
-/// The first byte of a name, as a small letter if it is one.
-#[inline(always)]
-fn first_letter(name: &str) -> u8 {
-    name.as_bytes().first().map_or(0, |byte| byte | 0x20)
-}
-
 /// The elements of a comma-separated list (RFC 9110 section 5.6.1).
 fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
@@ -213,12 +211,6 @@ fn decimal(value: &[u8]) -> Option<u64> {
     })
 }
 
-/// A host is there; and perhaps it is none.
-#[inline(always)]
-fn judge_host(value: &[u8]) -> u32 {
-    if is_valid_host(value) { HOST } else { HOST | HOST_INVALID }
-}
-
 /// What is wrong with codings that are not just `chunked`: a word that is none, and `chunked` before the end, make
 /// the length of the body a guess; other codings are sound but not known here.
 fn judge_codings(value: &[u8]) -> u32 {
@@ -229,6 +221,18 @@ fn judge_codings(value: &[u8]) -> u32 {
     if is_sound { CODING_OTHER } else { CODING_INVALID }
 }
 
+/// For each letter, as its place in the alphabet, the lengths of the names that matter and begin with it.
+const LENGTHS: [u32; 32] = {
+    let mut lengths = [0; 32];
+    lengths[(b'c' & 31) as usize] = 1 << 10 | 1 << 14;
+    lengths[(b'e' & 31) as usize] = 1 << 6;
+    lengths[(b'h' & 31) as usize] = 1 << 4;
+    lengths[(b't' & 31) as usize] = 1 << 17;
+    lengths[(b'u' & 31) as usize] = 1 << 7;
+    // A name of no bytes, whose first byte is the colon behind it.
+    lengths[(b':' & 31) as usize] = 1;
+    lengths
+};
 const HOST: u32 = 1;
 const HOST_TWICE: u32 = 1 << 1;
 const HOST_INVALID: u32 = 1 << 2;

@@ -1,110 +1,106 @@
-//! Heads as httparse sees them, and the room it needs.
+//! Heads as they are handed on, and the way through httparse to them.
+//!
+//! httparse reads what `regular` does not take: the rarer forms of requests, all responses, and what is broken.
 
 use std::mem::MaybeUninit;
 
 use super::limits::{Limits, METHOD_BYTES_MAX};
-use super::{Request, Response, Version, words};
+use super::slots::{HEADERS_MAX, HeaderSlots, Span, cut, place};
+use super::{Response, Version, words};
 
-/// Fields a head can have, whatever the limits say. They take 32 bytes each on the stack.
-pub const HEADERS_MAX: usize = 100;
-
-/// Room for the fields of one head, made anew for every step.
-///
-/// It is not initialised, so it costs nothing; and it cannot be kept from one step to the next, since what it refers
-/// to is gone by then.
-pub struct HeaderSlots<'b>([MaybeUninit<httparse::Header<'b>>; HEADERS_MAX]);
-
-impl HeaderSlots<'_> {
-    /// Empty slots.
-    #[must_use]
-    #[inline(always)]
-    pub const fn new() -> Self {
-        Self([const { MaybeUninit::uninit() }; HEADERS_MAX])
-    }
-}
-
-impl Default for HeaderSlots<'_> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl std::fmt::Debug for HeaderSlots<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("HeaderSlots")
-    }
-}
-
-/// A request head that httparse took.
-#[derive(Clone, Copy)]
+/// A request head, and where in it what lies. Whoever makes one has seen to it that method and target are ASCII.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Head<'b> {
-    pub(crate) method: &'b str,
-    pub(crate) target: &'b str,
-    pub(crate) headers: &'b [httparse::Header<'b>],
+    /// All of it, with what stands before the method.
+    pub(crate) bytes: &'b [u8],
+    pub(crate) headers: &'b [Span],
+    pub(crate) method_at: u16,
+    pub(crate) method_end: u16,
+    pub(crate) target_at: u16,
+    pub(crate) target_end: u16,
     pub(crate) version: Version,
-    /// Its length, with what stands before the method.
-    pub(crate) end: usize,
 }
 
 impl<'b> Head<'b> {
-    /// The request, without what its fields mean.
     #[inline(always)]
-    pub(crate) const fn request(&self) -> Request<'b> {
-        Request::new(self.method, self.target, self.version, self.headers)
+    pub(crate) fn method(&self) -> &'b [u8] {
+        cut(self.bytes, self.method_at, self.method_end)
+    }
+
+    #[inline(always)]
+    pub(crate) fn target(&self) -> &'b [u8] {
+        cut(self.bytes, self.target_at, self.target_end)
     }
 }
 
 /// A head, or none because httparse wants more bytes or finds fault. What it says of faults is not asked: the scanner
 /// knows better.
-#[inline(always)]
+#[inline(never)]
 pub(crate) fn parse_request<'b>(
     rx: &'b [u8],
-    slots: &'b mut HeaderSlots<'b>,
+    slots: &'b mut HeaderSlots,
 ) -> Result<Option<Head<'b>>, httparse::Error> {
+    let mut room = [const { MaybeUninit::uninit() }; HEADERS_MAX];
     let mut head = httparse::Request::new(&mut []);
-    let httparse::Status::Complete(end) = head.parse_with_uninit_headers(rx, &mut slots.0)? else {
+    let httparse::Status::Complete(end) = head.parse_with_uninit_headers(rx, &mut room)? else {
         return Ok(None);
     };
-    let (Some(method), Some(target), Some(version)) = (head.method, head.path, head.version) else {
+    let (Some(method), Some(target), Some(minor)) = (head.method, head.path, head.version) else {
         return Ok(None);
     };
-    Ok(Some(Head { method, target, headers: head.headers, version: Version::of_minor(version), end }))
+    let bytes = &rx[..end];
+    let (method_at, target_at) = (place(bytes, method.as_bytes()), place(bytes, target.as_bytes()));
+    Ok(Some(Head {
+        bytes,
+        headers: note_places(bytes, head.headers, slots),
+        method_at,
+        method_end: method_at.wrapping_add(method.len() as u16),
+        target_at,
+        target_end: target_at.wrapping_add(target.len() as u16),
+        version: Version::of_minor(minor),
+    }))
 }
 
 /// The same for a response.
 pub(crate) fn parse_response<'b>(
     rx: &'b [u8],
-    slots: &'b mut HeaderSlots<'b>,
-) -> Result<Option<(usize, Response<'b>)>, httparse::Error> {
+    slots: &'b mut HeaderSlots,
+) -> Result<Option<Response<'b>>, httparse::Error> {
+    let mut room = [const { MaybeUninit::uninit() }; HEADERS_MAX];
     let mut head = httparse::Response::new(&mut []);
     let config = httparse::ParserConfig::default();
-    let status = config.parse_response_with_uninit_headers(&mut head, rx, &mut slots.0)?;
-    let (httparse::Status::Complete(end), Some(code), Some(version)) = (status, head.code, head.version)
-    else {
+    let status = config.parse_response_with_uninit_headers(&mut head, rx, &mut room)?;
+    let (httparse::Status::Complete(end), Some(code), Some(minor)) = (status, head.code, head.version) else {
         return Ok(None);
     };
-    let reason = head.reason.unwrap_or_default();
-    Ok(Some((end, Response::new(code, reason, Version::of_minor(version), head.headers))))
+    let (bytes, reason) = (&rx[..end], head.reason.unwrap_or_default());
+    let spans = note_places(bytes, head.headers, slots);
+    Ok(Some(Response::new(code, reason, Version::of_minor(minor), bytes, spans)))
+}
+
+fn note_places<'b>(head: &[u8], fields: &[httparse::Header<'_>], slots: &'b mut HeaderSlots) -> &'b [Span] {
+    for (slot, field) in slots.parts(fields.len()).0.iter_mut().zip(fields) {
+        *slot = Span::of(head, field);
+    }
+    slots.filled(fields.len())
 }
 
 /// Whether a request that httparse took is beyond doubt for a stricter reader too, apart from the line ends between
 /// its fields: no empty line before it, a strict end, a target of the right bytes, and nothing too long.
-#[inline(always)]
-pub(crate) fn is_regular(rx: &[u8], head: &Head<'_>, limits: &Limits) -> bool {
-    std::ptr::eq(head.method.as_ptr(), rx.as_ptr())
-        && ends_strictly(rx, head.end)
-        && head.end <= limits.head_bytes_max
-        && head.method.len() <= METHOD_BYTES_MAX
-        && head.target.len() <= limits.target_bytes_max
-        && words::is_target(head.target.as_bytes())
+pub(crate) fn is_regular(head: &Head<'_>, limits: &Limits) -> bool {
+    head.method_at == 0
+        && head.bytes.ends_with(b"\r\n\r\n")
+        && head.bytes.len() <= limits.head_bytes()
+        && head.method().len() <= METHOD_BYTES_MAX
+        && head.target().len() <= limits.target_bytes_max
+        && words::is_target(head.target())
 }
 
 /// The same for a response.
-pub(crate) fn is_regular_response(rx: &[u8], end: usize, response: &Response<'_>, limits: &Limits) -> bool {
-    rx.starts_with(b"H") && ends_strictly(rx, end) && end <= limits.head_bytes_max && response.status() >= 100
-}
-
-#[inline(always)]
-fn ends_strictly(rx: &[u8], end: usize) -> bool {
-    rx.get(end.wrapping_sub(4)..end) == Some(b"\r\n\r\n")
+pub(crate) fn is_regular_response(response: &Response<'_>, limits: &Limits) -> bool {
+    let head = response.head();
+    head.starts_with(b"H")
+        && head.ends_with(b"\r\n\r\n")
+        && head.len() <= limits.head_bytes()
+        && response.status() >= 100
 }

@@ -3,10 +3,11 @@
 /// How much a peer may send of each part of a message before it is refused.
 ///
 /// All of them bound memory or work that a stranger can cause. The number of fields is bounded by
-/// [`HEADERS_MAX`](super::HEADERS_MAX) in any case, because the slots for them lie on the stack.
+/// [`HEADERS_MAX`](super::HEADERS_MAX) in any case, because there are no more slots for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of a head: start line, fields and the empty line. Beyond it: 431. Default 16 KiB.
+    /// Bytes of a head: start line, fields and the empty line, at most [`HEAD_BYTES_MAX`]. Beyond it: 431. Default
+    /// 16 KiB.
     pub head_bytes_max: usize,
     /// Fields in a head, at most [`HEADERS_MAX`](super::HEADERS_MAX). Beyond it: 431. Default 100.
     pub headers_max: usize,
@@ -38,6 +39,16 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// Bytes of a head that are looked at.
+    #[inline(always)]
+    pub(crate) fn head_bytes(&self) -> usize {
+        self.head_bytes_max.min(HEAD_BYTES_MAX)
+    }
+}
+
+/// Bytes a head can have, whatever the limits say: what lies in it is found again by places of sixteen bits.
+pub const HEAD_BYTES_MAX: usize = u16::MAX as usize;
 /// Bytes of a method. No registered one has more than 17 (`UPDATEREDIRECTREF`); beyond it: 501, as RFC 9112 section
 /// 3 asks for methods longer than any that is known.
 pub const METHOD_BYTES_MAX: usize = 32;

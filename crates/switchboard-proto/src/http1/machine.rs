@@ -8,13 +8,15 @@
 //!
 //! Reading stands in this file, writing in `answer`.
 //!
-//! The path of the common request, whole in the buffer and without body, is [`Machine::step`] alone and touches
-//! nothing but a few words. Everything else is in functions that are not inlined.
+//! The path of the common request, whole in the buffer and without body, is [`Machine::step`] with `regular`, and
+//! touches nothing but a few words. Everything else is in functions that are not inlined.
 
 use super::body::{BodyReader, Outgoing, Piece};
 use super::facts::{Facts, Framing};
 use super::head::Head;
 use super::inbound::{Inbound, Kept, Plan, Read};
+use super::regular::{self, Regular};
+use super::request::text;
 use super::scan::Scanner;
 use super::{Error, HeaderSlots, Limits, Request, Version, head, target};
 use crate::Step;
@@ -103,8 +105,9 @@ impl Machine {
 
     /// Looks at the bytes that have come and were not used before, always from the first unused one on.
     ///
-    /// `slots` are new for each step; `whole` is a buffer to lend, which holds what [`Event::End`] and a chunked body
-    /// borrow. It may have grown by a body when it comes back. Nothing of the sort is reserved on the peer's word.
+    /// `slots` and `whole` are lent: the one holds the places of a request's fields, the other what [`Event::End`]
+    /// and a chunked body borrow. `whole` may have grown by a body when it comes back. Nothing of the sort is reserved
+    /// on the peer's word.
     ///
     /// `rx` may be empty: after an event the end of a body can be due without further bytes.
     ///
@@ -115,7 +118,7 @@ impl Machine {
     pub fn step<'b>(
         &mut self,
         rx: &'b [u8],
-        slots: &'b mut HeaderSlots<'b>,
+        slots: &'b mut HeaderSlots,
         whole: &'b mut Vec<u8>,
         limits: &Limits,
     ) -> Step<Event<'b>, Error> {
@@ -130,23 +133,10 @@ impl Machine {
                 return step;
             }
         }
-        let head = match head::parse_request(rx, slots) {
-            Ok(Some(parsed)) => parsed,
-            Ok(None) => return self.judge(rx, limits, Error::LineEnd),
-            Err(error) => return self.judge(rx, limits, blame(error)),
-        };
-        let facts = Facts::gather(rx, head.headers);
-        if !facts.has_strict_lines() || !head::is_regular(rx, &head, limits) {
-            self.scanner = Scanner::request();
-            if let Some(step) = self.search_end(rx, limits) {
-                return step;
-            }
+        match regular::parse(rx, slots, limits) {
+            Some(regular) => self.step_regular(rx, regular, slots, whole, limits),
+            None => self.step_irregular(rx, slots, whole, limits),
         }
-        if !facts.is_plain() || !is_plain_head(&head, limits) {
-            return self.step_framed(rx, head, facts, whole, limits);
-        }
-        self.begin(if head.method == "HEAD" { HEAD } else { 0 });
-        Step::Event(head.end, Event::Request(head.request()))
     }
 
     /// Collects the body of the request that [`Event::Head`] announced, to be handed out with [`Event::End`].
@@ -226,6 +216,48 @@ impl Machine {
         self.flags & CLOSE != 0 || matches!(self.phase, Phase::Done)
     }
 
+    /// A head that needs no further look at its bytes.
+    #[inline(always)]
+    fn step_regular<'b>(
+        &mut self,
+        rx: &'b [u8],
+        regular: Regular,
+        slots: &'b HeaderSlots,
+        whole: &'b mut Vec<u8>,
+        limits: &Limits,
+    ) -> Step<Event<'b>, Error> {
+        if !regular.facts.is_plain() || matches!(regular.method_bytes, HEAD_BYTES | OPTIONS_BYTES) {
+            return self.step_framed(rx, regular.head(rx, slots), regular.facts, whole, limits);
+        }
+        self.begin(0);
+        let request = Request::new(regular.head(rx, slots)).with_keep_alive(self.flags & CLOSE == 0);
+        Step::Event(regular.end as usize, Event::Request(request))
+    }
+
+    /// A head that is incomplete, broken, or only unusual.
+    #[inline(never)]
+    fn step_irregular<'b>(
+        &mut self,
+        rx: &'b [u8],
+        slots: &'b mut HeaderSlots,
+        whole: &'b mut Vec<u8>,
+        limits: &Limits,
+    ) -> Step<Event<'b>, Error> {
+        let head = match head::parse_request(rx, slots) {
+            Ok(Some(parsed)) => parsed,
+            Ok(None) => return self.judge(rx, limits, Error::LineEnd),
+            Err(error) => return self.judge(rx, limits, blame(error)),
+        };
+        let facts = Facts::gather(head.bytes, head.headers);
+        if !facts.has_strict_lines() || !head::is_regular(&head, limits) {
+            self.scanner = Scanner::request();
+            if let Some(step) = self.search_end(rx, limits) {
+                return step;
+            }
+        }
+        self.step_framed(rx, head, facts, whole, limits)
+    }
+
     #[inline(always)]
     fn begin(&mut self, flags: u8) {
         self.scanner = Scanner::request();
@@ -285,8 +317,8 @@ impl Machine {
             Err(error) => return self.fault(rx, error),
         };
         self.begin(flags_of(&head, facts));
-        let end = head.end;
-        let request = head.request().with_keep_alive(self.flags & CLOSE == 0);
+        let end = head.bytes.len();
+        let request = Request::new(head).with_keep_alive(self.flags & CLOSE == 0);
         match framing {
             Framing::Unsaid | Framing::Length(0) if is_upgrade(&request, facts) => {
                 Step::Event(end, Event::Upgrade(request))
@@ -341,7 +373,7 @@ impl Machine {
     fn step_busy<'b>(
         &mut self,
         rx: &'b [u8],
-        slots: &'b mut HeaderSlots<'b>,
+        slots: &'b mut HeaderSlots,
         whole: &'b mut Vec<u8>,
         limits: &Limits,
     ) -> Step<Event<'b>, Error> {
@@ -362,7 +394,7 @@ impl Machine {
         &mut self,
         rx: &'b [u8],
         used: usize,
-        slots: &'b mut HeaderSlots<'b>,
+        slots: &'b mut HeaderSlots,
         whole: &'b mut Vec<u8>,
         limits: &Limits,
     ) -> Step<Event<'b>, Error> {
@@ -403,26 +435,17 @@ fn blame(error: httparse::Error) -> Error {
     }
 }
 
-/// Whether a request in HTTP/1.1 names a path, and its method is not one of the two whose targets are special.
-#[inline(always)]
-fn is_plain_head(head: &Head<'_>, limits: &Limits) -> bool {
-    head.version == Version::Http11
-        && head.target.starts_with('/')
-        && head.method.len() != "OPTIONS".len()
-        && head.headers.len() <= limits.headers_max
-}
-
 fn check(head: &Head<'_>, facts: Facts, limits: &Limits) -> Result<Framing, Error> {
     if head.headers.len() > limits.headers_max {
         return Err(Error::TooManyHeaders);
     }
-    target::check(head.method, head.target)?;
+    target::check(head.method(), text(head.target()))?;
     facts.check_request(head.version == Version::Http11)
 }
 
 fn flags_of(head: &Head<'_>, facts: Facts) -> u8 {
     let is_http11 = head.version == Version::Http11;
-    let head_only = if head.method == "HEAD" { HEAD } else { 0 };
+    let head_only = if head.method() == b"HEAD" { HEAD } else { 0 };
     let version = if is_http11 { 0 } else { HTTP10 };
     let close = if facts.keeps_alive(is_http11) { 0 } else { CLOSE };
     head_only | version | close
@@ -460,15 +483,19 @@ fn decode_whole(rx: &[u8], whole: &mut Vec<u8>, limits: &Limits) -> Result<Optio
 }
 
 /// Makes a request of what was kept of it, in the lent buffer.
-fn reparse<'b>(kept: Kept, slots: &'b mut HeaderSlots<'b>, whole: &'b mut Vec<u8>) -> Option<Request<'b>> {
+fn reparse<'b>(kept: Kept, slots: &'b mut HeaderSlots, whole: &'b mut Vec<u8>) -> Option<Request<'b>> {
     *whole = kept.bytes;
     let whole: &'b [u8] = whole;
     let (head, rest) = whole.split_at(kept.head_end);
     let (body, trailers) = rest.split_at(kept.body_end - kept.head_end);
     let head = head::parse_request(head, slots).ok()??;
-    Some(head.request().with_body(body, trailers))
+    Some(Request::new(head).with_body(body, trailers))
 }
 
+/// The length of the method whose answer is special.
+const HEAD_BYTES: u32 = 4;
+/// The length of the two methods whose targets are special.
+const OPTIONS_BYTES: u32 = 7;
 /// The request was `HEAD`.
 const HEAD: u8 = 1;
 /// The peer speaks HTTP/1.0.

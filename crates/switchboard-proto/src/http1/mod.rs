@@ -5,7 +5,8 @@
 //!
 //! Reading is strict, because a lenient reader behind a lenient proxy is how requests get smuggled: lines end in CR
 //! LF, fields neither fold nor have space before the colon, a body has exactly one delimiter and it is beyond doubt.
-//! Heads are parsed by httparse; what it lets pass is caught here.
+//! Request heads that leave nothing to say are read in one pass made for them; all others are parsed by httparse, and
+//! what it lets pass is caught here.
 //!
 //! ```
 //! use switchboard_proto::Step;
@@ -29,10 +30,11 @@
 //! ```
 //!
 //! Where to look: `machine` is the server's state and its transitions, with `inbound` for a body that comes in pieces;
-//! `client` is the client's. `head` is the way through httparse, `scan` the grammar byte by byte for what comes in
-//! pieces or looks irregular, `facts` what the fields mean for the frame, `target` where a request wants to go; `body`
-//! takes bodies apart and puts them together; `encode` writes heads, `fields` checks lines to send, `date` has the
-//! date; `chars` and `words` are the character classes, by byte and by eight bytes.
+//! `client` is the client's. `regular` is the short way through the usual request head, `head` the way through
+//! httparse for all others, `slots` where their fields lie, `scan` the grammar byte by byte for what comes in pieces or
+//! looks irregular, `facts` what the fields mean for the frame, `target` where a request wants to go; `body` takes
+//! bodies apart and puts them together; `encode` writes heads, `fields` checks lines to send, `date` has the date;
+//! `chars` and `words` are the character classes, by byte and by eight bytes.
 
 mod body;
 mod chars;
@@ -46,9 +48,11 @@ mod head;
 mod inbound;
 mod limits;
 mod machine;
+mod regular;
 mod request;
 mod response;
 mod scan;
+mod slots;
 mod status;
 mod target;
 mod words;
@@ -61,9 +65,9 @@ pub use date::DateBlock;
 pub use encode::{ResponseHead, SendBody};
 pub use error::Error;
 pub use fields::{FieldError, Fields, Lines};
-pub use head::{HEADERS_MAX, HeaderSlots};
-pub use limits::{Limits, METHOD_BYTES_MAX};
+pub use limits::{HEAD_BYTES_MAX, Limits, METHOD_BYTES_MAX};
 pub use machine::{Awaits, Event, Machine, Phase};
 pub use request::{HeaderIter, Request, Version};
 pub use response::Response;
+pub use slots::{HEADERS_MAX, HeaderSlots};
 pub use status::reason_phrase;

@@ -1,6 +1,10 @@
 //! A request as it lies in the receive buffer.
 
+use std::fmt;
+
 use super::fields::{Lines, is_forbidden_trailer};
+use super::head::Head;
+use super::slots::{Span, find};
 use super::target;
 
 /// The versions served.
@@ -20,27 +24,22 @@ impl Version {
 }
 
 /// A request, borrowed from the bytes it came in.
-#[derive(Clone, Copy, Debug)]
+///
+/// What is text is known to be ASCII, and yet it takes a pass over the bytes to make a `str` of them. So that happens
+/// when it is asked for: who needs the path twice keeps it.
+#[derive(Clone, Copy)]
 pub struct Request<'b> {
-    method: &'b str,
-    target: &'b str,
-    headers: &'b [httparse::Header<'b>],
+    head: Head<'b>,
     body: &'b [u8],
     trailers: &'b [u8],
-    version: Version,
     keep_alive: bool,
     has_body: bool,
 }
 
 impl<'b> Request<'b> {
     #[inline(always)]
-    pub(crate) const fn new(
-        method: &'b str,
-        target: &'b str,
-        version: Version,
-        headers: &'b [httparse::Header<'b>],
-    ) -> Self {
-        Self { method, target, headers, body: &[], trailers: &[], version, keep_alive: true, has_body: false }
+    pub(crate) const fn new(head: Head<'b>) -> Self {
+        Self { head, body: &[], trailers: &[], keep_alive: true, has_body: false }
     }
 
     pub(crate) const fn with_body(self, body: &'b [u8], trailers: &'b [u8]) -> Self {
@@ -68,15 +67,22 @@ impl<'b> Request<'b> {
     /// nobody registered are passed on as well.
     #[must_use]
     #[inline]
-    pub const fn method(&self) -> &'b str {
-        self.method
+    pub fn method(&self) -> &'b str {
+        match self.head.method() {
+            b"GET" => "GET",
+            b"HEAD" => "HEAD",
+            b"POST" => "POST",
+            b"PUT" => "PUT",
+            b"DELETE" => "DELETE",
+            other => text(other),
+        }
     }
 
     /// The target as it was sent: `/path?query`, `http://host/path?query` or `*`. Visible ASCII, without `#`.
     #[must_use]
     #[inline]
-    pub const fn target(&self) -> &'b str {
-        self.target
+    pub fn target(&self) -> &'b str {
+        text(self.head.target())
     }
 
     /// The path without the query, not decoded: of an absolute-form target its path. It begins with `/`, except for
@@ -84,35 +90,35 @@ impl<'b> Request<'b> {
     #[must_use]
     #[inline]
     pub fn path(&self) -> &'b str {
-        target::path(self.target)
+        target::path(self.target())
     }
 
     /// What follows the first `?`, not decoded.
     #[must_use]
     #[inline]
     pub fn query(&self) -> Option<&'b str> {
-        target::query(self.target)
+        target::query(self.target())
     }
 
     /// The host, with its port if one was sent. The authority of an absolute-form target wins over `Host`
     /// (RFC 9112 section 3.2.2). `None` is possible in HTTP/1.0 only.
     #[must_use]
     pub fn host(&self) -> Option<&'b str> {
-        target::authority(self.target).or_else(|| self.header_str("host"))
+        target::authority(self.target()).or_else(|| self.header_str("host"))
     }
 
     /// The version the peer speaks.
     #[must_use]
     #[inline]
     pub const fn version(&self) -> Version {
-        self.version
+        self.head.version
     }
 
     /// The value of the first field of this name, whose case does not matter.
     #[must_use]
     #[inline]
     pub fn header(&self, name: &str) -> Option<&'b [u8]> {
-        find(self.headers, name)
+        find(self.head.bytes, self.head.headers, name).next()
     }
 
     /// The same, if it is UTF-8.
@@ -124,14 +130,14 @@ impl<'b> Request<'b> {
 
     /// The values of all fields of this name, in order.
     pub fn header_all(&self, name: &str) -> impl Iterator<Item = &'b [u8]> {
-        self.headers().filter(move |(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        find(self.head.bytes, self.head.headers, name)
     }
 
     /// All fields, in order.
     #[must_use]
     #[inline]
     pub fn headers(&self) -> HeaderIter<'b> {
-        HeaderIter::new(self.headers)
+        HeaderIter::new(self.head.bytes, self.head.headers)
     }
 
     /// The body: whole with [`Event::Request`](super::Event::Request), as collected with
@@ -155,15 +161,28 @@ impl<'b> Request<'b> {
     }
 }
 
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method())
+            .field("target", &self.target())
+            .field("version", &self.version())
+            .field("headers", &self.headers())
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
 /// Goes through the fields of a head: names and values.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct HeaderIter<'b> {
-    headers: std::slice::Iter<'b, httparse::Header<'b>>,
+    head: &'b [u8],
+    spans: std::slice::Iter<'b, Span>,
 }
 
 impl<'b> HeaderIter<'b> {
-    pub(crate) fn new(headers: &'b [httparse::Header<'b>]) -> Self {
-        Self { headers: headers.iter() }
+    pub(crate) fn new(head: &'b [u8], spans: &'b [Span]) -> Self {
+        Self { head, spans: spans.iter() }
     }
 }
 
@@ -172,17 +191,25 @@ impl<'b> Iterator for HeaderIter<'b> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        self.headers.next().map(|header| (header.name, header.value))
+        self.spans.next().map(|span| (text(span.name(self.head)), span.value(self.head)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.headers.size_hint()
+        self.spans.size_hint()
     }
 }
 
 impl ExactSizeIterator for HeaderIter<'_> {}
 
-/// The value of the first field of this name.
-pub(crate) fn find<'b>(headers: &'b [httparse::Header<'b>], name: &str) -> Option<&'b [u8]> {
-    headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
+impl fmt::Debug for HeaderIter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entries = self.clone().map(|(name, value)| (name, String::from_utf8_lossy(value)));
+        f.debug_map().entries(entries).finish()
+    }
+}
+
+/// What is known to be ASCII, as text.
+#[inline]
+pub(crate) fn text(ascii: &[u8]) -> &str {
+    std::str::from_utf8(ascii).unwrap_or_default()
 }

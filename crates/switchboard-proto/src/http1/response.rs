@@ -1,14 +1,18 @@
 //! A response as it lies in the receive buffer of a client.
 
-use super::request::{HeaderIter, Version, find};
+use std::fmt;
+
+use super::request::{HeaderIter, Version};
+use super::slots::{Span, find};
 
 /// The head of a response, borrowed from the bytes it came in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Response<'b> {
     status: u16,
     reason: &'b str,
     version: Version,
-    headers: &'b [httparse::Header<'b>],
+    head: &'b [u8],
+    spans: &'b [Span],
 }
 
 impl<'b> Response<'b> {
@@ -16,13 +20,18 @@ impl<'b> Response<'b> {
         status: u16,
         reason: &'b str,
         version: Version,
-        headers: &'b [httparse::Header<'b>],
+        head: &'b [u8],
+        spans: &'b [Span],
     ) -> Self {
-        Self { status, reason, version, headers }
+        Self { status, reason, version, head, spans }
     }
 
-    pub(crate) const fn raw_headers(&self) -> &'b [httparse::Header<'b>] {
-        self.headers
+    pub(crate) const fn head(&self) -> &'b [u8] {
+        self.head
+    }
+
+    pub(crate) const fn spans(&self) -> &'b [Span] {
+        self.spans
     }
 
     /// The status, from 100 to 999.
@@ -46,7 +55,7 @@ impl<'b> Response<'b> {
     /// The value of the first field of this name, whose case does not matter.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&'b [u8]> {
-        find(self.headers, name)
+        find(self.head, self.spans, name).next()
     }
 
     /// The same, if it is UTF-8.
@@ -57,12 +66,23 @@ impl<'b> Response<'b> {
 
     /// The values of all fields of this name, in order.
     pub fn header_all(&self, name: &str) -> impl Iterator<Item = &'b [u8]> {
-        self.headers().filter(move |(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        find(self.head, self.spans, name)
     }
 
     /// All fields, in order.
     #[must_use]
     pub fn headers(&self) -> HeaderIter<'b> {
-        HeaderIter::new(self.headers)
+        HeaderIter::new(self.head, self.spans)
+    }
+}
+
+impl fmt::Debug for Response<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("reason", &self.reason)
+            .field("version", &self.version)
+            .field("headers", &self.headers())
+            .finish()
     }
 }

@@ -1,10 +1,10 @@
 //! The grammar of a head as an automaton over single bytes.
 //!
 //! httparse is fast, but it starts anew each time it is called, it lets bare LF pass, and what it says about a broken
-//! head depends on how much of it has come. This automaton is slower, strict, and can stop after any byte. So the
-//! two share the work: a head that has come whole is parsed by httparse alone; one that came in pieces is walked
-//! through here, each byte once, until its end is there; and whatever looks irregular is judged here, so that the
-//! verdict is the same however the bytes were split. The same automaton reads trailers, which are the tail of a head.
+//! head depends on how much of it has come. This automaton is slower, strict, and can stop after any byte. So they
+//! share the work: a head that has come whole is parsed by `regular` or httparse alone; one that came in pieces is
+//! walked through here, each byte once, until its end is there; and whatever looks irregular is judged here, so that
+//! the verdict is the same however the bytes were split. The same automaton reads trailers, which are the tail of a head.
 
 use super::Error;
 use super::chars::{is_field_value, is_target, is_token};
@@ -32,7 +32,7 @@ impl Scanner {
     /// Walks on through `rx`, which begins with the bytes of the call before. Gives the length of the head once it
     /// is complete.
     pub(crate) fn advance(&mut self, rx: &[u8], limits: &Limits) -> Result<Option<usize>, Error> {
-        let visible = rx.get(..limits.head_bytes_max).unwrap_or(rx);
+        let visible = rx.get(..limits.head_bytes()).unwrap_or(rx);
         for (index, byte) in visible.iter().enumerate().skip(self.at as usize) {
             self.state = self.state.next(*byte, index, limits.target_bytes_max)?;
             if self.state == Scan::End {

@@ -6,11 +6,11 @@ use super::chars::is_host;
 use super::{Error, words};
 
 /// Whether this method may have this target, whose bytes are known to be visible ASCII without `#`.
-pub(crate) fn check(method: &str, target: &str) -> Result<(), Error> {
-    if method == "CONNECT" {
+pub(crate) fn check(method: &[u8], target: &str) -> Result<(), Error> {
+    if method == b"CONNECT" {
         return Err(Error::Connect);
     }
-    if target.starts_with('/') || (target == "*" && method == "OPTIONS") {
+    if target.starts_with('/') || (target == "*" && method == b"OPTIONS") {
         return Ok(());
     }
     let (authority, rest) = split_absolute(target).ok_or(Error::Target)?;
@@ -22,7 +22,7 @@ pub(crate) fn check(method: &str, target: &str) -> Result<(), Error> {
 
 /// The same for a target of unknown bytes.
 pub(crate) fn is_valid(method: &str, target: &str) -> bool {
-    words::is_target(target.as_bytes()) && check(method, target).is_ok()
+    words::is_target(target.as_bytes()) && check(method.as_bytes(), target).is_ok()
 }
 
 /// The path of a target, without the query. It is not decoded, and not empty except for an odd target.
@@ -56,23 +56,18 @@ fn split_absolute(target: &str) -> Option<(&str, &str)> {
 
 /// Whether `host` is a host with an optional port, and without user information. An empty one is refused, as RFC 9110
 /// section 4.2.1 asks for `http`.
-#[inline]
 pub(crate) fn is_valid_host(host: &[u8]) -> bool {
-    let name = without_port(host);
-    !name.is_empty() && words::is_plain_host(name) || is_rare_host(host)
-}
-
-/// What stands before a port of at most five digits, or all of it.
-#[inline(always)]
-fn without_port(host: &[u8]) -> &[u8] {
-    let mut rest = host;
-    while let [shorter @ .., b'0'..=b'9'] = rest {
-        rest = shorter;
+    if let [b'[', rest @ ..] = host {
+        let Some(end) = rest.iter().position(|byte| *byte == b']') else { return false };
+        let address = std::str::from_utf8(&rest[..end]).ok().and_then(|text| text.parse::<Ipv6Addr>().ok());
+        return address.is_some() && is_port(&rest[end + 1..]);
     }
-    match rest {
-        [name @ .., b':'] if host.len() - rest.len() <= 5 => name,
-        _ => host,
+    let end = host.iter().position(|byte| !is_host(*byte)).unwrap_or(host.len());
+    if end > 0 && is_port(&host[end..]) {
+        return true;
     }
+    let end = host.iter().position(|byte| *byte == b':').unwrap_or(host.len());
+    is_escaped_name(&host[..end]) && is_port(&host[end..])
 }
 
 /// Nothing, or a colon and no more digits than a port can have.
@@ -84,18 +79,7 @@ fn is_port(port: &[u8]) -> bool {
     }
 }
 
-/// The whole grammar: a name of rarer bytes, with percent escapes, or an address in brackets.
-#[cold]
-fn is_rare_host(host: &[u8]) -> bool {
-    if let [b'[', rest @ ..] = host {
-        let Some(end) = rest.iter().position(|byte| *byte == b']') else { return false };
-        let address = std::str::from_utf8(&rest[..end]).ok().and_then(|text| text.parse::<Ipv6Addr>().ok());
-        return address.is_some() && is_port(&rest[end + 1..]);
-    }
-    let end = host.iter().position(|byte| *byte == b':').unwrap_or(host.len());
-    is_escaped_name(&host[..end]) && is_port(&host[end..])
-}
-
+/// A name, perhaps with percent escapes.
 fn is_escaped_name(name: &[u8]) -> bool {
     let mut rest = name;
     loop {

@@ -1,31 +1,43 @@
 //! Eight bytes at a time: the checks that every request pays for.
 //!
-//! Each takes strings of any length apart into overlapping words, and asks of a word whether one of its bytes is out
-//! of place. The answer is a word whose top bits are set then. A carry from one byte to the next can only come from
-//! a byte that is out of place itself, so it cannot spoil a good answer.
+//! Each asks of a word whether its bytes are of a class. The answer is a word in which the top bits of those that are
+//! not are set. A carry or a borrow from one byte to the next can only come from a byte that is out of place itself:
+//! so a good answer is never spoilt, and in a little-endian word the lowest bit that is set is the first byte out of
+//! place.
+
+/// Sets the top bits of bytes that are not visible ASCII or are `#`: those that end a target.
+#[inline(always)]
+pub(crate) const fn outside_target(word: u64) -> u64 {
+    (outside(word, b'!') | zeros(word ^ each(b'#'))) & TOPS
+}
+
+/// Sets the top bits of bytes that are neither letters nor hyphens: what nearly all field names are made of.
+#[inline(always)]
+pub(crate) const fn outside_name(word: u64) -> u64 {
+    // Maps capitals to small letters.
+    let folded = word | each(0x20);
+    let below = !folded.wrapping_add(each(0x80 - b'a'));
+    let above = folded.wrapping_add(each(0x7f - b'z'));
+    let other = word ^ each(b'-');
+    (below | above) & (other.wrapping_add(each(0x7f)) | other) & TOPS
+}
+
+/// Sets the top bits of bytes that are controls, tab included, or not ASCII: those that nearly always end a value.
+#[inline(always)]
+pub(crate) const fn outside_value(word: u64) -> u64 {
+    (word.wrapping_sub(each(b' ')) | word.wrapping_add(each(1))) & TOPS
+}
 
 /// Whether all bytes are visible ASCII other than `#`: what a target is made of.
 #[inline(always)]
 pub(crate) fn is_target(text: &[u8]) -> bool {
-    all(text, |word| outside(word, b'!') | zeros(word ^ each(b'#')))
+    all(text, outside_target)
 }
 
 /// Whether all bytes are ASCII and none is a control character.
 #[inline(always)]
 pub(crate) fn is_plain_text(text: &[u8]) -> bool {
-    all(text, |word| outside(word, b' '))
-}
-
-/// Whether all bytes are letters, digits, dots and hyphens: what nearly all host names are made of.
-#[inline(always)]
-pub(crate) fn is_plain_host(text: &[u8]) -> bool {
-    all(text, |word| {
-        // Maps capitals to small letters. What else it moves is caught by one of the terms.
-        let folded = word | each(0x20);
-        let between = folded.wrapping_add(each(0x80 - b':')) ^ folded.wrapping_add(each(0x80 - b'a'));
-        let above = folded.wrapping_add(each(0x7f - b'z'));
-        word | word.wrapping_sub(each(b'-')) | zeros(word ^ each(b'/')) | between | above
-    })
+    all(text, outside_value)
 }
 
 /// Whether `text` is `lower` without regard to case. `lower` must be of small letters, digits and hyphens, and `text`
@@ -33,10 +45,17 @@ pub(crate) fn is_plain_host(text: &[u8]) -> bool {
 #[inline(always)]
 pub(crate) fn is_folded<const N: usize>(text: &[u8], lower: &[u8; N]) -> bool {
     let Ok(text) = <&[u8; N]>::try_from(text) else { return false };
+    if let (Some(first), Some(last), Some(known_first), Some(known_last)) =
+        (text.first_chunk(), text.last_chunk(), lower.first_chunk(), lower.last_chunk())
+    {
+        let differs = (u64::from_ne_bytes(*first) | each(0x20)) ^ u64::from_ne_bytes(*known_first)
+            | (u64::from_ne_bytes(*last) | each(0x20)) ^ u64::from_ne_bytes(*known_last);
+        return differs == 0 && (N <= 16 || text[8..N - 8].eq_ignore_ascii_case(&lower[8..N - 8]));
+    }
     text.iter().zip(lower).fold(0, |sum, (byte, known)| sum | ((byte | 0x20) ^ known)) == 0
 }
 
-/// Whether `bad` sets no top bit for any word of `text`. Up to sixteen bytes, which is most, take two words that
+/// Whether `bad` sets no top bit for any word of `text`, which is taken apart into words that may overlap. Up to sixteen bytes, which is most, take two words that
 /// overlap.
 #[inline(always)]
 fn all(text: &[u8], bad: impl Fn(u64) -> u64) -> bool {
@@ -82,7 +101,7 @@ const fn outside(word: u64, low: u8) -> u64 {
     word | word.wrapping_add(each(1)) | word.wrapping_sub(each(low))
 }
 
-/// Sets the top bit where a byte is zero, and never if none is.
+/// Sets the top bit where a byte is zero, and above that perhaps where it is one.
 #[inline(always)]
 const fn zeros(word: u64) -> u64 {
     word.wrapping_sub(each(1)) & !word
@@ -112,13 +131,39 @@ mod tests {
     fn words_judge_as_bytes_do() {
         check(is_target, |byte| byte.is_ascii_graphic() && byte != b'#');
         check(is_plain_text, |byte| matches!(byte, b' '..=b'~'));
-        let is_host = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
-        check(is_plain_host, is_host);
+    }
+
+    /// Checks where words say that the first byte out of place is, with every pair of bytes side by side.
+    fn check_first(outside: fn(u64) -> u64, byte_fits: fn(u8) -> bool) {
+        for pair in 0..=u16::MAX {
+            for place in 0..7 {
+                let mut word = [b'a'; 8];
+                word[place..place + 2].copy_from_slice(&pair.to_le_bytes());
+                let first = word.iter().position(|byte| !byte_fits(*byte)).unwrap_or(8);
+                let stops = outside(u64::from_le_bytes(word));
+                assert_eq!((stops & !TOPS, stops.trailing_zeros() as usize / 8), (0, first), "{word:x?}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_tell_the_first_byte_out_of_place() {
+        check_first(outside_target, |byte| byte.is_ascii_graphic() && byte != b'#');
+        check_first(outside_value, |byte| matches!(byte, b' '..=b'~'));
+        check_first(outside_name, |byte| byte.is_ascii_alphabetic() || byte == b'-');
     }
 
     #[test]
     fn case_is_folded() {
         assert!(is_folded(b"Keep-ALIVE", b"keep-alive") && is_folded(b"", b""));
+        for name in [&b"Transfer-Encoding"[..], b"tRANSFER-eNCODING"] {
+            assert!(is_folded(name, b"transfer-encoding"));
+            for place in 0..name.len() {
+                let mut other = name.to_vec();
+                other[place] ^= 1;
+                assert!(!is_folded(&other, b"transfer-encoding"));
+            }
+        }
         assert!(!is_folded(b"keep-alive ", b"keep-alive") && !is_folded(b"keep_alive", b"keep-alive"));
     }
 }

@@ -3,6 +3,7 @@
 mod answers;
 mod bodies;
 mod client;
+mod empty_line;
 mod requests;
 mod round_trip;
 mod server;

@@ -1,9 +1,9 @@
 //! Which requests are served and which are refused.
 
 use switchboard_proto::Step;
-use switchboard_proto::http1::{Error, Event, HeaderSlots, Limits, Machine, Version};
+use switchboard_proto::http1::{Error, Event, HEAD_BYTES_MAX, HeaderSlots, Limits, Machine, Version};
 
-use crate::server::{Bodies, check_with};
+use crate::server::{Bodies, check_with, see};
 
 /// Bytes, and what a server sees of them: requests, a final status, or what it waits for.
 pub(crate) const CASES: &[(&str, &str)] = &[
@@ -245,6 +245,22 @@ fn limits_hold_however_the_bytes_are_cut() {
 }
 
 #[test]
+fn no_limit_lets_a_head_beyond_its_places() {
+    let limits = Limits { head_bytes_max: usize::MAX, headers_max: usize::MAX, ..Limits::default() };
+    let head = |bytes: usize| {
+        let frame = "GET / HTTP/1.1\r\nHost: a\r\nB: \r\n\r\n".len();
+        format!("GET / HTTP/1.1\r\nHost: a\r\nB: {}\r\n\r\n", "c".repeat(bytes - frame))
+    };
+    for (bytes, expected) in [(HEAD_BYTES_MAX, "GET /"), (HEAD_BYTES_MAX + 1, "431"), (80_000, "431")] {
+        let text = head(bytes);
+        let (first, second) = text.as_bytes().split_at(bytes / 2);
+        for parts in [&[text.as_bytes()][..], &[first, second]] {
+            assert_eq!(see(parts, Bodies::Stream, &limits), expected, "{bytes}");
+        }
+    }
+}
+
+#[test]
 fn more_fields_than_slots_are_refused() {
     for (count, expected) in [(99, "GET /"), (100, "431"), (150, "431")] {
         let text = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "A: b\r\n".repeat(count));
@@ -282,6 +298,8 @@ fn a_request_tells_its_parts() {
         assert_eq!(request.header_str("y"), Some("\u{e9}"));
         assert_eq!(request.headers().map(|(name, _)| name).collect::<Vec<_>>(), ["Host", "X", "x", "Y"]);
         assert_eq!(request.header("z"), None);
+        let text = format!("{request:?}");
+        assert!(text.contains("\"GET\"") && text.contains("\"Host\": \"here:80\""), "{text}");
         assert!(request.keep_alive() && request.body().is_empty() && request.trailers().next().is_none());
     });
 }

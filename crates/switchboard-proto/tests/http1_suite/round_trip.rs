@@ -192,7 +192,7 @@ fn cut<'b>(bytes: &'b [u8], lengths: &[usize]) -> Vec<&'b [u8]> {
 }
 
 /// All requests of the tables.
-fn corpus() -> Vec<Vec<u8>> {
+pub(crate) fn corpus() -> Vec<Vec<u8>> {
     let plain = CASES.iter().map(|(text, _)| text.as_bytes().to_vec());
     let chunked = CHUNKED_CASES.iter().map(|(body, _)| format!("{CHUNKED}{body}").into_bytes());
     plain.chain(chunked).collect()
