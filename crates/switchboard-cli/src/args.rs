@@ -5,6 +5,7 @@ use crate::report::gate::Condition;
 use crate::units::{parse_duration, parse_rate, parse_size};
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,11 +25,23 @@ pub(crate) enum Command {
     #[command(long_about = BENCH_ABOUT)]
     Bench {
         #[command(subcommand)]
-        mode: Mode,
+        what: Bench,
     },
     /// The server that `bench` starts when it is given none
     #[command(hide = true)]
     Serve(Serve),
+    /// Becomes another program, which runs on one core and ends with the process that has started it
+    #[command(hide = true)]
+    Launch(Launch),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    #[command(flatten)]
+    Load(Mode),
+    /// This server beside the do-nothing loop and other libraries, in turns; writes docs/numbers.md and docs/report
+    #[command(after_help = COMPARE)]
+    Compare(Compare),
 }
 
 #[derive(Debug, Subcommand)]
@@ -227,6 +240,58 @@ pub(crate) struct Slow {
     pub(crate) slow_readers: u32,
 }
 
+/// The side-by-side comparison.
+#[derive(Debug, Args)]
+pub(crate) struct Compare {
+    /// How often each server takes its turn in each row; what is shown are medians
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=99))]
+    pub(crate) runs: u32,
+    /// How long to measure in each turn, such as `2` or `500ms`; a tenth of it, 1s at most, goes before as warm-up
+    #[arg(long, value_name = "S", value_parser = parse_duration, default_value = "2")]
+    pub(crate) seconds: Duration,
+    /// Connections whose memory is counted
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(2..=50_000))]
+    pub(crate) idle_connections: u32,
+    /// Only these rows; then docs/ stays as it is, unless it is named
+    #[arg(long, value_name = "ID,..", value_delimiter = ',')]
+    pub(crate) rows: Vec<String>,
+    /// Only these servers, `ours` and `limit` among them; then docs/ stays as it is, unless it is named
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+    pub(crate) servers: Vec<String>,
+    /// The core that the servers run on [default: the last one]
+    #[arg(long, value_name = "N")]
+    pub(crate) server_core: Option<usize>,
+    /// The core that the load generator runs on [default: the first one]
+    #[arg(long, value_name = "N")]
+    pub(crate) client_core: Option<usize>,
+    /// The repository [default: the one that the current directory is in]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
+    /// Where the peers' programs are [default: benches/peers/target/release]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) peers: Option<PathBuf>,
+    /// The file whose generated section is replaced [default: docs/numbers.md]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) numbers: Option<PathBuf>,
+    /// Where `index.html` and `compare.json` go [default: docs/report]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report: Option<PathBuf>,
+}
+
+/// What another program is started with.
+#[derive(Debug, Args)]
+pub(crate) struct Launch {
+    /// The core that it runs on
+    #[arg(long)]
+    pub(crate) core: Option<usize>,
+    /// The process that it ends with
+    #[arg(long)]
+    pub(crate) parent: u32,
+    /// The program and its arguments
+    #[arg(last = true, required = true)]
+    pub(crate) command: Vec<OsString>,
+}
+
 /// What the built-in server listens to.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
@@ -284,8 +349,21 @@ Examples:
   switchboard bench ws --size 16KiB --compare report/result.json
   switchboard bench sse --connections 100 --rate 500
   switchboard bench fanout --connections 64 --slow-readers 2
+  switchboard bench compare --runs 5 --seconds 2
 
 Exit status: 0 when all went well, 1 when a --fail-if condition was met, 2 when nothing could be measured.";
+
+const COMPARE: &str = "\
+Rows: http, http-16, ws, ws-16, ws-1k, ws-16k, fanout, sse, sse-16, connect, idle-http, idle-ws.
+
+The limit and the peers are built beforehand; who is missing stands in the tables as a gap:
+  cargo build --release --manifest-path benches/peers/Cargo.toml
+  cargo build --release --manifest-path benches/peers/Cargo.toml --no-default-features --target-dir benches/peers/target/plain
+  npm install --prefix benches/peers/bun
+  apt-get install nginx
+The second one is for the rows about memory: it leaves the allocator to the system, as it is in this server.
+
+Exit status: 0 when this server was measured in each row, 2 when it was not.";
 
 const SSE: &str = "\
 Throughput counts deliveries: each publication comes on every stream. Without --rate, --pipeline publications are on \

@@ -2,15 +2,17 @@
 //!
 //! [`args`] is the command line, one variant for each subcommand; [`mod@bench`] the load generator, [`report`] what is
 //! made of its figures, [`serve`] the server that it starts when it is given none. A further subcommand is a variant, a
-//! module, and a line in `run`.
+//! module, and a line in `run`. [`compare`] runs servers side by side, which [`launch`] starts.
 
 mod args;
 mod bench;
+mod compare;
+mod launch;
 mod report;
 mod serve;
 mod units;
 
-use args::{Cli, Command, Mode};
+use args::{Bench, Cli, Command, Mode};
 use bench::Error;
 use bench::plan::Plan;
 use bench::server::Server;
@@ -36,11 +38,16 @@ fn main() -> ExitCode {
 
 fn run(command: &Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
     match command {
-        Command::Bench { mode } => Ok(run_bench(mode)?),
+        Command::Bench { what: Bench::Load(mode) } => Ok(run_bench(mode)?),
+        Command::Bench { what: Bench::Compare(args) } => {
+            let is_complete = compare::compare(args)?;
+            Ok(if is_complete { ExitCode::SUCCESS } else { ExitCode::from(BROKEN) })
+        }
         Command::Serve(args) => {
             serve::serve(args)?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Launch(args) => Err(launch::launch(args).into()),
     }
 }
 

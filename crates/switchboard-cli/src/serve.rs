@@ -13,6 +13,8 @@ struct Builtin {
 
 /// The topic of the streams at `/feed`.
 const FEED: &str = "feed";
+/// What is published if nothing is given.
+const NEWS: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 /// The topic of the WebSockets at `/fanout`.
 const EVERYBODY: &str = "everybody";
 /// Room for the largest message that is sent.
@@ -26,7 +28,10 @@ impl Client for Builtin {
                 exchange.events().subscribe(FEED);
             }
             "/publish" => {
-                let news = std::str::from_utf8(request.body()).unwrap_or("not UTF-8");
+                let news = match request.body() {
+                    [] => NEWS,
+                    body => std::str::from_utf8(body).unwrap_or("not UTF-8"),
+                };
                 exchange.publish(FEED, news);
                 exchange.respond(204, "", "");
             }

@@ -151,6 +151,10 @@ impl Driver {
         self.reactor.turn(self.clock.now, ready, service);
         if self.has_newcomers() {
             self.accept(service);
+        } else if self.reactor.wires.has_shut_door {
+            // Closed by being dropped; the indices of the others don't matter any more.
+            self.door.listeners.clear();
+            self.door.waiting.clear();
         }
         let stats = self.reactor.wires.stats();
         if stats.turns.value() % TURNS_PER_SAMPLE == 0 {

@@ -16,6 +16,8 @@ mod mailbox;
 mod memory;
 mod outbox;
 mod pipe;
+#[doc(hidden)]
+pub mod planted;
 mod reason;
 mod service;
 mod stats;
@@ -34,7 +36,7 @@ pub use id::{NotAnId, REACTORS_MAX, SLOTS_MAX, WireId};
 pub use limits::Limits;
 pub use listener::{BACKLOG, ListenOptions, Listener};
 pub use mailbox::{Full, Mailbox};
-pub use memory::MemoryDriver;
+pub use memory::{Accounts, MemoryDriver};
 pub use mio;
 pub use outbox::{Outbox, SHARE_BYTES_MIN, WRITE_THROUGH_BYTES_MIN};
 pub use pipe::{FarEnd, Pipe};

@@ -1,5 +1,6 @@
 //! Letters from other threads: the only place where threads meet.
 
+use crate::planted::planted;
 use mio::Waker;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,9 +18,8 @@ pub struct Mailbox<M> {
 #[derive(Debug)]
 struct Inside<M> {
     letters: Vec<M>,
-    /// Places promised to letters that must not be refused. They come on top of `letters_max`; each belongs to
-    /// something that is bounded itself, such as an owed answer of a connection.
-    reserved: usize,
+    /// Those of them that count towards `letters_max`.
+    counted: usize,
 }
 
 /// The box was full; here is the letter back.
@@ -30,34 +30,27 @@ impl<M> Mailbox<M> {
     /// A box for `letters_max` letters. Without a waker nobody is woken: whoever owns the box must look into it, as
     /// the in-memory driver does at every turn.
     pub fn new(waker: Option<Waker>, letters_max: usize) -> Self {
-        let inside = Mutex::new(Inside { letters: Vec::new(), reserved: 0 });
+        let inside = Mutex::new(Inside { letters: Vec::new(), counted: 0 });
         Self { inside, rung: AtomicBool::new(false), waker, letters_max }
     }
 
     /// Puts a letter in, or gives it back if the box is full.
     pub fn post(&self, letter: M) -> Result<(), Full<M>> {
         let mut inside = self.lock();
-        if inside.letters.len() >= self.letters_max {
+        if inside.counted >= self.letters_max {
             return Err(Full(letter));
         }
+        inside.counted += 1;
         inside.letters.push(letter);
         drop(inside);
         self.ring();
         Ok(())
     }
 
-    /// Promises a place, so that [`Mailbox::post_reserved`] can't fail. Each promise is kept once.
-    pub fn reserve(&self) {
-        self.lock().reserved += 1;
-    }
-
-    /// Puts a letter into its promised place.
+    /// Puts a letter in that must not be refused, on top of those that count: for what is bounded elsewhere, such as
+    /// the one answer that a connection may owe.
     pub fn post_reserved(&self, letter: M) {
-        let mut inside = self.lock();
-        debug_assert!(inside.reserved > 0, "a place is used once and only after it was reserved");
-        inside.reserved = inside.reserved.saturating_sub(1);
-        inside.letters.push(letter);
-        drop(inside);
+        self.lock().letters.push(letter);
         self.ring();
     }
 
@@ -65,13 +58,31 @@ impl<M> Mailbox<M> {
     /// once both have grown.
     pub fn take(&self, into: &mut Vec<M>) {
         // The bell is cleared first: a letter that comes in between is either seen now or rings again.
-        self.rung.store(false, Ordering::Release);
-        std::mem::swap(&mut self.lock().letters, into);
+        self.rung.store(planted(16), Ordering::Release);
+        let mut inside = self.lock();
+        inside.counted = 0;
+        std::mem::swap(&mut inside.letters, into);
     }
 
     /// True if a letter waits.
     pub fn has_letters(&self) -> bool {
         self.rung.load(Ordering::Acquire)
+    }
+
+    /// Letters that wait, rung for or not.
+    pub fn len(&self) -> usize {
+        self.lock().letters.len()
+    }
+
+    /// True if none waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Clears the bell: what `take` does, for the bug that does it too late.
+    #[cfg(feature = "planted-bugs")]
+    pub fn clear_bell(&self) {
+        self.rung.store(false, Ordering::Release);
     }
 
     fn ring(&self) {
@@ -108,7 +119,6 @@ mod tests {
     #[test]
     fn a_reserved_place_is_kept_when_the_box_is_full() {
         let mailbox = Mailbox::new(None, 1);
-        mailbox.reserve();
         assert_eq!(mailbox.post(1), Ok(()));
         mailbox.post_reserved(2);
         let mut letters = Vec::new();

@@ -7,6 +7,8 @@ use crate::service::{Incoming, Service};
 use crate::time::Time;
 use crate::transport::Transport;
 use crate::turn::{Reactor, Ready};
+use crate::wire::{Phase, Wire, flag};
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -16,6 +18,21 @@ pub struct MemoryDriver {
     /// The reactor that is driven.
     pub reactor: Reactor,
     now: Time,
+}
+
+/// What a reactor holds: all of it is zero once every connection has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Accounts {
+    /// Connections.
+    pub wires: usize,
+    /// Their timers, set or not.
+    pub timers: usize,
+    /// Bytes that wait for the kernel.
+    pub queued: usize,
+    /// Bytes that were read and not used.
+    pub carried: usize,
+    /// Places on the lists of those to be flushed, looked at again, drained and closed.
+    pub listed: usize,
 }
 
 /// More turns without an end than any exchange needs: something spins.
@@ -47,10 +64,53 @@ impl MemoryDriver {
         far
     }
 
+    /// A newcomer could not be accepted: the service is told so, as [`Driver`](crate::Driver) tells it.
+    pub fn fail_accept<S: Service + ?Sized>(&mut self, service: &mut S, listener: usize, error: &io::Error) {
+        service.on_accept_error(&mut self.reactor.wires, listener, error);
+        self.reactor.settle(service);
+    }
+
     /// One turn with whatever has become ready since the last one.
     pub fn turn<S: Service + ?Sized>(&mut self, service: &mut S) {
-        let ready = self.ready();
+        let ready = self.take_ready();
+        self.turn_with(ready, service);
+    }
+
+    /// One turn with this readiness: for whoever wants to delay it, repeat it, merge it, or make it up. What is made
+    /// up may be in vain, but must not say of a connection that it has ended or is broken if it is not.
+    pub fn turn_with<S: Service + ?Sized>(&mut self, ready: Vec<Ready>, service: &mut S) {
         self.reactor.turn(self.now, ready, service);
+    }
+
+    /// What has become ready since this was last asked, in the order in which it did.
+    pub fn take_ready(&mut self) -> Vec<Ready> {
+        let wires = &self.reactor.wires;
+        let ready = wires.ready.take().into_iter().filter_map(|id| match &wires.peek(id)?.transport {
+            Transport::Memory(pipe) => pipe.take_edges().map(|edges| Ready {
+                id,
+                readable: edges.readable,
+                writable: edges.writable,
+                ended: edges.ended,
+                broken: edges.broken,
+            }),
+            _ => None,
+        });
+        ready.collect()
+    }
+
+    /// What says in a turn that the mailbox was rung.
+    pub fn bell() -> Ready {
+        Ready { id: WireId::BELL, readable: true, writable: false, ended: false, broken: false }
+    }
+
+    /// Lets time pass without a turn, over deadlines too: as if the process had been stopped for so long.
+    pub fn skip(&mut self, span: Duration) {
+        self.now = self.now.after(span);
+    }
+
+    /// When the reactor wants its next turn, whatever happens until then.
+    pub fn deadline(&self) -> Option<Time> {
+        self.reactor.timeout(self.now).map(|wait| self.now.after(wait))
     }
 
     /// Turns until nothing moves any more without time passing. What was done to wires since the last turn is brought
@@ -61,7 +121,7 @@ impl MemoryDriver {
     pub fn run<S: Service + ?Sized>(&mut self, service: &mut S) {
         self.reactor.settle(service);
         for _ in 0..TURNS_MAX {
-            let ready = self.ready();
+            let ready = self.take_ready();
             if ready.is_empty() && self.reactor.timeout(self.now) != Some(Duration::ZERO) {
                 return;
             }
@@ -87,24 +147,76 @@ impl MemoryDriver {
         self.run(service);
     }
 
-    fn ready(&self) -> Vec<Ready> {
-        let wires = self.reactor.wires.slab.iter().filter_map(|(_, wire)| match &wire.transport {
-            Transport::Memory(pipe) => pipe.take_edges().map(|edges| (wire.id, edges)),
-            _ => None,
-        });
-        let ready = wires.map(|(id, edges)| Ready {
-            id,
-            readable: edges.readable,
-            writable: edges.writable,
-            ended: edges.ended,
-            broken: edges.broken,
-        });
-        ready.collect()
-    }
-
     /// Tells the service that its mailbox was rung: there is no descriptor here that would.
     pub fn wake<S: Service + ?Sized>(&mut self, service: &mut S) {
-        let ready = Ready { id: WireId::BELL, readable: true, writable: false, ended: false, broken: false };
-        self.reactor.turn(self.now, [ready], service);
+        self.turn_with(vec![Self::bell()], service);
+    }
+
+    /// What the reactor holds.
+    pub fn accounts(&self) -> Accounts {
+        let wires = &self.reactor.wires;
+        let sum = |of: fn(&Wire) -> usize| wires.slab.iter().map(|(_, wire)| of(wire)).sum::<usize>();
+        Accounts {
+            wires: wires.len(),
+            timers: wires.timers(),
+            queued: wires.cork.queued() + sum(Wire::queued),
+            carried: sum(|wire| wire.carry.as_ref().map_or(0, |carry| carry.len())),
+            listed: wires.dirty.len() + wires.again.len() + wires.drained.len() + wires.ending.len(),
+        }
+    }
+
+    /// What must hold between two turns, whatever happened before.
+    ///
+    /// # Errors
+    /// What does not hold, and of whom.
+    pub fn check(&self) -> Result<(), String> {
+        let wires = &self.reactor.wires;
+        if !(wires.dirty.is_empty() && wires.drained.is_empty() && wires.ending.is_empty()) {
+            return Err("a turn has ended before its work".into());
+        }
+        if !wires.cork.is_empty() || wires.current != WireId::IDLE {
+            return Err("the cork of an event was not written".into());
+        }
+        let mut wires = wires.slab.iter().filter(|(_, wire)| wire.id != WireId::RETIRED);
+        wires.try_for_each(|(_, wire)| self.check_wire(wire))
+    }
+
+    fn check_wire(&self, wire: &Wire) -> Result<(), String> {
+        let (id, limits) = (wire.id, &self.reactor.wires.limits);
+        let carried = wire.carry.as_ref().map_or(0, |carry| carry.len());
+        let carry_bytes_max = limits.carry_bytes_max + limits.read_bytes;
+        if wire.phase == Phase::Dead {
+            Err(format!("{id} is dead and still there"))
+        } else if wire.has(flag::DIRTY | flag::ENDING) {
+            Err(format!("{id} believes that it is on a list, and is not"))
+        } else if wire.has(flag::AGAIN) && !self.reactor.wires.again.contains(&id) {
+            Err(format!("{id} waits to be looked at again, and nobody will"))
+        } else if wire.queued() > 0 && !wire.has(flag::BLOCKED) {
+            Err(format!("{id} has {} bytes queued, and nobody will write them", wire.queued()))
+        } else if carried > carry_bytes_max {
+            Err(format!("{id} has carried {carried} bytes, which is more than {carry_bytes_max}"))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What must hold besides when all that became ready was told, and nothing moves any more without time passing.
+    ///
+    /// # Errors
+    /// As with [`MemoryDriver::check`].
+    pub fn check_rest(&self) -> Result<(), String> {
+        self.check()?;
+        for (_, wire) in &self.reactor.wires.slab {
+            let listens = matches!(wire.phase, Phase::Open | Phase::Mute | Phase::Lingering)
+                && !wire.has(flag::NOT_READ | flag::AGAIN | flag::ENDED);
+            let Transport::Memory(pipe) = &wire.transport else { continue };
+            if listens && pipe.is_forgotten() {
+                return Err(format!("{} listens, and what came for it will never be read", wire.id));
+            }
+            if pipe.is_broken() && wire.id != WireId::RETIRED {
+                return Err(format!("{} is broken, and nobody has noticed", wire.id));
+            }
+        }
+        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! Bytes on their way out, in order.
 
+use crate::planted::planted;
 use crate::transport::Transport;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -95,7 +96,7 @@ impl Outbox {
     }
 
     fn push(&mut self, bytes: PieceBytes, counts: bool) {
-        if !self.tail.is_empty() {
+        if !self.tail.is_empty() && !planted(13) {
             let mut own = std::mem::take(&mut self.tail);
             own.drain(..std::mem::take(&mut self.sent));
             self.push_piece(Piece { bytes: PieceBytes::Owned(own), sent: 0, counts: true });
@@ -181,7 +182,7 @@ impl Outbox {
             total += taken;
             let left = self.take(taken);
             if taken < given || slices <= SLICES_MAX {
-                self.keep_unsent(extra, left);
+                self.keep_unsent(extra, if planted(15) { 0 } else { left });
                 return Ok(total);
             }
         }
@@ -222,7 +223,7 @@ impl Outbox {
             self.piece_bytes_counted -= if piece.counts { gone } else { 0 };
             taken -= gone;
             if gone < left {
-                piece.sent += gone;
+                piece.sent += if planted(14) { 0 } else { gone };
                 return 0;
             }
             self.pieces.pop_front();

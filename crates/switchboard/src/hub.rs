@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use switchboard_proto::http1::{DateBlock, Fields, Phase};
 use switchboard_proto::websocket::CloseError;
+use switchboard_reactor::planted::planted;
 use switchboard_reactor::{self as reactor, Time, Wires, table};
 
 /// The part of a server's reactor that knows no user type.
@@ -31,6 +32,9 @@ pub(crate) struct Hub {
     date: DateBlock,
     date_until: Time,
 }
+
+/// What is kept of the scratch buffer between two uses.
+const SCRATCH_BYTES_KEPT: usize = 64 << 10;
 
 impl Hub {
     pub(crate) fn new(reactor: usize, handle: Handle, settings: Arc<Settings>) -> Self {
@@ -88,6 +92,13 @@ impl Hub {
         self.date_until = now.after(Duration::from_millis(1000 - u64::from(since_epoch.subsec_millis())));
     }
 
+    /// Gives the scratch buffer back after its use. A peak is not kept.
+    pub(crate) fn keep_scratch(&mut self, scratch: Vec<u8>) {
+        if scratch.capacity() <= SCRATCH_BYTES_KEPT {
+            self.scratch = scratch;
+        }
+    }
+
     /// Closes a connection in the good order of whatever it speaks.
     pub(crate) fn close(&mut self, wires: &mut Wires, id: ConnectionId, why: Reason) {
         if !wires.contains(id) {
@@ -109,6 +120,12 @@ impl Hub {
             self.link(id).reason.get_or_insert(why);
             wires.close(id, reactor::Reason::Local);
         }
+    }
+
+    /// Closes the connection after its last answer.
+    pub(crate) fn end_answered(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let why = if self.drain_until.is_some() { Reason::Shutdown } else { Reason::Local };
+        self.end(wires, id, why);
     }
 
     /// Drops what is queued and resets the connection.
@@ -161,8 +178,13 @@ impl Hub {
         let has_ended = wires.has_ended(id);
         let Protocol::Http(machine) = &self.link(id).protocol else { return };
         match machine.phase() {
-            Phase::Done => self.end(wires, id, Reason::Local),
-            Phase::Idle if has_ended => self.end(wires, id, Reason::Peer),
+            Phase::Done => self.end_answered(wires, id),
+            Phase::Idle if has_ended => {
+                // The end was read early, while an upgrade was being decided on: what came before it has its turn first.
+                wires.put_off_end(id);
+                self.read_on(wires, id);
+                wires.yield_turn(id);
+            }
             Phase::Idle => self.read_on(wires, id),
             _ => {}
         }
@@ -186,7 +208,11 @@ impl Hub {
                 let why = Reason::Limit(Limit::Backlog);
                 // 1013 may be sent, and on another protocol it is not.
                 let _ = self.close_websocket(wires, id, Some(1013), "too slow", why);
-                self.end(wires, id, why);
+                // The end of a body that the close delimits must not look like its end.
+                match self.link(id).protocol {
+                    Protocol::Http(_) => self.abort(wires, id, why),
+                    _ => self.end(wires, id, why),
+                }
             }
             Overflow::GiveBack if !is_published => return,
             Overflow::GiveBack | Overflow::DropNewest => {}
@@ -233,7 +259,7 @@ impl Hub {
 
     /// Ends all subscriptions of a connection.
     pub(crate) fn leave_topics(&mut self, id: ConnectionId) {
-        let Some(extra) = &mut self.links[id.slot()].extra else { return };
+        let Some(extra) = &mut self.links[id.slot()].extra.as_mut().filter(|_| !planted(32)) else { return };
         for subscription in std::mem::take(&mut extra.topics) {
             self.leave_topic(id, subscription);
         }
@@ -247,7 +273,8 @@ impl Hub {
         else {
             return;
         };
-        if let Some(subscription) = topics.iter_mut().find(|subscription| subscription.topic == left.topic) {
+        let mut others = topics.iter_mut().filter(|_| !planted(33));
+        if let Some(subscription) = others.find(|subscription| subscription.topic == left.topic) {
             subscription.position = left.position;
         }
     }

@@ -45,6 +45,8 @@ mod server;
 mod settings;
 #[cfg(all(feature = "signals", unix))]
 mod signals;
+#[cfg(feature = "sim")]
+pub mod sim;
 #[cfg(feature = "test-util")]
 pub mod test;
 #[cfg(feature = "tls")]

@@ -61,6 +61,9 @@ pub struct Limits {
     pub drain: Duration,
 }
 
+/// The most that one of a reactor's own buffers may hold.
+const BUFFER_BYTES_MAX: usize = 1 << 30;
+
 /// One row of the table of limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitRow {
@@ -132,6 +135,22 @@ impl Limits {
         ];
         let zero = zero.iter().filter(|(_, value)| *value == 0);
         let mut faults: Vec<String> = zero.map(|(name, _)| format!("`{name}` must not be zero")).collect();
+        let buffers = [
+            ("reactor.carry_bytes_max", reactor.carry_bytes_max),
+            ("reactor.read_bytes", reactor.read_bytes),
+        ];
+        for (name, bytes) in buffers {
+            if bytes > BUFFER_BYTES_MAX {
+                faults
+                    .push(format!("`{name}` is at most {BUFFER_BYTES_MAX}: each reactor has such a buffer"));
+            }
+        }
+        if !self.heartbeat.is_zero() && self.heartbeat_dead.is_zero() {
+            faults.push("`heartbeat_dead` must not be zero: no peer could answer a ping in time".into());
+        }
+        if self.http.head_bytes_max > http1::HEAD_BYTES_MAX {
+            faults.push(format!("`http.head_bytes_max` is at most {}", http1::HEAD_BYTES_MAX));
+        }
         if self.http.headers_max > http1::HEADERS_MAX {
             faults.push(format!("`http.headers_max` is at most {}", http1::HEADERS_MAX));
         }
@@ -142,7 +161,10 @@ impl Limits {
         }
         let carried = [
             ("http.head_bytes_max", self.http.head_bytes_max),
-            ("websocket.frame_in_place_bytes_max", self.websocket.frame_in_place_bytes_max + 14),
+            (
+                "websocket.frame_in_place_bytes_max",
+                self.websocket.frame_in_place_bytes_max.saturating_add(14),
+            ),
             ("line_bytes_max", self.line_bytes_max),
         ];
         for (name, bytes) in carried {
@@ -169,7 +191,7 @@ impl Limits {
                 "line_bytes_max",
                 "bytes",
                 self.line_bytes_max as u64,
-                "`on_line_limit`, which closes by default",
+                "`on_line_limit`, which aborts by default",
             ),
             row(
                 "body_bytes_max",
@@ -229,7 +251,7 @@ impl Limits {
                 "reactor.wires_max",
                 "connections",
                 reactor.wires_max as u64,
-                "one more of this reactor is answered with 503 or the busy banner",
+                "one more of this reactor is closed without a word",
             ),
             row(
                 "reactor.read_bytes",

@@ -18,6 +18,10 @@ pub(crate) struct Link {
     pub(crate) overflow: Overflow,
     /// The user has set how long it may be silent: then silence ends it, and no heartbeat breaks it.
     pub(crate) ends_in_silence: bool,
+    /// It counts as a connection of the server: whoever is only told that there is no room does not.
+    pub(crate) is_counted: bool,
+    /// It never had a client, and exists only to say a last word.
+    pub(crate) is_refusal: bool,
 }
 
 /// What the connection speaks now.
@@ -32,9 +36,11 @@ pub(crate) enum Protocol {
     Events,
     /// The user's own, in bytes.
     Raw,
-    /// The user's own, in lines. So many bytes were searched for the end of the present one.
+    /// The user's own, in lines. So many bytes were searched for the end of the present one, which is skipped if it
+    /// was too long.
     Lines {
         searched: u32,
+        skips: bool,
     },
 }
 

@@ -62,7 +62,7 @@ impl Hub {
             Ok(()) => self.send_bytes(wires, id, message, &[], &scratch),
             Err(_) => Sent::Unfit(message),
         };
-        self.scratch = scratch;
+        self.keep_scratch(scratch);
         sent
     }
 
@@ -76,10 +76,14 @@ impl Hub {
         payload: &[u8],
     ) -> Sent<'m> {
         let (high, cap) = (wires.limits().outbox_bytes_high, wires.limits().outbox_bytes_max);
-        let Some(outbox) = wires.outbox(id) else { return Sent::Gone(message) };
+        let Some(mut outbox) = wires.outbox(id) else { return Sent::Gone(message) };
         if outbox.counted() >= cap {
-            self.overflow(wires, id, false);
-            return Sent::Full(message);
+            if is_full(wires, id) {
+                self.overflow(wires, id, false);
+                return Sent::Full(message);
+            }
+            let Some(relieved) = wires.outbox(id) else { return Sent::Gone(message) };
+            outbox = relieved;
         }
         self.metrics.messages_out.add(1);
         let congested = if payload.len() >= WRITE_THROUGH_BYTES_MIN {
@@ -177,7 +181,7 @@ impl Hub {
             outbox.tail().extend_from_slice(bytes);
             true
         });
-        self.scratch = scratch;
+        self.keep_scratch(scratch);
         count
     }
 
@@ -204,7 +208,7 @@ impl Hub {
             }
             true
         });
-        self.scratch = scratch;
+        self.keep_scratch(scratch);
         count
     }
 
@@ -224,10 +228,16 @@ impl Hub {
             if id == but {
                 continue;
             }
-            let Some(outbox) = wires.outbox(id) else { continue };
+            let Some(mut outbox) = wires.outbox(id) else { continue };
             if outbox.counted() >= cap {
-                self.overflow(wires, id, true);
-            } else if append(&self.links[id.slot()].protocol, outbox) {
+                if is_full(wires, id) {
+                    self.overflow(wires, id, true);
+                    continue;
+                }
+                let Some(relieved) = wires.outbox(id) else { continue };
+                outbox = relieved;
+            }
+            if append(&self.links[id.slot()].protocol, outbox) {
                 count += 1;
                 if outbox.queued() > high {
                     relieve(wires, id);
@@ -251,9 +261,13 @@ impl Hub {
             return;
         }
         let (high, cap) = (wires.limits().outbox_bytes_high, wires.limits().outbox_bytes_max);
-        let Some(outbox) = wires.outbox(id) else { return };
+        let Some(mut outbox) = wires.outbox(id) else { return };
         if outbox.counted() >= cap {
-            return self.overflow(wires, id, true);
+            if is_full(wires, id) {
+                return self.overflow(wires, id, true);
+            }
+            let Some(relieved) = wires.outbox(id) else { return };
+            outbox = relieved;
         }
         outbox.share(message.frame());
         self.metrics.messages_out.add(1);
@@ -275,6 +289,15 @@ fn shared_event(message: &Prepared, scratch: &mut Vec<u8>) -> Option<Arc<[u8]>> 
 #[cold]
 fn relieve(wires: &mut Wires, id: ConnectionId) -> bool {
     wires.is_congested(id) || wires.relieve(id)
+}
+
+/// Whether no more is taken for a connection, even when what the kernel takes was written: a cork that nobody has tried
+/// to write yet says nothing of its peer.
+#[cold]
+pub(crate) fn is_full(wires: &mut Wires, id: ConnectionId) -> bool {
+    let cap = wires.limits().outbox_bytes_max;
+    relieve(wires, id);
+    wires.outbox(id).is_some_and(|outbox| outbox.counted() >= cap)
 }
 
 #[inline(never)]

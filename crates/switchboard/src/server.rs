@@ -4,12 +4,13 @@ use crate::builder::ServerBuilder;
 use crate::dispatch::Dispatcher;
 use crate::error::{Error, Result};
 use crate::factory::{Closure, IntoClient};
-use crate::handle::{Handle, State, Station};
+use crate::handle::{Drain, Handle, State, Station};
 use crate::metrics::ReactorMetrics;
 use crate::settings::Settings;
 use crate::{Client, ClientFactory, Listener, Peer};
 use std::fmt;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread;
@@ -130,38 +131,55 @@ impl Server {
         let Self { settings, drivers, handle, .. } = self;
         let (observer, all) = (settings.observer.clone(), handle.clone());
         let run = move |number: usize, mut driver: Driver| {
-            let factory = maker(number);
-            driver.run(&mut Dispatcher::new(number, factory, handle, settings))
+            let ended = catch_unwind(AssertUnwindSafe(|| {
+                let mut dispatcher = Dispatcher::new(number, maker(number), handle.clone(), settings);
+                let ended = driver.run(&mut dispatcher);
+                dispatcher.forget_newcomers(number);
+                ended
+            }));
+            let ended = ended.map_err(|_| Error::Reactor(number)).and_then(|ended| Ok(ended?));
+            if ended.is_err() {
+                // A reactor less is a server that answers some and not others: better none.
+                handle.shutdown(Drain::now());
+            }
+            ended
         };
         all.set_state(State::Running);
         observer.on_started(&all);
-        let ended = run_all(drivers, run);
+        let ended = run_all(drivers, &all, run);
         all.set_state(State::Stopped);
         observer.on_stopped();
         ended
     }
 }
 
-/// The first reactor runs here: a server of one reactor has one thread, and the system's calls cost less then.
-fn run_all<R>(drivers: Vec<Driver>, run: R) -> Result<()>
+/// The first reactor runs here: a server of one reactor has one thread, and the system's calls cost less then. Returns
+/// when all have ended, with the first error.
+fn run_all<R>(drivers: Vec<Driver>, handle: &Handle, run: R) -> Result<()>
 where
-    R: FnOnce(usize, Driver) -> std::io::Result<()> + Clone + Send + 'static,
+    R: FnOnce(usize, Driver) -> Result<()> + Clone + Send + 'static,
 {
     let mut drivers = drivers.into_iter().enumerate();
     let first = drivers.next();
-    let mut threads = Vec::new();
+    let (mut ended, mut threads) = (Ok(()), Vec::new());
     for (number, driver) in drivers {
         let run = run.clone();
         let thread = thread::Builder::new().name(format!("reactor-{number}"));
-        threads.push((number, thread.spawn(move || run(number, driver))?));
+        match thread.spawn(move || run(number, driver)) {
+            Ok(thread) => threads.push((number, thread)),
+            Err(error) => {
+                handle.shutdown(Drain::now());
+                ended = Err(Error::Io(error));
+            }
+        }
     }
     if let Some((number, driver)) = first {
-        run(number, driver)?;
+        ended = ended.and(run(number, driver));
     }
     for (number, thread) in threads {
-        thread.join().map_err(|_| Error::Reactor(number))??;
+        ended = ended.and(thread.join().unwrap_or(Err(Error::Reactor(number))));
     }
-    Ok(())
+    ended
 }
 
 impl fmt::Debug for Server {

@@ -66,6 +66,12 @@ impl Directory {
         self.lock().get(topic).map_or(0, |counts| counts.total())
     }
 
+    /// Topics that have a subscriber somewhere.
+    #[cfg(feature = "sim")]
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
     pub(crate) fn find(&self, topic: &str) -> Option<(Arc<str>, Arc<Counts>)> {
         self.lock().get_key_value(topic).map(|(name, counts)| (name.clone(), counts.clone()))
     }

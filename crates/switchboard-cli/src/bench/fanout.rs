@@ -12,6 +12,8 @@ pub(crate) struct Fanout {
     sockets: Sockets,
     payload: Vec<u8>,
     slow_readers: usize,
+    /// How many messages make a round, where they need not be those that were published.
+    round: Option<usize>,
 }
 
 /// One subscriber, and publisher.
@@ -19,16 +21,25 @@ pub(crate) struct Fanout {
 pub(crate) struct Member {
     socket: Socket,
     number: u32,
+    /// Messages that have come and belong to no round yet.
+    count: usize,
 }
 
 /// When a message was due, and the number of its publisher.
 pub(crate) const MESSAGE_BYTES_MIN: usize = 12;
 
 impl Fanout {
-    /// Messages of so many bytes, [`MESSAGE_BYTES_MIN`] at least.
-    pub(crate) fn new(host: &str, path: &str, bytes: usize, slow_readers: usize) -> Self {
+    /// Messages of so many bytes, [`MESSAGE_BYTES_MIN`] at least. With `round`, a message has made its round when so
+    /// many have come, and what they say is not looked at: so a server is served too that has prepared its messages.
+    pub(crate) fn new(
+        host: &str,
+        path: &str,
+        bytes: usize,
+        slow_readers: usize,
+        round: Option<usize>,
+    ) -> Self {
         let payload = vec![b'x'; bytes.max(MESSAGE_BYTES_MIN)];
-        Self { sockets: Sockets::new(host, path), payload, slow_readers }
+        Self { sockets: Sockets::new(host, path), payload, slow_readers, round }
     }
 }
 
@@ -39,7 +50,7 @@ impl Speaker for Fanout {
         // Slow readers would hold up their own messages, and publish nothing.
         let part = if index < self.slow_readers { Part::Listens } else { Part::Talks };
         let number = u32::try_from(index).unwrap_or(u32::MAX);
-        (Member { socket: self.sockets.socket(), number }, part)
+        (Member { socket: self.sockets.socket(), number, count: 0 }, part)
     }
 
     fn open(&mut self, member: &mut Member, out: &mut Vec<u8>) -> Opened {
@@ -53,8 +64,18 @@ impl Speaker for Fanout {
     }
 
     fn receive(&mut self, member: &mut Member, rx: &mut [u8], heard: &mut Heard<'_>) -> Result<usize, Fault> {
-        let Member { socket, number } = member;
+        let Member { socket, number, count } = member;
+        let round = self.round;
         self.sockets.receive(socket, rx, heard, |message, heard| {
+            if let Some(round) = round {
+                heard.delivery(heard.now);
+                *count += 1;
+                if *count < round || heard.in_flight.is_empty() {
+                    return Ok(());
+                }
+                *count -= round;
+                return heard.acknowledge();
+            }
             let Some((due, publisher)) = read_stamp(message.as_bytes()) else {
                 return Err(Fault("a message that nobody has published".into()));
             };

@@ -50,7 +50,11 @@ pub(crate) fn bench(plan: &Plan, server: &Server) -> Result<Outcome, Error> {
         Play::Raw => run::run(Raw::new(plan.size), plan, server),
         Play::IdleHttp => run::run(Idle::Http(Http::new(host, path)), plan, server),
         Play::IdleWs => run::run(Idle::WebSocket(Sockets::new(host, path)), plan, server),
-        Play::Fanout => run::run(fanout::Fanout::new(host, path, plan.size, plan.slow_readers), plan, server),
+        Play::Fanout => {
+            let round = plan.is_constant.then_some(plan.connections);
+            let fanout = fanout::Fanout::new(host, path, plan.size, plan.slow_readers, round);
+            run::run(fanout, plan, server)
+        }
         Play::Sse => {
             let feed = Feed {
                 host,
@@ -60,6 +64,7 @@ pub(crate) fn bench(plan: &Plan, server: &Server) -> Result<Outcome, Error> {
                 streams: plan.connections,
                 slow_readers: plan.slow_readers,
                 ahead: plan.rate.is_none().then_some(plan.pipeline),
+                is_bursty: plan.is_constant,
             };
             run::run(Sse::new(&feed), plan, server)
         }

@@ -42,6 +42,8 @@ pub(crate) struct ServerUse {
     pub(crate) memory_max: u64,
     /// At the end, with all connections.
     pub(crate) memory_end: u64,
+    /// The part of it that is the process's own, counted exactly, if the system tells.
+    pub(crate) own_memory_end: Option<u64>,
 }
 
 /// What was seen in one interval of the measured time.

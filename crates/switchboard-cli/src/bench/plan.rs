@@ -21,6 +21,9 @@ pub(crate) struct Plan {
     pub(crate) path: String,
     pub(crate) publish_path: String,
     pub(crate) duration: Duration,
+    /// What the server publishes is always the same, and not what it was given. Messages count as they come, and events
+    /// are asked for in bursts, each when the last one has come everywhere: so each server has the same to do.
+    pub(crate) is_constant: bool,
 }
 
 /// What is played.
@@ -91,6 +94,7 @@ impl Plan {
             path: path.to_owned(),
             publish_path: String::new(),
             duration: common.duration,
+            is_constant: false,
         }
     }
 
@@ -100,7 +104,11 @@ impl Plan {
         self.slow_readers = slow.slow_readers as usize;
     }
 
-    fn check(self) -> Result<Self, String> {
+    /// Whether it makes sense.
+    ///
+    /// # Errors
+    /// It does not, as a sentence.
+    pub(crate) fn check(self) -> Result<Self, String> {
         if self.slow_readers >= self.connections {
             return Err("there must be more `--connections` than `--slow-readers`".into());
         }

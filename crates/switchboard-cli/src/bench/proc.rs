@@ -13,8 +13,24 @@ pub(crate) fn own_cpu() -> Duration {
 /// The processor time that a process has used, in user mode and in the kernel. `None` if there is no such process, or
 /// no `/proc`.
 pub(crate) fn cpu(pid: u32) -> Option<Duration> {
-    let ticks = parse_ticks(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?;
-    Some(of_ticks(ticks))
+    let ticks = of_ticks(parse_ticks(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?);
+    // Exact, but without the threads that have ended.
+    let exact = cpu_of_threads(pid).filter(|exact| *exact + TICKS_OFF_MAX > ticks);
+    Some(exact.unwrap_or(ticks))
+}
+
+/// What the clock ticks may be ahead of the exact time by: a few of them.
+const TICKS_OFF_MAX: Duration = Duration::from_millis(30);
+
+/// The sum over all threads that there are.
+fn cpu_of_threads(pid: u32) -> Option<Duration> {
+    let mut sum = 0;
+    for thread in fs::read_dir(format!("/proc/{pid}/task")).ok()?.map_while(Result::ok) {
+        // A thread may end at any time.
+        let Ok(text) = fs::read_to_string(thread.path().join("schedstat")) else { continue };
+        sum += text.split_ascii_whitespace().next()?.parse::<u64>().ok()?;
+    }
+    (sum > 0).then(|| Duration::from_nanos(sum))
 }
 
 /// The processor time that all processes have used.
@@ -26,6 +42,12 @@ pub(crate) fn cpu_of_all() -> Option<Duration> {
 /// Bytes of memory that a process has in use, as `VmRSS` counts them.
 pub(crate) fn memory(pid: u32) -> Option<u64> {
     parse_kib(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?, "VmRSS:")
+}
+
+/// Bytes of memory that a process has in use and that are backed by no file, counted page by page: `VmRSS` is kept per
+/// processor, and may be some dozens of pages off.
+pub(crate) fn own_memory(pid: u32) -> Option<u64> {
+    parse_kib(&fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?, "Anonymous:")
 }
 
 /// The name of the processor, if the system tells.
@@ -100,7 +122,8 @@ mod tests {
     fn this_process_is_known() {
         let pid = std::process::id();
         assert!(cpu(pid).is_some() && memory(pid).is_some_and(|bytes| bytes > 100_000));
-        assert!(cpu_of_all() >= cpu(pid));
+        assert!(own_memory(pid).is_some_and(|bytes| bytes > 10_000));
+        assert!(cpu_of_all().map(|all| all + TICKS_OFF_MAX) >= cpu(pid));
         assert!(kernel().is_some() && machine_memory().is_some());
         assert!(own_cpu() > Duration::ZERO);
     }

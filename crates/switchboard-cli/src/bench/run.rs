@@ -139,6 +139,7 @@ impl<S: Speaker> Run<S> {
             memory_before: 0,
             memory_max: memory_max.max(memory_end),
             memory_end,
+            own_memory_end: proc::own_memory(pid),
         });
         Ok(Outcome {
             elapsed,

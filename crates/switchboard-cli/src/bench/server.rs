@@ -37,6 +37,11 @@ impl Server {
         }
     }
 
+    /// One that somebody else has started and ends, and that is greeted by this name.
+    pub(crate) fn running(addr: SocketAddr, host: &str, pid: u32) -> Self {
+        Self { addr, host: host.to_owned(), pid: Some(pid), child: None }
+    }
+
     /// True if it is this program's own.
     pub(crate) fn is_built_in(&self) -> bool {
         self.child.is_some()

@@ -137,8 +137,10 @@ fn deliveries_are_counted_and_ones_own_messages_known() {
     for publisher in [3, 0, 1] {
         encode(Message::Binary(&message(publisher)), &mut bytes);
     }
-    let sum = check(|| Fanout::new("a", "/", 16, 0), 2, &bytes);
+    let sum = check(|| Fanout::new("a", "/", 16, 0, None), 2, &bytes);
     assert_eq!((sum.operations, sum.in_flight, sum.is_ready), (3, 1, true));
+    let sum = check(|| Fanout::new("a", "/", 16, 0, Some(2)), 2, &bytes);
+    assert_eq!((sum.operations, sum.in_flight, sum.is_ready), (3, 1, true), "two make a round");
 }
 
 #[test]
@@ -152,6 +154,7 @@ fn events_are_counted_whatever_they_say() {
             streams: 2,
             slow_readers: 0,
             ahead: Some(1),
+            is_bursty: false,
         };
         Sse::new(&feed)
     };

@@ -16,12 +16,13 @@ use switchboard_proto::sse::{Decoder, Limits, Whole};
 pub(crate) struct Sse {
     feed: Vec<u8>,
     publish_head: Vec<u8>,
-    /// Bytes of a publication.
+    /// Bytes of a publication; none if the server knows what to publish.
     bytes: usize,
     streams: usize,
     slow_readers: usize,
     /// Publications that may be on their way to the streams, unless there is a rate.
     ahead: Option<usize>,
+    is_bursty: bool,
     /// When each publication was due.
     published: Vec<u64>,
     /// Events that have come on each stream, or were missed because it was lost.
@@ -70,28 +71,28 @@ pub(crate) struct Feed<'a> {
     pub(crate) host: &'a str,
     pub(crate) path: &'a str,
     pub(crate) publish_path: &'a str,
-    /// Bytes of a publication, [`PUBLICATION_BYTES_MIN`] at least.
+    /// Bytes of a publication, [`PUBLICATION_BYTES_MIN`] at least; or none, if the server knows what to publish.
     pub(crate) bytes: usize,
     pub(crate) streams: usize,
     pub(crate) slow_readers: usize,
     /// Publications that may be on their way to the streams; `None` if there is a rate.
     pub(crate) ahead: Option<usize>,
+    /// Those are all sent at once, when all before them have come.
+    pub(crate) is_bursty: bool,
 }
 
 impl Sse {
     pub(crate) fn new(feed: &Feed<'_>) -> Self {
         let Feed { host, path, publish_path, .. } = feed;
-        let bytes = feed.bytes.max(PUBLICATION_BYTES_MIN);
+        let bytes = if feed.bytes == 0 { 0 } else { feed.bytes.max(PUBLICATION_BYTES_MIN) };
         Self {
             feed: format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: text/event-stream\r\n\r\n").into(),
-            publish_head: format!(
-                "POST {publish_path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: text/plain\r\nContent-Length: {bytes}\r\n\r\n"
-            )
-            .into(),
+            publish_head: publish_head(host, publish_path, bytes).into(),
             bytes,
             streams: feed.streams,
             slow_readers: feed.slow_readers,
             ahead: feed.ahead,
+            is_bursty: feed.is_bursty,
             published: Vec::new(),
             events: vec![0; feed.streams],
             delivered: 0,
@@ -100,6 +101,11 @@ impl Sse {
             limits: Limits::default(),
             http_limits: http1::Limits::default(),
         }
+    }
+
+    /// Bytes of the request that publishes something.
+    pub(crate) fn publication_bytes(&self) -> usize {
+        self.publish_head.len() + self.bytes
     }
 
     fn receive_events(
@@ -221,12 +227,24 @@ impl Speaker for Sse {
     fn may_send(&self, _line: &Line) -> bool {
         let fast = (self.streams - self.slow_readers) as u64;
         let arrived = self.delivered.checked_div(fast).unwrap_or(u64::MAX);
-        self.ahead.is_none_or(|ahead| (self.published.len() as u64) < arrived.saturating_add(ahead as u64))
+        let published = self.published.len() as u64;
+        self.ahead.is_none_or(|ahead| {
+            let ahead = ahead as u64;
+            // The last burst but the current one.
+            if self.is_bursty {
+                arrived >= published / ahead * ahead
+            } else {
+                published < arrived.saturating_add(ahead)
+            }
+        })
     }
 
     fn send(&mut self, _line: &mut Line, due: u64, out: &mut Vec<u8>) {
         self.published.push(due);
         out.extend_from_slice(&self.publish_head);
+        if self.bytes == 0 {
+            return;
+        }
         let end = out.len() + self.bytes;
         // Writing to a vector cannot fail.
         let _ = write!(out, "{due:020}");
@@ -239,6 +257,16 @@ impl Speaker for Sse {
             Line::Publisher(answers) => self.receive_answers(answers, rx, heard),
         }
     }
+}
+
+/// A request with so many bytes to publish, or with none.
+fn publish_head(host: &str, path: &str, bytes: usize) -> String {
+    if bytes == 0 {
+        return format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    }
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: text/plain\r\nContent-Length: {bytes}\r\n\r\n"
+    )
 }
 
 /// When the publication was due, if it says so and that can be true.

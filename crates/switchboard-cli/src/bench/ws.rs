@@ -46,6 +46,13 @@ impl Ws {
     pub(crate) fn new(host: &str, path: &str, bytes: usize) -> Self {
         Self { sockets: Sockets::new(host, path), payload: vec![b'x'; bytes] }
     }
+
+    /// Bytes of a message of so many bytes as it is sent, with its head and its mask.
+    pub(crate) fn frame_bytes(bytes: usize) -> usize {
+        let mut frame = Vec::new();
+        encode_masked(Opcode::Binary, true, &vec![b'x'; bytes], [1; 4], &mut frame);
+        frame.len()
+    }
 }
 
 impl Speaker for Ws {

@@ -50,7 +50,7 @@ pub(crate) fn escape(text: &str) -> String {
     escaped
 }
 
-const STYLE: &str = include_str!("style.css");
+pub(crate) const STYLE: &str = include_str!("style.css");
 
 /// Every metric that the run has, beside that of the earlier one.
 fn figures(result: &Value, old: Option<&Value>) -> String {

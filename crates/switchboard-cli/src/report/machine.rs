@@ -2,6 +2,7 @@
 
 use crate::bench::proc;
 use serde_json::{Value, json};
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -21,8 +22,13 @@ pub(crate) fn machine() -> Value {
 /// The commit that is checked out in the current directory, if it is in a repository, with a `+` behind it if files
 /// differ from it.
 pub(crate) fn commit() -> Option<String> {
-    let commit = git(&["rev-parse", "HEAD"]).filter(|commit| !commit.is_empty())?;
-    let is_changed = git(&["status", "--porcelain"]).is_some_and(|changes| !changes.is_empty());
+    commit_in(Path::new("."))
+}
+
+/// The same for another directory.
+pub(crate) fn commit_in(directory: &Path) -> Option<String> {
+    let commit = git(directory, &["rev-parse", "HEAD"]).filter(|commit| !commit.is_empty())?;
+    let is_changed = git(directory, &["status", "--porcelain"]).is_some_and(|changes| !changes.is_empty());
     Some(if is_changed { commit + "+" } else { commit })
 }
 
@@ -39,8 +45,13 @@ pub(crate) fn now() -> (String, u64) {
     (httpdate::fmt_http_date(now), seconds)
 }
 
-fn git(args: &[&str]) -> Option<String> {
-    let output = Command::new("git").args(args).output().ok().filter(|output| output.status.success())?;
+fn git(directory: &Path, args: &[&str]) -> Option<String> {
+    let output = Command::new("git")
+        .current_dir(directory)
+        .args(args)
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
     Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
 }
 

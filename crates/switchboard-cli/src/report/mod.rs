@@ -4,6 +4,7 @@
 //! [`html`] with its plots, what has changed ([`compare`]) and whether that is too much ([`gate`]). So what is shown
 //! can always be found in the file.
 
+pub(crate) mod bars;
 pub(crate) mod compare;
 pub(crate) mod gate;
 pub(crate) mod html;

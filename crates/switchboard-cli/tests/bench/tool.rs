@@ -27,16 +27,17 @@ pub(crate) struct Builtin {
 /// Runs `switchboard bench` to its end, with a report of its own.
 pub(crate) fn bench(args: &[&str]) -> Run {
     let directory = Directory::new();
+    let report = directory.0.to_str().expect("the path is UTF-8");
+    let (code, stdout, stderr) = run(&[&["bench"], args, &["--report", report]].concat());
+    Run { code, stdout, stderr, directory }
+}
+
+/// Runs the tool to its end, and gives its exit status, its output and what it said is wrong.
+pub(crate) fn run(args: &[&str]) -> (i32, String, String) {
     let mut command = Command::new(TOOL);
-    command.arg("bench").args(args).arg("--report").arg(&directory.0).stdin(Stdio::null());
-    let output = command.output().expect("the tool starts");
+    let output = command.args(args).stdin(Stdio::null()).output().expect("the tool starts");
     let text = |bytes| String::from_utf8(bytes).expect("it is UTF-8");
-    Run {
-        code: output.status.code().expect("it ends by itself"),
-        stdout: text(output.stdout),
-        stderr: text(output.stderr),
-        directory,
-    }
+    (output.status.code().expect("it ends by itself"), text(output.stdout), text(output.stderr))
 }
 
 /// Runs it, and checks that it says why nothing could be measured.
@@ -62,7 +63,7 @@ impl Run {
 }
 
 impl Directory {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         Self(env::temp_dir().join(format!("switchboard-bench-{}-{number}", std::process::id())))
@@ -103,4 +104,5 @@ impl Drop for Builtin {
     }
 }
 
-const TOOL: &str = env!("CARGO_BIN_EXE_switchboard");
+/// The tool.
+pub(crate) const TOOL: &str = env!("CARGO_BIN_EXE_switchboard");

@@ -2,6 +2,7 @@
 
 use super::Wires;
 use crate::id::WireId;
+use crate::planted::planted;
 use crate::reason::Reason;
 use crate::timer::NIL;
 use crate::transport::Transport;
@@ -65,7 +66,7 @@ impl Wires {
     pub(crate) fn remove(&mut self, id: WireId) {
         let Some(wire) = self.get(id) else { return };
         let (mut timer, outbox, carry) = (wire.timers, wire.outbox.take(), wire.carry.take());
-        while timer != NIL {
+        while timer != NIL && !planted(3) {
             timer = self.wheel.remove(timer);
         }
         if let Some(outbox) = outbox {
@@ -75,7 +76,7 @@ impl Wires {
             self.carries.give_back(carry);
         }
         self.stats.closed.add(1);
-        match self.generations[id.slot()].checked_add(1) {
+        match self.generations[id.slot()].checked_add(u32::from(!planted(2))) {
             Some(next) => {
                 self.generations[id.slot()] = next;
                 self.slab.remove(id.slot());

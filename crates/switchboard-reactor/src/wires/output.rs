@@ -7,6 +7,7 @@
 use super::{OUTBOXES_KEPT_MAX, Wires};
 use crate::id::WireId;
 use crate::outbox::Outbox;
+use crate::planted::planted;
 use crate::reason::Reason;
 use crate::wire::{Phase, Wire, flag};
 use crate::wires::timers::key;
@@ -73,7 +74,7 @@ impl Wires {
         if id == self.current {
             return Some(&mut self.cork);
         }
-        if wire.raise(flag::DIRTY) {
+        if wire.raise(flag::DIRTY) && !planted(9) {
             self.dirty.push(id);
         }
         let outboxes = &mut self.outboxes;
@@ -85,7 +86,7 @@ impl Wires {
         (self.current, self.stopped) = (id, false);
         let Some(wire) = self.get(id) else { return };
         self.stopped = wire.phase != Phase::Open;
-        if let Some(backlog) = self.get(id).and_then(|wire| wire.outbox.take()) {
+        if let Some(backlog) = self.get(id).filter(|_| !planted(10)).and_then(|wire| wire.outbox.take()) {
             let empty = std::mem::replace(&mut self.cork, backlog);
             self.recycle(empty);
         }
@@ -207,7 +208,7 @@ impl Wires {
         if queued > high {
             wire.flags |= flag::CONGESTED;
             self.stopped |= is_current;
-        } else if queued <= low && wire.has(flag::CONGESTED) {
+        } else if queued <= low && wire.has(flag::CONGESTED) && !planted(12) {
             self.drained.push(id);
         }
         if queued > 0 {
@@ -222,7 +223,7 @@ impl Wires {
     pub(crate) fn watch_stall(&mut self, id: WireId) {
         let now = self.now;
         let Some(wire) = self.get(id) else { return };
-        if wire.raise(flag::BLOCKED) {
+        if wire.raise(flag::BLOCKED) && !planted(11) {
             wire.progress = now.stamp();
             if self.timer_entry(id, key::STALL).is_none() {
                 self.arm(id, key::STALL, now.after(self.limits.write_stall).0);

@@ -5,6 +5,7 @@
 
 use super::Wires;
 use crate::id::WireId;
+use crate::planted::planted;
 use crate::reason::{Limit, Reason};
 use crate::wire::{Phase, flag};
 
@@ -39,20 +40,28 @@ impl Wires {
 
     /// Takes [`Wires::hold`] back.
     pub fn release(&mut self, id: WireId) {
-        self.unblock(id, flag::HELD);
+        self.unblock(id, if planted(6) { 0 } else { flag::HELD });
+    }
+
+    /// The peer's end was read too early: it is told once more, behind the bytes that are kept.
+    pub fn put_off_end(&mut self, id: WireId) {
+        if let Some(wire) = self.get(id) {
+            wire.flags &= !flag::ENDED;
+            wire.flags |= flag::UNREAD;
+        }
     }
 
     /// Leaves the rest of the current bytes for the next turn, so that others have theirs.
     pub fn yield_turn(&mut self, id: WireId) {
         if let Some(wire) = self.get(id) {
-            wire.raise(flag::RECHECK);
+            wire.flags |= if planted(5) { 0 } else { flag::RECHECK };
             self.look_again(id);
         }
     }
 
     pub(crate) fn look_again(&mut self, id: WireId) {
         if let Some(wire) = self.get(id) {
-            if wire.raise(flag::AGAIN) {
+            if wire.raise(flag::AGAIN) && !planted(4) {
                 self.again.push(id);
             }
         }
@@ -93,7 +102,7 @@ impl Wires {
         if wire.has(why) {
             wire.flags &= !why;
             wire.heard = now;
-            wire.raise(flag::RECHECK);
+            wire.flags |= if planted(7) { 0 } else { flag::RECHECK };
             self.look_again(id);
         }
     }

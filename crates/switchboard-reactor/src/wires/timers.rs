@@ -2,6 +2,7 @@
 
 use super::Wires;
 use crate::id::WireId;
+use crate::planted::planted;
 use crate::time::{Time, millis};
 use crate::timer::NIL;
 use crate::wire::flag;
@@ -56,7 +57,12 @@ impl Wires {
 
     /// Cancels the timer `key`; it will not fire any more. False if it was not set.
     pub fn cancel_timer(&mut self, id: WireId, key: u32) -> bool {
-        self.disarm(id, key)
+        planted(8) || self.disarm(id, key)
+    }
+
+    /// True while the timer `key` is set.
+    pub fn has_timer(&self, id: WireId, key: u32) -> bool {
+        self.timer_entry(id, key).is_some_and(|entry| self.wheel.is_set(entry))
     }
 
     /// Wakes the service after so long, once, as if its mailbox had been rung. There is one alarm: a new one takes the

@@ -125,9 +125,8 @@ impl<'a> Exchange<'a> {
 }
 
 impl Connection<'_> {
-    /// Notes that the open answer comes later, reserves its place in the mailbox, and says which it is.
+    /// Notes that the open answer comes later, and says which it is.
     pub(crate) fn defer_answer(&mut self) -> u32 {
-        self.hub.handle.reserve(self.id.reactor());
         let Protocol::Http(machine) = self.protocol() else { return 0 };
         machine.defer();
         machine.sequence()

@@ -22,11 +22,17 @@ impl Raw<'_> {
 
     /// From the next byte on, what comes is cut into lines.
     pub fn read_lines(&mut self) {
-        *self.connection.protocol() = Protocol::Lines { searched: 0 };
+        self.speak(Protocol::Lines { searched: 0, skips: false });
     }
 
     /// From the next byte on, what comes is handed out as it is.
     pub fn read_bytes(&mut self) {
-        *self.connection.protocol() = Protocol::Raw;
+        self.speak(Protocol::Raw);
+    }
+
+    /// What is there already is looked at anew.
+    fn speak(&mut self, protocol: Protocol) {
+        *self.connection.protocol() = protocol;
+        self.connection.wires.yield_turn(self.connection.id);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::context;
 use crate::link::Protocol;
+use crate::output::is_full;
 use crate::{Connection, Message, Sent};
 use switchboard_proto::http1::{BodyError, Fields};
 
@@ -21,14 +22,11 @@ impl ResponseStream<'_> {
         let part = part.as_ref();
         let message = Message::Binary(part);
         let cap = wires.limits().outbox_bytes_max;
-        match wires.outbox(*id) {
-            None => return Sent::Gone(message),
-            // Asked before it is encoded: the machine counts what was.
-            Some(outbox) if outbox.counted() >= cap => {
-                hub.overflow(wires, *id, false);
-                return Sent::Full(message);
-            }
-            Some(_) => {}
+        let Some(outbox) = wires.outbox(*id) else { return Sent::Gone(message) };
+        // Asked before it is encoded: the machine counts what was.
+        if outbox.counted() >= cap && is_full(wires, *id) {
+            hub.overflow(wires, *id, false);
+            return Sent::Full(message);
         }
         let mut scratch = std::mem::take(&mut hub.scratch);
         scratch.clear();
@@ -40,7 +38,7 @@ impl ResponseStream<'_> {
             Ok(()) => hub.send_bytes(wires, *id, message, &[], &scratch),
             Err(_) => Sent::Unfit(message),
         };
-        hub.scratch = scratch;
+        hub.keep_scratch(scratch);
         sent
     }
 

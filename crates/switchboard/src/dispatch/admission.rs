@@ -29,20 +29,14 @@ impl<F: ClientFactory> Dispatcher<F> {
         if self.hub.drain_until.is_some() {
             return self.refused(&self.peer_of(&incoming, here), Refused::Shutdown);
         }
-        let shared = self.hub.handle.shared();
-        let connections = shared.connections.fetch_add(1, Ordering::Relaxed);
         let there = self.hub.handle.least_loaded(here);
-        let is_full = connections >= self.settings.limits.connections_max;
-        let there = if is_full { here } else { there };
-        if let Some(station) = shared.stations.get(there) {
-            station.load.fetch_add(1, Ordering::Relaxed);
-        }
-        if is_full {
+        let connections = self.count(there);
+        if connections >= self.settings.limits.connections_max {
+            self.uncount(there);
             self.turn_away(wires, incoming);
         } else if there == here {
             self.adopt(wires, incoming);
         } else {
-            self.hub.handle.reserve(there);
             self.hub.handle.post_reserved(there, Mail::Adopt(incoming));
         }
     }
@@ -54,6 +48,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         let Some(transport) = self.secure(incoming) else { return self.not_taken(wires, &peer) };
         let Ok(id) = wires.insert(transport) else { return self.not_taken(wires, &peer) };
         self.hub.open(id, peer.listener);
+        self.hub.link(id).is_counted = true;
         if !is_tls {
             self.create(wires, id, &peer);
         }
@@ -91,7 +86,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         let (protocol, idle) = match listener.speaks {
             Speaks::Http => (Protocol::Http(http1::Machine::new()), limits.http_idle),
             Speaks::Raw => (Protocol::Raw, limits.raw_idle),
-            Speaks::Lines => (Protocol::Lines { searched: 0 }, limits.raw_idle),
+            Speaks::Lines => (Protocol::Lines { searched: 0, skips: false }, limits.raw_idle),
         };
         hub.link(id).protocol = protocol;
         if idle > Duration::ZERO {
@@ -115,9 +110,9 @@ impl<F: ClientFactory> Dispatcher<F> {
         self.refused(&peer, Refused::Full);
         // A handshake is work, and there is no room for that either.
         if peer.is_tls || self.refusals >= REFUSALS_MAX {
-            return self.uncount(wires);
+            return;
         }
-        let Ok(id) = wires.insert(incoming.transport) else { return self.uncount(wires) };
+        let Ok(id) = wires.insert(incoming.transport) else { return };
         self.hub.open(id, peer.listener);
         self.hub.link(id).reason = Some(Reason::Limit(Limit::Connections));
         self.send_away(wires, id, &Refuse::Busy);
@@ -127,51 +122,59 @@ impl<F: ClientFactory> Dispatcher<F> {
     fn send_away(&mut self, wires: &mut Wires, id: ConnectionId, refuse: &Refuse) {
         let settings = self.settings.clone();
         let listener = &settings.listeners[usize::from(self.hub.link(id).listener)];
+        self.refusals += 1;
+        self.hub.link(id).is_refusal = true;
         let word = match refuse {
             Refuse::Silent => &[],
-            Refuse::Reset => {
-                self.refusals += 1;
-                return wires.abort(id, reactor::Reason::Local);
-            }
+            Refuse::Reset => return wires.abort(id, reactor::Reason::Local),
             Refuse::Busy => listener.busy(),
             Refuse::Banner(bytes) => bytes,
         };
         if let Some(outbox) = wires.outbox(id) {
             outbox.tail().extend_from_slice(word);
         }
-        self.refusals += 1;
         wires.close(id, reactor::Reason::Local);
     }
 
     /// The end of a wire that never had a client.
     #[cold]
-    pub(super) fn never_begun(&mut self, id: ConnectionId, reason: reactor::Reason) {
-        match reason {
-            reactor::Reason::Local => self.refusals = self.refusals.saturating_sub(1),
-            _ => self.settings.observer.on_tls_error(id),
+    pub(super) fn never_begun(&mut self, id: ConnectionId) {
+        if self.hub.link(id).is_refusal {
+            self.refusals -= 1;
+        } else {
+            self.settings.observer.on_tls_error(id);
         }
     }
 
     #[cold]
     fn not_taken(&mut self, wires: &Wires, peer: &Peer) {
-        self.uncount(wires);
+        self.uncount(wires.reactor());
         self.refused(peer, Refused::System);
     }
 
-    fn uncount(&self, wires: &Wires) {
+    /// Counts a newcomer for a reactor, and says how many connections there were before it.
+    fn count(&self, reactor: usize) -> usize {
+        let shared = self.hub.handle.shared();
+        if let Some(station) = shared.stations.get(reactor) {
+            station.load.fetch_add(1, Ordering::Relaxed);
+        }
+        shared.connections.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn uncount(&self, reactor: usize) {
         let shared = self.hub.handle.shared();
         shared.connections.fetch_sub(1, Ordering::Relaxed);
-        if let Some(station) = shared.stations.get(wires.reactor()) {
+        if let Some(station) = shared.stations.get(reactor) {
             station.load.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
-    fn refused(&self, peer: &Peer, why: Refused) {
+    pub(super) fn refused(&self, peer: &Peer, why: Refused) {
         self.hub.metrics.refused.add(1);
         self.settings.observer.on_refused(peer, why);
     }
 
-    fn peer_of(&self, incoming: &Incoming, reactor: usize) -> Peer {
+    pub(super) fn peer_of(&self, incoming: &Incoming, reactor: usize) -> Peer {
         let Incoming { peer, listener, .. } = *incoming;
         let is_tls = self.settings.listeners.get(listener).is_some_and(|listener| listener.is_tls());
         Peer { addr: peer, listener, reactor, is_tls }

@@ -3,10 +3,12 @@
 use super::{Stepped, call, limits, watch_for, watch_over};
 use crate::client::BodyPlan;
 use crate::context::Upgrade;
+use crate::handle::Drain;
 use crate::limits::Limits;
 use crate::link::{Protocol, Watch, key};
 use crate::reason::{Fault, Reason, Timeout};
 use crate::{Body, Client, Connection, Exchange, Request, WebSocket};
+use std::time::Duration;
 use switchboard_proto::Step;
 use switchboard_proto::http1::{self, Awaits, Event, Fields, Phase, ResponseHead, Version};
 use switchboard_proto::websocket::{HandshakeError, Offer, VERSION};
@@ -75,7 +77,11 @@ fn request<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: 
 /// A body that lay whole in the buffer was not announced: its plan is asked for now.
 #[inline(never)]
 fn request_with_body<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
-    let plan = call(client, connection, |client, connection| client.on_head(connection, request));
+    let bodiless = request.without_body();
+    let plan = call(client, connection, |client, connection| client.on_head(connection, &bodiless));
+    if connection.wires.is_closing(connection.id) {
+        return;
+    }
     let body_bytes_max = match plan {
         BodyPlan::Collect => limits(connection).body_bytes_max,
         BodyPlan::CollectUpTo(bytes) => bytes,
@@ -83,7 +89,10 @@ fn request_with_body<C: Client>(client: &mut C, connection: &mut Connection<'_>,
         BodyPlan::Stream => {
             let part = request.body();
             call(client, connection, |client, connection| client.on_body(connection, part));
-            return self::request(client, connection, &request.without_body());
+            if !connection.wires.is_closing(connection.id) {
+                self::request(client, connection, &bodiless);
+            }
+            return;
         }
     };
     if request.body().len() as u64 > body_bytes_max {
@@ -107,12 +116,21 @@ fn head<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Re
             machine.stream();
             Ok(())
         }
-        BodyPlan::Reject(status) => return say(connection, status),
+        BodyPlan::Reject(status) => {
+            say(connection, status);
+            return watch_body(connection, interval);
+        }
     };
     if let Err(error) = planned {
         return refuse(connection, error);
     }
     machine.encode_continue(outbox.tail());
+    watch_body(connection, interval);
+}
+
+/// From now on the body must flow, whether it is wanted or only drained.
+fn watch_body(connection: &mut Connection<'_>, interval: Duration) {
+    let Connection { id, wires, hub } = connection;
     let so_far = wires.wire_stats(*id).map_or(0, |stats| stats.bytes_in);
     hub.link(*id).extra().body_bytes = so_far;
     watch_for(connection, Watch::Body, interval);
@@ -171,6 +189,15 @@ pub(super) fn opened<C: Client>(client: &mut C, connection: &mut Connection<'_>)
         call(client, connection, |client, connection| {
             client.on_open(&mut WebSocket { connection: connection.reborrow() });
         });
+        see_out_newcomer(connection);
+    }
+}
+
+/// What becomes a WebSocket or an event stream while the server shuts down is seen out like those before it.
+fn see_out_newcomer(connection: &mut Connection<'_>) {
+    let Connection { id, wires, hub } = connection;
+    if hub.drain_until.is_some() {
+        hub.see_out(wires, *id, Drain::default().close_code);
     }
 }
 
@@ -179,11 +206,11 @@ pub(super) fn opened<C: Client>(client: &mut C, connection: &mut Connection<'_>)
 #[inline(never)]
 fn after_callback(connection: &mut Connection<'_>, unanswered: u16) {
     let id = connection.id;
-    let Protocol::Http(machine) = connection.protocol() else { return };
+    let Protocol::Http(machine) = connection.protocol() else { return see_out_newcomer(connection) };
     match machine.phase() {
         Phase::Open => say(connection, unanswered),
         Phase::Deferred | Phase::Streaming => connection.wires.hold(id),
-        Phase::Done => connection.hub.end(connection.wires, id, Reason::Local),
+        Phase::Done => connection.hub.end_answered(connection.wires, id),
         Phase::Idle | Phase::Switched => {}
     }
 }
@@ -253,6 +280,10 @@ fn settle_watch(connection: &mut Connection<'_>) {
 pub(super) fn flows(connection: &mut Connection<'_>, limits: &Limits) -> bool {
     let Connection { id, wires, hub } = connection;
     let Some(stats) = wires.wire_stats(*id) else { return true };
+    // A body that was only drained ends without an event.
+    if !matches!(&hub.link(*id).protocol, Protocol::Http(machine) if machine.awaits() == Awaits::Body) {
+        return true;
+    }
     let extra = hub.link(*id).extra();
     let came = stats.bytes_in - extra.body_bytes;
     extra.body_bytes = stats.bytes_in;

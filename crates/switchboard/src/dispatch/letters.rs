@@ -2,13 +2,15 @@
 
 use super::{Dispatcher, http, run};
 use crate::handle::Drain;
-use crate::link::Protocol;
+use crate::link::{Protocol, key};
 use crate::mail::{Acceptance, Answer, Mail};
+use crate::observer::Refused;
 use crate::reason::Reason;
 use crate::{Body, Client, ClientFactory, Connection, ConnectionId};
 use std::any::Any;
 use switchboard_proto::http1::{Phase, ResponseHead};
 use switchboard_reactor::Wires;
+use switchboard_reactor::planted::planted;
 
 impl<F: ClientFactory> Dispatcher<F> {
     pub(super) fn read_letters(&mut self, wires: &mut Wires) {
@@ -19,11 +21,26 @@ impl<F: ClientFactory> Dispatcher<F> {
         for letter in letters.drain(..) {
             self.read(wires, letter);
         }
+        #[cfg(feature = "planted-bugs")]
+        self.hub.handle.shared().stations.iter().filter(|_| planted(16)).for_each(|s| s.mailbox.clear_bell());
         self.letters = letters;
+    }
+
+    /// The reactor has ended: who was handed to it since then has nobody.
+    pub(crate) fn forget_newcomers(&mut self, reactor: usize) {
+        let mut letters = Vec::new();
+        if let Some(station) = self.hub.handle.station(reactor) {
+            station.mailbox.take(&mut letters);
+        }
+        letters.iter().filter(|letter| matches!(letter, Mail::Adopt(_))).for_each(|_| self.uncount(reactor));
     }
 
     fn read(&mut self, wires: &mut Wires, letter: Mail) {
         match letter {
+            Mail::Adopt(incoming) if self.hub.drain_until.is_some() => {
+                self.uncount(wires.reactor());
+                self.refused(&self.peer_of(&incoming, wires.reactor()), Refused::Shutdown);
+            }
             Mail::Adopt(incoming) => self.adopt(wires, incoming),
             Mail::Send(id, message) => self.hub.send_prepared(wires, id, &message),
             Mail::Publish(topic, message) => {
@@ -52,7 +69,8 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// A deferred answer, unless its exchange is over for another reason.
     fn answer(&mut self, wires: &mut Wires, answer: Answer) {
         let Answer { id, sequence, status, content_type, fields, body } = answer;
-        if self.is_owed(wires, id, sequence) {
+        if self.is_owed(wires, id, sequence) && !planted(40) {
+            wires.cancel_timer(id, key::UPGRADE);
             let head = ResponseHead { status, content_type: &content_type, fields: &fields };
             self.hub.respond(wires, id, &head, body);
             self.hub.after_answer(wires, id);
@@ -65,7 +83,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             return;
         }
         let Self { clients, hub, .. } = self;
-        wires.cancel_timer(*id, crate::link::key::UPGRADE);
+        wires.cancel_timer(*id, key::UPGRADE);
         if wires.has_ended(*id) {
             return hub.end(wires, *id, Reason::Peer);
         }
@@ -98,8 +116,8 @@ impl<F: ClientFactory> Dispatcher<F> {
         let deadline = wires.now().after(drain.deadline);
         let is_news = self.hub.drain_until.is_none();
         self.hub.drain_until = Some(self.hub.drain_until.map_or(deadline, |earlier| earlier.min(deadline)));
-        wires.set_listening(false);
-        wires.set_alarm(drain.deadline);
+        wires.stop_listening();
+        wires.set_alarm(self.hub.drain_until.unwrap_or(deadline).since(wires.now()));
         if is_news {
             let ids: Vec<ConnectionId> = wires.ids().collect();
             for id in ids {

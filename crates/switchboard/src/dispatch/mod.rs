@@ -26,6 +26,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use switchboard_proto::http1::{Awaits, HeaderSlots, Phase};
 use switchboard_proto::{http1, websocket as ws};
+use switchboard_reactor::planted::planted;
 use switchboard_reactor::{self as reactor, Incoming, Service, Wires};
 
 /// A server's part of one reactor: the factory, its clients, and what the hub knows of each.
@@ -37,6 +38,8 @@ pub(crate) struct Dispatcher<F: ClientFactory> {
     settings: Arc<Settings>,
     /// Lent to the machines: a message or request that was put together, for the time of its callback.
     whole: Vec<u8>,
+    /// Lent to the machines: where the fields of the request at hand are.
+    slots: HeaderSlots,
     letters: Vec<Mail>,
     /// Wires that only exist to tell a newcomer that there is no room.
     refusals: usize,
@@ -65,7 +68,8 @@ impl<F: ClientFactory> Dispatcher<F> {
     pub(crate) fn new(reactor: usize, factory: F, handle: Handle, settings: Arc<Settings>) -> Self {
         let hub = Hub::new(reactor, handle, settings.clone());
         let (clients, letters) = (Vec::new(), Vec::new());
-        Self { factory, clients, hub, settings, whole: Vec::new(), letters, refusals: 0 }
+        let (whole, slots) = (Vec::new(), HeaderSlots::new());
+        Self { factory, clients, hub, settings, whole, slots, letters, refusals: 0 }
     }
 
     /// Runs a callback of a connection's client, if it has one.
@@ -76,7 +80,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         call: impl FnOnce(&mut F::Client, &mut Connection<'_>),
     ) {
         let Self { clients, hub, .. } = self;
-        if !wires.contains(id) {
+        if wires.is_closing(id) && !planted(34) {
             return;
         }
         if let Some(Some(client)) = clients.get_mut(id.slot()) {
@@ -97,14 +101,14 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
 
     #[inline(always)]
     fn on_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rx: &mut [u8]) -> usize {
-        let Self { clients, hub, whole, settings, .. } = self;
+        let Self { clients, hub, whole, slots, settings, .. } = self;
         if whole.capacity() > WHOLE_BYTES_KEPT {
             *whole = Vec::new();
         }
         let Some(Some(client)) = clients.get_mut(id.slot()) else { return rx.len() };
         let mut connection = Connection { id, wires, hub };
         // One guard for all that one connection's bytes bring about: after a panic nothing of it would be called.
-        match guard(|| feed(client, &mut connection, rx, whole, &settings.limits)) {
+        match guard(|| feed(client, &mut connection, rx, whole, slots, &settings.limits)) {
             Ok(used) => used,
             Err(payload) => {
                 panicked(&mut connection, &*payload);
@@ -125,7 +129,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
     fn on_drain(&mut self, wires: &mut Wires, id: ConnectionId) {
         let Some(outbox) = wires.outbox(id) else { return };
         if let Protocol::WebSocket(machine) = &mut self.hub.link(id).protocol {
-            machine.take_pong(None, outbox.tail());
+            let _ = planted(35) || machine.take_pong(None, outbox.tail());
         }
         self.with_client(wires, id, |client, connection| client.on_drain(connection));
     }
@@ -138,7 +142,10 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         match &link.protocol {
             Protocol::WebSocket(_) if is_kept_alive && !limits.heartbeat.is_zero() => {
                 ws::encode_frame(ws::Opcode::Ping, true, &[], outbox.tail());
-                wires.set_timer(id, key::DEAD, limits.heartbeat_dead);
+                // The first ping that is not answered counts, however many follow it.
+                if !wires.has_timer(id, key::DEAD) && !planted(37) {
+                    wires.set_timer(id, key::DEAD, limits.heartbeat_dead);
+                }
             }
             Protocol::Events if is_kept_alive => outbox.tail().extend_from_slice(b":\n\n"),
             Protocol::WebSocket(_) => {
@@ -179,15 +186,15 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
             let end = disconnect(wires, &mut self.hub, id, reason);
             let mut connection = Connection { id, wires, hub: &mut self.hub };
             run(client, &mut connection, |client, connection| client.on_disconnect(connection, &end));
-            self.drop_client(id);
+            if !planted(38) {
+                self.drop_client(id);
+            }
         } else if matches!(self.hub.link(id).protocol, Protocol::None) {
-            self.never_begun(id, reason);
+            self.never_begun(id);
         }
-        *self.hub.link(id) = crate::link::Link::default();
-        let shared = self.hub.handle.shared();
-        shared.connections.fetch_sub(1, Ordering::Relaxed);
-        if let Some(station) = shared.stations.get(id.reactor()) {
-            station.load.fetch_sub(1, Ordering::Relaxed);
+        let link = std::mem::take(self.hub.link(id));
+        if link.is_counted && !planted(36) {
+            self.uncount(id.reactor());
         }
         self.drain_on(wires, 1);
     }
@@ -202,6 +209,11 @@ impl<F: ClientFactory> Dispatcher<F> {
     fn on_watch(&mut self, wires: &mut Wires, id: ConnectionId) {
         let limits = &self.settings.limits;
         let watch = std::mem::take(&mut self.hub.link(id).watch);
+        if matches!(watch, Watch::Head | Watch::Message) && !wires.goes_on(id) {
+            // Who is not read can't be reproached with sending nothing.
+            self.hub.link(id).watch = watch;
+            return wires.set_timer(id, key::WATCH, limits.head_timeout);
+        }
         let mut connection = Connection { id, wires, hub: &mut self.hub };
         match watch {
             Watch::Nothing | Watch::Early => {}
@@ -218,9 +230,16 @@ impl<F: ClientFactory> Dispatcher<F> {
 
     /// Nothing came for a while after a ping: then the peer is gone. Any byte is a sign of life.
     fn on_dead(&mut self, wires: &mut Wires, id: ConnectionId) {
-        let dead = self.settings.limits.heartbeat_dead;
-        if wires.wire_stats(id).is_some_and(|stats| stats.quiet >= dead) {
+        let Limits { heartbeat, heartbeat_dead: dead, .. } = self.settings.limits;
+        let Some(quiet) = wires.wire_stats(id).map(|stats| stats.quiet) else { return };
+        if !wires.goes_on(id) {
+            return wires.set_timer(id, key::DEAD, dead);
+        }
+        if quiet > dead {
             self.hub.abort(wires, id, Reason::Timeout(Timeout::Heartbeat));
+        } else if quiet >= heartbeat {
+            // It answered that ping, but a later one is not answered yet.
+            wires.set_timer(id, key::DEAD, heartbeat + dead - quiet);
         }
     }
 
@@ -257,6 +276,7 @@ fn feed<C: Client>(
     connection: &mut Connection<'_>,
     rx: &mut [u8],
     whole: &mut Vec<u8>,
+    slots: &mut HeaderSlots,
     limits: &Limits,
 ) -> usize {
     let (mut at, mut budget) = (0, limits.events_per_turn);
@@ -269,8 +289,7 @@ fn feed<C: Client>(
                 websocket::take(client, connection, step, bytes)
             }
             Protocol::Http(machine) => {
-                let mut slots = HeaderSlots::new();
-                let step = machine.step(rest, &mut slots, whole, &limits.http);
+                let step = machine.step(rest, slots, whole, &limits.http);
                 http::take(client, connection, step, bytes)
             }
             Protocol::Raw => raw::take(client, connection, rest),
@@ -351,10 +370,15 @@ fn panicked(connection: &mut Connection<'_>, payload: &(dyn Any + Send)) {
     // One panic is told already.
     let _ = guard(|| drop(replacement));
     match &mut hub.link(*id).protocol {
+        _ if planted(39) => {}
         Protocol::Http(machine) if matches!(machine.phase(), Phase::Open) => {
             machine.close_after();
             let head = http1::ResponseHead::new(500, "");
             hub.respond(wires, *id, &head, crate::Body::Borrowed(&[]));
+            hub.end(wires, *id, Reason::Panic);
+        }
+        // What was answered before is on its way.
+        Protocol::Http(machine) if matches!(machine.phase(), Phase::Idle | Phase::Done) => {
             hub.end(wires, *id, Reason::Panic);
         }
         Protocol::WebSocket(_) => {

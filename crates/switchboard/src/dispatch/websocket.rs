@@ -49,10 +49,14 @@ fn event<C: Client>(client: &mut C, connection: &mut Connection<'_>, event: Even
             });
         }
         Event::Ping(payload) => {
+            control_over(connection);
             pong(connection, payload);
             control(client, connection, Control::Ping(payload));
         }
-        Event::Pong(payload) => control(client, connection, Control::Pong(payload)),
+        Event::Pong(payload) => {
+            control_over(connection);
+            control(client, connection, Control::Pong(payload));
+        }
         Event::Close(frame) => closed(connection, &frame),
     }
 }
@@ -64,15 +68,25 @@ fn control<C: Client>(client: &mut C, connection: &mut Connection<'_>, control: 
     });
 }
 
+/// A control frame that came in pieces is there: nothing is waited for any more, unless it stood inside a message.
+fn control_over(connection: &mut Connection<'_>) {
+    let is_watched = connection.hub.link(connection.id).watch == Watch::Message;
+    let Protocol::WebSocket(machine) = connection.protocol() else { return };
+    if is_watched && !machine.is_inside_message() {
+        watch_over(connection);
+    }
+}
+
 /// Answers a Ping: at once, or, to a peer that does not read, with the newest only and when it reads again.
 #[inline(never)]
 fn pong(connection: &mut Connection<'_>, payload: &[u8]) {
     let Connection { id, wires, hub } = connection;
-    let congested = wires.is_congested(*id);
-    let high = wires.limits().outbox_bytes_high;
+    let is_high = wires.queued(*id) > wires.limits().outbox_bytes_high;
+    // What nobody has tried to write yet says nothing of the peer, and no drain would follow it.
+    let congested = wires.is_congested(*id) || (is_high && wires.relieve(*id));
     let Some(outbox) = wires.outbox(*id) else { return };
     let Protocol::WebSocket(machine) = &mut hub.link(*id).protocol else { return };
-    if congested || outbox.queued() > high {
+    if congested {
         machine.queue_pong(payload);
     } else {
         encode_frame(Opcode::Pong, true, payload, outbox.tail());

@@ -1,0 +1,165 @@
+//! The figures: what was measured in each turn, and what is made of several.
+
+use super::contender::{Contender, Kind};
+use super::rows::Row;
+
+/// One server's turn in one row.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Turn {
+    /// Operations a second.
+    pub(crate) rate: f64,
+    /// The server's processor time for one operation in nanoseconds, or its memory for one connection in bytes: what
+    /// the row is about.
+    pub(crate) cost: Option<f64>,
+    /// Shares of a core.
+    pub(crate) server_load: f64,
+    pub(crate) client_load: f64,
+    pub(crate) others_load: f64,
+    /// The load generator had nothing left.
+    pub(crate) is_client_full: bool,
+    pub(crate) errors: u64,
+    /// The most frequent one.
+    pub(crate) error: Option<String>,
+}
+
+/// A server in a row.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) contender: &'static Contender,
+    /// One for each run; `None` where it failed.
+    pub(crate) turns: Vec<Option<Turn>>,
+    /// Why there is no figure at all, or not for each run.
+    pub(crate) gap: Option<String>,
+    pub(crate) remark: Option<&'static str>,
+}
+
+/// A row with all who take part.
+#[derive(Debug)]
+pub(crate) struct Board {
+    pub(crate) row: &'static Row,
+    pub(crate) entries: Vec<Entry>,
+}
+
+/// What is made of the same figure from several runs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Figure {
+    pub(crate) median: f64,
+    pub(crate) least: f64,
+    pub(crate) most: f64,
+}
+
+impl Figure {
+    /// `None` if there are no values.
+    pub(crate) fn of(values: impl Iterator<Item = f64>) -> Option<Self> {
+        let mut values: Vec<f64> = values.collect();
+        values.sort_by(f64::total_cmp);
+        let (least, most) = (*values.first()?, *values.last()?);
+        let middle = values.len() / 2;
+        let median = if values.len() % 2 == 1 {
+            values[middle]
+        } else {
+            f64::midpoint(values[middle - 1], values[middle])
+        };
+        Some(Self { median, least, most })
+    }
+}
+
+impl Entry {
+    /// A figure over all turns that there were.
+    pub(crate) fn figure(&self, of: impl Fn(&Turn) -> Option<f64>) -> Option<Figure> {
+        Figure::of(self.turns.iter().flatten().filter_map(of))
+    }
+
+    /// What an operation or a connection costs.
+    pub(crate) fn cost(&self) -> Option<Figure> {
+        self.figure(|turn| turn.cost)
+    }
+
+    /// True if there is anything to show.
+    pub(crate) fn is_measured(&self) -> bool {
+        self.turns.iter().any(Option::is_some)
+    }
+
+    /// True if in most turns the load generator had nothing left.
+    pub(crate) fn is_client_full(&self) -> bool {
+        let full = self.turns.iter().flatten().filter(|turn| turn.is_client_full).count();
+        full * 2 > self.turns.iter().flatten().count()
+    }
+
+    /// Errors in all turns.
+    pub(crate) fn errors(&self) -> u64 {
+        self.turns.iter().flatten().map(|turn| turn.errors).sum()
+    }
+
+    /// What it costs in relation to another, each run by itself.
+    pub(crate) fn ratio(&self, other: &Self) -> Option<Figure> {
+        let cost = |turn: &Option<Turn>| turn.as_ref().and_then(|turn| turn.cost).filter(|cost| *cost > 0.0);
+        let pairs = self.turns.iter().zip(&other.turns);
+        Figure::of(pairs.filter_map(|(own, other)| Some(cost(own)? / cost(other)?)))
+    }
+}
+
+impl Board {
+    /// The only one of its kind.
+    pub(crate) fn entry(&self, kind: Kind) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.contender.kind == kind)
+    }
+
+    /// The peer with the lowest median.
+    pub(crate) fn best_peer(&self) -> Option<&Entry> {
+        let peers = self.entries.iter().filter(|entry| entry.contender.is_peer());
+        let costs = peers.filter_map(|entry| Some((entry.cost()?.median, entry)));
+        costs.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, entry)| entry)
+    }
+
+    /// Those with figures, the cheapest first, and behind them the others.
+    pub(crate) fn ranking(&self) -> Vec<&Entry> {
+        let mut entries: Vec<&Entry> = self.entries.iter().collect();
+        let key = |entry: &Entry| match (entry.cost(), entry.is_measured()) {
+            (Some(cost), _) => cost.median,
+            (None, true) => f64::MAX,
+            (None, false) => f64::INFINITY,
+        };
+        entries.sort_by(|a, b| key(a).total_cmp(&key(b)));
+        entries
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::super::contender::CONTENDERS;
+    use super::super::rows::ROWS;
+    use super::*;
+
+    /// The first row, with the costs of these servers.
+    pub(crate) fn board(costs: &[(usize, &[f64])]) -> Board {
+        let turn = |cost: &f64| Some(Turn { cost: Some(*cost), rate: 1e9 / cost, ..Turn::default() });
+        let entry = |(number, costs): &(usize, &[f64])| Entry {
+            contender: &CONTENDERS[*number],
+            turns: costs.iter().map(turn).collect(),
+            gap: costs.is_empty().then(|| "not <built>".to_owned()),
+            remark: None,
+        };
+        Board { row: &ROWS[0], entries: costs.iter().map(entry).collect() }
+    }
+
+    #[test]
+    fn medians_have_their_spread() {
+        let figure = |values: &[f64]| Figure::of(values.iter().copied());
+        assert_eq!(figure(&[3.0, 1.0, 2.0]), Some(Figure { median: 2.0, least: 1.0, most: 3.0 }));
+        assert_eq!(figure(&[4.0, 1.0]).map(|figure| figure.median), Some(2.5));
+        assert_eq!(figure(&[]), None);
+    }
+
+    #[test]
+    fn ratios_are_those_of_the_same_run() {
+        let board =
+            board(&[(0, &[100.0, 300.0, 110.0]), (1, &[100.0, 100.0, 100.0]), (2, &[200.0; 3]), (3, &[])]);
+        let (ours, limit) = (&board.entries[0], &board.entries[1]);
+        assert_eq!(ours.ratio(limit), Some(Figure { median: 1.1, least: 1.0, most: 3.0 }));
+        assert_eq!(board.best_peer().map(|entry| entry.contender.name), Some("hyper"));
+        let order: Vec<&str> = board.ranking().iter().map(|entry| entry.contender.name).collect();
+        assert_eq!(order, ["limit", "ours", "hyper", "actix"]);
+        assert_eq!(ours.ratio(&board.entries[3]), None);
+    }
+}

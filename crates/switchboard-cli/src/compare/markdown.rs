@@ -1,0 +1,261 @@
+//! The generated section of `docs/numbers.md`.
+
+use super::board::{Board, Entry, Figure};
+use super::contender::Kind;
+use super::origin::Origin;
+use crate::units;
+use std::fmt::Write;
+
+/// The line before the section.
+pub(crate) const BEGIN: &str = "<!-- compare:begin -->";
+/// The line after it.
+pub(crate) const END: &str = "<!-- compare:end -->";
+
+/// Behind a throughput that the load generator did not exceed.
+const FULL: &str = " †";
+
+/// The text with another section between its two marks; `None` if it has not both, in order.
+pub(crate) fn replace(text: &str, section: &str) -> Option<String> {
+    let (before, rest) = text.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!("{before}{BEGIN}\n\n{section}\n{END}{after}"))
+}
+
+/// All tables, with what has to be known of them.
+pub(crate) fn section(boards: &[Board], origin: &Origin) -> String {
+    let mut text = String::new();
+    if cfg!(debug_assertions) {
+        text.push_str("**Taken with a debug build: these figures say nothing.**\n\n");
+    }
+    for (name, fact) in &origin.facts {
+        let mark = if *name == "Command" || *name == "Commit" { "`" } else { "" };
+        // Writing to a string cannot fail, here and below.
+        let _ = writeln!(text, "- {name}: {mark}{fact}{mark}");
+    }
+    let _ = writeln!(text, "\n{METHOD}");
+    text.push_str(&summary(boards));
+    for board in boards {
+        let _ = writeln!(text, "\n### {}\n", board.row.title);
+        text.push_str(&table(board));
+        text.push_str(&remarks(board));
+    }
+    text
+}
+
+/// How it was measured, as each paragraph of the page and of the file says it.
+pub(crate) const METHOD: &str = "\
+Figures are medians, with the least and the most of all runs in parentheses. *CPU* is the server's processor time for one
+operation, kernel included, and *× limit* and *× best peer* are ratios of it, taken within each run: less is better. The
+limit is a loop that does nothing but receive and send. In a row about memory it is memory that is compared: what the
+server's own pages have grown by between a tenth of the connections and all of them, for each; what sockets cost the
+kernel is not in it. † means that the load generator used its whole core: the server could have done more, and only its
+CPU is comparable. The last two columns are shares of a core. In the row about connections the client closes those that
+the server leaves open (the limit does).";
+
+fn summary(boards: &[Board]) -> String {
+    let mut text =
+        "\n| | ours | × limit | × best peer | best peer |\n| --- | ---: | ---: | ---: | --- |\n".to_owned();
+    for board in boards {
+        let ours = board.entry(Kind::Ours);
+        let ratio = |other: Option<&Entry>| {
+            let ratio = ours.zip(other).and_then(|(ours, other)| ours.ratio(other));
+            ratio.map_or_else(|| DASH.to_owned(), show_ratio)
+        };
+        let cost = ours.and_then(Entry::cost).map(|cost| show_cost(board, cost.median));
+        let best = board.best_peer();
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} |",
+            board.row.title,
+            cost.unwrap_or_else(|| DASH.into()),
+            ratio(board.entry(Kind::Limit)),
+            ratio(best),
+            best.map_or(DASH, |best| best.contender.name),
+        );
+    }
+    text
+}
+
+const DASH: &str = "–";
+
+/// The names of the columns.
+pub(crate) fn columns(board: &Board) -> [String; 7] {
+    let unit = board.row.unit();
+    let (rate, cost) = if board.row.is_idle() {
+        ("opened a second".to_owned(), "memory for one connection".to_owned())
+    } else {
+        ("throughput".to_owned(), format!("CPU for one {unit}"))
+    };
+    [
+        "server".into(),
+        rate,
+        cost,
+        "× limit".into(),
+        "× best peer".into(),
+        "server busy".into(),
+        "client busy".into(),
+    ]
+}
+
+/// What stands in the columns for one server; `None` if nothing was measured.
+pub(crate) fn cells(board: &Board, entry: &Entry) -> Option<[String; 7]> {
+    let rate = entry.figure(|turn| Some(turn.rate))?;
+    let full = if entry.is_client_full() && !board.row.is_idle() { FULL } else { "" };
+    let per_second = |value: f64| units::count(significant(value));
+    let ratio = |other: Option<&Entry>| {
+        other.and_then(|other| entry.ratio(other)).map_or_else(|| DASH.to_owned(), show_ratio)
+    };
+    let load =
+        |of: Option<Figure>| of.map_or_else(|| DASH.into(), |load| format!("{:.0} %", load.median * 100.0));
+    let cost = entry.cost().map(|cost| spread(cost, |value| show_cost(board, value)));
+    Some([
+        entry.contender.name.to_owned(),
+        spread(rate, |value| format!("{}/s", per_second(value))) + full,
+        cost.unwrap_or_else(|| "too little to tell".into()),
+        ratio(board.entry(Kind::Limit)),
+        ratio(board.best_peer()),
+        load(entry.figure(|turn| Some(turn.server_load))),
+        load(entry.figure(|turn| Some(turn.client_load))),
+    ])
+}
+
+/// The reason why there is nothing, as it stands in a table.
+pub(crate) fn gap(entry: &Entry) -> String {
+    format!("gap: {}", entry.gap.as_deref().unwrap_or("not measured"))
+}
+
+fn table(board: &Board) -> String {
+    let mut text =
+        format!("| {} |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n", columns(board).join(" | "));
+    for entry in board.ranking() {
+        let line = cells(board, entry).map_or_else(
+            || format!("{} | {} | | | | | ", entry.contender.name, gap(entry).replace('|', "/")),
+            |mut cells| {
+                if entry.contender.kind == Kind::Ours {
+                    cells[0] = format!("**{}**", cells[0]);
+                }
+                cells.join(" | ") + " "
+            },
+        );
+        let _ = writeln!(text, "| {line}|");
+    }
+    text
+}
+
+/// What is to be known of single servers of a row.
+pub(crate) fn notes(board: &Board) -> Vec<String> {
+    let mut notes = Vec::new();
+    for entry in board.entries.iter().filter(|entry| entry.is_measured()) {
+        let name = entry.contender.name;
+        notes.extend(entry.remark.map(|remark| format!("{name}: {remark}.")));
+        if let Some(gap) = &entry.gap {
+            let failed = entry.turns.iter().filter(|turn| turn.is_none()).count();
+            notes.push(format!("{name}: {failed} of {} runs failed: {gap}.", entry.turns.len()));
+        }
+        if entry.errors() > 0 {
+            let error = entry.turns.iter().flatten().find_map(|turn| turn.error.as_deref());
+            let (errors, runs) = (units::count(entry.errors() as f64), entry.turns.len());
+            notes.push(format!(
+                "{name}: {errors} errors in {runs} runs, such as: {}.",
+                error.unwrap_or_default()
+            ));
+        }
+    }
+    let others = board.entries.iter().filter_map(|entry| entry.figure(|turn| Some(turn.others_load)));
+    let most = others.map(|others| others.most).fold(0.0, f64::max);
+    if most > OTHERS_MAX {
+        notes.push(format!("Other processes used up to {:.0} % of a core meanwhile.", most * 100.0));
+    }
+    notes
+}
+
+/// More of a core than this a machine at rest does not use.
+const OTHERS_MAX: f64 = 0.2;
+
+fn remarks(board: &Board) -> String {
+    let notes = notes(board);
+    if notes.is_empty() { String::new() } else { format!("\n- {}\n", notes.join("\n- ")) }
+}
+
+/// A cost with its unit.
+pub(crate) fn show_cost(board: &Board, cost: f64) -> String {
+    if board.row.is_idle() { units::bytes(cost) } else { units::time(cost) }
+}
+
+pub(crate) fn show_ratio(ratio: Figure) -> String {
+    format!("{:.2}", ratio.median)
+}
+
+/// The median, and the others behind it if there was more than one run.
+fn spread(figure: Figure, show: impl Fn(f64) -> String) -> String {
+    let (median, least, most) = (show(figure.median), show(figure.least), show(figure.most));
+    if figure.least == figure.most {
+        return median;
+    }
+    let unit = unit(&median);
+    // A unit that all have is said once.
+    match (least.strip_suffix(unit), most.strip_suffix(unit)) {
+        (Some(least), Some(most)) if is_number(least) && is_number(most) => {
+            format!("{median} ({least} – {most})")
+        }
+        _ => format!("{median} ({least} – {most})"),
+    }
+}
+
+/// What follows the number.
+fn unit(text: &str) -> &str {
+    text.trim_start_matches(|c: char| c.is_ascii_digit() || c == ',' || c == '.')
+}
+
+fn is_number(text: &str) -> bool {
+    unit(text).is_empty()
+}
+
+/// Four digits are more than such figures have.
+fn significant(value: f64) -> f64 {
+    if value < 1000.0 {
+        return value.round();
+    }
+    let step = 10f64.powf(value.log10().floor() - 3.0);
+    (value / step).round() * step
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::board::tests::board;
+    use super::*;
+
+    #[test]
+    fn the_section_is_replaced_and_nothing_else() {
+        let text = format!("# a\n\n{BEGIN}\nold\n{END}\n\nb\n");
+        let new = replace(&text, "new\n").expect("it has both marks");
+        assert_eq!(new, format!("# a\n\n{BEGIN}\n\nnew\n\n{END}\n\nb\n"));
+        assert_eq!(replace(&new, "new\n"), Some(new), "twice is once");
+        assert_eq!(replace("# a\n", "new"), None);
+        assert_eq!(replace(&format!("{END}{BEGIN}"), "new"), None);
+    }
+
+    #[test]
+    fn each_server_has_its_line_and_a_gap_is_one_too() {
+        let board = board(&[(0, &[1000.0, 1100.0, 1050.0]), (1, &[1000.0; 3]), (2, &[2000.0; 3]), (3, &[])]);
+        let text = table(&board);
+        let ours = "| **ours** | 952,400/s (909,100 – 1,000,000) | 1.05 µs (1.00 – 1.10) | 1.05 | 0.53 | 0 % | 0 % |\n";
+        assert!(text.contains(ours), "{text}");
+        assert!(text.contains("| actix | gap: not <built> | | | | | |\n"), "{text}");
+        let summary = summary(&[board]);
+        assert!(summary.contains("| 1.05 µs | 1.05 | 0.53 | hyper |\n"), "{summary}");
+    }
+
+    #[test]
+    fn units_are_said_once_if_they_are_the_same() {
+        let show = |least, median, most| spread(Figure { median, least, most }, units::time);
+        assert_eq!(show(1.0, 2.0, 3.0), "2 ns (1 – 3)");
+        assert_eq!(show(900.0, 1100.0, 1200.0), "1.10 µs (900 ns – 1.20 µs)");
+        assert_eq!(show(5.0, 5.0, 5.0), "5 ns");
+    }
+
+    #[test]
+    fn digits_that_say_nothing_are_left_out() {
+        assert_eq!([123_456.0, 999.6, 1234.56].map(significant), [123_500.0, 1000.0, 1235.0]);
+    }
+}

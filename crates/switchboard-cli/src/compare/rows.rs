@@ -1,0 +1,161 @@
+//! What is compared: the rows of the table.
+
+use crate::bench::plan::{Plan, Play};
+use crate::bench::sse::{Feed, Sse};
+use crate::bench::ws::Ws;
+use crate::bench::{connect, http::Http};
+use std::time::Duration;
+
+/// One row: a load that every server is put under.
+#[derive(Debug)]
+pub(crate) struct Row {
+    /// Its name on the command line.
+    pub(crate) id: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) play: Play,
+    pub(crate) connections: usize,
+    pub(crate) pipeline: usize,
+    pub(crate) size: usize,
+}
+
+/// The name that each server is greeted by, wherever it listens: the limit has to know how long a request is.
+pub(crate) const HOST: &str = "localhost:8080";
+
+const fn row(
+    id: &'static str,
+    title: &'static str,
+    play: Play,
+    connections: usize,
+    pipeline: usize,
+    size: usize,
+) -> Row {
+    Row { id, title, play, connections, pipeline, size }
+}
+
+/// All of them, in the order of the table.
+pub(crate) const ROWS: &[Row] = &[
+    row("http", "HTTP, 64 connections, one request in flight on each", Play::Http, 64, 1, 0),
+    row("http-16", "HTTP, 64 connections, 16 requests pipelined on each", Play::Http, 64, 16, 0),
+    row("ws", "WebSocket echo of 20 B, 64 connections, one in flight on each", Play::Ws, 64, 1, 20),
+    row("ws-16", "WebSocket echo of 20 B, 64 connections, 16 in flight on each", Play::Ws, 64, 16, 20),
+    row("ws-1k", "WebSocket echo of 1 KiB, 64 connections, one in flight on each", Play::Ws, 64, 1, 1 << 10),
+    row(
+        "ws-16k",
+        "WebSocket echo of 16 KiB, 64 connections, one in flight on each",
+        Play::Ws,
+        64,
+        1,
+        16 << 10,
+    ),
+    row("fanout", "WebSocket fan-out of 20 B, 64 publishers to 64 clients", Play::Fanout, 64, 1, 20),
+    row("sse", "Event stream to 100 clients, one event at a time", Play::Sse, 100, 1, 0),
+    row("sse-16", "Event stream to 100 clients, 16 events at a time", Play::Sse, 100, 16, 0),
+    row(
+        "connect",
+        "Connections made, used for one request and closed, 64 at a time",
+        Play::Connect,
+        64,
+        1,
+        0,
+    ),
+    row("idle-http", "Memory of an idle HTTP connection", Play::IdleHttp, 0, 1, 0),
+    row("idle-ws", "Memory of an idle WebSocket", Play::IdleWs, 0, 1, 20),
+];
+
+impl Row {
+    /// The load, on so many connections if the row doesn't say.
+    pub(crate) fn plan(&self, duration: Duration, idle_connections: usize) -> Plan {
+        let path = match self.play {
+            Play::Http | Play::Connect | Play::IdleHttp => "/plaintext",
+            Play::Fanout => "/fanout",
+            Play::Sse => "/feed",
+            Play::Ws | Play::IdleWs | Play::Raw => "/",
+        };
+        Plan {
+            play: self.play,
+            target: None,
+            server_pid: None,
+            connections: if self.is_idle() { idle_connections } else { self.connections },
+            slow_readers: 0,
+            rate: None,
+            pipeline: self.pipeline,
+            size: self.size,
+            path: path.to_owned(),
+            publish_path: PUBLISH_PATH.to_owned(),
+            duration,
+            is_constant: true,
+        }
+    }
+
+    /// What a peer is to be, as its command line has it.
+    pub(crate) fn peer_mode(&self) -> &'static str {
+        match self.play {
+            Play::Http | Play::Connect | Play::IdleHttp => "http",
+            Play::Ws | Play::IdleWs | Play::Raw => "ws",
+            Play::Fanout => "fanout",
+            Play::Sse => "sse",
+        }
+    }
+
+    /// What the limit has to be told, for it parses nothing.
+    pub(crate) fn limit_args(&self) -> [String; 2] {
+        let plan = self.plan(Duration::ZERO, 0);
+        let request = |bytes: usize| ["--request-bytes".into(), bytes.to_string()];
+        match self.play {
+            Play::Http | Play::IdleHttp => request(Http::new(HOST, &plan.path).request().len()),
+            Play::Connect => request(connect::connect(HOST, &plan.path).request().len()),
+            Play::Sse => request(publication_bytes(&plan)),
+            Play::Ws | Play::Fanout | Play::IdleWs | Play::Raw => {
+                ["--frame-bytes".into(), Ws::frame_bytes(self.size).to_string()]
+            }
+        }
+    }
+
+    /// What is counted, one of it.
+    pub(crate) fn unit(&self) -> &'static str {
+        match self.play {
+            Play::Http => "request",
+            Play::Ws | Play::Raw => "echo",
+            Play::Sse | Play::Fanout => "delivery",
+            Play::IdleHttp | Play::IdleWs | Play::Connect => "connection",
+        }
+    }
+
+    /// True if it is about memory.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.play.is_idle()
+    }
+}
+
+const PUBLISH_PATH: &str = "/publish";
+
+fn publication_bytes(plan: &Plan) -> usize {
+    let feed = Feed {
+        host: HOST,
+        path: &plan.path,
+        publish_path: &plan.publish_path,
+        bytes: plan.size,
+        streams: 0,
+        slow_readers: 0,
+        ahead: None,
+        is_bursty: true,
+    };
+    Sse::new(&feed).publication_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_is_told_what_will_come() {
+        let arg = |id| ROWS.iter().find(|row| row.id == id).map(|row| row.limit_args()[1].clone());
+        let head = "GET /plaintext HTTP/1.1\r\nHost: localhost:8080\r\n\r\n";
+        assert_eq!(arg("http"), Some(head.len().to_string()));
+        assert_eq!(arg("connect"), Some((head.len() + "Connection: close\r\n".len()).to_string()));
+        assert_eq!(
+            ["ws", "ws-1k", "ws-16k"].map(arg),
+            ["26", "1032", "16392"].map(|bytes| Some(bytes.to_owned()))
+        );
+    }
+}

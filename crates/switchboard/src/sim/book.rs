@@ -1,0 +1,238 @@
+//! The book of a simulation: its trace, what became of each connection, and what was found to be wrong.
+
+use super::Random;
+use crate::ConnectionId;
+use crate::reason::{Disconnect, Reason};
+use std::fmt::{self, Write};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Clients, the observer, peers and the simulation write into the same book. One thread does; the lock is there because
+/// an observer must be `Sync`.
+#[derive(Clone, Default)]
+pub(super) struct Book(Arc<Mutex<Pages>>);
+
+#[derive(Default)]
+pub(super) struct Pages {
+    pub(super) trace: Trace,
+    /// By the number of the peer.
+    pub(super) records: Vec<Record>,
+    /// The first thing that was wrong.
+    pub(super) wrong: Option<Wrong>,
+    /// The callback that runs.
+    inside: Option<(usize, &'static str)>,
+    bombs: Option<(Random, u16)>,
+}
+
+/// What was wrong: by which oracle, and how so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wrong {
+    pub(super) oracle: &'static str,
+    pub(super) text: String,
+}
+
+/// One connection, as its client saw it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Record {
+    pub(super) id: Option<ConnectionId>,
+    pub(super) end: Option<Ended>,
+    /// The client was dropped.
+    pub(super) dropped: bool,
+    pub(super) bombed: bool,
+    pub(super) refused: bool,
+    /// Somebody outside closed or aborted it.
+    pub(super) commanded: bool,
+}
+
+/// What the server said of a connection's end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ended {
+    pub(super) reason: Reason,
+    pub(super) bytes_in: u64,
+    pub(super) bytes_out: u64,
+}
+
+/// What has happened, in lines. Its hash is of the same bytes.
+pub(super) struct Trace {
+    hash: u64,
+    text: Option<String>,
+    now: u64,
+}
+
+/// What an injected panic carries.
+pub(super) struct Bomb;
+
+/// Ends a callback in the book, whether it returned or panicked.
+struct Leave<'b>(&'b Book);
+
+impl Book {
+    pub(super) fn new(keep_text: bool, bombs: Random, per_mille: u16) -> Self {
+        let book = Self::default();
+        let mut pages = book.pages();
+        pages.trace.text = keep_text.then(String::new);
+        pages.bombs = Some((bombs, per_mille));
+        drop(pages);
+        book
+    }
+
+    pub(super) fn pages(&self) -> MutexGuard<'_, Pages> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn note(&self, line: fmt::Arguments<'_>) {
+        self.pages().trace.note(line);
+    }
+
+    /// Something is wrong. The first finding stands.
+    pub(super) fn wrong(&self, oracle: &'static str, text: String) {
+        let mut pages = self.pages();
+        pages.trace.note(format_args!("WRONG ({oracle}): {text}"));
+        pages.wrong.get_or_insert(Wrong { oracle, text });
+    }
+
+    pub(super) fn set_now(&self, now: u64) {
+        self.pages().trace.now = now;
+    }
+
+    pub(super) fn defuse(&self) {
+        self.pages().bombs = None;
+    }
+
+    /// A callback: noted, checked against those before it, and now and then blown up.
+    pub(super) fn during<T>(
+        &self,
+        peer: usize,
+        id: ConnectionId,
+        what: &'static str,
+        call: impl FnOnce() -> T,
+    ) -> T {
+        self.enter(peer, id, what);
+        let leave = Leave(self);
+        self.maybe_blow_up(peer);
+        let value = call();
+        self.maybe_blow_up(peer);
+        drop(leave);
+        value
+    }
+
+    fn enter(&self, peer: usize, id: ConnectionId, what: &'static str) {
+        let mut pages = self.pages();
+        pages.trace.note(format_args!("{id} {what}"));
+        let outer = pages.inside.replace((peer, what));
+        let record = &mut pages.records[peer];
+        let finding = match (record.id, record.end, outer) {
+            (_, _, Some((outer, within))) => Some(format!("inside {within} of peer {outer}")),
+            (None, ..) if what == "connect" => {
+                record.id = Some(id);
+                None
+            }
+            (None, ..) => Some("before on_connect".into()),
+            (_, Some(_), _) => Some("after on_disconnect".into()),
+            (Some(_), ..) if what == "connect" => Some("a second time".into()),
+            (Some(own), ..) if own != id => Some(format!("with the id {own} of another")),
+            _ => None,
+        };
+        drop(pages);
+        if let Some(finding) = finding {
+            self.wrong("callbacks", format!("on_{what} of peer {peer} ({id}) was called {finding}"));
+        }
+    }
+
+    pub(super) fn disconnected(&self, peer: usize, end: &Disconnect) {
+        let mut pages = self.pages();
+        let Disconnect { reason, bytes_in, bytes_out, .. } = *end;
+        pages.trace.note(format_args!("peer {peer} ended: {reason:?}, {bytes_in} in, {bytes_out} out"));
+        pages.records[peer].end = Some(Ended { reason, bytes_in, bytes_out });
+    }
+
+    pub(super) fn dropped(&self, peer: usize) {
+        let mut pages = self.pages();
+        let record = &mut pages.records[peer];
+        let is_early = record.id.is_some() && record.end.is_none();
+        record.dropped = true;
+        drop(pages);
+        if is_early {
+            self.wrong("callbacks", format!("the client of peer {peer} was dropped before on_disconnect"));
+        }
+    }
+
+    fn maybe_blow_up(&self, peer: usize) {
+        let mut pages = self.pages();
+        let Some((random, per_mille)) = &mut pages.bombs else { return };
+        let per_mille = *per_mille;
+        if random.chance(per_mille) {
+            pages.records[peer].bombed = true;
+            pages.trace.note(format_args!("peer {peer}: its callback panics"));
+            drop(pages);
+            // Without the hook of panics, which would print it.
+            std::panic::resume_unwind(Box::new(Bomb));
+        }
+    }
+}
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        self.0.pages().inside = None;
+    }
+}
+
+impl Trace {
+    pub(super) fn note(&mut self, line: fmt::Arguments<'_>) {
+        let now = self.now;
+        // Writing to memory does not fail.
+        let _ = writeln!(self, "{now:>7} {line}");
+    }
+
+    pub(super) fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    pub(super) fn text(&self) -> &str {
+        self.text.as_deref().unwrap_or_default()
+    }
+}
+
+impl Default for Trace {
+    fn default() -> Self {
+        Self { hash: FNV_BEGIN, text: None, now: 0 }
+    }
+}
+
+impl Write for Trace {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.hash = fnv(self.hash, text.as_bytes());
+        if let Some(kept) = &mut self.text {
+            kept.push_str(text);
+        }
+        Ok(())
+    }
+}
+
+const FNV_BEGIN: u64 = 0xcbf2_9ce4_8422_2325;
+
+fn fnv(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// A few digits that stand for these bytes in a trace.
+pub(super) fn digest(bytes: &[u8]) -> u32 {
+    let hash = fnv(FNV_BEGIN, bytes);
+    (hash ^ (hash >> 32)) as u32
+}
+
+/// Each peer has an address of its own, by which the factory knows it again.
+pub(super) fn address(peer: usize) -> SocketAddr {
+    let [_, a, b, c] = (peer as u32 + 1).to_be_bytes();
+    ([10, a, b, c], 1000).into()
+}
+
+/// The peer of this address.
+pub(super) fn peer_of(addr: SocketAddr) -> usize {
+    match addr {
+        SocketAddr::V4(addr) => {
+            let [_, a, b, c] = addr.ip().octets();
+            u32::from_be_bytes([0, a, b, c]).saturating_sub(1) as usize
+        }
+        SocketAddr::V6(_) => 0,
+    }
+}

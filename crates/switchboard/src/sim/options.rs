@@ -1,0 +1,150 @@
+//! What a simulation is made of.
+
+use super::Random;
+use crate::limits::Limits;
+use crate::observer::{Observer, Silent};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a simulation is made of, besides its seed and its clients.
+#[derive(Clone)]
+pub struct Options {
+    /// The server's limits. Default: those of a server.
+    pub limits: Limits,
+    /// What goes wrong, and how often. Default: [`Faults::default`].
+    pub faults: Faults,
+    /// What happens to the server as a whole is told to it.
+    pub observer: Arc<dyn Observer>,
+    /// Reactors. They take their turns one after the other, in any order. Default: 1.
+    pub reactors: usize,
+    /// For so long of its own time it lets things go wrong; then the faults stop. It ends earlier if every peer has
+    /// done its work. Default: 60 s.
+    pub storm: Duration,
+    /// For so long of its own time after the storm peers may still need to end their work; whoever needs more is taken
+    /// for stuck. Default: 5 s.
+    pub patience: Duration,
+    /// More turns than any simulation needs. Default: 200,000.
+    pub turns_max: usize,
+    /// Keeps the trace as a text too. Default: only its hash.
+    pub trace: bool,
+}
+
+/// What goes wrong, and how often in a thousand cases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Faults {
+    /// Reads and writes are cut anywhere, and sent bytes arrive in pieces.
+    pub splits: u16,
+    /// Reads and writes find nothing for now, although there is something.
+    pub stumbles: u16,
+    /// Readiness is told although nothing has happened, told twice, or told of connections that are gone.
+    pub spurious: u16,
+    /// Readiness is told later, and together with what comes meanwhile.
+    pub held: u16,
+    /// A peer waits for up to some seconds before it goes on.
+    pub delays: u16,
+    /// A peer takes little at a time of what is sent to it.
+    pub slow_readers: u16,
+    /// A peer never takes anything beyond a few bytes.
+    pub never_readers: u16,
+    /// A peer ends its side after any byte, or breaks the connection there.
+    pub cuts: u16,
+    /// A peer ends its side when it has said everything, and waits for the answers.
+    pub half_closes: u16,
+    /// A newcomer can't be accepted for lack of descriptors, and is a little later.
+    pub accept_errors: u16,
+    /// The clock jumps over deadlines, by up to a minute.
+    pub clock_jumps: u16,
+    /// A callback panics, before or after it has done its work.
+    pub panics: u16,
+    /// Whether peers may fall silent when they have done their work, instead of leaving.
+    pub silence: bool,
+    /// Whether the server may be shut down while peers are still there.
+    pub shutdown: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            faults: Faults::default(),
+            observer: Arc::new(Silent),
+            reactors: 1,
+            storm: Duration::from_secs(60),
+            patience: Duration::from_secs(5),
+            turns_max: 200_000,
+            trace: false,
+        }
+    }
+}
+
+impl Default for Faults {
+    /// A bad day: some of everything.
+    fn default() -> Self {
+        Self {
+            splits: 300,
+            stumbles: 50,
+            spurious: 50,
+            held: 100,
+            delays: 50,
+            slow_readers: 200,
+            never_readers: 20,
+            cuts: 100,
+            half_closes: 200,
+            accept_errors: 50,
+            clock_jumps: 2,
+            panics: 5,
+            silence: true,
+            shutdown: true,
+        }
+    }
+}
+
+impl Faults {
+    /// Nothing goes wrong.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            splits: 0,
+            stumbles: 0,
+            spurious: 0,
+            held: 0,
+            delays: 0,
+            slow_readers: 0,
+            never_readers: 0,
+            cuts: 0,
+            half_closes: 0,
+            accept_errors: 0,
+            clock_jumps: 0,
+            panics: 0,
+            silence: false,
+            shutdown: false,
+        }
+    }
+
+    /// Another mix for each seed: some faults are often, some rare, some do not happen at all. Different mixes find
+    /// different bugs.
+    #[must_use]
+    pub fn mixed(random: &mut Random) -> Self {
+        let mut often = |most: u16| match random.below(3) {
+            0 => 0,
+            1 => most / 10,
+            _ => random.below(usize::from(most) + 1) as u16,
+        };
+        Self {
+            splits: often(900),
+            stumbles: often(200),
+            spurious: often(200),
+            held: often(400),
+            delays: often(200),
+            slow_readers: often(600),
+            never_readers: often(100),
+            cuts: often(400),
+            half_closes: often(600),
+            accept_errors: often(200),
+            clock_jumps: often(10),
+            panics: often(40),
+            silence: often(1) == 0,
+            shutdown: often(1) == 0,
+        }
+    }
+}

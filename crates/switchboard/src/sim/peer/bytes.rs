@@ -1,0 +1,81 @@
+//! A peer of a protocol of the user's own.
+
+use super::{Line, Peer, excerpt};
+use crate::test::listener;
+use std::collections::VecDeque;
+
+/// Says pieces of bytes, one after the other, and expects others back, in order.
+///
+/// It works for lines and for plain bytes alike: what comes back is compared as a stream.
+#[derive(Debug)]
+pub struct Bytes {
+    listener: usize,
+    pieces: VecDeque<(Vec<u8>, Vec<u8>)>,
+    expected: VecDeque<u8>,
+    /// Pieces are said before the answer to those before them is there, up to so many bytes.
+    ahead: usize,
+}
+
+impl Bytes {
+    /// A peer of this listener that says the first of each pair and expects the second.
+    #[must_use]
+    pub fn new(listener: usize, pieces: Vec<(Vec<u8>, Vec<u8>)>) -> Self {
+        Self { listener, pieces: pieces.into(), expected: VecDeque::new(), ahead: 1000 }
+    }
+
+    /// Lines to an echo of lines.
+    #[must_use]
+    pub fn lines<S: Into<String>>(lines: impl IntoIterator<Item = S>) -> Self {
+        let pieces = lines.into_iter().map(|line| {
+            let line = line.into() + "\n";
+            (line.clone().into_bytes(), line.into_bytes())
+        });
+        Self::new(listener::LINES, pieces.collect())
+    }
+
+    fn go_on(&mut self, line: &mut Line<'_>) {
+        while self.expected.len() <= self.ahead {
+            let Some((said, expected)) = self.pieces.pop_front() else { return };
+            line.say(&said);
+            self.expected.extend(expected);
+        }
+    }
+}
+
+impl Peer for Bytes {
+    fn listener(&self) -> usize {
+        self.listener
+    }
+
+    fn on_connect(&mut self, line: &mut Line<'_>) {
+        self.go_on(line);
+    }
+
+    fn on_bytes(&mut self, line: &mut Line<'_>, bytes: &mut Vec<u8>) {
+        let count = bytes.len().min(self.expected.len());
+        let expected: Vec<u8> = self.expected.drain(..count).collect();
+        if bytes[..count] != expected {
+            line.wrong(format!("{} came for {}", excerpt(bytes), excerpt(&expected)));
+        } else if count < bytes.len() {
+            line.wrong(format!("{} came behind all that was expected", excerpt(&bytes[count..])));
+        }
+        bytes.clear();
+        self.go_on(line);
+    }
+
+    fn is_done(&self) -> bool {
+        self.has_said_all() && self.expected.is_empty()
+    }
+
+    fn has_said_all(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    fn outlives_half_close(&self) -> bool {
+        true
+    }
+
+    fn waits_for(&self) -> String {
+        format!("{} bytes, and {} pieces are not said", self.expected.len(), self.pieces.len())
+    }
+}
