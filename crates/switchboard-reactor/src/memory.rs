@@ -29,6 +29,8 @@ pub struct Accounts {
     pub timers: usize,
     /// Bytes that wait for the kernel.
     pub queued: usize,
+    /// Those of them, of the connection that has the most, that count towards the bound.
+    pub backlog: usize,
     /// Bytes that were read and not used.
     pub carried: usize,
     /// Places on the lists of those to be flushed, looked at again, drained and closed.
@@ -156,10 +158,13 @@ impl MemoryDriver {
     pub fn accounts(&self) -> Accounts {
         let wires = &self.reactor.wires;
         let sum = |of: fn(&Wire) -> usize| wires.slab.iter().map(|(_, wire)| of(wire)).sum::<usize>();
+        let outboxes = wires.slab.iter().filter_map(|(_, wire)| wire.outbox.as_ref());
+        let backlogs = outboxes.map(|outbox| outbox.counted());
         Accounts {
             wires: wires.len(),
             timers: wires.timers(),
             queued: wires.cork.queued() + sum(Wire::queued),
+            backlog: backlogs.max().unwrap_or_default(),
             carried: sum(|wire| wire.carry.as_ref().map_or(0, |carry| carry.len())),
             listed: wires.dirty.len() + wires.again.len() + wires.drained.len() + wires.ending.len(),
         }

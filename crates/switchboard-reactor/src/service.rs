@@ -36,7 +36,8 @@ pub trait Service {
     fn on_secured(&mut self, wires: &mut Wires, id: WireId);
 
     /// The carried rest and what was read behind it. Returns how much was used; the rest comes again with the next
-    /// bytes, or after [`Wires::resume`], [`Wires::release`] or [`Wires::yield_turn`]: then also if there is no rest.
+    /// bytes. After [`Wires::resume`], [`Wires::release`], [`Wires::yield_turn`] and a drain it comes again without
+    /// any, and the method is called even if there is no rest: something may be due that needs no bytes.
     fn on_bytes(&mut self, wires: &mut Wires, id: WireId, rx: &mut [u8]) -> usize;
 
     /// The peer has finished its side. Nothing more comes, but it may still listen.

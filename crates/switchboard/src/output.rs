@@ -8,6 +8,7 @@ use crate::sent::{Overflow, Sent};
 use crate::{Body, ConnectionId, Message, Prepared};
 use std::sync::Arc;
 use switchboard_proto::{sse, websocket};
+use switchboard_reactor::planted::planted;
 use switchboard_reactor::{SHARE_BYTES_MIN, WRITE_THROUGH_BYTES_MIN, Wires};
 
 impl Hub {
@@ -297,7 +298,7 @@ fn relieve(wires: &mut Wires, id: ConnectionId) -> bool {
 pub(crate) fn is_full(wires: &mut Wires, id: ConnectionId) -> bool {
     let cap = wires.limits().outbox_bytes_max;
     relieve(wires, id);
-    wires.outbox(id).is_some_and(|outbox| outbox.counted() >= cap)
+    wires.outbox(id).is_some_and(|outbox| outbox.counted() >= cap && !planted(42))
 }
 
 #[inline(never)]

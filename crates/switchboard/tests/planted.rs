@@ -13,7 +13,7 @@ use switchboard::reactor::planted::select;
 use switchboard::sim;
 
 /// By the number of each, where `planted` is asked for it.
-const BUGS: [&str; 41] = [
+const BUGS: [&str; 42] = [
     "the generation of an id is ignored",
     "a slot is used again with the same generation: a stale id names a stranger",
     "the timers of a wire outlive it",
@@ -55,6 +55,7 @@ const BUGS: [&str; 41] = [
     "a connection outlives the panic of its callback",
     "a late answer is lost",
     "what is published on one reactor does not reach the others",
+    "a backlog has no bound",
 ];
 
 #[test]

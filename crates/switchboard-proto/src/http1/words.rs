@@ -55,8 +55,8 @@ pub(crate) fn is_folded<const N: usize>(text: &[u8], lower: &[u8; N]) -> bool {
     text.iter().zip(lower).fold(0, |sum, (byte, known)| sum | ((byte | 0x20) ^ known)) == 0
 }
 
-/// Whether `bad` sets no top bit for any word of `text`, which is taken apart into words that may overlap. Up to sixteen bytes, which is most, take two words that
-/// overlap.
+/// Whether `bad` sets no top bit for any word of `text`, which is taken apart into words that may overlap.
+/// Up to sixteen bytes, which is most, take two words that overlap.
 #[inline(always)]
 fn all(text: &[u8], bad: impl Fn(u64) -> u64) -> bool {
     let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) else {

@@ -93,11 +93,14 @@ impl Wires {
     }
 
     /// One write for the whole event. The cork stays with the reactor; what the kernel does not take goes to the
-    /// wire.
+    /// wire. If others wait to be flushed at the end of the turn, this wire waits with them: where messages go to many,
+    /// those that are still to come in this turn go to this one too, and then one write serves for all.
     #[inline(always)]
     pub(crate) fn end_event(&mut self) {
         if !self.cork.is_empty() {
-            self.write_cork();
+            if self.dirty.is_empty() {
+                self.write_cork();
+            }
             if !self.cork.is_empty() {
                 self.keep_cork();
             }
@@ -127,8 +130,14 @@ impl Wires {
     fn keep_cork(&mut self) {
         let fresh = self.outboxes.pop().unwrap_or_default();
         let backlog = std::mem::replace(&mut self.cork, fresh);
-        match self.get(self.current) {
-            Some(wire) if wire.phase < Phase::Dead => wire.outbox = Some(backlog),
+        let (id, others_wait) = (self.current, !self.dirty.is_empty());
+        match self.get(id) {
+            Some(wire) if wire.phase < Phase::Dead => {
+                wire.outbox = Some(backlog);
+                if others_wait && wire.raise(flag::DIRTY) {
+                    self.dirty.push(id);
+                }
+            }
             _ => self.recycle(backlog),
         }
     }

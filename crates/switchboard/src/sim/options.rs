@@ -25,6 +25,8 @@ pub struct Options {
     pub patience: Duration,
     /// More turns than any simulation needs. Default: 200,000.
     pub turns_max: usize,
+    /// The longest message or body that is sent: what one peer's backlog may have above its bound. Default: 1 MiB.
+    pub message_bytes_max: usize,
     /// Keeps the trace as a text too. Default: only its hash.
     pub trace: bool,
 }
@@ -72,6 +74,7 @@ impl Default for Options {
             storm: Duration::from_secs(60),
             patience: Duration::from_secs(5),
             turns_max: 200_000,
+            message_bytes_max: 1 << 20,
             trace: false,
         }
     }

@@ -19,7 +19,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use switchboard_reactor::{Accounts, Mailbox, MemoryDriver, Ready, Service, Time};
+use switchboard_reactor::{self as reactor, Accounts, Mailbox, MemoryDriver, Ready, Service, Time};
 
 /// A server of the user's own clients on an in-memory network, with a clock of its own and seeded faults.
 ///
@@ -69,7 +69,10 @@ type Judged = Result<(), Wrong>;
 const TURNS_NOW_MAX: usize = 20_000;
 /// 2026-01-01 00:00:00 UTC.
 const BEGIN: u64 = 1_767_225_600;
+/// A longer wait, in milliseconds, may meet the deadlines of those who waited.
 const SLOW: u64 = 1000;
+/// The head of an answer, roughly.
+const HEAD_BYTES: usize = 1000;
 
 impl<F, M> ClientFactory for Maker<F>
 where
@@ -432,11 +435,17 @@ impl Sim {
     }
 
     fn check_limits(&self, index: usize) -> Judged {
-        let Accounts { wires, .. } = self.nodes[index].driver.accounts();
+        let Accounts { wires, backlog, .. } = self.nodes[index].driver.accounts();
         let limits = &self.options.limits;
         let most = limits.reactor.wires_max.min(limits.connections_max + 256);
         if wires > most {
             return Err(wrong("limits", format!("{wires} connections where {most} may be")));
+        }
+        // A message is taken if what was there before is below the bound; small answers gather for one event.
+        let gathered = limits.events_per_turn * (reactor::WRITE_THROUGH_BYTES_MIN + HEAD_BYTES);
+        let most = limits.reactor.outbox_bytes_max + self.options.message_bytes_max + gathered;
+        if backlog > most {
+            return Err(wrong("limits", format!("{backlog} bytes wait for one peer where {most} may")));
         }
         Ok(())
     }

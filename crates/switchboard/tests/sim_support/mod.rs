@@ -225,6 +225,7 @@ impl Client for Visitor {
 
 /// A server for this seed, with its peers.
 pub(crate) fn server(seed: u64, mut options: Options) -> Sim {
+    options.message_bytes_max = 30_000;
     options.limits = limits(&mut Random::new(seed ^ 0xabcd));
     let owed = Shared::default();
     let shared = owed.clone();
@@ -411,7 +412,9 @@ fn act_outside(outside: &mut Outside<'_>, owed: &Shared) {
         2 => drop(outside.handle().publish("room", text.as_str())),
         3 => {
             let large = text + &"y".repeat(3000);
-            outside.handle().publish("room", large.as_str());
+            for _ in 0..=outside.random().size(60) {
+                outside.handle().publish("room", large.as_str());
+            }
         }
         4 => outside.end(id, false),
         5 => outside.end(id, true),
