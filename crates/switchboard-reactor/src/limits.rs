@@ -14,7 +14,7 @@ pub struct Limits {
     /// Default: 512 B.
     pub carry_bytes_first: usize,
     /// Bytes kept for a connection between two reads, while it is read. A connection that needs more is closed with
-    /// [`Limit::Carry`](crate::Limit). Default: 64 KiB.
+    /// [`Limit::Carry`](crate::Limit). Default: 64 KiB and a line's end.
     pub carry_bytes_max: usize,
     /// Above so many queued bytes a connection is congested: its peer is not read. Default: 64 KiB.
     pub outbox_bytes_high: usize,
@@ -44,7 +44,7 @@ impl Default for Limits {
             wires_max: crate::SLOTS_MAX,
             read_bytes: 64 << 10,
             carry_bytes_first: 512,
-            carry_bytes_max: 64 << 10,
+            carry_bytes_max: (64 << 10) + 2,
             outbox_bytes_high: 64 << 10,
             outbox_bytes_low: 16 << 10,
             outbox_bytes_max: 1 << 20,

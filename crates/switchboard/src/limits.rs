@@ -165,7 +165,7 @@ impl Limits {
                 "websocket.frame_in_place_bytes_max",
                 self.websocket.frame_in_place_bytes_max.saturating_add(14),
             ),
-            ("line_bytes_max", self.line_bytes_max),
+            ("line_bytes_max", self.line_bytes_max.saturating_add(2)),
         ];
         for (name, bytes) in carried {
             if bytes > reactor.carry_bytes_max {

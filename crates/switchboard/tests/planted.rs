@@ -70,9 +70,9 @@ fn every_planted_bug_is_found() {
             continue;
         }
         select(bug);
-        match (0..seeds).find_map(|seed| find(seed)) {
-            Some(found) => {
-                println!("{bug:>2} | {name} | seed {} | {} | {}", found.seed, found.oracle, found.text)
+        match (0..seeds).find_map(find) {
+            Some(sim::Violation { seed, oracle, text, .. }) => {
+                println!("{bug:>2} | {name} | seed {seed} | {oracle} | {text}");
             }
             None => {
                 println!("{bug:>2} | {name} | NOT FOUND");

@@ -539,7 +539,7 @@ fn c14_what_is_kept_is_bounded() {
     let far = lab.connect_to(listener::RAW);
     lab.say(&far, vec![0; 64 << 10]);
     assert!(!far.is_finished());
-    lab.say(&far, "x");
+    lab.say(&far, "xyz");
     assert!(far.is_finished());
     far.finish();
     lab.run();

@@ -19,7 +19,7 @@ fn repository() -> Directory {
 }
 
 /// Short, and few connections: what is tested is the tool.
-const SHORT: [&str; 3] = ["--runs=2", "--seconds=60ms", "--idle-connections=20"];
+const SHORT: [&str; 3] = ["--runs=2", "--seconds=250ms", "--idle-connections=20"];
 
 /// Runs it, and gives its exit status and what it printed.
 fn compare(root: &Path, args: &[&str]) -> (i32, String, String) {

@@ -378,7 +378,9 @@ fn panicked(connection: &mut Connection<'_>, payload: &(dyn Any + Send)) {
             hub.end(wires, *id, Reason::Panic);
         }
         // What was answered before is on its way.
-        Protocol::Http(machine) if matches!(machine.phase(), Phase::Idle | Phase::Done) => {
+        Protocol::Http(machine)
+            if matches!(machine.phase(), Phase::Idle | Phase::Done) && wires.queued(*id) > 0 =>
+        {
             hub.end(wires, *id, Reason::Panic);
         }
         Protocol::WebSocket(_) => {

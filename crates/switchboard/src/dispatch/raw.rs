@@ -35,8 +35,8 @@ pub(super) fn take_line<C: Client>(
         *searched = u32::try_from(rest.len()).unwrap_or(u32::MAX);
         return match *skips {
             true => Stepped::Stop(forget(searched, rest.len())),
-            // The last byte may belong to the end of the line.
-            false if rest.len() > limits.line_bytes_max + 1 => {
+            // A last CR may belong to the end of the line.
+            false if rest.strip_suffix(b"\r").unwrap_or(rest).len() > limits.line_bytes_max => {
                 drop_line(client, connection, rest.len(), true)
             }
             false => Stepped::Stop(0),

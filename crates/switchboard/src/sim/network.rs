@@ -333,9 +333,8 @@ impl Party {
                     || !self.peer.is_fair()
             }
             Reason::Timeout(_) => conduct.slow || conduct.slow_reader || conduct.cut,
-            Reason::Protocol(_) => !self.peer.is_fair(),
+            Reason::Protocol(_) | Reason::Limit(Limit::Carry | Limit::Line) => !self.peer.is_fair(),
             Reason::Limit(Limit::Backlog) => conduct.slow_reader || conduct.slow,
-            Reason::Limit(Limit::Carry | Limit::Line) => !self.peer.is_fair(),
             Reason::Limit(_) => record.refused,
             Reason::Tls | Reason::Io(_) => false,
             Reason::Panic => record.bombed,

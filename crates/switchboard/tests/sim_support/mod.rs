@@ -107,7 +107,10 @@ impl Client for Visitor {
         let number = self.number();
         match self.path.split('/').nth(1) {
             Some("large") => exchange.ok("text/plain", vec![b'l'; number]),
-            Some("lent") => exchange.ok("text/plain", &vec![b'l'; number]),
+            Some("lent") => {
+                let body = vec![b'l'; number];
+                exchange.ok("text/plain", &body[..]);
+            }
             Some("late") => self.owed.borrow_mut().replies.push((exchange.defer(), self.path.clone())),
             Some("body") => {
                 let body = if self.body.is_empty() { request.body() } else { &self.body };

@@ -59,9 +59,8 @@ impl Events {
                 }
                 Some(used)
             }
-            Step::Event(used, _) => Some(used),
             Step::Need(0) => None,
-            Step::Need(used) => Some(used),
+            Step::Event(used, _) | Step::Need(used) => Some(used),
             Step::Paused => Some(bytes.len()),
             Step::Fault(error) => {
                 line.wrong(format!("{error}: {}", excerpt(bytes)));
