@@ -199,6 +199,13 @@ impl Limits {
                 self.body_bytes_max,
                 "413 and close, unless the client plans otherwise",
             ),
+            row(
+                "(history)",
+                "events",
+                0,
+                "not built yet: none is kept, a stream that comes back begins anew",
+            ),
+            row("(global budget)", "bytes", 0, "not built yet: no bound on the sum, only on each connection"),
         ]
     }
 
