@@ -9,12 +9,12 @@ use std::sync::Arc;
 /// Bytes on their way to one peer: own bytes at the end, where encoders append, and before them pieces that were
 /// handed over whole or are shared with other outboxes.
 ///
-/// Invariants: `sent` < the length of the first piece, or <= that of the tail if there is no piece;
-/// `counted` <= `queued`.
+/// Invariants: `sent` is 0 while there are pieces, and at most the length of the tail; only the first piece has sent
+/// bytes; `counted` <= `queued`.
 #[derive(Debug, Default)]
 pub struct Outbox {
     tail: Vec<u8>,
-    /// Bytes at the front, of the first piece or else of the tail, that the kernel has.
+    /// Bytes at the front of the tail that the kernel has.
     sent: usize,
     pieces: VecDeque<Piece>,
     /// Unsent bytes of the pieces.
