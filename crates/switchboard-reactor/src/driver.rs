@@ -1,5 +1,6 @@
 //! The driver for real sockets: polls, reads the clock once a turn, and accepts.
 
+use crate::guard::{Panic, guard};
 use crate::id::WireId;
 use crate::limits::Limits;
 use crate::listener::Listener;
@@ -21,6 +22,9 @@ pub struct Driver {
     pub reactor: Reactor,
     poll: Poll,
     events: Events,
+    /// How many of them were taken in this turn.
+    events_taken: usize,
+    turn_began: Instant,
     door: Door,
     clock: Clock,
     /// Streams that ring, kept open.
@@ -66,6 +70,8 @@ impl Driver {
             reactor: Reactor::new(reactor, clock.now, limits, Some(registry)),
             poll,
             events: Events::with_capacity(EVENTS),
+            events_taken: 0,
+            turn_began: clock.begin,
             door: Door::default(),
             clock,
             #[cfg(unix)]
@@ -113,10 +119,13 @@ impl Driver {
     /// If polling fails, which no connection can bring about.
     pub fn run<S: Service + ?Sized>(&mut self, service: &mut S) -> io::Result<()> {
         self.reactor.settle(service);
-        while !self.reactor.wires.is_halted() {
-            self.poll_once(None, service)?;
+        // One guard for all turns: to enter one at each of them costs 50 instructions.
+        loop {
+            match guard(|| self.run_guarded(service)) {
+                Ok(end) => return end,
+                Err(payload) => self.recover(payload, service),
+            }
         }
-        Ok(())
     }
 
     /// Waits for something to happen, at most so long, and takes one turn. What was done to wires since the last turn
@@ -130,25 +139,55 @@ impl Driver {
         service: &mut S,
     ) -> io::Result<()> {
         self.reactor.settle(service);
-        self.poll_once(wait_max, service)
+        guard(|| self.turn(wait_max, service)).unwrap_or_else(|payload| {
+            self.recover(payload, service);
+            Ok(())
+        })
     }
 
     #[inline(always)]
-    fn poll_once<S: Service + ?Sized>(
-        &mut self,
-        wait_max: Option<Duration>,
-        service: &mut S,
-    ) -> io::Result<()> {
+    fn run_guarded<S: Service + ?Sized>(&mut self, service: &mut S) -> io::Result<()> {
+        while !self.reactor.wires.is_halted() {
+            self.turn(None, service)?;
+        }
+        Ok(())
+    }
+
+    /// Sleeps until something is ready or due, reads the clock, and takes one turn.
+    #[inline(always)]
+    fn turn<S: Service + ?Sized>(&mut self, wait_max: Option<Duration>, service: &mut S) -> io::Result<()> {
         let wait = shorter(self.reactor.timeout(self.clock.now), wait_max);
         let wait = if self.has_newcomers() { self.door.wait(self.clock.now, wait) } else { wait };
         match self.poll.poll(&mut self.events, wait) {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
-        let begin = self.clock.tick();
-        let door = &mut self.door;
-        let ready = self.events.iter().filter_map(|event| door.sort(event));
-        self.reactor.turn(self.clock.now, ready, service);
+        self.turn_began = self.clock.tick();
+        self.events_taken = 0;
+        self.reactor.begin(self.clock.now, service);
+        for event in &self.events {
+            self.events_taken += 1;
+            if let Some(ready) = self.door.sort(event) {
+                self.reactor.on_ready(ready, service);
+            }
+        }
+        self.end_turn(service);
+        Ok(())
+    }
+
+    /// A panic costs its event: the turn that it was in goes on behind that.
+    #[cold]
+    fn recover<S: Service + ?Sized>(&mut self, payload: Panic, service: &mut S) {
+        self.reactor.caught(payload, service);
+        let Self { reactor, events, door, .. } = self;
+        let mut rest = events.iter().skip(self.events_taken).filter_map(|event| door.sort(event));
+        reactor.take_all(&mut rest, service);
+        self.end_turn(service);
+    }
+
+    #[inline(always)]
+    fn end_turn<S: Service + ?Sized>(&mut self, service: &mut S) {
+        self.reactor.settle(service);
         if self.has_newcomers() {
             self.accept(service);
         } else if self.reactor.wires.has_shut_door {
@@ -156,13 +195,18 @@ impl Driver {
             self.door.listeners.clear();
             self.door.waiting.clear();
         }
+        self.sample();
+    }
+
+    /// Times one turn in some.
+    #[inline(always)]
+    fn sample(&self) {
         let stats = self.reactor.wires.stats();
         if stats.turns.value() % TURNS_PER_SAMPLE == 0 {
-            let taken = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            let taken = u64::try_from(self.turn_began.elapsed().as_nanos()).unwrap_or(u64::MAX);
             stats.turn_ns.set(taken);
             stats.turn_ns_max.set(stats.turn_ns_max.value().max(taken));
         }
-        Ok(())
     }
 
     fn has_newcomers(&self) -> bool {

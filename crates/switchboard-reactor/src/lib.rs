@@ -9,6 +9,7 @@
 
 mod carry;
 mod driver;
+mod guard;
 mod id;
 mod limits;
 mod listener;

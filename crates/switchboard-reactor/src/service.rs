@@ -4,6 +4,7 @@ use crate::id::WireId;
 use crate::reason::Reason;
 use crate::transport::Transport;
 use crate::wires::Wires;
+use std::any::Any;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -27,7 +28,8 @@ pub struct Incoming {
 ///
 /// Once a connection was closed or aborted, by whomever, nothing is said of it but `on_close`.
 ///
-/// A method must not panic; who runs the user's code guards it.
+/// No method must panic but `on_bytes`, the one that is called for nearly every event: the reactor guards that, many
+/// calls at once, and tells of a panic by `on_panic`. Whatever else runs the user's code guards it itself.
 pub trait Service {
     /// A newcomer: take it up with [`Wires::insert`], hand it to another reactor, or drop it.
     fn on_accept(&mut self, wires: &mut Wires, incoming: Incoming);
@@ -39,6 +41,13 @@ pub trait Service {
     /// bytes. After [`Wires::resume`], [`Wires::release`], [`Wires::yield_turn`] and a drain it comes again without
     /// any, and the method is called even if there is no rest: something may be due that needs no bytes.
     fn on_bytes(&mut self, wires: &mut Wires, id: WireId, rx: &mut [u8]) -> usize;
+
+    /// `on_bytes` of this connection panicked, with this payload. Its bytes count as used, its answers so far are sent,
+    /// and this method decides what becomes of it. By default the panic goes on.
+    fn on_panic(&mut self, wires: &mut Wires, id: WireId, payload: Box<dyn Any + Send>) {
+        let _ = (wires, id);
+        std::panic::resume_unwind(payload);
+    }
 
     /// The peer has finished its side. Nothing more comes, but it may still listen.
     fn on_end(&mut self, wires: &mut Wires, id: WireId);

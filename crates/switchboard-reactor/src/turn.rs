@@ -4,6 +4,7 @@
 //! wire's bytes go up once, its answers go down in one write, and what was written to other wires is flushed once at
 //! the end.
 
+use crate::guard::{Panic, guard, hand_over};
 use crate::id::WireId;
 use crate::limits::Limits;
 use crate::planted::planted;
@@ -15,6 +16,7 @@ use crate::wire::{Phase, flag};
 use crate::wires::{NEVER, Wires, key};
 use mio::Registry;
 use std::io::ErrorKind;
+use std::panic::resume_unwind;
 use std::time::Duration;
 
 /// What the operating system, or a simulation of it, says of one wire. By edges: it is said once.
@@ -63,6 +65,29 @@ impl Reactor {
         ready: impl IntoIterator<Item = Ready>,
         service: &mut S,
     ) {
+        self.begin(now, service);
+        self.take_all(&mut ready.into_iter(), service);
+        self.settle(service);
+    }
+
+    /// Takes what is ready, guarded: a panic costs one of them.
+    pub(crate) fn take_all<S: Service + ?Sized>(
+        &mut self,
+        ready: &mut impl Iterator<Item = Ready>,
+        service: &mut S,
+    ) {
+        while let Err(payload) = guard(|| {
+            for ready in ready.by_ref() {
+                self.on_ready(ready, service);
+            }
+        }) {
+            self.caught(payload, service);
+        }
+    }
+
+    /// The first part of a turn: what is due by time, and what was put off.
+    #[inline(always)]
+    pub(crate) fn begin<S: Service + ?Sized>(&mut self, now: Time, service: &mut S) {
         self.wires.now = now;
         self.wires.handshakes_left = self.wires.limits.handshakes_per_turn;
         self.wires.stats.turns.add(1);
@@ -74,10 +99,23 @@ impl Reactor {
         if !self.wires.again.is_empty() {
             self.look_again(service);
         }
-        for ready in ready {
-            self.on_ready(ready, service);
+    }
+
+    /// After a panic that came out of [`Reactor::on_ready`]: tells the service, and brings the event to its end.
+    #[cold]
+    pub(crate) fn caught<S: Service + ?Sized>(&mut self, payload: Panic, service: &mut S) {
+        let id = self.wires.current;
+        if id == WireId::IDLE {
+            // Not the service's.
+            resume_unwind(payload);
         }
-        self.settle(service);
+        service.on_panic(&mut self.wires, id, payload);
+        self.wires.end_event();
+        // Whether the read had emptied the socket is forgotten.
+        if let Some(wire) = self.wires.get(id) {
+            wire.flags |= flag::UNREAD;
+            self.wires.look_again(id);
+        }
     }
 
     /// How long the driver may sleep. `None`: until something happens.
@@ -170,8 +208,9 @@ impl Reactor {
         self.spare = again;
     }
 
+    /// Whatever is ready at one wire. A panic of [`Service::on_bytes`] may come out of it: see [`Reactor::caught`].
     #[inline(always)]
-    fn on_ready<S: Service + ?Sized>(&mut self, ready: Ready, service: &mut S) {
+    pub(crate) fn on_ready<S: Service + ?Sized>(&mut self, ready: Ready, service: &mut S) {
         let Ready { id, readable, writable: _, ended, broken } = ready;
         let Self { wires, rx, headroom, .. } = self;
         // The usual event: nothing carried, nothing queued, nothing the matter, and bytes to be read.
@@ -384,7 +423,7 @@ impl Reactor {
         match carry {
             Some(mut carry) if carry.len() > count || carry.len() > begin => {
                 carry.append(&rx[begin..end]);
-                let used = service.on_bytes(wires, id, carry.unused());
+                let used = hand_over(wires, id, carry.unused(), service);
                 put_back(wires, id, carry, used);
             }
             carry => {
@@ -394,7 +433,7 @@ impl Reactor {
                     wires.carries.give_back(carry);
                     front
                 });
-                let used = service.on_bytes(wires, id, &mut rx[begin..end]);
+                let used = hand_over(wires, id, &mut rx[begin..end], service);
                 keep_rest(wires, id, &rx[begin + used..end], true);
             }
         }
@@ -406,12 +445,12 @@ impl Reactor {
         let wires = &mut self.wires;
         match wires.get(id).and_then(|wire| wire.carry.take()) {
             Some(mut carry) => {
-                let used = service.on_bytes(wires, id, carry.unused());
+                let used = hand_over(wires, id, carry.unused(), service);
                 put_back(wires, id, carry, used);
             }
             // Something may be due that needs no bytes, such as the end of what was used up.
             None => {
-                service.on_bytes(wires, id, &mut []);
+                hand_over(wires, id, &mut [], service);
             }
         }
         wires.goes_on(id) && !wires.peek(id).is_some_and(|wire| wire.has(flag::RECHECK))

@@ -349,12 +349,13 @@ fn d10_refusals_say_their_status_only() {
 }
 
 #[test]
-fn d13_no_crate_has_unsafe_code() {
+fn d13_no_crate_but_the_door_has_unsafe_code() {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let workspace = fs::read_to_string(crates.join("../Cargo.toml")).unwrap();
     assert!(workspace.contains("unsafe_code = \"forbid\""));
-    for entry in fs::read_dir(crates).unwrap() {
-        let manifest = entry.unwrap().path().join("Cargo.toml");
+    let folders = fs::read_dir(crates).unwrap().map(|entry| entry.unwrap().path());
+    for folder in folders.filter(|folder| !folder.ends_with("switchboard-simd")) {
+        let manifest = folder.join("Cargo.toml");
         let manifest = fs::read_to_string(&manifest).unwrap_or_else(|error| panic!("{manifest:?}: {error}"));
         assert!(manifest.contains("[lints]\nworkspace = true"), "{manifest}");
     }

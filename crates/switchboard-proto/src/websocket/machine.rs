@@ -17,9 +17,9 @@
 //!
 //! What an event borrows from the receive buffer lives on in the caller, so the borrow may begin only where the
 //! function is certain to return. Therefore [`Machine::advance`] works with short borrows and gives integers, in a
-//! loop, and only when it has found an event is the buffer borrowed for it. [`Machine::step`] itself does that for the
-//! frame that nearly all frames are, small enough to be part of the caller, and [`Machine::step_long`] for the next
-//! most frequent ones.
+//! loop, and only when it has found an event is the buffer borrowed for it. [`Machine::short_frame`] and
+//! [`Machine::medium_frame`] are for the frames that nearly all frames are, small enough to be part of the caller, and
+//! [`Machine::step_long`] for the rest.
 
 use super::frame::{FIN, Header, MASKED, Role};
 use super::spanning::Spanning;
@@ -126,17 +126,87 @@ impl Machine {
         whole: &'b mut Vec<u8>,
         limits: &Limits,
     ) -> Step<Event<'b>, Error> {
-        // Nearly every frame: whole, final, masked, short, text or binary. Integers are taken out first: the borrow
-        // that is handed out begins only in a branch that returns.
-        if let [first, second, k0, k1, k2, k3, rest @ ..] = &*rx {
-            let (first, length, key) = (*first, usize::from(second ^ MASKED), [*k0, *k1, *k2, *k3]);
-            if length < 126 && self.is_plain(Role::Server, first, length, rest, limits) {
-                let payload = &mut rx[6..6 + length];
-                mask::apply(payload, key);
-                return self.deliver_plain(first, payload, 6 + length);
-            }
+        if let Some(bytes) = self.short_frame(rx, limits) {
+            return match self.take_short_frame(&mut rx[..bytes]) {
+                Ok(message) => Step::Event(bytes, Event::Message(message)),
+                Err(error) => Step::Fault(error),
+            };
+        }
+        if let Some(bytes) = self.medium_frame(rx, limits) {
+            return match self.take_medium_frame(&mut rx[..bytes]) {
+                Ok(message) => Step::Event(bytes, Event::Message(message)),
+                Err(error) => Step::Fault(error),
+            };
         }
         self.step_long(rx, whole, limits)
+    }
+
+    /// The length of the frame at the front, if it is what nearly every frame is: whole, final, masked, of at most 125
+    /// bytes, text or binary, and nothing else has to be minded.
+    ///
+    /// Then [`take_short_frame`](Self::take_short_frame) does what [`step`](Self::step) would do, and the two are small
+    /// enough to be part of their caller.
+    #[inline(always)]
+    pub fn short_frame(&self, rx: &[u8], limits: &Limits) -> Option<usize> {
+        let [first, second, _, _, _, _, rest @ ..] = rx else { return None };
+        let length = usize::from(second ^ MASKED);
+        let is_short = length < 126 && self.is_plain(Role::Server, *first, length, rest, limits);
+        is_short.then_some(6 + length)
+    }
+
+    /// The message in a frame that [`short_frame`](Self::short_frame) has found just now, unmasked. `frame` is all of it.
+    ///
+    /// # Errors
+    /// Text that is not UTF-8 (RFC 6455, section 8.1).
+    #[inline(always)]
+    pub fn take_short_frame<'b>(&mut self, frame: &'b mut [u8]) -> Result<Message<'b>, Error> {
+        let Some(([first, _, key @ ..], payload)) = frame.split_first_chunk_mut::<6>() else {
+            return Ok(Message::Binary(&[]));
+        };
+        mask::apply_short(payload, *key);
+        self.plain_message(*first, payload)
+    }
+
+    /// [`short_frame`](Self::short_frame) for a frame of at most 65,535 bytes.
+    #[inline(always)]
+    pub fn medium_frame(&self, rx: &[u8], limits: &Limits) -> Option<usize> {
+        let [first, MASKED_LENGTH_16, l0, l1, _, _, _, _, rest @ ..] = rx else { return None };
+        let length = usize::from(u16::from_be_bytes([*l0, *l1]));
+        let is_medium = length > 125 && self.is_plain(Role::Server, *first, length, rest, limits);
+        is_medium.then_some(8 + length)
+    }
+
+    /// [`take_short_frame`](Self::take_short_frame) for what [`medium_frame`](Self::medium_frame) has found.
+    ///
+    /// # Errors
+    /// Text that is not UTF-8 (RFC 6455, section 8.1).
+    #[inline(always)]
+    pub fn take_medium_frame<'b>(&mut self, frame: &'b mut [u8]) -> Result<Message<'b>, Error> {
+        let Some(([first, _, _, _, key @ ..], payload)) = frame.split_first_chunk_mut::<8>() else {
+            return Ok(Message::Binary(&[]));
+        };
+        mask::apply(payload, *key);
+        self.plain_message(*first, payload)
+    }
+
+    /// Whether a frame that this role receives is a message by itself, and nothing else has to be minded.
+    #[inline(always)]
+    fn is_plain(&self, role: Role, first: u8, length: usize, rest: &[u8], limits: &Limits) -> bool {
+        matches!(first, FINAL_TEXT | FINAL_BINARY)
+            && length <= rest.len()
+            && length <= limits.message_bytes_max
+            && (self.phase == Phase::Open) & (self.role == role)
+    }
+
+    #[inline(always)]
+    fn plain_message<'b>(&mut self, first: u8, payload: &'b [u8]) -> Result<Message<'b>, Error> {
+        if first == FINAL_BINARY {
+            return Ok(Message::Binary(payload));
+        }
+        match utf8::text(payload) {
+            Ok(text) => Ok(Message::Text(text)),
+            Err(_) => Err(self.end_with(Error::TextNotUtf8)),
+        }
     }
 
     /// Begins the closing handshake, or answers the peer's Close: appends a Close, the first time. Returns whether it
@@ -217,8 +287,7 @@ impl Machine {
         self.phase == Phase::Message
     }
 
-    /// The same for a frame whose length takes two bytes, and for a short one that a client receives; anything else
-    /// takes the long way round.
+    /// The short frame that a client receives has a way of its own as well; anything else takes the long way round.
     #[inline(never)]
     fn step_long<'b>(
         &mut self,
@@ -226,42 +295,14 @@ impl Machine {
         whole: &'b mut Vec<u8>,
         limits: &Limits,
     ) -> Step<Event<'b>, Error> {
-        if let [first, MASKED_LENGTH_16, l0, l1, k0, k1, k2, k3, rest @ ..] = &*rx {
-            let (first, key) = (*first, [*k0, *k1, *k2, *k3]);
-            let length = usize::from(u16::from_be_bytes([*l0, *l1]));
-            if length > 125 && self.is_plain(Role::Server, first, length, rest, limits) {
-                let payload = &mut rx[8..8 + length];
-                mask::apply(payload, key);
-                return self.deliver_plain(first, payload, 8 + length);
-            }
-        }
         if let [first, length @ 0..126, rest @ ..] = &*rx {
             let (first, length) = (*first, usize::from(*length));
             if self.is_plain(Role::Client, first, length, rest, limits) {
-                return self.deliver_plain(first, &rx[2..2 + length], 2 + length);
+                let opcode = if first == FINAL_TEXT { Opcode::Text } else { Opcode::Binary };
+                return self.deliver(opcode, &rx[2..2 + length], 2 + length);
             }
         }
         self.step_any(rx, whole, limits)
-    }
-
-    /// Whether a frame that this role receives is a message by itself, and nothing else has to be minded.
-    #[inline(always)]
-    fn is_plain(&self, role: Role, first: u8, length: usize, rest: &[u8], limits: &Limits) -> bool {
-        matches!(first, FINAL_TEXT | FINAL_BINARY)
-            && length <= rest.len()
-            && length <= limits.message_bytes_max
-            && (self.phase == Phase::Open) & (self.role == role)
-    }
-
-    #[inline(always)]
-    fn deliver_plain<'b>(&mut self, first: u8, payload: &'b [u8], used: usize) -> Step<Event<'b>, Error> {
-        if first == FINAL_BINARY {
-            return Step::Event(used, Event::Message(Message::Binary(payload)));
-        }
-        match utf8::text(payload) {
-            Ok(text) => Step::Event(used, Event::Message(Message::Text(text))),
-            Err(_) => self.fault(Error::TextNotUtf8),
-        }
     }
 
     #[inline(never)]
@@ -439,11 +480,15 @@ impl Machine {
         Step::Event(used, event)
     }
 
+    fn fault<'b>(&mut self, error: Error) -> Step<Event<'b>, Error> {
+        Step::Fault(self.end_with(error))
+    }
+
     #[cold]
     #[inline(never)]
-    fn fault<'b>(&mut self, error: Error) -> Step<Event<'b>, Error> {
+    fn end_with(&mut self, error: Error) -> Error {
         self.end();
-        Step::Fault(error)
+        error
     }
 
     /// Nothing more is listened to.

@@ -1,5 +1,7 @@
 //! Masking (RFC 6455, section 5.3): each byte of payload is xored with one of four key bytes, in turn.
 
+use switchboard_simd::portable;
+
 /// Masks `bytes`, or unmasks them: the two are the same.
 ///
 /// `offset_bytes` says how far into the payload `bytes` begins, for a payload that is masked in pieces.
@@ -18,51 +20,23 @@ pub(super) const fn rotated(key: [u8; 4], offset_bytes: usize) -> [u8; 4] {
 /// Masks `bytes` from the start of the key.
 #[inline(always)]
 pub(super) fn apply(bytes: &mut [u8], key: [u8; 4]) {
-    let half = u64::from(u32::from_ne_bytes(key));
-    let key = half << 32 | half;
-    if bytes.len() < BLOCK_BYTES {
-        apply_words(bytes, key);
+    if bytes.len() < WIDE_BYTES_MIN {
+        portable::xor_short(bytes, key);
     } else {
-        apply_blocks(bytes, key);
+        apply_wide(bytes, key);
     }
 }
 
-/// Inside a block the words become vector instructions without a loop: the longer the block, the fewer instructions,
-/// and the more is left over for the plain loop.
-const BLOCK_BYTES: usize = 128;
+/// The same, for the payload of a short frame.
+#[inline(always)]
+pub(super) fn apply_short(bytes: &mut [u8], key: [u8; 4]) {
+    portable::xor_short(bytes, key);
+}
+
+/// From so many bytes on it is worth to ask for wider vectors.
+const WIDE_BYTES_MIN: usize = 128;
 
 #[inline(never)]
-fn apply_blocks(bytes: &mut [u8], key: u64) {
-    let mut blocks = bytes.chunks_exact_mut(BLOCK_BYTES);
-    for block in &mut blocks {
-        for word in block.chunks_exact_mut(8) {
-            xor_word(word, key);
-        }
-    }
-    apply_words(blocks.into_remainder(), key);
-}
-
-#[inline(always)]
-fn apply_words(bytes: &mut [u8], key: u64) {
-    let mut words = bytes.chunks_exact_mut(8);
-    for word in &mut words {
-        xor_word(word, key);
-    }
-    let rest = words.into_remainder();
-    let (half, rest) = rest.split_at_mut(rest.len() & 4);
-    if let [a, b, c, d] = half {
-        let value = u32::from_ne_bytes([*a, *b, *c, *d]) ^ key as u32;
-        half.copy_from_slice(&value.to_ne_bytes());
-    }
-    for (byte, key) in rest.iter_mut().zip(key.to_ne_bytes()) {
-        *byte ^= key;
-    }
-}
-
-#[inline(always)]
-fn xor_word(word: &mut [u8], key: u64) {
-    if let [a, b, c, d, e, f, g, h] = word {
-        let value = u64::from_ne_bytes([*a, *b, *c, *d, *e, *f, *g, *h]) ^ key;
-        word.copy_from_slice(&value.to_ne_bytes());
-    }
+fn apply_wide(bytes: &mut [u8], key: [u8; 4]) {
+    switchboard_simd::xor(bytes, key);
 }

@@ -97,32 +97,34 @@ impl Wires {
     /// those that are still to come in this turn go to this one too, and then one write serves for all.
     #[inline(always)]
     pub(crate) fn end_event(&mut self) {
-        if !self.cork.is_empty() {
-            if self.dirty.is_empty() {
-                self.write_cork();
-            }
-            if !self.cork.is_empty() {
-                self.keep_cork();
-            }
+        let is_done = self.cork.is_empty() || (self.dirty.is_empty() && self.write_cork());
+        if !is_done {
+            self.keep_cork();
         }
         self.current = WireId::IDLE;
     }
 
+    /// Writes the cork. True if nothing of it is left.
     #[inline(always)]
-    fn write_cork(&mut self) {
-        let id = self.current;
-        let Some(wire) = self.slab.get_mut(id.slot()) else { return };
+    fn write_cork(&mut self) -> bool {
+        let Self { slab, cork, stats, current, .. } = self;
+        let (cork, id) = (&mut **cork, *current);
+        let Some(wire) = slab.get_mut(id.slot()) else { return false };
         if wire.has(flag::NOT_WRITTEN) {
-            return self.not_now(id);
+            self.not_now(id);
+            return false;
         }
-        match self.cork.write_to(&mut wire.transport) {
+        let written = cork.write_to(&mut wire.transport);
+        let is_empty = cork.is_empty();
+        match written {
             // The usual case: all of it left, and nothing is the matter.
-            Ok(count) if self.cork.is_empty() && wire.flags == 0 => {
+            Ok(count) if is_empty && wire.flags == 0 => {
                 wire.bytes_out += count as u64;
-                self.stats.bytes_out.add(count as u64);
+                stats.bytes_out.add(count as u64);
             }
             written => self.wrote(id, written),
         }
+        is_empty
     }
 
     #[cold]

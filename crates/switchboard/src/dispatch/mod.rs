@@ -2,7 +2,7 @@
 //! of the connection's protocol make events of it, and calls the client.
 //!
 //! Clients stand in a table of their own, so that a callback borrows one client and, besides it, everything else.
-//! Callbacks are guarded, those of one connection's bytes together: a panic ends its connection and nothing else.
+//! Callbacks are guarded, those that bytes bring about by the reactor: a panic ends its connection and nothing else.
 
 mod admission;
 mod http;
@@ -107,14 +107,15 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         }
         let Some(Some(client)) = clients.get_mut(id.slot()) else { return rx.len() };
         let mut connection = Connection { id, wires, hub };
-        // One guard for all that one connection's bytes bring about: after a panic nothing of it would be called.
-        match guard(|| feed(client, &mut connection, rx, whole, slots, &settings.limits)) {
-            Ok(used) => used,
-            Err(payload) => {
-                panicked(&mut connection, &*payload);
-                rx.len()
-            }
+        let limits = &settings.limits;
+        match connection.protocol() {
+            Protocol::WebSocket(_) => websocket::feed(client, &mut connection, rx, whole, limits),
+            _ => feed(client, &mut connection, rx, whole, slots, limits),
         }
+    }
+
+    fn on_panic(&mut self, wires: &mut Wires, id: ConnectionId, payload: Box<dyn Any + Send>) {
+        panicked(&mut Connection { id, wires, hub: &mut self.hub }, &*payload);
     }
 
     fn on_end(&mut self, wires: &mut Wires, id: ConnectionId) {
@@ -270,7 +271,7 @@ impl Connection<'_> {
 
 /// Lets the machine of the connection's protocol make events of the bytes, and calls the client with each. Returns how
 /// many bytes were used.
-#[inline(always)]
+#[inline(never)]
 fn feed<C: Client>(
     client: &mut C,
     connection: &mut Connection<'_>,
@@ -284,10 +285,8 @@ fn feed<C: Client>(
         let rest = &mut rx[at..];
         let bytes = rest.len();
         let stepped = match connection.protocol() {
-            Protocol::WebSocket(machine) => {
-                let step = machine.step(rest, whole, &limits.websocket);
-                websocket::take(client, connection, step, bytes)
-            }
+            // Upgraded just now.
+            Protocol::WebSocket(_) => return at + websocket::feed(client, connection, rest, whole, limits),
             Protocol::Http(machine) => {
                 let step = machine.step(rest, slots, whole, &limits.http);
                 http::take(client, connection, step, bytes)

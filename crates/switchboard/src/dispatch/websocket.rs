@@ -1,63 +1,135 @@
 //! WebSocket's events.
 
-use super::{Stepped, call, limits, watch_for, watch_over};
+use super::{call, limits, watch_for, watch_over};
 use crate::client::Control;
+use crate::limits::Limits;
 use crate::link::{Protocol, Watch};
 use crate::reason::{Fault, Reason};
-use crate::{Client, Connection, WebSocket};
+use crate::{Client, Connection, Message, WebSocket};
 use switchboard_proto::Step;
 use switchboard_proto::websocket::{CloseFrame, Error, Event, Opcode, encode_frame};
 
 /// The code of a Close that has none (RFC 6455 section 7.1.5).
 const NO_CODE: u16 = 1005;
 
-/// Takes what the machine made of the bytes it was shown.
-#[inline(always)]
-pub(super) fn take<C: Client>(
+/// Lets the machine make events of the bytes, and calls the client with each. Returns how many bytes were used.
+#[inline(never)]
+pub(super) fn feed<C: Client>(
     client: &mut C,
     connection: &mut Connection<'_>,
-    step: Step<Event<'_>, Error>,
-    bytes: usize,
-) -> Stepped {
-    match step {
-        Step::Event(used, event) => {
-            self::event(client, connection, event);
-            Stepped::On(used)
-        }
-        Step::Need(used) => {
-            watch(connection, used < bytes);
-            Stepped::Stop(used)
-        }
-        Step::Paused => Stepped::Stop(0),
-        Step::Fault(error) => {
-            refuse(connection, error);
-            Stepped::Stop(bytes)
-        }
-    }
-}
-
-#[inline(always)]
-fn event<C: Client>(client: &mut C, connection: &mut Connection<'_>, event: Event<'_>) {
-    match event {
-        Event::Message(message) => {
-            if connection.hub.link(connection.id).watch != Watch::Nothing {
-                watch_over(connection);
+    rx: &mut [u8],
+    whole: &mut Vec<u8>,
+    limits: &Limits,
+) -> usize {
+    let (mut at, mut budget) = (0, limits.events_per_turn);
+    loop {
+        let (used, message) = match plain(connection, &mut rx[at..], limits) {
+            Some((used, Ok(message))) => (used, Some(message)),
+            Some((_, Err(error))) => {
+                refuse(connection, error);
+                return rx.len();
             }
+            None => match step(client, connection, &mut rx[at..], whole, limits) {
+                Found::Message(used, message) => (used, Some(message)),
+                Found::Other(used) => (used, None),
+                Found::Nothing(used) => return at + used,
+            },
+        };
+        at += used;
+        // The one place that calls the client with a message, so that the compiler makes it part of this loop.
+        if let Some(message) = message {
             connection.hub.metrics.messages_in.add(1);
             call(client, connection, |client, connection| {
                 client.on_message(&mut WebSocket { connection: connection.reborrow() }, message);
             });
         }
-        Event::Ping(payload) => {
-            control_over(connection);
-            pong(connection, payload);
-            control(client, connection, Control::Ping(payload));
+        budget -= 1;
+        if at == rx.len() {
+            return at;
         }
-        Event::Pong(payload) => {
-            control_over(connection);
-            control(client, connection, Control::Pong(payload));
+        if budget == 0 {
+            connection.wires.yield_turn(connection.id);
+            return at;
         }
-        Event::Close(frame) => closed(connection, &frame),
+        if connection.wires.is_stopped() && !connection.wires.goes_on(connection.id) {
+            return at;
+        }
+    }
+}
+
+/// The frames that nearly all frames are have a way of their own, on which nothing is looked at twice: how many bytes it
+/// used, and the message.
+#[inline(always)]
+fn plain<'b>(
+    connection: &mut Connection<'_>,
+    rx: &'b mut [u8],
+    limits: &Limits,
+) -> Option<(usize, Result<Message<'b>, Error>)> {
+    let link = connection.hub.link(connection.id);
+    let Protocol::WebSocket(machine) = &mut link.protocol else { return None };
+    if link.watch != Watch::Nothing {
+        return None;
+    }
+    if let Some(used) = machine.short_frame(rx, &limits.websocket) {
+        return Some((used, machine.take_short_frame(&mut rx[..used])));
+    }
+    let used = machine.medium_frame(rx, &limits.websocket)?;
+    Some((used, machine.take_medium_frame(&mut rx[..used])))
+}
+
+/// What any other step found.
+enum Found<'b> {
+    /// A message, of which the client is still to be told, and how many bytes it used.
+    Message(usize, Message<'b>),
+    /// Something else, which is done with, and how many bytes it used.
+    Other(usize),
+    /// Nothing that can be gone on from: so many bytes are used up.
+    Nothing(usize),
+}
+
+#[inline(never)]
+fn step<'b, C: Client>(
+    client: &mut C,
+    connection: &mut Connection<'_>,
+    rx: &'b mut [u8],
+    whole: &'b mut Vec<u8>,
+    limits: &Limits,
+) -> Found<'b> {
+    let bytes = rx.len();
+    let Protocol::WebSocket(machine) = connection.protocol() else { return Found::Nothing(0) };
+    match machine.step(rx, whole, &limits.websocket) {
+        Step::Event(used, event) => match event {
+            Event::Message(message) => {
+                if connection.hub.link(connection.id).watch != Watch::Nothing {
+                    watch_over(connection);
+                }
+                Found::Message(used, message)
+            }
+            Event::Ping(payload) => {
+                control_over(connection);
+                pong(connection, payload);
+                control(client, connection, Control::Ping(payload));
+                Found::Other(used)
+            }
+            Event::Pong(payload) => {
+                control_over(connection);
+                control(client, connection, Control::Pong(payload));
+                Found::Other(used)
+            }
+            Event::Close(frame) => {
+                closed(connection, &frame);
+                Found::Other(used)
+            }
+        },
+        Step::Need(used) => {
+            watch(connection, used < bytes);
+            Found::Nothing(used)
+        }
+        Step::Paused => Found::Nothing(0),
+        Step::Fault(error) => {
+            refuse(connection, error);
+            Found::Nothing(bytes)
+        }
     }
 }
 
