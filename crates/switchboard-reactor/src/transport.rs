@@ -102,6 +102,15 @@ impl Transport {
         }
     }
 
+    /// True if to close it says all that [`Transport::finish`] says, so that this need not be said before.
+    pub(crate) fn closes_in_order(&self) -> bool {
+        match self {
+            Self::Tcp(_) | Self::Memory(_) => true,
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => false,
+        }
+    }
+
     /// One read of bytes that nobody will look at.
     pub(crate) fn discard(&mut self, room: &mut [u8]) -> Got {
         #[cfg(feature = "tls")]

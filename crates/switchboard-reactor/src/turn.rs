@@ -463,7 +463,12 @@ impl Reactor {
             match wire.transport.discard(&mut self.rx) {
                 Got::Bytes { count, .. } if count < budget => budget -= count,
                 Got::Bytes { .. } => return self.wires.look_again(id),
-                Got::Nothing => return,
+                Got::Nothing => {
+                    wire.flags &= !flag::UNREAD;
+                    return if wire.is_over() {
+                        self.wires.end_later(id)
+                    };
+                }
                 Got::End | Got::Failed(_) => {
                     wire.flags |= flag::ENDED;
                     return self.wires.end_later(id);
@@ -528,6 +533,8 @@ impl Reactor {
             // The writable edge brings it back here.
             Phase::Closing if wire.outbox.is_some() && !planted(20) => {}
             Phase::Closing if planted(31) => {}
+            // The end of both sides at once.
+            Phase::Closing if wire.is_over() && wire.transport.closes_in_order() => self.finish(id, service),
             Phase::Closing => match wire.transport.finish() {
                 Ok(true) => self.await_end(id, service),
                 Ok(false) => self.wires.watch_stall(id),
@@ -541,13 +548,15 @@ impl Reactor {
     fn await_end<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) {
         let (now, linger) = (self.wires.now, self.wires.limits.linger);
         let Some(wire) = self.wires.get(id) else { return };
-        if wire.has(flag::ENDED) {
+        if wire.is_over() {
             return self.finish(id, service);
         }
+        let is_unread = wire.has(flag::UNREAD);
         wire.phase = Phase::Lingering;
         self.wires.arm(id, key::LINGER, if planted(19) { NEVER.0 } else { now.after(linger).0 });
-        // What was not read so far is read and dropped now.
-        self.discard(id);
+        if is_unread {
+            self.discard(id);
+        }
     }
 
     /// The layer above hears of the end, once, and then the slot is free.

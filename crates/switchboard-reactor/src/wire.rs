@@ -52,6 +52,8 @@ pub(crate) mod flag {
     pub(crate) const CUT: u16 = 2048;
     /// The connection is broken, which reading it will tell.
     pub(crate) const BROKEN: u16 = 4096;
+    /// The peer has promised to send nothing more.
+    pub(crate) const LAST_WORD: u16 = 8192;
     /// For one of these reasons a wire is not written to.
     pub(crate) const NOT_WRITTEN: u16 = BLOCKED | CUT;
     /// For one of these reasons a wire is not read.
@@ -111,6 +113,11 @@ impl Wire {
             && self.phase == Phase::Open
             && self.carry.is_none()
             && self.outbox.is_none()
+    }
+
+    /// True if nothing comes any more that a reset could be the answer to.
+    pub(crate) fn is_over(&self) -> bool {
+        self.has(flag::ENDED) || (self.has(flag::LAST_WORD) && !self.has(flag::UNREAD))
     }
 
     pub(crate) fn has(&self, flags: u16) -> bool {

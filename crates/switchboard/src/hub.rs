@@ -125,6 +125,9 @@ impl Hub {
     /// Closes the connection after its last answer.
     pub(crate) fn end_answered(&mut self, wires: &mut Wires, id: ConnectionId) {
         let why = if self.drain_until.is_some() { Reason::Shutdown } else { Reason::Local };
+        if matches!(&self.link(id).protocol, Protocol::Http(machine) if machine.is_last_request()) {
+            wires.take_as_ended(id);
+        }
         self.end(wires, id, why);
     }
 

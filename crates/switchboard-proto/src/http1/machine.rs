@@ -216,6 +216,14 @@ impl Machine {
         self.flags & CLOSE != 0 || matches!(self.phase, Phase::Done)
     }
 
+    /// Whether the peer has said that the present request, or the one that was answered just now, is its last one: a
+    /// client that asks for the close "MUST NOT send further requests on that connection" (RFC 9112 section 9.6).
+    #[must_use]
+    #[inline]
+    pub const fn is_last_request(&self) -> bool {
+        self.flags & LAST != 0
+    }
+
     /// A head that needs no further look at its bytes.
     #[inline(always)]
     fn step_regular<'b>(
@@ -447,7 +455,7 @@ fn flags_of(head: &Head<'_>, facts: Facts) -> u8 {
     let is_http11 = head.version == Version::Http11;
     let head_only = if head.method() == b"HEAD" { HEAD } else { 0 };
     let version = if is_http11 { 0 } else { HTTP10 };
-    let close = if facts.keeps_alive(is_http11) { 0 } else { CLOSE };
+    let close = if facts.keeps_alive(is_http11) { 0 } else { CLOSE | LAST };
     head_only | version | close
 }
 
@@ -502,3 +510,5 @@ const HEAD: u8 = 1;
 const HTTP10: u8 = 2;
 /// The connection closes after the answer.
 const CLOSE: u8 = 4;
+/// The peer wants that, and has promised to send no further request.
+const LAST: u8 = 8;

@@ -34,10 +34,11 @@ impl Wires {
         }
     }
 
-    /// The layer above knows that the peer has said its last word, so that its end need not be waited for.
+    /// The layer above knows that the peer has said its last word, so that its end need not be waited for once all that
+    /// it has sent is read.
     pub fn take_as_ended(&mut self, id: WireId) {
         if let Some(wire) = self.get(id) {
-            wire.flags |= flag::ENDED;
+            wire.flags |= flag::LAST_WORD;
         }
     }
 
@@ -146,7 +147,9 @@ mod tests {
         }
         reactor.wires.close(id, Reason::Local);
         far.finish();
+        let ready = Ready { id, readable: true, writable: false, ended: true, broken: false };
         reactor.turn(Time(2), [], &mut Deaf);
+        reactor.turn(Time(2), [ready], &mut Deaf);
         assert!(reactor.wires.is_empty() && far.is_finished());
         assert_eq!(connect(&mut reactor).0, WireId::new(0, 1, 1));
     }
