@@ -378,6 +378,27 @@ fn c11_the_peers_end_makes_the_wait_short() {
 }
 
 #[test]
+fn c11_who_has_promised_to_say_no_more_is_not_waited_for() {
+    let close = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    let old = "GET / HTTP/1.0\r\n\r\n";
+    // What is still unread then could make the close a reset: it is read first, and dropped.
+    let rest = format!("{close}{}", "y".repeat(1000));
+    for (request, read_max) in [(close, None), (old, None), (&rest, Some(close.len()))] {
+        let mut lab = Lab::new(Probe::default);
+        let far = lab.connect();
+        far.set_read_max(read_max);
+        assert_eq!(statuses(&lab.say(&far, request)), [200], "{request}");
+        assert!(far.is_finished() && !far.is_reset());
+        assert_eq!((lab.connections(), lab.log.count("disconnect Local")), (0, 1), "{request}");
+    }
+    // Nobody promised anything here: it was the server that wanted the end.
+    let mut lab = Lab::new(Probe::default);
+    let far = lab.connect();
+    assert_eq!(statuses(&lab.say(&far, "GET x HTTP/1.1\r\nHost: h\r\n\r\n")), [400]);
+    assert_eq!(lab.connections(), 1);
+}
+
+#[test]
 fn c11_abort_drops_everything_and_resets() {
     for how in ["a", "aa", "ac", "ca"] {
         let mut lab = Lab::new(ending);
