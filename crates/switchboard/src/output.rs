@@ -9,7 +9,7 @@ use crate::{Body, ConnectionId, Message, Prepared};
 use std::sync::Arc;
 use switchboard_proto::{sse, websocket};
 use switchboard_reactor::planted::planted;
-use switchboard_reactor::{SHARE_BYTES_MIN, WRITE_THROUGH_BYTES_MIN, Wires};
+use switchboard_reactor::{Outbox, SHARE_BYTES_MIN, WRITE_THROUGH_BYTES_MIN, Wires};
 
 impl Hub {
     /// Sends a message as a WebSocket frame. Who calls it knows that the connection is a WebSocket.
@@ -218,26 +218,21 @@ impl Hub {
         wires: &mut Wires,
         topic: &str,
         but: ConnectionId,
-        mut append: impl FnMut(&Protocol, &mut switchboard_reactor::Outbox) -> bool,
+        mut append: impl FnMut(&Protocol, &mut Outbox) -> bool,
     ) -> usize {
-        let (high, cap) = (wires.limits().outbox_bytes_high, wires.limits().outbox_bytes_max);
+        let high = wires.limits().outbox_bytes_high;
         let Some(place) = self.topics.place(topic) else { return 0 };
-        let (mut next, mut count) = (0, 0);
-        // By index: the policy for a slow member needs all of the hub, and changes no membership.
-        while let Some(id) = self.topics.member(place, next) {
-            next += 1;
-            if id == but {
-                continue;
-            }
-            let Some(mut outbox) = wires.outbox(id) else { continue };
-            if outbox.counted() >= cap {
-                if is_full(wires, id) {
-                    self.overflow(wires, id, true);
-                    continue;
-                }
-                let Some(relieved) = wires.outbox(id) else { continue };
-                outbox = relieved;
-            }
+        // The policy for a slow member needs all of the hub, and changes no membership.
+        let members = self.topics.lend_members(place);
+        let mut count = 0;
+        for &id in members.iter().filter(|id| **id != but) {
+            let outbox = match wires.gathering(id) {
+                Some(outbox) if outbox.queued() < high => outbox,
+                _ => match self.outbox_for_published(wires, id) {
+                    Some(outbox) => outbox,
+                    None => continue,
+                },
+            };
             if append(&self.links[id.slot()].protocol, outbox) {
                 count += 1;
                 if outbox.queued() > high {
@@ -245,8 +240,20 @@ impl Hub {
                 }
             }
         }
+        self.topics.give_members_back(place, members);
         self.metrics.messages_out.add(count as u64);
         count
+    }
+
+    /// Where something that is published goes, unless the connection is gone or too much is queued for it.
+    #[inline(never)]
+    fn outbox_for_published<'w>(&mut self, wires: &'w mut Wires, id: ConnectionId) -> Option<&'w mut Outbox> {
+        let cap = wires.limits().outbox_bytes_max;
+        if wires.outbox(id)?.counted() >= cap && is_full(wires, id) {
+            self.overflow(wires, id, true);
+            return None;
+        }
+        wires.outbox(id)
     }
 
     /// Sends a message that is encoded already to one connection. Its sender is not there any more to be told.
@@ -261,15 +268,8 @@ impl Hub {
             }
             return;
         }
-        let (high, cap) = (wires.limits().outbox_bytes_high, wires.limits().outbox_bytes_max);
-        let Some(mut outbox) = wires.outbox(id) else { return };
-        if outbox.counted() >= cap {
-            if is_full(wires, id) {
-                return self.overflow(wires, id, true);
-            }
-            let Some(relieved) = wires.outbox(id) else { return };
-            outbox = relieved;
-        }
+        let high = wires.limits().outbox_bytes_high;
+        let Some(outbox) = self.outbox_for_published(wires, id) else { return };
         outbox.share(message.frame());
         self.metrics.messages_out.add(1);
         if outbox.queued() > high {
@@ -313,12 +313,7 @@ fn append_large_body(wires: &mut Wires, id: ConnectionId, body: Body<'_>) {
     }
 }
 
-fn append_piece(
-    wires: &mut Wires,
-    id: ConnectionId,
-    high: usize,
-    append: impl FnOnce(&mut switchboard_reactor::Outbox),
-) {
+fn append_piece(wires: &mut Wires, id: ConnectionId, high: usize, append: impl FnOnce(&mut Outbox)) {
     let Some(outbox) = wires.outbox(id) else { return };
     append(outbox);
     if outbox.queued() > high {

@@ -138,9 +138,15 @@ impl Topics {
         Some(&self.topics.get(place)?.as_ref()?.name)
     }
 
-    #[inline(always)]
-    pub(crate) fn member(&self, place: usize, index: usize) -> Option<ConnectionId> {
-        self.topics.get(place)?.as_ref()?.members.get(index).copied()
+    /// The members of a topic, for as long as something is published to them. Nobody joins or leaves meanwhile.
+    pub(crate) fn lend_members(&mut self, place: usize) -> Vec<ConnectionId> {
+        self.topics[place].as_mut().map(|topic| std::mem::take(&mut topic.members)).unwrap_or_default()
+    }
+
+    pub(crate) fn give_members_back(&mut self, place: usize, members: Vec<ConnectionId>) {
+        if let Some(topic) = &mut self.topics[place] {
+            topic.members = members;
+        }
     }
 
     /// Makes a connection a member and says where it stands.

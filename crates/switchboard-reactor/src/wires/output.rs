@@ -24,6 +24,15 @@ impl Wires {
         self.outbox_of(id)
     }
 
+    /// The outbox of a wire for which something waits for the end of the turn already: the usual case where messages go
+    /// to many. `None`: ask [`Wires::outbox`].
+    #[inline(always)]
+    pub fn gathering(&mut self, id: WireId) -> Option<&mut Outbox> {
+        let wire = self.slab.get_mut(id.slot())?;
+        let gathers = wire.id == id && wire.phase == Phase::Open && wire.has(flag::DIRTY);
+        wire.outbox.as_deref_mut().filter(|_| gathers)
+    }
+
     /// Bytes that wait for the kernel, this event's answers included.
     pub fn queued(&self, id: WireId) -> usize {
         if id == self.current { self.cork.queued() } else { self.peek(id).map_or(0, Wire::queued) }
