@@ -57,7 +57,7 @@ pub enum Error {
     Expectation,
     /// A chunk does not begin with 1 to 16 hexadecimal digits.
     ChunkSize,
-    /// A control byte stands in a chunk extension.
+    /// What follows a chunk's size is no extension (RFC 9112 section 7.1.1).
     ChunkExtension,
     /// A size line is longer than `chunk_line_bytes_max`.
     ChunkLineTooLong,

@@ -3,8 +3,8 @@
 //! One deviation: space between the size and an extension is refused, though the grammar has it as "bad" white space.
 //! Nobody sends it, and readers that disagree about it are how requests get smuggled.
 
+use super::extension::Extension;
 use super::reader::{Piece, take_data};
-use crate::http1::chars::is_field_value;
 use crate::http1::scan::Scan;
 use crate::http1::{Error, Limits};
 
@@ -27,7 +27,7 @@ enum State {
     /// In a size of so many digits.
     Size(u8),
     /// In an extension.
-    Extension,
+    Extension(Extension),
     /// Before the LF of a size line.
     SizeLf,
     /// In the data.
@@ -78,7 +78,7 @@ impl Chunked {
     fn next(&mut self, state: State, byte: u8, limits: &Limits) -> Result<State, Error> {
         match state {
             State::Size(digits) => self.size(digits, byte, limits),
-            State::Extension => self.extension(byte, limits),
+            State::Extension(extension) => self.extension(extension, byte, limits),
             State::SizeLf if byte == b'\n' => Ok(self.after_size()),
             State::DataCr if byte == b'\r' => Ok(State::DataLf),
             State::DataLf if byte == b'\n' => {
@@ -101,20 +101,18 @@ impl Chunked {
                 Ok(State::Size(digits + 1))
             }
             (None, b'\r') if digits > 0 => Ok(State::SizeLf),
-            (None, b';') if digits > 0 => self.count_extension(limits),
+            (None, b';') if digits > 0 => self.count_extension(Extension::BeforeName, limits),
             _ => Err(Error::ChunkSize),
         }
     }
 
-    fn extension(&mut self, byte: u8, limits: &Limits) -> Result<State, Error> {
-        if byte == b'\r' {
+    fn extension(&mut self, extension: Extension, byte: u8, limits: &Limits) -> Result<State, Error> {
+        if byte == b'\r' && extension.may_end() {
             return Ok(State::SizeLf);
         }
-        if !is_field_value(byte) {
-            return Err(Error::ChunkExtension);
-        }
+        let then = extension.next(byte).ok_or(Error::ChunkExtension)?;
         self.count_line(limits)?;
-        self.count_extension(limits)
+        self.count_extension(then, limits)
     }
 
     fn count_line(&mut self, limits: &Limits) -> Result<(), Error> {
@@ -122,12 +120,12 @@ impl Chunked {
         if self.line_bytes > limits.chunk_line_bytes_max { Err(Error::ChunkLineTooLong) } else { Ok(()) }
     }
 
-    fn count_extension(&mut self, limits: &Limits) -> Result<State, Error> {
+    fn count_extension(&mut self, then: Extension, limits: &Limits) -> Result<State, Error> {
         self.extension_bytes += 1;
         if self.extension_bytes > limits.chunk_extension_bytes_max {
             return Err(Error::ChunkExtensionsTooLong);
         }
-        Ok(State::Extension)
+        Ok(State::Extension(then))
     }
 
     fn after_size(&self) -> State {

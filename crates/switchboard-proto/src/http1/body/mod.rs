@@ -1,6 +1,7 @@
 //! Bodies: the reader that both roles share, and the writer that both roles share.
 
 mod chunked;
+mod extension;
 mod outgoing;
 mod reader;
 
