@@ -481,6 +481,7 @@ impl Reactor {
     fn settle_slow<S: Service + ?Sized>(&mut self, service: &mut S) {
         // A callback may write to further wires, or close them: until nothing is left.
         loop {
+            self.wires.interrupt_broadcast();
             if !self.wires.drained.is_empty() {
                 self.each(|wires| &mut wires.drained, |this, id| this.drain(id, service));
             } else if !self.wires.dirty.is_empty() {

@@ -3,6 +3,7 @@
 //! Here is the table and what can be asked. What can be done is one file for each idea: `output`, `reading`,
 //! `closing` and `timers`.
 
+mod broadcast;
 mod closing;
 mod output;
 mod reading;
@@ -48,6 +49,7 @@ pub struct Wires {
     pub(crate) cork: Box<Outbox>,
     /// Something happened to the current wire that takes it off the usual path.
     pub(crate) stopped: bool,
+    broadcast: broadcast::Broadcast,
     pub(crate) dirty: Vec<WireId>,
     pub(crate) again: Vec<WireId>,
     pub(crate) ending: Vec<WireId>,
@@ -101,6 +103,7 @@ impl Wires {
             current: WireId::IDLE,
             cork: Box::default(),
             stopped: false,
+            broadcast: broadcast::Broadcast::default(),
             dirty: Vec::new(),
             again: Vec::new(),
             ending: Vec::new(),

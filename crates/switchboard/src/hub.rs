@@ -2,6 +2,7 @@
 
 use crate::link::{Extra, Link, Protocol, Watch, key};
 use crate::metrics::ReactorMetrics;
+use crate::publish::Broadcast;
 use crate::reason::{Limit, Reason};
 use crate::sent::Overflow;
 use crate::settings::{Settings, WallClock};
@@ -18,6 +19,7 @@ use switchboard_reactor::{self as reactor, Time, Wires, table};
 pub(crate) struct Hub {
     pub(crate) links: Vec<Link>,
     pub(crate) topics: Topics,
+    pub(crate) broadcast: Option<Broadcast>,
     pub(crate) handle: Handle,
     pub(crate) settings: Arc<Settings>,
     pub(crate) metrics: Arc<ReactorMetrics>,
@@ -42,6 +44,7 @@ impl Hub {
         Self {
             links: Vec::new(),
             topics: Topics::default(),
+            broadcast: None,
             handle,
             settings,
             metrics,
@@ -231,7 +234,7 @@ impl Hub {
         self.settings.observer.on_dropped(id);
     }
 
-    pub(crate) fn subscribe(&mut self, wires: &Wires, id: ConnectionId, topic: &str) -> Subscribed {
+    pub(crate) fn subscribe(&mut self, wires: &mut Wires, id: ConnectionId, topic: &str) -> Subscribed {
         if !wires.is_open(id) {
             return Subscribed::Gone;
         }
@@ -245,11 +248,14 @@ impl Hub {
         {
             return Subscribed::Refused;
         }
-        extra.topics.push(self.topics.join(id, topic, &self.handle.shared().directory));
+        self.end_broadcast(wires);
+        let subscription = self.topics.join(id, topic, &self.handle.shared().directory);
+        self.link(id).extra().topics.push(subscription);
         Subscribed::New
     }
 
-    pub(crate) fn unsubscribe(&mut self, id: ConnectionId, topic: &str) -> bool {
+    pub(crate) fn unsubscribe(&mut self, wires: &mut Wires, id: ConnectionId, topic: &str) -> bool {
+        self.end_broadcast(wires);
         let Some(place) = self.topics.place(topic) else { return false };
         let Some(extra) = &mut self.links[id.slot()].extra else { return false };
         let Some(index) = extra.topics.iter().position(|subscription| subscription.topic == place) else {
@@ -261,7 +267,8 @@ impl Hub {
     }
 
     /// Ends all subscriptions of a connection.
-    pub(crate) fn leave_topics(&mut self, id: ConnectionId) {
+    pub(crate) fn leave_topics(&mut self, wires: &mut Wires, id: ConnectionId) {
+        self.end_broadcast(wires);
         let Some(extra) = &mut self.links[id.slot()].extra.as_mut().filter(|_| !planted(32)) else { return };
         for subscription in std::mem::take(&mut extra.topics) {
             self.leave_topic(id, subscription);

@@ -39,6 +39,7 @@ mod metrics;
 mod observer;
 mod output;
 mod prepared;
+mod publish;
 mod reason;
 mod sent;
 mod server;

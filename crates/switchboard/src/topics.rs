@@ -126,8 +126,9 @@ impl Counts {
 }
 
 impl Topics {
-    pub(crate) fn get(&self, name: &str) -> Option<&Topic> {
-        self.topics.get(*self.places.get(name)?)?.as_ref()
+    pub(crate) fn find(&self, name: &str) -> Option<(usize, &Topic)> {
+        let place = self.place(name)?;
+        Some((place, self.topics.get(place)?.as_ref()?))
     }
 
     pub(crate) fn place(&self, name: &str) -> Option<usize> {

@@ -13,7 +13,7 @@ use switchboard::reactor::planted::select;
 use switchboard::sim;
 
 /// By the number of each, where `planted` is asked for it.
-const BUGS: [&str; 42] = [
+const BUGS: [&str; 44] = [
     "the generation of an id is ignored",
     "a slot is used again with the same generation: a stale id names a stranger",
     "the timers of a wire outlive it",
@@ -56,6 +56,8 @@ const BUGS: [&str; 42] = [
     "a late answer is lost",
     "what is published on one reactor does not reach the others",
     "a backlog has no bound",
+    "an answer overtakes what was published before it",
+    "whoever is not to have what is published has it",
 ];
 
 #[test]

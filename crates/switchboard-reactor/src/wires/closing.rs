@@ -12,6 +12,7 @@ impl Wires {
     /// Closes: writes what is queued, sends the end, and waits a little for the peer's, so that a reset does not
     /// destroy what was sent. The first reason given stands.
     pub fn close(&mut self, id: WireId, reason: Reason) {
+        self.interrupt_broadcast();
         if let Some(wire) = self.get(id) {
             if wire.phase < Phase::Closing {
                 (wire.phase, wire.reason) = (Phase::Closing, reason);
@@ -22,6 +23,7 @@ impl Wires {
 
     /// Drops what is queued and resets the connection. The first reason given stands.
     pub fn abort(&mut self, id: WireId, reason: Reason) {
+        self.interrupt_broadcast();
         let Some(wire) = self.get(id) else { return };
         if wire.phase < Phase::Closing {
             wire.reason = reason;
@@ -45,6 +47,7 @@ impl Wires {
     /// Takes no further output, but goes on listening: for a protocol whose last word was said and whose peer still
     /// has to answer.
     pub fn mute(&mut self, id: WireId) {
+        self.interrupt_broadcast();
         if let Some(wire) = self.get(id) {
             if wire.phase == Phase::Open {
                 wire.phase = Phase::Mute;

@@ -18,6 +18,15 @@ impl Wires {
     /// other's once at the end of the turn. `None`: the connection is gone, or takes nothing more.
     #[inline(always)]
     pub fn outbox(&mut self, id: WireId) -> Option<&mut Outbox> {
+        if self.broadcast.has_bytes() && !planted(43) {
+            self.deliver();
+        }
+        self.corked(id)
+    }
+
+    /// The same, behind what a broadcast has still to bring.
+    #[inline(always)]
+    pub(super) fn corked(&mut self, id: WireId) -> Option<&mut Outbox> {
         if id == self.current && !self.stopped {
             return Some(&mut self.cork);
         }
@@ -35,6 +44,10 @@ impl Wires {
 
     /// Bytes that wait for the kernel, this event's answers included.
     pub fn queued(&self, id: WireId) -> usize {
+        self.queued_now(id) + self.broadcast.owed(id)
+    }
+
+    fn queued_now(&self, id: WireId) -> usize {
         if id == self.current { self.cork.queued() } else { self.peek(id).map_or(0, Wire::queued) }
     }
 
@@ -69,7 +82,7 @@ impl Wires {
                 tail.extend_from_slice(payload);
             }
         }
-        if self.queued(id) > self.limits.outbox_bytes_high { Some(self.relieve(id)) } else { Some(false) }
+        if self.queued_now(id) > self.limits.outbox_bytes_high { Some(self.relieve(id)) } else { Some(false) }
     }
 
     /// True if more is queued than the high-water mark, and until that has drained to the low one.
@@ -182,14 +195,14 @@ impl Wires {
     #[cold]
     #[inline(never)]
     fn not_now(&mut self, id: WireId) {
-        let queued = self.queued(id);
+        let queued = self.queued_now(id);
         self.weigh(id, queued);
     }
 
     /// Accounts for one write: marks, deadlines, and the end if the peer is gone.
     #[inline(never)]
     fn wrote(&mut self, id: WireId, written: io::Result<usize>) {
-        let queued = self.queued(id);
+        let queued = self.queued_now(id);
         let now = self.now.stamp();
         let Some(wire) = self.slab.get_mut(id.slot()) else { return };
         match written {

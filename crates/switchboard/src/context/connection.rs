@@ -149,7 +149,7 @@ impl<'a> Connection<'a> {
 
     /// Ends a subscription. False if there was none.
     pub fn unsubscribe(&mut self, topic: &str) -> bool {
-        self.hub.unsubscribe(self.id, topic)
+        self.hub.unsubscribe(self.wires, self.id, topic)
     }
 
     /// Its topics.

@@ -44,7 +44,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             Mail::Adopt(incoming) => self.adopt(wires, incoming),
             Mail::Send(id, message) => self.hub.send_prepared(wires, id, &message),
             Mail::Publish(topic, message) => {
-                self.hub.publish_here(wires, &topic, &message, ConnectionId::NONE);
+                self.hub.publish_here(wires, &topic, &message);
             }
             Mail::Post(id, value) => self.hand_out(wires, id, value),
             Mail::Close(id) => self.hub.close(wires, id, Reason::Local),

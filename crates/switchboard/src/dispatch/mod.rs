@@ -182,7 +182,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
     }
 
     fn on_close(&mut self, wires: &mut Wires, id: ConnectionId, reason: reactor::Reason) {
-        self.hub.leave_topics(id);
+        self.hub.leave_topics(wires, id);
         if let Some(Some(client)) = self.clients.get_mut(id.slot()) {
             let end = disconnect(wires, &mut self.hub, id, reason);
             let mut connection = Connection { id, wires, hub: &mut self.hub };

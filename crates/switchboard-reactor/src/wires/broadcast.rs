@@ -1,0 +1,121 @@
+//! What goes to many wires at once: written down once, and copied to each when that can't be put off any longer.
+//!
+//! Where many messages of one turn go to the same wires, a look at each outbox for each message is nearly all of the
+//! work. So the layer above looks at each for the first one, and gathers those that follow here. As soon as somebody
+//! wants one of the outboxes, or the turn ends, all that has gathered goes to all of them: the order stays as it was.
+
+use super::Wires;
+use crate::id::WireId;
+use crate::planted::planted;
+use std::ops::Range;
+
+/// What goes to many wires at once.
+#[derive(Debug, Default)]
+pub(crate) struct Broadcast {
+    to: Vec<WireId>,
+    bytes: Vec<u8>,
+    /// Who is not to have which of the bytes.
+    but: Vec<(WireId, Range<usize>)>,
+    /// Nothing has happened so far that the layer above must look at each wire for again.
+    goes_on: bool,
+}
+
+/// When more has gathered, the marks of the outboxes are to be looked at again.
+const BYTES_MAX: usize = 16 << 10;
+
+impl Broadcast {
+    #[inline(always)]
+    pub(super) fn has_bytes(&self) -> bool {
+        !self.bytes.is_empty()
+    }
+
+    #[inline(always)]
+    pub(super) fn goes_on(&self) -> bool {
+        self.goes_on
+    }
+
+    /// Bytes that have gathered for a wire.
+    pub(super) fn owed(&self, id: WireId) -> usize {
+        if !self.has_bytes() || !self.to.contains(&id) {
+            return 0;
+        }
+        let spared: usize = self.but.iter().filter(|(but, _)| *but == id).map(|(_, range)| range.len()).sum();
+        self.bytes.len() - spared
+    }
+
+    /// Appends to an outbox what has gathered for its wire.
+    fn copy(&self, id: WireId, out: &mut Vec<u8>) {
+        let mut from = 0;
+        for (_, range) in self.but.iter().filter(|(but, _)| *but == id && !planted(44)) {
+            out.extend_from_slice(&self.bytes[from..range.start]);
+            from = range.end;
+        }
+        out.extend_from_slice(&self.bytes[from..]);
+    }
+}
+
+impl Wires {
+    /// Begins a broadcast to wires that are all open and below the high-water mark, and for which something waits for the
+    /// end of the turn already. End the one before first.
+    pub fn begin_broadcast(&mut self, to: Vec<WireId>) {
+        debug_assert!(self.broadcast.to.is_empty(), "one at a time");
+        self.broadcast.to = to;
+        self.broadcast.goes_on = true;
+    }
+
+    /// Gathers bytes for all wires of the broadcast but one. False: there is none, or something has happened to one of the
+    /// wires, so that each is to be looked at: end it, and begin another.
+    #[inline(always)]
+    pub fn broadcast(&mut self, bytes: &[u8], but: WireId) -> bool {
+        let broadcast = &mut self.broadcast;
+        if !broadcast.goes_on || broadcast.bytes.len() >= BYTES_MAX {
+            return false;
+        }
+        let from = broadcast.bytes.len();
+        broadcast.bytes.extend_from_slice(bytes);
+        if but != WireId::NONE {
+            broadcast.but.push((but, from..broadcast.bytes.len()));
+        }
+        true
+    }
+
+    /// Ends the broadcast, and gives the list of its wires back.
+    pub fn end_broadcast(&mut self) -> Vec<WireId> {
+        self.interrupt_broadcast();
+        std::mem::take(&mut self.broadcast.to)
+    }
+
+    /// Something happens that a broadcast must not go on behind.
+    #[inline(always)]
+    pub(crate) fn interrupt_broadcast(&mut self) {
+        if self.broadcast.goes_on() {
+            self.deliver();
+            self.broadcast.goes_on = false;
+        }
+    }
+
+    /// All that has gathered goes to the outboxes.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn deliver(&mut self) {
+        let high = self.limits.outbox_bytes_high;
+        let mut broadcast = std::mem::take(&mut self.broadcast);
+        for &id in &broadcast.to {
+            let outbox = match self.gathering(id) {
+                Some(outbox) => outbox,
+                None => match self.corked(id) {
+                    Some(outbox) => outbox,
+                    None => continue,
+                },
+            };
+            broadcast.copy(id, outbox.tail());
+            if outbox.queued() > high {
+                broadcast.goes_on = false;
+                self.relieve(id);
+            }
+        }
+        broadcast.bytes.clear();
+        broadcast.but.clear();
+        self.broadcast = broadcast;
+    }
+}
