@@ -23,7 +23,7 @@ fn prepare(args: &Launch) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     // It may have ended before the signal was asked for.
     let parent = getppid().map_or(0, |pid| pid.as_raw_nonzero().get());
-    if i64::from(parent) != i64::from(args.parent) {
+    if args.parent.is_some_and(|wanted| i64::from(parent) != i64::from(wanted)) {
         return Err(io::Error::other("the process that has started this one has ended"));
     }
     args.core.map_or(Ok(()), crate::compare::cores::pin)

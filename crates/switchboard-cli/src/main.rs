@@ -2,17 +2,21 @@
 //!
 //! [`args`] is the command line, one variant for each subcommand; [`mod@bench`] the load generator, [`report`] what is
 //! made of its figures, [`serve`] the server that it starts when it is given none. A further subcommand is a variant, a
-//! module, and a line in `run`. [`compare`] runs servers side by side, which [`launch`] starts.
+//! module, and a line in `run`. [`compare`] runs servers side by side, which [`launch`] starts; [`growth`] and
+//! [`reactors`] say how cost grows, and what a second reactor brings.
 
 mod args;
 mod bench;
 mod compare;
+mod growth;
 mod launch;
+mod reactors;
 mod report;
 mod serve;
 mod units;
 
-use args::{Bench, Cli, Command, Mode};
+use args::bench::{Bench, Mode};
+use args::{Cli, Command};
 use bench::Error;
 use bench::plan::Plan;
 use bench::server::Server;
@@ -42,6 +46,16 @@ fn run(command: &Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Bench { what: Bench::Compare(args) } => {
             let is_complete = compare::compare(args)?;
             Ok(if is_complete { ExitCode::SUCCESS } else { ExitCode::from(BROKEN) })
+        }
+        Command::Bench { what: Bench::Growth(args) } => {
+            Ok(if growth::growth(args)? { ExitCode::SUCCESS } else { ExitCode::from(BROKEN) })
+        }
+        Command::Bench { what: Bench::Reactors(args) } => {
+            Ok(if reactors::reactors(args)? { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+        }
+        Command::Bench { what: Bench::World(args) } => {
+            println!("{}", growth::world::run(args)?);
+            Ok(ExitCode::SUCCESS)
         }
         Command::Serve(args) => {
             serve::serve(args)?;

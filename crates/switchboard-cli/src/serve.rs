@@ -1,12 +1,15 @@
-//! The built-in server: what every mode of `bench` needs, on one reactor.
+//! The built-in server: what every mode of `bench` needs.
 
 use crate::args::Serve;
+use std::hint::black_box;
 use std::io::{self, Write};
 use switchboard::{Client, Exchange, Listener, Message, Raw, Request, Server, Upgrade, WebSocket};
 
 /// One for each connection.
 #[derive(Debug, Default)]
-struct Builtin {
+pub(crate) struct Builtin {
+    /// Rounds of computing for each request to `/work`.
+    work: u64,
     /// What comes goes to everybody.
     is_member: bool,
 }
@@ -24,6 +27,10 @@ impl Client for Builtin {
     fn on_request(&mut self, mut exchange: Exchange<'_>, request: &Request<'_>) {
         match request.path() {
             "/plaintext" => exchange.ok("text/plain", "Hello, World!"),
+            "/work" => {
+                compute(self.work);
+                exchange.ok("text/plain", "Hello, World!");
+            }
             "/feed" => {
                 exchange.events().subscribe(FEED);
             }
@@ -64,6 +71,14 @@ impl Client for Builtin {
     }
 }
 
+/// Uses the processor, and neither memory nor the kernel.
+pub(crate) fn compute(rounds: u64) {
+    let mut state = 1u64;
+    for _ in 0..rounds {
+        state = black_box(state.wrapping_mul(6_364_136_223_846_793_005).rotate_left(17) ^ 1);
+    }
+}
+
 /// Serves until it is told to end. The addresses are printed first, that for bare TCP last.
 ///
 /// # Errors
@@ -76,7 +91,7 @@ pub(crate) fn serve(args: &Serve) -> switchboard::Result<()> {
     let server = Server::builder()
         .listen(args.listen)
         .listen(Listener::tcp(args.raw).raw())
-        .reactors(1)
+        .reactors(args.reactors)
         .max_message(MESSAGE_BYTES_MAX)
         .shutdown_on_signals()
         .bind()?;
@@ -84,7 +99,8 @@ pub(crate) fn serve(args: &Serve) -> switchboard::Result<()> {
         // Nobody need listen.
         let _ = writeln!(io::stdout(), "listening on {addr}");
     }
-    server.serve(|_peer| Builtin::default())
+    let work = args.work;
+    server.serve(move |_peer| Builtin { work, ..Builtin::default() })
 }
 
 /// A load generator that is killed can't end its server; the system does.

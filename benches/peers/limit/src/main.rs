@@ -8,6 +8,7 @@
 //! limit http --listen 127.0.0.1:0 --request-bytes 49
 //! limit ws --listen 127.0.0.1:0 --frame-bytes 26        # client frames of 20 bytes: 2 of head, 4 of mask
 //! limit fanout --listen 127.0.0.1:0 --frame-bytes 26    # one frame for everyone, for each frame from anyone
+//! limit raw --listen 127.0.0.1:0 --block-bytes 20      # as many bytes back, over bare TCP
 //! limit sse --listen 127.0.0.1:0 --request-bytes 47     # GET /feed is a stream; any other request is an event for all
 //! ```
 
@@ -46,6 +47,7 @@ enum Mode {
     Ws,
     Fanout,
     Sse,
+    Raw,
 }
 
 /// What a connection is there for.
@@ -101,7 +103,8 @@ struct Limit {
 fn main() {
     let usage = || -> ! {
         eprintln!(
-            "usage: limit http|sse --listen ADDRESS --request-bytes N, or ws|fanout --listen ADDRESS --frame-bytes N"
+            "usage: limit http|sse --listen ADDRESS --request-bytes N, ws|fanout --listen ADDRESS --frame-bytes N, \
+             or raw --listen ADDRESS --block-bytes N"
         );
         exit(2)
     };
@@ -111,6 +114,7 @@ fn main() {
         Some("ws") => (Mode::Ws, "--frame-bytes"),
         Some("fanout") => (Mode::Fanout, "--frame-bytes"),
         Some("sse") => (Mode::Sse, "--request-bytes"),
+        Some("raw") => (Mode::Raw, "--block-bytes"),
         _ => usage(),
     };
     let (mut addr, mut length) = (None, None);
@@ -126,6 +130,7 @@ fn main() {
     let (answer, event) = match mode {
         Mode::Http => (ANSWER.into(), vec![0]),
         Mode::Sse => (PUBLISHED.into(), EVENT.into()),
+        Mode::Raw => (vec![b'x'; length], vec![0]),
         Mode::Ws | Mode::Fanout => match frame(length) {
             Some(frame) => (frame.clone(), frame),
             None => {
@@ -226,7 +231,7 @@ impl Limit {
                 Err(Errno::CONNABORTED | Errno::INTR) => continue,
                 Err(error) => return Err(error),
             };
-            let role = if self.mode == Mode::Http { Role::Answers } else { Role::New };
+            let role = if matches!(self.mode, Mode::Http | Mode::Raw) { Role::Answers } else { Role::New };
             let id = self.free.pop().unwrap_or(self.connections.len());
             if id == self.connections.len() {
                 self.connections.push(None);
@@ -270,7 +275,7 @@ impl Limit {
                 let whole = connection.part / self.length;
                 connection.part -= whole * self.length;
                 match (self.mode, connection.role) {
-                    (Mode::Http | Mode::Ws, _) => connection.owed += whole * self.answers.unit,
+                    (Mode::Http | Mode::Ws | Mode::Raw, _) => connection.owed += whole * self.answers.unit,
                     (Mode::Sse, Role::Answers) => {
                         self.published += whole;
                         connection.owed += whole * self.answers.unit;

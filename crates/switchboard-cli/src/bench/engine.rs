@@ -25,6 +25,10 @@ pub(crate) struct Setup {
     pub(crate) pipeline: usize,
     /// Operations a second, on all connections together.
     pub(crate) rate: Option<f64>,
+    /// So many operations, and no more.
+    pub(crate) operations: Option<u64>,
+    /// What is counted for one of them: the deliveries of a publication.
+    pub(crate) deliveries: u64,
     /// Each connection serves one operation, and opening it is part of that.
     pub(crate) renews: bool,
 }
@@ -83,7 +87,7 @@ impl<S: Speaker> Engine<S> {
     pub(crate) fn new(speaker: S, setup: Setup) -> Self {
         Self {
             tally: Tally::new(),
-            pace: Pace::new(setup.rate),
+            pace: Pace::new(setup.rate, setup.operations),
             speaker,
             begin: Instant::now(),
             links: Vec::new(),
@@ -133,6 +137,12 @@ impl<S: Speaker> Engine<S> {
         if !self.vacant.is_empty() {
             self.refill_slow(wires);
         }
+    }
+
+    /// True once all operations are over that there were to be.
+    pub(crate) fn is_done(&self) -> bool {
+        let wanted = self.setup.operations.map(|operations| operations * self.setup.deliveries);
+        wanted.is_some_and(|wanted| self.tally.operations >= wanted)
     }
 
     /// The first operation is due now, which is returned.
@@ -222,7 +232,7 @@ impl<S: Speaker> Engine<S> {
             self.queue_up(id);
             self.serve(wires, now);
         } else {
-            self.begin_operations(wires, id, now, usize::MAX);
+            while self.begin_operation(wires, id, now) {}
         }
     }
 
@@ -232,7 +242,7 @@ impl<S: Speaker> Engine<S> {
             let Some(id) = self.hungry.pop_front() else { return };
             if let Some(link) = link(&mut self.links, id) {
                 link.is_hungry = false;
-                self.begin_operations(wires, id, now, 1);
+                self.begin_operation(wires, id, now);
                 self.queue_up(id);
             }
         }
@@ -246,17 +256,20 @@ impl<S: Speaker> Engine<S> {
         }
     }
 
-    fn begin_operations(&mut self, wires: &mut Wires, id: WireId, now: u64, most: usize) {
-        let Some(link) = link(&mut self.links, id) else { return };
-        for _ in 0..most {
-            if !link.has_room(&self.speaker, self.setup.pipeline) || self.pace.due(now).is_none() {
-                return;
-            }
-            let Some(outbox) = wires.outbox(id) else { return };
-            let Some(due) = self.pace.take(now) else { return };
-            self.speaker.send(&mut link.state, due, outbox.tail());
+    /// False if the connection has no room, or nothing is due.
+    #[inline]
+    fn begin_operation(&mut self, wires: &mut Wires, id: WireId, now: u64) -> bool {
+        let Some(link) = link(&mut self.links, id) else { return false };
+        if !link.has_room(&self.speaker, self.setup.pipeline) || self.pace.due(now).is_none() {
+            return false;
+        }
+        let Some(outbox) = wires.outbox(id) else { return false };
+        let Some(due) = self.pace.take(now) else { return false };
+        self.speaker.send(&mut link.state, due, outbox.tail());
+        if !self.speaker.is_settled(&mut link.state) {
             link.in_flight.push_back(due);
         }
+        true
     }
 
     /// What follows from what was heard on a connection.
@@ -300,6 +313,26 @@ impl<S: Speaker> Engine<S> {
 }
 
 impl<T> Link<T> {
+    /// What is remembered of the connection, and where to tell what is heard on it now.
+    #[inline]
+    fn listen<'a>(
+        &'a mut self,
+        now: u64,
+        out: &'a mut Vec<u8>,
+        tally: &'a mut Tally,
+    ) -> (&'a mut T, Heard<'a>) {
+        let heard = Heard {
+            now,
+            out,
+            tally,
+            in_flight: &mut self.in_flight,
+            is_slow: self.is_slow,
+            is_ready: self.is_ready,
+            is_over: self.is_over,
+        };
+        (&mut self.state, heard)
+    }
+
     #[inline]
     fn has_room<S: Speaker<State = T>>(&self, speaker: &S, pipeline: usize) -> bool {
         self.is_ready
@@ -315,23 +348,16 @@ impl<S: Speaker> Service for Engine<S> {
         let now = self.now();
         let Some(link) = link(&mut self.links, id) else { return rx.len() };
         self.out.clear();
-        let mut heard = Heard {
-            now,
-            out: &mut self.out,
-            tally: &mut self.tally,
-            in_flight: &mut link.in_flight,
-            is_slow: link.is_slow,
-            is_ready: link.is_ready,
-            is_over: link.is_over,
-        };
-        let used = match self.speaker.receive(&mut link.state, rx, &mut heard) {
+        let was_ready = link.is_ready;
+        let (state, mut heard) = link.listen(now, &mut self.out, &mut self.tally);
+        let used = match self.speaker.receive(state, rx, &mut heard) {
             Ok(used) => used,
             Err(fault) => {
                 self.give_up(wires, id, fault);
                 return rx.len();
             }
         };
-        let (became_ready, mut is_over) = (heard.is_ready && !link.is_ready, heard.is_over);
+        let (became_ready, mut is_over) = (heard.is_ready && !was_ready, heard.is_over);
         if self.setup.renews && !is_over && link.in_flight.is_empty() {
             // The server was asked to close and does not.
             is_over = true;
@@ -351,16 +377,8 @@ impl<S: Speaker> Service for Engine<S> {
         let now = self.now();
         if let Some(link) = link(&mut self.links, id) {
             self.out.clear();
-            let mut heard = Heard {
-                now,
-                out: &mut self.out,
-                tally: &mut self.tally,
-                in_flight: &mut link.in_flight,
-                is_slow: link.is_slow,
-                is_ready: link.is_ready,
-                is_over: link.is_over,
-            };
-            self.speaker.end(&mut link.state, &mut heard);
+            let (state, mut heard) = link.listen(now, &mut self.out, &mut self.tally);
+            self.speaker.end(state, &mut heard);
             link.is_over = heard.is_over;
         }
         wires.close(id, Reason::Peer);

@@ -1,5 +1,6 @@
 //! `fanout`: every connection publishes what every connection hears.
 
+use super::plan::Plan;
 use super::speaker::{Fault, Heard, Opened, Part, Speaker};
 use super::ws::{Socket, Sockets};
 
@@ -11,9 +12,29 @@ use super::ws::{Socket, Sockets};
 pub(crate) struct Fanout {
     sockets: Sockets,
     payload: Vec<u8>,
-    slow_readers: usize,
-    /// How many messages make a round, where they need not be those that were published.
-    round: Option<usize>,
+    members: Members,
+}
+
+/// Who publishes, and what.
+#[derive(Clone, Debug)]
+pub(crate) struct Members {
+    /// Bytes of a message, [`MESSAGE_BYTES_MIN`] at least.
+    pub(crate) bytes: usize,
+    /// The first ones: they would hold up their own messages, and publish nothing.
+    pub(crate) slow_readers: usize,
+    /// How many of the others publish.
+    pub(crate) publishers: usize,
+    /// How many messages make a round, where they need not be those that were published: what they say is not looked
+    /// at. So a server is served too that has prepared its messages.
+    pub(crate) round: Option<usize>,
+}
+
+impl Members {
+    pub(crate) fn of(plan: &Plan) -> Self {
+        let slow_readers = plan.slow_readers;
+        let publishers = plan.publishers.min(plan.connections - slow_readers);
+        Self { bytes: plan.size, slow_readers, publishers, round: plan.is_constant.then_some(publishers) }
+    }
 }
 
 /// One subscriber, and publisher.
@@ -22,24 +43,16 @@ pub(crate) struct Member {
     socket: Socket,
     number: u32,
     /// Messages that have come and belong to no round yet.
-    count: usize,
+    pub(super) count: usize,
 }
 
 /// When a message was due, and the number of its publisher.
 pub(crate) const MESSAGE_BYTES_MIN: usize = 12;
 
 impl Fanout {
-    /// Messages of so many bytes, [`MESSAGE_BYTES_MIN`] at least. With `round`, a message has made its round when so
-    /// many have come, and what they say is not looked at: so a server is served too that has prepared its messages.
-    pub(crate) fn new(
-        host: &str,
-        path: &str,
-        bytes: usize,
-        slow_readers: usize,
-        round: Option<usize>,
-    ) -> Self {
-        let payload = vec![b'x'; bytes.max(MESSAGE_BYTES_MIN)];
-        Self { sockets: Sockets::new(host, path), payload, slow_readers, round }
+    pub(crate) fn new(host: &str, path: &str, members: &Members) -> Self {
+        let payload = vec![b'x'; members.bytes.max(MESSAGE_BYTES_MIN)];
+        Self { sockets: Sockets::new(host, path), payload, members: members.clone() }
     }
 }
 
@@ -47,8 +60,8 @@ impl Speaker for Fanout {
     type State = Member;
 
     fn connect(&mut self, index: usize) -> (Member, Part) {
-        // Slow readers would hold up their own messages, and publish nothing.
-        let part = if index < self.slow_readers { Part::Listens } else { Part::Talks };
+        let publishers = self.members.slow_readers..self.members.slow_readers + self.members.publishers;
+        let part = if publishers.contains(&index) { Part::Talks } else { Part::Listens };
         let number = u32::try_from(index).unwrap_or(u32::MAX);
         (Member { socket: self.sockets.socket(), number, count: 0 }, part)
     }
@@ -63,9 +76,16 @@ impl Speaker for Fanout {
         self.sockets.send(&self.payload, out);
     }
 
+    /// Messages that came while none was in flight count for the next one. Otherwise all might wait for each other.
+    fn is_settled(&mut self, member: &mut Member) -> bool {
+        let round = self.members.round.filter(|round| member.count >= *round);
+        member.count -= round.unwrap_or(0);
+        round.is_some()
+    }
+
     fn receive(&mut self, member: &mut Member, rx: &mut [u8], heard: &mut Heard<'_>) -> Result<usize, Fault> {
         let Member { socket, number, count } = member;
-        let round = self.round;
+        let round = self.members.round;
         self.sockets.receive(socket, rx, heard, |message, heard| {
             if let Some(round) = round {
                 heard.delivery(heard.now);

@@ -18,6 +18,26 @@ pub(crate) struct Http {
     limits: Limits,
 }
 
+/// What a browser sends behind `Host`.
+const BROWSER_FIELDS: &str = "Connection: keep-alive\r\n\
+    Cache-Control: max-age=0\r\n\
+    sec-ch-ua: \"Chromium\";v=\"142\", \"Not:A-Brand\";v=\"99\"\r\n\
+    sec-ch-ua-mobile: ?0\r\n\
+    sec-ch-ua-platform: \"Linux\"\r\n\
+    Upgrade-Insecure-Requests: 1\r\n\
+    User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36\r\n\
+    Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8\r\n\
+    Sec-Fetch-Site: same-origin\r\n\
+    Sec-Fetch-Mode: navigate\r\n\
+    Sec-Fetch-User: ?1\r\n\
+    Sec-Fetch-Dest: document\r\n\
+    Referer: https://www.example.com/en/docs/\r\n\
+    Accept-Encoding: gzip, deflate, br, zstd\r\n\
+    Accept-Language: en-US,en;q=0.9,de;q=0.8\r\n\
+    Cookie: session=3f2a9c1e5d7b4086a1c2e3f405162738; theme=dark; \
+    _ga=GA1.1.1483920561.1763100000; _ga_7Q2K9XW4LM=GS2.1.s1763100000$o3$g1$t1763100423$j60$l0$h0; \
+    locale=en; consent=analytics%3Dyes%26ads%3Dno; last=docs%2Fguide\r\n";
+
 /// The answers of one connection.
 #[derive(Debug)]
 pub(crate) struct Answers {
@@ -40,6 +60,11 @@ impl Http {
     /// Asks for `path` again and again.
     pub(crate) fn new(host: &str, path: &str) -> Self {
         Self::with_request(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n"))
+    }
+
+    /// The same with the header fields of a browser.
+    pub(crate) fn browser(host: &str, path: &str) -> Self {
+        Self::with_request(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{BROWSER_FIELDS}\r\n"))
     }
 
     /// Sends these bytes as a request.

@@ -26,6 +26,7 @@ pub(crate) mod tally;
 pub(crate) mod target;
 pub(crate) mod ws;
 
+use fanout::{Fanout, Members};
 use http::Http;
 use idle::Idle;
 use outcome::Outcome;
@@ -44,6 +45,7 @@ use ws::{Sockets, Ws};
 pub(crate) fn bench(plan: &Plan, server: &Server) -> Result<Outcome, Error> {
     let (host, path) = (&*server.host, &*plan.path);
     match plan.play {
+        Play::Http if plan.has_browser_head => run::run(Http::browser(host, path), plan, server),
         Play::Http => run::run(Http::new(host, path), plan, server),
         Play::Connect => run::run(connect::connect(host, path), plan, server),
         Play::Ws => run::run(Ws::new(host, path, plan.size), plan, server),
@@ -51,8 +53,7 @@ pub(crate) fn bench(plan: &Plan, server: &Server) -> Result<Outcome, Error> {
         Play::IdleHttp => run::run(Idle::Http(Http::new(host, path)), plan, server),
         Play::IdleWs => run::run(Idle::WebSocket(Sockets::new(host, path)), plan, server),
         Play::Fanout => {
-            let round = plan.is_constant.then_some(plan.connections);
-            let fanout = fanout::Fanout::new(host, path, plan.size, plan.slow_readers, round);
+            let fanout = Fanout::new(host, path, &Members::of(plan));
             run::run(fanout, plan, server)
         }
         Play::Sse => {

@@ -20,12 +20,15 @@ pub(crate) struct Pace {
     /// Nothing that is due then or later is handed out.
     end: u64,
     taken: u64,
+    /// So many are handed out, and no more.
+    most: u64,
 }
 
 impl Pace {
-    /// So many operations a second; `None`: as many as can be.
-    pub(crate) fn new(rate: Option<f64>) -> Self {
-        Self { gap_ns: rate.map(|rate| 1e9 / rate), begin: u64::MAX, end: u64::MAX, taken: 0 }
+    /// So many operations a second, and so many altogether; `None`: as many as can be.
+    pub(crate) fn new(rate: Option<f64>, most: Option<u64>) -> Self {
+        let gap_ns = rate.map(|rate| 1e9 / rate);
+        Self { gap_ns, begin: u64::MAX, end: u64::MAX, taken: 0, most: most.unwrap_or(u64::MAX) }
     }
 
     /// The first operation is due at `begin`.
@@ -53,7 +56,7 @@ impl Pace {
             None => now,
             Some(gap) => self.begin.saturating_add(due_after(self.taken, gap)),
         };
-        (now >= self.begin && due <= now && due < self.end).then_some(due)
+        (now >= self.begin && due <= now && due < self.end && self.taken < self.most).then_some(due)
     }
 
     /// How many operations are due and were not taken. Without fixed times there are none.
@@ -148,7 +151,7 @@ mod tests {
 
     #[test]
     fn times_are_handed_out_however_late_it_is() {
-        let mut pace = Pace::new(Some(1000.0));
+        let mut pace = Pace::new(Some(1000.0), None);
         assert_eq!(pace.take(5_000_000), None, "it has not begun");
         pace.start(1_000_000);
         pace.stop(4_000_000);
@@ -160,7 +163,7 @@ mod tests {
 
     #[test]
     fn at_high_rates_operations_are_due_together() {
-        let mut pace = Pace::new(Some(40_000.0));
+        let mut pace = Pace::new(Some(40_000.0), None);
         pace.start(0);
         let taken: Vec<u64> = std::iter::from_fn(|| pace.take(99_999)).collect();
         assert_eq!(taken, [0; 4]);
@@ -170,11 +173,12 @@ mod tests {
 
     #[test]
     fn without_a_rate_it_is_always_time() {
-        let mut pace = Pace::new(None);
+        let mut pace = Pace::new(None, Some(3));
         assert_eq!(pace.take(7), None);
         pace.start(5);
         assert_eq!((pace.take(7), pace.take(7)), (Some(7), Some(7)));
         pace.stop(8);
-        assert_eq!(pace.take(9), None);
+        assert_eq!((pace.take(9), pace.take(7)), (None, Some(7)));
+        assert_eq!(pace.take(7), None, "there were to be three");
     }
 }

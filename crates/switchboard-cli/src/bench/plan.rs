@@ -1,7 +1,7 @@
 //! What is to be done: the command line, checked and the same for all modes.
 
 use super::target::Target;
-use crate::args::{self, Common, Mode};
+use crate::args::bench::{self as args, Common, Mode, Talk};
 use std::time::Duration;
 
 /// One run of the load generator.
@@ -21,6 +21,12 @@ pub(crate) struct Plan {
     pub(crate) path: String,
     pub(crate) publish_path: String,
     pub(crate) duration: Duration,
+    /// So many operations, then it is over; `duration` is the longest that they may take.
+    pub(crate) operations: Option<u64>,
+    /// How many of the connections publish, where each could.
+    pub(crate) publishers: usize,
+    /// Requests have the header fields that a browser sends.
+    pub(crate) has_browser_head: bool,
     /// What the server publishes is always the same, and not what it was given. Messages count as they come, and events
     /// are asked for in bursts, each when the last one has come everywhere: so each server has the same to do.
     pub(crate) is_constant: bool,
@@ -47,11 +53,11 @@ impl Plan {
     pub(crate) fn new(mode: &Mode) -> Result<Self, String> {
         let mut plan = Self::base(mode);
         match mode {
-            Mode::Http(args) => plan.talk(&args.rate, &args.pipeline, &args.slow),
-            Mode::Ws(args) => plan.talk(&args.rate, &args.pipeline, &args.slow),
-            Mode::Sse(args) => plan.talk(&args.rate, &args.pipeline, &args.slow),
-            Mode::Raw(args) => plan.talk(&args.rate, &args.pipeline, &args.slow),
-            Mode::Fanout(args) => plan.talk(&args.rate, &args.pipeline, &args.slow),
+            Mode::Http(args) => plan.talk(&args.talk),
+            Mode::Ws(args) => plan.talk(&args.talk),
+            Mode::Sse(args) => plan.talk(&args.talk),
+            Mode::Raw(args) => plan.talk(&args.talk),
+            Mode::Fanout(args) => plan.talk(&args.talk),
             Mode::Connect(args) => plan.rate = args.rate.rate,
             Mode::Idle(_) => {}
         }
@@ -94,14 +100,17 @@ impl Plan {
             path: path.to_owned(),
             publish_path: String::new(),
             duration: common.duration,
+            operations: None,
+            publishers: usize::MAX,
+            has_browser_head: matches!(mode, Mode::Http(args::Http { browser: true, .. })),
             is_constant: false,
         }
     }
 
-    fn talk(&mut self, rate: &args::Rate, pipeline: &args::Pipeline, slow: &args::Slow) {
-        self.rate = rate.rate;
-        self.pipeline = pipeline.pipeline as usize;
-        self.slow_readers = slow.slow_readers as usize;
+    fn talk(&mut self, talk: &Talk) {
+        self.rate = talk.rate.rate;
+        self.pipeline = talk.pipeline as usize;
+        self.slow_readers = talk.slow_readers as usize;
     }
 
     /// Whether it makes sense.
@@ -148,6 +157,11 @@ impl Play {
         }
     }
 
+    /// True if what one connection sends comes on all.
+    pub(crate) fn publishes(self) -> bool {
+        matches!(self, Self::Sse | Self::Fanout)
+    }
+
     /// True if nothing happens once the connections are up.
     pub(crate) fn is_idle(self) -> bool {
         matches!(self, Self::IdleHttp | Self::IdleWs)
@@ -158,13 +172,13 @@ impl Mode {
     /// What every mode has.
     pub(crate) fn common(&self) -> &Common {
         match self {
-            Self::Http(args) => &args.common,
-            Self::Ws(args) => &args.common,
-            Self::Sse(args) => &args.common,
-            Self::Raw(args) => &args.common,
+            Self::Http(args) => &args.talk.common,
+            Self::Ws(args) => &args.talk.common,
+            Self::Sse(args) => &args.talk.common,
+            Self::Raw(args) => &args.talk.common,
             Self::Idle(args) => &args.common,
             Self::Connect(args) => &args.common,
-            Self::Fanout(args) => &args.common,
+            Self::Fanout(args) => &args.talk.common,
         }
     }
 }

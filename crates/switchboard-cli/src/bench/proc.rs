@@ -6,7 +6,16 @@ use std::time::Duration;
 
 /// The processor time that this process has used.
 pub(crate) fn own_cpu() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
+    clock(ClockId::ProcessCPUTime)
+}
+
+/// The processor time that this thread has used.
+pub(crate) fn thread_cpu() -> Duration {
+    clock(ClockId::ThreadCPUTime)
+}
+
+fn clock(id: ClockId) -> Duration {
+    let time = clock_gettime(id);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
@@ -50,6 +59,12 @@ pub(crate) fn own_memory(pid: u32) -> Option<u64> {
     parse_kib(&fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?, "Anonymous:")
 }
 
+/// A process that this one has started, and that runs.
+pub(crate) fn child(pid: u32) -> Option<u32> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+    children.split_ascii_whitespace().next()?.parse().ok()
+}
+
 /// The name of the processor, if the system tells.
 pub(crate) fn processor() -> Option<String> {
     let text = fs::read_to_string("/proc/cpuinfo").ok()?;
@@ -73,6 +88,12 @@ pub(crate) fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
     // Where it is refused, opening that many connections will tell.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
+
+/// How many descriptors this process may have open; `None`: any number.
+pub(crate) fn descriptor_limit() -> Option<usize> {
+    use rustix::process::{Resource, getrlimit};
+    usize::try_from(getrlimit(Resource::Nofile).current?).ok()
 }
 
 fn of_ticks(ticks: u64) -> Duration {

@@ -31,9 +31,14 @@ pub(crate) fn run<S: Speaker>(speaker: S, plan: &Plan, server: &Server) -> Resul
         run.open(begin + OPENING_MAX)?;
     }
     let opened_in = begin.elapsed();
+    if plan.operations.is_some() {
+        run.rest(SUBSCRIBING_MAX)?;
+    }
     let begin = run.engine.go(&mut run.driver.reactor.wires);
     let _bell = plan.rate.map(|rate| Bell::start(run.driver.waker()?, begin, rate)).transpose()?;
-    run.play("warm-up", plan.warm_up())?;
+    if plan.operations.is_none() {
+        run.play("warm-up", plan.warm_up())?;
+    }
     let mut outcome = run.measure(plan, opened_in)?;
     if let (Some(server), Some(before)) = (&mut outcome.server, memory_before) {
         server.memory_before = before;
@@ -64,6 +69,8 @@ struct Meter {
 const TICK: Duration = Duration::from_millis(10);
 /// The longest wait for all connections to come up.
 const OPENING_MAX: Duration = Duration::from_secs(30);
+/// How long a slow server has to subscribe a WebSocket that is open: where operations are counted, none may be missed.
+const SUBSCRIBING_MAX: Duration = Duration::from_millis(300);
 /// The longest wait for answers after the end, where operations were due at fixed times.
 const DRAIN_MAX: Duration = Duration::from_secs(1);
 /// How many samples there are in a run, and how long one is at least and at most.
@@ -87,6 +94,15 @@ impl<S: Speaker> Run<S> {
         Ok(())
     }
 
+    /// Lets time pass.
+    fn rest(&mut self, whole: Duration) -> Result<(), Error> {
+        let end = Instant::now() + whole;
+        while Instant::now() < end {
+            self.turn()?;
+        }
+        Ok(())
+    }
+
     /// Lets time pass under load.
     fn play(&mut self, phase: &'static str, whole: Duration) -> Result<(), Error> {
         let begin = Instant::now();
@@ -97,7 +113,7 @@ impl<S: Speaker> Run<S> {
         loop {
             self.turn()?;
             let now = Instant::now();
-            let is_over = now >= begin + whole;
+            let is_over = now >= begin + whole || self.engine.is_done();
             if now >= next || is_over {
                 next = now + gap;
                 let sample = self.sample(now - begin);
@@ -217,6 +233,8 @@ fn setup(plan: &Plan, server: &Server) -> Setup {
         slow_readers: plan.slow_readers,
         pipeline: if is_sse { PUBLISHER_PIPELINE } else { plan.pipeline },
         rate: plan.rate,
+        operations: plan.operations,
+        deliveries: if plan.play.publishes() { plan.connections as u64 } else { 1 },
         renews: plan.play == Play::Connect,
     }
 }

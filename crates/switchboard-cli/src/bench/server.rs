@@ -33,7 +33,7 @@ impl Server {
                 pid: plan.server_pid,
                 child: None,
             }),
-            None => Self::start(plan.play == Play::Raw),
+            None => Self::start(plan.play == Play::Raw, &[]),
         }
     }
 
@@ -47,10 +47,14 @@ impl Server {
         self.child.is_some()
     }
 
-    fn start(is_raw: bool) -> Result<Self, Error> {
+    /// The built-in server with these arguments besides.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub(crate) fn start(is_raw: bool, args: &[String]) -> Result<Self, Error> {
         let program = std::env::current_exe().map_err(Error::Server)?;
         let mut command = Command::new(program);
-        command.args(["serve", "--tied"]).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.args(["serve", "--tied"]).args(args).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(Error::Server)?;
         let stdout = child.stdout.take();
         let pid = Some(child.id());

@@ -23,6 +23,11 @@ pub(crate) trait Speaker {
     /// Begins an operation that is due at `due`.
     fn send(&mut self, state: &mut Self::State, due: u64, out: &mut Vec<u8>);
 
+    /// True if the operation that was begun last need not be waited for: its answer has come with those before it.
+    fn is_settled(&mut self, _state: &mut Self::State) -> bool {
+        false
+    }
+
     /// Bytes have come. Says how many were used.
     ///
     /// # Errors

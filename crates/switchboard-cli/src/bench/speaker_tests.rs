@@ -1,6 +1,6 @@
 //! Every speaker hears the same, however the bytes of the server are cut.
 
-use super::fanout::Fanout;
+use super::fanout::{Fanout, Members};
 use super::http::Http;
 use super::raw::Raw;
 use super::speaker::{Heard, Speaker};
@@ -137,10 +137,16 @@ fn deliveries_are_counted_and_ones_own_messages_known() {
     for publisher in [3, 0, 1] {
         encode(Message::Binary(&message(publisher)), &mut bytes);
     }
-    let sum = check(|| Fanout::new("a", "/", 16, 0, None), 2, &bytes);
+    let members = |round| Members { bytes: 16, slow_readers: 0, publishers: 2, round };
+    let sum = check(|| Fanout::new("a", "/", &members(None)), 2, &bytes);
     assert_eq!((sum.operations, sum.in_flight, sum.is_ready), (3, 1, true));
-    let sum = check(|| Fanout::new("a", "/", 16, 0, Some(2)), 2, &bytes);
+    let sum = check(|| Fanout::new("a", "/", &members(Some(2))), 2, &bytes);
     assert_eq!((sum.operations, sum.in_flight, sum.is_ready), (3, 1, true), "two make a round");
+    let mut fanout = Fanout::new("a", "/", &members(Some(2)));
+    let (mut member, _) = fanout.connect(0);
+    member.count = 3;
+    assert!(fanout.is_settled(&mut member), "its round was over before it began");
+    assert!(!fanout.is_settled(&mut member) && member.count == 1);
 }
 
 #[test]

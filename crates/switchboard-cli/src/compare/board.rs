@@ -1,6 +1,7 @@
 //! The figures: what was measured in each turn, and what is made of several.
 
 use super::contender::{Contender, Kind};
+use super::counts::Counts;
 use super::rows::Row;
 
 /// One server's turn in one row.
@@ -31,6 +32,8 @@ pub(crate) struct Entry {
     /// Why there is no figure at all, or not for each run.
     pub(crate) gap: Option<String>,
     pub(crate) remark: Option<&'static str>,
+    /// `None` if it was not counted.
+    pub(crate) counts: Option<Counts>,
 }
 
 /// A row with all who take part.
@@ -86,6 +89,11 @@ impl Entry {
         full * 2 > self.turns.iter().flatten().count()
     }
 
+    /// Instructions for one operation.
+    pub(crate) fn instructions(&self) -> Option<f64> {
+        self.counts.as_ref()?.instructions.as_ref().ok().copied()
+    }
+
     /// Errors in all turns.
     pub(crate) fn errors(&self) -> u64 {
         self.turns.iter().flatten().map(|turn| turn.errors).sum()
@@ -110,6 +118,18 @@ impl Board {
         let peers = self.entries.iter().filter(|entry| entry.contender.is_peer());
         let costs = peers.filter_map(|entry| Some((entry.cost()?.median, entry)));
         costs.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, entry)| entry)
+    }
+
+    /// The peer with the fewest instructions, and how many these are.
+    pub(crate) fn fewest_of_a_peer(&self) -> Option<(&Entry, f64)> {
+        let peers = self.entries.iter().filter(|entry| entry.contender.is_peer());
+        let counted = peers.filter_map(|entry| Some((entry, entry.instructions()?)));
+        counted.min_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
+    /// True if anything was counted.
+    pub(crate) fn is_counted(&self) -> bool {
+        self.entries.iter().any(|entry| entry.counts.is_some())
     }
 
     /// Those with figures, the cheapest first, and behind them the others.
@@ -139,6 +159,7 @@ pub(crate) mod tests {
             turns: costs.iter().map(turn).collect(),
             gap: costs.is_empty().then(|| "not <built>".to_owned()),
             remark: None,
+            counts: None,
         };
         Board { row: &ROWS[0], entries: costs.iter().map(entry).collect() }
     }

@@ -2,6 +2,8 @@
 
 use super::contender::{Contender, Kind, Places, Recipe};
 use super::rows::Row;
+use crate::bench::proc;
+use rustix::process::{Pid, Signal, kill_process};
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -34,14 +36,17 @@ pub(crate) enum Gap {
 /// The status with which a peer ends that can't do what it is asked for.
 const CANNOT: i32 = 3;
 /// How long a server may take until it listens.
-const START_MAX: Duration = Duration::from_secs(10);
+const START_MAX: Duration = Duration::from_secs(20);
 /// How long it may take until it has ended, once it has shut its output.
 const END_MAX: Duration = Duration::from_secs(1);
+/// How long it may take to end when it is asked to, and how often it is asked.
+const STOP_MAX: Duration = Duration::from_millis(500);
+const STOP_TRIES: usize = 20;
 /// The most that is kept of what it says is wrong.
 const ERROR_BYTES_MAX: u64 = 4096;
 
 impl Running {
-    /// Starts a server for a row, on this core.
+    /// Starts a server for a row, on this core, and under another program if one is given with its arguments.
     ///
     /// # Errors
     /// It can't be started.
@@ -50,19 +55,34 @@ impl Running {
         row: &Row,
         places: &Places,
         core: Option<usize>,
+        under: &[String],
     ) -> Result<Self, Gap> {
         let recipe = contender.recipe(row, places, "127.0.0.1:0").map_err(Gap::Lasting)?;
         if contender.kind == Kind::Nginx {
-            return Self::start_nginx(recipe, places, core).map_err(failure)?;
+            return Self::start_nginx(recipe, places, core, under).map_err(failure)?;
         }
-        let (mut running, output) = Self::spawn(&recipe, core).map_err(failure)?;
-        match output.recv_timeout(START_MAX) {
-            Ok(addr) => {
-                running.addr = addr;
-                Ok(running)
+        let (mut running, output) = Self::spawn(&recipe, core, under).map_err(failure)?;
+        for _ in 0..contender.which_address(row) {
+            match output.recv_timeout(START_MAX) {
+                Ok(addr) => running.addr = addr,
+                Err(_) => return Err(shorten(running.explain(), contender, row)),
             }
-            Err(_) => Err(shorten(running.explain(), contender, row)),
         }
+        Ok(running)
+    }
+
+    /// Asks it to end, and waits until it has: so whoever counts has its figures in order. What runs under another
+    /// program is asked itself, and once more if it has not heard: a signal just before it goes to sleep is missed.
+    pub(crate) fn stop(mut self) {
+        let pid = proc::child(self.pid()).unwrap_or_else(|| self.pid());
+        for _ in 0..STOP_TRIES {
+            signal(pid, Signal::TERM);
+            if self.wait(STOP_MAX).is_some() {
+                return;
+            }
+        }
+        signal(pid, Signal::KILL);
+        self.wait(END_MAX);
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -70,13 +90,17 @@ impl Running {
     }
 
     /// The child, and where its address will be told.
-    fn spawn(recipe: &Recipe, core: Option<usize>) -> io::Result<(Self, Receiver<SocketAddr>)> {
+    fn spawn(
+        recipe: &Recipe,
+        core: Option<usize>,
+        under: &[String],
+    ) -> io::Result<(Self, Receiver<SocketAddr>)> {
         let mut command = Command::new(env::current_exe()?);
         command.args(["launch", "--parent", &std::process::id().to_string()]);
         if let Some(core) = core {
             command.args(["--core", &core.to_string()]);
         }
-        command.arg("--").arg(&recipe.program).args(&recipe.args);
+        command.arg("--").args(under).arg(&recipe.program).args(&recipe.args);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
@@ -99,7 +123,12 @@ impl Running {
     }
 
     /// nginx neither chooses a port nor tells it: it gets one that was free a moment ago.
-    fn start_nginx(recipe: Recipe, places: &Places, core: Option<usize>) -> io::Result<Result<Self, Gap>> {
+    fn start_nginx(
+        recipe: Recipe,
+        places: &Places,
+        core: Option<usize>,
+        under: &[String],
+    ) -> io::Result<Result<Self, Gap>> {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let directory = env::temp_dir().join(format!("switchboard-nginx-{}-{number}", std::process::id()));
@@ -109,7 +138,7 @@ impl Running {
         fs::write(directory.join("nginx.conf"), template.replace("@LISTEN@", &addr.to_string()))?;
         let prefix = directory.to_string_lossy().into_owned();
         let args = ["-p", &prefix, "-c", "nginx.conf", "-e", "stderr"].map(str::to_owned).to_vec();
-        let (mut running, _) = Self::spawn(&Recipe { args, ..recipe }, core)?;
+        let (mut running, _) = Self::spawn(&Recipe { args, ..recipe }, core, under)?;
         running.directory = Some(directory);
         running.addr = addr;
         let deadline = Instant::now() + START_MAX;
@@ -124,21 +153,34 @@ impl Running {
 
     /// Why it does not listen.
     fn explain(mut self) -> Gap {
-        let deadline = Instant::now() + END_MAX;
-        let mut status = self.child.try_wait();
-        while matches!(status, Ok(None)) && Instant::now() < deadline {
-            thread::sleep(Duration::from_millis(5));
-            status = self.child.try_wait();
-        }
+        let status = self.wait(END_MAX);
         self.end();
         let said = self.errors.take().and_then(|errors| errors.join().ok()).unwrap_or_default();
-        explain(status.ok().flatten(), &said)
+        explain(status, &said)
+    }
+
+    /// How it has ended, if it does in time.
+    fn wait(&mut self, most: Duration) -> Option<ExitStatus> {
+        let deadline = Instant::now() + most;
+        loop {
+            match self.child.try_wait() {
+                Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(5)),
+                status => return status.ok().flatten(),
+            }
+        }
     }
 
     fn end(&mut self) {
         // Both fail if it has ended by itself already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+fn signal(pid: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        // It may have ended by itself.
+        let _ = kill_process(pid, signal);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Who is compared.
 
 use super::rows::Row;
+use crate::bench::plan::Play;
 use std::path::{Path, PathBuf};
 
 /// A server that takes part.
@@ -13,8 +14,8 @@ pub(crate) struct Contender {
     program: &'static str,
     /// What it is told besides.
     more: &'static [&'static str],
-    /// The only row that it takes part in.
-    only: Option<&'static str>,
+    /// The only rows that it takes part in; none: all of them.
+    only: &'static [&'static str],
     /// The packages whose versions are named, as a lock file has them.
     pub(crate) packages: &'static [&'static str],
 }
@@ -61,17 +62,26 @@ pub(crate) const CONTENDERS: &[Contender] = &[
     large("tokio-tungstenite, buffer 32 KiB", "tokio-tungstenite"),
     peer("tokio-websockets", &["tokio-websockets"]),
     Contender { kind: Kind::Bun, ..peer("bun", &[]) },
+    Contender {
+        kind: Kind::Bun,
+        more: &[HANDLER],
+        only: &["http", "http-16", "http-browser", "connect"],
+        ..peer("bun, handler", &[])
+    },
     Contender { kind: Kind::Nginx, ..peer("nginx", &[]) },
 ];
 
 const fn peer(name: &'static str, packages: &'static [&'static str]) -> Contender {
-    Contender { name, kind: Kind::Peer, program: name, more: &[], only: None, packages }
+    Contender { name, kind: Kind::Peer, program: name, more: &[], only: &[], packages }
 }
 
 /// A peer built on tungstenite once more, with the read buffer that may suit long messages better.
 const fn large(name: &'static str, program: &'static str) -> Contender {
-    Contender { name, program, more: &["--read-buffer", "32768"], only: Some("ws-16k"), ..peer(name, &[]) }
+    Contender { name, program, more: &["--read-buffer", "32768"], only: &["ws-16k"], ..peer(name, &[]) }
 }
+
+/// Bun's mode in which a function makes the answer.
+const HANDLER: &str = "http-handler";
 
 /// Where the peers are that have the system's allocator, below where the others are.
 const PLAIN: &str = "plain";
@@ -79,7 +89,7 @@ const PLAIN: &str = "plain";
 impl Contender {
     /// True if it is in the row's table at all.
     pub(crate) fn takes_part(&self, row: &Row) -> bool {
-        self.only.is_none_or(|only| only == row.id)
+        self.only.is_empty() || self.only.contains(&row.id)
     }
 
     /// True if it counts as one of those that this server is measured against.
@@ -92,21 +102,29 @@ impl Contender {
     /// # Errors
     /// It isn't there, as a sentence.
     pub(crate) fn recipe(&self, row: &Row, places: &Places, listen: &str) -> Result<Recipe, String> {
+        if let Some(why) = self.refuses(row) {
+            return Err(why.to_owned());
+        }
         let program = self.program(row, places)?;
         let mut args: Vec<String> = match self.kind {
             Kind::Ours => vec!["serve".into(), "--tied".into()],
-            Kind::Nginx => return self.nginx(row, program),
-            Kind::Bun => vec![places.root.join("benches/peers/bun/server.ts").to_string_lossy().into()],
-            Kind::Limit | Kind::Peer => Vec::new(),
+            Kind::Nginx => Vec::new(),
+            Kind::Bun => {
+                let script = places.root.join("benches/peers/bun/server.ts");
+                vec![script.to_string_lossy().into(), self.bun_mode(row).into()]
+            }
+            Kind::Limit | Kind::Peer => vec![row.peer_mode().into()],
         };
-        if self.kind != Kind::Ours {
-            args.push(row.peer_mode().into());
+        if self.kind == Kind::Nginx {
+            return Ok(Recipe { program, args });
         }
         args.extend(["--listen".into(), listen.to_owned()]);
         if self.kind == Kind::Limit {
             args.extend(row.limit_args());
         }
-        args.extend(self.more.iter().map(|arg| (*arg).to_owned()));
+        if self.kind == Kind::Peer {
+            args.extend(self.more.iter().map(|arg| (*arg).to_owned()));
+        }
         Ok(Recipe { program, args })
     }
 
@@ -138,11 +156,37 @@ impl Contender {
             .then_some("with mimalloc, not the system's allocator")
     }
 
-    fn nginx(&self, row: &Row, program: PathBuf) -> Result<Recipe, String> {
-        if row.peer_mode() != "http" {
-            return Err("it has no code of ours for this".into());
+    /// Which of the addresses that it tells is the one for the row, counted from one.
+    pub(crate) fn which_address(&self, row: &Row) -> usize {
+        if self.kind == Kind::Ours && row.play == Play::Raw { 2 } else { 1 }
+    }
+
+    /// What it is made with in this row, where one may ask.
+    pub(crate) fn api(&self, row: &Row) -> Option<&'static str> {
+        (self.kind == Kind::Bun).then(|| match self.bun_mode(row) {
+            HANDLER => "`Bun.serve`, a function for each request",
+            "http" => "`Bun.serve`, a static route: no JavaScript runs for a request",
+            "ws" => "`Bun.serve`, its `websocket` handler with `socket.send`",
+            "fanout" => "`Bun.serve`, its `websocket` handler with `server.publish`",
+            _ => "`Bun.serve`, a direct `ReadableStream` for each connection",
+        })
+    }
+
+    fn bun_mode(&self, row: &Row) -> &'static str {
+        self.more.first().copied().unwrap_or_else(|| row.peer_mode())
+    }
+
+    /// Why it has no part in a row, where it could not say so itself.
+    fn refuses(&self, row: &Row) -> Option<&'static str> {
+        if row.play == Play::Raw && self.is_peer() {
+            Some("no bare TCP in it")
+        } else if self.name == "may_minihttp" && row.has_browser_head {
+            Some("it takes at most 16 header fields, and a browser sends 17")
+        } else if self.kind == Kind::Nginx && row.peer_mode() != "http" {
+            Some("it has no code of ours for this")
+        } else {
+            None
         }
-        Ok(Recipe { program, args: Vec::new() })
     }
 }
 
@@ -156,9 +200,7 @@ fn nginx() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os("NGINX").filter(|path| !path.is_empty()) {
         return Some(path.into());
     }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let directories = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
-    directories.map(|directory| directory.join("nginx")).find(|path| path.is_file())
+    super::ground::program("nginx")
 }
 
 #[cfg(test)]
@@ -192,5 +234,16 @@ mod tests {
         let contender = named("axum, buffer 32 KiB");
         let rows: Vec<&str> = ROWS.iter().filter(|row| contender.takes_part(row)).map(|row| row.id).collect();
         assert_eq!(rows, ["ws-16k"]);
+    }
+
+    #[test]
+    fn what_bun_is_asked_for_is_named() {
+        let places = Places { root: "/nowhere".into(), peers: "/nowhere".into() };
+        let api = |name| named(name).api(&ROWS[0]).unwrap_or_default();
+        assert!(api("bun").contains("static route") && api("bun, handler").contains("function"));
+        assert_eq!(named("bun, handler").bun_mode(&ROWS[0]), "http-handler");
+        let browser = ROWS.iter().find(|row| row.has_browser_head).expect("it is there");
+        let refused = named("may_minihttp").recipe(browser, &places, "a");
+        assert!(refused.is_err_and(|why| why.contains("16 header fields")));
     }
 }

@@ -24,8 +24,9 @@ fn choose_of(allowed: &[usize], server: Option<usize>, client: Option<usize>) ->
     Some(Cores { server, client })
 }
 
+/// Those that this process may use.
 #[cfg(target_os = "linux")]
-fn allowed() -> Vec<usize> {
+pub(crate) fn allowed() -> Vec<usize> {
     use rustix::thread::{CpuSet, sched_getaffinity};
     let Ok(set) = sched_getaffinity(None) else { return Vec::new() };
     (0..CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect()
@@ -47,7 +48,7 @@ pub(crate) fn pin(core: usize) -> io::Result<()> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn allowed() -> Vec<usize> {
+pub(crate) fn allowed() -> Vec<usize> {
     Vec::new()
 }
 

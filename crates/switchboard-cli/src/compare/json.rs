@@ -1,31 +1,43 @@
 //! `compare.json`: every figure of every turn.
 
 use super::board::{Board, Entry, Turn};
+use super::counts::Counts;
 use super::origin::Origin;
+use super::rows::Row;
 use serde_json::{Map, Value, json};
 
 /// All that was measured. A turn that failed is null.
 pub(crate) fn result(boards: &[Board], origin: &Origin) -> Value {
-    let facts: Map<String, Value> =
-        origin.facts.iter().map(|(name, text)| (name.to_lowercase(), text.as_str().into())).collect();
     json!({
         "schema": 1,
-        "origin": facts,
+        "origin": origin.json(),
         "rows": boards.iter().map(|board| json!({
             "id": board.row.id,
             "title": board.row.title,
             "cost": if board.row.is_idle() { "bytes for each connection" } else { "nanoseconds of the server's processor time" },
             "unit": board.row.unit(),
-            "servers": board.entries.iter().map(entry).collect::<Vec<Value>>(),
+            "servers": board.entries.iter().map(|entry| self::entry(entry, board.row)).collect::<Vec<Value>>(),
         })).collect::<Vec<Value>>(),
     })
 }
 
-fn entry(entry: &Entry) -> Value {
+fn entry(entry: &Entry, row: &Row) -> Value {
+    let calls = entry.counts.as_ref().and_then(|counts| counts.calls.as_ref().ok());
+    let round = |value: f64| (value * 100.0).round() / 100.0;
+    let by_name = calls.map(|calls| {
+        let each = calls.by_name.iter().map(|(name, each)| (name.clone(), round(*each).into()));
+        each.collect::<Map<String, Value>>()
+    });
     json!({
         "name": entry.contender.name,
         "gap": entry.gap,
         "remark": entry.remark,
+        "api": entry.contender.api(row),
+        "instructions": entry.instructions().map(round),
+        "system_calls": calls.map(|calls| round(calls.all)),
+        "system_calls_failed": calls.map(|calls| round(calls.failed)),
+        "system_calls_by_name": by_name,
+        "gaps": entry.counts.iter().flat_map(Counts::gaps).collect::<Vec<String>>(),
         "turns": entry.turns.iter().map(|turn| turn.as_ref().map(self::turn)).collect::<Vec<Option<Value>>>(),
     })
 }

@@ -2,36 +2,18 @@
 
 use super::board::{Board, Entry, Figure};
 use super::contender::Kind;
+use super::counts::{Calls, Counts};
 use super::origin::Origin;
 use crate::units;
 use std::fmt::Write;
 
-/// The line before the section.
-pub(crate) const BEGIN: &str = "<!-- compare:begin -->";
-/// The line after it.
-pub(crate) const END: &str = "<!-- compare:end -->";
-
 /// Behind a throughput that the load generator did not exceed.
 const FULL: &str = " †";
 
-/// The text with another section between its two marks; `None` if it has not both, in order.
-pub(crate) fn replace(text: &str, section: &str) -> Option<String> {
-    let (before, rest) = text.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n\n{section}\n{END}{after}"))
-}
-
 /// All tables, with what has to be known of them.
 pub(crate) fn section(boards: &[Board], origin: &Origin) -> String {
-    let mut text = String::new();
-    if cfg!(debug_assertions) {
-        text.push_str("**Taken with a debug build: these figures say nothing.**\n\n");
-    }
-    for (name, fact) in &origin.facts {
-        let mark = if *name == "Command" || *name == "Commit" { "`" } else { "" };
-        // Writing to a string cannot fail, here and below.
-        let _ = writeln!(text, "- {name}: {mark}{fact}{mark}");
-    }
+    let mut text = origin.markdown();
+    // Writing to a string cannot fail, here and below.
     let _ = writeln!(text, "\n{METHOD}");
     text.push_str(&summary(boards));
     for board in boards {
@@ -49,28 +31,37 @@ operation, kernel included, and *× limit* and *× best peer* are ratios of it, 
 limit is a loop that does nothing but receive and send. In a row about memory it is memory that is compared: what the
 server's own pages have grown by between a tenth of the connections and all of them, for each; what sockets cost the
 kernel is not in it. † means that the load generator used its whole core: the server could have done more, and only its
-CPU is comparable. The last two columns are shares of a core. In the row about connections the client closes those that
-the server leaves open (the limit does).";
+CPU is comparable. Server and client *busy* are shares of a core. In the row about connections the client closes those
+that the server leaves open (the limit does).
+
+*Instructions* are those of the server in user space for one operation (valgrind's cachegrind), and *system calls* all of
+its calls (strace), those that failed named beside. Both are the difference of two run lengths, taken after the timed runs,
+on one connection; in fan-out and event streams on all of them, and for one delivery.";
 
 fn summary(boards: &[Board]) -> String {
     let mut text =
-        "\n| | ours | × limit | × best peer | best peer |\n| --- | ---: | ---: | ---: | --- |\n".to_owned();
+        "\n| | ours | × limit | × best peer | best peer | instructions | fewest of a peer | system calls |\n\
+        | --- | ---: | ---: | ---: | --- | ---: | ---: | ---: |\n"
+            .to_owned();
+    let dash = |text: Option<String>| text.unwrap_or_else(|| DASH.to_owned());
     for board in boards {
         let ours = board.entry(Kind::Ours);
         let ratio = |other: Option<&Entry>| {
-            let ratio = ours.zip(other).and_then(|(ours, other)| ours.ratio(other));
-            ratio.map_or_else(|| DASH.to_owned(), show_ratio)
+            dash(ours.zip(other).and_then(|(ours, other)| ours.ratio(other)).map(show_ratio))
         };
-        let cost = ours.and_then(Entry::cost).map(|cost| show_cost(board, cost.median));
         let best = board.best_peer();
+        let fewest = board.fewest_of_a_peer();
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} |",
             board.row.title,
-            cost.unwrap_or_else(|| DASH.into()),
+            dash(ours.and_then(Entry::cost).map(|cost| show_cost(board, cost.median))),
             ratio(board.entry(Kind::Limit)),
             ratio(best),
             best.map_or(DASH, |best| best.contender.name),
+            dash(ours.and_then(Entry::instructions).map(units::count)),
+            dash(fewest.map(|(peer, each)| format!("{} ({})", units::count(each), peer.contender.name))),
+            dash(ours.and_then(|ours| ours.counts.as_ref()?.calls.as_ref().ok().map(Calls::show))),
         );
     }
     text
@@ -78,27 +69,29 @@ fn summary(boards: &[Board]) -> String {
 
 const DASH: &str = "–";
 
-/// The names of the columns.
-pub(crate) fn columns(board: &Board) -> [String; 7] {
-    let unit = board.row.unit();
-    let (rate, cost) = if board.row.is_idle() {
-        ("opened a second".to_owned(), "memory for one connection".to_owned())
+/// What the column of costs is called.
+pub(crate) fn cost_title(board: &Board) -> String {
+    if board.row.is_idle() {
+        "memory for one connection".to_owned()
     } else {
-        ("throughput".to_owned(), format!("CPU for one {unit}"))
-    };
-    [
-        "server".into(),
-        rate,
-        cost,
-        "× limit".into(),
-        "× best peer".into(),
-        "server busy".into(),
-        "client busy".into(),
-    ]
+        format!("CPU for one {}", board.row.unit())
+    }
+}
+
+/// The names of the columns.
+pub(crate) fn columns(board: &Board) -> Vec<String> {
+    let rate = if board.row.is_idle() { "opened a second" } else { "throughput" };
+    let cost = cost_title(board);
+    let mut columns = vec!["server", rate, &*cost, "× limit", "× best peer"];
+    if board.is_counted() {
+        columns.extend(["instructions", "system calls"]);
+    }
+    columns.extend(["server busy", "client busy"]);
+    columns.into_iter().map(str::to_owned).collect()
 }
 
 /// What stands in the columns for one server; `None` if nothing was measured.
-pub(crate) fn cells(board: &Board, entry: &Entry) -> Option<[String; 7]> {
+pub(crate) fn cells(board: &Board, entry: &Entry) -> Option<Vec<String>> {
     let rate = entry.figure(|turn| Some(turn.rate))?;
     let full = if entry.is_client_full() && !board.row.is_idle() { FULL } else { "" };
     let per_second = |value: f64| units::count(significant(value));
@@ -108,15 +101,26 @@ pub(crate) fn cells(board: &Board, entry: &Entry) -> Option<[String; 7]> {
     let load =
         |of: Option<Figure>| of.map_or_else(|| DASH.into(), |load| format!("{:.0} %", load.median * 100.0));
     let cost = entry.cost().map(|cost| spread(cost, |value| show_cost(board, value)));
-    Some([
+    let mut cells = vec![
         entry.contender.name.to_owned(),
         spread(rate, |value| format!("{}/s", per_second(value))) + full,
         cost.unwrap_or_else(|| "too little to tell".into()),
         ratio(board.entry(Kind::Limit)),
         ratio(board.best_peer()),
-        load(entry.figure(|turn| Some(turn.server_load))),
-        load(entry.figure(|turn| Some(turn.client_load))),
-    ])
+    ];
+    if board.is_counted() {
+        let counts = entry.counts.as_ref();
+        let shown = |count: Option<Result<String, &String>>| match count {
+            Some(Ok(count)) => count,
+            Some(Err(_)) => "gap: see below".to_owned(),
+            None => DASH.to_owned(),
+        };
+        cells.push(shown(counts.map(|counts| counts.instructions.as_ref().map(|each| units::count(*each)))));
+        cells.push(shown(counts.map(|counts| counts.calls.as_ref().map(Calls::show))));
+    }
+    cells.push(load(entry.figure(|turn| Some(turn.server_load))));
+    cells.push(load(entry.figure(|turn| Some(turn.client_load))));
+    Some(cells)
 }
 
 /// The reason why there is nothing, as it stands in a table.
@@ -125,11 +129,14 @@ pub(crate) fn gap(entry: &Entry) -> String {
 }
 
 fn table(board: &Board) -> String {
-    let mut text =
-        format!("| {} |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n", columns(board).join(" | "));
+    let columns = columns(board);
+    let mut text = format!("| {} |\n| ---{} |\n", columns.join(" | "), " | ---:".repeat(columns.len() - 1));
     for entry in board.ranking() {
         let line = cells(board, entry).map_or_else(
-            || format!("{} | {} | | | | | ", entry.contender.name, gap(entry).replace('|', "/")),
+            || {
+                let gap = gap(entry).replace('|', "/");
+                format!("{} | {gap} |{}", entry.contender.name, " |".repeat(columns.len() - 3) + " ")
+            },
             |mut cells| {
                 if entry.contender.kind == Kind::Ours {
                     cells[0] = format!("**{}**", cells[0]);
@@ -147,7 +154,9 @@ pub(crate) fn notes(board: &Board) -> Vec<String> {
     let mut notes = Vec::new();
     for entry in board.entries.iter().filter(|entry| entry.is_measured()) {
         let name = entry.contender.name;
+        notes.extend(entry.contender.api(board.row).map(|api| format!("{name}: {api}.")));
         notes.extend(entry.remark.map(|remark| format!("{name}: {remark}.")));
+        notes.extend(entry.counts.iter().flat_map(Counts::gaps).map(|gap| format!("{name}: {gap}.")));
         if let Some(gap) = &entry.gap {
             let failed = entry.turns.iter().filter(|turn| turn.is_none()).count();
             notes.push(format!("{name}: {failed} of {} runs failed: {gap}.", entry.turns.len()));
@@ -226,16 +235,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_section_is_replaced_and_nothing_else() {
-        let text = format!("# a\n\n{BEGIN}\nold\n{END}\n\nb\n");
-        let new = replace(&text, "new\n").expect("it has both marks");
-        assert_eq!(new, format!("# a\n\n{BEGIN}\n\nnew\n\n{END}\n\nb\n"));
-        assert_eq!(replace(&new, "new\n"), Some(new), "twice is once");
-        assert_eq!(replace("# a\n", "new"), None);
-        assert_eq!(replace(&format!("{END}{BEGIN}"), "new"), None);
-    }
-
-    #[test]
     fn each_server_has_its_line_and_a_gap_is_one_too() {
         let board = board(&[(0, &[1000.0, 1100.0, 1050.0]), (1, &[1000.0; 3]), (2, &[2000.0; 3]), (3, &[])]);
         let text = table(&board);
@@ -243,7 +242,7 @@ mod tests {
         assert!(text.contains(ours), "{text}");
         assert!(text.contains("| actix | gap: not <built> | | | | | |\n"), "{text}");
         let summary = summary(&[board]);
-        assert!(summary.contains("| 1.05 µs | 1.05 | 0.53 | hyper |\n"), "{summary}");
+        assert!(summary.contains("| 1.05 µs | 1.05 | 0.53 | hyper | – | – | – |\n"), "{summary}");
     }
 
     #[test]

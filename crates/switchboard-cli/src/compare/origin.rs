@@ -1,11 +1,14 @@
 //! What the figures were taken of and with: versions, compiler, commit, machine.
 
-use super::Setting;
 use super::contender::{CONTENDERS, Contender, Kind};
+use super::ground::Ground;
 use super::rows::ROWS;
 use crate::bench::proc;
+use crate::report::html::escape;
 use crate::report::machine;
 use crate::units;
+use serde_json::{Map, Value};
+use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -17,37 +20,63 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    pub(crate) fn new(setting: &Setting) -> Self {
+    /// What is always to be said; `runs` is how often and how long it was measured.
+    pub(crate) fn new(ground: &Ground, runs: String) -> Self {
         let lock =
-            fs::read_to_string(setting.places.root.join("benches/peers/Cargo.lock")).unwrap_or_default();
-        let versions: Vec<String> =
-            CONTENDERS.iter().filter_map(|contender| version(contender, &lock, setting)).collect();
+            fs::read_to_string(ground.places.root.join("benches/peers/Cargo.lock")).unwrap_or_default();
+        let mut versions: Vec<String> =
+            CONTENDERS.iter().filter_map(|contender| version(contender, &lock, ground)).collect();
+        versions.dedup();
         let unknown = || "unknown".to_owned();
         let command = machine::command();
         let facts = vec![
             ("Command", command),
-            ("Commit", machine::commit_in(&setting.places.root).unwrap_or_else(unknown)),
-            ("Compiler", compilers(setting)),
+            ("Commit", machine::commit_in(&ground.places.root).unwrap_or_else(unknown)),
+            ("Compiler", compilers(ground)),
             ("Peers", if versions.is_empty() { "none".to_owned() } else { versions.join(", ") }),
-            ("Machine", machine_line(setting.core_count)),
-            ("Cores", cores(setting)),
-            ("Runs", runs(setting)),
+            ("Machine", machine_line(ground.core_count)),
+            ("Cores", cores(ground)),
+            ("Runs", runs),
         ];
         Self { facts }
     }
+
+    /// As a list.
+    pub(crate) fn markdown(&self) -> String {
+        let mut text = String::new();
+        if cfg!(debug_assertions) {
+            text.push_str("**Taken with a debug build: these figures say nothing.**\n\n");
+        }
+        for (name, fact) in &self.facts {
+            let mark = if *name == "Command" || *name == "Commit" { "`" } else { "" };
+            // Writing to a string cannot fail, here and below.
+            let _ = writeln!(text, "- {name}: {mark}{fact}{mark}");
+        }
+        text
+    }
+
+    /// As a part of a page.
+    pub(crate) fn html(&self) -> String {
+        let mut html = "<h2>Circumstances</h2>\n".to_owned();
+        if cfg!(debug_assertions) {
+            html.push_str("<p class=\"warning\">Taken with a debug build: these figures say nothing.</p>\n");
+        }
+        html.push_str("<table>\n");
+        for (name, fact) in &self.facts {
+            let _ = writeln!(html, "<tr><th>{name}</th><td>{}</td></tr>", escape(fact));
+        }
+        html.push_str("</table>\n");
+        html
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        let facts = self.facts.iter().map(|(name, text)| (name.to_lowercase(), text.as_str().into()));
+        facts.collect::<Map<String, Value>>().into()
+    }
 }
 
-fn runs(setting: &Setting) -> String {
-    format!(
-        "{} of {} for each server and row, in turns; {} connections in the rows about memory",
-        setting.runs,
-        units::time(setting.duration.as_nanos() as f64),
-        units::count(setting.idle_connections as f64)
-    )
-}
-
-fn cores(setting: &Setting) -> String {
-    setting.cores.map_or_else(
+fn cores(ground: &Ground) -> String {
+    ground.cores.map_or_else(
         || "not pinned, for there are not two".to_owned(),
         |cores| format!("servers on {}, load generator on {}", cores.server, cores.client),
     )
@@ -65,13 +94,13 @@ fn machine_line(cores: usize) -> String {
 }
 
 /// The compilers of this program, of the limit and of the peers, which the programs themselves tell.
-fn compilers(setting: &Setting) -> String {
+fn compilers(ground: &Ground) -> String {
     let row = &ROWS[0];
     let compiled = CONTENDERS.iter().filter(|contender| !matches!(contender.kind, Kind::Bun | Kind::Nginx));
     let mut found: Vec<(String, Vec<&str>)> = Vec::new();
     for contender in compiled {
         let Some(compiler) =
-            contender.program(row, &setting.places).ok().and_then(|program| compiler_of(&program))
+            contender.program(row, &ground.places).ok().and_then(|program| compiler_of(&program))
         else {
             continue;
         };
@@ -114,8 +143,8 @@ fn release(bytes: &[u8]) -> Option<&str> {
 }
 
 /// The names and versions of a peer's packages, if it is there.
-fn version(contender: &Contender, lock: &str, setting: &Setting) -> Option<String> {
-    let program = contender.program(&ROWS[0], &setting.places).ok()?;
+fn version(contender: &Contender, lock: &str, ground: &Ground) -> Option<String> {
+    let program = contender.program(&ROWS[0], &ground.places).ok()?;
     match contender.kind {
         Kind::Ours | Kind::Limit => None,
         Kind::Peer => {

@@ -2,39 +2,29 @@
 
 use super::board::{Board, Entry};
 use super::contender::Kind;
-use super::markdown::{METHOD, cells, columns, gap, notes, show_cost, show_ratio};
+use super::markdown::{METHOD, cells, columns, cost_title, gap, notes, show_cost, show_ratio};
 use super::origin::Origin;
 use crate::report::bars::{self, Bar};
-use crate::report::html::{STYLE, escape};
+use crate::report::html::{self, escape};
 use std::fmt::Write;
 
 const TITLE: &str = "Switchboard beside others";
 
 /// The whole page.
 pub(crate) fn page(boards: &[Board], origin: &Origin) -> String {
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{TITLE}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{TITLE}</h1>\n",
-    );
-    if cfg!(debug_assertions) {
-        page.push_str("<p class=\"warning\">Taken with a debug build: these figures say nothing.</p>\n");
-    }
+    let mut page = html::begin(TITLE);
     // Writing to a string cannot fail, here and below.
-    let _ = writeln!(page, "<p>{}</p>", escape(&METHOD.replace('*', "").replace('\n', " ")));
+    let _ = writeln!(page, "<p>{}</p>", escape(&METHOD.replace(['*', '`'], "").replace('\n', " ")));
     for board in boards {
         let _ = writeln!(page, "<h2>{}</h2>", escape(board.row.title));
         page.push_str(&plot(board));
         page.push_str(&table(board));
         for note in notes(board) {
-            let _ = writeln!(page, "<p>{}</p>", escape(&note));
+            let _ = writeln!(page, "<p>{}</p>", escape(&note.replace('`', "")));
         }
     }
-    page.push_str("<h2>Circumstances</h2>\n<table>\n");
-    for (name, fact) in &origin.facts {
-        let _ = writeln!(page, "<tr><th>{name}</th><td>{}</td></tr>", escape(fact));
-    }
-    page.push_str("</table>\n</body>\n</html>\n");
+    page.push_str(&origin.html());
+    page.push_str("</body>\n</html>\n");
     page
 }
 
@@ -57,8 +47,7 @@ fn plot(board: &Board) -> String {
             },
         })
     };
-    let [_, _, title, ..] = columns(board);
-    bars::svg(&title, &board.ranking().iter().filter_map(bar).collect::<Vec<Bar>>())
+    bars::svg(&cost_title(board), &board.ranking().iter().filter_map(bar).collect::<Vec<Bar>>())
 }
 
 fn table(board: &Board) -> String {
@@ -69,16 +58,20 @@ fn table(board: &Board) -> String {
     html.push_str("</tr>\n");
     for entry in board.ranking() {
         match cells(board, entry) {
-            Some([name, rest @ ..]) => {
-                let _ = write!(html, "<tr><th>{}</th>", escape(&name));
-                for cell in rest {
-                    let _ = write!(html, "<td class=\"number\">{}</td>", escape(&cell));
+            Some(cells) => {
+                let _ = write!(html, "<tr><th>{}</th>", escape(entry.contender.name));
+                for cell in &cells[1..] {
+                    let _ = write!(html, "<td class=\"number\">{}</td>", escape(cell));
                 }
                 html.push_str("</tr>\n");
             }
             None => {
                 let (name, gap) = (escape(entry.contender.name), escape(&gap(entry)));
-                let _ = writeln!(html, "<tr><th>{name}</th><td colspan=\"6\">{gap}</td></tr>");
+                let _ = writeln!(
+                    html,
+                    "<tr><th>{name}</th><td colspan=\"{}\">{gap}</td></tr>",
+                    columns(board).len() - 1
+                );
             }
         }
     }

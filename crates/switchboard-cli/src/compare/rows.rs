@@ -13,53 +13,67 @@ pub(crate) struct Row {
     pub(crate) id: &'static str,
     pub(crate) title: &'static str,
     pub(crate) play: Play,
+    /// In a row about memory the command line says how many.
     pub(crate) connections: usize,
     pub(crate) pipeline: usize,
     pub(crate) size: usize,
+    pub(crate) slow_readers: usize,
+    /// How many of the connections publish, where each could.
+    pub(crate) publishers: usize,
+    pub(crate) has_browser_head: bool,
 }
 
 /// The name that each server is greeted by, wherever it listens: the limit has to know how long a request is.
 pub(crate) const HOST: &str = "localhost:8080";
 
-const fn row(
-    id: &'static str,
-    title: &'static str,
-    play: Play,
-    connections: usize,
-    pipeline: usize,
-    size: usize,
-) -> Row {
-    Row { id, title, play, connections, pipeline, size }
+/// A row with nothing special.
+pub(crate) const fn row(id: &'static str, title: &'static str, play: Play) -> Row {
+    Row {
+        id,
+        title,
+        play,
+        connections: 64,
+        pipeline: 1,
+        size: 0,
+        slow_readers: 0,
+        publishers: usize::MAX,
+        has_browser_head: false,
+    }
 }
 
 /// All of them, in the order of the table.
 pub(crate) const ROWS: &[Row] = &[
-    row("http", "HTTP, 64 connections, one request in flight on each", Play::Http, 64, 1, 0),
-    row("http-16", "HTTP, 64 connections, 16 requests pipelined on each", Play::Http, 64, 16, 0),
-    row("ws", "WebSocket echo of 20 B, 64 connections, one in flight on each", Play::Ws, 64, 1, 20),
-    row("ws-16", "WebSocket echo of 20 B, 64 connections, 16 in flight on each", Play::Ws, 64, 16, 20),
-    row("ws-1k", "WebSocket echo of 1 KiB, 64 connections, one in flight on each", Play::Ws, 64, 1, 1 << 10),
-    row(
-        "ws-16k",
-        "WebSocket echo of 16 KiB, 64 connections, one in flight on each",
-        Play::Ws,
-        64,
-        1,
-        16 << 10,
-    ),
-    row("fanout", "WebSocket fan-out of 20 B, 64 publishers to 64 clients", Play::Fanout, 64, 1, 20),
-    row("sse", "Event stream to 100 clients, one event at a time", Play::Sse, 100, 1, 0),
-    row("sse-16", "Event stream to 100 clients, 16 events at a time", Play::Sse, 100, 16, 0),
-    row(
-        "connect",
-        "Connections made, used for one request and closed, 64 at a time",
-        Play::Connect,
-        64,
-        1,
-        0,
-    ),
-    row("idle-http", "Memory of an idle HTTP connection", Play::IdleHttp, 0, 1, 0),
-    row("idle-ws", "Memory of an idle WebSocket", Play::IdleWs, 0, 1, 20),
+    row("http", "HTTP, 64 connections, one request in flight on each", Play::Http),
+    Row { pipeline: 16, ..row("http-16", "HTTP, 64 connections, 16 requests pipelined on each", Play::Http) },
+    Row {
+        has_browser_head: true,
+        ..row("http-browser", "HTTP with a browser's head of 900 bytes, 64 connections", Play::Http)
+    },
+    Row { size: 20, ..row("ws", "WebSocket echo of 20 B, 64 connections, one in flight on each", Play::Ws) },
+    Row {
+        size: 20,
+        pipeline: 16,
+        ..row("ws-16", "WebSocket echo of 20 B, 64 connections, 16 in flight on each", Play::Ws)
+    },
+    Row {
+        size: 1 << 10,
+        ..row("ws-1k", "WebSocket echo of 1 KiB, 64 connections, one in flight on each", Play::Ws)
+    },
+    Row {
+        size: 16 << 10,
+        ..row("ws-16k", "WebSocket echo of 16 KiB, 64 connections, one in flight on each", Play::Ws)
+    },
+    Row { size: 20, ..row("fanout", "WebSocket fan-out of 20 B, 64 publishers to 64 clients", Play::Fanout) },
+    Row { connections: 100, ..row("sse", "Event stream to 100 clients, one event at a time", Play::Sse) },
+    Row {
+        connections: 100,
+        pipeline: 16,
+        ..row("sse-16", "Event stream to 100 clients, 16 events at a time", Play::Sse)
+    },
+    Row { size: 20, ..row("raw", "Echo of 20 B over bare TCP, 64 connections", Play::Raw) },
+    row("connect", "Connections made, used for one request and closed, 64 at a time", Play::Connect),
+    row("idle-http", "Memory of an idle HTTP connection", Play::IdleHttp),
+    Row { size: 20, ..row("idle-ws", "Memory of an idle WebSocket", Play::IdleWs) },
 ];
 
 impl Row {
@@ -76,8 +90,11 @@ impl Row {
             target: None,
             server_pid: None,
             connections: if self.is_idle() { idle_connections } else { self.connections },
-            slow_readers: 0,
+            slow_readers: self.slow_readers,
             rate: None,
+            operations: None,
+            publishers: self.publishers,
+            has_browser_head: self.has_browser_head,
             pipeline: self.pipeline,
             size: self.size,
             path: path.to_owned(),
@@ -91,7 +108,8 @@ impl Row {
     pub(crate) fn peer_mode(&self) -> &'static str {
         match self.play {
             Play::Http | Play::Connect | Play::IdleHttp => "http",
-            Play::Ws | Play::IdleWs | Play::Raw => "ws",
+            Play::Ws | Play::IdleWs => "ws",
+            Play::Raw => "raw",
             Play::Fanout => "fanout",
             Play::Sse => "sse",
         }
@@ -102,10 +120,12 @@ impl Row {
         let plan = self.plan(Duration::ZERO, 0);
         let request = |bytes: usize| ["--request-bytes".into(), bytes.to_string()];
         match self.play {
+            Play::Http if self.has_browser_head => request(Http::browser(HOST, &plan.path).request().len()),
             Play::Http | Play::IdleHttp => request(Http::new(HOST, &plan.path).request().len()),
             Play::Connect => request(connect::connect(HOST, &plan.path).request().len()),
             Play::Sse => request(publication_bytes(&plan)),
-            Play::Ws | Play::Fanout | Play::IdleWs | Play::Raw => {
+            Play::Raw => ["--block-bytes".into(), self.size.to_string()],
+            Play::Ws | Play::Fanout | Play::IdleWs => {
                 ["--frame-bytes".into(), Ws::frame_bytes(self.size).to_string()]
             }
         }
@@ -152,10 +172,15 @@ mod tests {
         let arg = |id| ROWS.iter().find(|row| row.id == id).map(|row| row.limit_args()[1].clone());
         let head = "GET /plaintext HTTP/1.1\r\nHost: localhost:8080\r\n\r\n";
         assert_eq!(arg("http"), Some(head.len().to_string()));
+        assert!(
+            arg("http-browser")
+                .is_some_and(|bytes| bytes.parse().is_ok_and(|bytes: usize| (890..=910).contains(&bytes)))
+        );
         assert_eq!(arg("connect"), Some((head.len() + "Connection: close\r\n".len()).to_string()));
         assert_eq!(
             ["ws", "ws-1k", "ws-16k"].map(arg),
             ["26", "1032", "16392"].map(|bytes| Some(bytes.to_owned()))
         );
+        assert_eq!(arg("raw").as_deref(), Some("20"));
     }
 }

@@ -15,12 +15,7 @@ pub(crate) fn page(result: &Value, old: Option<&Value>) -> String {
         result["plan"]["mode"].as_str().unwrap_or_default(),
         result["when"].as_str().unwrap_or_default()
     );
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n",
-        title = escape(&title),
-    );
+    let mut page = begin(&title);
     // Writing to a string cannot fail, here and below.
     let _ = writeln!(page, "<p><code>{}</code></p>", escape(result["command"].as_str().unwrap_or_default()));
     for warning in text::warnings(result) {
@@ -33,6 +28,16 @@ pub(crate) fn page(result: &Value, old: Option<&Value>) -> String {
     page.push_str(&circumstances(result, old));
     page.push_str("</body>\n</html>\n");
     page
+}
+
+/// The beginning of a page, up to its heading.
+pub(crate) fn begin(title: &str) -> String {
+    let title = escape(title);
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n",
+    )
 }
 
 /// Text as it may stand in an element, or in an attribute.

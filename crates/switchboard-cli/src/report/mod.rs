@@ -11,6 +11,7 @@ pub(crate) mod html;
 pub(crate) mod json;
 pub(crate) mod machine;
 pub(crate) mod metric;
+pub(crate) mod papers;
 pub(crate) mod plot;
 pub(crate) mod text;
 
@@ -24,17 +25,8 @@ use std::path::Path;
 /// # Errors
 /// A file can't be written.
 pub(crate) fn write(directory: &Path, result: &Value, old: Option<&Value>) -> Result<(), Error> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |error| Error::File(path, error)
-    };
-    fs::create_dir_all(directory).map_err(failed(directory))?;
     let files = [("result.json", format!("{result:#}\n")), ("index.html", html::page(result, old))];
-    for (name, text) in files {
-        let path = directory.join(name);
-        fs::write(&path, text).map_err(failed(&path))?;
-    }
-    Ok(())
+    papers::write_files(directory, &files.map(|(name, text)| (name.to_owned(), text)))
 }
 
 /// Reads a `result.json`.

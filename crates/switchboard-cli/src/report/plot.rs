@@ -58,6 +58,14 @@ const BOTTOM: f64 = 28.0;
 const TAIL_MAX: f64 = 7.0;
 
 impl Plot<'_> {
+    /// The plot as a file of its own, with its colours in it.
+    pub(crate) fn file(&self) -> String {
+        let svg = self.svg().replace("<figure>", "").replace("</figure>", "");
+        let Some((head, rest)) = svg.split_once('>') else { return svg };
+        let head = head.replacen("<svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"", 1);
+        format!("{head}><style>{}</style>{rest}", super::html::STYLE)
+    }
+
     /// The plot as an `svg` element; nothing if there is nothing to draw.
     pub(crate) fn svg(&self) -> String {
         let points = || self.lines.iter().flat_map(|line| &line.points);

@@ -3,6 +3,7 @@
 //! Nothing here says how fast something is: only that what must be counted is counted, and that the files can be read.
 
 mod compare;
+mod growth;
 mod odd;
 mod tool;
 mod tree;
@@ -55,6 +56,7 @@ fn http() {
     let result = check_operations(&["http", "-p", "3"]);
     assert_eq!(result["plan"]["pipeline"], 3);
     assert_eq!(result["throughput"]["unit"], "requests");
+    check_operations(&["http", "--browser"]);
 }
 
 #[test]

@@ -1,0 +1,144 @@
+//! Where it is measured: the repository, the peers' programs and the cores; and one server's turn there.
+
+use super::board::Turn;
+use super::child::{Gap, Running};
+use super::contender::{Contender, Places};
+use super::cores::{self, Cores};
+use super::rows::{self, Row};
+use crate::args::bench::Whereabouts;
+use crate::bench::outcome::Outcome;
+use crate::bench::server::Server;
+use crate::bench::{self, Error, proc};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+/// Where it is measured.
+#[derive(Debug)]
+pub(crate) struct Ground {
+    pub(crate) places: Places,
+    pub(crate) cores: Option<Cores>,
+    /// Those of the machine.
+    pub(crate) core_count: usize,
+}
+
+/// The longest look at connections that do nothing.
+const IDLE_MAX: Duration = Duration::from_millis(300);
+/// How long a server has to notice that its clients have gone.
+const PAUSE: Duration = Duration::from_millis(200);
+
+impl Ground {
+    /// What the command line says, and besides what can be found.
+    ///
+    /// # Errors
+    /// There is no repository.
+    pub(crate) fn new(args: &Whereabouts) -> Result<Self, Error> {
+        let here = || std::env::current_dir().ok().and_then(|here| root_above(&here));
+        let root = args.root.clone().or_else(here).ok_or_else(|| {
+            Error::Usage("the current directory is not in the repository; name it with `--root DIR`".into())
+        })?;
+        let root = root.canonicalize().map_err(|error| Error::File(root, error))?;
+        let peers = args.peers.clone().unwrap_or_else(|| root.join("benches/peers/target/release"));
+        Ok(Self {
+            places: Places { root, peers },
+            cores: Cores::choose(args.server_core, args.client_core),
+            // Once this process is kept on a core, it sees no other.
+            core_count: thread::available_parallelism().map_or(1, usize::from),
+        })
+    }
+
+    /// Prepares this process to be the load generator.
+    ///
+    /// # Errors
+    /// It can't be kept on its core.
+    pub(crate) fn enter(&self) -> Result<(), Error> {
+        proc::raise_descriptor_limit();
+        Ok(self.cores.map_or(Ok(()), |cores| cores::pin(cores.client))?)
+    }
+
+    /// The core of the servers.
+    pub(crate) fn server_core(&self) -> Option<usize> {
+        self.cores.map(|cores| cores.server)
+    }
+
+    /// One server's turn, from its start to its end. In a row about memory, so many connections are opened.
+    ///
+    /// # Errors
+    /// There is no figure.
+    pub(crate) fn turn(
+        &self,
+        contender: &Contender,
+        row: &Row,
+        duration: Duration,
+        idle_connections: usize,
+    ) -> Result<Turn, Gap> {
+        let running = Running::start(contender, row, &self.places, self.server_core(), &[])?;
+        let server = running.server();
+        if row.is_idle() {
+            idle_turn(row, &server, duration, idle_connections)
+        } else {
+            busy_turn(row, &server, duration)
+        }
+    }
+}
+
+fn busy_turn(row: &Row, server: &Server, duration: Duration) -> Result<Turn, Gap> {
+    let outcome = bench::bench(&row.plan(duration, 0), server).map_err(failure)?;
+    if outcome.operations == 0 {
+        let why = outcome.errors.keys().next().map_or("no answer came", |kind| kind);
+        return Err(Gap::Failure(format!("not one operation succeeded: {why}")));
+    }
+    Ok(Turn { rate: outcome.rate(), cost: outcome.server_ns_per_operation(), ..loads(&outcome) })
+}
+
+/// What memory has grown by between a tenth of the connections and all of them: so what a server only needs once is
+/// in neither.
+fn idle_turn(row: &Row, server: &Server, duration: Duration, connections: usize) -> Result<Turn, Gap> {
+    let few = (connections / 10).max(1);
+    let duration = duration.min(IDLE_MAX);
+    let memory = |outcome: &Outcome| outcome.server.and_then(|server| server.own_memory_end);
+    let first = bench::bench(&row.plan(duration, few), server).map_err(failure)?;
+    thread::sleep(PAUSE);
+    let second = bench::bench(&row.plan(duration, connections), server).map_err(failure)?;
+    let Some((first, last)) = memory(&first).zip(memory(&second)) else {
+        return Err(Gap::Failure("its memory can't be read".into()));
+    };
+    let cost = last.saturating_sub(first) as f64 / (connections - few) as f64;
+    let rate = connections as f64 / second.opened_in.as_secs_f64();
+    Ok(Turn { rate, cost: Some(cost), ..loads(&second) })
+}
+
+fn loads(outcome: &Outcome) -> Turn {
+    Turn {
+        server_load: outcome.server_share().unwrap_or_default(),
+        client_load: outcome.client_share(),
+        others_load: outcome.others_share().unwrap_or_default(),
+        is_client_full: outcome.is_client_bound(),
+        errors: outcome.error_count(),
+        error: outcome.errors.iter().max_by_key(|(_, count)| **count).map(|(kind, _)| kind.to_string()),
+        ..Turn::default()
+    }
+}
+
+pub(crate) fn failure(error: Error) -> Gap {
+    Gap::Failure(error.to_string())
+}
+
+impl Running {
+    /// The server for the load generator.
+    pub(crate) fn server(&self) -> Server {
+        Server::running(self.addr, rows::HOST, self.pid())
+    }
+}
+
+/// The repository that a directory is in.
+pub(crate) fn root_above(directory: &Path) -> Option<PathBuf> {
+    directory.ancestors().find(|root| root.join("benches/peers").is_dir()).map(Path::to_owned)
+}
+
+/// The first program of this name, where programs are.
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let directories = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    directories.map(|directory| directory.join(name)).find(|path| path.is_file())
+}

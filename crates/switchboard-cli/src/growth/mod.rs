@@ -1,0 +1,357 @@
+//! `growth`: how cost grows with connections, with subscribers and with the size of a message.
+//!
+//! Over real sockets the built-in server takes turns with the loop that does nothing, for what the kernel's part grows
+//! by is nobody's fault. Where there are more connections than a machine has ports, they are in memory ([`world`]).
+//! [`series`] is what becomes of the figures.
+
+mod series;
+pub(crate) mod world;
+
+use crate::args::bench::Growth;
+use crate::bench::plan::Play;
+use crate::bench::{Error, proc};
+use crate::compare::board::Figure;
+use crate::compare::child::Gap;
+use crate::compare::contender::{CONTENDERS, Contender, Kind};
+use crate::compare::ground::Ground;
+use crate::compare::origin::Origin;
+use crate::compare::rows::{Row, row};
+use crate::compare::{check_turn, choose, counts};
+use crate::report::html;
+use crate::report::papers::{self, Section};
+use crate::units;
+use serde_json::{Value, json};
+use series::{
+    CONNECTIONS, Curve, INSTRUCTIONS, MEMORY, Point, Quantity, SIZE, SUBSCRIBERS, Series, TIME, TIME_OF_BYTE,
+};
+use std::fmt::Write;
+use std::process::Command;
+use std::time::Duration;
+
+/// One thing that is drawn.
+#[derive(Debug)]
+struct Subject {
+    /// Its name on the command line.
+    id: &'static str,
+    title: &'static str,
+    across: Quantity,
+    up: Quantity,
+    at: &'static [usize],
+    how: How,
+}
+
+/// How a point is measured.
+#[derive(Clone, Copy, Debug)]
+enum How {
+    /// Over sockets: the load with so many of whatever grows.
+    Sockets(fn(usize) -> Row),
+    /// The same, for each byte of a message.
+    Bytes(fn(usize) -> Row),
+    /// In memory: this of an event or of a connection.
+    Memory(Measure),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Measure {
+    Time,
+    Instructions,
+    Bytes,
+}
+
+const REAL: &[usize] = &[1, 10, 100, 1_000, 10_000];
+const SIZES: &[usize] =
+    &[20, 128, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20];
+
+const SUBJECTS: &[Subject] = &[
+    Subject {
+        id: "connections-http",
+        title: "CPU for one HTTP request, one in flight on each connection",
+        across: CONNECTIONS,
+        up: TIME,
+        at: REAL,
+        how: How::Sockets(|connections| Row { connections, ..row("http", "", Play::Http) }),
+    },
+    Subject {
+        id: "connections-ws",
+        title: "CPU for one WebSocket echo of 20 B, one in flight on each connection",
+        across: CONNECTIONS,
+        up: TIME,
+        at: REAL,
+        how: How::Sockets(|connections| Row { connections, size: 20, ..row("ws", "", Play::Ws) }),
+    },
+    Subject {
+        id: "memory-time",
+        title: "Time for one event, in memory",
+        across: CONNECTIONS,
+        up: TIME,
+        at: &[1, 10, 100, 1_000, 10_000, 100_000, 1_000_000],
+        how: How::Memory(Measure::Time),
+    },
+    Subject {
+        id: "memory-instructions",
+        title: "Instructions for one event, in memory",
+        across: CONNECTIONS,
+        up: INSTRUCTIONS,
+        at: &[1, 10, 100, 1_000, 10_000, 100_000],
+        how: How::Memory(Measure::Instructions),
+    },
+    Subject {
+        id: "memory-bytes",
+        title: "Memory of one connection, in memory",
+        across: CONNECTIONS,
+        up: MEMORY,
+        at: &[1_000, 10_000, 100_000, 1_000_000],
+        how: How::Memory(Measure::Bytes),
+    },
+    Subject {
+        id: "subscribers-ws",
+        title: "CPU for one delivery of 20 B, one publisher with 16 messages in flight",
+        across: SUBSCRIBERS,
+        up: TIME,
+        at: REAL,
+        how: How::Sockets(|connections| Row {
+            connections,
+            size: 20,
+            pipeline: 16,
+            publishers: 1,
+            ..row("fanout", "", Play::Fanout)
+        }),
+    },
+    Subject {
+        id: "subscribers-sse",
+        title: "CPU for one delivery on an event stream, one event at a time",
+        across: SUBSCRIBERS,
+        up: TIME,
+        at: REAL,
+        how: How::Sockets(|connections| Row { connections, ..row("sse", "", Play::Sse) }),
+    },
+    Subject {
+        id: "size",
+        title: "CPU for one byte of a WebSocket echo, 4 connections, one from 1 MiB on",
+        across: SIZE,
+        up: TIME_OF_BYTE,
+        at: SIZES,
+        // What is on its way at the end was paid for and is not counted: with long messages that must be little.
+        how: How::Bytes(|size| {
+            let connections = if size < 1 << 20 { 4 } else { 1 };
+            Row { size, connections, ..row("ws", "", Play::Ws) }
+        }),
+    },
+];
+
+/// Where the tables stand in the documents.
+const SECTION: Section = Section("growth");
+/// Events in memory that are timed, for each second that a server over sockets is given.
+const EVENTS_PER_SECOND: f64 = 400_000.0;
+/// Events whose instructions are counted, in the shorter and the longer of two runs.
+const EVENTS_COUNTED: [usize; 2] = [2_000, 12_000];
+/// Descriptors that are not connections.
+const DESCRIPTORS_BESIDES: usize = 64;
+/// How it was measured.
+const METHOD: &str = "\
+CPU is the server's processor time, kernel included; figures are medians with the least and the most of all runs in
+parentheses. *limit* is the loop that does nothing but receive and send: what it grows by is the kernel's part and the
+processor's caches. *In memory* there is no kernel: peers' ends are in the same process, up to 64 connections far apart in
+memory become ready at a time, and the time is that of the server's turns alone. Instructions are those of the process, the peers'
+ends included. Memory is what the process's pages have grown by, without what the peers' ends take.";
+
+/// Measures, and writes it down. False if there is a gap in a figure of this server.
+///
+/// # Errors
+/// The command line makes no sense, or a file can't be written.
+pub(crate) fn growth(args: &Growth) -> Result<bool, Error> {
+    check_turn(args.seconds)?;
+    let subjects = choose(SUBJECTS, &args.plots, |subject| subject.id)?;
+    let ground = Ground::new(&args.whereabouts)?;
+    ground.enter()?;
+    let job = Job { ground: &ground, runs: args.runs as usize, duration: args.seconds, most: args.most };
+    let all: Vec<Series> = subjects.iter().map(|subject| job.measure(subject)).collect();
+    let runs = format!("{} of {} at each point", args.runs, units::time(args.seconds.as_nanos() as f64));
+    let origin = Origin::new(&ground, runs);
+    let default = |path: &str| args.plots.is_empty().then(|| ground.places.root.join(path));
+    let numbers = args.whereabouts.numbers.clone().or_else(|| default("docs/numbers.md"));
+    SECTION.write(numbers.as_deref(), &section(&all, &origin))?;
+    if let Some(report) = args.whereabouts.report.clone().or_else(|| default("docs/report")) {
+        let json = json!({ "schema": 1, "origin": origin.json(), "plots": all.iter().map(Series::json).collect::<Vec<Value>>() });
+        let mut files = vec![
+            ("growth.html".to_owned(), page(&all, &origin)),
+            ("growth.json".to_owned(), format!("{json:#}\n")),
+        ];
+        files.extend(all.iter().map(|series| (file_name(series), series.file())));
+        papers::write_files(&report, &files)?;
+        eprintln!("report: {}", report.join("growth.html").display());
+    }
+    let ours = all.iter().flat_map(|series| series.lines.iter().filter(|curve| curve.name != "limit"));
+    Ok(ours.flat_map(|curve| &curve.points).all(|point| point.figure.is_ok()))
+}
+
+/// How it is to be measured.
+#[derive(Debug)]
+struct Job<'a> {
+    ground: &'a Ground,
+    runs: usize,
+    duration: Duration,
+    /// Of whatever grows.
+    most: Option<usize>,
+}
+
+impl Job<'_> {
+    fn measure(&self, subject: &Subject) -> Series {
+        let lines = match subject.how {
+            How::Sockets(row) => self.over_sockets(subject, row, |_| 1.0),
+            // In picoseconds.
+            How::Bytes(row) => self.over_sockets(subject, row, |at| 1000.0 / at as f64),
+            How::Memory(measure) => self.in_memory(subject, measure),
+        };
+        let Subject { id, title, across, up, .. } = *subject;
+        Series { id, title, across, up, lines }
+    }
+
+    /// How many are timed in memory.
+    fn events(&self) -> usize {
+        (self.duration.as_secs_f64() * EVENTS_PER_SECOND) as usize
+    }
+
+    fn points<'b>(&self, subject: &'b Subject) -> impl Iterator<Item = usize> + use<'b> {
+        let most = self.most.unwrap_or(usize::MAX);
+        subject.at.iter().copied().filter(move |at| *at <= most)
+    }
+
+    fn over_sockets(&self, subject: &Subject, row: fn(usize) -> Row, factor: fn(usize) -> f64) -> Vec<Curve> {
+        let who = |kind| CONTENDERS.iter().find(|contender| contender.kind == kind);
+        let contenders: Vec<&Contender> = [Kind::Ours, Kind::Limit].into_iter().filter_map(who).collect();
+        let curve = |contender: &&Contender| Curve { name: contender.name, points: Vec::new() };
+        let mut curves: Vec<Curve> = contenders.iter().map(curve).collect();
+        for at in self.points(subject) {
+            let row = row(at);
+            let mut turns: Vec<Result<Vec<f64>, String>> = vec![Ok(Vec::new()); contenders.len()];
+            for _ in 0..self.runs {
+                for (contender, turns) in contenders.iter().zip(&mut turns) {
+                    if let Ok(costs) = turns {
+                        match self.turn(contender, &row) {
+                            Ok(cost) => costs.push(cost * factor(at)),
+                            Err(why) => *turns = Err(why),
+                        }
+                    }
+                }
+            }
+            for (curve, turns) in curves.iter_mut().zip(turns) {
+                let figure = turns
+                    .and_then(|costs| Figure::of(costs.into_iter()).ok_or_else(|| "not measured".to_owned()));
+                tell(subject, curve.name, at, &figure);
+                curve.points.push(Point { at, figure });
+            }
+        }
+        curves
+    }
+
+    fn turn(&self, contender: &Contender, row: &Row) -> Result<f64, String> {
+        let descriptors = proc::descriptor_limit();
+        if descriptors.is_some_and(|most| row.connections + DESCRIPTORS_BESIDES > most) {
+            return Err(format!("only {} descriptors are allowed", descriptors.unwrap_or_default()));
+        }
+        match self.ground.turn(contender, row, self.duration, 0) {
+            Ok(turn) if turn.errors > 0 => Err(turn.error.unwrap_or_default()),
+            Ok(turn) => turn.cost.ok_or_else(|| "too little to tell".to_owned()),
+            Err(Gap::Lasting(why) | Gap::Failure(why)) => Err(why),
+        }
+    }
+
+    fn in_memory(&self, subject: &Subject, measure: Measure) -> Vec<Curve> {
+        let curve = |(name, ws)| {
+            let points = self.points(subject).map(|at| {
+                let runs = if matches!(measure, Measure::Time) { self.runs } else { 1 };
+                let figures: Result<Vec<f64>, String> =
+                    (0..runs).map(|_| in_memory(measure, at, ws, self.events())).collect();
+                let figure = figures.and_then(|figures| {
+                    Figure::of(figures.into_iter()).ok_or_else(|| "not measured".to_owned())
+                });
+                tell(subject, name, at, &figure);
+                Point { at, figure }
+            });
+            Curve { name, points: points.collect() }
+        };
+        [("HTTP request", false), ("WebSocket echo of 20 B", true)].map(curve).into()
+    }
+}
+
+fn tell(subject: &Subject, name: &str, at: usize, figure: &Result<Figure, String>) {
+    let said = figure.as_ref().map_or_else(Clone::clone, |figure| (subject.up.show)(figure.median));
+    eprintln!("{}, {name}, {}: {said}", subject.id, (subject.across.show)(at as f64));
+}
+
+/// One figure of a server in memory, which is a process of its own.
+fn in_memory(measure: Measure, connections: usize, ws: bool, events: usize) -> Result<f64, String> {
+    let args = |events: usize, more: &[&str]| -> Vec<String> {
+        let numbers = [connections.to_string(), events.to_string()];
+        let fixed = ["bench", "world", "--connections", &numbers[0], "--events", &numbers[1]];
+        let ws = if ws { &["--ws"][..] } else { &[] };
+        [&fixed[..], ws, more].concat().into_iter().map(str::to_owned).collect()
+    };
+    match measure {
+        Measure::Time => Ok(field(&ask(&args(events, &[]))?, "server_ns")? / events as f64),
+        Measure::Bytes => {
+            let all = field(&ask(&args(0, &[]))?, "bytes")?;
+            let ends = field(&ask(&args(0, &["--only-ends"]))?, "bytes")?;
+            Ok((all - ends) / connections as f64)
+        }
+        Measure::Instructions => {
+            let [few, many] = EVENTS_COUNTED;
+            let program = own_program()?;
+            let count = |events| counts::instructions(&program, &args(events, &[]));
+            Ok((count(many)? - count(few)?) / (many - few) as f64)
+        }
+    }
+}
+
+/// What this program says about itself under other arguments.
+pub(crate) fn ask(args: &[String]) -> Result<Value, String> {
+    let output = Command::new(own_program()?).args(args).output().map_err(|error| error.to_string())?;
+    let said = || String::from_utf8_lossy(&output.stderr).lines().next_back().unwrap_or_default().to_owned();
+    serde_json::from_slice(&output.stdout).map_err(|_| format!("it failed: {}", said()))
+}
+
+pub(crate) fn field(value: &Value, name: &str) -> Result<f64, String> {
+    value[name].as_f64().ok_or_else(|| format!("it does not tell its {name}"))
+}
+
+fn own_program() -> Result<String, String> {
+    std::env::current_exe().map(|path| path.to_string_lossy().into_owned()).map_err(|error| error.to_string())
+}
+
+fn file_name(series: &Series) -> String {
+    format!("growth-{}.svg", series.id)
+}
+
+/// The generated section of `docs/numbers.md`.
+fn section(all: &[Series], origin: &Origin) -> String {
+    let mut text = origin.markdown();
+    // Writing to a string cannot fail, here and below.
+    let _ = writeln!(text, "\n{METHOD}");
+    for series in all {
+        let _ = writeln!(text, "\n### {}\n\n{}", series.title, series.table());
+        let _ = writeln!(text, "![{}](report/{})", series.title, file_name(series));
+    }
+    text
+}
+
+/// The page with all plots.
+fn page(all: &[Series], origin: &Origin) -> String {
+    let mut page = html::begin("How cost grows");
+    let _ = writeln!(page, "<p>{}</p>", html::escape(&METHOD.replace('*', "").replace('\n', " ")));
+    for series in all {
+        let _ = writeln!(page, "<h2>{}</h2>\n{}<table>", html::escape(series.title), series.plot());
+        let line = |tag: &str, cells: &mut dyn Iterator<Item = String>| {
+            let cells: String = cells.map(|cell| format!("<{tag}>{}</{tag}>", html::escape(&cell))).collect();
+            format!("<tr>{cells}</tr>\n")
+        };
+        page.push_str(&line("th", &mut series.columns().into_iter().map(str::to_owned)));
+        for cells in series.cells() {
+            page.push_str(&line("td", &mut cells.into_iter()));
+        }
+        page.push_str("</table>\n");
+    }
+    page.push_str(&origin.html());
+    page.push_str("</body>\n</html>\n");
+    page
+}

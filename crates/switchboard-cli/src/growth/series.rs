@@ -1,0 +1,161 @@
+//! What is drawn: one quantity, as it grows with another, of several servers or protocols.
+
+use crate::compare::board::Figure;
+use crate::report::plot::{Axis, Line, Plot, Scale};
+use crate::units;
+use serde_json::{Value, json};
+use std::fmt::Write;
+
+/// One plot, and its table.
+#[derive(Debug)]
+pub(crate) struct Series {
+    pub(crate) id: &'static str,
+    pub(crate) title: &'static str,
+    /// What grows.
+    pub(crate) across: Quantity,
+    /// What is measured.
+    pub(crate) up: Quantity,
+    pub(crate) lines: Vec<Curve>,
+}
+
+/// One line.
+#[derive(Debug)]
+pub(crate) struct Curve {
+    pub(crate) name: &'static str,
+    pub(crate) points: Vec<Point>,
+}
+
+/// What was measured at one place, or why it was not.
+#[derive(Debug)]
+pub(crate) struct Point {
+    pub(crate) at: usize,
+    pub(crate) figure: Result<Figure, String>,
+}
+
+/// A quantity, and how it is shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Quantity {
+    pub(crate) name: &'static str,
+    pub(crate) scale: Scale,
+    pub(crate) show: fn(f64) -> String,
+}
+
+pub(crate) const CONNECTIONS: Quantity =
+    Quantity { name: "connections", scale: Scale::Logarithmic, show: units::count };
+pub(crate) const SUBSCRIBERS: Quantity =
+    Quantity { name: "subscribers", scale: Scale::Logarithmic, show: units::count };
+pub(crate) const SIZE: Quantity = Quantity { name: "message", scale: Scale::Logarithmic, show: units::bytes };
+pub(crate) const TIME: Quantity = Quantity { name: "time", scale: Scale::Linear, show: units::time };
+pub(crate) const INSTRUCTIONS: Quantity =
+    Quantity { name: "instructions", scale: Scale::Linear, show: units::count };
+pub(crate) const MEMORY: Quantity = Quantity { name: "memory", scale: Scale::Binary, show: units::bytes };
+/// In picoseconds, for a logarithmic axis begins at one.
+pub(crate) const TIME_OF_BYTE: Quantity =
+    Quantity { name: "time", scale: Scale::Logarithmic, show: |picos| format!("{:.2} ns", picos / 1000.0) };
+
+impl Series {
+    /// As an `svg` element.
+    pub(crate) fn plot(&self) -> String {
+        self.drawing().svg()
+    }
+
+    /// As a file.
+    pub(crate) fn file(&self) -> String {
+        self.drawing().file()
+    }
+
+    fn drawing(&self) -> Plot<'_> {
+        let axis = |quantity: Quantity| Axis { scale: quantity.scale, show: quantity.show };
+        let line = |curve: &'_ Curve| -> Vec<(f64, f64)> {
+            let points = curve.points.iter();
+            points.filter_map(|point| Some((point.at as f64, point.figure.as_ref().ok()?.median))).collect()
+        };
+        let lines = self.lines.iter().map(|curve| Line { name: curve.name, points: line(curve) });
+        Plot { title: self.title, x: axis(self.across), y: axis(self.up), lines: lines.collect() }
+    }
+
+    /// The names of the columns.
+    pub(crate) fn columns(&self) -> Vec<&'static str> {
+        let names = self.lines.iter().map(|curve| curve.name);
+        [self.across.name].into_iter().chain(names).collect()
+    }
+
+    /// What stands in the columns, line by line.
+    pub(crate) fn cells(&self) -> Vec<Vec<String>> {
+        let Some(first) = self.lines.first() else { return Vec::new() };
+        let line = |number: usize, at: usize| {
+            let cells = self.lines.iter().map(|curve| self.cell(&curve.points[number]));
+            [(self.across.show)(at as f64)].into_iter().chain(cells).collect()
+        };
+        first.points.iter().enumerate().map(|(number, point)| line(number, point.at)).collect()
+    }
+
+    fn cell(&self, point: &Point) -> String {
+        match &point.figure {
+            Ok(figure) if figure.least == figure.most => (self.up.show)(figure.median),
+            Ok(Figure { median, least, most }) => {
+                let show = self.up.show;
+                format!("{} ({} – {})", show(*median), show(*least), show(*most))
+            }
+            Err(why) => format!("gap: {why}"),
+        }
+    }
+
+    /// The table as Markdown.
+    pub(crate) fn table(&self) -> String {
+        let columns = self.columns();
+        let mut text = format!("| {} |\n|{}\n", columns.join(" | "), " ---: |".repeat(columns.len()));
+        for cells in self.cells() {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "| {} |", cells.join(" | "));
+        }
+        text
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        let point = |point: &Point| match &point.figure {
+            Ok(figure) => {
+                json!({ "at": point.at, "median": figure.median, "least": figure.least, "most": figure.most })
+            }
+            Err(why) => json!({ "at": point.at, "gap": why }),
+        };
+        json!({
+            "id": self.id,
+            "title": self.title,
+            "lines": self.lines.iter().map(|curve| json!({
+                "name": curve.name,
+                "points": curve.points.iter().map(point).collect::<Vec<Value>>(),
+            })).collect::<Vec<Value>>(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_is_named_and_not_drawn() {
+        let figure = |median| Ok(Figure { median, least: median, most: median });
+        let point = |at, figure| Point { at, figure };
+        let series = Series {
+            id: "a",
+            title: "CPU for one thing",
+            across: CONNECTIONS,
+            up: TIME,
+            lines: vec![
+                Curve { name: "ours", points: vec![point(1, figure(10.0)), point(1000, figure(2000.0))] },
+                Curve {
+                    name: "limit",
+                    points: vec![point(1, Err("not built".into())), point(1000, figure(1.0))],
+                },
+            ],
+        };
+        let table = "| connections | ours | limit |\n| ---: | ---: | ---: |\n\
+            | 1 | 10 ns | gap: not built |\n| 1,000 | 2.00 µs | 1 ns |\n";
+        assert_eq!(series.table(), table);
+        assert_eq!(series.plot().matches("class=\"line").count(), 2);
+        assert!(series.file().starts_with("<svg xmlns=") && series.file().ends_with("</svg>\n"));
+        assert_eq!(series.json()["lines"][1]["points"][0]["gap"], "not built");
+    }
+}
