@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 
+use crate::fuzz::args::{FUZZ, Fuzz, SIM, Sim};
 use bench::Bench;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand};
@@ -25,6 +26,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         what: Bench,
     },
+    /// Fuzz the protocols and the server: inputs at random, for which properties must hold
+    #[command(after_help = FUZZ)]
+    Fuzz(Fuzz),
+    /// Simulate the server on bad networks: a schedule for each seed
+    #[command(after_help = SIM)]
+    Sim(Sim),
     /// The server that `bench` starts when it is given none
     #[command(hide = true)]
     Serve(Serve),

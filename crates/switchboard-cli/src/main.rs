@@ -3,16 +3,19 @@
 //! [`args`] is the command line, one variant for each subcommand; [`mod@bench`] the load generator, [`report`] what is
 //! made of its figures, [`serve`] the server that it starts when it is given none. A further subcommand is a variant, a
 //! module, and a line in `run`. [`compare`] runs servers side by side, which [`launch`] starts; [`growth`] and
-//! [`reactors`] say how cost grows, and what a second reactor brings.
+//! [`reactors`] say how cost grows, and what a second reactor brings. [`mod@fuzz`] and [`mod@sim`] look for what is wrong
+//! with the server itself.
 
 mod args;
 mod bench;
 mod compare;
+mod fuzz;
 mod growth;
 mod launch;
 mod reactors;
 mod report;
 mod serve;
+mod sim;
 mod units;
 
 use args::bench::{Bench, Mode};
@@ -25,7 +28,7 @@ use report::{gate, json, text};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// A condition of `--fail-if` was met.
+/// A condition of `--fail-if` was met, or a property does not hold.
 const FAILED: u8 = 1;
 /// Nothing could be measured.
 const BROKEN: u8 = 2;
@@ -57,12 +60,18 @@ fn run(command: &Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
             println!("{}", growth::world::run(args)?);
             Ok(ExitCode::SUCCESS)
         }
+        Command::Fuzz(args) => Ok(verdict(fuzz::fuzz(args)?)),
+        Command::Sim(args) => Ok(verdict(sim::sim(args))),
         Command::Serve(args) => {
             serve::serve(args)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Launch(args) => Err(launch::launch(args).into()),
     }
+}
+
+fn verdict(holds: bool) -> ExitCode {
+    if holds { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
 }
 
 fn run_bench(mode: &Mode) -> Result<ExitCode, Error> {
@@ -83,8 +92,8 @@ fn run_bench(mode: &Mode) -> Result<ExitCode, Error> {
     // A reader that has gone does not change the verdict.
     let _ = io::stdout().write_all(text.as_bytes());
     let is_void = outcome.operations == 0 && !plan.play.is_idle();
-    let verdict = judge(&output.fail_if, &result);
-    Ok(if is_void { ExitCode::from(BROKEN) } else { verdict })
+    let judged = judge(&output.fail_if, &result);
+    Ok(if is_void { ExitCode::from(BROKEN) } else { judged })
 }
 
 fn judge(conditions: &[gate::Condition], result: &serde_json::Value) -> ExitCode {
@@ -93,5 +102,5 @@ fn judge(conditions: &[gate::Condition], result: &serde_json::Value) -> ExitCode
     for complaint in &complaints {
         eprintln!("failed: {complaint}");
     }
-    if complaints.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
+    verdict(complaints.is_empty())
 }

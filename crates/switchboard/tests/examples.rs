@@ -84,6 +84,19 @@ fn lines_adds() {
     assert_eq!(long.rest(), b"- a line is too long\r\n");
 }
 
+#[test]
+fn fuzz_own_parser_finds_the_bug_and_nothing_else() {
+    let example = process::binary("fuzz_own_parser").into_os_string().into_string().unwrap();
+    let finished = run(&example, [""; 0], "").unwrap();
+    let text = String::from_utf8(finished.stdout).unwrap();
+    assert!(finished.status.success() && text.ends_with("partitions: it holds\n"), "{text}");
+    let finished = run(&example, ["--with-bug"], "").unwrap();
+    let text = String::from_utf8(finished.stdout).unwrap();
+    assert_eq!(finished.status.code(), Some(1));
+    let test = text.split("#[test]\nfn fuzz_records_with_bug_hold_").nth(1).expect(&text);
+    assert!(test.contains("    records_with_bug_hold(b\""), "{text}");
+}
+
 /// The text that comes next.
 #[track_caller]
 fn hear(socket: &mut WebSocket<TcpStream>) -> String {

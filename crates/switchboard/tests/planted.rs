@@ -7,10 +7,9 @@
 //! prints the table: which bug, after how many seeds, by which oracle. `SWITCHBOARD_SIM_SEEDS=N` looks at so many seeds
 //! for each bug before it gives up, and `SWITCHBOARD_PLANTED=N` looks for one of them only.
 
-mod sim_support;
-
 use switchboard::reactor::planted::select;
 use switchboard::sim;
+use switchboard_fuzz::bad_day;
 
 /// By the number of each, where `planted` is asked for it.
 const BUGS: [&str; 44] = [
@@ -89,5 +88,5 @@ fn every_planted_bug_is_found() {
 }
 
 fn find(seed: u64) -> Option<sim::Violation> {
-    sim_support::server(seed, sim::options_of(seed, false)).try_run().err()
+    bad_day(seed, sim::options_of(seed, false)).try_run().err()
 }

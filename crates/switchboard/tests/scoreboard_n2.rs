@@ -1,12 +1,10 @@
 //! Simulation of the user's server: see also `sim.rs`, which runs thousands of seeds, and `planted.rs`, which proves it.
 
-mod sim_support;
-
-use sim_support::server;
 use std::time::Duration;
 use switchboard::sim::peer::Silent;
 use switchboard::sim::{self, Faults, Options, Sim};
 use switchboard::{Client, Limits};
+use switchboard_fuzz::bad_day;
 
 struct Nobody;
 
@@ -15,17 +13,17 @@ impl Client for Nobody {}
 #[test]
 fn n2_bad_days_of_echo_and_chat_hold_the_invariants() {
     for seed in 0..300 {
-        server(seed, sim::options_of(seed, false)).run();
+        bad_day(seed, sim::options_of(seed, false)).run();
     }
 }
 
 #[test]
 fn n2_the_same_seed_gives_the_same_trace() {
     for seed in 0..50 {
-        let [one, two] = [(); 2].map(|()| server(seed, sim::options_of(seed, true)).try_run());
+        let [one, two] = [(); 2].map(|()| bad_day(seed, sim::options_of(seed, true)).try_run());
         assert_eq!(one, two);
     }
-    let [traced, untraced] = [true, false].map(|trace| server(7, sim::options_of(7, trace)).run());
+    let [traced, untraced] = [true, false].map(|trace| bad_day(7, sim::options_of(7, trace)).run());
     assert_eq!(traced.trace_hash, untraced.trace_hash);
 }
 

@@ -7,8 +7,30 @@ mod support;
 use steady::{Worker, echo, milli_allocations, ok_bytes, requests};
 use support::probe::Probe;
 use support::{get, outcome, socket};
-use switchboard::BodyPlan;
-use switchboard::test::listener;
+use switchboard::test::{TestServer, listener};
+use switchboard::{BodyPlan, Client, Exchange, Message, Request, WebSocket};
+use switchboard_fuzz::{Runner, TARGETS, Target};
+
+#[test]
+fn q3_each_parser_and_the_whole_server_hold_for_inputs_at_random() {
+    for name in [
+        "http1_head",
+        "http1_chunked",
+        "http1_machine",
+        "http1_client",
+        "websocket_server",
+        "websocket_client",
+        "websocket_handshake",
+        "sse_stream",
+        "server",
+    ] {
+        let target = Target::named(name).unwrap_or_else(|| panic!("there is no target {name}"));
+        let run = Runner::new(target).seed(0x9e37).executions(500).run();
+        let report = run.unwrap_or_else(|finding| panic!("{finding}"));
+        assert!(report.executions == 500 && report.corpus > target.seeds.len(), "{name}: {report:?}");
+    }
+    assert_eq!(TARGETS.len(), 9, "each target is named above");
+}
 
 #[test]
 fn q4_however_a_session_is_cut_its_events_are_the_same() {
@@ -65,6 +87,35 @@ fn q4_however_a_session_is_cut_its_events_are_the_same() {
     ];
     assert_eq!(outcome.log, expected);
     assert!(outcome.is_finished);
+}
+
+/// What a user's own test looks like: no socket, no thread, no sleep. See N2 for the same with faults.
+#[test]
+fn q5_handlers_are_tested_in_memory_over_http_and_websocket() {
+    struct Shout;
+
+    impl Client for Shout {
+        fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+            exchange.ok("text/plain", request.path().to_uppercase());
+        }
+
+        fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+            socket.send(&message.as_bytes().to_ascii_uppercase());
+        }
+    }
+
+    let mut server = TestServer::new(|_peer| Shout);
+    let http = server.connect();
+    http.send(get("/hello").as_bytes());
+    server.run();
+    assert!(http.take().ends_with(b"\r\n\r\n/HELLO"));
+    let peer = server.connect();
+    peer.send(socket::UPGRADE.as_bytes());
+    server.run();
+    assert!(peer.take().starts_with(b"HTTP/1.1 101 "));
+    peer.send(&socket::text("hello"));
+    server.run();
+    assert_eq!(peer.take(), b"\x82\x05HELLO");
 }
 
 #[test]

@@ -2,12 +2,13 @@
 //! own. `SWITCHBOARD_SIM_SEEDS=10000` runs so many; a seed that failed is replayed with its trace by
 //! `SWITCHBOARD_SIM_SEED=N cargo test -p switchboard --test sim replay -- --nocapture`.
 
-mod sim_support;
-
-use sim_support::server;
-use switchboard::sim::peer::WebSocket;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+use switchboard::sim::peer::{Line, Peer, WebSocket};
 use switchboard::sim::{self, Faults, Options, Sim};
-use switchboard::{Client, Message};
+use switchboard::{Client, Connection, Exchange, Message, Reply, Request, TimerId};
+use switchboard_fuzz::bad_day;
 
 struct Echo;
 
@@ -20,7 +21,7 @@ impl Client for Echo {
 #[test]
 fn bad_days() {
     sim::each_seed(3000, |seed, options| {
-        server(seed, options).run();
+        bad_day(seed, options).run();
     });
 }
 
@@ -28,7 +29,7 @@ fn bad_days() {
 #[test]
 fn replay() {
     let seed = std::env::var("SWITCHBOARD_SIM_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
-    let report = server(seed, sim::options_of(seed, true)).run();
+    let report = bad_day(seed, sim::options_of(seed, true)).run();
     assert!(!report.trace.is_empty());
 }
 
@@ -58,4 +59,58 @@ fn a_violation_names_its_seed() {
     let mut sim = Sim::new(5, Options { faults: Faults::none(), ..Options::default() }, |_peer| Liar);
     sim.add(WebSocket::echo(1));
     sim.run();
+}
+
+/// Seed 283402: a request was deferred when everybody had left already, and nobody outside was asked for its answer.
+#[test]
+fn an_answer_that_is_owed_after_the_calm_is_given() {
+    struct Late(Rc<RefCell<Vec<Reply>>>);
+
+    impl Client for Late {
+        fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+            match request.path() {
+                "/stream" => exchange.stream(200, "text/plain").set_timer(TimerId(1), Duration::from_secs(1)),
+                _ => self.0.borrow_mut().push(exchange.defer()),
+            }
+        }
+
+        fn on_timer(&mut self, connection: &mut Connection<'_>, _timer: TimerId) {
+            let stream = connection.as_response().expect("it is being streamed");
+            stream.finish().expect("any length will do");
+        }
+    }
+
+    /// Has asked, and does not wait.
+    struct Hasty;
+
+    impl Peer for Hasty {
+        fn on_connect(&mut self, line: &mut Line<'_>) {
+            for path in ["/stream", "/late"] {
+                line.say(format!("GET {path} HTTP/1.1\r\nHost: sim\r\n\r\n").as_bytes());
+            }
+        }
+
+        fn on_bytes(&mut self, _line: &mut Line<'_>, bytes: &mut Vec<u8>) {
+            bytes.clear();
+        }
+
+        fn is_done(&self) -> bool {
+            true
+        }
+    }
+
+    let owed: Rc<RefCell<Vec<Reply>>> = Rc::default();
+    let (shared, asked) = (owed.clone(), Rc::new(RefCell::new(0)));
+    let count = asked.clone();
+    let mut sim = Sim::new(1, Options { faults: Faults::none(), ..Options::default() }, move |_peer| {
+        Late(shared.clone())
+    });
+    sim.add(Hasty).outside(move |_outside| {
+        for reply in owed.borrow_mut().drain(..) {
+            *count.borrow_mut() += 1;
+            reply.respond(200, "text/plain", "at last");
+        }
+    });
+    sim.run();
+    assert_eq!(*asked.borrow(), 1);
 }

@@ -159,3 +159,17 @@ fn an_exchange_that_is_seen_out_ends_by_the_shutdown() {
     server.run();
     assert_eq!(visitor.0.borrow().ends, [Reason::Shutdown]);
 }
+
+/// Seed 557257: they were within the bound of their own, and not within what may be carried.
+#[test]
+fn early_bytes_that_can_not_be_carried_are_refused_with_a_status() {
+    let mut limits = Limits { line_bytes_max: 2000, ..Limits::default() };
+    (limits.reactor.carry_bytes_max, limits.http.head_bytes_max) = (4000, 2000);
+    limits.websocket.frame_in_place_bytes_max = 2000;
+    let (mut server, _visitor) = server(limits);
+    let far = server.connect();
+    far.send(&[handshake("/late"), frame(Opcode::Binary, &[1; 4042])].concat());
+    server.run();
+    let answer = String::from_utf8(far.take()).expect("it is text");
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("\r\nConnection: close\r\n"), "{answer}");
+}

@@ -30,9 +30,14 @@ impl Progress {
 
     /// Load is on; `phase` is so far along.
     pub(crate) fn loaded(&self, phase: &'static str, passed: Duration, whole: Duration, sample: &Sample) {
+        self.along(phase, passed, whole, describe(sample));
+    }
+
+    /// What has this name is so far along.
+    pub(crate) fn along(&self, name: &'static str, passed: Duration, whole: Duration, message: String) {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        self.bar.set_message(describe(sample));
-        self.bar.set_prefix(phase);
+        self.bar.set_message(message);
+        self.bar.set_prefix(name);
         self.bar.set_length(millis(whole));
         self.bar.set_position(millis(passed.min(whole)));
     }

@@ -13,7 +13,7 @@ use switchboard_proto::Step;
 use switchboard_proto::http1::{self, Awaits, Event, Fields, Phase, ResponseHead, Version};
 use switchboard_proto::websocket::{HandshakeError, Offer, VERSION};
 
-/// Bytes that a client may send before it knows whether its WebSocket is accepted.
+/// Bytes that a client may send before it knows whether its WebSocket is accepted; fewer, if fewer may be carried.
 const EARLY_BYTES_MAX: usize = 4 << 10;
 
 /// Takes what the machine made of the bytes it was shown.
@@ -174,7 +174,8 @@ fn upgrade<C: Client>(
 #[inline(never)]
 fn paused(connection: &mut Connection<'_>, rest_bytes: usize) {
     let Connection { id, hub, .. } = connection;
-    if rest_bytes <= EARLY_BYTES_MAX || hub.link(*id).watch != Watch::Early {
+    let early_bytes_max = EARLY_BYTES_MAX.min(hub.settings.limits.reactor.carry_bytes_max);
+    if rest_bytes <= early_bytes_max || hub.link(*id).watch != Watch::Early {
         return;
     }
     if let Protocol::Http(machine) = &mut hub.link(*id).protocol {

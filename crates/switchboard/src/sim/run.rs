@@ -142,7 +142,7 @@ impl Sim {
     }
 
     /// Somebody outside of the reactors, such as another thread: called between two turns, at any time, and again and
-    /// again in the calm, so that an answer that is owed can be given at last.
+    /// again in the calm and after it, so that an answer that is owed can be given at last.
     pub fn outside(&mut self, act: impl FnMut(&mut Outside<'_>) + 'static) -> &mut Self {
         self.outsiders.push(Box::new(act));
         self
@@ -269,6 +269,8 @@ impl Sim {
         }
         let end = self.now + millis(self.farewell_max());
         loop {
+            // A request whose turn comes only now may be answered from there.
+            self.act_outside(true);
             if self.step(true)? {
                 continue;
             }

@@ -142,7 +142,7 @@ pub(crate) fn run<A: AsRef<OsStr>>(
 }
 
 /// Where Cargo puts an example: beside the directory of the tests' own binaries.
-fn binary(name: &str) -> PathBuf {
+pub(crate) fn binary(name: &str) -> PathBuf {
     let test = env::current_exe().unwrap();
     let target = test.parent().and_then(Path::parent).unwrap();
     let binary = target.join("examples").join(name).with_extension(env::consts::EXE_EXTENSION);

@@ -1,5 +1,7 @@
 //! A whole server on in-memory connections, played by the fuzz bytes.
 
+use crate::observe;
+use crate::tally::hash;
 use std::time::Duration;
 use switchboard::test::{FarEnd, TestServer, listener};
 use switchboard::{
@@ -8,6 +10,10 @@ use switchboard::{
 
 /// Whatever several peers send, in whatever pieces, with whatever pauses and resets: every connect has its disconnect,
 /// and in the end nothing is left.
+///
+/// A byte says what happens next: below 8 a peer connects, up to 15 one ends its side, up to 19 one resets, up to 31 one
+/// takes little of what is sent to it, up to 39 time passes; any other one is 40 more than the number of bytes behind it
+/// that a peer sends.
 pub fn server(data: &[u8]) {
     let mut server = TestServer::new(|_peer| Everything { is_connected: false });
     let mut peers: Vec<FarEnd> = Vec::new();
@@ -56,6 +62,7 @@ impl Client for Everything {
 
     fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
         assert!(self.is_connected);
+        observe(request.target().len() as u64 % 5);
         match request.target().len() % 5 {
             0 => {}
             1 => exchange.ok("text/plain", request.body()),
@@ -66,12 +73,14 @@ impl Client for Everything {
     }
 
     fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+        observe(if matches!(message, Message::Text(_)) { 10 } else { 11 });
         socket.send(message);
         socket.publish_to_all("all", message);
     }
 
     fn on_timer(&mut self, connection: &mut Connection<'_>, _timer: TimerId) {
         if let Some(mut response) = connection.as_response() {
+            observe(12);
             response.write("part");
             let _ = response.finish();
         }
@@ -86,7 +95,8 @@ impl Client for Everything {
         raw.write(line);
     }
 
-    fn on_disconnect(&mut self, connection: &mut Connection<'_>, _end: &Disconnect) {
+    fn on_disconnect(&mut self, connection: &mut Connection<'_>, end: &Disconnect) {
+        observe(hash(format!("{:?}", end.reason).as_bytes()));
         assert!(std::mem::take(&mut self.is_connected));
         connection.publish("all", "gone");
     }

@@ -16,7 +16,7 @@ use switchboard::{
 
 /// What is owed from outside, shared by all clients.
 #[derive(Default)]
-pub(crate) struct Owed {
+struct Owed {
     replies: Vec<(Reply, String)>,
     /// With whether they are refused in the end.
     upgrades: Vec<(LateUpgrade, bool)>,
@@ -27,7 +27,7 @@ pub(crate) struct Owed {
 type Shared = Rc<RefCell<Owed>>;
 
 /// One connection of the server.
-pub(crate) struct Visitor {
+struct Visitor {
     owed: Shared,
     me: Option<ConnectionId>,
     path: String,
@@ -226,8 +226,16 @@ impl Client for Visitor {
     }
 }
 
-/// A server for this seed, with its peers.
-pub(crate) fn server(seed: u64, mut options: Options) -> Sim {
+/// A server for this seed, with its peers, ready to run: one of the schedules of `switchboard sim`, and of the tests.
+///
+/// ```
+/// use switchboard::sim::options_of;
+///
+/// switchboard_fuzz::bad_day(7, options_of(7, false)).try_run()?;
+/// # Ok::<(), switchboard::sim::Violation>(())
+/// ```
+#[must_use]
+pub fn bad_day(seed: u64, mut options: Options) -> Sim {
     options.message_bytes_max = 30_000;
     options.limits = limits(&mut Random::new(seed ^ 0xabcd));
     let owed = Shared::default();

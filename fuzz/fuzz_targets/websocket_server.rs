@@ -1,0 +1,4 @@
+#![no_main]
+//! See `switchboard_fuzz::properties::websocket_server`.
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| switchboard_fuzz::fuzz("websocket_server", data));
