@@ -28,7 +28,7 @@ pub enum Reason {
     /// The server is going down.
     Shutdown,
     /// A reason that only the layer above understands: a number of its own.
-    Service(u16),
+    Service(u8),
 }
 
 impl Reason {

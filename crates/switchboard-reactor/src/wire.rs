@@ -27,37 +27,37 @@ pub(crate) enum Phase {
 /// What is the matter with a wire besides its phase. All clear is the usual case, and one comparison.
 pub(crate) mod flag {
     /// On the list of those to be flushed at the end of the turn.
-    pub(crate) const DIRTY: u16 = 1;
+    pub(crate) const DIRTY: u32 = 1;
     /// On the list of those to be looked at in the next turn.
-    pub(crate) const AGAIN: u16 = 2;
+    pub(crate) const AGAIN: u32 = 2;
     /// On the list of those to be closed at the end of the turn.
-    pub(crate) const ENDING: u16 = 4;
+    pub(crate) const ENDING: u32 = 4;
     /// The user wants no bytes for now.
-    pub(crate) const PAUSED: u16 = 8;
+    pub(crate) const PAUSED: u32 = 8;
     /// The protocol wants no bytes for now: an answer is owed.
-    pub(crate) const HELD: u16 = 16;
+    pub(crate) const HELD: u32 = 16;
     /// Above high water: not read until it is drained.
-    pub(crate) const CONGESTED: u16 = 32;
+    pub(crate) const CONGESTED: u32 = 32;
     /// The socket may hold something of which no further edge will tell.
-    pub(crate) const UNREAD: u16 = 64;
+    pub(crate) const UNREAD: u32 = 64;
     /// The carry is to be shown again although nothing was read behind it.
-    pub(crate) const RECHECK: u16 = 128;
+    pub(crate) const RECHECK: u32 = 128;
     /// The peer has finished its side.
-    pub(crate) const ENDED: u16 = 256;
+    pub(crate) const ENDED: u32 = 256;
     /// Writing restarts the silence as well: for a stream whose peer has nothing to say.
-    pub(crate) const WRITES_BREAK_SILENCE: u16 = 512;
+    pub(crate) const WRITES_BREAK_SILENCE: u32 = 512;
     /// The kernel did not take all it was given, so that an edge will tell of room.
-    pub(crate) const BLOCKED: u16 = 1024;
+    pub(crate) const BLOCKED: u32 = 1024;
     /// Nothing is written any more.
-    pub(crate) const CUT: u16 = 2048;
+    pub(crate) const CUT: u32 = 2048;
     /// The connection is broken, which reading it will tell.
-    pub(crate) const BROKEN: u16 = 4096;
+    pub(crate) const BROKEN: u32 = 4096;
     /// The peer has promised to send nothing more.
-    pub(crate) const LAST_WORD: u16 = 8192;
+    pub(crate) const LAST_WORD: u32 = 8192;
     /// For one of these reasons a wire is not written to.
-    pub(crate) const NOT_WRITTEN: u16 = BLOCKED | CUT;
+    pub(crate) const NOT_WRITTEN: u32 = BLOCKED | CUT;
     /// For one of these reasons a wire is not read.
-    pub(crate) const NOT_READ: u16 = PAUSED | HELD | CONGESTED;
+    pub(crate) const NOT_READ: u32 = PAUSED | HELD | CONGESTED;
 }
 
 /// One connection's I/O half.
@@ -80,7 +80,7 @@ pub(crate) struct Wire {
     pub(crate) silence_ms: u32,
     /// The first of its timers.
     pub(crate) timers: u32,
-    pub(crate) flags: u16,
+    pub(crate) flags: u32,
     pub(crate) phase: Phase,
     pub(crate) reason: Reason,
 }
@@ -120,12 +120,12 @@ impl Wire {
         self.has(flag::ENDED) || (self.has(flag::LAST_WORD) && !self.has(flag::UNREAD))
     }
 
-    pub(crate) fn has(&self, flags: u16) -> bool {
+    pub(crate) fn has(&self, flags: u32) -> bool {
         self.flags & flags != 0
     }
 
     /// Sets a flag and says whether that is news.
-    pub(crate) fn raise(&mut self, flag: u16) -> bool {
+    pub(crate) fn raise(&mut self, flag: u32) -> bool {
         let news = self.flags & flag == 0;
         self.flags |= flag;
         news

@@ -82,7 +82,7 @@ impl Wires {
         self.peek(id).is_some_and(|wire| wire.phase < Phase::Closing)
     }
 
-    fn block(&mut self, id: WireId, why: u16) {
+    fn block(&mut self, id: WireId, why: u32) {
         let is_current = id == self.current;
         if let Some(wire) = self.get(id) {
             wire.flags |= why;
@@ -96,7 +96,7 @@ impl Wires {
     }
 
     /// Whatever the wire was not read for is over: it is looked at again, carry first.
-    pub(crate) fn unblock(&mut self, id: WireId, why: u16) {
+    pub(crate) fn unblock(&mut self, id: WireId, why: u32) {
         let now = self.now.stamp();
         let Some(wire) = self.get(id) else { return };
         if wire.has(why) {

@@ -202,7 +202,7 @@ impl Script {
         let mut numbers = value.split(' ').map(|word| word.parse().unwrap_or(0u64));
         let number = numbers.next().unwrap_or(0);
         let wait = Duration::from_millis(numbers.next().unwrap_or(0));
-        let reason = if number == 0 { Reason::Local } else { Reason::Service(number as u16) };
+        let reason = if number == 0 { Reason::Local } else { Reason::Service(number as u8) };
         match verb {
             "say" => {
                 self.give(wires, whom, |outbox| outbox.tail().extend(value.as_bytes()), value.as_bytes());
