@@ -62,6 +62,6 @@ pub use finding::Finding;
 pub use log::Log;
 pub use partition::same_however_cut;
 pub use runner::{Progress, Report, Runner};
-pub use schedule::bad_day;
+pub use schedule::{bad_day, bad_day_with};
 pub use tally::{Tally, count_round_trips, observe};
 pub use target::{TARGETS, Target, fuzz};

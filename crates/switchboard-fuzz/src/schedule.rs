@@ -235,9 +235,16 @@ impl Client for Visitor {
 /// # Ok::<(), switchboard::sim::Violation>(())
 /// ```
 #[must_use]
-pub fn bad_day(seed: u64, mut options: Options) -> Sim {
+pub fn bad_day(seed: u64, options: Options) -> Sim {
+    bad_day_with(seed, options, |_limits| {})
+}
+
+/// The same with limits that are changed.
+#[must_use]
+pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits)) -> Sim {
     options.message_bytes_max = 30_000;
     options.limits = limits(&mut Random::new(seed ^ 0xabcd));
+    change(&mut options.limits);
     let owed = Shared::default();
     let shared = owed.clone();
     let mut sim = Sim::new(seed, options, move |_peer| Visitor::new(shared.clone()));

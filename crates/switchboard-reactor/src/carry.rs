@@ -7,23 +7,31 @@ pub(crate) struct Carry {
     bytes: Vec<u8>,
     /// Where the unused bytes begin: using some moves no others.
     start: usize,
+    /// What it is booked for in the account of its reactor.
+    pub(crate) booked: u32,
 }
 
-/// Carries that wait for their next use, newest last.
-#[derive(Debug)]
-pub(crate) struct CarryPool {
-    /// Room that a new one has at first.
-    first_bytes: usize,
-    // Boxed: a wire holds one as a single pointer, and the boxes themselves are reused too.
-    #[expect(clippy::vec_box)]
-    free: Vec<Box<Carry>>,
-}
-
-/// Carries that the pool keeps, and how large each may be.
-const KEPT_MAX: usize = 64;
+/// How large a carry may be that is kept for its next use.
 const KEPT_BYTES_MAX: usize = 32 << 10;
 
 impl Carry {
+    /// Room for so many bytes; it grows with what comes.
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), start: 0, booked: 0 }
+    }
+
+    /// Bytes that it takes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        size_of::<Self>() + self.bytes.capacity()
+    }
+
+    /// Empty again. Says whether it is small enough to be kept for its next use.
+    pub(crate) fn reset(&mut self) -> bool {
+        self.bytes.clear();
+        self.start = 0;
+        self.bytes.capacity() <= KEPT_BYTES_MAX
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.bytes.len() - self.start
     }
@@ -49,27 +57,6 @@ impl Carry {
         if self.start >= self.bytes.len() {
             self.bytes.clear();
             self.start = 0;
-        }
-    }
-}
-
-impl CarryPool {
-    pub(crate) fn new(first_bytes: usize) -> Self {
-        Self { first_bytes, free: Vec::new() }
-    }
-
-    pub(crate) fn take(&mut self) -> Box<Carry> {
-        let first_bytes = self.first_bytes;
-        self.free
-            .pop()
-            .unwrap_or_else(|| Box::new(Carry { bytes: Vec::with_capacity(first_bytes), start: 0 }))
-    }
-
-    pub(crate) fn give_back(&mut self, mut carry: Box<Carry>) {
-        if self.free.len() < KEPT_MAX && carry.bytes.capacity() <= KEPT_BYTES_MAX {
-            carry.bytes.clear();
-            carry.start = 0;
-            self.free.push(carry);
         }
     }
 }

@@ -7,6 +7,7 @@
 //!
 //! There is no HTTP and no WebSocket in this crate, and nothing in it depends on a crate that knows them.
 
+mod budget;
 mod carry;
 mod driver;
 mod guard;
@@ -32,6 +33,7 @@ mod turn;
 mod wire;
 mod wires;
 
+pub use budget::{Budget, Eviction, Pressure};
 pub use driver::Driver;
 pub use id::{NotAnId, REACTORS_MAX, SLOTS_MAX, WireId};
 pub use limits::Limits;

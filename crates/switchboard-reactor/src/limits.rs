@@ -24,6 +24,12 @@ pub struct Limits {
     /// From so many counted bytes on nothing more is accepted. The bound is on what lay there before, so that no
     /// message is refused for its own size. Default: 1 MiB.
     pub outbox_bytes_max: usize,
+    /// Bytes that the buffers of one connection may hold on the heap: what was read and not used, what the layer above
+    /// keeps of a message or a body, and what waits for the peer, without what is shared and without bodies that were
+    /// handed over whole. A connection that needs more is evicted with
+    /// [`Limit::Memory`](crate::Limit::Memory). Default: 64 MiB, which is far beyond what the other bounds allow unless
+    /// they are raised.
+    pub wire_memory_bytes_max: usize,
     /// Newcomers accepted in one turn. Default: 256.
     pub accepts_per_turn: usize,
     /// TLS handshakes carried on in one turn. Default: 64.
@@ -33,6 +39,9 @@ pub struct Limits {
     pub write_stall: Duration,
     /// Longest wait for the peer's end after ours was sent. Then the connection is dropped. Default: 2 s.
     pub linger: Duration,
+    /// Longest time for which a connection is not read because memory is scarce. Then it is evicted with
+    /// [`Limit::Memory`](crate::Limit::Memory). Default: 10 s.
+    pub memory_wait: Duration,
     /// Longest TLS handshake. Then the connection is aborted with [`Timeout::Handshake`](crate::Timeout).
     /// Default: 10 s.
     pub handshake: Duration,
@@ -48,10 +57,12 @@ impl Default for Limits {
             outbox_bytes_high: 64 << 10,
             outbox_bytes_low: 16 << 10,
             outbox_bytes_max: 1 << 20,
+            wire_memory_bytes_max: 64 << 20,
             accepts_per_turn: 256,
             handshakes_per_turn: 64,
             write_stall: Duration::from_secs(30),
             linger: Duration::from_secs(2),
+            memory_wait: Duration::from_secs(10),
             handshake: Duration::from_secs(10),
         }
     }

@@ -33,6 +33,8 @@ pub struct Accounts {
     pub backlog: usize,
     /// Bytes that were read and not used.
     pub carried: usize,
+    /// Bytes that its account says are held, in the pools too.
+    pub held: usize,
     /// Places on the lists of those to be flushed, looked at again, drained and closed.
     pub listed: usize,
 }
@@ -166,6 +168,7 @@ impl MemoryDriver {
             queued: wires.cork.queued() + sum(Wire::queued),
             backlog: backlogs.max().unwrap_or_default(),
             carried: sum(|wire| wire.carry.as_ref().map_or(0, |carry| carry.len())),
+            held: wires.memory_bytes(),
             listed: wires.dirty.len() + wires.again.len() + wires.drained.len() + wires.ending.len(),
         }
     }
@@ -182,6 +185,7 @@ impl MemoryDriver {
         if !wires.cork.is_empty() || wires.current != WireId::IDLE {
             return Err("the cork of an event was not written".into());
         }
+        wires.check_account()?;
         let mut wires = wires.slab.iter().filter(|(_, wire)| wire.id != WireId::RETIRED);
         wires.try_for_each(|(_, wire)| self.check_wire(wire))
     }

@@ -21,6 +21,12 @@ pub struct Outbox {
     piece_bytes: usize,
     /// Those of them that count towards the bound.
     piece_bytes_counted: usize,
+    /// Bytes on the heap that its own pieces take.
+    owned_bytes: usize,
+    /// Those of them that are bodies handed over whole.
+    body_bytes: usize,
+    /// What it is booked for in the account of its reactor.
+    pub(crate) booked: u32,
 }
 
 #[derive(Debug)]
@@ -41,7 +47,7 @@ enum PieceBytes {
 pub const SHARE_BYTES_MIN: usize = 2048;
 /// A longer payload is written from where it lies instead of being copied into the outbox first.
 pub const WRITE_THROUGH_BYTES_MIN: usize = 8 << 10;
-/// What a pooled outbox keeps of its tail: a peak is given back.
+/// What a pooled outbox keeps: a peak is given back.
 const TAIL_BYTES_KEPT: usize = 64 << 10;
 /// Slices in one write: few in nearly every case, the most that the system takes in the others.
 const SLICES_FEW: usize = 32;
@@ -69,6 +75,19 @@ impl Outbox {
     #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
         self.piece_bytes | self.tail.len() == 0
+    }
+
+    /// Bytes that it takes on the heap. What it shares with others is theirs who made it.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.tail.capacity()
+            + self.pieces.capacity() * size_of::<Piece>()
+            + self.owned_bytes
+    }
+
+    /// Those of them that bodies take which were handed over whole.
+    pub(crate) fn body_bytes(&self) -> usize {
+        self.body_bytes
     }
 
     /// Appends bytes that other outboxes hold as well, by reference if that is cheaper than by copy.
@@ -111,6 +130,8 @@ impl Outbox {
         }
         self.piece_bytes += len;
         self.piece_bytes_counted += if piece.counts { len } else { 0 };
+        self.owned_bytes += piece.owned_bytes();
+        self.body_bytes += piece.body_bytes();
         self.pieces.push_back(piece);
     }
 
@@ -226,6 +247,8 @@ impl Outbox {
                 piece.sent += if planted(14) { 0 } else { gone };
                 return 0;
             }
+            self.owned_bytes -= piece.owned_bytes();
+            self.body_bytes -= piece.body_bytes();
             self.pieces.pop_front();
         }
         let own = taken.min(self.tail.len() - self.sent);
@@ -248,13 +271,24 @@ impl Outbox {
     /// Empty and fit for the pool: a peak is not kept.
     #[inline(always)]
     pub(crate) fn reset(&mut self) {
-        if self.tail.capacity() > TAIL_BYTES_KEPT || !self.is_empty() {
+        if self.heap_bytes() > size_of::<Self>() + TAIL_BYTES_KEPT || !self.is_empty() {
             *self = Self::default();
         }
     }
 }
 
 impl Piece {
+    fn owned_bytes(&self) -> usize {
+        match &self.bytes {
+            PieceBytes::Owned(bytes) => bytes.capacity(),
+            PieceBytes::Shared(_) => 0,
+        }
+    }
+
+    fn body_bytes(&self) -> usize {
+        if self.counts { 0 } else { self.owned_bytes() }
+    }
+
     fn unsent(&self) -> &[u8] {
         match &self.bytes {
             PieceBytes::Owned(bytes) => &bytes[self.sent..],

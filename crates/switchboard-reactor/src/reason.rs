@@ -61,4 +61,6 @@ pub enum Limit {
     Carry,
     /// More bytes were queued for the peer than its outbox may hold.
     Backlog,
+    /// Its buffers held too much memory: for one connection, or when there was none left for all.
+    Memory,
 }

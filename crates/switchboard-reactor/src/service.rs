@@ -1,5 +1,6 @@
 //! What the reactor calls.
 
+use crate::budget::{Eviction, Pressure};
 use crate::id::WireId;
 use crate::reason::Reason;
 use crate::transport::Transport;
@@ -67,6 +68,18 @@ pub trait Service {
     /// The last call for this connection, exactly once for each that was taken up. It can still be asked about, and
     /// others can be written to; it takes no output itself.
     fn on_close(&mut self, wires: &mut Wires, id: WireId, reason: Reason);
+
+    /// The memory that the buffers of all reactors hold has passed a mark of their [`Budget`](crate::Budget). Told once
+    /// for each change, by whichever reactor finds it.
+    fn on_pressure(&mut self, wires: &mut Wires, pressure: Pressure) {
+        let _ = (wires, pressure);
+    }
+
+    /// The connection must give its memory back: now is the time for a last word. If it is not closing after this, or
+    /// holds more than a last word needs, it is aborted with [`Limit::Memory`](crate::Limit::Memory). Default: no word.
+    fn on_evict(&mut self, wires: &mut Wires, id: WireId, why: Eviction) {
+        let _ = (wires, id, why);
+    }
 
     /// A newcomer could not be accepted. The driver tries again after a pause.
     fn on_accept_error(&mut self, wires: &mut Wires, listener: usize, error: &io::Error);

@@ -40,6 +40,10 @@ pub struct Stats {
     pub turns: Counter,
     /// Events that named a connection which had ended.
     pub stale: Counter,
+    /// Bytes that the buffers of connections hold on the heap just now, those in the pools included.
+    pub memory_bytes: Counter,
+    /// Connections that were ended for the memory they held.
+    pub evicted: Counter,
     /// Time of one turn in nanoseconds, as last sampled (every 64th turn is).
     pub turn_ns: Counter,
     /// The longest of the sampled turns in nanoseconds.

@@ -21,6 +21,11 @@ pub struct Tls {
     /// The peer's end came without its goodbye.
     was_cut: bool,
     plain: Plain,
+    /// Bytes that were sealed and that the kernel has not taken; rustls does not tell how many they are. At least so
+    /// many: what the records add is not counted.
+    sealed: usize,
+    /// What of them is booked in the account of the reactor.
+    booked: u32,
 }
 
 /// What is said to a peer that doesn't speak TLS at all.
@@ -43,7 +48,7 @@ impl Tls {
         let mut session = ServerConnection::new(config)?;
         // rustls then takes what it is given and never more than it can seal: see `seal`.
         session.set_buffer_limit(Some(SEALED_BYTES_MAX));
-        Ok(Self { socket, session, fault: None, was_cut: false, plain: Plain::Nothing })
+        Ok(Self { socket, session, fault: None, was_cut: false, plain: Plain::Nothing, sealed: 0, booked: 0 })
     }
 
     /// Answers so, unsealed, to a peer whose first byte is not that of a TLS handshake, such as a browser that was
@@ -169,6 +174,7 @@ impl Tls {
                     return if taken == 0 { Err(ErrorKind::WouldBlock.into()) } else { Ok(taken) };
                 }
                 let count = self.session.writer().write(rest)?;
+                self.sealed += count;
                 (taken, rest) = (taken + count, &rest[count..]);
             }
         }
@@ -180,13 +186,23 @@ impl Tls {
     pub(crate) fn push(&mut self) -> io::Result<bool> {
         while self.session.wants_write() {
             match self.session.write_tls(&mut self.socket) {
-                Ok(_) => {}
+                Ok(count) => self.sealed = self.sealed.saturating_sub(count),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
+        self.sealed = 0;
         Ok(true)
+    }
+
+    /// Bytes that were sealed and not taken yet, and the place where they are booked.
+    pub(crate) fn sealed(&mut self) -> (&mut u32, usize) {
+        (&mut self.booked, self.sealed)
+    }
+
+    pub(crate) fn booked(&self) -> u32 {
+        self.booked
     }
 
     /// Says goodbye, so that the peer can tell the end from a cut. `Ok(false)`: the kernel did not take all of it.

@@ -79,6 +79,33 @@ impl Transport {
         }
     }
 
+    /// True if it seals what it is given, and may keep some of that for itself.
+    pub(crate) fn seals(&self) -> bool {
+        match self {
+            Self::Tcp(_) | Self::Memory(_) => false,
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => true,
+        }
+    }
+
+    /// What it keeps sealed, in bytes, and the place where that is booked.
+    pub(crate) fn sealed(&mut self) -> Option<(&mut u32, usize)> {
+        match self {
+            Self::Tcp(_) | Self::Memory(_) => None,
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => Some(tls.sealed()),
+        }
+    }
+
+    /// What of it is booked.
+    pub(crate) fn sealed_booked(&self) -> u32 {
+        match self {
+            Self::Tcp(_) | Self::Memory(_) => 0,
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.booked(),
+        }
+    }
+
     /// True while the transport itself still talks and nothing can be said above it.
     pub(crate) fn is_handshaking(&self) -> bool {
         match self {

@@ -147,6 +147,7 @@ impl Reactor {
     #[inline(never)]
     fn on_timer<S: Service + ?Sized>(&mut self, id: WireId, key: u32, service: &mut S) {
         match key {
+            key::MEMORY => return self.wires.look_after_squeezed(),
             key::SILENCE => return self.on_silence(id, service),
             key::STALL => return self.on_stall(id),
             _ => {}
@@ -240,8 +241,20 @@ impl Reactor {
         let used = service.on_bytes(wires, id, rx);
         if used < count || !drained || wires.stopped {
             keep_rest(wires, id, &rx[used..], drained);
+            wires.end_event();
+            self.take_care(service);
+        } else if wires.end_event() {
+            self.take_care(service);
         }
-        wires.end_event();
+    }
+
+    /// After an event that may have kept something: if there is too much of it, that does not wait for the turn's end.
+    #[cold]
+    #[inline(never)]
+    fn take_care<S: Service + ?Sized>(&mut self, service: &mut S) {
+        if self.wires.care.is_due {
+            self.settle_slow(service);
+        }
     }
 
     #[inline(never)]
@@ -284,6 +297,7 @@ impl Reactor {
             // What was blocked is invisible here: sealed by the transport already.
             wire.progress = now;
             wire.flags &= if pushed { !flag::BLOCKED } else { !0 };
+            self.wires.book_sealed(id);
         }
         match self.wires.get(id) {
             Some(wire) if wire.phase == Phase::Closing && wire.outbox.is_none() => self.wires.end_later(id),
@@ -319,6 +333,7 @@ impl Reactor {
             self.wires.begin_event(id);
             self.pump_listening(id, certain, service);
             self.wires.end_event();
+            self.take_care(service);
         }
     }
 
@@ -417,7 +432,7 @@ impl Reactor {
         let Some(wire) = wires.get(id) else { return false };
         wire.heard = now;
         wire.bytes_in += count as u64;
-        let carry = wire.carry.take();
+        let carry = wires.lift_carry(id);
         wires.stats.bytes_in.add(count as u64);
         let (begin, end) = (*headroom, *headroom + count);
         match carry {
@@ -430,7 +445,7 @@ impl Reactor {
                 let begin = carry.map_or(begin, |mut carry| {
                     let front = begin - carry.len();
                     rx[front..begin].copy_from_slice(carry.unused());
-                    wires.carries.give_back(carry);
+                    wires.give_back_carry(carry);
                     front
                 });
                 let used = hand_over(wires, id, &mut rx[begin..end], service);
@@ -443,7 +458,7 @@ impl Reactor {
     /// Shows the carry without reading. False: the wire is not to be read on in this turn.
     fn show_carry<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) -> bool {
         let wires = &mut self.wires;
-        match wires.get(id).and_then(|wire| wire.carry.take()) {
+        match wires.lift_carry(id) {
             Some(mut carry) => {
                 let used = hand_over(wires, id, carry.unused(), service);
                 put_back(wires, id, carry, used);
@@ -488,8 +503,28 @@ impl Reactor {
                 self.each(|wires| &mut wires.dirty, Self::flush_dirty);
             } else if !self.wires.ending.is_empty() {
                 self.each(|wires| &mut wires.ending, |this, id| this.wind_up(id, service));
+            } else if self.wires.care.is_due {
+                self.mind_memory(service);
             } else {
                 return;
+            }
+        }
+    }
+
+    /// Tells of pressure, and ends those that hold too much.
+    #[cold]
+    fn mind_memory<S: Service + ?Sized>(&mut self, service: &mut S) {
+        let (news, doomed) = self.wires.take_care();
+        if let Some(pressure) = news {
+            service.on_pressure(&mut self.wires, pressure);
+        }
+        for (id, why) in doomed {
+            if self.wires.is_doomed(id, why) {
+                self.wires.stats.evicted.add(1);
+                if self.wires.peek(id).is_some_and(|wire| matches!(wire.phase, Phase::Open | Phase::Mute)) {
+                    service.on_evict(&mut self.wires, id, why);
+                }
+                self.wires.shed(id);
             }
         }
     }
@@ -587,7 +622,7 @@ fn keep_rest(wires: &mut Wires, id: WireId, rest: &[u8], drained: bool) {
         wires.look_again(id);
     }
     if !rest.is_empty() {
-        let mut carry = wires.carries.take();
+        let mut carry = wires.take_carry();
         carry.append(rest);
         carry.append(if planted(26) { rest } else { &[] });
         put_back(wires, id, carry, 0);
@@ -598,10 +633,11 @@ fn put_back(wires: &mut Wires, id: WireId, mut carry: Box<crate::carry::Carry>, 
     carry.used(used);
     let goes_on = wires.peek(id).is_some_and(|wire| wire.phase < Phase::Closing);
     if carry.is_empty() || !goes_on || planted(27) {
-        return wires.carries.give_back(carry);
+        return wires.give_back_carry(carry);
     }
     if let Some(wire) = wires.get(id) {
         wire.carry = Some(carry);
     }
+    wires.book_carry(id);
     wires.check_carry(id);
 }

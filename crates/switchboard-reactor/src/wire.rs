@@ -54,10 +54,14 @@ pub(crate) mod flag {
     pub(crate) const BROKEN: u32 = 4096;
     /// The peer has promised to send nothing more.
     pub(crate) const LAST_WORD: u32 = 8192;
+    /// Memory is scarce, and this wire holds much of it.
+    pub(crate) const SQUEEZED: u32 = 1 << 14;
+    /// Its transport seals what it is given, and may keep some of it.
+    pub(crate) const SEALS: u32 = 1 << 15;
     /// For one of these reasons a wire is not written to.
     pub(crate) const NOT_WRITTEN: u32 = BLOCKED | CUT;
     /// For one of these reasons a wire is not read.
-    pub(crate) const NOT_READ: u32 = PAUSED | HELD | CONGESTED;
+    pub(crate) const NOT_READ: u32 = PAUSED | HELD | CONGESTED | SQUEEZED;
 }
 
 /// One connection's I/O half.
@@ -80,6 +84,8 @@ pub(crate) struct Wire {
     pub(crate) silence_ms: u32,
     /// The first of its timers.
     pub(crate) timers: u32,
+    /// Bytes on the heap that the layer above has booked for it.
+    pub(crate) above: u32,
     pub(crate) flags: u32,
     pub(crate) phase: Phase,
     pub(crate) reason: Reason,
@@ -88,6 +94,7 @@ pub(crate) struct Wire {
 impl Wire {
     pub(crate) fn new(id: WireId, transport: Transport, now: u32) -> Self {
         let phase = if transport.is_handshaking() { Phase::Handshake } else { Phase::Open };
+        let flags = if transport.seals() { flag::SEALS } else { 0 };
         Self {
             id,
             transport,
@@ -100,7 +107,8 @@ impl Wire {
             progress: now,
             silence_ms: 0,
             timers: crate::timer::NIL,
-            flags: 0,
+            above: 0,
+            flags,
             phase,
             reason: Reason::Local,
         }
@@ -109,7 +117,7 @@ impl Wire {
     /// The usual case: open, nothing carried, nothing queued, nothing the matter.
     #[inline(always)]
     pub(crate) fn is_plain(&self) -> bool {
-        self.flags & !flag::WRITES_BREAK_SILENCE == 0
+        self.flags & !(flag::WRITES_BREAK_SILENCE | flag::SEALS) == 0
             && self.phase == Phase::Open
             && self.carry.is_none()
             && self.outbox.is_none()

@@ -1,10 +1,11 @@
 //! Every wire of one reactor: what the layer above may ask of them and do to them.
 //!
 //! Here is the table and what can be asked. What can be done is one file for each idea: `output`, `reading`,
-//! `closing` and `timers`.
+//! `closing`, `memory` and `timers`.
 
 mod broadcast;
 mod closing;
+mod memory;
 mod output;
 mod reading;
 mod timers;
@@ -12,7 +13,8 @@ mod timers;
 pub use timers::TIMER_KEY_MAX;
 pub(crate) use timers::{NEVER, key};
 
-use crate::carry::CarryPool;
+use crate::budget::Account;
+use crate::carry::Carry;
 use crate::id::{SLOTS_MAX, WireId};
 use crate::limits::Limits;
 use crate::outbox::Outbox;
@@ -59,7 +61,10 @@ pub struct Wires {
     // Boxed: a wire holds one as a single pointer, and the boxes themselves are reused too.
     #[expect(clippy::vec_box)]
     outboxes: Vec<Box<Outbox>>,
-    pub(crate) carries: CarryPool,
+    #[expect(clippy::vec_box)]
+    carries: Vec<Box<Carry>>,
+    pub(crate) account: Account,
+    pub(crate) care: memory::Care,
     pub(crate) handshakes_left: usize,
     registry: Option<Registry>,
     reactor: u8,
@@ -70,9 +75,6 @@ pub struct Wires {
     /// It will not listen again.
     pub(crate) has_shut_door: bool,
 }
-
-/// Outboxes that wait for their next use.
-const OUTBOXES_KEPT_MAX: usize = 256;
 
 /// What a connection has done so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +98,6 @@ impl Wires {
             generations: Vec::new(),
             retired: 0,
             wheel: Wheel::new(now.0),
-            carries: CarryPool::new(limits.carry_bytes_first),
             limits,
             stats: Arc::default(),
             now,
@@ -110,6 +111,9 @@ impl Wires {
             drained: Vec::new(),
             ready: ReadyList::default(),
             outboxes: Vec::new(),
+            carries: Vec::new(),
+            account: Account::new(Arc::default()),
+            care: memory::Care::new(),
             handshakes_left: 0,
             registry,
             reactor,

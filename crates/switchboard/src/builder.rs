@@ -72,17 +72,29 @@ impl ServerBuilder {
         self
     }
 
-    /// The longest WebSocket message in bytes; a longer one is refused with 1009. Default: 1 MiB.
+    /// The most that the buffers of all connections may hold, in bytes: see
+    /// [`Limits::memory_bytes_max`](Limits). Default: 1 GiB.
     #[must_use]
-    pub fn max_message(mut self, bytes: usize) -> Self {
-        self.limits.websocket.message_bytes_max = bytes;
+    pub fn max_memory(mut self, bytes: usize) -> Self {
+        self.limits.memory_bytes_max = bytes;
         self
     }
 
-    /// The longest body in bytes that is collected; a longer one is refused with 413. Default: 1 MiB.
+    /// The longest WebSocket message in bytes; a longer one is refused with 1009. The bounds of memory are raised to
+    /// twice as much where they are lower, for a buffer doubles as it grows. Default: 1 MiB.
+    #[must_use]
+    pub fn max_message(mut self, bytes: usize) -> Self {
+        self.limits.websocket.message_bytes_max = bytes;
+        self.limits.make_room_for(bytes as u64);
+        self
+    }
+
+    /// The longest body in bytes that is collected; a longer one is refused with 413. The bounds of memory are raised to
+    /// twice as much where they are lower, for a buffer doubles as it grows. Default: 1 MiB.
     #[must_use]
     pub fn max_body(mut self, bytes: u64) -> Self {
         self.limits.body_bytes_max = bytes;
+        self.limits.make_room_for(bytes);
         self
     }
 

@@ -224,6 +224,13 @@ impl Handle {
         }
     }
 
+    /// Lets every reactor but one know that memory is scarce.
+    pub(crate) fn tell_of_pressure(&self, but: usize) {
+        for reactor in (0..self.reactors()).filter(|reactor| *reactor != but) {
+            self.post_reserved(reactor, Mail::Pressure);
+        }
+    }
+
     /// Publishes a message on every reactor but one. Nothing is encoded for nobody.
     pub(crate) fn publish_but(&self, topic: &str, message: Message<'_>, but: usize) -> Published {
         match self.0.directory.find(topic) {

@@ -102,6 +102,18 @@ impl Hub {
         }
     }
 
+    /// Books what the machine of a connection's protocol holds on the heap, wherever that may have changed.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn book(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let bytes = match &self.link(id).protocol {
+            Protocol::Http(machine) => machine.heap_bytes(),
+            Protocol::WebSocket(machine) => machine.heap_bytes(),
+            Protocol::None | Protocol::Events | Protocol::Raw | Protocol::Lines { .. } => 0,
+        };
+        wires.book_above(id, bytes);
+    }
+
     /// Closes a connection in the good order of whatever it speaks.
     pub(crate) fn close(&mut self, wires: &mut Wires, id: ConnectionId, why: Reason) {
         if !wires.contains(id) {
@@ -156,6 +168,7 @@ impl Hub {
         let Protocol::WebSocket(machine) = &mut link.protocol else { return Ok(()) };
         machine.close(code, text, None, outbox.tail())?;
         link.reason.get_or_insert(why);
+        self.book(wires, id);
         wires.mute(id);
         wires.set_timer(id, key::CLOSE, self.settings.limits.close_wait);
         Ok(())

@@ -80,7 +80,7 @@ pub use switchboard_proto::http1::{FieldError, Fields, Request, Version};
 pub use switchboard_proto::sse::Event;
 pub use switchboard_proto::websocket::Message;
 pub use switchboard_reactor as reactor;
-pub use switchboard_reactor::{Time, WireId as ConnectionId, WireStats};
+pub use switchboard_reactor::{Pressure, Time, WireId as ConnectionId, WireStats};
 
 /// The code in the documents of the repository compiles.
 #[cfg(doctest)]

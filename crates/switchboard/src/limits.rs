@@ -12,6 +12,15 @@ pub struct Limits {
     /// Connections of the whole server; one more is refused with `503`, or with the busy banner. Default: 1,000,000,
     /// which is far beyond what the system's own limit on descriptors allows unless it was raised.
     pub connections_max: usize,
+    /// Bytes that the buffers of all connections may hold on the heap, over all reactors: what was read and not used,
+    /// messages and bodies that are not whole, and what waits for peers; of what is shared only the reference. From 80 %
+    /// on those that hold much are not read, until 70 % is reached again; above it the largest are ended, with 503 or
+    /// 1013 where that can still be said, by the reactor on which the last byte came. It is passed by no more than one
+    /// read of each reactor, or the step by which one buffer grew, besides what callbacks queue in one turn;
+    /// `usize::MAX`: any number. Default: 1 GiB. It is a fixed number, so that a server does the same on each machine:
+    /// enough for 1,000 readers that have stopped with all that may be queued for them, and half of what a small
+    /// machine has.
+    pub memory_bytes_max: usize,
     /// Letters that wait in a reactor's mailbox; one more is given back as full. Default: 65,536.
     pub letters_max: usize,
     /// Messages and requests of one connection that are handed out in one turn; the rest waits for the next one.
@@ -81,6 +90,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: 1_000_000,
+            memory_bytes_max: 1 << 30,
             letters_max: 65_536,
             events_per_turn: 64,
             topics_max: 128,
@@ -118,6 +128,13 @@ impl Limits {
         rows
     }
 
+    /// Raises the bounds of memory where they don't allow for one buffer of so many bytes.
+    pub(crate) fn make_room_for(&mut self, bytes: u64) {
+        let room = usize::try_from(bytes.saturating_mul(2)).unwrap_or(usize::MAX);
+        self.memory_bytes_max = self.memory_bytes_max.max(room);
+        self.reactor.wire_memory_bytes_max = self.reactor.wire_memory_bytes_max.max(room);
+    }
+
     /// What is wrong with these limits, one sentence each.
     pub(crate) fn faults(&self) -> Vec<String> {
         let reactor = &self.reactor;
@@ -129,6 +146,7 @@ impl Limits {
             ("http.head_bytes_max", self.http.head_bytes_max),
             ("websocket.message_bytes_max", self.websocket.message_bytes_max),
             ("reactor.read_bytes", reactor.read_bytes),
+            ("memory_bytes_max", self.memory_bytes_max),
             ("reactor.wires_max", reactor.wires_max),
             ("reactor.accepts_per_turn", reactor.accepts_per_turn),
             ("reactor.handshakes_per_turn", reactor.handshakes_per_turn),
@@ -159,6 +177,16 @@ impl Limits {
         {
             faults.push("`reactor.outbox_bytes_low`, `_high` and `_max` must rise in this order".into());
         }
+        // A buffer doubles as it grows.
+        let kept = [
+            ("websocket.message_bytes_max", self.websocket.message_bytes_max as u64),
+            ("body_bytes_max", self.body_bytes_max),
+        ];
+        for (name, bytes) in kept {
+            if bytes.saturating_mul(2) > reactor.wire_memory_bytes_max as u64 {
+                faults.push(format!("twice `{name}` does not fit into `reactor.wire_memory_bytes_max`"));
+            }
+        }
         let carried = [
             ("http.head_bytes_max", self.http.head_bytes_max),
             (
@@ -183,6 +211,12 @@ impl Limits {
                 self.connections_max as u64,
                 "one more is answered with 503 or the busy banner, and closed",
             ),
+            row(
+                "memory_bytes_max",
+                "bytes",
+                self.memory_bytes_max as u64,
+                "of all buffers: from 80 % on the larger ones' peers are not read; above it the largest are ended: 503, 1013 or abort",
+            ),
             row("letters_max", "letters", self.letters_max as u64, "one more is given back as full"),
             row("events_per_turn", "events", self.events_per_turn as u64, "the rest waits for the next turn"),
             row("topics_max", "topics", self.topics_max as u64, "one more is refused"),
@@ -205,7 +239,6 @@ impl Limits {
                 0,
                 "not built yet: none is kept, a stream that comes back begins anew",
             ),
-            row("(global budget)", "bytes", 0, "not built yet: no bound on the sum, only on each connection"),
         ]
     }
 
@@ -297,6 +330,12 @@ impl Limits {
                 "the connection's overflow policy",
             ),
             row(
+                "reactor.wire_memory_bytes_max",
+                "bytes",
+                reactor.wire_memory_bytes_max as u64,
+                "of one connection's buffers, without bodies handed over whole: it is ended: 413, 1009 or abort",
+            ),
+            row(
                 "reactor.accepts_per_turn",
                 "connections",
                 reactor.accepts_per_turn as u64,
@@ -326,6 +365,11 @@ impl Limits {
                 "a peer that took nothing for so long is aborted",
             ),
             time("reactor.linger", reactor.linger, "after our end: the connection is dropped"),
+            time(
+                "reactor.memory_wait",
+                reactor.memory_wait,
+                "a connection that was not read for so long for want of memory is ended as above the budget",
+            ),
             time("reactor.handshake", reactor.handshake, "a TLS handshake that took longer is aborted"),
             time("head_timeout", self.head_timeout, "408 and close"),
             time("body_interval", self.body_interval, "408 and close if less came than the next row says"),

@@ -21,6 +21,8 @@ pub(crate) enum Mail {
     Answer(Box<Answer>),
     Accept(Box<Acceptance>),
     Shutdown(Drain),
+    /// Another reactor has found that memory is scarce.
+    Pressure,
 }
 
 /// A deferred answer.

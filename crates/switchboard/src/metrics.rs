@@ -27,6 +27,11 @@ pub struct Metrics {
     pub bytes_out: u64,
     /// Callbacks that panicked.
     pub panics: u64,
+    /// Bytes that the buffers of all connections hold on the heap just now: what was read and not used, messages and
+    /// bodies that are not whole, what waits for peers without what is shared, and buffers that wait for their next use.
+    pub memory_bytes: u64,
+    /// Connections that were ended for the memory they held.
+    pub evicted: u64,
     /// Turns of the reactors.
     pub turns: u64,
     /// Events for connections that had ended.
@@ -76,6 +81,8 @@ impl Metrics {
         self.bytes_in += wires.bytes_in.value();
         self.bytes_out += wires.bytes_out.value();
         self.turns += wires.turns.value();
+        self.memory_bytes += wires.memory_bytes.value();
+        self.evicted += wires.evicted.value();
         self.stale += wires.stale.value();
         self.turn_ns = self.turn_ns.max(wires.turn_ns.value());
         self.turn_ns_max = self.turn_ns_max.max(wires.turn_ns_max.value());

@@ -5,6 +5,7 @@ use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use switchboard_reactor::Pressure;
 
 /// What happens to the server as a whole, told on the thread where it happens. Every event has a default: those that
 /// somebody should know of go to the [`log`] crate.
@@ -40,6 +41,22 @@ pub trait Observer: Send + Sync {
         let text = payload.downcast_ref::<&str>().copied();
         let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
         log::error!("{id}: a callback panicked: {}", text.unwrap_or("no text"));
+    }
+
+    /// The memory that the buffers of all connections hold has risen above 80 % of the budget, which is so many bytes
+    /// ([`Limits::memory_bytes_max`](crate::Limits)), or is back at 70 %. Each change is told once, on the thread of
+    /// the reactor that found it.
+    fn on_pressure(&self, pressure: Pressure, budget_bytes: usize) {
+        match pressure {
+            Pressure::High => log::warn!("80 % of the {budget_bytes} bytes for buffers are used"),
+            _ => log::info!("the pressure on the {budget_bytes} bytes for buffers is over"),
+        }
+    }
+
+    /// A connection is ended for the memory it holds, in bytes. Its client hears of it as of any other end, with
+    /// [`Limit::Memory`](crate::Limit::Memory).
+    fn on_evicted(&self, id: ConnectionId, bytes: usize) {
+        log::warn!("{id}: ended, for its buffers hold {bytes} bytes");
     }
 
     /// A message was dropped because its receiver is too slow.
@@ -103,6 +120,14 @@ impl Observer for Guarded {
 
     fn on_panic(&self, id: ConnectionId, payload: &(dyn Any + Send)) {
         self.tell(|observer| observer.on_panic(id, payload));
+    }
+
+    fn on_pressure(&self, pressure: Pressure, budget_bytes: usize) {
+        self.tell(|observer| observer.on_pressure(pressure, budget_bytes));
+    }
+
+    fn on_evicted(&self, id: ConnectionId, bytes: usize) {
+        self.tell(|observer| observer.on_evicted(id, bytes));
     }
 
     fn on_dropped(&self, id: ConnectionId) {

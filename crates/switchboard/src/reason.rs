@@ -86,6 +86,8 @@ pub enum Limit {
     Line,
     /// The server holds as many connections as it may.
     Connections,
+    /// Its buffers held more than one connection's may, or much when there was no memory left for all.
+    Memory,
 }
 
 /// How a peer broke a protocol.
@@ -107,6 +109,7 @@ impl Reason {
             reactor::Reason::Timeout(reactor::Timeout::Handshake) => Self::Timeout(Timeout::Handshake),
             reactor::Reason::Timeout(_) => Self::Timeout(Timeout::Idle),
             reactor::Reason::Limit(reactor::Limit::Carry) => Self::Limit(Limit::Carry),
+            reactor::Reason::Limit(reactor::Limit::Memory) => Self::Limit(Limit::Memory),
             reactor::Reason::Limit(_) => Self::Limit(Limit::Backlog),
             reactor::Reason::Tls => Self::Tls,
             reactor::Reason::Io(kind) => Self::Io(kind),

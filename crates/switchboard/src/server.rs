@@ -14,7 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread;
-use switchboard_reactor::{self as reactor, Driver, Mailbox};
+use switchboard_reactor::{self as reactor, Budget, Driver, Mailbox};
 
 /// A server that is bound: newcomers wait in the backlog until it serves.
 pub struct Server {
@@ -43,10 +43,12 @@ impl Server {
 
     pub(crate) fn new(settings: Settings, sockets: Vec<reactor::Listener>, reactors: usize) -> Result<Self> {
         let addrs = sockets.iter().map(reactor::Listener::local_addr).collect::<std::io::Result<_>>()?;
+        let budget = Arc::new(Budget::new(settings.limits.memory_bytes_max));
         let mut drivers = Vec::new();
         let mut stations = Vec::new();
         for number in 0..reactors {
-            let driver = Driver::new(number as u8, settings.limits.reactor.clone())?;
+            let mut driver = Driver::new(number as u8, settings.limits.reactor.clone())?;
+            driver.reactor.wires.share_budget(budget.clone());
             let mailbox = Mailbox::new(Some(driver.waker()?), settings.limits.letters_max);
             let metrics = Arc::new(ReactorMetrics::default());
             // It is set here and nowhere else.

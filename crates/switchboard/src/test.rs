@@ -30,7 +30,7 @@ use crate::settings::{ListenerSettings, Origins, Settings, Speaks, WallClock};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
-use switchboard_reactor::{Mailbox, MemoryDriver, Service, Wires};
+use switchboard_reactor::{Budget, Mailbox, MemoryDriver, Service, Wires};
 
 pub use switchboard_reactor::FarEnd;
 
@@ -92,7 +92,8 @@ impl TestServer {
         M: IntoClient,
         M::Client: 'static,
     {
-        let driver = MemoryDriver::new(0, options.limits.reactor.clone());
+        let mut driver = MemoryDriver::new(0, options.limits.reactor.clone());
+        driver.reactor.wires.share_budget(Arc::new(Budget::new(options.limits.memory_bytes_max)));
         let metrics = Arc::new(ReactorMetrics::default());
         // It is set here and nowhere else.
         let _ = metrics.wires.set(driver.reactor.wires.stats().clone());

@@ -4,8 +4,10 @@
 mod steady;
 mod support;
 
+use allocation_counter::measure;
 use steady::{Worker, echo, heard, listen, milli_allocations, ok_bytes, open, repeat, requests};
 use support::{get, socket};
+use switchboard::test::{FarEnd, TestServer};
 
 #[track_caller]
 fn check(what: &str, play: impl Fn(std::net::SocketAddr, usize), allocations: u64) {
@@ -90,4 +92,33 @@ fn a_small_publish_costs_none_and_a_large_one_costs_one() {
     check("a small publish", heard("publish", 7, open), 0);
     check("a small publish to an event stream", heard("publish", "data: small\n\n".len(), listen), 0);
     check("a large publish", heard("publish much", 8004, open), 1);
+}
+
+/// What some publishes to so many subscribers allocate after others before them, which have made room for all of them in
+/// the ends of the in-memory connections: those double as they grow.
+fn publishing(subscribers: usize, order: &str, before: usize, rounds: usize) -> u64 {
+    let mut server = TestServer::new(|_peer| Worker::default());
+    let ends: Vec<FarEnd> = (0..=subscribers).map(|_| server.connect()).collect();
+    for far in &ends {
+        far.send(socket::UPGRADE.as_bytes());
+        server.run();
+    }
+    ends.iter().for_each(|far| drop(far.take()));
+    let mut publish = |rounds: usize| {
+        for _ in 0..rounds {
+            ends[0].send(&socket::text(order));
+            server.run();
+        }
+    };
+    publish(before);
+    let received = ends[1].received();
+    let counted = measure(|| publish(rounds));
+    assert!(ends[1..].iter().all(|far| far.received() > received));
+    counted.count_total
+}
+
+#[test]
+fn a_publish_to_many_costs_as_little_as_one_to_few() {
+    assert_eq!(publishing(10_000, "publish", 20, 8), publishing(10, "publish", 20, 8));
+    assert_eq!(publishing(1000, "publish much", 5, 3), publishing(10, "publish much", 5, 3));
 }

@@ -165,6 +165,7 @@ fn b3_the_newest_can_be_dropped_and_each_is_counted() {
         for _ in 0..9 {
             assert!(matches!(socket.send("lost"), Sent::Full(_)));
         }
+        assert_eq!(socket.dropped(), 10);
     });
     assert_eq!(seen.count("dropped"), 10);
     assert_eq!(lab.server.handle().metrics().dropped, 10);

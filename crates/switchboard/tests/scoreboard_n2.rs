@@ -1,10 +1,12 @@
 //! Simulation of the user's server: see also `sim.rs`, which runs thousands of seeds, and `planted.rs`, which proves it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use switchboard::sim::peer::Silent;
 use switchboard::sim::{self, Faults, Options, Sim};
-use switchboard::{Client, Limits};
-use switchboard_fuzz::bad_day;
+use switchboard::{Client, ConnectionId, Limits, Observer, Pressure};
+use switchboard_fuzz::{bad_day, bad_day_with};
 
 struct Nobody;
 
@@ -40,4 +42,36 @@ fn n2_a_day_of_silence_takes_few_turns() {
     let report = sim.run();
     assert!(report.time.0 >= 24 * 60 * 60 * 1000, "{report:?}");
     assert!(report.turns < 300, "{report:?}");
+}
+
+/// Counts what is told about memory.
+#[derive(Default)]
+struct Counts {
+    changes: AtomicUsize,
+    evicted: AtomicUsize,
+}
+
+impl Observer for Counts {
+    fn on_pressure(&self, _pressure: Pressure, _budget_bytes: usize) {
+        self.changes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn on_evicted(&self, _id: ConnectionId, _bytes: usize) {
+        self.evicted.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn n5_the_invariants_hold_where_memory_is_scarce() {
+    let counts = Arc::new(Counts::default());
+    for seed in 0..200 {
+        let options = Options { observer: counts.clone(), ..sim::options_of(seed, false) };
+        bad_day_with(seed, options, |limits| {
+            limits.memory_bytes_max = 1000 + (seed as usize % 10) * 1000;
+            limits.reactor.memory_wait = Duration::from_secs(seed % 5);
+        })
+        .run();
+    }
+    let [changes, evicted] = [&counts.changes, &counts.evicted].map(|count| count.load(Ordering::Relaxed));
+    assert!(changes > 100 && evicted > 30, "{changes} changes of pressure, {evicted} evictions");
 }

@@ -5,14 +5,26 @@ mod support;
 mod tls;
 
 use std::io::{Read, Write};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use support::probe::{Probe, Watcher};
+use support::probe::{Log, Probe, Watcher};
 use support::real::{self, Live};
 use support::{get, socket, statuses, text};
-use switchboard::{Client, Connection, Exchange, Limits, Listener, Request, Server, ServerBuilder};
+use switchboard::{
+    Body, Client, Connection, Disconnect, Exchange, Limits, Listener, Request, Server, ServerBuilder, TimerId,
+};
 use tls::Identity;
 
 const VERSIONS: [&rustls::SupportedProtocolVersion; 2] = [&rustls::version::TLS12, &rustls::version::TLS13];
+
+/// Answers with a shared body.
+struct BodyOf(Arc<[u8]>);
+
+impl Client for BodyOf {
+    fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
+        exchange.ok("text/plain", Body::Shared(self.0.clone()));
+    }
+}
 
 fn builder(identity: &Identity) -> ServerBuilder {
     let listener = Listener::tcp("127.0.0.1:0").tls_config(identity.server_config());
@@ -60,6 +72,71 @@ fn t1_the_connection_ends_with_a_goodbye() {
     assert_eq!(statuses(&answer), [200]);
 }
 
+/// Readers that stop over TLS: what was sealed for them counts, and has a deadline like all that waits.
+#[test]
+fn n5_over_tls_a_slow_reader_of_a_shared_body_costs_64_kib_more_and_is_given_up() {
+    const READERS: usize = 20;
+    let identity = Identity::new();
+    let body: Arc<[u8]> = vec![7; 32 << 20].into();
+    let mut limits = Limits::default();
+    limits.reactor.write_stall = Duration::from_secs(1);
+    let shared = body.clone();
+    let live = Live::serve(builder(&identity).limits(limits), move |_peer| BodyOf(shared.clone()));
+    let config = identity.client_config(&VERSIONS);
+    let mut readers: Vec<_> = (0..READERS).map(|_| identity.connect(live.addr(), config.clone())).collect();
+    for reader in &mut readers {
+        reader.write_all(get("/").as_bytes()).unwrap();
+        let mut some = [0; 1000];
+        reader.read_exact(&mut some).unwrap();
+    }
+    let held = || live.handle.metrics().memory_bytes as usize;
+    // What lies sealed is counted.
+    real::wait_until(|| held() > READERS * 1000);
+    assert!(held() <= READERS * (66 << 10), "{} bytes for {READERS} readers", held());
+    real::wait_until(|| live.handle.count() == 0);
+    assert_eq!(held(), 0);
+}
+
+/// Sends small pieces until one of them lies sealed and nothing lies before it, and notes how it ends.
+struct Pusher(Log);
+
+impl Client for Pusher {
+    fn on_connect(&mut self, connection: &mut Connection<'_>) {
+        connection.set_timer(TimerId(1), Duration::from_millis(1));
+    }
+
+    fn on_timer(&mut self, connection: &mut Connection<'_>, timer: TimerId) {
+        if connection.memory_bytes() > 0 {
+            return self.0.note(format!("{} bytes wait unsealed", connection.buffered()));
+        }
+        if let Some(mut raw) = connection.as_raw() {
+            raw.write(&[7; 16 << 10][..]);
+        }
+        connection.set_timer(timer, Duration::from_millis(1));
+    }
+
+    fn on_disconnect(&mut self, _connection: &mut Connection<'_>, end: &Disconnect) {
+        self.0.note(format!("{:?}", end.reason));
+    }
+}
+
+/// With nothing in the outbox the deadline of a write once did not begin.
+#[test]
+fn n5_what_only_lies_sealed_has_the_deadline_of_a_write_too() {
+    let identity = Identity::new();
+    let listener = Listener::tcp("127.0.0.1:0").raw().tls_config(identity.server_config());
+    let mut limits = Limits::default();
+    limits.reactor.write_stall = Duration::from_millis(500);
+    let log = Log::default();
+    let clients = log.clone();
+    let builder = Server::builder().listen(listener).reactors(1).limits(limits);
+    let live = Live::serve(builder, move |_peer| Pusher(clients.clone()));
+    let mut stream = identity.connect(live.addr(), identity.client_config(&VERSIONS));
+    stream.conn.complete_io(&mut stream.sock).unwrap();
+    real::wait_until(|| log.count("Timeout") > 0);
+    assert_eq!(log.events(), ["0 bytes wait unsealed", "Timeout(Write)"]);
+}
+
 #[test]
 fn c3_over_tls_the_handshake_comes_before_the_client() {
     struct Secure;
@@ -77,7 +154,7 @@ fn c3_over_tls_the_handshake_comes_before_the_client() {
     }
     let identity = Identity::new();
     let watcher = Watcher::default();
-    let made = support::probe::Log::default();
+    let made = Log::default();
     let notes = made.clone();
     let live = Live::serve(builder(&identity).observer(watcher.clone()), move |peer| {
         assert!(peer.is_tls);

@@ -89,6 +89,8 @@ impl Inbound {
     /// told it to continue, and not if it is known to be too long. Then only closing the connection ends it.
     pub(super) fn drain(&mut self) -> bool {
         (self.plan, self.allowance) = (Plan::Drain, self.drain_bytes_max);
+        // The answer was given: nobody will ask for the request again.
+        (self.kept, self.head_end, self.body_end) = (Vec::new(), 0, 0);
         !self.expects_continue && self.reader.bytes_due() <= self.drain_bytes_max
     }
 
@@ -112,6 +114,11 @@ impl Inbound {
                 }
             }
         }
+    }
+
+    /// Bytes that it takes on the heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        size_of::<Self>() + self.kept.capacity()
     }
 
     /// What was kept of the request.

@@ -209,6 +209,12 @@ impl Machine {
         self.awaits() != Awaits::Nothing
     }
 
+    /// Bytes on the heap that it holds: of a request whose body comes in pieces.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.inbound.as_ref().map_or(0, |inbound| inbound.heap_bytes())
+    }
+
     /// Whether the connection closes after the answer, or now if none is due.
     #[must_use]
     #[inline]

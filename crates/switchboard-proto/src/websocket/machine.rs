@@ -287,6 +287,14 @@ impl Machine {
         self.phase == Phase::Message
     }
 
+    /// Bytes on the heap that it holds: of a message that spans frames or reads, and of a Pong that waits.
+    pub fn heap_bytes(&self) -> usize {
+        self.rare.as_ref().map_or(0, |rare| {
+            let message = rare.message.as_ref().map_or(0, Spanning::heap_bytes);
+            size_of::<Rare>() + message + rare.pong.as_ref().map_or(0, |pong| pong.len())
+        })
+    }
+
     /// The short frame that a client receives has a way of its own as well; anything else takes the long way round.
     #[inline(never)]
     fn step_long<'b>(

@@ -83,6 +83,10 @@ impl Spanning {
         self.fin && self.frame_bytes_left == 0
     }
 
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     pub(super) fn frame_bytes_left(&self) -> usize {
         self.frame_bytes_left
     }

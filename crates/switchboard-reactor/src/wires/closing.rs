@@ -77,8 +77,9 @@ impl Wires {
             self.recycle(outbox);
         }
         if let Some(carry) = carry {
-            self.carries.give_back(carry);
+            self.give_back_carry(carry);
         }
+        self.unbook_wire(id);
         self.stats.closed.add(1);
         match self.generations[id.slot()].checked_add(u32::from(!planted(2))) {
             Some(next) => {
@@ -87,6 +88,7 @@ impl Wires {
             }
             None => self.retire(id),
         }
+        self.trim_pools();
     }
 
     #[cold]

@@ -4,7 +4,8 @@
 //! an outbox of its own, which is flushed once at the end of the turn. What the kernel does not take stays in the
 //! wire's outbox, and the wire is *blocked*: nothing more is written before the system tells of room.
 
-use super::{OUTBOXES_KEPT_MAX, Wires};
+use super::Wires;
+use super::memory::pooled_outbox;
 use crate::id::WireId;
 use crate::outbox::Outbox;
 use crate::planted::planted;
@@ -99,8 +100,8 @@ impl Wires {
         if wire.raise(flag::DIRTY) && !planted(9) {
             self.dirty.push(id);
         }
-        let outboxes = &mut self.outboxes;
-        Some(wire.outbox.get_or_insert_with(|| outboxes.pop().unwrap_or_default()))
+        let (outboxes, account) = (&mut self.outboxes, &mut self.account);
+        Some(wire.outbox.get_or_insert_with(|| pooled_outbox(outboxes, account)))
     }
 
     /// From now on answers of this wire are corked, behind what is queued for it already.
@@ -117,13 +118,15 @@ impl Wires {
     /// One write for the whole event. The cork stays with the reactor; what the kernel does not take goes to the
     /// wire. If others wait to be flushed at the end of the turn, this wire waits with them: where messages go to many,
     /// those that are still to come in this turn go to this one too, and then one write serves for all.
+    /// True if something was kept.
     #[inline(always)]
-    pub(crate) fn end_event(&mut self) {
+    pub(crate) fn end_event(&mut self) -> bool {
         let is_done = self.cork.is_empty() || (self.dirty.is_empty() && self.write_cork());
         if !is_done {
             self.keep_cork();
         }
         self.current = WireId::IDLE;
+        !is_done
     }
 
     /// Writes the cork. True if nothing of it is left.
@@ -152,7 +155,7 @@ impl Wires {
     #[cold]
     #[inline(never)]
     fn keep_cork(&mut self) {
-        let fresh = self.outboxes.pop().unwrap_or_default();
+        let fresh = self.take_outbox();
         let backlog = std::mem::replace(&mut self.cork, fresh);
         let (id, others_wait) = (self.current, !self.dirty.is_empty());
         match self.get(id) {
@@ -161,6 +164,7 @@ impl Wires {
                 if others_wait && wire.raise(flag::DIRTY) {
                     self.dirty.push(id);
                 }
+                self.book_outbox(id);
             }
             _ => self.recycle(backlog),
         }
@@ -187,6 +191,7 @@ impl Wires {
             self.recycle(outbox);
         } else if let Some(wire) = self.get(id) {
             wire.outbox = Some(outbox);
+            self.book_outbox(id);
         }
         self.wrote(id, written);
     }
@@ -195,6 +200,7 @@ impl Wires {
     #[cold]
     #[inline(never)]
     fn not_now(&mut self, id: WireId) {
+        self.book_outbox(id);
         let queued = self.queued_now(id);
         self.weigh(id, queued);
     }
@@ -212,6 +218,9 @@ impl Wires {
                 wire.progress = now;
                 if queued == 0 && wire.flags == 0 {
                     return;
+                }
+                if self.cork.booked > 0 && self.cork.is_empty() {
+                    self.unbook_cork();
                 }
                 self.weigh(id, queued);
             }
@@ -232,6 +241,8 @@ impl Wires {
     #[cold]
     #[inline(never)]
     fn weigh(&mut self, id: WireId, queued: usize) {
+        // What the transport has taken and the kernel has not is waited for as well.
+        let waiting = queued + self.book_sealed(id);
         let (high, low) = (self.limits.outbox_bytes_high, self.limits.outbox_bytes_low);
         let (now, is_current) = (self.now.stamp(), id == self.current);
         let Some(wire) = self.get(id).filter(|wire| wire.phase < Phase::Dead) else { return };
@@ -244,7 +255,7 @@ impl Wires {
         } else if queued <= low && wire.has(flag::CONGESTED) && !planted(12) {
             self.drained.push(id);
         }
-        if queued > 0 {
+        if waiting > 0 {
             self.watch_stall(id);
         } else if let Some(wire) = self.get(id) {
             wire.flags &= !flag::BLOCKED;
@@ -261,13 +272,6 @@ impl Wires {
             if self.timer_entry(id, key::STALL).is_none() {
                 self.arm(id, key::STALL, now.after(self.limits.write_stall).0);
             }
-        }
-    }
-
-    pub(super) fn recycle(&mut self, mut outbox: Box<Outbox>) {
-        outbox.reset();
-        if self.outboxes.len() < OUTBOXES_KEPT_MAX {
-            self.outboxes.push(outbox);
         }
     }
 }

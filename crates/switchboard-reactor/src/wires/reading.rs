@@ -82,7 +82,7 @@ impl Wires {
         self.peek(id).is_some_and(|wire| wire.phase < Phase::Closing)
     }
 
-    fn block(&mut self, id: WireId, why: u32) {
+    pub(super) fn block(&mut self, id: WireId, why: u32) {
         let is_current = id == self.current;
         if let Some(wire) = self.get(id) {
             wire.flags |= why;

@@ -14,6 +14,7 @@ pub(crate) mod key {
     pub(crate) const STALL: u32 = u32::MAX - 1;
     pub(crate) const LINGER: u32 = u32::MAX - 2;
     pub(crate) const HANDSHAKE: u32 = u32::MAX - 3;
+    pub(crate) const MEMORY: u32 = u32::MAX - 4;
 }
 
 /// The largest timer key of the layer above.

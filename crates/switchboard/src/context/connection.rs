@@ -88,6 +88,19 @@ impl<'a> Connection<'a> {
         self.wires.queued(self.id)
     }
 
+    /// Messages to it that were dropped, because it reads too slowly, by its [`Overflow`] policy.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.hub.links[self.id.slot()].extra.as_ref().map_or(0, |extra| extra.dropped)
+    }
+
+    /// Bytes that its buffers hold on the heap, as they count towards the limits: what was read and not used, the part
+    /// of a message or body that is here, and what waits for the kernel without what is shared.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.wires.memory_of(self.id)
+    }
+
     /// The ids of all connections of this reactor, this one included.
     #[doc(alias = "getConnectionIds")]
     pub fn peers(&self) -> impl Iterator<Item = ConnectionId> + use<'_, 'a> {

@@ -263,7 +263,8 @@ fn watch(connection: &mut Connection<'_>) {
             let deadline = limits(connection).head_timeout;
             watch_for(connection, Watch::Head, deadline);
         }
-        Awaits::Nothing | Awaits::Body => {}
+        // More of it is kept now, or nothing any more.
+        Awaits::Nothing | Awaits::Body => connection.hub.book(connection.wires, connection.id),
     }
 }
 
@@ -300,10 +301,16 @@ pub(super) fn flows(connection: &mut Connection<'_>, limits: &Limits) -> bool {
 /// What was begun did not come in time.
 #[cold]
 pub(super) fn time_out(connection: &mut Connection<'_>, timeout: Timeout) {
+    turn_down(connection, 408, Reason::Timeout(timeout));
+}
+
+/// Ends an exchange, begun or not, with a status if an answer can still be given, and the connection with it.
+#[cold]
+pub(super) fn turn_down(connection: &mut Connection<'_>, status: u16, why: Reason) {
     let Connection { id, wires, hub } = connection;
     if let Protocol::Http(machine) = &mut hub.link(*id).protocol {
         machine.give_up();
     }
-    hub.respond(wires, *id, &ResponseHead::new(408, ""), Body::Borrowed(&[]));
-    hub.end(wires, *id, Reason::Timeout(timeout));
+    hub.respond(wires, *id, &ResponseHead::new(status, ""), Body::Borrowed(&[]));
+    hub.end(wires, *id, why);
 }

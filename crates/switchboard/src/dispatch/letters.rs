@@ -52,6 +52,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             Mail::Answer(answer) => self.answer(wires, *answer),
             Mail::Accept(acceptance) => self.accept(wires, &acceptance),
             Mail::Shutdown(drain) => self.shut_down(wires, drain),
+            Mail::Pressure => drop(wires.mind_pressure()),
         }
     }
 

@@ -7,6 +7,7 @@
 mod admission;
 mod http;
 mod letters;
+mod memory;
 mod raw;
 mod websocket;
 
@@ -27,7 +28,7 @@ use std::time::Duration;
 use switchboard_proto::http1::{Awaits, HeaderSlots, Phase};
 use switchboard_proto::{http1, websocket as ws};
 use switchboard_reactor::planted::planted;
-use switchboard_reactor::{self as reactor, Incoming, Service, Wires};
+use switchboard_reactor::{self as reactor, Eviction, Incoming, Pressure, Service, Wires};
 
 /// A server's part of one reactor: the factory, its clients, and what the hub knows of each.
 pub(crate) struct Dispatcher<F: ClientFactory> {
@@ -102,16 +103,17 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
     #[inline(always)]
     fn on_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rx: &mut [u8]) -> usize {
         let Self { clients, hub, whole, slots, settings, .. } = self;
-        if whole.capacity() > WHOLE_BYTES_KEPT {
-            *whole = Vec::new();
-        }
         let Some(Some(client)) = clients.get_mut(id.slot()) else { return rx.len() };
         let mut connection = Connection { id, wires, hub };
         let limits = &settings.limits;
-        match connection.protocol() {
+        let used = match connection.protocol() {
             Protocol::WebSocket(_) => websocket::feed(client, &mut connection, rx, whole, limits),
             _ => feed(client, &mut connection, rx, whole, slots, limits),
+        };
+        if whole.capacity() > WHOLE_BYTES_KEPT {
+            *whole = Vec::new();
         }
+        used
     }
 
     fn on_panic(&mut self, wires: &mut Wires, id: ConnectionId, payload: Box<dyn Any + Send>) {
@@ -198,6 +200,17 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
             self.uncount(id.reactor());
         }
         self.drain_on(wires, 1);
+    }
+
+    fn on_pressure(&mut self, wires: &mut Wires, pressure: Pressure) {
+        if pressure == Pressure::High {
+            self.hub.handle.tell_of_pressure(wires.reactor());
+        }
+        self.settings.observer.on_pressure(pressure, wires.budget().bytes_max());
+    }
+
+    fn on_evict(&mut self, wires: &mut Wires, id: ConnectionId, why: Eviction) {
+        self.evict(wires, id, why);
     }
 
     fn on_accept_error(&mut self, _wires: &mut Wires, listener: usize, error: &io::Error) {
@@ -419,6 +432,7 @@ fn watch_for(connection: &mut Connection<'_>, watch: Watch, deadline: Duration) 
         link.watch = watch;
         wires.set_timer(*id, key::WATCH, deadline);
     }
+    hub.book(wires, *id);
 }
 
 /// What the peer had begun is there.
@@ -428,6 +442,7 @@ fn watch_over(connection: &mut Connection<'_>) {
     let Connection { id, wires, hub } = connection;
     hub.link(*id).watch = Watch::Nothing;
     wires.cancel_timer(*id, key::WATCH);
+    hub.book(wires, *id);
 }
 
 /// The bounds in a callback's reach.

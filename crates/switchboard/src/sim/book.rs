@@ -40,6 +40,8 @@ pub(super) struct Record {
     pub(super) dropped: bool,
     pub(super) bombed: bool,
     pub(super) refused: bool,
+    /// It held too much memory.
+    pub(super) evicted: bool,
     /// Somebody outside closed or aborted it.
     pub(super) commanded: bool,
 }

@@ -335,6 +335,7 @@ impl Party {
             Reason::Timeout(_) => conduct.slow || conduct.slow_reader || conduct.cut,
             Reason::Protocol(_) | Reason::Limit(Limit::Carry | Limit::Line) => !self.peer.is_fair(),
             Reason::Limit(Limit::Backlog) => conduct.slow_reader || conduct.slow,
+            Reason::Limit(Limit::Memory) => record.evicted,
             Reason::Limit(_) => record.refused,
             Reason::Tls | Reason::Io(_) => false,
             Reason::Panic => record.bombed,

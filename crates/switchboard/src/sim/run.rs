@@ -19,7 +19,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use switchboard_reactor::{self as reactor, Accounts, Mailbox, MemoryDriver, Ready, Service, Time};
+use switchboard_reactor::{self as reactor, Accounts, Budget, Mailbox, MemoryDriver, Ready, Service, Time};
 
 /// A server of the user's own clients on an in-memory network, with a clock of its own and seeded faults.
 ///
@@ -100,9 +100,11 @@ impl Sim {
     {
         let mut random = Random::new(seed);
         let book = Book::new(options.trace, random.fork(), options.faults.panics);
-        let drivers: Vec<MemoryDriver> = (0..options.reactors.max(1))
+        let mut drivers: Vec<MemoryDriver> = (0..options.reactors.max(1))
             .map(|number| MemoryDriver::new(number as u8, options.limits.reactor.clone()))
             .collect();
+        let budget = Arc::new(Budget::new(options.limits.memory_bytes_max));
+        drivers.iter_mut().for_each(|driver| driver.reactor.wires.share_budget(budget.clone()));
         let handle = Handle::new(drivers.iter().map(|driver| station(driver, &options)).collect());
         let settings = Arc::new(settings(&options, &book));
         let make = Rc::new(RefCell::new(make));

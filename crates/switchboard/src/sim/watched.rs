@@ -8,6 +8,7 @@ use crate::{ConnectionId, Disconnect, Handle, Message, Peer, Request};
 use std::any::Any;
 use std::io;
 use std::sync::Arc;
+use switchboard_reactor::Pressure;
 
 /// The user's client, and the book in which its callbacks are written down.
 pub(super) struct Watched<C> {
@@ -151,6 +152,23 @@ impl Observer for Eyes {
                 .wrong("no panic", format!("a callback of {id} panicked: {}", text.unwrap_or("no text")));
         }
         self.observer.on_panic(id, payload);
+    }
+
+    fn on_pressure(&self, pressure: Pressure, budget_bytes: usize) {
+        self.book.note(format_args!("the pressure on memory is {pressure:?}"));
+        self.observer.on_pressure(pressure, budget_bytes);
+    }
+
+    fn on_evicted(&self, id: ConnectionId, bytes: usize) {
+        let mut pages = self.book.pages();
+        pages.trace.note(format_args!("{id} is evicted with {bytes} bytes"));
+        pages
+            .records
+            .iter_mut()
+            .filter(|record| record.id == Some(id))
+            .for_each(|record| record.evicted = true);
+        drop(pages);
+        self.observer.on_evicted(id, bytes);
     }
 
     fn on_dropped(&self, id: ConnectionId) {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use switchboard::test::TestOptions;
 use switchboard::{
     BodyPlan, Client, Connection, ConnectionId, Control, Disconnect, Exchange, Handle, Message, Observer,
-    Peer, Raw, Refused, Request, TimerId, Upgrade, WebSocket,
+    Peer, Pressure, Raw, Refused, Request, TimerId, Upgrade, WebSocket,
 };
 
 /// What happened, in order, on all connections that share it.
@@ -290,6 +290,14 @@ impl Observer for Watcher {
 
     fn on_dropped(&self, _id: ConnectionId) {
         self.log.note("dropped");
+    }
+
+    fn on_pressure(&self, pressure: Pressure, _budget_bytes: usize) {
+        self.log.note(format!("pressure {pressure:?}"));
+    }
+
+    fn on_evicted(&self, _id: ConnectionId, _bytes: usize) {
+        self.log.note("evicted");
     }
 }
 

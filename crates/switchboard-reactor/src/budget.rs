@@ -1,0 +1,291 @@
+//! What buffers hold, and how much they may.
+//!
+//! Each reactor keeps an [`Account`] of its own; the reactors of a server share a [`Budget`]. A buffer knows what it is
+//! booked for, and is booked where it is kept, grown or given back, so that whatever keeps nothing pays nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
+/// How much the buffers of all reactors that share it may hold.
+///
+/// Above 80 % of it there is *pressure*: connections that hold half the average or more are not read until 70 % is
+/// reached again. Above all of it the largest connections are evicted, by the reactor that finds it so and of its own;
+/// one that holds less than its share of the budget evicts no more than it needs itself.
+#[derive(Debug)]
+pub struct Budget {
+    bytes_max: usize,
+    /// How many accounts share it.
+    accounts: AtomicUsize,
+    /// What the accounts have published.
+    used: AtomicUsize,
+    /// There was pressure, and it is not over yet.
+    is_pressed: AtomicBool,
+}
+
+/// A change of the memory's state, told once by whichever reactor finds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Pressure {
+    /// More than 80 % of the budget is held.
+    High,
+    /// It is 70 % or less again.
+    Relieved,
+}
+
+/// Why a connection is evicted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Eviction {
+    /// It holds more than one connection may.
+    TooLarge,
+    /// The budget is used up, and it is among the largest; or it was not read for want of memory for too long.
+    Scarce,
+}
+
+/// What the buffers of one reactor hold.
+#[derive(Debug)]
+pub(crate) struct Account {
+    pub(crate) budget: Arc<Budget>,
+    /// Sum of all that is booked.
+    held: usize,
+    /// How many places hold something.
+    items: usize,
+    /// In buffers that wait for their next use.
+    pooled: usize,
+    /// What of both the budget has been told.
+    published: usize,
+    /// There was pressure when something was last booked.
+    is_pressed: bool,
+}
+
+/// Changes of less are not published: what the reactors of one budget can be wrong by, each.
+const GRAIN_BYTES: usize = 16 << 10;
+/// What the pools of one reactor keep at most.
+const POOLED_BYTES_MAX: usize = 16 << 20;
+
+impl Budget {
+    /// So many bytes; `usize::MAX`: any number.
+    pub fn new(bytes_max: usize) -> Self {
+        let (accounts, used) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { bytes_max, accounts, used, is_pressed: AtomicBool::new(false) }
+    }
+
+    /// Its size in bytes.
+    pub fn bytes_max(&self) -> usize {
+        self.bytes_max
+    }
+
+    /// True from [`Pressure::High`] to [`Pressure::Relieved`].
+    pub fn is_pressed(&self) -> bool {
+        self.is_pressed.load(Relaxed)
+    }
+
+    /// Above it there is pressure: 80 %.
+    fn high(&self) -> usize {
+        self.bytes_max - self.bytes_max / 5
+    }
+
+    /// From it on there is none any more: 70 %.
+    fn low(&self) -> usize {
+        self.high() - self.bytes_max / 10
+    }
+}
+
+impl Default for Budget {
+    /// Any number of bytes.
+    fn default() -> Self {
+        Self::new(usize::MAX)
+    }
+}
+
+impl Account {
+    pub(crate) fn new(budget: Arc<Budget>) -> Self {
+        budget.accounts.fetch_add(1, Relaxed);
+        Self { budget, held: 0, items: 0, pooled: 0, published: 0, is_pressed: false }
+    }
+
+    /// Books a place for what it holds now. True if that is more than before.
+    pub(crate) fn book(&mut self, place: &mut u32, bytes: usize) -> bool {
+        let now = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let before = std::mem::replace(place, now);
+        if before == now {
+            return false;
+        }
+        self.held = self.held - before as usize + now as usize;
+        self.items = self.items + usize::from(before == 0) - usize::from(now == 0);
+        self.publish();
+        now > before
+    }
+
+    /// Makes room in the pools for a buffer of this size. False: it must go.
+    pub(crate) fn pool(&mut self, bytes: usize) -> bool {
+        let fits = !self.is_pressed && self.pooled + bytes <= POOLED_BYTES_MAX;
+        self.pooled += if fits { bytes } else { 0 };
+        fits
+    }
+
+    /// A buffer of this size has left the pools.
+    pub(crate) fn unpool(&mut self, bytes: usize) {
+        debug_assert!(bytes <= self.pooled, "a buffer has grown in its pool");
+        self.pooled -= bytes;
+    }
+
+    pub(crate) fn publish(&mut self) {
+        let total = self.total();
+        if total.abs_diff(self.published) >= GRAIN_BYTES || total == 0 {
+            self.budget.used.fetch_add(total.wrapping_sub(self.published), Relaxed);
+            self.published = total;
+        }
+    }
+
+    /// What this reactor holds.
+    pub(crate) fn total(&self) -> usize {
+        self.held + self.pooled
+    }
+
+    /// What all reactors hold, as far as this one knows.
+    pub(crate) fn known(&self) -> usize {
+        self.budget.used.load(Relaxed).wrapping_sub(self.published).wrapping_add(self.total())
+    }
+
+    /// So many bytes have to go: down to 15/16 of the budget, so that the next ones come later; but if it is not here
+    /// that they are held, only what is above it.
+    pub(crate) fn excess(&self) -> usize {
+        let bytes_max = self.budget.bytes_max;
+        let share = bytes_max / self.budget.accounts.load(Relaxed).max(1);
+        let spare = if self.total() > share { bytes_max / 16 } else { 0 };
+        self.known().saturating_sub(bytes_max - spare)
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.known() > self.budget.bytes_max
+    }
+
+    pub(crate) fn is_high(&mut self) -> bool {
+        let is_high = self.known() > self.budget.high();
+        self.is_pressed |= is_high;
+        is_high
+    }
+
+    /// True if this is at least half the average of all that hold something.
+    pub(crate) fn is_large(&self, bytes: usize) -> bool {
+        bytes > 0 && bytes >= self.held / self.items.max(1) / 2
+    }
+
+    pub(crate) fn is_pressed(&self) -> bool {
+        self.is_pressed
+    }
+
+    /// What has to be told: each change once, whichever reactor finds it.
+    pub(crate) fn news(&mut self) -> Option<Pressure> {
+        if self.is_high() {
+            (!self.budget.is_pressed.swap(true, Relaxed)).then_some(Pressure::High)
+        } else if self.is_relieved() {
+            self.is_pressed = false;
+            self.budget.is_pressed.swap(false, Relaxed).then_some(Pressure::Relieved)
+        } else {
+            None
+        }
+    }
+
+    /// So many bytes are above the mark at which there is no pressure any more.
+    pub(crate) fn surplus(&self) -> usize {
+        self.known().saturating_sub(self.budget.low())
+    }
+
+    /// So many bytes are below the mark at which there is pressure.
+    pub(crate) fn room(&self) -> usize {
+        self.budget.high().saturating_sub(self.known())
+    }
+
+    pub(crate) fn is_relieved(&self) -> bool {
+        self.surplus() == 0
+    }
+
+    /// True if there is something to be told once enough was given back.
+    pub(crate) fn is_strained(&self) -> bool {
+        self.is_pressed || self.budget.is_pressed()
+    }
+
+    /// What is booked and what is in the pools, for the accounts of tests.
+    pub(crate) fn parts(&self) -> [usize; 2] {
+        [self.held, self.pooled]
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        self.budget.used.fetch_sub(self.published, Relaxed);
+        self.budget.accounts.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(budget: &Arc<Budget>) -> Account {
+        Account::new(budget.clone())
+    }
+
+    #[test]
+    fn reactors_know_of_each_other_but_for_a_grain() {
+        let budget = Arc::new(Budget::new(1 << 20));
+        let (mut one, mut other) = (account(&budget), account(&budget));
+        let (mut place, mut small) = (0, 0);
+        assert!(one.book(&mut place, 500_000) && other.book(&mut small, GRAIN_BYTES - 1));
+        assert_eq!((one.known(), other.known()), (500_000, 500_000 + GRAIN_BYTES - 1));
+        assert!(!one.book(&mut place, 0) && !other.book(&mut small, 0));
+        assert_eq!((one.known(), other.known()), (0, 0));
+        drop((one, other));
+        assert_eq!(budget.used.load(Relaxed), 0);
+    }
+
+    #[test]
+    fn what_an_account_held_goes_with_it() {
+        let budget = Arc::new(Budget::new(1 << 20));
+        let (mut one, other) = (account(&budget), account(&budget));
+        one.book(&mut 0, 500_000);
+        drop(one);
+        assert_eq!(other.known(), 0);
+    }
+
+    #[test]
+    fn each_change_is_told_once() {
+        let budget = Arc::new(Budget::new(1_000_000));
+        let (mut one, mut other, mut place) = (account(&budget), account(&budget), 0);
+        let rows = [
+            (800_000, None),
+            (800_001, Some(Pressure::High)),
+            (900_000, None),
+            (700_001, None),
+            (900_000, None),
+            (700_000, Some(Pressure::Relieved)),
+            (0, None),
+        ];
+        for (bytes, told) in rows {
+            one.book(&mut place, bytes);
+            one.publish();
+            assert_eq!((one.news(), other.news()), (told, None), "at {bytes} bytes");
+        }
+    }
+
+    #[test]
+    fn who_holds_half_the_average_is_large() {
+        let mut account = account(&Arc::default());
+        let mut places = [0; 4];
+        for (place, bytes) in places.iter_mut().zip([100, 300, 0, 200]) {
+            account.book(place, bytes);
+        }
+        assert_eq!([0, 99, 100, 200].map(|bytes| account.is_large(bytes)), [false, false, true, true]);
+    }
+
+    #[test]
+    fn the_pools_have_a_bound_and_none_of_them_is_kept_under_pressure() {
+        let mut account = account(&Arc::new(Budget::new(64 << 20)));
+        assert!(account.pool(POOLED_BYTES_MAX) && !account.pool(1));
+        account.unpool(POOLED_BYTES_MAX);
+        account.book(&mut 0, 60 << 20);
+        assert!(account.is_high() && !account.pool(1));
+    }
+}
