@@ -63,7 +63,7 @@ enum Role {
     /// It is a WebSocket.
     Chatter(Chatter),
     /// It is an event stream.
-    Watcher(Watcher),
+    Watcher(Box<Watcher>),
 }
 
 /// What the connections of all reactors share.
@@ -78,7 +78,7 @@ impl Client for Visitor {
             ("POST", "/late") => self.shared.defer(exchange, request.body()),
             ("GET", "/figures") => {
                 let watcher = Watcher::begin(&mut exchange.events());
-                self.role = Role::Watcher(watcher);
+                self.role = Role::Watcher(Box::new(watcher));
             }
             ("GET" | "HEAD", path) => send_file(exchange, path),
             _ => exchange.not_found(),

@@ -10,8 +10,8 @@ use switchboard::sim::peer::{Ask, Bytes, Events, Garbage, Heard, Http, Said, Sil
 use switchboard::sim::{Options, Outside, Random, Sim};
 use switchboard::test::listener;
 use switchboard::{
-    BodyPlan, Client, Connection, ConnectionId, Exchange, LateUpgrade, Limits, Message, Raw, Reply, Request,
-    TimerId, Upgrade, WebSocket as Socket,
+    BodyPlan, Client, Connection, ConnectionId, Excess, Exchange, LateUpgrade, Limits, Message, Rate, Raw,
+    Reply, Request, TimerId, Upgrade, WebSocket as Socket,
 };
 
 /// What is owed from outside, shared by all clients.
@@ -275,6 +275,13 @@ fn limits(random: &mut Random) -> Limits {
     }
     limits.upgrade_wait = Duration::from_millis(random.between(10, 10_000) as u64);
     limits.heartbeat = Duration::from_secs(random.between(1, 30) as u64);
+    if random.chance(150) {
+        let (messages, bytes) = (random.between(5, 100) as u32, random.between(2000, 100_000) as u32);
+        limits.rate = Rate { messages, bytes, excess: Excess::Pause };
+    }
+    if random.chance(50) {
+        limits.max_lifetime = Duration::from_millis(random.between(1, 20_000) as u64);
+    }
     limits
 }
 

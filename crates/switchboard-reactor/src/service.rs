@@ -50,7 +50,8 @@ pub trait Service {
         std::panic::resume_unwind(payload);
     }
 
-    /// The peer has finished its side. Nothing more comes, but it may still listen.
+    /// The peer has finished its side. Nothing more comes, but it may still listen. Or it has not, and all that came before
+    /// [`Wires::look_for_the_last_time`] was read.
     fn on_end(&mut self, wires: &mut Wires, id: WireId);
 
     /// A congested connection has drained to the low-water mark.

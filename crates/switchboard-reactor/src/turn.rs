@@ -419,6 +419,10 @@ impl Reactor {
             // The alert that says why is still to reach the peer.
             Got::Failed(error) if error.kind() == ErrorKind::InvalidData => self.wires.close(id, Reason::Tls),
             Got::Failed(error) => self.wires.abort(id, Reason::of_error(&error)),
+            Got::Nothing if wire.has(flag::LAST_LOOK) => {
+                wire.flags &= !flag::LAST_LOOK;
+                service.on_end(&mut self.wires, id);
+            }
             Got::Nothing | Got::Bytes { .. } => {}
         }
     }

@@ -58,10 +58,14 @@ pub(crate) mod flag {
     pub(crate) const SQUEEZED: u32 = 1 << 14;
     /// Its transport seals what it is given, and may keep some of it.
     pub(crate) const SEALS: u32 = 1 << 15;
+    /// The peer has said more than it may, and is not read for a while.
+    pub(crate) const RATED: u32 = 1 << 16;
+    /// Once its socket is empty, the layer above is told of an end.
+    pub(crate) const LAST_LOOK: u32 = 1 << 17;
     /// For one of these reasons a wire is not written to.
     pub(crate) const NOT_WRITTEN: u32 = BLOCKED | CUT;
     /// For one of these reasons a wire is not read.
-    pub(crate) const NOT_READ: u32 = PAUSED | HELD | CONGESTED | SQUEEZED;
+    pub(crate) const NOT_READ: u32 = PAUSED | HELD | CONGESTED | SQUEEZED | RATED;
 }
 
 /// One connection's I/O half.

@@ -1,8 +1,8 @@
 //! The user's own class.
 
 use crate::context::{Connection, Exchange, Raw, Upgrade, WebSocket};
-use crate::{Disconnect, Message, Request};
-use std::any::Any;
+use crate::{Beat, Disconnect, Message, Request};
+use std::any::{Any, type_name};
 
 /// The user's own class: one instance for each connection, with a method for each event.
 ///
@@ -90,6 +90,12 @@ pub trait Client {
     /// A Ping or Pong has come. The answer to a Ping is on its way already.
     fn on_control(&mut self, socket: &mut WebSocket<'_>, control: Control<'_>) {}
 
+    /// The heartbeat of a silent WebSocket is due. Default: a ping.
+    #[doc(alias = "OnWSPingTimer")]
+    fn on_heartbeat(&mut self, socket: &mut WebSocket<'_>) -> Beat {
+        Beat::Ping
+    }
+
     /// The head of a request has come whose body is still to be decided on. Only for requests with a body. Default:
     /// collect it, up to `body_bytes_max`.
     fn on_head(&mut self, connection: &mut Connection<'_>, request: &Request<'_>) -> BodyPlan {
@@ -99,6 +105,12 @@ pub trait Client {
     /// Part of a body that is streamed. `on_request` comes after the last one, with an empty body.
     #[doc(alias = "OnPostedData")]
     fn on_body(&mut self, connection: &mut Connection<'_>, part: &[u8]) {}
+
+    /// The name of its type, to blame it by.
+    #[doc(hidden)]
+    fn type_name(&self) -> &'static str {
+        type_name::<Self>()
+    }
 
     /// Takes another client's place, at [`Connection::replace`]. Only a boxed client can; the others give it back.
     #[doc(hidden)]
@@ -183,12 +195,20 @@ impl Client for Box<dyn Client> {
         (**self).on_control(socket, control);
     }
 
+    fn on_heartbeat(&mut self, socket: &mut WebSocket<'_>) -> Beat {
+        (**self).on_heartbeat(socket)
+    }
+
     fn on_head(&mut self, connection: &mut Connection<'_>, request: &Request<'_>) -> BodyPlan {
         (**self).on_head(connection, request)
     }
 
     fn on_body(&mut self, connection: &mut Connection<'_>, part: &[u8]) {
         (**self).on_body(connection, part);
+    }
+
+    fn type_name(&self) -> &'static str {
+        (**self).type_name()
     }
 
     fn become_client(&mut self, client: Box<dyn Client>) -> Result<(), Box<dyn Client>> {

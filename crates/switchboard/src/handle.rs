@@ -1,5 +1,6 @@
 //! The one type that any thread may use.
 
+use crate::heartbeat::Heartbeat;
 use crate::mail::Mail;
 use crate::metrics::{Metrics, ReactorMetrics};
 use crate::topics::{Counts, Directory};
@@ -151,6 +152,18 @@ impl Handle {
         self.post_mail(id.reactor(), Mail::Abort(id))
     }
 
+    /// From now on this is the heartbeat of every WebSocket that has none of its own, of those to come too.
+    ///
+    /// # Errors
+    /// [`Busy::Full`]: a reactor's mailbox is full, and it keeps the heartbeat that it had. The others have the new one.
+    #[doc(alias = "setHeartbeat")]
+    pub fn set_heartbeat(&self, heartbeat: Heartbeat) -> Result<(), Busy> {
+        let heartbeat = Arc::new(heartbeat);
+        let posts =
+            (0..self.reactors()).map(|reactor| self.post_mail(reactor, Mail::Heartbeat(heartbeat.clone())));
+        posts.fold(Ok(()), Result::and)
+    }
+
     /// How many connections the server has.
     #[doc(alias = "ClientCount")]
     #[must_use]
@@ -188,9 +201,9 @@ impl Handle {
         }
     }
 
-    /// Shuts the server down: no newcomers any more; answers that are owed are given, WebSockets and event streams are
-    /// closed; at the deadline the rest is aborted. Every client is told, and `serve` returns. Again is nothing new,
-    /// except that an earlier deadline counts.
+    /// Shuts the server down: no newcomers any more; requests whose head has come are answered, the first of several
+    /// with the word that it is the last; WebSockets and event streams are closed; at the deadline the rest is aborted.
+    /// Every client is told, and `serve` returns. Again is nothing new, except that an earlier deadline counts.
     #[doc(alias = "Shutdown")]
     pub fn shutdown(&self, drain: Drain) {
         self.set_state(State::Draining);

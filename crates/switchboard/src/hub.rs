@@ -1,5 +1,7 @@
 //! The part of a server's reactor that knows no user type: links, topics, and what can be done to a connection.
 
+use crate::heartbeat::Heartbeat;
+use crate::limits::Limits;
 use crate::link::{Extra, Link, Protocol, Watch, key};
 use crate::metrics::ReactorMetrics;
 use crate::publish::Broadcast;
@@ -29,8 +31,15 @@ pub(crate) struct Hub {
     pub(crate) replacement: Option<Box<dyn Client>>,
     /// Shutting down: what is still there at this time is aborted.
     pub(crate) drain_until: Option<Time>,
+    /// How many events the bytes of one read may become: the limit, or less while a connection with a bounded rate has
+    /// its turn.
+    pub(crate) events_per_turn: usize,
+    /// That of every WebSocket that has none of its own.
+    pub(crate) heartbeat: Arc<Heartbeat>,
     /// Messages for many are encoded here first.
     pub(crate) scratch: Vec<u8>,
+    /// The types of clients that have left something unanswered, and what their peers got.
+    blamed: Vec<(&'static str, u16)>,
     date: DateBlock,
     date_until: Time,
 }
@@ -40,6 +49,8 @@ const SCRATCH_BYTES_KEPT: usize = 64 << 10;
 
 impl Hub {
     pub(crate) fn new(reactor: usize, handle: Handle, settings: Arc<Settings>) -> Self {
+        let heartbeat = Arc::new(Heartbeat::of_limits(&settings.limits));
+        let events_per_turn = settings.limits.events_per_turn;
         let metrics = handle.station(reactor).map(|station| station.metrics.clone()).unwrap_or_default();
         Self {
             links: Vec::new(),
@@ -51,7 +62,10 @@ impl Hub {
             fields: Fields::new(),
             replacement: None,
             drain_until: None,
+            events_per_turn,
+            heartbeat,
             scratch: Vec::new(),
+            blamed: Vec::new(),
             date: DateBlock::new(0),
             date_until: Time(0),
         }
@@ -66,6 +80,16 @@ impl Hub {
     #[inline(always)]
     pub(crate) fn link(&mut self, id: ConnectionId) -> &mut Link {
         &mut self.links[id.slot()]
+    }
+
+    /// The bounds of a newcomer that are off by default.
+    pub(crate) fn bound(&mut self, wires: &mut Wires, id: ConnectionId, limits: &Limits) {
+        if limits.rate.is_bounded() {
+            self.set_rate(wires, id, limits.rate);
+        }
+        if !limits.max_lifetime.is_zero() {
+            wires.set_timer(id, key::LIFETIME, limits.max_lifetime);
+        }
     }
 
     /// The present second as HTTP says it, rendered once a second.
@@ -109,9 +133,20 @@ impl Hub {
         let bytes = match &self.link(id).protocol {
             Protocol::Http(machine) => machine.heap_bytes(),
             Protocol::WebSocket(machine) => machine.heap_bytes(),
-            Protocol::None | Protocol::Events | Protocol::Raw | Protocol::Lines { .. } => 0,
+            _ => 0,
         };
         wires.book_above(id, bytes);
+    }
+
+    /// A callback has left its exchange or upgrade unanswered. In debug builds its client's type is named, once for
+    /// each callback and reactor.
+    #[cold]
+    pub(crate) fn blame(&mut self, client: &'static str, status: u16) {
+        if cfg!(debug_assertions) && !self.blamed.contains(&(client, status)) {
+            self.blamed.push((client, status));
+            let callback = if status == 503 { "on_upgrade" } else { "on_request" };
+            log::warn!("`{client}` gave no answer in `{callback}`: its peer gets {status}");
+        }
     }
 
     /// Closes a connection in the good order of whatever it speaks.
@@ -170,25 +205,33 @@ impl Hub {
         link.reason.get_or_insert(why);
         self.book(wires, id);
         wires.mute(id);
+        // The answer to it must be heard.
+        wires.unthrottle(id);
         wires.set_timer(id, key::CLOSE, self.settings.limits.close_wait);
         Ok(())
     }
 
-    /// Sees a connection out: requests that have begun are answered first.
-    pub(crate) fn see_out(&mut self, wires: &mut Wires, id: ConnectionId, close_code: u16) {
+    /// Sees a connection out: requests that have come, or whose head has, are answered first.
+    pub(crate) fn see_out(&mut self, wires: &mut Wires, id: ConnectionId, close_code: u16, why: Reason) {
         match &mut self.link(id).protocol {
             Protocol::Http(machine)
                 if matches!(machine.phase(), Phase::Open | Phase::Deferred | Phase::Streaming) =>
             {
                 machine.close_after();
             }
+            // A request may be there that nobody has read yet: it is answered, with the word that it is the last.
+            Protocol::Http(machine) if machine.phase() == Phase::Idle && wires.goes_on(id) => {
+                machine.close_after();
+                self.link(id).reason.get_or_insert(why);
+                wires.look_for_the_last_time(id);
+            }
             Protocol::WebSocket(_) => {
-                let closed = self.close_websocket(wires, id, Some(close_code), "", Reason::Shutdown);
+                let closed = self.close_websocket(wires, id, Some(close_code), "", why);
                 if closed.is_err() {
-                    self.end(wires, id, Reason::Shutdown);
+                    self.end(wires, id, why);
                 }
             }
-            _ => self.end(wires, id, Reason::Shutdown),
+            _ => self.end(wires, id, why),
         }
     }
 

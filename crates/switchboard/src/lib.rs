@@ -20,7 +20,21 @@
 //! A callback gets its connection typed by what that speaks: an [`Exchange`] for a request, a [`WebSocket`], an
 //! [`EventStream`], a [`Raw`] connection. All of them are a [`Connection`] too, which sets timers, subscribes to
 //! topics, and sends to any other connection. What comes from other threads goes through a [`Handle`].
+//!
+//! # When something goes wrong
+//!
+//! Every bound and time is a field of [`Limits`], with presets for three places where a server may stand, and
+//! [`Server::audit`] says which defences are off where others can reach it. A connection that meets a bound ends with a
+//! [`Reason`], which its client hears in [`Client::on_disconnect`] and [`Metrics::ended`] counts; what befalls newcomers,
+//! and what does not end a connection, is told to the [`Observer`].
+//!
+//! A panic in a callback ends its own connection: a request that is not answered yet gets 500, a WebSocket closes with
+//! 1011, anything else is reset, and `on_disconnect` still comes, once. The other connections, the reactor and the memory
+//! of the server are as before, and [`Observer::on_panic`] has what was thrown. This needs unwinding: with
+//! `panic = "abort"` in the profile of the build, which no library can undo, the first panic ends the process with all
+//! connections, and nothing is drained.
 
+mod audit;
 mod body;
 mod builder;
 mod client;
@@ -29,6 +43,7 @@ mod dispatch;
 mod error;
 mod factory;
 mod handle;
+mod heartbeat;
 mod hub;
 mod late;
 mod limits;
@@ -39,7 +54,9 @@ mod metrics;
 mod observer;
 mod output;
 mod prepared;
+mod presets;
 mod publish;
+mod rate;
 mod reason;
 mod sent;
 mod server;
@@ -54,6 +71,7 @@ pub mod test;
 mod tls;
 mod topics;
 
+pub use audit::{Audit, Finding};
 pub use body::Body;
 pub use builder::ServerBuilder;
 pub use client::{BodyPlan, Client, Control};
@@ -64,12 +82,14 @@ pub use context::{
 pub use error::{Error, Result};
 pub use factory::{ClientFactory, IntoClient, Peer, Refuse};
 pub use handle::{Busy, Drain, Handle, Published, State};
+pub use heartbeat::{Beat, Heartbeat};
 pub use late::{LateUpgrade, Reply};
 pub use limits::{LimitRow, Limits};
 pub use listener::Listener;
 pub use metrics::Metrics;
 pub use observer::{Observer, Refused};
 pub use prepared::Prepared;
+pub use rate::{Excess, Rate};
 pub use reason::{Disconnect, Fault, Limit, Reason, Timeout};
 pub use sent::{Overflow, Sent};
 pub use server::Server;

@@ -1,5 +1,6 @@
 //! Every bound and every time of a server, in one place.
 
+use crate::rate::Rate;
 use std::time::Duration;
 use switchboard_proto::{http1, websocket};
 use switchboard_reactor as reactor;
@@ -33,6 +34,11 @@ pub struct Limits {
     /// Bytes of a line of a line protocol. A longer one is an event of its own, which closes by default.
     /// Default: 64 KiB.
     pub line_bytes_max: usize,
+    /// What a connection may say in a second, from its beginning on; [`Connection::set_rate`](crate::Connection::set_rate)
+    /// changes it. Default: any amount.
+    pub rate: Rate,
+    /// WebSocket Pings and Pongs of one connection in a second; then 1008 and close. Zero: any number. Default: 100.
+    pub control_frames: u32,
     /// Bytes of a request's body that is collected, unless its client says otherwise; more is answered with 413.
     /// Default: 1 MiB.
     pub body_bytes_max: u64,
@@ -66,6 +72,9 @@ pub struct Limits {
     pub upgrade_wait: Duration,
     /// Longest time for a WebSocket message that comes in pieces; then 1008. Default: 60 s.
     pub message_timeout: Duration,
+    /// How long a connection may last, whatever it does; zero: any time. Then it is seen out as at a shutdown: a WebSocket
+    /// gets 1001, and an answer that is owed is given, if it is given within `drain`. Default: any time.
+    pub max_lifetime: Duration,
     /// Longest drain at shutdown; what is still there then is aborted. Default: 30 s.
     pub drain: Duration,
 }
@@ -96,6 +105,8 @@ impl Default for Limits {
             topics_max: 128,
             topic_bytes_max: 255,
             line_bytes_max: 64 << 10,
+            rate: Rate::default(),
+            control_frames: 100,
             body_bytes_max: 1 << 20,
             http: http1::Limits::default(),
             websocket: websocket::Limits::default(),
@@ -112,6 +123,7 @@ impl Default for Limits {
             close_wait: Duration::from_secs(5),
             upgrade_wait: Duration::from_secs(10),
             message_timeout: Duration::from_secs(60),
+            max_lifetime: Duration::ZERO,
             drain: Duration::from_secs(30),
         }
     }
@@ -163,6 +175,16 @@ impl Limits {
                     .push(format!("`{name}` is at most {BUFFER_BYTES_MAX}: each reactor has such a buffer"));
             }
         }
+        let times = [
+            ("head_timeout", self.head_timeout),
+            ("body_interval", self.body_interval),
+            ("upgrade_wait", self.upgrade_wait),
+            ("message_timeout", self.message_timeout),
+            ("reactor.write_stall", reactor.write_stall),
+            ("reactor.handshake", reactor.handshake),
+        ];
+        let times = times.iter().filter(|(_, time)| time.is_zero());
+        faults.extend(times.map(|(name, _)| format!("`{name}` must not be zero: nobody could be in time")));
         if !self.heartbeat.is_zero() && self.heartbeat_dead.is_zero() {
             faults.push("`heartbeat_dead` must not be zero: no peer could answer a ping in time".into());
         }
@@ -233,6 +255,14 @@ impl Limits {
                 self.body_bytes_max,
                 "413 and close, unless the client plans otherwise",
             ),
+            row(
+                "rate.messages",
+                "a second",
+                self.rate.messages.into(),
+                "not read for a while, or 429 or 1008 and close; 0: any number",
+            ),
+            row("rate.bytes", "bytes a second", self.rate.bytes.into(), "the same"),
+            row("control_frames", "a second", self.control_frames.into(), "1008 and close; 0: any number"),
             row(
                 "(history)",
                 "events",
@@ -383,6 +413,7 @@ impl Limits {
             time("close_wait", self.close_wait, "closed without the peer's Close"),
             time("upgrade_wait", self.upgrade_wait, "503"),
             time("message_timeout", self.message_timeout, "1008 and close"),
+            time("max_lifetime", self.max_lifetime, "1001 and close, after what is owed; 0: any time"),
             time("drain", self.drain, "what is left is aborted"),
         ]
     }

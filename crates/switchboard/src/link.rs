@@ -1,8 +1,12 @@
 //! The server's half of a connection, in the same slot as its wire and its client.
 
+use crate::heartbeat::Heartbeat;
+use crate::rate::Bucket;
 use crate::reason::Reason;
 use crate::sent::Overflow;
 use crate::topics::Subscription;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use switchboard_proto::{http1, websocket};
 
 /// The server's half of a connection.
@@ -20,18 +24,20 @@ pub(crate) struct Link {
     pub(crate) ends_in_silence: bool,
     /// It counts as a connection of the server: whoever is only told that there is no room does not.
     pub(crate) is_counted: bool,
-    /// It never had a client, and exists only to say a last word.
-    pub(crate) is_refusal: bool,
+    /// What it may say in a second is bounded: see [`Extra::bucket`].
+    pub(crate) is_rated: bool,
 }
 
 /// What the connection speaks now.
 #[derive(Debug, Default)]
 pub(crate) enum Protocol {
-    /// Nothing: the slot is free, the handshake of TLS is not over, or the connection was refused.
+    /// Nothing: the slot is free, or the handshake of TLS is not over.
     #[default]
     None,
+    /// Nothing: it never had a client, and exists only to say a last word.
+    Refused,
     Http(http1::Machine),
-    WebSocket(websocket::Machine),
+    WebSocket(Socket),
     /// An event stream: an answer that never ends.
     Events,
     /// The user's own, in bytes.
@@ -42,6 +48,15 @@ pub(crate) enum Protocol {
         searched: u32,
         skips: bool,
     },
+}
+
+/// A WebSocket's machine, and how many control frames came within the present second.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    machine: websocket::Machine,
+    pub(crate) controls: u32,
+    /// When that second began: the lower half of the time.
+    pub(crate) controls_since: u32,
 }
 
 /// What the peer has begun, and for which a deadline is set.
@@ -66,11 +81,37 @@ pub(crate) struct Extra {
     pub(crate) body_bytes: u64,
     /// Messages that were dropped, by its overflow policy.
     pub(crate) dropped: u64,
+    /// What it may still say, if that is bounded.
+    pub(crate) bucket: Option<Box<Bucket>>,
+    /// A heartbeat that is not the server's.
+    pub(crate) heartbeat: Option<Arc<Heartbeat>>,
 }
 
 impl Link {
     pub(crate) fn extra(&mut self) -> &mut Extra {
         self.extra.get_or_insert_default()
+    }
+}
+
+impl Socket {
+    pub(crate) fn server() -> Self {
+        Self { machine: websocket::Machine::server(), controls: 0, controls_since: 0 }
+    }
+}
+
+impl Deref for Socket {
+    type Target = websocket::Machine;
+
+    #[inline(always)]
+    fn deref(&self) -> &websocket::Machine {
+        &self.machine
+    }
+}
+
+impl DerefMut for Socket {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut websocket::Machine {
+        &mut self.machine
     }
 }
 
@@ -81,4 +122,9 @@ pub(crate) mod key {
     pub(crate) const CLOSE: u32 = 0x1_0001;
     pub(crate) const UPGRADE: u32 = 0x1_0002;
     pub(crate) const DEAD: u32 = 0x1_0003;
+    pub(crate) const RATE: u32 = 0x1_0004;
+    pub(crate) const LIFETIME: u32 = 0x1_0005;
 }
+
+/// Each connection has a link: it stays within a cache line.
+const _: () = assert!(size_of::<Link>() <= 48);

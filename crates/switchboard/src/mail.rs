@@ -2,6 +2,7 @@
 
 use crate::body::Body;
 use crate::handle::Drain;
+use crate::heartbeat::Heartbeat;
 use crate::{ConnectionId, Prepared};
 use std::any::Any;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ pub(crate) enum Mail {
     Abort(ConnectionId),
     Answer(Box<Answer>),
     Accept(Box<Acceptance>),
+    Heartbeat(Arc<Heartbeat>),
     Shutdown(Drain),
     /// Another reactor has found that memory is scarce.
     Pressure,

@@ -1,5 +1,6 @@
 //! Figures of a running server.
 
+use crate::reason::{CLASSES, Reason};
 use std::sync::Arc;
 use switchboard_reactor::{Counter, Stats};
 
@@ -13,9 +14,9 @@ pub struct Metrics {
     pub closed: u64,
     /// Newcomers that were refused.
     pub refused: u64,
-    /// HTTP requests.
+    /// HTTP requests whose head has come, refused ones included.
     pub requests: u64,
-    /// WebSocket messages received.
+    /// WebSocket messages and lines received.
     pub messages_in: u64,
     /// Messages and events sent, each subscriber of a published one counted.
     pub messages_out: u64,
@@ -32,6 +33,8 @@ pub struct Metrics {
     pub memory_bytes: u64,
     /// Connections that were ended for the memory they held.
     pub evicted: u64,
+    /// How often a peer was not read for a while because it said more than its rate allows.
+    pub throttled: u64,
     /// Turns of the reactors.
     pub turns: u64,
     /// Events for connections that had ended.
@@ -40,6 +43,7 @@ pub struct Metrics {
     pub turn_ns: u64,
     /// The longest of the sampled turns in nanoseconds.
     pub turn_ns_max: u64,
+    ends: [u64; CLASSES],
 }
 
 /// The counters of one reactor. Its thread writes them, any thread reads them.
@@ -52,9 +56,36 @@ pub(crate) struct ReactorMetrics {
     pub(crate) messages_out: Counter,
     pub(crate) dropped: Counter,
     pub(crate) panics: Counter,
+    pub(crate) throttled: Counter,
+    ends: [Counter; CLASSES],
+}
+
+impl ReactorMetrics {
+    /// A connection has ended.
+    pub(crate) fn count_end(&self, why: Reason) {
+        self.ends[why.class()].add(1);
+    }
 }
 
 impl Metrics {
+    /// Connections that ended for this reason, those whose TLS handshake failed included. What exactly a peer broke of a
+    /// protocol, or what the system said, makes no difference.
+    ///
+    /// ```
+    /// use switchboard::{Limit, Reason, Server, Timeout};
+    ///
+    /// # fn main() -> switchboard::Result<()> {
+    /// let metrics = Server::bind("127.0.0.1:0")?.handle().metrics();
+    /// assert_eq!(metrics.ended(Reason::Timeout(Timeout::Head)), 0);
+    /// assert_eq!(metrics.ended(Reason::Limit(Limit::Rate)), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn ended(&self, why: Reason) -> u64 {
+        self.ends[why.class()]
+    }
+
     pub(crate) fn sum<'a>(reactors: impl Iterator<Item = &'a ReactorMetrics>) -> Self {
         let mut sum = Self::default();
         for reactor in reactors {
@@ -73,6 +104,10 @@ impl Metrics {
         self.messages_out += reactor.messages_out.value();
         self.dropped += reactor.dropped.value();
         self.panics += reactor.panics.value();
+        self.throttled += reactor.throttled.value();
+        for (sum, end) in self.ends.iter_mut().zip(&reactor.ends) {
+            *sum += end.value();
+        }
     }
 
     fn add_wires(&mut self, wires: &Stats) {

@@ -1,6 +1,6 @@
 //! What happens to the server as a whole.
 
-use crate::{ConnectionId, Handle, Peer};
+use crate::{ConnectionId, Handle, Limit, Peer, Reason};
 use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,9 +30,9 @@ pub trait Observer: Send + Sync {
         log::warn!("listener {listener} can't accept: {error}");
     }
 
-    /// A TLS handshake failed. No client was made for it.
-    fn on_tls_error(&self, id: ConnectionId) {
-        log::debug!("{id}: the TLS handshake failed");
+    /// A TLS handshake failed, or did not end in time. No client was made for it.
+    fn on_tls_error(&self, id: ConnectionId, why: Reason) {
+        log::debug!("{id}: the TLS handshake failed: {why}");
     }
 
     /// A callback panicked. Its connection ends with it; the others and the reactor go on.
@@ -62,6 +62,11 @@ pub trait Observer: Send + Sync {
     /// A message was dropped because its receiver is too slow.
     fn on_dropped(&self, id: ConnectionId) {
         let _ = id;
+    }
+
+    /// A peer has reached a limit whose consequence is that it is not read for a while, such as [`Limit::Rate`].
+    fn on_throttled(&self, id: ConnectionId, why: Limit) {
+        let _ = (id, why);
     }
 }
 
@@ -114,8 +119,8 @@ impl Observer for Guarded {
         self.tell(|observer| observer.on_accept_error(listener, error));
     }
 
-    fn on_tls_error(&self, id: ConnectionId) {
-        self.tell(|observer| observer.on_tls_error(id));
+    fn on_tls_error(&self, id: ConnectionId, why: Reason) {
+        self.tell(|observer| observer.on_tls_error(id, why));
     }
 
     fn on_panic(&self, id: ConnectionId, payload: &(dyn Any + Send)) {
@@ -132,5 +137,9 @@ impl Observer for Guarded {
 
     fn on_dropped(&self, id: ConnectionId) {
         self.tell(|observer| observer.on_dropped(id));
+    }
+
+    fn on_throttled(&self, id: ConnectionId, why: Limit) {
+        self.tell(|observer| observer.on_throttled(id, why));
     }
 }

@@ -107,7 +107,9 @@ impl Hub {
             (Protocol::Raw | Protocol::Lines { .. }, message) => {
                 self.send_bytes(wires, id, message, &[], message.as_bytes())
             }
-            (Protocol::Events | Protocol::Http(_) | Protocol::None, message) => Sent::Unfit(message),
+            (Protocol::Events | Protocol::Http(_) | Protocol::Refused | Protocol::None, message) => {
+                Sent::Unfit(message)
+            }
         }
     }
 

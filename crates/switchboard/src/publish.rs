@@ -38,7 +38,7 @@ impl Form {
             Protocol::WebSocket(_) => Some(Self::Frame),
             Protocol::Events => Some(Self::Event),
             Protocol::Raw | Protocol::Lines { .. } => Some(Self::Bytes),
-            Protocol::Http(_) | Protocol::None => None,
+            Protocol::Http(_) | Protocol::Refused | Protocol::None => None,
         }
     }
 

@@ -13,7 +13,7 @@ pub struct Disconnect {
     /// Why it ended. The first reason stands.
     pub reason: Reason,
     /// The code of the WebSocket Close that the peer sent, if it sent one (RFC 6455 section 7.1.5; 1005 for a Close
-    /// without code).
+    /// without code). A peer that did not answer ours in time has none.
     pub close_code: Option<u16>,
     /// The reason in the peer's Close; empty if it gave none.
     pub close_reason: Box<str>,
@@ -66,12 +66,14 @@ pub enum Timeout {
     Message,
     /// A WebSocket was silent after a ping.
     Heartbeat,
-    /// The peer did not answer our Close.
-    Close,
     /// The peer took nothing of what was sent.
     Write,
     /// The TLS handshake did not end in time.
     Handshake,
+    /// Nobody decided on an upgrade in time.
+    Upgrade,
+    /// The connection has lasted as long as it may.
+    Lifetime,
 }
 
 /// Bounds of a connection. [`Limits`](crate::Limits) has their sizes.
@@ -84,10 +86,12 @@ pub enum Limit {
     Carry,
     /// A line is too long.
     Line,
-    /// The server holds as many connections as it may.
-    Connections,
     /// Its buffers held more than one connection's may, or much when there was no memory left for all.
     Memory,
+    /// It said more in a second than its [`Rate`](crate::Rate) allows.
+    Rate,
+    /// Too many control frames came within a second.
+    ControlFrames,
 }
 
 /// How a peer broke a protocol.
@@ -116,6 +120,36 @@ impl Reason {
             reactor::Reason::Panic => Self::Panic,
             reactor::Reason::Shutdown => Self::Shutdown,
             _ => Self::Local,
+        }
+    }
+}
+
+/// How many classes of reasons there are.
+pub(crate) const CLASSES: usize = TIMEOUTS + LIMITS + 9;
+const TIMEOUTS: usize = Timeout::Lifetime as usize + 1;
+const LIMITS: usize = Limit::ControlFrames as usize + 1;
+
+impl Reason {
+    /// Which counter is its own: below [`CLASSES`].
+    pub(crate) fn class(self) -> usize {
+        match self {
+            Self::Timeout(timeout) => timeout as usize,
+            Self::Limit(limit) => TIMEOUTS + limit as usize,
+            others => {
+                TIMEOUTS
+                    + LIMITS
+                    + match others {
+                        Self::PeerReset => 1,
+                        Self::Local => 2,
+                        Self::Protocol(Fault::Http(_)) => 3,
+                        Self::Protocol(Fault::WebSocket(_)) => 4,
+                        Self::Tls => 5,
+                        Self::Io(_) => 6,
+                        Self::Panic => 7,
+                        Self::Shutdown => 8,
+                        _ => 0,
+                    }
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A bound server, and its threads.
 
+use crate::audit::Audit;
 use crate::builder::ServerBuilder;
 use crate::dispatch::Dispatcher;
 use crate::error::{Error, Result};
@@ -81,6 +82,19 @@ impl Server {
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.addrs[0]
+    }
+
+    /// Lists each defence that is off, or so wide that it is off, on a listener that more than this machine can reach, with
+    /// what turns it on. Nothing is changed by it; a server may well go without some.
+    ///
+    /// ```
+    /// let server = switchboard::Server::bind("127.0.0.1:0")?;
+    /// assert!(server.audit().is_clean());
+    /// # Ok::<(), switchboard::Error>(())
+    /// ```
+    #[must_use]
+    pub fn audit(&self) -> Audit {
+        Audit::of(&self.settings, &self.addrs, cfg!(panic = "abort"))
     }
 
     /// The server for other threads.

@@ -165,8 +165,11 @@ fn chat_holds_with_two_reactors() {
 
 #[test]
 fn every_example_ends_well_at_sigterm() {
-    for name in ["hello", "echo", "clock", "lines", "chat", "testbed"] {
-        let (example, addr) = Example::start(name, &[]);
+    for name in ["hello", "echo", "clock", "lines", "chat", "showcase", "testbed"] {
+        let (mut example, addr) = Example::start(name, &[]);
+        if name == "showcase" {
+            assert!(example.line().starts_with("open "));
+        }
         // Somebody is there, and has nothing to say. A server that heard a request has taken the connection up.
         let mut silent = connect(addr);
         if name != "lines" {

@@ -5,16 +5,25 @@ use std::fmt::Write as _;
 use std::path::Path;
 use switchboard::{LimitRow, Limits};
 
-const HEAD: &str = "# Limits\n\nEvery bound and every time, with its default. They are the fields of `switchboard::Limits`; \
-    the listener's\nbacklog is an option of each `Listener`. This file is written from the code:\n\n    \
+const HEAD: &str = "# Limits\n\nEvery bound and every time, with its default, and what the presets `Limits::local()`, `Limits::lan()` \
+    and\n`Limits::internet()` have in its place. They are the fields of `switchboard::Limits`; the listener's\n\
+    backlog is an option of each `Listener`. This file is written from the code:\n\n    \
     SWITCHBOARD_BLESS=1 cargo test -p switchboard --test limits\n\n\
-    | name | default | unit | what happens at it |\n| --- | ---: | --- | --- |\n";
+    | name | unit | default | local | lan | internet | what happens at it |\n\
+    | --- | --- | ---: | ---: | ---: | ---: | --- |\n";
 
 #[test]
 fn the_document_is_the_table() {
     let mut wanted = String::from(HEAD);
-    for LimitRow { name, unit, value, consequence } in Limits::default().table() {
-        writeln!(wanted, "| `{name}` | {} | {unit} | {consequence} |", grouped(value)).unwrap();
+    let presets = [Limits::local(), Limits::lan(), Limits::internet()].map(|limits| limits.table());
+    for (index, row) in Limits::default().table().into_iter().enumerate() {
+        let LimitRow { name, unit, value, consequence } = row;
+        write!(wanted, "| `{name}` | {unit} | {} |", grouped(value)).unwrap();
+        for preset in presets.iter().map(|table| table[index].value) {
+            let shown = if preset == value { String::new() } else { format!("{} ", grouped(preset)) };
+            write!(wanted, " {shown}|").unwrap();
+        }
+        writeln!(wanted, " {consequence} |").unwrap();
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/limits.md");
     if std::env::var_os("SWITCHBOARD_BLESS").is_some() {

@@ -169,7 +169,7 @@ fn t0_12_a_close_in_a_callback_takes_effect_after_it() {
 /// ICS says the whole list of subprotocols back, and queues old pongs before new ones.
 #[test]
 fn t0_14_one_subprotocol_and_the_newest_pong() {
-    let mut lab = Lab::new(|| Probe {
+    let mut lab = Lab::with_limits(Limits { control_frames: 0, ..Limits::default() }, || Probe {
         on_upgrade: |_, mut upgrade, _| {
             assert!(upgrade.choose("b"));
             upgrade.accept();

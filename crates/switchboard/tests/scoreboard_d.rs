@@ -8,7 +8,7 @@ use std::time::Duration;
 use support::probe::{Probe, observed};
 use support::{Lab, get, ok, outcome, socket, statuses, text};
 use switchboard::test::{TestOptions, listener};
-use switchboard::{BodyPlan, Fields, Limits};
+use switchboard::{BodyPlan, Excess, Fields, Limit, Limits, Rate, Reason};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -149,6 +149,298 @@ fn d3_a_head_that_never_ends_is_refused_at_its_bound() {
         assert!(sent < 17 << 10, "it takes ever more");
     }
     assert_eq!(statuses(&far.take()), [431]);
+}
+
+fn rated(rate: Rate) -> Limits {
+    Limits { rate, ..Limits::default() }
+}
+
+const TEN: Rate = Rate { messages: 10, bytes: 0, excess: Excess::Pause };
+const TEN_OR_CLOSE: Rate = Rate { excess: Excess::Close, ..TEN };
+
+/// What says one message, and what is heard of it, on each kind of connection.
+fn kinds() -> [(usize, &'static str, Vec<u8>, &'static str); 3] {
+    [
+        (listener::HTTP, socket::UPGRADE, socket::text("x"), "text x"),
+        (listener::HTTP, "", get("/x").into_bytes(), "request GET /x"),
+        (listener::LINES, "", b"x\n".to_vec(), "line x"),
+    ]
+}
+
+#[test]
+fn d5_a_peer_that_says_more_is_not_read_for_a_while() {
+    for (listener, hello, message, heard) in kinds() {
+        let mut lab = Lab::with_limits(rated(TEN), Probe::default);
+        let far = lab.connect_to(listener);
+        lab.say(&far, hello);
+        // An upgrade is a request.
+        lab.advance(SECOND);
+        far.send(&message.repeat(100));
+        lab.run();
+        assert_eq!(lab.log.count(heard), 10, "{heard}: the burst is one second's worth");
+        assert!(lab.log.has("throttled Rate"));
+        for second in 1..9 {
+            lab.advance(SECOND);
+            assert_eq!(lab.log.count(heard), 10 + 10 * second, "{heard}: after {second} s");
+        }
+        lab.advance(SECOND * 2);
+        assert_eq!(lab.log.count(heard), 100, "{heard}: nothing is lost");
+        assert!(!far.is_finished() && !lab.log.has("disconnect"));
+        assert!((9..100).contains(&lab.server.handle().metrics().throttled));
+    }
+}
+
+#[test]
+fn d5_or_is_cut_off_if_that_is_wanted() {
+    for (listener, hello, message, heard) in kinds() {
+        let mut lab = Lab::with_limits(rated(TEN_OR_CLOSE), Probe::default);
+        let far = lab.connect_to(listener);
+        lab.say(&far, hello);
+        lab.advance(SECOND);
+        let answers = lab.say(&far, message.repeat(10));
+        assert!(!far.is_finished(), "{heard}: ten are allowed");
+        let rest = lab.say(&far, message.repeat(10));
+        assert!(far.is_finished(), "{heard}");
+        assert_eq!(lab.log.count(heard), 10, "{heard}: what is too much is not handed out");
+        match heard {
+            "text x" => assert_eq!(socket::frames(&rest)[0].code(), Some(1008)),
+            "line x" => assert_eq!((text(&answers), text(&rest)), ("x\n".repeat(10), String::new())),
+            _ => assert_eq!((statuses(&answers), statuses(&rest)), (vec![200; 10], vec![429])),
+        }
+        far.finish();
+        lab.run();
+        assert!(lab.log.has("disconnect Limit(Rate)"), "{:?}", lab.log.events());
+        assert_eq!(lab.server.handle().metrics().ended(Reason::Limit(Limit::Rate)), 1);
+    }
+}
+
+#[test]
+fn d5_control_frames_and_bodies_are_no_messages() {
+    let mut lab = Lab::with_limits(rated(TEN_OR_CLOSE), Probe::default);
+    let far = lab.websocket();
+    lab.advance(SECOND);
+    lab.say(&far, socket::text("x").repeat(10));
+    lab.say(&far, [socket::ping(b"x").repeat(10), socket::close(1000, "")].concat());
+    assert_eq!((lab.log.count("ping"), lab.log.count("disconnect Peer")), (10, 1), "{:?}", lab.log.events());
+
+    let mut lab = Lab::with_limits(rated(Rate { messages: 1, ..TEN_OR_CLOSE }), || Probe {
+        on_head: |_, _, _| BodyPlan::Stream,
+        ..Probe::default()
+    });
+    let far = lab.connect();
+    lab.say(&far, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 50\r\n\r\n");
+    let parts: Vec<Vec<u16>> = (0..50).map(|_| statuses(&lab.say(&far, "x"))).collect();
+    assert_eq!(parts.concat(), [200]);
+}
+
+#[test]
+fn d5_bytes_are_counted_on_whatever_is_spoken() {
+    let rate = Rate { messages: 0, bytes: 10_000, excess: Excess::Pause };
+    let data = [
+        (listener::RAW, "", vec![b'x'; 1000]),
+        (listener::LINES, "", [vec![b'x'; 999], vec![b'\n']].concat()),
+        (listener::HTTP, socket::UPGRADE, socket::binary(&[b'x'; 992])),
+    ];
+    for (listener, hello, thousand) in data {
+        let mut lab = Lab::with_limits(rated(rate), Probe::default);
+        let far = lab.connect_to(listener);
+        lab.say(&far, hello);
+        lab.advance(SECOND);
+        let before = far.received();
+        // What one read gives is used, and waited for.
+        far.send(&thousand.repeat(300));
+        lab.advance(SECOND * 9);
+        let paused = far.received() - before;
+        assert!((90_000..10_000 + 90_000 + (64 << 10)).contains(&paused), "{paused} bytes in 9 s");
+        lab.advance(SECOND * 21);
+        assert!(far.received() - before > 297_000, "nothing is lost");
+    }
+    let mut lab = Lab::with_limits(rated(Rate { excess: Excess::Close, ..rate }), Probe::default);
+    let far = lab.connect_to(listener::RAW);
+    lab.say(&far, vec![b'x'; 10_000]);
+    lab.say(&far, "x");
+    assert!(far.is_finished() && far.received() == 10_000);
+}
+
+#[test]
+fn d5_a_pause_is_no_silence_and_no_deadline() {
+    // A body of 5 KiB a second would be too slow, if it were the peer's fault.
+    let rate = Rate { messages: 0, bytes: 512, excess: Excess::Pause };
+    let mut lab = Lab::with_limits(Limits { http_idle: SECOND * 5, ..rated(rate) }, || Probe {
+        on_head: |_, _, _| BodyPlan::Stream,
+        ..Probe::default()
+    });
+    let far = lab.connect();
+    far.send(format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n", 300_000).as_bytes());
+    far.send(&[b'x'; 300_000]);
+    lab.advance(SECOND * 450);
+    assert_eq!((text(&far.take()), lab.connections()), (String::new(), 1));
+    lab.advance(SECOND * 100);
+    assert_eq!(statuses(&far.take()), [200]);
+
+    // A head and a message that were cut by a pause have their time when it is over.
+    for (hello, begin, end) in [
+        ("", "GET /a HTTP/1.1\r\nHost: h\r\n".into(), "\r\n".into()),
+        (socket::UPGRADE, socket::masked(socket::TEXT, b"a"), socket::masked(socket::FIN, b"b")),
+    ] {
+        let (begin, end): (Vec<u8>, Vec<u8>) = (begin, end);
+        let limits =
+            Limits { head_timeout: SECOND, message_timeout: SECOND, ..rated(Rate { bytes: 100, ..rate }) };
+        let mut lab = Lab::with_limits(limits, Probe::default);
+        let far = lab.connect();
+        lab.say(&far, hello);
+        lab.advance(SECOND * 10);
+        // What begins here is read in pieces with seconds in between.
+        let filler = if hello.is_empty() {
+            get(&"/".repeat(300)).into_bytes()
+        } else {
+            socket::text(&"x".repeat(300))
+        };
+        lab.say(&far, [&filler[..], &begin].concat());
+        lab.say(&far, &end);
+        lab.advance(SECOND * 20);
+        let heard = if hello.is_empty() { "request GET /a" } else { "text ab" };
+        assert!(lab.log.has(heard) && !lab.log.has("disconnect"), "{:?}", lab.log.events());
+    }
+}
+
+#[test]
+fn d5_a_deadline_is_put_off_by_the_time_of_a_pause() {
+    let ms = Duration::from_millis;
+    // 410 ms are lost by the pause; the head's second is over when so much more has passed, and not later.
+    for (end_at, is_in_time) in [(1_400, true), (1_420, false)] {
+        let rate = Rate { messages: 0, bytes: 100, excess: Excess::Pause };
+        let mut lab = Lab::with_limits(Limits { head_timeout: SECOND, ..rated(rate) }, Probe::default);
+        let far = lab.connect();
+        let filler = get(&"/".repeat(150 - get("").len()));
+        assert_eq!(statuses(&lab.say(&far, [&filler, "GET /late "].concat())), [200]);
+        lab.advance(ms(100));
+        lab.say(&far, "HTTP/1.1\r\n");
+        assert!(lab.log.has("throttled"));
+        lab.advance(ms(end_at - 100));
+        lab.say(&far, "Host: h\r\n\r\n");
+        assert_eq!(lab.log.has("request GET /late"), is_in_time, "{:?}", lab.log.events());
+    }
+}
+
+#[test]
+fn d5_it_can_be_changed_for_a_connection_while_it_runs() {
+    let mut lab = Lab::new(|| Probe {
+        on_line: |probe, raw, line| {
+            probe.count += 1;
+            match line {
+                b"slow" => raw.set_rate(Rate { messages: 1, ..Rate::default() }),
+                b"fast" => raw.set_rate(Rate::default()),
+                _ => {}
+            }
+        },
+        ..Probe::default()
+    });
+    let far = lab.connect_to(listener::LINES);
+    lab.say(&far, "a\n".repeat(100));
+    lab.say(&far, "slow\n");
+    lab.say(&far, "b\n".repeat(3));
+    assert_eq!((lab.log.count("line a"), lab.log.count("line b")), (100, 1));
+    lab.advance(SECOND * 2);
+    assert_eq!(lab.log.count("line b"), 3);
+    lab.say(&far, "fast\n");
+    lab.advance(SECOND);
+    lab.say(&far, "c\n".repeat(100));
+    assert_eq!(lab.log.count("line c"), 100);
+}
+
+#[test]
+fn d5_a_throttled_peer_is_still_closed_in_good_order() {
+    let mut lab = Lab::with_limits(rated(TEN), Probe::default);
+    let far = lab.websocket();
+    lab.say(&far, socket::text("x").repeat(100));
+    lab.server.handle().shutdown(switchboard::Drain::default());
+    let frames = socket::frames(&lab.say(&far, socket::close(1001, "")));
+    assert_eq!(frames.last().and_then(socket::Frame::code), Some(1001));
+    assert_eq!(lab.connections(), 0, "its Close was heard behind all the rest");
+    assert!(lab.log.has("disconnect Shutdown"));
+}
+
+#[test]
+fn d5_a_panic_of_a_bounded_connection_bounds_nobody_else() {
+    let mut lab = Lab::new(|| Probe {
+        on_message: |_, socket, message| match message.as_bytes() {
+            b"slow" => socket.set_rate(Rate { messages: 2, ..Rate::default() }),
+            b"panic" => panic!("as it was told"),
+            _ => {}
+        },
+        ..Probe::default()
+    });
+    let (bounded, free) = (lab.websocket(), lab.websocket());
+    lab.say(&bounded, socket::text("slow"));
+    lab.say(&bounded, socket::text("panic"));
+    let turns = lab.server.handle().metrics().turns;
+    lab.say(&free, socket::text("x").repeat(64));
+    assert_eq!(lab.log.count("text x"), 64);
+    assert!(lab.server.handle().metrics().turns - turns < 10, "all of it is handed out at once");
+}
+
+#[test]
+fn d5_a_throttled_peer_that_vanishes_is_noticed() {
+    let mut lab = Lab::with_limits(rated(TEN), Probe::default);
+    let (reset, finished) = (lab.websocket(), lab.connect());
+    lab.say(&reset, socket::text("x").repeat(100));
+    finished.send(get("/").repeat(100).as_bytes());
+    lab.run();
+    reset.reset();
+    finished.finish();
+    lab.run();
+    assert_eq!(lab.connections(), 1);
+    lab.advance(SECOND * 10);
+    assert_eq!((lab.connections(), lab.server.wires().timers()), (0, 0));
+    assert_eq!(statuses(&finished.take()).len(), 100, "what it had said is answered first");
+}
+
+#[test]
+fn d6_control_frames_come_at_most_100_times_a_second() {
+    for frame in [socket::ping(b"x"), socket::masked(socket::FIN | socket::PONG, b"x")] {
+        let mut lab = Lab::new(Probe::default);
+        let far = lab.websocket();
+        for _ in 0..5 {
+            lab.say(&far, frame.repeat(100));
+            lab.advance(SECOND);
+        }
+        assert!(!far.is_finished());
+        let frames = socket::frames(&lab.say(&far, frame.repeat(101)));
+        assert_eq!(frames.last().and_then(socket::Frame::code), Some(1008));
+        assert_eq!(lab.log.count("ping") + lab.log.count("pong"), 600, "the last one is not handed out");
+        far.finish();
+        lab.run();
+        assert!(lab.log.has("disconnect Limit(ControlFrames)"), "{:?}", lab.log.events().last());
+        assert_eq!(lab.server.handle().metrics().ended(Reason::Limit(Limit::ControlFrames)), 1);
+    }
+}
+
+#[test]
+fn d6_an_unfinished_message_takes_no_more_than_its_bytes() {
+    let held = |parts: &[Vec<u8>]| {
+        let mut held = 0;
+        allocation_counter::measure(|| {
+            let mut lab = Lab::new(Probe::default);
+            let far = lab.websocket();
+            lab.say(&far, socket::text("warm"));
+            let info =
+                allocation_counter::measure(|| parts.iter().for_each(|part| drop(lab.say(&far, part))));
+            held = info.bytes_current;
+        });
+        usize::try_from(held).unwrap_or(0)
+    };
+    // What a header announces takes nothing.
+    let announced = [0x82, 0xff, 0, 0, 0, 0, 0, 0xf, 0xff, 0xff, 1, 2, 3, 4];
+    assert!(held(&[announced.to_vec()]) < 4 << 10);
+    // Nor do fragments without bytes.
+    let mut empty = vec![socket::masked(socket::BINARY, b"")];
+    empty.extend((0..600).map(|_| socket::masked(socket::CONTINUATION, b"").repeat(100)));
+    assert!(held(&empty) < 4 << 10);
+    // Of others the memory is at most twice their bytes.
+    let mut tiny = vec![socket::masked(socket::BINARY, b"x")];
+    tiny.extend((0..600).map(|_| socket::masked(socket::CONTINUATION, b"xy").repeat(100)));
+    assert!(held(&tiny) < 2 * 120_000 + (4 << 10), "{}", held(&tiny));
 }
 
 #[test]

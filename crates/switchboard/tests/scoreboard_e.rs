@@ -175,6 +175,28 @@ fn e4_a_server_without_a_listener_is_told_what_to_do() {
 }
 
 #[test]
+fn e4_times_in_which_nobody_could_do_anything_are_all_named() {
+    let zero = Duration::ZERO;
+    let mut limits = Limits {
+        head_timeout: zero,
+        body_interval: zero,
+        upgrade_wait: zero,
+        message_timeout: zero,
+        ..Limits::default()
+    };
+    (limits.reactor.write_stall, limits.reactor.handshake) = (zero, zero);
+    let wrong = Server::builder().listen("127.0.0.1:0").limits(limits).bind();
+    let Err(Error::Options(faults)) = wrong else { panic!("{wrong:?}") };
+    let names =
+        ["head_timeout", "body_interval", "upgrade_wait", "message_timeout", "write_stall", "handshake"];
+    assert_eq!(faults.len(), names.len(), "{faults:?}");
+    assert!(names.iter().zip(&faults).all(|(name, fault)| fault.contains(name)), "{faults:?}");
+    for limits in [Limits::local(), Limits::lan(), Limits::internet()] {
+        assert!(Server::builder().listen("127.0.0.1:0").limits(limits).bind().is_ok());
+    }
+}
+
+#[test]
 fn e4_limits_that_contradict_each_other_are_named() {
     let base = Limits::default;
     let mut outbox = base();

@@ -203,6 +203,49 @@ fn l9_a_request_whose_body_is_still_coming_is_answered() {
     assert!(far.is_finished());
 }
 
+/// Keeps its reactor busy for a while if it is asked to.
+#[derive(Clone)]
+struct Busy(Log);
+
+impl Client for Busy {
+    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+        if request.path() == "/sleep" {
+            self.0.note("asleep");
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        exchange.ok("text/plain", "done");
+    }
+}
+
+#[test]
+fn l9_no_request_is_lost_that_came_before() {
+    let log = Log::default();
+    let client = Busy(log.clone());
+    let builder = Server::builder().listen("127.0.0.1:0").reactors(2);
+    let live = Live::serve(builder, move |_peer| client.clone());
+    // One connection on each reactor.
+    let mut sleepers = [live.connect(), live.connect()];
+    for sleeper in &mut sleepers {
+        real::ask(sleeper, get("/"));
+    }
+    sleepers[1].write_all(get("/sleep").as_bytes()).unwrap();
+    real::wait_until(|| log.has("asleep"));
+    // Half of these are handed to the reactor that sleeps. It hears of them, and of the end, at the same time.
+    let mut newcomers: Vec<TcpStream> = (0..20).map(|_| live.connect()).collect();
+    for newcomer in &mut newcomers {
+        newcomer.write_all(get("/").repeat(2).as_bytes()).unwrap();
+    }
+    real::wait_until(|| live.handle.count() == 22);
+    live.handle.shutdown(Drain::default());
+    for newcomer in &mut newcomers {
+        let answers = real::read_to_end(newcomer);
+        // Who hears of the end in an answer knows that no further one comes.
+        let answered = statuses(answers.as_bytes()).len();
+        assert!(answered == 2 || (answered == 1 && answers.contains("Connection: close")), "{answers:?}");
+    }
+    assert!(real::read_to_end(&mut sleepers[1]).ends_with("done"));
+}
+
 #[test]
 fn l9_at_the_deadline_the_rest_is_aborted() {
     let mut lab = Lab::new(|| Probe {

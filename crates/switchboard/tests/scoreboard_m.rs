@@ -2,12 +2,13 @@
 
 mod support;
 
+use std::sync::Mutex;
 use std::time::Duration;
 use support::probe::Probe;
 use support::socket::{self, FIN, Frame, PING};
 use support::{Lab, get, statuses, text};
 use switchboard::test::{TestOptions, listener};
-use switchboard::{Limits, TimerId};
+use switchboard::{Beat, Heartbeat, Limits, Reason, Reply, Timeout, TimerId, WebSocket};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MS: Duration = Duration::from_millis(1);
@@ -69,6 +70,188 @@ fn m1_any_time_from_1_ms_can_be_set_while_it_runs() {
     }
     lab.advance(SECOND * 1_000_000);
     assert!(!far.is_finished(), "zero is any");
+}
+
+/// One that lasts 10 s at most: what it is told then.
+const SHORT: Duration = Duration::from_secs(10);
+
+#[test]
+fn m2_a_connection_lasts_so_long_at_most_whatever_it_does() {
+    let mut lab = lab(Limits { max_lifetime: SHORT, ..Limits::default() }, Probe::default);
+    let (http, socket, events) = (lab.connect(), lab.websocket(), lab.events());
+    let (raw, lines) = (lab.connect_to(listener::RAW), lab.connect_to(listener::LINES));
+    for _ in 0..9 {
+        lab.advance(SECOND);
+        assert_eq!(statuses(&lab.say(&http, get("/"))), [200]);
+        assert_eq!(socket::texts(&lab.say(&socket, socket::text("x"))), ["x"]);
+        assert_eq!((lab.ask(&raw, "x"), lab.ask(&lines, "x\n")), ("x".into(), "x\n".into()));
+    }
+    lab.advance(SECOND - MS);
+    assert!(![&http, &events, &raw, &lines].iter().any(|far| far.is_finished()));
+    lab.advance(MS);
+    assert!([&http, &events, &raw, &lines].iter().all(|far| far.is_finished()));
+    assert_eq!(socket::frames(&socket.take())[0].code(), Some(1001));
+    lab.advance(SECOND * 8);
+    assert_eq!(
+        (lab.connections(), lab.log.count("disconnect Timeout(Lifetime)")),
+        (0, 5),
+        "{:?}",
+        lab.log.events()
+    );
+    assert_eq!(lab.server.handle().metrics().ended(Reason::Timeout(Timeout::Lifetime)), 5);
+}
+
+#[test]
+fn m2_an_answer_that_is_owed_is_given_if_it_is_given_in_time() {
+    static OWED: Mutex<Vec<Reply>> = Mutex::new(Vec::new());
+    let limits = Limits { max_lifetime: SHORT, drain: SECOND * 5, ..Limits::default() };
+    let mut lab = lab(limits, || Probe {
+        on_request: |_, exchange, _| OWED.lock().unwrap().push(exchange.defer()),
+        ..Probe::default()
+    });
+    let (soon, never) = (lab.connect(), lab.connect());
+    for far in [&soon, &never] {
+        lab.say(far, get("/"));
+    }
+    lab.advance(SECOND * 14);
+    let reply = OWED.lock().unwrap().remove(0);
+    reply.respond(200, "text/plain", "late");
+    lab.run();
+    let answer = text(&soon.take());
+    assert!(answer.contains("\r\nConnection: close\r\n") && answer.ends_with("late"), "{answer}");
+    lab.advance(SECOND);
+    assert!(soon.is_finished() && never.is_reset());
+    lab.advance(SECOND * 2);
+    assert_eq!(lab.log.count("disconnect Timeout(Lifetime)"), 2, "{:?}", lab.log.events());
+}
+
+#[test]
+fn m2_it_can_be_set_while_it_runs_and_is_off_by_default() {
+    let mut lab = Lab::new(|| Probe {
+        on_data: |_, raw, data| {
+            raw.set_max_lifetime(SECOND * u32::from(data[0] - b'0'));
+            data.len()
+        },
+        on_connect: |_, connection| connection.set_idle_timeout(Duration::ZERO),
+        ..Probe::default()
+    });
+    let far = lab.connect_to(listener::RAW);
+    lab.advance(SECOND * 1_000_000);
+    // From its beginning on: it is over already.
+    lab.say(&far, "9");
+    lab.advance(MS);
+    assert!(far.is_finished());
+    let far = lab.connect_to(listener::RAW);
+    lab.say(&far, "5");
+    lab.advance(SECOND * 4);
+    lab.say(&far, "9");
+    lab.advance(SECOND * 4);
+    assert!(!far.is_finished());
+    lab.say(&far, "0");
+    lab.advance(SECOND * 100);
+    assert!(!far.is_finished());
+}
+
+/// How many pings with this payload a silent peer gets within a minute.
+#[track_caller]
+fn check_pings(lab: &mut Lab, far: &switchboard::test::FarEnd, payload: &str, pings: usize) {
+    let mut seen = 0;
+    for _ in 0..60 {
+        lab.advance(SECOND);
+        for frame in socket::frames(&far.take()) {
+            assert_eq!(frame, Frame::new(FIN | PING, payload));
+            lab.say(far, socket::masked(FIN | socket::PONG, payload.as_bytes()));
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, pings, "{payload:?}");
+}
+
+#[test]
+fn m4_the_heartbeat_can_be_changed_for_one_connection_and_for_all() {
+    let mut lab = Lab::new(|| Probe {
+        on_message: |_, socket, message| {
+            let payload = message.as_bytes().to_vec();
+            socket.set_heartbeat(Heartbeat { after: SECOND * 5, payload, ..Heartbeat::default() });
+        },
+        ..Probe::default()
+    });
+    let (own, servers) = (lab.websocket(), lab.websocket());
+    check_pings(&mut lab, &servers, "", 2);
+    let own_again = lab.websocket();
+    assert!(own.is_reset(), "it did not answer");
+    lab.say(&own_again, socket::text("mine"));
+    lab.say(&servers, socket::masked(FIN | socket::PONG, b""));
+    check_pings(&mut lab, &own_again, "mine", 12);
+    let heartbeat = Heartbeat { after: SECOND * 10, payload: b"ours".to_vec(), ..Heartbeat::default() };
+    let servers = lab.websocket();
+    lab.server.handle().set_heartbeat(heartbeat.clone()).unwrap();
+    check_pings(&mut lab, &servers, "ours", 6);
+    let newcomer = lab.websocket();
+    check_pings(&mut lab, &newcomer, "ours", 6);
+    // Off: the idle timeout takes its place.
+    lab.server.handle().set_heartbeat(Heartbeat { after: Duration::ZERO, ..heartbeat }).unwrap();
+    let newcomer = lab.websocket();
+    lab.advance(SECOND * 120);
+    assert_eq!(socket::frames(&newcomer.take())[0].code(), Some(1001));
+}
+
+#[test]
+fn m4_a_payload_has_125_bytes_at_most() {
+    let mut lab = Lab::new(|| Probe {
+        on_open: |_, socket| {
+            socket.set_heartbeat(Heartbeat {
+                after: SECOND,
+                payload: vec![b'x'; 1000],
+                ..Heartbeat::default()
+            });
+        },
+        ..Probe::default()
+    });
+    let far = lab.websocket();
+    lab.advance(SECOND);
+    assert_eq!(socket::frames(&far.take()), [Frame::new(FIN | PING, "x".repeat(125))]);
+}
+
+#[test]
+fn m4_a_dead_peer_is_found_by_its_own_heartbeat() {
+    let mut lab = Lab::new(|| Probe {
+        on_open: |_, socket| {
+            let (after, dead_after) = (SECOND, SECOND * 2);
+            socket.set_heartbeat(Heartbeat { after, dead_after, ..Heartbeat::default() });
+        },
+        ..Probe::default()
+    });
+    let far = lab.websocket();
+    lab.advance(SECOND * 3 - MS);
+    assert!(!far.is_reset());
+    lab.advance(MS);
+    assert!(far.is_reset() && lab.log.has("disconnect Timeout(Heartbeat)"));
+}
+
+#[test]
+fn m5_a_client_may_ping_skip_or_send_something_else() {
+    type Decide = fn(&mut Probe, &mut WebSocket<'_>) -> Beat;
+    let send: Decide = |_, socket| {
+        socket.send("are you there?");
+        Beat::Sent
+    };
+    let beats: [(Decide, Option<Frame>, bool); 3] = [
+        (|_, _| Beat::Ping, Some(Frame::new(FIN | PING, "")), true),
+        (|_, _| Beat::Skip, None, false),
+        (send, Some(Frame::text("are you there?")), true),
+    ];
+    for (on_heartbeat, frame, is_found_dead) in beats {
+        let mut lab = Lab::new(move || Probe { on_heartbeat, ..Probe::default() });
+        let far = lab.websocket();
+        lab.advance(SECOND * 30);
+        assert_eq!(socket::frames(&far.take()), Vec::from_iter(frame));
+        lab.advance(SECOND * 20);
+        assert_eq!(far.is_reset(), is_found_dead);
+        lab.advance(SECOND * 1000);
+        let beats = if is_found_dead { 1 } else { 35 };
+        assert_eq!(lab.log.count("heartbeat"), beats, "it is asked again and again");
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Whether a wire is read, and what is kept of its bytes meanwhile.
 //!
-//! Three things keep a wire from being read, each without regard to the others: the user paused it, the protocol holds
-//! it, or its peer does not take what is queued. When the last of them is over it is looked at again, carry first.
+//! Four things keep a wire from being read, each without regard to the others: the user paused it, the protocol holds
+//! it, its peer says more than it may, or does not take what is queued. When the last of them is over it is looked at
+//! again, carry first.
 
 use super::Wires;
 use crate::id::WireId;
@@ -43,11 +44,30 @@ impl Wires {
         self.unblock(id, if planted(6) { 0 } else { flag::HELD });
     }
 
+    /// Stops reading because the peer has said more than it may. Independent of [`Wires::pause`].
+    pub fn throttle(&mut self, id: WireId) {
+        self.block(id, flag::RATED);
+    }
+
+    /// Takes [`Wires::throttle`] back.
+    pub fn unthrottle(&mut self, id: WireId) {
+        self.unblock(id, flag::RATED);
+    }
+
     /// The peer's end was read too early: it is told once more, behind the bytes that are kept.
     pub fn put_off_end(&mut self, id: WireId) {
         if let Some(wire) = self.get(id) {
             wire.flags &= !flag::ENDED;
             wire.flags |= flag::UNREAD;
+        }
+    }
+
+    /// Takes what the peer has sent so far for all that it has to say: what is there already is read, and then the layer
+    /// above is told of an end, as if it had come from the peer. [`Wires::has_ended`] knows that it has not.
+    pub fn look_for_the_last_time(&mut self, id: WireId) {
+        if let Some(wire) = self.get(id) {
+            wire.flags |= flag::LAST_LOOK | flag::UNREAD;
+            self.look_again(id);
         }
     }
 

@@ -5,8 +5,8 @@ use crate::hub::Hub;
 use crate::link::{Protocol, key};
 use crate::reason::Reason;
 use crate::{
-    Client, ConnectionId, EventStream, Handle, Message, Overflow, Raw, ResponseStream, Sent, Subscribed,
-    WebSocket,
+    Client, ConnectionId, EventStream, Handle, Message, Overflow, Rate, Raw, ResponseStream, Sent,
+    Subscribed, WebSocket,
 };
 use std::fmt;
 use std::io;
@@ -135,6 +135,24 @@ impl<'a> Connection<'a> {
     pub fn set_idle_timeout(&mut self, idle: Duration) {
         self.hub.link(self.id).ends_in_silence = true;
         self.wires.set_silence(self.id, idle);
+    }
+
+    /// Sets how much it may say in a second, from the next bytes on that are read; [`Rate::default`]: any amount.
+    #[doc(alias = "BandwidthLimit")]
+    pub fn set_rate(&mut self, rate: Rate) {
+        self.hub.set_rate(self.wires, self.id, rate);
+    }
+
+    /// Sets how long it may last, from its beginning on; zero: any time. What happens then is said at
+    /// [`Limits::max_lifetime`](crate::Limits::max_lifetime).
+    #[doc(alias = "AbsoluteTimeout")]
+    pub fn set_max_lifetime(&mut self, lifetime: Duration) {
+        let age = self.stats().map_or(Duration::ZERO, |stats| stats.age);
+        if lifetime.is_zero() {
+            self.wires.cancel_timer(self.id, key::LIFETIME);
+        } else {
+            self.wires.set_timer(self.id, key::LIFETIME, lifetime.saturating_sub(age));
+        }
     }
 
     /// Sets what happens if the peer reads too slowly.

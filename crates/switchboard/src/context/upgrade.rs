@@ -4,10 +4,10 @@ use super::context;
 use super::response::ResponseBuilder;
 use crate::hub::Hub;
 use crate::late::{LateUpgrade, Reply};
-use crate::link::{Protocol, key};
+use crate::link::{Protocol, Socket, key};
 use crate::{Connection, ConnectionId};
 use switchboard_proto::http1::{FieldError, Fields};
-use switchboard_proto::websocket::{self, Offer};
+use switchboard_proto::websocket::Offer;
 use switchboard_reactor::Wires;
 
 /// A request to go on with WebSocket, which is to be decided on, once. One that is dropped undecided is a 503.
@@ -99,14 +99,12 @@ impl Hub {
         accept: &[u8; 28],
         fields: &Fields,
     ) {
-        let limits = &self.settings.limits;
-        let silence = if limits.heartbeat.is_zero() { limits.websocket_idle } else { limits.heartbeat };
         let Some(outbox) = wires.outbox(id) else { return };
         let link = &mut self.links[id.slot()];
         let Protocol::Http(machine) = &mut link.protocol else { return };
         machine.encode_switching(accept, fields, outbox.tail());
-        link.protocol = Protocol::WebSocket(websocket::Machine::server());
+        link.protocol = Protocol::WebSocket(Socket::server());
         link.ends_in_silence = false;
-        wires.set_silence(id, silence);
+        self.await_silence(wires, id);
     }
 }

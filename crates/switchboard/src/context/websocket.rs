@@ -2,7 +2,7 @@
 
 use super::context;
 use crate::reason::Reason;
-use crate::{Connection, Message, Sent};
+use crate::{Connection, Heartbeat, Message, Sent};
 use switchboard_proto::websocket::{CloseError, Opcode, encode_frame};
 
 /// A WebSocket, in one of its callbacks.
@@ -39,6 +39,13 @@ impl WebSocket<'_> {
         if let Some(outbox) = wires.outbox(*id) {
             encode_frame(Opcode::Ping, true, &payload[..payload.len().min(125)], outbox.tail());
         }
+    }
+
+    /// From now on this is its heartbeat, whatever the server's is.
+    #[doc(alias = "WSPingSecs")]
+    pub fn set_heartbeat(&mut self, heartbeat: Heartbeat) {
+        let Connection { id, wires, hub } = &mut self.connection;
+        hub.set_own_heartbeat(wires, *id, heartbeat);
     }
 
     /// Closes with a code and a reason, which is cut to 123 bytes. Nothing can be sent afterwards; the peer's Close is

@@ -5,7 +5,7 @@ use crate::factory::{Peer, Refuse};
 use crate::link::Protocol;
 use crate::mail::Mail;
 use crate::observer::Refused;
-use crate::reason::{Limit, Reason};
+use crate::reason::Reason;
 use crate::settings::Speaks;
 use crate::{Client, ClientFactory, ConnectionId};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -92,6 +92,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         if idle > Duration::ZERO {
             wires.set_silence(id, idle);
         }
+        hub.bound(wires, id, limits);
         if !listener.banner.is_empty() {
             if let Some(outbox) = wires.outbox(id) {
                 outbox.tail().extend_from_slice(&listener.banner);
@@ -114,7 +115,6 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
         let Ok(id) = wires.insert(incoming.transport) else { return };
         self.hub.open(id, peer.listener);
-        self.hub.link(id).reason = Some(Reason::Limit(Limit::Connections));
         self.send_away(wires, id, &Refuse::Busy);
     }
 
@@ -123,7 +123,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         let settings = self.settings.clone();
         let listener = &settings.listeners[usize::from(self.hub.link(id).listener)];
         self.refusals += 1;
-        self.hub.link(id).is_refusal = true;
+        self.hub.link(id).protocol = Protocol::Refused;
         let word = match refuse {
             Refuse::Silent => &[],
             Refuse::Reset => return wires.abort(id, reactor::Reason::Local),
@@ -138,18 +138,21 @@ impl<F: ClientFactory> Dispatcher<F> {
 
     /// The end of a wire that never had a client.
     #[cold]
-    pub(super) fn never_begun(&mut self, id: ConnectionId) {
-        if self.hub.link(id).is_refusal {
-            self.refusals -= 1;
-        } else {
-            self.settings.observer.on_tls_error(id);
+    pub(super) fn never_begun(&mut self, id: ConnectionId, why: reactor::Reason) {
+        match self.hub.link(id).protocol {
+            Protocol::Refused => self.refusals -= 1,
+            _ => {
+                let why = self.hub.link(id).reason.unwrap_or_else(|| Reason::from_wire(why));
+                self.hub.metrics.count_end(why);
+                self.settings.observer.on_tls_error(id, why);
+            }
         }
     }
 
     #[cold]
     fn not_taken(&mut self, wires: &Wires, peer: &Peer) {
         self.uncount(wires.reactor());
-        self.refused(peer, Refused::System);
+        self.refused(peer, if wires.is_full() { Refused::Full } else { Refused::System });
     }
 
     /// Counts a newcomer for a reactor, and says how many connections there were before it.

@@ -50,7 +50,10 @@ fn event<C: Client>(client: &mut C, connection: &mut Connection<'_>, event: Even
         settle_watch(connection);
     }
     match event {
-        Event::Request(request) if !request.has_body() => self::request(client, connection, &request),
+        Event::Request(request) if !request.has_body() => {
+            connection.hub.metrics.requests.add(1);
+            self::request(client, connection, &request);
+        }
         Event::Request(request) => request_with_body(client, connection, &request),
         Event::Upgrade(request) => upgrade(client, connection, &request, rest_bytes),
         Event::Head(request) => head(client, connection, &request),
@@ -64,19 +67,19 @@ fn event<C: Client>(client: &mut C, connection: &mut Connection<'_>, event: Even
 /// A request is there with all its body.
 #[inline(always)]
 fn request<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
-    connection.hub.metrics.requests.add(1);
     call(client, connection, |client, connection| {
         client.on_request(Exchange { connection: connection.reborrow() }, request);
     });
     match connection.protocol() {
         Protocol::Http(machine) if machine.phase() == Phase::Idle => {}
-        _ => after_callback(connection, 500),
+        _ => after_callback(client, connection, 500),
     }
 }
 
 /// A body that lay whole in the buffer was not announced: its plan is asked for now.
 #[inline(never)]
 fn request_with_body<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
+    connection.hub.metrics.requests.add(1);
     let bodiless = request.without_body();
     let plan = call(client, connection, |client, connection| client.on_head(connection, &bodiless));
     if connection.wires.is_closing(connection.id) {
@@ -104,6 +107,7 @@ fn request_with_body<C: Client>(client: &mut C, connection: &mut Connection<'_>,
 /// A head whose body is still to come.
 #[inline(never)]
 fn head<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
+    connection.hub.metrics.requests.add(1);
     let plan = call(client, connection, |client, connection| client.on_head(connection, request));
     let (body_bytes_max, interval) = (limits(connection).body_bytes_max, limits(connection).body_interval);
     let Connection { id, wires, hub } = connection;
@@ -143,6 +147,7 @@ fn upgrade<C: Client>(
     request: &Request<'_>,
     rest_bytes: usize,
 ) {
+    connection.hub.metrics.requests.add(1);
     let is_http11 = request.version() == Version::Http11;
     let offer = match Offer::check(request.method(), is_http11, request.headers()) {
         Ok(offer) => offer,
@@ -163,7 +168,7 @@ fn upgrade<C: Client>(
             connection.hub.link(connection.id).watch = Watch::Early;
             paused(connection, rest_bytes);
         }
-        Protocol::Http(_) => after_callback(connection, 503),
+        Protocol::Http(_) => after_callback(client, connection, 503),
         _ => opened(client, connection),
     }
 }
@@ -198,18 +203,23 @@ pub(super) fn opened<C: Client>(client: &mut C, connection: &mut Connection<'_>)
 fn see_out_newcomer(connection: &mut Connection<'_>) {
     let Connection { id, wires, hub } = connection;
     if hub.drain_until.is_some() {
-        hub.see_out(wires, *id, Drain::default().close_code);
+        hub.see_out(wires, *id, Drain::default().close_code, Reason::Shutdown);
     }
 }
 
 /// What the callback left: an answer that is due, one that comes later, or the end.
 #[cold]
 #[inline(never)]
-fn after_callback(connection: &mut Connection<'_>, unanswered: u16) {
+fn after_callback<C: Client>(client: &C, connection: &mut Connection<'_>, unanswered: u16) {
     let id = connection.id;
     let Protocol::Http(machine) = connection.protocol() else { return see_out_newcomer(connection) };
     match machine.phase() {
-        Phase::Open => say(connection, unanswered),
+        Phase::Open => {
+            if connection.is_open() {
+                connection.hub.blame(client.type_name(), unanswered);
+            }
+            say(connection, unanswered);
+        }
         Phase::Deferred | Phase::Streaming => connection.wires.hold(id),
         Phase::Done => connection.hub.end_answered(connection.wires, id),
         Phase::Idle | Phase::Switched => {}

@@ -5,7 +5,7 @@ use crate::handle::Drain;
 use crate::link::{Protocol, key};
 use crate::mail::{Acceptance, Answer, Mail};
 use crate::observer::Refused;
-use crate::reason::Reason;
+use crate::reason::{Reason, Timeout};
 use crate::{Body, Client, ClientFactory, Connection, ConnectionId};
 use std::any::Any;
 use switchboard_proto::http1::{Phase, ResponseHead};
@@ -51,6 +51,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             Mail::Abort(id) => self.hub.abort(wires, id, Reason::Local),
             Mail::Answer(answer) => self.answer(wires, *answer),
             Mail::Accept(acceptance) => self.accept(wires, &acceptance),
+            Mail::Heartbeat(heartbeat) => self.hub.set_heartbeat(wires, heartbeat),
             Mail::Shutdown(drain) => self.shut_down(wires, drain),
             Mail::Pressure => drop(wires.mind_pressure()),
         }
@@ -106,6 +107,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         if let Protocol::Http(machine) = &mut self.hub.link(id).protocol {
             if machine.phase() == Phase::Deferred {
                 machine.close_after();
+                self.hub.link(id).reason.get_or_insert(Reason::Timeout(Timeout::Upgrade));
                 self.hub.respond(wires, id, &ResponseHead::new(503, ""), Body::Borrowed(&[]));
                 self.hub.after_answer(wires, id);
             }
@@ -122,7 +124,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         if is_news {
             let ids: Vec<ConnectionId> = wires.ids().collect();
             for id in ids {
-                self.hub.see_out(wires, id, drain.close_code);
+                self.hub.see_out(wires, id, drain.close_code, Reason::Shutdown);
             }
         }
     }

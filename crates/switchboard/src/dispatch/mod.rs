@@ -5,9 +5,12 @@
 //! Callbacks are guarded, those that bytes bring about by the reactor: a panic ends its connection and nothing else.
 
 mod admission;
+mod heartbeat;
 mod http;
 mod letters;
+mod lifetime;
 mod memory;
+mod rate;
 mod raw;
 mod websocket;
 
@@ -25,8 +28,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use switchboard_proto::http1;
 use switchboard_proto::http1::{Awaits, HeaderSlots, Phase};
-use switchboard_proto::{http1, websocket as ws};
 use switchboard_reactor::planted::planted;
 use switchboard_reactor::{self as reactor, Eviction, Incoming, Pressure, Service, Wires};
 
@@ -104,11 +107,16 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
     fn on_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rx: &mut [u8]) -> usize {
         let Self { clients, hub, whole, slots, settings, .. } = self;
         let Some(Some(client)) = clients.get_mut(id.slot()) else { return rx.len() };
-        let mut connection = Connection { id, wires, hub };
         let limits = &settings.limits;
-        let used = match connection.protocol() {
-            Protocol::WebSocket(_) => websocket::feed(client, &mut connection, rx, whole, limits),
-            _ => feed(client, &mut connection, rx, whole, slots, limits),
+        let link = hub.link(id);
+        let (is_rated, is_websocket) = (link.is_rated, matches!(link.protocol, Protocol::WebSocket(_)));
+        let mut connection = Connection { id, wires, hub };
+        let used = if is_rated {
+            rate::feed(client, &mut connection, rx, whole, slots, limits)
+        } else if is_websocket {
+            websocket::feed(client, &mut connection, rx, whole, limits)
+        } else {
+            feed(client, &mut connection, rx, whole, slots, limits)
         };
         if whole.capacity() > WHOLE_BYTES_KEPT {
             *whole = Vec::new();
@@ -117,13 +125,18 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
     }
 
     fn on_panic(&mut self, wires: &mut Wires, id: ConnectionId, payload: Box<dyn Any + Send>) {
+        // It may have been rationed.
+        self.hub.events_per_turn = self.settings.limits.events_per_turn;
         panicked(&mut Connection { id, wires, hub: &mut self.hub }, &*payload);
     }
 
     fn on_end(&mut self, wires: &mut Wires, id: ConnectionId) {
-        // With an answer that is still open the rest of the body is missing, and will not come any more.
+        // With an answer that is still open the rest of the body is missing, and will not come any more, if it is the peer
+        // that has ended, and not we that will hear no further request.
+        let more_comes = !wires.has_ended(id);
         let owed = matches!(&self.hub.link(id).protocol, Protocol::Http(machine)
-            if matches!(machine.phase(), Phase::Deferred | Phase::Streaming));
+            if matches!(machine.phase(), Phase::Deferred | Phase::Streaming)
+                || (more_comes && machine.phase() == Phase::Open));
         if !owed {
             self.hub.end(wires, id, Reason::Peer);
         }
@@ -138,18 +151,12 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
     }
 
     fn on_silence(&mut self, wires: &mut Wires, id: ConnectionId, _quiet: Duration) {
-        let limits = &self.settings.limits;
         let Some(outbox) = wires.outbox(id) else { return };
+        let beats = !self.hub.heartbeat_of(id).after.is_zero();
         let link = self.hub.link(id);
         let is_kept_alive = !link.ends_in_silence;
         match &link.protocol {
-            Protocol::WebSocket(_) if is_kept_alive && !limits.heartbeat.is_zero() => {
-                ws::encode_frame(ws::Opcode::Ping, true, &[], outbox.tail());
-                // The first ping that is not answered counts, however many follow it.
-                if !wires.has_timer(id, key::DEAD) && !planted(37) {
-                    wires.set_timer(id, key::DEAD, limits.heartbeat_dead);
-                }
-            }
+            Protocol::WebSocket(_) if is_kept_alive && beats => self.on_heartbeat(wires, id),
             Protocol::Events if is_kept_alive => outbox.tail().extend_from_slice(b":\n\n"),
             Protocol::WebSocket(_) => {
                 // 1001 may be sent.
@@ -168,9 +175,12 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
                 client.on_timer(connection, TimerId(key as u16));
             }),
             key::WATCH => self.on_watch(wires, id),
-            key::CLOSE => self.hub.end(wires, id, Reason::Timeout(Timeout::Close)),
+            // Why it closes is known already.
+            key::CLOSE => self.hub.end(wires, id, Reason::Local),
             key::UPGRADE => self.on_undecided(wires, id),
             key::DEAD => self.on_dead(wires, id),
+            key::RATE => self.hub.unthrottle(wires, id),
+            key::LIFETIME => self.on_lifetime(wires, id),
             _ => {}
         }
     }
@@ -192,8 +202,8 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
             if !planted(38) {
                 self.drop_client(id);
             }
-        } else if matches!(self.hub.link(id).protocol, Protocol::None) {
-            self.never_begun(id);
+        } else {
+            self.never_begun(id, reason);
         }
         let link = std::mem::take(self.hub.link(id));
         if link.is_counted && !planted(36) {
@@ -229,6 +239,11 @@ impl<F: ClientFactory> Dispatcher<F> {
             return wires.set_timer(id, key::WATCH, limits.head_timeout);
         }
         let mut connection = Connection { id, wires, hub: &mut self.hub };
+        let paused = rate::take_pause(&mut connection);
+        if !paused.is_zero() && watch != Watch::Nothing {
+            connection.hub.link(id).watch = watch;
+            return connection.wires.set_timer(id, key::WATCH, paused);
+        }
         match watch {
             Watch::Nothing | Watch::Early => {}
             Watch::Head => http::time_out(&mut connection, Timeout::Head),
@@ -244,7 +259,10 @@ impl<F: ClientFactory> Dispatcher<F> {
 
     /// Nothing came for a while after a ping: then the peer is gone. Any byte is a sign of life.
     fn on_dead(&mut self, wires: &mut Wires, id: ConnectionId) {
-        let Limits { heartbeat, heartbeat_dead: dead, .. } = self.settings.limits;
+        let (heartbeat, dead) = {
+            let beat = self.hub.heartbeat_of(id);
+            (beat.after, beat.dead_after)
+        };
         let Some(quiet) = wires.wire_stats(id).map(|stats| stats.quiet) else { return };
         if !wires.goes_on(id) {
             return wires.set_timer(id, key::DEAD, dead);
@@ -293,7 +311,7 @@ fn feed<C: Client>(
     slots: &mut HeaderSlots,
     limits: &Limits,
 ) -> usize {
-    let (mut at, mut budget) = (0, limits.events_per_turn);
+    let (mut at, mut budget) = (0, connection.hub.events_per_turn);
     loop {
         let rest = &mut rx[at..];
         let bytes = rest.len();
@@ -307,7 +325,7 @@ fn feed<C: Client>(
             Protocol::Raw => raw::take(client, connection, rest),
             Protocol::Lines { .. } => raw::take_line(client, connection, rest, limits),
             // The peer of an event stream has nothing to say, nor has one that is refused.
-            Protocol::Events | Protocol::None => Stepped::Stop(bytes),
+            Protocol::Events | Protocol::Refused | Protocol::None => Stepped::Stop(bytes),
         };
         match stepped {
             Stepped::On(used) => at += used,
@@ -407,13 +425,15 @@ fn panicked(connection: &mut Connection<'_>, payload: &(dyn Any + Send)) {
 /// The account of a connection's end.
 fn disconnect(wires: &Wires, hub: &mut Hub, id: ConnectionId, reason: reactor::Reason) -> Disconnect {
     let stats = wires.wire_stats(id);
-    let link = hub.link(id);
+    let link = &mut hub.links[id.slot()];
+    let reason = link.reason.unwrap_or_else(|| Reason::from_wire(reason));
+    hub.metrics.count_end(reason);
     let (close_code, close_reason) = match link.extra.as_mut().and_then(|extra| extra.close.take()) {
         Some((code, text)) => (Some(code), text),
         None => (None, Box::default()),
     };
     Disconnect {
-        reason: link.reason.unwrap_or_else(|| Reason::from_wire(reason)),
+        reason,
         close_code,
         close_reason,
         bytes_in: stats.map_or(0, |stats| stats.bytes_in),
@@ -431,8 +451,10 @@ fn watch_for(connection: &mut Connection<'_>, watch: Watch, deadline: Duration) 
     if link.watch != watch {
         link.watch = watch;
         wires.set_timer(*id, key::WATCH, deadline);
+        // What was before is no matter.
+        rate::take_pause(connection);
     }
-    hub.book(wires, *id);
+    connection.hub.book(connection.wires, connection.id);
 }
 
 /// What the peer had begun is there.

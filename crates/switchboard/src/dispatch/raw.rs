@@ -50,6 +50,7 @@ pub(super) fn take_line<C: Client>(
     if line.len() > limits.line_bytes_max {
         return drop_line(client, connection, end + 1, false);
     }
+    connection.hub.metrics.messages_in.add(1);
     call(client, connection, |client, connection| {
         client.on_line(&mut Raw { connection: connection.reborrow() }, line);
     });

@@ -1,6 +1,6 @@
 //! WebSocket's events.
 
-use super::{call, limits, watch_for, watch_over};
+use super::{call, limits, rate, watch_for, watch_over};
 use crate::client::Control;
 use crate::limits::Limits;
 use crate::link::{Protocol, Watch};
@@ -21,7 +21,7 @@ pub(super) fn feed<C: Client>(
     whole: &mut Vec<u8>,
     limits: &Limits,
 ) -> usize {
-    let (mut at, mut budget) = (0, limits.events_per_turn);
+    let (mut at, mut budget) = (0, connection.hub.events_per_turn);
     loop {
         let (used, message) = match plain(connection, &mut rx[at..], limits) {
             Some((used, Ok(message))) => (used, Some(message)),
@@ -105,6 +105,7 @@ fn step<'b, C: Client>(
                 }
                 Found::Message(used, message)
             }
+            Event::Ping(_) | Event::Pong(_) if rate::is_flood(connection) => Found::Nothing(bytes),
             Event::Ping(payload) => {
                 control_over(connection);
                 pong(connection, payload);

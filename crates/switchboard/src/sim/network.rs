@@ -4,7 +4,7 @@ use super::Random;
 use super::book::{Book, Record, digest};
 use super::options::Faults;
 use super::peer::{Line, Peer, Saying};
-use crate::reason::{Limit, Reason};
+use crate::reason::{Limit, Reason, Timeout};
 use crate::test::FarEnd;
 
 /// One peer, its connection, and what the network does to it.
@@ -332,14 +332,18 @@ impl Party {
                     || self.peer.expects_close()
                     || !self.peer.is_fair()
             }
+            // What the user's own client and settings bring about is no matter of the peer's.
+            Reason::Timeout(Timeout::Upgrade | Timeout::Lifetime)
+            | Reason::Limit(Limit::Rate)
+            | Reason::Shutdown => true,
             Reason::Timeout(_) => conduct.slow || conduct.slow_reader || conduct.cut,
-            Reason::Protocol(_) | Reason::Limit(Limit::Carry | Limit::Line) => !self.peer.is_fair(),
+            Reason::Protocol(_) | Reason::Limit(Limit::Carry | Limit::Line | Limit::ControlFrames) => {
+                !self.peer.is_fair()
+            }
             Reason::Limit(Limit::Backlog) => conduct.slow_reader || conduct.slow,
             Reason::Limit(Limit::Memory) => record.evicted,
-            Reason::Limit(_) => record.refused,
             Reason::Tls | Reason::Io(_) => false,
             Reason::Panic => record.bombed,
-            Reason::Shutdown => true,
         }
     }
 }

@@ -4,7 +4,7 @@ use super::book::{Bomb, Book, peer_of};
 use crate::client::{BodyPlan, Client, Control};
 use crate::context::{Connection, Exchange, Raw, TimerId, Upgrade, WebSocket};
 use crate::observer::{Observer, Refused};
-use crate::{ConnectionId, Disconnect, Handle, Message, Peer, Request};
+use crate::{Beat, ConnectionId, Disconnect, Handle, Limit, Message, Peer, Reason, Request};
 use std::any::Any;
 use std::io;
 use std::sync::Arc;
@@ -90,12 +90,20 @@ impl<C: Client> Client for Watched<C> {
         self.during(socket.id(), "control", |client| client.on_control(socket, control));
     }
 
+    fn on_heartbeat(&mut self, socket: &mut WebSocket<'_>) -> Beat {
+        self.during(socket.id(), "heartbeat", |client| client.on_heartbeat(socket))
+    }
+
     fn on_head(&mut self, connection: &mut Connection<'_>, request: &Request<'_>) -> BodyPlan {
         self.during(connection.id(), "head", |client| client.on_head(connection, request))
     }
 
     fn on_body(&mut self, connection: &mut Connection<'_>, part: &[u8]) {
         self.during(connection.id(), "body", |client| client.on_body(connection, part));
+    }
+
+    fn type_name(&self) -> &'static str {
+        self.client.type_name()
     }
 
     fn become_client(&mut self, client: Box<dyn Client>) -> Result<(), Box<dyn Client>> {
@@ -139,9 +147,9 @@ impl Observer for Eyes {
         self.observer.on_accept_error(listener, error);
     }
 
-    fn on_tls_error(&self, id: ConnectionId) {
+    fn on_tls_error(&self, id: ConnectionId, why: Reason) {
         self.book.wrong("accounts", format!("{id} failed in a handshake that there is not"));
-        self.observer.on_tls_error(id);
+        self.observer.on_tls_error(id, why);
     }
 
     fn on_panic(&self, id: ConnectionId, payload: &(dyn Any + Send)) {
@@ -174,5 +182,10 @@ impl Observer for Eyes {
     fn on_dropped(&self, id: ConnectionId) {
         self.book.note(format_args!("{id} lost a message"));
         self.observer.on_dropped(id);
+    }
+
+    fn on_throttled(&self, id: ConnectionId, why: Limit) {
+        self.book.note(format_args!("{id} is not read: {why:?}"));
+        self.observer.on_throttled(id, why);
     }
 }

@@ -47,11 +47,16 @@ impl Example {
 
     /// The next address that it says it listens at.
     pub(crate) fn addr(&mut self) -> SocketAddr {
-        let line = self.lines.recv_timeout(LIMIT).expect("an address on its standard output");
+        let line = self.line();
         let addr = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{line:?}"));
         let addr: SocketAddr = addr.parse().unwrap();
         assert_ne!(addr.port(), 0);
         addr
+    }
+
+    /// The next line that it prints.
+    pub(crate) fn line(&mut self) -> String {
+        self.lines.recv_timeout(LIMIT).expect("a line on its standard output")
     }
 
     /// The memory that it has in pages of its own.

@@ -7,9 +7,11 @@ pub mod probe;
 pub mod real;
 pub mod socket;
 
-use probe::{Log, Probe};
+use probe::{Log, Probe, Watcher};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+use switchboard::Limits;
 use switchboard::test::{FarEnd, TestOptions, TestServer};
 
 /// The date line that the first second of a [`TestServer`] has.
@@ -52,6 +54,16 @@ impl Lab {
     pub fn with_options(options: TestOptions, make: impl Fn() -> Probe + 'static) -> Self {
         let log = Log::default();
         let probes = log.clone();
+        let server = TestServer::with_options(options, move |_peer| make().noted_in(&probes));
+        Self { server, log }
+    }
+
+    /// With these limits, and with an observer that notes in the same log.
+    pub fn with_limits(limits: Limits, make: impl Fn() -> Probe + 'static) -> Self {
+        let watcher = Watcher::default();
+        let log = watcher.log.clone();
+        let probes = log.clone();
+        let options = TestOptions { limits, observer: Arc::new(watcher), ..TestOptions::default() };
         let server = TestServer::with_options(options, move |_peer| make().noted_in(&probes));
         Self { server, log }
     }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use switchboard::test::TestOptions;
 use switchboard::{
-    BodyPlan, Client, Connection, ConnectionId, Control, Disconnect, Exchange, Handle, Message, Observer,
-    Peer, Pressure, Raw, Refused, Request, TimerId, Upgrade, WebSocket,
+    Beat, BodyPlan, Client, Connection, ConnectionId, Control, Disconnect, Exchange, Handle, Limit, Message,
+    Observer, Peer, Pressure, Raw, Reason, Refused, Request, TimerId, Upgrade, WebSocket,
 };
 
 /// What happened, in order, on all connections that share it.
@@ -96,6 +96,7 @@ pub struct Probe {
     pub on_line_limit: fn(&mut Probe, &mut Raw<'_>),
     pub on_post: fn(&mut Probe, &mut Connection<'_>, Box<dyn Any + Send>),
     pub on_control: fn(&mut Probe, &mut WebSocket<'_>, Control<'_>),
+    pub on_heartbeat: fn(&mut Probe, &mut WebSocket<'_>) -> Beat,
     pub on_head: fn(&mut Probe, &mut Connection<'_>, &Request<'_>) -> BodyPlan,
     pub on_body: fn(&mut Probe, &mut Connection<'_>, &[u8]),
 }
@@ -135,6 +136,7 @@ impl Default for Probe {
             on_line_limit: |_, raw| raw.abort(),
             on_post: |_, _, _| {},
             on_control: |_, _, _| {},
+            on_heartbeat: |_, _| Beat::Ping,
             on_head: |_, _, _| BodyPlan::Collect,
             on_body: |_, _, _| {},
         }
@@ -217,6 +219,11 @@ impl Client for Probe {
         (self.on_control)(self, socket, control);
     }
 
+    fn on_heartbeat(&mut self, socket: &mut WebSocket<'_>) -> Beat {
+        let _running = self.log.enter("heartbeat");
+        (self.on_heartbeat)(self, socket)
+    }
+
     fn on_head(&mut self, connection: &mut Connection<'_>, request: &Request<'_>) -> BodyPlan {
         let _running = self.log.enter(format!("head {} {}", request.method(), request.target()));
         (self.on_head)(self, connection, request)
@@ -279,8 +286,8 @@ impl Observer for Watcher {
         self.log.note(format!("refused {why:?}"));
     }
 
-    fn on_tls_error(&self, _id: ConnectionId) {
-        self.log.note("tls error");
+    fn on_tls_error(&self, _id: ConnectionId, why: Reason) {
+        self.log.note(format!("tls error {why:?}"));
     }
 
     fn on_panic(&self, _id: ConnectionId, payload: &(dyn Any + Send)) {
@@ -298,6 +305,10 @@ impl Observer for Watcher {
 
     fn on_evicted(&self, _id: ConnectionId, _bytes: usize) {
         self.log.note("evicted");
+    }
+
+    fn on_throttled(&self, _id: ConnectionId, why: Limit) {
+        self.log.note(format!("throttled {why:?}"));
     }
 }
 

@@ -9,7 +9,9 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
-use switchboard::{Client, ConnectionId, Drain, Exchange, Message, Request, Server, TimerId, WebSocket};
+use switchboard::{
+    Client, ConnectionId, Drain, Exchange, Limits, Message, Request, Server, TimerId, WebSocket,
+};
 
 use crate::support::{get, ok, real, socket};
 
@@ -32,7 +34,8 @@ fn allocations<C: Client + 'static>(
     play: impl Fn(SocketAddr, usize),
     rounds: usize,
 ) -> u64 {
-    let server = Server::builder().listen("127.0.0.1:0").reactors(1).bind().unwrap();
+    let limits = Limits { control_frames: 0, ..Limits::default() };
+    let server = Server::builder().listen("127.0.0.1:0").limits(limits).reactors(1).bind().unwrap();
     let (addr, handle) = (server.local_addr(), server.handle());
     let reactor = thread::spawn(move || {
         let mut served = None;

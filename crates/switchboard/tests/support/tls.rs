@@ -1,6 +1,7 @@
 //! A server's certificate, and peers that trust it.
 
-#![allow(unreachable_pub)]
+// Each test binary uses its own part of this.
+#![allow(dead_code, unreachable_pub)]
 
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};

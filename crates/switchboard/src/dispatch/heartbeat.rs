@@ -1,0 +1,34 @@
+//! A silent WebSocket: asked, pinged, and given up.
+
+use super::Dispatcher;
+use crate::heartbeat::Beat;
+use crate::link::key;
+use crate::{Client, ClientFactory, ConnectionId};
+use switchboard_proto::websocket as ws;
+use switchboard_reactor::Wires;
+use switchboard_reactor::planted::planted;
+
+impl<F: ClientFactory> Dispatcher<F> {
+    /// The heartbeat of a WebSocket is due.
+    #[cold]
+    pub(super) fn on_heartbeat(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let mut beat = Beat::Skip;
+        self.with_client(wires, id, |client, connection| {
+            if let Some(mut socket) = connection.as_websocket() {
+                beat = client.on_heartbeat(&mut socket);
+            }
+        });
+        if beat == Beat::Skip {
+            return;
+        }
+        let heartbeat = self.hub.heartbeat_of(id).clone();
+        let Some(outbox) = wires.outbox(id) else { return };
+        if beat == Beat::Ping {
+            ws::encode_frame(ws::Opcode::Ping, true, heartbeat.payload(), outbox.tail());
+        }
+        // The first ping that is not answered counts, however many follow it.
+        if !wires.has_timer(id, key::DEAD) && !planted(37) {
+            wires.set_timer(id, key::DEAD, heartbeat.dead_after);
+        }
+    }
+}
