@@ -56,6 +56,7 @@ impl Client for Testbed {
             ("/json", _) => exchange.ok("application/json", r#"{"message":"Hello, World!"}"#),
             ("/big", _) => exchange.ok("application/octet-stream", self.big.clone()),
             ("/late", _) => self.answer_late(exchange, request),
+            ("/work", _) => work(exchange, request),
             ("/panic", _) => panic!("/panic was asked for"),
             ("/feed", _) => feed(exchange.events()),
             ("/publish", _) => publish(exchange),
@@ -99,13 +100,27 @@ impl Testbed {
 
     /// `/late?ms=N`: the timer thread answers.
     fn answer_late(&self, exchange: Exchange<'_>, request: &Request<'_>) {
-        let mut pairs = request.query().unwrap_or_default().split('&');
-        let ms = pairs.find_map(|pair| pair.strip_prefix("ms=")?.parse().ok());
+        let ms = number(request, "ms=");
         let due = ms.and_then(|ms| Instant::now().checked_add(Duration::from_millis(ms)));
         let Some(due) = due else { return exchange.error(400) };
         // If the thread is gone, the reply comes back in the error, and is a 500 when that is dropped.
         let _ = self.clock.send(Late { due, reply: exchange.defer() });
     }
+}
+
+/// The number behind this name in the query.
+fn number(request: &Request<'_>, name: &str) -> Option<u64> {
+    request.query()?.split('&').find_map(|pair| pair.strip_prefix(name)?.parse().ok())
+}
+
+/// `/work?us=N`: keeps the processor busy for so long, as a server may that has something to compute.
+fn work(exchange: Exchange<'_>, request: &Request<'_>) {
+    let begin = Instant::now();
+    let span = Duration::from_micros(number(request, "us=").unwrap_or_default());
+    while begin.elapsed() < span {
+        std::hint::spin_loop();
+    }
+    exchange.ok("text/plain", "done");
 }
 
 /// `/echo`: what was asked, field by field.

@@ -1,18 +1,18 @@
 //! The driver for real sockets: polls, reads the clock once a turn, and accepts.
 
+use crate::door::Door;
 use crate::guard::{Panic, guard};
 use crate::id::WireId;
 use crate::limits::Limits;
 use crate::listener::Listener;
-use crate::service::{Incoming, Service};
+use crate::service::Service;
+use crate::stats::Counter;
 use crate::time::Time;
-use crate::transport::Transport;
-use crate::turn::{Reactor, Ready};
-use mio::event::Event;
-use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Waker};
+use crate::turn::Reactor;
+use crate::wires::DoorOrder;
+use mio::{Events, Poll, Waker};
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 /// Drives a reactor with mio.
@@ -24,7 +24,6 @@ pub struct Driver {
     events: Events,
     /// How many of them were taken in this turn.
     events_taken: usize,
-    turn_began: Instant,
     door: Door,
     clock: Clock,
     /// Streams that ring, kept open.
@@ -32,29 +31,27 @@ pub struct Driver {
     bells: Vec<mio::net::UnixStream>,
 }
 
-/// The listeners, and which of them have somebody waiting.
-#[derive(Debug, Default)]
-struct Door {
-    listeners: Vec<Listener>,
-    /// Listeners that may have newcomers of whom no further edge will tell.
-    waiting: Vec<usize>,
-    /// After a failed accept nobody is accepted before this time.
-    shut_until: Time,
-}
-
-/// Whole milliseconds since the beginning, computed only when they change.
+/// Whole milliseconds since the start, computed only when they change.
 #[derive(Debug)]
 struct Clock {
-    begin: Instant,
+    start: Instant,
     now: Time,
     next: Instant,
+    /// This turn is timed, and began here.
+    is_timed: bool,
+    begin: Instant,
+    /// The end of the turn that was timed last.
+    end: Instant,
+    /// The number of that turn, and of the last one that began in another millisecond than the one before it.
+    timed_turn: u64,
+    new_turn: u64,
+    /// Since then no poll has told of everything that was ready.
+    behind: Option<Instant>,
 }
 
 /// Events of one poll.
 const EVENTS: usize = 1024;
-/// How long nobody is accepted after an accept has failed, for lack of descriptors above all.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// One turn in so many is timed.
+/// Where turns are short, one in so many is timed at most.
 const TURNS_PER_SAMPLE: u64 = 64;
 
 impl Driver {
@@ -71,7 +68,6 @@ impl Driver {
             poll,
             events: Events::with_capacity(EVENTS),
             events_taken: 0,
-            turn_began: clock.begin,
             door: Door::default(),
             clock,
             #[cfg(unix)]
@@ -96,7 +92,7 @@ impl Driver {
     pub fn ring_on(&mut self, stream: std::os::unix::net::UnixStream) -> io::Result<()> {
         stream.set_nonblocking(true)?;
         let mut stream = mio::net::UnixStream::from_std(stream);
-        self.poll.registry().register(&mut stream, WireId::BELL.token(), Interest::READABLE)?;
+        self.poll.registry().register(&mut stream, WireId::BELL.token(), mio::Interest::READABLE)?;
         self.bells.push(stream);
         Ok(())
     }
@@ -105,12 +101,19 @@ impl Driver {
     ///
     /// # Errors
     /// If the system does not register it.
-    pub fn listen(&mut self, mut listener: Listener) -> io::Result<()> {
-        let index = self.door.listeners.len();
-        let token = WireId::listener(index).token();
-        self.poll.registry().register(&mut listener.socket, token, Interest::READABLE)?;
-        self.door.listeners.push(listener);
-        Ok(())
+    pub fn listen(&mut self, listener: Listener) -> io::Result<()> {
+        self.door.open(Arc::new(listener), self.poll.registry())
+    }
+
+    /// The listeners of this driver, for others that are to stand in for it.
+    pub fn listeners(&self) -> Vec<Weak<Listener>> {
+        self.door.listeners()
+    }
+
+    /// Another driver's listeners. Nobody is accepted at them before [`Wires::stand_in`](crate::Wires::stand_in), and
+    /// they don't outlive that driver's. Without effect where the system can't watch a socket from two event queues.
+    pub fn stand_in_for(&mut self, listeners: Vec<Weak<Listener>>) {
+        self.door.stand_in_for(listeners);
     }
 
     /// Turns until the service says [`Wires::halt`](crate::Wires::halt).
@@ -157,12 +160,13 @@ impl Driver {
     #[inline(always)]
     fn turn<S: Service + ?Sized>(&mut self, wait_max: Option<Duration>, service: &mut S) -> io::Result<()> {
         let wait = shorter(self.reactor.timeout(self.clock.now), wait_max);
-        let wait = if self.has_newcomers() { self.door.wait(self.clock.now, wait) } else { wait };
+        let wait = if self.has_newcomers() { shorter(wait, self.door.pause(self.clock.now)) } else { wait };
+        self.reactor.wires.stats().at.set(WireId::IDLE.to_bits());
         match self.poll.poll(&mut self.events, wait) {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
-        self.turn_began = self.clock.tick();
+        self.clock.tick(&self.reactor.wires.stats().turns);
         self.events_taken = 0;
         self.reactor.begin(self.clock.now, service);
         for event in &self.events {
@@ -188,119 +192,93 @@ impl Driver {
     #[inline(always)]
     fn end_turn<S: Service + ?Sized>(&mut self, service: &mut S) {
         self.reactor.settle(service);
-        if self.has_newcomers() {
-            self.accept(service);
-        } else if self.reactor.wires.has_shut_door {
-            // Closed by being dropped; the indices of the others don't matter any more.
-            self.door.listeners.clear();
-            self.door.waiting.clear();
+        if self.reactor.wires.door != DoorOrder::None {
+            self.obey();
         }
-        self.sample();
+        if self.has_newcomers() {
+            self.door.accept(&mut self.reactor.wires, service);
+            self.reactor.settle(service);
+        }
+        if self.clock.is_timed {
+            self.time(service);
+        }
     }
 
-    /// Times one turn in some.
-    #[inline(always)]
-    fn sample(&self) {
-        let stats = self.reactor.wires.stats();
-        if stats.turns.value() % TURNS_PER_SAMPLE == 0 {
-            let taken = u64::try_from(self.turn_began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            stats.turn_ns.set(taken);
-            stats.turn_ns_max.set(stats.turn_ns_max.value().max(taken));
+    #[cold]
+    fn obey(&mut self) {
+        match std::mem::replace(&mut self.reactor.wires.door, DoorOrder::None) {
+            DoorOrder::None => {}
+            DoorOrder::Shut => self.door.shut(),
+            DoorOrder::StandIn => self.door.stand_in(self.poll.registry()),
+            DoorOrder::StepBack => self.door.step_back(self.poll.registry()),
         }
     }
 
     fn has_newcomers(&self) -> bool {
-        !self.door.waiting.is_empty() && self.reactor.wires.listening
+        self.door.is_somebody_waiting() && self.reactor.wires.listening
     }
 
     #[cold]
-    fn accept<S: Service + ?Sized>(&mut self, service: &mut S) {
-        let Self { reactor, door, clock, .. } = self;
-        let mut budget = reactor.wires.limits.accepts_per_turn;
-        door.waiting.retain(|&listener| {
-            while reactor.wires.listening && clock.now >= door.shut_until {
-                if budget == 0 {
-                    return true;
-                }
-                budget -= 1;
-                match door.listeners[listener].accept() {
-                    Ok((stream, peer)) => {
-                        let incoming = Incoming { transport: Transport::Tcp(stream), peer, listener };
-                        service.on_accept(&mut reactor.wires, incoming);
-                    }
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
-                    Err(error) if is_the_newcomers(&error) => {}
-                    Err(error) => {
-                        door.shut_until = clock.now.after(ACCEPT_PAUSE);
-                        service.on_accept_error(&mut reactor.wires, listener, &error);
-                    }
-                }
-            }
-            true
-        });
-        reactor.settle(service);
-    }
-}
-
-impl Door {
-    /// Keeps the listeners' events and passes on the wires'.
-    #[inline(always)]
-    fn sort(&mut self, event: &Event) -> Option<Ready> {
-        let id = WireId::from_token(event.token());
-        if let Some(listener) = id.as_listener() {
-            if !self.waiting.contains(&listener) {
-                self.waiting.push(listener);
-            }
-            return None;
+    #[inline(never)]
+    fn time<S: Service + ?Sized>(&mut self, service: &mut S) {
+        let Self { reactor, events, clock, .. } = self;
+        let end = Instant::now();
+        let idle = clock.begin.saturating_duration_since(clock.end);
+        let taken = end.saturating_duration_since(clock.begin);
+        // Of what did not fit into one poll, the rest waits for the next turn and longer.
+        let behind = clock.behind.take().unwrap_or(clock.begin);
+        if events.iter().count() == EVENTS {
+            clock.behind = Some(behind);
         }
-        Some(Ready {
-            id,
-            readable: event.is_readable(),
-            writable: event.is_writable(),
-            ended: event.is_read_closed(),
-            broken: event.is_error() || event.is_write_closed(),
-        })
-    }
-
-    /// Somebody waits: not longer than until the door is open again.
-    fn wait(&self, now: Time, wait: Option<Duration>) -> Option<Duration> {
-        shorter(wait, Some(self.shut_until.since(now)))
-    }
-}
-
-impl Listener {
-    fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (stream, peer) = self.socket.accept()?;
-        if cfg!(not(target_os = "linux")) {
-            stream.set_nodelay(self.nodelay)?;
-        }
-        Ok((stream, peer))
+        (clock.end, clock.is_timed) = (end, false);
+        let stats = reactor.wires.stats();
+        let taken = u64::try_from(taken.as_nanos()).unwrap_or(u64::MAX);
+        stats.turn_ns.set(taken);
+        stats.turn_ns_max.set(stats.turn_ns_max.value().max(taken));
+        service.on_lag(&mut reactor.wires, end.saturating_duration_since(behind), idle);
     }
 }
 
 impl Clock {
     fn new() -> Self {
-        let begin = Instant::now();
-        Self { begin, now: Time(0), next: begin }
+        let start = Instant::now();
+        Self {
+            start,
+            now: Time(0),
+            next: start,
+            is_timed: false,
+            begin: start,
+            end: start,
+            timed_turn: 0,
+            new_turn: 0,
+            behind: None,
+        }
+    }
+
+    /// Whether a turn is timed that begins in another millisecond than the one before it: if that one did so too, for
+    /// where turns are long every one is to be timed, or if none was for a while. Where turns are short, the others are
+    /// not worth a look at the clock.
+    #[inline(never)]
+    fn choose(&mut self, begin: Instant, turn: u64) {
+        let is_timed = turn - self.new_turn <= 1 || turn - self.timed_turn >= TURNS_PER_SAMPLE;
+        self.new_turn = turn;
+        if is_timed {
+            (self.is_timed, self.begin, self.timed_turn) = (true, begin, turn);
+        }
     }
 
     /// Reads the clock. Most turns fall into the millisecond of the one before and cost one comparison.
     #[inline(always)]
-    fn tick(&mut self) -> Instant {
+    fn tick(&mut self, turns: &Counter) {
         let at = Instant::now();
         if at >= self.next {
-            let passed = at - self.begin;
+            let passed = at - self.start;
             let now = passed.as_secs() * 1000 + u64::from(passed.subsec_millis());
             self.now = Time(now);
-            self.next = self.begin + Duration::from_millis(now + 1);
+            self.next = self.start + Duration::from_millis(now + 1);
+            self.choose(at, turns.value());
         }
-        at
     }
-}
-
-/// Errors of `accept` that are about the newcomer only: the next one may be fine.
-fn is_the_newcomers(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted)
 }
 
 fn shorter(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {

@@ -9,6 +9,7 @@
 
 mod budget;
 mod carry;
+mod door;
 mod driver;
 mod guard;
 mod id;

@@ -70,8 +70,30 @@ impl MemoryDriver {
 
     /// A newcomer could not be accepted: the service is told so, as [`Driver`](crate::Driver) tells it.
     pub fn fail_accept<S: Service + ?Sized>(&mut self, service: &mut S, listener: usize, error: &io::Error) {
+        self.reactor.wires.stats.accept_errors.add(1);
         service.on_accept_error(&mut self.reactor.wires, listener, error);
         self.reactor.settle(service);
+    }
+
+    /// A newcomer for whom there is no descriptor, as [`Driver`](crate::Driver) treats it. What it hears is at the far
+    /// end, which is closed already.
+    pub fn turn_away<S: Service + ?Sized>(
+        &mut self,
+        service: &mut S,
+        peer: SocketAddr,
+        listener: usize,
+    ) -> FarEnd {
+        let (near, far) = Pipe::pair(peer);
+        let incoming = Incoming { transport: Transport::Memory(near), peer, listener };
+        crate::door::turn_away(incoming, &mut self.reactor.wires, service);
+        far
+    }
+
+    /// What becomes ready waits for so long, after the reactor had nothing to do for `idle`: what
+    /// [`Driver`](crate::Driver) measures, there being no clock here.
+    pub fn lag<S: Service + ?Sized>(&mut self, service: &mut S, lag: Duration, idle: Duration) {
+        self.reactor.wires.now = self.now;
+        service.on_lag(&mut self.reactor.wires, lag, idle);
     }
 
     /// One turn with whatever has become ready since the last one.

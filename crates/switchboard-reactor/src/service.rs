@@ -82,6 +82,22 @@ pub trait Service {
         let _ = (wires, id, why);
     }
 
-    /// A newcomer could not be accepted. The driver tries again after a pause.
+    /// A newcomer could not be accepted. The driver tries again after a pause. A lack of descriptors comes here only if
+    /// the one in reserve was of no help either: see [`Service::on_exhausted`].
     fn on_accept_error(&mut self, wires: &mut Wires, listener: usize, error: &io::Error);
+
+    /// No descriptor is left for a newcomer: instead of [`Service::on_accept`]. It hears what is returned, and is let go
+    /// of at once. Default: not a word.
+    fn on_exhausted(&mut self, wires: &mut Wires, listener: usize, peer: SocketAddr) -> &[u8] {
+        let _ = (wires, listener, peer);
+        &[]
+    }
+
+    /// What became ready lately waited for so long at most: the time that the present turn has taken, and if a poll did
+    /// not tell of everything, the turns before it since then. `idle`: for so long before this turn there was nothing
+    /// to do. Told at the end of the turn: where turns take longer than a millisecond, of each; otherwise of some.
+    /// Default: nothing happens.
+    fn on_lag(&mut self, wires: &mut Wires, lag: Duration, idle: Duration) {
+        let _ = (wires, lag, idle);
+    }
 }

@@ -44,8 +44,17 @@ pub struct Stats {
     pub memory_bytes: Counter,
     /// Connections that were ended for the memory they held.
     pub evicted: Counter,
-    /// Time of one turn in nanoseconds, as last sampled (every 64th turn is).
+    /// Newcomers that were turned away because no descriptor was left.
+    pub exhausted: Counter,
+    /// Failures to accept for which the reserve was of no help.
+    pub accept_errors: Counter,
+    /// The connection whose callback runs, as the bits of its id; those of no connection while none does. For whoever
+    /// watches from outside, who sees it a moment late.
+    pub at: Counter,
+    /// The label of what is done to it: see [`Wires::mark`](crate::Wires::mark).
+    pub doing: Counter,
+    /// Time of one turn in nanoseconds, as last timed (every long one is, and some others).
     pub turn_ns: Counter,
-    /// The longest of the sampled turns in nanoseconds.
+    /// The longest of the timed turns in nanoseconds.
     pub turn_ns_max: Counter,
 }

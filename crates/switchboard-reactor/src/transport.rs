@@ -23,6 +23,10 @@ pub enum Transport {
     Tls(Box<Tls>),
 }
 
+/// What a newcomer has sent before it is dismissed is read in pieces of this size, and not more than so many.
+const DISMISS_READ_BYTES: usize = 4 << 10;
+const DISMISS_READS_MAX: usize = 4;
+
 /// What one read gave.
 #[derive(Debug)]
 pub(crate) enum Got {
@@ -145,6 +149,23 @@ impl Transport {
             return Got::of_socket(tls.socket().read(room), room.len());
         }
         self.read(room)
+    }
+
+    /// Says a last word to a newcomer and lets go of it at once, without waiting for its end: for when there is no room
+    /// even for waiting. Nothing is said if `word` is empty. Who is gone already, or takes nothing, hears nothing.
+    pub fn dismiss(mut self, word: &[u8]) {
+        if word.is_empty() {
+            return;
+        }
+        let _ = self.write(word);
+        let _ = self.finish();
+        // To close over bytes that were not read would be a reset, which may destroy the word on its way.
+        let mut room = [0; DISMISS_READ_BYTES];
+        for _ in 0..DISMISS_READS_MAX {
+            if !matches!(self.discard(&mut room), Got::Bytes { drained: false, .. }) {
+                return;
+            }
+        }
     }
 
     /// Makes the coming close a reset, so that the peer learns that something was lost.

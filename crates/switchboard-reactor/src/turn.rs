@@ -221,6 +221,8 @@ impl Reactor {
                     Got::Bytes { count, drained } => {
                         wire.heard = wires.now.stamp();
                         wire.bytes_in += count as u64;
+                        wires.stats.at.set(id.to_bits());
+                        wires.stats.doing.set(wire.label.into());
                         self.hand_up(id, count, drained, service);
                     }
                     got => self.on_no_bytes(id, got, service),
@@ -504,6 +506,8 @@ impl Reactor {
             if !self.wires.drained.is_empty() {
                 self.each(|wires| &mut wires.drained, |this, id| this.drain(id, service));
             } else if !self.wires.dirty.is_empty() {
+                // The callback that wrote to many is over.
+                self.wires.mark(WireId::IDLE, 0);
                 self.each(|wires| &mut wires.dirty, Self::flush_dirty);
             } else if !self.wires.ending.is_empty() {
                 self.each(|wires| &mut wires.ending, |this, id| this.wind_up(id, service));

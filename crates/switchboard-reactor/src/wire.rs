@@ -93,6 +93,8 @@ pub(crate) struct Wire {
     pub(crate) flags: u32,
     pub(crate) phase: Phase,
     pub(crate) reason: Reason,
+    /// What its bytes are for, as the layer above has said: shown while they are handed up.
+    pub(crate) label: u8,
 }
 
 impl Wire {
@@ -115,6 +117,7 @@ impl Wire {
             flags,
             phase,
             reason: Reason::Local,
+            label: 0,
         }
     }
 

@@ -72,8 +72,19 @@ pub struct Wires {
     pub(crate) alarm: Time,
     halted: bool,
     pub(crate) listening: bool,
-    /// It will not listen again.
-    pub(crate) has_shut_door: bool,
+    /// What the driver is to do with its door, once.
+    pub(crate) door: DoorOrder,
+}
+
+/// What a driver is to do with its door at the end of the turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DoorOrder {
+    None,
+    /// Close it for good.
+    Shut,
+    /// Accept at the listeners of another driver too.
+    StandIn,
+    StepBack,
 }
 
 /// What a connection has done so far.
@@ -120,7 +131,7 @@ impl Wires {
             alarm: NEVER,
             halted: false,
             listening: true,
-            has_shut_door: false,
+            door: DoorOrder::None,
         }
     }
 
@@ -246,6 +257,26 @@ impl Wires {
         self.peek(id).is_some_and(|wire| wire.has(flag::ENDED))
     }
 
+    /// Shows to whoever watches from outside what is being done to a connection.
+    pub fn mark(&self, id: WireId, label: u8) {
+        self.stats.at.set(id.to_bits());
+        self.stats.doing.set(label.into());
+    }
+
+    /// Shows that its bytes are being handed up, which the reactor does by itself whenever that begins.
+    pub fn mark_bytes(&self, id: WireId) {
+        if let Some(wire) = self.peek(id) {
+            self.mark(id, wire.label);
+        }
+    }
+
+    /// What the connection's bytes are for, in the words of the layer above.
+    pub fn set_label(&mut self, id: WireId, label: u8) {
+        if let Some(wire) = self.get(id) {
+            wire.label = label;
+        }
+    }
+
     /// Lets the driver return from its loop at the end of the turn.
     pub fn halt(&mut self) {
         self.halted = true;
@@ -265,7 +296,15 @@ impl Wires {
     /// included.
     pub fn stop_listening(&mut self) {
         self.listening = false;
-        self.has_shut_door = true;
+        self.door = DoorOrder::Shut;
+    }
+
+    /// Lets the driver accept in place of another that can't just now, or not any more: see
+    /// [`Driver::stand_in_for`](crate::Driver::stand_in_for).
+    pub fn stand_in(&mut self, stands_in: bool) {
+        if self.listening {
+            self.door = if stands_in { DoorOrder::StandIn } else { DoorOrder::StepBack };
+        }
     }
 
     /// Bytes that the tables take, used or not: their share in the cost of a connection.

@@ -113,6 +113,10 @@ const DEFENCES: &[(&str, On, Off)] = &[
     ("upgrade_wait", On::Http, Off::Above(10 * MINUTE)),
     ("message_timeout", On::Http, Off::Above(10 * MINUTE)),
     ("max_lifetime", On::All, Off::Zero),
+    ("lag_target", On::All, Off::ZeroOrAbove(SECOND)),
+    ("lag_window", On::All, Off::Above(MINUTE)),
+    ("callback_slow", On::All, Off::Never),
+    ("callback_stall", On::All, Off::Never),
     ("drain", On::All, Off::Never),
 ];
 
@@ -264,6 +268,8 @@ mod tests {
         let speaks = [Speaks::Http, Speaks::Raw, Speaks::Lines];
         let listeners = speaks.map(|speaks| ListenerSettings { speaks, ..ListenerSettings::default() });
         Settings {
+            reserved: Vec::new(),
+            sentinel: true,
             limits,
             listeners: listeners.into(),
             origins,

@@ -19,6 +19,8 @@ pub struct ServerBuilder {
     reactors: Option<usize>,
     limits: Limits,
     origins: Origins,
+    reserved: Vec<String>,
+    sentinel: Option<bool>,
     observer: Arc<dyn Observer>,
     #[cfg(all(feature = "signals", unix))]
     signals: bool,
@@ -31,6 +33,8 @@ impl Default for ServerBuilder {
             reactors: None,
             limits: Limits::default(),
             origins: Origins::default(),
+            reserved: Vec::new(),
+            sentinel: None,
             observer: Arc::new(Silent),
             #[cfg(all(feature = "signals", unix))]
             signals: false,
@@ -137,6 +141,26 @@ impl ServerBuilder {
         self
     }
 
+    /// Serves requests for this path even while a reactor is overloaded: for a health check or an administrator. One
+    /// that ends with `/` stands for all paths below it. May be repeated. Where a path is reserved, overload lets
+    /// newcomers in, and the head of their first request decides whether they stay; over TLS that costs a handshake.
+    /// Default: none.
+    #[must_use]
+    pub fn reserve(mut self, path: impl Into<String>) -> Self {
+        self.reserved.push(path.into());
+        self
+    }
+
+    /// Whether a thread watches for callbacks that hold their reactor up: see
+    /// [`Limits::callback_slow`](crate::Limits::callback_slow). It looks 300 to 600 times a second. Default: yes with
+    /// two reactors or more; a server of one reactor has one thread then, for which the system's calls cost less, and
+    /// there is no other reactor that newcomers could go to.
+    #[must_use]
+    pub fn sentinel(mut self, watches: bool) -> Self {
+        self.sentinel = Some(watches);
+        self
+    }
+
     /// Who is told what happens to the server as a whole.
     #[must_use]
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
@@ -165,6 +189,8 @@ impl ServerBuilder {
             limits: self.limits,
             listeners,
             origins: self.origins,
+            reserved: self.reserved,
+            sentinel: self.sentinel.unwrap_or(reactors > 1),
             observer: self.observer,
             clock: WallClock::System,
         };
@@ -203,6 +229,8 @@ impl ServerBuilder {
             let wrong = origins.iter().filter(|origin| !is_origin(origin));
             faults.extend(wrong.map(|origin| format!("`{origin}` is no origin such as `https://a.example`")));
         }
+        let wrong = self.reserved.iter().filter(|path| !path.starts_with('/'));
+        faults.extend(wrong.map(|path| format!("`{path}` is reserved, and is no path such as `/health`")));
         if faults.is_empty() { Ok((addrs, listeners.into())) } else { Err(Error::Options(faults)) }
     }
 

@@ -3,6 +3,7 @@
 use crate::heartbeat::Heartbeat;
 use crate::mail::Mail;
 use crate::metrics::{Metrics, ReactorMetrics};
+use crate::overload::Room;
 use crate::topics::{Counts, Directory};
 use crate::{ConnectionId, Message, Prepared};
 use std::any::Any;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 use switchboard_reactor::planted::planted;
-use switchboard_reactor::{Full, Mailbox};
+use switchboard_reactor::{Full, Mailbox, Stats};
 
 /// A server as any thread sees it: sends, publishes, posts, closes, counts, and shuts down.
 ///
@@ -36,6 +37,31 @@ pub(crate) struct Station {
     /// Connections that it has or is being given.
     pub(crate) load: AtomicUsize,
     pub(crate) metrics: Arc<ReactorMetrics>,
+    /// Newcomers that it still takes, if it is overloaded.
+    pub(crate) room: Room,
+    /// A callback runs there for too long, as the sentinel sees it.
+    pub(crate) held_up: AtomicBool,
+}
+
+impl Station {
+    /// A reactor's place, whose counters are these.
+    pub(crate) fn new(mailbox: Mailbox<Mail>, stats: &Arc<Stats>) -> Self {
+        let metrics = Arc::new(ReactorMetrics::default());
+        // It is set here and nowhere else.
+        let _ = metrics.wires.set(stats.clone());
+        Self {
+            mailbox,
+            load: AtomicUsize::new(0),
+            metrics,
+            room: Room::default(),
+            held_up: AtomicBool::new(false),
+        }
+    }
+
+    /// True if it can't take anybody just now.
+    fn is_away(&self) -> bool {
+        self.held_up.load(Ordering::Relaxed) || self.room.is_empty()
+    }
 }
 
 /// The reactor that should have taken this can't now. Try again later, or give up.
@@ -275,10 +301,14 @@ impl Handle {
         published
     }
 
-    /// The reactor with the fewest connections, this one before others that have as many.
+    /// The reactor with the fewest connections, this one before others that have as many. Those that can't take anybody
+    /// just now are passed over, if there are others.
     pub(crate) fn least_loaded(&self, here: usize) -> usize {
-        let load = |reactor: usize| self.0.stations[reactor].load.load(Ordering::Relaxed);
-        (0..self.0.stations.len()).min_by_key(|&reactor| (load(reactor), reactor != here)).unwrap_or(here)
+        let rank = |&reactor: &usize| {
+            let station = &self.0.stations[reactor];
+            (station.is_away(), station.load.load(Ordering::Relaxed), reactor != here)
+        };
+        (0..self.0.stations.len()).min_by_key(rank).unwrap_or(here)
     }
 }
 

@@ -4,6 +4,7 @@ use crate::heartbeat::Heartbeat;
 use crate::limits::Limits;
 use crate::link::{Extra, Link, Protocol, Watch, key};
 use crate::metrics::ReactorMetrics;
+use crate::overload::Overload;
 use crate::publish::Broadcast;
 use crate::reason::{Limit, Reason};
 use crate::sent::Overflow;
@@ -36,6 +37,8 @@ pub(crate) struct Hub {
     pub(crate) events_per_turn: usize,
     /// That of every WebSocket that has none of its own.
     pub(crate) heartbeat: Arc<Heartbeat>,
+    pub(crate) overload: Overload,
+    pub(crate) reactor: usize,
     /// Messages for many are encoded here first.
     pub(crate) scratch: Vec<u8>,
     /// The types of clients that have left something unanswered, and what their peers got.
@@ -52,6 +55,8 @@ impl Hub {
         let heartbeat = Arc::new(Heartbeat::of_limits(&settings.limits));
         let events_per_turn = settings.limits.events_per_turn;
         let metrics = handle.station(reactor).map(|station| station.metrics.clone()).unwrap_or_default();
+        let limits = &settings.limits;
+        let overload = Overload::new(limits.lag_target, limits.lag_window, limits.reactor.accepts_per_turn);
         Self {
             links: Vec::new(),
             topics: Topics::default(),
@@ -64,6 +69,8 @@ impl Hub {
             drain_until: None,
             events_per_turn,
             heartbeat,
+            overload,
+            reactor,
             scratch: Vec::new(),
             blamed: Vec::new(),
             date: DateBlock::new(0),

@@ -75,6 +75,18 @@ pub struct Limits {
     /// How long a connection may last, whatever it does; zero: any time. Then it is seen out as at a shutdown: a WebSocket
     /// gets 1001, and an answer that is owed is given, if it is given within `drain`. Default: any time.
     pub max_lifetime: Duration,
+    /// A reactor whose events wait longer than this is behind: see `lag_window`. Zero: it may be behind for ever.
+    /// Default: 5 ms.
+    pub lag_target: Duration,
+    /// A reactor that was behind for so long, without a millisecond of sleep meanwhile, is overloaded: newcomers are
+    /// refused with `503`, or with the busy banner, except as many as keep the lag near its target; upgrades to
+    /// WebSocket are closed with 1013. It is over when the lag was below half the target for so long. Default: 100 ms.
+    pub lag_window: Duration,
+    /// A callback that runs for longer than this is reported, and newcomers go to other reactors meanwhile. It is the
+    /// sentinel that sees it; zero: there is none. Default: 10 ms.
+    pub callback_slow: Duration,
+    /// A callback that runs for longer than this is reported once more, as one that may never end. Default: 1 s.
+    pub callback_stall: Duration,
     /// Longest drain at shutdown; what is still there then is aborted. Default: 30 s.
     pub drain: Duration,
 }
@@ -124,6 +136,10 @@ impl Default for Limits {
             upgrade_wait: Duration::from_secs(10),
             message_timeout: Duration::from_secs(60),
             max_lifetime: Duration::ZERO,
+            lag_target: Duration::from_millis(5),
+            lag_window: Duration::from_millis(100),
+            callback_slow: Duration::from_millis(10),
+            callback_stall: Duration::from_secs(1),
             drain: Duration::from_secs(30),
         }
     }
@@ -414,6 +430,10 @@ impl Limits {
             time("upgrade_wait", self.upgrade_wait, "503"),
             time("message_timeout", self.message_timeout, "1008 and close"),
             time("max_lifetime", self.max_lifetime, "1001 and close, after what is owed; 0: any time"),
+            time("lag_target", self.lag_target, "the reactor is behind: see the next row"),
+            time("lag_window", self.lag_window, "behind for so long: 503 for newcomers, 1013 for upgrades"),
+            time("callback_slow", self.callback_slow, "`on_slow_callback`; newcomers go to other reactors"),
+            time("callback_stall", self.callback_stall, "`on_slow_callback` once more"),
             time("drain", self.drain, "what is left is aborted"),
         ]
     }

@@ -22,10 +22,20 @@ pub(crate) struct Link {
     pub(crate) overflow: Overflow,
     /// The user has set how long it may be silent: then silence ends it, and no heartbeat breaks it.
     pub(crate) ends_in_silence: bool,
-    /// It counts as a connection of the server: whoever is only told that there is no room does not.
-    pub(crate) is_counted: bool,
     /// What it may say in a second is bounded: see [`Extra::bucket`].
     pub(crate) is_rated: bool,
+    pub(crate) standing: Standing,
+}
+
+/// Whether a connection counts, and whether it may stay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It does not count as one of the server's: whoever is only told that there is no room.
+    #[default]
+    Uncounted,
+    Stays,
+    /// It was let in while its reactor is overloaded: the head of its first request decides.
+    OnTrial,
 }
 
 /// What the connection speaks now.

@@ -12,8 +12,8 @@ use switchboard_reactor::Incoming;
 /// What one thread asks of another's reactor.
 #[derive(Debug)]
 pub(crate) enum Mail {
-    /// A newcomer that another reactor accepted for this one.
-    Adopt(Incoming),
+    /// A newcomer that another reactor accepted for this one, and whether it is on trial.
+    Adopt(Incoming, bool),
     Send(ConnectionId, Prepared),
     Publish(Arc<str>, Prepared),
     Post(ConnectionId, Box<dyn Any + Send>),
@@ -22,6 +22,8 @@ pub(crate) enum Mail {
     Answer(Box<Answer>),
     Accept(Box<Acceptance>),
     Heartbeat(Arc<Heartbeat>),
+    /// To accept in the place of the reactor that does, or not any more.
+    StandIn(bool),
     Shutdown(Drain),
     /// Another reactor has found that memory is scarce.
     Pressure,

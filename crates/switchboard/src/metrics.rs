@@ -14,6 +14,12 @@ pub struct Metrics {
     pub closed: u64,
     /// Newcomers that were refused.
     pub refused: u64,
+    /// Those of them that were refused because no descriptor was left.
+    pub refused_descriptors: u64,
+    /// Those of them that were refused because a reactor was overloaded.
+    pub refused_overload: u64,
+    /// Failures to accept newcomers, each tried again.
+    pub accept_errors: u64,
     /// HTTP requests whose head has come, refused ones included.
     pub requests: u64,
     /// WebSocket messages and lines received.
@@ -35,14 +41,22 @@ pub struct Metrics {
     pub evicted: u64,
     /// How often a peer was not read for a while because it said more than its rate allows.
     pub throttled: u64,
+    /// Callbacks that were seen to run for longer than [`Limits::callback_slow`](crate::Limits::callback_slow).
+    pub slow_callbacks: u64,
+    /// Those of them that were seen to run for longer than [`Limits::callback_stall`](crate::Limits::callback_stall).
+    pub stalled_callbacks: u64,
     /// Turns of the reactors.
     pub turns: u64,
     /// Events for connections that had ended.
     pub stale: u64,
-    /// Time of the last sampled turn in nanoseconds, of the slowest reactor (one turn in 64 is timed).
+    /// Time of the last timed turn in nanoseconds, of the slowest reactor (every long one is timed, and some others).
     pub turn_ns: u64,
-    /// The longest of the sampled turns in nanoseconds.
+    /// The longest of the timed turns in nanoseconds.
     pub turn_ns_max: u64,
+    /// How long what became ready lately waited at most, in nanoseconds, on the reactor that is most behind.
+    pub lag_ns: u64,
+    /// Reactors that are overloaded now.
+    pub overloaded: u64,
     ends: [u64; CLASSES],
 }
 
@@ -51,12 +65,19 @@ pub struct Metrics {
 pub(crate) struct ReactorMetrics {
     pub(crate) wires: std::sync::OnceLock<Arc<Stats>>,
     pub(crate) refused: Counter,
+    pub(crate) refused_overload: Counter,
+    pub(crate) lag_ns: Counter,
+    /// 1 while it is overloaded.
+    pub(crate) overloaded: Counter,
     pub(crate) requests: Counter,
     pub(crate) messages_in: Counter,
     pub(crate) messages_out: Counter,
     pub(crate) dropped: Counter,
     pub(crate) panics: Counter,
     pub(crate) throttled: Counter,
+    /// These two are the sentinel's.
+    pub(crate) slow_callbacks: Counter,
+    pub(crate) stalled_callbacks: Counter,
     ends: [Counter; CLASSES],
 }
 
@@ -99,6 +120,9 @@ impl Metrics {
 
     fn add(&mut self, reactor: &ReactorMetrics) {
         self.refused += reactor.refused.value();
+        self.refused_overload += reactor.refused_overload.value();
+        self.lag_ns = self.lag_ns.max(reactor.lag_ns.value());
+        self.overloaded += reactor.overloaded.value();
         self.requests += reactor.requests.value();
         self.messages_in += reactor.messages_in.value();
         self.messages_out += reactor.messages_out.value();
@@ -108,6 +132,8 @@ impl Metrics {
         for (sum, end) in self.ends.iter_mut().zip(&reactor.ends) {
             *sum += end.value();
         }
+        self.slow_callbacks += reactor.slow_callbacks.value();
+        self.stalled_callbacks += reactor.stalled_callbacks.value();
     }
 
     fn add_wires(&mut self, wires: &Stats) {
@@ -115,6 +141,8 @@ impl Metrics {
         self.closed += wires.closed.value();
         self.bytes_in += wires.bytes_in.value();
         self.bytes_out += wires.bytes_out.value();
+        self.refused_descriptors += wires.exhausted.value();
+        self.accept_errors += wires.accept_errors.value();
         self.turns += wires.turns.value();
         self.memory_bytes += wires.memory_bytes.value();
         self.evicted += wires.evicted.value();

@@ -5,6 +5,7 @@ use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 use switchboard_reactor::Pressure;
 
 /// What happens to the server as a whole, told on the thread where it happens. Every event has a default: those that
@@ -25,7 +26,18 @@ pub trait Observer: Send + Sync {
         let _ = (peer, why);
     }
 
-    /// A newcomer could not be accepted; it is tried again soon.
+    /// A reactor can't keep up, and newcomers are refused from now on (`is_on`), or it can again. `lag` is how long
+    /// what was ready waited lately. See [`Limits::lag_window`](crate::Limits::lag_window).
+    fn on_overload(&self, reactor: usize, is_on: bool, lag: Duration) {
+        match is_on {
+            true => log::warn!("reactor {reactor} is overloaded: events wait for {lag:?}"),
+            false => log::info!("reactor {reactor} is not overloaded any more"),
+        }
+    }
+
+    /// A newcomer could not be accepted; it is tried again soon. Told once a second at most of each reactor;
+    /// [`Metrics::accept_errors`](crate::Metrics::accept_errors) counts all. A lack of descriptors comes here only if
+    /// the descriptor in reserve was taken as well; otherwise newcomers are refused with [`Refused::Descriptors`].
     fn on_accept_error(&self, listener: usize, error: &io::Error) {
         log::warn!("listener {listener} can't accept: {error}");
     }
@@ -59,6 +71,15 @@ pub trait Observer: Send + Sync {
         log::warn!("{id}: ended, for its buffers hold {bytes} bytes");
     }
 
+    /// A callback has run for longer than [`Limits::callback_slow`](crate::Limits::callback_slow), and runs still; told
+    /// once more if it runs for longer than [`Limits::callback_stall`](crate::Limits::callback_stall). On a thread of
+    /// its own, that of the sentinel: see [`ServerBuilder::sentinel`](crate::ServerBuilder::sentinel).
+    fn on_slow_callback(&self, slow: &SlowCallback) {
+        let SlowCallback { reactor, connection, callback, running, is_stalled } = slow;
+        let level = if *is_stalled { log::Level::Error } else { log::Level::Warn };
+        log::log!(level, "{connection}: {callback} runs for {running:?} and holds reactor {reactor} up");
+    }
+
     /// A message was dropped because its receiver is too slow.
     fn on_dropped(&self, id: ConnectionId) {
         let _ = id;
@@ -68,6 +89,22 @@ pub trait Observer: Send + Sync {
     fn on_throttled(&self, id: ConnectionId, why: Limit) {
         let _ = (id, why);
     }
+}
+
+/// A callback that holds its reactor up, as it was seen from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SlowCallback {
+    /// The number of the reactor.
+    pub reactor: usize,
+    /// Whose callback it is.
+    pub connection: ConnectionId,
+    /// Its name, such as `on_message`.
+    pub callback: &'static str,
+    /// It runs for so long at least. Several calls of `on_data` or of `on_line` with the bytes of one read count as one.
+    pub running: Duration,
+    /// It is told of for the second time.
+    pub is_stalled: bool,
 }
 
 /// Why a newcomer was refused.
@@ -84,6 +121,10 @@ pub enum Refused {
     System,
     /// The server is shutting down.
     Shutdown,
+    /// No descriptor was left for it.
+    Descriptors,
+    /// Its reactor is overloaded.
+    Overload,
 }
 
 /// The observer of a server that was given none.
@@ -115,6 +156,10 @@ impl Observer for Guarded {
         self.tell(|observer| observer.on_refused(peer, why));
     }
 
+    fn on_overload(&self, reactor: usize, is_on: bool, lag: Duration) {
+        self.tell(|observer| observer.on_overload(reactor, is_on, lag));
+    }
+
     fn on_accept_error(&self, listener: usize, error: &io::Error) {
         self.tell(|observer| observer.on_accept_error(listener, error));
     }
@@ -133,6 +178,10 @@ impl Observer for Guarded {
 
     fn on_evicted(&self, id: ConnectionId, bytes: usize) {
         self.tell(|observer| observer.on_evicted(id, bytes));
+    }
+
+    fn on_slow_callback(&self, slow: &SlowCallback) {
+        self.tell(|observer| observer.on_slow_callback(slow));
     }
 
     fn on_dropped(&self, id: ConnectionId) {

@@ -92,6 +92,8 @@ pub enum Limit {
     Rate,
     /// Too many control frames came within a second.
     ControlFrames,
+    /// The reactor is overloaded.
+    Overload,
 }
 
 /// How a peer broke a protocol.
@@ -127,7 +129,7 @@ impl Reason {
 /// How many classes of reasons there are.
 pub(crate) const CLASSES: usize = TIMEOUTS + LIMITS + 9;
 const TIMEOUTS: usize = Timeout::Lifetime as usize + 1;
-const LIMITS: usize = Limit::ControlFrames as usize + 1;
+const LIMITS: usize = Limit::Overload as usize + 1;
 
 impl Reason {
     /// Which counter is its own: below [`CLASSES`].

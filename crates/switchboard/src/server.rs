@@ -6,14 +6,13 @@ use crate::dispatch::Dispatcher;
 use crate::error::{Error, Result};
 use crate::factory::{Closure, IntoClient};
 use crate::handle::{Drain, Handle, State, Station};
-use crate::metrics::ReactorMetrics;
+use crate::sentinel::Sentinel;
 use crate::settings::Settings;
 use crate::{Client, ClientFactory, Listener, Peer};
 use std::fmt;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::thread;
 use switchboard_reactor::{self as reactor, Budget, Driver, Mailbox};
 
@@ -51,14 +50,15 @@ impl Server {
             let mut driver = Driver::new(number as u8, settings.limits.reactor.clone())?;
             driver.reactor.wires.share_budget(budget.clone());
             let mailbox = Mailbox::new(Some(driver.waker()?), settings.limits.letters_max);
-            let metrics = Arc::new(ReactorMetrics::default());
-            // It is set here and nowhere else.
-            let _ = metrics.wires.set(driver.reactor.wires.stats().clone());
-            stations.push(Station { mailbox, load: AtomicUsize::new(0), metrics });
+            stations.push(Station::new(mailbox, driver.reactor.wires.stats()));
             drivers.push(driver);
         }
         for socket in sockets {
             drivers[0].listen(socket)?;
+        }
+        if settings.sentinel {
+            let listeners = drivers[0].listeners();
+            drivers[1..].iter_mut().for_each(|driver| driver.stand_in_for(listeners.clone()));
         }
         let handle = Handle::new(stations.into());
         Ok(Self { settings: Arc::new(settings), drivers, handle, addrs })
@@ -146,6 +146,8 @@ impl Server {
     {
         let Self { settings, drivers, handle, .. } = self;
         let (observer, all) = (settings.observer.clone(), handle.clone());
+        let watches = settings.sentinel && !settings.limits.callback_slow.is_zero();
+        let sentinel = watches.then(|| Sentinel::start(&handle, &settings)).transpose()?;
         let run = move |number: usize, mut driver: Driver| {
             let ended = catch_unwind(AssertUnwindSafe(|| {
                 let mut dispatcher = Dispatcher::new(number, maker(number), handle.clone(), settings);
@@ -163,6 +165,7 @@ impl Server {
         all.set_state(State::Running);
         observer.on_started(&all);
         let ended = run_all(drivers, &all, run);
+        drop(sentinel);
         all.set_state(State::Stopped);
         observer.on_stopped();
         ended

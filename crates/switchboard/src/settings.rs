@@ -9,6 +9,8 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) listeners: Box<[ListenerSettings]>,
     pub(crate) origins: Origins,
+    pub(crate) reserved: Vec<String>,
+    pub(crate) sentinel: bool,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) clock: WallClock,
 }
@@ -63,17 +65,46 @@ impl ListenerSettings {
         return false;
     }
 
-    /// What a newcomer hears for whom there is no room.
-    pub(crate) fn busy(&self) -> &[u8] {
+    /// What a newcomer hears for whom there is no room, the so-manieth that does.
+    pub(crate) fn busy(&self, refused: u64) -> &[u8] {
         match self.speaks {
-            Speaks::Http => BUSY,
+            Speaks::Http => BUSY[retry_after(refused) - 1],
             Speaks::Raw | Speaks::Lines => &self.busy_banner,
         }
     }
 }
 
-const BUSY: &[u8] =
-    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+/// After how many seconds the so-manieth that is refused should come back: 1 to 8, each as often as the others, so that
+/// they don't come back together. No chance is in it: the same acts give the same bytes.
+fn retry_after(refused: u64) -> usize {
+    const STEP: u64 = 5;
+    1 + (refused.wrapping_mul(STEP).wrapping_add(STEP - 1) % BUSY.len() as u64) as usize
+}
+
+macro_rules! busy {
+    ($seconds:literal) => {
+        concat!(
+            "HTTP/1.1 503 Service Unavailable\r\nRetry-After: ",
+            $seconds,
+            "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        )
+        .as_bytes()
+    };
+}
+
+const BUSY: [&[u8]; 8] = [busy!(1), busy!(2), busy!(3), busy!(4), busy!(5), busy!(6), busy!(7), busy!(8)];
+
+impl Settings {
+    /// True if a request for this path is served even by an overloaded reactor.
+    pub(crate) fn is_reserved(&self, path: &str) -> bool {
+        self.reserved.iter().any(|reserved| match reserved.strip_suffix('/') {
+            Some(above) if !above.is_empty() => {
+                path.strip_prefix(above).is_some_and(|below| below.is_empty() || below.starts_with('/'))
+            }
+            _ => path == reserved,
+        })
+    }
+}
 
 impl Origins {
     /// Whether a page of this origin may open a WebSocket here. No origin is no browser.
@@ -101,6 +132,14 @@ fn is_same_host(origin: &str, host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn those_who_are_refused_come_back_at_different_times() {
+        let mut seconds: Vec<usize> = (0..8).map(retry_after).collect();
+        assert_eq!(seconds[0], 5);
+        seconds.sort_unstable();
+        assert_eq!(seconds, [1, 2, 3, 4, 5, 6, 7, 8]);
+    }
 
     #[test]
     fn origins() {

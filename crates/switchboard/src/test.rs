@@ -24,11 +24,9 @@ use crate::dispatch::Dispatcher;
 use crate::factory::{Closure, IntoClient};
 use crate::handle::{Handle, Station};
 use crate::limits::Limits;
-use crate::metrics::ReactorMetrics;
 use crate::observer::{Guarded, Observer, Silent};
 use crate::settings::{ListenerSettings, Origins, Settings, Speaks, WallClock};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 use switchboard_reactor::{Budget, Mailbox, MemoryDriver, Service, Wires};
 
@@ -53,6 +51,8 @@ pub struct TestOptions {
     /// Which pages may open a WebSocket, as [`ServerBuilder::allowed_origins`](crate::ServerBuilder::allowed_origins);
     /// `None`: any.
     pub origins: Option<Vec<String>>,
+    /// Paths that are served even under overload, as [`ServerBuilder::reserve`](crate::ServerBuilder::reserve).
+    pub reserved: Vec<String>,
 }
 
 /// The listeners of a test server, by index.
@@ -70,7 +70,12 @@ const BEGIN: u64 = 1_767_225_600;
 
 impl Default for TestOptions {
     fn default() -> Self {
-        Self { limits: Limits::default(), observer: Arc::new(Silent), origins: Some(Vec::new()) }
+        Self {
+            limits: Limits::default(),
+            observer: Arc::new(Silent),
+            origins: Some(Vec::new()),
+            reserved: Vec::new(),
+        }
     }
 }
 
@@ -94,17 +99,16 @@ impl TestServer {
     {
         let mut driver = MemoryDriver::new(0, options.limits.reactor.clone());
         driver.reactor.wires.share_budget(Arc::new(Budget::new(options.limits.memory_bytes_max)));
-        let metrics = Arc::new(ReactorMetrics::default());
-        // It is set here and nowhere else.
-        let _ = metrics.wires.set(driver.reactor.wires.stats().clone());
         let mailbox = Mailbox::new(None, options.limits.letters_max);
-        let handle = Handle::new([Station { mailbox, load: AtomicUsize::new(0), metrics }].into());
+        let handle = Handle::new([Station::new(mailbox, driver.reactor.wires.stats())].into());
         let speaks = [Speaks::Http, Speaks::Raw, Speaks::Lines];
         let listeners = speaks.map(|speaks| ListenerSettings { speaks, ..ListenerSettings::default() });
         let settings = Settings {
             limits: options.limits,
             listeners: listeners.into(),
             origins: options.origins.map_or(Origins::Any, Origins::Listed),
+            reserved: options.reserved,
+            sentinel: false,
             observer: Arc::new(Guarded(options.observer)),
             clock: WallClock::From(BEGIN),
         };
@@ -123,6 +127,17 @@ impl TestServer {
         let far = self.driver.connect(&mut *self.service, ([127, 0, 0, 1], self.peers).into(), listener);
         self.run();
         far
+    }
+
+    /// A newcomer to one of the [`listener`]s for whom there is no descriptor left.
+    pub fn turn_away(&mut self, listener: usize) -> FarEnd {
+        self.driver.turn_away(&mut *self.service, ([127, 0, 0, 1], 1).into(), listener)
+    }
+
+    /// The present turn makes what is ready wait for so long, and the reactor did not sleep before it. There is no clock
+    /// here that could measure it; what it does not hear of is no lag.
+    pub fn lag(&mut self, lag: Duration) {
+        self.driver.lag(&mut *self.service, lag, Duration::ZERO);
     }
 
     /// Turns until nothing moves any more without time passing, letters from the handle included.

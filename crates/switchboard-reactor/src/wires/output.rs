@@ -109,6 +109,7 @@ impl Wires {
         (self.current, self.stopped) = (id, false);
         let Some(wire) = self.get(id) else { return };
         self.stopped = wire.phase != Phase::Open;
+        self.mark_bytes(id);
         if let Some(backlog) = self.get(id).filter(|_| !planted(10)).and_then(|wire| wire.outbox.take()) {
             let empty = std::mem::replace(&mut self.cork, backlog);
             self.recycle(empty);

@@ -5,6 +5,7 @@ use super::response::ResponseBuilder;
 use crate::hub::Hub;
 use crate::late::{LateUpgrade, Reply};
 use crate::link::{Protocol, Socket, key};
+use crate::sentinel::Callback;
 use crate::{Connection, ConnectionId};
 use switchboard_proto::http1::{FieldError, Fields};
 use switchboard_proto::websocket::Offer;
@@ -105,6 +106,7 @@ impl Hub {
         machine.encode_switching(accept, fields, outbox.tail());
         link.protocol = Protocol::WebSocket(Socket::server());
         link.ends_in_silence = false;
+        wires.set_label(id, Callback::Message as u8);
         self.await_silence(wires, id);
     }
 }

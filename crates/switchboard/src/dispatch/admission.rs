@@ -2,10 +2,11 @@
 
 use super::{Dispatcher, guard, run};
 use crate::factory::{Peer, Refuse};
-use crate::link::Protocol;
+use crate::link::{Protocol, Standing};
 use crate::mail::Mail;
 use crate::observer::Refused;
 use crate::reason::Reason;
+use crate::sentinel::Callback;
 use crate::settings::Speaks;
 use crate::{Client, ClientFactory, ConnectionId};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,7 +15,8 @@ use std::time::Duration;
 use switchboard_proto::http1;
 use switchboard_reactor::{self as reactor, Incoming, Transport, Wires, table};
 
-/// Newcomers that are being told that there is no room. More than these are closed without a word.
+/// Newcomers that are being told that there is no room, and waited for until they have heard it. More than these are
+/// told and let go of at once.
 const REFUSALS_MAX: usize = 256;
 
 /// What a browser hears that speaks plain HTTP to a port for TLS.
@@ -29,41 +31,68 @@ impl<F: ClientFactory> Dispatcher<F> {
         if self.hub.drain_until.is_some() {
             return self.refused(&self.peer_of(&incoming, here), Refused::Shutdown);
         }
+        // Whoever had nothing to do for a while has room again.
+        self.hub.is_overloaded(wires.now());
         let there = self.hub.handle.least_loaded(here);
         let connections = self.count(there);
         if connections >= self.settings.limits.connections_max {
             self.uncount(there);
-            self.turn_away(wires, incoming);
+            return self.turn_away(wires, incoming, Refused::Full);
+        }
+        let on_trial = !self.hub.handle.station(there).is_none_or(|station| station.room.take());
+        if on_trial && !self.may_be_tried(&incoming) {
+            self.uncount(there);
+            self.hub.metrics.refused_overload.add(1);
+            self.turn_away(wires, incoming, Refused::Overload);
         } else if there == here {
-            self.adopt(wires, incoming);
+            self.adopt(wires, incoming, on_trial);
         } else {
-            self.hub.handle.post_reserved(there, Mail::Adopt(incoming));
+            self.hub.handle.post_reserved(there, Mail::Adopt(incoming, on_trial));
         }
     }
 
-    /// Takes a newcomer up that was counted for this reactor already.
-    pub(super) fn adopt(&mut self, wires: &mut Wires, incoming: Incoming) {
+    /// Whether the first request of a newcomer may be for a path that is reserved.
+    fn may_be_tried(&self, incoming: &Incoming) -> bool {
+        let listener = self.settings.listeners.get(incoming.listener);
+        !self.settings.reserved.is_empty() && listener.is_some_and(|listener| listener.speaks == Speaks::Http)
+    }
+
+    /// Takes a newcomer up that was counted for this reactor already. On trial the head of its first request decides
+    /// whether it stays.
+    pub(super) fn adopt(&mut self, wires: &mut Wires, incoming: Incoming, on_trial: bool) {
         let peer = self.peer_of(&incoming, wires.reactor());
         let is_tls = peer.is_tls;
         let Some(transport) = self.secure(incoming) else { return self.not_taken(wires, &peer) };
         let Ok(id) = wires.insert(transport) else { return self.not_taken(wires, &peer) };
         self.hub.open(id, peer.listener);
-        self.hub.link(id).is_counted = true;
-        if !is_tls {
-            self.create(wires, id, &peer);
+        let link = self.hub.link(id);
+        link.standing = if on_trial { Standing::OnTrial } else { Standing::Stays };
+        match on_trial {
+            _ if is_tls => {}
+            true => self.try_out(wires, id),
+            false => self.create(wires, id, &peer),
         }
     }
 
     /// The handshake is over: only now there is somebody.
     pub(super) fn begin(&mut self, wires: &mut Wires, id: ConnectionId) {
-        let addr = wires.peer_addr(id).unwrap_or(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)));
-        let listener = self.hub.link(id).listener.into();
-        let peer = Peer { addr, listener, reactor: wires.reactor(), is_tls: true };
+        if self.hub.link(id).standing == Standing::OnTrial {
+            return self.try_out(wires, id);
+        }
+        let peer = self.peer_again(wires, id);
         self.create(wires, id, &peer);
     }
 
-    fn create(&mut self, wires: &mut Wires, id: ConnectionId, peer: &Peer) {
+    /// A newcomer that was taken up already.
+    pub(super) fn peer_again(&mut self, wires: &Wires, id: ConnectionId) -> Peer {
+        let addr = wires.peer_addr(id).unwrap_or(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)));
+        let listener = self.hub.link(id).listener.into();
+        Peer { addr, listener, reactor: wires.reactor(), is_tls: self.is_tls(listener) }
+    }
+
+    pub(super) fn create(&mut self, wires: &mut Wires, id: ConnectionId, peer: &Peer) {
         let Self { factory, .. } = self;
+        wires.mark(id, Callback::Create as u8);
         match guard(|| factory.create(peer)) {
             Ok(Ok(client)) => self.welcome(wires, id, client),
             Ok(Err(refuse)) => {
@@ -83,12 +112,13 @@ impl<F: ClientFactory> Dispatcher<F> {
         let Self { clients, hub, settings, .. } = self;
         let limits = &settings.limits;
         let listener = &settings.listeners[usize::from(hub.link(id).listener)];
-        let (protocol, idle) = match listener.speaks {
-            Speaks::Http => (Protocol::Http(http1::Machine::new()), limits.http_idle),
-            Speaks::Raw => (Protocol::Raw, limits.raw_idle),
-            Speaks::Lines => (Protocol::Lines { searched: 0, skips: false }, limits.raw_idle),
+        let (protocol, idle, usual) = match listener.speaks {
+            Speaks::Http => (Protocol::Http(http1::Machine::new()), limits.http_idle, Callback::Request),
+            Speaks::Raw => (Protocol::Raw, limits.raw_idle, Callback::Data),
+            Speaks::Lines => (Protocol::Lines { searched: 0, skips: false }, limits.raw_idle, Callback::Line),
         };
         hub.link(id).protocol = protocol;
+        wires.set_label(id, usual as u8);
         if idle > Duration::ZERO {
             wires.set_silence(id, idle);
         }
@@ -100,26 +130,49 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
         table::extend_gently(clients, id.slot(), || None);
         let client = clients[id.slot()].insert(client);
+        wires.mark(id, Callback::Connect as u8);
         let mut connection = crate::Connection { id, wires, hub };
         run(client, &mut connection, |client, connection| client.on_connect(connection));
     }
 
     /// No room: the newcomer hears so, if not too many others are hearing it just now.
     #[cold]
-    fn turn_away(&mut self, wires: &mut Wires, incoming: Incoming) {
+    fn turn_away(&mut self, wires: &mut Wires, incoming: Incoming, why: Refused) {
         let peer = self.peer_of(&incoming, wires.reactor());
-        self.refused(&peer, Refused::Full);
-        // A handshake is work, and there is no room for that either.
+        self.refused(&peer, why);
         if peer.is_tls || self.refusals >= REFUSALS_MAX {
-            return;
+            return incoming.transport.dismiss(self.busy(peer.listener));
         }
         let Ok(id) = wires.insert(incoming.transport) else { return };
         self.hub.open(id, peer.listener);
         self.send_away(wires, id, &Refuse::Busy);
     }
 
+    /// No descriptor is left for a newcomer: what it is to hear.
+    #[cold]
+    pub(super) fn exhausted(&mut self, wires: &Wires, listener: usize, addr: SocketAddr) -> &[u8] {
+        let is_tls = self.is_tls(listener);
+        let peer = Peer { addr, listener, reactor: wires.reactor(), is_tls };
+        self.refused(&peer, Refused::Descriptors);
+        self.busy(listener)
+    }
+
+    /// What a newcomer at this listener hears for whom there is no room. A handshake is work, and there is no room for
+    /// that either.
+    fn busy(&self, listener: usize) -> &[u8] {
+        match self.settings.listeners.get(listener) {
+            Some(listener) if !listener.is_tls() => listener.busy(self.refusal()),
+            _ => &[],
+        }
+    }
+
+    /// The number of the refusal that was counted last.
+    fn refusal(&self) -> u64 {
+        self.hub.metrics.refused.value().wrapping_sub(1)
+    }
+
     /// A wire without a client: it says its word and goes.
-    fn send_away(&mut self, wires: &mut Wires, id: ConnectionId, refuse: &Refuse) {
+    pub(super) fn send_away(&mut self, wires: &mut Wires, id: ConnectionId, refuse: &Refuse) {
         let settings = self.settings.clone();
         let listener = &settings.listeners[usize::from(self.hub.link(id).listener)];
         self.refusals += 1;
@@ -127,7 +180,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         let word = match refuse {
             Refuse::Silent => &[],
             Refuse::Reset => return wires.abort(id, reactor::Reason::Local),
-            Refuse::Busy => listener.busy(),
+            Refuse::Busy => listener.busy(self.refusal()),
             Refuse::Banner(bytes) => bytes,
         };
         if let Some(outbox) = wires.outbox(id) {
@@ -179,8 +232,11 @@ impl<F: ClientFactory> Dispatcher<F> {
 
     pub(super) fn peer_of(&self, incoming: &Incoming, reactor: usize) -> Peer {
         let Incoming { peer, listener, .. } = *incoming;
-        let is_tls = self.settings.listeners.get(listener).is_some_and(|listener| listener.is_tls());
-        Peer { addr: peer, listener, reactor, is_tls }
+        Peer { addr: peer, listener, reactor, is_tls: self.is_tls(listener) }
+    }
+
+    fn is_tls(&self, listener: usize) -> bool {
+        self.settings.listeners.get(listener).is_some_and(|listener| listener.is_tls())
     }
 
     /// Puts TLS above the socket, where the listener wants it.

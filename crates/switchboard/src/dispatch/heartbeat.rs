@@ -3,6 +3,7 @@
 use super::Dispatcher;
 use crate::heartbeat::Beat;
 use crate::link::key;
+use crate::sentinel::Callback;
 use crate::{Client, ClientFactory, ConnectionId};
 use switchboard_proto::websocket as ws;
 use switchboard_reactor::Wires;
@@ -13,7 +14,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     #[cold]
     pub(super) fn on_heartbeat(&mut self, wires: &mut Wires, id: ConnectionId) {
         let mut beat = Beat::Skip;
-        self.with_client(wires, id, |client, connection| {
+        self.with_client(wires, id, Callback::Heartbeat, |client, connection| {
             if let Some(mut socket) = connection.as_websocket() {
                 beat = client.on_heartbeat(&mut socket);
             }

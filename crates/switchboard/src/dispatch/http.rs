@@ -1,12 +1,13 @@
 //! HTTP's events.
 
-use super::{Stepped, call, limits, watch_for, watch_over};
+use super::{Stepped, call, call_named, limits, watch_for, watch_over};
 use crate::client::BodyPlan;
 use crate::context::Upgrade;
 use crate::handle::Drain;
 use crate::limits::Limits;
 use crate::link::{Protocol, Watch, key};
-use crate::reason::{Fault, Reason, Timeout};
+use crate::reason::{Fault, Limit, Reason, Timeout};
+use crate::sentinel::Callback;
 use crate::{Body, Client, Connection, Exchange, Request, WebSocket};
 use std::time::Duration;
 use switchboard_proto::Step;
@@ -57,9 +58,7 @@ fn event<C: Client>(client: &mut C, connection: &mut Connection<'_>, event: Even
         Event::Request(request) => request_with_body(client, connection, &request),
         Event::Upgrade(request) => upgrade(client, connection, &request, rest_bytes),
         Event::Head(request) => head(client, connection, &request),
-        Event::Body(part) => {
-            call(client, connection, |client, connection| client.on_body(connection, part));
-        }
+        Event::Body(part) => body(client, connection, part),
         Event::End(request) => self::request(client, connection, &request),
     }
 }
@@ -76,12 +75,19 @@ fn request<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: 
     }
 }
 
+#[inline(never)]
+fn body<C: Client>(client: &mut C, connection: &mut Connection<'_>, part: &[u8]) {
+    call_named(client, connection, Callback::Body, |client, connection| client.on_body(connection, part));
+}
+
 /// A body that lay whole in the buffer was not announced: its plan is asked for now.
 #[inline(never)]
 fn request_with_body<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
     connection.hub.metrics.requests.add(1);
     let bodiless = request.without_body();
-    let plan = call(client, connection, |client, connection| client.on_head(connection, &bodiless));
+    let plan = call_named(client, connection, Callback::Head, |client, connection| {
+        client.on_head(connection, &bodiless)
+    });
     if connection.wires.is_closing(connection.id) {
         return;
     }
@@ -91,7 +97,7 @@ fn request_with_body<C: Client>(client: &mut C, connection: &mut Connection<'_>,
         BodyPlan::Reject(status) => return say(connection, status),
         BodyPlan::Stream => {
             let part = request.body();
-            call(client, connection, |client, connection| client.on_body(connection, part));
+            body(client, connection, part);
             if !connection.wires.is_closing(connection.id) {
                 self::request(client, connection, &bodiless);
             }
@@ -108,7 +114,9 @@ fn request_with_body<C: Client>(client: &mut C, connection: &mut Connection<'_>,
 #[inline(never)]
 fn head<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
     connection.hub.metrics.requests.add(1);
-    let plan = call(client, connection, |client, connection| client.on_head(connection, request));
+    let plan = call_named(client, connection, Callback::Head, |client, connection| {
+        client.on_head(connection, request)
+    });
     let (body_bytes_max, interval) = (limits(connection).body_bytes_max, limits(connection).body_interval);
     let Connection { id, wires, hub } = connection;
     let Some(outbox) = wires.outbox(*id) else { return };
@@ -156,7 +164,10 @@ fn upgrade<C: Client>(
     if !connection.hub.settings.origins.allow(offer.origin(), offer.host()) {
         return say(connection, 403);
     }
-    call(client, connection, |client, connection| {
+    if has_no_room(connection, request.path()) {
+        return try_again_later(connection, &offer);
+    }
+    call_named(client, connection, Callback::Upgrade, |client, connection| {
         let connection = connection.reborrow();
         client.on_upgrade(
             Upgrade { connection, offer: &offer, fields: Fields::new(), has_protocol: false },
@@ -192,7 +203,7 @@ fn paused(connection: &mut Connection<'_>, rest_bytes: usize) {
 /// The connection has become a WebSocket.
 pub(super) fn opened<C: Client>(client: &mut C, connection: &mut Connection<'_>) {
     if matches!(connection.protocol(), Protocol::WebSocket(_)) {
-        call(client, connection, |client, connection| {
+        call_named(client, connection, Callback::Open, |client, connection| {
             client.on_open(&mut WebSocket { connection: connection.reborrow() });
         });
         see_out_newcomer(connection);
@@ -286,6 +297,25 @@ fn settle_watch(connection: &mut Connection<'_>) {
     if machine.awaits() != Awaits::Body {
         watch_over(connection);
     }
+}
+
+/// An upgrade for which there is no room: 1013 says so in a way that scripts in browsers can see (RFC 6455 section
+/// 7.4.2, and IANA's registry of codes).
+#[cold]
+fn try_again_later(connection: &mut Connection<'_>, offer: &Offer<'_>) {
+    let Connection { id, wires, hub } = connection;
+    hub.metrics.refused_overload.add(1);
+    hub.switch_to_websocket(wires, *id, &offer.accept(), &Fields::new());
+    // 1013 may be sent.
+    let _ = hub.close_websocket(wires, *id, Some(1013), "overloaded", Reason::Limit(Limit::Overload));
+}
+
+/// Whether this reactor is overloaded and has no room for one WebSocket more.
+fn has_no_room(connection: &mut Connection<'_>, path: &str) -> bool {
+    let Connection { wires, hub, .. } = connection;
+    hub.is_overloaded(wires.now())
+        && !hub.settings.is_reserved(path)
+        && !hub.handle.station(hub.reactor).is_none_or(|station| station.room.take())
 }
 
 /// Whether a body has come fast enough since this was last asked. If so, it is asked again later.

@@ -6,6 +6,7 @@ use crate::link::{Protocol, key};
 use crate::mail::{Acceptance, Answer, Mail};
 use crate::observer::Refused;
 use crate::reason::{Reason, Timeout};
+use crate::sentinel::Callback;
 use crate::{Body, Client, ClientFactory, Connection, ConnectionId};
 use std::any::Any;
 use switchboard_proto::http1::{Phase, ResponseHead};
@@ -32,16 +33,16 @@ impl<F: ClientFactory> Dispatcher<F> {
         if let Some(station) = self.hub.handle.station(reactor) {
             station.mailbox.take(&mut letters);
         }
-        letters.iter().filter(|letter| matches!(letter, Mail::Adopt(_))).for_each(|_| self.uncount(reactor));
+        letters.iter().filter(|letter| matches!(letter, Mail::Adopt(..))).for_each(|_| self.uncount(reactor));
     }
 
     fn read(&mut self, wires: &mut Wires, letter: Mail) {
         match letter {
-            Mail::Adopt(incoming) if self.hub.drain_until.is_some() => {
+            Mail::Adopt(incoming, _) if self.hub.drain_until.is_some() => {
                 self.uncount(wires.reactor());
                 self.refused(&self.peer_of(&incoming, wires.reactor()), Refused::Shutdown);
             }
-            Mail::Adopt(incoming) => self.adopt(wires, incoming),
+            Mail::Adopt(incoming, on_trial) => self.adopt(wires, incoming, on_trial),
             Mail::Send(id, message) => self.hub.send_prepared(wires, id, &message),
             Mail::Publish(topic, message) => {
                 self.hub.publish_here(wires, &topic, &message);
@@ -52,6 +53,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             Mail::Answer(answer) => self.answer(wires, *answer),
             Mail::Accept(acceptance) => self.accept(wires, &acceptance),
             Mail::Heartbeat(heartbeat) => self.hub.set_heartbeat(wires, heartbeat),
+            Mail::StandIn(stands_in) => wires.stand_in(stands_in),
             Mail::Shutdown(drain) => self.shut_down(wires, drain),
             Mail::Pressure => drop(wires.mind_pressure()),
         }
@@ -60,7 +62,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// A posted value, unless there is nobody any more to take it.
     fn hand_out(&mut self, wires: &mut Wires, id: ConnectionId, value: Box<dyn Any + Send>) {
         let mut value = Some(value);
-        self.with_client(wires, id, |client, connection| {
+        self.with_client(wires, id, Callback::Post, |client, connection| {
             if let Some(value) = value.take() {
                 client.on_post(connection, value);
             }

@@ -12,18 +12,21 @@ mod lifetime;
 mod memory;
 mod rate;
 mod raw;
+mod trial;
 mod websocket;
 
 use crate::handle::Drain;
 use crate::hub::Hub;
 use crate::limits::Limits;
-use crate::link::{Protocol, Watch, key};
+use crate::link::{Protocol, Standing, Watch, key};
 use crate::mail::Mail;
 use crate::reason::{Disconnect, Reason, Timeout};
+use crate::sentinel::Callback;
 use crate::settings::Settings;
 use crate::{Client, ClientFactory, Connection, ConnectionId, Handle, TimerId};
 use std::any::Any;
 use std::io;
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -31,7 +34,7 @@ use std::time::Duration;
 use switchboard_proto::http1;
 use switchboard_proto::http1::{Awaits, HeaderSlots, Phase};
 use switchboard_reactor::planted::planted;
-use switchboard_reactor::{self as reactor, Eviction, Incoming, Pressure, Service, Wires};
+use switchboard_reactor::{self as reactor, Eviction, Incoming, Pressure, Service, Time, Wires};
 
 /// A server's part of one reactor: the factory, its clients, and what the hub knows of each.
 pub(crate) struct Dispatcher<F: ClientFactory> {
@@ -47,10 +50,15 @@ pub(crate) struct Dispatcher<F: ClientFactory> {
     letters: Vec<Mail>,
     /// Wires that only exist to tell a newcomer that there is no room.
     refusals: usize,
+    /// When the observer was told of a failed accept.
+    accept_error_at: Option<Time>,
 }
 
 /// What is kept of the lent buffer for the next message: a peak is given back.
 const WHOLE_BYTES_KEPT: usize = 64 << 10;
+
+/// The observer is told of a failed accept so often at most.
+const ACCEPT_ERROR_EVERY: Duration = Duration::from_secs(1);
 
 /// A guarded callback: what it returned, or what it panicked with.
 type Guarded<T> = Result<T, Box<dyn Any + Send>>;
@@ -73,7 +81,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         let hub = Hub::new(reactor, handle, settings.clone());
         let (clients, letters) = (Vec::new(), Vec::new());
         let (whole, slots) = (Vec::new(), HeaderSlots::new());
-        Self { factory, clients, hub, settings, whole, slots, letters, refusals: 0 }
+        Self { factory, clients, hub, settings, whole, slots, letters, refusals: 0, accept_error_at: None }
     }
 
     /// Runs a callback of a connection's client, if it has one.
@@ -81,6 +89,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         &mut self,
         wires: &mut Wires,
         id: ConnectionId,
+        callback: Callback,
         call: impl FnOnce(&mut F::Client, &mut Connection<'_>),
     ) {
         let Self { clients, hub, .. } = self;
@@ -88,6 +97,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             return;
         }
         if let Some(Some(client)) = clients.get_mut(id.slot()) {
+            wires.mark(id, callback as u8);
             let mut connection = Connection { id, wires, hub };
             run(client, &mut connection, |client, connection| call(client, connection));
         }
@@ -106,7 +116,9 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
     #[inline(always)]
     fn on_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rx: &mut [u8]) -> usize {
         let Self { clients, hub, whole, slots, settings, .. } = self;
-        let Some(Some(client)) = clients.get_mut(id.slot()) else { return rx.len() };
+        let Some(Some(client)) = clients.get_mut(id.slot()) else {
+            return self.on_bytes_of_nobody(wires, id, rx);
+        };
         let limits = &settings.limits;
         let link = hub.link(id);
         let (is_rated, is_websocket) = (link.is_rated, matches!(link.protocol, Protocol::WebSocket(_)));
@@ -147,7 +159,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         if let Protocol::WebSocket(machine) = &mut self.hub.link(id).protocol {
             let _ = planted(35) || machine.take_pong(None, outbox.tail());
         }
-        self.with_client(wires, id, |client, connection| client.on_drain(connection));
+        self.with_client(wires, id, Callback::Drain, |client, connection| client.on_drain(connection));
     }
 
     fn on_silence(&mut self, wires: &mut Wires, id: ConnectionId, _quiet: Duration) {
@@ -171,7 +183,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
 
     fn on_timer(&mut self, wires: &mut Wires, id: ConnectionId, key: u32) {
         match key {
-            0..=key::USER_MAX => self.with_client(wires, id, |client, connection| {
+            0..=key::USER_MAX => self.with_client(wires, id, Callback::Timer, |client, connection| {
                 client.on_timer(connection, TimerId(key as u16));
             }),
             key::WATCH => self.on_watch(wires, id),
@@ -196,6 +208,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
     fn on_close(&mut self, wires: &mut Wires, id: ConnectionId, reason: reactor::Reason) {
         self.hub.leave_topics(wires, id);
         if let Some(Some(client)) = self.clients.get_mut(id.slot()) {
+            wires.mark(id, Callback::Disconnect as u8);
             let end = disconnect(wires, &mut self.hub, id, reason);
             let mut connection = Connection { id, wires, hub: &mut self.hub };
             run(client, &mut connection, |client, connection| client.on_disconnect(connection, &end));
@@ -206,7 +219,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
             self.never_begun(id, reason);
         }
         let link = std::mem::take(self.hub.link(id));
-        if link.is_counted && !planted(36) {
+        if link.standing != Standing::Uncounted && !planted(36) {
             self.uncount(id.reactor());
         }
         self.drain_on(wires, 1);
@@ -223,8 +236,20 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         self.evict(wires, id, why);
     }
 
-    fn on_accept_error(&mut self, _wires: &mut Wires, listener: usize, error: &io::Error) {
-        self.settings.observer.on_accept_error(listener, error);
+    fn on_accept_error(&mut self, wires: &mut Wires, listener: usize, error: &io::Error) {
+        let now = wires.now();
+        if self.accept_error_at.is_none_or(|at| now.since(at) >= ACCEPT_ERROR_EVERY) {
+            self.accept_error_at = Some(now);
+            self.settings.observer.on_accept_error(listener, error);
+        }
+    }
+
+    fn on_exhausted(&mut self, wires: &mut Wires, listener: usize, peer: SocketAddr) -> &[u8] {
+        self.exhausted(wires, listener, peer)
+    }
+
+    fn on_lag(&mut self, wires: &mut Wires, lag: Duration, idle: Duration) {
+        self.hub.take_lag(wires.now(), lag, idle);
     }
 }
 
@@ -356,6 +381,19 @@ fn call<C: Client, T>(
     if connection.hub.replacement.is_some() {
         replace(client, connection);
     }
+    value
+}
+
+/// The same for a callback that is not the usual one for bytes: whoever watches from outside sees which it is.
+fn call_named<C: Client, T>(
+    client: &mut C,
+    connection: &mut Connection<'_>,
+    name: Callback,
+    callback: impl FnOnce(&mut C, &mut Connection<'_>) -> T,
+) -> T {
+    connection.wires.mark(connection.id, name as u8);
+    let value = call(client, connection, callback);
+    connection.wires.mark_bytes(connection.id);
     value
 }
 

@@ -1,10 +1,11 @@
 //! WebSocket's events.
 
-use super::{call, limits, rate, watch_for, watch_over};
+use super::{call, call_named, limits, rate, watch_for, watch_over};
 use crate::client::Control;
 use crate::limits::Limits;
 use crate::link::{Protocol, Watch};
 use crate::reason::{Fault, Reason};
+use crate::sentinel::Callback;
 use crate::{Client, Connection, Message, WebSocket};
 use switchboard_proto::Step;
 use switchboard_proto::websocket::{CloseFrame, Error, Event, Opcode, encode_frame};
@@ -136,7 +137,7 @@ fn step<'b, C: Client>(
 
 #[inline(never)]
 fn control<C: Client>(client: &mut C, connection: &mut Connection<'_>, control: Control<'_>) {
-    call(client, connection, |client, connection| {
+    call_named(client, connection, Callback::Control, |client, connection| {
         client.on_control(&mut WebSocket { connection: connection.reborrow() }, control);
     });
 }

@@ -10,14 +10,13 @@ use super::{Random, Report, Violation};
 use crate::dispatch::Dispatcher;
 use crate::factory::{ClientFactory, IntoClient, Peer as Newcomer, Refuse};
 use crate::handle::{Drain, Handle, Station};
-use crate::metrics::ReactorMetrics;
 use crate::settings::{ListenerSettings, Origins, Settings, Speaks, WallClock};
 use crate::{Client, ConnectionId};
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use switchboard_reactor::{self as reactor, Accounts, Budget, Mailbox, MemoryDriver, Ready, Service, Time};
 
@@ -346,9 +345,13 @@ impl Sim {
         let service = &mut **service;
         let listener = party.peer.listener();
         if !calm && self.random.chance(self.options.faults.accept_errors) {
+            let no_descriptor = self.random.chance(500);
+            if no_descriptor && self.random.chance(500) {
+                return party.connected(driver.turn_away(service, address(index), listener));
+            }
+            // The descriptor in reserve is gone too, or it was about something else.
             let error = std::io::Error::from(std::io::ErrorKind::ConnectionAborted);
-            let error =
-                if self.random.chance(500) { std::io::Error::other("too many open files") } else { error };
+            let error = if no_descriptor { std::io::Error::other("too many open files") } else { error };
             driver.fail_accept(service, listener, &error);
             party.wake = self.now + 100;
             return;
@@ -552,11 +555,7 @@ fn unite(earlier: &mut Ready, event: Ready) {
 }
 
 fn station(driver: &MemoryDriver, options: &Options) -> Station {
-    let metrics = Arc::new(ReactorMetrics::default());
-    // It is set here and nowhere else.
-    let _ = metrics.wires.set(driver.reactor.wires.stats().clone());
-    let mailbox = Mailbox::new(None, options.limits.letters_max);
-    Station { mailbox, load: AtomicUsize::new(0), metrics }
+    Station::new(Mailbox::new(None, options.limits.letters_max), driver.reactor.wires.stats())
 }
 
 fn settings(options: &Options, book: &Book) -> Settings {
@@ -566,6 +565,8 @@ fn settings(options: &Options, book: &Book) -> Settings {
         limits: options.limits.clone(),
         listeners: listeners.into(),
         origins: Origins::Any,
+        reserved: Vec::new(),
+        sentinel: false,
         observer: Arc::new(Eyes { observer: options.observer.clone(), book: book.clone() }),
         clock: WallClock::From(BEGIN),
     }

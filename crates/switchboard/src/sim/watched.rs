@@ -8,6 +8,7 @@ use crate::{Beat, ConnectionId, Disconnect, Handle, Limit, Message, Peer, Reason
 use std::any::Any;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 use switchboard_reactor::Pressure;
 
 /// The user's client, and the book in which its callbacks are written down.
@@ -140,6 +141,11 @@ impl Observer for Eyes {
         self.book.note(format_args!("peer {number} is refused: {why:?}"));
         self.book.pages().records[number].refused = true;
         self.observer.on_refused(peer, why);
+    }
+
+    fn on_overload(&self, reactor: usize, is_on: bool, lag: Duration) {
+        self.book.note(format_args!("reactor {reactor} is overloaded: {is_on}"));
+        self.observer.on_overload(reactor, is_on, lag);
     }
 
     fn on_accept_error(&self, listener: usize, error: &io::Error) {

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Overload control under an open loop: a server of one reactor whose requests each keep the processor busy, and a new
+# connection for each request. Prints what it can do, what it does when twice as much is asked of it, and the 99th
+# percentile of the answers in both cases. Needs two processors that have nothing else to do.
+#
+#   benches/overload.sh [MICROSECONDS OF A REQUEST]
+set -euo pipefail
+work=${1:-500}
+cd "$(dirname "$0")/.."
+cargo build --quiet --release -p switchboard-cli
+cargo build --quiet --release -p switchboard --example testbed
+target=${CARGO_TARGET_DIR:-target}/release
+out=$(mktemp)
+server=
+trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -f "$out"' EXIT
+"$target/examples/testbed" --listen 127.0.0.1:0 --reactors 1 >"$out" &
+server=$!
+for _ in $(seq 100); do
+    addr=$(sed -n "s/^listening on //p" "$out")
+    [ -n "$addr" ] && break
+    sleep 0.05
+done
+
+# Load for five seconds: load ARGUMENT...
+load() {
+    "$target/switchboard" bench connect "http://$addr/work?us=$work" --no-report --duration 5s "$@"
+}
+
+# Answers a second, and what else the tool says in short.
+echo "as many as can be, 8 connections at a time:"
+peak=$(load --connections 8 | tee "$out" | awk '/throughput/ { gsub(",", "", $2); print int($2) }')
+grep -E "throughput|latency" "$out"
+for percent in 80 200; do
+    rate=$((peak * percent / 100))
+    echo "$percent % of that, $rate a second, whatever becomes of them:"
+    load --connections 2000 --rate "$rate" | grep -E "throughput|latency|errors  |status|unanswered|disturbs" || true
+done

@@ -1,0 +1,268 @@
+//! The door: listeners, who waits at them, and what is done when no descriptor is left for a newcomer.
+//!
+//! Without a descriptor nobody can be accepted, so nobody can be told either: newcomers would wait in the backlog, and
+//! a loop that goes on trying would spin. One descriptor is therefore held in reserve. When the system has no other it
+//! is given up for as long as it takes to accept one newcomer, say the service's last word, and let go of it.
+
+use crate::id::WireId;
+use crate::listener::Listener;
+use crate::service::{Incoming, Service};
+use crate::time::Time;
+use crate::transport::Transport;
+use crate::turn::Ready;
+use crate::wires::Wires;
+use mio::event::Event;
+use mio::net::TcpStream;
+#[cfg(unix)]
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use socket2::{Domain, Socket, Type};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+#[cfg(unix)]
+use std::os::fd::AsRawFd;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+/// The listeners, and which of them have somebody waiting.
+#[derive(Debug, Default)]
+pub(crate) struct Door {
+    places: Vec<Place>,
+    /// Listeners that may have newcomers of whom no further edge will tell.
+    waiting: Vec<usize>,
+    reserve: Reserve,
+    /// Listeners of another driver, at which this one may have to accept.
+    others: Vec<Weak<Listener>>,
+}
+
+#[derive(Debug)]
+struct Place {
+    listener: Arc<Listener>,
+    /// After a failed accept nobody is accepted here before this time.
+    shut_until: Time,
+}
+
+/// A descriptor that is good for nothing but to be given up: a socket that is bound to nothing.
+#[derive(Debug, Default)]
+struct Reserve(Option<Socket>);
+
+/// How long a listener rests after an accept has failed for whatever the reserve does not help against.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+impl Door {
+    pub(crate) fn open(&mut self, mut listener: Arc<Listener>, registry: &Registry) -> io::Result<()> {
+        let token = WireId::listener(self.places.len()).token();
+        watch(&mut listener, registry, token)?;
+        self.places.push(Place { listener, shut_until: Time(0) });
+        self.reserve.refill();
+        Ok(())
+    }
+
+    /// Closes all listeners for good. The indices of those who wait don't matter any more.
+    pub(crate) fn shut(&mut self) {
+        self.others.clear();
+        self.places.clear();
+        self.waiting.clear();
+        self.reserve = Reserve(None);
+    }
+
+    pub(crate) fn listeners(&self) -> Vec<Weak<Listener>> {
+        self.places.iter().map(|place| Arc::downgrade(&place.listener)).collect()
+    }
+
+    pub(crate) fn stand_in_for(&mut self, others: Vec<Weak<Listener>>) {
+        self.others = others;
+    }
+
+    /// Accepts in the other's place as well, as far as the system allows it.
+    pub(crate) fn stand_in(&mut self, registry: &Registry) {
+        if self.places.is_empty() {
+            let listeners: Vec<Arc<Listener>> = self.others.iter().filter_map(Weak::upgrade).collect();
+            for listener in listeners {
+                // Where that fails, whoever waits goes on waiting for the other.
+                let _ = self.open(listener, registry);
+            }
+        }
+    }
+
+    /// Leaves the other's listeners to it again. Whoever waits there is seen by both.
+    pub(crate) fn step_back(&mut self, registry: &Registry) {
+        if !self.others.is_empty() {
+            self.places.drain(..).for_each(|place| unwatch(&place.listener, registry));
+            self.waiting.clear();
+            self.reserve = Reserve(None);
+        }
+    }
+
+    /// Keeps the listeners' events and passes on the wires'.
+    #[inline(always)]
+    pub(crate) fn sort(&mut self, event: &Event) -> Option<Ready> {
+        let id = WireId::from_token(event.token());
+        if let Some(listener) = id.as_listener() {
+            if !self.waiting.contains(&listener) {
+                self.waiting.push(listener);
+            }
+            return None;
+        }
+        Some(Ready {
+            id,
+            readable: event.is_readable(),
+            writable: event.is_writable(),
+            ended: event.is_read_closed(),
+            broken: event.is_error() || event.is_write_closed(),
+        })
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_somebody_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Somebody waits: how long it takes until one of those can be accepted.
+    #[cold]
+    pub(crate) fn pause(&self, now: Time) -> Option<Duration> {
+        let places = self.waiting.iter().filter_map(|&index| self.places.get(index));
+        places.map(|place| place.shut_until.since(now)).min()
+    }
+
+    /// Accepts those who wait, as many as one turn may.
+    #[cold]
+    pub(crate) fn accept<S: Service + ?Sized>(&mut self, wires: &mut Wires, service: &mut S) {
+        let Self { places, waiting, reserve, .. } = self;
+        wires.mark(WireId::IDLE, 0);
+        let mut budget = wires.limits.accepts_per_turn;
+        reserve.refill();
+        waiting.retain(|&index| {
+            let Some(place) = places.get_mut(index) else { return false };
+            while wires.listening && wires.now >= place.shut_until {
+                if budget == 0 {
+                    return true;
+                }
+                budget -= 1;
+                match accept_one(place, index, reserve, wires, service) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+                    Err(error) if !is_the_newcomers(&error) => {
+                        place.shut_until = wires.now.after(ACCEPT_PAUSE);
+                        wires.stats.accept_errors.add(1);
+                        service.on_accept_error(wires, index, &error);
+                    }
+                    _ => {}
+                }
+            }
+            true
+        });
+    }
+}
+
+/// Accepts the next newcomer, and turns it away if that took the last descriptor.
+fn accept_one<S: Service + ?Sized>(
+    place: &Place,
+    listener: usize,
+    reserve: &mut Reserve,
+    wires: &mut Wires,
+    service: &mut S,
+) -> io::Result<()> {
+    let incoming = |(stream, peer)| Incoming { transport: Transport::Tcp(stream), peer, listener };
+    match place.listener.accept() {
+        Err(error) if is_for_lack_of_descriptors(&error) && reserve.give_up() => {
+            // Some systems say so even if nobody waits.
+            let accepted = place.listener.accept().map(incoming);
+            let told = accepted.map(|incoming| turn_away(incoming, wires, service));
+            reserve.refill();
+            told
+        }
+        accepted => {
+            service.on_accept(wires, incoming(accepted?));
+            Ok(())
+        }
+    }
+}
+
+/// A newcomer for whom there is no descriptor hears the service's last word, and is let go of at once.
+pub(crate) fn turn_away<S: Service + ?Sized>(incoming: Incoming, wires: &mut Wires, service: &mut S) {
+    let Incoming { transport, peer, listener } = incoming;
+    wires.stats.exhausted.add(1);
+    transport.dismiss(service.on_exhausted(wires, listener, peer));
+}
+
+/// By its descriptor, and not through the socket: two event queues may watch it.
+#[cfg(unix)]
+fn watch(listener: &mut Arc<Listener>, registry: &Registry, token: Token) -> io::Result<()> {
+    registry.register(&mut SourceFd(&listener.socket.as_raw_fd()), token, Interest::READABLE)
+}
+
+#[cfg(unix)]
+fn unwatch(listener: &Listener, registry: &Registry) {
+    // It fails only if it was not watched.
+    let _ = registry.deregister(&mut SourceFd(&listener.socket.as_raw_fd()));
+}
+
+/// One event queue only can watch a socket here.
+#[cfg(not(unix))]
+fn watch(listener: &mut Arc<Listener>, registry: &Registry, token: Token) -> io::Result<()> {
+    let listener = Arc::get_mut(listener).ok_or(ErrorKind::Unsupported)?;
+    registry.register(&mut listener.socket, token, Interest::READABLE)
+}
+
+#[cfg(not(unix))]
+fn unwatch(_listener: &Listener, _registry: &Registry) {}
+
+impl Reserve {
+    /// False if there was none to be given up.
+    fn give_up(&mut self) -> bool {
+        self.0.take().is_some()
+    }
+
+    /// Whoever took the descriptor meanwhile has it: then this is tried again with the next newcomer.
+    fn refill(&mut self) {
+        if self.0.is_none() {
+            self.0 = Socket::new(Domain::IPV4, Type::STREAM, None).ok();
+        }
+    }
+}
+
+impl Listener {
+    fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let (stream, peer) = self.socket.accept()?;
+        if cfg!(not(target_os = "linux")) {
+            stream.set_nodelay(self.nodelay)?;
+        }
+        Ok((stream, peer))
+    }
+}
+
+/// Errors of `accept` that are about the newcomer only: the next one may be fine.
+fn is_the_newcomers(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted)
+}
+
+/// No descriptor is left in the process or in the system. The standard library has no kind of error for it.
+fn is_for_lack_of_descriptors(error: &io::Error) -> bool {
+    let codes: &[i32] = if cfg!(windows) { &[10024] } else { &[EMFILE, ENFILE] };
+    error.raw_os_error().is_some_and(|code| codes.contains(&code))
+}
+
+const ENFILE: i32 = 23;
+const EMFILE: i32 = 24;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reserve_helps_against_a_lack_of_descriptors_only() {
+        let rows = [(EMFILE, true), (ENFILE, true), (12, false), (11, false)];
+        for (code, helps) in rows.into_iter().filter(|_| cfg!(unix)) {
+            assert_eq!(is_for_lack_of_descriptors(&io::Error::from_raw_os_error(code)), helps, "{code}");
+        }
+        assert!(!is_for_lack_of_descriptors(&ErrorKind::OutOfMemory.into()));
+    }
+
+    #[test]
+    fn a_reserve_is_given_up_once_until_it_is_refilled() {
+        let mut reserve = Reserve::default();
+        assert!(!reserve.give_up());
+        reserve.refill();
+        assert!(reserve.give_up() && !reserve.give_up());
+    }
+}
