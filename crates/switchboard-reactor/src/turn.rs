@@ -486,9 +486,10 @@ impl Reactor {
                 Got::Bytes { .. } => return self.wires.look_again(id),
                 Got::Nothing => {
                     wire.flags &= !flag::UNREAD;
-                    return if wire.is_over() {
-                        self.wires.end_later(id)
-                    };
+                    if wire.is_over() {
+                        self.wires.end_later(id);
+                    }
+                    return;
                 }
                 Got::End | Got::Failed(_) => {
                     wire.flags |= flag::ENDED;
