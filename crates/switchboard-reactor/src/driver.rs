@@ -171,6 +171,10 @@ impl Driver {
         self.reactor.begin(self.clock.now, service);
         for event in &self.events {
             self.events_taken += 1;
+            let is_usual = event.is_readable() && !event.is_read_closed() && !event.is_error();
+            if is_usual && self.reactor.on_readable(WireId::from_token(event.token()), service) {
+                continue;
+            }
             if let Some(ready) = self.door.sort(event) {
                 self.reactor.on_ready(ready, service);
             }

@@ -212,24 +212,31 @@ impl Reactor {
     /// Whatever is ready at one wire. A panic of [`Service::on_bytes`] may come out of it: see [`Reactor::caught`].
     #[inline(always)]
     pub(crate) fn on_ready<S: Service + ?Sized>(&mut self, ready: Ready, service: &mut S) {
-        let Ready { id, readable, writable: _, ended, broken } = ready;
-        let Self { wires, rx, headroom, .. } = self;
-        // The usual event: nothing carried, nothing queued, nothing the matter, and bytes to be read.
-        match wires.slab.get_mut(id.slot()) {
-            Some(wire) if wire.id == id && wire.is_plain() && readable && !ended && !broken => {
-                match wire.transport.read(&mut rx[*headroom..]) {
-                    Got::Bytes { count, drained } => {
-                        wire.heard = wires.now.stamp();
-                        wire.bytes_in += count as u64;
-                        wires.stats.at.set(id.to_bits());
-                        wires.stats.doing.set(wire.label.into());
-                        self.hand_up(id, count, drained, service);
-                    }
-                    got => self.on_no_bytes(id, got, service),
-                }
-            }
-            _ => self.on_ready_slow(ready, service),
+        let Ready { id, readable, ended, broken, .. } = ready;
+        if !(readable && !ended && !broken && self.on_readable(id, service)) {
+            self.on_ready_slow(ready, service);
         }
+    }
+
+    /// The usual event: bytes to be read, and neither end nor error. False if the wire is not as it usually is: nothing
+    /// carried, nothing queued, nothing the matter.
+    #[inline(always)]
+    pub(crate) fn on_readable<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) -> bool {
+        let Self { wires, rx, headroom, .. } = self;
+        let Some(wire) = wires.slab.get_mut(id.slot()).filter(|wire| wire.id == id && wire.is_plain()) else {
+            return false;
+        };
+        match wire.transport.read(&mut rx[*headroom..]) {
+            Got::Bytes { count, drained } => {
+                wire.heard = wires.now.stamp();
+                wire.bytes_in += count as u64;
+                wires.stats.at.set(id.to_bits());
+                wires.stats.doing.set(wire.label.into());
+                self.hand_up(id, count, drained, service);
+            }
+            got => self.on_no_bytes(id, got, service),
+        }
+        true
     }
 
     /// The bytes of a plain wire go up, and its answers down. Nearly always one read has emptied the socket, and all

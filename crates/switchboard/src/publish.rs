@@ -149,7 +149,7 @@ impl Hub {
         let frame_end = scratch.len();
         let has_event = Form::Event.encode(message, scratch);
         let (frame, event) = scratch.split_at(frame_end);
-        self.to_each(wires, place, but, true, |form, outbox| {
+        self.append_to_each(wires, place, but, true, |form, outbox| {
             let bytes = match form {
                 Form::Frame => frame,
                 Form::Event if has_event => event,
@@ -172,7 +172,7 @@ impl Hub {
         let mut scratch = std::mem::take(&mut self.scratch);
         // Made when the first event stream wants it.
         let mut event = None;
-        let count = self.to_each(wires, place, but, false, |form, outbox| {
+        let count = self.append_to_each(wires, place, but, false, |form, outbox| {
             match form {
                 Form::Frame => outbox.share(message.frame()),
                 Form::Event => match event.get_or_insert_with(|| shared_event(message, &mut scratch)) {
@@ -191,7 +191,7 @@ impl Hub {
     /// Appends something to the outbox of each member but one, and says to how many. If they are all of one form and have
     /// no backlog, the reactor may go on with a broadcast to them.
     #[inline(always)]
-    fn to_each(
+    fn append_to_each(
         &mut self,
         wires: &mut Wires,
         place: usize,

@@ -343,8 +343,7 @@ impl Party {
             Reason::Limit(Limit::Backlog) => conduct.slow_reader || conduct.slow,
             Reason::Limit(Limit::Memory) => record.evicted,
             // Nothing of the simulation takes any time.
-            Reason::Limit(Limit::Overload) => false,
-            Reason::Tls | Reason::Io(_) => false,
+            Reason::Limit(Limit::Overload) | Reason::Tls | Reason::Io(_) => false,
             Reason::Panic => record.bombed,
         }
     }
