@@ -213,7 +213,8 @@ impl Reactor {
     #[inline(always)]
     pub(crate) fn on_ready<S: Service + ?Sized>(&mut self, ready: Ready, service: &mut S) {
         let Ready { id, readable, ended, broken, .. } = ready;
-        if !(readable && !ended && !broken && self.on_readable(id, service)) {
+        let is_usual = readable && !ended && !broken;
+        if !is_usual || !self.on_readable(id, service) {
             self.on_ready_slow(ready, service);
         }
     }
