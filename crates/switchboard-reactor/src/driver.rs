@@ -195,13 +195,13 @@ impl Driver {
 
     #[inline(always)]
     fn end_turn<S: Service + ?Sized>(&mut self, service: &mut S) {
-        self.reactor.settle(service);
+        self.reactor.end(service);
         if self.reactor.wires.door != DoorOrder::None {
             self.obey();
         }
         if self.has_newcomers() {
             self.door.accept(&mut self.reactor.wires, service);
-            self.reactor.settle(service);
+            self.reactor.end(service);
         }
         if self.clock.is_timed {
             self.time(service);

@@ -1,4 +1,4 @@
-//! One turn of the reactor: timers, what was put off, readiness, and the end of the turn.
+//! One turn of the reactor: what was put off, readiness, timers, and the end of the turn.
 //!
 //! The reactor neither polls nor reads a clock: a driver tells it the time and what is ready. Within a turn each
 //! wire's bytes go up once, its answers go down in one write, and what was written to other wires is flushed once at
@@ -67,7 +67,7 @@ impl Reactor {
     ) {
         self.begin(now, service);
         self.take_all(&mut ready.into_iter(), service);
-        self.settle(service);
+        self.end(service);
     }
 
     /// Takes what is ready, guarded: a panic costs one of them.
@@ -85,13 +85,20 @@ impl Reactor {
         }
     }
 
-    /// The first part of a turn: what is due by time, and what was put off.
+    /// The last part of a turn: what is due by time, and then all that was begun. What was ready comes before, so that
+    /// no deadline beats bytes that are there already, however long the process was suspended.
+    #[inline(always)]
+    pub(crate) fn end<S: Service + ?Sized>(&mut self, service: &mut S) {
+        self.fire_timers(service);
+        self.settle(service);
+    }
+
+    /// The first part of a turn: who wants to be woken, and what was put off.
     #[inline(always)]
     pub(crate) fn begin<S: Service + ?Sized>(&mut self, now: Time, service: &mut S) {
         self.wires.now = now;
         self.wires.handshakes_left = self.wires.limits.handshakes_per_turn;
         self.wires.stats.turns.add(1);
-        self.fire_timers(service);
         if now >= self.wires.alarm {
             self.wires.alarm = NEVER;
             service.on_wake(&mut self.wires);

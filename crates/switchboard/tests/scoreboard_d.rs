@@ -653,6 +653,18 @@ fn d13_no_crate_but_the_door_has_unsafe_code() {
     }
 }
 
+/// As after the process was suspended: the deadline has passed, and the bytes are there.
+#[test]
+fn d1_a_deadline_does_not_beat_bytes_that_are_there() {
+    let mut lab = Lab::new(Probe::default);
+    let far = lab.connect();
+    far.send(b"GET / HT");
+    lab.run();
+    far.send(b"TP/1.1\r\nHost: h\r\n\r\n");
+    lab.advance(SECOND * 60);
+    assert_eq!(statuses(&far.take()), [200]);
+}
+
 #[test]
 fn d1_the_deadlines_can_be_set() {
     let limits = Limits { head_timeout: SECOND, ..Limits::default() };
