@@ -21,7 +21,9 @@ pub const BROWSER_REQUEST: &[u8] = b"GET /en/docs/guide?page=2 HTTP/1.1\r\n\
     Referer: https://www.example.com/en/docs/\r\n\
     Accept-Encoding: gzip, deflate, br, zstd\r\n\
     Accept-Language: en-US,en;q=0.9,de;q=0.8\r\n\
-    Cookie: session=3f2a9c1e5d7b4086a1c2e3f405162738; theme=dark\r\n\r\n";
+    Cookie: session=3f2a9c1e5d7b4086a1c2e3f405162738; theme=dark; \
+    _ga=GA1.1.1483920561.1763100000; _ga_7Q2K9XW4LM=GS2.1.s1763100000$o3$g1$t1763100423$j60$l0$h0; \
+    locale=en; consent=analytics%3Dyes%26ads%3Dno; last=docs%2Fguide\r\n\r\n";
 
 /// A text that is not all ASCII, of about so many bytes.
 #[must_use]

@@ -24,6 +24,8 @@ pub struct Driver {
     events: Events,
     /// How many of them were taken in this turn.
     events_taken: usize,
+    /// The time of the last poll.
+    polled_at: Time,
     door: Door,
     clock: Clock,
     /// Streams that ring, kept open.
@@ -51,6 +53,8 @@ struct Clock {
 
 /// Events of one poll.
 const EVENTS: usize = 1024;
+/// How long a busy reactor would sleep: see where it polls.
+const NAP: Duration = Duration::from_secs(1);
 /// Where turns are short, one in so many is timed at most.
 const TURNS_PER_SAMPLE: u64 = 64;
 
@@ -68,6 +72,7 @@ impl Driver {
             poll,
             events: Events::with_capacity(EVENTS),
             events_taken: 0,
+            polled_at: Time(0),
             door: Door::default(),
             clock,
             #[cfg(unix)]
@@ -159,10 +164,16 @@ impl Driver {
     /// Sleeps until something is ready or due, reads the clock, and takes one turn.
     #[inline(always)]
     fn turn<S: Service + ?Sized>(&mut self, wait_max: Option<Duration>, service: &mut S) -> io::Result<()> {
-        let wait = shorter(self.reactor.timeout(self.clock.now), wait_max);
-        let wait = if self.has_newcomers() { shorter(wait, self.door.pause(self.clock.now)) } else { wait };
         self.reactor.wires.stats().at.set(WireId::IDLE.to_bits());
-        match self.poll.poll(&mut self.events, wait) {
+        let is_busy = std::mem::replace(&mut self.polled_at, self.clock.now) == self.clock.now;
+        let polled = if is_busy && wait_max.is_none() && self.has_nothing_near() {
+            // The length of a sleep that does not come about, by all appearances, is not worth computing.
+            self.poll.poll(&mut self.events, Some(NAP))
+        } else {
+            let wait = self.wait(wait_max);
+            self.poll.poll(&mut self.events, wait)
+        };
+        match polled {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
@@ -181,6 +192,19 @@ impl Driver {
         }
         self.end_turn(service);
         Ok(())
+    }
+
+    /// True if nothing is due within a [`NAP`], and nobody waits at a listener.
+    #[inline(always)]
+    fn has_nothing_near(&self) -> bool {
+        self.reactor.rests_until(self.clock.now.after(NAP)) && !self.has_newcomers()
+    }
+
+    /// How long to sleep, if nothing happens.
+    #[inline(never)]
+    fn wait(&self, wait_max: Option<Duration>) -> Option<Duration> {
+        let wait = shorter(self.reactor.timeout(self.clock.now), wait_max);
+        if self.has_newcomers() { shorter(wait, self.door.pause(self.clock.now)) } else { wait }
     }
 
     /// A panic costs its event: the turn that it was in goes on behind that.

@@ -134,6 +134,12 @@ impl Reactor {
         (next != NEVER.0).then(|| Duration::from_millis(next.saturating_sub(now.0)))
     }
 
+    /// True if nothing is due before that time.
+    #[inline(always)]
+    pub(crate) fn rests_until(&self, time: Time) -> bool {
+        self.wires.again.is_empty() && self.wires.wheel.next() >= time.0 && self.wires.alarm >= time
+    }
+
     /// Brings to an end what callbacks have begun: drains, flushes and closes, until nothing is left. Each turn ends
     /// with it; what happens outside of a turn needs it too.
     #[inline(always)]
