@@ -142,6 +142,7 @@ mod tests {
             assert_eq!(id.as_listener(), None);
         }
         assert_eq!(WireId::new(3, 9, 17).to_string(), "r3-17.9");
+        assert_eq!(format!("{:?}", WireId::new(3, 9, 17)), "r3-17.9");
         assert_eq!("r3-17.9".parse(), Ok(WireId::new(3, 9, 17)));
         for text in ["", "r3", "3-17.9", "r3-17", "r256-1.1", "r1-16777216.1", "r1-1.4294967296", "r1-1.-1"] {
             assert_eq!(text.parse::<WireId>(), Err(NotAnId), "{text}");

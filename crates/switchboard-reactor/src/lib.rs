@@ -24,6 +24,7 @@ pub mod planted;
 mod reason;
 mod service;
 mod stats;
+mod sync;
 pub mod table;
 mod time;
 mod timer;

@@ -261,3 +261,39 @@ fn is_origin(origin: &str) -> bool {
 fn cores() -> usize {
     thread::available_parallelism().map_or(1, Into::into).min(REACTORS_MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Checks that an option does no more and no less to the limits than this.
+    #[track_caller]
+    fn check(option: fn(ServerBuilder) -> ServerBuilder, expected: fn(&mut Limits)) {
+        let mut limits = Limits::default();
+        expected(&mut limits);
+        let shown = format!("{limits:?}");
+        assert_ne!(shown, format!("{:?}", Limits::default()));
+        assert_eq!(format!("{:?}", option(ServerBuilder::default()).limits), shown);
+    }
+
+    #[test]
+    fn each_option_sets_its_limit() {
+        const TIME: Duration = Duration::from_secs(7);
+        check(|builder| builder.max_connections(7), |limits| limits.connections_max = 7);
+        check(|builder| builder.max_message(7), |limits| limits.websocket.message_bytes_max = 7);
+        check(|builder| builder.max_body(7), |limits| limits.body_bytes_max = 7);
+        check(|builder| builder.idle_timeout(TIME), |limits| limits.http_idle = TIME);
+        check(|builder| builder.websocket_idle_timeout(TIME), |limits| limits.websocket_idle = TIME);
+        check(
+            |builder| builder.heartbeat(TIME, TIME * 2),
+            |limits| (limits.heartbeat, limits.heartbeat_dead) = (TIME, TIME * 2),
+        );
+    }
+
+    #[test]
+    fn a_listener_has_options_of_its_own() {
+        let listener = Listener::tcp("127.0.0.1:0").backlog(7).nodelay(false).reuse_port(true);
+        let options = listener.options;
+        assert_eq!((options.backlog, options.nodelay, options.reuse_port), (7, false, true));
+    }
+}

@@ -67,6 +67,7 @@ mod settings;
 mod signals;
 #[cfg(feature = "sim")]
 pub mod sim;
+mod sync;
 #[cfg(feature = "test-util")]
 pub mod test;
 #[cfg(feature = "tls")]

@@ -1,9 +1,9 @@
 //! Topics: who of this reactor subscribes to what, and how many there are on the others.
 
 use crate::ConnectionId;
+use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// What became of a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +28,9 @@ pub(crate) struct Directory {
 
 /// Subscribers of one topic, by reactor. Each number is written by its reactor only.
 ///
-/// The order is the strongest: of two reactors that both subscribe somebody and then publish, at least one must see the
-/// other's number, or neither newcomer would hear of the other. Reading costs no more for it.
+/// Of two reactors that both subscribe somebody and then publish, at least one must see that the other's number is not
+/// zero, or neither newcomer would hear of the other. The weakest order will do: a number leaves zero, and comes back
+/// to it, only while the directory is locked, so whoever locks it later sees what was there earlier.
 #[derive(Debug)]
 pub(crate) struct Counts(Box<[AtomicUsize]>);
 
@@ -111,7 +112,7 @@ impl Directory {
 
 impl Counts {
     pub(crate) fn of(&self, reactor: usize) -> usize {
-        self.0.get(reactor).map_or(0, |count| count.load(Ordering::SeqCst))
+        self.0.get(reactor).map_or(0, |count| count.load(Ordering::Relaxed))
     }
 
     pub(crate) fn total(&self) -> usize {
@@ -120,7 +121,7 @@ impl Counts {
 
     fn set(&self, reactor: usize, count: usize) {
         if let Some(place) = self.0.get(reactor) {
-            place.store(count, Ordering::SeqCst);
+            place.store(count, Ordering::Relaxed);
         }
     }
 }

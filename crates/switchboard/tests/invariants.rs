@@ -480,6 +480,27 @@ fn after_abort_comes_nothing_but_the_disconnect() {
 }
 
 #[test]
+fn a_client_that_does_nothing_leaves_no_peer_waiting() {
+    struct Nothing;
+    impl Client for Nothing {}
+    let long = "x".repeat(Limits::default().line_bytes_max + 1);
+    for (listener, said, answered) in [
+        (listener::HTTP, get("/"), "HTTP/1.1 404 "),
+        (listener::RAW, "some bytes".into(), ""),
+        (listener::LINES, "a line\n".into(), ""),
+        (listener::LINES, long, ""),
+    ] {
+        let mut server = TestServer::new(|_peer| Nothing);
+        let far = server.connect_to(listener);
+        far.send(said.as_bytes());
+        server.run();
+        let answer = text(&far.take());
+        let is_over = far.is_finished() || far.is_reset();
+        assert!(answer.starts_with(answered) && (is_over || !answer.is_empty()), "{listener}: {answer}");
+    }
+}
+
+#[test]
 fn after_a_close_no_data_comes_any_more() {
     let mut lab = Lab::new(|| Probe {
         on_message: |_, socket, _| socket.close(1000, ""),

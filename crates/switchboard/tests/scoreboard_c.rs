@@ -3,13 +3,15 @@
 mod support;
 
 use std::cell::{Cell, RefCell};
-use std::io::{Read, Write};
+use std::collections::BTreeSet;
+use std::io::{ErrorKind, Read, Write};
 use std::rc::Rc;
 use std::time::Duration;
 use support::probe::{Probe, Watcher, observed};
 use support::real::{self, Live};
 use support::socket;
 use support::{Lab, get, ok, outcome, statuses, text};
+use switchboard::proto::{http1, websocket};
 use switchboard::test::{TestOptions, TestServer, listener};
 use switchboard::{
     Client, Connection, ConnectionId, Disconnect, Exchange, Limits, Listener, Message, Raw, Refuse, Request,
@@ -98,6 +100,17 @@ fn c2_the_class_may_change_after_a_callback() {
     far.reset();
     server.run();
     assert_eq!(*log.borrow(), ["still before", "before is dropped", "after ends"]);
+}
+
+#[test]
+fn c2_a_client_that_is_not_boxed_stays_in_its_place() {
+    let mut lab = Lab::new(|| Probe {
+        on_open: |_, socket| socket.replace(Box::new(Counter::default())),
+        ..Probe::default()
+    });
+    let far = lab.websocket();
+    assert_eq!(socket::texts(&lab.say(&far, socket::text("x"))), ["x"]);
+    assert_eq!(lab.log.events(), ["connect", "upgrade /ws", "open", "text x"]);
 }
 
 #[test]
@@ -228,6 +241,61 @@ fn c6_the_disconnect_says_why_and_what_had_passed() {
     lab.run();
     assert!(lab.log.has("Some(4321) \"enough\" in "), "{:?}", lab.log.events());
     assert_eq!(lab.log.count("disconnect Peer"), 2);
+}
+
+#[test]
+fn c6_every_reason_says_something_of_its_own() {
+    use switchboard::{Fault, Limit, Reason, Timeout};
+    let timeouts = [
+        Timeout::Idle,
+        Timeout::Head,
+        Timeout::Body,
+        Timeout::Message,
+        Timeout::Heartbeat,
+        Timeout::Write,
+        Timeout::Handshake,
+        Timeout::Upgrade,
+        Timeout::Lifetime,
+    ];
+    let limits =
+        [Limit::Backlog, Limit::Carry, Limit::Line, Limit::Memory, Limit::Rate, Limit::ControlFrames];
+    let mut reasons = vec![
+        Reason::Peer,
+        Reason::PeerReset,
+        Reason::Local,
+        Reason::Tls,
+        Reason::Io(ErrorKind::TimedOut),
+        Reason::Panic,
+        Reason::Shutdown,
+        Reason::Protocol(Fault::Http(http1::Error::Method)),
+        Reason::Protocol(Fault::WebSocket(websocket::Error::Masked)),
+    ];
+    reasons.extend(timeouts.map(Reason::Timeout));
+    reasons.extend(limits.map(Reason::Limit));
+    let texts: BTreeSet<String> = reasons.iter().map(ToString::to_string).collect();
+    assert_eq!(texts.len(), reasons.len(), "{texts:?}");
+    assert!(texts.contains("the peer broke WebSocket: a server's frame is masked"), "{texts:?}");
+}
+
+#[test]
+fn c7_an_id_of_another_server_names_nobody() {
+    let mut lab = Lab::new(|| Probe {
+        on_message: |probe, socket, message| {
+            let unknown = ConnectionId::from_bits(9 << 56);
+            socket.close_other(unknown);
+            let sent = socket.send_to(unknown, message);
+            probe.log.note(format!("{sent:?}"));
+        },
+        ..Probe::default()
+    });
+    let far = lab.websocket();
+    assert!(lab.say(&far, socket::text("x")).is_empty());
+    // The message comes back, so that it can go to somebody else.
+    assert!(lab.log.has("Gone(Text(\"x\"))"), "{:?}", lab.log.events());
+    let handle = lab.server.handle();
+    let busy = handle.close(ConnectionId::from_bits(9 << 56)).unwrap_err().to_string();
+    assert_eq!(busy, "no reactor of this server has such a connection");
+    assert_eq!(lab.connections(), 1);
 }
 
 #[test]
@@ -424,7 +492,7 @@ fn c11_on_a_real_socket_close_delivers_and_abort_resets() {
     let mut stream = live.connect();
     stream.write_all(b"a").unwrap();
     let error = std::io::copy(&mut stream, &mut std::io::sink()).unwrap_err();
-    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Ease.
 
+use std::error::Error as _;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use switchboard::{Error, Limits, Listener, Server};
@@ -197,6 +199,31 @@ fn e4_times_in_which_nobody_could_do_anything_are_all_named() {
 }
 
 #[test]
+fn e4_an_error_says_what_it_is_of_and_keeps_its_cause() {
+    let addr = "127.0.0.1:80".parse().unwrap();
+    let refused = || io::Error::from(io::ErrorKind::PermissionDenied);
+    for (error, word, has_cause) in [
+        (Error::from(refused()), "permission denied", true),
+        (Error::Bind(vec![(addr, refused())]), "127.0.0.1:80", true),
+        (Error::Reactor(3), "reactor 3", false),
+        (Error::Options(vec!["this and that".into()]), "this and that", false),
+    ] {
+        let text = error.to_string();
+        assert!(text.contains(word), "{text}");
+        // `main` shows the second form of what it returns.
+        assert_eq!(format!("{error:?}"), text);
+        assert_eq!(error.source().is_some(), has_cause, "{text}");
+    }
+}
+
+#[test]
+fn e4_more_listeners_than_can_be_told_apart_are_refused() {
+    let builder = (0..256).fold(Server::builder(), |builder, _| builder.listen("127.0.0.1:0"));
+    let error = builder.bind().unwrap_err().to_string();
+    assert!(error.contains("255 listeners"), "{error}");
+}
+
+#[test]
 fn e4_limits_that_contradict_each_other_are_named() {
     let base = Limits::default;
     let mut outbox = base();
@@ -205,8 +232,16 @@ fn e4_limits_that_contradict_each_other_are_named() {
     carry.line_bytes_max = carry.reactor.carry_bytes_max + 1;
     let mut headers = base();
     headers.http.headers_max = 10_000;
-    for (limits, word) in [(outbox, "outbox_bytes_low"), (carry, "carry_bytes_max"), (headers, "headers_max")]
-    {
+    let mut head = base();
+    head.http.head_bytes_max = 1 << 20;
+    let deaf = Limits { heartbeat_dead: Duration::ZERO, ..base() };
+    for (limits, word) in [
+        (outbox, "outbox_bytes_low"),
+        (carry, "carry_bytes_max"),
+        (headers, "headers_max"),
+        (head, "head_bytes_max"),
+        (deaf, "heartbeat_dead"),
+    ] {
         let error = Server::builder().listen("127.0.0.1:0").limits(limits).bind().unwrap_err().to_string();
         assert!(error.contains(word), "{error}");
     }

@@ -2,11 +2,13 @@
 
 mod support;
 
+use std::borrow::Cow;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use support::probe::Probe;
 use support::{DATE, Lab, get, ok, outcome, outcome_of, statuses, text};
 use switchboard::test::{TestOptions, listener};
-use switchboard::{BodyPlan, Fields, Limits, Reason, Reply, TimerId};
+use switchboard::{Body, BodyPlan, Fields, Limits, Reason, Reply, TimerId};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -132,6 +134,64 @@ fn h2_a_full_mailbox_takes_the_answer_all_the_same() {
     take_reply().respond(200, "text/plain", "second");
     lab.run();
     assert_eq!((text(&far.take()), text(&other.take())), (ok("first"), ok("second")));
+}
+
+#[test]
+fn h2_a_deferred_answer_has_header_lines_of_its_own() {
+    let mut lab = Lab::new(keeping);
+    let far = lab.connect();
+    lab.say(&far, [get("/1"), get("/2")].concat());
+    assert_eq!(take_reply().response(201).header("X-A", "1").body("text/plain", "late"), Ok(()));
+    lab.run();
+    let head = format!("HTTP/1.1 201 Created\r\n{DATE}\r\nContent-Type: text/plain\r\n");
+    assert_eq!(text(&far.take()), head + "Content-Length: 4\r\nX-A: 1\r\n\r\nlate");
+    // What can't be written is an error here and a 500 there.
+    assert!(take_reply().response(200).header("X-A", "a\r\nX-B: b").body("text/plain", "late").is_err());
+    lab.run();
+    assert_eq!(statuses(&far.take()), [500]);
+}
+
+/// Every way to give a body of so many bytes.
+fn bodies(bytes: usize) -> Vec<Body<'static>> {
+    let text: &'static str = &LETTERS[..bytes];
+    vec![
+        text.into(),
+        text.as_bytes().into(),
+        text.to_owned().into(),
+        text.as_bytes().to_vec().into(),
+        Arc::<[u8]>::from(text.as_bytes()).into(),
+        Cow::Borrowed(text).into(),
+        Cow::<str>::Owned(text.into()).into(),
+    ]
+}
+
+static LETTERS: LazyLock<String> = LazyLock::new(|| "x".repeat(100_000));
+
+#[test]
+fn h3_a_body_is_the_same_however_it_is_given() {
+    for length in [0, 5, LETTERS.len()] {
+        let expected = ok(&LETTERS[..length]);
+        for (place, body) in bodies(length).into_iter().enumerate() {
+            assert_eq!((body.len(), body.is_empty()), (length, length == 0));
+            let mut lab = Lab::new(answering!(|_, exchange, request| {
+                let mut numbers = request.path().split('/').skip(1).map(|number| number.parse().unwrap());
+                let (length, place) = (numbers.next().unwrap(), numbers.next().unwrap());
+                exchange.ok("text/plain", bodies(length).swap_remove(place));
+            }));
+            let far = lab.connect();
+            assert!(
+                lab.ask(&far, get(&format!("/{length}/{place}"))) == expected,
+                "{place} of {length} bytes"
+            );
+            // Given later, a borrowed one is copied.
+            let mut lab = Lab::new(keeping);
+            let far = lab.connect();
+            lab.say(&far, get("/"));
+            assert_eq!(take_reply().response(200).body("text/plain", body), Ok(()));
+            lab.run();
+            assert!(text(&far.take()) == expected, "{place} of {length} bytes, later");
+        }
+    }
 }
 
 #[test]

@@ -27,6 +27,27 @@ fn s1_an_exchange_becomes_an_event_stream() {
 }
 
 #[test]
+fn s1_an_event_stream_has_header_lines_of_its_own() {
+    let mut lab = Lab::new(|| Probe {
+        on_request: |probe, exchange, request| {
+            let value = if request.path() == "/good" { "1" } else { "a\r\nX-B: b" };
+            match exchange.response(200).header("X-A", value).events() {
+                Ok(mut events) => probe.log.note(format!("{:?}", events.send_data("begin"))),
+                Err(error) => probe.log.note(error.to_string()),
+            }
+        },
+        ..Probe::default()
+    });
+    let far = lab.connect();
+    let expected = head().replace("Cache-Control", "X-A: 1\r\nCache-Control");
+    assert_eq!(lab.ask(&far, get("/good")), expected + "data: begin\n\n");
+    // What can't be written is an error here and a 500 there, and no stream begins.
+    let far = lab.connect();
+    assert!(lab.ask(&far, get("/bad")).starts_with("HTTP/1.1 500 "));
+    assert!(lab.log.has("Queued") && lab.log.has("the field value"), "{:?}", lab.log.events());
+}
+
+#[test]
 fn s1_a_stream_is_a_connection_with_timers_topics_and_sends() {
     let mut lab = Lab::new(|| Probe {
         on_request: |_, exchange, _| {

@@ -135,6 +135,22 @@ fn w2_refused_dropped_or_late_it_is_an_answer_of_its_own() {
 }
 
 #[test]
+fn w2_who_has_left_before_the_decision_gets_no_websocket() {
+    let mut lab = Lab::new(deferring);
+    let far = lab.connect();
+    lab.say(&far, UPGRADE);
+    far.finish();
+    lab.run();
+    let late = take_late();
+    assert_eq!(late.id().to_string(), "r0-0.0");
+    late.accept();
+    lab.run();
+    assert_eq!(text(&far.take()), "");
+    assert!(far.is_finished() && lab.connections() == 0);
+    assert_eq!(lab.log.events(), ["connect", "upgrade /ws", "disconnect Peer", "drop"]);
+}
+
+#[test]
 fn w2_more_than_4_kib_before_the_decision_are_refused() {
     for (bytes, status) in [(4 << 10, None), ((4 << 10) + 1, Some(400))] {
         for whole in [true, false] {
@@ -509,6 +525,12 @@ fn w14_codes_that_must_not_be_sent_are_refused() {
     let far = lab.connect();
     let output = lab.say(&far, UPGRADE);
     assert_eq!(socket::frames(output.strip_prefix(SWITCHED.as_bytes()).unwrap()), [closing(3000)]);
+}
+
+#[test]
+fn w14_who_closes_with_a_code_that_must_not_be_sent_closes_with_1000() {
+    let make = || Probe { on_message: |_, socket, _| socket.close(1006, "lost"), ..Probe::default() };
+    check(make, &[socket::text("x"), socket::text("behind")].concat(), &[closing(1000)]);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod support;
 use std::any::Any;
 use std::io::Write;
 use std::rc::Rc;
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread::{self, ThreadId};
 use support::probe::{Log, Probe};
 use support::real::{self, Live};
@@ -310,4 +311,52 @@ fn x3_a_connection_reaches_those_of_other_reactors() {
     assert_eq!(socket::texts(&real::read_exactly(&mut two, 7)), ["there"]);
     two.write_all(&socket::text(&format!("{first} back."))).unwrap();
     assert_eq!(socket::texts(&real::read_exactly(&mut one, 7)), ["back."]);
+}
+
+/// Two of them on two reactors: one holds its reactor in a callback while the other sends to it.
+struct Gated {
+    gate: Arc<Barrier>,
+    ids: Arc<Mutex<Vec<ConnectionId>>>,
+    log: Log,
+}
+
+impl Client for Gated {
+    fn on_open(&mut self, socket: &mut WebSocket<'_>) {
+        self.ids.lock().unwrap().push(socket.id());
+    }
+    fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+        let here = socket.id().reactor();
+        let ids = self.ids.lock().unwrap().clone();
+        self.gate.wait();
+        if message != Message::Text("wait") {
+            for id in ids.into_iter().filter(|id| id.reactor() != here) {
+                (0..3).for_each(|_| self.log.note(format!("{:?}", socket.send_to(id, message))));
+            }
+        }
+        self.gate.wait();
+    }
+}
+
+#[test]
+fn x3_what_does_not_fit_into_another_reactors_mailbox_comes_back() {
+    let (log, gate, ids) = (Log::default(), Arc::new(Barrier::new(2)), Arc::default());
+    let notes = log.clone();
+    let limits = Limits { letters_max: 2, ..Limits::default() };
+    let live =
+        Live::serve(Server::builder().listen("127.0.0.1:0").reactors(2).limits(limits), move |_peer| Gated {
+            gate: gate.clone(),
+            ids: Arc::clone(&ids),
+            log: notes.clone(),
+        });
+    let open = || {
+        let mut stream = live.connect();
+        stream.write_all(socket::UPGRADE.as_bytes()).unwrap();
+        real::read_exactly(&mut stream, socket::SWITCHED.len());
+        stream
+    };
+    let (mut one, mut two) = (open(), open());
+    one.write_all(&socket::text("wait")).unwrap();
+    two.write_all(&socket::text("x")).unwrap();
+    assert_eq!(socket::texts(&real::read_exactly(&mut one, 6)), ["x", "x"]);
+    assert_eq!(log.events(), ["Queued", "Queued", "Full(Text(\"x\"))"]);
 }

@@ -2,8 +2,8 @@
 
 use switchboard_proto::Step;
 use switchboard_proto::http1::{
-    BodyError, DateBlock, FieldError, Fields, HeaderSlots, Limits, Machine, Phase, ResponseHead, SendBody,
-    reason_phrase,
+    BodyError, ClientEvent, ClientMachine, DateBlock, FieldError, Fields, HeaderSlots, Limits, Machine,
+    Phase, ResponseHead, SendBody, reason_phrase,
 };
 
 use crate::server::NOW;
@@ -95,7 +95,7 @@ fn statuses_without_a_body() {
 
 #[test]
 fn odd_statuses() {
-    use Phase::Idle;
+    use Phase::{Done, Idle};
     use SendBody::Yes;
     for status in [0, 100, 101, 199, 1000, u16::MAX] {
         let expected = "HTTP/1.1 500 Internal Server Error\r\n@Content-Length: 0\r\n\r\n";
@@ -104,7 +104,40 @@ fn odd_statuses() {
     check(GET, &ResponseHead::new(299, ""), 0, "HTTP/1.1 299 \r\n@Content-Length: 0\r\n\r\n", Yes, Idle);
     let expected = "HTTP/1.1 426 Upgrade Required\r\n@Upgrade: websocket\r\nConnection: upgrade\r\nContent-Length: 0\r\n\r\n";
     check(GET, &ResponseHead::new(426, ""), 0, expected, Yes, Idle);
+    let closing = expected.replace("upgrade\r\n", "upgrade, close\r\n");
+    check(CLOSING, &ResponseHead::new(426, ""), 0, &closing, Yes, Done);
+    let kept = expected.replace("upgrade\r\n", "upgrade, keep-alive\r\n");
+    check(OLD_KEPT, &ResponseHead::new(426, ""), 0, &kept, Yes, Idle);
     assert_eq!((reason_phrase(418), reason_phrase(451)), ("", "Unavailable For Legal Reasons"));
+}
+
+#[test]
+fn every_status_arrives_with_the_phrase_that_is_registered_for_it() {
+    let mut phrases = Vec::new();
+    for status in 100..=999 {
+        let phrase = reason_phrase(status);
+        assert!(
+            phrase.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" -".contains(&byte)),
+            "{phrase:?}"
+        );
+        phrases.extend((!phrase.is_empty()).then_some(phrase));
+        if status < 200 {
+            continue;
+        }
+        let (mut client, mut server, mut out) = (ClientMachine::new(), machine_after(GET), Vec::new());
+        client.begin("GET").unwrap();
+        let sent = server.respond(&ResponseHead::new(status, ""), 0, &DateBlock::new(NOW), &mut out);
+        assert_eq!(sent == SendBody::No, matches!(status, 204 | 205 | 304));
+        let (limits, mut slots) = (Limits::default(), HeaderSlots::new());
+        let Step::Event(used, ClientEvent::Head(response)) = client.step(&out, &mut slots, &limits) else {
+            panic!("{status} is no head of a response")
+        };
+        assert_eq!((used, response.status(), response.reason()), (out.len(), status, phrase));
+    }
+    let count = phrases.len();
+    phrases.sort_unstable();
+    phrases.dedup();
+    assert_eq!(phrases.len(), count, "each phrase belongs to one status");
 }
 
 /// Streams `parts` in answer to `request`.

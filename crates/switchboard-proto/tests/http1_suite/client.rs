@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use switchboard_proto::Step;
 use switchboard_proto::http1::{
-    BodyError, ClientEvent, ClientMachine, Error, Fields, HeaderSlots, Limits, PIPELINE_REQUESTS_MAX,
-    RequestBody, RequestError, RequestHead,
+    BodyError, ClientEvent, ClientMachine, Error, Fields, HEADERS_MAX, HeaderSlots, Limits,
+    PIPELINE_REQUESTS_MAX, RequestBody, RequestError, RequestHead,
 };
 
 use crate::server::cuts;
@@ -160,6 +160,42 @@ fn interim_responses_are_bounded() {
     let twice = format!("{0}HTTP/1.1 204 No\r\n\r\n{0}HTTP/1.1 204 No\r\n\r\n", interim.repeat(32));
     assert!(see(&["GET", "GET"], &[twice.as_bytes()]).ends_with("102 204 <> kept "));
     assert!(see(&["GET"], &[interim.repeat(33).as_bytes()]).ends_with("102 TooManyInterim"));
+}
+
+#[test]
+fn the_fields_of_a_response_are_bounded() {
+    for (fields, headers_max, is_taken) in [
+        (3, 3, true),
+        (4, 3, false),
+        (HEADERS_MAX, HEADERS_MAX, true),
+        (HEADERS_MAX + 1, HEADERS_MAX, false),
+        (HEADERS_MAX + 1, usize::MAX, false),
+    ] {
+        let (mut machine, mut slots) = (ClientMachine::new(), HeaderSlots::new());
+        machine.begin("GET").unwrap();
+        let rx = format!("HTTP/1.1 204 No Content\r\n{}\r\n", "A: b\r\n".repeat(fields));
+        let limits = Limits { headers_max, ..Limits::default() };
+        let step = machine.step(rx.as_bytes(), &mut slots, &limits);
+        let was_taken = matches!(step, Step::Event(used, ClientEvent::Head(_)) if used == rx.len());
+        let was_refused = matches!(step, Step::Fault(Error::TooManyHeaders));
+        assert_eq!((was_taken, was_refused), (is_taken, !is_taken), "{fields} of {headers_max}");
+        assert_eq!(machine.keep_alive(), is_taken);
+    }
+}
+
+#[test]
+fn the_fields_of_a_response_are_found_by_their_names() {
+    let (mut machine, mut slots) = (ClientMachine::new(), HeaderSlots::new());
+    machine.begin("GET").unwrap();
+    let rx = b"HTTP/1.1 200 Fine\r\nSet-Cookie: a\r\nset-cookie: b\r\nX: \xff\r\nContent-Length: 0\r\n\r\n";
+    let Step::Event(_, ClientEvent::Head(response)) = machine.step(rx, &mut slots, &Limits::default()) else {
+        panic!("it is a head")
+    };
+    assert_eq!(response.header_all("Set-Cookie").collect::<Vec<_>>(), [b"a", b"b"]);
+    assert_eq!((response.header("x"), response.header_str("x")), (Some(&b"\xff"[..]), None));
+    assert_eq!((response.header("y"), response.header_str("content-length")), (None, Some("0")));
+    let shown = format!("{response:?}");
+    assert!(["200", "Fine", "Set-Cookie"].iter().all(|part| shown.contains(part)), "{shown}");
 }
 
 #[test]

@@ -1,0 +1,179 @@
+//! The mailbox as loom sees it: each test is run once for every order in which its threads can meet.
+//!
+//! The source of the mailbox is compiled a second time here, on top of loom's mutex and atomics and a bell that can be
+//! slept on. Nobody rings and nobody looks without need, so whoever sleeps while a letter waits sleeps for ever, and
+//! loom reports that as a deadlock.
+
+#[expect(
+    unreachable_pub,
+    dead_code,
+    reason = "it is public in its own crate, and not all of it is of use here"
+)]
+#[path = "../src/mailbox.rs"]
+mod mailbox;
+
+use loom::thread::{self, JoinHandle};
+use mailbox::{Full, Mailbox};
+use planted::select;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use sync::{Bell, Waker};
+
+/// What the mailbox finds in the reactor at the same path.
+mod sync {
+    pub(crate) use loom::sync::atomic::{AtomicBool, Ordering};
+    pub(crate) use loom::sync::{Mutex, MutexGuard, Notify};
+    use std::io;
+    use std::sync::atomic::AtomicUsize;
+    pub(crate) use std::sync::{Arc, PoisonError};
+
+    /// What a reactor sleeps on: one who rings before it sleeps is heard as well, as with an event queue.
+    #[derive(Debug, Default)]
+    pub(crate) struct Bell {
+        notify: Notify,
+        /// Not seen by loom, so that counting does not add orders.
+        pub(crate) rings: AtomicUsize,
+    }
+
+    #[derive(Debug)]
+    pub(crate) struct Waker(pub(crate) Arc<Bell>);
+
+    impl Bell {
+        pub(crate) fn sleep(&self) {
+            self.notify.wait();
+        }
+    }
+
+    impl Waker {
+        pub(crate) fn wake(&self) -> io::Result<()> {
+            self.0.rings.fetch_add(1, Ordering::Relaxed);
+            self.0.notify.notify();
+            Ok(())
+        }
+    }
+}
+
+/// All threads of a model are one to the operating system, so that a bug stays with the test that selects it.
+mod planted {
+    use std::cell::Cell;
+
+    thread_local!(static SELECTED: Cell<u32> = const { Cell::new(0) });
+
+    pub(crate) fn select(bug: u32) {
+        SELECTED.set(bug);
+    }
+
+    pub(crate) fn planted(bug: u32) -> bool {
+        SELECTED.get() == bug
+    }
+}
+
+/// Who wrote a letter, and which of his it is.
+type Letter = (usize, usize);
+
+/// A reactor as far as its mailbox is concerned.
+struct Reactor {
+    mailbox: Arc<Mailbox<Letter>>,
+    bell: Arc<Bell>,
+    /// How often it looked into its box.
+    looks: usize,
+}
+
+impl Reactor {
+    fn new(letters_max: usize) -> Self {
+        let bell = Arc::new(Bell::default());
+        let mailbox = Arc::new(Mailbox::new(Some(Waker(bell.clone())), letters_max));
+        Self { mailbox, bell, looks: 0 }
+    }
+
+    fn poster(&self, post: impl FnOnce(&Mailbox<Letter>) + 'static) -> JoinHandle<()> {
+        let mailbox = self.mailbox.clone();
+        thread::spawn(move || post(&mailbox))
+    }
+
+    /// Sleeps until it is rung for and takes what is there, until it has seen so many letters.
+    fn see(&mut self, letters: usize) -> Vec<Letter> {
+        let mut seen = Vec::new();
+        while seen.len() < letters {
+            self.bell.sleep();
+            let mut batch = Vec::new();
+            self.mailbox.take(&mut batch);
+            self.looks += 1;
+            seen.append(&mut batch);
+            // Where the planted bug has its place.
+            if planted::planted(16) {
+                self.mailbox.clear_bell();
+            }
+        }
+        seen
+    }
+
+    fn rings(&self) -> usize {
+        self.bell.rings.load(Ordering::Relaxed)
+    }
+}
+
+fn of(poster: usize, letters: &[Letter]) -> impl Iterator<Item = usize> {
+    letters.iter().filter(move |letter| letter.0 == poster).map(|letter| letter.1)
+}
+
+/// Posters that write so many letters each, and a reactor that sleeps until it is rung for.
+fn check<const POSTERS: usize>(letters: [usize; POSTERS]) {
+    loom::model(move || {
+        let mut reactor = Reactor::new(10);
+        let mut poster = 0;
+        let posters = letters.map(|letters| {
+            poster += 1;
+            let name = poster - 1;
+            reactor
+                .poster(move |mailbox| (0..letters).for_each(|n| assert_eq!(mailbox.post((name, n)), Ok(()))))
+        });
+        let seen = reactor.see(letters.iter().sum());
+        posters.into_iter().for_each(|poster| poster.join().expect("it does not fail"));
+        for (poster, &letters) in letters.iter().enumerate() {
+            assert!(of(poster, &seen).eq(0..letters), "each once, in the order of its poster: {seen:?}");
+        }
+        let (rings, looks) = (reactor.rings(), reactor.looks);
+        assert!((1..=looks + 1).contains(&rings), "{rings} rings for {looks} looks");
+    });
+}
+
+#[test]
+fn nobody_sleeps_while_a_letter_waits_and_the_bell_rings_once_a_batch() {
+    check([1, 1]);
+    check([2]);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn the_model_finds_a_bell_that_is_cleared_after_the_letters_were_read() {
+    select(16);
+    check([1, 1]);
+}
+
+#[test]
+fn a_full_box_gives_the_letter_back_and_keeps_a_reserved_place() {
+    let refused = Arc::new([(); 2].map(|()| AtomicUsize::new(0)));
+    let counts = refused.clone();
+    loom::model(move || {
+        let mut reactor = Reactor::new(1);
+        let posters = [0, 1].map(|poster| {
+            let counts = counts.clone();
+            reactor.poster(move |mailbox| {
+                let answer = mailbox.post((poster, 0));
+                counts[usize::from(answer.is_err())].fetch_add(1, Ordering::Relaxed);
+                // Refused or not, each of the two letters gets in once.
+                if let Err(Full(letter)) = answer {
+                    assert_eq!(letter, (poster, 0));
+                    mailbox.post_reserved(letter);
+                }
+            })
+        });
+        let mut seen = reactor.see(2);
+        seen.sort_unstable();
+        assert_eq!(seen, [(0, 0), (1, 0)]);
+        posters.into_iter().for_each(|poster| poster.join().expect("it does not fail"));
+        assert!(reactor.mailbox.is_empty());
+    });
+    assert!(refused.iter().all(|count| count.load(Ordering::Relaxed) > 0), "both answers occur: {refused:?}");
+}
