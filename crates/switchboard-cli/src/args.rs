@@ -2,12 +2,14 @@
 
 pub(crate) mod bench;
 
+use crate::attack::args::Attack;
 use crate::fuzz::args::{FUZZ, Fuzz, SIM, Sim};
 use bench::Bench;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// Tools for servers built with Switchboard, and for any other.
 #[derive(Debug, Parser)]
@@ -32,6 +34,9 @@ pub(crate) enum Command {
     /// Simulate the server on bad networks: a schedule for each seed
     #[command(after_help = SIM)]
     Sim(Sim),
+    /// Attack a server, and show whether it keeps within its goals
+    #[command(after_help = crate::attack::args::AFTER)]
+    Attack(Attack),
     /// The server that `bench` starts when it is given none
     #[command(hide = true)]
     Serve(Serve),
@@ -72,6 +77,12 @@ pub(crate) struct Serve {
     /// Rounds of computing for each request to `/work`
     #[arg(long, default_value_t = 0)]
     pub(crate) work: u64,
+    /// How many descriptors it may open [default: as many as the system lets it]
+    #[arg(long)]
+    pub(crate) descriptors: Option<u64>,
+    /// Longest time for a request's head [default: that of the library]
+    #[arg(long, value_parser = crate::units::parse_duration)]
+    pub(crate) head_timeout: Option<Duration>,
 }
 
 const STYLES: Styles = Styles::styled()

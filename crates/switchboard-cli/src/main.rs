@@ -4,9 +4,10 @@
 //! made of its figures, [`serve`] the server that it starts when it is given none. A further subcommand is a variant, a
 //! module, and a line in `run`. [`compare`] runs servers side by side, which [`launch`] starts; [`growth`] and
 //! [`reactors`] say how cost grows, and what a second reactor brings. [`mod@fuzz`] and [`mod@sim`] look for what is wrong
-//! with the server itself.
+//! with the server itself, and [`mod@attack`] does harm to one that runs.
 
 mod args;
+mod attack;
 mod bench;
 mod compare;
 mod fuzz;
@@ -28,7 +29,7 @@ use report::{gate, json, text};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// A condition of `--fail-if` was met, or a property does not hold.
+/// A condition of `--fail-if` was met, a property does not hold, or a goal was missed.
 const FAILED: u8 = 1;
 /// Nothing could be measured.
 const BROKEN: u8 = 2;
@@ -62,6 +63,7 @@ fn run(command: &Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         }
         Command::Fuzz(args) => Ok(verdict(fuzz::fuzz(args)?)),
         Command::Sim(args) => Ok(verdict(sim::sim(args))),
+        Command::Attack(args) => Ok(verdict(attack::attack(args)?)),
         Command::Serve(args) => {
             serve::serve(args)?;
             Ok(ExitCode::SUCCESS)

@@ -3,7 +3,10 @@
 use crate::args::Serve;
 use std::hint::black_box;
 use std::io::{self, Write};
-use switchboard::{Client, Exchange, Listener, Message, Raw, Request, Server, Upgrade, WebSocket};
+use std::sync::{Arc, LazyLock};
+use switchboard::{
+    Body, Client, Exchange, Limits, Listener, Message, Raw, Request, Server, Upgrade, WebSocket,
+};
 
 /// One for each connection.
 #[derive(Debug, Default)]
@@ -22,6 +25,11 @@ const NEWS: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 const EVERYBODY: &str = "everybody";
 /// Room for the largest message that is sent.
 const MESSAGE_BYTES_MAX: usize = 1 << 30;
+
+/// What is at `/large`, made when it is asked for first.
+static LARGE: LazyLock<Arc<[u8]>> = LazyLock::new(|| vec![b'x'; LARGE_BYTES].into());
+/// Its length.
+pub(crate) const LARGE_BYTES: usize = 8 << 20;
 
 impl Client for Builtin {
     fn on_request(&mut self, mut exchange: Exchange<'_>, request: &Request<'_>) {
@@ -42,6 +50,7 @@ impl Client for Builtin {
                 exchange.publish(FEED, news);
                 exchange.respond(204, "", "");
             }
+            "/large" => exchange.ok("text/plain", Body::Shared(LARGE.clone())),
             _ => exchange.not_found(),
         }
     }
@@ -84,11 +93,14 @@ pub(crate) fn compute(rounds: u64) {
 /// # Errors
 /// If it can't listen, or polling fails.
 pub(crate) fn serve(args: &Serve) -> switchboard::Result<()> {
-    crate::bench::proc::raise_descriptor_limit();
+    crate::bench::proc::set_descriptor_limit(args.descriptors);
     if args.tied {
         tie();
     }
+    let mut limits = Limits::default();
+    limits.head_timeout = args.head_timeout.unwrap_or(limits.head_timeout);
     let server = Server::builder()
+        .limits(limits)
         .listen(args.listen)
         .listen(Listener::tcp(args.raw).raw())
         .reactors(args.reactors)

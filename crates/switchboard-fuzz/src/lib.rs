@@ -60,6 +60,7 @@ mod target;
 
 pub use finding::Finding;
 pub use log::Log;
+pub use mutator::Mutator;
 pub use partition::same_however_cut;
 pub use runner::{Progress, Report, Runner};
 pub use schedule::{bad_day, bad_day_with};

@@ -2,11 +2,15 @@
 
 use switchboard::sim::Random;
 
-/// Changes inputs at random.
-pub(crate) struct Mutator<'a> {
-    pub(crate) random: Random,
-    pub(crate) dictionary: &'a [&'static [u8]],
-    pub(crate) bytes_max: usize,
+/// Changes inputs at random: the same ones in the same way for the same seed.
+#[derive(Clone, Debug)]
+pub struct Mutator<'a> {
+    /// Where everything that is random comes from.
+    pub random: Random,
+    /// What means something in the protocol: it is put in now and then.
+    pub dictionary: &'a [&'static [u8]],
+    /// No input gets longer than so many bytes.
+    pub bytes_max: usize,
 }
 
 /// Edits of one input.
@@ -35,7 +39,7 @@ const INTEGERS: [u64; 16] = [
 
 impl Mutator<'_> {
     /// Changes the bytes in one to five ways; parts of the others may come into them.
-    pub(crate) fn mutate(&mut self, bytes: &mut Vec<u8>, others: &[Vec<u8>]) {
+    pub fn mutate(&mut self, bytes: &mut Vec<u8>, others: &[Vec<u8>]) {
         for _ in 0..self.random.between(1, EDITS_MAX) {
             self.edit(bytes, others);
         }

@@ -39,7 +39,7 @@ pub use budget::{Budget, Eviction, Pressure};
 pub use driver::Driver;
 pub use id::{NotAnId, REACTORS_MAX, SLOTS_MAX, WireId};
 pub use limits::Limits;
-pub use listener::{BACKLOG, ListenOptions, Listener};
+pub use listener::{BACKLOG, ListenOptions, Listener, UNSENT_BYTES};
 pub use mailbox::{Full, Mailbox};
 pub use memory::{Accounts, MemoryDriver};
 pub use mio;

@@ -8,6 +8,9 @@ use std::net::SocketAddr;
 /// Newcomers that the system keeps waiting, unless told otherwise. The kernel has an upper bound of its own.
 pub const BACKLOG: u32 = 1024;
 
+/// Bytes of a connection that the system may keep before it has sent them, unless told otherwise.
+pub const UNSENT_BYTES: u32 = 64 << 10;
+
 /// How to listen.
 #[derive(Clone, Debug)]
 pub struct ListenOptions {
@@ -18,11 +21,16 @@ pub struct ListenOptions {
     pub reuse_port: bool,
     /// Sends small writes at once instead of waiting to fill a segment. Default: on.
     pub nodelay: bool,
+    /// Bytes of a connection that the system may keep before it has sent them; zero: as many as it likes, which on Linux
+    /// may be megabytes. What it does not take waits in the outbox, where it is bounded and, if it is shared, is there
+    /// only once: so peers that don't read can't use up the memory that the system has for all sockets. Linux only.
+    /// Default: [`UNSENT_BYTES`].
+    pub unsent_bytes: u32,
 }
 
 impl Default for ListenOptions {
     fn default() -> Self {
-        Self { backlog: BACKLOG, reuse_port: false, nodelay: true }
+        Self { backlog: BACKLOG, reuse_port: false, nodelay: true, unsent_bytes: UNSENT_BYTES }
     }
 }
 
@@ -52,6 +60,11 @@ impl Listener {
         }
         // On Linux accepted sockets inherit this, which saves a call for each of them.
         socket.set_tcp_nodelay(options.nodelay)?;
+        #[cfg(any(target_os = "android", target_os = "linux"))]
+        if options.unsent_bytes > 0 {
+            // They inherit this as well.
+            socket.set_tcp_notsent_lowat(options.unsent_bytes)?;
+        }
         socket.set_nonblocking(true)?;
         socket.bind(&addr.into())?;
         socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;

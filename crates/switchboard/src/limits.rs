@@ -399,6 +399,12 @@ impl Limits {
                 u64::from(reactor::BACKLOG),
                 "the system refuses or drops one more",
             ),
+            row(
+                "Listener::unsent_bytes",
+                "bytes",
+                u64::from(reactor::UNSENT_BYTES),
+                "the system takes no more of a connection's output; the rest waits in its outbox (Linux)",
+            ),
         ]
     }
 

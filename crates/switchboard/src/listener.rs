@@ -96,6 +96,16 @@ impl Listener {
         self
     }
 
+    /// Bytes of a connection that the system may keep before it has sent them; zero: as many as it likes. The rest waits
+    /// in the server, within its bounds: without this, peers that don't read can use up the memory that the system has
+    /// for all sockets, and then nobody is served. Large bodies for fast peers cost more calls. Linux only.
+    /// Default: 64 KiB.
+    #[must_use]
+    pub fn unsent_bytes(mut self, bytes: u32) -> Self {
+        self.options.unsent_bytes = bytes;
+        self
+    }
+
     /// TLS 1.2 and 1.3 below whatever is spoken, with a certificate chain and a key from PEM files, read when the
     /// server is bound.
     #[cfg(feature = "tls")]

@@ -20,7 +20,7 @@ const MS: Duration = Duration::from_millis(1);
 
 /// Limits that are not there against peers: they share out turns and memory, or bound what the server's own threads and
 /// handlers ask for, who get an answer.
-const NO_CLASS: [&str; 14] = [
+const NO_CLASS: [&str; 15] = [
     "letters_max",
     "events_per_turn",
     "topics_max",
@@ -33,6 +33,8 @@ const NO_CLASS: [&str; 14] = [
     "reactor.accepts_per_turn",
     "reactor.handshakes_per_turn",
     "Listener::backlog",
+    // Shown by `switchboard attack slow-readers`, and by a test of the reactor's.
+    "Listener::unsent_bytes",
     // A ping, and a comment.
     "heartbeat",
     "events_heartbeat",

@@ -6,8 +6,8 @@ use std::path::Path;
 use switchboard::{LimitRow, Limits};
 
 const HEAD: &str = "# Limits\n\nEvery bound and every time, with its default, and what the presets `Limits::local()`, `Limits::lan()` \
-    and\n`Limits::internet()` have in its place. They are the fields of `switchboard::Limits`; the listener's\n\
-    backlog is an option of each `Listener`. This file is written from the code:\n\n    \
+    and\n`Limits::internet()` have in its place. They are the fields of `switchboard::Limits`; what is called\n\
+    `Listener::` is an option of each `Listener`. This file is written from the code:\n\n    \
     SWITCHBOARD_BLESS=1 cargo test -p switchboard --test limits\n\n\
     | name | unit | default | local | lan | internet | what happens at it |\n\
     | --- | --- | ---: | ---: | ---: | ---: | --- |\n";

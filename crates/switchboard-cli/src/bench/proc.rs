@@ -1,5 +1,6 @@
 //! What the system knows of a process: its processor time and its memory.
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 use std::fs;
 use std::time::Duration;
@@ -65,6 +66,19 @@ pub(crate) fn child(pid: u32) -> Option<u32> {
     children.split_ascii_whitespace().next()?.parse().ok()
 }
 
+/// Bytes that the kernel has for the buffers of all TCP sockets.
+pub(crate) fn tcp_memory() -> Option<u64> {
+    let text = fs::read_to_string("/proc/net/sockstat").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("TCP:"))?;
+    let pages: u64 = line.split_once(" mem ")?.1.split_ascii_whitespace().next()?.parse().ok()?;
+    Some(pages * rustix::param::page_size() as u64)
+}
+
+/// Descriptors that a process has open.
+pub(crate) fn descriptors(pid: u32) -> Option<usize> {
+    Some(fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count())
+}
+
 /// The name of the processor, if the system tells.
 pub(crate) fn processor() -> Option<String> {
     let text = fs::read_to_string("/proc/cpuinfo").ok()?;
@@ -84,15 +98,18 @@ pub(crate) fn machine_memory() -> Option<u64> {
 
 /// Lets this process open as many descriptors as it may.
 pub(crate) fn raise_descriptor_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    set_descriptor_limit(None);
+}
+
+/// Lets this process open so many descriptors; `None`: as many as it may.
+pub(crate) fn set_descriptor_limit(descriptors: Option<u64>) {
     let limit = getrlimit(Resource::Nofile);
     // Where it is refused, opening that many connections will tell.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: descriptors.or(limit.maximum), ..limit });
 }
 
 /// How many descriptors this process may have open; `None`: any number.
 pub(crate) fn descriptor_limit() -> Option<usize> {
-    use rustix::process::{Resource, getrlimit};
     usize::try_from(getrlimit(Resource::Nofile).current?).ok()
 }
 
@@ -144,6 +161,7 @@ mod tests {
         let pid = std::process::id();
         assert!(cpu(pid).is_some() && memory(pid).is_some_and(|bytes| bytes > 100_000));
         assert!(own_memory(pid).is_some_and(|bytes| bytes > 10_000));
+        assert!(tcp_memory().is_some() && descriptors(pid) > Some(2) && descriptor_limit() > Some(2));
         assert!(cpu_of_all().map(|all| all + TICKS_OFF_MAX) >= cpu(pid));
         assert!(kernel().is_some() && machine_memory().is_some());
         assert!(own_cpu() > Duration::ZERO);

@@ -14,7 +14,7 @@ pub(crate) struct Progress {
 impl Progress {
     pub(crate) fn new() -> Self {
         let bar = ProgressBar::new(0);
-        if let Ok(style) = ProgressStyle::with_template("{prefix:>8} [{bar:20}] {msg}") {
+        if let Ok(style) = ProgressStyle::with_template("{prefix:>12} [{bar:20}] {msg}") {
             bar.set_style(style.progress_chars("=> "));
         }
         Self { bar }
@@ -26,6 +26,14 @@ impl Progress {
         self.bar.set_length(wanted as u64);
         self.bar.set_position(ready as u64);
         self.bar.set_message(format!("{ready} of {wanted} connections, errors {errors}"));
+    }
+
+    /// So much of something is done.
+    pub(crate) fn counted(&self, phase: &'static str, done: u64, whole: u64, message: String) {
+        self.bar.set_prefix(phase);
+        self.bar.set_length(whole);
+        self.bar.set_position(done.min(whole));
+        self.bar.set_message(message);
     }
 
     /// Load is on; `phase` is so far along.

@@ -241,7 +241,7 @@ fn setup(plan: &Plan, server: &Server) -> Setup {
 
 /// A client must read while it writes, however much that is: two sides that both wait for the other to read would wait
 /// for ever.
-fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     Limits {
         outbox_bytes_high: usize::MAX,
         outbox_bytes_max: usize::MAX,

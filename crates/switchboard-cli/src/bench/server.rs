@@ -1,6 +1,7 @@
 //! The server under load: one that runs already, or the built-in one as a child of this process.
 
 use super::plan::{Plan, Play};
+use super::target::Target;
 use crate::bench::Error;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -23,18 +24,22 @@ impl Server {
     /// # Errors
     /// The name or the process is unknown, or the built-in server does not start.
     pub(crate) fn of(plan: &Plan) -> Result<Self, Error> {
-        if let Some(pid) = plan.server_pid.filter(|pid| super::proc::memory(*pid).is_none()) {
-            return Err(Error::Usage(format!("there is no process {pid} whose memory could be read")));
-        }
         match &plan.target {
-            Some(target) => Ok(Self {
-                addr: target.resolve().map_err(Error::Target)?,
-                host: target.authority.clone(),
-                pid: plan.server_pid,
-                child: None,
-            }),
+            Some(target) => Self::named(target, plan.server_pid),
             None => Self::start(plan.play == Play::Raw, &[]),
         }
+    }
+
+    /// One that runs already, and perhaps its process.
+    ///
+    /// # Errors
+    /// The name or the process is unknown.
+    pub(crate) fn named(target: &Target, pid: Option<u32>) -> Result<Self, Error> {
+        if let Some(pid) = pid.filter(|pid| super::proc::memory(*pid).is_none()) {
+            return Err(Error::Usage(format!("there is no process {pid} whose memory could be read")));
+        }
+        let addr = target.resolve().map_err(Error::Target)?;
+        Ok(Self { addr, host: target.authority.clone(), pid, child: None })
     }
 
     /// One that somebody else has started and ends, and that is greeted by this name.

@@ -2,6 +2,7 @@
 //!
 //! Nothing here says how fast something is: only that what must be counted is counted, and that the files can be read.
 
+mod attack;
 mod check;
 mod compare;
 mod growth;

@@ -8,8 +8,12 @@ mod tls;
 
 use server::{LONG, Plan, Server, Told, pattern, say};
 use socket2::SockRef;
+#[cfg(target_os = "linux")]
+use socket2::{Domain, Socket, Type};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
+#[cfg(target_os = "linux")]
+use std::sync::mpsc;
 use std::time::Duration;
 use switchboard_reactor::{Limits, Reason, Timeout};
 
@@ -231,6 +235,28 @@ fn a_peer_that_does_not_read_is_aborted() {
 }
 
 /// A write takes so many slices, and the system says nothing of room if it took all of those.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_system_keeps_little_for_a_peer_that_does_not_read() {
+    const BYTES: usize = 8 << 20;
+    let server = Server::start(Plan {
+        open: |wires, id| say(wires, id, &vec![7; BYTES]),
+        limits: Limits { outbox_bytes_max: 2 * BYTES, ..Limits::default() },
+        ..Plan::default()
+    });
+    let client = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    client.set_recv_buffer_size(4096).expect("a size");
+    client.connect(&server.addr.into()).expect("it listens");
+    let Told::Open(id) = server.told() else { panic!("it is open first") };
+    let (tell, told) = mpsc::channel();
+    server.ask(move |wires| tell.send(wires.queued(id)).expect("it is waited for"));
+    let kept = BYTES - told.recv_timeout(LONG).expect("it tells");
+    assert!((1..=256 << 10).contains(&kept), "the system keeps {kept} bytes");
+    drop(client);
+    server.closed();
+    server.stop();
+}
+
 #[test]
 fn more_pieces_than_one_write_takes_all_leave() {
     let plan = Plan {

@@ -1,0 +1,178 @@
+//! `descriptors`: more connections than the server has descriptors.
+
+use super::args::Attack;
+use super::crowd::{Crowd, Leave, Role, Turn};
+use super::goal::{Figure, Sheet, Unit, growth};
+use super::normal::Normal;
+use super::victim::Victim;
+use crate::bench::Error;
+use crate::bench::http::Http;
+use crate::bench::progress::Progress;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+/// Each asks once and stays.
+#[derive(Debug, Default)]
+struct Askers {
+    request: Vec<u8>,
+    served: usize,
+    refused: usize,
+    /// Ended or reset without a word.
+    closed: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asker {
+    Waits,
+    Served,
+    Refused,
+}
+
+/// What becomes of a newcomer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Welcome {
+    Served,
+    /// Answered otherwise, or closed.
+    Refused,
+    /// Left waiting.
+    Ignored,
+}
+
+/// How long it takes until everybody has been dealt with.
+const OPENING: Duration = Duration::from_secs(1);
+/// How long the processor time is measured.
+const WATCH: Duration = Duration::from_secs(3);
+/// The most of a core that the server may use while it can take nobody.
+const CPU_PERCENT_MAX: f64 = 1.0;
+/// What is prompt, and what service must come within, once there is room.
+const PROMPT: Duration = Duration::from_millis(100);
+/// A newcomer who has waited so long was ignored.
+const PATIENCE: Duration = Duration::from_secs(1);
+const NEWCOMERS: usize = 20;
+/// How often some leave.
+const RELIEFS: usize = 5;
+/// How many leave each time.
+const LEAVING: usize = 20;
+
+pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
+    let wanted = args.connections.map_or(600, |count| count as usize);
+    let mut sheet = Sheet::new("descriptors");
+    if args.target.is_some() {
+        let gap = "only the built-in server can be told its limit".to_owned();
+        sheet.at_most("newcomers left waiting", 0.0, Unit::Count, Err(gap));
+        return Ok(sheet);
+    }
+    let victim = Victim::new(args, &[format!("--descriptors={}", args.descriptors)])?;
+    let normal = Normal::start(&victim, false)?;
+    let request = Http::new(victim.host(), &victim.path).request().to_vec();
+    let mut crowd = Crowd::new(Askers { request: request.clone(), ..Askers::default() }, victim.addr())?;
+    let opened = crowd.open(wanted, f64::INFINITY, |open| {
+        super::describe_crowd(progress, "descriptors", open, wanted);
+    })?;
+    crowd.play_until(Instant::now() + OPENING, |_| false)?;
+    let (served, refused, closed) = (crowd.role().served, crowd.role().refused, crowd.role().closed);
+    sheet.at_most("left waiting", 0.0, Unit::Count, Ok((opened - served - refused - closed) as f64)).note(
+        format!("of {opened} connections {served} served, {refused} answered otherwise, {closed} closed"),
+    );
+
+    // What the normal client costs is not meant.
+    normal.set_resting(true);
+    let percent = idle_cpu(&victim, &mut crowd)?;
+    normal.set_resting(false);
+    sheet
+        .at_most("processor time", CPU_PERCENT_MAX, Unit::Percent, percent)
+        .note("of a core, all places taken");
+
+    let newcomers: Vec<_> = (0..NEWCOMERS).map(|_| greet(victim.addr(), &request)).collect();
+    let longest = newcomers.iter().map(|(_, took)| *took).max().unwrap_or_default();
+    let ignored = newcomers.iter().filter(|(welcome, _)| *welcome == Welcome::Ignored).count();
+    sheet
+        .at_most("longest wait of a newcomer", PROMPT.as_secs_f64(), Unit::Seconds, Ok(longest.as_secs_f64()))
+        .note(format!("of {NEWCOMERS} newcomers {ignored} got neither an answer nor an end in {PATIENCE:?}"));
+
+    let service = relieve(&victim, &mut crowd, &request)?;
+    sheet
+        .at_most("service after relief", PROMPT.as_secs_f64(), Unit::Seconds, Ok(service.as_secs_f64()))
+        .note(format!("the longest of {RELIEFS} times"));
+    let lap = normal.lap();
+    sheet
+        .at_most("failures of the normal client", 0.0, Unit::Count, Ok(lap.failures as f64))
+        .note(lap.describe());
+    Ok(sheet)
+}
+
+/// The percentage of a core that the server uses while nobody does anything.
+fn idle_cpu(victim: &Victim, crowd: &mut Crowd<Askers>) -> Result<Figure, Error> {
+    let (before, begin) = (victim.cpu(), Instant::now());
+    crowd.play_until(begin + WATCH, |_| false)?;
+    let used = growth(&before, &victim.cpu());
+    Ok(used.map(|seconds| seconds / begin.elapsed().as_secs_f64() * 100.0))
+}
+
+/// Lets some leave, again and again; the longest time until a newcomer was served.
+fn relieve(victim: &Victim, crowd: &mut Crowd<Askers>, request: &[u8]) -> Result<Duration, Error> {
+    let mut longest = Duration::ZERO;
+    for _ in 0..RELIEFS {
+        crowd.dismiss(LEAVING);
+        crowd.turn()?;
+        let begin = Instant::now();
+        while greet(victim.addr(), request).0 != Welcome::Served {
+            if begin.elapsed() > PATIENCE {
+                // Nobody was served at all; waiting longer changes nothing.
+                return Ok(begin.elapsed());
+            }
+        }
+        longest = longest.max(begin.elapsed());
+    }
+    Ok(longest)
+}
+
+/// A newcomer who asks, and how long it takes until it knows where it is.
+fn greet(addr: SocketAddr, request: &[u8]) -> (Welcome, Duration) {
+    let begin = Instant::now();
+    let welcome = ask(addr, request).unwrap_or_else(|error| match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Welcome::Ignored,
+        _ => Welcome::Refused,
+    });
+    (welcome, begin.elapsed())
+}
+
+fn ask(addr: SocketAddr, request: &[u8]) -> io::Result<Welcome> {
+    let mut connection = TcpStream::connect_timeout(&addr, PATIENCE)?;
+    connection.set_read_timeout(Some(PATIENCE))?;
+    connection.write_all(request)?;
+    let mut status = [0; OK.len()];
+    connection.read_exact(&mut status)?;
+    Ok(if status == OK { Welcome::Served } else { Welcome::Refused })
+}
+
+/// What an answer to a served request begins with.
+const OK: [u8; 12] = *b"HTTP/1.1 200";
+
+impl Role for Askers {
+    type State = Asker;
+
+    fn open(&mut self, turn: &mut Turn<'_>) -> Asker {
+        turn.out.extend_from_slice(&self.request);
+        Asker::Waits
+    }
+
+    fn hear(&mut self, asker: &mut Asker, rx: &[u8], _turn: &mut Turn<'_>) -> usize {
+        if *asker == Asker::Waits {
+            let is_served = rx.starts_with(&OK);
+            *asker = if is_served { Asker::Served } else { Asker::Refused };
+            self.served += usize::from(is_served);
+            self.refused += usize::from(!is_served);
+        }
+        rx.len()
+    }
+
+    fn end(&mut self, _asker: &mut Asker, turn: &mut Turn<'_>) {
+        turn.leave = Leave::Finish;
+    }
+
+    fn gone(&mut self, asker: Asker) {
+        self.closed += usize::from(asker == Asker::Waits);
+    }
+}

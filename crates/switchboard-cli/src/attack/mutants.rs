@@ -1,0 +1,296 @@
+//! `mutants`: requests and WebSocket sessions with something wrong in them, on many connections.
+
+use super::args::Attack;
+use super::breed::Breeder;
+use super::crowd::{Crowd, Leave, Role, Turn};
+use super::goal::{Figure, Sheet, Unit, growth, larger};
+use super::normal::Normal;
+use super::victim::Victim;
+use crate::bench::Error;
+use crate::bench::progress::Progress;
+use crate::units;
+use std::time::{Duration, Instant};
+
+/// Connections on which mutated requests are sent, several in one write.
+#[derive(Debug)]
+struct Requests {
+    breeder: Breeder,
+    score: Score,
+}
+
+/// Connections that become WebSockets, and get mutated frames then.
+#[derive(Debug)]
+struct Sessions {
+    breeder: Breeder,
+    score: Score,
+}
+
+/// What came of the mutants.
+#[derive(Clone, Copy, Debug, Default)]
+struct Score {
+    /// Mutants that the server has seen: those behind one that it refused don't count.
+    reached: u64,
+    connections: u64,
+    /// Answers of any status, or handshakes that were accepted.
+    answers: u64,
+    /// Connections that the server has ended.
+    ended: u64,
+    /// Connections that it had no time for: 503.
+    refused: u64,
+}
+
+/// One connection.
+#[derive(Debug, Default)]
+struct Mutants {
+    sent: u64,
+    answers: u64,
+    writes: u64,
+    /// It has said something on this connection since it was opened.
+    is_heard: bool,
+    is_ended: bool,
+    /// It had no time for it.
+    is_refused: bool,
+}
+
+/// A role with a score.
+trait Scored: Role {
+    fn score(&self) -> Score;
+}
+
+/// Connections at a time.
+const POOL: usize = 64;
+/// Writes on one connection.
+const WRITES_MAX: u64 = 8;
+/// A server that has said nothing for so long waits for more.
+const QUIET: Duration = Duration::from_millis(20);
+/// What each answer begins with.
+const ANSWER: &[u8] = b"HTTP/1.1 ";
+/// What a server says that has no time; no mutant is answered so.
+const BUSY: &[u8] = b"HTTP/1.1 503";
+/// What memory may grow by.
+const BYTES_MAX: f64 = (5 << 20) as f64;
+/// How long the server has to be rid of everything.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// So many a second must be possible on any machine.
+const PER_SECOND_MIN: u64 = 1000;
+/// There is a tenth as many sessions as requests.
+const REQUESTS_PER_SESSION: u64 = 10;
+/// Before memory is looked at the first time, so many of these are made: what the server only needs once is not meant.
+const WARM_UP: u64 = 500;
+
+pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
+    let mut sheet = Sheet::new("mutants");
+    let victim = Victim::new(args, &[])?;
+    let role = |seed| Requests { breeder: Breeder::new(seed), score: Score::default() };
+    let counts = [args.count, args.count / REQUESTS_PER_SESSION];
+    let what = ["mutated requests", "mutated WebSocket sessions"];
+    let goal = (what[0], counts[0]);
+    attack(&victim, goal, [role(args.seed.wrapping_neg()), role(args.seed)], progress, &mut sheet)?;
+    let role = |seed| Sessions { breeder: Breeder::new(seed), score: Score::default() };
+    let goal = (what[1], counts[1]);
+    attack(&victim, goal, [role(args.seed.wrapping_neg()), role(args.seed)], progress, &mut sheet)?;
+    Ok(sheet)
+}
+
+/// Sends so many mutants, and notes what that has done. The first role is for the warm-up.
+fn attack<R: Scored>(
+    victim: &Victim,
+    (what, count): (&'static str, u64),
+    [warm_up, role]: [R; 2],
+    progress: &Progress,
+    sheet: &mut Sheet,
+) -> Result<(), Error> {
+    let normal = Normal::start(victim, true)?;
+    let descriptors = victim.descriptors();
+    send(&mut Crowd::new(warm_up, victim.addr())?, WARM_UP.min(count), |_| {})?;
+    // What it says of itself is said by the rows below.
+    let _ = victim.settle(&descriptors, PATIENCE);
+    let memory = victim.memory();
+    let mut most: Figure = Ok(0.0);
+    let begin = Instant::now();
+    let mut crowd = Crowd::new(role, victim.addr())?;
+    let mut next = begin;
+    send(&mut crowd, count, |score| {
+        if Instant::now() >= next {
+            next += Duration::from_millis(200);
+            most = larger(&most, &growth(&memory, &victim.memory()));
+            progress.counted(
+                "mutants",
+                score.reached,
+                count,
+                format!("{} {what}", units::count(score.reached as f64)),
+            );
+        }
+    })?;
+    let took = begin.elapsed();
+    let score = crowd.role().score();
+    drop(crowd);
+    let left = growth(&descriptors, &victim.settle(&descriptors, PATIENCE));
+    let grown = growth(&memory, &victim.memory());
+    let lap = normal.lap();
+
+    let Score { connections, answers, ended, refused, .. } = score;
+    let [connections, answers, ended, refused] =
+        [connections, answers, ended, refused].map(|count| units::count(count as f64));
+    sheet.at_least(what, count as f64, Unit::Count, Ok(score.reached as f64)).note(format!(
+        "on {connections} connections in {:.0} s: {answers} answers, {ended} ends, {refused} refusals for want of time",
+        took.as_secs_f64()
+    ));
+    let most = most.map_or_else(|gap| gap, |most| format!("{} at the peak", units::bytes(most)));
+    sheet.at_most("memory against before", BYTES_MAX, Unit::Bytes, grown).note(most);
+    sheet.at_most("descriptors that are left", 0.0, Unit::Count, left);
+    sheet
+        .at_most("failures of the normal client", 0.0, Unit::Count, Ok(lap.failures as f64))
+        .note(lap.describe());
+    Ok(())
+}
+
+/// Keeps a pool of connections until so many mutants have reached the server, or it takes too long.
+fn send<R: Scored>(crowd: &mut Crowd<R>, count: u64, mut meanwhile: impl FnMut(Score)) -> Result<(), Error> {
+    let deadline = Instant::now() + PATIENCE + Duration::from_secs(count / PER_SECOND_MIN);
+    let done = |crowd: &mut Crowd<R>| crowd.role().score().reached >= count;
+    crowd.play_until(deadline, |crowd| {
+        let missing = POOL.saturating_sub(crowd.len());
+        if missing > 0 {
+            crowd.connect(missing);
+        }
+        meanwhile(crowd.role().score());
+        done(crowd)
+    })?;
+    crowd.dismiss(usize::MAX);
+    crowd.play_until(Instant::now() + PATIENCE, |crowd| crowd.len() == 0)?;
+    Ok(())
+}
+
+impl Score {
+    /// A connection is gone on which so many mutants were answered, or are as good as that.
+    fn count(&mut self, mutants: &Mutants, reached: u64) {
+        self.ended += u64::from(mutants.is_ended);
+        self.refused += u64::from(mutants.is_refused);
+        if !mutants.is_refused {
+            self.reached += reached;
+            self.answers += mutants.answers;
+        }
+    }
+}
+
+impl Mutants {
+    /// The first words that come.
+    fn hear_first(&mut self, rx: &[u8]) -> bool {
+        let is_first = !self.is_heard;
+        if is_first {
+            self.is_heard = true;
+            self.is_refused = rx.starts_with(BUSY);
+        }
+        is_first
+    }
+}
+
+impl Requests {
+    fn write(&mut self, mutants: &mut Mutants, turn: &mut Turn<'_>) {
+        let count = [1, 1, 2, 3, 4, 12][self.breeder.random().below(6)];
+        for _ in 0..count {
+            self.breeder.request(turn.out);
+        }
+        mutants.sent += count;
+        mutants.writes += 1;
+        turn.alarm = Some(QUIET);
+    }
+}
+
+impl Role for Requests {
+    type State = Mutants;
+
+    fn open(&mut self, turn: &mut Turn<'_>) -> Mutants {
+        self.score.connections += 1;
+        let mut mutants = Mutants::default();
+        self.write(&mut mutants, turn);
+        mutants
+    }
+
+    fn hear(&mut self, mutants: &mut Mutants, rx: &[u8], turn: &mut Turn<'_>) -> usize {
+        mutants.hear_first(rx);
+        mutants.answers += rx.windows(ANSWER.len()).filter(|window| *window == ANSWER).count() as u64;
+        if mutants.answers >= mutants.sent && mutants.writes < WRITES_MAX {
+            self.write(mutants, turn);
+        } else {
+            turn.alarm = Some(QUIET);
+        }
+        // The beginning of an answer may be in what is left.
+        rx.len().saturating_sub(ANSWER.len() - 1)
+    }
+
+    fn tick(&mut self, _mutants: &mut Mutants, turn: &mut Turn<'_>) {
+        turn.leave = some_way(&mut self.breeder);
+    }
+
+    fn end(&mut self, mutants: &mut Mutants, turn: &mut Turn<'_>) {
+        mutants.is_ended = true;
+        turn.leave = Leave::Reset;
+    }
+
+    fn gone(&mut self, mutants: Mutants) {
+        // One more was seen and not answered, or it would have been answered.
+        let reached = mutants.sent.min(mutants.answers + 1);
+        self.score.count(&mutants, reached);
+    }
+}
+
+impl Role for Sessions {
+    type State = Mutants;
+
+    fn open(&mut self, turn: &mut Turn<'_>) -> Mutants {
+        self.score.connections += 1;
+        self.breeder.handshake(turn.out);
+        // Some don't wait for the answer.
+        let is_early = self.breeder.random().below(2) == 0;
+        if is_early {
+            self.breeder.frames(turn.out);
+        }
+        turn.alarm = Some(QUIET);
+        Mutants { writes: u64::from(is_early), ..Mutants::default() }
+    }
+
+    fn hear(&mut self, mutants: &mut Mutants, rx: &[u8], turn: &mut Turn<'_>) -> usize {
+        if mutants.hear_first(rx) {
+            mutants.answers = u64::from(rx.starts_with(b"HTTP/1.1 101"));
+        }
+        if mutants.answers > 0 && mutants.writes < 2 {
+            mutants.writes += 1;
+            self.breeder.frames(turn.out);
+        }
+        turn.alarm = Some(QUIET);
+        rx.len()
+    }
+
+    fn tick(&mut self, _mutants: &mut Mutants, turn: &mut Turn<'_>) {
+        turn.leave = some_way(&mut self.breeder);
+    }
+
+    fn end(&mut self, mutants: &mut Mutants, turn: &mut Turn<'_>) {
+        mutants.is_ended = true;
+        turn.leave = Leave::Reset;
+    }
+
+    fn gone(&mut self, mutants: Mutants) {
+        // A session that was not begun does not count.
+        let reached = u64::from(mutants.is_heard || mutants.is_ended);
+        self.score.count(&mutants, reached);
+    }
+}
+
+fn some_way(breeder: &mut Breeder) -> Leave {
+    if breeder.random().below(2) == 0 { Leave::Finish } else { Leave::Reset }
+}
+
+impl Scored for Requests {
+    fn score(&self) -> Score {
+        self.score
+    }
+}
+
+impl Scored for Sessions {
+    fn score(&self) -> Score {
+        self.score
+    }
+}

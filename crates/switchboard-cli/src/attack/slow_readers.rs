@@ -1,0 +1,151 @@
+//! `slow-readers`: a large shared body for readers that stop reading, and die.
+
+use super::args::Attack;
+use super::crowd::{Crowd, Leave, Role, Turn};
+use super::describe_crowd;
+use super::goal::{Sheet, Unit, growth, larger};
+use super::normal::Normal;
+use super::victim::Victim;
+use crate::bench::http::Http;
+use crate::bench::progress::Progress;
+use crate::bench::{Error, proc};
+use crate::serve::LARGE_BYTES;
+use crate::units;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+/// Each asks, reads the beginning of the answer, and nothing more.
+#[derive(Debug)]
+struct SlowReaders {
+    request: Vec<u8>,
+    answered: usize,
+    /// Those that got another answer.
+    refused: usize,
+    /// Those that the server has ended.
+    cut_off: usize,
+}
+
+/// Where the body is.
+const PATH: &str = "/large";
+/// What the server may hold for each reader besides the body.
+const BYTES_EACH_MAX: usize = 64 << 10;
+/// What may be left of it afterwards.
+const LEFT_BYTES_MAX: f64 = (5 << 20) as f64;
+/// How many are opened a second.
+const READERS_PER_SECOND: f64 = 1000.0;
+/// What the kernel keeps for each reader.
+const RECEIVE_BYTES: usize = 4096;
+/// How long they stay after the last one was answered.
+const STAY: Duration = Duration::from_secs(2);
+/// How long it may take until all are answered, and afterwards until the server is rid of them.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
+    let wanted = args.connections.map_or(3000, |count| count as usize);
+    let victim = Victim::new(args, &[])?;
+    let request = Http::new(victim.host(), PATH).request().to_vec();
+    let mut sheet = Sheet::new("slow-readers");
+    let start = victim.memory();
+    // The body is there once somebody has asked for it, and somebody has seen it whole.
+    if let Err(error) = download(&victim, &request) {
+        let gap = format!("the body at {PATH} can't be read: {error}");
+        sheet.at_least("readers", wanted as f64, Unit::Count, Err(gap));
+        return Ok(sheet);
+    }
+    let normal = Normal::start(&victim, true)?;
+    let (memory, descriptors) = (victim.memory(), victim.descriptors());
+    let mut crowd = Crowd::new(SlowReaders { request, answered: 0, refused: 0, cut_off: 0 }, victim.addr())?;
+    crowd.set_receive_bytes(RECEIVE_BYTES);
+    let opened = fill(&mut crowd, wanted, progress)?;
+    let mut most = growth(&start, &victim.memory());
+    crowd.play_until(Instant::now() + STAY, |_| {
+        most = larger(&most, &growth(&start, &victim.memory()));
+        false
+    })?;
+    let kernel = proc::tcp_memory().map_or_else(String::new, |bytes| {
+        format!("; the kernel has {} for all TCP sockets", units::bytes(bytes as f64))
+    });
+    let SlowReaders { answered, refused, cut_off, .. } = *crowd.role();
+    crowd.dismiss(usize::MAX);
+    crowd.play_until(Instant::now() + PATIENCE, |crowd| crowd.len() == 0)?;
+    let left = growth(&descriptors, &victim.settle(&descriptors, PATIENCE));
+    let memory_left = growth(&memory, &victim.memory());
+    let lap = normal.lap();
+
+    sheet
+        .at_least("readers", wanted as f64, Unit::Count, Ok(answered as f64))
+        .note(format!("of {opened} connections {refused} were answered otherwise, {cut_off} cut off early"));
+    let bytes_max = (LARGE_BYTES + answered * BYTES_EACH_MAX) as f64;
+    let each = most.as_ref().map_or(0.0, |most| (most - LARGE_BYTES as f64) / answered.max(1) as f64);
+    sheet
+        .at_most("memory, body included", bytes_max, Unit::Bytes, most)
+        .note(format!("growth of its own pages; without the body {each:.0} B for each reader{kernel}"));
+    sheet.at_most("memory when all are gone, against before", LEFT_BYTES_MAX, Unit::Bytes, memory_left);
+    sheet.at_most("descriptors that are left", 0.0, Unit::Count, left);
+    sheet
+        .at_most("failures of the normal client", 0.0, Unit::Count, Ok(lap.failures as f64))
+        .note(lap.describe());
+    Ok(sheet)
+}
+
+/// Opens connections until so many have been answered, or it takes too long, and says how many. A server that can't keep
+/// up may refuse some of them; others come in their place.
+fn fill(crowd: &mut Crowd<SlowReaders>, wanted: usize, progress: &Progress) -> Result<usize, Error> {
+    let (begin, mut opened) = (Instant::now(), 0);
+    while crowd.role().answered < wanted && begin.elapsed() < PATIENCE * 3 {
+        let answered = crowd.role().answered;
+        let missing = wanted - answered;
+        opened += crowd.open(missing, READERS_PER_SECOND, |open| {
+            describe_crowd(progress, "slow-readers", answered + open, wanted);
+        })?;
+        crowd.play_until(Instant::now() + PATIENCE, |crowd| {
+            let role = crowd.role();
+            role.answered + role.refused + role.cut_off >= opened
+        })?;
+    }
+    Ok(opened)
+}
+
+/// Reads the body to its end.
+fn download(victim: &Victim, request: &[u8]) -> std::io::Result<()> {
+    let mut connection = TcpStream::connect_timeout(&victim.addr(), PATIENCE)?;
+    connection.set_read_timeout(Some(PATIENCE))?;
+    connection.write_all(request)?;
+    let (mut room, mut read) = (vec![0; 64 << 10], 0);
+    while read < LARGE_BYTES {
+        match connection.read(&mut room)? {
+            0 => return Err(std::io::Error::other(format!("{read} bytes are not {LARGE_BYTES}"))),
+            count if read == 0 && !room[..count].starts_with(b"HTTP/1.1 200") => {
+                return Err(std::io::Error::other("the answer is not 200"));
+            }
+            count => read += count,
+        }
+    }
+    Ok(())
+}
+
+impl Role for SlowReaders {
+    type State = ();
+
+    fn open(&mut self, turn: &mut Turn<'_>) {
+        turn.out.extend_from_slice(&self.request);
+    }
+
+    fn hear(&mut self, _state: &mut (), rx: &[u8], turn: &mut Turn<'_>) -> usize {
+        let is_answered = rx.starts_with(b"HTTP/1.1 200");
+        self.answered += usize::from(is_answered);
+        self.refused += usize::from(!is_answered);
+        if is_answered {
+            turn.is_deaf = true;
+        } else {
+            turn.leave = Leave::Reset;
+        }
+        rx.len()
+    }
+
+    fn end(&mut self, _state: &mut (), turn: &mut Turn<'_>) {
+        self.cut_off += 1;
+        turn.leave = Leave::Reset;
+    }
+}
