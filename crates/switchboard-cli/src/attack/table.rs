@@ -10,7 +10,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("simulated schedules and partitions", "switchboard sim --seeds 1000000"),
     ("fuzz executions, round trips included", "switchboard fuzz all --time 60s"),
     ("live bytes of an idle connection", "cargo test -p switchboard --test memory -- --nocapture"),
-    ("line coverage", "cargo llvm-cov --workspace --summary-only"),
+    ("line coverage", ".ci/coverage"),
     ("loom on the mailbox", "cargo test -p switchboard-reactor --test loom"),
 ];
 
