@@ -315,7 +315,10 @@ impl Reactor {
             Err(error) => return self.wires.abort(id, Reason::of_error(&error)),
         };
         if wire.outbox.is_some() {
-            self.wires.write_out(id);
+            // What has gathered in this turn goes on gathering: every edge tells of room, asked for or not.
+            if wire.has(flag::BLOCKED) || !wire.has(flag::DIRTY) {
+                self.wires.write_out(id);
+            }
         } else {
             // What was blocked is invisible here: sealed by the transport already.
             wire.progress = now;

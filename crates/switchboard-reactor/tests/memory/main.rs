@@ -322,6 +322,18 @@ mod output {
         assert_eq!((world.take(2).as_str(), world.far[2].writes()), ("de", 2));
     }
 
+    /// An edge by which bytes can be read tells of room as well, whether that was asked for or not.
+    #[test]
+    fn what_gathers_is_not_written_at_an_edge_that_tells_of_room_too() {
+        let mut world = World::new();
+        world.connect_many(2);
+        world.far[0].send(b"@1 say a\n");
+        world.far[1].send(b"say b\n");
+        let news = [0, 1].map(|wire| Ready { id: world.id(wire), readable: true, writable: true, ..READY });
+        world.turn(&news);
+        assert_eq!((world.take(1).as_str(), world.far[1].writes()), ("ab", 1));
+    }
+
     #[test]
     fn nothing_to_write_is_not_written() {
         let mut world = World::new();
