@@ -46,6 +46,7 @@
 #![forbid(unsafe_code)]
 
 mod catch;
+mod crowd;
 mod finding;
 mod log;
 mod minimise;

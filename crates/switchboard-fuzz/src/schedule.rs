@@ -1,6 +1,7 @@
-//! The server that is simulated: an echo, a chat, event streams, lines, bytes, and HTTP in all its ways, with the peers
+//! The server that is simulated: an echo, a chat, a crowd, event streams, lines, bytes, and HTTP in all its ways, with the peers
 //! that know what it owes them.
 
+use crate::crowd;
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -10,8 +11,8 @@ use switchboard::sim::peer::{Ask, Bytes, Events, Garbage, Heard, Http, Said, Sil
 use switchboard::sim::{Options, Outside, Random, Sim};
 use switchboard::test::listener;
 use switchboard::{
-    BodyPlan, Client, Connection, ConnectionId, Excess, Exchange, LateUpgrade, Limits, Message, Rate, Raw,
-    Reply, Request, TimerId, Upgrade, WebSocket as Socket,
+    BodyPlan, Client, Connection, ConnectionId, Excess, Exchange, Heartbeat, LateUpgrade, Limits, Message,
+    Rate, Raw, Reply, Request, TimerId, Upgrade, WebSocket as Socket,
 };
 
 /// What is owed from outside, shared by all clients.
@@ -22,6 +23,7 @@ struct Owed {
     upgrades: Vec<(LateUpgrade, bool)>,
     /// Members of the room, by reactor.
     members: [usize; 2],
+    crowd: crowd::Shared,
 }
 
 type Shared = Rc<RefCell<Owed>>;
@@ -90,6 +92,9 @@ impl Drop for Visitor {
         if let Some(reactor) = self.room {
             self.owed.borrow_mut().members[reactor] -= 1;
         }
+        if let Some(id) = self.me {
+            self.owed.borrow().crowd.borrow_mut().leave(id);
+        }
     }
 }
 
@@ -156,6 +161,9 @@ impl Client for Visitor {
     }
 
     fn on_open(&mut self, socket: &mut Socket<'_>) {
+        if self.path == crowd::PATH {
+            crowd::enter(socket, &self.owed.borrow().crowd);
+        }
         if self.path == "/chat" {
             socket.subscribe("room");
             self.room = Some(socket.id().reactor());
@@ -165,6 +173,9 @@ impl Client for Visitor {
 
     fn on_message(&mut self, socket: &mut Socket<'_>, message: Message<'_>) {
         self.awake();
+        if self.path == crowd::PATH {
+            return crowd::answer(socket, &self.owed.borrow().crowd, message);
+        }
         if self.path == "/chat" {
             let published = socket.publish_to_all("room", message);
             let others = self.owed.borrow().members[1 - socket.id().reactor()];
@@ -176,6 +187,9 @@ impl Client for Visitor {
             return;
         }
         socket.send(message);
+        if message.len() % 11 == 5 {
+            socket.set_rate(Rate { messages: 10 + message.len() as u32 % 20, ..Rate::default() });
+        }
         if message.len() % 7 == 3 {
             self.is_paused = true;
             socket.pause_read();
@@ -244,13 +258,28 @@ pub fn bad_day(seed: u64, options: Options) -> Sim {
 pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits)) -> Sim {
     options.message_bytes_max = 30_000;
     options.limits = limits(&mut Random::new(seed ^ 0xabcd));
+    if options.limits.rate != Rate::default() {
+        // Whoever may say little in a second needs many.
+        options.patience = Duration::from_secs(600);
+    }
     change(&mut options.limits);
+    let may_be_cut_off = options.limits.memory_bytes_max < 1 << 20
+        || options.limits.reactor.wire_memory_bytes_max < 1 << 20
+        || options.limits.rate.excess == Excess::Close;
     let owed = Shared::default();
     let shared = owed.clone();
     let mut sim = Sim::new(seed, options, move |_peer| Visitor::new(shared.clone()));
     let peers = sim.random().between(2, 7);
     for number in 0..peers {
-        add(&mut sim, number);
+        add(&mut sim, number, may_be_cut_off);
+    }
+    // By chance of its own: a seed without a crowd is what it was without crowds.
+    let mut random = Random::new(seed ^ 0xc0d);
+    if random.chance(200) {
+        let salt = random.bits() as u32;
+        for name in 0..random.between(4, 9) {
+            sim.add(crowd::member(&mut random, salt, name));
+        }
     }
     sim.outside(move |outside| act_outside(outside, &owed));
     sim
@@ -258,7 +287,13 @@ pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits
 
 /// Small ones often, so that every bound is met.
 fn limits(random: &mut Random) -> Limits {
-    let mut limits = Limits::default();
+    let presets = [Limits::local, Limits::lan, Limits::internet];
+    let preset = random.chance(100).then(|| presets[random.below(presets.len())]);
+    let usual = Limits::default();
+    let mut limits = preset.map_or_else(Limits::default, |preset| preset());
+    // Whoever falls silent must be found out.
+    (limits.http_idle, limits.raw_idle) = (usual.http_idle, usual.raw_idle);
+    limits.websocket_idle = usual.websocket_idle;
     if random.chance(700) {
         limits.reactor.read_bytes = random.between(16, 4000);
         limits.reactor.outbox_bytes_high = random.between(50, 5000);
@@ -276,8 +311,17 @@ fn limits(random: &mut Random) -> Limits {
     limits.upgrade_wait = Duration::from_millis(random.between(10, 10_000) as u64);
     limits.heartbeat = Duration::from_secs(random.between(1, 30) as u64);
     if random.chance(150) {
-        let (messages, bytes) = (random.between(5, 100) as u32, random.between(2000, 100_000) as u32);
-        limits.rate = Rate { messages, bytes, excess: Excess::Pause };
+        let (messages, bytes) = (random.between(1, 30) as u32, random.between(500, 30_000) as u32);
+        let excess = if random.chance(200) { Excess::Close } else { Excess::Pause };
+        limits.rate = Rate { messages, bytes, excess };
+    }
+    if random.chance(80) {
+        // As small as a few peers can fill it.
+        limits.memory_bytes_max = random.between(1000, 60_000);
+        limits.reactor.memory_wait = Duration::from_millis(random.between(1, 10_000) as u64);
+    }
+    if random.chance(50) {
+        limits.reactor.wire_memory_bytes_max = random.between(1000, 30_000);
     }
     if random.chance(50) {
         limits.max_lifetime = Duration::from_millis(random.between(1, 20_000) as u64);
@@ -285,10 +329,10 @@ fn limits(random: &mut Random) -> Limits {
     limits
 }
 
-fn add(sim: &mut Sim, number: usize) {
+fn add(sim: &mut Sim, number: usize, may_be_cut_off: bool) {
     let mut random = sim.random().fork();
     match random.below(12) {
-        0..=2 => sim.add(http(&mut random)),
+        0..=2 => sim.add(http(&mut random, may_be_cut_off)),
         3 | 4 => sim.add(echo(&mut random)),
         5..=7 => sim.add(chat(&mut random, number)),
         8 => {
@@ -316,7 +360,7 @@ fn add(sim: &mut Sim, number: usize) {
     };
 }
 
-fn http(random: &mut Random) -> Http {
+fn http(random: &mut Random, may_be_cut_off: bool) -> Http {
     let asks = (0..random.between(1, 12)).map(|_| {
         let tag = random.below(10_000);
         match random.below(9) {
@@ -337,7 +381,11 @@ fn http(random: &mut Random) -> Http {
     });
     let asks = asks.collect();
     let depth = random.between(1, 6);
-    Http::new(asks).pipelined(depth).expecting(check_answer)
+    Http::new(asks).pipelined(depth).expecting(move |ask, status, body| match status {
+        // It held too much memory, or said too much.
+        413 | 429 | 503 if may_be_cut_off && body.is_empty() => Ok(()),
+        _ => check_answer(ask, status, body),
+    })
 }
 
 fn check_answer(ask: &Ask, status: u16, body: &[u8]) -> Result<(), String> {
@@ -417,6 +465,9 @@ fn lines(random: &mut Random) -> Bytes {
 
 fn act_outside(outside: &mut Outside<'_>, owed: &Shared) {
     let (calm, mut owed) = (outside.is_calm(), owed.borrow_mut());
+    if !calm {
+        crowd::act_outside(outside, &owed.crowd);
+    }
     while !owed.replies.is_empty() && (calm || outside.random().chance(500)) {
         let index = outside.random().below(owed.replies.len());
         let (reply, path) = owed.replies.swap_remove(index);
@@ -443,6 +494,10 @@ fn act_outside(outside: &mut Outside<'_>, owed: &Shared) {
         }
         4 => outside.end(id, false),
         5 => outside.end(id, true),
+        6 => {
+            let after = Duration::from_secs(outside.random().below(10) as u64);
+            let _ = outside.handle().set_heartbeat(Heartbeat { after, ..Heartbeat::default() });
+        }
         _ => {}
     }
 }

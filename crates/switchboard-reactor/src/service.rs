@@ -27,7 +27,8 @@ pub struct Incoming {
 /// gets the receive buffer but `on_bytes`, and there as an argument of its own: what is parsed from it may live while
 /// wires are written to.
 ///
-/// Once a connection was closed or aborted, by whomever, nothing is said of it but `on_close`.
+/// Once a connection was closed or aborted, by whomever, nothing is said of it but `on_close`, and before that perhaps
+/// [`Service::on_evict`].
 ///
 /// No method must panic but `on_bytes`, the one that is called for nearly every event: the reactor guards that, many
 /// calls at once, and tells of a panic by `on_panic`. Whatever else runs the user's code guards it itself.
@@ -77,7 +78,8 @@ pub trait Service {
     }
 
     /// The connection must give its memory back: now is the time for a last word. If it is not closing after this, or
-    /// holds more than a last word needs, it is aborted with [`Limit::Memory`](crate::Limit::Memory). Default: no word.
+    /// holds more than a last word needs, it is aborted with [`Limit::Memory`](crate::Limit::Memory). Told of one that is
+    /// closing already as well, for what it has still to say goes with it. Default: no word.
     fn on_evict(&mut self, wires: &mut Wires, id: WireId, why: Eviction) {
         let _ = (wires, id, why);
     }

@@ -386,7 +386,8 @@ impl Reactor {
             }
             let Got::Bytes { count, drained } = got else { return self.take_end(id, got, service) };
             let Some(wire) = self.wires.get(id) else { return };
-            if drained && (certain || planted(30)) {
+            // A last look ends with a read that gave nothing.
+            if drained && (certain || planted(30)) && !wire.has(flag::LAST_LOOK) {
                 wire.flags &= !flag::UNREAD;
             }
             budget = budget.saturating_sub(count);
@@ -554,7 +555,7 @@ impl Reactor {
         for (id, why) in doomed {
             if self.wires.is_doomed(id, why) {
                 self.wires.stats.evicted.add(1);
-                if self.wires.peek(id).is_some_and(|wire| matches!(wire.phase, Phase::Open | Phase::Mute)) {
+                if self.wires.peek(id).is_some_and(|wire| wire.phase != Phase::Handshake) {
                     service.on_evict(&mut self.wires, id, why);
                 }
                 self.wires.shed(id);

@@ -61,7 +61,7 @@ impl Rate {
 }
 
 impl Bucket {
-    fn new(rate: Rate, now: Time) -> Self {
+    fn new(rate: Rate, now: Time, said: u64) -> Self {
         Self {
             rate,
             messages: full(rate.messages),
@@ -69,7 +69,7 @@ impl Bucket {
             filled_at: now,
             paused_at: None,
             paused: Duration::ZERO,
-            said_before: 0,
+            said_before: said,
         }
     }
 
@@ -125,10 +125,12 @@ impl Bucket {
 impl Hub {
     /// From now on this is what a connection may say.
     pub(crate) fn set_rate(&mut self, wires: &mut Wires, id: ConnectionId, rate: Rate) {
+        // A callback may ask for it whose message is counted already.
+        let said = self.said();
         let link = self.link(id);
         link.is_rated = rate.is_bounded();
         if rate.is_bounded() {
-            link.extra().bucket = Some(Box::new(Bucket::new(rate, wires.now())));
+            link.extra().bucket = Some(Box::new(Bucket::new(rate, wires.now(), said)));
         } else if let Some(extra) = &mut link.extra {
             extra.bucket = None;
         }
@@ -191,7 +193,7 @@ mod tests {
 
     /// At these times (in ms) so much is said; what is left of messages then, and how long the pause would be.
     fn check(rate: Rate, said: &[(u64, u64, usize, usize, u64)]) {
-        let mut bucket = Bucket::new(rate, Time(0));
+        let mut bucket = Bucket::new(rate, Time(0), 0);
         for &(at, messages, bytes, left, pause_ms) in said {
             bucket.begin(Time(at), 1000);
             bucket.charge(bytes, 1000 + messages);
@@ -217,7 +219,7 @@ mod tests {
     #[test]
     fn no_number_overflows() {
         let rate = Rate { messages: u32::MAX, bytes: u32::MAX, excess: Excess::Close };
-        let mut bucket = Bucket::new(rate, Time(0));
+        let mut bucket = Bucket::new(rate, Time(0), 0);
         bucket.begin(Time(u64::MAX), 0);
         bucket.charge(usize::MAX, u64::MAX);
         bucket.charge(usize::MAX, u64::MAX);
@@ -227,7 +229,7 @@ mod tests {
 
     #[test]
     fn pauses_add_up() {
-        let mut bucket = Bucket::new(Rate { messages: 1, ..Rate::default() }, Time(0));
+        let mut bucket = Bucket::new(Rate { messages: 1, ..Rate::default() }, Time(0), 0);
         for (from, to) in [(10, 20), (50, 90)] {
             bucket.pause(Time(from));
             bucket.pause(Time(from + 1));

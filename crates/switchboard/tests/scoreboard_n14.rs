@@ -7,7 +7,7 @@ use std::time::Duration;
 use support::probe::Probe;
 use support::{Lab, get, socket, statuses, text};
 use switchboard::test::{FarEnd, TestOptions, listener};
-use switchboard::{Limits, Observer, Peer, Refused};
+use switchboard::{ConnectionId, Limits, Observer, Peer, Reason, Refused};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -32,6 +32,10 @@ impl Observer for Told {
 
     fn on_refused(&self, _peer: &Peer, why: Refused) {
         self.note(format!("{why:?}"));
+    }
+
+    fn on_tls_error(&self, id: ConnectionId, why: Reason) {
+        self.note(format!("{id} failed in a handshake: {why:?}"));
     }
 }
 
@@ -241,4 +245,17 @@ fn n14_a_target_of_zero_turns_it_off() {
     overload(&mut lab);
     let many: Vec<FarEnd> = (0..30).map(|_| lab.connect()).collect();
     assert!(!many.iter().any(|far| is_refused(&mut lab, far)));
+}
+
+/// Without a client it was taken for one whose handshake had failed.
+#[test]
+fn n14_who_leaves_before_its_trial_has_failed_in_no_handshake() {
+    let (mut lab, told) = lab(&["/health"]);
+    overload(&mut lab);
+    told.take();
+    let newcomers: Vec<FarEnd> = (0..5).map(|_| lab.connect()).collect();
+    newcomers.iter().for_each(FarEnd::finish);
+    lab.run();
+    assert_eq!((lab.connections(), told.take()), (0, Vec::new()));
+    assert_eq!(lab.server.handle().metrics().ended(Reason::Peer), 5);
 }

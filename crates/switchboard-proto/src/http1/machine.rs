@@ -223,7 +223,8 @@ impl Machine {
     }
 
     /// Whether the peer has said that the present request, or the one that was answered just now, is its last one: a
-    /// client that asks for the close "MUST NOT send further requests on that connection" (RFC 9112 section 9.6).
+    /// client that asks for the close "MUST NOT send further requests on that connection" (RFC 9112 section 9.6). Not if it
+    /// was answered before its body had come: that still will.
     #[must_use]
     #[inline]
     pub const fn is_last_request(&self) -> bool {

@@ -18,9 +18,11 @@ pub(crate) struct Broadcast {
     but: Vec<(WireId, Range<usize>)>,
     /// Nothing has happened so far that the layer above must look at each wire for again.
     goes_on: bool,
+    /// When more has gathered, the marks of the outboxes are to be looked at again.
+    bytes_max: usize,
 }
 
-/// When more has gathered, the marks of the outboxes are to be looked at again.
+/// The most that gathers.
 const BYTES_MAX: usize = 16 << 10;
 
 impl Broadcast {
@@ -61,6 +63,9 @@ impl Wires {
         debug_assert!(self.broadcast.to.is_empty(), "one at a time");
         self.broadcast.to = to;
         self.broadcast.goes_on = true;
+        // All of them are below the mark: so much more is within their bound too.
+        let room = self.limits.outbox_bytes_max.saturating_sub(self.limits.outbox_bytes_high);
+        self.broadcast.bytes_max = room.min(BYTES_MAX);
     }
 
     /// Gathers bytes for all wires of the broadcast but one. False: there is none, or something has happened to one of the
@@ -68,7 +73,7 @@ impl Wires {
     #[inline(always)]
     pub fn broadcast(&mut self, bytes: &[u8], but: WireId) -> bool {
         let broadcast = &mut self.broadcast;
-        if !broadcast.goes_on || broadcast.bytes.len() >= BYTES_MAX {
+        if !broadcast.goes_on || broadcast.bytes.len() >= broadcast.bytes_max {
             return false;
         }
         let from = broadcast.bytes.len();

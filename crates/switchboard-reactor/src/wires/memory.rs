@@ -162,7 +162,7 @@ impl Wires {
         self.booked(WireId::IDLE, false);
     }
 
-    /// There are never more buffers in the pools than connections that could use them.
+    /// There are never more buffers in the pools than connections that could use them, and without connections no timer.
     pub(super) fn trim_pools(&mut self) {
         let most = self.slab.len();
         while self.outboxes.len() > most {
@@ -170,6 +170,10 @@ impl Wires {
         }
         while self.carries.len() > most {
             drop(self.take_carry());
+        }
+        if self.is_empty() {
+            self.care.squeezed.clear();
+            self.look_later();
         }
         self.tell_memory();
     }
@@ -494,6 +498,18 @@ mod tests {
         one.turn(Time(1000), [], &mut Deaf);
         assert!(one.wires.goes_on(large), "it is looked after");
         assert_eq!((one.wires.timers(), other.wires.timers()), (0, 0));
+    }
+
+    /// Its timer went on for a second, for nobody.
+    #[test]
+    fn with_the_last_connection_nobody_is_looked_after() {
+        let [mut one, _other] = pair();
+        let (large, _far) = connect(&mut one, 900_000);
+        one.settle(&mut Deaf);
+        assert_eq!((one.wires.goes_on(large), one.wires.timers()), (false, 1));
+        one.wires.abort(large, Reason::Local);
+        one.settle(&mut Deaf);
+        assert_eq!((one.wires.len(), one.wires.timers()), (0, 0));
     }
 
     #[test]

@@ -57,6 +57,7 @@ impl Wires {
     #[cold]
     #[inline(never)]
     pub fn relieve(&mut self, id: WireId) -> bool {
+        self.interrupt_broadcast();
         if id == self.current {
             self.write_cork();
         } else {

@@ -54,6 +54,11 @@ impl Wires {
         self.unblock(id, flag::RATED);
     }
 
+    /// True while nothing else keeps it from being read than [`Wires::throttle`], which ends by itself.
+    pub fn is_only_throttled(&self, id: WireId) -> bool {
+        self.peek(id).is_some_and(|wire| wire.flags & flag::NOT_READ == flag::RATED)
+    }
+
     /// The peer's end was read too early: it is told once more, behind the bytes that are kept.
     pub fn put_off_end(&mut self, id: WireId) {
         if let Some(wire) = self.get(id) {

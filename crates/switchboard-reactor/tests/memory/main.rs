@@ -55,6 +55,19 @@ mod input {
         assert_eq!(world.take(0).len(), 10_000);
     }
 
+    /// A short read says that the socket is empty: then nobody looked any more.
+    #[test]
+    fn a_last_look_is_told_of_whatever_comes_in_the_same_turn() {
+        for bytes in ["", "say x\nhal", "hal"] {
+            let mut world = World::new();
+            world.connect_many(2);
+            world.far[0].send(b"@1 look\n");
+            world.far[1].send(bytes.as_bytes());
+            world.run();
+            assert_eq!(world.service.log.last().map(String::as_str), Some("1 looked"), "{bytes:?}");
+        }
+    }
+
     #[test]
     fn the_rest_comes_again_in_front_of_the_new() {
         let mut world = World::new();

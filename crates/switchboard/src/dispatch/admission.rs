@@ -192,13 +192,17 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// The end of a wire that never had a client.
     #[cold]
     pub(super) fn never_begun(&mut self, id: ConnectionId, why: reactor::Reason) {
-        match self.hub.link(id).protocol {
-            Protocol::Refused => self.refusals -= 1,
-            _ => {
-                let why = self.hub.link(id).reason.unwrap_or_else(|| Reason::from_wire(why));
-                self.hub.metrics.count_end(why);
-                self.settings.observer.on_tls_error(id, why);
-            }
+        let link = self.hub.link(id);
+        if matches!(link.protocol, Protocol::Refused) {
+            self.refusals -= 1;
+            return;
+        }
+        // Only who is on trial speaks HTTP to nobody.
+        let is_secured = matches!(link.protocol, Protocol::Http(_));
+        let why = link.reason.unwrap_or_else(|| Reason::from_wire(why));
+        self.hub.metrics.count_end(why);
+        if !is_secured {
+            self.settings.observer.on_tls_error(id, why);
         }
     }
 

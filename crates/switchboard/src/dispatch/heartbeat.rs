@@ -5,14 +5,20 @@ use crate::heartbeat::Beat;
 use crate::link::key;
 use crate::sentinel::Callback;
 use crate::{Client, ClientFactory, ConnectionId};
+use std::time::Duration;
 use switchboard_proto::websocket as ws;
 use switchboard_reactor::Wires;
 use switchboard_reactor::planted::planted;
 
 impl<F: ClientFactory> Dispatcher<F> {
-    /// The heartbeat of a WebSocket is due.
+    /// The heartbeat of a WebSocket is due, after so much silence.
     #[cold]
-    pub(super) fn on_heartbeat(&mut self, wires: &mut Wires, id: ConnectionId) {
+    pub(super) fn on_heartbeat(&mut self, wires: &mut Wires, id: ConnectionId, quiet: Duration) {
+        let after = self.hub.heartbeat_of(id).after;
+        if quiet < after * 2 {
+            // It is the first of this silence: something was heard after the ping before.
+            wires.cancel_timer(id, key::DEAD);
+        }
         let mut beat = Beat::Skip;
         self.with_client(wires, id, Callback::Heartbeat, |client, connection| {
             if let Some(mut socket) = connection.as_websocket() {

@@ -17,9 +17,13 @@ impl<F: ClientFactory> Dispatcher<F> {
             Eviction::TooLarge => (413, 1009),
             _ => (503, 1013),
         };
-        let has_backlog = wires.queued(id) > 0;
+        let is_mute = wires.queued(id) > 0 || wires.is_closing(id);
+        if wires.is_closing(id) {
+            // It was to end in good order, and does not.
+            self.hub.link(id).reason = Some(reason);
+        }
         match &self.hub.link(id).protocol {
-            _ if has_backlog => self.hub.abort(wires, id, reason),
+            _ if is_mute => self.hub.abort(wires, id, reason),
             // The end of a body that the close delimits must not look like its end.
             Protocol::Http(machine) if machine.phase() == Phase::Streaming => {
                 self.hub.abort(wires, id, reason);

@@ -162,13 +162,13 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         self.with_client(wires, id, Callback::Drain, |client, connection| client.on_drain(connection));
     }
 
-    fn on_silence(&mut self, wires: &mut Wires, id: ConnectionId, _quiet: Duration) {
+    fn on_silence(&mut self, wires: &mut Wires, id: ConnectionId, quiet: Duration) {
         let Some(outbox) = wires.outbox(id) else { return };
         let beats = !self.hub.heartbeat_of(id).after.is_zero();
         let link = self.hub.link(id);
         let is_kept_alive = !link.ends_in_silence;
         match &link.protocol {
-            Protocol::WebSocket(_) if is_kept_alive && beats => self.on_heartbeat(wires, id),
+            Protocol::WebSocket(_) if is_kept_alive && beats => self.on_heartbeat(wires, id, quiet),
             Protocol::Events if is_kept_alive => outbox.tail().extend_from_slice(b":\n\n"),
             Protocol::WebSocket(_) => {
                 // 1001 may be sent.
@@ -284,19 +284,12 @@ impl<F: ClientFactory> Dispatcher<F> {
 
     /// Nothing came for a while after a ping: then the peer is gone. Any byte is a sign of life.
     fn on_dead(&mut self, wires: &mut Wires, id: ConnectionId) {
-        let (heartbeat, dead) = {
-            let beat = self.hub.heartbeat_of(id);
-            (beat.after, beat.dead_after)
-        };
+        let dead = self.hub.heartbeat_of(id).dead_after;
         let Some(quiet) = wires.wire_stats(id).map(|stats| stats.quiet) else { return };
         if !wires.goes_on(id) {
-            return wires.set_timer(id, key::DEAD, dead);
-        }
-        if quiet > dead {
+            wires.set_timer(id, key::DEAD, dead);
+        } else if quiet > dead {
             self.hub.abort(wires, id, Reason::Timeout(Timeout::Heartbeat));
-        } else if quiet >= heartbeat {
-            // It answered that ping, but a later one is not answered yet.
-            wires.set_timer(id, key::DEAD, heartbeat + dead - quiet);
         }
     }
 

@@ -4,7 +4,7 @@
 //! connection, and what becomes of a body that has not been read. The last comes first, because it may close the
 //! connection, and the head has to say so.
 
-use super::{CLOSE, HEAD, HTTP10, Machine, Phase};
+use super::{CLOSE, HEAD, HTTP10, LAST, Machine, Phase};
 use crate::http1::body::Outgoing;
 use crate::http1::encode::{self, Delimiter, Fate};
 use crate::http1::inbound::Plan;
@@ -175,9 +175,12 @@ impl Machine {
 
     /// Drops what is left of the body, or the connection if that is the better way.
     fn give_up_body(&mut self) {
-        if self.inbound.as_mut().is_some_and(|inbound| !inbound.drain()) {
+        let Some(inbound) = &mut self.inbound else { return };
+        if !inbound.drain() {
             self.flags |= CLOSE;
         }
+        // More will come than the peer's promise speaks of.
+        self.flags &= !LAST;
     }
 
     /// The answer is written.
