@@ -32,26 +32,10 @@ static LARGE: LazyLock<Arc<[u8]>> = LazyLock::new(|| vec![b'x'; LARGE_BYTES].int
 pub(crate) const LARGE_BYTES: usize = 8 << 20;
 
 impl Client for Builtin {
-    fn on_request(&mut self, mut exchange: Exchange<'_>, request: &Request<'_>) {
+    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
         match request.path() {
             "/plaintext" => exchange.ok("text/plain", "Hello, World!"),
-            "/work" => {
-                compute(self.work);
-                exchange.ok("text/plain", "Hello, World!");
-            }
-            "/feed" => {
-                exchange.events().subscribe(FEED);
-            }
-            "/publish" => {
-                let news = match request.body() {
-                    [] => NEWS,
-                    body => std::str::from_utf8(body).unwrap_or("not UTF-8"),
-                };
-                exchange.publish(FEED, news);
-                exchange.respond(204, "", "");
-            }
-            "/large" => exchange.ok("text/plain", Body::Shared(LARGE.clone())),
-            _ => exchange.not_found(),
+            _ => self.on_other_request(exchange, request),
         }
     }
 
@@ -77,6 +61,32 @@ impl Client for Builtin {
     fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
         raw.write(data);
         data.len()
+    }
+}
+
+impl Builtin {
+    /// Whatever is not measured by the request, apart from what is, which becomes one small function then.
+    #[inline(never)]
+    fn on_other_request(&mut self, mut exchange: Exchange<'_>, request: &Request<'_>) {
+        match request.path() {
+            "/work" => {
+                compute(self.work);
+                exchange.ok("text/plain", "Hello, World!");
+            }
+            "/feed" => {
+                exchange.events().subscribe(FEED);
+            }
+            "/publish" => {
+                let news = match request.body() {
+                    [] => NEWS,
+                    body => std::str::from_utf8(body).unwrap_or("not UTF-8"),
+                };
+                exchange.publish(FEED, news);
+                exchange.respond(204, "", "");
+            }
+            "/large" => exchange.ok("text/plain", Body::Shared(LARGE.clone())),
+            _ => exchange.not_found(),
+        }
     }
 }
 
