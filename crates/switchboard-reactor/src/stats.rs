@@ -26,7 +26,11 @@ impl Counter {
 }
 
 /// What a reactor has done since it began.
+///
+/// Apart from what other threads write: a line of the cache that two reactors count in costs both of them a fifth of their
+/// time. Two lines, for they are fetched in pairs.
 #[derive(Debug, Default)]
+#[repr(align(128))]
 pub struct Stats {
     /// Connections taken up.
     pub opened: Counter,

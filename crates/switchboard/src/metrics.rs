@@ -60,8 +60,10 @@ pub struct Metrics {
     ends: [u64; CLASSES],
 }
 
-/// The counters of one reactor. Its thread writes them, any thread reads them.
+/// The counters of one reactor. Its thread writes them, any thread reads them. Apart from other reactors', as
+/// [`Stats`] are.
 #[derive(Debug, Default)]
+#[repr(align(128))]
 pub(crate) struct ReactorMetrics {
     pub(crate) wires: std::sync::OnceLock<Arc<Stats>>,
     pub(crate) refused: Counter,
