@@ -1,0 +1,313 @@
+//! How a wire ends.
+
+use super::*;
+
+#[test]
+fn close_flushes_then_ends_then_lingers() {
+    let mut world = World::new();
+    world.connect();
+    world.room(0, Some(3));
+    world.send(0, "say hello; close 9; close; abort\n".replace("; abort", "").as_str());
+    world.send(0, "unheard\n");
+    assert_eq!((world.take(0).as_str(), world.far[0].is_finished()), ("hel", false));
+    world.room(0, None);
+    assert_eq!((world.take(0).as_str(), world.far[0].is_finished()), ("lo", true));
+    // What comes after our end is dropped.
+    world.send(0, "unheard\n");
+    world.advance(1999);
+    world.expect(&["0 accept", "0 line say hello; close 9; close"]);
+    world.advance(1);
+    world.expect(&["0 close Service(9)"]);
+    assert!(!world.far[0].is_reset());
+    world.is_empty();
+}
+
+#[test]
+fn the_peers_end_ends_the_lingering() {
+    let mut world = World::new();
+    world.connect();
+    world.send(0, "say a; close\n");
+    world.far[0].send(b"unheard\n");
+    world.finish(0);
+    world.expect(&["0 accept", "0 line say a; close", "0 close Local"]);
+    assert_eq!(world.take(0), "a");
+    world.is_empty();
+}
+
+#[test]
+fn a_peer_that_has_finished_is_not_waited_for() {
+    let mut world = World::new();
+    world.connect();
+    world.on("0 end", "say bye; close");
+    world.far[0].send(b"say a\n");
+    world.finish(0);
+    world.expect(&["0 accept", "0 line say a", "0 end", "0 close Local"]);
+    assert_eq!(world.take(0), "abye");
+    world.is_empty();
+}
+
+/// Its end was told of while nobody listened, and no edge will tell of it again.
+#[test]
+fn a_peer_that_finished_while_paused_is_not_waited_for() {
+    let mut world = World::new();
+    world.connect();
+    world.send(0, "pause\n");
+    world.far[0].send(b"unheard\n");
+    world.finish(0);
+    world.act(0, "close");
+    world.expect(&["0 accept", "0 line pause", "0 close Local"]);
+    world.is_empty();
+}
+
+#[test]
+fn a_closing_wire_with_a_backlog_notices_a_reset() {
+    let mut world = World::new();
+    world.connect();
+    world.room(0, Some(0));
+    world.send(0, "say x; close\n");
+    let id = world.id(0);
+    world.turn(&[Ready { id, readable: true, ended: true, broken: true, ..READY }]);
+    world.expect(&["0 accept", "0 line say x; close", "0 close Local"]);
+    world.is_empty();
+}
+
+#[test]
+fn a_peer_that_never_reads_ends_by_write_stall() {
+    for close in ["", "; close 9"] {
+        let mut world = World::new();
+        world.connect();
+        world.room(0, Some(5));
+        world.advance(500);
+        world.send(0, &format!("fill 10{close}\n"));
+        world.advance(29_999);
+        assert_eq!(world.service.log.len(), 2);
+        world.advance(1);
+        let reason = if close.is_empty() { "0 close Timeout(Write)" } else { "0 close Service(9)" };
+        assert_eq!(world.service.log.last().map(String::as_str), Some(reason));
+        assert!(world.far[0].is_reset());
+        world.is_empty();
+    }
+}
+
+#[test]
+fn a_slow_reader_is_no_stalled_one() {
+    let mut world = World::new();
+    world.connect();
+    world.room(0, Some(0));
+    world.send(0, "fill 10\n");
+    for _ in 0..9 {
+        world.advance(29_000);
+        world.room(0, Some(1));
+    }
+    world.advance(29_999);
+    world.expect(&["0 accept", "0 line fill 10"]);
+    world.advance(1);
+    world.expect(&["0 close Timeout(Write)"]);
+}
+
+#[test]
+fn a_stall_begins_anew_with_each_backlog() {
+    let mut world = World::new();
+    world.connect();
+    world.room(0, Some(0));
+    world.send(0, "fill 10\n");
+    world.advance(1_000);
+    world.room(0, None);
+    world.all_arrived(0);
+    world.room(0, Some(0));
+    world.advance(28_000);
+    world.send(0, "fill 10\n");
+    world.service.log.clear();
+    world.advance(29_999);
+    world.expect(&[]);
+    world.advance(1);
+    world.expect(&["0 close Timeout(Write)"]);
+}
+
+#[test]
+fn abort_drops_and_resets() {
+    let mut world = World::new();
+    world.connect();
+    world.send(0, "say unsent; abort; say unsent; close 9; abort 8\nunheard\n");
+    world.expect(&["0 accept", "0 line say unsent; abort; say unsent; close 9; abort 8", "0 close Local"]);
+    assert_eq!((world.take(0).as_str(), world.far[0].is_reset()), ("", true));
+    world.is_empty();
+}
+
+#[test]
+fn the_first_reason_stands() {
+    for (commands, reason) in [
+        ("close 1; close 2; abort 3", "Service(1)"),
+        ("abort 1; abort 2; close 3", "Service(1)"),
+        ("mute; close 1; abort 2", "Service(1)"),
+    ] {
+        let mut world = World::new();
+        world.connect();
+        world.send(0, &format!("{commands}\n"));
+        assert_eq!(world.service.log.last(), Some(&format!("0 close {reason}")));
+        world.is_empty();
+    }
+}
+
+#[test]
+fn a_muted_wire_still_listens() {
+    let mut world = World::new();
+    world.connect();
+    world.send(0, "say a; mute; say b\nhello\n");
+    world.send(0, "say c; through 9000\n");
+    world.finish(0);
+    world.expect(&[
+        "0 accept",
+        "0 line say a; mute; say b",
+        "0 line hello",
+        "0 line say c; through 9000",
+        "0 end",
+    ]);
+    assert_eq!(world.take(0), "a");
+    assert!(!world.far[0].is_finished());
+    world.act(0, "close");
+    world.is_empty();
+}
+
+#[test]
+fn a_muted_wire_gets_its_backlog() {
+    let mut world = World::new();
+    world.connect();
+    world.room(0, Some(3));
+    world.send(0, "fill 100; mute\n");
+    world.room(0, None);
+    world.all_arrived(0);
+    assert_eq!(world.got[0].len(), 100);
+}
+
+/// What it is, what brings it about, and the reason that is told.
+type Way = (&'static str, fn(&mut World), &'static str);
+
+/// Every way in which a wire can end.
+const WAYS: &[Way] = &[
+    (
+        "peer",
+        |world| {
+            world.on("0 end", "close 1");
+            world.finish(0);
+        },
+        "Service(1)",
+    ),
+    ("reset", |world| world.reset(0), "Reset"),
+    ("close", |world| world.act(0, "close"), "Local"),
+    ("close from a callback", |world| world.send(0, "close\n"), "Local"),
+    ("abort", |world| world.act(0, "abort"), "Local"),
+    ("abort from a callback", |world| world.send(0, "fill 10; abort\n"), "Local"),
+    (
+        "timer",
+        |world| {
+            world.on("0 timer 1", "close 2");
+            world.act(0, "timer 1 100");
+        },
+        "Service(2)",
+    ),
+    (
+        "silence",
+        |world| {
+            world.on("0 silence 100", "abort 3");
+            world.act(0, "silence 100");
+        },
+        "Service(3)",
+    ),
+    (
+        "write error",
+        |world| {
+            world.connect();
+            // Nobody has told of the break yet.
+            world.far[0].reset();
+            let id = world.id(1);
+            world.far[1].send(b"@0 say x\n");
+            world.turn(&[Ready { id, readable: true, ..READY }]);
+            world.act(1, "abort");
+        },
+        "Reset",
+    ),
+    (
+        "stall",
+        |world| {
+            world.room(0, Some(0));
+            world.act(0, "say x");
+        },
+        "Timeout(Write)",
+    ),
+    ("carry", |world| world.send(0, &"x".repeat(200_000)), "Limit(Carry)"),
+    (
+        "reset while closing",
+        |world| {
+            world.room(0, Some(0));
+            world.act(0, "say x; close");
+            world.reset(0);
+        },
+        "Local",
+    ),
+    (
+        "reset while lingering",
+        |world| {
+            world.act(0, "say x; close");
+            world.reset(0);
+        },
+        "Local",
+    ),
+    (
+        "abort while lingering",
+        |world| {
+            world.act(0, "close");
+            world.act(0, "abort 1");
+        },
+        "Local",
+    ),
+    (
+        "closed by its on_drain",
+        |world| {
+            world.on("0 drain", "close 4");
+            world.room(0, Some(0));
+            world.act(0, "fill 70000");
+            world.room(0, None);
+        },
+        "Service(4)",
+    ),
+];
+
+#[test]
+fn the_end_is_told_once_on_every_path() {
+    for (name, act, reason) in WAYS {
+        let mut world = World::new();
+        world.connect();
+        act(&mut world);
+        world.advance(40_000);
+        let closes: Vec<_> = world.service.log.iter().filter(|entry| entry.starts_with("0 close")).collect();
+        assert_eq!(closes, [&format!("0 close {reason}")], "{name}");
+        world.is_empty();
+    }
+}
+
+#[test]
+fn a_stale_id_does_nothing() {
+    let mut world = World::new();
+    world.connect();
+    let stale = world.id(0);
+    world.act(0, "abort");
+    world.connect();
+    assert_eq!(world.id(1).slot(), stale.slot(), "the slot is used again");
+    assert_eq!(world.id(1).generation(), stale.generation() + 1);
+    world.expect(&["0 accept", "0 close Local", "1 accept"]);
+    let all = "say x; fill 70000; through 9000; share 3000; relieve; pause; hold; resume; release; yield; mute; \
+        timer 1 1; silence 1; sound; cancel 1; close; abort";
+    world.act(0, all);
+    let wires = world.wires();
+    assert!(!wires.contains(stale) && !wires.is_open(stale) && !wires.goes_on(stale));
+    assert!(!wires.is_congested(stale) && !wires.has_ended(stale) && !wires.cancel_timer(stale, 1));
+    assert_eq!((wires.queued(stale), wires.wire_stats(stale), wires.timers()), (0, None, 0));
+    assert!(wires.peer_addr(stale).is_err() && wires.local_addr(stale).is_err());
+    world.turn(&[Ready { id: stale, readable: true, writable: true, ended: true, broken: true }]);
+    assert_eq!(world.wires().stats().stale.value(), 1);
+    world.advance(60_000);
+    world.send(1, "say y\n");
+    assert_eq!(world.take(1), "y");
+    world.expect(&["1 line say y"]);
+}

@@ -1,0 +1,65 @@
+//! No wire keeps the others from their turn.
+
+use super::*;
+
+#[test]
+fn a_flood_gives_way_to_others() {
+    let mut world = World::with(|limits| limits.read_bytes = 60);
+    world.connect();
+    world.connect();
+    world.expect(&["0 accept", "1 accept"]);
+    world.far[0].send("say x\n".repeat(30).as_bytes());
+    world.far[1].send(b"say me\n");
+    world.driver.turn(&mut world.service);
+    assert_eq!((world.take(0).len(), world.take(1).as_str()), (10, "me"));
+    world.run();
+    assert_eq!(world.take(0).len(), 20);
+}
+
+#[test]
+fn a_flood_behind_a_rest_gives_way_too() {
+    let mut world = World::with(|limits| limits.read_bytes = 60);
+    world.connect();
+    world.send(0, "sa");
+    world.far[0].send("y x\nsa".repeat(30).as_bytes());
+    world.driver.turn(&mut world.service);
+    assert_eq!(world.take(0).len(), 10);
+    world.run();
+    world.finish(0);
+    world.all_arrived(0);
+    assert_eq!(world.got[0].len(), 30);
+}
+
+#[test]
+fn a_wire_that_yields_goes_on_in_the_next_turn() {
+    let mut world = World::new();
+    world.connect();
+    world.connect();
+    world.far[0].send(&b"say x; yield\n".repeat(3));
+    world.far[1].send(b"say y\n");
+    for turn in 1..=3 {
+        world.driver.turn(&mut world.service);
+        assert_eq!(world.take(0), "x", "in turn {turn}");
+    }
+    assert_eq!(world.take(1), "y");
+    world.run();
+}
+
+/// `run` panics if a wire is looked at again and again.
+#[test]
+fn a_wire_that_is_not_read_does_not_spin() {
+    for why in ["pause", "hold", "pause; yield", "fill 100", "yield; pause", "pause; hold; release"] {
+        let mut world = World::with(|limits| {
+            (limits.read_bytes, limits.outbox_bytes_high, limits.outbox_bytes_low) = (32, 64, 16);
+        });
+        world.connect();
+        world.far[0].set_room(Some(0));
+        world.send(0, &format!("{why}\n{}", "say x\n".repeat(50)));
+        assert_ne!(world.driver.reactor.timeout(world.driver.now()), Some(Duration::ZERO));
+        world.far[0].finish();
+        world.room(0, None);
+        world.act(0, "resume; release");
+        world.all_arrived(0);
+        assert_eq!(world.service.log.last().map(String::as_str), Some("0 end"));
+    }
+}
