@@ -3,8 +3,9 @@
 //! Each reactor keeps an [`Account`] of its own; the reactors of a server share a [`Budget`]. A buffer knows what it is
 //! booked for, and is booked where it is kept, grown or given back, so that whatever keeps nothing pays nothing.
 
+use crate::sync::{AtomicBool, AtomicUsize, Ordering};
+use Ordering::{Relaxed, SeqCst};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 /// How much the buffers of all reactors that share it may hold.
 ///
@@ -59,9 +60,9 @@ pub(crate) struct Account {
 }
 
 /// Changes of less are not published: what the reactors of one budget can be wrong by, each.
-const GRAIN_BYTES: usize = 16 << 10;
+pub(crate) const GRAIN_BYTES: usize = 16 << 10;
 /// What the pools of one reactor keep at most.
-const POOLED_BYTES_MAX: usize = 16 << 20;
+pub(crate) const POOLED_BYTES_MAX: usize = 16 << 20;
 
 impl Budget {
     /// So many bytes; `usize::MAX`: any number.
@@ -77,7 +78,7 @@ impl Budget {
 
     /// True from [`Pressure::High`] to [`Pressure::Relieved`].
     pub fn is_pressed(&self) -> bool {
-        self.is_pressed.load(Relaxed)
+        self.is_pressed.load(SeqCst)
     }
 
     /// Above it there is pressure: 80 %.
@@ -133,7 +134,8 @@ impl Account {
     pub(crate) fn publish(&mut self) {
         let total = self.total();
         if total.abs_diff(self.published) >= GRAIN_BYTES || total == 0 {
-            self.budget.used.fetch_add(total.wrapping_sub(self.published), Relaxed);
+            // In one order with the mark of `news`, so that who passes a mark and who gives back don't miss each other.
+            self.budget.used.fetch_add(total.wrapping_sub(self.published), SeqCst);
             self.published = total;
         }
     }
@@ -145,7 +147,7 @@ impl Account {
 
     /// What all reactors hold, as far as this one knows.
     pub(crate) fn known(&self) -> usize {
-        self.budget.used.load(Relaxed).wrapping_sub(self.published).wrapping_add(self.total())
+        self.budget.used.load(SeqCst).wrapping_sub(self.published).wrapping_add(self.total())
     }
 
     /// So many bytes have to go: down to 15/16 of the budget, so that the next ones come later; but if it is not here
@@ -179,10 +181,13 @@ impl Account {
     /// What has to be told: each change once, whichever reactor finds it.
     pub(crate) fn news(&mut self) -> Option<Pressure> {
         if self.is_high() {
-            (!self.budget.is_pressed.swap(true, Relaxed)).then_some(Pressure::High)
+            let is_news = !self.budget.is_pressed.swap(true, SeqCst);
+            // Who gave the rest back meanwhile saw no mark to take away, and may book nothing any more.
+            let is_over = is_news && self.is_relieved() && self.budget.is_pressed.swap(false, SeqCst);
+            (is_news && !is_over).then_some(Pressure::High)
         } else if self.is_relieved() {
             self.is_pressed = false;
-            self.budget.is_pressed.swap(false, Relaxed).then_some(Pressure::Relieved)
+            self.budget.is_pressed.swap(false, SeqCst).then_some(Pressure::Relieved)
         } else {
             None
         }
@@ -217,75 +222,5 @@ impl Drop for Account {
     fn drop(&mut self) {
         self.budget.used.fetch_sub(self.published, Relaxed);
         self.budget.accounts.fetch_sub(1, Relaxed);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn account(budget: &Arc<Budget>) -> Account {
-        Account::new(budget.clone())
-    }
-
-    #[test]
-    fn reactors_know_of_each_other_but_for_a_grain() {
-        let budget = Arc::new(Budget::new(1 << 20));
-        let (mut one, mut other) = (account(&budget), account(&budget));
-        let (mut place, mut small) = (0, 0);
-        assert!(one.book(&mut place, 500_000) && other.book(&mut small, GRAIN_BYTES - 1));
-        assert_eq!((one.known(), other.known()), (500_000, 500_000 + GRAIN_BYTES - 1));
-        assert!(!one.book(&mut place, 0) && !other.book(&mut small, 0));
-        assert_eq!((one.known(), other.known()), (0, 0));
-        drop((one, other));
-        assert_eq!(budget.used.load(Relaxed), 0);
-    }
-
-    #[test]
-    fn what_an_account_held_goes_with_it() {
-        let budget = Arc::new(Budget::new(1 << 20));
-        let (mut one, other) = (account(&budget), account(&budget));
-        one.book(&mut 0, 500_000);
-        drop(one);
-        assert_eq!(other.known(), 0);
-    }
-
-    #[test]
-    fn each_change_is_told_once() {
-        let budget = Arc::new(Budget::new(1_000_000));
-        let (mut one, mut other, mut place) = (account(&budget), account(&budget), 0);
-        let rows = [
-            (800_000, None),
-            (800_001, Some(Pressure::High)),
-            (900_000, None),
-            (700_001, None),
-            (900_000, None),
-            (700_000, Some(Pressure::Relieved)),
-            (0, None),
-        ];
-        for (bytes, told) in rows {
-            one.book(&mut place, bytes);
-            one.publish();
-            assert_eq!((one.news(), other.news()), (told, None), "at {bytes} bytes");
-        }
-    }
-
-    #[test]
-    fn who_holds_half_the_average_is_large() {
-        let mut account = account(&Arc::default());
-        let mut places = [0; 4];
-        for (place, bytes) in places.iter_mut().zip([100, 300, 0, 200]) {
-            account.book(place, bytes);
-        }
-        assert_eq!([0, 99, 100, 200].map(|bytes| account.is_large(bytes)), [false, false, true, true]);
-    }
-
-    #[test]
-    fn the_pools_have_a_bound_and_none_of_them_is_kept_under_pressure() {
-        let mut account = account(&Arc::new(Budget::new(64 << 20)));
-        assert!(account.pool(POOLED_BYTES_MAX) && !account.pool(1));
-        account.unpool(POOLED_BYTES_MAX);
-        account.book(&mut 0, 60 << 20);
-        assert!(account.is_high() && !account.pool(1));
     }
 }

@@ -8,6 +8,8 @@
 //! There is no HTTP and no WebSocket in this crate, and nothing in it depends on a crate that knows them.
 
 mod budget;
+#[cfg(test)]
+mod budget_tests;
 mod carry;
 mod door;
 mod driver;

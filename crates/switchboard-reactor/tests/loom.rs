@@ -1,9 +1,12 @@
-//! The mailbox as loom sees it: each test is run once for every order in which its threads can meet.
+//! Mailbox and budget as loom sees them: each test is run once for every order in which its threads can meet.
 //!
-//! The source of the mailbox is compiled a second time here, on top of loom's mutex and atomics and a bell that can be
-//! slept on. Nobody rings and nobody looks without need, so whoever sleeps while a letter waits sleeps for ever, and
-//! loom reports that as a deadlock.
+//! Their sources are compiled a second time here, on top of loom's mutex and atomics and a bell that can be slept on.
+//! Nobody rings and nobody looks without need, so whoever sleeps while a letter waits sleeps for ever, and loom reports
+//! that as a deadlock.
 
+#[expect(unreachable_pub, dead_code, reason = "not all of what the reactor has is of use here")]
+#[path = "../src/budget.rs"]
+mod budget;
 #[expect(
     unreachable_pub,
     dead_code,
@@ -12,6 +15,7 @@
 #[path = "../src/mailbox.rs"]
 mod mailbox;
 
+use budget::{Account, Budget, Pressure};
 use loom::thread::{self, JoinHandle};
 use mailbox::{Full, Mailbox};
 use planted::select;
@@ -21,10 +25,9 @@ use sync::{Bell, Waker};
 
 /// What the mailbox finds in the reactor at the same path.
 mod sync {
-    pub(crate) use loom::sync::atomic::{AtomicBool, Ordering};
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     pub(crate) use loom::sync::{Mutex, MutexGuard, Notify};
     use std::io;
-    use std::sync::atomic::AtomicUsize;
     pub(crate) use std::sync::{Arc, PoisonError};
 
     /// What a reactor sleeps on: one who rings before it sleeps is heard as well, as with an event queue.
@@ -32,7 +35,7 @@ mod sync {
     pub(crate) struct Bell {
         notify: Notify,
         /// Not seen by loom, so that counting does not add orders.
-        pub(crate) rings: AtomicUsize,
+        pub(crate) rings: std::sync::atomic::AtomicUsize,
     }
 
     #[derive(Debug)]
@@ -176,4 +179,39 @@ fn a_full_box_gives_the_letter_back_and_keeps_a_reserved_place() {
         assert!(reactor.mailbox.is_empty());
     });
     assert!(refused.iter().all(|count| count.load(Ordering::Relaxed) > 0), "both answers occur: {refused:?}");
+}
+
+/// What a reactor does that books these one after the other for one place, and tells of pressure and of its end. One that
+/// books nothing looks because the other found pressure.
+fn hear(account: &mut Account, bookings: &[usize]) -> Vec<Pressure> {
+    let mut place = 0;
+    let mut told: Vec<_> = account.is_high().then(|| account.news()).flatten().into_iter().collect();
+    for bytes in bookings {
+        let grew = account.book(&mut place, *bytes);
+        let is_due = if grew { account.is_high() } else { account.is_strained() && account.is_relieved() };
+        told.extend(is_due.then(|| account.news()).flatten());
+    }
+    told
+}
+
+/// A reactor that looked just when the other gave all back told of pressure, and nobody of its end.
+#[test]
+fn pressure_on_two_reactors_ends_as_often_as_it_begins() {
+    for bookings in [&[450_000, 0][..], &[]] {
+        let pressed = Arc::new(AtomicUsize::new(0));
+        let count = pressed.clone();
+        loom::model(move || {
+            let budget = Arc::new(Budget::new(1_000_000));
+            let [mut one, mut other] = [(); 2].map(|()| Account::new(budget.clone()));
+            let there = thread::spawn(move || (hear(&mut one, bookings), one));
+            let mut told = hear(&mut other, &[900_000, 0]);
+            let (told_there, _one) = there.join().expect("it does not fail");
+            told.extend(told_there);
+            let highs = told.iter().filter(|told| **told == Pressure::High).count();
+            assert_eq!(highs * 2, told.len(), "{told:?}");
+            assert!(!budget.is_pressed());
+            count.fetch_add(highs, Ordering::Relaxed);
+        });
+        assert!(pressed.load(Ordering::Relaxed) > 0, "the orders in which there is pressure are among them");
+    }
 }
