@@ -1,12 +1,15 @@
-//! The one door for `unsafe` in the workspace: code for vectors wider than the baseline of the target, chosen at run time.
+//! The one door for `unsafe` in the workspace, for what many bytes at once make cheaper: masking in vectors wider than the
+//! baseline of the target, and text of bytes that are ASCII.
 //!
 //! Masking is nearly all that a server does with a long WebSocket message. Safe code is compiled for the baseline, which
 //! on x86-64 has vectors of 16 bytes: three instructions for each, 3,072 for 16 KiB. Processors since 2013 have vectors
 //! of 32 bytes, and only at run time it is known whether this one has. Rust calls a function that is compiled for more
-//! than the baseline `unsafe` to call, whatever is in it; nothing else here is.
+//! than the baseline `unsafe` to call, whatever is in it. The safe twin in [`portable`], of which it is a second compilation, and the tests and a fuzz target
+//! hold the two against each other.
 //!
-//! Each function has a safe twin in [`portable`], of which it is a second compilation; the tests and a fuzz target hold
-//! the two against each other.
+//! Paths, field names and most messages are a few bytes of ASCII. The standard library looks at these one by one before
+//! it calls them text, ten instructions for each; eight at a time it is three for each word, and what is left to do then
+//! needs `unsafe`.
 
 pub mod portable;
 
@@ -21,6 +24,18 @@ pub fn xor(bytes: &mut [u8], key: [u8; 4]) {
         return unsafe { xor_avx2(bytes, key) };
     }
     portable::xor(bytes, key);
+}
+
+/// `bytes` as text, if all of them are ASCII.
+///
+/// For short slices: one of any length is taken, but from 64 bytes on there are faster ways.
+#[inline]
+pub fn ascii(bytes: &[u8]) -> Option<&str> {
+    if !portable::is_ascii(bytes) {
+        return None;
+    }
+    // SAFETY: they are ASCII, as was found just now, and ASCII is UTF-8.
+    Some(unsafe { std::str::from_utf8_unchecked(bytes) })
 }
 
 /// [`portable::xor`], compiled for vectors of 32 bytes.
@@ -55,7 +70,28 @@ mod tests {
         (0..bytes.len()).for_each(|length| check(&bytes[..length], [1, 2, 4, 8]));
     }
 
+    #[test]
+    fn every_byte_at_every_place_of_a_text() {
+        for length in 0..40 {
+            let mut bytes = vec![b'a'; length];
+            assert_eq!(ascii(&bytes), std::str::from_utf8(&bytes).ok());
+            for place in 0..length {
+                for byte in 0..=255 {
+                    bytes[place] = byte;
+                    assert_eq!(ascii(&bytes).is_some(), byte < 0x80, "{byte:#x} at {place} of {length}");
+                }
+                bytes[place] = b'a';
+            }
+        }
+    }
+
     proptest! {
+        #[test]
+        fn ascii_is_the_text_that_it_is(bytes in prop::collection::vec(0..0x82u8, 0..100)) {
+            let text = bytes.is_ascii().then(|| std::str::from_utf8(&bytes).expect("ASCII is UTF-8"));
+            assert_eq!(ascii(&bytes), text);
+        }
+
         #[test]
         fn wherever_the_bytes_lie(bytes in prop::collection::vec(any::<u8>(), 64..5000), from in 0..64usize, key: [u8; 4]) {
             check(&bytes[from..], key);

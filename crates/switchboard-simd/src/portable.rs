@@ -49,3 +49,25 @@ fn widened(key: [u8; 4]) -> u64 {
     let half = u64::from(u32::from_ne_bytes(key));
     half << 32 | half
 }
+
+/// Whether no byte has its top bit set. The words at both ends of a part may overlap.
+#[inline(always)]
+pub fn is_ascii(bytes: &[u8]) -> bool {
+    let tops = if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let ends = u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last);
+        if bytes.len() > 16 { ends | tops_between(bytes) } else { ends }
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        u64::from(u32::from_ne_bytes(*first) | u32::from_ne_bytes(*last))
+    } else {
+        bytes.iter().fold(0, |all, byte| all | u64::from(*byte))
+    };
+    tops & TOPS == 0
+}
+
+/// The words between the first and the last.
+fn tops_between(bytes: &[u8]) -> u64 {
+    let words = bytes.chunks_exact(8).skip(1).filter_map(|word| word.first_chunk());
+    words.fold(0, |all, word| all | u64::from_ne_bytes(*word))
+}
+
+const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);

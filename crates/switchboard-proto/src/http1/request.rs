@@ -5,7 +5,7 @@ use std::fmt;
 use super::fields::{Lines, is_forbidden_trailer};
 use super::head::Head;
 use super::slots::{Span, find};
-use super::target;
+use super::{target, words};
 
 /// The versions served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,14 +90,20 @@ impl<'b> Request<'b> {
     #[must_use]
     #[inline]
     pub fn path(&self) -> &'b str {
-        target::path(self.target())
+        let target = self.head.target();
+        let end = words::find(target, b'?').unwrap_or(target.len());
+        match text(&target[..end]) {
+            path if path.starts_with('/') => path,
+            _ => target::path(self.target()),
+        }
     }
 
     /// What follows the first `?`, not decoded.
     #[must_use]
     #[inline]
     pub fn query(&self) -> Option<&'b str> {
-        target::query(self.target())
+        let target = self.head.target();
+        words::find(target, b'?').map(|end| text(&target[end + 1..]))
     }
 
     /// The host, with its port if one was sent. The authority of an absolute-form target wins over `Host`
@@ -211,5 +217,5 @@ impl fmt::Debug for HeaderIter<'_> {
 /// What is known to be ASCII, as text.
 #[inline]
 pub(crate) fn text(ascii: &[u8]) -> &str {
-    std::str::from_utf8(ascii).unwrap_or_default()
+    switchboard_simd::ascii(ascii).unwrap_or_default()
 }

@@ -32,11 +32,6 @@ pub(crate) fn path(target: &str) -> &str {
     if path.is_empty() { "/" } else { path }
 }
 
-/// What follows the first `?`.
-pub(crate) fn query(target: &str) -> Option<&str> {
-    target.split_once('?').map(|(_, query)| query)
-}
-
 /// The authority of an absolute-form target.
 pub(crate) fn authority(target: &str) -> Option<&str> {
     split_absolute(target).map(|(authority, _)| authority)

@@ -15,7 +15,7 @@ pub(super) struct NotUtf8;
 #[inline]
 pub(super) fn text(bytes: &[u8]) -> Result<&str, NotUtf8> {
     if bytes.len() < SIMD_BYTES {
-        std::str::from_utf8(bytes).map_err(|_| NotUtf8)
+        switchboard_simd::ascii(bytes).map_or_else(|| std::str::from_utf8(bytes).map_err(|_| NotUtf8), Ok)
     } else {
         simdutf8::basic::from_utf8(bytes).map_err(|_| NotUtf8)
     }
