@@ -71,6 +71,9 @@ pub(crate) struct Serve {
     /// End when the process that has started this one ends
     #[arg(long)]
     pub(crate) tied: bool,
+    /// Leave newcomers who have said nothing to the system, as servers for short connections do
+    #[arg(long)]
+    pub(crate) deferred: bool,
     /// Reactors, a thread each
     #[arg(long, default_value_t = 1)]
     pub(crate) reactors: usize,

@@ -111,7 +111,7 @@ pub(crate) fn serve(args: &Serve) -> switchboard::Result<()> {
     limits.head_timeout = args.head_timeout.unwrap_or(limits.head_timeout);
     let server = Server::builder()
         .limits(limits)
-        .listen(args.listen)
+        .listen(Listener::tcp(args.listen).deferred(args.deferred))
         .listen(Listener::tcp(args.raw).raw())
         .reactors(args.reactors)
         .max_message(MESSAGE_BYTES_MAX)

@@ -4,12 +4,18 @@ use mio::net::TcpListener;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
+#[cfg(any(target_os = "android", target_os = "linux"))]
+use std::os::fd::AsFd;
 
 /// Newcomers that the system keeps waiting, unless told otherwise. The kernel has an upper bound of its own.
 pub const BACKLOG: u32 = 1024;
 
 /// Bytes of a connection that the system may keep before it has sent them, unless told otherwise.
 pub const UNSENT_BYTES: u32 = 64 << 10;
+
+/// How long a deferred newcomer may be silent before it is accepted all the same: the least that can be asked for.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+const DEFER_SECONDS: i32 = 1;
 
 /// How to listen.
 #[derive(Clone, Debug)]
@@ -26,11 +32,20 @@ pub struct ListenOptions {
     /// only once: so peers that don't read can't use up the memory that the system has for all sockets. Linux only.
     /// Default: [`UNSENT_BYTES`].
     pub unsent_bytes: u32,
+    /// Newcomers who have said nothing yet stay with the system for about a second, so that nearly all are accepted when
+    /// there is something to be read. Linux only. Default: off.
+    pub deferred: bool,
 }
 
 impl Default for ListenOptions {
     fn default() -> Self {
-        Self { backlog: BACKLOG, reuse_port: false, nodelay: true, unsent_bytes: UNSENT_BYTES }
+        Self {
+            backlog: BACKLOG,
+            reuse_port: false,
+            nodelay: true,
+            unsent_bytes: UNSENT_BYTES,
+            deferred: false,
+        }
     }
 }
 
@@ -64,6 +79,10 @@ impl Listener {
         if options.unsent_bytes > 0 {
             // They inherit this as well.
             socket.set_tcp_notsent_lowat(options.unsent_bytes)?;
+        }
+        #[cfg(any(target_os = "android", target_os = "linux"))]
+        if options.deferred {
+            switchboard_sys::defer_accept(socket.as_fd(), DEFER_SECONDS)?;
         }
         socket.set_nonblocking(true)?;
         socket.bind(&addr.into())?;

@@ -265,18 +265,23 @@ impl Reactor {
         if used < count || !drained || wires.stopped {
             keep_rest(wires, id, &rx[used..], drained);
             wires.end_event();
-            self.take_care(service);
+            self.after_event(id, service);
         } else if wires.end_event() {
-            self.take_care(service);
+            self.after_event(id, service);
         }
     }
 
-    /// After an event that may have kept something: if there is too much of it, that does not wait for the turn's end.
+    /// After an event that may have kept something, or ended its wire, for which two things don't wait for the turn's
+    /// end: too much that is kept, and a step towards the wire's own end. The peer then finds the last bytes and the end
+    /// behind them at once.
     #[cold]
     #[inline(never)]
-    fn take_care<S: Service + ?Sized>(&mut self, service: &mut S) {
+    fn after_event<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) {
         if self.wires.care.is_due {
             self.settle_slow(service);
+        } else if self.wires.ending.last() == Some(&id) {
+            self.wires.ending.pop();
+            self.wind_up(id, service);
         }
     }
 
@@ -359,7 +364,7 @@ impl Reactor {
             self.wires.begin_event(id);
             self.pump_listening(id, certain, service);
             self.wires.end_event();
-            self.take_care(service);
+            self.after_event(id, service);
         }
     }
 

@@ -1,10 +1,10 @@
-//! Scale-out.
+//! Scale-out, and what the system does for a listener.
 
 mod support;
 
 use std::net::TcpListener;
 use support::get;
-use support::probe::Probe;
+use support::probe::{Log, Probe};
 use support::real::{self, Live};
 use switchboard::{Listener, Server};
 
@@ -29,4 +29,25 @@ fn k1_by_default_a_port_is_ones_own() {
     let server = Server::bind("127.0.0.1:0").unwrap();
     assert!(TcpListener::bind(server.local_addr()).is_err());
     assert!(Server::bind(server.local_addr()).is_err());
+}
+
+/// Who came first and says nothing would have been accepted first.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_deferred_newcomer_is_there_when_it_has_said_something() {
+    let rows =
+        [(false, ["connect", "connect", "request GET / "]), (true, ["connect", "request GET / ", "connect"])];
+    for (deferred, order) in rows {
+        let seen = Log::default();
+        let log = seen.clone();
+        let listener = Listener::tcp("127.0.0.1:0").deferred(deferred);
+        let live = Live::serve(Server::builder().listen(listener).reactors(1), move |_peer| {
+            Probe::default().noted_in(&log)
+        });
+        let mut silent = live.connect();
+        let mut heard = live.connect();
+        assert!(real::ask(&mut heard, get("/")).ends_with("GET / "));
+        assert!(real::ask(&mut silent, get("/")).ends_with("GET / "));
+        assert_eq!(seen.events()[..3], order, "deferred: {deferred}");
+    }
 }

@@ -29,8 +29,8 @@ const LONG_FUNCTIONS_PERCENT_MAX: usize = 3;
 
 const PROTO_MANIFEST: &str = "crates/switchboard-proto/Cargo.toml";
 const REACTOR_MANIFEST: &str = "crates/switchboard-reactor/Cargo.toml";
-/// The one crate that may hold `unsafe`, and that the lower crates may use. It has lints of its own.
-const DOOR: &str = "crates/switchboard-simd/";
+/// The crates that may hold `unsafe`, and that the lower crates may use. They have lints of their own.
+const DOORS: [&str; 2] = ["crates/switchboard-simd/", "crates/switchboard-sys/"];
 const SERVER_MANIFEST: &str = "crates/switchboard/Cargo.toml";
 
 #[test]
@@ -269,10 +269,14 @@ fn no_tabs(tree: &Tree) -> Vec<Offence> {
     })
 }
 
+fn is_door(source: &Source) -> bool {
+    DOORS.iter().any(|door| source.path.starts_with(door))
+}
+
 fn members_use_the_workspace_lints(tree: &Tree) -> Vec<Offence> {
     let follows =
         |manifest: &Source| manifest.section("[lints]").any(|line| squeeze(line) == "workspace=true");
-    let astray = tree.members().filter(|manifest| !manifest.path.starts_with(DOOR) && !follows(manifest));
+    let astray = tree.members().filter(|manifest| !is_door(manifest) && !follows(manifest));
     astray.map(|manifest| manifest.offence(1, "lacks [lints] with workspace = true")).collect()
 }
 
@@ -309,7 +313,7 @@ fn no_forbidden_code(tree: &Tree) -> Vec<Offence> {
     let mut offences = Vec::new();
     for source in tree.rust() {
         for (line, code) in source.code_lines() {
-            let words = if source.path.starts_with(DOOR) { &words[1..] } else { &words[..] };
+            let words = if is_door(source) { &words[1..] } else { &words[..] };
             for word in words.iter().filter(|word| contains_word(code, word)) {
                 offences.push(source.offence(line, format!("`{word}` has no place here")));
             }
@@ -330,7 +334,8 @@ fn the_lower_crates_stand_alone(tree: &Tree) -> Vec<Offence> {
             if text.starts_with('[') {
                 dependencies = text.contains("dependencies");
             }
-            if dependencies && text.contains("switchboard") && !text.contains("switchboard-simd") {
+            let is_door = DOORS.iter().any(|door| text.starts_with(&door["crates/".len()..door.len() - 1]));
+            if dependencies && text.contains("switchboard") && !is_door {
                 offences.push(manifest.offence(line, "depends on another crate of the workspace"));
             }
         }

@@ -107,7 +107,7 @@ impl Contender {
         }
         let program = self.program(row, places)?;
         let mut args: Vec<String> = match self.kind {
-            Kind::Ours => vec!["serve".into(), "--tied".into()],
+            Kind::Ours => vec!["serve".into(), "--tied".into(), "--deferred".into()],
             Kind::Nginx => Vec::new(),
             Kind::Bun => {
                 let script = places.root.join("benches/peers/bun/server.ts");
@@ -225,7 +225,7 @@ mod tests {
     fn the_built_in_server_is_there() {
         let places = Places { root: "/nowhere".into(), peers: "/nowhere".into() };
         let recipe = named("ours").recipe(&ROWS[0], &places, "127.0.0.1:0").expect("it is there");
-        assert_eq!(recipe.args, ["serve", "--tied", "--listen", "127.0.0.1:0"]);
+        assert_eq!(recipe.args, ["serve", "--tied", "--deferred", "--listen", "127.0.0.1:0"]);
         assert!(!named("ours").is_peer() && !named("limit").is_peer() && named("nginx").is_peer());
     }
 
