@@ -38,6 +38,16 @@ pub fn ascii(bytes: &[u8]) -> Option<&str> {
     Some(unsafe { std::str::from_utf8_unchecked(bytes) })
 }
 
+/// What `bytes` begin with, up to the first `end` or the first byte that is not ASCII.
+///
+/// For short slices, as [`ascii`].
+#[inline(always)]
+pub fn ascii_before(bytes: &[u8], end: u8) -> &str {
+    let front = &bytes[..portable::ascii_end(bytes, end)];
+    // SAFETY: all of it is ASCII, for its end was just found to be that, and ASCII is UTF-8.
+    unsafe { std::str::from_utf8_unchecked(front) }
+}
+
 /// [`portable::xor`], compiled for vectors of 32 bytes.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
@@ -85,7 +95,27 @@ mod tests {
         }
     }
 
+    #[test]
+    fn ascii_ends_at_the_first_of_both() {
+        for length in 0..40 {
+            let mut bytes = vec![b'>'; length];
+            for place in (0..length).rev() {
+                for byte in [b'?', 0x80, 0xff, 0xc3] {
+                    bytes[place] = byte;
+                    assert_eq!(ascii_before(&bytes, b'?').len(), place, "{byte:#x} of {length}");
+                }
+            }
+            assert_eq!(ascii_before(&vec![b'@'; length], b'?').len(), length);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn ascii_ends_where_a_loop_says(bytes in prop::collection::vec(any::<u8>(), 0..40), end in 0..0x80u8) {
+            let wanted = bytes.iter().position(|byte| *byte == end || !byte.is_ascii()).unwrap_or(bytes.len());
+            assert_eq!(ascii_before(&bytes, end).as_bytes(), &bytes[..wanted]);
+        }
+
         #[test]
         fn ascii_is_the_text_that_it_is(bytes in prop::collection::vec(0..0x82u8, 0..100)) {
             let text = bytes.is_ascii().then(|| std::str::from_utf8(&bytes).expect("ASCII is UTF-8"));

@@ -70,4 +70,31 @@ fn tops_between(bytes: &[u8]) -> u64 {
     words.fold(0, |all, word| all | u64::from_ne_bytes(*word))
 }
 
+/// Where the first `end` stands, or the first byte that is not ASCII. `end` must be ASCII.
+#[inline(always)]
+pub fn ascii_end(bytes: &[u8], end: u8) -> usize {
+    let stops = |byte: u8| byte == end || byte >= 0x80;
+    let Some(last) = bytes.last_chunk::<8>() else {
+        return bytes.iter().position(|byte| stops(*byte)).unwrap_or(bytes.len());
+    };
+    // Sets the top bit where a byte is one that stops, and above that perhaps of others: the lowest is right.
+    let found = |word: &[u8; 8]| {
+        let word = u64::from_le_bytes(*word);
+        let other = word ^ u64::from_ne_bytes([end; 8]);
+        (other.wrapping_sub(ONES) & !other | word) & TOPS
+    };
+    for (number, word) in bytes.chunks_exact(8).enumerate() {
+        let found = word.first_chunk().map_or(0, found);
+        if found != 0 {
+            return number * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    // What of the last word was looked at already does not stop.
+    match found(last) {
+        0 => bytes.len(),
+        found => bytes.len() - 8 + found.trailing_zeros() as usize / 8,
+    }
+}
+
+const ONES: u64 = u64::from_ne_bytes([1; 8]);
 const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);

@@ -5,7 +5,7 @@ use std::fmt;
 use super::fields::{Lines, is_forbidden_trailer};
 use super::head::Head;
 use super::slots::{Span, find};
-use super::{target, words};
+use super::target;
 
 /// The versions served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,11 +88,10 @@ impl<'b> Request<'b> {
     /// The path without the query, not decoded: of an absolute-form target its path. It begins with `/`, except for
     /// `OPTIONS *`, where it is `*`.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn path(&self) -> &'b str {
-        let target = self.head.target();
-        let end = words::find(target, b'?').unwrap_or(target.len());
-        match text(&target[..end]) {
+        // All of the target is ASCII.
+        match switchboard_simd::ascii_before(self.head.target(), b'?') {
             path if path.starts_with('/') => path,
             _ => target::path(self.target()),
         }
@@ -102,8 +101,7 @@ impl<'b> Request<'b> {
     #[must_use]
     #[inline]
     pub fn query(&self) -> Option<&'b str> {
-        let target = self.head.target();
-        words::find(target, b'?').map(|end| text(&target[end + 1..]))
+        self.target().split_once('?').map(|(_, query)| query)
     }
 
     /// The host, with its port if one was sent. The authority of an absolute-form target wins over `Host`

@@ -55,24 +55,6 @@ pub(crate) fn is_folded<const N: usize>(text: &[u8], lower: &[u8; N]) -> bool {
     text.iter().zip(lower).fold(0, |sum, (byte, known)| sum | ((byte | 0x20) ^ known)) == 0
 }
 
-/// Where this byte stands first.
-#[inline(always)]
-pub(crate) fn find(text: &[u8], byte: u8) -> Option<usize> {
-    let Some(last) = text.last_chunk::<8>() else { return text.iter().position(|other| *other == byte) };
-    let places = |word: &[u8; 8]| zeros(u64::from_le_bytes(*word) ^ each(byte)) & TOPS;
-    let mut rest = text;
-    while let Some((word, behind)) = rest.split_first_chunk() {
-        let found = places(word);
-        if found != 0 {
-            return Some(text.len() - rest.len() + found.trailing_zeros() as usize / 8);
-        }
-        rest = behind;
-    }
-    // What of the last word was looked at already is not the byte.
-    let found = places(last);
-    (found != 0).then(|| text.len() - 8 + found.trailing_zeros() as usize / 8)
-}
-
 /// Whether `bad` sets no top bit for any word of `text`, which is taken apart into words that may overlap.
 /// Up to sixteen bytes, which is most, take two words that overlap.
 #[inline(always)]
@@ -169,18 +151,6 @@ mod tests {
         check_first(outside_target, |byte| byte.is_ascii_graphic() && byte != b'#');
         check_first(outside_value, |byte| matches!(byte, b' '..=b'~'));
         check_first(outside_name, |byte| byte.is_ascii_alphabetic() || byte == b'-');
-    }
-
-    #[test]
-    fn a_byte_is_found_where_it_stands_first() {
-        for length in 0..36 {
-            let mut text = vec![b'>'; length];
-            assert_eq!(find(&text, b'?'), None);
-            for place in (0..length).rev() {
-                text[place] = b'?';
-                assert_eq!(find(&text, b'?'), Some(place), "of {length}");
-            }
-        }
     }
 
     #[test]
