@@ -1,4 +1,4 @@
-//! The server that is simulated: an echo, a chat, a crowd, event streams, lines, bytes, and HTTP in all its ways, with the peers
+//! The server that is simulated: an echo, a chat, crowds, event streams, lines, bytes, and HTTP in all its ways, with the peers
 //! that know what it owes them.
 
 use crate::crowd;
@@ -132,6 +132,7 @@ impl Client for Visitor {
                 let mut stream = exchange.stream(200, "text/plain");
                 self.stream_on(&mut stream);
             }
+            Some("crowd") => crowd::enter(&mut exchange.events(), &self.owed.borrow().crowd),
             Some("events") => {
                 self.left = number;
                 let mut events = exchange.events();
@@ -173,8 +174,8 @@ impl Client for Visitor {
 
     fn on_message(&mut self, socket: &mut Socket<'_>, message: Message<'_>) {
         self.awake();
-        if self.path == crowd::PATH {
-            return crowd::answer(socket, &self.owed.borrow().crowd, message);
+        if let (crowd::PATH | crowd::STAGE, Message::Text(text)) = (self.path.as_str(), message) {
+            return crowd::answer(socket, &self.owed.borrow().crowd, text);
         }
         if self.path == "/chat" {
             let published = socket.publish_to_all("room", message);
@@ -207,6 +208,10 @@ impl Client for Visitor {
 
     fn on_line(&mut self, raw: &mut Raw<'_>, line: &[u8]) {
         self.awake();
+        if let Some(text) = std::str::from_utf8(line).ok().and_then(|line| line.strip_prefix(crowd::WORD)) {
+            crowd::enter(raw, &self.owed.borrow().crowd);
+            return crowd::answer(raw, &self.owed.borrow().crowd, text);
+        }
         raw.write(line);
         raw.write("\n");
         if line.len() % 7 == 3 {
@@ -258,6 +263,9 @@ pub fn bad_day(seed: u64, options: Options) -> Sim {
 pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits)) -> Sim {
     options.message_bytes_max = 30_000;
     options.limits = limits(&mut Random::new(seed ^ 0xabcd));
+    if seed % 2 == 1 {
+        options.reserved = ["/tag/", crowd::PATH].map(Into::into).into();
+    }
     if options.limits.rate != Rate::default() {
         // Whoever may say little in a second needs many.
         options.patience = Duration::from_secs(600);
@@ -266,6 +274,7 @@ pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits
     let may_be_cut_off = options.limits.memory_bytes_max < 1 << 20
         || options.limits.reactor.wire_memory_bytes_max < 1 << 20
         || options.limits.rate.excess == Excess::Close;
+    let lags = options.faults.lags > 0;
     let owed = Shared::default();
     let shared = owed.clone();
     let mut sim = Sim::new(seed, options, move |_peer| Visitor::new(shared.clone()));
@@ -273,13 +282,17 @@ pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits
     for number in 0..peers {
         add(&mut sim, number, may_be_cut_off);
     }
+    if lags && sim.random().chance(300) {
+        // More than an overloaded reactor lets in.
+        for _ in 0..6 {
+            let mut random = sim.random().fork();
+            sim.add(http(&mut random, may_be_cut_off));
+        }
+    }
     // By chance of its own: a seed without a crowd is what it was without crowds.
     let mut random = Random::new(seed ^ 0xc0d);
     if random.chance(200) {
-        let salt = random.bits() as u32;
-        for name in 0..random.between(4, 9) {
-            sim.add(crowd::member(&mut random, salt, name));
-        }
+        crowd::add(&mut sim, &mut random);
     }
     sim.outside(move |outside| act_outside(outside, &owed));
     sim
@@ -325,6 +338,11 @@ fn limits(random: &mut Random) -> Limits {
     }
     if random.chance(50) {
         limits.max_lifetime = Duration::from_millis(random.between(1, 20_000) as u64);
+    }
+    if random.chance(500) {
+        // Overload comes soon, and lets few in.
+        limits.lag_window = Duration::from_millis(random.between(1, 40) as u64);
+        limits.reactor.accepts_per_turn = random.between(1, 3);
     }
     limits
 }

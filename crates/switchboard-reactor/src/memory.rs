@@ -63,6 +63,8 @@ impl MemoryDriver {
     ) -> FarEnd {
         let (near, far) = Pipe::pair(peer);
         let incoming = Incoming { transport: Transport::Memory(near), peer, listener };
+        // The clock may have moved without a turn.
+        self.reactor.wires.now = self.now;
         service.on_accept(&mut self.reactor.wires, incoming);
         self.reactor.settle(service);
         far
@@ -70,6 +72,7 @@ impl MemoryDriver {
 
     /// A newcomer could not be accepted: the service is told so, as [`Driver`](crate::Driver) tells it.
     pub fn fail_accept<S: Service + ?Sized>(&mut self, service: &mut S, listener: usize, error: &io::Error) {
+        self.reactor.wires.now = self.now;
         self.reactor.wires.stats.accept_errors.add(1);
         service.on_accept_error(&mut self.reactor.wires, listener, error);
         self.reactor.settle(service);

@@ -228,8 +228,9 @@ impl Handle {
     }
 
     /// Shuts the server down: no newcomers any more; requests whose head has come are answered, the first of several
-    /// with the word that it is the last; WebSockets and event streams are closed; at the deadline the rest is aborted.
-    /// Every client is told, and `serve` returns. Again is nothing new, except that an earlier deadline counts.
+    /// with the word that it is the last; WebSockets and event streams are closed; at the deadline the rest is aborted,
+    /// and whoever is paused with a request unread. Every client is told, and `serve` returns. Again is nothing new,
+    /// except that an earlier deadline counts.
     #[doc(alias = "Shutdown")]
     pub fn shutdown(&self, drain: Drain) {
         self.set_state(State::Draining);

@@ -220,15 +220,16 @@ impl Hub {
 
     /// Sees a connection out: requests that have come, or whose head has, are answered first.
     pub(crate) fn see_out(&mut self, wires: &mut Wires, id: ConnectionId, close_code: u16, why: Reason) {
-        let is_read = wires.goes_on(id) || wires.is_only_throttled(id);
+        let is_idle = wires.is_paused_and_empty(id);
         match &mut self.link(id).protocol {
             Protocol::Http(machine)
                 if matches!(machine.phase(), Phase::Open | Phase::Deferred | Phase::Streaming) =>
             {
                 machine.close_after();
             }
-            // A request may be there that nobody has read yet: it is answered, with the word that it is the last.
-            Protocol::Http(machine) if machine.phase() == Phase::Idle && is_read => {
+            // A request may be there that nobody has read yet: it is answered, with the word that it is the last. If the
+            // connection is not read just now, that is waited for.
+            Protocol::Http(machine) if machine.phase() == Phase::Idle && !is_idle => {
                 machine.close_after();
                 self.link(id).reason.get_or_insert(why);
                 wires.look_for_the_last_time(id);

@@ -101,6 +101,8 @@ impl Overload {
             return false;
         }
         let was_on = self.is_on;
+        // Nobody may have asked since the last turn.
+        self.refresh(now);
         self.told = now.after(lag);
         self.over_since = self.over_since.filter(|_| idle < IDLE_MIN && lag > self.target);
         // Where more would come in if they could, it is the refusals that keep the lag low.
@@ -248,6 +250,17 @@ mod tests {
         turns(&mut overload, &mut now, 200, 10, 0);
         assert!(!overload.refresh(Time(now + 50)) && overload.is_on());
         assert!(overload.refresh(Time(now + 100)) && !overload.is_on());
+        assert_eq!(overload.room(), Room::ENDLESS);
+    }
+
+    /// Newcomers that were handed to a reactor which had rested for long were refused: they had taken all the room that
+    /// it had left, and so it seemed to be the refusals that kept its lag low.
+    #[test]
+    fn n14_a_turn_after_a_rest_finds_no_overload() {
+        let (mut overload, mut now) = (overload(), 0);
+        turns(&mut overload, &mut now, 200, 10, 0);
+        assert!(!overload.observe(Time(now + 99), Duration::ZERO, MS * 99, true) && overload.is_on());
+        assert!(overload.observe(Time(now + 199), Duration::ZERO, MS * 100, true));
         assert_eq!(overload.room(), Room::ENDLESS);
     }
 

@@ -12,7 +12,7 @@ use switchboard::sim;
 use switchboard_fuzz::bad_day;
 
 /// By the number of each, where `planted` is asked for it.
-const BUGS: [&str; 44] = [
+const BUGS: [&str; 46] = [
     "the generation of an id is ignored",
     "a slot is used again with the same generation: a stale id names a stranger",
     "the timers of a wire outlive it",
@@ -57,6 +57,8 @@ const BUGS: [&str; 44] = [
     "a backlog has no bound",
     "an answer overtakes what was published before it",
     "whoever is not to have what is published has it",
+    "under overload a reserved path is refused",
+    "what gathers for many is framed as for WebSockets, whatever they speak",
 ];
 
 #[test]

@@ -6,8 +6,10 @@ use std::time::Duration;
 use support::probe::Probe;
 use support::socket::{self, FIN};
 use support::{Lab, get, statuses, text};
-use switchboard::test::TestOptions;
-use switchboard::{Beat, BodyPlan, Client, Drain, Heartbeat, Limits, Message, Overflow, Rate, WebSocket};
+use switchboard::test::{FarEnd, TestOptions};
+use switchboard::{
+    Beat, BodyPlan, Client, Drain, Heartbeat, Limits, Message, Overflow, Rate, TimerId, WebSocket,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -175,4 +177,132 @@ fn a_request_that_waits_for_its_rate_is_answered_at_the_shutdown() {
     assert_eq!(statuses(&answer), [200]);
     assert!(text(&answer).contains("Connection: close"), "{}", text(&answer));
     assert!(busy.is_finished() && idle.is_finished());
+}
+
+/// A connection is brought to `stop` with a request carried, the server is shut down, and then it goes on.
+#[track_caller]
+fn check_carried(stop: fn(&mut Lab) -> Vec<FarEnd>, go_on: fn(&mut Lab, &[FarEnd])) {
+    let options = with(|limits| {
+        (limits.reactor.outbox_bytes_high, limits.reactor.outbox_bytes_low) = (1000, 500);
+        limits.memory_bytes_max = 100_000;
+        limits.events_per_turn = 1;
+    });
+    let mut lab = Lab::with_options(options, || Probe {
+        on_request: |_, mut exchange, request| {
+            if request.path() == "/pause" {
+                exchange.pause_read();
+                exchange.set_timer(TimerId(1), SECOND * 5);
+            }
+            let length = if request.path() == "/large" { 2000 } else { 10 };
+            exchange.ok("text/plain", &vec![b'x'; length][..]);
+        },
+        on_timer: |_, connection, _| connection.resume_read(),
+        ..Probe::default()
+    });
+    let ends = stop(&mut lab);
+    let (far, before) = (&ends[0], text(&ends[0].take()));
+    lab.server.handle().shutdown(Drain::default());
+    lab.run();
+    assert!(!far.is_finished() && !before.contains("Connection: close"), "{before}");
+    go_on(&mut lab, &ends);
+    let answer = text(&far.take());
+    // The last answer says so, and whoever hears it knows what was not answered.
+    assert!(answer.contains("Connection: close\r\n"), "{answer:?}");
+    assert_eq!(answer.matches("Connection: close\r\n").count(), 1, "{answer}");
+    assert!(answer.ends_with("\r\n\r\nxxxxxxxxxx") && far.is_finished(), "{answer}");
+    far.finish();
+    lab.run();
+    assert!(lab.log.has("disconnect Shutdown"), "{:?}", lab.log.events());
+}
+
+fn ask_twice(lab: &mut Lab, room: Option<usize>, path: &str) -> Vec<FarEnd> {
+    let far = lab.connect();
+    far.set_room(room);
+    far.send((get(path) + &get("/")).as_bytes());
+    lab.run();
+    vec![far]
+}
+
+/// A request that had come, and lay behind another while its connection was not read, was dropped at the shutdown.
+#[test]
+fn a_carried_request_is_answered_at_the_shutdown() {
+    // The user reads on.
+    check_carried(|lab| ask_twice(lab, None, "/pause"), |lab, _| lab.advance(SECOND * 5));
+    // The peer reads on.
+    check_carried(
+        |lab| ask_twice(lab, Some(0), "/large"),
+        |lab, ends| {
+            ends[0].set_room(None);
+            lab.run();
+        },
+    );
+    // Others give their memory back.
+    check_carried(
+        |lab| {
+            let ends: Vec<FarEnd> = (0..4).map(|_| lab.connect()).collect();
+            for far in &ends[1..] {
+                far.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 20000\r\n\r\n");
+                far.send(&[b'x'; 19_000]);
+            }
+            lab.run();
+            ends[0].send(get("/").repeat(1000).as_bytes());
+            lab.run();
+            assert!(ends[0].received() < 2000, "it is squeezed before it is answered much");
+            ends
+        },
+        |lab, ends| {
+            ends[1..].iter().for_each(FarEnd::reset);
+            lab.run();
+        },
+    );
+}
+
+/// A pause is the user's: the shutdown waits for its end, but not for one who has said nothing.
+#[test]
+fn a_paused_connection_lasts_until_the_deadline_only_if_something_has_come() {
+    let mut lab = Lab::new(|| Probe { on_connect: |_, c| c.pause_read(), ..Probe::default() });
+    let (silent, asked) = (lab.connect(), lab.connect());
+    lab.say(&asked, get("/"));
+    lab.server.handle().shutdown(Drain::default());
+    lab.advance(SECOND * 29);
+    assert_eq!((silent.is_finished(), asked.is_finished(), asked.is_reset()), (true, false, false));
+    lab.advance(SECOND);
+    assert_eq!((asked.is_reset(), lab.connections()), (true, 0));
+}
+
+/// A newcomer on trial that got its client only then was not told that its answer was the last.
+#[test]
+fn who_passes_its_trial_during_the_shutdown_hears_that_it_ends() {
+    let reserved = vec!["/health".to_owned()];
+    let mut options = TestOptions { reserved, ..TestOptions::default() };
+    options.limits.memory_bytes_max = 100_000;
+    let mut lab = Lab::with_options(options, Probe::default);
+    let posters: Vec<FarEnd> = (0..8).map(|_| lab.connect()).collect();
+    for far in &posters {
+        far.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10000\r\n\r\n");
+        far.send(&[b'x'; 9500]);
+    }
+    for _ in 0..20 {
+        lab.server.lag(Duration::from_millis(10));
+        lab.advance(Duration::from_millis(10));
+    }
+    lab.server.lag(Duration::from_millis(10));
+    // It takes the one place.
+    lab.connect();
+    // Memory is scarce, so that the line of its request is not read to its end before the shutdown.
+    let (far, connects) = (lab.connect(), lab.log.count("connect"));
+    lab.say(&far, format!("GET /health?{}", "x".repeat(7000)));
+    lab.say(&far, " HTTP/1.1\r\nHost: h\r\n\r\n".to_owned() + &get("/health"));
+    lab.server.handle().shutdown(Drain::default());
+    lab.run();
+    assert_eq!((lab.log.count("connect"), far.is_finished()), (connects, false), "it is on trial");
+    posters.iter().for_each(FarEnd::reset);
+    lab.run();
+    let answer = text(&far.take());
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("Connection: close\r\n"), "{answer}");
+    // What is behind it is known to be unheard.
+    assert_eq!((answer.matches("HTTP/1.1 200 ").count(), far.is_finished()), (1, true));
+    far.finish();
+    lab.run();
+    assert!(lab.log.has("disconnect Shutdown"), "{:?}", lab.log.events());
 }

@@ -268,7 +268,13 @@ impl Wires {
             return self.release_squeezed();
         }
         let mut squeezed = std::mem::take(&mut self.care.squeezed);
-        squeezed.retain(|&(id, _)| self.is_squeezed(id));
+        squeezed.retain(|&(id, _)| {
+            // Who holds nothing has nothing to give back.
+            if self.memory_of(id) == 0 {
+                self.unblock(id, flag::SQUEEZED);
+            }
+            self.is_squeezed(id)
+        });
         squeezed.sort_by_key(|&(id, _)| Reverse(self.memory_of(id)));
         for &(id, since) in &squeezed {
             if surplus > 0 && now.since(since) >= wait {
@@ -510,6 +516,22 @@ mod tests {
         one.wires.abort(large, Reason::Local);
         one.settle(&mut Deaf);
         assert_eq!((one.wires.len(), one.wires.timers()), (0, 0));
+    }
+
+    /// It was neither read nor evicted, for nothing would have been gained, for as long as others held on.
+    #[test]
+    fn who_has_given_all_back_is_read_again_whatever_others_hold() {
+        let [mut one, mut other] = pair();
+        let (_large, _far) = connect(&mut one, 750_000);
+        one.settle(&mut Deaf);
+        let (late, _far) = connect(&mut other, 100_000);
+        other.settle(&mut Deaf);
+        other.wires.book_above(late, 0);
+        other.settle(&mut Deaf);
+        assert!(!other.wires.goes_on(late), "there is pressure still");
+        other.turn(Time(1000), [], &mut Deaf);
+        assert!(other.wires.goes_on(late));
+        assert_eq!(other.wires.timers(), 0);
     }
 
     #[test]

@@ -54,9 +54,10 @@ impl Wires {
         self.unblock(id, flag::RATED);
     }
 
-    /// True while nothing else keeps it from being read than [`Wires::throttle`], which ends by itself.
-    pub fn is_only_throttled(&self, id: WireId) -> bool {
-        self.peek(id).is_some_and(|wire| wire.flags & flag::NOT_READ == flag::RATED)
+    /// True if it is paused by the user, and nothing has come that was not handed up, as far as is known.
+    pub fn is_paused_and_empty(&self, id: WireId) -> bool {
+        self.peek(id)
+            .is_some_and(|wire| wire.has(flag::PAUSED) && wire.carry.is_none() && !wire.has(flag::UNREAD))
     }
 
     /// The peer's end was read too early: it is told once more, behind the bytes that are kept.
@@ -67,8 +68,9 @@ impl Wires {
         }
     }
 
-    /// Takes what the peer has sent so far for all that it has to say: what is there already is read, and then the layer
-    /// above is told of an end, as if it had come from the peer. [`Wires::has_ended`] knows that it has not.
+    /// Takes what the peer has sent so far for all that it has to say: what is there already is read, once nothing keeps
+    /// it from being read any more, and then the layer above is told of an end, as if it had come from the peer.
+    /// [`Wires::has_ended`] knows that it has not.
     pub fn look_for_the_last_time(&mut self, id: WireId) {
         if let Some(wire) = self.get(id) {
             wire.flags |= flag::LAST_LOOK | flag::UNREAD;

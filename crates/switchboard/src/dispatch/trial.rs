@@ -8,6 +8,7 @@ use crate::observer::Refused;
 use crate::{ClientFactory, Connection, ConnectionId};
 use std::time::Duration;
 use switchboard_proto::http1;
+use switchboard_reactor::planted::planted;
 use switchboard_reactor::{Service, Wires};
 
 impl<F: ClientFactory> Dispatcher<F> {
@@ -30,7 +31,8 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
         let limits = &self.settings.limits;
         let stays = match requested_path(rx) {
-            Some(path) => self.settings.is_reserved(path) || !self.hub.is_overloaded(wires.now()),
+            Some(path) if self.settings.is_reserved(path) && !planted(45) => true,
+            Some(_) => !self.hub.is_overloaded(wires.now()),
             None if rx.len() > limits.http.head_bytes_max => false,
             None if rx.is_empty() => return 0,
             None => {
@@ -46,6 +48,12 @@ impl<F: ClientFactory> Dispatcher<F> {
         self.hub.link(id).standing = Standing::Stays;
         let peer = self.peer_again(wires, id);
         self.create(wires, id, &peer);
+        if self.hub.drain_until.is_some() {
+            // It was seen out before there was a client, and the machine is another.
+            if let Protocol::Http(machine) = &mut self.hub.link(id).protocol {
+                machine.close_after();
+            }
+        }
         self.on_bytes(wires, id, rx)
     }
 

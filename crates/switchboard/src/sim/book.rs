@@ -2,10 +2,12 @@
 
 use super::Random;
 use crate::ConnectionId;
+use crate::observer::Refused;
 use crate::reason::{Disconnect, Reason};
 use std::fmt::{self, Write};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Clients, the observer, peers and the simulation write into the same book. One thread does; the lock is there because
 /// an observer must be `Sync`.
@@ -22,6 +24,12 @@ pub(super) struct Pages {
     /// The callback that runs.
     inside: Option<(usize, &'static str)>,
     bombs: Option<(Random, u16)>,
+    /// The reactors that say they are overloaded.
+    pub(super) overloaded: Vec<usize>,
+    /// So long what one of them was told of a lag may count.
+    lags_until: u64,
+    /// A connection was evicted that had no client yet.
+    pub(super) nobody_was_evicted: bool,
 }
 
 /// What was wrong: by which oracle, and how so.
@@ -39,7 +47,11 @@ pub(super) struct Record {
     /// The client was dropped.
     pub(super) dropped: bool,
     pub(super) bombed: bool,
-    pub(super) refused: bool,
+    pub(super) refused: Option<Refused>,
+    /// Under overload the head of its first request decides on it, and before that it has no client.
+    pub(super) may_be_tried: bool,
+    /// Its reactor was overloaded while it was there.
+    pub(super) overloaded: bool,
     /// It held too much memory.
     pub(super) evicted: bool,
     /// Somebody outside closed or aborted it.
@@ -121,11 +133,12 @@ impl Book {
         let mut pages = self.pages();
         pages.trace.note(format_args!("{id} {what}"));
         let outer = pages.inside.replace((peer, what));
+        let is_overloaded = pages.overloaded.contains(&id.reactor());
         let record = &mut pages.records[peer];
         let finding = match (record.id, record.end, outer) {
             (_, _, Some((outer, within))) => Some(format!("inside {within} of peer {outer}")),
             (None, ..) if what == "connect" => {
-                record.id = Some(id);
+                (record.id, record.overloaded) = (Some(id), is_overloaded);
                 None
             }
             (None, ..) => Some("before on_connect".into()),
@@ -155,6 +168,43 @@ impl Book {
         drop(pages);
         if is_early {
             self.wrong("callbacks", format!("the client of peer {peer} was dropped before on_disconnect"));
+        }
+    }
+
+    /// A reactor is told that it is behind, which counts for so long.
+    pub(super) fn lags(&self, span: Duration) {
+        let mut pages = self.pages();
+        pages.lags_until = pages.lags_until.max(pages.trace.now + span.as_millis() as u64);
+    }
+
+    pub(super) fn overloaded(&self, reactor: usize, is_on: bool) {
+        let mut pages = self.pages();
+        pages.trace.note(format_args!("reactor {reactor} is overloaded: {is_on}"));
+        pages.overloaded.retain(|other| *other != reactor);
+        if is_on {
+            pages.overloaded.push(reactor);
+            let here = |record: &&mut Record| record.id.is_some_and(|id| id.reactor() == reactor);
+            pages.records.iter_mut().filter(here).for_each(|record| record.overloaded = true);
+        }
+    }
+
+    pub(super) fn refused(&self, peer: usize, why: Refused) {
+        let mut pages = self.pages();
+        pages.trace.note(format_args!("peer {peer} is refused: {why:?}"));
+        pages.records[peer].refused = Some(why);
+        let is_overloaded = !pages.overloaded.is_empty() && pages.trace.now <= pages.lags_until;
+        drop(pages);
+        if why == Refused::Overload && !is_overloaded {
+            self.wrong("promises", format!("peer {peer} is refused for an overload that there is not"));
+        }
+    }
+
+    pub(super) fn evicted(&self, id: ConnectionId, bytes: usize) {
+        let mut pages = self.pages();
+        pages.trace.note(format_args!("{id} is evicted with {bytes} bytes"));
+        match pages.records.iter_mut().find(|record| record.id == Some(id)) {
+            Some(record) => record.evicted = true,
+            None => pages.nobody_was_evicted = true,
         }
     }
 

@@ -3,8 +3,9 @@
 //!
 //! A [`Sim`] has a server whose clients come from your closure, and [`peer`]s that talk to it. In the *storm* things go
 //! wrong as [`Faults`] says: bytes arrive one by one or late, readiness is told twice or for nothing, peers stop reading,
-//! vanish, half-close, the clock jumps, callbacks panic. Then comes a *calm* in which all work must end, and a *farewell*
-//! after which nothing may be left. All chance comes from the seed: the same seed gives the same trace, byte for byte.
+//! vanish, half-close, the clock jumps, reactors fall behind, callbacks panic. Then comes a *calm* in which all work must
+//! end, and a *farewell* after which nothing may be left. All chance comes from the seed: the same seed gives the same
+//! trace, byte for byte.
 //!
 //! ```
 //! use switchboard::sim::{self, Options, Sim, peer};

@@ -4,8 +4,13 @@ use super::Random;
 use super::book::{Book, Record, digest};
 use super::options::Faults;
 use super::peer::{Line, Peer, Saying};
+use crate::observer::Refused;
 use crate::reason::{Limit, Reason, Timeout};
+use crate::settings::Settings;
 use crate::test::FarEnd;
+
+/// The line of a first request is shorter.
+const FIRST_LINE_BYTES: usize = 200;
 
 /// One peer, its connection, and what the network does to it.
 pub(super) struct Party {
@@ -22,9 +27,18 @@ pub(super) struct Party {
     came: Vec<u8>,
     taken: usize,
     sent: usize,
+    /// The beginning of what it has sent: the line of its first request.
+    first_line: Vec<u8>,
     sent_end: bool,
     /// It has seen the end of the connection.
     pub(super) ended: bool,
+}
+
+/// What the server was told that matters for a newcomer without a client.
+pub(super) struct Told<'a> {
+    pub(super) settings: &'a Settings,
+    /// It was shut down, or has evicted somebody who had no client.
+    pub(super) may_end: bool,
 }
 
 /// What is going to happen to a peer, decided by chance before it comes.
@@ -87,10 +101,27 @@ impl Party {
             never_reads: plan.never_reads,
             ..Conduct::default()
         };
-        let wake = random.size(200) as u64;
+        let comes_late = faults.lags > 0 && random.chance(500);
+        // Several come at once, so that some of them are too many for a reactor that is behind.
+        let wake = if comes_late { [150, 400, 1000, 2000][random.below(4)] } else { random.size(200) } as u64;
         let (said, came) = (Saying::default(), Vec::new());
-        let (taken, sent, sent_end, ended, far) = (0, 0, false, false, None);
-        Self { number, peer, wake, far, conduct, plan, said, random, came, taken, sent, sent_end, ended }
+        let (taken, sent, first_line, sent_end, ended, far) = (0, 0, Vec::new(), false, false, None);
+        Self {
+            number,
+            peer,
+            wake,
+            far,
+            conduct,
+            plan,
+            said,
+            random,
+            came,
+            taken,
+            sent,
+            first_line,
+            sent_end,
+            ended,
+        }
     }
 
     /// Its connection is up.
@@ -195,6 +226,8 @@ impl Party {
             let bytes: Vec<u8> = self.said.bytes.drain(..count).collect();
             book.note(format_args!("peer {} sends {count} ({:08x})", self.number, digest(&bytes)));
             far.send(&bytes);
+            let room = FIRST_LINE_BYTES - self.first_line.len();
+            self.first_line.extend_from_slice(&bytes[..count.min(room)]);
             self.sent += count;
         }
         if let Some((_, how)) = cut {
@@ -279,15 +312,9 @@ impl Party {
     }
 
     /// Whether what the server says of the end is true, and excuses what is missing.
-    pub(super) fn judge(&self, record: &Record) -> Result<(), String> {
+    pub(super) fn judge(&self, record: &Record, was_told: &Told<'_>) -> Result<(), String> {
         let Some(far) = &self.far else { return Ok(()) };
-        let Some(end) = record.end else {
-            return if record.refused {
-                Ok(())
-            } else {
-                Err("it was neither refused nor told of its end".into())
-            };
-        };
+        let Some(end) = record.end else { return self.judge_refusal(record, was_told) };
         if end.bytes_out != far.received() as u64 {
             return Err(format!("{} bytes left the server, and {} arrived", end.bytes_out, far.received()));
         }
@@ -317,6 +344,33 @@ impl Party {
         }
     }
 
+    /// The path of its first request, if the line of that was sent.
+    fn first_path(&self) -> Option<&str> {
+        let end = self.first_line.iter().position(|&byte| byte == b'\n')?;
+        let line = std::str::from_utf8(&self.first_line[..end]).unwrap_or_default();
+        Some(line.split(' ').nth(1).unwrap_or_default())
+    }
+
+    /// Whether there is a reason for it never to have had a client.
+    fn judge_refusal(&self, record: &Record, was_told: &Told<'_>) -> Result<(), String> {
+        let Conduct { reset, cut, slow, .. } = self.conduct;
+        let has_left = reset || cut || slow || self.said.silent || self.first_path().is_none();
+        match record.refused {
+            Some(Refused::Overload) if record.may_be_tried => match self.first_path() {
+                Some(path) if was_told.settings.is_reserved(path) => {
+                    Err(format!("it asked for {path}, which is reserved, and was refused"))
+                }
+                Some(_) => Ok(()),
+                None if !self.peer.is_fair() => Ok(()),
+                None => Err("it was refused before it had asked for something".into()),
+            },
+            Some(_) => Ok(()),
+            // It ended while it was on trial.
+            None if record.may_be_tried && (has_left || was_told.may_end) => Ok(()),
+            None => Err("it was neither refused nor told of its end".into()),
+        }
+    }
+
     fn explains(&self, record: &Record, reason: Reason) -> bool {
         let conduct = &self.conduct;
         match reason {
@@ -342,8 +396,8 @@ impl Party {
             }
             Reason::Limit(Limit::Backlog) => conduct.slow_reader || conduct.slow,
             Reason::Limit(Limit::Memory) => record.evicted,
-            // Nothing of the simulation takes any time.
-            Reason::Limit(Limit::Overload) | Reason::Tls | Reason::Io(_) => false,
+            Reason::Limit(Limit::Overload) => record.overloaded,
+            Reason::Tls | Reason::Io(_) => false,
             Reason::Panic => record.bombed,
         }
     }

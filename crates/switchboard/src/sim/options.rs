@@ -15,6 +15,9 @@ pub struct Options {
     pub faults: Faults,
     /// What happens to the server as a whole is told to it.
     pub observer: Arc<dyn Observer>,
+    /// Paths that are served even under overload, as [`ServerBuilder::reserve`](crate::ServerBuilder::reserve). Default:
+    /// none.
+    pub reserved: Vec<String>,
     /// Reactors. They take their turns one after the other, in any order. Default: 1.
     pub reactors: usize,
     /// For so long of its own time it lets things go wrong; then the faults stop. It ends earlier if every peer has
@@ -58,6 +61,9 @@ pub struct Faults {
     pub clock_jumps: u16,
     /// A callback panics, before or after it has done its work.
     pub panics: u16,
+    /// A reactor falls behind, for up to two seconds: whatever is ready waits for each of its turns. It only says so, and
+    /// takes no time; but from then on it is overloaded.
+    pub lags: u16,
     /// Whether peers may fall silent when they have done their work, instead of leaving.
     pub silence: bool,
     /// Whether the server may be shut down while peers are still there.
@@ -70,6 +76,7 @@ impl Default for Options {
             limits: Limits::default(),
             faults: Faults::default(),
             observer: Arc::new(Silent),
+            reserved: Vec::new(),
             reactors: 1,
             storm: Duration::from_secs(60),
             patience: Duration::from_secs(5),
@@ -96,6 +103,7 @@ impl Default for Faults {
             accept_errors: 50,
             clock_jumps: 2,
             panics: 5,
+            lags: 5,
             silence: true,
             shutdown: true,
         }
@@ -119,6 +127,7 @@ impl Faults {
             accept_errors: 0,
             clock_jumps: 0,
             panics: 0,
+            lags: 0,
             silence: false,
             shutdown: false,
         }
@@ -133,7 +142,7 @@ impl Faults {
             1 => most / 10,
             _ => random.below(usize::from(most) + 1) as u16,
         };
-        Self {
+        let faults = Self {
             splits: often(900),
             stumbles: often(200),
             spurious: often(200),
@@ -148,6 +157,9 @@ impl Faults {
             panics: often(40),
             silence: often(1) == 0,
             shutdown: often(1) == 0,
-        }
+            lags: 0,
+        };
+        // The last of all, so that a seed without it is what it was before.
+        Self { lags: often(100), ..faults }
     }
 }

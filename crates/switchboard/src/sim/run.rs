@@ -2,7 +2,7 @@
 //! nothing must be left.
 
 use super::book::{Book, Wrong, address, digest, peer_of};
-use super::network::Party;
+use super::network::{Party, Told};
 use super::options::Options;
 use super::peer::Peer;
 use super::watched::{Eyes, Watched};
@@ -26,6 +26,7 @@ use switchboard_reactor::{self as reactor, Accounts, Budget, Mailbox, MemoryDriv
 pub struct Sim {
     seed: u64,
     options: Options,
+    settings: Arc<Settings>,
     random: Random,
     book: Book,
     handle: Handle,
@@ -46,6 +47,8 @@ struct Node {
     driver: MemoryDriver,
     service: Box<dyn Service>,
     held: Vec<(u64, Ready)>,
+    /// It is behind until then, and by so much.
+    behind: (u64, Duration),
 }
 
 /// What somebody outside of the reactors can do, between two of their turns.
@@ -110,7 +113,7 @@ impl Sim {
         let nodes = drivers.into_iter().enumerate().map(|(number, driver)| {
             let factory = Maker { make: make.clone(), book: book.clone() };
             let service = Dispatcher::new(number, factory, handle.clone(), settings.clone());
-            Node { driver, service: Box::new(service), held: Vec::new() }
+            Node { driver, service: Box::new(service), held: Vec::new(), behind: (0, Duration::ZERO) }
         });
         let nodes = nodes.collect();
         let shut_down_at =
@@ -120,6 +123,7 @@ impl Sim {
         Self {
             seed,
             options,
+            settings,
             random,
             book,
             handle,
@@ -218,6 +222,7 @@ impl Sim {
 
     fn storm(&mut self) -> Judged {
         let end = millis(self.options.storm);
+        self.fall_behind(self.options.faults.lags.saturating_mul(10));
         while self.now < end && !self.parties.iter().all(Party::is_settled) {
             if self.random.chance(200) {
                 self.act_outside(false);
@@ -356,6 +361,10 @@ impl Sim {
             party.wake = self.now + 100;
             return;
         }
+        let reserves = listener == crate::test::listener::HTTP && !self.options.reserved.is_empty();
+        let mut pages = self.book.pages();
+        pages.records[index].may_be_tried = reserves && !pages.overloaded.is_empty();
+        drop(pages);
         let far = driver.connect(service, address(index), listener);
         party.connected(far);
         if calm {
@@ -366,7 +375,7 @@ impl Sim {
     /// A turn of one reactor, if there is something to be done in it.
     fn turn(&mut self, index: usize, calm: bool) -> Result<bool, Wrong> {
         let ready = self.readiness(index, calm);
-        let Node { driver, service, .. } = &mut self.nodes[index];
+        let Node { driver, service, behind, .. } = &mut self.nodes[index];
         let is_due = driver.deadline().is_some_and(|deadline| deadline.0 <= self.now);
         if ready.is_empty() && !is_due {
             return Ok(false);
@@ -381,6 +390,11 @@ impl Sim {
             }
         }
         driver.turn_with(ready, &mut **service);
+        let (end, lag) = *behind;
+        if !calm && self.now < end {
+            self.book.lags(lag + self.options.limits.lag_window);
+            driver.lag(&mut **service, lag, Duration::ZERO);
+        }
         (self.turns, self.turns_now) = (self.turns + 1, self.turns_now + 1);
         driver.check().map_err(|text| wrong("state", text))?;
         self.check_limits(index)?;
@@ -492,7 +506,21 @@ impl Sim {
         for node in &mut self.nodes {
             node.driver.skip(Duration::from_millis(span));
         }
+        if !calm {
+            self.fall_behind(self.options.faults.lags);
+        }
         true
+    }
+
+    fn fall_behind(&mut self, per_mille: u16) {
+        let Self { nodes, random, now, book, .. } = self;
+        for (index, node) in nodes.iter_mut().enumerate() {
+            if random.chance(per_mille) {
+                let (end, lag) = (*now + random.below(2000) as u64, random.between(1, 50) as u64);
+                book.note(format_args!("reactor {index} is behind by {lag} ms until {end}"));
+                node.behind = (end, Duration::from_millis(lag));
+            }
+        }
     }
 
     fn judge_end(&mut self) -> Judged {
@@ -517,6 +545,8 @@ impl Sim {
             return Err(wrong("liveness", "shut down, and a reactor goes on".into()));
         }
         let records = self.book.pages().records.clone();
+        let may_end = self.shut_down_at.is_some() || self.book.pages().nobody_was_evicted;
+        let was_told = Told { settings: &self.settings, may_end };
         for (party, record) in self.parties.iter().zip(&records) {
             if record.id.is_some() && !record.dropped {
                 return Err(wrong(
@@ -525,7 +555,7 @@ impl Sim {
                 ));
             }
             party
-                .judge(record)
+                .judge(record, &was_told)
                 .map_err(|text| wrong("promises", format!("peer {}: {text}", party.number)))?;
         }
         Ok(())
@@ -565,7 +595,7 @@ fn settings(options: &Options, book: &Book) -> Settings {
         limits: options.limits.clone(),
         listeners: listeners.into(),
         origins: Origins::Any,
-        reserved: Vec::new(),
+        reserved: options.reserved.clone(),
         sentinel: false,
         observer: Arc::new(Eyes { observer: options.observer.clone(), book: book.clone() }),
         clock: WallClock::From(BEGIN),

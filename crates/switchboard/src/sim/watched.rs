@@ -138,13 +138,12 @@ impl Observer for Eyes {
 
     fn on_refused(&self, peer: &Peer, why: Refused) {
         let number = peer_of(peer.addr);
-        self.book.note(format_args!("peer {number} is refused: {why:?}"));
-        self.book.pages().records[number].refused = true;
+        self.book.refused(number, why);
         self.observer.on_refused(peer, why);
     }
 
     fn on_overload(&self, reactor: usize, is_on: bool, lag: Duration) {
-        self.book.note(format_args!("reactor {reactor} is overloaded: {is_on}"));
+        self.book.overloaded(reactor, is_on);
         self.observer.on_overload(reactor, is_on, lag);
     }
 
@@ -174,14 +173,7 @@ impl Observer for Eyes {
     }
 
     fn on_evicted(&self, id: ConnectionId, bytes: usize) {
-        let mut pages = self.book.pages();
-        pages.trace.note(format_args!("{id} is evicted with {bytes} bytes"));
-        pages
-            .records
-            .iter_mut()
-            .filter(|record| record.id == Some(id))
-            .for_each(|record| record.evicted = true);
-        drop(pages);
+        self.book.evicted(id, bytes);
         self.observer.on_evicted(id, bytes);
     }
 

@@ -15,7 +15,8 @@ pub struct Events {
     ask: Ask,
     machine: ClientMachine,
     decoder: Decoder,
-    wanted: usize,
+    /// `None`: as many as come.
+    wanted: Option<usize>,
     seen: usize,
     judge: Judge,
     broken: bool,
@@ -33,11 +34,20 @@ impl Events {
             ask: Ask::get(target),
             machine: ClientMachine::new(),
             decoder: Decoder::new(),
-            wanted,
+            wanted: Some(wanted),
             seen: 0,
             judge: Box::new(judge),
             broken: false,
         }
+    }
+
+    /// A peer that reads whatever comes at this path, and stays for as long as it may.
+    #[must_use]
+    pub fn endless(
+        target: impl Into<String>,
+        judge: impl FnMut(usize, &DecodedEvent<'_>) -> Result<(), String> + 'static,
+    ) -> Self {
+        Self { wanted: None, ..Self::new(target, 0, judge) }
     }
 
     fn step(&mut self, line: &mut Line<'_>, bytes: &[u8]) -> Option<usize> {
@@ -48,7 +58,7 @@ impl Events {
                 if let Err(text) = read(decoder, part, seen, judge) {
                     line.wrong(text);
                 }
-                if seen >= wanted {
+                if wanted.is_some_and(|wanted| *seen >= wanted) {
                     line.finish();
                 }
                 Some(used)
@@ -114,7 +124,7 @@ impl Peer for Events {
     }
 
     fn is_done(&self) -> bool {
-        self.seen >= self.wanted
+        self.wanted.is_none_or(|wanted| self.seen >= wanted)
     }
 
     fn has_said_all(&self) -> bool {
@@ -131,12 +141,12 @@ impl Peer for Events {
     }
 
     fn waits_for(&self) -> String {
-        format!("{} of {} events have come", self.seen, self.wanted)
+        format!("{} of {:?} events have come", self.seen, self.wanted)
     }
 }
 
 impl fmt::Debug for Events {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Events({} of {} at {})", self.seen, self.wanted, self.ask.target)
+        write!(f, "Events({} of {:?} at {})", self.seen, self.wanted, self.ask.target)
     }
 }

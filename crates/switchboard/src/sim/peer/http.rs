@@ -145,7 +145,7 @@ impl Http {
                     ClientEvent::Body(part) => self.body.extend_from_slice(part),
                     ClientEvent::End => self.answered(line),
                     ClientEvent::Interim(_) => {}
-                    ClientEvent::Switched(_) => line.wrong("the server speaks another protocol unasked"),
+                    ClientEvent::Switched(_) => self.switched(line),
                 }
                 Some(used)
             }
@@ -163,6 +163,17 @@ impl Http {
                 None
             }
         }
+    }
+
+    /// An overloaded server says by another protocol that it has no room for that.
+    fn switched(&mut self, line: &mut Line<'_>) {
+        let text = "the server speaks another protocol";
+        match self.asked.front() {
+            Some(ask) if ask.upgrade => line.suspect(text),
+            _ => line.wrong(text),
+        }
+        self.broken = true;
+        line.finish();
     }
 
     fn answered(&mut self, line: &mut Line<'_>) {

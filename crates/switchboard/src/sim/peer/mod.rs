@@ -6,12 +6,14 @@
 mod bytes;
 mod events;
 mod http;
+mod lines;
 mod rude;
 mod websocket;
 
 pub use bytes::Bytes;
 pub use events::Events;
 pub use http::{Ask, Http};
+pub use lines::Lines;
 pub use rude::{Garbage, Silent};
 pub use websocket::{Heard, Said, WebSocket};
 
