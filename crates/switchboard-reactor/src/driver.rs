@@ -55,6 +55,7 @@ struct Clock {
 const EVENTS: usize = 1024;
 /// How long a busy reactor would sleep: see where it polls.
 const NAP: Duration = Duration::from_secs(1);
+const MILLISECOND: Duration = Duration::from_millis(1);
 /// Where turns are short, one in so many is timed at most.
 const TURNS_PER_SAMPLE: u64 = 64;
 
@@ -273,7 +274,7 @@ impl Clock {
         Self {
             start,
             now: Time(0),
-            next: start,
+            next: start + MILLISECOND,
             is_timed: false,
             begin: start,
             end: start,
@@ -300,11 +301,20 @@ impl Clock {
     fn tick(&mut self, turns: &Counter) {
         let at = Instant::now();
         if at >= self.next {
-            let passed = at - self.start;
-            let now = passed.as_secs() * 1000 + u64::from(passed.subsec_millis());
-            self.now = Time(now);
-            self.next = self.start + Duration::from_millis(now + 1);
+            self.advance(at);
             self.choose(at, turns.value());
+        }
+    }
+
+    /// Another millisecond has begun: nearly always the next one, under load.
+    #[inline(never)]
+    fn advance(&mut self, at: Instant) {
+        self.now = Time(self.now.0 + 1);
+        self.next += MILLISECOND;
+        if at >= self.next {
+            let passed = at - self.start;
+            self.now = Time(passed.as_secs() * 1000 + u64::from(passed.subsec_millis()));
+            self.next = self.start + Duration::from_millis(self.now.0 + 1);
         }
     }
 }

@@ -114,7 +114,9 @@ impl MemoryDriver {
     /// What has become ready since this was last asked, in the order in which it did.
     pub fn take_ready(&mut self) -> Vec<Ready> {
         let wires = &self.reactor.wires;
-        let ready = wires.ready.take().into_iter().filter_map(|id| match &wires.peek(id)?.transport {
+        let ids = wires.ready.take();
+        let mut all = Vec::with_capacity(ids.len());
+        all.extend(ids.into_iter().filter_map(|id| match &wires.peek(id)?.transport {
             Transport::Memory(pipe) => pipe.take_edges().map(|edges| Ready {
                 id,
                 readable: edges.readable,
@@ -123,8 +125,8 @@ impl MemoryDriver {
                 broken: edges.broken,
             }),
             _ => None,
-        });
-        ready.collect()
+        }));
+        all
     }
 
     /// What says in a turn that the mailbox was rung.

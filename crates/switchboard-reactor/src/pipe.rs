@@ -313,9 +313,14 @@ impl ReadyList {
         self.lock().push(id);
     }
 
-    /// All that are listed, which is nobody any more.
+    /// All that are listed, which is nobody any more. There is room for as many the next time.
     pub(crate) fn take(&self) -> Vec<WireId> {
-        std::mem::take(&mut *self.lock())
+        let mut list = self.lock();
+        if list.is_empty() {
+            return Vec::new();
+        }
+        let room = Vec::with_capacity(list.len());
+        std::mem::replace(&mut *list, room)
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<WireId>> {
