@@ -64,7 +64,7 @@ const BUGS: [&str; 46] = [
 #[test]
 fn every_planted_bug_is_found() {
     let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
-    let seeds = number("SWITCHBOARD_SIM_SEEDS").unwrap_or(20_000);
+    let seeds = number("SWITCHBOARD_SIM_SEEDS").unwrap_or(50_000);
     // What panics on the way is told by the table.
     std::panic::set_hook(Box::new(|_| {}));
     let mut missed = Vec::new();

@@ -33,6 +33,12 @@ fn replay() {
     assert!(!report.trace.is_empty());
 }
 
+/// Seed 566381: a long answer of which the network took a byte a turn was taken for a spin.
+#[test]
+fn slow_is_no_spin() {
+    bad_day(566_381, sim::options_of(566_381, false)).run();
+}
+
 #[test]
 fn without_faults_everything_is_answered() {
     for seed in 0..20 {

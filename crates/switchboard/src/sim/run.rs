@@ -35,8 +35,8 @@ pub struct Sim {
     outsiders: Vec<Outsider>,
     now: u64,
     turns: usize,
-    /// Turns since time passed.
-    turns_now: usize,
+    /// Turns since time passed or a byte moved.
+    turns_idle: usize,
     shut_down_at: Option<u64>,
 }
 
@@ -67,8 +67,8 @@ struct Maker<F> {
 
 type Judged = Result<(), Wrong>;
 
-/// More turns without time passing than any work needs: something spins.
-const TURNS_NOW_MAX: usize = 20_000;
+/// More turns without time passing or a byte moving than any work needs: something spins.
+const TURNS_IDLE_MAX: usize = 20_000;
 /// 2026-01-01 00:00:00 UTC.
 const BEGIN: u64 = 1_767_225_600;
 /// A longer wait, in milliseconds, may meet the deadlines of those who waited.
@@ -119,7 +119,7 @@ impl Sim {
         let shut_down_at =
             (options.faults.shutdown && random.chance(100)).then(|| random.size(20_000) as u64);
         let (parties, outsiders) = (Vec::new(), Vec::new());
-        let (now, turns, turns_now) = (0, 0, 0);
+        let (now, turns, turns_idle) = (0, 0, 0);
         Self {
             seed,
             options,
@@ -132,7 +132,7 @@ impl Sim {
             outsiders,
             now,
             turns,
-            turns_now,
+            turns_idle,
             shut_down_at,
         }
     }
@@ -389,17 +389,24 @@ impl Sim {
                 false => self.book.note(format_args!("reactor {index} is rung")),
             }
         }
+        let bytes = bytes_moved(driver);
         driver.turn_with(ready, &mut **service);
+        let has_moved = bytes_moved(driver) != bytes;
         let (end, lag) = *behind;
         if !calm && self.now < end {
             self.book.lags(lag + self.options.limits.lag_window);
             driver.lag(&mut **service, lag, Duration::ZERO);
         }
-        (self.turns, self.turns_now) = (self.turns + 1, self.turns_now + 1);
+        self.turns += 1;
+        self.turns_idle = if has_moved { 0 } else { self.turns_idle + 1 };
         driver.check().map_err(|text| wrong("state", text))?;
         self.check_limits(index)?;
-        if self.turns_now > TURNS_NOW_MAX || self.turns > self.options.turns_max {
-            return Err(wrong("liveness", format!("it spins: {} turns at {} ms", self.turns_now, self.now)));
+        if self.turns_idle > TURNS_IDLE_MAX || self.turns > self.options.turns_max {
+            let turns = (self.turns_idle, self.turns);
+            return Err(wrong(
+                "liveness",
+                format!("it spins: {turns:?} turns, idle and all, at {} ms", self.now),
+            ));
         }
         Ok(true)
     }
@@ -501,7 +508,7 @@ impl Sim {
             self.parties.iter_mut().for_each(|party| party.conduct.slow = true);
         }
         self.now += span;
-        self.turns_now = if span > 0 { 0 } else { self.turns_now };
+        self.turns_idle = if span > 0 { 0 } else { self.turns_idle };
         self.book.set_now(self.now);
         for node in &mut self.nodes {
             node.driver.skip(Duration::from_millis(span));
@@ -582,6 +589,12 @@ fn unite(earlier: &mut Ready, event: Ready) {
     earlier.writable |= event.writable;
     earlier.ended |= event.ended;
     earlier.broken |= event.broken;
+}
+
+/// Bytes of one reactor, both ways.
+fn bytes_moved(driver: &MemoryDriver) -> u64 {
+    let stats = driver.reactor.wires.stats();
+    stats.bytes_in.value().wrapping_add(stats.bytes_out.value())
 }
 
 fn station(driver: &MemoryDriver, options: &Options) -> Station {
