@@ -148,6 +148,11 @@ impl Pipe {
         self.0.peer
     }
 
+    /// No bytes wait to be read.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lines().inbound.is_empty()
+    }
+
     /// Bytes that wait to be read, and nothing is on its way that would tell of them.
     pub(crate) fn is_forgotten(&self) -> bool {
         let lines = self.0.lines();

@@ -142,6 +142,20 @@ impl Transport {
         }
     }
 
+    /// True if it is known that no bytes wait to be read. Nothing is taken.
+    pub(crate) fn is_empty(&mut self) -> bool {
+        match self {
+            Self::Tcp(stream) => match stream.peek(&mut [0]) {
+                Ok(count) => count == 0,
+                Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+            },
+            Self::Memory(pipe) => pipe.is_empty(),
+            // The session alone knows, and would have to be read.
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => false,
+        }
+    }
+
     /// One read of bytes that nobody will look at.
     pub(crate) fn discard(&mut self, room: &mut [u8]) -> Got {
         #[cfg(feature = "tls")]

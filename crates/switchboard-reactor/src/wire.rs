@@ -20,7 +20,7 @@ pub(crate) enum Phase {
     /// The end was sent; what the peer still sends is read and dropped until its end comes, so that nothing that
     /// was sent is destroyed by a reset.
     Lingering,
-    /// Nothing is written any more; it goes at the end of the event.
+    /// Nothing is written any more; it goes at the end of its own event, or of the turn.
     Dead,
 }
 
@@ -30,7 +30,7 @@ pub(crate) mod flag {
     pub(crate) const DIRTY: u32 = 1;
     /// On the list of those to be looked at in the next turn.
     pub(crate) const AGAIN: u32 = 2;
-    /// On the list of those to be closed at the end of the turn.
+    /// On the list of those to be closed: at the end of the turn, or of their own event.
     pub(crate) const ENDING: u32 = 4;
     /// The user wants no bytes for now.
     pub(crate) const PAUSED: u32 = 8;

@@ -188,7 +188,7 @@ fn hear(account: &mut Account, bookings: &[usize]) -> Vec<Pressure> {
     let mut told: Vec<_> = account.is_high().then(|| account.news()).flatten().into_iter().collect();
     for bytes in bookings {
         let grew = account.book(&mut place, *bytes);
-        let is_due = if grew { account.is_high() } else { account.is_strained() && account.is_relieved() };
+        let is_due = (grew && account.is_high()) || (account.is_strained() && account.is_relieved());
         told.extend(is_due.then(|| account.news()).flatten());
     }
     told

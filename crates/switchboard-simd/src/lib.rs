@@ -1,5 +1,5 @@
-//! The one door for `unsafe` in the workspace, for what many bytes at once make cheaper: masking in vectors wider than the
-//! baseline of the target, and text of bytes that are ASCII.
+//! One of the two doors for `unsafe` in the workspace, for what many bytes at once make cheaper: masking in vectors wider
+//! than the baseline of the target, and text of bytes that are ASCII.
 //!
 //! Masking is nearly all that a server does with a long WebSocket message. Safe code is compiled for the baseline, which
 //! on x86-64 has vectors of 16 bytes: three instructions for each, 3,072 for 16 KiB. Processors since 2013 have vectors

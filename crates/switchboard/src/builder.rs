@@ -296,4 +296,11 @@ mod tests {
         let options = listener.options;
         assert_eq!((options.backlog, options.nodelay, options.reuse_port), (7, false, true));
     }
+
+    #[test]
+    fn who_is_to_be_greeted_first_is_not_left_waiting() {
+        let listener = Listener::tcp("127.0.0.1:0").lines().banner("hello").deferred(true);
+        let fault = ServerBuilder::default().listen(listener).bind().err().map(|error| error.to_string());
+        assert!(fault.as_ref().is_some_and(|fault| fault.contains("speaks first")), "{fault:?}");
+    }
 }

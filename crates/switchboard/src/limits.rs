@@ -79,7 +79,7 @@ pub struct Limits {
     /// Default: 5 ms.
     pub lag_target: Duration,
     /// A reactor that was behind for so long, without a millisecond of sleep meanwhile, is overloaded: newcomers are
-    /// refused with `503`, or with the busy banner, except as many as keep the lag near its target; upgrades to
+    /// refused with `503`, or with the busy banner, except as many as keep the lag at half its target; upgrades to
     /// WebSocket are closed with 1013. It is over when the lag was below half the target for so long. Default: 100 ms.
     pub lag_window: Duration,
     /// A callback that runs for longer than this is reported, and newcomers go to other reactors meanwhile. It is the

@@ -140,6 +140,9 @@ impl Listener {
         if self.speaks == Speaks::Http && !(self.banner.is_empty() && self.busy_banner.is_empty()) {
             return Err(format!("`{}` speaks HTTP, where a banner has no place", self.addr));
         }
+        if self.options.deferred && !self.banner.is_empty() {
+            return Err(format!("`{}` speaks first, and its newcomers can't be deferred", self.addr));
+        }
         Ok(ListenerSettings {
             speaks: self.speaks,
             banner: self.banner.clone(),

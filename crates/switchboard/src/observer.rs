@@ -57,7 +57,7 @@ pub trait Observer: Send + Sync {
 
     /// The memory that the buffers of all connections hold has risen above 80 % of the budget, which is so many bytes
     /// ([`Limits::memory_bytes_max`](crate::Limits)), or is back at 70 %. Each change is told once, on the thread of
-    /// the reactor that found it.
+    /// the reactor that found it; of two that come close together, found by two reactors, the later may be told first.
     fn on_pressure(&self, pressure: Pressure, budget_bytes: usize) {
         match pressure {
             Pressure::High => log::warn!("80 % of the {budget_bytes} bytes for buffers are used"),

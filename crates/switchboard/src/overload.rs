@@ -104,9 +104,10 @@ impl Overload {
         // Nobody may have asked since the last turn.
         self.refresh(now);
         self.told = now.after(lag);
-        self.over_since = self.over_since.filter(|_| idle < IDLE_MIN && lag > self.target);
+        let is_idle = idle >= IDLE_MIN;
+        self.over_since = self.over_since.filter(|_| !is_idle && lag > self.target);
         // Where more would come in if they could, it is the refusals that keep the lag low.
-        let is_under = lag < self.target / 2 && !is_full;
+        let is_under = (lag < self.target / 2 || (is_idle && lag <= self.target)) && !is_full;
         self.under_since = self.under_since.filter(|_| is_under);
         if lag > self.target {
             let since = *self.over_since.get_or_insert(now);
@@ -117,14 +118,15 @@ impl Overload {
             let since = *self.under_since.get_or_insert(now);
             self.is_on &= now.since(since) < self.window;
         }
-        self.adjust_room(lag, is_full);
+        self.adjust_room(lag, is_idle && lag <= self.target, is_full);
         self.is_on != was_on
     }
 
-    /// A newcomer waits for two turns, one at the door and one with its request, so each is to take half the target.
-    fn adjust_room(&mut self, lag: Duration, is_full: bool) {
+    /// A newcomer waits for two turns, one at the door and one with its request, so each is to take half the target; but
+    /// where the reactor sleeps between its turns, nobody waits for the one before.
+    fn adjust_room(&mut self, lag: Duration, sleeps: bool, is_full: bool) {
         let aim = self.target / 2;
-        if lag > aim {
+        if lag > aim && !sleeps {
             let share = self.room as u128 * aim.as_nanos() / lag.as_nanos();
             self.room = (share as usize).max(1);
         } else if is_full {
@@ -269,6 +271,20 @@ mod tests {
         let (mut overload, mut now) = (overload(), 0);
         assert_eq!(turns(&mut overload, &mut now, 10_000, 160, 0), Some(160));
         assert!(overload.is_on() && overload.room() == 1);
+    }
+
+    /// One that was overloaded once, and had two thirds of its time to sleep ever since, let in one a turn for ever.
+    #[test]
+    fn n14_whoever_has_time_to_sleep_lets_all_in_again() {
+        let (mut overload, mut now) = (overload(), 0);
+        turns(&mut overload, &mut now, 200, 10, 0);
+        assert!(overload.is_on());
+        for _ in 0..100 {
+            // Somebody is refused at first.
+            overload.observe(Time(now), MS * 3, MS * 7, overload.room() < 50);
+            now += 10;
+        }
+        assert!(!overload.is_on() && overload.room() == Room::ENDLESS, "{} a turn", overload.room());
     }
 
     #[test]

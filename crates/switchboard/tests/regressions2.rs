@@ -2,13 +2,17 @@
 
 mod support;
 
-use std::time::Duration;
-use support::probe::Probe;
+use std::net::Shutdown;
+use std::thread;
+use std::time::{Duration, Instant};
+use support::probe::{Log, Probe};
+use support::real::{self, Live};
 use support::socket::{self, FIN};
 use support::{Lab, get, statuses, text};
 use switchboard::test::{FarEnd, TestOptions};
 use switchboard::{
-    Beat, BodyPlan, Client, Drain, Heartbeat, Limits, Message, Overflow, Rate, TimerId, WebSocket,
+    Beat, BodyPlan, Client, Connection, Drain, Heartbeat, Limits, Message, Overflow, Rate, Server, TimerId,
+    WebSocket,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -305,4 +309,127 @@ fn who_passes_its_trial_during_the_shutdown_hears_that_it_ends() {
     far.finish();
     lab.run();
     assert!(lab.log.has("disconnect Shutdown"), "{:?}", lab.log.events());
+}
+
+/// The end of a peer is nothing that is to be answered: the shutdown waited for the deadline all the same.
+#[test]
+fn a_paused_connection_whose_peer_has_left_holds_no_shutdown_up() {
+    let mut lab = Lab::new(|| Probe { on_connect: |_, c| c.pause_read(), ..Probe::default() });
+    let (gone, asked) = (lab.connect(), lab.connect());
+    gone.finish();
+    asked.send(get("/").as_bytes());
+    asked.finish();
+    lab.run();
+    lab.server.handle().shutdown(Drain::default());
+    lab.run();
+    assert_eq!((gone.is_finished(), lab.connections()), (true, 1), "only one has asked for something");
+}
+
+/// The same over a socket, where only a look at it tells.
+#[test]
+fn the_system_is_asked_whether_a_paused_peer_has_said_something() {
+    let seen = Log::default();
+    let log = seen.clone();
+    let mut live = Live::serve(Server::builder().listen("127.0.0.1:0").reactors(1), move |_peer| {
+        Probe { on_connect: |_, c| c.pause_read(), ..Probe::default() }.noted_in(&log)
+    });
+    let gone = live.connect();
+    real::wait_until(|| seen.has("connect"));
+    gone.shutdown(Shutdown::Write).expect("it is open");
+    // The server has heard of it.
+    thread::sleep(Duration::from_millis(100));
+    live.handle.shutdown(Drain::default());
+    let begin = Instant::now();
+    live.join().expect("it ends");
+    assert!(begin.elapsed() < SECOND * 10, "{:?}", begin.elapsed());
+}
+
+/// What becomes a WebSocket by a request that the shutdown finds unread has its closing handshake too.
+#[test]
+fn a_websocket_that_begins_during_the_shutdown_has_its_handshake() {
+    let mut lab = Lab::new(|| Probe {
+        on_connect: |_, connection| {
+            connection.pause_read();
+            connection.set_timer(TimerId(1), SECOND * 5);
+        },
+        on_timer: |_, connection, _| connection.resume_read(),
+        ..Probe::default()
+    });
+    let far = lab.connect();
+    lab.say(&far, socket::UPGRADE);
+    lab.server.handle().shutdown(Drain::default());
+    lab.advance(SECOND * 5);
+    assert_eq!(far.take(), [socket::SWITCHED.as_bytes(), &[FIN | socket::CLOSE, 2, 3, 0xe9]].concat());
+    assert!(!far.is_finished(), "the peer's Close is awaited");
+    far.send(&socket::close(1001, ""));
+    lab.run();
+    assert!(far.is_finished() && lab.log.has("disconnect Shutdown"), "{:?}", lab.log.events());
+}
+
+/// A connection that publishes, ends in its own event, and publishes once more when it is gone.
+#[test]
+fn what_is_published_around_an_end_keeps_its_order() {
+    let mut lab = Lab::new(|| Probe {
+        on_open: |_, socket| {
+            socket.subscribe("all");
+        },
+        on_message: |_, socket, message| match message {
+            Message::Text("end") => {
+                for number in ["1", "2", "3"] {
+                    socket.publish("all", number);
+                }
+                socket.abort();
+                socket.publish("all", "4");
+                socket.publish("all", "5");
+            }
+            message => drop(socket.send(message)),
+        },
+        on_disconnect: |_, connection, _| {
+            for number in ["6", "7"] {
+                connection.publish("all", number);
+            }
+        },
+        ..Probe::default()
+    });
+    let ends: Vec<FarEnd> = (0..8).map(|_| lab.connect()).collect();
+    for far in &ends {
+        lab.say(far, socket::UPGRADE);
+        far.take();
+    }
+    ends[0].send(&socket::text("x"));
+    ends[3].send(&socket::text("end"));
+    ends[5].send(&socket::text("y"));
+    lab.run();
+    for (index, far) in ends.iter().enumerate().filter(|(index, _)| *index != 3) {
+        let got: String = far.take().chunks(3).map(|frame| char::from(frame[2])).collect();
+        let wanted = match index {
+            0 => "x1234567",
+            5 => "1234567y",
+            _ => "1234567",
+        };
+        assert_eq!(got, wanted, "{index}");
+    }
+    assert!(ends[3].is_reset());
+}
+
+/// A newcomer on trial whose client pauses or closes in `on_connect` was handed its request all the same.
+#[test]
+fn who_passes_its_trial_is_heard_only_if_its_client_listens() {
+    let acts: [fn(&mut Probe, &mut Connection<'_>); 3] =
+        [|_, c| c.pause_read(), |_, c| c.close(), |_, c| c.abort()];
+    for act in acts {
+        let options = TestOptions { reserved: vec!["/health".to_owned()], ..TestOptions::default() };
+        let mut lab = Lab::with_options(options, move || Probe { on_connect: act, ..Probe::default() });
+        for _ in 0..20 {
+            lab.server.lag(Duration::from_millis(10));
+            lab.advance(Duration::from_millis(10));
+        }
+        lab.server.lag(Duration::from_millis(10));
+        // It takes the one place.
+        lab.connect();
+        let far = lab.connect();
+        assert_eq!(lab.log.count("connect"), 1, "it is on trial");
+        lab.say(&far, get("/health"));
+        assert_eq!((lab.log.count("connect"), lab.log.count("request")), (2, 0), "{:?}", lab.log.events());
+    }
 }

@@ -372,6 +372,7 @@ fn n5_reactors_share_one_budget() {
         // Each reactor knows the other's account but for a grain. The sum is not read at one moment: while one account
         // is looked at, the other may take what this one gives back.
         real::wait_until(|| held() <= BUDGET + 2 * (64 + 16 + 100) * KIB);
+        assert!(held() <= 2 * BUDGET);
     }
     real::wait_until(|| told.has("pressure High"));
     // All of them go at once, on both reactors.

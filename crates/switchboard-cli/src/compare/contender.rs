@@ -163,13 +163,23 @@ impl Contender {
 
     /// What it is made with in this row, where one may ask.
     pub(crate) fn api(&self, row: &Row) -> Option<&'static str> {
-        (self.kind == Kind::Bun).then(|| match self.bun_mode(row) {
+        let is_connect = row.play == Play::Connect;
+        match self.kind {
+            Kind::Ours if is_connect => Some("`Listener::deferred`, as Bun's listener is by default"),
+            Kind::Nginx if is_connect => Some("`listen ... deferred`"),
+            Kind::Bun => Some(self.bun_api(row)),
+            _ => None,
+        }
+    }
+
+    fn bun_api(&self, row: &Row) -> &'static str {
+        match self.bun_mode(row) {
             HANDLER => "`Bun.serve`, a function for each request",
             "http" => "`Bun.serve`, a static route: no JavaScript runs for a request",
             "ws" => "`Bun.serve`, its `websocket` handler with `socket.send`",
             "fanout" => "`Bun.serve`, its `websocket` handler with `server.publish`",
             _ => "`Bun.serve`, a direct `ReadableStream` for each connection",
-        })
+        }
     }
 
     fn bun_mode(&self, row: &Row) -> &'static str {

@@ -183,8 +183,9 @@ impl Wires {
         self.tell_memory();
         if grew {
             self.mind_growth(id);
-        } else if (self.account.is_strained() || !self.care.squeezed.is_empty()) && self.account.is_relieved()
-        {
+        }
+        // Another reactor may have given it back.
+        if (self.account.is_strained() || !self.care.squeezed.is_empty()) && self.account.is_relieved() {
             self.care_later();
         }
     }
@@ -200,7 +201,9 @@ impl Wires {
             self.care.doomed.push((id, Eviction::TooLarge));
             self.care_later();
         }
-        if !self.mind_pressure() && self.account.is_pressed() && self.account.is_large(bytes) {
+        let is_news = self.mind_pressure();
+        let is_pressed = self.account.is_pressed() && !self.account.is_relieved();
+        if !is_news && is_pressed && self.account.is_large(bytes) {
             self.squeeze(id);
         }
     }
@@ -532,6 +535,22 @@ mod tests {
         other.turn(Time(1000), [], &mut Deaf);
         assert!(other.wires.goes_on(late));
         assert_eq!(other.wires.timers(), 0);
+    }
+
+    /// It had heard of pressure, and not of its end: the first to send it something was not read for a second.
+    #[test]
+    fn nobody_is_squeezed_when_the_pressure_is_over_elsewhere() {
+        let [mut one, mut other] = pair();
+        let (large, _far) = connect(&mut one, 900_000);
+        one.settle(&mut Deaf);
+        assert!(other.wires.mind_pressure());
+        other.settle(&mut Deaf);
+        one.wires.book_above(large, 0);
+        one.settle(&mut Deaf);
+        assert!(!one.wires.budget().is_pressed());
+        let (late, _far) = connect(&mut other, 100_000);
+        other.settle(&mut Deaf);
+        assert!(other.wires.goes_on(late), "nine tenths are free");
     }
 
     #[test]

@@ -54,10 +54,13 @@ impl Wires {
         self.unblock(id, flag::RATED);
     }
 
-    /// True if it is paused by the user, and nothing has come that was not handed up, as far as is known.
-    pub fn is_paused_and_empty(&self, id: WireId) -> bool {
-        self.peek(id)
-            .is_some_and(|wire| wire.has(flag::PAUSED) && wire.carry.is_none() && !wire.has(flag::UNREAD))
+    /// True if it is paused by the user, and no bytes have come that were not handed up, as far as is known. The peer's end
+    /// may have.
+    pub fn is_paused_and_empty(&mut self, id: WireId) -> bool {
+        self.get(id).is_some_and(|wire| {
+            let is_paused = wire.has(flag::PAUSED) && wire.carry.is_none();
+            is_paused && (!wire.has(flag::UNREAD) || wire.transport.is_empty())
+        })
     }
 
     /// The peer's end was read too early: it is told once more, behind the bytes that are kept.

@@ -311,3 +311,37 @@ fn a_stale_id_does_nothing() {
     assert_eq!(world.take(1), "y");
     world.expect(&["1 line say y"]);
 }
+
+/// Its peer finds the last bytes and the end behind them together, before others have their turn.
+#[test]
+fn what_ends_in_its_own_event_does_not_wait_for_the_end_of_the_turn() {
+    let mut world = World::new();
+    world.connect_many(3);
+    world.service.log.clear();
+    world.on("0 close Local", "@1 say b; @2 abort");
+    world.far[0].send(b"@1 say a; abort\n");
+    world.far[1].send(b"say c\n");
+    world.far[2].send(b"say unheard\n");
+    world.run();
+    world.expect(&["0 line @1 say a; abort", "0 close Local", "1 line say c", "2 close Local"]);
+    assert_eq!((world.take(1).as_str(), world.take(2).as_str()), ("abc", ""));
+}
+
+/// One that another has ended before is in the list, and not its last: the end of the turn sees to it.
+#[test]
+fn what_ends_with_others_is_wound_up_once() {
+    for how in ["close", "abort"] {
+        let mut world = World::new();
+        world.connect_many(4);
+        world.service.log.clear();
+        world.far[0].send(format!("@1 say a; @1 {how}; {how}; @2 {how}\n").as_bytes());
+        world.far[3].send(b"say d\n");
+        world.run();
+        (0..3).for_each(|wire| world.finish(wire));
+        for wire in 0..3 {
+            let entry = format!("{wire} close Local");
+            assert_eq!(world.service.log.iter().filter(|known| **known == entry).count(), 1, "{entry}");
+        }
+        assert_eq!((world.take(3).as_str(), world.wires().len()), ("d", 1));
+    }
+}

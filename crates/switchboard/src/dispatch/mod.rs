@@ -149,7 +149,9 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         let owed = matches!(&self.hub.link(id).protocol, Protocol::Http(machine)
             if matches!(machine.phase(), Phase::Deferred | Phase::Streaming)
                 || (more_comes && machine.phase() == Phase::Open));
-        if !owed {
+        // What became a WebSocket with the last bytes has begun its closing handshake, and the peer's part is awaited.
+        let is_awaited = more_comes && matches!(self.hub.link(id).protocol, Protocol::WebSocket(_));
+        if !owed && !is_awaited {
             self.hub.end(wires, id, Reason::Peer);
         }
     }

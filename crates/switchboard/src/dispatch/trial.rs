@@ -54,7 +54,8 @@ impl<F: ClientFactory> Dispatcher<F> {
                 machine.close_after();
             }
         }
-        self.on_bytes(wires, id, rx)
+        // Its client may have paused or closed it in `on_connect`.
+        if wires.goes_on(id) { self.on_bytes(wires, id, rx) } else { 0 }
     }
 
     fn fail_trial(&mut self, wires: &mut Wires, id: ConnectionId) {
