@@ -33,10 +33,13 @@ fn replay() {
     assert!(!report.trace.is_empty());
 }
 
-/// Seed 566381: a long answer of which the network took a byte a turn was taken for a spin.
+/// What was held against the server, and was no fault of it: a long answer of which the network took a byte a turn, and
+/// a message that waited for memory.
 #[test]
-fn slow_is_no_spin() {
-    bad_day(566_381, sim::options_of(566_381, false)).run();
+fn who_only_takes_its_time_is_not_blamed() {
+    for seed in [566_381, 903_300] {
+        bad_day(seed, sim::options_of(seed, false)).run();
+    }
 }
 
 #[test]
