@@ -172,7 +172,10 @@ fn accept_one<S: Service + ?Sized>(
             told
         }
         accepted => {
-            service.on_accept(wires, incoming(accepted?));
+            let incoming = incoming(accepted?);
+            wires.is_unwatched = place.listener.deferred;
+            service.on_accept(wires, incoming);
+            wires.is_unwatched = false;
             Ok(())
         }
     }

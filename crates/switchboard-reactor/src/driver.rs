@@ -229,6 +229,7 @@ impl Driver {
         }
         if self.has_newcomers() {
             self.door.accept(&mut self.reactor.wires, service);
+            self.reactor.welcome(service);
             self.reactor.end(service);
         }
         if self.clock.is_timed {

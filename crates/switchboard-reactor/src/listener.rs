@@ -54,6 +54,8 @@ impl Default for ListenOptions {
 pub struct Listener {
     pub(crate) socket: TcpListener,
     pub(crate) nodelay: bool,
+    /// Nearly all that are accepted have said something.
+    pub(crate) deferred: bool,
 }
 
 impl Listener {
@@ -87,7 +89,8 @@ impl Listener {
         socket.set_nonblocking(true)?;
         socket.bind(&addr.into())?;
         socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
-        Ok(Self { socket: TcpListener::from_std(socket.into()), nodelay: options.nodelay })
+        let deferred = options.deferred && cfg!(any(target_os = "android", target_os = "linux"));
+        Ok(Self { socket: TcpListener::from_std(socket.into()), nodelay: options.nodelay, deferred })
     }
 
     /// Takes a socket that listens already, such as one that was inherited.
@@ -96,7 +99,7 @@ impl Listener {
     /// If the socket can't be made non-blocking.
     pub fn from_std(socket: std::net::TcpListener) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        Ok(Self { socket: TcpListener::from_std(socket), nodelay: true })
+        Ok(Self { socket: TcpListener::from_std(socket), nodelay: true, deferred: false })
     }
 
     /// The address that it really has.

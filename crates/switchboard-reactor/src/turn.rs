@@ -222,6 +222,21 @@ impl Reactor {
         self.spare = again;
     }
 
+    /// Reads newcomers who have said something already, before the system is to watch them: of those that came for one
+    /// request nearly all are gone then.
+    #[cold]
+    pub(crate) fn welcome<S: Service + ?Sized>(&mut self, service: &mut S) {
+        let mut newcomers = std::mem::take(&mut self.wires.unwatched);
+        for id in newcomers.drain(..) {
+            if let Some(wire) = self.wires.get(id) {
+                wire.flags |= flag::UNREAD;
+            }
+            self.pump(id, true, service);
+            self.wires.watch(id);
+        }
+        self.wires.unwatched = newcomers;
+    }
+
     /// Whatever is ready at one wire. A panic of [`Service::on_bytes`] may come out of it: see [`Reactor::caught`].
     #[inline(always)]
     pub(crate) fn on_ready<S: Service + ?Sized>(&mut self, ready: Ready, service: &mut S) {

@@ -20,6 +20,7 @@ use crate::limits::Limits;
 use crate::outbox::Outbox;
 use crate::pipe::ReadyList;
 use crate::planted::planted;
+use crate::reason::Reason;
 use crate::stats::Stats;
 use crate::table;
 use crate::time::Time;
@@ -32,6 +33,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+const BOTH_WAYS: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
 /// Every wire of one reactor. Not generic: user types never reach it.
 ///
@@ -67,6 +70,9 @@ pub struct Wires {
     pub(crate) care: memory::Care,
     pub(crate) handshakes_left: usize,
     registry: Option<Registry>,
+    /// Those that are taken up now are not watched by the system yet, and are these.
+    pub(crate) is_unwatched: bool,
+    pub(crate) unwatched: Vec<WireId>,
     reactor: u8,
     /// When the service wants to be woken although nothing happens.
     pub(crate) alarm: Time,
@@ -127,6 +133,8 @@ impl Wires {
             care: memory::Care::new(),
             handshakes_left: 0,
             registry,
+            is_unwatched: false,
+            unwatched: Vec::new(),
             reactor,
             alarm: NEVER,
             halted: false,
@@ -135,7 +143,8 @@ impl Wires {
         }
     }
 
-    /// Takes a connection up. It is registered once, for both directions and by edges, and never again.
+    /// Takes a connection up. It is registered once, for both directions and by edges, and never again: at once, or if it
+    /// comes from a deferred listener, when its first bytes have been read and it is still there.
     ///
     /// # Errors
     /// [`io::ErrorKind::OutOfMemory`] if the table is full, or what the system said when it did not register the
@@ -150,7 +159,11 @@ impl Wires {
         table::extend_gently(&mut self.generations, slot, || 0);
         let id = WireId::new(self.reactor, self.generations[slot], slot);
         if let (Some(registry), Some(socket)) = (&self.registry, transport.socket()) {
-            registry.register(socket, id.token(), Interest::READABLE | Interest::WRITABLE)?;
+            if self.is_unwatched {
+                self.unwatched.push(id);
+            } else {
+                registry.register(socket, id.token(), BOTH_WAYS)?;
+            }
         } else if let Transport::Memory(pipe) = &transport {
             pipe.enlist(id, &self.ready);
         }
@@ -160,6 +173,15 @@ impl Wires {
             self.arm(id, key::HANDSHAKE, self.now.after(self.limits.handshake).0);
         }
         Ok(id)
+    }
+
+    /// Lets the system watch a wire, which it has not done yet: what happened meanwhile is the first thing that it tells.
+    pub(crate) fn watch(&mut self, id: WireId) {
+        let Some(wire) = self.slab.get_mut(id.slot()).filter(|wire| wire.id == id) else { return };
+        let (Some(registry), Some(socket)) = (&self.registry, wire.transport.socket()) else { return };
+        if let Err(error) = registry.register(socket, id.token(), BOTH_WAYS) {
+            self.abort(id, Reason::of_error(&error));
+        }
     }
 
     /// True if no further connection can be taken up.

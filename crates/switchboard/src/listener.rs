@@ -107,7 +107,7 @@ impl Listener {
     }
 
     /// Leaves newcomers who have said nothing yet to the system for about a second. Nearly all are accepted when their first
-    /// bytes are there, so that a connection for one request costs one wake-up and not two: a fifth less of the
+    /// bytes are there, so that a connection for one request costs one wake-up and not two: a quarter less of the
     /// processor, where that is what a server does. The price: of one who is silent nothing is known in that time, no
     /// limit and no timeout concerns it, and `on_connect` comes late. Not for protocols in which the server speaks first.
     /// Linux only. Default: off.

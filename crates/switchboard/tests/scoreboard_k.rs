@@ -49,5 +49,11 @@ fn a_deferred_newcomer_is_there_when_it_has_said_something() {
         assert!(real::ask(&mut heard, get("/")).ends_with("GET / "));
         assert!(real::ask(&mut silent, get("/")).ends_with("GET / "));
         assert_eq!(seen.events()[..3], order, "deferred: {deferred}");
+        // They are there like any others from now on.
+        for stream in [&mut heard, &mut silent] {
+            assert!(real::ask(stream, get("/again")).ends_with("GET /again "));
+        }
+        drop(heard);
+        real::wait_until(|| live.handle.count() == 1);
     }
 }
