@@ -264,6 +264,24 @@ impl Handle {
         }
     }
 
+    /// So many connections of a reactor are none any more.
+    pub(crate) fn uncount(&self, reactor: usize, connections: usize) {
+        self.0.connections.fetch_sub(connections, Ordering::Relaxed);
+        if let Some(station) = self.station(reactor) {
+            station.load.fetch_sub(connections, Ordering::Relaxed);
+        }
+    }
+
+    /// A reactor has ended: who was handed to it since then has nobody.
+    pub(crate) fn forget_newcomers(&self, reactor: usize) {
+        let mut letters = Vec::new();
+        if let Some(station) = self.station(reactor) {
+            station.mailbox.take(&mut letters);
+        }
+        let newcomers = letters.iter().filter(|letter| matches!(letter, Mail::Adopt(..))).count();
+        self.uncount(reactor, newcomers);
+    }
+
     /// Lets every reactor but one know that memory is scarce.
     pub(crate) fn tell_of_pressure(&self, but: usize) {
         for reactor in (0..self.reactors()).filter(|reactor| *reactor != but) {

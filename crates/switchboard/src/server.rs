@@ -152,7 +152,7 @@ impl Server {
             let ended = catch_unwind(AssertUnwindSafe(|| {
                 let mut dispatcher = Dispatcher::new(number, maker(number), handle.clone(), settings);
                 let ended = driver.run(&mut dispatcher);
-                dispatcher.forget_newcomers(number);
+                handle.forget_newcomers(number);
                 ended
             }));
             let ended = ended.map_err(|_| Error::Reactor(number)).and_then(|ended| Ok(ended?));
@@ -165,6 +165,8 @@ impl Server {
         all.set_state(State::Running);
         observer.on_started(&all);
         let ended = run_all(drivers, &all, run);
+        // One that ended early may have been handed newcomers by one that did not know yet.
+        (0..all.reactors()).for_each(|number| all.forget_newcomers(number));
         drop(sentinel);
         all.set_state(State::Stopped);
         observer.on_stopped();

@@ -8,7 +8,7 @@ use crate::observer::Refused;
 use crate::reason::Reason;
 use crate::sentinel::Callback;
 use crate::settings::Speaks;
-use crate::{Client, ClientFactory, ConnectionId};
+use crate::{Client, ClientFactory, ConnectionId, State};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -28,7 +28,8 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// A newcomer at a listener of this reactor: refused, taken up here, or handed to the reactor that has the fewest.
     pub(super) fn admit(&mut self, wires: &mut Wires, incoming: Incoming) {
         let here = wires.reactor();
-        if self.hub.drain_until.is_some() {
+        // Others may know of a shutdown before this reactor, and have ended.
+        if self.hub.drain_until.is_some() || self.hub.handle.state() >= State::Draining {
             return self.refused(&self.peer_of(&incoming, here), Refused::Shutdown);
         }
         // Whoever had nothing to do for a while has room again.
@@ -222,11 +223,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     }
 
     pub(super) fn uncount(&self, reactor: usize) {
-        let shared = self.hub.handle.shared();
-        shared.connections.fetch_sub(1, Ordering::Relaxed);
-        if let Some(station) = shared.stations.get(reactor) {
-            station.load.fetch_sub(1, Ordering::Relaxed);
-        }
+        self.hub.handle.uncount(reactor, 1);
     }
 
     pub(super) fn refused(&self, peer: &Peer, why: Refused) {

@@ -27,15 +27,6 @@ impl<F: ClientFactory> Dispatcher<F> {
         self.letters = letters;
     }
 
-    /// The reactor has ended: who was handed to it since then has nobody.
-    pub(crate) fn forget_newcomers(&mut self, reactor: usize) {
-        let mut letters = Vec::new();
-        if let Some(station) = self.hub.handle.station(reactor) {
-            station.mailbox.take(&mut letters);
-        }
-        letters.iter().filter(|letter| matches!(letter, Mail::Adopt(..))).for_each(|_| self.uncount(reactor));
-    }
-
     fn read(&mut self, wires: &mut Wires, letter: Mail) {
         match letter {
             Mail::Adopt(incoming, _) if self.hub.drain_until.is_some() => {
