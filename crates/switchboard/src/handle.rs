@@ -347,3 +347,28 @@ impl fmt::Display for Busy {
 }
 
 impl std::error::Error for Busy {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use switchboard_reactor::{Incoming, Pipe, Transport};
+
+    /// They were handed over by a reactor that did not know of the shutdown yet, and counted for ever.
+    #[test]
+    fn newcomers_for_a_reactor_that_has_ended_are_counted_no_more() {
+        let stations = [(); 2].map(|()| Station::new(Mailbox::new(None, 10), &Arc::default()));
+        let handle = Handle::new(stations.into());
+        for _ in 0..3 {
+            let peer = ([127, 0, 0, 1], 1).into();
+            let transport = Transport::Memory(Pipe::pair(peer).0);
+            handle.shared().connections.fetch_add(1, Ordering::Relaxed);
+            handle.shared().stations[1].load.fetch_add(1, Ordering::Relaxed);
+            handle.post_reserved(1, Mail::Adopt(Incoming { transport, peer, listener: 0 }, false));
+        }
+        handle.post_reserved(1, Mail::Pressure);
+        handle.forget_newcomers(0);
+        assert_eq!(handle.count(), 3);
+        handle.forget_newcomers(1);
+        assert_eq!((handle.count(), handle.shared().stations[1].load.load(Ordering::Relaxed)), (0, 0));
+    }
+}
