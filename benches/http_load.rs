@@ -5,12 +5,12 @@
 //! http-load 127.0.0.1:8080 100000 1 small    # address, requests, sent at once, small or browser
 //! ```
 
+use jackfield_benches::{BROWSER_REQUEST, SMALL_REQUEST};
+use jackfield_proto::Step;
+use jackfield_proto::http1::{ClientEvent, ClientMachine, HeaderSlots, Limits};
 use std::io::{Error, Read, Result, Write};
 use std::net::TcpStream;
 use std::time::Instant;
-use switchboard_benches::{BROWSER_REQUEST, SMALL_REQUEST};
-use switchboard_proto::Step;
-use switchboard_proto::http1::{ClientEvent, ClientMachine, HeaderSlots, Limits};
 
 fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);

@@ -10,7 +10,7 @@ set -euo pipefail
 mode=${1:-}
 cd "$(dirname "$0")/.."
 command -v valgrind >/dev/null || { echo "instructions.sh: valgrind is missing: apt-get install valgrind" >&2; exit 1; }
-cargo build --quiet --release -p switchboard-benches --bins
+cargo build --quiet --release -p jackfield-benches --bins
 target=${CARGO_TARGET_DIR:-target}/release
 work=$(mktemp -d)
 server=

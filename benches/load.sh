@@ -6,8 +6,8 @@ cd "$(dirname "$0")/.."
 for tool in wrk strace; do
     command -v "$tool" >/dev/null || { echo "load.sh: $tool is missing: apt-get install $tool" >&2; exit 1; }
 done
-cargo build --quiet --release --example testbed -p switchboard
-cargo build --quiet --release --bin ws-load -p switchboard-benches
+cargo build --quiet --release --example testbed -p jackfield
+cargo build --quiet --release --bin ws-load -p jackfield-benches
 target=${CARGO_TARGET_DIR:-target}/release
 work=$(mktemp -d)
 server=

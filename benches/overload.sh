@@ -7,8 +7,8 @@
 set -euo pipefail
 work=${1:-500}
 cd "$(dirname "$0")/.."
-cargo build --quiet --release -p switchboard-cli
-cargo build --quiet --release -p switchboard --example testbed
+cargo build --quiet --release -p jackfield-cli
+cargo build --quiet --release -p jackfield --example testbed
 target=${CARGO_TARGET_DIR:-target}/release
 out=$(mktemp)
 server=
@@ -23,7 +23,7 @@ done
 
 # Load for five seconds: load ARGUMENT...
 load() {
-    "$target/switchboard" bench connect "http://$addr/work?us=$work" --no-report --duration 5s "$@"
+    "$target/jackfield" bench connect "http://$addr/work?us=$work" --no-report --duration 5s "$@"
 }
 
 # Answers a second, and what else the tool says in short.

@@ -1,10 +1,10 @@
-//! Time of what the protocol crate does for one message. `cargo bench -p switchboard-benches`.
+//! Time of what the protocol crate does for one message. `cargo bench -p jackfield-benches`.
 
 use divan::{Bencher, black_box, counter::BytesCount};
-use switchboard_benches::{BROWSER_REQUEST, SMALL_REQUEST, mixed_text};
-use switchboard_proto::http1::{self, DateBlock, HeaderSlots, ResponseHead};
-use switchboard_proto::websocket::{self, Message, Opcode};
-use switchboard_proto::{Step, sse};
+use jackfield_benches::{BROWSER_REQUEST, SMALL_REQUEST, mixed_text};
+use jackfield_proto::http1::{self, DateBlock, HeaderSlots, ResponseHead};
+use jackfield_proto::websocket::{self, Message, Opcode};
+use jackfield_proto::{Step, sse};
 
 fn main() {
     divan::main();

@@ -1,6 +1,6 @@
 //! The server that is measured: one reactor, the defaults, HTTP and WebSocket on one port.
 
-use switchboard::{Client, Exchange, Message, Request, Server, WebSocket};
+use jackfield::{Client, Exchange, Message, Request, Server, WebSocket};
 
 struct Measured;
 
@@ -14,7 +14,7 @@ impl Client for Measured {
     }
 }
 
-fn main() -> switchboard::Result<()> {
+fn main() -> jackfield::Result<()> {
     let addr = std::env::args().skip_while(|arg| arg != "--listen").nth(1);
     let addr = addr.as_deref().unwrap_or("127.0.0.1:0");
     let server = Server::builder().listen(addr).reactors(1).shutdown_on_signals().bind()?;

@@ -5,14 +5,14 @@
 //! ws-load 127.0.0.1:9001 100000 20 1    # address, messages, bytes of each, messages sent at once
 //! ```
 
-use std::io::{Error, Read, Result, Write};
-use std::net::TcpStream;
-use std::time::Instant;
-use switchboard_proto::websocket::{self, Event, Limits, Machine, Message, Opcode};
-use switchboard_proto::{
+use jackfield_proto::websocket::{self, Event, Limits, Machine, Message, Opcode};
+use jackfield_proto::{
     Step,
     http1::{self, ClientEvent, ClientMachine, HeaderSlots},
 };
+use std::io::{Error, Read, Result, Write};
+use std::net::TcpStream;
+use std::time::Instant;
 
 fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);

@@ -16,7 +16,7 @@
 //! | `gone ID` | whom a private message did not reach |
 //! | `here NUMBER` | the answer to `/who` |
 
-use switchboard::{
+use jackfield::{
     Client, Connection, ConnectionId, Disconnect, Exchange, Message, Request, Sent, Server, WebSocket,
 };
 
@@ -106,7 +106,7 @@ fn option(name: &str) -> Option<String> {
     std::env::args().skip_while(|arg| arg != name).nth(1)
 }
 
-fn main() -> switchboard::Result<()> {
+fn main() -> jackfield::Result<()> {
     let addr = option("--listen");
     let mut builder =
         Server::builder().listen(addr.as_deref().unwrap_or("127.0.0.1:8080")).shutdown_on_signals();

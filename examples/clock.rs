@@ -5,8 +5,8 @@
 //! curl -N http://127.0.0.1:8080/time
 //! ```
 
+use jackfield::{Client, Connection, EventStream, Exchange, Request, Server, TimerId};
 use std::time::{Duration, SystemTime};
-use switchboard::{Client, Connection, EventStream, Exchange, Request, Server, TimerId};
 
 /// What a browser shows at `/`. It comes back by itself if the stream is lost.
 const PAGE: &str = "<!doctype html><title>Clock</title><h1 id=time>--:--:--</h1><script>
@@ -46,7 +46,7 @@ fn tick(events: &mut EventStream<'_>) {
     events.set_timer(TICK, Duration::from_millis(1000 - u64::from(now.subsec_millis())));
 }
 
-fn main() -> switchboard::Result<()> {
+fn main() -> jackfield::Result<()> {
     let addr = std::env::args().skip_while(|arg| arg != "--listen").nth(1);
     let server =
         Server::builder().listen(addr.as_deref().unwrap_or("127.0.0.1:8080")).shutdown_on_signals().bind()?;

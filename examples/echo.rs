@@ -4,7 +4,7 @@
 //! cargo run --example echo -- --listen 127.0.0.1:9001
 //! ```
 
-use switchboard::{Client, Message, Server, WebSocket};
+use jackfield::{Client, Message, Server, WebSocket};
 
 /// One for each connection. It has nothing to remember.
 struct Echo;
@@ -16,7 +16,7 @@ impl Client for Echo {
     }
 }
 
-fn main() -> switchboard::Result<()> {
+fn main() -> jackfield::Result<()> {
     let addr = std::env::args().skip_while(|arg| arg != "--listen").nth(1);
     let server =
         Server::builder().listen(addr.as_deref().unwrap_or("127.0.0.1:9001")).shutdown_on_signals().bind()?;

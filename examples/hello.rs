@@ -5,7 +5,7 @@
 //! curl http://127.0.0.1:8080/
 //! ```
 
-use switchboard::{Client, Exchange, Request, Server};
+use jackfield::{Client, Exchange, Request, Server};
 
 /// One for each connection. It has nothing to remember.
 struct Hello;
@@ -20,7 +20,7 @@ impl Client for Hello {
     }
 }
 
-fn main() -> switchboard::Result<()> {
+fn main() -> jackfield::Result<()> {
     let addr = std::env::args().skip_while(|arg| arg != "--listen").nth(1);
     let server =
         Server::builder().listen(addr.as_deref().unwrap_or("127.0.0.1:8080")).shutdown_on_signals().bind()?;

@@ -8,7 +8,7 @@
 //! The server speaks first. Then each line is a command: `ADD n`, `TOTAL`, `QUIT`. Each answer is a line that begins
 //! with `+` or `-`.
 
-use switchboard::{Client, Listener, Raw, Server};
+use jackfield::{Client, Listener, Raw, Server};
 
 /// One for each connection, which remembers what was added on it.
 #[derive(Default)]
@@ -54,7 +54,7 @@ impl Adder {
     }
 }
 
-fn main() -> switchboard::Result<()> {
+fn main() -> jackfield::Result<()> {
     let addr = std::env::args().skip_while(|arg| arg != "--listen").nth(1);
     let listener = Listener::tcp(addr.as_deref().unwrap_or("127.0.0.1:2000"))
         .lines()

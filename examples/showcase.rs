@@ -16,15 +16,15 @@
 //! | | | | `named`, name, name | somebody was renamed |
 //! | | | | `here`, number | so many are in the chat |
 
+use jackfield::{
+    Client, Connection, Disconnect, Event, EventStream, Exchange, Message, Metrics, Reply, Request, Server,
+    Time, TimerId, Upgrade, WebSocket,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
-use switchboard::{
-    Client, Connection, Disconnect, Event, EventStream, Exchange, Message, Metrics, Reply, Request, Server,
-    Time, TimerId, Upgrade, WebSocket,
-};
 
 const ROOM: &str = "room";
 const NAME_CHARS_MAX: usize = 24;
@@ -262,7 +262,7 @@ fn clean(text: &str, chars_max: usize) -> String {
     text.trim_end().to_owned()
 }
 
-fn main() -> switchboard::Result<()> {
+fn main() -> jackfield::Result<()> {
     let addr = std::env::args().skip_while(|arg| arg != "--listen").nth(1);
     let server = Server::builder()
         .listen(addr.as_deref().unwrap_or("127.0.0.1:8080"))

@@ -8,16 +8,16 @@
 //! `--listen ADDR` (may be repeated), `--reactors N`, `--max-message BYTES`, `--tls ADDR --cert FILE --key FILE`,
 //! `--broadcast`. It prints `listening on ADDR` for each listener, in the order in which they were given.
 
+use jackfield::{
+    Client, Event, EventStream, Exchange, Listener, Message, Reply, Request, Server, ServerBuilder, Upgrade,
+    WebSocket,
+};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::{Duration, Instant};
-use switchboard::{
-    Client, Event, EventStream, Exchange, Listener, Message, Reply, Request, Server, ServerBuilder, Upgrade,
-    WebSocket,
-};
 
 /// Chosen when a client offers it.
 const SUBPROTOCOL: &str = "echo.test";

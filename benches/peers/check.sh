@@ -4,7 +4,7 @@
 # Needs curl; builds ws-load, and nothing else. It ends what it started, and nothing else.
 set -euo pipefail
 cd "$(dirname "$0")"
-cargo build --quiet --release --manifest-path ../../Cargo.toml -p switchboard-benches --bin ws-load
+cargo build --quiet --release --manifest-path ../../Cargo.toml -p jackfield-benches --bin ws-load
 ws_load=${CARGO_TARGET_DIR:-../../target}/release/ws-load
 built=${CARGO_TARGET_DIR:-target}/release
 nginx=${NGINX:-$(PATH="$PATH:/usr/sbin" command -v nginx || true)}

@@ -1,4 +1,4 @@
 #![no_main]
-//! See `switchboard_fuzz::properties::http1_head`.
+//! See `jackfield_fuzz::properties::http1_head`.
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| switchboard_fuzz::fuzz("http1_head", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| jackfield_fuzz::fuzz("http1_head", data));

@@ -1,4 +1,4 @@
 #![no_main]
-//! See `switchboard_fuzz::properties::http1_machine`.
+//! See `jackfield_fuzz::properties::http1_machine`.
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| switchboard_fuzz::fuzz("http1_machine", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| jackfield_fuzz::fuzz("http1_machine", data));

@@ -1,4 +1,4 @@
 #![no_main]
-//! See `switchboard_fuzz::properties::sse_stream`.
+//! See `jackfield_fuzz::properties::sse_stream`.
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| switchboard_fuzz::fuzz("sse_stream", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| jackfield_fuzz::fuzz("sse_stream", data));

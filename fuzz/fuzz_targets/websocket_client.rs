@@ -1,4 +1,4 @@
 #![no_main]
-//! See `switchboard_fuzz::properties::websocket_client`.
+//! See `jackfield_fuzz::properties::websocket_client`.
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| switchboard_fuzz::fuzz("websocket_client", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| jackfield_fuzz::fuzz("websocket_client", data));

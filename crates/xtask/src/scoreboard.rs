@@ -16,12 +16,12 @@ use std::process::{Command, ExitCode, Stdio};
 /// Where the rows stand, seen from the root of the repository.
 const FEATURES: &str = "docs/features.md";
 /// Where the tests stand, and how the names of their files begin.
-const TESTS: (&str, &str) = ("crates/switchboard/tests", "scoreboard_");
+const TESTS: (&str, &str) = ("crates/jackfield/tests", "scoreboard_");
 /// The arguments of the `cargo` that runs the tests.
 const CARGO: &[&str] = &[
     "test",
     "--package",
-    "switchboard",
+    "jackfield",
     "--features",
     "test-util",
     "--test",

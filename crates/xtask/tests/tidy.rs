@@ -27,11 +27,11 @@ const FUNCTION_MAX: usize = 70;
 /// How many of a hundred functions may be longer than that all the same.
 const LONG_FUNCTIONS_PERCENT_MAX: usize = 3;
 
-const PROTO_MANIFEST: &str = "crates/switchboard-proto/Cargo.toml";
-const REACTOR_MANIFEST: &str = "crates/switchboard-reactor/Cargo.toml";
+const PROTO_MANIFEST: &str = "crates/jackfield-proto/Cargo.toml";
+const REACTOR_MANIFEST: &str = "crates/jackfield-reactor/Cargo.toml";
 /// The crates that may hold `unsafe`, and that the lower crates may use. They have lints of their own.
-const DOORS: [&str; 2] = ["crates/switchboard-simd/", "crates/switchboard-sys/"];
-const SERVER_MANIFEST: &str = "crates/switchboard/Cargo.toml";
+const DOORS: [&str; 2] = ["crates/jackfield-simd/", "crates/jackfield-sys/"];
+const SERVER_MANIFEST: &str = "crates/jackfield/Cargo.toml";
 
 #[test]
 fn the_repository_is_tidy() {
@@ -98,7 +98,7 @@ const RULES: &[Rule] = &[
         good: &[&[
             ROOT,
             ("crates/a/Cargo.toml", "[package]\n[lints]\nworkspace = true\n"),
-            ("crates/switchboard-simd/Cargo.toml", "[package]\n[lints.rust]\n"),
+            ("crates/jackfield-simd/Cargo.toml", "[package]\n[lints.rust]\n"),
             ("benches/Cargo.toml", "[lints]\nworkspace=true\n"),
             ("fuzz/Cargo.toml", "[package]\n"),
             ("crates/a/tests/b/Cargo.toml", "[package]\n"),
@@ -155,41 +155,38 @@ const RULES: &[Rule] = &[
         find: the_lower_crates_stand_alone,
         bad: &[
             (
-                "crates/switchboard-proto/Cargo.toml:3",
-                &[(PROTO_MANIFEST, "[dependencies]\nslab = \"1\"\nswitchboard-reactor.workspace = true\n")],
+                "crates/jackfield-proto/Cargo.toml:3",
+                &[(PROTO_MANIFEST, "[dependencies]\nslab = \"1\"\njackfield-reactor.workspace = true\n")],
             ),
             (
-                "crates/switchboard-reactor/Cargo.toml:1",
-                &[(REACTOR_MANIFEST, "[dev-dependencies.switchboard-proto]\nworkspace = true\n")],
+                "crates/jackfield-reactor/Cargo.toml:1",
+                &[(REACTOR_MANIFEST, "[dev-dependencies.jackfield-proto]\nworkspace = true\n")],
             ),
             (
-                "crates/switchboard-reactor/Cargo.toml:2",
-                &[(REACTOR_MANIFEST, "[dependencies]\nproto = { package = \"switchboard-proto\" }\n")],
+                "crates/jackfield-reactor/Cargo.toml:2",
+                &[(REACTOR_MANIFEST, "[dependencies]\nproto = { package = \"jackfield-proto\" }\n")],
             ),
         ],
         good: &[&[
-            (PROTO_MANIFEST, "[package]\nname = \"switchboard-proto\"\n[dependencies]\nitoa = \"1\"\n"),
-            (REACTOR_MANIFEST, "[dependencies] # not on switchboard-proto\n[features]\ntls = []\n"),
-            (SERVER_MANIFEST, "[dependencies]\nswitchboard-proto.workspace = true\n"),
+            (PROTO_MANIFEST, "[package]\nname = \"jackfield-proto\"\n[dependencies]\nitoa = \"1\"\n"),
+            (REACTOR_MANIFEST, "[dependencies] # not on jackfield-proto\n[features]\ntls = []\n"),
+            (SERVER_MANIFEST, "[dependencies]\njackfield-proto.workspace = true\n"),
         ]],
     },
     Rule {
         find: the_protocols_do_no_io,
         bad: &[
-            ("crates/switchboard-proto/src/a.rs:2", &[(PROTO_SOURCE, "//! A.\nuse std::net::TcpStream;\n")]),
+            ("crates/jackfield-proto/src/a.rs:2", &[(PROTO_SOURCE, "//! A.\nuse std::net::TcpStream;\n")]),
+            ("crates/jackfield-proto/src/a.rs:1", &[(PROTO_SOURCE, "use std::time::{Duration, Instant};\n")]),
             (
-                "crates/switchboard-proto/src/a.rs:1",
-                &[(PROTO_SOURCE, "use std::time::{Duration, Instant};\n")],
-            ),
-            (
-                "crates/switchboard-proto/src/a.rs:3",
+                "crates/jackfield-proto/src/a.rs:3",
                 &[(PROTO_SOURCE, "use std::{\n    mem,\n    thread::spawn,\n};\n")],
             ),
         ],
         good: &[
             &[(PROTO_SOURCE, "//! No `std::net` here.\nuse std::{fmt, mem};\nuse std::time::Duration;\n")],
             &[(PROTO_SOURCE, "struct Instantly;\nfn net(thread: u8) {}\n")],
-            &[("crates/switchboard-reactor/src/a.rs", "use std::net::TcpStream;\n")],
+            &[("crates/jackfield-reactor/src/a.rs", "use std::net::TcpStream;\n")],
         ],
     },
     Rule {
@@ -248,7 +245,7 @@ const RULES: &[Rule] = &[
 
 const ROOT: (&str, &str) =
     ("Cargo.toml", "[workspace]\nmembers = [\n    \"crates/*\",\n    \"benches\",\n]\n");
-const PROTO_SOURCE: &str = "crates/switchboard-proto/src/a.rs";
+const PROTO_SOURCE: &str = "crates/jackfield-proto/src/a.rs";
 const DECLARED: &str = "[[example]]\nname = \"echo\"\npath = \"../../examples/echo.rs\"\n";
 
 fn lines_are_short(tree: &Tree) -> Vec<Offence> {
@@ -335,7 +332,7 @@ fn the_lower_crates_stand_alone(tree: &Tree) -> Vec<Offence> {
                 dependencies = text.contains("dependencies");
             }
             let is_door = DOORS.iter().any(|door| text.starts_with(&door["crates/".len()..door.len() - 1]));
-            if dependencies && text.contains("switchboard") && !is_door {
+            if dependencies && text.contains("jackfield") && !is_door {
                 offences.push(manifest.offence(line, "depends on another crate of the workspace"));
             }
         }
@@ -345,7 +342,7 @@ fn the_lower_crates_stand_alone(tree: &Tree) -> Vec<Offence> {
 
 fn the_protocols_do_no_io(tree: &Tree) -> Vec<Offence> {
     let mut offences = Vec::new();
-    for source in tree.rust().filter(|source| source.path.starts_with("crates/switchboard-proto/src/")) {
+    for source in tree.rust().filter(|source| source.path.starts_with("crates/jackfield-proto/src/")) {
         let mut in_group = false;
         for (line, code) in source.code_lines() {
             in_group |= code.contains("use std::{");

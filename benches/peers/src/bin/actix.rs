@@ -8,8 +8,8 @@ use actix_ws::{AggregatedMessage, Message, Session};
 use bytestring::ByteString;
 use std::future::poll_fn;
 use std::time::Duration;
-use switchboard_peers::hub::{Hub, Seat};
-use switchboard_peers::{EVENT, Events, HELLO, MAX_MESSAGE, Mode, announce, args, listener};
+use jackfield_peers::hub::{Hub, Seat};
+use jackfield_peers::{EVENT, Events, HELLO, MAX_MESSAGE, Mode, announce, args, listener};
 
 thread_local! {
     static STREAMS: Hub<Bytes> = Hub::default();

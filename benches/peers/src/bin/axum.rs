@@ -11,7 +11,7 @@ use axum::routing::{any, get};
 use axum::{Router, http::HeaderValue};
 use bytes::Bytes;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
-use switchboard_peers::{
+use jackfield_peers::{
     EVENT, Events, HELLO, MAX_MESSAGE, Mode, args_with_buffer, echo, fanout, hub::Hub, serve,
 };
 

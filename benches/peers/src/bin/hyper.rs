@@ -12,7 +12,7 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
-use switchboard_peers::{EVENT, Events, HELLO, Mode, args, hub::Hub, serve};
+use jackfield_peers::{EVENT, Events, HELLO, Mode, args, hub::Hub, serve};
 
 thread_local! {
     static STREAMS: Hub<Bytes> = Hub::default();

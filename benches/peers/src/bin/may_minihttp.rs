@@ -6,7 +6,7 @@ use may_minihttp::{HttpServer, HttpService, Request, Response};
 use socket2::{Domain, Socket, Type};
 use std::io::Result;
 use std::net::SocketAddr;
-use switchboard_peers::{HELLO, Mode, args, fail};
+use jackfield_peers::{HELLO, Mode, args, fail};
 
 #[derive(Clone)]
 struct Plaintext;

@@ -14,7 +14,7 @@ use ntex::ws::{Codec, Frame, Message, error::HandshakeError, handshake};
 use ntex::{SharedCfg, rt, time::Seconds};
 use slab::Slab;
 use std::cell::RefCell;
-use switchboard_peers::{EVENT, Events, HELLO, MAX_MESSAGE, Mode, announce, args, hub::Hub, listener};
+use jackfield_peers::{EVENT, Events, HELLO, MAX_MESSAGE, Mode, announce, args, hub::Hub, listener};
 
 thread_local! {
     static STREAMS: Hub<bytes::Bytes> = Hub::default();

@@ -3,7 +3,7 @@
 //! fed and flushed once for each read, as `forward` does in its own echo server, without the lock
 //! of a split.
 
-use switchboard_peers::{MAX_MESSAGE, Mode, args_with_buffer, echo, fanout, hub::Hub, serve};
+use jackfield_peers::{MAX_MESSAGE, Mode, args_with_buffer, echo, fanout, hub::Hub, serve};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{Message, protocol::WebSocketConfig};
 use tokio_tungstenite::{WebSocketStream, accept_async_with_config};

@@ -1,7 +1,7 @@
 //! tokio-websockets on tokio's single thread, with messages never split into frames, as in its author's benchmark. It
 //! flushes whenever it is read from, so what has arrived is taken whole before the first answer is fed.
 
-use switchboard_peers::{MAX_MESSAGE, Mode, args, echo, fanout, hub::Hub, serve};
+use jackfield_peers::{MAX_MESSAGE, Mode, args, echo, fanout, hub::Hub, serve};
 use tokio::net::TcpStream;
 use tokio_websockets::{Config, Limits, Message, ServerBuilder, WebSocketStream};
 

@@ -1,0 +1,78 @@
+//! The command line of `attack`.
+
+use crate::bench::target::Target;
+use crate::units::parse_duration;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// An attack, and what it is measured with.
+#[derive(Debug, Args)]
+pub(crate) struct Attack {
+    /// Which attack
+    #[arg(value_enum, default_value_t = What::All, hide_default_value = true)]
+    pub(crate) what: What,
+    /// An address or URL, such as `127.0.0.1:8080`; without one, the built-in server is started for each attack anew
+    pub(crate) target: Option<Target>,
+    /// The process whose memory, descriptors and processor time count, if the target is on this machine
+    #[arg(long, value_name = "PID", requires = "target")]
+    pub(crate) server_pid: Option<u32>,
+    /// What is random comes from here: the same number, the same bytes
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Connections of `slow-heads`, `idle`, `descriptors` and `slow-readers` [default: 5,000, 15,000, 600 and 3,000]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
+    pub(crate) connections: Option<u32>,
+    /// Requests of `mutants`; there is a tenth as many WebSocket sessions
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    #[arg(value_parser = clap::value_parser!(u64).range(10..=1_000_000_000))]
+    pub(crate) count: u64,
+    /// The descriptors that the built-in server may open in `descriptors`
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u64).range(32..=100_000))]
+    pub(crate) descriptors: u64,
+    /// The longest time for a request's head that the built-in server is told, and the target is taken to have
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "10s")]
+    pub(crate) head_timeout: Duration,
+    /// Write the figures to a file as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Replace the section between `<!-- attack:begin -->` and `<!-- attack:end -->` of a file by the table
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
+}
+
+/// An attack by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum What {
+    /// Connections that send a byte of a request's head now and then
+    SlowHeads,
+    /// Connections that do nothing
+    Idle,
+    /// More connections than the server has descriptors
+    Descriptors,
+    /// Mutated requests and WebSocket sessions
+    Mutants,
+    /// A large shared body for readers that stop reading, and die
+    SlowReaders,
+    /// One after the other
+    All,
+}
+
+impl What {
+    /// True if this attack is part of it.
+    pub(crate) fn includes(self, attack: Self) -> bool {
+        self == Self::All || self == attack
+    }
+}
+
+/// What the help ends with.
+pub(crate) const AFTER: &str = "\
+Examples:
+  jackfield attack --markdown docs/numbers.md
+  jackfield attack slow-heads --connections 500
+  jackfield attack mutants --count 10000000 --seed 7
+  jackfield attack slow-heads http://127.0.0.1:8080/ --server-pid 4242
+
+`slow-readers` asks for /large, the others for /plaintext or the path of the URL. Attack only what is yours.
+
+Exit status: 0 when every goal that could be measured is met, 1 when one is missed, 2 when nothing could be measured.";

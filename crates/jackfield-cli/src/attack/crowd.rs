@@ -1,0 +1,261 @@
+//! Connections that do what an attack says: many at a time, on the client's side of our own reactor.
+
+use crate::bench::Error;
+use crate::bench::run::limits;
+use jackfield_reactor::mio::net::TcpStream;
+use jackfield_reactor::{Driver, Incoming, Reason, Service, Transport, WireId, Wires};
+use socket2::SockRef;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// What the connections of one attack do.
+pub(crate) trait Role {
+    /// What is remembered of one connection.
+    type State: std::fmt::Debug;
+
+    /// A new connection, and its first words.
+    fn open(&mut self, turn: &mut Turn<'_>) -> Self::State;
+
+    /// Bytes have come. Says how many of them are done with; the rest comes again, before others.
+    fn hear(&mut self, state: &mut Self::State, rx: &[u8], turn: &mut Turn<'_>) -> usize;
+
+    /// The alarm that was set last.
+    fn tick(&mut self, _state: &mut Self::State, _turn: &mut Turn<'_>) {}
+
+    /// The server has finished its side.
+    fn end(&mut self, _state: &mut Self::State, turn: &mut Turn<'_>) {
+        turn.leave = Leave::Reset;
+    }
+
+    /// The connection is gone, whoever has brought that about.
+    fn gone(&mut self, _state: Self::State) {}
+}
+
+/// What a connection can do when it is its turn.
+#[derive(Debug)]
+pub(crate) struct Turn<'a> {
+    pub(crate) now: Instant,
+    /// What is sent.
+    pub(crate) out: &'a mut Vec<u8>,
+    /// When to call again.
+    pub(crate) alarm: Option<Duration>,
+    /// Reads nothing any more.
+    pub(crate) is_deaf: bool,
+    pub(crate) leave: Leave,
+}
+
+/// How a connection leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leave {
+    /// Not yet.
+    Stay,
+    /// In good order.
+    Finish,
+    /// At once.
+    Reset,
+}
+
+/// The connections.
+#[derive(Debug)]
+pub(crate) struct Crowd<R: Role> {
+    driver: Driver,
+    cast: Cast<R>,
+    addr: SocketAddr,
+    /// What the kernel may keep for each.
+    receive_bytes: Option<usize>,
+}
+
+#[derive(Debug)]
+struct Cast<R: Role> {
+    role: R,
+    /// By slot.
+    members: Vec<Option<(WireId, R::State)>>,
+    out: Vec<u8>,
+}
+
+/// The longest sleep between two looks at the clock.
+const TICK: Duration = Duration::from_millis(5);
+/// Connections that are opened in one go; servers have bounded backlogs.
+const OPENED_AT_ONCE: usize = 64;
+
+impl<R: Role> Crowd<R> {
+    /// Nobody yet.
+    ///
+    /// # Errors
+    /// The system gives no event queue.
+    pub(crate) fn new(role: R, addr: SocketAddr) -> Result<Self, Error> {
+        let cast = Cast { role, members: Vec::new(), out: Vec::new() };
+        Ok(Self { driver: Driver::new(0, limits())?, cast, addr, receive_bytes: None })
+    }
+
+    /// Lets the kernel keep only so much for each connection that is opened from now on.
+    pub(crate) fn set_receive_bytes(&mut self, bytes: usize) {
+        self.receive_bytes = Some(bytes);
+    }
+
+    pub(crate) fn role(&mut self) -> &mut R {
+        &mut self.cast.role
+    }
+
+    /// Connections that there are.
+    pub(crate) fn len(&self) -> usize {
+        self.driver.reactor.wires.len()
+    }
+
+    /// Opens so many, at this rate, while `meanwhile` is called between turns. Says how many could be opened.
+    ///
+    /// # Errors
+    /// The system fails this process.
+    pub(crate) fn open(
+        &mut self,
+        wanted: usize,
+        per_second: f64,
+        mut meanwhile: impl FnMut(usize),
+    ) -> Result<usize, Error> {
+        let (begin, mut opened, mut failures) = (Instant::now(), 0, 0);
+        while opened < wanted && failures < CONNECT_FAILURES_MAX {
+            let due = (begin.elapsed().as_secs_f64() * per_second) as usize;
+            let due = due.min(wanted).saturating_sub(opened);
+            let new = self.connect(due);
+            failures += usize::from(new < due.min(OPENED_AT_ONCE));
+            opened += new;
+            self.turn()?;
+            meanwhile(opened);
+        }
+        Ok(opened)
+    }
+
+    /// Opens so many at most, and says how many.
+    pub(crate) fn connect(&mut self, wanted: usize) -> usize {
+        (0..wanted.min(OPENED_AT_ONCE)).take_while(|_| self.connect_one().is_ok()).count()
+    }
+
+    /// Waits for something to happen, a little while at most.
+    ///
+    /// # Errors
+    /// Polling fails.
+    pub(crate) fn turn(&mut self) -> Result<(), Error> {
+        Ok(self.driver.poll(Some(TICK), &mut self.cast)?)
+    }
+
+    /// Lets time pass, until then or until enough has happened. True if it has.
+    ///
+    /// # Errors
+    /// As [`Crowd::turn`].
+    pub(crate) fn play_until(
+        &mut self,
+        deadline: Instant,
+        mut is_enough: impl FnMut(&mut Self) -> bool,
+    ) -> Result<bool, Error> {
+        loop {
+            if is_enough(self) {
+                return Ok(true);
+            }
+            if Instant::now() >= deadline {
+                return Ok(false);
+            }
+            self.turn()?;
+        }
+    }
+
+    /// Lets so many leave, of those that are there: one half in good order, the other at once.
+    pub(crate) fn dismiss(&mut self, count: usize) {
+        let wires = &mut self.driver.reactor.wires;
+        let ids: Vec<WireId> = wires.ids().filter(|id| !wires.is_closing(*id)).take(count).collect();
+        for (index, id) in ids.into_iter().enumerate() {
+            leave(wires, id, if index % 2 == 0 { Leave::Finish } else { Leave::Reset });
+        }
+    }
+
+    fn connect_one(&mut self) -> std::io::Result<()> {
+        let stream = TcpStream::connect(self.addr)?;
+        // Each write is to be on its way at once.
+        stream.set_nodelay(true)?;
+        if let Some(bytes) = self.receive_bytes {
+            SockRef::from(&stream).set_recv_buffer_size(bytes)?;
+        }
+        let wires = &mut self.driver.reactor.wires;
+        let id = wires.insert(Transport::Tcp(stream))?;
+        if self.cast.members.len() <= id.slot() {
+            self.cast.members.resize_with(id.slot() + 1, || None);
+        }
+        let mut state = None;
+        self.cast.act(wires, id, |role, _none, turn| state = Some(role.open(turn)));
+        self.cast.members[id.slot()] = state.map(|state| (id, state));
+        Ok(())
+    }
+}
+
+/// After so many connects in vain nobody is opened any more.
+const CONNECT_FAILURES_MAX: usize = 1000;
+
+impl<R: Role> Cast<R> {
+    /// Lets a connection act, and does what it wants.
+    fn act<T>(
+        &mut self,
+        wires: &mut Wires,
+        id: WireId,
+        act: impl FnOnce(&mut R, Option<&mut R::State>, &mut Turn<'_>) -> T,
+    ) -> T {
+        self.out.clear();
+        let mut turn =
+            Turn { now: Instant::now(), out: &mut self.out, alarm: None, is_deaf: false, leave: Leave::Stay };
+        let member = self.members.get_mut(id.slot()).and_then(Option::as_mut);
+        let state = member.filter(|(theirs, _)| *theirs == id).map(|(_, state)| state);
+        let result = act(&mut self.role, state, &mut turn);
+        let Turn { alarm, is_deaf, leave: way, .. } = turn;
+        if let Some(outbox) = wires.outbox(id).filter(|_| !self.out.is_empty()) {
+            outbox.tail().extend_from_slice(&self.out);
+        }
+        if let Some(after) = alarm {
+            wires.set_timer(id, 0, after);
+        }
+        if is_deaf {
+            wires.pause(id);
+        }
+        leave(wires, id, way);
+        result
+    }
+}
+
+fn leave(wires: &mut Wires, id: WireId, way: Leave) {
+    match way {
+        Leave::Stay => {}
+        Leave::Finish => wires.close(id, Reason::Local),
+        Leave::Reset => wires.abort(id, Reason::Local),
+    }
+}
+
+impl<R: Role> Service for Cast<R> {
+    fn on_bytes(&mut self, wires: &mut Wires, id: WireId, rx: &mut [u8]) -> usize {
+        self.act(wires, id, |role, state, turn| {
+            state.map_or(rx.len(), |state| role.hear(state, rx, turn).min(rx.len()))
+        })
+    }
+
+    fn on_end(&mut self, wires: &mut Wires, id: WireId) {
+        self.act(wires, id, |role, state, turn| state.map(|state| role.end(state, turn)));
+    }
+
+    fn on_timer(&mut self, wires: &mut Wires, id: WireId, _key: u32) {
+        self.act(wires, id, |role, state, turn| state.map(|state| role.tick(state, turn)));
+    }
+
+    fn on_close(&mut self, _wires: &mut Wires, id: WireId, _reason: Reason) {
+        if let Some((_, state)) = self.members.get_mut(id.slot()).and_then(Option::take) {
+            self.role.gone(state);
+        }
+    }
+
+    fn on_accept(&mut self, _wires: &mut Wires, _incoming: Incoming) {}
+
+    fn on_secured(&mut self, _wires: &mut Wires, _id: WireId) {}
+
+    fn on_drain(&mut self, _wires: &mut Wires, _id: WireId) {}
+
+    fn on_silence(&mut self, _wires: &mut Wires, _id: WireId, _quiet: Duration) {}
+
+    fn on_wake(&mut self, _wires: &mut Wires) {}
+
+    fn on_accept_error(&mut self, _wires: &mut Wires, _listener: usize, _error: &std::io::Error) {}
+}

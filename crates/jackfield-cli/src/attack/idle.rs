@@ -1,0 +1,53 @@
+//! `idle`: connections that have said something once, and what memory they cost.
+
+use super::args::Attack;
+use super::goal::{Figure, Sheet, Unit};
+use super::victim::Victim;
+use crate::bench::{self, Error, proc};
+use crate::compare::rows::ROWS;
+use std::time::Duration;
+
+/// What an idle connection may cost: the goal is on live bytes, which `cargo test -p jackfield --test memory` counts.
+/// Pages are what can be seen from outside.
+const BYTES_EACH_MAX: f64 = 256.0;
+/// How long the connections are left alone.
+const REST: Duration = Duration::from_millis(300);
+/// How long the server has to notice that they have gone.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// What either side needs besides the connections.
+const OTHER_DESCRIPTORS: usize = 64;
+
+pub(crate) fn run(args: &Attack) -> Result<Sheet, Error> {
+    let wanted = args.connections.map_or(15_000, |count| count as usize);
+    let mut sheet = Sheet::new("idle");
+    for (id, what) in [("idle-http", "an HTTP connection"), ("idle-ws", "a WebSocket")] {
+        let what = format!("memory for {what}, of {wanted}");
+        let figure = match proc::descriptor_limit() {
+            Some(limit) if limit < wanted + OTHER_DESCRIPTORS => {
+                Err(format!("the system lets a process open only {limit} descriptors"))
+            }
+            _ => cost(args, id, wanted)?,
+        };
+        sheet.at_most(&what, BYTES_EACH_MAX, Unit::Bytes, figure).note("growth of its own pages");
+    }
+    Ok(sheet)
+}
+
+/// What the server's pages grow by between a tenth of the connections and all of them, for each: what it only needs
+/// once is in neither.
+fn cost(args: &Attack, id: &str, wanted: usize) -> Result<Figure, Error> {
+    let victim = Victim::new(args, &[])?;
+    let row = ROWS.iter().find(|row| row.id == id).expect("it is one of the rows");
+    let few = (wanted / 10).max(1);
+    let start = victim.descriptors();
+    let memory = |connections: usize| -> Result<Figure, Error> {
+        let outcome = bench::bench(&row.plan(REST, connections), victim.server())?;
+        let memory = outcome.server.and_then(|server| server.own_memory_end);
+        Ok(memory.map(|bytes| bytes as f64).ok_or_else(|| "the server's memory can't be read".to_owned()))
+    };
+    let first = memory(few)?;
+    // Gaps of another kind show in the second figure.
+    let _ = victim.settle(&start, PATIENCE);
+    let second = memory(wanted)?;
+    Ok(super::goal::growth(&first, &second).map(|grown| grown / (wanted - few) as f64))
+}

@@ -1,0 +1,174 @@
+//! A client that behaves well while others attack: what it suffers is what counts.
+
+use super::victim::Victim;
+use crate::bench::http::{Answers, Found, Http};
+use crate::bench::tally::new_histogram;
+use hdrhistogram::Histogram;
+use jackfield_proto::http1::Limits;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// A thread that asks again and again on a connection that stays, and is ended with this.
+#[derive(Debug)]
+pub(crate) struct Normal {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    is_over: AtomicBool,
+    rests: AtomicBool,
+    lap: Mutex<Lap>,
+}
+
+/// What it has seen since the last look.
+#[derive(Debug)]
+pub(crate) struct Lap {
+    /// Latencies in nanoseconds.
+    pub(crate) latencies: Histogram<u64>,
+    pub(crate) failures: u64,
+    /// The first of them.
+    pub(crate) failure: Option<String>,
+}
+
+struct Asker {
+    addr: SocketAddr,
+    request: Vec<u8>,
+    renews: bool,
+    connection: Option<TcpStream>,
+}
+
+/// From one request to the next.
+const PERIOD: Duration = Duration::from_millis(5);
+/// One request in so many is made on a new connection: too few of them to matter at the 99th percentile.
+const NEW_EVERY: u64 = 128;
+/// An answer that takes longer has failed.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Normal {
+    /// Begins. One that `renews` its connection now and then also fails if no newcomer is served.
+    ///
+    /// # Errors
+    /// The first request fails already.
+    pub(crate) fn start(victim: &Victim, renews: bool) -> Result<Self, io::Error> {
+        let request = Http::new(victim.host(), &victim.path).request().to_vec();
+        let mut asker = Asker { addr: victim.addr(), request, renews, connection: None };
+        asker.ask(0)?;
+        let shared = Arc::new(Shared {
+            is_over: AtomicBool::new(false),
+            rests: AtomicBool::new(false),
+            lap: Mutex::new(Lap::new()),
+        });
+        let theirs = shared.clone();
+        let thread = thread::Builder::new().spawn(move || asker.run(&theirs))?;
+        Ok(Self { shared, thread: Some(thread) })
+    }
+
+    /// What it has seen since the last call.
+    pub(crate) fn lap(&self) -> Lap {
+        let mut lap = self.shared.lap.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut lap, Lap::new())
+    }
+
+    /// Asks for nothing, or goes on.
+    pub(crate) fn set_resting(&self, rests: bool) {
+        self.shared.rests.store(rests, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Normal {
+    fn drop(&mut self) {
+        self.shared.is_over.store(true, Ordering::Relaxed);
+        // If it has panicked, that was said already.
+        self.thread.take().map(JoinHandle::join);
+    }
+}
+
+impl Lap {
+    fn new() -> Self {
+        Self { latencies: new_histogram(), failures: 0, failure: None }
+    }
+
+    /// The 99th percentile in seconds.
+    pub(crate) fn p99(&self) -> f64 {
+        self.latencies.value_at_quantile(0.99) as f64 / 1e9
+    }
+
+    /// How it went, for a table.
+    pub(crate) fn describe(&self) -> String {
+        let asked = self.latencies.len() + self.failures;
+        match &self.failure {
+            Some(failure) => format!("of {asked} requests; the first: {failure}"),
+            None => format!("of {asked} requests"),
+        }
+    }
+}
+
+impl Asker {
+    fn run(mut self, shared: &Shared) {
+        let mut number = 0;
+        while !shared.is_over.load(Ordering::Relaxed) {
+            let begin = Instant::now();
+            if !shared.rests.load(Ordering::Relaxed) {
+                number += 1;
+                let asked = self.ask(number);
+                let mut lap = shared.lap.lock().unwrap_or_else(PoisonError::into_inner);
+                match asked {
+                    Ok(taken) => {
+                        lap.latencies.saturating_record(u64::try_from(taken.as_nanos()).unwrap_or(u64::MAX));
+                    }
+                    Err(error) => {
+                        self.connection = None;
+                        lap.failures += 1;
+                        lap.failure.get_or_insert_with(|| error.to_string());
+                    }
+                }
+            }
+            thread::sleep(PERIOD.saturating_sub(begin.elapsed()));
+        }
+    }
+
+    /// One request and its answer, and how long it took.
+    fn ask(&mut self, number: u64) -> io::Result<Duration> {
+        let is_new = self.renews && number % NEW_EVERY == 1;
+        let begin = Instant::now();
+        let mut connection = match self.connection.take().filter(|_| !is_new) {
+            Some(connection) => connection,
+            None => connect(self.addr)?,
+        };
+        connection.write_all(&self.request)?;
+        read_answer(&mut connection)?;
+        self.connection = Some(connection);
+        Ok(begin.elapsed())
+    }
+}
+
+fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
+    let connection = TcpStream::connect_timeout(&addr, PATIENCE)?;
+    connection.set_read_timeout(Some(PATIENCE))?;
+    connection.set_write_timeout(Some(PATIENCE))?;
+    connection.set_nodelay(true)?;
+    Ok(connection)
+}
+
+fn read_answer(connection: &mut TcpStream) -> io::Result<()> {
+    let (mut answers, mut bytes, mut room) = (Answers::new(), Vec::new(), [0; 4096]);
+    loop {
+        let count = connection.read(&mut room)?;
+        if count == 0 {
+            return Err(io::Error::other("closed without an answer"));
+        }
+        bytes.extend_from_slice(&room[..count]);
+        match answers.step(&bytes, &Limits::default()) {
+            Ok(Found::Part(used)) => drop(bytes.drain(..used)),
+            Ok(Found::Whole(_, 200..=299)) => return Ok(()),
+            Ok(Found::Whole(_, status)) => return Err(io::Error::other(format!("status {status}"))),
+            Err(fault) => return Err(io::Error::other(fault.0)),
+        }
+    }
+}

@@ -1,0 +1,439 @@
+//! The load generator itself: a service of the reactor that plays the client on every connection.
+//!
+//! It keeps a number of *places* filled with connections, and on each of them so many operations in flight. What is
+//! said is the [`Speaker`]'s business, and when it is due the [`Pace`]'s. At a fixed rate, connections with room for an
+//! operation queue up, and the one that waits longest gets the next that is due.
+
+use super::pace::Pace;
+use super::speaker::{Fault, Heard, Opened, Part, Speaker};
+use super::tally::{Kind, Tally};
+use jackfield_reactor::mio::net::TcpStream;
+use jackfield_reactor::{Incoming, Reason, Service, Timeout, Transport, WireId, Wires};
+use socket2::SockRef;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// What the engine has to know of the plan.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    pub(crate) target: SocketAddr,
+    /// Places, those of slow readers included, which come first.
+    pub(crate) places: usize,
+    pub(crate) slow_readers: usize,
+    /// Operations in flight on one connection.
+    pub(crate) pipeline: usize,
+    /// Operations a second, on all connections together.
+    pub(crate) rate: Option<f64>,
+    /// So many operations, and no more.
+    pub(crate) operations: Option<u64>,
+    /// What is counted for one of them: the deliveries of a publication.
+    pub(crate) deliveries: u64,
+    /// Each connection serves one operation, and opening it is part of that.
+    pub(crate) renews: bool,
+}
+
+/// The client's side of all connections.
+#[derive(Debug)]
+pub(crate) struct Engine<S: Speaker> {
+    pub(crate) tally: Tally,
+    pub(crate) pace: Pace,
+    speaker: S,
+    setup: Setup,
+    begin: Instant,
+    /// By slot.
+    links: Vec<Option<Link<S::State>>>,
+    /// Places without a connection.
+    vacant: Vec<usize>,
+    /// At a fixed rate: connections with room for an operation.
+    hungry: VecDeque<WireId>,
+    /// The connection that is looked after whenever others have heard something.
+    publisher: WireId,
+    open: usize,
+    ready: usize,
+    /// A server has answered: from now on errors are counted, and not the end.
+    is_proven: bool,
+    failure: Option<Kind>,
+    retry_at: u64,
+    out: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Link<T> {
+    id: WireId,
+    place: usize,
+    part: Part,
+    is_slow: bool,
+    is_ready: bool,
+    /// In the queue of the hungry.
+    is_hungry: bool,
+    /// Its end is in order, or was counted already.
+    is_over: bool,
+    /// When the operations in flight were due.
+    in_flight: VecDeque<u64>,
+    state: T,
+}
+
+/// Connections that may be on their way up at a time; servers have bounded backlogs.
+const OPENING_MAX: usize = 256;
+/// After a connect has failed, for lack of ports above all, none is tried for so long.
+const RETRY_NS: u64 = 10_000_000;
+/// How long a slow reader sleeps between two reads.
+const SLOW_PAUSE: Duration = Duration::from_millis(250);
+/// What the kernel may keep for a slow reader: the less, the sooner the server notices.
+const SLOW_BUFFER_BYTES: usize = 4096;
+
+impl<S: Speaker> Engine<S> {
+    pub(crate) fn new(speaker: S, setup: Setup) -> Self {
+        Self {
+            tally: Tally::new(),
+            pace: Pace::new(setup.rate, setup.operations),
+            speaker,
+            begin: Instant::now(),
+            links: Vec::new(),
+            vacant: (0..setup.places).rev().collect(),
+            hungry: VecDeque::new(),
+            publisher: WireId::NONE,
+            open: 0,
+            ready: 0,
+            is_proven: false,
+            failure: None,
+            retry_at: 0,
+            out: Vec::new(),
+            setup,
+        }
+    }
+
+    /// Nanoseconds since the engine was made.
+    #[inline]
+    pub(crate) fn now(&self) -> u64 {
+        u64::try_from(self.begin.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Connections that there should be.
+    pub(crate) fn places(&self) -> usize {
+        self.setup.places
+    }
+
+    /// Connections that can be used.
+    pub(crate) fn ready(&self) -> usize {
+        self.ready
+    }
+
+    /// Why it makes no sense to go on: the first connections failed already.
+    pub(crate) fn failure(&self) -> Option<&Kind> {
+        self.failure.as_ref()
+    }
+
+    /// Operations that are not over: in flight, or due and not begun. Those of slow readers don't count.
+    pub(crate) fn unfinished(&self) -> usize {
+        let fast = self.links.iter().flatten().filter(|link| !link.is_slow);
+        self.pace.owed(self.now()) + fast.map(|link| link.in_flight.len()).sum::<usize>()
+    }
+
+    /// Fills vacant places, as far as it is time.
+    #[inline]
+    pub(crate) fn refill(&mut self, wires: &mut Wires) {
+        if !self.vacant.is_empty() {
+            self.refill_slow(wires);
+        }
+    }
+
+    /// True once all operations are over that there were to be.
+    pub(crate) fn is_done(&self) -> bool {
+        let wanted = self.setup.operations.map(|operations| operations * self.setup.deliveries);
+        wanted.is_some_and(|wanted| self.tally.operations >= wanted)
+    }
+
+    /// The first operation is due now, which is returned.
+    pub(crate) fn go(&mut self, wires: &mut Wires) -> Instant {
+        let now = self.now();
+        self.pace.start(now);
+        let ids: Vec<WireId> = wires.ids().collect();
+        for id in ids {
+            self.feed(wires, id, now);
+        }
+        self.begin + Duration::from_nanos(now)
+    }
+
+    #[cold]
+    fn refill_slow(&mut self, wires: &mut Wires) {
+        let now = self.now();
+        while now >= self.retry_at && (self.setup.renews || self.open - self.ready < OPENING_MAX) {
+            if self.vacant.is_empty() || self.setup.renews && self.pace.due(now).is_none() {
+                return;
+            }
+            // A place of its own for each: the order in which they are filled again does not matter.
+            let Some(place) = self.vacant.pop() else { return };
+            if let Err(error) = self.connect(wires, place, now) {
+                self.vacant.push(place);
+                self.retry_at = now + RETRY_NS;
+                self.fail(Kind::Owned(format!("connect: {error}")));
+            }
+        }
+    }
+
+    fn connect(&mut self, wires: &mut Wires, place: usize, now: u64) -> std::io::Result<()> {
+        let is_slow = place < self.setup.slow_readers;
+        let stream = TcpStream::connect(self.setup.target)?;
+        if !self.setup.renews {
+            // One request alone is not delayed.
+            stream.set_nodelay(true)?;
+        }
+        if is_slow {
+            SockRef::from(&stream).set_recv_buffer_size(SLOW_BUFFER_BYTES)?;
+        }
+        let id = wires.insert(Transport::Tcp(stream))?;
+        let (mut state, part) = self.speaker.connect(place);
+        self.out.clear();
+        let opened = self.speaker.open(&mut state, &mut self.out);
+        if let Some(outbox) = wires.outbox(id).filter(|_| !self.out.is_empty()) {
+            outbox.tail().extend_from_slice(&self.out);
+        }
+        let link = Link {
+            id,
+            place,
+            part,
+            is_slow,
+            is_ready: false,
+            is_hungry: false,
+            is_over: false,
+            in_flight: VecDeque::new(),
+            state,
+        };
+        self.open += 1;
+        if self.links.len() <= id.slot() {
+            self.links.resize_with(id.slot() + 1, || None);
+        }
+        self.links[id.slot()] = Some(link);
+        if part == Part::Publishes {
+            self.publisher = id;
+        }
+        if opened == Opened::Ready {
+            self.make_ready(wires, id);
+            self.feed(wires, id, now);
+        }
+        Ok(())
+    }
+
+    fn make_ready(&mut self, wires: &mut Wires, id: WireId) {
+        let Some(link) = link(&mut self.links, id) else { return };
+        link.is_ready = true;
+        self.ready += 1;
+        if link.is_slow {
+            nap(wires, id);
+        }
+    }
+
+    /// Begins what the connection has room for and what is due.
+    #[inline]
+    fn feed(&mut self, wires: &mut Wires, id: WireId, now: u64) {
+        if self.pace.is_fixed() && !self.setup.renews {
+            self.queue_up(id);
+            self.serve(wires, now);
+        } else {
+            while self.begin_operation(wires, id, now) {}
+        }
+    }
+
+    /// Gives what is due to those who wait for it, one each.
+    fn serve(&mut self, wires: &mut Wires, now: u64) {
+        while self.pace.due(now).is_some() {
+            let Some(id) = self.hungry.pop_front() else { return };
+            if let Some(link) = link(&mut self.links, id) {
+                link.is_hungry = false;
+                self.begin_operation(wires, id, now);
+                self.queue_up(id);
+            }
+        }
+    }
+
+    fn queue_up(&mut self, id: WireId) {
+        let Some(link) = link(&mut self.links, id) else { return };
+        if !link.is_hungry && link.has_room(&self.speaker, self.setup.pipeline) {
+            link.is_hungry = true;
+            self.hungry.push_back(id);
+        }
+    }
+
+    /// False if the connection has no room, or nothing is due.
+    #[inline]
+    fn begin_operation(&mut self, wires: &mut Wires, id: WireId, now: u64) -> bool {
+        let Some(link) = link(&mut self.links, id) else { return false };
+        if !link.has_room(&self.speaker, self.setup.pipeline) || self.pace.due(now).is_none() {
+            return false;
+        }
+        let Some(outbox) = wires.outbox(id) else { return false };
+        let Some(due) = self.pace.take(now) else { return false };
+        self.speaker.send(&mut link.state, due, outbox.tail());
+        if !self.speaker.is_settled(&mut link.state) {
+            link.in_flight.push_back(due);
+        }
+        true
+    }
+
+    /// What follows from what was heard on a connection.
+    fn follow_up(&mut self, wires: &mut Wires, id: WireId, now: u64, became_ready: bool, is_over: bool) {
+        if !self.out.is_empty() {
+            if let Some(outbox) = wires.outbox(id) {
+                outbox.tail().extend_from_slice(&self.out);
+            }
+        }
+        if became_ready {
+            self.make_ready(wires, id);
+        }
+        if is_over {
+            // The end that the server promised is awaited: whoever ends first has to remember the connection.
+            return;
+        }
+        self.feed(wires, id, now);
+        if self.publisher != WireId::NONE && self.publisher != id {
+            self.feed(wires, self.publisher, now);
+        }
+    }
+
+    /// Counts an error; before a server has ever answered, it is the end.
+    #[cold]
+    fn fail(&mut self, kind: Kind) {
+        if !self.is_proven && self.failure.is_none() {
+            self.failure = Some(kind.clone());
+        }
+        self.tally.error(kind);
+    }
+
+    #[cold]
+    fn give_up(&mut self, wires: &mut Wires, id: WireId, fault: Fault) {
+        if let Some(link) = link(&mut self.links, id) {
+            link.is_over = true;
+            self.tally.count_errors("unanswered", link.in_flight.len());
+        }
+        self.fail(fault.0);
+        wires.abort(id, Reason::Local);
+    }
+}
+
+impl<T> Link<T> {
+    /// What is remembered of the connection, and where to tell what is heard on it now.
+    #[inline]
+    fn listen<'a>(
+        &'a mut self,
+        now: u64,
+        out: &'a mut Vec<u8>,
+        tally: &'a mut Tally,
+    ) -> (&'a mut T, Heard<'a>) {
+        let heard = Heard {
+            now,
+            out,
+            tally,
+            in_flight: &mut self.in_flight,
+            is_slow: self.is_slow,
+            is_ready: self.is_ready,
+            is_over: self.is_over,
+        };
+        (&mut self.state, heard)
+    }
+
+    #[inline]
+    fn has_room<S: Speaker<State = T>>(&self, speaker: &S, pipeline: usize) -> bool {
+        self.is_ready
+            && !self.is_over
+            && self.part != Part::Listens
+            && self.in_flight.len() < pipeline
+            && speaker.may_send(&self.state)
+    }
+}
+
+impl<S: Speaker> Service for Engine<S> {
+    fn on_bytes(&mut self, wires: &mut Wires, id: WireId, rx: &mut [u8]) -> usize {
+        let now = self.now();
+        let Some(link) = link(&mut self.links, id) else { return rx.len() };
+        self.out.clear();
+        let was_ready = link.is_ready;
+        let (state, mut heard) = link.listen(now, &mut self.out, &mut self.tally);
+        let used = match self.speaker.receive(state, rx, &mut heard) {
+            Ok(used) => used,
+            Err(fault) => {
+                self.give_up(wires, id, fault);
+                return rx.len();
+            }
+        };
+        let (became_ready, mut is_over) = (heard.is_ready && !was_ready, heard.is_over);
+        if self.setup.renews && !is_over && link.in_flight.is_empty() {
+            // The server was asked to close and does not.
+            is_over = true;
+            wires.close(id, Reason::Local);
+        }
+        link.is_over = is_over;
+        self.is_proven |= became_ready || link.is_ready;
+        let naps = link.is_slow && link.is_ready;
+        self.follow_up(wires, id, now, became_ready, is_over);
+        if naps {
+            nap(wires, id);
+        }
+        used
+    }
+
+    fn on_end(&mut self, wires: &mut Wires, id: WireId) {
+        let now = self.now();
+        if let Some(link) = link(&mut self.links, id) {
+            self.out.clear();
+            let (state, mut heard) = link.listen(now, &mut self.out, &mut self.tally);
+            self.speaker.end(state, &mut heard);
+            link.is_over = heard.is_over;
+        }
+        wires.close(id, Reason::Peer);
+    }
+
+    fn on_close(&mut self, _wires: &mut Wires, id: WireId, reason: Reason) {
+        let Some(link) = self.links.get_mut(id.slot()).and_then(Option::take) else { return };
+        self.open -= 1;
+        self.ready -= usize::from(link.is_ready);
+        self.vacant.push(link.place);
+        if !link.is_over {
+            self.tally.count_errors("unanswered", link.in_flight.len());
+            self.fail(kind_of(reason, link.is_slow));
+        }
+    }
+
+    fn on_timer(&mut self, wires: &mut Wires, id: WireId, _key: u32) {
+        wires.resume(id);
+    }
+
+    fn on_wake(&mut self, wires: &mut Wires) {
+        let now = self.now();
+        self.serve(wires, now);
+    }
+
+    fn on_accept(&mut self, _wires: &mut Wires, _incoming: Incoming) {}
+
+    fn on_secured(&mut self, _wires: &mut Wires, _id: WireId) {}
+
+    fn on_drain(&mut self, _wires: &mut Wires, _id: WireId) {}
+
+    fn on_silence(&mut self, _wires: &mut Wires, _id: WireId, _quiet: Duration) {}
+
+    fn on_accept_error(&mut self, _wires: &mut Wires, _listener: usize, _error: &std::io::Error) {}
+}
+
+#[inline]
+fn link<T>(links: &mut [Option<Link<T>>], id: WireId) -> Option<&mut Link<T>> {
+    links.get_mut(id.slot())?.as_mut().filter(|link| link.id == id)
+}
+
+/// Reads nothing for a while.
+fn nap(wires: &mut Wires, id: WireId) {
+    wires.pause(id);
+    wires.set_timer(id, 0, SLOW_PAUSE);
+}
+
+/// Under which name the end of a connection is counted that should not have ended.
+fn kind_of(reason: Reason, is_slow: bool) -> Kind {
+    match reason {
+        Reason::Peer | Reason::Reset if is_slow => "slow reader cut off".into(),
+        Reason::Peer => "closed by the server".into(),
+        Reason::Reset => "reset by the server".into(),
+        Reason::Timeout(Timeout::Write) => "nothing could be sent for a long time".into(),
+        Reason::Io(kind) => kind.to_string().into(),
+        other => format!("{other:?}").into(),
+    }
+}

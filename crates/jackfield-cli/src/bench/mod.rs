@@ -1,0 +1,116 @@
+//! The load generator.
+//!
+//! [`Plan`] is what is to be done, [`Server`] whom it is done to. The [`engine`] plays the client on all connections,
+//! and what is said on them is one file for each mode: [`http`], [`ws`], [`sse`], [`raw`], [`idle`], [`connect`],
+//! [`fanout`]. [`run`] leads it through the phases of a run, and [`Outcome`] is what comes out.
+
+pub(crate) mod connect;
+pub(crate) mod engine;
+pub(crate) mod fanout;
+pub(crate) mod http;
+pub(crate) mod idle;
+pub(crate) mod outcome;
+pub(crate) mod pace;
+pub(crate) mod plan;
+pub(crate) mod proc;
+pub(crate) mod progress;
+pub(crate) mod random;
+pub(crate) mod raw;
+pub(crate) mod run;
+pub(crate) mod server;
+pub(crate) mod speaker;
+#[cfg(test)]
+mod speaker_tests;
+pub(crate) mod sse;
+pub(crate) mod tally;
+pub(crate) mod target;
+pub(crate) mod ws;
+
+use fanout::{Fanout, Members};
+use http::Http;
+use idle::Idle;
+use outcome::Outcome;
+use plan::{Plan, Play};
+use raw::Raw;
+use server::Server;
+use sse::{Feed, Sse};
+use std::fmt;
+use std::io;
+use ws::{Sockets, Ws};
+
+/// Carries the plan out.
+///
+/// # Errors
+/// If nothing can be measured.
+pub(crate) fn bench(plan: &Plan, server: &Server) -> Result<Outcome, Error> {
+    let (host, path) = (&*server.host, &*plan.path);
+    match plan.play {
+        Play::Http if plan.has_browser_head => run::run(Http::browser(host, path), plan, server),
+        Play::Http => run::run(Http::new(host, path), plan, server),
+        Play::Connect => run::run(connect::connect(host, path), plan, server),
+        Play::Ws => run::run(Ws::new(host, path, plan.size), plan, server),
+        Play::Raw => run::run(Raw::new(plan.size), plan, server),
+        Play::IdleHttp => run::run(Idle::Http(Http::new(host, path)), plan, server),
+        Play::IdleWs => run::run(Idle::WebSocket(Sockets::new(host, path)), plan, server),
+        Play::Fanout => {
+            let fanout = Fanout::new(host, path, &Members::of(plan));
+            run::run(fanout, plan, server)
+        }
+        Play::Sse => {
+            let feed = Feed {
+                host,
+                path,
+                publish_path: &plan.publish_path,
+                bytes: plan.size,
+                streams: plan.connections,
+                slow_readers: plan.slow_readers,
+                ahead: plan.rate.is_none().then_some(plan.pipeline),
+                is_bursty: plan.is_constant,
+            };
+            run::run(Sse::new(&feed), plan, server)
+        }
+    }
+}
+
+/// Why nothing could be measured.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// The command line makes no sense.
+    Usage(String),
+    /// The target has no address.
+    Target(String),
+    /// The built-in server does not start.
+    Server(io::Error),
+    /// The server does not answer as it should, from the start.
+    Refused(String),
+    /// Not all connections came up in time: so many did, of so many.
+    TooFew(usize, usize),
+    /// The system failed this process.
+    Io(io::Error),
+    /// A file can't be read or written.
+    File(std::path::PathBuf, io::Error),
+    /// A file is not the result of a run.
+    NoResult(std::path::PathBuf),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(text) | Self::Target(text) => f.write_str(text),
+            Self::Server(error) => write!(f, "the built-in server does not start: {error}"),
+            Self::Refused(why) => write!(f, "no load could be put on the server: {why}"),
+            Self::TooFew(ready, wanted) => write!(f, "only {ready} of {wanted} connections came up in time"),
+            Self::Io(error) => write!(f, "the load generator failed: {error}"),
+            Self::File(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::NoResult(path) => write!(f, "{} is no result of `jackfield bench`", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}

@@ -1,0 +1,171 @@
+//! Every speaker hears the same, however the bytes of the server are cut.
+
+use super::fanout::{Fanout, Members};
+use super::http::Http;
+use super::raw::Raw;
+use super::speaker::{Heard, Speaker};
+use super::sse::{Feed, Sse};
+use super::tally::Tally;
+use super::ws::Ws;
+use jackfield_proto::websocket::{Message, Offer, Opcode, encode, encode_frame, encode_response};
+use std::collections::VecDeque;
+
+/// What was heard in all.
+#[derive(Debug, Default, PartialEq)]
+struct Sum {
+    operations: u64,
+    errors: Vec<(String, u64)>,
+    fault: Option<String>,
+    out: Vec<u8>,
+    in_flight: usize,
+    is_ready: bool,
+    is_over: bool,
+}
+
+/// Feeds the bytes in two parts, as the reactor does: what is not used comes again with what is behind it.
+fn hear<S: Speaker>(speaker: &mut S, in_flight: usize, bytes: &[u8], cut: usize) -> Sum {
+    let (mut state, _) = speaker.connect(0);
+    let (mut out, mut tally) = (Vec::new(), Tally::new());
+    speaker.open(&mut state, &mut out);
+    let answer = [answer_of(&out), bytes.to_vec()].concat();
+    out.clear();
+    let mut flying: VecDeque<u64> = (0..in_flight as u64).collect();
+    let mut sum = Sum::default();
+    let (mut carry, mut shown) =
+        (Vec::new(), [&answer[..cut.min(answer.len())], &answer[cut.min(answer.len())..]].into_iter());
+    while let Some(part) = shown.next().filter(|_| sum.fault.is_none()) {
+        carry.extend_from_slice(part);
+        let mut heard = Heard {
+            now: 1_000_000,
+            out: &mut out,
+            tally: &mut tally,
+            in_flight: &mut flying,
+            is_slow: false,
+            is_ready: sum.is_ready,
+            is_over: sum.is_over,
+        };
+        let used = speaker.receive(&mut state, &mut carry, &mut heard);
+        (sum.is_ready, sum.is_over) = (heard.is_ready, heard.is_over);
+        match used {
+            Ok(used) => drop(carry.drain(..used)),
+            Err(fault) => sum.fault = Some(fault.0.into_owned()),
+        }
+    }
+    sum.operations = tally.operations;
+    sum.errors = tally.errors.iter().map(|(kind, count)| (kind.to_string(), *count)).collect();
+    (sum.in_flight, sum.out) = (flying.len(), out);
+    sum
+}
+
+/// The server's consent, if a WebSocket was asked for.
+fn answer_of(request: &[u8]) -> Vec<u8> {
+    let mut answer = Vec::new();
+    let text = String::from_utf8_lossy(request);
+    let lines = text.lines().skip(1).filter_map(|line| line.split_once(": "));
+    if text.contains("Sec-WebSocket-Key") {
+        let headers = lines.map(|(name, value)| (name, value.as_bytes()));
+        let offer = Offer::check("GET", true, headers).expect("the handshake is valid");
+        encode_response(offer.accept(), None, &[], &mut answer).expect("nothing is added to it");
+    }
+    answer
+}
+
+/// Wherever the bytes are cut, the sum is the same. Returns it.
+fn check<S: Speaker>(make: impl Fn() -> S, in_flight: usize, bytes: &[u8]) -> Sum {
+    let whole = hear(&mut make(), in_flight, bytes, usize::MAX);
+    let mut speaker = make();
+    for cut in 0..bytes.len() + 200 {
+        let mut sum = hear(&mut make(), in_flight, bytes, cut);
+        // A mask differs from time to time; what is under it is the business of the crate that put it there.
+        assert_eq!(sum.out.len(), whole.out.len());
+        sum.out.clone_from(&whole.out);
+        assert_eq!(sum, whole, "cut at {cut}");
+        // Once more by a speaker that knows some answers already.
+        assert_eq!(hear(&mut speaker, in_flight, bytes, cut).operations, whole.operations, "cut at {cut}");
+    }
+    whole
+}
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc";
+const LATER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd";
+const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+const MISSING: &str = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+const LAST: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+#[test]
+fn answers_are_counted() {
+    let make = || Http::new("a", "/");
+    let sum = check(make, 7, [OK, OK, OK, MISSING, CHUNKED, LATER].concat().as_bytes());
+    assert_eq!((sum.operations, sum.in_flight, sum.is_over), (5, 1, false));
+    assert_eq!(sum.errors, [("status 404".to_owned(), 1)]);
+    let sum = check(make, 3, [OK, LAST].concat().as_bytes());
+    assert_eq!((sum.operations, sum.is_over), (2, true));
+}
+
+#[test]
+fn answers_nobody_asked_for_are_a_fault() {
+    let sum = check(|| Http::new("a", "/"), 2, [OK, OK, OK].concat().as_bytes());
+    assert_eq!((sum.operations, sum.fault.is_some()), (2, true));
+    assert!(check(|| Http::new("a", "/"), 2, b"220 ready\r\n").fault.is_some());
+}
+
+#[test]
+fn blocks_are_counted() {
+    let sum = check(|| Raw::new(5), 4, &[0; 17]);
+    assert_eq!((sum.operations, sum.in_flight), (3, 1));
+}
+
+#[test]
+fn echoes_are_counted_and_pings_answered() {
+    let mut bytes = Vec::new();
+    encode(Message::Binary(&[7; 20]), &mut bytes);
+    encode_frame(Opcode::Ping, true, b"are you there", &mut bytes);
+    encode(Message::Binary(&[7; 200]), &mut bytes);
+    encode(Message::Binary(&[7; 20]), &mut bytes);
+    let sum = check(|| Ws::new("a", "/", 20), 4, &bytes);
+    assert_eq!((sum.operations, sum.in_flight, sum.is_ready), (2, 1, true));
+    assert_eq!(sum.errors, [("an echo of another length".to_owned(), 1)]);
+    assert_eq!(sum.out.len(), 2 + 4 + "are you there".len(), "a masked Pong");
+    let sum = check(|| Ws::new("a", "/", 20), 1, &[0x88, 0]);
+    assert_eq!(sum.fault.as_deref(), Some("WebSocket closed with no code"));
+}
+
+#[test]
+fn deliveries_are_counted_and_ones_own_messages_known() {
+    let message = |publisher: u32| [&5u64.to_le_bytes()[..], &publisher.to_le_bytes(), b"xxxx"].concat();
+    let mut bytes = Vec::new();
+    for publisher in [3, 0, 1] {
+        encode(Message::Binary(&message(publisher)), &mut bytes);
+    }
+    let members = |round| Members { bytes: 16, slow_readers: 0, publishers: 2, round };
+    let sum = check(|| Fanout::new("a", "/", &members(None)), 2, &bytes);
+    assert_eq!((sum.operations, sum.in_flight, sum.is_ready), (3, 1, true));
+    let sum = check(|| Fanout::new("a", "/", &members(Some(2))), 2, &bytes);
+    assert_eq!((sum.operations, sum.in_flight, sum.is_ready), (3, 1, true), "two make a round");
+    let mut fanout = Fanout::new("a", "/", &members(Some(2)));
+    let (mut member, _) = fanout.connect(0);
+    member.count = 3;
+    assert!(fanout.is_settled(&mut member), "its round was over before it began");
+    assert!(!fanout.is_settled(&mut member) && member.count == 1);
+}
+
+#[test]
+fn events_are_counted_whatever_they_say() {
+    let make = || {
+        let feed = Feed {
+            host: "a",
+            path: "/",
+            publish_path: "/",
+            bytes: 20,
+            streams: 2,
+            slow_readers: 0,
+            ahead: Some(1),
+            is_bursty: false,
+        };
+        Sse::new(&feed)
+    };
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n: hi\n\n";
+    let events = "data: 00000000000000000042xx\n\ndata: other\r\n\r\nid: 7\ndata: 00000000000000000043\n\n";
+    let sum = check(make, 0, [head, events, events].concat().as_bytes());
+    assert_eq!((sum.operations, sum.is_ready, sum.fault), (6, true, None));
+}

@@ -1,0 +1,177 @@
+//! `ws`: binary messages over WebSocket, and their echo.
+
+use super::random::Random;
+use super::speaker::{Fault, Heard, Opened, Part, Speaker};
+use jackfield_proto::Step;
+use jackfield_proto::http1::{self, ClientEvent, ClientMachine, HeaderSlots};
+use jackfield_proto::websocket::{
+    self, Event, Limits, Machine, Message, Opcode, check_response, encode_masked,
+};
+use std::borrow::Cow;
+
+/// Keeps messages in flight, and checks the length of their echo.
+#[derive(Debug)]
+pub(crate) struct Ws {
+    sockets: Sockets,
+    payload: Vec<u8>,
+}
+
+/// What all modes with WebSockets share: the handshake, frames in and frames out.
+#[derive(Debug)]
+pub(crate) struct Sockets {
+    host: String,
+    path: String,
+    random: Random,
+    whole: Vec<u8>,
+    limits: Limits,
+    http_limits: http1::Limits,
+}
+
+/// One WebSocket, or what is to become one.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    Shaking(Box<Handshake>),
+    Open(Machine),
+}
+
+/// A handshake that is not answered yet.
+#[derive(Debug)]
+pub(crate) struct Handshake {
+    machine: ClientMachine,
+    key: [u8; 16],
+}
+
+impl Ws {
+    /// Messages of so many bytes.
+    pub(crate) fn new(host: &str, path: &str, bytes: usize) -> Self {
+        Self { sockets: Sockets::new(host, path), payload: vec![b'x'; bytes] }
+    }
+
+    /// Bytes of a message of so many bytes as it is sent, with its head and its mask.
+    pub(crate) fn frame_bytes(bytes: usize) -> usize {
+        let mut frame = Vec::new();
+        encode_masked(Opcode::Binary, true, &vec![b'x'; bytes], [1; 4], &mut frame);
+        frame.len()
+    }
+}
+
+impl Speaker for Ws {
+    type State = Socket;
+
+    fn connect(&mut self, _index: usize) -> (Socket, Part) {
+        (self.sockets.socket(), Part::Talks)
+    }
+
+    fn open(&mut self, socket: &mut Socket, out: &mut Vec<u8>) -> Opened {
+        self.sockets.shake(socket, out)
+    }
+
+    fn send(&mut self, _socket: &mut Socket, _due: u64, out: &mut Vec<u8>) {
+        encode_masked(Opcode::Binary, true, &self.payload, self.sockets.random.mask(), out);
+    }
+
+    fn receive(&mut self, socket: &mut Socket, rx: &mut [u8], heard: &mut Heard<'_>) -> Result<usize, Fault> {
+        let bytes = self.payload.len();
+        self.sockets.receive(socket, rx, heard, |message, heard| {
+            if message.len() == bytes { heard.reply() } else { heard.refusal("an echo of another length") }
+        })
+    }
+}
+
+impl Sockets {
+    pub(crate) fn new(host: &str, path: &str) -> Self {
+        Self {
+            host: host.to_owned(),
+            path: path.to_owned(),
+            random: Random::new(),
+            whole: Vec::new(),
+            limits: Limits { message_bytes_max: usize::MAX, ..Limits::default() },
+            http_limits: http1::Limits::default(),
+        }
+    }
+
+    pub(crate) fn socket(&mut self) -> Socket {
+        let handshake = Handshake { machine: ClientMachine::new(), key: self.random.key() };
+        Socket::Shaking(Box::new(handshake))
+    }
+
+    /// Appends a binary message.
+    pub(crate) fn send(&mut self, payload: &[u8], out: &mut Vec<u8>) {
+        encode_masked(Opcode::Binary, true, payload, self.random.mask(), out);
+    }
+
+    /// Appends the handshake's request. What is malformed in it the server will tell.
+    pub(crate) fn shake(&mut self, socket: &mut Socket, out: &mut Vec<u8>) -> Opened {
+        if let Socket::Shaking(handshake) = socket {
+            let encoded = websocket::encode_request(&self.path, &self.host, handshake.key, &[], &[], out);
+            let begun = handshake.machine.begin("GET");
+            debug_assert!(encoded.is_ok() && begun.is_ok(), "the plan has checked host and path");
+        }
+        Opened::Waits
+    }
+
+    /// Reads what has come; `on_message` is given the messages.
+    ///
+    /// # Errors
+    /// The server refused the WebSocket, or broke the protocol.
+    pub(crate) fn receive(
+        &mut self,
+        socket: &mut Socket,
+        rx: &mut [u8],
+        heard: &mut Heard<'_>,
+        mut on_message: impl FnMut(Message<'_>, &mut Heard<'_>) -> Result<(), Fault>,
+    ) -> Result<usize, Fault> {
+        let mut used = 0;
+        if let Socket::Shaking(handshake) = socket {
+            match handshake.step(rx, &self.http_limits)? {
+                None => return Ok(0),
+                Some(bytes) => used = bytes,
+            }
+            *socket = Socket::Open(Machine::client());
+            heard.ready();
+        }
+        let Socket::Open(machine) = socket else { return Ok(used) };
+        while used < rx.len() {
+            match machine.step(&mut rx[used..], &mut self.whole, &self.limits) {
+                Step::Event(bytes, event) => {
+                    used += bytes;
+                    match event {
+                        Event::Message(message) => on_message(message, heard)?,
+                        Event::Ping(payload) => {
+                            encode_masked(Opcode::Pong, true, payload, self.random.mask(), heard.out);
+                        }
+                        Event::Pong(_) => {}
+                        Event::Close(close) => {
+                            let code =
+                                close.code.map_or(Cow::Borrowed("no code"), |code| code.to_string().into());
+                            return Err(Fault(format!("WebSocket closed with {code}").into()));
+                        }
+                    }
+                }
+                Step::Need(bytes) => return Ok(used + bytes),
+                Step::Paused => return Ok(used),
+                Step::Fault(error) => return Err(Fault::of("WebSocket", error)),
+            }
+        }
+        Ok(used)
+    }
+}
+
+impl Handshake {
+    /// How many bytes the server's consent took, if it is here.
+    fn step(&mut self, rx: &[u8], limits: &http1::Limits) -> Result<Option<usize>, Fault> {
+        match self.machine.step(rx, &mut HeaderSlots::new(), limits) {
+            Step::Need(_) => Ok(None),
+            Step::Event(used, ClientEvent::Switched(response)) => {
+                check_response(response.status(), response.headers(), self.key, &[])
+                    .map_err(|error| Fault::of("WebSocket handshake", error))?;
+                Ok(Some(used))
+            }
+            Step::Event(_, ClientEvent::Head(response)) => {
+                Err(Fault(format!("WebSocket refused with status {}", response.status()).into()))
+            }
+            Step::Fault(error) => Err(Fault::of("WebSocket handshake", error)),
+            Step::Event(..) | Step::Paused => Err(Fault("WebSocket handshake: an odd answer".into())),
+        }
+    }
+}

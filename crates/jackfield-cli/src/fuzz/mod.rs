@@ -1,0 +1,190 @@
+//! `jackfield fuzz`: the fuzz targets on all cores, without another tool.
+
+pub(crate) mod args;
+
+use crate::bench::progress::Progress as Line;
+use crate::units;
+use args::Fuzz;
+use jackfield_fuzz::{Finding, Progress, Runner, TARGETS, Tally, Target};
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Why nothing was fuzzed.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// No target has this name.
+    Unknown(String),
+    /// The corpus can't be read or written.
+    Corpus(io::Error),
+}
+
+/// What came of one target, or of all.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sum {
+    executions: u64,
+    tally: Tally,
+    elapsed: Duration,
+}
+
+/// What the jobs of one target share.
+struct Bench<'a> {
+    target: &'a Target,
+    args: &'a Fuzz,
+    seed: u64,
+    line: Line,
+    /// The newest of each job.
+    jobs: Mutex<Vec<Option<Progress>>>,
+    is_over: AtomicBool,
+}
+
+/// Does what `fuzz` is asked to; says whether everything held.
+///
+/// # Errors
+/// If the name is not known, or the corpus can't be used.
+pub(crate) fn fuzz(args: &Fuzz) -> Result<bool, Error> {
+    match args.what.as_str() {
+        "list" => TARGETS.iter().for_each(|target| println!("{:<20} {}", target.name, target.about)),
+        "export" => {
+            for target in TARGETS {
+                target.export(&args.corpus).map_err(Error::Corpus)?;
+            }
+        }
+        "all" => return fuzz_all(args, TARGETS),
+        name => {
+            let target = Target::named(name).ok_or_else(|| Error::Unknown(name.to_owned()))?;
+            return fuzz_all(args, std::slice::from_ref(target));
+        }
+    }
+    Ok(true)
+}
+
+/// The threads that are asked for: one for each core, unless it is said.
+pub(crate) fn jobs(asked: Option<u16>) -> usize {
+    let cores = || thread::available_parallelism().map_or(1, usize::from);
+    asked.map_or_else(cores, usize::from)
+}
+
+fn fuzz_all(args: &Fuzz, targets: &[Target]) -> Result<bool, Error> {
+    let clock = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    let seed = args.seed.unwrap_or_else(clock);
+    println!("seed {seed}, {} jobs", jobs(args.jobs));
+    let (mut whole, mut holds) = (Sum::default(), true);
+    for target in targets {
+        let (sum, findings) = fuzz_one(args, target, seed)?;
+        println!("{:<20} {}", target.name, sum.describe());
+        for finding in findings {
+            println!("\n{finding}");
+            holds = false;
+        }
+        whole.add(sum.executions, sum.tally);
+        whole.elapsed += sum.elapsed;
+    }
+    if targets.len() > 1 {
+        println!("{:<20} {}", "all", whole.describe());
+    }
+    Ok(holds)
+}
+
+fn fuzz_one(args: &Fuzz, target: &Target, seed: u64) -> Result<(Sum, Vec<Finding>), Error> {
+    let count = jobs(args.jobs);
+    let (line, jobs, is_over) = (Line::new(), Mutex::new(vec![None; count]), AtomicBool::new(false));
+    let bench = Bench { target, args, seed, line, jobs, is_over };
+    let began = Instant::now();
+    let ended: Vec<Result<Result<Sum, Finding>, Error>> = thread::scope(|scope| {
+        let started: Vec<_> = (0..count)
+            .map(|job| {
+                scope.spawn({
+                    let bench = &bench;
+                    move || bench.run(job)
+                })
+            })
+            .collect();
+        // A job that panics is a bug of the runner itself, and none to go on after.
+        started
+            .into_iter()
+            .map(|job| job.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    });
+    let (mut sum, mut findings) = (Sum { elapsed: began.elapsed(), ..Sum::default() }, Vec::new());
+    for end in ended {
+        match end? {
+            Ok(job) => sum.add(job.executions, job.tally),
+            Err(finding) => {
+                sum.executions += finding.execution;
+                findings.push(finding);
+            }
+        }
+    }
+    Ok((sum, findings))
+}
+
+impl Bench<'_> {
+    fn run(&self, job: usize) -> Result<Result<Sum, Finding>, Error> {
+        let runner = Runner::new(self.target).seed(self.seed + job as u64).time(self.args.time);
+        let runner = runner.corpus(&self.args.corpus.join(self.target.name)).map_err(Error::Corpus)?;
+        let runner = runner.save_to(&self.args.findings).on_progress(|progress| self.tell(job, progress));
+        let runner = match self.args.executions {
+            Some(executions) => runner.executions(executions),
+            None => runner,
+        };
+        let ended = runner.run();
+        if ended.is_err() {
+            self.is_over.store(true, Ordering::Relaxed);
+        }
+        Ok(match ended {
+            Ok(report) => {
+                Ok(Sum { executions: report.executions, tally: report.tally, elapsed: report.elapsed })
+            }
+            Err(finding) => Err(*finding),
+        })
+    }
+
+    /// A job has come so far. The first one draws the line.
+    fn tell(&self, job: usize, progress: &Progress) -> ControlFlow<()> {
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        jobs[job] = Some(*progress);
+        if job == 0 {
+            let mut sum = Sum { elapsed: progress.elapsed, ..Sum::default() };
+            jobs.iter().flatten().for_each(|job| sum.add(job.executions, job.tally));
+            let left = progress.left.unwrap_or_default();
+            let text = format!("{}, {} s left", sum.describe(), left.as_secs());
+            self.line.along(self.target.name, progress.elapsed, self.args.time, text);
+        }
+        if self.is_over.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+impl Sum {
+    fn add(&mut self, executions: u64, tally: Tally) {
+        self.executions += executions;
+        self.tally += tally;
+    }
+
+    fn describe(&self) -> String {
+        let count = |number: u64| units::count(number as f64);
+        format!(
+            "{} executions ({}/s), {} partitions, {} round trips",
+            count(self.executions),
+            units::count(self.executions as f64 / self.elapsed.as_secs_f64().max(0.001)),
+            count(self.tally.partitions),
+            count(self.tally.round_trips),
+        )
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unknown(name) => {
+                write!(f, "there is no target `{name}`: `jackfield fuzz list` shows them")
+            }
+            Self::Corpus(error) => write!(f, "the corpus can't be used: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,166 @@
+//! `result.json`: every figure of a run, with what is needed to understand and repeat it.
+
+use super::machine;
+use crate::bench::outcome::{Outcome, Sample};
+use crate::bench::plan::Plan;
+use crate::bench::server::Server;
+use serde_json::{Map, Value, json};
+
+/// The version of the layout. A reader refuses any other.
+pub(crate) const SCHEMA: u32 = 1;
+
+/// Latencies that are told one by one.
+const QUANTILES: [(&str, f64); 7] = [
+    ("p50", 0.5),
+    ("p75", 0.75),
+    ("p90", 0.9),
+    ("p95", 0.95),
+    ("p99", 0.99),
+    ("p99.9", 0.999),
+    ("p99.99", 0.9999),
+];
+
+/// All that there is to tell of a run.
+pub(crate) fn result(plan: &Plan, server: &Server, outcome: &Outcome) -> Value {
+    let (when, unix_seconds) = machine::now();
+    json!({
+        "schema": SCHEMA,
+        "tool": concat!("jackfield ", env!("CARGO_PKG_VERSION")),
+        "command": machine::command(),
+        "when": when,
+        "unix_seconds": unix_seconds,
+        "commit": machine::commit(),
+        "machine": machine::machine(),
+        "plan": plan_of(plan, server),
+        "throughput": throughput(plan, outcome),
+        "latency_ns": latency(outcome),
+        "errors": errors(outcome),
+        "client": {
+            "cpu_percent": outcome.client_share() * 100.0,
+            "is_bottleneck": outcome.is_client_bound(),
+        },
+        "others": { "cpu_percent": outcome.others_share().map(|share| share * 100.0) },
+        "server": server_use(plan, outcome),
+        "opening_seconds": outcome.opened_in.as_secs_f64(),
+        "percentiles": percentiles(outcome),
+        "histogram": histogram(outcome),
+        "samples": outcome.samples.iter().map(sample).collect::<Vec<Value>>(),
+    })
+}
+
+fn plan_of(plan: &Plan, server: &Server) -> Value {
+    json!({
+        "mode": plan.play.name(),
+        "is_websocket": matches!(plan.play, crate::bench::plan::Play::IdleWs),
+        "target": server.host,
+        "is_built_in": server.is_built_in(),
+        "path": plan.path,
+        "connections": plan.connections,
+        "slow_readers": plan.slow_readers,
+        "rate": plan.rate,
+        "pipeline": plan.pipeline,
+        "size": plan.size,
+        "seconds": plan.duration.as_secs_f64(),
+    })
+}
+
+fn throughput(plan: &Plan, outcome: &Outcome) -> Value {
+    let seconds = outcome.elapsed.as_secs_f64();
+    json!({
+        "unit": plan.play.unit(),
+        "operations": outcome.operations,
+        "slow_reader_operations": outcome.slow_operations,
+        "seconds": seconds,
+        "per_second": outcome.rate(),
+        "bytes_in_per_second": outcome.bytes_in as f64 / seconds,
+        "bytes_out_per_second": outcome.bytes_out as f64 / seconds,
+    })
+}
+
+fn latency(outcome: &Outcome) -> Value {
+    let latencies = &outcome.latencies;
+    if latencies.is_empty() {
+        return Value::Null;
+    }
+    let mut figures = Map::new();
+    figures.insert("count".into(), latencies.len().into());
+    figures.insert("min".into(), latencies.min().into());
+    figures.insert("mean".into(), latencies.mean().into());
+    figures.insert("deviation".into(), latencies.stdev().into());
+    for (name, quantile) in QUANTILES {
+        figures.insert(name.into(), outcome.quantile(quantile).into());
+    }
+    figures.insert("max".into(), latencies.max().into());
+    figures.into()
+}
+
+fn errors(outcome: &Outcome) -> Value {
+    let kinds: Map<String, Value> =
+        outcome.errors.iter().map(|(kind, count)| (kind.to_string(), (*count).into())).collect();
+    json!({ "total": outcome.error_count(), "by_kind": kinds })
+}
+
+fn server_use(plan: &Plan, outcome: &Outcome) -> Option<Value> {
+    let server = outcome.server?;
+    // Elsewhere most of the growth is that of buffers, which all connections share.
+    let idle_memory = outcome.memory_per_connection(plan.connections).filter(|_| plan.play.is_idle());
+    Some(json!({
+        "pid": server.pid,
+        "cpu_percent": outcome.server_share()? * 100.0,
+        "cpu_ns_per_operation": outcome.server_ns_per_operation(),
+        "memory_bytes_before": server.memory_before,
+        "memory_bytes_max": server.memory_max,
+        "memory_bytes_end": server.memory_end,
+        "memory_bytes_per_connection": idle_memory,
+    }))
+}
+
+/// Pairs of a share of all operations and the latency that they stay within, ever closer to all.
+fn percentiles(outcome: &Outcome) -> Vec<Value> {
+    let mut points = Vec::new();
+    let mut last = f64::NAN;
+    for step in outcome.latencies.iter_quantiles(STEPS_PER_HALF) {
+        let quantile = step.quantile_iterated_to();
+        if quantile != last && quantile < 1.0 {
+            points.push(json!([quantile, step.value_iterated_to()]));
+        }
+        last = quantile;
+    }
+    points
+}
+
+/// How many points there are until half of the rest is left.
+const STEPS_PER_HALF: u32 = 5;
+
+/// How many operations took how long: bounds that are 1, 2 or 5 times a power of ten, the lower one included.
+fn histogram(outcome: &Outcome) -> Vec<Value> {
+    let mut buckets: Vec<(u64, u64, u64)> = Vec::new();
+    let mut bounds = (0..11).flat_map(|power| [1, 2, 5].map(|digit| digit * 10u64.pow(power))).peekable();
+    for step in outcome.latencies.iter_recorded() {
+        let latency = step.value_iterated_to();
+        while buckets.last().is_none_or(|(_, to, _)| latency >= *to) {
+            let (Some(from), Some(to)) = (bounds.next(), bounds.peek()) else { break };
+            // What is below the first latency is left out; what is between two is not.
+            if !buckets.is_empty() || latency < *to {
+                buckets.push((from, *to, 0));
+            }
+        }
+        if let Some((_, _, count)) = buckets.last_mut() {
+            *count += step.count_since_last_iteration();
+        }
+    }
+    buckets.iter().map(|(from, to, count)| json!({ "from_ns": from, "to_ns": to, "count": count })).collect()
+}
+
+fn sample(sample: &Sample) -> Value {
+    json!({
+        "at": sample.at,
+        "per_second": sample.rate,
+        "p50_ns": sample.p50,
+        "p99_ns": sample.p99,
+        "errors": sample.errors,
+        "client_cpu_percent": sample.client_cpu * 100.0,
+        "server_cpu_percent": sample.server_cpu * 100.0,
+        "server_memory_bytes": sample.memory,
+    })
+}

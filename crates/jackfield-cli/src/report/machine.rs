@@ -1,0 +1,79 @@
+//! Where and of what a figure was taken.
+
+use crate::bench::proc;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The machine that the run took place on.
+pub(crate) fn machine() -> Value {
+    json!({
+        "system": std::env::consts::OS,
+        "architecture": std::env::consts::ARCH,
+        "kernel": proc::kernel(),
+        "processor": proc::processor(),
+        "cores": thread::available_parallelism().map_or(1, usize::from),
+        "memory_bytes": proc::machine_memory(),
+    })
+}
+
+/// The commit that is checked out in the current directory, if it is in a repository, with a `+` behind it if files
+/// differ from it.
+pub(crate) fn commit() -> Option<String> {
+    commit_in(Path::new("."))
+}
+
+/// The same for another directory.
+pub(crate) fn commit_in(directory: &Path) -> Option<String> {
+    let commit = git(directory, &["rev-parse", "HEAD"]).filter(|commit| !commit.is_empty())?;
+    let is_changed = git(directory, &["status", "--porcelain"]).is_some_and(|changes| !changes.is_empty());
+    Some(if is_changed { commit + "+" } else { commit })
+}
+
+/// The command that was given, as it could be given again.
+pub(crate) fn command() -> String {
+    let words: Vec<String> = std::env::args().skip(1).map(|word| quote(&word)).collect();
+    format!("jackfield {}", words.join(" "))
+}
+
+/// The present time, for people and for programs.
+pub(crate) fn now() -> (String, u64) {
+    let now = SystemTime::now();
+    let seconds = now.duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs());
+    (httpdate::fmt_http_date(now), seconds)
+}
+
+fn git(directory: &Path, args: &[&str]) -> Option<String> {
+    let output = Command::new("git")
+        .current_dir(directory)
+        .args(args)
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
+    Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
+}
+
+/// A word as a shell takes it.
+fn quote(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,+@%".contains(&byte);
+    if !word.is_empty() && word.bytes().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quote;
+
+    #[test]
+    fn words_survive_the_shell() {
+        assert_eq!(
+            [quote("--rate=20k"), quote("p99>2ms"), quote("it's"), quote("")],
+            ["--rate=20k", "'p99>2ms'", r"'it'\''s'", "''",]
+        );
+    }
+}

@@ -1,0 +1,137 @@
+//! The built-in server: what every mode of `bench` needs.
+
+use crate::args::Serve;
+use jackfield::{
+    Body, Client, Exchange, Limits, Listener, Message, Raw, Request, Server, Upgrade, WebSocket,
+};
+use std::hint::black_box;
+use std::io::{self, Write};
+use std::sync::{Arc, LazyLock};
+
+/// One for each connection.
+#[derive(Debug, Default)]
+pub(crate) struct Builtin {
+    /// Rounds of computing for each request to `/work`.
+    work: u64,
+    /// What comes goes to everybody.
+    is_member: bool,
+}
+
+/// The topic of the streams at `/feed`.
+const FEED: &str = "feed";
+/// What is published if nothing is given.
+const NEWS: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+/// The topic of the WebSockets at `/fanout`.
+const EVERYBODY: &str = "everybody";
+/// Room for the largest message that is sent.
+const MESSAGE_BYTES_MAX: usize = 1 << 30;
+
+/// What is at `/large`, made when it is asked for first.
+static LARGE: LazyLock<Arc<[u8]>> = LazyLock::new(|| vec![b'x'; LARGE_BYTES].into());
+/// Its length.
+pub(crate) const LARGE_BYTES: usize = 8 << 20;
+
+impl Client for Builtin {
+    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+        match request.path() {
+            "/plaintext" => exchange.ok("text/plain", "Hello, World!"),
+            _ => self.on_other_request(exchange, request),
+        }
+    }
+
+    fn on_upgrade(&mut self, upgrade: Upgrade<'_>, request: &Request<'_>) {
+        self.is_member = request.path() == "/fanout";
+        upgrade.accept();
+    }
+
+    fn on_open(&mut self, socket: &mut WebSocket<'_>) {
+        if self.is_member {
+            socket.subscribe(EVERYBODY);
+        }
+    }
+
+    fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+        if self.is_member {
+            socket.publish_to_all(EVERYBODY, message);
+        } else {
+            socket.send(message);
+        }
+    }
+
+    fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
+        raw.write(data);
+        data.len()
+    }
+}
+
+impl Builtin {
+    /// Whatever is not measured by the request, apart from what is, which becomes one small function then.
+    #[inline(never)]
+    fn on_other_request(&mut self, mut exchange: Exchange<'_>, request: &Request<'_>) {
+        match request.path() {
+            "/work" => {
+                compute(self.work);
+                exchange.ok("text/plain", "Hello, World!");
+            }
+            "/feed" => {
+                exchange.events().subscribe(FEED);
+            }
+            "/publish" => {
+                let news = match request.body() {
+                    [] => NEWS,
+                    body => std::str::from_utf8(body).unwrap_or("not UTF-8"),
+                };
+                exchange.publish(FEED, news);
+                exchange.respond(204, "", "");
+            }
+            "/large" => exchange.ok("text/plain", Body::Shared(LARGE.clone())),
+            _ => exchange.not_found(),
+        }
+    }
+}
+
+/// Uses the processor, and neither memory nor the kernel.
+pub(crate) fn compute(rounds: u64) {
+    let mut state = 1u64;
+    for _ in 0..rounds {
+        state = black_box(state.wrapping_mul(6_364_136_223_846_793_005).rotate_left(17) ^ 1);
+    }
+}
+
+/// Serves until it is told to end. The addresses are printed first, that for bare TCP last.
+///
+/// # Errors
+/// If it can't listen, or polling fails.
+pub(crate) fn serve(args: &Serve) -> jackfield::Result<()> {
+    crate::bench::proc::set_descriptor_limit(args.descriptors);
+    if args.tied {
+        tie();
+    }
+    let mut limits = Limits::default();
+    limits.head_timeout = args.head_timeout.unwrap_or(limits.head_timeout);
+    let server = Server::builder()
+        .limits(limits)
+        .listen(Listener::tcp(args.listen).deferred(args.deferred))
+        .listen(Listener::tcp(args.raw).raw())
+        .reactors(args.reactors)
+        .max_message(MESSAGE_BYTES_MAX)
+        .shutdown_on_signals()
+        .bind()?;
+    for addr in server.local_addrs() {
+        // Nobody need listen.
+        let _ = writeln!(io::stdout(), "listening on {addr}");
+    }
+    let work = args.work;
+    server.serve(move |_peer| Builtin { work, ..Builtin::default() })
+}
+
+/// A load generator that is killed can't end its server; the system does.
+#[cfg(target_os = "linux")]
+fn tie() {
+    use rustix::process::{Signal, set_parent_process_death_signal};
+    // It would run on alone, which is what happens on other systems.
+    let _ = set_parent_process_death_signal(Some(Signal::TERM));
+}
+
+#[cfg(not(target_os = "linux"))]
+fn tie() {}

@@ -1,0 +1,116 @@
+//! `jackfield sim`: schedules of the simulation, on all cores.
+
+use crate::bench::progress::Progress;
+use crate::fuzz::{args::Sim, jobs};
+use crate::units;
+use jackfield::sim::{Violation, options_of};
+use jackfield_fuzz::bad_day;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What the jobs share.
+struct Run {
+    end: u64,
+    /// The next seed that nobody has.
+    next: AtomicU64,
+    done: AtomicU64,
+    turns: AtomicU64,
+    is_over: AtomicBool,
+    violation: Mutex<Option<Violation>>,
+}
+
+/// Between two looks of the line at how far it is.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Runs the seeds; says whether all invariants held.
+pub(crate) fn sim(args: &Sim) -> bool {
+    if let Some(seed) = args.replay {
+        return replay(seed);
+    }
+    let run = Run {
+        end: args.from.saturating_add(args.seeds),
+        next: AtomicU64::new(args.from),
+        done: AtomicU64::new(0),
+        turns: AtomicU64::new(0),
+        is_over: AtomicBool::new(false),
+        violation: Mutex::new(None),
+    };
+    let (began, line) = (Instant::now(), Progress::new());
+    thread::scope(|scope| {
+        let jobs: Vec<_> = (0..jobs(args.jobs)).map(|_| scope.spawn(|| run.work())).collect();
+        while jobs.iter().any(|job| !job.is_finished()) {
+            // It only waits to look again; what is shown depends on nothing here.
+            thread::park_timeout(LOOK);
+            let done = run.done.load(Ordering::Relaxed);
+            line.along(
+                "sim",
+                Duration::from_millis(done),
+                Duration::from_millis(args.seeds),
+                run.describe(began),
+            );
+        }
+    });
+    drop(line);
+    println!("seeds {} to {}: {}", args.from, run.end, run.describe(began));
+    let violation = run.violation.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(violation) = &violation {
+        tell(violation);
+    }
+    violation.is_none()
+}
+
+impl Run {
+    fn work(&self) {
+        while !self.is_over.load(Ordering::Relaxed) {
+            let seed = self.next.fetch_add(1, Ordering::Relaxed);
+            if seed >= self.end {
+                return;
+            }
+            match bad_day(seed, options_of(seed, false)).try_run() {
+                Ok(report) => {
+                    self.done.fetch_add(1, Ordering::Relaxed);
+                    self.turns.fetch_add(report.turns as u64, Ordering::Relaxed);
+                }
+                Err(violation) => {
+                    self.is_over.store(true, Ordering::Relaxed);
+                    self.violation.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(violation);
+                }
+            }
+        }
+    }
+
+    fn describe(&self, began: Instant) -> String {
+        let done = self.done.load(Ordering::Relaxed) as f64;
+        let rate = done / began.elapsed().as_secs_f64().max(0.001);
+        let turns = self.turns.load(Ordering::Relaxed) as f64;
+        let seconds = (self.end.saturating_sub(self.next.load(Ordering::Relaxed))) as f64 / rate.max(0.001);
+        let left = if seconds > 0.0 { format!(", {seconds:.0} s left") } else { String::new() };
+        format!(
+            "{} schedules held ({}/s), {} turns{left}",
+            units::count(done),
+            units::count(rate),
+            units::count(turns)
+        )
+    }
+}
+
+fn replay(seed: u64) -> bool {
+    match bad_day(seed, options_of(seed, true)).try_run() {
+        Ok(report) => {
+            println!("{}seed {seed}: {} turns, all invariants held", report.trace, report.turns);
+            true
+        }
+        Err(violation) => {
+            print!("{}", violation.trace);
+            tell(&violation);
+            false
+        }
+    }
+}
+
+fn tell(violation: &Violation) {
+    let Violation { seed, oracle, text, .. } = violation;
+    println!("seed {seed} failed ({oracle}): {text}\nreplay: jackfield sim --replay {seed}");
+}

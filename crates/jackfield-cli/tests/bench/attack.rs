@@ -1,0 +1,105 @@
+//! `jackfield attack`, each attack so small that its goals hold on any machine, but those that are about time.
+
+use crate::odd;
+use crate::tool::{Builtin, Directory, run};
+use serde_json::Value;
+use std::fs;
+
+/// Goals that another process on the machine could make this one miss, or not know.
+const OF_TIME: [&str; 5] = ["p99", "processor time", "newcomer", "relief", "is rid of"];
+
+/// Runs an attack, and checks that what it must find is met, and what can't be known is a gap.
+fn check(args: &[&str], gaps: &[&str], rows_min: usize) -> Vec<Value> {
+    let directory = Directory::new();
+    fs::create_dir_all(directory.path("")).expect("it is made");
+    let path = directory.path("attack.json");
+    let json = path.to_str().expect("the path is UTF-8");
+    let (code, stdout, stderr) = run(&[&["attack"], args, &["--json", json]].concat());
+    assert!(matches!(code, 0 | 1), "{args:?}: {stderr}");
+    let result: Value =
+        serde_json::from_str(&fs::read_to_string(path).expect("it is there")).expect("it is JSON");
+    let rows = result["rows"].as_array().expect("a list").clone();
+    assert!(rows.len() >= rows_min, "{stdout}");
+    for row in &rows {
+        let what = row["what"].as_str().expect("a name");
+        let is_among = |names: &[&str]| names.iter().any(|name| what.contains(name));
+        let verdict = row["verdict"].as_str();
+        if !is_among(&OF_TIME) {
+            assert_eq!(verdict, Some(if is_among(gaps) { "gap" } else { "met" }), "{stdout}");
+        }
+    }
+    let is_missed = rows.iter().any(|row| row["verdict"] == "missed");
+    assert_eq!(code, i32::from(is_missed), "{stdout}");
+    assert_eq!(stdout.lines().filter(|line| line.starts_with(args[0])).count(), rows.len(), "{stdout}");
+    rows
+}
+
+#[test]
+fn slow_heads_are_gone_in_time() {
+    let rows = check(&["slow-heads", "-c", "100", "--head-timeout", "500ms"], &[], 7);
+    assert!(rows.iter().any(|row| row["detail"] == "100 got 408"), "{rows:?}");
+}
+
+#[test]
+fn idle_connections_cost_little() {
+    // So few of them that all are in pages which were there before.
+    check(&["idle", "-c", "20"], &[], 2);
+}
+
+#[test]
+fn without_descriptors_the_others_are_served() {
+    check(&["descriptors", "-c", "100", "--descriptors", "64"], &[], 5);
+}
+
+#[test]
+fn mutants_leave_nothing_behind() {
+    for seed in ["1", "2"] {
+        let rows = check(&["mutants", "--count", "2000", "--seed", seed], &[], 8);
+        assert!(rows[0]["figure"].as_f64() >= Some(2000.0), "{rows:?}");
+    }
+}
+
+#[test]
+fn slow_readers_cost_a_reference() {
+    check(&["slow-readers", "-c", "100"], &[], 5);
+}
+
+#[test]
+fn of_a_server_elsewhere_is_shown_what_can_be_seen() {
+    let server = Builtin::start();
+    check(&["mutants", "--count", "500", &server.addr], &["memory", "descriptors"], 8);
+    check(&["descriptors", &server.addr], &["left waiting"], 1);
+    let pid = server.pid().to_string();
+    check(&["slow-readers", "-c", "20", &format!("http://{}/", server.addr), "--server-pid", &pid], &[], 5);
+}
+
+#[test]
+fn the_table_is_written_between_its_marks() {
+    let directory = Directory::new();
+    fs::create_dir_all(directory.path("")).expect("it is made");
+    let path = directory.path("numbers.md");
+    fs::write(&path, "# a\n<!-- attack:begin -->\nold\n<!-- attack:end -->\nb\n").expect("it is written");
+    let name = path.to_str().expect("the path is UTF-8");
+    let (code, _, stderr) = run(&["attack", "slow-readers", "-c", "20", "--markdown", name]);
+    assert_eq!(code, 0, "{stderr}");
+    let text = fs::read_to_string(&path).expect("it is there");
+    assert!(
+        text.starts_with("# a\n<!-- attack:begin -->\n") && text.ends_with("<!-- attack:end -->\nb\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("| slow-readers | readers: 20 | 20 (of 20 connections 0 were answered otherwise, 0 cut off early) | met |"),
+        "{text}"
+    );
+    assert!(!text.contains("old"));
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_not_attacked() {
+    let hangs_up = odd::listen(drop);
+    for (target, why) in [(odd::nobody(), "refused"), (hangs_up, "")] {
+        let (code, stdout, stderr) = run(&["attack", "slow-heads", "-c", "10", &target]);
+        assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
+        assert!(stderr.starts_with("jackfield: ") && stderr.contains(why), "{stderr}");
+    }
+}

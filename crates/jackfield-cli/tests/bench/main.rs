@@ -1,0 +1,209 @@
+//! `jackfield bench`, started as a user starts it, each mode against the built-in server and against odd ones.
+//!
+//! Nothing here says how fast something is: only that what must be counted is counted, and that the files can be read.
+
+mod attack;
+mod check;
+mod compare;
+mod growth;
+mod odd;
+mod tool;
+mod tree;
+
+use serde_json::Value;
+use tool::{Builtin, bench, refused};
+
+/// Short, and few connections: what is tested is the tool.
+const SHORT: [&str; 4] = ["-c", "4", "-d", "200ms"];
+
+/// Runs a mode against the built-in server, and checks what every run must have.
+fn check(args: &[&str]) -> Value {
+    let run = bench(&[args, &SHORT].concat());
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let result = run.result();
+    let pid = result["server"]["pid"].as_u64().expect("the built-in server is known");
+    assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists(), "the server has ended");
+    assert_eq!(result["errors"]["total"], 0, "{}", result["errors"]);
+    assert_eq!(result["plan"]["mode"], args[0]);
+    assert!(result["command"].as_str().is_some_and(|command| command.starts_with("jackfield bench ")));
+    assert!(result["machine"]["cores"].as_u64().is_some_and(|cores| cores > 0));
+    assert!(result["server"]["memory_bytes_max"].as_u64().is_some_and(|bytes| bytes > 100_000));
+    assert!(result["client"]["cpu_percent"].as_f64().is_some());
+    tree::check(&run.page());
+    assert!(run.stdout.starts_with(args[0]) && run.stdout.contains("errors       0"), "{}", run.stdout);
+    result
+}
+
+/// The same for modes that count operations.
+fn check_operations(args: &[&str]) -> Value {
+    let result = check(args);
+    let operations = result["throughput"]["operations"].as_u64().expect("a number");
+    let latency = &result["latency_ns"];
+    assert!(operations > 0);
+    assert!(latency["count"].as_u64() >= Some(operations));
+    let figures: Vec<f64> = ["min", "p50", "p90", "p99", "p99.9", "max"]
+        .iter()
+        .filter_map(|name| latency[name].as_f64())
+        .collect();
+    assert_eq!(figures.len(), 6);
+    assert!(figures.is_sorted_by(|a, b| *a <= b * 1.001), "{figures:?}");
+    let buckets = result["histogram"].as_array().expect("a list");
+    let counted: u64 = buckets.iter().filter_map(|bucket| bucket["count"].as_u64()).sum();
+    assert_eq!(Some(counted), latency["count"].as_u64(), "each operation is in a bucket");
+    result
+}
+
+#[test]
+fn http() {
+    let result = check_operations(&["http", "-p", "3"]);
+    assert_eq!(result["plan"]["pipeline"], 3);
+    assert_eq!(result["throughput"]["unit"], "requests");
+    check_operations(&["http", "--browser"]);
+}
+
+#[test]
+fn ws() {
+    check_operations(&["ws"]);
+    check_operations(&["ws", "-p", "4", "--size", "100KiB"]);
+    check_operations(&["ws", "--size", "0", "--slow-readers", "1"]);
+}
+
+#[test]
+fn raw() {
+    check_operations(&["raw", "-p", "2", "--size", "3000"]);
+}
+
+#[test]
+fn connect() {
+    check_operations(&["connect"]);
+    check_operations(&["connect", "--rate", "200"]);
+}
+
+#[test]
+fn sse() {
+    let result = check_operations(&["sse", "-p", "2"]);
+    assert_eq!(result["throughput"]["unit"], "deliveries");
+    check_operations(&["sse", "--rate", "100", "--slow-readers", "1"]);
+}
+
+#[test]
+fn fanout() {
+    let result = check_operations(&["fanout", "--slow-readers", "1"]);
+    assert_eq!(result["plan"]["slow_readers"], 1);
+    check_operations(&["fanout", "--rate", "100", "--size", "1KiB"]);
+}
+
+#[test]
+fn idle() {
+    for args in [&["idle"][..], &["idle", "--ws"]] {
+        let result = check(args);
+        assert!(result["latency_ns"].is_null());
+        assert!(result["server"]["memory_bytes_per_connection"].as_f64().is_some());
+    }
+}
+
+#[test]
+fn at_a_fixed_rate_everything_that_is_due_is_counted() {
+    let result = check_operations(&["http", "--rate", "500"]);
+    // 200 ms at 500 a second. The last one is due before the end, or at it.
+    let count = result["latency_ns"]["count"].as_u64();
+    assert!(matches!(count, Some(99..=101)), "{count:?}");
+}
+
+#[test]
+fn a_server_that_runs_already_is_measured_from_outside() {
+    let server = Builtin::start();
+    let url = format!("http://{}/plaintext", server.addr);
+    let pid = server.pid().to_string();
+    let run = bench(&[&["http", &url, "--path", "/nowhere", "--server-pid", &pid], &SHORT[..]].concat());
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let result = run.result();
+    assert_eq!(result["plan"]["path"], "/plaintext", "the path of a URL counts");
+    assert_eq!(result["plan"]["is_built_in"], false);
+    assert_eq!(result["server"]["pid"].to_string(), pid);
+    let run = bench(&[&["ws", &server.addr.to_string()], &SHORT[..]].concat());
+    assert!(run.result()["server"].is_null(), "nobody said which process it is");
+}
+
+#[test]
+fn runs_are_compared_and_judged() {
+    let first = bench(&[&["http"], &SHORT[..]].concat());
+    let old = first.directory.path("result.json");
+    let old = old.to_str().expect("the path is UTF-8");
+    let more = ["--compare", old, "--fail-if", "errors>0", "--fail-if", "p99>60s"];
+    let run = bench(&[&["http", "-p", "2"], &SHORT[..], &more].concat());
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stdout.contains("compared with ") && run.stdout.contains("plan.pipeline: 1 then, 2 now"));
+    let page = run.page();
+    tree::check(&page);
+    assert!(page.contains("before</td>") && page.contains("The runs differ in plan.pipeline"));
+
+    let run = bench(&[&["http"], &SHORT[..], &["--fail-if", "rate>1", "--fail-if", "errors>0"]].concat());
+    assert_eq!(run.code, 1);
+    assert!(
+        run.stderr.contains("failed: rate>1/s: rate is ") && !run.stderr.contains("errors"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(run.result()["errors"]["total"], 0, "the report is written all the same");
+
+    let wrong = first.directory.path("index.html");
+    let wrong = wrong.to_str().expect("the path is UTF-8");
+    refused(&["http", "--compare", wrong], "is no result");
+    refused(&["http", "--compare", "/nowhere/at.all"], "/nowhere/at.all");
+}
+
+#[test]
+fn errors_are_counted_by_kind() {
+    let run = bench(&[&["http", "--path", "/nowhere"], &SHORT[..]].concat());
+    assert_eq!(run.code, 2, "nothing was measured");
+    let result = run.result();
+    assert!(result["errors"]["by_kind"]["status 404"].as_u64() > Some(0), "{}", result["errors"]);
+    assert!(run.stdout.contains("status 404") && run.stdout.contains("not one operation succeeded"));
+    tree::check(&run.page());
+}
+
+#[test]
+fn operations_that_are_never_answered_are_errors() {
+    let addr = odd::listen(odd::keep_silent);
+    let run = bench(&[&["http", &addr, "--rate", "100"], &SHORT[..]].concat());
+    assert_eq!(run.code, 2);
+    // 200 ms at 100 a second, of which only four could be sent.
+    let unanswered = run.result()["errors"]["by_kind"]["unanswered at the end"].as_u64();
+    assert!(unanswered >= Some(20), "{unanswered:?}");
+}
+
+#[test]
+fn what_can_not_be_measured_is_said() {
+    let nobody = odd::nobody();
+    let hangs_up = odd::listen(drop);
+    let speaks_otherwise = odd::listen(|stream| odd::say(stream, b"220 ready\r\n"));
+    let refuses =
+        odd::listen(|stream| odd::say(stream, b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"));
+    refused(&["http", &nobody], "refused");
+    refused(&["ws", &hangs_up], "by the server");
+    refused(&["http", &speaks_otherwise], "HTTP: ");
+    refused(&["ws", &refuses], "status 403");
+    refused(&["sse", &refuses], "status 403");
+    refused(&["idle", &refuses], "status 403");
+}
+
+#[test]
+fn a_wrong_command_line_is_explained() {
+    for (args, word) in [
+        (&["http", "https://a.example/"][..], "TLS"),
+        (&["http", "localhost"], "port"),
+        (&["http", "-c", "0"], "0 is not in"),
+        (&["http", "-d", "soon"], "`10s`"),
+        (&["http", "--path", "nowhere"], "`/`"),
+        (&["http", "--fail-if", "speed<1"], "p99.9"),
+        (&["http", "--server-pid", "1"], "<TARGET>"),
+        (&["http", "-c", "4", "--slow-readers", "4"], "--slow-readers"),
+        (&["ws", "--size", "lots"], "`16KiB`"),
+        (&["idle", "--pipeline", "2"], "--pipeline"),
+        (&["http", "name.invalid:80"], "no address"),
+        (&["http", "127.0.0.1:1", "--server-pid", "4294967295"], "no process"),
+    ] {
+        refused(args, word);
+    }
+}

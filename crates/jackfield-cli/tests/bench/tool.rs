@@ -1,0 +1,108 @@
+//! The tool as a process, and where its report goes.
+
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{env, fs};
+
+/// A run that has ended.
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) directory: Directory,
+}
+
+/// A directory that is there as long as this is.
+pub(crate) struct Directory(PathBuf);
+
+/// The built-in server, started by hand.
+pub(crate) struct Builtin {
+    child: Child,
+    pub(crate) addr: String,
+}
+
+/// Runs `jackfield bench` to its end, with a report of its own.
+pub(crate) fn bench(args: &[&str]) -> Run {
+    let directory = Directory::new();
+    let report = directory.0.to_str().expect("the path is UTF-8");
+    let (code, stdout, stderr) = run(&[&["bench"], args, &["--report", report]].concat());
+    Run { code, stdout, stderr, directory }
+}
+
+/// Runs the tool to its end, and gives its exit status, its output and what it said is wrong.
+pub(crate) fn run(args: &[&str]) -> (i32, String, String) {
+    let mut command = Command::new(TOOL);
+    let output = command.args(args).stdin(Stdio::null()).output().expect("the tool starts");
+    let text = |bytes| String::from_utf8(bytes).expect("it is UTF-8");
+    (output.status.code().expect("it ends by itself"), text(output.stdout), text(output.stderr))
+}
+
+/// Runs it, and checks that it says why nothing could be measured.
+pub(crate) fn refused(args: &[&str], why: &str) {
+    let run = bench(&[args, &["--duration=100ms"][..usize::from(!args.contains(&"-d"))]].concat());
+    assert_eq!(run.code, 2, "{args:?}: {}", run.stderr);
+    assert!(run.stderr.contains(why), "{args:?}: {}", run.stderr);
+    assert!(!run.stderr.contains("panicked"), "{args:?}: {}", run.stderr);
+    assert!(!run.directory.0.join("result.json").exists(), "there is nothing to report");
+}
+
+impl Run {
+    /// What is in `result.json`.
+    pub(crate) fn result(&self) -> Value {
+        let text = fs::read_to_string(self.directory.path("result.json")).expect("there is a result");
+        serde_json::from_str(&text).expect("it is JSON")
+    }
+
+    /// What is in `index.html`.
+    pub(crate) fn page(&self) -> String {
+        fs::read_to_string(self.directory.path("index.html")).expect("there is a page")
+    }
+}
+
+impl Directory {
+    pub(crate) fn new() -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        Self(env::temp_dir().join(format!("jackfield-bench-{}-{number}", std::process::id())))
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // What is left is the system's to clean up.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Builtin {
+    pub(crate) fn start() -> Self {
+        let mut command = Command::new(TOOL);
+        let mut child = command.arg("serve").stdout(Stdio::piped()).spawn().expect("the server starts");
+        let stdout = child.stdout.take().expect("it is piped");
+        let line = BufReader::new(stdout).lines().next().expect("it says something").expect("it is UTF-8");
+        let addr = line.strip_prefix("listening on ").expect("it says where it listens").to_owned();
+        Self { child, addr }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Builtin {
+    fn drop(&mut self) {
+        // Both fail if it has ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The tool.
+pub(crate) const TOOL: &str = env!("CARGO_BIN_EXE_jackfield");

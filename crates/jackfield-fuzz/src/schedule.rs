@@ -1,0 +1,525 @@
+//! The server that is simulated: an echo, a chat, crowds, event streams, lines, bytes, and HTTP in all its ways, with the peers
+//! that know what it owes them.
+
+use crate::crowd;
+use jackfield::sim::peer::{Ask, Bytes, Events, Garbage, Heard, Http, Said, Silent, WebSocket};
+use jackfield::sim::{Options, Outside, Random, Sim};
+use jackfield::test::listener;
+use jackfield::{
+    BodyPlan, Client, Connection, ConnectionId, Excess, Exchange, Heartbeat, LateUpgrade, Limits, Message,
+    Rate, Raw, Reply, Request, TimerId, Upgrade, WebSocket as Socket,
+};
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// What is owed from outside, shared by all clients.
+#[derive(Default)]
+struct Owed {
+    replies: Vec<(Reply, String)>,
+    /// With whether they are refused in the end.
+    upgrades: Vec<(LateUpgrade, bool)>,
+    /// Members of the room, by reactor.
+    members: [usize; 2],
+    crowd: crowd::Shared,
+}
+
+type Shared = Rc<RefCell<Owed>>;
+
+/// One connection of the server.
+struct Visitor {
+    owed: Shared,
+    me: Option<ConnectionId>,
+    path: String,
+    /// Parts of a stream, or events, that are still to be sent.
+    left: usize,
+    is_paused: bool,
+    /// The reactor of the room that it is in.
+    room: Option<usize>,
+    body: Vec<u8>,
+    posts: usize,
+}
+
+const TICK: TimerId = TimerId(1);
+const RESUME: TimerId = TimerId(2);
+/// Is set and cancelled, and never fires.
+const NEVER: TimerId = TimerId(3);
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// A posted value: for whom it is.
+struct Letter(ConnectionId);
+
+impl Visitor {
+    fn new(owed: Shared) -> Self {
+        let (path, body) = (String::new(), Vec::new());
+        Self { owed, me: None, path, left: 0, is_paused: false, room: None, body, posts: 0 }
+    }
+
+    fn number(&self) -> usize {
+        self.path.rsplit('/').next().and_then(|number| number.parse().ok()).unwrap_or_default()
+    }
+
+    fn awake(&self) {
+        assert!(!self.is_paused, "something was read although it is paused");
+    }
+
+    fn stream_on(&mut self, connection: &mut Connection<'_>) {
+        if let Some(mut events) = connection.as_events() {
+            for _ in 0..3.min(self.left) {
+                self.left -= 1;
+                events.send_data(&format!("event {}", self.number() - self.left - 1));
+            }
+        } else if let Some(mut stream) = connection.as_response() {
+            for _ in 0..2.min(self.left) {
+                self.left -= 1;
+                stream.write(&[b'0' + (self.left % 10) as u8; 100]);
+            }
+            if self.left == 0 {
+                let _ = stream.finish();
+                return;
+            }
+        }
+        if self.left > 0 {
+            connection.set_timer(TICK, MILLISECOND * 5);
+        }
+    }
+}
+
+impl Drop for Visitor {
+    fn drop(&mut self) {
+        if let Some(reactor) = self.room {
+            self.owed.borrow_mut().members[reactor] -= 1;
+        }
+        if let Some(id) = self.me {
+            self.owed.borrow().crowd.borrow_mut().leave(id);
+        }
+    }
+}
+
+impl Client for Visitor {
+    fn on_connect(&mut self, connection: &mut Connection<'_>) {
+        self.me = Some(connection.id());
+        connection.set_timer(NEVER, MILLISECOND * 3);
+        assert!(connection.cancel_timer(NEVER));
+        connection.set_timer(TimerId(4), Duration::from_secs(3));
+    }
+
+    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+        self.awake();
+        self.path = request.path().to_owned();
+        let number = self.number();
+        match self.path.split('/').nth(1) {
+            Some("large") => exchange.ok("text/plain", vec![b'l'; number]),
+            Some("lent") => {
+                let body = vec![b'l'; number];
+                exchange.ok("text/plain", &body[..]);
+            }
+            Some("late") => self.owed.borrow_mut().replies.push((exchange.defer(), self.path.clone())),
+            Some("body") => {
+                let body = if self.body.is_empty() { request.body() } else { &self.body };
+                exchange.ok("text/plain", body);
+                self.body.clear();
+            }
+            Some("last") => {
+                let mut exchange = exchange;
+                exchange.close_after();
+                exchange.ok("text/plain", self.path.as_str());
+            }
+            Some("stream") => {
+                self.left = number;
+                let mut stream = exchange.stream(200, "text/plain");
+                self.stream_on(&mut stream);
+            }
+            Some("crowd") => crowd::enter(&mut exchange.events(), &self.owed.borrow().crowd),
+            Some("events") => {
+                self.left = number;
+                let mut events = exchange.events();
+                self.stream_on(&mut events);
+            }
+            _ => exchange.ok("text/plain", self.path.as_str()),
+        }
+    }
+
+    fn on_head(&mut self, _connection: &mut Connection<'_>, request: &Request<'_>) -> BodyPlan {
+        self.awake();
+        if request.path().ends_with("/parts") { BodyPlan::Stream } else { BodyPlan::Collect }
+    }
+
+    fn on_body(&mut self, _connection: &mut Connection<'_>, part: &[u8]) {
+        self.awake();
+        self.body.extend_from_slice(part);
+    }
+
+    fn on_upgrade(&mut self, upgrade: Upgrade<'_>, request: &Request<'_>) {
+        self.path = request.path().to_owned();
+        match request.path() {
+            "/late" => self.owed.borrow_mut().upgrades.push((upgrade.defer(), false)),
+            "/late/no" => self.owed.borrow_mut().upgrades.push((upgrade.defer(), true)),
+            _ => upgrade.accept(),
+        }
+    }
+
+    fn on_open(&mut self, socket: &mut Socket<'_>) {
+        if self.path == crowd::PATH {
+            crowd::enter(socket, &self.owed.borrow().crowd);
+        }
+        if self.path == "/chat" {
+            socket.subscribe("room");
+            self.room = Some(socket.id().reactor());
+            self.owed.borrow_mut().members[socket.id().reactor()] += 1;
+        }
+    }
+
+    fn on_message(&mut self, socket: &mut Socket<'_>, message: Message<'_>) {
+        self.awake();
+        if let (crowd::PATH | crowd::STAGE, Message::Text(text)) = (self.path.as_str(), message) {
+            return crowd::answer(socket, &self.owed.borrow().crowd, text);
+        }
+        if self.path == "/chat" {
+            let published = socket.publish_to_all("room", message);
+            let others = self.owed.borrow().members[1 - socket.id().reactor()];
+            assert_eq!(
+                published.reactors > 0,
+                others > 0,
+                "{published:?}, and {others} members are elsewhere"
+            );
+            return;
+        }
+        socket.send(message);
+        if message.len() % 11 == 5 {
+            socket.set_rate(Rate { messages: 10 + message.len() as u32 % 20, ..Rate::default() });
+        }
+        if message.len() % 7 == 3 {
+            self.is_paused = true;
+            socket.pause_read();
+            socket.set_timer(RESUME, MILLISECOND * 10);
+        }
+    }
+
+    fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
+        self.awake();
+        // Four bytes at a time: what is left is carried.
+        let whole = data.len() / 4 * 4;
+        raw.write(&data[..whole]);
+        whole
+    }
+
+    fn on_line(&mut self, raw: &mut Raw<'_>, line: &[u8]) {
+        self.awake();
+        if let Some(text) = std::str::from_utf8(line).ok().and_then(|line| line.strip_prefix(crowd::WORD)) {
+            crowd::enter(raw, &self.owed.borrow().crowd);
+            return crowd::answer(raw, &self.owed.borrow().crowd, text);
+        }
+        raw.write(line);
+        raw.write("\n");
+        if line.len() % 7 == 3 {
+            self.is_paused = true;
+            raw.pause_read();
+            raw.set_timer(RESUME, MILLISECOND * 10);
+        }
+    }
+
+    fn on_timer(&mut self, connection: &mut Connection<'_>, timer: TimerId) {
+        match timer {
+            TICK => self.stream_on(connection),
+            RESUME => {
+                self.is_paused = false;
+                connection.resume_read();
+            }
+            NEVER => panic!("a timer fires that was cancelled"),
+            _ => {}
+        }
+    }
+
+    fn on_post(&mut self, connection: &mut Connection<'_>, value: Box<dyn Any + Send>) {
+        let Ok(letter) = value.downcast::<Letter>() else { panic!("a value that nobody posted") };
+        assert_eq!(Some(letter.0), self.me, "a letter for another");
+        self.posts += 1;
+        if self.posts % 3 == 1 {
+            // While the letters are read: it is one of the next batch.
+            let posted = connection.handle().post(connection.id(), Letter(connection.id()));
+            assert!(posted.is_ok());
+        }
+    }
+}
+
+/// A server for this seed, with its peers, ready to run: one of the schedules of `jackfield sim`, and of the tests.
+///
+/// ```
+/// use jackfield::sim::options_of;
+///
+/// jackfield_fuzz::bad_day(7, options_of(7, false)).try_run()?;
+/// # Ok::<(), jackfield::sim::Violation>(())
+/// ```
+#[must_use]
+pub fn bad_day(seed: u64, options: Options) -> Sim {
+    bad_day_with(seed, options, |_limits| {})
+}
+
+/// The same with limits that are changed.
+#[must_use]
+pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits)) -> Sim {
+    options.message_bytes_max = 30_000;
+    options.limits = limits(&mut Random::new(seed ^ 0xabcd));
+    if seed % 2 == 1 {
+        options.reserved = ["/tag/", crowd::PATH].map(Into::into).into();
+    }
+    if options.limits.rate != Rate::default() {
+        // Whoever may say little in a second needs many.
+        options.patience = Duration::from_secs(600);
+    }
+    if options.limits.memory_bytes_max < 1 << 20 {
+        // Whoever waits for memory waits for so long, and is then looked at once a second.
+        options.patience += options.limits.reactor.memory_wait + Duration::from_secs(1);
+    }
+    change(&mut options.limits);
+    let may_be_cut_off = options.limits.memory_bytes_max < 1 << 20
+        || options.limits.reactor.wire_memory_bytes_max < 1 << 20
+        || options.limits.rate.excess == Excess::Close;
+    let lags = options.faults.lags > 0;
+    let owed = Shared::default();
+    let shared = owed.clone();
+    let mut sim = Sim::new(seed, options, move |_peer| Visitor::new(shared.clone()));
+    let peers = sim.random().between(2, 7);
+    for number in 0..peers {
+        add(&mut sim, number, may_be_cut_off);
+    }
+    if lags && sim.random().chance(300) {
+        // More than an overloaded reactor lets in.
+        for _ in 0..6 {
+            let mut random = sim.random().fork();
+            sim.add(http(&mut random, may_be_cut_off));
+        }
+    }
+    // By chance of its own: a seed without a crowd is what it was without crowds.
+    let mut random = Random::new(seed ^ 0xc0d);
+    if random.chance(200) {
+        crowd::add(&mut sim, &mut random);
+    }
+    sim.outside(move |outside| act_outside(outside, &owed));
+    sim
+}
+
+/// Small ones often, so that every bound is met.
+fn limits(random: &mut Random) -> Limits {
+    let presets = [Limits::local, Limits::lan, Limits::internet];
+    let preset = random.chance(100).then(|| presets[random.below(presets.len())]);
+    let usual = Limits::default();
+    let mut limits = preset.map_or_else(Limits::default, |preset| preset());
+    // Whoever falls silent must be found out.
+    (limits.http_idle, limits.raw_idle) = (usual.http_idle, usual.raw_idle);
+    limits.websocket_idle = usual.websocket_idle;
+    if random.chance(700) {
+        limits.reactor.read_bytes = random.between(16, 4000);
+        limits.reactor.outbox_bytes_high = random.between(50, 5000);
+        limits.reactor.outbox_bytes_low = random.below(limits.reactor.outbox_bytes_high);
+        limits.reactor.carry_bytes_first = random.size(200);
+        limits.reactor.carry_bytes_max = 4000;
+        limits.http.head_bytes_max = 2000;
+        limits.websocket.frame_in_place_bytes_max = random.between(130, 3000);
+        limits.line_bytes_max = 2000;
+        limits.events_per_turn = random.between(1, 10);
+    }
+    if random.chance(300) {
+        limits.reactor.outbox_bytes_max = limits.reactor.outbox_bytes_high + random.size(50_000);
+    }
+    limits.upgrade_wait = Duration::from_millis(random.between(10, 10_000) as u64);
+    limits.heartbeat = Duration::from_secs(random.between(1, 30) as u64);
+    if random.chance(150) {
+        let (messages, bytes) = (random.between(1, 30) as u32, random.between(500, 30_000) as u32);
+        let excess = if random.chance(200) { Excess::Close } else { Excess::Pause };
+        limits.rate = Rate { messages, bytes, excess };
+    }
+    if random.chance(80) {
+        // As small as a few peers can fill it.
+        limits.memory_bytes_max = random.between(1000, 60_000);
+        limits.reactor.memory_wait = Duration::from_millis(random.between(1, 10_000) as u64);
+    }
+    if random.chance(50) {
+        limits.reactor.wire_memory_bytes_max = random.between(1000, 30_000);
+    }
+    if random.chance(50) {
+        limits.max_lifetime = Duration::from_millis(random.between(1, 20_000) as u64);
+    }
+    if random.chance(500) {
+        // Overload comes soon, and lets few in.
+        limits.lag_window = Duration::from_millis(random.between(1, 40) as u64);
+        limits.reactor.accepts_per_turn = random.between(1, 3);
+    }
+    limits
+}
+
+fn add(sim: &mut Sim, number: usize, may_be_cut_off: bool) {
+    let mut random = sim.random().fork();
+    match random.below(12) {
+        0..=2 => sim.add(http(&mut random, may_be_cut_off)),
+        3 | 4 => sim.add(echo(&mut random)),
+        5..=7 => sim.add(chat(&mut random, number)),
+        8 => {
+            let wanted = random.between(1, 20);
+            let target = format!("/events/{}", wanted + random.below(3));
+            sim.add(Events::new(target, wanted, |number, event| {
+                let expected = format!("event {number}");
+                if event.data == expected {
+                    Ok(())
+                } else {
+                    Err(format!("{} came for {expected}", event.data))
+                }
+            }))
+        }
+        9 => sim.add(lines(&mut random)),
+        10 => {
+            let pieces = (0..random.between(1, 10)).map(|_| {
+                let count = random.size(300) * 4;
+                random.bytes(count)
+            });
+            sim.add(Bytes::new(listener::RAW, pieces.map(|piece| (piece.clone(), piece)).collect()))
+        }
+        _ if random.chance(300) => sim.add(Silent::new(random.below(3))),
+        _ => sim.add(Garbage::new(random.below(3))),
+    };
+}
+
+fn http(random: &mut Random, may_be_cut_off: bool) -> Http {
+    let asks = (0..random.between(1, 12)).map(|_| {
+        let tag = random.below(10_000);
+        match random.below(9) {
+            0 => Ask::get(format!("/large/{tag}")),
+            1 => Ask::get(format!("/lent/{}", tag * 2)),
+            2 => Ask::get(format!("/late/{tag}")),
+            3 => Ask::get(format!("/stream/{}", tag % 20)),
+            4 => {
+                let (count, parts) = (random.size(3000), random.chance(500));
+                let target = if parts { "/body/parts" } else { "/body" };
+                Ask { chunked: random.chance(500), ..Ask::post(target, random.bytes(count)) }
+            }
+            5 => Ask { method: "HEAD".into(), ..Ask::get(format!("/head/{tag}")) },
+            6 if tag % 3 == 0 => Ask { upgrade: true, ..Ask::get("/late/no") },
+            6 if tag % 5 == 0 => Ask::get(format!("/last/{tag}")),
+            _ => Ask::get(format!("/tag/{tag}")),
+        }
+    });
+    let asks = asks.collect();
+    let depth = random.between(1, 6);
+    Http::new(asks).pipelined(depth).expecting(move |ask, status, body| match status {
+        // It held too much memory, or said too much.
+        413 | 429 | 503 if may_be_cut_off && body.is_empty() => Ok(()),
+        _ => check_answer(ask, status, body),
+    })
+}
+
+fn check_answer(ask: &Ask, status: u16, body: &[u8]) -> Result<(), String> {
+    let number = ask.target.rsplit('/').next().and_then(|number| number.parse().ok()).unwrap_or(0);
+    let is_right = match ask.target.split('/').nth(1) {
+        _ if ask.method == "HEAD" => body.is_empty(),
+        Some("large" | "lent") => body.len() == number && body.iter().all(|byte| *byte == b'l'),
+        Some("stream") => {
+            let expected = (0..number).rev().flat_map(|left| [b'0' + (left % 10) as u8; 100]);
+            expected.eq(body.iter().copied())
+        }
+        Some("body") => ask.body.as_deref() == Some(body),
+        _ if ask.target == "/late/no" => {
+            return if matches!(status, 400 | 403 | 503) { Ok(()) } else { Err("yes".into()) };
+        }
+        _ => body == ask.target.as_bytes(),
+    };
+    match is_right && status == 200 {
+        true => Ok(()),
+        false => Err(format!("{} {} got {status} with {} bytes", ask.method, ask.target, body.len())),
+    }
+}
+
+fn echo(random: &mut Random) -> WebSocket {
+    let messages = (0..random.between(1, 12)).map(|_| {
+        let is_large = random.chance(50);
+        let count = random.size(if is_large { 30_000 } else { 700 });
+        if random.chance(500) { Said::Text(random.text(count)) } else { Said::Binary(random.bytes(count)) }
+    });
+    let messages = messages.collect();
+    let is_late = random.chance(200);
+    let target = if is_late { "/late" } else { "/echo" };
+    let peer =
+        WebSocket::new(target, messages).ahead(random.between(1, 8)).hearing(|message| match message {
+            Message::Text(text) if text.starts_with("outside") => Heard::Other,
+            _ => Heard::Echo,
+        });
+    if is_late { peer.may_be_refused() } else { peer }
+}
+
+fn chat(random: &mut Random, number: usize) -> WebSocket {
+    let own = format!("peer {number} ");
+    let messages = (0..random.between(1, 12)).map(|count| {
+        let long = random.chance(100);
+        let pad = random.size(if long { 5000 } else { 60 });
+        Said::Text(format!("{own}{count} {}", "x".repeat(pad)))
+    });
+    let messages = messages.collect();
+    let mut latest: HashMap<String, usize> = HashMap::new();
+    let target = if random.chance(900) { "/chat" } else { "/echo" };
+    WebSocket::new(target, messages).ahead(random.between(1, 8)).hearing(move |message| {
+        let Message::Text(text) = message else { return Heard::Wrong("no text".into()) };
+        if text.starts_with("outside") {
+            return Heard::Other;
+        }
+        let Some((name, rest)) = text.split_at_checked(own.len()) else {
+            return Heard::Wrong("too short".into());
+        };
+        let count: Option<usize> = rest.split(' ').next().and_then(|count| count.parse().ok());
+        let Some(count) = count else { return Heard::Wrong(format!("no number: {text}")) };
+        let before = latest.insert(name.to_owned(), count);
+        if before.is_some_and(|before| before + 1 != count) {
+            return Heard::Wrong(format!("{name}{count} came after {before:?}"));
+        }
+        if name == own { Heard::Echo } else { Heard::Other }
+    })
+}
+
+fn lines(random: &mut Random) -> Bytes {
+    let lines = (0..random.between(1, 12)).map(|_| {
+        let count = random.size(500);
+        "l".repeat(count)
+    });
+    let lines: Vec<String> = lines.collect();
+    Bytes::lines(lines)
+}
+
+fn act_outside(outside: &mut Outside<'_>, owed: &Shared) {
+    let (calm, mut owed) = (outside.is_calm(), owed.borrow_mut());
+    if !calm {
+        crowd::act_outside(outside, &owed.crowd);
+    }
+    while !owed.replies.is_empty() && (calm || outside.random().chance(500)) {
+        let index = outside.random().below(owed.replies.len());
+        let (reply, path) = owed.replies.swap_remove(index);
+        outside.note("an answer is given");
+        reply.respond(200, "text/plain", path);
+    }
+    while !owed.upgrades.is_empty() && (calm || outside.random().chance(500)) {
+        outside.note("an upgrade is decided on");
+        match owed.upgrades.remove(0) {
+            (upgrade, true) => upgrade.reject(403),
+            (upgrade, false) => upgrade.accept(),
+        }
+    }
+    let Some(id) = outside.any_connection().filter(|_| !calm) else { return };
+    let text = format!("outside to {id}");
+    match outside.random().below(40) {
+        0 | 1 => drop(outside.handle().post(id, Letter(id))),
+        2 => drop(outside.handle().publish("room", text.as_str())),
+        3 => {
+            let large = text + &"y".repeat(3000);
+            for _ in 0..=outside.random().size(60) {
+                outside.handle().publish("room", large.as_str());
+            }
+        }
+        4 => outside.end(id, false),
+        5 => outside.end(id, true),
+        6 => {
+            let after = Duration::from_secs(outside.random().below(10) as u64);
+            let _ = outside.handle().set_heartbeat(Heartbeat { after, ..Heartbeat::default() });
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,219 @@
+//! A request as it lies in the receive buffer.
+
+use std::fmt;
+
+use super::fields::{Lines, is_forbidden_trailer};
+use super::head::Head;
+use super::slots::{Span, find};
+use super::target;
+
+/// The versions served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Version {
+    /// HTTP/1.0: no chunked coding, and the connection closes unless both sides say otherwise.
+    Http10,
+    /// HTTP/1.1.
+    Http11,
+}
+
+impl Version {
+    #[inline(always)]
+    pub(crate) const fn of_minor(minor: u8) -> Self {
+        if minor == 0 { Self::Http10 } else { Self::Http11 }
+    }
+}
+
+/// A request, borrowed from the bytes it came in.
+///
+/// What is text is known to be ASCII, and yet it takes a pass over the bytes to make a `str` of them. So that happens
+/// when it is asked for: who needs the path twice keeps it.
+#[derive(Clone, Copy)]
+pub struct Request<'b> {
+    head: Head<'b>,
+    body: &'b [u8],
+    trailers: &'b [u8],
+    keep_alive: bool,
+    has_body: bool,
+}
+
+impl<'b> Request<'b> {
+    #[inline(always)]
+    pub(crate) const fn new(head: Head<'b>) -> Self {
+        Self { head, body: &[], trailers: &[], keep_alive: true, has_body: false }
+    }
+
+    pub(crate) const fn with_body(self, body: &'b [u8], trailers: &'b [u8]) -> Self {
+        Self { body, trailers, has_body: true, ..self }
+    }
+
+    /// The same request without its body, for who has taken that already.
+    #[must_use]
+    pub const fn without_body(self) -> Self {
+        self.with_body(&[], &[])
+    }
+
+    /// Whether the head announced a body. A chunked one may have turned out to be empty.
+    #[must_use]
+    #[inline]
+    pub const fn has_body(&self) -> bool {
+        self.has_body
+    }
+
+    pub(crate) const fn with_keep_alive(self, keep_alive: bool) -> Self {
+        Self { keep_alive, ..self }
+    }
+
+    /// The method, a token of at most [`METHOD_BYTES_MAX`](super::METHOD_BYTES_MAX) bytes. Case matters. Methods
+    /// nobody registered are passed on as well.
+    #[must_use]
+    #[inline]
+    pub fn method(&self) -> &'b str {
+        match self.head.method() {
+            b"GET" => "GET",
+            b"HEAD" => "HEAD",
+            b"POST" => "POST",
+            b"PUT" => "PUT",
+            b"DELETE" => "DELETE",
+            other => text(other),
+        }
+    }
+
+    /// The target as it was sent: `/path?query`, `http://host/path?query` or `*`. Visible ASCII, without `#`.
+    #[must_use]
+    #[inline]
+    pub fn target(&self) -> &'b str {
+        text(self.head.target())
+    }
+
+    /// The path without the query, not decoded: of an absolute-form target its path. It begins with `/`, except for
+    /// `OPTIONS *`, where it is `*`.
+    #[must_use]
+    #[inline(always)]
+    pub fn path(&self) -> &'b str {
+        // All of the target is ASCII.
+        match jackfield_simd::ascii_before(self.head.target(), b'?') {
+            path if path.starts_with('/') => path,
+            _ => target::path(self.target()),
+        }
+    }
+
+    /// What follows the first `?`, not decoded.
+    #[must_use]
+    #[inline]
+    pub fn query(&self) -> Option<&'b str> {
+        self.target().split_once('?').map(|(_, query)| query)
+    }
+
+    /// The host, with its port if one was sent. The authority of an absolute-form target wins over `Host`
+    /// (RFC 9112 section 3.2.2). `None` is possible in HTTP/1.0 only.
+    #[must_use]
+    pub fn host(&self) -> Option<&'b str> {
+        target::authority(self.target()).or_else(|| self.header_str("host"))
+    }
+
+    /// The version the peer speaks.
+    #[must_use]
+    #[inline]
+    pub const fn version(&self) -> Version {
+        self.head.version
+    }
+
+    /// The value of the first field of this name, whose case does not matter.
+    #[must_use]
+    #[inline]
+    pub fn header(&self, name: &str) -> Option<&'b [u8]> {
+        find(self.head.bytes, self.head.headers, name).next()
+    }
+
+    /// The same, if it is UTF-8.
+    #[must_use]
+    #[inline]
+    pub fn header_str(&self, name: &str) -> Option<&'b str> {
+        std::str::from_utf8(self.header(name)?).ok()
+    }
+
+    /// The values of all fields of this name, in order.
+    pub fn header_all(&self, name: &str) -> impl Iterator<Item = &'b [u8]> {
+        find(self.head.bytes, self.head.headers, name)
+    }
+
+    /// All fields, in order.
+    #[must_use]
+    #[inline]
+    pub fn headers(&self) -> HeaderIter<'b> {
+        HeaderIter::new(self.head.bytes, self.head.headers)
+    }
+
+    /// The body: whole with [`Event::Request`](super::Event::Request), as collected with
+    /// [`Event::End`](super::Event::End), otherwise empty.
+    #[must_use]
+    #[inline]
+    pub const fn body(&self) -> &'b [u8] {
+        self.body
+    }
+
+    /// The fields after a chunked body. Those that RFC 9110 section 6.5.1 keeps out of trailers are left out.
+    pub fn trailers(&self) -> impl Iterator<Item = (&'b str, &'b [u8])> + use<'b> {
+        Lines::new(self.trailers).filter(|(name, _)| !is_forbidden_trailer(name))
+    }
+
+    /// Whether the peer keeps the connection open after the answer.
+    #[must_use]
+    #[inline]
+    pub const fn keep_alive(&self) -> bool {
+        self.keep_alive
+    }
+}
+
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method())
+            .field("target", &self.target())
+            .field("version", &self.version())
+            .field("headers", &self.headers())
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Goes through the fields of a head: names and values.
+#[derive(Clone)]
+pub struct HeaderIter<'b> {
+    head: &'b [u8],
+    spans: std::slice::Iter<'b, Span>,
+}
+
+impl<'b> HeaderIter<'b> {
+    pub(crate) fn new(head: &'b [u8], spans: &'b [Span]) -> Self {
+        Self { head, spans: spans.iter() }
+    }
+}
+
+impl<'b> Iterator for HeaderIter<'b> {
+    type Item = (&'b str, &'b [u8]);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        self.spans.next().map(|span| (text(span.name(self.head)), span.value(self.head)))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.spans.size_hint()
+    }
+}
+
+impl ExactSizeIterator for HeaderIter<'_> {}
+
+impl fmt::Debug for HeaderIter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entries = self.clone().map(|(name, value)| (name, String::from_utf8_lossy(value)));
+        f.debug_map().entries(entries).finish()
+    }
+}
+
+/// What is known to be ASCII, as text.
+#[inline]
+pub(crate) fn text(ascii: &[u8]) -> &str {
+    jackfield_simd::ascii(ascii).unwrap_or_default()
+}

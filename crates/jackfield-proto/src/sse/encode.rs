@@ -1,0 +1,140 @@
+//! An event on its way out.
+
+use memchr::{memchr2, memchr3};
+
+use super::FieldError;
+
+/// An event to send. All parts are optional; a receiver shows only those that have data, and an empty text is data.
+///
+/// ```
+/// use jackfield_proto::sse::Event;
+///
+/// let mut out = Vec::new();
+/// Event::data("two\nlines").event("news").id("7").encode(&mut out)?;
+/// assert_eq!(out, b"event: news\nid: 7\ndata: two\ndata: lines\n\n");
+/// # Ok::<(), jackfield_proto::sse::FieldError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Event<'m> {
+    data: Option<&'m str>,
+    event: Option<&'m str>,
+    id: Option<&'m str>,
+    retry_ms: Option<u64>,
+    comment: Option<&'m str>,
+}
+
+impl<'m> Event<'m> {
+    /// An event with data, which may have several lines. Each CR, LF or CRLF arrives as one LF.
+    #[inline]
+    pub const fn data(data: &'m str) -> Self {
+        Self { data: Some(data), ..Self::empty() }
+    }
+
+    /// A comment, which receivers ignore: a sign of life that no proxy and no browser mistakes for an event. It has
+    /// one line.
+    #[inline]
+    pub const fn comment(comment: &'m str) -> Self {
+        Self::empty().with_comment(comment)
+    }
+
+    /// Nothing yet: for an event that has only an id or a time to wait.
+    #[inline]
+    pub const fn empty() -> Self {
+        Self { data: None, event: None, id: None, retry_ms: None, comment: None }
+    }
+
+    /// The name under which a page listens for the event. Without it, or with an empty one, it is `message`.
+    #[inline]
+    pub const fn event(mut self, name: &'m str) -> Self {
+        self.event = Some(name);
+        self
+    }
+
+    /// What the receiver names in `Last-Event-ID` when it comes back, until another id comes. An empty one says that
+    /// there is nothing to name.
+    #[inline]
+    pub const fn id(mut self, id: &'m str) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// How many milliseconds the receiver waits before it comes back after the connection is lost.
+    #[inline]
+    pub const fn retry(mut self, retry_ms: u64) -> Self {
+        self.retry_ms = Some(retry_ms);
+        self
+    }
+
+    /// A comment before the event; see [`comment`](Self::comment).
+    #[inline]
+    pub const fn with_comment(mut self, comment: &'m str) -> Self {
+        self.comment = Some(comment);
+        self
+    }
+
+    /// Appends the event, the empty line at its end included.
+    ///
+    /// # Errors
+    ///
+    /// A name, id or comment that would break out of its line. Nothing is appended then.
+    #[inline]
+    pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), FieldError> {
+        self.check()?;
+        if let Some(comment) = self.comment {
+            line(b": ", comment.as_bytes(), out);
+        }
+        if let Some(name) = self.event {
+            line(b"event: ", name.as_bytes(), out);
+        }
+        if let Some(id) = self.id {
+            line(b"id: ", id.as_bytes(), out);
+        }
+        if let Some(retry_ms) = self.retry_ms {
+            line(b"retry: ", itoa::Buffer::new().format(retry_ms).as_bytes(), out);
+        }
+        if let Some(data) = self.data {
+            data_lines(data.as_bytes(), out);
+        }
+        out.push(b'\n');
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), FieldError> {
+        let is_bad =
+            |text: Option<&str>| text.is_some_and(|text| memchr3(b'\r', b'\n', 0, text.as_bytes()).is_some());
+        if is_bad(self.event) {
+            return Err(FieldError::Event);
+        }
+        if is_bad(self.id) {
+            return Err(FieldError::Id);
+        }
+        if self.comment.is_some_and(|comment| line_end(comment.as_bytes()).is_some()) {
+            return Err(FieldError::Comment);
+        }
+        Ok(())
+    }
+}
+
+/// One line for each line of the data. The blank behind the colon is always there, as a receiver takes one away.
+#[inline]
+fn data_lines(mut data: &[u8], out: &mut Vec<u8>) {
+    while let Some(end) = line_end(data) {
+        line(b"data: ", &data[..end], out);
+        let is_pair = data[end..].starts_with(b"\r\n");
+        data = &data[end + 1 + usize::from(is_pair)..];
+    }
+    line(b"data: ", data, out);
+}
+
+#[inline]
+fn line(prefix: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    out.reserve(prefix.len() + value.len() + 2);
+    out.extend_from_slice(prefix);
+    out.extend_from_slice(value);
+    out.push(b'\n');
+}
+
+#[inline]
+fn line_end(bytes: &[u8]) -> Option<usize> {
+    memchr2(b'\r', b'\n', bytes)
+}

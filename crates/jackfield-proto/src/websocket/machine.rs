@@ -1,0 +1,551 @@
+//! The state of a connection between two reads.
+//!
+//! # The states
+//!
+//! | [`Phase`] | what comes next | what ends it |
+//! | --- | --- | --- |
+//! | `Open` | a frame's header | |
+//! | `Waiting` | the rest of a text frame of which a part lies, partly checked, in the caller's buffer | it is whole |
+//! | `Message` | a frame of the message in [`Rare`], or the rest of one | its last byte |
+//! | `Closing` | frames to drop, until the peer's Close: ours is sent | the peer's Close |
+//! | `Done` | nothing: all bytes are dropped | |
+//!
+//! A broken rule or the peer's Close leads from everywhere to `Done`; [`Machine::close`] leads from everywhere but
+//! `Done` to `Closing`. Control frames are events in all but the last two, and change nothing.
+//!
+//! # Why the work is cut in two
+//!
+//! What an event borrows from the receive buffer lives on in the caller, so the borrow may begin only where the
+//! function is certain to return. Therefore [`Machine::advance`] works with short borrows and gives integers, in a
+//! loop, and only when it has found an event is the buffer borrowed for it. [`Machine::short_frame`] and
+//! [`Machine::medium_frame`] are for the frames that nearly all frames are, small enough to be part of the caller, and
+//! [`Machine::step_long`] for the rest.
+
+use super::frame::{FIN, Header, MASKED, Role};
+use super::spanning::Spanning;
+use super::{CloseError, Error, Event, Limits, Message, Opcode, close, encode, mask, utf8};
+use crate::Step;
+
+/// One end of a WebSocket connection, after the opening handshake.
+///
+/// It takes 16 bytes, and owns memory only while a message spans frames or reads, or a Pong waits.
+///
+/// ```
+/// use jackfield_proto::Step;
+/// use jackfield_proto::websocket::{Event, Limits, Machine, Message, Opcode, encode_masked};
+///
+/// let mut rx = Vec::new();
+/// encode_masked(Opcode::Text, true, b"hello", [1, 2, 3, 4], &mut rx);
+///
+/// let (mut machine, mut whole) = (Machine::server(), Vec::new());
+/// match machine.step(&mut rx, &mut whole, &Limits::default()) {
+///     Step::Event(11, Event::Message(Message::Text(text))) => assert_eq!(text, "hello"),
+///     other => panic!("{other:?}"),
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Machine {
+    /// `Some` while something is in it.
+    rare: Option<Box<Rare>>,
+    /// In `Waiting`: how many bytes of the payload at the front of the caller's buffer are whole characters.
+    checked_bytes: u32,
+    role: Role,
+    phase: Phase,
+    sent_close: bool,
+    received_close: bool,
+}
+
+/// See the table at the top.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Phase {
+    Open,
+    Waiting,
+    Message,
+    Closing,
+    Done,
+}
+
+/// What few connections have at any one time.
+#[derive(Debug, Default)]
+struct Rare {
+    /// `Some` in [`Phase::Message`] only.
+    message: Option<Spanning>,
+    /// What a frame that is dropped still owes. Above 0 in [`Phase::Closing`] only.
+    dropping_bytes: u64,
+    /// The payload of the newest Pong that waits; at most 125 bytes.
+    pong: Option<Box<[u8]>>,
+}
+
+/// What [`Machine::advance`] found at the front of the bytes.
+enum Advance {
+    /// Too little to say anything.
+    Starved,
+    /// So many bytes are done with; look at the rest.
+    Took(usize),
+    /// A frame that is an event by itself, and where it ends.
+    Frame(Header, usize),
+    /// The message of this kind in the caller's vector is whole.
+    Whole(Opcode),
+}
+
+impl Machine {
+    /// The server's end: the peer's frames must be masked.
+    pub const fn server() -> Self {
+        Self::new(Role::Server)
+    }
+
+    /// The client's end: the peer's frames must not be masked.
+    pub const fn client() -> Self {
+        Self::new(Role::Client)
+    }
+
+    const fn new(role: Role) -> Self {
+        Self {
+            rare: None,
+            checked_bytes: 0,
+            role,
+            phase: Phase::Open,
+            sent_close: false,
+            received_close: false,
+        }
+    }
+
+    /// Finds the next event in `rx`, the bytes that have arrived and were not yet used up.
+    ///
+    /// The caller drops as many bytes from the front as the answer says. After [`Step::Need`] it steps again when
+    /// there is more behind what it kept; the kept bytes must be the same. After [`Step::Fault`], and after the
+    /// peer's Close, all bytes are used up without an event.
+    ///
+    /// `whole` is scratch, lent for a message that had to be put together: such an event borrows it. One vector can
+    /// serve all connections of a thread; what is in it between two steps means nothing to the machine.
+    #[inline(always)]
+    pub fn step<'b>(
+        &mut self,
+        rx: &'b mut [u8],
+        whole: &'b mut Vec<u8>,
+        limits: &Limits,
+    ) -> Step<Event<'b>, Error> {
+        if let Some(bytes) = self.short_frame(rx, limits) {
+            return match self.take_short_frame(&mut rx[..bytes]) {
+                Ok(message) => Step::Event(bytes, Event::Message(message)),
+                Err(error) => Step::Fault(error),
+            };
+        }
+        if let Some(bytes) = self.medium_frame(rx, limits) {
+            return match self.take_medium_frame(&mut rx[..bytes]) {
+                Ok(message) => Step::Event(bytes, Event::Message(message)),
+                Err(error) => Step::Fault(error),
+            };
+        }
+        self.step_long(rx, whole, limits)
+    }
+
+    /// The length of the frame at the front, if it is what nearly every frame is: whole, final, masked, of at most 125
+    /// bytes, text or binary, and nothing else has to be minded.
+    ///
+    /// Then [`take_short_frame`](Self::take_short_frame) does what [`step`](Self::step) would do, and the two are small
+    /// enough to be part of their caller.
+    #[inline(always)]
+    pub fn short_frame(&self, rx: &[u8], limits: &Limits) -> Option<usize> {
+        let [first, second, _, _, _, _, rest @ ..] = rx else { return None };
+        let length = usize::from(second ^ MASKED);
+        let is_short = length < 126 && self.is_plain(Role::Server, *first, length, rest, limits);
+        is_short.then_some(6 + length)
+    }
+
+    /// The message in a frame that [`short_frame`](Self::short_frame) has found just now, unmasked. `frame` is all of it.
+    ///
+    /// # Errors
+    /// Text that is not UTF-8 (RFC 6455, section 8.1).
+    #[inline(always)]
+    pub fn take_short_frame<'b>(&mut self, frame: &'b mut [u8]) -> Result<Message<'b>, Error> {
+        let Some(([first, _, key @ ..], payload)) = frame.split_first_chunk_mut::<6>() else {
+            return Ok(Message::Binary(&[]));
+        };
+        mask::apply_short(payload, *key);
+        self.plain_message(*first, payload)
+    }
+
+    /// [`short_frame`](Self::short_frame) for a frame of at most 65,535 bytes.
+    #[inline(always)]
+    pub fn medium_frame(&self, rx: &[u8], limits: &Limits) -> Option<usize> {
+        let [first, MASKED_LENGTH_16, l0, l1, _, _, _, _, rest @ ..] = rx else { return None };
+        let length = usize::from(u16::from_be_bytes([*l0, *l1]));
+        let is_medium = length > 125 && self.is_plain(Role::Server, *first, length, rest, limits);
+        is_medium.then_some(8 + length)
+    }
+
+    /// [`take_short_frame`](Self::take_short_frame) for what [`medium_frame`](Self::medium_frame) has found.
+    ///
+    /// # Errors
+    /// Text that is not UTF-8 (RFC 6455, section 8.1).
+    #[inline(always)]
+    pub fn take_medium_frame<'b>(&mut self, frame: &'b mut [u8]) -> Result<Message<'b>, Error> {
+        let Some(([first, _, _, _, key @ ..], payload)) = frame.split_first_chunk_mut::<8>() else {
+            return Ok(Message::Binary(&[]));
+        };
+        mask::apply(payload, *key);
+        self.plain_message(*first, payload)
+    }
+
+    /// Whether a frame that this role receives is a message by itself, and nothing else has to be minded.
+    #[inline(always)]
+    fn is_plain(&self, role: Role, first: u8, length: usize, rest: &[u8], limits: &Limits) -> bool {
+        matches!(first, FINAL_TEXT | FINAL_BINARY)
+            && length <= rest.len()
+            && length <= limits.message_bytes_max
+            && (self.phase == Phase::Open) & (self.role == role)
+    }
+
+    #[inline(always)]
+    fn plain_message<'b>(&mut self, first: u8, payload: &'b [u8]) -> Result<Message<'b>, Error> {
+        if first == FINAL_BINARY {
+            return Ok(Message::Binary(payload));
+        }
+        match utf8::text(payload) {
+            Ok(text) => Ok(Message::Text(text)),
+            Err(_) => Err(self.end_with(Error::TextNotUtf8)),
+        }
+    }
+
+    /// Begins the closing handshake, or answers the peer's Close: appends a Close, the first time. Returns whether it
+    /// was the first time; after that, nothing is appended.
+    ///
+    /// The reason is cut to 123 bytes, at the end of a character. `mask` is the key that a client needs for each
+    /// frame, and `None` for a server. From now on the caller must send no data (RFC 6455, section 5.5.1); what the
+    /// peer still sends is read and dropped, and only its Close is an event. A Pong that waited is dropped.
+    ///
+    /// # Errors
+    ///
+    /// The code must not be sent, or there is a reason and no code. Nothing is appended then, and nothing changes.
+    pub fn close(
+        &mut self,
+        code: Option<u16>,
+        reason: &str,
+        mask: Option<[u8; 4]>,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, CloseError> {
+        let payload = close::Payload::new(code, reason)?;
+        if self.sent_close {
+            return Ok(false);
+        }
+        self.encode_control(Opcode::Close, payload.as_bytes(), mask, out);
+        self.sent_close = true;
+        self.drop_rest();
+        Ok(true)
+    }
+
+    /// Keeps the payload of a Pong for later, in place of the one that waited, if any: a Pong answers all the Pings
+    /// before it (RFC 6455, section 5.5.3), so a flood of Pings costs one frame.
+    ///
+    /// For a caller whose transport is congested; one that is not encodes the Pong at once. Only the first 125 bytes
+    /// count. After a Close was sent, it does nothing.
+    pub fn queue_pong(&mut self, payload: &[u8]) {
+        if !self.sent_close {
+            let payload = &payload[..payload.len().min(CONTROL_BYTES_MAX)];
+            self.rare_mut().pong = Some(payload.into());
+        }
+    }
+
+    /// Appends the Pong that waited, if any, and says whether there was one. `mask` is as in [`close`](Self::close).
+    pub fn take_pong(&mut self, mask: Option<[u8; 4]>, out: &mut Vec<u8>) -> bool {
+        let Some(pong) = self.rare.as_mut().and_then(|rare| rare.pong.take()) else { return false };
+        self.encode_control(Opcode::Pong, &pong, mask, out);
+        self.tidy();
+        true
+    }
+
+    /// Whether a Pong waits.
+    #[inline]
+    pub fn has_pong(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.pong.is_some())
+    }
+
+    /// Whether a Close was sent or received: no more data may be sent.
+    #[inline]
+    pub const fn is_closing(&self) -> bool {
+        self.sent_close || self.received_close
+    }
+
+    /// Whether a Close was sent.
+    #[inline]
+    pub const fn has_sent_close(&self) -> bool {
+        self.sent_close
+    }
+
+    /// Whether the peer's Close was received. If both were, the closing handshake is over.
+    #[inline]
+    pub const fn has_received_close(&self) -> bool {
+        self.received_close
+    }
+
+    /// Whether some fragments of a message, or a part of a long one, are here and the rest is not: the caller has no
+    /// bytes of it, but it may want a deadline for the rest.
+    #[inline]
+    pub fn is_inside_message(&self) -> bool {
+        self.phase == Phase::Message
+    }
+
+    /// Bytes on the heap that it holds: of a message that spans frames or reads, and of a Pong that waits.
+    pub fn heap_bytes(&self) -> usize {
+        self.rare.as_ref().map_or(0, |rare| {
+            let message = rare.message.as_ref().map_or(0, Spanning::heap_bytes);
+            size_of::<Rare>() + message + rare.pong.as_ref().map_or(0, |pong| pong.len())
+        })
+    }
+
+    /// The short frame that a client receives has a way of its own as well; anything else takes the long way round.
+    #[inline(never)]
+    fn step_long<'b>(
+        &mut self,
+        rx: &'b mut [u8],
+        whole: &'b mut Vec<u8>,
+        limits: &Limits,
+    ) -> Step<Event<'b>, Error> {
+        if let [first, length @ 0..126, rest @ ..] = &*rx {
+            let (first, length) = (*first, usize::from(*length));
+            if self.is_plain(Role::Client, first, length, rest, limits) {
+                let opcode = if first == FINAL_TEXT { Opcode::Text } else { Opcode::Binary };
+                return self.deliver(opcode, &rx[2..2 + length], 2 + length);
+            }
+        }
+        self.step_any(rx, whole, limits)
+    }
+
+    #[inline(never)]
+    fn step_any<'b>(
+        &mut self,
+        rx: &'b mut [u8],
+        whole: &'b mut Vec<u8>,
+        limits: &Limits,
+    ) -> Step<Event<'b>, Error> {
+        let mut used = 0;
+        loop {
+            match self.advance(&rx[used..], whole, limits) {
+                Ok(Advance::Took(bytes)) => used += bytes,
+                Ok(Advance::Starved) => return Step::Need(used),
+                Ok(Advance::Frame(header, end)) => {
+                    let payload = header.unmask(&mut rx[used..], end);
+                    return self.deliver(header.opcode, payload, used + end);
+                }
+                Ok(Advance::Whole(kind)) => return self.deliver(kind, whole, used),
+                Err(error) => return self.fault(error),
+            }
+        }
+    }
+
+    #[inline]
+    fn advance(&mut self, rx: &[u8], whole: &mut Vec<u8>, limits: &Limits) -> Result<Advance, Error> {
+        match self.phase {
+            Phase::Open | Phase::Waiting => self.advance_open(rx, whole, limits),
+            Phase::Message => self.advance_message(rx, whole, limits),
+            Phase::Closing => self.advance_closing(rx),
+            Phase::Done if rx.is_empty() => Ok(Advance::Starved),
+            Phase::Done => Ok(Advance::Took(rx.len())),
+        }
+    }
+
+    #[inline]
+    fn advance_open(&mut self, rx: &[u8], whole: &mut Vec<u8>, limits: &Limits) -> Result<Advance, Error> {
+        let Some(header) = Header::parse(rx, self.role)? else { return Ok(Advance::Starved) };
+        if header.opcode.is_control() {
+            return Ok(whole_frame(header, rx));
+        }
+        if header.opcode == Opcode::Continuation {
+            return Err(Error::NothingToContinue);
+        }
+        if header.payload_bytes > limits.message_bytes_max as u64 {
+            return Err(Error::MessageTooLong);
+        }
+        if !header.fin {
+            return Ok(self.begin(&header, rx, whole));
+        }
+        if let Some(end) = header.end_in(rx) {
+            (self.phase, self.checked_bytes) = (Phase::Open, 0);
+            return Ok(Advance::Frame(header, end));
+        }
+        if header.payload_bytes > limits.frame_in_place_bytes_max.min(u32::MAX as usize) as u64 {
+            return Ok(self.begin(&header, rx, whole));
+        }
+        self.wait(&header, rx)
+    }
+
+    /// The frame stays in the caller's buffer until it is whole; but what of its text is there is checked.
+    #[cold]
+    fn wait(&mut self, header: &Header, rx: &[u8]) -> Result<Advance, Error> {
+        if header.opcode == Opcode::Text {
+            let checked = self.checked_bytes as usize;
+            let fresh = rx.get(header.header_bytes + checked..).unwrap_or_default();
+            let key = mask::rotated(header.key, checked);
+            let more = utf8::whole_chars_bytes_masked(fresh, key).map_err(|_| Error::TextNotUtf8)?;
+            // The frame is below `u32::MAX` bytes, or it would not wait.
+            self.checked_bytes += more as u32;
+            self.phase = Phase::Waiting;
+        }
+        Ok(Advance::Starved)
+    }
+
+    /// The message gets a buffer of its own.
+    #[cold]
+    fn begin(&mut self, header: &Header, rx: &[u8], whole: &mut Vec<u8>) -> Advance {
+        // A vector that was large enough for the last such message is used again, but not if this connection would
+        // then hold much more memory than it has sent bytes.
+        let arrived_bytes = header.payload_bytes.min(rx.len() as u64);
+        let reuse = whole.capacity() as u64 <= 2 * arrived_bytes;
+        let bytes = if reuse { std::mem::take(whole) } else { Vec::new() };
+        self.rare_mut().message = Some(Spanning::begin(header, bytes));
+        (self.phase, self.checked_bytes) = (Phase::Message, 0);
+        Advance::Took(header.header_bytes)
+    }
+
+    fn advance_message(&mut self, rx: &[u8], whole: &mut Vec<u8>, limits: &Limits) -> Result<Advance, Error> {
+        let message = self.rare.as_mut().and_then(|rare| rare.message.as_mut());
+        let Some(message) = message else { return Ok(Advance::Starved) };
+        if message.is_whole() {
+            return Ok(self.finish(whole));
+        }
+        if message.frame_bytes_left() > 0 {
+            return if rx.is_empty() { Ok(Advance::Starved) } else { message.take(rx).map(Advance::Took) };
+        }
+        let Some(header) = Header::parse(rx, self.role)? else { return Ok(Advance::Starved) };
+        if header.opcode.is_control() {
+            return Ok(whole_frame(header, rx));
+        }
+        message.go_on(&header, limits)?;
+        Ok(Advance::Took(header.header_bytes))
+    }
+
+    fn finish(&mut self, whole: &mut Vec<u8>) -> Advance {
+        let message = self.rare.as_mut().and_then(|rare| rare.message.take());
+        let Some(message) = message else { return Advance::Starved };
+        self.tidy();
+        self.phase = Phase::Open;
+        let (kind, bytes) = message.finish();
+        *whole = bytes;
+        Advance::Whole(kind)
+    }
+
+    fn advance_closing(&mut self, rx: &[u8]) -> Result<Advance, Error> {
+        let owed = self.rare.as_ref().map_or(0, |rare| rare.dropping_bytes);
+        if owed > 0 {
+            return Ok(self.drop_payload(owed, rx));
+        }
+        let Some(header) = Header::parse(rx, self.role)? else { return Ok(Advance::Starved) };
+        if header.opcode == Opcode::Close {
+            return Ok(whole_frame(header, rx));
+        }
+        if let Some(end) = header.end_in(rx) {
+            return Ok(Advance::Took(end));
+        }
+        self.rare_mut().dropping_bytes = header.payload_bytes;
+        Ok(Advance::Took(header.header_bytes))
+    }
+
+    fn drop_payload(&mut self, owed: u64, rx: &[u8]) -> Advance {
+        if rx.is_empty() {
+            return Advance::Starved;
+        }
+        let dropped = usize::try_from(owed).map_or(rx.len(), |owed| owed.min(rx.len()));
+        self.rare_mut().dropping_bytes = owed - dropped as u64;
+        self.tidy();
+        Advance::Took(dropped)
+    }
+
+    /// Our Close is sent: a message that has begun will not be delivered, but its current frame must be got past.
+    fn drop_rest(&mut self) {
+        if let Some(rare) = &mut self.rare {
+            rare.pong = None;
+            let message = rare.message.take();
+            rare.dropping_bytes = message.map_or(0, |message| message.frame_bytes_left() as u64);
+        }
+        self.tidy();
+        if self.phase != Phase::Done {
+            (self.phase, self.checked_bytes) = (Phase::Closing, 0);
+        }
+    }
+
+    /// The event for a payload that is whole and unmasked.
+    fn deliver<'b>(&mut self, opcode: Opcode, payload: &'b [u8], used: usize) -> Step<Event<'b>, Error> {
+        let event = match opcode {
+            Opcode::Text => match utf8::text(payload) {
+                Ok(text) => Event::Message(Message::Text(text)),
+                Err(_) => return self.fault(Error::TextNotUtf8),
+            },
+            // A continuation is never an event by itself: the message it belongs to has the kind of its first frame.
+            Opcode::Binary | Opcode::Continuation => Event::Message(Message::Binary(payload)),
+            Opcode::Ping => Event::Ping(payload),
+            Opcode::Pong => Event::Pong(payload),
+            Opcode::Close => match close::parse(payload) {
+                Ok(frame) => {
+                    self.received_close = true;
+                    self.end();
+                    Event::Close(frame)
+                }
+                Err(error) => return self.fault(error),
+            },
+        };
+        Step::Event(used, event)
+    }
+
+    fn fault<'b>(&mut self, error: Error) -> Step<Event<'b>, Error> {
+        Step::Fault(self.end_with(error))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn end_with(&mut self, error: Error) -> Error {
+        self.end();
+        error
+    }
+
+    /// Nothing more is listened to.
+    fn end(&mut self) {
+        self.phase = Phase::Done;
+        if let Some(rare) = &mut self.rare {
+            (rare.message, rare.dropping_bytes) = (None, 0);
+        }
+        self.tidy();
+    }
+
+    fn encode_control(&self, opcode: Opcode, payload: &[u8], mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
+        debug_assert_eq!(mask.is_some(), self.role == Role::Client, "the client masks, the server does not");
+        match mask {
+            Some(key) => encode::encode_masked(opcode, true, payload, key, out),
+            None => encode::encode_frame(opcode, true, payload, out),
+        }
+    }
+
+    fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Gives the memory back as soon as nothing is in it.
+    fn tidy(&mut self) {
+        if self.rare.as_ref().is_some_and(|rare| rare.is_empty()) {
+            self.rare = None;
+        }
+    }
+}
+
+impl Rare {
+    fn is_empty(&self) -> bool {
+        self.message.is_none() && self.dropping_bytes == 0 && self.pong.is_none()
+    }
+}
+
+fn whole_frame(header: Header, rx: &[u8]) -> Advance {
+    match header.end_in(rx) {
+        Some(end) => Advance::Frame(header, end),
+        None => Advance::Starved,
+    }
+}
+
+/// The longest payload of a control frame (RFC 6455, section 5.5).
+const CONTROL_BYTES_MAX: usize = 125;
+/// The first byte of a text message in one frame.
+const FINAL_TEXT: u8 = FIN | Opcode::Text as u8;
+/// The first byte of a binary message in one frame.
+const FINAL_BINARY: u8 = FIN | Opcode::Binary as u8;
+/// The second byte of a masked frame with a length in two bytes.
+const MASKED_LENGTH_16: u8 = MASKED | 126;

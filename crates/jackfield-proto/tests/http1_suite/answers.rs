@@ -1,0 +1,283 @@
+//! What a server writes.
+
+use jackfield_proto::Step;
+use jackfield_proto::http1::{
+    BodyError, ClientEvent, ClientMachine, DateBlock, FieldError, Fields, HeaderSlots, Limits, Machine,
+    Phase, ResponseHead, SendBody, reason_phrase,
+};
+
+use crate::server::NOW;
+
+const DATE: &str = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+const HEAD: &str = "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n";
+const OLD: &str = "GET / HTTP/1.0\r\n\r\n";
+const OLD_KEPT: &str = "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
+const CLOSING: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+
+fn machine_after(rx: &str) -> Machine {
+    let (mut machine, mut slots, mut whole) = (Machine::new(), HeaderSlots::new(), Vec::new());
+    let step = machine.step(rx.as_bytes(), &mut slots, &mut whole, &Limits::default());
+    assert!(matches!(step, Step::Event(..)), "{step:?}");
+    machine
+}
+
+fn fields(lines: &[(&str, &str)]) -> Fields {
+    let mut fields = Fields::new();
+    for (name, value) in lines {
+        fields.push(name, value).unwrap();
+    }
+    fields
+}
+
+/// Checks the answer to `request`: its head, with `@` for the date line, and what becomes of body and connection.
+#[track_caller]
+fn check(
+    request: &str,
+    head: &ResponseHead<'_>,
+    body_bytes: u64,
+    expected: &str,
+    sends: SendBody,
+    phase: Phase,
+) {
+    let (mut machine, mut out) = (machine_after(request), Vec::new());
+    let sent = machine.respond(head, body_bytes, &DateBlock::new(NOW), &mut out);
+    assert_eq!(String::from_utf8_lossy(&out), expected.replace('@', DATE));
+    assert_eq!((sent, machine.phase()), (sends, phase));
+    assert_eq!(machine.must_close(), phase == Phase::Done);
+}
+
+#[test]
+fn whole_answers() {
+    use Phase::{Done, Idle};
+    use SendBody::{No, Yes};
+    let plain = ResponseHead::new(200, "text/plain");
+    let head = "HTTP/1.1 200 OK\r\n@Content-Type: text/plain\r\n";
+    for length in [0, 9, 10, 99, 100, 12_345, u64::MAX] {
+        check(GET, &plain, length, &format!("{head}Content-Length: {length}\r\n\r\n"), Yes, Idle);
+    }
+    check(HEAD, &plain, 5, &format!("{head}Content-Length: 5\r\n\r\n"), No, Idle);
+    check(CLOSING, &plain, 5, &format!("{head}Connection: close\r\nContent-Length: 5\r\n\r\n"), Yes, Done);
+    check(OLD, &plain, 5, &format!("{head}Connection: close\r\nContent-Length: 5\r\n\r\n"), Yes, Done);
+    check(
+        OLD_KEPT,
+        &plain,
+        5,
+        &format!("{head}Connection: keep-alive\r\nContent-Length: 5\r\n\r\n"),
+        Yes,
+        Idle,
+    );
+    let bare = ResponseHead::new(200, "");
+    check(GET, &bare, 5, "HTTP/1.1 200 OK\r\n@Content-Length: 5\r\n\r\n", Yes, Idle);
+    let lines = fields(&[("X", "y"), ("Set-Cookie", "a=b")]);
+    let lined = ResponseHead { status: 404, content_type: "a/b", fields: &lines };
+    let expected = "HTTP/1.1 404 Not Found\r\n@Content-Type: a/b\r\nContent-Length: 5\r\nX: y\r\nSet-Cookie: a=b\r\n\r\n";
+    check(GET, &lined, 5, expected, Yes, Idle);
+}
+
+#[test]
+fn statuses_without_a_body() {
+    use Phase::Idle;
+    use SendBody::No;
+    for (status, expected) in [
+        (204, "HTTP/1.1 204 No Content\r\n@\r\n"),
+        (304, "HTTP/1.1 304 Not Modified\r\n@\r\n"),
+        (205, "HTTP/1.1 205 Reset Content\r\n@Content-Length: 0\r\n\r\n"),
+    ] {
+        check(GET, &ResponseHead::new(status, ""), 5, expected, No, Idle);
+        let (mut machine, mut out) = (machine_after(GET), Vec::new());
+        machine.respond_stream(&ResponseHead::new(status, ""), None, &DateBlock::new(NOW), &mut out);
+        machine.encode_part(b"abc", &mut out).unwrap();
+        machine.encode_end(&fields(&[("A", "b")]), &mut out).unwrap();
+        assert_eq!(String::from_utf8_lossy(&out), expected.replace('@', DATE));
+    }
+}
+
+#[test]
+fn odd_statuses() {
+    use Phase::{Done, Idle};
+    use SendBody::Yes;
+    for status in [0, 100, 101, 199, 1000, u16::MAX] {
+        let expected = "HTTP/1.1 500 Internal Server Error\r\n@Content-Length: 0\r\n\r\n";
+        check(GET, &ResponseHead::new(status, ""), 0, expected, Yes, Idle);
+    }
+    check(GET, &ResponseHead::new(299, ""), 0, "HTTP/1.1 299 \r\n@Content-Length: 0\r\n\r\n", Yes, Idle);
+    let expected = "HTTP/1.1 426 Upgrade Required\r\n@Upgrade: websocket\r\nConnection: upgrade\r\nContent-Length: 0\r\n\r\n";
+    check(GET, &ResponseHead::new(426, ""), 0, expected, Yes, Idle);
+    let closing = expected.replace("upgrade\r\n", "upgrade, close\r\n");
+    check(CLOSING, &ResponseHead::new(426, ""), 0, &closing, Yes, Done);
+    let kept = expected.replace("upgrade\r\n", "upgrade, keep-alive\r\n");
+    check(OLD_KEPT, &ResponseHead::new(426, ""), 0, &kept, Yes, Idle);
+    assert_eq!((reason_phrase(418), reason_phrase(451)), ("", "Unavailable For Legal Reasons"));
+}
+
+#[test]
+fn every_status_arrives_with_the_phrase_that_is_registered_for_it() {
+    let mut phrases = Vec::new();
+    for status in 100..=999 {
+        let phrase = reason_phrase(status);
+        assert!(
+            phrase.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" -".contains(&byte)),
+            "{phrase:?}"
+        );
+        phrases.extend((!phrase.is_empty()).then_some(phrase));
+        if status < 200 {
+            continue;
+        }
+        let (mut client, mut server, mut out) = (ClientMachine::new(), machine_after(GET), Vec::new());
+        client.begin("GET").unwrap();
+        let sent = server.respond(&ResponseHead::new(status, ""), 0, &DateBlock::new(NOW), &mut out);
+        assert_eq!(sent == SendBody::No, matches!(status, 204 | 205 | 304));
+        let (limits, mut slots) = (Limits::default(), HeaderSlots::new());
+        let Step::Event(used, ClientEvent::Head(response)) = client.step(&out, &mut slots, &limits) else {
+            panic!("{status} is no head of a response")
+        };
+        assert_eq!((used, response.status(), response.reason()), (out.len(), status, phrase));
+    }
+    let count = phrases.len();
+    phrases.sort_unstable();
+    phrases.dedup();
+    assert_eq!(phrases.len(), count, "each phrase belongs to one status");
+}
+
+/// Streams `parts` in answer to `request`.
+fn stream(request: &str, body_bytes: Option<u64>, parts: &[&str], trailers: &Fields) -> (Machine, String) {
+    let (mut machine, mut out) = (machine_after(request), Vec::new());
+    machine.respond_stream(&ResponseHead::new(200, "a/b"), body_bytes, &DateBlock::new(NOW), &mut out);
+    assert_eq!(machine.phase(), Phase::Streaming);
+    for part in parts {
+        machine.encode_part(part.as_bytes(), &mut out).unwrap();
+    }
+    machine.encode_end(trailers, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap().replace(DATE, "@");
+    (machine, text.strip_prefix("HTTP/1.1 200 OK\r\n@Content-Type: a/b\r\n").unwrap().to_owned())
+}
+
+#[test]
+fn streamed_answers() {
+    let (none, trailers) = (Fields::new(), fields(&[("A", "b"), ("Set-Cookie", "c")]));
+    let text = "0123456789abcdef";
+    let cases = [
+        (
+            GET,
+            None,
+            "Transfer-Encoding: chunked\r\n\r\n10\r\n0123456789abcdef\r\n1\r\nx\r\n0\r\n\r\n",
+            Phase::Idle,
+        ),
+        (GET, Some(17), "Content-Length: 17\r\n\r\n0123456789abcdefx", Phase::Idle),
+        (HEAD, None, "Transfer-Encoding: chunked\r\n\r\n", Phase::Idle),
+        (HEAD, Some(4), "Content-Length: 4\r\n\r\n", Phase::Idle),
+        (OLD, None, "Connection: close\r\n\r\n0123456789abcdefx", Phase::Done),
+        (OLD_KEPT, None, "Connection: close\r\n\r\n0123456789abcdefx", Phase::Done),
+        (
+            OLD_KEPT,
+            Some(17),
+            "Connection: keep-alive\r\nContent-Length: 17\r\n\r\n0123456789abcdefx",
+            Phase::Idle,
+        ),
+    ];
+    for (request, body_bytes, expected, phase) in cases {
+        let (machine, out) = stream(request, body_bytes, &[text, "", "x"], &none);
+        assert_eq!((out.as_str(), machine.phase()), (expected, phase), "{request:?}");
+    }
+    let (_, out) = stream(GET, None, &[], &trailers);
+    assert_eq!(out, "Transfer-Encoding: chunked\r\n\r\n0\r\nA: b\r\n\r\n");
+}
+
+#[test]
+fn a_body_must_have_the_announced_length() {
+    let (date, none) = (DateBlock::new(NOW), Fields::new());
+    let (mut machine, mut out) = (machine_after(GET), Vec::new());
+    assert_eq!(machine.encode_part(b"a", &mut out), Err(BodyError::NotStreaming));
+    assert_eq!(machine.encode_end(&none, &mut out), Err(BodyError::NotStreaming));
+    machine.respond_stream(&ResponseHead::new(200, ""), Some(3), &date, &mut out);
+    let head_end = out.len();
+    assert_eq!(machine.encode_part(b"abcd", &mut out), Err(BodyError::TooLong));
+    assert_eq!(out.len(), head_end);
+    assert_eq!(machine.encode_part(b"ab", &mut out), Ok(()));
+    assert_eq!(machine.encode_end(&none, &mut out), Err(BodyError::TooShort));
+    assert_eq!((machine.phase(), machine.must_close()), (Phase::Done, true));
+}
+
+#[test]
+fn nothing_is_written_when_no_answer_is_due() {
+    let (date, none, mut out) = (DateBlock::new(NOW), Fields::new(), Vec::new());
+    let head = ResponseHead::new(200, "a/b");
+    let mut machine = Machine::new();
+    assert_eq!(machine.respond(&head, 5, &date, &mut out), SendBody::No);
+    machine.respond_stream(&head, None, &date, &mut out);
+    machine.encode_switching(&[b'a'; 28], &none, &mut out);
+    machine.encode_continue(&mut out);
+    machine.defer();
+    assert!(out.is_empty());
+    assert_eq!(machine.phase(), Phase::Idle);
+}
+
+#[test]
+fn a_connection_can_be_told_to_close_after_the_answer() {
+    let (date, mut out) = (DateBlock::new(NOW), Vec::new());
+    let mut machine = machine_after(GET);
+    machine.defer();
+    machine.close_after();
+    assert!(machine.must_close());
+    assert_eq!(machine.respond(&ResponseHead::new(200, "a/b"), 0, &date, &mut out), SendBody::Yes);
+    assert!(String::from_utf8_lossy(&out).contains("\r\nConnection: close\r\n"));
+    // Said between two requests, it holds for the next answer.
+    let mut machine = Machine::new();
+    machine.close_after();
+    let (mut slots, mut whole) = (HeaderSlots::new(), Vec::new());
+    let step = machine.step(GET.as_bytes(), &mut slots, &mut whole, &Limits::default());
+    assert!(matches!(step, Step::Event(..)));
+    assert!(machine.must_close());
+}
+
+#[test]
+fn an_upgrade_is_accepted() {
+    let request = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n";
+    let (mut machine, mut out) = (machine_after(request), Vec::new());
+    machine.encode_switching(
+        b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+        &fields(&[("Sec-WebSocket-Protocol", "chat")]),
+        &mut out,
+    );
+    assert_eq!(
+        String::from_utf8_lossy(&out),
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n"
+    );
+    assert_eq!((machine.phase(), machine.must_close()), (Phase::Switched, false));
+}
+
+#[test]
+fn lines_cannot_be_injected() {
+    let mut fields = Fields::new();
+    for value in ["a\r\nb: c", "a\n", "\r", "\0", "a\x7f", "\x1b[0m"] {
+        assert_eq!(fields.push("A", value), Err(FieldError::Value), "{value:?}");
+    }
+    for name in ["", "A ", "A:", "A\r\nB", "\u{e9}", "A\0", "(A)"] {
+        assert_eq!(fields.push(name, "b"), Err(FieldError::Name), "{name:?}");
+    }
+    for name in ["Content-Length", "TRANSFER-ENCODING", "connection", "Upgrade", "Keep-Alive", "Date"] {
+        assert_eq!(fields.push(name, "b"), Err(FieldError::Reserved), "{name:?}");
+    }
+    assert!(fields.is_empty() && fields.as_bytes().is_empty());
+    assert_eq!(fields.push("A", b"\xff \t b"), Ok(()));
+    assert!(fields.contains("a"));
+    fields.clear();
+    assert!(fields.is_empty());
+    // A type that would end its line is left out.
+    for content_type in ["a/b\r\nX: y", "a\n", "a\0"] {
+        let head = ResponseHead::new(200, content_type);
+        check(GET, &head, 0, "HTTP/1.1 200 OK\r\n@Content-Length: 0\r\n\r\n", SendBody::Yes, Phase::Idle);
+    }
+}
+
+#[test]
+fn the_date_is_renewed() {
+    let mut date = DateBlock::new(0);
+    assert_eq!(date.date(), "Thu, 01 Jan 1970 00:00:00 GMT");
+    date.renew(NOW);
+    assert_eq!((date.date(), date.unix_seconds()), ("Sun, 06 Nov 1994 08:49:37 GMT", NOW));
+    date.renew(u64::MAX);
+    assert_eq!(date.date(), "Fri, 31 Dec 9999 23:59:59 GMT");
+}

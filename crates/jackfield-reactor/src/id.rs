@@ -1,0 +1,161 @@
+//! The name of one connection, which outlives the connection without ever naming another.
+
+use mio::Token;
+use std::fmt;
+use std::str::FromStr;
+
+/// Reactor (8 bits), generation (32) and slot (24) in one integer, which is also the token that the operating
+/// system hands back with an event.
+///
+/// A slot is used again after its connection ended, but with the next generation: an id that was kept too long names
+/// nothing, never a stranger. A slot whose generations are used up is retired.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WireId(u64);
+
+/// Slots of one reactor: the most connections that it can hold.
+pub const SLOTS_MAX: usize = 1 << SLOT_BITS;
+/// Reactors of one server. The number after the last names the driver's own event sources.
+pub const REACTORS_MAX: usize = 255;
+
+const SLOT_BITS: u32 = 24;
+const REACTOR_SHIFT: u32 = 56;
+const DRIVER: u64 = (REACTORS_MAX as u64) << REACTOR_SHIFT;
+
+/// Tokens are pointer-sized, and an id must fit into one.
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("jackfield needs a 64-bit target: a connection's id is its event token");
+
+impl WireId {
+    /// Names no connection.
+    pub const NONE: Self = Self(u64::MAX);
+    /// The mailbox was rung.
+    pub(crate) const BELL: Self = Self(u64::MAX - 1);
+    /// The current wire while there is none. Nobody outside has this id, so nobody writes into the cork by it.
+    pub(crate) const IDLE: Self = Self(u64::MAX - 2);
+    /// What a slot is called whose generations are used up.
+    pub(crate) const RETIRED: Self = Self(u64::MAX - 3);
+
+    pub(crate) fn new(reactor: u8, generation: u32, slot: usize) -> Self {
+        debug_assert!(slot < SLOTS_MAX && usize::from(reactor) < REACTORS_MAX);
+        Self(u64::from(reactor) << REACTOR_SHIFT | u64::from(generation) << SLOT_BITS | slot as u64)
+    }
+
+    /// The driver's own sources: listeners, by index.
+    pub(crate) fn listener(index: usize) -> Self {
+        Self(DRIVER | index as u64)
+    }
+
+    /// The index of the listener that this names, if it names one.
+    pub(crate) fn as_listener(self) -> Option<usize> {
+        (self.reactor() == REACTORS_MAX && self.0 & (1 << 55) == 0).then_some(self.slot())
+    }
+
+    pub(crate) fn token(self) -> Token {
+        Token(self.0 as usize)
+    }
+
+    #[inline(always)]
+    pub(crate) fn from_token(token: Token) -> Self {
+        Self(token.0 as u64)
+    }
+
+    /// The reactor on which the connection lives.
+    #[inline(always)]
+    pub fn reactor(self) -> usize {
+        (self.0 >> REACTOR_SHIFT) as usize
+    }
+
+    /// The place in the tables of its reactor.
+    #[inline(always)]
+    pub fn slot(self) -> usize {
+        (self.0 & (SLOTS_MAX as u64 - 1)) as usize
+    }
+
+    /// How often the slot was used before.
+    pub fn generation(self) -> u32 {
+        (self.0 >> SLOT_BITS) as u32
+    }
+
+    /// The id as one integer, for a log or a wire format.
+    pub fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    /// The id that [`WireId::to_bits`] gave. Any integer is safe: what it does not name is gone.
+    pub fn from_bits(bits: u64) -> Self {
+        if bits >= DRIVER { Self::NONE } else { Self(bits) }
+    }
+}
+
+impl fmt::Display for WireId {
+    /// `r3-17.9`: reactor, slot, generation.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "r{}-{}.{}", self.reactor(), self.slot(), self.generation())
+    }
+}
+
+/// This text names no connection of any server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAnId;
+
+impl fmt::Display for NotAnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("this is no connection's id, such as `r3-17.9`")
+    }
+}
+
+impl std::error::Error for NotAnId {}
+
+impl FromStr for WireId {
+    type Err = NotAnId;
+
+    /// Reads what `Display` writes.
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        let parts = text.strip_prefix('r').and_then(|text| text.split_once('-'));
+        let (reactor, (slot, generation)) =
+            parts.and_then(|(reactor, rest)| Some((reactor, rest.split_once('.')?))).ok_or(NotAnId)?;
+        let id = |text: &str| text.parse::<u32>().map_err(|_| NotAnId);
+        let (reactor, slot, generation) = (id(reactor)?, id(slot)? as usize, id(generation)?);
+        if reactor as usize >= REACTORS_MAX || slot >= SLOTS_MAX {
+            return Err(NotAnId);
+        }
+        Ok(Self::new(reactor as u8, generation, slot))
+    }
+}
+
+impl fmt::Debug for WireId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_come_back() {
+        for (reactor, generation, slot) in [(0, 0, 0), (254, u32::MAX, SLOTS_MAX - 1), (3, 9, 17)] {
+            let id = WireId::new(reactor, generation, slot);
+            assert_eq!((id.reactor(), id.generation(), id.slot()), (usize::from(reactor), generation, slot));
+            assert_eq!(WireId::from_token(id.token()), id);
+            assert_eq!(id.as_listener(), None);
+        }
+        assert_eq!(WireId::new(3, 9, 17).to_string(), "r3-17.9");
+        assert_eq!(format!("{:?}", WireId::new(3, 9, 17)), "r3-17.9");
+        assert_eq!("r3-17.9".parse(), Ok(WireId::new(3, 9, 17)));
+        for text in ["", "r3", "3-17.9", "r3-17", "r256-1.1", "r1-16777216.1", "r1-1.4294967296", "r1-1.-1"] {
+            assert_eq!(text.parse::<WireId>(), Err(NotAnId), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_drivers_sources_are_no_connections() {
+        assert_eq!(WireId::listener(5).as_listener(), Some(5));
+        assert_eq!(WireId::BELL.as_listener(), None);
+        assert_eq!(WireId::NONE.as_listener(), None);
+        for own in [WireId::listener(0), WireId::BELL, WireId::IDLE, WireId::RETIRED] {
+            assert_eq!(WireId::from_bits(own.to_bits()), WireId::NONE, "nobody outside can name it");
+        }
+    }
+}

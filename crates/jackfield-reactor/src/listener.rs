@@ -1,0 +1,109 @@
+//! Listening sockets.
+
+use mio::net::TcpListener;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::SocketAddr;
+#[cfg(any(target_os = "android", target_os = "linux"))]
+use std::os::fd::AsFd;
+
+/// Newcomers that the system keeps waiting, unless told otherwise. The kernel has an upper bound of its own.
+pub const BACKLOG: u32 = 1024;
+
+/// Bytes of a connection that the system may keep before it has sent them, unless told otherwise.
+pub const UNSENT_BYTES: u32 = 64 << 10;
+
+/// How long a deferred newcomer may be silent before it is accepted all the same: the least that can be asked for.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+const DEFER_SECONDS: i32 = 1;
+
+/// How to listen.
+#[derive(Clone, Debug)]
+pub struct ListenOptions {
+    /// Newcomers that the system keeps waiting. Default: [`BACKLOG`].
+    pub backlog: u32,
+    /// Lets several sockets listen at the same address, in one process or in several; the system spreads newcomers
+    /// over them. Default: off.
+    pub reuse_port: bool,
+    /// Sends small writes at once instead of waiting to fill a segment. Default: on.
+    pub nodelay: bool,
+    /// Bytes of a connection that the system may keep before it has sent them; zero: as many as it likes, which on Linux
+    /// may be megabytes. What it does not take waits in the outbox, where it is bounded and, if it is shared, is there
+    /// only once: so peers that don't read can't use up the memory that the system has for all sockets. Linux only.
+    /// Default: [`UNSENT_BYTES`].
+    pub unsent_bytes: u32,
+    /// Newcomers who have said nothing yet stay with the system for about a second, so that nearly all are accepted when
+    /// there is something to be read. Linux only. Default: off.
+    pub deferred: bool,
+}
+
+impl Default for ListenOptions {
+    fn default() -> Self {
+        Self {
+            backlog: BACKLOG,
+            reuse_port: false,
+            nodelay: true,
+            unsent_bytes: UNSENT_BYTES,
+            deferred: false,
+        }
+    }
+}
+
+/// A socket that listens.
+#[derive(Debug)]
+pub struct Listener {
+    pub(crate) socket: TcpListener,
+    pub(crate) nodelay: bool,
+    /// Nearly all that are accepted have said something.
+    pub(crate) deferred: bool,
+}
+
+impl Listener {
+    /// Binds and listens. Port 0 takes any that is free: see [`Listener::local_addr`].
+    ///
+    /// # Errors
+    /// What the system says: the address is in use, not this machine's, or not allowed.
+    pub fn bind(addr: SocketAddr, options: &ListenOptions) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+        if addr.is_ipv6() {
+            // v4 has a listener of its own if it is wanted: mapped addresses would surprise every filter.
+            socket.set_only_v6(true)?;
+        }
+        #[cfg(unix)]
+        socket.set_reuse_address(true)?;
+        #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos"))))]
+        if options.reuse_port {
+            socket.set_reuse_port(true)?;
+        }
+        // On Linux accepted sockets inherit this, which saves a call for each of them.
+        socket.set_tcp_nodelay(options.nodelay)?;
+        #[cfg(any(target_os = "android", target_os = "linux"))]
+        if options.unsent_bytes > 0 {
+            // They inherit this as well.
+            socket.set_tcp_notsent_lowat(options.unsent_bytes)?;
+        }
+        #[cfg(any(target_os = "android", target_os = "linux"))]
+        if options.deferred {
+            jackfield_sys::defer_accept(socket.as_fd(), DEFER_SECONDS)?;
+        }
+        socket.set_nonblocking(true)?;
+        socket.bind(&addr.into())?;
+        socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
+        let deferred = options.deferred && cfg!(any(target_os = "android", target_os = "linux"));
+        Ok(Self { socket: TcpListener::from_std(socket.into()), nodelay: options.nodelay, deferred })
+    }
+
+    /// Takes a socket that listens already, such as one that was inherited.
+    ///
+    /// # Errors
+    /// If the socket can't be made non-blocking.
+    pub fn from_std(socket: std::net::TcpListener) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        Ok(Self { socket: TcpListener::from_std(socket), nodelay: true, deferred: false })
+    }
+
+    /// The address that it really has.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+}

@@ -1,0 +1,111 @@
+//! The driver, one turn at a time.
+#![cfg(unix)]
+
+use jackfield_reactor::{Driver, Incoming, Limits, Listener, Reason, Service, WireId, Wires};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::io::{self, ErrorKind, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// Counts what it hears.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Counts {
+    accepted: usize,
+    errors: Vec<ErrorKind>,
+    woken: usize,
+}
+
+impl Service for Counts {
+    fn on_accept(&mut self, wires: &mut Wires, incoming: Incoming) {
+        wires.insert(incoming.transport).expect("there is room");
+        self.accepted += 1;
+    }
+    fn on_accept_error(&mut self, _: &mut Wires, _: usize, error: &io::Error) {
+        self.errors.push(error.kind());
+    }
+    fn on_wake(&mut self, _: &mut Wires) {
+        self.woken += 1;
+    }
+    fn on_secured(&mut self, _: &mut Wires, _: WireId) {}
+    fn on_bytes(&mut self, _: &mut Wires, _: WireId, rx: &mut [u8]) -> usize {
+        assert_ne!(rx, BUG, "a bug of the service");
+        rx.len()
+    }
+    fn on_end(&mut self, _: &mut Wires, _: WireId) {}
+    fn on_drain(&mut self, _: &mut Wires, _: WireId) {}
+    fn on_silence(&mut self, _: &mut Wires, _: WireId, _: Duration) {}
+    fn on_timer(&mut self, _: &mut Wires, _: WireId, _: u32) {}
+    fn on_close(&mut self, _: &mut Wires, _: WireId, _: Reason) {}
+}
+
+/// What makes the service panic.
+const BUG: &[u8] = b"bug";
+/// Longer than anything takes here.
+const LONG: Duration = Duration::from_secs(30);
+/// A process has one table of descriptors, which one of the tests closes.
+static DESCRIPTORS: Mutex<()> = Mutex::new(());
+
+#[test]
+fn a_turn_waits_no_longer_than_it_is_told_and_is_woken_by_a_stream() {
+    let _alone = DESCRIPTORS.lock();
+    let mut driver = Driver::new(0, Limits::default()).expect("an event queue");
+    let (bell, mut ringer) = UnixStream::pair().expect("two descriptors");
+    driver.ring_on(bell).expect("it can be registered");
+    let mut counts = Counts::default();
+    driver.poll(Some(Duration::from_millis(5)), &mut counts).expect("polling does not fail");
+    assert_eq!(counts.woken, 0);
+    for rings in 1..=3 {
+        ringer.write_all(b"x").expect("it is open");
+        driver.poll(Some(LONG), &mut counts).expect("polling does not fail");
+        assert_eq!(counts.woken, rings, "nobody reads the stream, and each byte rings all the same");
+    }
+}
+
+#[test]
+#[should_panic(expected = "a bug of the service")]
+fn a_panic_that_the_service_does_not_take_goes_on_to_whoever_drives() {
+    let _alone = DESCRIPTORS.lock();
+    let mut driver = Driver::new(0, Limits::default()).expect("an event queue");
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let mut client = TcpStream::connect(socket.local_addr().expect("it is bound")).expect("it listens");
+    driver.listen(Listener::from_std(socket).expect("it can be set")).expect("it can be registered");
+    client.write_all(BUG).expect("it is open");
+    let mut counts = Counts::default();
+    while driver.poll(Some(LONG), &mut counts).is_ok() {}
+}
+
+#[test]
+fn newcomers_wait_while_not_even_the_reserve_helps() {
+    let _alone = DESCRIPTORS.lock();
+    let mut driver = Driver::new(0, Limits::default()).expect("an event queue");
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let listener = Listener::from_std(socket).expect("it can be set");
+    let addr = listener.local_addr().expect("it is bound");
+    driver.listen(listener).expect("it can be registered");
+    let clients: Vec<TcpStream> = (0..3).map(|_| TcpStream::connect(addr).expect("it listens")).collect();
+
+    // With so few the one in reserve can't be used for anything else.
+    let limits = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(3), ..limits }).expect("less is allowed");
+    let mut counts = Counts::default();
+    let began = Instant::now();
+    let mut turns = 0;
+    while counts.errors.len() < 3 && began.elapsed() < LONG {
+        driver.poll(Some(LONG), &mut counts).expect("polling does not fail");
+        turns += 1;
+    }
+    setrlimit(Resource::Nofile, limits).expect("it was allowed before");
+    // Two pauses of 50 ms, by a clock of whole milliseconds.
+    let taken = began.elapsed();
+    assert!(taken >= Duration::from_millis(98), "{taken:?}");
+    assert!(turns <= 9, "it did not spin: {turns} turns");
+    assert_eq!((counts.accepted, counts.errors.len()), (0, 3), "each attempt is told");
+
+    while counts.accepted < clients.len() && began.elapsed() < LONG {
+        driver.poll(Some(LONG), &mut counts).expect("polling does not fail");
+    }
+    assert_eq!((counts.accepted, counts.errors.len()), (3, 3), "nobody is lost");
+    assert_eq!(driver.reactor.wires.len(), 3);
+}

@@ -1,0 +1,212 @@
+//! A reactor on a thread of its own, with real sockets, that tells the test what it hears.
+
+use jackfield_reactor::mio::net::TcpStream;
+use jackfield_reactor::{
+    Driver, Incoming, Limits, ListenOptions, Listener, Mailbox, Reason, Service, Transport, WireId, Wires,
+};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// What the server does. The rest is the same for all tests: bytes are counted, ends are told.
+pub(crate) struct Plan {
+    pub(crate) limits: Limits,
+    /// What is put between the socket and the wire.
+    pub(crate) transport: Box<dyn FnMut(TcpStream) -> Transport + Send>,
+    /// On a wire that can be talked to.
+    pub(crate) open: fn(&mut Wires, WireId),
+    pub(crate) bytes: fn(&mut Wires, WireId, &mut [u8]) -> usize,
+    pub(crate) end: fn(&mut Wires, WireId),
+    pub(crate) drain: fn(&mut Wires, WireId),
+}
+
+impl Default for Plan {
+    /// Echoes, and closes when the peer has finished.
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            transport: Box::new(Transport::Tcp),
+            open: |_, _| {},
+            bytes: echo,
+            end: |wires, id| wires.close(id, Reason::Peer),
+            drain: |_, _| {},
+        }
+    }
+}
+
+pub(crate) fn echo(wires: &mut Wires, id: WireId, rx: &mut [u8]) -> usize {
+    say(wires, id, rx);
+    rx.len()
+}
+
+pub(crate) fn say(wires: &mut Wires, id: WireId, bytes: &[u8]) {
+    let high = wires.limits().outbox_bytes_high;
+    let Some(outbox) = wires.outbox(id) else { return };
+    outbox.tail().extend_from_slice(bytes);
+    if outbox.queued() > high {
+        wires.relieve(id);
+    }
+}
+
+/// What the test is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    Open(WireId),
+    Congested,
+    Drained,
+    End { cut: bool },
+    Closed(Reason),
+    Done,
+}
+
+/// What the test asks for. Each letter is answered by [`Told::Done`].
+pub(crate) type Letter = Box<dyn FnOnce(&mut Wires) + Send>;
+
+pub(crate) struct Server {
+    pub(crate) addr: SocketAddr,
+    pub(crate) mailbox: Arc<Mailbox<Letter>>,
+    told: mpsc::Receiver<Told>,
+    thread: JoinHandle<(usize, usize)>,
+}
+
+/// Longer than anything takes here: what comes later is a hang.
+pub(crate) const LONG: Duration = Duration::from_secs(30);
+
+impl Server {
+    pub(crate) fn start(plan: Plan) -> Self {
+        let listener =
+            Listener::bind(([127, 0, 0, 1], 0).into(), &ListenOptions::default()).expect("a free port");
+        let addr = listener.local_addr().expect("it is bound");
+        let mut driver = Driver::new(7, plan.limits.clone()).expect("an event queue");
+        driver.listen(listener).expect("it can be registered");
+        let mailbox = Arc::new(Mailbox::new(Some(driver.waker().expect("a bell")), 100));
+        let (tell, told) = mpsc::channel();
+        let mut service =
+            Talker { plan, tell, mailbox: mailbox.clone(), letters: Vec::new(), was_congested: false };
+        let thread = std::thread::spawn(move || {
+            driver.run(&mut service).expect("polling does not fail");
+            (driver.reactor.wires.len(), driver.reactor.wires.timers())
+        });
+        Self { addr, mailbox, told, thread }
+    }
+
+    /// The next thing that it tells.
+    #[track_caller]
+    pub(crate) fn told(&self) -> Told {
+        self.told.recv_timeout(LONG).expect("it tells something in time")
+    }
+
+    /// Whether it has told this by now.
+    #[cfg(feature = "tls")]
+    pub(crate) fn has_told(&self, wanted: Told) -> bool {
+        self.told.try_iter().any(|told| told == wanted)
+    }
+
+    /// Waits for an end that was told, whatever comes before it.
+    #[track_caller]
+    pub(crate) fn closed(&self) -> Reason {
+        loop {
+            if let Told::Closed(reason) = self.told() {
+                return reason;
+            }
+        }
+    }
+
+    /// Has something done on its thread, and waits until it is.
+    #[track_caller]
+    pub(crate) fn ask(&self, letter: impl FnOnce(&mut Wires) + Send + 'static) {
+        self.mailbox.post(Box::new(letter)).ok().expect("there is room for a letter");
+        while self.told() != Told::Done {}
+    }
+
+    /// Stops it. Nothing must be left.
+    #[track_caller]
+    pub(crate) fn stop(self) {
+        self.mailbox.post(Box::new(Wires::halt)).ok().expect("there is room for a letter");
+        assert_eq!(self.thread.join().expect("it did not panic"), (0, 0), "wires and timers are left");
+    }
+}
+
+struct Talker {
+    plan: Plan,
+    tell: mpsc::Sender<Told>,
+    mailbox: Arc<Mailbox<Letter>>,
+    letters: Vec<Letter>,
+    was_congested: bool,
+}
+
+impl Talker {
+    fn tell(&self, told: Told) {
+        // A test that is over doesn't listen any more.
+        let _ = self.tell.send(told);
+    }
+}
+
+impl Service for Talker {
+    fn on_accept(&mut self, wires: &mut Wires, incoming: Incoming) {
+        let Transport::Tcp(socket) = incoming.transport else { unreachable!("listeners give sockets") };
+        let transport = (self.plan.transport)(socket);
+        let is_plain = matches!(transport, Transport::Tcp(_));
+        let id = wires.insert(transport).expect("there is room");
+        if is_plain {
+            self.on_secured(wires, id);
+        }
+    }
+
+    fn on_secured(&mut self, wires: &mut Wires, id: WireId) {
+        self.tell(Told::Open(id));
+        (self.plan.open)(wires, id);
+    }
+
+    fn on_bytes(&mut self, wires: &mut Wires, id: WireId, rx: &mut [u8]) -> usize {
+        assert!(wires.goes_on(id), "it is read although it should not be");
+        let used = (self.plan.bytes)(wires, id, rx);
+        if wires.is_congested(id) && !std::mem::replace(&mut self.was_congested, true) {
+            self.tell(Told::Congested);
+        }
+        used
+    }
+
+    fn on_end(&mut self, wires: &mut Wires, id: WireId) {
+        #[cfg(feature = "tls")]
+        let cut = wires.was_cut(id);
+        #[cfg(not(feature = "tls"))]
+        let cut = false;
+        self.tell(Told::End { cut });
+        (self.plan.end)(wires, id);
+    }
+
+    fn on_drain(&mut self, wires: &mut Wires, id: WireId) {
+        self.tell(Told::Drained);
+        (self.plan.drain)(wires, id);
+    }
+
+    fn on_silence(&mut self, _: &mut Wires, _: WireId, _: Duration) {}
+
+    fn on_timer(&mut self, _: &mut Wires, _: WireId, _: u32) {}
+
+    fn on_wake(&mut self, wires: &mut Wires) {
+        let mut letters = std::mem::take(&mut self.letters);
+        self.mailbox.take(&mut letters);
+        for letter in letters.drain(..) {
+            letter(wires);
+            self.tell(Told::Done);
+        }
+        self.letters = letters;
+    }
+
+    fn on_close(&mut self, _: &mut Wires, _: WireId, reason: Reason) {
+        self.tell(Told::Closed(reason));
+    }
+
+    fn on_accept_error(&mut self, _: &mut Wires, _: usize, error: &io::Error) {
+        panic!("accepting failed: {error}");
+    }
+}
+
+/// Bytes that tell where they were, so that none is lost or moved unseen.
+pub(crate) fn pattern(len: usize) -> Vec<u8> {
+    (0..len as u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
+}

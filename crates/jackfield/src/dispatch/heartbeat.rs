@@ -1,0 +1,41 @@
+//! A silent WebSocket: asked, pinged, and given up.
+
+use super::Dispatcher;
+use crate::heartbeat::Beat;
+use crate::link::key;
+use crate::sentinel::Callback;
+use crate::{Client, ClientFactory, ConnectionId};
+use jackfield_proto::websocket as ws;
+use jackfield_reactor::Wires;
+use jackfield_reactor::planted::planted;
+use std::time::Duration;
+
+impl<F: ClientFactory> Dispatcher<F> {
+    /// The heartbeat of a WebSocket is due, after so much silence.
+    #[cold]
+    pub(super) fn on_heartbeat(&mut self, wires: &mut Wires, id: ConnectionId, quiet: Duration) {
+        let after = self.hub.heartbeat_of(id).after;
+        if quiet < after * 2 {
+            // It is the first of this silence: something was heard after the ping before.
+            wires.cancel_timer(id, key::DEAD);
+        }
+        let mut beat = Beat::Skip;
+        self.with_client(wires, id, Callback::Heartbeat, |client, connection| {
+            if let Some(mut socket) = connection.as_websocket() {
+                beat = client.on_heartbeat(&mut socket);
+            }
+        });
+        if beat == Beat::Skip {
+            return;
+        }
+        let heartbeat = self.hub.heartbeat_of(id).clone();
+        let Some(outbox) = wires.outbox(id) else { return };
+        if beat == Beat::Ping {
+            ws::encode_frame(ws::Opcode::Ping, true, heartbeat.payload(), outbox.tail());
+        }
+        // The first ping that is not answered counts, however many follow it.
+        if !wires.has_timer(id, key::DEAD) && !planted(37) {
+            wires.set_timer(id, key::DEAD, heartbeat.dead_after);
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! A connection that has lasted as long as it may.
+
+use super::Dispatcher;
+use crate::link::key;
+use crate::reason::{Reason, Timeout};
+use crate::{ClientFactory, ConnectionId};
+use jackfield_reactor::Wires;
+
+/// The code of the Close that such a WebSocket gets: this end is going away.
+const GOING_AWAY: u16 = 1001;
+
+impl<F: ClientFactory> Dispatcher<F> {
+    /// It is seen out as at a shutdown: an answer that is owed is given first, if it is given in time.
+    #[cold]
+    pub(super) fn on_lifetime(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let why = Reason::Timeout(Timeout::Lifetime);
+        match self.hub.link(id).reason {
+            None => self.hub.link(id).reason = Some(why),
+            Some(reason) if reason == why => return self.hub.abort(wires, id, why),
+            // It ends already, for another reason, and has a deadline for that.
+            Some(_) => return,
+        }
+        self.hub.see_out(wires, id, GOING_AWAY, why);
+        wires.set_timer(id, key::LIFETIME, self.settings.limits.drain);
+    }
+}

@@ -1,0 +1,116 @@
+//! An event-driven server framework without async: HTTP/1.1, WebSocket, server-sent events, TLS and protocols of your
+//! own, on one reactor. Each connection gets an instance of your own [`Client`] type.
+//!
+//! ```no_run
+//! use jackfield::{Client, Message, Server, WebSocket};
+//!
+//! struct Echo;
+//!
+//! impl Client for Echo {
+//!     fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+//!         socket.send(message);
+//!     }
+//! }
+//!
+//! fn main() -> jackfield::Result<()> {
+//!     Server::bind("127.0.0.1:9001")?.serve(|_peer| Echo)
+//! }
+//! ```
+//!
+//! A callback gets its connection typed by what that speaks: an [`Exchange`] for a request, a [`WebSocket`], an
+//! [`EventStream`], a [`Raw`] connection. All of them are a [`Connection`] too, which sets timers, subscribes to
+//! topics, and sends to any other connection. What comes from other threads goes through a [`Handle`].
+//!
+//! # When something goes wrong
+//!
+//! Every bound and time is a field of [`Limits`], with presets for three places where a server may stand, and
+//! [`Server::audit`] says which defences are off where others can reach it. A connection that meets a bound ends with a
+//! [`Reason`], which its client hears in [`Client::on_disconnect`] and [`Metrics::ended`] counts; what befalls newcomers,
+//! and what does not end a connection, is told to the [`Observer`].
+//!
+//! A panic in a callback ends its own connection: a request that is not answered yet gets 500, a WebSocket closes with
+//! 1011, anything else is reset, and `on_disconnect` still comes, once. The other connections, the reactor and the memory
+//! of the server are as before, and [`Observer::on_panic`] has what was thrown. This needs unwinding: with
+//! `panic = "abort"` in the profile of the build, which no library can undo, the first panic ends the process with all
+//! connections, and nothing is drained.
+
+mod audit;
+mod body;
+mod builder;
+mod client;
+mod context;
+mod dispatch;
+mod error;
+mod factory;
+mod handle;
+mod heartbeat;
+mod hub;
+mod late;
+mod limits;
+mod link;
+mod listener;
+mod mail;
+mod metrics;
+mod observer;
+mod output;
+mod overload;
+mod prepared;
+mod presets;
+mod publish;
+mod rate;
+mod reason;
+mod sent;
+mod sentinel;
+mod server;
+mod settings;
+#[cfg(all(feature = "signals", unix))]
+mod signals;
+#[cfg(feature = "sim")]
+pub mod sim;
+mod sync;
+#[cfg(feature = "test-util")]
+pub mod test;
+#[cfg(feature = "tls")]
+mod tls;
+mod topics;
+
+pub use audit::{Audit, Finding};
+pub use body::Body;
+pub use builder::ServerBuilder;
+pub use client::{BodyPlan, Client, Control};
+pub use context::{
+    Answerable, Connection, EventStream, Exchange, Raw, ResponseBuilder, ResponseStream, TimerId, Upgrade,
+    WebSocket,
+};
+pub use error::{Error, Result};
+pub use factory::{ClientFactory, IntoClient, Peer, Refuse};
+pub use handle::{Busy, Drain, Handle, Published, State};
+pub use heartbeat::{Beat, Heartbeat};
+pub use late::{LateUpgrade, Reply};
+pub use limits::{LimitRow, Limits};
+pub use listener::Listener;
+pub use metrics::Metrics;
+pub use observer::{Observer, Refused, SlowCallback};
+pub use prepared::Prepared;
+pub use rate::{Excess, Rate};
+pub use reason::{Disconnect, Fault, Limit, Reason, Timeout};
+pub use sent::{Overflow, Sent};
+pub use server::Server;
+pub use topics::Subscribed;
+
+pub use jackfield_proto as proto;
+pub use jackfield_proto::http1::{FieldError, Fields, Request, Version};
+pub use jackfield_proto::sse::Event;
+pub use jackfield_proto::websocket::Message;
+pub use jackfield_reactor as reactor;
+pub use jackfield_reactor::{Pressure, Time, WireId as ConnectionId, WireStats};
+
+/// The code in the documents of the repository compiles.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../../../ARCHITECTURE.md")]
+    struct Architecture;
+
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+}

@@ -1,0 +1,140 @@
+//! The server's half of a connection, in the same slot as its wire and its client.
+
+use crate::heartbeat::Heartbeat;
+use crate::rate::Bucket;
+use crate::reason::Reason;
+use crate::sent::Overflow;
+use crate::topics::Subscription;
+use jackfield_proto::{http1, websocket};
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+/// The server's half of a connection.
+#[derive(Debug, Default)]
+pub(crate) struct Link {
+    pub(crate) protocol: Protocol,
+    /// What few connections need, made on first use.
+    pub(crate) extra: Option<Box<Extra>>,
+    /// Why it is closing, when that is more than the wire can say.
+    pub(crate) reason: Option<Reason>,
+    pub(crate) listener: u8,
+    pub(crate) watch: Watch,
+    pub(crate) overflow: Overflow,
+    /// The user has set how long it may be silent: then silence ends it, and no heartbeat breaks it.
+    pub(crate) ends_in_silence: bool,
+    /// What it may say in a second is bounded: see [`Extra::bucket`].
+    pub(crate) is_rated: bool,
+    pub(crate) standing: Standing,
+}
+
+/// Whether a connection counts, and whether it may stay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It does not count as one of the server's: whoever is only told that there is no room.
+    #[default]
+    Uncounted,
+    Stays,
+    /// It was let in while its reactor is overloaded: the head of its first request decides.
+    OnTrial,
+}
+
+/// What the connection speaks now.
+#[derive(Debug, Default)]
+pub(crate) enum Protocol {
+    /// Nothing: the slot is free, or the handshake of TLS is not over.
+    #[default]
+    None,
+    /// Nothing: it never had a client, and exists only to say a last word.
+    Refused,
+    Http(http1::Machine),
+    WebSocket(Socket),
+    /// An event stream: an answer that never ends.
+    Events,
+    /// The user's own, in bytes.
+    Raw,
+    /// The user's own, in lines. So many bytes were searched for the end of the present one, which is skipped if it
+    /// was too long.
+    Lines {
+        searched: u32,
+        skips: bool,
+    },
+}
+
+/// A WebSocket's machine, and how many control frames came within the present second.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    machine: websocket::Machine,
+    pub(crate) controls: u32,
+    /// When that second began: the lower half of the time.
+    pub(crate) controls_since: u32,
+}
+
+/// What the peer has begun, and for which a deadline is set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Watch {
+    #[default]
+    Nothing,
+    Head,
+    Body,
+    Message,
+    /// Nothing yet: an upgrade is being decided on, and what comes before that is kept. Its deadline is another.
+    Early,
+}
+
+/// What few connections need.
+#[derive(Debug, Default)]
+pub(crate) struct Extra {
+    pub(crate) topics: Vec<Subscription>,
+    /// The peer's Close.
+    pub(crate) close: Option<(u16, Box<str>)>,
+    /// Bytes read when the flow of a body was last looked at.
+    pub(crate) body_bytes: u64,
+    /// Messages that were dropped, by its overflow policy.
+    pub(crate) dropped: u64,
+    /// What it may still say, if that is bounded.
+    pub(crate) bucket: Option<Box<Bucket>>,
+    /// A heartbeat that is not the server's.
+    pub(crate) heartbeat: Option<Arc<Heartbeat>>,
+}
+
+impl Link {
+    pub(crate) fn extra(&mut self) -> &mut Extra {
+        self.extra.get_or_insert_default()
+    }
+}
+
+impl Socket {
+    pub(crate) fn server() -> Self {
+        Self { machine: websocket::Machine::server(), controls: 0, controls_since: 0 }
+    }
+}
+
+impl Deref for Socket {
+    type Target = websocket::Machine;
+
+    #[inline(always)]
+    fn deref(&self) -> &websocket::Machine {
+        &self.machine
+    }
+}
+
+impl DerefMut for Socket {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut websocket::Machine {
+        &mut self.machine
+    }
+}
+
+/// The server's own timers; every smaller key is the user's.
+pub(crate) mod key {
+    pub(crate) const USER_MAX: u32 = 0xffff;
+    pub(crate) const WATCH: u32 = 0x1_0000;
+    pub(crate) const CLOSE: u32 = 0x1_0001;
+    pub(crate) const UPGRADE: u32 = 0x1_0002;
+    pub(crate) const DEAD: u32 = 0x1_0003;
+    pub(crate) const RATE: u32 = 0x1_0004;
+    pub(crate) const LIFETIME: u32 = 0x1_0005;
+}
+
+/// Each connection has a link: it stays within a cache line.
+const _: () = assert!(size_of::<Link>() <= 48);

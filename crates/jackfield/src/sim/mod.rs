@@ -1,0 +1,129 @@
+//! Your own client code and the production reactor on an in-memory network, with a clock of its own and seeded faults:
+//! thousands of bad days in a second.
+//!
+//! A [`Sim`] has a server whose clients come from your closure, and [`peer`]s that talk to it. In the *storm* things go
+//! wrong as [`Faults`] says: bytes arrive one by one or late, readiness is told twice or for nothing, peers stop reading,
+//! vanish, half-close, the clock jumps, reactors fall behind, callbacks panic. Then comes a *calm* in which all work must
+//! end, and a *farewell* after which nothing may be left. All chance comes from the seed: the same seed gives the same
+//! trace, byte for byte.
+//!
+//! ```
+//! use jackfield::sim::{self, Options, Sim, peer};
+//! use jackfield::{Client, Message, WebSocket};
+//!
+//! struct Echo;
+//!
+//! impl Client for Echo {
+//!     fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+//!         socket.send(message);
+//!     }
+//! }
+//!
+//! sim::each_seed(20, |seed, options| {
+//!     let mut sim = Sim::new(seed, options, |_peer| Echo);
+//!     sim.add(peer::WebSocket::echo(10)).add(peer::WebSocket::echo(10)).add(peer::Silent::default());
+//!     sim.run();
+//! });
+//! ```
+//!
+//! # What is checked, always
+//!
+//! | oracle | what it says |
+//! | --- | --- |
+//! | `callbacks` | `on_connect` first, `on_disconnect` exactly once and last, none inside another, none with another's id |
+//! | `protocol` | what a peer gets is what its protocol and its expectations allow, in order: answers, echoes, events |
+//! | `promises` | each byte that left arrived; a peer that misses something was told a true reason for it |
+//! | `liveness` | when the faults stop all work ends, within [`Options::patience`]; at last nobody is left; nothing spins |
+//! | `state` | between two turns nothing waits for an event that will not come |
+//! | `accounts` | in the end connections, timers, buffers, topics and mailboxes are back at zero |
+//! | `limits` | bounds hold |
+//! | `no panic` | no callback panics but those that were made to; assertions of your own are oracles too |
+//!
+//! # A seed that failed
+//!
+//! is printed with the command that replays it: [`each_seed`] runs only the seed in `JACKFIELD_SIM_SEED`, if that is
+//! set, and prints its trace. `JACKFIELD_SIM_SEEDS` is the number of seeds to run instead of the test's own.
+
+mod book;
+mod network;
+mod options;
+pub mod peer;
+mod random;
+mod run;
+mod watched;
+
+pub use options::{Faults, Options};
+pub use random::Random;
+pub use run::{Outside, Sim};
+
+use jackfield_reactor::Time;
+
+/// How a simulation went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// Its seed.
+    pub seed: u64,
+    /// Turns of the reactors.
+    pub turns: usize,
+    /// When it ended, by its own clock.
+    pub time: Time,
+    /// Peers that came.
+    pub peers: usize,
+    /// A hash of the trace.
+    pub trace_hash: u64,
+    /// The trace, if [`Options::trace`] asked for it.
+    pub trace: String,
+}
+
+/// Something that must not happen has happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Violation {
+    /// The seed with which it happens again.
+    pub seed: u64,
+    /// Which of the oracles saw it: see [the module](self).
+    pub oracle: &'static str,
+    /// What was seen.
+    pub text: String,
+    /// What happened before, if [`Options::trace`] asked for it.
+    pub trace: String,
+}
+
+impl std::error::Error for Violation {}
+
+/// Runs a simulation for each seed from 0 on, with a mix of faults of its own. Without the environment variables that
+/// [the module](self) names, there are so many `seeds`.
+///
+/// # Panics
+/// When a simulation does; on the way the seed is printed with the command that replays it.
+pub fn each_seed(seeds: u64, mut run: impl FnMut(u64, Options)) {
+    if let Some(seed) = variable("JACKFIELD_SIM_SEED") {
+        return run(seed, options_of(seed, true));
+    }
+    for seed in 0..variable("JACKFIELD_SIM_SEEDS").unwrap_or(seeds) {
+        run(seed, options_of(seed, false));
+    }
+}
+
+/// The options that [`each_seed`] gives to a seed: a mix of faults, on one reactor or two.
+#[must_use]
+pub fn options_of(seed: u64, trace: bool) -> Options {
+    let mut random = Random::new(!seed);
+    let reactors = random.between(1, 2);
+    Options { faults: Faults::mixed(&mut random), reactors, trace, ..Options::default() }
+}
+
+/// A number from the environment.
+fn variable(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name} is to be a number, and is `{value}`")))
+}
+
+/// The command that replays a seed: the present test once more, if it is one that reads the variable.
+fn replay_command(seed: u64) -> String {
+    let package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
+    let package = if package.is_empty() { package } else { format!(" -p {package}") };
+    let test = std::thread::current().name().filter(|name| *name != "main").unwrap_or_default().to_owned();
+    format!("replay: JACKFIELD_SIM_SEED={seed} cargo test{package} {test} -- --nocapture")
+}

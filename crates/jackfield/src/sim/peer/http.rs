@@ -1,0 +1,255 @@
+//! A peer that asks over HTTP.
+
+use super::{Line, Peer, excerpt};
+use jackfield_proto::Step;
+use jackfield_proto::http1::{
+    ClientEvent, ClientMachine, Fields, HeaderSlots, Limits, RequestBody, RequestHead,
+};
+use jackfield_proto::websocket::encode_request;
+use std::collections::VecDeque;
+use std::fmt;
+
+/// What is asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ask {
+    /// The method.
+    pub method: String,
+    /// The target.
+    pub target: String,
+    /// The body; without one, none is announced.
+    pub body: Option<Vec<u8>>,
+    /// Whether the body is sent in chunks.
+    pub chunked: bool,
+    /// Whether it asks for WebSocket, which it does not speak: it expects a no.
+    pub upgrade: bool,
+}
+
+impl Ask {
+    /// A GET.
+    #[must_use]
+    pub fn get(target: impl Into<String>) -> Self {
+        Self { method: "GET".into(), target: target.into(), ..Self::default() }
+    }
+
+    /// A POST.
+    #[must_use]
+    pub fn post(target: impl Into<String>, body: Vec<u8>) -> Self {
+        Self { method: "POST".into(), target: target.into(), body: Some(body), ..Self::default() }
+    }
+}
+
+type Check = Box<dyn FnMut(&Ask, u16, &[u8]) -> Result<(), String>>;
+
+/// Asks one thing after the other, some before the answer to the one before is there, and checks each answer. They must
+/// come in the order of the requests.
+pub struct Http {
+    machine: ClientMachine,
+    asks: VecDeque<Ask>,
+    asked: VecDeque<Ask>,
+    depth: usize,
+    check: Check,
+    status: u16,
+    body: Vec<u8>,
+    /// The body that is being read has an announced length, so that no end of the connection may cut it.
+    has_length: bool,
+    told_to_close: bool,
+    broken: bool,
+}
+
+impl Http {
+    /// A peer that asks these, and is content with any 200.
+    #[must_use]
+    pub fn new(asks: Vec<Ask>) -> Self {
+        let check = |ask: &Ask, status: u16, _: &[u8]| match status {
+            200 => Ok(()),
+            status => Err(format!("{} {} got {status}", ask.method, ask.target)),
+        };
+        Self {
+            machine: ClientMachine::new(),
+            asks: asks.into(),
+            asked: VecDeque::new(),
+            depth: 1,
+            check: Box::new(check),
+            status: 0,
+            body: Vec::new(),
+            has_length: false,
+            told_to_close: false,
+            broken: false,
+        }
+    }
+
+    /// Asks the same target so many times.
+    #[must_use]
+    pub fn get(target: &str, times: usize) -> Self {
+        Self::new(vec![Ask::get(target); times])
+    }
+
+    /// Asks up to so many things before the first of them is answered. Default: 1.
+    #[must_use]
+    pub fn pipelined(mut self, depth: usize) -> Self {
+        self.depth = depth.max(1);
+        self
+    }
+
+    /// Checks each answer: what was asked, its status and its body.
+    #[must_use]
+    pub fn expecting(mut self, check: impl FnMut(&Ask, u16, &[u8]) -> Result<(), String> + 'static) -> Self {
+        self.check = Box::new(check);
+        self
+    }
+
+    fn go_on(&mut self, line: &mut Line<'_>) {
+        while self.asked.len() < self.depth && self.machine.keep_alive() {
+            let Some(ask) = self.asks.pop_front() else { return };
+            if let Err(error) = self.encode(&ask, line) {
+                line.wrong(format!("{ask:?} can't be asked: {error}"));
+            }
+            self.asked.push_back(ask);
+        }
+    }
+
+    fn encode(&mut self, ask: &Ask, line: &mut Line<'_>) -> Result<(), Box<dyn std::error::Error>> {
+        if ask.upgrade {
+            encode_request(&ask.target, "sim", [7; 16], &[], &[], line.bytes())?;
+            return Ok(self.machine.begin(&ask.method)?);
+        }
+        let fields = Fields::new();
+        let head = RequestHead { method: &ask.method, target: &ask.target, host: "sim", fields: &fields };
+        let Some(body) = &ask.body else {
+            self.machine.encode_request(&head, RequestBody::None, line.bytes())?;
+            return Ok(());
+        };
+        let framing = if ask.chunked { RequestBody::Chunked } else { RequestBody::Length(body.len() as u64) };
+        self.machine.encode_request(&head, framing, line.bytes())?;
+        let mut rest = &body[..];
+        while !rest.is_empty() {
+            let (part, behind) = rest.split_at(line.random().between(1, rest.len()));
+            self.machine.encode_part(part, line.bytes())?;
+            rest = behind;
+        }
+        self.machine.encode_end(&fields, line.bytes())?;
+        Ok(())
+    }
+
+    /// Takes one event; returns how many bytes it used, or `None` if more are needed.
+    fn step(&mut self, line: &mut Line<'_>, bytes: &[u8]) -> Option<usize> {
+        let mut slots = HeaderSlots::new();
+        match self.machine.step(bytes, &mut slots, &Limits::default()) {
+            Step::Event(used, event) => {
+                match event {
+                    ClientEvent::Head(response) => {
+                        self.status = response.status();
+                        self.has_length = response.header("content-length").is_some();
+                        self.body.clear();
+                    }
+                    ClientEvent::Body(part) => self.body.extend_from_slice(part),
+                    ClientEvent::End => self.answered(line),
+                    ClientEvent::Interim(_) => {}
+                    ClientEvent::Switched(_) => self.switched(line),
+                }
+                Some(used)
+            }
+            Step::Need(0) => None,
+            Step::Need(used) => Some(used),
+            Step::Paused => {
+                // After the last answer nothing may come.
+                line.wrong(format!("{} came behind the last answer", excerpt(bytes)));
+                self.broken = true;
+                None
+            }
+            Step::Fault(error) => {
+                line.wrong(format!("{error}: {}", excerpt(bytes)));
+                self.broken = true;
+                None
+            }
+        }
+    }
+
+    /// An overloaded server says by another protocol that it has no room for that.
+    fn switched(&mut self, line: &mut Line<'_>) {
+        let text = "the server speaks another protocol";
+        match self.asked.front() {
+            Some(ask) if ask.upgrade => line.suspect(text),
+            _ => line.wrong(text),
+        }
+        self.broken = true;
+        line.finish();
+    }
+
+    fn answered(&mut self, line: &mut Line<'_>) {
+        let Some(ask) = self.asked.pop_front() else { return };
+        self.told_to_close |= !self.machine.keep_alive();
+        if let Err(text) = (self.check)(&ask, self.status, &self.body) {
+            // A server in need says so in its own words.
+            match self.status {
+                408 | 500 | 503 => line.suspect(text),
+                _ => line.wrong(text),
+            }
+        }
+        self.go_on(line);
+    }
+}
+
+impl Peer for Http {
+    fn on_connect(&mut self, line: &mut Line<'_>) {
+        self.go_on(line);
+    }
+
+    fn on_bytes(&mut self, line: &mut Line<'_>, bytes: &mut Vec<u8>) {
+        let mut at = 0;
+        while !self.broken && (at < bytes.len() || self.machine.has_partial()) {
+            match self.step(line, &bytes[at..]) {
+                Some(used) => at += used,
+                None => break,
+            }
+        }
+        if self.broken {
+            return bytes.clear();
+        }
+        bytes.drain(..at);
+    }
+
+    fn on_end(&mut self, line: &mut Line<'_>, clean: bool) {
+        if self.machine.has_partial() {
+            let text = format!("an answer was cut after {} of its body", excerpt(&self.body));
+            match clean && self.has_length {
+                true => line.wrong(text),
+                false => line.suspect(text),
+            }
+        } else if !self.is_done() && clean {
+            line.suspect(format!("closed, and {}", self.waits_for()));
+        }
+        line.finish();
+    }
+
+    fn is_done(&self) -> bool {
+        let is_over = self.asks.is_empty() || !self.machine.keep_alive();
+        is_over && (self.asked.is_empty() || self.told_to_close) && !self.machine.has_partial()
+    }
+
+    fn has_said_all(&self) -> bool {
+        self.asks.is_empty()
+    }
+
+    fn outlives_half_close(&self) -> bool {
+        true
+    }
+
+    fn expects_close(&self) -> bool {
+        self.told_to_close
+    }
+
+    fn waits_for(&self) -> String {
+        let first = self.asked.front().map_or("nothing", |ask| &ask.target);
+        format!(
+            "{first} is not answered, nor {} behind it",
+            self.asked.len().saturating_sub(1) + self.asks.len()
+        )
+    }
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http").field("asked", &self.asked).field("asks", &self.asks).finish()
+    }
+}

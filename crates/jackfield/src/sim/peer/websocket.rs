@@ -1,0 +1,326 @@
+//! A peer that speaks WebSocket.
+
+use super::{Line, Peer, excerpt};
+use jackfield_proto::Step;
+use jackfield_proto::http1::{ClientEvent, ClientMachine, HeaderSlots, Limits};
+use jackfield_proto::websocket::{
+    self, Event, Machine, Message, Opcode, check_response, encode_masked, encode_request,
+};
+use std::collections::VecDeque;
+use std::fmt;
+
+/// A message, of one kind or the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// Text.
+    Text(String),
+    /// Bytes.
+    Binary(Vec<u8>),
+}
+
+impl Said {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+
+    fn is(&self, message: &Message<'_>) -> bool {
+        matches!((self, message), (Self::Text(_), Message::Text(_)) | (Self::Binary(_), Message::Binary(_)))
+            && self.bytes() == message.as_bytes()
+    }
+}
+
+/// What a peer makes of a message that came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// The echo of the oldest message of its own that has not come back: it must be equal.
+    Echo,
+    /// The answer to that message, whatever it says.
+    Answer,
+    /// Something else that may come.
+    Other,
+    /// It must not have come: why.
+    Wrong(String),
+}
+
+type Judge = Box<dyn FnMut(&Message<'_>) -> Heard>;
+
+/// Opens a WebSocket and says one message after the other, in frames cut anywhere, with Pings between them. Every
+/// message, and every Ping, must come back in order.
+pub struct WebSocket {
+    target: String,
+    key: [u8; 16],
+    http: ClientMachine,
+    machine: Machine,
+    open: bool,
+    /// The server said no, or what came is no use: nothing is looked at any more.
+    closed: bool,
+    to_say: VecDeque<Said>,
+    said: VecDeque<Said>,
+    pings: VecDeque<Vec<u8>>,
+    ahead: usize,
+    judge: Judge,
+    got_close: bool,
+    may_be_refused: bool,
+}
+
+impl WebSocket {
+    /// A peer that says these messages at this path, and expects each back as it is.
+    #[must_use]
+    pub fn new(target: impl Into<String>, messages: Vec<Said>) -> Self {
+        Self {
+            target: target.into(),
+            key: [0; 16],
+            http: ClientMachine::new(),
+            machine: Machine::client(),
+            open: false,
+            closed: false,
+            to_say: messages.into(),
+            said: VecDeque::new(),
+            pings: VecDeque::new(),
+            ahead: 4,
+            judge: Box::new(|_| Heard::Echo),
+            got_close: false,
+            may_be_refused: false,
+        }
+    }
+
+    /// So many short texts to an echo at `/`.
+    #[must_use]
+    pub fn echo(messages: usize) -> Self {
+        Self::new("/", (0..messages).map(|number| Said::Text(format!("message {number}"))).collect())
+    }
+
+    /// Says up to so many messages before the first of them has come back. Default: 4.
+    #[must_use]
+    pub fn ahead(mut self, messages: usize) -> Self {
+        self.ahead = messages.max(1);
+        self
+    }
+
+    /// Is content with a no to its handshake.
+    #[must_use]
+    pub fn may_be_refused(mut self) -> Self {
+        self.may_be_refused = true;
+        self
+    }
+
+    /// Judges each message that comes.
+    #[must_use]
+    pub fn hearing(mut self, judge: impl FnMut(&Message<'_>) -> Heard + 'static) -> Self {
+        self.judge = Box::new(judge);
+        self
+    }
+
+    fn go_on(&mut self, line: &mut Line<'_>) {
+        while self.open && self.said.len() < self.ahead && !self.machine.is_closing() {
+            let Some(said) = self.to_say.pop_front() else { return };
+            self.encode(&said, line);
+            self.said.push_back(said);
+        }
+    }
+
+    /// One message in frames of any size, now and then with a Ping between them.
+    fn encode(&mut self, said: &Said, line: &mut Line<'_>) {
+        let mut opcode = match said {
+            Said::Text(_) => Opcode::Text,
+            Said::Binary(_) => Opcode::Binary,
+        };
+        let mut rest = said.bytes();
+        loop {
+            if line.random().chance(100) {
+                self.ping(line);
+            }
+            let cut =
+                if line.random().chance(300) { line.random().below(rest.len() + 1) } else { rest.len() };
+            let (part, behind) = rest.split_at(cut);
+            let fin = behind.is_empty();
+            let key = mask(line);
+            encode_masked(opcode, fin, part, key, line.bytes());
+            if fin {
+                return;
+            }
+            (opcode, rest) = (Opcode::Continuation, behind);
+        }
+    }
+
+    fn ping(&mut self, line: &mut Line<'_>) {
+        let count = line.random().below(20);
+        let payload = line.random().bytes(count);
+        let key = mask(line);
+        encode_masked(Opcode::Ping, true, &payload, key, line.bytes());
+        self.pings.push_back(payload);
+    }
+
+    fn shake_hands(&mut self, line: &mut Line<'_>, bytes: &mut Vec<u8>) {
+        let mut slots = HeaderSlots::new();
+        let used = match self.http.step(bytes, &mut slots, &Limits::default()) {
+            Step::Event(used, ClientEvent::Switched(response)) => {
+                if let Err(error) = check_response(response.status(), response.headers(), self.key, &[]) {
+                    line.wrong(format!("the handshake is wrong: {error}"));
+                }
+                self.open = true;
+                used
+            }
+            Step::Event(_, ClientEvent::Head(response)) => {
+                if !self.may_be_refused {
+                    line.suspect(format!("the handshake got {}", response.status()));
+                }
+                self.closed = true;
+                bytes.len()
+            }
+            Step::Event(used, _) | Step::Need(used) => used,
+            Step::Paused => bytes.len(),
+            Step::Fault(error) => {
+                line.wrong(format!("{error}: {}", excerpt(bytes)));
+                self.closed = true;
+                bytes.len()
+            }
+        };
+        bytes.drain(..used);
+        self.go_on(line);
+    }
+
+    /// Takes one event; returns how many bytes it used, or `None` if more are needed.
+    fn step(&mut self, line: &mut Line<'_>, bytes: &mut [u8]) -> Option<usize> {
+        let mut whole = Vec::new();
+        let limits = websocket::Limits { message_bytes_max: usize::MAX >> 1, ..websocket::Limits::default() };
+        match self.machine.step(bytes, &mut whole, &limits) {
+            Step::Event(used, event) => {
+                match event {
+                    Event::Message(message) => self.hear(line, &message),
+                    Event::Ping(payload) => {
+                        let (key, payload) = (mask(line), payload.to_vec());
+                        encode_masked(Opcode::Pong, true, &payload, key, line.bytes());
+                    }
+                    Event::Pong(payload) => self.pong(line, payload),
+                    Event::Close(frame) => {
+                        let (code, key) = (frame.code, mask(line));
+                        self.got_close = true;
+                        // What the server may send, may be sent back.
+                        let _ = self.machine.close(code, "", Some(key), line.bytes());
+                        line.finish();
+                    }
+                }
+                Some(used)
+            }
+            Step::Need(0) | Step::Paused => None,
+            Step::Need(used) => Some(used),
+            Step::Fault(error) => {
+                line.wrong(format!("{error}: {}", excerpt(bytes)));
+                self.closed = true;
+                None
+            }
+        }
+    }
+
+    fn hear(&mut self, line: &mut Line<'_>, message: &Message<'_>) {
+        match (self.judge)(message) {
+            Heard::Other => {}
+            Heard::Wrong(text) => line.wrong(text),
+            heard => match self.said.pop_front() {
+                None => line.wrong(format!("{} came unasked", excerpt(message.as_bytes()))),
+                Some(said) if heard == Heard::Echo && !said.is(message) => {
+                    line.wrong(format!("{} came for {}", excerpt(message.as_bytes()), excerpt(said.bytes())));
+                }
+                Some(_) => self.go_on(line),
+            },
+        }
+    }
+
+    /// A Pong answers the oldest Ping, or a later one if the server had no room for those before it.
+    fn pong(&mut self, line: &mut Line<'_>, payload: &[u8]) {
+        match self.pings.iter().position(|ping| ping == payload) {
+            Some(index) => drop(self.pings.drain(..=index)),
+            None => line.wrong(format!("a Pong came that nobody asked for: {}", excerpt(payload))),
+        }
+    }
+}
+
+fn mask(line: &mut Line<'_>) -> [u8; 4] {
+    (line.random().bits() as u32).to_be_bytes()
+}
+
+impl Peer for WebSocket {
+    fn on_connect(&mut self, line: &mut Line<'_>) {
+        let bits = u128::from(line.random().bits()) << 64 | u128::from(line.random().bits());
+        self.key = bits.to_be_bytes();
+        let encoded = encode_request(&self.target, "sim", self.key, &[], &[], line.bytes());
+        let begun = self.http.begin("GET");
+        if encoded.is_err() || begun.is_err() {
+            line.wrong(format!("{} can't be asked for", self.target));
+        }
+    }
+
+    fn on_bytes(&mut self, line: &mut Line<'_>, bytes: &mut Vec<u8>) {
+        if !self.open && !self.closed {
+            self.shake_hands(line, bytes);
+        }
+        let mut at = 0;
+        while self.open && !self.closed && at < bytes.len() {
+            match self.step(line, &mut bytes[at..]) {
+                Some(used) => at += used,
+                None => break,
+            }
+        }
+        bytes.drain(..at);
+        if self.closed {
+            bytes.clear();
+        }
+    }
+
+    fn on_end(&mut self, line: &mut Line<'_>, clean: bool) {
+        if self.machine.is_inside_message() && clean {
+            line.suspect("a message was cut");
+        }
+        // A Pong that waited for its peer to read is not owed to one that leaves.
+        self.pings.clear();
+        line.finish();
+    }
+
+    fn leave(&mut self, line: &mut Line<'_>) {
+        let key = mask(line);
+        if self.open && !self.machine.is_closing() {
+            // 1000 may be sent.
+            let _ = self.machine.close(Some(1000), "", Some(key), line.bytes());
+        } else {
+            line.finish();
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.got_close
+            || (self.closed && self.may_be_refused)
+            || (self.open && self.has_said_all() && self.said.is_empty() && self.pings.is_empty())
+    }
+
+    fn has_said_all(&self) -> bool {
+        self.open && self.to_say.is_empty()
+    }
+
+    fn outlives_half_close(&self) -> bool {
+        true
+    }
+
+    fn expects_close(&self) -> bool {
+        self.got_close || self.closed
+    }
+
+    fn waits_for(&self) -> String {
+        match self.open {
+            false => format!("the handshake at {} is not answered", self.target),
+            true => {
+                let (said, pings) = (self.said.len(), self.pings.len());
+                format!("{said} messages and {pings} Pings are not answered, {} not said", self.to_say.len())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for WebSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocket").field("said", &self.said).field("to_say", &self.to_say).finish()
+    }
+}

@@ -1,0 +1,189 @@
+//! The user's client with somebody who writes down what is asked of it, and the same for the observer.
+
+use super::book::{Bomb, Book, peer_of};
+use crate::client::{BodyPlan, Client, Control};
+use crate::context::{Connection, Exchange, Raw, TimerId, Upgrade, WebSocket};
+use crate::observer::{Observer, Refused};
+use crate::{Beat, ConnectionId, Disconnect, Handle, Limit, Message, Peer, Reason, Request};
+use jackfield_reactor::Pressure;
+use std::any::Any;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The user's client, and the book in which its callbacks are written down.
+pub(super) struct Watched<C> {
+    client: C,
+    book: Book,
+    peer: usize,
+}
+
+impl<C> Watched<C> {
+    pub(super) fn new(client: C, book: Book, peer: usize) -> Self {
+        Self { client, book, peer }
+    }
+
+    fn during<T>(&mut self, id: ConnectionId, what: &'static str, call: impl FnOnce(&mut C) -> T) -> T {
+        let Self { client, book, peer } = self;
+        book.during(*peer, id, what, || call(client))
+    }
+}
+
+impl<C> Drop for Watched<C> {
+    fn drop(&mut self) {
+        self.book.dropped(self.peer);
+    }
+}
+
+impl<C: Client> Client for Watched<C> {
+    fn on_connect(&mut self, connection: &mut Connection<'_>) {
+        self.during(connection.id(), "connect", |client| client.on_connect(connection));
+    }
+
+    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+        self.during(exchange.id(), "request", |client| client.on_request(exchange, request));
+    }
+
+    fn on_upgrade(&mut self, upgrade: Upgrade<'_>, request: &Request<'_>) {
+        self.during(upgrade.id(), "upgrade", |client| client.on_upgrade(upgrade, request));
+    }
+
+    fn on_open(&mut self, socket: &mut WebSocket<'_>) {
+        self.during(socket.id(), "open", |client| client.on_open(socket));
+    }
+
+    fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+        self.during(socket.id(), "message", |client| client.on_message(socket, message));
+    }
+
+    fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
+        self.during(raw.id(), "data", |client| client.on_data(raw, data))
+    }
+
+    fn on_drain(&mut self, connection: &mut Connection<'_>) {
+        self.during(connection.id(), "drain", |client| client.on_drain(connection));
+    }
+
+    fn on_timer(&mut self, connection: &mut Connection<'_>, timer: TimerId) {
+        self.during(connection.id(), "timer", |client| client.on_timer(connection, timer));
+    }
+
+    fn on_disconnect(&mut self, connection: &mut Connection<'_>, end: &Disconnect) {
+        let (book, peer) = (self.book.clone(), self.peer);
+        let noted = Noted(|| book.disconnected(peer, end));
+        self.during(connection.id(), "disconnect", |client| client.on_disconnect(connection, end));
+        drop(noted);
+    }
+
+    fn on_line(&mut self, raw: &mut Raw<'_>, line: &[u8]) {
+        self.during(raw.id(), "line", |client| client.on_line(raw, line));
+    }
+
+    fn on_line_limit(&mut self, raw: &mut Raw<'_>) {
+        self.during(raw.id(), "line_limit", |client| client.on_line_limit(raw));
+    }
+
+    fn on_post(&mut self, connection: &mut Connection<'_>, value: Box<dyn Any + Send>) {
+        self.during(connection.id(), "post", |client| client.on_post(connection, value));
+    }
+
+    fn on_control(&mut self, socket: &mut WebSocket<'_>, control: Control<'_>) {
+        self.during(socket.id(), "control", |client| client.on_control(socket, control));
+    }
+
+    fn on_heartbeat(&mut self, socket: &mut WebSocket<'_>) -> Beat {
+        self.during(socket.id(), "heartbeat", |client| client.on_heartbeat(socket))
+    }
+
+    fn on_head(&mut self, connection: &mut Connection<'_>, request: &Request<'_>) -> BodyPlan {
+        self.during(connection.id(), "head", |client| client.on_head(connection, request))
+    }
+
+    fn on_body(&mut self, connection: &mut Connection<'_>, part: &[u8]) {
+        self.during(connection.id(), "body", |client| client.on_body(connection, part));
+    }
+
+    fn type_name(&self) -> &'static str {
+        self.client.type_name()
+    }
+
+    fn become_client(&mut self, client: Box<dyn Client>) -> Result<(), Box<dyn Client>> {
+        self.client.become_client(client)
+    }
+}
+
+/// Written down when the callback is over, however it ends: until then it is not after the disconnect.
+struct Noted<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for Noted<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// The user's observer, with the same book.
+pub(super) struct Eyes {
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) book: Book,
+}
+
+impl Observer for Eyes {
+    fn on_started(&self, handle: &Handle) {
+        self.observer.on_started(handle);
+    }
+
+    fn on_stopped(&self) {
+        self.observer.on_stopped();
+    }
+
+    fn on_refused(&self, peer: &Peer, why: Refused) {
+        let number = peer_of(peer.addr);
+        self.book.refused(number, why);
+        self.observer.on_refused(peer, why);
+    }
+
+    fn on_overload(&self, reactor: usize, is_on: bool, lag: Duration) {
+        self.book.overloaded(reactor, is_on);
+        self.observer.on_overload(reactor, is_on, lag);
+    }
+
+    fn on_accept_error(&self, listener: usize, error: &io::Error) {
+        self.book.note(format_args!("listener {listener} can't accept: {}", error.kind()));
+        self.observer.on_accept_error(listener, error);
+    }
+
+    fn on_tls_error(&self, id: ConnectionId, why: Reason) {
+        self.book.wrong("accounts", format!("{id} failed in a handshake that there is not"));
+        self.observer.on_tls_error(id, why);
+    }
+
+    fn on_panic(&self, id: ConnectionId, payload: &(dyn Any + Send)) {
+        if !payload.is::<Bomb>() {
+            let text = payload.downcast_ref::<&str>().copied();
+            let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+            self.book
+                .wrong("no panic", format!("a callback of {id} panicked: {}", text.unwrap_or("no text")));
+        }
+        self.observer.on_panic(id, payload);
+    }
+
+    fn on_pressure(&self, pressure: Pressure, budget_bytes: usize) {
+        self.book.note(format_args!("the pressure on memory is {pressure:?}"));
+        self.observer.on_pressure(pressure, budget_bytes);
+    }
+
+    fn on_evicted(&self, id: ConnectionId, bytes: usize) {
+        self.book.evicted(id, bytes);
+        self.observer.on_evicted(id, bytes);
+    }
+
+    fn on_dropped(&self, id: ConnectionId) {
+        self.book.note(format_args!("{id} lost a message"));
+        self.observer.on_dropped(id);
+    }
+
+    fn on_throttled(&self, id: ConnectionId, why: Limit) {
+        self.book.note(format_args!("{id} is not read: {why:?}"));
+        self.observer.on_throttled(id, why);
+    }
+}

@@ -1,0 +1,124 @@
+//! In the steady state the server allocates nothing.
+
+#[path = "support/steady.rs"]
+mod steady;
+mod support;
+
+use allocation_counter::measure;
+use jackfield::test::{FarEnd, TestServer};
+use steady::{Worker, echo, heard, listen, milli_allocations, ok_bytes, open, repeat, requests};
+use support::{get, socket};
+
+#[track_caller]
+fn check(what: &str, play: impl Fn(std::net::SocketAddr, usize), allocations: u64) {
+    let counted = milli_allocations(Worker::default, play);
+    assert!(counted <= allocations * 1000, "{what}: {}.{:03} allocations", counted / 1000, counted % 1000);
+}
+
+#[test]
+fn a_planted_allocation_is_seen() {
+    let make = || Worker { allocates: true, ..Worker::default() };
+    assert_eq!(milli_allocations(make, echo(20, 1)), 1000);
+}
+
+#[test]
+fn a_message_of_up_to_16_kib_in_and_out_costs_none() {
+    for bytes in [0, 20, 125, 126, 1000, 5000, 10_000, 16_000, 16 << 10] {
+        check(&format!("{bytes} bytes"), echo(bytes, 1), 0);
+    }
+}
+
+#[test]
+fn messages_in_bursts_cost_none() {
+    for (bytes, burst) in [(20, 16), (20, 500), (1000, 30), (10_000, 3)] {
+        check(&format!("{burst} of {bytes} bytes"), echo(bytes, burst), 0);
+    }
+}
+
+#[test]
+fn a_message_in_fragments_costs_a_buffer_at_most() {
+    let fragments = [socket::masked(socket::BINARY, b"one "), socket::masked(socket::FIN, b"two")].concat();
+    check("fragments", move |addr, rounds| repeat(&mut open(addr), &fragments, 9, rounds), 2);
+}
+
+#[test]
+fn pings_cost_none() {
+    let ping = socket::ping(b"hello");
+    check("a ping", move |addr, rounds| repeat(&mut open(addr), &ping, 7, rounds), 0);
+}
+
+#[test]
+fn a_keep_alive_request_costs_none() {
+    let browser = "GET / HTTP/1.1\r\nHost: h\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101\r\n\
+        Accept: text/html,application/xhtml+xml\r\nAccept-Language: en\r\nAccept-Encoding: gzip, br\r\n\
+        Connection: keep-alive\r\nCookie: a=b; c=d\r\nUpgrade-Insecure-Requests: 1\r\n\r\n";
+    let post = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello";
+    for (what, request, bytes, burst) in [
+        ("a request", get("/"), ok_bytes(""), 1),
+        ("pipelined requests", get("/"), ok_bytes(""), 16),
+        ("a browser's request", browser.to_owned(), ok_bytes(""), 1),
+        ("a request with a body", post.to_owned(), ok_bytes("hello"), 1),
+        ("an answer with a header", get("/header"), ok_bytes("header") + "X-A: b\r\n".len(), 1),
+        (
+            "a request for nothing",
+            get("/missing"),
+            ok_bytes("Not Found") + "404 Not Found".len() - "200 OK".len(),
+            1,
+        ),
+    ] {
+        check(what, requests(request, bytes, burst), 0);
+    }
+}
+
+#[test]
+fn an_answer_in_parts_costs_none() {
+    let head = ok_bytes("") - "Content-Length: 0".len() + "Transfer-Encoding: chunked".len();
+    check("a stream", requests(get("/stream"), head + "4\r\npart\r\n0\r\n\r\n".len(), 1), 0);
+}
+
+#[test]
+fn an_event_costs_none() {
+    check("an event", heard("event", "data: an event\n\n".len(), listen), 0);
+}
+
+#[test]
+fn a_timer_set_moved_and_cancelled_costs_none() {
+    let order = socket::text("timer");
+    check("two timers", move |addr, rounds| repeat(&mut open(addr), &order, 5, rounds), 0);
+}
+
+#[test]
+fn a_small_publish_costs_none_and_a_large_one_costs_one() {
+    check("a small publish", heard("publish", 7, open), 0);
+    check("a small publish to an event stream", heard("publish", "data: small\n\n".len(), listen), 0);
+    check("a large publish", heard("publish much", 8004, open), 1);
+}
+
+/// What some publishes to so many subscribers allocate after others before them, which have made room for all of them in
+/// the ends of the in-memory connections: those double as they grow.
+fn publishing(subscribers: usize, order: &str, before: usize, rounds: usize) -> u64 {
+    let mut server = TestServer::new(|_peer| Worker::default());
+    let ends: Vec<FarEnd> = (0..=subscribers).map(|_| server.connect()).collect();
+    for far in &ends {
+        far.send(socket::UPGRADE.as_bytes());
+        server.run();
+    }
+    ends.iter().for_each(|far| drop(far.take()));
+    let mut publish = |rounds: usize| {
+        for _ in 0..rounds {
+            ends[0].send(&socket::text(order));
+            server.run();
+        }
+    };
+    publish(before);
+    let received = ends[1].received();
+    let counted = measure(|| publish(rounds));
+    assert!(ends[1..].iter().all(|far| far.received() > received));
+    counted.count_total
+}
+
+#[test]
+fn a_publish_to_many_costs_as_little_as_one_to_few() {
+    assert_eq!(publishing(10_000, "publish", 20, 8), publishing(10, "publish", 20, 8));
+    assert_eq!(publishing(1000, "publish much", 5, 3), publishing(10, "publish much", 5, 3));
+}

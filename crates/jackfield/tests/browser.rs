@@ -1,0 +1,360 @@
+//! The showcase, tried as a new user would, in a real browser: Chromium, driven over its debugging protocol.
+//!
+//! Where there is no Chromium this says so and is skipped. With `JACKFIELD_SCREENSHOTS` in the environment, pictures
+//! of the page are put into the folder that it names.
+
+#[path = "browser/devtools.rs"]
+mod devtools;
+#[path = "browser/process.rs"]
+mod process;
+
+use devtools::{Browser, Outcome, Tab};
+use process::{Chromium, Showcase};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+use std::{env, fs};
+
+/// What the checks have in common: two visitors of one showcase.
+struct Stage {
+    browser: Browser,
+    showcase: Showcase,
+    anna: Tab,
+    ben: Tab,
+    screenshots: Option<PathBuf>,
+}
+
+type Check = fn(&mut Stage) -> Outcome<()>;
+
+/// What is required of the page, in the order in which it is tried.
+const CHECKS: &[(&str, Check)] = &[
+    ("the first screen says what this is, and is connected", first_screen),
+    ("two tabs exchange a chat line", two_tabs_chat),
+    ("both visitors are counted, on whatever reactors", presence),
+    ("what somebody writes is shown as text, never as HTML", text_stays_text),
+    ("two samples of each chart that should differ do", charts_move),
+    ("a burst of messages comes back whole", burst),
+    ("the late form's answer appears", late_answer),
+    ("the drop button changes the status, and it recovers within 5 s", drop_and_recover),
+    ("the page reads well in light and dark", contrast),
+    ("nothing scrolls sideways at 360 pixels", phone_width),
+    ("whoever leaves is counted no more", leaving),
+    ("nothing comes from outside, and nothing is missing", own_assets),
+    ("nothing is on the console", silent_console),
+    ("a signal ends the showcase in good order", signal),
+];
+
+#[test]
+fn the_showcase_works_in_a_browser() {
+    let Some(chromium) = Chromium::start() else {
+        println!("skipped: there is no Chromium on this machine (`apt-get install chromium`)");
+        return;
+    };
+    let showcase = Showcase::start();
+    let mut stage = Stage::open(&chromium, showcase).unwrap_or_else(|error| panic!("the page: {error}"));
+    let mut failed = Vec::new();
+    for (name, check) in CHECKS {
+        let begin = Instant::now();
+        match check(&mut stage) {
+            Ok(()) => println!("ok      {name} ({} ms)", begin.elapsed().as_millis()),
+            Err(error) => {
+                println!("FAILED  {name}: {error}");
+                failed.push(format!("{name}: {error}"));
+            }
+        }
+    }
+    let Stage { browser, .. } = stage;
+    let quit = browser.quit();
+    drop(chromium);
+    assert!(failed.is_empty(), "{} of {} checks failed:\n{}", failed.len(), CHECKS.len(), failed.join("\n"));
+    assert_eq!(quit, Ok(()));
+}
+
+impl Stage {
+    fn open(chromium: &Chromium, showcase: Showcase) -> Outcome<Self> {
+        let mut browser = Browser::connect(&chromium.devtools)?;
+        let anna = browser.open("Anna's tab", &showcase.url)?;
+        let ben = browser.open("Ben's tab", &showcase.url)?;
+        for tab in [&anna, &ben] {
+            browser.resize(tab, 1280, 860)?;
+        }
+        let screenshots = env::var_os("JACKFIELD_SCREENSHOTS").map(PathBuf::from);
+        Ok(Self { browser, showcase, anna, ben, screenshots })
+    }
+
+    /// Takes a picture of Anna's tab, if anybody wants to see it.
+    fn picture(&mut self, name: &str) -> Outcome<()> {
+        let Some(folder) = &self.screenshots else { return Ok(()) };
+        let png = decode_base64(&self.browser.screenshot(&self.anna)?);
+        let path = folder.join(format!("showcase-{name}.png"));
+        fs::create_dir_all(folder).and_then(|()| fs::write(&path, png)).map_err(|error| error.to_string())?;
+        println!("        {}", path.display());
+        Ok(())
+    }
+
+    fn anna_evaluates(&mut self, expression: &str) -> Outcome<Value> {
+        self.browser.evaluate(&self.anna, expression)
+    }
+
+    fn anna_waits(&mut self, expression: &str) -> Outcome<()> {
+        self.browser.wait(&self.anna, expression)
+    }
+
+    fn ben_waits(&mut self, expression: &str) -> Outcome<()> {
+        self.browser.wait(&self.ben, expression)
+    }
+}
+
+const CONNECTED: &str = "document.querySelector('#status').dataset.state === 'connected'";
+
+fn first_screen(stage: &mut Stage) -> Outcome<()> {
+    let (anna, ben) = (stage.anna.clone(), stage.ben.clone());
+    for tab in [&anna, &ben] {
+        stage.browser.wait(tab, CONNECTED)?;
+        stage.browser.wait(tab, "/^guest-\\d+$/.test(document.querySelector('#name').value)")?;
+    }
+    let seen = stage.anna_evaluates(
+        "(() => { const intro = document.querySelector('header .intro p'), box = intro.getBoundingClientRect();
+            return intro.textContent.includes('Rust server framework') && box.top > 0 && box.bottom < innerHeight; })()",
+    )?;
+    expect(seen == true, || "the sentence at the top is missing, or below the first screen".into())
+}
+
+fn two_tabs_chat(stage: &mut Stage) -> Outcome<()> {
+    let Stage { browser, anna, ben, .. } = stage;
+    browser.enter(anna, "#name", "Anna")?;
+    browser.wait(ben, &has_line(".note", "guest-1 is now Anna"))?;
+    browser.enter(ben, "#name", "Ben")?;
+    browser.enter(anna, "#line", "Hello, is anybody there?")?;
+    browser.wait(ben, &has_line(".said", "AnnaHello, is anybody there?"))?;
+    browser.wait(anna, &has_line(".mine", "YouHello, is anybody there?"))?;
+    browser.enter(ben, "#line", "Yes, in the other tab.")?;
+    browser.wait(anna, &has_line(".said", "BenYes, in the other tab."))
+}
+
+fn presence(stage: &mut Stage) -> Outcome<()> {
+    let both = "document.querySelector('#here').textContent === '2 here'";
+    stage.anna_waits(both)?;
+    stage.ben_waits(both)
+}
+
+fn text_stays_text(stage: &mut Stage) -> Outcome<()> {
+    const LINE: &str = "<img src=x onerror=alert(1)> <b>bold</b> &amp; 'quotes'";
+    let Stage { browser, anna, ben, .. } = stage;
+    browser.enter(ben, "#line", LINE)?;
+    browser.wait(anna, &has_line(".said", &format!("Ben{LINE}")))?;
+    let made = browser.evaluate(anna, "document.querySelectorAll('#log img, #log span b').length")?;
+    expect(made == 0, || format!("{made} elements were made of a chat line"))
+}
+
+fn charts_move(stage: &mut Stage) -> Outcome<()> {
+    stage.anna_waits("document.querySelectorAll('#charts .line[d]').length === 4")?;
+    let shapes = "[...document.querySelectorAll('#charts .line')].map(line => line.getAttribute('d'))";
+    let before = stage.anna_evaluates(shapes)?;
+    stage.anna_waits(&format!("{shapes}.every((shape, figure) => shape !== {before}[figure])"))?;
+    // The shape moves with each sample. That the samples differ too shows in the values, once there is something to
+    // count.
+    let value = "document.querySelector('[data-figure=messages] b').textContent";
+    let before = stage.anna_evaluates(value)?;
+    let Stage { browser, anna, .. } = stage;
+    browser.click(anna, "#burst")?;
+    browser.wait(anna, &format!("{value} !== {before}"))?;
+    let connections = "document.querySelector('[data-figure=connections] b').textContent";
+    let connections = browser.evaluate(anna, &format!("Number({connections})"))?;
+    expect(connections.as_u64() >= Some(4), || format!("two tabs have only {connections} connections"))
+}
+
+fn burst(stage: &mut Stage) -> Outcome<()> {
+    // The last check has asked for it.
+    stage.anna_waits("document.querySelector('#burst-result').textContent.startsWith('There and back')")?;
+    // Turn times are sampled, and a thousand messages are enough for a sample.
+    stage.anna_waits("Number(document.querySelector('[data-figure=turn_ns] b').textContent) > 0")
+}
+
+fn late_answer(stage: &mut Stage) -> Outcome<()> {
+    let Stage { browser, anna, .. } = stage;
+    let begin = Instant::now();
+    browser.enter(anna, "#text", "stressed")?;
+    browser.wait(anna, "document.querySelector('#answer').dataset.state === 'waiting'")?;
+    browser.wait(
+        anna,
+        "document.querySelector('#answer').textContent.endsWith('8 characters; backwards: desserts')",
+    )?;
+    let taken = begin.elapsed();
+    expect(taken >= Duration::from_secs(1), || format!("the late answer came after {taken:?} already"))
+}
+
+fn drop_and_recover(stage: &mut Stage) -> Outcome<()> {
+    let Stage { browser, anna, ben, .. } = stage;
+    // The first pause is short, so the page itself takes down what its pill says.
+    browser.evaluate(
+        anna,
+        "window.seen = []; new MutationObserver(() => seen.push(document.querySelector('#status').textContent))
+            .observe(document.querySelector('#status'), { subtree: true, childList: true, attributes: true }); 0",
+    )?;
+    browser.click(anna, "#drop")?;
+    browser.wait(anna, "seen.some(text => /^Reconnecting in \\d\\.\\d s$/.test(text))")?;
+    let begin = Instant::now();
+    browser.wait_for(anna, CONNECTED, Duration::from_secs(5))?;
+    println!("        connected again after {} ms", begin.elapsed().as_millis());
+    browser.wait(ben, &has_line(".note", "Anna left"))?;
+    browser.wait(ben, &has_line(".note", "Anna came in"))?;
+    browser.enter(anna, "#line", "Here I am again.")?;
+    browser.wait(ben, &has_line(".said", "AnnaHere I am again."))
+}
+
+/// Every text must stand out from what is behind it as WCAG 2.2 wants it (level AA: 4.5).
+const FAINT_TEXTS: &str = "(() => {
+    const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+    const rgba = (color) => {
+        canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1);
+        return [...canvas.getImageData(0, 0, 1, 1).data];
+    };
+    const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
+        .map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+        .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
+    const behind = (element) => {
+        for (let e = element; e; e = e.parentElement) {
+            const color = rgba(getComputedStyle(e).backgroundColor);
+            if (color[3] === 255) return color;
+        }
+        return [255, 255, 255];
+    };
+    const faint = [];
+    for (const element of document.querySelectorAll('body *')) {
+        const own = [...element.childNodes].some(n => n.nodeType === 3 && n.data.trim() !== '');
+        if (!(own || element.matches('input')) || element.matches(':disabled, .unseen')) continue;
+        const a = light(rgba(getComputedStyle(element).color)), b = light(behind(element));
+        const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+        if (ratio < 4.5) faint.push(`${element.tagName} \"${element.textContent.trim()}\": ${ratio.toFixed(2)}`);
+    }
+    return faint;
+})()";
+
+fn contrast(stage: &mut Stage) -> Outcome<()> {
+    let mut backgrounds = Vec::new();
+    for scheme in ["light", "dark"] {
+        stage.browser.prefer(&stage.anna, scheme)?;
+        // Buttons that are disabled only for a moment would be left out.
+        stage.anna_waits("document.querySelector(':disabled') === null")?;
+        let faint = stage.anna_evaluates(FAINT_TEXTS)?;
+        expect(faint == Value::Array(Vec::new()), || format!("{scheme}: too faint: {faint}"))?;
+        backgrounds.push(stage.anna_evaluates("getComputedStyle(document.body).backgroundColor")?);
+        stage.picture(scheme)?;
+    }
+    stage.browser.prefer(&stage.anna, "light")?;
+    expect(backgrounds[0] != backgrounds[1], || format!("light and dark are both {}", backgrounds[0]))
+}
+
+fn phone_width(stage: &mut Stage) -> Outcome<()> {
+    let Stage { browser, anna, ben, .. } = stage;
+    browser.resize(anna, 360, 740)?;
+    browser.wait(anna, "innerWidth === 360")?;
+    // The longest name and the longest line, without a place to break them.
+    browser.enter(ben, "#name", &"W".repeat(24))?;
+    browser.enter(ben, "#line", &"W".repeat(500))?;
+    browser.wait(anna, "document.querySelector('#log').lastChild.textContent.length === 524")?;
+    browser.enter(anna, "#text", &"M".repeat(500))?;
+    browser.wait(anna, "document.querySelector('#answer').textContent.length > 500")?;
+    let wide = browser.evaluate(
+        anna,
+        "[...document.querySelectorAll('body, body *:not(.unseen)')]
+            .filter(e => e.getBoundingClientRect().right > 360.5 || e.matches('#log') && e.scrollWidth > e.clientWidth)
+            .map(e => e.tagName + '#' + e.id + '.' + e.className)",
+    )?;
+    let width = browser.evaluate(anna, "document.documentElement.scrollWidth")?;
+    browser.enter(anna, "#text", "drawer")?;
+    browser.wait(anna, "document.querySelector('#answer').textContent.endsWith('reward')")?;
+    browser.enter(ben, "#name", "Ben")?;
+    browser.enter(ben, "#line", "And now from the train, on a small screen.")?;
+    browser.wait(anna, &has_line(".said", "BenAnd now from the train, on a small screen."))?;
+    browser.evaluate(anna, "scrollTo(0, 0)")?;
+    stage.anna_evaluates("document.activeElement.blur()")?;
+    stage.picture("phone")?;
+    stage.browser.prefer(&stage.anna, "dark")?;
+    stage.picture("phone-dark")?;
+    stage.browser.prefer(&stage.anna, "light")?;
+    stage.browser.resize(&stage.anna, 820, 1180)?;
+    stage.picture("tablet")?;
+    stage.browser.resize(&stage.anna, 1280, 860)?;
+    expect(width == 360 && wide == Value::Array(Vec::new()), || {
+        format!("the page is {width} pixels wide; beyond the edge: {wide}")
+    })
+}
+
+fn leaving(stage: &mut Stage) -> Outcome<()> {
+    stage.browser.close(&stage.ben)?;
+    stage.anna_waits(&has_line(".note", "Ben left"))?;
+    stage.anna_waits("document.querySelector('#here').textContent === 'only you here'")
+}
+
+fn own_assets(stage: &mut Stage) -> Outcome<()> {
+    let Stage { browser, showcase, .. } = stage;
+    let from_page = |url: &str| !url.starts_with("data:") && !url.starts_with("about:");
+    let outside: Vec<_> = browser
+        .fetched
+        .iter()
+        .filter(|(url, status)| from_page(url) && (!url.starts_with(&showcase.url) || *status >= 400))
+        .collect();
+    expect(outside.is_empty(), || format!("fetched: {outside:?}"))?;
+    let is_there = |name: &str| {
+        let url = format!("{}{name}", showcase.url);
+        browser.fetched.iter().any(|(fetched, status)| *fetched == url && *status == 200)
+    };
+    let missing: Vec<_> =
+        ["", "page.css", "page.js", "favicon.svg"].into_iter().filter(|name| !is_there(name)).collect();
+    expect(missing.is_empty(), || format!("not fetched: {missing:?}"))
+}
+
+fn silent_console(stage: &mut Stage) -> Outcome<()> {
+    let console = &stage.browser.console;
+    expect(console.is_empty(), || format!("{} entries:\n{}", console.len(), console.join("\n")))
+}
+
+/// This comes last: a page whose server is gone has something on its console.
+fn signal(stage: &mut Stage) -> Outcome<()> {
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    let id = stage.showcase.process.id().to_string();
+    let sent = Command::new("kill").args(["-TERM", &id]).status().map_err(|error| error.to_string())?;
+    expect(sent.success(), || format!("the signal was not sent: {sent}"))?;
+    let status = stage.showcase.process.ends()?;
+    expect(status.success(), || format!("the showcase ended with {status}"))?;
+    stage.browser.wait_for(
+        &stage.anna,
+        "document.querySelector('#status').dataset.state === 'offline'",
+        Duration::from_secs(20),
+    )?;
+    stage.picture("offline")
+}
+
+/// An expression: whether the chat has such a line.
+fn has_line(selector: &str, text: &str) -> String {
+    let text = Value::from(text);
+    format!("[...document.querySelectorAll('#log {selector}')].some(line => line.textContent === {text})")
+}
+
+fn expect(is_true: bool, otherwise: impl FnOnce() -> String) -> Outcome<()> {
+    if is_true { Ok(()) } else { Err(otherwise()) }
+}
+
+/// Four characters are three bytes. The browser's own output has nothing in it that would have to be refused.
+fn decode_base64(text: &str) -> Vec<u8> {
+    let value = |character: u8| match character {
+        b'A'..=b'Z' => character - b'A',
+        b'a'..=b'z' => character - b'a' + 26,
+        b'0'..=b'9' => character - b'0' + 52,
+        b'+' => 62,
+        _ => 63,
+    };
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    let digits: Vec<u8> = text.bytes().filter(|character| *character != b'=').map(value).collect();
+    for four in digits.chunks(4) {
+        let bits =
+            four.iter().enumerate().fold(0, |bits, (at, digit)| bits | u32::from(*digit) << (18 - 6 * at));
+        bytes.extend_from_slice(&bits.to_be_bytes()[1..four.len()]);
+    }
+    bytes
+}

@@ -1,0 +1,168 @@
+//! Processes that a test starts and in any case ends: the showcase and Chromium.
+
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a process may take to say where it is reached. A cold Chromium on a busy machine needs a while.
+const START_MAX: Duration = Duration::from_secs(60);
+const END_MAX: Duration = Duration::from_secs(10);
+
+/// A process that is ended, and waited for, when this is dropped.
+pub(crate) struct Reaped {
+    child: Child,
+    name: &'static str,
+}
+
+impl Reaped {
+    fn start(name: &'static str, command: &mut Command) -> Self {
+        let child = command.stdin(Stdio::null()).spawn();
+        Self { child: child.unwrap_or_else(|error| panic!("{name} did not start: {error}")), name }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for the process to end by itself.
+    pub(crate) fn ends(&mut self) -> Result<ExitStatus, String> {
+        let deadline = Instant::now() + END_MAX;
+        while Instant::now() < deadline {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return Ok(status),
+                Ok(None) => thread::sleep(Duration::from_millis(20)),
+                Err(error) => return Err(format!("{} can't be waited for: {error}", self.name)),
+            }
+        }
+        Err(format!("{} did not end within {END_MAX:?}", self.name))
+    }
+}
+
+impl Drop for Reaped {
+    fn drop(&mut self) {
+        // It may have ended already, and then there is nothing to do.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The showcase, at an address of its own.
+pub(crate) struct Showcase {
+    pub(crate) process: Reaped,
+    /// Where its page is, with a slash at the end.
+    pub(crate) url: String,
+}
+
+impl Showcase {
+    pub(crate) fn start() -> Self {
+        let program = example("showcase");
+        let mut command = Command::new(&program);
+        command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
+        let mut process = Reaped::start("the showcase", &mut command);
+        let lines = lines(process.child.stdout.take());
+        let addr = find(&lines, "listening on ").unwrap_or_else(|| panic!("the showcase names no address"));
+        Self { process, url: format!("http://{addr}/") }
+    }
+}
+
+/// An example's program: it lies in `examples`, beside the folder of the test programs.
+fn example(name: &str) -> PathBuf {
+    let test = env::current_exe().expect("a test knows its own path");
+    let profile = test.parent().and_then(Path::parent).expect("a test lies two folders below");
+    let program = profile.join("examples").join(format!("{name}{}", env::consts::EXE_SUFFIX));
+    assert!(
+        program.exists(),
+        "{} is missing: `cargo build -p jackfield --example {name}` makes it",
+        program.display()
+    );
+    program
+}
+
+/// Chromium, with a profile of its own.
+pub(crate) struct Chromium {
+    pub(crate) process: Reaped,
+    /// Where its debugging protocol is spoken.
+    pub(crate) devtools: String,
+    profile: PathBuf,
+}
+
+impl Chromium {
+    /// None if there is none on this machine.
+    pub(crate) fn start() -> Option<Self> {
+        let program = chromium()?;
+        let profile = env::temp_dir().join(format!("jackfield-browser-{}", std::process::id()));
+        let mut command = Command::new(program);
+        command.args([
+            "--headless=new",
+            // The sandbox needs rights that containers do not give.
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--hide-scrollbars",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--disable-quic",
+            "--remote-debugging-port=0",
+        ]);
+        command.arg(format!("--user-data-dir={}", profile.display())).arg("about:blank");
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut process = Reaped::start("Chromium", &mut command);
+        let lines = lines(process.child.stderr.take());
+        let devtools = find(&lines, "DevTools listening on ")
+            .unwrap_or_else(|| panic!("Chromium says nothing of its debugging protocol"));
+        Some(Self { process, devtools, profile })
+    }
+}
+
+impl Drop for Chromium {
+    fn drop(&mut self) {
+        // Its parts write into the profile until the end, so that comes first.
+        let _ = self.process.child.kill();
+        let _ = self.process.child.wait();
+        for _ in 0..50 {
+            if fs::remove_dir_all(&self.profile).is_ok() || !self.profile.exists() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        println!("{} is left over", self.profile.display());
+    }
+}
+
+fn chromium() -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let on_path = names.iter().flat_map(|name| env::split_paths(&path).map(move |folder| folder.join(name)));
+    std::iter::once(PathBuf::from("/usr/bin/chromium")).chain(on_path).find(|program| program.is_file())
+}
+
+/// The lines of a process, read on a thread to their end, so that it never waits for a reader.
+fn lines(from: Option<impl Read + Send + 'static>) -> Receiver<String> {
+    let from = from.expect("it was asked for");
+    let (sender, lines) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            // Who has found what it was looking for does not listen any more.
+            let _ = sender.send(line);
+        }
+    });
+    lines
+}
+
+/// What follows `prefix` on the first line that begins with it.
+fn find(lines: &Receiver<String>, prefix: &str) -> Option<String> {
+    let deadline = Instant::now() + START_MAX;
+    loop {
+        let line = lines.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()?;
+        if let Some(rest) = line.strip_prefix(prefix) {
+            return Some(rest.trim().to_owned());
+        }
+    }
+}

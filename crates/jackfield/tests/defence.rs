@@ -1,0 +1,624 @@
+//! Every limit that is there against peers: what the peer sees of it, what the user is told, and what is counted. The
+//! rows are those of docs/limits.md, and none may be missing.
+
+mod support;
+#[path = "support/tls.rs"]
+mod tls;
+
+use jackfield::proto::{http1, websocket};
+use jackfield::test::{FarEnd, listener};
+use jackfield::{
+    BodyPlan, Drain, Excess, Fault, Limit, Limits, Listener, Metrics, Rate, Reason, Refused, Server, Timeout,
+};
+use std::io::Write;
+use std::time::Duration;
+use support::probe::{Probe, Watcher};
+use support::{Lab, get, real, socket, statuses, text};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MS: Duration = Duration::from_millis(1);
+
+/// Limits that are not there against peers: they share out turns and memory, or bound what the server's own threads and
+/// handlers ask for, who get an answer.
+const NO_CLASS: [&str; 15] = [
+    "letters_max",
+    "events_per_turn",
+    "topics_max",
+    "topic_bytes_max",
+    "websocket.frame_in_place_bytes_max",
+    "reactor.read_bytes",
+    "reactor.carry_bytes_first",
+    "reactor.outbox_bytes_high",
+    "reactor.outbox_bytes_low",
+    "reactor.accepts_per_turn",
+    "reactor.handshakes_per_turn",
+    "Listener::backlog",
+    // Shown by `jackfield attack slow-readers`, and by a test of the reactor's.
+    "Listener::unsent_bytes",
+    // A ping, and a comment.
+    "heartbeat",
+    "events_heartbeat",
+];
+
+/// Covered by a test of its own, below: it needs TLS.
+const BY_ITSELF: [&str; 1] = ["reactor.handshake"];
+
+/// Shown with all that belongs to it in `scoreboard_n5.rs`.
+const MEMORY: [&str; 3] = ["memory_bytes_max", "reactor.wire_memory_bytes_max", "reactor.memory_wait"];
+
+/// Against what holds a reactor up: in `scoreboard_n14.rs` and `scoreboard_n11.rs`.
+const LOAD: [&str; 4] = ["lag_target", "lag_window", "callback_slow", "callback_stall"];
+
+/// What the peer sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    /// An answer with this status, and the end.
+    Status(u16),
+    /// A Close with this code, and the end.
+    Code(u16),
+    /// The end alone.
+    End,
+    Reset,
+    /// It is not read for a while.
+    Nothing,
+}
+
+/// What the user is told, and where it is counted.
+#[derive(Clone, Copy, Debug)]
+enum Told {
+    /// By `on_disconnect`, with its reason.
+    Ended(Reason),
+    /// By the observer: there was no client yet.
+    Refused(Refused),
+    /// By the observer, and the connection goes on.
+    Throttled(Limit),
+}
+
+impl Told {
+    fn event(self) -> String {
+        match self {
+            Self::Ended(why) => format!("disconnect {why:?}"),
+            Self::Refused(why) => format!("refused {why:?}"),
+            Self::Throttled(why) => format!("throttled {why:?}"),
+        }
+    }
+
+    fn counter(self, metrics: &Metrics) -> u64 {
+        match self {
+            Self::Ended(why) => metrics.ended(why),
+            Self::Refused(_) => metrics.refused,
+            Self::Throttled(_) => metrics.throttled,
+        }
+    }
+}
+
+/// One class of what peers do.
+struct Class {
+    /// The limits that stand against it.
+    rows: &'static [&'static str],
+    /// How they are set for the test.
+    limits: fn(&mut Limits),
+    /// What the peer does. Returns the connection that it concerns.
+    play: fn(&mut Lab) -> FarEnd,
+    seen: Seen,
+    told: Told,
+}
+
+const fn http(error: http1::Error) -> Told {
+    Told::Ended(Reason::Protocol(Fault::Http(error)))
+}
+
+const fn frames(error: websocket::Error) -> Told {
+    Told::Ended(Reason::Protocol(Fault::WebSocket(error)))
+}
+
+const fn late(timeout: Timeout) -> Told {
+    Told::Ended(Reason::Timeout(timeout))
+}
+
+const fn over(limit: Limit) -> Told {
+    Told::Ended(Reason::Limit(limit))
+}
+
+/// Defaults.
+fn as_they_are(_: &mut Limits) {}
+
+/// A connection on which this is said.
+fn say(lab: &mut Lab, said: impl AsRef<[u8]>) -> FarEnd {
+    let far = lab.connect();
+    far.send(said.as_ref());
+    lab.run();
+    far
+}
+
+/// A WebSocket on which this is said.
+fn tell(lab: &mut Lab, said: impl AsRef<[u8]>) -> FarEnd {
+    let far = lab.websocket();
+    far.send(said.as_ref());
+    lab.run();
+    far
+}
+
+/// A connection of the user's own protocol on which this is said.
+fn utter(lab: &mut Lab, listener: usize, said: impl AsRef<[u8]>) -> FarEnd {
+    let far = lab.connect_to(listener);
+    far.send(said.as_ref());
+    lab.run();
+    far
+}
+
+/// A connection that nothing is said on for so long.
+fn wait(lab: &mut Lab, far: FarEnd, time: Duration) -> FarEnd {
+    lab.advance(time);
+    far
+}
+
+fn post(lines: &str, body: &str) -> String {
+    format!("POST / HTTP/1.1\r\nHost: h\r\n{lines}\r\n{body}")
+}
+
+fn chunked(body: &str) -> String {
+    post("Transfer-Encoding: chunked\r\n", body)
+}
+
+const RATE: Rate = Rate { messages: 3, bytes: 200, excess: Excess::Pause };
+
+fn newcomers() -> Vec<Class> {
+    vec![
+        Class {
+            rows: &["connections_max"],
+            limits: |limits| limits.connections_max = 1,
+            play: |lab| {
+                std::mem::forget(lab.connect());
+                lab.connect()
+            },
+            seen: Seen::Status(503),
+            told: Told::Refused(Refused::Full),
+        },
+        Class {
+            rows: &["reactor.wires_max"],
+            limits: |limits| limits.reactor.wires_max = 1,
+            play: |lab| {
+                std::mem::forget(lab.connect());
+                lab.connect()
+            },
+            seen: Seen::End,
+            told: Told::Refused(Refused::Full),
+        },
+    ]
+}
+
+fn rates() -> Vec<Class> {
+    vec![
+        Class {
+            rows: &["rate.messages"],
+            limits: |limits| limits.rate = Rate { bytes: 0, ..RATE },
+            play: |lab| say(lab, get("/").repeat(4)),
+            seen: Seen::Nothing,
+            told: Told::Throttled(Limit::Rate),
+        },
+        Class {
+            rows: &["rate.messages"],
+            limits: |limits| limits.rate = Rate { excess: Excess::Close, bytes: 0, ..RATE },
+            play: |lab| say(lab, get("/").repeat(4)),
+            seen: Seen::Status(429),
+            told: over(Limit::Rate),
+        },
+        Class {
+            rows: &["rate.bytes"],
+            limits: |limits| limits.rate = Rate { messages: 0, ..RATE },
+            play: |lab| {
+                let far = utter(lab, listener::RAW, [b'x'; 200]);
+                far.send(b"x");
+                lab.run();
+                far
+            },
+            seen: Seen::Nothing,
+            told: Told::Throttled(Limit::Rate),
+        },
+        Class {
+            rows: &["rate.bytes"],
+            limits: |limits| limits.rate = Rate { excess: Excess::Close, messages: 0, bytes: 1000 },
+            play: |lab| {
+                let far = tell(lab, socket::text(&"x".repeat(1000)));
+                far.send(&socket::text("x"));
+                lab.run();
+                far
+            },
+            seen: Seen::Code(1008),
+            told: over(Limit::Rate),
+        },
+        Class {
+            rows: &["control_frames"],
+            limits: as_they_are,
+            play: |lab| tell(lab, socket::ping(b"").repeat(101)),
+            seen: Seen::Code(1008),
+            told: over(Limit::ControlFrames),
+        },
+    ]
+}
+
+fn sizes() -> Vec<Class> {
+    vec![
+        Class {
+            rows: &["line_bytes_max"],
+            limits: as_they_are,
+            play: |lab| utter(lab, listener::LINES, "x".repeat(70_000)),
+            seen: Seen::Reset,
+            told: over(Limit::Line),
+        },
+        Class {
+            rows: &["body_bytes_max"],
+            limits: as_they_are,
+            play: |lab| say(lab, post("Content-Length: 1048577\r\n", "")),
+            seen: Seen::Status(413),
+            told: http(http1::Error::BodyTooLarge),
+        },
+        Class {
+            rows: &["websocket.message_bytes_max"],
+            limits: |limits| limits.websocket.message_bytes_max = 1000,
+            play: |lab| tell(lab, &socket::binary(&[0; 1001])[..20]),
+            seen: Seen::Code(1009),
+            told: frames(websocket::Error::MessageTooLong),
+        },
+        Class {
+            rows: &["websocket.fragments_max"],
+            limits: |limits| limits.websocket.fragments_max = 3,
+            play: |lab| {
+                let begin = socket::masked(socket::TEXT, b"x");
+                tell(lab, [begin, socket::masked(socket::CONTINUATION, b"x").repeat(3)].concat())
+            },
+            seen: Seen::Code(1008),
+            told: frames(websocket::Error::TooManyFragments),
+        },
+        Class {
+            rows: &["reactor.carry_bytes_max"],
+            limits: as_they_are,
+            play: |lab| utter(lab, listener::RAW, "keep".repeat(20_000)),
+            seen: Seen::End,
+            told: over(Limit::Carry),
+        },
+        Class {
+            rows: &["reactor.outbox_bytes_max"],
+            limits: |limits| limits.reactor.outbox_bytes_max = 100_000,
+            play: |lab| {
+                let far = lab.websocket();
+                far.set_room(Some(0));
+                for _ in 0..3 {
+                    // Its peer is not read any more, but others send.
+                    let id = lab.server.wires().ids().next().unwrap();
+                    lab.server.handle().send(id, &[0; 60_000][..]).unwrap();
+                    lab.run();
+                }
+                far.set_room(None);
+                lab.run();
+                far
+            },
+            seen: Seen::Code(1013),
+            told: over(Limit::Backlog),
+        },
+    ]
+}
+
+fn heads() -> Vec<Class> {
+    vec![
+        Class {
+            rows: &["http.head_bytes_max"],
+            limits: as_they_are,
+            play: |lab| say(lab, format!("GET / HTTP/1.1\r\nHost: h\r\nX: {}", "x".repeat(16 << 10))),
+            seen: Seen::Status(431),
+            told: http(http1::Error::HeadTooLarge),
+        },
+        Class {
+            rows: &["http.headers_max"],
+            limits: as_they_are,
+            play: |lab| say(lab, format!("GET / HTTP/1.1\r\nHost: h\r\n{}\r\n", "X: y\r\n".repeat(100))),
+            seen: Seen::Status(431),
+            told: http(http1::Error::TooManyHeaders),
+        },
+        Class {
+            rows: &["http.target_bytes_max"],
+            limits: as_they_are,
+            play: |lab| say(lab, get(&"/".repeat((8 << 10) + 1))),
+            seen: Seen::Status(414),
+            told: http(http1::Error::TargetTooLong),
+        },
+        Class {
+            rows: &["http.chunk_line_bytes_max"],
+            limits: as_they_are,
+            play: |lab| say(lab, chunked(&format!("1;{}", "x".repeat(256)))),
+            seen: Seen::Status(400),
+            told: http(http1::Error::ChunkLineTooLong),
+        },
+        Class {
+            rows: &["http.chunk_extension_bytes_max"],
+            limits: as_they_are,
+            play: |lab| say(lab, chunked(&format!("1;{}\r\nx\r\n", "x".repeat(200)).repeat(100))),
+            seen: Seen::Status(400),
+            told: http(http1::Error::ChunkExtensionsTooLong),
+        },
+        Class {
+            rows: &["http.trailer_bytes_max"],
+            limits: as_they_are,
+            play: |lab| say(lab, chunked(&format!("0\r\n{}", "X: y\r\n".repeat(2000)))),
+            seen: Seen::Status(431),
+            told: http(http1::Error::TrailersTooLarge),
+        },
+        Class {
+            rows: &["http.drain_bytes_max"],
+            limits: as_they_are,
+            play: |lab| {
+                let far = say(lab, post("X-Plan: reject\r\nTransfer-Encoding: chunked\r\n", "20000\r\n"));
+                far.send(&[b'x'; (64 << 10) + 1]);
+                lab.run();
+                far
+            },
+            seen: Seen::Status(403),
+            told: http(http1::Error::DrainTooLong),
+        },
+    ]
+}
+
+fn deadlines() -> Vec<Class> {
+    vec![
+        Class {
+            rows: &["head_timeout"],
+            limits: as_they_are,
+            play: |lab| {
+                let far = say(lab, "GET /");
+                wait(lab, far, SECOND * 10)
+            },
+            seen: Seen::Status(408),
+            told: late(Timeout::Head),
+        },
+        Class {
+            rows: &["body_interval", "body_interval_bytes_min"],
+            limits: as_they_are,
+            play: |lab| {
+                let far = say(lab, post("Content-Length: 9\r\n", "x"));
+                wait(lab, far, SECOND * 10)
+            },
+            seen: Seen::Status(408),
+            told: late(Timeout::Body),
+        },
+        Class {
+            rows: &["upgrade_wait"],
+            limits: as_they_are,
+            play: |lab| {
+                let far = say(lab, socket::UPGRADE.replace("/ws", "/late"));
+                wait(lab, far, SECOND * 10)
+            },
+            seen: Seen::Status(503),
+            told: late(Timeout::Upgrade),
+        },
+        Class {
+            rows: &["message_timeout"],
+            limits: as_they_are,
+            play: |lab| {
+                let far = tell(lab, socket::masked(socket::TEXT, b"x"));
+                for _ in 0..3 {
+                    far.send(&socket::masked(socket::CONTINUATION, b"x"));
+                    lab.advance(SECOND * 20);
+                }
+                far
+            },
+            seen: Seen::Code(1008),
+            told: late(Timeout::Message),
+        },
+    ]
+}
+
+fn silences() -> Vec<Class> {
+    vec![
+        Class {
+            rows: &["http_idle"],
+            limits: as_they_are,
+            play: |lab| {
+                let far = lab.connect();
+                wait(lab, far, SECOND * 75)
+            },
+            seen: Seen::End,
+            told: late(Timeout::Idle),
+        },
+        Class {
+            rows: &["websocket_idle"],
+            limits: |limits| limits.heartbeat = Duration::ZERO,
+            play: |lab| {
+                let far = lab.websocket();
+                wait(lab, far, SECOND * 120)
+            },
+            seen: Seen::Code(1001),
+            told: late(Timeout::Idle),
+        },
+        Class {
+            rows: &["raw_idle"],
+            limits: as_they_are,
+            play: |lab| {
+                let far = lab.connect_to(listener::RAW);
+                wait(lab, far, SECOND * 300)
+            },
+            seen: Seen::End,
+            told: late(Timeout::Idle),
+        },
+        Class {
+            rows: &["heartbeat_dead"],
+            limits: as_they_are,
+            play: |lab| {
+                let far = lab.websocket();
+                wait(lab, far, SECOND * 50)
+            },
+            seen: Seen::Reset,
+            told: late(Timeout::Heartbeat),
+        },
+    ]
+}
+
+fn ends() -> Vec<Class> {
+    vec![
+        Class {
+            rows: &["max_lifetime"],
+            limits: |limits| limits.max_lifetime = SECOND * 5,
+            play: |lab| {
+                let far = lab.websocket();
+                wait(lab, far, SECOND * 5)
+            },
+            seen: Seen::Code(1001),
+            told: late(Timeout::Lifetime),
+        },
+        Class {
+            rows: &["reactor.write_stall"],
+            limits: as_they_are,
+            play: |lab| {
+                let far = lab.connect_to(listener::RAW);
+                far.set_room(Some(10));
+                far.send(&[b'x'; 1000]);
+                lab.run();
+                wait(lab, far, SECOND * 30)
+            },
+            seen: Seen::Reset,
+            told: late(Timeout::Write),
+        },
+        // Why these two ended is known before their peers' time is over; what matters is that they are gone then.
+        Class {
+            rows: &["close_wait"],
+            limits: as_they_are,
+            play: |lab| {
+                let far = lab.websocket();
+                let id = lab.server.wires().ids().next().unwrap();
+                lab.server.handle().close(id).unwrap();
+                lab.advance(SECOND * 7 - MS);
+                assert_eq!(lab.connections(), 1);
+                lab.advance(MS);
+                assert_eq!(lab.connections(), 0);
+                far
+            },
+            seen: Seen::Code(1000),
+            told: Told::Ended(Reason::Local),
+        },
+        Class {
+            rows: &["reactor.linger"],
+            limits: as_they_are,
+            play: |lab| {
+                let far = say(lab, "BAD\r\n\r\n");
+                lab.advance(SECOND * 2 - MS);
+                assert_eq!(lab.connections(), 1);
+                lab.advance(MS);
+                assert_eq!(lab.connections(), 0);
+                far
+            },
+            seen: Seen::Status(400),
+            told: http(http1::Error::Method),
+        },
+        Class {
+            rows: &["drain"],
+            limits: as_they_are,
+            play: |lab| {
+                let far = say(lab, get("/never"));
+                lab.server.handle().shutdown(Drain { deadline: lab_drain(), ..Drain::default() });
+                wait(lab, far, lab_drain())
+            },
+            seen: Seen::Reset,
+            told: Told::Ended(Reason::Shutdown),
+        },
+    ]
+}
+
+/// As at a signal.
+fn lab_drain() -> Duration {
+    Limits::default().drain
+}
+
+fn classes() -> Vec<Class> {
+    [newcomers(), rates(), sizes(), heads(), deadlines(), silences(), ends()].into_iter().flatten().collect()
+}
+
+/// Says back what it is told, refuses what wants to be refused, decides late on `/late` and answers `/never`.
+fn probe() -> Probe {
+    Probe {
+        on_request: |_, exchange, request| match request.path() {
+            "/never" => std::mem::forget(exchange.defer()),
+            _ => exchange.ok("text/plain", "ok"),
+        },
+        on_upgrade: |_, upgrade, request| match request.path() {
+            "/late" => std::mem::forget(upgrade.defer()),
+            _ => upgrade.accept(),
+        },
+        on_head: |_, _, request| match request.header("X-Plan") {
+            Some(_) => BodyPlan::Reject(403),
+            None => BodyPlan::Collect,
+        },
+        on_data: |_, raw, data| {
+            if data.starts_with(b"keep") {
+                return 0;
+            }
+            raw.write(&*data);
+            data.len()
+        },
+        ..Probe::default()
+    }
+}
+
+#[track_caller]
+fn check(class: &Class) {
+    let Class { rows, limits: set, play, seen, told } = class;
+    let mut limits = Limits::default();
+    set(&mut limits);
+    let mut lab = Lab::with_limits(limits, probe);
+    let far = play(&mut lab);
+    let heard = far.take();
+    let (is_finished, is_reset) = (far.is_finished(), far.is_reset());
+    let shown = || format!("{rows:?}: {}, finished: {is_finished}, reset: {is_reset}", text(&heard));
+    match *seen {
+        Seen::Status(status) => {
+            assert_eq!(statuses(&heard).last(), Some(&status), "{}", shown());
+            assert!(is_finished && !is_reset, "{}", shown());
+        }
+        Seen::Code(code) => {
+            let last = socket::frames(&heard).pop();
+            assert_eq!(last.and_then(|frame| frame.code()), Some(code), "{}", shown());
+        }
+        Seen::End => assert!(is_finished && heard.is_empty(), "{}", shown()),
+        Seen::Reset => assert!(is_reset, "{}", shown()),
+        Seen::Nothing => assert!(!is_finished && !is_reset, "{}", shown()),
+    }
+    far.finish();
+    lab.advance(SECOND * 40);
+    let event = told.event();
+    assert_eq!(lab.log.count(&event), 1, "{rows:?}: {event}: {:?}", lab.log.events());
+    assert_eq!(told.counter(&lab.server.handle().metrics()), 1, "{rows:?}");
+    assert!(far.is_finished() || far.is_reset(), "{rows:?}: it is still there");
+}
+
+#[test]
+fn every_class_ends_in_a_clear_word_an_event_with_its_reason_and_a_counter() {
+    classes().iter().for_each(check);
+}
+
+#[test]
+fn no_limit_is_without_its_class() {
+    let classes = classes();
+    let mut covered: Vec<&str> = classes.iter().flat_map(|class| class.rows).copied().collect();
+    covered.extend(NO_CLASS);
+    covered.extend(BY_ITSELF);
+    covered.extend(MEMORY);
+    covered.extend(LOAD);
+    for row in Limits::default().table() {
+        // What is not built yet stands in brackets.
+        assert!(row.name.starts_with('(') || covered.contains(&row.name), "`{}` is not shown here", row.name);
+    }
+}
+
+#[test]
+fn a_handshake_that_does_not_end_is_told_and_counted() {
+    let watcher = Watcher::default();
+    let mut limits = Limits::default();
+    limits.reactor.handshake = Duration::from_millis(50);
+    let listener = Listener::tcp("127.0.0.1:0").tls_config(tls::Identity::new().server_config());
+    let builder = Server::builder().listen(listener).reactors(1).limits(limits).observer(watcher.clone());
+    let live = real::Live::serve(builder, |_peer| Probe::default());
+    let mut stream = live.connect();
+    stream.write_all(b"\x16\x03\x01\x02\x00").unwrap();
+    assert!(real::is_gone(&mut stream));
+    real::wait_until(|| watcher.log.has("tls error Timeout(Handshake)"));
+    assert_eq!(live.handle.metrics().ended(Reason::Timeout(Timeout::Handshake)), 1);
+}

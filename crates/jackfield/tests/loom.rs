@@ -1,0 +1,83 @@
+//! The directory of topics as loom sees it: each test is run once for every order in which its threads can meet. The
+//! source is compiled a second time here, on top of loom's mutex and atomics.
+
+#[expect(
+    unreachable_pub,
+    dead_code,
+    reason = "it belongs to another crate, and not all of it is of use here"
+)]
+#[path = "../src/topics.rs"]
+mod topics;
+
+use jackfield::ConnectionId;
+use loom::thread;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use topics::{Directory, Topics};
+
+/// What the directory finds in the server at the same path.
+mod sync {
+    pub(crate) use loom::sync::atomic::{AtomicUsize, Ordering};
+    pub(crate) use loom::sync::{Mutex, MutexGuard};
+    pub(crate) use std::sync::PoisonError;
+}
+
+const TOPIC: &str = "news";
+
+fn connection(reactor: usize) -> ConnectionId {
+    format!("r{reactor}-0.0").parse().expect("it is an id")
+}
+
+/// Runs both at once, each with the number of its reactor, and gives back what they say.
+fn on_two_reactors<T: 'static>(run: impl Fn(usize) -> T + Clone + 'static) -> [T; 2] {
+    let there = run.clone();
+    let other = thread::spawn(move || there(1));
+    let here = run(0);
+    [here, other.join().expect("it does not fail")]
+}
+
+/// What `Handle::pass_on` goes by.
+fn has_subscribers_on(topics: &Topics, reactor: usize) -> bool {
+    topics.find(TOPIC).is_some_and(|(_, topic)| topic.counts.of(reactor) > 0)
+}
+
+#[test]
+fn of_two_reactors_that_subscribe_and_publish_one_hears_of_the_other() {
+    let alone = Arc::new(AtomicUsize::new(0));
+    let count = alone.clone();
+    loom::model(move || {
+        let directory = Arc::new(Directory::new(2));
+        let heard = on_two_reactors(move |reactor| {
+            let mut topics = Topics::default();
+            topics.join(connection(reactor), TOPIC, &directory);
+            has_subscribers_on(&topics, 1 - reactor)
+        });
+        assert!(heard[0] || heard[1], "neither newcomer hears of the other");
+        count.fetch_add(usize::from(heard != [true; 2]), Ordering::Relaxed);
+    });
+    assert!(alone.load(Ordering::Relaxed) > 0, "the orders in which one comes later are among them");
+}
+
+#[test]
+fn whoever_leaves_does_not_take_the_topic_from_one_who_comes() {
+    loom::model(|| {
+        let directory = Arc::new(Directory::new(2));
+        let both = directory.clone();
+        let [gone, stays] = on_two_reactors(move |reactor| {
+            let mut topics = Topics::default();
+            let subscription = topics.join(connection(reactor), TOPIC, &both);
+            if reactor == 0 {
+                topics.leave(reactor, subscription, &both);
+            }
+            topics
+        });
+        assert!(gone.find(TOPIC).is_none());
+        let (_, counts) = directory.find(TOPIC).expect("it has a subscriber");
+        assert_eq!((counts.of(0), counts.of(1)), (0, 1));
+        assert!(
+            stays.find(TOPIC).is_some_and(|(_, topic)| Arc::ptr_eq(&topic.counts, &counts)),
+            "there is one account"
+        );
+        assert_eq!(directory.count(TOPIC), 1);
+    });
+}

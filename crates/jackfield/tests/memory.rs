@@ -1,0 +1,140 @@
+//! What an idle connection costs: live bytes on the heap, tables with their unused capacity included, divided by the
+//! connections, after one request each.
+//!
+//! The connections are in memory, so that there may be any number of them; what their two ends take for themselves is
+//! measured apart and taken off.
+
+mod support;
+
+use allocation_counter::measure;
+use jackfield::reactor::Pipe;
+use jackfield::test::{FarEnd, TestServer};
+use jackfield::{Client, Exchange, Message, Request, WebSocket};
+use support::{get, socket};
+
+/// A client object of 16 bytes.
+struct Sixteen {
+    requests: u64,
+    _spare: u64,
+}
+
+const _: () = assert!(size_of::<Sixteen>() == 16);
+
+impl Client for Sixteen {
+    fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
+        self.requests += 1;
+        exchange.ok("text/plain", "hello");
+    }
+
+    fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+        self.requests += 1;
+        socket.send(message);
+    }
+}
+
+/// What an idle connection may cost.
+const BYTES_MAX: usize = 256;
+/// The second is one more than a power of two: tables that double would show there.
+const CONNECTIONS: [usize; 2] = [10_000, 16_385];
+
+/// Live bytes of so many connections on which these things were said.
+fn live_bytes(connections: usize, said: &[&[u8]]) -> usize {
+    let mut kept = None;
+    let all = measure(|| {
+        let mut server = TestServer::new(|_peer| Sixteen { requests: 0, _spare: 0 });
+        let mut ends = Vec::with_capacity(connections);
+        for _ in 0..connections {
+            ends.push(server.connect());
+        }
+        // A few at a time, as they come in life.
+        for some in ends.chunks(100) {
+            for words in said {
+                some.iter().for_each(|far| far.send(words));
+                server.run();
+                some.iter().for_each(|far| assert!(!far.take().is_empty()));
+            }
+        }
+        kept = Some((server, ends));
+    });
+    let (server, ends) = kept.unwrap();
+    assert_eq!((server.wires().len(), ends.len()), (connections, connections));
+    usize::try_from(all.bytes_current).unwrap() - ends_bytes(connections, said)
+}
+
+/// What the ends of in-memory connections take, and the table of them.
+fn ends_bytes(connections: usize, said: &[&[u8]]) -> usize {
+    let mut kept: Option<(Vec<Pipe>, Vec<FarEnd>)> = None;
+    let mut nears = Vec::with_capacity(connections);
+    let all = measure(|| {
+        let mut ends = Vec::with_capacity(connections);
+        for _ in 0..connections {
+            let (near, far) = Pipe::pair(([127, 0, 0, 1], 1).into());
+            nears.push(near);
+            // The longest of what was said is what its buffer keeps room for.
+            far.send(said.iter().max_by_key(|words| words.len()).unwrap());
+            ends.push(far);
+        }
+        kept = Some((Vec::new(), ends));
+    });
+    assert_eq!((nears.len(), kept.map(|(_, ends)| ends.len())), (connections, Some(connections)));
+    usize::try_from(all.bytes_current).unwrap()
+}
+
+#[track_caller]
+fn check(what: &str, said: &[&[u8]]) {
+    for connections in CONNECTIONS {
+        let bytes = live_bytes(connections, said).div_ceil(connections);
+        println!("{what}: {bytes} bytes for each of {connections} idle connections");
+        assert!(bytes <= BYTES_MAX, "{what}: {bytes} bytes for each of {connections}");
+    }
+}
+
+#[test]
+fn an_idle_http_connection_costs_256_bytes_at_most() {
+    check("HTTP", &[get("/").as_bytes()]);
+}
+
+#[test]
+fn an_idle_websocket_costs_256_bytes_at_most() {
+    check("WebSocket", &[socket::UPGRADE.as_bytes(), &socket::text("hello")]);
+}
+
+/// What may be left in the pools of a reactor.
+const POOLS_BYTES_MAX: i64 = 20 << 20;
+
+#[test]
+fn after_a_peak_the_memory_is_given_back() {
+    struct Burst;
+    impl Client for Burst {
+        fn on_message(&mut self, socket: &mut WebSocket<'_>, _message: Message<'_>) {
+            for _ in 0..200 {
+                socket.send(&[7; 1000][..]);
+            }
+        }
+    }
+    let mut server = TestServer::new(|_peer| Burst);
+    let ends: Vec<FarEnd> = (0..1000).map(|_| server.connect()).collect();
+    for far in &ends {
+        far.send(socket::UPGRADE.as_bytes());
+        server.run();
+        far.take();
+        far.set_room(Some(0));
+    }
+    let peak = measure(|| {
+        for far in &ends {
+            far.send(&socket::text("go"));
+        }
+        server.run();
+    });
+    assert!(peak.bytes_current > 200_000_000, "{} bytes at the peak", peak.bytes_current);
+    let shrunk = measure(|| {
+        for far in &ends {
+            far.set_room(None);
+            server.run();
+            far.take();
+        }
+    });
+    let left = peak.bytes_current + shrunk.bytes_current;
+    println!("{} bytes at the peak, {left} bytes after it", peak.bytes_current);
+    assert!(left <= POOLS_BYTES_MAX, "{left} bytes are left");
+}

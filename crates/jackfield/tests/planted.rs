@@ -1,0 +1,94 @@
+//! The simulation is proved: bugs are planted into the reactor and the server, one at a time, and each is found.
+//!
+//! ```sh
+//! cargo test -p jackfield --features planted-bugs --test planted -- --nocapture
+//! ```
+//!
+//! prints the table: which bug, after how many seeds, by which oracle. `JACKFIELD_SIM_SEEDS=N` looks at so many seeds
+//! for each bug before it gives up, and `JACKFIELD_PLANTED=N` looks for one of them only.
+
+use jackfield::reactor::planted::select;
+use jackfield::sim;
+use jackfield_fuzz::bad_day;
+
+/// By the number of each, where `planted` is asked for it.
+const BUGS: [&str; 46] = [
+    "the generation of an id is ignored",
+    "a slot is used again with the same generation: a stale id names a stranger",
+    "the timers of a wire outlive it",
+    "a lost wake-up: marked to be looked at again, and not on the list",
+    "the rest that was put off for a turn is never shown again",
+    "a hold is never released",
+    "after a pause the carry is not shown again",
+    "a cancelled timer is not cancelled",
+    "marked as dirty, and not on the list",
+    "the backlog is overtaken by the cork of the next event",
+    "the stall of a write is not watched",
+    "no drain: a congested wire stays so",
+    "outbox order swapped: a shared piece goes before the own bytes in front of it",
+    "a piece that was sent in part is sent from its beginning again",
+    "bytes that were written through are kept as unsent",
+    "the bell is cleared after the letters were read",
+    "the wheel forgets all but the first timer of a bucket that moves down",
+    "a silence that was broken is never timed again",
+    "lingering never ends",
+    "close does not wait for what is queued",
+    "on_close comes twice",
+    "on_close is lost",
+    "the mark of a dirty wire is kept after its flush",
+    "the peer's end is read and not told",
+    "after a full read nothing is marked as unread",
+    "a carry holds its bytes twice",
+    "a carry is dropped",
+    "a wire that is paused is read",
+    "a reset is not noticed on a wire that is not read",
+    "a short read hides the end behind it",
+    "a closing wire forgets to send its end",
+    "a connection that has ended stays a member of its topics",
+    "whoever takes a leaver's place in a topic is not told of it",
+    "a letter for an id that is gone reaches the stranger in its slot",
+    "a Pong that waited for a drain is forgotten",
+    "the count of connections is not lowered",
+    "a peer that answers no Ping is kept for ever",
+    "the client of a connection that has ended is kept",
+    "a connection outlives the panic of its callback",
+    "a late answer is lost",
+    "what is published on one reactor does not reach the others",
+    "a backlog has no bound",
+    "an answer overtakes what was published before it",
+    "whoever is not to have what is published has it",
+    "under overload a reserved path is refused",
+    "what gathers for many is framed as for WebSockets, whatever they speak",
+];
+
+#[test]
+fn every_planted_bug_is_found() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+    let seeds = number("JACKFIELD_SIM_SEEDS").unwrap_or(50_000);
+    // What panics on the way is told by the table.
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut missed = Vec::new();
+    for (bug, name) in (1..).zip(BUGS) {
+        if number("JACKFIELD_PLANTED").is_some_and(|only| only != u64::from(bug)) {
+            continue;
+        }
+        select(bug);
+        match (0..seeds).find_map(find) {
+            Some(sim::Violation { seed, oracle, text, .. }) => {
+                println!("{bug:>2} | {name} | seed {seed} | {oracle} | {text}");
+            }
+            None => {
+                println!("{bug:>2} | {name} | NOT FOUND");
+                missed.push(bug);
+            }
+        }
+    }
+    select(0);
+    drop(std::panic::take_hook());
+    assert!(missed.is_empty(), "not found: {missed:?}");
+    assert!((0..200).all(|seed| find(seed).is_none()), "without a bug nothing is found");
+}
+
+fn find(seed: u64) -> Option<sim::Violation> {
+    bad_day(seed, sim::options_of(seed, false)).try_run().err()
+}

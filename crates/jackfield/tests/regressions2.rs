@@ -1,0 +1,435 @@
+//! Bugs that a second review found, one test each: rates, heartbeats and broadcasts where they meet other things.
+
+mod support;
+
+use jackfield::test::{FarEnd, TestOptions};
+use jackfield::{
+    Beat, BodyPlan, Client, Connection, Drain, Heartbeat, Limits, Message, Overflow, Rate, Server, TimerId,
+    WebSocket,
+};
+use std::net::Shutdown;
+use std::thread;
+use std::time::{Duration, Instant};
+use support::probe::{Log, Probe};
+use support::real::{self, Live};
+use support::socket::{self, FIN};
+use support::{Lab, get, statuses, text};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// So many messages in a second.
+fn messages(messages: u32) -> Rate {
+    Rate { messages, ..Rate::default() }
+}
+
+fn with(change: impl Fn(&mut Limits)) -> TestOptions {
+    let mut options = TestOptions::default();
+    change(&mut options.limits);
+    options
+}
+
+/// The new bucket was charged with all that the reactor had ever counted.
+#[test]
+fn a_rate_that_is_set_by_a_message_owes_nothing_for_others() {
+    let mut lab = Lab::with_options(with(|limits| limits.rate = messages(1000)), || Probe {
+        on_message: |_, socket, message| {
+            if message == Message::Text("slow") {
+                socket.set_rate(messages(10));
+            }
+            socket.send(message);
+        },
+        ..Probe::default()
+    });
+    let (busy, slow) = (lab.websocket(), lab.websocket());
+    for _ in 0..500 {
+        lab.say(&busy, socket::text("x"));
+    }
+    lab.say(&slow, socket::text("slow"));
+    assert_eq!(socket::texts(&lab.say(&slow, socket::text("at once"))), ["at once"]);
+}
+
+/// With a heartbeat of none the deadline of a ping that was answered came back, and met a peer that had nothing to say.
+#[test]
+fn a_heartbeat_that_is_switched_off_finds_nobody_dead() {
+    let options = with(|limits| {
+        (limits.heartbeat, limits.heartbeat_dead) = (SECOND * 10, SECOND * 5);
+        limits.websocket_idle = Duration::ZERO;
+    });
+    let mut lab = Lab::with_options(options, Probe::default);
+    let far = lab.websocket();
+    lab.advance(SECOND * 10);
+    assert_eq!(socket::frames(&far.take()).len(), 1, "a ping");
+    lab.advance(SECOND);
+    lab.say(&far, socket::masked(FIN | socket::PONG, b""));
+    lab.server.handle().set_heartbeat(Heartbeat { after: Duration::ZERO, ..Heartbeat::default() }).unwrap();
+    lab.advance(SECOND * 1000);
+    assert_eq!((lab.connections(), far.is_reset()), (1, false));
+}
+
+/// The deadline of a ping that was answered stood for a later one that was never sent.
+#[test]
+fn who_was_not_pinged_owes_no_pong() {
+    let options = with(|limits| {
+        (limits.heartbeat, limits.heartbeat_dead) = (SECOND * 10, SECOND * 25);
+        limits.websocket_idle = Duration::ZERO;
+    });
+
+    struct Once(bool);
+
+    impl Client for Once {
+        fn on_heartbeat(&mut self, _socket: &mut WebSocket<'_>) -> Beat {
+            if std::mem::replace(&mut self.0, true) { Beat::Skip } else { Beat::Ping }
+        }
+    }
+
+    let mut server = jackfield::test::TestServer::with_options(options, |_peer| Once(false));
+    let far = server.connect();
+    far.send(socket::UPGRADE.as_bytes());
+    server.advance(SECOND * 10);
+    far.send(&socket::masked(FIN | socket::PONG, b""));
+    server.advance(SECOND * 1000);
+    assert_eq!((server.wires().len(), far.is_reset()), (1, false));
+}
+
+/// What gathers in a broadcast was not weighed against the bound of the outboxes that it went to.
+#[test]
+fn a_broadcast_keeps_to_the_bound_of_its_members() {
+    const BOUND: usize = 2000;
+    let options = with(|limits| {
+        (limits.reactor.outbox_bytes_high, limits.reactor.outbox_bytes_low) = (1000, 500);
+        limits.reactor.outbox_bytes_max = BOUND;
+    });
+    let mut lab = Lab::with_options(options, || Probe {
+        on_open: |_, socket| {
+            socket.set_overflow(Overflow::DropNewest);
+            socket.subscribe("room");
+        },
+        on_message: |_, socket, _| {
+            for _ in 0..1000 {
+                socket.publish("room", "ten bytes.");
+            }
+        },
+        ..Probe::default()
+    });
+    let members: Vec<_> = (0..6).map(|_| lab.websocket()).collect();
+    members.iter().for_each(|far| far.set_room(Some(0)));
+    lab.say(&members[0], socket::text("go"));
+    let ids: Vec<_> = lab.server.wires().ids().collect();
+    for id in ids {
+        let queued = lab.server.wires().queued(id);
+        assert!(queued <= BOUND + 20, "{queued} bytes wait for {id}");
+    }
+}
+
+/// Whoever was closing already was evicted without a word, and as if its last answer had gone out.
+#[test]
+fn the_eviction_of_a_closing_connection_is_told() {
+    let limits = Limits { memory_bytes_max: 8000, ..Limits::default() };
+    let mut lab = Lab::with_limits(limits, || Probe {
+        on_request: |_, mut exchange, _| {
+            exchange.close_after();
+            exchange.ok("text/plain", vec![b'x'; 20_000]);
+        },
+        ..Probe::default()
+    });
+    let far = lab.connect();
+    far.set_room(Some(100));
+    lab.say(&far, get("/"));
+    assert!(far.is_reset() && lab.log.has("evicted"), "{:?}", lab.log.events());
+    assert!(lab.log.has("disconnect Limit(Memory)"), "{:?}", lab.log.events());
+}
+
+/// To close while a body is still coming is to answer it with a reset, which may destroy the answer.
+#[test]
+fn the_last_request_is_not_over_before_its_body() {
+    for length in [100, 1_000_000] {
+        let mut lab = Lab::new(|| Probe { on_head: |_, _, _| BodyPlan::Reject(403), ..Probe::default() });
+        let far = lab.connect();
+        let head = "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n";
+        let answer = lab.ask(&far, format!("{head}Content-Length: {length}\r\n\r\n"));
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+        assert_eq!(lab.connections(), 1, "the body is still to come");
+    }
+    // With its body it is.
+    for plan in ["/collect", "/stream"] {
+        let mut lab = Lab::new(|| Probe {
+            on_head: |_, _, request| {
+                if request.path() == "/stream" { BodyPlan::Stream } else { BodyPlan::Collect }
+            },
+            ..Probe::default()
+        });
+        let far = lab.connect();
+        lab.say(
+            &far,
+            format!("POST {plan} HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhe"),
+        );
+        assert!(lab.ask(&far, "llo").starts_with("HTTP/1.1 200 "));
+        assert_eq!(lab.connections(), 0, "{plan}");
+    }
+}
+
+/// What had come of a peer that was not read for its rate was dropped at the shutdown.
+#[test]
+fn a_request_that_waits_for_its_rate_is_answered_at_the_shutdown() {
+    let mut lab = Lab::with_options(with(|limits| limits.rate = messages(1)), Probe::default);
+    let (busy, idle) = (lab.connect(), lab.connect());
+    assert_eq!(statuses(&lab.say(&busy, get("/").repeat(2))), [200]);
+    lab.say(&idle, get("/"));
+    lab.server.handle().shutdown(Drain::default());
+    lab.advance(SECOND * 2);
+    let answer = busy.take();
+    assert_eq!(statuses(&answer), [200]);
+    assert!(text(&answer).contains("Connection: close"), "{}", text(&answer));
+    assert!(busy.is_finished() && idle.is_finished());
+}
+
+/// A connection is brought to `stop` with a request carried, the server is shut down, and then it goes on.
+#[track_caller]
+fn check_carried(stop: fn(&mut Lab) -> Vec<FarEnd>, go_on: fn(&mut Lab, &[FarEnd])) {
+    let options = with(|limits| {
+        (limits.reactor.outbox_bytes_high, limits.reactor.outbox_bytes_low) = (1000, 500);
+        limits.memory_bytes_max = 100_000;
+        limits.events_per_turn = 1;
+    });
+    let mut lab = Lab::with_options(options, || Probe {
+        on_request: |_, mut exchange, request| {
+            if request.path() == "/pause" {
+                exchange.pause_read();
+                exchange.set_timer(TimerId(1), SECOND * 5);
+            }
+            let length = if request.path() == "/large" { 2000 } else { 10 };
+            exchange.ok("text/plain", &vec![b'x'; length][..]);
+        },
+        on_timer: |_, connection, _| connection.resume_read(),
+        ..Probe::default()
+    });
+    let ends = stop(&mut lab);
+    let (far, before) = (&ends[0], text(&ends[0].take()));
+    lab.server.handle().shutdown(Drain::default());
+    lab.run();
+    assert!(!far.is_finished() && !before.contains("Connection: close"), "{before}");
+    go_on(&mut lab, &ends);
+    let answer = text(&far.take());
+    // The last answer says so, and whoever hears it knows what was not answered.
+    assert!(answer.contains("Connection: close\r\n"), "{answer:?}");
+    assert_eq!(answer.matches("Connection: close\r\n").count(), 1, "{answer}");
+    assert!(answer.ends_with("\r\n\r\nxxxxxxxxxx") && far.is_finished(), "{answer}");
+    far.finish();
+    lab.run();
+    assert!(lab.log.has("disconnect Shutdown"), "{:?}", lab.log.events());
+}
+
+fn ask_twice(lab: &mut Lab, room: Option<usize>, path: &str) -> Vec<FarEnd> {
+    let far = lab.connect();
+    far.set_room(room);
+    far.send((get(path) + &get("/")).as_bytes());
+    lab.run();
+    vec![far]
+}
+
+/// A request that had come, and lay behind another while its connection was not read, was dropped at the shutdown.
+#[test]
+fn a_carried_request_is_answered_at_the_shutdown() {
+    // The user reads on.
+    check_carried(|lab| ask_twice(lab, None, "/pause"), |lab, _| lab.advance(SECOND * 5));
+    // The peer reads on.
+    check_carried(
+        |lab| ask_twice(lab, Some(0), "/large"),
+        |lab, ends| {
+            ends[0].set_room(None);
+            lab.run();
+        },
+    );
+    // Others give their memory back.
+    check_carried(
+        |lab| {
+            let ends: Vec<FarEnd> = (0..4).map(|_| lab.connect()).collect();
+            for far in &ends[1..] {
+                far.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 20000\r\n\r\n");
+                far.send(&[b'x'; 19_000]);
+            }
+            lab.run();
+            ends[0].send(get("/").repeat(1000).as_bytes());
+            lab.run();
+            assert!(ends[0].received() < 2000, "it is squeezed before it is answered much");
+            ends
+        },
+        |lab, ends| {
+            ends[1..].iter().for_each(FarEnd::reset);
+            lab.run();
+        },
+    );
+}
+
+/// A pause is the user's: the shutdown waits for its end, but not for one who has said nothing.
+#[test]
+fn a_paused_connection_lasts_until_the_deadline_only_if_something_has_come() {
+    let mut lab = Lab::new(|| Probe { on_connect: |_, c| c.pause_read(), ..Probe::default() });
+    let (silent, asked) = (lab.connect(), lab.connect());
+    lab.say(&asked, get("/"));
+    lab.server.handle().shutdown(Drain::default());
+    lab.advance(SECOND * 29);
+    assert_eq!((silent.is_finished(), asked.is_finished(), asked.is_reset()), (true, false, false));
+    lab.advance(SECOND);
+    assert_eq!((asked.is_reset(), lab.connections()), (true, 0));
+}
+
+/// A newcomer on trial that got its client only then was not told that its answer was the last.
+#[test]
+fn who_passes_its_trial_during_the_shutdown_hears_that_it_ends() {
+    let reserved = vec!["/health".to_owned()];
+    let mut options = TestOptions { reserved, ..TestOptions::default() };
+    options.limits.memory_bytes_max = 100_000;
+    let mut lab = Lab::with_options(options, Probe::default);
+    let posters: Vec<FarEnd> = (0..8).map(|_| lab.connect()).collect();
+    for far in &posters {
+        far.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10000\r\n\r\n");
+        far.send(&[b'x'; 9500]);
+    }
+    for _ in 0..20 {
+        lab.server.lag(Duration::from_millis(10));
+        lab.advance(Duration::from_millis(10));
+    }
+    lab.server.lag(Duration::from_millis(10));
+    // It takes the one place.
+    lab.connect();
+    // Memory is scarce, so that the line of its request is not read to its end before the shutdown.
+    let (far, connects) = (lab.connect(), lab.log.count("connect"));
+    lab.say(&far, format!("GET /health?{}", "x".repeat(7000)));
+    lab.say(&far, " HTTP/1.1\r\nHost: h\r\n\r\n".to_owned() + &get("/health"));
+    lab.server.handle().shutdown(Drain::default());
+    lab.run();
+    assert_eq!((lab.log.count("connect"), far.is_finished()), (connects, false), "it is on trial");
+    posters.iter().for_each(FarEnd::reset);
+    lab.run();
+    let answer = text(&far.take());
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("Connection: close\r\n"), "{answer}");
+    // What is behind it is known to be unheard.
+    assert_eq!((answer.matches("HTTP/1.1 200 ").count(), far.is_finished()), (1, true));
+    far.finish();
+    lab.run();
+    assert!(lab.log.has("disconnect Shutdown"), "{:?}", lab.log.events());
+}
+
+/// The end of a peer is nothing that is to be answered: the shutdown waited for the deadline all the same.
+#[test]
+fn a_paused_connection_whose_peer_has_left_holds_no_shutdown_up() {
+    let mut lab = Lab::new(|| Probe { on_connect: |_, c| c.pause_read(), ..Probe::default() });
+    let (gone, asked) = (lab.connect(), lab.connect());
+    gone.finish();
+    asked.send(get("/").as_bytes());
+    asked.finish();
+    lab.run();
+    lab.server.handle().shutdown(Drain::default());
+    lab.run();
+    assert_eq!((gone.is_finished(), lab.connections()), (true, 1), "only one has asked for something");
+}
+
+/// The same over a socket, where only a look at it tells.
+#[test]
+fn the_system_is_asked_whether_a_paused_peer_has_said_something() {
+    let seen = Log::default();
+    let log = seen.clone();
+    let mut live = Live::serve(Server::builder().listen("127.0.0.1:0").reactors(1), move |_peer| {
+        Probe { on_connect: |_, c| c.pause_read(), ..Probe::default() }.noted_in(&log)
+    });
+    let gone = live.connect();
+    real::wait_until(|| seen.has("connect"));
+    gone.shutdown(Shutdown::Write).expect("it is open");
+    // The server has heard of it.
+    thread::sleep(Duration::from_millis(100));
+    live.handle.shutdown(Drain::default());
+    let begin = Instant::now();
+    live.join().expect("it ends");
+    assert!(begin.elapsed() < SECOND * 10, "{:?}", begin.elapsed());
+}
+
+/// What becomes a WebSocket by a request that the shutdown finds unread has its closing handshake too.
+#[test]
+fn a_websocket_that_begins_during_the_shutdown_has_its_handshake() {
+    let mut lab = Lab::new(|| Probe {
+        on_connect: |_, connection| {
+            connection.pause_read();
+            connection.set_timer(TimerId(1), SECOND * 5);
+        },
+        on_timer: |_, connection, _| connection.resume_read(),
+        ..Probe::default()
+    });
+    let far = lab.connect();
+    lab.say(&far, socket::UPGRADE);
+    lab.server.handle().shutdown(Drain::default());
+    lab.advance(SECOND * 5);
+    assert_eq!(far.take(), [socket::SWITCHED.as_bytes(), &[FIN | socket::CLOSE, 2, 3, 0xe9]].concat());
+    assert!(!far.is_finished(), "the peer's Close is awaited");
+    far.send(&socket::close(1001, ""));
+    lab.run();
+    assert!(far.is_finished() && lab.log.has("disconnect Shutdown"), "{:?}", lab.log.events());
+}
+
+/// A connection that publishes, ends in its own event, and publishes once more when it is gone.
+#[test]
+fn what_is_published_around_an_end_keeps_its_order() {
+    let mut lab = Lab::new(|| Probe {
+        on_open: |_, socket| {
+            socket.subscribe("all");
+        },
+        on_message: |_, socket, message| match message {
+            Message::Text("end") => {
+                for number in ["1", "2", "3"] {
+                    socket.publish("all", number);
+                }
+                socket.abort();
+                socket.publish("all", "4");
+                socket.publish("all", "5");
+            }
+            message => drop(socket.send(message)),
+        },
+        on_disconnect: |_, connection, _| {
+            for number in ["6", "7"] {
+                connection.publish("all", number);
+            }
+        },
+        ..Probe::default()
+    });
+    let ends: Vec<FarEnd> = (0..8).map(|_| lab.connect()).collect();
+    for far in &ends {
+        lab.say(far, socket::UPGRADE);
+        far.take();
+    }
+    ends[0].send(&socket::text("x"));
+    ends[3].send(&socket::text("end"));
+    ends[5].send(&socket::text("y"));
+    lab.run();
+    for (index, far) in ends.iter().enumerate().filter(|(index, _)| *index != 3) {
+        let got: String = far.take().chunks(3).map(|frame| char::from(frame[2])).collect();
+        let wanted = match index {
+            0 => "x1234567",
+            5 => "1234567y",
+            _ => "1234567",
+        };
+        assert_eq!(got, wanted, "{index}");
+    }
+    assert!(ends[3].is_reset());
+}
+
+/// A newcomer on trial whose client pauses or closes in `on_connect` was handed its request all the same.
+#[test]
+fn who_passes_its_trial_is_heard_only_if_its_client_listens() {
+    let acts: [fn(&mut Probe, &mut Connection<'_>); 3] =
+        [|_, c| c.pause_read(), |_, c| c.close(), |_, c| c.abort()];
+    for act in acts {
+        let options = TestOptions { reserved: vec!["/health".to_owned()], ..TestOptions::default() };
+        let mut lab = Lab::with_options(options, move || Probe { on_connect: act, ..Probe::default() });
+        for _ in 0..20 {
+            lab.server.lag(Duration::from_millis(10));
+            lab.advance(Duration::from_millis(10));
+        }
+        lab.server.lag(Duration::from_millis(10));
+        // It takes the one place.
+        lab.connect();
+        let far = lab.connect();
+        assert_eq!(lab.log.count("connect"), 1, "it is on trial");
+        lab.say(&far, get("/health"));
+        assert_eq!((lab.log.count("connect"), lab.log.count("request")), (2, 0), "{:?}", lab.log.events());
+    }
+}

@@ -1,0 +1,260 @@
+//! Exhausted descriptors: a server in a process of its own that may have few of them. The process is this test again.
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use jackfield::{Client, Exchange, Listener, Request, Server};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+use support::real::{self, is_gone};
+use support::{get, text};
+
+/// What the process may have.
+const DESCRIPTORS: usize = 256;
+/// Set for the child.
+const CHILD: &str = "JACKFIELD_FEW_DESCRIPTORS";
+const SECOND: Duration = Duration::from_secs(1);
+
+#[derive(Clone)]
+struct Hello(jackfield::Handle);
+
+impl Client for Hello {
+    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+        let metrics = self.0.metrics();
+        match request.path() {
+            "/figures" => exchange
+                .ok("text/plain", format!("{} {}", metrics.refused_descriptors, metrics.accept_errors)),
+            _ => exchange.ok("text/plain", "hello"),
+        }
+    }
+}
+
+/// The server, in its own process. It ends with this.
+struct Few {
+    child: Child,
+    http: SocketAddr,
+    lines: SocketAddr,
+    tls: SocketAddr,
+}
+
+impl Few {
+    fn start(test: &str) -> Self {
+        let limit = format!("ulimit -n {DESCRIPTORS} && exec \"$0\" \"$@\"");
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(limit).arg(env::current_exe().unwrap());
+        command.args(["--exact", test, "--nocapture", "--test-threads", "1"]).env(CHILD, "1");
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        // The harness says something too, perhaps on the same line.
+        let addrs = lines.filter_map(|line| line.split("listening on ").nth(1)?.parse().ok());
+        let addrs: Vec<SocketAddr> = addrs.take(3).collect();
+        let [http, lines, tls] = addrs[..] else { panic!("it does not listen: {addrs:?}") };
+        Self { child, http, lines, tls }
+    }
+
+    /// Time on a processor, in ticks of 10 ms.
+    fn ticks(&self) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    }
+
+    /// Changes what it may have.
+    fn limit(&self, descriptors: u64) {
+        let limit = Rlimit { current: Some(descriptors), maximum: Some(DESCRIPTORS as u64) };
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
+        prlimit(pid, Resource::Nofile, limit).unwrap();
+    }
+
+    fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+
+    /// So many connections that are served and stay.
+    fn fill(&self, connections: usize) -> Vec<TcpStream> {
+        let mut streams: Vec<TcpStream> = (0..connections).map(|_| real::connect(self.http)).collect();
+        streams.retain_mut(|stream| asks(stream).starts_with("HTTP/1.1 200 "));
+        streams
+    }
+}
+
+impl Drop for Few {
+    fn drop(&mut self) {
+        // Both fail if it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// In the child: serves, and does not come back. In the parent: nothing.
+fn serve_in_child() {
+    if env::var_os(CHILD).is_none() {
+        return;
+    }
+    let signed = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let dir = env::temp_dir().join(format!("jackfield-d14-{}", std::process::id()));
+    fs::create_dir_all(&dir).unwrap();
+    fs::write(dir.join("c.pem"), signed.cert.pem()).unwrap();
+    fs::write(dir.join("k.pem"), signed.signing_key.serialize_pem()).unwrap();
+    let server = Server::builder()
+        .listen("127.0.0.1:0")
+        .listen(Listener::tcp("127.0.0.1:0").lines().busy_banner("busy\n"))
+        .listen(Listener::tcp("127.0.0.1:0").tls(dir.join("c.pem"), dir.join("k.pem")))
+        .reactors(1)
+        .bind()
+        .unwrap();
+    fs::remove_dir_all(&dir).unwrap();
+    for addr in server.local_addrs() {
+        println!("listening on {addr}");
+    }
+    let handle = server.handle();
+    server.serve(move |_peer| Hello(handle.clone())).unwrap();
+    unreachable!("nobody shuts it down");
+}
+
+/// What is answered, up to the end of an answer or of the connection.
+fn asks(stream: &mut TcpStream) -> String {
+    // Who was refused already need not take it.
+    let _ = stream.write_all(get("/").as_bytes());
+    let mut bytes = Vec::new();
+    let mut room = [0; 4096];
+    while let Ok(count @ 1..) = stream.read(&mut room) {
+        bytes.extend_from_slice(&room[..count]);
+        if bytes.ends_with(b"hello") {
+            break;
+        }
+    }
+    text(&bytes)
+}
+
+fn figures(stream: &mut TcpStream) -> (u64, u64) {
+    let answer = real::ask(stream, get("/figures"));
+    let (refused, errors) = answer.rsplit("\r\n").next().unwrap().split_once(' ').unwrap();
+    (refused.parse().unwrap(), errors.parse().unwrap())
+}
+
+#[test]
+fn d14_newcomers_without_a_descriptor_are_answered_at_once() {
+    serve_in_child();
+    let few = Few::start("d14_newcomers_without_a_descriptor_are_answered_at_once");
+    let mut streams: Vec<TcpStream> = (0..600).map(|_| real::connect(few.http)).collect();
+    let begin = Instant::now();
+    let (mut served, mut refused) = (Vec::new(), 0);
+    for mut stream in streams.drain(..) {
+        let answer = asks(&mut stream);
+        match answer.get(..13) {
+            Some("HTTP/1.1 200 ") => served.push(stream),
+            Some("HTTP/1.1 503 ") => {
+                assert!(answer.contains("\r\nRetry-After: ") && answer.ends_with("\r\n\r\n"), "{answer}");
+                refused += 1;
+            }
+            _ => panic!("neither served nor told: {answer:?}"),
+        }
+    }
+    let took = begin.elapsed();
+    println!("{} served and {refused} refused of 600 in {took:?}", served.len());
+    assert_eq!(served.len() + refused, 600);
+    assert!(served.len() > DESCRIPTORS - 20, "{} served", served.len());
+    assert!(took < SECOND * 3, "{took:?}");
+    assert_eq!(figures(&mut served[0]), (refused as u64, 0));
+    // Refused connections hold nothing: all descriptors are those of the served, and one is in reserve.
+    assert!(few.descriptors() >= DESCRIPTORS - 1, "{} descriptors", few.descriptors());
+}
+
+#[test]
+fn l16_a_lack_of_descriptors_does_not_spin() {
+    serve_in_child();
+    let few = Few::start("l16_a_lack_of_descriptors_does_not_spin");
+    let served = few.fill(300);
+    // Those who want in come back again and again, as fast as somebody would who was told to wait a second.
+    let (begin, before) = (Instant::now(), few.ticks());
+    let mut asked = 0;
+    while begin.elapsed() < SECOND * 4 {
+        let mut stream = real::connect(few.http);
+        assert!(asks(&mut stream).starts_with("HTTP/1.1 503 "));
+        asked += 1;
+        thread::sleep(Duration::from_millis(3));
+    }
+    let (ticks, seconds) = (few.ticks() - before, begin.elapsed().as_secs_f64());
+    let percent = ticks as f64 / seconds;
+    println!("{percent:.1} % of a processor, {asked} refused in {seconds:.1} s, {} served", served.len());
+    // In an unoptimized build each refusal costs more.
+    assert!(percent <= if cfg!(debug_assertions) { 2.0 } else { 1.0 }, "{percent} %");
+}
+
+#[test]
+fn d14_service_follows_relief_at_once() {
+    serve_in_child();
+    let few = Few::start("d14_service_follows_relief_at_once");
+    let mut served = few.fill(300);
+    let mut slowest = Duration::ZERO;
+    for _ in 0..20 {
+        assert!(asks(&mut real::connect(few.http)).starts_with("HTTP/1.1 503 "));
+        drop(served.pop());
+        let relief = Instant::now();
+        loop {
+            let mut stream = real::connect(few.http);
+            if asks(&mut stream).starts_with("HTTP/1.1 200 ") {
+                served.push(stream);
+                break;
+            }
+            assert!(relief.elapsed() < SECOND * 5, "nobody is served after relief");
+        }
+        slowest = slowest.max(relief.elapsed());
+    }
+    println!("served {slowest:?} after relief at the latest");
+    assert!(slowest <= Duration::from_millis(100), "{slowest:?}");
+}
+
+#[test]
+fn d14_a_request_that_was_sent_already_does_not_destroy_the_answer() {
+    serve_in_child();
+    let few = Few::start("d14_a_request_that_was_sent_already_does_not_destroy_the_answer");
+    let _served = few.fill(300);
+    for bytes in [1, 1000, 10_000] {
+        for _ in 0..50 {
+            let mut stream = real::connect(few.http);
+            let _ = stream.write_all(&vec![b'x'; bytes]);
+            thread::sleep(Duration::from_millis(2));
+            let mut answer = Vec::new();
+            let _ = stream.read_to_end(&mut answer);
+            assert!(answer.starts_with(b"HTTP/1.1 503 "), "{bytes} bytes sent: {:?}", text(&answer));
+        }
+    }
+}
+
+#[test]
+fn d14_other_listeners_say_their_own_word() {
+    serve_in_child();
+    let few = Few::start("d14_other_listeners_say_their_own_word");
+    let _served = few.fill(300);
+    assert_eq!(real::read_to_end(&mut real::connect(few.lines)), "busy\n");
+    let mut tls = real::connect(few.tls);
+    assert!(is_gone(&mut tls), "a handshake is more than there is room for");
+}
+
+#[test]
+fn l11_a_listener_pauses_only_when_the_reserve_fails_too() {
+    serve_in_child();
+    let few = Few::start("l11_a_listener_pauses_only_when_the_reserve_fails_too");
+    let mut first = real::connect(few.http);
+    asks(&mut first);
+    // Below what it has open already: then the number that the reserve leaves is of no use either.
+    few.limit(3);
+    let mut waiting: Vec<TcpStream> = (0..20).map(|_| real::connect(few.http)).collect();
+    thread::sleep(Duration::from_millis(200));
+    let before = few.ticks();
+    thread::sleep(SECOND);
+    assert!(few.ticks() - before <= 2, "{} ticks", few.ticks() - before);
+    let (refused, errors) = figures(&mut first);
+    assert!(refused == 0 && (10..50).contains(&errors), "{refused} refused, {errors} errors");
+    few.limit(DESCRIPTORS as u64);
+    let relief = Instant::now();
+    assert!(waiting.iter_mut().all(|stream| asks(stream).starts_with("HTTP/1.1 200 ")));
+    println!("served {:?} after relief", relief.elapsed());
+    assert!(relief.elapsed() <= Duration::from_millis(100), "{:?}", relief.elapsed());
+}

@@ -1,0 +1,448 @@
+//! Timers, heartbeat, timeouts.
+
+mod support;
+
+use jackfield::test::{TestOptions, listener};
+use jackfield::{Beat, Heartbeat, Limits, Reason, Reply, Timeout, TimerId, WebSocket};
+use std::sync::Mutex;
+use std::time::Duration;
+use support::probe::Probe;
+use support::socket::{self, FIN, Frame, PING};
+use support::{Lab, get, statuses, text};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MS: Duration = Duration::from_millis(1);
+
+fn lab(limits: Limits, make: fn() -> Probe) -> Lab {
+    Lab::with_options(TestOptions { limits, ..TestOptions::default() }, make)
+}
+
+#[test]
+fn m1_http_may_be_silent_for_75_s_a_websocket_for_120_s() {
+    let limits = Limits { heartbeat: Duration::ZERO, ..Limits::default() };
+    let mut lab = lab(limits, Probe::default);
+    let (http, socket) = (lab.connect(), lab.websocket());
+    lab.advance(SECOND * 75 - MS);
+    assert!(!http.is_finished());
+    lab.advance(MS);
+    assert!(http.is_finished() && text(&http.take()).is_empty());
+    lab.advance(SECOND * 45 - MS);
+    assert_eq!(text(&socket.take()), "");
+    lab.advance(MS);
+    assert_eq!(socket::frames(&socket.take())[0].code(), Some(1001));
+    lab.advance(SECOND * 8);
+    assert_eq!(lab.log.count("disconnect Timeout(Idle)"), 2);
+}
+
+#[test]
+fn m1_each_byte_begins_it_anew() {
+    let mut lab = lab(Limits { heartbeat: Duration::ZERO, ..Limits::default() }, Probe::default);
+    let far = lab.websocket();
+    for _ in 0..10 {
+        lab.advance(SECOND * 119);
+        assert_eq!(socket::texts(&lab.say(&far, socket::text("here"))), ["here"]);
+    }
+}
+
+#[test]
+fn m1_any_time_from_1_ms_can_be_set_while_it_runs() {
+    let mut lab = Lab::new(|| Probe {
+        on_data: |probe, raw, data| {
+            probe.count += 1;
+            raw.set_idle_timeout(Duration::from_millis([0, 1, 250, 0][probe.count]));
+            data.len()
+        },
+        ..Probe::default()
+    });
+    for (bytes, idle_ms) in [(1, 1), (2, 250)] {
+        let far = lab.connect_to(listener::RAW);
+        for _ in 0..bytes {
+            lab.say(&far, "x");
+        }
+        lab.advance(Duration::from_millis(idle_ms - 1));
+        assert!(!far.is_finished(), "{idle_ms} ms");
+        lab.advance(MS);
+        assert!(far.is_finished(), "{idle_ms} ms");
+    }
+    let far = lab.connect_to(listener::RAW);
+    for _ in 0..3 {
+        lab.say(&far, "x");
+    }
+    lab.advance(SECOND * 1_000_000);
+    assert!(!far.is_finished(), "zero is any");
+}
+
+/// One that lasts 10 s at most: what it is told then.
+const SHORT: Duration = Duration::from_secs(10);
+
+#[test]
+fn m2_a_connection_lasts_so_long_at_most_whatever_it_does() {
+    let mut lab = lab(Limits { max_lifetime: SHORT, ..Limits::default() }, Probe::default);
+    let (http, socket, events) = (lab.connect(), lab.websocket(), lab.events());
+    let (raw, lines) = (lab.connect_to(listener::RAW), lab.connect_to(listener::LINES));
+    for _ in 0..9 {
+        lab.advance(SECOND);
+        assert_eq!(statuses(&lab.say(&http, get("/"))), [200]);
+        assert_eq!(socket::texts(&lab.say(&socket, socket::text("x"))), ["x"]);
+        assert_eq!((lab.ask(&raw, "x"), lab.ask(&lines, "x\n")), ("x".into(), "x\n".into()));
+    }
+    lab.advance(SECOND - MS);
+    assert!(![&http, &events, &raw, &lines].iter().any(|far| far.is_finished()));
+    lab.advance(MS);
+    assert!([&http, &events, &raw, &lines].iter().all(|far| far.is_finished()));
+    assert_eq!(socket::frames(&socket.take())[0].code(), Some(1001));
+    lab.advance(SECOND * 8);
+    assert_eq!(
+        (lab.connections(), lab.log.count("disconnect Timeout(Lifetime)")),
+        (0, 5),
+        "{:?}",
+        lab.log.events()
+    );
+    assert_eq!(lab.server.handle().metrics().ended(Reason::Timeout(Timeout::Lifetime)), 5);
+}
+
+#[test]
+fn m2_an_answer_that_is_owed_is_given_if_it_is_given_in_time() {
+    static OWED: Mutex<Vec<Reply>> = Mutex::new(Vec::new());
+    let limits = Limits { max_lifetime: SHORT, drain: SECOND * 5, ..Limits::default() };
+    let mut lab = lab(limits, || Probe {
+        on_request: |_, exchange, _| OWED.lock().unwrap().push(exchange.defer()),
+        ..Probe::default()
+    });
+    let (soon, never) = (lab.connect(), lab.connect());
+    for far in [&soon, &never] {
+        lab.say(far, get("/"));
+    }
+    lab.advance(SECOND * 14);
+    let reply = OWED.lock().unwrap().remove(0);
+    reply.respond(200, "text/plain", "late");
+    lab.run();
+    let answer = text(&soon.take());
+    assert!(answer.contains("\r\nConnection: close\r\n") && answer.ends_with("late"), "{answer}");
+    lab.advance(SECOND);
+    assert!(soon.is_finished() && never.is_reset());
+    lab.advance(SECOND * 2);
+    assert_eq!(lab.log.count("disconnect Timeout(Lifetime)"), 2, "{:?}", lab.log.events());
+}
+
+#[test]
+fn m2_it_can_be_set_while_it_runs_and_is_off_by_default() {
+    let mut lab = Lab::new(|| Probe {
+        on_data: |_, raw, data| {
+            raw.set_max_lifetime(SECOND * u32::from(data[0] - b'0'));
+            data.len()
+        },
+        on_connect: |_, connection| connection.set_idle_timeout(Duration::ZERO),
+        ..Probe::default()
+    });
+    let far = lab.connect_to(listener::RAW);
+    lab.advance(SECOND * 1_000_000);
+    // From its beginning on: it is over already.
+    lab.say(&far, "9");
+    lab.advance(MS);
+    assert!(far.is_finished());
+    let far = lab.connect_to(listener::RAW);
+    lab.say(&far, "5");
+    lab.advance(SECOND * 4);
+    lab.say(&far, "9");
+    lab.advance(SECOND * 4);
+    assert!(!far.is_finished());
+    lab.say(&far, "0");
+    lab.advance(SECOND * 100);
+    assert!(!far.is_finished());
+}
+
+/// How many pings with this payload a silent peer gets within a minute.
+#[track_caller]
+fn check_pings(lab: &mut Lab, far: &jackfield::test::FarEnd, payload: &str, pings: usize) {
+    let mut seen = 0;
+    for _ in 0..60 {
+        lab.advance(SECOND);
+        for frame in socket::frames(&far.take()) {
+            assert_eq!(frame, Frame::new(FIN | PING, payload));
+            lab.say(far, socket::masked(FIN | socket::PONG, payload.as_bytes()));
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, pings, "{payload:?}");
+}
+
+#[test]
+fn m4_the_heartbeat_can_be_changed_for_one_connection_and_for_all() {
+    let mut lab = Lab::new(|| Probe {
+        on_message: |_, socket, message| {
+            let payload = message.as_bytes().to_vec();
+            socket.set_heartbeat(Heartbeat { after: SECOND * 5, payload, ..Heartbeat::default() });
+        },
+        ..Probe::default()
+    });
+    let (own, servers) = (lab.websocket(), lab.websocket());
+    check_pings(&mut lab, &servers, "", 2);
+    let own_again = lab.websocket();
+    assert!(own.is_reset(), "it did not answer");
+    lab.say(&own_again, socket::text("mine"));
+    lab.say(&servers, socket::masked(FIN | socket::PONG, b""));
+    check_pings(&mut lab, &own_again, "mine", 12);
+    let heartbeat = Heartbeat { after: SECOND * 10, payload: b"ours".to_vec(), ..Heartbeat::default() };
+    let servers = lab.websocket();
+    lab.server.handle().set_heartbeat(heartbeat.clone()).unwrap();
+    check_pings(&mut lab, &servers, "ours", 6);
+    let newcomer = lab.websocket();
+    check_pings(&mut lab, &newcomer, "ours", 6);
+    // Off: the idle timeout takes its place.
+    lab.server.handle().set_heartbeat(Heartbeat { after: Duration::ZERO, ..heartbeat }).unwrap();
+    let newcomer = lab.websocket();
+    lab.advance(SECOND * 120);
+    assert_eq!(socket::frames(&newcomer.take())[0].code(), Some(1001));
+}
+
+#[test]
+fn m4_a_payload_has_125_bytes_at_most() {
+    let mut lab = Lab::new(|| Probe {
+        on_open: |_, socket| {
+            socket.set_heartbeat(Heartbeat {
+                after: SECOND,
+                payload: vec![b'x'; 1000],
+                ..Heartbeat::default()
+            });
+        },
+        ..Probe::default()
+    });
+    let far = lab.websocket();
+    lab.advance(SECOND);
+    assert_eq!(socket::frames(&far.take()), [Frame::new(FIN | PING, "x".repeat(125))]);
+}
+
+#[test]
+fn m4_a_dead_peer_is_found_by_its_own_heartbeat() {
+    let mut lab = Lab::new(|| Probe {
+        on_open: |_, socket| {
+            let (after, dead_after) = (SECOND, SECOND * 2);
+            socket.set_heartbeat(Heartbeat { after, dead_after, ..Heartbeat::default() });
+        },
+        ..Probe::default()
+    });
+    let far = lab.websocket();
+    lab.advance(SECOND * 3 - MS);
+    assert!(!far.is_reset());
+    lab.advance(MS);
+    assert!(far.is_reset() && lab.log.has("disconnect Timeout(Heartbeat)"));
+}
+
+#[test]
+fn m5_a_client_may_ping_skip_or_send_something_else() {
+    type Decide = fn(&mut Probe, &mut WebSocket<'_>) -> Beat;
+    let send: Decide = |_, socket| {
+        socket.send("are you there?");
+        Beat::Sent
+    };
+    let beats: [(Decide, Option<Frame>, bool); 3] = [
+        (|_, _| Beat::Ping, Some(Frame::new(FIN | PING, "")), true),
+        (|_, _| Beat::Skip, None, false),
+        (send, Some(Frame::text("are you there?")), true),
+    ];
+    for (on_heartbeat, frame, is_found_dead) in beats {
+        let mut lab = Lab::new(move || Probe { on_heartbeat, ..Probe::default() });
+        let far = lab.websocket();
+        lab.advance(SECOND * 30);
+        assert_eq!(socket::frames(&far.take()), Vec::from_iter(frame));
+        lab.advance(SECOND * 20);
+        assert_eq!(far.is_reset(), is_found_dead);
+        lab.advance(SECOND * 1000);
+        let beats = if is_found_dead { 1 } else { 35 };
+        assert_eq!(lab.log.count("heartbeat"), beats, "it is asked again and again");
+    }
+}
+
+#[test]
+fn m3_a_ping_comes_after_30_s_of_silence_and_the_end_20_s_later() {
+    let mut lab = Lab::new(Probe::default);
+    let far = lab.websocket();
+    lab.advance(SECOND * 30 - MS);
+    assert_eq!(text(&far.take()), "");
+    lab.advance(MS);
+    assert_eq!(socket::frames(&far.take()), [Frame::new(FIN | PING, "")]);
+    lab.advance(SECOND * 20 - MS);
+    assert!(!far.is_reset() && !far.is_finished());
+    lab.advance(MS);
+    assert!(far.is_reset());
+    assert!(lab.log.has("disconnect Timeout(Heartbeat)"), "{:?}", lab.log.events());
+    assert_eq!(lab.connections(), 0);
+}
+
+#[test]
+fn m3_any_byte_is_a_sign_of_life() {
+    for sign in [socket::masked(FIN | socket::PONG, b""), socket::text("x"), socket::text("x")[..1].to_vec()]
+    {
+        let mut lab = Lab::new(Probe::default);
+        let far = lab.websocket();
+        lab.advance(SECOND * 45);
+        lab.say(&far, &sign);
+        lab.advance(SECOND * 10);
+        assert!(!far.is_reset(), "{sign:?}");
+        // And it is pinged again 30 s after that sign.
+        lab.advance(SECOND * 20);
+        let pings = socket::frames(&far.take()).into_iter().filter(|frame| frame.opcode() == PING);
+        assert_eq!(pings.count(), 1, "{sign:?}");
+    }
+}
+
+#[test]
+fn m3_a_peer_that_answers_pings_stays_for_a_day() {
+    let mut lab = Lab::new(Probe::default);
+    let far = lab.websocket();
+    for _ in 0..24 * 60 * 60 / 31 {
+        lab.advance(SECOND * 31);
+        for ping in socket::frames(&far.take()) {
+            lab.say(&far, socket::masked(FIN | socket::PONG, &ping.payload));
+        }
+    }
+    assert_eq!(lab.log.count("pong"), 24 * 60 * 60 / 31);
+    assert!(!far.is_finished());
+}
+
+#[test]
+fn m6_timers_fire_in_order_and_once() {
+    let mut lab = Lab::new(|| Probe {
+        on_connect: |_, connection| {
+            for (key, ms) in [(3, 300), (1, 100), (2, 200), (4, 70_000), (5, 0), (65_535, 150)] {
+                connection.set_timer(TimerId(key), Duration::from_millis(ms));
+            }
+            // The last word counts.
+            connection.set_timer(TimerId(6), Duration::from_millis(1));
+            connection.set_timer(TimerId(6), Duration::from_millis(250));
+            connection.set_timer(TimerId(7), Duration::from_millis(120));
+            assert!(connection.cancel_timer(TimerId(7)) && !connection.cancel_timer(TimerId(7)));
+            assert!(!connection.cancel_timer(TimerId(8)));
+        },
+        ..Probe::default()
+    });
+    let _far = lab.connect_to(listener::RAW);
+    lab.advance(SECOND * 100);
+    // No time at all is the next millisecond.
+    let expected = [(5, 1), (1, 100), (65_535, 150), (2, 200), (6, 250), (3, 300), (4, 70_000)];
+    let expected = expected.map(|(key, at)| format!("timer {key} at {at}"));
+    assert_eq!(lab.log.events()[1..], expected);
+}
+
+#[test]
+fn m6_timers_end_with_their_connection() {
+    let mut lab = Lab::new(|| Probe {
+        on_connect: |_, connection| {
+            for key in 0..100 {
+                connection.set_timer(TimerId(key), Duration::from_millis(u64::from(key) * 10));
+            }
+        },
+        on_timer: |_, connection, timer| {
+            if timer == TimerId(50) {
+                connection.abort();
+            }
+        },
+        ..Probe::default()
+    });
+    let _far = lab.connect();
+    lab.advance(SECOND * 5);
+    assert_eq!(lab.log.count("timer"), 51);
+    assert_eq!((lab.connections(), lab.server.wires().timers()), (0, 0));
+}
+
+#[test]
+fn m6_a_timer_can_set_and_cancel_others_at_its_time() {
+    let mut lab = Lab::new(|| Probe {
+        on_connect: |_, connection| {
+            for key in 1..4 {
+                connection.set_timer(TimerId(key), SECOND);
+            }
+        },
+        on_timer: |probe, connection, timer| {
+            probe.count += 1;
+            if probe.count == 1 {
+                let other = if timer == TimerId(2) { 1 } else { 2 };
+                assert!(connection.cancel_timer(TimerId(other)), "it was to fire in this very turn");
+                connection.set_timer(timer, SECOND);
+            }
+        },
+        ..Probe::default()
+    });
+    let _far = lab.connect();
+    lab.advance(SECOND);
+    assert_eq!(lab.log.count("timer"), 2);
+    lab.advance(SECOND * 10);
+    assert_eq!(lab.log.count("timer"), 3);
+}
+
+#[test]
+fn m8_head_and_body_have_deadlines() {
+    let limits = Limits::default();
+    assert_eq!(
+        (limits.head_timeout, limits.body_interval, limits.body_interval_bytes_min),
+        (SECOND * 10, SECOND * 10, 10 << 10)
+    );
+    assert_eq!((limits.reactor.handshake, limits.upgrade_wait), (SECOND * 10, SECOND * 10));
+    for half in ["GET / HT", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhalf"] {
+        let mut lab = Lab::new(Probe::default);
+        let far = lab.connect();
+        far.send(half.as_bytes());
+        lab.advance(SECOND * 10 - MS);
+        assert!(!far.is_finished(), "{half}");
+        lab.advance(MS);
+        assert_eq!(statuses(&far.take()), [408], "{half}");
+        assert!(far.is_finished(), "{half}");
+    }
+}
+
+#[test]
+fn m9_a_peer_that_takes_nothing_for_30_s_is_given_up() {
+    let mut lab = Lab::new(|| Probe {
+        on_request: |_, exchange, _| exchange.ok("text/plain", vec![b'x'; 100_000]),
+        ..Probe::default()
+    });
+    let far = lab.connect();
+    far.set_room(Some(1000));
+    far.send(get("/").as_bytes());
+    lab.run();
+    lab.advance(SECOND * 30 - MS);
+    assert!(!far.is_reset());
+    lab.advance(MS);
+    assert!(far.is_reset());
+    assert!(lab.log.has("disconnect Timeout(Write)"), "{:?}", lab.log.events());
+}
+
+#[test]
+fn m9_a_slow_reader_is_not_given_up() {
+    let mut lab = Lab::new(|| Probe {
+        on_request: |_, exchange, _| exchange.ok("text/plain", vec![b'x'; 100_000]),
+        ..Probe::default()
+    });
+    let far = lab.connect();
+    far.set_room(Some(1000));
+    far.send(get("/").as_bytes());
+    for _ in 0..99 {
+        lab.advance(SECOND * 29);
+        far.set_room(Some(1000));
+        lab.run();
+    }
+    assert!(!far.is_reset() && far.received() >= 99_000);
+}
+
+#[test]
+fn m9_it_counts_while_closing_too() {
+    let mut lab = Lab::new(|| Probe {
+        on_request: |_, mut exchange, _| {
+            exchange.close();
+            exchange.ok("text/plain", vec![b'x'; 100_000]);
+        },
+        on_data: |_, raw, data| {
+            raw.write(&vec![b'x'; 100_000]);
+            raw.close();
+            data.len()
+        },
+        ..Probe::default()
+    });
+    let far = lab.connect_to(listener::RAW);
+    far.set_room(Some(10));
+    far.send(b"x");
+    lab.run();
+    lab.advance(SECOND * 30);
+    assert_eq!(lab.connections(), 0);
+}

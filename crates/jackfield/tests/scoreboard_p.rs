@@ -1,0 +1,306 @@
+//! Broadcasting and topics.
+
+mod support;
+
+use jackfield::test::FarEnd;
+use jackfield::{
+    Busy, Client, Connection, ConnectionId, Message, Prepared, Published, Sent, Server, Subscribed, TimerId,
+    WebSocket,
+};
+use std::io::Write;
+use std::time::Duration;
+use support::probe::Probe;
+use support::real::{self, Live};
+use support::socket;
+use support::{Lab, text};
+
+/// Sockets that follow orders: `+topic` subscribes, `-topic` unsubscribes, `topic!text` publishes to the others,
+/// `topic!!text` to all, `?` lists its topics.
+fn obedient() -> Probe {
+    Probe {
+        on_message: |probe, socket, message| {
+            let Message::Text(order) = message else { return };
+            if let Some(topic) = order.strip_prefix('+') {
+                probe.log.note(format!("{:?}", socket.subscribe(topic)));
+            } else if let Some(topic) = order.strip_prefix('-') {
+                probe.log.note(format!("{}", socket.unsubscribe(topic)));
+            } else if let Some((topic, text)) = order.split_once("!!") {
+                probe.log.note(format!("{:?}", socket.publish_to_all(topic, text)));
+            } else if let Some((topic, text)) = order.split_once('!') {
+                probe.log.note(format!("{:?}", socket.publish(topic, text)));
+            } else {
+                let topics: Vec<String> = socket.topics().map(str::to_owned).collect();
+                probe.log.note(format!("{topics:?} {}", socket.subscribers("a")));
+            }
+        },
+        ..Probe::default()
+    }
+}
+
+fn order(lab: &mut Lab, far: &FarEnd, order: &str) -> String {
+    lab.log.take();
+    assert_eq!(text(&lab.say(far, socket::text(order))), "");
+    lab.log.take().pop().unwrap()
+}
+
+fn here(count: usize) -> String {
+    format!("{:?}", Published { here: count, ..Published::default() })
+}
+
+#[test]
+fn p1_one_is_sent_to_by_its_id_and_all_by_a_topic() {
+    let mut lab = Lab::new(|| Probe {
+        on_open: |_, socket| {
+            socket.subscribe("all");
+        },
+        on_message: |probe, socket, message| {
+            let others: Vec<ConnectionId> = socket.peers().filter(|peer| *peer != socket.id()).collect();
+            assert_eq!(socket.send_to(others[0], message), Sent::Queued);
+            let gone = ConnectionId::from_bits(socket.id().to_bits() + (1 << 24));
+            assert_eq!(socket.send_to(gone, message), Sent::Gone(message));
+            probe.log.note("sent");
+        },
+        ..Probe::default()
+    });
+    let sockets = [lab.websocket(), lab.websocket(), lab.websocket()];
+    lab.say(&sockets[2], socket::text("one"));
+    assert_eq!(sockets.each_ref().map(|far| socket::texts(&far.take()).len()), [1, 0, 0]);
+    assert!(lab.log.has("sent"));
+    let handle = lab.server.handle();
+    assert_eq!(handle.publish("all", "x"), Published { here: 0, reactors: 1, full: 0 });
+    let ids: Vec<ConnectionId> = lab.server.wires().ids().collect();
+    assert_eq!(handle.send(ids[1], "mine"), Ok(()));
+    lab.run();
+    assert_eq!(sockets.map(|far| socket::texts(&far.take()).join(" ")), ["x", "x mine", "x"]);
+    assert_eq!(handle.send(ConnectionId::NONE, "x"), Err(Busy::Unknown));
+}
+
+#[test]
+fn p2_topics_are_entered_left_listed_and_counted() {
+    let mut lab = Lab::new(obedient);
+    let (one, two) = (lab.websocket(), lab.websocket());
+    assert_eq!(order(&mut lab, &one, "+a"), "New");
+    assert_eq!(order(&mut lab, &one, "+a"), "Already");
+    assert_eq!(order(&mut lab, &one, "+b"), "New");
+    assert_eq!(order(&mut lab, &two, "+a"), "New");
+    assert_eq!(order(&mut lab, &one, "?"), r#"["a", "b"] 2"#);
+    assert_eq!(order(&mut lab, &one, "-a"), "true");
+    assert_eq!(order(&mut lab, &one, "-a"), "false");
+    assert_eq!(order(&mut lab, &one, "?"), r#"["b"] 1"#);
+    let handle = lab.server.handle();
+    assert_eq!((handle.subscribers("a"), handle.subscribers("b"), handle.subscribers("c")), (1, 1, 0));
+    // Whoever leaves the server leaves its topics.
+    two.reset();
+    lab.run();
+    assert_eq!((handle.subscribers("a"), handle.subscribers("b")), (0, 1));
+    assert_eq!(order(&mut lab, &one, "a!x"), here(0));
+}
+
+#[test]
+fn p2_128_topics_with_names_of_255_bytes() {
+    let mut lab = Lab::new(obedient);
+    let far = lab.websocket();
+    assert_eq!(order(&mut lab, &far, "+"), "Refused");
+    assert_eq!(order(&mut lab, &far, &format!("+{}", "x".repeat(256))), "Refused");
+    assert_eq!(order(&mut lab, &far, &format!("+{}", "x".repeat(255))), "New");
+    for topic in 1..128 {
+        assert_eq!(order(&mut lab, &far, &format!("+{topic}")), "New");
+    }
+    assert_eq!(order(&mut lab, &far, "+one more"), "Refused");
+    assert_eq!(order(&mut lab, &far, "-5"), "true");
+    assert_eq!(order(&mut lab, &far, "+one more"), "New");
+}
+
+#[test]
+fn p2_members_come_and_go_in_any_order() {
+    let mut lab = Lab::new(obedient);
+    let sockets: Vec<FarEnd> = (0..20).map(|_| lab.websocket()).collect();
+    let mut members = vec![false; sockets.len()];
+    let mut seed = 7_usize;
+    for _ in 0..500 {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let index = (seed >> 33) % sockets.len();
+        order(&mut lab, &sockets[index], if members[index] { "-t" } else { "+t" });
+        members[index] = !members[index];
+        lab.server.handle().publish("t", "x");
+        lab.run();
+        for (far, is_member) in sockets.iter().zip(&members) {
+            assert_eq!(socket::texts(&far.take()).len(), usize::from(*is_member));
+        }
+    }
+}
+
+#[test]
+fn p3_a_publish_does_not_come_back_unless_it_should() {
+    let mut lab = Lab::new(obedient);
+    let sockets = [lab.websocket(), lab.websocket(), lab.websocket()];
+    for far in &sockets[..2] {
+        order(&mut lab, far, "+t");
+    }
+    let mut publish = |far: &FarEnd, message: &str| {
+        lab.log.take();
+        far.send(&socket::text(message));
+        lab.run();
+        let published = lab.log.take().pop().unwrap();
+        (published, sockets.each_ref().map(|far| socket::texts(&far.take()).len()))
+    };
+    assert_eq!(publish(&sockets[0], "t!x"), (here(1), [0, 1, 0]));
+    assert_eq!(publish(&sockets[0], "t!!x"), (here(2), [1, 1, 0]));
+    assert_eq!(publish(&sockets[2], "t!x"), (here(2), [1, 1, 0]));
+    lab.server.handle().publish("t", "x");
+    lab.run();
+    assert_eq!(sockets.each_ref().map(|far| socket::texts(&far.take()).len()), [1, 1, 0]);
+}
+
+/// Subscribes to everything and publishes what it is told, on whatever reactor it lives.
+struct Chat;
+
+impl Client for Chat {
+    fn on_open(&mut self, socket: &mut WebSocket<'_>) {
+        assert_eq!(socket.subscribe("room"), Subscribed::New);
+        let reactor = socket.id().reactor();
+        socket.send(&*format!("on {reactor}"));
+    }
+
+    fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+        let published = socket.publish("room", message);
+        assert_eq!((published.here, published.reactors, published.full), (1, 1, 0));
+    }
+}
+
+#[test]
+fn p4_a_publish_reaches_every_reactor_in_order() {
+    let live = Live::serve(Server::builder().listen("127.0.0.1:0").reactors(2), |_peer| Chat);
+    let mut on = Vec::new();
+    let mut sockets: Vec<_> = (0..4)
+        .map(|_| {
+            let mut stream = live.connect();
+            stream.write_all(socket::UPGRADE.as_bytes()).unwrap();
+            real::read_exactly(&mut stream, socket::SWITCHED.len());
+            on.push(text(&real::read_exactly(&mut stream, 6)[2..]));
+            stream
+        })
+        .collect();
+    on.sort();
+    assert_eq!(on, ["on 0", "on 0", "on 1", "on 1"]);
+    assert_eq!(live.handle.subscribers("room"), 4);
+    let mut expected = Vec::new();
+    for number in 0..1000 {
+        let message = format!("{number:04}");
+        sockets[0].write_all(&socket::text(&message)).unwrap();
+        expected.push(message);
+    }
+    for stream in &mut sockets[1..] {
+        let frames = real::read_exactly(stream, 6 * 1000);
+        assert_eq!(socket::texts(&frames), expected);
+    }
+    // From a thread of its own the same.
+    for number in 0..1000 {
+        let published = live.handle.publish("room", &*format!("{number:04}"));
+        assert_eq!((published.reactors, published.full), (2, 0));
+    }
+    for stream in &mut sockets {
+        let frames = real::read_exactly(stream, 6 * 1000);
+        assert_eq!(socket::texts(&frames), expected);
+    }
+}
+
+#[test]
+fn p4_a_full_mailbox_is_told() {
+    let limits = jackfield::Limits { letters_max: 3, ..jackfield::Limits::default() };
+    let options = jackfield::test::TestOptions { limits, ..jackfield::test::TestOptions::default() };
+    let mut lab = Lab::with_options(options, obedient);
+    let far = lab.websocket();
+    order(&mut lab, &far, "+t");
+    let handle = lab.server.handle();
+    let full: Vec<usize> = (0..5).map(|_| handle.publish("t", "x").full).collect();
+    assert_eq!(full, [0, 0, 0, 1, 1]);
+    lab.run();
+    assert_eq!(socket::texts(&far.take()).len(), 3);
+    assert_eq!(handle.publish("t", "x").full, 0, "there is room again");
+}
+
+#[test]
+fn p6_a_subscriber_gets_one_write_a_turn() {
+    let mut lab = Lab::new(|| Probe {
+        on_open: |_, socket| {
+            socket.subscribe("t");
+        },
+        on_message: |_, socket, _| {
+            for number in 0..50 {
+                socket.publish("t", &*format!("small {number}"));
+            }
+            socket.publish("t", "large ".repeat(1000).as_str());
+            socket.publish("t", "last");
+        },
+        ..Probe::default()
+    });
+    let sockets: Vec<FarEnd> = (0..10).map(|_| lab.websocket()).collect();
+    let before: Vec<usize> = sockets.iter().map(FarEnd::writes).collect();
+    lab.say(&sockets[0], socket::text("go").repeat(3));
+    for (index, far) in sockets.iter().enumerate().skip(1) {
+        assert_eq!(far.writes() - before[index], 1);
+        let texts = socket::texts(&far.take());
+        assert_eq!(texts.len(), 3 * 52);
+        assert_eq!((&*texts[0], texts[50].len(), &*texts[51]), ("small 0", 6000, "last"));
+    }
+}
+
+#[test]
+fn p6_a_large_message_is_kept_once_for_all() {
+    let mut lab = Lab::new(obedient);
+    let sockets: Vec<FarEnd> = (0..10).map(|_| lab.websocket()).collect();
+    for far in &sockets {
+        order(&mut lab, far, "+t");
+        far.set_room(Some(0));
+    }
+    let prepared = Prepared::new(Message::Binary(&[7; 50_000]));
+    let ids: Vec<ConnectionId> = lab.server.wires().ids().collect();
+    lab.server.handle().publish("t", &[8; 50_000][..]);
+    lab.run();
+    for id in &ids {
+        let queued = lab.server.wires().wire_stats(*id).unwrap().queued;
+        assert_eq!(queued, 50_004);
+    }
+    assert_eq!(prepared.message().len(), 50_000);
+    for far in &sockets {
+        far.set_room(None);
+    }
+    lab.run();
+    assert!(sockets.iter().all(|far| socket::frames(&far.take())[0].payload == [8; 50_000]));
+}
+
+#[test]
+fn p10_there_are_no_wildcards() {
+    let mut lab = Lab::new(obedient);
+    let far = lab.websocket();
+    for topic in ["+*", "+#", "+a/*", "+a/+"] {
+        assert_eq!(order(&mut lab, &far, topic), "New");
+    }
+    lab.server.handle().publish("a/b", "x");
+    lab.run();
+    assert_eq!(text(&far.take()), "");
+    lab.server.handle().publish("a/*", "x");
+    lab.run();
+    assert_eq!(socket::texts(&far.take()), ["x"]);
+}
+
+#[test]
+fn p2_a_connection_may_publish_at_its_own_end() {
+    let mut lab = Lab::new(|| Probe {
+        on_open: |_, socket| {
+            socket.subscribe("t");
+            socket.set_timer(TimerId(1), Duration::from_secs(1));
+        },
+        on_disconnect: |_, connection: &mut Connection<'_>, _| {
+            connection.publish_to_all("t", "gone");
+            assert_eq!(connection.subscribe("t"), Subscribed::Gone);
+        },
+        ..Probe::default()
+    });
+    let (one, two) = (lab.websocket(), lab.websocket());
+    one.reset();
+    lab.run();
+    assert_eq!(socket::texts(&two.take()), ["gone"]);
+    assert_eq!(lab.server.handle().subscribers("t"), 1);
+}

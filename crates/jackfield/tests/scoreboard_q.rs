@@ -1,0 +1,127 @@
+//! Test, fuzz, bench.
+
+#[path = "support/steady.rs"]
+mod steady;
+mod support;
+
+use jackfield::test::{TestServer, listener};
+use jackfield::{BodyPlan, Client, Exchange, Message, Request, WebSocket};
+use jackfield_fuzz::{Runner, TARGETS, Target};
+use steady::{Worker, echo, milli_allocations, ok_bytes, requests};
+use support::probe::Probe;
+use support::{get, outcome, socket};
+
+#[test]
+fn q3_each_parser_and_the_whole_server_hold_for_inputs_at_random() {
+    for name in [
+        "http1_head",
+        "http1_chunked",
+        "http1_machine",
+        "http1_client",
+        "websocket_server",
+        "websocket_client",
+        "websocket_handshake",
+        "sse_stream",
+        "server",
+    ] {
+        let target = Target::named(name).unwrap_or_else(|| panic!("there is no target {name}"));
+        let run = Runner::new(target).seed(0x9e37).executions(500).run();
+        let report = run.unwrap_or_else(|finding| panic!("{finding}"));
+        assert!(report.executions == 500 && report.corpus > target.seeds.len(), "{name}: {report:?}");
+    }
+    assert_eq!(TARGETS.len(), 9, "each target is named above");
+}
+
+#[test]
+fn q4_however_a_session_is_cut_its_events_are_the_same() {
+    // `outcome` cuts at every byte; `invariants` does it with sessions made at random.
+    let make = || Probe {
+        on_head: |_, _, request| match request.path() {
+            "/stream" => BodyPlan::Stream,
+            "/refused" => BodyPlan::Reject(403),
+            _ => BodyPlan::Collect,
+        },
+        ..Probe::default()
+    };
+    let http = [
+        get("/one").as_str(),
+        "POST /whole HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello",
+        "POST /stream HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2;x\r\nab\r\n1\r\nc\r\n0\r\nT: t\r\n\r\n",
+        "POST /empty HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /refused HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nno!",
+        "\r\nHEAD /two HTTP/1.1\r\nHost: h\r\n\r\n",
+        socket::UPGRADE,
+    ]
+    .concat();
+    let frames = [
+        socket::text("first"),
+        socket::masked(socket::TEXT, b"in \xe2\x82"),
+        socket::ping(b"between"),
+        socket::masked(socket::FIN, b"\xac pieces"),
+        socket::binary(&[7; 200]),
+        socket::close(1000, "bye"),
+        socket::text("unheard"),
+    ]
+    .concat();
+    let outcome = outcome(make, listener::HTTP, &[http.as_bytes(), &frames].concat());
+    let expected = [
+        "connect",
+        "request GET /one ",
+        "head POST /whole",
+        "request POST /whole hello",
+        "head POST /stream",
+        "body abc",
+        "request POST /stream ",
+        "head POST /empty",
+        "request POST /empty ",
+        "head POST /refused",
+        "request HEAD /two ",
+        "upgrade /ws",
+        "open",
+        "text first",
+        "ping between",
+        r"text in \xe2\x82\xac pieces",
+        "binary 200 bytes",
+        "disconnect Peer",
+        "drop",
+    ];
+    assert_eq!(outcome.log, expected);
+    assert!(outcome.is_finished);
+}
+
+/// What a user's own test looks like: no socket, no thread, no sleep. See N2 for the same with faults.
+#[test]
+fn q5_handlers_are_tested_in_memory_over_http_and_websocket() {
+    struct Shout;
+
+    impl Client for Shout {
+        fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+            exchange.ok("text/plain", request.path().to_uppercase());
+        }
+
+        fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+            socket.send(&message.as_bytes().to_ascii_uppercase());
+        }
+    }
+
+    let mut server = TestServer::new(|_peer| Shout);
+    let http = server.connect();
+    http.send(get("/hello").as_bytes());
+    server.run();
+    assert!(http.take().ends_with(b"\r\n\r\n/HELLO"));
+    let peer = server.connect();
+    peer.send(socket::UPGRADE.as_bytes());
+    server.run();
+    assert!(peer.take().starts_with(b"HTTP/1.1 101 "));
+    peer.send(&socket::text("hello"));
+    server.run();
+    assert_eq!(peer.take(), b"\x82\x05HELLO");
+}
+
+#[test]
+fn q7_the_proof_of_no_allocation_sees_a_planted_one() {
+    assert_eq!(milli_allocations(Worker::default, requests(get("/"), ok_bytes(""), 16)), 0);
+    assert_eq!(milli_allocations(Worker::default, echo(1000, 1)), 0);
+    let make = || Worker { allocates: true, ..Worker::default() };
+    assert_eq!(milli_allocations(make, echo(1000, 1)), 1000);
+}

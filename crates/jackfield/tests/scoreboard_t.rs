@@ -1,0 +1,228 @@
+//! TLS.
+
+mod support;
+#[path = "support/tls.rs"]
+mod tls;
+
+use jackfield::{
+    Body, Client, Connection, Disconnect, Exchange, Limits, Listener, Request, Server, ServerBuilder, TimerId,
+};
+use std::io::{Read, Write};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use support::probe::{Log, Probe, Watcher};
+use support::real::{self, Live};
+use support::{get, socket, statuses, text};
+use tls::Identity;
+
+const VERSIONS: [&rustls::SupportedProtocolVersion; 2] = [&rustls::version::TLS12, &rustls::version::TLS13];
+
+/// Answers with a shared body.
+struct BodyOf(Arc<[u8]>);
+
+impl Client for BodyOf {
+    fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
+        exchange.ok("text/plain", Body::Shared(self.0.clone()));
+    }
+}
+
+fn builder(identity: &Identity) -> ServerBuilder {
+    let listener = Listener::tcp("127.0.0.1:0").tls_config(identity.server_config());
+    Server::builder().listen(listener).reactors(1)
+}
+
+#[test]
+fn t1_every_protocol_is_spoken_over_tls_1_2_and_1_3() {
+    let identity = Identity::new();
+    let (certificate, key) = identity.files("t1");
+    let listeners = ["127.0.0.1:0"; 2].map(|addr| Listener::tcp(addr).tls(&certificate, &key));
+    let [http, lines] = listeners;
+    let builder = Server::builder().listen(http).listen(lines.lines()).reactors(1);
+    let live = Live::serve(builder, |_peer| Probe::default());
+    for version in VERSIONS {
+        let config = identity.client_config(&[version]);
+        let mut stream = identity.connect(live.addr(), config.clone());
+        stream.write_all(get("/").repeat(2).as_bytes()).unwrap();
+        for _ in 0..2 {
+            assert!(real::read_answer(&mut stream).ends_with("GET / "));
+        }
+        assert_eq!(stream.conn.protocol_version(), Some(version.version));
+        stream.write_all(&[socket::UPGRADE.as_bytes(), &socket::binary(&[7; 200_000])].concat()).unwrap();
+        assert_eq!(real::read_answer(&mut stream), socket::SWITCHED);
+        let mut echo = vec![0; 200_010];
+        stream.read_exact(&mut echo).unwrap();
+        assert_eq!(socket::frames(&echo)[0].payload, vec![7; 200_000]);
+        let mut stream = identity.connect(live.addrs[1], config);
+        stream.write_all(b"a line\n").unwrap();
+        let mut line = [0; 7];
+        stream.read_exact(&mut line).unwrap();
+        assert_eq!(&line, b"a line\n");
+    }
+}
+
+#[test]
+fn t1_the_connection_ends_with_a_goodbye() {
+    let identity = Identity::new();
+    let live = Live::serve(builder(&identity), |_peer| Probe::default());
+    let mut stream = identity.connect(live.addr(), identity.client_config(&VERSIONS));
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    // Without the goodbye this would be an error.
+    stream.read_to_end(&mut answer).unwrap();
+    assert_eq!(statuses(&answer), [200]);
+}
+
+/// Readers that stop over TLS: what was sealed for them counts, and has a deadline like all that waits.
+#[test]
+fn n5_over_tls_a_slow_reader_of_a_shared_body_costs_64_kib_more_and_is_given_up() {
+    const READERS: usize = 20;
+    let identity = Identity::new();
+    let body: Arc<[u8]> = vec![7; 32 << 20].into();
+    let mut limits = Limits::default();
+    limits.reactor.write_stall = Duration::from_secs(1);
+    let shared = body.clone();
+    // With the system's own bound on what it keeps unsent there is always something left to us.
+    let listener = Listener::tcp("127.0.0.1:0").unsent_bytes(0).tls_config(identity.server_config());
+    let builder = Server::builder().listen(listener).reactors(1).limits(limits);
+    let live = Live::serve(builder, move |_peer| BodyOf(shared.clone()));
+    let config = identity.client_config(&VERSIONS);
+    let mut readers: Vec<_> = (0..READERS).map(|_| identity.connect(live.addr(), config.clone())).collect();
+    for reader in &mut readers {
+        reader.write_all(get("/").as_bytes()).unwrap();
+        let mut some = [0; 1000];
+        reader.read_exact(&mut some).unwrap();
+    }
+    let held = || live.handle.metrics().memory_bytes as usize;
+    // What lies sealed is counted.
+    real::wait_until(|| held() > READERS * 1000);
+    assert!(held() <= READERS * (66 << 10), "{} bytes for {READERS} readers", held());
+    real::wait_until(|| live.handle.count() == 0);
+    assert_eq!(held(), 0);
+}
+
+/// Sends small pieces until one of them lies sealed and nothing lies before it, and notes how it ends.
+struct Pusher(Log);
+
+impl Client for Pusher {
+    fn on_connect(&mut self, connection: &mut Connection<'_>) {
+        connection.set_timer(TimerId(1), Duration::from_millis(1));
+    }
+
+    fn on_timer(&mut self, connection: &mut Connection<'_>, timer: TimerId) {
+        if connection.memory_bytes() > 0 {
+            return self.0.note(format!("{} bytes wait unsealed", connection.buffered()));
+        }
+        if let Some(mut raw) = connection.as_raw() {
+            raw.write(&[7; 16 << 10][..]);
+        }
+        connection.set_timer(timer, Duration::from_millis(1));
+    }
+
+    fn on_disconnect(&mut self, _connection: &mut Connection<'_>, end: &Disconnect) {
+        self.0.note(format!("{:?}", end.reason));
+    }
+}
+
+/// With nothing in the outbox the deadline of a write once did not begin.
+#[test]
+fn n5_what_only_lies_sealed_has_the_deadline_of_a_write_too() {
+    let identity = Identity::new();
+    let listener = Listener::tcp("127.0.0.1:0").raw().tls_config(identity.server_config());
+    let mut limits = Limits::default();
+    limits.reactor.write_stall = Duration::from_millis(500);
+    let log = Log::default();
+    let clients = log.clone();
+    let builder = Server::builder().listen(listener).reactors(1).limits(limits);
+    let live = Live::serve(builder, move |_peer| Pusher(clients.clone()));
+    let mut stream = identity.connect(live.addr(), identity.client_config(&VERSIONS));
+    stream.conn.complete_io(&mut stream.sock).unwrap();
+    real::wait_until(|| log.count("Timeout") > 0);
+    assert_eq!(log.events(), ["0 bytes wait unsealed", "Timeout(Write)"]);
+}
+
+#[test]
+fn c3_over_tls_the_handshake_comes_before_the_client() {
+    struct Secure;
+    impl Client for Secure {
+        fn on_connect(&mut self, connection: &mut Connection<'_>) {
+            let session = connection.tls().expect("it is there already");
+            assert_eq!(session.server_name(), Some("localhost"));
+            assert!(!session.is_handshaking());
+        }
+        fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
+            let name =
+                exchange.tls().and_then(|session| session.server_name()).unwrap_or_default().to_owned();
+            exchange.ok("text/plain", name);
+        }
+    }
+    let identity = Identity::new();
+    let watcher = Watcher::default();
+    let made = Log::default();
+    let notes = made.clone();
+    let live = Live::serve(builder(&identity).observer(watcher.clone()), move |peer| {
+        assert!(peer.is_tls);
+        notes.note("create");
+        Secure
+    });
+    let silent = live.connect();
+    let mut stream = identity.connect(live.addr(), identity.client_config(&VERSIONS));
+    let answer = {
+        stream.write_all(get("/").as_bytes()).unwrap();
+        real::read_answer(&mut stream)
+    };
+    assert!(answer.ends_with("localhost"), "{answer}");
+    assert_eq!(made.count("create"), 1, "none for who does not shake hands");
+    drop(silent);
+    real::wait_until(|| watcher.log.has("tls error"));
+    assert_eq!(made.count("create"), 1);
+}
+
+#[test]
+fn c4_a_full_tls_listener_refuses_before_the_handshake() {
+    let identity = Identity::new();
+    let watcher = Watcher::default();
+    let builder = builder(&identity).observer(watcher.clone()).max_connections(1);
+    let live = Live::serve(builder, |_peer| Probe::default());
+    let mut first = identity.connect(live.addr(), identity.client_config(&VERSIONS));
+    first.write_all(get("/").as_bytes()).unwrap();
+    real::read_answer(&mut first);
+    let mut second = live.connect();
+    assert!(real::is_gone(&mut second), "closed, though it has not said a byte");
+    assert_eq!(watcher.log.events().last().map(String::as_str), Some("refused Full"));
+}
+
+#[test]
+fn t10_plain_text_on_a_tls_port_gets_a_400_and_a_close() {
+    let identity = Identity::new();
+    let watcher = Watcher::default();
+    let live = Live::serve(builder(&identity).observer(watcher.clone()), |_peer| Probe::default());
+    let mut stream = live.connect();
+    stream.write_all(get("/").as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    assert_eq!(statuses(&answer), [400]);
+    let answer = text(&answer);
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{answer}");
+    assert!(head.contains("\r\nConnection: close"), "{answer}");
+    real::wait_until(|| watcher.log.has("tls error"));
+}
+
+#[test]
+fn t11_a_handshake_has_10_s() {
+    assert_eq!(Limits::default().reactor.handshake, Duration::from_secs(10));
+    let identity = Identity::new();
+    let mut limits = Limits::default();
+    limits.reactor.handshake = Duration::from_millis(200);
+    let live = Live::serve(builder(&identity).limits(limits), |_peer| Probe::default());
+    let begin = Instant::now();
+    let mut stream = live.connect();
+    // Half a record, and a further byte now and then: the time is absolute.
+    stream.write_all(b"\x16\x03\x01\x02\x00").unwrap();
+    stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    while !real::is_gone(&mut stream) {
+        let _ = stream.write_all(b"\x01");
+        assert!(begin.elapsed() < Duration::from_secs(5));
+    }
+    assert!(begin.elapsed() >= Duration::from_millis(190), "{:?}", begin.elapsed());
+}

@@ -1,0 +1,362 @@
+//! Threads and handles.
+
+mod support;
+
+use jackfield::test::TestOptions;
+use jackfield::{
+    Busy, Client, Connection, ConnectionId, Disconnect, Exchange, Limits, Message, Peer, Request, Sent,
+    Server, TimerId, WebSocket,
+};
+use std::any::Any;
+use std::io::Write;
+use std::rc::Rc;
+use std::sync::{Arc, Barrier, Mutex};
+use std::thread::{self, ThreadId};
+use support::probe::{Log, Probe};
+use support::real::{self, Live};
+use support::{Lab, get, socket, text};
+
+/// Insists on its reactor's thread. It holds an `Rc`, and so is not `Send`.
+struct Homebody {
+    home: ThreadId,
+    log: Log,
+    _not_send: Rc<()>,
+}
+
+impl Homebody {
+    fn check(&self) {
+        assert_eq!(thread::current().id(), self.home);
+    }
+}
+
+impl Client for Homebody {
+    fn on_connect(&mut self, connection: &mut Connection<'_>) {
+        self.check();
+        self.log.note(format!("on {}", connection.id().reactor()));
+    }
+    fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
+        self.check();
+        let reactor = exchange.id().reactor();
+        exchange.ok("text/plain", format!("reactor {reactor}"));
+    }
+    fn on_disconnect(&mut self, _connection: &mut Connection<'_>, _end: &Disconnect) {
+        self.check();
+    }
+}
+
+impl Drop for Homebody {
+    fn drop(&mut self) {
+        self.check();
+    }
+}
+
+fn homebodies(reactors: usize) -> (Live, Log) {
+    let log = Log::default();
+    let notes = log.clone();
+    let server = Server::builder().listen("127.0.0.1:0").reactors(reactors).bind().unwrap();
+    let live = Live::run(server, move |server| {
+        server.serve_with(move |_reactor| {
+            let shared = Rc::new(());
+            move |_peer: &Peer| Homebody {
+                home: thread::current().id(),
+                log: notes.clone(),
+                _not_send: shared.clone(),
+            }
+        })
+    });
+    (live, log)
+}
+
+#[test]
+fn x1_all_callbacks_of_a_connection_run_on_its_reactors_thread() {
+    let (live, _) = homebodies(3);
+    let mut streams: Vec<_> = (0..9).map(|_| live.connect()).collect();
+    for _ in 0..10 {
+        for stream in &mut streams {
+            assert!(real::ask(stream, get("/")).contains("reactor "));
+        }
+    }
+}
+
+#[test]
+fn x1_the_first_reactor_runs_on_the_thread_that_serves() {
+    let server = Server::builder().listen("127.0.0.1:0").reactors(1).bind().unwrap();
+    let (addr, handle) = (server.local_addr(), server.handle());
+    let peer = thread::spawn(move || {
+        let answer = real::ask(&mut real::connect(addr), get("/"));
+        handle.shutdown(jackfield::Drain::now());
+        answer
+    });
+    let here = thread::current().id();
+    server
+        .serve_with(move |_reactor| {
+            move |_peer: &Peer| Homebody { home: here, log: Log::default(), _not_send: Rc::new(()) }
+        })
+        .unwrap();
+    assert!(peer.join().unwrap().ends_with("reactor 0"));
+}
+
+#[test]
+fn x2_there_are_as_many_reactors_as_cores() {
+    let server = Server::bind("127.0.0.1:0").unwrap();
+    assert_eq!(server.handle().reactors(), thread::available_parallelism().unwrap().get());
+}
+
+#[test]
+fn x2_newcomers_go_to_the_least_loaded_reactor() {
+    let (live, log) = homebodies(4);
+    let mut streams = Vec::new();
+    for count in 1..41 {
+        streams.push(live.connect());
+        real::wait_until(|| log.count("on ") == count);
+    }
+    for reactor in 0..4 {
+        assert_eq!(log.count(&format!("on {reactor}")), 10);
+    }
+    // Who stays does not matter to the order: the emptiest is filled first.
+    let mut gone = 0;
+    streams.retain_mut(|stream| {
+        let on_2 = real::ask(stream, get("/")).ends_with("reactor 2");
+        gone += usize::from(on_2);
+        !on_2
+    });
+    assert_eq!(gone, 10);
+    real::wait_until(|| live.handle.count() == 30);
+    log.take();
+    for count in 1..11 {
+        streams.push(live.connect());
+        real::wait_until(|| log.count("on ") == count);
+    }
+    assert_eq!(log.count("on 2"), 10);
+}
+
+#[test]
+fn x3_any_thread_sends_and_what_one_thread_sends_arrives_in_order() {
+    let live = Live::serve(Server::builder().listen("127.0.0.1:0").reactors(1), |_peer| Probe::default());
+    let mut stream = live.connect();
+    stream.write_all(socket::UPGRADE.as_bytes()).unwrap();
+    real::read_exactly(&mut stream, socket::SWITCHED.len());
+    let id = ConnectionId::from_bits(0);
+    let threads: Vec<_> = ["a", "b", "c", "d"]
+        .into_iter()
+        .map(|name| {
+            let handle = live.handle.clone();
+            thread::spawn(move || {
+                for number in 0..1000 {
+                    assert_eq!(handle.send(id, &*format!("{name}{number:03}")), Ok(()));
+                }
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    let texts = socket::texts(&real::read_exactly(&mut stream, 6 * 4000));
+    for name in ["a", "b", "c", "d"] {
+        let own: Vec<&String> = texts.iter().filter(|text| text.starts_with(name)).collect();
+        assert!(own.len() == 1000 && own.is_sorted(), "{name}");
+    }
+}
+
+#[test]
+fn x3_a_full_mailbox_is_an_answer() {
+    assert_eq!(Limits::default().letters_max, 65_536);
+    let limits = Limits { letters_max: 10, ..Limits::default() };
+    let mut lab = Lab::with_options(TestOptions { limits, ..TestOptions::default() }, Probe::default);
+    let far = lab.websocket();
+    let id = lab.server.wires().ids().next().unwrap();
+    let handle = lab.server.handle();
+    for _ in 0..10 {
+        assert_eq!(handle.send(id, "x"), Ok(()));
+    }
+    assert_eq!(handle.send(id, "x"), Err(Busy::Full));
+    assert_eq!(
+        (handle.post(id, 1), handle.close(id), handle.abort(id)),
+        (Err(Busy::Full), Err(Busy::Full), Err(Busy::Full))
+    );
+    assert!(Busy::Full.to_string().contains("letters_max"), "it says what to do");
+    lab.run();
+    assert_eq!(socket::texts(&far.take()).len(), 10);
+    assert_eq!(handle.send(id, "x"), Ok(()));
+}
+
+#[test]
+fn x3_close_and_abort_come_from_any_thread() {
+    let mut lab = Lab::new(Probe::default);
+    let (closed, aborted, http) = (lab.websocket(), lab.websocket(), lab.connect());
+    let ids: Vec<ConnectionId> = lab.server.wires().ids().collect();
+    let handle = lab.server.handle();
+    thread::spawn(move || {
+        handle.send(ids[0], "last words").unwrap();
+        handle.close(ids[0]).unwrap();
+        handle.send(ids[1], "unheard").unwrap();
+        handle.abort(ids[1]).unwrap();
+        handle.close(ids[2]).unwrap();
+    })
+    .join()
+    .unwrap();
+    lab.run();
+    let frames = socket::frames(&closed.take());
+    assert_eq!((frames.len(), frames[1].code()), (2, Some(1000)));
+    assert!(aborted.is_reset() && aborted.take().is_empty());
+    assert!(http.is_finished());
+}
+
+#[test]
+fn x5_a_posted_value_arrives_as_an_event() {
+    let mut lab = Lab::new(|| Probe {
+        on_post: |_, connection: &mut Connection<'_>, value: Box<dyn Any + Send>| {
+            let number = value.downcast::<u64>().expect("a number was posted");
+            let mut socket = connection.as_websocket().expect("it is a WebSocket");
+            socket.send(&*number.to_string());
+        },
+        ..Probe::default()
+    });
+    let far = lab.websocket();
+    let id = lab.server.wires().ids().next().unwrap();
+    let handle = lab.server.handle();
+    thread::spawn(move || (0..3_u64).for_each(|number| handle.post(id, number).unwrap())).join().unwrap();
+    lab.run();
+    assert_eq!(socket::texts(&far.take()), ["0", "1", "2"]);
+}
+
+#[test]
+fn x9_no_callback_comes_inside_of_another() {
+    // A probe panics if it does. Everything that one connection can do to another is done here.
+    let mut lab = Lab::new(|| Probe {
+        on_message: |_, socket, _| {
+            let (own, peers) = (socket.id(), socket.peers().collect::<Vec<_>>());
+            socket.publish_to_all("t", "x");
+            for peer in peers {
+                socket.send_to(peer, "y");
+                socket.handle().post(peer, ()).unwrap();
+                if peer != own {
+                    socket.close_other(peer);
+                }
+            }
+            socket.set_timer(TimerId(1), std::time::Duration::ZERO);
+            socket.pause_read();
+            socket.resume_read();
+            socket.abort();
+        },
+        on_open: |_, socket| {
+            socket.subscribe("t");
+        },
+        on_disconnect: |_, connection, _| {
+            for peer in connection.peers().collect::<Vec<_>>() {
+                connection.close_other(peer);
+            }
+        },
+        ..Probe::default()
+    });
+    let sockets = [lab.websocket(), lab.websocket(), lab.websocket()];
+    lab.say(&sockets[1], socket::text("go"));
+    assert_eq!(lab.server.handle().metrics().panics, 0, "{:?}", lab.log.events());
+    for far in [&sockets[0], &sockets[2]] {
+        let frames = socket::frames(&far.take());
+        assert_eq!((frames.len(), frames[2].code()), (3, Some(1000)), "they act at once, in order");
+        far.finish();
+    }
+    lab.run();
+    assert_eq!((lab.connections(), lab.log.count("disconnect")), (0, 3));
+}
+
+#[test]
+fn x9_what_is_done_in_a_callback_acts_at_once() {
+    let mut lab = Lab::new(|| Probe {
+        on_message: |probe, socket, message| {
+            let other = socket.peers().find(|peer| *peer != socket.id()).unwrap();
+            assert_eq!(socket.send_to(other, message), Sent::Queued);
+            socket.close_other(other);
+            assert_eq!(socket.send_to(other, message), Sent::Gone(message));
+            socket.close(1000, "");
+            assert!(!socket.is_open());
+            probe.log.note("done");
+        },
+        ..Probe::default()
+    });
+    let (one, _two) = (lab.websocket(), lab.websocket());
+    lab.say(&one, socket::text("x"));
+    assert!(lab.log.has("done"));
+}
+
+/// A bridge between reactors: sends what it hears to the connection whose id it is told.
+struct Bridge;
+
+impl Client for Bridge {
+    fn on_open(&mut self, socket: &mut WebSocket<'_>) {
+        let bits = socket.id().to_bits();
+        socket.send(&*format!("{bits:020}"));
+    }
+    fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+        let Message::Text(order) = message else { return };
+        let (bits, text) = order.split_once(' ').unwrap();
+        assert_eq!(socket.send_to(ConnectionId::from_bits(bits.parse().unwrap()), text), Sent::Queued);
+    }
+}
+
+#[test]
+fn x3_a_connection_reaches_those_of_other_reactors() {
+    let live = Live::serve(Server::builder().listen("127.0.0.1:0").reactors(2), |_peer| Bridge);
+    let open = || {
+        let mut stream = live.connect();
+        stream.write_all(socket::UPGRADE.as_bytes()).unwrap();
+        real::read_exactly(&mut stream, socket::SWITCHED.len());
+        let bits: u64 = text(&real::read_exactly(&mut stream, 22)[2..]).parse().unwrap();
+        (stream, bits)
+    };
+    let ((mut one, first), (mut two, second)) = (open(), open());
+    assert_ne!(ConnectionId::from_bits(first).reactor(), ConnectionId::from_bits(second).reactor());
+    one.write_all(&socket::text(&format!("{second} there"))).unwrap();
+    assert_eq!(socket::texts(&real::read_exactly(&mut two, 7)), ["there"]);
+    two.write_all(&socket::text(&format!("{first} back."))).unwrap();
+    assert_eq!(socket::texts(&real::read_exactly(&mut one, 7)), ["back."]);
+}
+
+/// Two of them on two reactors: one holds its reactor in a callback while the other sends to it.
+struct Gated {
+    gate: Arc<Barrier>,
+    ids: Arc<Mutex<Vec<ConnectionId>>>,
+    log: Log,
+}
+
+impl Client for Gated {
+    fn on_open(&mut self, socket: &mut WebSocket<'_>) {
+        self.ids.lock().unwrap().push(socket.id());
+    }
+    fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+        let here = socket.id().reactor();
+        let ids = self.ids.lock().unwrap().clone();
+        self.gate.wait();
+        if message != Message::Text("wait") {
+            for id in ids.into_iter().filter(|id| id.reactor() != here) {
+                (0..3).for_each(|_| self.log.note(format!("{:?}", socket.send_to(id, message))));
+            }
+        }
+        self.gate.wait();
+    }
+}
+
+#[test]
+fn x3_what_does_not_fit_into_another_reactors_mailbox_comes_back() {
+    let (log, gate, ids) = (Log::default(), Arc::new(Barrier::new(2)), Arc::default());
+    let notes = log.clone();
+    let limits = Limits { letters_max: 2, ..Limits::default() };
+    let live =
+        Live::serve(Server::builder().listen("127.0.0.1:0").reactors(2).limits(limits), move |_peer| Gated {
+            gate: gate.clone(),
+            ids: Arc::clone(&ids),
+            log: notes.clone(),
+        });
+    let open = || {
+        let mut stream = live.connect();
+        stream.write_all(socket::UPGRADE.as_bytes()).unwrap();
+        real::read_exactly(&mut stream, socket::SWITCHED.len());
+        stream
+    };
+    let (mut one, mut two) = (open(), open());
+    one.write_all(&socket::text("wait")).unwrap();
+    two.write_all(&socket::text("x")).unwrap();
+    assert_eq!(socket::texts(&real::read_exactly(&mut one, 6)), ["x", "x"]);
+    assert_eq!(log.events(), ["Queued", "Queued", "Full(Text(\"x\"))"]);
+}

@@ -1,0 +1,125 @@
+//! The server in simulation: thousands of schedules of echo, chat, event streams, lines and HTTP, each a bad day of its
+//! own. `JACKFIELD_SIM_SEEDS=10000` runs so many; a seed that failed is replayed with its trace by
+//! `JACKFIELD_SIM_SEED=N cargo test -p jackfield --test sim replay -- --nocapture`.
+
+use jackfield::sim::peer::{Line, Peer, WebSocket};
+use jackfield::sim::{self, Faults, Options, Sim};
+use jackfield::{Client, Connection, Exchange, Message, Reply, Request, TimerId};
+use jackfield_fuzz::bad_day;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+struct Echo;
+
+impl Client for Echo {
+    fn on_message(&mut self, socket: &mut jackfield::WebSocket<'_>, message: Message<'_>) {
+        socket.send(message);
+    }
+}
+
+#[test]
+fn bad_days() {
+    sim::each_seed(3000, |seed, options| {
+        bad_day(seed, options).run();
+    });
+}
+
+/// The seed in `JACKFIELD_SIM_SEED`, with its trace.
+#[test]
+fn replay() {
+    let seed = std::env::var("JACKFIELD_SIM_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    let report = bad_day(seed, sim::options_of(seed, true)).run();
+    assert!(!report.trace.is_empty());
+}
+
+/// What was held against the server, and was no fault of it: a long answer of which the network took a byte a turn, and
+/// a message that waited for memory.
+#[test]
+fn who_only_takes_its_time_is_not_blamed() {
+    for seed in [566_381, 903_300] {
+        bad_day(seed, sim::options_of(seed, false)).run();
+    }
+}
+
+#[test]
+fn without_faults_everything_is_answered() {
+    for seed in 0..20 {
+        let options = Options { faults: Faults::none(), ..Options::default() };
+        let mut sim = Sim::new(seed, options, |_peer| Echo);
+        for _ in 0..5 {
+            sim.add(WebSocket::echo(20));
+        }
+        sim.run();
+    }
+}
+
+#[test]
+#[should_panic(expected = "JACKFIELD_SIM_SEED=")]
+fn a_violation_names_its_seed() {
+    struct Liar;
+
+    impl Client for Liar {
+        fn on_message(&mut self, socket: &mut jackfield::WebSocket<'_>, _message: Message<'_>) {
+            socket.send("something else");
+        }
+    }
+
+    let mut sim = Sim::new(5, Options { faults: Faults::none(), ..Options::default() }, |_peer| Liar);
+    sim.add(WebSocket::echo(1));
+    sim.run();
+}
+
+/// Seed 283402: a request was deferred when everybody had left already, and nobody outside was asked for its answer.
+#[test]
+fn an_answer_that_is_owed_after_the_calm_is_given() {
+    struct Late(Rc<RefCell<Vec<Reply>>>);
+
+    impl Client for Late {
+        fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+            match request.path() {
+                "/stream" => exchange.stream(200, "text/plain").set_timer(TimerId(1), Duration::from_secs(1)),
+                _ => self.0.borrow_mut().push(exchange.defer()),
+            }
+        }
+
+        fn on_timer(&mut self, connection: &mut Connection<'_>, _timer: TimerId) {
+            let stream = connection.as_response().expect("it is being streamed");
+            stream.finish().expect("any length will do");
+        }
+    }
+
+    /// Has asked, and does not wait.
+    struct Hasty;
+
+    impl Peer for Hasty {
+        fn on_connect(&mut self, line: &mut Line<'_>) {
+            for path in ["/stream", "/late"] {
+                line.say(format!("GET {path} HTTP/1.1\r\nHost: sim\r\n\r\n").as_bytes());
+            }
+        }
+
+        fn on_bytes(&mut self, _line: &mut Line<'_>, bytes: &mut Vec<u8>) {
+            bytes.clear();
+        }
+
+        fn is_done(&self) -> bool {
+            true
+        }
+    }
+
+    let owed: Rc<RefCell<Vec<Reply>>> = Rc::default();
+    let (shared, asked) = (owed.clone(), Rc::new(RefCell::new(0)));
+    let count = asked.clone();
+    let mut sim = Sim::new(1, Options { faults: Faults::none(), ..Options::default() }, move |_peer| {
+        Late(shared.clone())
+    });
+    sim.add(Hasty).outside(move |_outside| {
+        for reply in owed.borrow_mut().drain(..) {
+            *count.borrow_mut() += 1;
+            reply.respond(200, "text/plain", "at last");
+        }
+    });
+    sim.run();
+    assert_eq!(*asked.borrow(), 1);
+}

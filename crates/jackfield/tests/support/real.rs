@@ -1,0 +1,113 @@
+//! A server on real sockets, and peers for it.
+
+use jackfield::{Drain, Handle, IntoClient, Peer, Result, Server, ServerBuilder};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// A server that runs on a thread of its own until this is dropped.
+pub struct Live {
+    pub addrs: Vec<SocketAddr>,
+    pub handle: Handle,
+    thread: Option<JoinHandle<Result<()>>>,
+}
+
+impl Live {
+    /// Binds and serves.
+    pub fn serve<F, M>(builder: ServerBuilder, make: F) -> Self
+    where
+        F: FnMut(&Peer) -> M + Clone + Send + 'static,
+        M: IntoClient,
+        M::Client: 'static,
+    {
+        Self::run(builder.bind().unwrap(), move |server| server.serve(make))
+    }
+
+    pub fn run(server: Server, run: impl FnOnce(Server) -> Result<()> + Send + 'static) -> Self {
+        let (addrs, handle) = (server.local_addrs().to_vec(), server.handle());
+        Self { addrs, handle, thread: Some(thread::spawn(move || run(server))) }
+    }
+
+    pub fn addr(&self) -> SocketAddr {
+        self.addrs[0]
+    }
+
+    pub fn connect(&self) -> TcpStream {
+        connect(self.addr())
+    }
+
+    /// Waits for the server's end.
+    pub fn join(&mut self) -> Result<()> {
+        self.thread.take().map_or(Ok(()), |thread| thread.join().expect("the server does not panic"))
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.handle.shutdown(Drain::now());
+        if let Some(thread) = self.thread.take() {
+            let ended = thread.join();
+            assert!(thread::panicking() || matches!(ended, Ok(Ok(()))), "the server ended badly");
+        }
+    }
+}
+
+/// A peer that gives up after a while.
+pub fn connect(addr: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect_timeout(&addr, Duration::from_secs(5)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+/// Everything until the server's end.
+pub fn read_to_end(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    super::text(&bytes)
+}
+
+/// So many bytes.
+pub fn read_exactly(stream: &mut TcpStream, count: usize) -> Vec<u8> {
+    let mut bytes = vec![0; count];
+    stream.read_exact(&mut bytes).unwrap();
+    bytes
+}
+
+/// Asks, and reads one answer with a length.
+pub fn ask(stream: &mut TcpStream, request: impl AsRef<[u8]>) -> String {
+    stream.write_all(request.as_ref()).unwrap();
+    read_answer(stream)
+}
+
+pub fn read_answer(stream: &mut impl Read) -> String {
+    let mut bytes = Vec::new();
+    let mut byte = [0];
+    while !bytes.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).unwrap();
+        bytes.extend(byte);
+    }
+    let head = super::text(&bytes);
+    let length = head.split("Content-Length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
+    let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+    stream.read_exact(&mut body).unwrap();
+    head + &super::text(&body)
+}
+
+/// True if the peer was reset or closed.
+pub fn is_gone(stream: &mut TcpStream) -> bool {
+    match stream.read(&mut [0; 64]) {
+        Ok(count) => count == 0,
+        Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+    }
+}
+
+/// Waits until something holds.
+pub fn wait_until(mut holds: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !holds() {
+        assert!(begin.elapsed() < Duration::from_secs(10), "it does not come about");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
