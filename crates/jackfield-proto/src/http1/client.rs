@@ -13,9 +13,9 @@ use super::facts::{Facts, Framing};
 use super::fields::{Lines, is_forbidden_trailer};
 use super::scan::Scanner;
 use super::{
-    BodyError, Error, Fields, HeaderSlots, Limits, METHOD_BYTES_MAX, Response, Version, head, target,
+    BodyError, Error, Fields, HeaderSlots, Limits, METHOD_BYTES_MAX, Response, Version, general, target,
 };
-use crate::Step;
+use crate::step::Step;
 
 /// Requests that may be outstanding. Beyond it [`ClientMachine::encode_request`] refuses.
 pub const PIPELINE_REQUESTS_MAX: usize = 256;
@@ -230,14 +230,14 @@ impl ClientMachine {
                 return step;
             }
         }
-        let response = match head::parse_response(rx, slots) {
+        let response = match general::parse_response(rx, slots) {
             Ok(Some(response)) => response,
             Ok(None) => return self.judge(rx, limits, Error::LineEnd),
             Err(httparse::Error::TooManyHeaders) => return self.judge(rx, limits, Error::TooManyHeaders),
             Err(_) => return self.judge(rx, limits, Error::StatusLine),
         };
         let facts = Facts::gather(response.head(), response.spans());
-        if !facts.has_strict_lines() || !head::is_regular_response(&response, limits) {
+        if !facts.has_strict_lines() || !general::is_regular_response(&response, limits) {
             self.scanner = Scanner::response();
             if let Some(step) = self.search_end(rx, limits) {
                 return step;

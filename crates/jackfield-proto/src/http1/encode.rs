@@ -54,7 +54,7 @@ pub enum SendBody {
 pub(super) enum Delimiter {
     /// Nothing is said: no body, or one that ends with the connection.
     Unsaid,
-    /// So many bytes.
+    /// A body of this length in bytes.
     Length(u64),
     /// Chunked.
     Chunked,
@@ -155,7 +155,7 @@ fn encode_length_and_end(body_bytes: u64, out: &mut Vec<u8>) {
     }
 }
 
-/// The same of so many bytes altogether, which leave room for the digits that the number has.
+/// The same in `BYTES` bytes altogether, which leave room for the digits that the number has.
 #[inline(always)]
 fn short_tail<const BYTES: usize>(mut number: u64) -> [u8; BYTES] {
     let mut tail = [0; BYTES];

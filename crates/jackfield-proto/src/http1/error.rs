@@ -80,7 +80,8 @@ pub enum Error {
 }
 
 impl Error {
-    /// The status a server answers with. Of what only a client meets it is what a gateway would say, 502.
+    /// The status a server answers with. For what only a [`ClientMachine`](super::ClientMachine) meets it is what a
+    /// gateway would say, 502.
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {

@@ -22,7 +22,7 @@ pub(crate) struct Facts {
 pub(crate) enum Framing {
     /// Neither `Content-Length` nor `Transfer-Encoding`.
     Unsaid,
-    /// So many bytes.
+    /// A body of this length in bytes.
     Length(u64),
     /// The chunked coding.
     Chunked,

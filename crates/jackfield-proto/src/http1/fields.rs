@@ -7,7 +7,7 @@ use super::chars::{is_field_text, is_token_name};
 /// Header or trailer lines to send. Whatever is in here is safe to put on the wire.
 ///
 /// It is a buffer to reuse: an empty one owns no memory, and [`clear`](Self::clear) keeps what it has. The checks
-/// stand at the entrance, so that no answer can be split in two by a value that came from a stranger.
+/// stand at the entrance, so that no answer can be split in two by a value that came from a peer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields {
     lines: Vec<u8>,
@@ -125,7 +125,7 @@ pub(crate) fn is_forbidden_trailer(name: &str) -> bool {
     FORBIDDEN_TRAILERS.iter().any(|forbidden| name.eq_ignore_ascii_case(forbidden))
 }
 
-/// Why a line was not added. The caller's doing, or that of whoever gave it the value.
+/// Why a line was not added. The caller's fault, or that of the source of the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldError {
     /// The name is no token (RFC 9110 section 5.1).

@@ -26,7 +26,7 @@ pub(super) struct Inbound {
 /// What becomes of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Plan {
-    /// Nobody has said yet. Nothing is read.
+    /// Not decided yet. Nothing is read.
     Undecided,
     /// It is kept, to be handed out whole.
     Collect,
@@ -85,11 +85,11 @@ impl Inbound {
         self.plan = Plan::Stream;
     }
 
-    /// Drops the rest of the body. Says whether that is worth while: not if the peer may never send it, since nobody
-    /// told it to continue, and not if it is known to be too long. Then only closing the connection ends it.
+    /// Drops the rest of the body. Says whether that is worth while: not if the peer may never send it, since it was
+    /// not told to continue, and not if it is known to be too long. Then only closing the connection ends it.
     pub(super) fn drain(&mut self) -> bool {
         (self.plan, self.allowance) = (Plan::Drain, self.drain_bytes_max);
-        // The answer was given: nobody will ask for the request again.
+        // The answer was given: the request is not needed again.
         (self.kept, self.head_end, self.body_end) = (Vec::new(), 0, 0);
         !self.expects_continue && self.reader.bytes_due() <= self.drain_bytes_max
     }

@@ -2,7 +2,7 @@
 
 /// How much a peer may send of each part of a message before it is refused.
 ///
-/// All of them bound memory or work that a stranger can cause. The number of fields is bounded by
+/// All of them bound memory or work that a peer can cause. The number of fields is bounded by
 /// [`HEADERS_MAX`](super::HEADERS_MAX) in any case, because there are no more slots for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -20,7 +20,7 @@ pub struct Limits {
     pub chunk_extension_bytes_max: usize,
     /// Bytes of the trailer section after a chunked body. Beyond it: 431. Default 8 KiB.
     pub trailer_bytes_max: usize,
-    /// Bytes of a body nobody wanted that are read and dropped after the answer, so that the connection can serve
+    /// Bytes of an unwanted body that are read and dropped after the answer, so that the connection can serve
     /// the next request. Beyond it the connection closes. Default 64 KiB.
     pub drain_bytes_max: u64,
 }

@@ -18,12 +18,12 @@ use super::inbound::{Inbound, Kept, Plan, Read};
 use super::regular::{self, Regular};
 use super::request::text;
 use super::scan::Scanner;
-use super::{Error, HeaderSlots, Limits, Request, Version, head, target};
-use crate::Step;
+use super::{Error, HeaderSlots, Limits, Request, Version, general, target};
+use crate::step::Step;
 
 mod answer;
 
-/// What a client of this server has sent.
+/// What the peer has sent.
 #[derive(Debug)]
 pub enum Event<'b> {
     /// A request, whole: without a body, or with one that lay whole in the buffer. Its answer is due.
@@ -191,8 +191,8 @@ impl Machine {
         self.sequence
     }
 
-    /// What the peer has begun and not finished. An unwanted body that is being dropped counts, one that nobody has
-    /// decided on does not.
+    /// What the peer has begun and not finished. An unwanted body that is being dropped counts, one that waits for a
+    /// decision does not.
     #[must_use]
     pub fn awaits(&self) -> Awaits {
         match &self.inbound {
@@ -258,13 +258,13 @@ impl Machine {
         whole: &'b mut Vec<u8>,
         limits: &Limits,
     ) -> Step<Event<'b>, Error> {
-        let head = match head::parse_request(rx, slots) {
+        let head = match general::parse_request(rx, slots) {
             Ok(Some(parsed)) => parsed,
             Ok(None) => return self.judge(rx, limits, Error::LineEnd),
             Err(error) => return self.judge(rx, limits, blame(error)),
         };
         let facts = Facts::gather(head.bytes, head.headers);
-        if !facts.has_strict_lines() || !head::is_regular(&head, limits) {
+        if !facts.has_strict_lines() || !general::is_regular(&head, limits) {
             self.scanner = Scanner::request();
             if let Some(step) = self.search_end(rx, limits) {
                 return step;
@@ -503,7 +503,7 @@ fn reparse<'b>(kept: Kept, slots: &'b mut HeaderSlots, whole: &'b mut Vec<u8>) -
     let whole: &'b [u8] = whole;
     let (head, rest) = whole.split_at(kept.head_end);
     let (body, trailers) = rest.split_at(kept.body_end - kept.head_end);
-    let head = head::parse_request(head, slots).ok()??;
+    let head = general::parse_request(head, slots).ok()??;
     Some(Request::new(head).with_body(body, trailers))
 }
 

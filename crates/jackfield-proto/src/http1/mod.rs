@@ -30,7 +30,7 @@
 //! ```
 //!
 //! Where to look: `machine` is the server's state and its transitions, with `inbound` for a body that comes in pieces;
-//! `client` is the client's. `regular` is the short way through the usual request head, `head` the way through
+//! `client` is the client's. `regular` is the short way through the usual request head, `general` the way through
 //! httparse for all others, `slots` where their fields lie, `scan` the grammar byte by byte for what comes in pieces or
 //! looks irregular, `facts` what the fields mean for the frame, `target` where a request wants to go; `body` takes
 //! bodies apart and puts them together; `encode` writes heads, `fields` checks lines to send, `date` has the date;
@@ -44,6 +44,7 @@ mod encode;
 mod error;
 mod facts;
 mod fields;
+mod general;
 mod head;
 mod inbound;
 mod limits;
@@ -55,6 +56,7 @@ mod scan;
 mod slots;
 mod status;
 mod target;
+mod version;
 mod words;
 
 pub use body::BodyError;
@@ -67,7 +69,9 @@ pub use error::Error;
 pub use fields::{FieldError, Fields, Lines};
 pub use limits::{HEAD_BYTES_MAX, Limits, METHOD_BYTES_MAX};
 pub use machine::{Awaits, Event, Machine, Phase};
-pub use request::{HeaderIter, Request, Version};
+pub use request::{HeaderIter, Request};
 pub use response::Response;
 pub use slots::{HEADERS_MAX, HeaderSlots};
 pub use status::reason_phrase;
+pub use target::requested_path;
+pub use version::Version;

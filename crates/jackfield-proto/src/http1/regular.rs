@@ -239,7 +239,7 @@ const VERSION_BYTES: usize = b" HTTP/1.1\r\n".len();
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http1::head;
+    use crate::http1::general;
 
     /// Regular heads, from which the others are made.
     const SEEDS: [&str; 10] = [
@@ -277,9 +277,9 @@ mod tests {
     /// What httparse makes of it, and the scanner's rules.
     fn read_slowly(rx: &[u8]) -> Option<Whole> {
         let mut slots = HeaderSlots::new();
-        let head = head::parse_request(rx, &mut slots).ok()??;
+        let head = general::parse_request(rx, &mut slots).ok()??;
         let facts = Facts::gather(head.bytes, head.headers);
-        let is_strict = facts.has_strict_lines() && head::is_regular(&head, &Limits::default());
+        let is_strict = facts.has_strict_lines() && general::is_regular(&head, &Limits::default());
         is_strict.then(|| whole(&head, facts))
     }
 

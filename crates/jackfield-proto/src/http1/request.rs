@@ -6,27 +6,12 @@ use super::fields::{Lines, is_forbidden_trailer};
 use super::head::Head;
 use super::slots::{Span, find};
 use super::target;
-
-/// The versions served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Version {
-    /// HTTP/1.0: no chunked coding, and the connection closes unless both sides say otherwise.
-    Http10,
-    /// HTTP/1.1.
-    Http11,
-}
-
-impl Version {
-    #[inline(always)]
-    pub(crate) const fn of_minor(minor: u8) -> Self {
-        if minor == 0 { Self::Http10 } else { Self::Http11 }
-    }
-}
+use super::version::Version;
 
 /// A request, borrowed from the bytes it came in.
 ///
 /// What is text is known to be ASCII, and yet it takes a pass over the bytes to make a `str` of them. So that happens
-/// when it is asked for: who needs the path twice keeps it.
+/// when it is asked for: keep the path if you need it twice.
 #[derive(Clone, Copy)]
 pub struct Request<'b> {
     head: Head<'b>,
@@ -46,7 +31,7 @@ impl<'b> Request<'b> {
         Self { body, trailers, has_body: true, ..self }
     }
 
-    /// The same request without its body, for who has taken that already.
+    /// The same request without its body, for a caller that has taken the body already.
     #[must_use]
     pub const fn without_body(self) -> Self {
         self.with_body(&[], &[])
@@ -64,7 +49,7 @@ impl<'b> Request<'b> {
     }
 
     /// The method, a token of at most [`METHOD_BYTES_MAX`](super::METHOD_BYTES_MAX) bytes. Case matters. Methods
-    /// nobody registered are passed on as well.
+    /// that are not registered are passed on as well.
     #[must_use]
     #[inline]
     pub fn method(&self) -> &'b str {

@@ -1,9 +1,10 @@
-//! A response as it lies in the receive buffer of a client.
+//! A response as it lies in the receive buffer.
 
 use std::fmt;
 
-use super::request::{HeaderIter, Version};
+use super::request::HeaderIter;
 use super::slots::{Span, find};
+use super::version::Version;
 
 /// The head of a response, borrowed from the bytes it came in.
 #[derive(Clone, Copy)]

@@ -64,7 +64,7 @@ pub(crate) enum Scan {
     StartLf,
     /// Before a method.
     Begin,
-    /// In a method of so many bytes.
+    /// In a method that has this number of bytes so far.
     Method(u8),
     /// In a target that began at this offset.
     Target(u8),

@@ -5,6 +5,23 @@ use core::net::Ipv6Addr;
 use super::chars::is_host;
 use super::{Error, words};
 
+/// The path that the request at the front of `rx` asks for, without the query, once its first line is there: for a
+/// decision that is made before the request is read.
+///
+/// It is as [`Request::path`](super::Request::path) gives it, and empty if the line is no request line. One empty line
+/// in front is passed over (RFC 9112 section 2.2). `None` as long as the line has not come to its end.
+#[must_use]
+pub fn requested_path(rx: &[u8]) -> Option<&str> {
+    let rx = rx.strip_prefix(b"\r\n").unwrap_or(rx);
+    let line = &rx[..memchr::memchr(b'\n', rx)?];
+    let line = std::str::from_utf8(line).unwrap_or_default();
+    let mut words = line.split(' ');
+    let (Some(method), Some(target), Some(_)) = (words.next(), words.next(), words.next()) else {
+        return Some("");
+    };
+    Some(if is_valid(method, target) { path(target) } else { "" })
+}
+
 /// Whether this method may have this target, whose bytes are known to be visible ASCII without `#`.
 pub(crate) fn check(method: &[u8], target: &str) -> Result<(), Error> {
     if method == b"CONNECT" {

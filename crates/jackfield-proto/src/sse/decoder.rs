@@ -3,7 +3,7 @@
 use memchr::{memchr, memchr2};
 
 use super::Error;
-use crate::Step;
+use crate::step::Step;
 
 /// Reads an event stream as the WHATWG HTML standard says, section "Interpreting an event stream".
 ///

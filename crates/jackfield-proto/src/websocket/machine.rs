@@ -24,7 +24,7 @@
 use super::frame::{FIN, Header, MASKED, Role};
 use super::spanning::Spanning;
 use super::{CloseError, Error, Event, Limits, Message, Opcode, close, encode, mask, utf8};
-use crate::Step;
+use crate::step::Step;
 
 /// One end of a WebSocket connection, after the opening handshake.
 ///
@@ -81,7 +81,7 @@ struct Rare {
 enum Advance {
     /// Too little to say anything.
     Starved,
-    /// So many bytes are done with; look at the rest.
+    /// This number of bytes is done with; look at the rest.
     Took(usize),
     /// A frame that is an event by itself, and where it ends.
     Frame(Header, usize),

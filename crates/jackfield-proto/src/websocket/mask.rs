@@ -33,7 +33,7 @@ pub(super) fn apply_short(bytes: &mut [u8], key: [u8; 4]) {
     portable::xor_short(bytes, key);
 }
 
-/// From so many bytes on it is worth to ask for wider vectors.
+/// From this number of bytes on it is worth to ask for wider vectors.
 const WIDE_BYTES_MIN: usize = 128;
 
 #[inline(never)]

@@ -17,7 +17,7 @@
 //! # What is not here
 //!
 //! No extension: a frame with a reserved bit is an error. No timeouts: how long to wait for the peer's Close or for
-//! the rest of a message is for the one who has a clock. No randomness: a client's masking keys are arguments.
+//! the rest of a message is for the caller, which has a clock. No randomness: a client's masking keys are arguments.
 
 mod close;
 mod encode;

@@ -14,7 +14,7 @@ pub enum Opcode {
     Close = 0x8,
     /// Asks for a Pong with the same payload.
     Ping = 0x9,
-    /// Answers a Ping, or is a sign of life that nobody asked for.
+    /// Answers a Ping, or is a sign of life without a Ping before it.
     Pong = 0xa,
 }
 

@@ -1,7 +1,9 @@
 //! Which requests are served and which are refused.
 
 use jackfield_proto::Step;
-use jackfield_proto::http1::{Error, Event, HEAD_BYTES_MAX, HeaderSlots, Limits, Machine, Version};
+use jackfield_proto::http1::{
+    Error, Event, HEAD_BYTES_MAX, HeaderSlots, Limits, Machine, Version, requested_path,
+};
 
 use crate::server::{Bodies, check_with, see};
 
@@ -347,4 +349,46 @@ fn causes_are_told_apart() {
 fn a_machine_is_small() {
     assert!(size_of::<Machine>() <= 32, "{}", size_of::<Machine>());
     assert!(size_of::<Error>() == 1);
+}
+
+#[test]
+fn the_requested_path_of_a_first_line() {
+    let rows = [
+        ("", None),
+        ("\r\n", None),
+        ("GET /health HTTP/1.1", None),
+        ("GET /health HTTP/1.1\r\n", Some("/health")),
+        ("\r\nGET /health?full HTTP/1.1\r\nHost: h\r\n\r\n", Some("/health")),
+        ("GET http://h:1/health?u=a://b HTTP/1.1\r\n", Some("/health")),
+        ("GET http://h HTTP/1.1\r\n", Some("/")),
+        ("GET http://h?health HTTP/1.1\r\n", Some("/")),
+        ("GET /a://b/health HTTP/1.1\r\n", Some("/a://b/health")),
+        ("OPTIONS * HTTP/1.1\r\n", Some("*")),
+        ("GET ftp://h/health HTTP/1.1\r\n", Some("")),
+        ("GET health HTTP/1.1\r\n", Some("")),
+        ("GET /health\r\n", Some("")),
+        ("/health HTTP/1.1\r\n", Some("")),
+        ("\r\n\r\nGET /health HTTP/1.1\r\n", Some("")),
+        ("GET\n", Some("")),
+        ("GET /\u{e9} HTTP/1.1\r\n", Some("")),
+    ];
+    for (bytes, path) in rows {
+        assert_eq!(requested_path(bytes.as_bytes()), path, "{bytes:?}");
+    }
+    assert_eq!(requested_path(b"GET \xff HTTP/1.1\r\n"), Some(""));
+}
+
+#[test]
+fn the_requested_path_is_the_path_of_the_request() {
+    let (mut slots, mut whole, mut requests) = (HeaderSlots::new(), Vec::new(), 0);
+    for (bytes, _) in CASES {
+        let step = Machine::new().step(bytes.as_bytes(), &mut slots, &mut whole, &Limits::default());
+        let Step::Event(_, Event::Request(request) | Event::Upgrade(request) | Event::Head(request)) = step
+        else {
+            continue;
+        };
+        assert_eq!(requested_path(bytes.as_bytes()), Some(request.path()), "{bytes:?}");
+        requests += 1;
+    }
+    assert!(requests > 20, "{requests}");
 }

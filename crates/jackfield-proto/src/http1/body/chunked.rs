@@ -1,10 +1,10 @@
 //! The chunked coding (RFC 9112 section 7.1), byte for byte as strict as the grammar.
 //!
 //! One deviation: space between the size and an extension is refused, though the grammar has it as "bad" white space.
-//! Nobody sends it, and readers that disagree about it are how requests get smuggled.
+//! No known sender uses it, and readers that disagree about it are how requests get smuggled.
 
 use super::extension::Extension;
-use super::reader::{Piece, take_data};
+use super::piece::{Piece, take_data};
 use crate::http1::scan::Scan;
 use crate::http1::{Error, Limits};
 

@@ -3,8 +3,10 @@
 mod chunked;
 mod extension;
 mod outgoing;
+mod piece;
 mod reader;
 
 pub use outgoing::BodyError;
 pub(crate) use outgoing::Outgoing;
-pub(crate) use reader::{BodyReader, Piece};
+pub(crate) use piece::Piece;
+pub(crate) use reader::BodyReader;

@@ -22,7 +22,7 @@ impl Outgoing {
     /// The longest length that can be announced.
     const LENGTH_MAX: u64 = u64::MAX - 4;
 
-    /// So many bytes. Longer ones than any disk holds are cut, and then end too early.
+    /// A body of this length. Longer ones than any disk holds are cut, and then end too early.
     pub(crate) fn length(bytes: u64) -> Self {
         Self(bytes.min(Self::LENGTH_MAX))
     }

@@ -1,30 +1,18 @@
 //! Takes a body apart, whatever delimits it (RFC 9112 section 6.3).
 
 use super::chunked::Chunked;
+use super::piece::{Piece, take_data};
 use crate::http1::{Error, Limits};
 
 /// What delimits a body, and how much of it is still to come.
 #[derive(Debug)]
 pub(crate) enum BodyReader {
-    /// So many bytes are left.
+    /// This number of bytes is left.
     Length(u64),
     /// The chunked coding.
     Chunked(Chunked),
     /// It ends with the connection. Responses only.
     UntilClose,
-}
-
-/// What the next bytes of a body are.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Piece<'b> {
-    /// Nothing before more bytes come.
-    Need,
-    /// Some of the body, never empty.
-    Data(&'b [u8]),
-    /// Some of the trailer lines, whose grammar was checked.
-    Trailer(&'b [u8]),
-    /// The end.
-    End,
 }
 
 impl BodyReader {
@@ -52,15 +40,5 @@ impl BodyReader {
             Self::Chunked(chunked) => chunked.bytes_due(),
             Self::UntilClose => 0,
         }
-    }
-}
-
-/// As much of `rx` as belongs to the `left` bytes that are due.
-pub(super) fn take_data<'b>(left: &mut u64, rx: &'b [u8]) -> (usize, Piece<'b>) {
-    let count = usize::try_from(*left).unwrap_or(usize::MAX).min(rx.len());
-    *left -= count as u64;
-    match &rx[..count] {
-        [] => (0, Piece::Need),
-        data => (count, Piece::Data(data)),
     }
 }

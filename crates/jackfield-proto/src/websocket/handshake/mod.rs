@@ -5,6 +5,7 @@
 
 mod accept;
 mod error;
+mod lines;
 mod once;
 mod request;
 mod response;
@@ -12,9 +13,6 @@ mod token;
 
 pub use accept::accept_key;
 pub use error::{EncodeError, HandshakeError, ResponseError};
+pub use lines::VERSION;
 pub use request::{Offer, encode_response};
 pub use response::{Accepted, check_response, encode_request};
-
-/// The one version there is. A refusal with status 426 says so in a field `Sec-WebSocket-Version`
-/// (RFC 6455, section 4.2.2).
-pub const VERSION: &str = "13";

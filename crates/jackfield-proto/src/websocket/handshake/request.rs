@@ -1,7 +1,8 @@
 //! The server's end: a client's request, and the answer that accepts it (RFC 6455, section 4.2).
 
+use super::lines::{VERSION, check_fields, encode_field, encode_fields};
 use super::once::Once;
-use super::{EncodeError, HandshakeError, VERSION, accept, response, token};
+use super::{EncodeError, HandshakeError, accept, token};
 
 /// A client's opening handshake that keeps all the rules. It borrows the head of the request.
 ///
@@ -100,16 +101,16 @@ pub fn encode_response(
     if protocol.is_some_and(|protocol| !token::is_token(protocol.as_bytes())) {
         return Err(EncodeError::Protocol);
     }
-    response::check_fields(fields)?;
+    check_fields(fields)?;
     out.extend_from_slice(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ",
     );
     out.extend_from_slice(&accept);
     out.extend_from_slice(b"\r\n");
     if let Some(protocol) = protocol {
-        response::encode_field("Sec-WebSocket-Protocol", protocol, out);
+        encode_field("Sec-WebSocket-Protocol", protocol, out);
     }
-    response::encode_fields(fields, out);
+    encode_fields(fields, out);
     Ok(())
 }
 
@@ -171,21 +172,12 @@ impl<'b> Fields<'b> {
             return Err(HandshakeError::Origin);
         }
         let protocols = texts(&self.protocols).ok_or(HandshakeError::Protocol)?;
-        if !are_different_tokens(protocols.iter().flat_map(|value| token::elements(value))) {
+        if !token::are_different(protocols.iter().flat_map(|value| token::elements(value))) {
             return Err(HandshakeError::Protocol);
         }
         let extensions = texts(&self.extensions).ok_or(HandshakeError::Extensions)?;
         Ok(Offer { key, host, origin, protocols, extensions })
     }
-}
-
-/// Whether these are tokens, and no two the same. The list is as long as a client likes to make it, so the pairs are
-/// not tried one by one.
-pub(super) fn are_different_tokens<'p>(protocols: impl Iterator<Item = &'p str>) -> bool {
-    let mut sorted: Vec<&str> = protocols.collect();
-    sorted.sort_unstable();
-    sorted.iter().all(|protocol| token::is_token(protocol.as_bytes()))
-        && sorted.windows(2).all(|pair| pair[0] != pair[1])
 }
 
 fn texts<'b>(values: &[&'b [u8]]) -> Option<Vec<&'b str>> {

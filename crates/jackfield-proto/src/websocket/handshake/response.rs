@@ -1,8 +1,8 @@
 //! The client's end: our request, and the server's answer (RFC 6455, section 4.1).
 
+use super::lines::{VERSION, check_fields, encode_field, encode_fields};
 use super::once::Once;
-use super::request::are_different_tokens;
-use super::{EncodeError, ResponseError, VERSION, accept, token};
+use super::{EncodeError, ResponseError, accept, token};
 
 /// What a server agreed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,40 +127,5 @@ fn check_request(target: &str, host: &str, protocols: &[&str]) -> Result<(), Enc
     if !is_one_word(host) {
         return Err(EncodeError::Host);
     }
-    if are_different_tokens(protocols.iter().copied()) { Ok(()) } else { Err(EncodeError::Protocol) }
+    if token::are_different(protocols.iter().copied()) { Ok(()) } else { Err(EncodeError::Protocol) }
 }
-
-/// Whether the fields can be written, and are not among those of the handshake itself.
-pub(super) fn check_fields(fields: &[(&str, &str)]) -> Result<(), EncodeError> {
-    let is_free = |name: &str| !OWN_FIELDS.iter().any(|own| name.eq_ignore_ascii_case(own));
-    let is_good = |(name, value): &(&str, &str)| {
-        token::is_token(name.as_bytes()) && is_free(name) && token::is_one_line(value)
-    };
-    if fields.iter().all(is_good) { Ok(()) } else { Err(EncodeError::Field) }
-}
-
-/// The rest of a head: these fields, and the empty line.
-pub(super) fn encode_fields(fields: &[(&str, &str)], out: &mut Vec<u8>) {
-    for (name, value) in fields {
-        encode_field(name, value, out);
-    }
-    out.extend_from_slice(b"\r\n");
-}
-
-pub(super) fn encode_field(name: &str, value: &str, out: &mut Vec<u8>) {
-    for part in [name, ": ", value, "\r\n"] {
-        out.extend_from_slice(part.as_bytes());
-    }
-}
-
-/// What the handshake writes itself. A second one would contradict it, or promise an extension that is not there.
-const OWN_FIELDS: [&str; 8] = [
-    "host",
-    "upgrade",
-    "connection",
-    "sec-websocket-key",
-    "sec-websocket-accept",
-    "sec-websocket-version",
-    "sec-websocket-protocol",
-    "sec-websocket-extensions",
-];

@@ -15,6 +15,15 @@ pub(super) fn has(value: &[u8], token: &str) -> bool {
     text(value).is_some_and(|value| elements(value).any(|element| element.eq_ignore_ascii_case(token)))
 }
 
+/// Whether these are tokens, and no two the same. The list is as long as a client likes to make it, so the pairs are
+/// not tried one by one.
+pub(super) fn are_different<'p>(protocols: impl Iterator<Item = &'p str>) -> bool {
+    let mut sorted: Vec<&str> = protocols.collect();
+    sorted.sort_unstable();
+    sorted.iter().all(|protocol| is_token(protocol.as_bytes()))
+        && sorted.windows(2).all(|pair| pair[0] != pair[1])
+}
+
 /// A field's value as text without the blanks around it; `None` if it is not visible ASCII, blanks and tabs.
 pub(super) fn text(value: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(value).ok()?;
