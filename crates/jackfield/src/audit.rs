@@ -66,7 +66,7 @@ const MIB: u64 = 1 << 20;
 const DEFENCES: &[(&str, On, Off)] = &[
     ("connections_max", On::All, Off::Above(1_000_000)),
     ("memory_bytes_max", On::All, Off::Above(64 * 1024 * MIB)),
-    ("letters_max", On::All, Off::Never),
+    ("mailbox_max", On::All, Off::Never),
     ("events_per_turn", On::All, Off::Above(64 * KIB)),
     ("topics_max", On::All, Off::Above(64 * KIB)),
     ("topic_bytes_max", On::All, Off::Above(64 * KIB)),
@@ -246,7 +246,7 @@ impl fmt::Display for Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observer::Silent;
+    use crate::observer::NoObserver;
     use crate::settings::{ListenerSettings, WallClock};
     use std::sync::Arc;
 
@@ -270,11 +270,11 @@ mod tests {
         let listeners = speaks.map(|speaks| ListenerSettings { speaks, ..ListenerSettings::default() });
         Settings {
             reserved: Vec::new(),
-            sentinel: true,
+            watchdog: true,
             limits,
             listeners: listeners.into(),
             origins,
-            observer: Arc::new(Silent),
+            observer: Arc::new(NoObserver),
             clock: WallClock::System,
         }
     }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 /// A large borrowed body is written from where it lies, and only what the kernel does not take at once is copied. One
 /// that is given away or shared is never copied at all.
 ///
-/// What waits for a slow reader counts towards [`Limits::memory_bytes_max`](crate::Limits): of a body that is given away
-/// all of it until it is written, of a shared one only the reference, for its bytes are whose it is.
+/// What waits for a slow reader counts towards [`Limits::memory_bytes_max`](crate::Limits): of a body that is given
+/// away all of it until it is written, of a shared one only the reference, for its bytes are whose it is.
 #[derive(Clone, Debug)]
 pub enum Body<'m> {
     /// Borrowed for the time of the call.

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::listener::Listener;
-use crate::observer::{Guarded, Observer, Silent};
+use crate::observer::{Guarded, NoObserver, Observer};
 use crate::server::Server;
 use crate::settings::{ListenerSettings, Origins, Settings, WallClock};
 use jackfield_reactor::{self as reactor, REACTORS_MAX};
@@ -20,7 +20,7 @@ pub struct ServerBuilder {
     limits: Limits,
     origins: Origins,
     reserved: Vec<String>,
-    sentinel: Option<bool>,
+    watchdog: Option<bool>,
     observer: Arc<dyn Observer>,
     #[cfg(all(feature = "signals", unix))]
     signals: bool,
@@ -34,8 +34,8 @@ impl Default for ServerBuilder {
             limits: Limits::default(),
             origins: Origins::default(),
             reserved: Vec::new(),
-            sentinel: None,
-            observer: Arc::new(Silent),
+            watchdog: None,
+            observer: Arc::new(NoObserver),
             #[cfg(all(feature = "signals", unix))]
             signals: false,
         }
@@ -93,8 +93,8 @@ impl ServerBuilder {
         self
     }
 
-    /// The longest body in bytes that is collected; a longer one is refused with 413. The bounds of memory are raised to
-    /// twice as much where they are lower, for a buffer doubles as it grows. Default: 1 MiB.
+    /// The longest body in bytes that is collected; a longer one is refused with 413. The bounds of memory are raised
+    /// to twice as much where they are lower, for a buffer doubles as it grows. Default: 1 MiB.
     #[must_use]
     pub fn max_body(mut self, bytes: u64) -> Self {
         self.limits.body_bytes_max = bytes;
@@ -102,7 +102,7 @@ impl ServerBuilder {
         self
     }
 
-    /// The longest silence of an HTTP connection between two requests; zero: any. Default: 75 s.
+    /// Idle timeout of an HTTP connection between two requests; disabled by zero. Default: 75 s.
     #[doc(alias = "KeepAliveTimeSec")]
     #[must_use]
     pub fn idle_timeout(mut self, idle: Duration) -> Self {
@@ -110,14 +110,14 @@ impl ServerBuilder {
         self
     }
 
-    /// The longest silence of a WebSocket that has no heartbeat; zero: any. Default: 120 s.
+    /// Idle timeout of a WebSocket that has no heartbeat; disabled by zero. Default: 120 s.
     #[must_use]
     pub fn websocket_idle_timeout(mut self, idle: Duration) -> Self {
         self.limits.websocket_idle = idle;
         self
     }
 
-    /// Pings a WebSocket after so much silence, and gives it up after so much more. A zero for the first: no
+    /// Pings a WebSocket after so much idle time, and gives it up after so much more. A zero for the first: no
     /// heartbeat. Default: 30 s and 20 s.
     #[doc(alias = "WSPingSecs")]
     #[doc(alias = "setHeartbeat")]
@@ -142,9 +142,9 @@ impl ServerBuilder {
     }
 
     /// Serves requests for this path even while a reactor is overloaded: for a health check or an administrator. One
-    /// that ends with `/` stands for all paths below it. May be repeated. Where a path is reserved, overload lets
-    /// newcomers in, and the head of their first request decides whether they stay; over TLS that costs a handshake.
-    /// Default: none.
+    /// that ends with `/` stands for all paths below it. May be repeated. Where a path is reserved, overload lets new
+    /// connections in, and the head of their first request decides whether they stay; over TLS that costs a
+    /// handshake. Default: none.
     #[must_use]
     pub fn reserve(mut self, path: impl Into<String>) -> Self {
         self.reserved.push(path.into());
@@ -154,10 +154,10 @@ impl ServerBuilder {
     /// Whether a thread watches for callbacks that hold their reactor up: see
     /// [`Limits::callback_slow`](crate::Limits::callback_slow). It looks 300 to 600 times a second. Default: yes with
     /// two reactors or more; a server of one reactor has one thread then, for which the system's calls cost less, and
-    /// there is no other reactor that newcomers could go to.
+    /// there is no other reactor that new connections could go to.
     #[must_use]
-    pub fn sentinel(mut self, watches: bool) -> Self {
-        self.sentinel = Some(watches);
+    pub fn watchdog(mut self, watches: bool) -> Self {
+        self.watchdog = Some(watches);
         self
     }
 
@@ -190,7 +190,7 @@ impl ServerBuilder {
             listeners,
             origins: self.origins,
             reserved: self.reserved,
-            sentinel: self.sentinel.unwrap_or(reactors > 1),
+            watchdog: self.watchdog.unwrap_or(reactors > 1),
             observer: self.observer,
             clock: WallClock::System,
         };

@@ -50,8 +50,8 @@ pub trait Client {
         socket.close(1003, "no messages are taken here");
     }
 
-    /// Bytes of a protocol of one's own have come. Returns how many were used: the rest comes again, with more behind
-    /// it. Called until it returns 0 or nothing is left. Default: closes.
+    /// Bytes of a protocol of the user's own have come. Returns how many were used: the rest comes again, with more
+    /// behind it. Called until it returns 0 or nothing is left. Default: closes.
     #[doc(alias = "OnDataAvailable")]
     fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
         raw.close();
@@ -90,7 +90,7 @@ pub trait Client {
     /// A Ping or Pong has come. The answer to a Ping is on its way already.
     fn on_control(&mut self, socket: &mut WebSocket<'_>, control: Control<'_>) {}
 
-    /// The heartbeat of a silent WebSocket is due. Default: a ping.
+    /// The heartbeat of an idle WebSocket is due. Default: a ping.
     #[doc(alias = "OnWSPingTimer")]
     fn on_heartbeat(&mut self, socket: &mut WebSocket<'_>) -> Beat {
         Beat::Ping
@@ -106,7 +106,7 @@ pub trait Client {
     #[doc(alias = "OnPostedData")]
     fn on_body(&mut self, connection: &mut Connection<'_>, part: &[u8]) {}
 
-    /// The name of its type, to blame it by.
+    /// The name of its type, to report_unanswered it by.
     #[doc(hidden)]
     fn type_name(&self) -> &'static str {
         type_name::<Self>()

@@ -12,13 +12,13 @@ pub trait ClientFactory {
     /// Makes the client of a new connection, or refuses it.
     ///
     /// # Errors
-    /// [`Refuse`] says what the newcomer gets to hear.
+    /// [`Refuse`] says what the new connection gets to hear.
     #[doc(alias = "OnClientCreate")]
     #[doc(alias = "getConnectionImpl")]
     fn create(&mut self, peer: &Peer) -> Result<Self::Client, Refuse>;
 }
 
-/// A newcomer, as the factory sees it.
+/// A new connection, as the factory sees it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Peer {
@@ -33,7 +33,7 @@ pub struct Peer {
     pub is_tls: bool,
 }
 
-/// A newcomer is refused.
+/// A new connection is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refuse {
     /// It is closed without a word.

@@ -1,10 +1,10 @@
 //! The one type that any thread may use.
 
 use crate::heartbeat::Heartbeat;
-use crate::mail::Mail;
+use crate::mail::Command;
 use crate::metrics::{Metrics, ReactorMetrics};
-use crate::overload::Room;
-use crate::topics::{Counts, Directory};
+use crate::overload::Quota;
+use crate::topics::{Counts, TopicIndex};
 use crate::{ConnectionId, Message, Prepared};
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{Full, Mailbox, Stats};
@@ -22,8 +22,8 @@ use std::time::Duration;
 pub struct Handle(Arc<Shared>);
 
 pub(crate) struct Shared {
-    pub(crate) stations: Box<[Station]>,
-    pub(crate) directory: Directory,
+    pub(crate) remotes: Box<[RemoteReactor]>,
+    pub(crate) topic_index: TopicIndex,
     /// Connections of all reactors, handed over or not.
     pub(crate) connections: AtomicUsize,
     /// A signal asked for the end. Whoever is woken by it says so to all.
@@ -32,20 +32,20 @@ pub(crate) struct Shared {
 }
 
 /// One reactor, as the others see it.
-pub(crate) struct Station {
-    pub(crate) mailbox: Mailbox<Mail>,
+pub(crate) struct RemoteReactor {
+    pub(crate) mailbox: Mailbox<Command>,
     /// Connections that it has or is being given.
     pub(crate) load: AtomicUsize,
     pub(crate) metrics: Arc<ReactorMetrics>,
-    /// Newcomers that it still takes, if it is overloaded.
-    pub(crate) room: Room,
-    /// A callback runs there for too long, as the sentinel sees it.
+    /// New connections that it still takes, if it is overloaded.
+    pub(crate) quota: Quota,
+    /// A callback runs there for too long, as the watchdog sees it.
     pub(crate) held_up: AtomicBool,
 }
 
-impl Station {
+impl RemoteReactor {
     /// A reactor's place, whose counters are these.
-    pub(crate) fn new(mailbox: Mailbox<Mail>, stats: &Arc<Stats>) -> Self {
+    pub(crate) fn new(mailbox: Mailbox<Command>, stats: &Arc<Stats>) -> Self {
         let metrics = Arc::new(ReactorMetrics::default());
         // It is set here and nowhere else.
         let _ = metrics.wires.set(stats.clone());
@@ -53,14 +53,14 @@ impl Station {
             mailbox,
             load: AtomicUsize::new(0),
             metrics,
-            room: Room::default(),
+            quota: Quota::default(),
             held_up: AtomicBool::new(false),
         }
     }
 
     /// True if it can't take anybody just now.
     fn is_away(&self) -> bool {
-        self.held_up.load(Ordering::Relaxed) || self.room.is_empty()
+        self.held_up.load(Ordering::Relaxed) || self.quota.is_empty()
     }
 }
 
@@ -101,7 +101,7 @@ pub enum State {
     Starting,
     /// Serving.
     Running,
-    /// Shutting down: no newcomers, and everyone is seen out.
+    /// Shutting down: no new connections, and all connections are drained.
     Draining,
     /// Every reactor has ended.
     Stopped,
@@ -114,7 +114,7 @@ impl Default for Drain {
 }
 
 impl Drain {
-    /// At once: nobody is seen out, but every disconnect is still told.
+    /// At once: no connection is drained, but every disconnect is still told.
     #[must_use]
     pub fn now() -> Self {
         Self { deadline: Duration::ZERO, ..Self::default() }
@@ -122,10 +122,10 @@ impl Drain {
 }
 
 impl Handle {
-    pub(crate) fn new(stations: Box<[Station]>) -> Self {
-        let directory = Directory::new(stations.len());
+    pub(crate) fn new(remotes: Box<[RemoteReactor]>) -> Self {
+        let topic_index = TopicIndex::new(remotes.len());
         let (connections, signalled) = (AtomicUsize::new(0), Arc::default());
-        Self(Arc::new(Shared { stations, directory, connections, signalled, state: AtomicU8::new(0) }))
+        Self(Arc::new(Shared { remotes, topic_index, connections, signalled, state: AtomicU8::new(0) }))
     }
 
     /// Sends a message to a connection. Whether it was still there when the message arrived is not known here.
@@ -134,7 +134,7 @@ impl Handle {
     /// [`Busy`].
     #[doc(alias = "sendOne")]
     pub fn send<'m>(&self, id: ConnectionId, message: impl Into<Message<'m>>) -> Result<(), Busy> {
-        self.post_mail(id.reactor(), Mail::Send(id, Prepared::new(message.into())))
+        self.post_command(id.reactor(), Command::Send(id, Prepared::new(message.into())))
     }
 
     /// Sends a message that is encoded already.
@@ -143,7 +143,7 @@ impl Handle {
     /// [`Busy`].
     #[doc(alias = "sendEncoded")]
     pub fn send_prepared(&self, id: ConnectionId, message: &Prepared) -> Result<(), Busy> {
-        self.post_mail(id.reactor(), Mail::Send(id, message.clone()))
+        self.post_command(id.reactor(), Command::Send(id, message.clone()))
     }
 
     /// Sends a message to all subscribers of a topic, on all reactors.
@@ -158,7 +158,7 @@ impl Handle {
     /// [`Busy`].
     #[doc(alias = "GetTaskRunner")]
     pub fn post<T: Any + Send>(&self, id: ConnectionId, value: T) -> Result<(), Busy> {
-        self.post_mail(id.reactor(), Mail::Post(id, Box::new(value)))
+        self.post_command(id.reactor(), Command::Post(id, Box::new(value)))
     }
 
     /// Closes a connection in good order.
@@ -167,7 +167,7 @@ impl Handle {
     /// [`Busy`].
     #[doc(alias = "CloseConnection")]
     pub fn close(&self, id: ConnectionId) -> Result<(), Busy> {
-        self.post_mail(id.reactor(), Mail::Close(id))
+        self.post_command(id.reactor(), Command::Close(id))
     }
 
     /// Drops what is queued for a connection and resets it.
@@ -175,18 +175,19 @@ impl Handle {
     /// # Errors
     /// [`Busy`].
     pub fn abort(&self, id: ConnectionId) -> Result<(), Busy> {
-        self.post_mail(id.reactor(), Mail::Abort(id))
+        self.post_command(id.reactor(), Command::Abort(id))
     }
 
     /// From now on this is the heartbeat of every WebSocket that has none of its own, of those to come too.
     ///
     /// # Errors
-    /// [`Busy::Full`]: a reactor's mailbox is full, and it keeps the heartbeat that it had. The others have the new one.
+    /// [`Busy::Full`]: a reactor's mailbox is full, and it keeps the heartbeat that it had. The others have the new
+    /// one.
     #[doc(alias = "setHeartbeat")]
     pub fn set_heartbeat(&self, heartbeat: Heartbeat) -> Result<(), Busy> {
         let heartbeat = Arc::new(heartbeat);
-        let posts =
-            (0..self.reactors()).map(|reactor| self.post_mail(reactor, Mail::Heartbeat(heartbeat.clone())));
+        let posts = (0..self.reactors())
+            .map(|reactor| self.post_command(reactor, Command::Heartbeat(heartbeat.clone())));
         posts.fold(Ok(()), Result::and)
     }
 
@@ -200,19 +201,19 @@ impl Handle {
     /// How many subscribers a topic has, on all reactors.
     #[must_use]
     pub fn subscribers(&self, topic: &str) -> usize {
-        self.0.directory.count(topic)
+        self.0.topic_index.count(topic)
     }
 
     /// How many reactors there are.
     #[must_use]
     pub fn reactors(&self) -> usize {
-        self.0.stations.len()
+        self.0.remotes.len()
     }
 
     /// What the server has done so far, summed over its reactors.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
-        Metrics::sum(self.0.stations.iter().map(|station| &*station.metrics))
+        Metrics::sum(self.0.remotes.iter().map(|remote| &*remote.metrics))
     }
 
     /// Where the server is in its life.
@@ -227,15 +228,15 @@ impl Handle {
         }
     }
 
-    /// Shuts the server down: no newcomers any more; requests whose head has come are answered, the first of several
-    /// with the word that it is the last; WebSockets and event streams are closed; at the deadline the rest is aborted,
-    /// and whoever is paused with a request unread. Every client is told, and `serve` returns. Again is nothing new,
-    /// except that an earlier deadline counts.
+    /// Shuts the server down: no new connections any more; requests whose head has come are answered, the first of
+    /// several with the word that it is the last; WebSockets and event streams are closed; at the deadline the rest
+    /// is aborted, and whoever is paused with a request unread. Every client is told, and `serve` returns. Again is
+    /// nothing new, except that an earlier deadline counts.
     #[doc(alias = "Shutdown")]
     pub fn shutdown(&self, drain: Drain) {
         self.set_state(State::Draining);
-        for station in &self.0.stations {
-            station.mailbox.post_reserved(Mail::Shutdown(drain));
+        for remote in &self.0.remotes {
+            remote.mailbox.post_reserved(Command::Shutdown(drain));
         }
     }
 
@@ -243,8 +244,8 @@ impl Handle {
         &self.0
     }
 
-    pub(crate) fn station(&self, reactor: usize) -> Option<&Station> {
-        self.0.stations.get(reactor)
+    pub(crate) fn remote(&self, reactor: usize) -> Option<&RemoteReactor> {
+        self.0.remotes.get(reactor)
     }
 
     /// A server's state only ever moves on.
@@ -252,46 +253,46 @@ impl Handle {
         self.0.state.fetch_max(state as u8, Ordering::AcqRel);
     }
 
-    pub(crate) fn post_mail(&self, reactor: usize, mail: Mail) -> Result<(), Busy> {
-        let station = self.station(reactor).ok_or(Busy::Unknown)?;
-        station.mailbox.post(mail).map_err(|Full(_)| Busy::Full)
+    pub(crate) fn post_command(&self, reactor: usize, command: Command) -> Result<(), Busy> {
+        let remote = self.remote(reactor).ok_or(Busy::Unknown)?;
+        remote.mailbox.post(command).map_err(|Full(_)| Busy::Full)
     }
 
-    /// Puts a letter in that must not be refused.
-    pub(crate) fn post_reserved(&self, reactor: usize, mail: Mail) {
-        if let Some(station) = self.station(reactor) {
-            station.mailbox.post_reserved(mail);
+    /// Puts a command in that must not be refused.
+    pub(crate) fn post_reserved(&self, reactor: usize, command: Command) {
+        if let Some(remote) = self.remote(reactor) {
+            remote.mailbox.post_reserved(command);
         }
     }
 
     /// So many connections of a reactor are none any more.
     pub(crate) fn uncount(&self, reactor: usize, connections: usize) {
         self.0.connections.fetch_sub(connections, Ordering::Relaxed);
-        if let Some(station) = self.station(reactor) {
-            station.load.fetch_sub(connections, Ordering::Relaxed);
+        if let Some(remote) = self.remote(reactor) {
+            remote.load.fetch_sub(connections, Ordering::Relaxed);
         }
     }
 
     /// A reactor has ended: who was handed to it since then has nobody.
-    pub(crate) fn forget_newcomers(&self, reactor: usize) {
-        let mut letters = Vec::new();
-        if let Some(station) = self.station(reactor) {
-            station.mailbox.take(&mut letters);
+    pub(crate) fn uncount_handed_over(&self, reactor: usize) {
+        let mut commands = Vec::new();
+        if let Some(remote) = self.remote(reactor) {
+            remote.mailbox.take(&mut commands);
         }
-        let newcomers = letters.iter().filter(|letter| matches!(letter, Mail::Adopt(..))).count();
+        let newcomers = commands.iter().filter(|command| matches!(command, Command::Adopt(..))).count();
         self.uncount(reactor, newcomers);
     }
 
     /// Lets every reactor but one know that memory is scarce.
-    pub(crate) fn tell_of_pressure(&self, but: usize) {
+    pub(crate) fn report_pressure(&self, but: usize) {
         for reactor in (0..self.reactors()).filter(|reactor| *reactor != but) {
-            self.post_reserved(reactor, Mail::Pressure);
+            self.post_reserved(reactor, Command::Pressure);
         }
     }
 
     /// Publishes a message on every reactor but one. Nothing is encoded for nobody.
     pub(crate) fn publish_but(&self, topic: &str, message: Message<'_>, but: usize) -> Published {
-        match self.0.directory.find(topic) {
+        match self.0.topic_index.find(topic) {
             Some((name, counts)) => self.pass_on(&name, &counts, &Prepared::new(message), but),
             None => Published::default(),
         }
@@ -306,12 +307,12 @@ impl Handle {
         but: usize,
     ) -> Published {
         let mut published = Published::default();
-        for (reactor, station) in self.0.stations.iter().enumerate() {
+        for (reactor, remote) in self.0.remotes.iter().enumerate() {
             if reactor != but && counts.of(reactor) > 0 {
                 if planted(41) {
                     continue;
                 }
-                match station.mailbox.post(Mail::Publish(topic.clone(), message.clone())) {
+                match remote.mailbox.post(Command::Publish(topic.clone(), message.clone())) {
                     Ok(()) => published.reactors += 1,
                     Err(Full(_)) => published.full += 1,
                 }
@@ -320,14 +321,14 @@ impl Handle {
         published
     }
 
-    /// The reactor with the fewest connections, this one before others that have as many. Those that can't take anybody
-    /// just now are passed over, if there are others.
+    /// The reactor with the fewest connections, this one before others that have as many. Those that can't take
+    /// anybody just now are passed over, if there are others.
     pub(crate) fn least_loaded(&self, here: usize) -> usize {
         let rank = |&reactor: &usize| {
-            let station = &self.0.stations[reactor];
-            (station.is_away(), station.load.load(Ordering::Relaxed), reactor != here)
+            let remote = &self.0.remotes[reactor];
+            (remote.is_away(), remote.load.load(Ordering::Relaxed), reactor != here)
         };
-        (0..self.0.stations.len()).min_by_key(rank).unwrap_or(here)
+        (0..self.0.remotes.len()).min_by_key(rank).unwrap_or(here)
     }
 }
 
@@ -340,7 +341,7 @@ impl fmt::Debug for Handle {
 impl fmt::Display for Busy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Full => "the reactor's mailbox is full: try again later, or raise `letters_max`",
+            Self::Full => "the reactor's mailbox is full: try again later, or raise `mailbox_max`",
             Self::Unknown => "no reactor of this server has such a connection",
         })
     }
@@ -356,19 +357,19 @@ mod tests {
     /// They were handed over by a reactor that did not know of the shutdown yet, and counted for ever.
     #[test]
     fn newcomers_for_a_reactor_that_has_ended_are_counted_no_more() {
-        let stations = [(); 2].map(|()| Station::new(Mailbox::new(None, 10), &Arc::default()));
-        let handle = Handle::new(stations.into());
+        let remotes = [(); 2].map(|()| RemoteReactor::new(Mailbox::new(None, 10), &Arc::default()));
+        let handle = Handle::new(remotes.into());
         for _ in 0..3 {
             let peer = ([127, 0, 0, 1], 1).into();
             let transport = Transport::Memory(Pipe::pair(peer).0);
             handle.shared().connections.fetch_add(1, Ordering::Relaxed);
-            handle.shared().stations[1].load.fetch_add(1, Ordering::Relaxed);
-            handle.post_reserved(1, Mail::Adopt(Incoming { transport, peer, listener: 0 }, false));
+            handle.shared().remotes[1].load.fetch_add(1, Ordering::Relaxed);
+            handle.post_reserved(1, Command::Adopt(Incoming { transport, peer, listener: 0 }, false));
         }
-        handle.post_reserved(1, Mail::Pressure);
-        handle.forget_newcomers(0);
+        handle.post_reserved(1, Command::Pressure);
+        handle.uncount_handed_over(0);
         assert_eq!(handle.count(), 3);
-        handle.forget_newcomers(1);
-        assert_eq!((handle.count(), handle.shared().stations[1].load.load(Ordering::Relaxed)), (0, 0));
+        handle.uncount_handed_over(1);
+        assert_eq!((handle.count(), handle.shared().remotes[1].load.load(Ordering::Relaxed)), (0, 0));
     }
 }

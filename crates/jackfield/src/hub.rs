@@ -2,10 +2,10 @@
 
 use crate::heartbeat::Heartbeat;
 use crate::limits::Limits;
-use crate::link::{Extra, Link, Protocol, Watch, key};
+use crate::link::{Awaited, Extra, Link, Protocol, key};
 use crate::metrics::ReactorMetrics;
 use crate::overload::Overload;
-use crate::publish::Broadcast;
+use crate::publish::FanOut;
 use crate::reason::{Limit, Reason};
 use crate::sent::Overflow;
 use crate::settings::{Settings, WallClock};
@@ -19,10 +19,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// The part of a server's reactor that knows no user type.
-pub(crate) struct Hub {
-    pub(crate) links: Vec<Link>,
+pub(crate) struct Links {
+    pub(crate) table: Vec<Link>,
     pub(crate) topics: Topics,
-    pub(crate) broadcast: Option<Broadcast>,
+    pub(crate) fan_out: Option<FanOut>,
     pub(crate) handle: Handle,
     pub(crate) settings: Arc<Settings>,
     pub(crate) metrics: Arc<ReactorMetrics>,
@@ -32,8 +32,8 @@ pub(crate) struct Hub {
     pub(crate) replacement: Option<Box<dyn Client>>,
     /// Shutting down: what is still there at this time is aborted.
     pub(crate) drain_until: Option<Time>,
-    /// How many events the bytes of one read may become: the limit, or less while a connection with a bounded rate has
-    /// its turn.
+    /// How many events the bytes of one read may become: the limit, or less while a connection with a bounded rate
+    /// has its turn.
     pub(crate) events_per_turn: usize,
     /// That of every WebSocket that has none of its own.
     pub(crate) heartbeat: Arc<Heartbeat>,
@@ -42,7 +42,7 @@ pub(crate) struct Hub {
     /// Messages for many are encoded here first.
     pub(crate) scratch: Vec<u8>,
     /// The types of clients that have left something unanswered, and what their peers got.
-    blamed: Vec<(&'static str, u16)>,
+    reported: Vec<(&'static str, u16)>,
     date: DateBlock,
     date_until: Time,
 }
@@ -50,17 +50,17 @@ pub(crate) struct Hub {
 /// What is kept of the scratch buffer between two uses.
 const SCRATCH_BYTES_KEPT: usize = 64 << 10;
 
-impl Hub {
+impl Links {
     pub(crate) fn new(reactor: usize, handle: Handle, settings: Arc<Settings>) -> Self {
         let heartbeat = Arc::new(Heartbeat::of_limits(&settings.limits));
         let events_per_turn = settings.limits.events_per_turn;
-        let metrics = handle.station(reactor).map(|station| station.metrics.clone()).unwrap_or_default();
+        let metrics = handle.remote(reactor).map(|remote| remote.metrics.clone()).unwrap_or_default();
         let limits = &settings.limits;
         let overload = Overload::new(limits.lag_target, limits.lag_window, limits.reactor.accepts_per_turn);
         Self {
-            links: Vec::new(),
+            table: Vec::new(),
             topics: Topics::default(),
-            broadcast: None,
+            fan_out: None,
             handle,
             settings,
             metrics,
@@ -72,7 +72,7 @@ impl Hub {
             overload,
             reactor,
             scratch: Vec::new(),
-            blamed: Vec::new(),
+            reported: Vec::new(),
             date: DateBlock::new(0),
             date_until: Time(0),
         }
@@ -80,17 +80,17 @@ impl Hub {
 
     /// A fresh link for a new connection.
     pub(crate) fn open(&mut self, id: ConnectionId, listener: usize) {
-        table::extend_gently(&mut self.links, id.slot(), Link::default);
-        self.links[id.slot()] = Link { listener: listener as u8, ..Link::default() };
+        table::extend_gently(&mut self.table, id.slot(), Link::default);
+        self.table[id.slot()] = Link { listener: listener as u8, ..Link::default() };
     }
 
     #[inline(always)]
     pub(crate) fn link(&mut self, id: ConnectionId) -> &mut Link {
-        &mut self.links[id.slot()]
+        &mut self.table[id.slot()]
     }
 
-    /// The bounds of a newcomer that are off by default.
-    pub(crate) fn bound(&mut self, wires: &mut Wires, id: ConnectionId, limits: &Limits) {
+    /// The bounds of a new connection that are off by default.
+    pub(crate) fn apply_limits(&mut self, wires: &mut Wires, id: ConnectionId, limits: &Limits) {
         if limits.rate.is_bounded() {
             self.set_rate(wires, id, limits.rate);
         }
@@ -111,7 +111,7 @@ impl Hub {
     #[inline(always)]
     pub(crate) fn link_and_date(&mut self, id: ConnectionId, now: Time) -> (&mut Link, &DateBlock) {
         self.renew_date(now);
-        (&mut self.links[id.slot()], &self.date)
+        (&mut self.table[id.slot()], &self.date)
     }
 
     #[cold]
@@ -136,7 +136,7 @@ impl Hub {
     /// Books what the machine of a connection's protocol holds on the heap, wherever that may have changed.
     #[cold]
     #[inline(never)]
-    pub(crate) fn book(&mut self, wires: &mut Wires, id: ConnectionId) {
+    pub(crate) fn charge(&mut self, wires: &mut Wires, id: ConnectionId) {
         let bytes = match &self.link(id).protocol {
             Protocol::Http(machine) => machine.heap_bytes(),
             Protocol::WebSocket(machine) => machine.heap_bytes(),
@@ -148,9 +148,9 @@ impl Hub {
     /// A callback has left its exchange or upgrade unanswered. In debug builds its client's type is named, once for
     /// each callback and reactor.
     #[cold]
-    pub(crate) fn blame(&mut self, client: &'static str, status: u16) {
-        if cfg!(debug_assertions) && !self.blamed.contains(&(client, status)) {
-            self.blamed.push((client, status));
+    pub(crate) fn report_unanswered(&mut self, client: &'static str, status: u16) {
+        if cfg!(debug_assertions) && !self.reported.contains(&(client, status)) {
+            self.reported.push((client, status));
             let callback = if status == 503 { "on_upgrade" } else { "on_request" };
             log::warn!("`{client}` gave no answer in `{callback}`: its peer gets {status}");
         }
@@ -206,11 +206,11 @@ impl Hub {
         why: Reason,
     ) -> Result<(), CloseError> {
         let Some(outbox) = wires.outbox(id) else { return Ok(()) };
-        let link = &mut self.links[id.slot()];
+        let link = &mut self.table[id.slot()];
         let Protocol::WebSocket(machine) = &mut link.protocol else { return Ok(()) };
         machine.close(code, text, None, outbox.tail())?;
         link.reason.get_or_insert(why);
-        self.book(wires, id);
+        self.charge(wires, id);
         wires.mute(id);
         // The answer to it must be heard.
         wires.unthrottle(id);
@@ -218,8 +218,8 @@ impl Hub {
         Ok(())
     }
 
-    /// Sees a connection out: requests that have come, or whose head has, are answered first.
-    pub(crate) fn see_out(&mut self, wires: &mut Wires, id: ConnectionId, close_code: u16, why: Reason) {
+    /// Drains a connection: requests that have come, or whose head has, are answered first.
+    pub(crate) fn drain(&mut self, wires: &mut Wires, id: ConnectionId, close_code: u16, why: Reason) {
         let is_idle = wires.is_paused_and_empty(id);
         match &mut self.link(id).protocol {
             Protocol::Http(machine)
@@ -227,8 +227,8 @@ impl Hub {
             {
                 machine.close_after();
             }
-            // A request may be there that nobody has read yet: it is answered, with the word that it is the last. If the
-            // connection is not read just now, that is waited for.
+            // A request may be there that nobody has read yet: it is answered, with the word that it is the last. If
+            // the connection is not read just now, that is waited for.
             Protocol::Http(machine) if machine.phase() == Phase::Idle && !is_idle => {
                 machine.close_after();
                 self.link(id).reason.get_or_insert(why);
@@ -251,7 +251,8 @@ impl Hub {
         match machine.phase() {
             Phase::Done => self.end_answered(wires, id),
             Phase::Idle if has_ended => {
-                // The end was read early, while an upgrade was being decided on: what came before it has its turn first.
+                // The end was read early, while an upgrade was being decided on: what came before it has its turn
+                // first.
                 wires.put_off_end(id);
                 self.read_on(wires, id);
                 wires.yield_turn(id);
@@ -264,8 +265,8 @@ impl Hub {
     /// After an answer, or a decision, that was waited for: what the peer has sent meanwhile is looked at.
     pub(crate) fn read_on(&mut self, wires: &mut Wires, id: ConnectionId) {
         wires.release(id);
-        if self.link(id).watch == Watch::Early {
-            self.link(id).watch = Watch::Nothing;
+        if self.link(id).awaited == Awaited::Early {
+            self.link(id).awaited = Awaited::Nothing;
             wires.yield_turn(id);
         }
     }
@@ -304,7 +305,7 @@ impl Hub {
             return Subscribed::Gone;
         }
         let limits = &self.settings.limits;
-        let extra = self.links[id.slot()].extra();
+        let extra = self.table[id.slot()].extra();
         let place = self.topics.place(topic);
         if place.is_some_and(|place| extra.topics.iter().any(|subscription| subscription.topic == place)) {
             return Subscribed::Already;
@@ -313,16 +314,16 @@ impl Hub {
         {
             return Subscribed::Refused;
         }
-        self.end_broadcast(wires);
-        let subscription = self.topics.join(id, topic, &self.handle.shared().directory);
+        self.end_fan_out(wires);
+        let subscription = self.topics.join(id, topic, &self.handle.shared().topic_index);
         self.link(id).extra().topics.push(subscription);
         Subscribed::New
     }
 
     pub(crate) fn unsubscribe(&mut self, wires: &mut Wires, id: ConnectionId, topic: &str) -> bool {
-        self.end_broadcast(wires);
+        self.end_fan_out(wires);
         let Some(place) = self.topics.place(topic) else { return false };
-        let Some(extra) = &mut self.links[id.slot()].extra else { return false };
+        let Some(extra) = &mut self.table[id.slot()].extra else { return false };
         let Some(index) = extra.topics.iter().position(|subscription| subscription.topic == place) else {
             return false;
         };
@@ -333,8 +334,8 @@ impl Hub {
 
     /// Ends all subscriptions of a connection.
     pub(crate) fn leave_topics(&mut self, wires: &mut Wires, id: ConnectionId) {
-        self.end_broadcast(wires);
-        let Some(extra) = &mut self.links[id.slot()].extra.as_mut().filter(|_| !planted(32)) else { return };
+        self.end_fan_out(wires);
+        let Some(extra) = &mut self.table[id.slot()].extra.as_mut().filter(|_| !planted(32)) else { return };
         for subscription in std::mem::take(&mut extra.topics) {
             self.leave_topic(id, subscription);
         }
@@ -342,9 +343,9 @@ impl Hub {
 
     /// Who stood last among the members now stands in the leaver's place, and has to know.
     fn leave_topic(&mut self, id: ConnectionId, left: crate::topics::Subscription) {
-        let moved = self.topics.leave(id.reactor(), left, &self.handle.shared().directory);
+        let moved = self.topics.leave(id.reactor(), left, &self.handle.shared().topic_index);
         let Some(Extra { topics, .. }) =
-            moved.and_then(|moved| self.links[moved.slot()].extra.as_deref_mut())
+            moved.and_then(|moved| self.table[moved.slot()].extra.as_deref_mut())
         else {
             return;
         };
@@ -355,7 +356,7 @@ impl Hub {
     }
 
     pub(crate) fn topics_of(&self, id: ConnectionId) -> impl Iterator<Item = &str> {
-        let extra = self.links.get(id.slot()).and_then(|link| link.extra.as_deref());
+        let extra = self.table.get(id.slot()).and_then(|link| link.extra.as_deref());
         let topics = extra.map_or(&[][..], |extra| &extra.topics);
         topics.iter().filter_map(|subscription| self.topics.name(subscription.topic))
     }

@@ -2,7 +2,7 @@
 
 use crate::body::Body;
 use crate::context::{Answerable, ResponseBuilder};
-use crate::mail::{Acceptance, Answer, Mail};
+use crate::mail::{Acceptance, Answer, Command};
 use crate::{ConnectionId, Handle};
 use jackfield_proto::http1::{FieldError, Fields};
 
@@ -49,7 +49,7 @@ impl Reply {
         self.is_owed = false;
         let (id, sequence, content_type) = (self.id, self.sequence, content_type.into());
         let answer = Answer { id, sequence, status, content_type, fields, body };
-        self.handle.post_reserved(id.reactor(), Mail::Answer(Box::new(answer)));
+        self.handle.post_reserved(id.reactor(), Command::Answer(Box::new(answer)));
     }
 }
 
@@ -116,7 +116,7 @@ impl LateUpgrade {
         let Reply { id, sequence, .. } = self.reply;
         let fields = std::mem::take(&mut self.fields);
         let acceptance = Acceptance { id, sequence, accept: self.accept, fields };
-        self.reply.handle.post_reserved(id.reactor(), Mail::Accept(Box::new(acceptance)));
+        self.reply.handle.post_reserved(id.reactor(), Command::Accept(Box::new(acceptance)));
     }
 
     /// Refuses with a status.

@@ -24,15 +24,15 @@
 //! # When something goes wrong
 //!
 //! Every bound and time is a field of [`Limits`], with presets for three places where a server may stand, and
-//! [`Server::audit`] says which defences are off where others can reach it. A connection that meets a bound ends with a
-//! [`Reason`], which its client hears in [`Client::on_disconnect`] and [`Metrics::ended`] counts; what befalls newcomers,
-//! and what does not end a connection, is told to the [`Observer`].
+//! [`Server::audit`] says which defences are off where others can reach it. A connection that meets a bound ends with
+//! a [`Reason`], which its client hears in [`Client::on_disconnect`] and [`Metrics::ended`] counts; what happens to
+//! new connections, and what does not end a connection, is told to the [`Observer`].
 //!
-//! A panic in a callback ends its own connection: a request that is not answered yet gets 500, a WebSocket closes with
-//! 1011, anything else is reset, and `on_disconnect` still comes, once. The other connections, the reactor and the memory
-//! of the server are as before, and [`Observer::on_panic`] has what was thrown. This needs unwinding: with
-//! `panic = "abort"` in the profile of the build, which no library can undo, the first panic ends the process with all
-//! connections, and nothing is drained.
+//! A panic in a callback ends its own connection: a request that is not answered yet gets 500, a WebSocket closes
+//! with 1011, anything else is reset, and `on_disconnect` still comes, once. The other connections, the reactor and
+//! the memory of the server are as before, and [`Observer::on_panic`] has what was thrown. This needs unwinding: with
+//! `panic = "abort"` in the profile of the build, which no library can undo, the first panic ends the process with
+//! all connections, and nothing is drained.
 
 mod audit;
 mod body;

@@ -14,16 +14,16 @@ pub struct Limits {
     /// which is far beyond what the system's own limit on descriptors allows unless it was raised.
     pub connections_max: usize,
     /// Bytes that the buffers of all connections may hold on the heap, over all reactors: what was read and not used,
-    /// messages and bodies that are not whole, and what waits for peers; of what is shared only the reference. From 80 %
-    /// on those that hold much are not read, until 70 % is reached again; above it the largest are ended, with 503 or
-    /// 1013 where that can still be said, by the reactor on which the last byte came. It is passed by no more than one
-    /// read of each reactor, or the step by which one buffer grew, besides what callbacks queue in one turn;
-    /// `usize::MAX`: any number. Default: 1 GiB. It is a fixed number, so that a server does the same on each machine:
-    /// enough for 1,000 readers that have stopped with all that may be queued for them, and half of what a small
-    /// machine has.
+    /// messages and bodies that are not whole, and what waits for peers; of what is shared only the reference. From
+    /// 80 % on those that hold much are not read, until 70 % is reached again; above it the largest are ended, with
+    /// 503 or 1013 where that can still be said, by the reactor on which the last byte came. It is passed by no more
+    /// than one read of each reactor, or the step by which one buffer grew, besides what callbacks queue in one turn;
+    /// `usize::MAX`: any number. Default: 1 GiB. It is a fixed number, so that a server does the same on each
+    /// machine: enough for 1,000 readers that have stopped with all that may be queued for them, and half of what a
+    /// small machine has.
     pub memory_bytes_max: usize,
-    /// Letters that wait in a reactor's mailbox; one more is given back as full. Default: 65,536.
-    pub letters_max: usize,
+    /// Commands that wait in a reactor's mailbox; one more is given back as full. Default: 65,536.
+    pub mailbox_max: usize,
     /// Messages and requests of one connection that are handed out in one turn; the rest waits for the next one.
     /// Default: 64.
     pub events_per_turn: usize,
@@ -34,10 +34,10 @@ pub struct Limits {
     /// Bytes of a line of a line protocol. A longer one is an event of its own, which closes by default.
     /// Default: 64 KiB.
     pub line_bytes_max: usize,
-    /// What a connection may say in a second, from its beginning on; [`Connection::set_rate`](crate::Connection::set_rate)
-    /// changes it. Default: any amount.
+    /// What a connection may say in a second, from its beginning on;
+    /// [`Connection::set_rate`](crate::Connection::set_rate) changes it. Default: any amount.
     pub rate: Rate,
-    /// WebSocket Pings and Pongs of one connection in a second; then 1008 and close. Zero: any number. Default: 100.
+    /// WebSocket Pings and Pongs of one connection in a second; then 1008 and close. Disabled by zero. Default: 100.
     pub control_frames: u32,
     /// Bytes of a request's body that is collected, unless its client says otherwise; more is answered with 413.
     /// Default: 1 MiB.
@@ -54,17 +54,17 @@ pub struct Limits {
     pub body_interval: Duration,
     /// The least that must come of a request's body in such an interval; otherwise 408 and close. Default: 10 KiB.
     pub body_interval_bytes_min: u64,
-    /// Longest silence of an HTTP connection between two requests; zero: any. Default: 75 s.
+    /// Idle timeout of an HTTP connection between two requests; disabled by zero. Default: 75 s.
     pub http_idle: Duration,
-    /// Longest silence of a WebSocket without heartbeat; zero: any. Default: 120 s.
+    /// Idle timeout of a WebSocket without heartbeat; disabled by zero. Default: 120 s.
     pub websocket_idle: Duration,
-    /// Longest silence of a connection with a protocol of the user's own; zero: any. Default: 300 s.
+    /// Idle timeout of a connection with a protocol of the user's own; disabled by zero. Default: 300 s.
     pub raw_idle: Duration,
-    /// Silence of a WebSocket after which it is pinged; zero: no heartbeat. Default: 30 s.
+    /// Idle time of a WebSocket after which it is pinged; zero: no heartbeat. Default: 30 s.
     pub heartbeat: Duration,
-    /// Longest silence after such a ping; then the connection is closed. Default: 20 s.
+    /// Longest idle time after such a ping; then the connection is closed. Default: 20 s.
     pub heartbeat_dead: Duration,
-    /// Silence after which an event stream gets a comment; zero: none. Default: 15 s.
+    /// Idle time after which an event stream gets a comment; zero: none. Default: 15 s.
     pub events_heartbeat: Duration,
     /// Longest wait for the peer's Close after ours. Default: 5 s.
     pub close_wait: Duration,
@@ -72,18 +72,19 @@ pub struct Limits {
     pub upgrade_wait: Duration,
     /// Longest time for a WebSocket message that comes in pieces; then 1008. Default: 60 s.
     pub message_timeout: Duration,
-    /// How long a connection may last, whatever it does; zero: any time. Then it is seen out as at a shutdown: a WebSocket
-    /// gets 1001, and an answer that is owed is given, if it is given within `drain`. Default: any time.
+    /// How long a connection may last, whatever it does; disabled by zero. Then it is drained as at a shutdown: a
+    /// WebSocket gets 1001, and an answer that is owed is given, if it is given within `drain`. Default: any time.
     pub max_lifetime: Duration,
     /// A reactor whose events wait longer than this is behind: see `lag_window`. Zero: it may be behind for ever.
     /// Default: 5 ms.
     pub lag_target: Duration,
-    /// A reactor that was behind for so long, without a millisecond of sleep meanwhile, is overloaded: newcomers are
-    /// refused with `503`, or with the busy banner, except as many as keep the lag at half its target; upgrades to
-    /// WebSocket are closed with 1013. It is over when the lag was below half the target for so long. Default: 100 ms.
+    /// A reactor that was behind for so long, without a millisecond of sleep meanwhile, is overloaded: new
+    /// connections are refused with `503`, or with the busy banner, except as many as keep the lag at half its
+    /// target; upgrades to WebSocket are closed with 1013. It is over when the lag was below half the target for so
+    /// long. Default: 100 ms.
     pub lag_window: Duration,
-    /// A callback that runs for longer than this is reported, and newcomers go to other reactors meanwhile. It is the
-    /// sentinel that sees it; zero: there is none. Default: 10 ms.
+    /// A callback that runs for longer than this is reported, and new connections go to other reactors meanwhile. It
+    /// is the watchdog that sees it; zero: there is none. Default: 10 ms.
     pub callback_slow: Duration,
     /// A callback that runs for longer than this is reported once more, as one that may never end. Default: 1 s.
     pub callback_stall: Duration,
@@ -112,7 +113,7 @@ impl Default for Limits {
         Self {
             connections_max: 1_000_000,
             memory_bytes_max: 1 << 30,
-            letters_max: 65_536,
+            mailbox_max: 65_536,
             events_per_turn: 64,
             topics_max: 128,
             topic_bytes_max: 255,
@@ -168,7 +169,7 @@ impl Limits {
         let reactor = &self.reactor;
         let zero = [
             ("connections_max", self.connections_max),
-            ("letters_max", self.letters_max),
+            ("mailbox_max", self.mailbox_max),
             ("events_per_turn", self.events_per_turn),
             ("line_bytes_max", self.line_bytes_max),
             ("http.head_bytes_max", self.http.head_bytes_max),
@@ -255,7 +256,7 @@ impl Limits {
                 self.memory_bytes_max as u64,
                 "of all buffers: from 80 % on the larger ones' peers are not read; above it the largest are ended: 503, 1013 or abort",
             ),
-            row("letters_max", "letters", self.letters_max as u64, "one more is given back as full"),
+            row("mailbox_max", "commands", self.mailbox_max as u64, "one more is given back as full"),
             row("events_per_turn", "events", self.events_per_turn as u64, "the rest waits for the next turn"),
             row("topics_max", "topics", self.topics_max as u64, "one more is refused"),
             row("topic_bytes_max", "bytes", self.topic_bytes_max as u64, "a longer name is refused"),
@@ -437,8 +438,16 @@ impl Limits {
             time("message_timeout", self.message_timeout, "1008 and close"),
             time("max_lifetime", self.max_lifetime, "1001 and close, after what is owed; 0: any time"),
             time("lag_target", self.lag_target, "the reactor is behind: see the next row"),
-            time("lag_window", self.lag_window, "behind for so long: 503 for newcomers, 1013 for upgrades"),
-            time("callback_slow", self.callback_slow, "`on_slow_callback`; newcomers go to other reactors"),
+            time(
+                "lag_window",
+                self.lag_window,
+                "behind for so long: 503 for new connections, 1013 for upgrades",
+            ),
+            time(
+                "callback_slow",
+                self.callback_slow,
+                "`on_slow_callback`; new connections go to other reactors",
+            ),
             time("callback_stall", self.callback_stall, "`on_slow_callback` once more"),
             time("drain", self.drain, "what is left is aborted"),
         ]

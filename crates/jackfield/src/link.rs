@@ -18,24 +18,24 @@ pub(crate) struct Link {
     /// Why it is closing, when that is more than the wire can say.
     pub(crate) reason: Option<Reason>,
     pub(crate) listener: u8,
-    pub(crate) watch: Watch,
+    pub(crate) awaited: Awaited,
     pub(crate) overflow: Overflow,
     /// The user has set how long it may be silent: then silence ends it, and no heartbeat breaks it.
-    pub(crate) ends_in_silence: bool,
+    pub(crate) has_own_idle_timeout: bool,
     /// What it may say in a second is bounded: see [`Extra::bucket`].
     pub(crate) is_rated: bool,
-    pub(crate) standing: Standing,
+    pub(crate) admission: Admission,
 }
 
 /// Whether a connection counts, and whether it may stay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum Admission {
     /// It does not count as one of the server's: whoever is only told that there is no room.
     #[default]
     Uncounted,
-    Stays,
+    Admitted,
     /// It was let in while its reactor is overloaded: the head of its first request decides.
-    OnTrial,
+    Provisional,
 }
 
 /// What the connection speaks now.
@@ -71,7 +71,7 @@ pub(crate) struct Socket {
 
 /// What the peer has begun, and for which a deadline is set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Watch {
+pub(crate) enum Awaited {
     #[default]
     Nothing,
     Head,
@@ -128,7 +128,7 @@ impl DerefMut for Socket {
 /// The server's own timers; every smaller key is the user's.
 pub(crate) mod key {
     pub(crate) const USER_MAX: u32 = 0xffff;
-    pub(crate) const WATCH: u32 = 0x1_0000;
+    pub(crate) const DEADLINE: u32 = 0x1_0000;
     pub(crate) const CLOSE: u32 = 0x1_0001;
     pub(crate) const UPGRADE: u32 = 0x1_0002;
     pub(crate) const DEAD: u32 = 0x1_0003;

@@ -43,21 +43,21 @@ impl Listener {
         }
     }
 
-    /// A protocol of one's own, in bytes: `on_data`.
+    /// A protocol of the user's own, in bytes: `on_data`.
     #[must_use]
     pub fn raw(mut self) -> Self {
         self.speaks = Speaks::Raw;
         self
     }
 
-    /// A protocol of one's own, in lines: `on_line`.
+    /// A protocol of the user's own, in lines: `on_line`.
     #[must_use]
     pub fn lines(mut self) -> Self {
         self.speaks = Speaks::Lines;
         self
     }
 
-    /// What every newcomer hears first, on a listener for a protocol of one's own. Default: nothing.
+    /// What every new connection hears first, on a listener for a protocol of the user's own. Default: nothing.
     #[doc(alias = "Banner")]
     #[must_use]
     pub fn banner(mut self, banner: impl Into<Vec<u8>>) -> Self {
@@ -65,8 +65,8 @@ impl Listener {
         self
     }
 
-    /// What a newcomer hears for whom there is no room, on a listener for a protocol of one's own; HTTP says 503.
-    /// Default: nothing.
+    /// What a new connection hears when there is no room, on a listener for a protocol of the user's own; HTTP says
+    /// 503. Default: nothing.
     #[doc(alias = "BannerTooBusy")]
     #[must_use]
     pub fn busy_banner(mut self, banner: impl Into<Vec<u8>>) -> Self {
@@ -74,7 +74,7 @@ impl Listener {
         self
     }
 
-    /// Newcomers that the system keeps waiting; the kernel has an upper bound of its own. Default: 1024.
+    /// New connections that the system keeps waiting; the kernel has an upper bound of its own. Default: 1024.
     #[doc(alias = "ListenBacklog")]
     #[must_use]
     pub fn backlog(mut self, connections: u32) -> Self {
@@ -96,21 +96,21 @@ impl Listener {
         self
     }
 
-    /// Bytes of a connection that the system may keep before it has sent them; zero: as many as it likes. The rest waits
-    /// in the server, within its bounds: without this, peers that don't read can use up the memory that the system has
-    /// for all sockets, and then nobody is served. Large bodies for fast peers cost more calls. Linux only.
-    /// Default: 64 KiB.
+    /// Bytes of a connection that the system may keep before it has sent them; zero: as many as it likes. The rest
+    /// waits in the server, within its bounds: without this, peers that don't read can use up the memory that the
+    /// system has for all sockets, and then nobody is served. Large bodies for fast peers cost more calls. Linux
+    /// only. Default: 64 KiB.
     #[must_use]
     pub fn unsent_bytes(mut self, bytes: u32) -> Self {
         self.options.unsent_bytes = bytes;
         self
     }
 
-    /// Leaves newcomers who have said nothing yet to the system for about a second. Nearly all are accepted when their first
-    /// bytes are there, so that a connection for one request costs one wake-up and not two: a quarter less of the
-    /// processor, where that is what a server does. The price: of one who is silent nothing is known in that time, no
-    /// limit and no timeout concerns it, and `on_connect` comes late. Not for protocols in which the server speaks first.
-    /// Linux only. Default: off.
+    /// Leaves new connections that have said nothing yet to the system for about a second. Nearly all are accepted
+    /// when their first bytes are there, so that a connection for one request costs one wake-up and not two: a
+    /// quarter less of the processor, where that is what a server does. The price: of one who is silent nothing is
+    /// known in that time, no limit and no timeout concerns it, and `on_connect` comes late. Not for protocols in
+    /// which the server speaks first. Linux only. Default: off.
     #[must_use]
     pub fn deferred(mut self, deferred: bool) -> Self {
         self.options.deferred = deferred;

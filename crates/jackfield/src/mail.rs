@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 /// What one thread asks of another's reactor.
 #[derive(Debug)]
-pub(crate) enum Mail {
-    /// A newcomer that another reactor accepted for this one, and whether it is on trial.
+pub(crate) enum Command {
+    /// A new connection that another reactor accepted for this one, and whether it is provisional.
     Adopt(Incoming, bool),
     Send(ConnectionId, Prepared),
     Publish(Arc<str>, Prepared),

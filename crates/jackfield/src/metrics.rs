@@ -12,13 +12,13 @@ pub struct Metrics {
     pub opened: u64,
     /// Connections that ended.
     pub closed: u64,
-    /// Newcomers that were refused.
+    /// New connections that were refused.
     pub refused: u64,
     /// Those of them that were refused because no descriptor was left.
     pub refused_descriptors: u64,
     /// Those of them that were refused because a reactor was overloaded.
     pub refused_overload: u64,
-    /// Failures to accept newcomers, each tried again.
+    /// Failures to accept new connections, each tried again.
     pub accept_errors: u64,
     /// HTTP requests whose head has come, refused ones included.
     pub requests: u64,
@@ -35,7 +35,8 @@ pub struct Metrics {
     /// Callbacks that panicked.
     pub panics: u64,
     /// Bytes that the buffers of all connections hold on the heap just now: what was read and not used, messages and
-    /// bodies that are not whole, what waits for peers without what is shared, and buffers that wait for their next use.
+    /// bodies that are not whole, what waits for peers without what is shared, and buffers that wait for their next
+    /// use.
     pub memory_bytes: u64,
     /// Connections that were ended for the memory they held.
     pub evicted: u64,
@@ -77,7 +78,7 @@ pub(crate) struct ReactorMetrics {
     pub(crate) dropped: Counter,
     pub(crate) panics: Counter,
     pub(crate) throttled: Counter,
-    /// These two are the sentinel's.
+    /// These two are the watchdog's.
     pub(crate) slow_callbacks: Counter,
     pub(crate) stalled_callbacks: Counter,
     ends: [Counter; CLASSES],
@@ -91,8 +92,8 @@ impl ReactorMetrics {
 }
 
 impl Metrics {
-    /// Connections that ended for this reason, those whose TLS handshake failed included. What exactly a peer broke of a
-    /// protocol, or what the system said, makes no difference.
+    /// Connections that ended for this reason, those whose TLS handshake failed included. What exactly a peer broke
+    /// of a protocol, or what the system said, makes no difference.
     ///
     /// ```
     /// use jackfield::{Limit, Reason, Server, Timeout};

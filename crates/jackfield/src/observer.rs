@@ -21,13 +21,13 @@ pub trait Observer: Send + Sync {
     #[doc(alias = "OnServerDestroyed")]
     fn on_stopped(&self) {}
 
-    /// A newcomer was refused, before or by its factory. No client was made for it.
+    /// A new connection was refused, before or by its factory. No client was made for it.
     fn on_refused(&self, peer: &Peer, why: Refused) {
         let _ = (peer, why);
     }
 
-    /// A reactor can't keep up, and newcomers are refused from now on (`is_on`), or it can again. `lag` is how long
-    /// what was ready waited lately. See [`Limits::lag_window`](crate::Limits::lag_window).
+    /// A reactor can't keep up, and new connections are refused from now on (`is_on`), or it can again. `lag` is how
+    /// long what was ready waited lately. See [`Limits::lag_window`](crate::Limits::lag_window).
     fn on_overload(&self, reactor: usize, is_on: bool, lag: Duration) {
         match is_on {
             true => log::warn!("reactor {reactor} is overloaded: events wait for {lag:?}"),
@@ -35,9 +35,10 @@ pub trait Observer: Send + Sync {
         }
     }
 
-    /// A newcomer could not be accepted; it is tried again soon. Told once a second at most of each reactor;
+    /// A new connection could not be accepted; it is tried again soon. Told once a second at most of each reactor;
     /// [`Metrics::accept_errors`](crate::Metrics::accept_errors) counts all. A lack of descriptors comes here only if
-    /// the descriptor in reserve was taken as well; otherwise newcomers are refused with [`Refused::Descriptors`].
+    /// the descriptor in reserve was taken as well; otherwise new connections are refused with
+    /// [`Refused::Descriptors`].
     fn on_accept_error(&self, listener: usize, error: &io::Error) {
         log::warn!("listener {listener} can't accept: {error}");
     }
@@ -57,7 +58,8 @@ pub trait Observer: Send + Sync {
 
     /// The memory that the buffers of all connections hold has risen above 80 % of the budget, which is so many bytes
     /// ([`Limits::memory_bytes_max`](crate::Limits)), or is back at 70 %. Each change is told once, on the thread of
-    /// the reactor that found it; of two that come close together, found by two reactors, the later may be told first.
+    /// the reactor that found it; of two that come close together, found by two reactors, the later may be told
+    /// first.
     fn on_pressure(&self, pressure: Pressure, budget_bytes: usize) {
         match pressure {
             Pressure::High => log::warn!("80 % of the {budget_bytes} bytes for buffers are used"),
@@ -71,9 +73,9 @@ pub trait Observer: Send + Sync {
         log::warn!("{id}: ended, for its buffers hold {bytes} bytes");
     }
 
-    /// A callback has run for longer than [`Limits::callback_slow`](crate::Limits::callback_slow), and runs still; told
-    /// once more if it runs for longer than [`Limits::callback_stall`](crate::Limits::callback_stall). On a thread of
-    /// its own, that of the sentinel: see [`ServerBuilder::sentinel`](crate::ServerBuilder::sentinel).
+    /// A callback has run for longer than [`Limits::callback_slow`](crate::Limits::callback_slow), and runs still;
+    /// told once more if it runs for longer than [`Limits::callback_stall`](crate::Limits::callback_stall). On a
+    /// thread of its own, that of the watchdog: see [`ServerBuilder::watchdog`](crate::ServerBuilder::watchdog).
     fn on_slow_callback(&self, slow: &SlowCallback) {
         let SlowCallback { reactor, connection, callback, running, is_stalled } = slow;
         let level = if *is_stalled { log::Level::Error } else { log::Level::Warn };
@@ -101,13 +103,14 @@ pub struct SlowCallback {
     pub connection: ConnectionId,
     /// Its name, such as `on_message`.
     pub callback: &'static str,
-    /// It runs for so long at least. Several calls of `on_data` or of `on_line` with the bytes of one read count as one.
+    /// It runs for so long at least. Several calls of `on_data` or of `on_line` with the bytes of one read count as
+    /// one.
     pub running: Duration,
     /// It is told of for the second time.
     pub is_stalled: bool,
 }
 
-/// Why a newcomer was refused.
+/// Why a new connection was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refused {
@@ -128,9 +131,9 @@ pub enum Refused {
 }
 
 /// The observer of a server that was given none.
-pub(crate) struct Silent;
+pub(crate) struct NoObserver;
 
-impl Observer for Silent {}
+impl Observer for NoObserver {}
 
 /// The user's observer, whose panics harm nobody.
 pub(crate) struct Guarded(pub(crate) Arc<dyn Observer>);

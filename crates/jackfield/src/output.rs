@@ -1,6 +1,6 @@
 //! How messages leave: encoded into the outbox of their connection, written through when they are large.
 
-use crate::hub::Hub;
+use crate::hub::Links;
 use crate::link::Protocol;
 use crate::sent::{Overflow, Sent};
 use crate::{Body, ConnectionId, Message, Prepared};
@@ -8,7 +8,7 @@ use jackfield_proto::{sse, websocket};
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{Outbox, WRITE_THROUGH_BYTES_MIN, Wires};
 
-impl Hub {
+impl Links {
     /// Sends a message as a WebSocket frame. Who calls it knows that the connection is a WebSocket.
     #[inline(always)]
     pub(crate) fn send_frame<'m>(
@@ -155,8 +155,8 @@ pub(crate) fn relieve(wires: &mut Wires, id: ConnectionId) -> bool {
     wires.is_congested(id) || wires.relieve(id)
 }
 
-/// Whether no more is taken for a connection, even when what the kernel takes was written: a cork that nobody has tried
-/// to write yet says nothing of its peer.
+/// Whether no more is taken for a connection, even when what the kernel takes was written: a cork that nobody has
+/// tried to write yet says nothing of its peer.
 #[cold]
 pub(crate) fn is_full(wires: &mut Wires, id: ConnectionId) -> bool {
     let cap = wires.limits().outbox_bytes_max;

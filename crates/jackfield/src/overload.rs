@@ -1,14 +1,15 @@
-//! Overload control by lag: newcomers are refused early rather than everybody served late.
+//! Overload control by lag: new connections are refused early rather than everybody served late.
 //!
-//! The lag is how long what is ready waits for its reactor. That it is long for a moment says nothing: bursts come and
-//! go. Only when it was above the target for a whole window, without the reactor ever having had nothing to do
-//! meanwhile, more comes in than can be done, and every further newcomer makes all wait longer. From then on the reactor
-//! lets in only as many newcomers in a turn as keep the lag near half its target: after a turn above that as many fewer as it
-//! was too long, after each one below it some more. The others hear so at once, which costs a fraction of serving them.
+//! The lag is how long what is ready waits for its reactor. That it is long for a moment says nothing: bursts come
+//! and go. Only when it was above the target for a whole window, without the reactor ever having had nothing to do
+//! meanwhile, more comes in than can be done, and every further new connection makes all wait longer. From then on
+//! the reactor lets in only as many new connections in a turn as keep the lag near half its target: after a turn
+//! above that as many fewer as it was too long, after each one below it some more. The others hear so at once, which
+//! costs a fraction of serving them.
 //!
 //! A healthy load does not get there by itself: whoever is less than all of the time busy sleeps now and then.
 
-use crate::hub::Hub;
+use crate::hub::Links;
 use jackfield_reactor::Time;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -19,8 +20,8 @@ pub(crate) struct Overload {
     /// Zero: never overloaded.
     target: Duration,
     window: Duration,
-    /// The most newcomers of one turn.
-    room_max: usize,
+    /// The most new connections of one turn.
+    quota_max: usize,
     is_on: bool,
     /// Since then the lag was above the target, and the reactor never idle.
     over_since: Option<Time>,
@@ -28,40 +29,40 @@ pub(crate) struct Overload {
     under_since: Option<Time>,
     /// The end of the turn that was told of last.
     told: Time,
-    /// Newcomers that the next turn may let in, while overloaded.
-    room: usize,
+    /// New connections that the next turn may let in, while overloaded.
+    quota: usize,
 }
 
-/// Newcomers that an overloaded reactor still takes, as the reactor that accepts them sees it.
+/// New connections that an overloaded reactor still takes, as the reactor that accepts them sees it.
 #[derive(Debug)]
-pub(crate) struct Room(AtomicUsize);
+pub(crate) struct Quota(AtomicUsize);
 
-impl Hub {
-    /// Takes a turn's lag, and tells the others what it means for newcomers.
+impl Links {
+    /// Takes a turn's lag, and tells the others what it means for new connections.
     pub(crate) fn take_lag(&mut self, now: Time, lag: Duration, idle: Duration) {
         self.metrics.lag_ns.set(u64::try_from(lag.as_nanos()).unwrap_or(u64::MAX));
-        let is_full = self.handle.station(self.reactor).is_some_and(|station| station.room.is_empty());
+        let is_full = self.handle.remote(self.reactor).is_some_and(|remote| remote.quota.is_empty());
         let has_changed = self.overload.observe(now, lag, idle, is_full);
         if has_changed || self.overload.is_on() {
-            self.publish_room();
+            self.publish_quota();
         }
         if has_changed {
             self.tell_overload(lag);
         }
     }
 
-    /// True while newcomers are refused for the lag of this reactor.
+    /// True while new connections are refused for the lag of this reactor.
     pub(crate) fn is_overloaded(&mut self, now: Time) -> bool {
         if self.overload.refresh(now) {
-            self.publish_room();
+            self.publish_quota();
             self.tell_overload(Duration::ZERO);
         }
         self.overload.is_on()
     }
 
-    fn publish_room(&self) {
-        if let Some(station) = self.handle.station(self.reactor) {
-            station.room.set(self.overload.room());
+    fn publish_quota(&self) {
+        if let Some(remote) = self.handle.remote(self.reactor) {
+            remote.quota.set(self.overload.quota());
         }
     }
 
@@ -81,12 +82,12 @@ impl Overload {
         Self {
             target,
             window,
-            room_max: accepts_per_turn,
+            quota_max: accepts_per_turn,
             is_on: false,
             over_since: None,
             under_since: None,
             told: Time(0),
-            room: 0,
+            quota: 0,
         }
     }
 
@@ -95,7 +96,8 @@ impl Overload {
         self.is_on
     }
 
-    /// Takes a turn's lag, and whether newcomers took all the room that there was. True if that has changed the state.
+    /// Takes a turn's lag, and whether new connections took all the room that there was. True if that has changed the
+    /// state.
     pub(crate) fn observe(&mut self, now: Time, lag: Duration, idle: Duration, is_full: bool) -> bool {
         if self.target.is_zero() {
             return false;
@@ -112,25 +114,25 @@ impl Overload {
         if lag > self.target {
             let since = *self.over_since.get_or_insert(now);
             if now.since(since) >= self.window && !self.is_on {
-                (self.is_on, self.room) = (true, self.room_max);
+                (self.is_on, self.quota) = (true, self.quota_max);
             }
         } else if is_under {
             let since = *self.under_since.get_or_insert(now);
             self.is_on &= now.since(since) < self.window;
         }
-        self.adjust_room(lag, is_idle && lag <= self.target, is_full);
+        self.adjust_quota(lag, is_idle && lag <= self.target, is_full);
         self.is_on != was_on
     }
 
-    /// A newcomer waits for two turns, one at the door and one with its request, so each is to take half the target; but
-    /// where the reactor sleeps between its turns, nobody waits for the one before.
-    fn adjust_room(&mut self, lag: Duration, sleeps: bool, is_full: bool) {
+    /// A new connection waits for two turns, one at the acceptor and one with its request, so each is to take half
+    /// the target; but where the reactor sleeps between its turns, nobody waits for the one before.
+    fn adjust_quota(&mut self, lag: Duration, sleeps: bool, is_full: bool) {
         let aim = self.target / 2;
         if lag > aim && !sleeps {
-            let share = self.room as u128 * aim.as_nanos() / lag.as_nanos();
-            self.room = (share as usize).max(1);
+            let share = self.quota as u128 * aim.as_nanos() / lag.as_nanos();
+            self.quota = (share as usize).max(1);
         } else if is_full {
-            self.room = (self.room + self.room / 8 + 1).min(self.room_max);
+            self.quota = (self.quota + self.quota / 8 + 1).min(self.quota_max);
         }
     }
 
@@ -143,22 +145,22 @@ impl Overload {
         is_over
     }
 
-    /// What to publish: how many newcomers the next turn may let in.
-    pub(crate) fn room(&self) -> usize {
-        if self.is_on { self.room } else { Room::ENDLESS }
+    /// What to publish: how many new connections the next turn may let in.
+    pub(crate) fn quota(&self) -> usize {
+        if self.is_on { self.quota } else { Quota::ENDLESS }
     }
 }
 
-impl Room {
+impl Quota {
     const ENDLESS: usize = usize::MAX;
 
-    pub(crate) fn set(&self, room: usize) {
-        self.0.store(room, Ordering::Relaxed);
+    pub(crate) fn set(&self, quota: usize) {
+        self.0.store(quota, Ordering::Relaxed);
     }
 
-    /// True if there is room for one more newcomer, who takes it.
+    /// True if there is room for one more new connection, who takes it.
     pub(crate) fn take(&self) -> bool {
-        let one_less = |room: usize| if room == Self::ENDLESS { None } else { room.checked_sub(1) };
+        let one_less = |quota: usize| if quota == Self::ENDLESS { None } else { quota.checked_sub(1) };
         let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
         taken.is_ok() || taken == Err(Self::ENDLESS)
     }
@@ -168,7 +170,7 @@ impl Room {
     }
 }
 
-impl Default for Room {
+impl Default for Quota {
     fn default() -> Self {
         Self(AtomicUsize::new(Self::ENDLESS))
     }
@@ -189,7 +191,7 @@ mod tests {
         let mut changed = None;
         while *now < end {
             *now += idle;
-            // Newcomers ask before the lag of the turn is known.
+            // New connections ask before the lag of the turn is known.
             let has_ended = overload.refresh(Time(*now));
             if has_ended | overload.observe(Time(*now), MS * turn as u32, MS * idle as u32, false) {
                 changed.get_or_insert(*now);
@@ -252,25 +254,25 @@ mod tests {
         turns(&mut overload, &mut now, 200, 10, 0);
         assert!(!overload.refresh(Time(now + 50)) && overload.is_on());
         assert!(overload.refresh(Time(now + 100)) && !overload.is_on());
-        assert_eq!(overload.room(), Room::ENDLESS);
+        assert_eq!(overload.quota(), Quota::ENDLESS);
     }
 
-    /// Newcomers that were handed to a reactor which had rested for long were refused: they had taken all the room that
-    /// it had left, and so it seemed to be the refusals that kept its lag low.
+    /// New connections that were handed to a reactor which had rested for long were refused: they had taken all the
+    /// quota that it had left, and so it seemed to be the refusals that kept its lag low.
     #[test]
     fn n14_a_turn_after_a_rest_finds_no_overload() {
         let (mut overload, mut now) = (overload(), 0);
         turns(&mut overload, &mut now, 200, 10, 0);
         assert!(!overload.observe(Time(now + 99), Duration::ZERO, MS * 99, true) && overload.is_on());
         assert!(overload.observe(Time(now + 199), Duration::ZERO, MS * 100, true));
-        assert_eq!(overload.room(), Room::ENDLESS);
+        assert_eq!(overload.quota(), Quota::ENDLESS);
     }
 
     #[test]
     fn n14_turns_longer_than_the_window_are_overload_too() {
         let (mut overload, mut now) = (overload(), 0);
         assert_eq!(turns(&mut overload, &mut now, 10_000, 160, 0), Some(160));
-        assert!(overload.is_on() && overload.room() == 1);
+        assert!(overload.is_on() && overload.quota() == 1);
     }
 
     /// One that was overloaded once, and had two thirds of its time to sleep ever since, let in one a turn for ever.
@@ -281,27 +283,27 @@ mod tests {
         assert!(overload.is_on());
         for _ in 0..100 {
             // Somebody is refused at first.
-            overload.observe(Time(now), MS * 3, MS * 7, overload.room() < 50);
+            overload.observe(Time(now), MS * 3, MS * 7, overload.quota() < 50);
             now += 10;
         }
-        assert!(!overload.is_on() && overload.room() == Room::ENDLESS, "{} a turn", overload.room());
+        assert!(!overload.is_on() && overload.quota() == Quota::ENDLESS, "{} a turn", overload.quota());
     }
 
     #[test]
-    fn n14_the_room_follows_the_lag() {
+    fn n14_the_quota_follows_the_lag() {
         let (mut overload, mut now) = (overload(), 0);
         turns(&mut overload, &mut now, 101, 10, 0);
         assert_eq!(
-            overload.room(),
+            overload.quota(),
             64,
             "a quarter of what a turn may accept, for it took four times what it is to take"
         );
         turns(&mut overload, &mut now, 200, 10, 0);
-        assert_eq!(overload.room(), 1, "one a turn, by which the reactor learns that it can do more");
+        assert_eq!(overload.quota(), 1, "one a turn, by which the reactor learns that it can do more");
         overload.observe(Time(now), MS * 2, Duration::ZERO, false);
-        assert_eq!(overload.room(), 1, "nobody asked for more");
+        assert_eq!(overload.quota(), 1, "nobody asked for more");
         overload.observe(Time(now), MS * 2, Duration::ZERO, true);
-        assert_eq!(overload.room(), 2);
+        assert_eq!(overload.quota(), 2);
         let (begin, end) = (now, now + 500);
         while now < end {
             assert!(!overload.observe(Time(now), MS, Duration::ZERO, true), "somebody is refused");
@@ -310,9 +312,9 @@ mod tests {
         assert_eq!(turns(&mut overload, &mut now, end + 500, 1, 0), Some(begin + 600));
     }
 
-    /// A model of a reactor: newcomers come at an even pace, and each has one request, which is served in the turn after
-    /// the one that lets it in. All times in microseconds. Says how many were served in a second, and after how long
-    /// 99 of 100 of them, once it has settled.
+    /// A model of a reactor: new connections come at an even pace, and each has one request, which is served in the
+    /// turn after the one that lets it in. All times in microseconds. Says how many were served in a second, and
+    /// after how long 99 of 100 of them, once it has settled.
     fn model(pace: u64) -> (usize, u64) {
         let [serve, accept, refuse, turn] = [500, 15, 25, 10];
         let mut overload = overload();
@@ -328,17 +330,17 @@ mod tests {
                 }
             }
             overload.refresh(Time(begin / 1000));
-            let (mut room, mut budget) = (overload.room(), 256);
+            let (mut quota, mut budget) = (overload.quota(), 256);
             while came + pace <= now && budget > 0 {
                 (came, budget) = (came + pace, budget - 1);
-                let is_let_in = room > 0;
+                let is_let_in = quota > 0;
                 now += if is_let_in { accept } else { refuse };
-                room = room.saturating_sub(1);
+                quota = quota.saturating_sub(1);
                 admitted.extend(is_let_in.then_some(came));
             }
             let lag = Duration::from_micros(now - begin);
             let idle = if admitted.is_empty() { (came + pace).saturating_sub(now) } else { 0 };
-            overload.observe(Time(begin / 1000), lag, Duration::from_micros(idle), room == 0);
+            overload.observe(Time(begin / 1000), lag, Duration::from_micros(idle), quota == 0);
             now += idle;
         }
         latencies.sort_unstable();
@@ -361,10 +363,10 @@ mod tests {
     }
 
     #[test]
-    fn room_is_taken_once_each() {
-        let room = Room::default();
-        assert!(room.take() && room.take());
-        room.set(1);
-        assert!(room.take() && !room.take() && room.is_empty());
+    fn quota_is_taken_once_each() {
+        let quota = Quota::default();
+        assert!(quota.take() && quota.take());
+        quota.set(1);
+        assert!(quota.take() && !quota.take() && quota.is_empty());
     }
 }

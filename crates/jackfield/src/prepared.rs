@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 /// A message that is encoded once, however many connections it goes to, on whatever reactors.
 ///
-/// It is one piece of shared memory. An event stream carries the same as an event, which is made once for each publish.
+/// It is one piece of shared memory. An event stream carries the same as an event, which is made once for each
+/// publish.
 #[derive(Clone, Debug)]
 pub struct Prepared {
     /// The message as a WebSocket frame, whose payload is the message itself.

@@ -8,12 +8,12 @@ const HOUR: Duration = Duration::from_secs(3600);
 const MIB: usize = 1 << 20;
 
 impl Limits {
-    /// For a listener that only this machine reaches: its peers are programs of the same hands, and a debugger may stop
-    /// either end.
+    /// For a listener that only this machine reaches: its peers are programs of the same hands, and a debugger may
+    /// stop either end.
     ///
-    /// No silence ends a connection, nobody is too slow within an hour, no heartbeat disturbs a trace, control frames are
-    /// not counted, messages and bodies may have 64 MiB, and a shutdown waits for one second only. What bounds memory
-    /// stays.
+    /// No idle timeout ends a connection, nobody is too slow within an hour, no heartbeat disturbs a trace, control
+    /// frames are not counted, messages and bodies may have 64 MiB, and a shutdown waits for one second only. What
+    /// bounds memory stays.
     #[must_use]
     pub fn local() -> Self {
         let mut limits = Self {
@@ -40,9 +40,9 @@ impl Limits {
 
     /// For a network whose machines are known: mistakes happen there, attacks do not.
     ///
-    /// Messages, bodies and backlogs may have 16 MiB, heads and slow bodies have 30 s, an idle connection is kept for five
-    /// minutes and a chatty peer may send 1,000 control frames a second. Machines are switched off without a goodbye,
-    /// so the heartbeat is quicker: 15 s and 10 s.
+    /// Messages, bodies and backlogs may have 16 MiB, heads and slow bodies have 30 s, an idle connection is kept for
+    /// five minutes and a chatty peer may send 1,000 control frames a second. Machines are switched off without a
+    /// goodbye, so the heartbeat is quicker: 15 s and 10 s.
     #[must_use]
     pub fn lan() -> Self {
         let mut limits = Self {
@@ -62,8 +62,9 @@ impl Limits {
 
     /// For the open network: the defaults, which are made for it, and besides them what a default must not decide.
     ///
-    /// At most 100,000 connections; one may say 1,000 messages and 16 MiB in a second, and is not read for a while if it
-    /// says more; and after a day each has to come again, so that a server that was taken out of service gets empty.
+    /// At most 100,000 connections; one may say 1,000 messages and 16 MiB in a second, and is not read for a while if
+    /// it says more; and after a day each has to come again, so that a server that was taken out of service gets
+    /// empty.
     #[must_use]
     pub fn internet() -> Self {
         Self {

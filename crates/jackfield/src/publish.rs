@@ -1,10 +1,11 @@
-//! How messages go to many: encoded once for each protocol, copied when they are small and shared when they are large.
+//! How messages go to many: encoded once for each protocol, copied when they are small and shared when they are
+//! large.
 //!
 //! Where many small ones of a turn go to the same topic, only the first looks at each member; the others gather in a
 //! broadcast of the reactor, which copies them to all members at once.
 
 use crate::handle::Published;
-use crate::hub::Hub;
+use crate::hub::Links;
 use crate::link::Protocol;
 use crate::output::{is_full, relieve};
 use crate::{ConnectionId, Message, Prepared};
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 /// The topic whose members the reactor's broadcast goes to. They are lent to it.
 #[derive(Debug)]
-pub(crate) struct Broadcast {
+pub(crate) struct FanOut {
     place: usize,
     members: usize,
     form: Form,
@@ -55,7 +56,7 @@ impl Form {
     }
 }
 
-impl Hub {
+impl Links {
     /// Publishes a message on all reactors.
     pub(crate) fn publish(
         &mut self,
@@ -130,12 +131,12 @@ impl Hub {
         but: ConnectionId,
         scratch: &mut Vec<u8>,
     ) -> Option<usize> {
-        let broadcast = self.broadcast.as_ref().filter(|broadcast| broadcast.place == place)?;
-        let form = if planted(46) { Form::Frame } else { broadcast.form };
+        let fan_out = self.fan_out.as_ref().filter(|fan_out| fan_out.place == place)?;
+        let form = if planted(46) { Form::Frame } else { fan_out.form };
         if !form.encode(message, scratch) || !wires.broadcast(scratch, but) {
             return None;
         }
-        Some(broadcast.members - usize::from(self.is_member(but, place)))
+        Some(fan_out.members - usize::from(self.is_member(but, place)))
     }
 
     fn copy_to_each(
@@ -190,8 +191,8 @@ impl Hub {
         count
     }
 
-    /// Appends something to the outbox of each member but one, and says to how many. If they are all of one form and have
-    /// no backlog, the reactor may go on with a broadcast to them.
+    /// Appends something to the outbox of each member but one, and says to how many. If they are all of one form and
+    /// have no backlog, the reactor may go on with a broadcast to them.
     #[inline(always)]
     fn append_to_each(
         &mut self,
@@ -201,14 +202,14 @@ impl Hub {
         may_go_on: bool,
         mut append: impl FnMut(Form, &mut Outbox) -> bool,
     ) -> usize {
-        self.end_broadcast(wires);
+        self.end_fan_out(wires);
         let high = wires.limits().outbox_bytes_high;
-        // The policy for a slow member needs all of the hub, and changes no membership.
+        // The policy for a slow member needs all of the links, and changes no membership.
         let members = self.topics.lend_members(place);
-        let common = members.first().and_then(|id| Form::of(&self.links[id.slot()].protocol));
+        let common = members.first().and_then(|id| Form::of(&self.table[id.slot()].protocol));
         let (mut count, mut is_even) = (0, may_go_on && members.len() >= BROADCAST_MEMBERS_MIN);
         for &id in &members {
-            let form = Form::of(&self.links[id.slot()].protocol);
+            let form = Form::of(&self.table[id.slot()].protocol);
             is_even &= form == common;
             if id == but {
                 is_even &= wires.outbox(id).is_some_and(|outbox| outbox.queued() < high);
@@ -236,7 +237,7 @@ impl Hub {
         }
         match common {
             Some(form) if is_even => {
-                self.broadcast = Some(Broadcast { place, members: members.len(), form });
+                self.fan_out = Some(FanOut { place, members: members.len(), form });
                 wires.begin_broadcast(members);
             }
             _ => self.topics.give_members_back(place, members),
@@ -245,14 +246,14 @@ impl Hub {
     }
 
     /// Gets the members of a topic back that were lent to the reactor: before anybody joins or leaves one.
-    pub(crate) fn end_broadcast(&mut self, wires: &mut Wires) {
-        if let Some(Broadcast { place, .. }) = self.broadcast.take() {
+    pub(crate) fn end_fan_out(&mut self, wires: &mut Wires) {
+        if let Some(FanOut { place, .. }) = self.fan_out.take() {
             self.topics.give_members_back(place, wires.end_broadcast());
         }
     }
 
     fn is_member(&self, id: ConnectionId, place: usize) -> bool {
-        let extra = self.links.get(id.slot()).and_then(|link| link.extra.as_deref());
+        let extra = self.table.get(id.slot()).and_then(|link| link.extra.as_deref());
         id != ConnectionId::NONE
             && extra.is_some_and(|extra| extra.topics.iter().any(|topic| topic.topic == place))
     }

@@ -2,14 +2,14 @@
 //!
 //! Both are counted in thousandths, so that a millisecond adds what a second holds, and nothing is lost by rounding.
 
-use crate::hub::Hub;
+use crate::hub::Links;
 use crate::link::key;
 use crate::{ConnectionId, Limit};
 use jackfield_reactor::{Time, Wires};
 use std::time::Duration;
 
-/// How much a connection may say in a second. What it did not say in one, it may say in the next, but never more than one
-/// second's worth at once.
+/// How much a connection may say in a second. What it did not say in one, it may say in the next, but never more than
+/// one second's worth at once.
 ///
 /// Bytes are counted when they are used, so a connection may be ahead by what one read gave; it is waited for.
 #[doc(alias = "BandwidthLimit")]
@@ -18,7 +18,7 @@ pub struct Rate {
     /// WebSocket messages, requests (refused ones included) and lines in a second; zero: any number. A protocol of
     /// one's own in bytes has no messages. Default: zero.
     pub messages: u32,
-    /// Bytes in a second, as plain text, heads and frames included; zero: any number. Default: zero.
+    /// Bytes in a second, as plain text, heads and frames included; disabled by zero. Default: zero.
     pub bytes: u32,
     /// What happens to a peer that says more.
     pub excess: Excess,
@@ -27,8 +27,8 @@ pub struct Rate {
 /// What happens to a peer that says more than its [`Rate`] allows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Excess {
-    /// It is not read for a while, a tenth of a second at least, so that it comes to feel it by TCP. Its silence and its
-    /// deadlines don't count meanwhile. Told by [`Observer::on_throttled`](crate::Observer::on_throttled).
+    /// It is not read for a while, a tenth of a second at least, so that it comes to feel it by TCP. Its idle time
+    /// and its deadlines don't count meanwhile. Told by [`Observer::on_throttled`](crate::Observer::on_throttled).
     #[default]
     Pause,
     /// The connection ends with [`Limit::Rate`]: a WebSocket is closed with 1008, a request answered with 429.
@@ -122,7 +122,7 @@ impl Bucket {
     }
 }
 
-impl Hub {
+impl Links {
     /// From now on this is what a connection may say.
     pub(crate) fn set_rate(&mut self, wires: &mut Wires, id: ConnectionId, rate: Rate) {
         // A callback may ask for it whose message is counted already.

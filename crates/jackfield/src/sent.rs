@@ -12,8 +12,8 @@ pub enum Sent<'m> {
     Congested,
     /// The connection is gone or closing. Here it is back.
     Gone(Message<'m>),
-    /// Too much is queued for this peer, and the policy was applied; or the mailbox of its reactor is full. Here it is
-    /// back.
+    /// Too much is queued for this peer, and the policy was applied; or the mailbox of its reactor is full. Here it
+    /// is back.
     Full(Message<'m>),
     /// This protocol has no way to carry it, such as binary on an event stream. Here it is back.
     Unfit(Message<'m>),

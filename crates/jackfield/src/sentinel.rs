@@ -1,12 +1,13 @@
-//! The stall sentinel: a thread that looks at the reactors from outside, and says which callback keeps one from its work.
+//! The stall watchdog: a thread that looks at the reactors from outside, and says which callback keeps one from its
+//! work.
 //!
-//! A reactor shows which connection's callback runs, which costs it a few stores for each read; the sentinel looks at
-//! that a few times within the shortest span that counts as slow. Where it sees the same callback again, that has run at
-//! least since the first sight of it. While a reactor is held up, newcomers go to the others; if it is the one that
-//! accepts, another accepts in its place.
+//! A reactor shows which connection's callback runs, which costs it a few stores for each read; the watchdog looks at
+//! that a few times within the shortest span that counts as slow. Where it sees the same callback again, that has run
+//! at least since the first sight of it. While a reactor is held up, new connections go to the others; if it is the
+//! one that accepts, another accepts in its place.
 
-use crate::handle::{Handle, Station};
-use crate::mail::Mail;
+use crate::handle::{Handle, RemoteReactor};
+use crate::mail::Command;
 use crate::observer::SlowCallback;
 use crate::settings::Settings;
 use crate::{ConnectionId, Limits};
@@ -63,7 +64,7 @@ const NAMES: [&str; 17] = [
 ];
 
 /// The thread. It ends with this.
-pub(crate) struct Sentinel {
+pub(crate) struct Watchdog {
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -107,17 +108,17 @@ enum Found {
     Over,
 }
 
-impl Sentinel {
+impl Watchdog {
     pub(crate) fn start(handle: &Handle, settings: &Arc<Settings>) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
         let (handle, settings) = (handle.clone(), settings.clone());
-        let thread = thread::Builder::new().name("sentinel".into());
+        let thread = thread::Builder::new().name("watchdog".into());
         let thread = thread.spawn(move || watch(&handle, &settings, &stopped))?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 }
 
-impl Drop for Sentinel {
+impl Drop for Watchdog {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
@@ -130,38 +131,38 @@ impl Drop for Sentinel {
 /// Until the other end of the channel is gone.
 fn watch(handle: &Handle, settings: &Settings, stopped: &Receiver<()>) {
     let begin = Instant::now();
-    let stations = &handle.shared().stations;
-    let mut watches: Vec<Watch> = stations.iter().map(|_| Watch::default()).collect();
+    let remotes = &handle.shared().remotes;
+    let mut watches: Vec<Watch> = remotes.iter().map(|_| Watch::default()).collect();
     let mut deputy = None;
     let mut wait = pause(&watches, settings.limits.callback_slow);
     while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
         let now = begin.elapsed();
-        for (reactor, (watch, station)) in watches.iter_mut().zip(stations).enumerate() {
-            let found = watch.look(now, Sight::of(station), &settings.limits);
-            report(settings, reactor, station, watch.sight, found);
+        for (reactor, (watch, remote)) in watches.iter_mut().zip(remotes).enumerate() {
+            let found = watch.look(now, Sight::of(remote), &settings.limits);
+            report(settings, reactor, remote, watch.sight, found);
         }
-        appoint(stations, &mut deputy);
+        appoint(remotes, &mut deputy);
         wait = pause(&watches, settings.limits.callback_slow);
     }
 }
 
-/// Until the next look: where a callback runs it is looked at more often. So it is told of after one and a half times the
-/// span that is slow, which leaves as much again for a machine that is busy elsewhere.
+/// Until the next look: where a callback runs it is looked at more often. So it is told of after one and a half times
+/// the span that is slow, which leaves as much again for a machine that is busy elsewhere.
 fn pause(watches: &[Watch], slow: Duration) -> Duration {
     let is_any_busy = watches.iter().any(|watch| watch.sight.is_callback());
     let wait = if is_any_busy { slow / 6 } else { slow / 3 };
     wait.max(Duration::from_millis(1))
 }
 
-fn report(settings: &Settings, reactor: usize, station: &Station, sight: Sight, found: Found) {
+fn report(settings: &Settings, reactor: usize, remote: &RemoteReactor, sight: Sight, found: Found) {
     let (running, is_stalled) = match found {
         Found::Nothing => return,
-        Found::Over => return station.held_up.store(false, Ordering::Relaxed),
+        Found::Over => return remote.held_up.store(false, Ordering::Relaxed),
         Found::Slow(running) => (running, false),
         Found::Stalled(running) => (running, true),
     };
-    station.held_up.store(true, Ordering::Relaxed);
-    let metrics = &station.metrics;
+    remote.held_up.store(true, Ordering::Relaxed);
+    let metrics = &remote.metrics;
     let counter = if is_stalled { &metrics.stalled_callbacks } else { &metrics.slow_callbacks };
     counter.add(1);
     let callback = NAMES.get(sight.doing as usize).copied().unwrap_or_default();
@@ -169,28 +170,29 @@ fn report(settings: &Settings, reactor: usize, station: &Station, sight: Sight, 
     settings.observer.on_slow_callback(&SlowCallback { reactor, connection, callback, running, is_stalled });
 }
 
-/// While the reactor that accepts is held up, another does, and one more if that is held up as well. Letters say so: a
-/// full mailbox must not matter.
-fn appoint(stations: &[Station], deputy: &mut Option<usize>) {
-    let is_held_up = |reactor: usize| stations[reactor].held_up.load(Ordering::Relaxed);
+/// While the reactor that accepts is held up, another does, and one more if that is held up as well. Commands say so:
+/// a full mailbox must not matter.
+fn appoint(remotes: &[RemoteReactor], deputy: &mut Option<usize>) {
+    let is_held_up = |reactor: usize| remotes[reactor].held_up.load(Ordering::Relaxed);
     let next = match *deputy {
         _ if !is_held_up(0) => None,
         Some(deputy) if !is_held_up(deputy) => Some(deputy),
-        _ => (1..stations.len()).find(|&reactor| !is_held_up(reactor)),
+        _ => (1..remotes.len()).find(|&reactor| !is_held_up(reactor)),
     };
     if next != *deputy {
-        let letters = [(deputy.take(), false), (next, true)];
-        for (reactor, stands_in) in letters.into_iter().filter_map(|(reactor, order)| Some((reactor?, order)))
+        let commands = [(deputy.take(), false), (next, true)];
+        for (reactor, stands_in) in
+            commands.into_iter().filter_map(|(reactor, order)| Some((reactor?, order)))
         {
-            stations[reactor].mailbox.post_reserved(Mail::StandIn(stands_in));
+            remotes[reactor].mailbox.post_reserved(Command::StandIn(stands_in));
         }
         *deputy = next;
     }
 }
 
 impl Sight {
-    fn of(station: &Station) -> Self {
-        let metrics = &station.metrics;
+    fn of(remote: &RemoteReactor) -> Self {
+        let metrics = &remote.metrics;
         let wires = OnceLock::get(&metrics.wires);
         let Some(wires) = wires else { return Self::default() };
         Self {
@@ -233,8 +235,8 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// A reactor that does one thing after another, and a sentinel that looks at it now and then. Says what was found,
-    /// and when.
+    /// A reactor that does one thing after another, and a watchdog that looks at it now and then. Says what was
+    /// found, and when.
     fn play(acts: &[(u64, Sight)], end: u64) -> Vec<(u64, Found)> {
         let limits = Limits::default();
         let mut watch = Watch::default();

@@ -5,8 +5,8 @@ use crate::builder::ServerBuilder;
 use crate::dispatch::Dispatcher;
 use crate::error::{Error, Result};
 use crate::factory::{Closure, IntoClient};
-use crate::handle::{Drain, Handle, State, Station};
-use crate::sentinel::Sentinel;
+use crate::handle::{Drain, Handle, RemoteReactor, State};
+use crate::sentinel::Watchdog;
 use crate::settings::Settings;
 use crate::{Client, ClientFactory, Listener, Peer};
 use jackfield_reactor::{self as reactor, Budget, Driver, Mailbox};
@@ -16,7 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
-/// A server that is bound: newcomers wait in the backlog until it serves.
+/// A server that is bound: new connections wait in the backlog until it serves.
 pub struct Server {
     settings: Arc<Settings>,
     drivers: Vec<Driver>,
@@ -45,22 +45,22 @@ impl Server {
         let addrs = sockets.iter().map(reactor::Listener::local_addr).collect::<std::io::Result<_>>()?;
         let budget = Arc::new(Budget::new(settings.limits.memory_bytes_max));
         let mut drivers = Vec::new();
-        let mut stations = Vec::new();
+        let mut remotes = Vec::new();
         for number in 0..reactors {
             let mut driver = Driver::new(number as u8, settings.limits.reactor.clone())?;
             driver.reactor.wires.share_budget(budget.clone());
-            let mailbox = Mailbox::new(Some(driver.waker()?), settings.limits.letters_max);
-            stations.push(Station::new(mailbox, driver.reactor.wires.stats()));
+            let mailbox = Mailbox::new(Some(driver.waker()?), settings.limits.mailbox_max);
+            remotes.push(RemoteReactor::new(mailbox, driver.reactor.wires.stats()));
             drivers.push(driver);
         }
         for socket in sockets {
             drivers[0].listen(socket)?;
         }
-        if settings.sentinel {
+        if settings.watchdog {
             let listeners = drivers[0].listeners();
             drivers[1..].iter_mut().for_each(|driver| driver.stand_in_for(listeners.clone()));
         }
-        let handle = Handle::new(stations.into());
+        let handle = Handle::new(remotes.into());
         Ok(Self { settings: Arc::new(settings), drivers, handle, addrs })
     }
 
@@ -84,8 +84,8 @@ impl Server {
         self.addrs[0]
     }
 
-    /// Lists each defence that is off, or so wide that it is off, on a listener that more than this machine can reach, with
-    /// what turns it on. Nothing is changed by it; a server may well go without some.
+    /// Lists each defence that is off, or so wide that it is off, on a listener that more than this machine can
+    /// reach, with what turns it on. Nothing is changed by it; a server may well go without some.
     ///
     /// ```
     /// let server = jackfield::Server::bind("127.0.0.1:0")?;
@@ -146,13 +146,13 @@ impl Server {
     {
         let Self { settings, drivers, handle, .. } = self;
         let (observer, all) = (settings.observer.clone(), handle.clone());
-        let watches = settings.sentinel && !settings.limits.callback_slow.is_zero();
-        let sentinel = watches.then(|| Sentinel::start(&handle, &settings)).transpose()?;
+        let watches = settings.watchdog && !settings.limits.callback_slow.is_zero();
+        let watchdog = watches.then(|| Watchdog::start(&handle, &settings)).transpose()?;
         let run = move |number: usize, mut driver: Driver| {
             let ended = catch_unwind(AssertUnwindSafe(|| {
                 let mut dispatcher = Dispatcher::new(number, maker(number), handle.clone(), settings);
                 let ended = driver.run(&mut dispatcher);
-                handle.forget_newcomers(number);
+                handle.uncount_handed_over(number);
                 ended
             }));
             let ended = ended.map_err(|_| Error::Reactor(number)).and_then(|ended| Ok(ended?));
@@ -165,17 +165,17 @@ impl Server {
         all.set_state(State::Running);
         observer.on_started(&all);
         let ended = run_all(drivers, &all, run);
-        // One that ended early may have been handed newcomers by one that did not know yet.
-        (0..all.reactors()).for_each(|number| all.forget_newcomers(number));
-        drop(sentinel);
+        // One that ended early may have been handed new connections by one that did not know yet.
+        (0..all.reactors()).for_each(|number| all.uncount_handed_over(number));
+        drop(watchdog);
         all.set_state(State::Stopped);
         observer.on_stopped();
         ended
     }
 }
 
-/// The first reactor runs here: a server of one reactor has one thread, and the system's calls cost less then. Returns
-/// when all have ended, with the first error.
+/// The first reactor runs here: a server of one reactor has one thread, and the system's calls cost less then.
+/// Returns when all have ended, with the first error.
 fn run_all<R>(drivers: Vec<Driver>, handle: &Handle, run: R) -> Result<()>
 where
     R: FnOnce(usize, Driver) -> Result<()> + Clone + Send + 'static,

@@ -10,7 +10,7 @@ pub(crate) struct Settings {
     pub(crate) listeners: Box<[ListenerSettings]>,
     pub(crate) origins: Origins,
     pub(crate) reserved: Vec<String>,
-    pub(crate) sentinel: bool,
+    pub(crate) watchdog: bool,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) clock: WallClock,
 }
@@ -65,7 +65,7 @@ impl ListenerSettings {
         return false;
     }
 
-    /// What a newcomer hears for whom there is no room, the so-manieth that does.
+    /// What a new connection hears when there is no room for it; `refused` counts those before it.
     pub(crate) fn busy(&self, refused: u64) -> &[u8] {
         match self.speaks {
             Speaks::Http => BUSY[retry_after(refused) - 1],
@@ -74,8 +74,8 @@ impl ListenerSettings {
     }
 }
 
-/// After how many seconds the so-manieth that is refused should come back: 1 to 8, each as often as the others, so that
-/// they don't come back together. No chance is in it: the same acts give the same bytes.
+/// After how many seconds the so-manieth that is refused should come back: 1 to 8, each as often as the others, so
+/// that they don't come back together. No chance is in it: the same acts give the same bytes.
 fn retry_after(refused: u64) -> usize {
     const STEP: u64 = 5;
     1 + (refused.wrapping_mul(STEP).wrapping_add(STEP - 1) % BUSY.len() as u64) as usize

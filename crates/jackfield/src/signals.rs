@@ -6,8 +6,8 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// From now on the first SIGTERM or SIGINT raises the flag and writes to the other end of the stream that is returned;
-/// the second ends the process.
+/// From now on the first SIGTERM or SIGINT raises the flag and writes to the other end of the stream that is
+/// returned; the second ends the process.
 ///
 /// No thread waits for it: a second thread would make every call to the system dearer for the first.
 pub(crate) fn catch(caught: Arc<AtomicBool>) -> io::Result<UnixStream> {

@@ -1,5 +1,5 @@
-//! Your own client code on in-memory connections, with a clock that moves when it is told to: no socket, no thread, no
-//! sleep.
+//! Your own client code on in-memory connections, with a clock that moves when it is told to: no socket, no thread,
+//! no sleep.
 //!
 //! ```
 //! use jackfield::{Client, Exchange, Request, test::TestServer};
@@ -22,9 +22,9 @@
 use crate::Peer;
 use crate::dispatch::Dispatcher;
 use crate::factory::{Closure, IntoClient};
-use crate::handle::{Handle, Station};
+use crate::handle::{Handle, RemoteReactor};
 use crate::limits::Limits;
-use crate::observer::{Guarded, Observer, Silent};
+use crate::observer::{Guarded, NoObserver, Observer};
 use crate::settings::{ListenerSettings, Origins, Settings, Speaks, WallClock};
 use jackfield_reactor::{Budget, Mailbox, MemoryDriver, Service, Wires};
 use std::sync::Arc;
@@ -48,8 +48,8 @@ pub struct TestOptions {
     pub limits: Limits,
     /// What happens to the server as a whole is told to it.
     pub observer: Arc<dyn Observer>,
-    /// Which pages may open a WebSocket, as [`ServerBuilder::allowed_origins`](crate::ServerBuilder::allowed_origins);
-    /// `None`: any.
+    /// Which pages may open a WebSocket, as
+    /// [`ServerBuilder::allowed_origins`](crate::ServerBuilder::allowed_origins); `None`: any.
     pub origins: Option<Vec<String>>,
     /// Paths that are served even under overload, as [`ServerBuilder::reserve`](crate::ServerBuilder::reserve).
     pub reserved: Vec<String>,
@@ -59,9 +59,9 @@ pub struct TestOptions {
 pub mod listener {
     /// HTTP.
     pub const HTTP: usize = 0;
-    /// A protocol of one's own, in bytes.
+    /// A protocol of the user's own, in bytes.
     pub const RAW: usize = 1;
-    /// A protocol of one's own, in lines.
+    /// A protocol of the user's own, in lines.
     pub const LINES: usize = 2;
 }
 
@@ -72,7 +72,7 @@ impl Default for TestOptions {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
-            observer: Arc::new(Silent),
+            observer: Arc::new(NoObserver),
             origins: Some(Vec::new()),
             reserved: Vec::new(),
         }
@@ -99,8 +99,8 @@ impl TestServer {
     {
         let mut driver = MemoryDriver::new(0, options.limits.reactor.clone());
         driver.reactor.wires.share_budget(Arc::new(Budget::new(options.limits.memory_bytes_max)));
-        let mailbox = Mailbox::new(None, options.limits.letters_max);
-        let handle = Handle::new([Station::new(mailbox, driver.reactor.wires.stats())].into());
+        let mailbox = Mailbox::new(None, options.limits.mailbox_max);
+        let handle = Handle::new([RemoteReactor::new(mailbox, driver.reactor.wires.stats())].into());
         let speaks = [Speaks::Http, Speaks::Raw, Speaks::Lines];
         let listeners = speaks.map(|speaks| ListenerSettings { speaks, ..ListenerSettings::default() });
         let settings = Settings {
@@ -108,7 +108,7 @@ impl TestServer {
             listeners: listeners.into(),
             origins: options.origins.map_or(Origins::Any, Origins::Listed),
             reserved: options.reserved,
-            sentinel: false,
+            watchdog: false,
             observer: Arc::new(Guarded(options.observer)),
             clock: WallClock::From(BEGIN),
         };
@@ -129,23 +129,23 @@ impl TestServer {
         far
     }
 
-    /// A newcomer to one of the [`listener`]s for whom there is no descriptor left.
+    /// A new connection to one of the [`listener`]s for whom there is no descriptor left.
     pub fn turn_away(&mut self, listener: usize) -> FarEnd {
         self.driver.turn_away(&mut *self.service, ([127, 0, 0, 1], 1).into(), listener)
     }
 
-    /// The present turn makes what is ready wait for so long, and the reactor did not sleep before it. There is no clock
-    /// here that could measure it; what it does not hear of is no lag.
+    /// The present turn makes what is ready wait for so long, and the reactor did not sleep before it. There is no
+    /// clock here that could measure it; what it does not hear of is no lag.
     pub fn lag(&mut self, lag: Duration) {
         self.driver.lag(&mut *self.service, lag, Duration::ZERO);
     }
 
-    /// Turns until nothing moves any more without time passing, letters from the handle included.
+    /// Turns until nothing moves any more without time passing, commands from the handle included.
     pub fn run(&mut self) {
         loop {
             self.driver.run(&mut *self.service);
-            match self.handle.station(0) {
-                Some(station) if station.mailbox.has_letters() => self.driver.wake(&mut *self.service),
+            match self.handle.remote(0) {
+                Some(remote) if remote.mailbox.has_letters() => self.driver.wake(&mut *self.service),
                 _ => return,
             }
         }

@@ -21,16 +21,16 @@ pub enum Subscribed {
 /// The topics of all reactors: how many subscribers each reactor has. Locked when a topic appears on a reactor or
 /// vanishes from it, never for a message.
 #[derive(Debug)]
-pub(crate) struct Directory {
+pub(crate) struct TopicIndex {
     topics: Mutex<HashMap<Arc<str>, Arc<Counts>>>,
     reactors: usize,
 }
 
 /// Subscribers of one topic, by reactor. Each number is written by its reactor only.
 ///
-/// Of two reactors that both subscribe somebody and then publish, at least one must see that the other's number is not
-/// zero, or neither newcomer would hear of the other. The weakest order will do: a number leaves zero, and comes back
-/// to it, only while the directory is locked, so whoever locks it later sees what was there earlier.
+/// Of two reactors that both subscribe somebody and then publish, at least one must see that the other's number is
+/// not zero, or neither new connection would hear of the other. The weakest order will do: a number leaves zero, and
+/// comes back to it, only while the index is locked, so whoever locks it later sees what was there earlier.
 #[derive(Debug)]
 pub(crate) struct Counts(Box<[AtomicUsize]>);
 
@@ -57,7 +57,7 @@ pub(crate) struct Subscription {
     pub(crate) position: usize,
 }
 
-impl Directory {
+impl TopicIndex {
     pub(crate) fn new(reactors: usize) -> Self {
         Self { topics: Mutex::default(), reactors }
     }
@@ -77,7 +77,7 @@ impl Directory {
         self.lock().get_key_value(topic).map(|(name, counts)| (name.clone(), counts.clone()))
     }
 
-    /// A reactor has its first subscriber. The count is set while the directory is locked, so that nobody who leaves
+    /// A reactor has its first subscriber. The count is set while the index is locked, so that nobody who leaves
     /// just now takes the topic away.
     fn enter(&self, topic: &str, reactor: usize) -> (Arc<str>, Arc<Counts>) {
         let mut topics = self.lock();
@@ -152,8 +152,8 @@ impl Topics {
     }
 
     /// Makes a connection a member and says where it stands.
-    pub(crate) fn join(&mut self, id: ConnectionId, name: &str, directory: &Directory) -> Subscription {
-        let place = self.place(name).unwrap_or_else(|| self.open(name, id.reactor(), directory));
+    pub(crate) fn join(&mut self, id: ConnectionId, name: &str, index: &TopicIndex) -> Subscription {
+        let place = self.place(name).unwrap_or_else(|| self.open(name, id.reactor(), index));
         let Some(topic) = &mut self.topics[place] else { unreachable!("a place in the map is taken") };
         topic.members.push(id);
         topic.counts.set(id.reactor(), topic.members.len());
@@ -165,20 +165,20 @@ impl Topics {
         &mut self,
         reactor: usize,
         subscription: Subscription,
-        directory: &Directory,
+        index: &TopicIndex,
     ) -> Option<ConnectionId> {
         let topic = self.topics.get_mut(subscription.topic)?.as_mut()?;
         topic.members.swap_remove(subscription.position);
         if topic.members.is_empty() {
-            self.close(subscription.topic, reactor, directory);
+            self.close(subscription.topic, reactor, index);
             return None;
         }
         topic.counts.set(reactor, topic.members.len());
         topic.members.get(subscription.position).copied()
     }
 
-    fn open(&mut self, name: &str, reactor: usize, directory: &Directory) -> usize {
-        let (name, counts) = directory.enter(name, reactor);
+    fn open(&mut self, name: &str, reactor: usize, index: &TopicIndex) -> usize {
+        let (name, counts) = index.enter(name, reactor);
         let topic = Some(Topic { name: name.clone(), members: Vec::new(), counts });
         let place = self.free.pop().unwrap_or(self.topics.len());
         if place == self.topics.len() {
@@ -190,10 +190,10 @@ impl Topics {
         place
     }
 
-    fn close(&mut self, place: usize, reactor: usize, directory: &Directory) {
+    fn close(&mut self, place: usize, reactor: usize, index: &TopicIndex) {
         let Some(topic) = self.topics[place].take() else { return };
         self.places.remove(&topic.name);
         self.free.push(place);
-        directory.leave(&topic.name, reactor);
+        index.leave(&topic.name, reactor);
     }
 }

@@ -21,7 +21,7 @@ const MS: Duration = Duration::from_millis(1);
 /// Limits that are not there against peers: they share out turns and memory, or bound what the server's own threads and
 /// handlers ask for, who get an answer.
 const NO_CLASS: [&str; 15] = [
-    "letters_max",
+    "mailbox_max",
     "events_per_turn",
     "topics_max",
     "topic_bytes_max",

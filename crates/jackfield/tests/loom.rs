@@ -13,7 +13,7 @@ use jackfield::ConnectionId;
 use loom::thread;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use topics::{Directory, Topics};
+use topics::{TopicIndex, Topics};
 
 /// What the directory finds in the server at the same path.
 mod sync {
@@ -46,7 +46,7 @@ fn of_two_reactors_that_subscribe_and_publish_one_hears_of_the_other() {
     let alone = Arc::new(AtomicUsize::new(0));
     let count = alone.clone();
     loom::model(move || {
-        let directory = Arc::new(Directory::new(2));
+        let directory = Arc::new(TopicIndex::new(2));
         let heard = on_two_reactors(move |reactor| {
             let mut topics = Topics::default();
             topics.join(connection(reactor), TOPIC, &directory);
@@ -61,7 +61,7 @@ fn of_two_reactors_that_subscribe_and_publish_one_hears_of_the_other() {
 #[test]
 fn whoever_leaves_does_not_take_the_topic_from_one_who_comes() {
     loom::model(|| {
-        let directory = Arc::new(Directory::new(2));
+        let directory = Arc::new(TopicIndex::new(2));
         let both = directory.clone();
         let [gone, stays] = on_two_reactors(move |reactor| {
             let mut topics = Topics::default();

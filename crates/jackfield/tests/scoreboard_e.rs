@@ -153,7 +153,7 @@ fn e3_the_names_of_other_frameworks_lead_here() {
 
 #[test]
 fn e4_everything_that_is_wrong_is_said_at_once() {
-    let limits = Limits { events_per_turn: 0, letters_max: 0, ..Limits::default() };
+    let limits = Limits { events_per_turn: 0, mailbox_max: 0, ..Limits::default() };
     let wrong = Server::builder()
         .listen("nowhere")
         .listen(Listener::tcp("127.0.0.1:0").banner("hello"))
@@ -162,7 +162,7 @@ fn e4_everything_that_is_wrong_is_said_at_once() {
         .allowed_origins(["example.com"])
         .bind();
     let Err(Error::Options(faults)) = wrong else { panic!("{wrong:?}") };
-    for word in ["nowhere", "banner", "events_per_turn", "letters_max", "reactors", "example.com"] {
+    for word in ["nowhere", "banner", "events_per_turn", "mailbox_max", "reactors", "example.com"] {
         assert!(faults.iter().any(|fault| fault.contains(word)), "{word} is not in {faults:?}");
     }
     assert_eq!(faults.len(), 6);

@@ -195,7 +195,7 @@ fn n11_one_more_takes_over_if_the_deputy_is_held_up_too() {
 fn n11_one_reactor_has_a_sentinel_only_if_it_is_asked_for() {
     for (asked, threads) in [(None, 0), (Some(true), 1), (Some(false), 0)] {
         let adjust = |builder: ServerBuilder| match asked {
-            Some(watches) => builder.sentinel(watches),
+            Some(watches) => builder.watchdog(watches),
             None => builder,
         };
         let stage = Stage::new(1, adjust);

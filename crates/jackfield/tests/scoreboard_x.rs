@@ -160,8 +160,8 @@ fn x3_any_thread_sends_and_what_one_thread_sends_arrives_in_order() {
 
 #[test]
 fn x3_a_full_mailbox_is_an_answer() {
-    assert_eq!(Limits::default().letters_max, 65_536);
-    let limits = Limits { letters_max: 10, ..Limits::default() };
+    assert_eq!(Limits::default().mailbox_max, 65_536);
+    let limits = Limits { mailbox_max: 10, ..Limits::default() };
     let mut lab = Lab::with_options(TestOptions { limits, ..TestOptions::default() }, Probe::default);
     let far = lab.websocket();
     let id = lab.server.wires().ids().next().unwrap();
@@ -174,7 +174,7 @@ fn x3_a_full_mailbox_is_an_answer() {
         (handle.post(id, 1), handle.close(id), handle.abort(id)),
         (Err(Busy::Full), Err(Busy::Full), Err(Busy::Full))
     );
-    assert!(Busy::Full.to_string().contains("letters_max"), "it says what to do");
+    assert!(Busy::Full.to_string().contains("mailbox_max"), "it says what to do");
     lab.run();
     assert_eq!(socket::texts(&far.take()).len(), 10);
     assert_eq!(handle.send(id, "x"), Ok(()));
@@ -341,7 +341,7 @@ impl Client for Gated {
 fn x3_what_does_not_fit_into_another_reactors_mailbox_comes_back() {
     let (log, gate, ids) = (Log::default(), Arc::new(Barrier::new(2)), Arc::default());
     let notes = log.clone();
-    let limits = Limits { letters_max: 2, ..Limits::default() };
+    let limits = Limits { mailbox_max: 2, ..Limits::default() };
     let live =
         Live::serve(Server::builder().listen("127.0.0.1:0").reactors(2).limits(limits), move |_peer| Gated {
             gate: gate.clone(),

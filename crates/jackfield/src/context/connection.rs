@@ -1,7 +1,7 @@
 //! What every callback can do, whatever the connection speaks.
 
 use crate::handle::Published;
-use crate::hub::Hub;
+use crate::hub::Links;
 use crate::link::{Protocol, key};
 use crate::reason::Reason;
 use crate::{
@@ -22,7 +22,7 @@ use std::time::Duration;
 pub struct Connection<'a> {
     pub(crate) id: ConnectionId,
     pub(crate) wires: &'a mut Wires,
-    pub(crate) hub: &'a mut Hub,
+    pub(crate) links: &'a mut Links,
 }
 
 /// Which of a connection's timers: a number of the user's choice.
@@ -47,7 +47,7 @@ impl<'a> Connection<'a> {
     /// The server, for other threads.
     #[must_use]
     pub fn handle(&self) -> Handle {
-        self.hub.handle.clone()
+        self.links.handle.clone()
     }
 
     /// The peer's address.
@@ -70,7 +70,7 @@ impl<'a> Connection<'a> {
     /// The index of the listener that it came to.
     #[must_use]
     pub fn listener(&self) -> usize {
-        self.hub.links[self.id.slot()].listener.into()
+        self.links.table[self.id.slot()].listener.into()
     }
 
     /// What it has done so far.
@@ -91,11 +91,11 @@ impl<'a> Connection<'a> {
     /// Messages to it that were dropped, because it reads too slowly, by its [`Overflow`] policy.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.hub.links[self.id.slot()].extra.as_ref().map_or(0, |extra| extra.dropped)
+        self.links.table[self.id.slot()].extra.as_ref().map_or(0, |extra| extra.dropped)
     }
 
-    /// Bytes that its buffers hold on the heap, as they count towards the limits: what was read and not used, the part
-    /// of a message or body that is here, and what waits for the kernel without what is shared.
+    /// Bytes that its buffers hold on the heap, as they count towards the limits: what was read and not used, the
+    /// part of a message or body that is here, and what waits for the kernel without what is shared.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.wires.memory_of(self.id)
@@ -130,17 +130,17 @@ impl<'a> Connection<'a> {
         self.wires.cancel_timer(self.id, timer.0.into())
     }
 
-    /// Sets the longest silence from now on; zero: any. On a WebSocket and an event stream it takes the heartbeat's
+    /// Sets the idle timeout from now on; zero: any. On a WebSocket and an event stream it takes the heartbeat's
     /// place, until the connection becomes one of them.
     pub fn set_idle_timeout(&mut self, idle: Duration) {
-        self.hub.link(self.id).ends_in_silence = true;
+        self.links.link(self.id).has_own_idle_timeout = true;
         self.wires.set_silence(self.id, idle);
     }
 
     /// Sets how much it may say in a second, from the next bytes on that are read; [`Rate::default`]: any amount.
     #[doc(alias = "BandwidthLimit")]
     pub fn set_rate(&mut self, rate: Rate) {
-        self.hub.set_rate(self.wires, self.id, rate);
+        self.links.set_rate(self.wires, self.id, rate);
     }
 
     /// Sets how long it may last, from its beginning on; zero: any time. What happens then is said at
@@ -157,11 +157,11 @@ impl<'a> Connection<'a> {
 
     /// Sets what happens if the peer reads too slowly.
     pub fn set_overflow(&mut self, overflow: Overflow) {
-        self.hub.link(self.id).overflow = overflow;
+        self.links.link(self.id).overflow = overflow;
     }
 
-    /// Reads nothing more until [`Connection::resume_read`]; what was read already is kept. Its silence doesn't count
-    /// meanwhile.
+    /// Reads nothing more until [`Connection::resume_read`]; what was read already is kept. Its idle time doesn't
+    /// count meanwhile.
     #[doc(alias = "Pause")]
     pub fn pause_read(&mut self) {
         self.wires.pause(self.id);
@@ -175,33 +175,33 @@ impl<'a> Connection<'a> {
 
     /// Subscribes it to a topic.
     pub fn subscribe(&mut self, topic: &str) -> Subscribed {
-        self.hub.subscribe(self.wires, self.id, topic)
+        self.links.subscribe(self.wires, self.id, topic)
     }
 
     /// Ends a subscription. False if there was none.
     pub fn unsubscribe(&mut self, topic: &str) -> bool {
-        self.hub.unsubscribe(self.wires, self.id, topic)
+        self.links.unsubscribe(self.wires, self.id, topic)
     }
 
     /// Its topics.
     pub fn topics(&self) -> impl Iterator<Item = &str> {
-        self.hub.topics_of(self.id)
+        self.links.topics_of(self.id)
     }
 
     /// How many subscribers a topic has, on all reactors.
     #[must_use]
     pub fn subscribers(&self, topic: &str) -> usize {
-        self.hub.handle.subscribers(topic)
+        self.links.handle.subscribers(topic)
     }
 
     /// Sends a message to all other subscribers of a topic, on all reactors.
     pub fn publish<'m>(&mut self, topic: &str, message: impl Into<Message<'m>>) -> Published {
-        self.hub.publish(self.wires, topic, message.into(), self.id)
+        self.links.publish(self.wires, topic, message.into(), self.id)
     }
 
     /// Sends a message to all subscribers of a topic, on all reactors, this one included.
     pub fn publish_to_all<'m>(&mut self, topic: &str, message: impl Into<Message<'m>>) -> Published {
-        self.hub.publish(self.wires, topic, message.into(), ConnectionId::NONE)
+        self.links.publish(self.wires, topic, message.into(), ConnectionId::NONE)
     }
 
     /// Sends a message to a connection: at once if it lives on this reactor, by mailbox if on another. It leaves in
@@ -210,9 +210,9 @@ impl<'a> Connection<'a> {
     pub fn send_to<'m>(&mut self, id: ConnectionId, message: impl Into<Message<'m>>) -> Sent<'m> {
         let message = message.into();
         if id.reactor() == self.wires.reactor() {
-            return self.hub.send(self.wires, id, message);
+            return self.links.send(self.wires, id, message);
         }
-        match self.hub.handle.send(id, message) {
+        match self.links.handle.send(id, message) {
             Ok(()) => Sent::Queued,
             Err(crate::Busy::Full) => Sent::Full(message),
             Err(crate::Busy::Unknown) => Sent::Gone(message),
@@ -223,8 +223,8 @@ impl<'a> Connection<'a> {
     #[doc(alias = "stopOne")]
     pub fn close_other(&mut self, id: ConnectionId) {
         if id.reactor() == self.wires.reactor() {
-            self.hub.close(self.wires, id, Reason::Local);
-        } else if self.hub.handle.close(id).is_err() {
+            self.links.close(self.wires, id, Reason::Local);
+        } else if self.links.handle.close(id).is_err() {
             log::warn!("{id} was to be closed, but its reactor's mailbox is full");
         }
     }
@@ -232,19 +232,19 @@ impl<'a> Connection<'a> {
     /// Closes in good order: what is queued is written, a WebSocket says 1000, then the end.
     #[doc(alias = "CloseDelayed")]
     pub fn close(&mut self) {
-        self.hub.close(self.wires, self.id, Reason::Local);
+        self.links.close(self.wires, self.id, Reason::Local);
     }
 
     /// Drops what is queued and resets the connection. Nothing follows but `on_disconnect`.
     #[doc(alias = "Abort")]
     pub fn abort(&mut self) {
-        self.hub.abort(self.wires, self.id, Reason::Local);
+        self.links.abort(self.wires, self.id, Reason::Local);
     }
 
     /// Lets another client take this one's place, after this callback. Only clients that are `Box<dyn Client>` can be
     /// replaced; one whose type is an enum assigns to `*self` instead.
     pub fn replace(&mut self, client: Box<dyn Client>) {
-        self.hub.replacement = Some(client);
+        self.links.replacement = Some(client);
     }
 
     /// The connection as a WebSocket, if it is one.
@@ -272,12 +272,12 @@ impl<'a> Connection<'a> {
 
     #[inline(always)]
     pub(crate) fn reborrow(&mut self) -> Connection<'_> {
-        Connection { id: self.id, wires: self.wires, hub: self.hub }
+        Connection { id: self.id, wires: self.wires, links: self.links }
     }
 
     #[inline(always)]
     pub(crate) fn protocol(&mut self) -> &mut Protocol {
-        &mut self.hub.links[self.id.slot()].protocol
+        &mut self.links.table[self.id.slot()].protocol
     }
 }
 

@@ -17,13 +17,13 @@ impl EventStream<'_> {
     /// Sends an event. One that can't be written as it is (a line break in its name or id) is [`Sent::Unfit`], and
     /// nothing of it is sent.
     pub fn send<'m>(&mut self, event: &Event<'m>) -> Sent<'m> {
-        let Connection { id, wires, hub } = &mut self.connection;
-        hub.send_event(wires, *id, event, Message::Text(""))
+        let Connection { id, wires, links } = &mut self.connection;
+        links.send_event(wires, *id, event, Message::Text(""))
     }
 
     /// Sends a plain event with this data.
     pub fn send_data<'m>(&mut self, data: &'m str) -> Sent<'m> {
-        let Connection { id, wires, hub } = &mut self.connection;
-        hub.send_event(wires, *id, &Event::data(data), Message::Text(data))
+        let Connection { id, wires, links } = &mut self.connection;
+        links.send_event(wires, *id, &Event::data(data), Message::Text(data))
     }
 }

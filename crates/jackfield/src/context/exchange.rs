@@ -3,7 +3,7 @@
 use super::context;
 use super::response::ResponseBuilder;
 use super::stream::ResponseStream;
-use crate::hub::Hub;
+use crate::hub::Links;
 use crate::late::Reply;
 use crate::link::Protocol;
 use crate::{Body, Connection, ConnectionId, EventStream};
@@ -39,8 +39,8 @@ impl<'a> Exchange<'a> {
     #[doc(alias = "SendHttpResponse")]
     #[inline(always)]
     pub fn respond<'m>(mut self, status: u16, content_type: &str, body: impl Into<Body<'m>>) {
-        let Connection { id, wires, hub } = &mut self.connection;
-        hub.respond(wires, *id, &ResponseHead::new(status, content_type), body.into());
+        let Connection { id, wires, links } = &mut self.connection;
+        links.respond(wires, *id, &ResponseHead::new(status, content_type), body.into());
     }
 
     /// Answers with 200.
@@ -80,7 +80,7 @@ impl<'a> Exchange<'a> {
     /// An answer with header lines of its own.
     #[must_use]
     pub fn response(self, status: u16) -> ResponseBuilder<Self> {
-        let fields = std::mem::take(&mut self.connection.hub.fields);
+        let fields = std::mem::take(&mut self.connection.links.fields);
         ResponseBuilder::new(self, status, fields)
     }
 
@@ -109,15 +109,15 @@ impl<'a> Exchange<'a> {
 
     /// Begins an event stream, with these lines in its head besides its own.
     pub(super) fn begin_events(&mut self, fields: Fields) {
-        let Connection { id, wires, hub } = &mut self.connection;
-        hub.begin_events(wires, *id, &fields);
+        let Connection { id, wires, links } = &mut self.connection;
+        links.begin_events(wires, *id, &fields);
     }
 
     pub(crate) fn begin_stream(&mut self, head: &ResponseHead<'_>, body_bytes: Option<u64>) {
-        let Connection { id, wires, hub } = &mut self.connection;
+        let Connection { id, wires, links } = &mut self.connection;
         let now = wires.now();
         let Some(outbox) = wires.outbox(*id) else { return };
-        let (link, date) = hub.link_and_date(*id, now);
+        let (link, date) = links.link_and_date(*id, now);
         if let Protocol::Http(machine) = &mut link.protocol {
             machine.respond_stream(head, body_bytes, date, outbox.tail());
         }
@@ -133,7 +133,7 @@ impl Connection<'_> {
     }
 }
 
-impl Hub {
+impl Links {
     /// Answers the exchange that is open or deferred on a connection.
     #[inline(always)]
     pub(crate) fn respond(
@@ -166,7 +166,7 @@ impl Hub {
         }
         debug_assert_eq!(machine.phase(), Phase::Streaming);
         link.protocol = Protocol::Events;
-        link.ends_in_silence = false;
+        link.has_own_idle_timeout = false;
         wires.count_writes_as_sound(id);
         wires.set_silence(id, heartbeat);
     }

@@ -15,9 +15,9 @@ impl Raw<'_> {
     /// Sends bytes.
     #[doc(alias = "SendRawData")]
     pub fn write<'m>(&mut self, bytes: &'m (impl AsRef<[u8]> + ?Sized)) -> Sent<'m> {
-        let Connection { id, wires, hub } = &mut self.connection;
+        let Connection { id, wires, links } = &mut self.connection;
         let bytes = bytes.as_ref();
-        hub.send_bytes(wires, *id, Message::Binary(bytes), &[], bytes)
+        links.send_bytes(wires, *id, Message::Binary(bytes), &[], bytes)
     }
 
     /// From the next byte on, what comes is cut into lines.

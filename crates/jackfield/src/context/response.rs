@@ -9,8 +9,8 @@ use jackfield_proto::http1::{FieldError, Fields, ResponseHead};
 
 /// An answer with header lines of its own. Nothing is sent before `body` or `stream`.
 ///
-/// A line that can't be written as it is, such as one with a line break in it, is never repaired: the answer becomes a
-/// 500, and the error is returned.
+/// A line that can't be written as it is, such as one with a line break in it, is never repaired: the answer becomes
+/// a 500, and the error is returned.
 #[derive(Debug)]
 pub struct ResponseBuilder<T> {
     to: T,
@@ -83,7 +83,7 @@ impl<'a> ResponseBuilder<Exchange<'a>> {
             return Err(error);
         }
         to.begin_stream(&ResponseHead { status, content_type, fields: &fields }, body_bytes);
-        to.connection.hub.fields = fields;
+        to.connection.links.fields = fields;
         Ok(ResponseStream { connection: to.connection })
     }
 }
@@ -107,10 +107,10 @@ impl<'a> ResponseBuilder<Exchange<'a>> {
 
 impl Connection<'_> {
     fn answer(&mut self, status: u16, content_type: &str, fields: Fields, body: Body<'_>) {
-        let Self { id, wires, hub } = self;
-        hub.respond(wires, *id, &ResponseHead { status, content_type, fields: &fields }, body);
+        let Self { id, wires, links } = self;
+        links.respond(wires, *id, &ResponseHead { status, content_type, fields: &fields }, body);
         // Its buffer serves the next answer too.
-        hub.fields = fields;
+        links.fields = fields;
     }
 }
 

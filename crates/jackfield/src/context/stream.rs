@@ -18,27 +18,27 @@ context!(ResponseStream);
 impl ResponseStream<'_> {
     /// Sends a part. One that would go beyond the announced length is [`Sent::Unfit`].
     pub fn write<'m>(&mut self, part: &'m (impl AsRef<[u8]> + ?Sized)) -> Sent<'m> {
-        let Connection { id, wires, hub } = &mut self.connection;
+        let Connection { id, wires, links } = &mut self.connection;
         let part = part.as_ref();
         let message = Message::Binary(part);
         let cap = wires.limits().outbox_bytes_max;
         let Some(outbox) = wires.outbox(*id) else { return Sent::Gone(message) };
         // Asked before it is encoded: the machine counts what was.
         if outbox.counted() >= cap && is_full(wires, *id) {
-            hub.overflow(wires, *id, false);
+            links.overflow(wires, *id, false);
             return Sent::Full(message);
         }
-        let mut scratch = std::mem::take(&mut hub.scratch);
+        let mut scratch = std::mem::take(&mut links.scratch);
         scratch.clear();
-        let encoded = match &mut hub.link(*id).protocol {
+        let encoded = match &mut links.link(*id).protocol {
             Protocol::Http(machine) => machine.encode_part(part, &mut scratch),
             _ => Err(BodyError::NotStreaming),
         };
         let sent = match encoded {
-            Ok(()) => hub.send_bytes(wires, *id, message, &[], &scratch),
+            Ok(()) => links.send_bytes(wires, *id, message, &[], &scratch),
             Err(_) => Sent::Unfit(message),
         };
-        hub.keep_scratch(scratch);
+        links.keep_scratch(scratch);
         sent
     }
 
@@ -55,11 +55,11 @@ impl ResponseStream<'_> {
     /// # Errors
     /// As [`ResponseStream::finish`].
     pub fn finish_with(mut self, trailers: &Fields) -> Result<(), BodyError> {
-        let Connection { id, wires, hub } = &mut self.connection;
+        let Connection { id, wires, links } = &mut self.connection;
         let Some(outbox) = wires.outbox(*id) else { return Ok(()) };
-        let Protocol::Http(machine) = &mut hub.link(*id).protocol else { return Ok(()) };
+        let Protocol::Http(machine) = &mut links.link(*id).protocol else { return Ok(()) };
         let ended = machine.encode_end(trailers, outbox.tail());
-        hub.after_answer(wires, *id);
+        links.after_answer(wires, *id);
         ended
     }
 }

@@ -2,7 +2,7 @@
 
 use super::context;
 use super::response::ResponseBuilder;
-use crate::hub::Hub;
+use crate::hub::Links;
 use crate::late::{LateUpgrade, Reply};
 use crate::link::{Protocol, Socket, key};
 use crate::sentinel::Callback;
@@ -60,8 +60,8 @@ impl<'a> Upgrade<'a> {
 
     /// Accepts: `on_open` comes next.
     pub fn accept(mut self) {
-        let Connection { id, wires, hub } = &mut self.connection;
-        hub.switch_to_websocket(wires, *id, &self.offer.accept(), &self.fields);
+        let Connection { id, wires, links } = &mut self.connection;
+        links.switch_to_websocket(wires, *id, &self.offer.accept(), &self.fields);
     }
 
     /// Refuses with a status, such as 401 or 403.
@@ -83,7 +83,7 @@ impl<'a> Upgrade<'a> {
     pub fn defer(mut self) -> LateUpgrade {
         let sequence = self.connection.defer_answer();
         let (id, handle) = (self.connection.id, self.connection.handle());
-        self.connection.wires.set_timer(id, key::UPGRADE, self.connection.hub.settings.limits.upgrade_wait);
+        self.connection.wires.set_timer(id, key::UPGRADE, self.connection.links.settings.limits.upgrade_wait);
         let offered = self.offer.protocols().map(Into::into).collect();
         let chosen = self.has_protocol;
         let fields = std::mem::take(&mut self.fields);
@@ -91,7 +91,7 @@ impl<'a> Upgrade<'a> {
     }
 }
 
-impl Hub {
+impl Links {
     /// Says 101; from now on the connection is a WebSocket.
     pub(crate) fn switch_to_websocket(
         &mut self,
@@ -101,12 +101,12 @@ impl Hub {
         fields: &Fields,
     ) {
         let Some(outbox) = wires.outbox(id) else { return };
-        let link = &mut self.links[id.slot()];
+        let link = &mut self.table[id.slot()];
         let Protocol::Http(machine) = &mut link.protocol else { return };
         machine.encode_switching(accept, fields, outbox.tail());
         link.protocol = Protocol::WebSocket(Socket::server());
-        link.ends_in_silence = false;
+        link.has_own_idle_timeout = false;
         wires.set_label(id, Callback::Message as u8);
-        self.await_silence(wires, id);
+        self.await_idle(wires, id);
     }
 }

@@ -28,8 +28,8 @@ impl WebSocket<'_> {
     #[doc(alias = "SendText")]
     #[inline(always)]
     pub fn send<'m>(&mut self, message: impl Into<Message<'m>>) -> Sent<'m> {
-        let Connection { id, wires, hub } = &mut self.connection;
-        hub.send_frame(wires, *id, message.into())
+        let Connection { id, wires, links } = &mut self.connection;
+        links.send_frame(wires, *id, message.into())
     }
 
     /// Sends a Ping of at most 125 bytes, the rest being cut off. The Pong comes with `on_control`.
@@ -44,12 +44,12 @@ impl WebSocket<'_> {
     /// From now on this is its heartbeat, whatever the server's is.
     #[doc(alias = "WSPingSecs")]
     pub fn set_heartbeat(&mut self, heartbeat: Heartbeat) {
-        let Connection { id, wires, hub } = &mut self.connection;
-        hub.set_own_heartbeat(wires, *id, heartbeat);
+        let Connection { id, wires, links } = &mut self.connection;
+        links.set_own_heartbeat(wires, *id, heartbeat);
     }
 
-    /// Closes with a code and a reason, which is cut to 123 bytes. Nothing can be sent afterwards; the peer's Close is
-    /// awaited for a while, then the connection ends.
+    /// Closes with a code and a reason, which is cut to 123 bytes. Nothing can be sent afterwards; the peer's Close
+    /// is awaited for a while, then the connection ends.
     ///
     /// # Panics
     /// Never, but a code that must not be sent (RFC 6455 section 7.4) is a bug: it is logged, and 1000 goes out
@@ -67,7 +67,7 @@ impl WebSocket<'_> {
     /// # Errors
     /// The code must not be sent. Nothing has happened then.
     pub fn try_close(&mut self, code: u16, reason: &str) -> Result<(), CloseError> {
-        let Connection { id, wires, hub } = &mut self.connection;
-        hub.close_websocket(wires, *id, Some(code), reason, Reason::Local)
+        let Connection { id, wires, links } = &mut self.connection;
+        links.close_websocket(wires, *id, Some(code), reason, Reason::Local)
     }
 }

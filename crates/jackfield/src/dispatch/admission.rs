@@ -1,9 +1,9 @@
-//! From a newcomer to a client: capacity, the reactor it goes to, TLS, the factory.
+//! From a new connection to a client: capacity, the reactor it goes to, TLS, the factory.
 
 use super::{Dispatcher, guard, run};
 use crate::factory::{Peer, Refuse};
-use crate::link::{Protocol, Standing};
-use crate::mail::Mail;
+use crate::link::{Admission, Protocol};
+use crate::mail::Command;
 use crate::observer::Refused;
 use crate::reason::Reason;
 use crate::sentinel::Callback;
@@ -15,8 +15,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// Newcomers that are being told that there is no room, and waited for until they have heard it. More than these are
-/// told and let go of at once.
+/// New connections that are being told that there is no room, and waited for until they have heard it. More than
+/// these are told and let go of at once.
 const REFUSALS_MAX: usize = 256;
 
 /// What a browser hears that speaks plain HTTP to a port for TLS.
@@ -25,69 +25,70 @@ const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain
     Connection: close\r\n\r\nThis port speaks TLS: use an https address.\n";
 
 impl<F: ClientFactory> Dispatcher<F> {
-    /// A newcomer at a listener of this reactor: refused, taken up here, or handed to the reactor that has the fewest.
+    /// A new connection at a listener of this reactor: refused, taken up here, or handed to the reactor that has the
+    /// fewest.
     pub(super) fn admit(&mut self, wires: &mut Wires, incoming: Incoming) {
         let here = wires.reactor();
         // Others may know of a shutdown before this reactor, and have ended.
-        if self.hub.drain_until.is_some() || self.hub.handle.state() >= State::Draining {
+        if self.links.drain_until.is_some() || self.links.handle.state() >= State::Draining {
             return self.refused(&self.peer_of(&incoming, here), Refused::Shutdown);
         }
         // Whoever had nothing to do for a while has room again.
-        self.hub.is_overloaded(wires.now());
-        let there = self.hub.handle.least_loaded(here);
+        self.links.is_overloaded(wires.now());
+        let there = self.links.handle.least_loaded(here);
         let connections = self.count(there);
         if connections >= self.settings.limits.connections_max {
             self.uncount(there);
-            return self.turn_away(wires, incoming, Refused::Full);
+            return self.refuse_new(wires, incoming, Refused::Full);
         }
-        let on_trial = !self.hub.handle.station(there).is_none_or(|station| station.room.take());
-        if on_trial && !self.may_be_tried(&incoming) {
+        let is_provisional = !self.links.handle.remote(there).is_none_or(|remote| remote.quota.take());
+        if is_provisional && !self.may_be_provisional(&incoming) {
             self.uncount(there);
-            self.hub.metrics.refused_overload.add(1);
-            self.turn_away(wires, incoming, Refused::Overload);
+            self.links.metrics.refused_overload.add(1);
+            self.refuse_new(wires, incoming, Refused::Overload);
         } else if there == here {
-            self.adopt(wires, incoming, on_trial);
+            self.adopt(wires, incoming, is_provisional);
         } else {
-            self.hub.handle.post_reserved(there, Mail::Adopt(incoming, on_trial));
+            self.links.handle.post_reserved(there, Command::Adopt(incoming, is_provisional));
         }
     }
 
-    /// Whether the first request of a newcomer may be for a path that is reserved.
-    fn may_be_tried(&self, incoming: &Incoming) -> bool {
+    /// Whether the first request of a new connection may be for a path that is reserved.
+    fn may_be_provisional(&self, incoming: &Incoming) -> bool {
         let listener = self.settings.listeners.get(incoming.listener);
         !self.settings.reserved.is_empty() && listener.is_some_and(|listener| listener.speaks == Speaks::Http)
     }
 
-    /// Takes a newcomer up that was counted for this reactor already. On trial the head of its first request decides
-    /// whether it stays.
-    pub(super) fn adopt(&mut self, wires: &mut Wires, incoming: Incoming, on_trial: bool) {
+    /// Takes a new connection up that was counted for this reactor already. If it is provisional, the head of its
+    /// first request decides whether it stays.
+    pub(super) fn adopt(&mut self, wires: &mut Wires, incoming: Incoming, is_provisional: bool) {
         let peer = self.peer_of(&incoming, wires.reactor());
         let is_tls = peer.is_tls;
         let Some(transport) = self.secure(incoming) else { return self.not_taken(wires, &peer) };
         let Ok(id) = wires.insert(transport) else { return self.not_taken(wires, &peer) };
-        self.hub.open(id, peer.listener);
-        let link = self.hub.link(id);
-        link.standing = if on_trial { Standing::OnTrial } else { Standing::Stays };
-        match on_trial {
+        self.links.open(id, peer.listener);
+        let link = self.links.link(id);
+        link.admission = if is_provisional { Admission::Provisional } else { Admission::Admitted };
+        match is_provisional {
             _ if is_tls => {}
-            true => self.try_out(wires, id),
+            true => self.await_first_request(wires, id),
             false => self.create(wires, id, &peer),
         }
     }
 
     /// The handshake is over: only now there is somebody.
     pub(super) fn begin(&mut self, wires: &mut Wires, id: ConnectionId) {
-        if self.hub.link(id).standing == Standing::OnTrial {
-            return self.try_out(wires, id);
+        if self.links.link(id).admission == Admission::Provisional {
+            return self.await_first_request(wires, id);
         }
         let peer = self.peer_again(wires, id);
         self.create(wires, id, &peer);
     }
 
-    /// A newcomer that was taken up already.
+    /// A new connection that was taken up already.
     pub(super) fn peer_again(&mut self, wires: &Wires, id: ConnectionId) -> Peer {
         let addr = wires.peer_addr(id).unwrap_or(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)));
-        let listener = self.hub.link(id).listener.into();
+        let listener = self.links.link(id).listener.into();
         Peer { addr, listener, reactor: wires.reactor(), is_tls: self.is_tls(listener) }
     }
 
@@ -98,32 +99,32 @@ impl<F: ClientFactory> Dispatcher<F> {
             Ok(Ok(client)) => self.welcome(wires, id, client),
             Ok(Err(refuse)) => {
                 self.refused(peer, Refused::Factory);
-                self.send_away(wires, id, &refuse);
+                self.refuse(wires, id, &refuse);
             }
             Err(payload) => {
-                self.hub.metrics.panics.add(1);
+                self.links.metrics.panics.add(1);
                 self.settings.observer.on_panic(id, &*payload);
                 self.refused(peer, Refused::Panic);
-                self.send_away(wires, id, &Refuse::Busy);
+                self.refuse(wires, id, &Refuse::Busy);
             }
         }
     }
 
     fn welcome(&mut self, wires: &mut Wires, id: ConnectionId, client: F::Client) {
-        let Self { clients, hub, settings, .. } = self;
+        let Self { clients, links, settings, .. } = self;
         let limits = &settings.limits;
-        let listener = &settings.listeners[usize::from(hub.link(id).listener)];
+        let listener = &settings.listeners[usize::from(links.link(id).listener)];
         let (protocol, idle, usual) = match listener.speaks {
             Speaks::Http => (Protocol::Http(http1::Machine::new()), limits.http_idle, Callback::Request),
             Speaks::Raw => (Protocol::Raw, limits.raw_idle, Callback::Data),
             Speaks::Lines => (Protocol::Lines { searched: 0, skips: false }, limits.raw_idle, Callback::Line),
         };
-        hub.link(id).protocol = protocol;
+        links.link(id).protocol = protocol;
         wires.set_label(id, usual as u8);
         if idle > Duration::ZERO {
             wires.set_silence(id, idle);
         }
-        hub.bound(wires, id, limits);
+        links.apply_limits(wires, id, limits);
         if !listener.banner.is_empty() {
             if let Some(outbox) = wires.outbox(id) {
                 outbox.tail().extend_from_slice(&listener.banner);
@@ -132,24 +133,24 @@ impl<F: ClientFactory> Dispatcher<F> {
         table::extend_gently(clients, id.slot(), || None);
         let client = clients[id.slot()].insert(client);
         wires.mark(id, Callback::Connect as u8);
-        let mut connection = crate::Connection { id, wires, hub };
+        let mut connection = crate::Connection { id, wires, links };
         run(client, &mut connection, |client, connection| client.on_connect(connection));
     }
 
-    /// No room: the newcomer hears so, if not too many others are hearing it just now.
+    /// No room: the new connection hears so, if not too many others are hearing it just now.
     #[cold]
-    fn turn_away(&mut self, wires: &mut Wires, incoming: Incoming, why: Refused) {
+    fn refuse_new(&mut self, wires: &mut Wires, incoming: Incoming, why: Refused) {
         let peer = self.peer_of(&incoming, wires.reactor());
         self.refused(&peer, why);
         if peer.is_tls || self.refusals >= REFUSALS_MAX {
             return incoming.transport.dismiss(self.busy(peer.listener));
         }
         let Ok(id) = wires.insert(incoming.transport) else { return };
-        self.hub.open(id, peer.listener);
-        self.send_away(wires, id, &Refuse::Busy);
+        self.links.open(id, peer.listener);
+        self.refuse(wires, id, &Refuse::Busy);
     }
 
-    /// No descriptor is left for a newcomer: what it is to hear.
+    /// No descriptor is left for a new connection: what it is to hear.
     #[cold]
     pub(super) fn exhausted(&mut self, wires: &Wires, listener: usize, addr: SocketAddr) -> &[u8] {
         let is_tls = self.is_tls(listener);
@@ -158,8 +159,8 @@ impl<F: ClientFactory> Dispatcher<F> {
         self.busy(listener)
     }
 
-    /// What a newcomer at this listener hears for whom there is no room. A handshake is work, and there is no room for
-    /// that either.
+    /// What a new connection at this listener hears for whom there is no room. A handshake is work, and there is no
+    /// room for that either.
     fn busy(&self, listener: usize) -> &[u8] {
         match self.settings.listeners.get(listener) {
             Some(listener) if !listener.is_tls() => listener.busy(self.refusal()),
@@ -169,15 +170,15 @@ impl<F: ClientFactory> Dispatcher<F> {
 
     /// The number of the refusal that was counted last.
     fn refusal(&self) -> u64 {
-        self.hub.metrics.refused.value().wrapping_sub(1)
+        self.links.metrics.refused.value().wrapping_sub(1)
     }
 
     /// A wire without a client: it says its word and goes.
-    pub(super) fn send_away(&mut self, wires: &mut Wires, id: ConnectionId, refuse: &Refuse) {
+    pub(super) fn refuse(&mut self, wires: &mut Wires, id: ConnectionId, refuse: &Refuse) {
         let settings = self.settings.clone();
-        let listener = &settings.listeners[usize::from(self.hub.link(id).listener)];
+        let listener = &settings.listeners[usize::from(self.links.link(id).listener)];
         self.refusals += 1;
-        self.hub.link(id).protocol = Protocol::Refused;
+        self.links.link(id).protocol = Protocol::Refused;
         let word = match refuse {
             Refuse::Silent => &[],
             Refuse::Reset => return wires.abort(id, reactor::Reason::Local),
@@ -193,15 +194,15 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// The end of a wire that never had a client.
     #[cold]
     pub(super) fn never_begun(&mut self, id: ConnectionId, why: reactor::Reason) {
-        let link = self.hub.link(id);
+        let link = self.links.link(id);
         if matches!(link.protocol, Protocol::Refused) {
             self.refusals -= 1;
             return;
         }
-        // Only who is on trial speaks HTTP to nobody.
+        // Only what is provisional speaks HTTP to nobody.
         let is_secured = matches!(link.protocol, Protocol::Http(_));
         let why = link.reason.unwrap_or_else(|| Reason::from_wire(why));
-        self.hub.metrics.count_end(why);
+        self.links.metrics.count_end(why);
         if !is_secured {
             self.settings.observer.on_tls_error(id, why);
         }
@@ -213,21 +214,21 @@ impl<F: ClientFactory> Dispatcher<F> {
         self.refused(peer, if wires.is_full() { Refused::Full } else { Refused::System });
     }
 
-    /// Counts a newcomer for a reactor, and says how many connections there were before it.
+    /// Counts a new connection for a reactor, and says how many connections there were before it.
     fn count(&self, reactor: usize) -> usize {
-        let shared = self.hub.handle.shared();
-        if let Some(station) = shared.stations.get(reactor) {
-            station.load.fetch_add(1, Ordering::Relaxed);
+        let shared = self.links.handle.shared();
+        if let Some(remote) = shared.remotes.get(reactor) {
+            remote.load.fetch_add(1, Ordering::Relaxed);
         }
         shared.connections.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(super) fn uncount(&self, reactor: usize) {
-        self.hub.handle.uncount(reactor, 1);
+        self.links.handle.uncount(reactor, 1);
     }
 
     pub(super) fn refused(&self, peer: &Peer, why: Refused) {
-        self.hub.metrics.refused.add(1);
+        self.links.metrics.refused.add(1);
         self.settings.observer.on_refused(peer, why);
     }
 

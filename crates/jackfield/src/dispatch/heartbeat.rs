@@ -1,4 +1,4 @@
-//! A silent WebSocket: asked, pinged, and given up.
+//! An idle WebSocket: asked, pinged, and given up.
 
 use super::Dispatcher;
 use crate::heartbeat::Beat;
@@ -11,12 +11,12 @@ use jackfield_reactor::planted::planted;
 use std::time::Duration;
 
 impl<F: ClientFactory> Dispatcher<F> {
-    /// The heartbeat of a WebSocket is due, after so much silence.
+    /// The heartbeat of a WebSocket is due, after so much idle time.
     #[cold]
     pub(super) fn on_heartbeat(&mut self, wires: &mut Wires, id: ConnectionId, quiet: Duration) {
-        let after = self.hub.heartbeat_of(id).after;
+        let after = self.links.heartbeat_of(id).after;
         if quiet < after * 2 {
-            // It is the first of this silence: something was heard after the ping before.
+            // It is the first of this idle time: something was heard after the ping before.
             wires.cancel_timer(id, key::DEAD);
         }
         let mut beat = Beat::Skip;
@@ -28,7 +28,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         if beat == Beat::Skip {
             return;
         }
-        let heartbeat = self.hub.heartbeat_of(id).clone();
+        let heartbeat = self.links.heartbeat_of(id).clone();
         let Some(outbox) = wires.outbox(id) else { return };
         if beat == Beat::Ping {
             ws::encode_frame(ws::Opcode::Ping, true, heartbeat.payload(), outbox.tail());

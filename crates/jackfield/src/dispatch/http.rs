@@ -1,11 +1,11 @@
 //! HTTP's events.
 
-use super::{Stepped, call, call_named, limits, watch_for, watch_over};
+use super::{Stepped, call, call_named, clear_deadline, limits, set_deadline};
 use crate::client::BodyPlan;
 use crate::context::Upgrade;
 use crate::handle::Drain;
 use crate::limits::Limits;
-use crate::link::{Protocol, Watch, key};
+use crate::link::{Awaited, Protocol, key};
 use crate::reason::{Fault, Limit, Reason, Timeout};
 use crate::sentinel::Callback;
 use crate::{Body, Client, Connection, Exchange, Request, WebSocket};
@@ -47,12 +47,12 @@ pub(super) fn take<C: Client>(
 
 #[inline(always)]
 fn event<C: Client>(client: &mut C, connection: &mut Connection<'_>, event: Event<'_>, rest_bytes: usize) {
-    if connection.hub.link(connection.id).watch != Watch::Nothing {
+    if connection.links.link(connection.id).awaited != Awaited::Nothing {
         settle_watch(connection);
     }
     match event {
         Event::Request(request) if !request.has_body() => {
-            connection.hub.metrics.requests.add(1);
+            connection.links.metrics.requests.add(1);
             self::request(client, connection, &request);
         }
         Event::Request(request) => request_with_body(client, connection, &request),
@@ -83,7 +83,7 @@ fn body<C: Client>(client: &mut C, connection: &mut Connection<'_>, part: &[u8])
 /// A body that lay whole in the buffer was not announced: its plan is asked for now.
 #[inline(never)]
 fn request_with_body<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
-    connection.hub.metrics.requests.add(1);
+    connection.links.metrics.requests.add(1);
     let bodiless = request.without_body();
     let plan = call_named(client, connection, Callback::Head, |client, connection| {
         client.on_head(connection, &bodiless)
@@ -113,14 +113,14 @@ fn request_with_body<C: Client>(client: &mut C, connection: &mut Connection<'_>,
 /// A head whose body is still to come.
 #[inline(never)]
 fn head<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
-    connection.hub.metrics.requests.add(1);
+    connection.links.metrics.requests.add(1);
     let plan = call_named(client, connection, Callback::Head, |client, connection| {
         client.on_head(connection, request)
     });
     let (body_bytes_max, interval) = (limits(connection).body_bytes_max, limits(connection).body_interval);
-    let Connection { id, wires, hub } = connection;
+    let Connection { id, wires, links } = connection;
     let Some(outbox) = wires.outbox(*id) else { return };
-    let Protocol::Http(machine) = &mut hub.link(*id).protocol else { return };
+    let Protocol::Http(machine) = &mut links.link(*id).protocol else { return };
     let planned = match plan {
         BodyPlan::Collect => machine.collect(body_bytes_max),
         BodyPlan::CollectUpTo(bytes) => machine.collect(bytes),
@@ -142,10 +142,10 @@ fn head<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Re
 
 /// From now on the body must flow, whether it is wanted or only drained.
 fn watch_body(connection: &mut Connection<'_>, interval: Duration) {
-    let Connection { id, wires, hub } = connection;
+    let Connection { id, wires, links } = connection;
     let so_far = wires.wire_stats(*id).map_or(0, |stats| stats.bytes_in);
-    hub.link(*id).extra().body_bytes = so_far;
-    watch_for(connection, Watch::Body, interval);
+    links.link(*id).extra().body_bytes = so_far;
+    set_deadline(connection, Awaited::Body, interval);
 }
 
 #[inline(never)]
@@ -155,13 +155,13 @@ fn upgrade<C: Client>(
     request: &Request<'_>,
     rest_bytes: usize,
 ) {
-    connection.hub.metrics.requests.add(1);
+    connection.links.metrics.requests.add(1);
     let is_http11 = request.version() == Version::Http11;
     let offer = match Offer::check(request.method(), is_http11, request.headers()) {
         Ok(offer) => offer,
         Err(error) => return decline(connection, error),
     };
-    if !connection.hub.settings.origins.allow(offer.origin(), offer.host()) {
+    if !connection.links.settings.origins.allow(offer.origin(), offer.host()) {
         return say(connection, 403);
     }
     if has_no_room(connection, request.path()) {
@@ -176,7 +176,7 @@ fn upgrade<C: Client>(
     });
     match connection.protocol() {
         Protocol::Http(machine) if machine.phase() == Phase::Deferred => {
-            connection.hub.link(connection.id).watch = Watch::Early;
+            connection.links.link(connection.id).awaited = Awaited::Early;
             paused(connection, rest_bytes);
         }
         Protocol::Http(_) => after_callback(client, connection, 503),
@@ -189,12 +189,12 @@ fn upgrade<C: Client>(
 #[cold]
 #[inline(never)]
 fn paused(connection: &mut Connection<'_>, rest_bytes: usize) {
-    let Connection { id, hub, .. } = connection;
-    let early_bytes_max = EARLY_BYTES_MAX.min(hub.settings.limits.reactor.carry_bytes_max);
-    if rest_bytes <= early_bytes_max || hub.link(*id).watch != Watch::Early {
+    let Connection { id, links, .. } = connection;
+    let early_bytes_max = EARLY_BYTES_MAX.min(links.settings.limits.reactor.carry_bytes_max);
+    if rest_bytes <= early_bytes_max || links.link(*id).awaited != Awaited::Early {
         return;
     }
-    if let Protocol::Http(machine) = &mut hub.link(*id).protocol {
+    if let Protocol::Http(machine) = &mut links.link(*id).protocol {
         machine.close_after();
     }
     say(connection, 400);
@@ -206,15 +206,15 @@ pub(super) fn opened<C: Client>(client: &mut C, connection: &mut Connection<'_>)
         call_named(client, connection, Callback::Open, |client, connection| {
             client.on_open(&mut WebSocket { connection: connection.reborrow() });
         });
-        see_out_newcomer(connection);
+        drain_if_draining(connection);
     }
 }
 
-/// What becomes a WebSocket or an event stream while the server shuts down is seen out like those before it.
-fn see_out_newcomer(connection: &mut Connection<'_>) {
-    let Connection { id, wires, hub } = connection;
-    if hub.drain_until.is_some() {
-        hub.see_out(wires, *id, Drain::default().close_code, Reason::Shutdown);
+/// What becomes a WebSocket or an event stream while the server shuts down is drained like those before it.
+fn drain_if_draining(connection: &mut Connection<'_>) {
+    let Connection { id, wires, links } = connection;
+    if links.drain_until.is_some() {
+        links.drain(wires, *id, Drain::default().close_code, Reason::Shutdown);
     }
 }
 
@@ -223,16 +223,16 @@ fn see_out_newcomer(connection: &mut Connection<'_>) {
 #[inline(never)]
 fn after_callback<C: Client>(client: &C, connection: &mut Connection<'_>, unanswered: u16) {
     let id = connection.id;
-    let Protocol::Http(machine) = connection.protocol() else { return see_out_newcomer(connection) };
+    let Protocol::Http(machine) = connection.protocol() else { return drain_if_draining(connection) };
     match machine.phase() {
         Phase::Open => {
             if connection.is_open() {
-                connection.hub.blame(client.type_name(), unanswered);
+                connection.links.report_unanswered(client.type_name(), unanswered);
             }
             say(connection, unanswered);
         }
         Phase::Deferred | Phase::Streaming => connection.wires.hold(id),
-        Phase::Done => connection.hub.end_answered(connection.wires, id),
+        Phase::Done => connection.links.end_answered(connection.wires, id),
         Phase::Idle | Phase::Switched => {}
     }
 }
@@ -241,15 +241,15 @@ fn after_callback<C: Client>(client: &C, connection: &mut Connection<'_>, unansw
 #[cold]
 #[inline(never)]
 fn say(connection: &mut Connection<'_>, status: u16) {
-    let Connection { id, wires, hub } = connection;
-    hub.respond(wires, *id, &ResponseHead::new(status, ""), Body::Borrowed(&[]));
-    hub.after_answer(wires, *id);
+    let Connection { id, wires, links } = connection;
+    links.respond(wires, *id, &ResponseHead::new(status, ""), Body::Borrowed(&[]));
+    links.after_answer(wires, *id);
 }
 
 /// A request for WebSocket that is none: 426 says which version would do (RFC 6455 section 4.4).
 #[cold]
 fn decline(connection: &mut Connection<'_>, error: HandshakeError) {
-    let Connection { id, wires, hub } = connection;
+    let Connection { id, wires, links } = connection;
     let mut fields = Fields::new();
     if error.status() == 426 {
         let pushed = fields.push("Sec-WebSocket-Version", VERSION);
@@ -257,8 +257,8 @@ fn decline(connection: &mut Connection<'_>, error: HandshakeError) {
     }
     let text = http1::reason_phrase(error.status());
     let head = ResponseHead { status: error.status(), content_type: "text/plain", fields: &fields };
-    hub.respond(wires, *id, &head, Body::from(text));
-    hub.after_answer(wires, *id);
+    links.respond(wires, *id, &head, Body::from(text));
+    links.after_answer(wires, *id);
 }
 
 /// The peer broke HTTP: it is told so with a status, if an answer can still be given, and the connection closes. What
@@ -266,13 +266,13 @@ fn decline(connection: &mut Connection<'_>, error: HandshakeError) {
 #[cold]
 #[inline(never)]
 fn refuse(connection: &mut Connection<'_>, error: http1::Error) {
-    let Connection { id, wires, hub } = connection;
-    if let Protocol::Http(machine) = &mut hub.link(*id).protocol {
+    let Connection { id, wires, links } = connection;
+    if let Protocol::Http(machine) = &mut links.link(*id).protocol {
         machine.close_after();
     }
     let text = http1::reason_phrase(error.status());
-    hub.respond(wires, *id, &ResponseHead::new(error.status(), "text/plain"), Body::from(text));
-    hub.end(wires, *id, Reason::Protocol(Fault::Http(error)));
+    links.respond(wires, *id, &ResponseHead::new(error.status(), "text/plain"), Body::from(text));
+    links.end(wires, *id, Reason::Protocol(Fault::Http(error)));
 }
 
 /// After the bytes of a read: what was begun and is not there yet has a deadline.
@@ -282,10 +282,10 @@ fn watch(connection: &mut Connection<'_>) {
     match machine.awaits() {
         Awaits::Head => {
             let deadline = limits(connection).head_timeout;
-            watch_for(connection, Watch::Head, deadline);
+            set_deadline(connection, Awaited::Head, deadline);
         }
         // More of it is kept now, or nothing any more.
-        Awaits::Nothing | Awaits::Body => connection.hub.book(connection.wires, connection.id),
+        Awaits::Nothing | Awaits::Body => connection.links.charge(connection.wires, connection.id),
     }
 }
 
@@ -295,7 +295,7 @@ fn watch(connection: &mut Connection<'_>) {
 fn settle_watch(connection: &mut Connection<'_>) {
     let Protocol::Http(machine) = connection.protocol() else { return };
     if machine.awaits() != Awaits::Body {
-        watch_over(connection);
+        clear_deadline(connection);
     }
 }
 
@@ -303,37 +303,37 @@ fn settle_watch(connection: &mut Connection<'_>) {
 /// 7.4.2, and IANA's registry of codes).
 #[cold]
 fn try_again_later(connection: &mut Connection<'_>, offer: &Offer<'_>) {
-    let Connection { id, wires, hub } = connection;
-    hub.metrics.refused_overload.add(1);
-    hub.switch_to_websocket(wires, *id, &offer.accept(), &Fields::new());
+    let Connection { id, wires, links } = connection;
+    links.metrics.refused_overload.add(1);
+    links.switch_to_websocket(wires, *id, &offer.accept(), &Fields::new());
     // 1013 may be sent.
-    let _ = hub.close_websocket(wires, *id, Some(1013), "overloaded", Reason::Limit(Limit::Overload));
+    let _ = links.close_websocket(wires, *id, Some(1013), "overloaded", Reason::Limit(Limit::Overload));
 }
 
 /// Whether this reactor is overloaded and has no room for one WebSocket more.
 fn has_no_room(connection: &mut Connection<'_>, path: &str) -> bool {
-    let Connection { wires, hub, .. } = connection;
-    hub.is_overloaded(wires.now())
-        && !hub.settings.is_reserved(path)
-        && !hub.handle.station(hub.reactor).is_none_or(|station| station.room.take())
+    let Connection { wires, links, .. } = connection;
+    links.is_overloaded(wires.now())
+        && !links.settings.is_reserved(path)
+        && !links.handle.remote(links.reactor).is_none_or(|remote| remote.quota.take())
 }
 
 /// Whether a body has come fast enough since this was last asked. If so, it is asked again later.
 pub(super) fn flows(connection: &mut Connection<'_>, limits: &Limits) -> bool {
-    let Connection { id, wires, hub } = connection;
+    let Connection { id, wires, links } = connection;
     let Some(stats) = wires.wire_stats(*id) else { return true };
     // A body that was only drained ends without an event.
-    if !matches!(&hub.link(*id).protocol, Protocol::Http(machine) if machine.awaits() == Awaits::Body) {
+    if !matches!(&links.link(*id).protocol, Protocol::Http(machine) if machine.awaits() == Awaits::Body) {
         return true;
     }
-    let extra = hub.link(*id).extra();
+    let extra = links.link(*id).extra();
     let came = stats.bytes_in - extra.body_bytes;
     extra.body_bytes = stats.bytes_in;
     // Who is not read can't be reproached with sending nothing.
     let flows = came >= limits.body_interval_bytes_min || !wires.goes_on(*id);
     if flows {
-        hub.link(*id).watch = Watch::Body;
-        wires.set_timer(*id, key::WATCH, limits.body_interval);
+        links.link(*id).awaited = Awaited::Body;
+        wires.set_timer(*id, key::DEADLINE, limits.body_interval);
     }
     flows
 }
@@ -347,10 +347,10 @@ pub(super) fn time_out(connection: &mut Connection<'_>, timeout: Timeout) {
 /// Ends an exchange, begun or not, with a status if an answer can still be given, and the connection with it.
 #[cold]
 pub(super) fn turn_down(connection: &mut Connection<'_>, status: u16, why: Reason) {
-    let Connection { id, wires, hub } = connection;
-    if let Protocol::Http(machine) = &mut hub.link(*id).protocol {
+    let Connection { id, wires, links } = connection;
+    if let Protocol::Http(machine) = &mut links.link(*id).protocol {
         machine.give_up();
     }
-    hub.respond(wires, *id, &ResponseHead::new(status, ""), Body::Borrowed(&[]));
-    hub.end(wires, *id, why);
+    links.respond(wires, *id, &ResponseHead::new(status, ""), Body::Borrowed(&[]));
+    links.end(wires, *id, why);
 }

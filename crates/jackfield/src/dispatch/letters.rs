@@ -3,7 +3,7 @@
 use super::{Dispatcher, http, run};
 use crate::handle::Drain;
 use crate::link::{Protocol, key};
-use crate::mail::{Acceptance, Answer, Mail};
+use crate::mail::{Acceptance, Answer, Command};
 use crate::observer::Refused;
 use crate::reason::{Reason, Timeout};
 use crate::sentinel::Callback;
@@ -14,39 +14,45 @@ use jackfield_reactor::planted::planted;
 use std::any::Any;
 
 impl<F: ClientFactory> Dispatcher<F> {
-    pub(super) fn read_letters(&mut self, wires: &mut Wires) {
-        let mut letters = std::mem::take(&mut self.letters);
-        if let Some(station) = self.hub.handle.station(wires.reactor()) {
-            station.mailbox.take(&mut letters);
+    pub(super) fn read_commands(&mut self, wires: &mut Wires) {
+        let mut commands = std::mem::take(&mut self.commands);
+        if let Some(remote) = self.links.handle.remote(wires.reactor()) {
+            remote.mailbox.take(&mut commands);
         }
-        for letter in letters.drain(..) {
-            self.read(wires, letter);
+        for command in commands.drain(..) {
+            self.read(wires, command);
         }
         #[cfg(feature = "planted-bugs")]
-        self.hub.handle.shared().stations.iter().filter(|_| planted(16)).for_each(|s| s.mailbox.clear_bell());
-        self.letters = letters;
+        self.links
+            .handle
+            .shared()
+            .remotes
+            .iter()
+            .filter(|_| planted(16))
+            .for_each(|s| s.mailbox.clear_bell());
+        self.commands = commands;
     }
 
-    fn read(&mut self, wires: &mut Wires, letter: Mail) {
-        match letter {
-            Mail::Adopt(incoming, _) if self.hub.drain_until.is_some() => {
+    fn read(&mut self, wires: &mut Wires, command: Command) {
+        match command {
+            Command::Adopt(incoming, _) if self.links.drain_until.is_some() => {
                 self.uncount(wires.reactor());
                 self.refused(&self.peer_of(&incoming, wires.reactor()), Refused::Shutdown);
             }
-            Mail::Adopt(incoming, on_trial) => self.adopt(wires, incoming, on_trial),
-            Mail::Send(id, message) => self.hub.send_prepared(wires, id, &message),
-            Mail::Publish(topic, message) => {
-                self.hub.publish_here(wires, &topic, &message);
+            Command::Adopt(incoming, is_provisional) => self.adopt(wires, incoming, is_provisional),
+            Command::Send(id, message) => self.links.send_prepared(wires, id, &message),
+            Command::Publish(topic, message) => {
+                self.links.publish_here(wires, &topic, &message);
             }
-            Mail::Post(id, value) => self.hand_out(wires, id, value),
-            Mail::Close(id) => self.hub.close(wires, id, Reason::Local),
-            Mail::Abort(id) => self.hub.abort(wires, id, Reason::Local),
-            Mail::Answer(answer) => self.answer(wires, *answer),
-            Mail::Accept(acceptance) => self.accept(wires, &acceptance),
-            Mail::Heartbeat(heartbeat) => self.hub.set_heartbeat(wires, heartbeat),
-            Mail::StandIn(stands_in) => wires.stand_in(stands_in),
-            Mail::Shutdown(drain) => self.shut_down(wires, drain),
-            Mail::Pressure => drop(wires.mind_pressure()),
+            Command::Post(id, value) => self.hand_out(wires, id, value),
+            Command::Close(id) => self.links.close(wires, id, Reason::Local),
+            Command::Abort(id) => self.links.abort(wires, id, Reason::Local),
+            Command::Answer(answer) => self.answer(wires, *answer),
+            Command::Accept(acceptance) => self.accept(wires, &acceptance),
+            Command::Heartbeat(heartbeat) => self.links.set_heartbeat(wires, heartbeat),
+            Command::StandIn(stands_in) => wires.stand_in(stands_in),
+            Command::Shutdown(drain) => self.shut_down(wires, drain),
+            Command::Pressure => drop(wires.mind_pressure()),
         }
     }
 
@@ -67,8 +73,8 @@ impl<F: ClientFactory> Dispatcher<F> {
         if self.is_owed(wires, id, sequence) && !planted(40) {
             wires.cancel_timer(id, key::UPGRADE);
             let head = ResponseHead { status, content_type: &content_type, fields: &fields };
-            self.hub.respond(wires, id, &head, body);
-            self.hub.after_answer(wires, id);
+            self.links.respond(wires, id, &head, body);
+            self.links.after_answer(wires, id);
         }
     }
 
@@ -77,47 +83,48 @@ impl<F: ClientFactory> Dispatcher<F> {
         if !self.is_owed(wires, *id, *sequence) {
             return;
         }
-        let Self { clients, hub, .. } = self;
+        let Self { clients, links, .. } = self;
         wires.cancel_timer(*id, key::UPGRADE);
         if wires.has_ended(*id) {
-            return hub.end(wires, *id, Reason::Peer);
+            return links.end(wires, *id, Reason::Peer);
         }
-        hub.switch_to_websocket(wires, *id, accept, fields);
-        hub.read_on(wires, *id);
+        links.switch_to_websocket(wires, *id, accept, fields);
+        links.read_on(wires, *id);
         if let Some(Some(client)) = clients.get_mut(id.slot()) {
-            run(client, &mut Connection { id: *id, wires, hub }, http::opened);
+            run(client, &mut Connection { id: *id, wires, links }, http::opened);
         }
     }
 
     fn is_owed(&mut self, wires: &Wires, id: ConnectionId, sequence: u32) -> bool {
         wires.contains(id)
-            && matches!(&self.hub.link(id).protocol, Protocol::Http(machine)
+            && matches!(&self.links.link(id).protocol, Protocol::Http(machine)
                 if machine.sequence() == sequence && machine.phase() == Phase::Deferred)
     }
 
     /// Nobody decided on an upgrade in time.
     pub(super) fn on_undecided(&mut self, wires: &mut Wires, id: ConnectionId) {
-        if let Protocol::Http(machine) = &mut self.hub.link(id).protocol {
+        if let Protocol::Http(machine) = &mut self.links.link(id).protocol {
             if machine.phase() == Phase::Deferred {
                 machine.close_after();
-                self.hub.link(id).reason.get_or_insert(Reason::Timeout(Timeout::Upgrade));
-                self.hub.respond(wires, id, &ResponseHead::new(503, ""), Body::Borrowed(&[]));
-                self.hub.after_answer(wires, id);
+                self.links.link(id).reason.get_or_insert(Reason::Timeout(Timeout::Upgrade));
+                self.links.respond(wires, id, &ResponseHead::new(503, ""), Body::Borrowed(&[]));
+                self.links.after_answer(wires, id);
             }
         }
     }
 
-    /// No newcomers any more, and everybody is seen out.
+    /// No new connections any more, and all connections are drained.
     fn shut_down(&mut self, wires: &mut Wires, drain: Drain) {
         let deadline = wires.now().after(drain.deadline);
-        let is_news = self.hub.drain_until.is_none();
-        self.hub.drain_until = Some(self.hub.drain_until.map_or(deadline, |earlier| earlier.min(deadline)));
+        let is_news = self.links.drain_until.is_none();
+        self.links.drain_until =
+            Some(self.links.drain_until.map_or(deadline, |earlier| earlier.min(deadline)));
         wires.stop_listening();
-        wires.set_alarm(self.hub.drain_until.unwrap_or(deadline).since(wires.now()));
+        wires.set_alarm(self.links.drain_until.unwrap_or(deadline).since(wires.now()));
         if is_news {
             let ids: Vec<ConnectionId> = wires.ids().collect();
             for id in ids {
-                self.hub.see_out(wires, id, drain.close_code, Reason::Shutdown);
+                self.links.drain(wires, id, drain.close_code, Reason::Shutdown);
             }
         }
     }
@@ -125,11 +132,11 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// While the server shuts down: aborts what is left at the deadline, and ends when nothing is left but the
     /// connections that are `leaving` just now.
     pub(super) fn drain_on(&mut self, wires: &mut Wires, leaving: usize) {
-        let Some(deadline) = self.hub.drain_until else { return };
+        let Some(deadline) = self.links.drain_until else { return };
         if wires.now() >= deadline {
             let ids: Vec<ConnectionId> = wires.ids().collect();
             for id in ids {
-                self.hub.abort(wires, id, Reason::Shutdown);
+                self.links.abort(wires, id, Reason::Shutdown);
             }
         }
         if wires.len() <= leaving {

@@ -10,17 +10,17 @@ use jackfield_reactor::Wires;
 const GOING_AWAY: u16 = 1001;
 
 impl<F: ClientFactory> Dispatcher<F> {
-    /// It is seen out as at a shutdown: an answer that is owed is given first, if it is given in time.
+    /// It is drained as at a shutdown: an answer that is owed is given first, if it is given in time.
     #[cold]
     pub(super) fn on_lifetime(&mut self, wires: &mut Wires, id: ConnectionId) {
         let why = Reason::Timeout(Timeout::Lifetime);
-        match self.hub.link(id).reason {
-            None => self.hub.link(id).reason = Some(why),
-            Some(reason) if reason == why => return self.hub.abort(wires, id, why),
+        match self.links.link(id).reason {
+            None => self.links.link(id).reason = Some(why),
+            Some(reason) if reason == why => return self.links.abort(wires, id, why),
             // It ends already, for another reason, and has a deadline for that.
             Some(_) => return,
         }
-        self.hub.see_out(wires, id, GOING_AWAY, why);
+        self.links.drain(wires, id, GOING_AWAY, why);
         wires.set_timer(id, key::LIFETIME, self.settings.limits.drain);
     }
 }

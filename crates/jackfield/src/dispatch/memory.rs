@@ -20,23 +20,23 @@ impl<F: ClientFactory> Dispatcher<F> {
         let is_mute = wires.queued(id) > 0 || wires.is_closing(id);
         if wires.is_closing(id) {
             // It was to end in good order, and does not.
-            self.hub.link(id).reason = Some(reason);
+            self.links.link(id).reason = Some(reason);
         }
-        match &self.hub.link(id).protocol {
-            _ if is_mute => self.hub.abort(wires, id, reason),
+        match &self.links.link(id).protocol {
+            _ if is_mute => self.links.abort(wires, id, reason),
             // The end of a body that the close delimits must not look like its end.
             Protocol::Http(machine) if machine.phase() == Phase::Streaming => {
-                self.hub.abort(wires, id, reason);
+                self.links.abort(wires, id, reason);
             }
             Protocol::Http(_) => {
-                http::turn_down(&mut Connection { id, wires, hub: &mut self.hub }, status, reason);
+                http::turn_down(&mut Connection { id, wires, links: &mut self.links }, status, reason);
             }
             _ => {
                 // Both codes may be sent, and on another protocol nothing is.
-                let _ = self.hub.close_websocket(wires, id, Some(code), "out of memory", reason);
-                self.hub.end(wires, id, reason);
+                let _ = self.links.close_websocket(wires, id, Some(code), "out of memory", reason);
+                self.links.end(wires, id, reason);
             }
         }
-        self.hub.book(wires, id);
+        self.links.charge(wires, id);
     }
 }

@@ -16,10 +16,10 @@ mod trial;
 mod websocket;
 
 use crate::handle::Drain;
-use crate::hub::Hub;
+use crate::hub::Links;
 use crate::limits::Limits;
-use crate::link::{Protocol, Standing, Watch, key};
-use crate::mail::Mail;
+use crate::link::{Admission, Awaited, Protocol, key};
+use crate::mail::Command;
 use crate::reason::{Disconnect, Reason, Timeout};
 use crate::sentinel::Callback;
 use crate::settings::Settings;
@@ -36,19 +36,19 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// A server's part of one reactor: the factory, its clients, and what the hub knows of each.
+/// A server's part of one reactor: the factory, its clients, and what the links knows of each.
 pub(crate) struct Dispatcher<F: ClientFactory> {
     factory: F,
     /// In the slots of their wires.
     clients: Vec<Option<F::Client>>,
-    hub: Hub,
+    links: Links,
     settings: Arc<Settings>,
     /// Lent to the machines: a message or request that was put together, for the time of its callback.
     whole: Vec<u8>,
     /// Lent to the machines: where the fields of the request at hand are.
     slots: HeaderSlots,
-    letters: Vec<Mail>,
-    /// Wires that only exist to tell a newcomer that there is no room.
+    commands: Vec<Command>,
+    /// Wires that only exist to tell a new connection that there is no room.
     refusals: usize,
     /// When the observer was told of a failed accept.
     accept_error_at: Option<Time>,
@@ -78,10 +78,10 @@ fn guard<T>(call: impl FnOnce() -> T) -> Guarded<T> {
 
 impl<F: ClientFactory> Dispatcher<F> {
     pub(crate) fn new(reactor: usize, factory: F, handle: Handle, settings: Arc<Settings>) -> Self {
-        let hub = Hub::new(reactor, handle, settings.clone());
-        let (clients, letters) = (Vec::new(), Vec::new());
+        let links = Links::new(reactor, handle, settings.clone());
+        let (clients, commands) = (Vec::new(), Vec::new());
         let (whole, slots) = (Vec::new(), HeaderSlots::new());
-        Self { factory, clients, hub, settings, whole, slots, letters, refusals: 0, accept_error_at: None }
+        Self { factory, clients, links, settings, whole, slots, commands, refusals: 0, accept_error_at: None }
     }
 
     /// Runs a callback of a connection's client, if it has one.
@@ -92,13 +92,13 @@ impl<F: ClientFactory> Dispatcher<F> {
         callback: Callback,
         call: impl FnOnce(&mut F::Client, &mut Connection<'_>),
     ) {
-        let Self { clients, hub, .. } = self;
+        let Self { clients, links, .. } = self;
         if wires.is_closing(id) && !planted(34) {
             return;
         }
         if let Some(Some(client)) = clients.get_mut(id.slot()) {
             wires.mark(id, callback as u8);
-            let mut connection = Connection { id, wires, hub };
+            let mut connection = Connection { id, wires, links };
             run(client, &mut connection, |client, connection| call(client, connection));
         }
     }
@@ -115,14 +115,14 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
 
     #[inline(always)]
     fn on_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rx: &mut [u8]) -> usize {
-        let Self { clients, hub, whole, slots, settings, .. } = self;
+        let Self { clients, links, whole, slots, settings, .. } = self;
         let Some(Some(client)) = clients.get_mut(id.slot()) else {
-            return self.on_bytes_of_nobody(wires, id, rx);
+            return self.on_bytes_without_client(wires, id, rx);
         };
         let limits = &settings.limits;
-        let link = hub.link(id);
+        let link = links.link(id);
         let (is_rated, is_websocket) = (link.is_rated, matches!(link.protocol, Protocol::WebSocket(_)));
-        let mut connection = Connection { id, wires, hub };
+        let mut connection = Connection { id, wires, links };
         let used = if is_rated {
             rate::feed(client, &mut connection, rx, whole, slots, limits)
         } else if is_websocket {
@@ -138,27 +138,28 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
 
     fn on_panic(&mut self, wires: &mut Wires, id: ConnectionId, payload: Box<dyn Any + Send>) {
         // It may have been rationed.
-        self.hub.events_per_turn = self.settings.limits.events_per_turn;
-        panicked(&mut Connection { id, wires, hub: &mut self.hub }, &*payload);
+        self.links.events_per_turn = self.settings.limits.events_per_turn;
+        panicked(&mut Connection { id, wires, links: &mut self.links }, &*payload);
     }
 
     fn on_end(&mut self, wires: &mut Wires, id: ConnectionId) {
-        // With an answer that is still open the rest of the body is missing, and will not come any more, if it is the peer
-        // that has ended, and not we that will hear no further request.
+        // With an answer that is still open the rest of the body is missing, and will not come any more, if it is the
+        // peer that has ended, and not we that will hear no further request.
         let more_comes = !wires.has_ended(id);
-        let owed = matches!(&self.hub.link(id).protocol, Protocol::Http(machine)
+        let owed = matches!(&self.links.link(id).protocol, Protocol::Http(machine)
             if matches!(machine.phase(), Phase::Deferred | Phase::Streaming)
                 || (more_comes && machine.phase() == Phase::Open));
-        // What became a WebSocket with the last bytes has begun its closing handshake, and the peer's part is awaited.
-        let is_awaited = more_comes && matches!(self.hub.link(id).protocol, Protocol::WebSocket(_));
+        // What became a WebSocket with the last bytes has begun its closing handshake, and the peer's part is
+        // awaited.
+        let is_awaited = more_comes && matches!(self.links.link(id).protocol, Protocol::WebSocket(_));
         if !owed && !is_awaited {
-            self.hub.end(wires, id, Reason::Peer);
+            self.links.end(wires, id, Reason::Peer);
         }
     }
 
     fn on_drain(&mut self, wires: &mut Wires, id: ConnectionId) {
         let Some(outbox) = wires.outbox(id) else { return };
-        if let Protocol::WebSocket(machine) = &mut self.hub.link(id).protocol {
+        if let Protocol::WebSocket(machine) = &mut self.links.link(id).protocol {
             let _ = planted(35) || machine.take_pong(None, outbox.tail());
         }
         self.with_client(wires, id, Callback::Drain, |client, connection| client.on_drain(connection));
@@ -166,20 +167,20 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
 
     fn on_silence(&mut self, wires: &mut Wires, id: ConnectionId, quiet: Duration) {
         let Some(outbox) = wires.outbox(id) else { return };
-        let beats = !self.hub.heartbeat_of(id).after.is_zero();
-        let link = self.hub.link(id);
-        let is_kept_alive = !link.ends_in_silence;
+        let beats = !self.links.heartbeat_of(id).after.is_zero();
+        let link = self.links.link(id);
+        let is_kept_alive = !link.has_own_idle_timeout;
         match &link.protocol {
             Protocol::WebSocket(_) if is_kept_alive && beats => self.on_heartbeat(wires, id, quiet),
             Protocol::Events if is_kept_alive => outbox.tail().extend_from_slice(b":\n\n"),
             Protocol::WebSocket(_) => {
                 // 1001 may be sent.
                 let why = Reason::Timeout(Timeout::Idle);
-                let _ = self.hub.close_websocket(wires, id, Some(1001), "idle", why);
+                let _ = self.links.close_websocket(wires, id, Some(1001), "idle", why);
             }
             // It is we who are silent, and that has a deadline of its own.
             Protocol::Http(machine) if machine.phase() == Phase::Deferred => {}
-            _ => self.hub.end(wires, id, Reason::Timeout(Timeout::Idle)),
+            _ => self.links.end(wires, id, Reason::Timeout(Timeout::Idle)),
         }
     }
 
@@ -188,31 +189,31 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
             0..=key::USER_MAX => self.with_client(wires, id, Callback::Timer, |client, connection| {
                 client.on_timer(connection, TimerId(key as u16));
             }),
-            key::WATCH => self.on_watch(wires, id),
+            key::DEADLINE => self.on_watch(wires, id),
             // Why it closes is known already.
-            key::CLOSE => self.hub.end(wires, id, Reason::Local),
+            key::CLOSE => self.links.end(wires, id, Reason::Local),
             key::UPGRADE => self.on_undecided(wires, id),
             key::DEAD => self.on_dead(wires, id),
-            key::RATE => self.hub.unthrottle(wires, id),
+            key::RATE => self.links.unthrottle(wires, id),
             key::LIFETIME => self.on_lifetime(wires, id),
             _ => {}
         }
     }
 
     fn on_wake(&mut self, wires: &mut Wires) {
-        if self.hub.drain_until.is_none() && self.hub.handle.shared().signalled.load(Ordering::Relaxed) {
-            self.hub.handle.shutdown(Drain { deadline: self.settings.limits.drain, ..Drain::default() });
+        if self.links.drain_until.is_none() && self.links.handle.shared().signalled.load(Ordering::Relaxed) {
+            self.links.handle.shutdown(Drain { deadline: self.settings.limits.drain, ..Drain::default() });
         }
-        self.read_letters(wires);
+        self.read_commands(wires);
         self.drain_on(wires, 0);
     }
 
     fn on_close(&mut self, wires: &mut Wires, id: ConnectionId, reason: reactor::Reason) {
-        self.hub.leave_topics(wires, id);
+        self.links.leave_topics(wires, id);
         if let Some(Some(client)) = self.clients.get_mut(id.slot()) {
             wires.mark(id, Callback::Disconnect as u8);
-            let end = disconnect(wires, &mut self.hub, id, reason);
-            let mut connection = Connection { id, wires, hub: &mut self.hub };
+            let end = disconnect(wires, &mut self.links, id, reason);
+            let mut connection = Connection { id, wires, links: &mut self.links };
             run(client, &mut connection, |client, connection| client.on_disconnect(connection, &end));
             if !planted(38) {
                 self.drop_client(id);
@@ -220,8 +221,8 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         } else {
             self.never_begun(id, reason);
         }
-        let link = std::mem::take(self.hub.link(id));
-        if link.standing != Standing::Uncounted && !planted(36) {
+        let link = std::mem::take(self.links.link(id));
+        if link.admission != Admission::Uncounted && !planted(36) {
             self.uncount(id.reactor());
         }
         self.drain_on(wires, 1);
@@ -229,7 +230,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
 
     fn on_pressure(&mut self, wires: &mut Wires, pressure: Pressure) {
         if pressure == Pressure::High {
-            self.hub.handle.tell_of_pressure(wires.reactor());
+            self.links.handle.report_pressure(wires.reactor());
         }
         self.settings.observer.on_pressure(pressure, wires.budget().bytes_max());
     }
@@ -251,7 +252,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
     }
 
     fn on_lag(&mut self, wires: &mut Wires, lag: Duration, idle: Duration) {
-        self.hub.take_lag(wires.now(), lag, idle);
+        self.links.take_lag(wires.now(), lag, idle);
     }
 }
 
@@ -259,39 +260,39 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// What was begun is overdue.
     fn on_watch(&mut self, wires: &mut Wires, id: ConnectionId) {
         let limits = &self.settings.limits;
-        let watch = std::mem::take(&mut self.hub.link(id).watch);
-        if matches!(watch, Watch::Head | Watch::Message) && !wires.goes_on(id) {
+        let watch = std::mem::take(&mut self.links.link(id).awaited);
+        if matches!(watch, Awaited::Head | Awaited::Message) && !wires.goes_on(id) {
             // Who is not read can't be reproached with sending nothing.
-            self.hub.link(id).watch = watch;
-            return wires.set_timer(id, key::WATCH, limits.head_timeout);
+            self.links.link(id).awaited = watch;
+            return wires.set_timer(id, key::DEADLINE, limits.head_timeout);
         }
-        let mut connection = Connection { id, wires, hub: &mut self.hub };
+        let mut connection = Connection { id, wires, links: &mut self.links };
         let paused = rate::take_pause(&mut connection);
-        if !paused.is_zero() && watch != Watch::Nothing {
-            connection.hub.link(id).watch = watch;
-            return connection.wires.set_timer(id, key::WATCH, paused);
+        if !paused.is_zero() && watch != Awaited::Nothing {
+            connection.links.link(id).awaited = watch;
+            return connection.wires.set_timer(id, key::DEADLINE, paused);
         }
         match watch {
-            Watch::Nothing | Watch::Early => {}
-            Watch::Head => http::time_out(&mut connection, Timeout::Head),
-            Watch::Body if http::flows(&mut connection, limits) => {}
-            Watch::Body => http::time_out(&mut connection, Timeout::Body),
-            Watch::Message => {
+            Awaited::Nothing | Awaited::Early => {}
+            Awaited::Head => http::time_out(&mut connection, Timeout::Head),
+            Awaited::Body if http::flows(&mut connection, limits) => {}
+            Awaited::Body => http::time_out(&mut connection, Timeout::Body),
+            Awaited::Message => {
                 // 1008 may be sent.
                 let why = Reason::Timeout(Timeout::Message);
-                let _ = connection.hub.close_websocket(connection.wires, id, Some(1008), "too slow", why);
+                let _ = connection.links.close_websocket(connection.wires, id, Some(1008), "too slow", why);
             }
         }
     }
 
     /// Nothing came for a while after a ping: then the peer is gone. Any byte is a sign of life.
     fn on_dead(&mut self, wires: &mut Wires, id: ConnectionId) {
-        let dead = self.hub.heartbeat_of(id).dead_after;
+        let dead = self.links.heartbeat_of(id).dead_after;
         let Some(quiet) = wires.wire_stats(id).map(|stats| stats.quiet) else { return };
         if !wires.goes_on(id) {
             wires.set_timer(id, key::DEAD, dead);
         } else if quiet > dead {
-            self.hub.abort(wires, id, Reason::Timeout(Timeout::Heartbeat));
+            self.links.abort(wires, id, Reason::Timeout(Timeout::Heartbeat));
         }
     }
 
@@ -303,7 +304,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// Drops what is the user's, whose `Drop` may panic.
     fn drop_guarded<T>(&self, id: ConnectionId, value: T) {
         if let Err(payload) = guard(|| drop(value)) {
-            self.hub.metrics.panics.add(1);
+            self.links.metrics.panics.add(1);
             self.settings.observer.on_panic(id, &*payload);
         }
     }
@@ -320,8 +321,8 @@ impl Connection<'_> {
     }
 }
 
-/// Lets the machine of the connection's protocol make events of the bytes, and calls the client with each. Returns how
-/// many bytes were used.
+/// Lets the machine of the connection's protocol make events of the bytes, and calls the client with each. Returns
+/// how many bytes were used.
 #[inline(never)]
 fn feed<C: Client>(
     client: &mut C,
@@ -331,7 +332,7 @@ fn feed<C: Client>(
     slots: &mut HeaderSlots,
     limits: &Limits,
 ) -> usize {
-    let (mut at, mut budget) = (0, connection.hub.events_per_turn);
+    let (mut at, mut budget) = (0, connection.links.events_per_turn);
     loop {
         let rest = &mut rx[at..];
         let bytes = rest.len();
@@ -373,7 +374,7 @@ fn call<C: Client, T>(
     callback: impl FnOnce(&mut C, &mut Connection<'_>) -> T,
 ) -> T {
     let value = callback(client, connection);
-    if connection.hub.replacement.is_some() {
+    if connection.links.replacement.is_some() {
         replace(client, connection);
     }
     value
@@ -411,7 +412,7 @@ fn run<C: Client, T>(
 #[cold]
 #[inline(never)]
 fn replace<C: Client>(client: &mut C, connection: &mut Connection<'_>) {
-    let Some(replacement) = connection.hub.replacement.take() else { return };
+    let Some(replacement) = connection.links.replacement.take() else { return };
     // Whoever has to go is dropped in it.
     match guard(|| client.become_client(replacement).is_ok()) {
         Ok(true) => {}
@@ -426,41 +427,41 @@ fn replace<C: Client>(client: &mut C, connection: &mut Connection<'_>) {
 #[cold]
 #[inline(never)]
 fn panicked(connection: &mut Connection<'_>, payload: &(dyn Any + Send)) {
-    let Connection { id, wires, hub } = connection;
-    hub.metrics.panics.add(1);
-    hub.settings.observer.on_panic(*id, payload);
-    let replacement = hub.replacement.take();
+    let Connection { id, wires, links } = connection;
+    links.metrics.panics.add(1);
+    links.settings.observer.on_panic(*id, payload);
+    let replacement = links.replacement.take();
     // One panic is told already.
     let _ = guard(|| drop(replacement));
-    match &mut hub.link(*id).protocol {
+    match &mut links.link(*id).protocol {
         _ if planted(39) => {}
         Protocol::Http(machine) if matches!(machine.phase(), Phase::Open) => {
             machine.close_after();
             let head = http1::ResponseHead::new(500, "");
-            hub.respond(wires, *id, &head, crate::Body::Borrowed(&[]));
-            hub.end(wires, *id, Reason::Panic);
+            links.respond(wires, *id, &head, crate::Body::Borrowed(&[]));
+            links.end(wires, *id, Reason::Panic);
         }
         // What was answered before is on its way.
         Protocol::Http(machine)
             if matches!(machine.phase(), Phase::Idle | Phase::Done) && wires.queued(*id) > 0 =>
         {
-            hub.end(wires, *id, Reason::Panic);
+            links.end(wires, *id, Reason::Panic);
         }
         Protocol::WebSocket(_) => {
             // 1011 may be sent.
-            let _ = hub.close_websocket(wires, *id, Some(1011), "", Reason::Panic);
-            hub.end(wires, *id, Reason::Panic);
+            let _ = links.close_websocket(wires, *id, Some(1011), "", Reason::Panic);
+            links.end(wires, *id, Reason::Panic);
         }
-        _ => hub.abort(wires, *id, Reason::Panic),
+        _ => links.abort(wires, *id, Reason::Panic),
     }
 }
 
 /// The account of a connection's end.
-fn disconnect(wires: &Wires, hub: &mut Hub, id: ConnectionId, reason: reactor::Reason) -> Disconnect {
+fn disconnect(wires: &Wires, links: &mut Links, id: ConnectionId, reason: reactor::Reason) -> Disconnect {
     let stats = wires.wire_stats(id);
-    let link = &mut hub.links[id.slot()];
+    let link = &mut links.table[id.slot()];
     let reason = link.reason.unwrap_or_else(|| Reason::from_wire(reason));
-    hub.metrics.count_end(reason);
+    links.metrics.count_end(reason);
     let (close_code, close_reason) = match link.extra.as_mut().and_then(|extra| extra.close.take()) {
         Some((code, text)) => (Some(code), text),
         None => (None, Box::default()),
@@ -478,29 +479,29 @@ fn disconnect(wires: &Wires, hub: &mut Hub, id: ConnectionId, reason: reactor::R
 /// Sets the deadline for what the peer has begun, unless it is set already.
 #[cold]
 #[inline(never)]
-fn watch_for(connection: &mut Connection<'_>, watch: Watch, deadline: Duration) {
-    let Connection { id, wires, hub } = connection;
-    let link = hub.link(*id);
-    if link.watch != watch {
-        link.watch = watch;
-        wires.set_timer(*id, key::WATCH, deadline);
+fn set_deadline(connection: &mut Connection<'_>, watch: Awaited, deadline: Duration) {
+    let Connection { id, wires, links } = connection;
+    let link = links.link(*id);
+    if link.awaited != watch {
+        link.awaited = watch;
+        wires.set_timer(*id, key::DEADLINE, deadline);
         // What was before is no matter.
         rate::take_pause(connection);
     }
-    connection.hub.book(connection.wires, connection.id);
+    connection.links.charge(connection.wires, connection.id);
 }
 
 /// What the peer had begun is there.
 #[cold]
 #[inline(never)]
-fn watch_over(connection: &mut Connection<'_>) {
-    let Connection { id, wires, hub } = connection;
-    hub.link(*id).watch = Watch::Nothing;
-    wires.cancel_timer(*id, key::WATCH);
-    hub.book(wires, *id);
+fn clear_deadline(connection: &mut Connection<'_>) {
+    let Connection { id, wires, links } = connection;
+    links.link(*id).awaited = Awaited::Nothing;
+    wires.cancel_timer(*id, key::DEADLINE);
+    links.charge(wires, *id);
 }
 
 /// The bounds in a callback's reach.
 fn limits<'l>(connection: &'l Connection<'_>) -> &'l Limits {
-    &connection.hub.settings.limits
+    &connection.links.settings.limits
 }

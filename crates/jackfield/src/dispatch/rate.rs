@@ -9,8 +9,8 @@ use crate::{Body, Client, Connection, ConnectionId};
 use jackfield_proto::http1::{Awaits, HeaderSlots, ResponseHead};
 use std::time::Duration;
 
-/// What the bytes of a connection with a bounded rate bring about: as many events as it has left, and then a pause, in
-/// which the rest is kept, or the end.
+/// What the bytes of a connection with a bounded rate bring about: as many events as it has left, and then a pause,
+/// in which the rest is kept, or the end.
 #[cold]
 #[inline(never)]
 pub(super) fn feed<C: Client>(
@@ -22,11 +22,11 @@ pub(super) fn feed<C: Client>(
     limits: &Limits,
 ) -> usize {
     let Some(left) = ration(connection, rx) else { return 0 };
-    connection.hub.events_per_turn = left.min(limits.events_per_turn);
+    connection.links.events_per_turn = left.min(limits.events_per_turn);
     let used = super::feed(client, connection, rx, whole, slots, limits);
-    connection.hub.events_per_turn = limits.events_per_turn;
-    let said = connection.hub.said();
-    if let Some(bucket) = connection.hub.bucket(connection.id) {
+    connection.links.events_per_turn = limits.events_per_turn;
+    let said = connection.links.said();
+    if let Some(bucket) = connection.links.bucket(connection.id) {
         bucket.charge(used, said);
     }
     used
@@ -35,9 +35,9 @@ pub(super) fn feed<C: Client>(
 /// How many events these bytes may become. `None`: none, and that had its consequence.
 fn ration(connection: &mut Connection<'_>, rx: &[u8]) -> Option<usize> {
     let is_message = begins_message(connection, rx);
-    let Connection { id, wires, hub } = connection;
-    let (now, said) = (wires.now(), hub.said());
-    let Some(bucket) = hub.bucket(*id) else { return Some(usize::MAX) };
+    let Connection { id, wires, links } = connection;
+    let (now, said) = (wires.now(), links.said());
+    let Some(bucket) = links.bucket(*id) else { return Some(usize::MAX) };
     bucket.begin(now, said);
     let left = bucket.messages_left();
     // After our last word only the peer's is waited for.
@@ -45,7 +45,7 @@ fn ration(connection: &mut Connection<'_>, rx: &[u8]) -> Option<usize> {
         return Some(left.max(1));
     }
     match bucket.excess() {
-        Excess::Pause => hub.throttle(wires, *id),
+        Excess::Pause => links.throttle(wires, *id),
         Excess::Close => cut_off(connection, Limit::Rate, "too much at once"),
     }
     None
@@ -53,12 +53,12 @@ fn ration(connection: &mut Connection<'_>, rx: &[u8]) -> Option<usize> {
 
 /// For how long the peer was not read since this was last asked: its deadlines are put off by so much.
 pub(super) fn take_pause(connection: &mut Connection<'_>) -> Duration {
-    let Connection { id, hub, .. } = connection;
-    hub.bucket(*id).map_or(Duration::ZERO, |bucket| bucket.take_pause())
+    let Connection { id, links, .. } = connection;
+    links.bucket(*id).map_or(Duration::ZERO, |bucket| bucket.take_pause())
 }
 
-/// Whether these bytes begin, or go on with, what counts as a message: control frames and the body of a request that is
-/// counted already do not.
+/// Whether these bytes begin, or go on with, what counts as a message: control frames and the body of a request that
+/// is counted already do not.
 fn begins_message(connection: &mut Connection<'_>, rx: &[u8]) -> bool {
     match connection.protocol() {
         Protocol::WebSocket(_) => rx.first().is_some_and(|first| first & 8 == 0),
@@ -87,18 +87,18 @@ pub(super) fn is_flood(connection: &mut Connection<'_>) -> bool {
 /// Ends a connection whose peer says too much, with a word that its protocol has for that.
 #[cold]
 fn cut_off(connection: &mut Connection<'_>, limit: Limit, text: &str) {
-    let Connection { id, wires, hub } = connection;
+    let Connection { id, wires, links } = connection;
     let (id, why): (ConnectionId, _) = (*id, Reason::Limit(limit));
-    match &mut hub.link(id).protocol {
+    match &mut links.link(id).protocol {
         Protocol::Http(machine) => {
             machine.give_up();
-            hub.respond(wires, id, &ResponseHead::new(429, ""), Body::Borrowed(&[]));
+            links.respond(wires, id, &ResponseHead::new(429, ""), Body::Borrowed(&[]));
         }
         Protocol::WebSocket(_) => {
             // 1008 may be sent.
-            let _ = hub.close_websocket(wires, id, Some(1008), text, why);
+            let _ = links.close_websocket(wires, id, Some(1008), text, why);
         }
         _ => {}
     }
-    hub.end(wires, id, why);
+    links.end(wires, id, why);
 }

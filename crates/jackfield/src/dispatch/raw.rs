@@ -50,7 +50,7 @@ pub(super) fn take_line<C: Client>(
     if line.len() > limits.line_bytes_max {
         return drop_line(client, connection, end + 1, false);
     }
-    connection.hub.metrics.messages_in.add(1);
+    connection.links.metrics.messages_in.add(1);
     call(client, connection, |client, connection| {
         client.on_line(&mut Raw { connection: connection.reborrow() }, line);
     });
@@ -78,7 +78,7 @@ fn drop_line<C: Client>(
         client.on_line_limit(&mut Raw { connection: connection.reborrow() });
     });
     if connection.wires.is_closing(connection.id) {
-        connection.hub.link(connection.id).reason = Some(Reason::Limit(Limit::Line));
+        connection.links.link(connection.id).reason = Some(Reason::Limit(Limit::Line));
     }
     Stepped::On(bytes)
 }

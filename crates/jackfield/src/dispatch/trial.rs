@@ -1,9 +1,9 @@
-//! Newcomers that are let in although their reactor is overloaded, because a path is reserved: the head of their first
-//! request decides. Before that they have no client.
+//! New connections that are let in although their reactor is overloaded, because a path is reserved: the head of
+//! their first request decides. Before that they have no client.
 
-use super::{Dispatcher, watch_for};
+use super::{Dispatcher, set_deadline};
 use crate::factory::Refuse;
-use crate::link::{Protocol, Standing, Watch, key};
+use crate::link::{Admission, Awaited, Protocol, key};
 use crate::observer::Refused;
 use crate::{ClientFactory, Connection, ConnectionId};
 use jackfield_proto::http1;
@@ -12,45 +12,50 @@ use jackfield_reactor::{Service, Wires};
 use std::time::Duration;
 
 impl<F: ClientFactory> Dispatcher<F> {
-    /// Awaits the first request of a newcomer.
-    pub(super) fn try_out(&mut self, wires: &mut Wires, id: ConnectionId) {
-        self.hub.link(id).protocol = Protocol::Http(http1::Machine::new());
+    /// Awaits the first request of a new connection.
+    pub(super) fn await_first_request(&mut self, wires: &mut Wires, id: ConnectionId) {
+        self.links.link(id).protocol = Protocol::Http(http1::Machine::new());
         let idle = self.settings.limits.http_idle;
         if idle > Duration::ZERO {
             wires.set_silence(id, idle);
         }
     }
 
-    /// Bytes of a newcomer on trial, which decide when the line of the request is there; or of one that is refused,
-    /// which don't matter.
+    /// Bytes of a provisional connection, which decide when the line of the request is there; or of one that is
+    /// refused, which don't matter.
     #[cold]
     #[inline(never)]
-    pub(super) fn on_bytes_of_nobody(&mut self, wires: &mut Wires, id: ConnectionId, rx: &mut [u8]) -> usize {
-        if self.hub.link(id).standing != Standing::OnTrial {
+    pub(super) fn on_bytes_without_client(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        rx: &mut [u8],
+    ) -> usize {
+        if self.links.link(id).admission != Admission::Provisional {
             return rx.len();
         }
         let limits = &self.settings.limits;
         let stays = match requested_path(rx) {
             Some(path) if self.settings.is_reserved(path) && !planted(45) => true,
-            Some(_) => !self.hub.is_overloaded(wires.now()),
+            Some(_) => !self.links.is_overloaded(wires.now()),
             None if rx.len() > limits.http.head_bytes_max => false,
             None if rx.is_empty() => return 0,
             None => {
                 let deadline = limits.head_timeout;
-                watch_for(&mut Connection { id, wires, hub: &mut self.hub }, Watch::Head, deadline);
+                set_deadline(&mut Connection { id, wires, links: &mut self.links }, Awaited::Head, deadline);
                 return 0;
             }
         };
         if !stays {
-            self.fail_trial(wires, id);
+            self.fail_provisional(wires, id);
             return rx.len();
         }
-        self.hub.link(id).standing = Standing::Stays;
+        self.links.link(id).admission = Admission::Admitted;
         let peer = self.peer_again(wires, id);
         self.create(wires, id, &peer);
-        if self.hub.drain_until.is_some() {
-            // It was seen out before there was a client, and the machine is another.
-            if let Protocol::Http(machine) = &mut self.hub.link(id).protocol {
+        if self.links.drain_until.is_some() {
+            // It was drained before there was a client, and the machine is another.
+            if let Protocol::Http(machine) = &mut self.links.link(id).protocol {
                 machine.close_after();
             }
         }
@@ -58,14 +63,14 @@ impl<F: ClientFactory> Dispatcher<F> {
         if wires.goes_on(id) { self.on_bytes(wires, id, rx) } else { 0 }
     }
 
-    fn fail_trial(&mut self, wires: &mut Wires, id: ConnectionId) {
+    fn fail_provisional(&mut self, wires: &mut Wires, id: ConnectionId) {
         let peer = self.peer_again(wires, id);
-        self.hub.metrics.refused_overload.add(1);
+        self.links.metrics.refused_overload.add(1);
         self.refused(&peer, Refused::Overload);
-        wires.cancel_timer(id, key::WATCH);
-        let link = self.hub.link(id);
-        link.watch = Watch::Nothing;
-        self.send_away(wires, id, &Refuse::Busy);
+        wires.cancel_timer(id, key::DEADLINE);
+        let link = self.links.link(id);
+        link.awaited = Awaited::Nothing;
+        self.refuse(wires, id, &Refuse::Busy);
     }
 }
 

@@ -1,9 +1,9 @@
 //! WebSocket's events.
 
-use super::{call, call_named, limits, rate, watch_for, watch_over};
+use super::{call, call_named, clear_deadline, limits, rate, set_deadline};
 use crate::client::Control;
 use crate::limits::Limits;
-use crate::link::{Protocol, Watch};
+use crate::link::{Awaited, Protocol};
 use crate::reason::{Fault, Reason};
 use crate::sentinel::Callback;
 use crate::{Client, Connection, Message, WebSocket};
@@ -22,7 +22,7 @@ pub(super) fn feed<C: Client>(
     whole: &mut Vec<u8>,
     limits: &Limits,
 ) -> usize {
-    let (mut at, mut budget) = (0, connection.hub.events_per_turn);
+    let (mut at, mut budget) = (0, connection.links.events_per_turn);
     loop {
         let (used, message) = match plain(connection, &mut rx[at..], limits) {
             Some((used, Ok(message))) => (used, Some(message)),
@@ -39,7 +39,7 @@ pub(super) fn feed<C: Client>(
         at += used;
         // The one place that calls the client with a message, so that the compiler makes it part of this loop.
         if let Some(message) = message {
-            connection.hub.metrics.messages_in.add(1);
+            connection.links.metrics.messages_in.add(1);
             call(client, connection, |client, connection| {
                 client.on_message(&mut WebSocket { connection: connection.reborrow() }, message);
             });
@@ -58,17 +58,17 @@ pub(super) fn feed<C: Client>(
     }
 }
 
-/// The frames that nearly all frames are have a way of their own, on which nothing is looked at twice: how many bytes it
-/// used, and the message.
+/// The frames that nearly all frames are have a way of their own, on which nothing is looked at twice: how many bytes
+/// it used, and the message.
 #[inline(always)]
 fn plain<'b>(
     connection: &mut Connection<'_>,
     rx: &'b mut [u8],
     limits: &Limits,
 ) -> Option<(usize, Result<Message<'b>, Error>)> {
-    let link = connection.hub.link(connection.id);
+    let link = connection.links.link(connection.id);
     let Protocol::WebSocket(machine) = &mut link.protocol else { return None };
-    if link.watch != Watch::Nothing {
+    if link.awaited != Awaited::Nothing {
         return None;
     }
     if let Some(used) = machine.short_frame(rx, &limits.websocket) {
@@ -101,8 +101,8 @@ fn step<'b, C: Client>(
     match machine.step(rx, whole, &limits.websocket) {
         Step::Event(used, event) => match event {
             Event::Message(message) => {
-                if connection.hub.link(connection.id).watch != Watch::Nothing {
-                    watch_over(connection);
+                if connection.links.link(connection.id).awaited != Awaited::Nothing {
+                    clear_deadline(connection);
                 }
                 Found::Message(used, message)
             }
@@ -144,22 +144,22 @@ fn control<C: Client>(client: &mut C, connection: &mut Connection<'_>, control: 
 
 /// A control frame that came in pieces is there: nothing is waited for any more, unless it stood inside a message.
 fn control_over(connection: &mut Connection<'_>) {
-    let is_watched = connection.hub.link(connection.id).watch == Watch::Message;
+    let is_watched = connection.links.link(connection.id).awaited == Awaited::Message;
     let Protocol::WebSocket(machine) = connection.protocol() else { return };
     if is_watched && !machine.is_inside_message() {
-        watch_over(connection);
+        clear_deadline(connection);
     }
 }
 
 /// Answers a Ping: at once, or, to a peer that does not read, with the newest only and when it reads again.
 #[inline(never)]
 fn pong(connection: &mut Connection<'_>, payload: &[u8]) {
-    let Connection { id, wires, hub } = connection;
+    let Connection { id, wires, links } = connection;
     let is_high = wires.queued(*id) > wires.limits().outbox_bytes_high;
     // What nobody has tried to write yet says nothing of the peer, and no drain would follow it.
     let congested = wires.is_congested(*id) || (is_high && wires.relieve(*id));
     let Some(outbox) = wires.outbox(*id) else { return };
-    let Protocol::WebSocket(machine) = &mut hub.link(*id).protocol else { return };
+    let Protocol::WebSocket(machine) = &mut links.link(*id).protocol else { return };
     if congested {
         machine.queue_pong(payload);
     } else {
@@ -170,8 +170,8 @@ fn pong(connection: &mut Connection<'_>, payload: &[u8]) {
 /// The peer's Close: it is answered with its own code, unless it is the answer to ours, and the connection ends.
 #[inline(never)]
 fn closed(connection: &mut Connection<'_>, frame: &CloseFrame<'_>) {
-    let Connection { id, wires, hub } = connection;
-    let link = hub.link(*id);
+    let Connection { id, wires, links } = connection;
+    let link = links.link(*id);
     link.extra().close = Some((frame.code.unwrap_or(NO_CODE), frame.reason.into()));
     if let Some(outbox) = wires.outbox(*id) {
         if let Protocol::WebSocket(machine) = &mut link.protocol {
@@ -181,18 +181,18 @@ fn closed(connection: &mut Connection<'_>, frame: &CloseFrame<'_>) {
     }
     // Nothing may follow a Close (RFC 6455 section 5.5.1), so the peer's end need not be waited for.
     wires.take_as_ended(*id);
-    hub.end(wires, *id, Reason::Peer);
+    links.end(wires, *id, Reason::Peer);
 }
 
 /// The peer broke the protocol: it is told with a code, and the connection ends.
 #[cold]
 #[inline(never)]
 fn refuse(connection: &mut Connection<'_>, error: Error) {
-    let Connection { id, wires, hub } = connection;
+    let Connection { id, wires, links } = connection;
     let why = Reason::Protocol(Fault::WebSocket(error));
     // The codes of errors may be sent.
-    let _ = hub.close_websocket(wires, *id, Some(error.close_code()), &error.to_string(), why);
-    hub.end(wires, *id, why);
+    let _ = links.close_websocket(wires, *id, Some(error.close_code()), &error.to_string(), why);
+    links.end(wires, *id, why);
 }
 
 /// After the bytes of a read: a message that was begun has a deadline.
@@ -201,6 +201,6 @@ fn watch(connection: &mut Connection<'_>, has_rest: bool) {
     let Protocol::WebSocket(machine) = connection.protocol() else { return };
     if has_rest || machine.is_inside_message() {
         let deadline = limits(connection).message_timeout;
-        watch_for(connection, Watch::Message, deadline);
+        set_deadline(connection, Awaited::Message, deadline);
     }
 }

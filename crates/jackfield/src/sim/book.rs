@@ -9,8 +9,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Clients, the observer, peers and the simulation write into the same book. One thread does; the lock is there because
-/// an observer must be `Sync`.
+/// Clients, the observer, peers and the simulation write into the same book. One thread does; the lock is there
+/// because an observer must be `Sync`.
 #[derive(Clone, Default)]
 pub(super) struct Book(Arc<Mutex<Pages>>);
 
@@ -49,7 +49,7 @@ pub(super) struct Record {
     pub(super) bombed: bool,
     pub(super) refused: Option<Refused>,
     /// Under overload the head of its first request decides on it, and before that it has no client.
-    pub(super) may_be_tried: bool,
+    pub(super) may_be_provisional: bool,
     /// Its reactor was overloaded while it was there.
     pub(super) overloaded: bool,
     /// It held too much memory.

@@ -1,11 +1,11 @@
-//! Your own client code and the production reactor on an in-memory network, with a clock of its own and seeded faults:
-//! thousands of bad days in a second.
+//! Your own client code and the production reactor on an in-memory network, with a clock of its own and seeded
+//! faults: thousands of bad days in a second.
 //!
-//! A [`Sim`] has a server whose clients come from your closure, and [`peer`]s that talk to it. In the *storm* things go
-//! wrong as [`Faults`] says: bytes arrive one by one or late, readiness is told twice or for nothing, peers stop reading,
-//! vanish, half-close, the clock jumps, reactors fall behind, callbacks panic. Then comes a *calm* in which all work must
-//! end, and a *farewell* after which nothing may be left. All chance comes from the seed: the same seed gives the same
-//! trace, byte for byte.
+//! A [`Sim`] has a server whose clients come from your closure, and [`peer`]s that talk to it. In the *storm* things
+//! go wrong as [`Faults`] says: bytes arrive one by one or late, readiness is told twice or for nothing, peers stop
+//! reading, vanish, half-close, the clock jumps, reactors fall behind, callbacks panic. Then comes a *calm* in which
+//! all work must end, and a *farewell* after which nothing may be left. All chance comes from the seed: the same seed
+//! gives the same trace, byte for byte.
 //!
 //! ```
 //! use jackfield::sim::{self, Options, Sim, peer};

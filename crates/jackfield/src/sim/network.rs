@@ -34,7 +34,7 @@ pub(super) struct Party {
     pub(super) ended: bool,
 }
 
-/// What the server was told that matters for a newcomer without a client.
+/// What the server was told that matters for a new connection without a client.
 pub(super) struct Told<'a> {
     pub(super) settings: &'a Settings,
     /// It was shut down, or has evicted somebody who had no client.
@@ -356,7 +356,7 @@ impl Party {
         let Conduct { reset, cut, slow, .. } = self.conduct;
         let has_left = reset || cut || slow || self.said.silent || self.first_path().is_none();
         match record.refused {
-            Some(Refused::Overload) if record.may_be_tried => match self.first_path() {
+            Some(Refused::Overload) if record.may_be_provisional => match self.first_path() {
                 Some(path) if was_told.settings.is_reserved(path) => {
                     Err(format!("it asked for {path}, which is reserved, and was refused"))
                 }
@@ -365,8 +365,8 @@ impl Party {
                 None => Err("it was refused before it had asked for something".into()),
             },
             Some(_) => Ok(()),
-            // It ended while it was on trial.
-            None if record.may_be_tried && (has_left || was_told.may_end) => Ok(()),
+            // It ended while it was provisional.
+            None if record.may_be_provisional && (has_left || was_told.may_end) => Ok(()),
             None => Err("it was neither refused nor told of its end".into()),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Random;
 use crate::limits::Limits;
-use crate::observer::{Observer, Silent};
+use crate::observer::{NoObserver, Observer};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,16 +15,16 @@ pub struct Options {
     pub faults: Faults,
     /// What happens to the server as a whole is told to it.
     pub observer: Arc<dyn Observer>,
-    /// Paths that are served even under overload, as [`ServerBuilder::reserve`](crate::ServerBuilder::reserve). Default:
-    /// none.
+    /// Paths that are served even under overload, as [`ServerBuilder::reserve`](crate::ServerBuilder::reserve).
+    /// Default: none.
     pub reserved: Vec<String>,
     /// Reactors. They take their turns one after the other, in any order. Default: 1.
     pub reactors: usize,
     /// For so long of its own time it lets things go wrong; then the faults stop. It ends earlier if every peer has
     /// done its work. Default: 60 s.
     pub storm: Duration,
-    /// For so long of its own time after the storm peers may still need to end their work; whoever needs more is taken
-    /// for stuck. Default: 5 s.
+    /// For so long of its own time after the storm peers may still need to end their work; whoever needs more is
+    /// taken for stuck. Default: 5 s.
     pub patience: Duration,
     /// More turns than any simulation needs. Default: 200,000.
     pub turns_max: usize,
@@ -55,14 +55,14 @@ pub struct Faults {
     pub cuts: u16,
     /// A peer ends its side when it has said everything, and waits for the answers.
     pub half_closes: u16,
-    /// A newcomer can't be accepted for lack of descriptors, and is a little later.
+    /// A new connection can't be accepted for lack of descriptors, and is a little later.
     pub accept_errors: u16,
     /// The clock jumps over deadlines, by up to a minute.
     pub clock_jumps: u16,
     /// A callback panics, before or after it has done its work.
     pub panics: u16,
-    /// A reactor falls behind, for up to two seconds: whatever is ready waits for each of its turns. It only says so, and
-    /// takes no time; but from then on it is overloaded.
+    /// A reactor falls behind, for up to two seconds: whatever is ready waits for each of its turns. It only says so,
+    /// and takes no time; but from then on it is overloaded.
     pub lags: u16,
     /// Whether peers may fall silent when they have done their work, instead of leaving.
     pub silence: bool,
@@ -75,7 +75,7 @@ impl Default for Options {
         Self {
             limits: Limits::default(),
             faults: Faults::default(),
-            observer: Arc::new(Silent),
+            observer: Arc::new(NoObserver),
             reserved: Vec::new(),
             reactors: 1,
             storm: Duration::from_secs(60),

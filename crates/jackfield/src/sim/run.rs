@@ -9,7 +9,7 @@ use super::watched::{Eyes, Watched};
 use super::{Random, Report, Violation};
 use crate::dispatch::Dispatcher;
 use crate::factory::{ClientFactory, IntoClient, Peer as Newcomer, Refuse};
-use crate::handle::{Drain, Handle, Station};
+use crate::handle::{Drain, Handle, RemoteReactor};
 use crate::settings::{ListenerSettings, Origins, Settings, Speaks, WallClock};
 use crate::{Client, ConnectionId};
 use jackfield_reactor::{self as reactor, Accounts, Budget, Mailbox, MemoryDriver, Ready, Service, Time};
@@ -92,8 +92,8 @@ where
 }
 
 impl Sim {
-    /// A server with the client from the closure for each connection, and nobody there yet. All that is left to chance
-    /// depends on the seed.
+    /// A server with the client from the closure for each connection, and nobody there yet. All that is left to
+    /// chance depends on the seed.
     pub fn new<F, M>(seed: u64, options: Options, make: F) -> Self
     where
         F: FnMut(&Newcomer) -> M + 'static,
@@ -107,7 +107,7 @@ impl Sim {
             .collect();
         let budget = Arc::new(Budget::new(options.limits.memory_bytes_max));
         drivers.iter_mut().for_each(|driver| driver.reactor.wires.share_budget(budget.clone()));
-        let handle = Handle::new(drivers.iter().map(|driver| station(driver, &options)).collect());
+        let handle = Handle::new(drivers.iter().map(|driver| remote(driver, &options)).collect());
         let settings = Arc::new(settings(&options, &book));
         let make = Rc::new(RefCell::new(make));
         let nodes = drivers.into_iter().enumerate().map(|(number, driver)| {
@@ -363,7 +363,7 @@ impl Sim {
         }
         let reserves = listener == crate::test::listener::HTTP && !self.options.reserved.is_empty();
         let mut pages = self.book.pages();
-        pages.records[index].may_be_tried = reserves && !pages.overloaded.is_empty();
+        pages.records[index].may_be_provisional = reserves && !pages.overloaded.is_empty();
         drop(pages);
         let far = driver.connect(service, address(index), listener);
         party.connected(far);
@@ -433,7 +433,7 @@ impl Sim {
                 merge(&mut ready, event);
             }
         }
-        let rung = self.handle.station(index).is_some_and(|station| station.mailbox.has_letters());
+        let rung = self.handle.remote(index).is_some_and(|remote| remote.mailbox.has_letters());
         if rung && (calm || !random.chance(faults.held)) {
             ready.push(MemoryDriver::bell());
         }
@@ -483,7 +483,7 @@ impl Sim {
     }
 
     fn is_rung(&self) -> bool {
-        self.handle.shared().stations.iter().any(|station| station.mailbox.has_letters())
+        self.handle.shared().remotes.iter().any(|remote| remote.mailbox.has_letters())
     }
 
     /// Lets time pass up to the next thing that is to happen. False: nothing is before the end.
@@ -539,12 +539,12 @@ impl Sim {
         }
         let shared = self.handle.shared();
         let connections = shared.connections.load(Ordering::Relaxed);
-        let loads = shared.stations.iter().map(|station| station.load.load(Ordering::Relaxed));
-        let topics = shared.directory.len();
-        let letters: usize = shared.stations.iter().map(|station| station.mailbox.len()).sum();
-        let left = [connections, loads.sum(), topics, letters];
+        let loads = shared.remotes.iter().map(|remote| remote.load.load(Ordering::Relaxed));
+        let topics = shared.topic_index.len();
+        let commands: usize = shared.remotes.iter().map(|remote| remote.mailbox.len()).sum();
+        let left = [connections, loads.sum(), topics, commands];
         if left != [0; 4] {
-            let text = format!("connections, loads, topics and letters that are left: {left:?}");
+            let text = format!("connections, loads, topics and commands that are left: {left:?}");
             return Err(wrong("accounts", text));
         }
         let halted = self.nodes.iter().all(|node| node.driver.reactor.wires.is_halted());
@@ -597,8 +597,8 @@ fn bytes_moved(driver: &MemoryDriver) -> u64 {
     stats.bytes_in.value().wrapping_add(stats.bytes_out.value())
 }
 
-fn station(driver: &MemoryDriver, options: &Options) -> Station {
-    Station::new(Mailbox::new(None, options.limits.letters_max), driver.reactor.wires.stats())
+fn remote(driver: &MemoryDriver, options: &Options) -> RemoteReactor {
+    RemoteReactor::new(Mailbox::new(None, options.limits.mailbox_max), driver.reactor.wires.stats())
 }
 
 fn settings(options: &Options, book: &Book) -> Settings {
@@ -609,7 +609,7 @@ fn settings(options: &Options, book: &Book) -> Settings {
         listeners: listeners.into(),
         origins: Origins::Any,
         reserved: options.reserved.clone(),
-        sentinel: false,
+        watchdog: false,
         observer: Arc::new(Eyes { observer: options.observer.clone(), book: book.clone() }),
         clock: WallClock::From(BEGIN),
     }

@@ -23,7 +23,8 @@ pub struct Events {
 }
 
 impl Events {
-    /// A peer that reads so many events at this path. `judge` is given the number of each, from 0 on, and what it says.
+    /// A peer that reads so many events at this path. `judge` is given the number of each, from 0 on, and what it
+    /// says.
     #[must_use]
     pub fn new(
         target: impl Into<String>,

@@ -40,8 +40,8 @@ impl Ask {
 
 type Check = Box<dyn FnMut(&Ask, u16, &[u8]) -> Result<(), String>>;
 
-/// Asks one thing after the other, some before the answer to the one before is there, and checks each answer. They must
-/// come in the order of the requests.
+/// Asks one thing after the other, some before the answer to the one before is there, and checks each answer. They
+/// must come in the order of the requests.
 pub struct Http {
     machine: ClientMachine,
     asks: VecDeque<Ask>,
