@@ -1,8 +1,5 @@
 //! Panics of the layer above, which end their connection and not their reactor.
 
-use crate::id::WireId;
-use crate::service::Service;
-use crate::wires::Wires;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -14,18 +11,4 @@ pub(crate) type Panic = Box<dyn Any + Send>;
 #[inline(always)]
 pub(crate) fn guard<T>(call: impl FnOnce() -> T) -> Result<T, Panic> {
     catch_unwind(AssertUnwindSafe(call))
-}
-
-/// Hands bytes up, guarded by itself. Returns how many were used.
-pub(crate) fn hand_over<S: Service + ?Sized>(
-    wires: &mut Wires,
-    id: WireId,
-    rx: &mut [u8],
-    service: &mut S,
-) -> usize {
-    let bytes = rx.len();
-    guard(|| service.on_bytes(wires, id, rx)).unwrap_or_else(|payload| {
-        service.on_panic(wires, id, payload);
-        bytes
-    })
 }

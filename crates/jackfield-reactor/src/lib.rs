@@ -9,50 +9,46 @@
 
 mod budget;
 #[cfg(test)]
+#[path = "budget/tests.rs"]
 mod budget_tests;
-mod carry;
-mod door;
 mod driver;
 mod guard;
 mod id;
 mod limits;
-mod listener;
 mod mailbox;
-mod memory;
-mod outbox;
-mod pipe;
 #[doc(hidden)]
 pub mod planted;
 mod reason;
-mod service;
+mod session;
 mod stats;
+mod stream;
 mod sync;
 pub mod table;
 mod time;
-mod timer;
-#[cfg(feature = "tls")]
-mod tls;
-mod transport;
 mod turn;
+mod wheel;
 mod wire;
 mod wires;
 
 pub use budget::{Budget, Eviction, Pressure};
 pub use driver::Driver;
+pub use driver::check::Accounts;
+pub use driver::in_memory::MemoryDriver;
 pub use id::{NotAnId, REACTORS_MAX, SLOTS_MAX, WireId};
 pub use limits::Limits;
-pub use listener::{BACKLOG, ListenOptions, Listener, UNSENT_BYTES};
 pub use mailbox::{Full, Mailbox};
-pub use memory::{Accounts, MemoryDriver};
 pub use mio;
-pub use outbox::{Outbox, SHARE_BYTES_MIN, WRITE_THROUGH_BYTES_MIN};
-pub use pipe::{FarEnd, Pipe};
 pub use reason::{Limit, Reason, Timeout};
-pub use service::{Incoming, Service};
-pub use stats::{Counter, Stats};
-pub use time::Time;
+pub use session::Transport;
 #[cfg(feature = "tls")]
-pub use tls::Tls;
-pub use transport::Transport;
-pub use turn::{Reactor, Ready};
-pub use wires::{TIMER_KEY_MAX, WireStats, Wires};
+pub use session::tls::Tls;
+pub use stats::{Counter, Stats};
+pub use stream::listener::{BACKLOG, ListenOptions, Listener, UNSENT_BYTES};
+pub use stream::pipe::{FarEnd, Pipe};
+pub use time::Time;
+pub use turn::Reactor;
+pub use turn::service::{Incoming, Service};
+pub use wire::outbox::{Outbox, SHARE_BYTES_MIN, WRITE_THROUGH_BYTES_MIN};
+pub use wire::timer_key::TIMER_KEY_MAX;
+pub use wires::ready::Ready;
+pub use wires::{WireStats, Wires};

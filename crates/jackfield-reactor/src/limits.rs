@@ -1,5 +1,6 @@
 //! Every bound and time of the reactor, in one place.
 
+use crate::id::SLOTS_MAX;
 use std::time::Duration;
 
 /// Bounds and times of one reactor. The defaults are meant for the open network.
@@ -50,7 +51,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            wires_max: crate::SLOTS_MAX,
+            wires_max: SLOTS_MAX,
             read_bytes: 64 << 10,
             carry_bytes_first: 512,
             carry_bytes_max: (64 << 10) + 2,

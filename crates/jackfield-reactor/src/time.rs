@@ -7,6 +7,9 @@ use std::time::Duration;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Hash)]
 pub struct Time(pub u64);
 
+/// Later than any time.
+pub(crate) const NEVER: Time = Time(u64::MAX);
+
 impl Time {
     /// This much later. Saturates.
     #[must_use]

@@ -5,7 +5,7 @@
 //! that as a deadlock.
 
 #[expect(unreachable_pub, dead_code, reason = "not all of what the reactor has is of use here")]
-#[path = "../src/budget.rs"]
+#[path = "../src/budget/mod.rs"]
 mod budget;
 #[expect(
     unreachable_pub,
@@ -15,7 +15,8 @@ mod budget;
 #[path = "../src/mailbox.rs"]
 mod mailbox;
 
-use budget::{Account, Budget, Pressure};
+use budget::account::Account;
+use budget::{Budget, Pressure};
 use loom::thread::{self, JoinHandle};
 use mailbox::{Full, Mailbox};
 use planted::select;

@@ -4,9 +4,11 @@ use super::Wires;
 use crate::id::WireId;
 use crate::planted::planted;
 use crate::reason::Reason;
-use crate::timer::NIL;
-use crate::transport::Transport;
-use crate::wire::{Phase, flag};
+use crate::session::Transport;
+use crate::stream::pipe::Pipe;
+use crate::wheel::NIL;
+use crate::wire::flags;
+use crate::wire::life::Phase;
 
 impl Wires {
     /// Closes: writes what is queued, sends the end, and waits a little for the peer's, so that a reset does not
@@ -30,7 +32,7 @@ impl Wires {
         }
         if wire.phase < Phase::Dead {
             wire.phase = Phase::Dead;
-            wire.flags |= flag::CUT;
+            wire.flags |= flags::CUT;
             wire.transport.reset();
             self.end_later(id);
         }
@@ -40,7 +42,7 @@ impl Wires {
     /// it has sent is read.
     pub fn take_as_ended(&mut self, id: WireId) {
         if let Some(wire) = self.get(id) {
-            wire.flags |= flag::LAST_WORD;
+            wire.flags |= flags::LAST_WORD;
         }
     }
 
@@ -59,7 +61,7 @@ impl Wires {
     pub(crate) fn end_later(&mut self, id: WireId) {
         self.stopped |= id == self.current;
         if let Some(wire) = self.get(id) {
-            if wire.raise(flag::ENDING) {
+            if wire.raise(flags::ENDING) {
                 self.ending.push(id);
             }
         }
@@ -97,65 +99,7 @@ impl Wires {
         if let Some(wire) = self.get(id) {
             wire.id = WireId::RETIRED;
             // The socket is closed by being replaced.
-            wire.transport = Transport::Memory(crate::Pipe::pair(([0, 0, 0, 0], 0).into()).0);
+            wire.transport = Transport::Memory(Pipe::pair(([0, 0, 0, 0], 0).into()).0);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::{FarEnd, Limits, Pipe, Reactor, Ready, Reason, Time, Transport, WireId};
-    use std::time::Duration;
-
-    /// Takes nothing up and hears nothing.
-    struct Deaf;
-
-    impl crate::Service for Deaf {
-        fn on_accept(&mut self, _: &mut crate::Wires, _: crate::Incoming) {}
-        fn on_secured(&mut self, _: &mut crate::Wires, _: WireId) {}
-        fn on_bytes(&mut self, _: &mut crate::Wires, _: WireId, rx: &mut [u8]) -> usize {
-            rx.len()
-        }
-        fn on_end(&mut self, _: &mut crate::Wires, _: WireId) {}
-        fn on_drain(&mut self, _: &mut crate::Wires, _: WireId) {}
-        fn on_silence(&mut self, _: &mut crate::Wires, _: WireId, _: Duration) {}
-        fn on_timer(&mut self, _: &mut crate::Wires, _: WireId, _: u32) {}
-        fn on_wake(&mut self, _: &mut crate::Wires) {}
-        fn on_close(&mut self, _: &mut crate::Wires, _: WireId, _: Reason) {}
-        fn on_accept_error(&mut self, _: &mut crate::Wires, _: usize, _: &std::io::Error) {}
-    }
-
-    fn connect(reactor: &mut Reactor) -> (WireId, FarEnd) {
-        let (near, far) = Pipe::pair(([127, 0, 0, 1], 1).into());
-        (reactor.wires.insert(Transport::Memory(near)).expect("there is room"), far)
-    }
-
-    #[test]
-    fn a_slot_is_retired_before_its_generation_wraps() {
-        let mut reactor = Reactor::new(0, Time(0), Limits::default(), None);
-        reactor.wires.set_generation(0, u32::MAX - 1);
-        for generation in [u32::MAX - 1, u32::MAX] {
-            let (id, _far) = connect(&mut reactor);
-            assert_eq!((id.slot(), id.generation()), (0, generation));
-            reactor.wires.set_timer(id, 1, Duration::from_secs(1));
-            reactor.wires.abort(id, Reason::Local);
-            reactor.settle(&mut Deaf);
-        }
-        // The slot is used up: nothing of it is left, and nobody gets it again.
-        let (id, far) = connect(&mut reactor);
-        assert_eq!((id.slot(), reactor.wires.len(), reactor.wires.timers()), (1, 1, 0));
-        assert_eq!(reactor.wires.ids().collect::<Vec<_>>(), [id]);
-        for stale in [WireId::new(0, u32::MAX, 0), WireId::new(0, 0, 0), WireId::NONE] {
-            assert!(!reactor.wires.contains(stale) && reactor.wires.outbox(stale).is_none());
-            let ready = Ready { id: stale, readable: true, writable: true, ended: true, broken: true };
-            reactor.turn(Time(1), [ready], &mut Deaf);
-        }
-        reactor.wires.close(id, Reason::Local);
-        far.finish();
-        let ready = Ready { id, readable: true, writable: false, ended: true, broken: false };
-        reactor.turn(Time(2), [], &mut Deaf);
-        reactor.turn(Time(2), [ready], &mut Deaf);
-        assert!(reactor.wires.is_empty() && far.is_finished());
-        assert_eq!(connect(&mut reactor).0, WireId::new(0, 1, 1));
     }
 }

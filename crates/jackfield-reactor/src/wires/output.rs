@@ -5,13 +5,15 @@
 //! wire's outbox, and the wire is *blocked*: nothing more is written before the system tells of room.
 
 use super::Wires;
-use super::memory::pooled_outbox;
+use super::pools::pooled_outbox;
 use crate::id::WireId;
-use crate::outbox::Outbox;
 use crate::planted::planted;
 use crate::reason::Reason;
-use crate::wire::{Phase, Wire, flag};
-use crate::wires::timers::key;
+use crate::wire::Wire;
+use crate::wire::flags;
+use crate::wire::life::Phase;
+use crate::wire::outbox::Outbox;
+use crate::wire::timer_key;
 use std::io;
 
 impl Wires {
@@ -39,7 +41,7 @@ impl Wires {
     #[inline(always)]
     pub fn gathering(&mut self, id: WireId) -> Option<&mut Outbox> {
         let wire = self.slab.get_mut(id.slot())?;
-        let gathers = wire.id == id && wire.phase == Phase::Open && wire.has(flag::DIRTY);
+        let gathers = wire.id == id && wire.phase == Phase::Open && wire.has(flags::DIRTY);
         wire.outbox.as_deref_mut().filter(|_| gathers)
     }
 
@@ -74,7 +76,7 @@ impl Wires {
         self.outbox(id)?;
         let is_next = id == self.current && self.cork.queued() <= payload.len();
         match self.slab.get_mut(id.slot()) {
-            Some(wire) if is_next && !wire.has(flag::NOT_WRITTEN) => {
+            Some(wire) if is_next && !wire.has(flags::NOT_WRITTEN) => {
                 let written = self.cork.write_through(&mut wire.transport, header, payload);
                 self.wrote(id, written);
             }
@@ -89,7 +91,7 @@ impl Wires {
 
     /// True if more is queued than the high-water mark, and until that has drained to the low one.
     pub fn is_congested(&self, id: WireId) -> bool {
-        self.peek(id).is_some_and(|wire| wire.has(flag::CONGESTED))
+        self.peek(id).is_some_and(|wire| wire.has(flags::CONGESTED))
     }
 
     #[inline(never)]
@@ -98,7 +100,7 @@ impl Wires {
         if id == self.current {
             return Some(&mut self.cork);
         }
-        if wire.raise(flag::DIRTY) && !planted(9) {
+        if wire.raise(flags::DIRTY) && !planted(9) {
             self.dirty.push(id);
         }
         let (outboxes, account) = (&mut self.outboxes, &mut self.account);
@@ -137,7 +139,7 @@ impl Wires {
         let Self { slab, cork, stats, current, .. } = self;
         let (cork, id) = (&mut **cork, *current);
         let Some(wire) = slab.get_mut(id.slot()) else { return false };
-        if wire.has(flag::NOT_WRITTEN) {
+        if wire.has(flags::NOT_WRITTEN) {
             self.not_now(id);
             return false;
         }
@@ -163,7 +165,7 @@ impl Wires {
         match self.get(id) {
             Some(wire) if wire.phase < Phase::Dead => {
                 wire.outbox = Some(backlog);
-                if others_wait && wire.raise(flag::DIRTY) {
+                if others_wait && wire.raise(flags::DIRTY) {
                     self.dirty.push(id);
                 }
                 self.book_outbox(id);
@@ -175,7 +177,7 @@ impl Wires {
     /// One write of what is queued for a wire that is not the current one, if it can take something.
     pub(crate) fn flush(&mut self, id: WireId) {
         match self.get(id) {
-            Some(wire) if wire.has(flag::NOT_WRITTEN) => self.not_now(id),
+            Some(wire) if wire.has(flags::NOT_WRITTEN) => self.not_now(id),
             Some(_) => self.write_out(id),
             None => {}
         }
@@ -248,19 +250,19 @@ impl Wires {
         let (high, low) = (self.limits.outbox_bytes_high, self.limits.outbox_bytes_low);
         let (now, is_current) = (self.now.stamp(), id == self.current);
         let Some(wire) = self.get(id).filter(|wire| wire.phase < Phase::Dead) else { return };
-        if wire.has(flag::WRITES_BREAK_SILENCE) && wire.progress == now {
+        if wire.has(flags::WRITES_BREAK_SILENCE) && wire.progress == now {
             wire.heard = now;
         }
         if queued > high {
-            wire.flags |= flag::CONGESTED;
+            wire.flags |= flags::CONGESTED;
             self.stopped |= is_current;
-        } else if queued <= low && wire.has(flag::CONGESTED) && !planted(12) {
+        } else if queued <= low && wire.has(flags::CONGESTED) && !planted(12) {
             self.drained.push(id);
         }
         if waiting > 0 {
             self.watch_stall(id);
         } else if let Some(wire) = self.get(id) {
-            wire.flags &= !flag::BLOCKED;
+            wire.flags &= !flags::BLOCKED;
         }
     }
 
@@ -269,10 +271,10 @@ impl Wires {
     pub(crate) fn watch_stall(&mut self, id: WireId) {
         let now = self.now;
         let Some(wire) = self.get(id) else { return };
-        if wire.raise(flag::BLOCKED) && !planted(11) {
+        if wire.raise(flags::BLOCKED) && !planted(11) {
             wire.progress = now.stamp();
-            if self.timer_entry(id, key::STALL).is_none() {
-                self.arm(id, key::STALL, now.after(self.limits.write_stall).0);
+            if self.timer_entry(id, timer_key::STALL).is_none() {
+                self.arm(id, timer_key::STALL, now.after(self.limits.write_stall).0);
             }
         }
     }

@@ -8,7 +8,8 @@ use super::Wires;
 use crate::id::WireId;
 use crate::planted::planted;
 use crate::reason::{Limit, Reason};
-use crate::wire::{Phase, flag};
+use crate::wire::flags;
+use crate::wire::life::Phase;
 
 impl Wires {
     /// True once something happened to the current wire that takes it off the usual path: ask
@@ -21,53 +22,53 @@ impl Wires {
     /// True while the layer above should go on with the bytes it holds.
     pub fn goes_on(&self, id: WireId) -> bool {
         self.peek(id)
-            .is_some_and(|wire| matches!(wire.phase, Phase::Open | Phase::Mute) && !wire.has(flag::NOT_READ))
+            .is_some_and(|wire| matches!(wire.phase, Phase::Open | Phase::Mute) && !wire.has(flags::NOT_READ))
     }
 
     /// Stops reading because the user said so. The rest of the current bytes is kept.
     pub fn pause(&mut self, id: WireId) {
-        self.block(id, flag::PAUSED);
+        self.block(id, flags::PAUSED);
     }
 
     /// Takes [`Wires::pause`] back: what was kept is shown again, and the socket is read.
     pub fn resume(&mut self, id: WireId) {
-        self.unblock(id, flag::PAUSED);
+        self.unblock(id, flags::PAUSED);
     }
 
     /// Stops reading because an answer is owed. Independent of [`Wires::pause`].
     pub fn hold(&mut self, id: WireId) {
-        self.block(id, flag::HELD);
+        self.block(id, flags::HELD);
     }
 
     /// Takes [`Wires::hold`] back.
     pub fn release(&mut self, id: WireId) {
-        self.unblock(id, if planted(6) { 0 } else { flag::HELD });
+        self.unblock(id, if planted(6) { 0 } else { flags::HELD });
     }
 
     /// Stops reading because the peer has said more than it may. Independent of [`Wires::pause`].
     pub fn throttle(&mut self, id: WireId) {
-        self.block(id, flag::RATED);
+        self.block(id, flags::RATED);
     }
 
     /// Takes [`Wires::throttle`] back.
     pub fn unthrottle(&mut self, id: WireId) {
-        self.unblock(id, flag::RATED);
+        self.unblock(id, flags::RATED);
     }
 
     /// True if it is paused by the user, and no bytes have come that were not handed up, as far as is known. The peer's end
     /// may have.
     pub fn is_paused_and_empty(&mut self, id: WireId) -> bool {
         self.get(id).is_some_and(|wire| {
-            let is_paused = wire.has(flag::PAUSED) && wire.carry.is_none();
-            is_paused && (!wire.has(flag::UNREAD) || wire.transport.is_empty())
+            let is_paused = wire.has(flags::PAUSED) && wire.carry.is_none();
+            is_paused && (!wire.has(flags::UNREAD) || wire.transport.is_empty())
         })
     }
 
     /// The peer's end was read too early: it is told once more, behind the bytes that are kept.
     pub fn put_off_end(&mut self, id: WireId) {
         if let Some(wire) = self.get(id) {
-            wire.flags &= !flag::ENDED;
-            wire.flags |= flag::UNREAD;
+            wire.flags &= !flags::ENDED;
+            wire.flags |= flags::UNREAD;
         }
     }
 
@@ -76,7 +77,7 @@ impl Wires {
     /// [`Wires::has_ended`] knows that it has not.
     pub fn look_for_the_last_time(&mut self, id: WireId) {
         if let Some(wire) = self.get(id) {
-            wire.flags |= flag::LAST_LOOK | flag::UNREAD;
+            wire.flags |= flags::LAST_LOOK | flags::UNREAD;
             self.look_again(id);
         }
     }
@@ -84,14 +85,14 @@ impl Wires {
     /// Leaves the rest of the current bytes for the next turn, so that others have theirs.
     pub fn yield_turn(&mut self, id: WireId) {
         if let Some(wire) = self.get(id) {
-            wire.flags |= if planted(5) { 0 } else { flag::RECHECK };
+            wire.flags |= if planted(5) { 0 } else { flags::RECHECK };
             self.look_again(id);
         }
     }
 
     pub(crate) fn look_again(&mut self, id: WireId) {
         if let Some(wire) = self.get(id) {
-            if wire.raise(flag::AGAIN) && !planted(4) {
+            if wire.raise(flags::AGAIN) && !planted(4) {
                 self.again.push(id);
             }
         }
@@ -102,7 +103,7 @@ impl Wires {
         let carry_bytes_max = self.limits.carry_bytes_max;
         let Some(wire) = self.get(id) else { return };
         let carried = wire.carry.as_ref().map_or(0, |carry| carry.len());
-        if carried > carry_bytes_max && !wire.has(flag::NOT_READ | flag::RECHECK) {
+        if carried > carry_bytes_max && !wire.has(flags::NOT_READ | flags::RECHECK) {
             self.close(id, Reason::Limit(Limit::Carry));
         }
     }
@@ -112,11 +113,16 @@ impl Wires {
         self.peek(id).is_some_and(|wire| wire.phase < Phase::Closing)
     }
 
+    /// True while the wire is read.
+    pub(crate) fn listens(&self, id: WireId) -> bool {
+        self.peek(id).is_some_and(|wire| !wire.has(flags::NOT_READ) || planted(28))
+    }
+
     pub(super) fn block(&mut self, id: WireId, why: u32) {
         let is_current = id == self.current;
         if let Some(wire) = self.get(id) {
             wire.flags |= why;
-            let is_broken = wire.has(flag::BROKEN);
+            let is_broken = wire.has(flags::BROKEN);
             self.stopped |= is_current;
             if is_broken {
                 // Nobody is going to read the news from the socket.
@@ -132,7 +138,7 @@ impl Wires {
         if wire.has(why) {
             wire.flags &= !why;
             wire.heard = now;
-            wire.flags |= if planted(7) { 0 } else { flag::RECHECK };
+            wire.flags |= if planted(7) { 0 } else { flags::RECHECK };
             self.look_again(id);
         }
     }

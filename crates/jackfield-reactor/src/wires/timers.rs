@@ -3,25 +3,11 @@
 use super::Wires;
 use crate::id::WireId;
 use crate::planted::planted;
-use crate::time::{Time, millis};
-use crate::timer::NIL;
-use crate::wire::flag;
+use crate::time::millis;
+use crate::wheel::NIL;
+use crate::wire::flags;
+use crate::wire::timer_key::{self, TIMER_KEY_MAX};
 use std::time::Duration;
-
-/// The reactor's own timers; every smaller key is the layer above's.
-pub(crate) mod key {
-    pub(crate) const SILENCE: u32 = u32::MAX;
-    pub(crate) const STALL: u32 = u32::MAX - 1;
-    pub(crate) const LINGER: u32 = u32::MAX - 2;
-    pub(crate) const HANDSHAKE: u32 = u32::MAX - 3;
-    pub(crate) const MEMORY: u32 = u32::MAX - 4;
-}
-
-/// The largest timer key of the layer above.
-pub const TIMER_KEY_MAX: u32 = u32::MAX - 16;
-
-/// Later than any time.
-pub(crate) const NEVER: Time = Time(u64::MAX);
 
 /// What the user sets takes so long at least: what sets itself again must not keep the turn from ending.
 const SHORTEST: Duration = Duration::from_millis(1);
@@ -36,17 +22,17 @@ impl Wires {
         wire.silence_ms = silence_ms;
         let quiet = now.stamp().wrapping_sub(wire.heard);
         if silence_ms == 0 {
-            self.disarm(id, key::SILENCE);
+            self.disarm(id, timer_key::SILENCE);
         } else {
             let left = silence_ms.saturating_sub(quiet).max(1);
-            self.arm(id, key::SILENCE, now.0 + u64::from(left));
+            self.arm(id, timer_key::SILENCE, now.0 + u64::from(left));
         }
     }
 
     /// Makes writing break the silence as well, for a stream whose peer has nothing to say.
     pub fn count_writes_as_sound(&mut self, id: WireId) {
         if let Some(wire) = self.get(id) {
-            wire.raise(flag::WRITES_BREAK_SILENCE);
+            wire.raise(flags::WRITES_BREAK_SILENCE);
         }
     }
 

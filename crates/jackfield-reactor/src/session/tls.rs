@@ -4,7 +4,7 @@
 //! gives plain ones, `seal` takes plain bytes and writes sealed ones, `push` writes what is still sealed, `close` says
 //! goodbye, and `is_handshaking` tells the state.
 
-use crate::transport::Got;
+use crate::stream::outcome::Got;
 use mio::net::TcpStream;
 use rustls::{ServerConfig, ServerConnection};
 use std::io::{self, ErrorKind, IoSlice, Read, Write};

@@ -1,8 +1,14 @@
-//! What a wire reads from and writes to.
+//! What is spoken above a stream first. No wires here.
+//!
+//! A wire reads from and writes to a [`Transport`].
 
-use crate::pipe::Pipe;
 #[cfg(feature = "tls")]
-use crate::tls::Tls;
+pub(crate) mod tls;
+
+#[cfg(feature = "tls")]
+use self::tls::Tls;
+use crate::stream::outcome::Got;
+use crate::stream::pipe::Pipe;
 use mio::net::TcpStream;
 use socket2::SockRef;
 use std::io::{self, IoSlice, Read, Write};
@@ -25,20 +31,8 @@ pub enum Transport {
 
 /// What a newcomer has sent before it is dismissed is read in pieces of this size, and not more than so many.
 const DISMISS_READ_BYTES: usize = 4 << 10;
-const DISMISS_READS_MAX: usize = 4;
 
-/// What one read gave.
-#[derive(Debug)]
-pub(crate) enum Got {
-    /// So many bytes. `drained`: the source is known to be empty, so that the next edge tells of more.
-    Bytes { count: usize, drained: bool },
-    /// Nothing for now.
-    Nothing,
-    /// The peer has finished its side.
-    End,
-    /// The connection is broken.
-    Failed(io::Error),
-}
+const DISMISS_READS_MAX: usize = 4;
 
 impl Transport {
     /// One read. On Linux a read that does not fill its room has emptied the socket, unless its peer has finished;
@@ -220,25 +214,6 @@ impl Transport {
             Self::Memory(_) => Ok(([127, 0, 0, 1], 0).into()),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.socket_ref().local_addr(),
-        }
-    }
-}
-
-impl Got {
-    #[inline(always)]
-    fn of_socket(got: io::Result<usize>, room: usize) -> Self {
-        match got {
-            Ok(0) => Self::End,
-            Ok(count) => Self::Bytes { count, drained: cfg!(target_os = "linux") && count < room },
-            Err(error) => Self::from_error(error),
-        }
-    }
-
-    #[cold]
-    pub(crate) fn from_error(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Self::Nothing,
-            _ => Self::Failed(error),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Listening sockets.
 
-use mio::net::TcpListener;
+use mio::net::{TcpListener, TcpStream};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
@@ -105,5 +105,14 @@ impl Listener {
     /// The address that it really has.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
+    }
+
+    /// The next connection.
+    pub(crate) fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let (stream, peer) = self.socket.accept()?;
+        if cfg!(not(target_os = "linux")) {
+            stream.set_nodelay(self.nodelay)?;
+        }
+        Ok((stream, peer))
     }
 }

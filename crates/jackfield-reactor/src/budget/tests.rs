@@ -1,6 +1,7 @@
 //! Here and not beside what is tested, which `tests/loom.rs` compiles too.
 
-use crate::budget::{Account, Budget, GRAIN_BYTES, POOLED_BYTES_MAX, Pressure};
+use crate::budget::account::{Account, GRAIN_BYTES, POOLED_BYTES_MAX};
+use crate::budget::{Budget, Pressure};
 use std::sync::Arc;
 
 fn account(budget: &Arc<Budget>) -> Account {

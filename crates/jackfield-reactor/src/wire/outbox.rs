@@ -1,7 +1,7 @@
 //! Bytes on their way out, in order.
 
 use crate::planted::planted;
-use crate::transport::Transport;
+use crate::session::Transport;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -300,7 +300,7 @@ impl Piece {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipe::Pipe;
+    use crate::stream::pipe::Pipe;
     use proptest::prelude::*;
 
     #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use crate::budget::{Eviction, Pressure};
 use crate::id::WireId;
 use crate::reason::Reason;
-use crate::transport::Transport;
+use crate::session::Transport;
 use crate::wires::Wires;
 use std::any::Any;
 use std::io;

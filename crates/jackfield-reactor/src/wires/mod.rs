@@ -4,29 +4,38 @@
 //! `closing`, `memory` and `timers`.
 
 mod broadcast;
+mod charge;
 mod closing;
-mod memory;
+pub(crate) mod duty;
+mod evict;
+pub(crate) mod order;
 mod output;
+mod pending;
+mod pools;
+mod pressure;
 mod reading;
+pub(crate) mod ready;
 mod timers;
 
-pub use timers::TIMER_KEY_MAX;
-pub(crate) use timers::{NEVER, key};
-
-use crate::budget::Account;
-use crate::carry::Carry;
+use self::order::DoorOrder;
+use crate::budget::account::Account;
 use crate::id::{SLOTS_MAX, WireId};
 use crate::limits::Limits;
-use crate::outbox::Outbox;
-use crate::pipe::ReadyList;
 use crate::planted::planted;
 use crate::reason::Reason;
+use crate::session::Transport;
 use crate::stats::Stats;
+use crate::stream::pipe::ReadyList;
 use crate::table;
+use crate::time::NEVER;
 use crate::time::Time;
-use crate::timer::Wheel;
-use crate::transport::Transport;
-use crate::wire::{Phase, Wire, flag};
+use crate::wheel::Wheel;
+use crate::wire::Wire;
+use crate::wire::carry::Carry;
+use crate::wire::flags;
+use crate::wire::life::Phase;
+use crate::wire::outbox::Outbox;
+use crate::wire::timer_key;
 use mio::{Interest, Registry};
 use slab::Slab;
 use std::io;
@@ -54,7 +63,7 @@ pub struct Wires {
     pub(crate) cork: Box<Outbox>,
     /// Something happened to the current wire that takes it off the usual path.
     pub(crate) stopped: bool,
-    broadcast: broadcast::Broadcast,
+    broadcast: pending::Broadcast,
     pub(crate) dirty: Vec<WireId>,
     pub(crate) again: Vec<WireId>,
     pub(crate) ending: Vec<WireId>,
@@ -67,7 +76,7 @@ pub struct Wires {
     #[expect(clippy::vec_box)]
     carries: Vec<Box<Carry>>,
     pub(crate) account: Account,
-    pub(crate) care: memory::Care,
+    pub(crate) care: duty::Care,
     pub(crate) handshakes_left: usize,
     registry: Option<Registry>,
     /// Those that are taken up now are not watched by the system yet, and are these.
@@ -80,17 +89,6 @@ pub struct Wires {
     pub(crate) listening: bool,
     /// What the driver is to do with its door, once.
     pub(crate) door: DoorOrder,
-}
-
-/// What a driver is to do with its door at the end of the turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum DoorOrder {
-    None,
-    /// Close it for good.
-    Shut,
-    /// Accept at the listeners of another driver too.
-    StandIn,
-    StepBack,
 }
 
 /// What a connection has done so far.
@@ -121,7 +119,7 @@ impl Wires {
             current: WireId::IDLE,
             cork: Box::default(),
             stopped: false,
-            broadcast: broadcast::Broadcast::default(),
+            broadcast: pending::Broadcast::default(),
             dirty: Vec::new(),
             again: Vec::new(),
             ending: Vec::new(),
@@ -130,7 +128,7 @@ impl Wires {
             outboxes: Vec::new(),
             carries: Vec::new(),
             account: Account::new(Arc::default()),
-            care: memory::Care::new(),
+            care: duty::Care::new(),
             handshakes_left: 0,
             registry,
             is_unwatched: false,
@@ -170,7 +168,7 @@ impl Wires {
         let wire = entry.insert(Wire::new(id, transport, self.now.stamp()));
         self.stats.opened.add(1);
         if wire.phase == Phase::Handshake {
-            self.arm(id, key::HANDSHAKE, self.now.after(self.limits.handshake).0);
+            self.arm(id, timer_key::HANDSHAKE, self.now.after(self.limits.handshake).0);
         }
         Ok(id)
     }
@@ -276,7 +274,7 @@ impl Wires {
 
     /// True once the peer has finished its side.
     pub fn has_ended(&self, id: WireId) -> bool {
-        self.peek(id).is_some_and(|wire| wire.has(flag::ENDED))
+        self.peek(id).is_some_and(|wire| wire.has(flags::ENDED))
     }
 
     /// Shows to whoever watches from outside what is being done to a connection.

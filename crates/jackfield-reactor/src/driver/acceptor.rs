@@ -4,21 +4,19 @@
 //! a loop that goes on trying would spin. One descriptor is therefore held in reserve. When the system has no other it
 //! is given up for as long as it takes to accept one newcomer, say the service's last word, and let go of it.
 
+use super::reserve::{Reserve, is_for_lack_of_descriptors};
 use crate::id::WireId;
-use crate::listener::Listener;
-use crate::service::{Incoming, Service};
+use crate::session::Transport;
+use crate::stream::listener::Listener;
 use crate::time::Time;
-use crate::transport::Transport;
-use crate::turn::Ready;
+use crate::turn::service::{Incoming, Service};
 use crate::wires::Wires;
+use crate::wires::ready::Ready;
 use mio::event::Event;
-use mio::net::TcpStream;
 #[cfg(unix)]
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
-use socket2::{Domain, Socket, Type};
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
 #[cfg(unix)]
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Weak};
@@ -42,10 +40,6 @@ struct Place {
     shut_until: Time,
 }
 
-/// A descriptor that is good for nothing but to be given up: a socket that is bound to nothing.
-#[derive(Debug, Default)]
-struct Reserve(Option<Socket>);
-
 /// How long a listener rests after an accept has failed for whatever the reserve does not help against.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -63,7 +57,7 @@ impl Door {
         self.others.clear();
         self.places.clear();
         self.waiting.clear();
-        self.reserve = Reserve(None);
+        self.reserve = Reserve::default();
     }
 
     pub(crate) fn listeners(&self) -> Vec<Weak<Listener>> {
@@ -90,7 +84,7 @@ impl Door {
         if !self.others.is_empty() {
             self.places.drain(..).for_each(|place| unwatch(&place.listener, registry));
             self.waiting.clear();
-            self.reserve = Reserve(None);
+            self.reserve = Reserve::default();
         }
     }
 
@@ -210,62 +204,7 @@ fn watch(listener: &mut Arc<Listener>, registry: &Registry, token: Token) -> io:
 #[cfg(not(unix))]
 fn unwatch(_listener: &Listener, _registry: &Registry) {}
 
-impl Reserve {
-    /// False if there was none to be given up.
-    fn give_up(&mut self) -> bool {
-        self.0.take().is_some()
-    }
-
-    /// Whoever took the descriptor meanwhile has it: then this is tried again with the next newcomer.
-    fn refill(&mut self) {
-        if self.0.is_none() {
-            self.0 = Socket::new(Domain::IPV4, Type::STREAM, None).ok();
-        }
-    }
-}
-
-impl Listener {
-    fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (stream, peer) = self.socket.accept()?;
-        if cfg!(not(target_os = "linux")) {
-            stream.set_nodelay(self.nodelay)?;
-        }
-        Ok((stream, peer))
-    }
-}
-
 /// Errors of `accept` that are about the newcomer only: the next one may be fine.
 fn is_the_newcomers(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted)
-}
-
-/// No descriptor is left in the process or in the system. The standard library has no kind of error for it.
-fn is_for_lack_of_descriptors(error: &io::Error) -> bool {
-    let codes: &[i32] = if cfg!(windows) { &[10024] } else { &[EMFILE, ENFILE] };
-    error.raw_os_error().is_some_and(|code| codes.contains(&code))
-}
-
-const ENFILE: i32 = 23;
-const EMFILE: i32 = 24;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_reserve_helps_against_a_lack_of_descriptors_only() {
-        let rows = [(EMFILE, true), (ENFILE, true), (12, false), (11, false)];
-        for (code, helps) in rows.into_iter().filter(|_| cfg!(unix)) {
-            assert_eq!(is_for_lack_of_descriptors(&io::Error::from_raw_os_error(code)), helps, "{code}");
-        }
-        assert!(!is_for_lack_of_descriptors(&ErrorKind::OutOfMemory.into()));
-    }
-
-    #[test]
-    fn a_reserve_is_given_up_once_until_it_is_refilled() {
-        let mut reserve = Reserve::default();
-        assert!(!reserve.give_up());
-        reserve.refill();
-        assert!(reserve.give_up() && !reserve.give_up());
-    }
 }

@@ -1,0 +1,102 @@
+//! What a reactor holds, and what must hold of it between two turns.
+
+use super::in_memory::MemoryDriver;
+use crate::id::WireId;
+use crate::session::Transport;
+use crate::wire::Wire;
+use crate::wire::flags;
+use crate::wire::life::Phase;
+
+/// What a reactor holds: all of it is zero once every connection has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Accounts {
+    /// Connections.
+    pub wires: usize,
+    /// Their timers, set or not.
+    pub timers: usize,
+    /// Bytes that wait for the kernel.
+    pub queued: usize,
+    /// Those of them, of the connection that has the most, that count towards the bound.
+    pub backlog: usize,
+    /// Bytes that were read and not used.
+    pub carried: usize,
+    /// Bytes that its account says are held, in the pools too.
+    pub held: usize,
+    /// Places on the lists of those to be flushed, looked at again, drained and closed.
+    pub listed: usize,
+}
+
+impl MemoryDriver {
+    /// What the reactor holds.
+    pub fn accounts(&self) -> Accounts {
+        let wires = &self.reactor.wires;
+        let sum = |of: fn(&Wire) -> usize| wires.slab.iter().map(|(_, wire)| of(wire)).sum::<usize>();
+        let outboxes = wires.slab.iter().filter_map(|(_, wire)| wire.outbox.as_ref());
+        let backlogs = outboxes.map(|outbox| outbox.counted());
+        Accounts {
+            wires: wires.len(),
+            timers: wires.timers(),
+            queued: wires.cork.queued() + sum(Wire::queued),
+            backlog: backlogs.max().unwrap_or_default(),
+            carried: sum(|wire| wire.carry.as_ref().map_or(0, |carry| carry.len())),
+            held: wires.memory_bytes(),
+            listed: wires.dirty.len() + wires.again.len() + wires.drained.len() + wires.ending.len(),
+        }
+    }
+
+    /// What must hold between two turns, whatever happened before.
+    ///
+    /// # Errors
+    /// What does not hold, and of whom.
+    pub fn check(&self) -> Result<(), String> {
+        let wires = &self.reactor.wires;
+        if !(wires.dirty.is_empty() && wires.drained.is_empty() && wires.ending.is_empty()) {
+            return Err("a turn has ended before its work".into());
+        }
+        if !wires.cork.is_empty() || wires.current != WireId::IDLE {
+            return Err("the cork of an event was not written".into());
+        }
+        wires.check_account()?;
+        let mut wires = wires.slab.iter().filter(|(_, wire)| wire.id != WireId::RETIRED);
+        wires.try_for_each(|(_, wire)| self.check_wire(wire))
+    }
+
+    fn check_wire(&self, wire: &Wire) -> Result<(), String> {
+        let (id, limits) = (wire.id, &self.reactor.wires.limits);
+        let carried = wire.carry.as_ref().map_or(0, |carry| carry.len());
+        let carry_bytes_max = limits.carry_bytes_max + limits.read_bytes;
+        if wire.phase == Phase::Dead {
+            Err(format!("{id} is dead and still there"))
+        } else if wire.has(flags::DIRTY | flags::ENDING) {
+            Err(format!("{id} believes that it is on a list, and is not"))
+        } else if wire.has(flags::AGAIN) && !self.reactor.wires.again.contains(&id) {
+            Err(format!("{id} waits to be looked at again, and nobody will"))
+        } else if wire.queued() > 0 && !wire.has(flags::BLOCKED) {
+            Err(format!("{id} has {} bytes queued, and nobody will write them", wire.queued()))
+        } else if carried > carry_bytes_max {
+            Err(format!("{id} has carried {carried} bytes, which is more than {carry_bytes_max}"))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What must hold besides when all that became ready was told, and nothing moves any more without time passing.
+    ///
+    /// # Errors
+    /// As with [`MemoryDriver::check`].
+    pub fn check_rest(&self) -> Result<(), String> {
+        self.check()?;
+        for (_, wire) in &self.reactor.wires.slab {
+            let listens = matches!(wire.phase, Phase::Open | Phase::Mute | Phase::Lingering)
+                && !wire.has(flags::NOT_READ | flags::AGAIN | flags::ENDED);
+            let Transport::Memory(pipe) = &wire.transport else { continue };
+            if listens && pipe.is_forgotten() {
+                return Err(format!("{} listens, and what came for it will never be read", wire.id));
+            }
+            if pipe.is_broken() && wire.id != WireId::RETIRED {
+                return Err(format!("{} is broken, and nobody has noticed", wire.id));
+            }
+        }
+        Ok(())
+    }
+}

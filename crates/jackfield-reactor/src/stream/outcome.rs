@@ -1,0 +1,35 @@
+//! What one read gave.
+
+use std::io;
+
+/// What one read gave.
+#[derive(Debug)]
+pub(crate) enum Got {
+    /// So many bytes. `drained`: the source is known to be empty, so that the next edge tells of more.
+    Bytes { count: usize, drained: bool },
+    /// Nothing for now.
+    Nothing,
+    /// The peer has finished its side.
+    End,
+    /// The connection is broken.
+    Failed(io::Error),
+}
+
+impl Got {
+    #[inline(always)]
+    pub(crate) fn of_socket(got: io::Result<usize>, room: usize) -> Self {
+        match got {
+            Ok(0) => Self::End,
+            Ok(count) => Self::Bytes { count, drained: cfg!(target_os = "linux") && count < room },
+            Err(error) => Self::from_error(error),
+        }
+    }
+
+    #[cold]
+    pub(crate) fn from_error(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Self::Nothing,
+            _ => Self::Failed(error),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The steps of a wire to its end.
+
+use super::Reactor;
+use super::service::Service;
+use crate::id::WireId;
+use crate::planted::planted;
+use crate::time::NEVER;
+use crate::wire::flags;
+use crate::wire::life::Phase;
+use crate::wire::timer_key;
+
+impl Reactor {
+    /// A step towards the end: what is queued is written, then our end is sent, then the peer's awaited.
+    pub(super) fn wind_up<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) {
+        self.wires.flush(id);
+        let Some(wire) = self.wires.get(id) else { return };
+        wire.flags &= !flags::ENDING;
+        match wire.phase {
+            // The writable edge brings it back here.
+            Phase::Closing if wire.outbox.is_some() && !planted(20) => {}
+            Phase::Closing if planted(31) => {}
+            // The end of both sides at once.
+            Phase::Closing if wire.is_over() && wire.transport.closes_in_order() => self.finish(id, service),
+            Phase::Closing => match wire.transport.finish() {
+                Ok(true) => self.await_end(id, service),
+                Ok(false) => self.wires.watch_stall(id),
+                Err(_) => self.finish(id, service),
+            },
+            Phase::Lingering | Phase::Dead => self.finish(id, service),
+            Phase::Handshake | Phase::Open | Phase::Mute => {}
+        }
+    }
+
+    fn await_end<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) {
+        let (now, linger) = (self.wires.now, self.wires.limits.linger);
+        let Some(wire) = self.wires.get(id) else { return };
+        if wire.is_over() {
+            return self.finish(id, service);
+        }
+        let is_unread = wire.has(flags::UNREAD);
+        wire.phase = Phase::Lingering;
+        self.wires.arm(id, timer_key::LINGER, if planted(19) { NEVER.0 } else { now.after(linger).0 });
+        if is_unread {
+            self.discard(id);
+        }
+    }
+
+    /// The layer above hears of the end, once, and then the slot is free.
+    pub(super) fn finish<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) {
+        let Some(wire) = self.wires.get(id) else { return };
+        wire.phase = Phase::Dead;
+        wire.flags |= flags::CUT;
+        let reason = wire.reason;
+        let calls = if planted(21) { 2 } else { usize::from(!planted(22)) };
+        (0..calls).for_each(|_| service.on_close(&mut self.wires, id, reason));
+        self.wires.remove(id);
+    }
+}

@@ -1,0 +1,72 @@
+//! Timers that are due.
+
+use super::Reactor;
+use super::service::Service;
+use crate::id::WireId;
+use crate::planted::planted;
+use crate::reason::{Reason, Timeout};
+use crate::wire::flags;
+use crate::wire::life::Phase;
+use crate::wire::timer_key;
+use std::time::Duration;
+
+impl Reactor {
+    pub(super) fn fire_timers<S: Service + ?Sized>(&mut self, service: &mut S) {
+        while let Some((id, key)) = self.wires.wheel.due(self.wires.now.0) {
+            self.on_timer(id, key, service);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn on_timer<S: Service + ?Sized>(&mut self, id: WireId, key: u32, service: &mut S) {
+        match key {
+            timer_key::MEMORY => return self.wires.look_after_squeezed(),
+            timer_key::SILENCE => return self.on_silence(id, service),
+            timer_key::STALL => return self.on_stall(id),
+            _ => {}
+        }
+        self.wires.disarm(id, key);
+        match key {
+            timer_key::LINGER => self.finish(id, service),
+            timer_key::HANDSHAKE => self.wires.abort(id, Reason::Timeout(Timeout::Handshake)),
+            key if self.wires.is_heard(id) => service.on_timer(&mut self.wires, id, key),
+            _ => {}
+        }
+    }
+
+    /// The timer is as old as the silence that was asked for; what was heard since then puts it off.
+    fn on_silence<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) {
+        let now = self.wires.now;
+        let Some(wire) = self.wires.peek(id).filter(|wire| wire.phase < Phase::Closing) else { return };
+        let quiet = now.stamp().wrapping_sub(wire.heard);
+        let silence = wire.silence_ms;
+        if quiet < silence {
+            if planted(18) {
+                return;
+            }
+            return self.wires.arm(id, timer_key::SILENCE, now.0 + u64::from(silence - quiet));
+        }
+        self.wires.arm(id, timer_key::SILENCE, now.0 + u64::from(silence));
+        // Who is not being listened to can't be reproached with silence.
+        if self.wires.listens(id) {
+            service.on_silence(&mut self.wires, id, Duration::from_millis(quiet.into()));
+        }
+    }
+
+    fn on_stall(&mut self, id: WireId) {
+        let now = self.wires.now;
+        let stall = crate::time::millis(self.wires.limits.write_stall);
+        let Some(wire) = self.wires.get(id) else { return };
+        if !wire.has(flags::BLOCKED) {
+            self.wires.disarm(id, timer_key::STALL);
+            return;
+        }
+        let waited = u64::from(now.stamp().wrapping_sub(wire.progress));
+        if waited >= stall {
+            self.wires.abort(id, Reason::Timeout(Timeout::Write));
+        } else {
+            self.wires.arm(id, timer_key::STALL, now.0 + stall - waited);
+        }
+    }
+}

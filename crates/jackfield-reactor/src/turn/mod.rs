@@ -1,0 +1,134 @@
+//! One turn of the reactor: what was put off, readiness, timers, and the end of the turn.
+//!
+//! The reactor neither polls nor reads a clock: a driver tells it the time and what is ready. Within a turn each
+//! wire's bytes go up once, its answers go down in one write, and what was written to other wires is flushed once at
+//! the end.
+
+mod closing;
+mod due;
+mod read;
+mod ready;
+pub(crate) mod service;
+mod settle;
+#[cfg(test)]
+mod tests;
+
+use crate::guard::{Panic, guard};
+use crate::id::WireId;
+use crate::limits::Limits;
+use crate::time::NEVER;
+use crate::time::Time;
+use crate::turn::service::Service;
+use crate::wire::flags;
+use crate::wires::Wires;
+use crate::wires::ready::Ready;
+use mio::Registry;
+use std::panic::resume_unwind;
+use std::time::Duration;
+
+/// One reactor: its wires, and the receive buffer that they share.
+///
+/// The buffer stands beside the wires and never inside, so that bytes and wires can be borrowed at the same time.
+#[derive(Debug)]
+pub struct Reactor {
+    /// The wires.
+    pub wires: Wires,
+    /// Room for a carry, then room for one read: a carried rest is copied to the end of the former, so that it and
+    /// the new bytes lie together.
+    rx: Box<[u8]>,
+    headroom: usize,
+    /// The list that is being worked on changes places with this one, so that neither allocates.
+    spare: Vec<WireId>,
+}
+
+impl Reactor {
+    /// A reactor with no wires. The registry is where sockets are registered; without one there are only in-memory
+    /// wires.
+    pub fn new(reactor: u8, now: Time, limits: Limits, registry: Option<Registry>) -> Self {
+        let headroom = limits.carry_bytes_max;
+        let rx = vec![0; headroom + limits.read_bytes].into();
+        Self { wires: Wires::new(reactor, now, limits, registry), rx, headroom, spare: Vec::new() }
+    }
+
+    /// One turn.
+    pub fn turn<S: Service + ?Sized>(
+        &mut self,
+        now: Time,
+        ready: impl IntoIterator<Item = Ready>,
+        service: &mut S,
+    ) {
+        self.begin(now, service);
+        self.take_all(&mut ready.into_iter(), service);
+        self.end(service);
+    }
+
+    /// Takes what is ready, guarded: a panic costs one of them.
+    pub(crate) fn take_all<S: Service + ?Sized>(
+        &mut self,
+        ready: &mut impl Iterator<Item = Ready>,
+        service: &mut S,
+    ) {
+        while let Err(payload) = guard(|| {
+            for ready in ready.by_ref() {
+                self.on_ready(ready, service);
+            }
+        }) {
+            self.caught(payload, service);
+        }
+    }
+
+    /// The last part of a turn: what is due by time, and then all that was begun. What was ready comes before, so that
+    /// no deadline beats bytes that are there already, however long the process was suspended.
+    #[inline(always)]
+    pub(crate) fn end<S: Service + ?Sized>(&mut self, service: &mut S) {
+        self.fire_timers(service);
+        self.settle(service);
+    }
+
+    /// The first part of a turn: who wants to be woken, and what was put off.
+    #[inline(always)]
+    pub(crate) fn begin<S: Service + ?Sized>(&mut self, now: Time, service: &mut S) {
+        self.wires.now = now;
+        self.wires.handshakes_left = self.wires.limits.handshakes_per_turn;
+        self.wires.stats.turns.add(1);
+        if now >= self.wires.alarm {
+            self.wires.alarm = NEVER;
+            service.on_wake(&mut self.wires);
+        }
+        if !self.wires.again.is_empty() {
+            self.look_again(service);
+        }
+    }
+
+    /// After a panic that came out of [`Reactor::on_ready`]: tells the service, and brings the event to its end.
+    #[cold]
+    pub(crate) fn caught<S: Service + ?Sized>(&mut self, payload: Panic, service: &mut S) {
+        let id = self.wires.current;
+        if id == WireId::IDLE {
+            // Not the service's.
+            resume_unwind(payload);
+        }
+        service.on_panic(&mut self.wires, id, payload);
+        self.wires.end_event();
+        // Whether the read had emptied the socket is forgotten.
+        if let Some(wire) = self.wires.get(id) {
+            wire.flags |= flags::UNREAD;
+            self.wires.look_again(id);
+        }
+    }
+
+    /// How long the driver may sleep. `None`: until something happens.
+    pub fn timeout(&self, now: Time) -> Option<Duration> {
+        if !self.wires.again.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let next = self.wires.wheel.next().min(self.wires.alarm.0);
+        (next != NEVER.0).then(|| Duration::from_millis(next.saturating_sub(now.0)))
+    }
+
+    /// True if nothing is due before that time.
+    #[inline(always)]
+    pub(crate) fn rests_until(&self, time: Time) -> bool {
+        self.wires.again.is_empty() && self.wires.wheel.next() >= time.0 && self.wires.alarm >= time
+    }
+}

@@ -1,0 +1,279 @@
+//! Bytes go up: what was read and what was carried.
+
+use super::Reactor;
+use super::service::Service;
+use crate::guard::guard;
+use crate::id::WireId;
+use crate::planted::planted;
+use crate::stream::outcome::Got;
+use crate::wire::flags;
+use crate::wire::life::Phase;
+use crate::wires::Wires;
+
+impl Reactor {
+    /// The usual event: bytes to be read, and neither end nor error. False if the wire is not as it usually is: nothing
+    /// carried, nothing queued, nothing the matter.
+    #[inline(always)]
+    pub(crate) fn on_readable<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) -> bool {
+        let Self { wires, rx, headroom, .. } = self;
+        let Some(wire) = wires.slab.get_mut(id.slot()).filter(|wire| wire.id == id && wire.is_plain()) else {
+            return false;
+        };
+        match wire.transport.read(&mut rx[*headroom..]) {
+            Got::Bytes { count, drained } => {
+                wire.heard = wires.now.stamp();
+                wire.bytes_in += count as u64;
+                wires.stats.at.set(id.to_bits());
+                wires.stats.doing.set(wire.label.into());
+                self.hand_up(id, count, drained, service);
+            }
+            got => self.on_no_bytes(id, got, service),
+        }
+        true
+    }
+
+    /// The bytes of a plain wire go up, and its answers down. Nearly always one read has emptied the socket, and all
+    /// of it was used.
+    #[inline(always)]
+    fn hand_up<S: Service + ?Sized>(&mut self, id: WireId, count: usize, drained: bool, service: &mut S) {
+        let Self { wires, rx, headroom, .. } = self;
+        wires.stats.bytes_in.add(count as u64);
+        (wires.current, wires.stopped) = (id, false);
+        let rx = &mut rx[*headroom..*headroom + count];
+        let used = service.on_bytes(wires, id, rx);
+        if used < count || !drained || wires.stopped {
+            keep_rest(wires, id, &rx[used..], drained);
+            wires.end_event();
+            self.after_event(id, service);
+        } else if wires.end_event() {
+            self.after_event(id, service);
+        }
+    }
+
+    /// After an event that may have kept something, or ended its wire, for which two things don't wait for the turn's
+    /// end: too much that is kept, and a step towards the wire's own end. The peer then finds the last bytes and the end
+    /// behind them at once.
+    #[cold]
+    #[inline(never)]
+    fn after_event<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) {
+        if self.wires.care.is_due {
+            self.settle_slow(service);
+        } else if self.wires.ending.last() == Some(&id) {
+            self.wires.ending.pop();
+            self.wind_up(id, service);
+        }
+    }
+
+    /// Shows a wire's carry again, reads it, hands the bytes up, keeps the rest, and writes the answers once.
+    /// `certain`: a short read says that the socket is empty, because its peer has not finished.
+    #[inline(never)]
+    pub(super) fn pump<S: Service + ?Sized>(&mut self, id: WireId, certain: bool, service: &mut S) {
+        let Some(wire) = self.wires.get(id) else { return };
+        match wire.phase {
+            Phase::Closing | Phase::Dead => return,
+            Phase::Lingering => return self.discard(id),
+            Phase::Handshake => {
+                if self.wires.handshakes_left == 0 {
+                    return self.wires.look_again(id);
+                }
+                self.wires.handshakes_left -= 1;
+            }
+            Phase::Open | Phase::Mute => {}
+        }
+        if self.wires.listens(id) {
+            self.wires.begin_event(id);
+            self.pump_listening(id, certain, service);
+            self.wires.end_event();
+            self.after_event(id, service);
+        }
+    }
+
+    fn pump_listening<S: Service + ?Sized>(&mut self, id: WireId, certain: bool, service: &mut S) {
+        let mut budget = self.wires.limits.read_bytes;
+        loop {
+            let Some(wire) = self.wires.get(id) else { return };
+            if wire.has(flags::RECHECK) {
+                wire.flags &= !flags::RECHECK;
+                if !self.show_carry(id, service) {
+                    return;
+                }
+                continue;
+            }
+            if !wire.has(flags::UNREAD) {
+                return;
+            }
+            if budget == 0 {
+                return self.wires.look_again(id);
+            }
+            let got = wire.transport.read(&mut self.rx[self.headroom..]);
+            if self.is_secured(id, service) && !self.wires.goes_on(id) {
+                return self.put_off(id, &got);
+            }
+            let Got::Bytes { count, drained } = got else { return self.take_end(id, got, service) };
+            let Some(wire) = self.wires.get(id) else { return };
+            // A last look ends with a read that gave nothing.
+            if drained && (certain || planted(30)) && !wire.has(flags::LAST_LOOK) {
+                wire.flags &= !flags::UNREAD;
+            }
+            budget = budget.saturating_sub(count);
+            if !self.take_in(id, count, service) {
+                return;
+            }
+        }
+    }
+
+    /// What was read together with the end of the handshake waits, because the layer above did not want it at once.
+    #[cold]
+    fn put_off(&mut self, id: WireId, got: &Got) {
+        match *got {
+            Got::Bytes { count, .. } => {
+                keep_rest(&mut self.wires, id, &self.rx[self.headroom..self.headroom + count], true);
+            }
+            Got::Nothing => {
+                if let Some(wire) = self.wires.get(id) {
+                    wire.flags &= !flags::UNREAD;
+                }
+            }
+            // The transport will say so again.
+            Got::End | Got::Failed(_) => {}
+        }
+    }
+
+    /// Hands up what was read, behind what was carried. Whichever of the two is shorter is copied to the other, so
+    /// that a peer who sends one byte at a time costs no more than the bytes it sends. False: the wire is not to be
+    /// read on in this turn.
+    fn take_in<S: Service + ?Sized>(&mut self, id: WireId, count: usize, service: &mut S) -> bool {
+        let Self { wires, rx, headroom, .. } = self;
+        let now = wires.now.stamp();
+        let Some(wire) = wires.get(id) else { return false };
+        wire.heard = now;
+        wire.bytes_in += count as u64;
+        let carry = wires.lift_carry(id);
+        wires.stats.bytes_in.add(count as u64);
+        let (begin, end) = (*headroom, *headroom + count);
+        match carry {
+            Some(mut carry) if carry.len() > count || carry.len() > begin => {
+                carry.append(&rx[begin..end]);
+                let used = hand_over(wires, id, carry.unused(), service);
+                put_back(wires, id, carry, used);
+            }
+            carry => {
+                let begin = carry.map_or(begin, |mut carry| {
+                    let front = begin - carry.len();
+                    rx[front..begin].copy_from_slice(carry.unused());
+                    wires.give_back_carry(carry);
+                    front
+                });
+                let used = hand_over(wires, id, &mut rx[begin..end], service);
+                keep_rest(wires, id, &rx[begin + used..end], true);
+            }
+        }
+        wires.goes_on(id) && !wires.peek(id).is_some_and(|wire| wire.has(flags::RECHECK))
+    }
+
+    /// Shows the carry without reading. False: the wire is not to be read on in this turn.
+    fn show_carry<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) -> bool {
+        let wires = &mut self.wires;
+        match wires.lift_carry(id) {
+            Some(mut carry) => {
+                let used = hand_over(wires, id, carry.unused(), service);
+                put_back(wires, id, carry, used);
+            }
+            // Something may be due that needs no bytes, such as the end of what was used up.
+            None => {
+                hand_over(wires, id, &mut [], service);
+            }
+        }
+        wires.goes_on(id) && !wires.peek(id).is_some_and(|wire| wire.has(flags::RECHECK))
+    }
+
+    /// Reads and drops what a peer still sends after our end.
+    pub(super) fn discard(&mut self, id: WireId) {
+        let mut budget = self.wires.limits.read_bytes;
+        while let Some(wire) = self.wires.get(id) {
+            match wire.transport.discard(&mut self.rx) {
+                Got::Bytes { count, .. } if count < budget => budget -= count,
+                Got::Bytes { .. } => return self.wires.look_again(id),
+                Got::Nothing => {
+                    wire.flags &= !flags::UNREAD;
+                    if wire.is_over() {
+                        self.wires.end_later(id);
+                    }
+                    return;
+                }
+                Got::End | Got::Failed(_) => {
+                    wire.flags |= flags::ENDED;
+                    return self.wires.end_later(id);
+                }
+            }
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn look_again<S: Service + ?Sized>(&mut self, service: &mut S) {
+        let mut again = std::mem::replace(&mut self.wires.again, std::mem::take(&mut self.spare));
+        for id in again.drain(..) {
+            if let Some(wire) = self.wires.get(id) {
+                wire.flags &= !flags::AGAIN;
+                self.pump(id, false, service);
+            }
+        }
+        self.spare = again;
+    }
+
+    /// Reads newcomers who have said something already, before the system is to watch them: of those that came for one
+    /// request nearly all are gone then.
+    #[cold]
+    pub(crate) fn welcome<S: Service + ?Sized>(&mut self, service: &mut S) {
+        let mut newcomers = std::mem::take(&mut self.wires.unwatched);
+        for id in newcomers.drain(..) {
+            if let Some(wire) = self.wires.get(id) {
+                wire.flags |= flags::UNREAD;
+            }
+            self.pump(id, true, service);
+            self.wires.watch(id);
+        }
+        self.wires.unwatched = newcomers;
+    }
+}
+
+/// Hands bytes up, guarded by itself. Returns how many were used.
+fn hand_over<S: Service + ?Sized>(wires: &mut Wires, id: WireId, rx: &mut [u8], service: &mut S) -> usize {
+    let bytes = rx.len();
+    guard(|| service.on_bytes(wires, id, rx)).unwrap_or_else(|payload| {
+        service.on_panic(wires, id, payload);
+        bytes
+    })
+}
+
+/// What was not used of the receive buffer goes into a carry.
+#[cold]
+#[inline(never)]
+fn keep_rest(wires: &mut Wires, id: WireId, rest: &[u8], drained: bool) {
+    if !drained {
+        if let Some(wire) = wires.get(id).filter(|_| !planted(25)) {
+            wire.flags |= flags::UNREAD;
+        }
+        wires.look_again(id);
+    }
+    if !rest.is_empty() {
+        let mut carry = wires.take_carry();
+        carry.append(rest);
+        carry.append(if planted(26) { rest } else { &[] });
+        put_back(wires, id, carry, 0);
+    }
+}
+
+fn put_back(wires: &mut Wires, id: WireId, mut carry: Box<crate::wire::carry::Carry>, used: usize) {
+    carry.used(used);
+    let goes_on = wires.peek(id).is_some_and(|wire| wire.phase < Phase::Closing);
+    if carry.is_empty() || !goes_on || planted(27) {
+        return wires.give_back_carry(carry);
+    }
+    if let Some(wire) = wires.get(id) {
+        wire.carry = Some(carry);
+    }
+    wires.book_carry(id);
+    wires.check_carry(id);
+}

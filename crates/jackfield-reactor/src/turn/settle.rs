@@ -1,0 +1,91 @@
+//! What callbacks have begun is brought to its end: drains, flushes, closes, and what memory asks for.
+
+use super::Reactor;
+use super::service::Service;
+use crate::id::WireId;
+use crate::planted::planted;
+use crate::wire::flags;
+use crate::wire::life::Phase;
+use crate::wires::Wires;
+
+impl Reactor {
+    /// Brings to an end what callbacks have begun: drains, flushes and closes, until nothing is left. Each turn ends
+    /// with it; what happens outside of a turn needs it too.
+    #[inline(always)]
+    pub fn settle<S: Service + ?Sized>(&mut self, service: &mut S) {
+        let wires = &self.wires;
+        if !(wires.dirty.is_empty() && wires.drained.is_empty() && wires.ending.is_empty()) {
+            self.settle_slow(service);
+        }
+    }
+
+    #[inline(never)]
+    pub(super) fn settle_slow<S: Service + ?Sized>(&mut self, service: &mut S) {
+        // A callback may write to further wires, or close them: until nothing is left.
+        loop {
+            self.wires.interrupt_broadcast();
+            if !self.wires.drained.is_empty() {
+                self.each(|wires| &mut wires.drained, |this, id| this.drain(id, service));
+            } else if !self.wires.dirty.is_empty() {
+                // The callback that wrote to many is over.
+                self.wires.mark(WireId::IDLE, 0);
+                self.each(|wires| &mut wires.dirty, Self::flush_dirty);
+            } else if !self.wires.ending.is_empty() {
+                self.each(|wires| &mut wires.ending, |this, id| this.wind_up(id, service));
+            } else if self.wires.care.is_due {
+                self.mind_memory(service);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn each(
+        &mut self,
+        list: impl Fn(&mut Wires) -> &mut Vec<WireId>,
+        mut act: impl FnMut(&mut Self, WireId),
+    ) {
+        let spare = std::mem::take(&mut self.spare);
+        let mut ids = std::mem::replace(list(&mut self.wires), spare);
+        for id in ids.drain(..) {
+            act(self, id);
+        }
+        self.spare = ids;
+    }
+
+    fn flush_dirty(&mut self, id: WireId) {
+        if let Some(wire) = self.wires.get(id) {
+            wire.flags &= if planted(23) { !0 } else { !flags::DIRTY };
+            self.wires.flush(id);
+        }
+    }
+
+    fn drain<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) {
+        let low = self.wires.limits.outbox_bytes_low;
+        let Some(wire) = self.wires.get(id) else { return };
+        if wire.has(flags::CONGESTED) && wire.queued() <= low {
+            self.wires.unblock(id, flags::CONGESTED);
+            if self.wires.is_open(id) {
+                service.on_drain(&mut self.wires, id);
+            }
+        }
+    }
+
+    /// Tells of pressure, and ends those that hold too much.
+    #[cold]
+    fn mind_memory<S: Service + ?Sized>(&mut self, service: &mut S) {
+        let (news, doomed) = self.wires.take_care();
+        if let Some(pressure) = news {
+            service.on_pressure(&mut self.wires, pressure);
+        }
+        for (id, why) in doomed {
+            if self.wires.is_doomed(id, why) {
+                self.wires.stats.evicted.add(1);
+                if self.wires.peek(id).is_some_and(|wire| wire.phase != Phase::Handshake) {
+                    service.on_evict(&mut self.wires, id, why);
+                }
+                self.wires.shed(id);
+            }
+        }
+    }
+}

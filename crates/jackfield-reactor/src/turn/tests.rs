@@ -1,0 +1,153 @@
+//! What a reactor with its wires does, seen from inside.
+
+use super::Reactor;
+use super::service::{Incoming, Service};
+use crate::budget::Budget;
+use crate::id::WireId;
+use crate::limits::Limits;
+use crate::reason::Reason;
+use crate::session::Transport;
+use crate::stream::pipe::{FarEnd, Pipe};
+use crate::time::Time;
+use crate::wires::Wires;
+use crate::wires::ready::Ready;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Drops what it hears, and has no last word.
+struct Deaf;
+
+impl Service for Deaf {
+    fn on_accept(&mut self, _: &mut Wires, _: Incoming) {}
+    fn on_secured(&mut self, _: &mut Wires, _: WireId) {}
+    fn on_bytes(&mut self, _: &mut Wires, _: WireId, rx: &mut [u8]) -> usize {
+        rx.len()
+    }
+    fn on_end(&mut self, _: &mut Wires, _: WireId) {}
+    fn on_drain(&mut self, _: &mut Wires, _: WireId) {}
+    fn on_silence(&mut self, _: &mut Wires, _: WireId, _: Duration) {}
+    fn on_timer(&mut self, _: &mut Wires, _: WireId, _: u32) {}
+    fn on_wake(&mut self, _: &mut Wires) {}
+    fn on_close(&mut self, _: &mut Wires, _: WireId, _: Reason) {}
+    fn on_accept_error(&mut self, _: &mut Wires, _: usize, _: &std::io::Error) {}
+}
+
+/// Two reactors that share a million bytes.
+fn pair() -> [Reactor; 2] {
+    let budget = Arc::new(Budget::new(1_000_000));
+    [0, 1].map(|number| {
+        let mut reactor = Reactor::new(number, Time(0), Limits::default(), None);
+        reactor.wires.share_budget(budget.clone());
+        reactor
+    })
+}
+
+/// A connection for which so much is booked.
+fn connect(reactor: &mut Reactor, bytes: usize) -> (WireId, FarEnd) {
+    let (near, far) = Pipe::pair(([127, 0, 0, 1], 1).into());
+    let id = reactor.wires.insert(Transport::Memory(near)).expect("there is room");
+    reactor.wires.book_above(id, bytes);
+    (id, far)
+}
+
+#[test]
+fn pressure_is_minded_and_ends_on_all_reactors() {
+    let [mut one, mut other] = pair();
+    let (large, _far) = connect(&mut one, 600_000);
+    let (late, _far) = connect(&mut other, 250_000);
+    other.settle(&mut Deaf);
+    assert!(one.wires.goes_on(large) && !other.wires.goes_on(late), "only one knows of it");
+    assert!(one.wires.mind_pressure() && !one.wires.goes_on(large));
+    one.settle(&mut Deaf);
+    other.wires.book_above(late, 0);
+    other.settle(&mut Deaf);
+    assert!(other.wires.goes_on(late) && !one.wires.goes_on(large));
+    one.turn(Time(1000), [], &mut Deaf);
+    assert!(one.wires.goes_on(large), "it is looked after");
+    assert_eq!((one.wires.timers(), other.wires.timers()), (0, 0));
+}
+
+/// Its timer went on for a second, for nobody.
+#[test]
+fn with_the_last_connection_nobody_is_looked_after() {
+    let [mut one, _other] = pair();
+    let (large, _far) = connect(&mut one, 900_000);
+    one.settle(&mut Deaf);
+    assert_eq!((one.wires.goes_on(large), one.wires.timers()), (false, 1));
+    one.wires.abort(large, Reason::Local);
+    one.settle(&mut Deaf);
+    assert_eq!((one.wires.len(), one.wires.timers()), (0, 0));
+}
+
+/// It was neither read nor evicted, for nothing would have been gained, for as long as others held on.
+#[test]
+fn who_has_given_all_back_is_read_again_whatever_others_hold() {
+    let [mut one, mut other] = pair();
+    let (_large, _far) = connect(&mut one, 750_000);
+    one.settle(&mut Deaf);
+    let (late, _far) = connect(&mut other, 100_000);
+    other.settle(&mut Deaf);
+    other.wires.book_above(late, 0);
+    other.settle(&mut Deaf);
+    assert!(!other.wires.goes_on(late), "there is pressure still");
+    other.turn(Time(1000), [], &mut Deaf);
+    assert!(other.wires.goes_on(late));
+    assert_eq!(other.wires.timers(), 0);
+}
+
+/// It had heard of pressure, and not of its end: the first to send it something was not read for a second.
+#[test]
+fn nobody_is_squeezed_when_the_pressure_is_over_elsewhere() {
+    let [mut one, mut other] = pair();
+    let (large, _far) = connect(&mut one, 900_000);
+    one.settle(&mut Deaf);
+    assert!(other.wires.mind_pressure());
+    other.settle(&mut Deaf);
+    one.wires.book_above(large, 0);
+    one.settle(&mut Deaf);
+    assert!(!one.wires.budget().is_pressed());
+    let (late, _far) = connect(&mut other, 100_000);
+    other.settle(&mut Deaf);
+    assert!(other.wires.goes_on(late), "nine tenths are free");
+}
+
+#[test]
+fn who_holds_less_than_its_share_evicts_no_more_than_it_needs() {
+    let [mut one, mut other] = pair();
+    let (large, _far) = connect(&mut one, 900_000);
+    let some = [20_000, 25_000, 60_000].map(|bytes| connect(&mut other, bytes).0);
+    other.settle(&mut Deaf);
+    assert_eq!(some.map(|id| other.wires.is_open(id)), [true, true, false]);
+    one.wires.book_above(large, 1_000_000);
+    one.settle(&mut Deaf);
+    assert!(!one.wires.contains(large), "who holds more makes room for others");
+}
+
+#[test]
+fn a_slot_is_retired_before_its_generation_wraps() {
+    let mut reactor = Reactor::new(0, Time(0), Limits::default(), None);
+    reactor.wires.set_generation(0, u32::MAX - 1);
+    for generation in [u32::MAX - 1, u32::MAX] {
+        let (id, _far) = connect(&mut reactor, 0);
+        assert_eq!((id.slot(), id.generation()), (0, generation));
+        reactor.wires.set_timer(id, 1, Duration::from_secs(1));
+        reactor.wires.abort(id, Reason::Local);
+        reactor.settle(&mut Deaf);
+    }
+    // The slot is used up: nothing of it is left, and nobody gets it again.
+    let (id, far) = connect(&mut reactor, 0);
+    assert_eq!((id.slot(), reactor.wires.len(), reactor.wires.timers()), (1, 1, 0));
+    assert_eq!(reactor.wires.ids().collect::<Vec<_>>(), [id]);
+    for stale in [WireId::new(0, u32::MAX, 0), WireId::new(0, 0, 0), WireId::NONE] {
+        assert!(!reactor.wires.contains(stale) && reactor.wires.outbox(stale).is_none());
+        let ready = Ready { id: stale, readable: true, writable: true, ended: true, broken: true };
+        reactor.turn(Time(1), [ready], &mut Deaf);
+    }
+    reactor.wires.close(id, Reason::Local);
+    far.finish();
+    let ready = Ready { id, readable: true, writable: false, ended: true, broken: false };
+    reactor.turn(Time(2), [], &mut Deaf);
+    reactor.turn(Time(2), [ready], &mut Deaf);
+    assert!(reactor.wires.is_empty() && far.is_finished());
+    assert_eq!(connect(&mut reactor, 0).0, WireId::new(0, 1, 1));
+}

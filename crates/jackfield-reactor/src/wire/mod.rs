@@ -1,0 +1,97 @@
+//! One connection's I/O half.
+
+pub(crate) mod carry;
+pub(crate) mod flags;
+pub(crate) mod life;
+pub(crate) mod outbox;
+pub(crate) mod timer_key;
+
+use self::carry::Carry;
+use self::life::Phase;
+use crate::id::WireId;
+use crate::reason::Reason;
+use crate::session::Transport;
+use crate::wire::outbox::Outbox;
+
+/// One connection's I/O half.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    pub(crate) id: WireId,
+    pub(crate) transport: Transport,
+    /// What the kernel did not take yet. Most wires have none.
+    pub(crate) outbox: Option<Box<Outbox>>,
+    /// What was read and not used yet. Most wires have none.
+    pub(crate) carry: Option<Box<Carry>>,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+    /// When it was accepted, and last heard: the lower half of the time.
+    pub(crate) since: u32,
+    pub(crate) heard: u32,
+    /// When the kernel last took something, or when it began to block.
+    pub(crate) progress: u32,
+    /// After so much silence the layer above is told; 0: never.
+    pub(crate) silence_ms: u32,
+    /// The first of its timers.
+    pub(crate) timers: u32,
+    /// Bytes on the heap that the layer above has booked for it.
+    pub(crate) above: u32,
+    pub(crate) flags: u32,
+    pub(crate) phase: Phase,
+    pub(crate) reason: Reason,
+    /// What its bytes are for, as the layer above has said: shown while they are handed up.
+    pub(crate) label: u8,
+}
+
+impl Wire {
+    pub(crate) fn new(id: WireId, transport: Transport, now: u32) -> Self {
+        let phase = if transport.is_handshaking() { Phase::Handshake } else { Phase::Open };
+        let flags = if transport.seals() { flags::SEALS } else { 0 };
+        Self {
+            id,
+            transport,
+            outbox: None,
+            carry: None,
+            bytes_in: 0,
+            bytes_out: 0,
+            since: now,
+            heard: now,
+            progress: now,
+            silence_ms: 0,
+            timers: crate::wheel::NIL,
+            above: 0,
+            flags,
+            phase,
+            reason: Reason::Local,
+            label: 0,
+        }
+    }
+
+    /// The usual case: open, nothing carried, nothing queued, nothing the matter.
+    #[inline(always)]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.flags & !(flags::WRITES_BREAK_SILENCE | flags::SEALS) == 0
+            && self.phase == Phase::Open
+            && self.carry.is_none()
+            && self.outbox.is_none()
+    }
+
+    /// True if nothing comes any more that a reset could be the answer to.
+    pub(crate) fn is_over(&self) -> bool {
+        self.has(flags::ENDED) || (self.has(flags::LAST_WORD) && !self.has(flags::UNREAD))
+    }
+
+    pub(crate) fn has(&self, flags: u32) -> bool {
+        self.flags & flags != 0
+    }
+
+    /// Sets a flag and says whether that is news.
+    pub(crate) fn raise(&mut self, flag: u32) -> bool {
+        let news = self.flags & flag == 0;
+        self.flags |= flag;
+        news
+    }
+
+    pub(crate) fn queued(&self) -> usize {
+        self.outbox.as_ref().map_or(0, |outbox| outbox.queued())
+    }
+}

@@ -1,0 +1,12 @@
+//! What a driver is to do with its acceptor.
+
+/// What a driver is to do with its door at the end of the turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DoorOrder {
+    None,
+    /// Close it for good.
+    Shut,
+    /// Accept at the listeners of another driver too.
+    StandIn,
+    StepBack,
+}

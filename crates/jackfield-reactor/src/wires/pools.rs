@@ -1,0 +1,90 @@
+//! Buffers that wait for their next use.
+
+use super::Wires;
+use crate::budget::account::Account;
+use crate::id::WireId;
+use crate::wire::carry::Carry;
+use crate::wire::outbox::Outbox;
+
+/// Carries that the pool keeps.
+const CARRIES_KEPT_MAX: usize = 64;
+
+impl Wires {
+    /// An outbox from the pool, or a new one.
+    pub(crate) fn take_outbox(&mut self) -> Box<Outbox> {
+        pooled_outbox(&mut self.outboxes, &mut self.account)
+    }
+
+    pub(crate) fn recycle(&mut self, mut outbox: Box<Outbox>) {
+        self.account.book(&mut outbox.booked, 0);
+        outbox.reset();
+        if self.outboxes.len() < self.slab.len() && self.account.pool(outbox.heap_bytes()) {
+            self.outboxes.push(outbox);
+        }
+        self.booked(WireId::IDLE, false);
+    }
+
+    pub(crate) fn take_carry(&mut self) -> Box<Carry> {
+        match self.carries.pop() {
+            Some(carry) => {
+                self.account.unpool(carry.heap_bytes());
+                carry
+            }
+            None => Box::new(Carry::new(self.limits.carry_bytes_first)),
+        }
+    }
+
+    /// A wire's carry, to be shown. It is booked again when it is put back: nobody may come to that if there is a panic.
+    pub(crate) fn lift_carry(&mut self, id: WireId) -> Option<Box<Carry>> {
+        let mut carry = self.get(id)?.carry.take()?;
+        self.account.book(&mut carry.booked, 0);
+        Some(carry)
+    }
+
+    pub(crate) fn give_back_carry(&mut self, mut carry: Box<Carry>) {
+        self.account.book(&mut carry.booked, 0);
+        let most = self.slab.len().min(CARRIES_KEPT_MAX);
+        if carry.reset() && self.carries.len() < most && self.account.pool(carry.heap_bytes()) {
+            self.carries.push(carry);
+        }
+        self.booked(WireId::IDLE, false);
+    }
+
+    /// There are never more buffers in the pools than connections that could use them, and without connections no timer.
+    pub(super) fn trim_pools(&mut self) {
+        let most = self.slab.len();
+        while self.outboxes.len() > most {
+            drop(self.take_outbox());
+        }
+        while self.carries.len() > most {
+            drop(self.take_carry());
+        }
+        if self.is_empty() {
+            self.care.squeezed.clear();
+            self.look_later();
+        }
+        self.tell_memory();
+    }
+
+    pub(super) fn drop_pools(&mut self) {
+        while !self.outboxes.is_empty() {
+            drop(self.take_outbox());
+        }
+        while !self.carries.is_empty() {
+            drop(self.take_carry());
+        }
+        self.tell_memory();
+    }
+}
+
+/// An outbox from the pool, or a new one.
+#[expect(clippy::vec_box, reason = "the boxes are what is pooled")]
+pub(super) fn pooled_outbox(outboxes: &mut Vec<Box<Outbox>>, account: &mut Account) -> Box<Outbox> {
+    match outboxes.pop() {
+        Some(outbox) => {
+            account.unpool(outbox.heap_bytes());
+            outbox
+        }
+        None => Box::default(),
+    }
+}

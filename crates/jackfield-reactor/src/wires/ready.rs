@@ -1,0 +1,18 @@
+//! What is told of one wire.
+
+use crate::id::WireId;
+
+/// What the operating system, or a simulation of it, says of one wire. By edges: it is said once.
+#[derive(Clone, Copy, Debug)]
+pub struct Ready {
+    /// The wire.
+    pub id: WireId,
+    /// Something can be read.
+    pub readable: bool,
+    /// Something can be written again.
+    pub writable: bool,
+    /// The peer has finished its side; bytes from before may still be there to be read.
+    pub ended: bool,
+    /// The connection is broken, both ways.
+    pub broken: bool,
+}
