@@ -7,8 +7,14 @@
 //! described, and a sample may be written down, without being broken by it. Words that no code may contain are put
 //! together from pieces all the same, so that a plain search for them finds nothing here.
 
+#[path = "tidy/modules.rs"]
+mod modules;
 #[path = "tidy/readers.rs"]
 mod readers;
+#[path = "tidy/rooms.rs"]
+mod rooms;
+#[path = "tidy/rooms_samples.rs"]
+mod rooms_samples;
 #[path = "tidy/tree.rs"]
 mod tree;
 
@@ -151,6 +157,7 @@ const RULES: &[Rule] = &[
             &[("a.rs", concat!("fn a() { to", "do(); x_d", "bg!(b) }\n")), ("a.md", concat!("un", "safe\n"))],
         ],
     },
+    Rule { find: rooms::rooms_are_in_order, bad: rooms_samples::BAD, good: rooms_samples::GOOD },
     Rule {
         find: the_lower_crates_stand_alone,
         bad: &[

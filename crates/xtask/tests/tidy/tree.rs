@@ -1,6 +1,7 @@
 //! The files of the repository, or of a sample, and what is wrong with them.
 
 use std::collections::BTreeSet;
+use std::env;
 use std::fmt;
 use std::fs;
 use std::path::Path;
@@ -14,6 +15,8 @@ pub(crate) struct Tree {
     sources: Vec<Source>,
     /// All files and folders, those that are not text included.
     paths: BTreeSet<String>,
+    /// Orders of rooms that are to be tried.
+    plan: String,
 }
 
 impl Tree {
@@ -31,7 +34,8 @@ impl Tree {
             fs::canonicalize(root).map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
         // Right under the root of the file system a checkout is called like any other word with a slash.
         let root = if absolute.matches('/').count() > 1 { absolute } else { String::new() };
-        Tree::new(root, sources, files)
+        let plan = env::var("JACKFIELD_ROOMS").unwrap_or_default();
+        Tree { plan, ..Tree::new(root, sources, files) }
     }
 
     /// A sample. In its texts, `«a|9»` means nine times `a`.
@@ -48,12 +52,21 @@ impl Tree {
             }
             paths.insert(file);
         }
-        Tree { root, sources, paths }
+        Tree { root, sources, paths, plan: String::new() }
     }
 
     /// The absolute path of the repository; empty if it couldn't be told from other words.
     pub(crate) fn root(&self) -> &str {
         &self.root
+    }
+
+    pub(crate) fn with_plan(self, plan: &str) -> Tree {
+        Tree { plan: plan.to_owned(), ..self }
+    }
+
+    /// Orders of rooms that are to be tried in place of those in ARCHITECTURE.md, with `;` between them.
+    pub(crate) fn plan(&self) -> &str {
+        &self.plan
     }
 
     /// Whether there is a file or folder of this path from the root.
@@ -156,7 +169,7 @@ impl Source {
     }
 
     pub(crate) fn offence(&self, line: usize, message: impl Into<String>) -> Offence {
-        Offence { path: self.path.clone(), line, message: message.into() }
+        Offence::new(&self.path, line, message)
     }
 
     fn has_extension(&self, extensions: &[&str]) -> bool {
@@ -173,6 +186,10 @@ pub(crate) struct Offence {
 }
 
 impl Offence {
+    pub(crate) fn new(path: &str, line: usize, message: impl Into<String>) -> Offence {
+        Offence { path: path.to_owned(), line, message: message.into() }
+    }
+
     pub(crate) fn place(&self) -> String {
         format!("{}:{}", self.path, self.line)
     }
