@@ -3,10 +3,26 @@
 //! A process can give itself a core and a signal for the death of its parent, and both outlive the exchange of its
 //! program. So servers that know nothing of either get both, and keep the process id that their parent knows.
 
-use crate::args::Launch;
+use crate::base::cores;
+use clap::Args;
+use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+
+/// What another program is started with.
+#[derive(Debug, Args)]
+pub(crate) struct Launch {
+    /// The core that it runs on
+    #[arg(long)]
+    pub(crate) core: Option<usize>,
+    /// The process that it ends with [default: whoever has started it]
+    #[arg(long)]
+    pub(crate) parent: Option<u32>,
+    /// The program and its arguments
+    #[arg(last = true, required = true)]
+    pub(crate) command: Vec<OsString>,
+}
 
 /// Becomes the other program. Returns only if that fails.
 pub(crate) fn launch(args: &Launch) -> io::Error {
@@ -26,7 +42,7 @@ fn prepare(args: &Launch) -> io::Result<()> {
     if args.parent.is_some_and(|wanted| i64::from(parent) != i64::from(wanted)) {
         return Err(io::Error::other("the process that has started this one has ended"));
     }
-    args.core.map_or(Ok(()), crate::compare::cores::pin)
+    args.core.map_or(Ok(()), cores::pin)
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -1,12 +1,44 @@
 //! The built-in server: what every mode of `bench` needs.
 
-use crate::args::Serve;
+use crate::base::proc;
+use clap::Args;
 use jackfield::{
     Body, Client, Exchange, Limits, Listener, Message, Raw, Request, Server, Upgrade, WebSocket,
 };
 use std::hint::black_box;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+/// What the built-in server listens to.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// For HTTP, WebSocket and event streams
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+    /// For bare TCP
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub(crate) raw: SocketAddr,
+    /// End when the process that has started this one ends
+    #[arg(long)]
+    pub(crate) tied: bool,
+    /// Leave newcomers who have said nothing to the system, as servers for short connections do
+    #[arg(long)]
+    pub(crate) deferred: bool,
+    /// Reactors, a thread each
+    #[arg(long, default_value_t = 1)]
+    pub(crate) reactors: usize,
+    /// Rounds of computing for each request to `/work`
+    #[arg(long, default_value_t = 0)]
+    pub(crate) work: u64,
+    /// How many descriptors it may open [default: as many as the system lets it]
+    #[arg(long)]
+    pub(crate) descriptors: Option<u64>,
+    /// Longest time for a request's head [default: that of the library]
+    #[arg(long, value_parser = crate::base::units::parse_duration)]
+    pub(crate) head_timeout: Option<Duration>,
+}
 
 /// One for each connection.
 #[derive(Debug, Default)]
@@ -103,7 +135,7 @@ pub(crate) fn compute(rounds: u64) {
 /// # Errors
 /// If it can't listen, or polling fails.
 pub(crate) fn serve(args: &Serve) -> jackfield::Result<()> {
-    crate::bench::proc::set_descriptor_limit(args.descriptors);
+    proc::set_descriptor_limit(args.descriptors);
     if args.tied {
         tie();
     }

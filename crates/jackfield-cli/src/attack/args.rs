@@ -1,7 +1,7 @@
 //! The command line of `attack`.
 
-use crate::bench::target::Target;
-use crate::units::parse_duration;
+use crate::base::target::Target;
+use crate::base::units::parse_duration;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;

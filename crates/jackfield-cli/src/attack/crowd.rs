@@ -1,6 +1,7 @@
 //! Connections that do what an attack says: many at a time, on the client's side of our own reactor.
 
-use crate::bench::Error;
+use crate::base::error::Error;
+use crate::base::progress::Progress;
 use crate::bench::run::limits;
 use jackfield_reactor::mio::net::TcpStream;
 use jackfield_reactor::{Driver, Incoming, Reason, Service, Transport, WireId, Wires};
@@ -184,6 +185,14 @@ impl<R: Role> Crowd<R> {
         self.cast.members[id.slot()] = state.map(|state| (id, state));
         Ok(())
     }
+}
+
+/// Connections that are opened a second, where there are many.
+pub(crate) const PACE: f64 = 2500.0;
+
+/// So many connections are open.
+pub(crate) fn describe_crowd(progress: &Progress, attack: &'static str, open: usize, wanted: usize) {
+    progress.counted(attack, open as u64, wanted as u64, format!("{open} of {wanted} connections"));
 }
 
 /// After so many connects in vain nobody is opened any more.

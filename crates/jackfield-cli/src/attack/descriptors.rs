@@ -1,13 +1,13 @@
 //! `descriptors`: more connections than the server has descriptors.
 
 use super::args::Attack;
-use super::crowd::{Crowd, Leave, Role, Turn};
+use super::crowd::{Crowd, Leave, Role, Turn, describe_crowd};
 use super::goal::{Figure, Sheet, Unit, growth};
 use super::normal::Normal;
 use super::victim::Victim;
-use crate::bench::Error;
+use crate::base::error::Error;
+use crate::base::progress::Progress;
 use crate::bench::http::Http;
-use crate::bench::progress::Progress;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -68,7 +68,7 @@ pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
     let request = Http::new(victim.host(), &victim.path).request().to_vec();
     let mut crowd = Crowd::new(Askers { request: request.clone(), ..Askers::default() }, victim.addr())?;
     let opened = crowd.open(wanted, f64::INFINITY, |open| {
-        super::describe_crowd(progress, "descriptors", open, wanted);
+        describe_crowd(progress, "descriptors", open, wanted);
     })?;
     crowd.play_until(Instant::now() + OPENING, |_| false)?;
     let (served, refused, closed) = (crowd.role().served, crowd.role().refused, crowd.role().closed);

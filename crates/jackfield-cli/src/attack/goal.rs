@@ -1,6 +1,6 @@
 //! What is to hold, what was found, and whether it holds.
 
-use crate::units;
+use crate::base::units;
 
 /// What was measured, or why it could not be.
 pub(crate) type Figure = Result<f64, String>;

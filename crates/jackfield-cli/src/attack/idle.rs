@@ -3,7 +3,9 @@
 use super::args::Attack;
 use super::goal::{Figure, Sheet, Unit};
 use super::victim::Victim;
-use crate::bench::{self, Error, proc};
+use crate::base::error::Error;
+use crate::base::proc;
+use crate::bench;
 use crate::compare::rows::ROWS;
 use std::time::Duration;
 

@@ -19,9 +19,10 @@ mod slow_readers;
 mod table;
 mod victim;
 
-use crate::bench::progress::Progress;
-use crate::bench::{Error, proc};
-use crate::report::papers::Section;
+use crate::base::error::Error;
+use crate::base::papers::Section;
+use crate::base::proc;
+use crate::base::progress::Progress;
 use args::{Attack, What};
 use goal::{Row, Sheet, Verdict};
 use std::fs;
@@ -32,9 +33,6 @@ type Run = fn(&Attack, &Progress) -> Result<Sheet, Error>;
 
 /// Where the table goes in a document.
 const SECTION: Section = Section("attack");
-/// Connections that are opened a second, where there are many.
-const PACE: f64 = 2500.0;
-
 /// Attacks, and writes down what came of it. False if a goal is missed.
 ///
 /// # Errors
@@ -65,9 +63,4 @@ pub(crate) fn attack(args: &Attack) -> Result<bool, Error> {
         SECTION.write(Some(path), &table::markdown(&rows))?;
     }
     Ok(rows.iter().all(|row| row.verdict() != Verdict::Missed))
-}
-
-/// So many connections are open.
-fn describe_crowd(progress: &Progress, attack: &'static str, open: usize, wanted: usize) {
-    progress.counted(attack, open as u64, wanted as u64, format!("{open} of {wanted} connections"));
 }

@@ -6,9 +6,9 @@ use super::crowd::{Crowd, Leave, Role, Turn};
 use super::goal::{Figure, Sheet, Unit, growth, larger};
 use super::normal::Normal;
 use super::victim::Victim;
-use crate::bench::Error;
-use crate::bench::progress::Progress;
-use crate::units;
+use crate::base::error::Error;
+use crate::base::progress::Progress;
+use crate::base::units;
 use std::time::{Duration, Instant};
 
 /// Connections on which mutated requests are sent, several in one write.

@@ -1,14 +1,13 @@
 //! `slow-heads`: connections that send a byte of a request's head now and then, for as long as they may.
 
 use super::args::Attack;
-use super::crowd::{Crowd, Leave, Role, Turn};
+use super::crowd::{Crowd, Leave, PACE, Role, Turn, describe_crowd};
 use super::goal::{Figure, Sheet, Unit, growth};
 use super::normal::{Lap, Normal};
 use super::victim::Victim;
-use super::{PACE, describe_crowd};
-use crate::bench::Error;
-use crate::bench::progress::Progress;
-use crate::units;
+use crate::base::error::Error;
+use crate::base::progress::Progress;
+use crate::base::units;
 use jackfield::sim::Random;
 use std::time::{Duration, Instant};
 

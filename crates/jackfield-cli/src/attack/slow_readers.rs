@@ -1,16 +1,16 @@
 //! `slow-readers`: a large shared body for readers that stop reading, and die.
 
 use super::args::Attack;
-use super::crowd::{Crowd, Leave, Role, Turn};
-use super::describe_crowd;
+use super::crowd::{Crowd, Leave, Role, Turn, describe_crowd};
 use super::goal::{Sheet, Unit, growth, larger};
 use super::normal::Normal;
 use super::victim::Victim;
+use crate::base::error::Error;
+use crate::base::proc;
+use crate::base::progress::Progress;
+use crate::base::units;
 use crate::bench::http::Http;
-use crate::bench::progress::Progress;
-use crate::bench::{Error, proc};
 use crate::serve::LARGE_BYTES;
-use crate::units;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};

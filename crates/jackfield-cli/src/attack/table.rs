@@ -1,7 +1,7 @@
 //! What is printed, and what is written to files.
 
 use super::goal::{Bound, Row, Verdict};
-use crate::report::machine;
+use crate::base::machine;
 use serde_json::{Value, json};
 use std::fmt::Write;
 

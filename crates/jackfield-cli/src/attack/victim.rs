@@ -2,8 +2,9 @@
 
 use super::args::Attack;
 use super::goal::{Figure, growth};
+use crate::base::error::Error;
+use crate::base::proc;
 use crate::bench::server::Server;
-use crate::bench::{Error, proc};
 use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};

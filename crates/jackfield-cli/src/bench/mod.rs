@@ -12,9 +12,6 @@ pub(crate) mod idle;
 pub(crate) mod outcome;
 pub(crate) mod pace;
 pub(crate) mod plan;
-pub(crate) mod proc;
-pub(crate) mod progress;
-pub(crate) mod random;
 pub(crate) mod raw;
 pub(crate) mod run;
 pub(crate) mod server;
@@ -23,9 +20,9 @@ pub(crate) mod speaker;
 mod speaker_tests;
 pub(crate) mod sse;
 pub(crate) mod tally;
-pub(crate) mod target;
 pub(crate) mod ws;
 
+use crate::base::error::Error;
 use fanout::{Fanout, Members};
 use http::Http;
 use idle::Idle;
@@ -34,8 +31,6 @@ use plan::{Plan, Play};
 use raw::Raw;
 use server::Server;
 use sse::{Feed, Sse};
-use std::fmt;
-use std::io;
 use ws::{Sockets, Ws};
 
 /// Carries the plan out.
@@ -69,48 +64,5 @@ pub(crate) fn bench(plan: &Plan, server: &Server) -> Result<Outcome, Error> {
             };
             run::run(Sse::new(&feed), plan, server)
         }
-    }
-}
-
-/// Why nothing could be measured.
-#[derive(Debug)]
-pub(crate) enum Error {
-    /// The command line makes no sense.
-    Usage(String),
-    /// The target has no address.
-    Target(String),
-    /// The built-in server does not start.
-    Server(io::Error),
-    /// The server does not answer as it should, from the start.
-    Refused(String),
-    /// Not all connections came up in time: so many did, of so many.
-    TooFew(usize, usize),
-    /// The system failed this process.
-    Io(io::Error),
-    /// A file can't be read or written.
-    File(std::path::PathBuf, io::Error),
-    /// A file is not the result of a run.
-    NoResult(std::path::PathBuf),
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Usage(text) | Self::Target(text) => f.write_str(text),
-            Self::Server(error) => write!(f, "the built-in server does not start: {error}"),
-            Self::Refused(why) => write!(f, "no load could be put on the server: {why}"),
-            Self::TooFew(ready, wanted) => write!(f, "only {ready} of {wanted} connections came up in time"),
-            Self::Io(error) => write!(f, "the load generator failed: {error}"),
-            Self::File(path, error) => write!(f, "{}: {error}", path.display()),
-            Self::NoResult(path) => write!(f, "{} is no result of `jackfield bench`", path.display()),
-        }
-    }
-}
-
-impl std::error::Error for Error {}
-
-impl From<io::Error> for Error {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
     }
 }

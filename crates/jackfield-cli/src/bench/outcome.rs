@@ -1,6 +1,7 @@
 //! What comes out of a run.
 
 use super::tally::Kind;
+use crate::base::units;
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -63,6 +64,24 @@ pub(crate) struct Sample {
     pub(crate) server_cpu: f64,
     /// The server's memory in bytes.
     pub(crate) memory: u64,
+}
+
+impl Sample {
+    /// What is shown while it runs.
+    pub(crate) fn describe(&self) -> String {
+        let mut text = format!(
+            "{}/s, p50 {}, p99 {}, errors {}",
+            units::count(self.rate),
+            units::time(self.p50 as f64),
+            units::time(self.p99 as f64),
+            units::count(self.errors as f64),
+        );
+        if self.memory > 0 {
+            text.push_str(", server ");
+            text.push_str(&units::bytes(self.memory as f64));
+        }
+        text
+    }
 }
 
 impl Outcome {

@@ -1,7 +1,6 @@
-//! What is to be done: the command line, checked and the same for all modes.
+//! What is to be done, the same for all modes.
 
-use super::target::Target;
-use crate::args::bench::{self as args, Common, Mode, Talk};
+use crate::base::target::Target;
 use std::time::Duration;
 
 /// One run of the load generator.
@@ -46,73 +45,6 @@ pub(crate) enum Play {
 }
 
 impl Plan {
-    /// What the command line asks for.
-    ///
-    /// # Errors
-    /// What makes no sense together, as a sentence.
-    pub(crate) fn new(mode: &Mode) -> Result<Self, String> {
-        let mut plan = Self::base(mode);
-        match mode {
-            Mode::Http(args) => plan.talk(&args.talk),
-            Mode::Ws(args) => plan.talk(&args.talk),
-            Mode::Sse(args) => plan.talk(&args.talk),
-            Mode::Raw(args) => plan.talk(&args.talk),
-            Mode::Fanout(args) => plan.talk(&args.talk),
-            Mode::Connect(args) => plan.rate = args.rate.rate,
-            Mode::Idle(_) => {}
-        }
-        match mode {
-            Mode::Ws(args::Ws { size, .. }) | Mode::Raw(args::Raw { size, .. }) => plan.size = *size,
-            Mode::Sse(args) => {
-                plan.size = args.size.max(super::sse::PUBLICATION_BYTES_MIN);
-                plan.publish_path.clone_from(&args.publish_path);
-            }
-            Mode::Fanout(args) => plan.size = args.size.max(super::fanout::MESSAGE_BYTES_MIN),
-            Mode::Http(_) | Mode::Idle(_) | Mode::Connect(_) => {}
-        }
-        if let Some(path) = plan.target.as_ref().and_then(|target| target.path.clone()) {
-            plan.path = path;
-        }
-        plan.check()
-    }
-
-    fn base(mode: &Mode) -> Self {
-        let (play, path) = match mode {
-            Mode::Http(args) => (Play::Http, &*args.path),
-            Mode::Ws(args) => (Play::Ws, &*args.path),
-            Mode::Sse(args) => (Play::Sse, &*args.path),
-            Mode::Raw(_) => (Play::Raw, ""),
-            Mode::Idle(args) if args.ws => (Play::IdleWs, args.path.as_deref().unwrap_or("/")),
-            Mode::Idle(args) => (Play::IdleHttp, args.path.as_deref().unwrap_or("/plaintext")),
-            Mode::Connect(args) => (Play::Connect, &*args.path),
-            Mode::Fanout(args) => (Play::Fanout, &*args.path),
-        };
-        let common = mode.common();
-        Self {
-            play,
-            target: common.target.clone(),
-            server_pid: common.server_pid,
-            connections: common.connections as usize,
-            slow_readers: 0,
-            rate: None,
-            pipeline: 1,
-            size: 0,
-            path: path.to_owned(),
-            publish_path: String::new(),
-            duration: common.duration,
-            operations: None,
-            publishers: usize::MAX,
-            has_browser_head: matches!(mode, Mode::Http(args::Http { browser: true, .. })),
-            is_constant: false,
-        }
-    }
-
-    fn talk(&mut self, talk: &Talk) {
-        self.rate = talk.rate.rate;
-        self.pipeline = talk.pipeline as usize;
-        self.slow_readers = talk.slow_readers as usize;
-    }
-
     /// Whether it makes sense.
     ///
     /// # Errors
@@ -165,21 +97,6 @@ impl Play {
     /// True if nothing happens once the connections are up.
     pub(crate) fn is_idle(self) -> bool {
         matches!(self, Self::IdleHttp | Self::IdleWs)
-    }
-}
-
-impl Mode {
-    /// What every mode has.
-    pub(crate) fn common(&self) -> &Common {
-        match self {
-            Self::Http(args) => &args.talk.common,
-            Self::Ws(args) => &args.talk.common,
-            Self::Sse(args) => &args.talk.common,
-            Self::Raw(args) => &args.talk.common,
-            Self::Idle(args) => &args.common,
-            Self::Connect(args) => &args.common,
-            Self::Fanout(args) => &args.talk.common,
-        }
     }
 }
 

@@ -4,10 +4,11 @@ use super::engine::{Engine, Setup};
 use super::outcome::{Outcome, Sample, ServerUse};
 use super::pace::Bell;
 use super::plan::{Plan, Play};
-use super::progress::Progress;
 use super::server::Server;
 use super::speaker::Speaker;
-use super::{Error, proc};
+use crate::base::error::Error;
+use crate::base::proc;
+use crate::base::progress::Progress;
 use jackfield_reactor::{Driver, Limits};
 use std::time::{Duration, Instant};
 
@@ -117,7 +118,7 @@ impl<S: Speaker> Run<S> {
             if now >= next || is_over {
                 next = now + gap;
                 let sample = self.sample(now - begin);
-                self.progress.loaded(phase, now - begin, whole, &sample);
+                self.progress.along(phase, now - begin, whole, sample.describe());
                 self.samples.push(sample);
             }
             if is_over {

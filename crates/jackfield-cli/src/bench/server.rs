@@ -1,8 +1,8 @@
 //! The server under load: one that runs already, or the built-in one as a child of this process.
 
 use super::plan::{Plan, Play};
-use super::target::Target;
-use crate::bench::Error;
+use crate::base::error::Error;
+use crate::base::target::Target;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -35,7 +35,7 @@ impl Server {
     /// # Errors
     /// The name or the process is unknown.
     pub(crate) fn named(target: &Target, pid: Option<u32>) -> Result<Self, Error> {
-        if let Some(pid) = pid.filter(|pid| super::proc::memory(*pid).is_none()) {
+        if let Some(pid) = pid.filter(|pid| crate::base::proc::memory(*pid).is_none()) {
             return Err(Error::Usage(format!("there is no process {pid} whose memory could be read")));
         }
         let addr = target.resolve().map_err(Error::Target)?;

@@ -1,7 +1,7 @@
 //! `ws`: binary messages over WebSocket, and their echo.
 
-use super::random::Random;
 use super::speaker::{Fault, Heard, Opened, Part, Speaker};
+use crate::base::random::Random;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{self, ClientEvent, ClientMachine, HeaderSlots};
 use jackfield_proto::websocket::{

@@ -3,25 +3,8 @@
 use super::contender::{Contender, Kind};
 use super::counts::Counts;
 use super::rows::Row;
-
-/// One server's turn in one row.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Turn {
-    /// Operations a second.
-    pub(crate) rate: f64,
-    /// The server's processor time for one operation in nanoseconds, or its memory for one connection in bytes: what
-    /// the row is about.
-    pub(crate) cost: Option<f64>,
-    /// Shares of a core.
-    pub(crate) server_load: f64,
-    pub(crate) client_load: f64,
-    pub(crate) others_load: f64,
-    /// The load generator had nothing left.
-    pub(crate) is_client_full: bool,
-    pub(crate) errors: u64,
-    /// The most frequent one.
-    pub(crate) error: Option<String>,
-}
+use super::turn::Turn;
+use crate::base::figure::Figure;
 
 /// A server in a row.
 #[derive(Debug)]
@@ -41,30 +24,6 @@ pub(crate) struct Entry {
 pub(crate) struct Board {
     pub(crate) row: &'static Row,
     pub(crate) entries: Vec<Entry>,
-}
-
-/// What is made of the same figure from several runs.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Figure {
-    pub(crate) median: f64,
-    pub(crate) least: f64,
-    pub(crate) most: f64,
-}
-
-impl Figure {
-    /// `None` if there are no values.
-    pub(crate) fn of(values: impl Iterator<Item = f64>) -> Option<Self> {
-        let mut values: Vec<f64> = values.collect();
-        values.sort_by(f64::total_cmp);
-        let (least, most) = (*values.first()?, *values.last()?);
-        let middle = values.len() / 2;
-        let median = if values.len() % 2 == 1 {
-            values[middle]
-        } else {
-            f64::midpoint(values[middle - 1], values[middle])
-        };
-        Some(Self { median, least, most })
-    }
 }
 
 impl Entry {

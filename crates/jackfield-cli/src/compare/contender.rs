@@ -210,7 +210,7 @@ fn nginx() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os("NGINX").filter(|path| !path.is_empty()) {
         return Some(path.into());
     }
-    super::ground::program("nginx")
+    crate::base::machine::program("nginx")
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::child::{Gap, Running};
 use super::contender::{Contender, Kind};
 use super::ground::{self, Ground};
 use super::rows::Row;
+use crate::base::machine;
 use crate::bench;
 use crate::bench::plan::{Plan, Play};
 use std::collections::BTreeMap;
@@ -142,7 +143,7 @@ impl Counter {
     /// The counter, and its arguments before those of the server.
     fn command(self, file: &Path) -> Result<Vec<String>, String> {
         let program =
-            ground::program(self.name()).ok_or_else(|| format!("{} is not installed", self.name()))?;
+            machine::program(self.name()).ok_or_else(|| format!("{} is not installed", self.name()))?;
         let file = file.to_string_lossy();
         let args: Vec<String> = match self {
             Self::Valgrind => vec![

@@ -1,14 +1,16 @@
 //! Where it is measured: the repository, the peers' programs and the cores; and one server's turn there.
 
-use super::board::Turn;
+use super::args::Whereabouts;
 use super::child::{Gap, Running};
 use super::contender::{Contender, Places};
-use super::cores::{self, Cores};
 use super::rows::{self, Row};
-use crate::args::bench::Whereabouts;
+use super::turn::Turn;
+use crate::base::cores::{self, Cores};
+use crate::base::error::Error;
+use crate::base::proc;
+use crate::bench;
 use crate::bench::outcome::Outcome;
 use crate::bench::server::Server;
-use crate::bench::{self, Error, proc};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -134,11 +136,4 @@ impl Running {
 /// The repository that a directory is in.
 pub(crate) fn root_above(directory: &Path) -> Option<PathBuf> {
     directory.ancestors().find(|root| root.join("benches/peers").is_dir()).map(Path::to_owned)
-}
-
-/// The first program of this name, where programs are.
-pub(crate) fn program(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let directories = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
-    directories.map(|directory| directory.join(name)).find(|path| path.is_file())
 }

@@ -1,9 +1,10 @@
 //! `compare.json`: every figure of every turn.
 
-use super::board::{Board, Entry, Turn};
+use super::board::{Board, Entry};
 use super::counts::Counts;
 use super::origin::Origin;
 use super::rows::Row;
+use super::turn::Turn;
 use serde_json::{Map, Value, json};
 
 /// All that was measured. A turn that failed is null.

@@ -1,10 +1,11 @@
 //! The generated section of `docs/numbers.md`.
 
-use super::board::{Board, Entry, Figure};
+use super::board::{Board, Entry};
 use super::contender::Kind;
 use super::counts::{Calls, Counts};
 use super::origin::Origin;
-use crate::units;
+use crate::base::figure::Figure;
+use crate::base::units;
 use std::fmt::Write;
 
 /// Behind a throughput that the load generator did not exceed.

@@ -5,10 +5,10 @@
 //! [`counts`] counts afterwards what valgrind and strace can count. [`board`] has the figures, and [`markdown`] and
 //! [`page`] are what is made of them.
 
+pub(crate) mod args;
 pub(crate) mod board;
 pub(crate) mod child;
 pub(crate) mod contender;
-pub(crate) mod cores;
 pub(crate) mod counts;
 pub(crate) mod ground;
 pub(crate) mod json;
@@ -16,12 +16,13 @@ pub(crate) mod markdown;
 pub(crate) mod origin;
 pub(crate) mod page;
 pub(crate) mod rows;
+pub(crate) mod turn;
 
-use crate::args::bench::Compare;
-use crate::bench::Error;
-use crate::report::papers::{self, Section};
-use crate::units;
-use board::{Board, Entry, Turn};
+use crate::base::error::Error;
+use crate::base::papers::{self, Section};
+use crate::base::units;
+use args::Compare;
+use board::{Board, Entry};
 use child::Gap;
 use contender::{CONTENDERS, Contender, Kind};
 use counts::Counts;
@@ -29,6 +30,7 @@ use ground::Ground;
 use origin::Origin;
 use rows::{ROWS, Row};
 use std::time::Duration;
+use turn::Turn;
 
 /// How it is to be measured.
 #[derive(Debug)]

@@ -3,10 +3,10 @@
 use super::contender::{CONTENDERS, Contender, Kind};
 use super::ground::Ground;
 use super::rows::ROWS;
-use crate::bench::proc;
-use crate::report::html::escape;
-use crate::report::machine;
-use crate::units;
+use crate::base::machine;
+use crate::base::proc;
+use crate::base::units;
+use crate::report::markup::escape;
 use serde_json::{Map, Value};
 use std::fmt::Write;
 use std::fs;

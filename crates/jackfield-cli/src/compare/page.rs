@@ -5,14 +5,14 @@ use super::contender::Kind;
 use super::markdown::{METHOD, cells, columns, cost_title, gap, notes, show_cost, show_ratio};
 use super::origin::Origin;
 use crate::report::bars::{self, Bar};
-use crate::report::html::{self, escape};
+use crate::report::markup::{self, escape};
 use std::fmt::Write;
 
 const TITLE: &str = "Jackfield beside others";
 
 /// The whole page.
 pub(crate) fn page(boards: &[Board], origin: &Origin) -> String {
-    let mut page = html::begin(TITLE);
+    let mut page = markup::begin(TITLE);
     // Writing to a string cannot fail, here and below.
     let _ = writeln!(page, "<p>{}</p>", escape(&METHOD.replace(['*', '`'], "").replace('\n', " ")));
     for board in boards {

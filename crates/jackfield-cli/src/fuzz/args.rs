@@ -1,6 +1,6 @@
 //! The command lines of `fuzz` and `sim`.
 
-use crate::units::parse_duration;
+use crate::base::units::parse_duration;
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,11 +1,14 @@
 //! `jackfield fuzz`: the fuzz targets on all cores, without another tool.
 
 pub(crate) mod args;
+mod jobs;
+pub(crate) mod sim;
 
-use crate::bench::progress::Progress as Line;
-use crate::units;
+use crate::base::progress::Progress as Line;
+use crate::base::units;
 use args::Fuzz;
 use jackfield_fuzz::{Finding, Progress, Runner, TARGETS, Tally, Target};
+use jobs::jobs;
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -60,12 +63,6 @@ pub(crate) fn fuzz(args: &Fuzz) -> Result<bool, Error> {
         }
     }
     Ok(true)
-}
-
-/// The threads that are asked for: one for each core, unless it is said.
-pub(crate) fn jobs(asked: Option<u16>) -> usize {
-    let cores = || thread::available_parallelism().map_or(1, usize::from);
-    asked.map_or_else(cores, usize::from)
 }
 
 fn fuzz_all(args: &Fuzz, targets: &[Target]) -> Result<bool, Error> {

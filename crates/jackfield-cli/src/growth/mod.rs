@@ -4,28 +4,31 @@
 //! by is nobody's fault. Where there are more connections than a machine has ports, they are in memory ([`world`]).
 //! [`series`] is what becomes of the figures.
 
+pub(crate) mod args;
+pub(crate) mod ask;
 mod series;
 pub(crate) mod world;
 
-use crate::args::bench::Growth;
+use crate::base::error::Error;
+use crate::base::figure::Figure;
+use crate::base::papers::{self, Section};
+use crate::base::proc;
+use crate::base::units;
 use crate::bench::plan::Play;
-use crate::bench::{Error, proc};
-use crate::compare::board::Figure;
 use crate::compare::child::Gap;
 use crate::compare::contender::{CONTENDERS, Contender, Kind};
 use crate::compare::ground::Ground;
 use crate::compare::origin::Origin;
 use crate::compare::rows::{Row, row};
 use crate::compare::{check_turn, choose, counts};
-use crate::report::html;
-use crate::report::papers::{self, Section};
-use crate::units;
+use crate::report::markup;
+use args::Growth;
+use ask::{ask, field, own_program};
 use serde_json::{Value, json};
 use series::{
     CONNECTIONS, Curve, INSTRUCTIONS, MEMORY, Point, Quantity, SIZE, SUBSCRIBERS, Series, TIME, TIME_OF_BYTE,
 };
 use std::fmt::Write;
-use std::process::Command;
 use std::time::Duration;
 
 /// One thing that is drawn.
@@ -304,21 +307,6 @@ fn in_memory(measure: Measure, connections: usize, ws: bool, events: usize) -> R
     }
 }
 
-/// What this program says about itself under other arguments.
-pub(crate) fn ask(args: &[String]) -> Result<Value, String> {
-    let output = Command::new(own_program()?).args(args).output().map_err(|error| error.to_string())?;
-    let said = || String::from_utf8_lossy(&output.stderr).lines().next_back().unwrap_or_default().to_owned();
-    serde_json::from_slice(&output.stdout).map_err(|_| format!("it failed: {}", said()))
-}
-
-pub(crate) fn field(value: &Value, name: &str) -> Result<f64, String> {
-    value[name].as_f64().ok_or_else(|| format!("it does not tell its {name}"))
-}
-
-fn own_program() -> Result<String, String> {
-    std::env::current_exe().map(|path| path.to_string_lossy().into_owned()).map_err(|error| error.to_string())
-}
-
 fn file_name(series: &Series) -> String {
     format!("growth-{}.svg", series.id)
 }
@@ -337,12 +325,13 @@ fn section(all: &[Series], origin: &Origin) -> String {
 
 /// The page with all plots.
 fn page(all: &[Series], origin: &Origin) -> String {
-    let mut page = html::begin("How cost grows");
-    let _ = writeln!(page, "<p>{}</p>", html::escape(&METHOD.replace('*', "").replace('\n', " ")));
+    let mut page = markup::begin("How cost grows");
+    let _ = writeln!(page, "<p>{}</p>", markup::escape(&METHOD.replace('*', "").replace('\n', " ")));
     for series in all {
-        let _ = writeln!(page, "<h2>{}</h2>\n{}<table>", html::escape(series.title), series.plot());
+        let _ = writeln!(page, "<h2>{}</h2>\n{}<table>", markup::escape(series.title), series.plot());
         let line = |tag: &str, cells: &mut dyn Iterator<Item = String>| {
-            let cells: String = cells.map(|cell| format!("<{tag}>{}</{tag}>", html::escape(&cell))).collect();
+            let cells: String =
+                cells.map(|cell| format!("<{tag}>{}</{tag}>", markup::escape(&cell))).collect();
             format!("<tr>{cells}</tr>\n")
         };
         page.push_str(&line("th", &mut series.columns().into_iter().map(str::to_owned)));

@@ -1,8 +1,8 @@
 //! What is drawn: one quantity, as it grows with another, of several servers or protocols.
 
-use crate::compare::board::Figure;
+use crate::base::figure::Figure;
+use crate::base::units;
 use crate::report::plot::{Axis, Line, Plot, Scale};
-use crate::units;
 use serde_json::{Value, json};
 use std::fmt::Write;
 

@@ -6,9 +6,9 @@
 //! them and to read from them is not timed, but counted by whoever counts instructions; what they take of memory is
 //! known from a run with nothing but ends.
 
-use crate::args::bench::World;
-use crate::bench::proc;
-use crate::compare::cores;
+use super::args::World;
+use crate::base::cores;
+use crate::base::proc;
 use crate::compare::rows::HOST;
 use crate::serve::Builtin;
 use jackfield::reactor::Pipe;

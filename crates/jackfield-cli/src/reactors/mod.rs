@@ -5,20 +5,25 @@
 //! a server over sockets whose handler computes, so that the client has next to nothing to do; and one whose handler
 //! does nothing, where only the CPU for one request tells whether two reactors are in each other's way.
 
-use crate::args::bench::Reactors;
+pub(crate) mod args;
+
+use crate::base::cores;
+use crate::base::error::Error;
+use crate::base::figure::Figure;
+use crate::base::machine;
+use crate::base::papers::Section;
+use crate::base::proc;
+use crate::base::units;
+use crate::bench;
 use crate::bench::outcome::Outcome;
 use crate::bench::plan::{Plan, Play};
 use crate::bench::server::Server;
-use crate::bench::{self, Error, proc};
-use crate::compare::board::Figure;
+use crate::compare::check_turn;
 use crate::compare::ground::root_above;
 use crate::compare::rows::row;
-use crate::compare::{check_turn, cores};
-use crate::growth::{ask, field};
-use crate::report::machine;
-use crate::report::papers::Section;
+use crate::growth::ask::{ask, field};
 use crate::serve::compute;
-use crate::units;
+use args::Reactors;
 use std::fmt::Write;
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 //! A bar that is more than ten times as long as the shortest is cut, and an arrow says so: otherwise the differences
 //! that matter could not be seen.
 
-use super::html::escape;
+use super::markup::escape;
 use std::fmt::Write;
 
 /// One bar.

@@ -1,10 +1,11 @@
 //! `index.html`: the figures as tables and plots, in one file that needs no script and nothing from elsewhere.
 
 use super::compare::{self, Trend};
+use super::markup::{begin, escape};
 use super::metric::METRICS;
 use super::plot::{Axis, Line, Plot, Scale};
 use super::text;
-use crate::units;
+use crate::base::units;
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -29,33 +30,6 @@ pub(crate) fn page(result: &Value, old: Option<&Value>) -> String {
     page.push_str("</body>\n</html>\n");
     page
 }
-
-/// The beginning of a page, up to its heading.
-pub(crate) fn begin(title: &str) -> String {
-    let title = escape(title);
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n",
-    )
-}
-
-/// Text as it may stand in an element, or in an attribute.
-pub(crate) fn escape(text: &str) -> String {
-    let mut escaped = String::new();
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
-
-pub(crate) const STYLE: &str = include_str!("style.css");
 
 /// Every metric that the run has, beside that of the earlier one.
 fn figures(result: &Value, old: Option<&Value>) -> String {

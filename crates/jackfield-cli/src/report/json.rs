@@ -1,6 +1,6 @@
 //! `result.json`: every figure of a run, with what is needed to understand and repeat it.
 
-use super::machine;
+use crate::base::machine;
 use crate::bench::outcome::{Outcome, Sample};
 use crate::bench::plan::Plan;
 use crate::bench::server::Server;

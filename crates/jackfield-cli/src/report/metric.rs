@@ -1,6 +1,6 @@
 //! The figures that can be compared, and made a condition of.
 
-use crate::units;
+use crate::base::units;
 use serde_json::Value;
 
 /// One figure of a result.

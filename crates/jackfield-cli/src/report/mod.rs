@@ -9,13 +9,13 @@ pub(crate) mod compare;
 pub(crate) mod gate;
 pub(crate) mod html;
 pub(crate) mod json;
-pub(crate) mod machine;
+pub(crate) mod markup;
 pub(crate) mod metric;
-pub(crate) mod papers;
 pub(crate) mod plot;
 pub(crate) mod text;
 
-use crate::bench::Error;
+use crate::base::error::Error;
+use crate::base::papers;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;

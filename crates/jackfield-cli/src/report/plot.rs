@@ -63,7 +63,7 @@ impl Plot<'_> {
         let svg = self.svg().replace("<figure>", "").replace("</figure>", "");
         let Some((head, rest)) = svg.split_once('>') else { return svg };
         let head = head.replacen("<svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"", 1);
-        format!("{head}><style>{}</style>{rest}", super::html::STYLE)
+        format!("{head}><style>{}</style>{rest}", super::markup::STYLE)
     }
 
     /// The plot as an `svg` element; nothing if there is nothing to draw.
@@ -79,7 +79,7 @@ impl Plot<'_> {
         let mut svg = format!(
             "<figure><svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">\
              <text class=\"title\" x=\"{LEFT}\" y=\"16\">{title}</text>\n",
-            title = super::html::escape(self.title),
+            title = super::markup::escape(self.title),
         );
         for mark in &y.marks {
             let (at, text) = (TOP + y.place(*mark, true), (self.y.show)(*mark));
@@ -120,7 +120,7 @@ fn draw(svg: &mut String, line: &Line<'_>, number: usize, x: &Range, y: &Range) 
     let _ = write!(
         svg,
         "\n<path class=\"line c{number}\" d=\"{path}\"/><text class=\"c{number}\" x=\"{legend}\" y=\"16\" text-anchor=\"end\">{}</text>",
-        super::html::escape(line.name),
+        super::markup::escape(line.name),
     );
 }
 

@@ -2,7 +2,7 @@
 
 use super::compare::{self, Trend};
 use super::metric::Metric;
-use crate::units;
+use crate::base::units;
 use serde_json::Value;
 use std::fmt::Write;
 

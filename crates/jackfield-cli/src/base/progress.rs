@@ -1,7 +1,5 @@
 //! The line that tells how it goes.
 
-use super::outcome::Sample;
-use crate::units;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::time::Duration;
 
@@ -36,11 +34,6 @@ impl Progress {
         self.bar.set_message(message);
     }
 
-    /// Load is on; `phase` is so far along.
-    pub(crate) fn loaded(&self, phase: &'static str, passed: Duration, whole: Duration, sample: &Sample) {
-        self.along(phase, passed, whole, describe(sample));
-    }
-
     /// What has this name is so far along.
     pub(crate) fn along(&self, name: &'static str, passed: Duration, whole: Duration, message: String) {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
@@ -55,19 +48,4 @@ impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
-}
-
-fn describe(sample: &Sample) -> String {
-    let mut text = format!(
-        "{}/s, p50 {}, p99 {}, errors {}",
-        units::count(sample.rate),
-        units::time(sample.p50 as f64),
-        units::time(sample.p99 as f64),
-        units::count(sample.errors as f64),
-    );
-    if sample.memory > 0 {
-        text.push_str(", server ");
-        text.push_str(&units::bytes(sample.memory as f64));
-    }
-    text
 }

@@ -1,8 +1,8 @@
 //! Where and of what a figure was taken.
 
-use crate::bench::proc;
+use crate::base::proc;
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -53,6 +53,13 @@ fn git(directory: &Path, args: &[&str]) -> Option<String> {
         .ok()
         .filter(|output| output.status.success())?;
     Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
+}
+
+/// The first program of this name, where programs are.
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let directories = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    directories.map(|directory| directory.join(name)).find(|path| path.is_file())
 }
 
 /// A word as a shell takes it.

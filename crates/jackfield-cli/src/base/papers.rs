@@ -1,6 +1,6 @@
 //! The documents that figures are written into: a section of a file between two marks, and a directory of files.
 
-use crate::bench::Error;
+use crate::base::error::Error;
 use std::path::Path;
 use std::{fs, io};
 

@@ -1,8 +1,9 @@
 //! `jackfield sim`: schedules of the simulation, on all cores.
 
-use crate::bench::progress::Progress;
-use crate::fuzz::{args::Sim, jobs};
-use crate::units;
+use super::args::Sim;
+use super::jobs::jobs;
+use crate::base::progress::Progress;
+use crate::base::units;
 use jackfield::sim::{Violation, options_of};
 use jackfield_fuzz::bad_day;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -1,0 +1,47 @@
+//! Why nothing could be measured.
+
+use std::path::PathBuf;
+use std::{fmt, io};
+
+/// Why nothing could be measured.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// The command line makes no sense.
+    Usage(String),
+    /// The target has no address.
+    Target(String),
+    /// The built-in server does not start.
+    Server(io::Error),
+    /// The server does not answer as it should, from the start.
+    Refused(String),
+    /// Not all connections came up in time: so many did, of so many.
+    TooFew(usize, usize),
+    /// The system failed this process.
+    Io(io::Error),
+    /// A file can't be read or written.
+    File(PathBuf, io::Error),
+    /// A file is not the result of a run.
+    NoResult(PathBuf),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(text) | Self::Target(text) => f.write_str(text),
+            Self::Server(error) => write!(f, "the built-in server does not start: {error}"),
+            Self::Refused(why) => write!(f, "no load could be put on the server: {why}"),
+            Self::TooFew(ready, wanted) => write!(f, "only {ready} of {wanted} connections came up in time"),
+            Self::Io(error) => write!(f, "the load generator failed: {error}"),
+            Self::File(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::NoResult(path) => write!(f, "{} is no result of `jackfield bench`", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}

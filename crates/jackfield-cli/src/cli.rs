@@ -1,0 +1,102 @@
+//! The command line.
+
+use crate::attack::args::{self as attack, Attack};
+use crate::compare::args::{COMPARE, Compare};
+use crate::fuzz::args::{FUZZ, Fuzz, SIM, Sim};
+use crate::growth::args::{GROWTH, Growth, World};
+use crate::launch::Launch;
+use crate::load::args::Mode;
+use crate::reactors::args::{REACTORS, Reactors};
+use crate::serve::Serve;
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Parser, Subcommand};
+
+/// Tools for servers built with Jackfield, and for any other.
+#[derive(Debug, Parser)]
+#[command(name = "jackfield", version, styles = STYLES, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Put load on a server, and report throughput, latency, processor time and memory
+    #[command(subcommand_value_name = "MODE", subcommand_help_heading = "Modes", after_help = BENCH)]
+    #[command(long_about = BENCH_ABOUT)]
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
+    /// Fuzz the protocols and the server: inputs at random, for which properties must hold
+    #[command(after_help = FUZZ)]
+    Fuzz(Fuzz),
+    /// Simulate the server on bad networks: a schedule for each seed
+    #[command(after_help = SIM)]
+    Sim(Sim),
+    /// Attack a server, and show whether it keeps within its goals
+    #[command(after_help = attack::AFTER)]
+    Attack(Attack),
+    /// The server that `bench` starts when it is given none
+    #[command(hide = true)]
+    Serve(Serve),
+    /// Becomes another program, which runs on one core and ends with the process that has started it
+    #[command(hide = true)]
+    Launch(Launch),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    #[command(flatten)]
+    Load(Mode),
+    /// This server beside the do-nothing loop and other libraries, in turns; writes docs/numbers.md and docs/report
+    #[command(after_help = COMPARE)]
+    Compare(Compare),
+    /// How cost grows with connections, subscribers and the size of a message; writes docs/numbers.md and docs/report
+    #[command(after_help = GROWTH)]
+    Growth(Growth),
+    /// What a second reactor brings; writes docs/numbers.md
+    #[command(after_help = REACTORS)]
+    Reactors(Reactors),
+    /// A server in memory, which is its own peers
+    #[command(hide = true)]
+    World(World),
+}
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const EXAMPLES: &str = "\
+Examples:
+  jackfield bench http                          the built-in server, as fast as it can
+  jackfield bench http -p 16 127.0.0.1:8080     a server of your own, 16 requests in flight
+  jackfield bench ws --rate 50k --fail-if 'p99>2ms'
+  jackfield bench idle -c 10000 --ws            memory of an idle WebSocket
+
+`jackfield bench --help` explains what is measured, `jackfield bench MODE --help` lists the options.";
+
+const BENCH_ABOUT: &str = "\
+Put load on a server, and report throughput, latency, processor time and memory.
+
+Without a target the built-in server is started as a process of its own, so the command always works, and shows what \
+the server itself costs. A report with plots goes to report/index.html, its figures to report/result.json.
+
+Without --rate each connection begins an operation as soon as one ends: that finds the throughput, but its latencies \
+are those of a server that is always full. With --rate operations are due at fixed times, and latency counts from \
+there, however late they could be sent: that finds the latency at a given load.";
+
+const BENCH: &str = "\
+Examples:
+  jackfield bench http --connections 64 --pipeline 16 --duration 10s
+  jackfield bench http --rate 20k http://127.0.0.1:8080/plaintext --server-pid 4242
+  jackfield bench ws --size 16KiB --compare report/result.json
+  jackfield bench sse --connections 100 --rate 500
+  jackfield bench fanout --connections 64 --slow-readers 2
+  jackfield bench compare
+  jackfield bench growth
+  jackfield bench reactors --at-least 1.8
+
+Exit status: 0 when all went well, 1 when a --fail-if condition was met, 2 when nothing could be measured.";

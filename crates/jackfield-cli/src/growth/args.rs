@@ -1,0 +1,53 @@
+//! The command line of `jackfield bench growth`.
+
+use crate::base::units::parse_duration;
+use crate::compare::args::Whereabouts;
+use clap::Args;
+use std::time::Duration;
+
+/// The plots.
+#[derive(Debug, Args)]
+pub(crate) struct Growth {
+    /// How often each point is measured; what is shown are medians
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
+    pub(crate) runs: u32,
+    /// How long to measure each time; a tenth of it goes before as warm-up
+    #[arg(long, value_name = "S", value_parser = parse_duration, default_value = "1")]
+    pub(crate) seconds: Duration,
+    /// Only these plots; then docs/ stays as it is, unless it is named
+    #[arg(long, value_name = "ID,..", value_delimiter = ',')]
+    pub(crate) plots: Vec<String>,
+    /// Leave out points beyond so many connections, subscribers or bytes
+    #[arg(long, value_name = "N")]
+    pub(crate) most: Option<usize>,
+    #[command(flatten)]
+    pub(crate) whereabouts: Whereabouts,
+}
+
+/// What a server in memory does.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct World {
+    /// On each thread
+    #[arg(long, default_value_t = 64)]
+    pub(crate) connections: usize,
+    /// On each thread
+    #[arg(long, default_value_t = 100_000)]
+    pub(crate) events: usize,
+    /// Each with a server of its own
+    #[arg(long, default_value_t = 1)]
+    pub(crate) threads: usize,
+    /// The cores that the threads run on, in order
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) cores: Vec<usize>,
+    /// WebSockets instead of HTTP
+    #[arg(long)]
+    pub(crate) ws: bool,
+    /// Only make the peers' ends, to know what they take
+    #[arg(long)]
+    pub(crate) only_ends: bool,
+}
+
+pub(crate) const GROWTH: &str = "\
+Plots: connections-http, connections-ws, memory-time, memory-instructions, memory-bytes, subscribers-ws, subscribers-sse, size.
+
+Exit status: 0 when each point of this server was measured, 2 when there is a gap.";

@@ -1,0 +1,212 @@
+//! The command line of the modes of `jackfield bench` that put load on a server.
+
+use crate::base::target::Target;
+use crate::base::units::{parse_duration, parse_rate, parse_size};
+use crate::report::gate::Condition;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Mode {
+    /// HTTP requests on connections that stay
+    #[command(after_help = "Every answer's status is checked; one that is not 2xx counts as an error.")]
+    Http(Http),
+    /// Echo of binary messages over WebSocket
+    #[command(after_help = "The server must send each message back; its length is checked.")]
+    Ws(Ws),
+    /// Server-sent events: one publisher, many streams
+    #[command(after_help = SSE)]
+    Sse(Sse),
+    /// Echo of bytes over bare TCP
+    #[command(after_help = "The server must send every byte back, in order.")]
+    Raw(Raw),
+    /// Connections that do nothing: what memory they cost
+    #[command(
+        after_help = "Memory is the growth of the server's VmRSS; what sockets cost the kernel is not in it."
+    )]
+    Idle(Idle),
+    /// Connections that are opened, used once and closed
+    #[command(after_help = "Latency counts from the beginning of the connect to the end of the answer.")]
+    Connect(Connect),
+    /// WebSockets that publish to each other: each message goes to all of them
+    #[command(after_help = FANOUT)]
+    Fanout(Fanout),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Http {
+    #[command(flatten)]
+    pub(crate) talk: Talk,
+    /// What is asked for
+    #[arg(long, value_parser = parse_path, default_value = "/plaintext", help_heading = LOAD)]
+    pub(crate) path: String,
+    /// Send the 900 bytes of header fields that a browser sends
+    #[arg(long, help_heading = LOAD)]
+    pub(crate) browser: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ws {
+    #[command(flatten)]
+    pub(crate) talk: Talk,
+    /// Payload of a message, such as `20`, `16KiB` or `1MiB`
+    #[arg(long, value_name = "BYTES", value_parser = parse_size, default_value = "20", help_heading = LOAD)]
+    pub(crate) size: usize,
+    /// Where the WebSocket is
+    #[arg(long, value_parser = parse_path, default_value = "/", help_heading = LOAD)]
+    pub(crate) path: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sse {
+    #[command(flatten)]
+    pub(crate) talk: Talk,
+    /// Body of a publication, at least 20 bytes: it says when it was due
+    #[arg(long, value_name = "BYTES", value_parser = parse_size, default_value = "56", help_heading = LOAD)]
+    pub(crate) size: usize,
+    /// Where the streams are
+    #[arg(long, value_parser = parse_path, default_value = "/feed", help_heading = LOAD)]
+    pub(crate) path: String,
+    /// Where to post what is to come on the streams
+    #[arg(long, value_name = "PATH", value_parser = parse_path, default_value = "/publish", help_heading = LOAD)]
+    pub(crate) publish_path: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Raw {
+    #[command(flatten)]
+    pub(crate) talk: Talk,
+    /// Bytes of a block, such as `20`, `16KiB` or `1MiB`
+    #[arg(long, value_name = "BYTES", value_parser = parse_size, default_value = "20", help_heading = LOAD)]
+    pub(crate) size: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Idle {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Open WebSockets instead of making one HTTP request on each connection
+    #[arg(long, help_heading = LOAD)]
+    pub(crate) ws: bool,
+    /// What is asked for; with `--ws`, where the WebSocket is [default: /plaintext, or /]
+    #[arg(long, value_parser = parse_path, help_heading = LOAD)]
+    pub(crate) path: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Connect {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) rate: Rate,
+    /// What is asked for
+    #[arg(long, value_parser = parse_path, default_value = "/plaintext", help_heading = LOAD)]
+    pub(crate) path: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fanout {
+    #[command(flatten)]
+    pub(crate) talk: Talk,
+    /// Payload of a message, at least 12 bytes: it says when it was due, and whose it is
+    #[arg(long, value_name = "BYTES", value_parser = parse_size, default_value = "20", help_heading = LOAD)]
+    pub(crate) size: usize,
+    /// Where the WebSocket is
+    #[arg(long, value_parser = parse_path, default_value = "/fanout", help_heading = LOAD)]
+    pub(crate) path: String,
+}
+
+/// What every mode has.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// An address or URL, such as `127.0.0.1:8080`, `localhost:80` or `ws://host:9001/chat`; without one, the built-in
+    /// server is started
+    pub(crate) target: Option<Target>,
+    /// Connections, all at the same time
+    #[arg(short, long, value_name = "N", default_value_t = 64, help_heading = LOAD)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) connections: u32,
+    /// How long to measure, such as `10s`, `500ms` or `2m`; a tenth of it, 1s at most, goes before as warm-up
+    #[arg(short, long, value_name = "TIME", value_parser = parse_duration, default_value = "10s", help_heading = LOAD)]
+    pub(crate) duration: Duration,
+    /// The process whose processor time and memory are shown, if the target is on this machine
+    #[arg(long, value_name = "PID", requires = "target", help_heading = LOAD)]
+    pub(crate) server_pid: Option<u32>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Output {
+    /// Where `index.html` and `result.json` go
+    #[arg(long, value_name = "DIR", default_value = "report", help_heading = OUTPUT)]
+    pub(crate) report: PathBuf,
+    /// Write no files
+    #[arg(long, conflicts_with = "report", help_heading = OUTPUT)]
+    pub(crate) no_report: bool,
+    /// Show what has changed since an earlier `result.json`
+    #[arg(long, value_name = "OLD.json", help_heading = OUTPUT)]
+    pub(crate) compare: Option<PathBuf>,
+    /// Exit with 1 if this is so: `p99>2ms`, `rate<100k`, `errors>0`, `server-cpu>5us`, `memory>64MiB`; may be repeated
+    #[arg(long, value_name = "CONDITION", help_heading = OUTPUT)]
+    pub(crate) fail_if: Vec<Condition>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rate {
+    /// Operations a second on all connections together, such as `5000` or `20k`; latency counts from when each was
+    /// due. Without it, as many as can be
+    #[arg(short, long, value_name = "PER_SECOND", value_parser = parse_rate, help_heading = LOAD)]
+    pub(crate) rate: Option<f64>,
+}
+
+/// What every mode has whose connections stay and do something.
+#[derive(Debug, Args)]
+pub(crate) struct Talk {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) rate: Rate,
+    /// Operations in flight on each connection
+    #[arg(short, long, value_name = "N", default_value_t = 1, help_heading = LOAD)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) pipeline: u32,
+    /// So many of the connections read only four times a second; their latency does not count
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = LOAD)]
+    pub(crate) slow_readers: u32,
+}
+
+impl Mode {
+    /// What every mode has.
+    pub(crate) fn common(&self) -> &Common {
+        match self {
+            Self::Http(args) => &args.talk.common,
+            Self::Ws(args) => &args.talk.common,
+            Self::Sse(args) => &args.talk.common,
+            Self::Raw(args) => &args.talk.common,
+            Self::Idle(args) => &args.common,
+            Self::Connect(args) => &args.common,
+            Self::Fanout(args) => &args.talk.common,
+        }
+    }
+}
+
+fn parse_path(text: &str) -> Result<String, String> {
+    if text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(text.to_owned())
+    } else {
+        Err("a path begins with `/` and has visible ASCII characters only".into())
+    }
+}
+
+const LOAD: &str = "Load";
+const OUTPUT: &str = "Output";
+
+const SSE: &str = "\
+Throughput counts deliveries: each publication comes on every stream. Without --rate, --pipeline publications are on \
+their way at a time.";
+
+const FANOUT: &str = "\
+Throughput counts deliveries: each message comes on every connection, its publisher's included. Without --rate, each \
+connection has --pipeline messages on their round at a time. Slow readers publish nothing.";
