@@ -455,6 +455,21 @@ fn limits() {
     check_with(&tiny, "89:abcdef 01:ab 80:cd", "P:abcdef E1009");
 }
 
+/// D6, Autobahn 9.3.1 and 9.4.1: a message may come in any number of fragments.
+#[test]
+fn fragments_are_not_counted_by_default() {
+    let (mut machine, mut whole) = (Machine::server(), Vec::new());
+    let mut frames = build(Role::Server, "02:a");
+    for _ in 0..1 << 17 {
+        frames.extend_from_slice(&build(Role::Server, "00:a"));
+    }
+    frames.extend_from_slice(&build(Role::Server, "80:"));
+    match machine.step(&mut frames, &mut whole, &Limits::default()) {
+        Step::Event(_, Event::Message(message)) => assert_eq!(message.len(), (1 << 17) + 1),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// If the length were believed, this would end in an allocation that nobody can grant (W17).
 #[test]
 fn an_announced_length_reserves_nothing() {

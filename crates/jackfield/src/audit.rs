@@ -84,7 +84,7 @@ const DEFENCES: &[(&str, On, Off)] = &[
     ("http.drain_bytes_max", On::Http, Off::Above(16 * MIB)),
     ("websocket.message_bytes_max", On::Http, Off::Above(256 * MIB)),
     ("websocket.frame_in_place_bytes_max", On::Http, Off::Never),
-    ("websocket.fragments_max", On::Http, Off::Above(16 * MIB)),
+    ("websocket.fragments_max", On::Http, Off::Never),
     ("reactor.wires_max", On::All, Off::Never),
     ("reactor.read_bytes", On::All, Off::Above(16 * MIB)),
     ("reactor.carry_bytes_first", On::All, Off::Above(MIB)),

@@ -327,7 +327,12 @@ impl Limits {
                 websocket.frame_in_place_bytes_max as u64,
                 "a longer frame that is not whole moves to a buffer of its message's own",
             ),
-            row("websocket.fragments_max", "fragments", u64::from(websocket.fragments_max), "1008 and close"),
+            row(
+                "websocket.fragments_max",
+                "fragments",
+                u64::from(websocket.fragments_max),
+                "1008 and close; 0: any number",
+            ),
         ]
     }
 

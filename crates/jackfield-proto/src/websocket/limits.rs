@@ -13,13 +13,13 @@ pub struct Limits {
     /// caller's buffer must hold this much and 14 bytes of header, or such a frame never gets whole. More than
     /// `u32::MAX` counts as `u32::MAX`.
     pub frame_in_place_bytes_max: usize,
-    /// How many frames one message may come in; 65,536 by default. One more is answered with 1008. Bytes and time
-    /// bound a message better; this is against peers who send a great many frames that are empty.
+    /// How many frames one message may come in. One more is answered with 1008. Disabled by zero, and 0 by default:
+    /// any number is legal (RFC 6455, section 5.4), and memory is bounded by `message_bytes_max` all the same.
     pub fragments_max: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { message_bytes_max: 1 << 20, frame_in_place_bytes_max: 16 << 10, fragments_max: 1 << 16 }
+        Self { message_bytes_max: 1 << 20, frame_in_place_bytes_max: 16 << 10, fragments_max: 0 }
     }
 }

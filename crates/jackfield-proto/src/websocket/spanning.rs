@@ -51,7 +51,7 @@ impl Spanning {
         if header.payload_bytes > room as u64 {
             return Err(Error::MessageTooLong);
         }
-        if self.fragments >= limits.fragments_max {
+        if limits.fragments_max > 0 && self.fragments >= limits.fragments_max {
             return Err(Error::TooManyFragments);
         }
         self.enter(header);
@@ -97,6 +97,6 @@ impl Spanning {
         self.frame_bytes_left = header.payload_bytes as usize;
         self.key = header.key;
         self.fin = header.fin;
-        self.fragments += 1;
+        self.fragments = self.fragments.saturating_add(1);
     }
 }
