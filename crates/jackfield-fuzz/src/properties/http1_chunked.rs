@@ -11,6 +11,7 @@ use jackfield_proto::http1::{
 const REQUEST: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
 const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 const TRAILER_BYTES_MAX: usize = 100;
+const TRAILERS_MAX: usize = 3;
 
 /// The bytes as a chunked body: however it is cut the same data and trailers come, from servers and clients the same,
 /// or the same refusal; limits hold; and the bytes as data are encoded and read again.
@@ -19,6 +20,7 @@ pub fn http1_chunked(data: &[u8]) {
         chunk_line_bytes_max: 30,
         chunk_extension_bytes_max: 60,
         trailer_bytes_max: TRAILER_BYTES_MAX,
+        headers_max: TRAILERS_MAX,
         ..Limits::default()
     };
     let request = same_however_cut(data, |parts| serve(parts, &limits));
@@ -104,13 +106,13 @@ fn ask(parts: &[&[u8]], limits: &Limits) -> Log {
 
 fn end<'b>(log: &mut Log, trailers: impl Iterator<Item = (&'b str, &'b [u8])>) {
     log.note("end", "");
-    let mut bytes = 0;
+    let (mut bytes, mut fields) = (0, 0);
     for (name, value) in trailers {
-        bytes += name.len() + value.len();
+        (bytes, fields) = (bytes + name.len() + value.len(), fields + 1);
         log.note("trailer", name);
         log.note("is", value);
     }
-    assert!(bytes <= TRAILER_BYTES_MAX, "trailers of {bytes} bytes");
+    assert!(bytes <= TRAILER_BYTES_MAX && fields <= TRAILERS_MAX, "{fields} trailers of {bytes} bytes");
 }
 
 /// The bytes as data, in parts that depend on them.

@@ -33,7 +33,7 @@ pub enum Error {
     FieldValue,
     /// The head is longer than `head_bytes_max`.
     HeadTooLarge,
-    /// There are more fields than `headers_max`.
+    /// There are more fields than `headers_max`, in the head or in the trailer section.
     TooManyHeaders,
     /// HTTP/1.1 without `Host`.
     HostMissing,
@@ -110,7 +110,7 @@ impl Error {
             Self::FieldName => "a field name is malformed",
             Self::FieldValue => "a field value has a control byte",
             Self::HeadTooLarge => "the head is too large",
-            Self::TooManyHeaders => "the head has too many fields",
+            Self::TooManyHeaders => "the head or the trailer section has too many fields",
             Self::HostMissing => "the Host field is missing",
             Self::HostTwice => "there is more than one Host field",
             Self::HostInvalid => "the host is malformed",

@@ -9,7 +9,8 @@ pub struct Limits {
     /// Bytes of a head: start line, fields and the empty line, at most [`HEAD_BYTES_MAX`]. Beyond it: 431. Default
     /// 16 KiB.
     pub head_bytes_max: usize,
-    /// Fields in a head, at most [`HEADERS_MAX`](super::HEADERS_MAX). Beyond it: 431. Default 100.
+    /// Fields in a head, and fields in the trailer section after a chunked body; at most
+    /// [`HEADERS_MAX`](super::HEADERS_MAX) each. Beyond it: 431. Default 100.
     pub headers_max: usize,
     /// Bytes of a request target. Beyond it: 414, as soon as it is seen. Default 8 KiB.
     pub target_bytes_max: usize,
@@ -44,6 +45,11 @@ impl Limits {
     #[inline(always)]
     pub(crate) fn head_bytes(&self) -> usize {
         self.head_bytes_max.min(HEAD_BYTES_MAX)
+    }
+
+    /// Fields of a head, or of a trailer section, that are taken.
+    pub(crate) fn headers(&self) -> usize {
+        self.headers_max.min(super::HEADERS_MAX)
     }
 }
 

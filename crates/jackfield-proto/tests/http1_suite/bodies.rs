@@ -2,7 +2,8 @@
 
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
-    Awaits, DateBlock, Error, Event, Fields, HeaderSlots, Limits, Machine, Phase, ResponseHead, SendBody,
+    Awaits, DateBlock, Error, Event, Fields, HEADERS_MAX, HeaderSlots, Limits, Machine, Phase, ResponseHead,
+    SendBody,
 };
 
 use crate::server::{Bodies, NOW, Server, check_with, cuts, see};
@@ -114,6 +115,21 @@ fn chunk_limits_hold_however_the_bytes_are_cut() {
         ("0\r\nA: b\r\nC: d\r\n\r\n", "431"),
     ] {
         check_with(format!("{CHUNKED}{body}").as_bytes(), expected, Bodies::Stream, &limits);
+    }
+}
+
+#[test]
+fn trailers_have_as_many_fields_as_a_head_may_have() {
+    let refused = Error::TooManyHeaders.status().to_string();
+    for headers_max in [3, HEADERS_MAX, HEADERS_MAX + 1] {
+        let limits = Limits { headers_max, ..Limits::default() };
+        let fields_max = headers_max.min(HEADERS_MAX);
+        for (fields, is_taken) in [(fields_max, true), (fields_max + 1, false)] {
+            let text = format!("{CHUNKED}0\r\n{}\r\n", "a:b\r\n".repeat(fields));
+            let taken = format!("POST /{}", " [a=b]".repeat(fields));
+            let expected = if is_taken { &taken } else { &refused };
+            check_with(text.as_bytes(), expected, Bodies::Stream, &limits);
+        }
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct Chunked {
     extension_bytes: usize,
     /// Bytes of the trailer section so far.
     trailer_bytes: usize,
+    /// Fields of the trailer section that have begun.
+    trailer_fields: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +46,14 @@ enum State {
 
 impl Chunked {
     pub(crate) const fn new() -> Self {
-        Self { state: State::Size(0), left: 0, line_bytes: 0, extension_bytes: 0, trailer_bytes: 0 }
+        Self {
+            state: State::Size(0),
+            left: 0,
+            line_bytes: 0,
+            extension_bytes: 0,
+            trailer_bytes: 0,
+            trailer_fields: 0,
+        }
     }
 
     pub(super) fn take<'b>(&mut self, rx: &'b [u8], limits: &Limits) -> Result<(usize, Piece<'b>), Error> {
@@ -139,6 +148,12 @@ impl Chunked {
         rx: &'b [u8],
         limits: &Limits,
     ) -> Result<(usize, Piece<'b>), Error> {
+        if scan == Scan::LineStart {
+            self.trailer_fields += 1;
+            if self.trailer_fields > limits.headers() {
+                return Err(Error::TooManyHeaders);
+            }
+        }
         let mut used = 0;
         for byte in rx {
             scan = scan.next(*byte, 0, 0)?;
