@@ -121,6 +121,7 @@ impl<'l> Server<'l> {
         assert_eq!((self.machine.phase(), request.keep_alive()), (Phase::Open, !self.machine.must_close()));
         self.way = hash(request.target().as_bytes());
         self.log.note("request", format!("{} {}", request.method(), request.target()));
+        self.log.note("has body", request.has_body().to_string());
         self.answers.sent.push((request.method() == "HEAD", 0));
         let is_chunked = request.header("transfer-encoding").is_some();
         if (self.collects() && is_chunked) || request.header("expect").is_some() {

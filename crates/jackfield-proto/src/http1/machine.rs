@@ -380,7 +380,7 @@ impl Machine {
     ) -> Step<Event<'b>, Error> {
         let expects = facts.expects_continue() && request.version() == Version::Http11;
         self.inbound = Some(Box::new(Inbound::new(reader, &rx[..end], expects, limits)));
-        Step::Event(end, Event::Head(request))
+        Step::Event(end, Event::Head(request.with_body(&[], &[])))
     }
 
     /// A step within a body, or while an answer is due.

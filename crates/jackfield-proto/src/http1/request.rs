@@ -27,17 +27,19 @@ impl<'b> Request<'b> {
         Self { head, body: &[], trailers: &[], keep_alive: true, has_body: false }
     }
 
+    /// The request with the body that its head announced, as far as that has come.
     pub(crate) const fn with_body(self, body: &'b [u8], trailers: &'b [u8]) -> Self {
         Self { body, trailers, has_body: true, ..self }
     }
 
-    /// The same request without its body, for a caller that has taken the body already.
+    /// The same request with an empty body, for a caller that has taken the body already. The trailers stay.
     #[must_use]
     pub const fn without_body(self) -> Self {
-        self.with_body(&[], &[])
+        Self { body: &[], ..self }
     }
 
-    /// Whether the head announced a body. A chunked one may have turned out to be empty.
+    /// Whether the head announced a body: a `Content-Length` above zero, or the chunked coding. It says the same with
+    /// every event of a request, however much of the body has come. A chunked body may turn out to be empty.
     #[must_use]
     #[inline]
     pub const fn has_body(&self) -> bool {

@@ -88,12 +88,19 @@ impl Server {
     fn take_event(&mut self, event: &Event<'_>) {
         match event {
             Event::Upgrade(request) => self.take_request("upgrade ", request, request.body()),
-            Event::Head(_) => self.take_head(),
+            Event::Head(request) => {
+                assert!(request.has_body(), "its body is still to come");
+                self.take_head();
+            }
             Event::Body(part) => self.streamed.extend_from_slice(part),
             Event::End(request) if self.bodies == Bodies::Stream => {
                 assert!(request.body().is_empty());
                 let body = std::mem::take(&mut self.streamed);
                 self.take_request("", request, &body);
+            }
+            // What a caller does that hands the body out in a part of its own.
+            Event::Request(request) if self.bodies == Bodies::Stream => {
+                self.take_request("", &request.without_body(), request.body());
             }
             Event::Request(request) | Event::End(request) => self.take_request("", request, request.body()),
         }
@@ -120,6 +127,7 @@ impl Server {
     }
 
     fn take_request(&mut self, kind: &str, request: &Request<'_>, body: &[u8]) {
+        assert_eq!(request.has_body(), announces_body(request), "{request:?}");
         let mut text = format!("{kind}{} {}", request.method(), request.target());
         if !body.is_empty() {
             let _ = write!(text, " {:?}", String::from_utf8_lossy(body));
@@ -160,6 +168,11 @@ impl Server {
         }
         self.seen.push_str(what);
     }
+}
+
+fn announces_body(request: &Request<'_>) -> bool {
+    let length = request.header_str("content-length").and_then(|length| length.parse::<u64>().ok());
+    length.is_some_and(|bytes| bytes > 0) || request.header("transfer-encoding").is_some()
 }
 
 /// What a server sees of these parts.
