@@ -8,9 +8,9 @@ use std::str::FromStr;
 /// system hands back with an event.
 ///
 /// A slot is used again after its connection ended, but with the next generation: an id that was kept too long names
-/// nothing, never a stranger. A slot whose generations are used up is retired.
+/// nothing, never another connection. A slot whose generations are used up is retired.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct WireId(u64);
+pub struct ConnectionId(u64);
 
 /// Slots of one reactor: the most connections that it can hold.
 pub const SLOTS_MAX: usize = 1 << SLOT_BITS;
@@ -25,11 +25,11 @@ const DRIVER: u64 = (REACTORS_MAX as u64) << REACTOR_SHIFT;
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("jackfield needs a 64-bit target: a connection's id is its event token");
 
-impl WireId {
+impl ConnectionId {
     /// Names no connection.
     pub const NONE: Self = Self(u64::MAX);
-    /// The mailbox was rung.
-    pub(crate) const BELL: Self = Self(u64::MAX - 1);
+    /// The waker: a command waits in the mailbox.
+    pub(crate) const WAKER: Self = Self(u64::MAX - 1);
     /// The current wire while there is none. Nobody outside has this id, so nobody writes into the cork by it.
     pub(crate) const IDLE: Self = Self(u64::MAX - 2);
     /// What a slot is called whose generations are used up.
@@ -81,13 +81,13 @@ impl WireId {
         self.0
     }
 
-    /// The id that [`WireId::to_bits`] gave. Any integer is safe: what it does not name is gone.
+    /// The id that [`ConnectionId::to_bits`] gave. Any integer is safe: what it does not name is gone.
     pub fn from_bits(bits: u64) -> Self {
         if bits >= DRIVER { Self::NONE } else { Self(bits) }
     }
 }
 
-impl fmt::Display for WireId {
+impl fmt::Display for ConnectionId {
     /// `r3-17.9`: reactor, slot, generation.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "r{}-{}.{}", self.reactor(), self.slot(), self.generation())
@@ -106,7 +106,7 @@ impl fmt::Display for NotAnId {
 
 impl std::error::Error for NotAnId {}
 
-impl FromStr for WireId {
+impl FromStr for ConnectionId {
     type Err = NotAnId;
 
     /// Reads what `Display` writes.
@@ -123,7 +123,7 @@ impl FromStr for WireId {
     }
 }
 
-impl fmt::Debug for WireId {
+impl fmt::Debug for ConnectionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
@@ -136,26 +136,31 @@ mod tests {
     #[test]
     fn parts_come_back() {
         for (reactor, generation, slot) in [(0, 0, 0), (254, u32::MAX, SLOTS_MAX - 1), (3, 9, 17)] {
-            let id = WireId::new(reactor, generation, slot);
+            let id = ConnectionId::new(reactor, generation, slot);
             assert_eq!((id.reactor(), id.generation(), id.slot()), (usize::from(reactor), generation, slot));
-            assert_eq!(WireId::from_token(id.token()), id);
+            assert_eq!(ConnectionId::from_token(id.token()), id);
             assert_eq!(id.as_listener(), None);
         }
-        assert_eq!(WireId::new(3, 9, 17).to_string(), "r3-17.9");
-        assert_eq!(format!("{:?}", WireId::new(3, 9, 17)), "r3-17.9");
-        assert_eq!("r3-17.9".parse(), Ok(WireId::new(3, 9, 17)));
+        assert_eq!(ConnectionId::new(3, 9, 17).to_string(), "r3-17.9");
+        assert_eq!(format!("{:?}", ConnectionId::new(3, 9, 17)), "r3-17.9");
+        assert_eq!("r3-17.9".parse(), Ok(ConnectionId::new(3, 9, 17)));
         for text in ["", "r3", "3-17.9", "r3-17", "r256-1.1", "r1-16777216.1", "r1-1.4294967296", "r1-1.-1"] {
-            assert_eq!(text.parse::<WireId>(), Err(NotAnId), "{text}");
+            assert_eq!(text.parse::<ConnectionId>(), Err(NotAnId), "{text}");
         }
     }
 
     #[test]
     fn the_drivers_sources_are_no_connections() {
-        assert_eq!(WireId::listener(5).as_listener(), Some(5));
-        assert_eq!(WireId::BELL.as_listener(), None);
-        assert_eq!(WireId::NONE.as_listener(), None);
-        for own in [WireId::listener(0), WireId::BELL, WireId::IDLE, WireId::RETIRED] {
-            assert_eq!(WireId::from_bits(own.to_bits()), WireId::NONE, "nobody outside can name it");
+        assert_eq!(ConnectionId::listener(5).as_listener(), Some(5));
+        assert_eq!(ConnectionId::WAKER.as_listener(), None);
+        assert_eq!(ConnectionId::NONE.as_listener(), None);
+        for own in [ConnectionId::listener(0), ConnectionId::WAKER, ConnectionId::IDLE, ConnectionId::RETIRED]
+        {
+            assert_eq!(
+                ConnectionId::from_bits(own.to_bits()),
+                ConnectionId::NONE,
+                "nobody outside can name it"
+            );
         }
     }
 }

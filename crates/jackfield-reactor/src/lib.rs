@@ -34,7 +34,7 @@ pub use budget::{Budget, Eviction, Pressure};
 pub use driver::Driver;
 pub use driver::check::Accounts;
 pub use driver::in_memory::MemoryDriver;
-pub use id::{NotAnId, REACTORS_MAX, SLOTS_MAX, WireId};
+pub use id::{ConnectionId, NotAnId, REACTORS_MAX, SLOTS_MAX};
 pub use limits::Limits;
 pub use mailbox::{Full, Mailbox};
 pub use mio;

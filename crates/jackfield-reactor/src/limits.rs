@@ -15,7 +15,7 @@ pub struct Limits {
     /// Default: 512 B.
     pub carry_bytes_first: usize,
     /// Bytes kept for a connection between two reads, while it is read. A connection that needs more is closed with
-    /// [`Limit::Carry`](crate::Limit). Default: 64 KiB and a line's end.
+    /// [`Limit::ReadBuffer`](crate::Limit). Default: 64 KiB and a line's end.
     pub carry_bytes_max: usize,
     /// Above so many queued bytes a connection is congested: its peer is not read. Default: 64 KiB.
     pub outbox_bytes_high: usize,
@@ -31,7 +31,7 @@ pub struct Limits {
     /// [`Limit::Memory`](crate::Limit::Memory). Default: 64 MiB, which is far beyond what the other bounds allow unless
     /// they are raised.
     pub wire_memory_bytes_max: usize,
-    /// Newcomers accepted in one turn. Default: 256.
+    /// New connections accepted in one turn. Default: 256.
     pub accepts_per_turn: usize,
     /// TLS handshakes carried on in one turn. Default: 64.
     pub handshakes_per_turn: usize,

@@ -1,76 +1,76 @@
-//! Letters from other threads: the only place where threads meet.
+//! Commands from other threads: the only place where threads meet.
 
 use crate::planted::planted;
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError, Waker};
 
-/// A bounded box of letters for one reactor. The first letter of a batch rings the bell; the reactor takes the whole
-/// batch at once. Nobody ever waits: a full box gives the letter back.
+/// A bounded box of commands for one reactor. The first command of a batch wakes the reactor, which takes the whole
+/// batch at once. Nobody ever waits: a full box gives the command back.
 #[derive(Debug)]
 pub struct Mailbox<M> {
     inside: Mutex<Inside<M>>,
-    rung: AtomicBool,
+    woken: AtomicBool,
     waker: Option<Waker>,
-    letters_max: usize,
+    commands_max: usize,
 }
 
 #[derive(Debug)]
 struct Inside<M> {
-    letters: Vec<M>,
-    /// Those of them that count towards `letters_max`.
+    commands: Vec<M>,
+    /// Those of them that count towards `commands_max`.
     counted: usize,
 }
 
-/// The box was full; here is the letter back.
+/// The box was full; here is the command back.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Full<M>(pub M);
 
 impl<M> Mailbox<M> {
-    /// A box for `letters_max` letters. Without a waker nobody is woken: whoever owns the box must look into it, as
+    /// A box for `commands_max` commands. Without a waker nobody is woken: the owner of the box must look into it, as
     /// the in-memory driver does at every turn.
-    pub fn new(waker: Option<Waker>, letters_max: usize) -> Self {
-        let inside = Mutex::new(Inside { letters: Vec::new(), counted: 0 });
-        Self { inside, rung: AtomicBool::new(false), waker, letters_max }
+    pub fn new(waker: Option<Waker>, commands_max: usize) -> Self {
+        let inside = Mutex::new(Inside { commands: Vec::new(), counted: 0 });
+        Self { inside, woken: AtomicBool::new(false), waker, commands_max }
     }
 
-    /// Puts a letter in, or gives it back if the box is full.
-    pub fn post(&self, letter: M) -> Result<(), Full<M>> {
+    /// Puts a command in, or gives it back if the box is full.
+    pub fn post(&self, command: M) -> Result<(), Full<M>> {
         let mut inside = self.lock();
-        if inside.counted >= self.letters_max {
-            return Err(Full(letter));
+        if inside.counted >= self.commands_max {
+            return Err(Full(command));
         }
         inside.counted += 1;
-        inside.letters.push(letter);
+        inside.commands.push(command);
         drop(inside);
-        self.ring();
+        self.wake();
         Ok(())
     }
 
-    /// Puts a letter in that must not be refused, on top of those that count: for what is bounded elsewhere, such as
+    /// Puts a command in that must not be refused, on top of those that count: for what is bounded elsewhere, such as
     /// the one answer that a connection may owe.
-    pub fn post_reserved(&self, letter: M) {
-        self.lock().letters.push(letter);
-        self.ring();
+    pub fn post_reserved(&self, command: M) {
+        self.lock().commands.push(command);
+        self.wake();
     }
 
-    /// Moves all letters into `into`, which should be empty: the two vectors change places, so neither allocates
+    /// Moves all commands into `into`, which should be empty: the two vectors change places, so neither allocates
     /// once both have grown.
     pub fn take(&self, into: &mut Vec<M>) {
-        // The bell is cleared first, and by a swap: whoever rang before it has put his letter in, as is seen here, and
-        // whoever rings after it finds it cleared.
-        self.rung.swap(planted(16), Ordering::AcqRel);
+        // The mark is cleared first, and by a swap: a thread that set it before has put its command in, as is seen here,
+        // and a thread that sets it later finds it cleared.
+        self.woken.swap(planted(16), Ordering::AcqRel);
         let mut inside = self.lock();
         inside.counted = 0;
-        std::mem::swap(&mut inside.letters, into);
+        std::mem::swap(&mut inside.commands, into);
     }
 
-    /// True if a letter waits.
-    pub fn has_letters(&self) -> bool {
-        self.rung.load(Ordering::Acquire)
+    /// True if a command waits.
+    pub fn has_commands(&self) -> bool {
+        self.woken.load(Ordering::Acquire)
     }
 
-    /// Letters that wait, rung for or not.
+    /// Commands that wait, woken for or not.
     pub fn len(&self) -> usize {
-        self.lock().letters.len()
+        self.lock().commands.len()
     }
 
     /// True if none waits.
@@ -78,14 +78,14 @@ impl<M> Mailbox<M> {
         self.len() == 0
     }
 
-    /// Clears the bell: what `take` does, for the bug that does it too late.
+    /// Clears the mark: what `take` does, for the bug that does it too late.
     #[cfg(any(test, feature = "planted-bugs"))]
-    pub fn clear_bell(&self) {
-        self.rung.store(false, Ordering::Release);
+    pub fn clear_woken(&self) {
+        self.woken.store(false, Ordering::Release);
     }
 
-    fn ring(&self) {
-        if !self.rung.swap(true, Ordering::AcqRel) {
+    fn wake(&self) {
+        if !self.woken.swap(true, Ordering::AcqRel) {
             if let Some(waker) = &self.waker {
                 // Fails only if the descriptor is gone, and then the reactor is gone as well.
                 let _ = waker.wake();

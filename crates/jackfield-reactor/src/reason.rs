@@ -46,7 +46,7 @@ impl Reason {
 #[non_exhaustive]
 pub enum Timeout {
     /// Nothing was heard for as long as the layer above allowed.
-    Silence,
+    Idle,
     /// Bytes were queued and the peer took none of them.
     Write,
     /// The TLS handshake did not end in time.
@@ -58,7 +58,7 @@ pub enum Timeout {
 #[non_exhaustive]
 pub enum Limit {
     /// More bytes had to be kept between two reads than the carry holds.
-    Carry,
+    ReadBuffer,
     /// More bytes were queued for the peer than its outbox may hold.
     Backlog,
     /// Its buffers held too much memory: for one connection, or when there was none left for all.

@@ -48,12 +48,12 @@ pub struct Stats {
     pub memory_bytes: Counter,
     /// Connections that were ended for the memory they held.
     pub evicted: Counter,
-    /// Newcomers that were turned away because no descriptor was left.
+    /// New connections that were refused because no descriptor was left.
     pub exhausted: Counter,
     /// Failures to accept for which the reserve was of no help.
     pub accept_errors: Counter,
-    /// The connection whose callback runs, as the bits of its id; those of no connection while none does. For whoever
-    /// watches from outside, who sees it a moment late.
+    /// The connection whose callback runs, as the bits of its id; those of no connection while none does. For a watchdog on
+    /// another thread, which sees it a moment late.
     pub at: Counter,
     /// The label of what is done to it: see [`Wires::mark`](crate::Wires::mark).
     pub doing: Counter,

@@ -8,7 +8,7 @@
 //! Setting, moving and cancelling are O(1) and allocate nothing once the slab has grown. Entries of one connection
 //! are chained through `sibling`, so that they all go with it.
 
-use crate::id::WireId;
+use crate::id::ConnectionId;
 use crate::planted::planted;
 use slab::Slab;
 
@@ -28,7 +28,7 @@ const IDLE: u16 = u16::MAX;
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) at: u64,
-    pub(crate) id: WireId,
+    pub(crate) id: ConnectionId,
     pub(crate) key: u32,
     /// The next timer of the same connection.
     pub(crate) sibling: u32,
@@ -55,7 +55,7 @@ impl Wheel {
     }
 
     /// Makes an entry that is not set yet.
-    pub(crate) fn insert(&mut self, id: WireId, key: u32, sibling: u32) -> u32 {
+    pub(crate) fn insert(&mut self, id: ConnectionId, key: u32, sibling: u32) -> u32 {
         crate::table::reserve_gently(&mut self.entries);
         let entry = Entry { at: u64::MAX, id, key, sibling, next: NIL, prev: NIL, bucket: IDLE };
         self.entries.insert(entry) as u32
@@ -109,7 +109,7 @@ impl Wheel {
 
     /// The next timer that is due, unset; its entry stays its connection's.
     #[inline(always)]
-    pub(crate) fn due(&mut self, now: u64) -> Option<(WireId, u32)> {
+    pub(crate) fn due(&mut self, now: u64) -> Option<(ConnectionId, u32)> {
         if now < self.next {
             return None;
         }
@@ -134,7 +134,7 @@ impl Wheel {
 
     #[cold]
     #[inline(never)]
-    fn due_now(&mut self, now: u64) -> Option<(WireId, u32)> {
+    fn due_now(&mut self, now: u64) -> Option<(ConnectionId, u32)> {
         loop {
             let (level, begin) = self.first_bucket();
             self.next = begin;
@@ -246,7 +246,7 @@ mod tests {
         fn fires_what_a_plain_table_fires(start in 0u64..1_000_000_000, acts in prop::collection::vec(act(), 0..200)) {
             let mut now = start;
             let mut wheel = Wheel::new(now);
-            let entries: Vec<u32> = (0..40).map(|key| wheel.insert(WireId::NONE, key, NIL)).collect();
+            let entries: Vec<u32> = (0..40).map(|key| wheel.insert(ConnectionId::NONE, key, NIL)).collect();
             let mut table = std::collections::BTreeMap::new();
             for act in acts {
                 match act {
@@ -276,7 +276,7 @@ mod tests {
     #[test]
     fn sleeping_until_the_next_time_wakes_seldom() {
         let mut wheel = Wheel::new(0);
-        let entry = wheel.insert(WireId::NONE, 7, NIL);
+        let entry = wheel.insert(ConnectionId::NONE, 7, NIL);
         wheel.set(entry, 75_000);
         let (mut now, mut looks) = (0, 0);
         while fired(&mut wheel, now).is_empty() {
@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn removed_entries_never_fire() {
         let mut wheel = Wheel::new(0);
-        let (a, b) = (wheel.insert(WireId::NONE, 1, NIL), wheel.insert(WireId::NONE, 2, NIL));
+        let (a, b) = (wheel.insert(ConnectionId::NONE, 1, NIL), wheel.insert(ConnectionId::NONE, 2, NIL));
         wheel.set(a, 10);
         wheel.set(b, 10);
         wheel.remove(a);

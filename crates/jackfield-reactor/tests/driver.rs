@@ -1,7 +1,7 @@
 //! The driver, one turn at a time.
 #![cfg(unix)]
 
-use jackfield_reactor::{Driver, Incoming, Limits, Listener, Reason, Service, WireId, Wires};
+use jackfield_reactor::{ConnectionId, Driver, Incoming, Limits, Listener, Reason, Service, Wires};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::{self, ErrorKind, Write};
 use std::net::TcpStream;
@@ -28,16 +28,16 @@ impl Service for Counts {
     fn on_wake(&mut self, _: &mut Wires) {
         self.woken += 1;
     }
-    fn on_secured(&mut self, _: &mut Wires, _: WireId) {}
-    fn on_bytes(&mut self, _: &mut Wires, _: WireId, rx: &mut [u8]) -> usize {
+    fn on_secured(&mut self, _: &mut Wires, _: ConnectionId) {}
+    fn on_bytes(&mut self, _: &mut Wires, _: ConnectionId, rx: &mut [u8]) -> usize {
         assert_ne!(rx, BUG, "a bug of the service");
         rx.len()
     }
-    fn on_end(&mut self, _: &mut Wires, _: WireId) {}
-    fn on_drain(&mut self, _: &mut Wires, _: WireId) {}
-    fn on_silence(&mut self, _: &mut Wires, _: WireId, _: Duration) {}
-    fn on_timer(&mut self, _: &mut Wires, _: WireId, _: u32) {}
-    fn on_close(&mut self, _: &mut Wires, _: WireId, _: Reason) {}
+    fn on_end(&mut self, _: &mut Wires, _: ConnectionId) {}
+    fn on_drain(&mut self, _: &mut Wires, _: ConnectionId) {}
+    fn on_idle(&mut self, _: &mut Wires, _: ConnectionId, _: Duration) {}
+    fn on_timer(&mut self, _: &mut Wires, _: ConnectionId, _: u32) {}
+    fn on_close(&mut self, _: &mut Wires, _: ConnectionId, _: Reason) {}
 }
 
 /// What makes the service panic.
@@ -51,15 +51,15 @@ static DESCRIPTORS: Mutex<()> = Mutex::new(());
 fn a_turn_waits_no_longer_than_it_is_told_and_is_woken_by_a_stream() {
     let _alone = DESCRIPTORS.lock();
     let mut driver = Driver::new(0, Limits::default()).expect("an event queue");
-    let (bell, mut ringer) = UnixStream::pair().expect("two descriptors");
-    driver.ring_on(bell).expect("it can be registered");
+    let (stream, mut writer) = UnixStream::pair().expect("two descriptors");
+    driver.wake_on(stream).expect("it can be registered");
     let mut counts = Counts::default();
     driver.poll(Some(Duration::from_millis(5)), &mut counts).expect("polling does not fail");
     assert_eq!(counts.woken, 0);
-    for rings in 1..=3 {
-        ringer.write_all(b"x").expect("it is open");
+    for wakes in 1..=3 {
+        writer.write_all(b"x").expect("it is open");
         driver.poll(Some(LONG), &mut counts).expect("polling does not fail");
-        assert_eq!(counts.woken, rings, "nobody reads the stream, and each byte rings all the same");
+        assert_eq!(counts.woken, wakes, "nobody reads the stream, and each byte wakes it all the same");
     }
 }
 
@@ -77,7 +77,7 @@ fn a_panic_that_the_service_does_not_take_goes_on_to_whoever_drives() {
 }
 
 #[test]
-fn newcomers_wait_while_not_even_the_reserve_helps() {
+fn new_connections_wait_while_not_even_the_reserve_helps() {
     let _alone = DESCRIPTORS.lock();
     let mut driver = Driver::new(0, Limits::default()).expect("an event queue");
     let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");

@@ -1,7 +1,7 @@
 //! Mailbox and budget as loom sees them: each test is run once for every order in which its threads can meet.
 //!
-//! Their sources are compiled a second time here, on top of loom's mutex and atomics and a bell that can be slept on.
-//! Nobody rings and nobody looks without need, so whoever sleeps while a letter waits sleeps for ever, and loom reports
+//! Their sources are compiled a second time here, on top of loom's mutex and atomics and a signal that can be slept on.
+//! Nobody wakes it and nobody looks without need, so a reactor that sleeps while a command waits sleeps for ever, and loom reports
 //! that as a deadlock.
 
 #[expect(unreachable_pub, dead_code, reason = "not all of what the reactor has is of use here")]
@@ -22,7 +22,7 @@ use mailbox::{Full, Mailbox};
 use planted::select;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use sync::{Bell, Waker};
+use sync::{Signal, Waker};
 
 /// What the mailbox finds in the reactor at the same path.
 mod sync {
@@ -31,18 +31,18 @@ mod sync {
     use std::io;
     pub(crate) use std::sync::{Arc, PoisonError};
 
-    /// What a reactor sleeps on: one who rings before it sleeps is heard as well, as with an event queue.
+    /// What a reactor sleeps on: a wake before it sleeps is not lost, as with an event queue.
     #[derive(Debug, Default)]
-    pub(crate) struct Bell {
+    pub(crate) struct Signal {
         notify: Notify,
         /// Not seen by loom, so that counting does not add orders.
-        pub(crate) rings: std::sync::atomic::AtomicUsize,
+        pub(crate) wakes: std::sync::atomic::AtomicUsize,
     }
 
     #[derive(Debug)]
-    pub(crate) struct Waker(pub(crate) Arc<Bell>);
+    pub(crate) struct Waker(pub(crate) Arc<Signal>);
 
-    impl Bell {
+    impl Signal {
         pub(crate) fn sleep(&self) {
             self.notify.wait();
         }
@@ -50,7 +50,7 @@ mod sync {
 
     impl Waker {
         pub(crate) fn wake(&self) -> io::Result<()> {
-            self.0.rings.fetch_add(1, Ordering::Relaxed);
+            self.0.wakes.fetch_add(1, Ordering::Relaxed);
             self.0.notify.notify();
             Ok(())
         }
@@ -72,91 +72,92 @@ mod planted {
     }
 }
 
-/// Who wrote a letter, and which of his it is.
-type Letter = (usize, usize);
+/// Who wrote a command, and which of his it is.
+type Command = (usize, usize);
 
 /// A reactor as far as its mailbox is concerned.
 struct Reactor {
-    mailbox: Arc<Mailbox<Letter>>,
-    bell: Arc<Bell>,
+    mailbox: Arc<Mailbox<Command>>,
+    signal: Arc<Signal>,
     /// How often it looked into its box.
     looks: usize,
 }
 
 impl Reactor {
-    fn new(letters_max: usize) -> Self {
-        let bell = Arc::new(Bell::default());
-        let mailbox = Arc::new(Mailbox::new(Some(Waker(bell.clone())), letters_max));
-        Self { mailbox, bell, looks: 0 }
+    fn new(commands_max: usize) -> Self {
+        let signal = Arc::new(Signal::default());
+        let mailbox = Arc::new(Mailbox::new(Some(Waker(signal.clone())), commands_max));
+        Self { mailbox, signal, looks: 0 }
     }
 
-    fn poster(&self, post: impl FnOnce(&Mailbox<Letter>) + 'static) -> JoinHandle<()> {
+    fn poster(&self, post: impl FnOnce(&Mailbox<Command>) + 'static) -> JoinHandle<()> {
         let mailbox = self.mailbox.clone();
         thread::spawn(move || post(&mailbox))
     }
 
-    /// Sleeps until it is rung for and takes what is there, until it has seen so many letters.
-    fn see(&mut self, letters: usize) -> Vec<Letter> {
+    /// Sleeps until it is woken and takes what is there, until it has seen that many commands.
+    fn see(&mut self, commands: usize) -> Vec<Command> {
         let mut seen = Vec::new();
-        while seen.len() < letters {
-            self.bell.sleep();
+        while seen.len() < commands {
+            self.signal.sleep();
             let mut batch = Vec::new();
             self.mailbox.take(&mut batch);
             self.looks += 1;
             seen.append(&mut batch);
             // Where the planted bug has its place.
             if planted::planted(16) {
-                self.mailbox.clear_bell();
+                self.mailbox.clear_woken();
             }
         }
         seen
     }
 
-    fn rings(&self) -> usize {
-        self.bell.rings.load(Ordering::Relaxed)
+    fn wakes(&self) -> usize {
+        self.signal.wakes.load(Ordering::Relaxed)
     }
 }
 
-fn of(poster: usize, letters: &[Letter]) -> impl Iterator<Item = usize> {
-    letters.iter().filter(move |letter| letter.0 == poster).map(|letter| letter.1)
+fn of(poster: usize, commands: &[Command]) -> impl Iterator<Item = usize> {
+    commands.iter().filter(move |command| command.0 == poster).map(|command| command.1)
 }
 
-/// Posters that write so many letters each, and a reactor that sleeps until it is rung for.
-fn check<const POSTERS: usize>(letters: [usize; POSTERS]) {
+/// Posters that write a number of commands each, and a reactor that sleeps until it is woken.
+fn check<const POSTERS: usize>(commands: [usize; POSTERS]) {
     loom::model(move || {
         let mut reactor = Reactor::new(10);
         let mut poster = 0;
-        let posters = letters.map(|letters| {
+        let posters = commands.map(|commands| {
             poster += 1;
             let name = poster - 1;
-            reactor
-                .poster(move |mailbox| (0..letters).for_each(|n| assert_eq!(mailbox.post((name, n)), Ok(()))))
+            reactor.poster(move |mailbox| {
+                (0..commands).for_each(|n| assert_eq!(mailbox.post((name, n)), Ok(())));
+            })
         });
-        let seen = reactor.see(letters.iter().sum());
+        let seen = reactor.see(commands.iter().sum());
         posters.into_iter().for_each(|poster| poster.join().expect("it does not fail"));
-        for (poster, &letters) in letters.iter().enumerate() {
-            assert!(of(poster, &seen).eq(0..letters), "each once, in the order of its poster: {seen:?}");
+        for (poster, &commands) in commands.iter().enumerate() {
+            assert!(of(poster, &seen).eq(0..commands), "each once, in the order of its poster: {seen:?}");
         }
-        let (rings, looks) = (reactor.rings(), reactor.looks);
-        assert!((1..=looks + 1).contains(&rings), "{rings} rings for {looks} looks");
+        let (wakes, looks) = (reactor.wakes(), reactor.looks);
+        assert!((1..=looks + 1).contains(&wakes), "{wakes} wakes for {looks} looks");
     });
 }
 
 #[test]
-fn nobody_sleeps_while_a_letter_waits_and_the_bell_rings_once_a_batch() {
+fn nobody_sleeps_while_a_command_waits_and_the_waker_is_used_once_a_batch() {
     check([1, 1]);
     check([2]);
 }
 
 #[test]
 #[should_panic(expected = "deadlock")]
-fn the_model_finds_a_bell_that_is_cleared_after_the_letters_were_read() {
+fn the_model_finds_a_waker_that_is_cleared_after_the_commands_were_read() {
     select(16);
     check([1, 1]);
 }
 
 #[test]
-fn a_full_box_gives_the_letter_back_and_keeps_a_reserved_place() {
+fn a_full_box_gives_the_command_back_and_keeps_a_reserved_place() {
     let refused = Arc::new([(); 2].map(|()| AtomicUsize::new(0)));
     let counts = refused.clone();
     loom::model(move || {
@@ -166,10 +167,10 @@ fn a_full_box_gives_the_letter_back_and_keeps_a_reserved_place() {
             reactor.poster(move |mailbox| {
                 let answer = mailbox.post((poster, 0));
                 counts[usize::from(answer.is_err())].fetch_add(1, Ordering::Relaxed);
-                // Refused or not, each of the two letters gets in once.
-                if let Err(Full(letter)) = answer {
-                    assert_eq!(letter, (poster, 0));
-                    mailbox.post_reserved(letter);
+                // Refused or not, each of the two commands gets in once.
+                if let Err(Full(command)) = answer {
+                    assert_eq!(command, (poster, 0));
+                    mailbox.post_reserved(command);
                 }
             })
         });
@@ -182,13 +183,13 @@ fn a_full_box_gives_the_letter_back_and_keeps_a_reserved_place() {
     assert!(refused.iter().all(|count| count.load(Ordering::Relaxed) > 0), "both answers occur: {refused:?}");
 }
 
-/// What a reactor does that books these one after the other for one place, and tells of pressure and of its end. One that
-/// books nothing looks because the other found pressure.
+/// What a reactor does that charges these one after the other for one place, and tells of pressure and of its end. One that
+/// charges nothing looks because the other found pressure.
 fn hear(account: &mut Account, bookings: &[usize]) -> Vec<Pressure> {
     let mut place = 0;
     let mut told: Vec<_> = account.is_high().then(|| account.news()).flatten().into_iter().collect();
     for bytes in bookings {
-        let grew = account.book(&mut place, *bytes);
+        let grew = account.charge(&mut place, *bytes);
         let is_due = (grew && account.is_high()) || (account.is_strained() && account.is_relieved());
         told.extend(is_due.then(|| account.news()).flatten());
     }

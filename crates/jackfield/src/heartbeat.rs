@@ -66,7 +66,7 @@ impl Links {
 
     /// Waits for the silence of what has become a WebSocket, or got another heartbeat.
     pub(crate) fn await_idle(&mut self, wires: &mut Wires, id: ConnectionId) {
-        wires.set_silence(id, self.heartbeat_of(id).silence(&self.settings.limits));
+        wires.set_idle_timeout(id, self.heartbeat_of(id).silence(&self.settings.limits));
     }
 
     /// From now on this is the heartbeat of every WebSocket that has none of its own.

@@ -142,7 +142,7 @@ impl Links {
             Protocol::WebSocket(machine) => machine.heap_bytes(),
             _ => 0,
         };
-        wires.book_above(id, bytes);
+        wires.charge_above(id, bytes);
     }
 
     /// A callback has left its exchange or upgrade unanswered. In debug builds its client's type is named, once for
@@ -211,7 +211,7 @@ impl Links {
         machine.close(code, text, None, outbox.tail())?;
         link.reason.get_or_insert(why);
         self.charge(wires, id);
-        wires.mute(id);
+        wires.close_output(id);
         // The answer to it must be heard.
         wires.unthrottle(id);
         wires.set_timer(id, key::CLOSE, self.settings.limits.close_wait);
@@ -232,7 +232,7 @@ impl Links {
             Protocol::Http(machine) if machine.phase() == Phase::Idle && !is_idle => {
                 machine.close_after();
                 self.link(id).reason.get_or_insert(why);
-                wires.look_for_the_last_time(id);
+                wires.read_finally(id);
             }
             Protocol::WebSocket(_) => {
                 let closed = self.close_websocket(wires, id, Some(close_code), "", why);

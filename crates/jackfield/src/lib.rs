@@ -103,7 +103,7 @@ pub use jackfield_proto::http1::{FieldError, Fields, Request, Version};
 pub use jackfield_proto::sse::Event;
 pub use jackfield_proto::websocket::Message;
 pub use jackfield_reactor as reactor;
-pub use jackfield_reactor::{Pressure, Time, WireId as ConnectionId, WireStats};
+pub use jackfield_reactor::{ConnectionId, Pressure, Time, WireStats};
 
 /// The code in the documents of the repository compiles.
 #[cfg(doctest)]

@@ -152,7 +152,7 @@ impl Links {
 /// Above high water: written at once, unless that was tried before and the kernel would take nothing.
 #[cold]
 pub(crate) fn relieve(wires: &mut Wires, id: ConnectionId) -> bool {
-    wires.is_congested(id) || wires.relieve(id)
+    wires.is_congested(id) || wires.flush_early(id)
 }
 
 /// Whether no more is taken for a connection, even when what the kernel takes was written: a cork that nobody has

@@ -83,7 +83,7 @@ pub enum Limit {
     /// The peer reads too slowly for what is sent to it.
     Backlog,
     /// More had to be kept between two reads than is allowed.
-    Carry,
+    ReadBuffer,
     /// A line is too long.
     Line,
     /// Its buffers held more than one connection's may, or much when there was no memory left for all.
@@ -114,7 +114,7 @@ impl Reason {
             reactor::Reason::Timeout(reactor::Timeout::Write) => Self::Timeout(Timeout::Write),
             reactor::Reason::Timeout(reactor::Timeout::Handshake) => Self::Timeout(Timeout::Handshake),
             reactor::Reason::Timeout(_) => Self::Timeout(Timeout::Idle),
-            reactor::Reason::Limit(reactor::Limit::Carry) => Self::Limit(Limit::Carry),
+            reactor::Reason::Limit(reactor::Limit::ReadBuffer) => Self::Limit(Limit::ReadBuffer),
             reactor::Reason::Limit(reactor::Limit::Memory) => Self::Limit(Limit::Memory),
             reactor::Reason::Limit(_) => Self::Limit(Limit::Backlog),
             reactor::Reason::Tls => Self::Tls,

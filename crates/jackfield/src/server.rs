@@ -67,7 +67,7 @@ impl Server {
     #[cfg(all(feature = "signals", unix))]
     pub(crate) fn shut_down_on_signals(&mut self) -> Result<()> {
         let bell = crate::signals::catch(self.handle.shared().signalled.clone())?;
-        Ok(self.drivers[0].ring_on(bell)?)
+        Ok(self.drivers[0].wake_on(bell)?)
     }
 
     /// The addresses that the listeners really have, in the order in which they were given.

@@ -131,7 +131,7 @@ impl TestServer {
 
     /// A new connection to one of the [`listener`]s for whom there is no descriptor left.
     pub fn turn_away(&mut self, listener: usize) -> FarEnd {
-        self.driver.turn_away(&mut *self.service, ([127, 0, 0, 1], 1).into(), listener)
+        self.driver.refuse(&mut *self.service, ([127, 0, 0, 1], 1).into(), listener)
     }
 
     /// The present turn makes what is ready wait for so long, and the reactor did not sleep before it. There is no
@@ -145,7 +145,7 @@ impl TestServer {
         loop {
             self.driver.run(&mut *self.service);
             match self.handle.remote(0) {
-                Some(remote) if remote.mailbox.has_letters() => self.driver.wake(&mut *self.service),
+                Some(remote) if remote.mailbox.has_commands() => self.driver.wake(&mut *self.service),
                 _ => return,
             }
         }

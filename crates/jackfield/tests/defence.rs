@@ -276,7 +276,7 @@ fn sizes() -> Vec<Class> {
             limits: as_they_are,
             play: |lab| utter(lab, listener::RAW, "keep".repeat(20_000)),
             seen: Seen::End,
-            told: over(Limit::Carry),
+            told: over(Limit::ReadBuffer),
         },
         Class {
             rows: &["reactor.outbox_bytes_max"],

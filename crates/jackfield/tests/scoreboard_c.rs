@@ -258,7 +258,7 @@ fn c6_every_reason_says_something_of_its_own() {
         Timeout::Lifetime,
     ];
     let limits =
-        [Limit::Backlog, Limit::Carry, Limit::Line, Limit::Memory, Limit::Rate, Limit::ControlFrames];
+        [Limit::Backlog, Limit::ReadBuffer, Limit::Line, Limit::Memory, Limit::Rate, Limit::ControlFrames];
     let mut reasons = vec![
         Reason::Peer,
         Reason::PeerReset,
@@ -632,7 +632,7 @@ fn c14_what_is_kept_is_bounded() {
     assert!(far.is_finished());
     far.finish();
     lab.run();
-    assert!(lab.log.has("disconnect Limit(Carry)"), "{:?}", lab.log.events());
+    assert!(lab.log.has("disconnect Limit(ReadBuffer)"), "{:?}", lab.log.events());
 }
 
 #[test]

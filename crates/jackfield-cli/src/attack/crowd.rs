@@ -4,7 +4,7 @@ use crate::base::error::Error;
 use crate::base::progress::Progress;
 use crate::bench::run::limits;
 use jackfield_reactor::mio::net::TcpStream;
-use jackfield_reactor::{Driver, Incoming, Reason, Service, Transport, WireId, Wires};
+use jackfield_reactor::{ConnectionId, Driver, Incoming, Reason, Service, Transport, Wires};
 use socket2::SockRef;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -70,7 +70,7 @@ pub(crate) struct Crowd<R: Role> {
 struct Cast<R: Role> {
     role: R,
     /// By slot.
-    members: Vec<Option<(WireId, R::State)>>,
+    members: Vec<Option<(ConnectionId, R::State)>>,
     out: Vec<u8>,
 }
 
@@ -162,7 +162,7 @@ impl<R: Role> Crowd<R> {
     /// Lets so many leave, of those that are there: one half in good order, the other at once.
     pub(crate) fn dismiss(&mut self, count: usize) {
         let wires = &mut self.driver.reactor.wires;
-        let ids: Vec<WireId> = wires.ids().filter(|id| !wires.is_closing(*id)).take(count).collect();
+        let ids: Vec<ConnectionId> = wires.ids().filter(|id| !wires.is_closing(*id)).take(count).collect();
         for (index, id) in ids.into_iter().enumerate() {
             leave(wires, id, if index % 2 == 0 { Leave::Finish } else { Leave::Reset });
         }
@@ -203,7 +203,7 @@ impl<R: Role> Cast<R> {
     fn act<T>(
         &mut self,
         wires: &mut Wires,
-        id: WireId,
+        id: ConnectionId,
         act: impl FnOnce(&mut R, Option<&mut R::State>, &mut Turn<'_>) -> T,
     ) -> T {
         self.out.clear();
@@ -227,7 +227,7 @@ impl<R: Role> Cast<R> {
     }
 }
 
-fn leave(wires: &mut Wires, id: WireId, way: Leave) {
+fn leave(wires: &mut Wires, id: ConnectionId, way: Leave) {
     match way {
         Leave::Stay => {}
         Leave::Finish => wires.close(id, Reason::Local),
@@ -236,21 +236,21 @@ fn leave(wires: &mut Wires, id: WireId, way: Leave) {
 }
 
 impl<R: Role> Service for Cast<R> {
-    fn on_bytes(&mut self, wires: &mut Wires, id: WireId, rx: &mut [u8]) -> usize {
+    fn on_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rx: &mut [u8]) -> usize {
         self.act(wires, id, |role, state, turn| {
             state.map_or(rx.len(), |state| role.hear(state, rx, turn).min(rx.len()))
         })
     }
 
-    fn on_end(&mut self, wires: &mut Wires, id: WireId) {
+    fn on_end(&mut self, wires: &mut Wires, id: ConnectionId) {
         self.act(wires, id, |role, state, turn| state.map(|state| role.end(state, turn)));
     }
 
-    fn on_timer(&mut self, wires: &mut Wires, id: WireId, _key: u32) {
+    fn on_timer(&mut self, wires: &mut Wires, id: ConnectionId, _key: u32) {
         self.act(wires, id, |role, state, turn| state.map(|state| role.tick(state, turn)));
     }
 
-    fn on_close(&mut self, _wires: &mut Wires, id: WireId, _reason: Reason) {
+    fn on_close(&mut self, _wires: &mut Wires, id: ConnectionId, _reason: Reason) {
         if let Some((_, state)) = self.members.get_mut(id.slot()).and_then(Option::take) {
             self.role.gone(state);
         }
@@ -258,11 +258,11 @@ impl<R: Role> Service for Cast<R> {
 
     fn on_accept(&mut self, _wires: &mut Wires, _incoming: Incoming) {}
 
-    fn on_secured(&mut self, _wires: &mut Wires, _id: WireId) {}
+    fn on_secured(&mut self, _wires: &mut Wires, _id: ConnectionId) {}
 
-    fn on_drain(&mut self, _wires: &mut Wires, _id: WireId) {}
+    fn on_drain(&mut self, _wires: &mut Wires, _id: ConnectionId) {}
 
-    fn on_silence(&mut self, _wires: &mut Wires, _id: WireId, _quiet: Duration) {}
+    fn on_idle(&mut self, _wires: &mut Wires, _id: ConnectionId, _quiet: Duration) {}
 
     fn on_wake(&mut self, _wires: &mut Wires) {}
 

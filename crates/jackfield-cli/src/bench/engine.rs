@@ -8,7 +8,7 @@ use super::pace::Pace;
 use super::speaker::{Fault, Heard, Opened, Part, Speaker};
 use super::tally::{Kind, Tally};
 use jackfield_reactor::mio::net::TcpStream;
-use jackfield_reactor::{Incoming, Reason, Service, Timeout, Transport, WireId, Wires};
+use jackfield_reactor::{ConnectionId, Incoming, Reason, Service, Timeout, Transport, Wires};
 use socket2::SockRef;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -46,9 +46,9 @@ pub(crate) struct Engine<S: Speaker> {
     /// Places without a connection.
     vacant: Vec<usize>,
     /// At a fixed rate: connections with room for an operation.
-    hungry: VecDeque<WireId>,
+    hungry: VecDeque<ConnectionId>,
     /// The connection that is looked after whenever others have heard something.
-    publisher: WireId,
+    publisher: ConnectionId,
     open: usize,
     ready: usize,
     /// A server has answered: from now on errors are counted, and not the end.
@@ -60,7 +60,7 @@ pub(crate) struct Engine<S: Speaker> {
 
 #[derive(Debug)]
 struct Link<T> {
-    id: WireId,
+    id: ConnectionId,
     place: usize,
     part: Part,
     is_slow: bool,
@@ -93,7 +93,7 @@ impl<S: Speaker> Engine<S> {
             links: Vec::new(),
             vacant: (0..setup.places).rev().collect(),
             hungry: VecDeque::new(),
-            publisher: WireId::NONE,
+            publisher: ConnectionId::NONE,
             open: 0,
             ready: 0,
             is_proven: false,
@@ -149,7 +149,7 @@ impl<S: Speaker> Engine<S> {
     pub(crate) fn go(&mut self, wires: &mut Wires) -> Instant {
         let now = self.now();
         self.pace.start(now);
-        let ids: Vec<WireId> = wires.ids().collect();
+        let ids: Vec<ConnectionId> = wires.ids().collect();
         for id in ids {
             self.feed(wires, id, now);
         }
@@ -216,7 +216,7 @@ impl<S: Speaker> Engine<S> {
         Ok(())
     }
 
-    fn make_ready(&mut self, wires: &mut Wires, id: WireId) {
+    fn make_ready(&mut self, wires: &mut Wires, id: ConnectionId) {
         let Some(link) = link(&mut self.links, id) else { return };
         link.is_ready = true;
         self.ready += 1;
@@ -227,7 +227,7 @@ impl<S: Speaker> Engine<S> {
 
     /// Begins what the connection has room for and what is due.
     #[inline]
-    fn feed(&mut self, wires: &mut Wires, id: WireId, now: u64) {
+    fn feed(&mut self, wires: &mut Wires, id: ConnectionId, now: u64) {
         if self.pace.is_fixed() && !self.setup.renews {
             self.queue_up(id);
             self.serve(wires, now);
@@ -248,7 +248,7 @@ impl<S: Speaker> Engine<S> {
         }
     }
 
-    fn queue_up(&mut self, id: WireId) {
+    fn queue_up(&mut self, id: ConnectionId) {
         let Some(link) = link(&mut self.links, id) else { return };
         if !link.is_hungry && link.has_room(&self.speaker, self.setup.pipeline) {
             link.is_hungry = true;
@@ -258,7 +258,7 @@ impl<S: Speaker> Engine<S> {
 
     /// False if the connection has no room, or nothing is due.
     #[inline]
-    fn begin_operation(&mut self, wires: &mut Wires, id: WireId, now: u64) -> bool {
+    fn begin_operation(&mut self, wires: &mut Wires, id: ConnectionId, now: u64) -> bool {
         let Some(link) = link(&mut self.links, id) else { return false };
         if !link.has_room(&self.speaker, self.setup.pipeline) || self.pace.due(now).is_none() {
             return false;
@@ -273,7 +273,14 @@ impl<S: Speaker> Engine<S> {
     }
 
     /// What follows from what was heard on a connection.
-    fn follow_up(&mut self, wires: &mut Wires, id: WireId, now: u64, became_ready: bool, is_over: bool) {
+    fn follow_up(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        now: u64,
+        became_ready: bool,
+        is_over: bool,
+    ) {
         if !self.out.is_empty() {
             if let Some(outbox) = wires.outbox(id) {
                 outbox.tail().extend_from_slice(&self.out);
@@ -287,7 +294,7 @@ impl<S: Speaker> Engine<S> {
             return;
         }
         self.feed(wires, id, now);
-        if self.publisher != WireId::NONE && self.publisher != id {
+        if self.publisher != ConnectionId::NONE && self.publisher != id {
             self.feed(wires, self.publisher, now);
         }
     }
@@ -302,7 +309,7 @@ impl<S: Speaker> Engine<S> {
     }
 
     #[cold]
-    fn give_up(&mut self, wires: &mut Wires, id: WireId, fault: Fault) {
+    fn give_up(&mut self, wires: &mut Wires, id: ConnectionId, fault: Fault) {
         if let Some(link) = link(&mut self.links, id) {
             link.is_over = true;
             self.tally.count_errors("unanswered", link.in_flight.len());
@@ -344,7 +351,7 @@ impl<T> Link<T> {
 }
 
 impl<S: Speaker> Service for Engine<S> {
-    fn on_bytes(&mut self, wires: &mut Wires, id: WireId, rx: &mut [u8]) -> usize {
+    fn on_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rx: &mut [u8]) -> usize {
         let now = self.now();
         let Some(link) = link(&mut self.links, id) else { return rx.len() };
         self.out.clear();
@@ -373,7 +380,7 @@ impl<S: Speaker> Service for Engine<S> {
         used
     }
 
-    fn on_end(&mut self, wires: &mut Wires, id: WireId) {
+    fn on_end(&mut self, wires: &mut Wires, id: ConnectionId) {
         let now = self.now();
         if let Some(link) = link(&mut self.links, id) {
             self.out.clear();
@@ -384,7 +391,7 @@ impl<S: Speaker> Service for Engine<S> {
         wires.close(id, Reason::Peer);
     }
 
-    fn on_close(&mut self, _wires: &mut Wires, id: WireId, reason: Reason) {
+    fn on_close(&mut self, _wires: &mut Wires, id: ConnectionId, reason: Reason) {
         let Some(link) = self.links.get_mut(id.slot()).and_then(Option::take) else { return };
         self.open -= 1;
         self.ready -= usize::from(link.is_ready);
@@ -395,7 +402,7 @@ impl<S: Speaker> Service for Engine<S> {
         }
     }
 
-    fn on_timer(&mut self, wires: &mut Wires, id: WireId, _key: u32) {
+    fn on_timer(&mut self, wires: &mut Wires, id: ConnectionId, _key: u32) {
         wires.resume(id);
     }
 
@@ -406,22 +413,22 @@ impl<S: Speaker> Service for Engine<S> {
 
     fn on_accept(&mut self, _wires: &mut Wires, _incoming: Incoming) {}
 
-    fn on_secured(&mut self, _wires: &mut Wires, _id: WireId) {}
+    fn on_secured(&mut self, _wires: &mut Wires, _id: ConnectionId) {}
 
-    fn on_drain(&mut self, _wires: &mut Wires, _id: WireId) {}
+    fn on_drain(&mut self, _wires: &mut Wires, _id: ConnectionId) {}
 
-    fn on_silence(&mut self, _wires: &mut Wires, _id: WireId, _quiet: Duration) {}
+    fn on_idle(&mut self, _wires: &mut Wires, _id: ConnectionId, _quiet: Duration) {}
 
     fn on_accept_error(&mut self, _wires: &mut Wires, _listener: usize, _error: &std::io::Error) {}
 }
 
 #[inline]
-fn link<T>(links: &mut [Option<Link<T>>], id: WireId) -> Option<&mut Link<T>> {
+fn link<T>(links: &mut [Option<Link<T>>], id: ConnectionId) -> Option<&mut Link<T>> {
     links.get_mut(id.slot())?.as_mut().filter(|link| link.id == id)
 }
 
 /// Reads nothing for a while.
-fn nap(wires: &mut Wires, id: WireId) {
+fn nap(wires: &mut Wires, id: ConnectionId) {
     wires.pause(id);
     wires.set_timer(id, 0, SLOW_PAUSE);
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct Account {
     pub(crate) budget: Arc<Budget>,
-    /// Sum of all that is booked.
+    /// Sum of all that is charged.
     held: usize,
     /// How many places hold something.
     items: usize,
@@ -16,7 +16,7 @@ pub(crate) struct Account {
     pooled: usize,
     /// What of both the budget has been told.
     published: usize,
-    /// There was pressure when something was last booked.
+    /// There was pressure when something was last charged.
     is_pressed: bool,
 }
 
@@ -32,8 +32,8 @@ impl Account {
         Self { budget, held: 0, items: 0, pooled: 0, published: 0, is_pressed: false }
     }
 
-    /// Books a place for what it holds now. True if that is more than before.
-    pub(crate) fn book(&mut self, place: &mut u32, bytes: usize) -> bool {
+    /// Charges a place for what it holds now. True if that is more than before.
+    pub(crate) fn charge(&mut self, place: &mut u32, bytes: usize) -> bool {
         let now = u32::try_from(bytes).unwrap_or(u32::MAX);
         let before = std::mem::replace(place, now);
         if before == now {
@@ -109,7 +109,7 @@ impl Account {
     pub(crate) fn news(&mut self) -> Option<Pressure> {
         if self.is_high() {
             let is_news = !self.budget.is_pressed.swap(true, SeqCst);
-            // Who gave the rest back meanwhile saw no mark to take away, and may book nothing any more.
+            // Who gave the rest back meanwhile saw no mark to take away, and may charge nothing any more.
             let is_over = is_news && self.is_relieved() && self.budget.is_pressed.swap(false, SeqCst);
             (is_news && !is_over).then_some(Pressure::High)
         } else if self.is_relieved() {
@@ -139,7 +139,7 @@ impl Account {
         self.is_pressed || self.budget.is_pressed()
     }
 
-    /// What is booked and what is in the pools, for the accounts of tests.
+    /// What is charged and what is in the pools, for the accounts of tests.
     pub(crate) fn parts(&self) -> [usize; 2] {
         [self.held, self.pooled]
     }

@@ -1,7 +1,7 @@
 //! What buffers hold, and how much they may.
 //!
 //! Each reactor keeps an [`Account`] of its own; the reactors of a server share a [`Budget`]. A buffer knows what it is
-//! booked for, and is booked where it is kept, grown or given back, so that whatever keeps nothing pays nothing.
+//! charged for, and is charged where it is kept, grown or given back, so that whatever keeps nothing pays nothing.
 
 pub(crate) mod account;
 

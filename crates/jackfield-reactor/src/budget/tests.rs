@@ -13,9 +13,9 @@ fn reactors_know_of_each_other_but_for_a_grain() {
     let budget = Arc::new(Budget::new(1 << 20));
     let (mut one, mut other) = (account(&budget), account(&budget));
     let (mut place, mut small) = (0, 0);
-    assert!(one.book(&mut place, 500_000) && other.book(&mut small, GRAIN_BYTES - 1));
+    assert!(one.charge(&mut place, 500_000) && other.charge(&mut small, GRAIN_BYTES - 1));
     assert_eq!((one.known(), other.known()), (500_000, 500_000 + GRAIN_BYTES - 1));
-    assert!(!one.book(&mut place, 0) && !other.book(&mut small, 0));
+    assert!(!one.charge(&mut place, 0) && !other.charge(&mut small, 0));
     assert_eq!((one.known(), other.known()), (0, 0));
     drop((one, other));
     assert_eq!(account(&budget).known(), 0);
@@ -25,7 +25,7 @@ fn reactors_know_of_each_other_but_for_a_grain() {
 fn what_an_account_held_goes_with_it() {
     let budget = Arc::new(Budget::new(1 << 20));
     let (mut one, other) = (account(&budget), account(&budget));
-    one.book(&mut 0, 500_000);
+    one.charge(&mut 0, 500_000);
     drop(one);
     assert_eq!(other.known(), 0);
 }
@@ -44,7 +44,7 @@ fn each_change_is_told_once() {
         (0, None),
     ];
     for (bytes, told) in rows {
-        one.book(&mut place, bytes);
+        one.charge(&mut place, bytes);
         one.publish();
         assert_eq!((one.news(), other.news()), (told, None), "at {bytes} bytes");
     }
@@ -55,7 +55,7 @@ fn who_holds_half_the_average_is_large() {
     let mut account = account(&Arc::default());
     let mut places = [0; 4];
     for (place, bytes) in places.iter_mut().zip([100, 300, 0, 200]) {
-        account.book(place, bytes);
+        account.charge(place, bytes);
     }
     assert_eq!([0, 99, 100, 200].map(|bytes| account.is_large(bytes)), [false, false, true, true]);
 }
@@ -65,6 +65,6 @@ fn the_pools_have_a_bound_and_none_of_them_is_kept_under_pressure() {
     let mut account = account(&Arc::new(Budget::new(64 << 20)));
     assert!(account.pool(POOLED_BYTES_MAX) && !account.pool(1));
     account.unpool(POOLED_BYTES_MAX);
-    account.book(&mut 0, 60 << 20);
+    account.charge(&mut 0, 60 << 20);
     assert!(account.is_high() && !account.pool(1));
 }

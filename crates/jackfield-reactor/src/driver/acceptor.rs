@@ -1,11 +1,11 @@
-//! The door: listeners, who waits at them, and what is done when no descriptor is left for a newcomer.
+//! The acceptor: listeners, who waits at them, and what is done when no descriptor is left for a new connection.
 //!
-//! Without a descriptor nobody can be accepted, so nobody can be told either: newcomers would wait in the backlog, and
+//! Without a descriptor nobody can be accepted, so nobody can be told either: new connections would wait in the backlog, and
 //! a loop that goes on trying would spin. One descriptor is therefore held in reserve. When the system has no other it
-//! is given up for as long as it takes to accept one newcomer, say the service's last word, and let go of it.
+//! is given up for as long as it takes to accept one new connection, say the service's last word, and let go of it.
 
 use super::reserve::{Reserve, is_for_lack_of_descriptors};
-use crate::id::WireId;
+use crate::id::ConnectionId;
 use crate::session::Transport;
 use crate::stream::listener::Listener;
 use crate::time::Time;
@@ -24,9 +24,9 @@ use std::time::Duration;
 
 /// The listeners, and which of them have somebody waiting.
 #[derive(Debug, Default)]
-pub(crate) struct Door {
+pub(crate) struct Acceptor {
     places: Vec<Place>,
-    /// Listeners that may have newcomers of whom no further edge will tell.
+    /// Listeners that may have new connections of which no further edge will tell.
     waiting: Vec<usize>,
     reserve: Reserve,
     /// Listeners of another driver, at which this one may have to accept.
@@ -43,9 +43,9 @@ struct Place {
 /// How long a listener rests after an accept has failed for whatever the reserve does not help against.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-impl Door {
-    pub(crate) fn open(&mut self, mut listener: Arc<Listener>, registry: &Registry) -> io::Result<()> {
-        let token = WireId::listener(self.places.len()).token();
+impl Acceptor {
+    pub(crate) fn listen(&mut self, mut listener: Arc<Listener>, registry: &Registry) -> io::Result<()> {
+        let token = ConnectionId::listener(self.places.len()).token();
         watch(&mut listener, registry, token)?;
         self.places.push(Place { listener, shut_until: Time(0) });
         self.reserve.refill();
@@ -73,13 +73,13 @@ impl Door {
         if self.places.is_empty() {
             let listeners: Vec<Arc<Listener>> = self.others.iter().filter_map(Weak::upgrade).collect();
             for listener in listeners {
-                // Where that fails, whoever waits goes on waiting for the other.
-                let _ = self.open(listener, registry);
+                // Where that fails, new connections wait for the other driver.
+                let _ = self.listen(listener, registry);
             }
         }
     }
 
-    /// Leaves the other's listeners to it again. Whoever waits there is seen by both.
+    /// Leaves the other's listeners to it again. A connection that waits there is seen by both.
     pub(crate) fn step_back(&mut self, registry: &Registry) {
         if !self.others.is_empty() {
             self.places.drain(..).for_each(|place| unwatch(&place.listener, registry));
@@ -91,7 +91,7 @@ impl Door {
     /// Keeps the listeners' events and passes on the wires'.
     #[inline(always)]
     pub(crate) fn sort(&mut self, event: &Event) -> Option<Ready> {
-        let id = WireId::from_token(event.token());
+        let id = ConnectionId::from_token(event.token());
         if let Some(listener) = id.as_listener() {
             if !self.waiting.contains(&listener) {
                 self.waiting.push(listener);
@@ -123,7 +123,7 @@ impl Door {
     #[cold]
     pub(crate) fn accept<S: Service + ?Sized>(&mut self, wires: &mut Wires, service: &mut S) {
         let Self { places, waiting, reserve, .. } = self;
-        wires.mark(WireId::IDLE, 0);
+        wires.mark(ConnectionId::IDLE, 0);
         let mut budget = wires.limits.accepts_per_turn;
         reserve.refill();
         waiting.retain(|&index| {
@@ -135,7 +135,7 @@ impl Door {
                 budget -= 1;
                 match accept_one(place, index, reserve, wires, service) {
                     Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
-                    Err(error) if !is_the_newcomers(&error) => {
+                    Err(error) if !concerns_the_connection_only(&error) => {
                         place.shut_until = wires.now.after(ACCEPT_PAUSE);
                         wires.stats.accept_errors.add(1);
                         service.on_accept_error(wires, index, &error);
@@ -148,7 +148,7 @@ impl Door {
     }
 }
 
-/// Accepts the next newcomer, and turns it away if that took the last descriptor.
+/// Accepts the next connection, and refuses it if that took the last descriptor.
 fn accept_one<S: Service + ?Sized>(
     place: &Place,
     listener: usize,
@@ -161,7 +161,7 @@ fn accept_one<S: Service + ?Sized>(
         Err(error) if is_for_lack_of_descriptors(&error) && reserve.give_up() => {
             // Some systems say so even if nobody waits.
             let accepted = place.listener.accept().map(incoming);
-            let told = accepted.map(|incoming| turn_away(incoming, wires, service));
+            let told = accepted.map(|incoming| refuse(incoming, wires, service));
             reserve.refill();
             told
         }
@@ -175,11 +175,11 @@ fn accept_one<S: Service + ?Sized>(
     }
 }
 
-/// A newcomer for whom there is no descriptor hears the service's last word, and is let go of at once.
-pub(crate) fn turn_away<S: Service + ?Sized>(incoming: Incoming, wires: &mut Wires, service: &mut S) {
+/// A new connection for whom there is no descriptor hears the service's last word, and is let go of at once.
+pub(crate) fn refuse<S: Service + ?Sized>(incoming: Incoming, wires: &mut Wires, service: &mut S) {
     let Incoming { transport, peer, listener } = incoming;
     wires.stats.exhausted.add(1);
-    transport.dismiss(service.on_exhausted(wires, listener, peer));
+    transport.refuse_and_drop(service.on_exhausted(wires, listener, peer));
 }
 
 /// By its descriptor, and not through the socket: two event queues may watch it.
@@ -204,7 +204,7 @@ fn watch(listener: &mut Arc<Listener>, registry: &Registry, token: Token) -> io:
 #[cfg(not(unix))]
 fn unwatch(_listener: &Listener, _registry: &Registry) {}
 
-/// Errors of `accept` that are about the newcomer only: the next one may be fine.
-fn is_the_newcomers(error: &io::Error) -> bool {
+/// Errors of `accept` that are about the new connection only: the next one may be fine.
+fn concerns_the_connection_only(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted)
 }

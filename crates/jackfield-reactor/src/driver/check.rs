@@ -1,7 +1,7 @@
 //! What a reactor holds, and what must hold of it between two turns.
 
 use super::in_memory::MemoryDriver;
-use crate::id::WireId;
+use crate::id::ConnectionId;
 use crate::session::Transport;
 use crate::wire::Wire;
 use crate::wire::flags;
@@ -53,11 +53,11 @@ impl MemoryDriver {
         if !(wires.dirty.is_empty() && wires.drained.is_empty() && wires.ending.is_empty()) {
             return Err("a turn has ended before its work".into());
         }
-        if !wires.cork.is_empty() || wires.current != WireId::IDLE {
+        if !wires.cork.is_empty() || wires.current != ConnectionId::IDLE {
             return Err("the cork of an event was not written".into());
         }
         wires.check_account()?;
-        let mut wires = wires.slab.iter().filter(|(_, wire)| wire.id != WireId::RETIRED);
+        let mut wires = wires.slab.iter().filter(|(_, wire)| wire.id != ConnectionId::RETIRED);
         wires.try_for_each(|(_, wire)| self.check_wire(wire))
     }
 
@@ -71,7 +71,7 @@ impl MemoryDriver {
             Err(format!("{id} believes that it is on a list, and is not"))
         } else if wire.has(flags::AGAIN) && !self.reactor.wires.again.contains(&id) {
             Err(format!("{id} waits to be looked at again, and nobody will"))
-        } else if wire.queued() > 0 && !wire.has(flags::BLOCKED) {
+        } else if wire.queued() > 0 && !wire.has(flags::WRITE_BLOCKED) {
             Err(format!("{id} has {} bytes queued, and nobody will write them", wire.queued()))
         } else if carried > carry_bytes_max {
             Err(format!("{id} has carried {carried} bytes, which is more than {carry_bytes_max}"))
@@ -87,13 +87,13 @@ impl MemoryDriver {
     pub fn check_rest(&self) -> Result<(), String> {
         self.check()?;
         for (_, wire) in &self.reactor.wires.slab {
-            let listens = matches!(wire.phase, Phase::Open | Phase::Mute | Phase::Lingering)
+            let listens = matches!(wire.phase, Phase::Open | Phase::OutputClosed | Phase::Lingering)
                 && !wire.has(flags::NOT_READ | flags::AGAIN | flags::ENDED);
             let Transport::Memory(pipe) = &wire.transport else { continue };
             if listens && pipe.is_forgotten() {
                 return Err(format!("{} listens, and what came for it will never be read", wire.id));
             }
-            if pipe.is_broken() && wire.id != WireId::RETIRED {
+            if pipe.is_broken() && wire.id != ConnectionId::RETIRED {
                 return Err(format!("{} is broken, and nobody has noticed", wire.id));
             }
         }

@@ -1,6 +1,6 @@
 //! The in-memory driver: connections without sockets, and a clock that only moves when it is told to.
 
-use crate::id::WireId;
+use crate::id::ConnectionId;
 use crate::limits::Limits;
 use crate::session::Transport;
 use crate::stream::pipe::{FarEnd, Pipe};
@@ -51,7 +51,7 @@ impl MemoryDriver {
         far
     }
 
-    /// A newcomer could not be accepted: the service is told so, as [`Driver`](crate::Driver) tells it.
+    /// A new connection could not be accepted: the service is told so, as [`Driver`](crate::Driver) tells it.
     pub fn fail_accept<S: Service + ?Sized>(&mut self, service: &mut S, listener: usize, error: &io::Error) {
         self.reactor.wires.now = self.now;
         self.reactor.wires.stats.accept_errors.add(1);
@@ -59,9 +59,9 @@ impl MemoryDriver {
         self.reactor.settle(service);
     }
 
-    /// A newcomer for whom there is no descriptor, as [`Driver`](crate::Driver) treats it. What it hears is at the far
+    /// A new connection for whom there is no descriptor, as [`Driver`](crate::Driver) treats it. What it hears is at the far
     /// end, which is closed already.
-    pub fn turn_away<S: Service + ?Sized>(
+    pub fn refuse<S: Service + ?Sized>(
         &mut self,
         service: &mut S,
         peer: SocketAddr,
@@ -69,7 +69,7 @@ impl MemoryDriver {
     ) -> FarEnd {
         let (near, far) = Pipe::pair(peer);
         let incoming = Incoming { transport: Transport::Memory(near), peer, listener };
-        super::acceptor::turn_away(incoming, &mut self.reactor.wires, service);
+        super::acceptor::refuse(incoming, &mut self.reactor.wires, service);
         far
     }
 
@@ -77,7 +77,7 @@ impl MemoryDriver {
     /// [`Driver`](crate::Driver) measures, there being no clock here.
     pub fn lag<S: Service + ?Sized>(&mut self, service: &mut S, lag: Duration, idle: Duration) {
         self.reactor.wires.now = self.now;
-        service.on_lag(&mut self.reactor.wires, lag, idle);
+        service.on_loop_lag(&mut self.reactor.wires, lag, idle);
     }
 
     /// One turn with whatever has become ready since the last one.
@@ -86,7 +86,7 @@ impl MemoryDriver {
         self.turn_with(ready, service);
     }
 
-    /// One turn with this readiness: for whoever wants to delay it, repeat it, merge it, or make it up. What is made
+    /// One turn with this readiness: for a test that wants to delay it, repeat it, merge it, or make it up. What is made
     /// up may be in vain, but must not say of a connection that it has ended or is broken if it is not.
     pub fn turn_with<S: Service + ?Sized>(&mut self, ready: Vec<Ready>, service: &mut S) {
         self.reactor.turn(self.now, ready, service);
@@ -110,9 +110,9 @@ impl MemoryDriver {
         all
     }
 
-    /// What says in a turn that the mailbox was rung.
-    pub fn bell() -> Ready {
-        Ready { id: WireId::BELL, readable: true, writable: false, ended: false, broken: false }
+    /// What tells a turn that the reactor was woken.
+    pub fn wake_event() -> Ready {
+        Ready { id: ConnectionId::WAKER, readable: true, writable: false, ended: false, broken: false }
     }
 
     /// Lets time pass without a turn, over deadlines too: as if the process had been stopped for so long.
@@ -159,8 +159,8 @@ impl MemoryDriver {
         self.run(service);
     }
 
-    /// Tells the service that its mailbox was rung: there is no descriptor here that would.
+    /// Wakes the service, as a command in its mailbox would.
     pub fn wake<S: Service + ?Sized>(&mut self, service: &mut S) {
-        self.turn_with(vec![Self::bell()], service);
+        self.turn_with(vec![Self::wake_event()], service);
     }
 }

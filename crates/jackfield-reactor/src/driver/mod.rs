@@ -6,16 +6,16 @@ mod clock;
 pub(crate) mod in_memory;
 mod reserve;
 
-use self::acceptor::Door;
+use self::acceptor::Acceptor;
 use self::clock::Clock;
 use crate::guard::{Panic, guard};
-use crate::id::WireId;
+use crate::id::ConnectionId;
 use crate::limits::Limits;
 use crate::stream::listener::Listener;
 use crate::time::Time;
 use crate::turn::Reactor;
 use crate::turn::service::Service;
-use crate::wires::order::DoorOrder;
+use crate::wires::order::AcceptorOrder;
 use mio::{Events, Poll, Waker};
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Weak};
@@ -32,11 +32,11 @@ pub struct Driver {
     events_taken: usize,
     /// The time of the last poll.
     polled_at: Time,
-    door: Door,
+    acceptor: Acceptor,
     clock: Clock,
-    /// Streams that ring, kept open.
+    /// Streams that wake it, kept open.
     #[cfg(unix)]
-    bells: Vec<mio::net::UnixStream>,
+    wake_streams: Vec<mio::net::UnixStream>,
 }
 
 /// Events of one poll.
@@ -60,32 +60,32 @@ impl Driver {
             events: Events::with_capacity(EVENTS),
             events_taken: 0,
             polled_at: Time(0),
-            door: Door::default(),
+            acceptor: Acceptor::default(),
             clock,
             #[cfg(unix)]
-            bells: Vec::new(),
+            wake_streams: Vec::new(),
         })
     }
 
-    /// What rings this reactor's bell, for its mailbox.
+    /// What wakes this reactor, for its mailbox.
     ///
     /// # Errors
     /// If the system gives no descriptor for it. There can be one only.
     pub fn waker(&self) -> io::Result<Waker> {
-        Waker::new(self.poll.registry(), WireId::BELL.token())
+        Waker::new(self.poll.registry(), ConnectionId::WAKER.token())
     }
 
-    /// Rings this reactor's bell as well whenever something can be read from the stream, which nobody reads: for
+    /// Wakes this reactor as well whenever something can be read from the stream, which nobody reads: for
     /// whatever can do no more than write a byte, such as a signal handler.
     ///
     /// # Errors
     /// If the system does not register it.
     #[cfg(unix)]
-    pub fn ring_on(&mut self, stream: std::os::unix::net::UnixStream) -> io::Result<()> {
+    pub fn wake_on(&mut self, stream: std::os::unix::net::UnixStream) -> io::Result<()> {
         stream.set_nonblocking(true)?;
         let mut stream = mio::net::UnixStream::from_std(stream);
-        self.poll.registry().register(&mut stream, WireId::BELL.token(), mio::Interest::READABLE)?;
-        self.bells.push(stream);
+        self.poll.registry().register(&mut stream, ConnectionId::WAKER.token(), mio::Interest::READABLE)?;
+        self.wake_streams.push(stream);
         Ok(())
     }
 
@@ -94,18 +94,18 @@ impl Driver {
     /// # Errors
     /// If the system does not register it.
     pub fn listen(&mut self, listener: Listener) -> io::Result<()> {
-        self.door.open(Arc::new(listener), self.poll.registry())
+        self.acceptor.listen(Arc::new(listener), self.poll.registry())
     }
 
     /// The listeners of this driver, for others that are to stand in for it.
     pub fn listeners(&self) -> Vec<Weak<Listener>> {
-        self.door.listeners()
+        self.acceptor.listeners()
     }
 
     /// Another driver's listeners. Nobody is accepted at them before [`Wires::stand_in`](crate::Wires::stand_in), and
     /// they don't outlive that driver's. Without effect where the system can't watch a socket from two event queues.
     pub fn stand_in_for(&mut self, listeners: Vec<Weak<Listener>>) {
-        self.door.stand_in_for(listeners);
+        self.acceptor.stand_in_for(listeners);
     }
 
     /// Turns until the service says [`Wires::halt`](crate::Wires::halt).
@@ -151,7 +151,7 @@ impl Driver {
     /// Sleeps until something is ready or due, reads the clock, and takes one turn.
     #[inline(always)]
     fn turn<S: Service + ?Sized>(&mut self, wait_max: Option<Duration>, service: &mut S) -> io::Result<()> {
-        self.reactor.wires.stats().at.set(WireId::IDLE.to_bits());
+        self.reactor.wires.stats().at.set(ConnectionId::IDLE.to_bits());
         let is_busy = std::mem::replace(&mut self.polled_at, self.clock.now) == self.clock.now;
         let polled = if is_busy && wait_max.is_none() && self.has_nothing_near() {
             // The length of a sleep that does not come about, by all appearances, is not worth computing.
@@ -170,10 +170,10 @@ impl Driver {
         for event in &self.events {
             self.events_taken += 1;
             let is_usual = event.is_readable() && !event.is_read_closed() && !event.is_error();
-            if is_usual && self.reactor.on_readable(WireId::from_token(event.token()), service) {
+            if is_usual && self.reactor.on_readable(ConnectionId::from_token(event.token()), service) {
                 continue;
             }
-            if let Some(ready) = self.door.sort(event) {
+            if let Some(ready) = self.acceptor.sort(event) {
                 self.reactor.on_ready(ready, service);
             }
         }
@@ -184,22 +184,22 @@ impl Driver {
     /// True if nothing is due within a [`NAP`], and nobody waits at a listener.
     #[inline(always)]
     fn has_nothing_near(&self) -> bool {
-        self.reactor.rests_until(self.clock.now.after(NAP)) && !self.has_newcomers()
+        self.reactor.rests_until(self.clock.now.after(NAP)) && !self.has_new_connections()
     }
 
     /// How long to sleep, if nothing happens.
     #[inline(never)]
     fn wait(&self, wait_max: Option<Duration>) -> Option<Duration> {
         let wait = shorter(self.reactor.timeout(self.clock.now), wait_max);
-        if self.has_newcomers() { shorter(wait, self.door.pause(self.clock.now)) } else { wait }
+        if self.has_new_connections() { shorter(wait, self.acceptor.pause(self.clock.now)) } else { wait }
     }
 
     /// A panic costs its event: the turn that it was in goes on behind that.
     #[cold]
     fn recover<S: Service + ?Sized>(&mut self, payload: Panic, service: &mut S) {
         self.reactor.caught(payload, service);
-        let Self { reactor, events, door, .. } = self;
-        let mut rest = events.iter().skip(self.events_taken).filter_map(|event| door.sort(event));
+        let Self { reactor, events, acceptor, .. } = self;
+        let mut rest = events.iter().skip(self.events_taken).filter_map(|event| acceptor.sort(event));
         reactor.take_all(&mut rest, service);
         self.end_turn(service);
     }
@@ -207,12 +207,12 @@ impl Driver {
     #[inline(always)]
     fn end_turn<S: Service + ?Sized>(&mut self, service: &mut S) {
         self.reactor.end(service);
-        if self.reactor.wires.door != DoorOrder::None {
+        if self.reactor.wires.acceptor != AcceptorOrder::None {
             self.obey();
         }
-        if self.has_newcomers() {
-            self.door.accept(&mut self.reactor.wires, service);
-            self.reactor.welcome(service);
+        if self.has_new_connections() {
+            self.acceptor.accept(&mut self.reactor.wires, service);
+            self.reactor.read_deferred(service);
             self.reactor.end(service);
         }
         if self.clock.is_timed {
@@ -222,16 +222,16 @@ impl Driver {
 
     #[cold]
     fn obey(&mut self) {
-        match std::mem::replace(&mut self.reactor.wires.door, DoorOrder::None) {
-            DoorOrder::None => {}
-            DoorOrder::Shut => self.door.shut(),
-            DoorOrder::StandIn => self.door.stand_in(self.poll.registry()),
-            DoorOrder::StepBack => self.door.step_back(self.poll.registry()),
+        match std::mem::replace(&mut self.reactor.wires.acceptor, AcceptorOrder::None) {
+            AcceptorOrder::None => {}
+            AcceptorOrder::Shut => self.acceptor.shut(),
+            AcceptorOrder::StandIn => self.acceptor.stand_in(self.poll.registry()),
+            AcceptorOrder::StepBack => self.acceptor.step_back(self.poll.registry()),
         }
     }
 
-    fn has_newcomers(&self) -> bool {
-        self.door.is_somebody_waiting() && self.reactor.wires.listening
+    fn has_new_connections(&self) -> bool {
+        self.acceptor.is_somebody_waiting() && self.reactor.wires.listening
     }
 
     #[cold]
@@ -253,7 +253,7 @@ impl Driver {
         let taken = u64::try_from(taken.as_nanos()).unwrap_or(u64::MAX);
         stats.turn_ns.set(taken);
         stats.turn_ns_max.set(stats.turn_ns_max.value().max(taken));
-        service.on_lag(&mut reactor.wires, end.saturating_duration_since(behind), idle);
+        service.on_loop_lag(&mut reactor.wires, end.saturating_duration_since(behind), idle);
     }
 }
 

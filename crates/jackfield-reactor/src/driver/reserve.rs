@@ -13,7 +13,7 @@ impl Reserve {
         self.0.take().is_some()
     }
 
-    /// Whoever took the descriptor meanwhile has it: then this is tried again with the next newcomer.
+    /// If it was taken meanwhile, this is tried again with the next connection.
     pub(crate) fn refill(&mut self) {
         if self.0.is_none() {
             self.0 = Socket::new(Domain::IPV4, Type::STREAM, None).ok();

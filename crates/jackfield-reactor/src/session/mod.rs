@@ -7,7 +7,7 @@ pub(crate) mod tls;
 
 #[cfg(feature = "tls")]
 use self::tls::Tls;
-use crate::stream::outcome::Got;
+use crate::stream::outcome::ReadOutcome;
 use crate::stream::pipe::Pipe;
 use mio::net::TcpStream;
 use socket2::SockRef;
@@ -29,23 +29,23 @@ pub enum Transport {
     Tls(Box<Tls>),
 }
 
-/// What a newcomer has sent before it is dismissed is read in pieces of this size, and not more than so many.
-const DISMISS_READ_BYTES: usize = 4 << 10;
+/// What a new connection has sent before it is refused is read in pieces of this size, and not more than so many.
+const REFUSE_READ_BYTES: usize = 4 << 10;
 
-const DISMISS_READS_MAX: usize = 4;
+const REFUSE_READS_MAX: usize = 4;
 
 impl Transport {
     /// One read. On Linux a read that does not fill its room has emptied the socket, unless its peer has finished;
     /// elsewhere only "nothing for now" says so.
     #[inline(always)]
-    pub(crate) fn read(&mut self, room: &mut [u8]) -> Got {
+    pub(crate) fn read(&mut self, room: &mut [u8]) -> ReadOutcome {
         let got = match self {
             Self::Tcp(stream) => stream.read(room),
             Self::Memory(pipe) => pipe.read(room),
             #[cfg(feature = "tls")]
-            Self::Tls(tls) => return tls.open(room),
+            Self::Tls(tls) => return tls.decrypt(room),
         };
-        Got::of_socket(got, room.len())
+        ReadOutcome::of_socket(got, room.len())
     }
 
     #[inline(always)]
@@ -54,7 +54,7 @@ impl Transport {
             Self::Tcp(stream) => stream.write(bytes),
             Self::Memory(pipe) => pipe.write(bytes),
             #[cfg(feature = "tls")]
-            Self::Tls(tls) => tls.seal(&[IoSlice::new(bytes)]),
+            Self::Tls(tls) => tls.encrypt(&[IoSlice::new(bytes)]),
         }
     }
 
@@ -63,11 +63,11 @@ impl Transport {
             Self::Tcp(stream) => stream.write_vectored(slices),
             Self::Memory(pipe) => pipe.write_vectored(slices),
             #[cfg(feature = "tls")]
-            Self::Tls(tls) => tls.seal(slices),
+            Self::Tls(tls) => tls.encrypt(slices),
         }
     }
 
-    /// Sealed bytes that the kernel did not take are invisible to the outbox: they are pushed at each writable edge.
+    /// Encrypted bytes that the kernel did not take are invisible to the outbox: they are pushed at each writable edge.
     /// `Ok(true)`: nothing is left.
     pub(crate) fn push(&mut self) -> io::Result<bool> {
         match self {
@@ -77,8 +77,8 @@ impl Transport {
         }
     }
 
-    /// True if it seals what it is given, and may keep some of that for itself.
-    pub(crate) fn seals(&self) -> bool {
+    /// True if it encrypts what it is given, and may keep some of that for itself.
+    pub(crate) fn encrypts(&self) -> bool {
         match self {
             Self::Tcp(_) | Self::Memory(_) => false,
             #[cfg(feature = "tls")]
@@ -86,21 +86,21 @@ impl Transport {
         }
     }
 
-    /// What it keeps sealed, in bytes, and the place where that is booked.
-    pub(crate) fn sealed(&mut self) -> Option<(&mut u32, usize)> {
+    /// What it keeps encrypted, in bytes, and the place where that is charged.
+    pub(crate) fn encrypted(&mut self) -> Option<(&mut u32, usize)> {
         match self {
             Self::Tcp(_) | Self::Memory(_) => None,
             #[cfg(feature = "tls")]
-            Self::Tls(tls) => Some(tls.sealed()),
+            Self::Tls(tls) => Some(tls.encrypted()),
         }
     }
 
-    /// What of it is booked.
-    pub(crate) fn sealed_booked(&self) -> u32 {
+    /// What of it is charged.
+    pub(crate) fn encrypted_charged(&self) -> u32 {
         match self {
             Self::Tcp(_) | Self::Memory(_) => 0,
             #[cfg(feature = "tls")]
-            Self::Tls(tls) => tls.booked(),
+            Self::Tls(tls) => tls.charged(),
         }
     }
 
@@ -151,26 +151,26 @@ impl Transport {
     }
 
     /// One read of bytes that nobody will look at.
-    pub(crate) fn discard(&mut self, room: &mut [u8]) -> Got {
+    pub(crate) fn discard(&mut self, room: &mut [u8]) -> ReadOutcome {
         #[cfg(feature = "tls")]
         if let Self::Tls(tls) = self {
-            return Got::of_socket(tls.socket().read(room), room.len());
+            return ReadOutcome::of_socket(tls.socket().read(room), room.len());
         }
         self.read(room)
     }
 
-    /// Says a last word to a newcomer and lets go of it at once, without waiting for its end: for when there is no room
+    /// Says a last word to a new connection and lets go of it at once, without waiting for its end: for when there is no room
     /// even for waiting. Nothing is said if `word` is empty. Who is gone already, or takes nothing, hears nothing.
-    pub fn dismiss(mut self, word: &[u8]) {
+    pub fn refuse_and_drop(mut self, word: &[u8]) {
         if word.is_empty() {
             return;
         }
         let _ = self.write(word);
         let _ = self.finish();
         // To close over bytes that were not read would be a reset, which may destroy the word on its way.
-        let mut room = [0; DISMISS_READ_BYTES];
-        for _ in 0..DISMISS_READS_MAX {
-            if !matches!(self.discard(&mut room), Got::Bytes { drained: false, .. }) {
+        let mut room = [0; REFUSE_READ_BYTES];
+        for _ in 0..REFUSE_READS_MAX {
+            if !matches!(self.discard(&mut room), ReadOutcome::Bytes { drained: false, .. }) {
                 return;
             }
         }

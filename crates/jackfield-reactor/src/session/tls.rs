@@ -1,10 +1,10 @@
 //! TLS below every protocol: the only file that knows how rustls is driven.
 //!
-//! Its face is small, so that another way of driving rustls changes this file only: `open` reads sealed bytes and
-//! gives plain ones, `seal` takes plain bytes and writes sealed ones, `push` writes what is still sealed, `close` says
+//! Its face is small, so that another way of driving rustls changes this file only: `decrypt` reads encrypted bytes and
+//! gives plain ones, `encrypt` takes plain bytes and writes encrypted ones, `push` writes what is still encrypted, `close` says
 //! goodbye, and `is_handshaking` tells the state.
 
-use crate::stream::outcome::Got;
+use crate::stream::outcome::ReadOutcome;
 use mio::net::TcpStream;
 use rustls::{ServerConfig, ServerConnection};
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
@@ -21,11 +21,11 @@ pub struct Tls {
     /// The peer's end came without its goodbye.
     was_cut: bool,
     plain: Plain,
-    /// Bytes that were sealed and that the kernel has not taken; rustls does not tell how many they are. At least so
+    /// Bytes that were encrypted and that the kernel has not taken; rustls does not tell how many they are. At least so
     /// many: what the records add is not counted.
-    sealed: usize,
-    /// What of them is booked in the account of the reactor.
-    booked: u32,
+    encrypted: usize,
+    /// What of them is charged in the account of the reactor.
+    charged: u32,
 }
 
 /// What is said to a peer that doesn't speak TLS at all.
@@ -46,12 +46,20 @@ impl Tls {
     /// If rustls refuses the configuration.
     pub fn server(socket: TcpStream, config: Arc<ServerConfig>) -> Result<Self, rustls::Error> {
         let mut session = ServerConnection::new(config)?;
-        // rustls then takes what it is given and never more than it can seal: see `seal`.
-        session.set_buffer_limit(Some(SEALED_BYTES_MAX));
-        Ok(Self { socket, session, fault: None, was_cut: false, plain: Plain::Nothing, sealed: 0, booked: 0 })
+        // rustls then takes what it is given and never more than it can encrypt: see `encrypt`.
+        session.set_buffer_limit(Some(ENCRYPTED_BYTES_MAX));
+        Ok(Self {
+            socket,
+            session,
+            fault: None,
+            was_cut: false,
+            plain: Plain::Nothing,
+            encrypted: 0,
+            charged: 0,
+        })
     }
 
-    /// Answers so, unsealed, to a peer whose first byte is not that of a TLS handshake, such as a browser that was
+    /// Answers so, unencrypted, to a peer whose first byte is not that of a TLS handshake, such as a browser that was
     /// pointed at the port with `http:`. The connection ends with [`Reason::Tls`](crate::Reason::Tls) as without it.
     #[must_use]
     pub fn with_plain_answer(mut self, answer: &'static [u8]) -> Self {
@@ -82,70 +90,74 @@ impl Tls {
     }
 
     /// Reads until the room is full or the socket is empty.
-    pub(crate) fn open(&mut self, room: &mut [u8]) -> Got {
+    pub(crate) fn decrypt(&mut self, room: &mut [u8]) -> ReadOutcome {
         if let Some(error) = self.fault.take() {
-            return Got::Failed(error);
+            return ReadOutcome::Failed(error);
         }
         if let Plain::Answer(answer) = self.plain {
             if let Some(got) = self.greet(answer) {
                 return got;
             }
         }
-        let got = self.open_records(room);
+        let got = self.decrypt_records(room);
         // Flights of the handshake, alerts and key updates, whatever was read.
         match (self.push(), got) {
-            (Err(error), Got::Nothing) => Got::from_error(error),
+            (Err(error), ReadOutcome::Nothing) => ReadOutcome::from_error(error),
             (_, got) => got,
         }
     }
 
     /// Looks at the first byte before rustls does. `None`: it is for rustls.
     #[cold]
-    fn greet(&mut self, answer: &'static [u8]) -> Option<Got> {
+    fn greet(&mut self, answer: &'static [u8]) -> Option<ReadOutcome> {
         let mut first = [0];
         match self.socket.peek(&mut first) {
             Ok(1) if first[0] != RECORD_OF_HANDSHAKE => {
                 self.plain = Plain::Said;
                 // Nothing was written before, so the kernel takes it; if it doesn't, nothing is lost that matters.
                 let _ = self.socket.write(answer);
-                Some(Got::Failed(ErrorKind::InvalidData.into()))
+                Some(ReadOutcome::Failed(ErrorKind::InvalidData.into()))
             }
             Ok(_) => {
                 self.plain = Plain::Nothing;
                 None
             }
-            Err(error) => Some(Got::from_error(error)),
+            Err(error) => Some(ReadOutcome::from_error(error)),
         }
     }
 
-    fn open_records(&mut self, room: &mut [u8]) -> Got {
+    fn decrypt_records(&mut self, room: &mut [u8]) -> ReadOutcome {
         let mut count = 0;
         loop {
             match self.session.reader().read(&mut room[count..]) {
                 // close_notify: the peer's end, in good order.
-                Ok(0) => return bytes_or(Got::End, count),
+                Ok(0) => return bytes_or(ReadOutcome::End, count),
                 Ok(more) => count += more,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
                     self.was_cut = true;
-                    return bytes_or(Got::End, count);
+                    return bytes_or(ReadOutcome::End, count);
                 }
                 Err(error) => return self.bytes_before(error, count),
             }
             if count == room.len() {
-                return Got::Bytes { count, drained: false };
+                return ReadOutcome::Bytes { count, drained: false };
             }
             match self.session.read_tls(&mut self.socket) {
                 // The session says at the next read whether that is in good order.
-                Ok(0) if self.is_handshaking() => return Got::End,
+                Ok(0) if self.is_handshaking() => return ReadOutcome::End,
                 Ok(_) => {
                     // What came before it can't be answered any more: the peer hears the alert and nothing after it.
                     if let Err(error) = self.session.process_new_packets() {
-                        return Got::Failed(io::Error::new(ErrorKind::InvalidData, error));
+                        return ReadOutcome::Failed(io::Error::new(ErrorKind::InvalidData, error));
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    return if count == 0 { Got::Nothing } else { Got::Bytes { count, drained: true } };
+                    return if count == 0 {
+                        ReadOutcome::Nothing
+                    } else {
+                        ReadOutcome::Bytes { count, drained: true }
+                    };
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return self.bytes_before(error, count),
@@ -155,17 +167,17 @@ impl Tls {
 
     /// The error, or first the bytes that lay before it.
     #[cold]
-    fn bytes_before(&mut self, error: io::Error, count: usize) -> Got {
+    fn bytes_before(&mut self, error: io::Error, count: usize) -> ReadOutcome {
         if count == 0 {
-            return Got::Failed(error);
+            return ReadOutcome::Failed(error);
         }
         self.fault = Some(error);
-        Got::Bytes { count, drained: false }
+        ReadOutcome::Bytes { count, drained: false }
     }
 
     /// Takes until the kernel blocks: a short count means "an edge will come", as with a bare socket. rustls alone
     /// would take its fill and stop, and nothing would ever wake us.
-    pub(crate) fn seal(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub(crate) fn encrypt(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut taken = 0;
         for slice in slices {
             let mut rest: &[u8] = slice;
@@ -174,7 +186,7 @@ impl Tls {
                     return if taken == 0 { Err(ErrorKind::WouldBlock.into()) } else { Ok(taken) };
                 }
                 let count = self.session.writer().write(rest)?;
-                self.sealed += count;
+                self.encrypted += count;
                 (taken, rest) = (taken + count, &rest[count..]);
             }
         }
@@ -182,27 +194,27 @@ impl Tls {
         Ok(taken)
     }
 
-    /// Writes what is sealed. `Ok(false)`: the kernel did not take all of it.
+    /// Writes what is encrypted. `Ok(false)`: the kernel did not take all of it.
     pub(crate) fn push(&mut self) -> io::Result<bool> {
         while self.session.wants_write() {
             match self.session.write_tls(&mut self.socket) {
-                Ok(count) => self.sealed = self.sealed.saturating_sub(count),
+                Ok(count) => self.encrypted = self.encrypted.saturating_sub(count),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        self.sealed = 0;
+        self.encrypted = 0;
         Ok(true)
     }
 
-    /// Bytes that were sealed and not taken yet, and the place where they are booked.
-    pub(crate) fn sealed(&mut self) -> (&mut u32, usize) {
-        (&mut self.booked, self.sealed)
+    /// Bytes that were encrypted and not taken yet, and the place where they are charged.
+    pub(crate) fn encrypted(&mut self) -> (&mut u32, usize) {
+        (&mut self.charged, self.encrypted)
     }
 
-    pub(crate) fn booked(&self) -> u32 {
-        self.booked
+    pub(crate) fn charged(&self) -> u32 {
+        self.charged
     }
 
     /// Says goodbye, so that the peer can tell the end from a cut. `Ok(false)`: the kernel did not take all of it.
@@ -219,11 +231,11 @@ impl Tls {
 }
 
 /// What was read so far is told first, and the end when it is asked for again.
-fn bytes_or(end: Got, count: usize) -> Got {
-    if count == 0 { end } else { Got::Bytes { count, drained: false } }
+fn bytes_or(end: ReadOutcome, count: usize) -> ReadOutcome {
+    if count == 0 { end } else { ReadOutcome::Bytes { count, drained: false } }
 }
 
-/// What rustls may hold sealed before the kernel takes it: one write's worth of records.
-const SEALED_BYTES_MAX: usize = 64 << 10;
+/// What rustls may hold encrypted before the kernel takes it: one write's worth of records.
+const ENCRYPTED_BYTES_MAX: usize = 64 << 10;
 /// The first byte of every TLS connection (RFC 8446, section 5.1).
 const RECORD_OF_HANDSHAKE: u8 = 0x16;

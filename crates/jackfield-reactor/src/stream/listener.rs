@@ -7,22 +7,22 @@ use std::net::SocketAddr;
 #[cfg(any(target_os = "android", target_os = "linux"))]
 use std::os::fd::AsFd;
 
-/// Newcomers that the system keeps waiting, unless told otherwise. The kernel has an upper bound of its own.
+/// New connections that the system keeps waiting, unless told otherwise. The kernel has an upper bound of its own.
 pub const BACKLOG: u32 = 1024;
 
 /// Bytes of a connection that the system may keep before it has sent them, unless told otherwise.
 pub const UNSENT_BYTES: u32 = 64 << 10;
 
-/// How long a deferred newcomer may be silent before it is accepted all the same: the least that can be asked for.
+/// How long a deferred new connection may be silent before it is accepted all the same: the least that can be asked for.
 #[cfg(any(target_os = "android", target_os = "linux"))]
 const DEFER_SECONDS: i32 = 1;
 
 /// How to listen.
 #[derive(Clone, Debug)]
 pub struct ListenOptions {
-    /// Newcomers that the system keeps waiting. Default: [`BACKLOG`].
+    /// New connections that the system keeps waiting. Default: [`BACKLOG`].
     pub backlog: u32,
-    /// Lets several sockets listen at the same address, in one process or in several; the system spreads newcomers
+    /// Lets several sockets listen at the same address, in one process or in several; the system spreads new connections
     /// over them. Default: off.
     pub reuse_port: bool,
     /// Sends small writes at once instead of waiting to fill a segment. Default: on.
@@ -32,7 +32,7 @@ pub struct ListenOptions {
     /// only once: so peers that don't read can't use up the memory that the system has for all sockets. Linux only.
     /// Default: [`UNSENT_BYTES`].
     pub unsent_bytes: u32,
-    /// Newcomers who have said nothing yet stay with the system for about a second, so that nearly all are accepted when
+    /// New connections that have said nothing yet stay with the system for about a second, so that nearly all are accepted when
     /// there is something to be read. Linux only. Default: off.
     pub deferred: bool,
 }

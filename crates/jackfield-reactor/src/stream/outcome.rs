@@ -4,7 +4,7 @@ use std::io;
 
 /// What one read gave.
 #[derive(Debug)]
-pub(crate) enum Got {
+pub(crate) enum ReadOutcome {
     /// So many bytes. `drained`: the source is known to be empty, so that the next edge tells of more.
     Bytes { count: usize, drained: bool },
     /// Nothing for now.
@@ -15,7 +15,7 @@ pub(crate) enum Got {
     Failed(io::Error),
 }
 
-impl Got {
+impl ReadOutcome {
     #[inline(always)]
     pub(crate) fn of_socket(got: io::Result<usize>, room: usize) -> Self {
         match got {

@@ -1,6 +1,6 @@
 //! An in-memory connection: the near end is a wire's transport, the far end belongs to whoever plays the peer.
 
-use crate::id::WireId;
+use crate::id::ConnectionId;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::SocketAddr;
@@ -44,13 +44,13 @@ struct Lines {
     writes: usize,
     edges: Edges,
     /// The wire that has the near end, and where it is listed when there is something to tell it.
-    home: Option<(WireId, ReadyList)>,
+    home: Option<(ConnectionId, ReadyList)>,
 }
 
 /// The wires of one reactor that have something to be told, in the order in which it happened: a turn costs what is
 /// ready, and not what is there.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ReadyList(Arc<Mutex<Vec<WireId>>>);
+pub(crate) struct ReadyList(Arc<Mutex<Vec<ConnectionId>>>);
 
 /// What has changed for the near end since it was last asked. A new connection can be written to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl Pipe {
     }
 
     /// The wire that has this end: from now on it is listed when there is something to tell it.
-    pub(crate) fn enlist(&self, id: WireId, list: &ReadyList) {
+    pub(crate) fn enlist(&self, id: ConnectionId, list: &ReadyList) {
         let mut lines = self.0.lines();
         if lines.edges != Edges::default() {
             list.push(id);
@@ -314,12 +314,12 @@ impl Lines {
 }
 
 impl ReadyList {
-    fn push(&self, id: WireId) {
+    fn push(&self, id: ConnectionId) {
         self.lock().push(id);
     }
 
     /// All that are listed, which is nobody any more. There is room for as many the next time.
-    pub(crate) fn take(&self) -> Vec<WireId> {
+    pub(crate) fn take(&self) -> Vec<ConnectionId> {
         let mut list = self.lock();
         if list.is_empty() {
             return Vec::new();
@@ -328,7 +328,7 @@ impl ReadyList {
         std::mem::replace(&mut *list, room)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<WireId>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<ConnectionId>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

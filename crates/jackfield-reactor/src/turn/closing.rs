@@ -2,7 +2,7 @@
 
 use super::Reactor;
 use super::service::Service;
-use crate::id::WireId;
+use crate::id::ConnectionId;
 use crate::planted::planted;
 use crate::time::NEVER;
 use crate::wire::flags;
@@ -11,7 +11,7 @@ use crate::wire::timer_key;
 
 impl Reactor {
     /// A step towards the end: what is queued is written, then our end is sent, then the peer's awaited.
-    pub(super) fn wind_up<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) {
+    pub(super) fn advance_close<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         self.wires.flush(id);
         let Some(wire) = self.wires.get(id) else { return };
         wire.flags &= !flags::ENDING;
@@ -27,11 +27,11 @@ impl Reactor {
                 Err(_) => self.finish(id, service),
             },
             Phase::Lingering | Phase::Dead => self.finish(id, service),
-            Phase::Handshake | Phase::Open | Phase::Mute => {}
+            Phase::Handshake | Phase::Open | Phase::OutputClosed => {}
         }
     }
 
-    fn await_end<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) {
+    fn await_end<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let (now, linger) = (self.wires.now, self.wires.limits.linger);
         let Some(wire) = self.wires.get(id) else { return };
         if wire.is_over() {
@@ -46,7 +46,7 @@ impl Reactor {
     }
 
     /// The layer above hears of the end, once, and then the slot is free.
-    pub(super) fn finish<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) {
+    pub(super) fn finish<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let Some(wire) = self.wires.get(id) else { return };
         wire.phase = Phase::Dead;
         wire.flags |= flags::CUT;

@@ -2,7 +2,7 @@
 
 use super::Reactor;
 use super::service::Service;
-use crate::id::WireId;
+use crate::id::ConnectionId;
 use crate::planted::planted;
 use crate::reason::{Reason, Timeout};
 use crate::wire::flags;
@@ -19,10 +19,10 @@ impl Reactor {
 
     #[cold]
     #[inline(never)]
-    fn on_timer<S: Service + ?Sized>(&mut self, id: WireId, key: u32, service: &mut S) {
+    fn on_timer<S: Service + ?Sized>(&mut self, id: ConnectionId, key: u32, service: &mut S) {
         match key {
-            timer_key::MEMORY => return self.wires.look_after_squeezed(),
-            timer_key::SILENCE => return self.on_silence(id, service),
+            timer_key::MEMORY => return self.wires.look_after_memory_paused(),
+            timer_key::IDLE => return self.on_idle(id, service),
             timer_key::STALL => return self.on_stall(id),
             _ => {}
         }
@@ -35,30 +35,30 @@ impl Reactor {
         }
     }
 
-    /// The timer is as old as the silence that was asked for; what was heard since then puts it off.
-    fn on_silence<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) {
+    /// The timer is as old as the idle timeout; what was heard since then puts it off.
+    fn on_idle<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let now = self.wires.now;
         let Some(wire) = self.wires.peek(id).filter(|wire| wire.phase < Phase::Closing) else { return };
         let quiet = now.stamp().wrapping_sub(wire.heard);
-        let silence = wire.silence_ms;
-        if quiet < silence {
+        let idle = wire.idle_ms;
+        if quiet < idle {
             if planted(18) {
                 return;
             }
-            return self.wires.arm(id, timer_key::SILENCE, now.0 + u64::from(silence - quiet));
+            return self.wires.arm(id, timer_key::IDLE, now.0 + u64::from(idle - quiet));
         }
-        self.wires.arm(id, timer_key::SILENCE, now.0 + u64::from(silence));
-        // Who is not being listened to can't be reproached with silence.
+        self.wires.arm(id, timer_key::IDLE, now.0 + u64::from(idle));
+        // A wire that is not read is not idle: its peer may have sent something.
         if self.wires.listens(id) {
-            service.on_silence(&mut self.wires, id, Duration::from_millis(quiet.into()));
+            service.on_idle(&mut self.wires, id, Duration::from_millis(quiet.into()));
         }
     }
 
-    fn on_stall(&mut self, id: WireId) {
+    fn on_stall(&mut self, id: ConnectionId) {
         let now = self.wires.now;
         let stall = crate::time::millis(self.wires.limits.write_stall);
         let Some(wire) = self.wires.get(id) else { return };
-        if !wire.has(flags::BLOCKED) {
+        if !wire.has(flags::WRITE_BLOCKED) {
             self.wires.disarm(id, timer_key::STALL);
             return;
         }

@@ -14,7 +14,7 @@ mod settle;
 mod tests;
 
 use crate::guard::{Panic, guard};
-use crate::id::WireId;
+use crate::id::ConnectionId;
 use crate::limits::Limits;
 use crate::time::NEVER;
 use crate::time::Time;
@@ -38,7 +38,7 @@ pub struct Reactor {
     rx: Box<[u8]>,
     headroom: usize,
     /// The list that is being worked on changes places with this one, so that neither allocates.
-    spare: Vec<WireId>,
+    spare: Vec<ConnectionId>,
 }
 
 impl Reactor {
@@ -104,7 +104,7 @@ impl Reactor {
     #[cold]
     pub(crate) fn caught<S: Service + ?Sized>(&mut self, payload: Panic, service: &mut S) {
         let id = self.wires.current;
-        if id == WireId::IDLE {
+        if id == ConnectionId::IDLE {
             // Not the service's.
             resume_unwind(payload);
         }

@@ -3,9 +3,9 @@
 use super::Reactor;
 use super::service::Service;
 use crate::guard::guard;
-use crate::id::WireId;
+use crate::id::ConnectionId;
 use crate::planted::planted;
-use crate::stream::outcome::Got;
+use crate::stream::outcome::ReadOutcome;
 use crate::wire::flags;
 use crate::wire::life::Phase;
 use crate::wires::Wires;
@@ -14,18 +14,18 @@ impl Reactor {
     /// The usual event: bytes to be read, and neither end nor error. False if the wire is not as it usually is: nothing
     /// carried, nothing queued, nothing the matter.
     #[inline(always)]
-    pub(crate) fn on_readable<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) -> bool {
+    pub(crate) fn on_readable<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) -> bool {
         let Self { wires, rx, headroom, .. } = self;
         let Some(wire) = wires.slab.get_mut(id.slot()).filter(|wire| wire.id == id && wire.is_plain()) else {
             return false;
         };
         match wire.transport.read(&mut rx[*headroom..]) {
-            Got::Bytes { count, drained } => {
+            ReadOutcome::Bytes { count, drained } => {
                 wire.heard = wires.now.stamp();
                 wire.bytes_in += count as u64;
                 wires.stats.at.set(id.to_bits());
                 wires.stats.doing.set(wire.label.into());
-                self.hand_up(id, count, drained, service);
+                self.deliver(id, count, drained, service);
             }
             got => self.on_no_bytes(id, got, service),
         }
@@ -35,7 +35,13 @@ impl Reactor {
     /// The bytes of a plain wire go up, and its answers down. Nearly always one read has emptied the socket, and all
     /// of it was used.
     #[inline(always)]
-    fn hand_up<S: Service + ?Sized>(&mut self, id: WireId, count: usize, drained: bool, service: &mut S) {
+    fn deliver<S: Service + ?Sized>(
+        &mut self,
+        id: ConnectionId,
+        count: usize,
+        drained: bool,
+        service: &mut S,
+    ) {
         let Self { wires, rx, headroom, .. } = self;
         wires.stats.bytes_in.add(count as u64);
         (wires.current, wires.stopped) = (id, false);
@@ -55,19 +61,19 @@ impl Reactor {
     /// behind them at once.
     #[cold]
     #[inline(never)]
-    fn after_event<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) {
-        if self.wires.care.is_due {
+    fn after_event<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
+        if self.wires.memory_work.is_due {
             self.settle_slow(service);
         } else if self.wires.ending.last() == Some(&id) {
             self.wires.ending.pop();
-            self.wind_up(id, service);
+            self.advance_close(id, service);
         }
     }
 
     /// Shows a wire's carry again, reads it, hands the bytes up, keeps the rest, and writes the answers once.
     /// `certain`: a short read says that the socket is empty, because its peer has not finished.
     #[inline(never)]
-    pub(super) fn pump<S: Service + ?Sized>(&mut self, id: WireId, certain: bool, service: &mut S) {
+    pub(super) fn pump<S: Service + ?Sized>(&mut self, id: ConnectionId, certain: bool, service: &mut S) {
         let Some(wire) = self.wires.get(id) else { return };
         match wire.phase {
             Phase::Closing | Phase::Dead => return,
@@ -78,7 +84,7 @@ impl Reactor {
                 }
                 self.wires.handshakes_left -= 1;
             }
-            Phase::Open | Phase::Mute => {}
+            Phase::Open | Phase::OutputClosed => {}
         }
         if self.wires.listens(id) {
             self.wires.begin_event(id);
@@ -88,7 +94,7 @@ impl Reactor {
         }
     }
 
-    fn pump_listening<S: Service + ?Sized>(&mut self, id: WireId, certain: bool, service: &mut S) {
+    fn pump_listening<S: Service + ?Sized>(&mut self, id: ConnectionId, certain: bool, service: &mut S) {
         let mut budget = self.wires.limits.read_bytes;
         loop {
             let Some(wire) = self.wires.get(id) else { return };
@@ -109,10 +115,10 @@ impl Reactor {
             if self.is_secured(id, service) && !self.wires.goes_on(id) {
                 return self.put_off(id, &got);
             }
-            let Got::Bytes { count, drained } = got else { return self.take_end(id, got, service) };
+            let ReadOutcome::Bytes { count, drained } = got else { return self.take_end(id, got, service) };
             let Some(wire) = self.wires.get(id) else { return };
             // A last look ends with a read that gave nothing.
-            if drained && (certain || planted(30)) && !wire.has(flags::LAST_LOOK) {
+            if drained && (certain || planted(30)) && !wire.has(flags::FINAL_READ) {
                 wire.flags &= !flags::UNREAD;
             }
             budget = budget.saturating_sub(count);
@@ -124,25 +130,25 @@ impl Reactor {
 
     /// What was read together with the end of the handshake waits, because the layer above did not want it at once.
     #[cold]
-    fn put_off(&mut self, id: WireId, got: &Got) {
+    fn put_off(&mut self, id: ConnectionId, got: &ReadOutcome) {
         match *got {
-            Got::Bytes { count, .. } => {
+            ReadOutcome::Bytes { count, .. } => {
                 keep_rest(&mut self.wires, id, &self.rx[self.headroom..self.headroom + count], true);
             }
-            Got::Nothing => {
+            ReadOutcome::Nothing => {
                 if let Some(wire) = self.wires.get(id) {
                     wire.flags &= !flags::UNREAD;
                 }
             }
             // The transport will say so again.
-            Got::End | Got::Failed(_) => {}
+            ReadOutcome::End | ReadOutcome::Failed(_) => {}
         }
     }
 
     /// Hands up what was read, behind what was carried. Whichever of the two is shorter is copied to the other, so
     /// that a peer who sends one byte at a time costs no more than the bytes it sends. False: the wire is not to be
     /// read on in this turn.
-    fn take_in<S: Service + ?Sized>(&mut self, id: WireId, count: usize, service: &mut S) -> bool {
+    fn take_in<S: Service + ?Sized>(&mut self, id: ConnectionId, count: usize, service: &mut S) -> bool {
         let Self { wires, rx, headroom, .. } = self;
         let now = wires.now.stamp();
         let Some(wire) = wires.get(id) else { return false };
@@ -172,7 +178,7 @@ impl Reactor {
     }
 
     /// Shows the carry without reading. False: the wire is not to be read on in this turn.
-    fn show_carry<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) -> bool {
+    fn show_carry<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) -> bool {
         let wires = &mut self.wires;
         match wires.lift_carry(id) {
             Some(mut carry) => {
@@ -188,20 +194,20 @@ impl Reactor {
     }
 
     /// Reads and drops what a peer still sends after our end.
-    pub(super) fn discard(&mut self, id: WireId) {
+    pub(super) fn discard(&mut self, id: ConnectionId) {
         let mut budget = self.wires.limits.read_bytes;
         while let Some(wire) = self.wires.get(id) {
             match wire.transport.discard(&mut self.rx) {
-                Got::Bytes { count, .. } if count < budget => budget -= count,
-                Got::Bytes { .. } => return self.wires.look_again(id),
-                Got::Nothing => {
+                ReadOutcome::Bytes { count, .. } if count < budget => budget -= count,
+                ReadOutcome::Bytes { .. } => return self.wires.look_again(id),
+                ReadOutcome::Nothing => {
                     wire.flags &= !flags::UNREAD;
                     if wire.is_over() {
                         self.wires.end_later(id);
                     }
                     return;
                 }
-                Got::End | Got::Failed(_) => {
+                ReadOutcome::End | ReadOutcome::Failed(_) => {
                     wire.flags |= flags::ENDED;
                     return self.wires.end_later(id);
                 }
@@ -222,24 +228,29 @@ impl Reactor {
         self.spare = again;
     }
 
-    /// Reads newcomers who have said something already, before the system is to watch them: of those that came for one
+    /// Reads new connections that have said something already, before the system is to watch them: of those that came for one
     /// request nearly all are gone then.
     #[cold]
-    pub(crate) fn welcome<S: Service + ?Sized>(&mut self, service: &mut S) {
-        let mut newcomers = std::mem::take(&mut self.wires.unwatched);
-        for id in newcomers.drain(..) {
+    pub(crate) fn read_deferred<S: Service + ?Sized>(&mut self, service: &mut S) {
+        let mut deferred = std::mem::take(&mut self.wires.unwatched);
+        for id in deferred.drain(..) {
             if let Some(wire) = self.wires.get(id) {
                 wire.flags |= flags::UNREAD;
             }
             self.pump(id, true, service);
             self.wires.watch(id);
         }
-        self.wires.unwatched = newcomers;
+        self.wires.unwatched = deferred;
     }
 }
 
 /// Hands bytes up, guarded by itself. Returns how many were used.
-fn hand_over<S: Service + ?Sized>(wires: &mut Wires, id: WireId, rx: &mut [u8], service: &mut S) -> usize {
+fn hand_over<S: Service + ?Sized>(
+    wires: &mut Wires,
+    id: ConnectionId,
+    rx: &mut [u8],
+    service: &mut S,
+) -> usize {
     let bytes = rx.len();
     guard(|| service.on_bytes(wires, id, rx)).unwrap_or_else(|payload| {
         service.on_panic(wires, id, payload);
@@ -250,7 +261,7 @@ fn hand_over<S: Service + ?Sized>(wires: &mut Wires, id: WireId, rx: &mut [u8], 
 /// What was not used of the receive buffer goes into a carry.
 #[cold]
 #[inline(never)]
-fn keep_rest(wires: &mut Wires, id: WireId, rest: &[u8], drained: bool) {
+fn keep_rest(wires: &mut Wires, id: ConnectionId, rest: &[u8], drained: bool) {
     if !drained {
         if let Some(wire) = wires.get(id).filter(|_| !planted(25)) {
             wire.flags |= flags::UNREAD;
@@ -265,7 +276,7 @@ fn keep_rest(wires: &mut Wires, id: WireId, rest: &[u8], drained: bool) {
     }
 }
 
-fn put_back(wires: &mut Wires, id: WireId, mut carry: Box<crate::wire::carry::Carry>, used: usize) {
+fn put_back(wires: &mut Wires, id: ConnectionId, mut carry: Box<crate::wire::carry::Carry>, used: usize) {
     carry.used(used);
     let goes_on = wires.peek(id).is_some_and(|wire| wire.phase < Phase::Closing);
     if carry.is_empty() || !goes_on || planted(27) {
@@ -274,6 +285,6 @@ fn put_back(wires: &mut Wires, id: WireId, mut carry: Box<crate::wire::carry::Ca
     if let Some(wire) = wires.get(id) {
         wire.carry = Some(carry);
     }
-    wires.book_carry(id);
+    wires.charge_carry(id);
     wires.check_carry(id);
 }

@@ -2,10 +2,10 @@
 
 use super::Reactor;
 use super::service::Service;
-use crate::id::WireId;
+use crate::id::ConnectionId;
 use crate::planted::planted;
 use crate::reason::Reason;
-use crate::stream::outcome::Got;
+use crate::stream::outcome::ReadOutcome;
 use crate::wire::flags;
 use crate::wire::life::Phase;
 use crate::wire::timer_key;
@@ -27,7 +27,7 @@ impl Reactor {
     fn on_ready_slow<S: Service + ?Sized>(&mut self, ready: Ready, service: &mut S) {
         let Ready { id, readable, writable, ended, broken } = ready;
         let Some(wire) = self.wires.get(id) else {
-            if id == WireId::BELL {
+            if id == ConnectionId::WAKER {
                 service.on_wake(&mut self.wires);
             } else {
                 self.wires.stats.stale.add(1);
@@ -52,7 +52,7 @@ impl Reactor {
         }
     }
 
-    fn on_writable(&mut self, id: WireId) {
+    fn on_writable(&mut self, id: ConnectionId) {
         let now = self.wires.now.stamp();
         let Some(wire) = self.wires.get(id).filter(|wire| !wire.has(flags::CUT)) else { return };
         let pushed = match wire.transport.push() {
@@ -61,14 +61,14 @@ impl Reactor {
         };
         if wire.outbox.is_some() {
             // What has gathered in this turn goes on gathering: every edge tells of room, asked for or not.
-            if wire.has(flags::BLOCKED) || !wire.has(flags::DIRTY) {
+            if wire.has(flags::WRITE_BLOCKED) || !wire.has(flags::DIRTY) {
                 self.wires.write_out(id);
             }
         } else {
-            // What was blocked is invisible here: sealed by the transport already.
+            // What was blocked is invisible here: encrypted by the transport already.
             wire.progress = now;
-            wire.flags &= if pushed { !flags::BLOCKED } else { !0 };
-            self.wires.book_sealed(id);
+            wire.flags &= if pushed { !flags::WRITE_BLOCKED } else { !0 };
+            self.wires.charge_encrypted(id);
         }
         match self.wires.get(id) {
             Some(wire) if wire.phase == Phase::Closing && wire.outbox.is_none() => self.wires.end_later(id),
@@ -78,41 +78,53 @@ impl Reactor {
 
     #[cold]
     #[inline(never)]
-    pub(super) fn on_no_bytes<S: Service + ?Sized>(&mut self, id: WireId, got: Got, service: &mut S) {
+    pub(super) fn on_no_bytes<S: Service + ?Sized>(
+        &mut self,
+        id: ConnectionId,
+        got: ReadOutcome,
+        service: &mut S,
+    ) {
         self.wires.begin_event(id);
         self.take_end(id, got, service);
         self.wires.end_event();
     }
 
     /// The read gave no bytes: the socket is empty, finished or broken.
-    pub(super) fn take_end<S: Service + ?Sized>(&mut self, id: WireId, got: Got, service: &mut S) {
+    pub(super) fn take_end<S: Service + ?Sized>(
+        &mut self,
+        id: ConnectionId,
+        got: ReadOutcome,
+        service: &mut S,
+    ) {
         let Some(wire) = self.wires.get(id) else { return };
         wire.flags &= !flags::UNREAD;
         match got {
-            Got::End if planted(24) => wire.flags |= flags::ENDED,
-            Got::End => {
+            ReadOutcome::End if planted(24) => wire.flags |= flags::ENDED,
+            ReadOutcome::End => {
                 wire.flags |= flags::ENDED;
-                if matches!(wire.phase, Phase::Open | Phase::Mute) {
+                if matches!(wire.phase, Phase::Open | Phase::OutputClosed) {
                     service.on_end(&mut self.wires, id);
                 } else {
                     self.wires.close(id, Reason::Peer);
                 }
             }
             // The alert that says why is still to reach the peer.
-            Got::Failed(error) if error.kind() == ErrorKind::InvalidData => self.wires.close(id, Reason::Tls),
-            Got::Failed(error) => self.wires.abort(id, Reason::of_error(&error)),
-            Got::Nothing if wire.has(flags::LAST_LOOK) => {
-                wire.flags &= !flags::LAST_LOOK;
+            ReadOutcome::Failed(error) if error.kind() == ErrorKind::InvalidData => {
+                self.wires.close(id, Reason::Tls);
+            }
+            ReadOutcome::Failed(error) => self.wires.abort(id, Reason::of_error(&error)),
+            ReadOutcome::Nothing if wire.has(flags::FINAL_READ) => {
+                wire.flags &= !flags::FINAL_READ;
                 service.on_end(&mut self.wires, id);
             }
-            Got::Nothing | Got::Bytes { .. } => {}
+            ReadOutcome::Nothing | ReadOutcome::Bytes { .. } => {}
         }
     }
 
     /// The end of the transport's own talk: the layer above hears of the wire for the first time. True if that has
     /// just happened.
     #[inline(always)]
-    pub(super) fn is_secured<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) -> bool {
+    pub(super) fn is_secured<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) -> bool {
         let Some(wire) = self.wires.get(id) else { return false };
         if wire.phase != Phase::Handshake || wire.transport.is_handshaking() {
             return false;

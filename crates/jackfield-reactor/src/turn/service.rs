@@ -1,7 +1,7 @@
 //! What the reactor calls.
 
 use crate::budget::{Eviction, Pressure};
-use crate::id::WireId;
+use crate::id::ConnectionId;
 use crate::reason::Reason;
 use crate::session::Transport;
 use crate::wires::Wires;
@@ -10,7 +10,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// A newcomer at a listener.
+/// A new connection at a listener.
 #[derive(Debug)]
 pub struct Incoming {
     /// The connection.
@@ -33,43 +33,43 @@ pub struct Incoming {
 /// No method must panic but `on_bytes`, the one that is called for nearly every event: the reactor guards that, many
 /// calls at once, and tells of a panic by `on_panic`. Whatever else runs the user's code guards it itself.
 pub trait Service {
-    /// A newcomer: take it up with [`Wires::insert`], hand it to another reactor, or drop it.
+    /// A new connection: take it up with [`Wires::insert`], hand it to another reactor, or drop it.
     fn on_accept(&mut self, wires: &mut Wires, incoming: Incoming);
 
     /// A TLS handshake is over: the connection can be talked to from now on. Only for transports that have one.
-    fn on_secured(&mut self, wires: &mut Wires, id: WireId);
+    fn on_secured(&mut self, wires: &mut Wires, id: ConnectionId);
 
     /// The carried rest and what was read behind it. Returns how much was used; the rest comes again with the next
     /// bytes. After [`Wires::resume`], [`Wires::release`], [`Wires::yield_turn`] and a drain it comes again without
     /// any, and the method is called even if there is no rest: something may be due that needs no bytes.
-    fn on_bytes(&mut self, wires: &mut Wires, id: WireId, rx: &mut [u8]) -> usize;
+    fn on_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rx: &mut [u8]) -> usize;
 
     /// `on_bytes` of this connection panicked, with this payload. Its bytes count as used, its answers so far are sent,
     /// and this method decides what becomes of it. By default the panic goes on.
-    fn on_panic(&mut self, wires: &mut Wires, id: WireId, payload: Box<dyn Any + Send>) {
+    fn on_panic(&mut self, wires: &mut Wires, id: ConnectionId, payload: Box<dyn Any + Send>) {
         let _ = (wires, id);
         std::panic::resume_unwind(payload);
     }
 
     /// The peer has finished its side. Nothing more comes, but it may still listen. Or it has not, and all that came before
-    /// [`Wires::look_for_the_last_time`] was read.
-    fn on_end(&mut self, wires: &mut Wires, id: WireId);
+    /// [`Wires::read_finally`] was read.
+    fn on_end(&mut self, wires: &mut Wires, id: ConnectionId);
 
     /// A congested connection has drained to the low-water mark.
-    fn on_drain(&mut self, wires: &mut Wires, id: WireId);
+    fn on_drain(&mut self, wires: &mut Wires, id: ConnectionId);
 
-    /// Nothing was heard for as long as [`Wires::set_silence`] said, although it was listened for.
-    fn on_silence(&mut self, wires: &mut Wires, id: WireId, quiet: Duration);
+    /// Nothing was heard for as long as [`Wires::set_idle_timeout`] said, although it was listened for.
+    fn on_idle(&mut self, wires: &mut Wires, id: ConnectionId, quiet: Duration);
 
     /// A timer that was set with [`Wires::set_timer`].
-    fn on_timer(&mut self, wires: &mut Wires, id: WireId, key: u32);
+    fn on_timer(&mut self, wires: &mut Wires, id: ConnectionId, key: u32);
 
-    /// The mailbox was rung.
+    /// The reactor was woken: a command waits in its mailbox, or its alarm was due.
     fn on_wake(&mut self, wires: &mut Wires);
 
     /// The last call for this connection, exactly once for each that was taken up. It can still be asked about, and
     /// others can be written to; it takes no output itself.
-    fn on_close(&mut self, wires: &mut Wires, id: WireId, reason: Reason);
+    fn on_close(&mut self, wires: &mut Wires, id: ConnectionId, reason: Reason);
 
     /// The memory that the buffers of all reactors hold has passed a mark of their [`Budget`](crate::Budget). Told once
     /// for each change, by whichever reactor finds it.
@@ -80,15 +80,15 @@ pub trait Service {
     /// The connection must give its memory back: now is the time for a last word. If it is not closing after this, or
     /// holds more than a last word needs, it is aborted with [`Limit::Memory`](crate::Limit::Memory). Told of one that is
     /// closing already as well, for what it has still to say goes with it. Default: no word.
-    fn on_evict(&mut self, wires: &mut Wires, id: WireId, why: Eviction) {
+    fn on_evict(&mut self, wires: &mut Wires, id: ConnectionId, why: Eviction) {
         let _ = (wires, id, why);
     }
 
-    /// A newcomer could not be accepted. The driver tries again after a pause. A lack of descriptors comes here only if
+    /// A new connection could not be accepted. The driver tries again after a pause. A lack of descriptors comes here only if
     /// the one in reserve was of no help either: see [`Service::on_exhausted`].
     fn on_accept_error(&mut self, wires: &mut Wires, listener: usize, error: &io::Error);
 
-    /// No descriptor is left for a newcomer: instead of [`Service::on_accept`]. It hears what is returned, and is let go
+    /// No descriptor is left for a new connection: instead of [`Service::on_accept`]. It hears what is returned, and is let go
     /// of at once. Default: not a word.
     fn on_exhausted(&mut self, wires: &mut Wires, listener: usize, peer: SocketAddr) -> &[u8] {
         let _ = (wires, listener, peer);
@@ -99,7 +99,7 @@ pub trait Service {
     /// not tell of everything, the turns before it since then. `idle`: for so long before this turn there was nothing
     /// to do. Told at the end of the turn: where turns take longer than a millisecond, of each; otherwise of some.
     /// Default: nothing happens.
-    fn on_lag(&mut self, wires: &mut Wires, lag: Duration, idle: Duration) {
+    fn on_loop_lag(&mut self, wires: &mut Wires, lag: Duration, idle: Duration) {
         let _ = (wires, lag, idle);
     }
 }

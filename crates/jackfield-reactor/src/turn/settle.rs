@@ -2,7 +2,7 @@
 
 use super::Reactor;
 use super::service::Service;
-use crate::id::WireId;
+use crate::id::ConnectionId;
 use crate::planted::planted;
 use crate::wire::flags;
 use crate::wire::life::Phase;
@@ -28,11 +28,11 @@ impl Reactor {
                 self.each(|wires| &mut wires.drained, |this, id| this.drain(id, service));
             } else if !self.wires.dirty.is_empty() {
                 // The callback that wrote to many is over.
-                self.wires.mark(WireId::IDLE, 0);
+                self.wires.mark(ConnectionId::IDLE, 0);
                 self.each(|wires| &mut wires.dirty, Self::flush_dirty);
             } else if !self.wires.ending.is_empty() {
-                self.each(|wires| &mut wires.ending, |this, id| this.wind_up(id, service));
-            } else if self.wires.care.is_due {
+                self.each(|wires| &mut wires.ending, |this, id| this.advance_close(id, service));
+            } else if self.wires.memory_work.is_due {
                 self.mind_memory(service);
             } else {
                 return;
@@ -42,8 +42,8 @@ impl Reactor {
 
     fn each(
         &mut self,
-        list: impl Fn(&mut Wires) -> &mut Vec<WireId>,
-        mut act: impl FnMut(&mut Self, WireId),
+        list: impl Fn(&mut Wires) -> &mut Vec<ConnectionId>,
+        mut act: impl FnMut(&mut Self, ConnectionId),
     ) {
         let spare = std::mem::take(&mut self.spare);
         let mut ids = std::mem::replace(list(&mut self.wires), spare);
@@ -53,18 +53,18 @@ impl Reactor {
         self.spare = ids;
     }
 
-    fn flush_dirty(&mut self, id: WireId) {
+    fn flush_dirty(&mut self, id: ConnectionId) {
         if let Some(wire) = self.wires.get(id) {
             wire.flags &= if planted(23) { !0 } else { !flags::DIRTY };
             self.wires.flush(id);
         }
     }
 
-    fn drain<S: Service + ?Sized>(&mut self, id: WireId, service: &mut S) {
+    fn drain<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let low = self.wires.limits.outbox_bytes_low;
         let Some(wire) = self.wires.get(id) else { return };
         if wire.has(flags::CONGESTED) && wire.queued() <= low {
-            self.wires.unblock(id, flags::CONGESTED);
+            self.wires.resume_reading(id, flags::CONGESTED);
             if self.wires.is_open(id) {
                 service.on_drain(&mut self.wires, id);
             }
@@ -74,17 +74,17 @@ impl Reactor {
     /// Tells of pressure, and ends those that hold too much.
     #[cold]
     fn mind_memory<S: Service + ?Sized>(&mut self, service: &mut S) {
-        let (news, doomed) = self.wires.take_care();
+        let (news, to_evict) = self.wires.take_memory_work();
         if let Some(pressure) = news {
             service.on_pressure(&mut self.wires, pressure);
         }
-        for (id, why) in doomed {
-            if self.wires.is_doomed(id, why) {
+        for (id, why) in to_evict {
+            if self.wires.is_still_to_evict(id, why) {
                 self.wires.stats.evicted.add(1);
                 if self.wires.peek(id).is_some_and(|wire| wire.phase != Phase::Handshake) {
                     service.on_evict(&mut self.wires, id, why);
                 }
-                self.wires.shed(id);
+                self.wires.evict(id);
             }
         }
     }

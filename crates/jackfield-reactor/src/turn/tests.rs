@@ -3,7 +3,7 @@
 use super::Reactor;
 use super::service::{Incoming, Service};
 use crate::budget::Budget;
-use crate::id::WireId;
+use crate::id::ConnectionId;
 use crate::limits::Limits;
 use crate::reason::Reason;
 use crate::session::Transport;
@@ -19,16 +19,16 @@ struct Deaf;
 
 impl Service for Deaf {
     fn on_accept(&mut self, _: &mut Wires, _: Incoming) {}
-    fn on_secured(&mut self, _: &mut Wires, _: WireId) {}
-    fn on_bytes(&mut self, _: &mut Wires, _: WireId, rx: &mut [u8]) -> usize {
+    fn on_secured(&mut self, _: &mut Wires, _: ConnectionId) {}
+    fn on_bytes(&mut self, _: &mut Wires, _: ConnectionId, rx: &mut [u8]) -> usize {
         rx.len()
     }
-    fn on_end(&mut self, _: &mut Wires, _: WireId) {}
-    fn on_drain(&mut self, _: &mut Wires, _: WireId) {}
-    fn on_silence(&mut self, _: &mut Wires, _: WireId, _: Duration) {}
-    fn on_timer(&mut self, _: &mut Wires, _: WireId, _: u32) {}
+    fn on_end(&mut self, _: &mut Wires, _: ConnectionId) {}
+    fn on_drain(&mut self, _: &mut Wires, _: ConnectionId) {}
+    fn on_idle(&mut self, _: &mut Wires, _: ConnectionId, _: Duration) {}
+    fn on_timer(&mut self, _: &mut Wires, _: ConnectionId, _: u32) {}
     fn on_wake(&mut self, _: &mut Wires) {}
-    fn on_close(&mut self, _: &mut Wires, _: WireId, _: Reason) {}
+    fn on_close(&mut self, _: &mut Wires, _: ConnectionId, _: Reason) {}
     fn on_accept_error(&mut self, _: &mut Wires, _: usize, _: &std::io::Error) {}
 }
 
@@ -42,11 +42,11 @@ fn pair() -> [Reactor; 2] {
     })
 }
 
-/// A connection for which so much is booked.
-fn connect(reactor: &mut Reactor, bytes: usize) -> (WireId, FarEnd) {
+/// A connection for which so much is charged.
+fn connect(reactor: &mut Reactor, bytes: usize) -> (ConnectionId, FarEnd) {
     let (near, far) = Pipe::pair(([127, 0, 0, 1], 1).into());
     let id = reactor.wires.insert(Transport::Memory(near)).expect("there is room");
-    reactor.wires.book_above(id, bytes);
+    reactor.wires.charge_above(id, bytes);
     (id, far)
 }
 
@@ -59,7 +59,7 @@ fn pressure_is_minded_and_ends_on_all_reactors() {
     assert!(one.wires.goes_on(large) && !other.wires.goes_on(late), "only one knows of it");
     assert!(one.wires.mind_pressure() && !one.wires.goes_on(large));
     one.settle(&mut Deaf);
-    other.wires.book_above(late, 0);
+    other.wires.charge_above(late, 0);
     other.settle(&mut Deaf);
     assert!(other.wires.goes_on(late) && !one.wires.goes_on(large));
     one.turn(Time(1000), [], &mut Deaf);
@@ -87,7 +87,7 @@ fn who_has_given_all_back_is_read_again_whatever_others_hold() {
     one.settle(&mut Deaf);
     let (late, _far) = connect(&mut other, 100_000);
     other.settle(&mut Deaf);
-    other.wires.book_above(late, 0);
+    other.wires.charge_above(late, 0);
     other.settle(&mut Deaf);
     assert!(!other.wires.goes_on(late), "there is pressure still");
     other.turn(Time(1000), [], &mut Deaf);
@@ -97,13 +97,13 @@ fn who_has_given_all_back_is_read_again_whatever_others_hold() {
 
 /// It had heard of pressure, and not of its end: the first to send it something was not read for a second.
 #[test]
-fn nobody_is_squeezed_when_the_pressure_is_over_elsewhere() {
+fn nobody_is_paused_when_the_pressure_is_over_elsewhere() {
     let [mut one, mut other] = pair();
     let (large, _far) = connect(&mut one, 900_000);
     one.settle(&mut Deaf);
     assert!(other.wires.mind_pressure());
     other.settle(&mut Deaf);
-    one.wires.book_above(large, 0);
+    one.wires.charge_above(large, 0);
     one.settle(&mut Deaf);
     assert!(!one.wires.budget().is_pressed());
     let (late, _far) = connect(&mut other, 100_000);
@@ -118,7 +118,7 @@ fn who_holds_less_than_its_share_evicts_no_more_than_it_needs() {
     let some = [20_000, 25_000, 60_000].map(|bytes| connect(&mut other, bytes).0);
     other.settle(&mut Deaf);
     assert_eq!(some.map(|id| other.wires.is_open(id)), [true, true, false]);
-    one.wires.book_above(large, 1_000_000);
+    one.wires.charge_above(large, 1_000_000);
     one.settle(&mut Deaf);
     assert!(!one.wires.contains(large), "who holds more makes room for others");
 }
@@ -138,7 +138,7 @@ fn a_slot_is_retired_before_its_generation_wraps() {
     let (id, far) = connect(&mut reactor, 0);
     assert_eq!((id.slot(), reactor.wires.len(), reactor.wires.timers()), (1, 1, 0));
     assert_eq!(reactor.wires.ids().collect::<Vec<_>>(), [id]);
-    for stale in [WireId::new(0, u32::MAX, 0), WireId::new(0, 0, 0), WireId::NONE] {
+    for stale in [ConnectionId::new(0, u32::MAX, 0), ConnectionId::new(0, 0, 0), ConnectionId::NONE] {
         assert!(!reactor.wires.contains(stale) && reactor.wires.outbox(stale).is_none());
         let ready = Ready { id: stale, readable: true, writable: true, ended: true, broken: true };
         reactor.turn(Time(1), [ready], &mut Deaf);
@@ -149,5 +149,5 @@ fn a_slot_is_retired_before_its_generation_wraps() {
     reactor.turn(Time(2), [], &mut Deaf);
     reactor.turn(Time(2), [ready], &mut Deaf);
     assert!(reactor.wires.is_empty() && far.is_finished());
-    assert_eq!(connect(&mut reactor, 0).0, WireId::new(0, 1, 1));
+    assert_eq!(connect(&mut reactor, 0).0, ConnectionId::new(0, 1, 1));
 }

@@ -7,8 +7,8 @@ pub(crate) struct Carry {
     bytes: Vec<u8>,
     /// Where the unused bytes begin: using some moves no others.
     start: usize,
-    /// What it is booked for in the account of its reactor.
-    pub(crate) booked: u32,
+    /// What it is charged for in the account of its reactor.
+    pub(crate) charged: u32,
 }
 
 /// How large a carry may be that is kept for its next use.
@@ -17,7 +17,7 @@ const KEPT_BYTES_MAX: usize = 32 << 10;
 impl Carry {
     /// Room for so many bytes; it grows with what comes.
     pub(crate) fn new(bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes), start: 0, booked: 0 }
+        Self { bytes: Vec::with_capacity(bytes), start: 0, charged: 0 }
     }
 
     /// Bytes that it takes on the heap.

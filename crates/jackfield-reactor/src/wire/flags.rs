@@ -9,7 +9,7 @@ pub(crate) const ENDING: u32 = 4;
 /// The user wants no bytes for now.
 pub(crate) const PAUSED: u32 = 8;
 /// The protocol wants no bytes for now: an answer is owed.
-pub(crate) const HELD: u32 = 16;
+pub(crate) const AWAITS_ANSWER: u32 = 16;
 /// Above high water: not read until it is drained.
 pub(crate) const CONGESTED: u32 = 32;
 /// The socket may hold something of which no further edge will tell.
@@ -18,10 +18,10 @@ pub(crate) const UNREAD: u32 = 64;
 pub(crate) const RECHECK: u32 = 128;
 /// The peer has finished its side.
 pub(crate) const ENDED: u32 = 256;
-/// Writing restarts the silence as well: for a stream whose peer has nothing to say.
-pub(crate) const WRITES_BREAK_SILENCE: u32 = 512;
+/// Writing restarts the idle timeout as well: for a stream whose peer has nothing to say.
+pub(crate) const WRITES_COUNT_AS_ACTIVITY: u32 = 512;
 /// The kernel did not take all it was given, so that an edge will tell of room.
-pub(crate) const BLOCKED: u32 = 1024;
+pub(crate) const WRITE_BLOCKED: u32 = 1024;
 /// Nothing is written any more.
 pub(crate) const CUT: u32 = 2048;
 /// The connection is broken, which reading it will tell.
@@ -29,14 +29,14 @@ pub(crate) const BROKEN: u32 = 4096;
 /// The peer has promised to send nothing more.
 pub(crate) const LAST_WORD: u32 = 8192;
 /// Memory is scarce, and this wire holds much of it.
-pub(crate) const SQUEEZED: u32 = 1 << 14;
-/// Its transport seals what it is given, and may keep some of it.
-pub(crate) const SEALS: u32 = 1 << 15;
+pub(crate) const MEMORY_PAUSED: u32 = 1 << 14;
+/// Its transport encrypts what it is given, and may keep some of it.
+pub(crate) const ENCRYPTS: u32 = 1 << 15;
 /// The peer has said more than it may, and is not read for a while.
-pub(crate) const RATED: u32 = 1 << 16;
-/// Once its socket is empty, the layer above is told of an end.
-pub(crate) const LAST_LOOK: u32 = 1 << 17;
+pub(crate) const THROTTLED: u32 = 1 << 16;
+/// Once its socket is empty, the layer above is told that the peer has ended.
+pub(crate) const FINAL_READ: u32 = 1 << 17;
 /// For one of these reasons a wire is not written to.
-pub(crate) const NOT_WRITTEN: u32 = BLOCKED | CUT;
+pub(crate) const NOT_WRITTEN: u32 = WRITE_BLOCKED | CUT;
 /// For one of these reasons a wire is not read.
-pub(crate) const NOT_READ: u32 = PAUSED | HELD | CONGESTED | SQUEEZED | RATED;
+pub(crate) const NOT_READ: u32 = PAUSED | AWAITS_ANSWER | CONGESTED | MEMORY_PAUSED | THROTTLED;

@@ -8,7 +8,7 @@ pub(crate) enum Phase {
     /// Both ways are open.
     Open,
     /// The layer above has said its last word, but still listens.
-    Mute,
+    OutputClosed,
     /// What is queued is being written, then the end is sent. Nothing is heard any more.
     Closing,
     /// The end was sent; what the peer still sends is read and dropped until its end comes, so that nothing that

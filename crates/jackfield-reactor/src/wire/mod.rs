@@ -8,7 +8,7 @@ pub(crate) mod timer_key;
 
 use self::carry::Carry;
 use self::life::Phase;
-use crate::id::WireId;
+use crate::id::ConnectionId;
 use crate::reason::Reason;
 use crate::session::Transport;
 use crate::wire::outbox::Outbox;
@@ -16,7 +16,7 @@ use crate::wire::outbox::Outbox;
 /// One connection's I/O half.
 #[derive(Debug)]
 pub(crate) struct Wire {
-    pub(crate) id: WireId,
+    pub(crate) id: ConnectionId,
     pub(crate) transport: Transport,
     /// What the kernel did not take yet. Most wires have none.
     pub(crate) outbox: Option<Box<Outbox>>,
@@ -29,11 +29,11 @@ pub(crate) struct Wire {
     pub(crate) heard: u32,
     /// When the kernel last took something, or when it began to block.
     pub(crate) progress: u32,
-    /// After so much silence the layer above is told; 0: never.
-    pub(crate) silence_ms: u32,
+    /// The idle timeout; 0: none.
+    pub(crate) idle_ms: u32,
     /// The first of its timers.
     pub(crate) timers: u32,
-    /// Bytes on the heap that the layer above has booked for it.
+    /// Bytes on the heap that the layer above has charged for it.
     pub(crate) above: u32,
     pub(crate) flags: u32,
     pub(crate) phase: Phase,
@@ -43,9 +43,9 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    pub(crate) fn new(id: WireId, transport: Transport, now: u32) -> Self {
+    pub(crate) fn new(id: ConnectionId, transport: Transport, now: u32) -> Self {
         let phase = if transport.is_handshaking() { Phase::Handshake } else { Phase::Open };
-        let flags = if transport.seals() { flags::SEALS } else { 0 };
+        let flags = if transport.encrypts() { flags::ENCRYPTS } else { 0 };
         Self {
             id,
             transport,
@@ -56,7 +56,7 @@ impl Wire {
             since: now,
             heard: now,
             progress: now,
-            silence_ms: 0,
+            idle_ms: 0,
             timers: crate::wheel::NIL,
             above: 0,
             flags,
@@ -69,7 +69,7 @@ impl Wire {
     /// The usual case: open, nothing carried, nothing queued, nothing the matter.
     #[inline(always)]
     pub(crate) fn is_plain(&self) -> bool {
-        self.flags & !(flags::WRITES_BREAK_SILENCE | flags::SEALS) == 0
+        self.flags & !(flags::WRITES_COUNT_AS_ACTIVITY | flags::ENCRYPTS) == 0
             && self.phase == Phase::Open
             && self.carry.is_none()
             && self.outbox.is_none()

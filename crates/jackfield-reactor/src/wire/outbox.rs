@@ -25,8 +25,8 @@ pub struct Outbox {
     owned_bytes: usize,
     /// Those of them that are bodies handed over whole.
     body_bytes: usize,
-    /// What it is booked for in the account of its reactor.
-    pub(crate) booked: u32,
+    /// What it is charged for in the account of its reactor.
+    pub(crate) charged: u32,
 }
 
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! The keys of a wire's timers: the reactor has the largest, every smaller one is the layer above's.
 
-pub(crate) const SILENCE: u32 = u32::MAX;
+pub(crate) const IDLE: u32 = u32::MAX;
 pub(crate) const STALL: u32 = u32::MAX - 1;
 pub(crate) const LINGER: u32 = u32::MAX - 2;
 pub(crate) const HANDSHAKE: u32 = u32::MAX - 3;

@@ -5,7 +5,7 @@
 //! wants one of the outboxes, or the turn ends, all that has gathered goes to all of them: the order stays as it was.
 
 use super::Wires;
-use crate::id::WireId;
+use crate::id::ConnectionId;
 
 /// The most that gathers.
 const BYTES_MAX: usize = 16 << 10;
@@ -13,7 +13,7 @@ const BYTES_MAX: usize = 16 << 10;
 impl Wires {
     /// Begins a broadcast to wires that are all open and below the high-water mark, and for which something waits for the
     /// end of the turn already. End the one before first.
-    pub fn begin_broadcast(&mut self, to: Vec<WireId>) {
+    pub fn begin_broadcast(&mut self, to: Vec<ConnectionId>) {
         debug_assert!(self.broadcast.to.is_empty(), "one at a time");
         self.broadcast.to = to;
         self.broadcast.goes_on = true;
@@ -25,21 +25,21 @@ impl Wires {
     /// Gathers bytes for all wires of the broadcast but one. False: there is none, or something has happened to one of the
     /// wires, so that each is to be looked at: end it, and begin another.
     #[inline(always)]
-    pub fn broadcast(&mut self, bytes: &[u8], but: WireId) -> bool {
+    pub fn broadcast(&mut self, bytes: &[u8], but: ConnectionId) -> bool {
         let broadcast = &mut self.broadcast;
         if !broadcast.goes_on || broadcast.bytes.len() >= broadcast.bytes_max {
             return false;
         }
         let from = broadcast.bytes.len();
         broadcast.bytes.extend_from_slice(bytes);
-        if but != WireId::NONE {
+        if but != ConnectionId::NONE {
             broadcast.but.push((but, from..broadcast.bytes.len()));
         }
         true
     }
 
     /// Ends the broadcast, and gives the list of its wires back.
-    pub fn end_broadcast(&mut self) -> Vec<WireId> {
+    pub fn end_broadcast(&mut self) -> Vec<ConnectionId> {
         self.interrupt_broadcast();
         std::mem::take(&mut self.broadcast.to)
     }
@@ -48,7 +48,7 @@ impl Wires {
     #[inline(always)]
     pub(crate) fn interrupt_broadcast(&mut self) {
         if self.broadcast.goes_on() {
-            self.deliver();
+            self.distribute();
             self.broadcast.goes_on = false;
         }
     }
@@ -56,7 +56,7 @@ impl Wires {
     /// All that has gathered goes to the outboxes.
     #[cold]
     #[inline(never)]
-    pub(super) fn deliver(&mut self) {
+    pub(super) fn distribute(&mut self) {
         let high = self.limits.outbox_bytes_high;
         let mut broadcast = std::mem::take(&mut self.broadcast);
         for &id in &broadcast.to {
@@ -70,7 +70,7 @@ impl Wires {
             broadcast.copy(id, outbox.tail());
             if outbox.queued() > high {
                 broadcast.goes_on = false;
-                self.relieve(id);
+                self.flush_early(id);
             }
         }
         broadcast.bytes.clear();

@@ -3,7 +3,7 @@
 use super::Wires;
 use crate::budget::account::Account;
 use crate::budget::{Budget, Eviction};
-use crate::id::WireId;
+use crate::id::ConnectionId;
 use crate::wire::Wire;
 use slab::Slab;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ impl Wires {
     /// Lets this reactor share a budget with others. To be called before there are connections; without it any
     /// number of bytes may be held, of all connections together.
     pub fn share_budget(&mut self, budget: Arc<Budget>) {
-        debug_assert_eq!(self.account.total(), 0, "the old budget would be left with what was booked");
+        debug_assert_eq!(self.account.total(), 0, "the old budget would be left with what was charged");
         self.account = Account::new(budget);
     }
 
@@ -27,77 +27,79 @@ impl Wires {
     }
 
     /// Bytes that the buffers of one connection hold on the heap: what was read and not used, what the layer above has
-    /// booked, and what waits for the kernel without what is shared with others.
-    pub fn memory_of(&self, id: WireId) -> usize {
-        let cork = if id == self.current { self.cork.booked as usize } else { 0 };
-        cork + self.peek(id).map_or(0, Wire::booked)
+    /// charged, and what waits for the kernel without what is shared with others.
+    pub fn memory_of(&self, id: ConnectionId) -> usize {
+        let cork = if id == self.current { self.cork.charged as usize } else { 0 };
+        cork + self.peek(id).map_or(0, Wire::charged)
     }
 
-    /// Books what the layer above holds for a connection on the heap, in place of what it has booked before. What is
+    /// Charges what the layer above holds for a connection on the heap, in place of what it has charged before. What is
     /// shared with others is not to be counted.
     #[cold]
     #[inline(never)]
-    pub fn book_above(&mut self, id: WireId, bytes: usize) {
+    pub fn charge_above(&mut self, id: ConnectionId, bytes: usize) {
         let Some(wire) = wire_of(&mut self.slab, id) else { return };
-        let grew = self.account.book(&mut wire.above, bytes);
-        self.booked(id, grew);
+        let grew = self.account.charge(&mut wire.above, bytes);
+        self.charged(id, grew);
         // What has to be done about it is done as soon as this event is over.
-        self.stopped |= self.care.is_due && id == self.current;
+        self.stopped |= self.memory_work.is_due && id == self.current;
     }
 
-    pub(crate) fn book_outbox(&mut self, id: WireId) {
+    pub(crate) fn charge_outbox(&mut self, id: ConnectionId) {
         let Some(wire) = wire_of(&mut self.slab, id) else { return };
         let Some(outbox) = &mut wire.outbox else { return };
         let bytes = outbox.heap_bytes();
-        let grew = self.account.book(&mut outbox.booked, bytes);
-        self.booked(id, grew);
+        let grew = self.account.charge(&mut outbox.charged, bytes);
+        self.charged(id, grew);
     }
 
     /// What the transport keeps of what it was given; it is no part of the outbox any more. Returns it.
-    pub(crate) fn book_sealed(&mut self, id: WireId) -> usize {
+    pub(crate) fn charge_encrypted(&mut self, id: ConnectionId) -> usize {
         let Some(wire) = wire_of(&mut self.slab, id) else { return 0 };
-        let Some((place, bytes)) = wire.transport.sealed() else { return 0 };
-        let grew = self.account.book(place, bytes);
-        self.booked(id, grew);
+        let Some((place, bytes)) = wire.transport.encrypted() else { return 0 };
+        let grew = self.account.charge(place, bytes);
+        self.charged(id, grew);
         bytes
     }
 
-    pub(crate) fn book_carry(&mut self, id: WireId) {
+    pub(crate) fn charge_carry(&mut self, id: ConnectionId) {
         let Some(wire) = wire_of(&mut self.slab, id) else { return };
         let Some(carry) = &mut wire.carry else { return };
         let bytes = carry.heap_bytes();
-        let grew = self.account.book(&mut carry.booked, bytes);
-        self.booked(id, grew);
+        let grew = self.account.charge(&mut carry.charged, bytes);
+        self.charged(id, grew);
     }
 
     /// The cork was written whole, which had been a wire's backlog.
     #[cold]
-    pub(super) fn unbook_cork(&mut self) {
-        self.account.book(&mut self.cork.booked, 0);
-        self.booked(WireId::IDLE, false);
+    pub(super) fn uncharge_cork(&mut self) {
+        self.account.charge(&mut self.cork.charged, 0);
+        self.charged(ConnectionId::IDLE, false);
     }
 
-    /// A wire is about to go: nothing of it stays booked.
-    pub(super) fn unbook_wire(&mut self, id: WireId) {
+    /// A wire is about to go: nothing of it stays charged.
+    pub(super) fn uncharge_wire(&mut self, id: ConnectionId) {
         let Some(wire) = wire_of(&mut self.slab, id) else { return };
         if wire.above > 0 {
-            self.account.book(&mut wire.above, 0);
+            self.account.charge(&mut wire.above, 0);
         }
-        if let Some((place, _)) = wire.transport.sealed() {
-            self.account.book(place, 0);
+        if let Some((place, _)) = wire.transport.encrypted() {
+            self.account.charge(place, 0);
         }
-        self.booked(WireId::IDLE, false);
+        self.charged(ConnectionId::IDLE, false);
     }
 
-    /// Something was booked: is there something to be done about it?
-    pub(super) fn booked(&mut self, id: WireId, grew: bool) {
+    /// Something was charged: is there something to be done about it?
+    pub(super) fn charged(&mut self, id: ConnectionId, grew: bool) {
         self.tell_memory();
         if grew {
             self.mind_growth(id);
         }
         // Another reactor may have given it back.
-        if (self.account.is_strained() || !self.care.squeezed.is_empty()) && self.account.is_relieved() {
-            self.care_later();
+        if (self.account.is_strained() || !self.memory_work.memory_paused.is_empty())
+            && self.account.is_relieved()
+        {
+            self.attend_memory_later();
         }
     }
 
@@ -106,20 +108,20 @@ impl Wires {
         self.stats.memory_bytes.set(self.account.total() as u64);
     }
 
-    fn mind_growth(&mut self, id: WireId) {
+    fn mind_growth(&mut self, id: ConnectionId) {
         let bytes = self.memory_of(id);
         if bytes > self.limits.wire_memory_bytes_max && self.is_too_large(id) {
-            self.care.doomed.push((id, Eviction::TooLarge));
-            self.care_later();
+            self.memory_work.to_evict.push((id, Eviction::TooLarge));
+            self.attend_memory_later();
         }
         let is_news = self.mind_pressure();
         let is_pressed = self.account.is_pressed() && !self.account.is_relieved();
         if !is_news && is_pressed && self.account.is_large(bytes) {
-            self.squeeze(id);
+            self.pause_for_memory(id);
         }
     }
 
-    /// What must hold between two turns: each buffer is booked for what it takes.
+    /// What must hold between two turns: each buffer is charged for what it takes.
     ///
     /// # Errors
     /// Whose is not.
@@ -129,8 +131,8 @@ impl Wires {
             let outbox = wire.outbox.as_ref().map_or(0, |outbox| outbox.heap_bytes());
             let carry = wire.carry.as_ref().map_or(0, |carry| carry.heap_bytes());
             let bytes = outbox + carry + wire.above as usize;
-            if bytes != wire.booked() {
-                return Err(format!("{} holds {bytes} bytes, and {} are booked", wire.id, wire.booked()));
+            if bytes != wire.charged() {
+                return Err(format!("{} holds {bytes} bytes, and {} are charged", wire.id, wire.charged()));
             }
             held += bytes;
         }
@@ -138,21 +140,21 @@ impl Wires {
             + self.carries.iter().map(|carry| carry.heap_bytes()).sum::<usize>();
         match self.account.parts() {
             parts if parts == [held, pooled] => Ok(()),
-            parts => Err(format!("{held} and {pooled} bytes are held and pooled, {parts:?} are booked")),
+            parts => Err(format!("{held} and {pooled} bytes are held and pooled, {parts:?} are charged")),
         }
     }
 }
 
 impl Wire {
-    /// What its buffers are booked for.
-    pub(super) fn booked(&self) -> usize {
-        let outbox = self.outbox.as_ref().map_or(0, |outbox| outbox.booked as usize);
-        let carry = self.carry.as_ref().map_or(0, |carry| carry.booked as usize);
-        outbox + carry + self.above as usize + self.transport.sealed_booked() as usize
+    /// What its buffers are charged for.
+    pub(super) fn charged(&self) -> usize {
+        let outbox = self.outbox.as_ref().map_or(0, |outbox| outbox.charged as usize);
+        let carry = self.carry.as_ref().map_or(0, |carry| carry.charged as usize);
+        outbox + carry + self.above as usize + self.transport.encrypted_charged() as usize
     }
 }
 
 /// A wire, while the account is borrowed too.
-fn wire_of(slab: &mut Slab<Wire>, id: WireId) -> Option<&mut Wire> {
+fn wire_of(slab: &mut Slab<Wire>, id: ConnectionId) -> Option<&mut Wire> {
     slab.get_mut(id.slot()).filter(|wire| wire.id == id)
 }

@@ -1,7 +1,7 @@
 //! How a wire ends: closed, aborted, and at last removed.
 
 use super::Wires;
-use crate::id::WireId;
+use crate::id::ConnectionId;
 use crate::planted::planted;
 use crate::reason::Reason;
 use crate::session::Transport;
@@ -13,7 +13,7 @@ use crate::wire::life::Phase;
 impl Wires {
     /// Closes: writes what is queued, sends the end, and waits a little for the peer's, so that a reset does not
     /// destroy what was sent. The first reason given stands.
-    pub fn close(&mut self, id: WireId, reason: Reason) {
+    pub fn close(&mut self, id: ConnectionId, reason: Reason) {
         self.interrupt_broadcast();
         if let Some(wire) = self.get(id) {
             if wire.phase < Phase::Closing {
@@ -24,7 +24,7 @@ impl Wires {
     }
 
     /// Drops what is queued and resets the connection. The first reason given stands.
-    pub fn abort(&mut self, id: WireId, reason: Reason) {
+    pub fn abort(&mut self, id: ConnectionId, reason: Reason) {
         self.interrupt_broadcast();
         let Some(wire) = self.get(id) else { return };
         if wire.phase < Phase::Closing {
@@ -40,7 +40,7 @@ impl Wires {
 
     /// The layer above knows that the peer has said its last word, so that its end need not be waited for once all that
     /// it has sent is read.
-    pub fn take_as_ended(&mut self, id: WireId) {
+    pub fn take_as_ended(&mut self, id: ConnectionId) {
         if let Some(wire) = self.get(id) {
             wire.flags |= flags::LAST_WORD;
         }
@@ -48,17 +48,17 @@ impl Wires {
 
     /// Takes no further output, but goes on listening: for a protocol whose last word was said and whose peer still
     /// has to answer.
-    pub fn mute(&mut self, id: WireId) {
+    pub fn close_output(&mut self, id: ConnectionId) {
         self.interrupt_broadcast();
         if let Some(wire) = self.get(id) {
             if wire.phase == Phase::Open {
-                wire.phase = Phase::Mute;
+                wire.phase = Phase::OutputClosed;
                 self.stopped |= id == self.current;
             }
         }
     }
 
-    pub(crate) fn end_later(&mut self, id: WireId) {
+    pub(crate) fn end_later(&mut self, id: ConnectionId) {
         self.stopped |= id == self.current;
         if let Some(wire) = self.get(id) {
             if wire.raise(flags::ENDING) {
@@ -69,7 +69,7 @@ impl Wires {
 
     /// Frees the slot; the next wire in it has another generation. A slot whose generations are used up stays
     /// taken for ever.
-    pub(crate) fn remove(&mut self, id: WireId) {
+    pub(crate) fn remove(&mut self, id: ConnectionId) {
         let Some(wire) = self.get(id) else { return };
         let (mut timer, outbox, carry) = (wire.timers, wire.outbox.take(), wire.carry.take());
         while timer != NIL && !planted(3) {
@@ -81,7 +81,7 @@ impl Wires {
         if let Some(carry) = carry {
             self.give_back_carry(carry);
         }
-        self.unbook_wire(id);
+        self.uncharge_wire(id);
         self.stats.closed.add(1);
         match self.generations[id.slot()].checked_add(u32::from(!planted(2))) {
             Some(next) => {
@@ -94,10 +94,10 @@ impl Wires {
     }
 
     #[cold]
-    fn retire(&mut self, id: WireId) {
+    fn retire(&mut self, id: ConnectionId) {
         self.retired += 1;
         if let Some(wire) = self.get(id) {
-            wire.id = WireId::RETIRED;
+            wire.id = ConnectionId::RETIRED;
             // The socket is closed by being replaced.
             wire.transport = Transport::Memory(Pipe::pair(([0, 0, 0, 0], 0).into()).0);
         }

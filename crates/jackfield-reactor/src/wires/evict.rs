@@ -2,7 +2,7 @@
 
 use super::Wires;
 use crate::budget::Eviction;
-use crate::id::WireId;
+use crate::id::ConnectionId;
 use crate::reason::{Limit, Reason};
 use crate::wire::Wire;
 use crate::wire::life::Phase;
@@ -12,13 +12,13 @@ const LAST_WORD_BYTES: usize = 4 << 10;
 
 impl Wires {
     /// Whether it still has to go, for others may have gone before it, or its memory.
-    pub(crate) fn is_doomed(&self, id: WireId, why: Eviction) -> bool {
+    pub(crate) fn is_still_to_evict(&self, id: ConnectionId, why: Eviction) -> bool {
         let gains = self.peek(id).is_some_and(|wire| wire.evictable_bytes() > 0);
         gains && (why != Eviction::TooLarge || self.is_too_large(id))
     }
 
     /// A body that the layer above handed over whole is no fault of the peer's.
-    pub(super) fn is_too_large(&self, id: WireId) -> bool {
+    pub(super) fn is_too_large(&self, id: ConnectionId) -> bool {
         let cork = if id == self.current { self.cork.body_bytes() } else { 0 };
         let outbox = self.peek(id).and_then(|wire| wire.outbox.as_ref());
         let bodies = cork + outbox.map_or(0, |outbox| outbox.body_bytes());
@@ -26,7 +26,7 @@ impl Wires {
     }
 
     /// In the order of the table those that hold at least half as much as the one that holds most.
-    pub(super) fn largest(&self) -> Vec<(WireId, Eviction)> {
+    pub(super) fn largest(&self) -> Vec<(ConnectionId, Eviction)> {
         let wires = || self.slab.iter().map(|(_, wire)| (wire.id, wire.evictable_bytes()));
         let least = wires().map(|(_, bytes)| bytes).max().unwrap_or_default().div_ceil(2).max(1);
         let mut excess = self.account.excess();
@@ -39,13 +39,13 @@ impl Wires {
     }
 
     /// The layer above has said its last word to an evicted connection, or has none: what is left of it goes.
-    pub(crate) fn shed(&mut self, id: WireId) {
+    pub(crate) fn evict(&mut self, id: ConnectionId) {
         if let Some(carry) = self.get(id).and_then(|wire| wire.carry.take()) {
             self.give_back_carry(carry);
         }
         self.flush(id);
         let Some(wire) = self.peek(id) else { return };
-        if wire.phase < Phase::Closing || wire.booked() > LAST_WORD_BYTES {
+        if wire.phase < Phase::Closing || wire.charged() > LAST_WORD_BYTES {
             self.abort(id, Reason::Limit(Limit::Memory));
             if let Some(outbox) = self.get(id).and_then(|wire| wire.outbox.take()) {
                 self.recycle(outbox);
@@ -59,8 +59,8 @@ impl Wire {
     fn evictable_bytes(&self) -> usize {
         match self.phase {
             Phase::Dead => 0,
-            Phase::Closing | Phase::Lingering if self.booked() <= LAST_WORD_BYTES => 0,
-            _ => self.booked(),
+            Phase::Closing | Phase::Lingering if self.charged() <= LAST_WORD_BYTES => 0,
+            _ => self.charged(),
         }
     }
 }

@@ -17,9 +17,9 @@ mod reading;
 pub(crate) mod ready;
 mod timers;
 
-use self::order::DoorOrder;
+use self::order::AcceptorOrder;
 use crate::budget::account::Account;
-use crate::id::{SLOTS_MAX, WireId};
+use crate::id::{ConnectionId, SLOTS_MAX};
 use crate::limits::Limits;
 use crate::planted::planted;
 use crate::reason::Reason;
@@ -59,15 +59,15 @@ pub struct Wires {
     pub(crate) stats: Arc<Stats>,
     pub(crate) now: Time,
     /// The wire whose bytes are being handed up, and its cork: answers are written once, after the event.
-    pub(crate) current: WireId,
+    pub(crate) current: ConnectionId,
     pub(crate) cork: Box<Outbox>,
     /// Something happened to the current wire that takes it off the usual path.
     pub(crate) stopped: bool,
     broadcast: pending::Broadcast,
-    pub(crate) dirty: Vec<WireId>,
-    pub(crate) again: Vec<WireId>,
-    pub(crate) ending: Vec<WireId>,
-    pub(crate) drained: Vec<WireId>,
+    pub(crate) dirty: Vec<ConnectionId>,
+    pub(crate) again: Vec<ConnectionId>,
+    pub(crate) ending: Vec<ConnectionId>,
+    pub(crate) drained: Vec<ConnectionId>,
     /// The in-memory wires that have something to be told.
     pub(crate) ready: ReadyList,
     // Boxed: a wire holds one as a single pointer, and the boxes themselves are reused too.
@@ -76,19 +76,19 @@ pub struct Wires {
     #[expect(clippy::vec_box)]
     carries: Vec<Box<Carry>>,
     pub(crate) account: Account,
-    pub(crate) care: duty::Care,
+    pub(crate) memory_work: duty::MemoryWork,
     pub(crate) handshakes_left: usize,
     registry: Option<Registry>,
     /// Those that are taken up now are not watched by the system yet, and are these.
     pub(crate) is_unwatched: bool,
-    pub(crate) unwatched: Vec<WireId>,
+    pub(crate) unwatched: Vec<ConnectionId>,
     reactor: u8,
     /// When the service wants to be woken although nothing happens.
     pub(crate) alarm: Time,
     halted: bool,
     pub(crate) listening: bool,
-    /// What the driver is to do with its door, once.
-    pub(crate) door: DoorOrder,
+    /// What the driver is to do with its acceptor, once.
+    pub(crate) acceptor: AcceptorOrder,
 }
 
 /// What a connection has done so far.
@@ -116,7 +116,7 @@ impl Wires {
             limits,
             stats: Arc::default(),
             now,
-            current: WireId::IDLE,
+            current: ConnectionId::IDLE,
             cork: Box::default(),
             stopped: false,
             broadcast: pending::Broadcast::default(),
@@ -128,7 +128,7 @@ impl Wires {
             outboxes: Vec::new(),
             carries: Vec::new(),
             account: Account::new(Arc::default()),
-            care: duty::Care::new(),
+            memory_work: duty::MemoryWork::new(),
             handshakes_left: 0,
             registry,
             is_unwatched: false,
@@ -137,7 +137,7 @@ impl Wires {
             alarm: NEVER,
             halted: false,
             listening: true,
-            door: DoorOrder::None,
+            acceptor: AcceptorOrder::None,
         }
     }
 
@@ -147,7 +147,7 @@ impl Wires {
     /// # Errors
     /// [`io::ErrorKind::OutOfMemory`] if the table is full, or what the system said when it did not register the
     /// socket. The transport is dropped, and with it the connection.
-    pub fn insert(&mut self, mut transport: Transport) -> io::Result<WireId> {
+    pub fn insert(&mut self, mut transport: Transport) -> io::Result<ConnectionId> {
         if self.is_full() {
             return Err(io::ErrorKind::OutOfMemory.into());
         }
@@ -155,7 +155,7 @@ impl Wires {
         let entry = self.slab.vacant_entry();
         let slot = entry.key();
         table::extend_gently(&mut self.generations, slot, || 0);
-        let id = WireId::new(self.reactor, self.generations[slot], slot);
+        let id = ConnectionId::new(self.reactor, self.generations[slot], slot);
         if let (Some(registry), Some(socket)) = (&self.registry, transport.socket()) {
             if self.is_unwatched {
                 self.unwatched.push(id);
@@ -174,7 +174,7 @@ impl Wires {
     }
 
     /// Lets the system watch a wire, which it has not done yet: what happened meanwhile is the first thing that it tells.
-    pub(crate) fn watch(&mut self, id: WireId) {
+    pub(crate) fn watch(&mut self, id: ConnectionId) {
         let Some(wire) = self.slab.get_mut(id.slot()).filter(|wire| wire.id == id) else { return };
         let (Some(registry), Some(socket)) = (&self.registry, wire.transport.socket()) else { return };
         if let Err(error) = registry.register(socket, id.token(), BOTH_WAYS) {
@@ -188,7 +188,7 @@ impl Wires {
     }
 
     /// True while the connection exists, even if it is already closing.
-    pub fn contains(&self, id: WireId) -> bool {
+    pub fn contains(&self, id: ConnectionId) -> bool {
         self.peek(id).is_some()
     }
 
@@ -203,8 +203,8 @@ impl Wires {
     }
 
     /// The ids of all connections, by slot.
-    pub fn ids(&self) -> impl Iterator<Item = WireId> {
-        self.slab.iter().map(|(_, wire)| wire.id).filter(|id| *id != WireId::RETIRED)
+    pub fn ids(&self) -> impl Iterator<Item = ConnectionId> {
+        self.slab.iter().map(|(_, wire)| wire.id).filter(|id| *id != ConnectionId::RETIRED)
     }
 
     /// The time of this turn.
@@ -231,7 +231,7 @@ impl Wires {
     }
 
     /// What the connection has done so far.
-    pub fn wire_stats(&self, id: WireId) -> Option<WireStats> {
+    pub fn wire_stats(&self, id: ConnectionId) -> Option<WireStats> {
         let wire = self.peek(id)?;
         let passed = |stamp: u32| Duration::from_millis(self.now.stamp().wrapping_sub(stamp).into());
         Some(WireStats {
@@ -244,18 +244,18 @@ impl Wires {
     }
 
     /// The peer's address, asked of the system each time.
-    pub fn peer_addr(&self, id: WireId) -> io::Result<SocketAddr> {
+    pub fn peer_addr(&self, id: ConnectionId) -> io::Result<SocketAddr> {
         self.peek(id).ok_or(io::ErrorKind::NotConnected)?.transport.peer_addr()
     }
 
     /// This side's address, asked of the system each time.
-    pub fn local_addr(&self, id: WireId) -> io::Result<SocketAddr> {
+    pub fn local_addr(&self, id: ConnectionId) -> io::Result<SocketAddr> {
         self.peek(id).ok_or(io::ErrorKind::NotConnected)?.transport.local_addr()
     }
 
     /// The connection's TLS session, if it has one.
     #[cfg(feature = "tls")]
-    pub fn tls(&self, id: WireId) -> Option<&rustls::ServerConnection> {
+    pub fn tls(&self, id: ConnectionId) -> Option<&rustls::ServerConnection> {
         match &self.peek(id)?.transport {
             Transport::Tls(tls) => Some(tls.session()),
             Transport::Tcp(_) | Transport::Memory(_) => None,
@@ -263,35 +263,35 @@ impl Wires {
     }
 
     /// True while the connection takes new output.
-    pub fn is_open(&self, id: WireId) -> bool {
+    pub fn is_open(&self, id: ConnectionId) -> bool {
         self.peek(id).is_some_and(|wire| wire.phase == Phase::Open)
     }
 
     /// True once the connection is closing or aborted: nothing it says or hears matters any more.
-    pub fn is_closing(&self, id: WireId) -> bool {
+    pub fn is_closing(&self, id: ConnectionId) -> bool {
         self.peek(id).is_none_or(|wire| wire.phase >= Phase::Closing)
     }
 
     /// True once the peer has finished its side.
-    pub fn has_ended(&self, id: WireId) -> bool {
+    pub fn has_ended(&self, id: ConnectionId) -> bool {
         self.peek(id).is_some_and(|wire| wire.has(flags::ENDED))
     }
 
-    /// Shows to whoever watches from outside what is being done to a connection.
-    pub fn mark(&self, id: WireId, label: u8) {
+    /// Shows a watchdog on another thread what is being done to a connection.
+    pub fn mark(&self, id: ConnectionId, label: u8) {
         self.stats.at.set(id.to_bits());
         self.stats.doing.set(label.into());
     }
 
     /// Shows that its bytes are being handed up, which the reactor does by itself whenever that begins.
-    pub fn mark_bytes(&self, id: WireId) {
+    pub fn mark_bytes(&self, id: ConnectionId) {
         if let Some(wire) = self.peek(id) {
             self.mark(id, wire.label);
         }
     }
 
     /// What the connection's bytes are for, in the words of the layer above.
-    pub fn set_label(&mut self, id: WireId, label: u8) {
+    pub fn set_label(&mut self, id: ConnectionId, label: u8) {
         if let Some(wire) = self.get(id) {
             wire.label = label;
         }
@@ -307,23 +307,23 @@ impl Wires {
         self.halted
     }
 
-    /// Whether the driver accepts newcomers. What came before and is still in the backlog waits.
+    /// Whether the driver accepts new connections. What came before and is still in the backlog waits.
     pub fn set_listening(&mut self, listening: bool) {
         self.listening = listening;
     }
 
-    /// Lets the driver close its listeners: newcomers are refused by the system from now on, those in the backlog
+    /// Lets the driver close its listeners: new connections are refused by the system from now on, those in the backlog
     /// included.
     pub fn stop_listening(&mut self) {
         self.listening = false;
-        self.door = DoorOrder::Shut;
+        self.acceptor = AcceptorOrder::Shut;
     }
 
     /// Lets the driver accept in place of another that can't just now, or not any more: see
     /// [`Driver::stand_in_for`](crate::Driver::stand_in_for).
     pub fn stand_in(&mut self, stands_in: bool) {
         if self.listening {
-            self.door = if stands_in { DoorOrder::StandIn } else { DoorOrder::StepBack };
+            self.acceptor = if stands_in { AcceptorOrder::StandIn } else { AcceptorOrder::StepBack };
         }
     }
 
@@ -337,16 +337,16 @@ impl Wires {
     /// True if the peer ended its side of a TLS connection without the goodbye that TLS has for it: what it sent may
     /// have been cut short by somebody else. Many a peer is just impolite.
     #[cfg(feature = "tls")]
-    pub fn was_cut(&self, id: WireId) -> bool {
+    pub fn was_cut(&self, id: ConnectionId) -> bool {
         matches!(self.peek(id).map(|wire| &wire.transport), Some(Transport::Tls(tls)) if tls.was_cut())
     }
 
     #[inline(always)]
-    pub(crate) fn get(&mut self, id: WireId) -> Option<&mut Wire> {
+    pub(crate) fn get(&mut self, id: ConnectionId) -> Option<&mut Wire> {
         self.slab.get_mut(id.slot()).filter(|wire| wire.id == id || planted(1))
     }
 
-    pub(crate) fn peek(&self, id: WireId) -> Option<&Wire> {
+    pub(crate) fn peek(&self, id: ConnectionId) -> Option<&Wire> {
         self.slab.get(id.slot()).filter(|wire| wire.id == id || planted(1))
     }
 

@@ -1,8 +1,8 @@
 //! What a driver is to do with its acceptor.
 
-/// What a driver is to do with its door at the end of the turn.
+/// What a driver is to do with its acceptor at the end of the turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum DoorOrder {
+pub(crate) enum AcceptorOrder {
     None,
     /// Close it for good.
     Shut,

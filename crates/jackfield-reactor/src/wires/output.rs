@@ -6,7 +6,7 @@
 
 use super::Wires;
 use super::pools::pooled_outbox;
-use crate::id::WireId;
+use crate::id::ConnectionId;
 use crate::planted::planted;
 use crate::reason::Reason;
 use crate::wire::Wire;
@@ -20,16 +20,16 @@ impl Wires {
     /// Where answers are encoded. Nothing is sent yet: the current wire's is written once after its event, any
     /// other's once at the end of the turn. `None`: the connection is gone, or takes nothing more.
     #[inline(always)]
-    pub fn outbox(&mut self, id: WireId) -> Option<&mut Outbox> {
+    pub fn outbox(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
         if self.broadcast.has_bytes() && !planted(43) {
-            self.deliver();
+            self.distribute();
         }
         self.corked(id)
     }
 
     /// The same, behind what a broadcast has still to bring.
     #[inline(always)]
-    pub(super) fn corked(&mut self, id: WireId) -> Option<&mut Outbox> {
+    pub(super) fn corked(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
         if id == self.current && !self.stopped {
             return Some(&mut self.cork);
         }
@@ -39,18 +39,18 @@ impl Wires {
     /// The outbox of a wire for which something waits for the end of the turn already: the usual case where messages go
     /// to many. `None`: ask [`Wires::outbox`].
     #[inline(always)]
-    pub fn gathering(&mut self, id: WireId) -> Option<&mut Outbox> {
+    pub fn gathering(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
         let wire = self.slab.get_mut(id.slot())?;
         let gathers = wire.id == id && wire.phase == Phase::Open && wire.has(flags::DIRTY);
         wire.outbox.as_deref_mut().filter(|_| gathers)
     }
 
     /// Bytes that wait for the kernel, this event's answers included.
-    pub fn queued(&self, id: WireId) -> usize {
+    pub fn queued(&self, id: ConnectionId) -> usize {
         self.queued_now(id) + self.broadcast.owed(id)
     }
 
-    fn queued_now(&self, id: WireId) -> usize {
+    fn queued_now(&self, id: ConnectionId) -> usize {
         if id == self.current { self.cork.queued() } else { self.peek(id).map_or(0, Wire::queued) }
     }
 
@@ -58,7 +58,7 @@ impl Wires {
     /// high-water mark; returns true if it is still above it, so that its peer is not read until it has drained.
     #[cold]
     #[inline(never)]
-    pub fn relieve(&mut self, id: WireId) -> bool {
+    pub fn flush_early(&mut self, id: ConnectionId) -> bool {
         self.interrupt_broadcast();
         if id == self.current {
             self.write_cork();
@@ -72,7 +72,7 @@ impl Wires {
     /// them is copied. For payloads of [`WRITE_THROUGH_BYTES_MIN`](crate::WRITE_THROUGH_BYTES_MIN) and more.
     /// `None`: as with [`Wires::outbox`]. Otherwise whether the connection is congested now.
     #[inline(never)]
-    pub fn write_through(&mut self, id: WireId, header: &[u8], payload: &[u8]) -> Option<bool> {
+    pub fn write_through(&mut self, id: ConnectionId, header: &[u8], payload: &[u8]) -> Option<bool> {
         self.outbox(id)?;
         let is_next = id == self.current && self.cork.queued() <= payload.len();
         match self.slab.get_mut(id.slot()) {
@@ -86,16 +86,20 @@ impl Wires {
                 tail.extend_from_slice(payload);
             }
         }
-        if self.queued_now(id) > self.limits.outbox_bytes_high { Some(self.relieve(id)) } else { Some(false) }
+        if self.queued_now(id) > self.limits.outbox_bytes_high {
+            Some(self.flush_early(id))
+        } else {
+            Some(false)
+        }
     }
 
     /// True if more is queued than the high-water mark, and until that has drained to the low one.
-    pub fn is_congested(&self, id: WireId) -> bool {
+    pub fn is_congested(&self, id: ConnectionId) -> bool {
         self.peek(id).is_some_and(|wire| wire.has(flags::CONGESTED))
     }
 
     #[inline(never)]
-    fn outbox_of(&mut self, id: WireId) -> Option<&mut Outbox> {
+    fn outbox_of(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
         let wire = self.slab.get_mut(id.slot()).filter(|wire| wire.id == id && wire.phase == Phase::Open)?;
         if id == self.current {
             return Some(&mut self.cork);
@@ -108,7 +112,7 @@ impl Wires {
     }
 
     /// From now on answers of this wire are corked, behind what is queued for it already.
-    pub(crate) fn begin_event(&mut self, id: WireId) {
+    pub(crate) fn begin_event(&mut self, id: ConnectionId) {
         (self.current, self.stopped) = (id, false);
         let Some(wire) = self.get(id) else { return };
         self.stopped = wire.phase != Phase::Open;
@@ -129,7 +133,7 @@ impl Wires {
         if !is_done {
             self.keep_cork();
         }
-        self.current = WireId::IDLE;
+        self.current = ConnectionId::IDLE;
         !is_done
     }
 
@@ -168,14 +172,14 @@ impl Wires {
                 if others_wait && wire.raise(flags::DIRTY) {
                     self.dirty.push(id);
                 }
-                self.book_outbox(id);
+                self.charge_outbox(id);
             }
             _ => self.recycle(backlog),
         }
     }
 
     /// One write of what is queued for a wire that is not the current one, if it can take something.
-    pub(crate) fn flush(&mut self, id: WireId) {
+    pub(crate) fn flush(&mut self, id: ConnectionId) {
         match self.get(id) {
             Some(wire) if wire.has(flags::NOT_WRITTEN) => self.not_now(id),
             Some(_) => self.write_out(id),
@@ -184,7 +188,7 @@ impl Wires {
     }
 
     /// The same when the system tells of room, whatever it told before.
-    pub(crate) fn write_out(&mut self, id: WireId) {
+    pub(crate) fn write_out(&mut self, id: ConnectionId) {
         let Some(wire) = self.get(id) else { return };
         let Some(mut outbox) = wire.outbox.take() else { return };
         if outbox.is_empty() {
@@ -195,7 +199,7 @@ impl Wires {
             self.recycle(outbox);
         } else if let Some(wire) = self.get(id) {
             wire.outbox = Some(outbox);
-            self.book_outbox(id);
+            self.charge_outbox(id);
         }
         self.wrote(id, written);
     }
@@ -203,15 +207,15 @@ impl Wires {
     /// To write to an aborted wire, or to a blocked one before the system tells of room, would be in vain.
     #[cold]
     #[inline(never)]
-    fn not_now(&mut self, id: WireId) {
-        self.book_outbox(id);
+    fn not_now(&mut self, id: ConnectionId) {
+        self.charge_outbox(id);
         let queued = self.queued_now(id);
         self.weigh(id, queued);
     }
 
     /// Accounts for one write: marks, deadlines, and the end if the peer is gone.
     #[inline(never)]
-    fn wrote(&mut self, id: WireId, written: io::Result<usize>) {
+    fn wrote(&mut self, id: ConnectionId, written: io::Result<usize>) {
         let queued = self.queued_now(id);
         let now = self.now.stamp();
         let Some(wire) = self.slab.get_mut(id.slot()) else { return };
@@ -223,8 +227,8 @@ impl Wires {
                 if queued == 0 && wire.flags == 0 {
                     return;
                 }
-                if self.cork.booked > 0 && self.cork.is_empty() {
-                    self.unbook_cork();
+                if self.cork.charged > 0 && self.cork.is_empty() {
+                    self.uncharge_cork();
                 }
                 self.weigh(id, queued);
             }
@@ -233,7 +237,7 @@ impl Wires {
     }
 
     #[cold]
-    fn not_written(&mut self, id: WireId, error: &io::Error, queued: usize) {
+    fn not_written(&mut self, id: ConnectionId, error: &io::Error, queued: usize) {
         if error.kind() == io::ErrorKind::WouldBlock {
             self.weigh(id, queued);
         } else {
@@ -244,13 +248,13 @@ impl Wires {
     /// Compares what is queued with the marks, and sees to it that somebody looks after it.
     #[cold]
     #[inline(never)]
-    fn weigh(&mut self, id: WireId, queued: usize) {
+    fn weigh(&mut self, id: ConnectionId, queued: usize) {
         // What the transport has taken and the kernel has not is waited for as well.
-        let waiting = queued + self.book_sealed(id);
+        let waiting = queued + self.charge_encrypted(id);
         let (high, low) = (self.limits.outbox_bytes_high, self.limits.outbox_bytes_low);
         let (now, is_current) = (self.now.stamp(), id == self.current);
         let Some(wire) = self.get(id).filter(|wire| wire.phase < Phase::Dead) else { return };
-        if wire.has(flags::WRITES_BREAK_SILENCE) && wire.progress == now {
+        if wire.has(flags::WRITES_COUNT_AS_ACTIVITY) && wire.progress == now {
             wire.heard = now;
         }
         if queued > high {
@@ -262,16 +266,16 @@ impl Wires {
         if waiting > 0 {
             self.watch_stall(id);
         } else if let Some(wire) = self.get(id) {
-            wire.flags &= !flags::BLOCKED;
+            wire.flags &= !flags::WRITE_BLOCKED;
         }
     }
 
     /// The kernel has not taken all: from now on it must take something within the bound. A timer that is left from
     /// an earlier backlog finds out by itself that it is too early.
-    pub(crate) fn watch_stall(&mut self, id: WireId) {
+    pub(crate) fn watch_stall(&mut self, id: ConnectionId) {
         let now = self.now;
         let Some(wire) = self.get(id) else { return };
-        if wire.raise(flags::BLOCKED) && !planted(11) {
+        if wire.raise(flags::WRITE_BLOCKED) && !planted(11) {
             wire.progress = now.stamp();
             if self.timer_entry(id, timer_key::STALL).is_none() {
                 self.arm(id, timer_key::STALL, now.after(self.limits.write_stall).0);

@@ -1,16 +1,16 @@
 //! The bytes of a broadcast that no outbox has yet.
 
-use crate::id::WireId;
+use crate::id::ConnectionId;
 use crate::planted::planted;
 use std::ops::Range;
 
 /// What goes to many wires at once.
 #[derive(Debug, Default)]
 pub(crate) struct Broadcast {
-    pub(super) to: Vec<WireId>,
+    pub(super) to: Vec<ConnectionId>,
     pub(super) bytes: Vec<u8>,
     /// Who is not to have which of the bytes.
-    pub(super) but: Vec<(WireId, Range<usize>)>,
+    pub(super) but: Vec<(ConnectionId, Range<usize>)>,
     /// Nothing has happened so far that the layer above must look at each wire for again.
     pub(super) goes_on: bool,
     /// When more has gathered, the marks of the outboxes are to be looked at again.
@@ -29,7 +29,7 @@ impl Broadcast {
     }
 
     /// Bytes that have gathered for a wire.
-    pub(super) fn owed(&self, id: WireId) -> usize {
+    pub(super) fn owed(&self, id: ConnectionId) -> usize {
         if !self.has_bytes() || !self.to.contains(&id) {
             return 0;
         }
@@ -38,7 +38,7 @@ impl Broadcast {
     }
 
     /// Appends to an outbox what has gathered for its wire.
-    pub(super) fn copy(&self, id: WireId, out: &mut Vec<u8>) {
+    pub(super) fn copy(&self, id: ConnectionId, out: &mut Vec<u8>) {
         let mut from = 0;
         for (_, range) in self.but.iter().filter(|(but, _)| *but == id && !planted(44)) {
             out.extend_from_slice(&self.bytes[from..range.start]);

@@ -2,7 +2,7 @@
 
 use super::Wires;
 use crate::budget::account::Account;
-use crate::id::WireId;
+use crate::id::ConnectionId;
 use crate::wire::carry::Carry;
 use crate::wire::outbox::Outbox;
 
@@ -16,12 +16,12 @@ impl Wires {
     }
 
     pub(crate) fn recycle(&mut self, mut outbox: Box<Outbox>) {
-        self.account.book(&mut outbox.booked, 0);
+        self.account.charge(&mut outbox.charged, 0);
         outbox.reset();
         if self.outboxes.len() < self.slab.len() && self.account.pool(outbox.heap_bytes()) {
             self.outboxes.push(outbox);
         }
-        self.booked(WireId::IDLE, false);
+        self.charged(ConnectionId::IDLE, false);
     }
 
     pub(crate) fn take_carry(&mut self) -> Box<Carry> {
@@ -34,20 +34,20 @@ impl Wires {
         }
     }
 
-    /// A wire's carry, to be shown. It is booked again when it is put back: nobody may come to that if there is a panic.
-    pub(crate) fn lift_carry(&mut self, id: WireId) -> Option<Box<Carry>> {
+    /// A wire's carry, to be shown. It is charged again when it is put back: nobody may come to that if there is a panic.
+    pub(crate) fn lift_carry(&mut self, id: ConnectionId) -> Option<Box<Carry>> {
         let mut carry = self.get(id)?.carry.take()?;
-        self.account.book(&mut carry.booked, 0);
+        self.account.charge(&mut carry.charged, 0);
         Some(carry)
     }
 
     pub(crate) fn give_back_carry(&mut self, mut carry: Box<Carry>) {
-        self.account.book(&mut carry.booked, 0);
+        self.account.charge(&mut carry.charged, 0);
         let most = self.slab.len().min(CARRIES_KEPT_MAX);
         if carry.reset() && self.carries.len() < most && self.account.pool(carry.heap_bytes()) {
             self.carries.push(carry);
         }
-        self.booked(WireId::IDLE, false);
+        self.charged(ConnectionId::IDLE, false);
     }
 
     /// There are never more buffers in the pools than connections that could use them, and without connections no timer.
@@ -60,7 +60,7 @@ impl Wires {
             drop(self.take_carry());
         }
         if self.is_empty() {
-            self.care.squeezed.clear();
+            self.memory_work.memory_paused.clear();
             self.look_later();
         }
         self.tell_memory();

@@ -5,7 +5,7 @@
 //! again, carry first.
 
 use super::Wires;
-use crate::id::WireId;
+use crate::id::ConnectionId;
 use crate::planted::planted;
 use crate::reason::{Limit, Reason};
 use crate::wire::flags;
@@ -20,44 +20,45 @@ impl Wires {
     }
 
     /// True while the layer above should go on with the bytes it holds.
-    pub fn goes_on(&self, id: WireId) -> bool {
-        self.peek(id)
-            .is_some_and(|wire| matches!(wire.phase, Phase::Open | Phase::Mute) && !wire.has(flags::NOT_READ))
+    pub fn goes_on(&self, id: ConnectionId) -> bool {
+        self.peek(id).is_some_and(|wire| {
+            matches!(wire.phase, Phase::Open | Phase::OutputClosed) && !wire.has(flags::NOT_READ)
+        })
     }
 
     /// Stops reading because the user said so. The rest of the current bytes is kept.
-    pub fn pause(&mut self, id: WireId) {
-        self.block(id, flags::PAUSED);
+    pub fn pause(&mut self, id: ConnectionId) {
+        self.stop_reading(id, flags::PAUSED);
     }
 
     /// Takes [`Wires::pause`] back: what was kept is shown again, and the socket is read.
-    pub fn resume(&mut self, id: WireId) {
-        self.unblock(id, flags::PAUSED);
+    pub fn resume(&mut self, id: ConnectionId) {
+        self.resume_reading(id, flags::PAUSED);
     }
 
     /// Stops reading because an answer is owed. Independent of [`Wires::pause`].
-    pub fn hold(&mut self, id: WireId) {
-        self.block(id, flags::HELD);
+    pub fn hold(&mut self, id: ConnectionId) {
+        self.stop_reading(id, flags::AWAITS_ANSWER);
     }
 
     /// Takes [`Wires::hold`] back.
-    pub fn release(&mut self, id: WireId) {
-        self.unblock(id, if planted(6) { 0 } else { flags::HELD });
+    pub fn release(&mut self, id: ConnectionId) {
+        self.resume_reading(id, if planted(6) { 0 } else { flags::AWAITS_ANSWER });
     }
 
     /// Stops reading because the peer has said more than it may. Independent of [`Wires::pause`].
-    pub fn throttle(&mut self, id: WireId) {
-        self.block(id, flags::RATED);
+    pub fn throttle(&mut self, id: ConnectionId) {
+        self.stop_reading(id, flags::THROTTLED);
     }
 
     /// Takes [`Wires::throttle`] back.
-    pub fn unthrottle(&mut self, id: WireId) {
-        self.unblock(id, flags::RATED);
+    pub fn unthrottle(&mut self, id: ConnectionId) {
+        self.resume_reading(id, flags::THROTTLED);
     }
 
     /// True if it is paused by the user, and no bytes have come that were not handed up, as far as is known. The peer's end
     /// may have.
-    pub fn is_paused_and_empty(&mut self, id: WireId) -> bool {
+    pub fn is_paused_and_empty(&mut self, id: ConnectionId) -> bool {
         self.get(id).is_some_and(|wire| {
             let is_paused = wire.has(flags::PAUSED) && wire.carry.is_none();
             is_paused && (!wire.has(flags::UNREAD) || wire.transport.is_empty())
@@ -65,7 +66,7 @@ impl Wires {
     }
 
     /// The peer's end was read too early: it is told once more, behind the bytes that are kept.
-    pub fn put_off_end(&mut self, id: WireId) {
+    pub fn put_off_end(&mut self, id: ConnectionId) {
         if let Some(wire) = self.get(id) {
             wire.flags &= !flags::ENDED;
             wire.flags |= flags::UNREAD;
@@ -75,22 +76,22 @@ impl Wires {
     /// Takes what the peer has sent so far for all that it has to say: what is there already is read, once nothing keeps
     /// it from being read any more, and then the layer above is told of an end, as if it had come from the peer.
     /// [`Wires::has_ended`] knows that it has not.
-    pub fn look_for_the_last_time(&mut self, id: WireId) {
+    pub fn read_finally(&mut self, id: ConnectionId) {
         if let Some(wire) = self.get(id) {
-            wire.flags |= flags::LAST_LOOK | flags::UNREAD;
+            wire.flags |= flags::FINAL_READ | flags::UNREAD;
             self.look_again(id);
         }
     }
 
     /// Leaves the rest of the current bytes for the next turn, so that others have theirs.
-    pub fn yield_turn(&mut self, id: WireId) {
+    pub fn yield_turn(&mut self, id: ConnectionId) {
         if let Some(wire) = self.get(id) {
             wire.flags |= if planted(5) { 0 } else { flags::RECHECK };
             self.look_again(id);
         }
     }
 
-    pub(crate) fn look_again(&mut self, id: WireId) {
+    pub(crate) fn look_again(&mut self, id: ConnectionId) {
         if let Some(wire) = self.get(id) {
             if wire.raise(flags::AGAIN) && !planted(4) {
                 self.again.push(id);
@@ -99,26 +100,26 @@ impl Wires {
     }
 
     /// The unused rest of a wire's bytes stays within its bound, unless it was this side that stopped reading.
-    pub(crate) fn check_carry(&mut self, id: WireId) {
+    pub(crate) fn check_carry(&mut self, id: ConnectionId) {
         let carry_bytes_max = self.limits.carry_bytes_max;
         let Some(wire) = self.get(id) else { return };
         let carried = wire.carry.as_ref().map_or(0, |carry| carry.len());
         if carried > carry_bytes_max && !wire.has(flags::NOT_READ | flags::RECHECK) {
-            self.close(id, Reason::Limit(Limit::Carry));
+            self.close(id, Reason::Limit(Limit::ReadBuffer));
         }
     }
 
     /// True while the layer above is told of the wire.
-    pub(crate) fn is_heard(&self, id: WireId) -> bool {
+    pub(crate) fn is_heard(&self, id: ConnectionId) -> bool {
         self.peek(id).is_some_and(|wire| wire.phase < Phase::Closing)
     }
 
     /// True while the wire is read.
-    pub(crate) fn listens(&self, id: WireId) -> bool {
+    pub(crate) fn listens(&self, id: ConnectionId) -> bool {
         self.peek(id).is_some_and(|wire| !wire.has(flags::NOT_READ) || planted(28))
     }
 
-    pub(super) fn block(&mut self, id: WireId, why: u32) {
+    pub(super) fn stop_reading(&mut self, id: ConnectionId, why: u32) {
         let is_current = id == self.current;
         if let Some(wire) = self.get(id) {
             wire.flags |= why;
@@ -132,7 +133,7 @@ impl Wires {
     }
 
     /// Whatever the wire was not read for is over: it is looked at again, carry first.
-    pub(crate) fn unblock(&mut self, id: WireId, why: u32) {
+    pub(crate) fn resume_reading(&mut self, id: ConnectionId, why: u32) {
         let now = self.now.stamp();
         let Some(wire) = self.get(id) else { return };
         if wire.has(why) {

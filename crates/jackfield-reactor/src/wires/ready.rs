@@ -1,12 +1,12 @@
 //! What is told of one wire.
 
-use crate::id::WireId;
+use crate::id::ConnectionId;
 
 /// What the operating system, or a simulation of it, says of one wire. By edges: it is said once.
 #[derive(Clone, Copy, Debug)]
 pub struct Ready {
     /// The wire.
-    pub id: WireId,
+    pub id: ConnectionId,
     /// Something can be read.
     pub readable: bool,
     /// Something can be written again.

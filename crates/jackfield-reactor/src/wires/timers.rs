@@ -1,7 +1,7 @@
 //! The timers of a wire: the user's, by key, and the reactor's own, under the largest keys.
 
 use super::Wires;
-use crate::id::WireId;
+use crate::id::ConnectionId;
 use crate::planted::planted;
 use crate::time::millis;
 use crate::wheel::NIL;
@@ -13,46 +13,47 @@ use std::time::Duration;
 const SHORTEST: Duration = Duration::from_millis(1);
 
 impl Wires {
-    /// After so long without a byte from the peer the layer above is told; zero: never. Activity costs one store:
-    /// the wheel looks at it only when it would fire. A silence that is over already is told a millisecond later.
-    pub fn set_silence(&mut self, id: WireId, silence: Duration) {
-        let silence_ms = u32::try_from(millis(silence)).unwrap_or(u32::MAX / 2);
+    /// Sets the idle timeout: when no byte has come from the peer for this time, `on_idle` is called. Disabled by zero.
+    /// Activity costs one store: the wheel looks at it only when it would fire. A timeout that has passed already fires a
+    /// millisecond later.
+    pub fn set_idle_timeout(&mut self, id: ConnectionId, timeout: Duration) {
+        let idle_ms = u32::try_from(millis(timeout)).unwrap_or(u32::MAX / 2);
         let now = self.now;
         let Some(wire) = self.get(id) else { return };
-        wire.silence_ms = silence_ms;
+        wire.idle_ms = idle_ms;
         let quiet = now.stamp().wrapping_sub(wire.heard);
-        if silence_ms == 0 {
-            self.disarm(id, timer_key::SILENCE);
+        if idle_ms == 0 {
+            self.disarm(id, timer_key::IDLE);
         } else {
-            let left = silence_ms.saturating_sub(quiet).max(1);
-            self.arm(id, timer_key::SILENCE, now.0 + u64::from(left));
+            let left = idle_ms.saturating_sub(quiet).max(1);
+            self.arm(id, timer_key::IDLE, now.0 + u64::from(left));
         }
     }
 
-    /// Makes writing break the silence as well, for a stream whose peer has nothing to say.
-    pub fn count_writes_as_sound(&mut self, id: WireId) {
+    /// Makes writing restart the idle timeout as well, for a stream whose peer has nothing to say.
+    pub fn count_writes_as_activity(&mut self, id: ConnectionId) {
         if let Some(wire) = self.get(id) {
-            wire.raise(flags::WRITES_BREAK_SILENCE);
+            wire.raise(flags::WRITES_COUNT_AS_ACTIVITY);
         }
     }
 
     /// Sets or moves the timer `key` of the connection, at most [`TIMER_KEY_MAX`]. It takes a millisecond at least.
-    pub fn set_timer(&mut self, id: WireId, key: u32, after: Duration) {
+    pub fn set_timer(&mut self, id: ConnectionId, key: u32, after: Duration) {
         debug_assert!(key <= TIMER_KEY_MAX, "the largest keys are the reactor's own");
         self.arm(id, key, self.now.after(after.max(SHORTEST)).0);
     }
 
     /// Cancels the timer `key`; it will not fire any more. False if it was not set.
-    pub fn cancel_timer(&mut self, id: WireId, key: u32) -> bool {
+    pub fn cancel_timer(&mut self, id: ConnectionId, key: u32) -> bool {
         planted(8) || self.disarm(id, key)
     }
 
     /// True while the timer `key` is set.
-    pub fn has_timer(&self, id: WireId, key: u32) -> bool {
+    pub fn has_timer(&self, id: ConnectionId, key: u32) -> bool {
         self.timer_entry(id, key).is_some_and(|entry| self.wheel.is_set(entry))
     }
 
-    /// Wakes the service after so long, once, as if its mailbox had been rung. There is one alarm: a new one takes the
+    /// Wakes the service after so long, once, as if a command had come. There is one alarm: a new one takes the
     /// place of the one before. It takes a millisecond at least.
     pub fn set_alarm(&mut self, after: Duration) {
         self.alarm = self.now.after(after.max(SHORTEST));
@@ -63,7 +64,7 @@ impl Wires {
         self.wheel.len()
     }
 
-    pub(crate) fn arm(&mut self, id: WireId, key: u32, at: u64) {
+    pub(crate) fn arm(&mut self, id: ConnectionId, key: u32, at: u64) {
         let entry = match self.timer_entry(id, key) {
             Some(entry) => entry,
             None => {
@@ -75,7 +76,7 @@ impl Wires {
         self.wheel.set(entry, at);
     }
 
-    pub(crate) fn disarm(&mut self, id: WireId, key: u32) -> bool {
+    pub(crate) fn disarm(&mut self, id: ConnectionId, key: u32) -> bool {
         let Some(found) = self.timer_entry(id, key) else { return false };
         let was_set = self.wheel.is_set(found);
         let rest = self.wheel.remove(found);
@@ -94,7 +95,7 @@ impl Wires {
         was_set
     }
 
-    pub(super) fn timer_entry(&self, id: WireId, key: u32) -> Option<u32> {
+    pub(super) fn timer_entry(&self, id: ConnectionId, key: u32) -> Option<u32> {
         let mut entry = self.peek(id)?.timers;
         while entry != NIL {
             let found = self.wheel.entry(entry);

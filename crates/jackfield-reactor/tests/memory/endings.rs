@@ -139,7 +139,7 @@ fn the_first_reason_stands() {
     for (commands, reason) in [
         ("close 1; close 2; abort 3", "Service(1)"),
         ("abort 1; abort 2; close 3", "Service(1)"),
-        ("mute; close 1; abort 2", "Service(1)"),
+        ("close_output; close 1; abort 2", "Service(1)"),
     ] {
         let mut world = World::new();
         world.connect();
@@ -153,12 +153,12 @@ fn the_first_reason_stands() {
 fn a_muted_wire_still_listens() {
     let mut world = World::new();
     world.connect();
-    world.send(0, "say a; mute; say b\nhello\n");
+    world.send(0, "say a; close_output; say b\nhello\n");
     world.send(0, "say c; through 9000\n");
     world.finish(0);
     world.expect(&[
         "0 accept",
-        "0 line say a; mute; say b",
+        "0 line say a; close_output; say b",
         "0 line hello",
         "0 line say c; through 9000",
         "0 end",
@@ -174,7 +174,7 @@ fn a_muted_wire_gets_its_backlog() {
     let mut world = World::new();
     world.connect();
     world.room(0, Some(3));
-    world.send(0, "fill 100; mute\n");
+    world.send(0, "fill 100; close_output\n");
     world.room(0, None);
     world.all_arrived(0);
     assert_eq!(world.got[0].len(), 100);
@@ -207,10 +207,10 @@ const WAYS: &[Way] = &[
         "Service(2)",
     ),
     (
-        "silence",
+        "idle",
         |world| {
-            world.on("0 silence 100", "abort 3");
-            world.act(0, "silence 100");
+            world.on("0 idle 100", "abort 3");
+            world.act(0, "idle 100");
         },
         "Service(3)",
     ),
@@ -235,7 +235,7 @@ const WAYS: &[Way] = &[
         },
         "Timeout(Write)",
     ),
-    ("carry", |world| world.send(0, &"x".repeat(200_000)), "Limit(Carry)"),
+    ("carry", |world| world.send(0, &"x".repeat(200_000)), "Limit(ReadBuffer)"),
     (
         "reset while closing",
         |world| {
@@ -296,8 +296,8 @@ fn a_stale_id_does_nothing() {
     assert_eq!(world.id(1).slot(), stale.slot(), "the slot is used again");
     assert_eq!(world.id(1).generation(), stale.generation() + 1);
     world.expect(&["0 accept", "0 close Local", "1 accept"]);
-    let all = "say x; fill 70000; through 9000; share 3000; relieve; pause; hold; resume; release; yield; mute; \
-        timer 1 1; silence 1; sound; cancel 1; close; abort";
+    let all = "say x; fill 70000; through 9000; share 3000; flush_early; pause; hold; resume; release; yield; close_output; \
+        timer 1 1; idle 1; sound; cancel 1; close; abort";
     world.act(0, all);
     let wires = world.wires();
     assert!(!wires.contains(stale) && !wires.is_open(stale) && !wires.goes_on(stale));

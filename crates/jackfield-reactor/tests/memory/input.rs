@@ -56,7 +56,7 @@ fn more_rest_than_the_carry_holds_closes() {
     assert!(world.far[0].is_finished());
     world.send(0, "say unheard\n");
     world.finish(0);
-    world.expect(&["0 close Limit(Carry)"]);
+    world.expect(&["0 close Limit(ReadBuffer)"]);
     world.is_empty();
 }
 

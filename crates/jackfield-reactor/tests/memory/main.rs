@@ -11,12 +11,12 @@ mod random;
 mod time;
 mod world;
 
-use jackfield_reactor::{Counter, Ready, WireId};
+use jackfield_reactor::{ConnectionId, Counter, Ready};
 use std::time::Duration;
 use world::World;
 
 const READY: Ready =
-    Ready { id: WireId::NONE, readable: false, writable: false, ended: false, broken: false };
+    Ready { id: ConnectionId::NONE, readable: false, writable: false, ended: false, broken: false };
 
 /// Feeds one input in pieces of every size and compares all that comes of it.
 fn check_splits(input: &str) {

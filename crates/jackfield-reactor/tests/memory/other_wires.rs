@@ -18,7 +18,7 @@ fn closing_a_wire_that_is_later_in_the_same_batch() {
 }
 
 #[test]
-fn a_stranger_in_a_slot_does_not_get_the_news_of_the_one_before() {
+fn another_connection_in_a_slot_does_not_get_the_news_of_the_one_before() {
     let mut world = World::new();
     world.connect();
     let before = world.id(0);
@@ -67,7 +67,7 @@ fn an_aborted_wire_hears_of_no_timer_that_is_due_at_the_same_time() {
         world.connect_many(2);
         for (one, other) in [(0, 1), (1, 0)] {
             world.on(&format!("{one} timer 1"), &format!("@{other} {how}"));
-            world.act(one, "timer 1 50; timer 2 50; silence 50");
+            world.act(one, "timer 1 50; timer 2 50; idle 50");
         }
         world.advance(50);
         // The one whose timer came first has closed the other.

@@ -64,7 +64,7 @@ fn a_blocked_wire_is_not_written_to_before_it_has_room() {
     assert_eq!(world.far[0].writes(), 1);
     world.send(0, "fill 50\nthrough 20\n");
     world.send(1, "@0 fill 2000; @0 fill 20; @0 fill 10\n@0 through 9000\n");
-    world.act(0, "relieve");
+    world.act(0, "flush_early");
     assert_eq!(world.far[0].writes(), 1, "each of these would have been in vain");
     world.room(0, Some(7));
     assert_eq!(world.far[0].writes(), 2);
@@ -116,9 +116,9 @@ fn a_wire_that_is_written_to_again_before_it_is_told_is_told_once() {
     world.send(0, "fill 3000\n");
     world.service.log.clear();
     world.far[0].set_room(None);
-    world.far[1].send(b"@0 say x; @0 relieve; @0 say y; @0 relieve\n");
+    world.far[1].send(b"@0 say x; @0 flush_early; @0 say y; @0 flush_early\n");
     world.run();
-    world.expect(&["1 line @0 say x; @0 relieve; @0 say y; @0 relieve", "0 drain"]);
+    world.expect(&["1 line @0 say x; @0 flush_early; @0 say y; @0 flush_early", "0 drain"]);
     world.all_arrived(0);
 }
 
@@ -218,9 +218,9 @@ fn more_pieces_than_one_write_takes_all_leave() {
 fn nothing_is_written_to_no_wire() {
     let mut world = World::new();
     world.connect();
-    assert!(world.wires().outbox(WireId::NONE).is_none());
+    assert!(world.wires().outbox(ConnectionId::NONE).is_none());
     for bits in u64::MAX - 8..=u64::MAX {
-        let id = WireId::from_bits(bits);
+        let id = ConnectionId::from_bits(bits);
         assert!(world.wires().outbox(id).is_none());
         assert_eq!(world.wires().write_through(id, b"a", b"b"), None);
     }

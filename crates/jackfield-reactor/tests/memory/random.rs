@@ -21,10 +21,10 @@ enum Act {
 fn command() -> impl Strategy<Value = String> {
     let plain = prop_oneof![
         8 => prop::sample::select(vec!["say hello", "fill 5", "fill 90", "fill 900", "through 300", "share 2100"]),
-        2 => prop::sample::select(vec!["body 2100", "own 3000", "touch", "relieve", "share 10", "fill 3000"]),
+        2 => prop::sample::select(vec!["body 2100", "own 3000", "touch", "flush_early", "share 10", "fill 3000"]),
         4 => prop::sample::select(vec!["pause", "resume", "hold", "release", "yield"]),
-        2 => prop::sample::select(vec!["timer 1 10", "timer 2 0", "timer 2 300", "cancel 1", "silence 50", "sound"]),
-        1 => prop::sample::select(vec!["close", "close 7", "abort", "mute"]),
+        2 => prop::sample::select(vec!["timer 1 10", "timer 2 0", "timer 2 300", "cancel 1", "idle 50", "sound"]),
+        1 => prop::sample::select(vec!["close", "close 7", "abort", "close_output"]),
     ];
     (prop::option::weighted(0.4, 0..PEERS), plain).prop_map(|(whom, plain)| match whom {
         Some(whom) => format!("@{whom} {plain}"),
@@ -64,7 +64,7 @@ fn act() -> impl Strategy<Value = Act> {
 
 /// The service's answers to what it hears besides bytes.
 fn reactions() -> impl Strategy<Value = Vec<(String, String)>> {
-    let kind = prop::sample::select(vec!["end", "drain", "timer 1", "timer 2", "silence 50", "close Local"]);
+    let kind = prop::sample::select(vec!["end", "drain", "timer 1", "timer 2", "idle 50", "close Local"]);
     let entry = (0..PEERS, kind).prop_map(|(peer, kind)| format!("{peer} {kind}"));
     prop::collection::vec((entry, commands()), 0..12)
 }
@@ -107,14 +107,14 @@ fn one(world: &mut World, act: &Act) {
 }
 
 /// Lets everybody take what is meant for him, and ends.
-fn wind_up(world: &mut World) {
+fn advance_close(world: &mut World) {
     for peer in 0..world.far.len() {
         world.on(&format!("{peer} drain"), "");
         world.room(peer, None);
     }
     for peer in 0..world.far.len() {
         world.act(peer, "resume; release");
-        world.act(peer, "silence 0; close");
+        world.act(peer, "idle 0; close");
         world.far[peer].finish();
     }
     world.run();
@@ -132,7 +132,7 @@ proptest! {
         reactions in reactions(),
     ) {
         let mut world = play(&acts, &reactions);
-        wind_up(&mut world);
+        advance_close(&mut world);
         for peer in 0..world.far.len() {
             world.take(peer);
             let (got, promised) = (&world.got[peer], &world.service.promised[peer]);
@@ -147,7 +147,7 @@ proptest! {
             prop_assert!(ends.count() <= 1);
         }
         let mut again = play(&acts, &reactions);
-        wind_up(&mut again);
+        advance_close(&mut again);
         prop_assert_eq!(again.service.log, world.service.log);
     }
 }

@@ -1,13 +1,13 @@
-//! Timers, silence and deadlines.
+//! Timers, idle timeouts and deadlines.
 
 use super::*;
 
 #[test]
-fn silence_is_told_exactly_when_it_is_due() {
+fn idle_is_told_exactly_when_it_is_due() {
     let mut world = World::new();
     world.connect();
     world.advance(100);
-    world.act(0, "silence 1000");
+    world.act(0, "idle 1000");
     world.service.log.clear();
     world.advance(899);
     world.expect(&[]);
@@ -15,15 +15,15 @@ fn silence_is_told_exactly_when_it_is_due() {
     world.advance(999);
     world.expect(&["0 line hello"]);
     world.advance(1);
-    world.expect(&["0 silence 1000"]);
+    world.expect(&["0 idle 1000"]);
     world.advance(999);
     world.expect(&[]);
     world.advance(1);
-    world.expect(&["0 silence 2000"]);
+    world.expect(&["0 idle 2000"]);
     world.send(0, "x");
     world.advance(1000);
-    world.expect(&["0 silence 1000"]);
-    world.act(0, "silence 0");
+    world.expect(&["0 idle 1000"]);
+    world.act(0, "idle 0");
     world.advance(100_000);
     world.expect(&[]);
     assert_eq!(world.wires().timers(), 0);
@@ -35,7 +35,7 @@ fn who_is_not_listened_to_is_not_silent() {
         let mut world = World::new();
         world.connect();
         world.room(0, Some(0));
-        world.act(0, "silence 1000");
+        world.act(0, "idle 1000");
         world.send(0, &format!("{stop}\n"));
         world.service.log.clear();
         world.advance(2500);
@@ -46,17 +46,17 @@ fn who_is_not_listened_to_is_not_silent() {
         world.advance(999);
         world.expect(&[]);
         world.advance(1);
-        world.expect(&["0 silence 1000"]);
+        world.expect(&["0 idle 1000"]);
     }
 }
 
 #[test]
 fn writes_count_as_sound_if_asked() {
-    for (sound, expected) in [("", "0 silence 1000"), ("sound", "0 silence 1400")] {
+    for (sound, expected) in [("", "0 idle 1000"), ("sound", "0 idle 1400")] {
         let mut world = World::new();
         world.connect();
         world.act(0, sound);
-        world.act(0, "silence 1000");
+        world.act(0, "idle 1000");
         world.service.log.clear();
         for _ in 0..4 {
             world.advance(100);
@@ -64,9 +64,9 @@ fn writes_count_as_sound_if_asked() {
         }
         world.advance(600);
         let told_after = if world.service.log.is_empty() { 1400 } else { 1000 };
-        assert_eq!(format!("0 silence {told_after}"), expected);
+        assert_eq!(format!("0 idle {told_after}"), expected);
         world.advance(400);
-        assert_eq!(world.service.log.last().map(String::as_str), Some("0 silence 1000"));
+        assert_eq!(world.service.log.last().map(String::as_str), Some("0 idle 1000"));
     }
 }
 
@@ -75,12 +75,12 @@ fn a_write_that_nobody_takes_is_no_sound() {
     let mut world = World::new();
     world.connect();
     world.room(0, Some(0));
-    world.act(0, "sound; silence 1000; say x");
+    world.act(0, "sound; idle 1000; say x");
     world.advance(900);
     world.act(0, "say x");
     world.service.log.clear();
     world.advance(100);
-    world.expect(&["0 silence 1000"]);
+    world.expect(&["0 idle 1000"]);
 }
 
 #[test]
@@ -118,9 +118,9 @@ fn a_timer_that_sets_itself_at_once_does_not_stop_the_turn() {
     let mut world = World::new();
     world.connect();
     world.on("0 timer 1", "timer 1 0");
-    world.on("0 silence 50", "silence 50");
-    world.on("0 silence 51", "silence 0");
-    world.act(0, "timer 1 0; silence 50");
+    world.on("0 idle 50", "idle 50");
+    world.on("0 idle 51", "idle 0");
+    world.act(0, "timer 1 0; idle 50");
     world.advance(100);
     assert!(world.service.log.len() <= 105);
     world.act(0, "abort");
@@ -132,7 +132,7 @@ fn timers_go_with_their_wire() {
     for how in ["close", "abort"] {
         let mut world = World::new();
         world.connect_many(2);
-        world.act(0, "timer 1 100; timer 2 200; silence 50; @1 timer 1 5000");
+        world.act(0, "timer 1 100; timer 2 200; idle 50; @1 timer 1 5000");
         world.act(0, how);
         world.finish(0);
         assert_eq!(world.wires().timers(), 1);
@@ -145,11 +145,11 @@ fn timers_go_with_their_wire() {
 }
 
 #[test]
-fn a_closing_wire_hears_of_no_timer_and_no_silence() {
+fn a_closing_wire_hears_of_no_timer_and_no_idle_timeout() {
     let mut world = World::new();
     world.connect();
     world.room(0, Some(0));
-    world.act(0, "timer 1 100; silence 50; say x; close");
+    world.act(0, "timer 1 100; idle 50; say x; close");
     world.service.log.clear();
     world.advance(1000);
     world.expect(&[]);

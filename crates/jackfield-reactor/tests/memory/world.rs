@@ -4,7 +4,9 @@
 //! closes wire number 1. What the service hears is written to a log, one entry a call, and each entry can be given
 //! commands of its own to react with.
 
-use jackfield_reactor::{FarEnd, Incoming, Limits, MemoryDriver, Ready, Reason, Service, WireId, Wires};
+use jackfield_reactor::{
+    ConnectionId, FarEnd, Incoming, Limits, MemoryDriver, Ready, Reason, Service, Wires,
+};
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use std::time::Duration;
 #[derive(Default)]
 pub(crate) struct Script {
     pub(crate) log: Vec<String>,
-    pub(crate) ids: Vec<WireId>,
+    pub(crate) ids: Vec<ConnectionId>,
     /// Everything that was accepted for a wire: what its peer must get, in this order.
     pub(crate) promised: Vec<Vec<u8>>,
     /// `on_bytes` calls, and the bytes shown in them.
@@ -123,7 +125,7 @@ impl World {
         self.driver.reactor.turn(now, ready.iter().copied(), &mut self.service);
     }
 
-    pub(crate) fn id(&self, wire: usize) -> WireId {
+    pub(crate) fn id(&self, wire: usize) -> ConnectionId {
         self.service.ids[wire]
     }
 
@@ -163,14 +165,14 @@ impl World {
 
 impl Script {
     /// The number of a wire that is being called about, which must not have closed.
-    fn number(&self, id: WireId) -> usize {
+    fn number(&self, id: ConnectionId) -> usize {
         let number = self.ids.iter().position(|known| *known == id).expect("a wire that was taken up");
         assert!(!self.closed[number], "called after on_close: wire {number}");
         number
     }
 
     /// The same for calls that must not come once the wire was told to close.
-    fn alive(&self, id: WireId) -> usize {
+    fn alive(&self, id: ConnectionId) -> usize {
         let number = self.number(id);
         assert!(!self.ending[number], "called after close or abort: wire {number}");
         number
@@ -210,7 +212,7 @@ impl Script {
             "fill" | "share" | "body" | "own" => self.give_many(wires, whom, verb, number as usize),
             "through" => self.give_through(wires, whom, number as usize),
             "touch" => drop(wires.outbox(id).is_some()),
-            "relieve" => drop(wires.relieve(id)),
+            "flush_early" => drop(wires.flush_early(id)),
             "close" => {
                 self.ending[whom] = true;
                 wires.close(id, reason);
@@ -219,7 +221,7 @@ impl Script {
                 self.ending[whom] = true;
                 wires.abort(id, reason);
             }
-            "mute" => wires.mute(id),
+            "close_output" => wires.close_output(id),
             "pause" => wires.pause(id),
             "resume" => wires.resume(id),
             "hold" => wires.hold(id),
@@ -228,9 +230,9 @@ impl Script {
                 self.yielded.push(whom);
                 wires.yield_turn(id);
             }
-            "silence" => wires.set_silence(id, Duration::from_millis(number)),
-            "look" => wires.look_for_the_last_time(id),
-            "sound" => wires.count_writes_as_sound(id),
+            "idle" => wires.set_idle_timeout(id, Duration::from_millis(number)),
+            "look" => wires.read_finally(id),
+            "sound" => wires.count_writes_as_activity(id),
             "timer" => wires.set_timer(id, number as u32, wait),
             "cancel" => drop(wires.cancel_timer(id, number as u32)),
             "halt" => wires.halt(),
@@ -251,7 +253,7 @@ impl Script {
         let queued = outbox.queued();
         self.promised[whom].extend(bytes);
         if queued > high {
-            wires.relieve(id);
+            wires.flush_early(id);
         }
     }
 
@@ -275,7 +277,7 @@ impl Script {
         }
     }
 
-    /// Letters that tell one stretch from another.
+    /// Commands that tell one stretch from another.
     fn pattern(&mut self, count: usize) -> Vec<u8> {
         (0..count)
             .map(|_| {
@@ -297,11 +299,11 @@ impl Service for Script {
         self.note(wires, self.ids.len() - 1, "accept");
     }
 
-    fn on_secured(&mut self, _: &mut Wires, _: WireId) {
+    fn on_secured(&mut self, _: &mut Wires, _: ConnectionId) {
         unreachable!("memory has no handshake");
     }
 
-    fn on_bytes(&mut self, wires: &mut Wires, id: WireId, rx: &mut [u8]) -> usize {
+    fn on_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rx: &mut [u8]) -> usize {
         let number = self.alive(id);
         assert!(wires.goes_on(id), "wire {number} is read although it should not be");
         if rx.is_empty() {
@@ -325,25 +327,25 @@ impl Service for Script {
         used
     }
 
-    fn on_end(&mut self, wires: &mut Wires, id: WireId) {
+    fn on_end(&mut self, wires: &mut Wires, id: ConnectionId) {
         let number = self.alive(id);
         assert!(wires.goes_on(id));
         // After a last look the peer has not ended.
         self.note(wires, number, if wires.has_ended(id) { "end" } else { "looked" });
     }
 
-    fn on_drain(&mut self, wires: &mut Wires, id: WireId) {
+    fn on_drain(&mut self, wires: &mut Wires, id: ConnectionId) {
         let number = self.alive(id);
         assert!(!wires.is_congested(id) && wires.queued(id) <= wires.limits().outbox_bytes_low);
         self.note(wires, number, "drain");
     }
 
-    fn on_silence(&mut self, wires: &mut Wires, id: WireId, quiet: Duration) {
+    fn on_idle(&mut self, wires: &mut Wires, id: ConnectionId, quiet: Duration) {
         let number = self.alive(id);
-        self.note(wires, number, &format!("silence {}", quiet.as_millis()));
+        self.note(wires, number, &format!("idle {}", quiet.as_millis()));
     }
 
-    fn on_timer(&mut self, wires: &mut Wires, id: WireId, key: u32) {
+    fn on_timer(&mut self, wires: &mut Wires, id: ConnectionId, key: u32) {
         let number = self.alive(id);
         self.note(wires, number, &format!("timer {key}"));
     }
@@ -352,7 +354,7 @@ impl Service for Script {
         self.log.push("wake".into());
     }
 
-    fn on_close(&mut self, wires: &mut Wires, id: WireId, reason: Reason) {
+    fn on_close(&mut self, wires: &mut Wires, id: ConnectionId, reason: Reason) {
         let number = self.number(id);
         assert!(wires.contains(id) && wires.outbox(id).is_none());
         self.note(wires, number, &format!("close {reason:?}"));

@@ -278,7 +278,7 @@ fn more_pieces_than_one_write_takes_all_leave() {
 }
 
 #[test]
-fn five_hundred_newcomers_at_once() {
+fn five_hundred_new_connections_at_once() {
     let limits = Limits { accepts_per_turn: 16, ..Limits::default() };
     let server = Server::start(Plan { limits, ..Plan::default() });
     let mut clients: Vec<TcpStream> = (0..500).map(|_| connect(&server)).collect();
@@ -296,7 +296,7 @@ fn five_hundred_newcomers_at_once() {
 }
 
 #[test]
-fn letters_of_other_threads_wake_it() {
+fn commands_of_other_threads_wake_it() {
     let server = Server::start(Plan::default());
     let mut client = connect(&server);
     let Told::Open(id) = server.told() else { panic!("told of something else first") };
@@ -305,15 +305,15 @@ fn letters_of_other_threads_wake_it() {
             for part in 0..3u8 {
                 let mailbox = &server.mailbox;
                 scope.spawn(move || {
-                    let letter = Box::new(move |wires: &mut _| say(wires, id, &[round, part]));
-                    mailbox.post(letter).ok().expect("there is room");
+                    let command = Box::new(move |wires: &mut _| say(wires, id, &[round, part]));
+                    mailbox.post(command).ok().expect("there is room");
                 });
             }
         });
         let got = read(&mut client, 6);
-        let mut letters: Vec<_> = got.chunks(2).collect();
-        letters.sort_unstable();
-        assert_eq!(letters, [[round, 0], [round, 1], [round, 2]]);
+        let mut commands: Vec<_> = got.chunks(2).collect();
+        commands.sort_unstable();
+        assert_eq!(commands, [[round, 0], [round, 1], [round, 2]]);
     }
     drop(client);
     assert_eq!(server.closed(), Reason::Peer);
@@ -321,7 +321,7 @@ fn letters_of_other_threads_wake_it() {
 }
 
 #[test]
-fn newcomers_wait_while_nobody_is_accepted() {
+fn new_connections_wait_while_nobody_is_accepted() {
     let server = Server::start(Plan::default());
     let mut first = connect(&server);
     assert!(matches!(server.told(), Told::Open(_)));

@@ -2,7 +2,8 @@
 
 use jackfield_reactor::mio::net::TcpStream;
 use jackfield_reactor::{
-    Driver, Incoming, Limits, ListenOptions, Listener, Mailbox, Reason, Service, Transport, WireId, Wires,
+    ConnectionId, Driver, Incoming, Limits, ListenOptions, Listener, Mailbox, Reason, Service, Transport,
+    Wires,
 };
 use std::io;
 use std::net::SocketAddr;
@@ -16,10 +17,10 @@ pub(crate) struct Plan {
     /// What is put between the socket and the wire.
     pub(crate) transport: Box<dyn FnMut(TcpStream) -> Transport + Send>,
     /// On a wire that can be talked to.
-    pub(crate) open: fn(&mut Wires, WireId),
-    pub(crate) bytes: fn(&mut Wires, WireId, &mut [u8]) -> usize,
-    pub(crate) end: fn(&mut Wires, WireId),
-    pub(crate) drain: fn(&mut Wires, WireId),
+    pub(crate) open: fn(&mut Wires, ConnectionId),
+    pub(crate) bytes: fn(&mut Wires, ConnectionId, &mut [u8]) -> usize,
+    pub(crate) end: fn(&mut Wires, ConnectionId),
+    pub(crate) drain: fn(&mut Wires, ConnectionId),
 }
 
 impl Default for Plan {
@@ -36,24 +37,24 @@ impl Default for Plan {
     }
 }
 
-pub(crate) fn echo(wires: &mut Wires, id: WireId, rx: &mut [u8]) -> usize {
+pub(crate) fn echo(wires: &mut Wires, id: ConnectionId, rx: &mut [u8]) -> usize {
     say(wires, id, rx);
     rx.len()
 }
 
-pub(crate) fn say(wires: &mut Wires, id: WireId, bytes: &[u8]) {
+pub(crate) fn say(wires: &mut Wires, id: ConnectionId, bytes: &[u8]) {
     let high = wires.limits().outbox_bytes_high;
     let Some(outbox) = wires.outbox(id) else { return };
     outbox.tail().extend_from_slice(bytes);
     if outbox.queued() > high {
-        wires.relieve(id);
+        wires.flush_early(id);
     }
 }
 
 /// What the test is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
-    Open(WireId),
+    Open(ConnectionId),
     Congested,
     Drained,
     End { cut: bool },
@@ -61,12 +62,12 @@ pub(crate) enum Told {
     Done,
 }
 
-/// What the test asks for. Each letter is answered by [`Told::Done`].
-pub(crate) type Letter = Box<dyn FnOnce(&mut Wires) + Send>;
+/// What the test asks for. Each command is answered by [`Told::Done`].
+pub(crate) type Command = Box<dyn FnOnce(&mut Wires) + Send>;
 
 pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
-    pub(crate) mailbox: Arc<Mailbox<Letter>>,
+    pub(crate) mailbox: Arc<Mailbox<Command>>,
     told: mpsc::Receiver<Told>,
     thread: JoinHandle<(usize, usize)>,
 }
@@ -81,10 +82,10 @@ impl Server {
         let addr = listener.local_addr().expect("it is bound");
         let mut driver = Driver::new(7, plan.limits.clone()).expect("an event queue");
         driver.listen(listener).expect("it can be registered");
-        let mailbox = Arc::new(Mailbox::new(Some(driver.waker().expect("a bell")), 100));
+        let mailbox = Arc::new(Mailbox::new(Some(driver.waker().expect("a waker")), 100));
         let (tell, told) = mpsc::channel();
         let mut service =
-            Talker { plan, tell, mailbox: mailbox.clone(), letters: Vec::new(), was_congested: false };
+            Talker { plan, tell, mailbox: mailbox.clone(), commands: Vec::new(), was_congested: false };
         let thread = std::thread::spawn(move || {
             driver.run(&mut service).expect("polling does not fail");
             (driver.reactor.wires.len(), driver.reactor.wires.timers())
@@ -116,15 +117,15 @@ impl Server {
 
     /// Has something done on its thread, and waits until it is.
     #[track_caller]
-    pub(crate) fn ask(&self, letter: impl FnOnce(&mut Wires) + Send + 'static) {
-        self.mailbox.post(Box::new(letter)).ok().expect("there is room for a letter");
+    pub(crate) fn ask(&self, command: impl FnOnce(&mut Wires) + Send + 'static) {
+        self.mailbox.post(Box::new(command)).ok().expect("there is room for a command");
         while self.told() != Told::Done {}
     }
 
     /// Stops it. Nothing must be left.
     #[track_caller]
     pub(crate) fn stop(self) {
-        self.mailbox.post(Box::new(Wires::halt)).ok().expect("there is room for a letter");
+        self.mailbox.post(Box::new(Wires::halt)).ok().expect("there is room for a command");
         assert_eq!(self.thread.join().expect("it did not panic"), (0, 0), "wires and timers are left");
     }
 }
@@ -132,8 +133,8 @@ impl Server {
 struct Talker {
     plan: Plan,
     tell: mpsc::Sender<Told>,
-    mailbox: Arc<Mailbox<Letter>>,
-    letters: Vec<Letter>,
+    mailbox: Arc<Mailbox<Command>>,
+    commands: Vec<Command>,
     was_congested: bool,
 }
 
@@ -155,12 +156,12 @@ impl Service for Talker {
         }
     }
 
-    fn on_secured(&mut self, wires: &mut Wires, id: WireId) {
+    fn on_secured(&mut self, wires: &mut Wires, id: ConnectionId) {
         self.tell(Told::Open(id));
         (self.plan.open)(wires, id);
     }
 
-    fn on_bytes(&mut self, wires: &mut Wires, id: WireId, rx: &mut [u8]) -> usize {
+    fn on_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rx: &mut [u8]) -> usize {
         assert!(wires.goes_on(id), "it is read although it should not be");
         let used = (self.plan.bytes)(wires, id, rx);
         if wires.is_congested(id) && !std::mem::replace(&mut self.was_congested, true) {
@@ -169,7 +170,7 @@ impl Service for Talker {
         used
     }
 
-    fn on_end(&mut self, wires: &mut Wires, id: WireId) {
+    fn on_end(&mut self, wires: &mut Wires, id: ConnectionId) {
         #[cfg(feature = "tls")]
         let cut = wires.was_cut(id);
         #[cfg(not(feature = "tls"))]
@@ -178,26 +179,26 @@ impl Service for Talker {
         (self.plan.end)(wires, id);
     }
 
-    fn on_drain(&mut self, wires: &mut Wires, id: WireId) {
+    fn on_drain(&mut self, wires: &mut Wires, id: ConnectionId) {
         self.tell(Told::Drained);
         (self.plan.drain)(wires, id);
     }
 
-    fn on_silence(&mut self, _: &mut Wires, _: WireId, _: Duration) {}
+    fn on_idle(&mut self, _: &mut Wires, _: ConnectionId, _: Duration) {}
 
-    fn on_timer(&mut self, _: &mut Wires, _: WireId, _: u32) {}
+    fn on_timer(&mut self, _: &mut Wires, _: ConnectionId, _: u32) {}
 
     fn on_wake(&mut self, wires: &mut Wires) {
-        let mut letters = std::mem::take(&mut self.letters);
-        self.mailbox.take(&mut letters);
-        for letter in letters.drain(..) {
-            letter(wires);
+        let mut commands = std::mem::take(&mut self.commands);
+        self.mailbox.take(&mut commands);
+        for command in commands.drain(..) {
+            command(wires);
             self.tell(Told::Done);
         }
-        self.letters = letters;
+        self.commands = commands;
     }
 
-    fn on_close(&mut self, _: &mut Wires, _: WireId, reason: Reason) {
+    fn on_close(&mut self, _: &mut Wires, _: ConnectionId, reason: Reason) {
         self.tell(Told::Closed(reason));
     }
 

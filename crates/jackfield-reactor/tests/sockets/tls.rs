@@ -33,7 +33,7 @@ fn configs() -> &'static Configs {
 }
 
 /// The plan with TLS below it.
-fn sealed(plan: Plan) -> Plan {
+fn encrypted(plan: Plan) -> Plan {
     let config = configs().server.clone();
     let transport = move |socket| {
         let tls = Tls::server(socket, config.clone()).expect("a good configuration");
@@ -60,7 +60,7 @@ fn part(mut client: Client) {
 
 #[test]
 fn what_is_sent_comes_back() {
-    let server = Server::start(sealed(Plan::default()));
+    let server = Server::start(encrypted(Plan::default()));
     let mut client = connect_tls(&server);
     for len in [1, 5, 1000, 16_384, 16_385, 65_537] {
         let bytes = pattern(len);
@@ -83,7 +83,7 @@ fn a_certificate_that_is_asked_for_by_name_and_the_session_can_be_seen() {
         },
         ..Plan::default()
     };
-    let server = Server::start(sealed(plan));
+    let server = Server::start(encrypted(plan));
     let mut client = connect_tls(&server);
     client.flush().expect("a handshake");
     assert_eq!(read(&mut client, 9), b"localhost");
@@ -122,7 +122,7 @@ fn there_and_back(client: &mut Client, bytes: &[u8], server: &Server) -> Vec<u8>
 
 #[test]
 fn sixteen_mebibytes_both_ways_with_a_reader_that_comes_late() {
-    let server = Server::start(sealed(Plan::default()));
+    let server = Server::start(encrypted(Plan::default()));
     let mut client = connect_tls(&server);
     let bytes = pattern(16 << 20);
     let got = there_and_back(&mut client, &bytes, &server);
@@ -144,7 +144,7 @@ fn all_that_was_written_before_the_close_arrives_and_then_the_goodbye() {
         },
         ..Plan::default()
     };
-    let server = Server::start(sealed(plan));
+    let server = Server::start(encrypted(plan));
     let mut client = connect_tls(&server);
     assert!(read(&mut client, 1000) == pattern(1000));
     assert_eq!(read(&mut client, 4), b"head");
@@ -159,7 +159,7 @@ fn all_that_was_written_before_the_close_arrives_and_then_the_goodbye() {
 #[test]
 fn a_connection_that_is_cut_is_told_from_one_that_ended() {
     for bytes in [&b""[..], b"hello"] {
-        let server = Server::start(sealed(Plan::default()));
+        let server = Server::start(encrypted(Plan::default()));
         let mut client = connect_tls(&server);
         client.write_all(b"x").expect("it reads");
         assert_eq!(read(&mut client, 1), b"x");
@@ -175,7 +175,7 @@ fn a_connection_that_is_cut_is_told_from_one_that_ended() {
 
 #[test]
 fn a_reset_is_noticed() {
-    let server = Server::start(sealed(Plan::default()));
+    let server = Server::start(encrypted(Plan::default()));
     let mut client = connect_tls(&server);
     client.write_all(b"x").expect("it reads");
     assert_eq!(read(&mut client, 1), b"x");
@@ -186,7 +186,7 @@ fn a_reset_is_noticed() {
 
 #[test]
 fn a_client_that_leaves_within_the_handshake() {
-    let server = Server::start(sealed(Plan::default()));
+    let server = Server::start(encrypted(Plan::default()));
     let mut session = session();
     let mut client = connect(&server);
     session.write_tls(&mut client).expect("a ClientHello");
@@ -200,7 +200,7 @@ fn a_client_that_leaves_within_the_handshake() {
 fn garbage_is_answered_by_an_alert() {
     // As long as the server reads at once, and longer.
     for garbage in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0xff; 5], &[0x16; 100], &[0; 100_000]] {
-        let server = Server::start(sealed(Plan::default()));
+        let server = Server::start(encrypted(Plan::default()));
         let mut client = connect(&server);
         client.write_all(garbage).expect("the system takes it");
         let got = read_to_end(&mut client);
@@ -213,7 +213,7 @@ fn garbage_is_answered_by_an_alert() {
 
 #[test]
 fn a_forged_record_ends_it() {
-    let server = Server::start(sealed(Plan::default()));
+    let server = Server::start(encrypted(Plan::default()));
     let mut client = connect_tls(&server);
     client.write_all(b"x").expect("it reads");
     assert_eq!(read(&mut client, 1), b"x");
@@ -263,7 +263,7 @@ fn who_does_not_speak_tls_is_answered_in_plain_text_if_asked() {
 #[test]
 fn a_handshake_that_does_not_end_is_ended() {
     let limits = Limits { handshake: Duration::from_millis(100), ..Limits::default() };
-    let server = Server::start(sealed(Plan { limits, ..Plan::default() }));
+    let server = Server::start(encrypted(Plan { limits, ..Plan::default() }));
     for start in [&b""[..], &[0x16, 3, 1]] {
         let mut client = connect(&server);
         client.write_all(start).expect("the system takes it");
@@ -295,7 +295,7 @@ impl Write for Drop1 {
 
 #[test]
 fn a_peer_that_sends_a_byte_at_a_time() {
-    let server = Server::start(sealed(Plan::default()));
+    let server = Server::start(encrypted(Plan::default()));
     let socket = connect(&server);
     socket.set_nodelay(true).expect("a socket");
     let mut client = StreamOwned::new(session(), Drop1(socket));
@@ -312,7 +312,7 @@ fn a_peer_that_sends_a_byte_at_a_time() {
 #[test]
 fn one_handshake_a_turn_and_all_get_theirs() {
     let limits = Limits { handshakes_per_turn: 1, ..Limits::default() };
-    let server = Server::start(sealed(Plan { limits, ..Plan::default() }));
+    let server = Server::start(encrypted(Plan { limits, ..Plan::default() }));
     let mut clients: Vec<Client> = (0..20).map(|_| connect_tls(&server)).collect();
     // All say hello before any goes on.
     for client in &mut clients {
@@ -343,7 +343,7 @@ fn eager(server: &Server) -> Client {
 #[test]
 fn paused_as_soon_as_it_can_be_talked_to() {
     let plan = Plan { open: |wires, id| wires.pause(id), ..Plan::default() };
-    let server = Server::start(sealed(plan));
+    let server = Server::start(encrypted(plan));
     let mut client = eager(&server);
     let Told::Open(id) = server.told() else { panic!("told of something else first") };
     server.ask(|_| {});
@@ -361,7 +361,7 @@ fn closed_as_soon_as_it_can_be_talked_to() {
         bytes: |_, _, _| panic!("called after close"),
         ..Plan::default()
     };
-    let server = Server::start(sealed(plan));
+    let server = Server::start(encrypted(plan));
     let mut client = eager(&server);
     assert_eq!(read_to_end(&mut client), b"");
     drop(client);
@@ -380,7 +380,7 @@ fn a_wire_that_is_closed_while_its_peer_does_not_read_ends_by_write_stall() {
         },
         ..Plan::default()
     };
-    let server = Server::start(sealed(plan));
+    let server = Server::start(encrypted(plan));
     let mut client = connect_tls(&server);
     client.flush().expect("a handshake");
     assert_eq!(server.closed(), Reason::Local);

@@ -134,7 +134,7 @@ impl<'a> Connection<'a> {
     /// place, until the connection becomes one of them.
     pub fn set_idle_timeout(&mut self, idle: Duration) {
         self.links.link(self.id).has_own_idle_timeout = true;
-        self.wires.set_silence(self.id, idle);
+        self.wires.set_idle_timeout(self.id, idle);
     }
 
     /// Sets how much it may say in a second, from the next bytes on that are read; [`Rate::default`]: any amount.

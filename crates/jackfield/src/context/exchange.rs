@@ -167,8 +167,8 @@ impl Links {
         debug_assert_eq!(machine.phase(), Phase::Streaming);
         link.protocol = Protocol::Events;
         link.has_own_idle_timeout = false;
-        wires.count_writes_as_sound(id);
-        wires.set_silence(id, heartbeat);
+        wires.count_writes_as_activity(id);
+        wires.set_idle_timeout(id, heartbeat);
     }
 }
 

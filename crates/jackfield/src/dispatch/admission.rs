@@ -122,7 +122,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         links.link(id).protocol = protocol;
         wires.set_label(id, usual as u8);
         if idle > Duration::ZERO {
-            wires.set_silence(id, idle);
+            wires.set_idle_timeout(id, idle);
         }
         links.apply_limits(wires, id, limits);
         if !listener.banner.is_empty() {
@@ -143,7 +143,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         let peer = self.peer_of(&incoming, wires.reactor());
         self.refused(&peer, why);
         if peer.is_tls || self.refusals >= REFUSALS_MAX {
-            return incoming.transport.dismiss(self.busy(peer.listener));
+            return incoming.transport.refuse_and_drop(self.busy(peer.listener));
         }
         let Ok(id) = wires.insert(incoming.transport) else { return };
         self.links.open(id, peer.listener);

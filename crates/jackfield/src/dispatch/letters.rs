@@ -29,7 +29,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             .remotes
             .iter()
             .filter(|_| planted(16))
-            .for_each(|s| s.mailbox.clear_bell());
+            .for_each(|s| s.mailbox.clear_woken());
         self.commands = commands;
     }
 

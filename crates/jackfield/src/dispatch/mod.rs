@@ -165,7 +165,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         self.with_client(wires, id, Callback::Drain, |client, connection| client.on_drain(connection));
     }
 
-    fn on_silence(&mut self, wires: &mut Wires, id: ConnectionId, quiet: Duration) {
+    fn on_idle(&mut self, wires: &mut Wires, id: ConnectionId, quiet: Duration) {
         let Some(outbox) = wires.outbox(id) else { return };
         let beats = !self.links.heartbeat_of(id).after.is_zero();
         let link = self.links.link(id);
@@ -251,7 +251,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         self.exhausted(wires, listener, peer)
     }
 
-    fn on_lag(&mut self, wires: &mut Wires, lag: Duration, idle: Duration) {
+    fn on_loop_lag(&mut self, wires: &mut Wires, lag: Duration, idle: Duration) {
         self.links.take_lag(wires.now(), lag, idle);
     }
 }

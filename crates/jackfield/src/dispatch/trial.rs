@@ -17,7 +17,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         self.links.link(id).protocol = Protocol::Http(http1::Machine::new());
         let idle = self.settings.limits.http_idle;
         if idle > Duration::ZERO {
-            wires.set_silence(id, idle);
+            wires.set_idle_timeout(id, idle);
         }
     }
 

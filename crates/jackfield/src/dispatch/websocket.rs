@@ -157,7 +157,7 @@ fn pong(connection: &mut Connection<'_>, payload: &[u8]) {
     let Connection { id, wires, links } = connection;
     let is_high = wires.queued(*id) > wires.limits().outbox_bytes_high;
     // What nobody has tried to write yet says nothing of the peer, and no drain would follow it.
-    let congested = wires.is_congested(*id) || (is_high && wires.relieve(*id));
+    let congested = wires.is_congested(*id) || (is_high && wires.flush_early(*id));
     let Some(outbox) = wires.outbox(*id) else { return };
     let Protocol::WebSocket(machine) = &mut links.link(*id).protocol else { return };
     if congested {

@@ -391,7 +391,7 @@ impl Party {
             | Reason::Limit(Limit::Rate)
             | Reason::Shutdown => true,
             Reason::Timeout(_) => conduct.slow || conduct.slow_reader || conduct.cut,
-            Reason::Protocol(_) | Reason::Limit(Limit::Carry | Limit::Line | Limit::ControlFrames) => {
+            Reason::Protocol(_) | Reason::Limit(Limit::ReadBuffer | Limit::Line | Limit::ControlFrames) => {
                 !self.peer.is_fair()
             }
             Reason::Limit(Limit::Backlog) => conduct.slow_reader || conduct.slow,

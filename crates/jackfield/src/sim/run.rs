@@ -352,7 +352,7 @@ impl Sim {
         if !calm && self.random.chance(self.options.faults.accept_errors) {
             let no_descriptor = self.random.chance(500);
             if no_descriptor && self.random.chance(500) {
-                return party.connected(driver.turn_away(service, address(index), listener));
+                return party.connected(driver.refuse(service, address(index), listener));
             }
             // The descriptor in reserve is gone too, or it was about something else.
             let error = std::io::Error::from(std::io::ErrorKind::ConnectionAborted);
@@ -433,9 +433,9 @@ impl Sim {
                 merge(&mut ready, event);
             }
         }
-        let rung = self.handle.remote(index).is_some_and(|remote| remote.mailbox.has_letters());
+        let rung = self.handle.remote(index).is_some_and(|remote| remote.mailbox.has_commands());
         if rung && (calm || !random.chance(faults.held)) {
-            ready.push(MemoryDriver::bell());
+            ready.push(MemoryDriver::wake_event());
         }
         if calm || ready.is_empty() {
             return ready;
@@ -483,7 +483,7 @@ impl Sim {
     }
 
     fn is_rung(&self) -> bool {
-        self.handle.shared().remotes.iter().any(|remote| remote.mailbox.has_letters())
+        self.handle.shared().remotes.iter().any(|remote| remote.mailbox.has_commands())
     }
 
     /// Lets time pass up to the next thing that is to happen. False: nothing is before the end.
