@@ -34,68 +34,33 @@
 //! `panic = "abort"` in the profile of the build, which no library can undo, the first panic ends the process with
 //! all connections, and nothing is drained.
 
-mod audit;
-mod body;
-mod builder;
 mod client;
-mod context;
+mod config;
+mod disconnect;
 mod dispatch;
-mod error;
-mod factory;
-mod handle;
-mod heartbeat;
-mod hub;
-mod late;
-mod limits;
-mod link;
-mod listener;
-mod mail;
-mod metrics;
-mod observer;
-mod output;
-mod overload;
-mod prepared;
-mod presets;
-mod publish;
-mod rate;
-mod reason;
-mod sent;
-mod sentinel;
+mod gate;
+mod links;
+mod message;
+mod observe;
 mod server;
-mod settings;
-#[cfg(all(feature = "signals", unix))]
-mod signals;
+mod shared;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod sync;
 #[cfg(feature = "test-util")]
 pub mod test;
-#[cfg(feature = "tls")]
-mod tls;
 mod topics;
 
-pub use audit::{Audit, Finding};
-pub use body::Body;
-pub use builder::ServerBuilder;
-pub use client::{BodyPlan, Client, Control};
-pub use context::{
-    Answerable, Connection, EventStream, Exchange, Raw, ResponseBuilder, ResponseStream, TimerId, Upgrade,
+pub use client::{
+    Answerable, Beat, BodyPlan, Client, ClientFactory, Connection, Control, EventStream, Exchange,
+    IntoClient, LateUpgrade, Raw, Refuse, Reply, ResponseBuilder, ResponseStream, TimerId, Upgrade,
     WebSocket,
 };
-pub use error::{Error, Result};
-pub use factory::{ClientFactory, IntoClient, Peer, Refuse};
-pub use handle::{Busy, Drain, Handle, Published, State};
-pub use heartbeat::{Beat, Heartbeat};
-pub use late::{LateUpgrade, Reply};
-pub use limits::{LimitRow, Limits};
-pub use listener::Listener;
-pub use metrics::Metrics;
-pub use observer::{Observer, Refused, SlowCallback};
-pub use prepared::Prepared;
-pub use rate::{Excess, Rate};
-pub use reason::{Disconnect, Fault, Limit, Reason, Timeout};
-pub use sent::{Overflow, Sent};
-pub use server::Server;
+pub use config::{Excess, Heartbeat, LimitRow, Limits, Listener, Rate};
+pub use disconnect::{Disconnect, Fault, Limit, Reason, Timeout};
+pub use message::{Body, Overflow, Prepared, Published, Sent};
+pub use server::{Audit, Error, Finding, Result, Server, ServerBuilder};
+pub use shared::{Busy, Drain, Handle, Metrics, Observer, Peer, Refused, SlowCallback, State};
 pub use topics::Subscribed;
 
 pub use jackfield_proto as proto;

@@ -3,10 +3,11 @@
 
 #[expect(
     unreachable_pub,
+    unused_imports,
     dead_code,
     reason = "it belongs to another crate, and not all of it is of use here"
 )]
-#[path = "../src/topics.rs"]
+#[path = "../src/topics/mod.rs"]
 mod topics;
 
 use jackfield::ConnectionId;

@@ -1,18 +1,16 @@
 //! From a new connection to a client: capacity, the reactor it goes to, TLS, the factory.
 
-use super::{Dispatcher, guard, run};
-use crate::factory::{Peer, Refuse};
-use crate::link::{Admission, Protocol};
-use crate::mail::Command;
-use crate::observer::Refused;
-use crate::reason::Reason;
-use crate::sentinel::Callback;
-use crate::settings::Speaks;
-use crate::{Client, ClientFactory, ConnectionId, State};
+use super::{guard, run};
+use crate::client::Client;
+use crate::client::{ClientFactory, Connection, Refuse};
+use crate::config::{ListenerSettings, Speaks};
+use crate::disconnect::{Reason, busy};
+use crate::dispatch::Dispatcher;
+use crate::links::{Admission, Protocol};
+use crate::shared::{Callback, Command, Peer, Refused, State};
 use jackfield_proto::http1;
-use jackfield_reactor::{self as reactor, Incoming, Transport, Wires, table};
+use jackfield_reactor::{self as reactor, ConnectionId, Incoming, Transport, Wires, table};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// New connections that are being told that there is no room, and waited for until they have heard it. More than
@@ -36,7 +34,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         // Whoever had nothing to do for a while has room again.
         self.links.is_overloaded(wires.now());
         let there = self.links.handle.least_loaded(here);
-        let connections = self.count(there);
+        let connections = self.links.handle.assign(there);
         if connections >= self.settings.limits.connections_max {
             self.uncount(there);
             return self.refuse_new(wires, incoming, Refused::Full);
@@ -133,7 +131,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         table::extend_gently(clients, id.slot(), || None);
         let client = clients[id.slot()].insert(client);
         wires.mark(id, Callback::Connect as u8);
-        let mut connection = crate::Connection { id, wires, links };
+        let mut connection = Connection { id, wires, links };
         run(client, &mut connection, |client, connection| client.on_connect(connection));
     }
 
@@ -163,7 +161,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// room for that either.
     fn busy(&self, listener: usize) -> &[u8] {
         match self.settings.listeners.get(listener) {
-            Some(listener) if !listener.is_tls() => listener.busy(self.refusal()),
+            Some(listener) if !listener.is_tls() => busy_text(listener, self.refusal()),
             _ => &[],
         }
     }
@@ -182,7 +180,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         let word = match refuse {
             Refuse::Silent => &[],
             Refuse::Reset => return wires.abort(id, reactor::Reason::Local),
-            Refuse::Busy => listener.busy(self.refusal()),
+            Refuse::Busy => busy_text(listener, self.refusal()),
             Refuse::Banner(bytes) => bytes,
         };
         if let Some(outbox) = wires.outbox(id) {
@@ -212,15 +210,6 @@ impl<F: ClientFactory> Dispatcher<F> {
     fn not_taken(&mut self, wires: &Wires, peer: &Peer) {
         self.uncount(wires.reactor());
         self.refused(peer, if wires.is_full() { Refused::Full } else { Refused::System });
-    }
-
-    /// Counts a new connection for a reactor, and says how many connections there were before it.
-    fn count(&self, reactor: usize) -> usize {
-        let shared = self.links.handle.shared();
-        if let Some(remote) = shared.remotes.get(reactor) {
-            remote.load.fetch_add(1, Ordering::Relaxed);
-        }
-        shared.connections.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(super) fn uncount(&self, reactor: usize) {
@@ -260,5 +249,13 @@ impl<F: ClientFactory> Dispatcher<F> {
     fn secure(&self, incoming: Incoming) -> Option<Transport> {
         self.settings.listeners.get(incoming.listener)?;
         Some(incoming.transport)
+    }
+}
+
+/// What a new connection at this listener is told when there is no room for it.
+fn busy_text(listener: &ListenerSettings, refused: u64) -> &[u8] {
+    match listener.speaks {
+        Speaks::Http => busy(refused),
+        Speaks::Raw | Speaks::Lines => &listener.busy_banner,
     }
 }

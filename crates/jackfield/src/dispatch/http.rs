@@ -1,16 +1,14 @@
 //! HTTP's events.
 
 use super::{Stepped, call, call_named, clear_deadline, limits, set_deadline};
-use crate::client::BodyPlan;
-use crate::context::Upgrade;
-use crate::handle::Drain;
-use crate::limits::Limits;
-use crate::link::{Awaited, Protocol, key};
-use crate::reason::{Fault, Limit, Reason, Timeout};
-use crate::sentinel::Callback;
-use crate::{Body, Client, Connection, Exchange, Request, WebSocket};
+use crate::client::{BodyPlan, Client, Connection, Exchange, Upgrade, WebSocket};
+use crate::config::Limits;
+use crate::disconnect::{Fault, Limit, Reason, Timeout};
+use crate::links::{Awaited, Protocol, key};
+use crate::message::Body;
+use crate::shared::{Callback, Drain};
 use jackfield_proto::Step;
-use jackfield_proto::http1::{self, Awaits, Event, Fields, Phase, ResponseHead, Version};
+use jackfield_proto::http1::{self, Awaits, Event, Fields, Phase, Request, ResponseHead, Version};
 use jackfield_proto::websocket::{HandshakeError, Offer, VERSION};
 use std::time::Duration;
 
@@ -314,7 +312,7 @@ fn try_again_later(connection: &mut Connection<'_>, offer: &Offer<'_>) {
 fn has_no_room(connection: &mut Connection<'_>, path: &str) -> bool {
     let Connection { wires, links, .. } = connection;
     links.is_overloaded(wires.now())
-        && !links.settings.is_reserved(path)
+        && !links.settings.reserved.contains(path)
         && !links.handle.remote(links.reactor).is_none_or(|remote| remote.quota.take())
 }
 

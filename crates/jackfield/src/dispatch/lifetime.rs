@@ -1,10 +1,10 @@
 //! A connection that has lasted as long as it may.
 
-use super::Dispatcher;
-use crate::link::key;
-use crate::reason::{Reason, Timeout};
-use crate::{ClientFactory, ConnectionId};
-use jackfield_reactor::Wires;
+use crate::client::ClientFactory;
+use crate::disconnect::{Reason, Timeout};
+use crate::dispatch::Dispatcher;
+use crate::links::key;
+use jackfield_reactor::{ConnectionId, Wires};
 
 /// The code of the Close that such a WebSocket gets: this end is going away.
 const GOING_AWAY: u16 = 1001;

@@ -1,11 +1,12 @@
 //! A connection that must give its memory back, and what can still be said to it.
 
-use super::{Dispatcher, http};
-use crate::link::Protocol;
-use crate::reason::{Limit, Reason};
-use crate::{ClientFactory, Connection, ConnectionId};
+use super::http;
+use crate::client::{ClientFactory, Connection};
+use crate::disconnect::{Limit, Reason};
+use crate::dispatch::Dispatcher;
+use crate::links::Protocol;
 use jackfield_proto::http1::Phase;
-use jackfield_reactor::{Eviction, Wires};
+use jackfield_reactor::{ConnectionId, Eviction, Wires};
 
 impl<F: ClientFactory> Dispatcher<F> {
     /// Who reads what is sent hears why; anybody else is aborted, for what is queued is what it holds.

@@ -5,29 +5,25 @@
 //! Callbacks are guarded, those that bytes bring about by the reactor: a panic ends its connection and nothing else.
 
 mod admission;
-mod heartbeat;
+mod commands;
+mod custom;
 mod http;
-mod letters;
 mod lifetime;
 mod memory;
+mod provisional;
 mod rate;
-mod raw;
-mod trial;
+mod timers;
 mod websocket;
 
-use crate::handle::Drain;
-use crate::hub::Links;
-use crate::limits::Limits;
-use crate::link::{Admission, Awaited, Protocol, key};
-use crate::mail::Command;
-use crate::reason::{Disconnect, Reason, Timeout};
-use crate::sentinel::Callback;
-use crate::settings::Settings;
-use crate::{Client, ClientFactory, Connection, ConnectionId, Handle, TimerId};
-use jackfield_proto::http1;
-use jackfield_proto::http1::{Awaits, HeaderSlots, Phase};
+use crate::client::{Client, ClientFactory, Connection, TimerId};
+use crate::config::Limits;
+use crate::disconnect::{Disconnect, Reason, Timeout};
+use crate::links::{Admission, Awaited, Links, Protocol, key};
+use crate::message::Body;
+use crate::shared::{Callback, Command, Drain, Handle, Settings};
+use jackfield_proto::http1::{self, Awaits, HeaderSlots, Phase};
 use jackfield_reactor::planted::planted;
-use jackfield_reactor::{self as reactor, Eviction, Incoming, Pressure, Service, Time, Wires};
+use jackfield_reactor::{self as reactor, ConnectionId, Eviction, Incoming, Pressure, Service, Time, Wires};
 use std::any::Any;
 use std::io;
 use std::net::SocketAddr;
@@ -343,8 +339,8 @@ fn feed<C: Client>(
                 let step = machine.step(rest, slots, whole, &limits.http);
                 http::take(client, connection, step, bytes)
             }
-            Protocol::Raw => raw::take(client, connection, rest),
-            Protocol::Lines { .. } => raw::take_line(client, connection, rest, limits),
+            Protocol::Raw => custom::take(client, connection, rest),
+            Protocol::Lines { .. } => custom::take_line(client, connection, rest, limits),
             // The peer of an event stream has nothing to say, nor has one that is refused.
             Protocol::Events | Protocol::Refused | Protocol::None => Stepped::Stop(bytes),
         };
@@ -414,7 +410,8 @@ fn run<C: Client, T>(
 fn replace<C: Client>(client: &mut C, connection: &mut Connection<'_>) {
     let Some(replacement) = connection.links.replacement.take() else { return };
     // Whoever has to go is dropped in it.
-    match guard(|| client.become_client(replacement).is_ok()) {
+    let Ok(replacement) = replacement.downcast::<Box<dyn Client>>() else { return };
+    match guard(|| client.become_client(*replacement).is_ok()) {
         Ok(true) => {}
         Ok(false) => {
             log::error!("{}: only a client that is `Box<dyn Client>` can be replaced", connection.id);
@@ -438,7 +435,7 @@ fn panicked(connection: &mut Connection<'_>, payload: &(dyn Any + Send)) {
         Protocol::Http(machine) if matches!(machine.phase(), Phase::Open) => {
             machine.close_after();
             let head = http1::ResponseHead::new(500, "");
-            links.respond(wires, *id, &head, crate::Body::Borrowed(&[]));
+            links.respond(wires, *id, &head, Body::Borrowed(&[]));
             links.end(wires, *id, Reason::Panic);
         }
         // What was answered before is on its way.

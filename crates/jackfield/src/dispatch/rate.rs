@@ -1,12 +1,13 @@
 //! Peers that say too much: the rate of a connection, and floods of control frames.
 
 use super::limits;
-use crate::limits::Limits;
-use crate::link::Protocol;
-use crate::rate::Excess;
-use crate::reason::{Limit, Reason};
-use crate::{Body, Client, Connection, ConnectionId};
+use crate::client::{Client, Connection};
+use crate::config::{Excess, Limits};
+use crate::disconnect::{Limit, Reason};
+use crate::links::Protocol;
+use crate::message::Body;
 use jackfield_proto::http1::{Awaits, HeaderSlots, ResponseHead};
+use jackfield_reactor::ConnectionId;
 use std::time::Duration;
 
 /// What the bytes of a connection with a bounded rate bring about: as many events as it has left, and then a pause,

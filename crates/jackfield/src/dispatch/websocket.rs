@@ -1,14 +1,13 @@
 //! WebSocket's events.
 
 use super::{call, call_named, clear_deadline, limits, rate, set_deadline};
-use crate::client::Control;
-use crate::limits::Limits;
-use crate::link::{Awaited, Protocol};
-use crate::reason::{Fault, Reason};
-use crate::sentinel::Callback;
-use crate::{Client, Connection, Message, WebSocket};
+use crate::client::{Client, Connection, Control, WebSocket};
+use crate::config::Limits;
+use crate::disconnect::{Fault, Reason};
+use crate::links::{Awaited, Protocol};
+use crate::shared::Callback;
 use jackfield_proto::Step;
-use jackfield_proto::websocket::{CloseFrame, Error, Event, Opcode, encode_frame};
+use jackfield_proto::websocket::{CloseFrame, Error, Event, Message, Opcode, encode_frame};
 
 /// The code of a Close that has none (RFC 6455 section 7.1.5).
 const NO_CODE: u16 = 1005;

@@ -1,9 +1,9 @@
 //! The book of a simulation: its trace, what became of each connection, and what was found to be wrong.
 
 use super::Random;
-use crate::ConnectionId;
-use crate::observer::Refused;
-use crate::reason::{Disconnect, Reason};
+use crate::disconnect::{Disconnect, Reason};
+use crate::shared::Refused;
+use jackfield_reactor::ConnectionId;
 use std::fmt::{self, Write};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -4,10 +4,9 @@ use super::Random;
 use super::book::{Book, Record, digest};
 use super::options::Faults;
 use super::peer::{Line, Peer, Saying};
-use crate::observer::Refused;
-use crate::reason::{Limit, Reason, Timeout};
-use crate::settings::Settings;
-use crate::test::FarEnd;
+use crate::disconnect::{Limit, Reason, Timeout};
+use crate::shared::{Refused, Settings};
+use jackfield_reactor::FarEnd;
 
 /// The line of a first request is shorter.
 const FIRST_LINE_BYTES: usize = 200;
@@ -357,7 +356,7 @@ impl Party {
         let has_left = reset || cut || slow || self.said.silent || self.first_path().is_none();
         match record.refused {
             Some(Refused::Overload) if record.may_be_provisional => match self.first_path() {
-                Some(path) if was_told.settings.is_reserved(path) => {
+                Some(path) if was_told.settings.reserved.contains(path) => {
                     Err(format!("it asked for {path}, which is reserved, and was refused"))
                 }
                 Some(_) => Ok(()),

@@ -1,8 +1,8 @@
 //! What a simulation is made of.
 
 use super::Random;
-use crate::limits::Limits;
-use crate::observer::{NoObserver, Observer};
+use crate::config::Limits;
+use crate::shared::{NoObserver, Observer};
 use std::sync::Arc;
 use std::time::Duration;
 

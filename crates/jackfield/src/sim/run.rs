@@ -7,12 +7,14 @@ use super::options::Options;
 use super::peer::Peer;
 use super::watched::{Eyes, Watched};
 use super::{Random, Report, Violation};
+use crate::client::{Client, ClientFactory, IntoClient, Refuse};
+use crate::config::{ListenerSettings, Speaks};
 use crate::dispatch::Dispatcher;
-use crate::factory::{ClientFactory, IntoClient, Peer as Newcomer, Refuse};
-use crate::handle::{Drain, Handle, RemoteReactor};
-use crate::settings::{ListenerSettings, Origins, Settings, Speaks, WallClock};
-use crate::{Client, ConnectionId};
-use jackfield_reactor::{self as reactor, Accounts, Budget, Mailbox, MemoryDriver, Ready, Service, Time};
+use crate::gate::{Origins, Reserved};
+use crate::shared::{Drain, Handle, Peer as Newcomer, RemoteReactor, Settings, State, WallClock};
+use jackfield_reactor::{
+    self as reactor, Accounts, Budget, ConnectionId, Mailbox, MemoryDriver, Ready, Service, Time,
+};
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -306,7 +308,7 @@ impl Sim {
     }
 
     fn shut_down(&mut self) {
-        if self.handle.state() < crate::State::Draining {
+        if self.handle.state() < State::Draining {
             self.book.note(format_args!("the server shuts down"));
             self.handle.shutdown(Drain { deadline: self.options.limits.drain, ..Drain::default() });
         }
@@ -361,7 +363,7 @@ impl Sim {
             party.wake = self.now + 100;
             return;
         }
-        let reserves = listener == crate::test::listener::HTTP && !self.options.reserved.is_empty();
+        let reserves = listener == Speaks::Http as usize && !self.options.reserved.is_empty();
         let mut pages = self.book.pages();
         pages.records[index].may_be_provisional = reserves && !pages.overloaded.is_empty();
         drop(pages);
@@ -548,7 +550,7 @@ impl Sim {
             return Err(wrong("accounts", text));
         }
         let halted = self.nodes.iter().all(|node| node.driver.reactor.wires.is_halted());
-        if self.handle.state() >= crate::State::Draining && !halted {
+        if self.handle.state() >= State::Draining && !halted {
             return Err(wrong("liveness", "shut down, and a reactor goes on".into()));
         }
         let records = self.book.pages().records.clone();
@@ -608,7 +610,7 @@ fn settings(options: &Options, book: &Book) -> Settings {
         limits: options.limits.clone(),
         listeners: listeners.into(),
         origins: Origins::Any,
-        reserved: options.reserved.clone(),
+        reserved: Reserved(options.reserved.clone()),
         watchdog: false,
         observer: Arc::new(Eyes { observer: options.observer.clone(), book: book.clone() }),
         clock: WallClock::From(BEGIN),

@@ -1,11 +1,14 @@
 //! The user's client with somebody who writes down what is asked of it, and the same for the observer.
 
 use super::book::{Bomb, Book, peer_of};
-use crate::client::{BodyPlan, Client, Control};
-use crate::context::{Connection, Exchange, Raw, TimerId, Upgrade, WebSocket};
-use crate::observer::{Observer, Refused};
-use crate::{Beat, ConnectionId, Disconnect, Handle, Limit, Message, Peer, Reason, Request};
-use jackfield_reactor::Pressure;
+use crate::client::{
+    Beat, BodyPlan, Client, Connection, Control, Exchange, Raw, TimerId, Upgrade, WebSocket,
+};
+use crate::disconnect::{Disconnect, Limit, Reason};
+use crate::shared::{Handle, Observer, Peer, Refused};
+use jackfield_proto::http1::Request;
+use jackfield_proto::websocket::Message;
+use jackfield_reactor::{ConnectionId, Pressure};
 use std::any::Any;
 use std::io;
 use std::sync::Arc;

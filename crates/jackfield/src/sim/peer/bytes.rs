@@ -1,7 +1,7 @@
 //! A peer of a protocol of the user's own.
 
 use super::{Line, Peer, excerpt};
-use crate::test::listener;
+use crate::config::Speaks;
 use std::collections::VecDeque;
 
 /// Says pieces of bytes, one after the other, and expects others back, in order.
@@ -30,7 +30,7 @@ impl Bytes {
             let line = line.into() + "\n";
             (line.clone().into_bytes(), line.into_bytes())
         });
-        Self::new(listener::LINES, pieces.collect())
+        Self::new(Speaks::Lines as usize, pieces.collect())
     }
 
     fn go_on(&mut self, line: &mut Line<'_>) {

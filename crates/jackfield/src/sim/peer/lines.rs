@@ -1,7 +1,7 @@
 //! A peer that speaks in lines, and judges those that come.
 
 use super::{Heard, Line, Peer, excerpt};
-use crate::test::listener;
+use crate::config::Speaks;
 use std::collections::VecDeque;
 use std::fmt;
 
@@ -63,7 +63,7 @@ impl Lines {
 
 impl Peer for Lines {
     fn listener(&self) -> usize {
-        listener::LINES
+        Speaks::Lines as usize
     }
 
     fn on_connect(&mut self, line: &mut Line<'_>) {

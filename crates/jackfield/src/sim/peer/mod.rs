@@ -18,7 +18,7 @@ pub use rude::{Garbage, Silent};
 pub use websocket::{Heard, Said, WebSocket};
 
 use super::Random;
-use crate::test::listener;
+use crate::config::Speaks;
 
 /// A peer of the simulated server.
 ///
@@ -26,7 +26,7 @@ use crate::test::listener;
 pub trait Peer {
     /// The listener that it connects to: one of [`listener`]. Default: HTTP.
     fn listener(&self) -> usize {
-        listener::HTTP
+        Speaks::Http as usize
     }
 
     /// Its connection is up.

@@ -1,7 +1,7 @@
 //! Peers that want nothing: those that talk nonsense, and those that say nothing.
 
 use super::{Line, Peer};
-use crate::test::listener;
+use crate::config::Speaks;
 
 /// Talks nonsense: random bytes, or something that begins well.
 #[derive(Debug, Default)]
@@ -48,7 +48,7 @@ impl Peer for Garbage {
     }
 
     fn on_connect(&mut self, line: &mut Line<'_>) {
-        if self.listener == listener::HTTP {
+        if self.listener == Speaks::Http as usize {
             let beginning = line.random().pick(&BEGINNINGS).copied().unwrap_or_default();
             line.say(beginning.as_bytes());
         }

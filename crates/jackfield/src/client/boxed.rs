@@ -1,0 +1,96 @@
+//! A client whose class is chosen, and changed, at run time.
+
+use crate::client::connection::Connection;
+use crate::client::exchange::Exchange;
+use crate::client::raw::Raw;
+use crate::client::upgrade::Upgrade;
+use crate::client::websocket::WebSocket;
+use crate::client::{Beat, BodyPlan, Client, Control};
+use crate::disconnect::Disconnect;
+use jackfield_proto::http1::Request;
+use jackfield_proto::websocket::Message;
+use std::any::Any;
+
+/// A client whose class is chosen, and changed, at run time.
+impl Client for Box<dyn Client> {
+    fn on_connect(&mut self, connection: &mut Connection<'_>) {
+        (**self).on_connect(connection);
+    }
+
+    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+        (**self).on_request(exchange, request);
+    }
+
+    fn on_upgrade(&mut self, upgrade: Upgrade<'_>, request: &Request<'_>) {
+        (**self).on_upgrade(upgrade, request);
+    }
+
+    fn on_open(&mut self, socket: &mut WebSocket<'_>) {
+        (**self).on_open(socket);
+    }
+
+    fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+        (**self).on_message(socket, message);
+    }
+
+    fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
+        (**self).on_data(raw, data)
+    }
+
+    fn on_drain(&mut self, connection: &mut Connection<'_>) {
+        (**self).on_drain(connection);
+    }
+
+    fn on_timer(&mut self, connection: &mut Connection<'_>, timer: crate::TimerId) {
+        (**self).on_timer(connection, timer);
+    }
+
+    fn on_disconnect(&mut self, connection: &mut Connection<'_>, end: &Disconnect) {
+        (**self).on_disconnect(connection, end);
+    }
+
+    fn on_line(&mut self, raw: &mut Raw<'_>, line: &[u8]) {
+        (**self).on_line(raw, line);
+    }
+
+    fn on_line_limit(&mut self, raw: &mut Raw<'_>) {
+        (**self).on_line_limit(raw);
+    }
+
+    fn on_post(&mut self, connection: &mut Connection<'_>, value: Box<dyn Any + Send>) {
+        (**self).on_post(connection, value);
+    }
+
+    fn on_control(&mut self, socket: &mut WebSocket<'_>, control: Control<'_>) {
+        (**self).on_control(socket, control);
+    }
+
+    fn on_heartbeat(&mut self, socket: &mut WebSocket<'_>) -> Beat {
+        (**self).on_heartbeat(socket)
+    }
+
+    fn on_head(&mut self, connection: &mut Connection<'_>, request: &Request<'_>) -> BodyPlan {
+        (**self).on_head(connection, request)
+    }
+
+    fn on_body(&mut self, connection: &mut Connection<'_>, part: &[u8]) {
+        (**self).on_body(connection, part);
+    }
+
+    fn type_name(&self) -> &'static str {
+        (**self).type_name()
+    }
+
+    fn become_client(&mut self, client: Box<dyn Client>) -> Result<(), Box<dyn Client>> {
+        *self = client;
+        Ok(())
+    }
+}
+
+impl Connection<'_> {
+    /// Lets another client take this one's place, after this callback. Only clients that are `Box<dyn Client>` can be
+    /// replaced; one whose type is an enum assigns to `*self` instead.
+    pub fn replace(&mut self, client: Box<dyn Client>) {
+        self.links.replacement = Some(Box::new(client));
+    }
+}

@@ -1,0 +1,258 @@
+//! What every callback can do, whatever the connection speaks.
+
+use crate::config::Rate;
+use crate::disconnect::Reason;
+use crate::links::{Links, Protocol, key};
+use crate::message::{Overflow, Published, Sent};
+use crate::shared::{Busy, Handle};
+use crate::topics::Subscribed;
+use jackfield_proto::websocket::Message;
+use jackfield_reactor::{ConnectionId, Time, WireStats, Wires};
+use std::net::SocketAddr;
+use std::time::Duration;
+use std::{fmt, io};
+
+/// A connection, in one of its callbacks.
+///
+/// It reaches every other connection of its reactor too: what is sent to them acts at once, with a true answer. The
+/// kernel sees it after the callback, in one write for each connection.
+pub struct Connection<'a> {
+    pub(crate) id: ConnectionId,
+    pub(crate) wires: &'a mut Wires,
+    pub(crate) links: &'a mut Links,
+}
+
+/// Which of a connection's timers: a number of the user's choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TimerId(pub u16);
+
+impl<'a> Connection<'a> {
+    /// Its name, which never names another connection.
+    #[doc(alias = "ConnectionId")]
+    #[doc(alias = "CliId")]
+    #[must_use]
+    pub fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// The time of this turn, in milliseconds since the reactor began.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.wires.now()
+    }
+
+    /// The server, for other threads.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.links.handle.clone()
+    }
+
+    /// The peer's address.
+    ///
+    /// # Errors
+    /// If the connection is gone already.
+    #[doc(alias = "RemoteHost")]
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.wires.peer_addr(self.id)
+    }
+
+    /// This side's address.
+    ///
+    /// # Errors
+    /// If the connection is gone already.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.wires.local_addr(self.id)
+    }
+
+    /// The index of the listener that it came to.
+    #[must_use]
+    pub fn listener(&self) -> usize {
+        self.links.table[self.id.slot()].listener.into()
+    }
+
+    /// What it has done so far.
+    #[doc(alias = "ReadCount")]
+    #[doc(alias = "WriteCount")]
+    #[must_use]
+    pub fn stats(&self) -> Option<WireStats> {
+        self.wires.wire_stats(self.id)
+    }
+
+    /// Bytes that wait for the kernel, this callback's included.
+    #[doc(alias = "BufferedByteCount")]
+    #[must_use]
+    pub fn buffered(&self) -> usize {
+        self.wires.queued(self.id)
+    }
+
+    /// Messages to it that were dropped, because it reads too slowly, by its [`Overflow`] policy.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.links.table[self.id.slot()].extra.as_ref().map_or(0, |extra| extra.dropped)
+    }
+
+    /// Bytes that its buffers hold on the heap, as they count towards the limits: what was read and not used, the
+    /// part of a message or body that is here, and what waits for the kernel without what is shared.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.wires.memory_of(self.id)
+    }
+
+    /// The ids of all connections of this reactor, this one included.
+    #[doc(alias = "getConnectionIds")]
+    pub fn peers(&self) -> impl Iterator<Item = ConnectionId> + use<'_, 'a> {
+        self.wires.ids()
+    }
+
+    /// True while it takes what is sent to it.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.wires.is_open(self.id)
+    }
+
+    /// The TLS session, if there is one.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(&self) -> Option<&rustls::ServerConnection> {
+        self.wires.tls(self.id)
+    }
+
+    /// Sets or moves one of its timers. They end with the connection.
+    pub fn set_timer(&mut self, timer: TimerId, after: Duration) {
+        self.wires.set_timer(self.id, timer.0.into(), after);
+    }
+
+    /// Cancels one of its timers; it will not fire any more. False if it was not set.
+    pub fn cancel_timer(&mut self, timer: TimerId) -> bool {
+        self.wires.cancel_timer(self.id, timer.0.into())
+    }
+
+    /// Sets the idle timeout from now on; zero: any. On a WebSocket and an event stream it takes the heartbeat's
+    /// place, until the connection becomes one of them.
+    pub fn set_idle_timeout(&mut self, idle: Duration) {
+        self.links.link(self.id).has_own_idle_timeout = true;
+        self.wires.set_idle_timeout(self.id, idle);
+    }
+
+    /// Sets how much it may say in a second, from the next bytes on that are read; [`Rate::default`]: any amount.
+    #[doc(alias = "BandwidthLimit")]
+    pub fn set_rate(&mut self, rate: Rate) {
+        self.links.set_rate(self.wires, self.id, rate);
+    }
+
+    /// Sets how long it may last, from its beginning on; zero: any time. What happens then is said at
+    /// [`Limits::max_lifetime`](crate::Limits::max_lifetime).
+    #[doc(alias = "AbsoluteTimeout")]
+    pub fn set_max_lifetime(&mut self, lifetime: Duration) {
+        let age = self.stats().map_or(Duration::ZERO, |stats| stats.age);
+        if lifetime.is_zero() {
+            self.wires.cancel_timer(self.id, key::LIFETIME);
+        } else {
+            self.wires.set_timer(self.id, key::LIFETIME, lifetime.saturating_sub(age));
+        }
+    }
+
+    /// Sets what happens if the peer reads too slowly.
+    pub fn set_overflow(&mut self, overflow: Overflow) {
+        self.links.link(self.id).overflow = overflow;
+    }
+
+    /// Reads nothing more until [`Connection::resume_read`]; what was read already is kept. Its idle time doesn't
+    /// count meanwhile.
+    #[doc(alias = "Pause")]
+    pub fn pause_read(&mut self) {
+        self.wires.pause(self.id);
+    }
+
+    /// Reads on.
+    #[doc(alias = "Resume")]
+    pub fn resume_read(&mut self) {
+        self.wires.resume(self.id);
+    }
+
+    /// Subscribes it to a topic.
+    pub fn subscribe(&mut self, topic: &str) -> Subscribed {
+        self.links.subscribe(self.wires, self.id, topic)
+    }
+
+    /// Ends a subscription. False if there was none.
+    pub fn unsubscribe(&mut self, topic: &str) -> bool {
+        self.links.unsubscribe(self.wires, self.id, topic)
+    }
+
+    /// Its topics.
+    pub fn topics(&self) -> impl Iterator<Item = &str> {
+        self.links.topics_of(self.id)
+    }
+
+    /// How many subscribers a topic has, on all reactors.
+    #[must_use]
+    pub fn subscribers(&self, topic: &str) -> usize {
+        self.links.handle.subscribers(topic)
+    }
+
+    /// Sends a message to all other subscribers of a topic, on all reactors.
+    pub fn publish<'m>(&mut self, topic: &str, message: impl Into<Message<'m>>) -> Published {
+        self.links.publish(self.wires, topic, message.into(), self.id)
+    }
+
+    /// Sends a message to all subscribers of a topic, on all reactors, this one included.
+    pub fn publish_to_all<'m>(&mut self, topic: &str, message: impl Into<Message<'m>>) -> Published {
+        self.links.publish(self.wires, topic, message.into(), ConnectionId::NONE)
+    }
+
+    /// Sends a message to a connection: at once if it lives on this reactor, by mailbox if on another. It leaves in
+    /// whatever that connection speaks.
+    #[doc(alias = "sendOne")]
+    pub fn send_to<'m>(&mut self, id: ConnectionId, message: impl Into<Message<'m>>) -> Sent<'m> {
+        let message = message.into();
+        if id.reactor() == self.wires.reactor() {
+            return self.links.send(self.wires, id, message);
+        }
+        match self.links.handle.send(id, message) {
+            Ok(()) => Sent::Queued,
+            Err(Busy::Full) => Sent::Full(message),
+            Err(Busy::Unknown) => Sent::Gone(message),
+        }
+    }
+
+    /// Closes another connection in good order.
+    #[doc(alias = "stopOne")]
+    pub fn close_other(&mut self, id: ConnectionId) {
+        if id.reactor() == self.wires.reactor() {
+            self.links.close(self.wires, id, Reason::Local);
+        } else if self.links.handle.close(id).is_err() {
+            log::warn!("{id} was to be closed, but its reactor's mailbox is full");
+        }
+    }
+
+    /// Closes in good order: what is queued is written, a WebSocket says 1000, then the end.
+    #[doc(alias = "CloseDelayed")]
+    pub fn close(&mut self) {
+        self.links.close(self.wires, self.id, Reason::Local);
+    }
+
+    /// Drops what is queued and resets the connection. Nothing follows but `on_disconnect`.
+    #[doc(alias = "Abort")]
+    pub fn abort(&mut self) {
+        self.links.abort(self.wires, self.id, Reason::Local);
+    }
+
+    #[inline(always)]
+    pub(crate) fn reborrow(&mut self) -> Connection<'_> {
+        Connection { id: self.id, wires: self.wires, links: self.links }
+    }
+
+    #[inline(always)]
+    pub(crate) fn protocol(&mut self) -> &mut Protocol {
+        &mut self.links.table[self.id.slot()].protocol
+    }
+}
+
+impl fmt::Debug for Connection<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Connection({})", self.id)
+    }
+}
+
+const _: () = assert!(key::USER_MAX == u16::MAX as u32, "every `TimerId` is below the server's own keys");

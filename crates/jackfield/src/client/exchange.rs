@@ -1,0 +1,186 @@
+//! A request's answer.
+
+use crate::client::connection::Connection;
+use crate::client::context::context;
+use crate::client::events::EventStream;
+use crate::client::reply::Reply;
+use crate::client::response::{Answerable, ResponseBuilder, sealed};
+use crate::client::stream::ResponseStream;
+use crate::links::Protocol;
+use crate::message::Body;
+use jackfield_proto::http1::{FieldError, Fields, ResponseHead};
+
+/// A request that is to be answered, once: each answer uses the exchange up. One that is dropped unused is a 500.
+///
+/// What makes no sense does not compile, such as a second answer, or a WebSocket's message:
+///
+/// ```compile_fail,E0382
+/// fn twice(exchange: jackfield::Exchange<'_>) {
+///     exchange.ok("text/plain", "once");
+///     exchange.ok("text/plain", "twice");
+/// }
+/// ```
+///
+/// ```compile_fail,E0599
+/// fn message(mut exchange: jackfield::Exchange<'_>) {
+///     exchange.send("a message");
+/// }
+/// ```
+pub struct Exchange<'a> {
+    pub(crate) connection: Connection<'a>,
+}
+
+context!(Exchange);
+
+impl<'a> Exchange<'a> {
+    /// Answers.
+    ///
+    /// A status that no final answer can have (below 200, above 999) is sent as 500.
+    #[doc(alias = "SendHttpResponse")]
+    #[inline(always)]
+    pub fn respond<'m>(mut self, status: u16, content_type: &str, body: impl Into<Body<'m>>) {
+        let Connection { id, wires, links } = &mut self.connection;
+        links.respond(wires, *id, &ResponseHead::new(status, content_type), body.into());
+    }
+
+    /// Answers with 200.
+    #[doc(alias = "SendHttp200Response")]
+    #[inline(always)]
+    pub fn ok<'m>(self, content_type: &str, body: impl Into<Body<'m>>) {
+        self.respond(200, content_type, body);
+    }
+
+    /// Answers with 404.
+    #[doc(alias = "SendHttp404Response")]
+    pub fn not_found(self) {
+        self.error(404);
+    }
+
+    /// Answers with a status whose meaning is the whole message.
+    #[doc(alias = "SendHttp500Response")]
+    pub fn error(self, status: u16) {
+        let text = jackfield_proto::http1::reason_phrase(status);
+        self.respond(status, "text/plain", text);
+    }
+
+    /// Sends the client elsewhere, with a status such as 302, 303 or 308.
+    pub fn redirect(self, status: u16, location: &str) {
+        // A location that can't be written has become a 500.
+        let _ = self.response(status).header("Location", location).body("", "");
+    }
+
+    /// Lets the answer say that the connection closes after it, and closes it then. To close at once, without an
+    /// answer, is [`Connection::close`].
+    pub fn close_after(&mut self) {
+        if let Protocol::Http(machine) = self.connection.protocol() {
+            machine.close_after();
+        }
+    }
+
+    /// An answer with header lines of its own.
+    #[must_use]
+    pub fn response(self, status: u16) -> ResponseBuilder<Self> {
+        let fields = std::mem::take(&mut self.connection.links.fields);
+        ResponseBuilder::new(self, status, fields)
+    }
+
+    /// Begins an answer whose body follows in parts, of any length: chunked, or until the close in HTTP/1.0.
+    #[must_use]
+    pub fn stream(mut self, status: u16, content_type: &str) -> ResponseStream<'a> {
+        self.begin_stream(&ResponseHead::new(status, content_type), None);
+        ResponseStream { connection: self.connection }
+    }
+
+    /// Begins a stream of server-sent events.
+    #[doc(alias = "sse")]
+    pub fn events(mut self) -> EventStream<'a> {
+        self.begin_events(Fields::new());
+        EventStream { connection: self.connection }
+    }
+
+    /// Answers later, from any thread. Further requests of this connection wait until then.
+    #[must_use]
+    pub fn defer(mut self) -> Reply {
+        let sequence = self.connection.defer_answer();
+        Reply::new(self.connection.handle(), self.connection.id, sequence)
+    }
+
+    /// Begins an event stream, with these lines in its head besides its own.
+    fn begin_events(&mut self, fields: Fields) {
+        let Connection { id, wires, links } = &mut self.connection;
+        links.begin_events(wires, *id, fields);
+    }
+
+    pub(crate) fn begin_stream(&mut self, head: &ResponseHead<'_>, body_bytes: Option<u64>) {
+        let Connection { id, wires, links } = &mut self.connection;
+        let now = wires.now();
+        let Some(outbox) = wires.outbox(*id) else { return };
+        let (link, date) = links.link_and_date(*id, now);
+        if let Protocol::Http(machine) = &mut link.protocol {
+            machine.respond_stream(head, body_bytes, date, outbox.tail());
+        }
+    }
+}
+
+impl Connection<'_> {
+    /// Notes that the open answer comes later, and says which it is.
+    pub(crate) fn defer_answer(&mut self) -> u32 {
+        let Protocol::Http(machine) = self.protocol() else { return 0 };
+        machine.defer();
+        machine.sequence()
+    }
+}
+
+impl<'a> ResponseBuilder<Exchange<'a>> {
+    /// Begins the answer; its body follows in parts. With a length it must have just that many bytes.
+    ///
+    /// # Errors
+    /// The first header line that can't be written. The answer is a 500 then.
+    pub fn stream(
+        self,
+        content_type: &str,
+        body_bytes: Option<u64>,
+    ) -> Result<ResponseStream<'a>, FieldError> {
+        let Self { mut to, status, fields, error } = self;
+        if let Some(error) = error {
+            to.respond(500, "", &[]);
+            return Err(error);
+        }
+        to.begin_stream(&ResponseHead { status, content_type, fields: &fields }, body_bytes);
+        to.connection.links.fields = fields;
+        Ok(ResponseStream { connection: to.connection })
+    }
+}
+
+impl<'a> ResponseBuilder<Exchange<'a>> {
+    /// Begins a stream of server-sent events. Its status is 200, whatever was given.
+    ///
+    /// # Errors
+    /// The first header line that can't be written. The answer is a 500 then.
+    pub fn events(self) -> Result<EventStream<'a>, FieldError> {
+        let Self { mut to, fields, error, .. } = self;
+        if let Some(error) = error {
+            to.respond(500, "", &[]);
+            return Err(error);
+        }
+        to.begin_events(fields);
+        Ok(EventStream { connection: to.connection })
+    }
+}
+
+impl Answerable for Exchange<'_> {}
+
+impl sealed::Sealed for Exchange<'_> {
+    fn answer(mut self, status: u16, content_type: &str, fields: Fields, body: Body<'_>) {
+        self.connection.answer(status, content_type, fields, body);
+    }
+}
+
+impl Connection<'_> {
+    pub(super) fn answer(&mut self, status: u16, content_type: &str, fields: Fields, body: Body<'_>) {
+        let Self { id, wires, links } = self;
+        links.respond(wires, *id, &ResponseHead { status, content_type, fields: &fields }, body);
+        // Its buffer serves the next answer too.
+        links.fields = fields;
+    }
+}

@@ -1,0 +1,76 @@
+//! Who makes a client for each connection.
+
+use crate::client::Client;
+use crate::shared::Peer;
+
+/// Makes the client of each connection that a reactor takes up. One is made for each reactor, on its thread.
+#[doc(alias = "ClientClass")]
+pub trait ClientFactory {
+    /// The user's own type, one instance for each connection.
+    type Client: Client;
+
+    /// Makes the client of a new connection, or refuses it.
+    ///
+    /// # Errors
+    /// [`Refuse`] says what the new connection gets to hear.
+    #[doc(alias = "OnClientCreate")]
+    #[doc(alias = "getConnectionImpl")]
+    fn create(&mut self, peer: &Peer) -> Result<Self::Client, Refuse>;
+}
+
+/// A new connection is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refuse {
+    /// It is closed without a word.
+    Silent,
+    /// It is reset.
+    Reset,
+    /// It hears that the server is busy: 503, or the busy banner of its listener.
+    Busy,
+    /// It hears these bytes.
+    Banner(Vec<u8>),
+}
+
+/// What a closure that makes clients may return: a client, or a [`Result`] of one.
+pub trait IntoClient {
+    /// The client's type.
+    type Client: Client;
+
+    /// The client, or why there is none.
+    ///
+    /// # Errors
+    /// The refusal that the closure returned.
+    fn into_client(self) -> Result<Self::Client, Refuse>;
+}
+
+impl<C: Client> IntoClient for C {
+    type Client = C;
+
+    fn into_client(self) -> Result<C, Refuse> {
+        Ok(self)
+    }
+}
+
+impl<C: Client> IntoClient for Result<C, Refuse> {
+    type Client = C;
+
+    fn into_client(self) -> Self {
+        self
+    }
+}
+
+/// A closure as a factory. A type of its own: through a blanket implementation the closure's argument could not be
+/// inferred.
+pub(crate) struct Closure<F>(pub(crate) F);
+
+impl<F, M> ClientFactory for Closure<F>
+where
+    F: FnMut(&Peer) -> M,
+    M: IntoClient,
+{
+    type Client = M::Client;
+
+    fn create(&mut self, peer: &Peer) -> Result<M::Client, Refuse> {
+        (self.0)(peer).into_client()
+    }
+}

@@ -1,0 +1,80 @@
+//! A decision on a WebSocket that comes later, from any thread.
+
+use crate::client::reply::Reply;
+use crate::message::Body;
+use crate::shared::{Acceptance, Command};
+use jackfield_proto::http1::{FieldError, Fields};
+use jackfield_reactor::ConnectionId;
+
+/// A decision on a WebSocket that is owed. Any thread may take it. Dropped, it is a 503.
+#[derive(Debug)]
+pub struct LateUpgrade {
+    reply: Reply,
+    accept: [u8; 28],
+    offered: Vec<Box<str>>,
+    fields: Fields,
+    has_protocol: bool,
+}
+
+impl LateUpgrade {
+    pub(crate) fn new(
+        reply: Reply,
+        accept: [u8; 28],
+        offered: Vec<Box<str>>,
+        fields: Fields,
+        has_protocol: bool,
+    ) -> Self {
+        Self { reply, accept, offered, fields, has_protocol }
+    }
+
+    /// The connection that waits for it.
+    #[must_use]
+    pub fn id(&self) -> ConnectionId {
+        self.reply.id
+    }
+
+    /// The subprotocols that the client offers, best first.
+    pub fn protocols(&self) -> impl Iterator<Item = &str> {
+        self.offered.iter().map(AsRef::as_ref)
+    }
+
+    /// Chooses a subprotocol. False, and nothing chosen, if the client does not offer it or one was chosen before.
+    pub fn choose(&mut self, protocol: &str) -> bool {
+        let chosen = !self.has_protocol
+            && self.protocols().any(|offered| offered == protocol)
+            && self.fields.push("Sec-WebSocket-Protocol", protocol).is_ok();
+        self.has_protocol |= chosen;
+        chosen
+    }
+
+    /// Adds a header line to the answer that accepts.
+    ///
+    /// # Errors
+    /// The line can't be written as it is, and is not.
+    pub fn header(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), FieldError> {
+        self.fields.push(name, value)
+    }
+
+    /// Accepts: `on_open` comes next, on the connection's reactor.
+    pub fn accept(mut self) {
+        self.reply.is_owed = false;
+        let Reply { id, sequence, .. } = self.reply;
+        let fields = std::mem::take(&mut self.fields);
+        let acceptance = Acceptance { id, sequence, accept: self.accept, fields };
+        self.reply.handle.post_reserved(id.reactor(), Command::Accept(Box::new(acceptance)));
+    }
+
+    /// Refuses with a status.
+    pub fn reject(mut self, status: u16) {
+        let text = jackfield_proto::http1::reason_phrase(status);
+        self.reply.post(status, "text/plain", Fields::new(), text.into());
+    }
+}
+
+impl Drop for LateUpgrade {
+    fn drop(&mut self) {
+        if self.reply.is_owed {
+            self.reply.post(503, "", Fields::new(), Body::Borrowed(&[]));
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The user's own class, and all that its methods are given.
+//!
+//! This room knows no dispatch, and other threads only through `Handle`. Only its traits are generic.
+
+mod boxed;
+mod connection;
+mod context;
+mod events;
+mod exchange;
+mod factory;
+mod late_upgrade;
+mod raw;
+mod reply;
+mod response;
+mod stream;
+mod upgrade;
+mod websocket;
+
+pub use connection::{Connection, TimerId};
+pub use events::EventStream;
+pub use exchange::Exchange;
+pub(crate) use factory::Closure;
+pub use factory::{ClientFactory, IntoClient, Refuse};
+pub use late_upgrade::LateUpgrade;
+pub use raw::Raw;
+pub use reply::Reply;
+pub use response::{Answerable, ResponseBuilder};
+pub use stream::ResponseStream;
+pub use upgrade::Upgrade;
+pub use websocket::WebSocket;
+
+use crate::disconnect::Disconnect;
+use jackfield_proto::http1::Request;
+use jackfield_proto::websocket::Message;
+use std::any::{Any, type_name};
+
+/// The user's own class: one instance for each connection, with a method for each event.
+///
+/// All methods have a default, so a client is as long as what it does. The first nine carry nearly every server. One
+/// connection's callbacks run on its reactor's thread, in order, and never inside one another; a client need not be
+/// `Send`. What a callback is given to look at dies with it.
+///
+/// `on_connect` comes first, and `on_disconnect` exactly once if it ran.
+#[allow(unused_variables)]
+pub trait Client {
+    /// The connection is up, TLS included, and nothing has been said yet.
+    #[doc(alias = "OnClientConnect")]
+    #[doc(alias = "OnClientConnected")]
+    fn on_connect(&mut self, connection: &mut Connection<'_>) {}
+
+    /// A request has come, with its body if it has one. The exchange is used up by the answer; one that is dropped
+    /// unused is a 500. Default: 404.
+    #[doc(alias = "OnHttpRequest")]
+    #[doc(alias = "handleRequest")]
+    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+        exchange.not_found();
+    }
+
+    /// A request asks to go on with WebSocket; the handshake is valid, and its origin allowed. Default: yes.
+    #[doc(alias = "OnWebSocketRequest")]
+    #[doc(alias = "WebSocketOpenRequest")]
+    #[doc(alias = "OnWSHandshake")]
+    fn on_upgrade(&mut self, upgrade: Upgrade<'_>, request: &Request<'_>) {
+        upgrade.accept();
+    }
+
+    /// The WebSocket is open. It comes before the first message.
+    #[doc(alias = "OnWebSocketConnected")]
+    #[doc(alias = "OnWSReady")]
+    #[doc(alias = "registered")]
+    fn on_open(&mut self, socket: &mut WebSocket<'_>) {}
+
+    /// A message has come, whole. Default: closes with 1003, so that a server without WebSocket opens none that it
+    /// would have to serve.
+    #[doc(alias = "OnWebSocketMessage")]
+    #[doc(alias = "OnWSFrameRcvd")]
+    #[doc(alias = "gotMessage")]
+    #[doc(alias = "DataIn")]
+    fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+        socket.close(1003, "no messages are taken here");
+    }
+
+    /// Bytes of a protocol of the user's own have come. Returns how many were used: the rest comes again, with more
+    /// behind it. Called until it returns 0 or nothing is left. Default: closes.
+    #[doc(alias = "OnDataAvailable")]
+    fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
+        raw.close();
+        data.len()
+    }
+
+    /// What was queued has drained to the low-water mark, after it had been above the high one.
+    #[doc(alias = "ReadyToSend")]
+    #[doc(alias = "OnDataSent")]
+    fn on_drain(&mut self, connection: &mut Connection<'_>) {}
+
+    /// A timer of [`Connection::set_timer`] is due.
+    fn on_timer(&mut self, connection: &mut Connection<'_>, timer: TimerId) {}
+
+    /// The connection has ended. The last call; the connection takes nothing more, but others do.
+    #[doc(alias = "OnClientDisconnect")]
+    #[doc(alias = "OnClientDisconnected")]
+    #[doc(alias = "connectionClosed")]
+    fn on_disconnect(&mut self, connection: &mut Connection<'_>, end: &Disconnect) {}
+
+    /// A line of a line protocol has come, without its end. Default: closes.
+    #[doc(alias = "LineMode")]
+    fn on_line(&mut self, raw: &mut Raw<'_>, line: &[u8]) {
+        raw.close();
+    }
+
+    /// A line is longer than it may be. Default: aborts. If the connection is kept, the line is dropped up to here.
+    #[doc(alias = "OnLineLimitExceeded")]
+    fn on_line_limit(&mut self, raw: &mut Raw<'_>) {
+        raw.abort();
+    }
+
+    /// A value was posted to this connection.
+    fn on_post(&mut self, connection: &mut Connection<'_>, value: Box<dyn Any + Send>) {}
+
+    /// A Ping or Pong has come. The answer to a Ping is on its way already.
+    fn on_control(&mut self, socket: &mut WebSocket<'_>, control: Control<'_>) {}
+
+    /// The heartbeat of an idle WebSocket is due. Default: a ping.
+    #[doc(alias = "OnWSPingTimer")]
+    fn on_heartbeat(&mut self, socket: &mut WebSocket<'_>) -> Beat {
+        Beat::Ping
+    }
+
+    /// The head of a request has come whose body is still to be decided on. Only for requests with a body. Default:
+    /// collect it, up to `body_bytes_max`.
+    fn on_head(&mut self, connection: &mut Connection<'_>, request: &Request<'_>) -> BodyPlan {
+        BodyPlan::Collect
+    }
+
+    /// Part of a body that is streamed. `on_request` comes after the last one, with an empty body.
+    #[doc(alias = "OnPostedData")]
+    fn on_body(&mut self, connection: &mut Connection<'_>, part: &[u8]) {}
+
+    /// The name of its type, to report_unanswered it by.
+    #[doc(hidden)]
+    fn type_name(&self) -> &'static str {
+        type_name::<Self>()
+    }
+
+    /// Takes another client's place, at [`Connection::replace`]. Only a boxed client can; the others give it back.
+    #[doc(hidden)]
+    fn become_client(&mut self, client: Box<dyn Client>) -> Result<(), Box<dyn Client>> {
+        Err(client)
+    }
+}
+
+/// What is to be done with a request's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyPlan {
+    /// It is collected and comes with the request, up to `body_bytes_max` of the server's limits.
+    Collect,
+    /// The same with a bound of its own, in bytes.
+    CollectUpTo(u64),
+    /// Its parts come with `on_body` as they arrive, in any number.
+    Stream,
+    /// It is refused with this status, and the request with it.
+    Reject(u16),
+}
+
+/// A control frame of a WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control<'b> {
+    /// A Ping, and what it said. It has been answered.
+    Ping(&'b [u8]),
+    /// A Pong, and what it said.
+    Pong(&'b [u8]),
+}
+
+/// What is done for a WebSocket whose heartbeat is due.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Beat {
+    /// A ping, and the end if nothing is heard after it.
+    #[default]
+    Ping,
+    /// Nothing; it is asked again after the same idle time.
+    Skip,
+    /// The client has sent something of its own, which the peer has to answer as it would a ping.
+    Sent,
+}

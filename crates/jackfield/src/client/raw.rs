@@ -1,0 +1,48 @@
+//! The verbs of a protocol of the user's own.
+
+use crate::client::connection::Connection;
+use crate::client::context::context;
+use crate::links::Protocol;
+use crate::message::Sent;
+use jackfield_proto::websocket::Message;
+
+/// A connection with a protocol of the user's own, in one of its callbacks.
+pub struct Raw<'a> {
+    pub(crate) connection: Connection<'a>,
+}
+
+context!(Raw);
+
+impl Raw<'_> {
+    /// Sends bytes.
+    #[doc(alias = "SendRawData")]
+    pub fn write<'m>(&mut self, bytes: &'m (impl AsRef<[u8]> + ?Sized)) -> Sent<'m> {
+        let Connection { id, wires, links } = &mut self.connection;
+        let bytes = bytes.as_ref();
+        links.send_bytes(wires, *id, Message::Binary(bytes), &[], bytes)
+    }
+
+    /// From the next byte on, what comes is cut into lines.
+    pub fn read_lines(&mut self) {
+        self.speak(Protocol::Lines { searched: 0, skips: false });
+    }
+
+    /// From the next byte on, what comes is handed out as it is.
+    pub fn read_bytes(&mut self) {
+        self.speak(Protocol::Raw);
+    }
+
+    /// What is there already is looked at anew.
+    fn speak(&mut self, protocol: Protocol) {
+        *self.connection.protocol() = protocol;
+        self.connection.wires.yield_turn(self.connection.id);
+    }
+}
+
+impl Connection<'_> {
+    /// The connection as one with a protocol of the user's own, if it is one.
+    pub fn as_raw(&mut self) -> Option<Raw<'_>> {
+        matches!(self.protocol(), Protocol::Raw | Protocol::Lines { .. })
+            .then(|| Raw { connection: self.reborrow() })
+    }
+}

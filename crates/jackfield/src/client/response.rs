@@ -1,0 +1,64 @@
+//! An answer with header lines of its own.
+
+use crate::message::Body;
+use jackfield_proto::http1::{FieldError, Fields};
+
+/// An answer with header lines of its own. Nothing is sent before `body` or `stream`.
+///
+/// A line that can't be written as it is, such as one with a line break in it, is never repaired: the answer becomes
+/// a 500, and the error is returned.
+#[derive(Debug)]
+pub struct ResponseBuilder<T> {
+    pub(super) to: T,
+    pub(super) status: u16,
+    pub(super) fields: Fields,
+    pub(super) error: Option<FieldError>,
+}
+
+/// What can be answered with a [`ResponseBuilder`].
+pub trait Answerable: sealed::Sealed {}
+
+pub(crate) mod sealed {
+    use crate::Body;
+    use jackfield_proto::http1::Fields;
+
+    /// Implemented by what takes an answer.
+    pub trait Sealed: Sized {
+        /// Gives the answer.
+        fn answer(self, status: u16, content_type: &str, fields: Fields, body: Body<'_>);
+    }
+}
+
+impl<T: Answerable> ResponseBuilder<T> {
+    pub(crate) fn new(to: T, status: u16, mut fields: Fields) -> Self {
+        fields.clear();
+        Self { to, status, fields, error: None }
+    }
+
+    /// Adds a header line. The lines about framing and the date are written by the server itself.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        if let Err(error) = self.fields.push(name, value) {
+            self.error.get_or_insert(error);
+        }
+        self
+    }
+
+    /// Sends the answer. An empty content type sends none.
+    ///
+    /// # Errors
+    /// The first header line that can't be written. The answer is a 500 then.
+    pub fn body<'m>(self, content_type: &str, body: impl Into<Body<'m>>) -> Result<(), FieldError> {
+        let Self { to, status, fields, error } = self;
+        match error {
+            None => {
+                to.answer(status, content_type, fields, body.into());
+                Ok(())
+            }
+            Some(error) => {
+                to.answer(500, "", Fields::new(), Body::Borrowed(&[]));
+                Err(error)
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! An answer whose body is sent in parts.
+
+use crate::client::connection::Connection;
+use crate::client::context::context;
+use crate::links::{Links, Protocol};
+use crate::message::Sent;
+use jackfield_proto::http1::{BodyError, Fields, Phase};
+use jackfield_proto::websocket::Message;
+
+/// An answer whose body is sent in parts, in its first callback or in any later one
+/// ([`Connection::as_response`](crate::Connection::as_response)). Further requests of the connection wait until its
+/// end.
+pub struct ResponseStream<'a> {
+    pub(crate) connection: Connection<'a>,
+}
+
+context!(ResponseStream);
+
+impl ResponseStream<'_> {
+    /// Sends a part. One that would go beyond the announced length is [`Sent::Unfit`].
+    pub fn write<'m>(&mut self, part: &'m (impl AsRef<[u8]> + ?Sized)) -> Sent<'m> {
+        let Connection { id, wires, links } = &mut self.connection;
+        let part = part.as_ref();
+        let message = Message::Binary(part);
+        let cap = wires.limits().outbox_bytes_max;
+        let Some(outbox) = wires.outbox(*id) else { return Sent::Gone(message) };
+        // Asked before it is encoded: the machine counts what was.
+        if outbox.counted() >= cap && Links::is_full(wires, *id) {
+            links.overflow(wires, *id, false);
+            return Sent::Full(message);
+        }
+        let mut scratch = std::mem::take(&mut links.scratch);
+        scratch.clear();
+        let encoded = match &mut links.link(*id).protocol {
+            Protocol::Http(machine) => machine.encode_part(part, &mut scratch),
+            _ => Err(BodyError::NotStreaming),
+        };
+        let sent = match encoded {
+            Ok(()) => links.send_bytes(wires, *id, message, &[], &scratch),
+            Err(_) => Sent::Unfit(message),
+        };
+        links.keep_scratch(scratch);
+        sent
+    }
+
+    /// Ends the body.
+    ///
+    /// # Errors
+    /// It is shorter than was announced: the connection closes then, so that the client can tell.
+    pub fn finish(self) -> Result<(), BodyError> {
+        self.finish_with(&Fields::new())
+    }
+
+    /// Ends the body, with trailers where the client can take them.
+    ///
+    /// # Errors
+    /// As [`ResponseStream::finish`].
+    pub fn finish_with(mut self, trailers: &Fields) -> Result<(), BodyError> {
+        let Connection { id, wires, links } = &mut self.connection;
+        let Some(outbox) = wires.outbox(*id) else { return Ok(()) };
+        let Protocol::Http(machine) = &mut links.link(*id).protocol else { return Ok(()) };
+        let ended = machine.encode_end(trailers, outbox.tail());
+        links.after_answer(wires, *id);
+        ended
+    }
+}
+
+impl Connection<'_> {
+    /// The connection as an answer whose body is being sent, if it is one.
+    pub fn as_response(&mut self) -> Option<ResponseStream<'_>> {
+        let streams =
+            matches!(self.protocol(), Protocol::Http(machine) if machine.phase() == Phase::Streaming);
+        streams.then(|| ResponseStream { connection: self.reborrow() })
+    }
+}

@@ -1,0 +1,99 @@
+//! The decision on a WebSocket.
+
+use crate::client::connection::Connection;
+use crate::client::context::context;
+use crate::client::late_upgrade::LateUpgrade;
+use crate::client::reply::Reply;
+use crate::client::response::{Answerable, ResponseBuilder, sealed};
+use crate::links::key;
+use crate::message::Body;
+use jackfield_proto::http1::{FieldError, Fields};
+use jackfield_proto::websocket::Offer;
+
+/// A request to go on with WebSocket, which is to be decided on, once. One that is dropped undecided is a 503.
+pub struct Upgrade<'a> {
+    pub(crate) connection: Connection<'a>,
+    pub(crate) offer: &'a Offer<'a>,
+    pub(crate) fields: Fields,
+    pub(crate) has_protocol: bool,
+}
+
+context!(Upgrade);
+
+impl<'a> Upgrade<'a> {
+    /// The subprotocols that the client offers, best first.
+    #[doc(alias = "SubProtocols")]
+    pub fn protocols(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.offer.protocols()
+    }
+
+    /// The extensions that the client offers, as they stand there.
+    pub fn extensions(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.offer.extensions()
+    }
+
+    /// The page's origin, if a browser asks.
+    #[doc(alias = "OriginHeader")]
+    #[must_use]
+    pub fn origin(&self) -> Option<&'a str> {
+        self.offer.origin()
+    }
+
+    /// Chooses a subprotocol. False, and nothing chosen, if the client does not offer it or one was chosen before.
+    pub fn choose(&mut self, protocol: &str) -> bool {
+        let chosen = !self.has_protocol
+            && self.offer.offers(protocol)
+            && self.fields.push("Sec-WebSocket-Protocol", protocol).is_ok();
+        self.has_protocol |= chosen;
+        chosen
+    }
+
+    /// Adds a header line to the answer that accepts.
+    ///
+    /// # Errors
+    /// The line can't be written as it is, and is not.
+    #[doc(alias = "ResponseHeaders")]
+    pub fn header(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), FieldError> {
+        self.fields.push(name, value)
+    }
+
+    /// Accepts: `on_open` comes next.
+    pub fn accept(mut self) {
+        let Connection { id, wires, links } = &mut self.connection;
+        links.switch_to_websocket(wires, *id, &self.offer.accept(), &self.fields);
+    }
+
+    /// Refuses with a status, such as 401 or 403.
+    #[doc(alias = "StatusCode")]
+    pub fn reject(self, status: u16) {
+        let text = jackfield_proto::http1::reason_phrase(status);
+        // There is no header line that could be wrong.
+        let _ = self.response(status).body("text/plain", text);
+    }
+
+    /// Refuses, with header lines of one's own.
+    #[must_use]
+    pub fn response(self, status: u16) -> ResponseBuilder<Self> {
+        ResponseBuilder::new(self, status, Fields::new())
+    }
+
+    /// Decides later, from any thread, but within `upgrade_wait`. What the client sends meanwhile waits.
+    #[must_use]
+    pub fn defer(mut self) -> LateUpgrade {
+        let sequence = self.connection.defer_answer();
+        let (id, handle) = (self.connection.id, self.connection.handle());
+        self.connection.wires.set_timer(id, key::UPGRADE, self.connection.links.settings.limits.upgrade_wait);
+        let offered = self.offer.protocols().map(Into::into).collect();
+        let chosen = self.has_protocol;
+        let fields = std::mem::take(&mut self.fields);
+        LateUpgrade::new(Reply::new(handle, id, sequence), self.offer.accept(), offered, fields, chosen)
+    }
+}
+
+impl Answerable for Upgrade<'_> {}
+
+impl sealed::Sealed for Upgrade<'_> {
+    fn answer(mut self, status: u16, content_type: &str, fields: Fields, body: Body<'_>) {
+        self.connection.answer(status, content_type, fields, body);
+    }
+}

@@ -1,0 +1,87 @@
+//! What is wrong with limits, said all at once.
+
+use crate::config::limits::Limits;
+use jackfield_proto::http1;
+
+/// The most that one of a reactor's own buffers may hold.
+const BUFFER_BYTES_MAX: usize = 1 << 30;
+
+impl Limits {
+    /// What is wrong with these limits, one sentence each.
+    pub(crate) fn faults(&self) -> Vec<String> {
+        let reactor = &self.reactor;
+        let zero = [
+            ("connections_max", self.connections_max),
+            ("mailbox_max", self.mailbox_max),
+            ("events_per_turn", self.events_per_turn),
+            ("line_bytes_max", self.line_bytes_max),
+            ("http.head_bytes_max", self.http.head_bytes_max),
+            ("websocket.message_bytes_max", self.websocket.message_bytes_max),
+            ("reactor.read_bytes", reactor.read_bytes),
+            ("memory_bytes_max", self.memory_bytes_max),
+            ("reactor.wires_max", reactor.wires_max),
+            ("reactor.accepts_per_turn", reactor.accepts_per_turn),
+            ("reactor.handshakes_per_turn", reactor.handshakes_per_turn),
+        ];
+        let zero = zero.iter().filter(|(_, value)| *value == 0);
+        let mut faults: Vec<String> = zero.map(|(name, _)| format!("`{name}` must not be zero")).collect();
+        let buffers = [
+            ("reactor.carry_bytes_max", reactor.carry_bytes_max),
+            ("reactor.read_bytes", reactor.read_bytes),
+        ];
+        for (name, bytes) in buffers {
+            if bytes > BUFFER_BYTES_MAX {
+                faults
+                    .push(format!("`{name}` is at most {BUFFER_BYTES_MAX}: each reactor has such a buffer"));
+            }
+        }
+        let times = [
+            ("head_timeout", self.head_timeout),
+            ("body_interval", self.body_interval),
+            ("upgrade_wait", self.upgrade_wait),
+            ("message_timeout", self.message_timeout),
+            ("reactor.write_stall", reactor.write_stall),
+            ("reactor.handshake", reactor.handshake),
+        ];
+        let times = times.iter().filter(|(_, time)| time.is_zero());
+        faults.extend(times.map(|(name, _)| format!("`{name}` must not be zero: nobody could be in time")));
+        if !self.heartbeat.is_zero() && self.heartbeat_dead.is_zero() {
+            faults.push("`heartbeat_dead` must not be zero: no peer could answer a ping in time".into());
+        }
+        if self.http.head_bytes_max > http1::HEAD_BYTES_MAX {
+            faults.push(format!("`http.head_bytes_max` is at most {}", http1::HEAD_BYTES_MAX));
+        }
+        if self.http.headers_max > http1::HEADERS_MAX {
+            faults.push(format!("`http.headers_max` is at most {}", http1::HEADERS_MAX));
+        }
+        if reactor.outbox_bytes_low > reactor.outbox_bytes_high
+            || reactor.outbox_bytes_high > reactor.outbox_bytes_max
+        {
+            faults.push("`reactor.outbox_bytes_low`, `_high` and `_max` must rise in this order".into());
+        }
+        // A buffer doubles as it grows.
+        let kept = [
+            ("websocket.message_bytes_max", self.websocket.message_bytes_max as u64),
+            ("body_bytes_max", self.body_bytes_max),
+        ];
+        for (name, bytes) in kept {
+            if bytes.saturating_mul(2) > reactor.wire_memory_bytes_max as u64 {
+                faults.push(format!("twice `{name}` does not fit into `reactor.wire_memory_bytes_max`"));
+            }
+        }
+        let carried = [
+            ("http.head_bytes_max", self.http.head_bytes_max),
+            (
+                "websocket.frame_in_place_bytes_max",
+                self.websocket.frame_in_place_bytes_max.saturating_add(14),
+            ),
+            ("line_bytes_max", self.line_bytes_max.saturating_add(2)),
+        ];
+        for (name, bytes) in carried {
+            if bytes > reactor.carry_bytes_max {
+                faults.push(format!("`{name}` does not fit into `reactor.carry_bytes_max`"));
+            }
+        }
+        faults
+    }
+}

@@ -1,0 +1,108 @@
+//! From when on a limit counts as disabled, and which listeners it protects.
+
+/// When a limit is as good as none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Off {
+    /// Never: it is no defence against peers, or options that would turn it off are refused.
+    Never,
+    /// At zero, which stands for any.
+    Zero,
+    /// Above this it is so wide that it is off.
+    Above(u64),
+    /// Either.
+    ZeroOrAbove(u64),
+}
+
+/// Whom a limit concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum On {
+    All,
+    /// HTTP, and what it becomes.
+    Http,
+    /// Protocols of the user's own.
+    Own,
+    Lines,
+    /// Whatever has messages.
+    Messages,
+    Tls,
+}
+
+const SECOND: u64 = 1000;
+
+const MINUTE: u64 = 60 * SECOND;
+
+const HOUR: u64 = 60 * MINUTE;
+
+const KIB: u64 = 1 << 10;
+
+const MIB: u64 = 1 << 20;
+
+/// Each limit, by its name in [`Limits::table`]. A test sees to it that none is forgotten.
+pub(crate) const DEFENCES: &[(&str, On, Off)] = &[
+    ("connections_max", On::All, Off::Above(1_000_000)),
+    ("memory_bytes_max", On::All, Off::Above(64 * 1024 * MIB)),
+    ("mailbox_max", On::All, Off::Never),
+    ("events_per_turn", On::All, Off::Above(64 * KIB)),
+    ("topics_max", On::All, Off::Above(64 * KIB)),
+    ("topic_bytes_max", On::All, Off::Above(64 * KIB)),
+    ("line_bytes_max", On::Lines, Off::Above(16 * MIB)),
+    ("rate.messages", On::Messages, Off::Zero),
+    ("rate.bytes", On::All, Off::Zero),
+    ("control_frames", On::Http, Off::ZeroOrAbove(100_000)),
+    ("body_bytes_max", On::Http, Off::Above(1024 * MIB)),
+    ("http.head_bytes_max", On::Http, Off::Never),
+    ("http.headers_max", On::Http, Off::Never),
+    ("http.target_bytes_max", On::Http, Off::Never),
+    ("http.chunk_line_bytes_max", On::Http, Off::Above(64 * KIB)),
+    ("http.chunk_extension_bytes_max", On::Http, Off::Above(16 * MIB)),
+    ("http.trailer_bytes_max", On::Http, Off::Above(MIB)),
+    ("http.drain_bytes_max", On::Http, Off::Above(16 * MIB)),
+    ("websocket.message_bytes_max", On::Http, Off::Above(256 * MIB)),
+    ("websocket.frame_in_place_bytes_max", On::Http, Off::Never),
+    ("websocket.fragments_max", On::Http, Off::Never),
+    ("reactor.wires_max", On::All, Off::Never),
+    ("reactor.read_bytes", On::All, Off::Above(16 * MIB)),
+    ("reactor.carry_bytes_first", On::All, Off::Above(MIB)),
+    ("reactor.carry_bytes_max", On::All, Off::Above(16 * MIB)),
+    ("reactor.outbox_bytes_high", On::All, Off::Above(256 * MIB)),
+    ("reactor.outbox_bytes_low", On::All, Off::Never),
+    ("reactor.outbox_bytes_max", On::All, Off::Above(256 * MIB)),
+    ("reactor.wire_memory_bytes_max", On::All, Off::Above(1024 * MIB)),
+    ("reactor.accepts_per_turn", On::All, Off::Above(64 * KIB)),
+    ("reactor.handshakes_per_turn", On::Tls, Off::Above(64 * KIB)),
+    ("Listener::backlog", On::All, Off::Never),
+    ("Listener::unsent_bytes", On::All, Off::Never),
+    ("reactor.write_stall", On::All, Off::Above(10 * MINUTE)),
+    ("reactor.linger", On::All, Off::Above(MINUTE)),
+    ("reactor.memory_wait", On::All, Off::Above(10 * MINUTE)),
+    ("reactor.handshake", On::Tls, Off::Above(2 * MINUTE)),
+    ("head_timeout", On::Http, Off::Above(2 * MINUTE)),
+    ("body_interval", On::Http, Off::Above(10 * MINUTE)),
+    ("body_interval_bytes_min", On::Http, Off::Zero),
+    ("http_idle", On::Http, Off::ZeroOrAbove(HOUR)),
+    ("websocket_idle", On::Http, Off::ZeroOrAbove(24 * HOUR)),
+    ("raw_idle", On::Own, Off::ZeroOrAbove(24 * HOUR)),
+    ("heartbeat", On::Http, Off::Never),
+    ("heartbeat_dead", On::Http, Off::Above(10 * MINUTE)),
+    ("events_heartbeat", On::Http, Off::ZeroOrAbove(HOUR)),
+    ("close_wait", On::Http, Off::Above(2 * MINUTE)),
+    ("upgrade_wait", On::Http, Off::Above(10 * MINUTE)),
+    ("message_timeout", On::Http, Off::Above(10 * MINUTE)),
+    ("max_lifetime", On::All, Off::Zero),
+    ("lag_target", On::All, Off::ZeroOrAbove(SECOND)),
+    ("lag_window", On::All, Off::Above(MINUTE)),
+    ("callback_slow", On::All, Off::Never),
+    ("callback_stall", On::All, Off::Never),
+    ("drain", On::All, Off::Never),
+];
+
+impl Off {
+    pub(crate) fn is(self, value: u64) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Zero => value == 0,
+            Self::Above(most) => value > most,
+            Self::ZeroOrAbove(most) => value == 0 || value > most,
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! When an idle WebSocket is pinged, and when it is given up.
+
+use crate::config::limits::Limits;
+use std::time::Duration;
+
+/// When an idle WebSocket is pinged, with what, and when it is given up.
+///
+/// The server's is made of its [`Limits`]; [`Handle::set_heartbeat`](crate::Handle::set_heartbeat) changes it while
+/// it runs, and [`WebSocket::set_heartbeat`](crate::WebSocket::set_heartbeat) sets one for a single connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// The idle time after which the peer is pinged; zero: never, and `websocket_idle` is what ends it.
+    pub after: Duration,
+    /// Longest idle time after a ping; then the connection is aborted with `Timeout::Heartbeat`. Zero counts as a
+    /// millisecond.
+    pub dead_after: Duration,
+    /// What the ping says: at most 125 bytes (RFC 6455 section 5.5), the rest is cut off.
+    pub payload: Vec<u8>,
+}
+
+impl Heartbeat {
+    pub(crate) fn of_limits(limits: &Limits) -> Self {
+        Self { after: limits.heartbeat, dead_after: limits.heartbeat_dead, payload: Vec::new() }
+    }
+
+    /// The idle time after which a WebSocket is looked after.
+    pub(crate) fn idle(&self, limits: &Limits) -> Duration {
+        if self.after.is_zero() { limits.websocket_idle } else { self.after }
+    }
+
+    pub(crate) fn payload(&self) -> &[u8] {
+        &self.payload[..self.payload.len().min(125)]
+    }
+}
+
+impl Default for Heartbeat {
+    /// A ping after 30 s, the end 20 s later, and nothing in the ping.
+    fn default() -> Self {
+        Self::of_limits(&Limits::default())
+    }
+}

@@ -1,0 +1,140 @@
+//! Every bound and every time of a server, in one place.
+
+use crate::config::rate::Rate;
+use jackfield_proto::{http1, websocket};
+use jackfield_reactor as reactor;
+use std::time::Duration;
+
+/// Every bound and every time of a server. The defaults are meant for the open network.
+///
+/// [`Limits::table`] lists them with their units and what happens at each; `docs/limits.md` is that table.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections of the whole server; one more is refused with `503`, or with the busy banner. Default: 1,000,000,
+    /// which is far beyond what the system's own limit on descriptors allows unless it was raised.
+    pub connections_max: usize,
+    /// Bytes that the buffers of all connections may hold on the heap, over all reactors: what was read and not used,
+    /// messages and bodies that are not whole, and what waits for peers; of what is shared only the reference. From
+    /// 80 % on those that hold much are not read, until 70 % is reached again; above it the largest are ended, with
+    /// 503 or 1013 where that can still be said, by the reactor on which the last byte came. It is passed by no more
+    /// than one read of each reactor, or the step by which one buffer grew, besides what callbacks queue in one turn;
+    /// `usize::MAX`: any number. Default: 1 GiB. It is a fixed number, so that a server does the same on each
+    /// machine: enough for 1,000 readers that have stopped with all that may be queued for them, and half of what a
+    /// small machine has.
+    pub memory_bytes_max: usize,
+    /// Commands that wait in a reactor's mailbox; one more is given back as full. Default: 65,536.
+    pub mailbox_max: usize,
+    /// Messages and requests of one connection that are handed out in one turn; the rest waits for the next one.
+    /// Default: 64.
+    pub events_per_turn: usize,
+    /// Topics of one connection. Default: 128.
+    pub topics_max: usize,
+    /// Bytes of a topic's name. Default: 255.
+    pub topic_bytes_max: usize,
+    /// Bytes of a line of a line protocol. A longer one is an event of its own, which closes by default.
+    /// Default: 64 KiB.
+    pub line_bytes_max: usize,
+    /// What a connection may say in a second, from its beginning on;
+    /// [`Connection::set_rate`](crate::Connection::set_rate) changes it. Default: any amount.
+    pub rate: Rate,
+    /// WebSocket Pings and Pongs of one connection in a second; then 1008 and close. Disabled by zero. Default: 100.
+    pub control_frames: u32,
+    /// Bytes of a request's body that is collected, unless its client says otherwise; more is answered with 413.
+    /// Default: 1 MiB.
+    pub body_bytes_max: u64,
+    /// Bounds of HTTP heads and framing.
+    pub http: http1::Limits,
+    /// Bounds of WebSocket frames and messages.
+    pub websocket: websocket::Limits,
+    /// Bounds and times of the transport.
+    pub reactor: reactor::Limits,
+    /// Longest time for a request's head, from its first byte on; then 408 and close. Default: 10 s.
+    pub head_timeout: Duration,
+    /// How often the flow of a request's body is looked at. Default: 10 s.
+    pub body_interval: Duration,
+    /// The least that must come of a request's body in such an interval; otherwise 408 and close. Default: 10 KiB.
+    pub body_interval_bytes_min: u64,
+    /// Idle timeout of an HTTP connection between two requests; disabled by zero. Default: 75 s.
+    pub http_idle: Duration,
+    /// Idle timeout of a WebSocket without heartbeat; disabled by zero. Default: 120 s.
+    pub websocket_idle: Duration,
+    /// Idle timeout of a connection with a protocol of the user's own; disabled by zero. Default: 300 s.
+    pub raw_idle: Duration,
+    /// Idle time of a WebSocket after which it is pinged; zero: no heartbeat. Default: 30 s.
+    pub heartbeat: Duration,
+    /// Longest idle time after such a ping; then the connection is closed. Default: 20 s.
+    pub heartbeat_dead: Duration,
+    /// Idle time after which an event stream gets a comment; zero: none. Default: 15 s.
+    pub events_heartbeat: Duration,
+    /// Longest wait for the peer's Close after ours. Default: 5 s.
+    pub close_wait: Duration,
+    /// Longest wait for a deferred decision on an upgrade; then 503. Default: 10 s.
+    pub upgrade_wait: Duration,
+    /// Longest time for a WebSocket message that comes in pieces; then 1008. Default: 60 s.
+    pub message_timeout: Duration,
+    /// How long a connection may last, whatever it does; disabled by zero. Then it is drained as at a shutdown: a
+    /// WebSocket gets 1001, and an answer that is owed is given, if it is given within `drain`. Default: any time.
+    pub max_lifetime: Duration,
+    /// A reactor whose events wait longer than this is behind: see `lag_window`. Zero: it may be behind for ever.
+    /// Default: 5 ms.
+    pub lag_target: Duration,
+    /// A reactor that was behind for so long, without a millisecond of sleep meanwhile, is overloaded: new
+    /// connections are refused with `503`, or with the busy banner, except as many as keep the lag at half its
+    /// target; upgrades to WebSocket are closed with 1013. It is over when the lag was below half the target for so
+    /// long. Default: 100 ms.
+    pub lag_window: Duration,
+    /// A callback that runs for longer than this is reported, and new connections go to other reactors meanwhile. It
+    /// is the watchdog that sees it; zero: there is none. Default: 10 ms.
+    pub callback_slow: Duration,
+    /// A callback that runs for longer than this is reported once more, as one that may never end. Default: 1 s.
+    pub callback_stall: Duration,
+    /// Longest drain at shutdown; what is still there then is aborted. Default: 30 s.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 1_000_000,
+            memory_bytes_max: 1 << 30,
+            mailbox_max: 65_536,
+            events_per_turn: 64,
+            topics_max: 128,
+            topic_bytes_max: 255,
+            line_bytes_max: 64 << 10,
+            rate: Rate::default(),
+            control_frames: 100,
+            body_bytes_max: 1 << 20,
+            http: http1::Limits::default(),
+            websocket: websocket::Limits::default(),
+            reactor: reactor::Limits::default(),
+            head_timeout: Duration::from_secs(10),
+            body_interval: Duration::from_secs(10),
+            body_interval_bytes_min: 10 << 10,
+            http_idle: Duration::from_secs(75),
+            websocket_idle: Duration::from_secs(120),
+            raw_idle: Duration::from_secs(300),
+            heartbeat: Duration::from_secs(30),
+            heartbeat_dead: Duration::from_secs(20),
+            events_heartbeat: Duration::from_secs(15),
+            close_wait: Duration::from_secs(5),
+            upgrade_wait: Duration::from_secs(10),
+            message_timeout: Duration::from_secs(60),
+            max_lifetime: Duration::ZERO,
+            lag_target: Duration::from_millis(5),
+            lag_window: Duration::from_millis(100),
+            callback_slow: Duration::from_millis(10),
+            callback_stall: Duration::from_secs(1),
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Limits {
+    /// Raises the bounds of memory where they don't allow for one buffer of so many bytes.
+    pub(crate) fn make_room_for(&mut self, bytes: u64) {
+        let room = usize::try_from(bytes.saturating_mul(2)).unwrap_or(usize::MAX);
+        self.memory_bytes_max = self.memory_bytes_max.max(room);
+        self.reactor.wire_memory_bytes_max = self.reactor.wire_memory_bytes_max.max(room);
+    }
+}

@@ -1,0 +1,22 @@
+//! Every option as a checked value with its default.
+//!
+//! This room knows no thread, no socket, no connection, and no other room.
+
+mod check;
+mod defences;
+mod heartbeat;
+mod limits;
+mod listener;
+mod presets;
+mod rate;
+mod table;
+#[cfg(feature = "tls")]
+mod tls;
+
+pub(crate) use defences::{DEFENCES, On};
+pub use heartbeat::Heartbeat;
+pub use limits::Limits;
+pub use listener::Listener;
+pub(crate) use listener::{ListenerSettings, Speaks};
+pub use rate::{Excess, Rate};
+pub use table::LimitRow;

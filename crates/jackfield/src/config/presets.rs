@@ -1,0 +1,78 @@
+//! Limits for three places where a server may stand.
+
+use crate::config::limits::Limits;
+use crate::config::rate::Rate;
+use std::time::Duration;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+const MIB: usize = 1 << 20;
+
+impl Limits {
+    /// For a listener that only this machine reaches: its peers are programs of the same hands, and a debugger may
+    /// stop either end.
+    ///
+    /// No idle timeout ends a connection, nobody is too slow within an hour, no heartbeat disturbs a trace, control
+    /// frames are not counted, messages and bodies may have 64 MiB, and a shutdown waits for one second only. What
+    /// bounds memory stays.
+    #[must_use]
+    pub fn local() -> Self {
+        let mut limits = Self {
+            control_frames: 0,
+            body_bytes_max: 64 << 20,
+            head_timeout: HOUR,
+            body_interval_bytes_min: 0,
+            http_idle: Duration::ZERO,
+            websocket_idle: Duration::ZERO,
+            raw_idle: Duration::ZERO,
+            heartbeat: Duration::ZERO,
+            upgrade_wait: HOUR,
+            message_timeout: HOUR,
+            drain: Duration::from_secs(1),
+            ..Self::default()
+        };
+        limits.websocket.message_bytes_max = 64 * MIB;
+        limits.reactor.outbox_bytes_max = 64 * MIB;
+        limits.reactor.wire_memory_bytes_max = 128 * MIB;
+        limits.reactor.write_stall = HOUR;
+        limits.reactor.handshake = HOUR;
+        limits
+    }
+
+    /// For a network whose machines are known: mistakes happen there, attacks do not.
+    ///
+    /// Messages, bodies and backlogs may have 16 MiB, heads and slow bodies have 30 s, an idle connection is kept for
+    /// five minutes and a chatty peer may send 1,000 control frames a second. Machines are switched off without a
+    /// goodbye, so the heartbeat is quicker: 15 s and 10 s.
+    #[must_use]
+    pub fn lan() -> Self {
+        let mut limits = Self {
+            control_frames: 1000,
+            body_bytes_max: 16 << 20,
+            head_timeout: Duration::from_secs(30),
+            body_interval: Duration::from_secs(30),
+            http_idle: Duration::from_secs(300),
+            heartbeat: Duration::from_secs(15),
+            heartbeat_dead: Duration::from_secs(10),
+            ..Self::default()
+        };
+        limits.websocket.message_bytes_max = 16 * MIB;
+        limits.reactor.outbox_bytes_max = 16 * MIB;
+        limits
+    }
+
+    /// For the open network: the defaults, which are made for it, and besides them what a default must not decide.
+    ///
+    /// At most 100,000 connections; one may say 1,000 messages and 16 MiB in a second, and is not read for a while if
+    /// it says more; and after a day each has to come again, so that a server that was taken out of service gets
+    /// empty.
+    #[must_use]
+    pub fn internet() -> Self {
+        Self {
+            connections_max: 100_000,
+            rate: Rate { messages: 1000, bytes: 16 << 20, ..Rate::default() },
+            max_lifetime: 24 * HOUR,
+            ..Self::default()
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Why a connection ends, and what its peer is told.
+//!
+//! This room only decides; `links/close.rs` acts.
+
+mod goodbye;
+mod reason;
+
+pub(crate) use goodbye::busy;
+pub(crate) use reason::CLASSES;
+pub use reason::{Disconnect, Fault, Limit, Reason, Timeout};

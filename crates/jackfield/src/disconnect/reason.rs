@@ -1,0 +1,178 @@
+//! Why a connection ended.
+
+use jackfield_proto::http1;
+use jackfield_proto::websocket::{self};
+use jackfield_reactor as reactor;
+use std::fmt;
+use std::io::ErrorKind;
+use std::time::Duration;
+
+/// The end of a connection: why, and what had passed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Disconnect {
+    /// Why it ended. The first reason stands.
+    pub reason: Reason,
+    /// The code of the WebSocket Close that the peer sent, if it sent one (RFC 6455 section 7.1.5; 1005 for a Close
+    /// without code). A peer that did not answer ours in time has none.
+    pub close_code: Option<u16>,
+    /// The reason in the peer's Close; empty if it gave none.
+    pub close_reason: Box<str>,
+    /// Bytes read, as plain text.
+    pub bytes_in: u64,
+    /// Bytes the kernel took, as plain text.
+    pub bytes_out: u64,
+    /// How long the connection lasted.
+    pub age: Duration,
+}
+
+/// Why a connection ended.
+#[doc(alias = "StatusCode")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The peer finished its side, or sent a Close.
+    Peer,
+    /// The peer reset the connection, or vanished while something was sent to it.
+    PeerReset,
+    /// This side closed or aborted it.
+    Local,
+    /// A deadline passed.
+    Timeout(Timeout),
+    /// The peer broke a protocol. It was told so.
+    Protocol(Fault),
+    /// A bound was exceeded.
+    Limit(Limit),
+    /// TLS failed.
+    Tls,
+    /// The operating system refused an operation on the socket.
+    Io(ErrorKind),
+    /// A callback of the client panicked.
+    Panic,
+    /// The server was shut down.
+    Shutdown,
+}
+
+/// Deadlines of a connection. [`Limits`](crate::Limits) has their lengths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Timeout {
+    /// Nothing was heard for too long.
+    Idle,
+    /// A request's head did not come in time.
+    Head,
+    /// A request's body came too slowly.
+    Body,
+    /// The pieces of a WebSocket message did not come in time.
+    Message,
+    /// A WebSocket was silent after a ping.
+    Heartbeat,
+    /// The peer took nothing of what was sent.
+    Write,
+    /// The TLS handshake did not end in time.
+    Handshake,
+    /// Nobody decided on an upgrade in time.
+    Upgrade,
+    /// The connection has lasted as long as it may.
+    Lifetime,
+}
+
+/// Bounds of a connection. [`Limits`](crate::Limits) has their sizes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Limit {
+    /// The peer reads too slowly for what is sent to it.
+    Backlog,
+    /// More had to be kept between two reads than is allowed.
+    ReadBuffer,
+    /// A line is too long.
+    Line,
+    /// Its buffers held more than one connection's may, or much when there was no memory left for all.
+    Memory,
+    /// It said more in a second than its [`Rate`](crate::Rate) allows.
+    Rate,
+    /// Too many control frames came within a second.
+    ControlFrames,
+    /// The reactor is overloaded.
+    Overload,
+}
+
+/// How a peer broke a protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// It broke HTTP.
+    Http(http1::Error),
+    /// It broke WebSocket.
+    WebSocket(websocket::Error),
+}
+
+impl Reason {
+    pub(crate) fn from_wire(reason: reactor::Reason) -> Self {
+        match reason {
+            reactor::Reason::Peer => Self::Peer,
+            reactor::Reason::Reset => Self::PeerReset,
+            reactor::Reason::Timeout(reactor::Timeout::Write) => Self::Timeout(Timeout::Write),
+            reactor::Reason::Timeout(reactor::Timeout::Handshake) => Self::Timeout(Timeout::Handshake),
+            reactor::Reason::Timeout(_) => Self::Timeout(Timeout::Idle),
+            reactor::Reason::Limit(reactor::Limit::ReadBuffer) => Self::Limit(Limit::ReadBuffer),
+            reactor::Reason::Limit(reactor::Limit::Memory) => Self::Limit(Limit::Memory),
+            reactor::Reason::Limit(_) => Self::Limit(Limit::Backlog),
+            reactor::Reason::Tls => Self::Tls,
+            reactor::Reason::Io(kind) => Self::Io(kind),
+            reactor::Reason::Panic => Self::Panic,
+            reactor::Reason::Shutdown => Self::Shutdown,
+            _ => Self::Local,
+        }
+    }
+}
+
+/// How many classes of reasons there are.
+pub(crate) const CLASSES: usize = TIMEOUTS + LIMITS + 9;
+
+const TIMEOUTS: usize = Timeout::Lifetime as usize + 1;
+
+const LIMITS: usize = Limit::Overload as usize + 1;
+
+impl Reason {
+    /// Which counter is its own: below [`CLASSES`].
+    pub(crate) fn class(self) -> usize {
+        match self {
+            Self::Timeout(timeout) => timeout as usize,
+            Self::Limit(limit) => TIMEOUTS + limit as usize,
+            others => {
+                TIMEOUTS
+                    + LIMITS
+                    + match others {
+                        Self::PeerReset => 1,
+                        Self::Local => 2,
+                        Self::Protocol(Fault::Http(_)) => 3,
+                        Self::Protocol(Fault::WebSocket(_)) => 4,
+                        Self::Tls => 5,
+                        Self::Io(_) => 6,
+                        Self::Panic => 7,
+                        Self::Shutdown => 8,
+                        _ => 0,
+                    }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Peer => f.write_str("the peer ended it"),
+            Self::PeerReset => f.write_str("the peer reset it"),
+            Self::Local => f.write_str("this side ended it"),
+            Self::Timeout(timeout) => write!(f, "timeout: {timeout:?}"),
+            Self::Protocol(Fault::Http(error)) => write!(f, "the peer broke HTTP: {error}"),
+            Self::Protocol(Fault::WebSocket(error)) => write!(f, "the peer broke WebSocket: {error}"),
+            Self::Limit(limit) => write!(f, "limit: {limit:?}"),
+            Self::Tls => f.write_str("TLS failed"),
+            Self::Io(kind) => write!(f, "the system says: {kind}"),
+            Self::Panic => f.write_str("a callback panicked"),
+            Self::Shutdown => f.write_str("the server was shut down"),
+        }
+    }
+}

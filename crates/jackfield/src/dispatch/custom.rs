@@ -1,0 +1,84 @@
+//! Protocols of the user's own, in bytes and in lines.
+
+use super::{Stepped, call};
+use crate::client::{Client, Connection, Raw};
+use crate::config::Limits;
+use crate::disconnect::{Limit, Reason};
+use crate::links::Protocol;
+use memchr::memchr;
+
+/// Hands the bytes out as they are. A client that uses none waits for more.
+pub(super) fn take<C: Client>(client: &mut C, connection: &mut Connection<'_>, rest: &mut [u8]) -> Stepped {
+    let bytes = rest.len();
+    if bytes == 0 {
+        return Stepped::Stop(0);
+    }
+    let used = call(client, connection, |client, connection| {
+        client.on_data(&mut Raw { connection: connection.reborrow() }, rest)
+    });
+    match used {
+        0 => Stepped::Stop(0),
+        used => Stepped::On(used.min(bytes)),
+    }
+}
+
+/// Hands the next line out, once its end has come.
+pub(super) fn take_line<C: Client>(
+    client: &mut C,
+    connection: &mut Connection<'_>,
+    rest: &[u8],
+    limits: &Limits,
+) -> Stepped {
+    let Protocol::Lines { searched, skips } = connection.protocol() else { return Stepped::Stop(0) };
+    let from = (*searched as usize).min(rest.len());
+    let Some(end) = memchr(b'\n', &rest[from..]).map(|end| from + end) else {
+        *searched = u32::try_from(rest.len()).unwrap_or(u32::MAX);
+        return match *skips {
+            true => Stepped::Stop(forget(searched, rest.len())),
+            // A last CR may belong to the end of the line.
+            false if rest.strip_suffix(b"\r").unwrap_or(rest).len() > limits.line_bytes_max => {
+                drop_line(client, connection, rest.len(), true)
+            }
+            false => Stepped::Stop(0),
+        };
+    };
+    *searched = 0;
+    if std::mem::take(skips) {
+        return Stepped::On(end + 1);
+    }
+    let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
+    if line.len() > limits.line_bytes_max {
+        return drop_line(client, connection, end + 1, false);
+    }
+    connection.links.metrics.messages_in.add(1);
+    call(client, connection, |client, connection| {
+        client.on_line(&mut Raw { connection: connection.reborrow() }, line);
+    });
+    Stepped::On(end + 1)
+}
+
+/// All of it is used up, so that nothing of the next line was searched.
+fn forget(searched: &mut u32, bytes: usize) -> usize {
+    *searched = 0;
+    bytes
+}
+
+/// The line is too long, and dropped: what has come of it now, and what is still to come of it without a word.
+#[cold]
+fn drop_line<C: Client>(
+    client: &mut C,
+    connection: &mut Connection<'_>,
+    bytes: usize,
+    is_unfinished: bool,
+) -> Stepped {
+    if let Protocol::Lines { searched, skips } = connection.protocol() {
+        (*searched, *skips) = (0, is_unfinished);
+    }
+    call(client, connection, |client, connection| {
+        client.on_line_limit(&mut Raw { connection: connection.reborrow() });
+    });
+    if connection.wires.is_closing(connection.id) {
+        connection.links.link(connection.id).reason = Some(Reason::Limit(Limit::Line));
+    }
+    Stepped::On(bytes)
+}

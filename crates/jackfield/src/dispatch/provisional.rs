@@ -1,0 +1,75 @@
+//! New connections that are let in although their reactor is overloaded, because a path is reserved: the head of
+//! their first request decides. Before that they have no client.
+
+use super::set_deadline;
+use crate::client::{ClientFactory, Connection, Refuse};
+use crate::dispatch::Dispatcher;
+use crate::links::{Admission, Awaited, Protocol, key};
+use crate::shared::Refused;
+use jackfield_proto::http1;
+use jackfield_reactor::planted::planted;
+use jackfield_reactor::{ConnectionId, Service, Wires};
+use std::time::Duration;
+
+impl<F: ClientFactory> Dispatcher<F> {
+    /// Awaits the first request of a new connection.
+    pub(super) fn await_first_request(&mut self, wires: &mut Wires, id: ConnectionId) {
+        self.links.link(id).protocol = Protocol::Http(http1::Machine::new());
+        let idle = self.settings.limits.http_idle;
+        if idle > Duration::ZERO {
+            wires.set_idle_timeout(id, idle);
+        }
+    }
+
+    /// Bytes of a provisional connection, which decide when the line of the request is there; or of one that is
+    /// refused, which don't matter.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn on_bytes_without_client(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        rx: &mut [u8],
+    ) -> usize {
+        if self.links.link(id).admission != Admission::Provisional {
+            return rx.len();
+        }
+        let limits = &self.settings.limits;
+        let stays = match http1::requested_path(rx) {
+            Some(path) if self.settings.reserved.contains(path) && !planted(45) => true,
+            Some(_) => !self.links.is_overloaded(wires.now()),
+            None if rx.len() > limits.http.head_bytes_max => false,
+            None if rx.is_empty() => return 0,
+            None => {
+                let deadline = limits.head_timeout;
+                set_deadline(&mut Connection { id, wires, links: &mut self.links }, Awaited::Head, deadline);
+                return 0;
+            }
+        };
+        if !stays {
+            self.fail_provisional(wires, id);
+            return rx.len();
+        }
+        self.links.link(id).admission = Admission::Admitted;
+        let peer = self.peer_again(wires, id);
+        self.create(wires, id, &peer);
+        if self.links.drain_until.is_some() {
+            // It was drained before there was a client, and the machine is another.
+            if let Protocol::Http(machine) = &mut self.links.link(id).protocol {
+                machine.close_after();
+            }
+        }
+        // Its client may have paused or closed it in `on_connect`.
+        if wires.goes_on(id) { self.on_bytes(wires, id, rx) } else { 0 }
+    }
+
+    fn fail_provisional(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let peer = self.peer_again(wires, id);
+        self.links.metrics.refused_overload.add(1);
+        self.refused(&peer, Refused::Overload);
+        wires.cancel_timer(id, key::DEADLINE);
+        let link = self.links.link(id);
+        link.awaited = Awaited::Nothing;
+        self.refuse(wires, id, &Refuse::Busy);
+    }
+}

@@ -1,0 +1,162 @@
+//! How much a connection may say in a second: a token bucket of messages and one of bytes.
+//!
+//! Both are counted in thousandths, so that a millisecond adds what a second holds, and nothing is lost by rounding.
+
+use crate::config::{Excess, Rate};
+use jackfield_reactor::Time;
+use std::time::Duration;
+
+/// What a connection may still say.
+#[derive(Debug)]
+pub(crate) struct Bucket {
+    rate: Rate,
+    /// In thousandths. At most a second's worth, and below zero after a read that was too long.
+    messages: i64,
+    bytes: i64,
+    filled_at: Time,
+    /// Since when it is not read.
+    paused_at: Option<Time>,
+    /// For how long it was not read since this was last asked.
+    paused: Duration,
+    /// What the reactor had counted before the present bytes.
+    said_before: u64,
+}
+
+/// A pause is so long at least: a peer at its bound costs ten timers a second, and not one for each message.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+
+impl Bucket {
+    pub(crate) fn new(rate: Rate, now: Time, said: u64) -> Self {
+        Self {
+            rate,
+            messages: full(rate.messages),
+            bytes: full(rate.bytes),
+            filled_at: now,
+            paused_at: None,
+            paused: Duration::ZERO,
+            said_before: said,
+        }
+    }
+
+    pub(crate) fn excess(&self) -> Excess {
+        self.rate.excess
+    }
+
+    /// Bytes are going to be looked at, and the reactor has counted so many messages before.
+    pub(crate) fn begin(&mut self, now: Time, said: u64) {
+        let passed = i64::try_from(now.since(self.filled_at).as_millis()).unwrap_or(i64::MAX);
+        self.messages = filled(self.messages, self.rate.messages, passed);
+        self.bytes = filled(self.bytes, self.rate.bytes, passed);
+        (self.filled_at, self.said_before) = (now, said);
+    }
+
+    /// They were looked at: so many bytes were used, and so many messages are counted now.
+    pub(crate) fn charge(&mut self, used: usize, said: u64) {
+        let messages = said.wrapping_sub(self.said_before);
+        self.messages = self.messages.saturating_sub(thousand(messages));
+        self.bytes = self.bytes.saturating_sub(thousand(used as u64));
+    }
+
+    /// Messages that may come now.
+    pub(crate) fn messages_left(&self) -> usize {
+        match self.rate.messages {
+            0 => usize::MAX,
+            _ => usize::try_from(self.messages / 1000).unwrap_or(0),
+        }
+    }
+
+    pub(crate) fn has_bytes(&self) -> bool {
+        self.rate.bytes == 0 || self.bytes >= 1000
+    }
+
+    /// From now on the connection is not read, and for so long.
+    pub(crate) fn pause(&mut self, now: Time) -> Duration {
+        self.paused_at.get_or_insert(now);
+        wait(self.messages, self.rate.messages).max(wait(self.bytes, self.rate.bytes)).max(SHORTEST_PAUSE)
+    }
+
+    pub(crate) fn resume(&mut self, now: Time) {
+        if let Some(since) = self.paused_at.take() {
+            self.paused += now.since(since);
+        }
+    }
+
+    /// For how long the connection was not read since this was last asked.
+    pub(crate) fn take_pause(&mut self) -> Duration {
+        std::mem::take(&mut self.paused)
+    }
+}
+
+fn thousand(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX).saturating_mul(1000)
+}
+
+/// A second's worth.
+fn full(rate: u32) -> i64 {
+    thousand(rate.into())
+}
+
+/// What is there after so many milliseconds more.
+fn filled(tokens: i64, rate: u32, passed_ms: i64) -> i64 {
+    tokens.saturating_add(i64::from(rate).saturating_mul(passed_ms)).min(full(rate))
+}
+
+/// How long it takes until there is a whole token.
+fn wait(tokens: i64, rate: u32) -> Duration {
+    let missing = u64::try_from(1000_i64.saturating_sub(tokens)).unwrap_or(0);
+    Duration::from_millis(if rate == 0 { 0 } else { missing.div_ceil(rate.into()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// At these times (in ms) so much is said; what is left of messages then, and how long the pause would be.
+    fn check(rate: Rate, said: &[(u64, u64, usize, usize, u64)]) {
+        let mut bucket = Bucket::new(rate, Time(0), 0);
+        for &(at, messages, bytes, left, pause_ms) in said {
+            bucket.begin(Time(at), 1000);
+            bucket.charge(bytes, 1000 + messages);
+            assert_eq!(bucket.messages_left(), left, "at {at}");
+            assert_eq!(bucket.pause(Time(at)), Duration::from_millis(pause_ms), "at {at}");
+        }
+    }
+
+    #[test]
+    fn it_holds_a_second_and_fills_by_the_millisecond() {
+        let rate = Rate { messages: 10, bytes: 0, excess: Excess::Pause };
+        check(
+            rate,
+            &[(0, 10, 9999, 0, 100), (99, 0, 0, 0, 100), (100, 0, 0, 1, 100), (60_000, 3, 0, 7, 100)],
+        );
+        let slow = Rate { messages: 2, ..rate };
+        check(slow, &[(0, 2, 0, 0, 500), (250, 0, 0, 0, 250), (500, 1, 0, 0, 500)]);
+        // A debt is paid in full.
+        let bytes = Rate { messages: 0, bytes: 1000, excess: Excess::Pause };
+        check(bytes, &[(0, 0, 5000, usize::MAX, 4001), (4000, 0, 0, usize::MAX, 100)]);
+    }
+
+    #[test]
+    fn no_number_overflows() {
+        let rate = Rate { messages: u32::MAX, bytes: u32::MAX, excess: Excess::Close };
+        let mut bucket = Bucket::new(rate, Time(0), 0);
+        bucket.begin(Time(u64::MAX), 0);
+        bucket.charge(usize::MAX, u64::MAX);
+        bucket.charge(usize::MAX, u64::MAX);
+        assert_eq!((bucket.messages_left(), bucket.has_bytes()), (0, false));
+        assert!(bucket.pause(Time(0)) > Duration::from_secs(1));
+    }
+
+    #[test]
+    fn pauses_add_up() {
+        let mut bucket = Bucket::new(Rate { messages: 1, ..Rate::default() }, Time(0), 0);
+        for (from, to) in [(10, 20), (50, 90)] {
+            bucket.pause(Time(from));
+            bucket.pause(Time(from + 1));
+            bucket.resume(Time(to));
+            bucket.resume(Time(to + 5));
+        }
+        assert_eq!(bucket.take_pause(), Duration::from_millis(50));
+        assert_eq!(bucket.take_pause(), Duration::ZERO);
+    }
+}

@@ -1,0 +1,40 @@
+//! The date that every answer carries.
+
+use crate::shared::WallClock;
+use jackfield_proto::http1::DateBlock;
+use jackfield_reactor::Time;
+use std::time::{Duration, SystemTime};
+
+/// The present second as HTTP says it, rendered once a second.
+pub(crate) struct Date {
+    clock: WallClock,
+    block: DateBlock,
+    until: Time,
+}
+
+impl Date {
+    pub(crate) fn new(clock: WallClock) -> Self {
+        Self { clock, block: DateBlock::new(0), until: Time(0) }
+    }
+
+    /// The date at this time.
+    #[inline(always)]
+    pub(crate) fn at(&mut self, now: Time) -> &DateBlock {
+        if now >= self.until {
+            self.read_clock(now);
+        }
+        &self.block
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn read_clock(&mut self, now: Time) {
+        let since_epoch = match self.clock {
+            WallClock::System => SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
+            #[cfg(feature = "test-util")]
+            WallClock::From(begin) => Duration::from_secs(begin) + Duration::from_millis(now.0),
+        };
+        self.block.renew(since_epoch.as_secs());
+        self.until = now.after(Duration::from_millis(1000 - u64::from(since_epoch.subsec_millis())));
+    }
+}

@@ -1,0 +1,44 @@
+//! Keeps idle WebSockets alive, and finds out that a peer is gone.
+
+use crate::config::Heartbeat;
+use crate::links::Links;
+use crate::links::link::Link;
+use crate::links::protocol::Protocol;
+use jackfield_reactor::{ConnectionId, Wires};
+use std::sync::Arc;
+
+impl Links {
+    /// The heartbeat that counts for a connection.
+    pub(crate) fn heartbeat_of(&self, id: ConnectionId) -> &Arc<Heartbeat> {
+        let extra = self.table[id.slot()].extra.as_ref();
+        extra.and_then(|extra| extra.heartbeat.as_ref()).unwrap_or(&self.heartbeat)
+    }
+
+    /// Waits for the silence of what has become a WebSocket, or got another heartbeat.
+    pub(crate) fn await_idle(&mut self, wires: &mut Wires, id: ConnectionId) {
+        wires.set_idle_timeout(id, self.heartbeat_of(id).idle(&self.settings.limits));
+    }
+
+    /// From now on this is the heartbeat of every WebSocket that has none of its own.
+    pub(crate) fn set_heartbeat(&mut self, wires: &mut Wires, heartbeat: Arc<Heartbeat>) {
+        self.heartbeat = heartbeat;
+        let ids: Vec<ConnectionId> = wires.ids().filter(|id| has_servers(&self.table[id.slot()])).collect();
+        for id in ids {
+            self.await_idle(wires, id);
+        }
+    }
+
+    /// From now on this is the heartbeat of one WebSocket.
+    pub(crate) fn set_own_heartbeat(&mut self, wires: &mut Wires, id: ConnectionId, heartbeat: Heartbeat) {
+        let link = self.link(id);
+        link.extra().heartbeat = Some(Arc::new(heartbeat));
+        link.has_own_idle_timeout = false;
+        self.await_idle(wires, id);
+    }
+}
+
+/// Whether it is a WebSocket with the heartbeat of the server.
+fn has_servers(link: &Link) -> bool {
+    let has_own = link.extra.as_ref().is_some_and(|extra| extra.heartbeat.is_some());
+    matches!(link.protocol, Protocol::WebSocket(_)) && !link.has_own_idle_timeout && !has_own
+}

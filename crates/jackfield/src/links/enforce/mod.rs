@@ -1,0 +1,8 @@
+//! Holds peers to their limits.
+//!
+//! Its files import from `links/`, and never from each other.
+
+mod heartbeat;
+mod memory;
+mod overload;
+mod rate;

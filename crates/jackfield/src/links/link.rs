@@ -1,0 +1,86 @@
+//! The server's half of a connection, in the same slot as its wire and its client.
+
+use crate::config::Heartbeat;
+use crate::disconnect::Reason;
+use crate::links::bucket::Bucket;
+use crate::links::protocol::Protocol;
+use crate::message::Overflow;
+use crate::topics::Subscription;
+use std::sync::Arc;
+
+/// The server's half of a connection.
+#[derive(Debug, Default)]
+pub(crate) struct Link {
+    pub(crate) protocol: Protocol,
+    /// What few connections need, made on first use.
+    pub(crate) extra: Option<Box<Extra>>,
+    /// Why it is closing, when that is more than the wire can say.
+    pub(crate) reason: Option<Reason>,
+    pub(crate) listener: u8,
+    pub(crate) awaited: Awaited,
+    pub(crate) overflow: Overflow,
+    /// The user has set how long it may be silent: then silence ends it, and no heartbeat breaks it.
+    pub(crate) has_own_idle_timeout: bool,
+    /// What it may say in a second is bounded: see [`Extra::bucket`].
+    pub(crate) is_rated: bool,
+    pub(crate) admission: Admission,
+}
+
+/// Whether a connection counts, and whether it may stay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// It does not count as one of the server's: whoever is only told that there is no room.
+    #[default]
+    Uncounted,
+    Admitted,
+    /// It was let in while its reactor is overloaded: the head of its first request decides.
+    Provisional,
+}
+
+/// What the peer has begun, and for which a deadline is set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Awaited {
+    #[default]
+    Nothing,
+    Head,
+    Body,
+    Message,
+    /// Nothing yet: an upgrade is being decided on, and what comes before that is kept. Its deadline is another.
+    Early,
+}
+
+/// What few connections need.
+#[derive(Debug, Default)]
+pub(crate) struct Extra {
+    pub(crate) topics: Vec<Subscription>,
+    /// The peer's Close.
+    pub(crate) close: Option<(u16, Box<str>)>,
+    /// Bytes read when the flow of a body was last looked at.
+    pub(crate) body_bytes: u64,
+    /// Messages that were dropped, by its overflow policy.
+    pub(crate) dropped: u64,
+    /// What it may still say, if that is bounded.
+    pub(crate) bucket: Option<Box<Bucket>>,
+    /// A heartbeat that is not the server's.
+    pub(crate) heartbeat: Option<Arc<Heartbeat>>,
+}
+
+impl Link {
+    pub(crate) fn extra(&mut self) -> &mut Extra {
+        self.extra.get_or_insert_default()
+    }
+}
+
+/// The server's own timers; every smaller key is the user's.
+pub(crate) mod key {
+    pub(crate) const USER_MAX: u32 = 0xffff;
+    pub(crate) const DEADLINE: u32 = 0x1_0000;
+    pub(crate) const CLOSE: u32 = 0x1_0001;
+    pub(crate) const UPGRADE: u32 = 0x1_0002;
+    pub(crate) const DEAD: u32 = 0x1_0003;
+    pub(crate) const RATE: u32 = 0x1_0004;
+    pub(crate) const LIFETIME: u32 = 0x1_0005;
+}
+
+/// Each connection has a link: it stays within a cache line.
+const _: () = assert!(size_of::<Link>() <= 48);

@@ -1,0 +1,108 @@
+//! One reactor's part of a server without the types of the user: the third table, beside the wires and the clients.
+//!
+//! This room knows no client and no context, and reads and writes nothing itself.
+
+mod bucket;
+mod close;
+mod date;
+mod drain;
+mod enforce;
+mod fan_out;
+mod link;
+mod output;
+mod protocol;
+mod subscribe;
+mod upgrade;
+
+pub(crate) use link::{Admission, Awaited, key};
+pub(crate) use protocol::Protocol;
+
+use crate::config::{Heartbeat, Limits};
+use crate::gate::Overload;
+use crate::links::date::Date;
+use crate::links::fan_out::FanOut;
+use crate::links::link::Link;
+use crate::shared::{Handle, ReactorMetrics, Settings};
+use crate::topics::Topics;
+use jackfield_proto::http1::Fields;
+use jackfield_reactor::{ConnectionId, Time, Wires, table};
+use std::any::Any;
+use std::sync::Arc;
+
+/// The part of a server's reactor that knows no user type.
+pub(crate) struct Links {
+    pub(crate) table: Vec<Link>,
+    pub(crate) topics: Topics,
+    pub(crate) fan_out: Option<FanOut>,
+    pub(crate) handle: Handle,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) metrics: Arc<ReactorMetrics>,
+    /// Lines of answers are gathered here, so that they need no buffer of their own.
+    pub(crate) fields: Fields,
+    /// What takes the place of the present client after its callback: a `Box<dyn Client>`.
+    pub(crate) replacement: Option<Box<dyn Any>>,
+    /// Shutting down: what is still there at this time is aborted.
+    pub(crate) drain_until: Option<Time>,
+    /// How many events the bytes of one read may become: the limit, or less while a connection with a bounded rate
+    /// has its turn.
+    pub(crate) events_per_turn: usize,
+    /// That of every WebSocket that has none of its own.
+    pub(crate) heartbeat: Arc<Heartbeat>,
+    pub(crate) overload: Overload,
+    pub(crate) reactor: usize,
+    /// Messages for many are encoded here first.
+    pub(crate) scratch: Vec<u8>,
+    /// The types of clients that have left something unanswered, and what their peers got.
+    reported: Vec<(&'static str, u16)>,
+    date: Date,
+}
+
+impl Links {
+    pub(crate) fn new(reactor: usize, handle: Handle, settings: Arc<Settings>) -> Self {
+        let heartbeat = Arc::new(Heartbeat::of_limits(&settings.limits));
+        let events_per_turn = settings.limits.events_per_turn;
+        let metrics = handle.remote(reactor).map(|remote| remote.metrics.clone()).unwrap_or_default();
+        let limits = &settings.limits;
+        let overload = Overload::new(limits.lag_target, limits.lag_window, limits.reactor.accepts_per_turn);
+        let date = Date::new(settings.clock);
+        Self {
+            table: Vec::new(),
+            topics: Topics::default(),
+            fan_out: None,
+            handle,
+            settings,
+            metrics,
+            fields: Fields::new(),
+            replacement: None,
+            drain_until: None,
+            events_per_turn,
+            heartbeat,
+            overload,
+            reactor,
+            scratch: Vec::new(),
+            reported: Vec::new(),
+            date,
+        }
+    }
+
+    /// A fresh link for a new connection.
+    pub(crate) fn open(&mut self, id: ConnectionId, listener: usize) {
+        table::extend_gently(&mut self.table, id.slot(), Link::default);
+        self.table[id.slot()] = Link { listener: listener as u8, ..Link::default() };
+    }
+
+    #[inline(always)]
+    pub(crate) fn link(&mut self, id: ConnectionId) -> &mut Link {
+        &mut self.table[id.slot()]
+    }
+
+    /// The bounds of a new connection that are off by default.
+    pub(crate) fn apply_limits(&mut self, wires: &mut Wires, id: ConnectionId, limits: &Limits) {
+        if limits.rate.is_bounded() {
+            self.set_rate(wires, id, limits.rate);
+        }
+        if !limits.max_lifetime.is_zero() {
+            wires.set_timer(id, key::LIFETIME, limits.max_lifetime);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Receivers that read too slowly, and their policy.
+
+use crate::disconnect::{Limit, Reason};
+use crate::links::Links;
+use crate::links::protocol::Protocol;
+use crate::message::Overflow;
+use jackfield_reactor::planted::planted;
+use jackfield_reactor::{ConnectionId, Outbox, Wires};
+
+impl Links {
+    /// Above high water: written at once, unless that was tried before and the kernel would take nothing.
+    #[cold]
+    pub(crate) fn relieve(wires: &mut Wires, id: ConnectionId) -> bool {
+        wires.is_congested(id) || wires.flush_early(id)
+    }
+
+    /// Whether no more is taken for a connection, even when what the kernel takes was written: a cork that nobody has
+    /// tried to write yet says nothing of its peer.
+    #[cold]
+    pub(crate) fn is_full(wires: &mut Wires, id: ConnectionId) -> bool {
+        let cap = wires.limits().outbox_bytes_max;
+        Self::relieve(wires, id);
+        wires.outbox(id).is_some_and(|outbox| outbox.counted() >= cap && !planted(42))
+    }
+
+    /// Where something that is published goes, unless the connection is gone or too much is queued for it.
+    #[inline(never)]
+    pub(crate) fn outbox_for_published<'w>(
+        &mut self,
+        wires: &'w mut Wires,
+        id: ConnectionId,
+    ) -> Option<&'w mut Outbox> {
+        let cap = wires.limits().outbox_bytes_max;
+        if wires.outbox(id)?.counted() >= cap && Self::is_full(wires, id) {
+            self.overflow(wires, id, true);
+            return None;
+        }
+        wires.outbox(id)
+    }
+
+    /// Too much is queued for a peer: what happens is its connection's policy.
+    #[cold]
+    pub(crate) fn overflow(&mut self, wires: &mut Wires, id: ConnectionId, is_published: bool) {
+        let policy = self.link(id).overflow;
+        match policy {
+            Overflow::Close => {
+                let why = Reason::Limit(Limit::Backlog);
+                // 1013 may be sent, and on another protocol it is not.
+                let _ = self.close_websocket(wires, id, Some(1013), "too slow", why);
+                // The end of a body that the close delimits must not look like its end.
+                match self.link(id).protocol {
+                    Protocol::Http(_) => self.abort(wires, id, why),
+                    _ => self.end(wires, id, why),
+                }
+            }
+            Overflow::GiveBack if !is_published => return,
+            Overflow::GiveBack | Overflow::DropNewest => {}
+        }
+        self.count_dropped(id);
+    }
+
+    /// A message was lost, and that is told.
+    #[cold]
+    pub(crate) fn count_dropped(&mut self, id: ConnectionId) {
+        self.link(id).extra().dropped += 1;
+        self.metrics.dropped.add(1);
+        self.settings.observer.on_dropped(id);
+    }
+}

@@ -1,0 +1,37 @@
+//! Begins event streams.
+
+use crate::links::Links;
+use crate::links::protocol::Protocol;
+use jackfield_proto::http1::{Fields, Phase, ResponseHead, SendBody};
+use jackfield_reactor::{ConnectionId, Wires};
+
+impl Links {
+    /// From now on the connection is an event stream, which lasts until its end.
+    pub(crate) fn begin_events(&mut self, wires: &mut Wires, id: ConnectionId, mut fields: Fields) {
+        add_fields(&mut fields);
+        let now = wires.now();
+        let heartbeat = self.settings.limits.events_heartbeat;
+        let Some(outbox) = wires.outbox(id) else { return };
+        let (link, date) = self.link_and_date(id, now);
+        let Protocol::Http(machine) = &mut link.protocol else { return };
+        let head = ResponseHead { status: 200, content_type: EVENT_STREAM, fields: &fields };
+        if machine.respond_until_close(&head, date, outbox.tail()) == SendBody::No {
+            return;
+        }
+        debug_assert_eq!(machine.phase(), Phase::Streaming);
+        link.protocol = Protocol::Events;
+        link.has_own_idle_timeout = false;
+        wires.count_writes_as_activity(id);
+        wires.set_idle_timeout(id, heartbeat);
+    }
+}
+
+const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
+
+/// Neither caches nor proxies may keep events back.
+fn add_fields(fields: &mut Fields) {
+    for (name, value) in [("Cache-Control", "no-cache"), ("X-Accel-Buffering", "no")] {
+        let pushed = fields.push(name, value);
+        debug_assert!(pushed.is_ok(), "both lines are valid");
+    }
+}

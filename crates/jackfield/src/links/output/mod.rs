@@ -1,0 +1,9 @@
+//! What leaves: answers, events, messages to one and to many.
+//!
+//! Its files import from `links/`, and never from each other.
+
+mod answer;
+mod backlog;
+mod events;
+mod publish;
+mod send;

@@ -1,0 +1,71 @@
+//! What a connection speaks now.
+
+use crate::message::Form;
+use jackfield_proto::{http1, websocket};
+use std::ops::{Deref, DerefMut};
+
+/// What the connection speaks now.
+#[derive(Debug, Default)]
+pub(crate) enum Protocol {
+    /// Nothing: the slot is free, or the handshake of TLS is not over.
+    #[default]
+    None,
+    /// Nothing: it never had a client, and exists only to say a last word.
+    Refused,
+    Http(http1::Machine),
+    WebSocket(Socket),
+    /// An event stream: an answer that never ends.
+    Events,
+    /// The user's own, in bytes.
+    Raw,
+    /// The user's own, in lines. So many bytes were searched for the end of the present one, which is skipped if it
+    /// was too long.
+    Lines {
+        searched: u32,
+        skips: bool,
+    },
+}
+
+/// A WebSocket's machine, and how many control frames came within the present second.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    machine: websocket::Machine,
+    pub(crate) controls: u32,
+    /// When that second began: the lower half of the time.
+    pub(crate) controls_since: u32,
+}
+
+impl Protocol {
+    /// How a published message looks to this connection; `None`: it takes none.
+    #[inline(always)]
+    pub(crate) fn form(&self) -> Option<Form> {
+        match self {
+            Self::WebSocket(_) => Some(Form::Frame),
+            Self::Events => Some(Form::Event),
+            Self::Raw | Self::Lines { .. } => Some(Form::Bytes),
+            Self::Http(_) | Self::Refused | Self::None => None,
+        }
+    }
+}
+
+impl Socket {
+    pub(crate) fn server() -> Self {
+        Self { machine: websocket::Machine::server(), controls: 0, controls_since: 0 }
+    }
+}
+
+impl Deref for Socket {
+    type Target = websocket::Machine;
+
+    #[inline(always)]
+    fn deref(&self) -> &websocket::Machine {
+        &self.machine
+    }
+}
+
+impl DerefMut for Socket {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut websocket::Machine {
+        &mut self.machine
+    }
+}

@@ -1,0 +1,70 @@
+//! Subscriptions of connections.
+
+use crate::links::Links;
+use crate::links::link::Extra;
+use crate::topics::{Subscribed, Subscription};
+use jackfield_reactor::planted::planted;
+use jackfield_reactor::{ConnectionId, Wires};
+
+impl Links {
+    pub(crate) fn subscribe(&mut self, wires: &mut Wires, id: ConnectionId, topic: &str) -> Subscribed {
+        if !wires.is_open(id) {
+            return Subscribed::Gone;
+        }
+        let limits = &self.settings.limits;
+        let extra = self.table[id.slot()].extra();
+        let place = self.topics.place(topic);
+        if place.is_some_and(|place| extra.topics.iter().any(|subscription| subscription.topic == place)) {
+            return Subscribed::Already;
+        }
+        if extra.topics.len() >= limits.topics_max || topic.is_empty() || topic.len() > limits.topic_bytes_max
+        {
+            return Subscribed::Refused;
+        }
+        self.end_fan_out(wires);
+        let subscription = self.topics.join(id, topic, &self.handle.shared().topic_index);
+        self.link(id).extra().topics.push(subscription);
+        Subscribed::New
+    }
+
+    pub(crate) fn unsubscribe(&mut self, wires: &mut Wires, id: ConnectionId, topic: &str) -> bool {
+        self.end_fan_out(wires);
+        let Some(place) = self.topics.place(topic) else { return false };
+        let Some(extra) = &mut self.table[id.slot()].extra else { return false };
+        let Some(index) = extra.topics.iter().position(|subscription| subscription.topic == place) else {
+            return false;
+        };
+        let subscription = extra.topics.swap_remove(index);
+        self.leave_topic(id, subscription);
+        true
+    }
+
+    /// Ends all subscriptions of a connection.
+    pub(crate) fn leave_topics(&mut self, wires: &mut Wires, id: ConnectionId) {
+        self.end_fan_out(wires);
+        let Some(extra) = &mut self.table[id.slot()].extra.as_mut().filter(|_| !planted(32)) else { return };
+        for subscription in std::mem::take(&mut extra.topics) {
+            self.leave_topic(id, subscription);
+        }
+    }
+
+    /// Who stood last among the members now stands in the leaver's place, and has to know.
+    fn leave_topic(&mut self, id: ConnectionId, left: Subscription) {
+        let moved = self.topics.leave(id.reactor(), left, &self.handle.shared().topic_index);
+        let Some(Extra { topics, .. }) =
+            moved.and_then(|moved| self.table[moved.slot()].extra.as_deref_mut())
+        else {
+            return;
+        };
+        let mut others = topics.iter_mut().filter(|_| !planted(33));
+        if let Some(subscription) = others.find(|subscription| subscription.topic == left.topic) {
+            subscription.position = left.position;
+        }
+    }
+
+    pub(crate) fn topics_of(&self, id: ConnectionId) -> impl Iterator<Item = &str> {
+        let extra = self.table.get(id.slot()).and_then(|link| link.extra.as_deref());
+        let topics = extra.map_or(&[][..], |extra| &extra.topics);
+        topics.iter().filter_map(|subscription| self.topics.name(subscription.topic))
+    }
+}

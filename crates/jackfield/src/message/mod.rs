@@ -1,0 +1,13 @@
+//! What is sent, and what became of it.
+//!
+//! This room knows no connection.
+
+mod body;
+mod form;
+mod prepared;
+mod sent;
+
+pub use body::Body;
+pub(crate) use form::Form;
+pub use prepared::Prepared;
+pub use sent::{Overflow, Published, Sent};

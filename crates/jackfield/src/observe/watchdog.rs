@@ -1,0 +1,275 @@
+//! The watchdog: a thread that looks at the reactors from outside, and says which callback keeps one from its
+//! work.
+//!
+//! A reactor shows which connection's callback runs, which costs it a few stores for each read; the watchdog looks at
+//! that a few times within the shortest span that counts as slow. Where it sees the same callback again, that has run
+//! at least since the first sight of it. While a reactor is held up, new connections go to the others; if it is the
+//! one that accepts, another accepts in its place.
+
+use crate::config::Limits;
+use crate::shared::{Callback, Command, Handle, NAMES, RemoteReactor, Settings, SlowCallback};
+use jackfield_reactor::ConnectionId;
+use std::io;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// The thread. It ends with this.
+pub(crate) struct Watchdog {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What a reactor was seen doing. As long as all of it is the same, it is the same callback.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Sight {
+    at: u64,
+    doing: u64,
+    turns: u64,
+    requests: u64,
+    messages: u64,
+}
+
+/// What is known of one reactor.
+#[derive(Debug, Default)]
+struct Watch {
+    sight: Sight,
+    since: Duration,
+    told: Told,
+}
+
+/// How far a callback has been told of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Told {
+    #[default]
+    Nothing,
+    Slow,
+    Stalled,
+}
+
+/// What a look has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// Nothing new.
+    Nothing,
+    /// A callback has run for so long by now, and it is time to tell of it.
+    Slow(Duration),
+    Stalled(Duration),
+    /// The one that was told of is over.
+    Over,
+}
+
+impl Watchdog {
+    pub(crate) fn start(handle: &Handle, settings: &Arc<Settings>) -> io::Result<Self> {
+        let (stop, stopped) = mpsc::channel();
+        let (handle, settings) = (handle.clone(), settings.clone());
+        let thread = thread::Builder::new().name("watchdog".into());
+        let thread = thread.spawn(move || watch(&handle, &settings, &stopped))?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // It panics only if an observer does, whose panics are caught.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Until the other end of the channel is gone.
+fn watch(handle: &Handle, settings: &Settings, stopped: &Receiver<()>) {
+    let begin = Instant::now();
+    let remotes = &handle.shared().remotes;
+    let mut watches: Vec<Watch> = remotes.iter().map(|_| Watch::default()).collect();
+    let mut deputy = None;
+    let mut wait = pause(&watches, settings.limits.callback_slow);
+    while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
+        let now = begin.elapsed();
+        for (reactor, (watch, remote)) in watches.iter_mut().zip(remotes).enumerate() {
+            let found = watch.look(now, Sight::of(remote), &settings.limits);
+            report(settings, reactor, remote, watch.sight, found);
+        }
+        appoint(remotes, &mut deputy);
+        wait = pause(&watches, settings.limits.callback_slow);
+    }
+}
+
+/// Until the next look: where a callback runs it is looked at more often. So it is told of after one and a half times
+/// the span that is slow, which leaves as much again for a machine that is busy elsewhere.
+fn pause(watches: &[Watch], slow: Duration) -> Duration {
+    let is_any_busy = watches.iter().any(|watch| watch.sight.is_callback());
+    let wait = if is_any_busy { slow / 6 } else { slow / 3 };
+    wait.max(Duration::from_millis(1))
+}
+
+fn report(settings: &Settings, reactor: usize, remote: &RemoteReactor, sight: Sight, found: Found) {
+    let (running, is_stalled) = match found {
+        Found::Nothing => return,
+        Found::Over => return remote.held_up.store(false, Ordering::Relaxed),
+        Found::Slow(running) => (running, false),
+        Found::Stalled(running) => (running, true),
+    };
+    remote.held_up.store(true, Ordering::Relaxed);
+    let metrics = &remote.metrics;
+    let counter = if is_stalled { &metrics.stalled_callbacks } else { &metrics.slow_callbacks };
+    counter.add(1);
+    let callback = NAMES.get(sight.doing as usize).copied().unwrap_or_default();
+    let connection = ConnectionId::from_bits(sight.at);
+    settings.observer.on_slow_callback(&SlowCallback { reactor, connection, callback, running, is_stalled });
+}
+
+/// While the reactor that accepts is held up, another does, and one more if that is held up as well. Commands say so:
+/// a full mailbox must not matter.
+fn appoint(remotes: &[RemoteReactor], deputy: &mut Option<usize>) {
+    let is_held_up = |reactor: usize| remotes[reactor].held_up.load(Ordering::Relaxed);
+    let next = match *deputy {
+        _ if !is_held_up(0) => None,
+        Some(deputy) if !is_held_up(deputy) => Some(deputy),
+        _ => (1..remotes.len()).find(|&reactor| !is_held_up(reactor)),
+    };
+    if next != *deputy {
+        let commands = [(deputy.take(), false), (next, true)];
+        for (reactor, stands_in) in
+            commands.into_iter().filter_map(|(reactor, order)| Some((reactor?, order)))
+        {
+            remotes[reactor].mailbox.post_reserved(Command::StandIn(stands_in));
+        }
+        *deputy = next;
+    }
+}
+
+impl Sight {
+    fn of(remote: &RemoteReactor) -> Self {
+        let metrics = &remote.metrics;
+        let wires = OnceLock::get(&metrics.wires);
+        let Some(wires) = wires else { return Self::default() };
+        Self {
+            at: wires.at.value(),
+            doing: wires.doing.value(),
+            turns: wires.turns.value(),
+            requests: metrics.requests.value(),
+            messages: metrics.messages_in.value(),
+        }
+    }
+
+    fn is_callback(&self) -> bool {
+        self.doing != Callback::None as u64 && ConnectionId::from_bits(self.at) != ConnectionId::NONE
+    }
+}
+
+impl Watch {
+    fn look(&mut self, now: Duration, sight: Sight, limits: &Limits) -> Found {
+        if sight != self.sight || !sight.is_callback() {
+            let was_told = self.told > Told::Nothing;
+            *self = Self { sight, since: now, told: Told::Nothing };
+            return if was_told { Found::Over } else { Found::Nothing };
+        }
+        let running = now - self.since;
+        if running >= limits.callback_stall && self.told < Told::Stalled {
+            self.told = Told::Stalled;
+            Found::Stalled(running)
+        } else if running >= limits.callback_slow && self.told < Told::Slow {
+            self.told = Told::Slow;
+            Found::Slow(running)
+        } else {
+            Found::Nothing
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// A reactor that does one thing after another, and a watchdog that looks at it now and then. Says what was
+    /// found, and when.
+    fn play(acts: &[(u64, Sight)], end: u64) -> Vec<(u64, Found)> {
+        let limits = Limits::default();
+        let mut watch = Watch::default();
+        let (mut now, mut all) = (0, Vec::new());
+        while now < end * 10 {
+            let sight = acts.iter().rev().find(|(begin, _)| begin * 10 <= now).unwrap().1;
+            match watch.look(MS * now as u32 / 10, sight, &limits) {
+                Found::Nothing => {}
+                found => all.push((now / 10, found)),
+            }
+            let wait = pause(std::slice::from_ref(&watch), limits.callback_slow);
+            now += wait.as_micros() as u64 / 100;
+        }
+        all
+    }
+
+    fn asleep(turns: u64) -> Sight {
+        Sight { at: u64::MAX - 2, doing: Callback::Message as u64, turns, ..Sight::default() }
+    }
+
+    fn message(turns: u64, messages: u64) -> Sight {
+        Sight { at: 7, doing: Callback::Message as u64, turns, messages, requests: 0 }
+    }
+
+    #[test]
+    fn n11_a_slow_callback_is_told_of_within_twice_the_threshold() {
+        for begin in 100..120 {
+            let found = play(&[(0, asleep(1)), (begin, message(2, 1)), (begin + 50, asleep(2))], 300);
+            let [(told, Found::Slow(running)), (_, Found::Over)] = found[..] else { panic!("{found:?}") };
+            assert!(
+                (begin + 10..=begin + 16).contains(&told),
+                "it began at {begin}, and was told of at {told}"
+            );
+            assert!(running >= MS * 10 && running <= MS * (told - begin + 1) as u32, "{running:?}");
+        }
+    }
+
+    #[test]
+    fn n11_a_stall_is_told_of_once_more_after_a_second() {
+        let found = play(&[(0, asleep(1)), (100, message(2, 1)), (3100, asleep(2))], 4000);
+        let [(_, Found::Slow(_)), (told, Found::Stalled(_)), (over, Found::Over)] = found[..] else {
+            panic!("{found:?}")
+        };
+        assert!((1100..1110).contains(&told) && (3100..3106).contains(&over), "{found:?}");
+    }
+
+    #[test]
+    fn n11_many_short_callbacks_in_one_turn_are_not_slow() {
+        let mut acts = vec![(0, asleep(1))];
+        acts.extend((0..100).map(|n| (100 + n * 9, message(2, n))));
+        acts.push((1000, asleep(2)));
+        assert_eq!(play(&acts, 1200), []);
+    }
+
+    #[test]
+    fn n11_sleep_and_work_of_the_servers_own_are_no_callbacks() {
+        let own = Sight { doing: Callback::None as u64, ..message(2, 0) };
+        assert_eq!(play(&[(0, asleep(1)), (1000, own)], 3000), []);
+    }
+
+    #[test]
+    fn n11_every_callback_has_its_name() {
+        assert_eq!(NAMES[Callback::None as usize], "");
+        assert_eq!(NAMES[Callback::Create as usize], "ClientFactory::create");
+        let named = [
+            (Callback::Connect, "on_connect"),
+            (Callback::Head, "on_head"),
+            (Callback::Body, "on_body"),
+            (Callback::Request, "on_request"),
+            (Callback::Upgrade, "on_upgrade"),
+            (Callback::Open, "on_open"),
+            (Callback::Message, "on_message"),
+            (Callback::Control, "on_control"),
+            (Callback::Data, "on_data"),
+            (Callback::Line, "on_line"),
+            (Callback::Timer, "on_timer"),
+            (Callback::Post, "on_post"),
+            (Callback::Drain, "on_drain"),
+            (Callback::Disconnect, "on_disconnect"),
+        ];
+        assert!(named.iter().all(|(callback, name)| NAMES[*callback as usize] == *name));
+    }
+}

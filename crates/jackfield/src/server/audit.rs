@@ -1,0 +1,213 @@
+//! Which defences are off where others can reach the server.
+
+use crate::config::{DEFENCES, LimitRow, Limits, On, Speaks};
+use crate::gate::Origins;
+use crate::shared::Settings;
+use std::fmt;
+use std::net::SocketAddr;
+
+/// Which defences are off on listeners that can be reached from outside, that is from more than this machine: what
+/// [`Server::audit`](crate::Server::audit) found.
+///
+/// Its [`Display`](fmt::Display) form has a line for each, and is empty if there is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Audit {
+    /// What was found: limits first, in the order of [`Limits::table`].
+    pub findings: Vec<Finding>,
+}
+
+/// A defence that is off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// What is off: the name of a limit as in [`Limits::table`], or `tls`, `origins` or `panic`.
+    pub defence: &'static str,
+    /// The listeners that go without it, in the order in which they were given.
+    pub listeners: Vec<SocketAddr>,
+    /// What is the matter with it.
+    pub state: String,
+    /// What turns it on.
+    pub remedy: String,
+}
+
+impl Audit {
+    /// True if nothing was found.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    /// `aborts`: whether a panic ends the process.
+    pub(crate) fn of(settings: &Settings, addrs: &[SocketAddr], aborts: bool) -> Self {
+        let exposed = Exposed { settings, addrs };
+        let mut findings = limits_off(&exposed);
+        let others = [
+            (
+                "tls",
+                exposed.listeners(|listener| !settings.listeners[listener].is_tls()),
+                "what is said can be read and changed on its way",
+                "`Listener::tls`, unless something in front of the server does that",
+            ),
+            (
+                "origins",
+                exposed
+                    .listeners(|listener| settings.origins == Origins::Any && exposed.is(listener, On::Http)),
+                "any page may open a WebSocket in the name of whoever looks at it",
+                "`ServerBuilder::allowed_origins` in place of `any_origin`",
+            ),
+            (
+                "panic",
+                exposed.listeners(|_| aborts),
+                "a panic in one callback ends the process, and every connection with it",
+                "`panic = \"unwind\"` in the profile of the build",
+            ),
+        ];
+        for (defence, listeners, state, remedy) in others {
+            if !listeners.is_empty() {
+                findings.push(Finding { defence, listeners, state: state.into(), remedy: remedy.into() });
+            }
+        }
+        Self { findings }
+    }
+}
+
+/// The listeners that more than this machine can reach.
+struct Exposed<'s> {
+    settings: &'s Settings,
+    addrs: &'s [SocketAddr],
+}
+
+impl Exposed<'_> {
+    /// Those of them, by index, of which this is true.
+    fn listeners(&self, which: impl Fn(usize) -> bool) -> Vec<SocketAddr> {
+        let outside =
+            self.addrs.iter().enumerate().filter(|(_, addr)| !addr.ip().to_canonical().is_loopback());
+        outside.filter(|(listener, _)| which(*listener)).map(|(_, addr)| *addr).collect()
+    }
+
+    fn is(&self, listener: usize, on: On) -> bool {
+        let listener = &self.settings.listeners[listener];
+        match on {
+            On::All => true,
+            On::Http => listener.speaks == Speaks::Http,
+            On::Own => listener.speaks != Speaks::Http,
+            On::Lines => listener.speaks == Speaks::Lines,
+            On::Messages => listener.speaks != Speaks::Raw,
+            On::Tls => listener.is_tls(),
+        }
+    }
+}
+
+fn limits_off(exposed: &Exposed<'_>) -> Vec<Finding> {
+    let limits = &exposed.settings.limits;
+    let recommended = Limits::internet().table();
+    let mut findings = Vec::new();
+    for row in limits.table() {
+        let Some((_, on, off)) = DEFENCES.iter().find(|(name, ..)| *name == row.name) else { continue };
+        // A heartbeat finds a dead peer sooner than the idle timeout that it stands for.
+        let is_replaced = row.name == "websocket_idle" && !limits.heartbeat.is_zero();
+        let listeners = exposed.listeners(|listener| exposed.is(listener, *on));
+        if off.is(row.value) && !is_replaced && !listeners.is_empty() {
+            let better = recommended.iter().find(|better| better.name == row.name).map_or(0, |row| row.value);
+            findings.push(finding(&row, listeners, better));
+        }
+    }
+    findings
+}
+
+fn finding(row: &LimitRow, listeners: Vec<SocketAddr>, better: u64) -> Finding {
+    let LimitRow { name, unit, value, .. } = row;
+    let state = match value {
+        0 => "is off".into(),
+        value => format!("is {value} {unit}, so wide that it is off"),
+    };
+    let better = if *unit == "ms" { format!("Duration::from_millis({better})") } else { better.to_string() };
+    let remedy = format!("`limits.{name} = {better}`, given to `ServerBuilder::limits`");
+    Finding { defence: name, listeners, state, remedy }
+}
+
+impl fmt::Display for Audit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.findings.iter().try_for_each(|finding| writeln!(f, "{finding}"))
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let listeners: Vec<String> = self.listeners.iter().map(ToString::to_string).collect();
+        let Self { defence, state, remedy, .. } = self;
+        let colon = if state.starts_with("is ") { "" } else { ":" };
+        write!(f, "{}: {defence}{colon} {state}; turn it on with {remedy}", listeners.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ListenerSettings;
+    use crate::gate::Reserved;
+    use crate::shared::NoObserver;
+    use crate::shared::WallClock;
+    use std::sync::Arc;
+
+    #[test]
+    fn n15_no_limit_is_forgotten() {
+        let mut known: Vec<&str> = DEFENCES.iter().map(|(name, ..)| *name).collect();
+        let table = Limits::default().table();
+        // What is not built yet stands in brackets.
+        let mut names: Vec<&str> =
+            table.iter().map(|row| row.name).filter(|name| !name.starts_with('(')).collect();
+        known.sort_unstable();
+        names.sort_unstable();
+        assert_eq!(
+            known, names,
+            "each row of `Limits::table` has one in `DEFENCES`, and the other way round"
+        );
+    }
+
+    fn settings(limits: Limits, origins: Origins) -> Settings {
+        let speaks = [Speaks::Http, Speaks::Raw, Speaks::Lines];
+        let listeners = speaks.map(|speaks| ListenerSettings { speaks, ..ListenerSettings::default() });
+        Settings {
+            reserved: Reserved::default(),
+            watchdog: true,
+            limits,
+            listeners: listeners.into(),
+            origins,
+            observer: Arc::new(NoObserver),
+            clock: WallClock::System,
+        }
+    }
+
+    #[test]
+    fn n15_what_is_so_wide_that_it_is_off_is_found_where_it_counts() {
+        let addrs = ["192.0.2.1:80", "[2001:db8::1]:81", "0.0.0.0:82"].map(|addr| addr.parse().unwrap());
+        let mut limits = Limits::internet();
+        limits.raw_idle = std::time::Duration::ZERO;
+        limits.line_bytes_max = 17 << 20;
+        limits.websocket_idle = std::time::Duration::ZERO;
+        limits.head_timeout = std::time::Duration::from_secs(3600);
+        let audit = Audit::of(&settings(limits.clone(), Origins::Any), &addrs, true);
+        let found: Vec<(&str, usize)> =
+            audit.findings.iter().map(|finding| (finding.defence, finding.listeners.len())).collect();
+        let expected = [
+            ("line_bytes_max", 1),
+            ("head_timeout", 1),
+            ("raw_idle", 2),
+            ("tls", 3),
+            ("origins", 1),
+            ("panic", 3),
+        ];
+        assert_eq!(found, expected, "{audit}");
+        limits.heartbeat = std::time::Duration::ZERO;
+        let audit = Audit::of(&settings(limits, Origins::Same), &addrs, false);
+        assert!(audit.findings.iter().any(|finding| finding.defence == "websocket_idle"), "{audit}");
+    }
+
+    #[test]
+    fn n15_nothing_is_found_where_nobody_comes_from_outside() {
+        let addrs = ["127.0.0.1:80", "[::1]:81", "[::ffff:127.0.0.1]:82"].map(|addr| addr.parse().unwrap());
+        let audit = Audit::of(&settings(Limits::local(), Origins::Any), &addrs, true);
+        assert!(audit.is_clean() && audit.to_string().is_empty(), "{audit}");
+    }
+}

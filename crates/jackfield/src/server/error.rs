@@ -1,0 +1,59 @@
+//! Why a server does not start, or stopped.
+
+use std::net::SocketAddr;
+use std::{fmt, io};
+
+/// What a server's own functions return.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a server does not start, or stopped.
+#[non_exhaustive]
+pub enum Error {
+    /// The options are wrong: everything that is, one sentence each. Nothing was bound.
+    Options(Vec<String>),
+    /// Listeners can't be bound: each that can't, and why. None of the others listens either.
+    Bind(Vec<(SocketAddr, io::Error)>),
+    /// The operating system refused what a server can't do without.
+    Io(io::Error),
+    /// A reactor panicked outside of any callback: in the closure that makes its factory, or by a bug of Jackfield.
+    /// The others were shut down.
+    Reactor(usize),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Options(faults) => write!(f, "the options are wrong: {}", faults.join("; ")),
+            Self::Bind(failed) => {
+                let failed: Vec<String> =
+                    failed.iter().map(|(addr, error)| format!("{addr}: {error}")).collect();
+                write!(f, "can't listen at {}", failed.join("; "))
+            }
+            Self::Io(error) => write!(f, "the system refuses: {error}"),
+            Self::Reactor(number) => write!(f, "reactor {number} panicked, or what made its factory did"),
+        }
+    }
+}
+
+/// The same sentence: `main` prints this form of what it returns, and a list of quoted strings is no help.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            Self::Bind(failed) => failed.first().map(|(_, error)| error as _),
+            Self::Options(_) | Self::Reactor(_) => None,
+        }
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}

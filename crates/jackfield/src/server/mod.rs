@@ -1,0 +1,92 @@
+//! A server, from its options to its running threads.
+//!
+//! This room knows nothing of bytes.
+
+mod audit;
+mod builder;
+mod error;
+mod run;
+#[cfg(all(feature = "signals", unix))]
+mod signals;
+
+pub use audit::{Audit, Finding};
+pub use builder::ServerBuilder;
+pub use error::{Error, Result};
+
+use crate::shared::{Handle, RemoteReactor, Settings};
+use jackfield_reactor::{self as reactor, Budget, Driver, Mailbox};
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// A server that is bound: new connections wait in the backlog until it serves.
+pub struct Server {
+    settings: Arc<Settings>,
+    drivers: Vec<Driver>,
+    handle: Handle,
+    addrs: Vec<SocketAddr>,
+}
+
+impl Server {
+    pub(crate) fn new(settings: Settings, sockets: Vec<reactor::Listener>, reactors: usize) -> Result<Self> {
+        let addrs = sockets.iter().map(reactor::Listener::local_addr).collect::<std::io::Result<_>>()?;
+        let budget = Arc::new(Budget::new(settings.limits.memory_bytes_max));
+        let mut drivers = Vec::new();
+        let mut remotes = Vec::new();
+        for number in 0..reactors {
+            let mut driver = Driver::new(number as u8, settings.limits.reactor.clone())?;
+            driver.reactor.wires.share_budget(budget.clone());
+            let mailbox = Mailbox::new(Some(driver.waker()?), settings.limits.mailbox_max);
+            remotes.push(RemoteReactor::new(mailbox, driver.reactor.wires.stats()));
+            drivers.push(driver);
+        }
+        for socket in sockets {
+            drivers[0].listen(socket)?;
+        }
+        if settings.watchdog {
+            let listeners = drivers[0].listeners();
+            drivers[1..].iter_mut().for_each(|driver| driver.stand_in_for(listeners.clone()));
+        }
+        let handle = Handle::new(remotes.into());
+        Ok(Self { settings: Arc::new(settings), drivers, handle, addrs })
+    }
+
+    /// The addresses that the listeners really have, in the order in which they were given.
+    #[doc(alias = "GetAddress")]
+    #[doc(alias = "BindPort")]
+    #[must_use]
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.addrs
+    }
+
+    /// The address of the first listener.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.addrs[0]
+    }
+
+    /// Lists each defence that is off, or so wide that it is off, on a listener that more than this machine can
+    /// reach, with what turns it on. Nothing is changed by it; a server may well go without some.
+    ///
+    /// ```
+    /// let server = jackfield::Server::bind("127.0.0.1:0")?;
+    /// assert!(server.audit().is_clean());
+    /// # Ok::<(), jackfield::Error>(())
+    /// ```
+    #[must_use]
+    pub fn audit(&self) -> Audit {
+        Audit::of(&self.settings, &self.addrs, cfg!(panic = "abort"))
+    }
+
+    /// The server for other threads.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("addrs", &self.addrs).field("reactors", &self.drivers.len()).finish()
+    }
+}

@@ -1,0 +1,112 @@
+//! Serves: a thread for each reactor, until all have ended.
+
+use crate::client::{Client, ClientFactory, Closure, IntoClient};
+use crate::dispatch::Dispatcher;
+use crate::observe::Watchdog;
+use crate::server::Server;
+use crate::server::error::{Error, Result};
+use crate::shared::{Drain, Handle, Peer, State};
+use jackfield_reactor::Driver;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+
+impl Server {
+    /// Serves, with a client from the closure for each connection, until [`Handle::shutdown`]. The closure is cloned
+    /// for each reactor; it returns a client, or a `Result` of one and a [`Refuse`](crate::Refuse).
+    ///
+    /// The first reactor runs on this thread.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if polling fails, which no connection can bring about.
+    pub fn serve<F, M>(self, make: F) -> Result<()>
+    where
+        F: FnMut(&Peer) -> M + Clone + Send + 'static,
+        M: IntoClient,
+        M::Client: 'static,
+    {
+        self.serve_factory(move |_reactor| Closure(make.clone()))
+    }
+
+    /// The same with a closure that is made on each reactor's thread: what it hands to its clients stays there, and
+    /// may be an `Rc`.
+    ///
+    /// # Errors
+    /// As [`Server::serve`].
+    pub fn serve_with<F, M, K>(self, maker: K) -> Result<()>
+    where
+        F: FnMut(&Peer) -> M + 'static,
+        M: IntoClient,
+        M::Client: 'static,
+        K: FnOnce(usize) -> F + Clone + Send + 'static,
+    {
+        self.serve_factory(move |reactor| Closure(maker(reactor)))
+    }
+
+    /// The same with a factory type of one's own.
+    ///
+    /// # Errors
+    /// As [`Server::serve`].
+    pub fn serve_factory<F, K>(self, maker: K) -> Result<()>
+    where
+        F: ClientFactory + 'static,
+        F::Client: Client + 'static,
+        K: FnOnce(usize) -> F + Clone + Send + 'static,
+    {
+        let Self { settings, drivers, handle, .. } = self;
+        let (observer, all) = (settings.observer.clone(), handle.clone());
+        let watches = settings.watchdog && !settings.limits.callback_slow.is_zero();
+        let watchdog = watches.then(|| Watchdog::start(&handle, &settings)).transpose()?;
+        let run = move |number: usize, mut driver: Driver| {
+            let ended = catch_unwind(AssertUnwindSafe(|| {
+                let mut dispatcher = Dispatcher::new(number, maker(number), handle.clone(), settings);
+                let ended = driver.run(&mut dispatcher);
+                handle.uncount_handed_over(number);
+                ended
+            }));
+            let ended = ended.map_err(|_| Error::Reactor(number)).and_then(|ended| Ok(ended?));
+            if ended.is_err() {
+                // A reactor less is a server that answers some and not others: better none.
+                handle.shutdown(Drain::now());
+            }
+            ended
+        };
+        all.set_state(State::Running);
+        observer.on_started(&all);
+        let ended = run_all(drivers, &all, run);
+        // One that ended early may have been handed new connections by one that did not know yet.
+        (0..all.reactors()).for_each(|number| all.uncount_handed_over(number));
+        drop(watchdog);
+        all.set_state(State::Stopped);
+        observer.on_stopped();
+        ended
+    }
+}
+
+/// The first reactor runs here: a server of one reactor has one thread, and the system's calls cost less then.
+/// Returns when all have ended, with the first error.
+fn run_all<R>(drivers: Vec<Driver>, handle: &Handle, run: R) -> Result<()>
+where
+    R: FnOnce(usize, Driver) -> Result<()> + Clone + Send + 'static,
+{
+    let mut drivers = drivers.into_iter().enumerate();
+    let first = drivers.next();
+    let (mut ended, mut threads) = (Ok(()), Vec::new());
+    for (number, driver) in drivers {
+        let run = run.clone();
+        let thread = thread::Builder::new().name(format!("reactor-{number}"));
+        match thread.spawn(move || run(number, driver)) {
+            Ok(thread) => threads.push((number, thread)),
+            Err(error) => {
+                handle.shutdown(Drain::now());
+                ended = Err(Error::Io(error));
+            }
+        }
+    }
+    if let Some((number, driver)) = first {
+        ended = ended.and(run(number, driver));
+    }
+    for (number, thread) in threads {
+        ended = ended.and(thread.join().unwrap_or(Err(Error::Reactor(number))));
+    }
+    ended
+}

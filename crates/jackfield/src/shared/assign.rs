@@ -1,0 +1,72 @@
+//! Which reactor gets a new connection, and how many each has.
+
+use crate::shared::command::Command;
+use crate::shared::handle::Handle;
+use std::sync::atomic::Ordering;
+
+impl Handle {
+    /// The reactor with the fewest connections, this one before others that have as many. Those that can't take
+    /// anybody just now are passed over, if there are others.
+    pub(crate) fn least_loaded(&self, here: usize) -> usize {
+        let rank = |&reactor: &usize| {
+            let remote = &self.shared().remotes[reactor];
+            (remote.is_away(), remote.load.load(Ordering::Relaxed), reactor != here)
+        };
+        (0..self.shared().remotes.len()).min_by_key(rank).unwrap_or(here)
+    }
+
+    /// Counts a new connection for a reactor, and returns how many connections the server had before it.
+    pub(crate) fn assign(&self, reactor: usize) -> usize {
+        if let Some(remote) = self.remote(reactor) {
+            remote.load.fetch_add(1, Ordering::Relaxed);
+        }
+        self.shared().connections.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// So many connections of a reactor are none any more.
+    pub(crate) fn uncount(&self, reactor: usize, connections: usize) {
+        self.shared().connections.fetch_sub(connections, Ordering::Relaxed);
+        if let Some(remote) = self.remote(reactor) {
+            remote.load.fetch_sub(connections, Ordering::Relaxed);
+        }
+    }
+
+    /// A reactor has ended: who was handed to it since then has nobody.
+    pub(crate) fn uncount_handed_over(&self, reactor: usize) {
+        let mut commands = Vec::new();
+        if let Some(remote) = self.remote(reactor) {
+            remote.mailbox.take(&mut commands);
+        }
+        let newcomers = commands.iter().filter(|command| matches!(command, Command::Adopt(..))).count();
+        self.uncount(reactor, newcomers);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shared::remote::RemoteReactor;
+    use jackfield_reactor::Incoming;
+    use jackfield_reactor::Mailbox;
+    use jackfield_reactor::Pipe;
+    use jackfield_reactor::Transport;
+    use std::sync::Arc;
+
+    /// They were handed over by a reactor that did not know of the shutdown yet, and counted for ever.
+    #[test]
+    fn newcomers_for_a_reactor_that_has_ended_are_counted_no_more() {
+        let remotes = [(); 2].map(|()| RemoteReactor::new(Mailbox::new(None, 10), &Arc::default()));
+        let handle = Handle::new(remotes.into());
+        for _ in 0..3 {
+            let peer = ([127, 0, 0, 1], 1).into();
+            let transport = Transport::Memory(Pipe::pair(peer).0);
+            handle.assign(1);
+            handle.post_reserved(1, Command::Adopt(Incoming { transport, peer, listener: 0 }, false));
+        }
+        handle.post_reserved(1, Command::Pressure);
+        handle.uncount_handed_over(0);
+        assert_eq!(handle.count(), 3);
+        handle.uncount_handed_over(1);
+        assert_eq!((handle.count(), handle.shared().remotes[1].load.load(Ordering::Relaxed)), (0, 0));
+    }
+}

@@ -1,0 +1,46 @@
+//! Names of callbacks, for the watchdog.
+
+/// What a reactor may be doing for one of its connections. The number is what it shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Callback {
+    /// Nothing of the user's.
+    None,
+    Create,
+    Connect,
+    Head,
+    Body,
+    Request,
+    Upgrade,
+    Open,
+    Message,
+    Control,
+    Data,
+    Line,
+    Timer,
+    Post,
+    Drain,
+    Heartbeat,
+    Disconnect,
+}
+
+/// By their numbers.
+pub(crate) const NAMES: [&str; 17] = [
+    "",
+    "ClientFactory::create",
+    "on_connect",
+    "on_head",
+    "on_body",
+    "on_request",
+    "on_upgrade",
+    "on_open",
+    "on_message",
+    "on_control",
+    "on_data",
+    "on_line",
+    "on_timer",
+    "on_post",
+    "on_drain",
+    "on_heartbeat",
+    "on_disconnect",
+];

@@ -1,0 +1,156 @@
+//! Figures of a running server.
+
+use crate::disconnect::{CLASSES, Reason};
+use jackfield_reactor::{Counter, Stats};
+use std::sync::Arc;
+
+/// What a server has done so far, summed over its reactors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// Connections taken up.
+    pub opened: u64,
+    /// Connections that ended.
+    pub closed: u64,
+    /// New connections that were refused.
+    pub refused: u64,
+    /// Those of them that were refused because no descriptor was left.
+    pub refused_descriptors: u64,
+    /// Those of them that were refused because a reactor was overloaded.
+    pub refused_overload: u64,
+    /// Failures to accept new connections, each tried again.
+    pub accept_errors: u64,
+    /// HTTP requests whose head has come, refused ones included.
+    pub requests: u64,
+    /// WebSocket messages and lines received.
+    pub messages_in: u64,
+    /// Messages and events sent, each subscriber of a published one counted.
+    pub messages_out: u64,
+    /// Messages dropped because their receiver was too slow.
+    pub dropped: u64,
+    /// Bytes read, as plain text.
+    pub bytes_in: u64,
+    /// Bytes the kernel took, as plain text.
+    pub bytes_out: u64,
+    /// Callbacks that panicked.
+    pub panics: u64,
+    /// Bytes that the buffers of all connections hold on the heap just now: what was read and not used, messages and
+    /// bodies that are not whole, what waits for peers without what is shared, and buffers that wait for their next
+    /// use.
+    pub memory_bytes: u64,
+    /// Connections that were ended for the memory they held.
+    pub evicted: u64,
+    /// How often a peer was not read for a while because it said more than its rate allows.
+    pub throttled: u64,
+    /// Callbacks that were seen to run for longer than [`Limits::callback_slow`](crate::Limits::callback_slow).
+    pub slow_callbacks: u64,
+    /// Those of them that were seen to run for longer than [`Limits::callback_stall`](crate::Limits::callback_stall).
+    pub stalled_callbacks: u64,
+    /// Turns of the reactors.
+    pub turns: u64,
+    /// Events for connections that had ended.
+    pub stale: u64,
+    /// Time of the last timed turn in nanoseconds, of the slowest reactor (every long one is timed, and some others).
+    pub turn_ns: u64,
+    /// The longest of the timed turns in nanoseconds.
+    pub turn_ns_max: u64,
+    /// How long what became ready lately waited at most, in nanoseconds, on the reactor that is most behind.
+    pub lag_ns: u64,
+    /// Reactors that are overloaded now.
+    pub overloaded: u64,
+    ends: [u64; CLASSES],
+}
+
+/// The counters of one reactor. Its thread writes them, any thread reads them. Apart from other reactors', as
+/// [`Stats`] are.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct ReactorMetrics {
+    pub(crate) wires: std::sync::OnceLock<Arc<Stats>>,
+    pub(crate) refused: Counter,
+    pub(crate) refused_overload: Counter,
+    pub(crate) lag_ns: Counter,
+    /// 1 while it is overloaded.
+    pub(crate) overloaded: Counter,
+    pub(crate) requests: Counter,
+    pub(crate) messages_in: Counter,
+    pub(crate) messages_out: Counter,
+    pub(crate) dropped: Counter,
+    pub(crate) panics: Counter,
+    pub(crate) throttled: Counter,
+    /// These two are the watchdog's.
+    pub(crate) slow_callbacks: Counter,
+    pub(crate) stalled_callbacks: Counter,
+    ends: [Counter; CLASSES],
+}
+
+impl ReactorMetrics {
+    /// A connection has ended.
+    pub(crate) fn count_end(&self, why: Reason) {
+        self.ends[why.class()].add(1);
+    }
+}
+
+impl Metrics {
+    /// Connections that ended for this reason, those whose TLS handshake failed included. What exactly a peer broke
+    /// of a protocol, or what the system said, makes no difference.
+    ///
+    /// ```
+    /// use jackfield::{Limit, Reason, Server, Timeout};
+    ///
+    /// # fn main() -> jackfield::Result<()> {
+    /// let metrics = Server::bind("127.0.0.1:0")?.handle().metrics();
+    /// assert_eq!(metrics.ended(Reason::Timeout(Timeout::Head)), 0);
+    /// assert_eq!(metrics.ended(Reason::Limit(Limit::Rate)), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn ended(&self, why: Reason) -> u64 {
+        self.ends[why.class()]
+    }
+
+    pub(crate) fn sum<'a>(reactors: impl Iterator<Item = &'a ReactorMetrics>) -> Self {
+        let mut sum = Self::default();
+        for reactor in reactors {
+            sum.add(reactor);
+            if let Some(wires) = reactor.wires.get() {
+                sum.add_wires(wires);
+            }
+        }
+        sum
+    }
+
+    fn add(&mut self, reactor: &ReactorMetrics) {
+        self.refused += reactor.refused.value();
+        self.refused_overload += reactor.refused_overload.value();
+        self.lag_ns = self.lag_ns.max(reactor.lag_ns.value());
+        self.overloaded += reactor.overloaded.value();
+        self.requests += reactor.requests.value();
+        self.messages_in += reactor.messages_in.value();
+        self.messages_out += reactor.messages_out.value();
+        self.dropped += reactor.dropped.value();
+        self.panics += reactor.panics.value();
+        self.throttled += reactor.throttled.value();
+        for (sum, end) in self.ends.iter_mut().zip(&reactor.ends) {
+            *sum += end.value();
+        }
+        self.slow_callbacks += reactor.slow_callbacks.value();
+        self.stalled_callbacks += reactor.stalled_callbacks.value();
+    }
+
+    fn add_wires(&mut self, wires: &Stats) {
+        self.opened += wires.opened.value();
+        self.closed += wires.closed.value();
+        self.bytes_in += wires.bytes_in.value();
+        self.bytes_out += wires.bytes_out.value();
+        self.refused_descriptors += wires.exhausted.value();
+        self.accept_errors += wires.accept_errors.value();
+        self.turns += wires.turns.value();
+        self.memory_bytes += wires.memory_bytes.value();
+        self.evicted += wires.evicted.value();
+        self.stale += wires.stale.value();
+        self.turn_ns = self.turn_ns.max(wires.turn_ns.value());
+        self.turn_ns_max = self.turn_ns_max.max(wires.turn_ns_max.value());
+    }
+}

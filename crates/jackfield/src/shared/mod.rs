@@ -1,0 +1,42 @@
+//! What the reactors of one server share. Any thread may come here.
+//!
+//! This room knows no wire, no link, no context and no type of the user.
+
+mod assign;
+mod callback;
+mod command;
+mod handle;
+mod metrics;
+mod observer;
+mod peer;
+mod publish;
+mod quota;
+mod remote;
+mod settings;
+mod state;
+
+pub(crate) use callback::{Callback, NAMES};
+pub(crate) use command::{Acceptance, Answer, Command};
+pub use handle::Handle;
+pub use metrics::Metrics;
+pub(crate) use metrics::ReactorMetrics;
+pub(crate) use observer::{Guarded, NoObserver};
+pub use observer::{Observer, Refused, SlowCallback};
+pub use peer::Peer;
+pub(crate) use remote::RemoteReactor;
+pub(crate) use settings::{Settings, WallClock};
+pub use state::{Busy, Drain, State};
+
+use crate::topics::TopicIndex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize};
+
+pub(crate) struct Shared {
+    pub(crate) remotes: Box<[RemoteReactor]>,
+    pub(crate) topic_index: TopicIndex,
+    /// Connections of all reactors, handed over or not.
+    pub(crate) connections: AtomicUsize,
+    /// A signal asked for the end. Whoever is woken by it says so to all.
+    pub(crate) signalled: Arc<AtomicBool>,
+    state: AtomicU8,
+}

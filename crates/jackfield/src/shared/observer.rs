@@ -1,0 +1,199 @@
+//! What happens to the server as a whole.
+
+use crate::disconnect::{Limit, Reason};
+use crate::shared::handle::Handle;
+use crate::shared::peer::Peer;
+use jackfield_reactor::{ConnectionId, Pressure};
+use std::any::Any;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What happens to the server as a whole, told on the thread where it happens. Every event has a default: those that
+/// somebody should know of go to the [`log`] crate.
+pub trait Observer: Send + Sync {
+    /// All listeners are up and the reactors turn.
+    #[doc(alias = "OnServerCreated")]
+    fn on_started(&self, handle: &Handle) {
+        let _ = handle;
+    }
+
+    /// Every connection has ended and every reactor stopped. The last event.
+    #[doc(alias = "OnServerDestroyed")]
+    fn on_stopped(&self) {}
+
+    /// A new connection was refused, before or by its factory. No client was made for it.
+    fn on_refused(&self, peer: &Peer, why: Refused) {
+        let _ = (peer, why);
+    }
+
+    /// A reactor can't keep up, and new connections are refused from now on (`is_on`), or it can again. `lag` is how
+    /// long what was ready waited lately. See [`Limits::lag_window`](crate::Limits::lag_window).
+    fn on_overload(&self, reactor: usize, is_on: bool, lag: Duration) {
+        match is_on {
+            true => log::warn!("reactor {reactor} is overloaded: events wait for {lag:?}"),
+            false => log::info!("reactor {reactor} is not overloaded any more"),
+        }
+    }
+
+    /// A new connection could not be accepted; it is tried again soon. Told once a second at most of each reactor;
+    /// [`Metrics::accept_errors`](crate::Metrics::accept_errors) counts all. A lack of descriptors comes here only if
+    /// the descriptor in reserve was taken as well; otherwise new connections are refused with
+    /// [`Refused::Descriptors`].
+    fn on_accept_error(&self, listener: usize, error: &io::Error) {
+        log::warn!("listener {listener} can't accept: {error}");
+    }
+
+    /// A TLS handshake failed, or did not end in time. No client was made for it.
+    fn on_tls_error(&self, id: ConnectionId, why: Reason) {
+        log::debug!("{id}: the TLS handshake failed: {why}");
+    }
+
+    /// A callback panicked. Its connection ends with it; the others and the reactor go on.
+    #[doc(alias = "OnBgException")]
+    fn on_panic(&self, id: ConnectionId, payload: &(dyn Any + Send)) {
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        log::error!("{id}: a callback panicked: {}", text.unwrap_or("no text"));
+    }
+
+    /// The memory that the buffers of all connections hold has risen above 80 % of the budget, which is so many bytes
+    /// ([`Limits::memory_bytes_max`](crate::Limits)), or is back at 70 %. Each change is told once, on the thread of
+    /// the reactor that found it; of two that come close together, found by two reactors, the later may be told
+    /// first.
+    fn on_pressure(&self, pressure: Pressure, budget_bytes: usize) {
+        match pressure {
+            Pressure::High => log::warn!("80 % of the {budget_bytes} bytes for buffers are used"),
+            _ => log::info!("the pressure on the {budget_bytes} bytes for buffers is over"),
+        }
+    }
+
+    /// A connection is ended for the memory it holds, in bytes. Its client hears of it as of any other end, with
+    /// [`Limit::Memory`](crate::Limit::Memory).
+    fn on_evicted(&self, id: ConnectionId, bytes: usize) {
+        log::warn!("{id}: ended, for its buffers hold {bytes} bytes");
+    }
+
+    /// A callback has run for longer than [`Limits::callback_slow`](crate::Limits::callback_slow), and runs still;
+    /// told once more if it runs for longer than [`Limits::callback_stall`](crate::Limits::callback_stall). On a
+    /// thread of its own, that of the watchdog: see [`ServerBuilder::watchdog`](crate::ServerBuilder::watchdog).
+    fn on_slow_callback(&self, slow: &SlowCallback) {
+        let SlowCallback { reactor, connection, callback, running, is_stalled } = slow;
+        let level = if *is_stalled { log::Level::Error } else { log::Level::Warn };
+        log::log!(level, "{connection}: {callback} runs for {running:?} and holds reactor {reactor} up");
+    }
+
+    /// A message was dropped because its receiver is too slow.
+    fn on_dropped(&self, id: ConnectionId) {
+        let _ = id;
+    }
+
+    /// A peer has reached a limit whose consequence is that it is not read for a while, such as [`Limit::Rate`].
+    fn on_throttled(&self, id: ConnectionId, why: Limit) {
+        let _ = (id, why);
+    }
+}
+
+/// A callback that holds its reactor up, as it was seen from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SlowCallback {
+    /// The number of the reactor.
+    pub reactor: usize,
+    /// Whose callback it is.
+    pub connection: ConnectionId,
+    /// Its name, such as `on_message`.
+    pub callback: &'static str,
+    /// It runs for so long at least. Several calls of `on_data` or of `on_line` with the bytes of one read count as
+    /// one.
+    pub running: Duration,
+    /// It is told of for the second time.
+    pub is_stalled: bool,
+}
+
+/// Why a new connection was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refused {
+    /// The server holds as many connections as it may.
+    Full,
+    /// The factory said no.
+    Factory,
+    /// The factory panicked.
+    Panic,
+    /// The system did not take its socket up.
+    System,
+    /// The server is shutting down.
+    Shutdown,
+    /// No descriptor was left for it.
+    Descriptors,
+    /// Its reactor is overloaded.
+    Overload,
+}
+
+/// The observer of a server that was given none.
+pub(crate) struct NoObserver;
+
+impl Observer for NoObserver {}
+
+/// The user's observer, whose panics harm nobody.
+pub(crate) struct Guarded(pub(crate) Arc<dyn Observer>);
+
+impl Guarded {
+    fn tell(&self, call: impl FnOnce(&dyn Observer)) {
+        if catch_unwind(AssertUnwindSafe(|| call(&*self.0))).is_err() {
+            log::error!("the observer panicked");
+        }
+    }
+}
+
+impl Observer for Guarded {
+    fn on_started(&self, handle: &Handle) {
+        self.tell(|observer| observer.on_started(handle));
+    }
+
+    fn on_stopped(&self) {
+        self.tell(|observer| observer.on_stopped());
+    }
+
+    fn on_refused(&self, peer: &Peer, why: Refused) {
+        self.tell(|observer| observer.on_refused(peer, why));
+    }
+
+    fn on_overload(&self, reactor: usize, is_on: bool, lag: Duration) {
+        self.tell(|observer| observer.on_overload(reactor, is_on, lag));
+    }
+
+    fn on_accept_error(&self, listener: usize, error: &io::Error) {
+        self.tell(|observer| observer.on_accept_error(listener, error));
+    }
+
+    fn on_tls_error(&self, id: ConnectionId, why: Reason) {
+        self.tell(|observer| observer.on_tls_error(id, why));
+    }
+
+    fn on_panic(&self, id: ConnectionId, payload: &(dyn Any + Send)) {
+        self.tell(|observer| observer.on_panic(id, payload));
+    }
+
+    fn on_pressure(&self, pressure: Pressure, budget_bytes: usize) {
+        self.tell(|observer| observer.on_pressure(pressure, budget_bytes));
+    }
+
+    fn on_evicted(&self, id: ConnectionId, bytes: usize) {
+        self.tell(|observer| observer.on_evicted(id, bytes));
+    }
+
+    fn on_slow_callback(&self, slow: &SlowCallback) {
+        self.tell(|observer| observer.on_slow_callback(slow));
+    }
+
+    fn on_dropped(&self, id: ConnectionId) {
+        self.tell(|observer| observer.on_dropped(id));
+    }
+
+    fn on_throttled(&self, id: ConnectionId, why: Limit) {
+        self.tell(|observer| observer.on_throttled(id, why));
+    }
+}

@@ -1,0 +1,61 @@
+//! Where a server is in its life, how it ends, and why it could not take something.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Where a server is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum State {
+    /// Bound, and not serving yet.
+    Starting,
+    /// Serving.
+    Running,
+    /// Shutting down: no new connections, and all connections are drained.
+    Draining,
+    /// Every reactor has ended.
+    Stopped,
+}
+
+/// How to shut down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drain {
+    /// What is still there then is aborted.
+    pub deadline: Duration,
+    /// The code of the Close that WebSockets get. Default: 1001, going away.
+    pub close_code: u16,
+}
+
+/// The reactor that should have taken this can't now. Try again later, or give up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Busy {
+    /// Its mailbox is full.
+    Full,
+    /// It doesn't exist: the id is not of this server.
+    Unknown,
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self { deadline: Duration::from_secs(30), close_code: 1001 }
+    }
+}
+
+impl Drain {
+    /// At once: no connection is drained, but every disconnect is still told.
+    #[must_use]
+    pub fn now() -> Self {
+        Self { deadline: Duration::ZERO, ..Self::default() }
+    }
+}
+
+impl fmt::Display for Busy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "the reactor's mailbox is full: try again later, or raise `mailbox_max`",
+            Self::Unknown => "no reactor of this server has such a connection",
+        })
+    }
+}
+
+impl std::error::Error for Busy {}

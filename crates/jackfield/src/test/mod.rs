@@ -1,0 +1,170 @@
+//! Your own client code on in-memory connections, with a clock that moves when it is told to: no socket, no thread,
+//! no sleep.
+//!
+//! ```
+//! use jackfield::{Client, Exchange, Request, test::TestServer};
+//!
+//! struct Hello;
+//!
+//! impl Client for Hello {
+//!     fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
+//!         exchange.ok("text/plain", "hello");
+//!     }
+//! }
+//!
+//! let mut server = TestServer::new(|_peer| Hello);
+//! let peer = server.connect();
+//! peer.send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+//! server.run();
+//! assert!(peer.take().ends_with(b"hello"));
+//! ```
+
+pub use jackfield_reactor::FarEnd;
+
+use crate::client::{Closure, IntoClient};
+use crate::config::{Limits, ListenerSettings, Speaks};
+use crate::dispatch::Dispatcher;
+use crate::gate::{Origins, Reserved};
+use crate::shared::{Guarded, Handle, NoObserver, Observer, Peer, RemoteReactor, Settings, WallClock};
+use jackfield_reactor::{Budget, Mailbox, MemoryDriver, Service, Wires};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A server of one reactor on in-memory connections. What happens in it depends on nothing but what is done to it.
+///
+/// Its clock begins at 2026-01-01 00:00:00 UTC.
+pub struct TestServer {
+    driver: MemoryDriver,
+    service: Box<dyn Service>,
+    handle: Handle,
+    peers: u16,
+}
+
+/// Options of a [`TestServer`].
+pub struct TestOptions {
+    /// The server's limits.
+    pub limits: Limits,
+    /// What happens to the server as a whole is told to it.
+    pub observer: Arc<dyn Observer>,
+    /// Which pages may open a WebSocket, as
+    /// [`ServerBuilder::allowed_origins`](crate::ServerBuilder::allowed_origins); `None`: any.
+    pub origins: Option<Vec<String>>,
+    /// Paths that are served even under overload, as [`ServerBuilder::reserve`](crate::ServerBuilder::reserve).
+    pub reserved: Vec<String>,
+}
+
+/// The listeners of a test server, by index.
+pub mod listener {
+    /// HTTP.
+    pub const HTTP: usize = 0;
+    /// A protocol of the user's own, in bytes.
+    pub const RAW: usize = 1;
+    /// A protocol of the user's own, in lines.
+    pub const LINES: usize = 2;
+}
+
+/// 2026-01-01 00:00:00 UTC.
+const BEGIN: u64 = 1_767_225_600;
+
+impl Default for TestOptions {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            observer: Arc::new(NoObserver),
+            origins: Some(Vec::new()),
+            reserved: Vec::new(),
+        }
+    }
+}
+
+impl TestServer {
+    /// A server with the defaults.
+    pub fn new<F, M>(make: F) -> Self
+    where
+        F: FnMut(&Peer) -> M + 'static,
+        M: IntoClient,
+        M::Client: 'static,
+    {
+        Self::with_options(TestOptions::default(), make)
+    }
+
+    /// A server with options.
+    pub fn with_options<F, M>(options: TestOptions, make: F) -> Self
+    where
+        F: FnMut(&Peer) -> M + 'static,
+        M: IntoClient,
+        M::Client: 'static,
+    {
+        let mut driver = MemoryDriver::new(0, options.limits.reactor.clone());
+        driver.reactor.wires.share_budget(Arc::new(Budget::new(options.limits.memory_bytes_max)));
+        let mailbox = Mailbox::new(None, options.limits.mailbox_max);
+        let handle = Handle::new([RemoteReactor::new(mailbox, driver.reactor.wires.stats())].into());
+        let speaks = [Speaks::Http, Speaks::Raw, Speaks::Lines];
+        let listeners = speaks.map(|speaks| ListenerSettings { speaks, ..ListenerSettings::default() });
+        let settings = Settings {
+            limits: options.limits,
+            listeners: listeners.into(),
+            origins: options.origins.map_or(Origins::Any, Origins::Listed),
+            reserved: Reserved(options.reserved),
+            watchdog: false,
+            observer: Arc::new(Guarded(options.observer)),
+            clock: WallClock::From(BEGIN),
+        };
+        let service = Dispatcher::new(0, Closure(make), handle.clone(), Arc::new(settings));
+        Self { driver, service: Box::new(service), handle, peers: 0 }
+    }
+
+    /// A new connection to the listener for HTTP.
+    pub fn connect(&mut self) -> FarEnd {
+        self.connect_to(listener::HTTP)
+    }
+
+    /// A new connection to one of the [`listener`]s.
+    pub fn connect_to(&mut self, listener: usize) -> FarEnd {
+        self.peers = self.peers.wrapping_add(1);
+        let far = self.driver.connect(&mut *self.service, ([127, 0, 0, 1], self.peers).into(), listener);
+        self.run();
+        far
+    }
+
+    /// A new connection to one of the [`listener`]s for whom there is no descriptor left.
+    pub fn turn_away(&mut self, listener: usize) -> FarEnd {
+        self.driver.refuse(&mut *self.service, ([127, 0, 0, 1], 1).into(), listener)
+    }
+
+    /// The present turn makes what is ready wait for so long, and the reactor did not sleep before it. There is no
+    /// clock here that could measure it; what it does not hear of is no lag.
+    pub fn lag(&mut self, lag: Duration) {
+        self.driver.lag(&mut *self.service, lag, Duration::ZERO);
+    }
+
+    /// Turns until nothing moves any more without time passing, commands from the handle included.
+    pub fn run(&mut self) {
+        loop {
+            self.driver.run(&mut *self.service);
+            match self.handle.remote(0) {
+                Some(remote) if remote.mailbox.has_commands() => self.driver.wake(&mut *self.service),
+                _ => return,
+            }
+        }
+    }
+
+    /// Lets time pass, and stops at each deadline on the way.
+    pub fn advance(&mut self, span: Duration) {
+        self.run();
+        self.driver.advance(span, &mut *self.service);
+        self.run();
+    }
+
+    /// The server for other threads.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// The reactor's wires, for their accounts.
+    #[must_use]
+    pub fn wires(&self) -> &Wires {
+        &self.driver.reactor.wires
+    }
+}

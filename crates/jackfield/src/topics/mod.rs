@@ -1,0 +1,10 @@
+//! Topics as data: the members of one reactor, and how many each reactor has.
+//!
+//! This room knows no wire, no link and no mailbox. `tests/loom.rs` compiles it a second time.
+
+mod index;
+mod members;
+
+pub(crate) use index::{Counts, TopicIndex};
+pub use members::Subscribed;
+pub(crate) use members::{Subscription, Topics};
