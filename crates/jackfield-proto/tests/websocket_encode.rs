@@ -162,7 +162,7 @@ fn hear(mut machine: Machine, bytes: &[u8], sizes: &[usize], limits: &Limits) ->
                     (used, Said::Binary(bytes.to_vec()))
                 }
                 Step::Event(used, Event::Ping(bytes)) => (used, Said::Ping(bytes.to_vec())),
-                Step::Event(used, Event::Pong(bytes)) => (used, Said::Pong(bytes.to_vec())),
+                Step::Event(used, Event::Pong { payload, .. }) => (used, Said::Pong(payload.to_vec())),
                 Step::Event(used, Event::Close(frame)) => (used, Said::Fault(frame.code.unwrap_or(0))),
                 Step::Fault(error) => {
                     let fault = Said::Fault(error.close_code());

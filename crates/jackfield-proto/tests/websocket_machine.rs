@@ -12,8 +12,8 @@
 //! | `=81ff` | bytes as they are |
 //! | `81~hello~9` | a frame that announces 9 bytes more than it brings |
 //!
-//! and the events: `T`, `B`, `P` (Ping), `O` (Pong) with a payload in one of these forms, `C` with the code,
-//! and `E` with the code of the error.
+//! and the events: `T`, `B`, `P` (Ping), `O` (unsolicited Pong), `A` (Pong that answers) with a payload in one of these
+//! forms, `C` with the code, and `E` with the code of the error.
 
 use jackfield_proto::Step;
 use jackfield_proto::websocket::{CloseError, Event, Limits, Machine, Message, Opcode, encode_masked, mask};
@@ -26,6 +26,12 @@ enum Role {
 
 const ROLES: [Role; 2] = [Role::Server, Role::Client];
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+
+impl Role {
+    fn other(self) -> Self {
+        if self == Self::Server { Self::Client } else { Self::Server }
+    }
+}
 
 /// The one check: the same events, however the bytes are cut and wherever a frame waits.
 #[track_caller]
@@ -167,7 +173,10 @@ fn show(event: &Event<'_>) -> String {
         Event::Message(Message::Text(text)) => format!("T{}", show_payload(text.as_bytes())),
         Event::Message(Message::Binary(bytes)) => format!("B{}", show_payload(bytes)),
         Event::Ping(bytes) => format!("P{}", show_payload(bytes)),
-        Event::Pong(bytes) => format!("O{}", show_payload(bytes)),
+        Event::Pong { payload, is_solicited } => {
+            let kind = if *is_solicited { "A" } else { "O" };
+            format!("{kind}{}", show_payload(payload))
+        }
         Event::Close(frame) => {
             let code = frame.code.map_or("-".into(), |code| code.to_string());
             format!("C{code}{}", show_payload(frame.reason.as_bytes()))
@@ -267,6 +276,45 @@ fn control_frames() {
     ] {
         check(frames, want);
     }
+}
+
+/// As many Pongs answer as there were Pings, wherever they come.
+#[test]
+fn pongs_are_solicited_or_not() {
+    for (pings, frames, want) in [
+        (0, "8a:", "O:"),
+        (1, "8a: 8a:", "A: O:"),
+        (1, "01:a 8a:x 80:b 8a:", "A:x T:ab O:"),
+        (2, "8a:2 82:b 8a:3 8a:4", "A:2 B:b A:3 O:4"),
+        (3, "89: 8a:", "P: A:"),
+    ] {
+        for role in ROLES {
+            let bytes = build(role, frames);
+            for cuts in cuts(bytes.len()) {
+                let mut peer = Peer::new(role, Limits::default());
+                let (key, mut out) = ((role == Role::Client).then_some(KEY), Vec::new());
+                (0..pings).for_each(|_| peer.machine.ping(b"beat", key, &mut out));
+                assert_eq!(out, build(role.other(), "89:beat").repeat(pings));
+                let mut start = 0;
+                for end in cuts.iter().copied().chain([bytes.len()]) {
+                    peer.feed(&bytes[start..end]);
+                    start = end;
+                }
+                assert_eq!(peer.events.join(" "), want, "{role:?}, {frames}, cut at {cuts:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_ping_is_cut_to_what_a_control_frame_holds_and_follows_no_close() {
+    let (mut machine, mut out) = (Machine::server(), Vec::new());
+    machine.ping(&[b'a'; 126], None, &mut out);
+    assert_eq!(out, build(Role::Client, "89*125"));
+    assert_eq!(machine.close(None, "", None, &mut out), Ok(true));
+    let bytes = out.len();
+    machine.ping(b"", None, &mut out);
+    assert_eq!(out.len(), bytes);
 }
 
 #[test]

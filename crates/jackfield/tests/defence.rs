@@ -317,6 +317,13 @@ fn heads() -> Vec<Class> {
             told: http(http1::Error::TooManyHeaders),
         },
         Class {
+            rows: &["http.headers_max"],
+            limits: as_they_are,
+            play: |lab| say(lab, chunked(&format!("0\r\n{}", "X: y\r\n".repeat(101)))),
+            seen: Seen::Status(431),
+            told: http(http1::Error::TooManyHeaders),
+        },
+        Class {
             rows: &["http.target_bytes_max"],
             limits: as_they_are,
             play: |lab| say(lab, get(&"/".repeat((8 << 10) + 1))),
@@ -340,7 +347,7 @@ fn heads() -> Vec<Class> {
         Class {
             rows: &["http.trailer_bytes_max"],
             limits: as_they_are,
-            play: |lab| say(lab, chunked(&format!("0\r\n{}", "X: y\r\n".repeat(2000)))),
+            play: |lab| say(lab, chunked(&format!("0\r\nX: {}\r\n", "y".repeat(8 << 10)))),
             seen: Seen::Status(431),
             told: http(http1::Error::TrailersTooLarge),
         },

@@ -416,6 +416,24 @@ fn d6_control_frames_come_at_most_100_times_a_second() {
     }
 }
 
+/// A server that asks after each message, and a peer that answers each time.
+#[test]
+fn d6_pongs_that_answer_are_no_flood() {
+    let mut lab =
+        Lab::new(|| Probe { on_message: |_, socket, _| socket.ping(b"there?"), ..Probe::default() });
+    let far = lab.websocket();
+    let pong = socket::masked(socket::FIN | socket::PONG, b"there?");
+    for _ in 0..1000 {
+        lab.say(&far, socket::text("x"));
+        lab.say(&far, &pong);
+    }
+    assert!(!far.is_finished());
+    // Those that nothing asked for are one.
+    assert_eq!(text(&lab.say(&far, pong.repeat(100))), "");
+    let frames = socket::frames(&lab.say(&far, &pong));
+    assert_eq!(frames.last().and_then(socket::Frame::code), Some(1008));
+}
+
 #[test]
 fn d6_an_unfinished_message_takes_no_more_than_its_bytes() {
     let held = |parts: &[Vec<u8>]| {

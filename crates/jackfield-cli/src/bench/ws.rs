@@ -140,7 +140,7 @@ impl Sockets {
                         Event::Ping(payload) => {
                             encode_masked(Opcode::Pong, true, payload, self.random.mask(), heard.out);
                         }
-                        Event::Pong(_) => {}
+                        Event::Pong { .. } => {}
                         Event::Close(close) => {
                             let code =
                                 close.code.map_or(Cow::Borrowed("no code"), |code| code.to_string().into());

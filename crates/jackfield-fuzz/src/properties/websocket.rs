@@ -99,7 +99,8 @@ fn play(mut machine: Machine, parts: &[&[u8]], mut see: impl FnMut(Result<Event<
 fn hold(event: Event<'_>, limits: &Limits) {
     match event {
         Event::Message(message) => assert!(message.len() <= limits.message_bytes_max, "a limit was passed"),
-        Event::Ping(payload) | Event::Pong(payload) => assert!(payload.len() <= 125),
+        Event::Ping(payload) => assert!(payload.len() <= 125),
+        Event::Pong { payload, is_solicited } => assert!(payload.len() <= 125 && !is_solicited),
         Event::Close(frame) => {
             assert!(frame.reason.len() <= 123 && (frame.code.is_some() || frame.reason.is_empty()));
             assert!(frame.code.is_none_or(is_valid_close_code));
@@ -112,7 +113,7 @@ fn note(log: &mut Log, event: Event<'_>) {
         Event::Message(Message::Text(text)) => log.note("text", text),
         Event::Message(Message::Binary(bytes)) => log.note("binary", bytes),
         Event::Ping(payload) => log.note("ping", payload),
-        Event::Pong(payload) => log.note("pong", payload),
+        Event::Pong { payload, .. } => log.note("pong", payload),
         Event::Close(frame) => log.note("close", format!("{:?} {}", frame.code, frame.reason)),
     }
 }
@@ -122,7 +123,7 @@ fn write(event: Event<'_>, encode: Encode, out: &mut Vec<u8>) {
         Event::Message(Message::Text(text)) => encode(Opcode::Text, text.as_bytes(), out),
         Event::Message(Message::Binary(bytes)) => encode(Opcode::Binary, bytes, out),
         Event::Ping(payload) => encode(Opcode::Ping, payload, out),
-        Event::Pong(payload) => encode(Opcode::Pong, payload, out),
+        Event::Pong { payload, .. } => encode(Opcode::Pong, payload, out),
         Event::Close(frame) => {
             let mut payload = frame.code.map_or(Vec::new(), |code| code.to_be_bytes().to_vec());
             payload.extend_from_slice(frame.reason.as_bytes());

@@ -76,8 +76,16 @@ pub enum Event<'b> {
     /// A Ping, at most 125 bytes. Answer with a Pong that bears the same payload, unless a Close was received
     /// (RFC 6455, section 5.5.2).
     Ping(&'b [u8]),
-    /// A Pong, at most 125 bytes, asked for or not.
-    Pong(&'b [u8]),
+    /// A Pong.
+    Pong {
+        /// At most 125 bytes. That of the Ping it answers, if the peer keeps to RFC 6455, section 5.5.3.
+        payload: &'b [u8],
+        /// Whether it answers a Ping that [`Machine::ping`] encoded. An unsolicited Pong is legal too, as a sign of
+        /// life in one direction (RFC 6455, section 5.5.3).
+        ///
+        /// [`Machine::ping`]: super::Machine::ping
+        is_solicited: bool,
+    },
     /// The peer's Close. No event comes after it. If none was sent yet, answer with [`Machine::close`] and the same
     /// code; when both are through, the server closes the TCP connection (RFC 6455, section 7.1.1).
     ///

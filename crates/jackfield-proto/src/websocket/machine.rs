@@ -8,10 +8,19 @@
 //! | `Waiting` | the rest of a text frame of which a part lies, partly checked, in the caller's buffer | it is whole |
 //! | `Message` | a frame of the message in [`Rare`], or the rest of one | its last byte |
 //! | `Closing` | frames to drop, until the peer's Close: ours is sent | the peer's Close |
-//! | `Done` | nothing: all bytes are dropped | |
+//! | `Failed` | nothing, all bytes are dropped: a rule was broken | |
+//! | `FailedClosing` | the same, and our Close is sent | |
+//! | `PeerClosed` | nothing, all bytes are dropped: the peer's Close came first | |
+//! | `Closed` | nothing, all bytes are dropped: both have sent a Close | |
 //!
-//! A broken rule or the peer's Close leads from everywhere to `Done`; [`Machine::close`] leads from everywhere but
-//! `Done` to `Closing`. Control frames are events in all but the last two, and change nothing.
+//! | from | [`Machine::close`] | the peer's Close | a broken rule |
+//! | --- | --- | --- | --- |
+//! | `Open`, `Waiting`, `Message` | `Closing` | `PeerClosed` | `Failed` |
+//! | `Closing` | | `Closed` | `FailedClosing` |
+//! | `Failed` | `FailedClosing` | | |
+//! | `PeerClosed` | `Closed` | | |
+//!
+//! Control frames are events in the first three, and change nothing.
 //!
 //! # Why the work is cut in two
 //!
@@ -49,13 +58,13 @@ pub struct Machine {
     rare: Option<Box<Rare>>,
     /// In `Waiting`: how many bytes of the payload at the front of the caller's buffer are whole characters.
     checked_bytes: u32,
+    /// Pings that were sent and not answered; at most `u16::MAX`.
+    pings: u16,
     role: Role,
     phase: Phase,
-    sent_close: bool,
-    received_close: bool,
 }
 
-/// See the table at the top.
+/// See the tables at the top.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 enum Phase {
@@ -63,7 +72,10 @@ enum Phase {
     Waiting,
     Message,
     Closing,
-    Done,
+    Failed,
+    FailedClosing,
+    PeerClosed,
+    Closed,
 }
 
 /// What few connections have at any one time.
@@ -101,14 +113,7 @@ impl Machine {
     }
 
     const fn new(role: Role) -> Self {
-        Self {
-            rare: None,
-            checked_bytes: 0,
-            role,
-            phase: Phase::Open,
-            sent_close: false,
-            received_close: false,
-        }
+        Self { rare: None, checked_bytes: 0, pings: 0, role, phase: Phase::Open }
     }
 
     /// Finds the next event in `rx`, the bytes that have arrived and were not yet used up.
@@ -227,13 +232,29 @@ impl Machine {
         out: &mut Vec<u8>,
     ) -> Result<bool, CloseError> {
         let payload = close::Payload::new(code, reason)?;
-        if self.sent_close {
+        if self.has_sent_close() {
             return Ok(false);
         }
         self.encode_control(Opcode::Close, payload.as_bytes(), mask, out);
-        self.sent_close = true;
         self.drop_rest();
+        self.phase = match self.phase {
+            Phase::Failed => Phase::FailedClosing,
+            Phase::PeerClosed => Phase::Closed,
+            _ => Phase::Closing,
+        };
         Ok(true)
+    }
+
+    /// Appends a Ping, and awaits its Pong: that will be solicited. Only the first 125 bytes of the payload count, and
+    /// `mask` is as in [`close`](Self::close). After a Close was sent, it does nothing.
+    ///
+    /// A Pong answers one Ping or more, so at most as many Pongs are solicited as there were Pings. At most 65,535 are
+    /// awaited at a time.
+    pub fn ping(&mut self, payload: &[u8], mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
+        if !self.has_sent_close() {
+            self.encode_control(Opcode::Ping, control(payload), mask, out);
+            self.pings = self.pings.saturating_add(1);
+        }
     }
 
     /// Keeps the payload of a Pong for later, in place of the one that waited, if any: a Pong answers all the Pings
@@ -242,9 +263,8 @@ impl Machine {
     /// For a caller whose transport is congested; one that is not encodes the Pong at once. Only the first 125 bytes
     /// count. After a Close was sent, it does nothing.
     pub fn queue_pong(&mut self, payload: &[u8]) {
-        if !self.sent_close {
-            let payload = &payload[..payload.len().min(CONTROL_BYTES_MAX)];
-            self.rare_mut().pong = Some(payload.into());
+        if !self.has_sent_close() {
+            self.rare_mut().pong = Some(control(payload).into());
         }
     }
 
@@ -265,19 +285,19 @@ impl Machine {
     /// Whether a Close was sent or received: no more data may be sent.
     #[inline]
     pub const fn is_closing(&self) -> bool {
-        self.sent_close || self.received_close
+        self.has_sent_close() || self.has_received_close()
     }
 
     /// Whether a Close was sent.
     #[inline]
     pub const fn has_sent_close(&self) -> bool {
-        self.sent_close
+        matches!(self.phase, Phase::Closing | Phase::FailedClosing | Phase::Closed)
     }
 
     /// Whether the peer's Close was received. If both were, the closing handshake is over.
     #[inline]
     pub const fn has_received_close(&self) -> bool {
-        self.received_close
+        matches!(self.phase, Phase::PeerClosed | Phase::Closed)
     }
 
     /// Whether some fragments of a message, or a part of a long one, are here and the rest is not: the caller has no
@@ -341,8 +361,10 @@ impl Machine {
             Phase::Open | Phase::Waiting => self.advance_open(rx, whole, limits),
             Phase::Message => self.advance_message(rx, whole, limits),
             Phase::Closing => self.advance_closing(rx),
-            Phase::Done if rx.is_empty() => Ok(Advance::Starved),
-            Phase::Done => Ok(Advance::Took(rx.len())),
+            _ if rx.is_empty() => Ok(Advance::Starved),
+            Phase::Failed | Phase::FailedClosing | Phase::PeerClosed | Phase::Closed => {
+                Ok(Advance::Took(rx.len()))
+            }
         }
     }
 
@@ -459,10 +481,8 @@ impl Machine {
             let message = rare.message.take();
             rare.dropping_bytes = message.map_or(0, |message| message.frame_bytes_left() as u64);
         }
+        self.checked_bytes = 0;
         self.tidy();
-        if self.phase != Phase::Done {
-            (self.phase, self.checked_bytes) = (Phase::Closing, 0);
-        }
     }
 
     /// The event for a payload that is whole and unmasked.
@@ -475,11 +495,14 @@ impl Machine {
             // A continuation is never an event by itself: the message it belongs to has the kind of its first frame.
             Opcode::Binary | Opcode::Continuation => Event::Message(Message::Binary(payload)),
             Opcode::Ping => Event::Ping(payload),
-            Opcode::Pong => Event::Pong(payload),
+            Opcode::Pong => {
+                let is_solicited = self.pings > 0;
+                self.pings = self.pings.saturating_sub(1);
+                Event::Pong { payload, is_solicited }
+            }
             Opcode::Close => match close::parse(payload) {
                 Ok(frame) => {
-                    self.received_close = true;
-                    self.end();
+                    self.end(Phase::PeerClosed, Phase::Closed);
                     Event::Close(frame)
                 }
                 Err(error) => return self.fault(error),
@@ -495,13 +518,13 @@ impl Machine {
     #[cold]
     #[inline(never)]
     fn end_with(&mut self, error: Error) -> Error {
-        self.end();
+        self.end(Phase::Failed, Phase::FailedClosing);
         error
     }
 
-    /// Nothing more is listened to.
-    fn end(&mut self) {
-        self.phase = Phase::Done;
+    /// Nothing more is listened to, in one of two phases: before our Close, and after it.
+    fn end(&mut self, before: Phase, after: Phase) {
+        self.phase = if self.has_sent_close() { after } else { before };
         if let Some(rare) = &mut self.rare {
             (rare.message, rare.dropping_bytes) = (None, 0);
         }
@@ -532,6 +555,11 @@ impl Rare {
     fn is_empty(&self) -> bool {
         self.message.is_none() && self.dropping_bytes == 0 && self.pong.is_none()
     }
+}
+
+/// As much of a control frame's payload as it may have.
+fn control(payload: &[u8]) -> &[u8] {
+    &payload[..payload.len().min(CONTROL_BYTES_MAX)]
 }
 
 fn whole_frame(header: Header, rx: &[u8]) -> Advance {

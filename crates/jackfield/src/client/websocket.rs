@@ -6,7 +6,7 @@ use crate::config::Heartbeat;
 use crate::disconnect::Reason;
 use crate::links::Protocol;
 use crate::message::Sent;
-use jackfield_proto::websocket::{CloseError, Message, Opcode, encode_frame};
+use jackfield_proto::websocket::{CloseError, Message};
 
 /// A WebSocket, in one of its callbacks.
 ///
@@ -38,9 +38,10 @@ impl WebSocket<'_> {
     /// Sends a Ping of at most 125 bytes, the rest being cut off. The Pong comes with `on_control`.
     #[doc(alias = "WSSendPing")]
     pub fn ping(&mut self, payload: &[u8]) {
-        let Connection { id, wires, .. } = &mut self.connection;
-        if let Some(outbox) = wires.outbox(*id) {
-            encode_frame(Opcode::Ping, true, &payload[..payload.len().min(125)], outbox.tail());
+        let Connection { id, wires, links } = &mut self.connection;
+        let Some(outbox) = wires.outbox(*id) else { return };
+        if let Protocol::WebSocket(socket) = &mut links.link(*id).protocol {
+            socket.ping(payload, None, outbox.tail());
         }
     }
 

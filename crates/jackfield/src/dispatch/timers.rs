@@ -3,9 +3,8 @@
 use crate::client::Client;
 use crate::client::{Beat, ClientFactory};
 use crate::dispatch::Dispatcher;
-use crate::links::key;
+use crate::links::{Protocol, key};
 use crate::shared::Callback;
-use jackfield_proto::websocket as ws;
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Wires};
 use std::time::Duration;
@@ -31,7 +30,9 @@ impl<F: ClientFactory> Dispatcher<F> {
         let heartbeat = self.links.heartbeat_of(id).clone();
         let Some(outbox) = wires.outbox(id) else { return };
         if beat == Beat::Ping {
-            ws::encode_frame(ws::Opcode::Ping, true, heartbeat.payload(), outbox.tail());
+            if let Protocol::WebSocket(socket) = &mut self.links.link(id).protocol {
+                socket.ping(heartbeat.payload(), None, outbox.tail());
+            }
         }
         // The first ping that is not answered counts, however many follow it.
         if !wires.has_timer(id, key::DEAD) && !planted(37) {

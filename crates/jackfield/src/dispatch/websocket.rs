@@ -105,14 +105,16 @@ fn step<'b, C: Client>(
                 }
                 Found::Message(used, message)
             }
-            Event::Ping(_) | Event::Pong(_) if rate::is_flood(connection) => Found::Nothing(bytes),
+            Event::Ping(_) | Event::Pong { is_solicited: false, .. } if rate::is_flood(connection) => {
+                Found::Nothing(bytes)
+            }
             Event::Ping(payload) => {
                 control_over(connection);
                 pong(connection, payload);
                 control(client, connection, Control::Ping(payload));
                 Found::Other(used)
             }
-            Event::Pong(payload) => {
+            Event::Pong { payload, .. } => {
                 control_over(connection);
                 control(client, connection, Control::Pong(payload));
                 Found::Other(used)

@@ -195,7 +195,7 @@ impl WebSocket {
                         let (key, payload) = (mask(line), payload.to_vec());
                         encode_masked(Opcode::Pong, true, &payload, key, line.bytes());
                     }
-                    Event::Pong(payload) => self.pong(line, payload),
+                    Event::Pong { payload, .. } => self.pong(line, payload),
                     Event::Close(frame) => {
                         let (code, key) = (frame.code, mask(line));
                         self.got_close = true;
