@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read, Write};
 use std::rc::Rc;
 use std::time::Duration;
-use support::probe::{Probe, Watcher, observed};
+use support::probe::{Log, Probe, Watcher, observed};
 use support::real::{self, Live};
 use support::socket;
 use support::{Lab, get, ok, outcome, statuses, text};
@@ -140,7 +140,7 @@ fn c2_a_client_that_is_an_enum_assigns_itself() {
 
 #[test]
 fn c3_create_comes_first_then_connect() {
-    let log = support::probe::Log::default();
+    let log = Log::default();
     let notes = log.clone();
     let mut server = TestServer::new(move |peer| {
         notes.note(format!("create {}", peer.addr));
@@ -482,12 +482,15 @@ fn c11_abort_drops_everything_and_resets() {
 
 #[test]
 fn c11_on_a_real_socket_close_delivers_and_abort_resets() {
-    let builder = || Server::builder().listen(Listener::tcp("127.0.0.1:0").raw()).reactors(1);
-    let live = Live::serve(builder(), |_peer| ending());
+    let seen = Log::default();
+    let log = seen.clone();
+    let builder = Server::builder().listen(Listener::tcp("127.0.0.1:0").raw()).reactors(1);
+    let live = Live::serve(builder, move |_peer| ending().noted_in(&log));
     let mut stream = live.connect();
     // More than the client uses: without lingering the reset would destroy what it was sent.
     stream.write_all(&[b"c", &[b'y'; 50_000][..]].concat()).unwrap();
-    std::thread::sleep(Duration::from_millis(100));
+    // It closes before anybody reads.
+    real::wait_until(|| seen.has("data"));
     assert_eq!(real::read_to_end(&mut stream).len(), 300_000);
     let mut stream = live.connect();
     stream.write_all(b"a").unwrap();

@@ -6,6 +6,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+/// Longer than anything takes that works, even on a busy machine. What takes longer hangs.
+pub const LONG: Duration = Duration::from_secs(60);
+
 /// A server that runs on a thread of its own until this is dropped.
 pub struct Live {
     pub addrs: Vec<SocketAddr>,
@@ -55,8 +58,8 @@ impl Drop for Live {
 
 /// A peer that gives up after a while.
 pub fn connect(addr: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect_timeout(&addr, Duration::from_secs(5)).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let stream = TcpStream::connect_timeout(&addr, LONG).unwrap();
+    stream.set_read_timeout(Some(LONG)).unwrap();
     stream.set_nodelay(true).unwrap();
     stream
 }
@@ -107,7 +110,7 @@ pub fn is_gone(stream: &mut TcpStream) -> bool {
 pub fn wait_until(mut holds: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !holds() {
-        assert!(begin.elapsed() < Duration::from_secs(10), "it does not come about");
+        assert!(begin.elapsed() < LONG, "it does not come about");
         thread::sleep(Duration::from_millis(2));
     }
 }
