@@ -73,9 +73,9 @@ fn http_errors_say_what_is_wrong_and_are_answered_with_a_registered_status() {
 
 #[test]
 fn callers_of_http_are_told_what_they_did() {
-    use http1::FieldError::{Name, Reserved, Value};
+    use http1::FieldError::{Name, Repeated, Reserved, Value};
     check(&[&BodyError::TooLong, &BodyError::TooShort, &BodyError::NotStreaming]);
-    check(&[&Name, &Value, &Reserved]);
+    check(&[&Name, &Value, &Reserved, &Repeated]);
     check(&[
         &RequestError::Method,
         &RequestError::Target,

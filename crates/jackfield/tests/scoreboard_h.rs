@@ -3,7 +3,7 @@
 mod support;
 
 use jackfield::test::{TestOptions, listener};
-use jackfield::{Body, BodyPlan, Fields, Limits, Reason, Reply, TimerId};
+use jackfield::{Body, BodyPlan, Exchange, Fields, Limits, Reason, Reply, ResponseBuilder, TimerId};
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -360,6 +360,45 @@ fn h4_a_header_that_would_break_its_line_is_an_error() {
         make,
         &get("/"),
         &format!("HTTP/1.1 500 Internal Server Error\r\n{DATE}\r\nContent-Length: 0\r\n\r\n"),
+    );
+}
+
+/// One rule for every way to answer.
+#[test]
+fn h4_an_answer_with_a_line_that_cannot_be_written_is_a_500() {
+    let make = answering!(|_, exchange, request| {
+        let broken = "text/plain\r\nEvil: 1";
+        fn typed(exchange: Exchange<'_>) -> ResponseBuilder<Exchange<'_>> {
+            exchange.response(200).header("Content-Type", "a/b")
+        }
+        match request.path() {
+            "/ok" => exchange.ok(broken, "body"),
+            "/redirect" => exchange.redirect(303, "/\r\nEvil: 1"),
+            "/body" => assert!(exchange.response(200).body(broken, "body").is_err()),
+            "/stream" => assert!(exchange.response(200).stream(broken, None).is_err()),
+            "/twice" => assert!(typed(exchange).header("content-type", "c/d").body("", "body").is_err()),
+            "/twice/body" => assert!(typed(exchange).body("c/d", "body").is_err()),
+            "/twice/stream" => assert!(typed(exchange).stream("c/d", None).is_err()),
+            _ => assert!(typed(exchange).events().is_err()),
+        }
+    });
+    for path in
+        ["/ok", "/redirect", "/body", "/stream", "/twice", "/twice/body", "/twice/stream", "/twice/events"]
+    {
+        check(
+            make,
+            &get(path),
+            &format!("HTTP/1.1 500 Internal Server Error\r\n{DATE}\r\nContent-Length: 0\r\n\r\n"),
+        );
+    }
+    let make = answering!(|_, exchange, _| {
+        let answer = exchange.response(200).header("Content-Type", "a/b");
+        assert!(answer.body("", "body").is_ok());
+    });
+    check(
+        make,
+        &get("/"),
+        &format!("HTTP/1.1 200 OK\r\n{DATE}\r\nContent-Length: 4\r\nContent-Type: a/b\r\n\r\nbody"),
     );
 }
 

@@ -3,15 +3,14 @@
 use std::io::Write;
 
 use super::chars::is_field_text;
-use super::{DateBlock, Fields, reason_phrase, words};
+use super::{DateBlock, FieldError, Fields, reason_phrase, words};
 
 /// What an answer says about itself, apart from its body.
 #[derive(Clone, Copy, Debug)]
 pub struct ResponseHead<'m> {
     /// The status, from 200 to 999. Any other number is sent as 500: an answer is final, and has three digits.
     pub status: u16,
-    /// The type of the body, or `""` for none. One with a control character is left out, because it would end its
-    /// line.
+    /// The type of the body, or `""` for none, or for one that stands among the fields.
     pub content_type: &'m str,
     /// Further lines. Their names and values were checked when they were added.
     pub fields: &'m Fields,
@@ -22,6 +21,24 @@ impl<'m> ResponseHead<'m> {
     #[must_use]
     pub const fn new(status: u16, content_type: &'m str) -> Self {
         Self { status, content_type, fields: &NO_FIELDS }
+    }
+
+    /// Whether the head can be written as it stands. If not, a 500 is sent in its place, with no line of its own and
+    /// no body.
+    ///
+    /// # Errors
+    ///
+    /// The content type has a control character, or stands among the fields too.
+    pub fn check(&self) -> Result<(), FieldError> {
+        if self.content_type.is_empty() {
+            Ok(())
+        } else if self.fields.has_content_type() {
+            Err(FieldError::Repeated)
+        } else if is_field_text(self.content_type.as_bytes()) {
+            Ok(())
+        } else {
+            Err(FieldError::Value)
+        }
     }
 
     /// The status that is sent.
@@ -79,7 +96,7 @@ pub(super) fn encode_plain(content_type: &str, body_bytes: u64, date: &DateBlock
     encode_length_and_end(body_bytes, out);
 }
 
-/// Any head.
+/// Any head that can be written.
 pub(super) fn encode_head(
     head: &ResponseHead<'_>,
     delimiter: Delimiter,
@@ -89,7 +106,7 @@ pub(super) fn encode_head(
 ) {
     encode_status_line(head.final_status(), date, out);
     out.extend_from_slice(date.date_line());
-    if !head.content_type.is_empty() && is_field_text(head.content_type.as_bytes()) {
+    if !head.content_type.is_empty() {
         out.extend_from_slice(date.type_name());
         out.extend_from_slice(head.content_type.as_bytes());
     }

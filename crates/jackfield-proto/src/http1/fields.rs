@@ -1,4 +1,8 @@
 //! Header lines to send, checked when they are added.
+//!
+//! One rule holds for a line that cannot be written as it stands, because of its name, its value, or a line beside it: it
+//! is never repaired and never left out. [`Fields::push`] gives the error and adds nothing, a handshake gives the error
+//! and writes nothing, and an answer whose head has such a line is sent as a 500 with no line of its own and no body.
 
 use std::fmt;
 
@@ -11,21 +15,24 @@ use super::chars::{is_field_text, is_token_name};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields {
     lines: Vec<u8>,
+    /// Which of [`SINGLE`] are among the lines, the first as the lowest bit.
+    single: u16,
 }
 
 impl Fields {
     /// No lines, no memory.
     #[must_use]
     pub const fn new() -> Self {
-        Self { lines: Vec::new() }
+        Self { lines: Vec::new(), single: 0 }
     }
 
     /// Adds `name: value`.
     ///
     /// # Errors
     ///
-    /// The name is no token, the value has a control character, or the name is one that the encoder writes itself
-    /// (`Content-Length`, `Transfer-Encoding`, `Connection`, `Keep-Alive`, `Upgrade`, `Date`). Nothing is added then.
+    /// The name is no token, the value has a control character, the name is one that the encoder writes itself
+    /// (`Content-Length`, `Transfer-Encoding`, `Connection`, `Keep-Alive`, `Upgrade`, `Date`), or the line is the second
+    /// of a field that stands only once, such as `Content-Type` or `Location`. Nothing is added then.
     pub fn push(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), FieldError> {
         self.push_bytes(name.as_bytes(), value.as_ref())
     }
@@ -33,6 +40,7 @@ impl Fields {
     /// Forgets the lines and keeps the memory.
     pub fn clear(&mut self) {
         self.lines.clear();
+        self.single = 0;
     }
 
     /// The lines, each with its CR LF.
@@ -60,6 +68,12 @@ impl Fields {
         Lines::new(&self.lines)
     }
 
+    /// Whether there is a `Content-Type`.
+    #[inline]
+    pub(crate) const fn has_content_type(&self) -> bool {
+        self.single & CONTENT_TYPE != 0
+    }
+
     fn push_bytes(&mut self, name: &[u8], value: &[u8]) -> Result<(), FieldError> {
         if !is_token_name(name) {
             return Err(FieldError::Name);
@@ -70,6 +84,11 @@ impl Fields {
         if RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved.as_bytes())) {
             return Err(FieldError::Reserved);
         }
+        let bit = single(name);
+        if self.single & bit != 0 {
+            return Err(FieldError::Repeated);
+        }
+        self.single |= bit;
         for part in [name, b": ", value, b"\r\n"] {
             self.lines.extend_from_slice(part);
         }
@@ -134,6 +153,8 @@ pub enum FieldError {
     Value,
     /// The encoder writes this field itself.
     Reserved,
+    /// The field stands only once (RFC 9110 section 5.3), and is there already.
+    Repeated,
 }
 
 impl fmt::Display for FieldError {
@@ -142,11 +163,33 @@ impl fmt::Display for FieldError {
             Self::Name => "the field name is no token",
             Self::Value => "the field value has a control character",
             Self::Reserved => "the field is written by the encoder itself",
+            Self::Repeated => "the field stands only once, and is there already",
         })
     }
 }
 
 impl std::error::Error for FieldError {}
+
+/// The bit of a field that stands only once; 0 for all others.
+fn single(name: &[u8]) -> u16 {
+    let place = SINGLE.iter().position(|single| name.eq_ignore_ascii_case(single.as_bytes()));
+    place.map_or(0, |place| 1 << place)
+}
+
+/// Fields whose value is no list, so that a second line of them would contradict the first.
+const SINGLE: [&str; 9] = [
+    "Content-Type",
+    "Content-Location",
+    "Content-Range",
+    "Age",
+    "ETag",
+    "Expires",
+    "Last-Modified",
+    "Location",
+    "Retry-After",
+];
+/// The bit of the first of them.
+const CONTENT_TYPE: u16 = 1;
 
 const RESERVED: [&str; 6] =
     ["Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Upgrade", "Date"];

@@ -265,11 +265,61 @@ fn lines_cannot_be_injected() {
     assert!(fields.contains("a"));
     fields.clear();
     assert!(fields.is_empty());
-    // A type that would end its line is left out.
-    for content_type in ["a/b\r\nX: y", "a\n", "a\0"] {
-        let head = ResponseHead::new(200, content_type);
-        check(GET, &head, 0, "HTTP/1.1 200 OK\r\n@Content-Length: 0\r\n\r\n", SendBody::Yes, Phase::Idle);
+}
+
+#[test]
+fn a_field_that_stands_once_is_not_added_twice() {
+    let mut fields = Fields::new();
+    for name in ["Content-Type", "ETag", "Expires", "Last-Modified", "Location", "Retry-After"] {
+        assert_eq!(fields.push(name, "a"), Ok(()));
+        assert_eq!(fields.push(&name.to_ascii_lowercase(), "b"), Err(FieldError::Repeated), "{name}");
     }
+    for name in ["Set-Cookie", "Vary", "X"] {
+        assert_eq!((fields.push(name, "a"), fields.push(name, "b")), (Ok(()), Ok(())), "{name}");
+    }
+    assert_eq!(fields.iter().count(), 6 + 3 * 2);
+    fields.clear();
+    assert_eq!(fields.push("Content-Type", "a"), Ok(()));
+}
+
+/// One rule: what cannot be written as it stands is a 500, however it was to be answered.
+#[test]
+fn an_answer_that_cannot_be_written_is_a_500() {
+    use FieldError::{Repeated, Value};
+    let (none, typed) = (Fields::new(), fields(&[("X", "y"), ("content-type", "a/b")]));
+    let cases = [
+        ("a/b\r\nX: y", &none, Value),
+        ("a\n", &none, Value),
+        ("a\0", &none, Value),
+        ("a/b", &typed, Repeated),
+    ];
+    for (content_type, fields, error) in cases {
+        let head = ResponseHead { status: 200, content_type, fields };
+        assert_eq!(head.check(), Err(error));
+        let expected = "HTTP/1.1 500 Internal Server Error\r\n@Content-Length: 0\r\n\r\n";
+        for request in [GET, HEAD] {
+            check(request, &head, 5, expected, SendBody::No, Phase::Idle);
+            let (mut machine, mut out) = (machine_after(request), Vec::new());
+            let sends = machine.respond_until_close(&head, &DateBlock::new(NOW), &mut out);
+            assert_eq!((sends, machine.phase()), (SendBody::No, Phase::Idle));
+            assert_eq!(String::from_utf8_lossy(&out), expected.replace('@', DATE));
+        }
+        for body_bytes in [None, Some(9)] {
+            let (mut machine, mut out) = (machine_after(GET), Vec::new());
+            machine.respond_stream(&head, body_bytes, &DateBlock::new(NOW), &mut out);
+            assert_eq!(machine.encode_part(b"abc", &mut out), Ok(()));
+            assert_eq!(machine.encode_end(&none, &mut out), Ok(()));
+            assert_eq!(
+                (String::from_utf8_lossy(&out), machine.phase()),
+                (expected.replace('@', DATE).into(), Phase::Idle)
+            );
+        }
+    }
+    // With the type in one place only it can.
+    let head = ResponseHead { status: 200, content_type: "", fields: &typed };
+    assert_eq!(head.check(), Ok(()));
+    let expected = "HTTP/1.1 200 OK\r\n@Content-Length: 0\r\nX: y\r\ncontent-type: a/b\r\n\r\n";
+    check(GET, &head, 0, expected, SendBody::Yes, Phase::Idle);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::client::events::EventStream;
 use crate::client::reply::Reply;
 use crate::client::response::{Answerable, ResponseBuilder, sealed};
 use crate::client::stream::ResponseStream;
-use crate::links::Protocol;
+use crate::links::{EVENT_STREAM, Protocol};
 use crate::message::Body;
 use jackfield_proto::http1::{FieldError, Fields, ResponseHead};
 
@@ -141,7 +141,8 @@ impl<'a> ResponseBuilder<Exchange<'a>> {
         content_type: &str,
         body_bytes: Option<u64>,
     ) -> Result<ResponseStream<'a>, FieldError> {
-        let Self { mut to, status, fields, error } = self;
+        let error = self.unwritable(content_type);
+        let Self { mut to, status, fields, .. } = self;
         if let Some(error) = error {
             to.respond(500, "", &[]);
             return Err(error);
@@ -158,7 +159,8 @@ impl<'a> ResponseBuilder<Exchange<'a>> {
     /// # Errors
     /// The first header line that can't be written. The answer is a 500 then.
     pub fn events(self) -> Result<EventStream<'a>, FieldError> {
-        let Self { mut to, fields, error, .. } = self;
+        let error = self.unwritable(EVENT_STREAM);
+        let Self { mut to, fields, .. } = self;
         if let Some(error) = error {
             to.respond(500, "", &[]);
             return Err(error);

@@ -1,7 +1,7 @@
 //! An answer with header lines of its own.
 
 use crate::message::Body;
-use jackfield_proto::http1::{FieldError, Fields};
+use jackfield_proto::http1::{FieldError, Fields, ResponseHead};
 
 /// An answer with header lines of its own. Nothing is sent before `body` or `stream`.
 ///
@@ -44,12 +44,13 @@ impl<T: Answerable> ResponseBuilder<T> {
         self
     }
 
-    /// Sends the answer. An empty content type sends none.
+    /// Sends the answer. An empty content type sends none, or leaves it to a header line `Content-Type`.
     ///
     /// # Errors
-    /// The first header line that can't be written. The answer is a 500 then.
+    /// The first header line that can't be written, the type included. The answer is a 500 then.
     pub fn body<'m>(self, content_type: &str, body: impl Into<Body<'m>>) -> Result<(), FieldError> {
-        let Self { to, status, fields, error } = self;
+        let error = self.unwritable(content_type);
+        let Self { to, status, fields, .. } = self;
         match error {
             None => {
                 to.answer(status, content_type, fields, body.into());
@@ -60,5 +61,11 @@ impl<T: Answerable> ResponseBuilder<T> {
                 Err(error)
             }
         }
+    }
+
+    /// Why the answer can't be written with a body of this type, if it can't.
+    pub(super) fn unwritable(&self, content_type: &str) -> Option<FieldError> {
+        let head = ResponseHead { status: self.status, content_type, fields: &self.fields };
+        self.error.or_else(|| head.check().err())
     }
 }

@@ -15,6 +15,7 @@ mod subscribe;
 mod upgrade;
 
 pub(crate) use link::{Admission, Awaited, key};
+pub(crate) use output::EVENT_STREAM;
 pub(crate) use protocol::Protocol;
 
 use crate::config::{Heartbeat, Limits};

@@ -26,7 +26,8 @@ impl Machine {
         }
     }
 
-    /// Writes the head of an answer whose body is whole. What it returns says whether the body must follow.
+    /// Writes the head of an answer whose body is whole. What it returns says whether the body must follow: not if
+    /// the head cannot be written ([`ResponseHead::check`]) and a 500 went out in its place.
     ///
     /// If no answer is due, nothing is written.
     #[inline]
@@ -48,7 +49,8 @@ impl Machine {
     /// Writes the head of an answer whose body follows in parts.
     ///
     /// Without `body_bytes` it is chunked, or ends with the connection in HTTP/1.0. In answer to `HEAD`, and with 204,
-    /// 205 and 304, the parts are taken and not written. If no answer is due, nothing is written.
+    /// 205 and 304, and if a 500 went out in place of a head that cannot be written ([`ResponseHead::check`]), the parts
+    /// are taken and not written. If no answer is due, nothing is written.
     pub fn respond_stream(
         &mut self,
         head: &ResponseHead<'_>,
@@ -62,11 +64,16 @@ impl Machine {
         if self.inbound.as_ref().is_some_and(|inbound| inbound.plan() == Plan::Undecided) {
             self.give_up_body();
         }
-        self.outgoing = self.outgoing(head.final_status(), body_bytes);
+        let (head, delimiter) = if head.check().is_ok() {
+            self.outgoing = self.outgoing(head.final_status(), body_bytes);
+            (head, self.delimiter(head.final_status(), body_bytes))
+        } else {
+            self.outgoing = Outgoing::SKIP;
+            (&UNWRITABLE, Delimiter::Length(0))
+        };
         if self.outgoing == Outgoing::UNTIL_CLOSE {
             self.flags |= CLOSE;
         }
-        let delimiter = self.delimiter(head.final_status(), body_bytes);
         encode::encode_head(head, delimiter, self.fate(), date, out);
         self.phase = Phase::Streaming;
     }
@@ -74,7 +81,9 @@ impl Machine {
     /// Writes the head of an answer whose body lasts until the connection ends, in any version. What it returns says
     /// whether the body must follow; if not, the answer is complete.
     ///
-    /// For streams that end only when somebody leaves: their parts need no framing. If no answer is due, nothing is
+    /// If the head cannot be written ([`ResponseHead::check`]), a 500 is the complete answer.
+    ///
+    /// For streams that end only when one side leaves: their parts need no framing. If no answer is due, nothing is
     /// written.
     pub fn respond_until_close(
         &mut self,
@@ -84,6 +93,9 @@ impl Machine {
     ) -> SendBody {
         if !self.is_due() {
             return SendBody::No;
+        }
+        if head.check().is_err() {
+            return self.respond_unwritable(date, out);
         }
         self.flags |= CLOSE;
         self.give_up_body();
@@ -165,12 +177,22 @@ impl Machine {
         if !self.is_due() {
             return SendBody::No;
         }
+        if head.check().is_err() {
+            return self.respond_unwritable(date, out);
+        }
         self.give_up_body();
         let delimiter = self.delimiter(head.final_status(), Some(body_bytes));
         encode::encode_head(head, delimiter, self.fate(), date, out);
         let sends = !self.is_bodiless(head.final_status());
         self.finish();
         if sends { SendBody::Yes } else { SendBody::No }
+    }
+
+    /// Answers in place of a head that cannot be written. The body that belongs to that must not follow.
+    #[cold]
+    fn respond_unwritable(&mut self, date: &DateBlock, out: &mut Vec<u8>) -> SendBody {
+        let _ = self.respond_any(&UNWRITABLE, 0, date, out);
+        SendBody::No
     }
 
     /// Drops what is left of the body, or the connection if that is the better way.
@@ -229,3 +251,6 @@ impl Machine {
         }
     }
 }
+
+/// What is sent in place of a head that cannot be written.
+static UNWRITABLE: ResponseHead<'static> = ResponseHead::new(500, "");

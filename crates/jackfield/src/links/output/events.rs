@@ -26,7 +26,8 @@ impl Links {
     }
 }
 
-const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
+/// The type of an event stream.
+pub(crate) const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
 
 /// Neither caches nor proxies may keep events back.
 fn add_fields(fields: &mut Fields) {

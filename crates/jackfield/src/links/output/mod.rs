@@ -7,3 +7,5 @@ mod backlog;
 mod events;
 mod publish;
 mod send;
+
+pub(crate) use events::EVENT_STREAM;
