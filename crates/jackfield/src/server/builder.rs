@@ -4,6 +4,8 @@ use crate::config::{Limits, Listener, ListenerSettings};
 use crate::gate::{Origins, Reserved, is_origin};
 use crate::server::Server;
 use crate::server::error::{Error, Result};
+#[cfg(all(feature = "signals", unix))]
+use crate::server::signals::Signals;
 use crate::shared::{Guarded, NoObserver, Observer, Settings, WallClock};
 use jackfield_reactor::{self as reactor, REACTORS_MAX};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -166,7 +168,9 @@ impl ServerBuilder {
         self
     }
 
-    /// Shuts the server down in good order at SIGTERM or SIGINT. A second one ends the process at once. Default: off.
+    /// Shuts the server down in good order at SIGTERM or SIGINT. A second one ends the process at once. When the server has
+    /// ended, or was dropped, signals do again what they do without it, unless another server of the process wants them.
+    /// Default: off.
     #[cfg(all(feature = "signals", unix))]
     #[must_use]
     pub fn shutdown_on_signals(mut self) -> Self {
@@ -272,8 +276,9 @@ impl Server {
 
     #[cfg(all(feature = "signals", unix))]
     fn shut_down_on_signals(&mut self) -> Result<()> {
-        let bell = crate::server::signals::catch(self.handle.shared().signalled.clone())?;
-        Ok(self.drivers[0].wake_on(bell)?)
+        let (signals, waker) = Signals::catch(&self.handle.shared().signalled)?;
+        self.signals = Some(signals);
+        Ok(self.drivers[0].wake_on(waker)?)
     }
 }
 

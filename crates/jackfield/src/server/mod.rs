@@ -25,6 +25,8 @@ pub struct Server {
     drivers: Vec<Driver>,
     handle: Handle,
     addrs: Vec<SocketAddr>,
+    #[cfg(all(feature = "signals", unix))]
+    signals: Option<signals::Signals>,
 }
 
 impl Server {
@@ -48,7 +50,14 @@ impl Server {
             drivers[1..].iter_mut().for_each(|driver| driver.stand_in_for(listeners.clone()));
         }
         let handle = Handle::new(remotes.into());
-        Ok(Self { settings: Arc::new(settings), drivers, handle, addrs })
+        Ok(Self {
+            settings: Arc::new(settings),
+            drivers,
+            handle,
+            addrs,
+            #[cfg(all(feature = "signals", unix))]
+            signals: None,
+        })
     }
 
     /// The addresses that the listeners really have, in the order in which they were given.

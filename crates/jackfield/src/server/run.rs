@@ -52,6 +52,8 @@ impl Server {
         F::Client: Client + 'static,
         K: FnOnce(usize) -> F + Clone + Send + 'static,
     {
+        #[cfg(all(feature = "signals", unix))]
+        let _signals = self.signals;
         let Self { settings, drivers, handle, .. } = self;
         let (observer, all) = (settings.observer.clone(), handle.clone());
         let watches = settings.watchdog && !settings.limits.callback_slow.is_zero();

@@ -1,0 +1,144 @@
+//! Signals: what they do while a server wants them, and that they are given back. Each scenario runs in a process of its
+//! own, which is this test started again.
+
+#![cfg(unix)]
+
+use jackfield::{Client, Drain, Exchange, Reply, Request, Server, State};
+use rustix::process::{Signal, getpid, kill_process};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, ExitStatus};
+use std::sync::mpsc::{Sender, channel};
+use std::{env, fs, thread};
+
+const SCENARIO: &str = "JACKFIELD_SIGNAL_SCENARIO";
+
+/// How the process of a scenario ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Exit(i32),
+    Signal(i32),
+}
+
+const SCENARIOS: [(&str, fn(), End); 6] = [
+    ("the first signal drains", one_signal_drains, End::Exit(0)),
+    ("the second signal ends the process", two_signals_end, End::Exit(1)),
+    ("a second server drains at its first signal", second_server_drains, End::Exit(0)),
+    ("after a server that ended by its handle", given_back_after_serving, End::Signal(15)),
+    ("after a server that was only bound", given_back_after_binding, End::Signal(15)),
+    ("no descriptor stays", no_descriptor_stays, End::Exit(0)),
+];
+
+#[test]
+fn signals_are_taken_and_given_back() {
+    if let Ok(name) = env::var(SCENARIO) {
+        let (_, run, _) = SCENARIOS.into_iter().find(|(known, ..)| *known == name).expect("a scenario");
+        return run();
+    }
+    for (name, _, expected) in SCENARIOS {
+        let (end, output) = run_in_process(name);
+        assert_eq!(end, expected, "{name}: {output}");
+    }
+}
+
+fn run_in_process(name: &str) -> (End, String) {
+    let output = Command::new(env::current_exe().expect("this test"))
+        .args(["--exact", "signals_are_taken_and_given_back", "--nocapture"])
+        .env(SCENARIO, name)
+        .output()
+        .expect("the test starts again");
+    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    (end_of(output.status), text.concat())
+}
+
+fn end_of(status: ExitStatus) -> End {
+    status.signal().map_or_else(|| End::Exit(status.code().unwrap_or(-1)), End::Signal)
+}
+
+/// Gives each answer away, so that the test decides when it comes.
+struct Deferring(Sender<Reply>);
+
+impl Client for Deferring {
+    fn on_request(&mut self, exchange: Exchange<'_>, _: &Request<'_>) {
+        self.0.send(exchange.defer()).expect("the test waits for it");
+    }
+}
+
+fn bind() -> Server {
+    Server::builder().listen("127.0.0.1:0").reactors(2).shutdown_on_signals().bind().expect("a free port")
+}
+
+fn ask(addr: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(addr).expect("the server listens");
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").expect("it takes the request");
+    stream
+}
+
+fn raise() {
+    kill_process(getpid(), Signal::TERM).expect("a process may signal itself");
+}
+
+/// A signal while an answer is owed: it is given, and then the server ends.
+fn one_signal_drains() {
+    let server = bind();
+    let (addr, handle) = (server.local_addr(), server.handle());
+    let (sender, replies) = channel();
+    let serving = thread::spawn(move || server.serve(move |_peer| Deferring(sender.clone())));
+    let mut stream = ask(addr);
+    let reply = replies.recv().expect("the request arrives");
+    raise();
+    while handle.state() != State::Draining {
+        thread::yield_now();
+    }
+    reply.respond(200, "text/plain", "the last answer");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer and the end");
+    assert!(answer.ends_with("the last answer"), "{answer:?}");
+    serving.join().expect("no panic").expect("the server ends in good order");
+}
+
+fn two_signals_end() {
+    let server = bind();
+    let (addr, handle) = (server.local_addr(), server.handle());
+    let (sender, replies) = channel();
+    thread::spawn(move || server.serve(move |_peer| Deferring(sender.clone())));
+    let _stream = ask(addr);
+    let _reply = replies.recv().expect("the request arrives");
+    raise();
+    while handle.state() != State::Draining {
+        thread::yield_now();
+    }
+    raise();
+    unreachable!("the second signal ends the process");
+}
+
+fn second_server_drains() {
+    one_signal_drains();
+    one_signal_drains();
+}
+
+fn given_back_after_serving() {
+    let server = bind();
+    server.handle().shutdown(Drain::now());
+    server.serve(|_peer| Deferring(channel().0)).expect("it ends at once");
+    raise();
+}
+
+fn given_back_after_binding() {
+    drop(bind());
+    raise();
+}
+
+fn no_descriptor_stays() {
+    drop(bind());
+    let before = descriptors();
+    for _ in 0..50 {
+        drop(bind());
+    }
+    assert_eq!(descriptors(), before);
+}
+
+fn descriptors() -> usize {
+    fs::read_dir("/proc/self/fd").or_else(|_| fs::read_dir("/dev/fd")).expect("a list of descriptors").count()
+}
