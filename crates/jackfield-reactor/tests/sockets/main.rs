@@ -214,12 +214,13 @@ fn what_was_sent_before_the_close_arrives_although_the_peer_goes_on_sending() {
 
 #[test]
 fn a_peer_that_stays_after_the_close_is_left_after_a_while() {
+    // How long that is shows in virtual time, see `memory`. Here it is the driver that wakes for it.
     let limits = Limits { linger: Duration::from_millis(50), ..Limits::default() };
     let plan = Plan { limits, open: |wires, id| wires.close(id, Reason::Local), ..Plan::default() };
     let server = Server::start(plan);
     let mut client = connect(&server);
-    assert_eq!(read_to_end(&mut client), b"");
     assert_eq!(server.closed(), Reason::Local);
+    assert_eq!(read_to_end(&mut client), b"");
     server.stop();
 }
 
