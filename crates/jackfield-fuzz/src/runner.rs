@@ -23,8 +23,11 @@ pub struct Runner<'a> {
     corpus: Vec<Vec<u8>>,
     findings: Option<PathBuf>,
     on_progress: Option<OnProgress<'a>>,
+    clock: Clock<'a>,
 }
 
+/// The time since any moment before the run.
+type Clock<'a> = Box<dyn Fn() -> Duration + 'a>;
 type OnProgress<'a> = Box<dyn FnMut(&Progress) -> ControlFlow<()> + 'a>;
 
 /// How far a runner has come.
@@ -77,15 +80,18 @@ struct Run<'a> {
     mutator: Mutator<'a>,
     executions: u64,
     tally_before: Tally,
-    began: Instant,
-    reported: Instant,
+    began: Duration,
+    /// When the progress was told last.
+    told: Duration,
 }
 
 impl<'a> Runner<'a> {
     /// A runner with seed 0 and 100,000 executions.
     #[must_use]
     pub fn new(target: &'a Target) -> Self {
+        let made = Instant::now();
         Self {
+            clock: Box::new(move || made.elapsed()),
             target,
             seed: 0,
             executions_max: None,
@@ -174,7 +180,7 @@ impl<'a> Runner<'a> {
             }
             run.keep_if_new(&input);
         }
-        let Progress { executions, tally, corpus, elapsed, .. } = run.progress(None);
+        let Progress { executions, tally, corpus, elapsed, .. } = run.progress((self.clock)(), None);
         Ok(Report { executions, tally, corpus, elapsed })
     }
 
@@ -182,15 +188,15 @@ impl<'a> Runner<'a> {
         if run.executions % EXECUTIONS_PER_LOOK != 0 {
             return false;
         }
-        let progress = run.progress(self.time);
+        let now = (self.clock)();
+        let progress = run.progress(now, self.time);
         if self.time.is_some_and(|time| progress.elapsed >= time) {
             return true;
         }
-        let Some(tell) = self.on_progress.as_mut().filter(|_| run.reported.elapsed() >= PROGRESS_EVERY)
-        else {
+        let Some(tell) = self.on_progress.as_mut().filter(|_| now - run.told >= PROGRESS_EVERY) else {
             return false;
         };
-        run.reported = Instant::now();
+        run.told = now;
         tell(&progress).is_break()
     }
 
@@ -212,9 +218,9 @@ impl<'a> Run<'a> {
         let kept = corpus.len();
         let (random, dictionary) = (Random::new(runner.seed), runner.target.dictionary);
         let mutator = Mutator { random, dictionary, bytes_max: runner.input_bytes_max };
-        let began = Instant::now();
+        let began = (runner.clock)();
         let (target, executions, tally_before) = (runner.target, 0, tally::tally());
-        Self { target, corpus, kept, mutator, executions, tally_before, began, reported: began }
+        Self { target, corpus, kept, mutator, executions, tally_before, began, told: began }
     }
 
     fn execute(&mut self, input: &[u8]) -> Result<(), String> {
@@ -243,8 +249,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn progress(&self, time: Option<Duration>) -> Progress {
-        let elapsed = self.began.elapsed();
+    fn progress(&self, now: Duration, time: Option<Duration>) -> Progress {
+        let elapsed = now - self.began;
         Progress {
             executions: self.executions,
             tally: tally::tally().since(self.tally_before),
@@ -263,5 +269,43 @@ impl std::fmt::Debug for Runner<'_> {
             .field("executions_max", &self.executions_max)
             .field("time", &self.time)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// A runner with a clock on which each look takes a millisecond.
+    fn runner(target: &Target) -> Runner<'_> {
+        let now = Cell::new(Duration::ZERO);
+        Runner { clock: Box::new(move || now.replace(now.get() + MS)), ..Runner::new(target) }
+    }
+
+    #[test]
+    fn a_time_ends_it() {
+        let target = Target::new("nothing", |_| {});
+        let left = Cell::new(Vec::new());
+        let run = runner(&target).time(MS * 250).on_progress(|progress| {
+            let mut all = left.take();
+            all.push((progress.elapsed, progress.left));
+            left.set(all);
+            ControlFlow::Continue(())
+        });
+        let report = run.run().expect("nothing fails");
+        // The first look comes before the first execution, and the one that finds the time over is the 250th.
+        assert_eq!((report.elapsed, report.executions), (MS * 251, 249 * EXECUTIONS_PER_LOOK));
+        assert_eq!(left.take(), [100, 200].map(|ms| (MS * ms, Some(MS * (250 - ms)))));
+    }
+
+    #[test]
+    fn progress_may_end_it() {
+        let target = Target::new("nothing", |_| {});
+        let run = runner(&target).time(MS * 600_000).on_progress(|_| ControlFlow::Break(()));
+        let report = run.run().expect("nothing fails");
+        assert_eq!(report.executions, 99 * EXECUTIONS_PER_LOOK, "at the first progress, after 100 ms");
     }
 }

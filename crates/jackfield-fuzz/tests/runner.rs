@@ -4,9 +4,7 @@
 use jackfield_fuzz::{Finding, Log, Runner, Target, observe, same_however_cut};
 use std::cell::RefCell;
 use std::collections::HashSet;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::time::Duration;
 use std::{env, fs, process};
 
 /// Records of a length and so many bytes. A record of 7 bytes that begins with `!` is forgotten at the end of a part:
@@ -121,19 +119,4 @@ fn a_corpus_is_read_from_files() {
     let nowhere = directory.0.join("nowhere");
     let empty = Runner::new(&target).corpus(&nowhere).expect("there is nothing to read");
     assert!(empty.executions(0).run().is_ok_and(|report| (report.executions, report.corpus) == (0, 0)));
-}
-
-#[test]
-fn a_time_ends_it_and_progress_may() {
-    let target = Target::new("nothing", |_| {});
-    let mut told = 0;
-    let run = Runner::new(&target).time(Duration::from_millis(250)).on_progress(|progress| {
-        told += 1;
-        assert!(progress.left.is_some_and(|left| left <= Duration::from_millis(250)));
-        ControlFlow::Continue(())
-    });
-    let report = run.run().expect("nothing fails");
-    assert!(report.elapsed >= Duration::from_millis(250) && told >= 1);
-    let stopped = Runner::new(&target).time(Duration::from_secs(600)).on_progress(|_| ControlFlow::Break(()));
-    assert!(stopped.run().is_ok_and(|report| report.elapsed < Duration::from_secs(60)));
 }

@@ -6,7 +6,7 @@ mod http;
 #[path = "common/process.rs"]
 mod process;
 
-use common::{LIMIT, connect, expect_close, websocket};
+use common::{connect, expect_close, websocket};
 use http::Http;
 use jackfield::proto::Step;
 use jackfield::proto::sse::{Decoder, Limits, Whole};
@@ -15,7 +15,6 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 use tungstenite::client::IntoClientRequest;
 use tungstenite::{Message, WebSocket};
 
@@ -52,9 +51,8 @@ fn clock_ticks() {
         assert_eq!((&*digits, &*http.line()), ("data: 00:00:00 UTC", ""));
         seen.push(time);
     }
-    // Not more than once a second, with one tick at the border of two.
-    seen.dedup();
-    assert!(seen.len() >= 2, "{seen:?}");
+    // Two ticks may fall into one second, at the border of two. Of three the last is a later one.
+    assert_ne!(seen[0], seen[2], "{seen:?}");
 }
 
 #[test]
@@ -271,10 +269,8 @@ fn testbed_keeps_the_order_of_pipelined_requests() {
         ["/plaintext", "/late?ms=100", "/json", "/late?x&ms=0", "/x", "/late?ms=soon", "/plaintext"];
     let requests =
         targets.map(|target| format!("POST {target} HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\nab"));
-    let begun = Instant::now();
     http.send(requests.concat());
     let answers = targets.map(|_| http.answer(true));
-    assert!(begun.elapsed() >= Duration::from_millis(100));
     let found = answers.each_ref().map(|answer| (answer.status, answer.text()));
     let json = r#"{"message":"Hello, World!"}"#;
     assert_eq!(
@@ -294,22 +290,23 @@ fn testbed_keeps_the_order_of_pipelined_requests() {
 #[test]
 fn testbed_has_two_hundred_late_answers_in_flight() {
     let (_example, addr) = Example::start("testbed", &["--reactors", "2"]);
-    let begun = Instant::now();
-    // The one that is due first is asked for last.
-    let mut waiting: Vec<_> = (0..200).map(|_| Http::connect(addr)).collect();
-    for http in &mut waiting {
-        http.send("GET /late?ms=700 HTTP/1.1\r\nHost: test\r\n\r\n");
-    }
+    let ask = |ms: u32| {
+        let mut all: Vec<_> = (0..200).map(|_| Http::connect(addr)).collect();
+        for http in &mut all {
+            http.send(format!("GET /late?ms={ms} HTTP/1.1\r\nHost: test\r\n\r\n"));
+        }
+        all
+    };
+    // What is due in an hour keeps nobody waiting who asked for something later that is due before.
+    let in_an_hour = ask(3_600_000);
+    let mut soon = ask(100);
     Http::connect(addr).get("/late?ms=1").is(200, "text/plain", "late");
-    for http in &mut waiting {
+    for http in &mut soon {
         http.answer(true).is(200, "text/plain", "late");
     }
-    let elapsed = begun.elapsed();
-    // One after the other they would take more than two minutes.
-    assert!(elapsed >= Duration::from_millis(700) && elapsed < LIMIT, "{elapsed:?}");
     // Who leaves before the answer is due does no harm.
-    waiting[0].send("GET /late?ms=50 HTTP/1.1\r\nHost: test\r\n\r\n");
-    drop(waiting);
+    soon[0].send("GET /late?ms=50 HTTP/1.1\r\nHost: test\r\n\r\n");
+    drop((in_an_hour, soon));
     Http::connect(addr).get("/late?ms=100").is(200, "text/plain", "late");
 }
 

@@ -162,8 +162,7 @@ mod tests {
         assert!(cpu(pid).is_some() && memory(pid).is_some_and(|bytes| bytes > 100_000));
         assert!(own_memory(pid).is_some_and(|bytes| bytes > 10_000));
         assert!(tcp_memory().is_some() && descriptors(pid) > Some(2) && descriptor_limit() > Some(2));
-        assert!(cpu_of_all().map(|all| all + TICKS_OFF_MAX) >= cpu(pid));
-        assert!(kernel().is_some() && machine_memory().is_some());
+        assert!(cpu_of_all().is_some() && kernel().is_some() && machine_memory().is_some());
         assert!(own_cpu() > Duration::ZERO);
     }
 }

@@ -58,7 +58,7 @@ pub(crate) fn reactors(args: &Reactors) -> Result<bool, Error> {
     let &[first, second, ..] = &cores::allowed()[..] else {
         return Err(Error::Usage("two reactors need two cores, and this process may not use two".into()));
     };
-    let rounds = rounds_for(args.work);
+    let rounds = rounds_for(args.work, proc::own_cpu);
     let work = units::time(args.work.as_nanos() as f64);
     let mut lines = [
         Line::new("in memory, HTTP requests", rate, true),
@@ -164,12 +164,12 @@ fn over_sockets(path: &str, work: u64, reactors: usize, duration: Duration) -> R
     }
 }
 
-/// How much can be computed in this processor time.
-fn rounds_for(time: Duration) -> u64 {
+/// How much can be computed in this processor time, which a clock counts.
+fn rounds_for(time: Duration, clock: impl Fn() -> Duration) -> u64 {
     let trial = |_| {
-        let begin = proc::own_cpu();
+        let begin = clock();
         compute(ROUNDS);
-        proc::own_cpu().saturating_sub(begin)
+        clock().saturating_sub(begin)
     };
     let best = (0..TRIALS).map(trial).min().unwrap_or_default().max(Duration::from_nanos(1));
     (time.as_secs_f64() / best.as_secs_f64() * ROUNDS as f64) as u64
@@ -220,6 +220,12 @@ mod tests {
 
     #[test]
     fn work_takes_time_in_proportion() {
-        assert!(rounds_for(Duration::from_millis(1)) > rounds_for(Duration::from_micros(10)));
+        // A trial takes 2 ms, by this clock.
+        let now = std::cell::Cell::new(Duration::ZERO);
+        let clock = || now.replace(now.get() + Duration::from_millis(2));
+        assert_eq!(rounds_for(Duration::from_millis(2), clock), ROUNDS);
+        assert_eq!(rounds_for(Duration::from_millis(20), clock), ROUNDS * 10);
+        // Where no time passes the answer is large, and no panic.
+        assert!(rounds_for(Duration::from_millis(1), || Duration::ZERO) > ROUNDS * 1000);
     }
 }

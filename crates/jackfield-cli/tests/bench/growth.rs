@@ -30,8 +30,9 @@ fn growth_is_drawn_and_written() {
         &report,
     ];
     let (code, said, numbers) = check("growth", &root, &args);
-    // On a busy machine a server over sockets may get too little of a core to tell.
-    assert!(code == 0 || numbers.contains("gap: too little to tell"), "{code}: {said}");
+    // Servers over sockets may get too little of a busy machine to tell: those are gaps, and no reason not to write.
+    let gaps = numbers.lines().filter(|line| line.starts_with("| 1") && line.contains("gap: ")).count();
+    assert!(code == 0 || gaps > 0, "{code}: {said}");
     assert!(
         numbers.contains("<!-- growth:begin -->\n\n") && numbers.contains("<!-- compare:begin -->\nold\n")
     );
