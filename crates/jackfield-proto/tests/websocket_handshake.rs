@@ -2,7 +2,7 @@
 
 use jackfield_proto::websocket::{
     Accepted, EncodeError, HandshakeError, Offer, ResponseError, VERSION, accept_key, check_response,
-    encode_request, encode_response,
+    encode_request, encode_response, is_handshake_field,
 };
 
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -306,4 +306,40 @@ fn what_would_break_a_head_is_not_written() {
     assert_eq!(encode_response(accept, None, &[("X", "\r\n\r\n")], &mut out), Err(E::Field));
     assert_eq!(encode_response(accept, None, &[("Upgrade", "h2c")], &mut out), Err(E::Field));
     assert!(out.is_empty());
+}
+
+#[test]
+fn fields_of_the_handshake_are_its_own() {
+    for (name, is_own) in [
+        ("Sec-WebSocket-Accept", true),
+        ("Sec-WebSocket-Key", true),
+        ("Sec-WebSocket-Version", true),
+        ("SEC-WEBSOCKET-PROTOCOL", true),
+        ("sec-websocket-extensions", true),
+        ("Sec-WebSocket-Anything", true),
+        ("Sec-WebSocket-", true),
+        ("Upgrade", true),
+        ("connection", true),
+        ("Host", true),
+        ("Content-Length", true),
+        ("Transfer-Encoding", true),
+        ("Sec-WebSocket", false),
+        ("Sec-Fetch-Mode", false),
+        ("Origin", false),
+        ("Set-Cookie", false),
+        ("", false),
+    ] {
+        assert_eq!(is_handshake_field(name), is_own, "{name}");
+        if !name.is_empty() {
+            let mut out = Vec::new();
+            let fields = [(name, "1")];
+            let request = encode_request("/", "a", [0; 16], &[], &fields, &mut out);
+            let response = encode_response([b'a'; 28], None, &fields, &mut out);
+            assert_eq!(
+                (request.is_err(), response.is_err(), out.is_empty()),
+                (is_own, is_own, is_own),
+                "{name}"
+            );
+        }
+    }
 }

@@ -235,6 +235,35 @@ fn w5_the_101_can_have_further_headers() {
 }
 
 #[test]
+fn w5_the_handshakes_own_headers_are_refused() {
+    const OWN: [&str; 5] = [
+        "Sec-WebSocket-Accept",
+        "sec-websocket-protocol",
+        "Sec-WebSocket-Extensions",
+        "Upgrade",
+        "Connection",
+    ];
+    let early = || Probe {
+        on_upgrade: |_, mut upgrade, _| {
+            assert!(OWN.iter().all(|name| upgrade.header(name, "x").is_err()));
+            upgrade.accept();
+        },
+        ..Probe::default()
+    };
+    let late = || Probe {
+        on_upgrade: |_, upgrade, _| {
+            let mut upgrade = upgrade.defer();
+            assert!(OWN.iter().all(|name| upgrade.header(name, "x").is_err()));
+            upgrade.accept();
+        },
+        ..Probe::default()
+    };
+    for make in [early, late] {
+        assert_eq!(text(&outcome(make, listener::HTTP, UPGRADE.as_bytes()).output), SWITCHED);
+    }
+}
+
+#[test]
 fn w6_an_origin_must_match_the_host() {
     let upgrade = |host: &str, origin: &str| {
         socket::upgrade_with(&format!("Origin: {origin}\r\n")).replace("Host: h", &format!("Host: {host}"))

@@ -4,6 +4,7 @@ use crate::client::reply::Reply;
 use crate::message::Body;
 use crate::shared::{Acceptance, Command};
 use jackfield_proto::http1::{FieldError, Fields};
+use jackfield_proto::websocket::is_handshake_field;
 use jackfield_reactor::ConnectionId;
 
 /// A decision on a WebSocket that is owed. Any thread may take it. Dropped, it is a 503.
@@ -50,8 +51,12 @@ impl LateUpgrade {
     /// Adds a header line to the answer that accepts.
     ///
     /// # Errors
-    /// The line can't be written as it is, and is not.
+    /// The line can't be written as it is, or belongs to the handshake (`Sec-WebSocket-*`, `Upgrade`, `Connection`). It is
+    /// not added then.
     pub fn header(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), FieldError> {
+        if is_handshake_field(name) {
+            return Err(FieldError::Reserved);
+        }
         self.fields.push(name, value)
     }
 

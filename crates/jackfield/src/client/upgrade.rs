@@ -8,7 +8,7 @@ use crate::client::response::{Answerable, ResponseBuilder, sealed};
 use crate::links::key;
 use crate::message::Body;
 use jackfield_proto::http1::{FieldError, Fields};
-use jackfield_proto::websocket::Offer;
+use jackfield_proto::websocket::{Offer, is_handshake_field};
 
 /// A request to go on with WebSocket, which is to be decided on, once. One that is dropped undecided is a 503.
 pub struct Upgrade<'a> {
@@ -51,9 +51,13 @@ impl<'a> Upgrade<'a> {
     /// Adds a header line to the answer that accepts.
     ///
     /// # Errors
-    /// The line can't be written as it is, and is not.
+    /// The line can't be written as it is, or belongs to the handshake (`Sec-WebSocket-*`, `Upgrade`, `Connection`). It is
+    /// not added then.
     #[doc(alias = "ResponseHeaders")]
     pub fn header(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), FieldError> {
+        if is_handshake_field(name) {
+            return Err(FieldError::Reserved);
+        }
         self.fields.push(name, value)
     }
 

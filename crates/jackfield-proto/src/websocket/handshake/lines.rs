@@ -4,9 +4,8 @@ use super::{EncodeError, token};
 
 /// Whether the fields can be written, and are not among those of the handshake itself.
 pub(super) fn check_fields(fields: &[(&str, &str)]) -> Result<(), EncodeError> {
-    let is_free = |name: &str| !OWN_FIELDS.iter().any(|own| name.eq_ignore_ascii_case(own));
     let is_good = |(name, value): &(&str, &str)| {
-        token::is_token(name.as_bytes()) && is_free(name) && token::is_one_line(value)
+        token::is_token(name.as_bytes()) && !is_handshake_field(name) && token::is_one_line(value)
     };
     if fields.iter().all(is_good) { Ok(()) } else { Err(EncodeError::Field) }
 }
@@ -25,17 +24,19 @@ pub(super) fn encode_field(name: &str, value: &str, out: &mut Vec<u8>) {
     }
 }
 
-/// What the handshake writes itself. A second one would contradict it, or promise an extension that is not there.
-const OWN_FIELDS: [&str; 8] = [
-    "host",
-    "upgrade",
-    "connection",
-    "sec-websocket-key",
-    "sec-websocket-accept",
-    "sec-websocket-version",
-    "sec-websocket-protocol",
-    "sec-websocket-extensions",
-];
+/// Whether a field belongs to the handshake alone: it is written by the handshake itself, or would contradict what that
+/// writes. So it must not be sent besides, by either side.
+///
+/// These are all whose names begin with `Sec-WebSocket-` (RFC 6455, section 11.3), `Host`, `Upgrade` and `Connection`, and
+/// `Content-Length` and `Transfer-Encoding`, since neither message has a body.
+pub fn is_handshake_field(name: &str) -> bool {
+    let is_prefixed =
+        name.as_bytes().get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX));
+    is_prefixed || OWN_FIELDS.iter().any(|own| name.eq_ignore_ascii_case(own))
+}
+
+const PREFIX: &[u8] = b"Sec-WebSocket-";
+const OWN_FIELDS: [&str; 5] = ["Host", "Upgrade", "Connection", "Content-Length", "Transfer-Encoding"];
 
 /// The one version there is. A refusal with status 426 says so in a field `Sec-WebSocket-Version`
 /// (RFC 6455, section 4.2.2).

@@ -13,6 +13,6 @@ mod token;
 
 pub use accept::accept_key;
 pub use error::{EncodeError, HandshakeError, ResponseError};
-pub use lines::VERSION;
+pub use lines::{VERSION, is_handshake_field};
 pub use request::{Offer, encode_response};
 pub use response::{Accepted, check_response, encode_request};
