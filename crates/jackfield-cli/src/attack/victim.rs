@@ -4,6 +4,7 @@ use super::args::Attack;
 use super::goal::{Figure, growth};
 use crate::base::error::Error;
 use crate::base::proc;
+use crate::bench::plan::Play;
 use crate::bench::server::Server;
 use std::net::SocketAddr;
 use std::thread;
@@ -26,12 +27,15 @@ impl Victim {
     /// # Errors
     /// The target is unknown, or the server does not start.
     pub(crate) fn new(args: &Attack, built_in: &[String]) -> Result<Self, Error> {
-        let path = args.target.as_ref().and_then(|target| target.path.clone());
+        let path = match &args.target {
+            Some(target) => target.path.clone().unwrap_or_else(|| "/".to_owned()),
+            None => Play::Http.built_in_path().to_owned(),
+        };
         let server = match &args.target {
             Some(target) => Server::named(target, args.server_pid)?,
             None => Server::start(false, built_in)?,
         };
-        Ok(Self { server, path: path.unwrap_or_else(|| "/plaintext".to_owned()) })
+        Ok(Self { server, path })
     }
 
     pub(crate) fn server(&self) -> &Server {

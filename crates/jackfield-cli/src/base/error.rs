@@ -29,7 +29,7 @@ impl fmt::Display for Error {
         match self {
             Self::Usage(text) | Self::Target(text) => f.write_str(text),
             Self::Server(error) => write!(f, "the built-in server does not start: {error}"),
-            Self::Refused(why) => write!(f, "no load could be put on the server: {why}"),
+            Self::Refused(why) => write!(f, "the server does not answer as it should: {why}"),
             Self::TooFew(ready, wanted) => write!(f, "only {ready} of {wanted} connections came up in time"),
             Self::Io(error) => write!(f, "the load generator failed: {error}"),
             Self::File(path, error) => write!(f, "{}: {error}", path.display()),

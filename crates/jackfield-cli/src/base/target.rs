@@ -1,26 +1,39 @@
 //! Where the load goes.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::str::FromStr;
+use std::time::Duration;
 
 /// A server, as it was named on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
-    /// Host and port.
-    pub(crate) authority: String,
-    /// The path of a URL, if it was one and had any.
+    /// The value of `Host`: as it was written, without a port if there was none.
+    pub(crate) host: String,
+    /// Host and port, to be resolved.
+    authority: String,
+    /// The path of a URL, `/` if it has none. `None`: it was an address and no URL, which says nothing about a path.
     pub(crate) path: Option<String>,
 }
 
+/// How long each of several addresses has to answer before the next one is tried.
+const TRIAL_MAX: Duration = Duration::from_secs(1);
+
 impl Target {
-    /// The address behind the name.
+    /// The address behind the name. Of several, the first one that takes a connection: `localhost` has often two, and a
+    /// server listens on one of them.
     ///
     /// # Errors
     /// The name is unknown, as a sentence.
     pub(crate) fn resolve(&self) -> Result<SocketAddr, String> {
         let unknown = |why: String| format!("`{}` has no address: {why}", self.authority);
-        let mut addrs = self.authority.to_socket_addrs().map_err(|error| unknown(error.to_string()))?;
-        addrs.next().ok_or_else(|| unknown("the name is empty".into()))
+        let addrs = self.authority.to_socket_addrs().map_err(|error| unknown(error.to_string()))?;
+        let addrs: Vec<SocketAddr> = addrs.collect();
+        let answers = |addr: &&SocketAddr| TcpStream::connect_timeout(addr, TRIAL_MAX).is_ok();
+        match &addrs[..] {
+            [] => Err(unknown("the name is empty".into())),
+            [only] => Ok(*only),
+            [first, ..] => Ok(*addrs.iter().find(answers).unwrap_or(first)),
+        }
     }
 }
 
@@ -32,22 +45,28 @@ impl FromStr for Target {
         match scheme {
             "" | "http" | "ws" | "tcp" => {}
             "https" | "wss" => return Err("TLS is not supported yet; use http:// or ws://".into()),
-            _ => return Err(format!("`{scheme}` is no scheme that is known here; use http:// or ws://")),
+            _ => return Err(format!("`{scheme}` is not a known scheme; use http://, ws:// or tcp://")),
         }
-        let (authority, path) = match rest.find('/') {
-            Some(at) if !scheme.is_empty() => (&rest[..at], Some(rest[at..].to_owned())),
-            Some(_) => return Err("a path needs a scheme before it, as in `http://host:80/path`".into()),
-            None => (rest, None),
+        let is_url = matches!(scheme, "http" | "ws");
+        // A fragment is never sent.
+        let rest = rest.split_once('#').map_or(rest, |(rest, _)| rest);
+        let (host, path) = match rest.find(['/', '?']) {
+            Some(at) if is_url && rest[at..].starts_with('?') => (&rest[..at], format!("/{}", &rest[at..])),
+            Some(at) if is_url => (&rest[..at], rest[at..].to_owned()),
+            Some(_) => {
+                return Err("a path needs http:// or ws:// before it, as in `http://host:80/path`".into());
+            }
+            None => (rest, "/".to_owned()),
         };
-        if authority.is_empty() || !rest.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err("neither an address such as `127.0.0.1:8080` nor a URL".into());
+        if host.is_empty() || host.contains('@') || !rest.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err("not an address such as `127.0.0.1:8080`, and not a URL".into());
         }
-        let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-        if !has_port && matches!(scheme, "" | "tcp") {
+        let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        if !has_port && !is_url {
             return Err("the port is missing, as in `127.0.0.1:8080`".into());
         }
-        let authority = if has_port { authority.to_owned() } else { format!("{authority}:80") };
-        Ok(Self { authority, path: path.filter(|path| path != "/") })
+        let authority = if has_port { host.to_owned() } else { format!("{host}:80") };
+        Ok(Self { host: host.to_owned(), authority, path: is_url.then_some(path) })
     }
 }
 
@@ -58,19 +77,39 @@ mod tests {
     #[test]
     fn addresses_and_urls_are_understood() {
         let cases = [
-            ("127.0.0.1:8080", "127.0.0.1:8080", None),
-            ("[::1]:80", "[::1]:80", None),
-            ("http://localhost", "localhost:80", None),
-            ("http://localhost:81/", "localhost:81", None),
-            ("ws://a.example:9001/chat?x=1", "a.example:9001", Some("/chat?x=1")),
+            ("127.0.0.1:8080", "127.0.0.1:8080", "127.0.0.1:8080", None),
+            ("tcp://[::1]:80", "[::1]:80", "[::1]:80", None),
+            ("http://localhost", "localhost", "localhost:80", Some("/")),
+            ("http://localhost:81/", "localhost:81", "localhost:81", Some("/")),
+            ("http://a.example?x=1#y", "a.example", "a.example:80", Some("/?x=1")),
+            ("ws://a.example:9001/chat?x=1", "a.example:9001", "a.example:9001", Some("/chat?x=1")),
         ];
-        for (text, authority, path) in cases {
-            let target = Target { authority: authority.into(), path: path.map(Into::into) };
+        for (text, host, authority, path) in cases {
+            let target =
+                Target { host: host.into(), authority: authority.into(), path: path.map(Into::into) };
             assert_eq!(text.parse(), Ok(target), "{text}");
         }
-        for text in ["", "localhost", "tcp://h", "https://a/", "ftp://a/", "a:1/b", "http://", "http://a b/"]
-        {
+        for text in [
+            "",
+            "localhost",
+            "tcp://h",
+            "tcp://h:1/a",
+            "https://a/",
+            "ftp://a/",
+            "a:1/b",
+            "http://",
+            "http://a b/",
+            "http://me@a/",
+        ] {
             assert!(text.parse::<Target>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn of_several_addresses_the_one_that_answers_is_taken() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let addr = listener.local_addr().expect("it has an address");
+        let target: Target = format!("localhost:{}", addr.port()).parse().expect("it is an address");
+        assert_eq!(target.resolve(), Ok(addr));
     }
 }

@@ -45,6 +45,27 @@ pub(crate) enum Play {
 }
 
 impl Plan {
+    /// One connection of each kind of load, as fast as it can, on the built-in server.
+    pub(crate) fn new(play: Play, duration: Duration) -> Self {
+        Self {
+            play,
+            target: None,
+            server_pid: None,
+            connections: 1,
+            slow_readers: 0,
+            rate: None,
+            pipeline: 1,
+            size: 0,
+            path: play.built_in_path().to_owned(),
+            publish_path: "/publish".to_owned(),
+            duration,
+            operations: None,
+            publishers: usize::MAX,
+            has_browser_head: false,
+            is_constant: false,
+        }
+    }
+
     /// Whether it makes sense.
     ///
     /// # Errors
@@ -66,6 +87,16 @@ impl Plan {
 }
 
 impl Play {
+    /// Where the built-in server does what this needs.
+    pub(crate) fn built_in_path(self) -> &'static str {
+        match self {
+            Self::Http | Self::Connect | Self::IdleHttp => "/plaintext",
+            Self::Fanout => "/fanout",
+            Self::Sse => "/feed",
+            Self::Ws | Self::IdleWs | Self::Raw => "/",
+        }
+    }
+
     /// The mode's name on the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {

@@ -39,7 +39,7 @@ impl Server {
             return Err(Error::Usage(format!("there is no process {pid} whose memory could be read")));
         }
         let addr = target.resolve().map_err(Error::Target)?;
-        Ok(Self { addr, host: target.authority.clone(), pid, child: None })
+        Ok(Self { addr, host: target.host.clone(), pid, child: None })
     }
 
     /// One that somebody else has started and ends, and that is greeted by this name.

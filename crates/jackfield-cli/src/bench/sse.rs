@@ -84,7 +84,8 @@ pub(crate) struct Feed<'a> {
 impl Sse {
     pub(crate) fn new(feed: &Feed<'_>) -> Self {
         let Feed { host, path, publish_path, .. } = feed;
-        let bytes = if feed.bytes == 0 { 0 } else { feed.bytes.max(PUBLICATION_BYTES_MIN) };
+        let bytes = feed.bytes;
+        debug_assert!(bytes == 0 || bytes >= PUBLICATION_BYTES_MIN, "the command line has checked it");
         Self {
             feed: format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: text/event-stream\r\n\r\n").into(),
             publish_head: publish_head(host, publish_path, bytes).into(),

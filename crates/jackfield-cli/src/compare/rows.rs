@@ -79,28 +79,15 @@ pub(crate) const ROWS: &[Row] = &[
 impl Row {
     /// The load, on so many connections if the row doesn't say.
     pub(crate) fn plan(&self, duration: Duration, idle_connections: usize) -> Plan {
-        let path = match self.play {
-            Play::Http | Play::Connect | Play::IdleHttp => "/plaintext",
-            Play::Fanout => "/fanout",
-            Play::Sse => "/feed",
-            Play::Ws | Play::IdleWs | Play::Raw => "/",
-        };
         Plan {
-            play: self.play,
-            target: None,
-            server_pid: None,
             connections: if self.is_idle() { idle_connections } else { self.connections },
             slow_readers: self.slow_readers,
-            rate: None,
-            operations: None,
             publishers: self.publishers,
             has_browser_head: self.has_browser_head,
             pipeline: self.pipeline,
             size: self.size,
-            path: path.to_owned(),
-            publish_path: PUBLISH_PATH.to_owned(),
-            duration,
             is_constant: true,
+            ..Plan::new(self.play, duration)
         }
     }
 
@@ -146,8 +133,6 @@ impl Row {
         self.play.is_idle()
     }
 }
-
-const PUBLISH_PATH: &str = "/publish";
 
 fn publication_bytes(plan: &Plan) -> usize {
     let feed = Feed {

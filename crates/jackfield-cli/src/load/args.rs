@@ -2,6 +2,8 @@
 
 use crate::base::target::Target;
 use crate::base::units::{parse_duration, parse_rate, parse_size};
+use crate::bench::fanout::MESSAGE_BYTES_MIN;
+use crate::bench::sse::PUBLICATION_BYTES_MIN;
 use crate::report::gate::Condition;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -38,9 +40,9 @@ pub(crate) enum Mode {
 pub(crate) struct Http {
     #[command(flatten)]
     pub(crate) talk: Talk,
-    /// What is asked for
-    #[arg(long, value_parser = parse_path, default_value = "/plaintext", help_heading = LOAD)]
-    pub(crate) path: String,
+    /// The path of the request [default: the one in the URL, or /; on the built-in server /plaintext]
+    #[arg(long, value_parser = parse_path, help_heading = LOAD)]
+    pub(crate) path: Option<String>,
     /// Send the 900 bytes of header fields that a browser sends
     #[arg(long, help_heading = LOAD)]
     pub(crate) browser: bool,
@@ -53,32 +55,32 @@ pub(crate) struct Ws {
     /// Payload of a message, such as `20`, `16KiB` or `1MiB`
     #[arg(long, value_name = "BYTES", value_parser = parse_size, default_value = "20", help_heading = LOAD)]
     pub(crate) size: usize,
-    /// Where the WebSocket is
-    #[arg(long, value_parser = parse_path, default_value = "/", help_heading = LOAD)]
-    pub(crate) path: String,
+    /// The path of the WebSocket [default: the one in the URL, or /]
+    #[arg(long, value_parser = parse_path, help_heading = LOAD)]
+    pub(crate) path: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Sse {
     #[command(flatten)]
     pub(crate) talk: Talk,
-    /// Body of a publication, at least 20 bytes: it says when it was due
-    #[arg(long, value_name = "BYTES", value_parser = parse_size, default_value = "56", help_heading = LOAD)]
+    /// Size of an event, at least 20 bytes: it carries the time at which it was due
+    #[arg(long, value_name = "BYTES", value_parser = parse_event_size, default_value = "56", help_heading = LOAD)]
     pub(crate) size: usize,
-    /// Where the streams are
-    #[arg(long, value_parser = parse_path, default_value = "/feed", help_heading = LOAD)]
-    pub(crate) path: String,
-    /// Where to post what is to come on the streams
-    #[arg(long, value_name = "PATH", value_parser = parse_path, default_value = "/publish", help_heading = LOAD)]
-    pub(crate) publish_path: String,
+    /// The path of the streams [default: the one in the URL, or /; on the built-in server /feed]
+    #[arg(long, value_parser = parse_path, help_heading = LOAD)]
+    pub(crate) path: Option<String>,
+    /// The path that events are posted to; a server of your own needs it [default: on the built-in server /publish]
+    #[arg(long, value_name = "PATH", value_parser = parse_path, help_heading = LOAD)]
+    pub(crate) publish_path: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Raw {
     #[command(flatten)]
     pub(crate) talk: Talk,
-    /// Bytes of a block, such as `20`, `16KiB` or `1MiB`
-    #[arg(long, value_name = "BYTES", value_parser = parse_size, default_value = "20", help_heading = LOAD)]
+    /// Size of a block, at least 1 byte, such as `20`, `16KiB` or `1MiB`
+    #[arg(long, value_name = "BYTES", value_parser = parse_block_size, default_value = "20", help_heading = LOAD)]
     pub(crate) size: usize,
 }
 
@@ -89,7 +91,7 @@ pub(crate) struct Idle {
     /// Open WebSockets instead of making one HTTP request on each connection
     #[arg(long, help_heading = LOAD)]
     pub(crate) ws: bool,
-    /// What is asked for; with `--ws`, where the WebSocket is [default: /plaintext, or /]
+    /// The path of the request or of the WebSocket [default: the one in the URL, or /; on the built-in server /plaintext]
     #[arg(long, value_parser = parse_path, help_heading = LOAD)]
     pub(crate) path: Option<String>,
 }
@@ -100,21 +102,21 @@ pub(crate) struct Connect {
     pub(crate) common: Common,
     #[command(flatten)]
     pub(crate) rate: Rate,
-    /// What is asked for
-    #[arg(long, value_parser = parse_path, default_value = "/plaintext", help_heading = LOAD)]
-    pub(crate) path: String,
+    /// The path of the request [default: the one in the URL, or /; on the built-in server /plaintext]
+    #[arg(long, value_parser = parse_path, help_heading = LOAD)]
+    pub(crate) path: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Fanout {
     #[command(flatten)]
     pub(crate) talk: Talk,
-    /// Payload of a message, at least 12 bytes: it says when it was due, and whose it is
-    #[arg(long, value_name = "BYTES", value_parser = parse_size, default_value = "20", help_heading = LOAD)]
+    /// Size of a message, at least 12 bytes: it carries the time at which it was due, and its publisher
+    #[arg(long, value_name = "BYTES", value_parser = parse_message_size, default_value = "20", help_heading = LOAD)]
     pub(crate) size: usize,
-    /// Where the WebSocket is
-    #[arg(long, value_parser = parse_path, default_value = "/fanout", help_heading = LOAD)]
-    pub(crate) path: String,
+    /// The path of the WebSocket [default: the one in the URL, or /; on the built-in server /fanout]
+    #[arg(long, value_parser = parse_path, help_heading = LOAD)]
+    pub(crate) path: Option<String>,
 }
 
 /// What every mode has.
@@ -178,6 +180,19 @@ pub(crate) struct Talk {
 }
 
 impl Mode {
+    /// The path that was asked for.
+    pub(crate) fn path(&self) -> Option<&String> {
+        match self {
+            Self::Http(args) => args.path.as_ref(),
+            Self::Ws(args) => args.path.as_ref(),
+            Self::Sse(args) => args.path.as_ref(),
+            Self::Raw(_) => None,
+            Self::Idle(args) => args.path.as_ref(),
+            Self::Connect(args) => args.path.as_ref(),
+            Self::Fanout(args) => args.path.as_ref(),
+        }
+    }
+
     /// What every mode has.
     pub(crate) fn common(&self) -> &Common {
         match self {
@@ -198,6 +213,23 @@ fn parse_path(text: &str) -> Result<String, String> {
     } else {
         Err("a path begins with `/` and has visible ASCII characters only".into())
     }
+}
+
+fn parse_event_size(text: &str) -> Result<usize, String> {
+    parse_size_from(PUBLICATION_BYTES_MIN, text)
+}
+
+fn parse_message_size(text: &str) -> Result<usize, String> {
+    parse_size_from(MESSAGE_BYTES_MIN, text)
+}
+
+fn parse_block_size(text: &str) -> Result<usize, String> {
+    parse_size_from(1, text)
+}
+
+fn parse_size_from(least: usize, text: &str) -> Result<usize, String> {
+    let size = parse_size(text)?;
+    if size >= least { Ok(size) } else { Err(format!("the size must be at least {least}")) }
 }
 
 const LOAD: &str = "Load";

@@ -1,16 +1,14 @@
 //! From the command line to a plan.
 
 use super::args::{self, Mode, Talk};
-use crate::bench::fanout::MESSAGE_BYTES_MIN;
 use crate::bench::plan::{Plan, Play};
-use crate::bench::sse::PUBLICATION_BYTES_MIN;
 
 /// What the command line asks for.
 ///
 /// # Errors
 /// What makes no sense together, as a sentence.
 pub(crate) fn plan(mode: &Mode) -> Result<Plan, String> {
-    let mut plan = base(mode);
+    let mut plan = base(mode)?;
     match mode {
         Mode::Http(args) => talk(&mut plan, &args.talk),
         Mode::Ws(args) => talk(&mut plan, &args.talk),
@@ -21,48 +19,60 @@ pub(crate) fn plan(mode: &Mode) -> Result<Plan, String> {
         Mode::Idle(_) => {}
     }
     match mode {
-        Mode::Ws(args::Ws { size, .. }) | Mode::Raw(args::Raw { size, .. }) => plan.size = *size,
+        Mode::Http(args) => plan.has_browser_head = args.browser,
+        Mode::Ws(args::Ws { size, .. })
+        | Mode::Raw(args::Raw { size, .. })
+        | Mode::Fanout(args::Fanout { size, .. }) => plan.size = *size,
         Mode::Sse(args) => {
-            plan.size = args.size.max(PUBLICATION_BYTES_MIN);
-            plan.publish_path.clone_from(&args.publish_path);
+            plan.size = args.size;
+            plan.publish_path = publish_path(args)?;
         }
-        Mode::Fanout(args) => plan.size = args.size.max(MESSAGE_BYTES_MIN),
-        Mode::Http(_) | Mode::Idle(_) | Mode::Connect(_) => {}
-    }
-    if let Some(path) = plan.target.as_ref().and_then(|target| target.path.clone()) {
-        plan.path = path;
+        Mode::Idle(_) | Mode::Connect(_) => {}
     }
     plan.check()
 }
 
-fn base(mode: &Mode) -> Plan {
-    let (play, path) = match mode {
-        Mode::Http(args) => (Play::Http, &*args.path),
-        Mode::Ws(args) => (Play::Ws, &*args.path),
-        Mode::Sse(args) => (Play::Sse, &*args.path),
-        Mode::Raw(_) => (Play::Raw, ""),
-        Mode::Idle(args) if args.ws => (Play::IdleWs, args.path.as_deref().unwrap_or("/")),
-        Mode::Idle(args) => (Play::IdleHttp, args.path.as_deref().unwrap_or("/plaintext")),
-        Mode::Connect(args) => (Play::Connect, &*args.path),
-        Mode::Fanout(args) => (Play::Fanout, &*args.path),
+fn base(mode: &Mode) -> Result<Plan, String> {
+    let play = match mode {
+        Mode::Http(_) => Play::Http,
+        Mode::Ws(_) => Play::Ws,
+        Mode::Sse(_) => Play::Sse,
+        Mode::Raw(_) => Play::Raw,
+        Mode::Idle(args) if args.ws => Play::IdleWs,
+        Mode::Idle(_) => Play::IdleHttp,
+        Mode::Connect(_) => Play::Connect,
+        Mode::Fanout(_) => Play::Fanout,
     };
     let common = mode.common();
-    Plan {
-        play,
+    Ok(Plan {
         target: common.target.clone(),
         server_pid: common.server_pid,
         connections: common.connections as usize,
-        slow_readers: 0,
-        rate: None,
-        pipeline: 1,
-        size: 0,
-        path: path.to_owned(),
-        publish_path: String::new(),
-        duration: common.duration,
-        operations: None,
-        publishers: usize::MAX,
-        has_browser_head: matches!(mode, Mode::Http(args::Http { browser: true, .. })),
-        is_constant: false,
+        path: path(mode, play)?,
+        ..Plan::new(play, common.duration)
+    })
+}
+
+/// Where it goes: a server of the user's own has its own paths, and only the built-in one those of this tool.
+fn path(mode: &Mode, play: Play) -> Result<String, String> {
+    let target = mode.common().target.as_ref();
+    match (mode.path(), target) {
+        (Some(_), Some(target)) if target.path.is_some() => {
+            Err("the path is given twice, in the URL and with --path; leave one of them out".into())
+        }
+        (Some(path), _) => Ok(path.clone()),
+        (None, Some(target)) => Ok(target.path.clone().unwrap_or_else(|| "/".into())),
+        (None, None) => Ok(play.built_in_path().to_owned()),
+    }
+}
+
+fn publish_path(args: &args::Sse) -> Result<String, String> {
+    match (&args.publish_path, &args.talk.common.target) {
+        (Some(path), _) => Ok(path.clone()),
+        (None, None) => Ok("/publish".into()),
+        (None, Some(_)) => {
+            Err("the path that events are posted to is missing: add --publish-path PATH".into())
+        }
     }
 }
 

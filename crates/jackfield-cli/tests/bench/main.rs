@@ -121,7 +121,7 @@ fn a_server_that_runs_already_is_measured_from_outside() {
     let server = Builtin::start();
     let url = format!("http://{}/plaintext", server.addr);
     let pid = server.pid().to_string();
-    let run = bench(&[&["http", &url, "--path", "/nowhere", "--server-pid", &pid], &SHORT[..]].concat());
+    let run = bench(&[&["http", &url, "--server-pid", &pid], &SHORT[..]].concat());
     assert_eq!(run.code, 0, "{}", run.stderr);
     let result = run.result();
     assert_eq!(result["plan"]["path"], "/plaintext", "the path of a URL counts");
@@ -129,6 +129,34 @@ fn a_server_that_runs_already_is_measured_from_outside() {
     assert_eq!(result["server"]["pid"].to_string(), pid);
     let run = bench(&[&["ws", &server.addr.to_string()], &SHORT[..]].concat());
     assert!(run.result()["server"].is_null(), "nobody said which process it is");
+}
+
+#[test]
+fn a_server_of_ones_own_is_asked_for_its_own_paths() {
+    // It answers the path that it is expected to be asked for, and nothing else.
+    let serves = |path: &'static str| odd::listen(move |stream| odd::answer(stream, path));
+    let sites = [serves("/"), serves("/a?b=1")];
+    let [root, deep] = &sites;
+    for (args, addr) in [
+        (vec![format!("http://{root}/")], root),
+        (vec![format!("http://{root}")], root),
+        (vec![root.clone()], root),
+        (vec![format!("http://{deep}/a?b=1")], deep),
+        (vec![deep.clone(), "--path=/a?b=1".into()], deep),
+    ] {
+        for mode in ["http", "connect", "idle"] {
+            let args: Vec<&str> = [mode].into_iter().chain(args.iter().map(String::as_str)).collect();
+            let run = bench(&[&args[..], &SHORT[..]].concat());
+            assert_eq!(run.code, 0, "{args:?}: {}", run.stderr);
+            let result = run.result();
+            assert_eq!(
+                (&result["errors"]["total"], &result["plan"]["target"]),
+                (&0.into(), &addr[..].into())
+            );
+        }
+    }
+    refused(&["http", &format!("http://{root}/"), "--path", "/a"], "given twice");
+    refused(&["sse", root], "--publish-path");
 }
 
 #[test]
@@ -190,7 +218,7 @@ fn what_can_not_be_measured_is_said() {
     refused(&["ws", &hangs_up], "by the server");
     refused(&["http", &speaks_otherwise], "HTTP: ");
     refused(&["ws", &refuses], "status 403");
-    refused(&["sse", &refuses], "status 403");
+    refused(&["sse", &refuses, "--publish-path=/"], "status 403");
     refused(&["idle", &refuses], "status 403");
 }
 
@@ -206,6 +234,9 @@ fn a_wrong_command_line_is_explained() {
         (&["http", "--server-pid", "1"], "<TARGET>"),
         (&["http", "-c", "4", "--slow-readers", "4"], "--slow-readers"),
         (&["ws", "--size", "lots"], "`16KiB`"),
+        (&["sse", "--size", "5"], "at least 20"),
+        (&["fanout", "--size", "11"], "at least 12"),
+        (&["raw", "--size", "0"], "at least 1"),
         (&["idle", "--pipeline", "2"], "--pipeline"),
         (&["http", "name.invalid:80"], "no address"),
         (&["http", "127.0.0.1:1", "--server-pid", "4294967295"], "no process"),

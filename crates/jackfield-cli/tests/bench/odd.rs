@@ -1,6 +1,6 @@
 //! Servers that do not what a client hopes for.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
@@ -28,6 +28,21 @@ pub(crate) fn say(mut stream: TcpStream, bytes: &[u8]) {
     let mut room = [0; 4096];
     while matches!(stream.read(&mut room), Ok(1..)) {
         if stream.write_all(bytes).is_err() {
+            return;
+        }
+    }
+}
+
+/// Answers requests for this path with 200, and others with 404.
+pub(crate) fn answer(stream: TcpStream, path: &str) {
+    let mut out = stream.try_clone().expect("a descriptor is free");
+    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+    while let Some(line) = lines.next() {
+        let is_last =
+            lines.by_ref().take_while(|line| !line.is_empty()).any(|line| line == "Connection: close");
+        let status = if line == format!("GET {path} HTTP/1.1") { "200 OK" } else { "404 Not Found" };
+        let end = if is_last { "Connection: close\r\n" } else { "" };
+        if write!(out, "HTTP/1.1 {status}\r\n{end}Content-Length: 0\r\n\r\n").is_err() || is_last {
             return;
         }
     }
