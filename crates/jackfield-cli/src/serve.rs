@@ -61,7 +61,7 @@ const MESSAGE_BYTES_MAX: usize = 1 << 30;
 /// What is at `/large`, made when it is asked for first.
 static LARGE: LazyLock<Arc<[u8]>> = LazyLock::new(|| vec![b'x'; LARGE_BYTES].into());
 /// Its length.
-pub(crate) const LARGE_BYTES: usize = 8 << 20;
+const LARGE_BYTES: usize = 8 << 20;
 
 impl Client for Builtin {
     fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {

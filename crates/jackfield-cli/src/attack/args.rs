@@ -68,11 +68,13 @@ impl What {
 /// What the help ends with.
 pub(crate) const AFTER: &str = "\
 Examples:
-  jackfield attack --markdown docs/numbers.md
+  jackfield attack http://127.0.0.1:8080/ --server-pid 4242
+  jackfield attack slow-readers http://127.0.0.1:8080/large-file
   jackfield attack slow-heads --connections 500
   jackfield attack mutants --count 10000000 --seed 7
-  jackfield attack slow-heads http://127.0.0.1:8080/ --server-pid 4242
 
-`slow-readers` asks for /large, the others for /plaintext or the path of the URL. Attack only what is yours.
+The well-behaved client beside the attack asks for the path of the URL, which must answer 200. `slow-readers` needs a \
+path with a body of 1 MiB or more. Memory, descriptors and processor time of your server are read if it runs on this \
+machine and --server-pid names it. Attack only servers that are yours.
 
 Exit status: 0 when every goal that could be measured is met, 1 when one is missed, 2 when nothing could be measured.";

@@ -1,6 +1,7 @@
 //! A client that behaves well while others attack: what it suffers is what counts.
 
 use super::victim::Victim;
+use crate::base::error::Error;
 use crate::bench::http::{Answers, Found, Http};
 use crate::bench::tally::new_histogram;
 use hdrhistogram::Histogram;
@@ -55,10 +56,11 @@ impl Normal {
     ///
     /// # Errors
     /// The first request fails already.
-    pub(crate) fn start(victim: &Victim, renews: bool) -> Result<Self, io::Error> {
+    pub(crate) fn start(victim: &Victim, renews: bool) -> Result<Self, Error> {
         let request = Http::new(victim.host(), &victim.path).request().to_vec();
         let mut asker = Asker { addr: victim.addr(), request, renews, connection: None };
-        asker.ask(0)?;
+        let path = &victim.path;
+        asker.ask(0).map_err(|error| Error::Refused(format!("the first request, for {path}: {error}")))?;
         let shared = Arc::new(Shared {
             is_over: AtomicBool::new(false),
             rests: AtomicBool::new(false),

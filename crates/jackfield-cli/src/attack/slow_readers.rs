@@ -9,9 +9,9 @@ use crate::base::error::Error;
 use crate::base::proc;
 use crate::base::progress::Progress;
 use crate::base::units;
-use crate::bench::http::Http;
-use crate::serve::LARGE_BYTES;
-use std::io::{Read, Write};
+use crate::bench::http::{Answers, Found, Http};
+use jackfield_proto::http1::Limits;
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -26,8 +26,10 @@ struct SlowReaders {
     cut_off: usize,
 }
 
-/// Where the body is.
+/// Where the built-in server has its large body.
 const PATH: &str = "/large";
+/// A smaller body fits into the buffers on the way, and no reader of it is slow.
+const BODY_BYTES_MIN: usize = 1 << 20;
 /// What the server may hold for each reader besides the body.
 const BYTES_EACH_MAX: usize = 64 << 10;
 /// What may be left of it afterwards.
@@ -44,15 +46,25 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
     let wanted = args.connections.map_or(3000, |count| count as usize);
     let victim = Victim::new(args, &[])?;
-    let request = Http::new(victim.host(), PATH).request().to_vec();
+    // A server of the user's own is asked for what it was named with.
+    let path = if args.target.is_some() { victim.path.clone() } else { PATH.to_owned() };
+    let request = Http::new(victim.host(), &path).request().to_vec();
     let mut sheet = Sheet::new("slow-readers");
     let start = victim.memory();
     // The body is there once somebody has asked for it, and somebody has seen it whole.
-    if let Err(error) = download(&victim, &request) {
-        let gap = format!("the body at {PATH} can't be read: {error}");
-        sheet.at_least("readers", wanted as f64, Unit::Count, Err(gap));
-        return Ok(sheet);
-    }
+    let body_bytes = match download(&victim, &request) {
+        Ok(bytes) if bytes >= BODY_BYTES_MIN => bytes,
+        Ok(bytes) => {
+            let gap = format!("the body at {path} has only {bytes} bytes; name a path with 1 MiB or more");
+            sheet.at_least("readers", wanted as f64, Unit::Count, Err(gap));
+            return Ok(sheet);
+        }
+        Err(error) => {
+            let gap = format!("the body at {path} can't be read: {error}");
+            sheet.at_least("readers", wanted as f64, Unit::Count, Err(gap));
+            return Ok(sheet);
+        }
+    };
     let normal = Normal::start(&victim, true)?;
     let (memory, descriptors) = (victim.memory(), victim.descriptors());
     let mut crowd = Crowd::new(SlowReaders { request, answered: 0, refused: 0, cut_off: 0 }, victim.addr())?;
@@ -76,8 +88,8 @@ pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
     sheet
         .at_least("readers", wanted as f64, Unit::Count, Ok(answered as f64))
         .note(format!("of {opened} connections {refused} were answered otherwise, {cut_off} cut off early"));
-    let bytes_max = (LARGE_BYTES + answered * BYTES_EACH_MAX) as f64;
-    let each = most.as_ref().map_or(0.0, |most| (most - LARGE_BYTES as f64) / answered.max(1) as f64);
+    let bytes_max = (body_bytes + answered * BYTES_EACH_MAX) as f64;
+    let each = most.as_ref().map_or(0.0, |most| (most - body_bytes as f64) / answered.max(1) as f64);
     sheet
         .at_most("memory, body included", bytes_max, Unit::Bytes, most)
         .note(format!("growth of its own pages; without the body {each:.0} B for each reader{kernel}"));
@@ -107,22 +119,29 @@ fn fill(crowd: &mut Crowd<SlowReaders>, wanted: usize, progress: &Progress) -> R
     Ok(opened)
 }
 
-/// Reads the body to its end.
-fn download(victim: &Victim, request: &[u8]) -> std::io::Result<()> {
+/// Reads an answer to its end, and says how long it is.
+fn download(victim: &Victim, request: &[u8]) -> io::Result<usize> {
     let mut connection = TcpStream::connect_timeout(&victim.addr(), PATIENCE)?;
     connection.set_read_timeout(Some(PATIENCE))?;
     connection.write_all(request)?;
-    let (mut room, mut read) = (vec![0; 64 << 10], 0);
-    while read < LARGE_BYTES {
-        match connection.read(&mut room)? {
-            0 => return Err(std::io::Error::other(format!("{read} bytes are not {LARGE_BYTES}"))),
-            count if read == 0 && !room[..count].starts_with(b"HTTP/1.1 200") => {
-                return Err(std::io::Error::other("the answer is not 200"));
+    let (mut answers, mut room, mut length) = (Answers::new(), vec![0; 64 << 10], 0);
+    let (mut kept, limits) = (0, Limits::default());
+    loop {
+        let count = connection.read(&mut room[kept..])?;
+        if count == 0 {
+            return Err(io::Error::other(format!("it ends after {length} bytes")));
+        }
+        let here = kept + count;
+        match answers.step(&room[..here], &limits).map_err(|fault| io::Error::other(fault.0))? {
+            Found::Part(used) => {
+                length += used;
+                room.copy_within(used..here, 0);
+                kept = here - used;
             }
-            count => read += count,
+            Found::Whole(used, 200) => return Ok(length + used),
+            Found::Whole(_, status) => return Err(io::Error::other(format!("status {status}"))),
         }
     }
-    Ok(())
 }
 
 impl Role for SlowReaders {

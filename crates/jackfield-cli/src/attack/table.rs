@@ -5,15 +5,6 @@ use crate::base::machine;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-/// The rows of the same issue that other commands give.
-const ELSEWHERE: &[(&str, &str)] = &[
-    ("simulated schedules and partitions", "jackfield sim --seeds 1000000"),
-    ("fuzz executions, round trips included", "jackfield fuzz all --time 60s"),
-    ("live bytes of an idle connection", "cargo test -p jackfield --test memory -- --nocapture"),
-    ("line coverage", ".ci/coverage"),
-    ("loom on the mailbox", "cargo test -p jackfield-reactor --test loom"),
-];
-
 /// The table for the terminal.
 pub(crate) fn text(rows: &[Row]) -> String {
     let mut text = String::new();
@@ -26,10 +17,7 @@ pub(crate) fn text(rows: &[Row]) -> String {
     }
     let count = |verdict| rows.iter().filter(|row| row.verdict() == verdict).count();
     let [met, missed, gaps] = [Verdict::Met, Verdict::Missed, Verdict::Gap].map(count);
-    let _ = writeln!(text, "\n{met} met, {missed} missed, {gaps} gaps\n\nelsewhere:");
-    for (what, command) in ELSEWHERE {
-        let _ = writeln!(text, "  {what}: {command}");
-    }
+    let _ = writeln!(text, "\n{met} met, {missed} missed, {gaps} gaps");
     text
 }
 
@@ -48,10 +36,6 @@ pub(crate) fn markdown(rows: &[Row]) -> String {
     for row in rows {
         let cells = [row.attack, &row.goal(), &row.shown(), row.verdict().name()].map(escape);
         let _ = writeln!(text, "| {} |", cells.join(" | "));
-    }
-    let _ = writeln!(text, "\n| elsewhere | command |\n| --- | --- |");
-    for (what, command) in ELSEWHERE {
-        let _ = writeln!(text, "| {what} | `{command}` |");
     }
     text
 }

@@ -69,10 +69,18 @@ fn slow_readers_cost_a_reference() {
 #[test]
 fn of_a_server_elsewhere_is_shown_what_can_be_seen() {
     let server = Builtin::start();
-    check(&["mutants", "--count", "500", &server.addr], &["memory", "descriptors"], 8);
+    let url = format!("http://{}/plaintext", server.addr);
+    check(&["mutants", "--count", "500", &url], &["memory", "descriptors"], 8);
     check(&["descriptors", &server.addr], &["left waiting"], 1);
     let pid = server.pid().to_string();
-    check(&["slow-readers", "-c", "20", &format!("http://{}/", server.addr), "--server-pid", &pid], &[], 5);
+    check(
+        &["slow-readers", "-c", "20", &format!("http://{}/large", server.addr), "--server-pid", &pid],
+        &[],
+        5,
+    );
+    check(&["slow-readers", &url], &["readers"], 1);
+    let (code, _, stderr) = run(&["attack", "mutants", &server.addr]);
+    assert!(code == 2 && stderr.contains("for /: status 404"), "{stderr}");
 }
 
 #[test]
@@ -94,6 +102,9 @@ fn the_table_is_written_between_its_marks() {
         "{text}"
     );
     assert!(!text.contains("old"));
+    for foreign in ["cargo", ".ci", "jackfield fuzz"] {
+        assert!(!text.contains(foreign), "nothing that another server has not: {text}");
+    }
 }
 
 #[test]
