@@ -49,7 +49,7 @@ fn run(command: &Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
             ExitCode::SUCCESS
         }
         Command::Fuzz(args) => verdict(fuzz::fuzz(args)?, FAILED),
-        Command::Sim(args) => verdict(fuzz::sim::sim(args), FAILED),
+        Command::Sim(args) => verdict(fuzz::sim::sim(args)?, FAILED),
         Command::Attack(args) => verdict(attack::attack(args)?, FAILED),
         Command::Serve(args) => {
             serve::serve(args)?;

@@ -2,6 +2,7 @@
 
 use super::args::Sim;
 use super::jobs::jobs;
+use crate::base::error::Error;
 use crate::base::progress::Progress;
 use crate::base::units;
 use jackfield::sim::{Violation, options_of};
@@ -26,12 +27,19 @@ struct Run {
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Runs the seeds; says whether all invariants held.
-pub(crate) fn sim(args: &Sim) -> bool {
+///
+/// # Errors
+/// There are not so many seeds.
+pub(crate) fn sim(args: &Sim) -> Result<bool, Error> {
     if let Some(seed) = args.replay {
-        return replay(seed);
+        return Ok(replay(seed));
     }
+    let end = args.from.checked_add(args.seeds).filter(|_| args.seeds > 0).ok_or_else(|| {
+        let most = u64::MAX - args.from;
+        Error::Usage(format!("--seeds must be between 1 and {most}, the number of seeds behind --from"))
+    })?;
     let run = Run {
-        end: args.from.saturating_add(args.seeds),
+        end,
         next: AtomicU64::new(args.from),
         done: AtomicU64::new(0),
         turns: AtomicU64::new(0),
@@ -59,16 +67,15 @@ pub(crate) fn sim(args: &Sim) -> bool {
     if let Some(violation) = &violation {
         tell(violation);
     }
-    violation.is_none()
+    Ok(violation.is_none())
 }
 
 impl Run {
     fn work(&self) {
         while !self.is_over.load(Ordering::Relaxed) {
-            let seed = self.next.fetch_add(1, Ordering::Relaxed);
-            if seed >= self.end {
-                return;
-            }
+            // Never past the end: behind the last seed of all there is no other.
+            let more = |next: u64| (next < self.end).then(|| next + 1);
+            let Ok(seed) = self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) else { return };
             match bad_day(seed, options_of(seed, false)).try_run() {
                 Ok(report) => {
                     self.done.fetch_add(1, Ordering::Relaxed);

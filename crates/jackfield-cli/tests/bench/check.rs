@@ -53,4 +53,11 @@ fn schedules_are_simulated_and_replayed() {
     assert_eq!((one.0, &one), (0, &two));
     assert!(one.1.contains("connect") && one.1.ends_with("all invariants held\n"), "{}", one.1);
     assert_eq!(run(&["sim", "--replay", "1", "--from", "2"]).0, 2);
+    let last = u64::MAX.to_string();
+    let (code, text, why) = run(&["sim", "--seeds", "1", "--from", &last]);
+    assert_eq!((code, &*text), (2, ""), "{why}");
+    assert!(why.contains("--seeds must be between 1 and 0"), "{why}");
+    let before = (u64::MAX - 3).to_string();
+    let (code, text, _) = run(&["sim", "--seeds", "3", "--from", &before, "--jobs", "2"]);
+    assert!(code == 0 && text.contains(": 3 schedules held ("), "{text}");
 }
