@@ -16,6 +16,8 @@
 //! | `gone ID` | whom a private message did not reach |
 //! | `here NUMBER` | the answer to `/who` |
 
+mod options;
+
 use jackfield::{
     Client, Connection, ConnectionId, Disconnect, Exchange, Message, Request, Sent, Server, WebSocket,
 };
@@ -102,17 +104,12 @@ impl Member {
     }
 }
 
-fn option(name: &str) -> Option<String> {
-    std::env::args().skip_while(|arg| arg != name).nth(1)
-}
-
 fn main() -> jackfield::Result<()> {
-    let addr = option("--listen");
-    let mut builder =
-        Server::builder().listen(addr.as_deref().unwrap_or("127.0.0.1:8080")).shutdown_on_signals();
-    if let Some(reactors) = option("--reactors") {
-        // What is no number is none of the numbers that are allowed, and `bind` says which these are.
-        builder = builder.reactors(reactors.parse().unwrap_or(0));
+    let options = options::Options::read("chat [--listen ADDR] [--reactors N]");
+    let addr = options.value("--listen").unwrap_or("127.0.0.1:8080");
+    let mut builder = Server::builder().listen(addr).shutdown_on_signals();
+    if let Some(reactors) = options.number("--reactors") {
+        builder = builder.reactors(reactors);
     }
     let server = builder.bind()?;
     println!("listening on {}", server.local_addr());

@@ -5,6 +5,8 @@
 //! curl -N http://127.0.0.1:8080/time
 //! ```
 
+mod options;
+
 use jackfield::{Client, Connection, EventStream, Exchange, Request, Server, TimerId};
 use std::time::{Duration, SystemTime};
 
@@ -47,9 +49,11 @@ fn tick(events: &mut EventStream<'_>) {
 }
 
 fn main() -> jackfield::Result<()> {
-    let addr = std::env::args().skip_while(|arg| arg != "--listen").nth(1);
-    let server =
-        Server::builder().listen(addr.as_deref().unwrap_or("127.0.0.1:8080")).shutdown_on_signals().bind()?;
+    let options = options::Options::read("clock [--listen ADDR]");
+    let server = Server::builder()
+        .listen(options.value("--listen").unwrap_or("127.0.0.1:8080"))
+        .shutdown_on_signals()
+        .bind()?;
     println!("listening on {}", server.local_addr());
     server.serve(|_peer| Clock)
 }

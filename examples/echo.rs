@@ -4,6 +4,8 @@
 //! cargo run --example echo -- --listen 127.0.0.1:9001
 //! ```
 
+mod options;
+
 use jackfield::{Client, Message, Server, WebSocket};
 
 /// One for each connection. It has nothing to remember.
@@ -17,9 +19,11 @@ impl Client for Echo {
 }
 
 fn main() -> jackfield::Result<()> {
-    let addr = std::env::args().skip_while(|arg| arg != "--listen").nth(1);
-    let server =
-        Server::builder().listen(addr.as_deref().unwrap_or("127.0.0.1:9001")).shutdown_on_signals().bind()?;
+    let options = options::Options::read("echo [--listen ADDR]");
+    let server = Server::builder()
+        .listen(options.value("--listen").unwrap_or("127.0.0.1:9001"))
+        .shutdown_on_signals()
+        .bind()?;
     println!("listening on {}", server.local_addr());
     server.serve(|_peer| Echo)
 }

@@ -9,6 +9,8 @@
 //! `records_hold`; `main` is all that it takes to fuzz it. With the bug it shows what a finding looks like, a test for it
 //! included; the exit status is 1 then.
 
+mod options;
+
 use jackfield_fuzz::{Log, Runner, Target, count_round_trips, same_however_cut};
 use std::process::ExitCode;
 
@@ -85,7 +87,7 @@ fn records_with_bug_hold(data: &[u8]) {
 }
 
 fn main() -> ExitCode {
-    let has_bug = std::env::args().any(|arg| arg == "--with-bug");
+    let has_bug = options::Options::read("fuzz_own_parser [--with-bug]").has("--with-bug");
     let target = if has_bug {
         Target::new("records_with_bug_hold", records_with_bug_hold)
     } else {

@@ -5,6 +5,8 @@
 //! curl http://127.0.0.1:8080/
 //! ```
 
+mod options;
+
 use jackfield::{Client, Exchange, Request, Server};
 
 /// One for each connection. It has nothing to remember.
@@ -21,9 +23,11 @@ impl Client for Hello {
 }
 
 fn main() -> jackfield::Result<()> {
-    let addr = std::env::args().skip_while(|arg| arg != "--listen").nth(1);
-    let server =
-        Server::builder().listen(addr.as_deref().unwrap_or("127.0.0.1:8080")).shutdown_on_signals().bind()?;
+    let options = options::Options::read("hello [--listen ADDR]");
+    let server = Server::builder()
+        .listen(options.value("--listen").unwrap_or("127.0.0.1:8080"))
+        .shutdown_on_signals()
+        .bind()?;
     println!("listening on {}", server.local_addr());
     server.serve(|_peer| Hello)
 }

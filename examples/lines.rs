@@ -8,6 +8,8 @@
 //! The server speaks first. Then each line is a command: `ADD n`, `TOTAL`, `QUIT`. Each answer is a line that begins
 //! with `+` or `-`.
 
+mod options;
+
 use jackfield::{Client, Listener, Raw, Server};
 
 /// One for each connection, which remembers what was added on it.
@@ -55,8 +57,8 @@ impl Adder {
 }
 
 fn main() -> jackfield::Result<()> {
-    let addr = std::env::args().skip_while(|arg| arg != "--listen").nth(1);
-    let listener = Listener::tcp(addr.as_deref().unwrap_or("127.0.0.1:2000"))
+    let options = options::Options::read("lines [--listen ADDR]");
+    let listener = Listener::tcp(options.value("--listen").unwrap_or("127.0.0.1:2000"))
         .lines()
         .banner("+ adding machine, at your service\r\n")
         .busy_banner("- no room, try again later\r\n");

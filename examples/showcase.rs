@@ -16,6 +16,8 @@
 //! | | | | `named`, name, name | somebody was renamed |
 //! | | | | `here`, number | so many are in the chat |
 
+mod options;
+
 use jackfield::{
     Client, Connection, Disconnect, Event, EventStream, Exchange, Message, Metrics, Reply, Request, Server,
     Time, TimerId, Upgrade, WebSocket,
@@ -263,9 +265,9 @@ fn clean(text: &str, chars_max: usize) -> String {
 }
 
 fn main() -> jackfield::Result<()> {
-    let addr = std::env::args().skip_while(|arg| arg != "--listen").nth(1);
+    let options = options::Options::read("showcase [--listen ADDR]");
     let server = Server::builder()
-        .listen(addr.as_deref().unwrap_or("127.0.0.1:8080"))
+        .listen(options.value("--listen").unwrap_or("127.0.0.1:8080"))
         .max_message(4 << 10)
         .max_body(4 << 10)
         .shutdown_on_signals()

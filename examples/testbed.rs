@@ -8,10 +8,13 @@
 //! `--listen ADDR` (may be repeated), `--reactors N`, `--max-message BYTES`, `--tls ADDR --cert FILE --key FILE`,
 //! `--broadcast`. It prints `listening on ADDR` for each listener, in the order in which they were given.
 
+mod options;
+
 use jackfield::{
     Client, Event, EventStream, Exchange, Listener, Message, Reply, Request, Server, ServerBuilder, Upgrade,
     WebSocket,
 };
+use options::Options;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -249,9 +252,11 @@ impl PartialEq for Late {
 
 impl Eq for Late {}
 
+const USAGE: &str = "testbed [--listen ADDR] [--tls ADDR] [--cert FILE] [--key FILE] [--reactors N] [--max-message BYTES] \
+    [--broadcast]";
+
 /// What the command line says.
-#[derive(Default)]
-struct Options {
+struct Settings {
     /// Addresses, and whether TLS is spoken there.
     listen: Vec<(String, bool)>,
     reactors: Option<usize>,
@@ -261,30 +266,22 @@ struct Options {
     is_broadcast: bool,
 }
 
-impl Options {
-    fn parse(mut args: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut options = Self::default();
-        while let Some(name) = args.next() {
-            if name == "--broadcast" {
-                options.is_broadcast = true;
-                continue;
-            }
-            let value = args.next().ok_or_else(|| format!("`{name}` needs a value"))?;
-            let number = || value.parse().map_err(|_| format!("`{name} {value}`: no number"));
-            match &*name {
-                "--reactors" => options.reactors = Some(number()?),
-                "--max-message" => options.max_message = Some(number()?),
-                "--listen" => options.listen.push((value, false)),
-                "--tls" => options.listen.push((value, true)),
-                "--cert" => options.cert = Some(value),
-                "--key" => options.key = Some(value),
-                _ => return Err(format!("`{name}` is no option")),
-            }
+impl Settings {
+    fn read() -> Self {
+        let options = Options::read(USAGE);
+        let listeners = options.given().filter(|(name, _)| matches!(*name, "--listen" | "--tls"));
+        let mut listen: Vec<_> = listeners.map(|(name, addr)| (addr.to_owned(), name == "--tls")).collect();
+        if listen.is_empty() {
+            listen.push(("127.0.0.1:9001".into(), false));
         }
-        if options.listen.is_empty() {
-            options.listen.push(("127.0.0.1:9001".into(), false));
+        Self {
+            listen,
+            reactors: options.number("--reactors"),
+            max_message: options.number("--max-message"),
+            cert: options.value("--cert").map(Into::into),
+            key: options.value("--key").map(Into::into),
+            is_broadcast: options.has("--broadcast"),
         }
-        Ok(options)
     }
 
     fn listener(&self, addr: &str, is_tls: bool) -> Result<Listener, String> {
@@ -315,12 +312,12 @@ impl Options {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let options = Options::parse(std::env::args().skip(1))?;
-    let server = options.builder()?.bind()?;
+    let settings = Settings::read();
+    let server = settings.builder()?.bind()?;
     for addr in server.local_addrs() {
         println!("listening on {addr}");
     }
-    let testbed = Testbed::new(options.is_broadcast);
+    let testbed = Testbed::new(settings.is_broadcast);
     server.serve(move |_peer| testbed.clone())?;
     Ok(())
 }

@@ -10,10 +10,11 @@ use common::{connect, expect_close, websocket};
 use http::Http;
 use jackfield::proto::Step;
 use jackfield::proto::sse::{Decoder, Limits, Whole};
-use process::{Example, TempDir, run};
+use process::{Example, TempDir, binary, run};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 use tungstenite::client::IntoClientRequest;
 use tungstenite::{Message, WebSocket};
@@ -24,6 +25,19 @@ fn hello_greets() {
     let mut http = Http::connect(addr);
     http.get("/").is(200, "text/plain", "Hello, world!\n");
     assert_eq!(http.get("/elsewhere").status, 404);
+}
+
+#[test]
+fn unknown_options_are_refused_with_the_usage() {
+    for name in ["hello", "echo", "clock", "lines", "chat", "showcase", "testbed", "fuzz_own_parser"] {
+        for args in [&["--lisen", "127.0.0.1:0"][..], &["127.0.0.1:0"], &["--with-bug=1"]] {
+            // It prints nothing: nothing has started.
+            assert_eq!(Example::spawn(name, args).wait().code(), Some(2), "{name} {args:?}");
+        }
+        let help = Command::new(binary(name)).arg("--help").output().unwrap();
+        let text = String::from_utf8(help.stdout).unwrap();
+        assert!(help.status.success() && text.starts_with(&format!("usage: {name} [--")), "{text}");
+    }
 }
 
 #[test]
@@ -84,7 +98,7 @@ fn lines_adds() {
 
 #[test]
 fn fuzz_own_parser_finds_the_bug_and_nothing_else() {
-    let example = process::binary("fuzz_own_parser").into_os_string().into_string().unwrap();
+    let example = binary("fuzz_own_parser").into_os_string().into_string().unwrap();
     let finished = run(&example, [""; 0], "").unwrap();
     let text = String::from_utf8(finished.stdout).unwrap();
     assert!(finished.status.success() && text.ends_with("partitions: it holds\n"), "{text}");
@@ -191,16 +205,15 @@ fn every_example_ends_well_at_sigterm() {
 
 #[test]
 fn what_is_wrong_on_the_command_line_is_said() {
-    for (name, options) in [
-        ("hello", &["--listen", "nowhere"][..]),
-        ("chat", &["--listen", "127.0.0.1:0", "--reactors", "none"]),
-        ("testbed", &["--listen", "127.0.0.1:0", "--reactors"]),
-        ("testbed", &["--tls", "127.0.0.1:0"]),
-        ("testbed", &["--tls", "127.0.0.1:0", "--cert", "nowhere.pem", "--key", "nowhere.pem"]),
-        ("testbed", &["--unheard-of", "1"]),
+    for (name, options, code) in [
+        ("hello", &["--listen", "nowhere"][..], 1),
+        ("chat", &["--listen", "127.0.0.1:0", "--reactors", "none"], 2),
+        ("testbed", &["--listen", "127.0.0.1:0", "--reactors"], 2),
+        ("testbed", &["--tls", "127.0.0.1:0"], 1),
+        ("testbed", &["--tls", "127.0.0.1:0", "--cert", "nowhere.pem", "--key", "nowhere.pem"], 1),
     ] {
         let status = Example::spawn(name, options).wait();
-        assert_eq!(status.code(), Some(1), "{name} {options:?}");
+        assert_eq!(status.code(), Some(code), "{name} {options:?}");
     }
 }
 

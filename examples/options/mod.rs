@@ -1,0 +1,79 @@
+//! The options of the examples: `--name VALUE`, and flags without a value.
+//!
+//! An option that is not known ends the program with its usage and exit code 2, before anything has started.
+
+// Not every example uses all of it.
+#![allow(dead_code)]
+
+use std::process::exit;
+
+/// What was given on the command line.
+pub(crate) struct Options(Vec<(String, String)>);
+
+impl Options {
+    /// Reads the command line. The usage names every option, as in `hello [--listen ADDR] [--verbose]`: one that is
+    /// followed by a word in capitals takes a value.
+    pub(crate) fn read(usage: &str) -> Self {
+        Self::parse(usage, std::env::args().skip(1)).unwrap_or_else(|(message, code)| {
+            if code == 0 {
+                println!("{message}");
+            } else {
+                eprintln!("{message}");
+            }
+            exit(code)
+        })
+    }
+
+    fn parse(usage: &str, args: impl IntoIterator<Item = String>) -> Result<Self, (String, i32)> {
+        let wrong = |what: String| (format!("{what}\nusage: {usage}"), 2);
+        let known: Vec<&str> = usage.split([' ', '[', ']']).filter(|word| !word.is_empty()).collect();
+        let mut args = args.into_iter();
+        let mut given = Vec::new();
+        while let Some(arg) = args.next() {
+            if arg == "--help" || arg == "-h" {
+                return Err((format!("usage: {usage}"), 0));
+            }
+            let (name, value) = match arg.split_once('=') {
+                Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+                None => (arg, None),
+            };
+            let at = known.iter().position(|word| name.starts_with("--") && *word == name);
+            let at = at.ok_or_else(|| wrong(format!("`{name}` is not an option")))?;
+            let has_value = known.get(at + 1).is_some_and(|next| !next.starts_with("--"));
+            let value = match (has_value, value) {
+                (true, value) => {
+                    value.or_else(|| args.next()).ok_or_else(|| wrong(format!("`{name}` needs a value")))?
+                }
+                (false, None) => String::new(),
+                (false, Some(_)) => return Err(wrong(format!("`{name}` takes no value"))),
+            };
+            given.push((name, value));
+        }
+        Ok(Self(given))
+    }
+
+    /// The value of an option, the last one if it was given several times.
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
+        self.given().filter(|(given, _)| *given == name).map(|(_, value)| value).last()
+    }
+
+    /// Everything that was given, by name and value, in order.
+    pub(crate) fn given(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// Whether an option was given.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.given().any(|(given, _)| given == name)
+    }
+
+    /// The value of an option as a number. What is not a number ends the program.
+    pub(crate) fn number(&self, name: &str) -> Option<usize> {
+        self.value(name).map(|value| {
+            value.parse().unwrap_or_else(|_| {
+                eprintln!("`{name} {value}`: not a number");
+                exit(2)
+            })
+        })
+    }
+}
