@@ -49,11 +49,8 @@ fn tick(events: &mut EventStream<'_>) {
 }
 
 fn main() -> jackfield::Result<()> {
-    let options = options::Options::read("clock [--listen ADDR]");
-    let server = Server::builder()
-        .listen(options.value("--listen").unwrap_or("127.0.0.1:8080"))
-        .shutdown_on_signals()
-        .bind()?;
+    let addr = options::addr("clock [--listen ADDR]", "127.0.0.1:8080");
+    let server = Server::builder().listen(addr).shutdown_on_signals().bind()?;
     println!("listening on {}", server.local_addr());
     server.serve(|_peer| Clock)
 }

@@ -19,11 +19,8 @@ impl Client for Echo {
 }
 
 fn main() -> jackfield::Result<()> {
-    let options = options::Options::read("echo [--listen ADDR]");
-    let server = Server::builder()
-        .listen(options.value("--listen").unwrap_or("127.0.0.1:9001"))
-        .shutdown_on_signals()
-        .bind()?;
+    let addr = options::addr("echo [--listen ADDR]", "127.0.0.1:9001");
+    let server = Server::builder().listen(addr).shutdown_on_signals().bind()?;
     println!("listening on {}", server.local_addr());
     server.serve(|_peer| Echo)
 }

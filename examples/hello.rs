@@ -23,11 +23,8 @@ impl Client for Hello {
 }
 
 fn main() -> jackfield::Result<()> {
-    let options = options::Options::read("hello [--listen ADDR]");
-    let server = Server::builder()
-        .listen(options.value("--listen").unwrap_or("127.0.0.1:8080"))
-        .shutdown_on_signals()
-        .bind()?;
+    let addr = options::addr("hello [--listen ADDR]", "127.0.0.1:8080");
+    let server = Server::builder().listen(addr).shutdown_on_signals().bind()?;
     println!("listening on {}", server.local_addr());
     server.serve(|_peer| Hello)
 }

@@ -57,8 +57,8 @@ impl Adder {
 }
 
 fn main() -> jackfield::Result<()> {
-    let options = options::Options::read("lines [--listen ADDR]");
-    let listener = Listener::tcp(options.value("--listen").unwrap_or("127.0.0.1:2000"))
+    let addr = options::addr("lines [--listen ADDR]", "127.0.0.1:2000");
+    let listener = Listener::tcp(addr)
         .lines()
         .banner("+ adding machine, at your service\r\n")
         .busy_banner("- no room, try again later\r\n");

@@ -265,13 +265,9 @@ fn clean(text: &str, chars_max: usize) -> String {
 }
 
 fn main() -> jackfield::Result<()> {
-    let options = options::Options::read("showcase [--listen ADDR]");
-    let server = Server::builder()
-        .listen(options.value("--listen").unwrap_or("127.0.0.1:8080"))
-        .max_message(4 << 10)
-        .max_body(4 << 10)
-        .shutdown_on_signals()
-        .bind()?;
+    let addr = options::addr("showcase [--listen ADDR]", "127.0.0.1:8080");
+    let server =
+        Server::builder().listen(addr).max_message(4 << 10).max_body(4 << 10).shutdown_on_signals().bind()?;
     println!("listening on {}", server.local_addr());
     println!("open http://{}/ in two tabs", server.local_addr());
 

@@ -10,6 +10,11 @@ use std::process::exit;
 /// What was given on the command line.
 pub(crate) struct Options(Vec<(String, String)>);
 
+/// The address to listen at, for examples that have no other option.
+pub(crate) fn addr(usage: &str, default: &str) -> String {
+    Options::read(usage).value("--listen").unwrap_or(default).to_owned()
+}
+
 impl Options {
     /// Reads the command line. The usage names every option, as in `hello [--listen ADDR] [--verbose]`: one that is
     /// followed by a word in capitals takes a value.
