@@ -3,10 +3,12 @@
 mod support;
 
 use jackfield::test::{TestOptions, listener};
-use jackfield::{LateUpgrade, Limits, Message, Prepared};
+use jackfield::{LateUpgrade, Limits, Message, Prepared, Server};
 use std::cell::RefCell;
+use std::io::{Read, Write};
 use std::time::Duration;
 use support::probe::Probe;
+use support::real::Live;
 use support::socket::{self, BINARY, CLOSE, CONTINUATION, FIN, Frame, PING, PONG, SWITCHED, TEXT, UPGRADE};
 use support::{Lab, get, ok, outcome, statuses, text};
 
@@ -286,7 +288,12 @@ fn w6_an_origin_must_match_the_host() {
         (Some(vec![]), "a.example", "https://app.example", false),
         (listed.clone(), "a.example", "https://app.example", true),
         (listed.clone(), "a.example", "http://app.example", false),
+        (listed.clone(), "a.example", "https://app.example:443", true),
         (listed, "a.example", "http://a.example", true),
+        (Some(vec![]), "a.example:443", "wss://a.example", true),
+        (Some(vec![]), "a.example:80", "wss://a.example", false),
+        (Some(vec!["https://*.example".to_owned()]), "h", "https://a.example", true),
+        (Some(vec!["https://*.example".to_owned()]), "h", "https://a.b.example", false),
         (None, "a.example", "http://evil.example", true),
     ];
     for (origins, host, origin, allowed) in cases {
@@ -298,6 +305,34 @@ fn w6_an_origin_must_match_the_host() {
     }
     // Without an origin it is no browser.
     assert_eq!(statuses(&outcome(Probe::default, listener::HTTP, UPGRADE.as_bytes()).output), [101]);
+}
+
+#[test]
+fn w6_a_strict_list_refuses_its_own_host_and_whoever_has_no_origin() {
+    let builder = Server::builder().listen("127.0.0.1:0").only_origins(["https://a.example"]);
+    let live = Live::serve(builder, |_peer| Probe::default());
+    for (line, status) in [("", 403), ("Origin: http://h\r\n", 403), ("Origin: https://a.example\r\n", 101)] {
+        let mut stream = live.connect();
+        stream.write_all(socket::upgrade_with(line).as_bytes()).unwrap();
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).unwrap();
+        assert_eq!(statuses(&head), [status], "{line}");
+    }
+}
+
+/// RFC 9112 section 3.2.2: the target wins, and a page that can choose its target can't choose `Host`.
+#[test]
+fn w6_the_host_that_is_asked_is_that_of_an_absolute_target() {
+    for (host, origin, status) in [("h", "http://h", 403), ("h", "http://a.example", 101)] {
+        let request = socket::upgrade_with(&format!("Origin: {origin}\r\n"))
+            .replace("Host: h", &format!("Host: {host}"))
+            .replacen("GET /", "GET http://a.example/", 1);
+        assert_eq!(
+            statuses(&outcome(Probe::default, listener::HTTP, request.as_bytes()).output),
+            [status],
+            "{origin}"
+        );
+    }
 }
 
 #[test]

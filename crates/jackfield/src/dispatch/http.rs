@@ -159,7 +159,7 @@ fn upgrade<C: Client>(
         Ok(offer) => offer,
         Err(error) => return decline(connection, error),
     };
-    if !connection.links.settings.origins.allow(offer.origin(), offer.host()) {
+    if !connection.links.settings.origins.allow(offer.origin(), request.host().unwrap_or_default()) {
         return say(connection, 403);
     }
     if has_no_room(connection, request.path()) {

@@ -2,10 +2,11 @@
 //!
 //! This room knows no client, no wire and no link.
 
+mod authority;
 mod origin;
 mod overload;
 mod reserved;
 
-pub(crate) use origin::{Origins, is_origin};
+pub(crate) use origin::{Allowed, Origins};
 pub(crate) use overload::Overload;
 pub(crate) use reserved::Reserved;

@@ -1,68 +1,246 @@
 //! Which pages may open a WebSocket.
 
+use crate::gate::authority::Authority;
+
 /// Which pages may open a WebSocket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Origins {
-    /// Those of the same host.
+    /// Those of the host that is asked, and who is no page.
     #[default]
     Same,
-    /// These, and those of the same host.
-    Listed(Vec<String>),
+    /// These as well.
+    Listed(Vec<Allowed>),
+    /// These and nobody else: no other page of the same host, and nobody without an origin.
+    Only(Vec<Allowed>),
     Any,
 }
 
+/// An origin that is allowed, or all those of one label below a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Allowed {
+    scheme: Box<str>,
+    /// Behind `*.` if any label may stand before it.
+    host: Box<str>,
+    port: Option<u16>,
+    has_any_label: bool,
+}
+
+/// The origin of a page: scheme, host and port (RFC 6454 section 4).
+#[derive(Clone, Copy, Debug)]
+struct Origin<'t> {
+    scheme: &'t str,
+    authority: Authority<'t>,
+}
+
 impl Origins {
-    /// Whether a page of this origin may open a WebSocket here. No origin is no browser.
+    /// Whether a page of this origin may open a WebSocket at this host. No origin is no browser.
     pub(crate) fn allow(&self, origin: Option<&str>, host: &str) -> bool {
-        let Some(origin) = origin else { return true };
-        match self {
-            Self::Any => true,
-            Self::Same => is_same_host(origin, host),
-            Self::Listed(origins) => {
-                is_same_host(origin, host)
-                    || origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
+        let (listed, is_strict) = match self {
+            Self::Any => return true,
+            Self::Same => (&[][..], false),
+            Self::Listed(listed) => (&listed[..], false),
+            Self::Only(listed) => (&listed[..], true),
+        };
+        let Some(origin) = origin else { return !is_strict };
+        let Some(origin) = Origin::parse(origin) else { return false };
+        (!is_strict && origin.is_of_host(host)) || listed.iter().any(|allowed| allowed.includes(&origin))
+    }
+}
+
+impl Allowed {
+    /// The origins of a list, or what is wrong with each that is none.
+    pub(crate) fn parse_all<O: AsRef<str>>(
+        texts: impl IntoIterator<Item = O>,
+    ) -> Result<Vec<Self>, Vec<String>> {
+        let (mut allowed, mut faults) = (Vec::new(), Vec::new());
+        for text in texts {
+            match Self::parse(text.as_ref()) {
+                Ok(origin) => allowed.push(origin),
+                Err(fault) => faults.push(fault),
             }
+        }
+        if faults.is_empty() { Ok(allowed) } else { Err(faults) }
+    }
+
+    /// An origin as a server's options have it.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn parse(text: &str) -> Result<Self, String> {
+        let wrong = |why: &str| Err(format!("`{text}` {why}"));
+        if text == "null" {
+            return wrong("is what every page without an origin says: it can't be told from others");
+        }
+        if !text.is_ascii() {
+            return wrong("is not in ASCII: write its host as browsers send it (`xn--..`)");
+        }
+        let whole = text.replacen("://*.", "://", 1);
+        let Some(origin) = Origin::parse(&whole) else {
+            return wrong(match text.contains('*') {
+                true => {
+                    "has a `*` that does not stand for one whole label in front, as in `https://*.example`"
+                }
+                false => "is no origin such as `https://a.example`",
+            });
+        };
+        Ok(Self {
+            scheme: origin.scheme.to_ascii_lowercase().into(),
+            host: origin.authority.host.to_ascii_lowercase().into(),
+            port: origin.port(),
+            has_any_label: whole != text,
+        })
+    }
+
+    fn includes(&self, origin: &Origin<'_>) -> bool {
+        if !origin.scheme.eq_ignore_ascii_case(&self.scheme) || origin.port() != self.port {
+            return false;
+        }
+        match (self.has_any_label, origin.authority.host.split_once('.')) {
+            (false, _) => origin.authority.has_host(&self.host),
+            (true, Some((label, below))) => !label.is_empty() && below.eq_ignore_ascii_case(&self.host),
+            (true, None) => false,
         }
     }
 }
 
-/// Whether an origin names the host that was asked, the scheme's own port left out on either side.
-fn is_same_host(origin: &str, host: &str) -> bool {
-    let Some((scheme, authority)) = origin.split_once("://") else { return false };
-    let port = if scheme.eq_ignore_ascii_case("https") { ":443" } else { ":80" };
-    let bare = |authority: &str| authority.strip_suffix(port).unwrap_or(authority).to_ascii_lowercase();
-    bare(authority) == bare(host)
+impl<'t> Origin<'t> {
+    fn parse(text: &'t str) -> Option<Self> {
+        let (scheme, authority) = text.split_once("://")?;
+        let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+        if scheme.is_empty() || !scheme.bytes().all(is_scheme) {
+            return None;
+        }
+        Some(Self { scheme, authority: Authority::parse(authority)? })
+    }
+
+    /// Its port: the scheme's own if it names none.
+    fn port(&self) -> Option<u16> {
+        self.authority.port.or_else(|| default_port(self.scheme))
+    }
+
+    /// Whether it names the host that was asked. That host leaves the port out if it is the scheme's own.
+    fn is_of_host(&self, host: &str) -> bool {
+        let (Some(asked), Some(default)) = (Authority::parse(host), default_port(self.scheme)) else {
+            return false;
+        };
+        self.authority.has_host(asked.host) && self.port() == Some(asked.port.unwrap_or(default))
+    }
 }
 
-/// A scheme and an authority, and nothing behind them (RFC 6454 section 6.2).
-pub(crate) fn is_origin(origin: &str) -> bool {
-    origin.split_once("://").is_some_and(|(scheme, rest)| {
-        !scheme.is_empty() && !rest.is_empty() && !rest.contains(['/', '?', '#', ' '])
-    })
+/// The port of a scheme that pages have.
+fn default_port(scheme: &str) -> Option<u16> {
+    let is = |known: &str| scheme.eq_ignore_ascii_case(known);
+    match () {
+        () if is("http") || is("ws") => Some(80),
+        () if is("https") || is("wss") => Some(443),
+        () => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn origins() {
-        let listed = Origins::Listed(vec!["https://a.example".into()]);
-        let rows = [
-            (&Origins::Same, None, "h", true),
-            (&Origins::Same, Some("http://h"), "h", true),
-            (&Origins::Same, Some("http://H:80"), "h", true),
-            (&Origins::Same, Some("https://h"), "h:443", true),
-            (&Origins::Same, Some("http://h"), "h:8080", false),
-            (&Origins::Same, Some("http://h:8080"), "h:8080", true),
-            (&Origins::Same, Some("http://evil"), "h", false),
-            (&Origins::Same, Some("null"), "h", false),
-            (&listed, Some("https://A.example"), "h", true),
-            (&listed, Some("https://b.example"), "h", false),
-            (&Origins::Any, Some("null"), "h", true),
-        ];
-        for (origins, origin, host, allowed) in rows {
+    fn listed(origins: &[&str]) -> Vec<Allowed> {
+        origins
+            .iter()
+            .map(|origin| Allowed::parse(origin).unwrap_or_else(|fault| panic!("{fault}")))
+            .collect()
+    }
+
+    /// The origin of a page, the host that it asks, and whether it may.
+    #[track_caller]
+    fn check(origins: &Origins, rows: &[(Option<&str>, &str, bool)]) {
+        for &(origin, host, allowed) in rows {
             assert_eq!(origins.allow(origin, host), allowed, "{origins:?} {origin:?} {host}");
+        }
+    }
+
+    #[test]
+    fn pages_of_the_same_host() {
+        let rows = [
+            (None, "h", true),
+            (Some("http://h"), "h", true),
+            (Some("http://H:80"), "h", true),
+            (Some("https://h"), "h:443", true),
+            (Some("https://h:443"), "h", true),
+            (Some("wss://h"), "h:443", true),
+            (Some("wss://h"), "h:80", false),
+            (Some("ws://h"), "h:80", true),
+            (Some("https://h"), "h:80", false),
+            (Some("http://h"), "h:8080", false),
+            (Some("http://h:8080"), "h:8080", true),
+            (Some("http://[::1]:8080"), "[0:0::1]:8080", true),
+            (Some("http://evil"), "h", false),
+            (Some("http://h.evil"), "h", false),
+            (Some("http://h@evil"), "h", false),
+            (Some("http://h/"), "h", false),
+            (Some("chrome-extension://h"), "h", false),
+            (Some("null"), "h", false),
+            (Some("null"), "null", false),
+            (Some("http://h"), "", false),
+            (Some(""), "h", false),
+        ];
+        check(&Origins::Same, &rows);
+        check(&Origins::Listed(Vec::new()), &rows);
+    }
+
+    #[test]
+    fn listed_origins_are_compared_by_scheme_host_and_port() {
+        let origins = listed(&[
+            "https://A.example",
+            "http://b.example:8080",
+            "https://*.c.example",
+            "app://d",
+            "http://[::1]",
+        ]);
+        let rows = [
+            (Some("https://a.example"), true),
+            (Some("https://a.EXAMPLE:443"), true),
+            (Some("https://a.example:444"), false),
+            (Some("http://a.example"), false),
+            (Some("http://a.example:443"), false),
+            (Some("https://x.a.example"), false),
+            (Some("http://b.example:8080"), true),
+            (Some("http://b.example"), false),
+            (Some("https://x.c.example"), true),
+            (Some("https://X.C.example:443"), true),
+            (Some("https://x.y.c.example"), false),
+            (Some("https://c.example"), false),
+            (Some("https://.c.example"), false),
+            (Some("https://xc.example"), false),
+            (Some("app://d"), true),
+            (Some("app://d:80"), false),
+            (Some("http://[0::1]:80"), true),
+            (Some("null"), false),
+        ];
+        let own = rows.map(|(origin, allowed)| (origin, "h", allowed));
+        check(&Origins::Listed(origins.clone()), &own);
+        check(&Origins::Listed(origins.clone()), &[(None, "h", true), (Some("http://h"), "h", true)]);
+        check(&Origins::Only(origins.clone()), &own);
+        check(&Origins::Only(origins), &[(None, "h", false), (Some("http://h"), "h", false)]);
+        check(&Origins::Any, &[(Some("null"), "h", true), (None, "h", true), (Some("?"), "", true)]);
+    }
+
+    #[test]
+    fn what_would_match_nothing_is_refused_with_a_reason() {
+        let rows = [
+            ("example.com", "no origin"),
+            ("https://", "no origin"),
+            ("https://a.example/", "no origin"),
+            ("https://a.example:99999", "no origin"),
+            ("://a.example", "no origin"),
+            ("null", "without an origin"),
+            ("https://*", "`*`"),
+            ("https://*.", "`*`"),
+            ("https://a.*.example", "`*`"),
+            ("https://*a.example", "`*`"),
+            ("https://*.*.example", "`*`"),
+            ("https://b\u{fc}cher.example", "xn--"),
+        ];
+        for (text, word) in rows {
+            let fault = Allowed::parse(text).expect_err(text);
+            assert!(fault.contains(text) && fault.contains(word), "{fault}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A server's options.
 
 use crate::config::{Limits, Listener, ListenerSettings};
-use crate::gate::{Origins, Reserved, is_origin};
+use crate::gate::{Allowed, Origins, Reserved};
 use crate::server::Server;
 use crate::server::error::{Error, Result};
 #[cfg(all(feature = "signals", unix))]
@@ -18,7 +18,8 @@ pub struct ServerBuilder {
     listeners: Vec<Listener>,
     reactors: Option<usize>,
     limits: Limits,
-    origins: Origins,
+    /// Or what is wrong with them.
+    origins: std::result::Result<Origins, Vec<String>>,
     reserved: Vec<String>,
     watchdog: Option<bool>,
     observer: Arc<dyn Observer>,
@@ -32,7 +33,7 @@ impl Default for ServerBuilder {
             listeners: Vec::new(),
             reactors: None,
             limits: Limits::default(),
-            origins: Origins::default(),
+            origins: Ok(Origins::default()),
             reserved: Vec::new(),
             watchdog: None,
             observer: Arc::new(NoObserver),
@@ -127,17 +128,33 @@ impl ServerBuilder {
         self
     }
 
-    /// Lets pages of these origins open WebSockets, besides those of the same host. Others get 403.
+    /// Lets pages of these origins open WebSockets, besides those of the host that is asked and clients that send no
+    /// `Origin`. Others get 403. Default: an empty list.
+    ///
+    /// An origin is a scheme, a host and a port, as in `https://a.example` or `http://localhost:3000`. All three are
+    /// compared, in any case, and a port that is left out is the scheme's own (RFC 6454 section 5).
+    /// `https://*.a.example` stands for all hosts with one label before `.a.example`. The host that is asked is the
+    /// target's if it has one, and that of `Host` otherwise (RFC 9112 section 3.2.2). What can match no page is a
+    /// mistake that [`ServerBuilder::bind`] reports. The last call of this, `only_origins` and `any_origin` counts.
     #[must_use]
-    pub fn allowed_origins<O: Into<String>>(mut self, origins: impl IntoIterator<Item = O>) -> Self {
-        self.origins = Origins::Listed(origins.into_iter().map(Into::into).collect());
+    pub fn allowed_origins<O: AsRef<str>>(mut self, origins: impl IntoIterator<Item = O>) -> Self {
+        self.origins = Allowed::parse_all(origins).map(Origins::Listed);
+        self
+    }
+
+    /// Lets pages of these origins open WebSockets, and nobody else: neither other pages of the host that is asked,
+    /// nor clients that send no `Origin`, as programs do. Others get 403. The origins are written as for
+    /// [`ServerBuilder::allowed_origins`].
+    #[must_use]
+    pub fn only_origins<O: AsRef<str>>(mut self, origins: impl IntoIterator<Item = O>) -> Self {
+        self.origins = Allowed::parse_all(origins).map(Origins::Only);
         self
     }
 
     /// Lets any page open WebSockets. Only for servers that trust no cookie and no address.
     #[must_use]
     pub fn any_origin(mut self) -> Self {
-        self.origins = Origins::Any;
+        self.origins = Ok(Origins::Any);
         self
     }
 
@@ -190,7 +207,7 @@ impl ServerBuilder {
         let settings = Settings {
             limits: self.limits,
             listeners,
-            origins: self.origins,
+            origins: self.origins.unwrap_or_default(),
             reserved: Reserved(self.reserved),
             watchdog: self.watchdog.unwrap_or(reactors > 1),
             observer: self.observer,
@@ -227,10 +244,7 @@ impl ServerBuilder {
                 Err(fault) => faults.push(fault),
             }
         }
-        if let Origins::Listed(origins) = &self.origins {
-            let wrong = origins.iter().filter(|origin| !is_origin(origin));
-            faults.extend(wrong.map(|origin| format!("`{origin}` is no origin such as `https://a.example`")));
-        }
+        faults.extend(self.origins.as_ref().err().into_iter().flatten().cloned());
         let wrong = self.reserved.iter().filter(|path| !path.starts_with('/'));
         faults.extend(wrong.map(|path| format!("`{path}` is reserved, and is no path such as `/health`")));
         if faults.is_empty() { Ok((addrs, listeners.into())) } else { Err(Error::Options(faults)) }

@@ -24,7 +24,7 @@ pub use jackfield_reactor::FarEnd;
 use crate::client::{Closure, IntoClient};
 use crate::config::{Limits, ListenerSettings, Speaks};
 use crate::dispatch::Dispatcher;
-use crate::gate::{Origins, Reserved};
+use crate::gate::{Allowed, Origins, Reserved};
 use crate::shared::{Guarded, Handle, NoObserver, Observer, Peer, RemoteReactor, Settings, WallClock};
 use jackfield_reactor::{Budget, Mailbox, MemoryDriver, Service, Wires};
 use std::sync::Arc;
@@ -89,6 +89,9 @@ impl TestServer {
     }
 
     /// A server with options.
+    ///
+    /// # Panics
+    /// One of the allowed origins is none.
     pub fn with_options<F, M>(options: TestOptions, make: F) -> Self
     where
         F: FnMut(&Peer) -> M + 'static,
@@ -101,10 +104,15 @@ impl TestServer {
         let handle = Handle::new([RemoteReactor::new(mailbox, driver.reactor.wires.stats())].into());
         let speaks = [Speaks::Http, Speaks::Raw, Speaks::Lines];
         let listeners = speaks.map(|speaks| ListenerSettings { speaks, ..ListenerSettings::default() });
+        let origins = match options.origins.map(Allowed::parse_all) {
+            None => Origins::Any,
+            Some(Ok(allowed)) => Origins::Listed(allowed),
+            Some(Err(faults)) => panic!("{}", faults.join("; ")),
+        };
         let settings = Settings {
             limits: options.limits,
             listeners: listeners.into(),
-            origins: options.origins.map_or(Origins::Any, Origins::Listed),
+            origins,
             reserved: Reserved(options.reserved),
             watchdog: false,
             observer: Arc::new(Guarded(options.observer)),
