@@ -1,7 +1,7 @@
 //! An input for which a property does not hold.
 
-use crate::Target;
 use crate::tally::hash;
+use crate::target::Target;
 use std::fmt::{self, Write};
 use std::fs;
 use std::io;

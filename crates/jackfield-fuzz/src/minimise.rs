@@ -1,6 +1,7 @@
 //! Makes an input that fails smaller.
 
-use crate::{Target, catch};
+use crate::catch;
+use crate::target::Target;
 
 /// So often a smaller input is tried.
 const TRIES_MAX: usize = 2000;

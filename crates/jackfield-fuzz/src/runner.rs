@@ -1,8 +1,10 @@
 //! Makes inputs and runs a property with them.
 
+use crate::finding::Finding;
 use crate::mutator::Mutator;
 use crate::tally::{self, Tally};
-use crate::{Finding, Target, catch, minimise};
+use crate::target::Target;
+use crate::{catch, minimise};
 use jackfield::sim::Random;
 use std::fs;
 use std::io;

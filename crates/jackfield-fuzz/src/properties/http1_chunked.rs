@@ -1,7 +1,9 @@
 //! Bodies in chunks.
 
+use crate::log::Log;
+use crate::partition::same_however_cut;
+use crate::tally::count_round_trips;
 use crate::tally::hash;
-use crate::{Log, count_round_trips, same_however_cut};
 use jackfield::sim::Random;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{

@@ -1,7 +1,9 @@
 //! Responses.
 
 use super::free_fields;
-use crate::{Log, count_round_trips, same_however_cut};
+use crate::log::Log;
+use crate::partition::same_however_cut;
+use crate::tally::count_round_trips;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
     ClientEvent, ClientMachine, DateBlock, Event, Fields, HeaderSlots, INTERIM_MAX, Limits, Machine,

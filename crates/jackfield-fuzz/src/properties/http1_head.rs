@@ -1,7 +1,9 @@
 //! Heads of requests.
 
 use super::free_fields;
-use crate::{Log, count_round_trips, same_however_cut};
+use crate::log::Log;
+use crate::partition::same_however_cut;
+use crate::tally::count_round_trips;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
     ClientMachine, Event, HeaderSlots, Limits, Machine, Phase, Request, RequestBody, RequestHead, Version,

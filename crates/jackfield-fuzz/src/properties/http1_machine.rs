@@ -1,7 +1,9 @@
 //! A server's connection.
 
+use crate::log::Log;
+use crate::partition::same_however_cut;
+use crate::tally::count_round_trips;
 use crate::tally::hash;
-use crate::{Log, count_round_trips, same_however_cut};
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
     ClientEvent, ClientMachine, DateBlock, Error, Event, Fields, HeaderSlots, Limits, Machine,

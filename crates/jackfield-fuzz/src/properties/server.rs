@@ -1,7 +1,7 @@
 //! A whole server on in-memory connections, played by the fuzz bytes.
 
-use crate::observe;
 use crate::tally::hash;
+use crate::tally::observe;
 use jackfield::test::{FarEnd, TestServer, listener};
 use jackfield::{Client, Connection, Disconnect, Drain, Exchange, Message, Raw, Request, TimerId, WebSocket};
 use std::time::Duration;

@@ -1,6 +1,8 @@
 //! Frames, for both roles.
 
-use crate::{Log, count_round_trips, same_however_cut};
+use crate::log::Log;
+use crate::partition::same_however_cut;
+use crate::tally::count_round_trips;
 use jackfield_proto::Step;
 use jackfield_proto::websocket::{
     self, Event, Limits, Machine, Message, Opcode, encode_frame, encode_masked, is_valid_close_code,

@@ -1,6 +1,7 @@
 //! Opening handshakes, for both roles.
 
-use crate::{Log, count_round_trips};
+use crate::log::Log;
+use crate::tally::count_round_trips;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{ClientEvent, ClientMachine, Event, HeaderSlots, Limits, Machine};
 use jackfield_proto::websocket::{
