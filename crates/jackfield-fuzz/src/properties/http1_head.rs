@@ -6,7 +6,8 @@ use crate::partition::same_however_cut;
 use crate::tally::count_round_trips;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
-    ClientMachine, Event, HeaderSlots, Limits, Machine, Phase, Request, RequestBody, RequestHead, Version,
+    Authority, ClientMachine, Event, HeaderSlots, Limits, Machine, Phase, Request, RequestBody, RequestHead,
+    Version, requested_path,
 };
 
 /// The first request of a connection: however it is cut, the same head comes or the same refusal, and nothing after a
@@ -31,6 +32,7 @@ fn read(parts: &[&[u8]], limits: &Limits) -> (Log, bool) {
             Step::Paused => panic!("nothing is owed"),
             Step::Event(_, Event::Head(request) | Event::Request(request) | Event::Upgrade(request)) => {
                 check(&request, limits);
+                assert_eq!(requested_path(&rx), Some(request.path()), "the first line says where it goes to");
                 log.note("head", describe(&request));
                 return (log, true);
             }
@@ -59,6 +61,10 @@ fn check(request: &Request<'_>, limits: &Limits) {
     assert!(request.target().bytes().all(|byte| byte.is_ascii_graphic()), "{:?}", request.target());
     let is_text = |value: &[u8]| !value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0));
     assert!(request.headers().all(|(_, value)| is_text(value)), "a value has what ends a line");
+    if let Some(authority) = request.authority() {
+        assert!(request.host().is_some_and(|host| host.starts_with(authority.host())));
+        assert!(Authority::parse(authority.host()).is_some_and(|again| again.port().is_none()));
+    }
     assert!(request.path().starts_with('/') || request.path() == "*", "{:?}", request.path());
 }
 
@@ -66,8 +72,9 @@ fn describe(request: &Request<'_>) -> Vec<u8> {
     let host = request.host().unwrap_or("-");
     let query = request.query().unwrap_or("-");
     let stays = if request.keep_alive() { "stays" } else { "closes" };
+    let body = if request.has_body() { "body" } else { "-" };
     let mut text = Vec::new();
-    for word in [request.method(), request.target(), request.path(), query, host, stays] {
+    for word in [request.method(), request.target(), request.path(), query, host, stays, body] {
         text.extend_from_slice(word.as_bytes());
         text.push(b' ');
     }

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 
+use super::authority::is_valid_host;
 use super::body::{BodyReader, Outgoing, Piece};
 use super::chars::is_token_name;
 use super::facts::{Facts, Framing};
@@ -361,7 +362,7 @@ fn check_request(head: &RequestHead<'_>) -> Result<(), RequestError> {
     if !target::is_valid(head.method, head.target) {
         return Err(RequestError::Target);
     }
-    if !target::is_valid_host(head.host.as_bytes()) || head.fields.contains("host") {
+    if !is_valid_host(head.host.as_bytes()) || head.fields.contains("host") {
         return Err(RequestError::Host);
     }
     Ok(())

@@ -5,9 +5,9 @@
 //! after the pass in a fixed order, so that the same head always meets the same verdict.
 
 use super::Error;
+use super::authority::is_valid_host;
 use super::chars::is_token_name;
 use super::slots::Span;
-use super::target::is_valid_host;
 use super::words::is_folded;
 
 /// The facts of one head.

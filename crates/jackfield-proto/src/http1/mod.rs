@@ -32,10 +32,11 @@
 //! Where to look: `machine` is the server's state and its transitions, with `inbound` for a body that comes in pieces;
 //! `client` is the client's. `regular` is the short way through the usual request head, `general` the way through
 //! httparse for all others, `slots` where their fields lie, `scan` the grammar byte by byte for what comes in pieces or
-//! looks irregular, `facts` what the fields mean for the frame, `target` where a request wants to go; `body` takes
+//! looks irregular, `facts` what the fields mean for the frame, `target` where a request wants to go, with `authority` and `origin` for hosts and pages; `body` takes
 //! bodies apart and puts them together; `encode` writes heads, `fields` checks lines to send, `date` has the date;
 //! `chars` and `words` are the character classes, by byte and by eight bytes.
 
+mod authority;
 mod body;
 mod chars;
 mod client;
@@ -49,6 +50,7 @@ mod head;
 mod inbound;
 mod limits;
 mod machine;
+mod origin;
 mod regular;
 mod request;
 mod response;
@@ -59,6 +61,7 @@ mod target;
 mod version;
 mod words;
 
+pub use authority::Authority;
 pub use body::BodyError;
 pub use client::{
     ClientEvent, ClientMachine, INTERIM_MAX, PIPELINE_REQUESTS_MAX, RequestBody, RequestError, RequestHead,
@@ -69,6 +72,7 @@ pub use error::Error;
 pub use fields::{FieldError, Fields, Lines};
 pub use limits::{HEAD_BYTES_MAX, Limits, METHOD_BYTES_MAX};
 pub use machine::{Awaits, Event, Machine, Phase};
+pub use origin::Origin;
 pub use request::{HeaderIter, Request};
 pub use response::Response;
 pub use slots::{HEADERS_MAX, HeaderSlots};

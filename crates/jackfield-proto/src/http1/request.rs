@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::authority::Authority;
 use super::fields::{Lines, is_forbidden_trailer};
 use super::head::Head;
 use super::slots::{Span, find};
@@ -95,7 +96,17 @@ impl<'b> Request<'b> {
     /// (RFC 9112 section 3.2.2). `None` is possible in HTTP/1.0 only.
     #[must_use]
     pub fn host(&self) -> Option<&'b str> {
-        target::authority(self.target()).or_else(|| self.header_str("host"))
+        target::host(self.target()).or_else(|| self.header_str("host"))
+    }
+
+    /// The same, taken apart. An absolute-form target that names no port has the one of its scheme, 80 or 443. `None`
+    /// without a host, which is possible in HTTP/1.0 only, and with a port beyond 65,535.
+    #[must_use]
+    pub fn authority(&self) -> Option<Authority<'b>> {
+        match target::host(self.target()) {
+            Some(_) => target::authority(self.target()),
+            None => Authority::parse(self.header_str("host")?),
+        }
     }
 
     /// The version the peer speaks.

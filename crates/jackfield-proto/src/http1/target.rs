@@ -1,8 +1,6 @@
 //! Where a request wants to go: the target's forms and the host (RFC 9112 section 3.2).
 
-use core::net::Ipv6Addr;
-
-use super::chars::is_host;
+use super::authority::{Authority, is_valid_host, scheme_port};
 use super::{Error, words};
 
 /// The path that the request at the front of `rx` asks for, without the query, once its first line is there: for a
@@ -30,7 +28,7 @@ pub(crate) fn check(method: &[u8], target: &str) -> Result<(), Error> {
     if target.starts_with('/') || (target == "*" && method == b"OPTIONS") {
         return Ok(());
     }
-    let (authority, rest) = split_absolute(target).ok_or(Error::Target)?;
+    let (_, authority, rest) = split_absolute(target).ok_or(Error::Target)?;
     if !matches!(rest.bytes().next(), None | Some(b'/' | b'?')) {
         return Err(Error::Target);
     }
@@ -44,18 +42,24 @@ pub(crate) fn is_valid(method: &str, target: &str) -> bool {
 
 /// The path of a target, without the query. It is not decoded, and not empty except for an odd target.
 pub(crate) fn path(target: &str) -> &str {
-    let local = split_absolute(target).map_or(target, |(_, rest)| rest);
+    let local = split_absolute(target).map_or(target, |(_, _, rest)| rest);
     let path = local.split_once('?').map_or(local, |(path, _)| path);
     if path.is_empty() { "/" } else { path }
 }
 
-/// The authority of an absolute-form target.
-pub(crate) fn authority(target: &str) -> Option<&str> {
-    split_absolute(target).map(|(authority, _)| authority)
+/// The host of an absolute-form target, with its port if there is one.
+pub(crate) fn host(target: &str) -> Option<&str> {
+    split_absolute(target).map(|(_, authority, _)| authority)
 }
 
-/// An absolute-form target as its authority and what follows it.
-fn split_absolute(target: &str) -> Option<(&str, &str)> {
+/// The authority of an absolute-form target, with the port of its scheme if it names none.
+pub(crate) fn authority(target: &str) -> Option<Authority<'_>> {
+    let (scheme, authority, _) = split_absolute(target)?;
+    Some(Authority::parse(authority)?.or_port(scheme_port(scheme)))
+}
+
+/// An absolute-form target as its scheme, its authority and what follows it.
+fn split_absolute(target: &str) -> Option<(&str, &str, &str)> {
     if target.starts_with('/') {
         return None;
     }
@@ -63,43 +67,6 @@ fn split_absolute(target: &str) -> Option<(&str, &str)> {
     if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
         return None;
     }
-    Some(rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len())))
-}
-
-/// Whether `host` is a host with an optional port, and without user information. An empty one is refused, as RFC 9110
-/// section 4.2.1 asks for `http`.
-pub(crate) fn is_valid_host(host: &[u8]) -> bool {
-    if let [b'[', rest @ ..] = host {
-        let Some(end) = rest.iter().position(|byte| *byte == b']') else { return false };
-        let address = std::str::from_utf8(&rest[..end]).ok().and_then(|text| text.parse::<Ipv6Addr>().ok());
-        return address.is_some() && is_port(&rest[end + 1..]);
-    }
-    let end = host.iter().position(|byte| !is_host(*byte)).unwrap_or(host.len());
-    if end > 0 && is_port(&host[end..]) {
-        return true;
-    }
-    let end = host.iter().position(|byte| *byte == b':').unwrap_or(host.len());
-    is_escaped_name(&host[..end]) && is_port(&host[end..])
-}
-
-/// Nothing, or a colon and no more digits than a port can have.
-fn is_port(port: &[u8]) -> bool {
-    match port {
-        [] => true,
-        [b':', digits @ ..] => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
-        _ => false,
-    }
-}
-
-/// A name, perhaps with percent escapes.
-fn is_escaped_name(name: &[u8]) -> bool {
-    let mut rest = name;
-    loop {
-        rest = match rest {
-            [] => return !name.is_empty(),
-            [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => rest,
-            [byte, rest @ ..] if is_host(*byte) => rest,
-            _ => return false,
-        }
-    }
+    let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    Some((scheme, authority, rest))
 }
