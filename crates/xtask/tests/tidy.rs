@@ -39,11 +39,22 @@ const REACTOR_MANIFEST: &str = "crates/jackfield-reactor/Cargo.toml";
 const DOORS: [&str; 2] = ["crates/jackfield-simd/", "crates/jackfield-sys/"];
 const SERVER_MANIFEST: &str = "crates/jackfield/Cargo.toml";
 
+/// Tests that may look at a clock of the machine, or at what the system knows of processes, and why.
+const CLOCKS: [(&str, &str); 4] = [
+    ("crates/jackfield/tests/support/real.rs", "what does not come about is waited for with an end"),
+    ("crates/jackfield/tests/browser/devtools.rs", "the same for what a page shall show"),
+    ("crates/jackfield/tests/browser/process.rs", "the same for a browser that starts or ends"),
+    ("crates/jackfield-cli/tests/bench/compare.rs", "whether a process has ended, not what it has used"),
+];
+
 #[test]
 fn the_repository_is_tidy() {
     let tree = Tree::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
     assert!(tree.get("Cargo.toml").is_some(), "the root of the repository was not found");
     print_long_functions(&tree);
+    for (path, why) in CLOCKS {
+        assert!(tree.get(path).is_some(), "{path} is listed ({why}), and is not there");
+    }
     let offences: Vec<String> =
         RULES.iter().flat_map(|rule| (rule.find)(&tree)).map(|offence| offence.to_string()).collect();
     assert!(offences.is_empty(), "offences: {}\n{}", offences.len(), offences.join("\n"));
@@ -194,6 +205,43 @@ const RULES: &[Rule] = &[
             &[(PROTO_SOURCE, "//! No `std::net` here.\nuse std::{fmt, mem};\nuse std::time::Duration;\n")],
             &[(PROTO_SOURCE, "struct Instantly;\nfn net(thread: u8) {}\n")],
             &[("crates/jackfield-reactor/src/a.rs", "use std::net::TcpStream;\n")],
+        ],
+    },
+    Rule {
+        find: tests_measure_no_time,
+        bad: &[
+            ("crates/a/tests/b.rs:1", &[("crates/a/tests/b.rs", "use std::time::{Duration, Instant};\n")]),
+            (
+                "crates/a/tests/b.rs:1",
+                &[("crates/a/tests/b.rs", "fn c() { assert!(began.elapsed() < d) }\n")],
+            ),
+            ("crates/a/tests/b.rs:1", &[("crates/a/tests/b.rs", "let a = SystemTime::now();\n")]),
+            (
+                "crates/a/tests/b.rs:2",
+                &[("crates/a/tests/b.rs", "fn c() {\n    read(\"/proc/self/stat\")\n}\n")],
+            ),
+            ("crates/a/tests/b.rs:1", &[("crates/a/tests/b.rs", "let a = clock_gettime(b);\n")]),
+            (
+                "crates/a/src/b.rs:4",
+                &[(
+                    "crates/a/src/b.rs",
+                    "use std::time::Instant;\n#[cfg(test)]\nmod tests {\n    use std::time::Instant;\n}\n",
+                )],
+            ),
+            ("crates/a/src/b/tests.rs:1", &[("crates/a/src/b/tests.rs", "use std::time::Instant;\n")]),
+        ],
+        good: &[
+            &[(
+                "crates/a/src/b.rs",
+                "use std::time::Instant;\n#[cfg(test)]\nuse c::D;\nfn e() { Instant::now(); }\n",
+            )],
+            &[(
+                "crates/a/tests/b.rs",
+                "// Instant\nuse std::time::Duration;\nassert_eq!(report.elapsed, MS);\n",
+            )],
+            &[("crates/a/tests/b.rs", "read(\"/proc/self/status\");\nlet a = \"Instant\";\n")],
+            &[("crates/jackfield/tests/support/real.rs", "use std::time::Instant;\n")],
+            &[("benches/b.rs", "use std::time::Instant;\n")],
         ],
     },
     Rule {
@@ -375,6 +423,25 @@ fn no_paths_of_one_machine(tree: &Tree) -> Vec<Offence> {
     for source in tree.sources() {
         let lines = numbered(&source.text).filter(|(_, text)| foreign(text));
         offences.extend(lines.map(|(line, _)| source.offence(line, "a path that only one machine has")));
+    }
+    offences
+}
+
+fn tests_measure_no_time(tree: &Tree) -> Vec<Offence> {
+    let clocks = ["Instant", "SystemTime", "elapsed()", "clock_gettime", "getrusage"];
+    let files = ["/stat\"", "/schedstat\"", "/loadavg\""];
+    let mut offences = Vec::new();
+    for source in tree.rust().filter(|source| CLOCKS.iter().all(|(path, _)| *path != source.path)) {
+        let texts = source.text.lines();
+        for ((line, code), text) in source.code_lines().zip(texts).skip(source.tests_begin()) {
+            let clock = clocks.iter().find(|clock| contains_word(code, clock));
+            let file = files.iter().find(|file| text.contains(**file) && !code.trim().is_empty());
+            if let Some(what) = clock.or(file) {
+                let what = what.trim_matches('"');
+                let why = "a busy machine makes such a test fail: count turns, attempts or events";
+                offences.push(source.offence(line, format!("`{what}` in a test; {why}")));
+            }
+        }
     }
     offences
 }

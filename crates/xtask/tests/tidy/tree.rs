@@ -168,6 +168,15 @@ impl Source {
         self.path.contains("/src/")
     }
 
+    /// How many lines there are before those that only tests have: all of them, where there are none.
+    pub(crate) fn tests_begin(&self) -> usize {
+        let is_test = self.path.contains("/tests/") || self.path.ends_with("tests.rs");
+        let lines: Vec<&str> = self.code.lines().map(str::trim).collect();
+        let is_begin =
+            |two: &[&str]| two[0] == "#[cfg(test)]" && two[1].starts_with("mod ") && two[1].ends_with('{');
+        if is_test { 0 } else { lines.windows(2).position(is_begin).unwrap_or(lines.len()) }
+    }
+
     pub(crate) fn offence(&self, line: usize, message: impl Into<String>) -> Offence {
         Offence::new(&self.path, line, message)
     }
