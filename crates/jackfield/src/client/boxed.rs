@@ -1,6 +1,6 @@
 //! A client whose class is chosen, and changed, at run time.
 
-use crate::client::connection::Connection;
+use crate::client::connection::{Connection, TimerId};
 use crate::client::exchange::Exchange;
 use crate::client::raw::Raw;
 use crate::client::upgrade::Upgrade;
@@ -41,7 +41,7 @@ impl Client for Box<dyn Client> {
         (**self).on_drain(connection);
     }
 
-    fn on_timer(&mut self, connection: &mut Connection<'_>, timer: crate::TimerId) {
+    fn on_timer(&mut self, connection: &mut Connection<'_>, timer: TimerId) {
         (**self).on_timer(connection, timer);
     }
 

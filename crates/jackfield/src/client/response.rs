@@ -19,7 +19,7 @@ pub struct ResponseBuilder<T> {
 pub trait Answerable: sealed::Sealed {}
 
 pub(crate) mod sealed {
-    use crate::Body;
+    use crate::message::Body;
     use jackfield_proto::http1::Fields;
 
     /// Implemented by what takes an answer.

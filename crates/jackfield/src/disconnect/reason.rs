@@ -1,7 +1,6 @@
 //! Why a connection ended.
 
-use jackfield_proto::http1;
-use jackfield_proto::websocket::{self};
+use jackfield_proto::{http1, websocket};
 use jackfield_reactor as reactor;
 use std::fmt;
 use std::io::ErrorKind;

@@ -1,11 +1,11 @@
 //! From a new connection to a client: capacity, the reactor it goes to, TLS, the factory.
 
-use super::{guard, run};
 use crate::client::Client;
 use crate::client::{ClientFactory, Connection, Refuse};
 use crate::config::{ListenerSettings, Speaks};
 use crate::disconnect::{Reason, busy};
 use crate::dispatch::Dispatcher;
+use crate::dispatch::call::{guard, run};
 use crate::links::{Admission, Protocol};
 use crate::shared::{Callback, Command, Peer, Refused, State};
 use jackfield_proto::http1;
@@ -29,7 +29,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         let here = wires.reactor();
         // Others may know of a shutdown before this reactor, and have ended.
         if self.links.drain_until.is_some() || self.links.handle.state() >= State::Draining {
-            return self.refused(&self.peer_of(&incoming, here), Refused::Shutdown);
+            return self.report_refused(&self.peer_of(&incoming, here), Refused::Shutdown);
         }
         // Whoever had nothing to do for a while has room again.
         self.links.is_overloaded(wires.now());
@@ -94,21 +94,21 @@ impl<F: ClientFactory> Dispatcher<F> {
         let Self { factory, .. } = self;
         wires.mark(id, Callback::Create as u8);
         match guard(|| factory.create(peer)) {
-            Ok(Ok(client)) => self.welcome(wires, id, client),
+            Ok(Ok(client)) => self.start(wires, id, client),
             Ok(Err(refuse)) => {
-                self.refused(peer, Refused::Factory);
+                self.report_refused(peer, Refused::Factory);
                 self.refuse(wires, id, &refuse);
             }
             Err(payload) => {
                 self.links.metrics.panics.add(1);
                 self.settings.observer.on_panic(id, &*payload);
-                self.refused(peer, Refused::Panic);
+                self.report_refused(peer, Refused::Panic);
                 self.refuse(wires, id, &Refuse::Busy);
             }
         }
     }
 
-    fn welcome(&mut self, wires: &mut Wires, id: ConnectionId, client: F::Client) {
+    fn start(&mut self, wires: &mut Wires, id: ConnectionId, client: F::Client) {
         let Self { clients, links, settings, .. } = self;
         let limits = &settings.limits;
         let listener = &settings.listeners[usize::from(links.link(id).listener)];
@@ -139,7 +139,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     #[cold]
     fn refuse_new(&mut self, wires: &mut Wires, incoming: Incoming, why: Refused) {
         let peer = self.peer_of(&incoming, wires.reactor());
-        self.refused(&peer, why);
+        self.report_refused(&peer, why);
         if peer.is_tls || self.refusals >= REFUSALS_MAX {
             return incoming.transport.refuse_and_drop(self.busy(peer.listener));
         }
@@ -153,7 +153,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     pub(super) fn exhausted(&mut self, wires: &Wires, listener: usize, addr: SocketAddr) -> &[u8] {
         let is_tls = self.is_tls(listener);
         let peer = Peer { addr, listener, reactor: wires.reactor(), is_tls };
-        self.refused(&peer, Refused::Descriptors);
+        self.report_refused(&peer, Refused::Descriptors);
         self.busy(listener)
     }
 
@@ -209,14 +209,14 @@ impl<F: ClientFactory> Dispatcher<F> {
     #[cold]
     fn not_taken(&mut self, wires: &Wires, peer: &Peer) {
         self.uncount(wires.reactor());
-        self.refused(peer, if wires.is_full() { Refused::Full } else { Refused::System });
+        self.report_refused(peer, if wires.is_full() { Refused::Full } else { Refused::System });
     }
 
     pub(super) fn uncount(&self, reactor: usize) {
         self.links.handle.uncount(reactor, 1);
     }
 
-    pub(super) fn refused(&self, peer: &Peer, why: Refused) {
+    pub(super) fn report_refused(&self, peer: &Peer, why: Refused) {
         self.links.metrics.refused.add(1);
         self.settings.observer.on_refused(peer, why);
     }

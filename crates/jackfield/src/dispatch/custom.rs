@@ -1,9 +1,9 @@
 //! Protocols of the user's own, in bytes and in lines.
 
-use super::{Stepped, call};
 use crate::client::{Client, Connection, Raw};
 use crate::config::Limits;
 use crate::disconnect::{Limit, Reason};
+use crate::dispatch::call::{Stepped, call};
 use crate::links::Protocol;
 use memchr::memchr;
 

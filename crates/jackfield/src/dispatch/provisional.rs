@@ -1,8 +1,7 @@
 //! New connections that are let in although their reactor is overloaded, because a path is reserved: the head of
 //! their first request decides. Before that they have no client.
 
-use super::set_deadline;
-use crate::client::{ClientFactory, Connection, Refuse};
+use crate::client::{ClientFactory, Refuse};
 use crate::dispatch::Dispatcher;
 use crate::links::{Admission, Awaited, Protocol, key};
 use crate::shared::Refused;
@@ -42,7 +41,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             None if rx.is_empty() => return 0,
             None => {
                 let deadline = limits.head_timeout;
-                set_deadline(&mut Connection { id, wires, links: &mut self.links }, Awaited::Head, deadline);
+                self.links.set_deadline(wires, id, Awaited::Head, deadline);
                 return 0;
             }
         };
@@ -66,7 +65,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     fn fail_provisional(&mut self, wires: &mut Wires, id: ConnectionId) {
         let peer = self.peer_again(wires, id);
         self.links.metrics.refused_overload.add(1);
-        self.refused(&peer, Refused::Overload);
+        self.report_refused(&peer, Refused::Overload);
         wires.cancel_timer(id, key::DEADLINE);
         let link = self.links.link(id);
         link.awaited = Awaited::Nothing;

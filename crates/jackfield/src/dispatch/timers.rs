@@ -1,18 +1,57 @@
-//! An idle WebSocket: asked, pinged, and given up.
+//! What is due: timers, idle timeouts, heartbeats.
 
 use crate::client::Client;
-use crate::client::{Beat, ClientFactory};
+use crate::client::{Beat, ClientFactory, TimerId};
+use crate::disconnect::{Reason, Timeout};
 use crate::dispatch::Dispatcher;
 use crate::links::{Protocol, key};
 use crate::shared::Callback;
+use jackfield_proto::http1::Phase;
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Wires};
 use std::time::Duration;
 
 impl<F: ClientFactory> Dispatcher<F> {
+    /// A timer is due: one of the user, or one of the server.
+    pub(super) fn on_due(&mut self, wires: &mut Wires, id: ConnectionId, key: u32) {
+        match key {
+            0..=key::USER_MAX => self.with_client(wires, id, Callback::Timer, |client, connection| {
+                client.on_timer(connection, TimerId(key as u16));
+            }),
+            key::DEADLINE => self.links.on_deadline(wires, id),
+            // Why it closes is known already.
+            key::CLOSE => self.links.end(wires, id, Reason::Local),
+            key::UPGRADE => self.links.on_undecided(wires, id),
+            key::DEAD => self.links.on_dead(wires, id),
+            key::RATE => self.links.unthrottle(wires, id),
+            key::LIFETIME => self.links.on_lifetime(wires, id),
+            _ => {}
+        }
+    }
+
+    /// Nothing was heard for as long as its idle timeout.
+    pub(super) fn on_quiet(&mut self, wires: &mut Wires, id: ConnectionId, quiet: Duration) {
+        let Some(outbox) = wires.outbox(id) else { return };
+        let beats = !self.links.heartbeat_of(id).after.is_zero();
+        let link = self.links.link(id);
+        let is_kept_alive = !link.has_own_idle_timeout;
+        match &link.protocol {
+            Protocol::WebSocket(_) if is_kept_alive && beats => self.on_heartbeat(wires, id, quiet),
+            Protocol::Events if is_kept_alive => outbox.tail().extend_from_slice(b":\n\n"),
+            Protocol::WebSocket(_) => {
+                // 1001 may be sent.
+                let why = Reason::Timeout(Timeout::Idle);
+                let _ = self.links.close_websocket(wires, id, Some(1001), "idle", why);
+            }
+            // It is the server that owes something, and that has a deadline of its own.
+            Protocol::Http(machine) if machine.phase() == Phase::Deferred => {}
+            _ => self.links.end(wires, id, Reason::Timeout(Timeout::Idle)),
+        }
+    }
+
     /// The heartbeat of a WebSocket is due, after so much idle time.
     #[cold]
-    pub(super) fn on_heartbeat(&mut self, wires: &mut Wires, id: ConnectionId, quiet: Duration) {
+    fn on_heartbeat(&mut self, wires: &mut Wires, id: ConnectionId, quiet: Duration) {
         let after = self.links.heartbeat_of(id).after;
         if quiet < after * 2 {
             // It is the first of this idle time: something was heard after the ping before.

@@ -1,8 +1,10 @@
 //! Drains connections: what has been asked is answered first.
 
-use crate::disconnect::Reason;
+use crate::disconnect::{Reason, Timeout};
 use crate::links::Links;
+use crate::links::link::key;
 use crate::links::protocol::Protocol;
+use crate::shared::Drain;
 use jackfield_proto::http1::Phase;
 use jackfield_reactor::{ConnectionId, Wires};
 
@@ -30,6 +32,63 @@ impl Links {
                 }
             }
             _ => self.end(wires, id, why),
+        }
+    }
+}
+
+/// The code of the Close that a WebSocket gets which is drained: this end is going away.
+const GOING_AWAY: u16 = 1001;
+
+impl Links {
+    /// A connection has lasted as long as it may. It is drained as at a shutdown: an answer that is owed is given first, if
+    /// it is given in time.
+    #[cold]
+    pub(crate) fn on_lifetime(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let why = Reason::Timeout(Timeout::Lifetime);
+        match self.link(id).reason {
+            None => self.link(id).reason = Some(why),
+            Some(reason) if reason == why => return self.abort(wires, id, why),
+            // It ends already, for another reason, and has a deadline for that.
+            Some(_) => return,
+        }
+        self.drain(wires, id, GOING_AWAY, why);
+        wires.set_timer(id, key::LIFETIME, self.settings.limits.drain);
+    }
+
+    /// What becomes a WebSocket or an event stream while the server shuts down is drained like those before it.
+    pub(crate) fn drain_if_draining(&mut self, wires: &mut Wires, id: ConnectionId) {
+        if self.drain_until.is_some() {
+            self.drain(wires, id, Drain::default().close_code, Reason::Shutdown);
+        }
+    }
+
+    /// From now on no connection is accepted, and all are drained.
+    pub(crate) fn shut_down(&mut self, wires: &mut Wires, drain: Drain) {
+        let deadline = wires.now().after(drain.deadline);
+        let is_news = self.drain_until.is_none();
+        self.drain_until = Some(self.drain_until.map_or(deadline, |earlier| earlier.min(deadline)));
+        wires.stop_listening();
+        wires.set_alarm(self.drain_until.unwrap_or(deadline).since(wires.now()));
+        if is_news {
+            let ids: Vec<ConnectionId> = wires.ids().collect();
+            for id in ids {
+                self.drain(wires, id, drain.close_code, Reason::Shutdown);
+            }
+        }
+    }
+
+    /// While the server shuts down: aborts what is left at the deadline, and ends when nothing is left but the
+    /// connections that are `leaving` just now.
+    pub(crate) fn drain_on(&mut self, wires: &mut Wires, leaving: usize) {
+        let Some(deadline) = self.drain_until else { return };
+        if wires.now() >= deadline {
+            let ids: Vec<ConnectionId> = wires.ids().collect();
+            for id in ids {
+                self.abort(wires, id, Reason::Shutdown);
+            }
+        }
+        if wires.len() <= leaving {
+            wires.halt();
         }
     }
 }

@@ -1,9 +1,12 @@
 //! From HTTP to WebSocket.
 
+use crate::disconnect::{Limit, Reason, Timeout};
 use crate::links::Links;
+use crate::links::link::{Awaited, key};
 use crate::links::protocol::{Protocol, Socket};
-use crate::shared::Callback;
-use jackfield_proto::http1::Fields;
+use crate::shared::{Acceptance, Callback};
+use jackfield_proto::http1::{Fields, Phase};
+use jackfield_proto::websocket::Offer;
 use jackfield_reactor::{ConnectionId, Wires};
 
 impl Links {
@@ -23,5 +26,64 @@ impl Links {
         link.has_own_idle_timeout = false;
         wires.set_label(id, Callback::Message as u8);
         self.await_idle(wires, id);
+    }
+}
+
+/// Bytes that a peer may send before it knows whether its WebSocket is accepted; fewer, if fewer may be carried.
+const EARLY_BYTES_MAX: usize = 4 << 10;
+
+impl Links {
+    /// An answer is owed, and so many bytes are behind its request. A peer that is to speak WebSocket has nothing to say
+    /// before that.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn bound_early_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rest_bytes: usize) {
+        let early_bytes_max = EARLY_BYTES_MAX.min(self.settings.limits.reactor.carry_bytes_max);
+        if rest_bytes <= early_bytes_max || self.link(id).awaited != Awaited::Early {
+            return;
+        }
+        if let Protocol::Http(machine) = &mut self.link(id).protocol {
+            machine.close_after();
+        }
+        self.respond_with_status(wires, id, 400);
+    }
+
+    /// A reactor that is overloaded takes no WebSocket: 1013 says so in a way that scripts in browsers can see (RFC 6455
+    /// section 7.4.2, and IANA's registry of codes).
+    #[cold]
+    pub(crate) fn try_again_later(&mut self, wires: &mut Wires, id: ConnectionId, offer: &Offer<'_>) {
+        self.metrics.refused_overload.add(1);
+        self.switch_to_websocket(wires, id, &offer.accept(), &Fields::new());
+        // 1013 may be sent.
+        let _ = self.close_websocket(wires, id, Some(1013), "overloaded", Reason::Limit(Limit::Overload));
+    }
+
+    /// A decision that was deferred: the connection becomes a WebSocket, unless its exchange is over or its peer gone. True
+    /// if it does.
+    pub(crate) fn accept_deferred(&mut self, wires: &mut Wires, acceptance: &Acceptance) -> bool {
+        let Acceptance { id, sequence, accept, fields } = acceptance;
+        if !self.is_owed(wires, *id, *sequence) {
+            return false;
+        }
+        wires.cancel_timer(*id, key::UPGRADE);
+        if wires.has_ended(*id) {
+            self.end(wires, *id, Reason::Peer);
+            return false;
+        }
+        self.switch_to_websocket(wires, *id, accept, fields);
+        self.read_on(wires, *id);
+        true
+    }
+
+    /// An upgrade was not decided on in time.
+    pub(crate) fn on_undecided(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let link = self.link(id);
+        if let Protocol::Http(machine) = &mut link.protocol {
+            if machine.phase() == Phase::Deferred {
+                machine.close_after();
+                link.reason.get_or_insert(Reason::Timeout(Timeout::Upgrade));
+                self.respond_with_status(wires, id, 503);
+            }
+        }
     }
 }

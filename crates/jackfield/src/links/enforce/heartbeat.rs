@@ -1,8 +1,9 @@
 //! Keeps idle WebSockets alive, and finds out that a peer is gone.
 
 use crate::config::Heartbeat;
+use crate::disconnect::{Reason, Timeout};
 use crate::links::Links;
-use crate::links::link::Link;
+use crate::links::link::{Link, key};
 use crate::links::protocol::Protocol;
 use jackfield_reactor::{ConnectionId, Wires};
 use std::sync::Arc;
@@ -17,6 +18,17 @@ impl Links {
     /// Waits for the silence of what has become a WebSocket, or got another heartbeat.
     pub(crate) fn await_idle(&mut self, wires: &mut Wires, id: ConnectionId) {
         wires.set_idle_timeout(id, self.heartbeat_of(id).idle(&self.settings.limits));
+    }
+
+    /// Nothing came for a while after a ping: then the peer is gone. Any byte is a sign of life.
+    pub(crate) fn on_dead(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let dead = self.heartbeat_of(id).dead_after;
+        let Some(quiet) = wires.wire_stats(id).map(|stats| stats.quiet) else { return };
+        if !wires.goes_on(id) {
+            wires.set_timer(id, key::DEAD, dead);
+        } else if quiet > dead {
+            self.abort(wires, id, Reason::Timeout(Timeout::Heartbeat));
+        }
     }
 
     /// From now on this is the heartbeat of every WebSocket that has none of its own.

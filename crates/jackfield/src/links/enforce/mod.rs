@@ -2,6 +2,8 @@
 //!
 //! Its files import from `links/`, and never from each other.
 
+mod control;
+mod deadline;
 mod heartbeat;
 mod memory;
 mod overload;

@@ -1,7 +1,7 @@
 //! From a reactor's lag to the new connections that it still takes.
 
 use crate::links::Links;
-use jackfield_reactor::Time;
+use jackfield_reactor::{Time, Wires};
 use std::time::Duration;
 
 impl Links {
@@ -25,6 +25,13 @@ impl Links {
             self.tell_overload(Duration::ZERO);
         }
         self.overload.is_on()
+    }
+
+    /// Whether this reactor is overloaded and takes no WebSocket more at this path.
+    pub(crate) fn is_full_for_upgrade(&mut self, wires: &Wires, path: &str) -> bool {
+        self.is_overloaded(wires.now())
+            && !self.settings.reserved.contains(path)
+            && !self.handle.remote(self.reactor).is_none_or(|remote| remote.quota.take())
     }
 
     fn publish_quota(&self) {

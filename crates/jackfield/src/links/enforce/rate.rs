@@ -1,11 +1,14 @@
 //! Holds a connection to its rate.
 
-use crate::config::Rate;
+use crate::config::{Excess, Rate};
 use crate::disconnect::Limit;
 use crate::links::Links;
 use crate::links::bucket::Bucket;
 use crate::links::link::key;
+use crate::links::protocol::Protocol;
+use jackfield_proto::http1::Awaits;
 use jackfield_reactor::{ConnectionId, Wires};
+use std::time::Duration;
 
 impl Links {
     /// From now on this is what a connection may say.
@@ -49,5 +52,41 @@ impl Links {
             bucket.resume(now);
         }
         wires.unthrottle(id);
+    }
+}
+
+impl Links {
+    /// How many events these bytes may become. `None`: none, and that had its consequence.
+    pub(crate) fn ration(&mut self, wires: &mut Wires, id: ConnectionId, rx: &[u8]) -> Option<usize> {
+        let is_message = self.begins_message(id, rx);
+        let (now, said) = (wires.now(), self.said());
+        let Some(bucket) = self.bucket(id) else { return Some(usize::MAX) };
+        bucket.begin(now, said);
+        let left = bucket.messages_left();
+        // After our Close only the peer's is awaited.
+        if !wires.is_open(id) || rx.is_empty() || (bucket.has_bytes() && (left > 0 || !is_message)) {
+            return Some(left.max(1));
+        }
+        match bucket.excess() {
+            Excess::Pause => self.throttle(wires, id),
+            Excess::Close => self.cut_off(wires, id, Limit::Rate, "too much at once"),
+        }
+        None
+    }
+
+    /// For how long the peer was read-paused since this was last asked: its deadlines are put off by that.
+    pub(crate) fn take_pause(&mut self, id: ConnectionId) -> Duration {
+        self.bucket(id).map_or(Duration::ZERO, |bucket| bucket.take_pause())
+    }
+
+    /// Whether these bytes begin, or go on with, what counts as a message: control frames and the body of a request that
+    /// is counted already do not.
+    fn begins_message(&mut self, id: ConnectionId, rx: &[u8]) -> bool {
+        match &self.link(id).protocol {
+            Protocol::WebSocket(_) => rx.first().is_some_and(|first| first & 8 == 0),
+            Protocol::Http(machine) => machine.awaits() != Awaits::Body,
+            Protocol::Lines { .. } => true,
+            Protocol::Raw | Protocol::Events | Protocol::Refused | Protocol::None => false,
+        }
     }
 }

@@ -2,10 +2,13 @@
 
 use crate::disconnect::Reason;
 use crate::links::Links;
-use crate::links::link::{Awaited, Link};
+use crate::links::link::{Awaited, Link, key};
 use crate::links::protocol::Protocol;
 use crate::message::Body;
-use jackfield_proto::http1::{DateBlock, Phase, ResponseHead, SendBody};
+use crate::shared::Answer;
+use jackfield_proto::http1::{self, DateBlock, Fields, Phase, ResponseHead, SendBody};
+use jackfield_proto::websocket::{HandshakeError, VERSION};
+use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Outbox, Time, WRITE_THROUGH_BYTES_MIN, Wires};
 
 impl Links {
@@ -113,5 +116,47 @@ impl Links {
         if outbox.queued() > high {
             Self::relieve(wires, id);
         }
+    }
+}
+
+impl Links {
+    /// Answers with a status alone, and goes on or closes as that says.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn respond_with_status(&mut self, wires: &mut Wires, id: ConnectionId, status: u16) {
+        self.respond(wires, id, &ResponseHead::new(status, ""), Body::Borrowed(&[]));
+        self.after_answer(wires, id);
+    }
+
+    /// Answers a request for WebSocket that is none: 426 says which version would do (RFC 6455 section 4.4).
+    #[cold]
+    pub(crate) fn decline_upgrade(&mut self, wires: &mut Wires, id: ConnectionId, error: HandshakeError) {
+        let mut fields = Fields::new();
+        if error.status() == 426 {
+            let pushed = fields.push("Sec-WebSocket-Version", VERSION);
+            debug_assert!(pushed.is_ok(), "the line is valid");
+        }
+        let text = http1::reason_phrase(error.status());
+        let head = ResponseHead { status: error.status(), content_type: "text/plain", fields: &fields };
+        self.respond(wires, id, &head, Body::from(text));
+        self.after_answer(wires, id);
+    }
+
+    /// A deferred answer, unless its exchange is over for another reason.
+    pub(crate) fn answer_deferred(&mut self, wires: &mut Wires, answer: Answer) {
+        let Answer { id, sequence, status, content_type, fields, body } = answer;
+        if self.is_owed(wires, id, sequence) && !planted(40) {
+            wires.cancel_timer(id, key::UPGRADE);
+            let head = ResponseHead { status, content_type: &content_type, fields: &fields };
+            self.respond(wires, id, &head, body);
+            self.after_answer(wires, id);
+        }
+    }
+
+    /// Whether the deferred answer of this exchange is still to be given.
+    pub(crate) fn is_owed(&mut self, wires: &Wires, id: ConnectionId, sequence: u32) -> bool {
+        wires.contains(id)
+            && matches!(&self.link(id).protocol, Protocol::Http(machine)
+                if machine.sequence() == sequence && machine.phase() == Phase::Deferred)
     }
 }

@@ -1,0 +1,93 @@
+//! Calls the client, guarded: a panic ends its connection, and nothing else.
+
+use crate::client::{Client, Connection};
+use crate::shared::Callback;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// A guarded callback: what it returned, or what it panicked with.
+pub(super) type Guarded<T> = Result<T, Box<dyn Any + Send>>;
+
+/// How far a step came with the bytes it was shown.
+pub(super) enum Stepped {
+    /// It used so many, and the next may be taken.
+    On(usize),
+    /// It used so many, and can do nothing with the rest now.
+    Stop(usize),
+}
+
+#[inline(always)]
+pub(super) fn guard<T>(call: impl FnOnce() -> T) -> Guarded<T> {
+    catch_unwind(AssertUnwindSafe(call))
+}
+
+/// Calls the client, and puts another in its place if it asked for that.
+#[inline(always)]
+pub(super) fn call<C: Client, T>(
+    client: &mut C,
+    connection: &mut Connection<'_>,
+    callback: impl FnOnce(&mut C, &mut Connection<'_>) -> T,
+) -> T {
+    let value = callback(client, connection);
+    if connection.links.replacement.is_some() {
+        replace(client, connection);
+    }
+    value
+}
+
+/// The same for a callback that is not the usual one for bytes: whoever watches from outside sees which it is.
+pub(super) fn call_named<C: Client, T>(
+    client: &mut C,
+    connection: &mut Connection<'_>,
+    name: Callback,
+    callback: impl FnOnce(&mut C, &mut Connection<'_>) -> T,
+) -> T {
+    connection.wires.mark(connection.id, name as u8);
+    let value = call(client, connection, callback);
+    connection.wires.mark_bytes(connection.id);
+    value
+}
+
+/// The same, guarded: a panic ends the connection.
+#[inline(always)]
+pub(super) fn run<C: Client, T>(
+    client: &mut C,
+    connection: &mut Connection<'_>,
+    callback: impl FnOnce(&mut C, &mut Connection<'_>) -> T,
+) -> Option<T> {
+    match guard(|| call(client, connection, callback)) {
+        Ok(value) => Some(value),
+        Err(payload) => {
+            panicked(connection, &*payload);
+            None
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn replace<C: Client>(client: &mut C, connection: &mut Connection<'_>) {
+    let Some(replacement) = connection.links.replacement.take() else { return };
+    // Whoever has to go is dropped in it.
+    let Ok(replacement) = replacement.downcast::<Box<dyn Client>>() else { return };
+    match guard(|| client.become_client(*replacement).is_ok()) {
+        Ok(true) => {}
+        Ok(false) => {
+            log::error!("{}: only a client that is `Box<dyn Client>` can be replaced", connection.id);
+        }
+        Err(payload) => panicked(connection, &*payload),
+    }
+}
+
+/// A callback panicked: its connection ends, with what can still be said.
+#[cold]
+#[inline(never)]
+pub(super) fn panicked(connection: &mut Connection<'_>, payload: &(dyn Any + Send)) {
+    let Connection { id, wires, links } = connection;
+    links.metrics.panics.add(1);
+    links.settings.observer.on_panic(*id, payload);
+    let replacement = links.replacement.take();
+    // One panic is reported already.
+    let _ = guard(|| drop(replacement));
+    links.end_panicked(wires, *id);
+}

@@ -1,0 +1,85 @@
+//! From bytes to the loop of what a connection speaks: at its full rate, or at the rate that it is held to.
+
+use super::{custom, http, websocket};
+use crate::client::{Client, Connection};
+use crate::config::Limits;
+use crate::dispatch::call::Stepped;
+use crate::links::Protocol;
+use jackfield_proto::http1::{Awaits, HeaderSlots, Phase};
+
+/// Lets the machine of the connection's protocol make events of the bytes, and calls the client with each. Returns how
+/// many bytes were used.
+#[inline(never)]
+pub(super) fn feed<C: Client>(
+    client: &mut C,
+    connection: &mut Connection<'_>,
+    rx: &mut [u8],
+    whole: &mut Vec<u8>,
+    slots: &mut HeaderSlots,
+    limits: &Limits,
+) -> usize {
+    let (mut at, mut budget) = (0, connection.links.events_per_turn);
+    loop {
+        let rest = &mut rx[at..];
+        let bytes = rest.len();
+        let stepped = match connection.protocol() {
+            // Upgraded just now.
+            Protocol::WebSocket(_) => return at + websocket::feed(client, connection, rest, whole, limits),
+            Protocol::Http(machine) => {
+                let step = machine.step(rest, slots, whole, &limits.http);
+                http::take(client, connection, step, bytes)
+            }
+            Protocol::Raw => custom::take(client, connection, rest),
+            Protocol::Lines { .. } => custom::take_line(client, connection, rest, limits),
+            // The peer of an event stream has nothing to say, nor has one that was refused.
+            Protocol::Events | Protocol::Refused | Protocol::None => Stepped::Stop(bytes),
+        };
+        match stepped {
+            Stepped::On(used) => at += used,
+            Stepped::Stop(used) => return at + used,
+        }
+        budget -= 1;
+        if at == rx.len() && !is_unfinished(connection) {
+            return at;
+        }
+        if budget == 0 {
+            connection.wires.yield_turn(connection.id);
+            return at;
+        }
+        if connection.wires.is_stopped() && !connection.wires.goes_on(connection.id) {
+            return at;
+        }
+    }
+}
+
+/// The bytes of a connection with a bounded rate: they become as many events as it has left. Then comes a pause, in which
+/// the rest is kept, or the end.
+#[cold]
+#[inline(never)]
+pub(super) fn feed_rated<C: Client>(
+    client: &mut C,
+    connection: &mut Connection<'_>,
+    rx: &mut [u8],
+    whole: &mut Vec<u8>,
+    slots: &mut HeaderSlots,
+    limits: &Limits,
+) -> usize {
+    let Some(left) = connection.links.ration(connection.wires, connection.id, rx) else { return 0 };
+    connection.links.events_per_turn = left.min(limits.events_per_turn);
+    let used = feed(client, connection, rx, whole, slots, limits);
+    connection.links.events_per_turn = limits.events_per_turn;
+    let said = connection.links.said();
+    if let Some(bucket) = connection.links.bucket(connection.id) {
+        bucket.charge(used, said);
+    }
+    used
+}
+
+/// True if a machine has more to say although no bytes are left: the end of a body that was used up.
+#[inline(always)]
+fn is_unfinished(connection: &mut Connection<'_>) -> bool {
+    match connection.protocol() {
+        Protocol::Http(machine) => machine.phase() == Phase::Open && machine.awaits() == Awaits::Body,
+        _ => false,
+    }
+}

@@ -1,0 +1,40 @@
+//! Control frames: answers to Pings, and floods.
+
+use crate::disconnect::Limit;
+use crate::links::Links;
+use crate::links::protocol::Protocol;
+use jackfield_proto::websocket::{Opcode, encode_frame};
+use jackfield_reactor::{ConnectionId, Wires};
+
+impl Links {
+    /// Counts one more Ping or Pong. True if they are too many: then the connection ends.
+    #[inline(never)]
+    pub(crate) fn is_flood(&mut self, wires: &mut Wires, id: ConnectionId) -> bool {
+        let (now, most) = (wires.now().0 as u32, self.settings.limits.control_frames);
+        let Protocol::WebSocket(socket) = &mut self.link(id).protocol else { return false };
+        if now.wrapping_sub(socket.controls_since) >= 1000 {
+            (socket.controls, socket.controls_since) = (0, now);
+        }
+        socket.controls = socket.controls.saturating_add(1);
+        let is_flood = most > 0 && socket.controls > most;
+        if is_flood {
+            self.cut_off(wires, id, Limit::ControlFrames, "too many control frames");
+        }
+        is_flood
+    }
+
+    /// Answers a Ping: at once, or, to a peer that does not read, with the newest only and when it reads again.
+    #[inline(never)]
+    pub(crate) fn pong(&mut self, wires: &mut Wires, id: ConnectionId, payload: &[u8]) {
+        let is_high = wires.queued(id) > wires.limits().outbox_bytes_high;
+        // Bytes that were not tried to be written yet say nothing of the peer, and no drain would follow them.
+        let congested = wires.is_congested(id) || (is_high && wires.flush_early(id));
+        let Some(outbox) = wires.outbox(id) else { return };
+        let Protocol::WebSocket(machine) = &mut self.link(id).protocol else { return };
+        if congested {
+            machine.queue_pong(payload);
+        } else {
+            encode_frame(Opcode::Pong, true, payload, outbox.tail());
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! What a peer has begun must come in time.
+
+use crate::disconnect::{Reason, Timeout};
+use crate::links::Links;
+use crate::links::link::{Awaited, key};
+use crate::links::protocol::Protocol;
+use jackfield_proto::http1::Awaits;
+use jackfield_reactor::{ConnectionId, Wires};
+use std::time::Duration;
+
+impl Links {
+    /// Sets the deadline for what the peer has begun, unless it is set already.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn set_deadline(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        awaited: Awaited,
+        deadline: Duration,
+    ) {
+        let link = self.link(id);
+        if link.awaited != awaited {
+            link.awaited = awaited;
+            wires.set_timer(id, key::DEADLINE, deadline);
+            // A pause before this does not move the new deadline.
+            self.take_pause(id);
+        }
+        self.charge(wires, id);
+    }
+
+    /// What the peer had begun is there.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn clear_deadline(&mut self, wires: &mut Wires, id: ConnectionId) {
+        self.link(id).awaited = Awaited::Nothing;
+        wires.cancel_timer(id, key::DEADLINE);
+        self.charge(wires, id);
+    }
+
+    /// After the bytes of a read of HTTP: what was begun and is not there yet has a deadline.
+    #[inline(always)]
+    pub(crate) fn await_rest_of_request(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let Protocol::Http(machine) = &self.link(id).protocol else { return };
+        match machine.awaits() {
+            Awaits::Head => {
+                let deadline = self.settings.limits.head_timeout;
+                self.set_deadline(wires, id, Awaited::Head, deadline);
+            }
+            // More of it is kept now, or nothing any more.
+            Awaits::Nothing | Awaits::Body => self.charge(wires, id),
+        }
+    }
+
+    /// After the bytes of a read of a WebSocket: a message that was begun has a deadline.
+    #[inline(always)]
+    pub(crate) fn await_rest_of_message(&mut self, wires: &mut Wires, id: ConnectionId, has_rest: bool) {
+        let Protocol::WebSocket(machine) = &self.link(id).protocol else { return };
+        if has_rest || machine.is_inside_message() {
+            let deadline = self.settings.limits.message_timeout;
+            self.set_deadline(wires, id, Awaited::Message, deadline);
+        }
+    }
+
+    /// From now on the body must come fast enough, whether it is wanted or only discarded.
+    pub(crate) fn await_body(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let so_far = wires.wire_stats(id).map_or(0, |stats| stats.bytes_in);
+        self.link(id).extra().body_bytes = so_far;
+        let interval = self.settings.limits.body_interval;
+        self.set_deadline(wires, id, Awaited::Body, interval);
+    }
+
+    /// An event of HTTP has come while something was awaited: unless it is a part of what is awaited, the wait is over.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn settle_deadline(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let Protocol::Http(machine) = &self.link(id).protocol else { return };
+        if machine.awaits() != Awaits::Body {
+            self.clear_deadline(wires, id);
+        }
+    }
+
+    /// A control frame that came in pieces is there: nothing is awaited any more, unless it stood inside a message.
+    pub(crate) fn settle_control_deadline(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let link = self.link(id);
+        let is_awaited = link.awaited == Awaited::Message;
+        let Protocol::WebSocket(machine) = &link.protocol else { return };
+        if is_awaited && !machine.is_inside_message() {
+            self.clear_deadline(wires, id);
+        }
+    }
+
+    /// What was begun is overdue.
+    pub(crate) fn on_deadline(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let awaited = std::mem::take(&mut self.link(id).awaited);
+        if matches!(awaited, Awaited::Head | Awaited::Message) && !wires.goes_on(id) {
+            // A peer that is not read can't be too slow.
+            self.link(id).awaited = awaited;
+            return wires.set_timer(id, key::DEADLINE, self.settings.limits.head_timeout);
+        }
+        let paused = self.take_pause(id);
+        if !paused.is_zero() && awaited != Awaited::Nothing {
+            self.link(id).awaited = awaited;
+            return wires.set_timer(id, key::DEADLINE, paused);
+        }
+        match awaited {
+            Awaited::Nothing | Awaited::Early => {}
+            Awaited::Head => self.fail_exchange(wires, id, 408, Reason::Timeout(Timeout::Head)),
+            Awaited::Body if self.body_flows(wires, id) => {}
+            Awaited::Body => self.fail_exchange(wires, id, 408, Reason::Timeout(Timeout::Body)),
+            Awaited::Message => {
+                // 1008 may be sent.
+                let why = Reason::Timeout(Timeout::Message);
+                let _ = self.close_websocket(wires, id, Some(1008), "too slow", why);
+            }
+        }
+    }
+
+    /// Whether a body has come fast enough since this was last asked. If so, it is asked again later.
+    fn body_flows(&mut self, wires: &mut Wires, id: ConnectionId) -> bool {
+        let Some(stats) = wires.wire_stats(id) else { return true };
+        let (interval, bytes_min) =
+            (self.settings.limits.body_interval, self.settings.limits.body_interval_bytes_min);
+        let link = self.link(id);
+        // A body that was only discarded ends without an event.
+        if !matches!(&link.protocol, Protocol::Http(machine) if machine.awaits() == Awaits::Body) {
+            return true;
+        }
+        let extra = link.extra();
+        let came = stats.bytes_in - extra.body_bytes;
+        extra.body_bytes = stats.bytes_in;
+        // A peer that is not read can't be too slow.
+        let flows = came >= bytes_min || !wires.goes_on(id);
+        if flows {
+            link.awaited = Awaited::Body;
+            wires.set_timer(id, key::DEADLINE, interval);
+        }
+        flows
+    }
+}
