@@ -21,6 +21,8 @@ pub enum Reason {
     Limit(Limit),
     /// The TLS handshake failed, or a record was forged or malformed.
     Tls,
+    /// What came before the session was no preamble: see [`Session::behind_preamble`](crate::Session::behind_preamble).
+    Preamble,
     /// The operating system refused an operation on the socket.
     Io(ErrorKind),
     /// A callback of the layer above panicked.

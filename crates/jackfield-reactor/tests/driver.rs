@@ -19,7 +19,7 @@ struct Counts {
 
 impl Service for Counts {
     fn on_accept(&mut self, wires: &mut Wires, incoming: Incoming) {
-        wires.insert(incoming.transport).expect("there is room");
+        wires.insert(incoming.stream.into(), incoming.peer).expect("there is room");
         self.accepted += 1;
     }
     fn on_accept_error(&mut self, _: &mut Wires, _: usize, error: &io::Error) {
@@ -28,7 +28,7 @@ impl Service for Counts {
     fn on_wake(&mut self, _: &mut Wires) {
         self.woken += 1;
     }
-    fn on_secured(&mut self, _: &mut Wires, _: ConnectionId) {}
+    fn on_established(&mut self, _: &mut Wires, _: ConnectionId) {}
     fn on_bytes(&mut self, _: &mut Wires, _: ConnectionId, rx: &mut [u8]) -> usize {
         assert_ne!(rx, BUG, "a bug of the service");
         rx.len()
@@ -82,7 +82,7 @@ fn new_connections_wait_while_not_even_the_reserve_helps() {
     let mut driver = Driver::new(0, Limits::default()).expect("an event queue");
     let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let listener = Listener::from_std(socket).expect("it can be set");
-    let addr = listener.local_addr().expect("it is bound");
+    let addr = listener.local_addr().expect("it is bound").as_ip().expect("an IP address");
     driver.listen(listener).expect("it can be registered");
     let clients: Vec<TcpStream> = (0..3).map(|_| TcpStream::connect(addr).expect("it listens")).collect();
 

@@ -4,7 +4,7 @@ use crate::base::error::Error;
 use crate::base::progress::Progress;
 use crate::bench::run::limits;
 use jackfield_reactor::mio::net::TcpStream;
-use jackfield_reactor::{ConnectionId, Driver, Incoming, Reason, Service, Transport, Wires};
+use jackfield_reactor::{ConnectionId, Driver, Incoming, Peer, Reason, Service, Stream, Wires};
 use socket2::SockRef;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -176,7 +176,7 @@ impl<R: Role> Crowd<R> {
             SockRef::from(&stream).set_recv_buffer_size(bytes)?;
         }
         let wires = &mut self.driver.reactor.wires;
-        let id = wires.insert(Transport::Tcp(stream))?;
+        let id = wires.insert(Stream::Tcp(stream).into(), Peer::new(self.addr, 0))?;
         if self.cast.members.len() <= id.slot() {
             self.cast.members.resize_with(id.slot() + 1, || None);
         }
@@ -258,7 +258,7 @@ impl<R: Role> Service for Cast<R> {
 
     fn on_accept(&mut self, _wires: &mut Wires, _incoming: Incoming) {}
 
-    fn on_secured(&mut self, _wires: &mut Wires, _id: ConnectionId) {}
+    fn on_established(&mut self, _wires: &mut Wires, _id: ConnectionId) {}
 
     fn on_drain(&mut self, _wires: &mut Wires, _id: ConnectionId) {}
 

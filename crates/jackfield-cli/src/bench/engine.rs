@@ -8,7 +8,7 @@ use super::pace::Pace;
 use super::speaker::{Fault, Heard, Opened, Part, Speaker};
 use super::tally::{Kind, Tally};
 use jackfield_reactor::mio::net::TcpStream;
-use jackfield_reactor::{ConnectionId, Incoming, Reason, Service, Timeout, Transport, Wires};
+use jackfield_reactor::{ConnectionId, Incoming, Peer, Reason, Service, Stream, Timeout, Wires};
 use socket2::SockRef;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -183,7 +183,7 @@ impl<S: Speaker> Engine<S> {
         if is_slow {
             SockRef::from(&stream).set_recv_buffer_size(SLOW_BUFFER_BYTES)?;
         }
-        let id = wires.insert(Transport::Tcp(stream))?;
+        let id = wires.insert(Stream::Tcp(stream).into(), Peer::new(self.setup.target, 0))?;
         let (mut state, part) = self.speaker.connect(place);
         self.out.clear();
         let opened = self.speaker.open(&mut state, &mut self.out);
@@ -413,7 +413,7 @@ impl<S: Speaker> Service for Engine<S> {
 
     fn on_accept(&mut self, _wires: &mut Wires, _incoming: Incoming) {}
 
-    fn on_secured(&mut self, _wires: &mut Wires, _id: ConnectionId) {}
+    fn on_established(&mut self, _wires: &mut Wires, _id: ConnectionId) {}
 
     fn on_drain(&mut self, _wires: &mut Wires, _id: ConnectionId) {}
 

@@ -6,10 +6,10 @@
 
 use super::reserve::{Reserve, is_for_lack_of_descriptors};
 use crate::id::ConnectionId;
-use crate::session::Transport;
 use crate::stream::listener::Listener;
 use crate::time::Time;
 use crate::turn::service::{Incoming, Service};
+use crate::wire::peer::Peer;
 use crate::wires::Wires;
 use crate::wires::ready::Ready;
 use mio::event::Event;
@@ -159,7 +159,7 @@ fn accept_one<S: Service + ?Sized>(
     wires: &mut Wires,
     service: &mut S,
 ) -> io::Result<()> {
-    let incoming = |(stream, peer)| Incoming { transport: Transport::Tcp(stream), peer, listener };
+    let incoming = |(stream, addr)| Incoming { stream, peer: Peer::new(addr, listener) };
     match place.listener.accept() {
         Err(error) if is_for_lack_of_descriptors(&error) && reserve.give_up() => {
             // Some systems say so even if nobody waits.
@@ -180,9 +180,9 @@ fn accept_one<S: Service + ?Sized>(
 
 /// A new connection for whom there is no descriptor hears the service's last word, and is let go of at once.
 pub(crate) fn refuse<S: Service + ?Sized>(incoming: Incoming, wires: &mut Wires, service: &mut S) {
-    let Incoming { transport, peer, listener } = incoming;
+    let Incoming { stream, peer } = incoming;
     wires.stats.exhausted.add(1);
-    transport.refuse_and_drop(service.on_exhausted(wires, listener, peer));
+    stream.refuse_and_drop(service.on_exhausted(wires, &peer));
 }
 
 /// By its descriptor, and not through the socket: two event queues may watch it.

@@ -2,7 +2,6 @@
 
 use super::in_memory::MemoryDriver;
 use crate::id::ConnectionId;
-use crate::session::Transport;
 use crate::wire::Wire;
 use crate::wire::flags;
 use crate::wire::life::Phase;
@@ -89,7 +88,7 @@ impl MemoryDriver {
         for (_, wire) in &self.reactor.wires.slab {
             let listens = matches!(wire.phase, Phase::Open | Phase::OutputClosed | Phase::Lingering)
                 && !wire.has(flags::NOT_READ | flags::AGAIN | flags::ENDED);
-            let Transport::Memory(pipe) = &wire.transport else { continue };
+            let Some(pipe) = wire.session.stream().as_pipe() else { continue };
             if listens && pipe.is_forgotten() {
                 return Err(format!("{} listens, and what came for it will never be read", wire.id));
             }

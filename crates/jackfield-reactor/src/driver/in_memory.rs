@@ -2,11 +2,12 @@
 
 use crate::id::ConnectionId;
 use crate::limits::Limits;
-use crate::session::Transport;
+use crate::stream::Stream;
 use crate::stream::pipe::{FarEnd, Pipe};
 use crate::time::Time;
 use crate::turn::Reactor;
 use crate::turn::service::{Incoming, Service};
+use crate::wire::peer::Peer;
 use crate::wires::ready::Ready;
 use std::io;
 use std::net::SocketAddr;
@@ -42,8 +43,8 @@ impl MemoryDriver {
         peer: SocketAddr,
         listener: usize,
     ) -> FarEnd {
-        let (near, far) = Pipe::pair(peer);
-        let incoming = Incoming { transport: Transport::Memory(near), peer, listener };
+        let (near, far) = Pipe::pair();
+        let incoming = Incoming { stream: Stream::Memory(near), peer: Peer::new(peer, listener) };
         // The clock may have moved without a turn.
         self.reactor.wires.now = self.now;
         service.on_accept(&mut self.reactor.wires, incoming);
@@ -67,8 +68,8 @@ impl MemoryDriver {
         peer: SocketAddr,
         listener: usize,
     ) -> FarEnd {
-        let (near, far) = Pipe::pair(peer);
-        let incoming = Incoming { transport: Transport::Memory(near), peer, listener };
+        let (near, far) = Pipe::pair();
+        let incoming = Incoming { stream: Stream::Memory(near), peer: Peer::new(peer, listener) };
         super::acceptor::refuse(incoming, &mut self.reactor.wires, service);
         far
     }
@@ -97,15 +98,15 @@ impl MemoryDriver {
         let wires = &self.reactor.wires;
         let ids = wires.ready.take();
         let mut all = Vec::with_capacity(ids.len());
-        all.extend(ids.into_iter().filter_map(|id| match &wires.peek(id)?.transport {
-            Transport::Memory(pipe) => pipe.take_edges().map(|edges| Ready {
+        all.extend(ids.into_iter().filter_map(|id| {
+            let edges = wires.peek(id)?.session.stream().as_pipe()?.take_edges()?;
+            Some(Ready {
                 id,
                 readable: edges.readable,
                 writable: edges.writable,
                 ended: edges.ended,
                 broken: edges.broken,
-            }),
-            _ => None,
+            })
         }));
         all
     }

@@ -1,69 +1,91 @@
 //! What is spoken above a stream first. No wires here.
 //!
-//! A wire reads from and writes to a [`Transport`].
+//! A wire reads from and writes to a [`Session`]: the stream itself, TLS above it, or a preamble that is read before either.
 
+pub(crate) mod preamble;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
 
+use self::preamble::{PreambleParser, PreambleReader, Proxied};
 #[cfg(feature = "tls")]
 use self::tls::Tls;
+use crate::stream::Stream;
 use crate::stream::outcome::ReadOutcome;
-use crate::stream::pipe::Pipe;
-use mio::net::TcpStream;
-use socket2::SockRef;
-use std::io::{self, IoSlice, Read, Write};
-use std::net::{Shutdown, SocketAddr};
-use std::time::Duration;
+use std::io::{self, IoSlice};
 
 /// What a wire reads from and writes to.
 ///
-/// An enum and not a trait object: the choice is made by one comparison, and a wire stays small.
+/// An enum and not a trait object: for a bare TCP stream the choice is made by one comparison.
 #[derive(Debug)]
-pub enum Transport {
-    /// A socket.
-    Tcp(TcpStream),
-    /// The near end of an in-memory connection.
-    Memory(Pipe),
-    /// A socket with TLS above it.
+pub enum Session {
+    /// The stream as it is.
+    Plain(Stream),
+    /// TLS above a stream.
     #[cfg(feature = "tls")]
     Tls(Box<Tls>),
+    /// Bytes that come before one of the others: see [`Session::behind_preamble`].
+    Preamble(Box<BehindPreamble>),
 }
 
-/// What a new connection has sent before it is refused is read in pieces of this size, and not more than so many.
-const REFUSE_READ_BYTES: usize = 4 << 10;
+/// A session that begins behind a preamble.
+#[derive(Debug)]
+pub struct BehindPreamble {
+    preamble: PreambleReader,
+    above: Session,
+}
 
-const REFUSE_READS_MAX: usize = 4;
+/// It is part of every wire. (With debug assertions mio keeps more in each socket.)
+const _: () = assert!(size_of::<Session>() <= 16 || cfg!(debug_assertions));
 
-impl Transport {
-    /// One read. On Linux a read that does not fill its room has emptied the socket, unless its peer has finished;
-    /// elsewhere only "nothing for now" says so.
+impl From<Stream> for Session {
+    fn from(stream: Stream) -> Self {
+        Self::Plain(stream)
+    }
+}
+
+#[cfg(feature = "tls")]
+impl From<Tls> for Session {
+    fn from(tls: Tls) -> Self {
+        Self::Tls(Box::new(tls))
+    }
+}
+
+impl Session {
+    /// A preamble of at most `bytes_max` bytes before that session. The parser is handed in; the reactor knows no
+    /// protocol. It must come within [`Limits::handshake`](crate::Limits::handshake), together with a handshake of the
+    /// session. A connection whose first bytes are no preamble is reset with [`Reason::Preamble`](crate::Reason::Preamble).
+    #[must_use]
+    pub fn behind_preamble(self, parse: PreambleParser, bytes_max: usize) -> Self {
+        let preamble = PreambleReader::new(parse, bytes_max);
+        Self::Preamble(Box::new(BehindPreamble { preamble, above: self }))
+    }
+
+    /// One read of plain bytes.
     #[inline(always)]
     pub(crate) fn read(&mut self, room: &mut [u8]) -> ReadOutcome {
-        let got = match self {
-            Self::Tcp(stream) => stream.read(room),
-            Self::Memory(pipe) => pipe.read(room),
+        match self {
+            Self::Plain(stream) => stream.read(room),
             #[cfg(feature = "tls")]
-            Self::Tls(tls) => return tls.decrypt(room),
-        };
-        ReadOutcome::of_socket(got, room.len())
+            Self::Tls(tls) => tls.decrypt(room),
+            Self::Preamble(behind) => behind.read(room),
+        }
     }
 
     #[inline(always)]
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Tcp(stream) => stream.write(bytes),
-            Self::Memory(pipe) => pipe.write(bytes),
-            #[cfg(feature = "tls")]
-            Self::Tls(tls) => tls.encrypt(&[IoSlice::new(bytes)]),
+            Self::Plain(stream) => stream.write(bytes),
+            other => other.write_vectored(&[IoSlice::new(bytes)]),
         }
     }
 
+    #[inline(never)]
     pub(crate) fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
-            Self::Tcp(stream) => stream.write_vectored(slices),
-            Self::Memory(pipe) => pipe.write_vectored(slices),
+            Self::Plain(stream) => stream.write_vectored(slices),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.encrypt(slices),
+            Self::Preamble(behind) => behind.above.write_vectored(slices),
         }
     }
 
@@ -71,149 +93,171 @@ impl Transport {
     /// `Ok(true)`: nothing is left.
     pub(crate) fn push(&mut self) -> io::Result<bool> {
         match self {
-            Self::Tcp(_) | Self::Memory(_) => Ok(true),
+            Self::Plain(_) => Ok(true),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.push(),
+            Self::Preamble(behind) => behind.above.push(),
         }
     }
 
     /// True if it encrypts what it is given, and may keep some of that for itself.
     pub(crate) fn encrypts(&self) -> bool {
         match self {
-            Self::Tcp(_) | Self::Memory(_) => false,
+            Self::Plain(_) => false,
             #[cfg(feature = "tls")]
             Self::Tls(_) => true,
+            Self::Preamble(behind) => behind.above.encrypts(),
         }
     }
 
     /// What it keeps encrypted, in bytes, and the place where that is charged.
     pub(crate) fn encrypted(&mut self) -> Option<(&mut u32, usize)> {
         match self {
-            Self::Tcp(_) | Self::Memory(_) => None,
+            Self::Plain(_) => None,
             #[cfg(feature = "tls")]
             Self::Tls(tls) => Some(tls.encrypted()),
+            Self::Preamble(behind) => behind.above.encrypted(),
         }
     }
 
     /// What of it is charged.
     pub(crate) fn encrypted_charged(&self) -> u32 {
         match self {
-            Self::Tcp(_) | Self::Memory(_) => 0,
+            Self::Plain(_) => 0,
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.charged(),
+            Self::Preamble(behind) => behind.above.encrypted_charged(),
         }
     }
 
-    /// True while the transport itself still talks and nothing can be said above it.
+    /// True while the session itself still talks and nothing can be said above it.
     pub(crate) fn is_handshaking(&self) -> bool {
         match self {
-            Self::Tcp(_) | Self::Memory(_) => false,
+            Self::Plain(_) => false,
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.is_handshaking(),
+            Self::Preamble(behind) => !behind.preamble.is_done || behind.above.is_handshaking(),
         }
+    }
+
+    /// True if it has something to say before the peer has said anything.
+    pub(crate) fn begins(&self) -> bool {
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.is_client(),
+            _ => false,
+        }
+    }
+
+    /// The preamble was read, and is the session's no longer: what it said of where the connection comes from.
+    pub(crate) fn take_preamble(&mut self) -> Option<Proxied> {
+        let Self::Preamble(behind) = self else { return None };
+        let proxied = behind.preamble.proxied.take();
+        let above = std::mem::replace(&mut behind.above, Self::Plain(Stream::Closed));
+        *self = above;
+        proxied
+    }
+
+    /// Bytes that were read before this session was put above the stream: they are its first.
+    #[cold]
+    pub(crate) fn feed(&mut self, bytes: &[u8]) {
+        #[cfg(feature = "tls")]
+        if let Self::Tls(tls) = self {
+            tls.feed(bytes);
+        }
+        #[cfg(not(feature = "tls"))]
+        let _ = bytes;
     }
 
     /// Says that nothing more will be written. `Ok(false)`: the kernel does not take that yet; to be said again at
     /// the next writable edge.
     pub(crate) fn finish(&mut self) -> io::Result<bool> {
         match self {
-            Self::Tcp(stream) => stream.shutdown(Shutdown::Write).map(|()| true),
-            Self::Memory(pipe) => {
-                pipe.finish();
-                Ok(true)
-            }
+            Self::Plain(stream) => stream.finish().map(|()| true),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.close(),
+            Self::Preamble(behind) => behind.above.finish(),
         }
     }
 
-    /// True if to close it says all that [`Transport::finish`] says, so that this need not be said before.
+    /// True if to close it says all that [`Session::finish`] says, so that this need not be said before.
     pub(crate) fn closes_in_order(&self) -> bool {
-        match self {
-            Self::Tcp(_) | Self::Memory(_) => true,
-            #[cfg(feature = "tls")]
-            Self::Tls(_) => false,
-        }
+        matches!(self, Self::Plain(_))
     }
 
-    /// True if it is known that no bytes wait to be read. Nothing is taken.
-    pub(crate) fn is_empty(&mut self) -> bool {
-        match self {
-            Self::Tcp(stream) => match stream.peek(&mut [0]) {
-                Ok(count) => count == 0,
-                Err(error) => error.kind() == io::ErrorKind::WouldBlock,
-            },
-            Self::Memory(pipe) => pipe.is_empty(),
-            // The session alone knows, and would have to be read.
-            #[cfg(feature = "tls")]
-            Self::Tls(_) => false,
-        }
+    /// True if it is known that no bytes wait to be read. Nothing is taken. What TLS still holds it alone knows, and it
+    /// would have to be read.
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(self, Self::Plain(stream) if stream.is_empty())
     }
 
     /// One read of bytes that nobody will look at.
     pub(crate) fn discard(&mut self, room: &mut [u8]) -> ReadOutcome {
-        #[cfg(feature = "tls")]
-        if let Self::Tls(tls) = self {
-            return ReadOutcome::of_socket(tls.socket().read(room), room.len());
-        }
-        self.read(room)
+        self.stream_mut().read(room)
     }
 
-    /// Says a last word to a new connection and lets go of it at once, without waiting for its end: for when there is no room
-    /// even for waiting. Nothing is said if `word` is empty. Who is gone already, or takes nothing, hears nothing.
-    pub fn refuse_and_drop(mut self, word: &[u8]) {
-        if word.is_empty() {
-            return;
+    /// The stream below.
+    pub(crate) fn stream(&self) -> &Stream {
+        match self {
+            Self::Plain(stream) => stream,
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.stream(),
+            Self::Preamble(behind) => behind.above.stream(),
         }
-        let _ = self.write(word);
-        let _ = self.finish();
-        // To close over bytes that were not read would be a reset, which may destroy the word on its way.
-        let mut room = [0; REFUSE_READ_BYTES];
-        for _ in 0..REFUSE_READS_MAX {
-            if !matches!(self.discard(&mut room), ReadOutcome::Bytes { drained: false, .. }) {
-                return;
+    }
+
+    /// The stream below.
+    pub(crate) fn stream_mut(&mut self) -> &mut Stream {
+        match self {
+            Self::Plain(stream) => stream,
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.stream_mut(),
+            Self::Preamble(behind) => behind.above.stream_mut(),
+        }
+    }
+
+    /// TLS, if it has that.
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(tls) => Some(tls),
+            Self::Preamble(behind) => behind.above.tls(),
+        }
+    }
+}
+
+impl BehindPreamble {
+    /// Reads the preamble, and what comes behind it.
+    #[cold]
+    fn read(&mut self, room: &mut [u8]) -> ReadOutcome {
+        let Self { preamble, above } = self;
+        if preamble.is_done {
+            return above.read(room);
+        }
+        match preamble.read(above.stream_mut(), room) {
+            Err(outcome) => outcome,
+            Ok((rest, drained)) => above.read_on(&rest, drained, room),
+        }
+    }
+}
+
+impl Session {
+    /// Reads on behind bytes that were read for it already.
+    #[cold]
+    fn read_on(&mut self, rest: &[u8], drained: bool, room: &mut [u8]) -> ReadOutcome {
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => {
+                tls.feed(rest);
+                tls.decrypt(room)
             }
-        }
-    }
-
-    /// Makes the coming close a reset, so that the peer learns that something was lost.
-    pub(crate) fn reset(&mut self) {
-        if let Self::Memory(pipe) = self {
-            return pipe.reset();
-        }
-        if let Some(stream) = self.socket() {
-            // A socket that can't be told so is closed all the same.
-            let _ = SockRef::from(&*stream).set_linger(Some(Duration::ZERO));
-        }
-    }
-
-    /// The socket, if there is one.
-    pub(crate) fn socket(&mut self) -> Option<&mut TcpStream> {
-        match self {
-            Self::Tcp(stream) => Some(stream),
-            Self::Memory(_) => None,
-            #[cfg(feature = "tls")]
-            Self::Tls(tls) => Some(tls.socket()),
-        }
-    }
-
-    /// The peer's address, asked of the system each time.
-    pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
-        match self {
-            Self::Tcp(stream) => stream.peer_addr(),
-            Self::Memory(pipe) => Ok(pipe.peer_addr()),
-            #[cfg(feature = "tls")]
-            Self::Tls(tls) => tls.socket_ref().peer_addr(),
-        }
-    }
-
-    /// This side's address, asked of the system each time.
-    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
-        match self {
-            Self::Tcp(stream) => stream.local_addr(),
-            Self::Memory(_) => Ok(([127, 0, 0, 1], 0).into()),
-            #[cfg(feature = "tls")]
-            Self::Tls(tls) => tls.socket_ref().local_addr(),
+            _ if !rest.is_empty() => {
+                room[..rest.len()].copy_from_slice(rest);
+                ReadOutcome::Bytes { count: rest.len(), drained }
+            }
+            _ if drained => ReadOutcome::Nothing,
+            _ => self.read(room),
         }
     }
 }

@@ -4,19 +4,25 @@
 //! gives plain ones, `encrypt` takes plain bytes and writes encrypted ones, `push` writes what is still encrypted, `close` says
 //! goodbye, and `is_handshaking` tells the state.
 
+use crate::reason::Reason;
+use crate::stream::Stream;
 use crate::stream::outcome::ReadOutcome;
-use mio::net::TcpStream;
-use rustls::{ServerConfig, ServerConnection};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
-use std::net::Shutdown;
 use std::sync::Arc;
 
-/// A socket with TLS above it.
+/// A stream with TLS above it.
 #[derive(Debug)]
 pub struct Tls {
-    socket: TcpStream,
-    session: ServerConnection,
-    /// An error of the socket that was met behind good bytes, and is told after them.
+    stream: Stream,
+    session: Connection,
+    /// Bytes that were read from the stream before there was a session: they are its first.
+    early: VecDeque<u8>,
+    /// Bytes that were said before there was a session, and that the kernel has not taken: they go before its own.
+    before: Vec<u8>,
+    /// An error of the stream that was met behind good bytes, and is told after them.
     fault: Option<io::Error>,
     /// The peer's end came without its goodbye.
     was_cut: bool,
@@ -40,23 +46,42 @@ enum Plain {
 }
 
 impl Tls {
-    /// The server's side of a new connection.
+    /// The server's side of a connection.
     ///
     /// # Errors
     /// If rustls refuses the configuration.
-    pub fn server(socket: TcpStream, config: Arc<ServerConfig>) -> Result<Self, rustls::Error> {
-        let mut session = ServerConnection::new(config)?;
+    pub fn server(stream: Stream, config: Arc<ServerConfig>) -> Result<Self, rustls::Error> {
+        Ok(Self::above(stream, ServerConnection::new(config)?))
+    }
+
+    /// The client's side of a connection to a server of that name.
+    ///
+    /// # Errors
+    /// If rustls refuses the configuration.
+    pub fn client(
+        stream: Stream,
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+    ) -> Result<Self, rustls::Error> {
+        Ok(Self::above(stream, ClientConnection::new(config, name)?))
+    }
+
+    /// A session of rustls above a stream.
+    pub(crate) fn above(stream: Stream, session: impl Into<Connection>) -> Self {
+        let mut session = session.into();
         // rustls then takes what it is given and never more than it can encrypt: see `encrypt`.
         session.set_buffer_limit(Some(ENCRYPTED_BYTES_MAX));
-        Ok(Self {
-            socket,
+        Self {
+            stream,
             session,
+            early: VecDeque::new(),
+            before: Vec::new(),
             fault: None,
             was_cut: false,
             plain: Plain::Nothing,
             encrypted: 0,
             charged: 0,
-        })
+        }
     }
 
     /// Answers so, unencrypted, to a peer whose first byte is not that of a TLS handshake, such as a browser that was
@@ -67,8 +92,8 @@ impl Tls {
         self
     }
 
-    /// The session: what was negotiated.
-    pub fn session(&self) -> &ServerConnection {
+    /// The session of rustls: what was negotiated.
+    pub fn session(&self) -> &Connection {
         &self.session
     }
 
@@ -77,12 +102,26 @@ impl Tls {
         self.was_cut
     }
 
-    pub(crate) fn socket(&mut self) -> &mut TcpStream {
-        &mut self.socket
+    pub(crate) fn stream(&self) -> &Stream {
+        &self.stream
     }
 
-    pub(crate) fn socket_ref(&self) -> &TcpStream {
-        &self.socket
+    pub(crate) fn stream_mut(&mut self) -> &mut Stream {
+        &mut self.stream
+    }
+
+    /// Bytes that were read from the stream already: they come before what is still to be read from it.
+    pub(crate) fn feed(&mut self, bytes: &[u8]) {
+        self.early.extend(bytes);
+    }
+
+    /// Bytes that were said already: the kernel gets them before anything of this session.
+    pub(crate) fn say_before(&mut self, bytes: Vec<u8>) {
+        self.before = bytes;
+    }
+
+    pub(crate) fn is_client(&self) -> bool {
+        matches!(self.session, Connection::Client(_))
     }
 
     pub(crate) fn is_handshaking(&self) -> bool {
@@ -94,35 +133,11 @@ impl Tls {
         if let Some(error) = self.fault.take() {
             return ReadOutcome::Failed(error);
         }
-        if let Plain::Answer(answer) = self.plain {
-            if let Some(got) = self.greet(answer) {
-                return got;
-            }
-        }
-        let got = self.decrypt_records(room);
+        let outcome = self.decrypt_records(room);
         // Flights of the handshake, alerts and key updates, whatever was read.
-        match (self.push(), got) {
+        match (self.push(), outcome) {
             (Err(error), ReadOutcome::Nothing) => ReadOutcome::from_error(error),
-            (_, got) => got,
-        }
-    }
-
-    /// Looks at the first byte before rustls does. `None`: it is for rustls.
-    #[cold]
-    fn greet(&mut self, answer: &'static [u8]) -> Option<ReadOutcome> {
-        let mut first = [0];
-        match self.socket.peek(&mut first) {
-            Ok(1) if first[0] != RECORD_OF_HANDSHAKE => {
-                self.plain = Plain::Said;
-                // Nothing was written before, so the kernel takes it; if it doesn't, nothing is lost that matters.
-                let _ = self.socket.write(answer);
-                Some(ReadOutcome::Failed(ErrorKind::InvalidData.into()))
-            }
-            Ok(_) => {
-                self.plain = Plain::Nothing;
-                None
-            }
-            Err(error) => Some(ReadOutcome::from_error(error)),
+            (_, outcome) => outcome,
         }
     }
 
@@ -143,13 +158,14 @@ impl Tls {
             if count == room.len() {
                 return ReadOutcome::Bytes { count, drained: false };
             }
-            match self.session.read_tls(&mut self.socket) {
+            match self.read_records() {
                 // The session says at the next read whether that is in good order.
                 Ok(0) if self.is_handshaking() => return ReadOutcome::End,
+                Ok(_) if matches!(self.plain, Plain::Said) => return ReadOutcome::Refused(Reason::Tls),
                 Ok(_) => {
                     // What came before it can't be answered any more: the peer hears the alert and nothing after it.
-                    if let Err(error) = self.session.process_new_packets() {
-                        return ReadOutcome::Failed(io::Error::new(ErrorKind::InvalidData, error));
+                    if self.session.process_new_packets().is_err() {
+                        return ReadOutcome::Refused(Reason::Tls);
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -163,6 +179,26 @@ impl Tls {
                 Err(error) => return self.bytes_before(error, count),
             }
         }
+    }
+
+    /// Gives rustls what was read already, or else what the stream has. The first byte of all is looked at on the way.
+    fn read_records(&mut self) -> io::Result<usize> {
+        let Self { stream, session, early, plain, .. } = self;
+        if !early.is_empty() {
+            return session.read_tls(early);
+        }
+        let Plain::Answer(answer) = *plain else { return session.read_tls(&mut Below(stream)) };
+        let mut first = None;
+        let count = session.read_tls(&mut First { stream, byte: &mut first })?;
+        *plain = match first {
+            None | Some(RECORD_OF_HANDSHAKE) => Plain::Nothing,
+            Some(_) => {
+                // Nothing was written before, so the kernel takes it; if it doesn't, nothing is lost that matters.
+                let _ = stream.write(answer);
+                Plain::Said
+            }
+        };
+        Ok(count)
     }
 
     /// The error, or first the bytes that lay before it.
@@ -196,12 +232,17 @@ impl Tls {
 
     /// Writes what is encrypted. `Ok(false)`: the kernel did not take all of it.
     pub(crate) fn push(&mut self) -> io::Result<bool> {
+        while !self.before.is_empty() {
+            match self.stream.write(&self.before) {
+                Ok(count) => drop(self.before.drain(..count)),
+                Err(error) => return not_taken(error),
+            }
+        }
         while self.session.wants_write() {
-            match self.session.write_tls(&mut self.socket) {
+            match self.session.write_tls(&mut Below(&mut self.stream)) {
                 Ok(count) => self.encrypted = self.encrypted.saturating_sub(count),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) => return not_taken(error),
             }
         }
         self.encrypted = 0;
@@ -210,7 +251,7 @@ impl Tls {
 
     /// Bytes that were encrypted and not taken yet, and the place where they are charged.
     pub(crate) fn encrypted(&mut self) -> (&mut u32, usize) {
-        (&mut self.charged, self.encrypted)
+        (&mut self.charged, self.encrypted + self.before.len())
     }
 
     pub(crate) fn charged(&self) -> u32 {
@@ -225,9 +266,52 @@ impl Tls {
                 return Ok(false);
             }
         }
-        self.socket.shutdown(Shutdown::Write)?;
+        self.stream.finish()?;
         Ok(true)
     }
+}
+
+/// A stream as rustls reads and writes it.
+struct Below<'a>(&'a mut Stream);
+
+impl Read for Below<'_> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        self.0.receive(room)
+    }
+}
+
+impl Write for Below<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.write_vectored(slices)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The same, and the first byte that was read.
+struct First<'a> {
+    stream: &'a mut Stream,
+    byte: &'a mut Option<u8>,
+}
+
+impl Read for First<'_> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let count = self.stream.receive(room)?;
+        *self.byte = room[..count].first().copied();
+        Ok(count)
+    }
+}
+
+/// `Ok(false)`: the kernel takes nothing for now.
+#[cold]
+fn not_taken(error: io::Error) -> io::Result<bool> {
+    if error.kind() == ErrorKind::WouldBlock { Ok(false) } else { Err(error) }
 }
 
 /// What was read so far is told first, and the end when it is asked for again.

@@ -1,6 +1,8 @@
 //! Listening sockets.
 
-use mio::net::{TcpListener, TcpStream};
+use super::Stream;
+use super::addr::Addr;
+use mio::net::TcpListener;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
@@ -103,16 +105,16 @@ impl Listener {
     }
 
     /// The address that it really has.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+    pub fn local_addr(&self) -> io::Result<Addr> {
+        self.socket.local_addr().map(Addr::Ip)
     }
 
     /// The next connection.
-    pub(crate) fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (stream, peer) = self.socket.accept()?;
+    pub(crate) fn accept(&self) -> io::Result<(Stream, Addr)> {
+        let (stream, addr) = self.socket.accept()?;
         if cfg!(not(target_os = "linux")) {
             stream.set_nodelay(self.nodelay)?;
         }
-        Ok((stream, peer))
+        Ok((Stream::Tcp(stream), addr.into()))
     }
 }

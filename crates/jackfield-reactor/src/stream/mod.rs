@@ -1,5 +1,176 @@
 //! Bytes to and from the other end. No TLS here, and no wires.
 
+pub(crate) mod addr;
 pub(crate) mod listener;
 pub(crate) mod outcome;
 pub(crate) mod pipe;
+
+use self::addr::Addr;
+use self::outcome::ReadOutcome;
+use self::pipe::Pipe;
+use mio::event::Source;
+use mio::net::TcpStream;
+#[cfg(unix)]
+use mio::net::UnixStream;
+use socket2::SockRef;
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::mem::MaybeUninit;
+use std::net::{Ipv4Addr, Shutdown};
+use std::time::Duration;
+
+/// Bytes to and from the other end, as the kernel or the memory gives and takes them.
+///
+/// An enum and not a trait object: the choice is made by one comparison, and a wire stays small.
+#[derive(Debug)]
+pub enum Stream {
+    /// A TCP socket.
+    Tcp(TcpStream),
+    /// A unix socket.
+    #[cfg(unix)]
+    Unix(UnixStream),
+    /// The near end of an in-memory connection.
+    Memory(Pipe),
+    /// Nothing: what stays behind where a stream was taken away. Reading gives the end, writing an error.
+    Closed,
+}
+
+/// What a new connection has sent before it is refused is read in pieces of this size, and not more than so many.
+const REFUSE_READ_BYTES: usize = 4 << 10;
+const REFUSE_READS_MAX: usize = 4;
+
+impl Stream {
+    /// One read. On Linux a read that does not fill its room has emptied the socket, unless its peer has finished;
+    /// elsewhere only "nothing for now" says so.
+    #[inline(always)]
+    pub(crate) fn read(&mut self, room: &mut [u8]) -> ReadOutcome {
+        let outcome = self.receive(room);
+        ReadOutcome::of_socket(outcome, room.len())
+    }
+
+    #[inline(always)]
+    pub(crate) fn receive(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read(room),
+            other => other.receive_otherwise(room),
+        }
+    }
+
+    #[inline(never)]
+    fn receive_otherwise(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read(room),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.read(room),
+            Self::Memory(pipe) => pipe.read(room),
+            Self::Closed => Ok(0),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write(bytes),
+            other => other.write_vectored(&[IoSlice::new(bytes)]),
+        }
+    }
+
+    #[inline(never)]
+    pub(crate) fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write_vectored(slices),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.write_vectored(slices),
+            Self::Memory(pipe) => pipe.write_vectored(slices),
+            Self::Closed => Err(ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Says that nothing more will be written.
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.shutdown(Shutdown::Write),
+            Self::Memory(pipe) => {
+                pipe.finish();
+                Ok(())
+            }
+            Self::Closed => Ok(()),
+        }
+    }
+
+    /// True if it is known that no bytes wait to be read. Nothing is taken.
+    pub(crate) fn is_empty(&self) -> bool {
+        let mut first = [MaybeUninit::uninit()];
+        let peeked = match self {
+            Self::Tcp(stream) => SockRef::from(stream).peek(&mut first),
+            #[cfg(unix)]
+            Self::Unix(stream) => SockRef::from(stream).peek(&mut first),
+            Self::Memory(pipe) => return pipe.is_empty(),
+            Self::Closed => return true,
+        };
+        match peeked {
+            Ok(count) => count == 0,
+            Err(error) => error.kind() == ErrorKind::WouldBlock,
+        }
+    }
+
+    /// Says a last word to a new connection and lets go of it at once, without waiting for its end: for when there is no
+    /// room even for waiting. Nothing is said if `word` is empty. A peer that is gone already, or takes nothing, hears
+    /// nothing.
+    pub fn refuse_and_drop(mut self, word: &[u8]) {
+        if word.is_empty() {
+            return;
+        }
+        let _ = self.write(word);
+        let _ = self.finish();
+        // To close over bytes that were not read would be a reset, which may destroy the word on its way.
+        let mut room = [0; REFUSE_READ_BYTES];
+        for _ in 0..REFUSE_READS_MAX {
+            if !matches!(self.read(&mut room), ReadOutcome::Bytes { drained: false, .. }) {
+                return;
+            }
+        }
+    }
+
+    /// Makes the coming close a reset, so that the peer learns that something was lost.
+    pub(crate) fn reset(&mut self) {
+        match self {
+            // A socket that can't be told so is closed all the same.
+            Self::Tcp(stream) => drop(SockRef::from(&*stream).set_linger(Some(Duration::ZERO))),
+            Self::Memory(pipe) => pipe.reset(),
+            // A unix socket has no reset: what was not read is lost with its end.
+            #[cfg(unix)]
+            Self::Unix(_) => {}
+            Self::Closed => {}
+        }
+    }
+
+    /// What the event queue watches, if it can.
+    pub(crate) fn source(&mut self) -> Option<&mut dyn Source> {
+        match self {
+            Self::Tcp(stream) => Some(stream),
+            #[cfg(unix)]
+            Self::Unix(stream) => Some(stream),
+            Self::Memory(_) | Self::Closed => None,
+        }
+    }
+
+    pub(crate) fn as_pipe(&self) -> Option<&Pipe> {
+        match self {
+            Self::Memory(pipe) => Some(pipe),
+            _ => None,
+        }
+    }
+
+    /// This side's address, asked of the system. It is known as long as the stream is there, after a reset too.
+    pub(crate) fn local_addr(&self) -> io::Result<Addr> {
+        match self {
+            Self::Tcp(stream) => stream.local_addr().map(Addr::Ip),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.local_addr().map(|addr| Addr::of_unix(&addr)),
+            Self::Memory(_) => Ok(Addr::Ip((Ipv4Addr::LOCALHOST, 0).into())),
+            Self::Closed => Err(ErrorKind::NotConnected.into()),
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! What one read gave.
 
+use crate::reason::Reason;
 use std::io;
 
 /// What one read gave.
@@ -13,6 +14,8 @@ pub(crate) enum ReadOutcome {
     End,
     /// The connection is broken.
     Failed(io::Error),
+    /// The peer does not speak as it should, and the connection ends for this reason.
+    Refused(Reason),
 }
 
 impl ReadOutcome {

@@ -3,7 +3,6 @@
 use crate::id::ConnectionId;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The near end: what the reactor holds.
@@ -16,7 +15,6 @@ pub struct FarEnd(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    peer: SocketAddr,
     lines: Mutex<Lines>,
 }
 
@@ -62,9 +60,9 @@ pub(crate) struct Edges {
 }
 
 impl Pipe {
-    /// Both ends of a new connection that comes from `peer`.
-    pub fn pair(peer: SocketAddr) -> (Self, FarEnd) {
-        let shared = Arc::new(Shared { peer, lines: Mutex::default() });
+    /// Both ends of a new connection.
+    pub fn pair() -> (Self, FarEnd) {
+        let shared = Arc::new(Shared { lines: Mutex::default() });
         (Self(shared.clone()), FarEnd(shared))
     }
 
@@ -106,10 +104,6 @@ impl Pipe {
         Ok(count)
     }
 
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_vectored(&[IoSlice::new(bytes)])
-    }
-
     pub(crate) fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut lines = self.0.lines();
         if lines.reset || lines.reset_behind {
@@ -142,10 +136,6 @@ impl Pipe {
 
     pub(crate) fn reset(&mut self) {
         self.0.lines().reset = true;
-    }
-
-    pub(crate) fn peer_addr(&self) -> SocketAddr {
-        self.0.peer
     }
 
     /// No bytes wait to be read.

@@ -20,8 +20,8 @@ impl Reactor {
             Phase::Closing if wire.outbox.is_some() && !planted(20) => {}
             Phase::Closing if planted(31) => {}
             // The end of both sides at once.
-            Phase::Closing if wire.is_over() && wire.transport.closes_in_order() => self.finish(id, service),
-            Phase::Closing => match wire.transport.finish() {
+            Phase::Closing if wire.is_over() && wire.session.closes_in_order() => self.finish(id, service),
+            Phase::Closing => match wire.session.finish() {
                 Ok(true) => self.await_end(id, service),
                 Ok(false) => self.wires.watch_stall(id),
                 Err(_) => self.finish(id, service),

@@ -19,7 +19,7 @@ impl Reactor {
         let Some(wire) = wires.slab.get_mut(id.slot()).filter(|wire| wire.id == id && wire.is_plain()) else {
             return false;
         };
-        match wire.transport.read(&mut rx[*headroom..]) {
+        match wire.session.read(&mut rx[*headroom..]) {
             ReadOutcome::Bytes { count, drained } => {
                 wire.heard = wires.now.stamp();
                 wire.bytes_in += count as u64;
@@ -98,7 +98,8 @@ impl Reactor {
         let mut budget = self.wires.limits.read_bytes;
         loop {
             let Some(wire) = self.wires.get(id) else { return };
-            if wire.has(flags::RECHECK) {
+            // A session that was put above an open wire talks first.
+            if wire.has(flags::RECHECK) && wire.phase != Phase::Handshake {
                 wire.flags &= !flags::RECHECK;
                 if !self.show_carry(id, service) {
                     return;
@@ -111,8 +112,8 @@ impl Reactor {
             if budget == 0 {
                 return self.wires.look_again(id);
             }
-            let got = wire.transport.read(&mut self.rx[self.headroom..]);
-            if self.is_secured(id, service) && !self.wires.goes_on(id) {
+            let got = wire.session.read(&mut self.rx[self.headroom..]);
+            if self.is_established(id, service) && !self.wires.goes_on(id) {
                 return self.put_off(id, &got);
             }
             let ReadOutcome::Bytes { count, drained } = got else { return self.take_end(id, got, service) };
@@ -140,8 +141,8 @@ impl Reactor {
                     wire.flags &= !flags::UNREAD;
                 }
             }
-            // The transport will say so again.
-            ReadOutcome::End | ReadOutcome::Failed(_) => {}
+            // The session will say so again.
+            ReadOutcome::End | ReadOutcome::Failed(_) | ReadOutcome::Refused(_) => {}
         }
     }
 
@@ -197,7 +198,7 @@ impl Reactor {
     pub(super) fn discard(&mut self, id: ConnectionId) {
         let mut budget = self.wires.limits.read_bytes;
         while let Some(wire) = self.wires.get(id) {
-            match wire.transport.discard(&mut self.rx) {
+            match wire.session.discard(&mut self.rx) {
                 ReadOutcome::Bytes { count, .. } if count < budget => budget -= count,
                 ReadOutcome::Bytes { .. } => return self.wires.look_again(id),
                 ReadOutcome::Nothing => {
@@ -207,7 +208,7 @@ impl Reactor {
                     }
                     return;
                 }
-                ReadOutcome::End | ReadOutcome::Failed(_) => {
+                ReadOutcome::End | ReadOutcome::Failed(_) | ReadOutcome::Refused(_) => {
                     wire.flags |= flags::ENDED;
                     return self.wires.end_later(id);
                 }
@@ -278,6 +279,11 @@ fn keep_rest(wires: &mut Wires, id: ConnectionId, rest: &[u8], drained: bool) {
 
 fn put_back(wires: &mut Wires, id: ConnectionId, mut carry: Box<crate::wire::carry::Carry>, used: usize) {
     carry.used(used);
+    if let Some(wire) = wires.get(id).filter(|wire| wire.phase == Phase::Handshake) {
+        // What came behind the command that began it is the session's.
+        wire.session.feed(carry.unused());
+        return wires.give_back_carry(carry);
+    }
     let goes_on = wires.peek(id).is_some_and(|wire| wire.phase < Phase::Closing);
     if carry.is_empty() || !goes_on || planted(27) {
         return wires.give_back_carry(carry);

@@ -10,7 +10,6 @@ use crate::wire::flags;
 use crate::wire::life::Phase;
 use crate::wire::timer_key;
 use crate::wires::ready::Ready;
-use std::io::ErrorKind;
 
 impl Reactor {
     /// Whatever is ready at one wire. A panic of [`Service::on_bytes`] may come out of it: see [`Reactor::caught`].
@@ -55,7 +54,7 @@ impl Reactor {
     fn on_writable(&mut self, id: ConnectionId) {
         let now = self.wires.now.stamp();
         let Some(wire) = self.wires.get(id).filter(|wire| !wire.has(flags::CUT)) else { return };
-        let pushed = match wire.transport.push() {
+        let pushed = match wire.session.push() {
             Ok(pushed) => pushed,
             Err(error) => return self.wires.abort(id, Reason::of_error(&error)),
         };
@@ -109,9 +108,8 @@ impl Reactor {
                 }
             }
             // The alert that says why is still to reach the peer.
-            ReadOutcome::Failed(error) if error.kind() == ErrorKind::InvalidData => {
-                self.wires.close(id, Reason::Tls);
-            }
+            ReadOutcome::Refused(reason) if wire.session.encrypts() => self.wires.close(id, reason),
+            ReadOutcome::Refused(reason) => self.wires.abort(id, reason),
             ReadOutcome::Failed(error) => self.wires.abort(id, Reason::of_error(&error)),
             ReadOutcome::Nothing if wire.has(flags::FINAL_READ) => {
                 wire.flags &= !flags::FINAL_READ;
@@ -124,15 +122,18 @@ impl Reactor {
     /// The end of the transport's own talk: the layer above hears of the wire for the first time. True if that has
     /// just happened.
     #[inline(always)]
-    pub(super) fn is_secured<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) -> bool {
+    pub(super) fn is_established<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) -> bool {
         let Some(wire) = self.wires.get(id) else { return false };
-        if wire.phase != Phase::Handshake || wire.transport.is_handshaking() {
+        if wire.phase != Phase::Handshake || wire.session.is_handshaking() {
             return false;
         }
         wire.phase = Phase::Open;
+        if let Some(proxied) = wire.session.take_preamble() {
+            self.wires.set_proxied(id, proxied);
+        }
         self.wires.disarm(id, timer_key::HANDSHAKE);
         self.wires.stopped = false;
-        service.on_secured(&mut self.wires, id);
+        service.on_established(&mut self.wires, id);
         true
     }
 }

@@ -3,22 +3,20 @@
 use crate::budget::{Eviction, Pressure};
 use crate::id::ConnectionId;
 use crate::reason::Reason;
-use crate::session::Transport;
+use crate::stream::Stream;
+use crate::wire::peer::Peer;
 use crate::wires::Wires;
 use std::any::Any;
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 /// A new connection at a listener.
 #[derive(Debug)]
 pub struct Incoming {
     /// The connection.
-    pub transport: Transport,
-    /// Where it comes from.
-    pub peer: SocketAddr,
-    /// The index of the listener that it came to.
-    pub listener: usize,
+    pub stream: Stream,
+    /// Where it comes from, and the listener that it came to.
+    pub peer: Peer,
 }
 
 /// The layer above: one object for all wires of a reactor.
@@ -36,8 +34,9 @@ pub trait Service {
     /// A new connection: take it up with [`Wires::insert`], hand it to another reactor, or drop it.
     fn on_accept(&mut self, wires: &mut Wires, incoming: Incoming);
 
-    /// A TLS handshake is over: the connection can be talked to from now on. Only for transports that have one.
-    fn on_secured(&mut self, wires: &mut Wires, id: ConnectionId);
+    /// What comes before is over, a preamble or a TLS handshake: the connection can be talked to from now on. Only for
+    /// sessions that have one. After [`Wires::start_tls`](Wires::start_tls) it comes once more.
+    fn on_established(&mut self, wires: &mut Wires, id: ConnectionId);
 
     /// The carried rest and what was read behind it. Returns how much was used; the rest comes again with the next
     /// bytes. After [`Wires::resume`], [`Wires::release`], [`Wires::yield_turn`] and a drain it comes again without
@@ -90,8 +89,8 @@ pub trait Service {
 
     /// No descriptor is left for a new connection: instead of [`Service::on_accept`]. It hears what is returned, and is let go
     /// of at once. Default: not a word.
-    fn on_exhausted(&mut self, wires: &mut Wires, listener: usize, peer: SocketAddr) -> &[u8] {
-        let _ = (wires, listener, peer);
+    fn on_exhausted(&mut self, wires: &mut Wires, peer: &Peer) -> &[u8] {
+        let _ = (wires, peer);
         &[]
     }
 

@@ -6,11 +6,13 @@ use crate::budget::Budget;
 use crate::id::ConnectionId;
 use crate::limits::Limits;
 use crate::reason::Reason;
-use crate::session::Transport;
+use crate::stream::Stream;
 use crate::stream::pipe::{FarEnd, Pipe};
 use crate::time::Time;
+use crate::wire::peer::Peer;
 use crate::wires::Wires;
 use crate::wires::ready::Ready;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +21,7 @@ struct Deaf;
 
 impl Service for Deaf {
     fn on_accept(&mut self, _: &mut Wires, _: Incoming) {}
-    fn on_secured(&mut self, _: &mut Wires, _: ConnectionId) {}
+    fn on_established(&mut self, _: &mut Wires, _: ConnectionId) {}
     fn on_bytes(&mut self, _: &mut Wires, _: ConnectionId, rx: &mut [u8]) -> usize {
         rx.len()
     }
@@ -44,8 +46,9 @@ fn pair() -> [Reactor; 2] {
 
 /// A connection for which so much is charged.
 fn connect(reactor: &mut Reactor, bytes: usize) -> (ConnectionId, FarEnd) {
-    let (near, far) = Pipe::pair(([127, 0, 0, 1], 1).into());
-    let id = reactor.wires.insert(Transport::Memory(near)).expect("there is room");
+    let (near, far) = Pipe::pair();
+    let peer = Peer::new(SocketAddr::from(([127, 0, 0, 1], 1)), 0);
+    let id = reactor.wires.insert(Stream::Memory(near).into(), peer).expect("there is room");
     reactor.wires.charge_above(id, bytes);
     (id, far)
 }

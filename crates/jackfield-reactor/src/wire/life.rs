@@ -1,6 +1,7 @@
 //! Where a wire is in its life.
 
-/// Where a wire is in its life. It only ever moves down this list.
+/// Where a wire is in its life. It only ever moves down this list, but that an open wire above
+/// which TLS is put begins with a handshake again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Phase {
     /// The transport talks for itself; the layer above hears nothing yet.

@@ -4,20 +4,24 @@ pub(crate) mod carry;
 pub(crate) mod flags;
 pub(crate) mod life;
 pub(crate) mod outbox;
+pub(crate) mod peer;
 pub(crate) mod timer_key;
 
 use self::carry::Carry;
 use self::life::Phase;
+use self::peer::PeerSlot;
 use crate::id::ConnectionId;
 use crate::reason::Reason;
-use crate::session::Transport;
+use crate::session::Session;
 use crate::wire::outbox::Outbox;
 
 /// One connection's I/O half.
 #[derive(Debug)]
 pub(crate) struct Wire {
     pub(crate) id: ConnectionId,
-    pub(crate) transport: Transport,
+    pub(crate) session: Session,
+    /// Who is at the other end.
+    pub(crate) peer: PeerSlot,
     /// What the kernel did not take yet. Most wires have none.
     pub(crate) outbox: Option<Box<Outbox>>,
     /// What was read and not used yet. Most wires have none.
@@ -43,12 +47,13 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    pub(crate) fn new(id: ConnectionId, transport: Transport, now: u32) -> Self {
-        let phase = if transport.is_handshaking() { Phase::Handshake } else { Phase::Open };
-        let flags = if transport.encrypts() { flags::ENCRYPTS } else { 0 };
+    pub(crate) fn new(id: ConnectionId, session: Session, peer: PeerSlot, now: u32) -> Self {
+        let phase = if session.is_handshaking() { Phase::Handshake } else { Phase::Open };
+        let flags = if session.encrypts() { flags::ENCRYPTS } else { 0 };
         Self {
             id,
-            transport,
+            session,
+            peer,
             outbox: None,
             carry: None,
             bytes_in: 0,

@@ -1,7 +1,7 @@
 //! Bytes on their way out, in order.
 
 use crate::planted::planted;
-use crate::session::Transport;
+use crate::session::Session;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -137,11 +137,11 @@ impl Outbox {
 
     /// One write. `Ok(true)`: nothing is left.
     #[inline(always)]
-    pub(crate) fn write_to(&mut self, transport: &mut Transport) -> io::Result<usize> {
+    pub(crate) fn write_to(&mut self, session: &mut Session) -> io::Result<usize> {
         if self.piece_bytes != 0 {
-            return self.write_pieces(transport, &[]);
+            return self.write_pieces(session, &[]);
         }
-        let taken = transport.write(&self.tail[self.sent..])?;
+        let taken = session.write(&self.tail[self.sent..])?;
         self.take_from_tail(taken);
         Ok(taken)
     }
@@ -150,14 +150,14 @@ impl Outbox {
     /// of them is copied.
     pub(crate) fn write_through(
         &mut self,
-        transport: &mut Transport,
+        session: &mut Session,
         header: &[u8],
         payload: &[u8],
     ) -> io::Result<usize> {
         let written = if self.piece_bytes == 0 {
-            self.write_plain_through(transport, header, payload)
+            self.write_plain_through(session, header, payload)
         } else {
-            self.write_pieces(transport, &[header, payload])
+            self.write_pieces(session, &[header, payload])
         };
         if written.is_err() {
             self.keep_unsent(&[header, payload], 0);
@@ -168,14 +168,14 @@ impl Outbox {
     /// The usual case of it: no piece waits.
     fn write_plain_through(
         &mut self,
-        transport: &mut Transport,
+        session: &mut Session,
         header: &[u8],
         payload: &[u8],
     ) -> io::Result<usize> {
         let slices = [&self.tail[self.sent..], header, payload].map(IoSlice::new);
         // Often nothing waits: an empty slice is no reason for a longer list.
         let from = usize::from(slices[0].is_empty());
-        let taken = transport.write_vectored(&slices[from..])?;
+        let taken = session.write_vectored(&slices[from..])?;
         let left = self.take(taken);
         if left < header.len() + payload.len() {
             self.keep_unsent(&[header, payload], left);
@@ -186,15 +186,15 @@ impl Outbox {
     /// Writes until the kernel takes less than it is given, which is nearly always once: there can be more pieces than
     /// one write takes slices, and that they are left is no reason for it to tell of room later.
     #[inline(never)]
-    fn write_pieces(&mut self, transport: &mut Transport, extra: &[&[u8]]) -> io::Result<usize> {
+    fn write_pieces(&mut self, session: &mut Session, extra: &[&[u8]]) -> io::Result<usize> {
         let mut total = 0;
         loop {
             let slices = self.pieces.len() + 1 + extra.len();
             let now = if slices <= SLICES_MAX { extra } else { &[] };
             let written = if slices <= SLICES_FEW {
-                self.write_slices::<SLICES_FEW>(transport, now)
+                self.write_slices::<SLICES_FEW>(session, now)
             } else {
-                self.write_slices::<SLICES_MAX>(transport, now)
+                self.write_slices::<SLICES_MAX>(session, now)
             };
             let (given, taken) = match written {
                 Err(_) if total > 0 => (1, 0),
@@ -221,7 +221,7 @@ impl Outbox {
     /// One write: how many bytes it was given, and how many it took.
     fn write_slices<const N: usize>(
         &self,
-        transport: &mut Transport,
+        session: &mut Session,
         extra: &[&[u8]],
     ) -> io::Result<(usize, usize)> {
         let mut slices = [IoSlice::new(&[]); N];
@@ -232,7 +232,7 @@ impl Outbox {
             count += 1;
             given += bytes.len();
         }
-        Ok((given, transport.write_vectored(&slices[..count])?))
+        Ok((given, session.write_vectored(&slices[..count])?))
     }
 
     /// The kernel took so many bytes: returns how many of them were not this outbox's.
@@ -268,6 +268,17 @@ impl Outbox {
         }
     }
 
+    /// All that waits, in one piece. Nothing is left.
+    #[cfg(feature = "tls")]
+    pub(crate) fn take_all(&mut self) -> Vec<u8> {
+        let mut all = Vec::with_capacity(self.queued());
+        for piece in self.pieces.iter().map(Piece::unsent).chain([&self.tail[self.sent..]]) {
+            all.extend_from_slice(piece);
+        }
+        *self = Self { charged: self.charged, ..Self::default() };
+        all
+    }
+
     /// Empty and fit for the pool: a peak is not kept.
     #[inline(always)]
     pub(crate) fn reset(&mut self) {
@@ -300,6 +311,7 @@ impl Piece {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stream::Stream;
     use crate::stream::pipe::Pipe;
     use proptest::prelude::*;
 
@@ -330,8 +342,8 @@ mod tests {
         /// Whatever is appended in whatever way leaves in order, however little the kernel takes at a time.
         #[test]
         fn what_goes_in_comes_out(acts in prop::collection::vec(act(), 0..60)) {
-            let (near, far) = Pipe::pair(([127, 0, 0, 1], 1).into());
-            let mut transport = Transport::Memory(near);
+            let (near, far) = Pipe::pair();
+            let mut session = Session::Plain(Stream::Memory(near));
             let (mut outbox, mut wanted) = (Outbox::default(), Vec::new());
             far.set_room(Some(0));
             for act in acts {
@@ -342,11 +354,11 @@ mod tests {
                     Act::Through(bytes) => {
                         wanted.extend(b"head");
                         wanted.extend(&bytes);
-                        let _ = outbox.write_through(&mut transport, b"head", &bytes);
+                        let _ = outbox.write_through(&mut session, b"head", &bytes);
                     }
                     Act::Room(room) => {
                         far.set_room(Some(room));
-                        let _ = outbox.write_to(&mut transport);
+                        let _ = outbox.write_to(&mut session);
                     }
                 }
                 prop_assert_eq!(outbox.queued(), wanted.len() - far.received());
@@ -354,7 +366,7 @@ mod tests {
             }
             far.set_room(None);
             while outbox.queued() > 0 {
-                outbox.write_to(&mut transport).unwrap();
+                outbox.write_to(&mut session).unwrap();
             }
             prop_assert!(outbox.is_empty());
             prop_assert_eq!(far.take(), wanted);
@@ -363,13 +375,13 @@ mod tests {
 
     #[test]
     fn a_stream_that_never_runs_dry_stays_small() {
-        let (near, far) = Pipe::pair(([127, 0, 0, 1], 1).into());
-        let (mut transport, mut outbox) = (Transport::Memory(near), Outbox::default());
+        let (near, far) = Pipe::pair();
+        let (mut session, mut outbox) = (Session::Plain(Stream::Memory(near)), Outbox::default());
         outbox.tail().extend([0; 1000]);
         for _ in 0..10_000 {
             outbox.tail().extend([0; 1000]);
             far.set_room(Some(1000));
-            outbox.write_to(&mut transport).unwrap();
+            outbox.write_to(&mut session).unwrap();
             far.take();
         }
         assert_eq!(outbox.queued(), 1000);

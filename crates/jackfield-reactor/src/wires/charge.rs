@@ -56,7 +56,7 @@ impl Wires {
     /// What the transport keeps of what it was given; it is no part of the outbox any more. Returns it.
     pub(crate) fn charge_encrypted(&mut self, id: ConnectionId) -> usize {
         let Some(wire) = wire_of(&mut self.slab, id) else { return 0 };
-        let Some((place, bytes)) = wire.transport.encrypted() else { return 0 };
+        let Some((place, bytes)) = wire.session.encrypted() else { return 0 };
         let grew = self.account.charge(place, bytes);
         self.charged(id, grew);
         bytes
@@ -83,7 +83,7 @@ impl Wires {
         if wire.above > 0 {
             self.account.charge(&mut wire.above, 0);
         }
-        if let Some((place, _)) = wire.transport.encrypted() {
+        if let Some((place, _)) = wire.session.encrypted() {
             self.account.charge(place, 0);
         }
         self.charged(ConnectionId::IDLE, false);
@@ -150,7 +150,7 @@ impl Wire {
     pub(super) fn charged(&self) -> usize {
         let outbox = self.outbox.as_ref().map_or(0, |outbox| outbox.charged as usize);
         let carry = self.carry.as_ref().map_or(0, |carry| carry.charged as usize);
-        outbox + carry + self.above as usize + self.transport.encrypted_charged() as usize
+        outbox + carry + self.above as usize + self.session.encrypted_charged() as usize
     }
 }
 

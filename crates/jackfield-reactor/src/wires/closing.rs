@@ -4,8 +4,8 @@ use super::Wires;
 use crate::id::ConnectionId;
 use crate::planted::planted;
 use crate::reason::Reason;
-use crate::session::Transport;
-use crate::stream::pipe::Pipe;
+use crate::session::Session;
+use crate::stream::Stream;
 use crate::wheel::NIL;
 use crate::wire::flags;
 use crate::wire::life::Phase;
@@ -33,7 +33,7 @@ impl Wires {
         if wire.phase < Phase::Dead {
             wire.phase = Phase::Dead;
             wire.flags |= flags::CUT;
-            wire.transport.reset();
+            wire.session.stream_mut().reset();
             self.end_later(id);
         }
     }
@@ -82,6 +82,7 @@ impl Wires {
             self.give_back_carry(carry);
         }
         self.uncharge_wire(id);
+        self.forget_peer(id);
         self.stats.closed.add(1);
         match self.generations[id.slot()].checked_add(u32::from(!planted(2))) {
             Some(next) => {
@@ -99,7 +100,7 @@ impl Wires {
         if let Some(wire) = self.get(id) {
             wire.id = ConnectionId::RETIRED;
             // The socket is closed by being replaced.
-            wire.transport = Transport::Memory(Pipe::pair(([0, 0, 0, 0], 0).into()).0);
+            wire.session = Session::Plain(Stream::Closed);
         }
     }
 }

@@ -10,11 +10,14 @@ pub(crate) mod duty;
 mod evict;
 pub(crate) mod order;
 mod output;
+mod peers;
 mod pending;
 mod pools;
 mod pressure;
 mod reading;
 pub(crate) mod ready;
+#[cfg(feature = "tls")]
+mod start_tls;
 mod timers;
 
 use self::order::AcceptorOrder;
@@ -23,7 +26,9 @@ use crate::id::{ConnectionId, SLOTS_MAX};
 use crate::limits::Limits;
 use crate::planted::planted;
 use crate::reason::Reason;
-use crate::session::Transport;
+use crate::session::Session;
+#[cfg(feature = "tls")]
+use crate::session::tls::Tls;
 use crate::stats::Stats;
 use crate::stream::pipe::ReadyList;
 use crate::table;
@@ -35,11 +40,11 @@ use crate::wire::carry::Carry;
 use crate::wire::flags;
 use crate::wire::life::Phase;
 use crate::wire::outbox::Outbox;
+use crate::wire::peer::Peer;
 use crate::wire::timer_key;
 use mio::{Interest, Registry};
 use slab::Slab;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,6 +59,8 @@ pub struct Wires {
     /// The next generation of each slot that was ever used.
     generations: Vec<u32>,
     retired: usize,
+    /// What of the peers does not fit into their wires.
+    peers: Slab<Peer>,
     pub(crate) wheel: Wheel,
     pub(crate) limits: Limits,
     pub(crate) stats: Arc<Stats>,
@@ -112,6 +119,7 @@ impl Wires {
             slab: Slab::new(),
             generations: Vec::new(),
             retired: 0,
+            peers: Slab::new(),
             wheel: Wheel::new(now.0),
             limits,
             stats: Arc::default(),
@@ -147,37 +155,48 @@ impl Wires {
     /// # Errors
     /// [`io::ErrorKind::OutOfMemory`] if the table is full, or what the system said when it did not register the
     /// socket. The transport is dropped, and with it the connection.
-    pub fn insert(&mut self, mut transport: Transport) -> io::Result<ConnectionId> {
+    pub fn insert(&mut self, mut session: Session, peer: Peer) -> io::Result<ConnectionId> {
         if self.is_full() {
             return Err(io::ErrorKind::OutOfMemory.into());
         }
         table::reserve_gently(&mut self.slab);
-        let entry = self.slab.vacant_entry();
-        let slot = entry.key();
+        let slot = self.slab.vacant_key();
         table::extend_gently(&mut self.generations, slot, || 0);
         let id = ConnectionId::new(self.reactor, self.generations[slot], slot);
-        if let (Some(registry), Some(socket)) = (&self.registry, transport.socket()) {
+        if let (Some(registry), Some(source)) = (&self.registry, session.stream_mut().source()) {
             if self.is_unwatched {
                 self.unwatched.push(id);
             } else {
-                registry.register(socket, id.token(), BOTH_WAYS)?;
+                registry.register(source, id.token(), BOTH_WAYS)?;
             }
-        } else if let Transport::Memory(pipe) = &transport {
+        } else if let Some(pipe) = session.stream().as_pipe() {
             pipe.enlist(id, &self.ready);
         }
-        let wire = entry.insert(Wire::new(id, transport, self.now.stamp()));
+        let begins = session.begins();
+        let peer = self.keep_peer(peer);
+        self.slab.insert(Wire::new(id, session, peer, self.now.stamp()));
         self.stats.opened.add(1);
-        if wire.phase == Phase::Handshake {
-            self.arm(id, timer_key::HANDSHAKE, self.now.after(self.limits.handshake).0);
+        self.begin_handshake(id);
+        if begins {
+            self.look_again(id);
         }
         Ok(id)
+    }
+
+    /// What the session itself says must be over in time.
+    pub(super) fn begin_handshake(&mut self, id: ConnectionId) {
+        if self.peek(id).is_some_and(|wire| wire.phase == Phase::Handshake) {
+            self.arm(id, timer_key::HANDSHAKE, self.now.after(self.limits.handshake).0);
+        }
     }
 
     /// Lets the system watch a wire, which it has not done yet: what happened meanwhile is the first thing that it tells.
     pub(crate) fn watch(&mut self, id: ConnectionId) {
         let Some(wire) = self.slab.get_mut(id.slot()).filter(|wire| wire.id == id) else { return };
-        let (Some(registry), Some(socket)) = (&self.registry, wire.transport.socket()) else { return };
-        if let Err(error) = registry.register(socket, id.token(), BOTH_WAYS) {
+        let (Some(registry), Some(source)) = (&self.registry, wire.session.stream_mut().source()) else {
+            return;
+        };
+        if let Err(error) = registry.register(source, id.token(), BOTH_WAYS) {
             self.abort(id, Reason::of_error(&error));
         }
     }
@@ -243,23 +262,10 @@ impl Wires {
         })
     }
 
-    /// The peer's address, asked of the system each time.
-    pub fn peer_addr(&self, id: ConnectionId) -> io::Result<SocketAddr> {
-        self.peek(id).ok_or(io::ErrorKind::NotConnected)?.transport.peer_addr()
-    }
-
-    /// This side's address, asked of the system each time.
-    pub fn local_addr(&self, id: ConnectionId) -> io::Result<SocketAddr> {
-        self.peek(id).ok_or(io::ErrorKind::NotConnected)?.transport.local_addr()
-    }
-
     /// The connection's TLS session, if it has one.
     #[cfg(feature = "tls")]
-    pub fn tls(&self, id: ConnectionId) -> Option<&rustls::ServerConnection> {
-        match &self.peek(id)?.transport {
-            Transport::Tls(tls) => Some(tls.session()),
-            Transport::Tcp(_) | Transport::Memory(_) => None,
-        }
+    pub fn tls(&self, id: ConnectionId) -> Option<&rustls::Connection> {
+        self.peek(id)?.session.tls().map(Tls::session)
     }
 
     /// True while the connection takes new output.
@@ -330,6 +336,7 @@ impl Wires {
     /// Bytes that the tables take, used or not: their share in the cost of a connection.
     pub fn table_bytes(&self) -> usize {
         self.slab.capacity() * size_of::<Wire>()
+            + self.peers.capacity() * size_of::<Peer>()
             + self.generations.capacity() * size_of::<u32>()
             + self.wheel.table_bytes()
     }
@@ -338,7 +345,7 @@ impl Wires {
     /// have been cut short by somebody else. Many a peer is just impolite.
     #[cfg(feature = "tls")]
     pub fn was_cut(&self, id: ConnectionId) -> bool {
-        matches!(self.peek(id).map(|wire| &wire.transport), Some(Transport::Tls(tls)) if tls.was_cut())
+        self.peek(id).and_then(|wire| wire.session.tls()).is_some_and(Tls::was_cut)
     }
 
     #[inline(always)]

@@ -77,7 +77,7 @@ impl Wires {
         let is_next = id == self.current && self.cork.queued() <= payload.len();
         match self.slab.get_mut(id.slot()) {
             Some(wire) if is_next && !wire.has(flags::NOT_WRITTEN) => {
-                let written = self.cork.write_through(&mut wire.transport, header, payload);
+                let written = self.cork.write_through(&mut wire.session, header, payload);
                 self.wrote(id, written);
             }
             _ => {
@@ -147,7 +147,7 @@ impl Wires {
             self.not_now(id);
             return false;
         }
-        let written = cork.write_to(&mut wire.transport);
+        let written = cork.write_to(&mut wire.session);
         let is_empty = cork.is_empty();
         match written {
             // The usual case: all of it left, and nothing is the matter.
@@ -194,7 +194,7 @@ impl Wires {
         if outbox.is_empty() {
             return self.recycle(outbox);
         }
-        let written = outbox.write_to(&mut wire.transport);
+        let written = outbox.write_to(&mut wire.session);
         if outbox.is_empty() {
             self.recycle(outbox);
         } else if let Some(wire) = self.get(id) {
@@ -248,7 +248,7 @@ impl Wires {
     /// Compares what is queued with the marks, and sees to it that somebody looks after it.
     #[cold]
     #[inline(never)]
-    fn weigh(&mut self, id: ConnectionId, queued: usize) {
+    pub(super) fn weigh(&mut self, id: ConnectionId, queued: usize) {
         // What the transport has taken and the kernel has not is waited for as well.
         let waiting = queued + self.charge_encrypted(id);
         let (high, low) = (self.limits.outbox_bytes_high, self.limits.outbox_bytes_low);

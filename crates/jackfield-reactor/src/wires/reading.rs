@@ -61,7 +61,7 @@ impl Wires {
     pub fn is_paused_and_empty(&mut self, id: ConnectionId) -> bool {
         self.get(id).is_some_and(|wire| {
             let is_paused = wire.has(flags::PAUSED) && wire.carry.is_none();
-            is_paused && (!wire.has(flags::UNREAD) || wire.transport.is_empty())
+            is_paused && (!wire.has(flags::UNREAD) || wire.session.is_empty())
         })
     }
 

@@ -303,7 +303,7 @@ fn a_stale_id_does_nothing() {
     assert!(!wires.contains(stale) && !wires.is_open(stale) && !wires.goes_on(stale));
     assert!(!wires.is_congested(stale) && !wires.has_ended(stale) && !wires.cancel_timer(stale, 1));
     assert_eq!((wires.queued(stale), wires.wire_stats(stale), wires.timers()), (0, None, 0));
-    assert!(wires.peer_addr(stale).is_err() && wires.local_addr(stale).is_err());
+    assert!(wires.peer(stale).is_none() && wires.local_addr(stale).is_err());
     world.turn(&[Ready { id: stale, readable: true, writable: true, ended: true, broken: true }]);
     assert_eq!(world.wires().stats().stale.value(), 1);
     world.advance(60_000);

@@ -290,7 +290,7 @@ impl Script {
 
 impl Service for Script {
     fn on_accept(&mut self, wires: &mut Wires, incoming: Incoming) {
-        let Ok(id) = wires.insert(incoming.transport) else { return };
+        let Ok(id) = wires.insert(incoming.stream.into(), incoming.peer) else { return };
         self.ids.push(id);
         self.promised.push(Vec::new());
         self.ending.push(false);
@@ -299,7 +299,7 @@ impl Service for Script {
         self.note(wires, self.ids.len() - 1, "accept");
     }
 
-    fn on_secured(&mut self, _: &mut Wires, _: ConnectionId) {
+    fn on_established(&mut self, _: &mut Wires, _: ConnectionId) {
         unreachable!("memory has no handshake");
     }
 

@@ -1,9 +1,8 @@
 //! A reactor on a thread of its own, with real sockets, that tells the test what it hears.
 
-use jackfield_reactor::mio::net::TcpStream;
 use jackfield_reactor::{
-    ConnectionId, Driver, Incoming, Limits, ListenOptions, Listener, Mailbox, Reason, Service, Transport,
-    Wires,
+    ConnectionId, Driver, Incoming, Limits, ListenOptions, Listener, Mailbox, Reason, Service, Session,
+    Stream, Wires,
 };
 use std::io;
 use std::net::SocketAddr;
@@ -14,8 +13,8 @@ use std::time::Duration;
 /// What the server does. The rest is the same for all tests: bytes are counted, ends are told.
 pub(crate) struct Plan {
     pub(crate) limits: Limits,
-    /// What is put between the socket and the wire.
-    pub(crate) transport: Box<dyn FnMut(TcpStream) -> Transport + Send>,
+    /// What is put above the stream.
+    pub(crate) session: Box<dyn FnMut(Stream) -> Session + Send>,
     /// On a wire that can be talked to.
     pub(crate) open: fn(&mut Wires, ConnectionId),
     pub(crate) bytes: fn(&mut Wires, ConnectionId, &mut [u8]) -> usize,
@@ -28,7 +27,7 @@ impl Default for Plan {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
-            transport: Box::new(Transport::Tcp),
+            session: Box::new(Session::Plain),
             open: |_, _| {},
             bytes: echo,
             end: |wires, id| wires.close(id, Reason::Peer),
@@ -79,7 +78,7 @@ impl Server {
     pub(crate) fn start(plan: Plan) -> Self {
         let listener =
             Listener::bind(([127, 0, 0, 1], 0).into(), &ListenOptions::default()).expect("a free port");
-        let addr = listener.local_addr().expect("it is bound");
+        let addr = listener.local_addr().expect("it is bound").as_ip().expect("an IP address");
         let mut driver = Driver::new(7, plan.limits.clone()).expect("an event queue");
         driver.listen(listener).expect("it can be registered");
         let mailbox = Arc::new(Mailbox::new(Some(driver.waker().expect("a waker")), 100));
@@ -147,16 +146,15 @@ impl Talker {
 
 impl Service for Talker {
     fn on_accept(&mut self, wires: &mut Wires, incoming: Incoming) {
-        let Transport::Tcp(socket) = incoming.transport else { unreachable!("listeners give sockets") };
-        let transport = (self.plan.transport)(socket);
-        let is_plain = matches!(transport, Transport::Tcp(_));
-        let id = wires.insert(transport).expect("there is room");
+        let session = (self.plan.session)(incoming.stream);
+        let is_plain = matches!(session, Session::Plain(_));
+        let id = wires.insert(session, incoming.peer).expect("there is room");
         if is_plain {
-            self.on_secured(wires, id);
+            self.on_established(wires, id);
         }
     }
 
-    fn on_secured(&mut self, wires: &mut Wires, id: ConnectionId) {
+    fn on_established(&mut self, wires: &mut Wires, id: ConnectionId) {
         self.tell(Told::Open(id));
         (self.plan.open)(wires, id);
     }

@@ -2,9 +2,9 @@
 
 use crate::server::{Plan, Server, Told, pattern, say};
 use crate::{connect, read, read_to_end, reset};
-use jackfield_reactor::{Limits, Reason, Timeout, Tls, Transport};
+use jackfield_reactor::{Limits, Reason, Timeout, Tls};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, Connection, RootCertStore, ServerConfig, StreamOwned};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, OnceLock};
@@ -35,11 +35,11 @@ fn configs() -> &'static Configs {
 /// The plan with TLS below it.
 fn encrypted(plan: Plan) -> Plan {
     let config = configs().server.clone();
-    let transport = move |socket| {
-        let tls = Tls::server(socket, config.clone()).expect("a good configuration");
-        Transport::Tls(Box::new(tls))
+    let session = move |stream| {
+        let tls = Tls::server(stream, config.clone()).expect("a good configuration");
+        tls.into()
     };
-    Plan { transport: Box::new(transport), ..plan }
+    Plan { session: Box::new(session), ..plan }
 }
 
 fn session() -> ClientConnection {
@@ -78,7 +78,8 @@ fn what_is_sent_comes_back() {
 fn a_certificate_that_is_asked_for_by_name_and_the_session_can_be_seen() {
     let plan = Plan {
         open: |wires, id| {
-            let name = wires.tls(id).and_then(|session| session.server_name()).unwrap_or("?").to_owned();
+            let Some(Connection::Server(session)) = wires.tls(id) else { panic!("no session of a server") };
+            let name = session.server_name().unwrap_or("?").to_owned();
             say(wires, id, name.as_bytes());
         },
         ..Plan::default()
@@ -231,11 +232,11 @@ const PLAIN: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\nSpea
 /// A server that answers in plain text to who doesn't speak TLS.
 fn polite() -> Server {
     let config = configs().server.clone();
-    let transport = move |socket| {
-        let tls = Tls::server(socket, config.clone()).expect("a good configuration");
-        Transport::Tls(Box::new(tls.with_plain_answer(PLAIN)))
+    let session = move |stream| {
+        let tls = Tls::server(stream, config.clone()).expect("a good configuration");
+        tls.with_plain_answer(PLAIN).into()
     };
-    Server::start(Plan { transport: Box::new(transport), ..Plan::default() })
+    Server::start(Plan { session: Box::new(session), ..Plan::default() })
 }
 
 #[test]

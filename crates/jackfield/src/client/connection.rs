@@ -47,21 +47,22 @@ impl<'a> Connection<'a> {
         self.links.handle.clone()
     }
 
-    /// The peer's address.
+    /// The peer's address, as it was when the connection was accepted: it is known after a reset too.
     ///
     /// # Errors
-    /// If the connection is gone already.
+    /// If the connection is gone already, or does not come over IP.
     #[doc(alias = "RemoteHost")]
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.wires.peer_addr(self.id)
+        let peer = self.wires.peer(self.id).ok_or(io::ErrorKind::NotConnected)?;
+        peer.source().as_ip().ok_or(io::ErrorKind::Unsupported.into())
     }
 
     /// This side's address.
     ///
     /// # Errors
-    /// If the connection is gone already.
+    /// If the connection is gone already, or does not come over IP.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.wires.local_addr(self.id)
+        self.wires.local_addr(self.id)?.as_ip().ok_or(io::ErrorKind::Unsupported.into())
     }
 
     /// The index of the listener that it came to.
@@ -114,7 +115,10 @@ impl<'a> Connection<'a> {
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls(&self) -> Option<&rustls::ServerConnection> {
-        self.wires.tls(self.id)
+        match self.wires.tls(self.id)? {
+            rustls::Connection::Server(session) => Some(session),
+            rustls::Connection::Client(_) => None,
+        }
     }
 
     /// Sets or moves one of its timers. They end with the connection.

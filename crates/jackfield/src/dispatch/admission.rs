@@ -9,8 +9,8 @@ use crate::dispatch::call::{guard, run};
 use crate::links::{Admission, Protocol};
 use crate::shared::{Callback, Command, Peer, Refused, State};
 use jackfield_proto::http1;
-use jackfield_reactor::{self as reactor, ConnectionId, Incoming, Transport, Wires, table};
-use std::net::{Ipv4Addr, SocketAddr};
+use jackfield_reactor::{self as reactor, ConnectionId, Incoming, Session, Wires, table};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 /// New connections that are being told that there is no room, and waited for until they have heard it. More than
@@ -53,7 +53,7 @@ impl<F: ClientFactory> Dispatcher<F> {
 
     /// Whether the first request of a new connection may be for a path that is reserved.
     fn may_be_provisional(&self, incoming: &Incoming) -> bool {
-        let listener = self.settings.listeners.get(incoming.listener);
+        let listener = self.settings.listeners.get(incoming.peer.listener);
         !self.settings.reserved.is_empty() && listener.is_some_and(|listener| listener.speaks == Speaks::Http)
     }
 
@@ -62,8 +62,9 @@ impl<F: ClientFactory> Dispatcher<F> {
     pub(super) fn adopt(&mut self, wires: &mut Wires, incoming: Incoming, is_provisional: bool) {
         let peer = self.peer_of(&incoming, wires.reactor());
         let is_tls = peer.is_tls;
-        let Some(transport) = self.secure(incoming) else { return self.not_taken(wires, &peer) };
-        let Ok(id) = wires.insert(transport) else { return self.not_taken(wires, &peer) };
+        let whence = incoming.peer.clone();
+        let Some(session) = self.secure(incoming) else { return self.not_taken(wires, &peer) };
+        let Ok(id) = wires.insert(session, whence) else { return self.not_taken(wires, &peer) };
         self.links.open(id, peer.listener);
         let link = self.links.link(id);
         link.admission = if is_provisional { Admission::Provisional } else { Admission::Admitted };
@@ -85,7 +86,7 @@ impl<F: ClientFactory> Dispatcher<F> {
 
     /// A new connection that was taken up already.
     pub(super) fn peer_again(&mut self, wires: &Wires, id: ConnectionId) -> Peer {
-        let addr = wires.peer_addr(id).unwrap_or(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)));
+        let addr = wires.peer(id).map_or(UNKNOWN, |peer| addr_of(&peer));
         let listener = self.links.link(id).listener.into();
         Peer { addr, listener, reactor: wires.reactor(), is_tls: self.is_tls(listener) }
     }
@@ -141,18 +142,19 @@ impl<F: ClientFactory> Dispatcher<F> {
         let peer = self.peer_of(&incoming, wires.reactor());
         self.report_refused(&peer, why);
         if peer.is_tls || self.refusals >= REFUSALS_MAX {
-            return incoming.transport.refuse_and_drop(self.busy(peer.listener));
+            return incoming.stream.refuse_and_drop(self.busy(peer.listener));
         }
-        let Ok(id) = wires.insert(incoming.transport) else { return };
+        let Ok(id) = wires.insert(incoming.stream.into(), incoming.peer) else { return };
         self.links.open(id, peer.listener);
         self.refuse(wires, id, &Refuse::Busy);
     }
 
     /// No descriptor is left for a new connection: what it is to hear.
     #[cold]
-    pub(super) fn exhausted(&mut self, wires: &Wires, listener: usize, addr: SocketAddr) -> &[u8] {
+    pub(super) fn exhausted(&mut self, wires: &Wires, peer: &reactor::Peer) -> &[u8] {
+        let listener = peer.listener;
         let is_tls = self.is_tls(listener);
-        let peer = Peer { addr, listener, reactor: wires.reactor(), is_tls };
+        let peer = Peer { addr: addr_of(peer), listener, reactor: wires.reactor(), is_tls };
         self.report_refused(&peer, Refused::Descriptors);
         self.busy(listener)
     }
@@ -222,8 +224,8 @@ impl<F: ClientFactory> Dispatcher<F> {
     }
 
     pub(super) fn peer_of(&self, incoming: &Incoming, reactor: usize) -> Peer {
-        let Incoming { peer, listener, .. } = *incoming;
-        Peer { addr: peer, listener, reactor, is_tls: self.is_tls(listener) }
+        let listener = incoming.peer.listener;
+        Peer { addr: addr_of(&incoming.peer), listener, reactor, is_tls: self.is_tls(listener) }
     }
 
     fn is_tls(&self, listener: usize) -> bool {
@@ -232,23 +234,23 @@ impl<F: ClientFactory> Dispatcher<F> {
 
     /// Puts TLS above the socket, where the listener wants it.
     #[cfg(feature = "tls")]
-    fn secure(&self, incoming: Incoming) -> Option<Transport> {
-        let listener = self.settings.listeners.get(incoming.listener)?;
-        match (incoming.transport, &listener.tls) {
-            (Transport::Tcp(socket), Some(config)) => {
-                let tls = reactor::Tls::server(socket, config.clone()).ok()?;
+    fn secure(&self, incoming: Incoming) -> Option<Session> {
+        let listener = self.settings.listeners.get(incoming.peer.listener)?;
+        match &listener.tls {
+            Some(config) => {
+                let tls = reactor::Tls::server(incoming.stream, config.clone()).ok()?;
                 let speaks_http = listener.speaks == Speaks::Http;
                 let tls = if speaks_http { tls.with_plain_answer(PLAIN_HTTP) } else { tls };
-                Some(Transport::Tls(Box::new(tls)))
+                Some(tls.into())
             }
-            (transport, _) => Some(transport),
+            None => Some(incoming.stream.into()),
         }
     }
 
     #[cfg(not(feature = "tls"))]
-    fn secure(&self, incoming: Incoming) -> Option<Transport> {
-        self.settings.listeners.get(incoming.listener)?;
-        Some(incoming.transport)
+    fn secure(&self, incoming: Incoming) -> Option<Session> {
+        self.settings.listeners.get(incoming.peer.listener)?;
+        Some(incoming.stream.into())
     }
 }
 
@@ -259,3 +261,11 @@ fn busy_text(listener: &ListenerSettings, refused: u64) -> &[u8] {
         Speaks::Raw | Speaks::Lines => &listener.busy_banner,
     }
 }
+
+/// Where a connection comes from, as far as it comes over IP.
+fn addr_of(peer: &reactor::Peer) -> SocketAddr {
+    peer.source().as_ip().unwrap_or(UNKNOWN)
+}
+
+/// What is said of a connection that does not come over IP.
+const UNKNOWN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);

@@ -25,7 +25,6 @@ use jackfield_reactor::planted::planted;
 use jackfield_reactor::{self as reactor, ConnectionId, Eviction, Incoming, Pressure, Service, Time, Wires};
 use std::any::Any;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -87,7 +86,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         self.admit(wires, incoming);
     }
 
-    fn on_secured(&mut self, wires: &mut Wires, id: ConnectionId) {
+    fn on_established(&mut self, wires: &mut Wires, id: ConnectionId) {
         self.begin(wires, id);
     }
 
@@ -187,8 +186,8 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         }
     }
 
-    fn on_exhausted(&mut self, wires: &mut Wires, listener: usize, peer: SocketAddr) -> &[u8] {
-        self.exhausted(wires, listener, peer)
+    fn on_exhausted(&mut self, wires: &mut Wires, peer: &reactor::Peer) -> &[u8] {
+        self.exhausted(wires, peer)
     }
 
     fn on_loop_lag(&mut self, wires: &mut Wires, lag: Duration, idle: Duration) {

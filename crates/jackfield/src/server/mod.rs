@@ -31,7 +31,7 @@ pub struct Server {
 
 impl Server {
     pub(crate) fn new(settings: Settings, sockets: Vec<reactor::Listener>, reactors: usize) -> Result<Self> {
-        let addrs = sockets.iter().map(reactor::Listener::local_addr).collect::<std::io::Result<_>>()?;
+        let addrs = sockets.iter().map(ip_of).collect::<std::io::Result<_>>()?;
         let budget = Arc::new(Budget::new(settings.limits.memory_bytes_max));
         let mut drivers = Vec::new();
         let mut remotes = Vec::new();
@@ -98,4 +98,9 @@ impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server").field("addrs", &self.addrs).field("reactors", &self.drivers.len()).finish()
     }
+}
+
+/// The address of a listener over IP.
+fn ip_of(listener: &reactor::Listener) -> std::io::Result<SocketAddr> {
+    listener.local_addr()?.as_ip().ok_or(std::io::ErrorKind::Unsupported.into())
 }

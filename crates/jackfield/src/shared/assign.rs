@@ -49,7 +49,8 @@ mod tests {
     use jackfield_reactor::Incoming;
     use jackfield_reactor::Mailbox;
     use jackfield_reactor::Pipe;
-    use jackfield_reactor::Transport;
+    use jackfield_reactor::{Peer, Stream};
+    use std::net::SocketAddr;
     use std::sync::Arc;
 
     /// They were handed over by a reactor that did not know of the shutdown yet, and counted for ever.
@@ -58,10 +59,10 @@ mod tests {
         let remotes = [(); 2].map(|()| RemoteReactor::new(Mailbox::new(None, 10), &Arc::default()));
         let handle = Handle::new(remotes.into());
         for _ in 0..3 {
-            let peer = ([127, 0, 0, 1], 1).into();
-            let transport = Transport::Memory(Pipe::pair(peer).0);
+            let peer = Peer::new(SocketAddr::from(([127, 0, 0, 1], 1)), 0);
+            let stream = Stream::Memory(Pipe::pair().0);
             handle.assign(1);
-            handle.post_reserved(1, Command::Adopt(Incoming { transport, peer, listener: 0 }, false));
+            handle.post_reserved(1, Command::Adopt(Incoming { stream, peer }, false));
         }
         handle.post_reserved(1, Command::Pressure);
         handle.uncount_handed_over(0);

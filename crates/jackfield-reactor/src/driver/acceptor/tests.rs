@@ -11,7 +11,7 @@ struct Errors(usize);
 
 impl Service for Errors {
     fn on_accept(&mut self, _: &mut Wires, _: Incoming) {}
-    fn on_secured(&mut self, _: &mut Wires, _: ConnectionId) {}
+    fn on_established(&mut self, _: &mut Wires, _: ConnectionId) {}
     fn on_bytes(&mut self, _: &mut Wires, _: ConnectionId, rx: &mut [u8]) -> usize {
         rx.len()
     }

@@ -1,0 +1,48 @@
+//! Who is at the other end of each wire.
+
+use super::Wires;
+use crate::id::ConnectionId;
+use crate::session::preamble::Proxied;
+use crate::stream::addr::Addr;
+use crate::table;
+use crate::wire::peer::{Peer, PeerSlot};
+use std::io;
+
+impl Wires {
+    /// Who is at the other end. Known from the accept to `on_close`, after a reset too.
+    pub fn peer(&self, id: ConnectionId) -> Option<Peer> {
+        let slot = self.peek(id)?.peer;
+        slot.peer().or_else(|place| self.peers.get(place).cloned().ok_or(place)).ok()
+    }
+
+    /// This side's address, asked of the system each time.
+    ///
+    /// # Errors
+    /// If the connection is gone.
+    pub fn local_addr(&self, id: ConnectionId) -> io::Result<Addr> {
+        self.peek(id).ok_or(io::ErrorKind::NotConnected)?.session.stream().local_addr()
+    }
+
+    pub(super) fn keep_peer(&mut self, peer: Peer) -> PeerSlot {
+        PeerSlot::of(&peer).unwrap_or_else(|| {
+            table::reserve_gently(&mut self.peers);
+            PeerSlot::Kept(self.peers.insert(peer) as u32)
+        })
+    }
+
+    /// A proxy has said for whom it speaks.
+    pub(crate) fn set_proxied(&mut self, id: ConnectionId, proxied: Proxied) {
+        let Some(peer) = self.peer(id) else { return };
+        self.forget_peer(id);
+        let slot = self.keep_peer(Peer { proxied: Some(proxied), ..peer });
+        if let Some(wire) = self.get(id) {
+            wire.peer = slot;
+        }
+    }
+
+    pub(super) fn forget_peer(&mut self, id: ConnectionId) {
+        if let Some(Err(place)) = self.peek(id).map(|wire| wire.peer.peer()) {
+            self.peers.try_remove(place);
+        }
+    }
+}

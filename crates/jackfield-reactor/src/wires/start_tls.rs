@@ -1,0 +1,89 @@
+//! TLS above a connection that already speaks, as STARTTLS asks for it.
+//!
+//! What was said before goes out in plain text, and before anything of TLS. What was heard and not used, wherever it
+//! lies, is TLS's: plain text that a peer, or somebody between, has sent behind the command is then a malformed record
+//! that ends the connection. It is never taken for something that came from inside TLS (CVE-2011-0411 and its kind).
+
+use super::Wires;
+use crate::id::ConnectionId;
+use crate::reason::Reason;
+use crate::session::Session;
+use crate::session::tls::Tls;
+use crate::stream::Stream;
+use crate::wire::flags;
+use crate::wire::life::Phase;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+
+impl Wires {
+    /// Puts TLS above a connection that is open and plain, as its server. What is queued for it goes out as it is; from
+    /// now on nothing more is taken until the handshake is over and
+    /// [`Service::on_established`](crate::Service::on_established) comes once more. Called in `on_bytes`, the bytes behind
+    /// those that are reported as used belong to TLS: stop there ([`Wires::goes_on`] is false).
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotConnected`] if the connection is not open, [`ErrorKind::InvalidInput`] if it is not plain, and what
+    /// rustls says if it refuses the configuration. The connection then stays as it is.
+    pub fn start_tls(&mut self, id: ConnectionId, config: Arc<ServerConfig>) -> io::Result<()> {
+        let session = ServerConnection::new(config).map_err(io::Error::other)?;
+        self.put_above(id, session.into())
+    }
+
+    /// The same as the client of a server of that name.
+    ///
+    /// # Errors
+    /// As [`Wires::start_tls`].
+    pub fn start_tls_as_client(
+        &mut self,
+        id: ConnectionId,
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+    ) -> io::Result<()> {
+        let session = ClientConnection::new(config, name).map_err(io::Error::other)?;
+        self.put_above(id, session.into())
+    }
+
+    fn put_above(&mut self, id: ConnectionId, session: Connection) -> io::Result<()> {
+        let wire = self.get(id).filter(|wire| wire.phase == Phase::Open).ok_or(ErrorKind::NotConnected)?;
+        let Session::Plain(stream) = &mut wire.session else { return Err(ErrorKind::InvalidInput.into()) };
+        let mut tls = Tls::above(std::mem::replace(stream, Stream::Closed), session);
+        tls.say_before(self.take_queued(id));
+        if let Some(mut carry) = self.lift_carry(id) {
+            tls.feed(carry.unused());
+            self.give_back_carry(carry);
+        }
+        let Some(wire) = self.get(id) else { return Ok(()) };
+        (wire.session, wire.phase) = (tls.into(), Phase::Handshake);
+        wire.flags = wire.flags & !flags::RECHECK | flags::ENCRYPTS | flags::UNREAD;
+        self.stopped |= id == self.current;
+        self.begin_handshake(id);
+        self.push(id);
+        self.look_again(id);
+        Ok(())
+    }
+
+    /// Writes what was said before, and accounts for what the kernel does not take of it.
+    fn push(&mut self, id: ConnectionId) {
+        let Some(wire) = self.get(id) else { return };
+        match wire.session.push() {
+            Ok(_) => self.weigh(id, 0),
+            Err(error) => self.abort(id, Reason::of_error(&error)),
+        }
+    }
+
+    /// All that is queued for a wire: this event's answers, or else what is in its outbox.
+    fn take_queued(&mut self, id: ConnectionId) -> Vec<u8> {
+        self.interrupt_broadcast();
+        if id == self.current {
+            let queued = self.cork.take_all();
+            self.uncharge_cork();
+            return queued;
+        }
+        let Some(mut outbox) = self.get(id).and_then(|wire| wire.outbox.take()) else { return Vec::new() };
+        let queued = outbox.take_all();
+        self.recycle(outbox);
+        queued
+    }
+}
