@@ -17,8 +17,6 @@ use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use std::io::{self, ErrorKind};
-#[cfg(unix)]
-use std::os::fd::AsRawFd;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -188,20 +186,20 @@ pub(crate) fn refuse<S: Service + ?Sized>(incoming: Incoming, wires: &mut Wires,
 /// By its descriptor, and not through the socket: two event queues may watch it.
 #[cfg(unix)]
 fn watch(listener: &mut Arc<Listener>, registry: &Registry, token: Token) -> io::Result<()> {
-    registry.register(&mut SourceFd(&listener.socket.as_raw_fd()), token, Interest::READABLE)
+    registry.register(&mut SourceFd(&listener.descriptor()), token, Interest::READABLE)
 }
 
 #[cfg(unix)]
 fn unwatch(listener: &Listener, registry: &Registry) {
     // It fails only if it was not watched.
-    let _ = registry.deregister(&mut SourceFd(&listener.socket.as_raw_fd()));
+    let _ = registry.deregister(&mut SourceFd(&listener.descriptor()));
 }
 
 /// One event queue only can watch a socket here.
 #[cfg(not(unix))]
 fn watch(listener: &mut Arc<Listener>, registry: &Registry, token: Token) -> io::Result<()> {
     let listener = Arc::get_mut(listener).ok_or(ErrorKind::Unsupported)?;
-    registry.register(&mut listener.socket, token, Interest::READABLE)
+    registry.register(listener.source(), token, Interest::READABLE)
 }
 
 #[cfg(not(unix))]

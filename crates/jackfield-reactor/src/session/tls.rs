@@ -20,7 +20,8 @@ pub struct Tls {
     session: Connection,
     /// Bytes that were read from the stream before there was a session: they are its first.
     early: VecDeque<u8>,
-    /// Bytes that were said before there was a session, and that the kernel has not taken: they go before its own.
+    /// Bytes in plain text, said before there was a session or instead of one, that the kernel has not
+    /// taken: they go before those of the session.
     before: Vec<u8>,
     /// An error of the stream that was met behind good bytes, and is told after them.
     fault: Option<io::Error>,
@@ -183,7 +184,7 @@ impl Tls {
 
     /// Gives rustls what was read already, or else what the stream has. The first byte of all is looked at on the way.
     fn read_records(&mut self) -> io::Result<usize> {
-        let Self { stream, session, early, plain, .. } = self;
+        let Self { stream, session, early, before, plain, .. } = self;
         if !early.is_empty() {
             return session.read_tls(early);
         }
@@ -193,8 +194,7 @@ impl Tls {
         *plain = match first {
             None | Some(RECORD_OF_HANDSHAKE) => Plain::Nothing,
             Some(_) => {
-                // Nothing was written before, so the kernel takes it; if it doesn't, nothing is lost that matters.
-                let _ = stream.write(answer);
+                before.extend_from_slice(answer);
                 Plain::Said
             }
         };
@@ -262,9 +262,9 @@ impl Tls {
     pub(crate) fn close(&mut self) -> io::Result<bool> {
         if !matches!(self.plain, Plain::Said) {
             self.session.send_close_notify();
-            if !self.push()? {
-                return Ok(false);
-            }
+        }
+        if !self.push()? {
+            return Ok(false);
         }
         self.stream.finish()?;
         Ok(true)

@@ -3,11 +3,21 @@
 use super::Stream;
 use super::addr::Addr;
 use mio::net::TcpListener;
-use socket2::{Domain, Protocol, Socket, Type};
+#[cfg(unix)]
+use mio::net::UnixListener;
+use socket2::{Domain, Protocol, SockAddr, Type};
 use std::io;
+#[cfg(unix)]
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 #[cfg(any(target_os = "android", target_os = "linux"))]
 use std::os::fd::AsFd;
+#[cfg(unix)]
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+#[cfg(unix)]
+use std::os::unix::fs::FileTypeExt;
+#[cfg(unix)]
+use std::path::{Path, PathBuf};
 
 /// New connections that the system keeps waiting, unless told otherwise. The kernel has an upper bound of its own.
 pub const BACKLOG: u32 = 1024;
@@ -54,10 +64,24 @@ impl Default for ListenOptions {
 /// A socket that listens.
 #[derive(Debug)]
 pub struct Listener {
-    pub(crate) socket: TcpListener,
+    socket: Socket,
+    #[cfg(unix)]
+    _file: Option<SocketFile>,
     pub(crate) nodelay: bool,
     /// Nearly all that are accepted have said something.
     pub(crate) deferred: bool,
+}
+
+/// The file of a unix socket, which goes with it.
+#[cfg(unix)]
+#[derive(Debug)]
+struct SocketFile(PathBuf);
+
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(UnixListener),
 }
 
 impl Listener {
@@ -66,7 +90,7 @@ impl Listener {
     /// # Errors
     /// What the system says: the address is in use, not this machine's, or not allowed.
     pub fn bind(addr: SocketAddr, options: &ListenOptions) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+        let socket = socket2::Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
         if addr.is_ipv6() {
             // v4 has a listener of its own if it is wanted: mapped addresses would surprise every filter.
             socket.set_only_v6(true)?;
@@ -92,7 +116,7 @@ impl Listener {
         socket.bind(&addr.into())?;
         socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
         let deferred = options.deferred && cfg!(any(target_os = "android", target_os = "linux"));
-        Ok(Self { socket: TcpListener::from_std(socket.into()), nodelay: options.nodelay, deferred })
+        Ok(Self { nodelay: options.nodelay, deferred, ..Self::of_tcp(socket.into()) })
     }
 
     /// Takes a socket that listens already, such as one that was inherited.
@@ -101,20 +125,102 @@ impl Listener {
     /// If the socket can't be made non-blocking.
     pub fn from_std(socket: std::net::TcpListener) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        Ok(Self { socket: TcpListener::from_std(socket), nodelay: true, deferred: false })
+        Ok(Self::of_tcp(socket))
+    }
+
+    /// Binds a unix socket to a path and listens. Of the options only the backlog concerns it. A socket that was left
+    /// there by a process that has ended is replaced; the file goes when the listener does. Who may connect is decided by
+    /// the rights of the file and its folder.
+    ///
+    /// # Errors
+    /// What the system says: somebody listens there, something else lies there, the path is too long or not allowed.
+    #[cfg(unix)]
+    pub fn bind_unix(path: impl AsRef<Path>, options: &ListenOptions) -> io::Result<Self> {
+        let path = path.as_ref();
+        let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        let addr = SockAddr::unix(path)?;
+        match socket.bind(&addr) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && is_left_over(path) => {
+                std::fs::remove_file(path)?;
+                socket.bind(&addr)?;
+            }
+            bound => bound?,
+        }
+        socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
+        let listener = std::os::unix::net::UnixListener::from(OwnedFd::from(socket));
+        let socket = Socket::Unix(UnixListener::from_std(listener));
+        Ok(Self { socket, _file: Some(SocketFile(path.to_owned())), nodelay: false, deferred: false })
+    }
+
+    fn of_tcp(socket: std::net::TcpListener) -> Self {
+        Self {
+            socket: Socket::Tcp(TcpListener::from_std(socket)),
+            #[cfg(unix)]
+            _file: None,
+            nodelay: true,
+            deferred: false,
+        }
     }
 
     /// The address that it really has.
+    ///
+    /// # Errors
+    /// What the system says.
     pub fn local_addr(&self) -> io::Result<Addr> {
-        self.socket.local_addr().map(Addr::Ip)
+        match &self.socket {
+            Socket::Tcp(socket) => socket.local_addr().map(Addr::Ip),
+            #[cfg(unix)]
+            Socket::Unix(socket) => socket.local_addr().map(|addr| Addr::of_unix(&addr)),
+        }
     }
 
     /// The next connection.
     pub(crate) fn accept(&self) -> io::Result<(Stream, Addr)> {
-        let (stream, addr) = self.socket.accept()?;
-        if cfg!(not(target_os = "linux")) {
-            stream.set_nodelay(self.nodelay)?;
+        match &self.socket {
+            Socket::Tcp(socket) => {
+                let (stream, addr) = socket.accept()?;
+                if cfg!(not(target_os = "linux")) {
+                    stream.set_nodelay(self.nodelay)?;
+                }
+                Ok((Stream::Tcp(stream), addr.into()))
+            }
+            #[cfg(unix)]
+            Socket::Unix(socket) => {
+                let (stream, addr) = socket.accept()?;
+                Ok((Stream::Unix(stream), Addr::of_unix(&addr)))
+            }
         }
-        Ok((Stream::Tcp(stream), addr.into()))
     }
+
+    #[cfg(unix)]
+    pub(crate) fn descriptor(&self) -> RawFd {
+        match &self.socket {
+            Socket::Tcp(socket) => socket.as_raw_fd(),
+            Socket::Unix(socket) => socket.as_raw_fd(),
+        }
+    }
+
+    /// What the event queue watches, where that can't be done by a descriptor.
+    #[cfg(not(unix))]
+    pub(crate) fn source(&mut self) -> &mut TcpListener {
+        let Socket::Tcp(socket) = &mut self.socket;
+        socket
+    }
+}
+
+#[cfg(unix)]
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // If it is gone already, or is not ours to remove, nothing is lost.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// A socket at which nobody listens any more.
+#[cfg(unix)]
+fn is_left_over(path: &Path) -> bool {
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
+    let answer = std::os::unix::net::UnixStream::connect(path);
+    is_socket && answer.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
 }

@@ -154,3 +154,20 @@ fn a_slot_is_retired_before_its_generation_wraps() {
     assert!(reactor.wires.is_empty() && far.is_finished());
     assert_eq!(connect(&mut reactor, 0).0, ConnectionId::new(0, 1, 1));
 }
+
+/// Of an address of IPv6 there is a row in a table of its own, which goes with the connection.
+#[test]
+fn the_table_of_peers_is_empty_when_they_have_gone() {
+    let mut reactor = Reactor::new(0, Time(0), Limits::default(), None);
+    let addrs = ["192.0.2.1:1", "[2001:db8::1]:2", "[2001:db8::1]:3"].map(|addr| addr.parse::<SocketAddr>());
+    let peers = addrs.map(|addr| Peer::new(addr.expect("an address"), 300));
+    let ids = peers.clone().map(|peer| {
+        reactor.wires.insert(Stream::Memory(Pipe::pair().0).into(), peer).expect("there is room")
+    });
+    assert_eq!(ids.map(|id| reactor.wires.peer(id)), peers.map(Some));
+    for id in ids {
+        reactor.wires.abort(id, Reason::Local);
+    }
+    reactor.settle(&mut Deaf);
+    assert_eq!((reactor.wires.len(), reactor.wires.kept_peers()), (0, 0));
+}

@@ -178,7 +178,8 @@ impl Wires {
         self.stats.opened.add(1);
         self.begin_handshake(id);
         if begins {
-            self.look_again(id);
+            // It speaks when it is read.
+            self.read_soon(id);
         }
         Ok(id)
     }

@@ -45,4 +45,9 @@ impl Wires {
             self.peers.try_remove(place);
         }
     }
+
+    #[cfg(test)]
+    pub(crate) fn kept_peers(&self) -> usize {
+        self.peers.len()
+    }
 }

@@ -78,8 +78,8 @@ impl Wires {
     /// [`Wires::has_ended`] knows that it has not.
     pub fn read_finally(&mut self, id: ConnectionId) {
         if let Some(wire) = self.get(id) {
-            wire.flags |= flags::FINAL_READ | flags::UNREAD;
-            self.look_again(id);
+            wire.flags |= flags::FINAL_READ;
+            self.read_soon(id);
         }
     }
 
@@ -87,6 +87,14 @@ impl Wires {
     pub fn yield_turn(&mut self, id: ConnectionId) {
         if let Some(wire) = self.get(id) {
             wire.flags |= if planted(5) { 0 } else { flags::RECHECK };
+            self.look_again(id);
+        }
+    }
+
+    /// Reads it in the next turn, whether the system tells of something or not.
+    pub(super) fn read_soon(&mut self, id: ConnectionId) {
+        if let Some(wire) = self.get(id) {
+            wire.flags |= flags::UNREAD;
             self.look_again(id);
         }
     }

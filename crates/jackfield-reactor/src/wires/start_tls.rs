@@ -56,11 +56,11 @@ impl Wires {
         }
         let Some(wire) = self.get(id) else { return Ok(()) };
         (wire.session, wire.phase) = (tls.into(), Phase::Handshake);
-        wire.flags = wire.flags & !flags::RECHECK | flags::ENCRYPTS | flags::UNREAD;
+        wire.flags = wire.flags & !flags::RECHECK | flags::ENCRYPTS;
         self.stopped |= id == self.current;
         self.begin_handshake(id);
         self.push(id);
-        self.look_again(id);
+        self.read_soon(id);
         Ok(())
     }
 

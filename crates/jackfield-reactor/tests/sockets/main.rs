@@ -5,6 +5,8 @@
 mod server;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(unix)]
+mod unix;
 
 use jackfield_reactor::{Limits, Reason, Timeout};
 use server::{LONG, Plan, Server, Told, pattern, say};
@@ -18,7 +20,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 fn connect(server: &Server) -> TcpStream {
-    let client = TcpStream::connect(server.addr).expect("it listens");
+    let client = TcpStream::connect(server.addr.as_ip().expect("an IP address")).expect("it listens");
     client.set_read_timeout(Some(LONG)).expect("a time");
     client.set_write_timeout(Some(LONG)).expect("a time");
     client
@@ -247,7 +249,7 @@ fn the_system_keeps_little_for_a_peer_that_does_not_read() {
     });
     let client = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     client.set_recv_buffer_size(4096).expect("a size");
-    client.connect(&server.addr.into()).expect("it listens");
+    client.connect(&server.addr.as_ip().expect("an IP address").into()).expect("it listens");
     let Told::Open(id) = server.told() else { panic!("it is open first") };
     let (tell, told) = mpsc::channel();
     server.ask(move |wires| tell.send(wires.queued(id)).expect("it is waited for"));

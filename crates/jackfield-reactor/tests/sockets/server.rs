@@ -1,11 +1,10 @@
 //! A reactor on a thread of its own, with real sockets, that tells the test what it hears.
 
 use jackfield_reactor::{
-    ConnectionId, Driver, Incoming, Limits, ListenOptions, Listener, Mailbox, Reason, Service, Session,
+    Addr, ConnectionId, Driver, Incoming, Limits, ListenOptions, Listener, Mailbox, Reason, Service, Session,
     Stream, Wires,
 };
 use std::io;
-use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -65,7 +64,7 @@ pub(crate) enum Told {
 pub(crate) type Command = Box<dyn FnOnce(&mut Wires) + Send>;
 
 pub(crate) struct Server {
-    pub(crate) addr: SocketAddr,
+    pub(crate) addr: Addr,
     pub(crate) mailbox: Arc<Mailbox<Command>>,
     told: mpsc::Receiver<Told>,
     thread: JoinHandle<(usize, usize)>,
@@ -76,9 +75,12 @@ pub(crate) const LONG: Duration = Duration::from_secs(30);
 
 impl Server {
     pub(crate) fn start(plan: Plan) -> Self {
-        let listener =
-            Listener::bind(([127, 0, 0, 1], 0).into(), &ListenOptions::default()).expect("a free port");
-        let addr = listener.local_addr().expect("it is bound").as_ip().expect("an IP address");
+        let any = ([127, 0, 0, 1], 0).into();
+        Self::start_at(Listener::bind(any, &ListenOptions::default()).expect("a free port"), plan)
+    }
+
+    pub(crate) fn start_at(listener: Listener, plan: Plan) -> Self {
+        let addr = listener.local_addr().expect("it is bound");
         let mut driver = Driver::new(7, plan.limits.clone()).expect("an event queue");
         driver.listen(listener).expect("it can be registered");
         let mailbox = Arc::new(Mailbox::new(Some(driver.waker().expect("a waker")), 100));
@@ -196,7 +198,10 @@ impl Service for Talker {
         self.commands = commands;
     }
 
-    fn on_close(&mut self, _: &mut Wires, _: ConnectionId, reason: Reason) {
+    fn on_close(&mut self, wires: &mut Wires, id: ConnectionId, reason: Reason) {
+        // Even if the system does not know it any more, as after a reset.
+        let addr = wires.peer(id).expect("it is known to the last").addr;
+        assert!(addr.ip().is_none_or(|ip| ip.is_loopback()) && wires.local_addr(id).is_ok());
         self.tell(Told::Closed(reason));
     }
 

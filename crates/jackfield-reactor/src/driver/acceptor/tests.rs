@@ -29,9 +29,7 @@ impl Service for Errors {
 /// A socket that does not listen: each accept fails, and the reserve is of no help.
 fn broken() -> Listener {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    socket.set_nonblocking(true).expect("it can be set");
-    let socket = mio::net::TcpListener::from_std(socket.into());
-    Listener { socket, nodelay: true, deferred: false }
+    Listener::from_std(socket.into()).expect("it can be set")
 }
 
 #[test]

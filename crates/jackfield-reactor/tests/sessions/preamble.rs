@@ -1,0 +1,90 @@
+//! Bytes that come before the session.
+
+use crate::world::{PEER, SIZES, World, client, configs};
+use jackfield_reactor::{Addr, PreambleRead, Proxied, Session, Stream, Tls};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// `from ADDR;`, or `local;` of a proxy that speaks for itself.
+fn parse(bytes: &[u8]) -> PreambleRead {
+    let Some(end) = bytes.iter().position(|byte| *byte == b';') else { return PreambleRead::Incomplete };
+    let text = String::from_utf8_lossy(&bytes[..end]);
+    let proxied = match text.strip_prefix("from ").map(str::parse::<SocketAddr>) {
+        Some(Ok(source)) => Some(Proxied { source: source.into(), destination: Addr::Ip(PEER) }),
+        None if text == "local" => None,
+        _ => return PreambleRead::Invalid,
+    };
+    PreambleRead::Done { bytes: end + 1, proxied }
+}
+
+fn behind(stream: Stream) -> Session {
+    Session::Plain(stream).behind_preamble(parse, 40)
+}
+
+#[test]
+fn the_source_is_known_before_the_first_byte() {
+    let rows = [
+        ("from 203.0.113.9:99;", "203.0.113.9:99"),
+        ("from [2001:db8::1]:2;", "[2001:db8::1]:2"),
+        ("local;", "192.0.2.7:4000"),
+    ];
+    for size in SIZES {
+        for (preamble, source) in rows {
+            let mut world = World::new(behind);
+            assert_eq!(world.send(format!("{preamble}hello\nx").as_bytes(), size), b"hello\n");
+            world.far.finish();
+            world.run();
+            let close = format!("close Peer {PEER} at 3");
+            assert_eq!(world.log(), [&format!("established {source}"), "line hello", "end", &close]);
+        }
+    }
+}
+
+#[test]
+fn tls_begins_behind_it() {
+    for size in SIZES {
+        let (mut world, mut peer) = (
+            World::new(|stream| {
+                let tls = Tls::server(stream, configs().server.clone()).expect("a good configuration");
+                Session::from(tls).behind_preamble(parse, 40)
+            }),
+            client(),
+        );
+        let mut words = b"from 203.0.113.9:99;".to_vec();
+        peer.write_tls(&mut words).expect("memory");
+        let answers = world.send(&words, size);
+        let mut rest = &answers[..];
+        while !rest.is_empty() {
+            peer.read_tls(&mut rest).expect("memory");
+            peer.process_new_packets().expect("well-formed records");
+        }
+        assert_eq!(world.say(&mut peer, b"secret\n", size), b"secret\n", "in pieces of {size}");
+        assert_eq!(world.log(), ["established 203.0.113.9:99", "line secret"]);
+    }
+}
+
+#[test]
+fn a_connection_without_one_is_reset() {
+    // The second is as long as it may be, and not whole.
+    for first in ["GET / HTTP/1.1;", &"x".repeat(40)] {
+        for size in SIZES {
+            let mut world = World::new(behind);
+            world.send(first.as_bytes(), size);
+            assert_eq!(world.log(), [format!("close Preamble {PEER} at 3")], "in pieces of {size}");
+            assert!(world.far.is_reset());
+        }
+    }
+}
+
+#[test]
+fn it_must_be_there_in_time_and_may_end_before() {
+    let mut world = World::new(behind);
+    world.send(b"from 2", 1);
+    world.advance(Duration::from_secs(10));
+    assert_eq!(world.log(), [format!("close Timeout(Handshake) {PEER} at 3")]);
+    let mut world = World::new(behind);
+    world.send(b"from 2", 1);
+    world.far.finish();
+    world.run();
+    assert_eq!(world.log(), [format!("close Peer {PEER} at 3")]);
+}

@@ -1,0 +1,120 @@
+//! TLS above a connection that speaks already.
+
+use crate::world::{PEER, SIZES, World, client, configs};
+use jackfield_reactor::Session;
+use rustls::Connection;
+use std::io::ErrorKind;
+use std::time::Duration;
+
+fn plain() -> World {
+    World::new(Session::Plain)
+}
+
+fn hello(session: &mut Connection) -> Vec<u8> {
+    let mut hello = Vec::new();
+    session.write_tls(&mut hello).expect("memory");
+    hello
+}
+
+#[test]
+fn what_was_said_before_is_plain_and_what_follows_is_not() {
+    for size in SIZES {
+        let (mut world, mut peer) = (plain(), client());
+        assert_eq!(world.send(b"hello\nstarttls\n", size), b"hello\ngo\n");
+        assert_eq!(world.say(&mut peer, b"secret\n", size), b"secret\n", "in pieces of {size}");
+        let established = format!("established {PEER}");
+        assert_eq!(world.log(), ["line hello", "line starttls", &established, "line secret"]);
+    }
+}
+
+/// Whether it comes with the command, in part with it, or after it.
+#[test]
+fn plain_text_behind_the_command_is_never_heard() {
+    let words = b"hello\nstarttls\nsecret\nmore\n";
+    for cut in 0..=words.len() {
+        let mut world = plain();
+        let (first, second) = words.split_at(cut);
+        let mut answers = world.send(first, 1 << 20);
+        answers.extend(world.send(second, 1 << 20));
+        world.far.finish();
+        world.run();
+        let close = format!("close Tls {PEER} at 3");
+        assert_eq!(world.log(), ["line hello", "line starttls", &close], "cut at {cut}");
+        assert!(answers.starts_with(b"hello\ngo\n\x15"), "an alert is all that follows, cut at {cut}");
+    }
+}
+
+/// No peer should do so, but what belongs to TLS is told from what does not by its form and not by its time.
+#[test]
+fn a_handshake_that_follows_the_command_at_once_is_the_same_however_it_is_split() {
+    let mut lengths = Vec::new();
+    for size in SIZES {
+        let (mut world, mut peer) = (plain(), client());
+        let words = [b"starttls\n".to_vec(), hello(&mut peer)].concat();
+        let answers = world.send(&words, size);
+        let flight = answers.strip_prefix(b"go\n").expect("the answer in plain text comes first");
+        lengths.push(flight.len());
+        let mut rest = flight;
+        while !rest.is_empty() {
+            peer.read_tls(&mut rest).expect("memory");
+            peer.process_new_packets().expect("well-formed records");
+        }
+        assert_eq!(world.say(&mut peer, b"secret\n", size), b"secret\n", "in pieces of {size}");
+    }
+    assert!(lengths.iter().all(|length| *length == lengths[0]), "{lengths:?}");
+}
+
+#[test]
+fn what_the_kernel_does_not_take_of_the_plain_text_goes_first() {
+    let (mut world, mut peer) = (plain(), client());
+    world.far.set_room(Some(4));
+    let words = [b"hello\nstarttls\n".to_vec(), hello(&mut peer)].concat();
+    world.far.send(&words);
+    world.driver.run(&mut world.service);
+    assert_eq!(world.far.take(), b"hell");
+    world.far.set_room(Some(2));
+    world.driver.run(&mut world.service);
+    assert_eq!(world.far.take(), b"o\n");
+    world.far.set_room(None);
+    world.run();
+    let answers = world.far.take();
+    assert!(answers.starts_with(b"go\n\x16"), "{:?}", &answers[..4]);
+    assert_eq!(world.driver.accounts().queued, 0);
+}
+
+/// On a timer or at the word of another connection: what was carried then is the session's too.
+#[test]
+fn it_can_begin_outside_of_the_connections_own_events() {
+    for carried in ["", "half a line"] {
+        let (mut world, mut peer) = (plain(), client());
+        world.send(format!("hello\n{carried}").as_bytes(), 1 << 20);
+        let id = world.driver.reactor.wires.ids().next().expect("one");
+        let wires = &mut world.driver.reactor.wires;
+        if let Some(outbox) = wires.outbox(id) {
+            outbox.tail().extend_from_slice(b"now\n");
+        }
+        wires.start_tls(id, configs().server.clone()).expect("it is plain and open");
+        assert!(wires.outbox(id).is_none() && !wires.goes_on(id), "nothing is said before it is established");
+        let again = wires.start_tls(id, configs().server.clone()).expect_err("once only");
+        assert_eq!(again.kind(), ErrorKind::NotConnected);
+        if carried.is_empty() {
+            assert_eq!(world.send(&[], 1 << 20), b"now\n");
+            assert_eq!(world.say(&mut peer, b"secret\n", 1 << 20), b"secret\n");
+            let wires = &mut world.driver.reactor.wires;
+            let above = wires.start_tls(id, configs().server.clone()).expect_err("it is not plain");
+            assert_eq!(above.kind(), ErrorKind::InvalidInput);
+        } else {
+            world.far.finish();
+            world.run();
+            assert_eq!(world.log()[1..], [format!("close Tls {PEER} at 3")]);
+        }
+    }
+}
+
+#[test]
+fn it_must_be_over_in_time() {
+    let mut world = plain();
+    world.send(b"starttls\n", 1);
+    world.advance(Duration::from_secs(10));
+    assert_eq!(world.log()[1..], [format!("close Timeout(Handshake) {PEER} at 3")]);
+}

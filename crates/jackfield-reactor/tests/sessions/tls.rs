@@ -1,0 +1,103 @@
+//! TLS over memory, as server and as client.
+
+use crate::world::{PEER, SIZES, World, client, client_config, configs, name, server};
+use jackfield_reactor::{Session, Tls};
+use std::time::Duration;
+
+fn tls() -> World {
+    World::new(|stream| Tls::server(stream, configs().server.clone()).expect("a good configuration").into())
+}
+
+#[test]
+fn a_conversation_is_the_same_however_its_bytes_are_split() {
+    for size in SIZES {
+        let (mut world, mut peer) = (tls(), client());
+        world.converse(&mut peer, size);
+        assert!(!peer.is_handshaking(), "in pieces of {size}");
+        assert_eq!(world.say(&mut peer, b"hello\nwor", size), b"hello\n");
+        assert_eq!(world.say(&mut peer, b"ld\n", size), b"world\n");
+        let long = [&[b'x'; 40_000][..], b"\n"].concat();
+        assert!(world.say(&mut peer, &long, size.max(7)) == long);
+        world.service.log.truncate(3);
+        peer.send_close_notify();
+        world.converse(&mut peer, size);
+        world.far.finish();
+        world.run();
+        let close = format!("close Peer {PEER} at 3");
+        assert_eq!(
+            world.log(),
+            [&format!("established {PEER}")[..], "line hello", "line world", "end", &close],
+            "in pieces of {size}"
+        );
+        assert!(world.driver.reactor.wires.is_empty() && world.far.is_finished());
+    }
+}
+
+#[test]
+fn a_cut_is_told_from_an_end() {
+    let (mut world, mut peer) = (tls(), client());
+    world.say(&mut peer, b"hello\n", 1000);
+    world.far.finish();
+    world.run();
+    assert_eq!(world.log()[2..], ["cut", &format!("close Peer {PEER} at 3")]);
+}
+
+#[test]
+fn a_malformed_record_ends_it() {
+    for size in SIZES {
+        let (mut world, mut peer) = (tls(), client());
+        world.say(&mut peer, b"hello\n", 1000);
+        world.send(&[&[0x17, 3, 3, 0, 20][..], &[9; 20]].concat(), size);
+        world.far.finish();
+        world.run();
+        assert_eq!(world.log()[2..], [format!("close Tls {PEER} at 3")], "in pieces of {size}");
+    }
+}
+
+#[test]
+fn a_peer_that_does_not_speak_tls_is_answered_in_plain_text_if_asked() {
+    for size in SIZES {
+        let mut world = World::new(|stream| {
+            let tls = Tls::server(stream, configs().server.clone()).expect("a good configuration");
+            tls.with_plain_answer(b"speak TLS\n").into()
+        });
+        assert_eq!(world.send(b"GET / HTTP/1.1\r\n\r\n", size), b"speak TLS\n", "in pieces of {size}");
+        world.far.finish();
+        world.run();
+        assert_eq!(world.log(), [format!("close Tls {PEER} at 3")]);
+    }
+}
+
+#[test]
+fn a_handshake_that_does_not_end_is_ended() {
+    let mut world = tls();
+    world.send(&[0x16, 3, 1], 1);
+    world.advance(Duration::from_secs(10));
+    assert_eq!(world.log(), [format!("close Timeout(Handshake) {PEER} at 3")]);
+    assert!(world.far.is_reset());
+}
+
+#[test]
+fn the_clients_side_begins_by_itself() {
+    for size in SIZES {
+        let mut world = World::new(|stream| -> Session {
+            Tls::client(stream, client_config(), name()).expect("a good configuration").into()
+        });
+        let mut peer = server();
+        world.converse(&mut peer, size);
+        assert!(!peer.is_handshaking(), "in pieces of {size}");
+        assert_eq!(world.say(&mut peer, b"hello\n", size), b"hello\n");
+        assert_eq!(world.log(), [&format!("established {PEER}"), "line hello"]);
+    }
+}
+
+#[test]
+fn the_address_is_known_after_a_reset() {
+    for peer in ["192.0.2.7:4000", "[2001:db8::7]:4000"] {
+        let mut world = World::from(peer.parse().expect("an address"), Session::Plain);
+        world.send(b"hello\n", 1000);
+        world.far.reset();
+        world.run();
+        assert_eq!(world.log(), ["line hello", &format!("close Reset {peer} at 3")]);
+    }
+}
