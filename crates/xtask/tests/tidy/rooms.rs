@@ -64,7 +64,7 @@ pub(crate) fn rooms_are_in_order(tree: &Tree) -> Vec<Offence> {
             format!("has no section `{HEADING}` with a block of lines `crate: room < room`"),
         )];
     }
-    let mut offences = Vec::new();
+    let mut offences = crates_without_order(tree, &orders);
     for order in orders {
         let (crate_, folder) = order.name.split_once('/').unwrap_or((&order.name, ""));
         let Some(modules) = Modules::of(tree, &format!("crates/{crate_}")) else {
@@ -82,6 +82,19 @@ pub(crate) fn rooms_are_in_order(tree: &Tree) -> Vec<Offence> {
         }
     }
     offences
+}
+
+fn crates_without_order(tree: &Tree, orders: &[Order]) -> Vec<Offence> {
+    let roots = tree.rust().filter_map(|source| {
+        let inner = source.path.strip_prefix("crates/")?;
+        let name = inner.strip_suffix("/src/lib.rs").or_else(|| inner.strip_suffix("/src/main.rs"))?;
+        (!name.contains('/')).then_some((source, name))
+    });
+    let astray =
+        roots.filter(|(_, name)| tree.get(MAP).is_some() && orders.iter().all(|order| order.name != *name));
+    astray
+        .map(|(root, name)| root.offence(1, format!("`{name}` has no line under `{HEADING}` of {MAP}")))
+        .collect()
 }
 
 /// One crate, or a folder of it, and the order that it shall have.

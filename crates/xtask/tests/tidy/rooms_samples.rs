@@ -148,6 +148,14 @@ pub(crate) const BAD: &[(&str, Files)] = &[
     ("ARCHITECTURE.md:4", two_rooms!("## Rooms\n```text\na: b c < lib\nz: b\n```\n")),
     ("ARCHITECTURE.md:4", two_rooms!("## Rooms\n```text\na: b c < lib\nz, b < c\n```\n")),
     ("ARCHITECTURE.md:1", two_rooms!("# Map\n\nNo rooms.\n")),
+    (
+        "crates/z/src/main.rs:1",
+        &[
+            ("ARCHITECTURE.md", "## Rooms\n```text\na: lib\n```\n"),
+            ("crates/a/src/lib.rs", ""),
+            ("crates/z/src/main.rs", ""),
+        ],
+    ),
     // The rooms of a folder.
     (
         "crates/a/src/b/c.rs:1",
