@@ -23,7 +23,7 @@ done
 
 # Load for five seconds: load ARGUMENT...
 load() {
-    "$target/jackfield" bench connect "http://$addr/work?us=$work" --no-report --duration 5s "$@"
+    "$target/jackfield" bench connect "http://$addr/work?us=$work" --duration 5s "$@"
 }
 
 # Answers a second, and what else the tool says in short.

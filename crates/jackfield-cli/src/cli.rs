@@ -82,7 +82,7 @@ const BENCH_ABOUT: &str = "\
 Put load on a server, and report throughput, latency, processor time and memory.
 
 Without a target the built-in server is started as a process of its own, so the command always works, and shows what \
-the server itself costs. A report with plots goes to report/index.html, its figures to report/result.json.
+the server itself costs. With --report DIR a page with plots goes to DIR/index.html, its figures to DIR/result.json.
 
 Without --rate each connection begins an operation as soon as one ends: that finds the throughput, but its latencies \
 are those of a server that is always full. With --rate operations are due at fixed times, and latency counts from \
@@ -92,11 +92,14 @@ const BENCH: &str = "\
 Examples:
   jackfield bench http --connections 64 --pipeline 16 --duration 10s
   jackfield bench http --rate 20k http://127.0.0.1:8080/plaintext --server-pid 4242
-  jackfield bench ws --size 16KiB --compare report/result.json
+  jackfield bench ws --size 16KiB --report old
+  jackfield bench ws --size 16KiB --compare old/result.json
+  jackfield bench http --json --fail-if 'errors>0' http://127.0.0.1:8080/ > result.json
   jackfield bench sse --connections 100 --rate 500
   jackfield bench fanout --connections 64 --slow-readers 2
   jackfield bench compare
   jackfield bench growth
   jackfield bench reactors --at-least 1.8
 
-Exit status: 0 when all went well, 1 when a --fail-if condition was met, 2 when nothing could be measured.";
+Exit status: 0 when all went well; 1 when a --fail-if condition was met, or no operation succeeded; 2 when the command \
+line makes no sense, before anything is started; 130 after Ctrl-C, which shows what was measured until then.";

@@ -2,7 +2,7 @@
 
 use crate::base::error::Error;
 use crate::base::progress::Progress;
-use crate::bench::run::limits;
+use crate::bench::worker::limits;
 use jackfield_reactor::mio::net::TcpStream;
 use jackfield_reactor::{ConnectionId, Driver, Incoming, Peer, Reason, Service, Stream, Wires};
 use socket2::SockRef;

@@ -14,8 +14,6 @@ pub(crate) enum Error {
     Server(io::Error),
     /// The server does not answer as it should, from the start.
     Refused(String),
-    /// Not all connections came up in time: so many did, of so many.
-    TooFew(usize, usize),
     /// The system failed this process.
     Io(io::Error),
     /// A file can't be read or written.
@@ -30,7 +28,6 @@ impl fmt::Display for Error {
             Self::Usage(text) | Self::Target(text) => f.write_str(text),
             Self::Server(error) => write!(f, "the built-in server does not start: {error}"),
             Self::Refused(why) => write!(f, "the server does not answer as it should: {why}"),
-            Self::TooFew(ready, wanted) => write!(f, "only {ready} of {wanted} connections came up in time"),
             Self::Io(error) => write!(f, "the load generator failed: {error}"),
             Self::File(path, error) => write!(f, "{}: {error}", path.display()),
             Self::NoResult(path) => write!(f, "{} is no result of `jackfield bench`", path.display()),

@@ -4,6 +4,7 @@
 //! said is the [`Speaker`]'s business, and when it is due the [`Pace`]'s. At a fixed rate, connections with room for an
 //! operation queue up, and the one that waits longest gets the next that is due.
 
+use super::alarm::Alarm;
 use super::pace::Pace;
 use super::speaker::{Fault, Heard, Opened, Part, Speaker};
 use super::tally::{Kind, Tally};
@@ -12,14 +13,15 @@ use jackfield_reactor::{ConnectionId, Incoming, Peer, Reason, Service, Stream, T
 use socket2::SockRef;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 /// What the engine has to know of the plan.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
     pub(crate) target: SocketAddr,
-    /// Places, those of slow readers included, which come first.
-    pub(crate) places: usize,
+    /// Places, by their number in the whole run: those of slow readers come first.
+    pub(crate) places: Range<usize>,
     pub(crate) slow_readers: usize,
     /// Operations in flight on one connection.
     pub(crate) pipeline: usize,
@@ -31,6 +33,8 @@ pub(crate) struct Setup {
     pub(crate) deliveries: u64,
     /// Each connection serves one operation, and opening it is part of that.
     pub(crate) renews: bool,
+    /// An answer that takes longer is an error.
+    pub(crate) timeout_ns: u64,
 }
 
 /// The client's side of all connections.
@@ -55,6 +59,10 @@ pub(crate) struct Engine<S: Speaker> {
     is_proven: bool,
     failure: Option<Kind>,
     retry_at: u64,
+    /// When connections are looked at next for answers that take too long.
+    sweep_at: u64,
+    /// Rings when an operation is due, where there are fixed times.
+    alarm: Option<Alarm>,
     out: Vec<u8>,
 }
 
@@ -71,6 +79,12 @@ struct Link<T> {
     is_over: bool,
     /// When the operations in flight were due.
     in_flight: VecDeque<u64>,
+    /// Since then the server owes the answer that comes next, if it owes any.
+    waits_since: u64,
+    /// When something was heard last.
+    heard_at: u64,
+    /// Since then it has room for an operation, if it is in the queue.
+    free_since: u64,
     state: T,
 }
 
@@ -78,20 +92,26 @@ struct Link<T> {
 const OPENING_MAX: usize = 256;
 /// After a connect has failed, for lack of ports above all, none is tried for so long.
 const RETRY_NS: u64 = 10_000_000;
+/// How often within the timeout connections are looked at, and how long it is at least and at most from one look to the
+/// next.
+const SWEEPS: u64 = 20;
+const SWEEP_NS_MIN: u64 = 5_000_000;
+const SWEEP_NS_MAX: u64 = 500_000_000;
 /// How long a slow reader sleeps between two reads.
 const SLOW_PAUSE: Duration = Duration::from_millis(250);
 /// What the kernel may keep for a slow reader: the less, the sooner the server notices.
 const SLOW_BUFFER_BYTES: usize = 4096;
 
 impl<S: Speaker> Engine<S> {
-    pub(crate) fn new(speaker: S, setup: Setup) -> Self {
+    /// Times count from `begin`.
+    pub(crate) fn new(speaker: S, setup: Setup, begin: Instant) -> Self {
         Self {
             tally: Tally::new(),
             pace: Pace::new(setup.rate, setup.operations),
             speaker,
-            begin: Instant::now(),
+            begin,
             links: Vec::new(),
-            vacant: (0..setup.places).rev().collect(),
+            vacant: setup.places.clone().rev().collect(),
             hungry: VecDeque::new(),
             publisher: ConnectionId::NONE,
             open: 0,
@@ -99,25 +119,28 @@ impl<S: Speaker> Engine<S> {
             is_proven: false,
             failure: None,
             retry_at: 0,
+            sweep_at: 0,
+            alarm: None,
             out: Vec::new(),
             setup,
         }
     }
 
-    /// Nanoseconds since the engine was made.
+    /// Nanoseconds since the run began.
     #[inline]
     pub(crate) fn now(&self) -> u64 {
         u64::try_from(self.begin.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// Connections that there should be.
-    pub(crate) fn places(&self) -> usize {
-        self.setup.places
-    }
-
     /// Connections that can be used.
     pub(crate) fn ready(&self) -> usize {
         self.ready
+    }
+
+    /// Errors of all kinds.
+    #[inline]
+    pub(crate) fn error_count(&self) -> u64 {
+        if self.tally.errors.is_empty() { 0 } else { self.tally.error_count() }
     }
 
     /// Why it makes no sense to go on: the first connections failed already.
@@ -145,15 +168,65 @@ impl<S: Speaker> Engine<S> {
         wanted.is_some_and(|wanted| self.tally.operations >= wanted)
     }
 
-    /// The first operation is due now, which is returned.
-    pub(crate) fn go(&mut self, wires: &mut Wires) -> Instant {
+    /// The first operation is due at `begin`; where operations are due at fixed times, the alarm wakes for them.
+    pub(crate) fn go(&mut self, wires: &mut Wires, begin: u64, alarm: Option<Alarm>) {
+        self.pace.start(begin);
+        self.alarm = alarm;
         let now = self.now();
-        self.pace.start(now);
         let ids: Vec<ConnectionId> = wires.ids().collect();
         for id in ids {
             self.feed(wires, id, now);
         }
-        self.begin + Duration::from_nanos(now)
+        self.set_alarm(now);
+    }
+
+    /// Gives up connections whose answer takes too long. Looks at all of them now and then only.
+    #[inline]
+    pub(crate) fn sweep(&mut self, wires: &mut Wires) {
+        let now = self.now();
+        if now >= self.sweep_at {
+            self.sweep_at = now + (self.setup.timeout_ns / SWEEPS).clamp(SWEEP_NS_MIN, SWEEP_NS_MAX);
+            self.sweep_all(wires, now);
+        }
+    }
+
+    fn sweep_all(&mut self, wires: &mut Wires, now: u64) {
+        let is_late = |link: &&Link<S::State>| {
+            link.owes() && now.saturating_sub(link.waits_since) > self.setup.timeout_ns
+        };
+        let late: Vec<ConnectionId> =
+            self.links.iter().flatten().filter(is_late).map(|link| link.id).collect();
+        for id in late {
+            self.time_out(wires, id);
+        }
+    }
+
+    /// Counts what is not answered yet as if its time were over.
+    pub(crate) fn end(&mut self) {
+        let links = self.links.iter().flatten().filter(|link| link.owes());
+        let waiting: usize = links.map(|link| link.in_flight.len()).sum();
+        self.tally.count_errors(NO_ANSWER, waiting);
+        self.tally.count_errors("due, but no connection was free to send it", self.pace.owed(self.now()));
+    }
+
+    /// Counts streams on which nothing has come since then, although something was published.
+    pub(crate) fn count_silent(&mut self, since: u64) {
+        if self.setup.deliveries > 1 && self.pace.taken() > 0 {
+            let is_silent =
+                |link: &&Link<S::State>| link.part == Part::Listens && !link.is_slow && link.heard_at < since;
+            let silent = self.links.iter().flatten().filter(is_silent).count();
+            self.tally.count_errors("nothing came on a stream", silent);
+        }
+    }
+
+    #[cold]
+    fn time_out(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let Some(link) = link(&mut self.links, id) else { return };
+        link.is_over = true;
+        let waiting = link.in_flight.len().max(1);
+        self.tally.count_errors(NO_ANSWER, waiting - 1);
+        self.fail(NO_ANSWER.into());
+        wires.abort(id, Reason::Local);
     }
 
     #[cold]
@@ -199,6 +272,9 @@ impl<S: Speaker> Engine<S> {
             is_hungry: false,
             is_over: false,
             in_flight: VecDeque::new(),
+            waits_since: now,
+            heard_at: now,
+            free_since: now,
             state,
         };
         self.open += 1;
@@ -229,7 +305,7 @@ impl<S: Speaker> Engine<S> {
     #[inline]
     fn feed(&mut self, wires: &mut Wires, id: ConnectionId, now: u64) {
         if self.pace.is_fixed() && !self.setup.renews {
-            self.queue_up(id);
+            self.queue_up(id, now);
             self.serve(wires, now);
         } else {
             while self.begin_operation(wires, id, now) {}
@@ -242,17 +318,29 @@ impl<S: Speaker> Engine<S> {
             let Some(id) = self.hungry.pop_front() else { return };
             if let Some(link) = link(&mut self.links, id) {
                 link.is_hungry = false;
-                self.begin_operation(wires, id, now);
-                self.queue_up(id);
+                let free_since = link.free_since;
+                let due = self.pace.due(now).unwrap_or(now);
+                if self.begin_operation(wires, id, now) {
+                    // Since then it could have been sent: the rest is this program's own delay.
+                    self.tally.record_delay(now - due.max(free_since).min(now));
+                }
+                self.queue_up(id, now);
             }
         }
     }
 
-    fn queue_up(&mut self, id: ConnectionId) {
+    fn queue_up(&mut self, id: ConnectionId, now: u64) {
         let Some(link) = link(&mut self.links, id) else { return };
         if !link.is_hungry && link.has_room(&self.speaker, self.setup.pipeline) {
-            link.is_hungry = true;
+            (link.is_hungry, link.free_since) = (true, now);
             self.hungry.push_back(id);
+        }
+    }
+
+    /// Wakes when the next operation is due.
+    fn set_alarm(&self, now: u64) {
+        if let Some((alarm, due)) = self.alarm.as_ref().zip(self.pace.next()) {
+            alarm.set(Duration::from_nanos(due.saturating_sub(now)));
         }
     }
 
@@ -267,6 +355,9 @@ impl<S: Speaker> Engine<S> {
         let Some(due) = self.pace.take(now) else { return false };
         self.speaker.send(&mut link.state, due, outbox.tail());
         if !self.speaker.is_settled(&mut link.state) {
+            if link.in_flight.is_empty() {
+                link.waits_since = now;
+            }
             link.in_flight.push_back(due);
         }
         true
@@ -340,6 +431,11 @@ impl<T> Link<T> {
         (&mut self.state, heard)
     }
 
+    /// The server has something to answer. A slow reader does not wait for it.
+    fn owes(&self) -> bool {
+        !self.is_slow && !self.is_over && (!self.is_ready || !self.in_flight.is_empty())
+    }
+
     #[inline]
     fn has_room<S: Speaker<State = T>>(&self, speaker: &S, pipeline: usize) -> bool {
         self.is_ready
@@ -355,7 +451,8 @@ impl<S: Speaker> Service for Engine<S> {
         let now = self.now();
         let Some(link) = link(&mut self.links, id) else { return rx.len() };
         self.out.clear();
-        let was_ready = link.is_ready;
+        let (was_ready, was_in_flight) = (link.is_ready, link.in_flight.len());
+        link.heard_at = now;
         let (state, mut heard) = link.listen(now, &mut self.out, &mut self.tally);
         let used = match self.speaker.receive(state, rx, &mut heard) {
             Ok(used) => used,
@@ -369,6 +466,9 @@ impl<S: Speaker> Service for Engine<S> {
             // The server was asked to close and does not.
             is_over = true;
             wires.close(id, Reason::Local);
+        }
+        if became_ready || link.in_flight.len() < was_in_flight {
+            link.waits_since = now;
         }
         link.is_over = is_over;
         self.is_proven |= became_ready || link.is_ready;
@@ -409,6 +509,7 @@ impl<S: Speaker> Service for Engine<S> {
     fn on_wake(&mut self, wires: &mut Wires) {
         let now = self.now();
         self.serve(wires, now);
+        self.set_alarm(now);
     }
 
     fn on_accept(&mut self, _wires: &mut Wires, _incoming: Incoming) {}
@@ -432,6 +533,9 @@ fn nap(wires: &mut Wires, id: ConnectionId) {
     wires.pause(id);
     wires.set_timer(id, 0, SLOW_PAUSE);
 }
+
+/// The name of an answer that did not come in time.
+const NO_ANSWER: &str = "no answer in time";
 
 /// Under which name the end of a connection is counted that should not have ended.
 fn kind_of(reason: Reason, is_slow: bool) -> Kind {

@@ -4,6 +4,7 @@
 //! and what is said on them is one file for each mode: [`http`], [`ws`], [`sse`], [`raw`], [`idle`], [`connect`],
 //! [`fanout`]. [`run`] leads it through the phases of a run, and [`Outcome`] is what comes out.
 
+pub(crate) mod alarm;
 pub(crate) mod connect;
 pub(crate) mod engine;
 pub(crate) mod fanout;
@@ -20,6 +21,7 @@ pub(crate) mod speaker;
 mod speaker_tests;
 pub(crate) mod sse;
 pub(crate) mod tally;
+pub(crate) mod worker;
 pub(crate) mod ws;
 
 use crate::base::error::Error;
@@ -31,26 +33,32 @@ use plan::{Plan, Play};
 use raw::Raw;
 use server::Server;
 use sse::{Feed, Sse};
+use std::sync::atomic::AtomicBool;
 use ws::{Sockets, Ws};
 
-/// Carries the plan out.
+/// Carries the plan out, to its end.
 ///
 /// # Errors
 /// If nothing can be measured.
 pub(crate) fn bench(plan: &Plan, server: &Server) -> Result<Outcome, Error> {
+    bench_until(&AtomicBool::new(false), plan, server)?.complete()
+}
+
+/// Carries the plan out until it is interrupted.
+///
+/// # Errors
+/// If the system fails this process.
+pub(crate) fn bench_until(stop: &AtomicBool, plan: &Plan, server: &Server) -> Result<Outcome, Error> {
     let (host, path) = (&*server.host, &*plan.path);
     match plan.play {
-        Play::Http if plan.has_browser_head => run::run(Http::browser(host, path), plan, server),
-        Play::Http => run::run(Http::new(host, path), plan, server),
-        Play::Connect => run::run(connect::connect(host, path), plan, server),
-        Play::Ws => run::run(Ws::new(host, path, plan.size), plan, server),
-        Play::Raw => run::run(Raw::new(plan.size), plan, server),
-        Play::IdleHttp => run::run(Idle::Http(Http::new(host, path)), plan, server),
-        Play::IdleWs => run::run(Idle::WebSocket(Sockets::new(host, path)), plan, server),
-        Play::Fanout => {
-            let fanout = Fanout::new(host, path, &Members::of(plan));
-            run::run(fanout, plan, server)
-        }
+        Play::Http if plan.has_browser_head => run::run(|| Http::browser(host, path), plan, server, stop),
+        Play::Http => run::run(|| Http::new(host, path), plan, server, stop),
+        Play::Connect => run::run(|| connect::connect(host, path), plan, server, stop),
+        Play::Ws => run::run(|| Ws::new(host, path, plan.size), plan, server, stop),
+        Play::Raw => run::run(|| Raw::new(plan.size), plan, server, stop),
+        Play::IdleHttp => run::run(|| Idle::Http(Http::new(host, path)), plan, server, stop),
+        Play::IdleWs => run::run(|| Idle::WebSocket(Sockets::new(host, path)), plan, server, stop),
+        Play::Fanout => run::run(|| Fanout::new(host, path, &Members::of(plan)), plan, server, stop),
         Play::Sse => {
             let feed = Feed {
                 host,
@@ -62,7 +70,7 @@ pub(crate) fn bench(plan: &Plan, server: &Server) -> Result<Outcome, Error> {
                 ahead: plan.rate.is_none().then_some(plan.pipeline),
                 is_bursty: plan.is_constant,
             };
-            run::run(Sse::new(&feed), plan, server)
+            run::run(|| Sse::new(&feed), plan, server, stop)
         }
     }
 }

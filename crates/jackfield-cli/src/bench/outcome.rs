@@ -1,6 +1,7 @@
 //! What comes out of a run.
 
 use super::tally::Kind;
+use crate::base::error::Error;
 use crate::base::units;
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
@@ -9,12 +10,17 @@ use std::time::Duration;
 /// What comes out of a run.
 #[derive(Debug)]
 pub(crate) struct Outcome {
+    pub(crate) end: End,
+    /// Threads that put the load on.
+    pub(crate) threads: usize,
     /// The time that was measured.
     pub(crate) elapsed: Duration,
     /// Operations that ended within it.
     pub(crate) operations: u64,
     /// Operations of slow readers.
     pub(crate) slow_operations: u64,
+    /// Operations at a fixed rate that this program began late, although a connection was free.
+    pub(crate) late_operations: u64,
     /// Latencies in nanoseconds.
     pub(crate) latencies: Histogram<u64>,
     pub(crate) errors: BTreeMap<Kind, u64>,
@@ -25,10 +31,22 @@ pub(crate) struct Outcome {
     pub(crate) bytes_out: u64,
     /// The client's use of a processor core.
     pub(crate) client_cpu: Duration,
+    /// The share of a core that the busiest of its threads used.
+    pub(crate) busiest: f64,
     /// What all processes used.
     pub(crate) all_cpu: Option<Duration>,
     pub(crate) server: Option<ServerUse>,
     pub(crate) samples: Vec<Sample>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Complete,
+    /// The user did not want to wait.
+    Interrupted,
+    /// From the start the server did not answer as it should.
+    Failed(Kind),
 }
 
 /// What the server used of the machine.
@@ -97,7 +115,36 @@ impl Outcome {
 
     /// True if a faster client might have found a faster server.
     pub(crate) fn is_client_bound(&self) -> bool {
-        self.client_share() > CLIENT_SHARE_MAX
+        self.busiest > CLIENT_SHARE_MAX
+    }
+
+    /// Why latencies say more about this program than about the server, if they do.
+    pub(crate) fn latency_doubt(&self) -> Option<String> {
+        let late = self.late_operations as f64 / self.operations.max(1) as f64;
+        if self.is_client_bound() {
+            Some("the load generator used a whole core, so it noticed answers late".into())
+        } else if late > LATE_SHARE_MAX {
+            Some(format!("the load generator sent {:.0} % of the operations over 1 ms late", late * 100.0))
+        } else {
+            None
+        }
+    }
+
+    /// The outcome of a run that came to its end.
+    ///
+    /// # Errors
+    /// The server did not answer as it should.
+    pub(crate) fn complete(self) -> Result<Self, Error> {
+        match self.end {
+            End::Failed(why) => Err(Error::Refused(why.into_owned())),
+            End::Complete | End::Interrupted => Ok(self),
+        }
+    }
+
+    /// The processor time of this program for one operation, in nanoseconds.
+    pub(crate) fn client_ns_per_operation(&self) -> Option<f64> {
+        let all = self.operations + self.slow_operations;
+        (all > 0).then(|| self.client_cpu.as_secs_f64() * 1e9 / all as f64)
     }
 
     /// The share of a core that the server used.
@@ -138,5 +185,7 @@ impl Outcome {
 
 /// Five of the ticks in which Linux counts processor time: less says nothing.
 const CPU_MIN: Duration = Duration::from_millis(50);
-/// Beyond this share of a core the client has nothing left.
+/// If more of all operations are late, the latencies are those of the load generator.
+const LATE_SHARE_MAX: f64 = 0.01;
+/// Beyond this share of a core a thread has nothing left.
 const CLIENT_SHARE_MAX: f64 = 0.95;

@@ -4,13 +4,6 @@
 //! it could really be sent: a server that stalls for a second delays all operations of that second, not only the one
 //! that is on its way (the *coordinated omission* of load generators that wait for their turn).
 
-use jackfield_reactor::mio::Waker;
-use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
-
 /// Hands out the times at which operations should begin.
 #[derive(Debug)]
 pub(crate) struct Pace {
@@ -59,6 +52,17 @@ impl Pace {
         (now >= self.begin && due <= now && due < self.end && self.taken < self.most).then_some(due)
     }
 
+    /// When something will be due next, if that is still to come.
+    pub(crate) fn next(&self) -> Option<u64> {
+        let due = self.begin.checked_add(due_after(self.taken, self.gap_ns?))?;
+        (due < self.end && self.taken < self.most).then_some(due)
+    }
+
+    /// Operations that were handed out.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken
+    }
+
     /// How many operations are due and were not taken. Without fixed times there are none.
     pub(crate) fn owed(&self, now: u64) -> usize {
         let Some(gap) = self.gap_ns.filter(|_| now >= self.begin) else { return 0 };
@@ -68,10 +72,11 @@ impl Pace {
         while due_after(due, gap) <= passed {
             due += 1;
         }
-        due.saturating_sub(self.taken) as usize
+        due.min(self.most).saturating_sub(self.taken) as usize
     }
 
     /// True if operations are due at fixed times.
+    #[inline]
     pub(crate) fn is_fixed(&self) -> bool {
         self.gap_ns.is_some()
     }
@@ -84,66 +89,9 @@ fn due_after(number: u64, gap_ns: f64) -> u64 {
     if gap_ns < STEP_NS_MIN { ((due / STEP_NS_MIN).floor() * STEP_NS_MIN) as u64 } else { due as u64 }
 }
 
-/// A thread that rings the reactor's bell whenever something is due: the reactor's own timers count milliseconds.
-#[derive(Debug)]
-pub(crate) struct Bell {
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Bell {
-    /// Rings at each time at which something is due, at this rate and from `begin` on.
-    ///
-    /// # Errors
-    /// If the system gives no thread.
-    pub(crate) fn start(waker: Waker, begin: Instant, rate: f64) -> io::Result<Self> {
-        let step_ns = (1e9 / rate).max(STEP_NS_MIN);
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = stop.clone();
-        let ring = move || {
-            sleep_exactly();
-            let mut rung = 0;
-            while !stopped.load(Ordering::Relaxed) {
-                let passed = begin.elapsed().as_nanos() as f64;
-                // What was slept through is rung for once.
-                let due = (passed / step_ns) as u64;
-                if due > rung {
-                    rung = due;
-                    if waker.wake().is_err() {
-                        return;
-                    }
-                }
-                let left = Duration::from_nanos(((rung + 1) as f64 * step_ns - passed).max(0.0) as u64);
-                thread::sleep(left.min(STOP_WITHIN));
-            }
-        };
-        let thread = thread::Builder::new().name("bell".into()).spawn(ring)?;
-        Ok(Self { stop, thread: Some(thread) })
-    }
-}
-
-/// Linux wakes sleepers up to 50 microseconds late, to wake several at once, unless it is told not to.
-fn sleep_exactly() {
-    #[cfg(target_os = "linux")]
-    // Without it latencies are a little longer.
-    let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
-}
-
-/// More often the bell does not ring: that would cost the load generator more than the server. At higher rates, what
-/// falls due between two rings is due with the first.
+/// More often this program does not wake for what is due: that would cost it more than the server. At higher rates, what
+/// falls due between two steps is due with the first.
 const STEP_NS_MIN: f64 = 100_000.0;
-/// The bell looks so often whether it is to stop.
-const STOP_WITHIN: Duration = Duration::from_millis(20);
-
-impl Drop for Bell {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            // It has nothing to say.
-            let _ = thread.join();
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -152,13 +100,15 @@ mod tests {
     #[test]
     fn times_are_handed_out_however_late_it_is() {
         let mut pace = Pace::new(Some(1000.0), None);
-        assert_eq!(pace.take(5_000_000), None, "it has not begun");
+        assert_eq!((pace.take(5_000_000), pace.next()), (None, None), "it has not begun");
         pace.start(1_000_000);
         pace.stop(4_000_000);
         assert_eq!((pace.take(999_999), pace.owed(999_999)), (None, 0));
         assert_eq!((pace.owed(1_000_000), pace.owed(3_500_000), pace.owed(9_000_000)), (1, 3, 3));
+        assert_eq!((pace.take(1_000_000), pace.next()), (Some(1_000_000), Some(2_000_000)));
         let taken: Vec<u64> = std::iter::from_fn(|| pace.take(9_000_000)).collect();
-        assert_eq!(taken, [1_000_000, 2_000_000, 3_000_000]);
+        assert_eq!(taken, [2_000_000, 3_000_000]);
+        assert_eq!((pace.taken(), pace.next()), (3, None), "that was the last one");
     }
 
     #[test]
@@ -168,7 +118,23 @@ mod tests {
         let taken: Vec<u64> = std::iter::from_fn(|| pace.take(99_999)).collect();
         assert_eq!(taken, [0; 4]);
         assert_eq!((pace.owed(99_999), pace.owed(100_000), pace.owed(250_000)), (0, 4, 8));
-        assert_eq!(pace.take(100_000), Some(100_000));
+        assert_eq!((pace.next(), pace.take(100_000)), (Some(100_000), Some(100_000)));
+    }
+
+    #[test]
+    fn so_often_as_it_is_asked_to_something_is_due() {
+        // The steps of a second, each woken for once: what pacing costs is counted in them, and not in operations.
+        for (rate, steps) in [(500.0, 500), (10_000.0, 10_000), (60_000.0, 10_000), (1e6, 10_000)] {
+            let mut pace = Pace::new(Some(rate), None);
+            pace.start(0);
+            pace.stop(1_000_000_000);
+            let mut woken = 0;
+            while let Some(next) = pace.next() {
+                woken += 1;
+                while pace.take(next).is_some() {}
+            }
+            assert_eq!((woken, pace.taken()), (steps, rate as u64), "{rate}");
+        }
     }
 
     #[test]
@@ -176,7 +142,7 @@ mod tests {
         let mut pace = Pace::new(None, Some(3));
         assert_eq!(pace.take(7), None);
         pace.start(5);
-        assert_eq!((pace.take(7), pace.take(7)), (Some(7), Some(7)));
+        assert_eq!((pace.take(7), pace.take(7), pace.next()), (Some(7), Some(7), None));
         pace.stop(8);
         assert_eq!((pace.take(9), pace.take(7)), (None, Some(7)));
         assert_eq!(pace.take(7), None, "there were to be three");

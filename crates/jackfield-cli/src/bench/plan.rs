@@ -20,6 +20,10 @@ pub(crate) struct Plan {
     pub(crate) path: String,
     pub(crate) publish_path: String,
     pub(crate) duration: Duration,
+    /// An answer that takes longer is an error.
+    pub(crate) timeout: Duration,
+    /// Threads that put the load on.
+    pub(crate) threads: usize,
     /// So many operations, then it is over; `duration` is the longest that they may take.
     pub(crate) operations: Option<u64>,
     /// How many of the connections publish, where each could.
@@ -59,6 +63,8 @@ impl Plan {
             path: play.built_in_path().to_owned(),
             publish_path: "/publish".to_owned(),
             duration,
+            timeout: TIMEOUT,
+            threads: 1,
             operations: None,
             publishers: usize::MAX,
             has_browser_head: false,
@@ -73,6 +79,14 @@ impl Plan {
     pub(crate) fn check(self) -> Result<Self, String> {
         if self.slow_readers >= self.connections {
             return Err("there must be more `--connections` than `--slow-readers`".into());
+        }
+        if self.threads > self.connections {
+            return Err("there must be at least as many `--connections` as `--threads`".into());
+        }
+        if self.threads > 1 && self.play == Play::Sse {
+            return Err(
+                "`sse` runs on one thread: what is published depends on what came on all streams".into()
+            );
         }
         if self.duration < DURATION_MIN {
             return Err("nothing can be measured in less than 50ms".into());
@@ -133,5 +147,7 @@ impl Play {
 
 /// A shorter run says nothing.
 const DURATION_MIN: Duration = Duration::from_millis(50);
+/// How long an answer may take, if nothing else is said.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest warm-up.
 const WARM_UP_MAX: Duration = Duration::from_secs(1);

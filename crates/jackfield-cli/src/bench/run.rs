@@ -1,79 +1,153 @@
-//! The phases of a run: open, warm up, measure, and wait for what is still on its way.
+//! A run: the threads that put the load on, and what is made of what they count.
 
-use super::engine::{Engine, Setup};
-use super::outcome::{Outcome, Sample, ServerUse};
-use super::pace::Bell;
+use super::engine::Setup;
+use super::outcome::{End, Outcome, Sample, ServerUse};
 use super::plan::{Plan, Play};
 use super::server::Server;
 use super::speaker::Speaker;
+use super::tally::new_histogram;
+use super::worker::{Course, Lap, Shared, Total, Worker};
 use crate::base::error::Error;
 use crate::base::proc;
 use crate::base::progress::Progress;
-use jackfield_reactor::{Driver, Limits};
+use hdrhistogram::Histogram;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
-/// Puts the load of one speaker on the server.
+/// Puts the load on the server, on as many threads as the plan says. `make` gives each its speaker. With `interrupt` the
+/// run ends at once, and what was counted so far is its outcome.
 ///
 /// # Errors
-/// If the connections don't come up, or the system fails this process.
-pub(crate) fn run<S: Speaker>(speaker: S, plan: &Plan, server: &Server) -> Result<Outcome, Error> {
-    let setup = setup(plan, server);
+/// If the system fails this process.
+pub(crate) fn run<S: Speaker>(
+    make: impl Fn() -> S + Sync,
+    plan: &Plan,
+    server: &Server,
+    interrupt: &AtomicBool,
+) -> Result<Outcome, Error> {
     let memory_before = server.pid.and_then(proc::memory);
-    let mut run = Run {
-        driver: Driver::new(0, limits())?,
-        engine: Engine::new(speaker, setup),
-        progress: Progress::new(),
-        pid: server.pid,
-        last: Meter::default(),
-        samples: Vec::new(),
-    };
-    let begin = Instant::now();
-    if plan.play != Play::Connect {
-        run.open(begin + OPENING_MAX)?;
-    }
-    let opened_in = begin.elapsed();
-    if plan.operations.is_some() {
-        run.rest(SUBSCRIBING_MAX)?;
-    }
-    let begin = run.engine.go(&mut run.driver.reactor.wires);
-    let _bell = plan.rate.map(|rate| Bell::start(run.driver.waker()?, begin, rate)).transpose()?;
-    if plan.operations.is_none() {
-        run.play("warm-up", plan.warm_up())?;
-    }
-    let mut outcome = run.measure(plan, opened_in)?;
+    let shared = Shared::new();
+    let (sender, laps) = mpsc::channel();
+    let mut outcome = thread::scope(|scope| {
+        let mut workers = Vec::new();
+        for share in shares(plan) {
+            let (setup, laps, make, shared) = (share.setup(plan, server), sender.clone(), &make, &shared);
+            let when =
+                (share.offset, if plan.operations.is_some() { SUBSCRIBING_MAX } else { Duration::ZERO });
+            let work = move || Worker::new(make(), setup, (shared, laps), when)?.run();
+            let worker =
+                thread::Builder::new().name(format!("load-{}", share.number)).spawn_scoped(scope, work);
+            match worker {
+                Ok(worker) => workers.push(worker),
+                Err(error) => {
+                    // Those that run already end with this.
+                    shared.is_stopped.store(true, Ordering::Relaxed);
+                    return Err(Error::Io(error));
+                }
+            }
+        }
+        let lead = Lead {
+            plan,
+            shared: &shared,
+            laps,
+            interrupt,
+            progress: Progress::new(),
+            pid: server.pid,
+            samples: Vec::new(),
+            latencies: new_histogram(),
+            last: Meter::default(),
+        };
+        lead.run(workers)
+    })?;
     if let (Some(server), Some(before)) = (&mut outcome.server, memory_before) {
         server.memory_before = before;
     }
     Ok(outcome)
 }
 
-struct Run<S: Speaker> {
-    driver: Driver,
-    engine: Engine<S>,
+/// One thread's part of the plan.
+struct Share {
+    number: usize,
+    places: Range<usize>,
+    rate: Option<f64>,
+    operations: Option<u64>,
+    offset: u64,
+}
+
+/// Divides the plan as evenly as can be.
+fn shares(plan: &Plan) -> impl Iterator<Item = Share> {
+    let threads = plan.threads.max(1);
+    // The publisher of events has a connection of its own.
+    let places = plan.connections + usize::from(plan.play == Play::Sse);
+    let (operations, rate) = (plan.operations, plan.rate);
+    (0..threads).map(move |number| Share {
+        number,
+        places: places * number / threads..places * (number + 1) / threads,
+        rate: rate.map(|rate| rate / threads as f64),
+        operations: operations.map(|all| {
+            let upto = |number: usize| all as u128 * number as u128 / threads as u128;
+            (upto(number + 1) - upto(number)) as u64
+        }),
+        offset: rate.map_or(0, |rate| (1e9 / rate * number as f64) as u64),
+    })
+}
+
+impl Share {
+    fn setup(&self, plan: &Plan, server: &Server) -> Setup {
+        Setup {
+            target: server.addr,
+            places: self.places.clone(),
+            slow_readers: plan.slow_readers,
+            pipeline: if plan.play == Play::Sse { PUBLISHER_PIPELINE } else { plan.pipeline },
+            rate: self.rate,
+            operations: self.operations,
+            deliveries: if plan.play.publishes() { plan.connections as u64 } else { 1 },
+            renews: plan.play == Play::Connect,
+            timeout_ns: nanos(plan.timeout),
+        }
+    }
+}
+
+/// The thread that leads the others through the run.
+struct Lead<'a> {
+    plan: &'a Plan,
+    shared: &'a Shared,
+    laps: Receiver<Lap>,
+    interrupt: &'a AtomicBool,
     progress: Progress,
     pid: Option<u32>,
-    last: Meter,
     samples: Vec<Sample>,
+    /// Of all laps of the measured time.
+    latencies: Histogram<u64>,
+    last: Meter,
 }
 
 /// What the meters said.
 #[derive(Clone, Copy, Debug, Default)]
 struct Meter {
     at: f64,
-    operations: u64,
     client_cpu: Duration,
     server_cpu: Duration,
     all_cpu: Option<Duration>,
 }
 
-/// The longest sleep between two looks at the clock.
+/// The same lap on all threads.
+struct Merged {
+    threads: usize,
+    operations: u64,
+    latencies: Histogram<u64>,
+}
+
+/// The longest sleep between two looks at whether there is anything new.
 const TICK: Duration = Duration::from_millis(10);
 /// The longest wait for all connections to come up.
 const OPENING_MAX: Duration = Duration::from_secs(30);
 /// How long a slow server has to subscribe a WebSocket that is open: where operations are counted, none may be missed.
 const SUBSCRIBING_MAX: Duration = Duration::from_millis(300);
-/// The longest wait for answers after the end, where operations were due at fixed times.
-const DRAIN_MAX: Duration = Duration::from_secs(1);
 /// How many samples there are in a run, and how long one is at least and at most.
 const SAMPLES: u32 = 100;
 const SAMPLE_MIN: Duration = Duration::from_millis(100);
@@ -81,143 +155,225 @@ const SAMPLE_MAX: Duration = Duration::from_secs(1);
 /// Operations in flight for a publisher that has to keep a rate.
 const PUBLISHER_PIPELINE: usize = 65_536;
 
-impl<S: Speaker> Run<S> {
-    /// Waits until all connections are up.
-    fn open(&mut self, deadline: Instant) -> Result<(), Error> {
-        let wanted = self.engine.places();
-        while self.engine.ready() < wanted {
-            if Instant::now() > deadline {
-                return Err(Error::TooFew(self.engine.ready(), wanted));
-            }
-            self.turn()?;
-            self.progress.opening(self.engine.ready(), wanted, self.engine.tally.error_count());
-        }
-        Ok(())
-    }
+type Workers<'s> = Vec<ScopedJoinHandle<'s, std::io::Result<Total>>>;
 
-    /// Lets time pass.
-    fn rest(&mut self, whole: Duration) -> Result<(), Error> {
-        let end = Instant::now() + whole;
-        while Instant::now() < end {
-            self.turn()?;
-        }
-        Ok(())
-    }
-
-    /// Lets time pass under load.
-    fn play(&mut self, phase: &'static str, whole: Duration) -> Result<(), Error> {
+impl Lead<'_> {
+    fn run(mut self, workers: Workers<'_>) -> Result<Outcome, Error> {
         let begin = Instant::now();
-        let gap = (whole / SAMPLES).clamp(SAMPLE_MIN, SAMPLE_MAX).min(whole);
-        self.samples.clear();
-        self.last = self.read_meter(0.0);
-        let mut next = begin + gap;
-        loop {
-            self.turn()?;
-            let now = Instant::now();
-            let is_over = now >= begin + whole || self.engine.is_done();
-            if now >= next || is_over {
-                next = now + gap;
-                let sample = self.sample(now - begin);
-                self.progress.along(phase, now - begin, whole, sample.describe());
-                self.samples.push(sample);
-            }
-            if is_over {
-                return Ok(());
-            }
+        let mut end = self.open(begin, &workers);
+        let opened_in = begin.elapsed();
+        let (mut meter, mut last) = (self.read_meter(0.0), self.read_meter(0.0));
+        if end.is_none() {
+            let course = self.course();
+            // Nobody else sets it.
+            let _ = self.shared.course.set(course);
+            (meter, last) = self.follow(&course, &workers);
         }
-    }
-
-    fn measure(&mut self, plan: &Plan, opened_in: Duration) -> Result<Outcome, Error> {
-        let now = self.engine.now();
-        let is_fixed = self.engine.pace.is_fixed();
-        // An operation that was due before has no part in a run of fixed times.
-        self.engine.tally.restart(if is_fixed { now } else { 0 });
-        if is_fixed {
-            self.engine.pace.stop(now.saturating_add(nanos(plan.duration)));
+        if end.is_none() && self.interrupt.load(Ordering::Relaxed) {
+            end = Some(End::Interrupted);
         }
-        let stats = self.driver.reactor.wires.stats().clone();
-        let (bytes_in, bytes_out) = (stats.bytes_in.value(), stats.bytes_out.value());
-        let (begin, meter) = (Instant::now(), self.read_meter(0.0));
-        self.play("measure", plan.duration)?;
-        let (elapsed, end) = (begin.elapsed(), self.read_meter(0.0));
-        let all_cpu = end.all_cpu.zip(meter.all_cpu).map(|(end, begin)| end.saturating_sub(begin));
-        let operations = self.engine.tally.operations;
-        let (bytes_in, bytes_out) = (stats.bytes_in.value() - bytes_in, stats.bytes_out.value() - bytes_out);
+        self.shared.is_stopped.fetch_or(end.is_some(), Ordering::Relaxed);
         let memory_end = self.pid.and_then(proc::memory);
-        if is_fixed {
-            self.drain()?;
+        let mut totals = Vec::new();
+        for worker in workers {
+            // A thread that panics is a bug of this program, and none to go on after.
+            totals.push(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
         }
-        self.engine.tally.freeze();
-        let tally = &self.engine.tally;
-        let memory_max = self.samples.iter().map(|sample| sample.memory).max().unwrap_or(0);
-        let server = self.pid.zip(memory_end).map(|(pid, memory_end)| ServerUse {
+        let end = self.shared.failure.get().map(|why| End::Failed(why.clone())).or(end);
+        let mut outcome = self.sum(totals, end.unwrap_or(End::Complete));
+        outcome.opened_in = opened_in;
+        outcome.client_cpu = last.client_cpu.saturating_sub(meter.client_cpu);
+        outcome.all_cpu = last.all_cpu.zip(meter.all_cpu).map(|(end, begin)| end.saturating_sub(begin));
+        let memory_max = outcome.samples.iter().map(|sample| sample.memory).max().unwrap_or(0);
+        outcome.server = self.pid.zip(memory_end).map(|(pid, memory_end)| ServerUse {
             pid,
-            cpu: end.server_cpu.saturating_sub(meter.server_cpu),
+            cpu: last.server_cpu.saturating_sub(meter.server_cpu),
             memory_before: 0,
             memory_max: memory_max.max(memory_end),
             memory_end,
             own_memory_end: proc::own_memory(pid),
         });
-        Ok(Outcome {
-            elapsed,
-            operations,
-            slow_operations: tally.slow_operations,
-            latencies: tally.latencies().clone(),
-            errors: tally.errors.clone(),
-            opened_in,
-            bytes_in,
-            bytes_out,
-            client_cpu: end.client_cpu.saturating_sub(meter.client_cpu),
-            all_cpu,
-            server,
-            samples: std::mem::take(&mut self.samples),
-        })
+        Ok(outcome)
     }
 
-    /// Waits for the answers to what was due before the end: an operation that is left out because it took too long
-    /// would make the latencies look better than they are.
-    fn drain(&mut self) -> Result<(), Error> {
-        let deadline = Instant::now() + DRAIN_MAX;
-        while self.engine.unfinished() > 0 && Instant::now() < deadline {
-            self.turn()?;
+    /// Waits until all connections are up. Says why they are not.
+    fn open(&self, begin: Instant, workers: &Workers<'_>) -> Option<End> {
+        let wanted = self.plan.connections + usize::from(self.plan.play == Play::Sse);
+        // There the connections are what is measured.
+        if self.plan.play == Play::Connect {
+            return None;
         }
-        let unfinished = self.engine.unfinished();
-        self.engine.tally.count_errors("unanswered at the end", unfinished);
-        Ok(())
-    }
-
-    fn turn(&mut self) -> Result<(), Error> {
-        self.engine.refill(&mut self.driver.reactor.wires);
-        self.driver.poll(Some(TICK), &mut self.engine)?;
-        match self.engine.failure() {
-            Some(why) => Err(Error::Refused(why.to_string())),
-            None => Ok(()),
+        loop {
+            let ready = self.shared.ready.load(Ordering::Relaxed);
+            self.progress.opening(ready, wanted, self.shared.errors.load(Ordering::Relaxed));
+            if ready >= wanted {
+                return None;
+            }
+            if self.interrupt.load(Ordering::Relaxed) {
+                return Some(End::Interrupted);
+            }
+            let is_over = begin.elapsed() > OPENING_MAX || workers.iter().any(ScopedJoinHandle::is_finished);
+            if is_over || self.shared.is_stopped.load(Ordering::Relaxed) {
+                let seconds = OPENING_MAX.as_secs();
+                let why = format!("only {ready} of {wanted} connections came up within {seconds} s");
+                return Some(End::Failed(why.into()));
+            }
+            thread::sleep(OPENING_LOOK);
         }
     }
 
-    fn sample(&mut self, passed: Duration) -> Sample {
+    fn course(&self) -> Course {
+        let begin = self.shared.now();
+        let warm_up = if self.plan.operations.is_some() { Duration::ZERO } else { self.plan.warm_up() };
+        let measure = begin + nanos(warm_up);
+        let end = measure.saturating_add(nanos(self.plan.duration));
+        // Where messages go round in turns, the last round never ends.
+        let patience = if self.plan.is_constant { 0 } else { end.saturating_add(nanos(self.plan.timeout)) };
+        let lap = (self.plan.duration / SAMPLES).clamp(SAMPLE_MIN, SAMPLE_MAX).min(self.plan.duration);
+        Course { begin, measure, end, patience, lap: nanos(lap) }
+    }
+
+    /// Takes what the threads tell, until their measured time is over. Gives what the meters said at its beginning and
+    /// at its end.
+    fn follow(&mut self, course: &Course, workers: &Workers<'_>) -> (Meter, Meter) {
+        let mut merged: BTreeMap<(bool, u64), Merged> = BTreeMap::new();
+        let mut first = None;
+        let mut ended = 0;
+        while ended < workers.len() {
+            if first.is_none() && self.shared.now() >= course.measure {
+                let meter = self.read_meter(0.0);
+                (self.last, first) = (meter, Some(meter));
+            }
+            if self.interrupt.load(Ordering::Relaxed) {
+                self.shared.is_stopped.store(true, Ordering::Relaxed);
+            }
+            match self.laps.recv_timeout(TICK) {
+                Ok(lap) => {
+                    ended += usize::from(lap.is_last);
+                    self.take(lap, &mut merged, workers.len(), course);
+                }
+                Err(RecvTimeoutError::Timeout) if !workers.iter().all(ScopedJoinHandle::is_finished) => {}
+                Err(_) => break,
+            }
+        }
+        // A thread that was held up has left laps out.
+        for sum in merged.iter().filter(|((is_measured, _), _)| *is_measured).map(|(_, sum)| sum) {
+            self.count(sum);
+        }
+        let at = Duration::from_nanos(self.shared.now().saturating_sub(course.measure)).as_secs_f64();
+        let last = self.read_meter(at);
+        (first.unwrap_or(last), last)
+    }
+
+    /// One thread has ended a lap; once all have, it is a sample.
+    fn take(
+        &mut self,
+        lap: Lap,
+        merged: &mut BTreeMap<(bool, u64), Merged>,
+        threads: usize,
+        course: &Course,
+    ) {
+        let key = (lap.is_measured, lap.number);
+        let sum = merged.entry(key).or_insert_with(|| Merged {
+            threads: 0,
+            operations: 0,
+            latencies: new_histogram(),
+        });
+        sum.threads += 1;
+        sum.operations += lap.operations;
+        let added = sum.latencies.add(&lap.latencies);
+        debug_assert!(added.is_ok(), "all have the same bounds");
+        if sum.threads == threads {
+            let begin = if lap.is_measured { course.measure } else { course.begin };
+            let passed = Duration::from_nanos(self.shared.now().saturating_sub(begin));
+            if let Some(sum) = merged.remove(&key) {
+                self.sample(passed, &sum, lap.is_measured, course);
+            }
+        }
+    }
+
+    fn sample(&mut self, passed: Duration, sum: &Merged, is_measured: bool, course: &Course) {
         let meter = self.read_meter(passed.as_secs_f64());
-        let interval = self.engine.tally.end_interval();
         let span = (meter.at - self.last.at).max(1e-9);
         let share = |now: Duration, last: Duration| now.saturating_sub(last).as_secs_f64() / span;
+        let quantile = |q| if sum.latencies.is_empty() { 0 } else { sum.latencies.value_at_quantile(q) };
         let sample = Sample {
             at: meter.at,
-            rate: meter.operations.saturating_sub(self.last.operations) as f64 / span,
-            p50: interval.p50,
-            p99: interval.p99,
-            errors: self.engine.tally.error_count(),
+            rate: sum.operations as f64 / span,
+            p50: quantile(0.5),
+            p99: quantile(0.99),
+            errors: self.shared.errors.load(Ordering::Relaxed),
             client_cpu: share(meter.client_cpu, self.last.client_cpu),
             server_cpu: share(meter.server_cpu, self.last.server_cpu),
             memory: self.pid.and_then(proc::memory).unwrap_or(0),
         };
         self.last = meter;
-        sample
+        let (phase, whole) = if is_measured {
+            ("measure", course.end - course.measure)
+        } else {
+            self.last.at = 0.0;
+            ("warm-up", course.measure - course.begin)
+        };
+        let whole = Duration::from_nanos(whole);
+        let left = whole.saturating_sub(passed).as_secs();
+        self.progress.along(phase, passed, whole, format!("{}, {left} s left", sample.describe()));
+        if is_measured {
+            self.count(sum);
+            self.samples.push(sample);
+        }
+    }
+
+    fn count(&mut self, sum: &Merged) {
+        let added = self.latencies.add(&sum.latencies);
+        debug_assert!(added.is_ok(), "all have the same bounds");
+    }
+
+    /// What all threads have counted.
+    fn sum(&mut self, totals: Vec<Total>, end: End) -> Outcome {
+        let mut outcome = Outcome {
+            end,
+            threads: totals.len(),
+            elapsed: Duration::ZERO,
+            operations: 0,
+            slow_operations: 0,
+            late_operations: 0,
+            latencies: std::mem::replace(&mut self.latencies, new_histogram()),
+            errors: BTreeMap::new(),
+            opened_in: Duration::ZERO,
+            bytes_in: 0,
+            bytes_out: 0,
+            client_cpu: Duration::ZERO,
+            busiest: 0.0,
+            all_cpu: None,
+            server: None,
+            samples: std::mem::take(&mut self.samples),
+        };
+        let (mut from, mut upto) = (u64::MAX, 0);
+        for total in totals {
+            outcome.operations += total.operations;
+            outcome.slow_operations += total.slow_operations;
+            outcome.late_operations += total.late_operations;
+            outcome.bytes_in += total.bytes_in;
+            outcome.bytes_out += total.bytes_out;
+            let added = outcome.latencies.add(&total.latencies);
+            debug_assert!(added.is_ok(), "all have the same bounds");
+            for (kind, count) in total.errors {
+                *outcome.errors.entry(kind).or_default() += count;
+            }
+            if let Some((begin, end)) = total.measured {
+                (from, upto) = (from.min(begin), upto.max(end));
+                let share =
+                    total.cpu.as_secs_f64() / Duration::from_nanos(end - begin).as_secs_f64().max(1e-9);
+                outcome.busiest = outcome.busiest.max(share);
+            }
+        }
+        outcome.elapsed = Duration::from_nanos(upto.saturating_sub(from).max(1));
+        outcome
     }
 
     fn read_meter(&self, at: f64) -> Meter {
         Meter {
             at,
-            operations: self.engine.tally.operations,
             client_cpu: proc::own_cpu(),
             server_cpu: self.pid.and_then(proc::cpu).unwrap_or_default(),
             all_cpu: proc::cpu_of_all(),
@@ -225,33 +381,36 @@ impl<S: Speaker> Run<S> {
     }
 }
 
-fn setup(plan: &Plan, server: &Server) -> Setup {
-    let is_sse = plan.play == Play::Sse;
-    Setup {
-        target: server.addr,
-        // The publisher has a connection of its own.
-        places: plan.connections + usize::from(is_sse),
-        slow_readers: plan.slow_readers,
-        pipeline: if is_sse { PUBLISHER_PIPELINE } else { plan.pipeline },
-        rate: plan.rate,
-        operations: plan.operations,
-        deliveries: if plan.play.publishes() { plan.connections as u64 } else { 1 },
-        renews: plan.play == Play::Connect,
-    }
-}
-
-/// A client must read while it writes, however much that is: two sides that both wait for the other to read would wait
-/// for ever.
-pub(crate) fn limits() -> Limits {
-    Limits {
-        outbox_bytes_high: usize::MAX,
-        outbox_bytes_max: usize::MAX,
-        write_stall: Duration::from_secs(3600),
-        linger: Duration::from_millis(200),
-        ..Limits::default()
-    }
-}
+/// From one look at the connections that come up to the next: short, because it is measured.
+const OPENING_LOOK: Duration = Duration::from_millis(1);
 
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shares_are_the_whole() {
+        for (connections, threads, operations, rate) in [(64, 1, 100, 1e3), (10, 3, 10, 1e4), (7, 7, 3, 1.0)]
+        {
+            let plan = Plan {
+                connections,
+                threads,
+                operations: Some(operations),
+                rate: Some(rate),
+                ..Plan::new(Play::Http, Duration::from_secs(1))
+            };
+            let shares: Vec<Share> = shares(&plan).collect();
+            assert_eq!(shares.len(), threads);
+            assert!(shares.windows(2).all(|pair| pair[0].places.end == pair[1].places.start));
+            assert_eq!((shares[0].places.start, shares[threads - 1].places.end), (0, connections));
+            assert_eq!(shares.iter().filter_map(|share| share.operations).sum::<u64>(), operations);
+            let sum: f64 = shares.iter().filter_map(|share| share.rate).sum();
+            assert!((sum - rate).abs() < 1e-6);
+            assert!(shares.windows(2).all(|pair| pair[0].offset < pair[1].offset), "they take turns");
+        }
+    }
 }

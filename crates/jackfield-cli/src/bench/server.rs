@@ -60,6 +60,9 @@ impl Server {
         let program = std::env::current_exe().map_err(Error::Server)?;
         let mut command = Command::new(program);
         command.args(["serve", "--tied"]).args(args).stdin(Stdio::null()).stdout(Stdio::piped());
+        // Ctrl-C is for this program, which ends the server when the answers are counted.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command.spawn().map_err(Error::Server)?;
         let stdout = child.stdout.take();
         let pid = Some(child.id());

@@ -128,7 +128,7 @@ impl Heard<'_> {
     #[inline]
     pub(crate) fn delivery(&mut self, since: u64) {
         if self.is_slow {
-            self.tally.slow_operations += 1;
+            self.tally.record_slow();
         } else {
             self.tally.record(since, self.now);
         }

@@ -1,4 +1,4 @@
-//! What was counted: operations, their latencies, and errors by kind.
+//! What one thread counts: operations, their latencies, and errors by kind.
 
 use hdrhistogram::Histogram;
 use std::borrow::Cow;
@@ -10,27 +10,28 @@ pub(crate) type Kind = Cow<'static, str>;
 /// What was counted since the last [`Tally::restart`].
 #[derive(Debug)]
 pub(crate) struct Tally {
-    /// Operations whose latency is in one of the histograms.
+    /// Operations that ended within the measured time.
     pub(crate) operations: u64,
-    /// Operations of slow readers, whose latency says nothing about the server.
+    /// The same of slow readers, whose latency says nothing about the server.
     pub(crate) slow_operations: u64,
+    /// Operations that this program began late, although a connection was free for them.
+    pub(crate) late_operations: u64,
     /// Errors by kind.
     pub(crate) errors: BTreeMap<Kind, u64>,
-    /// Latencies in nanoseconds, without those of the current interval.
-    total: Histogram<u64>,
-    /// Latencies of the current interval.
-    interval: Histogram<u64>,
-    /// What began before is not counted.
+    /// Latencies in nanoseconds since they were taken last.
+    latencies: Histogram<u64>,
+    /// The latency of what was due before is not counted.
     from: u64,
+    counts: Counts,
 }
 
-/// What happened in one interval.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Interval {
-    /// The median latency in nanoseconds.
-    pub(crate) p50: u64,
-    /// The 99th percentile.
-    pub(crate) p99: u64,
+/// What is counted, in the order of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Counts {
+    All,
+    /// The measured time is over: operations are not counted any more.
+    Latencies,
+    Nothing,
 }
 
 /// One minute: a longer latency is counted as this.
@@ -43,19 +44,35 @@ impl Tally {
         Self {
             operations: 0,
             slow_operations: 0,
+            late_operations: 0,
             errors: BTreeMap::new(),
-            total: new_histogram(),
-            interval: new_histogram(),
+            latencies: new_histogram(),
             from: 0,
+            counts: Counts::All,
         }
     }
 
     /// An operation that began at `since` has ended at `now`.
     #[inline]
     pub(crate) fn record(&mut self, since: u64, now: u64) {
-        if since >= self.from {
+        if self.counts == Counts::All {
             self.operations += 1;
-            self.interval.saturating_record(now.saturating_sub(since));
+        }
+        if since >= self.from {
+            self.latencies.saturating_record(now.saturating_sub(since));
+        }
+    }
+
+    /// The same of a slow reader.
+    pub(crate) fn record_slow(&mut self) {
+        self.slow_operations += u64::from(self.counts == Counts::All);
+    }
+
+    /// An operation was begun so late, and only this program is to blame.
+    #[inline]
+    pub(crate) fn record_delay(&mut self, delay_ns: u64) {
+        if delay_ns > LATE_NS && self.counts == Counts::All {
+            self.late_operations += 1;
         }
     }
 
@@ -66,38 +83,33 @@ impl Tally {
 
     /// Counts so many of them.
     pub(crate) fn count_errors(&mut self, kind: impl Into<Kind>, count: usize) {
-        if self.from < u64::MAX && count > 0 {
+        if self.counts != Counts::Nothing && count > 0 {
             *self.errors.entry(kind.into()).or_default() += count as u64;
         }
     }
 
-    /// Forgets everything. What began before `from` will not be counted.
+    /// Forgets everything. The latency of what was due before `from` will not be counted; that it ended will.
     pub(crate) fn restart(&mut self, from: u64) {
-        (self.operations, self.slow_operations, self.from) = (0, 0, from);
-        self.errors.clear();
-        self.total.clear();
-        self.interval.clear();
+        *self = Self { from, ..Self::new() };
+    }
+
+    /// The measured time is over. Where operations were due at fixed times (`is_fixed`), the latencies of those that
+    /// were due within it count, however late they end.
+    pub(crate) fn end(&mut self, is_fixed: bool) {
+        self.counts = Counts::Latencies;
+        if !is_fixed {
+            self.from = u64::MAX;
+        }
     }
 
     /// Counts nothing from now on.
     pub(crate) fn freeze(&mut self) {
-        self.end_interval();
-        self.from = u64::MAX;
+        (self.counts, self.from) = (Counts::Nothing, u64::MAX);
     }
 
-    /// Begins a new interval, and says what happened in the last one.
-    pub(crate) fn end_interval(&mut self) -> Interval {
-        let quantile = |q| if self.interval.is_empty() { 0 } else { self.interval.value_at_quantile(q) };
-        let interval = Interval { p50: quantile(0.5), p99: quantile(0.99) };
-        let added = self.total.add(&self.interval);
-        debug_assert!(added.is_ok(), "both have the same bounds");
-        self.interval.clear();
-        interval
-    }
-
-    /// All latencies up to the last [`Tally::end_interval`].
-    pub(crate) fn latencies(&self) -> &Histogram<u64> {
-        &self.total
+    /// The latencies since the last call.
+    pub(crate) fn take_latencies(&mut self) -> Histogram<u64> {
+        std::mem::replace(&mut self.latencies, new_histogram())
     }
 
     /// Errors of all kinds.
@@ -105,6 +117,9 @@ impl Tally {
         self.errors.values().sum()
     }
 }
+
+/// Later than this is late.
+pub(crate) const LATE_NS: u64 = 1_000_000;
 
 pub(crate) fn new_histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, LATENCY_NS_MAX, DIGITS).expect("the bounds are constant and valid")
@@ -115,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_began_before_the_start_is_not_counted() {
+    fn the_end_of_an_operation_counts_where_it_falls_and_its_latency_where_it_was_due() {
         let mut tally = Tally::new();
         tally.record(1, 10);
         tally.error("early");
@@ -125,11 +140,27 @@ mod tests {
         tally.error("odd");
         tally.count_errors("odd", 2);
         tally.count_errors("none", 0);
-        assert_eq!(tally.end_interval().p50, 30);
+        tally.record_delay(LATE_NS);
+        tally.record_delay(LATE_NS + 1);
+        assert_eq!((tally.operations, tally.take_latencies().max()), (2, 30));
+        tally.end(true);
+        tally.record(140, 200);
+        tally.record_delay(LATE_NS + 1);
+        assert_eq!((tally.operations, tally.late_operations, tally.take_latencies().len()), (2, 1, 1));
         tally.freeze();
         tally.record(200, 230);
         tally.error("late");
-        assert_eq!((tally.operations, tally.latencies().len(), tally.error_count()), (1, 1, 3));
+        assert_eq!((tally.operations, tally.take_latencies().len(), tally.error_count()), (2, 0, 3));
         assert_eq!(tally.errors.len(), 1);
+    }
+
+    #[test]
+    fn without_fixed_times_nothing_counts_behind_the_end() {
+        let mut tally = Tally::new();
+        tally.record(1, 10);
+        tally.end(false);
+        tally.record(5, 20);
+        tally.error("no answer");
+        assert_eq!((tally.operations, tally.take_latencies().len(), tally.error_count()), (1, 1, 1));
     }
 }

@@ -132,6 +132,13 @@ pub(crate) struct Common {
     /// How long to measure, such as `10s`, `500ms` or `2m`; a tenth of it, 1s at most, goes before as warm-up
     #[arg(short, long, value_name = "TIME", value_parser = parse_duration, default_value = "10s", help_heading = LOAD)]
     pub(crate) duration: Duration,
+    /// An answer that takes longer is an error, and its connection is replaced by a new one
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout, default_value = "5s", help_heading = LOAD)]
+    pub(crate) timeout: Duration,
+    /// Threads that put the load on, which share the connections
+    #[arg(short, long, value_name = "N", default_value_t = 1, help_heading = LOAD)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) threads: u16,
     /// The process whose processor time and memory are shown, if the target is on this machine
     #[arg(long, value_name = "PID", requires = "target", help_heading = LOAD)]
     pub(crate) server_pid: Option<u32>,
@@ -141,16 +148,19 @@ pub(crate) struct Common {
 
 #[derive(Debug, Args)]
 pub(crate) struct Output {
-    /// Where `index.html` and `result.json` go
-    #[arg(long, value_name = "DIR", default_value = "report", help_heading = OUTPUT)]
-    pub(crate) report: PathBuf,
-    /// Write no files
-    #[arg(long, conflicts_with = "report", help_heading = OUTPUT)]
-    pub(crate) no_report: bool,
+    /// Print the result as JSON instead of text
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) json: bool,
+    /// Write a page, `index.html`, and all figures, `result.json`, into this folder
+    #[arg(long, value_name = "DIR", help_heading = OUTPUT)]
+    pub(crate) report: Option<PathBuf>,
+    /// Write over a report that is in the folder already
+    #[arg(long, requires = "report", help_heading = OUTPUT)]
+    pub(crate) force: bool,
     /// Show what has changed since an earlier `result.json`
     #[arg(long, value_name = "OLD.json", help_heading = OUTPUT)]
     pub(crate) compare: Option<PathBuf>,
-    /// Exit with 1 if this is so: `p99>2ms`, `rate<100k`, `errors>0`, `server-cpu>5us`, `memory>64MiB`; may be repeated
+    /// Exit with code 1 if this is so: `p99>2ms`, `rate<100k`, `errors>0`, `server-cpu>5us`, `memory>64MiB`; may be repeated
     #[arg(long, value_name = "CONDITION", help_heading = OUTPUT)]
     pub(crate) fail_if: Vec<Condition>,
 }
@@ -213,6 +223,11 @@ fn parse_path(text: &str) -> Result<String, String> {
     } else {
         Err("a path begins with `/` and has visible ASCII characters only".into())
     }
+}
+
+fn parse_timeout(text: &str) -> Result<Duration, String> {
+    let timeout = parse_duration(text)?;
+    if timeout.is_zero() { Err("the timeout must be above zero".into()) } else { Ok(timeout) }
 }
 
 fn parse_event_size(text: &str) -> Result<usize, String> {

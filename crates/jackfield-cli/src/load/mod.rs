@@ -1,53 +1,116 @@
 //! The modes of `jackfield bench` that put load on one server: from the command line to the report.
 
 pub(crate) mod args;
+mod interrupt;
 mod plan;
 
 use crate::base::error::Error;
 use crate::base::proc;
 use crate::bench;
+use crate::bench::outcome::{End, Outcome};
+use crate::bench::plan::Plan;
 use crate::bench::server::Server;
-use crate::report::{self, gate, json, text};
-use args::Mode;
+use crate::report::folder::Folder;
+use crate::report::{self, gate, html, json, text};
+use args::{Mode, Output};
+use serde_json::Value;
 use std::io::{self, Write};
 use std::process::ExitCode;
+
+/// A condition of `--fail-if` was met, or the server did not answer as it should.
+const FAILED: u8 = 1;
+/// Descriptors that this program needs besides those of its connections.
+const OTHER_DESCRIPTORS: usize = 32;
 
 /// Puts load on a server, and reports.
 ///
 /// # Errors
-/// Nothing could be measured.
+/// Nothing could be measured, which is found before the run wherever that is possible.
 pub(crate) fn load(mode: &Mode) -> Result<ExitCode, Error> {
     let output = &mode.common().output;
     let plan = plan::plan(mode).map_err(Error::Usage)?;
     // Read first: the run may write over it.
     let old = output.compare.as_deref().map(report::read).transpose()?;
     proc::raise_descriptor_limit();
+    check_descriptors(&plan, proc::descriptor_limit())?;
+    let folder = output.report.as_deref().map(|path| Folder::open(path, output.force)).transpose()?;
+    let stop = interrupt::flag()?;
     let server = Server::of(&plan)?;
-    let outcome = bench::bench(&plan, &server)?;
+    let outcome = bench::bench_until(&stop, &plan, &server)?;
     let result = json::result(&plan, &server, &outcome);
     drop(server);
-    let mut text = text::report(&result, old.as_ref());
-    if !output.no_report {
-        report::write(&output.report, &result, old.as_ref())?;
-        text.push_str(&format!("\nreport: {}\n", output.report.join("index.html").display()));
+    show(output, &result, old.as_ref(), folder)?;
+    Ok(verdict(&plan, &outcome, output, &result))
+}
+
+/// # Errors
+/// So many connections this process may not have.
+fn check_descriptors(plan: &Plan, limit: Option<usize>) -> Result<(), Error> {
+    let wanted = plan.connections.saturating_add(OTHER_DESCRIPTORS);
+    match limit {
+        Some(limit) if limit < wanted => Err(Error::Usage(format!(
+            "{} connections need {wanted} file descriptors, and the system lets this process open {limit}; use fewer \
+             connections, or raise the limit with `ulimit -n {wanted}` (above the hard limit, as root)",
+            plan.connections
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Writes the report, and tells of the run on the standard output.
+fn show(output: &Output, result: &Value, old: Option<&Value>, folder: Option<Folder>) -> Result<(), Error> {
+    let mut text = if output.json { format!("{result:#}\n") } else { text::report(result, old) };
+    if let Some(folder) = folder {
+        let page = folder.write(&format!("{result:#}\n"), &html::page(result, old))?;
+        if !output.json {
+            text.push_str(&format!("\nreport: {}\n", page.display()));
+        }
     }
     // A reader that has gone does not change the verdict.
     let _ = io::stdout().write_all(text.as_bytes());
-    let is_void = outcome.operations == 0 && !plan.play.is_idle();
-    let judged = judge(&output.fail_if, &result);
-    Ok(if is_void { ExitCode::from(BROKEN) } else { judged })
+    Ok(())
 }
 
-fn judge(conditions: &[gate::Condition], result: &serde_json::Value) -> ExitCode {
+fn verdict(plan: &Plan, outcome: &Outcome, output: &Output, result: &Value) -> ExitCode {
     let complaints: Vec<String> =
-        conditions.iter().filter_map(|condition| condition.complaint(&condition.judge(result))).collect();
+        output.fail_if.iter().filter_map(|condition| complaint(condition, result)).collect();
     for complaint in &complaints {
         eprintln!("failed: {complaint}");
     }
-    if complaints.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
+    let is_void = outcome.operations == 0 && !plan.play.is_idle();
+    match &outcome.end {
+        End::Interrupted => {
+            eprintln!("interrupted: this is what was measured until then");
+            ExitCode::from(interrupt::EXIT)
+        }
+        End::Failed(why) => {
+            eprintln!("jackfield: {}", Error::Refused(why.to_string()));
+            ExitCode::from(FAILED)
+        }
+        End::Complete if is_void || !complaints.is_empty() => ExitCode::from(FAILED),
+        End::Complete => ExitCode::SUCCESS,
+    }
 }
 
-/// A condition of `--fail-if` was met.
-const FAILED: u8 = 1;
-/// Nothing could be measured.
-const BROKEN: u8 = 2;
+fn complaint(condition: &gate::Condition, result: &Value) -> Option<String> {
+    condition.complaint(&condition.judge(result))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::plan::Play;
+    use std::time::Duration;
+
+    #[test]
+    fn too_few_descriptors_are_found_before_the_run() {
+        let plan = Plan { connections: 30_000, ..Plan::new(Play::Http, Duration::from_secs(1)) };
+        for limit in [None, Some(30_032)] {
+            assert!(check_descriptors(&plan, limit).is_ok());
+        }
+        let error = check_descriptors(&plan, Some(20_000)).map_err(|error| error.to_string());
+        for words in ["30000 connections", "`ulimit -n 30032`", "20000"] {
+            assert!(error.as_ref().is_err_and(|error| error.contains(words)), "{error:?}");
+        }
+    }
+}

@@ -49,6 +49,8 @@ fn base(mode: &Mode) -> Result<Plan, String> {
         server_pid: common.server_pid,
         connections: common.connections as usize,
         path: path(mode, play)?,
+        timeout: common.timeout,
+        threads: common.threads.into(),
         ..Plan::new(play, common.duration)
     })
 }

@@ -1,7 +1,7 @@
 //! `result.json`: every figure of a run, with what is needed to understand and repeat it.
 
 use crate::base::machine;
-use crate::bench::outcome::{Outcome, Sample};
+use crate::bench::outcome::{End, Outcome, Sample};
 use crate::bench::plan::Plan;
 use crate::bench::server::Server;
 use serde_json::{Map, Value, json};
@@ -32,11 +32,17 @@ pub(crate) fn result(plan: &Plan, server: &Server, outcome: &Outcome) -> Value {
         "commit": machine::commit(),
         "machine": machine::machine(),
         "plan": plan_of(plan, server),
+        "end": end(outcome),
         "throughput": throughput(plan, outcome),
         "latency_ns": latency(outcome),
+        "latency_invalid": outcome.latency_doubt(),
         "errors": errors(outcome),
         "client": {
             "cpu_percent": outcome.client_share() * 100.0,
+            "busiest_thread_percent": outcome.busiest * 100.0,
+            "cpu_ns_per_operation": outcome.client_ns_per_operation(),
+            "threads": outcome.threads,
+            "late_operations": outcome.late_operations,
             "is_bottleneck": outcome.is_client_bound(),
         },
         "others": { "cpu_percent": outcome.others_share().map(|share| share * 100.0) },
@@ -61,7 +67,19 @@ fn plan_of(plan: &Plan, server: &Server) -> Value {
         "pipeline": plan.pipeline,
         "size": plan.size,
         "seconds": plan.duration.as_secs_f64(),
+        "operations": plan.operations,
+        "timeout_seconds": plan.timeout.as_secs_f64(),
+        "threads": plan.threads,
     })
+}
+
+/// How the run ended, and why if it ended early.
+fn end(outcome: &Outcome) -> Value {
+    match &outcome.end {
+        End::Complete => json!({ "how": "complete" }),
+        End::Interrupted => json!({ "how": "interrupted" }),
+        End::Failed(why) => json!({ "how": "failed", "why": why }),
+    }
 }
 
 fn throughput(plan: &Plan, outcome: &Outcome) -> Value {

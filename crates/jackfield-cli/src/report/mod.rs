@@ -6,6 +6,7 @@
 
 pub(crate) mod bars;
 pub(crate) mod compare;
+pub(crate) mod folder;
 pub(crate) mod gate;
 pub(crate) mod html;
 pub(crate) mod json;
@@ -15,19 +16,9 @@ pub(crate) mod plot;
 pub(crate) mod text;
 
 use crate::base::error::Error;
-use crate::base::papers;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-
-/// Writes `index.html` and `result.json` into a directory, which is made if it is not there.
-///
-/// # Errors
-/// A file can't be written.
-pub(crate) fn write(directory: &Path, result: &Value, old: Option<&Value>) -> Result<(), Error> {
-    let files = [("result.json", format!("{result:#}\n")), ("index.html", html::page(result, old))];
-    papers::write_files(directory, &files.map(|(name, text)| (name.to_owned(), text)))
-}
 
 /// Reads a `result.json`.
 ///

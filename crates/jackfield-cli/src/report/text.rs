@@ -25,12 +25,23 @@ pub(crate) fn report(result: &Value, old: Option<&Value>) -> String {
 /// What makes the figures doubtful.
 pub(crate) fn warnings(result: &Value) -> Vec<String> {
     let mut warnings = Vec::new();
+    match result["end"]["how"].as_str() {
+        Some("interrupted") => warnings.push("the run was interrupted before its end".into()),
+        Some("failed") => {
+            let why = result["end"]["why"].as_str().unwrap_or_default();
+            warnings.push(format!("the run ended early: {why}"));
+        }
+        _ => {}
+    }
     if result["client"]["is_bottleneck"] == true {
         warnings.push(
-            "the load generator used a whole core, so a faster one might find a faster server; \
-             the server's processor time for one operation is still right"
+            "the load generator used a whole core, so a faster one might find a faster server; add --threads, or look \
+             at the server's processor time for one operation, which is right all the same"
                 .into(),
         );
+    }
+    if let Some(why) = result["latency_invalid"].as_str() {
+        warnings.push(format!("the latencies are invalid: {why}"));
     }
     if let Some(percent) =
         result["others"]["cpu_percent"].as_f64().filter(|percent| *percent > OTHERS_PERCENT_MAX)
@@ -44,7 +55,8 @@ pub(crate) fn warnings(result: &Value) -> Vec<String> {
     let counts_each = !matches!(result["plan"]["mode"].as_str(), Some("sse" | "fanout"));
     if let Some(asked) = asked.filter(|asked| counts_each && got < asked * RATE_REACHED) {
         let (asked, got) = (units::count(asked), units::count(got));
-        warnings.push(format!("the server did not keep up: {got} of {asked} a second"));
+        let who = if result["latency_invalid"].is_null() { "the server" } else { "server or load generator" };
+        warnings.push(format!("{who} did not keep up: {got} of {asked} a second"));
     }
     let is_idle = result["plan"]["mode"] == "idle";
     if !is_idle && result["throughput"]["operations"] == 0 {
@@ -114,7 +126,8 @@ fn figures(result: &Value) -> String {
     let latencies = ["p50", "p90", "p99", "p99.9", "max"];
     let latencies: Vec<String> =
         latencies.iter().filter_map(|name| Some(format!("{name} {}", show(name)?))).collect();
-    line("latency", latencies.join(", "));
+    let invalid = if result["latency_invalid"].is_null() { "" } else { " (invalid, see the warning)" };
+    line("latency", if latencies.is_empty() { String::new() } else { latencies.join(", ") + invalid });
     line("server", server(result, &show));
     line("client", format!("{} of a core", show("client-load").unwrap_or_default()));
     line("errors", show("errors").unwrap_or_default());
@@ -222,16 +235,26 @@ mod tests {
         let mut result = json!({
             "plan": { "mode": "http", "rate": 1000.0 },
             "client": { "is_bottleneck": true },
+            "latency_invalid": "it was full",
+            "end": { "how": "interrupted" },
             "others": { "cpu_percent": 42.0 },
             "throughput": { "per_second": 500.0, "operations": 500 },
         });
         let found = warnings(&result);
-        for (warning, words) in found.iter().zip(["load generator", "42 % of a core", "500 of 1,000"]) {
+        for (warning, words) in found.iter().zip([
+            "interrupted",
+            "--threads",
+            "invalid: it was full",
+            "42 % of a core",
+            "500 of 1,000",
+        ]) {
             assert!(warning.contains(words), "{warning}");
         }
-        assert_eq!(found.len(), 3);
+        assert_eq!(found.len(), 5);
         result["plan"]["mode"] = "sse".into();
         result["client"]["is_bottleneck"] = false.into();
+        result["latency_invalid"] = Value::Null;
+        result["end"]["how"] = "complete".into();
         result["others"]["cpu_percent"] = 3.into();
         assert_eq!(warnings(&result), [""; 0], "an event is delivered more than once");
     }

@@ -2,6 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 /// Listens, and treats each connection in a thread of its own, as long as the test runs.
@@ -15,6 +17,12 @@ pub(crate) fn listen(treat: impl Fn(TcpStream) + Clone + Send + 'static) -> Stri
         }
     });
     addr.to_string()
+}
+
+/// The same with the number of each connection.
+pub(crate) fn listen_numbered(treat: impl Fn(usize, TcpStream) + Clone + Send + 'static) -> String {
+    let number = Arc::new(AtomicUsize::new(0));
+    listen(move |stream| treat(number.fetch_add(1, Ordering::Relaxed), stream))
 }
 
 /// An address where nobody listens any more.
@@ -45,6 +53,16 @@ pub(crate) fn answer(stream: TcpStream, path: &str) {
         if write!(out, "HTTP/1.1 {status}\r\n{end}Content-Length: 0\r\n\r\n").is_err() || is_last {
             return;
         }
+    }
+}
+
+/// Answers the first request, and no other.
+pub(crate) fn answer_once(mut stream: TcpStream) {
+    let mut room = [0; 4096];
+    let heard = stream.read(&mut room);
+    let said = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    if matches!((heard, said), (Ok(1..), Ok(()))) {
+        keep_silent(stream);
     }
 }
 

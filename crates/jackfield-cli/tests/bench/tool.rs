@@ -49,6 +49,17 @@ pub(crate) fn refused(args: &[&str], why: &str) {
     assert!(!run.directory.0.join("result.json").exists(), "there is nothing to report");
 }
 
+/// Runs it against a server that does not answer as it should, and checks that this is said and counted.
+pub(crate) fn failed(args: &[&str], why: &str) -> Value {
+    let run = bench(&[args, &["--duration=100ms"][..usize::from(!args.contains(&"-d"))]].concat());
+    assert_eq!(run.code, 1, "{args:?}: {}", run.stderr);
+    assert!(run.stderr.contains(why) && !run.stderr.contains("panicked"), "{args:?}: {}", run.stderr);
+    let result = run.result();
+    assert_eq!(result["end"]["how"], "failed");
+    assert!(result["errors"]["total"].as_u64() > Some(0), "{}", result["errors"]);
+    result
+}
+
 impl Run {
     /// What is in `result.json`.
     pub(crate) fn result(&self) -> Value {

@@ -1,0 +1,302 @@
+//! One thread of the load generator: its share of the connections, from the first connect to the last answer.
+
+use super::alarm::Alarm;
+use super::engine::{Engine, Setup};
+use super::speaker::Speaker;
+use super::tally::Kind;
+use crate::base::proc;
+use hdrhistogram::Histogram;
+use jackfield_reactor::{Driver, Limits};
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+/// What all threads of a run see.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// All times count from here, in nanoseconds.
+    pub(crate) epoch: Instant,
+    /// Given once all connections are up.
+    pub(crate) course: OnceLock<Course>,
+    /// The run ends at once.
+    pub(crate) is_stopped: AtomicBool,
+    /// Connections that can be used.
+    pub(crate) ready: AtomicUsize,
+    pub(crate) errors: AtomicU64,
+    /// Why it makes no sense to go on.
+    pub(crate) failure: OnceLock<Kind>,
+}
+
+/// When what begins and ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Course {
+    /// The first operation is due.
+    pub(crate) begin: u64,
+    /// From here on it is measured.
+    pub(crate) measure: u64,
+    pub(crate) end: u64,
+    /// Until then answers are waited for.
+    pub(crate) patience: u64,
+    /// From one lap to the next.
+    pub(crate) lap: u64,
+}
+
+/// What happened on one thread in one lap of the measured time, or of what goes before.
+#[derive(Debug)]
+pub(crate) struct Lap {
+    pub(crate) is_measured: bool,
+    /// Their number, from the beginning of the phase on.
+    pub(crate) number: u64,
+    pub(crate) operations: u64,
+    pub(crate) latencies: Histogram<u64>,
+    /// The measured time of this thread is over.
+    pub(crate) is_last: bool,
+}
+
+/// What one thread has counted in all.
+#[derive(Debug)]
+pub(crate) struct Total {
+    /// The measured time, if it began.
+    pub(crate) measured: Option<(u64, u64)>,
+    pub(crate) operations: u64,
+    pub(crate) slow_operations: u64,
+    pub(crate) late_operations: u64,
+    /// Latencies that are in no lap.
+    pub(crate) latencies: Histogram<u64>,
+    pub(crate) errors: BTreeMap<Kind, u64>,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+    /// The thread's use of a core within the measured time.
+    pub(crate) cpu: Duration,
+}
+
+/// One thread of the load generator.
+pub(crate) struct Worker<'a, S: Speaker> {
+    driver: Driver,
+    engine: Engine<S>,
+    shared: &'a Shared,
+    laps: Sender<Lap>,
+    /// The first operation is due so long after the beginning, so that threads take turns.
+    offset: u64,
+    rest: Duration,
+    /// What this thread has published of its counters.
+    ready: usize,
+    errors: u64,
+    operations: u64,
+}
+
+/// What a thread has used.
+struct Meter {
+    at: u64,
+    bytes_in: u64,
+    bytes_out: u64,
+    cpu: Duration,
+}
+
+/// The longest sleep between two looks at the clock.
+const TICK: Duration = Duration::from_millis(10);
+
+impl<'a, S: Speaker> Worker<'a, S> {
+    /// # Errors
+    /// If the system gives no event queue.
+    pub(crate) fn new(
+        speaker: S,
+        setup: Setup,
+        (shared, laps): (&'a Shared, Sender<Lap>),
+        (offset, rest): (u64, Duration),
+    ) -> io::Result<Self> {
+        Ok(Self {
+            driver: Driver::new(0, limits())?,
+            engine: Engine::new(speaker, setup, shared.epoch),
+            shared,
+            laps,
+            offset,
+            rest,
+            ready: 0,
+            errors: 0,
+            operations: 0,
+        })
+    }
+
+    /// Opens the connections, puts the load on, and counts.
+    ///
+    /// # Errors
+    /// If the system fails this process.
+    pub(crate) fn run(mut self) -> io::Result<Total> {
+        let Some(course) = self.open()? else { return Ok(self.total(None)) };
+        self.pause(self.rest)?;
+        let alarm = if self.engine.pace.is_fixed() { Some(Alarm::new(&mut self.driver)?) } else { None };
+        let begin = course.begin.max(self.shared.now()) + self.offset;
+        self.engine.pace.stop(course.end);
+        self.engine.go(&mut self.driver.reactor.wires, begin, alarm);
+        if course.measure > course.begin {
+            self.play(course.begin, course.measure, false, &course)?;
+        }
+        let is_fixed = self.engine.pace.is_fixed();
+        self.engine.tally.restart(if is_fixed { course.measure } else { 0 });
+        self.operations = 0;
+        let start = self.meter();
+        self.play(start.at, course.end, true, &course)?;
+        let end = self.meter();
+        self.engine.pace.stop(course.end.min(end.at));
+        self.engine.tally.end(is_fixed);
+        self.drain(&course)?;
+        self.engine.count_silent(course.measure);
+        Ok(self.total(Some((start, end))))
+    }
+
+    /// Opens connections until it is known what comes next. `None`: nothing.
+    fn open(&mut self) -> io::Result<Option<Course>> {
+        loop {
+            if let Some(course) = self.shared.course.get() {
+                return Ok(Some(*course));
+            }
+            if !self.turn()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Lets time pass without load.
+    fn pause(&mut self, whole: Duration) -> io::Result<()> {
+        let end = Instant::now() + whole;
+        while Instant::now() < end && self.turn()? {}
+        Ok(())
+    }
+
+    /// Lets time pass under load, and tells of each lap.
+    fn play(&mut self, begin: u64, end: u64, is_measured: bool, course: &Course) -> io::Result<()> {
+        let mut number = 1;
+        loop {
+            let goes_on = self.turn()?;
+            let now = self.shared.now();
+            let is_over = !goes_on || now >= end || self.engine.is_done();
+            let passed = now.saturating_sub(begin) / course.lap;
+            if passed >= number || is_over {
+                self.tell(is_measured, if is_over { u64::MAX } else { number }, is_over && is_measured);
+                number = passed + 1;
+            }
+            if is_over {
+                return Ok(());
+            }
+        }
+    }
+
+    fn tell(&mut self, is_measured: bool, number: u64, is_last: bool) {
+        let operations = self.engine.tally.operations;
+        let latencies = self.engine.tally.take_latencies();
+        let lap = Lap { is_measured, number, operations: operations - self.operations, latencies, is_last };
+        self.operations = operations;
+        // Whoever listened has failed, and this thread ends with it.
+        let _ = self.laps.send(lap);
+    }
+
+    /// Waits for the answers to what was due before the end: an operation that is left out because it took too long
+    /// would make the latencies look better than they are.
+    fn drain(&mut self, course: &Course) -> io::Result<()> {
+        let is_patient = !self.shared.is_stopped.load(Ordering::Relaxed) && course.patience > course.end;
+        if !is_patient {
+            return Ok(());
+        }
+        while self.engine.unfinished() > 0 && self.shared.now() < course.patience {
+            if !self.turn()? {
+                return Ok(());
+            }
+        }
+        self.engine.end();
+        Ok(())
+    }
+
+    /// One turn of the reactor. False if the run is to end.
+    fn turn(&mut self) -> io::Result<bool> {
+        self.engine.refill(&mut self.driver.reactor.wires);
+        self.driver.poll(Some(TICK), &mut self.engine)?;
+        self.engine.sweep(&mut self.driver.reactor.wires);
+        self.publish();
+        Ok(!self.shared.is_stopped.load(Ordering::Relaxed))
+    }
+
+    /// Lets the other threads know, if there is anything new.
+    fn publish(&mut self) {
+        let (ready, errors) = (self.engine.ready(), self.engine.error_count());
+        if ready != self.ready {
+            self.shared.ready.fetch_add(ready.wrapping_sub(self.ready), Ordering::Relaxed);
+            self.ready = ready;
+        }
+        if errors != self.errors {
+            self.shared.errors.fetch_add(errors.wrapping_sub(self.errors), Ordering::Relaxed);
+            self.errors = errors;
+            if let Some(why) = self.engine.failure() {
+                // The first reason is as good as any.
+                let _ = self.shared.failure.set(why.clone());
+                self.shared.is_stopped.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn meter(&self) -> Meter {
+        let stats = self.driver.reactor.wires.stats();
+        Meter {
+            at: self.shared.now(),
+            bytes_in: stats.bytes_in.value(),
+            bytes_out: stats.bytes_out.value(),
+            cpu: proc::thread_cpu(),
+        }
+    }
+
+    fn total(mut self, measured: Option<(Meter, Meter)>) -> Total {
+        self.engine.tally.freeze();
+        let tally = &mut self.engine.tally;
+        let mut total = Total {
+            measured: None,
+            operations: tally.operations,
+            slow_operations: tally.slow_operations,
+            late_operations: tally.late_operations,
+            latencies: tally.take_latencies(),
+            errors: std::mem::take(&mut tally.errors),
+            bytes_in: 0,
+            bytes_out: 0,
+            cpu: Duration::ZERO,
+        };
+        if let Some((start, end)) = measured {
+            total.measured = Some((start.at, end.at));
+            total.bytes_in = end.bytes_in - start.bytes_in;
+            total.bytes_out = end.bytes_out - start.bytes_out;
+            total.cpu = end.cpu.saturating_sub(start.cpu);
+        }
+        total
+    }
+}
+
+impl Shared {
+    pub(crate) fn new() -> Self {
+        Self {
+            epoch: Instant::now(),
+            course: OnceLock::new(),
+            is_stopped: AtomicBool::new(false),
+            ready: AtomicUsize::new(0),
+            errors: AtomicU64::new(0),
+            failure: OnceLock::new(),
+        }
+    }
+
+    /// Nanoseconds since the run began.
+    pub(crate) fn now(&self) -> u64 {
+        u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A client must read while it writes, however much that is: two sides that both wait for the other to read would wait
+/// for ever.
+pub(crate) fn limits() -> Limits {
+    Limits {
+        outbox_bytes_high: usize::MAX,
+        outbox_bytes_max: usize::MAX,
+        write_stall: Duration::from_secs(3600),
+        linger: Duration::from_millis(200),
+        ..Limits::default()
+    }
+}
