@@ -2,7 +2,6 @@
 //!
 //! This room knows no client, no wire and no link.
 
-mod authority;
 mod origin;
 mod overload;
 mod reserved;
