@@ -30,10 +30,11 @@ impl Wires {
         }
     }
 
-    /// Makes writing restart the idle timeout as well, for a stream whose peer has nothing to say.
-    pub fn count_writes_as_activity(&mut self, id: ConnectionId) {
+    /// Whether writing restarts the idle timeout as well, for a peer that has nothing to say. By default it does not.
+    pub fn set_writes_as_activity(&mut self, id: ConnectionId, count: bool) {
         if let Some(wire) = self.get(id) {
-            wire.raise(flags::WRITES_COUNT_AS_ACTIVITY);
+            wire.flags &= !flags::WRITES_COUNT_AS_ACTIVITY;
+            wire.flags |= if count { flags::WRITES_COUNT_AS_ACTIVITY } else { 0 };
         }
     }
 

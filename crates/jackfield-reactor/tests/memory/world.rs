@@ -232,7 +232,7 @@ impl Script {
             }
             "idle" => wires.set_idle_timeout(id, Duration::from_millis(number)),
             "look" => wires.read_finally(id),
-            "sound" => wires.count_writes_as_activity(id),
+            "sound" => wires.set_writes_as_activity(id, true),
             "timer" => wires.set_timer(id, number as u32, wait),
             "cancel" => drop(wires.cancel_timer(id, number as u32)),
             "halt" => wires.halt(),

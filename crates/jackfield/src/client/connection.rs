@@ -131,11 +131,11 @@ impl<'a> Connection<'a> {
         self.wires.cancel_timer(self.id, timer.0.into())
     }
 
-    /// Sets the idle timeout from now on; zero: any. On a WebSocket and an event stream it takes the heartbeat's
-    /// place, until the connection becomes one of them.
+    /// Sets the idle timeout from now on; disabled by zero. On a WebSocket and an event stream it takes the heartbeat's
+    /// place, until the connection becomes one of them, and what is sent to the peer counts as activity too. On HTTP
+    /// it is the time between two requests: one that has begun has deadlines of its own.
     pub fn set_idle_timeout(&mut self, idle: Duration) {
-        self.links.link(self.id).has_own_idle_timeout = true;
-        self.wires.set_idle_timeout(self.id, idle);
+        self.links.set_own_idle_timeout(self.wires, self.id, idle);
     }
 
     /// Sets how much it may say in a second, from the next bytes on that are read; [`Rate::default`]: any amount.

@@ -54,9 +54,12 @@ pub struct Limits {
     pub body_interval: Duration,
     /// The least that must come of a request's body in such an interval; otherwise 408 and close. Default: 10 KiB.
     pub body_interval_bytes_min: u64,
-    /// Idle timeout of an HTTP connection between two requests; disabled by zero. Default: 75 s.
+    /// Idle timeout of an HTTP connection between two requests; disabled by zero. A request that has begun is under way:
+    /// `head_timeout` and `body_interval` hold it to a pace. So is an answer, until the kernel has all of it.
+    /// Default: 75 s.
     pub http_idle: Duration,
-    /// Idle timeout of a WebSocket without heartbeat; disabled by zero. Default: 120 s.
+    /// Idle timeout of a WebSocket without heartbeat, in which nothing comes and nothing is sent; disabled by zero.
+    /// Default: 120 s.
     pub websocket_idle: Duration,
     /// Idle timeout of a connection with a protocol of the user's own; disabled by zero. Default: 300 s.
     pub raw_idle: Duration,

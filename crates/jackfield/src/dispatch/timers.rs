@@ -2,11 +2,10 @@
 
 use crate::client::Client;
 use crate::client::{Beat, ClientFactory, TimerId};
-use crate::disconnect::{Reason, Timeout};
+use crate::disconnect::Reason;
 use crate::dispatch::Dispatcher;
 use crate::links::{Protocol, key};
 use crate::shared::Callback;
-use jackfield_proto::http1::Phase;
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Wires};
 use std::time::Duration;
@@ -31,21 +30,14 @@ impl<F: ClientFactory> Dispatcher<F> {
 
     /// Nothing was heard for as long as its idle timeout.
     pub(super) fn on_quiet(&mut self, wires: &mut Wires, id: ConnectionId, quiet: Duration) {
-        let Some(outbox) = wires.outbox(id) else { return };
         let beats = !self.links.heartbeat_of(id).after.is_zero();
         let link = self.links.link(id);
         let is_kept_alive = !link.has_own_idle_timeout;
         match &link.protocol {
+            _ if !wires.is_open(id) => {}
             Protocol::WebSocket(_) if is_kept_alive && beats => self.on_heartbeat(wires, id, quiet),
-            Protocol::Events if is_kept_alive => outbox.tail().extend_from_slice(b":\n\n"),
-            Protocol::WebSocket(_) => {
-                // 1001 may be sent.
-                let why = Reason::Timeout(Timeout::Idle);
-                let _ = self.links.close_websocket(wires, id, Some(1001), "idle", why);
-            }
-            // It is the server that owes something, and that has a deadline of its own.
-            Protocol::Http(machine) if machine.phase() == Phase::Deferred => {}
-            _ => self.links.end(wires, id, Reason::Timeout(Timeout::Idle)),
+            Protocol::Events if is_kept_alive => self.links.keep_events_alive(wires, id),
+            _ => self.links.on_idle(wires, id),
         }
     }
 

@@ -4,7 +4,7 @@ use crate::disconnect::{Reason, Timeout};
 use crate::links::Links;
 use crate::links::link::{Awaited, key};
 use crate::links::protocol::Protocol;
-use jackfield_proto::http1::Awaits;
+use jackfield_proto::http1::{Awaits, Phase};
 use jackfield_reactor::{ConnectionId, Wires};
 use std::time::Duration;
 
@@ -90,13 +90,41 @@ impl Links {
         }
     }
 
+    /// Nothing was heard for as long as the idle timeout, and nothing keeps the connection alive.
+    #[cold]
+    pub(crate) fn on_idle(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let why = Reason::Timeout(Timeout::Idle);
+        match &self.table[id.slot()].protocol {
+            // What is under way has deadlines of its own.
+            Protocol::Http(_) if self.has_exchange(wires, id) => {}
+            Protocol::WebSocket(_) => {
+                // 1001 may be sent.
+                let _ = self.close_websocket(wires, id, Some(1001), "idle", why);
+            }
+            _ => self.end(wires, id, why),
+        }
+    }
+
+    /// Whether an HTTP connection is not between two requests: one has begun, an answer is owed, or the last bytes of
+    /// one are still to be taken.
+    fn has_exchange(&self, wires: &Wires, id: ConnectionId) -> bool {
+        let link = &self.table[id.slot()];
+        let is_idle = matches!(&link.protocol, Protocol::Http(machine) if machine.phase() == Phase::Idle);
+        !is_idle || link.awaited != Awaited::Nothing || wires.queued(id) > 0
+    }
+
     /// What was begun is overdue.
     pub(crate) fn on_deadline(&mut self, wires: &mut Wires, id: ConnectionId) {
         let awaited = std::mem::take(&mut self.link(id).awaited);
+        let limits = &self.settings.limits;
+        let whole = match awaited {
+            Awaited::Message => limits.message_timeout,
+            _ => limits.head_timeout,
+        };
         if matches!(awaited, Awaited::Head | Awaited::Message) && !wires.goes_on(id) {
             // A peer that is not read can't be too slow.
             self.link(id).awaited = awaited;
-            return wires.set_timer(id, key::DEADLINE, self.settings.limits.head_timeout);
+            return wires.set_timer(id, key::DEADLINE, whole);
         }
         let paused = self.take_pause(id);
         if !paused.is_zero() && awaited != Awaited::Nothing {

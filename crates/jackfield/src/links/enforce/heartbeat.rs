@@ -7,6 +7,7 @@ use crate::links::link::{Link, key};
 use crate::links::protocol::Protocol;
 use jackfield_reactor::{ConnectionId, Wires};
 use std::sync::Arc;
+use std::time::Duration;
 
 impl Links {
     /// The heartbeat that counts for a connection.
@@ -15,9 +16,30 @@ impl Links {
         extra.and_then(|extra| extra.heartbeat.as_ref()).unwrap_or(&self.heartbeat)
     }
 
-    /// Waits for the silence of what has become a WebSocket, or got another heartbeat.
+    /// Waits for the silence of what has become a WebSocket, or got another heartbeat. Without one nothing asks a peer
+    /// for an answer that only listens: then it is not silent as long as something is sent to it.
     pub(crate) fn await_idle(&mut self, wires: &mut Wires, id: ConnectionId) {
-        wires.set_idle_timeout(id, self.heartbeat_of(id).idle(&self.settings.limits));
+        let heartbeat = self.heartbeat_of(id);
+        let (idle, is_asked) = (heartbeat.idle(&self.settings.limits), !heartbeat.after.is_zero());
+        wires.set_writes_as_activity(id, !is_asked);
+        wires.set_idle_timeout(id, idle);
+    }
+
+    /// From now on an idle timeout of its own ends a connection, and no heartbeat keeps it.
+    pub(crate) fn set_own_idle_timeout(&mut self, wires: &mut Wires, id: ConnectionId, idle: Duration) {
+        let link = self.link(id);
+        link.has_own_idle_timeout = true;
+        if matches!(link.protocol, Protocol::WebSocket(_)) {
+            wires.set_writes_as_activity(id, true);
+        }
+        wires.set_idle_timeout(id, idle);
+    }
+
+    /// An event stream on which nothing was said for a while says so, lest a proxy takes it for dead.
+    pub(crate) fn keep_events_alive(&mut self, wires: &mut Wires, id: ConnectionId) {
+        if let Some(outbox) = wires.outbox(id) {
+            outbox.tail().extend_from_slice(b":\n\n");
+        }
     }
 
     /// Nothing came for a while after a ping: then the peer is gone. Any byte is a sign of life.

@@ -21,7 +21,7 @@ impl Links {
         debug_assert_eq!(machine.phase(), Phase::Streaming);
         link.protocol = Protocol::Events;
         link.has_own_idle_timeout = false;
-        wires.count_writes_as_activity(id);
+        wires.set_writes_as_activity(id, true);
         wires.set_idle_timeout(id, heartbeat);
     }
 }
