@@ -6,14 +6,12 @@ mod support;
 mod tls;
 
 use jackfield::proto::{http1, websocket};
-use jackfield::test::{FarEnd, listener};
-use jackfield::{
-    BodyPlan, Drain, Excess, Fault, Limit, Limits, Listener, Metrics, Rate, Reason, Refused, Server, Timeout,
-};
-use std::io::Write;
+use jackfield::test::{FarEnd, TestOptions, TestServer, listener};
+use jackfield::{BodyPlan, Drain, Excess, Fault, Limit, Limits, Metrics, Rate, Reason, Refused, Timeout};
+use std::sync::Arc;
 use std::time::Duration;
 use support::probe::{Probe, Watcher};
-use support::{Lab, get, real, socket, statuses, text};
+use support::{Lab, get, socket, statuses, text};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MS: Duration = Duration::from_millis(1);
@@ -618,14 +616,16 @@ fn no_limit_is_without_its_class() {
 #[test]
 fn a_handshake_that_does_not_end_is_told_and_counted() {
     let watcher = Watcher::default();
-    let mut limits = Limits::default();
-    limits.reactor.handshake = Duration::from_millis(50);
-    let listener = Listener::tcp("127.0.0.1:0").tls_config(tls::Identity::new().server_config());
-    let builder = Server::builder().listen(listener).reactors(1).limits(limits).observer(watcher.clone());
-    let live = real::Live::serve(builder, |_peer| Probe::default());
-    let mut stream = live.connect();
-    stream.write_all(b"\x16\x03\x01\x02\x00").unwrap();
-    assert!(real::is_gone(&mut stream));
-    real::wait_until(|| watcher.log.has("tls error Timeout(Handshake)"));
-    assert_eq!(live.handle.metrics().ended(Reason::Timeout(Timeout::Handshake)), 1);
+    let options = TestOptions {
+        observer: Arc::new(watcher.clone()),
+        tls: Some(tls::Identity::new().server_config()),
+        ..TestOptions::default()
+    };
+    let mut server = TestServer::with_options(options, |_peer| Probe::default());
+    let far = server.connect();
+    far.send(b"\x16\x03\x01\x02\x00");
+    server.advance(Limits::default().reactor.handshake);
+    assert!(far.is_reset());
+    assert_eq!(watcher.log.events(), ["tls error Timeout(Handshake)"]);
+    assert_eq!(server.handle().metrics().ended(Reason::Timeout(Timeout::Handshake)), 1);
 }

@@ -4,6 +4,7 @@ mod support;
 #[path = "support/tls.rs"]
 mod tls;
 
+use jackfield::test::{TestOptions, TestServer, listener};
 use jackfield::{
     Body, Client, Connection, Disconnect, Exchange, Limits, Listener, Request, Server, ServerBuilder, TimerId,
 };
@@ -13,8 +14,10 @@ use std::time::Duration;
 use support::probe::{Log, Probe, Watcher};
 use support::real::{self, Live};
 use support::{get, socket, statuses, text};
-use tls::Identity;
+use tls::{Identity, Secured};
 
+const SECOND: Duration = Duration::from_secs(1);
+const MS: Duration = Duration::from_millis(1);
 const VERSIONS: [&rustls::SupportedProtocolVersion; 2] = [&rustls::version::TLS12, &rustls::version::TLS13];
 
 /// Answers with a shared body.
@@ -72,50 +75,64 @@ fn t1_the_connection_ends_with_a_goodbye() {
     assert_eq!(statuses(&answer), [200]);
 }
 
-/// Readers that stop over TLS: what was sealed for them counts, and has a deadline like all that waits.
+/// A server over memory with TLS on every listener.
+fn server<C: Client + 'static>(
+    identity: &Identity,
+    limits: Limits,
+    observer: Watcher,
+    make: impl Fn() -> C + 'static,
+) -> TestServer {
+    let tls = Some(identity.server_config());
+    let options = TestOptions { limits, observer: Arc::new(observer), tls, ..TestOptions::default() };
+    TestServer::with_options(options, move |_peer| make())
+}
+
+/// Readers that stop over TLS: what was encrypted for them counts, and has a deadline like all that waits.
 #[test]
 fn n5_over_tls_a_slow_reader_of_a_shared_body_costs_64_kib_more_and_is_given_up() {
     const READERS: usize = 20;
     let identity = Identity::new();
     let body: Arc<[u8]> = vec![7; 32 << 20].into();
-    let mut limits = Limits::default();
-    limits.reactor.write_stall = Duration::from_secs(1);
-    let shared = body.clone();
-    // With the system's own bound on what it keeps unsent there is always something left to us.
-    let listener = Listener::tcp("127.0.0.1:0").unsent_bytes(0).tls_config(identity.server_config());
-    let builder = Server::builder().listen(listener).reactors(1).limits(limits);
-    let live = Live::serve(builder, move |_peer| BodyOf(shared.clone()));
+    let mut server = server(&identity, Limits::default(), Watcher::default(), move || BodyOf(body.clone()));
     let config = identity.client_config(&VERSIONS);
-    let mut readers: Vec<_> = (0..READERS).map(|_| identity.connect(live.addr(), config.clone())).collect();
-    for reader in &mut readers {
-        reader.write_all(get("/").as_bytes()).unwrap();
-        let mut some = [0; 1000];
-        reader.read_exact(&mut some).unwrap();
-    }
-    let held = || live.handle.metrics().memory_bytes as usize;
-    // What lies sealed is counted.
-    real::wait_until(|| held() > READERS * 1000);
-    assert!(held() <= READERS * (66 << 10), "{} bytes for {READERS} readers", held());
-    real::wait_until(|| live.handle.count() == 0);
-    assert_eq!(held(), 0);
+    let readers: Vec<_> = (0..READERS)
+        .map(|_| {
+            let mut reader = Secured::new(server.connect(), config.clone());
+            reader.say(&mut server, "");
+            // A peer takes something and then nothing more.
+            reader.far.set_room(Some(10_000));
+            let heard = reader.say(&mut server, get("/"));
+            assert!(statuses(&heard) == [200] && reader.far.room() == Some(0));
+            reader
+        })
+        .collect();
+    let held = |server: &TestServer| server.wires().stats().memory_bytes.value() as usize;
+    // What lies encrypted is counted.
+    let now = held(&server);
+    assert!((READERS * 1000..=READERS * (66 << 10)).contains(&now), "{now} bytes for {READERS} readers");
+    server.advance(SECOND * 30 - MS);
+    assert_eq!(server.handle().count(), READERS);
+    server.advance(MS);
+    assert_eq!((server.handle().count(), held(&server)), (0, 0));
+    assert!(readers.iter().all(|reader| reader.far.is_reset()));
 }
 
-/// Sends small pieces until one of them lies sealed and nothing lies before it, and notes how it ends.
+/// Sends small pieces until one of them lies encrypted and nothing lies before it, and notes how it ends.
 struct Pusher(Log);
 
 impl Client for Pusher {
     fn on_connect(&mut self, connection: &mut Connection<'_>) {
-        connection.set_timer(TimerId(1), Duration::from_millis(1));
+        connection.set_timer(TimerId(1), MS);
     }
 
     fn on_timer(&mut self, connection: &mut Connection<'_>, timer: TimerId) {
         if connection.memory_bytes() > 0 {
-            return self.0.note(format!("{} bytes wait unsealed", connection.buffered()));
+            return self.0.note(format!("{} bytes wait unencrypted", connection.buffered()));
         }
         if let Some(mut raw) = connection.as_raw() {
             raw.write(&[7; 16 << 10][..]);
         }
-        connection.set_timer(timer, Duration::from_millis(1));
+        connection.set_timer(timer, MS);
     }
 
     fn on_disconnect(&mut self, _connection: &mut Connection<'_>, end: &Disconnect) {
@@ -125,19 +142,24 @@ impl Client for Pusher {
 
 /// With nothing in the outbox the deadline of a write once did not begin.
 #[test]
-fn n5_what_only_lies_sealed_has_the_deadline_of_a_write_too() {
+fn n5_what_only_lies_encrypted_has_the_deadline_of_a_write_too() {
     let identity = Identity::new();
-    let listener = Listener::tcp("127.0.0.1:0").raw().tls_config(identity.server_config());
-    let mut limits = Limits::default();
-    limits.reactor.write_stall = Duration::from_millis(500);
     let log = Log::default();
     let clients = log.clone();
-    let builder = Server::builder().listen(listener).reactors(1).limits(limits);
-    let live = Live::serve(builder, move |_peer| Pusher(clients.clone()));
-    let mut stream = identity.connect(live.addr(), identity.client_config(&VERSIONS));
-    stream.conn.complete_io(&mut stream.sock).unwrap();
-    real::wait_until(|| log.count("Timeout") > 0);
-    assert_eq!(log.events(), ["0 bytes wait unsealed", "Timeout(Write)"]);
+    let mut server =
+        server(&identity, Limits::default(), Watcher::default(), move || Pusher(clients.clone()));
+    let mut peer = Secured::new(server.connect_to(listener::RAW), identity.client_config(&VERSIONS));
+    peer.say(&mut server, "");
+    // Of the third piece a part is taken.
+    peer.far.set_room(Some(40_000));
+    server.advance(MS * 4);
+    assert_eq!(log.events(), ["0 bytes wait unencrypted"]);
+    // The third millisecond was that of the write.
+    server.advance(SECOND * 30 - MS * 2);
+    assert_eq!(log.count("Timeout"), 0);
+    server.advance(MS);
+    assert_eq!(log.events(), ["0 bytes wait unencrypted", "Timeout(Write)"]);
+    assert!(peer.far.is_reset());
 }
 
 #[test]
@@ -210,20 +232,19 @@ fn t10_plain_text_on_a_tls_port_gets_a_400_and_a_close() {
 
 #[test]
 fn t11_a_handshake_has_10_s() {
-    assert_eq!(Limits::default().reactor.handshake, Duration::from_secs(10));
     let identity = Identity::new();
-    let mut limits = Limits::default();
-    limits.reactor.handshake = Duration::from_millis(200);
     let watcher = Watcher::default();
-    let builder = builder(&identity).limits(limits).observer(watcher.clone());
-    let live = Live::serve(builder, |_peer| Probe::default());
-    let mut stream = live.connect();
+    let mut server = server(&identity, Limits::default(), watcher.clone(), Probe::default);
+    let far = server.connect();
     // Half a record, and a further byte now and then: the time is absolute.
-    stream.write_all(b"\x16\x03\x01\x02\x00").unwrap();
-    stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-    real::wait_until(|| {
-        let _ = stream.write_all(b"\x01");
-        real::is_gone(&mut stream)
-    });
-    real::wait_until(|| watcher.log.has("tls error Timeout(Handshake)"));
+    far.send(b"\x16\x03\x01\x02\x00");
+    for _ in 0..9 {
+        server.advance(SECOND);
+        far.send(b"\x01");
+    }
+    server.advance(SECOND - MS);
+    assert!(!far.is_reset() && watcher.log.events().is_empty());
+    server.advance(MS);
+    assert!(far.is_reset());
+    assert_eq!(watcher.log.events(), ["tls error Timeout(Handshake)"]);
 }

@@ -51,6 +51,10 @@ pub struct TestOptions {
     pub origins: Option<Vec<String>>,
     /// Paths that are served even under overload, as [`ServerBuilder::reserve`](crate::ServerBuilder::reserve).
     pub reserved: Vec<String>,
+    /// TLS on every listener, as [`Listener::tls_config`](crate::Listener::tls_config): the far ends then carry its
+    /// records. Default: none.
+    #[cfg(feature = "tls")]
+    pub tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 /// The listeners of a test server, by index.
@@ -73,6 +77,8 @@ impl Default for TestOptions {
             observer: Arc::new(NoObserver),
             origins: Some(Vec::new()),
             reserved: Vec::new(),
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 }
@@ -103,7 +109,12 @@ impl TestServer {
         let mailbox = Mailbox::new(None, options.limits.mailbox_max);
         let handle = Handle::new([RemoteReactor::new(mailbox, driver.reactor.wires.stats())].into());
         let speaks = [Speaks::Http, Speaks::Raw, Speaks::Lines];
-        let listeners = speaks.map(|speaks| ListenerSettings { speaks, ..ListenerSettings::default() });
+        let listeners = speaks.map(|speaks| ListenerSettings {
+            speaks,
+            #[cfg(feature = "tls")]
+            tls: options.tls.clone(),
+            ..ListenerSettings::default()
+        });
         let origins = match options.origins.map(Allowed::parse_all) {
             None => Origins::Any,
             Some(Ok(allowed)) => Origins::Listed(allowed),

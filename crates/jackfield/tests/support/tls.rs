@@ -3,9 +3,11 @@
 // Each test binary uses its own part of this.
 #![allow(dead_code, unreachable_pub)]
 
+use jackfield::test::{FarEnd, TestServer};
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
 use std::fs;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -61,5 +63,48 @@ impl Identity {
         let name = ServerName::try_from("localhost").unwrap();
         let session = ClientConnection::new(Arc::new(config), name).unwrap();
         StreamOwned::new(session, crate::support::real::connect(addr))
+    }
+}
+
+/// A peer on an in-memory connection, with TLS above it.
+pub struct Secured {
+    pub far: FarEnd,
+    session: ClientConnection,
+}
+
+impl Secured {
+    /// Not a byte is sent yet.
+    pub fn new(far: FarEnd, config: ClientConfig) -> Self {
+        let name = ServerName::try_from("localhost").unwrap();
+        Self { far, session: ClientConnection::new(Arc::new(config), name).unwrap() }
+    }
+
+    /// Says something, runs until neither side has more to say, and returns what was heard, all in plain text.
+    pub fn say(&mut self, server: &mut TestServer, bytes: impl AsRef<[u8]>) -> Vec<u8> {
+        self.session.writer().write_all(bytes.as_ref()).unwrap();
+        let mut heard = Vec::new();
+        loop {
+            let mut records = Vec::new();
+            while self.session.wants_write() {
+                self.session.write_tls(&mut records).unwrap();
+            }
+            self.far.send(&records);
+            server.run();
+            let came = self.far.take();
+            if came.is_empty() {
+                return heard;
+            }
+            let mut rest = &came[..];
+            while !rest.is_empty() {
+                self.session.read_tls(&mut rest).unwrap();
+                self.session.process_new_packets().unwrap();
+                // It ends with "nothing for now", or with the server's goodbye.
+                let _ = self.session.reader().read_to_end(&mut heard);
+            }
+        }
+    }
+
+    pub fn is_handshaking(&self) -> bool {
+        self.session.is_handshaking()
     }
 }
