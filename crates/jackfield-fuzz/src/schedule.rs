@@ -343,6 +343,13 @@ fn limits(random: &mut Random) -> Limits {
     if random.chance(50) {
         limits.max_lifetime = Duration::from_millis(random.between(1, 20_000) as u64);
     }
+    if random.chance(200) {
+        // Each kind of work waits for further turns.
+        limits.reactor.commands_per_turn = random.between(1, 3);
+        limits.reactor.timers_per_turn = random.between(1, 3);
+        limits.reactor.looks_per_turn = random.between(1, 3);
+        limits.reactor.drains_per_turn = random.between(1, 3);
+    }
     if random.chance(500) {
         // Overload comes soon, and lets few in.
         limits.lag_window = Duration::from_millis(random.between(1, 40) as u64);

@@ -36,7 +36,7 @@ pub use driver::check::Accounts;
 pub use driver::in_memory::MemoryDriver;
 pub use id::{ConnectionId, NotAnId, REACTORS_MAX, SLOTS_MAX};
 pub use limits::Limits;
-pub use mailbox::{Full, Mailbox};
+pub use mailbox::{Full, Mailbox, Taken};
 pub use mio;
 pub use reason::{Limit, Reason, Timeout};
 pub use session::preamble::{PreambleParser, PreambleRead, Proxied};

@@ -31,8 +31,18 @@ pub struct Limits {
     /// [`Limit::Memory`](crate::Limit::Memory). Default: 64 MiB, which is far beyond what the other bounds allow unless
     /// they are raised.
     pub wire_memory_bytes_max: usize,
-    /// New connections accepted in one turn. Default: 256.
+    /// New connections accepted in one turn, of all listeners, one after the other in turns. Default: 256.
     pub accepts_per_turn: usize,
+    /// Commands from other threads carried out in one turn; the rest waits for the next one. Default: 1,024.
+    pub commands_per_turn: usize,
+    /// Timers that fire in one turn; the rest waits for the next one. Default: 1,024.
+    pub timers_per_turn: usize,
+    /// Connections of which no event tells, because the rest of their bytes was put off, that are read in one turn; the
+    /// others wait for the next one. Default: 1,024, as many as one poll tells of.
+    pub looks_per_turn: usize,
+    /// Connections that are drained or aborted in one turn when all of them are, such as at a shutdown; the others wait for
+    /// the next one. Default: 1,024.
+    pub drains_per_turn: usize,
     /// TLS handshakes carried on in one turn. Default: 64.
     pub handshakes_per_turn: usize,
     /// Longest wait for a peer to take any of the bytes queued for it. Then the connection is aborted with
@@ -60,6 +70,10 @@ impl Default for Limits {
             outbox_bytes_max: 1 << 20,
             wire_memory_bytes_max: 64 << 20,
             accepts_per_turn: 256,
+            commands_per_turn: 1024,
+            timers_per_turn: 1024,
+            looks_per_turn: 1024,
+            drains_per_turn: 1024,
             handshakes_per_turn: 64,
             write_stall: Duration::from_secs(30),
             linger: Duration::from_secs(2),

@@ -2,44 +2,68 @@
 
 use crate::planted::planted;
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError, Waker};
+use std::collections::VecDeque;
 
-/// A bounded box of commands for one reactor. The first command of a batch wakes the reactor, which takes the whole
-/// batch at once. Nobody ever waits: a full box gives the command back.
+/// A box of commands for one reactor, bounded in number and in bytes. The first command of a batch wakes the reactor,
+/// which takes some in each turn. Nobody ever waits: a full box gives the command back.
 #[derive(Debug)]
 pub struct Mailbox<M> {
     inside: Mutex<Inside<M>>,
     woken: AtomicBool,
     waker: Option<Waker>,
     commands_max: usize,
+    bytes_max: usize,
 }
 
 #[derive(Debug)]
 struct Inside<M> {
-    commands: Vec<M>,
+    commands: VecDeque<Posted<M>>,
     /// Those of them that count towards `commands_max`.
     counted: usize,
+    /// Bytes of all of them.
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Posted<M> {
+    command: M,
+    bytes: usize,
+    counts: bool,
 }
 
 /// The box was full; here is the command back.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Full<M>(pub M);
 
+/// What was taken out of a box.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Bytes of the commands that were taken.
+    pub bytes: usize,
+    /// Others are left: nobody will be woken for them.
+    pub more: bool,
+}
+
 impl<M> Mailbox<M> {
-    /// A box for `commands_max` commands. Without a waker nobody is woken: the owner of the box must look into it, as
-    /// the in-memory driver does at every turn.
-    pub fn new(waker: Option<Waker>, commands_max: usize) -> Self {
-        let inside = Mutex::new(Inside { commands: Vec::new(), counted: 0 });
-        Self { inside, woken: AtomicBool::new(false), waker, commands_max }
+    /// A box for `commands_max` commands of `bytes_max` bytes together. As with an outbox, what lay there before is
+    /// compared with the bound in bytes, so that no command is refused for its own size. Without a waker nobody is woken:
+    /// the owner of the box must look into it, as the in-memory driver does at every turn.
+    pub fn new(waker: Option<Waker>, commands_max: usize, bytes_max: usize) -> Self {
+        let inside = Mutex::new(Inside { commands: VecDeque::new(), counted: 0, bytes: 0 });
+        Self { inside, woken: AtomicBool::new(false), waker, commands_max, bytes_max }
     }
 
-    /// Puts a command in, or gives it back if the box is full.
-    pub fn post(&self, command: M) -> Result<(), Full<M>> {
+    /// Puts a command in that takes so many bytes, or gives it back if the box is full.
+    ///
+    /// # Errors
+    /// [`Full`]: as many commands, or as many bytes, wait already as may.
+    pub fn post(&self, command: M, bytes: usize) -> Result<(), Full<M>> {
         let mut inside = self.lock();
-        if inside.counted >= self.commands_max {
+        if inside.counted >= self.commands_max || inside.bytes >= self.bytes_max {
             return Err(Full(command));
         }
         inside.counted += 1;
-        inside.commands.push(command);
+        inside.push(Posted { command, bytes, counts: true });
         drop(inside);
         self.wake();
         Ok(())
@@ -47,23 +71,30 @@ impl<M> Mailbox<M> {
 
     /// Puts a command in that must not be refused, on top of those that count: for what is bounded elsewhere, such as
     /// the one answer that a connection may owe.
-    pub fn post_reserved(&self, command: M) {
-        self.lock().commands.push(command);
+    pub fn post_reserved(&self, command: M, bytes: usize) {
+        self.lock().push(Posted { command, bytes, counts: false });
         self.wake();
     }
 
-    /// Moves all commands into `into`, which should be empty: the two vectors change places, so neither allocates
-    /// once both have grown.
-    pub fn take(&self, into: &mut Vec<M>) {
+    /// Moves the first `most` commands to the end of `into`. It allocates nothing once `into` has grown.
+    pub fn take(&self, into: &mut Vec<M>, most: usize) -> Taken {
         // The mark is cleared first, and by a swap: a thread that set it before has put its command in, as is seen here,
         // and a thread that sets it later finds it cleared.
         self.woken.swap(planted(16), Ordering::AcqRel);
         let mut inside = self.lock();
-        inside.counted = 0;
-        std::mem::swap(&mut inside.commands, into);
+        let Inside { commands, counted, bytes } = &mut *inside;
+        let count = commands.len().min(most);
+        let mut taken = Taken { bytes: 0, more: commands.len() > count };
+        for posted in commands.drain(..count) {
+            *counted -= usize::from(posted.counts);
+            taken.bytes += posted.bytes;
+            into.push(posted.command);
+        }
+        *bytes -= taken.bytes;
+        taken
     }
 
-    /// True if a command waits.
+    /// True if a command was put in since the box was last looked into.
     pub fn has_commands(&self) -> bool {
         self.woken.load(Ordering::Acquire)
     }
@@ -76,6 +107,11 @@ impl<M> Mailbox<M> {
     /// True if none waits.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Bytes of the commands that wait.
+    pub fn bytes(&self) -> usize {
+        self.lock().bytes
     }
 
     /// Clears the mark: what `take` does, for the bug that does it too late.
@@ -93,8 +129,15 @@ impl<M> Mailbox<M> {
         }
     }
 
-    /// A panic cannot leave the two fields at odds, so a poisoned lock is as good as any.
+    /// A panic cannot leave the fields at odds, so a poisoned lock is as good as any.
     fn lock(&self) -> MutexGuard<'_, Inside<M>> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<M> Inside<M> {
+    fn push(&mut self, posted: Posted<M>) {
+        self.bytes += posted.bytes;
+        self.commands.push_back(posted);
     }
 }

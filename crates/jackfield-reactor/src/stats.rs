@@ -52,6 +52,10 @@ pub struct Stats {
     pub exhausted: Counter,
     /// Failures to accept for which the reserve was of no help.
     pub accept_errors: Counter,
+    /// Places of tables and lists that were looked at, besides those of what was ready: each walk over connections,
+    /// members, timers or listeners counts its steps. What it grows by for one act is what that act costs; tests go by it,
+    /// and by no clock.
+    pub visits: Counter,
     /// The connection whose callback runs, as the bits of its id; those of no connection while none does. For a watchdog on
     /// another thread, which sees it a moment late.
     pub at: Counter,

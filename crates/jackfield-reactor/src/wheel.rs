@@ -108,12 +108,8 @@ impl Wheel {
     }
 
     /// The next timer that is due, unset; its entry stays its connection's.
-    #[inline(always)]
     pub(crate) fn due(&mut self, now: u64) -> Option<(ConnectionId, u32)> {
-        if now < self.next {
-            return None;
-        }
-        self.due_now(now)
+        if now < self.next { None } else { self.due_now(now) }
     }
 
     /// No timer is due before this time; `u64::MAX`: none is set.

@@ -15,10 +15,13 @@ struct Counts {
     accepted: usize,
     errors: Vec<ErrorKind>,
     woken: usize,
+    /// The listeners at which connections were accepted, one after the other.
+    listeners: Vec<usize>,
 }
 
 impl Service for Counts {
     fn on_accept(&mut self, wires: &mut Wires, incoming: Incoming) {
+        self.listeners.push(incoming.peer.listener);
         wires.insert(incoming.stream.into(), incoming.peer).expect("there is room");
         self.accepted += 1;
     }
@@ -106,4 +109,37 @@ fn new_connections_wait_while_not_even_the_reserve_helps() {
     }
     assert_eq!((counts.accepted, counts.errors.len()), (3, 3), "nobody is lost");
     assert_eq!(driver.reactor.wires.len(), 3);
+}
+
+/// A crowd at one listener kept another from its turn: its one connection came in turn 400, after 1,596 others.
+#[test]
+fn a_crowd_at_one_listener_does_not_keep_others_waiting() {
+    let _alone = DESCRIPTORS.lock();
+    let limits = Limits { accepts_per_turn: 4, ..Limits::default() };
+    let mut driver = Driver::new(0, limits).expect("an event queue");
+    let listeners = [(); 3].map(|()| {
+        Listener::bind(
+            "127.0.0.1:0".parse().expect("an address"),
+            &jackfield_reactor::ListenOptions::default(),
+        )
+        .expect("it listens")
+    });
+    let addrs = listeners
+        .each_ref()
+        .map(|listener| listener.local_addr().expect("an address").as_ip().expect("of a network"));
+    listeners.into_iter().for_each(|listener| driver.listen(listener).expect("it is watched"));
+    let mut crowd: Vec<_> = (0..40).map(|_| TcpStream::connect(addrs[0]).expect("a connection")).collect();
+    crowd.extend(addrs[1..].iter().map(|addr| TcpStream::connect(addr).expect("a connection")));
+    let mut came = Counts::default();
+    for turn in 1..=12 {
+        driver.poll(Some(Duration::ZERO), &mut came).expect("it polls");
+        assert!(came.listeners.len() <= turn * 4, "the budget is for all of them: {:?}", came.listeners);
+    }
+    assert_eq!(came.listeners.len(), 42, "{:?}", came.listeners);
+    let first_of = |listener| came.listeners.iter().position(|&index| index == listener);
+    assert!(
+        first_of(1) < Some(4) && first_of(2) < Some(4),
+        "each has its turn in the first: {:?}",
+        came.listeners
+    );
 }

@@ -86,7 +86,7 @@ struct Reactor {
 impl Reactor {
     fn new(commands_max: usize) -> Self {
         let signal = Arc::new(Signal::default());
-        let mailbox = Arc::new(Mailbox::new(Some(Waker(signal.clone())), commands_max));
+        let mailbox = Arc::new(Mailbox::new(Some(Waker(signal.clone())), commands_max, usize::MAX));
         Self { mailbox, signal, looks: 0 }
     }
 
@@ -101,7 +101,7 @@ impl Reactor {
         while seen.len() < commands {
             self.signal.sleep();
             let mut batch = Vec::new();
-            self.mailbox.take(&mut batch);
+            self.mailbox.take(&mut batch, usize::MAX);
             self.looks += 1;
             seen.append(&mut batch);
             // Where the planted bug has its place.
@@ -130,7 +130,7 @@ fn check<const POSTERS: usize>(commands: [usize; POSTERS]) {
             poster += 1;
             let name = poster - 1;
             reactor.poster(move |mailbox| {
-                (0..commands).for_each(|n| assert_eq!(mailbox.post((name, n)), Ok(())));
+                (0..commands).for_each(|n| assert_eq!(mailbox.post((name, n), 1), Ok(())));
             })
         });
         let seen = reactor.see(commands.iter().sum());
@@ -165,12 +165,12 @@ fn a_full_box_gives_the_command_back_and_keeps_a_reserved_place() {
         let posters = [0, 1].map(|poster| {
             let counts = counts.clone();
             reactor.poster(move |mailbox| {
-                let answer = mailbox.post((poster, 0));
+                let answer = mailbox.post((poster, 0), 1);
                 counts[usize::from(answer.is_err())].fetch_add(1, Ordering::Relaxed);
                 // Refused or not, each of the two commands gets in once.
                 if let Err(Full(command)) = answer {
                     assert_eq!(command, (poster, 0));
-                    mailbox.post_reserved(command);
+                    mailbox.post_reserved(command, 1);
                 }
             })
         });

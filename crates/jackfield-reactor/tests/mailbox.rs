@@ -1,54 +1,54 @@
 //! The mailbox with real threads. `loom.rs` looks at every order in which few of them can meet.
 
-use jackfield_reactor::{Full, Mailbox};
+use jackfield_reactor::{Full, Mailbox, Taken};
 
 #[test]
 fn a_full_box_gives_the_command_back() {
-    let mailbox = Mailbox::new(None, 2);
-    assert_eq!(mailbox.post(1), Ok(()));
-    assert_eq!(mailbox.post(2), Ok(()));
-    assert_eq!(mailbox.post(3), Err(Full(3)));
+    let mailbox = Mailbox::new(None, 2, 100);
+    assert_eq!(mailbox.post(1, 1), Ok(()));
+    assert_eq!(mailbox.post(2, 1), Ok(()));
+    assert_eq!(mailbox.post(3, 1), Err(Full(3)));
     let mut commands = Vec::new();
-    mailbox.take(&mut commands);
+    mailbox.take(&mut commands, usize::MAX);
     assert_eq!(commands, [1, 2]);
-    assert_eq!(mailbox.post(3), Ok(()));
+    assert_eq!(mailbox.post(3, 1), Ok(()));
 }
 
 #[test]
 fn a_reserved_place_is_kept_when_the_box_is_full() {
-    let mailbox = Mailbox::new(None, 1);
-    assert_eq!(mailbox.post(1), Ok(()));
-    mailbox.post_reserved(2);
+    let mailbox = Mailbox::new(None, 1, 100);
+    assert_eq!(mailbox.post(1, 1), Ok(()));
+    mailbox.post_reserved(2, 1);
     let mut commands = Vec::new();
-    mailbox.take(&mut commands);
+    mailbox.take(&mut commands, usize::MAX);
     assert_eq!(commands, [1, 2]);
 }
 
 #[test]
 fn the_waker_is_used_once_a_batch() {
-    let mailbox = Mailbox::new(None, 10);
+    let mailbox = Mailbox::new(None, 10, 100);
     assert!(!mailbox.has_commands());
-    mailbox.post(1).unwrap();
-    mailbox.post(2).unwrap();
+    mailbox.post(1, 1).unwrap();
+    mailbox.post(2, 1).unwrap();
     assert!(mailbox.has_commands());
     let mut commands = Vec::new();
-    mailbox.take(&mut commands);
+    mailbox.take(&mut commands, usize::MAX);
     assert!(!mailbox.has_commands());
     assert_eq!(commands.len(), 2);
 }
 
 #[test]
 fn commands_of_many_threads_all_arrive_in_the_order_of_each() {
-    let mailbox = Mailbox::new(None, usize::MAX);
+    let mailbox = Mailbox::new(None, usize::MAX, usize::MAX);
     let mut all = Vec::new();
     std::thread::scope(|scope| {
         for thread in 0..4u32 {
             let mailbox = &mailbox;
-            scope.spawn(move || (0..1000u32).for_each(|n| mailbox.post((thread, n)).unwrap()));
+            scope.spawn(move || (0..1000u32).for_each(|n| mailbox.post((thread, n), 1).unwrap()));
         }
         while all.len() < 4000 {
             let mut commands = Vec::new();
-            mailbox.take(&mut commands);
+            mailbox.take(&mut commands, usize::MAX);
             all.append(&mut commands);
         }
     });
@@ -56,4 +56,33 @@ fn commands_of_many_threads_all_arrive_in_the_order_of_each() {
         let numbers = all.iter().filter(|(t, _)| *t == thread).map(|(_, n)| *n);
         assert!(numbers.eq(0..1000));
     }
+}
+
+#[test]
+fn as_many_are_taken_as_one_turn_may_and_the_others_keep_their_order() {
+    let mailbox = Mailbox::new(None, 5, 100);
+    (1..=5).for_each(|n| mailbox.post(n, 10).unwrap());
+    let mut commands = Vec::new();
+    assert_eq!(mailbox.take(&mut commands, 2), Taken { bytes: 20, more: true });
+    assert_eq!(mailbox.post(6, 10), Ok(()));
+    assert_eq!(mailbox.take(&mut commands, 3), Taken { bytes: 30, more: true });
+    assert_eq!(mailbox.take(&mut commands, 3), Taken { bytes: 10, more: false });
+    assert_eq!(mailbox.take(&mut commands, 3), Taken::default());
+    assert_eq!(commands, [1, 2, 3, 4, 5, 6]);
+}
+
+/// 500 commands of a megabyte were 500 commands.
+#[test]
+fn bytes_are_bounded_as_commands_are() {
+    let mailbox = Mailbox::new(None, 1000, 100);
+    assert_eq!(mailbox.post(1, 99), Ok(()));
+    assert_eq!(mailbox.post(2, 1000), Ok(()), "none is refused for its own size");
+    assert_eq!(mailbox.post(3, 0), Err(Full(3)));
+    mailbox.post_reserved(4, 5);
+    assert_eq!((mailbox.len(), mailbox.bytes()), (3, 1104));
+    let mut commands = Vec::new();
+    mailbox.take(&mut commands, 1);
+    assert_eq!(mailbox.post(3, 0), Err(Full(3)));
+    mailbox.take(&mut commands, 1);
+    assert_eq!((mailbox.post(3, 0), mailbox.bytes()), (Ok(()), 5));
 }

@@ -18,8 +18,9 @@ const MS: Duration = Duration::from_millis(1);
 
 /// Limits that are not there against peers: they share out turns and memory, or bound what the server's own threads and
 /// handlers ask for, who get an answer.
-const NO_CLASS: [&str; 15] = [
+const NO_CLASS: [&str; 20] = [
     "mailbox_max",
+    "mailbox_bytes_max",
     "events_per_turn",
     "topics_max",
     "topic_bytes_max",
@@ -29,6 +30,10 @@ const NO_CLASS: [&str; 15] = [
     "reactor.outbox_bytes_high",
     "reactor.outbox_bytes_low",
     "reactor.accepts_per_turn",
+    "reactor.commands_per_turn",
+    "reactor.timers_per_turn",
+    "reactor.looks_per_turn",
+    "reactor.drains_per_turn",
     "reactor.handshakes_per_turn",
     "Listener::backlog",
     // Shown by `jackfield attack slow-readers`, and by a test of the reactor's.

@@ -12,7 +12,7 @@ use jackfield::sim;
 use jackfield_fuzz::bad_day;
 
 /// By the number of each, where `planted` is asked for it.
-const BUGS: [&str; 46] = [
+const BUGS: [&str; 48] = [
     "the generation of an id is ignored",
     "a slot is used again with the same generation: a stale id names a stranger",
     "the timers of a wire outlive it",
@@ -59,6 +59,8 @@ const BUGS: [&str; 46] = [
     "whoever is not to have what is published has it",
     "under overload a reserved path is refused",
     "what gathers for many is framed as for WebSockets, whatever they speak",
+    "what a turn leaves over is not gone on with in the next one",
+    "a shutdown drains one part of the connections only",
 ];
 
 #[test]

@@ -56,6 +56,17 @@ impl Budget {
         self.bytes_max
     }
 
+    /// Charges bytes that no reactor's account knows of, such as a mailbox's. To be taken back with
+    /// [`Budget::give_back`]; a reactor finds what they bring about when it next charges something itself.
+    pub fn charge(&self, bytes: usize) {
+        self.used.fetch_add(bytes, SeqCst);
+    }
+
+    /// Takes [`Budget::charge`] back.
+    pub fn give_back(&self, bytes: usize) {
+        self.used.fetch_sub(bytes, SeqCst);
+    }
+
     /// True from [`Pressure::High`] to [`Pressure::Relieved`].
     pub fn is_pressed(&self) -> bool {
         self.is_pressed.load(SeqCst)

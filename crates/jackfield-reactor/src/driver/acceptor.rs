@@ -16,6 +16,7 @@ use mio::event::Event;
 #[cfg(unix)]
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -27,8 +28,9 @@ mod tests;
 #[derive(Debug, Default)]
 pub(crate) struct Acceptor {
     places: Vec<Place>,
-    /// Listeners that may have new connections of which no further edge will tell.
-    waiting: Vec<usize>,
+    /// Listeners that may have new connections of which no further edge will tell, in the order in which they have
+    /// their turn.
+    waiting: VecDeque<usize>,
     reserve: Reserve,
     /// Listeners of another driver, at which this one may have to accept.
     others: Vec<Weak<Listener>>,
@@ -95,7 +97,7 @@ impl Acceptor {
         let id = ConnectionId::from_token(event.token());
         if let Some(listener) = id.as_listener() {
             if !self.waiting.contains(&listener) {
-                self.waiting.push(listener);
+                self.waiting.push_back(listener);
             }
             return None;
         }
@@ -120,32 +122,48 @@ impl Acceptor {
         places.map(|place| place.shut_until.since(now)).min()
     }
 
-    /// Accepts those who wait, as many as one turn may.
+    /// Accepts those who wait, as many as one turn may: one at each listener in turn, so that a crowd at one of them does
+    /// not keep the others waiting. The next turn goes on with the listener behind the last.
     #[cold]
     pub(crate) fn accept<S: Service + ?Sized>(&mut self, wires: &mut Wires, service: &mut S) {
-        let Self { places, waiting, reserve, .. } = self;
         wires.mark(ConnectionId::IDLE, 0);
-        let mut budget = wires.limits.accepts_per_turn;
-        reserve.refill();
-        waiting.retain(|&index| {
-            let Some(place) = places.get_mut(index) else { return false };
-            while wires.listening && wires.now >= place.shut_until {
-                if budget == 0 {
-                    return true;
-                }
-                budget -= 1;
-                match accept_one(place, index, reserve, wires, service) {
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
-                    Err(error) if !concerns_the_connection_only(&error) => {
-                        place.shut_until = wires.now.after(ACCEPT_PAUSE);
-                        wires.stats.accept_errors.add(1);
-                        service.on_accept_error(wires, index, &error);
-                    }
-                    _ => {}
-                }
+        self.reserve.refill();
+        let (mut budget, mut resting) = (wires.limits.accepts_per_turn, 0);
+        while budget > 0 && wires.listening && resting < self.waiting.len() {
+            let Some(index) = self.waiting.pop_front() else { return };
+            wires.stats.visits.add(1);
+            let Some(place) = self.places.get_mut(index) else { continue };
+            if wires.now < place.shut_until {
+                resting += 1;
+            } else if place.accept_next(index, &mut self.reserve, wires, service) {
+                (budget, resting) = (budget - 1, 0);
+            } else {
+                continue;
             }
-            true
-        });
+            self.waiting.push_back(index);
+        }
+    }
+}
+
+impl Place {
+    /// False: nobody waits here any more.
+    fn accept_next<S: Service + ?Sized>(
+        &mut self,
+        index: usize,
+        reserve: &mut Reserve,
+        wires: &mut Wires,
+        service: &mut S,
+    ) -> bool {
+        match accept_one(self, index, reserve, wires, service) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+            Err(error) if !concerns_the_connection_only(&error) => {
+                self.shut_until = wires.now.after(ACCEPT_PAUSE);
+                wires.stats.accept_errors.add(1);
+                service.on_accept_error(wires, index, &error);
+            }
+            _ => {}
+        }
+        true
     }
 }
 

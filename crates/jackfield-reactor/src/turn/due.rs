@@ -11,14 +11,23 @@ use crate::wire::timer_key;
 use std::time::Duration;
 
 impl Reactor {
+    #[inline(always)]
     pub(super) fn fire_timers<S: Service + ?Sized>(&mut self, service: &mut S) {
-        while let Some((id, key)) = self.wires.wheel.due(self.wires.now.0) {
+        if self.wires.wheel.next() <= self.wires.now.0 {
+            self.fire_due(service);
+        }
+    }
+
+    /// As many as one turn may. Those that are left are due still, so that the next turn does not sleep.
+    #[cold]
+    #[inline(never)]
+    fn fire_due<S: Service + ?Sized>(&mut self, service: &mut S) {
+        for _ in 0..self.wires.limits.timers_per_turn {
+            let Some((id, key)) = self.wires.wheel.due(self.wires.now.0) else { return };
             self.on_timer(id, key, service);
         }
     }
 
-    #[cold]
-    #[inline(never)]
     fn on_timer<S: Service + ?Sized>(&mut self, id: ConnectionId, key: u32, service: &mut S) {
         match key {
             timer_key::MEMORY => return self.wires.look_after_memory_paused(),

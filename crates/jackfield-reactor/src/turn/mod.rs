@@ -12,6 +12,7 @@ pub(crate) mod service;
 mod settle;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use crate::guard::{Panic, guard};
 use crate::id::ConnectionId;
@@ -92,7 +93,7 @@ impl Reactor {
         self.wires.handshakes_left = self.wires.limits.handshakes_per_turn;
         self.wires.stats.turns.add(1);
         if now >= self.wires.alarm {
-            self.wires.alarm = NEVER;
+            self.wires.take_alarm();
             service.on_wake(&mut self.wires);
         }
         if !self.wires.again.is_empty() {

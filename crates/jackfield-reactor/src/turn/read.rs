@@ -219,29 +219,34 @@ impl Reactor {
     #[cold]
     #[inline(never)]
     pub(super) fn look_again<S: Service + ?Sized>(&mut self, service: &mut S) {
-        let mut again = std::mem::replace(&mut self.wires.again, std::mem::take(&mut self.spare));
-        for id in again.drain(..) {
-            if let Some(wire) = self.wires.get(id) {
-                wire.flags &= !flags::AGAIN;
-                self.pump(id, false, service);
-            }
-        }
-        self.spare = again;
+        let most = self.wires.limits.looks_per_turn;
+        self.each(
+            most,
+            |wires| &mut wires.again,
+            |this, id| {
+                if let Some(wire) = this.wires.get(id) {
+                    wire.flags &= !flags::AGAIN;
+                    this.pump(id, false, service);
+                }
+            },
+        );
     }
 
     /// Reads new connections that have said something already, before the system is to watch them: of those that came for one
     /// request nearly all are gone then.
     #[cold]
     pub(crate) fn read_deferred<S: Service + ?Sized>(&mut self, service: &mut S) {
-        let mut deferred = std::mem::take(&mut self.wires.unwatched);
-        for id in deferred.drain(..) {
-            if let Some(wire) = self.wires.get(id) {
-                wire.flags |= flags::UNREAD;
-            }
-            self.pump(id, true, service);
-            self.wires.watch(id);
-        }
-        self.wires.unwatched = deferred;
+        self.each(
+            usize::MAX,
+            |wires| &mut wires.unwatched,
+            |this, id| {
+                if let Some(wire) = this.wires.get(id) {
+                    wire.flags |= flags::UNREAD;
+                }
+                this.pump(id, true, service);
+                this.wires.watch(id);
+            },
+        );
     }
 }
 

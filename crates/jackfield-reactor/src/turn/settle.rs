@@ -6,7 +6,9 @@ use crate::id::ConnectionId;
 use crate::planted::planted;
 use crate::wire::flags;
 use crate::wire::life::Phase;
-use crate::wires::Wires;
+
+/// What callbacks have begun has no budget of its own.
+const ALL: usize = usize::MAX;
 
 impl Reactor {
     /// Brings to an end what callbacks have begun: drains, flushes and closes, until nothing is left. Each turn ends
@@ -25,32 +27,19 @@ impl Reactor {
         loop {
             self.wires.interrupt_broadcast();
             if !self.wires.drained.is_empty() {
-                self.each(|wires| &mut wires.drained, |this, id| this.drain(id, service));
+                self.each(ALL, |wires| &mut wires.drained, |this, id| this.drain(id, service));
             } else if !self.wires.dirty.is_empty() {
                 // The callback that wrote to many is over.
                 self.wires.mark(ConnectionId::IDLE, 0);
-                self.each(|wires| &mut wires.dirty, Self::flush_dirty);
+                self.each(ALL, |wires| &mut wires.dirty, Self::flush_dirty);
             } else if !self.wires.ending.is_empty() {
-                self.each(|wires| &mut wires.ending, |this, id| this.advance_close(id, service));
+                self.each(ALL, |wires| &mut wires.ending, |this, id| this.advance_close(id, service));
             } else if self.wires.memory_work.is_due {
                 self.mind_memory(service);
             } else {
                 return;
             }
         }
-    }
-
-    fn each(
-        &mut self,
-        list: impl Fn(&mut Wires) -> &mut Vec<ConnectionId>,
-        mut act: impl FnMut(&mut Self, ConnectionId),
-    ) {
-        let spare = std::mem::take(&mut self.spare);
-        let mut ids = std::mem::replace(list(&mut self.wires), spare);
-        for id in ids.drain(..) {
-            act(self, id);
-        }
-        self.spare = ids;
     }
 
     fn flush_dirty(&mut self, id: ConnectionId) {
@@ -74,11 +63,10 @@ impl Reactor {
     /// Tells of pressure, and ends those that hold too much.
     #[cold]
     fn mind_memory<S: Service + ?Sized>(&mut self, service: &mut S) {
-        let (news, to_evict) = self.wires.take_memory_work();
-        if let Some(pressure) = news {
+        if let Some(pressure) = self.wires.begin_memory_work() {
             service.on_pressure(&mut self.wires, pressure);
         }
-        for (id, why) in to_evict {
+        while let Some((id, why)) = self.wires.memory_work.to_evict.pop_front() {
             if self.wires.is_still_to_evict(id, why) {
                 self.wires.stats.evicted.add(1);
                 if self.wires.peek(id).is_some_and(|wire| wire.phase != Phase::Handshake) {

@@ -59,6 +59,7 @@ impl Wires {
     pub(super) fn distribute(&mut self) {
         let high = self.limits.outbox_bytes_high;
         let mut broadcast = std::mem::take(&mut self.broadcast);
+        self.stats.visits.add(broadcast.to.len() as u64);
         for &id in &broadcast.to {
             let outbox = match self.gathering(id) {
                 Some(outbox) => outbox,

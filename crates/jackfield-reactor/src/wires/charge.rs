@@ -111,7 +111,7 @@ impl Wires {
     fn mind_growth(&mut self, id: ConnectionId) {
         let bytes = self.memory_of(id);
         if bytes > self.limits.wire_memory_bytes_max && self.is_too_large(id) {
-            self.memory_work.to_evict.push((id, Eviction::TooLarge));
+            self.memory_work.to_evict.push_back((id, Eviction::TooLarge));
             self.attend_memory_later();
         }
         let is_news = self.mind_pressure();

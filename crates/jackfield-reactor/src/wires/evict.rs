@@ -27,6 +27,7 @@ impl Wires {
 
     /// In the order of the table those that hold at least half as much as the one that holds most.
     pub(super) fn largest(&self) -> Vec<(ConnectionId, Eviction)> {
+        self.stats.visits.add(2 * self.slab.len() as u64);
         let wires = || self.slab.iter().map(|(_, wire)| (wire.id, wire.evictable_bytes()));
         let least = wires().map(|(_, bytes)| bytes).max().unwrap_or_default().div_ceil(2).max(1);
         let mut excess = self.account.excess();

@@ -90,8 +90,10 @@ pub struct Wires {
     pub(crate) is_unwatched: bool,
     pub(crate) unwatched: Vec<ConnectionId>,
     reactor: u8,
-    /// When the service wants to be woken although nothing happens.
+    /// When the service wants to be woken although nothing happens: its alarm, or [`NEXT_TURN`].
     pub(crate) alarm: Time,
+    /// Its alarm, whatever is to happen in the next turn.
+    pub(crate) alarm_set: Time,
     halted: bool,
     pub(crate) listening: bool,
     /// What the driver is to do with its acceptor, once.
@@ -143,6 +145,7 @@ impl Wires {
             unwatched: Vec::new(),
             reactor,
             alarm: NEVER,
+            alarm_set: NEVER,
             halted: false,
             listening: true,
             acceptor: AcceptorOrder::None,
@@ -224,7 +227,18 @@ impl Wires {
 
     /// The ids of all connections, by slot.
     pub fn ids(&self) -> impl Iterator<Item = ConnectionId> {
+        self.stats.visits.add(self.slab.len() as u64);
         self.slab.iter().map(|(_, wire)| wire.id).filter(|id| *id != ConnectionId::RETIRED)
+    }
+
+    /// A part of a walk over all connections: the ids in the next `most` slots from this one on, and where the next part
+    /// begins, if there is one. A connection that is taken up meanwhile may be in none of the parts.
+    pub fn part(&self, from: usize, most: usize) -> (Vec<ConnectionId>, Option<usize>) {
+        let end = from.saturating_add(most.max(1)).min(self.generations.len());
+        let wires = (from..end).filter_map(|slot| self.slab.get(slot));
+        let ids = wires.map(|wire| wire.id).filter(|id| *id != ConnectionId::RETIRED).collect();
+        self.stats.visits.add(end.saturating_sub(from) as u64);
+        (ids, (end < self.generations.len()).then_some(end))
     }
 
     /// The time of this turn.

@@ -31,6 +31,7 @@ impl Wires {
 
     /// The mark was passed just now: who holds much does not get the chance to grow once more.
     fn pause_the_large(&mut self) {
+        self.stats.visits.add(self.slab.len() as u64);
         let wires = self.slab.iter().map(|(_, wire)| wire);
         let large = wires.filter(|wire| self.account.is_large(wire.charged())).map(|wire| wire.id);
         for id in large.collect::<Vec<_>>() {
@@ -67,6 +68,7 @@ impl Wires {
             return self.release_memory_paused();
         }
         let mut memory_paused = std::mem::take(&mut self.memory_work.memory_paused);
+        self.stats.visits.add(memory_paused.len() as u64);
         memory_paused.retain(|&(id, _)| {
             // Who holds nothing has nothing to give back.
             if self.memory_of(id) == 0 {
@@ -78,7 +80,7 @@ impl Wires {
         for &(id, since) in &memory_paused {
             if surplus > 0 && now.since(since) >= wait {
                 surplus = surplus.saturating_sub(self.memory_of(id));
-                self.memory_work.to_evict.push((id, Eviction::Scarce));
+                self.memory_work.to_evict.push_back((id, Eviction::Scarce));
             }
         }
         self.memory_work.memory_paused = memory_paused;
@@ -127,19 +129,19 @@ impl Wires {
         self.wheel.set(self.memory_work.timer, self.now.after(LOOK).0);
     }
 
-    /// What is to be told, and who has to go: the largest that hold enough for some room to be there again.
-    pub(crate) fn take_memory_work(&mut self) -> (Option<Pressure>, Vec<(ConnectionId, Eviction)>) {
+    /// What is to be told. Besides, it is found out who has to go: the largest that hold enough for some room to be
+    /// there again.
+    pub(crate) fn begin_memory_work(&mut self) -> Option<Pressure> {
         self.memory_work.is_due = false;
         let news = self.account.news();
         if self.account.is_relieved() {
             self.release_memory_paused();
         }
-        let mut to_evict = std::mem::take(&mut self.memory_work.to_evict);
-        if to_evict.is_empty() && self.account.is_over() {
-            to_evict = self.largest();
+        if self.memory_work.to_evict.is_empty() && self.account.is_over() {
+            self.memory_work.to_evict = self.largest().into();
         }
         // As long as somebody is found, there may be more to do.
-        self.memory_work.is_due |= !to_evict.is_empty();
-        (news, to_evict)
+        self.memory_work.is_due |= !self.memory_work.to_evict.is_empty();
+        news
     }
 }

@@ -3,7 +3,7 @@
 use super::Wires;
 use crate::id::ConnectionId;
 use crate::planted::planted;
-use crate::time::millis;
+use crate::time::{NEVER, Time, millis};
 use crate::wheel::NIL;
 use crate::wire::flags;
 use crate::wire::timer_key::{self, TIMER_KEY_MAX};
@@ -11,6 +11,9 @@ use std::time::Duration;
 
 /// What the user sets takes so long at least: what sets itself again must not keep the turn from ending.
 const SHORTEST: Duration = Duration::from_millis(1);
+
+/// An alarm that is due in any turn.
+const NEXT_TURN: Time = Time(0);
 
 impl Wires {
     /// Sets the idle timeout: when no byte has come from the peer for this time, `on_idle` is called. Disabled by zero.
@@ -57,7 +60,27 @@ impl Wires {
     /// Wakes the service after so long, once, as if a command had come. There is one alarm: a new one takes the
     /// place of the one before. It takes a millisecond at least.
     pub fn set_alarm(&mut self, after: Duration) {
-        self.alarm = self.now.after(after.max(SHORTEST));
+        self.alarm_set = self.now.after(after.max(SHORTEST));
+        if self.alarm != NEXT_TURN {
+            self.alarm = self.alarm_set;
+        }
+    }
+
+    /// Something is left over that this turn had no budget for: the service is woken in the next turn, as if a command had
+    /// come, and that turn does not sleep.
+    pub fn go_on_next_turn(&mut self) {
+        if !planted(47) {
+            self.alarm = NEXT_TURN;
+        }
+    }
+
+    /// The service is woken now.
+    #[cold]
+    pub(crate) fn take_alarm(&mut self) {
+        if self.alarm_set <= self.now {
+            self.alarm_set = NEVER;
+        }
+        self.alarm = self.alarm_set;
     }
 
     /// Timers of all connections, set or not: zero once every connection is gone.

@@ -63,3 +63,55 @@ fn a_wire_that_is_not_read_does_not_spin() {
         assert_eq!(world.service.log.last().map(String::as_str), Some("0 end"));
     }
 }
+
+/// All timers that were due fired in one turn, however many they were.
+#[test]
+fn timers_that_are_due_together_give_way_to_others() {
+    let mut world = World::with(|limits| limits.timers_per_turn = 3);
+    world.connect_many(2);
+    world.act(0, &(1..=10).map(|key| format!("timer {key} 50")).collect::<Vec<_>>().join("; "));
+    world.service.log.clear();
+    world.driver.skip(Duration::from_millis(50));
+    world.far[1].send(b"say me\n");
+    world.driver.turn(&mut world.service);
+    assert_eq!((world.service.log.len(), world.take(1).as_str()), (4, "me"));
+    assert_eq!(world.driver.reactor.timeout(world.driver.now()), Some(Duration::ZERO), "it goes on at once");
+    world.run();
+    assert_eq!(world.service.log.len(), 11, "none is lost");
+}
+
+#[test]
+fn wires_that_are_looked_at_again_give_way_to_others() {
+    let mut world = World::with(|limits| limits.looks_per_turn = 3);
+    world.connect_many(11);
+    (0..10).for_each(|wire| world.send(wire, "pause\nsay x\n"));
+    let all = (0..10).map(|wire| format!("@{wire} resume")).collect::<Vec<_>>().join("; ");
+    world.far[10].send(format!("{all}\n").as_bytes());
+    world.driver.turn(&mut world.service);
+    let mut said = Vec::new();
+    for _ in 0..5 {
+        world.driver.turn(&mut world.service);
+        said.push((0..10).map(|wire| world.take(wire).len()).sum::<usize>());
+    }
+    assert_eq!(said, [3, 3, 3, 1, 0], "in each turn");
+}
+
+/// The service is woken in the next turn, which does not sleep, and its alarm is not forgotten for that.
+#[test]
+fn what_is_left_over_is_done_in_the_next_turn() {
+    let mut world = World::new();
+    world.wires().set_alarm(Duration::from_millis(50));
+    world.wires().go_on_next_turn();
+    assert_eq!(world.driver.reactor.timeout(world.driver.now()), Some(Duration::ZERO));
+    world.run();
+    world.expect(&["wake"]);
+    world.wires().go_on_next_turn();
+    world.wires().set_alarm(Duration::from_millis(70));
+    world.run();
+    world.expect(&["wake"]);
+    world.advance(69);
+    world.expect(&[]);
+    world.advance(1);
+    world.expect(&["wake"]);
+    assert_eq!(world.driver.reactor.timeout(world.driver.now()), None);
+}

@@ -309,7 +309,7 @@ fn commands_of_other_threads_wake_it() {
                 let mailbox = &server.mailbox;
                 scope.spawn(move || {
                     let command = Box::new(move |wires: &mut _| say(wires, id, &[round, part]));
-                    mailbox.post(command).ok().expect("there is room");
+                    mailbox.post(command, 1).ok().expect("there is room");
                 });
             }
         });
@@ -337,7 +337,7 @@ fn new_connections_wait_while_nobody_is_accepted() {
             first.write_all(b"x").expect("it reads");
             assert_eq!(read(&mut first, 1), b"x");
         }
-        server.mailbox.post(Box::new(|wires| wires.set_listening(true))).ok().expect("there is room");
+        server.mailbox.post(Box::new(|wires| wires.set_listening(true)), 1).ok().expect("there is room");
         assert_eq!(server.told(), Told::Done, "nobody was accepted before");
         assert!(matches!(server.told(), Told::Open(_)));
         assert_eq!(read(&mut second, 5), b"hello");

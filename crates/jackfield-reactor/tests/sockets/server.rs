@@ -83,7 +83,7 @@ impl Server {
         let addr = listener.local_addr().expect("it is bound");
         let mut driver = Driver::new(7, plan.limits.clone()).expect("an event queue");
         driver.listen(listener).expect("it can be registered");
-        let mailbox = Arc::new(Mailbox::new(Some(driver.waker().expect("a waker")), 100));
+        let mailbox = Arc::new(Mailbox::new(Some(driver.waker().expect("a waker")), 100, usize::MAX));
         let (tell, told) = mpsc::channel();
         let mut service =
             Talker { plan, tell, mailbox: mailbox.clone(), commands: Vec::new(), was_congested: false };
@@ -119,14 +119,14 @@ impl Server {
     /// Has something done on its thread, and waits until it is.
     #[track_caller]
     pub(crate) fn ask(&self, command: impl FnOnce(&mut Wires) + Send + 'static) {
-        self.mailbox.post(Box::new(command)).ok().expect("there is room for a command");
+        self.mailbox.post(Box::new(command), 1).ok().expect("there is room for a command");
         while self.told() != Told::Done {}
     }
 
     /// Stops it. Nothing must be left.
     #[track_caller]
     pub(crate) fn stop(self) {
-        self.mailbox.post(Box::new(Wires::halt)).ok().expect("there is room for a command");
+        self.mailbox.post(Box::new(Wires::halt), 1).ok().expect("there is room for a command");
         assert_eq!(self.thread.join().expect("it did not panic"), (0, 0), "wires and timers are left");
     }
 }
@@ -190,7 +190,7 @@ impl Service for Talker {
 
     fn on_wake(&mut self, wires: &mut Wires) {
         let mut commands = std::mem::take(&mut self.commands);
-        self.mailbox.take(&mut commands);
+        self.mailbox.take(&mut commands, usize::MAX);
         for command in commands.drain(..) {
             command(wires);
             self.tell(Told::Done);

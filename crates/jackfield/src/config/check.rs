@@ -13,6 +13,7 @@ impl Limits {
         let zero = [
             ("connections_max", self.connections_max),
             ("mailbox_max", self.mailbox_max),
+            ("mailbox_bytes_max", self.mailbox_bytes_max),
             ("events_per_turn", self.events_per_turn),
             ("line_bytes_max", self.line_bytes_max),
             ("http.head_bytes_max", self.http.head_bytes_max),
@@ -21,6 +22,10 @@ impl Limits {
             ("memory_bytes_max", self.memory_bytes_max),
             ("reactor.wires_max", reactor.wires_max),
             ("reactor.accepts_per_turn", reactor.accepts_per_turn),
+            ("reactor.commands_per_turn", reactor.commands_per_turn),
+            ("reactor.timers_per_turn", reactor.timers_per_turn),
+            ("reactor.looks_per_turn", reactor.looks_per_turn),
+            ("reactor.drains_per_turn", reactor.drains_per_turn),
             ("reactor.handshakes_per_turn", reactor.handshakes_per_turn),
         ];
         let zero = zero.iter().filter(|(_, value)| *value == 0);

@@ -24,6 +24,9 @@ pub struct Limits {
     pub memory_bytes_max: usize,
     /// Commands that wait in a reactor's mailbox; one more is given back as full. Default: 65,536.
     pub mailbox_max: usize,
+    /// Bytes of the commands that wait in a reactor's mailbox, counted before the next one: none is refused for its own
+    /// size. They are part of `memory_bytes_max`. One more is given back as full. Default: 64 MiB.
+    pub mailbox_bytes_max: usize,
     /// Messages and requests of one connection that are handed out in one turn; the rest waits for the next one.
     /// Default: 64.
     pub events_per_turn: usize,
@@ -101,6 +104,7 @@ impl Default for Limits {
             connections_max: 1_000_000,
             memory_bytes_max: 1 << 30,
             mailbox_max: 65_536,
+            mailbox_bytes_max: 64 << 20,
             events_per_turn: 64,
             topics_max: 128,
             topic_bytes_max: 255,

@@ -43,6 +43,12 @@ impl Limits {
                 "of all buffers: from 80 % on the larger ones' peers are not read; above it the largest are ended: 503, 1013 or abort",
             ),
             row("mailbox_max", "commands", self.mailbox_max as u64, "one more is given back as full"),
+            row(
+                "mailbox_bytes_max",
+                "bytes",
+                self.mailbox_bytes_max as u64,
+                "with so many waiting, one more command is given back as full",
+            ),
             row("events_per_turn", "events", self.events_per_turn as u64, "the rest waits for the next turn"),
             row("topics_max", "topics", self.topics_max as u64, "one more is refused"),
             row("topic_bytes_max", "bytes", self.topic_bytes_max as u64, "a longer name is refused"),
@@ -178,6 +184,30 @@ impl Limits {
                 "connections",
                 reactor.accepts_per_turn as u64,
                 "the others wait in the backlog for the next turn",
+            ),
+            row(
+                "reactor.commands_per_turn",
+                "commands",
+                reactor.commands_per_turn as u64,
+                "the others wait in the mailbox for the next turn",
+            ),
+            row(
+                "reactor.timers_per_turn",
+                "timers",
+                reactor.timers_per_turn as u64,
+                "the others fire in the next turn",
+            ),
+            row(
+                "reactor.looks_per_turn",
+                "connections",
+                reactor.looks_per_turn as u64,
+                "the others are looked at again in the next turn",
+            ),
+            row(
+                "reactor.drains_per_turn",
+                "connections",
+                reactor.drains_per_turn as u64,
+                "a drain of all goes on in the next turn",
             ),
             row(
                 "reactor.handshakes_per_turn",

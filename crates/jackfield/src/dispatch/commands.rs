@@ -13,22 +13,19 @@ use jackfield_reactor::{ConnectionId, Wires};
 use std::any::Any;
 
 impl<F: ClientFactory> Dispatcher<F> {
+    /// Carries commands out, as many as one turn may.
     pub(super) fn read_commands(&mut self, wires: &mut Wires) {
         let mut commands = std::mem::take(&mut self.commands);
         if let Some(remote) = self.links.handle.remote(wires.reactor()) {
-            remote.mailbox.take(&mut commands);
+            if remote.take(&mut commands, wires.limits().commands_per_turn) {
+                wires.go_on_next_turn();
+            }
         }
         for command in commands.drain(..) {
             self.read(wires, command);
         }
         #[cfg(feature = "planted-bugs")]
-        self.links
-            .handle
-            .shared()
-            .remotes
-            .iter()
-            .filter(|_| planted(16))
-            .for_each(|s| s.mailbox.clear_woken());
+        self.links.handle.shared().remotes.iter().filter(|_| planted(16)).for_each(|s| s.clear_woken());
         self.commands = commands;
     }
 

@@ -144,7 +144,8 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
             self.links.handle.shutdown(Drain { deadline: self.settings.limits.drain, ..Drain::default() });
         }
         self.read_commands(wires);
-        self.links.drain_on(wires, 0);
+        self.links.drain_on(wires);
+        self.links.halt_if_drained(wires, 0);
     }
 
     fn on_close(&mut self, wires: &mut Wires, id: ConnectionId, reason: reactor::Reason) {
@@ -164,7 +165,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         if link.admission != Admission::Uncounted && !planted(36) {
             self.uncount(id.reactor());
         }
-        self.links.drain_on(wires, 1);
+        self.links.halt_if_drained(wires, 1);
     }
 
     fn on_pressure(&mut self, wires: &mut Wires, pressure: Pressure) {

@@ -1,14 +1,59 @@
-//! Drains connections: what has been asked is answered first.
+//! Drains connections, one or all: what has been asked is answered first.
+//!
+//! A shutdown concerns each connection twice at most, once to be drained and once, at the deadline, to be aborted. It
+//! walks over all of them, a part in each turn, so that those that are still being served wait for no more than a part.
 
 use crate::disconnect::{Reason, Timeout};
 use crate::links::Links;
 use crate::links::link::key;
 use crate::links::protocol::Protocol;
+use crate::links::walk::{Does, Walk};
 use crate::shared::Drain;
 use jackfield_proto::http1::Phase;
+use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Wires};
 
 impl Links {
+    /// No new connections any more, and all connections are drained. Again: an earlier deadline counts.
+    pub(crate) fn shut_down(&mut self, wires: &mut Wires, drain: Drain) {
+        let deadline = wires.now().after(drain.deadline);
+        if self.drain_until.is_none() {
+            self.walk = Some(Walk { slot: 0, does: Does::Drain { close_code: drain.close_code } });
+        }
+        let until = self.drain_until.map_or(deadline, |earlier| earlier.min(deadline));
+        self.drain_until = Some(until);
+        wires.stop_listening();
+        wires.set_alarm(until.since(wires.now()));
+    }
+
+    /// A part of the way through all connections, while the server shuts down; what is left at the deadline is aborted.
+    pub(crate) fn drain_on(&mut self, wires: &mut Wires) {
+        let Some(until) = self.drain_until else { return };
+        if !self.aborts && wires.now() >= until {
+            self.aborts = true;
+            self.walk = Some(Walk { slot: 0, does: Does::Abort });
+        }
+        let Some(Walk { slot, does }) = self.walk.take() else { return };
+        let (ids, next) = wires.part(slot, wires.limits().drains_per_turn);
+        for id in ids {
+            match does {
+                Does::Drain { close_code } => self.drain(wires, id, close_code, Reason::Shutdown),
+                Does::Abort => self.abort(wires, id, Reason::Shutdown),
+            }
+        }
+        if let Some(slot) = next.filter(|_| !planted(48)) {
+            self.walk = Some(Walk { slot, does });
+            wires.go_on_next_turn();
+        }
+    }
+
+    /// Ends the reactor of a server that shuts down once nothing is left but the connections that are `leaving` just now.
+    pub(crate) fn halt_if_drained(&self, wires: &mut Wires, leaving: usize) {
+        if self.drain_until.is_some() && wires.len() <= leaving {
+            wires.halt();
+        }
+    }
+
     /// Drains a connection: requests that have come, or whose head has, are answered first.
     pub(crate) fn drain(&mut self, wires: &mut Wires, id: ConnectionId, close_code: u16, why: Reason) {
         let is_idle = wires.is_paused_and_empty(id);
@@ -59,36 +104,6 @@ impl Links {
     pub(crate) fn drain_if_draining(&mut self, wires: &mut Wires, id: ConnectionId) {
         if self.drain_until.is_some() {
             self.drain(wires, id, Drain::default().close_code, Reason::Shutdown);
-        }
-    }
-
-    /// From now on no connection is accepted, and all are drained.
-    pub(crate) fn shut_down(&mut self, wires: &mut Wires, drain: Drain) {
-        let deadline = wires.now().after(drain.deadline);
-        let is_news = self.drain_until.is_none();
-        self.drain_until = Some(self.drain_until.map_or(deadline, |earlier| earlier.min(deadline)));
-        wires.stop_listening();
-        wires.set_alarm(self.drain_until.unwrap_or(deadline).since(wires.now()));
-        if is_news {
-            let ids: Vec<ConnectionId> = wires.ids().collect();
-            for id in ids {
-                self.drain(wires, id, drain.close_code, Reason::Shutdown);
-            }
-        }
-    }
-
-    /// While the server shuts down: aborts what is left at the deadline, and ends when nothing is left but the
-    /// connections that are `leaving` just now.
-    pub(crate) fn drain_on(&mut self, wires: &mut Wires, leaving: usize) {
-        let Some(deadline) = self.drain_until else { return };
-        if wires.now() >= deadline {
-            let ids: Vec<ConnectionId> = wires.ids().collect();
-            for id in ids {
-                self.abort(wires, id, Reason::Shutdown);
-            }
-        }
-        if wires.len() <= leaving {
-            wires.halt();
         }
     }
 }

@@ -13,6 +13,7 @@ mod output;
 mod protocol;
 mod subscribe;
 mod upgrade;
+mod walk;
 
 pub(crate) use link::{Admission, Awaited, key};
 pub(crate) use output::EVENT_STREAM;
@@ -23,6 +24,7 @@ use crate::gate::Overload;
 use crate::links::date::Date;
 use crate::links::fan_out::FanOut;
 use crate::links::link::Link;
+use crate::links::walk::Walk;
 use crate::shared::{Handle, ReactorMetrics, Settings};
 use crate::topics::Topics;
 use jackfield_proto::http1::Fields;
@@ -44,6 +46,10 @@ pub(crate) struct Links {
     pub(crate) replacement: Option<Box<dyn Any>>,
     /// Shutting down: what is still there at this time is aborted.
     pub(crate) drain_until: Option<Time>,
+    /// The walk over all connections that goes on in the next turn.
+    walk: Option<Walk>,
+    /// The time to drain is over.
+    aborts: bool,
     /// How many events the bytes of one read may become: the limit, or less while a connection with a bounded rate
     /// has its turn.
     pub(crate) events_per_turn: usize,
@@ -76,6 +82,8 @@ impl Links {
             fields: Fields::new(),
             replacement: None,
             drain_until: None,
+            walk: None,
+            aborts: false,
             events_per_turn,
             heartbeat,
             overload,

@@ -41,6 +41,14 @@ impl Body<'_> {
         }
     }
 
+    /// Bytes that it owns on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Borrowed(_) | Self::Shared(_) => 0,
+            Self::Owned(bytes) => bytes.capacity(),
+        }
+    }
+
     /// True if there is nothing in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {

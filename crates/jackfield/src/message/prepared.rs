@@ -16,6 +16,9 @@ pub struct Prepared {
     is_text: bool,
 }
 
+/// The two counts of an `Arc`.
+const ARC_BYTES: usize = 2 * size_of::<usize>();
+
 impl Prepared {
     /// Encodes a message.
     #[must_use]
@@ -42,6 +45,11 @@ impl Prepared {
             Ok(text) if self.is_text => Message::Text(text),
             _ => Message::Binary(payload),
         }
+    }
+
+    /// Bytes on the heap, which all that share it share.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        ARC_BYTES + self.frame.len()
     }
 
     pub(crate) fn payload(&self) -> &[u8] {

@@ -14,7 +14,7 @@ pub use builder::ServerBuilder;
 pub use error::{Error, Result};
 
 use crate::shared::{Handle, RemoteReactor, Settings};
-use jackfield_reactor::{self as reactor, Budget, Driver, Mailbox};
+use jackfield_reactor::{self as reactor, Budget, Driver};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -38,8 +38,7 @@ impl Server {
         for number in 0..reactors {
             let mut driver = Driver::new(number as u8, settings.limits.reactor.clone())?;
             driver.reactor.wires.share_budget(budget.clone());
-            let mailbox = Mailbox::new(Some(driver.waker()?), settings.limits.mailbox_max);
-            remotes.push(RemoteReactor::new(mailbox, driver.reactor.wires.stats()));
+            remotes.push(RemoteReactor::new(Some(driver.waker()?), &settings.limits, &driver.reactor.wires));
             drivers.push(driver);
         }
         for socket in sockets {

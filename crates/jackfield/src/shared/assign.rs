@@ -35,7 +35,7 @@ impl Handle {
     pub(crate) fn uncount_handed_over(&self, reactor: usize) {
         let mut commands = Vec::new();
         if let Some(remote) = self.remote(reactor) {
-            remote.mailbox.take(&mut commands);
+            remote.take(&mut commands, usize::MAX);
         }
         let newcomers = commands.iter().filter(|command| matches!(command, Command::Adopt(..))).count();
         self.uncount(reactor, newcomers);
@@ -45,18 +45,21 @@ impl Handle {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Limits;
     use crate::shared::remote::RemoteReactor;
     use jackfield_reactor::Incoming;
-    use jackfield_reactor::Mailbox;
+    use jackfield_reactor::MemoryDriver;
     use jackfield_reactor::Pipe;
     use jackfield_reactor::{Peer, Stream};
     use std::net::SocketAddr;
-    use std::sync::Arc;
 
     /// They were handed over by a reactor that did not know of the shutdown yet, and counted for ever.
     #[test]
     fn newcomers_for_a_reactor_that_has_ended_are_counted_no_more() {
-        let remotes = [(); 2].map(|()| RemoteReactor::new(Mailbox::new(None, 10), &Arc::default()));
+        let drivers = [0, 1].map(|reactor| MemoryDriver::new(reactor, Default::default()));
+        let limits = Limits::default();
+        let remotes =
+            drivers.each_ref().map(|driver| RemoteReactor::new(None, &limits, &driver.reactor.wires));
         let handle = Handle::new(remotes.into());
         for _ in 0..3 {
             let peer = Peer::new(SocketAddr::from(([127, 0, 0, 1], 1)), 0);

@@ -28,6 +28,35 @@ pub(crate) enum Command {
     Pressure,
 }
 
+impl Command {
+    /// Bytes that it takes while it waits: its place in a mailbox and what it owns on the heap. Of a posted value only its
+    /// own size is known, not what it points to.
+    pub(crate) fn bytes(&self) -> usize {
+        let heap = match self {
+            Self::Send(_, message) | Self::Publish(_, message) => message.heap_bytes(),
+            Self::Post(_, value) => size_of_val(&**value),
+            Self::Answer(answer) => {
+                size_of::<Answer>()
+                    + answer.content_type.len()
+                    + answer.fields.as_bytes().len()
+                    + answer.body.heap_bytes()
+            }
+            Self::Accept(acceptance) => size_of::<Acceptance>() + acceptance.fields.as_bytes().len(),
+            Self::Adopt(..)
+            | Self::Close(_)
+            | Self::Abort(_)
+            | Self::Heartbeat(_)
+            | Self::StandIn(_)
+            | Self::Shutdown(_)
+            | Self::Pressure => 0,
+        };
+        PLACE_BYTES + heap
+    }
+}
+
+/// What a mailbox takes for each command: the command, its size, and whether it counts.
+const PLACE_BYTES: usize = size_of::<Command>() + 2 * size_of::<usize>();
+
 /// A deferred answer.
 #[derive(Debug)]
 pub(crate) struct Answer {

@@ -9,7 +9,7 @@ use crate::shared::remote::RemoteReactor;
 use crate::shared::state::{Busy, Drain, State};
 use crate::topics::TopicIndex;
 use jackfield_proto::websocket::Message;
-use jackfield_reactor::{ConnectionId, Full};
+use jackfield_reactor::ConnectionId;
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
@@ -114,7 +114,9 @@ impl Handle {
     /// What the server has done so far, summed over its reactors.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
-        Metrics::sum(self.0.remotes.iter().map(|remote| &*remote.metrics))
+        let mut metrics = Metrics::sum(self.0.remotes.iter().map(|remote| &*remote.metrics));
+        metrics.memory_bytes += self.0.remotes.iter().map(|remote| remote.waiting().1 as u64).sum::<u64>();
+        metrics
     }
 
     /// Where the server is in its life.
@@ -137,7 +139,7 @@ impl Handle {
     pub fn shutdown(&self, drain: Drain) {
         self.set_state(State::Draining);
         for remote in &self.0.remotes {
-            remote.mailbox.post_reserved(Command::Shutdown(drain));
+            remote.post_reserved(Command::Shutdown(drain));
         }
     }
 
@@ -156,13 +158,13 @@ impl Handle {
 
     pub(crate) fn post_command(&self, reactor: usize, command: Command) -> Result<(), Busy> {
         let remote = self.remote(reactor).ok_or(Busy::Unknown)?;
-        remote.mailbox.post(command).map_err(|Full(_)| Busy::Full)
+        remote.post(command)
     }
 
     /// Puts a command in that must not be refused.
     pub(crate) fn post_reserved(&self, reactor: usize, command: Command) {
         if let Some(remote) = self.remote(reactor) {
-            remote.mailbox.post_reserved(command);
+            remote.post_reserved(command);
         }
     }
 

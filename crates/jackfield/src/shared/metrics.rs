@@ -35,8 +35,8 @@ pub struct Metrics {
     /// Callbacks that panicked.
     pub panics: u64,
     /// Bytes that the buffers of all connections hold on the heap just now: what was read and not used, messages and
-    /// bodies that are not whole, what waits for peers without what is shared, and buffers that wait for their next
-    /// use.
+    /// bodies that are not whole, what waits for peers without what is shared, buffers that wait for their next use, and
+    /// what waits in the mailboxes of the reactors.
     pub memory_bytes: u64,
     /// Connections that were ended for the memory they held.
     pub evicted: u64,

@@ -5,7 +5,6 @@ use crate::shared::command::Command;
 use crate::shared::handle::Handle;
 use crate::topics::Counts;
 use jackfield_proto::websocket::Message;
-use jackfield_reactor::Full;
 use jackfield_reactor::planted::planted;
 use std::sync::Arc;
 
@@ -27,14 +26,20 @@ impl Handle {
         but: usize,
     ) -> Published {
         let mut published = Published::default();
+        let subscribes = |reactor: usize| reactor != but && counts.of(reactor) > 0;
+        // It is there once, however many mailboxes it waits in.
+        let sharers = (0..self.shared().remotes.len()).filter(|reactor| subscribes(*reactor)).count();
         for (reactor, remote) in self.shared().remotes.iter().enumerate() {
-            if reactor != but && counts.of(reactor) > 0 {
+            if subscribes(reactor) {
                 if planted(41) {
                     continue;
                 }
-                match remote.mailbox.post(Command::Publish(topic.clone(), message.clone())) {
+                let command = Command::Publish(topic.clone(), message.clone());
+                let shared = message.heap_bytes();
+                let bytes = command.bytes() - shared + shared.div_ceil(sharers.max(1));
+                match remote.post_of(command, bytes) {
                     Ok(()) => published.reactors += 1,
-                    Err(Full(_)) => published.full += 1,
+                    Err(_) => published.full += 1,
                 }
             }
         }

@@ -1,15 +1,20 @@
 //! A reactor, as the other threads see it.
 
+use crate::config::Limits;
 use crate::shared::command::Command;
 use crate::shared::metrics::ReactorMetrics;
 use crate::shared::quota::Quota;
-use jackfield_reactor::{Mailbox, Stats};
+use crate::shared::state::Busy;
+use jackfield_reactor::mio::Waker;
+use jackfield_reactor::{Budget, Full, Mailbox, Wires};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// One reactor, as the others see it.
 pub(crate) struct RemoteReactor {
-    pub(crate) mailbox: Mailbox<Command>,
+    mailbox: Mailbox<Command>,
+    /// What waits in the mailbox is charged to it.
+    budget: Arc<Budget>,
     /// Connections that it has or is being given.
     pub(crate) load: AtomicUsize,
     pub(crate) metrics: Arc<ReactorMetrics>,
@@ -20,18 +25,69 @@ pub(crate) struct RemoteReactor {
 }
 
 impl RemoteReactor {
-    /// A reactor's place, whose counters are these.
-    pub(crate) fn new(mailbox: Mailbox<Command>, stats: &Arc<Stats>) -> Self {
+    /// The place of the reactor that has these wires and shares their budget.
+    pub(crate) fn new(waker: Option<Waker>, limits: &Limits, wires: &Wires) -> Self {
         let metrics = Arc::new(ReactorMetrics::default());
         // It is set here and nowhere else.
-        let _ = metrics.wires.set(stats.clone());
+        let _ = metrics.wires.set(wires.stats().clone());
         Self {
-            mailbox,
+            mailbox: Mailbox::new(waker, limits.mailbox_max, limits.mailbox_bytes_max),
+            budget: wires.budget().clone(),
             load: AtomicUsize::new(0),
             metrics,
             quota: Quota::default(),
             held_up: AtomicBool::new(false),
         }
+    }
+
+    /// Puts a command into its mailbox.
+    ///
+    /// # Errors
+    /// [`Busy::Full`].
+    pub(crate) fn post(&self, command: Command) -> Result<(), Busy> {
+        let bytes = command.bytes();
+        self.post_of(command, bytes)
+    }
+
+    /// The same for a command whose bytes are shared with others, and of which so many are this one's.
+    pub(crate) fn post_of(&self, command: Command, bytes: usize) -> Result<(), Busy> {
+        // Charged first: it may be taken out before this thread goes on.
+        self.budget.charge(bytes);
+        self.mailbox.post(command, bytes).map_err(|Full(_)| {
+            self.budget.give_back(bytes);
+            Busy::Full
+        })
+    }
+
+    /// Puts a command in that must not be refused.
+    pub(crate) fn post_reserved(&self, command: Command) {
+        let bytes = command.bytes();
+        self.budget.charge(bytes);
+        self.mailbox.post_reserved(command, bytes);
+    }
+
+    /// Takes some commands out. True if others are left.
+    pub(crate) fn take(&self, into: &mut Vec<Command>, most: usize) -> bool {
+        let taken = self.mailbox.take(into, most);
+        self.budget.give_back(taken.bytes);
+        taken.more
+    }
+
+    /// True if a command came since it was last looked into.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn has_commands(&self) -> bool {
+        self.mailbox.has_commands()
+    }
+
+    /// Commands that wait, and their bytes.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        (self.mailbox.len(), self.mailbox.bytes())
+    }
+
+    /// What [`RemoteReactor::take`] does, for the bug that does it too late.
+    #[cfg(feature = "planted-bugs")]
+    pub(crate) fn clear_woken(&self) {
+        self.mailbox.clear_woken();
     }
 
     /// True if it can't take anybody just now.

@@ -13,7 +13,7 @@ use crate::dispatch::Dispatcher;
 use crate::gate::{Origins, Reserved};
 use crate::shared::{Drain, Handle, Peer as Newcomer, RemoteReactor, Settings, State, WallClock};
 use jackfield_reactor::{
-    self as reactor, Accounts, Budget, ConnectionId, Mailbox, MemoryDriver, Ready, Service, Time,
+    self as reactor, Accounts, Budget, ConnectionId, MemoryDriver, Ready, Service, Time,
 };
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -40,6 +40,8 @@ pub struct Sim {
     /// Turns since time passed or a byte moved.
     turns_idle: usize,
     shut_down_at: Option<u64>,
+    /// It was shut down, and this is the deadline by which nobody is left.
+    drained_at: Option<u64>,
 }
 
 type Outsider = Box<dyn FnMut(&mut Outside<'_>)>;
@@ -73,6 +75,8 @@ type Judged = Result<(), Wrong>;
 const TURNS_IDLE_MAX: usize = 20_000;
 /// 2026-01-01 00:00:00 UTC.
 const BEGIN: u64 = 1_767_225_600;
+/// A reactor may hear of a shutdown so much later, in milliseconds.
+const LATE: u64 = 1000;
 /// A longer wait, in milliseconds, may meet the deadlines of those who waited.
 const SLOW: u64 = 1000;
 /// The head of an answer, roughly.
@@ -136,6 +140,7 @@ impl Sim {
             turns,
             turns_idle,
             shut_down_at,
+            drained_at: None,
         }
     }
 
@@ -310,6 +315,7 @@ impl Sim {
     fn shut_down(&mut self) {
         if self.handle.state() < State::Draining {
             self.book.note(format_args!("the server shuts down"));
+            self.drained_at = Some(self.now + millis(self.options.limits.drain) + LATE);
             self.handle.shutdown(Drain { deadline: self.options.limits.drain, ..Drain::default() });
         }
     }
@@ -435,7 +441,7 @@ impl Sim {
                 merge(&mut ready, event);
             }
         }
-        let rung = self.handle.remote(index).is_some_and(|remote| remote.mailbox.has_commands());
+        let rung = self.handle.remote(index).is_some_and(|remote| remote.has_commands());
         if rung && (calm || !random.chance(faults.held)) {
             ready.push(MemoryDriver::wake_event());
         }
@@ -481,11 +487,20 @@ impl Sim {
     }
 
     fn check_rest(&self) -> Judged {
+        let is_drained = self.drained_at.is_some_and(|at| self.now > at);
+        if let Some(node) = self.nodes.iter().find(|node| is_drained && !node.driver.reactor.wires.is_empty())
+        {
+            let ids: Vec<ConnectionId> = node.driver.reactor.wires.ids().collect();
+            return Err(wrong(
+                "liveness",
+                format!("still there after the deadline of the shutdown: {ids:?}"),
+            ));
+        }
         self.nodes.iter().try_for_each(|node| node.driver.check_rest().map_err(|text| wrong("state", text)))
     }
 
     fn is_rung(&self) -> bool {
-        self.handle.shared().remotes.iter().any(|remote| remote.mailbox.has_commands())
+        self.handle.shared().remotes.iter().any(|remote| remote.has_commands())
     }
 
     /// Lets time pass up to the next thing that is to happen. False: nothing is before the end.
@@ -543,7 +558,7 @@ impl Sim {
         let connections = shared.connections.load(Ordering::Relaxed);
         let loads = shared.remotes.iter().map(|remote| remote.load.load(Ordering::Relaxed));
         let topics = shared.topic_index.len();
-        let commands: usize = shared.remotes.iter().map(|remote| remote.mailbox.len()).sum();
+        let commands: usize = shared.remotes.iter().map(|remote| remote.waiting().0).sum();
         let left = [connections, loads.sum(), topics, commands];
         if left != [0; 4] {
             let text = format!("connections, loads, topics and commands that are left: {left:?}");
@@ -600,7 +615,7 @@ fn bytes_moved(driver: &MemoryDriver) -> u64 {
 }
 
 fn remote(driver: &MemoryDriver, options: &Options) -> RemoteReactor {
-    RemoteReactor::new(Mailbox::new(None, options.limits.mailbox_max), driver.reactor.wires.stats())
+    RemoteReactor::new(None, &options.limits, &driver.reactor.wires)
 }
 
 fn settings(options: &Options, book: &Book) -> Settings {

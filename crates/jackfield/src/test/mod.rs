@@ -26,7 +26,7 @@ use crate::config::{Limits, ListenerSettings, Speaks};
 use crate::dispatch::Dispatcher;
 use crate::gate::{Allowed, Origins, Reserved};
 use crate::shared::{Guarded, Handle, NoObserver, Observer, Peer, RemoteReactor, Settings, WallClock};
-use jackfield_reactor::{Budget, Mailbox, MemoryDriver, Service, Wires};
+use jackfield_reactor::{Budget, MemoryDriver, Service, Wires};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,8 +106,7 @@ impl TestServer {
     {
         let mut driver = MemoryDriver::new(0, options.limits.reactor.clone());
         driver.reactor.wires.share_budget(Arc::new(Budget::new(options.limits.memory_bytes_max)));
-        let mailbox = Mailbox::new(None, options.limits.mailbox_max);
-        let handle = Handle::new([RemoteReactor::new(mailbox, driver.reactor.wires.stats())].into());
+        let handle = Handle::new([RemoteReactor::new(None, &options.limits, &driver.reactor.wires)].into());
         let speaks = [Speaks::Http, Speaks::Raw, Speaks::Lines];
         let listeners = speaks.map(|speaks| ListenerSettings {
             speaks,
@@ -162,7 +161,7 @@ impl TestServer {
         loop {
             self.driver.run(&mut *self.service);
             match self.handle.remote(0) {
-                Some(remote) if remote.mailbox.has_commands() => self.driver.wake(&mut *self.service),
+                Some(remote) if remote.has_commands() => self.driver.wake(&mut *self.service),
                 _ => return,
             }
         }

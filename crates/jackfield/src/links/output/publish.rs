@@ -165,6 +165,7 @@ impl Links {
         let high = wires.limits().outbox_bytes_high;
         // The policy for a slow member needs all of the links, and changes no membership.
         let members = self.topics.lend_members(place);
+        wires.stats().visits.add(members.len() as u64);
         let common = members.first().and_then(|id| self.table[id.slot()].protocol.form());
         let (mut count, mut is_even) = (0, may_go_on && members.len() >= BROADCAST_MEMBERS_MIN);
         for &id in &members {

@@ -1,0 +1,58 @@
+//! A budget for each kind of work in a turn, so that none holds up the others.
+//!
+//! | work | budget | what is over it |
+//! | --- | --- | --- |
+//! | events of one poll | 1,024 | is told by the next poll |
+//! | bytes of one connection | [`Limits::read_bytes`] | the connection is looked at again |
+//! | connections to look at again | [`Limits::looks_per_turn`] | stay on their list, in front |
+//! | TLS handshakes | [`Limits::handshakes_per_turn`] | are looked at again |
+//! | new connections | [`Limits::accepts_per_turn`] | wait in the backlog; listeners take turns |
+//! | timers | [`Limits::timers_per_turn`] | are due still |
+//! | commands from other threads | [`Limits::commands_per_turn`] | stay in the mailbox |
+//! | connections that are all drained | [`Limits::drains_per_turn`] | the walk goes on where it stopped |
+//!
+//! A turn that leaves something over is followed by one that does not sleep. What callbacks begin (flushes, drains,
+//! closes) is brought to its end in the same turn: it is bounded by the work that begins it.
+//!
+//! [`Limits::read_bytes`]: crate::Limits::read_bytes
+//! [`Limits::looks_per_turn`]: crate::Limits::looks_per_turn
+//! [`Limits::handshakes_per_turn`]: crate::Limits::handshakes_per_turn
+//! [`Limits::accepts_per_turn`]: crate::Limits::accepts_per_turn
+//! [`Limits::timers_per_turn`]: crate::Limits::timers_per_turn
+//! [`Limits::commands_per_turn`]: crate::Limits::commands_per_turn
+//! [`Limits::drains_per_turn`]: crate::Limits::drains_per_turn
+
+use super::Reactor;
+use crate::guard::guard;
+use crate::id::ConnectionId;
+use crate::wires::Wires;
+use std::panic::resume_unwind;
+
+impl Reactor {
+    /// Works off a list, up to so many of it, in its order. What is left stays on the list, in front of what came
+    /// meanwhile: what is over the budget, and what a panic that goes through here has kept from its turn.
+    pub(super) fn each(
+        &mut self,
+        most: usize,
+        list: impl Fn(&mut Wires) -> &mut Vec<ConnectionId>,
+        mut act: impl FnMut(&mut Self, ConnectionId),
+    ) {
+        let spare = std::mem::take(&mut self.spare);
+        let mut ids = std::mem::replace(list(&mut self.wires), spare);
+        let (most, mut done) = (ids.len().min(most), 0);
+        let end = guard(|| {
+            while done < most {
+                done += 1;
+                act(self, ids[done - 1]);
+            }
+        });
+        ids.drain(..done);
+        if !ids.is_empty() {
+            let list = list(&mut self.wires);
+            ids.append(list);
+            std::mem::swap(list, &mut ids);
+        }
+        self.spare = ids;
+        end.unwrap_or_else(|payload| resume_unwind(payload));
+    }
+}

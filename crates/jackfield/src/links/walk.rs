@@ -1,0 +1,15 @@
+//! A walk over all connections of a reactor, a part of it in each turn.
+
+/// Where it stands, and what it does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Walk {
+    pub(super) slot: usize,
+    pub(super) does: Does,
+}
+
+/// What is done to each connection on the way.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Does {
+    Drain { close_code: u16 },
+    Abort,
+}

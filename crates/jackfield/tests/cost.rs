@@ -1,0 +1,249 @@
+//! What one act costs must not grow with how many connections there are, unless the act concerns each of them, and then
+//! each once. The reactor counts the places of tables and lists that it looks at; here they are counted with N
+//! connections and with four times as many, and no clock is asked.
+
+mod support;
+
+use jackfield::test::{FarEnd, TestOptions, TestServer};
+use jackfield::{Client, Connection, ConnectionId, Drain, Limits, Raw, TimerId};
+use std::time::Duration;
+
+/// N, and 4 N.
+const SIZES: [usize; 2] = [1000, 4000];
+
+/// How what one act costs may grow when there are four times as many.
+#[derive(Clone, Copy, Debug)]
+enum Grows {
+    /// Not at all.
+    Not,
+    /// As they do.
+    Linearly,
+}
+
+struct Idle;
+
+impl Client for Idle {}
+
+/// Subscribes to one topic, publishes what it is sent, and sets a timer that fires.
+struct Member;
+
+impl Client for Member {
+    fn on_connect(&mut self, connection: &mut Connection<'_>) {
+        connection.subscribe("all");
+        connection.set_timer(TimerId(1), Duration::from_secs(100));
+    }
+
+    fn on_data(&mut self, raw: &mut Raw<'_>, bytes: &mut [u8]) -> usize {
+        raw.publish("all", &*bytes);
+        bytes.len()
+    }
+}
+
+struct World {
+    server: TestServer,
+    ends: Vec<FarEnd>,
+}
+
+impl World {
+    fn new<C: Client + 'static>(connections: usize, limits: Limits, make: fn() -> C) -> Self {
+        let options = TestOptions { limits, ..TestOptions::default() };
+        let mut server = TestServer::with_options(options, move |_peer| make());
+        let ends = (0..connections).map(|_| server.connect_to(jackfield::test::listener::RAW)).collect();
+        Self { server, ends }
+    }
+
+    fn visits(&self) -> u64 {
+        self.server.wires().stats().visits.value()
+    }
+}
+
+/// Checks what an act costs after this preparation.
+#[track_caller]
+fn check<C: Client + 'static>(
+    grows: Grows,
+    limits: &Limits,
+    make: fn() -> C,
+    mut act: impl FnMut(&mut World),
+) {
+    let [few, many] = SIZES.map(|connections| {
+        let mut world = World::new(connections, limits.clone(), make);
+        let before = world.visits();
+        act(&mut world);
+        world.visits() - before
+    });
+    let most = match grows {
+        Grows::Not => few + 8,
+        Grows::Linearly => 4 * few + few / 8,
+    };
+    println!("{few} places with {} connections, {many} with {}", SIZES[0], SIZES[1]);
+    assert!(many <= most, "{many} places instead of {most}");
+    if matches!(grows, Grows::Linearly) {
+        assert!(few >= SIZES[0] as u64, "each of them is visited: {few}");
+        assert!(few <= 4 * SIZES[0] as u64, "and not often: {few}");
+    }
+}
+
+/// Each end walked over all the others: 16,000 connections took 4.9 s.
+#[test]
+fn b1_a_shutdown_visits_each_connection_twice_at_most() {
+    for deadline in [Duration::ZERO, Duration::from_secs(3)] {
+        check(
+            Grows::Linearly,
+            &Limits::default(),
+            || Idle,
+            |world| {
+                world.server.handle().shutdown(Drain { deadline, ..Drain::default() });
+                world.server.run();
+                world.server.advance(Duration::from_secs(4));
+                assert_eq!(world.server.handle().count(), 0);
+            },
+        );
+    }
+}
+
+/// A drain of many is cut into parts, and who is not drained yet is served between two of them.
+#[test]
+fn b1_a_shutdown_leaves_other_work_its_turn() {
+    let mut limits = Limits::default();
+    limits.reactor.drains_per_turn = 10;
+    let mut world = World::new(100, limits, || Member);
+    let turns = world.server.handle().metrics().turns;
+    world.server.handle().shutdown(Drain::default());
+    world.server.run();
+    let turns = world.server.handle().metrics().turns - turns;
+    assert!((10..20).contains(&turns), "{turns} turns for 100 connections, ten in each");
+}
+
+#[test]
+fn a_publish_visits_each_member_once() {
+    check(
+        Grows::Linearly,
+        &Limits::default(),
+        || Member,
+        |world| {
+            world.ends[0].send(b"news");
+            world.server.run();
+            assert!(world.ends[1..].iter().all(|far| far.take() == b"news"));
+        },
+    );
+}
+
+/// Where many messages go to many in one turn, only the first looks at each of them.
+#[test]
+fn many_publishes_of_one_turn_visit_each_member_a_few_times() {
+    check(
+        Grows::Linearly,
+        &Limits::default(),
+        || Member,
+        |world| {
+            for far in &world.ends[..100] {
+                far.send(b"x");
+            }
+            world.server.run();
+            assert!(world.ends[100..].iter().all(|far| far.take().len() == 100));
+        },
+    );
+}
+
+#[test]
+fn a_timer_costs_the_same_however_many_there_are() {
+    check(
+        Grows::Not,
+        &Limits::default(),
+        || Member,
+        |world| {
+            world.ends[0].reset();
+            world.server.run();
+        },
+    );
+    check(
+        Grows::Not,
+        &Limits::default(),
+        || Member,
+        |world| {
+            world.server.advance(Duration::from_secs(99));
+        },
+    );
+}
+
+#[test]
+fn a_new_connection_and_an_end_cost_the_same_however_many_there_are() {
+    check(
+        Grows::Not,
+        &Limits::default(),
+        || Member,
+        |world| {
+            let far = world.server.connect();
+            far.finish();
+            world.server.run();
+            world.ends[7].finish();
+            world.server.run();
+        },
+    );
+}
+
+/// Who holds memory goes in portions of a sixteenth of the budget, so that each walk over all of them makes room for as
+/// many as it visits.
+#[test]
+fn an_eviction_costs_the_same_for_each_that_comes() {
+    /// Keeps all that it is sent unused.
+    struct Hoarder;
+    impl Client for Hoarder {
+        fn on_data(&mut self, _raw: &mut Raw<'_>, _bytes: &mut [u8]) -> usize {
+            0
+        }
+    }
+    let [few, many] = SIZES.map(|connections| {
+        let limits = Limits { memory_bytes_max: connections * 5_000, ..Limits::default() };
+        let mut world = World::new(connections, limits, || Hoarder);
+        let before = world.visits();
+        for far in &world.ends {
+            far.send(&[b'x'; 10_000]);
+            world.server.run();
+        }
+        assert!(world.server.handle().metrics().evicted > 0);
+        world.visits() - before
+    });
+    println!("{few} places with {} connections, {many} with {}", SIZES[0], SIZES[1]);
+    assert!(many <= 5 * few, "{many} places, and {few} with a quarter of them");
+    assert!(many <= 64 * SIZES[1] as u64, "{many} places");
+}
+
+/// Each of 16,000 commands had its turn in one, and so had no other work.
+#[test]
+fn b3_commands_are_carried_out_in_portions() {
+    struct Counts(usize);
+    impl Client for Counts {
+        fn on_post(&mut self, connection: &mut Connection<'_>, _value: Box<dyn std::any::Any + Send>) {
+            self.0 += 1;
+            if self.0 == 5000 {
+                connection.abort();
+            }
+        }
+    }
+    let mut world = World::new(1, Limits::default(), || Counts(0));
+    let handle = world.server.handle();
+    let id: ConnectionId = "r0-0.0".parse().unwrap();
+    for _ in 0..5000 {
+        handle.post(id, ()).unwrap();
+    }
+    let turns = handle.metrics().turns;
+    world.server.run();
+    assert_eq!(handle.count(), 0, "all have come");
+    assert!(handle.metrics().turns - turns >= 5, "1,024 in each turn");
+}
+
+/// 500 commands of a megabyte were 500 commands: they held 502 MiB, of which nobody knew.
+#[test]
+fn b4_the_mailbox_is_bounded_in_bytes_and_charged() {
+    let mut world = World::new(1, Limits::default(), || Idle);
+    let handle = world.server.handle();
+    let id: ConnectionId = "r0-0.0".parse().unwrap();
+    let large = vec![7u8; 1 << 20];
+    let sent = (0..500).take_while(|_| handle.send(id, &large).is_ok()).count();
+    assert_eq!(sent, 64, "64 MiB, and what the commands themselves take");
+    let charged = handle.metrics().memory_bytes;
+    assert!((64 << 20..65 << 20).contains(&charged), "{charged}");
+    world.server.run();
+    handle.send(id, &large).unwrap();
+}
