@@ -1,7 +1,6 @@
 //! From a new connection to a client: capacity, the reactor it goes to, TLS, the factory.
 
-use crate::client::Client;
-use crate::client::{ClientFactory, Connection, Refuse};
+use crate::client::{Client, ClientFactory, Connection, Refuse};
 use crate::config::{ListenerSettings, Speaks};
 use crate::disconnect::{Reason, busy};
 use crate::dispatch::Dispatcher;

@@ -1,8 +1,7 @@
 //! What other threads ask of this reactor.
 
 use super::http;
-use crate::client::Client;
-use crate::client::{ClientFactory, Connection};
+use crate::client::{Client, ClientFactory, Connection};
 use crate::disconnect::Reason;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::call::run;

@@ -14,8 +14,7 @@ mod provisional;
 mod timers;
 mod websocket;
 
-use crate::client::Client;
-use crate::client::{ClientFactory, Connection};
+use crate::client::{Client, ClientFactory, Connection};
 use crate::links::{Admission, Links, Protocol};
 use crate::shared::{Callback, Command, Drain, Handle, Settings};
 use call::{guard, panicked, run};

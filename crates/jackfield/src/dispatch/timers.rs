@@ -1,7 +1,6 @@
 //! What is due: timers, idle timeouts, heartbeats.
 
-use crate::client::Client;
-use crate::client::{Beat, ClientFactory, TimerId};
+use crate::client::{Beat, Client, ClientFactory, TimerId};
 use crate::disconnect::Reason;
 use crate::dispatch::Dispatcher;
 use crate::links::{Protocol, key};

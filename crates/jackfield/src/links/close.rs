@@ -67,9 +67,7 @@ impl Links {
         wires.set_timer(id, key::CLOSE, self.settings.limits.close_wait);
         Ok(())
     }
-}
 
-impl Links {
     /// The peer broke HTTP: it is told so with a status, if an answer can still be given, and the connection closes. What
     /// exactly was wrong is in the reason of its end.
     #[cold]

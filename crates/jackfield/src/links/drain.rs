@@ -13,6 +13,9 @@ use jackfield_proto::http1::Phase;
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Wires};
 
+/// The code of the Close that a WebSocket gets which is drained: this end is going away.
+const GOING_AWAY: u16 = 1001;
+
 impl Links {
     /// No new connections any more, and all connections are drained. Again: an earlier deadline counts.
     pub(crate) fn shut_down(&mut self, wires: &mut Wires, drain: Drain) {
@@ -79,12 +82,7 @@ impl Links {
             _ => self.end(wires, id, why),
         }
     }
-}
 
-/// The code of the Close that a WebSocket gets which is drained: this end is going away.
-const GOING_AWAY: u16 = 1001;
-
-impl Links {
     /// A connection has lasted as long as it may. It is drained as at a shutdown: an answer that is owed is given first, if
     /// it is given in time.
     #[cold]

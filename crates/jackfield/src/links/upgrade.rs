@@ -9,6 +9,9 @@ use jackfield_proto::http1::{Fields, Phase};
 use jackfield_proto::websocket::Offer;
 use jackfield_reactor::{ConnectionId, Wires};
 
+/// Bytes that a peer may send before it knows whether its WebSocket is accepted; fewer, if fewer may be carried.
+const EARLY_BYTES_MAX: usize = 4 << 10;
+
 impl Links {
     /// Says 101; from now on the connection is a WebSocket.
     pub(crate) fn switch_to_websocket(
@@ -27,12 +30,7 @@ impl Links {
         wires.set_label(id, Callback::Message as u8);
         self.await_idle(wires, id);
     }
-}
 
-/// Bytes that a peer may send before it knows whether its WebSocket is accepted; fewer, if fewer may be carried.
-const EARLY_BYTES_MAX: usize = 4 << 10;
-
-impl Links {
     /// An answer is owed, and so many bytes are behind its request. A peer that is to speak WebSocket has nothing to say
     /// before that.
     #[cold]

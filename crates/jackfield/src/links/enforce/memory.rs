@@ -28,9 +28,7 @@ impl Links {
             self.scratch = scratch;
         }
     }
-}
 
-impl Links {
     /// Ends a connection that must give its memory back. A peer that reads what is sent is told why; any other connection
     /// is aborted, for what is queued is what it holds.
     #[cold]

@@ -53,9 +53,7 @@ impl Links {
         }
         wires.unthrottle(id);
     }
-}
 
-impl Links {
     /// How many events these bytes may become. `None`: none, and that had its consequence.
     pub(crate) fn ration(&mut self, wires: &mut Wires, id: ConnectionId, rx: &[u8]) -> Option<usize> {
         let is_message = self.begins_message(id, rx);

@@ -117,9 +117,7 @@ impl Links {
             Self::relieve(wires, id);
         }
     }
-}
 
-impl Links {
     /// Answers with a status alone, and goes on or closes as that says.
     #[cold]
     #[inline(never)]
