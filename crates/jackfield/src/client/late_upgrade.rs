@@ -51,8 +51,8 @@ impl LateUpgrade {
     /// Adds a header line to the answer that accepts.
     ///
     /// # Errors
-    /// The line can't be written as it is, or belongs to the handshake (`Sec-WebSocket-*`, `Upgrade`, `Connection`). It is
-    /// not added then.
+    /// The line can't be written as it is, or belongs to the handshake (`Sec-WebSocket-*`, `Upgrade`, `Connection`).
+    /// It is not added then.
     pub fn header(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), FieldError> {
         if is_handshake_field(name) {
             return Err(FieldError::Reserved);

@@ -1,7 +1,7 @@
-//! What the peer of a connection that can not be served is told.
+//! What a peer is told when its connection can not be served.
 
-/// What a new HTTP connection is told when there is no room for it. `refused` is how many were refused before it: with
-/// that number the time after which it should come back changes.
+/// What a new HTTP connection is told when there is no room for it. `refused` is how many were refused before it:
+/// with that number the time after which it should come back changes.
 pub(crate) fn busy(refused: u64) -> &'static [u8] {
     BUSY[retry_after(refused) - 1]
 }

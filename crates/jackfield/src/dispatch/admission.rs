@@ -12,11 +12,11 @@ use jackfield_reactor::{self as reactor, ConnectionId, Incoming, Session, Wires,
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-/// New connections that are being told that there is no room, and waited for until they have heard it. More than
-/// these are told and let go of at once.
+/// New connections that are being refused, and kept until the refusal is sent. More than these get the refusal and
+/// are dropped at once.
 const REFUSALS_MAX: usize = 256;
 
-/// What a browser hears that speaks plain HTTP to a port for TLS.
+/// The answer to plain HTTP at a port for TLS.
 #[cfg(feature = "tls")]
 const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 44\r\n\
     Connection: close\r\n\r\nThis port speaks TLS: use an https address.\n";
@@ -30,7 +30,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         if self.links.drain_until.is_some() || self.links.handle.state() >= State::Draining {
             return self.report_refused(&self.peer_of(&incoming, here), Refused::Shutdown);
         }
-        // Whoever had nothing to do for a while has room again.
+        // After a while without work the overload is over.
         self.links.is_overloaded(wires.now());
         let there = self.links.handle.least_loaded(here);
         let connections = self.links.handle.assign(there);
@@ -74,7 +74,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
-    /// The handshake is over: only now there is somebody.
+    /// The TLS handshake is over: only now the connection gets its client.
     pub(super) fn begin(&mut self, wires: &mut Wires, id: ConnectionId) {
         if self.links.link(id).admission == Admission::Provisional {
             return self.await_first_request(wires, id);
@@ -135,7 +135,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         run(client, &mut connection, |client, connection| client.on_connect(connection));
     }
 
-    /// No room: the new connection hears so, if not too many others are hearing it just now.
+    /// There is no room: the new connection is refused, kept open for that if not too many others are.
     #[cold]
     fn refuse_new(&mut self, wires: &mut Wires, incoming: Incoming, why: Refused) {
         let peer = self.peer_of(&incoming, wires.reactor());
@@ -148,7 +148,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         self.refuse(wires, id, &Refuse::Busy);
     }
 
-    /// No descriptor is left for a new connection: what it is to hear.
+    /// No descriptor is left for a new connection: what it is told.
     #[cold]
     pub(super) fn exhausted(&mut self, wires: &Wires, peer: &reactor::Peer) -> &[u8] {
         let listener = peer.listener;
@@ -158,8 +158,8 @@ impl<F: ClientFactory> Dispatcher<F> {
         self.busy(listener)
     }
 
-    /// What a new connection at this listener hears for whom there is no room. A handshake is work, and there is no
-    /// room for that either.
+    /// What a new connection at this listener is told when there is no room for it. With TLS nothing: a handshake is
+    /// work, and there is no room for that either.
     fn busy(&self, listener: usize) -> &[u8] {
         match self.settings.listeners.get(listener) {
             Some(listener) if !listener.is_tls() => busy_text(listener, self.refusal()),
@@ -172,7 +172,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         self.links.metrics.refused.value().wrapping_sub(1)
     }
 
-    /// A wire without a client: it says its word and goes.
+    /// Refuses a connection that has no client: what it is told, and the end.
     pub(super) fn refuse(&mut self, wires: &mut Wires, id: ConnectionId, refuse: &Refuse) {
         let settings = self.settings.clone();
         let listener = &settings.listeners[usize::from(self.links.link(id).listener)];
@@ -190,7 +190,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         wires.close(id, reactor::Reason::Local);
     }
 
-    /// The end of a wire that never had a client.
+    /// The end of a connection that never had a client.
     #[cold]
     pub(super) fn never_begun(&mut self, id: ConnectionId, why: reactor::Reason) {
         let link = self.links.link(id);
@@ -198,7 +198,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             self.refusals -= 1;
             return;
         }
-        // Only what is provisional speaks HTTP to nobody.
+        // Without a client only a provisional connection speaks HTTP.
         let is_secured = matches!(link.protocol, Protocol::Http(_));
         let why = link.reason.unwrap_or_else(|| Reason::from_wire(why));
         self.links.metrics.count_end(why);

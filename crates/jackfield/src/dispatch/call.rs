@@ -10,9 +10,9 @@ pub(super) type Guarded<T> = Result<T, Box<dyn Any + Send>>;
 
 /// How far a step came with the bytes it was shown.
 pub(super) enum Stepped {
-    /// It used so many, and the next may be taken.
+    /// It used this number of bytes, and the next step may follow.
     On(usize),
-    /// It used so many, and can do nothing with the rest now.
+    /// It used this number of bytes, and can do nothing with the rest now.
     Stop(usize),
 }
 
@@ -35,7 +35,7 @@ pub(super) fn call<C: Client, T>(
     value
 }
 
-/// The same for a callback that is not the usual one for bytes: whoever watches from outside sees which it is.
+/// The same for a callback that is not the usual one for bytes: the watchdog sees which it is.
 pub(super) fn call_named<C: Client, T>(
     client: &mut C,
     connection: &mut Connection<'_>,
@@ -68,7 +68,7 @@ pub(super) fn run<C: Client, T>(
 #[inline(never)]
 fn replace<C: Client>(client: &mut C, connection: &mut Connection<'_>) {
     let Some(replacement) = connection.links.replacement.take() else { return };
-    // Whoever has to go is dropped in it.
+    // The client that is replaced is dropped in it.
     let Ok(replacement) = replacement.downcast::<Box<dyn Client>>() else { return };
     match guard(|| client.become_client(*replacement).is_ok()) {
         Ok(true) => {}

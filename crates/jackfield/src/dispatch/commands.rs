@@ -51,7 +51,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
-    /// A posted value, unless there is nobody any more to take it.
+    /// A posted value, for the client if it is still there.
     fn hand_out(&mut self, wires: &mut Wires, id: ConnectionId, value: Box<dyn Any + Send>) {
         let mut value = Some(value);
         self.with_client(wires, id, Callback::Post, |client, connection| {

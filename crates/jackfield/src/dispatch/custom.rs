@@ -63,7 +63,7 @@ fn forget(searched: &mut u32, bytes: usize) -> usize {
     bytes
 }
 
-/// The line is too long, and dropped: what has come of it now, and what is still to come of it without a word.
+/// The line is too long, and dropped: what has come of it now, and what is still to come.
 #[cold]
 fn drop_line<C: Client>(
     client: &mut C,

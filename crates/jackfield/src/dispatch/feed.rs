@@ -7,8 +7,8 @@ use crate::dispatch::call::Stepped;
 use crate::links::Protocol;
 use jackfield_proto::http1::{Awaits, HeaderSlots, Phase};
 
-/// Lets the machine of the connection's protocol make events of the bytes, and calls the client with each. Returns how
-/// many bytes were used.
+/// Lets the machine of the connection's protocol make events of the bytes, and calls the client with each. Returns
+/// how many bytes were used.
 #[inline(never)]
 pub(super) fn feed<C: Client>(
     client: &mut C,
@@ -52,8 +52,8 @@ pub(super) fn feed<C: Client>(
     }
 }
 
-/// The bytes of a connection with a bounded rate: they become as many events as it has left. Then comes a pause, in which
-/// the rest is kept, or the end.
+/// The bytes of a connection with a bounded rate: they become as many events as it has left. Then comes a pause, in
+/// which the rest is kept, or the end.
 #[cold]
 #[inline(never)]
 pub(super) fn feed_rated<C: Client>(

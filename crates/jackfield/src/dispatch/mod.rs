@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// A server's part of one reactor: the factory, its clients, and what the links knows of each.
+/// A server's part of one reactor: the factory, its clients, and what the links know of each.
 pub(crate) struct Dispatcher<F: ClientFactory> {
     factory: F,
     /// In the slots of their wires.
@@ -42,14 +42,14 @@ pub(crate) struct Dispatcher<F: ClientFactory> {
     commands: Vec<Command>,
     /// Wires that only exist to tell a new connection that there is no room.
     refusals: usize,
-    /// When the observer was told of a failed accept.
+    /// When a failed accept was reported to the observer.
     accept_error_at: Option<Time>,
 }
 
 /// What is kept of the lent buffer for the next message: a peak is given back.
 const WHOLE_BYTES_KEPT: usize = 64 << 10;
 
-/// The observer is told of a failed accept so often at most.
+/// A failed accept is reported to the observer at most once in this time.
 const ACCEPT_ERROR_EVERY: Duration = Duration::from_secs(1);
 
 impl<F: ClientFactory> Dispatcher<F> {
@@ -113,7 +113,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
     }
 
     fn on_panic(&mut self, wires: &mut Wires, id: ConnectionId, payload: Box<dyn Any + Send>) {
-        // It may have been rationed.
+        // It may have been set for a connection with a bounded rate.
         self.links.events_per_turn = self.settings.limits.events_per_turn;
         panicked(&mut Connection { id, wires, links: &mut self.links }, &*payload);
     }

@@ -75,11 +75,11 @@ fn plain<'b>(
 
 /// What any other step found.
 enum Found<'b> {
-    /// A message, of which the client is still to be told, and how many bytes it used.
+    /// A message that the client has not got yet, and how many bytes it used.
     Message(usize, Message<'b>),
     /// Something else, which is done with, and how many bytes it used.
     Other(usize),
-    /// Nothing that can be gone on from: so many bytes are used up.
+    /// Nothing more can be done now: this number of bytes is used.
     Nothing(usize),
 }
 

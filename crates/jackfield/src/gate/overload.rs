@@ -1,4 +1,4 @@
-//! Overload control by lag: new connections are refused early rather than everybody served late.
+//! Overload control by lag: new connections are refused early, rather than all served late.
 //!
 //! The lag is how long what is ready waits for its reactor. That it is long for a moment says nothing: bursts come
 //! and go. Only when it was above the target for a whole window, without the reactor ever having had nothing to do
@@ -7,7 +7,7 @@
 //! above that as many fewer as it was too long, after each one below it some more. The others hear so at once, which
 //! costs a fraction of serving them.
 //!
-//! A healthy load does not get there by itself: whoever is less than all of the time busy sleeps now and then.
+//! A healthy load does not get there by itself: a reactor that is not busy all of the time sleeps now and then.
 
 use jackfield_reactor::Time;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub(crate) struct Overload {
     over_since: Option<Time>,
     /// Since then the lag was below half the target.
     under_since: Option<Time>,
-    /// The end of the turn that was told of last.
+    /// The end of the turn that was observed last.
     told: Time,
     /// New connections that the next turn may let in, while overloaded.
     quota: usize,
@@ -60,7 +60,7 @@ impl Overload {
             return false;
         }
         let was_on = self.is_on;
-        // Nobody may have asked since the last turn.
+        // It may not have been refreshed since the last turn.
         self.refresh(now);
         self.told = now.after(lag);
         let is_idle = idle >= IDLE_MIN;
@@ -82,7 +82,7 @@ impl Overload {
     }
 
     /// A new connection waits for two turns, one at the acceptor and one with its request, so each is to take half
-    /// the target; but where the reactor sleeps between its turns, nobody waits for the one before.
+    /// the target; but where the reactor sleeps between its turns, no connection waits for the one before.
     fn adjust_quota(&mut self, lag: Duration, sleeps: bool, is_full: bool) {
         let aim = self.target / 2;
         if lag > aim && !sleeps {
@@ -93,7 +93,7 @@ impl Overload {
         }
     }
 
-    /// Whoever was told of no lag for a whole window had nothing to do. True if that has changed the state.
+    /// A reactor that has observed no lag for a whole window had nothing to do. True if that has changed the state.
     pub(crate) fn refresh(&mut self, now: Time) -> bool {
         let is_over = self.is_on && now.since(self.told) >= self.window;
         if is_over {

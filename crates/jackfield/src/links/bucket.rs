@@ -42,7 +42,7 @@ impl Bucket {
         self.rate.excess
     }
 
-    /// Bytes are going to be looked at, and the reactor has counted so many messages before.
+    /// Bytes are going to be looked at. `said`: the messages that the reactor has counted before.
     pub(crate) fn begin(&mut self, now: Time, said: u64) {
         let passed = i64::try_from(now.since(self.filled_at).as_millis()).unwrap_or(i64::MAX);
         self.messages = filled(self.messages, self.rate.messages, passed);
@@ -50,7 +50,7 @@ impl Bucket {
         (self.filled_at, self.said_before) = (now, said);
     }
 
-    /// They were looked at: so many bytes were used, and so many messages are counted now.
+    /// They were looked at: how many bytes were used, and the messages that are counted now.
     pub(crate) fn charge(&mut self, used: usize, said: u64) {
         let messages = said.wrapping_sub(self.said_before);
         self.messages = self.messages.saturating_sub(thousand(messages));
@@ -96,7 +96,7 @@ fn full(rate: u32) -> i64 {
     thousand(rate.into())
 }
 
-/// What is there after so many milliseconds more.
+/// The tokens after these milliseconds.
 fn filled(tokens: i64, rate: u32, passed_ms: i64) -> i64 {
     tokens.saturating_add(i64::from(rate).saturating_mul(passed_ms)).min(full(rate))
 }

@@ -30,7 +30,7 @@ impl Links {
         }
     }
 
-    /// Closes the connection after what is queued, without another word.
+    /// Closes the connection after what is queued; nothing is added.
     pub(crate) fn end(&mut self, wires: &mut Wires, id: ConnectionId, why: Reason) {
         if wires.contains(id) {
             self.link(id).reason.get_or_insert(why);
@@ -46,7 +46,7 @@ impl Links {
         }
     }
 
-    /// Begins the closing handshake: our Close is the last word, and the peer's is awaited for a while.
+    /// Begins the closing handshake: our Close is the last thing that is sent, and the peer's is awaited for a while.
     pub(crate) fn close_websocket(
         &mut self,
         wires: &mut Wires,
@@ -68,8 +68,8 @@ impl Links {
         Ok(())
     }
 
-    /// The peer broke HTTP: it is told so with a status, if an answer can still be given, and the connection closes. What
-    /// exactly was wrong is in the reason of its end.
+    /// The peer broke HTTP: it is told so with a status, if an answer can still be given, and the connection closes.
+    /// What exactly was wrong is in the reason of its end.
     #[cold]
     #[inline(never)]
     pub(crate) fn refuse_request(&mut self, wires: &mut Wires, id: ConnectionId, error: http1::Error) {
@@ -159,13 +159,14 @@ impl Links {
 
     /// The peer has ended its side. What is still owed to it, an answer or the closing handshake, comes first.
     pub(crate) fn on_peer_end(&mut self, wires: &mut Wires, id: ConnectionId) {
-        // With an answer that is still open the rest of the body is missing, and will not come any more, if it is the peer
-        // that has ended, and not this side that reads no further request.
+        // With an answer that is still open the rest of the body is missing, and will not come any more, if it is the
+        // peer that has ended, and not this side that reads no further request.
         let more_comes = !wires.has_ended(id);
         let owed = matches!(&self.link(id).protocol, Protocol::Http(machine)
             if matches!(machine.phase(), Phase::Deferred | Phase::Streaming)
                 || (more_comes && machine.phase() == Phase::Open));
-        // What became a WebSocket with the last bytes has begun its closing handshake, and the peer's part is awaited.
+        // What became a WebSocket with the last bytes has begun its closing handshake, and the peer's part is
+        // awaited.
         let is_awaited = more_comes && matches!(self.link(id).protocol, Protocol::WebSocket(_));
         if !owed && !is_awaited {
             self.end(wires, id, Reason::Peer);

@@ -66,8 +66,8 @@ impl Links {
             {
                 machine.close_after();
             }
-            // A request may be there that nobody has read yet: it is answered, with the word that it is the last. If
-            // the connection is not read just now, that is waited for.
+            // A request may be there that is not read yet: it is answered, and the answer says that it is the last.
+            // If the connection is not read just now, that is waited for.
             Protocol::Http(machine) if machine.phase() == Phase::Idle && !is_idle => {
                 machine.close_after();
                 self.link(id).reason.get_or_insert(why);
@@ -83,8 +83,8 @@ impl Links {
         }
     }
 
-    /// A connection has lasted as long as it may. It is drained as at a shutdown: an answer that is owed is given first, if
-    /// it is given in time.
+    /// A connection has lasted as long as it may. It is drained as at a shutdown: an answer that is owed is given
+    /// first, if it is given in time.
     #[cold]
     pub(crate) fn on_lifetime(&mut self, wires: &mut Wires, id: ConnectionId) {
         let why = Reason::Timeout(Timeout::Lifetime);

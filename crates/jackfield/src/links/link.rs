@@ -19,17 +19,17 @@ pub(crate) struct Link {
     pub(crate) listener: u8,
     pub(crate) awaited: Awaited,
     pub(crate) overflow: Overflow,
-    /// The user has set how long it may be silent: then silence ends it, and no heartbeat breaks it.
+    /// The user has set its idle timeout: then that ends it, and no heartbeat is sent.
     pub(crate) has_own_idle_timeout: bool,
     /// What it may say in a second is bounded: see [`Extra::bucket`].
     pub(crate) is_rated: bool,
     pub(crate) admission: Admission,
 }
 
-/// Whether a connection counts, and whether it may stay.
+/// Whether a connection counts, and whether it stays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Admission {
-    /// It does not count as one of the server's: whoever is only told that there is no room.
+    /// It does not count as a connection of the server: it is only refused.
     #[default]
     Uncounted,
     Admitted,
@@ -45,7 +45,7 @@ pub(crate) enum Awaited {
     Head,
     Body,
     Message,
-    /// Nothing yet: an upgrade is being decided on, and what comes before that is kept. Its deadline is another.
+    /// An upgrade is being decided on, and what comes before that is kept. Its deadline is `key::UPGRADE`.
     Early,
 }
 

@@ -32,7 +32,7 @@ use jackfield_reactor::{ConnectionId, Time, Wires, table};
 use std::any::Any;
 use std::sync::Arc;
 
-/// The part of a server's reactor that knows no user type.
+/// One reactor's part of a server without the types of the user.
 pub(crate) struct Links {
     pub(crate) table: Vec<Link>,
     pub(crate) topics: Topics,
@@ -40,7 +40,7 @@ pub(crate) struct Links {
     pub(crate) handle: Handle,
     pub(crate) settings: Arc<Settings>,
     pub(crate) metrics: Arc<ReactorMetrics>,
-    /// Lines of answers are gathered here, so that they need no buffer of their own.
+    /// Header lines of answers are gathered here, so that they need no buffer of their own.
     pub(crate) fields: Fields,
     /// What takes the place of the present client after its callback: a `Box<dyn Client>`.
     pub(crate) replacement: Option<Box<dyn Any>>,
@@ -53,7 +53,7 @@ pub(crate) struct Links {
     /// How many events the bytes of one read may become: the limit, or less while a connection with a bounded rate
     /// has its turn.
     pub(crate) events_per_turn: usize,
-    /// That of every WebSocket that has none of its own.
+    /// The heartbeat of every WebSocket that has none of its own.
     pub(crate) heartbeat: Arc<Heartbeat>,
     pub(crate) overload: Overload,
     pub(crate) reactor: usize,
@@ -105,7 +105,7 @@ impl Links {
         &mut self.table[id.slot()]
     }
 
-    /// The bounds of a new connection that are off by default.
+    /// Applies the limits of a new connection that are disabled by default.
     pub(crate) fn apply_limits(&mut self, wires: &mut Wires, id: ConnectionId, limits: &Limits) {
         if limits.rate.is_bounded() {
             self.set_rate(wires, id, limits.rate);

@@ -18,8 +18,8 @@ pub(crate) enum Protocol {
     Events,
     /// The user's own, in bytes.
     Raw,
-    /// The user's own, in lines. So many bytes were searched for the end of the present one, which is skipped if it
-    /// was too long.
+    /// The user's own, in lines. `searched` bytes were searched for the end of the present one, which is skipped if
+    /// it was too long.
     Lines {
         searched: u32,
         skips: bool,

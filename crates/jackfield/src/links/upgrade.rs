@@ -31,8 +31,8 @@ impl Links {
         self.await_idle(wires, id);
     }
 
-    /// An answer is owed, and so many bytes are behind its request. A peer that is to speak WebSocket has nothing to say
-    /// before that.
+    /// An answer is owed, and `rest_bytes` are behind its request. A peer that is to speak WebSocket has nothing to
+    /// say before that.
     #[cold]
     #[inline(never)]
     pub(crate) fn bound_early_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rest_bytes: usize) {
@@ -46,8 +46,8 @@ impl Links {
         self.respond_with_status(wires, id, 400);
     }
 
-    /// A reactor that is overloaded takes no WebSocket: 1013 says so in a way that scripts in browsers can see (RFC 6455
-    /// section 7.4.2, and IANA's registry of codes).
+    /// A reactor that is overloaded takes no WebSocket: 1013 says so in a way that scripts in browsers can see (RFC
+    /// 6455 section 7.4.2, and IANA's registry of codes).
     #[cold]
     pub(crate) fn try_again_later(&mut self, wires: &mut Wires, id: ConnectionId, offer: &Offer<'_>) {
         self.metrics.refused_overload.add(1);
@@ -56,8 +56,8 @@ impl Links {
         let _ = self.close_websocket(wires, id, Some(1013), "overloaded", Reason::Limit(Limit::Overload));
     }
 
-    /// A decision that was deferred: the connection becomes a WebSocket, unless its exchange is over or its peer gone. True
-    /// if it does.
+    /// A decision that was deferred: the connection becomes a WebSocket, unless its exchange is over or its peer
+    /// gone. True if it does.
     pub(crate) fn accept_deferred(&mut self, wires: &mut Wires, acceptance: &Acceptance) -> bool {
         let Acceptance { id, sequence, accept, fields } = acceptance;
         if !self.is_owed(wires, *id, *sequence) {

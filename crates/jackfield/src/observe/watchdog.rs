@@ -40,7 +40,7 @@ struct Watch {
     told: Told,
 }
 
-/// How far a callback has been told of.
+/// How far a callback has been reported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Told {
     #[default]
@@ -54,10 +54,10 @@ enum Told {
 enum Found {
     /// Nothing new.
     Nothing,
-    /// A callback has run for so long by now, and it is time to tell of it.
+    /// A callback has run for this time, and it is time to report it.
     Slow(Duration),
     Stalled(Duration),
-    /// The one that was told of is over.
+    /// The one that was reported is over.
     Over,
 }
 
@@ -99,8 +99,8 @@ fn watch(handle: &Handle, settings: &Settings, stopped: &Receiver<()>) {
     }
 }
 
-/// Until the next look: where a callback runs it is looked at more often. So it is told of after one and a half times
-/// the span that is slow, which leaves as much again for a machine that is busy elsewhere.
+/// Until the next look: where a callback runs it is looked at more often. So it is reported after one and a half
+/// times the span that is slow, which leaves as much again for a machine that is busy elsewhere.
 fn pause(watches: &[Watch], slow: Duration) -> Duration {
     let is_any_busy = watches.iter().any(|watch| watch.sight.is_callback());
     let wait = if is_any_busy { slow / 6 } else { slow / 3 };

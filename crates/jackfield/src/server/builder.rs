@@ -185,9 +185,9 @@ impl ServerBuilder {
         self
     }
 
-    /// Shuts the server down in good order at SIGTERM or SIGINT. A second one ends the process at once. When the server has
-    /// ended, or was dropped, signals do again what they do without it, unless another server of the process wants them.
-    /// Default: off.
+    /// Shuts the server down in good order at SIGTERM or SIGINT. A second one ends the process at once. When the
+    /// server has ended, or was dropped, signals do again what they do without it, unless another server of the
+    /// process wants them. Default: off.
     #[cfg(all(feature = "signals", unix))]
     #[must_use]
     pub fn shutdown_on_signals(mut self) -> Self {

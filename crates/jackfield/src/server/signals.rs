@@ -1,7 +1,8 @@
 //! Shutting down at a signal.
 //!
-//! What concerns the process is registered once and for good: a library can't take the handler of a signal away again, so
-//! what it does depends on two flags. What concerns one server is registered with it and taken back with it.
+//! What concerns the process is registered once and for good: a library can't take the handler of a signal away
+//! again, so what it does depends on two flags. What concerns one server is registered with it and taken back with
+//! it.
 
 use signal_hook::SigId;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -30,8 +31,8 @@ struct Process {
 pub(crate) struct Signals(Vec<SigId>);
 
 impl Signals {
-    /// From now on the first SIGTERM or SIGINT raises the flag and writes to the other end of the stream that is returned;
-    /// the second ends the process.
+    /// From now on the first SIGTERM or SIGINT raises the flag and writes to the other end of the stream that is
+    /// returned; the second ends the process.
     ///
     /// No thread waits for it: a second thread would make every call to the system dearer for the first.
     pub(crate) fn catch(caught: &Arc<AtomicBool>) -> io::Result<(Self, UnixStream)> {

@@ -5,8 +5,8 @@ use crate::shared::handle::Handle;
 use std::sync::atomic::Ordering;
 
 impl Handle {
-    /// The reactor with the fewest connections, this one before others that have as many. Those that can't take
-    /// anybody just now are passed over, if there are others.
+    /// The reactor with the fewest connections, this one before others that have as many. Reactors that
+    /// can take no connection just now are passed over, if there are others.
     pub(crate) fn least_loaded(&self, here: usize) -> usize {
         let rank = |&reactor: &usize| {
             let remote = &self.shared().remotes[reactor];
@@ -23,7 +23,7 @@ impl Handle {
         self.shared().connections.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// So many connections of a reactor are none any more.
+    /// A reactor has this number of connections less.
     pub(crate) fn uncount(&self, reactor: usize, connections: usize) {
         self.shared().connections.fetch_sub(connections, Ordering::Relaxed);
         if let Some(remote) = self.remote(reactor) {
@@ -31,7 +31,7 @@ impl Handle {
         }
     }
 
-    /// A reactor has ended: who was handed to it since then has nobody.
+    /// A reactor has ended: connections that were handed to it since then are dropped, and counted no more.
     pub(crate) fn uncount_handed_over(&self, reactor: usize) {
         let mut commands = Vec::new();
         if let Some(remote) = self.remote(reactor) {

@@ -36,7 +36,7 @@ pub(crate) struct Shared {
     pub(crate) topic_index: TopicIndex,
     /// Connections of all reactors, handed over or not.
     pub(crate) connections: AtomicUsize,
-    /// A signal asked for the end. Whoever is woken by it says so to all.
+    /// A signal asked for the end. The reactor that it wakes shuts the others down too.
     pub(crate) signalled: Arc<AtomicBool>,
     state: AtomicU8,
 }

@@ -137,7 +137,7 @@ pub(crate) struct NoObserver;
 
 impl Observer for NoObserver {}
 
-/// The user's observer, whose panics harm nobody.
+/// The user's observer: its panics are caught.
 pub(crate) struct Guarded(pub(crate) Arc<dyn Observer>);
 
 impl Guarded {

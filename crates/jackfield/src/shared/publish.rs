@@ -9,7 +9,7 @@ use jackfield_reactor::planted::planted;
 use std::sync::Arc;
 
 impl Handle {
-    /// Publishes a message on every reactor but one. Nothing is encoded for nobody.
+    /// Publishes a message on every reactor but one. Nothing is encoded if there is no subscriber.
     pub(crate) fn publish_but(&self, topic: &str, message: Message<'_>, but: usize) -> Published {
         match self.shared().topic_index.find(topic) {
             Some((name, counts)) => self.pass_on(&name, &counts, &Prepared::new(message), but),

@@ -42,7 +42,7 @@ impl Default for Drain {
 }
 
 impl Drain {
-    /// At once: no connection is drained, but every disconnect is still told.
+    /// At once: no connection is drained, but every client still gets its `on_disconnect`.
     #[must_use]
     pub fn now() -> Self {
         Self { deadline: Duration::ZERO, ..Self::default() }

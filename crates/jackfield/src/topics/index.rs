@@ -16,7 +16,7 @@ pub(crate) struct TopicIndex {
 ///
 /// Of two reactors that both subscribe somebody and then publish, at least one must see that the other's number is
 /// not zero, or neither new connection would hear of the other. The weakest order will do: a number leaves zero, and
-/// comes back to it, only while the index is locked, so whoever locks it later sees what was there earlier.
+/// comes back to it, only while the index is locked, so a thread that locks it later sees what was there earlier.
 #[derive(Debug)]
 pub(crate) struct Counts(Box<[AtomicUsize]>);
 
@@ -40,8 +40,8 @@ impl TopicIndex {
         self.lock().get_key_value(topic).map(|(name, counts)| (name.clone(), counts.clone()))
     }
 
-    /// A reactor has its first subscriber. The count is set while the index is locked, so that nobody who leaves
-    /// just now takes the topic away.
+    /// A reactor has its first subscriber. The count is set while the index is locked, so that a member that leaves
+    /// just now does not take the topic away.
     pub(super) fn enter(&self, topic: &str, reactor: usize) -> (Arc<str>, Arc<Counts>) {
         let mut topics = self.lock();
         let (name, counts) = match topics.get_key_value(topic) {

@@ -26,7 +26,7 @@ pub(crate) struct Topics {
     free: Vec<usize>,
 }
 
-/// Subscribers in the order in which they came, except that whoever leaves is replaced by the last.
+/// Subscribers in the order in which they came, except that the last one takes the place of one that leaves.
 #[derive(Debug)]
 pub(crate) struct Topic {
     pub(crate) name: Arc<str>,
@@ -55,7 +55,7 @@ impl Topics {
         Some(&self.topics.get(place)?.as_ref()?.name)
     }
 
-    /// The members of a topic, for as long as something is published to them. Nobody joins or leaves meanwhile.
+    /// The members of a topic, for as long as something is published to them. No member joins or leaves meanwhile.
     pub(crate) fn lend_members(&mut self, place: usize) -> Vec<ConnectionId> {
         self.topics[place].as_mut().map(|topic| std::mem::take(&mut topic.members)).unwrap_or_default()
     }

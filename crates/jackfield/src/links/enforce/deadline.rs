@@ -70,7 +70,8 @@ impl Links {
         self.set_deadline(wires, id, Awaited::Body, interval);
     }
 
-    /// An event of HTTP has come while something was awaited: unless it is a part of what is awaited, the wait is over.
+    /// An event of HTTP has come while something was awaited: unless it is a part of what is awaited, the wait is
+    /// over.
     #[cold]
     #[inline(never)]
     pub(crate) fn settle_deadline(&mut self, wires: &mut Wires, id: ConnectionId) {

@@ -29,8 +29,8 @@ impl Links {
         }
     }
 
-    /// Ends a connection that must give its memory back. A peer that reads what is sent is told why; any other connection
-    /// is aborted, for what is queued is what it holds.
+    /// Ends a connection that must give its memory back. A peer that reads what is sent is told why; any other
+    /// connection is aborted, for what is queued is what it holds.
     #[cold]
     pub(crate) fn evict(&mut self, wires: &mut Wires, id: ConnectionId, why: Eviction) {
         self.settings.observer.on_evicted(id, wires.memory_of(id));

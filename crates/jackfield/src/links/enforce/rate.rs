@@ -77,8 +77,8 @@ impl Links {
         self.bucket(id).map_or(Duration::ZERO, |bucket| bucket.take_pause())
     }
 
-    /// Whether these bytes begin, or go on with, what counts as a message: control frames and the body of a request that
-    /// is counted already do not.
+    /// Whether these bytes begin, or go on with, what counts as a message: control frames and the body of a request
+    /// that is counted already do not.
     fn begins_message(&mut self, id: ConnectionId, rx: &[u8]) -> bool {
         match &self.link(id).protocol {
             Protocol::WebSocket(_) => rx.first().is_some_and(|first| first & 8 == 0),

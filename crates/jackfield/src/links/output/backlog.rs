@@ -14,8 +14,8 @@ impl Links {
         wires.is_congested(id) || wires.flush_early(id)
     }
 
-    /// Whether no more is taken for a connection, even when what the kernel takes was written: a cork that nobody has
-    /// tried to write yet says nothing of its peer.
+    /// Whether no more is taken for a connection, even when what the kernel takes was written: a cork that was not
+    /// tried to be written yet says nothing of its peer.
     #[cold]
     pub(crate) fn is_full(wires: &mut Wires, id: ConnectionId) -> bool {
         let cap = wires.limits().outbox_bytes_max;
@@ -59,7 +59,7 @@ impl Links {
         self.count_dropped(id);
     }
 
-    /// A message was lost, and that is told.
+    /// A message was dropped: that is counted and reported.
     #[cold]
     pub(crate) fn count_dropped(&mut self, id: ConnectionId) {
         self.link(id).extra().dropped += 1;

@@ -1,5 +1,5 @@
-//! One message to the members of a topic: encoded once for each protocol, copied when they are small and shared when they are
-//! large.
+//! One message to the members of a topic: encoded once for each protocol, copied when they are small and shared when
+//! they are large.
 //!
 //! Where many small ones of a turn go to the same topic, only the first looks at each member; the others gather in a
 //! broadcast of the reactor, which copies them to all members at once.
@@ -26,7 +26,7 @@ impl Links {
     ) -> Published {
         let reactor = wires.reactor();
         let Some((place, local)) = self.topics.find(topic) else {
-            // Nobody here: another reactor may have subscribers.
+            // There is no subscriber here: another reactor may have some.
             return self.handle.publish_but(topic, message, reactor);
         };
         if local.counts.total() > local.counts.of(reactor) {
@@ -81,7 +81,7 @@ impl Links {
         count
     }
 
-    /// The same message was published to the same topic just now, so nobody has to be looked at.
+    /// The same message was published to the same topic just now, so no member has to be looked at.
     fn gather(
         &self,
         wires: &mut Wires,
@@ -205,7 +205,7 @@ impl Links {
         count
     }
 
-    /// Gets the members of a topic back that were lent to the reactor: before anybody joins or leaves one.
+    /// Gets the members of a topic back that were lent to the reactor: before a connection joins or leaves one.
     pub(crate) fn end_fan_out(&mut self, wires: &mut Wires) {
         if let Some(FanOut { place, .. }) = self.fan_out.take() {
             self.topics.give_members_back(place, wires.end_broadcast());

@@ -112,7 +112,8 @@ impl Links {
         }
     }
 
-    /// Sends a message that is encoded already to one connection. Its sender is not there any more to be told.
+    /// Sends a message that is encoded already to one connection. Its sender is not there any more to get the
+    /// outcome.
     pub(crate) fn send_prepared(&mut self, wires: &mut Wires, id: ConnectionId, message: &Prepared) {
         if !wires.is_open(id) {
             return;
