@@ -19,8 +19,8 @@
 mod options;
 
 use jackfield::{
-    Client, Connection, Disconnect, Event, EventStream, Exchange, Message, Metrics, Reply, Request, Server,
-    Time, TimerId, Upgrade, WebSocket,
+    Client, Connection, Disconnect, Event, EventStream, Exchange, Limits, Message, Metrics, Reply, Request,
+    Server, Time, TimerId, Upgrade, WebSocket,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -266,8 +266,11 @@ fn clean(text: &str, chars_max: usize) -> String {
 
 fn main() -> jackfield::Result<()> {
     let addr = options::addr("showcase [--listen ADDR]", "127.0.0.1:8080");
-    let server =
-        Server::builder().listen(addr).max_message(4 << 10).max_body(4 << 10).shutdown_on_signals().bind()?;
+    let limits = |limits: &mut Limits| {
+        limits.websocket.message_bytes_max = 4 << 10;
+        limits.body_bytes_max = 4 << 10;
+    };
+    let server = Server::builder().listen(addr).limits(limits).shutdown_on_signals().bind()?;
     println!("listening on {}", server.local_addr());
     println!("open http://{}/ in two tabs", server.local_addr());
 

@@ -11,8 +11,8 @@
 mod options;
 
 use jackfield::{
-    Client, Event, EventStream, Exchange, Listener, Message, Reply, Request, Server, ServerBuilder, Upgrade,
-    WebSocket,
+    Client, Event, EventStream, Exchange, Limits, Listener, Message, Reply, Request, Server, ServerBuilder,
+    Upgrade, WebSocket,
 };
 use options::Options;
 use std::cmp::Reverse;
@@ -294,13 +294,18 @@ impl Settings {
     }
 
     fn builder(&self) -> Result<ServerBuilder, String> {
-        let mut builder = Server::builder()
-            .max_message(self.max_message.unwrap_or(MAX_MESSAGE_BYTES))
-            .any_origin()
-            // Suites keep WebSockets silent for longer than a user would, and count every frame.
-            .heartbeat(Duration::ZERO, Duration::ZERO)
-            .websocket_idle_timeout(Duration::ZERO)
-            .shutdown_on_signals();
+        let message_bytes_max = self.max_message.unwrap_or(MAX_MESSAGE_BYTES);
+        let limits = move |limits: &mut Limits| {
+            limits.websocket.message_bytes_max = message_bytes_max;
+            // A buffer doubles as it grows.
+            let buffer = message_bytes_max.saturating_mul(2);
+            limits.reactor.wire_memory_bytes_max = limits.reactor.wire_memory_bytes_max.max(buffer);
+            limits.memory_bytes_max = limits.memory_bytes_max.max(buffer);
+            // Suites keep WebSockets idle for longer than a user would, and count every frame.
+            limits.heartbeat = Duration::ZERO;
+            limits.websocket_idle = Duration::ZERO;
+        };
+        let mut builder = Server::builder().limits(limits).any_origin().shutdown_on_signals();
         if let Some(reactors) = self.reactors {
             builder = builder.reactors(reactors);
         }

@@ -139,14 +139,18 @@ pub(crate) fn serve(args: &Serve) -> jackfield::Result<()> {
     if args.tied {
         tie();
     }
-    let mut limits = Limits::default();
-    limits.head_timeout = args.head_timeout.unwrap_or(limits.head_timeout);
+    let head_timeout = args.head_timeout;
+    let limits = move |limits: &mut Limits| {
+        limits.head_timeout = head_timeout.unwrap_or(limits.head_timeout);
+        limits.websocket.message_bytes_max = MESSAGE_BYTES_MAX;
+        limits.reactor.wire_memory_bytes_max = 2 * MESSAGE_BYTES_MAX;
+        limits.memory_bytes_max = 2 * MESSAGE_BYTES_MAX;
+    };
     let server = Server::builder()
         .limits(limits)
         .listen(Listener::tcp(args.listen).deferred(args.deferred))
         .listen(Listener::tcp(args.raw).raw())
         .reactors(args.reactors)
-        .max_message(MESSAGE_BYTES_MAX)
         .shutdown_on_signals()
         .bind()?;
     for addr in server.local_addrs() {

@@ -194,7 +194,7 @@ fn an_eviction_costs_the_same_for_each_that_comes() {
         }
     }
     let [few, many] = SIZES.map(|connections| {
-        let limits = Limits { memory_bytes_max: connections * 5_000, ..Limits::default() };
+        let limits = Limits::default().with(|limits| limits.memory_bytes_max = connections * 5_000);
         let mut world = World::new(connections, limits, || Hoarder);
         let before = world.visits();
         for far in &world.ends {

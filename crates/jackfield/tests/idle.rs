@@ -13,7 +13,7 @@ const IDLE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(1400);
 
 fn limits() -> Limits {
-    Limits { http_idle: IDLE, ..Limits::default() }
+    Limits::default().with(|limits| limits.http_idle = IDLE)
 }
 
 fn lab(make: fn() -> Probe) -> Lab {
@@ -166,7 +166,8 @@ fn a_pause_leaves_a_message_its_own_deadline() {
         on_open: |_, socket| socket.set_timer(TimerId(1), Duration::from_secs(1)),
         ..Probe::default()
     };
-    let limits = Limits { heartbeat: Duration::ZERO, websocket_idle: Duration::ZERO, ..Limits::default() };
+    let limits = Limits::default()
+        .with(|limits| (limits.heartbeat, limits.websocket_idle) = (Duration::ZERO, Duration::ZERO));
     let (half, rest) = (2 * limits.head_timeout, limits.message_timeout);
     assert!(rest > half);
     let mut lab = Lab::with_limits(limits, make);

@@ -215,12 +215,11 @@ fn is_served(server: &mut TestServer, bystander: &FarEnd) -> bool {
 }
 
 fn new_server(shared: &Rc<Shared>) -> TestServer {
-    let limits = Limits {
-        heartbeat: Duration::ZERO,
-        websocket_idle: Duration::ZERO,
-        line_bytes_max: 10,
-        ..Limits::default()
-    };
+    let limits = Limits::default().with(|limits| {
+        limits.heartbeat = Duration::ZERO;
+        limits.websocket_idle = Duration::ZERO;
+        limits.line_bytes_max = 10;
+    });
     let clients = shared.clone();
     TestServer::with_options(TestOptions { limits, ..TestOptions::default() }, move |_peer: &Peer| {
         assert!(clients.next.get() != "factory", "factory");

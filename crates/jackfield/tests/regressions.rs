@@ -344,7 +344,7 @@ fn limits_beyond_reason_are_told() {
     let mut limits = Limits::default();
     limits.websocket.frame_in_place_bytes_max = usize::MAX;
     limits.reactor.carry_bytes_max = usize::MAX;
-    let error = Server::builder().listen("127.0.0.1:0").limits(limits).bind().unwrap_err().to_string();
+    let error = Server::builder().listen("127.0.0.1:0").preset(limits).bind().unwrap_err().to_string();
     assert!(error.contains("carry_bytes_max"), "{error}");
 }
 

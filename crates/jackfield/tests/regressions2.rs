@@ -123,7 +123,7 @@ fn a_broadcast_keeps_to_the_bound_of_its_members() {
 /// Whoever was closing already was evicted without a word, and as if its last answer had gone out.
 #[test]
 fn the_eviction_of_a_closing_connection_is_told() {
-    let limits = Limits { memory_bytes_max: 8000, ..Limits::default() };
+    let limits = Limits::default().with(|limits| limits.memory_bytes_max = 8000);
     let mut lab = Lab::with_limits(limits, || Probe {
         on_request: |_, mut exchange, _| {
             exchange.close_after();

@@ -100,7 +100,7 @@ fn t0_6_disconnects_are_told_while_others_can_still_be_called() {
 /// ICS tests its limit after it has made a client and told it that it is connected.
 #[test]
 fn t0_8_the_limit_comes_before_the_factory() {
-    let limits = Limits { connections_max: 1, ..Limits::default() };
+    let limits = Limits::default().with(|limits| limits.connections_max = 1);
     let (options, seen) = observed();
     let options = jackfield::test::TestOptions { limits, ..options };
     let made = std::rc::Rc::new(std::cell::Cell::new(0));
@@ -169,7 +169,7 @@ fn t0_12_a_close_in_a_callback_takes_effect_after_it() {
 /// ICS says the whole list of subprotocols back, and queues old pongs before new ones.
 #[test]
 fn t0_14_one_subprotocol_and_the_newest_pong() {
-    let mut lab = Lab::with_limits(Limits { control_frames: 0, ..Limits::default() }, || Probe {
+    let mut lab = Lab::with_limits(Limits::default().with(|limits| limits.control_frames = 0), || Probe {
         on_upgrade: |_, mut upgrade, _| {
             assert!(upgrade.choose("b"));
             upgrade.accept();

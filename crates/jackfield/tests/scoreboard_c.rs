@@ -560,7 +560,7 @@ fn c13_a_line_over_64_kib_closes_by_default() {
 
 #[test]
 fn c13_the_user_may_keep_who_sends_a_long_line() {
-    let limits = Limits { line_bytes_max: 4, ..Limits::default() };
+    let limits = Limits::default().with(|limits| limits.line_bytes_max = 4);
     let mut lab = Lab::with_options(TestOptions { limits, ..TestOptions::default() }, || Probe {
         on_line_limit: |_, raw| {
             raw.write("too long\n");
@@ -641,7 +641,8 @@ fn c14_what_is_kept_is_bounded() {
 #[test]
 fn c15_a_banner_greets_and_a_busy_banner_sends_away() {
     let listener = || Listener::tcp("127.0.0.1:0").lines().banner("hello\n").busy_banner("busy\n");
-    let builder = Server::builder().listen(listener()).reactors(1).max_connections(1);
+    let builder =
+        Server::builder().listen(listener()).reactors(1).limits(|limits| limits.connections_max = 1);
     let live = Live::serve(builder, |_peer| Probe::default());
     let mut first = live.connect();
     assert_eq!(real::read_exactly(&mut first, 6), b"hello\n");
@@ -662,7 +663,7 @@ fn c15_there_is_no_banner_by_default_and_none_for_http() {
 
 #[test]
 fn c16_one_too_many_is_refused_with_503() {
-    let limits = Limits { connections_max: 2, ..Limits::default() };
+    let limits = Limits::default().with(|limits| limits.connections_max = 2);
     let (options, seen) = observed();
     let mut lab = Lab::with_options(TestOptions { limits, ..options }, Probe::default);
     let (one, _two) = (lab.connect(), lab.connect());
@@ -680,7 +681,7 @@ fn c16_one_too_many_is_refused_with_503() {
 
 #[test]
 fn c16_a_flood_of_refused_newcomers_costs_little() {
-    let limits = Limits { connections_max: 1, ..Limits::default() };
+    let limits = Limits::default().with(|limits| limits.connections_max = 1);
     let mut lab = Lab::with_options(TestOptions { limits, ..TestOptions::default() }, Probe::default);
     let far = lab.connect();
     let flood: Vec<_> = (0..1000).map(|_| lab.connect()).collect();

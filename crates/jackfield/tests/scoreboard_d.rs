@@ -159,7 +159,7 @@ fn d3_a_head_that_never_ends_is_refused_at_its_bound() {
 }
 
 fn rated(rate: Rate) -> Limits {
-    Limits { rate, ..Limits::default() }
+    Limits::default().with(|limits| limits.rate = rate)
 }
 
 const TEN: Rate = Rate { messages: 10, bytes: 0, excess: Excess::Pause };
@@ -273,7 +273,7 @@ fn d5_bytes_are_counted_on_whatever_is_spoken() {
 fn d5_a_pause_is_no_silence_and_no_deadline() {
     // A body of 5 KiB a second would be too slow, if it were the peer's fault.
     let rate = Rate { messages: 0, bytes: 512, excess: Excess::Pause };
-    let mut lab = Lab::with_limits(Limits { http_idle: SECOND * 5, ..rated(rate) }, || Probe {
+    let mut lab = Lab::with_limits(rated(rate).with(|limits| limits.http_idle = SECOND * 5), || Probe {
         on_head: |_, _, _| BodyPlan::Stream,
         ..Probe::default()
     });
@@ -291,8 +291,10 @@ fn d5_a_pause_is_no_silence_and_no_deadline() {
         (socket::UPGRADE, socket::masked(socket::TEXT, b"a"), socket::masked(socket::FIN, b"b")),
     ] {
         let (begin, end): (Vec<u8>, Vec<u8>) = (begin, end);
-        let limits =
-            Limits { head_timeout: SECOND, message_timeout: SECOND, ..rated(Rate { bytes: 100, ..rate }) };
+        let limits = rated(Rate { bytes: 100, ..rate }).with(|limits| {
+            limits.head_timeout = SECOND;
+            limits.message_timeout = SECOND;
+        });
         let mut lab = Lab::with_limits(limits, Probe::default);
         let far = lab.connect();
         lab.say(&far, hello);
@@ -317,7 +319,8 @@ fn d5_a_deadline_is_put_off_by_the_time_of_a_pause() {
     // 410 ms are lost by the pause; the head's second is over when so much more has passed, and not later.
     for (end_at, is_in_time) in [(1_400, true), (1_420, false)] {
         let rate = Rate { messages: 0, bytes: 100, excess: Excess::Pause };
-        let mut lab = Lab::with_limits(Limits { head_timeout: SECOND, ..rated(rate) }, Probe::default);
+        let mut lab =
+            Lab::with_limits(rated(rate).with(|limits| limits.head_timeout = SECOND), Probe::default);
         let far = lab.connect();
         let filler = get(&"/".repeat(150 - get("").len()));
         assert_eq!(statuses(&lab.say(&far, [&filler, "GET /late "].concat())), [200]);
@@ -689,7 +692,7 @@ fn d1_a_deadline_does_not_beat_bytes_that_are_there() {
 
 #[test]
 fn d1_the_deadlines_can_be_set() {
-    let limits = Limits { head_timeout: SECOND, ..Limits::default() };
+    let limits = Limits::default().with(|limits| limits.head_timeout = SECOND);
     let options = TestOptions { limits, ..TestOptions::default() };
     let mut lab =
         Lab::with_options(options, || Probe { on_head: |_, _, _| BodyPlan::Stream, ..Probe::default() });

@@ -95,9 +95,9 @@ fn serve_in_child() {
     fs::write(dir.join("c.pem"), signed.cert.pem()).unwrap();
     fs::write(dir.join("k.pem"), signed.signing_key.serialize_pem()).unwrap();
     // How busy the machine is must not matter here: overload would refuse as well.
-    let limits = Limits { lag_target: Duration::ZERO, ..Limits::default() };
+    let limits = Limits::default().with(|limits| limits.lag_target = Duration::ZERO);
     let server = Server::builder()
-        .limits(limits)
+        .preset(limits)
         .listen("127.0.0.1:0")
         .listen(Listener::tcp("127.0.0.1:0").lines().busy_banner("busy\n"))
         .listen(Listener::tcp("127.0.0.1:0").tls(dir.join("c.pem"), dir.join("k.pem")))

@@ -153,11 +153,14 @@ fn e3_the_names_of_other_frameworks_lead_here() {
 
 #[test]
 fn e4_everything_that_is_wrong_is_said_at_once() {
-    let limits = Limits { events_per_turn: 0, mailbox_max: 0, ..Limits::default() };
+    let limits = Limits::default().with(|limits| {
+        limits.events_per_turn = 0;
+        limits.mailbox_max = 0;
+    });
     let wrong = Server::builder()
         .listen("nowhere")
         .listen(Listener::tcp("127.0.0.1:0").banner("hello"))
-        .limits(limits)
+        .preset(limits)
         .reactors(0)
         .allowed_origins(["example.com"])
         .bind();
@@ -179,22 +182,21 @@ fn e4_a_server_without_a_listener_is_told_what_to_do() {
 #[test]
 fn e4_times_in_which_nobody_could_do_anything_are_all_named() {
     let zero = Duration::ZERO;
-    let mut limits = Limits {
-        head_timeout: zero,
-        body_interval: zero,
-        upgrade_wait: zero,
-        message_timeout: zero,
-        ..Limits::default()
-    };
+    let mut limits = Limits::default().with(|limits| {
+        limits.head_timeout = zero;
+        limits.body_interval = zero;
+        limits.upgrade_wait = zero;
+        limits.message_timeout = zero;
+    });
     (limits.reactor.write_stall, limits.reactor.handshake) = (zero, zero);
-    let wrong = Server::builder().listen("127.0.0.1:0").limits(limits).bind();
+    let wrong = Server::builder().listen("127.0.0.1:0").preset(limits).bind();
     let Err(Error::Options(faults)) = wrong else { panic!("{wrong:?}") };
     let names =
         ["head_timeout", "body_interval", "upgrade_wait", "message_timeout", "write_stall", "handshake"];
     assert_eq!(faults.len(), names.len(), "{faults:?}");
     assert!(names.iter().zip(&faults).all(|(name, fault)| fault.contains(name)), "{faults:?}");
     for limits in [Limits::local(), Limits::lan(), Limits::internet()] {
-        assert!(Server::builder().listen("127.0.0.1:0").limits(limits).bind().is_ok());
+        assert!(Server::builder().listen("127.0.0.1:0").preset(limits).bind().is_ok());
     }
 }
 
@@ -234,7 +236,7 @@ fn e4_limits_that_contradict_each_other_are_named() {
     headers.http.headers_max = 10_000;
     let mut head = base();
     head.http.head_bytes_max = 1 << 20;
-    let deaf = Limits { heartbeat_dead: Duration::ZERO, ..base() };
+    let deaf = base().with(|limits| limits.heartbeat_dead = Duration::ZERO);
     for (limits, word) in [
         (outbox, "outbox_bytes_low"),
         (carry, "carry_bytes_max"),
@@ -242,12 +244,15 @@ fn e4_limits_that_contradict_each_other_are_named() {
         (head, "head_bytes_max"),
         (deaf, "heartbeat_dead"),
     ] {
-        let error = Server::builder().listen("127.0.0.1:0").limits(limits).bind().unwrap_err().to_string();
+        let error = Server::builder().listen("127.0.0.1:0").preset(limits).bind().unwrap_err().to_string();
         assert!(error.contains(word), "{error}");
     }
     // Zero times are an answer too, where they mean "any".
-    let off = Limits { heartbeat: Duration::ZERO, http_idle: Duration::ZERO, ..base() };
-    assert!(Server::builder().listen("127.0.0.1:0").limits(off).bind().is_ok());
+    let off = base().with(|limits| {
+        limits.heartbeat = Duration::ZERO;
+        limits.http_idle = Duration::ZERO;
+    });
+    assert!(Server::builder().listen("127.0.0.1:0").preset(off).bind().is_ok());
 }
 
 #[test]

@@ -120,7 +120,7 @@ fn h2_a_deferred_answer_that_is_dropped_is_a_500() {
 
 #[test]
 fn h2_a_full_mailbox_takes_the_answer_all_the_same() {
-    let limits = Limits { mailbox_max: 1, ..Limits::default() };
+    let limits = Limits::default().with(|limits| limits.mailbox_max = 1);
     let mut lab = Lab::with_options(TestOptions { limits, ..TestOptions::default() }, keeping);
     let (far, other) = (lab.connect(), lab.connect());
     lab.say(&far, get("/"));

@@ -5,10 +5,10 @@ mod support;
 use jackfield::test::listener;
 use jackfield::{
     Client, Connection, Disconnect, Drain, Error, Exchange, Handle, Limits, Listener, Observer, Reply,
-    Request, Server, State,
+    Request, Server, ServerBuilder, State,
 };
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 use support::probe::{Log, Probe, Watcher};
@@ -223,8 +223,8 @@ fn l9_no_request_is_lost_that_came_before() {
     let (go_on, waiting) = mpsc::channel();
     let client = Busy(log.clone(), Arc::new(Mutex::new(waiting)));
     // How busy the machine is must not matter: nobody is refused for overload.
-    let limits = Limits { lag_target: Duration::ZERO, ..Limits::default() };
-    let builder = Server::builder().listen("127.0.0.1:0").reactors(2).limits(limits);
+    let limits = Limits::default().with(|limits| limits.lag_target = Duration::ZERO);
+    let builder = Server::builder().listen("127.0.0.1:0").reactors(2).preset(limits);
     let live = Live::serve(builder, move |_peer| client.clone());
     // One connection on each reactor.
     let mut first = [live.connect(), live.connect()];
@@ -330,4 +330,105 @@ fn l8_a_drain_without_anybody_ends_at_once() {
     live.handle.shutdown(Drain { deadline: real::LONG * 10, ..Drain::default() });
     real::wait_until(|| live.handle.state() == State::Stopped);
     live.join().unwrap();
+}
+
+/// What `bind` says of options with which it does not bind.
+fn faults(builder: ServerBuilder) -> Vec<String> {
+    match builder.bind() {
+        Err(Error::Options(faults)) => faults,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn l18_limits_compose_in_any_order() {
+    let most = |live: &Live, addr: usize| {
+        let mut held = Vec::new();
+        loop {
+            let mut stream = real::connect(live.addrs[addr]);
+            if real::ask(&mut stream, get("/")).starts_with("HTTP/1.1 503") {
+                return held.len();
+            }
+            held.push(stream);
+        }
+    };
+    let narrow = || Listener::tcp("127.0.0.1:0").limits(|limits| limits.connections_max = 2);
+    let server = |limits: &mut Limits| limits.connections_max = 5;
+    let orders = [
+        Server::builder().limits(server).listen(narrow()).listen("127.0.0.1:0").preset(Limits::lan()),
+        Server::builder().preset(Limits::lan()).listen(narrow()).listen("127.0.0.1:0").limits(server),
+    ];
+    for builder in orders {
+        let live = Live::serve(builder.limits(|limits| limits.topics_max = 7), |_peer| Which);
+        assert_eq!(most(&live, 0), 2, "the listener's own");
+        // Those of the first are closed by now, or count for the second as well.
+        assert!((3..=5).contains(&most(&live, 1)), "the server's");
+    }
+}
+
+#[test]
+fn l18_a_listener_has_timeouts_of_its_own() {
+    let listener = |bytes| Listener::tcp("127.0.0.1:0").limits(move |limits| limits.body_bytes_max = bytes);
+    let live = Live::serve(Server::builder().listen(listener(3)).listen(listener(4)), |_peer| Which);
+    let post = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody";
+    let answers = [0, 1].map(|index| real::ask(&mut real::connect(live.addrs[index]), post));
+    assert!(answers[0].starts_with("HTTP/1.1 413") && answers[1].ends_with("listener 1"), "{answers:?}");
+}
+
+#[test]
+fn l18_what_a_listener_can_not_limit_is_told() {
+    let wrong = Listener::tcp("127.0.0.1:0").lines().limits(|limits| {
+        limits.memory_bytes_max = 7;
+        limits.reactor.outbox_bytes_max *= 2;
+        limits.http_idle = Duration::from_secs(1);
+        limits.line_bytes_max = 0;
+    });
+    let faults = faults(Server::builder().listen(wrong).preset(Limits::lan()).preset(Limits::lan()));
+    let words = ["preset", "line_bytes_max", "memory_bytes_max", "outbox_bytes_max", "http_idle"];
+    for word in words {
+        assert!(faults.iter().any(|fault| fault.contains(word)), "{word} is not in {faults:#?}");
+    }
+    assert_eq!(faults.len(), words.len(), "{faults:#?}");
+}
+
+#[test]
+fn l19_a_name_binds_each_of_its_addresses_at_one_port() {
+    let resolved: Vec<SocketAddr> = ("localhost", 0).to_socket_addrs().unwrap().collect();
+    let live = Live::serve(Server::builder().listen("localhost:0").listen("127.0.0.1:0"), |_peer| Which);
+    let (last, of_name) = live.addrs.split_last().unwrap();
+    assert!(
+        !of_name.is_empty() && of_name.iter().all(|addr| addr.port() == of_name[0].port()),
+        "{of_name:?}"
+    );
+    assert!(of_name.iter().all(|addr| resolved.iter().any(|known| known.ip() == addr.ip())), "{of_name:?}");
+    // What the machine has no address for was left out, and nothing else.
+    let has = |addr: &&SocketAddr| TcpListener::bind((addr.ip(), 0)).is_ok();
+    assert_eq!(of_name.len(), resolved.iter().filter(has).count());
+    for addr in of_name {
+        assert!(real::ask(&mut real::connect(*addr), get("/")).ends_with("listener 0"));
+    }
+    assert!(real::ask(&mut real::connect(*last), get("/")).ends_with("listener 1"));
+}
+
+#[test]
+fn l19_an_ipv6_listener_takes_ipv4_if_it_is_asked_to() {
+    if TcpListener::bind("[::1]:0").is_err() {
+        println!("skipped: this machine has no IPv6");
+        return;
+    }
+    for dual_stack in [false, true] {
+        let live =
+            Live::serve(Server::builder().listen(Listener::tcp("[::]:0").dual_stack(dual_stack)), |_peer| {
+                Which
+            });
+        let v4 = TcpStream::connect(("127.0.0.1", live.addr().port()));
+        assert_eq!(v4.is_ok(), dual_stack);
+        assert!(
+            real::ask(
+                &mut real::connect(("::1".parse::<IpAddr>().unwrap(), live.addr().port()).into()),
+                get("/")
+            )
+            .ends_with("listener 0")
+        );
+    }
 }

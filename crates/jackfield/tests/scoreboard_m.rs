@@ -19,7 +19,7 @@ fn lab(limits: Limits, make: fn() -> Probe) -> Lab {
 
 #[test]
 fn m1_http_may_be_silent_for_75_s_a_websocket_for_120_s() {
-    let limits = Limits { heartbeat: Duration::ZERO, ..Limits::default() };
+    let limits = Limits::default().with(|limits| limits.heartbeat = Duration::ZERO);
     let mut lab = lab(limits, Probe::default);
     let (http, socket) = (lab.connect(), lab.websocket());
     lab.advance(SECOND * 75 - MS);
@@ -36,7 +36,7 @@ fn m1_http_may_be_silent_for_75_s_a_websocket_for_120_s() {
 
 #[test]
 fn m1_each_byte_begins_it_anew() {
-    let mut lab = lab(Limits { heartbeat: Duration::ZERO, ..Limits::default() }, Probe::default);
+    let mut lab = lab(Limits::default().with(|limits| limits.heartbeat = Duration::ZERO), Probe::default);
     let far = lab.websocket();
     for _ in 0..10 {
         lab.advance(SECOND * 119);
@@ -77,7 +77,7 @@ const SHORT: Duration = Duration::from_secs(10);
 
 #[test]
 fn m2_a_connection_lasts_so_long_at_most_whatever_it_does() {
-    let mut lab = lab(Limits { max_lifetime: SHORT, ..Limits::default() }, Probe::default);
+    let mut lab = lab(Limits::default().with(|limits| limits.max_lifetime = SHORT), Probe::default);
     let (http, socket, events) = (lab.connect(), lab.websocket(), lab.events());
     let (raw, lines) = (lab.connect_to(listener::RAW), lab.connect_to(listener::LINES));
     for _ in 0..9 {
@@ -104,7 +104,10 @@ fn m2_a_connection_lasts_so_long_at_most_whatever_it_does() {
 #[test]
 fn m2_an_answer_that_is_owed_is_given_if_it_is_given_in_time() {
     static OWED: Mutex<Vec<Reply>> = Mutex::new(Vec::new());
-    let limits = Limits { max_lifetime: SHORT, drain: SECOND * 5, ..Limits::default() };
+    let limits = Limits::default().with(|limits| {
+        limits.max_lifetime = SHORT;
+        limits.drain = SECOND * 5;
+    });
     let mut lab = lab(limits, || Probe {
         on_request: |_, exchange, _| OWED.lock().unwrap().push(exchange.defer()),
         ..Probe::default()

@@ -56,24 +56,21 @@ fn n15_the_audit_lists_what_is_off_where_others_can_reach_it() {
     let everywhere = || Server::builder().listen("0.0.0.0:0");
     assert_eq!(audited(Server::builder().listen("127.0.0.1:0").listen("[::1]:0").any_origin()), [""; 0]);
     let by_default = [
-        "0.0.0.0:PORT: rate.messages is off; turn it on with `limits.rate.messages = 1000`, given to \
-            `ServerBuilder::limits`",
-        "0.0.0.0:PORT: rate.bytes is off; turn it on with `limits.rate.bytes = 16777216`, given to \
-            `ServerBuilder::limits`",
-        "0.0.0.0:PORT: max_lifetime is off; turn it on with `limits.max_lifetime = Duration::from_millis(86400000)`, \
-            given to `ServerBuilder::limits`",
+        "0.0.0.0:PORT: rate.messages is off; turn it on with `.limits(|limits| limits.rate.messages = 1000)`",
+        "0.0.0.0:PORT: rate.bytes is off; turn it on with `.limits(|limits| limits.rate.bytes = 16777216)`",
+        "0.0.0.0:PORT: max_lifetime is off; turn it on with `.limits(|limits| limits.max_lifetime = Duration::from_millis(86400000))`",
         PLAIN,
     ];
     assert_eq!(audited(everywhere()), by_default);
-    assert_eq!(audited(everywhere().limits(Limits::internet())), [PLAIN]);
-    let wide = Limits { head_timeout: Duration::from_secs(3600), ..Limits::internet() };
+    assert_eq!(audited(everywhere().preset(Limits::internet())), [PLAIN]);
+    let wide = Limits::internet().with(|limits| limits.head_timeout = Duration::from_secs(3600));
     let raw = Server::builder().listen("127.0.0.1:0").listen(Listener::tcp("0.0.0.0:0").raw());
-    assert_eq!(audited(raw.limits(wide.clone())), [PLAIN], "what HTTP lacks is no matter there");
+    assert_eq!(audited(raw.preset(wide.clone())), [PLAIN], "what HTTP lacks is no matter there");
     assert_eq!(
-        audited(everywhere().limits(wide).any_origin()),
+        audited(everywhere().preset(wide).any_origin()),
         [
             "0.0.0.0:PORT: head_timeout is 3600000 ms, so wide that it is off; turn it on with \
-                `limits.head_timeout = Duration::from_millis(10000)`, given to `ServerBuilder::limits`",
+                `.limits(|limits| limits.head_timeout = Duration::from_millis(10000))`",
             PLAIN,
             "0.0.0.0:PORT: origins: any page may open a WebSocket in the name of whoever looks at it; turn it on with \
                 `ServerBuilder::allowed_origins` in place of `any_origin`",
@@ -84,7 +81,7 @@ fn n15_the_audit_lists_what_is_off_where_others_can_reach_it() {
 #[test]
 fn n15_every_preset_is_valid_and_each_is_stricter_than_the_one_before() {
     let presets = [Limits::local(), Limits::lan(), Limits::default(), Limits::internet()];
-    let off = presets.map(|limits| audited(Server::builder().listen("0.0.0.0:0").limits(limits)).len());
+    let off = presets.map(|limits| audited(Server::builder().listen("0.0.0.0:0").preset(limits)).len());
     assert!(off[0] > off[1] && off[1] >= off[2] && off[2] > off[3], "{off:?}");
 }
 

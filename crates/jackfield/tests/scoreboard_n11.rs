@@ -87,8 +87,11 @@ impl Stage {
         let told = Told::default();
         // How busy the machine is must not matter: nobody is refused for overload.
         let lag_target = Duration::ZERO;
-        let limits =
-            Limits { callback_slow: SLOW, callback_stall: SLOW * 4, lag_target, ..Limits::default() };
+        let limits = Limits::default().with(|limits| {
+            limits.callback_slow = SLOW;
+            limits.callback_stall = SLOW * 4;
+            limits.lag_target = lag_target;
+        });
         let (begin, begun) = mpsc::channel();
         let (go_on, waiting) = mpsc::channel();
         let waiting = Arc::new(Mutex::new(waiting));
@@ -96,7 +99,7 @@ impl Stage {
             .listen("127.0.0.1:0")
             .listen(Listener::tcp("127.0.0.1:0").lines())
             .reactors(reactors)
-            .limits(limits)
+            .preset(limits)
             .observer(told.clone());
         let make = move |_peer: &Peer| Sleeper { begun: begin.clone(), go_on: waiting.clone() };
         let live = Live::serve(adjust(builder), make);

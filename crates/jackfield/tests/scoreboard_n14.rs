@@ -240,7 +240,7 @@ fn n14_an_upgrade_on_a_connection_that_is_there_is_closed_with_1013() {
 
 #[test]
 fn n14_a_target_of_zero_turns_it_off() {
-    let limits = Limits { lag_target: Duration::ZERO, ..Limits::default() };
+    let limits = Limits::default().with(|limits| limits.lag_target = Duration::ZERO);
     let mut lab = Lab::with_options(TestOptions { limits, ..TestOptions::default() }, Probe::default);
     overload(&mut lab);
     let many: Vec<FarEnd> = (0..30).map(|_| lab.connect()).collect();

@@ -357,7 +357,11 @@ fn n5_reactors_share_one_budget() {
     const BUDGET: usize = 2 * MIB;
     let watcher = Watcher::default();
     let told = watcher.log.clone();
-    let builder = Server::builder().listen("127.0.0.1:0").reactors(2).max_memory(BUDGET).observer(watcher);
+    let builder = Server::builder()
+        .listen("127.0.0.1:0")
+        .reactors(2)
+        .limits(|limits| limits.memory_bytes_max = BUDGET)
+        .observer(watcher);
     let live = Live::serve(builder, |_peer| Store::default());
     let held = || live.handle.metrics().memory_bytes as usize;
     let mut peers: Vec<_> = (0..60).map(|_| live.connect()).collect();

@@ -207,7 +207,7 @@ fn p4_a_publish_reaches_every_reactor_in_order() {
 
 #[test]
 fn p4_a_full_mailbox_is_told() {
-    let limits = jackfield::Limits { mailbox_max: 3, ..jackfield::Limits::default() };
+    let limits = jackfield::Limits::default().with(|limits| limits.mailbox_max = 3);
     let options = jackfield::test::TestOptions { limits, ..jackfield::test::TestOptions::default() };
     let mut lab = Lab::with_options(options, obedient);
     let far = lab.websocket();

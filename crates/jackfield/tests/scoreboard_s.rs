@@ -250,7 +250,7 @@ fn s8_a_comment_comes_after_15_s_of_silence() {
 #[test]
 fn s8_the_comment_can_be_moved_or_off_and_streams_never_idle_out() {
     for (heartbeat, comments) in [(SECOND, 1000), (Duration::ZERO, 0)] {
-        let limits = Limits { events_heartbeat: heartbeat, ..Limits::default() };
+        let limits = Limits::default().with(|limits| limits.events_heartbeat = heartbeat);
         let mut lab = Lab::with_options(TestOptions { limits, ..TestOptions::default() }, Probe::default);
         let far = lab.events();
         lab.advance(SECOND * 1000);

@@ -203,7 +203,7 @@ fn c3_over_tls_the_handshake_comes_before_the_client() {
 fn c4_a_full_tls_listener_refuses_before_the_handshake() {
     let identity = Identity::new();
     let watcher = Watcher::default();
-    let builder = builder(&identity).observer(watcher.clone()).max_connections(1);
+    let builder = builder(&identity).observer(watcher.clone()).limits(|limits| limits.connections_max = 1);
     let live = Live::serve(builder, |_peer| Probe::default());
     let mut first = identity.connect(live.addr(), identity.client_config(&VERSIONS));
     first.write_all(get("/").as_bytes()).unwrap();

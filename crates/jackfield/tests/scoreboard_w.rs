@@ -492,7 +492,8 @@ fn w13_pongs_are_events_and_pings_can_be_sent() {
 
 #[test]
 fn w13_a_flood_of_pings_from_a_peer_that_does_not_read_is_bounded() {
-    let mut lab = Lab::with_limits(Limits { control_frames: 0, ..Limits::default() }, Probe::default);
+    let mut lab =
+        Lab::with_limits(Limits::default().with(|limits| limits.control_frames = 0), Probe::default);
     let far = lab.websocket();
     far.set_room(Some(0));
     for index in 0..100_000_u32 {

@@ -161,7 +161,7 @@ fn x3_any_thread_sends_and_what_one_thread_sends_arrives_in_order() {
 #[test]
 fn x3_a_full_mailbox_is_an_answer() {
     assert_eq!(Limits::default().mailbox_max, 65_536);
-    let limits = Limits { mailbox_max: 10, ..Limits::default() };
+    let limits = Limits::default().with(|limits| limits.mailbox_max = 10);
     let mut lab = Lab::with_options(TestOptions { limits, ..TestOptions::default() }, Probe::default);
     let far = lab.websocket();
     let id = lab.server.wires().ids().next().unwrap();
@@ -341,9 +341,9 @@ impl Client for Gated {
 fn x3_what_does_not_fit_into_another_reactors_mailbox_comes_back() {
     let (log, gate, ids) = (Log::default(), Arc::new(Barrier::new(2)), Arc::default());
     let notes = log.clone();
-    let limits = Limits { mailbox_max: 2, ..Limits::default() };
+    let limits = Limits::default().with(|limits| limits.mailbox_max = 2);
     let live =
-        Live::serve(Server::builder().listen("127.0.0.1:0").reactors(2).limits(limits), move |_peer| Gated {
+        Live::serve(Server::builder().listen("127.0.0.1:0").reactors(2).preset(limits), move |_peer| Gated {
             gate: gate.clone(),
             ids: Arc::clone(&ids),
             log: notes.clone(),

@@ -82,7 +82,10 @@ fn frame(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
 #[test]
 fn a_silent_peer_is_found_dead_although_pings_follow_each_other_quickly() {
     let (heartbeat, heartbeat_dead) = (Duration::from_secs(5), Duration::from_secs(20));
-    let (mut server, visitor) = server(Limits { heartbeat, heartbeat_dead, ..Limits::default() });
+    let (mut server, visitor) = server(Limits::default().with(|limits| {
+        limits.heartbeat = heartbeat;
+        limits.heartbeat_dead = heartbeat_dead;
+    }));
     let _far = open(&mut server);
     server.advance(heartbeat + heartbeat_dead - Duration::from_millis(1));
     assert_eq!(visitor.0.borrow().ends, []);
@@ -163,7 +166,7 @@ fn an_exchange_that_is_seen_out_ends_by_the_shutdown() {
 /// Seed 557257: they were within the bound of their own, and not within what may be carried.
 #[test]
 fn early_bytes_that_can_not_be_carried_are_refused_with_a_status() {
-    let mut limits = Limits { line_bytes_max: 2000, ..Limits::default() };
+    let mut limits = Limits::default().with(|limits| limits.line_bytes_max = 2000);
     (limits.reactor.carry_bytes_max, limits.http.head_bytes_max) = (4000, 2000);
     limits.websocket.frame_in_place_bytes_max = 2000;
     let (mut server, _visitor) = server(limits);

@@ -44,6 +44,9 @@ pub struct ListenOptions {
     /// only once: so peers that don't read can't use up the memory that the system has for all sockets. Linux only.
     /// Default: [`UNSENT_BYTES`].
     pub unsent_bytes: u32,
+    /// Lets a listener at an IPv6 address take connections over IPv4 too, whose addresses it then sees in their mapped form
+    /// (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2). Default: off.
+    pub dual_stack: bool,
     /// New connections that have said nothing yet stay with the system for about a second, so that nearly all are accepted when
     /// there is something to be read. Linux only. Default: off.
     pub deferred: bool,
@@ -56,6 +59,7 @@ impl Default for ListenOptions {
             reuse_port: false,
             nodelay: true,
             unsent_bytes: UNSENT_BYTES,
+            dual_stack: false,
             deferred: false,
         }
     }
@@ -92,8 +96,8 @@ impl Listener {
     pub fn bind(addr: SocketAddr, options: &ListenOptions) -> io::Result<Self> {
         let socket = socket2::Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
         if addr.is_ipv6() {
-            // v4 has a listener of its own if it is wanted: mapped addresses would surprise every filter.
-            socket.set_only_v6(true)?;
+            // v4 has a listener of its own unless it was asked for here: mapped addresses would surprise every filter.
+            socket.set_only_v6(!options.dual_stack)?;
         }
         #[cfg(unix)]
         socket.set_reuse_address(true)?;

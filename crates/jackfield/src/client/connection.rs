@@ -68,7 +68,8 @@ impl<'a> Connection<'a> {
     /// The index of the listener that it came to.
     #[must_use]
     pub fn listener(&self) -> usize {
-        self.links.table[self.id.slot()].listener.into()
+        let listener = usize::from(self.links.table[self.id.slot()].listener);
+        self.links.settings.listeners[listener].number
     }
 
     /// What it has done so far.

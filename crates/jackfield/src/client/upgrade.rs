@@ -86,7 +86,8 @@ impl<'a> Upgrade<'a> {
     pub fn defer(mut self) -> LateUpgrade {
         let sequence = self.connection.defer_answer();
         let (id, handle) = (self.connection.id, self.connection.handle());
-        self.connection.wires.set_timer(id, key::UPGRADE, self.connection.links.settings.limits.upgrade_wait);
+        let wait = self.connection.links.limits_of(id).upgrade_wait;
+        self.connection.wires.set_timer(id, key::UPGRADE, wait);
         let offered = self.offer.protocols().map(Into::into).collect();
         let chosen = self.has_protocol;
         let fields = std::mem::take(&mut self.fields);

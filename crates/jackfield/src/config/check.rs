@@ -71,7 +71,10 @@ impl Limits {
         ];
         for (name, bytes) in kept {
             if bytes.saturating_mul(2) > reactor.wire_memory_bytes_max as u64 {
-                faults.push(format!("twice `{name}` does not fit into `reactor.wire_memory_bytes_max`"));
+                let least = bytes.saturating_mul(2);
+                faults.push(format!(
+                    "twice `{name}` does not fit into `reactor.wire_memory_bytes_max`: set that to {least}"
+                ));
             }
         }
         let carried = [

@@ -1,5 +1,7 @@
 //! From when on a limit counts as disabled, and which listeners it protects.
 
+use crate::config::speaks::Speaks;
+
 /// When a limit is as good as none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Off {
@@ -100,6 +102,41 @@ pub(crate) const DEFENCES: &[(&str, On, Off)] = &[
     ("callback_stall", On::All, Off::Never),
     ("drain", On::All, Off::Never),
 ];
+
+/// Limits that a listener can't have of its own, besides all that begin with `reactor.`: the transport below them doesn't
+/// know to which listener a connection came.
+const SERVER_WIDE: [&str; 9] = [
+    "events_per_turn",
+    "memory_bytes_max",
+    "mailbox_max",
+    "lag_target",
+    "lag_window",
+    "callback_slow",
+    "callback_stall",
+    "drain",
+    "(history)",
+];
+
+pub(crate) fn is_server_wide(name: &str) -> bool {
+    name.starts_with("reactor.") || SERVER_WIDE.contains(&name)
+}
+
+/// Whom the limit of this name concerns.
+pub(crate) fn concerns(name: &str) -> Option<On> {
+    DEFENCES.iter().find(|(known, ..)| *known == name).map(|(_, on, _)| *on)
+}
+
+impl On {
+    /// Whether a listener that speaks this at first can come to what is meant.
+    pub(crate) fn is_spoken(self, speaks: Speaks) -> bool {
+        match self {
+            Self::All | Self::Tls => true,
+            Self::Http => speaks == Speaks::Http,
+            Self::Own | Self::Lines => speaks != Speaks::Http,
+            Self::Messages => speaks != Speaks::Raw,
+        }
+    }
+}
 
 impl Off {
     pub(crate) fn is(self, value: u64) -> bool {

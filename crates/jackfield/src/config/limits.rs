@@ -7,11 +7,15 @@ use std::time::Duration;
 
 /// Every bound and every time of a server. The defaults are meant for the open network.
 ///
-/// [`Limits::table`] lists them with their units and what happens at each; `docs/limits.md` is that table.
+/// [`Limits::table`] lists them with their units and what happens at each; `docs/limits.md` is that table. Fields are set
+/// with [`ServerBuilder::limits`](crate::ServerBuilder::limits) for the whole server and with
+/// [`Listener::limits`](crate::Listener::limits) for one listener. More fields may be added.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Limits {
-    /// Connections of the whole server; one more is refused with `503`, or with the busy banner. Default: 1,000,000,
-    /// which is far beyond what the system's own limit on descriptors allows unless it was raised.
+    /// Connections of the whole server, and, where a listener sets it, of that listener; one more is refused with `503`,
+    /// or with the busy banner. Default: 1,000,000, which is far beyond what the system's own limit on descriptors
+    /// allows unless it was raised.
     pub connections_max: usize,
     /// Bytes that the buffers of all connections may hold on the heap, over all reactors: what was read and not used,
     /// messages and bodies that are not whole, and what waits for peers; of what is shared only the reference. From
@@ -138,10 +142,17 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Raises the bounds of memory where they don't allow for one buffer of so many bytes.
-    pub(crate) fn make_room_for(&mut self, bytes: u64) {
-        let room = usize::try_from(bytes.saturating_mul(2)).unwrap_or(usize::MAX);
-        self.memory_bytes_max = self.memory_bytes_max.max(room);
-        self.reactor.wire_memory_bytes_max = self.reactor.wire_memory_bytes_max.max(room);
+    /// These limits with a change: a value in one expression.
+    ///
+    /// ```
+    /// use jackfield::Limits;
+    ///
+    /// let limits = Limits::internet().with(|limits| limits.connections_max = 5);
+    /// assert_eq!(limits.connections_max, 5);
+    /// ```
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
     }
 }

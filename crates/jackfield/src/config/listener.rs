@@ -1,5 +1,10 @@
 //! Where a server listens, and what is spoken there.
 
+use crate::config::changes::Changes;
+use crate::config::defences::{concerns, is_server_wide};
+use crate::config::limits::Limits;
+use crate::config::speaks::Speaks;
+use crate::config::table::LimitRow;
 #[cfg(feature = "tls")]
 use crate::config::tls::{self, Tls};
 use jackfield_reactor::ListenOptions;
@@ -17,13 +22,17 @@ pub struct Listener {
     pub(crate) speaks: Speaks,
     pub(crate) banner: Vec<u8>,
     pub(crate) busy_banner: Vec<u8>,
+    pub(crate) changes: Changes,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<Tls>,
 }
 
 /// What is special to one listener.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct ListenerSettings {
+    /// Which of the listeners that were given it is. One that has several addresses has several of these.
+    pub(crate) number: usize,
+    pub(crate) limits: Limits,
     pub(crate) speaks: Speaks,
     pub(crate) banner: Vec<u8>,
     pub(crate) busy_banner: Vec<u8>,
@@ -31,20 +40,11 @@ pub(crate) struct ListenerSettings {
     pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
 }
 
-/// What a listener's connections speak at first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Speaks {
-    /// HTTP, and from there on WebSocket or event streams.
-    #[default]
-    Http,
-    /// A protocol of the user's own, in bytes.
-    Raw,
-    /// A protocol of the user's own, in lines.
-    Lines,
-}
-
 impl Listener {
-    /// Listens at an address such as `127.0.0.1:8080`, `[::]:0` or `localhost:80`. Port 0 takes any that is free.
+    /// Listens at an address such as `127.0.0.1:8080`, `[::]:0` or `localhost:80`. A name stands for all its addresses, as
+    /// far as this machine has them; [`Server::local_addrs`](crate::Server::local_addrs) tells which. Port 0 takes any that
+    /// is free, the same for all addresses of a name. `[::]` takes no connections over IPv4: see
+    /// [`Listener::dual_stack`].
     #[doc(alias = "PortNum")]
     pub fn tcp(addr: impl ToString) -> Self {
         Self {
@@ -53,9 +53,27 @@ impl Listener {
             speaks: Speaks::Http,
             banner: Vec::new(),
             busy_banner: Vec::new(),
+            changes: Changes::default(),
             #[cfg(feature = "tls")]
             tls: None,
         }
+    }
+
+    /// Changes limits and timeouts for the connections of this listener. The changes are made to what the server has, at
+    /// [`ServerBuilder::bind`](crate::ServerBuilder::bind) and in their order, whatever comes first. What concerns the server as
+    /// a whole, or nothing that this listener speaks, is a mistake that `bind` reports.
+    ///
+    /// ```
+    /// use jackfield::{Listener, Server};
+    ///
+    /// let uploads = Listener::tcp("127.0.0.1:0").limits(|limits| limits.body_bytes_max = 64 << 20);
+    /// let server = Server::builder().listen(uploads).bind();
+    /// assert!(server.is_err_and(|error| error.to_string().contains("wire_memory_bytes_max")));
+    /// ```
+    #[must_use]
+    pub fn limits(mut self, change: impl Fn(&mut Limits) + Send + Sync + 'static) -> Self {
+        self.changes.push(change);
+        self
     }
 
     /// A protocol of the user's own, in bytes: `on_data`.
@@ -101,6 +119,14 @@ impl Listener {
     #[must_use]
     pub fn reuse_port(mut self, reuse: bool) -> Self {
         self.options.reuse_port = reuse;
+        self
+    }
+
+    /// Lets a listener at an IPv6 address such as `[::]:80` take connections over IPv4 too. Their addresses are seen in
+    /// mapped form (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2). Default: off, so that each address is what it seems.
+    #[must_use]
+    pub fn dual_stack(mut self, dual_stack: bool) -> Self {
+        self.options.dual_stack = dual_stack;
         self
     }
 
@@ -150,22 +176,59 @@ impl Listener {
         self
     }
 
-    /// What its connections need to know, or what is wrong.
-    pub(crate) fn settings(&self) -> Result<ListenerSettings, String> {
-        if self.speaks == Speaks::Http && !(self.banner.is_empty() && self.busy_banner.is_empty()) {
-            return Err(format!("`{}` speaks HTTP, where a banner has no place", self.addr));
-        }
-        if self.options.deferred && !self.banner.is_empty() {
-            return Err(format!("`{}` speaks first, and its newcomers can't be deferred", self.addr));
+    /// What the connections of the listener of this number need to know, made from the limits of the server.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub(crate) fn settings(&self, number: usize, server: &Limits) -> Result<ListenerSettings, Vec<String>> {
+        let limits = self.changes.made_to(server.clone());
+        let mut faults = self.faults();
+        let wrong = limits.faults().into_iter().filter(|fault| !server.faults().contains(fault));
+        let misplaced = misplaced(server, &limits, self.speaks);
+        faults.extend(wrong.chain(misplaced).map(|fault| format!("listener `{}`: {fault}", self.addr)));
+        #[cfg(feature = "tls")]
+        let tls = self.tls.as_ref().map(tls::load).transpose().unwrap_or_else(|fault| {
+            faults.push(fault);
+            None
+        });
+        if !faults.is_empty() {
+            return Err(faults);
         }
         Ok(ListenerSettings {
+            number,
+            limits,
             speaks: self.speaks,
             banner: self.banner.clone(),
             busy_banner: self.busy_banner.clone(),
             #[cfg(feature = "tls")]
-            tls: self.tls.as_ref().map(tls::load).transpose()?,
+            tls,
         })
     }
+
+    fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if self.speaks == Speaks::Http && !(self.banner.is_empty() && self.busy_banner.is_empty()) {
+            faults.push(format!("`{}` speaks HTTP, where a banner has no place", self.addr));
+        }
+        if self.options.deferred && !self.banner.is_empty() {
+            faults.push(format!("`{}` speaks first, and its connections can't be deferred", self.addr));
+        }
+        faults
+    }
+}
+
+/// Limits that a listener has changed and that are none of its own.
+fn misplaced(server: &Limits, listener: &Limits, speaks: Speaks) -> Vec<String> {
+    let changed = server.table().into_iter().zip(listener.table()).filter(|(before, after)| before != after);
+    let name = |(before, _): (LimitRow, LimitRow)| before.name;
+    let fault = |name: &'static str| match concerns(name) {
+        _ if is_server_wide(name) => {
+            Some(format!("`{name}` concerns the whole server: set it with `ServerBuilder::limits`"))
+        }
+        Some(on) if !on.is_spoken(speaks) => Some(format!("`{name}` means nothing for what is spoken here")),
+        _ => None,
+    };
+    changed.map(name).filter_map(fault).collect()
 }
 
 impl<A: ToString> From<A> for Listener {
@@ -175,6 +238,17 @@ impl<A: ToString> From<A> for Listener {
 }
 
 impl ListenerSettings {
+    /// Listeners without options of their own: HTTP, bytes and lines, in this order.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(crate) fn one_of_each(limits: &Limits) -> Box<[Self]> {
+        let speaks = [Speaks::Http, Speaks::Raw, Speaks::Lines].into_iter().enumerate();
+        let settings =
+            |(number, speaks)| Listener { speaks, ..Listener::tcp("in memory") }.settings(number, limits);
+        speaks
+            .map(|listener| settings(listener).unwrap_or_else(|faults| unreachable!("{faults:?}")))
+            .collect()
+    }
+
     pub(crate) fn is_tls(&self) -> bool {
         #[cfg(feature = "tls")]
         return self.tls.is_some();

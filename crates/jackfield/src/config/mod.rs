@@ -2,6 +2,7 @@
 //!
 //! This room knows no thread, no socket, no connection, and no other room.
 
+mod changes;
 mod check;
 mod defences;
 mod heartbeat;
@@ -9,14 +10,17 @@ mod limits;
 mod listener;
 mod presets;
 mod rate;
+mod speaks;
 mod table;
 #[cfg(feature = "tls")]
 mod tls;
 
+pub(crate) use changes::Changes;
 pub(crate) use defences::{DEFENCES, On};
 pub use heartbeat::Heartbeat;
 pub use limits::Limits;
 pub use listener::Listener;
-pub(crate) use listener::{ListenerSettings, Speaks};
+pub(crate) use listener::ListenerSettings;
 pub use rate::{Excess, Rate};
+pub(crate) use speaks::Speaks;
 pub use table::LimitRow;

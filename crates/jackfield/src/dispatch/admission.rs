@@ -33,14 +33,13 @@ impl<F: ClientFactory> Dispatcher<F> {
         // After a while without work the overload is over.
         self.links.is_overloaded(wires.now());
         let there = self.links.handle.least_loaded(here);
-        let connections = self.links.handle.assign(there);
-        if connections >= self.settings.limits.connections_max {
-            self.uncount(there);
+        let listener = incoming.peer.listener;
+        if !self.links.handle.assign(there, listener, self.most(listener)) {
             return self.refuse_new(wires, incoming, Refused::Full);
         }
         let is_provisional = !self.links.handle.remote(there).is_none_or(|remote| remote.quota.take());
         if is_provisional && !self.may_be_provisional(&incoming) {
-            self.uncount(there);
+            self.links.handle.uncount(there, listener);
             self.links.metrics.refused_overload.add(1);
             self.refuse_new(wires, incoming, Refused::Overload);
         } else if there == here {
@@ -48,6 +47,12 @@ impl<F: ClientFactory> Dispatcher<F> {
         } else {
             self.links.handle.post_reserved(there, Command::Adopt(incoming, is_provisional));
         }
+    }
+
+    /// How many connections the server may have, and how many the listener.
+    fn most(&self, listener: usize) -> (usize, usize) {
+        let all = self.settings.limits.connections_max;
+        (all, self.settings.listeners.get(listener).map_or(all, |listener| listener.limits.connections_max))
     }
 
     /// Whether the first request of a new connection may be for a path that is reserved.
@@ -59,12 +64,12 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// Takes a new connection up that was counted for this reactor already. If it is provisional, the head of its
     /// first request decides whether it stays.
     pub(super) fn adopt(&mut self, wires: &mut Wires, incoming: Incoming, is_provisional: bool) {
-        let peer = self.peer_of(&incoming, wires.reactor());
+        let (peer, listener) = (self.peer_of(&incoming, wires.reactor()), incoming.peer.listener);
         let is_tls = peer.is_tls;
         let whence = incoming.peer.clone();
-        let Some(session) = self.secure(incoming) else { return self.not_taken(wires, &peer) };
-        let Ok(id) = wires.insert(session, whence) else { return self.not_taken(wires, &peer) };
-        self.links.open(id, peer.listener);
+        let Some(session) = self.secure(incoming) else { return self.not_taken(wires, &peer, listener) };
+        let Ok(id) = wires.insert(session, whence) else { return self.not_taken(wires, &peer, listener) };
+        self.links.open(id, listener);
         let link = self.links.link(id);
         link.admission = if is_provisional { Admission::Provisional } else { Admission::Admitted };
         match is_provisional {
@@ -87,7 +92,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     pub(super) fn peer_again(&mut self, wires: &Wires, id: ConnectionId) -> Peer {
         let addr = wires.peer(id).map_or(UNKNOWN, |peer| addr_of(&peer));
         let listener = self.links.link(id).listener.into();
-        Peer { addr, listener, reactor: wires.reactor(), is_tls: self.is_tls(listener) }
+        self.peer_at(addr, listener, wires.reactor())
     }
 
     pub(super) fn create(&mut self, wires: &mut Wires, id: ConnectionId, peer: &Peer) {
@@ -110,8 +115,8 @@ impl<F: ClientFactory> Dispatcher<F> {
 
     fn start(&mut self, wires: &mut Wires, id: ConnectionId, client: F::Client) {
         let Self { clients, links, settings, .. } = self;
-        let limits = &settings.limits;
         let listener = &settings.listeners[usize::from(links.link(id).listener)];
+        let limits = &listener.limits;
         let (protocol, idle, usual) = match listener.speaks {
             Speaks::Http => (Protocol::Http(http1::Machine::new()), limits.http_idle, Callback::Request),
             Speaks::Raw => (Protocol::Raw, limits.raw_idle, Callback::Data),
@@ -138,13 +143,13 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// There is no room: the new connection is refused, kept open for that if not too many others are.
     #[cold]
     fn refuse_new(&mut self, wires: &mut Wires, incoming: Incoming, why: Refused) {
-        let peer = self.peer_of(&incoming, wires.reactor());
+        let (peer, listener) = (self.peer_of(&incoming, wires.reactor()), incoming.peer.listener);
         self.report_refused(&peer, why);
         if peer.is_tls || self.refusals >= REFUSALS_MAX {
-            return incoming.stream.refuse_and_drop(self.busy(peer.listener));
+            return incoming.stream.refuse_and_drop(self.busy(listener));
         }
         let Ok(id) = wires.insert(incoming.stream.into(), incoming.peer) else { return };
-        self.links.open(id, peer.listener);
+        self.links.open(id, listener);
         self.refuse(wires, id, &Refuse::Busy);
     }
 
@@ -152,9 +157,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     #[cold]
     pub(super) fn exhausted(&mut self, wires: &Wires, peer: &reactor::Peer) -> &[u8] {
         let listener = peer.listener;
-        let is_tls = self.is_tls(listener);
-        let peer = Peer { addr: addr_of(peer), listener, reactor: wires.reactor(), is_tls };
-        self.report_refused(&peer, Refused::Descriptors);
+        self.report_refused(&self.peer_at(addr_of(peer), listener, wires.reactor()), Refused::Descriptors);
         self.busy(listener)
     }
 
@@ -208,13 +211,9 @@ impl<F: ClientFactory> Dispatcher<F> {
     }
 
     #[cold]
-    fn not_taken(&mut self, wires: &Wires, peer: &Peer) {
-        self.uncount(wires.reactor());
+    fn not_taken(&mut self, wires: &Wires, peer: &Peer, listener: usize) {
+        self.links.handle.uncount(wires.reactor(), listener);
         self.report_refused(peer, if wires.is_full() { Refused::Full } else { Refused::System });
-    }
-
-    pub(super) fn uncount(&self, reactor: usize) {
-        self.links.handle.uncount(reactor, 1);
     }
 
     pub(super) fn report_refused(&self, peer: &Peer, why: Refused) {
@@ -223,8 +222,13 @@ impl<F: ClientFactory> Dispatcher<F> {
     }
 
     pub(super) fn peer_of(&self, incoming: &Incoming, reactor: usize) -> Peer {
-        let listener = incoming.peer.listener;
-        Peer { addr: addr_of(&incoming.peer), listener, reactor, is_tls: self.is_tls(listener) }
+        self.peer_at(addr_of(&incoming.peer), incoming.peer.listener, reactor)
+    }
+
+    /// `listener` is the index of its socket; what the user sees is which of the listeners it is that were given.
+    fn peer_at(&self, addr: SocketAddr, listener: usize, reactor: usize) -> Peer {
+        let number = self.settings.listeners.get(listener).map_or(listener, |listener| listener.number);
+        Peer { addr, listener: number, reactor, is_tls: self.is_tls(listener) }
     }
 
     fn is_tls(&self, listener: usize) -> bool {

@@ -83,7 +83,7 @@ fn request_with_body<C: Client>(client: &mut C, connection: &mut Connection<'_>,
         return;
     }
     let body_bytes_max = match plan {
-        BodyPlan::Collect => connection.links.settings.limits.body_bytes_max,
+        BodyPlan::Collect => connection.links.limits_of(connection.id).body_bytes_max,
         BodyPlan::CollectUpTo(bytes) => bytes,
         BodyPlan::Reject(status) => {
             return connection.links.respond_with_status(connection.wires, connection.id, status);
@@ -112,7 +112,7 @@ fn head<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Re
         client.on_head(connection, request)
     });
     let Connection { id, wires, links } = connection;
-    let body_bytes_max = links.settings.limits.body_bytes_max;
+    let body_bytes_max = links.limits_of(*id).body_bytes_max;
     let Some(outbox) = wires.outbox(*id) else { return };
     let Protocol::Http(machine) = &mut links.link(*id).protocol else { return };
     let planned = match plan {

@@ -95,8 +95,8 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         let Some(Some(client)) = clients.get_mut(id.slot()) else {
             return self.on_bytes_without_client(wires, id, rx);
         };
-        let limits = &settings.limits;
         let link = links.link(id);
+        let limits = &settings.listeners[usize::from(link.listener)].limits;
         let (is_rated, is_websocket) = (link.is_rated, matches!(link.protocol, Protocol::WebSocket(_)));
         let mut connection = Connection { id, wires, links };
         let used = if is_rated {
@@ -162,7 +162,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         }
         let link = std::mem::take(self.links.link(id));
         if link.admission != Admission::Uncounted && !planted(36) {
-            self.uncount(id.reactor());
+            self.links.handle.uncount(id.reactor(), link.listener.into());
         }
         self.links.halt_if_drained(wires, 1);
     }

@@ -14,7 +14,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// Awaits the first request of a new connection.
     pub(super) fn await_first_request(&mut self, wires: &mut Wires, id: ConnectionId) {
         self.links.link(id).protocol = Protocol::Http(http1::Machine::new());
-        let idle = self.settings.limits.http_idle;
+        let idle = self.links.limits_of(id).http_idle;
         if idle > Duration::ZERO {
             wires.set_idle_timeout(id, idle);
         }
@@ -33,7 +33,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         if self.links.link(id).admission != Admission::Provisional {
             return rx.len();
         }
-        let limits = &self.settings.limits;
+        let limits = self.links.limits_of(id);
         let stays = match http1::requested_path(rx) {
             Some(path) if self.settings.reserved.contains(path) && !planted(45) => true,
             Some(_) => !self.links.is_overloaded(wires.now()),

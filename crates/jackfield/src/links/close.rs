@@ -64,7 +64,7 @@ impl Links {
         wires.close_output(id);
         // The answer to it must be heard.
         wires.unthrottle(id);
-        wires.set_timer(id, key::CLOSE, self.settings.limits.close_wait);
+        wires.set_timer(id, key::CLOSE, self.limits_of(id).close_wait);
         Ok(())
     }
 

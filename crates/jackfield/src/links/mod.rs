@@ -53,8 +53,8 @@ pub(crate) struct Links {
     /// How many events the bytes of one read may become: the limit, or less while a connection with a bounded rate
     /// has its turn.
     pub(crate) events_per_turn: usize,
-    /// The heartbeat of every WebSocket that has none of its own.
-    pub(crate) heartbeat: Arc<Heartbeat>,
+    /// By listener, the heartbeat of every WebSocket that has none of its own.
+    pub(crate) heartbeats: Box<[Arc<Heartbeat>]>,
     pub(crate) overload: Overload,
     pub(crate) reactor: usize,
     /// Messages for many are encoded here first.
@@ -66,7 +66,9 @@ pub(crate) struct Links {
 
 impl Links {
     pub(crate) fn new(reactor: usize, handle: Handle, settings: Arc<Settings>) -> Self {
-        let heartbeat = Arc::new(Heartbeat::of_limits(&settings.limits));
+        let heartbeats =
+            settings.listeners.iter().map(|listener| Arc::new(Heartbeat::of_limits(&listener.limits)));
+        let heartbeats = heartbeats.collect();
         let events_per_turn = settings.limits.events_per_turn;
         let metrics = handle.remote(reactor).map(|remote| remote.metrics.clone()).unwrap_or_default();
         let limits = &settings.limits;
@@ -85,7 +87,7 @@ impl Links {
             walk: None,
             aborts: false,
             events_per_turn,
-            heartbeat,
+            heartbeats,
             overload,
             reactor,
             scratch: Vec::new(),
@@ -103,6 +105,11 @@ impl Links {
     #[inline(always)]
     pub(crate) fn link(&mut self, id: ConnectionId) -> &mut Link {
         &mut self.table[id.slot()]
+    }
+
+    /// The limits that count for a connection: those of its listener.
+    pub(crate) fn limits_of(&self, id: ConnectionId) -> &Limits {
+        &self.settings.listeners[usize::from(self.table[id.slot()].listener)].limits
     }
 
     /// Applies the limits of a new connection that are disabled by default.

@@ -11,7 +11,8 @@ impl Links {
         if !wires.is_open(id) {
             return Subscribed::Gone;
         }
-        let limits = &self.settings.limits;
+        let listener = usize::from(self.table[id.slot()].listener);
+        let limits = &self.settings.listeners[listener].limits;
         let extra = self.table[id.slot()].extra();
         let place = self.topics.place(topic);
         if place.is_some_and(|place| extra.topics.iter().any(|subscription| subscription.topic == place)) {

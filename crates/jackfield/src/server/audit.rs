@@ -1,6 +1,6 @@
 //! Which defences are off where others can reach the server.
 
-use crate::config::{DEFENCES, LimitRow, Limits, On, Speaks};
+use crate::config::{DEFENCES, LimitRow, Limits, On};
 use crate::gate::Origins;
 use crate::shared::Settings;
 use std::fmt;
@@ -87,14 +87,7 @@ impl Exposed<'_> {
 
     fn is(&self, listener: usize, on: On) -> bool {
         let listener = &self.settings.listeners[listener];
-        match on {
-            On::All => true,
-            On::Http => listener.speaks == Speaks::Http,
-            On::Own => listener.speaks != Speaks::Http,
-            On::Lines => listener.speaks == Speaks::Lines,
-            On::Messages => listener.speaks != Speaks::Raw,
-            On::Tls => listener.is_tls(),
-        }
+        on.is_spoken(listener.speaks) && (on != On::Tls || listener.is_tls())
     }
 }
 
@@ -122,7 +115,7 @@ fn finding(row: &LimitRow, listeners: Vec<SocketAddr>, better: u64) -> Finding {
         value => format!("is {value} {unit}, so wide that it is off"),
     };
     let better = if *unit == "ms" { format!("Duration::from_millis({better})") } else { better.to_string() };
-    let remedy = format!("`limits.{name} = {better}`, given to `ServerBuilder::limits`");
+    let remedy = format!("`.limits(|limits| limits.{name} = {better})`");
     Finding { defence: name, listeners, state, remedy }
 }
 
@@ -166,13 +159,11 @@ mod tests {
     }
 
     fn settings(limits: Limits, origins: Origins) -> Settings {
-        let speaks = [Speaks::Http, Speaks::Raw, Speaks::Lines];
-        let listeners = speaks.map(|speaks| ListenerSettings { speaks, ..ListenerSettings::default() });
         Settings {
             reserved: Reserved::default(),
             watchdog: true,
+            listeners: ListenerSettings::one_of_each(&limits),
             limits,
-            listeners: listeners.into(),
             origins,
             observer: Arc::new(NoObserver),
             clock: WallClock::System,
@@ -191,7 +182,7 @@ mod tests {
         let found: Vec<(&str, usize)> =
             audit.findings.iter().map(|finding| (finding.defence, finding.listeners.len())).collect();
         let expected = [
-            ("line_bytes_max", 1),
+            ("line_bytes_max", 2),
             ("head_timeout", 1),
             ("raw_idle", 2),
             ("tls", 3),

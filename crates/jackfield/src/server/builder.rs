@@ -1,23 +1,23 @@
 //! A server's options.
 
-use crate::config::{Limits, Listener, ListenerSettings};
+use crate::config::{Changes, Limits, Listener, ListenerSettings};
 use crate::gate::{Allowed, Origins, Reserved};
 use crate::server::Server;
 use crate::server::error::{Error, Result};
 #[cfg(all(feature = "signals", unix))]
 use crate::server::signals::Signals;
 use crate::shared::{Guarded, NoObserver, Observer, Settings, WallClock};
-use jackfield_reactor::{self as reactor, REACTORS_MAX};
+use jackfield_reactor::{self as reactor, ListenOptions, REACTORS_MAX};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
-use std::time::Duration;
 use std::{io, thread};
 
 /// A server's options. Nothing is bound before [`ServerBuilder::bind`], which says everything that is wrong at once.
 pub struct ServerBuilder {
     listeners: Vec<Listener>,
     reactors: Option<usize>,
-    limits: Limits,
+    presets: Vec<Limits>,
+    changes: Changes,
     /// Or what is wrong with them.
     origins: std::result::Result<Origins, Vec<String>>,
     reserved: Vec<String>,
@@ -32,7 +32,8 @@ impl Default for ServerBuilder {
         Self {
             listeners: Vec::new(),
             reactors: None,
-            limits: Limits::default(),
+            presets: Vec::new(),
+            changes: Changes::default(),
             origins: Ok(Origins::default()),
             reserved: Vec::new(),
             watchdog: None,
@@ -61,70 +62,40 @@ impl ServerBuilder {
         self
     }
 
-    /// Every bound and time at once.
-    #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// The most connections that the server holds. One more is refused. Default: 1,000,000.
+    /// Changes limits and timeouts. May be repeated: all changes are made at [`ServerBuilder::bind`], in their order, so that
+    /// none takes another back. A listener has its own changes behind these: [`Listener::limits`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// let server = jackfield::Server::builder()
+    ///     .listen("127.0.0.1:0")
+    ///     .limits(|limits| limits.connections_max = 10_000)
+    ///     .limits(|limits| limits.http_idle = Duration::from_secs(10))
+    ///     .bind()?;
+    /// # Ok::<(), jackfield::Error>(())
+    /// ```
     #[doc(alias = "MaxClients")]
     #[doc(alias = "MaxConnections")]
-    #[must_use]
-    pub fn max_connections(mut self, connections: usize) -> Self {
-        self.limits.connections_max = connections;
-        self
-    }
-
-    /// The most that the buffers of all connections may hold, in bytes: see
-    /// [`Limits::memory_bytes_max`](Limits). Default: 1 GiB.
-    #[must_use]
-    pub fn max_memory(mut self, bytes: usize) -> Self {
-        self.limits.memory_bytes_max = bytes;
-        self
-    }
-
-    /// The longest WebSocket message in bytes; a longer one is refused with 1009. The bounds of memory are raised to
-    /// twice as much where they are lower, for a buffer doubles as it grows. Default: 1 MiB.
-    #[must_use]
-    pub fn max_message(mut self, bytes: usize) -> Self {
-        self.limits.websocket.message_bytes_max = bytes;
-        self.limits.make_room_for(bytes as u64);
-        self
-    }
-
-    /// The longest body in bytes that is collected; a longer one is refused with 413. The bounds of memory are raised
-    /// to twice as much where they are lower, for a buffer doubles as it grows. Default: 1 MiB.
-    #[must_use]
-    pub fn max_body(mut self, bytes: u64) -> Self {
-        self.limits.body_bytes_max = bytes;
-        self.limits.make_room_for(bytes);
-        self
-    }
-
-    /// Idle timeout of an HTTP connection between two requests; disabled by zero. Default: 75 s.
     #[doc(alias = "KeepAliveTimeSec")]
-    #[must_use]
-    pub fn idle_timeout(mut self, idle: Duration) -> Self {
-        self.limits.http_idle = idle;
-        self
-    }
-
-    /// Idle timeout of a WebSocket that has no heartbeat; disabled by zero. Default: 120 s.
-    #[must_use]
-    pub fn websocket_idle_timeout(mut self, idle: Duration) -> Self {
-        self.limits.websocket_idle = idle;
-        self
-    }
-
-    /// Pings a WebSocket after so much idle time, and gives it up after so much more. A zero for the first: no
-    /// heartbeat. Default: 30 s and 20 s.
     #[doc(alias = "WSPingSecs")]
-    #[doc(alias = "setHeartbeat")]
     #[must_use]
-    pub fn heartbeat(mut self, after: Duration, dead_after: Duration) -> Self {
-        (self.limits.heartbeat, self.limits.heartbeat_dead) = (after, dead_after);
+    pub fn limits(mut self, change: impl Fn(&mut Limits) + Send + Sync + 'static) -> Self {
+        self.changes.push(change);
+        self
+    }
+
+    /// The limits that all changes begin with, whether they are made before or after this call. Given twice is a mistake that
+    /// `bind` reports. Default: [`Limits::default`], which is made for the open network.
+    ///
+    /// ```
+    /// use jackfield::{Limits, Server};
+    ///
+    /// let server = Server::builder().listen("127.0.0.1:0").preset(Limits::internet()).bind()?;
+    /// # Ok::<(), jackfield::Error>(())
+    /// ```
+    #[must_use]
+    pub fn preset(mut self, limits: Limits) -> Self {
+        self.presets.push(limits);
         self
     }
 
@@ -202,10 +173,10 @@ impl ServerBuilder {
     /// listener that can't be bound, and then none is.
     pub fn bind(self) -> Result<Server> {
         let reactors = self.reactors.unwrap_or_else(cores);
-        let (addrs, listeners) = self.check(reactors)?;
-        let sockets = self.bind_all(&addrs)?;
+        let Checked { limits, addrs, listeners } = self.check(reactors)?;
+        let (sockets, listeners) = self.bind_all(&addrs, &listeners)?;
         let settings = Settings {
-            limits: self.limits,
+            limits,
             listeners,
             origins: self.origins.unwrap_or_default(),
             reserved: Reserved(self.reserved),
@@ -221,50 +192,118 @@ impl ServerBuilder {
         Ok(server)
     }
 
-    fn check(&self, reactors: usize) -> Result<(Vec<SocketAddr>, Box<[ListenerSettings]>)> {
-        let mut faults = self.limits.faults();
-        let mut addrs = Vec::new();
-        let mut listeners = Vec::new();
+    fn check(&self, reactors: usize) -> Result<Checked> {
+        let limits = self.changes.made_to(self.presets.first().cloned().unwrap_or_default());
+        let mut faults = limits.faults();
+        if self.presets.len() > 1 {
+            faults.push("`preset` is given more than once: give one, and `limits` for what differs".into());
+        }
         if self.listeners.is_empty() {
             faults.push("there is no listener: give one with `listen`".into());
-        }
-        if self.listeners.len() > usize::from(u8::MAX) {
-            faults.push(format!("there are more than {} listeners", u8::MAX));
         }
         if !(1..=REACTORS_MAX).contains(&reactors) {
             faults.push(format!("`reactors` must be 1 to {REACTORS_MAX}"));
         }
-        for listener in &self.listeners {
+        let (mut addrs, mut listeners) = (Vec::new(), Vec::new());
+        for (number, listener) in self.listeners.iter().enumerate() {
             match resolve(&listener.addr) {
-                Ok(addr) => addrs.push(addr),
+                Ok(found) => addrs.push(found),
                 Err(error) => faults.push(format!("`{}` is no address: {error}", listener.addr)),
             }
-            match listener.settings() {
+            match listener.settings(number, &limits) {
                 Ok(settings) => listeners.push(settings),
-                Err(fault) => faults.push(fault),
+                Err(wrong) => faults.extend(wrong),
             }
+        }
+        if addrs.iter().map(Vec::len).sum::<usize>() > usize::from(u8::MAX) {
+            faults.push(format!(
+                "there are more than {} listeners, where each address of a name counts",
+                u8::MAX
+            ));
         }
         faults.extend(self.origins.as_ref().err().into_iter().flatten().cloned());
         let wrong = self.reserved.iter().filter(|path| !path.starts_with('/'));
         faults.extend(wrong.map(|path| format!("`{path}` is reserved, and is no path such as `/health`")));
-        if faults.is_empty() { Ok((addrs, listeners.into())) } else { Err(Error::Options(faults)) }
+        if faults.is_empty() { Ok(Checked { limits, addrs, listeners }) } else { Err(Error::Options(faults)) }
     }
 
-    fn bind_all(&self, addrs: &[SocketAddr]) -> Result<Vec<reactor::Listener>> {
-        let mut failed = Vec::new();
-        let mut sockets = Vec::new();
-        for (addr, listener) in addrs.iter().zip(&self.listeners) {
-            match reactor::Listener::bind(*addr, &listener.options) {
-                Ok(socket) => sockets.push(socket),
-                Err(error) => failed.push((*addr, error)),
-            }
+    /// A socket for each address of each listener, with the settings that its connections have.
+    fn bind_all(
+        &self,
+        addrs: &[Vec<SocketAddr>],
+        settings: &[ListenerSettings],
+    ) -> Result<(Vec<reactor::Listener>, Box<[ListenerSettings]>)> {
+        let (mut failed, mut sockets, mut of_sockets) = (Vec::new(), Vec::new(), Vec::new());
+        for ((addrs, listener), settings) in addrs.iter().zip(&self.listeners).zip(settings) {
+            let (bound, errors) = bind_addresses(addrs, &listener.options);
+            of_sockets.extend(bound.iter().map(|_| settings.clone()));
+            sockets.extend(bound);
+            failed.extend(errors);
         }
-        if failed.is_empty() { Ok(sockets) } else { Err(Error::Bind(failed)) }
+        if failed.is_empty() { Ok((sockets, of_sockets.into())) } else { Err(Error::Bind(failed)) }
     }
 }
 
-fn resolve(addr: &str) -> io::Result<SocketAddr> {
-    addr.to_socket_addrs()?.next().ok_or_else(|| io::Error::other("the name has no address"))
+/// Options in which nothing is wrong.
+struct Checked {
+    limits: Limits,
+    /// Of each listener.
+    addrs: Vec<Vec<SocketAddr>>,
+    listeners: Vec<ListenerSettings>,
+}
+
+/// How often another free port is looked for that all addresses of a name have.
+const PORT_TRIES: usize = 8;
+
+/// Binds all addresses of one listener. Where the port is zero, all get the same one.
+fn bind_addresses(
+    addrs: &[SocketAddr],
+    options: &ListenOptions,
+) -> (Vec<reactor::Listener>, Vec<(SocketAddr, io::Error)>) {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let (mut bound, mut failed, mut port) = (Vec::new(), Vec::new(), 0);
+        for addr in addrs {
+            let wanted = if addr.port() == 0 { SocketAddr::new(addr.ip(), port) } else { *addr };
+            match reactor::Listener::bind(wanted, options) {
+                Ok(socket) => {
+                    port = socket
+                        .local_addr()
+                        .ok()
+                        .and_then(|addr| addr.as_ip())
+                        .map_or(port, |addr| addr.port());
+                    bound.push(socket);
+                }
+                Err(error) => failed.push((wanted, error)),
+            }
+        }
+        if !bound.is_empty() && addrs.len() > 1 {
+            failed.retain(|(_, error)| !is_absent(error));
+        }
+        let may_find_another = addrs.iter().all(|addr| addr.port() == 0) && !bound.is_empty();
+        if failed.is_empty() || !may_find_another || tries == PORT_TRIES {
+            return (bound, failed);
+        }
+    }
+}
+
+/// True if this machine has no such address, as one without IPv6 has none of `localhost`'s.
+fn is_absent(error: &io::Error) -> bool {
+    const NO_SUCH_FAMILY: i32 = 97;
+    error.kind() == io::ErrorKind::AddrNotAvailable
+        || (cfg!(target_os = "linux") && error.raw_os_error() == Some(NO_SUCH_FAMILY))
+}
+
+/// All addresses of a name, each once, in the order of the system.
+fn resolve(addr: &str) -> io::Result<Vec<SocketAddr>> {
+    let mut addrs = Vec::new();
+    for addr in addr.to_socket_addrs()? {
+        if !addrs.contains(&addr) {
+            addrs.push(addr);
+        }
+    }
+    if addrs.is_empty() { Err(io::Error::other("the name has no address")) } else { Ok(addrs) }
 }
 
 fn cores() -> usize {
@@ -299,30 +338,6 @@ impl Server {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Checks that an option does no more and no less to the limits than this.
-    #[track_caller]
-    fn check(option: fn(ServerBuilder) -> ServerBuilder, expected: fn(&mut Limits)) {
-        let mut limits = Limits::default();
-        expected(&mut limits);
-        let shown = format!("{limits:?}");
-        assert_ne!(shown, format!("{:?}", Limits::default()));
-        assert_eq!(format!("{:?}", option(ServerBuilder::default()).limits), shown);
-    }
-
-    #[test]
-    fn each_option_sets_its_limit() {
-        const TIME: Duration = Duration::from_secs(7);
-        check(|builder| builder.max_connections(7), |limits| limits.connections_max = 7);
-        check(|builder| builder.max_message(7), |limits| limits.websocket.message_bytes_max = 7);
-        check(|builder| builder.max_body(7), |limits| limits.body_bytes_max = 7);
-        check(|builder| builder.idle_timeout(TIME), |limits| limits.http_idle = TIME);
-        check(|builder| builder.websocket_idle_timeout(TIME), |limits| limits.websocket_idle = TIME);
-        check(
-            |builder| builder.heartbeat(TIME, TIME * 2),
-            |limits| (limits.heartbeat, limits.heartbeat_dead) = (TIME, TIME * 2),
-        );
-    }
 
     #[test]
     fn a_listener_has_options_of_its_own() {

@@ -48,7 +48,8 @@ impl Server {
             let listeners = drivers[0].listeners();
             drivers[1..].iter_mut().for_each(|driver| driver.stand_in_for(listeners.clone()));
         }
-        let handle = Handle::new(remotes.into());
+        let listeners = settings.listeners.iter().map(|listener| listener.number).collect();
+        let handle = Handle::new(remotes.into(), listeners);
         Ok(Self {
             settings: Arc::new(settings),
             drivers,
@@ -59,7 +60,8 @@ impl Server {
         })
     }
 
-    /// The addresses that the listeners really have, in the order in which they were given.
+    /// The addresses that the listeners really have, in the order in which they were given. A listener at a name has as many
+    /// as the name.
     #[doc(alias = "GetAddress")]
     #[doc(alias = "BindPort")]
     #[must_use]

@@ -15,19 +15,36 @@ impl Handle {
         (0..self.shared().remotes.len()).min_by_key(rank).unwrap_or(here)
     }
 
-    /// Counts a new connection for a reactor, and returns how many connections the server had before it.
-    pub(crate) fn assign(&self, reactor: usize) -> usize {
+    /// Counts a new connection for a reactor and for the listener of a socket. False, and not counted: the server or the listener has
+    /// as many as it may have.
+    pub(crate) fn assign(
+        &self,
+        reactor: usize,
+        listener: usize,
+        (most, most_of_listener): (usize, usize),
+    ) -> bool {
         if let Some(remote) = self.remote(reactor) {
             remote.load.fetch_add(1, Ordering::Relaxed);
         }
-        self.shared().connections.fetch_add(1, Ordering::Relaxed)
+        let shared = self.shared();
+        let before = shared.connections.fetch_add(1, Ordering::Relaxed);
+        let of_listener = shared.of_listener(listener).map(|count| count.fetch_add(1, Ordering::Relaxed));
+        let has_room = before < most && of_listener.is_none_or(|before| before < most_of_listener);
+        if !has_room {
+            self.uncount(reactor, listener);
+        }
+        has_room
     }
 
-    /// A reactor has this number of connections less.
-    pub(crate) fn uncount(&self, reactor: usize, connections: usize) {
-        self.shared().connections.fetch_sub(connections, Ordering::Relaxed);
+    /// A reactor, and the listener of a socket, has one connection less.
+    pub(crate) fn uncount(&self, reactor: usize, listener: usize) {
+        let shared = self.shared();
+        shared.connections.fetch_sub(1, Ordering::Relaxed);
         if let Some(remote) = self.remote(reactor) {
-            remote.load.fetch_sub(connections, Ordering::Relaxed);
+            remote.load.fetch_sub(1, Ordering::Relaxed);
+        }
+        if let Some(count) = shared.of_listener(listener) {
+            count.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
@@ -37,8 +54,11 @@ impl Handle {
         if let Some(remote) = self.remote(reactor) {
             remote.take(&mut commands, usize::MAX);
         }
-        let newcomers = commands.iter().filter(|command| matches!(command, Command::Adopt(..))).count();
-        self.uncount(reactor, newcomers);
+        for command in &commands {
+            if let Command::Adopt(incoming, _) = command {
+                self.uncount(reactor, incoming.peer.listener);
+            }
+        }
     }
 }
 
@@ -60,15 +80,19 @@ mod tests {
         let limits = Limits::default();
         let remotes =
             drivers.each_ref().map(|driver| RemoteReactor::new(None, &limits, &driver.reactor.wires));
-        let handle = Handle::new(remotes.into());
+        let handle = Handle::new(remotes.into(), [0].into());
         for _ in 0..3 {
             let peer = Peer::new(SocketAddr::from(([127, 0, 0, 1], 1)), 0);
             let stream = Stream::Memory(Pipe::pair().0);
-            handle.assign(1);
+            assert!(handle.assign(1, 0, (3, 3)));
             handle.post_reserved(1, Command::Adopt(Incoming { stream, peer }, false));
         }
         handle.post_reserved(1, Command::Pressure);
         handle.uncount_handed_over(0);
+        assert!(
+            !handle.assign(1, 0, (9, 3)) && !handle.assign(1, 0, (3, 9)),
+            "there is no room for a fourth"
+        );
         assert_eq!(handle.count(), 3);
         handle.uncount_handed_over(1);
         assert_eq!((handle.count(), handle.shared().remotes[1].load.load(Ordering::Relaxed)), (0, 0));

@@ -23,10 +23,21 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 pub struct Handle(Arc<Shared>);
 
 impl Handle {
-    pub(crate) fn new(remotes: Box<[RemoteReactor]>) -> Self {
+    /// `listeners`: of each socket that listens, which of the listeners it belongs to.
+    pub(crate) fn new(remotes: Box<[RemoteReactor]>, listeners: Box<[usize]>) -> Self {
         let topic_index = TopicIndex::new(remotes.len());
         let (connections, signalled) = (AtomicUsize::new(0), Arc::default());
-        Self(Arc::new(Shared { remotes, topic_index, connections, signalled, state: AtomicU8::new(0) }))
+        let of_listeners = listeners.iter().map(|_| AtomicUsize::new(0)).collect();
+        let state = AtomicU8::new(0);
+        Self(Arc::new(Shared {
+            remotes,
+            topic_index,
+            connections,
+            listeners,
+            of_listeners,
+            signalled,
+            state,
+        }))
     }
 
     /// Sends a message to a connection. Whether it was still there when the message arrived is not known here.

@@ -36,7 +36,18 @@ pub(crate) struct Shared {
     pub(crate) topic_index: TopicIndex,
     /// Connections of all reactors, handed over or not.
     pub(crate) connections: AtomicUsize,
+    /// Of each socket that listens, which of the listeners it belongs to.
+    listeners: Box<[usize]>,
+    /// Connections of each listener.
+    of_listeners: Box<[AtomicUsize]>,
     /// A signal asked for the end. The reactor that it wakes shuts the others down too.
     pub(crate) signalled: Arc<AtomicBool>,
     state: AtomicU8,
+}
+
+impl Shared {
+    /// How many connections came to the listener of this socket.
+    fn of_listener(&self, socket: usize) -> Option<&AtomicUsize> {
+        self.of_listeners.get(*self.listeners.get(socket)?)
+    }
 }

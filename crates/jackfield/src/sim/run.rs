@@ -113,7 +113,8 @@ impl Sim {
             .collect();
         let budget = Arc::new(Budget::new(options.limits.memory_bytes_max));
         drivers.iter_mut().for_each(|driver| driver.reactor.wires.share_budget(budget.clone()));
-        let handle = Handle::new(drivers.iter().map(|driver| remote(driver, &options)).collect());
+        let handle =
+            Handle::new(drivers.iter().map(|driver| remote(driver, &options)).collect(), [0, 1, 2].into());
         let settings = Arc::new(settings(&options, &book));
         let make = Rc::new(RefCell::new(make));
         let nodes = drivers.into_iter().enumerate().map(|(number, driver)| {
@@ -619,11 +620,9 @@ fn remote(driver: &MemoryDriver, options: &Options) -> RemoteReactor {
 }
 
 fn settings(options: &Options, book: &Book) -> Settings {
-    let speaks = [Speaks::Http, Speaks::Raw, Speaks::Lines];
-    let listeners = speaks.map(|speaks| ListenerSettings { speaks, ..ListenerSettings::default() });
     Settings {
+        listeners: ListenerSettings::one_of_each(&options.limits),
         limits: options.limits.clone(),
-        listeners: listeners.into(),
         origins: Origins::Any,
         reserved: Reserved(options.reserved.clone()),
         watchdog: false,

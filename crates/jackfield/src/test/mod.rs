@@ -22,7 +22,7 @@
 pub use jackfield_reactor::FarEnd;
 
 use crate::client::{Closure, IntoClient};
-use crate::config::{Limits, ListenerSettings, Speaks};
+use crate::config::{Limits, ListenerSettings};
 use crate::dispatch::Dispatcher;
 use crate::gate::{Allowed, Origins, Reserved};
 use crate::shared::{Guarded, Handle, NoObserver, Observer, Peer, RemoteReactor, Settings, WallClock};
@@ -106,22 +106,22 @@ impl TestServer {
     {
         let mut driver = MemoryDriver::new(0, options.limits.reactor.clone());
         driver.reactor.wires.share_budget(Arc::new(Budget::new(options.limits.memory_bytes_max)));
-        let handle = Handle::new([RemoteReactor::new(None, &options.limits, &driver.reactor.wires)].into());
-        let speaks = [Speaks::Http, Speaks::Raw, Speaks::Lines];
-        let listeners = speaks.map(|speaks| ListenerSettings {
-            speaks,
-            #[cfg(feature = "tls")]
-            tls: options.tls.clone(),
-            ..ListenerSettings::default()
-        });
+        let remote = RemoteReactor::new(None, &options.limits, &driver.reactor.wires);
+        let handle = Handle::new([remote].into(), [0, 1, 2].into());
+        let listeners = ListenerSettings::one_of_each(&options.limits);
+        #[cfg(feature = "tls")]
+        let listeners = listeners
+            .into_iter()
+            .map(|listener| ListenerSettings { tls: options.tls.clone(), ..listener })
+            .collect();
         let origins = match options.origins.map(Allowed::parse_all) {
             None => Origins::Any,
             Some(Ok(allowed)) => Origins::Listed(allowed),
             Some(Err(faults)) => panic!("{}", faults.join("; ")),
         };
         let settings = Settings {
+            listeners,
             limits: options.limits,
-            listeners: listeners.into(),
             origins,
             reserved: Reserved(options.reserved),
             watchdog: false,

@@ -296,7 +296,11 @@ fn an_observer_that_panics_harms_nobody() {
             panic!("a bad observer");
         }
     }
-    let builder = Server::builder().listen("127.0.0.1:0").reactors(1).observer(Bad).max_connections(1);
+    let builder = Server::builder()
+        .listen("127.0.0.1:0")
+        .reactors(1)
+        .observer(Bad)
+        .limits(|limits| limits.connections_max = 1);
     let mut live =
         Live::serve(builder, |_peer| Probe { on_request: |_, _, _| panic!("a bug"), ..Probe::default() });
     let mut stream = live.connect();

@@ -34,8 +34,8 @@ fn allocations<C: Client + 'static>(
     play: impl Fn(SocketAddr, usize),
     rounds: usize,
 ) -> u64 {
-    let limits = Limits { control_frames: 0, ..Limits::default() };
-    let server = Server::builder().listen("127.0.0.1:0").limits(limits).reactors(1).bind().unwrap();
+    let limits = Limits::default().with(|limits| limits.control_frames = 0);
+    let server = Server::builder().listen("127.0.0.1:0").preset(limits).reactors(1).bind().unwrap();
     let (addr, handle) = (server.local_addr(), server.handle());
     let reactor = thread::spawn(move || {
         let mut served = None;

@@ -10,7 +10,7 @@ impl Links {
     /// Counts one more Ping or Pong. True if they are too many: then the connection ends.
     #[inline(never)]
     pub(crate) fn is_flood(&mut self, wires: &mut Wires, id: ConnectionId) -> bool {
-        let (now, most) = (wires.now().0 as u32, self.settings.limits.control_frames);
+        let (now, most) = (wires.now().0 as u32, self.limits_of(id).control_frames);
         let Protocol::WebSocket(socket) = &mut self.link(id).protocol else { return false };
         if now.wrapping_sub(socket.controls_since) >= 1000 {
             (socket.controls, socket.controls_since) = (0, now);

@@ -44,7 +44,7 @@ impl Links {
         let Protocol::Http(machine) = &self.link(id).protocol else { return };
         match machine.awaits() {
             Awaits::Head => {
-                let deadline = self.settings.limits.head_timeout;
+                let deadline = self.limits_of(id).head_timeout;
                 self.set_deadline(wires, id, Awaited::Head, deadline);
             }
             // More of it is kept now, or nothing any more.
@@ -57,7 +57,7 @@ impl Links {
     pub(crate) fn await_rest_of_message(&mut self, wires: &mut Wires, id: ConnectionId, has_rest: bool) {
         let Protocol::WebSocket(machine) = &self.link(id).protocol else { return };
         if has_rest || machine.is_inside_message() {
-            let deadline = self.settings.limits.message_timeout;
+            let deadline = self.limits_of(id).message_timeout;
             self.set_deadline(wires, id, Awaited::Message, deadline);
         }
     }
@@ -66,7 +66,7 @@ impl Links {
     pub(crate) fn await_body(&mut self, wires: &mut Wires, id: ConnectionId) {
         let so_far = wires.wire_stats(id).map_or(0, |stats| stats.bytes_in);
         self.link(id).extra().body_bytes = so_far;
-        let interval = self.settings.limits.body_interval;
+        let interval = self.limits_of(id).body_interval;
         self.set_deadline(wires, id, Awaited::Body, interval);
     }
 
@@ -117,7 +117,7 @@ impl Links {
     /// What was begun is overdue.
     pub(crate) fn on_deadline(&mut self, wires: &mut Wires, id: ConnectionId) {
         let awaited = std::mem::take(&mut self.link(id).awaited);
-        let limits = &self.settings.limits;
+        let limits = self.limits_of(id);
         let whole = match awaited {
             Awaited::Message => limits.message_timeout,
             _ => limits.head_timeout,
@@ -149,7 +149,7 @@ impl Links {
     fn body_flows(&mut self, wires: &mut Wires, id: ConnectionId) -> bool {
         let Some(stats) = wires.wire_stats(id) else { return true };
         let (interval, bytes_min) =
-            (self.settings.limits.body_interval, self.settings.limits.body_interval_bytes_min);
+            (self.limits_of(id).body_interval, self.limits_of(id).body_interval_bytes_min);
         let link = self.link(id);
         // A body that was only discarded ends without an event.
         if !matches!(&link.protocol, Protocol::Http(machine) if machine.awaits() == Awaits::Body) {

@@ -12,15 +12,16 @@ use std::time::Duration;
 impl Links {
     /// The heartbeat that counts for a connection.
     pub(crate) fn heartbeat_of(&self, id: ConnectionId) -> &Arc<Heartbeat> {
-        let extra = self.table[id.slot()].extra.as_ref();
-        extra.and_then(|extra| extra.heartbeat.as_ref()).unwrap_or(&self.heartbeat)
+        let link = &self.table[id.slot()];
+        let own = link.extra.as_ref().and_then(|extra| extra.heartbeat.as_ref());
+        own.unwrap_or(&self.heartbeats[usize::from(link.listener)])
     }
 
     /// Waits for the silence of what has become a WebSocket, or got another heartbeat. Without one nothing asks a peer
     /// for an answer that only listens: then it is not silent as long as something is sent to it.
     pub(crate) fn await_idle(&mut self, wires: &mut Wires, id: ConnectionId) {
         let heartbeat = self.heartbeat_of(id);
-        let (idle, is_asked) = (heartbeat.idle(&self.settings.limits), !heartbeat.after.is_zero());
+        let (idle, is_asked) = (heartbeat.idle(self.limits_of(id)), !heartbeat.after.is_zero());
         wires.set_writes_as_activity(id, !is_asked);
         wires.set_idle_timeout(id, idle);
     }
@@ -55,7 +56,7 @@ impl Links {
 
     /// From now on this is the heartbeat of every WebSocket that has none of its own.
     pub(crate) fn set_heartbeat(&mut self, wires: &mut Wires, heartbeat: Arc<Heartbeat>) {
-        self.heartbeat = heartbeat;
+        self.heartbeats.fill(heartbeat);
         let ids: Vec<ConnectionId> = wires.ids().filter(|id| has_servers(&self.table[id.slot()])).collect();
         for id in ids {
             self.await_idle(wires, id);

@@ -10,7 +10,7 @@ impl Links {
     pub(crate) fn begin_events(&mut self, wires: &mut Wires, id: ConnectionId, mut fields: Fields) {
         add_fields(&mut fields);
         let now = wires.now();
-        let heartbeat = self.settings.limits.events_heartbeat;
+        let heartbeat = self.limits_of(id).events_heartbeat;
         let Some(outbox) = wires.outbox(id) else { return };
         let (link, date) = self.link_and_date(id, now);
         let Protocol::Http(machine) = &mut link.protocol else { return };

@@ -1,0 +1,27 @@
+//! Changes of limits, kept until all of them are known.
+
+use crate::config::limits::Limits;
+use std::fmt;
+use std::sync::Arc;
+
+/// Changes of limits, in the order in which they were asked for.
+#[derive(Clone, Default)]
+pub(crate) struct Changes(Vec<Arc<dyn Fn(&mut Limits) + Send + Sync>>);
+
+impl Changes {
+    pub(crate) fn push(&mut self, change: impl Fn(&mut Limits) + Send + Sync + 'static) {
+        self.0.push(Arc::new(change));
+    }
+
+    /// These limits with all changes made.
+    pub(crate) fn made_to(&self, mut limits: Limits) -> Limits {
+        self.0.iter().for_each(|change| change(&mut limits));
+        limits
+    }
+}
+
+impl fmt::Debug for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Changes({})", self.0.len())
+    }
+}
