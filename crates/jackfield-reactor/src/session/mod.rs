@@ -120,6 +120,16 @@ impl Session {
         }
     }
 
+    /// What it keeps encrypted, in bytes.
+    pub(crate) fn encrypted_bytes(&self) -> usize {
+        match self {
+            Self::Plain(_) => 0,
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.encrypted_bytes(),
+            Self::Preamble(behind) => behind.above.encrypted_bytes(),
+        }
+    }
+
     /// What of it is charged.
     pub(crate) fn encrypted_charged(&self) -> u32 {
         match self {

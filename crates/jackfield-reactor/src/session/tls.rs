@@ -251,7 +251,12 @@ impl Tls {
 
     /// Bytes that were encrypted and not taken yet, and the place where they are charged.
     pub(crate) fn encrypted(&mut self) -> (&mut u32, usize) {
-        (&mut self.charged, self.encrypted + self.before.len())
+        let bytes = self.encrypted_bytes();
+        (&mut self.charged, bytes)
+    }
+
+    pub(crate) fn encrypted_bytes(&self) -> usize {
+        self.encrypted + self.before.len()
     }
 
     pub(crate) fn charged(&self) -> u32 {

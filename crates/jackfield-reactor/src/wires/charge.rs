@@ -130,7 +130,7 @@ impl Wires {
         for (_, wire) in &self.slab {
             let outbox = wire.outbox.as_ref().map_or(0, |outbox| outbox.heap_bytes());
             let carry = wire.carry.as_ref().map_or(0, |carry| carry.heap_bytes());
-            let bytes = outbox + carry + wire.above as usize;
+            let bytes = outbox + carry + wire.above as usize + wire.session.encrypted_bytes();
             if bytes != wire.charged() {
                 return Err(format!("{} holds {bytes} bytes, and {} are charged", wire.id, wire.charged()));
             }

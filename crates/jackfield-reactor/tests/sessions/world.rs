@@ -1,6 +1,7 @@
 //! A reactor with one wire over memory, and the peer that speaks with it.
 //!
-//! The service speaks lines: it echoes them, `starttls` asks for TLS, and what it hears is written to a log.
+//! The service speaks lines: it echoes them, `starttls` asks for TLS, `flood` for a mebibyte and the end, and what it
+//! hears is written to a log.
 
 use jackfield_reactor::{
     ConnectionId, FarEnd, Incoming, Limits, MemoryDriver, Reason, Service, Session, Stream, Wires,
@@ -170,6 +171,9 @@ impl Service for Lines {
             if line == b"starttls" {
                 Self::say(wires, id, b"go\n");
                 wires.start_tls(id, configs().server.clone()).expect("it is plain and open");
+            } else if line == b"flood" {
+                Self::say(wires, id, &[b'x'; 1 << 20]);
+                wires.close(id, Reason::Local);
             } else {
                 Self::say(wires, id, &[line, b"\n"].concat());
             }

@@ -2,13 +2,12 @@
 
 use crate::server::{Plan, Server, Told, pattern, say};
 use crate::{connect, read, read_to_end, reset};
-use jackfield_reactor::{Limits, Reason, Timeout, Tls};
+use jackfield_reactor::{Limits, Reason, Tls};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, Connection, RootCertStore, ServerConfig, StreamOwned};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 type Client = StreamOwned<ClientConnection, TcpStream>;
 
@@ -261,20 +260,6 @@ fn who_does_not_speak_tls_is_answered_in_plain_text_if_asked() {
     server.stop();
 }
 
-#[test]
-fn a_handshake_that_does_not_end_is_ended() {
-    let limits = Limits { handshake: Duration::from_millis(100), ..Limits::default() };
-    let server = Server::start(encrypted(Plan { limits, ..Plan::default() }));
-    for start in [&b""[..], &[0x16, 3, 1]] {
-        let mut client = connect(&server);
-        client.write_all(start).expect("the system takes it");
-        assert_eq!(server.told(), Told::Closed(Reason::Timeout(Timeout::Handshake)));
-        let error = client.read(&mut [0]).expect_err("it was reset");
-        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-    }
-    server.stop();
-}
-
 /// A socket to which every byte is written alone.
 struct Drop1(TcpStream);
 
@@ -367,24 +352,5 @@ fn closed_as_soon_as_it_can_be_talked_to() {
     assert_eq!(read_to_end(&mut client), b"");
     drop(client);
     assert_eq!(server.closed(), Reason::Service(4));
-    server.stop();
-}
-
-#[test]
-fn a_wire_that_is_closed_while_its_peer_does_not_read_ends_by_write_stall() {
-    let limits = Limits { write_stall: Duration::from_millis(200), ..Limits::default() };
-    let plan = Plan {
-        limits,
-        open: |wires, id| {
-            say(wires, id, &pattern(16 << 20));
-            wires.close(id, Reason::Local);
-        },
-        ..Plan::default()
-    };
-    let server = Server::start(encrypted(plan));
-    let mut client = connect_tls(&server);
-    client.flush().expect("a handshake");
-    assert_eq!(server.closed(), Reason::Local);
-    drop(client);
     server.stop();
 }
