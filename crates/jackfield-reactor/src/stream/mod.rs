@@ -4,6 +4,7 @@ pub(crate) mod addr;
 pub(crate) mod listener;
 pub(crate) mod outcome;
 pub(crate) mod pipe;
+mod socket;
 
 use self::addr::Addr;
 use self::outcome::ReadOutcome;
@@ -13,7 +14,7 @@ use mio::net::TcpStream;
 #[cfg(unix)]
 use mio::net::UnixStream;
 use socket2::SockRef;
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::io::{self, ErrorKind, IoSlice};
 use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Shutdown};
 use std::time::Duration;
@@ -50,7 +51,7 @@ impl Stream {
     #[inline(always)]
     pub(crate) fn receive(&mut self, room: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Tcp(stream) => stream.read(room),
+            Self::Tcp(stream) => socket::receive(stream, room),
             other => other.receive_otherwise(room),
         }
     }
@@ -58,9 +59,9 @@ impl Stream {
     #[inline(never)]
     fn receive_otherwise(&mut self, room: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Tcp(stream) => stream.read(room),
+            Self::Tcp(stream) => socket::receive(stream, room),
             #[cfg(unix)]
-            Self::Unix(stream) => stream.read(room),
+            Self::Unix(stream) => socket::receive(stream, room),
             Self::Memory(pipe) => pipe.read(room),
             Self::Closed => Ok(0),
         }
@@ -69,7 +70,7 @@ impl Stream {
     #[inline(always)]
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Tcp(stream) => stream.write(bytes),
+            Self::Tcp(stream) => socket::send(stream, bytes),
             other => other.write_vectored(&[IoSlice::new(bytes)]),
         }
     }
@@ -77,9 +78,9 @@ impl Stream {
     #[inline(never)]
     pub(crate) fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
-            Self::Tcp(stream) => stream.write_vectored(slices),
+            Self::Tcp(stream) => socket::send_vectored(stream, slices),
             #[cfg(unix)]
-            Self::Unix(stream) => stream.write_vectored(slices),
+            Self::Unix(stream) => socket::send_vectored(stream, slices),
             Self::Memory(pipe) => pipe.write_vectored(slices),
             Self::Closed => Err(ErrorKind::NotConnected.into()),
         }

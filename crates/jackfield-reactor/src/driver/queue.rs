@@ -1,0 +1,166 @@
+//! The event queue: mio's, and on Linux waited for with a bare system call, for the reason that `stream/socket.rs` gives.
+
+use crate::id::ConnectionId;
+use crate::wires::ready::Ready;
+use mio::{Poll, Registry, Waker};
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::time::Duration;
+
+/// Events of one wait.
+const EVENTS_MAX: usize = 1024;
+
+/// The event queue, and what it told last.
+pub(crate) struct Queue {
+    poll: Poll,
+    events: wait::Events,
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.poll.fmt(f)
+    }
+}
+
+impl Queue {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self { poll: Poll::new()?, events: wait::Events::new() })
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        self.poll.registry()
+    }
+
+    pub(crate) fn waker(&self) -> io::Result<Waker> {
+        Waker::new(self.poll.registry(), ConnectionId::WAKER.token())
+    }
+
+    /// Waits until something happens, at most that long. A signal may end it before.
+    #[inline(always)]
+    pub(crate) fn wait(&mut self, wait_max: Option<Duration>) -> io::Result<()> {
+        match wait::wait(&mut self.poll, &mut self.events, wait_max) {
+            Err(error) if error.kind() != ErrorKind::Interrupted => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the last wait told.
+    #[inline(always)]
+    pub(crate) fn events(&self) -> impl Iterator<Item = wait::Event<'_>> {
+        self.events.iter()
+    }
+
+    /// True if there was perhaps more to be told than it could tell.
+    pub(crate) fn is_full(&self) -> bool {
+        self.events().count() == EVENTS_MAX
+    }
+}
+
+#[cfg(any(target_os = "android", target_os = "linux"))]
+pub(crate) mod wait {
+    use super::{ConnectionId, Duration, EVENTS_MAX, Poll, Ready, io};
+    use jackfield_sys::{BROKEN, ENDED, HUNG_UP, READABLE, WRITABLE};
+
+    /// The first of them are those of the last wait.
+    pub(crate) struct Events {
+        all: Box<[jackfield_sys::Event]>,
+        count: usize,
+    }
+
+    /// One event.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Event<'a>(&'a jackfield_sys::Event);
+
+    impl Events {
+        pub(super) fn new() -> Self {
+            Self { all: vec![jackfield_sys::Event::NONE; EVENTS_MAX].into(), count: 0 }
+        }
+
+        #[inline(always)]
+        pub(super) fn iter(&self) -> impl Iterator<Item = Event<'_>> {
+            self.all[..self.count].iter().map(Event)
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn wait(poll: &mut Poll, events: &mut Events, wait_max: Option<Duration>) -> io::Result<()> {
+        // Rounded up: who wakes too early would only wait once more.
+        let milliseconds = wait_max
+            .map_or(-1, |wait| i32::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX));
+        events.count = 0;
+        events.count = jackfield_sys::wait(poll, &mut events.all, milliseconds)?;
+        Ok(())
+    }
+
+    impl Event<'_> {
+        #[inline(always)]
+        pub(crate) fn id(self) -> ConnectionId {
+            ConnectionId::of_event(self.0.token())
+        }
+
+        /// Something can be read, and neither end nor error is told.
+        #[inline(always)]
+        pub(crate) fn is_usual(self) -> bool {
+            self.0.bits() & (READABLE | ENDED | BROKEN | HUNG_UP) == READABLE
+        }
+
+        #[inline(always)]
+        pub(crate) fn ready(self) -> Ready {
+            let has = |bits: u32| self.0.bits() & bits != 0;
+            Ready {
+                id: self.id(),
+                readable: has(READABLE),
+                writable: has(WRITABLE),
+                ended: has(ENDED | HUNG_UP),
+                broken: has(BROKEN | HUNG_UP),
+            }
+        }
+    }
+}
+
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+pub(crate) mod wait {
+    use super::{ConnectionId, Duration, EVENTS_MAX, Poll, Ready, io};
+
+    /// The events of the last wait.
+    pub(crate) struct Events(mio::Events);
+
+    impl Events {
+        pub(super) fn new() -> Self {
+            Self(mio::Events::with_capacity(EVENTS_MAX))
+        }
+
+        pub(super) fn iter(&self) -> impl Iterator<Item = Event<'_>> {
+            self.0.iter().map(Event)
+        }
+    }
+
+    /// One event.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Event<'a>(&'a mio::event::Event);
+
+    pub(super) fn wait(poll: &mut Poll, events: &mut Events, wait_max: Option<Duration>) -> io::Result<()> {
+        poll.poll(&mut events.0, wait_max)
+    }
+
+    impl Event<'_> {
+        pub(crate) fn id(self) -> ConnectionId {
+            ConnectionId::of_event(self.0.token().0 as u64)
+        }
+
+        /// Something can be read, and neither end nor error is told.
+        pub(crate) fn is_usual(self) -> bool {
+            self.0.is_readable() && !self.0.is_read_closed() && !self.0.is_error()
+        }
+
+        pub(crate) fn ready(self) -> Ready {
+            Ready {
+                id: self.id(),
+                readable: self.0.is_readable(),
+                writable: self.0.is_writable(),
+                ended: self.0.is_read_closed(),
+                broken: self.0.is_error() || self.0.is_write_closed(),
+            }
+        }
+    }
+}
