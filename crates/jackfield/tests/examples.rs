@@ -575,29 +575,6 @@ fn secured(
     rustls::StreamOwned::new(session.unwrap(), connect(addr))
 }
 
-/// What a connection over TLS costs the server while nothing happens on it, as the system counts its pages: from the
-/// first hundreds to a thousand more, after a request each.
-#[test]
-#[cfg(target_os = "linux")]
-fn testbed_keeps_an_idle_tls_connection_small() {
-    const CONNECTIONS: usize = 1000;
-    let identity = Identity::new("tls-memory");
-    let (example, secure, _) = identity.start();
-    let config = identity.client(&rustls::version::TLS13);
-    let idle = || {
-        let mut http = Http::over(secured(&config, secure));
-        http.get("/").is(200, "text/html", "OK");
-        http
-    };
-    let first: Vec<_> = (0..300).map(|_| idle()).collect();
-    let before = example.resident_bytes();
-    let more: Vec<_> = (0..CONNECTIONS).map(|_| idle()).collect();
-    let each = (example.resident_bytes() - before) / CONNECTIONS;
-    println!("an idle TLS connection: {each} bytes of resident memory");
-    assert!(each <= 8 << 10, "{each} bytes");
-    drop((first, more));
-}
-
 #[test]
 fn testbed_speaks_tls_with_rustls() {
     let identity = Identity::new("rustls");

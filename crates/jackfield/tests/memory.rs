@@ -5,10 +5,12 @@
 //! measured apart and taken off.
 
 mod support;
+#[path = "support/tls.rs"]
+mod tls;
 
 use allocation_counter::measure;
 use jackfield::reactor::Pipe;
-use jackfield::test::{FarEnd, TestServer};
+use jackfield::test::{FarEnd, TestOptions, TestServer};
 use jackfield::{Client, Exchange, Message, Request, WebSocket};
 use support::{get, socket};
 
@@ -97,6 +99,37 @@ fn an_idle_http_connection_costs_264_bytes_at_most() {
 #[test]
 fn an_idle_websocket_costs_264_bytes_at_most() {
     check("WebSocket", &[socket::UPGRADE.as_bytes(), &socket::text("hello")]);
+}
+
+/// What an idle connection over TLS may cost, most of it rustls' own.
+const TLS_BYTES_MAX: usize = 8 << 10;
+
+#[test]
+fn an_idle_tls_connection_costs_8_kib_at_most() {
+    const CONNECTIONS: usize = 500;
+    let identity = tls::Identity::new();
+    let options = TestOptions { tls: Some(identity.server_config()), ..TestOptions::default() };
+    let mut server = TestServer::with_options(options, |_peer| Sixteen { requests: 0, _spare: 0 });
+    let config = identity.client_config(&[&rustls::version::TLS13]);
+    let mut sent_max = 0;
+    let mut idle = |connections: usize| -> Vec<FarEnd> {
+        let ends = (0..connections).map(|_| {
+            let mut peer = tls::Secured::new(server.connect(), config.clone());
+            assert!(peer.say(&mut server, get("/")).ends_with(b"hello"));
+            sent_max = peer.sent_max;
+            peer.far
+        });
+        ends.collect()
+    };
+    // rustls remembers so many sessions, whether they are there or not.
+    let first = idle(300);
+    let mut more = Vec::new();
+    let all = measure(|| more = idle(CONNECTIONS));
+    let ends = ends_bytes(CONNECTIONS, &[&vec![0; sent_max]]);
+    let bytes = (usize::try_from(all.bytes_current).unwrap() - ends).div_ceil(CONNECTIONS);
+    println!("TLS: {bytes} bytes for each of {CONNECTIONS} idle connections");
+    assert!((1000..=TLS_BYTES_MAX).contains(&bytes), "{bytes} bytes for each of {CONNECTIONS}");
+    assert_eq!(server.wires().len(), first.len() + more.len());
 }
 
 /// What may be left in the pools of a reactor.

@@ -59,14 +59,6 @@ impl Example {
         self.lines.recv_timeout(LIMIT).expect("a line on its standard output")
     }
 
-    /// The memory that it has in pages of its own.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn resident_bytes(&self) -> usize {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.trim().trim_end_matches("kB").trim().parse::<usize>().unwrap() * 1024
-    }
-
     /// Asks it to end in good order.
     pub(crate) fn terminate(&self) {
         let kill = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status();

@@ -69,6 +69,8 @@ impl Identity {
 /// A peer on an in-memory connection, with TLS above it.
 pub struct Secured {
     pub far: FarEnd,
+    /// The most bytes that were sent at once.
+    pub sent_max: usize,
     session: ClientConnection,
 }
 
@@ -76,7 +78,7 @@ impl Secured {
     /// Not a byte is sent yet.
     pub fn new(far: FarEnd, config: ClientConfig) -> Self {
         let name = ServerName::try_from("localhost").unwrap();
-        Self { far, session: ClientConnection::new(Arc::new(config), name).unwrap() }
+        Self { far, sent_max: 0, session: ClientConnection::new(Arc::new(config), name).unwrap() }
     }
 
     /// Says something, runs until neither side has more to say, and returns what was heard, all in plain text.
@@ -88,6 +90,7 @@ impl Secured {
             while self.session.wants_write() {
                 self.session.write_tls(&mut records).unwrap();
             }
+            self.sent_max = self.sent_max.max(records.len());
             self.far.send(&records);
             server.run();
             let came = self.far.take();
