@@ -45,7 +45,7 @@ impl Client for Member {
     fn on_open(&mut self, socket: &mut WebSocket<'_>) {
         let id = socket.id().to_bits();
         self.name = Some("somebody".into());
-        socket.send(&format!("you {id}"));
+        socket.send(format!("you {id}"));
         socket.subscribe(ROOM);
         socket.publish(ROOM, &format!("came {id}"));
     }
@@ -60,7 +60,7 @@ impl Client for Member {
             // Members come and go on all reactors at once, so a number that is sent around could be out of date where
             // it arrives. The topic always knows; whoever hears of a change asks.
             ("/who", _) => {
-                socket.send(&format!("here {}", socket.subscribers(ROOM)));
+                socket.send(format!("here {}", socket.subscribers(ROOM)));
             }
             _ => {
                 let line = self.line("said", socket.id(), text);
@@ -93,9 +93,9 @@ impl Member {
         // Any number is safe: what it does not name is gone.
         let id = to.parse().map_or(ConnectionId::NONE, ConnectionId::from_bits);
         let line = self.line("whispered", socket.id(), text);
-        // What is refused is given back. Who lives on another reactor may be gone all the same when the letter arrives.
-        if let Sent::Gone(_) | Sent::Unfit(_) = socket.send_to(id, &line) {
-            socket.send(&format!("gone {to}"));
+        // Who lives on another reactor may be gone all the same when the message arrives.
+        if let Sent::Gone | Sent::Unfit = socket.send_to(id, &line) {
+            socket.send(format!("gone {to}"));
         }
     }
 

@@ -43,7 +43,7 @@ fn tick(events: &mut EventStream<'_>) {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let seconds = now.as_secs();
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    events.send_data(&format!("{hour:02}:{minute:02}:{second:02} UTC"));
+    events.send(format!("{hour:02}:{minute:02}:{second:02} UTC"));
     // To the beginning of the next second, so that the clock does not drift.
     events.set_timer(TICK, Duration::from_millis(1000 - u64::from(now.subsec_millis())));
 }

@@ -25,15 +25,15 @@ impl Client for Adder {
             Some(Err(complaint)) => format!("- {complaint}\r\n"),
             None => {
                 // What is queued is written before the end.
-                raw.write("+ bye\r\n");
+                raw.send("+ bye\r\n");
                 return raw.close();
             }
         };
-        raw.write(&answer);
+        raw.send(&answer);
     }
 
     fn on_line_limit(&mut self, raw: &mut Raw<'_>) {
-        raw.write("- a line is too long\r\n");
+        raw.send("- a line is too long\r\n");
         raw.close();
     }
 }

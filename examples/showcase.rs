@@ -150,7 +150,7 @@ impl Chatter {
             wish if wish.is_empty() => shared.next_guest(),
             wish => wish,
         };
-        socket.send(&format!("you\t{name}"));
+        socket.send(format!("you\t{name}"));
         match &self.name {
             Some(old) => socket.publish(ROOM, &format!("named\t{old}\t{name}")),
             None => {
@@ -165,7 +165,7 @@ impl Chatter {
     fn say(&self, socket: &mut WebSocket<'_>, text: &str) {
         let text = clean(text, LINE_CHARS_MAX);
         let Some(name) = self.name.as_ref().filter(|_| !text.is_empty()) else { return };
-        socket.send(&format!("mine\t{text}"));
+        socket.send(format!("mine\t{text}"));
         socket.publish(ROOM, &format!("said\t{name}\t{text}"));
     }
 

@@ -91,7 +91,7 @@ impl Client for Builtin {
     }
 
     fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
-        raw.write(data);
+        raw.send(&*data);
         data.len()
     }
 }

@@ -126,7 +126,7 @@ fn say(connection: &mut Connection<'_>, text: &str) {
     if let Some(mut socket) = connection.as_websocket() {
         socket.send(text);
     } else if let Some(mut raw) = connection.as_raw() {
-        raw.write(text);
+        raw.send(text);
     }
 }
 

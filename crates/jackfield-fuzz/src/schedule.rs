@@ -69,7 +69,7 @@ impl Visitor {
         if let Some(mut events) = connection.as_events() {
             for _ in 0..3.min(self.left) {
                 self.left -= 1;
-                events.send_data(&format!("event {}", self.number() - self.left - 1));
+                events.send(&format!("event {}", self.number() - self.left - 1));
             }
         } else if let Some(mut stream) = connection.as_response() {
             for _ in 0..2.min(self.left) {
@@ -202,7 +202,7 @@ impl Client for Visitor {
         self.awake();
         // Four bytes at a time: what is left is carried.
         let whole = data.len() / 4 * 4;
-        raw.write(&data[..whole]);
+        raw.send(&data[..whole]);
         whole
     }
 
@@ -212,8 +212,8 @@ impl Client for Visitor {
             crowd::enter(raw, &self.owed.borrow().crowd);
             return crowd::answer(raw, &self.owed.borrow().crowd, text);
         }
-        raw.write(line);
-        raw.write("\n");
+        raw.send(line);
+        raw.send("\n");
         if line.len() % 7 == 3 {
             self.is_paused = true;
             raw.pause_read();

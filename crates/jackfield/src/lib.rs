@@ -58,7 +58,7 @@ pub use client::{
 };
 pub use config::{Excess, Heartbeat, LimitRow, Limits, Listener, Rate};
 pub use disconnect::{Disconnect, Fault, Limit, Reason, Timeout};
-pub use message::{Body, Overflow, Prepared, Published, Sent};
+pub use message::{Body, Overflow, Prepared, Publication, Published, Sent};
 pub use server::{Audit, Error, Finding, Result, Server, ServerBuilder};
 pub use shared::{Busy, Drain, Handle, Metrics, Observer, Peer, Refused, SlowCallback, State};
 pub use topics::Subscribed;

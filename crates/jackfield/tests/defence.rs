@@ -561,7 +561,7 @@ fn probe() -> Probe {
             if data.starts_with(b"keep") {
                 return 0;
             }
-            raw.write(&*data);
+            raw.send(&*data);
             data.len()
         },
         ..Probe::default()

@@ -80,7 +80,7 @@ impl Client for Bomb {
 
     fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
         self.come_to("data");
-        raw.write(&[b'x'; 100_000]);
+        raw.send(&[b'x'; 100_000]);
         data.len()
     }
 
@@ -100,7 +100,7 @@ impl Client for Bomb {
 
     fn on_line(&mut self, raw: &mut Raw<'_>, _line: &[u8]) {
         self.come_to("line");
-        raw.write("ok\n");
+        raw.send("ok\n");
     }
 
     fn on_line_limit(&mut self, _raw: &mut Raw<'_>) {

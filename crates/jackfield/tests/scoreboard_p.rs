@@ -4,8 +4,7 @@ mod support;
 
 use jackfield::test::FarEnd;
 use jackfield::{
-    Busy, Client, Connection, ConnectionId, Message, Prepared, Published, Sent, Server, Subscribed, TimerId,
-    WebSocket,
+    Busy, Client, Connection, ConnectionId, Message, Published, Sent, Server, Subscribed, TimerId, WebSocket,
 };
 use std::io::Write;
 use std::time::Duration;
@@ -44,7 +43,7 @@ fn order(lab: &mut Lab, far: &FarEnd, order: &str) -> String {
 }
 
 fn here(count: usize) -> String {
-    format!("{:?}", Published { here: count, ..Published::default() })
+    format!("Published {{ here: {count}, reactors: 0, full: 0 }}")
 }
 
 #[test]
@@ -57,7 +56,7 @@ fn p1_one_is_sent_to_by_its_id_and_all_by_a_topic() {
             let others: Vec<ConnectionId> = socket.peers().filter(|peer| *peer != socket.id()).collect();
             assert_eq!(socket.send_to(others[0], message), Sent::Queued);
             let gone = ConnectionId::from_bits(socket.id().to_bits() + (1 << 24));
-            assert_eq!(socket.send_to(gone, message), Sent::Gone(message));
+            assert_eq!(socket.send_to(gone, message), Sent::Gone);
             probe.log.note("sent");
         },
         ..Probe::default()
@@ -67,7 +66,8 @@ fn p1_one_is_sent_to_by_its_id_and_all_by_a_topic() {
     assert_eq!(sockets.each_ref().map(|far| socket::texts(&far.take()).len()), [1, 0, 0]);
     assert!(lab.log.has("sent"));
     let handle = lab.server.handle();
-    assert_eq!(handle.publish("all", "x"), Published { here: 0, reactors: 1, full: 0 });
+    let Published { here, reactors, full, .. } = handle.publish("all", "x");
+    assert_eq!((here, reactors, full), (0, 1, 0));
     let ids: Vec<ConnectionId> = lab.server.wires().ids().collect();
     assert_eq!(handle.send(ids[1], "mine"), Ok(()));
     lab.run();
@@ -254,7 +254,6 @@ fn p6_a_large_message_is_kept_once_for_all() {
         order(&mut lab, far, "+t");
         far.set_room(Some(0));
     }
-    let prepared = Prepared::new(Message::Binary(&[7; 50_000]));
     let ids: Vec<ConnectionId> = lab.server.wires().ids().collect();
     lab.server.handle().publish("t", &[8; 50_000][..]);
     lab.run();
@@ -262,7 +261,6 @@ fn p6_a_large_message_is_kept_once_for_all() {
         let queued = lab.server.wires().wire_stats(*id).unwrap().queued;
         assert_eq!(queued, 50_004);
     }
-    assert_eq!(prepared.message().len(), 50_000);
     for far in &sockets {
         far.set_room(None);
     }

@@ -32,7 +32,7 @@ fn s1_an_event_stream_has_header_lines_of_its_own() {
         on_request: |probe, exchange, request| {
             let value = if request.path() == "/good" { "1" } else { "a\r\nX-B: b" };
             match exchange.response(200).header("X-A", value).events() {
-                Ok(mut events) => probe.log.note(format!("{:?}", events.send_data("begin"))),
+                Ok(mut events) => probe.log.note(format!("{:?}", events.send("begin"))),
                 Err(error) => probe.log.note(error.to_string()),
             }
         },
@@ -52,7 +52,7 @@ fn s1_a_stream_is_a_connection_with_timers_topics_and_sends() {
     let mut lab = Lab::new(|| Probe {
         on_request: |_, exchange, _| {
             let mut events = exchange.events();
-            assert_eq!(events.send_data("begin"), Sent::Queued);
+            assert_eq!(events.send("begin"), Sent::Queued);
             events.set_timer(TimerId(7), SECOND);
         },
         on_timer: |probe, connection, timer| {
@@ -78,10 +78,10 @@ fn sent(event: &Event<'static>) -> Option<String> {
     let make = || Probe {
         on_request: |probe, exchange, _| {
             let mut events = exchange.events();
-            if let Sent::Unfit(_) = events.send(&EVENT.get()) {
+            if events.send(&EVENT.get()) == Sent::Unfit {
                 probe.log.note("unfit");
             }
-            events.send_data("end");
+            events.send("end");
         },
         ..Probe::default()
     };
@@ -131,7 +131,7 @@ fn s2_binary_does_not_fit() {
             let mut events = exchange.events();
             let id = events.id();
             let binary = Message::Binary(b"\x00");
-            assert_eq!(events.send_to(id, binary), Sent::Unfit(binary));
+            assert_eq!(events.send_to(id, binary), Sent::Unfit);
             assert_eq!(events.send_to(id, "text"), Sent::Queued);
         },
         ..Probe::default()
@@ -174,7 +174,7 @@ fn s6_events_leave_at_the_end_of_the_callback_in_one_write() {
         on_request: |_, exchange, request| {
             let mut events = exchange.events();
             for _ in 0..100 {
-                events.send_data("x");
+                events.send("x");
             }
             if request.path() == "/end" {
                 events.close();
@@ -196,13 +196,13 @@ fn s7_a_stream_is_filled_as_it_drains() {
     let mut lab = Lab::new(|| Probe {
         on_request: |probe, exchange, _| {
             let mut events = exchange.events();
-            while events.send_data(&"x".repeat(1000)) == Sent::Queued {
+            while events.send(&"x".repeat(1000)) == Sent::Queued {
                 probe.count += 1;
             }
         },
         on_drain: |probe, connection| {
             let Some(mut events) = connection.as_events() else { return };
-            while probe.count < 1000 && events.send_data(&"x".repeat(1000)) == Sent::Queued {
+            while probe.count < 1000 && events.send(&"x".repeat(1000)) == Sent::Queued {
                 probe.count += 1;
             }
         },

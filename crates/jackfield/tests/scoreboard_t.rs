@@ -130,7 +130,7 @@ impl Client for Pusher {
             return self.0.note(format!("{} bytes wait unencrypted", connection.buffered()));
         }
         if let Some(mut raw) = connection.as_raw() {
-            raw.write(&[7; 16 << 10][..]);
+            raw.send(&[7; 16 << 10][..]);
         }
         connection.set_timer(timer, MS);
     }

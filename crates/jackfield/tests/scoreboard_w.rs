@@ -515,7 +515,7 @@ fn w14_close_says_code_and_reason_and_waits_for_the_peer() {
         on_message: |_, socket, message| {
             let Message::Text(reason) = message else { return };
             socket.close(4000, reason);
-            assert!(matches!(socket.send("more"), jackfield::Sent::Gone(_)));
+            assert_eq!(socket.send("more"), jackfield::Sent::Gone);
             socket.close(4001, "again");
         },
         on_disconnect: |probe, _, end| {
@@ -656,10 +656,9 @@ fn w16_a_prepared_message_is_the_same_for_all() {
     let handle = lab.server.handle();
     for message in [Message::Text("a text"), Message::Binary(&[9; 70_000])] {
         let prepared = Prepared::new(message);
-        assert_eq!(prepared.message(), message);
         let ids: Vec<_> = lab.server.wires().ids().collect();
         for id in ids {
-            assert_eq!(handle.send_prepared(id, &prepared), Ok(()));
+            assert_eq!(handle.send(id, &prepared), Ok(()));
         }
         lab.run();
         for far in &sockets {

@@ -268,7 +268,7 @@ fn x9_what_is_done_in_a_callback_acts_at_once() {
             let other = socket.peers().find(|peer| *peer != socket.id()).unwrap();
             assert_eq!(socket.send_to(other, message), Sent::Queued);
             socket.close_other(other);
-            assert_eq!(socket.send_to(other, message), Sent::Gone(message));
+            assert_eq!(socket.send_to(other, message), Sent::Gone);
             socket.close(1000, "");
             assert!(!socket.is_open());
             probe.log.note("done");
@@ -338,7 +338,7 @@ impl Client for Gated {
 }
 
 #[test]
-fn x3_what_does_not_fit_into_another_reactors_mailbox_comes_back() {
+fn x3_what_does_not_fit_into_another_reactors_mailbox_is_told() {
     let (log, gate, ids) = (Log::default(), Arc::new(Barrier::new(2)), Arc::default());
     let notes = log.clone();
     let limits = Limits::default().with(|limits| limits.mailbox_max = 2);
@@ -358,5 +358,5 @@ fn x3_what_does_not_fit_into_another_reactors_mailbox_comes_back() {
     one.write_all(&socket::text("wait")).unwrap();
     two.write_all(&socket::text("x")).unwrap();
     assert_eq!(socket::texts(&real::read_exactly(&mut one, 6)), ["x", "x"]);
-    assert_eq!(log.events(), ["Queued", "Queued", "Full(Text(\"x\"))"]);
+    assert_eq!(log.events(), ["Queued", "Queued", "Full"]);
 }

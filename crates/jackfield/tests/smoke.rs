@@ -19,7 +19,7 @@ impl Client for All {
             "/drop" => {}
             "/events" => {
                 let mut events = exchange.events();
-                events.send_data("begin");
+                events.send("begin");
                 events.subscribe("room");
                 events.set_timer(TimerId(1), Duration::from_secs(1));
             }
@@ -40,14 +40,14 @@ impl Client for All {
     fn on_timer(&mut self, connection: &mut Connection<'_>, timer: TimerId) {
         self.ticks += 1;
         if let Some(mut events) = connection.as_events() {
-            events.send_data(&self.ticks.to_string());
+            events.send(&self.ticks.to_string());
             events.set_timer(timer, Duration::from_secs(1));
         }
     }
 
     fn on_line(&mut self, raw: &mut Raw<'_>, line: &[u8]) {
-        raw.write(line);
-        raw.write("\n");
+        raw.send(line);
+        raw.send("\n");
     }
 
     fn on_disconnect(&mut self, connection: &mut Connection<'_>, end: &Disconnect) {

@@ -85,12 +85,12 @@ impl Client for Everything {
     }
 
     fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
-        raw.write(data);
+        raw.send(&*data);
         data.len() / 2
     }
 
     fn on_line(&mut self, raw: &mut Raw<'_>, line: &[u8]) {
-        raw.write(line);
+        raw.send(line);
     }
 
     fn on_disconnect(&mut self, connection: &mut Connection<'_>, end: &Disconnect) {

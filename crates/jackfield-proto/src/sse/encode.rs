@@ -72,6 +72,12 @@ impl<'m> Event<'m> {
         self
     }
 
+    /// The data that it was given, if any.
+    #[inline]
+    pub const fn text(&self) -> Option<&'m str> {
+        self.data
+    }
+
     /// Appends the event, the empty line at its end included.
     ///
     /// # Errors

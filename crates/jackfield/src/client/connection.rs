@@ -3,10 +3,9 @@
 use crate::config::Rate;
 use crate::disconnect::Reason;
 use crate::links::{Links, Protocol, key};
-use crate::message::{Overflow, Published, Sent};
-use crate::shared::{Busy, Handle};
+use crate::message::{Overflow, Publication, Published, Sent};
+use crate::shared::Handle;
 use crate::topics::Subscribed;
-use jackfield_proto::websocket::Message;
 use jackfield_reactor::{ConnectionId, Time, WireStats, Wires};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -196,29 +195,22 @@ impl<'a> Connection<'a> {
         self.links.handle.subscribers(topic)
     }
 
-    /// Sends a message to all other subscribers of a topic, on all reactors.
-    pub fn publish<'m>(&mut self, topic: &str, message: impl Into<Message<'m>>) -> Published {
-        self.links.publish(self.wires, topic, message.into(), self.id)
+    /// Sends to all other subscribers of a topic, on all reactors.
+    #[doc(alias = "broadcast")]
+    pub fn publish<'m>(&mut self, topic: &str, publication: impl Into<Publication<'m>>) -> Published {
+        self.links.publish(self.wires, topic, publication.into().content(), self.id)
     }
 
-    /// Sends a message to all subscribers of a topic, on all reactors, this one included.
-    pub fn publish_to_all<'m>(&mut self, topic: &str, message: impl Into<Message<'m>>) -> Published {
-        self.links.publish(self.wires, topic, message.into(), ConnectionId::NONE)
+    /// Sends to all subscribers of a topic, on all reactors, this one included.
+    pub fn publish_to_all<'m>(&mut self, topic: &str, publication: impl Into<Publication<'m>>) -> Published {
+        self.links.publish(self.wires, topic, publication.into().content(), ConnectionId::NONE)
     }
 
-    /// Sends a message to a connection: at once if it lives on this reactor, by mailbox if on another. It leaves in
-    /// whatever that connection speaks.
+    /// Sends to a connection, in whatever that speaks: at once if it lives on this reactor, by mailbox if on another.
+    /// What becomes of it there is not known here, so the answer is [`Sent::Queued`] then.
     #[doc(alias = "sendOne")]
-    pub fn send_to<'m>(&mut self, id: ConnectionId, message: impl Into<Message<'m>>) -> Sent<'m> {
-        let message = message.into();
-        if id.reactor() == self.wires.reactor() {
-            return self.links.send(self.wires, id, message);
-        }
-        match self.links.handle.send(id, message) {
-            Ok(()) => Sent::Queued,
-            Err(Busy::Full) => Sent::Full(message),
-            Err(Busy::Unknown) => Sent::Gone(message),
-        }
+    pub fn send_to<'m>(&mut self, id: ConnectionId, publication: impl Into<Publication<'m>>) -> Sent {
+        self.links.send_anywhere(self.wires, id, publication.into().content())
     }
 
     /// Closes another connection in good order.

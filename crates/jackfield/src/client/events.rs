@@ -3,9 +3,7 @@
 use crate::client::connection::Connection;
 use crate::client::context::context;
 use crate::links::Protocol;
-use crate::message::Sent;
-use jackfield_proto::sse::Event;
-use jackfield_proto::websocket::Message;
+use crate::message::{Publication, Sent};
 
 /// A stream of server-sent events: an answer that goes on until somebody ends it.
 ///
@@ -18,17 +16,15 @@ pub struct EventStream<'a> {
 context!(EventStream);
 
 impl EventStream<'_> {
-    /// Sends an event. One that can't be written as it is (a line break in its name or id) is [`Sent::Unfit`], and
-    /// nothing of it is sent.
-    pub fn send<'m>(&mut self, event: &Event<'m>) -> Sent<'m> {
+    /// Sends an event, or a text as the data of one. An event that can't be written as it is (a line break in its name
+    /// or id) is [`Sent::Unfit`], and so are bytes; nothing of it is sent.
+    pub fn send<'m>(&mut self, publication: impl Into<Publication<'m>>) -> Sent {
         let Connection { id, wires, links } = &mut self.connection;
-        links.send_event(wires, *id, event, Message::Text(""))
-    }
-
-    /// Sends a plain event with this data.
-    pub fn send_data<'m>(&mut self, data: &'m str) -> Sent<'m> {
-        let Connection { id, wires, links } = &mut self.connection;
-        links.send_event(wires, *id, &Event::data(data), Message::Text(data))
+        // The answer to a HEAD ended with its head.
+        match links.link(*id).protocol {
+            Protocol::Events => links.send(wires, *id, publication.into().content()),
+            _ => Sent::Gone,
+        }
     }
 }
 

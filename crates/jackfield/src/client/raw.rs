@@ -3,8 +3,7 @@
 use crate::client::connection::Connection;
 use crate::client::context::context;
 use crate::links::Protocol;
-use crate::message::Sent;
-use jackfield_proto::websocket::Message;
+use crate::message::{Content, Publication, Sent};
 
 /// A connection with a protocol of the user's own, in one of its callbacks.
 pub struct Raw<'a> {
@@ -14,12 +13,15 @@ pub struct Raw<'a> {
 context!(Raw);
 
 impl Raw<'_> {
-    /// Sends bytes.
+    /// Sends bytes, of a text its own.
     #[doc(alias = "SendRawData")]
-    pub fn write<'m>(&mut self, bytes: &'m (impl AsRef<[u8]> + ?Sized)) -> Sent<'m> {
+    #[doc(alias = "write")]
+    pub fn send<'m>(&mut self, publication: impl Into<Publication<'m>>) -> Sent {
         let Connection { id, wires, links } = &mut self.connection;
-        let bytes = bytes.as_ref();
-        links.send_bytes(wires, *id, Message::Binary(bytes), &[], bytes)
+        match publication.into().content() {
+            Content::Message(message) => links.send_bytes(wires, *id, &[], message.as_bytes()),
+            content => links.send(wires, *id, content),
+        }
     }
 
     /// From the next byte on, what comes is cut into lines.

@@ -5,7 +5,6 @@ use crate::client::context::context;
 use crate::links::{Links, Protocol};
 use crate::message::Sent;
 use jackfield_proto::http1::{BodyError, Fields, Phase};
-use jackfield_proto::websocket::Message;
 
 /// An answer whose body is sent in parts, in its first callback or in any later one
 /// ([`Connection::as_response`](crate::Connection::as_response)). Further requests of the connection wait until its
@@ -18,16 +17,15 @@ context!(ResponseStream);
 
 impl ResponseStream<'_> {
     /// Sends a part. One that would go beyond the announced length is [`Sent::Unfit`].
-    pub fn write<'m>(&mut self, part: &'m (impl AsRef<[u8]> + ?Sized)) -> Sent<'m> {
+    pub fn write(&mut self, part: &(impl AsRef<[u8]> + ?Sized)) -> Sent {
         let Connection { id, wires, links } = &mut self.connection;
         let part = part.as_ref();
-        let message = Message::Binary(part);
         let cap = wires.limits().outbox_bytes_max;
-        let Some(outbox) = wires.outbox(*id) else { return Sent::Gone(message) };
+        let Some(outbox) = wires.outbox(*id) else { return Sent::Gone };
         // Asked before it is encoded: the machine counts what was.
         if outbox.counted() >= cap && Links::is_full(wires, *id) {
             links.overflow(wires, *id, false);
-            return Sent::Full(message);
+            return Sent::Full;
         }
         let mut scratch = std::mem::take(&mut links.scratch);
         scratch.clear();
@@ -36,8 +34,8 @@ impl ResponseStream<'_> {
             _ => Err(BodyError::NotStreaming),
         };
         let sent = match encoded {
-            Ok(()) => links.send_bytes(wires, *id, message, &[], &scratch),
-            Err(_) => Sent::Unfit(message),
+            Ok(()) => links.send_bytes(wires, *id, &[], &scratch),
+            Err(_) => Sent::Unfit,
         };
         links.keep_scratch(scratch);
         sent

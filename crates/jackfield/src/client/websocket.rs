@@ -5,8 +5,8 @@ use crate::client::context::context;
 use crate::config::Heartbeat;
 use crate::disconnect::Reason;
 use crate::links::Protocol;
-use crate::message::Sent;
-use jackfield_proto::websocket::{CloseError, Message};
+use crate::message::{Content, Publication, Sent};
+use jackfield_proto::websocket::CloseError;
 
 /// A WebSocket, in one of its callbacks.
 ///
@@ -24,15 +24,18 @@ pub struct WebSocket<'a> {
 context!(WebSocket);
 
 impl WebSocket<'_> {
-    /// Sends a message. Ignoring what became of it is safe: a peer that reads too slowly meets its connection's
-    /// overflow policy.
+    /// Sends a message: a text, bytes, or the data of an event. Ignoring what became of it is safe: a peer that reads
+    /// too slowly meets its connection's overflow policy.
     #[doc(alias = "SendWebSocketMessage")]
     #[doc(alias = "WSSendText")]
     #[doc(alias = "SendText")]
     #[inline(always)]
-    pub fn send<'m>(&mut self, message: impl Into<Message<'m>>) -> Sent<'m> {
+    pub fn send<'m>(&mut self, publication: impl Into<Publication<'m>>) -> Sent {
         let Connection { id, wires, links } = &mut self.connection;
-        links.send_frame(wires, *id, message.into())
+        match publication.into().content() {
+            Content::Message(message) => links.send_frame(wires, *id, message),
+            content => links.send(wires, *id, content),
+        }
     }
 
     /// Sends a Ping of at most 125 bytes, the rest being cut off. The Pong comes with `on_control`.

@@ -5,6 +5,7 @@ use crate::client::{Client, ClientFactory, Connection};
 use crate::disconnect::Reason;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::call::run;
+use crate::message::Content;
 use crate::shared::{Acceptance, Callback, Command, Refused};
 #[cfg(feature = "planted-bugs")]
 use jackfield_reactor::planted::planted;
@@ -35,9 +36,9 @@ impl<F: ClientFactory> Dispatcher<F> {
                 self.report_refused(&self.peer_of(&incoming, wires.reactor()), Refused::Shutdown);
             }
             Command::Adopt(incoming, is_provisional) => self.adopt(wires, incoming, is_provisional),
-            Command::Send(id, message) => self.links.send_prepared(wires, id, &message),
+            Command::Send(id, message) => self.links.send_for_another(wires, id, &message),
             Command::Publish(topic, message) => {
-                self.links.publish_here(wires, &topic, &message);
+                self.links.publish_here(wires, &topic, Content::Prepared(&message));
             }
             Command::Post(id, value) => self.hand_out(wires, id, value),
             Command::Close(id) => self.links.close(wires, id, Reason::Local),

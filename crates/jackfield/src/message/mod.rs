@@ -5,9 +5,12 @@
 mod body;
 mod form;
 mod prepared;
+mod publication;
 mod sent;
 
 pub use body::Body;
 pub(crate) use form::Form;
 pub use prepared::Prepared;
+pub(crate) use publication::Content;
+pub use publication::Publication;
 pub use sent::{Overflow, Published, Sent};

@@ -1,68 +1,121 @@
 //! A message that is encoded once, however many connections it goes to.
 
+use crate::message::form::Form;
+use jackfield_proto::sse::Event;
 use jackfield_proto::websocket::{self, Message, Opcode};
 use std::iter;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-/// A message that is encoded once, however many connections it goes to, on whatever reactors.
+/// A message or an event that is encoded once, however many connections it goes to, on whatever reactors and however
+/// often.
 ///
-/// It is one piece of shared memory. An event stream carries the same as an event, which is made once for each
-/// publish.
+/// It can be made of anything that can be sent, and holds each form (a WebSocket's frame, an event stream's event)
+/// encoded at most once, in memory that all its copies share. From 2 KiB on its receivers share that memory too.
+///
+/// ```
+/// use jackfield::{Client, Connection, ConnectionId, Prepared};
+///
+/// struct Gallery {
+///     picture: Prepared,
+/// }
+///
+/// impl Gallery {
+///     fn show(&self, connection: &mut Connection<'_>, visitors: &[ConnectionId]) {
+///         for id in visitors {
+///             connection.send_to(*id, &self.picture);
+///         }
+///     }
+/// }
+///
+/// impl Client for Gallery {}
+/// ```
+#[doc(alias = "PreparedMessage")]
+#[doc(alias = "sendEncoded")]
 #[derive(Clone, Debug)]
-pub struct Prepared {
-    /// The message as a WebSocket frame, whose payload is the message itself.
-    frame: Arc<[u8]>,
+pub struct Prepared(Arc<Forms>);
+
+#[derive(Debug)]
+struct Forms {
+    /// A WebSocket's frame, whose payload is the message itself. `None`: an event without data.
+    frame: Option<Arc<[u8]>>,
     header_bytes: u8,
-    is_text: bool,
+    /// Of a text it is made when the first event stream wants it. `None`: there is none.
+    event: OnceLock<Option<Arc<[u8]>>>,
 }
 
 /// The two counts of an `Arc`.
 const ARC_BYTES: usize = 2 * size_of::<usize>();
 
 impl Prepared {
-    /// Encodes a message.
-    #[must_use]
-    pub fn new(message: Message<'_>) -> Self {
-        let is_text = matches!(message, Message::Text(_));
-        let opcode = if is_text { Opcode::Text } else { Opcode::Binary };
-        let (header, payload) = (websocket::frame_header(opcode, true, message.len()), message.as_bytes());
-        let header = header.as_bytes();
-        // Zeros of the right length, then what belongs there: so that it is allocated once.
-        let mut frame: Arc<[u8]> = iter::repeat_n(0, header.len() + payload.len()).collect();
-        if let Some(bytes) = Arc::get_mut(&mut frame) {
-            let (head, body) = bytes.split_at_mut(header.len());
-            head.copy_from_slice(header);
-            body.copy_from_slice(payload);
-        }
-        Self { frame, header_bytes: header.len() as u8, is_text }
+    pub(super) fn of_message(message: Message<'_>) -> Self {
+        let event = match message {
+            Message::Text(_) => OnceLock::new(),
+            Message::Binary(_) => OnceLock::from(None),
+        };
+        Self::with_event(Some(message), event)
     }
 
-    /// The message.
-    #[must_use]
-    pub fn message(&self) -> Message<'_> {
-        let payload = self.payload();
-        match std::str::from_utf8(payload) {
-            Ok(text) if self.is_text => Message::Text(text),
-            _ => Message::Binary(payload),
+    pub(super) fn of_event(event: &Event<'_>) -> Self {
+        Self::with_event(event.text().map(Message::Text), OnceLock::from(self::event(event)))
+    }
+
+    fn with_event(message: Option<Message<'_>>, event: OnceLock<Option<Arc<[u8]>>>) -> Self {
+        let (frame, header_bytes) = message.map(frame).unzip();
+        Self(Arc::new(Forms { frame, header_bytes: header_bytes.unwrap_or(0), event }))
+    }
+
+    /// Its bytes in this form. `None`: it has no such form.
+    pub(crate) fn encoded(&self, form: Form) -> Option<&[u8]> {
+        match form {
+            Form::Frame | Form::Event => self.shared(form).map(AsRef::as_ref),
+            Form::Bytes => self.0.frame.as_ref().map(|frame| &frame[self.0.header_bytes.into()..]),
+        }
+    }
+
+    /// The same, to be shared. `None`: it has no such form that is kept by itself.
+    pub(crate) fn shared(&self, form: Form) -> Option<&Arc<[u8]>> {
+        match form {
+            Form::Frame => self.0.frame.as_ref(),
+            Form::Event => self.0.event.get_or_init(|| self.make_event()).as_ref(),
+            Form::Bytes => None,
         }
     }
 
     /// Bytes on the heap, which all that share it share.
     pub(crate) fn heap_bytes(&self) -> usize {
-        ARC_BYTES + self.frame.len()
+        let encoded = [self.0.frame.as_ref(), self.0.event.get().and_then(Option::as_ref)];
+        let bytes = encoded.into_iter().flatten().map(|bytes| ARC_BYTES + bytes.len());
+        ARC_BYTES + size_of::<Forms>() + bytes.sum::<usize>()
     }
 
-    pub(crate) fn payload(&self) -> &[u8] {
-        &self.frame[self.header_bytes.into()..]
-    }
-
-    pub(crate) fn frame(&self) -> &Arc<[u8]> {
-        &self.frame
+    /// The event that carries a text.
+    fn make_event(&self) -> Option<Arc<[u8]>> {
+        let text = std::str::from_utf8(self.encoded(Form::Bytes)?).ok()?;
+        event(&Event::data(text))
     }
 }
 
-impl<'m, M: Into<Message<'m>>> From<M> for Prepared {
-    fn from(message: M) -> Self {
-        Self::new(message.into())
+/// An event, if it can be written.
+fn event(event: &Event<'_>) -> Option<Arc<[u8]>> {
+    let mut bytes = Vec::new();
+    event.encode(&mut bytes).ok()?;
+    Some(bytes.into())
+}
+
+/// A message as a frame, and the bytes before its payload.
+pub(super) fn frame(message: Message<'_>) -> (Arc<[u8]>, u8) {
+    let opcode = match message {
+        Message::Text(_) => Opcode::Text,
+        Message::Binary(_) => Opcode::Binary,
+    };
+    let (header, payload) = (websocket::frame_header(opcode, true, message.len()), message.as_bytes());
+    let header = header.as_bytes();
+    // Zeros of the right length, then what belongs there: so that it is allocated once.
+    let mut frame: Arc<[u8]> = iter::repeat_n(0, header.len() + payload.len()).collect();
+    if let Some(bytes) = Arc::get_mut(&mut frame) {
+        let (head, body) = bytes.split_at_mut(header.len());
+        head.copy_from_slice(header);
+        body.copy_from_slice(payload);
     }
+    (frame, header.len() as u8)
 }

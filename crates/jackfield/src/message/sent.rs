@@ -1,22 +1,34 @@
 //! What became of a message.
 
-use jackfield_proto::websocket::Message;
-
 /// What became of a message. Ignoring it is safe: what happens to a slow consumer is decided by its
 /// [`Overflow`] policy, which closes the connection unless told otherwise.
+///
+/// ```
+/// use jackfield::{Sent, WebSocket};
+///
+/// /// Sends numbers until the peer has enough to read for now; `on_drain` goes on.
+/// fn count(socket: &mut WebSocket<'_>, next: &mut u64) {
+///     while socket.send(next.to_string()) == Sent::Queued {
+///         *next += 1;
+///     }
+/// }
+/// ```
+#[doc(alias = "SendStatus")]
+#[doc(alias = "backpressure")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sent<'m> {
+#[non_exhaustive]
+pub enum Sent {
     /// It is on its way.
     Queued,
-    /// It is on its way, behind more than the high-water mark: wait for `on_drain` before sending much more.
+    /// It is on its way, behind more than the high-water mark: wait for `on_drain` before sending much more. Until
+    /// then nothing is read from this connection either.
     Congested,
-    /// The connection is gone or closing. Here it is back.
-    Gone(Message<'m>),
-    /// Too much is queued for this peer, and the policy was applied; or the mailbox of its reactor is full. Here it
-    /// is back.
-    Full(Message<'m>),
-    /// This protocol has no way to carry it, such as binary on an event stream. Here it is back.
-    Unfit(Message<'m>),
+    /// Too much is queued for this peer, and the policy was applied; or the mailbox of its reactor is full.
+    Full,
+    /// The connection is gone or closing.
+    Gone,
+    /// This protocol has no way to carry it, such as binary on an event stream.
+    Unfit,
 }
 
 /// What happens to a peer that reads more slowly than it is sent to, once its backlog has reached the cap.
@@ -26,13 +38,13 @@ pub enum Overflow {
     /// The connection is closed, a WebSocket with 1013 (try again later). The default: nothing is lost unnoticed.
     #[default]
     Close,
-    /// The message is given back to the sender, which decides. A published one is dropped and counted.
+    /// The sender is told [`Sent::Full`], and decides. A published message is dropped and counted.
     GiveBack,
     /// The message is dropped and counted.
     DropNewest,
 }
 
-impl Sent<'_> {
+impl Sent {
     /// True if the message is on its way.
     #[must_use]
     pub const fn is_accepted(&self) -> bool {
@@ -42,6 +54,7 @@ impl Sent<'_> {
 
 /// What became of a published message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Published {
     /// Subscribers of this reactor that got it.
     pub here: usize,

@@ -1,14 +1,13 @@
 //! The one type that any thread may use.
 
 use crate::config::Heartbeat;
-use crate::message::{Prepared, Published};
+use crate::message::{Content, Publication, Published};
 use crate::shared::Shared;
 use crate::shared::command::Command;
 use crate::shared::metrics::Metrics;
 use crate::shared::remote::RemoteReactor;
 use crate::shared::state::{Busy, Drain, State};
 use crate::topics::TopicIndex;
-use jackfield_proto::websocket::Message;
 use jackfield_reactor::ConnectionId;
 use std::any::Any;
 use std::fmt;
@@ -40,28 +39,21 @@ impl Handle {
         }))
     }
 
-    /// Sends a message to a connection. Whether it was still there when the message arrived is not known here.
+    /// Sends to a connection, in whatever that speaks. Whether it was still there when the message arrived is not
+    /// known here.
     ///
     /// # Errors
     /// [`Busy`].
     #[doc(alias = "sendOne")]
-    pub fn send<'m>(&self, id: ConnectionId, message: impl Into<Message<'m>>) -> Result<(), Busy> {
-        self.post_command(id.reactor(), Command::Send(id, Prepared::new(message.into())))
+    pub fn send<'m>(&self, id: ConnectionId, publication: impl Into<Publication<'m>>) -> Result<(), Busy> {
+        self.send_content(id, publication.into().content())
     }
 
-    /// Sends a message that is encoded already.
-    ///
-    /// # Errors
-    /// [`Busy`].
-    #[doc(alias = "sendEncoded")]
-    pub fn send_prepared(&self, id: ConnectionId, message: &Prepared) -> Result<(), Busy> {
-        self.post_command(id.reactor(), Command::Send(id, message.clone()))
-    }
-
-    /// Sends a message to all subscribers of a topic, on all reactors.
+    /// Sends to all subscribers of a topic, on all reactors.
     #[doc(alias = "sendAll")]
-    pub fn publish<'m>(&self, topic: &str, message: impl Into<Message<'m>>) -> Published {
-        self.publish_but(topic, message.into(), usize::MAX)
+    #[doc(alias = "broadcast")]
+    pub fn publish<'m>(&self, topic: &str, publication: impl Into<Publication<'m>>) -> Published {
+        self.publish_but(topic, publication.into().content(), usize::MAX)
     }
 
     /// Gives a value to a connection: its client gets it with `on_post`, on its own reactor.
@@ -152,6 +144,10 @@ impl Handle {
         for remote in &self.0.remotes {
             remote.post_reserved(Command::Shutdown(drain));
         }
+    }
+
+    pub(crate) fn send_content(&self, id: ConnectionId, content: Content<'_>) -> Result<(), Busy> {
+        self.post_command(id.reactor(), Command::Send(id, content.prepare()))
     }
 
     pub(crate) fn shared(&self) -> &Shared {

@@ -1,18 +1,17 @@
 //! The only way of a published message from one reactor to the others.
 
-use crate::message::{Prepared, Published};
+use crate::message::{Content, Prepared, Published};
 use crate::shared::command::Command;
 use crate::shared::handle::Handle;
 use crate::topics::Counts;
-use jackfield_proto::websocket::Message;
 use jackfield_reactor::planted::planted;
 use std::sync::Arc;
 
 impl Handle {
-    /// Publishes a message on every reactor but one. Nothing is encoded if there is no subscriber.
-    pub(crate) fn publish_but(&self, topic: &str, message: Message<'_>, but: usize) -> Published {
+    /// Publishes on every reactor but one. Nothing is encoded if there is no subscriber.
+    pub(crate) fn publish_but(&self, topic: &str, content: Content<'_>, but: usize) -> Published {
         match self.shared().topic_index.find(topic) {
-            Some((name, counts)) => self.pass_on(&name, &counts, &Prepared::new(message), but),
+            Some((name, counts)) => self.pass_on(&name, &counts, &content.prepare(), but),
             None => Published::default(),
         }
     }

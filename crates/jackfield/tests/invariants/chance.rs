@@ -144,7 +144,7 @@ fn obedient() -> Probe {
         },
         on_line: |probe, raw, line| {
             obey(probe, raw, line);
-            raw.write(line);
+            raw.send(line);
         },
         on_timer: |_, connection, timer| match timer {
             TimerId(1) => connection.resume_read(),

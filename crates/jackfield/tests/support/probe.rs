@@ -124,14 +124,14 @@ impl Default for Probe {
                 socket.send(message);
             },
             on_data: |_, raw, data| {
-                raw.write(&*data);
+                raw.send(&*data);
                 data.len()
             },
             on_drain: |_, _| {},
             on_timer: |_, _, _| {},
             on_disconnect: |_, _, _| {},
             on_line: |_, raw, line| {
-                raw.write(&[line, b"\n"].concat());
+                raw.send(&[line, b"\n"].concat());
             },
             on_line_limit: |_, raw| raw.abort(),
             on_post: |_, _, _| {},

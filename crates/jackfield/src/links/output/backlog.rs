@@ -3,7 +3,7 @@
 use crate::disconnect::{Limit, Reason};
 use crate::links::Links;
 use crate::links::protocol::Protocol;
-use crate::message::Overflow;
+use crate::message::{Overflow, Sent};
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Outbox, Wires};
 
@@ -21,6 +21,20 @@ impl Links {
         let cap = wires.limits().outbox_bytes_max;
         Self::relieve(wires, id);
         wires.outbox(id).is_some_and(|outbox| outbox.counted() >= cap && !planted(42))
+    }
+
+    /// Where something that is sent to one connection goes, whose backlog has reached the cap or which is gone.
+    #[cold]
+    pub(crate) fn outbox_at_cap<'w>(
+        &mut self,
+        wires: &'w mut Wires,
+        id: ConnectionId,
+    ) -> Result<&'w mut Outbox, Sent> {
+        if wires.is_open(id) && Self::is_full(wires, id) {
+            self.overflow(wires, id, false);
+            return Err(Sent::Full);
+        }
+        wires.outbox(id).ok_or(Sent::Gone)
     }
 
     /// Where something that is published goes, unless the connection is gone or too much is queued for it.

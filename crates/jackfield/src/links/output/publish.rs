@@ -6,148 +6,126 @@
 
 use crate::links::Links;
 use crate::links::fan_out::FanOut;
-use crate::message::{Form, Prepared, Published};
-use jackfield_proto::websocket::Message;
+use crate::message::{Content, Form, Published};
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Outbox, SHARE_BYTES_MIN, Wires};
-use std::sync::Arc;
 
 /// With fewer members a broadcast saves nothing.
 const BROADCAST_MEMBERS_MIN: usize = 4;
 
 impl Links {
-    /// Publishes a message on all reactors.
+    /// Publishes on all reactors.
     pub(crate) fn publish(
         &mut self,
         wires: &mut Wires,
         topic: &str,
-        message: Message<'_>,
+        content: Content<'_>,
         but: ConnectionId,
     ) -> Published {
         let reactor = wires.reactor();
         let Some((place, local)) = self.topics.find(topic) else {
             // There is no subscriber here: another reactor may have some.
-            return self.handle.publish_but(topic, message, reactor);
+            return self.handle.publish_but(topic, content, reactor);
         };
-        if local.counts.total() > local.counts.of(reactor) {
-            let prepared = Prepared::new(message);
-            let published = self.handle.pass_on(&local.name, &local.counts, &prepared, reactor);
-            return Published { here: self.publish_prepared(wires, place, &prepared, but), ..published };
+        if local.counts.total() == local.counts.of(reactor) {
+            return Published { here: self.publish_at(wires, place, content, but), ..Published::default() };
         }
-        let here = if message.len() < SHARE_BYTES_MIN {
-            self.publish_small(wires, place, message, but)
-        } else {
-            self.publish_shared(wires, place, &Prepared::new(message), but)
-        };
-        Published { here, ..Published::default() }
+        let prepared = content.prepare();
+        let published = self.handle.pass_on(&local.name, &local.counts, &prepared, reactor);
+        Published { here: self.publish_at(wires, place, Content::Prepared(&prepared), but), ..published }
     }
 
-    /// Publishes a message to the subscribers of this reactor.
-    pub(crate) fn publish_here(&mut self, wires: &mut Wires, topic: &str, message: &Prepared) {
+    /// Publishes to the subscribers of this reactor.
+    pub(crate) fn publish_here(&mut self, wires: &mut Wires, topic: &str, content: Content<'_>) {
         if let Some(place) = self.topics.place(topic) {
-            self.publish_prepared(wires, place, message, ConnectionId::NONE);
+            self.publish_at(wires, place, content, ConnectionId::NONE);
         }
     }
 
-    fn publish_prepared(
+    fn publish_at(
         &mut self,
         wires: &mut Wires,
         place: usize,
-        message: &Prepared,
-        but: ConnectionId,
-    ) -> usize {
-        if message.message().len() < SHARE_BYTES_MIN {
-            return self.publish_small(wires, place, message.message(), but);
-        }
-        self.publish_shared(wires, place, message, but)
-    }
-
-    /// A small message is copied to each subscriber, and allocates nothing.
-    fn publish_small(
-        &mut self,
-        wires: &mut Wires,
-        place: usize,
-        message: Message<'_>,
+        content: Content<'_>,
         but: ConnectionId,
     ) -> usize {
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
-        let count = match self.gather(wires, place, message, but, &mut scratch) {
-            Some(count) => count,
-            None => self.copy_to_each(wires, place, message, but, &mut scratch),
+        let count = match content.len() < SHARE_BYTES_MIN {
+            true => match self.gather(wires, place, content, but, &mut scratch) {
+                Some(count) => count,
+                None => self.copy_to_each(wires, place, content, but, &mut scratch),
+            },
+            false => self.share_with_each(wires, place, content, but),
         };
         self.keep_scratch(scratch);
         self.metrics.messages_out.add(count as u64);
         count
     }
 
-    /// The same message was published to the same topic just now, so no member has to be looked at.
+    /// Something small was published to the same topic just now, so no member has to be looked at.
     fn gather(
         &self,
         wires: &mut Wires,
         place: usize,
-        message: Message<'_>,
+        content: Content<'_>,
         but: ConnectionId,
         scratch: &mut Vec<u8>,
     ) -> Option<usize> {
         let fan_out = self.fan_out.as_ref().filter(|fan_out| fan_out.place == place)?;
         let form = if planted(46) { Form::Frame } else { fan_out.form };
-        if !form.encode(message, scratch) || !wires.broadcast(scratch, but) {
+        if !content.encode(form, scratch) || !wires.broadcast(scratch, but) {
             return None;
         }
         Some(fan_out.members - usize::from(self.is_member(but, place)))
     }
 
+    /// Something small is copied to each subscriber, and allocates nothing.
     fn copy_to_each(
         &mut self,
         wires: &mut Wires,
         place: usize,
-        message: Message<'_>,
+        content: Content<'_>,
         but: ConnectionId,
         scratch: &mut Vec<u8>,
     ) -> usize {
         scratch.clear();
-        Form::Frame.encode(message, scratch);
+        let has_frame = content.encode(Form::Frame, scratch);
         let frame_end = scratch.len();
-        let has_event = Form::Event.encode(message, scratch);
+        let has_event = content.encode(Form::Event, scratch);
         let (frame, event) = scratch.split_at(frame_end);
         self.append_to_each(wires, place, but, true, |form, outbox| {
             let bytes = match form {
-                Form::Frame => frame,
-                Form::Event if has_event => event,
-                Form::Event => return false,
-                Form::Bytes => message.as_bytes(),
+                Form::Frame => has_frame.then_some(frame),
+                Form::Event => has_event.then_some(event),
+                Form::Bytes => content.payload(),
             };
-            outbox.tail().extend_from_slice(bytes);
-            true
+            outbox.tail().extend_from_slice(bytes.unwrap_or_default());
+            bytes.is_some()
         })
     }
 
-    /// A large message is encoded already, and shared by its subscribers.
-    fn publish_shared(
+    /// Something large is encoded when the first subscriber wants it in a form, and shared by all who want it so.
+    fn share_with_each(
         &mut self,
         wires: &mut Wires,
         place: usize,
-        message: &Prepared,
+        content: Content<'_>,
         but: ConnectionId,
     ) -> usize {
-        let mut scratch = std::mem::take(&mut self.scratch);
-        // Made when the first event stream wants it.
-        let mut event = None;
-        let count = self.append_to_each(wires, place, but, false, |form, outbox| {
-            match form {
-                Form::Frame => outbox.share(message.frame()),
-                Form::Event => match event.get_or_insert_with(|| shared_event(message, &mut scratch)) {
-                    Some(event) => outbox.share(event),
-                    None => return false,
-                },
-                Form::Bytes => outbox.tail().extend_from_slice(message.payload()),
-            }
-            true
-        });
-        self.keep_scratch(scratch);
-        self.metrics.messages_out.add(count as u64);
-        count
+        let (mut frame, mut event) = (None, None);
+        self.append_to_each(wires, place, but, false, |form, outbox| {
+            let shared = match form {
+                Form::Frame => frame.get_or_insert_with(|| content.share(form)),
+                Form::Event => event.get_or_insert_with(|| content.share(form)),
+                Form::Bytes => {
+                    outbox.tail().extend_from_slice(content.payload().unwrap_or_default());
+                    return content.payload().is_some();
+                }
+            };
+            shared.iter().for_each(|bytes| outbox.share(bytes));
+            shared.is_some()
+        })
     }
 
     /// Appends something to the outbox of each member but one, and says to how many. If they are all of one form and
@@ -217,10 +195,4 @@ impl Links {
         id != ConnectionId::NONE
             && extra.is_some_and(|extra| extra.topics.iter().any(|topic| topic.topic == place))
     }
-}
-
-/// A text message as an event; an event stream carries no binary ones.
-fn shared_event(message: &Prepared, scratch: &mut Vec<u8>) -> Option<Arc<[u8]>> {
-    scratch.clear();
-    Form::Event.encode(message.message(), scratch).then(|| scratch[..].into())
 }

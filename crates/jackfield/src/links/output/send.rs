@@ -1,23 +1,60 @@
 //! One message to one connection: encoded into its outbox, written through if it is large.
 
 use crate::links::Links;
-use crate::links::protocol::Protocol;
-use crate::message::{Overflow, Prepared, Sent};
-use jackfield_proto::sse;
+use crate::message::{Content, Form, Overflow, Prepared, Sent};
+use crate::shared::Busy;
 use jackfield_proto::websocket::{self, Message};
 use jackfield_reactor::{ConnectionId, WRITE_THROUGH_BYTES_MIN, Wires};
+use std::sync::Arc;
 
 impl Links {
-    /// Sends a message as a WebSocket frame. Who calls it knows that the connection is a WebSocket.
-    #[inline(always)]
-    pub(crate) fn send_frame<'m>(
+    /// Sends to any connection of this reactor, in whatever that speaks.
+    pub(crate) fn send(&mut self, wires: &mut Wires, id: ConnectionId, content: Content<'_>) -> Sent {
+        if !wires.is_open(id) {
+            return Sent::Gone;
+        }
+        let Some(form) = self.link(id).protocol.form() else { return Sent::Unfit };
+        if let Content::Prepared(prepared) = content {
+            return self.send_prepared(wires, id, prepared, form);
+        }
+        match (form, content.message()) {
+            (Form::Frame, Some(message)) => self.send_frame(wires, id, message),
+            (Form::Bytes, Some(message)) => self.send_bytes(wires, id, &[], message.as_bytes()),
+            (Form::Event, _) => self.send_event(wires, id, content),
+            (Form::Frame | Form::Bytes, None) => Sent::Unfit,
+        }
+    }
+
+    /// Sends to any connection of any reactor.
+    pub(crate) fn send_anywhere(
         &mut self,
         wires: &mut Wires,
         id: ConnectionId,
-        message: Message<'m>,
-    ) -> Sent<'m> {
+        content: Content<'_>,
+    ) -> Sent {
+        if id.reactor() == wires.reactor() {
+            return self.send(wires, id, content);
+        }
+        match self.handle.send_content(id, content) {
+            Ok(()) => Sent::Queued,
+            Err(Busy::Full) => Sent::Full,
+            Err(Busy::Unknown) => Sent::Gone,
+        }
+    }
+
+    /// Sends on the request of another thread, which is not there any more to get the outcome.
+    pub(crate) fn send_for_another(&mut self, wires: &mut Wires, id: ConnectionId, message: &Prepared) {
+        let sent = self.send(wires, id, Content::Prepared(message));
+        if sent == Sent::Full && self.link(id).overflow == Overflow::GiveBack {
+            self.count_dropped(id);
+        }
+    }
+
+    /// Sends a message as a WebSocket frame. Who calls it knows that the connection is a WebSocket.
+    #[inline(always)]
+    pub(crate) fn send_frame(&mut self, wires: &mut Wires, id: ConnectionId, message: Message<'_>) -> Sent {
         let high = wires.limits().outbox_bytes_high;
-        let Some(outbox) = wires.outbox(id) else { return Sent::Gone(message) };
+        let Some(outbox) = wires.outbox(id) else { return Sent::Gone };
         if outbox.queued() < high && message.len() < WRITE_THROUGH_BYTES_MIN {
             websocket::encode(message, outbox.tail());
             self.metrics.messages_out.add(1);
@@ -27,61 +64,72 @@ impl Links {
     }
 
     #[inline(never)]
-    fn send_large_frame<'m>(
-        &mut self,
-        wires: &mut Wires,
-        id: ConnectionId,
-        message: Message<'m>,
-    ) -> Sent<'m> {
+    fn send_large_frame(&mut self, wires: &mut Wires, id: ConnectionId, message: Message<'_>) -> Sent {
         let opcode = match message {
             Message::Text(_) => websocket::Opcode::Text,
             Message::Binary(_) => websocket::Opcode::Binary,
         };
         let header = websocket::frame_header(opcode, true, message.len());
-        self.send_bytes(wires, id, message, header.as_bytes(), message.as_bytes())
+        self.send_bytes(wires, id, header.as_bytes(), message.as_bytes())
     }
 
-    /// Sends an event on an event stream.
-    pub(crate) fn send_event<'m>(
-        &mut self,
-        wires: &mut Wires,
-        id: ConnectionId,
-        event: &sse::Event<'_>,
-        message: Message<'m>,
-    ) -> Sent<'m> {
-        // The answer to a HEAD ended with its head.
-        if !matches!(self.link(id).protocol, Protocol::Events) {
-            return Sent::Gone(message);
-        }
+    fn send_event(&mut self, wires: &mut Wires, id: ConnectionId, content: Content<'_>) -> Sent {
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
-        let sent = match event.encode(&mut scratch) {
-            Ok(()) => self.send_bytes(wires, id, message, &[], &scratch),
-            Err(_) => Sent::Unfit(message),
+        let sent = match content.encode(Form::Event, &mut scratch) {
+            true => self.send_bytes(wires, id, &[], &scratch),
+            false => Sent::Unfit,
         };
         self.keep_scratch(scratch);
         sent
     }
 
-    /// Sends bytes, if the backlog before them is below the cap. `message` is what is given back otherwise.
-    pub(crate) fn send_bytes<'m>(
+    fn send_prepared(
         &mut self,
         wires: &mut Wires,
         id: ConnectionId,
-        message: Message<'m>,
+        prepared: &Prepared,
+        form: Form,
+    ) -> Sent {
+        match (prepared.shared(form), prepared.encoded(form)) {
+            (Some(shared), _) => self.send_shared(wires, id, shared),
+            (None, Some(bytes)) => self.send_bytes(wires, id, &[], bytes),
+            (None, None) => Sent::Unfit,
+        }
+    }
+
+    /// Sends bytes that others get too, if the backlog before them is below the cap. Large ones are not copied.
+    fn send_shared(&mut self, wires: &mut Wires, id: ConnectionId, bytes: &Arc<[u8]>) -> Sent {
+        let (high, cap) = (wires.limits().outbox_bytes_high, wires.limits().outbox_bytes_max);
+        let outbox = match wires.outbox(id) {
+            Some(outbox) if outbox.counted() < cap => outbox,
+            _ => match self.outbox_at_cap(wires, id) {
+                Ok(outbox) => outbox,
+                Err(sent) => return sent,
+            },
+        };
+        outbox.share(bytes);
+        self.metrics.messages_out.add(1);
+        let congested = outbox.queued() > high && Self::relieve(wires, id);
+        if congested { Sent::Congested } else { Sent::Queued }
+    }
+
+    /// Sends bytes, if the backlog before them is below the cap.
+    pub(crate) fn send_bytes(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
         header: &[u8],
         payload: &[u8],
-    ) -> Sent<'m> {
+    ) -> Sent {
         let (high, cap) = (wires.limits().outbox_bytes_high, wires.limits().outbox_bytes_max);
-        let Some(mut outbox) = wires.outbox(id) else { return Sent::Gone(message) };
-        if outbox.counted() >= cap {
-            if Self::is_full(wires, id) {
-                self.overflow(wires, id, false);
-                return Sent::Full(message);
-            }
-            let Some(relieved) = wires.outbox(id) else { return Sent::Gone(message) };
-            outbox = relieved;
-        }
+        let outbox = match wires.outbox(id) {
+            Some(outbox) if outbox.counted() < cap => outbox,
+            _ => match self.outbox_at_cap(wires, id) {
+                Ok(outbox) => outbox,
+                Err(sent) => return sent,
+            },
+        };
         self.metrics.messages_out.add(1);
         let congested = if payload.len() >= WRITE_THROUGH_BYTES_MIN {
             wires.write_through(id, header, payload) == Some(true)
@@ -91,46 +139,5 @@ impl Links {
             outbox.queued() > high && Self::relieve(wires, id)
         };
         if congested { Sent::Congested } else { Sent::Queued }
-    }
-
-    /// Sends a message to any connection of this reactor, in whatever that speaks.
-    pub(crate) fn send<'m>(&mut self, wires: &mut Wires, id: ConnectionId, message: Message<'m>) -> Sent<'m> {
-        if !wires.is_open(id) {
-            return Sent::Gone(message);
-        }
-        match (&self.link(id).protocol, message) {
-            (Protocol::WebSocket(_), message) => self.send_frame(wires, id, message),
-            (Protocol::Events, Message::Text(text)) => {
-                self.send_event(wires, id, &sse::Event::data(text), message)
-            }
-            (Protocol::Raw | Protocol::Lines { .. }, message) => {
-                self.send_bytes(wires, id, message, &[], message.as_bytes())
-            }
-            (Protocol::Events | Protocol::Http(_) | Protocol::Refused | Protocol::None, message) => {
-                Sent::Unfit(message)
-            }
-        }
-    }
-
-    /// Sends a message that is encoded already to one connection. Its sender is not there any more to get the
-    /// outcome.
-    pub(crate) fn send_prepared(&mut self, wires: &mut Wires, id: ConnectionId, message: &Prepared) {
-        if !wires.is_open(id) {
-            return;
-        }
-        if !matches!(self.link(id).protocol, Protocol::WebSocket(_)) {
-            let sent = self.send(wires, id, message.message());
-            if matches!(sent, Sent::Full(_)) && self.link(id).overflow == Overflow::GiveBack {
-                self.count_dropped(id);
-            }
-            return;
-        }
-        let high = wires.limits().outbox_bytes_high;
-        let Some(outbox) = self.outbox_for_published(wires, id) else { return };
-        outbox.share(message.frame());
-        self.metrics.messages_out.add(1);
-        if outbox.queued() > high {
-            Self::relieve(wires, id);
-        }
     }
 }

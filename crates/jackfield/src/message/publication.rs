@@ -1,0 +1,257 @@
+//! What is sent or published, before it is known what its receivers speak.
+
+use crate::message::form::Form;
+use crate::message::prepared::{self, Prepared};
+use jackfield_proto::sse::Event;
+use jackfield_proto::websocket::{self, Message};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// What can be sent to a connection, or published to many.
+///
+/// It is made by `into()` from text (`&str`, `String`, `&String`, `Cow<str>`), from bytes (`&[u8]`, `Vec<u8>`,
+/// `&Vec<u8>`, an array by reference), from a [`Message`], from an [`Event`], and from a [`Prepared`] one. So every
+/// method that takes one takes all of these, by value as well as by reference.
+///
+/// What a receiver gets follows from what it speaks:
+///
+/// | | WebSocket | event stream | raw or line connection |
+/// | --- | --- | --- | --- |
+/// | text | a text message | an event with this data | its bytes |
+/// | bytes | a binary message | nothing: [`Sent::Unfit`](crate::Sent::Unfit) | the bytes |
+/// | an event | its data as a text message | the event with its name and id | the bytes of its data |
+///
+/// An event without data, such as a comment, has nothing to say to a WebSocket or a raw connection. One that can't be
+/// written as it is (a line break in its name or id) fits no event stream. Nothing of either is sent there.
+///
+/// ```
+/// use jackfield::{Event, Handle, Prepared};
+///
+/// fn tell(handle: &Handle, price: f64) {
+///     handle.publish("prices", format!("{price:.2}"));
+///     let text = price.to_string();
+///     handle.publish("prices", Event::data(&text).event("price").id("17"));
+///     let large = Prepared::new(vec![0; 50_000]);
+///     handle.publish("images", &large);
+///     handle.publish("archive", &large);
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Publication<'m>(Held<'m>);
+
+/// Borrowed or given away.
+#[derive(Clone, Debug)]
+enum Held<'m> {
+    Message(Message<'m>),
+    Text(String),
+    Binary(Vec<u8>),
+    Event(Event<'m>),
+    Prepared(Prepared),
+    Lent(&'m Prepared),
+}
+
+/// The same, looked at: what is encoded, whoever holds it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Content<'a> {
+    Message(Message<'a>),
+    Event(&'a Event<'a>),
+    Prepared(&'a Prepared),
+}
+
+impl Publication<'_> {
+    #[inline(always)]
+    pub(crate) fn content(&self) -> Content<'_> {
+        match &self.0 {
+            Held::Message(message) => Content::Message(*message),
+            Held::Text(text) => Content::Message(Message::Text(text)),
+            Held::Binary(bytes) => Content::Message(Message::Binary(bytes)),
+            Held::Event(event) => Content::Event(event),
+            Held::Prepared(prepared) => Content::Prepared(prepared),
+            Held::Lent(prepared) => Content::Prepared(prepared),
+        }
+    }
+}
+
+impl<'a> Content<'a> {
+    /// Appends it in this form. False, and nothing appended: it has no such form.
+    pub(crate) fn encode(self, form: Form, out: &mut Vec<u8>) -> bool {
+        match (self, form) {
+            (Self::Prepared(prepared), form) => append(prepared.encoded(form), out),
+            (Self::Event(event), Form::Event) => event.encode(out).is_ok(),
+            (Self::Message(Message::Text(text)), Form::Event) => Event::data(text).encode(out).is_ok(),
+            (Self::Message(Message::Binary(_)), Form::Event) => false,
+            (Self::Message(_) | Self::Event(_), Form::Bytes) => append(self.payload(), out),
+            (Self::Message(_) | Self::Event(_), Form::Frame) => match self.message() {
+                Some(message) => {
+                    websocket::encode(message, out);
+                    true
+                }
+                None => false,
+            },
+        }
+    }
+
+    /// The same, encoded for those who share it.
+    pub(crate) fn share(self, form: Form) -> Option<Arc<[u8]>> {
+        match (self, form) {
+            (Self::Prepared(prepared), form) => prepared.shared(form).cloned(),
+            (Self::Message(_) | Self::Event(_), Form::Frame) => Some(prepared::frame(self.message()?).0),
+            (Self::Message(_) | Self::Event(_), form) => {
+                let mut bytes = Vec::new();
+                self.encode(form, &mut bytes).then(|| bytes.into())
+            }
+        }
+    }
+
+    /// The message that it is for who takes no events, unless it is encoded already.
+    pub(crate) fn message(self) -> Option<Message<'a>> {
+        match self {
+            Self::Message(message) => Some(message),
+            Self::Event(event) => event.text().map(Message::Text),
+            Self::Prepared(_) => None,
+        }
+    }
+
+    /// What it says, without a frame or fields around it. `None`: an event without data.
+    pub(crate) fn payload(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Message(message) => Some(message.as_bytes()),
+            Self::Event(event) => event.text().map(str::as_bytes),
+            Self::Prepared(prepared) => prepared.encoded(Form::Bytes),
+        }
+    }
+
+    /// Its length in bytes, without a frame or fields around it.
+    pub(crate) fn len(self) -> usize {
+        self.payload().map_or(0, <[u8]>::len)
+    }
+
+    /// The same, encoded once for all who get it.
+    pub(crate) fn prepare(self) -> Prepared {
+        match self {
+            Self::Prepared(prepared) => prepared.clone(),
+            Self::Message(message) => Prepared::of_message(message),
+            Self::Event(event) => Prepared::of_event(event),
+        }
+    }
+}
+
+fn append(bytes: Option<&[u8]>, out: &mut Vec<u8>) -> bool {
+    out.extend_from_slice(bytes.unwrap_or_default());
+    bytes.is_some()
+}
+
+impl Prepared {
+    /// Encodes a message or an event.
+    #[must_use]
+    pub fn new<'m>(publication: impl Into<Publication<'m>>) -> Self {
+        publication.into().content().prepare()
+    }
+}
+
+macro_rules! from {
+    ($(<$($generic:tt),*> $from:ty => |$value:ident| $held:expr;)*) => {$(
+        impl<$($generic)*> From<$from> for Publication<'m> {
+            #[inline(always)]
+            fn from($value: $from) -> Self {
+                Self($held)
+            }
+        }
+    )*};
+}
+
+from! {
+    <'m> Message<'m> => |message| Held::Message(message);
+    <'m> &'m str => |text| Held::Message(Message::Text(text));
+    <'m> &'m String => |text| Held::Message(Message::Text(text));
+    <'m> String => |text| Held::Text(text);
+    <'m> Cow<'m, str> => |text| match text {
+        Cow::Borrowed(text) => Held::Message(Message::Text(text)),
+        Cow::Owned(text) => Held::Text(text),
+    };
+    <'m> &'m [u8] => |bytes| Held::Message(Message::Binary(bytes));
+    <'m> &'m mut [u8] => |bytes| Held::Message(Message::Binary(bytes));
+    <'m> &'m Vec<u8> => |bytes| Held::Message(Message::Binary(bytes));
+    <'m> Vec<u8> => |bytes| Held::Binary(bytes);
+    <'m> Event<'m> => |event| Held::Event(event);
+    <'m> &Event<'m> => |event| Held::Event(*event);
+    <'m> Prepared => |prepared| Held::Prepared(prepared);
+    <'m> &'m Prepared => |prepared| Held::Lent(prepared);
+}
+
+impl<'m, const N: usize> From<&'m [u8; N]> for Publication<'m> {
+    #[inline(always)]
+    fn from(bytes: &'m [u8; N]) -> Self {
+        Self(Held::Message(Message::Binary(bytes)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a publication looks like as a frame, as an event and as bytes, prepared and not.
+    #[track_caller]
+    fn check<'m>(publication: impl Into<Publication<'m>>, forms: [Option<&[u8]>; 3]) {
+        let publication = publication.into();
+        let prepared = Prepared::new(publication.clone());
+        for content in [publication.content(), Content::Prepared(&prepared)] {
+            for (form, expected) in [Form::Frame, Form::Event, Form::Bytes].into_iter().zip(forms) {
+                let mut out = b"before".to_vec();
+                assert_eq!(content.encode(form, &mut out), expected.is_some(), "{content:?} as {form:?}");
+                assert_eq!(out.strip_prefix(b"before"), Some(expected.unwrap_or_default()), "{content:?}");
+            }
+            assert_eq!(content.payload(), forms[2], "{content:?}");
+        }
+    }
+
+    #[test]
+    fn each_kind_has_the_forms_that_its_receivers_speak() {
+        let text: [Option<&[u8]>; 3] = [Some(b"\x81\x02hi"), Some(b"data: hi\n\n"), Some(b"hi")];
+        check("hi", text);
+        check(&"hi".to_owned(), text);
+        check("hi".to_owned(), text);
+        check(Cow::from("hi"), text);
+        check(Cow::from("hi".to_owned()), text);
+        check(Message::Text("hi"), text);
+        check(Prepared::new("hi"), text);
+        check(&Prepared::new("hi".to_owned()), text);
+
+        let binary: [Option<&[u8]>; 3] = [Some(b"\x82\x02hi"), None, Some(b"hi")];
+        check(b"hi", binary);
+        check(&b"hi"[..], binary);
+        check(&mut b"hi".to_vec()[..], binary);
+        check(b"hi".to_vec(), binary);
+        check(&b"hi".to_vec(), binary);
+        check(Message::Binary(b"hi"), binary);
+        check(&Prepared::new(b"hi"), binary);
+
+        check("", [Some(b"\x81\x00"), Some(b"data: \n\n"), Some(b"")]);
+        check(b"", [Some(b"\x82\x00"), None, Some(b"")]);
+    }
+
+    #[test]
+    fn an_event_keeps_its_name_and_id_where_there_is_room_for_them() {
+        let event = Event::data("hi").event("greeting").id("7");
+        let forms: [Option<&[u8]>; 3] =
+            [Some(b"\x81\x02hi"), Some(b"event: greeting\nid: 7\ndata: hi\n\n"), Some(b"hi")];
+        check(event, forms);
+        check(&event, forms);
+        check(Prepared::new(event), forms);
+        check(Event::comment("psst"), [None, Some(b": psst\n\n"), None]);
+        check(Event::data("hi").event("a\nb"), [Some(b"\x81\x02hi"), None, Some(b"hi")]);
+    }
+
+    #[test]
+    fn what_is_prepared_is_encoded_once_in_each_form() {
+        for prepared in [Prepared::new("hi"), Prepared::new(Event::data("hi").id("1"))] {
+            let again = Prepared::new(&prepared);
+            for form in [Form::Frame, Form::Event, Form::Bytes] {
+                let at = |prepared: &Prepared| prepared.encoded(form).map(<[u8]>::as_ptr);
+                assert!(at(&prepared).is_some());
+                assert_eq!(at(&prepared), at(&prepared), "{form:?}");
+                assert_eq!(at(&prepared), at(&again), "{form:?}");
+            }
+        }
+    }
+}

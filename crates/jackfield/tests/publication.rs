@@ -1,0 +1,201 @@
+//! What can be sent, in each way that there is to send it, and what receivers that speak different protocols get.
+
+mod support;
+
+use jackfield::test::{FarEnd, TestServer, listener};
+use jackfield::{
+    Client, Connection, ConnectionId, Event, Exchange, Handle, Message, Prepared, Publication, Request, Sent,
+};
+use std::any::Any;
+use std::borrow::Cow;
+use std::sync::Arc;
+use support::{get, socket, text};
+
+/// A way to send something to a subscriber, from one of its callbacks or from outside.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    SendTo,
+    Publish,
+    PublishToAll,
+    Handle,
+    HandlePublish,
+    /// By the method of what the connection speaks.
+    Own,
+}
+
+const WAYS: [Way; 6] =
+    [Way::SendTo, Way::Publish, Way::PublishToAll, Way::Handle, Way::HandlePublish, Way::Own];
+
+/// A value to be made anew for each send, for some are used up.
+type Make = Arc<dyn Fn() -> Publication<'static> + Send + Sync>;
+
+/// Sends what it is told to, when it is told to.
+struct Sender;
+
+/// What to send, how, and to whom.
+struct Order(Way, Make, ConnectionId);
+
+impl Client for Sender {
+    fn on_connect(&mut self, connection: &mut Connection<'_>) {
+        connection.subscribe("all");
+    }
+
+    fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
+        exchange.events();
+    }
+
+    fn on_post(&mut self, connection: &mut Connection<'_>, value: Box<dyn Any + Send>) {
+        let Ok(order) = value.downcast::<Order>() else { return };
+        let Order(way, make, to) = *order;
+        match way {
+            Way::SendTo => {
+                connection.send_to(to, make());
+            }
+            Way::Publish => {
+                connection.publish("all", make());
+            }
+            Way::PublishToAll => {
+                connection.publish_to_all("all", make());
+            }
+            Way::Own => {
+                let sent = match (connection.as_websocket(), make()) {
+                    (Some(mut socket), publication) => socket.send(publication),
+                    (None, publication) => match connection.as_events() {
+                        Some(mut events) => events.send(publication),
+                        None => connection.as_raw().map_or(Sent::Gone, |mut raw| raw.send(publication)),
+                    },
+                };
+                assert!(matches!(sent, Sent::Queued | Sent::Unfit), "{sent:?}");
+            }
+            Way::Handle | Way::HandlePublish => panic!("not from here"),
+        }
+    }
+}
+
+/// A WebSocket, an event stream, a raw connection and one of lines; the last two sent something first, and the last
+/// one is who sends.
+fn receivers(server: &mut TestServer) -> Vec<(FarEnd, ConnectionId)> {
+    let kinds = [
+        (listener::HTTP, socket::UPGRADE.to_owned()),
+        (listener::HTTP, get("/")),
+        (listener::RAW, String::new()),
+        (listener::LINES, String::new()),
+    ];
+    kinds
+        .into_iter()
+        .map(|(listener, opening)| {
+            let far = server.connect_to(listener);
+            far.send(opening.as_bytes());
+            server.run();
+            far.take();
+            let id = server.wires().ids().last().expect("it is there");
+            (far, id)
+        })
+        .collect()
+}
+
+fn order(handle: &Handle, way: Way, make: &Make, from: ConnectionId, to: ConnectionId) {
+    match way {
+        Way::Handle => assert_eq!(handle.send(to, make()), Ok(())),
+        Way::HandlePublish => drop(handle.publish("all", make())),
+        Way::Own => handle.post(to, Order(way, make.clone(), to)).expect("there is room"),
+        _ => handle.post(from, Order(way, make.clone(), to)).expect("there is room"),
+    }
+}
+
+/// Sends something in each way. What a WebSocket, an event stream and a connection of the user's own get of it.
+#[track_caller]
+fn check(make: impl Fn() -> Publication<'static> + Send + Sync + 'static, expected: [&[u8]; 3]) {
+    let make: Make = Arc::new(make);
+    for way in WAYS {
+        let mut server = TestServer::new(|_peer| Sender);
+        let receivers = receivers(&mut server);
+        let sender = receivers[3].1;
+        for (index, (far, id)) in receivers[..3].iter().enumerate() {
+            order(&server.handle(), way, &make, sender, *id);
+            server.run();
+            let got = far.take();
+            assert!(got == expected[index], "{way:?} to {index}: {} bytes, {}", got.len(), shown(&got));
+            // Who was not meant by name got it too, if it was published.
+            let others = receivers.iter().map(|(far, _)| far.take().len()).sum::<usize>();
+            let is_published = matches!(way, Way::Publish | Way::PublishToAll | Way::HandlePublish);
+            assert!(is_published || others == 0, "{way:?} to {index}: {others}");
+        }
+    }
+}
+
+fn shown(bytes: &[u8]) -> String {
+    text(&bytes[..bytes.len().min(60)])
+}
+
+#[test]
+fn text_is_a_text_message_an_event_and_its_bytes() {
+    let forms: [&[u8]; 3] = [b"\x81\x02hi", b"data: hi\n\n", b"hi"];
+    check(|| "hi".into(), forms);
+    check(|| String::from("hi").into(), forms);
+    check(|| Cow::from("hi").into(), forms);
+    check(|| Cow::from(String::from("hi")).into(), forms);
+    check(|| Message::Text("hi").into(), forms);
+    check(|| Prepared::new("hi").into(), forms);
+}
+
+#[test]
+fn bytes_fit_no_event_stream() {
+    let forms: [&[u8]; 3] = [b"\x82\x02\x00\xff", b"", b"\x00\xff"];
+    check(|| b"\x00\xff".into(), forms);
+    check(|| b"\x00\xff"[..].into(), forms);
+    check(|| b"\x00\xff".to_vec().into(), forms);
+    check(|| Message::Binary(b"\x00\xff").into(), forms);
+    check(|| Prepared::new(b"\x00\xff").into(), forms);
+}
+
+#[test]
+fn an_event_is_its_data_to_those_who_take_no_events() {
+    const EVENT: Event<'_> = Event::data("a\nb").event("tick").id("9");
+    let forms: [&[u8]; 3] = [b"\x81\x03a\nb", b"event: tick\nid: 9\ndata: a\ndata: b\n\n", b"a\nb"];
+    check(|| EVENT.into(), forms);
+    check(|| (&EVENT).into(), forms);
+    check(|| Prepared::new(EVENT).into(), forms);
+}
+
+#[test]
+fn what_can_not_be_written_is_not_sent() {
+    check(|| Event::comment("psst").into(), [b"", b": psst\n\n", b""]);
+    check(|| Prepared::new(Event::comment("psst")).into(), [b"", b": psst\n\n", b""]);
+    check(|| Event::data("x").id("a\nb").into(), [b"\x81\x01x", b"", b"x"]);
+    check(|| Prepared::new(Event::data("x").id("a\nb")).into(), [b"\x81\x01x", b"", b"x"]);
+}
+
+/// Longer ones are shared, and still longer ones written from where they lie.
+#[test]
+fn large_ones_are_the_same() {
+    for bytes in [2047, 2048, 8 << 10, 70_000_usize] {
+        let data: &'static str = "x".repeat(bytes).leak();
+        let header = match u16::try_from(bytes) {
+            Ok(short) => [&[0x81, 126], &short.to_be_bytes()[..]].concat(),
+            Err(_) => [&[0x81, 127], &(bytes as u64).to_be_bytes()[..]].concat(),
+        };
+        let (frame, event) = ([&header, data.as_bytes()].concat(), format!("id: 1\ndata: {data}\n\n"));
+        let forms: [&[u8]; 3] = [&frame, event.as_bytes(), data.as_bytes()];
+        check(move || Event::data(data).id("1").into(), forms);
+        check(move || Prepared::new(Event::data(data).id("1")).into(), forms);
+    }
+}
+
+/// Each member of a broadcast hears it in its own form, and the account says to how many it went.
+#[test]
+fn a_broadcast_counts_those_who_can_hear_it() {
+    let mut server = TestServer::new(|_peer| Sender);
+    let receivers = receivers(&mut server);
+    let before = server.handle().metrics().messages_out;
+    for text in ["x", "y"] {
+        server.handle().publish("all", text);
+        server.run();
+        assert!(receivers.iter().all(|(far, _)| !far.take().is_empty()), "all four of them");
+    }
+    server.handle().publish("all", b"\x00");
+    server.run();
+    let got: Vec<usize> = receivers.iter().map(|(far, _)| far.take().len()).collect();
+    assert_eq!(got, [3, 0, 1, 1]);
+    assert_eq!(server.handle().metrics().messages_out - before, 4 + 4 + 3);
+}
