@@ -52,7 +52,7 @@ impl Client for Member {
 
     fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
         let Message::Text(text) = message else {
-            return socket.close(1003, "text only");
+            return socket.close_with(1003, "text only");
         };
         match text.split_once(' ').unwrap_or((text, "")) {
             ("/name", name) => self.rename(name),

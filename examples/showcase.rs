@@ -102,7 +102,7 @@ impl Client for Visitor {
     fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
         match (&mut self.role, message) {
             (Role::Chatter(chatter), Message::Text(line)) => chatter.on_line(socket, line, &self.shared),
-            _ => socket.close(1003, "only lines of text are taken here"),
+            _ => socket.close_with(1003, "only lines of text are taken here"),
         }
     }
 
@@ -141,7 +141,7 @@ impl Chatter {
                 socket.send(line);
             }
             "drop" => socket.abort(),
-            _ => socket.close(1008, "this line has no meaning here"),
+            _ => socket.close_with(1008, "this line has no meaning here"),
         }
     }
 

@@ -10,6 +10,7 @@
 
 mod options;
 
+use jackfield::proto::websocket::is_valid_close_code;
 use jackfield::{
     Client, Event, EventStream, Exchange, Limits, Listener, Message, Reply, Request, Server, ServerBuilder,
     Upgrade, WebSocket,
@@ -83,7 +84,7 @@ impl Client for Testbed {
     fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
         match wish(message) {
             // A code that must not be sent (RFC 6455 section 7.4) makes the order a message like any other.
-            Wish::Close(code, reason) if socket.try_close(code, reason).is_ok() => {}
+            Wish::Close(code, reason) if is_valid_close_code(code) => socket.close_with(code, reason),
             _ if self.is_broadcast => {
                 socket.publish_to_all(EVERYBODY, message);
             }

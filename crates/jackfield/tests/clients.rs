@@ -21,7 +21,7 @@ struct Echo(Sender<Disconnect>);
 impl Client for Echo {
     fn on_message(&mut self, socket: &mut WebSocket<'_>, message: jackfield::Message<'_>) {
         match message {
-            jackfield::Message::Text("close") => socket.close(4001, "as you wish"),
+            jackfield::Message::Text("close") => socket.close_with(4001, "as you wish"),
             message => {
                 socket.send(message);
             }

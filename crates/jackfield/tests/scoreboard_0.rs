@@ -155,7 +155,7 @@ fn t0_12_a_close_in_a_callback_takes_effect_after_it() {
         on_message: |probe, socket, message| {
             socket.send(message);
             socket.abort();
-            socket.close(1000, "");
+            socket.close_with(1000, "");
             assert_eq!(probe.log.count("disconnect"), 0);
             assert!(socket.stats().is_some());
         },

@@ -282,7 +282,7 @@ fn c7_an_id_of_another_server_names_nobody() {
     let mut lab = Lab::new(|| Probe {
         on_message: |probe, socket, message| {
             let unknown = ConnectionId::from_bits(9 << 56);
-            socket.close_other(unknown);
+            assert_eq!(socket.close_other(unknown), Err(jackfield::Busy::Unknown));
             let sent = socket.send_to(unknown, message);
             probe.log.note(format!("{sent:?}"));
         },

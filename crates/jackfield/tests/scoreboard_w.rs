@@ -514,9 +514,9 @@ fn w14_close_says_code_and_reason_and_waits_for_the_peer() {
     let mut lab = Lab::new(|| Probe {
         on_message: |_, socket, message| {
             let Message::Text(reason) = message else { return };
-            socket.close(4000, reason);
+            socket.close_with(4000, reason);
             assert_eq!(socket.send("more"), jackfield::Sent::Gone);
-            socket.close(4001, "again");
+            socket.close_with(4001, "again");
         },
         on_disconnect: |probe, _, end| {
             probe.log.note(format!("{:?} {:?}", end.close_code, end.close_reason));
@@ -540,7 +540,7 @@ fn w14_close_says_code_and_reason_and_waits_for_the_peer() {
 #[test]
 fn w14_the_wait_for_the_peers_close_ends_after_5_s() {
     let mut lab =
-        Lab::new(|| Probe { on_message: |_, socket, _| socket.close(1000, ""), ..Probe::default() });
+        Lab::new(|| Probe { on_message: |_, socket, _| socket.close_with(1000, ""), ..Probe::default() });
     let far = lab.websocket();
     lab.say(&far, socket::text("x"));
     lab.advance(Duration::from_millis(4_999));
@@ -557,7 +557,7 @@ fn w14_a_reason_is_cut_at_123_bytes_between_characters() {
     let mut lab = Lab::new(|| Probe {
         on_message: |_, socket, message| {
             if let Message::Text(reason) = message {
-                socket.close(1000, reason);
+                socket.close_with(1000, reason);
             }
         },
         ..Probe::default()
@@ -575,27 +575,29 @@ fn w14_a_reason_is_cut_at_123_bytes_between_characters() {
     }
 }
 
-#[test]
-fn w14_codes_that_must_not_be_sent_are_refused() {
-    let mut lab = Lab::new(|| Probe {
-        on_open: |_, socket| {
-            for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535] {
-                assert!(socket.try_close(code, "").is_err(), "{code}");
-                assert!(socket.is_open());
-            }
-            assert_eq!(socket.try_close(3000, ""), Ok(()));
+/// `on_connect` can't be asked which code is to be sent, but the message of the peer can.
+fn closing_as_told() -> Probe {
+    Probe {
+        on_message: |_, socket, message| {
+            let code = message.as_bytes().try_into().map(u16::from_be_bytes);
+            socket.close_with(code.unwrap(), "told");
+            assert!(!socket.is_open());
         },
         ..Probe::default()
-    });
-    let far = lab.connect();
-    let output = lab.say(&far, UPGRADE);
-    assert_eq!(socket::frames(output.strip_prefix(SWITCHED.as_bytes()).unwrap()), [closing(3000)]);
+    }
 }
 
 #[test]
-fn w14_who_closes_with_a_code_that_must_not_be_sent_closes_with_1000() {
-    let make = || Probe { on_message: |_, socket, _| socket.close(1006, "lost"), ..Probe::default() };
-    check(make, &[socket::text("x"), socket::text("behind")].concat(), &[closing(1000)]);
+fn w14_a_code_that_must_not_be_sent_is_1000_without_a_reason() {
+    for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535_u16] {
+        let input = [socket::binary(&code.to_be_bytes()), socket::text("behind")].concat();
+        check(closing_as_told, &input, &[closing(1000)]);
+    }
+    for code in [1000, 1001, 1003, 1007, 1014, 3000, 4999_u16] {
+        let input = [socket::binary(&code.to_be_bytes()), socket::text("behind")].concat();
+        let told = Frame::new(FIN | CLOSE, [&code.to_be_bytes()[..], b"told"].concat());
+        check(closing_as_told, &input, &[told]);
+    }
 }
 
 #[test]

@@ -231,7 +231,7 @@ fn x9_no_callback_comes_inside_of_another() {
                 socket.send_to(peer, "y");
                 socket.handle().post(peer, ()).unwrap();
                 if peer != own {
-                    socket.close_other(peer);
+                    assert_eq!(socket.close_other(peer), Ok(()));
                 }
             }
             socket.set_timer(TimerId(1), std::time::Duration::ZERO);
@@ -244,7 +244,7 @@ fn x9_no_callback_comes_inside_of_another() {
         },
         on_disconnect: |_, connection, _| {
             for peer in connection.peers().collect::<Vec<_>>() {
-                connection.close_other(peer);
+                assert_eq!(connection.close_other(peer), Ok(()));
             }
         },
         ..Probe::default()
@@ -267,9 +267,9 @@ fn x9_what_is_done_in_a_callback_acts_at_once() {
         on_message: |probe, socket, message| {
             let other = socket.peers().find(|peer| *peer != socket.id()).unwrap();
             assert_eq!(socket.send_to(other, message), Sent::Queued);
-            socket.close_other(other);
+            assert_eq!(socket.close_other(other), Ok(()));
             assert_eq!(socket.send_to(other, message), Sent::Gone);
-            socket.close(1000, "");
+            socket.close_with(1000, "");
             assert!(!socket.is_open());
             probe.log.note("done");
         },
@@ -331,6 +331,8 @@ impl Client for Gated {
         if message != Message::Text("wait") {
             for id in ids.into_iter().filter(|id| id.reactor() != here) {
                 (0..3).for_each(|_| self.log.note(format!("{:?}", socket.send_to(id, message))));
+                self.log.note(format!("{:?}", socket.close_other(id)));
+                self.log.note(format!("{:?}", socket.close_other_with(id, 4000, "")));
             }
         }
         self.gate.wait();
@@ -358,5 +360,5 @@ fn x3_what_does_not_fit_into_another_reactors_mailbox_is_told() {
     one.write_all(&socket::text("wait")).unwrap();
     two.write_all(&socket::text("x")).unwrap();
     assert_eq!(socket::texts(&real::read_exactly(&mut one, 6)), ["x", "x"]);
-    assert_eq!(log.events(), ["Queued", "Queued", "Full"]);
+    assert_eq!(log.events(), ["Queued", "Queued", "Full", "Err(Full)", "Err(Full)"]);
 }

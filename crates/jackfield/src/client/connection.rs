@@ -4,7 +4,7 @@ use crate::config::Rate;
 use crate::disconnect::Reason;
 use crate::links::{Links, Protocol, key};
 use crate::message::{Overflow, Publication, Published, Sent};
-use crate::shared::Handle;
+use crate::shared::{Busy, Handle};
 use crate::topics::Subscribed;
 use jackfield_reactor::{ConnectionId, Time, WireStats, Wires};
 use std::net::SocketAddr;
@@ -213,26 +213,74 @@ impl<'a> Connection<'a> {
         self.links.send_anywhere(self.wires, id, publication.into().content())
     }
 
-    /// Closes another connection in good order.
-    #[doc(alias = "stopOne")]
-    pub fn close_other(&mut self, id: ConnectionId) {
-        if id.reactor() == self.wires.reactor() {
-            self.links.close(self.wires, id, Reason::Local);
-        } else if self.links.handle.close(id).is_err() {
-            log::warn!("{id} was to be closed, but its reactor's mailbox is full");
-        }
-    }
-
-    /// Closes in good order: what is queued is written, a WebSocket says 1000, then the end.
+    /// Closes in good order: what is queued is written, a WebSocket says 1000, then the end. Nothing can be sent
+    /// afterwards.
     #[doc(alias = "CloseDelayed")]
+    #[doc(alias = "end")]
     pub fn close(&mut self) {
         self.links.close(self.wires, self.id, Reason::Local);
     }
 
-    /// Drops what is queued and resets the connection. Nothing follows but `on_disconnect`.
+    /// Closes a WebSocket with a code and a reason, which is cut to 123 bytes: what is queued is written before, the
+    /// peer's Close is awaited for [`Limits::close_wait`](crate::Limits::close_wait), then the connection ends. On
+    /// anything else, which has no codes, it is [`Connection::close`].
+    ///
+    /// A code that must not be sent (RFC 6455 section 7.4: below 1000, 1004 to 1006, 1015 to 2999, above 4999) is a bug of
+    /// the caller: it is logged as an error, and 1000 goes out without a reason.
+    ///
+    /// ```
+    /// use jackfield::{Client, Message, WebSocket};
+    ///
+    /// struct Texts;
+    ///
+    /// impl Client for Texts {
+    ///     fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+    ///         match message {
+    ///             Message::Text("bye") => socket.close(),
+    ///             Message::Text(text) => drop(socket.send(text)),
+    ///             Message::Binary(_) => socket.close_with(1003, "only text is taken here"),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    #[doc(alias = "WSClose")]
+    pub fn close_with(&mut self, code: u16, reason: &str) {
+        self.links.close_with(self.wires, self.id, code, reason);
+    }
+
+    /// Drops what is queued, what was answered before this call included, and resets the connection. Nothing follows
+    /// but `on_disconnect`.
     #[doc(alias = "Abort")]
+    #[doc(alias = "terminate")]
+    #[doc(alias = "destroy")]
     pub fn abort(&mut self) {
         self.links.abort(self.wires, self.id, Reason::Local);
+    }
+
+    /// Closes another connection in good order, of this reactor at once, of another by its mailbox. One that is gone
+    /// is closed already.
+    ///
+    /// # Errors
+    /// [`Busy`]: the other reactor could not be asked. The connection stays.
+    #[doc(alias = "stopOne")]
+    pub fn close_other(&mut self, id: ConnectionId) -> Result<(), Busy> {
+        if id.reactor() != self.wires.reactor() {
+            return self.links.handle.close(id);
+        }
+        self.links.close(self.wires, id, Reason::Local);
+        Ok(())
+    }
+
+    /// The same with a code and a reason, as [`Connection::close_with`].
+    ///
+    /// # Errors
+    /// As [`Connection::close_other`].
+    pub fn close_other_with(&mut self, id: ConnectionId, code: u16, reason: &str) -> Result<(), Busy> {
+        if id.reactor() != self.wires.reactor() {
+            return self.links.handle.close_with(id, code, reason);
+        }
+        self.links.close_with(self.wires, id, code, reason);
+        Ok(())
     }
 
     #[inline(always)]

@@ -77,7 +77,7 @@ pub trait Client {
     #[doc(alias = "gotMessage")]
     #[doc(alias = "DataIn")]
     fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
-        socket.close(1003, "no messages are taken here");
+        socket.close_with(1003, "no messages are taken here");
     }
 
     /// Bytes of a protocol of the user's own have come. Returns how many were used: the rest comes again, with more

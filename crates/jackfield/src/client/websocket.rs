@@ -3,10 +3,8 @@
 use crate::client::connection::Connection;
 use crate::client::context::context;
 use crate::config::Heartbeat;
-use crate::disconnect::Reason;
 use crate::links::Protocol;
 use crate::message::{Content, Publication, Sent};
-use jackfield_proto::websocket::CloseError;
 
 /// A WebSocket, in one of its callbacks.
 ///
@@ -53,29 +51,6 @@ impl WebSocket<'_> {
     pub fn set_heartbeat(&mut self, heartbeat: Heartbeat) {
         let Connection { id, wires, links } = &mut self.connection;
         links.set_own_heartbeat(wires, *id, heartbeat);
-    }
-
-    /// Closes with a code and a reason, which is cut to 123 bytes. Nothing can be sent afterwards; the peer's Close
-    /// is awaited for a while, then the connection ends.
-    ///
-    /// # Panics
-    /// Never, but a code that must not be sent (RFC 6455 section 7.4) is a bug: it is logged, and 1000 goes out
-    /// instead. [`WebSocket::try_close`] gives the error back.
-    #[doc(alias = "WSClose")]
-    pub fn close(&mut self, code: u16, reason: &str) {
-        if let Err(error) = self.try_close(code, reason) {
-            log::error!("{}: a WebSocket was to be closed with {code}: {error}", self.connection.id);
-            self.connection.close();
-        }
-    }
-
-    /// Closes with a code and a reason.
-    ///
-    /// # Errors
-    /// The code must not be sent. Nothing has happened then.
-    pub fn try_close(&mut self, code: u16, reason: &str) -> Result<(), CloseError> {
-        let Connection { id, wires, links } = &mut self.connection;
-        links.close_websocket(wires, *id, Some(code), reason, Reason::Local)
     }
 }
 

@@ -42,6 +42,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             }
             Command::Post(id, value) => self.hand_out(wires, id, value),
             Command::Close(id) => self.links.close(wires, id, Reason::Local),
+            Command::CloseWith(id, code, reason) => self.links.close_with(wires, id, code, &reason),
             Command::Abort(id) => self.links.abort(wires, id, Reason::Local),
             Command::Answer(answer) => self.links.answer_deferred(wires, *answer),
             Command::Accept(acceptance) => self.accept(wires, &acceptance),

@@ -17,6 +17,7 @@ pub(crate) enum Command {
     Publish(Arc<str>, Prepared),
     Post(ConnectionId, Box<dyn Any + Send>),
     Close(ConnectionId),
+    CloseWith(ConnectionId, u16, Box<str>),
     Abort(ConnectionId),
     Answer(Box<Answer>),
     Accept(Box<Acceptance>),
@@ -35,6 +36,7 @@ impl Command {
         let heap = match self {
             Self::Send(_, message) | Self::Publish(_, message) => message.heap_bytes(),
             Self::Post(_, value) => size_of_val(&**value),
+            Self::CloseWith(.., reason) => reason.len(),
             Self::Answer(answer) => {
                 size_of::<Answer>()
                     + answer.content_type.len()

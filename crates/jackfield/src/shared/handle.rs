@@ -74,6 +74,14 @@ impl Handle {
         self.post_command(id.reactor(), Command::Close(id))
     }
 
+    /// Closes a connection with a code and a reason, as [`Connection::close_with`](crate::Connection::close_with).
+    ///
+    /// # Errors
+    /// [`Busy`].
+    pub fn close_with(&self, id: ConnectionId, code: u16, reason: &str) -> Result<(), Busy> {
+        self.post_command(id.reactor(), Command::CloseWith(id, code, reason.into()))
+    }
+
     /// Drops what is queued for a connection and resets it.
     ///
     /// # Errors

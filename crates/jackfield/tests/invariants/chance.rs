@@ -101,7 +101,7 @@ fn obey(probe: &mut Probe, connection: &mut Connection<'_>, order: &[u8]) {
             for peer in connection.peers().collect::<Vec<_>>() {
                 connection.send_to(peer, "from another");
                 if peer.slot() % 3 == probe.count % 3 {
-                    connection.close_other(peer);
+                    assert_eq!(connection.close_other(peer), Ok(()));
                 }
             }
             probe.count += 1;

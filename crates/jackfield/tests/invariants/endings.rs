@@ -137,7 +137,7 @@ fn a_client_that_does_nothing_leaves_no_peer_waiting() {
 #[test]
 fn after_a_close_no_data_comes_any_more() {
     let mut lab = Lab::new(|| Probe {
-        on_message: |_, socket, _| socket.close(1000, ""),
+        on_message: |_, socket, _| socket.close_with(1000, ""),
         on_line: |_, raw, _| raw.close(),
         ..Probe::default()
     });

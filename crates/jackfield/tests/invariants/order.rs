@@ -80,7 +80,7 @@ fn no_callback_is_entered_from_inside_another() {
             let peers: Vec<_> = socket.peers().filter(|peer| *peer != own).collect();
             for peer in peers {
                 socket.send_to(peer, Message::Binary(&[0; 300_000]));
-                socket.close_other(peer);
+                assert_eq!(socket.close_other(peer), Ok(()));
             }
             let big = vec![0; 2 << 20];
             while socket.send(&big[..]).is_accepted() {}
