@@ -47,7 +47,7 @@ impl Client for Member {
         self.name = Some("somebody".into());
         socket.send(format!("you {id}"));
         socket.subscribe(ROOM);
-        socket.publish(ROOM, &format!("came {id}"));
+        socket.publish(ROOM, format!("came {id}"));
     }
 
     fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
@@ -72,7 +72,7 @@ impl Client for Member {
     fn on_disconnect(&mut self, connection: &mut Connection<'_>, _end: &Disconnect) {
         // Its own subscription has ended by now.
         if self.name.is_some() {
-            connection.publish(ROOM, &format!("left {}", connection.id().to_bits()));
+            connection.publish(ROOM, format!("left {}", connection.id().to_bits()));
         }
     }
 }

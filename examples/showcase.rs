@@ -117,7 +117,7 @@ impl Client for Visitor {
 
     fn on_disconnect(&mut self, connection: &mut Connection<'_>, _end: &Disconnect) {
         if let Role::Chatter(Chatter { name: Some(name), .. }) = &self.role {
-            connection.publish(ROOM, &format!("left\t{name}"));
+            connection.publish(ROOM, format!("left\t{name}"));
         }
     }
 }
@@ -152,10 +152,10 @@ impl Chatter {
         };
         socket.send(format!("you\t{name}"));
         match &self.name {
-            Some(old) => socket.publish(ROOM, &format!("named\t{old}\t{name}")),
+            Some(old) => socket.publish(ROOM, format!("named\t{old}\t{name}")),
             None => {
                 socket.subscribe(ROOM);
-                socket.publish(ROOM, &format!("came\t{name}"))
+                socket.publish(ROOM, format!("came\t{name}"))
             }
         };
         self.name = Some(name);
@@ -166,7 +166,7 @@ impl Chatter {
         let text = clean(text, LINE_CHARS_MAX);
         let Some(name) = self.name.as_ref().filter(|_| !text.is_empty()) else { return };
         socket.send(format!("mine\t{text}"));
-        socket.publish(ROOM, &format!("said\t{name}\t{text}"));
+        socket.publish(ROOM, format!("said\t{name}\t{text}"));
     }
 
     /// The number is looked up, not published: two that were published by two reactors at once could arrive in either
@@ -175,7 +175,7 @@ impl Chatter {
         let here = connection.subscribers(ROOM);
         if here != self.told {
             self.told = here;
-            connection.send_to(connection.id(), &format!("here\t{here}"));
+            connection.send_to(connection.id(), format!("here\t{here}"));
         }
     }
 }
@@ -189,7 +189,7 @@ struct Watcher {
 impl Watcher {
     fn begin(events: &mut EventStream<'_>) -> Self {
         // A browser that loses the stream comes back by itself, after so many milliseconds.
-        events.send(&Event::empty().retry(1000));
+        events.send(Event::empty().retry(1000));
         events.set_timer(TICK, FIRST_TICK_AFTER);
         Self { before: events.handle().metrics(), at: events.now() }
     }
@@ -207,7 +207,7 @@ impl Watcher {
             metrics.turn_ns,
         );
         if let Some(mut events) = connection.as_events() {
-            events.send(&Event::data(&json).event("figures"));
+            events.send(Event::data(&json).event("figures"));
         }
         (self.before, self.at) = (metrics, now);
     }

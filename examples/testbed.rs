@@ -148,7 +148,7 @@ fn cookies(request: &Request<'_>) -> Vec<u8> {
 
 /// `/feed`: says `hi`, and then whatever is published.
 fn feed(mut events: EventStream<'_>) {
-    events.send(&Event::comment("hi"));
+    events.send(Event::comment("hi"));
     events.subscribe(FEED);
 }
 

@@ -69,7 +69,7 @@ impl Visitor {
         if let Some(mut events) = connection.as_events() {
             for _ in 0..3.min(self.left) {
                 self.left -= 1;
-                events.send(&format!("event {}", self.number() - self.left - 1));
+                events.send(format!("event {}", self.number() - self.left - 1));
             }
         } else if let Some(mut stream) = connection.as_response() {
             for _ in 0..2.min(self.left) {

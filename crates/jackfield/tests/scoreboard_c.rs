@@ -126,7 +126,7 @@ fn c2_a_client_that_is_an_enum_assigns_itself() {
                 Self::Closed => raw.close(),
                 Self::Open(lines) => {
                     *lines += 1;
-                    raw.send(&lines.to_string());
+                    raw.send(lines.to_string());
                 }
             }
         }
@@ -392,7 +392,7 @@ fn c10_sends_act_in_order_and_leave_in_one_write() {
 fn ending() -> Probe {
     Probe {
         on_data: |_, raw, data| {
-            raw.send(&vec![b'x'; 300_000]);
+            raw.send(vec![b'x'; 300_000]);
             for byte in &*data {
                 match byte {
                     b'c' => raw.close(),

@@ -436,7 +436,7 @@ fn m9_it_counts_while_closing_too() {
             exchange.ok("text/plain", vec![b'x'; 100_000]);
         },
         on_data: |_, raw, data| {
-            raw.send(&vec![b'x'; 100_000]);
+            raw.send(vec![b'x'; 100_000]);
             raw.close();
             data.len()
         },

@@ -100,7 +100,7 @@ fn q5_handlers_are_tested_in_memory_over_http_and_websocket() {
         }
 
         fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
-            socket.send(&message.as_bytes().to_ascii_uppercase());
+            socket.send(message.as_bytes().to_ascii_uppercase());
         }
     }
 

@@ -58,7 +58,7 @@ fn s1_a_stream_is_a_connection_with_timers_topics_and_sends() {
         on_timer: |probe, connection, timer| {
             probe.count += 1;
             let mut events = connection.as_events().expect("it is an event stream");
-            events.send(&Event::data("tick").id(&probe.count.to_string()));
+            events.send(Event::data("tick").id(&probe.count.to_string()));
             events.set_timer(timer, SECOND);
         },
         ..Probe::default()
@@ -78,7 +78,7 @@ fn sent(event: &Event<'static>) -> Option<String> {
     let make = || Probe {
         on_request: |probe, exchange, _| {
             let mut events = exchange.events();
-            if events.send(&EVENT.get()) == Sent::Unfit {
+            if events.send(EVENT.get()) == Sent::Unfit {
                 probe.log.note("unfit");
             }
             events.send("end");
@@ -196,13 +196,13 @@ fn s7_a_stream_is_filled_as_it_drains() {
     let mut lab = Lab::new(|| Probe {
         on_request: |probe, exchange, _| {
             let mut events = exchange.events();
-            while events.send(&"x".repeat(1000)) == Sent::Queued {
+            while events.send("x".repeat(1000)) == Sent::Queued {
                 probe.count += 1;
             }
         },
         on_drain: |probe, connection| {
             let Some(mut events) = connection.as_events() else { return };
-            while probe.count < 1000 && events.send(&"x".repeat(1000)) == Sent::Queued {
+            while probe.count < 1000 && events.send("x".repeat(1000)) == Sent::Queued {
                 probe.count += 1;
             }
         },

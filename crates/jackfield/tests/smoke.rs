@@ -40,7 +40,7 @@ impl Client for All {
     fn on_timer(&mut self, connection: &mut Connection<'_>, timer: TimerId) {
         self.ticks += 1;
         if let Some(mut events) = connection.as_events() {
-            events.send(&self.ticks.to_string());
+            events.send(self.ticks.to_string());
             events.set_timer(timer, Duration::from_secs(1));
         }
     }

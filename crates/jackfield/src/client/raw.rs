@@ -3,7 +3,7 @@
 use crate::client::connection::Connection;
 use crate::client::context::context;
 use crate::links::Protocol;
-use crate::message::{Content, Publication, Sent};
+use crate::message::{Publication, Sent};
 
 /// A connection with a protocol of the user's own, in one of its callbacks.
 pub struct Raw<'a> {
@@ -18,9 +18,9 @@ impl Raw<'_> {
     #[doc(alias = "write")]
     pub fn send<'m>(&mut self, publication: impl Into<Publication<'m>>) -> Sent {
         let Connection { id, wires, links } = &mut self.connection;
-        match publication.into().content() {
-            Content::Message(message) => links.send_bytes(wires, *id, &[], message.as_bytes()),
-            content => links.send(wires, *id, content),
+        match publication.into().into_message() {
+            Ok(message) => links.send_bytes(wires, *id, &[], message.as_bytes()),
+            Err(publication) => links.send(wires, *id, publication.content()),
         }
     }
 

@@ -4,7 +4,7 @@ use crate::client::connection::Connection;
 use crate::client::context::context;
 use crate::config::Heartbeat;
 use crate::links::Protocol;
-use crate::message::{Content, Publication, Sent};
+use crate::message::{Publication, Sent};
 
 /// A WebSocket, in one of its callbacks.
 ///
@@ -30,9 +30,9 @@ impl WebSocket<'_> {
     #[inline(always)]
     pub fn send<'m>(&mut self, publication: impl Into<Publication<'m>>) -> Sent {
         let Connection { id, wires, links } = &mut self.connection;
-        match publication.into().content() {
-            Content::Message(message) => links.send_frame(wires, *id, message),
-            content => links.send(wires, *id, content),
+        match publication.into().into_message() {
+            Ok(message) => links.send_frame(wires, *id, message),
+            Err(publication) => links.send(wires, *id, publication.content()),
         }
     }
 

@@ -58,7 +58,17 @@ pub(crate) enum Content<'a> {
     Prepared(&'a Prepared),
 }
 
-impl Publication<'_> {
+impl<'m> Publication<'m> {
+    /// The message that it is, if it is a borrowed one: then nothing is left to be dropped, which the usual way of a
+    /// message need not look after.
+    #[inline(always)]
+    pub(crate) fn into_message(self) -> Result<Message<'m>, Self> {
+        match self.0 {
+            Held::Message(message) => Ok(message),
+            held => Err(Self(held)),
+        }
+    }
+
     #[inline(always)]
     pub(crate) fn content(&self) -> Content<'_> {
         match &self.0 {
@@ -209,22 +219,22 @@ mod tests {
     fn each_kind_has_the_forms_that_its_receivers_speak() {
         let text: [Option<&[u8]>; 3] = [Some(b"\x81\x02hi"), Some(b"data: hi\n\n"), Some(b"hi")];
         check("hi", text);
-        check(&"hi".to_owned(), text);
+        check("hi".to_owned(), text);
         check("hi".to_owned(), text);
         check(Cow::from("hi"), text);
         check(Cow::from("hi".to_owned()), text);
         check(Message::Text("hi"), text);
         check(Prepared::new("hi"), text);
-        check(&Prepared::new("hi".to_owned()), text);
+        check(Prepared::new("hi".to_owned()), text);
 
         let binary: [Option<&[u8]>; 3] = [Some(b"\x82\x02hi"), None, Some(b"hi")];
         check(b"hi", binary);
         check(&b"hi"[..], binary);
         check(&mut b"hi".to_vec()[..], binary);
         check(b"hi".to_vec(), binary);
-        check(&b"hi".to_vec(), binary);
+        check(b"hi".to_vec(), binary);
         check(Message::Binary(b"hi"), binary);
-        check(&Prepared::new(b"hi"), binary);
+        check(Prepared::new(b"hi"), binary);
 
         check("", [Some(b"\x81\x00"), Some(b"data: \n\n"), Some(b"")]);
         check(b"", [Some(b"\x82\x00"), None, Some(b"")]);
@@ -236,7 +246,7 @@ mod tests {
         let forms: [Option<&[u8]>; 3] =
             [Some(b"\x81\x02hi"), Some(b"event: greeting\nid: 7\ndata: hi\n\n"), Some(b"hi")];
         check(event, forms);
-        check(&event, forms);
+        check(event, forms);
         check(Prepared::new(event), forms);
         check(Event::comment("psst"), [None, Some(b": psst\n\n"), None]);
         check(Event::data("hi").event("a\nb"), [Some(b"\x81\x02hi"), None, Some(b"hi")]);

@@ -67,7 +67,7 @@ fn close_flushes_and_abort_drops() {
     {
         let mut lab = Lab::new(|| Probe {
             on_data: |_, raw, data| {
-                raw.send(&vec![b'x'; 150_000]);
+                raw.send(vec![b'x'; 150_000]);
                 data.len()
             },
             on_request: |_, exchange, _| exchange.ok("text/plain", vec![b'x'; 150_000]),

@@ -131,7 +131,7 @@ impl Default for Probe {
             on_timer: |_, _, _| {},
             on_disconnect: |_, _, _| {},
             on_line: |_, raw, line| {
-                raw.send(&[line, b"\n"].concat());
+                raw.send([line, b"\n"].concat());
             },
             on_line_limit: |_, raw| raw.abort(),
             on_post: |_, _, _| {},
