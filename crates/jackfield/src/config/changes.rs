@@ -4,9 +4,11 @@ use crate::config::limits::Limits;
 use std::fmt;
 use std::sync::Arc;
 
+type Change = Arc<dyn Fn(&mut Limits) + Send + Sync>;
+
 /// Changes of limits, in the order in which they were asked for.
 #[derive(Clone, Default)]
-pub(crate) struct Changes(Vec<Arc<dyn Fn(&mut Limits) + Send + Sync>>);
+pub(crate) struct Changes(Vec<Change>);
 
 impl Changes {
     pub(crate) fn push(&mut self, change: impl Fn(&mut Limits) + Send + Sync + 'static) {
