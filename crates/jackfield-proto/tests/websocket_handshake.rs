@@ -126,6 +126,19 @@ fn offers() {
         ("Sec-WebSocket-Protocol: a|+Sec-WebSocket-Protocol: a", Err(E::Protocol)),
         ("Sec-WebSocket-Protocol: \u{ff}", Err(E::Protocol)),
         ("Sec-WebSocket-Extensions: \u{ff}", Err(E::Extensions)),
+        ("Sec-WebSocket-Extensions: ", Ok(())),
+        ("Sec-WebSocket-Extensions: , a ,, b;c;d=e ; f = \"g\" ,", Ok(())),
+        ("Sec-WebSocket-Extensions: a; b=\", ; \\\" =\", c", Ok(())),
+        ("Sec-WebSocket-Extensions: a b", Err(E::Extensions)),
+        ("Sec-WebSocket-Extensions: a; b c", Err(E::Extensions)),
+        ("Sec-WebSocket-Extensions: a;", Err(E::Extensions)),
+        ("Sec-WebSocket-Extensions: ;a", Err(E::Extensions)),
+        ("Sec-WebSocket-Extensions: a; b=", Err(E::Extensions)),
+        ("Sec-WebSocket-Extensions: a; =b", Err(E::Extensions)),
+        ("Sec-WebSocket-Extensions: a; b=\"c", Err(E::Extensions)),
+        ("Sec-WebSocket-Extensions: a; b=\"c\\\"", Err(E::Extensions)),
+        ("Sec-WebSocket-Extensions: a; b=\"c\"d", Err(E::Extensions)),
+        ("Sec-WebSocket-Extensions: a|+Sec-WebSocket-Extensions: b/c", Err(E::Extensions)),
     ] {
         check_offer(changes, want);
     }
@@ -166,13 +179,35 @@ fn what_an_offer_says() {
     assert_eq!(offer.protocols().collect::<Vec<_>>(), ["chat", "superchat", "v2.x"]);
     assert!(offer.offers("chat") && !offer.offers("Chat") && !offer.offers("super") && !offer.offers(""));
     let extensions = ["permessage-deflate; client_max_window_bits", "x-a; b=1", "y"];
-    assert_eq!(offer.extensions().collect::<Vec<_>>(), extensions);
+    assert_eq!(offer.extensions().map(|extension| extension.as_str()).collect::<Vec<_>>(), extensions);
     assert_eq!(&offer.accept(), ACCEPT.as_bytes());
     assert_eq!(&accept_key(KEY.as_bytes()), ACCEPT.as_bytes());
 
     let fields = change(REQUEST, "");
     let plain = Offer::check("GET", true, pairs(&fields)).expect("a good offer");
     assert_eq!((plain.origin(), plain.protocols().count(), plain.extensions().count()), (None, 0, 0));
+}
+
+#[test]
+fn extensions_are_taken_apart() {
+    let fields = change(
+        REQUEST,
+        "Sec-WebSocket-Extensions: a, b;c ; d=e,, f; g=\"h, i; \\\"\";j = k|+Sec-WebSocket-Extensions: a; b=\"\"",
+    );
+    let offer = Offer::check("GET", true, pairs(&fields)).expect("a good offer");
+    let found: Vec<_> = offer
+        .extensions()
+        .map(|extension| (extension.as_str(), extension.name(), extension.params().collect::<Vec<_>>()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("a", "a", vec![]),
+            ("b;c ; d=e", "b", vec![("c", None), ("d", Some("e"))]),
+            ("f; g=\"h, i; \\\"\";j = k", "f", vec![("g", Some("h, i; \\\"")), ("j", Some("k"))]),
+            ("a; b=\"\"", "a", vec![("b", Some(""))]),
+        ]
+    );
 }
 
 #[track_caller]

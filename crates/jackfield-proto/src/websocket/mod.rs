@@ -37,8 +37,8 @@ pub use encode::{FrameHeader, encode, encode_frame, encode_masked, frame_header}
 pub use error::Error;
 pub use event::{CloseFrame, Event, Message};
 pub use handshake::{
-    Accepted, EncodeError, HandshakeError, Offer, ResponseError, VERSION, accept_key, check_response,
-    encode_request, encode_response, is_handshake_field,
+    Accepted, EncodeError, Extension, HandshakeError, Offer, ResponseError, VERSION, accept_key,
+    check_response, encode_request, encode_response, is_handshake_field,
 };
 pub use limits::Limits;
 pub use machine::Machine;

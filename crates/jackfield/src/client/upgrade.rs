@@ -29,7 +29,7 @@ impl<'a> Upgrade<'a> {
 
     /// The extensions that the client offers, as they stand there.
     pub fn extensions(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        self.offer.extensions()
+        self.offer.extensions().map(|extension| extension.as_str())
     }
 
     /// The page's origin, if a browser asks.

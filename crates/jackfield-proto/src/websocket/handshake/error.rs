@@ -24,7 +24,7 @@ pub enum HandshakeError {
     Origin,
     /// A `Sec-WebSocket-Protocol` whose elements are not tokens, or that has the same one twice.
     Protocol,
-    /// A `Sec-WebSocket-Extensions` that is not text.
+    /// A `Sec-WebSocket-Extensions` that is no list of extensions (RFC 6455, section 9.1).
     Extensions,
 }
 
@@ -52,7 +52,7 @@ impl fmt::Display for HandshakeError {
             Self::Key => "a WebSocket handshake needs one Sec-WebSocket-Key of 16 bytes in base64",
             Self::Origin => "a WebSocket handshake may have one Origin field, and that must be text",
             Self::Protocol => "Sec-WebSocket-Protocol must be a list of different tokens",
-            Self::Extensions => "Sec-WebSocket-Extensions must be text",
+            Self::Extensions => "Sec-WebSocket-Extensions must be a list of extensions",
         })
     }
 }

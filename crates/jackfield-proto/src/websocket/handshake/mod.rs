@@ -5,6 +5,7 @@
 
 mod accept;
 mod error;
+mod extension;
 mod lines;
 mod once;
 mod request;
@@ -13,6 +14,7 @@ mod token;
 
 pub use accept::accept_key;
 pub use error::{EncodeError, HandshakeError, ResponseError};
+pub use extension::Extension;
 pub use lines::{VERSION, is_handshake_field};
 pub use request::{Offer, encode_response};
 pub use response::{Accepted, check_response, encode_request};

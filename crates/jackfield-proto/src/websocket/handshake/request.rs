@@ -2,7 +2,7 @@
 
 use super::lines::{VERSION, check_fields, encode_field, encode_fields};
 use super::once::Once;
-use super::{EncodeError, HandshakeError, accept, token};
+use super::{EncodeError, Extension, HandshakeError, accept, extension, token};
 
 /// A client's opening handshake that keeps all the rules. It borrows the head of the request.
 ///
@@ -79,10 +79,9 @@ impl<'b> Offer<'b> {
         self.protocols().any(|offered| offered == protocol)
     }
 
-    /// The extensions that the client offers, as they stand there, each with its parameters. A comma in a quoted
-    /// parameter cuts it in two; no registered extension has one.
-    pub fn extensions(&self) -> impl Iterator<Item = &'b str> + Clone + '_ {
-        self.extensions.iter().flat_map(|value| token::elements(value))
+    /// The extensions that the client offers, best first, each with its parameters.
+    pub fn extensions(&self) -> impl Iterator<Item = Extension<'b>> + Clone + '_ {
+        self.extensions.iter().flat_map(|value| extension::extensions(value))
     }
 }
 
@@ -176,6 +175,9 @@ impl<'b> Fields<'b> {
             return Err(HandshakeError::Protocol);
         }
         let extensions = texts(&self.extensions).ok_or(HandshakeError::Extensions)?;
+        if !extensions.iter().all(|value| extension::is_list(value)) {
+            return Err(HandshakeError::Extensions);
+        }
         Ok(Offer { key, host, origin, protocols, extensions })
     }
 }
