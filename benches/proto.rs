@@ -3,7 +3,7 @@
 use divan::{Bencher, black_box, counter::BytesCount};
 use jackfield_benches::{BROWSER_REQUEST, SMALL_REQUEST, mixed_text};
 use jackfield_proto::http1::{self, DateBlock, HeaderSlots, ResponseHead};
-use jackfield_proto::websocket::{self, Message, Opcode};
+use jackfield_proto::websocket::{self, Message, Opcode, Scratch};
 use jackfield_proto::{Step, sse};
 
 fn main() {
@@ -54,10 +54,10 @@ fn echo(bencher: Bencher<'_, '_>, message: Message<'_>) {
     let mut frame = Vec::new();
     websocket::encode_masked(opcode, true, message.as_bytes(), [1, 2, 3, 4], &mut frame);
     let (mut machine, limits) = (websocket::Machine::server(), websocket::Limits::default());
-    let (mut whole, mut out, mut rx) = (Vec::new(), Vec::new(), frame.clone());
+    let (mut scratch, mut out, mut rx) = (Scratch::new(), Vec::new(), frame.clone());
     bencher.counter(BytesCount::new(message.len())).bench_local(|| {
         rx.copy_from_slice(&frame);
-        let step = machine.step(black_box(&mut rx), &mut whole, &limits);
+        let step = machine.step(black_box(&mut rx), &mut scratch, &limits);
         let Step::Event(_, websocket::Event::Message(message)) = step else { panic!("no message") };
         out.clear();
         websocket::encode(message, &mut out);

@@ -5,7 +5,7 @@
 //! ws-load 127.0.0.1:9001 100000 20 1    # address, messages, bytes of each, messages sent at once
 //! ```
 
-use jackfield_proto::websocket::{self, Event, Limits, Machine, Message, Opcode};
+use jackfield_proto::websocket::{self, Event, Limits, Machine, Message, Opcode, Scratch};
 use jackfield_proto::{
     Step,
     http1::{self, ClientEvent, ClientMachine, HeaderSlots},
@@ -58,7 +58,7 @@ fn open(stream: &mut TcpStream, addr: &str) -> Result<()> {
 
 /// Sends so many messages at once, and waits for as many echoes.
 fn echo(stream: &mut TcpStream, bytes: usize, burst: usize) -> Result<()> {
-    let (mut frames, mut whole, mut machine) = (Vec::new(), Vec::new(), Machine::client());
+    let (mut frames, mut scratch, mut machine) = (Vec::new(), Scratch::new(), Machine::client());
     for _ in 0..burst {
         websocket::encode_masked(Opcode::Binary, true, &vec![b'x'; bytes], [1, 2, 3, 4], &mut frames);
     }
@@ -68,7 +68,7 @@ fn echo(stream: &mut TcpStream, bytes: usize, burst: usize) -> Result<()> {
         let count = stream.read(&mut chunk)?;
         rx.extend_from_slice(&chunk[..count]);
         loop {
-            let used = match machine.step(&mut rx, &mut whole, &Limits::default()) {
+            let used = match machine.step(&mut rx, &mut scratch, &Limits::default()) {
                 Step::Event(used, Event::Message(Message::Binary(echo))) if echo.len() == bytes => {
                     left -= 1;
                     used

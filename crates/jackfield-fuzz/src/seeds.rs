@@ -209,6 +209,39 @@ pub(crate) const FRAME_WORDS: Bytes = &[
     b"\xff",
 ];
 
+pub(crate) const COMPRESSED: Bytes = &[
+    b"\xc1\x87\0\0\0\0\xf2\x48\xcd\xc9\xc9\x07\x00\xc1\x85\0\0\0\0\xf2\x00\x11\x00\x00",
+    b"\x41\x83\0\0\0\0\xf2\x48\xcd\x89\x81\0\0\0\0?\x80\x84\0\0\0\0\xc9\xc9\x07\x00\x81\x81\0\0\0\0x",
+    b"\xc2\x8b\0\0\0\0\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00",
+    b"\xc1\x88\0\0\0\0\xf3\x48\xcd\xc9\xc9\x07\x00\x00\xc1\x81\0\0\0\0\x00",
+    // A thousand zeros, which are too many.
+    b"\xc2\x89\0\0\0\0\x62\x60\x18\x05\xa3\x60\x14\x0c\x00",
+    b"permessage-deflate; client_max_window_bits",
+    b"x, permessage-deflate; server_max_window_bits=10; server_no_context_takeover, permessage-deflate",
+    b"permessage-deflate; client_max_window_bits=\"8\"; client_no_context_takeover ,, y; z = \"a, \\\"b\"",
+    b"a message that is compressed, a message that is compressed, a message that is compressed",
+];
+
+pub(crate) const COMPRESSED_WORDS: Bytes = &[
+    b"\xc1\x87\0\0\0\0\xf2\x48\xcd\xc9\xc9\x07\x00",
+    b"\x41\x83\0\0\0\0\xf2\x48\xcd",
+    b"\x80\x84\0\0\0\0\xc9\xc9\x07\x00",
+    b"\xc2\x85\0\0\0\0\xf2\x00\x11\x00\x00",
+    b"\x81\x81\0\0\0\0x",
+    b"\x00\x00\xff\xff",
+    b"\x03\x00",
+    b"permessage-deflate",
+    b"server_no_context_takeover",
+    b"client_no_context_takeover",
+    b"server_max_window_bits=",
+    b"client_max_window_bits",
+    b"; ",
+    b", ",
+    b"\"",
+    b"15",
+    b"8",
+];
+
 pub(crate) const HANDSHAKES: Bytes = &[
     b"GET\nHost: h\nUpgrade: websocket\nConnection: Upgrade\n\
       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\nSec-WebSocket-Version: 13",

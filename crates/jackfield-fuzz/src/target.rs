@@ -120,6 +120,13 @@ pub const TARGETS: &[Target] = &[
         ..Target::new("websocket_client", properties::websocket_client)
     },
     Target {
+        about: "compressed messages: any split, limits, offers and answers, compressed and read again",
+        call: "jackfield_fuzz::properties::websocket_deflate",
+        seeds: seeds::COMPRESSED,
+        dictionary: seeds::COMPRESSED_WORDS,
+        ..Target::new("websocket_deflate", properties::websocket_deflate)
+    },
+    Target {
         about: "opening handshakes of both roles: what is accepted keeps the rules, and is understood by the other side",
         call: "jackfield_fuzz::properties::websocket_handshake",
         seeds: seeds::HANDSHAKES,

@@ -106,6 +106,7 @@ fn websocket_errors_say_what_is_wrong_and_close_with_a_code_that_may_be_sent() {
         TextNotUtf8,
         MessageTooLong,
         TooManyFragments,
+        Compression,
     ];
     check(&errors.each_ref().map(|error| error as &dyn Error));
     for error in errors {

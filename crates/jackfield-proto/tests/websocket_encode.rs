@@ -2,7 +2,7 @@
 
 use jackfield_proto::Step;
 use jackfield_proto::websocket::{
-    Event, Limits, Machine, Message, Opcode, encode, encode_frame, encode_masked, frame_header, mask,
+    Event, Limits, Machine, Message, Opcode, Scratch, encode, encode_frame, encode_masked, frame_header, mask,
 };
 use proptest::prelude::*;
 
@@ -149,14 +149,14 @@ fn encode_said(said: &Said, cuts: &[usize], key: Option<[u8; 4]>, out: &mut Vec<
 }
 
 fn hear(mut machine: Machine, bytes: &[u8], sizes: &[usize], limits: &Limits) -> Vec<Said> {
-    let (mut rx, mut whole, mut heard, mut fed) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    let (mut rx, mut scratch, mut heard, mut fed) = (Vec::new(), Scratch::new(), Vec::new(), 0);
     let mut sizes = sizes.iter().cycle();
     while fed < bytes.len() {
         let size = sizes.next().map_or(bytes.len(), |size| size + 1).min(bytes.len() - fed);
         rx.extend_from_slice(&bytes[fed..fed + size]);
         fed += size;
         loop {
-            let (used, said) = match machine.step(&mut rx, &mut whole, limits) {
+            let (used, said) = match machine.step(&mut rx, &mut scratch, limits) {
                 Step::Event(used, Event::Message(Message::Text(text))) => (used, Said::Text(text.to_owned())),
                 Step::Event(used, Event::Message(Message::Binary(bytes))) => {
                     (used, Said::Binary(bytes.to_vec()))

@@ -16,7 +16,9 @@
 //! forms, `C` with the code, and `E` with the code of the error.
 
 use jackfield_proto::Step;
-use jackfield_proto::websocket::{CloseError, Event, Limits, Machine, Message, Opcode, encode_masked, mask};
+use jackfield_proto::websocket::{
+    CloseError, Event, Limits, Machine, Message, Opcode, Scratch, encode_masked, mask,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Role {
@@ -77,21 +79,21 @@ struct Peer {
     machine: Machine,
     limits: Limits,
     rx: Vec<u8>,
-    whole: Vec<u8>,
+    scratch: Scratch,
     events: Vec<String>,
 }
 
 impl Peer {
     fn new(role: Role, limits: Limits) -> Self {
         let machine = if role == Role::Server { Machine::server() } else { Machine::client() };
-        Self { machine, limits, rx: Vec::new(), whole: Vec::new(), events: Vec::new() }
+        Self { machine, limits, rx: Vec::new(), scratch: Scratch::new(), events: Vec::new() }
     }
 
     fn feed(&mut self, bytes: &[u8]) {
         self.rx.extend_from_slice(bytes);
         let mut at = 0;
         loop {
-            match self.machine.step(&mut self.rx[at..], &mut self.whole, &self.limits) {
+            match self.machine.step(&mut self.rx[at..], &mut self.scratch, &self.limits) {
                 Step::Event(used, event) => {
                     self.events.push(show(&event));
                     at += used;
@@ -113,7 +115,7 @@ impl Peer {
 
     /// What `Need` promises: nothing can be said about the rest.
     fn expect_need_zero(&mut self, at: usize) {
-        let again = self.machine.step(&mut self.rx[at..], &mut self.whole, &self.limits);
+        let again = self.machine.step(&mut self.rx[at..], &mut self.scratch, &self.limits);
         assert!(matches!(again, Step::Need(0)), "{again:?} after Need");
     }
 }
@@ -506,13 +508,13 @@ fn limits() {
 /// D6, Autobahn 9.3.1 and 9.4.1: a message may come in any number of fragments.
 #[test]
 fn fragments_are_not_counted_by_default() {
-    let (mut machine, mut whole) = (Machine::server(), Vec::new());
+    let (mut machine, mut scratch) = (Machine::server(), Scratch::new());
     let mut frames = build(Role::Server, "02:a");
     for _ in 0..1 << 17 {
         frames.extend_from_slice(&build(Role::Server, "00:a"));
     }
     frames.extend_from_slice(&build(Role::Server, "80:"));
-    match machine.step(&mut frames, &mut whole, &Limits::default()) {
+    match machine.step(&mut frames, &mut scratch, &Limits::default()) {
         Step::Event(_, Event::Message(message)) => assert_eq!(message.len(), (1 << 17) + 1),
         other => panic!("{other:?}"),
     }
@@ -530,13 +532,13 @@ fn an_announced_length_reserves_nothing() {
 #[test]
 fn a_message_uses_at_most_twice_its_bytes() {
     let mut peer = Peer::new(Role::Server, Limits::default());
-    peer.whole = Vec::with_capacity(1 << 20);
+    peer.scratch.whole = Vec::with_capacity(1 << 20);
     let bytes = build(Role::Server, "82*40000");
     for piece in bytes.chunks(1000) {
         peer.feed(piece);
     }
     assert_eq!(peer.events, ["B*40000"]);
-    assert!(peer.whole.capacity() <= 80_000, "{}", peer.whole.capacity());
+    assert!(peer.scratch.whole.capacity() <= 80_000, "{}", peer.scratch.whole.capacity());
 }
 
 #[test]
@@ -546,14 +548,14 @@ fn what_comes_whole_is_not_copied() {
             let mut peer = Peer::new(role, Limits::default());
             let mut rx = build(role, frames);
             let place = rx.as_ptr_range();
-            match peer.machine.step(&mut rx, &mut peer.whole, &peer.limits) {
+            match peer.machine.step(&mut rx, &mut peer.scratch, &peer.limits) {
                 Step::Event(_, Event::Message(message)) => {
                     assert!(place.contains(&message.as_bytes().as_ptr()));
                 }
                 Step::Event(_, Event::Ping(bytes)) => assert!(place.contains(&bytes.as_ptr())),
                 other => panic!("{other:?}"),
             }
-            assert_eq!(peer.whole.capacity(), 0);
+            assert_eq!(peer.scratch.whole.capacity(), 0);
         }
     }
 }
@@ -697,8 +699,8 @@ fn close_is_sent_once() {
     peer.feed(&out);
     assert!(peer.machine.is_closing() && !peer.machine.has_sent_close() && peer.machine.has_received_close());
     assert_eq!(peer.machine.close(Some(1000), "", Some(KEY), &mut out), Ok(true));
-    let mut whole = Vec::new();
-    let answer = machine.step(&mut out[7..], &mut whole, &Limits::default());
+    let mut scratch = Scratch::new();
+    let answer = machine.step(&mut out[7..], &mut scratch, &Limits::default());
     assert!(matches!(answer, Step::Event(8, Event::Close(_))), "{answer:?}");
     assert!(machine.has_sent_close() && machine.has_received_close());
 }
@@ -718,8 +720,8 @@ fn a_reason_is_cut_at_a_character() {
         let mut out = Vec::new();
         assert_eq!(Machine::server().close(Some(4000), &reason, None, &mut out), Ok(true));
         assert_eq!(out.len(), 4 + want);
-        let (mut whole, mut client) = (Vec::new(), Machine::client());
-        match client.step(&mut out, &mut whole, &Limits::default()) {
+        let (mut scratch, mut client) = (Scratch::new(), Machine::client());
+        match client.step(&mut out, &mut scratch, &Limits::default()) {
             Step::Event(_, Event::Close(frame)) => assert_eq!(frame.reason, &reason[..want]),
             other => panic!("{other:?}"),
         }
@@ -765,7 +767,7 @@ fn the_end_is_the_end() {
         peer.feed(&build(Role::Server, frames));
         let mut more = build(Role::Server, "81:a 89: 88:");
         let length = more.len();
-        let step = peer.machine.step(&mut more, &mut peer.whole, &peer.limits);
+        let step = peer.machine.step(&mut more, &mut peer.scratch, &peer.limits);
         assert!(matches!(step, Step::Need(used) if used == length), "{step:?}");
     }
 }
@@ -773,7 +775,8 @@ fn the_end_is_the_end() {
 #[test]
 fn one_vector_serves_all_machines() {
     let (mut one, mut two) = (Machine::server(), Machine::server());
-    let (mut whole, limits) = (b"left over".to_vec(), Limits::default());
+    let (mut scratch, limits) = (Scratch::new(), Limits::default());
+    scratch.whole = b"left over".to_vec();
     let halves = |payload: &[u8]| {
         let mut bytes = Vec::new();
         encode_masked(Opcode::Binary, true, payload, KEY, &mut bytes);
@@ -781,10 +784,10 @@ fn one_vector_serves_all_machines() {
         (bytes, tail)
     };
     let ((mut a1, mut a2), (mut b1, mut b2)) = (halves(&[1; 30_000]), halves(&[2; 30_000]));
-    assert!(matches!(one.step(&mut a1, &mut whole, &limits), Step::Need(20_000)));
-    assert!(matches!(two.step(&mut b1, &mut whole, &limits), Step::Need(20_000)));
+    assert!(matches!(one.step(&mut a1, &mut scratch, &limits), Step::Need(20_000)));
+    assert!(matches!(two.step(&mut b1, &mut scratch, &limits), Step::Need(20_000)));
     for (machine, rest, byte) in [(&mut one, &mut a2, 1), (&mut two, &mut b2, 2)] {
-        match machine.step(rest, &mut whole, &limits) {
+        match machine.step(rest, &mut scratch, &limits) {
             Step::Event(_, Event::Message(Message::Binary(bytes))) => assert_eq!(bytes, [byte; 30_000]),
             other => panic!("{other:?}"),
         }

@@ -20,6 +20,7 @@ fn q3_each_parser_and_the_whole_server_hold_for_inputs_at_random() {
         "http1_client",
         "websocket_server",
         "websocket_client",
+        "websocket_deflate",
         "websocket_handshake",
         "sse_stream",
         "server",
@@ -29,7 +30,7 @@ fn q3_each_parser_and_the_whole_server_hold_for_inputs_at_random() {
         let report = run.unwrap_or_else(|finding| panic!("{finding}"));
         assert!(report.executions == 500 && report.corpus > target.seeds.len(), "{name}: {report:?}");
     }
-    assert_eq!(TARGETS.len(), 9, "each target is named above");
+    assert_eq!(TARGETS.len(), 10, "each target is named above");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::base::random::Random;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{self, ClientEvent, ClientMachine, HeaderSlots};
 use jackfield_proto::websocket::{
-    self, Event, Limits, Machine, Message, Opcode, check_response, encode_masked,
+    self, Event, Limits, Machine, Message, Opcode, Scratch, check_response, encode_masked,
 };
 use std::borrow::Cow;
 
@@ -22,7 +22,7 @@ pub(crate) struct Sockets {
     host: String,
     path: String,
     random: Random,
-    whole: Vec<u8>,
+    scratch: Scratch,
     limits: Limits,
     http_limits: http1::Limits,
 }
@@ -84,7 +84,7 @@ impl Sockets {
             host: host.to_owned(),
             path: path.to_owned(),
             random: Random::new(),
-            whole: Vec::new(),
+            scratch: Scratch::new(),
             limits: Limits { message_bytes_max: usize::MAX, ..Limits::default() },
             http_limits: http1::Limits::default(),
         }
@@ -132,7 +132,7 @@ impl Sockets {
         }
         let Socket::Open(machine) = socket else { return Ok(used) };
         while used < rx.len() {
-            match machine.step(&mut rx[used..], &mut self.whole, &self.limits) {
+            match machine.step(&mut rx[used..], &mut self.scratch, &self.limits) {
                 Step::Event(bytes, event) => {
                     used += bytes;
                     match event {

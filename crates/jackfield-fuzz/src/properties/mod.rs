@@ -12,6 +12,7 @@ mod http1_machine;
 mod server;
 mod sse;
 mod websocket;
+mod websocket_deflate;
 mod websocket_handshake;
 
 pub use http1_chunked::http1_chunked;
@@ -21,6 +22,7 @@ pub use http1_machine::http1_machine;
 pub use server::server;
 pub use sse::sse_stream;
 pub use websocket::{websocket_client, websocket_server};
+pub use websocket_deflate::websocket_deflate;
 pub use websocket_handshake::websocket_handshake;
 
 use jackfield_proto::http1::{Fields, HeaderIter};

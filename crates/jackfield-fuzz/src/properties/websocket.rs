@@ -5,7 +5,7 @@ use crate::partition::same_however_cut;
 use crate::tally::count_round_trips;
 use jackfield_proto::Step;
 use jackfield_proto::websocket::{
-    self, Event, Limits, Machine, Message, Opcode, encode_frame, encode_masked, is_valid_close_code,
+    self, Event, Limits, Machine, Message, Opcode, Scratch, encode_frame, encode_masked, is_valid_close_code,
 };
 
 /// Frames that a server gets: however they are cut the same messages come and the same end, and nothing after it; limits
@@ -24,13 +24,13 @@ pub fn websocket_client(data: &[u8]) {
 }
 
 /// How frames for a role are encoded.
-type Encode = fn(Opcode, &[u8], &mut Vec<u8>);
+pub(super) type Encode = fn(Opcode, &[u8], &mut Vec<u8>);
 
-fn limits() -> Limits {
+pub(super) fn limits() -> Limits {
     Limits { message_bytes_max: 600, frame_in_place_bytes_max: 200, fragments_max: 5 }
 }
 
-fn check(data: &[u8], new: fn() -> Machine, mask: Option<[u8; 4]>, encode: Encode) {
+pub(super) fn check(data: &[u8], new: fn() -> Machine, mask: Option<[u8; 4]>, encode: Encode) {
     let (_, events, encoded) = same_however_cut(data, |parts| {
         // With the fault that may have ended it, and without: that can't be encoded.
         let (mut all, mut events, mut encoded) = (Log::default(), Log::default(), Vec::new());
@@ -64,12 +64,12 @@ fn check(data: &[u8], new: fn() -> Machine, mask: Option<[u8; 4]>, encode: Encod
 
 /// Reads to the end, which nothing may come after.
 fn play(mut machine: Machine, parts: &[&[u8]], mut see: impl FnMut(Result<Event<'_>, websocket::Error>)) {
-    let (mut rx, mut whole, limits) = (Vec::new(), Vec::new(), limits());
+    let (mut rx, mut scratch, limits) = (Vec::new(), Scratch::new(), limits());
     let (mut is_over, mut has_closed) = (false, false);
     for part in parts {
         rx.extend_from_slice(part);
         loop {
-            let used = match machine.step(&mut rx, &mut whole, &limits) {
+            let used = match machine.step(&mut rx, &mut scratch, &limits) {
                 Step::Event(used, event) => {
                     assert!(!is_over, "{event:?} comes after the end");
                     hold(event, &limits);

@@ -1,5 +1,7 @@
 //! Frames on their way out.
 
+#[cfg(feature = "deflate")]
+use super::frame::RSV1;
 use super::frame::{FIN, MASKED};
 use super::{Message, Opcode, mask};
 
@@ -32,7 +34,11 @@ pub fn encode_frame(opcode: Opcode, fin: bool, payload: &[u8], out: &mut Vec<u8>
 /// Appends a client's frame, masked with `key`, which must be fresh, random and unforeseeable for each frame
 /// (RFC 6455, section 10.3).
 pub fn encode_masked(opcode: Opcode, fin: bool, payload: &[u8], key: [u8; 4], out: &mut Vec<u8>) {
-    let mut header = frame_header(opcode, fin, payload.len());
+    encode_masked_behind(frame_header(opcode, fin, payload.len()), payload, key, out);
+}
+
+/// The same behind a header that is already there, but for its mask bit.
+pub(super) fn encode_masked_behind(mut header: FrameHeader, payload: &[u8], key: [u8; 4], out: &mut Vec<u8>) {
     header.bytes[1] |= MASKED;
     out.reserve(header.as_bytes().len() + key.len() + payload.len());
     out.extend_from_slice(header.as_bytes());
@@ -75,6 +81,15 @@ pub struct FrameHeader {
 }
 
 impl FrameHeader {
+    /// The same for a message that is compressed, or the first of its fragments (RFC 7692, section 6). Only for a peer that
+    /// has agreed on that.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub const fn compressed(mut self) -> Self {
+        self.bytes[0] |= RSV1;
+        self
+    }
+
     /// The bytes to write before the payload.
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {

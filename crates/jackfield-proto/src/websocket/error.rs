@@ -6,7 +6,8 @@ use std::fmt;
 /// tell it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Error {
-    /// A reserved bit is set, and no extension that would give it a meaning was agreed on.
+    /// A reserved bit is set, and no extension that would give it a meaning was agreed on, or it has none in this frame
+    /// (RFC 7692, section 6: only in the first frame of a message).
     ReservedBit,
     /// An opcode that RFC 6455 reserves.
     UnknownOpcode,
@@ -34,18 +35,21 @@ pub enum Error {
     CloseReasonNotUtf8,
     /// A text message that is not UTF-8 (RFC 6455, section 8.1).
     TextNotUtf8,
-    /// A message longer than [`Limits::message_bytes_max`](super::Limits::message_bytes_max).
+    /// A message longer than [`Limits::message_bytes_max`](super::Limits::message_bytes_max), as it comes or when it is
+    /// decompressed.
     MessageTooLong,
+    /// A compressed message that cannot be decompressed (RFC 7692, section 7.2.2).
+    Compression,
     /// A message in more frames than [`Limits::fragments_max`](super::Limits::fragments_max).
     TooManyFragments,
 }
 
 impl Error {
-    /// The code for the Close that tells the peer (RFC 6455, section 7.4.1): 1002 for broken framing, 1007 for broken
-    /// UTF-8, 1008 and 1009 for what is legal but more than we take.
+    /// The code for the Close that tells the peer (RFC 6455, section 7.4.1): 1002 for broken framing, 1007 for a payload
+    /// that is not UTF-8 or not compressed as it should be, 1008 and 1009 for what is legal but more than we take.
     pub const fn close_code(self) -> u16 {
         match self {
-            Self::TextNotUtf8 | Self::CloseReasonNotUtf8 => 1007,
+            Self::TextNotUtf8 | Self::CloseReasonNotUtf8 | Self::Compression => 1007,
             Self::TooManyFragments => 1008,
             Self::MessageTooLong => 1009,
             _ => 1002,
@@ -71,6 +75,7 @@ impl fmt::Display for Error {
             Self::CloseReasonNotUtf8 => "the reason of a Close is not UTF-8",
             Self::TextNotUtf8 => "a text message is not UTF-8",
             Self::MessageTooLong => "a message is longer than the limit",
+            Self::Compression => "a compressed message cannot be decompressed",
             Self::TooManyFragments => "a message comes in more frames than the limit",
         })
     }

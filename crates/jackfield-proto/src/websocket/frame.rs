@@ -15,6 +15,8 @@ pub(super) enum Role {
 pub(super) struct Header {
     pub(super) opcode: Opcode,
     pub(super) fin: bool,
+    /// The first frame of a message that is compressed (RFC 7692, section 6).
+    pub(super) is_compressed: bool,
     /// The header's own length, key included: 2 to 14.
     pub(super) header_bytes: usize,
     /// Below 2^63; at most 125 for a control frame.
@@ -25,11 +27,12 @@ pub(super) struct Header {
 
 impl Header {
     /// Reads the header at the front of `rx`; `None` if it is not all there. A rule that is broken shows as soon as
-    /// the bytes that break it are there.
+    /// the bytes that break it are there. `inflates` says whether messages may be compressed.
     #[inline]
-    pub(super) fn parse(rx: &[u8], role: Role) -> Result<Option<Self>, Error> {
+    pub(super) fn parse(rx: &[u8], role: Role, inflates: bool) -> Result<Option<Self>, Error> {
         let [first, second, rest @ ..] = rx else { return Ok(None) };
-        let (opcode, fin) = (check_first(*first)?, first & FIN != 0);
+        let (opcode, fin) = (check_first(*first, inflates)?, first & FIN != 0);
+        let is_compressed = first & RSV1 != 0;
         check_mask(*second, role)?;
         let short = second & LENGTH;
         if opcode.is_control() {
@@ -38,7 +41,7 @@ impl Header {
         let Some((payload_bytes, length_bytes)) = length(short, rest)? else { return Ok(None) };
         let Some(key) = key(role, &rest[length_bytes..]) else { return Ok(None) };
         let header_bytes = 2 + length_bytes + if role == Role::Server { key.len() } else { 0 };
-        Ok(Some(Self { opcode, fin, header_bytes, payload_bytes, key }))
+        Ok(Some(Self { opcode, fin, is_compressed, header_bytes, payload_bytes, key }))
     }
 
     /// Where the frame ends, if all of it lies in `rx`.
@@ -61,11 +64,15 @@ impl Header {
     }
 }
 
-fn check_first(first: u8) -> Result<Opcode, Error> {
-    if first & RESERVED != 0 {
-        return Err(Error::ReservedBit);
+fn check_first(first: u8, inflates: bool) -> Result<Opcode, Error> {
+    let opcode = Opcode::from_bits(first & OPCODE);
+    match first & RESERVED {
+        0 => {}
+        // Only the first frame of a message says that it is compressed (RFC 7692, section 6).
+        RSV1 if inflates && matches!(opcode, Some(Opcode::Text | Opcode::Binary)) => {}
+        _ => return Err(Error::ReservedBit),
     }
-    Opcode::from_bits(first & OPCODE).ok_or(Error::UnknownOpcode)
+    opcode.ok_or(Error::UnknownOpcode)
 }
 
 fn check_mask(second: u8, role: Role) -> Result<(), Error> {
@@ -117,8 +124,10 @@ fn key(role: Role, rest: &[u8]) -> Option<[u8; 4]> {
 
 /// In the first byte: the last fragment of a message, or its only one.
 pub(super) const FIN: u8 = 0x80;
-/// In the first byte: for extensions. The first of the three is that of permessage-deflate (RFC 7692).
+/// In the first byte: for extensions.
 const RESERVED: u8 = 0x70;
+/// The first of the three, which is that of permessage-deflate (RFC 7692, section 6).
+pub(super) const RSV1: u8 = 0x40;
 const OPCODE: u8 = 0x0f;
 /// In the second byte.
 pub(super) const MASKED: u8 = 0x80;

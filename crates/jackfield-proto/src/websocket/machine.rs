@@ -31,23 +31,26 @@
 //! [`Machine::step_long`] for the rest.
 
 use super::frame::{FIN, Header, MASKED, Role};
+use super::inflation::Inflation;
+use super::scratch::Scratch;
 use super::spanning::Spanning;
 use super::{CloseError, Error, Event, Limits, Message, Opcode, close, encode, mask, utf8};
 use crate::step::Step;
 
 /// One end of a WebSocket connection, after the opening handshake.
 ///
-/// It takes 16 bytes, and owns memory only while a message spans frames or reads, or a Pong waits.
+/// It takes 16 bytes, and owns memory only while a message spans frames or reads, or a Pong waits; and for all its time if
+/// messages may be compressed.
 ///
 /// ```
 /// use jackfield_proto::Step;
-/// use jackfield_proto::websocket::{Event, Limits, Machine, Message, Opcode, encode_masked};
+/// use jackfield_proto::websocket::{Event, Limits, Machine, Message, Opcode, Scratch, encode_masked};
 ///
 /// let mut rx = Vec::new();
 /// encode_masked(Opcode::Text, true, b"hello", [1, 2, 3, 4], &mut rx);
 ///
-/// let (mut machine, mut whole) = (Machine::server(), Vec::new());
-/// match machine.step(&mut rx, &mut whole, &Limits::default()) {
+/// let (mut machine, mut scratch) = (Machine::server(), Scratch::new());
+/// match machine.step(&mut rx, &mut scratch, &Limits::default()) {
 ///     Step::Event(11, Event::Message(Message::Text(text))) => assert_eq!(text, "hello"),
 ///     other => panic!("{other:?}"),
 /// }
@@ -64,17 +67,18 @@ pub struct Machine {
     phase: Phase,
 }
 
-/// See the tables at the top.
+/// See the tables at the top. The order makes one comparison of what is asked for each message: from `PeerClosed` on a Close
+/// was sent or received, from `Closing` on ours was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 enum Phase {
     Open,
     Waiting,
     Message,
-    Closing,
     Failed,
-    FailedClosing,
     PeerClosed,
+    Closing,
+    FailedClosing,
     Closed,
 }
 
@@ -87,6 +91,8 @@ struct Rare {
     dropping_bytes: u64,
     /// The payload of the newest Pong that waits; at most 125 bytes.
     pong: Option<Box<[u8]>>,
+    /// `Some` if the peer may compress its messages.
+    inflation: Option<Inflation>,
 }
 
 /// What [`Machine::advance`] found at the front of the bytes.
@@ -97,8 +103,8 @@ enum Advance {
     Took(usize),
     /// A frame that is an event by itself, and where it ends.
     Frame(Header, usize),
-    /// The message of this kind in the caller's vector is whole.
-    Whole(Opcode),
+    /// The message of this kind in the caller's vector is whole; whether it is compressed.
+    Whole(Opcode, bool),
 }
 
 impl Machine {
@@ -116,19 +122,28 @@ impl Machine {
         Self { rare: None, checked_bytes: 0, pings: 0, role, phase: Phase::Open }
     }
 
+    /// From now on the peer may compress its messages, as was agreed on in the handshake.
+    #[cfg(feature = "deflate")]
+    pub fn accept_deflate(&mut self, agreed: &super::deflate::Agreed) {
+        let takeover = match self.role {
+            Role::Server => agreed.client_context_takeover(),
+            Role::Client => agreed.server_context_takeover(),
+        };
+        self.rare_mut().inflation = Some(Inflation::new(takeover));
+    }
+
     /// Finds the next event in `rx`, the bytes that have arrived and were not yet used up.
     ///
     /// The caller drops as many bytes from the front as the answer says. After [`Step::Need`] it steps again when
     /// there is more behind what it kept; the kept bytes must be the same. After [`Step::Fault`], and after the
     /// peer's Close, all bytes are used up without an event.
     ///
-    /// `whole` is scratch, lent for a message that had to be put together: such an event borrows it. One vector can
-    /// serve all connections of a thread; what is in it between two steps means nothing to the machine.
+    /// `scratch` is lent for a message that had to be put together: such an event borrows it.
     #[inline(always)]
     pub fn step<'b>(
         &mut self,
         rx: &'b mut [u8],
-        whole: &'b mut Vec<u8>,
+        scratch: &'b mut Scratch,
         limits: &Limits,
     ) -> Step<Event<'b>, Error> {
         if let Some(bytes) = self.short_frame(rx, limits) {
@@ -143,7 +158,7 @@ impl Machine {
                 Err(error) => Step::Fault(error),
             };
         }
-        self.step_long(rx, whole, limits)
+        self.step_long(rx, scratch, limits)
     }
 
     /// The length of the frame at the front, if it is what nearly every frame is: whole, final, masked, of at most 125
@@ -285,13 +300,13 @@ impl Machine {
     /// Whether a Close was sent or received: no more data may be sent.
     #[inline]
     pub const fn is_closing(&self) -> bool {
-        self.has_sent_close() || self.has_received_close()
+        self.phase as u8 >= Phase::PeerClosed as u8
     }
 
     /// Whether a Close was sent.
     #[inline]
     pub const fn has_sent_close(&self) -> bool {
-        matches!(self.phase, Phase::Closing | Phase::FailedClosing | Phase::Closed)
+        self.phase as u8 >= Phase::Closing as u8
     }
 
     /// Whether the peer's Close was received. If both were, the closing handshake is over.
@@ -307,11 +322,13 @@ impl Machine {
         self.phase == Phase::Message
     }
 
-    /// Bytes on the heap that it holds: of a message that spans frames or reads, and of a Pong that waits.
+    /// Bytes on the heap that it holds: of a message that spans frames or reads, of a Pong that waits, and of a window for
+    /// compressed messages.
     pub fn heap_bytes(&self) -> usize {
         self.rare.as_ref().map_or(0, |rare| {
             let message = rare.message.as_ref().map_or(0, Spanning::heap_bytes);
-            size_of::<Rare>() + message + rare.pong.as_ref().map_or(0, |pong| pong.len())
+            let inflation = rare.inflation.as_ref().map_or(0, Inflation::heap_bytes);
+            size_of::<Rare>() + message + rare.pong.as_ref().map_or(0, |pong| pong.len()) + inflation
         })
     }
 
@@ -320,7 +337,7 @@ impl Machine {
     fn step_long<'b>(
         &mut self,
         rx: &'b mut [u8],
-        whole: &'b mut Vec<u8>,
+        scratch: &'b mut Scratch,
         limits: &Limits,
     ) -> Step<Event<'b>, Error> {
         if let [first, length @ 0..126, rest @ ..] = &*rx {
@@ -330,26 +347,38 @@ impl Machine {
                 return self.deliver(opcode, &rx[2..2 + length], 2 + length);
             }
         }
-        self.step_any(rx, whole, limits)
+        self.step_any(rx, scratch, limits)
     }
 
     #[inline(never)]
     fn step_any<'b>(
         &mut self,
         rx: &'b mut [u8],
-        whole: &'b mut Vec<u8>,
+        scratch: &'b mut Scratch,
         limits: &Limits,
     ) -> Step<Event<'b>, Error> {
         let mut used = 0;
         loop {
-            match self.advance(&rx[used..], whole, limits) {
+            match self.advance(&rx[used..], &mut scratch.whole, limits) {
                 Ok(Advance::Took(bytes)) => used += bytes,
                 Ok(Advance::Starved) => return Step::Need(used),
                 Ok(Advance::Frame(header, end)) => {
                     let payload = header.unmask(&mut rx[used..], end);
+                    if header.is_compressed {
+                        return self.deliver_inflated(
+                            header.opcode,
+                            Some(payload),
+                            scratch,
+                            limits,
+                            used + end,
+                        );
+                    }
                     return self.deliver(header.opcode, payload, used + end);
                 }
-                Ok(Advance::Whole(kind)) => return self.deliver(kind, whole, used),
+                Ok(Advance::Whole(kind, true)) => {
+                    return self.deliver_inflated(kind, None, scratch, limits, used);
+                }
+                Ok(Advance::Whole(kind, false)) => return self.deliver(kind, &scratch.whole, used),
                 Err(error) => return self.fault(error),
             }
         }
@@ -370,7 +399,7 @@ impl Machine {
 
     #[inline]
     fn advance_open(&mut self, rx: &[u8], whole: &mut Vec<u8>, limits: &Limits) -> Result<Advance, Error> {
-        let Some(header) = Header::parse(rx, self.role)? else { return Ok(Advance::Starved) };
+        let Some(header) = self.header(rx)? else { return Ok(Advance::Starved) };
         if header.opcode.is_control() {
             return Ok(whole_frame(header, rx));
         }
@@ -396,7 +425,7 @@ impl Machine {
     /// The frame stays in the caller's buffer until it is whole; but what of its text is there is checked.
     #[cold]
     fn wait(&mut self, header: &Header, rx: &[u8]) -> Result<Advance, Error> {
-        if header.opcode == Opcode::Text {
+        if header.opcode == Opcode::Text && !header.is_compressed {
             let checked = self.checked_bytes as usize;
             let fresh = rx.get(header.header_bytes + checked..).unwrap_or_default();
             let key = mask::rotated(header.key, checked);
@@ -406,6 +435,17 @@ impl Machine {
             self.phase = Phase::Waiting;
         }
         Ok(Advance::Starved)
+    }
+
+    /// The header at the front of `rx`, if it is all there.
+    #[inline]
+    fn header(&self, rx: &[u8]) -> Result<Option<Header>, Error> {
+        Header::parse(rx, self.role, self.inflates())
+    }
+
+    /// Whether the peer may compress its messages.
+    fn inflates(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.inflation.is_some())
     }
 
     /// The message gets a buffer of its own.
@@ -422,6 +462,7 @@ impl Machine {
     }
 
     fn advance_message(&mut self, rx: &[u8], whole: &mut Vec<u8>, limits: &Limits) -> Result<Advance, Error> {
+        let inflates = self.inflates();
         let message = self.rare.as_mut().and_then(|rare| rare.message.as_mut());
         let Some(message) = message else { return Ok(Advance::Starved) };
         if message.is_whole() {
@@ -430,7 +471,7 @@ impl Machine {
         if message.frame_bytes_left() > 0 {
             return if rx.is_empty() { Ok(Advance::Starved) } else { message.take(rx).map(Advance::Took) };
         }
-        let Some(header) = Header::parse(rx, self.role)? else { return Ok(Advance::Starved) };
+        let Some(header) = Header::parse(rx, self.role, inflates)? else { return Ok(Advance::Starved) };
         if header.opcode.is_control() {
             return Ok(whole_frame(header, rx));
         }
@@ -443,9 +484,9 @@ impl Machine {
         let Some(message) = message else { return Advance::Starved };
         self.tidy();
         self.phase = Phase::Open;
-        let (kind, bytes) = message.finish();
+        let (kind, is_compressed, bytes) = message.finish();
         *whole = bytes;
-        Advance::Whole(kind)
+        Advance::Whole(kind, is_compressed)
     }
 
     fn advance_closing(&mut self, rx: &[u8]) -> Result<Advance, Error> {
@@ -453,7 +494,7 @@ impl Machine {
         if owed > 0 {
             return Ok(self.drop_payload(owed, rx));
         }
-        let Some(header) = Header::parse(rx, self.role)? else { return Ok(Advance::Starved) };
+        let Some(header) = self.header(rx)? else { return Ok(Advance::Starved) };
         if header.opcode == Opcode::Close {
             return Ok(whole_frame(header, rx));
         }
@@ -511,6 +552,26 @@ impl Machine {
         Step::Event(used, event)
     }
 
+    /// The event for a compressed message that is whole: `payload`, or what is in the scratch.
+    #[inline(never)]
+    fn deliver_inflated<'b>(
+        &mut self,
+        kind: Opcode,
+        payload: Option<&[u8]>,
+        scratch: &'b mut Scratch,
+        limits: &Limits,
+        used: usize,
+    ) -> Step<Event<'b>, Error> {
+        // Otherwise its header would have been refused.
+        let Some(inflation) = self.rare.as_mut().and_then(|rare| rare.inflation.as_mut()) else {
+            return self.fault(Error::ReservedBit);
+        };
+        match inflation.inflate(payload, scratch, limits) {
+            Ok(message) => self.deliver(kind, message, used),
+            Err(error) => self.fault(error),
+        }
+    }
+
     fn fault<'b>(&mut self, error: Error) -> Step<Event<'b>, Error> {
         Step::Fault(self.end_with(error))
     }
@@ -527,6 +588,7 @@ impl Machine {
         self.phase = if self.has_sent_close() { after } else { before };
         if let Some(rare) = &mut self.rare {
             (rare.message, rare.dropping_bytes) = (None, 0);
+            rare.inflation = None;
         }
         self.tidy();
     }
@@ -553,7 +615,7 @@ impl Machine {
 
 impl Rare {
     fn is_empty(&self) -> bool {
-        self.message.is_none() && self.dropping_bytes == 0 && self.pong.is_none()
+        self.message.is_none() && self.dropping_bytes == 0 && self.pong.is_none() && self.inflation.is_none()
     }
 }
 

@@ -5,7 +5,7 @@
 //! [`Machine::step`] is shown the bytes that have arrived and answers with an [`Event`]: a whole [`Message`], a Ping,
 //! a Pong or a Close. A frame that lies whole in the receive buffer is unmasked where it lies and handed out from
 //! there; nothing is copied and nothing allocated. Only a message that spans frames or reads is put together in a
-//! vector of its own, which moves to the caller when it is whole.
+//! vector of its own, which moves to the caller's [`Scratch`] when it is whole.
 //!
 //! What goes out is encoded by free functions that know no state: [`encode()`] for a server's message,
 //! [`encode_frame`] for any frame, [`encode_masked`] for a client. The machine itself encodes only what has state: the
@@ -16,19 +16,25 @@
 //!
 //! # What is not here
 //!
-//! No extension: a frame with a reserved bit is an error. No timeouts: how long to wait for the peer's Close or for
+//! Only one extension, permessage-deflate, and that behind the feature `deflate`: any other frame with a reserved bit is
+//! an error. No timeouts: how long to wait for the peer's Close or for
 //! the rest of a message is for the caller, which has a clock. No randomness: a client's masking keys are arguments.
 
 mod close;
+#[cfg(feature = "deflate")]
+pub mod deflate;
 mod encode;
 mod error;
 mod event;
 mod frame;
 mod handshake;
+#[cfg_attr(not(feature = "deflate"), path = "no_inflation.rs")]
+mod inflation;
 mod limits;
 mod machine;
 mod mask;
 mod opcode;
+mod scratch;
 mod spanning;
 mod utf8;
 
@@ -44,3 +50,4 @@ pub use limits::Limits;
 pub use machine::Machine;
 pub use mask::mask;
 pub use opcode::Opcode;
+pub use scratch::Scratch;

@@ -14,6 +14,8 @@ pub(super) struct Spanning {
     checked_bytes: usize,
     /// Text or binary.
     kind: Opcode,
+    /// Whether `bytes` are compressed.
+    is_compressed: bool,
     /// How many frames have begun: at least one.
     fragments: u32,
     /// What the current frame still owes; 0 between two frames.
@@ -33,6 +35,7 @@ impl Spanning {
             bytes,
             checked_bytes: 0,
             kind: header.opcode,
+            is_compressed: header.is_compressed,
             fragments: 0,
             frame_bytes_left: 0,
             key: [0; 4],
@@ -66,17 +69,17 @@ impl Spanning {
         mask::apply(&mut self.bytes[start..], self.key);
         self.key = mask::rotated(self.key, taken);
         self.frame_bytes_left -= taken;
-        if self.kind == Opcode::Text {
+        if self.kind == Opcode::Text && !self.is_compressed {
             let checked = utf8::whole_chars_bytes(&self.bytes[self.checked_bytes..]);
             self.checked_bytes += checked.map_err(|_| Error::TextNotUtf8)?;
         }
         Ok(taken)
     }
 
-    /// The kind and the bytes, whole. Text may still end in the middle of a character.
-    pub(super) fn finish(self) -> (Opcode, Vec<u8>) {
+    /// The kind, whether it is compressed, and the bytes, whole. Text may still end in the middle of a character.
+    pub(super) fn finish(self) -> (Opcode, bool, Vec<u8>) {
         debug_assert!(self.is_whole());
-        (self.kind, self.bytes)
+        (self.kind, self.is_compressed, self.bytes)
     }
 
     pub(super) fn is_whole(&self) -> bool {

@@ -85,10 +85,13 @@ fn the_same_origin_can_be_written_in_several_ways() {
     }
 }
 
-/// The first lines of a request, where it goes to, and the origins that are at home there.
+/// The first lines of a request, where it goes to, and origins that are at home there and elsewhere.
+type Case =
+    (&'static str, Option<(&'static str, Option<u16>)>, &'static [&'static str], &'static [&'static str]);
+
 #[test]
 fn the_target_says_where_a_request_goes_to() {
-    let cases: &[(&str, Option<(&str, Option<u16>)>, &[&str], &[&str])] = &[
+    let cases: &[Case] = &[
         (
             "GET / HTTP/1.1\r\nHost: a",
             Some(("a", None)),

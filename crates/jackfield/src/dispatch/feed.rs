@@ -6,6 +6,7 @@ use crate::config::Limits;
 use crate::dispatch::call::Stepped;
 use crate::links::Protocol;
 use jackfield_proto::http1::{Awaits, HeaderSlots, Phase};
+use jackfield_proto::websocket::Scratch;
 
 /// Lets the machine of the connection's protocol make events of the bytes, and calls the client with each. Returns
 /// how many bytes were used.
@@ -14,7 +15,7 @@ pub(super) fn feed<C: Client>(
     client: &mut C,
     connection: &mut Connection<'_>,
     rx: &mut [u8],
-    whole: &mut Vec<u8>,
+    scratch: &mut Scratch,
     slots: &mut HeaderSlots,
     limits: &Limits,
 ) -> usize {
@@ -24,9 +25,9 @@ pub(super) fn feed<C: Client>(
         let bytes = rest.len();
         let stepped = match connection.protocol() {
             // Upgraded just now.
-            Protocol::WebSocket(_) => return at + websocket::feed(client, connection, rest, whole, limits),
+            Protocol::WebSocket(_) => return at + websocket::feed(client, connection, rest, scratch, limits),
             Protocol::Http(machine) => {
-                let step = machine.step(rest, slots, whole, &limits.http);
+                let step = machine.step(rest, slots, &mut scratch.whole, &limits.http);
                 http::take(client, connection, step, bytes)
             }
             Protocol::Raw => custom::take(client, connection, rest),
@@ -60,13 +61,13 @@ pub(super) fn feed_rated<C: Client>(
     client: &mut C,
     connection: &mut Connection<'_>,
     rx: &mut [u8],
-    whole: &mut Vec<u8>,
+    scratch: &mut Scratch,
     slots: &mut HeaderSlots,
     limits: &Limits,
 ) -> usize {
     let Some(left) = connection.links.ration(connection.wires, connection.id, rx) else { return 0 };
     connection.links.events_per_turn = left.min(limits.events_per_turn);
-    let used = feed(client, connection, rx, whole, slots, limits);
+    let used = feed(client, connection, rx, scratch, slots, limits);
     connection.links.events_per_turn = limits.events_per_turn;
     let said = connection.links.said();
     if let Some(bucket) = connection.links.bucket(connection.id) {

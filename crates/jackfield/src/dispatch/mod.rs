@@ -20,6 +20,7 @@ use crate::shared::{Callback, Command, Drain, Handle, Settings};
 use call::{guard, panicked, run};
 use feed::{feed, feed_rated};
 use jackfield_proto::http1::HeaderSlots;
+use jackfield_proto::websocket::Scratch;
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{self as reactor, ConnectionId, Eviction, Incoming, Pressure, Service, Time, Wires};
 use std::any::Any;
@@ -36,7 +37,7 @@ pub(crate) struct Dispatcher<F: ClientFactory> {
     links: Links,
     settings: Arc<Settings>,
     /// Lent to the machines: a message or request that was put together, for the time of its callback.
-    whole: Vec<u8>,
+    scratch: Scratch,
     /// Lent to the machines: where the fields of the request at hand are.
     slots: HeaderSlots,
     commands: Vec<Command>,
@@ -46,8 +47,8 @@ pub(crate) struct Dispatcher<F: ClientFactory> {
     accept_error_at: Option<Time>,
 }
 
-/// What is kept of the lent buffer for the next message: a peak is given back.
-const WHOLE_BYTES_KEPT: usize = 64 << 10;
+/// What is kept of each lent buffer for the next message: a peak is given back.
+const SCRATCH_BYTES_KEPT: usize = 64 << 10;
 
 /// A failed accept is reported to the observer at most once in this time.
 const ACCEPT_ERROR_EVERY: Duration = Duration::from_secs(1);
@@ -56,8 +57,18 @@ impl<F: ClientFactory> Dispatcher<F> {
     pub(crate) fn new(reactor: usize, factory: F, handle: Handle, settings: Arc<Settings>) -> Self {
         let links = Links::new(reactor, handle, settings.clone());
         let (clients, commands) = (Vec::new(), Vec::new());
-        let (whole, slots) = (Vec::new(), HeaderSlots::new());
-        Self { factory, clients, links, settings, whole, slots, commands, refusals: 0, accept_error_at: None }
+        let (scratch, slots) = (Scratch::new(), HeaderSlots::new());
+        Self {
+            factory,
+            clients,
+            links,
+            settings,
+            scratch,
+            slots,
+            commands,
+            refusals: 0,
+            accept_error_at: None,
+        }
     }
 
     /// Runs a callback of a connection's client, if it has one.
@@ -91,7 +102,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
 
     #[inline(always)]
     fn on_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rx: &mut [u8]) -> usize {
-        let Self { clients, links, whole, slots, settings, .. } = self;
+        let Self { clients, links, scratch, slots, settings, .. } = self;
         let Some(Some(client)) = clients.get_mut(id.slot()) else {
             return self.on_bytes_without_client(wires, id, rx);
         };
@@ -100,15 +111,13 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         let (is_rated, is_websocket) = (link.is_rated, matches!(link.protocol, Protocol::WebSocket(_)));
         let mut connection = Connection { id, wires, links };
         let used = if is_rated {
-            feed_rated(client, &mut connection, rx, whole, slots, limits)
+            feed_rated(client, &mut connection, rx, scratch, slots, limits)
         } else if is_websocket {
-            websocket::feed(client, &mut connection, rx, whole, limits)
+            websocket::feed(client, &mut connection, rx, scratch, limits)
         } else {
-            feed(client, &mut connection, rx, whole, slots, limits)
+            feed(client, &mut connection, rx, scratch, slots, limits)
         };
-        if whole.capacity() > WHOLE_BYTES_KEPT {
-            *whole = Vec::new();
-        }
+        scratch.trim(SCRATCH_BYTES_KEPT);
         used
     }
 

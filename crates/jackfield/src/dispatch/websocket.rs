@@ -6,7 +6,7 @@ use crate::dispatch::call::{call, call_named};
 use crate::links::{Awaited, Protocol};
 use crate::shared::Callback;
 use jackfield_proto::Step;
-use jackfield_proto::websocket::{Error, Event, Message};
+use jackfield_proto::websocket::{Error, Event, Message, Scratch};
 
 /// Lets the machine make events of the bytes, and calls the client with each. Returns how many bytes were used.
 #[inline(never)]
@@ -14,7 +14,7 @@ pub(super) fn feed<C: Client>(
     client: &mut C,
     connection: &mut Connection<'_>,
     rx: &mut [u8],
-    whole: &mut Vec<u8>,
+    scratch: &mut Scratch,
     limits: &Limits,
 ) -> usize {
     let (mut at, mut budget) = (0, connection.links.events_per_turn);
@@ -25,7 +25,7 @@ pub(super) fn feed<C: Client>(
                 connection.links.refuse_frame(connection.wires, connection.id, error);
                 return rx.len();
             }
-            None => match step(client, connection, &mut rx[at..], whole, limits) {
+            None => match step(client, connection, &mut rx[at..], scratch, limits) {
                 Found::Message(used, message) => (used, Some(message)),
                 Found::Other(used) => (used, None),
                 Found::Nothing(used) => return at + used,
@@ -88,12 +88,12 @@ fn step<'b, C: Client>(
     client: &mut C,
     connection: &mut Connection<'_>,
     rx: &'b mut [u8],
-    whole: &'b mut Vec<u8>,
+    scratch: &'b mut Scratch,
     limits: &Limits,
 ) -> Found<'b> {
     let bytes = rx.len();
     let Protocol::WebSocket(machine) = connection.protocol() else { return Found::Nothing(0) };
-    match machine.step(rx, whole, &limits.websocket) {
+    match machine.step(rx, scratch, &limits.websocket) {
         Step::Event(used, event) => match event {
             Event::Message(message) => {
                 if connection.links.link(connection.id).awaited != Awaited::Nothing {

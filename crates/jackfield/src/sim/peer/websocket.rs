@@ -4,7 +4,7 @@ use super::{Line, Peer, excerpt};
 use jackfield_proto::Step;
 use jackfield_proto::http1::{ClientEvent, ClientMachine, HeaderSlots, Limits};
 use jackfield_proto::websocket::{
-    self, Event, Machine, Message, Opcode, check_response, encode_masked, encode_request,
+    self, Event, Machine, Message, Opcode, Scratch, check_response, encode_masked, encode_request,
 };
 use std::collections::VecDeque;
 use std::fmt;
@@ -185,9 +185,9 @@ impl WebSocket {
 
     /// Takes one event; returns how many bytes it used, or `None` if more are needed.
     fn step(&mut self, line: &mut Line<'_>, bytes: &mut [u8]) -> Option<usize> {
-        let mut whole = Vec::new();
+        let mut scratch = Scratch::new();
         let limits = websocket::Limits { message_bytes_max: usize::MAX >> 1, ..websocket::Limits::default() };
-        match self.machine.step(bytes, &mut whole, &limits) {
+        match self.machine.step(bytes, &mut scratch, &limits) {
             Step::Event(used, event) => {
                 match event {
                     Event::Message(message) => self.hear(line, &message),

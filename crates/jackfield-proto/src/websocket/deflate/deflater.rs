@@ -1,0 +1,108 @@
+//! Compression.
+
+use flate2::{Compress, Compression, FlushCompress};
+
+use super::inflater::EMPTY_BLOCK_TAIL;
+use super::options::{Options, window_bits};
+use crate::websocket::encode::{self, frame_header};
+use crate::websocket::{Message, Opcode};
+
+/// Compresses messages.
+#[derive(Debug)]
+pub struct Deflater {
+    inner: Compress,
+    /// Whether a message may refer to those before.
+    takeover: bool,
+    window_bits: u8,
+    message_bytes_min: usize,
+    /// A compressed message on its way into a frame.
+    compressed: Vec<u8>,
+}
+
+impl Deflater {
+    /// A deflater with a window of this size, as a power of two, 9 to 15. With `takeover` it serves one connection, whose
+    /// messages refer to those before; without, it serves all connections whose agreed window is no smaller.
+    #[must_use]
+    pub fn new(options: &Options, window_bits: u8, takeover: bool) -> Self {
+        let window_bits = self::window_bits(window_bits);
+        let level = Compression::new(u32::from(options.level.clamp(1, 9)));
+        Self {
+            inner: Compress::new_with_window_bits(level, false, window_bits),
+            takeover,
+            window_bits,
+            message_bytes_min: options.message_bytes_min,
+            compressed: Vec::new(),
+        }
+    }
+
+    /// Appends a message as one frame, compressed if that is worth while: not if it is short, and not if it gets no
+    /// shorter. Says whether it was. `mask` is the key that a client needs for each frame, and `None` for a server.
+    ///
+    /// With takeover, all messages that are not short must reach the peer, and in this order.
+    pub fn encode(&mut self, message: Message<'_>, mask: Option<[u8; 4]>, out: &mut Vec<u8>) -> bool {
+        let payload = message.as_bytes();
+        let opcode = if matches!(message, Message::Text(_)) { Opcode::Text } else { Opcode::Binary };
+        let is_compressed = payload.len() >= self.message_bytes_min && self.compress(payload);
+        let (header, payload) = if is_compressed {
+            (frame_header(opcode, true, self.compressed.len()).compressed(), &self.compressed[..])
+        } else {
+            (frame_header(opcode, true, payload.len()), payload)
+        };
+        match mask {
+            Some(key) => encode::encode_masked_behind(header, payload, key, out),
+            None => {
+                out.extend_from_slice(header.as_bytes());
+                out.extend_from_slice(payload);
+            }
+        }
+        is_compressed
+    }
+
+    /// Gives the buffer back, if it can hold more bytes than this.
+    pub fn trim(&mut self, bytes_max: usize) {
+        if self.compressed.capacity() > bytes_max {
+            self.compressed = Vec::new();
+        }
+    }
+
+    /// Bytes on the heap that it holds, about.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        STATE_BYTES + (WINDOW_FACTOR << self.window_bits) + self.compressed.capacity()
+    }
+
+    /// Compresses a payload into the buffer. Says whether that is to be sent.
+    fn compress(&mut self, payload: &[u8]) -> bool {
+        let (out, mut input) = (&mut self.compressed, payload);
+        out.clear();
+        loop {
+            if out.len() == out.capacity() {
+                out.reserve((input.len() / 2).max(ROOM_BYTES_MIN));
+            }
+            let taken = self.inner.total_in();
+            // The state of a compressor is never wrong, so that there is no error.
+            let compressed = self.inner.compress_vec(input, out, FlushCompress::Sync);
+            debug_assert!(compressed.is_ok(), "{compressed:?}");
+            input = &input[(self.inner.total_in() - taken) as usize..];
+            // With room to spare, all has come out.
+            if out.len() < out.capacity() {
+                break;
+            }
+        }
+        out.truncate(out.len().saturating_sub(EMPTY_BLOCK_TAIL.len()));
+        if out.is_empty() {
+            // An empty message, with nothing to flush (RFC 7692, section 7.2.3.6).
+            out.push(0);
+        }
+        if !self.takeover {
+            self.inner.reset();
+        }
+        self.takeover || self.compressed.len() < payload.len()
+    }
+}
+
+const ROOM_BYTES_MIN: usize = 256;
+/// What the state of a compressor takes, whatever its window.
+const STATE_BYTES: usize = 243 << 10;
+/// And for each byte of the window: it is kept twice, with a chain of two bytes for each place in it.
+const WINDOW_FACTOR: usize = 4;
