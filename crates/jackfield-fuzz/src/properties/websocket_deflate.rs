@@ -1,8 +1,8 @@
 //! Compressed messages, for both ends of the negotiation and of the compression.
 
 use super::websocket::{Encode, check, limits};
-use crate::tally::hash;
-use crate::{Log, count_round_trips};
+use crate::log::Log;
+use crate::tally::{count_round_trips, hash};
 use jackfield_proto::Step;
 use jackfield_proto::websocket::deflate::{Agreed, Deflater, Options, WINDOW_BITS_MAX, WINDOW_BITS_MIN};
 use jackfield_proto::websocket::{
