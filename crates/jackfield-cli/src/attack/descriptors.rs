@@ -7,7 +7,7 @@ use super::normal::Normal;
 use super::victim::Victim;
 use crate::base::error::Error;
 use crate::base::progress::Progress;
-use crate::bench::http::Http;
+use crate::bench::request::Request;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -65,7 +65,7 @@ pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
     }
     let victim = Victim::new(args, &[format!("--descriptors={}", args.descriptors)])?;
     let normal = Normal::start(&victim, false)?;
-    let request = Http::new(victim.host(), &victim.path).request().to_vec();
+    let request = Request::get(victim.host(), &victim.path).encode();
     let mut crowd = Crowd::new(Askers { request: request.clone(), ..Askers::default() }, victim.addr())?;
     let opened = crowd.open(wanted, f64::INFINITY, |open| {
         describe_crowd(progress, "descriptors", open, wanted);

@@ -2,7 +2,8 @@
 
 use super::victim::Victim;
 use crate::base::error::Error;
-use crate::bench::http::{Answers, Found, Http};
+use crate::bench::http::{Answers, Found};
+use crate::bench::request::Request;
 use crate::bench::tally::new_histogram;
 use hdrhistogram::Histogram;
 use jackfield_proto::http1::Limits;
@@ -57,7 +58,7 @@ impl Normal {
     /// # Errors
     /// The first request fails already.
     pub(crate) fn start(victim: &Victim, renews: bool) -> Result<Self, Error> {
-        let request = Http::new(victim.host(), &victim.path).request().to_vec();
+        let request = Request::get(victim.host(), &victim.path).encode();
         let mut asker = Asker { addr: victim.addr(), request, renews, connection: None };
         let path = &victim.path;
         asker.ask(0).map_err(|error| Error::Refused(format!("the first request, for {path}: {error}")))?;
@@ -166,7 +167,7 @@ fn read_answer(connection: &mut TcpStream) -> io::Result<()> {
             return Err(io::Error::other("closed without an answer"));
         }
         bytes.extend_from_slice(&room[..count]);
-        match answers.step(&bytes, &Limits::default()) {
+        match answers.step("GET", &bytes, &Limits::default()) {
             Ok(Found::Part(used)) => drop(bytes.drain(..used)),
             Ok(Found::Whole(_, 200..=299)) => return Ok(()),
             Ok(Found::Whole(_, status)) => return Err(io::Error::other(format!("status {status}"))),

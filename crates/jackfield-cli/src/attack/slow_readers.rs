@@ -9,7 +9,8 @@ use crate::base::error::Error;
 use crate::base::proc;
 use crate::base::progress::Progress;
 use crate::base::units;
-use crate::bench::http::{Answers, Found, Http};
+use crate::bench::http::{Answers, Found};
+use crate::bench::request::Request;
 use jackfield_proto::http1::Limits;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -48,7 +49,7 @@ pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
     let victim = Victim::new(args, &[])?;
     // A server of the user's own is asked for what it was named with.
     let path = if args.target.is_some() { victim.path.clone() } else { PATH.to_owned() };
-    let request = Http::new(victim.host(), &path).request().to_vec();
+    let request = Request::get(victim.host(), &path).encode();
     let mut sheet = Sheet::new("slow-readers");
     let start = victim.memory();
     // The body is there once somebody has asked for it, and somebody has seen it whole.
@@ -132,7 +133,7 @@ fn download(victim: &Victim, request: &[u8]) -> io::Result<usize> {
             return Err(io::Error::other(format!("it ends after {length} bytes")));
         }
         let here = kept + count;
-        match answers.step(&room[..here], &limits).map_err(|fault| io::Error::other(fault.0))? {
+        match answers.step("GET", &room[..here], &limits).map_err(|fault| io::Error::other(fault.0))? {
             Found::Part(used) => {
                 length += used;
                 room.copy_within(used..here, 0);

@@ -162,10 +162,21 @@ impl<S: Speaker> Engine<S> {
         }
     }
 
-    /// True once all operations are over that there were to be.
+    /// True once all operations are over that there were to be: they have succeeded, or there is nothing to wait for.
     pub(crate) fn is_done(&self) -> bool {
-        let wanted = self.setup.operations.map(|operations| operations * self.setup.deliveries);
-        wanted.is_some_and(|wanted| self.tally.operations >= wanted)
+        let Some(operations) = self.setup.operations.filter(|operations| self.pace.taken() >= *operations)
+        else {
+            return false;
+        };
+        if self.tally.operations >= operations * self.setup.deliveries {
+            return true;
+        }
+        let now = self.now();
+        let is_waited_for = |link: &Link<S::State>| {
+            let is_heard = now.saturating_sub(link.heard_at) <= self.setup.timeout_ns;
+            link.owes() || self.setup.deliveries > 1 && is_heard
+        };
+        !self.links.iter().flatten().any(is_waited_for)
     }
 
     /// The first operation is due at `begin`; where operations are due at fixed times, the alarm wakes for them.

@@ -2,7 +2,7 @@
 
 use super::plan::Plan;
 use super::speaker::{Fault, Heard, Opened, Part, Speaker};
-use super::ws::{Socket, Sockets};
+use super::ws::{Opening, Socket, Sockets};
 
 /// WebSockets at a server that sends each message to all of them. What is counted are deliveries.
 ///
@@ -50,9 +50,9 @@ pub(crate) struct Member {
 pub(crate) const MESSAGE_BYTES_MIN: usize = 12;
 
 impl Fanout {
-    pub(crate) fn new(host: &str, path: &str, members: &Members) -> Self {
+    pub(crate) fn new(opening: &Opening<'_>, members: &Members) -> Self {
         let payload = vec![b'x'; members.bytes.max(MESSAGE_BYTES_MIN)];
-        Self { sockets: Sockets::new(host, path), payload, members: members.clone() }
+        Self { sockets: Sockets::new(opening), payload, members: members.clone() }
     }
 }
 

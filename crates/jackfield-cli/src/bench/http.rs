@@ -1,5 +1,6 @@
 //! `http`: requests and their answers, on connections that stay.
 
+use super::request::Request;
 use super::speaker::{Fault, Heard, Opened, Part, Speaker};
 use jackfield_proto::Step;
 use jackfield_proto::http1::{ClientEvent, ClientMachine, HeaderSlots, Limits};
@@ -13,30 +14,11 @@ use std::borrow::Cow;
 pub(crate) struct Http {
     /// The whole request.
     request: Vec<u8>,
+    method: String,
     /// The last answer that was parsed, if it was good and came whole.
     known: Vec<u8>,
     limits: Limits,
 }
-
-/// What a browser sends behind `Host`.
-const BROWSER_FIELDS: &str = "Connection: keep-alive\r\n\
-    Cache-Control: max-age=0\r\n\
-    sec-ch-ua: \"Chromium\";v=\"142\", \"Not:A-Brand\";v=\"99\"\r\n\
-    sec-ch-ua-mobile: ?0\r\n\
-    sec-ch-ua-platform: \"Linux\"\r\n\
-    Upgrade-Insecure-Requests: 1\r\n\
-    User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36\r\n\
-    Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8\r\n\
-    Sec-Fetch-Site: same-origin\r\n\
-    Sec-Fetch-Mode: navigate\r\n\
-    Sec-Fetch-User: ?1\r\n\
-    Sec-Fetch-Dest: document\r\n\
-    Referer: https://www.example.com/en/docs/\r\n\
-    Accept-Encoding: gzip, deflate, br, zstd\r\n\
-    Accept-Language: en-US,en;q=0.9,de;q=0.8\r\n\
-    Cookie: session=3f2a9c1e5d7b4086a1c2e3f405162738; theme=dark; \
-    _ga=GA1.1.1483920561.1763100000; _ga_7Q2K9XW4LM=GS2.1.s1763100000$o3$g1$t1763100423$j60$l0$h0; \
-    locale=en; consent=analytics%3Dyes%26ads%3Dno; last=docs%2Fguide\r\n";
 
 /// The answers of one connection.
 #[derive(Debug)]
@@ -57,24 +39,24 @@ pub(crate) enum Found {
 }
 
 impl Http {
-    /// Asks for `path` again and again.
-    pub(crate) fn new(host: &str, path: &str) -> Self {
-        Self::with_request(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n"))
-    }
-
-    /// The same with the header fields of a browser.
-    pub(crate) fn browser(host: &str, path: &str) -> Self {
-        Self::with_request(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{BROWSER_FIELDS}\r\n"))
-    }
-
-    /// Sends these bytes as a request.
-    pub(crate) fn with_request(request: String) -> Self {
-        Self { request: request.into_bytes(), known: Vec::new(), limits: Limits::default() }
+    /// Sends this request again and again.
+    pub(crate) fn new(request: &Request<'_>) -> Self {
+        Self {
+            request: request.encode(),
+            method: request.method.to_owned(),
+            known: Vec::new(),
+            limits: Limits::default(),
+        }
     }
 
     /// The request.
     pub(crate) fn request(&self) -> &[u8] {
         &self.request
+    }
+
+    /// Its method.
+    pub(crate) fn method(&self) -> &str {
+        &self.method
     }
 
     fn is_known(&self, rx: &[u8]) -> bool {
@@ -112,7 +94,7 @@ impl Speaker for Http {
                 used += self.known.len();
                 continue;
             }
-            match answers.step(rest, &self.limits)? {
+            match answers.step(&self.method, rest, &self.limits)? {
                 Found::Part(bytes) => return Ok(used + bytes),
                 Found::Whole(bytes, status) => {
                     take(status, heard)?;
@@ -140,13 +122,13 @@ impl Answers {
         Self { machine: ClientMachine::new(), is_inside: false, status: 0 }
     }
 
-    /// Reads an answer, or a part of one.
+    /// Reads an answer to a request with this method, or a part of one.
     ///
     /// # Errors
     /// It is no HTTP, or not what was asked for.
-    pub(crate) fn step(&mut self, rx: &[u8], limits: &Limits) -> Result<Found, Fault> {
+    pub(crate) fn step(&mut self, method: &str, rx: &[u8], limits: &Limits) -> Result<Found, Fault> {
         if !self.is_inside {
-            self.machine.begin("GET").map_err(|error| Fault::of("HTTP", error))?;
+            self.machine.begin(method).map_err(|error| Fault::of("HTTP", error))?;
             self.is_inside = true;
         }
         let mut used = 0;

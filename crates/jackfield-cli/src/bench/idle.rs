@@ -48,15 +48,17 @@ impl Speaker for Idle {
             (Self::WebSocket(sockets), Sleeper::WebSocket(socket)) => {
                 sockets.receive(socket, rx, heard, |_message, _heard| Ok(()))
             }
-            (_, Sleeper::Http(answers)) => match answers.step(rx, &Limits::default())? {
-                Found::Part(used) => Ok(used),
-                Found::Whole(used, 200..=299) => {
-                    heard.ready();
-                    Ok(used)
+            (Self::Http(http), Sleeper::Http(answers)) => {
+                match answers.step(http.method(), rx, &Limits::default())? {
+                    Found::Part(used) => Ok(used),
+                    Found::Whole(used, 200..=299) => {
+                        heard.ready();
+                        Ok(used)
+                    }
+                    Found::Whole(_, status) => Err(Fault(format!("status {status}").into())),
                 }
-                Found::Whole(_, status) => Err(Fault(format!("status {status}").into())),
-            },
-            (Self::Http(_), Sleeper::WebSocket(_)) => Ok(rx.len()),
+            }
+            (Self::Http(_), Sleeper::WebSocket(_)) | (Self::WebSocket(_), Sleeper::Http(_)) => Ok(rx.len()),
         }
     }
 }

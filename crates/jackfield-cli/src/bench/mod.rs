@@ -1,11 +1,10 @@
 //! The load generator.
 //!
 //! [`Plan`] is what is to be done, [`Server`] whom it is done to. The [`engine`] plays the client on all connections,
-//! and what is said on them is one file for each mode: [`http`], [`ws`], [`sse`], [`raw`], [`idle`], [`connect`],
+//! and what is said on them is one file for each mode: [`http`], [`ws`], [`sse`], [`raw`], [`idle`],
 //! [`fanout`]. [`run`] leads it through the phases of a run, and [`Outcome`] is what comes out.
 
 pub(crate) mod alarm;
-pub(crate) mod connect;
 pub(crate) mod engine;
 pub(crate) mod fanout;
 pub(crate) mod http;
@@ -14,6 +13,7 @@ pub(crate) mod outcome;
 pub(crate) mod pace;
 pub(crate) mod plan;
 pub(crate) mod raw;
+pub(crate) mod request;
 pub(crate) mod run;
 pub(crate) mod server;
 pub(crate) mod speaker;
@@ -31,10 +31,11 @@ use idle::Idle;
 use outcome::Outcome;
 use plan::{Plan, Play};
 use raw::Raw;
+use request::Request;
 use server::Server;
 use sse::{Feed, Sse};
 use std::sync::atomic::AtomicBool;
-use ws::{Sockets, Ws};
+use ws::{Opening, Sockets, Ws};
 
 /// Carries the plan out, to its end.
 ///
@@ -50,15 +51,23 @@ pub(crate) fn bench(plan: &Plan, server: &Server) -> Result<Outcome, Error> {
 /// If the system fails this process.
 pub(crate) fn bench_until(stop: &AtomicBool, plan: &Plan, server: &Server) -> Result<Outcome, Error> {
     let (host, path) = (&*server.host, &*plan.path);
+    let request = Request {
+        method: &plan.method,
+        path,
+        host,
+        fields: &plan.fields,
+        is_browser: plan.has_browser_head,
+        closes: plan.play == Play::Connect,
+        body: &plan.body,
+    };
+    let opening = Opening { host, path, protocols: &plan.protocols, fields: &plan.fields };
     match plan.play {
-        Play::Http if plan.has_browser_head => run::run(|| Http::browser(host, path), plan, server, stop),
-        Play::Http => run::run(|| Http::new(host, path), plan, server, stop),
-        Play::Connect => run::run(|| connect::connect(host, path), plan, server, stop),
-        Play::Ws => run::run(|| Ws::new(host, path, plan.size), plan, server, stop),
+        Play::Http | Play::Connect => run::run(|| Http::new(&request), plan, server, stop),
+        Play::Ws => run::run(|| Ws::new(&opening, &plan.payload()), plan, server, stop),
         Play::Raw => run::run(|| Raw::new(plan.size), plan, server, stop),
-        Play::IdleHttp => run::run(|| Idle::Http(Http::new(host, path)), plan, server, stop),
-        Play::IdleWs => run::run(|| Idle::WebSocket(Sockets::new(host, path)), plan, server, stop),
-        Play::Fanout => run::run(|| Fanout::new(host, path, &Members::of(plan)), plan, server, stop),
+        Play::IdleHttp => run::run(|| Idle::Http(Http::new(&request)), plan, server, stop),
+        Play::IdleWs => run::run(|| Idle::WebSocket(Sockets::new(&opening)), plan, server, stop),
+        Play::Fanout => run::run(|| Fanout::new(&opening, &Members::of(plan)), plan, server, stop),
         Play::Sse => {
             let feed = Feed {
                 host,

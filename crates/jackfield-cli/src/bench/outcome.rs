@@ -13,6 +13,8 @@ pub(crate) struct Outcome {
     pub(crate) end: End,
     /// Threads that put the load on.
     pub(crate) threads: usize,
+    /// A latency may be too long by this, and never too short.
+    pub(crate) resolution: Duration,
     /// The time that was measured.
     pub(crate) elapsed: Duration,
     /// Operations that ended within it.
@@ -33,6 +35,8 @@ pub(crate) struct Outcome {
     pub(crate) client_cpu: Duration,
     /// The share of a core that the busiest of its threads used.
     pub(crate) busiest: f64,
+    /// How often its threads looked at what had come.
+    pub(crate) turns: u64,
     /// What all processes used.
     pub(crate) all_cpu: Option<Duration>,
     pub(crate) server: Option<ServerUse>,

@@ -30,9 +30,26 @@ pub(crate) struct Plan {
     pub(crate) publishers: usize,
     /// Requests have the header fields that a browser sends.
     pub(crate) has_browser_head: bool,
+    pub(crate) method: String,
+    /// Header fields that the user wants besides, by name and value.
+    pub(crate) fields: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+    /// A WebSocket message that the user wants, in place of one of `size` bytes.
+    pub(crate) message: Option<Vec<u8>>,
+    /// WebSocket messages are text.
+    pub(crate) is_text: bool,
+    /// WebSocket subprotocols that are offered.
+    pub(crate) protocols: Vec<String>,
     /// What the server publishes is always the same, and not what it was given. Messages count as they come, and events
     /// are asked for in bursts, each when the last one has come everywhere: so each server has the same to do.
     pub(crate) is_constant: bool,
+}
+
+/// A WebSocket message.
+#[derive(Clone, Debug)]
+pub(crate) struct Payload {
+    pub(crate) is_text: bool,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// What is played.
@@ -68,6 +85,12 @@ impl Plan {
             operations: None,
             publishers: usize::MAX,
             has_browser_head: false,
+            method: "GET".to_owned(),
+            fields: Vec::new(),
+            body: Vec::new(),
+            message: None,
+            is_text: false,
+            protocols: Vec::new(),
             is_constant: false,
         }
     }
@@ -92,6 +115,12 @@ impl Plan {
             return Err("nothing can be measured in less than 50ms".into());
         }
         Ok(self)
+    }
+
+    /// What a WebSocket message says.
+    pub(crate) fn payload(&self) -> Payload {
+        let bytes = self.message.clone().unwrap_or_else(|| vec![b'x'; self.size]);
+        Payload { is_text: self.is_text, bytes }
     }
 
     /// What goes before and is not counted.

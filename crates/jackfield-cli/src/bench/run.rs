@@ -6,7 +6,7 @@ use super::plan::{Plan, Play};
 use super::server::Server;
 use super::speaker::Speaker;
 use super::tally::new_histogram;
-use super::worker::{Course, Lap, Shared, Total, Worker};
+use super::worker::{Course, Lap, Shared, Total, Worker, nap};
 use crate::base::error::Error;
 use crate::base::proc;
 use crate::base::progress::Progress;
@@ -333,6 +333,7 @@ impl Lead<'_> {
         let mut outcome = Outcome {
             end,
             threads: totals.len(),
+            resolution: nap(self.plan.rate.map(|rate| rate / self.plan.threads as f64)).unwrap_or_default(),
             elapsed: Duration::ZERO,
             operations: 0,
             slow_operations: 0,
@@ -344,6 +345,7 @@ impl Lead<'_> {
             bytes_out: 0,
             client_cpu: Duration::ZERO,
             busiest: 0.0,
+            turns: 0,
             all_cpu: None,
             server: None,
             samples: std::mem::take(&mut self.samples),
@@ -353,6 +355,7 @@ impl Lead<'_> {
             outcome.operations += total.operations;
             outcome.slow_operations += total.slow_operations;
             outcome.late_operations += total.late_operations;
+            outcome.turns += total.turns;
             outcome.bytes_in += total.bytes_in;
             outcome.bytes_out += total.bytes_out;
             let added = outcome.latencies.add(&total.latencies);

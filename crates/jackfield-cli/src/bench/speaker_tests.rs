@@ -2,11 +2,13 @@
 
 use super::fanout::{Fanout, Members};
 use super::http::Http;
+use super::plan::Payload;
 use super::raw::Raw;
+use super::request::Request;
 use super::speaker::{Heard, Speaker};
 use super::sse::{Feed, Sse};
 use super::tally::Tally;
-use super::ws::Ws;
+use super::ws::{Opening, Ws};
 use jackfield_proto::websocket::{Message, Offer, Opcode, encode, encode_frame, encode_response};
 use std::collections::VecDeque;
 
@@ -86,6 +88,8 @@ fn check<S: Speaker>(make: impl Fn() -> S, in_flight: usize, bytes: &[u8]) -> Su
     whole
 }
 
+const OPENING: Opening<'_> = Opening { host: "a", path: "/", protocols: &[], fields: &[] };
+
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc";
 const LATER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd";
 const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
@@ -94,7 +98,7 @@ const LAST: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\
 
 #[test]
 fn answers_are_counted() {
-    let make = || Http::new("a", "/");
+    let make = || Http::new(&Request::get("a", "/"));
     let sum = check(make, 7, [OK, OK, OK, MISSING, CHUNKED, LATER].concat().as_bytes());
     assert_eq!((sum.operations, sum.in_flight, sum.is_over), (5, 1, false));
     assert_eq!(sum.errors, [("status 404".to_owned(), 1)]);
@@ -104,9 +108,9 @@ fn answers_are_counted() {
 
 #[test]
 fn answers_nobody_asked_for_are_a_fault() {
-    let sum = check(|| Http::new("a", "/"), 2, [OK, OK, OK].concat().as_bytes());
+    let sum = check(|| Http::new(&Request::get("a", "/")), 2, [OK, OK, OK].concat().as_bytes());
     assert_eq!((sum.operations, sum.fault.is_some()), (2, true));
-    assert!(check(|| Http::new("a", "/"), 2, b"220 ready\r\n").fault.is_some());
+    assert!(check(|| Http::new(&Request::get("a", "/")), 2, b"220 ready\r\n").fault.is_some());
 }
 
 #[test]
@@ -122,11 +126,11 @@ fn echoes_are_counted_and_pings_answered() {
     encode_frame(Opcode::Ping, true, b"are you there", &mut bytes);
     encode(Message::Binary(&[7; 200]), &mut bytes);
     encode(Message::Binary(&[7; 20]), &mut bytes);
-    let sum = check(|| Ws::new("a", "/", 20), 4, &bytes);
+    let sum = check(|| Ws::new(&OPENING, &Payload { is_text: false, bytes: vec![b'x'; 20] }), 4, &bytes);
     assert_eq!((sum.operations, sum.in_flight, sum.is_ready), (2, 1, true));
     assert_eq!(sum.errors, [("an echo of another length".to_owned(), 1)]);
     assert_eq!(sum.out.len(), 2 + 4 + "are you there".len(), "a masked Pong");
-    let sum = check(|| Ws::new("a", "/", 20), 1, &[0x88, 0]);
+    let sum = check(|| Ws::new(&OPENING, &Payload { is_text: false, bytes: vec![b'x'; 20] }), 1, &[0x88, 0]);
     assert_eq!(sum.fault.as_deref(), Some("WebSocket closed with no code"));
 }
 
@@ -138,11 +142,11 @@ fn deliveries_are_counted_and_ones_own_messages_known() {
         encode(Message::Binary(&message(publisher)), &mut bytes);
     }
     let members = |round| Members { bytes: 16, slow_readers: 0, publishers: 2, round };
-    let sum = check(|| Fanout::new("a", "/", &members(None)), 2, &bytes);
+    let sum = check(|| Fanout::new(&OPENING, &members(None)), 2, &bytes);
     assert_eq!((sum.operations, sum.in_flight, sum.is_ready), (3, 1, true));
-    let sum = check(|| Fanout::new("a", "/", &members(Some(2))), 2, &bytes);
+    let sum = check(|| Fanout::new(&OPENING, &members(Some(2))), 2, &bytes);
     assert_eq!((sum.operations, sum.in_flight, sum.is_ready), (3, 1, true), "two make a round");
-    let mut fanout = Fanout::new("a", "/", &members(Some(2)));
+    let mut fanout = Fanout::new(&OPENING, &members(Some(2)));
     let (mut member, _) = fanout.connect(0);
     member.count = 3;
     assert!(fanout.is_settled(&mut member), "its round was over before it began");

@@ -178,6 +178,11 @@ impl Sse {
         Ok(())
     }
 
+    /// How a publication is asked for.
+    fn publish_method(&self) -> &'static str {
+        if self.bytes == 0 { "GET" } else { "POST" }
+    }
+
     fn count(&mut self, place: usize, events: usize) {
         self.events[place] += events;
         self.delivered += if place < self.slow_readers { 0 } else { events as u64 };
@@ -191,7 +196,7 @@ impl Sse {
     ) -> Result<usize, Fault> {
         let mut used = 0;
         while used < rx.len() {
-            match answers.step(&rx[used..], &self.http_limits)? {
+            match answers.step(self.publish_method(), &rx[used..], &self.http_limits)? {
                 Found::Part(bytes) => return Ok(used + bytes),
                 Found::Whole(bytes, 200..=299) => {
                     heard.acknowledge()?;

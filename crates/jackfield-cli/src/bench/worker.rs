@@ -12,6 +12,7 @@ use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// What all threads of a run see.
@@ -71,6 +72,8 @@ pub(crate) struct Total {
     pub(crate) bytes_out: u64,
     /// The thread's use of a core within the measured time.
     pub(crate) cpu: Duration,
+    /// How often it looked in that time at what had come.
+    pub(crate) turns: u64,
 }
 
 /// One thread of the load generator.
@@ -82,6 +85,8 @@ pub(crate) struct Worker<'a, S: Speaker> {
     /// The first operation is due so long after the beginning, so that threads take turns.
     offset: u64,
     rest: Duration,
+    /// The least time from one look at what came to the next, where that saves more than it costs.
+    nap: Option<Duration>,
     /// What this thread has published of its counters.
     ready: usize,
     errors: u64,
@@ -94,6 +99,7 @@ struct Meter {
     bytes_in: u64,
     bytes_out: u64,
     cpu: Duration,
+    turns: u64,
 }
 
 /// The longest sleep between two looks at the clock.
@@ -108,6 +114,10 @@ impl<'a, S: Speaker> Worker<'a, S> {
         (shared, laps): (&'a Shared, Sender<Lap>),
         (offset, rest): (u64, Duration),
     ) -> io::Result<Self> {
+        let nap = nap(setup.rate);
+        if nap.is_some() {
+            sleep_exactly();
+        }
         Ok(Self {
             driver: Driver::new(0, limits())?,
             engine: Engine::new(speaker, setup, shared.epoch),
@@ -115,6 +125,7 @@ impl<'a, S: Speaker> Worker<'a, S> {
             laps,
             offset,
             rest,
+            nap,
             ready: 0,
             errors: 0,
             operations: 0,
@@ -216,6 +227,9 @@ impl<'a, S: Speaker> Worker<'a, S> {
         self.driver.poll(Some(TICK), &mut self.engine)?;
         self.engine.sweep(&mut self.driver.reactor.wires);
         self.publish();
+        if let Some(nap) = self.nap {
+            thread::sleep(nap);
+        }
         Ok(!self.shared.is_stopped.load(Ordering::Relaxed))
     }
 
@@ -244,6 +258,7 @@ impl<'a, S: Speaker> Worker<'a, S> {
             bytes_in: stats.bytes_in.value(),
             bytes_out: stats.bytes_out.value(),
             cpu: proc::thread_cpu(),
+            turns: stats.turns.value(),
         }
     }
 
@@ -260,11 +275,13 @@ impl<'a, S: Speaker> Worker<'a, S> {
             bytes_in: 0,
             bytes_out: 0,
             cpu: Duration::ZERO,
+            turns: 0,
         };
         if let Some((start, end)) = measured {
             total.measured = Some((start.at, end.at));
             total.bytes_in = end.bytes_in - start.bytes_in;
             total.bytes_out = end.bytes_out - start.bytes_out;
+            total.turns = end.turns - start.turns;
             total.cpu = end.cpu.saturating_sub(start.cpu);
         }
         total
@@ -287,6 +304,24 @@ impl Shared {
     pub(crate) fn now(&self) -> u64 {
         u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
+}
+
+/// How long a thread with this rate sleeps between two looks at what came. To be woken for each answer costs as much as
+/// the answer itself; at high rates several are looked at together.
+pub(crate) fn nap(rate: Option<f64>) -> Option<Duration> {
+    rate.filter(|rate| *rate >= NAP_RATE_MIN).map(|_| NAP)
+}
+
+/// From this rate on several answers come in one nap.
+const NAP_RATE_MIN: f64 = 20_000.0;
+/// The latency of an answer may be too long by this, and never too short.
+const NAP: Duration = Duration::from_micros(50);
+
+/// Linux wakes sleepers up to 50 microseconds late, to wake several at once, unless it is told not to.
+fn sleep_exactly() {
+    #[cfg(target_os = "linux")]
+    // Without it latencies are a little longer.
+    let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
 }
 
 /// A client must read while it writes, however much that is: two sides that both wait for the other to read would wait

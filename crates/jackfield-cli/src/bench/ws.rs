@@ -1,5 +1,6 @@
 //! `ws`: binary messages over WebSocket, and their echo.
 
+use super::plan::Payload;
 use super::speaker::{Fault, Heard, Opened, Part, Speaker};
 use crate::base::random::Random;
 use jackfield_proto::Step;
@@ -13,7 +14,7 @@ use std::borrow::Cow;
 #[derive(Debug)]
 pub(crate) struct Ws {
     sockets: Sockets,
-    payload: Vec<u8>,
+    payload: Payload,
 }
 
 /// What all modes with WebSockets share: the handshake, frames in and frames out.
@@ -21,10 +22,23 @@ pub(crate) struct Ws {
 pub(crate) struct Sockets {
     host: String,
     path: String,
+    protocols: Vec<String>,
+    fields: Vec<(String, String)>,
     random: Random,
     scratch: Scratch,
     limits: Limits,
     http_limits: http1::Limits,
+}
+
+/// What opens a WebSocket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opening<'a> {
+    pub(crate) host: &'a str,
+    pub(crate) path: &'a str,
+    /// Subprotocols that are offered.
+    pub(crate) protocols: &'a [String],
+    /// Further fields of the request.
+    pub(crate) fields: &'a [(String, String)],
 }
 
 /// One WebSocket, or what is to become one.
@@ -42,9 +56,9 @@ pub(crate) struct Handshake {
 }
 
 impl Ws {
-    /// Messages of so many bytes.
-    pub(crate) fn new(host: &str, path: &str, bytes: usize) -> Self {
-        Self { sockets: Sockets::new(host, path), payload: vec![b'x'; bytes] }
+    /// Sends this message again and again.
+    pub(crate) fn new(opening: &Opening<'_>, payload: &Payload) -> Self {
+        Self { sockets: Sockets::new(opening), payload: payload.clone() }
     }
 
     /// Bytes of a message of so many bytes as it is sent, with its head and its mask.
@@ -67,11 +81,12 @@ impl Speaker for Ws {
     }
 
     fn send(&mut self, _socket: &mut Socket, _due: u64, out: &mut Vec<u8>) {
-        encode_masked(Opcode::Binary, true, &self.payload, self.sockets.random.mask(), out);
+        let opcode = if self.payload.is_text { Opcode::Text } else { Opcode::Binary };
+        encode_masked(opcode, true, &self.payload.bytes, self.sockets.random.mask(), out);
     }
 
     fn receive(&mut self, socket: &mut Socket, rx: &mut [u8], heard: &mut Heard<'_>) -> Result<usize, Fault> {
-        let bytes = self.payload.len();
+        let bytes = self.payload.bytes.len();
         self.sockets.receive(socket, rx, heard, |message, heard| {
             if message.len() == bytes { heard.reply() } else { heard.refusal("an echo of another length") }
         })
@@ -79,10 +94,12 @@ impl Speaker for Ws {
 }
 
 impl Sockets {
-    pub(crate) fn new(host: &str, path: &str) -> Self {
+    pub(crate) fn new(opening: &Opening<'_>) -> Self {
         Self {
-            host: host.to_owned(),
-            path: path.to_owned(),
+            host: opening.host.to_owned(),
+            path: opening.path.to_owned(),
+            protocols: opening.protocols.to_vec(),
+            fields: opening.fields.to_vec(),
             random: Random::new(),
             scratch: Scratch::new(),
             limits: Limits { message_bytes_max: usize::MAX, ..Limits::default() },
@@ -103,7 +120,11 @@ impl Sockets {
     /// Appends the handshake's request. What is malformed in it the server will tell.
     pub(crate) fn shake(&mut self, socket: &mut Socket, out: &mut Vec<u8>) -> Opened {
         if let Socket::Shaking(handshake) = socket {
-            let encoded = websocket::encode_request(&self.path, &self.host, handshake.key, &[], &[], out);
+            let protocols: Vec<&str> = self.protocols.iter().map(String::as_str).collect();
+            let fields: Vec<(&str, &str)> =
+                self.fields.iter().map(|(name, value)| (&**name, &**value)).collect();
+            let encoded =
+                websocket::encode_request(&self.path, &self.host, handshake.key, &protocols, &fields, out);
             let begun = handshake.machine.begin("GET");
             debug_assert!(encoded.is_ok() && begun.is_ok(), "the plan has checked host and path");
         }
@@ -123,7 +144,7 @@ impl Sockets {
     ) -> Result<usize, Fault> {
         let mut used = 0;
         if let Socket::Shaking(handshake) = socket {
-            match handshake.step(rx, &self.http_limits)? {
+            match handshake.step(rx, &self.protocols, &self.http_limits)? {
                 None => return Ok(0),
                 Some(bytes) => used = bytes,
             }
@@ -159,11 +180,17 @@ impl Sockets {
 
 impl Handshake {
     /// How many bytes the server's consent took, if it is here.
-    fn step(&mut self, rx: &[u8], limits: &http1::Limits) -> Result<Option<usize>, Fault> {
+    fn step(
+        &mut self,
+        rx: &[u8],
+        protocols: &[String],
+        limits: &http1::Limits,
+    ) -> Result<Option<usize>, Fault> {
         match self.machine.step(rx, &mut HeaderSlots::new(), limits) {
             Step::Need(_) => Ok(None),
             Step::Event(used, ClientEvent::Switched(response)) => {
-                check_response(response.status(), response.headers(), self.key, &[])
+                let protocols: Vec<&str> = protocols.iter().map(String::as_str).collect();
+                check_response(response.status(), response.headers(), self.key, &protocols)
                     .map_err(|error| Fault::of("WebSocket handshake", error))?;
                 Ok(Some(used))
             }

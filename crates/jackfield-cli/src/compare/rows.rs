@@ -1,9 +1,9 @@
 //! What is compared: the rows of the table.
 
 use crate::bench::plan::{Plan, Play};
+use crate::bench::request::Request;
 use crate::bench::sse::{Feed, Sse};
 use crate::bench::ws::Ws;
-use crate::bench::{connect, http::Http};
 use std::time::Duration;
 
 /// One row: a load that every server is put under.
@@ -106,10 +106,13 @@ impl Row {
     pub(crate) fn limit_args(&self) -> [String; 2] {
         let plan = self.plan(Duration::ZERO, 0);
         let request = |bytes: usize| ["--request-bytes".into(), bytes.to_string()];
+        let get = Request {
+            is_browser: self.has_browser_head,
+            closes: self.play == Play::Connect,
+            ..Request::get(HOST, &plan.path)
+        };
         match self.play {
-            Play::Http if self.has_browser_head => request(Http::browser(HOST, &plan.path).request().len()),
-            Play::Http | Play::IdleHttp => request(Http::new(HOST, &plan.path).request().len()),
-            Play::Connect => request(connect::connect(HOST, &plan.path).request().len()),
+            Play::Http | Play::IdleHttp | Play::Connect => request(get.encode().len()),
             Play::Sse => request(publication_bytes(&plan)),
             Play::Raw => ["--block-bytes".into(), self.size.to_string()],
             Play::Ws | Play::Fanout | Play::IdleWs => {

@@ -36,10 +36,46 @@ pub(crate) enum Mode {
     Fanout(Fanout),
 }
 
+/// What is asked for, besides its path.
+#[derive(Debug, Args)]
+pub(crate) struct Asked {
+    /// The method of the request
+    #[arg(short = 'X', long, value_name = "METHOD", value_parser = parse_method, default_value = "GET", help_heading = REQUEST)]
+    pub(crate) method: String,
+    #[command(flatten)]
+    pub(crate) headers: Headers,
+    /// The body of the request
+    #[arg(long, value_name = "TEXT", help_heading = REQUEST)]
+    pub(crate) body: Option<String>,
+    /// The same from a file
+    #[arg(long, value_name = "FILE", conflicts_with = "body", help_heading = REQUEST)]
+    pub(crate) body_file: Option<PathBuf>,
+}
+
+/// Further header fields.
+#[derive(Debug, Args)]
+pub(crate) struct Headers {
+    /// A header field, such as `Authorization: Bearer x`; may be repeated
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = parse_header, help_heading = REQUEST)]
+    pub(crate) fields: Vec<(String, String)>,
+}
+
+/// How a WebSocket is opened.
+#[derive(Debug, Args)]
+pub(crate) struct Upgrade {
+    #[command(flatten)]
+    pub(crate) headers: Headers,
+    /// A subprotocol to offer; may be repeated, the one that is wanted most first
+    #[arg(long = "protocol", value_name = "NAME", value_parser = parse_token, help_heading = REQUEST)]
+    pub(crate) protocols: Vec<String>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Http {
     #[command(flatten)]
     pub(crate) talk: Talk,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
     /// The path of the request [default: the one in the URL, or /; on the built-in server /plaintext]
     #[arg(long, value_parser = parse_path, help_heading = LOAD)]
     pub(crate) path: Option<String>,
@@ -52,6 +88,17 @@ pub(crate) struct Http {
 pub(crate) struct Ws {
     #[command(flatten)]
     pub(crate) talk: Talk,
+    #[command(flatten)]
+    pub(crate) upgrade: Upgrade,
+    /// Send text messages; without it they are binary
+    #[arg(long, help_heading = REQUEST)]
+    pub(crate) text: bool,
+    /// Send this message instead of one of --size bytes
+    #[arg(long, value_name = "TEXT", conflicts_with = "size", help_heading = REQUEST)]
+    pub(crate) message: Option<String>,
+    /// The same from a file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["size", "message"], help_heading = REQUEST)]
+    pub(crate) message_file: Option<PathBuf>,
     /// Payload of a message, such as `20`, `16KiB` or `1MiB`
     #[arg(long, value_name = "BYTES", value_parser = parse_size, default_value = "20", help_heading = LOAD)]
     pub(crate) size: usize,
@@ -88,6 +135,8 @@ pub(crate) struct Raw {
 pub(crate) struct Idle {
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) upgrade: Upgrade,
     /// Open WebSockets instead of making one HTTP request on each connection
     #[arg(long, help_heading = LOAD)]
     pub(crate) ws: bool,
@@ -101,6 +150,10 @@ pub(crate) struct Connect {
     #[command(flatten)]
     pub(crate) common: Common,
     #[command(flatten)]
+    pub(crate) asked: Asked,
+    #[command(flatten)]
+    pub(crate) number: Number,
+    #[command(flatten)]
     pub(crate) rate: Rate,
     /// The path of the request [default: the one in the URL, or /; on the built-in server /plaintext]
     #[arg(long, value_parser = parse_path, help_heading = LOAD)]
@@ -111,12 +164,23 @@ pub(crate) struct Connect {
 pub(crate) struct Fanout {
     #[command(flatten)]
     pub(crate) talk: Talk,
+    #[command(flatten)]
+    pub(crate) upgrade: Upgrade,
     /// Size of a message, at least 12 bytes: it carries the time at which it was due, and its publisher
     #[arg(long, value_name = "BYTES", value_parser = parse_message_size, default_value = "20", help_heading = LOAD)]
     pub(crate) size: usize,
     /// The path of the WebSocket [default: the one in the URL, or /; on the built-in server /fanout]
     #[arg(long, value_parser = parse_path, help_heading = LOAD)]
     pub(crate) path: Option<String>,
+}
+
+/// How many operations there are.
+#[derive(Debug, Args)]
+pub(crate) struct Number {
+    /// End after so many operations, without a warm-up; --duration is the longest that they may take then
+    #[arg(short, long, value_name = "N", help_heading = LOAD)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1_000_000_000_000))]
+    pub(crate) number: Option<u64>,
 }
 
 /// What every mode has.
@@ -129,9 +193,10 @@ pub(crate) struct Common {
     #[arg(short, long, value_name = "N", default_value_t = 64, help_heading = LOAD)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) connections: u32,
-    /// How long to measure, such as `10s`, `500ms` or `2m`; a tenth of it, 1s at most, goes before as warm-up
-    #[arg(short, long, value_name = "TIME", value_parser = parse_duration, default_value = "10s", help_heading = LOAD)]
-    pub(crate) duration: Duration,
+    /// How long to measure, such as `10s`, `500ms` or `2m`; a tenth of it, 1s at most, goes before as warm-up [default:
+    /// 10s, with --number an hour]
+    #[arg(short, long, value_name = "TIME", value_parser = parse_duration, help_heading = LOAD)]
+    pub(crate) duration: Option<Duration>,
     /// An answer that takes longer is an error, and its connection is replaced by a new one
     #[arg(long, value_name = "TIME", value_parser = parse_timeout, default_value = "5s", help_heading = LOAD)]
     pub(crate) timeout: Duration,
@@ -180,6 +245,8 @@ pub(crate) struct Talk {
     pub(crate) common: Common,
     #[command(flatten)]
     pub(crate) rate: Rate,
+    #[command(flatten)]
+    pub(crate) number: Number,
     /// Operations in flight on each connection
     #[arg(short, long, value_name = "N", default_value_t = 1, help_heading = LOAD)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=65_536))]
@@ -247,6 +314,49 @@ fn parse_size_from(least: usize, text: &str) -> Result<usize, String> {
     if size >= least { Ok(size) } else { Err(format!("the size must be at least {least}")) }
 }
 
+fn parse_method(text: &str) -> Result<String, String> {
+    match parse_token(text) {
+        Ok(method) if method != "CONNECT" => Ok(method),
+        Ok(_) => Err("CONNECT is no request that could be repeated".into()),
+        Err(why) => Err(why),
+    }
+}
+
+/// A word as HTTP has it (RFC 9110, section 5.6.2).
+fn parse_token(text: &str) -> Result<String, String> {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if !text.is_empty() && text.bytes().all(is_token) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("`{text}` must be letters, digits and -._ only"))
+    }
+}
+
+fn parse_header(text: &str) -> Result<(String, String), String> {
+    let (name, value) =
+        text.split_once(':').ok_or("a header field is a name, a colon and a value, as in `Accept: */*`")?;
+    let (name, value) = (parse_token(name)?, value.trim());
+    if OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(&name)) {
+        return Err(format!("`{name}` is written by this tool itself"));
+    }
+    if value.bytes().all(|byte| byte == b'\t' || byte >= b' ' && byte != 0x7f) {
+        Ok((name, value.to_owned()))
+    } else {
+        Err("the value must be one line".into())
+    }
+}
+
+/// Fields that follow from other options.
+const OWN_FIELDS: [&str; 6] = [
+    "Content-Length",
+    "Transfer-Encoding",
+    "Upgrade",
+    "Sec-WebSocket-Key",
+    "Sec-WebSocket-Version",
+    "Sec-WebSocket-Protocol",
+];
+
+const REQUEST: &str = "Request";
 const LOAD: &str = "Load";
 const OUTPUT: &str = "Output";
 

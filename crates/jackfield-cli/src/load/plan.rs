@@ -1,7 +1,10 @@
 //! From the command line to a plan.
 
-use super::args::{self, Mode, Talk};
+use super::args::{self, Asked, Mode, Talk, Upgrade};
 use crate::bench::plan::{Plan, Play};
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
 
 /// What the command line asks for.
 ///
@@ -15,19 +18,36 @@ pub(crate) fn plan(mode: &Mode) -> Result<Plan, String> {
         Mode::Sse(args) => talk(&mut plan, &args.talk),
         Mode::Raw(args) => talk(&mut plan, &args.talk),
         Mode::Fanout(args) => talk(&mut plan, &args.talk),
-        Mode::Connect(args) => plan.rate = args.rate.rate,
+        Mode::Connect(args) => (plan.rate, plan.operations) = (args.rate.rate, args.number.number),
         Mode::Idle(_) => {}
     }
     match mode {
-        Mode::Http(args) => plan.has_browser_head = args.browser,
-        Mode::Ws(args::Ws { size, .. })
-        | Mode::Raw(args::Raw { size, .. })
-        | Mode::Fanout(args::Fanout { size, .. }) => plan.size = *size,
+        Mode::Http(args) => {
+            plan.has_browser_head = args.browser;
+            asked(&mut plan, &args.asked)?;
+        }
+        Mode::Connect(args) => asked(&mut plan, &args.asked)?,
+        Mode::Ws(args) => {
+            upgrade(&mut plan, &args.upgrade);
+            message(&mut plan, args)?;
+        }
+        Mode::Raw(args) => plan.size = args.size,
+        Mode::Fanout(args) => {
+            upgrade(&mut plan, &args.upgrade);
+            plan.size = args.size;
+        }
         Mode::Sse(args) => {
             plan.size = args.size;
             plan.publish_path = publish_path(args)?;
         }
-        Mode::Idle(_) | Mode::Connect(_) => {}
+        Mode::Idle(args) if args.ws => upgrade(&mut plan, &args.upgrade),
+        Mode::Idle(args) if !args.upgrade.protocols.is_empty() => {
+            return Err("--protocol is for WebSockets: add --ws".into());
+        }
+        Mode::Idle(args) => plan.fields.clone_from(&args.upgrade.headers.fields),
+    }
+    if mode.common().duration.is_none() && plan.operations.is_some() {
+        plan.duration = NUMBER_MAX;
     }
     plan.check()
 }
@@ -51,7 +71,7 @@ fn base(mode: &Mode) -> Result<Plan, String> {
         path: path(mode, play)?,
         timeout: common.timeout,
         threads: common.threads.into(),
-        ..Plan::new(play, common.duration)
+        ..Plan::new(play, common.duration.unwrap_or(DURATION))
     })
 }
 
@@ -82,4 +102,45 @@ fn talk(plan: &mut Plan, talk: &Talk) {
     plan.rate = talk.rate.rate;
     plan.pipeline = talk.pipeline as usize;
     plan.slow_readers = talk.slow_readers as usize;
+    plan.operations = talk.number.number;
 }
+
+fn asked(plan: &mut Plan, asked: &Asked) -> Result<(), String> {
+    plan.method.clone_from(&asked.method);
+    plan.fields.clone_from(&asked.headers.fields);
+    plan.body = match (&asked.body, &asked.body_file) {
+        (Some(body), _) => body.clone().into_bytes(),
+        (None, Some(file)) => read(file)?,
+        (None, None) => Vec::new(),
+    };
+    Ok(())
+}
+
+fn upgrade(plan: &mut Plan, upgrade: &Upgrade) {
+    plan.fields.clone_from(&upgrade.headers.fields);
+    plan.protocols.clone_from(&upgrade.protocols);
+}
+
+fn message(plan: &mut Plan, args: &args::Ws) -> Result<(), String> {
+    let message = match (&args.message, &args.message_file) {
+        (Some(message), _) => Some(message.clone().into_bytes()),
+        (None, Some(file)) => Some(read(file)?),
+        (None, None) => None,
+    };
+    if args.text && message.as_ref().is_some_and(|message| std::str::from_utf8(message).is_err()) {
+        return Err("--text sends UTF-8 only, and the file has something else".into());
+    }
+    plan.is_text = args.text;
+    plan.size = message.as_ref().map_or(args.size, Vec::len);
+    plan.message = message;
+    Ok(())
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, String> {
+    fs::read(file).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+/// How long it is measured, if nothing else is said.
+const DURATION: Duration = Duration::from_secs(10);
+/// The longest that a number of operations may take, if nothing else is said.
+const NUMBER_MAX: Duration = Duration::from_secs(3600);

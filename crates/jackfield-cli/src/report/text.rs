@@ -127,7 +127,13 @@ fn figures(result: &Value) -> String {
     let latencies: Vec<String> =
         latencies.iter().filter_map(|name| Some(format!("{name} {}", show(name)?))).collect();
     let invalid = if result["latency_invalid"].is_null() { "" } else { " (invalid, see the warning)" };
-    line("latency", if latencies.is_empty() { String::new() } else { latencies.join(", ") + invalid });
+    let resolution = result["latency_resolution_ns"].as_f64().filter(|ns| *ns > 0.0);
+    let resolution =
+        resolution.map_or_else(String::new, |ns| format!(" (each at most {} too long)", units::time(ns)));
+    line(
+        "latency",
+        if latencies.is_empty() { String::new() } else { latencies.join(", ") + &resolution + invalid },
+    );
     line("server", server(result, &show));
     line("client", format!("{} of a core", show("client-load").unwrap_or_default()));
     line("errors", show("errors").unwrap_or_default());

@@ -252,6 +252,77 @@ fn at_a_fixed_rate_what_is_never_sent_is_an_error() {
 }
 
 #[test]
+fn at_a_high_rate_several_answers_are_looked_at_together() {
+    let run = bench(&["http", "--rate", "20k", "-c", "16", "-d", "300ms"]);
+    let result = run.result();
+    let (turns, seconds) = (&result["client"]["turns"], &result["throughput"]["seconds"]);
+    // One look in 50 us at most, and not one for each answer. An upper bound, which holds on any machine.
+    let most = seconds.as_f64().map(|seconds| seconds / 50e-6 + 1.0);
+    assert!(turns.as_u64() > Some(0) && turns.as_f64() <= most, "{turns} in {seconds} s");
+    assert_eq!(result["latency_resolution_ns"], 50_000);
+}
+
+#[test]
+fn so_many_operations_and_no_more() {
+    for args in [
+        &["http"][..],
+        &["ws", "-p", "3"],
+        &["raw", "--threads", "2"],
+        &["connect"],
+        &["http", "--rate", "1k"],
+    ] {
+        let run = bench(&[args, &["-c", "4", "-n", "101"]].concat());
+        assert_eq!(run.code, 0, "{args:?}: {}", run.stderr);
+        let result = run.result();
+        let counts = (&result["throughput"]["operations"], &result["latency_ns"]["count"]);
+        assert_eq!(counts, (&101.into(), &101.into()), "{args:?}");
+    }
+}
+
+#[test]
+fn a_request_is_sent_as_it_is_wanted() {
+    let addr = odd::listen(|stream| {
+        odd::check(stream, |request| {
+            request.starts_with("POST / HTTP/1.1\r\nHost: me\r\nX-Y: 1\r\n")
+                && request.ends_with("Length: 2\r\n\r\nhi")
+        });
+    });
+    let directory = Directory::new();
+    std::fs::create_dir_all(directory.path("")).expect("it is made");
+    let file = directory.path("body");
+    std::fs::write(&file, "hi").expect("it is written");
+    let file = file.to_str().expect("it is UTF-8");
+    let fields = ["http", &addr, "-X", "POST", "-H", "Host: me", "-H", "X-Y:1", "-n", "8", "-c", "2"];
+    for body in [["--body", "hi"], ["--body-file", file]] {
+        let run = bench(&[&fields[..], &body].concat());
+        assert_eq!((run.code, &run.result()["errors"]["total"]), (0, &0.into()), "{}", run.stderr);
+    }
+    let run = bench(&[&fields[..], &["--body", "ho"]].concat());
+    assert_eq!(run.result()["errors"]["by_kind"]["status 400"], 8);
+    // An answer to HEAD has a length and no body.
+    let head = odd::listen(|stream| odd::say(stream, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"));
+    assert_eq!(bench(&["http", &head, "-X", "HEAD", "-n", "8", "-c", "2"]).code, 0);
+}
+
+#[test]
+fn a_websocket_is_opened_as_it_is_wanted() {
+    let server = Builtin::start();
+    for args in
+        [&["--text", "--message", "žluťoučký"][..], &["--message", "x"], &["--text"], &["-H", "X-Y: 1"]]
+    {
+        let run = bench(&[&["ws", &server.addr, "-n", "20", "-c", "2"], args].concat());
+        assert_eq!((run.code, &run.result()["errors"]["total"]), (0, &0.into()), "{args:?}: {}", run.stderr);
+    }
+    let seen = odd::listen(|stream| {
+        odd::check(stream, |request| {
+            request.contains("\r\nSec-WebSocket-Protocol: b, a\r\n") && request.contains("\r\nX-Y: 1\r\n")
+        });
+    });
+    // It is no WebSocket server: that it answers 200 means that it liked the request.
+    failed(&["ws", &seen, "--protocol", "b", "--protocol", "a", "-H", "X-Y: 1"], "status 200");
+}
+
+#[test]
 fn several_threads_share_the_load() {
     for args in [&["http"][..], &["ws"], &["raw"], &["fanout"], &["connect"]] {
         let result = check_operations(&[args, &["--threads", "2"]].concat());
@@ -343,6 +414,14 @@ fn a_wrong_command_line_is_explained() {
         (&["http", "-c", "0"], "0 is not in"),
         (&["http", "-d", "soon"], "`10s`"),
         (&["http", "--timeout", "0"], "above zero"),
+        (&["http", "-H", "no colon"], "a colon"),
+        (&["http", "-H", "Content-Length: 1"], "by this tool"),
+        (&["http", "-H", "A: b\r\nC: d"], "one line"),
+        (&["http", "-X", "GET /"], "letters"),
+        (&["http", "--body-file", "/nowhere/body"], "/nowhere/body"),
+        (&["http", "-n", "0"], "0 is not in"),
+        (&["ws", "--message", "a", "--size", "1"], "--size"),
+        (&["idle", "--protocol", "a"], "--ws"),
         (&["http", "--path", "nowhere"], "`/`"),
         (&["http", "--fail-if", "speed<1"], "p99.9"),
         (&["http", "--server-pid", "1"], "<TARGET>"),

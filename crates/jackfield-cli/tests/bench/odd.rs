@@ -56,6 +56,18 @@ pub(crate) fn answer(stream: TcpStream, path: &str) {
     }
 }
 
+/// Answers each request, which comes in one piece, with 200 if it is as it should be, and otherwise with 400.
+pub(crate) fn check(mut stream: TcpStream, is_good: impl Fn(&str) -> bool) {
+    let mut room = [0; 4096];
+    while let Ok(count @ 1..) = stream.read(&mut room) {
+        let status =
+            if is_good(&String::from_utf8_lossy(&room[..count])) { "200 OK" } else { "400 Bad Request" };
+        if write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").is_err() {
+            return;
+        }
+    }
+}
+
 /// Answers the first request, and no other.
 pub(crate) fn answer_once(mut stream: TcpStream) {
     let mut room = [0; 4096];
