@@ -12,7 +12,7 @@ use jackfield::sim;
 use jackfield_fuzz::bad_day;
 
 /// By the number of each, where `planted` is asked for it.
-const BUGS: [&str; 48] = [
+const BUGS: [&str; 49] = [
     "the generation of an id is ignored",
     "a slot is used again with the same generation: a stale id names a stranger",
     "the timers of a wire outlive it",
@@ -61,6 +61,7 @@ const BUGS: [&str; 48] = [
     "what gathers for many is framed as for WebSockets, whatever they speak",
     "what a turn leaves over is not gone on with in the next one",
     "a shutdown drains one part of the connections only",
+    "a callback panics, and its peer is told that all is well",
 ];
 
 #[test]

@@ -1,4 +1,152 @@
-//! What a peer is told when its connection can not be served.
+//! What a peer is told when its connection ends: one table.
+//!
+//! Three things decide: what the connection speaks, where it stands, and the reason. [`goodbye`] is the whole table, and
+//! decides only; `links/close.rs` acts. The theory behind it:
+//!
+//! - A peer that can hear why is told why, in the words of its protocol: a status where an answer is owed or a request has
+//!   begun, the code of a Close on a WebSocket. Protocols of the user's own have no such words.
+//! - What was sent is not destroyed: a connection ends after what is queued. It is reset only if nobody is there to read
+//!   that, if what is queued is the trouble, or if the end of a body that the close delimits would look like its end.
+//! - Who leaves in good order waits for the peer's Close; who was wronged does not (RFC 6455 section 7.1.7).
+//! - A drain answers first what was asked.
+
+use crate::disconnect::reason::{Fault, Limit, Reason, Timeout};
+use jackfield_reactor::planted::planted;
+use std::borrow::Cow;
+
+/// What a connection speaks, and where it stands in that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum At {
+    /// It has no client, and is to get none.
+    New,
+    /// HTTP, and no answer is owed. Of a request no more than a part of its head can be there.
+    Idle,
+    /// HTTP, and an answer is owed of which nothing was sent.
+    Owed,
+    /// HTTP, and an answer is being sent in parts.
+    Streaming,
+    /// HTTP, and the last answer was given.
+    Done,
+    WebSocket,
+    Events,
+    /// A protocol of the user's own.
+    Own,
+}
+
+/// Where a connection stands that is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) at: At,
+    /// The kernel has not taken all that was sent.
+    pub(crate) has_backlog: bool,
+    /// It is not its own fault that its memory is taken back: the server has none left.
+    pub(crate) is_scarce: bool,
+}
+
+/// How a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Goodbye {
+    /// An answer with this status, and the end.
+    Status(u16),
+    /// A Close with this code. The peer's is awaited.
+    Close(u16),
+    /// A Close with this code, and the end.
+    CloseAndEnd(u16),
+    /// What is queued, and the end.
+    End,
+    /// Nothing: it is reset, and what is queued is dropped.
+    Reset,
+    /// What has come is read and answered first.
+    ReadFirst,
+    /// The answer that is owed comes first, and says that it is the last.
+    AnswerFirst,
+    /// When to come back, in the words of an event stream, and the end.
+    Retry,
+    /// That there is no room: 503, or the busy banner of its listener, and the end.
+    Busy,
+}
+
+/// How a connection ends that stands there, for this reason.
+#[expect(clippy::match_same_arms, reason = "a table is read row by row")]
+pub(crate) fn goodbye(stands: Standing, why: Reason) -> Goodbye {
+    let Standing { at, has_backlog, is_scarce } = stands;
+    match (at, why) {
+        (At::New, _) => Goodbye::Busy,
+        (_, Reason::PeerReset | Reason::Io(_) | Reason::Tls) => Goodbye::Reset,
+        (_, Reason::Timeout(Timeout::Heartbeat | Timeout::Write | Timeout::Handshake)) => Goodbye::Reset,
+        // What is queued is what it holds.
+        (_, Reason::Limit(Limit::Memory)) if has_backlog => Goodbye::Reset,
+        // What was answered before is on its way.
+        (At::Idle | At::Done, Reason::Panic) if has_backlog => Goodbye::End,
+        (At::Idle | At::Done, Reason::Panic) => Goodbye::Reset,
+        (At::Done, _) => Goodbye::End,
+        (At::WebSocket, why) => websocket_goodbye(why, is_scarce),
+        (At::Idle, Reason::Shutdown | Reason::Timeout(Timeout::Lifetime)) => Goodbye::ReadFirst,
+        (At::Owed, Reason::Panic) if planted(49) => Goodbye::Status(200),
+        (At::Owed | At::Streaming, Reason::Shutdown | Reason::Timeout(Timeout::Lifetime)) => {
+            Goodbye::AnswerFirst
+        }
+        (At::Idle | At::Owed | At::Streaming, Reason::Limit(Limit::Backlog)) => Goodbye::Reset,
+        (At::Idle | At::Owed, why) => status(why, is_scarce).map_or(Goodbye::End, Goodbye::Status),
+        (At::Streaming, Reason::Local | Reason::Timeout(Timeout::Idle)) => Goodbye::End,
+        (At::Streaming, _) => Goodbye::Reset,
+        (At::Events, Reason::Shutdown | Reason::Timeout(Timeout::Lifetime)) => Goodbye::Retry,
+        (At::Events | At::Own, Reason::Panic | Reason::Limit(Limit::Line)) => Goodbye::Reset,
+        (At::Events | At::Own, _) => Goodbye::End,
+    }
+}
+
+/// The status that says so, if there is one.
+fn status(why: Reason, is_scarce: bool) -> Option<u16> {
+    Some(match why {
+        Reason::Protocol(Fault::Http(error)) => error.status(),
+        Reason::Timeout(Timeout::Head | Timeout::Body) => 408,
+        Reason::Timeout(Timeout::Upgrade) | Reason::Limit(Limit::Overload) => 503,
+        Reason::Limit(Limit::Memory) if is_scarce => 503,
+        Reason::Limit(Limit::Memory | Limit::ReadBuffer) => 413,
+        Reason::Limit(Limit::Rate | Limit::ControlFrames) => 429,
+        Reason::Panic => 500,
+        _ => return None,
+    })
+}
+
+/// The code that says so (RFC 6455 section 7.4.1, and IANA's registry for 1012 to 1014). Each may be sent.
+fn websocket_goodbye(why: Reason, is_scarce: bool) -> Goodbye {
+    match why {
+        Reason::Local => Goodbye::Close(1000),
+        Reason::Shutdown | Reason::Timeout(Timeout::Idle | Timeout::Lifetime) => Goodbye::Close(1001),
+        Reason::Timeout(_) => Goodbye::Close(1008),
+        Reason::Limit(Limit::Overload) => Goodbye::Close(1013),
+        Reason::Protocol(Fault::WebSocket(error)) => Goodbye::CloseAndEnd(error.close_code()),
+        Reason::Protocol(Fault::Http(_)) => Goodbye::CloseAndEnd(1002),
+        Reason::Limit(Limit::Memory) if is_scarce => Goodbye::CloseAndEnd(1013),
+        Reason::Limit(Limit::Memory | Limit::ReadBuffer | Limit::Line) => Goodbye::CloseAndEnd(1009),
+        Reason::Limit(Limit::Rate | Limit::ControlFrames) => Goodbye::CloseAndEnd(1008),
+        Reason::Limit(Limit::Backlog) => Goodbye::CloseAndEnd(1013),
+        Reason::Panic => Goodbye::CloseAndEnd(1011),
+        // It has left.
+        Reason::Peer | Reason::PeerReset | Reason::Io(_) | Reason::Tls => Goodbye::End,
+    }
+}
+
+/// What a Close says besides its code; nothing where that says it all.
+pub(crate) fn close_text(why: Reason) -> Cow<'static, str> {
+    Cow::Borrowed(match why {
+        Reason::Protocol(Fault::WebSocket(error)) => return error.to_string().into(),
+        Reason::Timeout(Timeout::Idle) => "idle",
+        Reason::Timeout(Timeout::Message) | Reason::Limit(Limit::Backlog) => "too slow",
+        Reason::Limit(Limit::Memory) => "out of memory",
+        Reason::Limit(Limit::Rate) => "too much at once",
+        Reason::Limit(Limit::ControlFrames) => "too many control frames",
+        Reason::Limit(Limit::Overload) => "overloaded",
+        _ => "",
+    })
+}
+
+/// When the peer of an event stream should come back; `number` spreads them, as [`busy`] does.
+pub(crate) fn retry(number: u64) -> &'static [u8] {
+    RETRY[retry_after(number) - 1]
+}
 
 /// What a new HTTP connection is told when there is no room for it. `refused` is how many were refused before it:
 /// with that number the time after which it should come back changes.
@@ -24,17 +172,127 @@ macro_rules! busy {
     };
 }
 
+macro_rules! retry {
+    ($seconds:literal) => {
+        concat!("retry: ", $seconds, "000\n\n").as_bytes()
+    };
+}
+
+const RETRY: [&[u8]; 8] =
+    [retry!(1), retry!(2), retry!(3), retry!(4), retry!(5), retry!(6), retry!(7), retry!(8)];
+
 const BUSY: [&[u8]; 8] = [busy!(1), busy!(2), busy!(3), busy!(4), busy!(5), busy!(6), busy!(7), busy!(8)];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disconnect::CLASSES;
+    use jackfield_proto::{http1, websocket};
+    use std::io::ErrorKind;
 
     #[test]
     fn those_who_are_refused_come_back_at_different_times() {
         let mut seconds: Vec<usize> = (0..8).map(retry_after).collect();
         assert_eq!(seconds[0], 5);
+        assert_eq!((busy(0), retry(0)), (busy!(5), retry!(5)));
         seconds.sort_unstable();
         assert_eq!(seconds, [1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+
+    const PLACES: [At; 8] =
+        [At::New, At::Idle, At::Owed, At::Streaming, At::Done, At::WebSocket, At::Events, At::Own];
+
+    /// Where there is no backlog, and memory is not scarce. Of reasons with something inside, one of each class.
+    const ROWS: [(Reason, &str); CLASSES] = [
+        // in the order of `PLACES`: New, Idle, Owed, Streaming, Done, WebSocket, Events, Own
+        (Reason::Peer, "busy end end reset end end end end"),
+        (Reason::PeerReset, "busy reset reset reset reset reset reset reset"),
+        (Reason::Local, "busy end end end end close:1000 end end"),
+        (Reason::Timeout(Timeout::Idle), "busy end end end end close:1001 end end"),
+        (Reason::Timeout(Timeout::Head), "busy 408 408 reset end close:1008 end end"),
+        (Reason::Timeout(Timeout::Body), "busy 408 408 reset end close:1008 end end"),
+        (Reason::Timeout(Timeout::Message), "busy end end reset end close:1008 end end"),
+        (Reason::Timeout(Timeout::Heartbeat), "busy reset reset reset reset reset reset reset"),
+        (Reason::Timeout(Timeout::Write), "busy reset reset reset reset reset reset reset"),
+        (Reason::Timeout(Timeout::Handshake), "busy reset reset reset reset reset reset reset"),
+        (Reason::Timeout(Timeout::Upgrade), "busy 503 503 reset end close:1008 end end"),
+        (Reason::Timeout(Timeout::Lifetime), "busy read answer answer end close:1001 retry end"),
+        (Reason::Protocol(Fault::Http(http1::Error::Target)), "busy 400 400 reset end end:1002 end end"),
+        (
+            Reason::Protocol(Fault::WebSocket(websocket::Error::MessageTooLong)),
+            "busy end end reset end end:1009 end end",
+        ),
+        (Reason::Limit(Limit::Backlog), "busy reset reset reset end end:1013 end end"),
+        (Reason::Limit(Limit::ReadBuffer), "busy 413 413 reset end end:1009 end end"),
+        (Reason::Limit(Limit::Line), "busy end end reset end end:1009 reset reset"),
+        (Reason::Limit(Limit::Memory), "busy 413 413 reset end end:1009 end end"),
+        (Reason::Limit(Limit::Rate), "busy 429 429 reset end end:1008 end end"),
+        (Reason::Limit(Limit::ControlFrames), "busy 429 429 reset end end:1008 end end"),
+        (Reason::Limit(Limit::Overload), "busy 503 503 reset end close:1013 end end"),
+        (Reason::Tls, "busy reset reset reset reset reset reset reset"),
+        (Reason::Io(ErrorKind::Other), "busy reset reset reset reset reset reset reset"),
+        (Reason::Panic, "busy reset 500 reset reset end:1011 reset reset"),
+        (Reason::Shutdown, "busy read answer answer end close:1001 retry end"),
+    ];
+
+    /// What a backlog makes of it.
+    const WITH_BACKLOG: [(Reason, &str); 2] = [
+        (Reason::Limit(Limit::Memory), "busy reset reset reset reset reset reset reset"),
+        (Reason::Panic, "busy end 500 reset end end:1011 reset reset"),
+    ];
+
+    /// What it makes of it that the server has no memory left.
+    const SCARCE: [(Reason, &str); 1] =
+        [(Reason::Limit(Limit::Memory), "busy 503 503 reset end end:1013 end end")];
+
+    fn expected(why: Reason, has_backlog: bool, is_scarce: bool) -> &'static str {
+        let special = [(has_backlog, &WITH_BACKLOG[..]), (is_scarce, &SCARCE[..])];
+        let special = special.iter().filter(|(applies, _)| *applies).flat_map(|(_, rows)| rows.iter());
+        let rows = special.chain(&ROWS);
+        rows.map(|&(reason, row)| (reason, row)).find(|(reason, _)| *reason == why).map_or("", |(_, row)| row)
+    }
+
+    fn shown(goodbye: Goodbye) -> String {
+        match goodbye {
+            Goodbye::Status(status) => status.to_string(),
+            Goodbye::Close(code) => format!("close:{code}"),
+            Goodbye::CloseAndEnd(code) => format!("end:{code}"),
+            Goodbye::End => "end".into(),
+            Goodbye::Reset => "reset".into(),
+            Goodbye::ReadFirst => "read".into(),
+            Goodbye::AnswerFirst => "answer".into(),
+            Goodbye::Retry => "retry".into(),
+            Goodbye::Busy => "busy".into(),
+        }
+    }
+
+    #[test]
+    fn every_end_in_every_place_has_its_goodbye() {
+        let mut classes: Vec<usize> = ROWS.iter().map(|(why, _)| why.class()).collect();
+        classes.sort_unstable();
+        assert_eq!(classes, (0..CLASSES).collect::<Vec<_>>(), "a row for each reason");
+        for (why, _) in ROWS {
+            for (has_backlog, is_scarce) in [(false, false), (true, false), (false, true), (true, true)] {
+                let told = PLACES.map(|at| shown(goodbye(Standing { at, has_backlog, is_scarce }, why)));
+                assert_eq!(
+                    told.join(" "),
+                    expected(why, has_backlog, is_scarce),
+                    "{why:?}, backlog: {has_backlog}, scarce: {is_scarce}"
+                );
+            }
+        }
+    }
+
+    /// A code that must not be sent would be a Close that is not sent.
+    #[test]
+    fn each_code_may_be_sent_and_its_text_fits() {
+        for (why, _) in ROWS {
+            for is_scarce in [false, true] {
+                if let Goodbye::Close(code) | Goodbye::CloseAndEnd(code) = websocket_goodbye(why, is_scarce) {
+                    assert!(websocket::is_valid_close_code(code), "{why:?}: {code}");
+                    assert!(close_text(why).len() <= 123, "{why:?}");
+                }
+            }
+        }
     }
 }

@@ -5,6 +5,6 @@
 mod goodbye;
 mod reason;
 
-pub(crate) use goodbye::busy;
+pub(crate) use goodbye::{At, Goodbye, Standing, busy, close_text, goodbye, retry};
 pub(crate) use reason::CLASSES;
 pub use reason::{Disconnect, Fault, Limit, Reason, Timeout};

@@ -1,8 +1,8 @@
 //! From a new connection to a client: capacity, the reactor it goes to, TLS, the factory.
 
 use crate::client::{Client, ClientFactory, Connection, Refuse};
-use crate::config::{ListenerSettings, Speaks};
-use crate::disconnect::{Reason, busy};
+use crate::config::Speaks;
+use crate::disconnect::{Limit, Reason};
 use crate::dispatch::Dispatcher;
 use crate::dispatch::call::{guard, run};
 use crate::links::{Admission, Protocol};
@@ -165,32 +165,21 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// work, and there is no room for that either.
     fn busy(&self, listener: usize) -> &[u8] {
         match self.settings.listeners.get(listener) {
-            Some(listener) if !listener.is_tls() => busy_text(listener, self.refusal()),
+            Some(listener) if !listener.is_tls() => self.links.busy_text(listener),
             _ => &[],
         }
     }
 
-    /// The number of the refusal that was counted last.
-    fn refusal(&self) -> u64 {
-        self.links.metrics.refused.value().wrapping_sub(1)
-    }
-
     /// Refuses a connection that has no client: what it is told, and the end.
     pub(super) fn refuse(&mut self, wires: &mut Wires, id: ConnectionId, refuse: &Refuse) {
-        let settings = self.settings.clone();
-        let listener = &settings.listeners[usize::from(self.links.link(id).listener)];
         self.refusals += 1;
         self.links.link(id).protocol = Protocol::Refused;
-        let word = match refuse {
-            Refuse::Silent => &[],
-            Refuse::Reset => return wires.abort(id, reactor::Reason::Local),
-            Refuse::Busy => busy_text(listener, self.refusal()),
-            Refuse::Banner(bytes) => bytes,
-        };
-        if let Some(outbox) = wires.outbox(id) {
-            outbox.tail().extend_from_slice(word);
+        match refuse {
+            Refuse::Reset => wires.abort(id, reactor::Reason::Local),
+            Refuse::Silent => wires.close(id, reactor::Reason::Local),
+            Refuse::Busy => self.links.close(wires, id, Reason::Limit(Limit::Overload)),
+            Refuse::Banner(bytes) => self.links.end_with(wires, id, bytes, Reason::Local),
         }
-        wires.close(id, reactor::Reason::Local);
     }
 
     /// The end of a connection that never had a client.
@@ -254,14 +243,6 @@ impl<F: ClientFactory> Dispatcher<F> {
     fn secure(&self, incoming: Incoming) -> Option<Session> {
         self.settings.listeners.get(incoming.peer.listener)?;
         Some(incoming.stream.into())
-    }
-}
-
-/// What a new connection at this listener is told when there is no room for it.
-fn busy_text(listener: &ListenerSettings, refused: u64) -> &[u8] {
-    match listener.speaks {
-        Speaks::Http => busy(refused),
-        Speaks::Raw | Speaks::Lines => &listener.busy_banner,
     }
 }
 

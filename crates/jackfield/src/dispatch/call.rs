@@ -1,7 +1,9 @@
 //! Calls the client, guarded: a panic ends its connection, and nothing else.
 
 use crate::client::{Client, Connection};
+use crate::disconnect::Reason;
 use crate::shared::Callback;
+use jackfield_reactor::planted::planted;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -89,5 +91,7 @@ pub(super) fn panicked(connection: &mut Connection<'_>, payload: &(dyn Any + Sen
     let replacement = links.replacement.take();
     // One panic is reported already.
     let _ = guard(|| drop(replacement));
-    links.end_panicked(wires, *id);
+    if !planted(39) {
+        links.close(wires, *id, Reason::Panic);
+    }
 }

@@ -1,6 +1,7 @@
 //! HTTP's events.
 
 use crate::client::{BodyPlan, Client, Connection, Exchange, Upgrade, WebSocket};
+use crate::disconnect::{Fault, Reason};
 use crate::dispatch::call::{Stepped, call, call_named};
 use crate::links::{Awaited, Protocol};
 use crate::shared::Callback;
@@ -30,7 +31,7 @@ pub(super) fn take<C: Client>(
             Stepped::Stop(0)
         }
         Step::Fault(error) => {
-            connection.links.refuse_request(connection.wires, connection.id, error);
+            connection.links.close(connection.wires, connection.id, Reason::Protocol(Fault::Http(error)));
             Stepped::Stop(bytes)
         }
     }
@@ -99,7 +100,7 @@ fn request_with_body<C: Client>(client: &mut C, connection: &mut Connection<'_>,
     };
     if request.body().len() as u64 > body_bytes_max {
         let error = http1::Error::BodyTooLarge;
-        return connection.links.refuse_request(connection.wires, connection.id, error);
+        return connection.links.close(connection.wires, connection.id, Reason::Protocol(Fault::Http(error)));
     }
     self::request(client, connection, request);
 }
@@ -128,7 +129,7 @@ fn head<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Re
         }
     };
     if let Err(error) = planned {
-        return links.refuse_request(wires, *id, error);
+        return links.close(wires, *id, Reason::Protocol(Fault::Http(error)));
     }
     machine.encode_continue(outbox.tail());
     links.await_body(wires, *id);

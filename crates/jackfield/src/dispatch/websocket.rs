@@ -2,6 +2,7 @@
 
 use crate::client::{Client, Connection, Control, WebSocket};
 use crate::config::Limits;
+use crate::disconnect::{Fault, Reason};
 use crate::dispatch::call::{call, call_named};
 use crate::links::{Awaited, Protocol};
 use crate::shared::Callback;
@@ -22,7 +23,11 @@ pub(super) fn feed<C: Client>(
         let (used, message) = match plain(connection, &mut rx[at..], limits) {
             Some((used, Ok(message))) => (used, Some(message)),
             Some((_, Err(error))) => {
-                connection.links.refuse_frame(connection.wires, connection.id, error);
+                connection.links.close(
+                    connection.wires,
+                    connection.id,
+                    Reason::Protocol(Fault::WebSocket(error)),
+                );
                 return rx.len();
             }
             None => match step(client, connection, &mut rx[at..], scratch, limits) {
@@ -128,7 +133,11 @@ fn step<'b, C: Client>(
         }
         Step::Paused => Found::Nothing(0),
         Step::Fault(error) => {
-            connection.links.refuse_frame(connection.wires, connection.id, error);
+            connection.links.close(
+                connection.wires,
+                connection.id,
+                Reason::Protocol(Fault::WebSocket(error)),
+            );
             Found::Nothing(bytes)
         }
     }

@@ -1,13 +1,13 @@
 //! Closes connections, in the good order of what they speak or at once.
 
-use crate::disconnect::{Disconnect, Fault, Limit, Reason};
+use crate::config::{ListenerSettings, Speaks};
+use crate::disconnect::{At, Disconnect, Goodbye, Reason, Standing, busy, close_text, goodbye, retry};
 use crate::links::Links;
 use crate::links::link::key;
 use crate::links::protocol::Protocol;
 use crate::message::Body;
 use jackfield_proto::http1::{self, Phase, ResponseHead};
-use jackfield_proto::websocket::{self, CloseError, CloseFrame};
-use jackfield_reactor::planted::planted;
+use jackfield_proto::websocket::{CloseError, CloseFrame};
 use jackfield_reactor::{self as reactor, ConnectionId, Wires};
 use std::time::Duration;
 
@@ -15,18 +15,87 @@ use std::time::Duration;
 const NO_CODE: u16 = 1005;
 
 impl Links {
-    /// Closes a connection in the good order of whatever it speaks.
+    /// Ends a connection for this reason, with what its peer is to be told ([`goodbye`]).
+    #[cold]
+    #[inline(never)]
     pub(crate) fn close(&mut self, wires: &mut Wires, id: ConnectionId, why: Reason) {
-        if !wires.contains(id) {
-            return;
+        if wires.contains(id) {
+            let stands = self.standing(wires, id);
+            self.say_goodbye(wires, id, goodbye(stands, why), why);
         }
-        match self.link(id).protocol {
-            Protocol::WebSocket(_) => {
-                let code = if why == Reason::Shutdown { 1001 } else { 1000 };
-                // Both codes may be sent.
-                let _ = self.close_websocket(wires, id, Some(code), "", why);
+    }
+
+    /// Where a connection stands that is to end.
+    pub(super) fn standing(&self, wires: &Wires, id: ConnectionId) -> Standing {
+        let at = match &self.table[id.slot()].protocol {
+            Protocol::Http(machine) => match machine.phase() {
+                Phase::Idle => At::Idle,
+                Phase::Open | Phase::Deferred => At::Owed,
+                Phase::Streaming => At::Streaming,
+                Phase::Done | Phase::Switched => At::Done,
+            },
+            Protocol::WebSocket(_) => At::WebSocket,
+            Protocol::Events => At::Events,
+            Protocol::Raw | Protocol::Lines { .. } => At::Own,
+            Protocol::Refused => At::New,
+            Protocol::None => At::Done,
+        };
+        Standing { at, has_backlog: wires.queued(id) > 0, is_scarce: false }
+    }
+
+    pub(super) fn say_goodbye(&mut self, wires: &mut Wires, id: ConnectionId, goodbye: Goodbye, why: Reason) {
+        match goodbye {
+            Goodbye::Status(status) => self.fail_exchange(wires, id, status, why),
+            Goodbye::Close(code) => self.close_websocket_for(wires, id, code, why),
+            Goodbye::CloseAndEnd(code) => {
+                self.close_websocket_for(wires, id, code, why);
+                self.end(wires, id, why);
             }
-            _ => self.end(wires, id, why),
+            Goodbye::End => self.end(wires, id, why),
+            Goodbye::Reset => self.abort(wires, id, why),
+            Goodbye::ReadFirst => self.read_first(wires, id, why),
+            Goodbye::AnswerFirst => self.close_after_answer(id),
+            Goodbye::Retry => self.end_with(wires, id, retry(id.slot() as u64), why),
+            Goodbye::Busy => {
+                let settings = self.settings.clone();
+                let listener = &settings.listeners[usize::from(self.link(id).listener)];
+                self.end_with(wires, id, self.busy_text(listener), why);
+            }
+        }
+    }
+
+    /// What a new connection at this listener is told when there is no room for it.
+    pub(crate) fn busy_text<'l>(&self, listener: &'l ListenerSettings) -> &'l [u8] {
+        match listener.speaks {
+            // The refusal was counted before.
+            Speaks::Http => busy(self.metrics.refused.value().wrapping_sub(1)),
+            Speaks::Raw | Speaks::Lines => &listener.busy_banner,
+        }
+    }
+
+    /// Appends some last bytes, and ends the connection.
+    pub(crate) fn end_with(&mut self, wires: &mut Wires, id: ConnectionId, last: &[u8], why: Reason) {
+        if let Some(outbox) = wires.outbox(id) {
+            outbox.tail().extend_from_slice(last);
+        }
+        self.end(wires, id, why);
+    }
+
+    /// A request may be there that nobody has read yet: it is answered, with the word that it is the last. If the connection
+    /// is not read just now, that is waited for.
+    fn read_first(&mut self, wires: &mut Wires, id: ConnectionId, why: Reason) {
+        if wires.is_paused_and_empty(id) {
+            return self.end(wires, id, why);
+        }
+        self.close_after_answer(id);
+        self.link(id).reason.get_or_insert(why);
+        wires.read_finally(id);
+    }
+
+    /// The answer that is owed, or the next, says that it is the last.
+    fn close_after_answer(&mut self, id: ConnectionId) {
+        if let Protocol::Http(machine) = &mut self.link(id).protocol {
+            machine.close_after();
         }
     }
 
@@ -57,8 +126,14 @@ impl Links {
         }
     }
 
-    /// Begins the closing handshake: our Close is the last thing that is sent, and the peer's is awaited for a while.
-    pub(crate) fn close_websocket(
+    /// Closes a WebSocket with a code of the table, each of which may be sent.
+    fn close_websocket_for(&mut self, wires: &mut Wires, id: ConnectionId, code: u16, why: Reason) {
+        let closed = self.close_websocket(wires, id, Some(code), &close_text(why), why);
+        debug_assert!(closed.is_ok(), "{code} may be sent");
+    }
+
+    /// Begins the closing handshake: our Close is the last word, and the peer's is awaited for a while.
+    pub(super) fn close_websocket(
         &mut self,
         wires: &mut Wires,
         id: ConnectionId,
@@ -79,77 +154,17 @@ impl Links {
         Ok(())
     }
 
-    /// The peer broke HTTP: it is told so with a status, if an answer can still be given, and the connection closes.
-    /// What exactly was wrong is in the reason of its end.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn refuse_request(&mut self, wires: &mut Wires, id: ConnectionId, error: http1::Error) {
-        if let Protocol::Http(machine) = &mut self.link(id).protocol {
-            machine.close_after();
-        }
-        let text = http1::reason_phrase(error.status());
-        self.respond(wires, id, &ResponseHead::new(error.status(), "text/plain"), Body::from(text));
-        self.end(wires, id, Reason::Protocol(Fault::Http(error)));
-    }
-
-    /// The peer broke WebSocket: it is told so with a code, and the connection ends.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn refuse_frame(&mut self, wires: &mut Wires, id: ConnectionId, error: websocket::Error) {
-        let why = Reason::Protocol(Fault::WebSocket(error));
-        // The codes of errors may be sent.
-        let _ = self.close_websocket(wires, id, Some(error.close_code()), &error.to_string(), why);
-        self.end(wires, id, why);
-    }
-
     /// Ends an exchange, begun or not, with a status if an answer can still be given, and the connection with it.
-    #[cold]
-    pub(crate) fn fail_exchange(&mut self, wires: &mut Wires, id: ConnectionId, status: u16, why: Reason) {
+    fn fail_exchange(&mut self, wires: &mut Wires, id: ConnectionId, status: u16, why: Reason) {
         if let Protocol::Http(machine) = &mut self.link(id).protocol {
             machine.give_up();
         }
-        self.respond(wires, id, &ResponseHead::new(status, ""), Body::Borrowed(&[]));
+        let (content_type, text) = match why {
+            Reason::Protocol(_) => ("text/plain", http1::reason_phrase(status)),
+            _ => ("", ""),
+        };
+        self.respond(wires, id, &ResponseHead::new(status, content_type), Body::from(text));
         self.end(wires, id, why);
-    }
-
-    /// Ends a connection whose peer sends too much, with what its protocol says in that case.
-    #[cold]
-    pub(crate) fn cut_off(&mut self, wires: &mut Wires, id: ConnectionId, limit: Limit, text: &str) {
-        let why = Reason::Limit(limit);
-        match &mut self.link(id).protocol {
-            Protocol::Http(_) => return self.fail_exchange(wires, id, 429, why),
-            Protocol::WebSocket(_) => {
-                // 1008 may be sent.
-                let _ = self.close_websocket(wires, id, Some(1008), text, why);
-            }
-            _ => {}
-        }
-        self.end(wires, id, why);
-    }
-
-    /// Ends a connection one of whose callbacks has panicked, with what can still be said.
-    #[cold]
-    pub(crate) fn end_panicked(&mut self, wires: &mut Wires, id: ConnectionId) {
-        match &mut self.link(id).protocol {
-            _ if planted(39) => {}
-            Protocol::Http(machine) if matches!(machine.phase(), Phase::Open) => {
-                machine.close_after();
-                self.respond(wires, id, &ResponseHead::new(500, ""), Body::Borrowed(&[]));
-                self.end(wires, id, Reason::Panic);
-            }
-            // What was answered before is on its way.
-            Protocol::Http(machine)
-                if matches!(machine.phase(), Phase::Idle | Phase::Done) && wires.queued(id) > 0 =>
-            {
-                self.end(wires, id, Reason::Panic);
-            }
-            Protocol::WebSocket(_) => {
-                // 1011 may be sent.
-                let _ = self.close_websocket(wires, id, Some(1011), "", Reason::Panic);
-                self.end(wires, id, Reason::Panic);
-            }
-            _ => self.abort(wires, id, Reason::Panic),
-        }
     }
 
     /// The peer's Close: it is answered with its own code, unless it is the answer to ours, and the connection ends.
@@ -180,7 +195,7 @@ impl Links {
         // awaited.
         let is_awaited = more_comes && matches!(self.link(id).protocol, Protocol::WebSocket(_));
         if !owed && !is_awaited {
-            self.end(wires, id, Reason::Peer);
+            self.close(wires, id, Reason::Peer);
         }
     }
 

@@ -3,25 +3,22 @@
 //! A shutdown concerns each connection twice at most, once to be drained and once, at the deadline, to be aborted. It
 //! walks over all of them, a part in each turn, so that those that are still being served wait for no more than a part.
 
-use crate::disconnect::{Reason, Timeout};
+use crate::disconnect::{Goodbye, Reason, Timeout, goodbye};
 use crate::links::Links;
 use crate::links::link::key;
-use crate::links::protocol::Protocol;
 use crate::links::walk::{Does, Walk};
 use crate::shared::Drain;
-use jackfield_proto::http1::Phase;
+use jackfield_proto::websocket::is_valid_close_code;
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Wires};
-
-/// The code of the Close that a WebSocket gets which is drained: this end is going away.
-const GOING_AWAY: u16 = 1001;
 
 impl Links {
     /// No new connections any more, and all connections are drained. Again: an earlier deadline counts.
     pub(crate) fn shut_down(&mut self, wires: &mut Wires, drain: Drain) {
         let deadline = wires.now().after(drain.deadline);
         if self.drain_until.is_none() {
-            self.walk = Some(Walk { slot: 0, does: Does::Drain { close_code: drain.close_code } });
+            self.drain_code = drain.close_code;
+            self.walk = Some(Walk { slot: 0, does: Does::Drain });
         }
         let until = self.drain_until.map_or(deadline, |earlier| earlier.min(deadline));
         self.drain_until = Some(until);
@@ -40,7 +37,7 @@ impl Links {
         let (ids, next) = wires.part(slot, wires.limits().drains_per_turn);
         for id in ids {
             match does {
-                Does::Drain { close_code } => self.drain(wires, id, close_code, Reason::Shutdown),
+                Does::Drain => self.drain(wires, id, Reason::Shutdown),
                 Does::Abort => self.abort(wires, id, Reason::Shutdown),
             }
         }
@@ -58,29 +55,14 @@ impl Links {
     }
 
     /// Drains a connection: requests that have come, or whose head has, are answered first.
-    pub(crate) fn drain(&mut self, wires: &mut Wires, id: ConnectionId, close_code: u16, why: Reason) {
-        let is_idle = wires.is_paused_and_empty(id);
-        match &mut self.link(id).protocol {
-            Protocol::Http(machine)
-                if matches!(machine.phase(), Phase::Open | Phase::Deferred | Phase::Streaming) =>
-            {
-                machine.close_after();
+    pub(crate) fn drain(&mut self, wires: &mut Wires, id: ConnectionId, why: Reason) {
+        let goodbye = match goodbye(self.standing(wires, id), why) {
+            Goodbye::Close(_) if why == Reason::Shutdown && is_valid_close_code(self.drain_code) => {
+                Goodbye::Close(self.drain_code)
             }
-            // A request may be there that is not read yet: it is answered, and the answer says that it is the last.
-            // If the connection is not read just now, that is waited for.
-            Protocol::Http(machine) if machine.phase() == Phase::Idle && !is_idle => {
-                machine.close_after();
-                self.link(id).reason.get_or_insert(why);
-                wires.read_finally(id);
-            }
-            Protocol::WebSocket(_) => {
-                let closed = self.close_websocket(wires, id, Some(close_code), "", why);
-                if closed.is_err() {
-                    self.end(wires, id, why);
-                }
-            }
-            _ => self.end(wires, id, why),
-        }
+            other => other,
+        };
+        self.say_goodbye(wires, id, goodbye, why);
     }
 
     /// A connection has lasted as long as it may. It is drained as at a shutdown: an answer that is owed is given
@@ -94,14 +76,14 @@ impl Links {
             // It ends already, for another reason, and has a deadline for that.
             Some(_) => return,
         }
-        self.drain(wires, id, GOING_AWAY, why);
+        self.drain(wires, id, why);
         wires.set_timer(id, key::LIFETIME, self.settings.limits.drain);
     }
 
     /// What becomes a WebSocket or an event stream while the server shuts down is drained like those before it.
     pub(crate) fn drain_if_draining(&mut self, wires: &mut Wires, id: ConnectionId) {
         if self.drain_until.is_some() {
-            self.drain(wires, id, Drain::default().close_code, Reason::Shutdown);
+            self.drain(wires, id, Reason::Shutdown);
         }
     }
 }

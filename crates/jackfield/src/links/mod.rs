@@ -46,6 +46,8 @@ pub(crate) struct Links {
     pub(crate) replacement: Option<Box<dyn Any>>,
     /// Shutting down: what is still there at this time is aborted.
     pub(crate) drain_until: Option<Time>,
+    /// The code of the Close that WebSockets get then.
+    drain_code: u16,
     /// The walk over all connections that goes on in the next turn.
     walk: Option<Walk>,
     /// The time to drain is over.
@@ -84,6 +86,7 @@ impl Links {
             fields: Fields::new(),
             replacement: None,
             drain_until: None,
+            drain_code: 0,
             walk: None,
             aborts: false,
             events_per_turn,

@@ -52,8 +52,7 @@ impl Links {
     pub(crate) fn try_again_later(&mut self, wires: &mut Wires, id: ConnectionId, offer: &Offer<'_>) {
         self.metrics.refused_overload.add(1);
         self.switch_to_websocket(wires, id, &offer.accept(), &Fields::new());
-        // 1013 may be sent.
-        let _ = self.close_websocket(wires, id, Some(1013), "overloaded", Reason::Limit(Limit::Overload));
+        self.close(wires, id, Reason::Limit(Limit::Overload));
     }
 
     /// A decision that was deferred: the connection becomes a WebSocket, unless its exchange is over or its peer
@@ -65,7 +64,7 @@ impl Links {
         }
         wires.cancel_timer(*id, key::UPGRADE);
         if wires.has_ended(*id) {
-            self.end(wires, *id, Reason::Peer);
+            self.close(wires, *id, Reason::Peer);
             return false;
         }
         self.switch_to_websocket(wires, *id, accept, fields);
@@ -75,13 +74,8 @@ impl Links {
 
     /// An upgrade was not decided on in time.
     pub(crate) fn on_undecided(&mut self, wires: &mut Wires, id: ConnectionId) {
-        let link = self.link(id);
-        if let Protocol::Http(machine) = &mut link.protocol {
-            if machine.phase() == Phase::Deferred {
-                machine.close_after();
-                link.reason.get_or_insert(Reason::Timeout(Timeout::Upgrade));
-                self.respond_with_status(wires, id, 503);
-            }
+        if matches!(&self.link(id).protocol, Protocol::Http(machine) if machine.phase() == Phase::Deferred) {
+            self.close(wires, id, Reason::Timeout(Timeout::Upgrade));
         }
     }
 }

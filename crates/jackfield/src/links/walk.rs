@@ -10,6 +10,6 @@ pub(crate) struct Walk {
 /// What is done to each connection on the way.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Does {
-    Drain { close_code: u16 },
+    Drain,
     Abort,
 }

@@ -22,7 +22,8 @@ pub enum State {
 pub struct Drain {
     /// What is still there then is aborted.
     pub deadline: Duration,
-    /// The code of the Close that WebSockets get. Default: 1001, going away.
+    /// The code of the Close that WebSockets get. Default: 1001, going away, which takes the place of a code that must
+    /// not be sent too.
     pub close_code: u16,
 }
 

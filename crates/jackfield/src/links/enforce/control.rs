@@ -1,6 +1,6 @@
 //! Control frames: answers to Pings, and floods.
 
-use crate::disconnect::Limit;
+use crate::disconnect::{Limit, Reason};
 use crate::links::Links;
 use crate::links::protocol::Protocol;
 use jackfield_proto::websocket::{Opcode, encode_frame};
@@ -18,7 +18,7 @@ impl Links {
         socket.controls = socket.controls.saturating_add(1);
         let is_flood = most > 0 && socket.controls > most;
         if is_flood {
-            self.cut_off(wires, id, Limit::ControlFrames, "too many control frames");
+            self.close(wires, id, Reason::Limit(Limit::ControlFrames));
         }
         is_flood
     }

@@ -98,11 +98,7 @@ impl Links {
         match &self.table[id.slot()].protocol {
             // What is under way has deadlines of its own.
             Protocol::Http(_) if self.has_exchange(wires, id) => {}
-            Protocol::WebSocket(_) => {
-                // 1001 may be sent.
-                let _ = self.close_websocket(wires, id, Some(1001), "idle", why);
-            }
-            _ => self.end(wires, id, why),
+            _ => self.close(wires, id, why),
         }
     }
 
@@ -134,14 +130,10 @@ impl Links {
         }
         match awaited {
             Awaited::Nothing | Awaited::Early => {}
-            Awaited::Head => self.fail_exchange(wires, id, 408, Reason::Timeout(Timeout::Head)),
+            Awaited::Head => self.close(wires, id, Reason::Timeout(Timeout::Head)),
             Awaited::Body if self.body_flows(wires, id) => {}
-            Awaited::Body => self.fail_exchange(wires, id, 408, Reason::Timeout(Timeout::Body)),
-            Awaited::Message => {
-                // 1008 may be sent.
-                let why = Reason::Timeout(Timeout::Message);
-                let _ = self.close_websocket(wires, id, Some(1008), "too slow", why);
-            }
+            Awaited::Body => self.close(wires, id, Reason::Timeout(Timeout::Body)),
+            Awaited::Message => self.close(wires, id, Reason::Timeout(Timeout::Message)),
         }
     }
 

@@ -50,7 +50,7 @@ impl Links {
         if !wires.goes_on(id) {
             wires.set_timer(id, key::DEAD, dead);
         } else if quiet > dead {
-            self.abort(wires, id, Reason::Timeout(Timeout::Heartbeat));
+            self.close(wires, id, Reason::Timeout(Timeout::Heartbeat));
         }
     }
 

@@ -1,9 +1,8 @@
 //! What the buffers of a connection are charged with.
 
-use crate::disconnect::{Limit, Reason};
+use crate::disconnect::{Limit, Reason, Standing, goodbye};
 use crate::links::Links;
 use crate::links::protocol::Protocol;
-use jackfield_proto::http1::Phase;
 use jackfield_reactor::{ConnectionId, Eviction, Wires};
 
 /// What is kept of the scratch buffer between two uses.
@@ -35,25 +34,13 @@ impl Links {
     pub(crate) fn evict(&mut self, wires: &mut Wires, id: ConnectionId, why: Eviction) {
         self.settings.observer.on_evicted(id, wires.memory_of(id));
         let reason = Reason::Limit(Limit::Memory);
-        let (status, code) = match why {
-            Eviction::TooLarge => (413, 1009),
-            _ => (503, 1013),
-        };
-        let is_mute = wires.queued(id) > 0 || wires.is_closing(id);
         if wires.is_closing(id) {
             // It was to end in good order, and does not.
             self.link(id).reason = Some(reason);
-        }
-        match &self.link(id).protocol {
-            _ if is_mute => self.abort(wires, id, reason),
-            // The end of a body that the close delimits must not look like its end.
-            Protocol::Http(machine) if machine.phase() == Phase::Streaming => self.abort(wires, id, reason),
-            Protocol::Http(_) => self.fail_exchange(wires, id, status, reason),
-            _ => {
-                // Both codes may be sent, and on another protocol nothing is.
-                let _ = self.close_websocket(wires, id, Some(code), "out of memory", reason);
-                self.end(wires, id, reason);
-            }
+            self.abort(wires, id, reason);
+        } else {
+            let stands = Standing { is_scarce: why != Eviction::TooLarge, ..self.standing(wires, id) };
+            self.say_goodbye(wires, id, goodbye(stands, reason), reason);
         }
         self.charge(wires, id);
     }

@@ -1,7 +1,7 @@
 //! Holds a connection to its rate.
 
 use crate::config::{Excess, Rate};
-use crate::disconnect::Limit;
+use crate::disconnect::{Limit, Reason};
 use crate::links::Links;
 use crate::links::bucket::Bucket;
 use crate::links::link::key;
@@ -67,7 +67,7 @@ impl Links {
         }
         match bucket.excess() {
             Excess::Pause => self.throttle(wires, id),
-            Excess::Close => self.cut_off(wires, id, Limit::Rate, "too much at once"),
+            Excess::Close => self.close(wires, id, Reason::Limit(Limit::Rate)),
         }
         None
     }

@@ -2,7 +2,6 @@
 
 use crate::disconnect::{Limit, Reason};
 use crate::links::Links;
-use crate::links::protocol::Protocol;
 use crate::message::{Overflow, Sent};
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Outbox, Wires};
@@ -57,16 +56,7 @@ impl Links {
     pub(crate) fn overflow(&mut self, wires: &mut Wires, id: ConnectionId, is_published: bool) {
         let policy = self.link(id).overflow;
         match policy {
-            Overflow::Close => {
-                let why = Reason::Limit(Limit::Backlog);
-                // 1013 may be sent, and on another protocol it is not.
-                let _ = self.close_websocket(wires, id, Some(1013), "too slow", why);
-                // The end of a body that the close delimits must not look like its end.
-                match self.link(id).protocol {
-                    Protocol::Http(_) => self.abort(wires, id, why),
-                    _ => self.end(wires, id, why),
-                }
-            }
+            Overflow::Close => self.close(wires, id, Reason::Limit(Limit::Backlog)),
             Overflow::GiveBack if !is_published => return,
             Overflow::GiveBack | Overflow::DropNewest => {}
         }
