@@ -148,7 +148,7 @@ pub(crate) fn serve(args: &Serve) -> jackfield::Result<()> {
     };
     let server = Server::builder()
         .limits(limits)
-        .listen(Listener::tcp(args.listen).deferred(args.deferred))
+        .listen(Listener::tcp(args.listen).defer_accept(args.deferred))
         .listen(Listener::tcp(args.raw).raw())
         .reactors(args.reactors)
         .shutdown_on_signals()

@@ -6,8 +6,8 @@ use jackfield::sim::peer::{Ask, Bytes, Events, Garbage, Heard, Http, Said, Silen
 use jackfield::sim::{Options, Outside, Random, Sim};
 use jackfield::test::listener;
 use jackfield::{
-    BodyPlan, Client, Connection, ConnectionId, Excess, Exchange, Heartbeat, LateUpgrade, Limits, Message,
-    Rate, Raw, Reply, Request, TimerId, Upgrade, WebSocket as Socket,
+    BodyPlan, Client, Connection, ConnectionId, Exchange, Heartbeat, LateUpgrade, Limits, Message,
+    OnRateExceeded, Rate, Raw, Reply, Request, TimerId, Upgrade, WebSocket as Socket,
 };
 use std::any::Any;
 use std::cell::RefCell;
@@ -189,7 +189,7 @@ impl Client for Visitor {
         }
         socket.send(message);
         if message.len() % 11 == 5 {
-            socket.set_rate(Rate { messages: 10 + message.len() as u32 % 20, ..Rate::default() });
+            socket.set_rate(Rate::new(10 + message.len() as u32 % 20, 0));
         }
         if message.len() % 7 == 3 {
             self.is_paused = true;
@@ -277,7 +277,7 @@ pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits
     change(&mut options.limits);
     let may_be_cut_off = options.limits.memory_bytes_max < 1 << 20
         || options.limits.reactor.wire_memory_bytes_max < 1 << 20
-        || options.limits.rate.excess == Excess::Close;
+        || options.limits.rate.on_exceeded == OnRateExceeded::Close;
     let lags = options.faults.lags > 0;
     let owed = Shared::default();
     let shared = owed.clone();
@@ -329,8 +329,8 @@ fn limits(random: &mut Random) -> Limits {
     limits.heartbeat = Duration::from_secs(random.between(1, 30) as u64);
     if random.chance(150) {
         let (messages, bytes) = (random.between(1, 30) as u32, random.between(500, 30_000) as u32);
-        let excess = if random.chance(200) { Excess::Close } else { Excess::Pause };
-        limits.rate = Rate { messages, bytes, excess };
+        let excess = if random.chance(200) { OnRateExceeded::Close } else { OnRateExceeded::Pause };
+        limits.rate = Rate::new(messages, bytes).on_exceeded(excess);
     }
     if random.chance(80) {
         // As small as a few peers can fill it.
@@ -525,7 +525,7 @@ fn act_outside(outside: &mut Outside<'_>, owed: &Shared) {
         5 => outside.end(id, true),
         6 => {
             let after = Duration::from_secs(outside.random().below(10) as u64);
-            let _ = outside.handle().set_heartbeat(Heartbeat { after, ..Heartbeat::default() });
+            let _ = outside.handle().set_heartbeat(Heartbeat::every(after));
         }
         _ => {}
     }

@@ -52,15 +52,15 @@ pub mod test;
 mod topics;
 
 pub use client::{
-    Answerable, Beat, BodyPlan, Client, ClientFactory, Connection, Control, EventStream, Exchange,
-    IntoClient, LateUpgrade, Raw, Refuse, Reply, ResponseBuilder, ResponseStream, TimerId, Upgrade,
+    BodyPlan, Client, ClientFactory, Connection, Control, EventStream, Exchange, HeartbeatAction, IntoClient,
+    LateUpgrade, Raw, Refuse, Reply, ResponseBuilder, ResponseStream, ResponseTarget, TimerId, Upgrade,
     WebSocket,
 };
-pub use config::{Excess, Heartbeat, LimitRow, Limits, Listener, Rate};
-pub use disconnect::{Disconnect, Fault, Limit, Reason, Timeout};
+pub use config::{Heartbeat, LimitRow, Limits, Listener, OnRateExceeded, Rate};
+pub use disconnect::{Disconnect, Limit, ProtocolError, Reason, Timeout};
 pub use message::{Body, Overflow, Prepared, Publication, Published, Sent};
 pub use server::{Audit, Error, Finding, Result, Server, ServerBuilder};
-pub use shared::{Busy, Drain, Handle, Metrics, Observer, Peer, Refused, SlowCallback, State};
+pub use shared::{Busy, Drain, Handle, Metrics, Observer, Peer, RefuseReason, SlowCallback, State};
 pub use topics::Subscribed;
 
 pub use jackfield_proto as proto;

@@ -92,7 +92,7 @@ fn b1_a_shutdown_visits_each_connection_twice_at_most() {
             &Limits::default(),
             || Idle,
             |world| {
-                world.server.handle().shutdown(Drain { deadline, ..Drain::default() });
+                world.server.handle().shutdown(Drain::within(deadline));
                 world.server.run();
                 world.server.advance(Duration::from_secs(4));
                 assert_eq!(world.server.handle().count(), 0);

@@ -7,7 +7,10 @@ mod tls;
 
 use jackfield::proto::{http1, websocket};
 use jackfield::test::{FarEnd, TestOptions, TestServer, listener};
-use jackfield::{BodyPlan, Drain, Excess, Fault, Limit, Limits, Metrics, Rate, Reason, Refused, Timeout};
+use jackfield::{
+    BodyPlan, Drain, Limit, Limits, Metrics, OnRateExceeded, ProtocolError, Rate, Reason, RefuseReason,
+    Timeout,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use support::probe::{Probe, Watcher};
@@ -37,7 +40,7 @@ const NO_CLASS: [&str; 20] = [
     "reactor.handshakes_per_turn",
     "Listener::backlog",
     // Shown by `jackfield attack slow-readers`, and by a test of the reactor's.
-    "Listener::unsent_bytes",
+    "Listener::notsent_lowat",
     // A ping, and a comment.
     "heartbeat",
     "events_heartbeat",
@@ -72,7 +75,7 @@ enum Told {
     /// By `on_disconnect`, with its reason.
     Ended(Reason),
     /// By the observer: there was no client yet.
-    Refused(Refused),
+    Refused(RefuseReason),
     /// By the observer, and the connection goes on.
     Throttled(Limit),
 }
@@ -108,11 +111,11 @@ struct Class {
 }
 
 const fn http(error: http1::Error) -> Told {
-    Told::Ended(Reason::Protocol(Fault::Http(error)))
+    Told::Ended(Reason::Protocol(ProtocolError::Http(error)))
 }
 
 const fn frames(error: websocket::Error) -> Told {
-    Told::Ended(Reason::Protocol(Fault::WebSocket(error)))
+    Told::Ended(Reason::Protocol(ProtocolError::WebSocket(error)))
 }
 
 const fn late(timeout: Timeout) -> Told {
@@ -164,7 +167,7 @@ fn chunked(body: &str) -> String {
     post("Transfer-Encoding: chunked\r\n", body)
 }
 
-const RATE: Rate = Rate { messages: 3, bytes: 200, excess: Excess::Pause };
+const RATE: Rate = Rate::new(3, 200);
 
 fn newcomers() -> Vec<Class> {
     vec![
@@ -176,7 +179,7 @@ fn newcomers() -> Vec<Class> {
                 lab.connect()
             },
             seen: Seen::Status(503),
-            told: Told::Refused(Refused::Full),
+            told: Told::Refused(RefuseReason::Full),
         },
         Class {
             rows: &["reactor.wires_max"],
@@ -186,7 +189,7 @@ fn newcomers() -> Vec<Class> {
                 lab.connect()
             },
             seen: Seen::End,
-            told: Told::Refused(Refused::Full),
+            told: Told::Refused(RefuseReason::Full),
         },
     ]
 }
@@ -195,21 +198,21 @@ fn rates() -> Vec<Class> {
     vec![
         Class {
             rows: &["rate.messages"],
-            limits: |limits| limits.rate = Rate { bytes: 0, ..RATE },
+            limits: |limits| limits.rate = Rate::new(RATE.messages, 0).on_exceeded(RATE.on_exceeded),
             play: |lab| say(lab, get("/").repeat(4)),
             seen: Seen::Nothing,
             told: Told::Throttled(Limit::Rate),
         },
         Class {
             rows: &["rate.messages"],
-            limits: |limits| limits.rate = Rate { excess: Excess::Close, bytes: 0, ..RATE },
+            limits: |limits| limits.rate = Rate::new(RATE.messages, 0).on_exceeded(OnRateExceeded::Close),
             play: |lab| say(lab, get("/").repeat(4)),
             seen: Seen::Status(429),
             told: over(Limit::Rate),
         },
         Class {
             rows: &["rate.bytes"],
-            limits: |limits| limits.rate = Rate { messages: 0, ..RATE },
+            limits: |limits| limits.rate = Rate::new(0, RATE.bytes).on_exceeded(RATE.on_exceeded),
             play: |lab| {
                 let far = utter(lab, listener::RAW, [b'x'; 200]);
                 far.send(b"x");
@@ -221,7 +224,7 @@ fn rates() -> Vec<Class> {
         },
         Class {
             rows: &["rate.bytes"],
-            limits: |limits| limits.rate = Rate { excess: Excess::Close, messages: 0, bytes: 1000 },
+            limits: |limits| limits.rate = Rate::new(0, 1000).on_exceeded(OnRateExceeded::Close),
             play: |lab| {
                 let far = tell(lab, socket::text(&"x".repeat(1000)));
                 far.send(&socket::text("x"));
@@ -524,7 +527,7 @@ fn ends() -> Vec<Class> {
             limits: as_they_are,
             play: |lab| {
                 let far = say(lab, get("/never"));
-                lab.server.handle().shutdown(Drain { deadline: lab_drain(), ..Drain::default() });
+                lab.server.handle().shutdown(Drain::within(lab_drain()));
                 wait(lab, far, lab_drain())
             },
             seen: Seen::Reset,

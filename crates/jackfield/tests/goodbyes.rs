@@ -71,7 +71,7 @@ fn check(at: &str, listener: usize, begin: &str, happens: Happens, told: &str, r
             far.set_room(None);
         }
         Happens::Shutdown(close_code) => {
-            handle.shutdown(Drain { close_code, ..Drain::default() });
+            handle.shutdown(Drain::default().with_close_code(close_code));
         }
     }
     lab.run();
@@ -142,7 +142,7 @@ fn a_drain_has_one_code() {
     let far = lab.connect();
     far.send(UPGRADE.as_bytes());
     lab.run();
-    lab.server.handle().shutdown(Drain { close_code: 4000, ..Drain::default() });
+    lab.server.handle().shutdown(Drain::default().with_close_code(4000));
     lab.run();
     UPGRADES.with_borrow_mut(|upgrades| upgrades.drain(..).for_each(LateUpgrade::accept));
     lab.run();

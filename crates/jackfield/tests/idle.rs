@@ -198,7 +198,7 @@ fn a_websocket_without_heartbeat_that_is_only_sent_to_is_not_idle() {
     let own = || Probe { on_open: |_, socket| socket.set_idle_timeout(IDLE), ..Probe::default() };
     let off = || Probe {
         on_open: |_, socket| {
-            socket.set_heartbeat(Heartbeat { after: Duration::ZERO, ..Heartbeat::default() });
+            socket.set_heartbeat(Heartbeat::every(Duration::ZERO));
         },
         ..Probe::default()
     };

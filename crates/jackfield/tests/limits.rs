@@ -17,7 +17,7 @@ fn the_document_is_the_table() {
     let mut wanted = String::from(HEAD);
     let presets = [Limits::local(), Limits::lan(), Limits::internet()].map(|limits| limits.table());
     for (index, row) in Limits::default().table().into_iter().enumerate() {
-        let LimitRow { name, unit, value, consequence } = row;
+        let LimitRow { name, unit, value, consequence, .. } = row;
         write!(wanted, "| `{name}` | {unit} | {} |", grouped(value)).unwrap();
         for preset in presets.iter().map(|table| table[index].value) {
             let shown = if preset == value { String::new() } else { format!("{} ", grouped(preset)) };

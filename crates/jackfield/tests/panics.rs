@@ -4,8 +4,8 @@ mod support;
 
 use jackfield::test::{FarEnd, TestOptions, TestServer, listener};
 use jackfield::{
-    Beat, BodyPlan, Client, Connection, ConnectionId, Control, Disconnect, Exchange, Heartbeat, Limits,
-    Message, Peer, Raw, Reason, Request, TimerId, Upgrade, WebSocket,
+    BodyPlan, Client, Connection, ConnectionId, Control, Disconnect, Exchange, Heartbeat, HeartbeatAction,
+    Limits, Message, Peer, Raw, Reason, Request, TimerId, Upgrade, WebSocket,
 };
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -69,7 +69,7 @@ impl Client for Bomb {
     fn on_open(&mut self, socket: &mut WebSocket<'_>) {
         self.come_to("open");
         if self.at == "heartbeat" {
-            socket.set_heartbeat(Heartbeat { after: MS, ..Heartbeat::default() });
+            socket.set_heartbeat(Heartbeat::every(MS));
         }
     }
 
@@ -115,9 +115,9 @@ impl Client for Bomb {
         self.come_to("control");
     }
 
-    fn on_heartbeat(&mut self, _socket: &mut WebSocket<'_>) -> Beat {
+    fn on_heartbeat(&mut self, _socket: &mut WebSocket<'_>) -> HeartbeatAction {
         self.come_to("heartbeat");
-        Beat::Ping
+        HeartbeatAction::Ping
     }
 
     fn on_head(&mut self, _connection: &mut Connection<'_>, _request: &Request<'_>) -> BodyPlan {

@@ -193,9 +193,9 @@ fn a_later_deadline_of_a_second_shutdown_does_not_count() {
     let far = lab.connect();
     lab.say(&far, get("/"));
     let handle = lab.server.handle();
-    handle.shutdown(Drain { deadline: secs(2), ..Drain::default() });
+    handle.shutdown(Drain::within(secs(2)));
     lab.run();
-    handle.shutdown(Drain { deadline: secs(60), ..Drain::default() });
+    handle.shutdown(Drain::within(secs(60)));
     lab.run();
     lab.advance(secs(10));
     assert_eq!(lab.connections(), 0);

@@ -4,8 +4,8 @@ mod support;
 
 use jackfield::test::{FarEnd, TestOptions};
 use jackfield::{
-    Beat, BodyPlan, Client, Connection, Drain, Heartbeat, Limits, Message, Overflow, Rate, Server, State,
-    TimerId, WebSocket,
+    BodyPlan, Client, Connection, Drain, Heartbeat, HeartbeatAction, Limits, Message, Overflow, Rate, Server,
+    State, TimerId, WebSocket,
 };
 use std::net::Shutdown;
 use std::time::Duration;
@@ -18,7 +18,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// So many messages in a second.
 fn messages(messages: u32) -> Rate {
-    Rate { messages, ..Rate::default() }
+    Rate::new(messages, 0)
 }
 
 fn with(change: impl Fn(&mut Limits)) -> TestOptions {
@@ -60,7 +60,7 @@ fn a_heartbeat_that_is_switched_off_finds_nobody_dead() {
     assert_eq!(socket::frames(&far.take()).len(), 1, "a ping");
     lab.advance(SECOND);
     lab.say(&far, socket::masked(FIN | socket::PONG, b""));
-    lab.server.handle().set_heartbeat(Heartbeat { after: Duration::ZERO, ..Heartbeat::default() }).unwrap();
+    lab.server.handle().set_heartbeat(Heartbeat::every(Duration::ZERO)).unwrap();
     lab.advance(SECOND * 1000);
     assert_eq!((lab.connections(), far.is_reset()), (1, false));
 }
@@ -76,8 +76,8 @@ fn who_was_not_pinged_owes_no_pong() {
     struct Once(bool);
 
     impl Client for Once {
-        fn on_heartbeat(&mut self, _socket: &mut WebSocket<'_>) -> Beat {
-            if std::mem::replace(&mut self.0, true) { Beat::Skip } else { Beat::Ping }
+        fn on_heartbeat(&mut self, _socket: &mut WebSocket<'_>) -> HeartbeatAction {
+            if std::mem::replace(&mut self.0, true) { HeartbeatAction::Skip } else { HeartbeatAction::Ping }
         }
     }
 
@@ -340,7 +340,7 @@ fn the_system_is_asked_whether_a_paused_peer_has_said_something() {
     // The server has heard of it.
     real::wait_until(|| turns() > before);
     // Who waited for the deadline would be too late.
-    live.handle.shutdown(Drain { deadline: real::LONG * 10, ..Drain::default() });
+    live.handle.shutdown(Drain::within(real::LONG * 10));
     real::wait_until(|| live.handle.state() == State::Stopped);
     live.join().expect("it ends");
 }

@@ -245,7 +245,7 @@ fn c6_the_disconnect_says_why_and_what_had_passed() {
 
 #[test]
 fn c6_every_reason_says_something_of_its_own() {
-    use jackfield::{Fault, Limit, Reason, Timeout};
+    use jackfield::{Limit, ProtocolError, Reason, Timeout};
     let timeouts = [
         Timeout::Idle,
         Timeout::Head,
@@ -267,8 +267,8 @@ fn c6_every_reason_says_something_of_its_own() {
         Reason::Io(ErrorKind::TimedOut),
         Reason::Panic,
         Reason::Shutdown,
-        Reason::Protocol(Fault::Http(http1::Error::Method)),
-        Reason::Protocol(Fault::WebSocket(websocket::Error::Masked)),
+        Reason::Protocol(ProtocolError::Http(http1::Error::Method)),
+        Reason::Protocol(ProtocolError::WebSocket(websocket::Error::Masked)),
     ];
     reasons.extend(timeouts.map(Reason::Timeout));
     reasons.extend(limits.map(Reason::Limit));

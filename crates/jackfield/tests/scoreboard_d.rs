@@ -3,7 +3,7 @@
 mod support;
 
 use jackfield::test::{TestOptions, listener};
-use jackfield::{BodyPlan, Excess, Fields, Limit, Limits, Rate, Reason};
+use jackfield::{BodyPlan, Fields, Limit, Limits, OnRateExceeded, Rate, Reason};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -162,8 +162,8 @@ fn rated(rate: Rate) -> Limits {
     Limits::default().with(|limits| limits.rate = rate)
 }
 
-const TEN: Rate = Rate { messages: 10, bytes: 0, excess: Excess::Pause };
-const TEN_OR_CLOSE: Rate = Rate { excess: Excess::Close, ..TEN };
+const TEN: Rate = Rate::new(10, 0);
+const TEN_OR_CLOSE: Rate = Rate::new(TEN.messages, TEN.bytes).on_exceeded(OnRateExceeded::Close);
 
 /// What says one message, and what is heard of it, on each kind of connection.
 fn kinds() -> [(usize, &'static str, Vec<u8>, &'static str); 3] {
@@ -230,10 +230,10 @@ fn d5_control_frames_and_bodies_are_no_messages() {
     lab.say(&far, [socket::ping(b"x").repeat(10), socket::close(1000, "")].concat());
     assert_eq!((lab.log.count("ping"), lab.log.count("disconnect Peer")), (10, 1), "{:?}", lab.log.events());
 
-    let mut lab = Lab::with_limits(rated(Rate { messages: 1, ..TEN_OR_CLOSE }), || Probe {
-        on_head: |_, _, _| BodyPlan::Stream,
-        ..Probe::default()
-    });
+    let mut lab = Lab::with_limits(
+        rated(Rate::new(1, TEN_OR_CLOSE.bytes).on_exceeded(TEN_OR_CLOSE.on_exceeded)),
+        || Probe { on_head: |_, _, _| BodyPlan::Stream, ..Probe::default() },
+    );
     let far = lab.connect();
     lab.say(&far, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 50\r\n\r\n");
     let parts: Vec<Vec<u16>> = (0..50).map(|_| statuses(&lab.say(&far, "x"))).collect();
@@ -242,7 +242,7 @@ fn d5_control_frames_and_bodies_are_no_messages() {
 
 #[test]
 fn d5_bytes_are_counted_on_whatever_is_spoken() {
-    let rate = Rate { messages: 0, bytes: 10_000, excess: Excess::Pause };
+    let rate = Rate::new(0, 10_000);
     let data = [
         (listener::RAW, "", vec![b'x'; 1000]),
         (listener::LINES, "", [vec![b'x'; 999], vec![b'\n']].concat()),
@@ -262,7 +262,10 @@ fn d5_bytes_are_counted_on_whatever_is_spoken() {
         lab.advance(SECOND * 21);
         assert!(far.received() - before > 297_000, "nothing is lost");
     }
-    let mut lab = Lab::with_limits(rated(Rate { excess: Excess::Close, ..rate }), Probe::default);
+    let mut lab = Lab::with_limits(
+        rated(Rate::new(rate.messages, rate.bytes).on_exceeded(OnRateExceeded::Close)),
+        Probe::default,
+    );
     let far = lab.connect_to(listener::RAW);
     lab.say(&far, vec![b'x'; 10_000]);
     lab.say(&far, "x");
@@ -272,7 +275,7 @@ fn d5_bytes_are_counted_on_whatever_is_spoken() {
 #[test]
 fn d5_a_pause_is_no_silence_and_no_deadline() {
     // A body of 5 KiB a second would be too slow, if it were the peer's fault.
-    let rate = Rate { messages: 0, bytes: 512, excess: Excess::Pause };
+    let rate = Rate::new(0, 512);
     let mut lab = Lab::with_limits(rated(rate).with(|limits| limits.http_idle = SECOND * 5), || Probe {
         on_head: |_, _, _| BodyPlan::Stream,
         ..Probe::default()
@@ -291,7 +294,7 @@ fn d5_a_pause_is_no_silence_and_no_deadline() {
         (socket::UPGRADE, socket::masked(socket::TEXT, b"a"), socket::masked(socket::FIN, b"b")),
     ] {
         let (begin, end): (Vec<u8>, Vec<u8>) = (begin, end);
-        let limits = rated(Rate { bytes: 100, ..rate }).with(|limits| {
+        let limits = rated(Rate::new(rate.messages, 100).on_exceeded(rate.on_exceeded)).with(|limits| {
             limits.head_timeout = SECOND;
             limits.message_timeout = SECOND;
         });
@@ -318,7 +321,7 @@ fn d5_a_deadline_is_put_off_by_the_time_of_a_pause() {
     let ms = Duration::from_millis;
     // 410 ms are lost by the pause; the head's second is over when so much more has passed, and not later.
     for (end_at, is_in_time) in [(1_400, true), (1_420, false)] {
-        let rate = Rate { messages: 0, bytes: 100, excess: Excess::Pause };
+        let rate = Rate::new(0, 100);
         let mut lab =
             Lab::with_limits(rated(rate).with(|limits| limits.head_timeout = SECOND), Probe::default);
         let far = lab.connect();
@@ -339,7 +342,7 @@ fn d5_it_can_be_changed_for_a_connection_while_it_runs() {
         on_line: |probe, raw, line| {
             probe.count += 1;
             match line {
-                b"slow" => raw.set_rate(Rate { messages: 1, ..Rate::default() }),
+                b"slow" => raw.set_rate(Rate::new(1, 0)),
                 b"fast" => raw.set_rate(Rate::default()),
                 _ => {}
             }
@@ -375,7 +378,7 @@ fn d5_a_throttled_peer_is_still_closed_in_good_order() {
 fn d5_a_panic_of_a_bounded_connection_bounds_nobody_else() {
     let mut lab = Lab::new(|| Probe {
         on_message: |_, socket, message| match message.as_bytes() {
-            b"slow" => socket.set_rate(Rate { messages: 2, ..Rate::default() }),
+            b"slow" => socket.set_rate(Rate::new(2, 0)),
             b"panic" => panic!("as it was told"),
             _ => {}
         },

@@ -40,7 +40,7 @@ fn a_deferred_newcomer_is_there_when_it_has_said_something() {
     for (deferred, order) in rows {
         let seen = Log::default();
         let log = seen.clone();
-        let listener = Listener::tcp("127.0.0.1:0").deferred(deferred);
+        let listener = Listener::tcp("127.0.0.1:0").defer_accept(deferred);
         let live = Live::serve(Server::builder().listen(listener).reactors(1), move |_peer| {
             Probe::default().noted_in(&log)
         });

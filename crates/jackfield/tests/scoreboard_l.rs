@@ -152,7 +152,7 @@ thread_local! {
 
 #[test]
 fn l9_everybody_is_seen_out() {
-    assert_eq!(Drain::default(), Drain { deadline: SECOND * 30, close_code: 1001 });
+    assert_eq!(Drain::default(), Drain::within(SECOND * 30).with_close_code(1001));
     let mut lab = Lab::new(|| Probe {
         on_request: |_, exchange, request| match request.path() {
             "/later" => KEPT.with_borrow_mut(|kept| kept.push(exchange.defer())),
@@ -327,7 +327,7 @@ fn l17_several_servers_live_in_one_process() {
 fn l8_a_drain_without_anybody_ends_at_once() {
     let mut live = Live::serve(Server::builder().listen("127.0.0.1:0"), |_peer| Which);
     // Who waited for the deadline would be too late.
-    live.handle.shutdown(Drain { deadline: real::LONG * 10, ..Drain::default() });
+    live.handle.shutdown(Drain::within(real::LONG * 10));
     real::wait_until(|| live.handle.state() == State::Stopped);
     live.join().unwrap();
 }

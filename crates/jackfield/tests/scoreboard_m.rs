@@ -3,7 +3,7 @@
 mod support;
 
 use jackfield::test::{TestOptions, listener};
-use jackfield::{Beat, Heartbeat, Limits, Reason, Reply, Timeout, TimerId, WebSocket};
+use jackfield::{Heartbeat, HeartbeatAction, Limits, Reason, Reply, Timeout, TimerId, WebSocket};
 use std::sync::Mutex;
 use std::time::Duration;
 use support::probe::Probe;
@@ -175,7 +175,7 @@ fn m4_the_heartbeat_can_be_changed_for_one_connection_and_for_all() {
     let mut lab = Lab::new(|| Probe {
         on_message: |_, socket, message| {
             let payload = message.as_bytes().to_vec();
-            socket.set_heartbeat(Heartbeat { after: SECOND * 5, payload, ..Heartbeat::default() });
+            socket.set_heartbeat(Heartbeat::every(SECOND * 5).payload(payload));
         },
         ..Probe::default()
     });
@@ -186,14 +186,14 @@ fn m4_the_heartbeat_can_be_changed_for_one_connection_and_for_all() {
     lab.say(&own_again, socket::text("mine"));
     lab.say(&servers, socket::masked(FIN | socket::PONG, b""));
     check_pings(&mut lab, &own_again, "mine", 12);
-    let heartbeat = Heartbeat { after: SECOND * 10, payload: b"ours".to_vec(), ..Heartbeat::default() };
+    let heartbeat = Heartbeat::every(SECOND * 10).payload(b"ours".to_vec());
     let servers = lab.websocket();
     lab.server.handle().set_heartbeat(heartbeat.clone()).unwrap();
     check_pings(&mut lab, &servers, "ours", 6);
     let newcomer = lab.websocket();
     check_pings(&mut lab, &newcomer, "ours", 6);
     // Off: the idle timeout takes its place.
-    lab.server.handle().set_heartbeat(Heartbeat { after: Duration::ZERO, ..heartbeat }).unwrap();
+    lab.server.handle().set_heartbeat(Heartbeat::every(Duration::ZERO)).unwrap();
     let newcomer = lab.websocket();
     lab.advance(SECOND * 120);
     assert_eq!(socket::frames(&newcomer.take())[0].code(), Some(1001));
@@ -203,11 +203,7 @@ fn m4_the_heartbeat_can_be_changed_for_one_connection_and_for_all() {
 fn m4_a_payload_has_125_bytes_at_most() {
     let mut lab = Lab::new(|| Probe {
         on_open: |_, socket| {
-            socket.set_heartbeat(Heartbeat {
-                after: SECOND,
-                payload: vec![b'x'; 1000],
-                ..Heartbeat::default()
-            });
+            socket.set_heartbeat(Heartbeat::every(SECOND).payload(vec![b'x'; 1000]));
         },
         ..Probe::default()
     });
@@ -221,7 +217,7 @@ fn m4_a_dead_peer_is_found_by_its_own_heartbeat() {
     let mut lab = Lab::new(|| Probe {
         on_open: |_, socket| {
             let (after, dead_after) = (SECOND, SECOND * 2);
-            socket.set_heartbeat(Heartbeat { after, dead_after, ..Heartbeat::default() });
+            socket.set_heartbeat(Heartbeat::every(after).dead_after(dead_after));
         },
         ..Probe::default()
     });
@@ -234,14 +230,14 @@ fn m4_a_dead_peer_is_found_by_its_own_heartbeat() {
 
 #[test]
 fn m5_a_client_may_ping_skip_or_send_something_else() {
-    type Decide = fn(&mut Probe, &mut WebSocket<'_>) -> Beat;
+    type Decide = fn(&mut Probe, &mut WebSocket<'_>) -> HeartbeatAction;
     let send: Decide = |_, socket| {
         socket.send("are you there?");
-        Beat::Sent
+        HeartbeatAction::Sent
     };
     let beats: [(Decide, Option<Frame>, bool); 3] = [
-        (|_, _| Beat::Ping, Some(Frame::new(FIN | PING, "")), true),
-        (|_, _| Beat::Skip, None, false),
+        (|_, _| HeartbeatAction::Ping, Some(Frame::new(FIN | PING, "")), true),
+        (|_, _| HeartbeatAction::Skip, None, false),
         (send, Some(Frame::text("are you there?")), true),
     ];
     for (on_heartbeat, frame, is_found_dead) in beats {

@@ -3,7 +3,7 @@
 mod support;
 
 use jackfield::test::{FarEnd, TestOptions, listener};
-use jackfield::{ConnectionId, Limits, Observer, Peer, Reason, Refused};
+use jackfield::{ConnectionId, Limits, Observer, Peer, Reason, RefuseReason};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::probe::Probe;
@@ -30,7 +30,7 @@ impl Observer for Told {
         self.note(format!("reactor {reactor} overloaded: {is_on}"));
     }
 
-    fn on_refused(&self, _peer: &Peer, why: Refused) {
+    fn on_refused(&self, _peer: &Peer, why: RefuseReason) {
         self.note(format!("{why:?}"));
     }
 

@@ -165,7 +165,7 @@ impl Contender {
     pub(crate) fn api(&self, row: &Row) -> Option<&'static str> {
         let is_connect = row.play == Play::Connect;
         match self.kind {
-            Kind::Ours if is_connect => Some("`Listener::deferred`, as Bun's listener is by default"),
+            Kind::Ours if is_connect => Some("`Listener::defer_accept`, as Bun's listener is by default"),
             Kind::Nginx if is_connect => Some("`listen ... deferred`"),
             Kind::Bun => Some(self.bun_api(row)),
             _ => None,

@@ -5,7 +5,7 @@ use crate::client::exchange::Exchange;
 use crate::client::raw::Raw;
 use crate::client::upgrade::Upgrade;
 use crate::client::websocket::WebSocket;
-use crate::client::{Beat, BodyPlan, Client, Control};
+use crate::client::{BodyPlan, Client, Control, HeartbeatAction};
 use crate::disconnect::Disconnect;
 use jackfield_proto::http1::Request;
 use jackfield_proto::websocket::Message;
@@ -65,7 +65,7 @@ impl Client for Box<dyn Client> {
         (**self).on_control(socket, control);
     }
 
-    fn on_heartbeat(&mut self, socket: &mut WebSocket<'_>) -> Beat {
+    fn on_heartbeat(&mut self, socket: &mut WebSocket<'_>) -> HeartbeatAction {
         (**self).on_heartbeat(socket)
     }
 

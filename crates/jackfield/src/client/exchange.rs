@@ -4,7 +4,7 @@ use crate::client::connection::Connection;
 use crate::client::context::context;
 use crate::client::events::EventStream;
 use crate::client::reply::Reply;
-use crate::client::response::{Answerable, ResponseBuilder, sealed};
+use crate::client::response::{ResponseBuilder, ResponseTarget, sealed};
 use crate::client::stream::ResponseStream;
 use crate::links::{EVENT_STREAM, Protocol};
 use crate::message::Body;
@@ -170,7 +170,7 @@ impl<'a> ResponseBuilder<Exchange<'a>> {
     }
 }
 
-impl Answerable for Exchange<'_> {}
+impl ResponseTarget for Exchange<'_> {}
 
 impl sealed::Sealed for Exchange<'_> {
     fn answer(mut self, status: u16, content_type: &str, fields: Fields, body: Body<'_>) {

@@ -20,6 +20,7 @@ pub trait ClientFactory {
 
 /// A new connection is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Refuse {
     /// It is closed without a word.
     Silent,

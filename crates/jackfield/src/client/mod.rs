@@ -24,7 +24,7 @@ pub use factory::{ClientFactory, IntoClient, Refuse};
 pub use late_upgrade::LateUpgrade;
 pub use raw::Raw;
 pub use reply::Reply;
-pub use response::{Answerable, ResponseBuilder};
+pub use response::{ResponseBuilder, ResponseTarget};
 pub use stream::ResponseStream;
 pub use upgrade::Upgrade;
 pub use websocket::WebSocket;
@@ -122,8 +122,8 @@ pub trait Client {
 
     /// The heartbeat of an idle WebSocket is due. Default: a ping.
     #[doc(alias = "OnWSPingTimer")]
-    fn on_heartbeat(&mut self, socket: &mut WebSocket<'_>) -> Beat {
-        Beat::Ping
+    fn on_heartbeat(&mut self, socket: &mut WebSocket<'_>) -> HeartbeatAction {
+        HeartbeatAction::Ping
     }
 
     /// The head of a request has come whose body is still to be decided on. Only for requests with a body. Default:
@@ -151,6 +151,7 @@ pub trait Client {
 
 /// What is to be done with a request's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum BodyPlan {
     /// It is collected and comes with the request, up to `body_bytes_max` of the server's limits.
     Collect,
@@ -173,7 +174,8 @@ pub enum Control<'b> {
 
 /// What is done for a WebSocket whose heartbeat is due.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Beat {
+#[non_exhaustive]
+pub enum HeartbeatAction {
     /// A ping, and the end if nothing is heard after it.
     #[default]
     Ping,

@@ -1,6 +1,6 @@
 //! An answer that comes later, from any thread.
 
-use crate::client::response::{Answerable, ResponseBuilder, sealed};
+use crate::client::response::{ResponseBuilder, ResponseTarget, sealed};
 use crate::message::Body;
 use crate::shared::{Answer, Command, Handle};
 use jackfield_proto::http1::Fields;
@@ -36,7 +36,7 @@ impl Reply {
     #[must_use]
     pub fn response(self, status: u16) -> ResponseBuilder<Self>
     where
-        Self: Answerable,
+        Self: ResponseTarget,
     {
         ResponseBuilder::new(self, status, Fields::new())
     }
@@ -61,7 +61,7 @@ impl Drop for Reply {
     }
 }
 
-impl Answerable for Reply {}
+impl ResponseTarget for Reply {}
 
 impl sealed::Sealed for Reply {
     fn answer(self, status: u16, content_type: &str, fields: Fields, body: Body<'_>) {

@@ -16,7 +16,7 @@ pub struct ResponseBuilder<T> {
 }
 
 /// What can be answered with a [`ResponseBuilder`].
-pub trait Answerable: sealed::Sealed {}
+pub trait ResponseTarget: sealed::Sealed {}
 
 pub(crate) mod sealed {
     use crate::message::Body;
@@ -29,7 +29,7 @@ pub(crate) mod sealed {
     }
 }
 
-impl<T: Answerable> ResponseBuilder<T> {
+impl<T: ResponseTarget> ResponseBuilder<T> {
     pub(crate) fn new(to: T, status: u16, mut fields: Fields) -> Self {
         fields.clear();
         Self { to, status, fields, error: None }

@@ -4,7 +4,7 @@ use crate::client::connection::Connection;
 use crate::client::context::context;
 use crate::client::late_upgrade::LateUpgrade;
 use crate::client::reply::Reply;
-use crate::client::response::{Answerable, ResponseBuilder, sealed};
+use crate::client::response::{ResponseBuilder, ResponseTarget, sealed};
 use crate::links::key;
 use crate::message::Body;
 use jackfield_proto::http1::{FieldError, Fields};
@@ -95,7 +95,7 @@ impl<'a> Upgrade<'a> {
     }
 }
 
-impl Answerable for Upgrade<'_> {}
+impl ResponseTarget for Upgrade<'_> {}
 
 impl sealed::Sealed for Upgrade<'_> {
     fn answer(mut self, status: u16, content_type: &str, fields: Fields, body: Body<'_>) {

@@ -78,7 +78,7 @@ pub(crate) const DEFENCES: &[(&str, On, Off)] = &[
     ("reactor.drains_per_turn", On::All, Off::Above(64 * KIB)),
     ("reactor.handshakes_per_turn", On::Tls, Off::Above(64 * KIB)),
     ("Listener::backlog", On::All, Off::Never),
-    ("Listener::unsent_bytes", On::All, Off::Never),
+    ("Listener::notsent_lowat", On::All, Off::Never),
     ("reactor.write_stall", On::All, Off::Above(10 * MINUTE)),
     ("reactor.linger", On::All, Off::Above(MINUTE)),
     ("reactor.memory_wait", On::All, Off::Above(10 * MINUTE)),

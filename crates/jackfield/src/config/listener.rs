@@ -142,7 +142,7 @@ impl Listener {
     /// system has for all sockets, and then nobody is served. Large bodies for fast peers cost more calls. Linux
     /// only. Default: 64 KiB.
     #[must_use]
-    pub fn unsent_bytes(mut self, bytes: u32) -> Self {
+    pub fn notsent_lowat(mut self, bytes: u32) -> Self {
         self.options.unsent_bytes = bytes;
         self
     }
@@ -153,7 +153,7 @@ impl Listener {
     /// known in that time, no limit and no timeout concerns it, and `on_connect` comes late. Not for protocols in
     /// which the server speaks first. Linux only. Default: off.
     #[must_use]
-    pub fn deferred(mut self, deferred: bool) -> Self {
+    pub fn defer_accept(mut self, deferred: bool) -> Self {
         self.options.deferred = deferred;
         self
     }

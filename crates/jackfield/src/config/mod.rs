@@ -21,6 +21,6 @@ pub use heartbeat::Heartbeat;
 pub use limits::Limits;
 pub use listener::Listener;
 pub(crate) use listener::ListenerSettings;
-pub use rate::{Excess, Rate};
+pub use rate::{OnRateExceeded, Rate};
 pub(crate) use speaks::Speaks;
 pub use table::LimitRow;

@@ -1,26 +1,36 @@
 //! How much a connection may say in a second.
 
-/// How much a connection may say in a second. What it did not say in one, it may say in the next, but never more than
-/// one second's worth at once.
+/// How much a peer may send in a second: a token bucket of messages and one of bytes, each of which holds one second's
+/// worth.
 ///
-/// Bytes are counted when they are used, so a connection may be ahead by what one read gave; it is waited for.
+/// Bytes are counted when they are used. So a connection can be over its rate by one read; it is then not read until the
+/// bucket is filled again.
+///
+/// ```
+/// use jackfield::{OnRateExceeded, Rate};
+///
+/// let rate = Rate::new(100, 1 << 20).on_exceeded(OnRateExceeded::Close);
+/// assert_eq!((rate.messages, rate.bytes), (100, 1 << 20));
+/// ```
 #[doc(alias = "BandwidthLimit")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Rate {
-    /// WebSocket messages, requests (refused ones included) and lines in a second; zero: any number. A protocol of
-    /// one's own in bytes has no messages. Default: zero.
+    /// WebSocket messages, requests (refused ones included) and lines in a second; disabled by zero. A protocol of the
+    /// user's own in bytes has no messages. Default: zero.
     pub messages: u32,
     /// Bytes in a second, as plain text, heads and frames included; disabled by zero. Default: zero.
     pub bytes: u32,
     /// What happens to a peer that says more.
-    pub excess: Excess,
+    pub on_exceeded: OnRateExceeded,
 }
 
 /// What happens to a peer that says more than its [`Rate`] allows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Excess {
-    /// It is not read for a while, a tenth of a second at least, so that it comes to feel it by TCP. Its idle time
-    /// and its deadlines don't count meanwhile. Told by [`Observer::on_throttled`](crate::Observer::on_throttled).
+#[non_exhaustive]
+pub enum OnRateExceeded {
+    /// It is not read for a tenth of a second at least, so that TCP slows it down. Its idle time and its deadlines don't
+    /// count meanwhile. [`Observer::on_throttled`](crate::Observer::on_throttled) reports it.
     #[default]
     Pause,
     /// The connection ends with [`Limit::Rate`]: a WebSocket is closed with 1008, a request answered with 429.
@@ -28,6 +38,20 @@ pub enum Excess {
 }
 
 impl Rate {
+    /// So many messages and so many bytes in a second; zero disables either. More is answered by
+    /// [`OnRateExceeded::Pause`].
+    #[must_use]
+    pub const fn new(messages: u32, bytes: u32) -> Self {
+        Self { messages, bytes, on_exceeded: OnRateExceeded::Pause }
+    }
+
+    /// What happens to a peer that sends more.
+    #[must_use]
+    pub const fn on_exceeded(mut self, on_exceeded: OnRateExceeded) -> Self {
+        self.on_exceeded = on_exceeded;
+        self
+    }
+
     pub(crate) fn is_bounded(self) -> bool {
         self.messages > 0 || self.bytes > 0
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 /// One row of the table of limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LimitRow {
     /// Where it is set, from [`Limits`] on.
     pub name: &'static str,
@@ -222,7 +223,7 @@ impl Limits {
                 "the system refuses or drops one more",
             ),
             row(
-                "Listener::unsent_bytes",
+                "Listener::notsent_lowat",
                 "bytes",
                 u64::from(reactor::UNSENT_BYTES),
                 "the system takes no more of a connection's output; the rest waits in its outbox (Linux)",

@@ -10,7 +10,7 @@
 //! - Who leaves in good order waits for the peer's Close; who was wronged does not (RFC 6455 section 7.1.7).
 //! - A drain answers first what was asked.
 
-use crate::disconnect::reason::{Fault, Limit, Reason, Timeout};
+use crate::disconnect::reason::{Limit, ProtocolError, Reason, Timeout};
 use jackfield_reactor::planted::planted;
 use std::borrow::Cow;
 
@@ -99,7 +99,7 @@ pub(crate) fn goodbye(stands: Standing, why: Reason) -> Goodbye {
 /// The status that says so, if there is one.
 fn status(why: Reason, is_scarce: bool) -> Option<u16> {
     Some(match why {
-        Reason::Protocol(Fault::Http(error)) => error.status(),
+        Reason::Protocol(ProtocolError::Http(error)) => error.status(),
         Reason::Timeout(Timeout::Head | Timeout::Body) => 408,
         Reason::Timeout(Timeout::Upgrade) | Reason::Limit(Limit::Overload) => 503,
         Reason::Limit(Limit::Memory) if is_scarce => 503,
@@ -117,8 +117,8 @@ fn websocket_goodbye(why: Reason, is_scarce: bool) -> Goodbye {
         Reason::Shutdown | Reason::Timeout(Timeout::Idle | Timeout::Lifetime) => Goodbye::Close(1001),
         Reason::Timeout(_) => Goodbye::Close(1008),
         Reason::Limit(Limit::Overload) => Goodbye::Close(1013),
-        Reason::Protocol(Fault::WebSocket(error)) => Goodbye::CloseAndEnd(error.close_code()),
-        Reason::Protocol(Fault::Http(_)) => Goodbye::CloseAndEnd(1002),
+        Reason::Protocol(ProtocolError::WebSocket(error)) => Goodbye::CloseAndEnd(error.close_code()),
+        Reason::Protocol(ProtocolError::Http(_)) => Goodbye::CloseAndEnd(1002),
         Reason::Limit(Limit::Memory) if is_scarce => Goodbye::CloseAndEnd(1013),
         Reason::Limit(Limit::Memory | Limit::ReadBuffer | Limit::Line) => Goodbye::CloseAndEnd(1009),
         Reason::Limit(Limit::Rate | Limit::ControlFrames) => Goodbye::CloseAndEnd(1008),
@@ -132,7 +132,7 @@ fn websocket_goodbye(why: Reason, is_scarce: bool) -> Goodbye {
 /// What a Close says besides its code; nothing where that says it all.
 pub(crate) fn close_text(why: Reason) -> Cow<'static, str> {
     Cow::Borrowed(match why {
-        Reason::Protocol(Fault::WebSocket(error)) => return error.to_string().into(),
+        Reason::Protocol(ProtocolError::WebSocket(error)) => return error.to_string().into(),
         Reason::Timeout(Timeout::Idle) => "idle",
         Reason::Timeout(Timeout::Message) | Reason::Limit(Limit::Backlog) => "too slow",
         Reason::Limit(Limit::Memory) => "out of memory",
@@ -217,9 +217,12 @@ mod tests {
         (Reason::Timeout(Timeout::Handshake), "busy reset reset reset reset reset reset reset"),
         (Reason::Timeout(Timeout::Upgrade), "busy 503 503 reset end close:1008 end end"),
         (Reason::Timeout(Timeout::Lifetime), "busy read answer answer end close:1001 retry end"),
-        (Reason::Protocol(Fault::Http(http1::Error::Target)), "busy 400 400 reset end end:1002 end end"),
         (
-            Reason::Protocol(Fault::WebSocket(websocket::Error::MessageTooLong)),
+            Reason::Protocol(ProtocolError::Http(http1::Error::Target)),
+            "busy 400 400 reset end end:1002 end end",
+        ),
+        (
+            Reason::Protocol(ProtocolError::WebSocket(websocket::Error::MessageTooLong)),
             "busy end end reset end end:1009 end end",
         ),
         (Reason::Limit(Limit::Backlog), "busy reset reset reset end end:1013 end end"),

@@ -39,7 +39,7 @@ pub enum Reason {
     /// A deadline passed.
     Timeout(Timeout),
     /// The peer broke a protocol. It was told so.
-    Protocol(Fault),
+    Protocol(ProtocolError),
     /// A bound was exceeded.
     Limit(Limit),
     /// TLS failed.
@@ -99,7 +99,7 @@ pub enum Limit {
 /// How a peer broke a protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum ProtocolError {
     /// It broke HTTP.
     Http(http1::Error),
     /// It broke WebSocket.
@@ -145,8 +145,8 @@ impl Reason {
                     + match others {
                         Self::PeerReset => 1,
                         Self::Local => 2,
-                        Self::Protocol(Fault::Http(_)) => 3,
-                        Self::Protocol(Fault::WebSocket(_)) => 4,
+                        Self::Protocol(ProtocolError::Http(_)) => 3,
+                        Self::Protocol(ProtocolError::WebSocket(_)) => 4,
                         Self::Tls => 5,
                         Self::Io(_) => 6,
                         Self::Panic => 7,
@@ -165,8 +165,8 @@ impl fmt::Display for Reason {
             Self::PeerReset => f.write_str("the peer reset it"),
             Self::Local => f.write_str("this side ended it"),
             Self::Timeout(timeout) => write!(f, "timeout: {timeout:?}"),
-            Self::Protocol(Fault::Http(error)) => write!(f, "the peer broke HTTP: {error}"),
-            Self::Protocol(Fault::WebSocket(error)) => write!(f, "the peer broke WebSocket: {error}"),
+            Self::Protocol(ProtocolError::Http(error)) => write!(f, "the peer broke HTTP: {error}"),
+            Self::Protocol(ProtocolError::WebSocket(error)) => write!(f, "the peer broke WebSocket: {error}"),
             Self::Limit(limit) => write!(f, "limit: {limit:?}"),
             Self::Tls => f.write_str("TLS failed"),
             Self::Io(kind) => write!(f, "the system says: {kind}"),

@@ -6,7 +6,7 @@ use crate::disconnect::{Limit, Reason};
 use crate::dispatch::Dispatcher;
 use crate::dispatch::call::{guard, run};
 use crate::links::{Admission, Protocol};
-use crate::shared::{Callback, Command, Peer, Refused, State};
+use crate::shared::{Callback, Command, Peer, RefuseReason, State};
 use jackfield_proto::http1;
 use jackfield_reactor::{self as reactor, ConnectionId, Incoming, Session, Wires, table};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -28,20 +28,20 @@ impl<F: ClientFactory> Dispatcher<F> {
         let here = wires.reactor();
         // Others may know of a shutdown before this reactor, and have ended.
         if self.links.drain_until.is_some() || self.links.handle.state() >= State::Draining {
-            return self.report_refused(&self.peer_of(&incoming, here), Refused::Shutdown);
+            return self.report_refused(&self.peer_of(&incoming, here), RefuseReason::Shutdown);
         }
         // After a while without work the overload is over.
         self.links.is_overloaded(wires.now());
         let there = self.links.handle.least_loaded(here);
         let listener = incoming.peer.listener;
         if !self.links.handle.assign(there, listener, self.most(listener)) {
-            return self.refuse_new(wires, incoming, Refused::Full);
+            return self.refuse_new(wires, incoming, RefuseReason::Full);
         }
         let is_provisional = !self.links.handle.remote(there).is_none_or(|remote| remote.quota.take());
         if is_provisional && !self.may_be_provisional(&incoming) {
             self.links.handle.uncount(there, listener);
             self.links.metrics.refused_overload.add(1);
-            self.refuse_new(wires, incoming, Refused::Overload);
+            self.refuse_new(wires, incoming, RefuseReason::Overload);
         } else if there == here {
             self.adopt(wires, incoming, is_provisional);
         } else {
@@ -101,13 +101,13 @@ impl<F: ClientFactory> Dispatcher<F> {
         match guard(|| factory.create(peer)) {
             Ok(Ok(client)) => self.start(wires, id, client),
             Ok(Err(refuse)) => {
-                self.report_refused(peer, Refused::Factory);
+                self.report_refused(peer, RefuseReason::Factory);
                 self.refuse(wires, id, &refuse);
             }
             Err(payload) => {
                 self.links.metrics.panics.add(1);
                 self.settings.observer.on_panic(id, &*payload);
-                self.report_refused(peer, Refused::Panic);
+                self.report_refused(peer, RefuseReason::Panic);
                 self.refuse(wires, id, &Refuse::Busy);
             }
         }
@@ -142,7 +142,7 @@ impl<F: ClientFactory> Dispatcher<F> {
 
     /// There is no room: the new connection is refused, kept open for that if not too many others are.
     #[cold]
-    fn refuse_new(&mut self, wires: &mut Wires, incoming: Incoming, why: Refused) {
+    fn refuse_new(&mut self, wires: &mut Wires, incoming: Incoming, why: RefuseReason) {
         let (peer, listener) = (self.peer_of(&incoming, wires.reactor()), incoming.peer.listener);
         self.report_refused(&peer, why);
         if peer.is_tls || self.refusals >= REFUSALS_MAX {
@@ -157,7 +157,10 @@ impl<F: ClientFactory> Dispatcher<F> {
     #[cold]
     pub(super) fn exhausted(&mut self, wires: &Wires, peer: &reactor::Peer) -> &[u8] {
         let listener = peer.listener;
-        self.report_refused(&self.peer_at(addr_of(peer), listener, wires.reactor()), Refused::Descriptors);
+        self.report_refused(
+            &self.peer_at(addr_of(peer), listener, wires.reactor()),
+            RefuseReason::Descriptors,
+        );
         self.busy(listener)
     }
 
@@ -202,10 +205,10 @@ impl<F: ClientFactory> Dispatcher<F> {
     #[cold]
     fn not_taken(&mut self, wires: &Wires, peer: &Peer, listener: usize) {
         self.links.handle.uncount(wires.reactor(), listener);
-        self.report_refused(peer, if wires.is_full() { Refused::Full } else { Refused::System });
+        self.report_refused(peer, if wires.is_full() { RefuseReason::Full } else { RefuseReason::System });
     }
 
-    pub(super) fn report_refused(&self, peer: &Peer, why: Refused) {
+    pub(super) fn report_refused(&self, peer: &Peer, why: RefuseReason) {
         self.links.metrics.refused.add(1);
         self.settings.observer.on_refused(peer, why);
     }

@@ -6,7 +6,7 @@ use crate::disconnect::Reason;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::call::run;
 use crate::message::Content;
-use crate::shared::{Acceptance, Callback, Command, Refused};
+use crate::shared::{Acceptance, Callback, Command, RefuseReason};
 #[cfg(feature = "planted-bugs")]
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Wires};
@@ -33,7 +33,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         match command {
             Command::Adopt(incoming, _) if self.links.drain_until.is_some() => {
                 self.links.handle.uncount(wires.reactor(), incoming.peer.listener);
-                self.report_refused(&self.peer_of(&incoming, wires.reactor()), Refused::Shutdown);
+                self.report_refused(&self.peer_of(&incoming, wires.reactor()), RefuseReason::Shutdown);
             }
             Command::Adopt(incoming, is_provisional) => self.adopt(wires, incoming, is_provisional),
             Command::Send(id, message) => self.links.send_for_another(wires, id, &message),

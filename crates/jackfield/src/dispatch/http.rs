@@ -1,7 +1,7 @@
 //! HTTP's events.
 
 use crate::client::{BodyPlan, Client, Connection, Exchange, Upgrade, WebSocket};
-use crate::disconnect::{Fault, Reason};
+use crate::disconnect::{ProtocolError, Reason};
 use crate::dispatch::call::{Stepped, call, call_named};
 use crate::links::{Awaited, Protocol};
 use crate::shared::Callback;
@@ -31,7 +31,11 @@ pub(super) fn take<C: Client>(
             Stepped::Stop(0)
         }
         Step::Fault(error) => {
-            connection.links.close(connection.wires, connection.id, Reason::Protocol(Fault::Http(error)));
+            connection.links.close(
+                connection.wires,
+                connection.id,
+                Reason::Protocol(ProtocolError::Http(error)),
+            );
             Stepped::Stop(bytes)
         }
     }
@@ -100,7 +104,11 @@ fn request_with_body<C: Client>(client: &mut C, connection: &mut Connection<'_>,
     };
     if request.body().len() as u64 > body_bytes_max {
         let error = http1::Error::BodyTooLarge;
-        return connection.links.close(connection.wires, connection.id, Reason::Protocol(Fault::Http(error)));
+        return connection.links.close(
+            connection.wires,
+            connection.id,
+            Reason::Protocol(ProtocolError::Http(error)),
+        );
     }
     self::request(client, connection, request);
 }
@@ -129,7 +137,7 @@ fn head<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Re
         }
     };
     if let Err(error) = planned {
-        return links.close(wires, *id, Reason::Protocol(Fault::Http(error)));
+        return links.close(wires, *id, Reason::Protocol(ProtocolError::Http(error)));
     }
     machine.encode_continue(outbox.tail());
     links.await_body(wires, *id);

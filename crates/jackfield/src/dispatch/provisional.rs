@@ -4,7 +4,7 @@
 use crate::client::{ClientFactory, Refuse};
 use crate::dispatch::Dispatcher;
 use crate::links::{Admission, Awaited, Protocol, key};
-use crate::shared::Refused;
+use crate::shared::RefuseReason;
 use jackfield_proto::http1;
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Service, Wires};
@@ -65,7 +65,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     fn fail_provisional(&mut self, wires: &mut Wires, id: ConnectionId) {
         let peer = self.peer_again(wires, id);
         self.links.metrics.refused_overload.add(1);
-        self.report_refused(&peer, Refused::Overload);
+        self.report_refused(&peer, RefuseReason::Overload);
         wires.cancel_timer(id, key::DEADLINE);
         let link = self.links.link(id);
         link.awaited = Awaited::Nothing;

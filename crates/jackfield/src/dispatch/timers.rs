@@ -1,6 +1,6 @@
 //! What is due: timers, idle timeouts, heartbeats.
 
-use crate::client::{Beat, Client, ClientFactory, TimerId};
+use crate::client::{Client, ClientFactory, HeartbeatAction, TimerId};
 use crate::disconnect::Reason;
 use crate::dispatch::Dispatcher;
 use crate::links::{Protocol, key};
@@ -48,20 +48,20 @@ impl<F: ClientFactory> Dispatcher<F> {
             // It is the first of this idle time: something was heard after the ping before.
             wires.cancel_timer(id, key::DEAD);
         }
-        let mut beat = Beat::Skip;
+        let mut beat = HeartbeatAction::Skip;
         self.with_client(wires, id, Callback::Heartbeat, |client, connection| {
             if let Some(mut socket) = connection.as_websocket() {
                 beat = client.on_heartbeat(&mut socket);
             }
         });
-        if beat == Beat::Skip {
+        if beat == HeartbeatAction::Skip {
             return;
         }
         let heartbeat = self.links.heartbeat_of(id).clone();
         let Some(outbox) = wires.outbox(id) else { return };
-        if beat == Beat::Ping {
+        if beat == HeartbeatAction::Ping {
             if let Protocol::WebSocket(socket) = &mut self.links.link(id).protocol {
-                socket.ping(heartbeat.payload(), None, outbox.tail());
+                socket.ping(heartbeat.ping_payload(), None, outbox.tail());
             }
         }
         // The first ping that is not answered counts, however many follow it.

@@ -2,7 +2,7 @@
 
 use crate::client::{Client, Connection, Control, WebSocket};
 use crate::config::Limits;
-use crate::disconnect::{Fault, Reason};
+use crate::disconnect::{ProtocolError, Reason};
 use crate::dispatch::call::{call, call_named};
 use crate::links::{Awaited, Protocol};
 use crate::shared::Callback;
@@ -26,7 +26,7 @@ pub(super) fn feed<C: Client>(
                 connection.links.close(
                     connection.wires,
                     connection.id,
-                    Reason::Protocol(Fault::WebSocket(error)),
+                    Reason::Protocol(ProtocolError::WebSocket(error)),
                 );
                 return rx.len();
             }
@@ -136,7 +136,7 @@ fn step<'b, C: Client>(
             connection.links.close(
                 connection.wires,
                 connection.id,
-                Reason::Protocol(Fault::WebSocket(error)),
+                Reason::Protocol(ProtocolError::WebSocket(error)),
             );
             Found::Nothing(bytes)
         }

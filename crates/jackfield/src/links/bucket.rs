@@ -2,7 +2,7 @@
 //!
 //! Both are counted in thousandths, so that a millisecond adds what a second holds, and nothing is lost by rounding.
 
-use crate::config::{Excess, Rate};
+use crate::config::{OnRateExceeded, Rate};
 use jackfield_reactor::Time;
 use std::time::Duration;
 
@@ -38,8 +38,8 @@ impl Bucket {
         }
     }
 
-    pub(crate) fn excess(&self) -> Excess {
-        self.rate.excess
+    pub(crate) fn excess(&self) -> OnRateExceeded {
+        self.rate.on_exceeded
     }
 
     /// Bytes are going to be looked at. `said`: the messages that the reactor has counted before.
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn it_holds_a_second_and_fills_by_the_millisecond() {
-        let rate = Rate { messages: 10, bytes: 0, excess: Excess::Pause };
+        let rate = Rate { messages: 10, bytes: 0, on_exceeded: OnRateExceeded::Pause };
         check(
             rate,
             &[(0, 10, 9999, 0, 100), (99, 0, 0, 0, 100), (100, 0, 0, 1, 100), (60_000, 3, 0, 7, 100)],
@@ -132,13 +132,13 @@ mod tests {
         let slow = Rate { messages: 2, ..rate };
         check(slow, &[(0, 2, 0, 0, 500), (250, 0, 0, 0, 250), (500, 1, 0, 0, 500)]);
         // A debt is paid in full.
-        let bytes = Rate { messages: 0, bytes: 1000, excess: Excess::Pause };
+        let bytes = Rate { messages: 0, bytes: 1000, on_exceeded: OnRateExceeded::Pause };
         check(bytes, &[(0, 0, 5000, usize::MAX, 4001), (4000, 0, 0, usize::MAX, 100)]);
     }
 
     #[test]
     fn no_number_overflows() {
-        let rate = Rate { messages: u32::MAX, bytes: u32::MAX, excess: Excess::Close };
+        let rate = Rate { messages: u32::MAX, bytes: u32::MAX, on_exceeded: OnRateExceeded::Close };
         let mut bucket = Bucket::new(rate, Time(0), 0);
         bucket.begin(Time(u64::MAX), 0);
         bucket.charge(usize::MAX, u64::MAX);

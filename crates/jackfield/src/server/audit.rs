@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 ///
 /// Its [`Display`](fmt::Display) form has a line for each, and is empty if there is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Audit {
     /// What was found: limits first, in the order of [`Limits::table`].
     pub findings: Vec<Finding>,

@@ -134,7 +134,7 @@ impl ServerBuilder {
     /// connections in, and the head of their first request decides whether they stay; over TLS that costs a
     /// handshake. Default: none.
     #[must_use]
-    pub fn reserve(mut self, path: impl Into<String>) -> Self {
+    pub fn overload_exempt(mut self, path: impl Into<String>) -> Self {
         self.reserved.push(path.into());
         self
     }
@@ -348,7 +348,7 @@ mod tests {
 
     #[test]
     fn who_is_to_be_greeted_first_is_not_left_waiting() {
-        let listener = Listener::tcp("127.0.0.1:0").lines().banner("hello").deferred(true);
+        let listener = Listener::tcp("127.0.0.1:0").lines().banner("hello").defer_accept(true);
         let fault = ServerBuilder::default().listen(listener).bind().err().map(|error| error.to_string());
         assert!(fault.as_ref().is_some_and(|fault| fault.contains("speaks first")), "{fault:?}");
     }

@@ -21,7 +21,7 @@ pub use handle::Handle;
 pub use metrics::Metrics;
 pub(crate) use metrics::ReactorMetrics;
 pub(crate) use observer::{Guarded, NoObserver};
-pub use observer::{Observer, Refused, SlowCallback};
+pub use observer::{Observer, RefuseReason, SlowCallback};
 pub use peer::Peer;
 pub(crate) use remote::RemoteReactor;
 pub(crate) use settings::{Settings, WallClock};

@@ -24,7 +24,7 @@ pub trait Observer: Send + Sync {
     fn on_stopped(&self) {}
 
     /// A new connection was refused, before or by its factory. No client was made for it.
-    fn on_refused(&self, peer: &Peer, why: Refused) {
+    fn on_refused(&self, peer: &Peer, why: RefuseReason) {
         let _ = (peer, why);
     }
 
@@ -40,7 +40,7 @@ pub trait Observer: Send + Sync {
     /// A new connection could not be accepted; it is tried again soon. Told once a second at most of each reactor;
     /// [`Metrics::accept_errors`](crate::Metrics::accept_errors) counts all. A lack of descriptors comes here only if
     /// the descriptor in reserve was taken as well; otherwise new connections are refused with
-    /// [`Refused::Descriptors`].
+    /// [`RefuseReason::Descriptors`].
     fn on_accept_error(&self, listener: usize, error: &io::Error) {
         log::warn!("listener {listener} can't accept: {error}");
     }
@@ -115,7 +115,7 @@ pub struct SlowCallback {
 /// Why a new connection was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Refused {
+pub enum RefuseReason {
     /// The server holds as many connections as it may.
     Full,
     /// The factory said no.
@@ -157,7 +157,7 @@ impl Observer for Guarded {
         self.tell(|observer| observer.on_stopped());
     }
 
-    fn on_refused(&self, peer: &Peer, why: Refused) {
+    fn on_refused(&self, peer: &Peer, why: RefuseReason) {
         self.tell(|observer| observer.on_refused(peer, why));
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 /// Where a server is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum State {
     /// Bound, and not serving yet.
     Starting,
@@ -18,9 +19,19 @@ pub enum State {
 }
 
 /// How to shut down.
+///
+/// ```
+/// use jackfield::Drain;
+/// use std::time::Duration;
+///
+/// // 1012: the service restarts, come again.
+/// let drain = Drain::within(Duration::from_secs(5)).with_close_code(1012);
+/// assert_eq!(drain.close_code, 1012);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Drain {
-    /// What is still there then is aborted.
+    /// How long connections may take to end; what is still there then is aborted. Default: 30 s.
     pub deadline: Duration,
     /// The code of the Close that WebSockets get. Default: 1001, going away, which takes the place of a code that must
     /// not be sent too.
@@ -29,6 +40,7 @@ pub struct Drain {
 
 /// The reactor that should have taken this can't now. Try again later, or give up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Busy {
     /// Its mailbox is full.
     Full,
@@ -43,6 +55,18 @@ impl Default for Drain {
 }
 
 impl Drain {
+    /// A drain that ends after this time at the latest.
+    #[must_use]
+    pub fn within(deadline: Duration) -> Self {
+        Self { deadline, ..Self::default() }
+    }
+
+    /// The code of the Close that WebSockets get.
+    #[must_use]
+    pub fn with_close_code(self, close_code: u16) -> Self {
+        Self { close_code, ..self }
+    }
+
     /// At once: no connection is drained, but every client still gets its `on_disconnect`.
     #[must_use]
     pub fn now() -> Self {

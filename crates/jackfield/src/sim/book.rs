@@ -2,7 +2,7 @@
 
 use super::Random;
 use crate::disconnect::{Disconnect, Reason};
-use crate::shared::Refused;
+use crate::shared::RefuseReason;
 use jackfield_reactor::ConnectionId;
 use std::fmt::{self, Write};
 use std::net::SocketAddr;
@@ -47,7 +47,7 @@ pub(super) struct Record {
     /// The client was dropped.
     pub(super) dropped: bool,
     pub(super) bombed: bool,
-    pub(super) refused: Option<Refused>,
+    pub(super) refused: Option<RefuseReason>,
     /// Under overload the head of its first request decides on it, and before that it has no client.
     pub(super) may_be_provisional: bool,
     /// Its reactor was overloaded while it was there.
@@ -188,13 +188,13 @@ impl Book {
         }
     }
 
-    pub(super) fn refused(&self, peer: usize, why: Refused) {
+    pub(super) fn refused(&self, peer: usize, why: RefuseReason) {
         let mut pages = self.pages();
         pages.trace.note(format_args!("peer {peer} is refused: {why:?}"));
         pages.records[peer].refused = Some(why);
         let is_overloaded = !pages.overloaded.is_empty() && pages.trace.now <= pages.lags_until;
         drop(pages);
-        if why == Refused::Overload && !is_overloaded {
+        if why == RefuseReason::Overload && !is_overloaded {
             self.wrong("promises", format!("peer {peer} is refused for an overload that there is not"));
         }
     }

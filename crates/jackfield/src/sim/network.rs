@@ -5,7 +5,7 @@ use super::book::{Book, Record, digest};
 use super::options::Faults;
 use super::peer::{Line, Peer, Saying};
 use crate::disconnect::{Limit, Reason, Timeout};
-use crate::shared::{Refused, Settings};
+use crate::shared::{RefuseReason, Settings};
 use jackfield_reactor::FarEnd;
 
 /// The line of a first request is shorter.
@@ -355,7 +355,7 @@ impl Party {
         let Conduct { reset, cut, slow, .. } = self.conduct;
         let has_left = reset || cut || slow || self.said.silent || self.first_path().is_none();
         match record.refused {
-            Some(Refused::Overload) if record.may_be_provisional => match self.first_path() {
+            Some(RefuseReason::Overload) if record.may_be_provisional => match self.first_path() {
                 Some(path) if was_told.settings.reserved.contains(path) => {
                     Err(format!("it asked for {path}, which is reserved, and was refused"))
                 }

@@ -15,7 +15,7 @@ pub struct Options {
     pub faults: Faults,
     /// What happens to the server as a whole is told to it.
     pub observer: Arc<dyn Observer>,
-    /// Paths that are served even under overload, as [`ServerBuilder::reserve`](crate::ServerBuilder::reserve).
+    /// Paths that are served even under overload, as [`ServerBuilder::overload_exempt`](crate::ServerBuilder::overload_exempt).
     /// Default: none.
     pub reserved: Vec<String>,
     /// Reactors. They take their turns one after the other, in any order. Default: 1.

@@ -2,10 +2,10 @@
 
 use super::book::{Bomb, Book, peer_of};
 use crate::client::{
-    Beat, BodyPlan, Client, Connection, Control, Exchange, Raw, TimerId, Upgrade, WebSocket,
+    BodyPlan, Client, Connection, Control, Exchange, HeartbeatAction, Raw, TimerId, Upgrade, WebSocket,
 };
 use crate::disconnect::{Disconnect, Limit, Reason};
-use crate::shared::{Handle, Observer, Peer, Refused};
+use crate::shared::{Handle, Observer, Peer, RefuseReason};
 use jackfield_proto::http1::Request;
 use jackfield_proto::websocket::Message;
 use jackfield_reactor::{ConnectionId, Pressure};
@@ -94,7 +94,7 @@ impl<C: Client> Client for Watched<C> {
         self.during(socket.id(), "control", |client| client.on_control(socket, control));
     }
 
-    fn on_heartbeat(&mut self, socket: &mut WebSocket<'_>) -> Beat {
+    fn on_heartbeat(&mut self, socket: &mut WebSocket<'_>) -> HeartbeatAction {
         self.during(socket.id(), "heartbeat", |client| client.on_heartbeat(socket))
     }
 
@@ -139,7 +139,7 @@ impl Observer for Eyes {
         self.observer.on_stopped();
     }
 
-    fn on_refused(&self, peer: &Peer, why: Refused) {
+    fn on_refused(&self, peer: &Peer, why: RefuseReason) {
         let number = peer_of(peer.addr);
         self.book.refused(number, why);
         self.observer.on_refused(peer, why);

@@ -49,7 +49,7 @@ pub struct TestOptions {
     /// Which pages may open a WebSocket, as
     /// [`ServerBuilder::allowed_origins`](crate::ServerBuilder::allowed_origins); `None`: any.
     pub origins: Option<Vec<String>>,
-    /// Paths that are served even under overload, as [`ServerBuilder::reserve`](crate::ServerBuilder::reserve).
+    /// Paths that are served even under overload, as [`ServerBuilder::overload_exempt`](crate::ServerBuilder::overload_exempt).
     pub reserved: Vec<String>,
     /// TLS on every listener, as [`Listener::tls_config`](crate::Listener::tls_config): the far ends then carry its
     /// records. Default: none.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 /// What became of a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Subscribed {
     /// The connection is a subscriber now.
     New,

@@ -24,7 +24,14 @@ fn every_bound_has_a_name_a_unit_a_default_and_a_consequence() {
     // Each field of the limits stands there.
     let shown = format!("{:?}", Limits::default());
     let fields = shown.matches(": ").count()
-        - ["http: Limits", "websocket: Limits", "reactor: Limits", "rate: Rate", "excess: Excess"].len();
+        - [
+            "http: Limits",
+            "websocket: Limits",
+            "reactor: Limits",
+            "rate: Rate",
+            "on_exceeded: OnRateExceeded",
+        ]
+        .len();
     // The listener's option and what is not built are no fields.
     let rows = table.iter().filter(|row| !row.name.contains("::") && !row.name.starts_with('(')).count();
     assert_eq!(rows, fields, "{shown}");

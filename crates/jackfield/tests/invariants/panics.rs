@@ -289,7 +289,7 @@ fn an_observer_that_panics_harms_nobody() {
         fn on_stopped(&self) {
             panic!("a bad observer");
         }
-        fn on_refused(&self, _peer: &jackfield::Peer, _why: jackfield::Refused) {
+        fn on_refused(&self, _peer: &jackfield::Peer, _why: jackfield::RefuseReason) {
             panic!("a bad observer");
         }
         fn on_panic(&self, _id: jackfield::ConnectionId, _payload: &(dyn Any + Send)) {

@@ -2,8 +2,9 @@
 
 use jackfield::test::TestOptions;
 use jackfield::{
-    Beat, BodyPlan, Client, Connection, ConnectionId, Control, Disconnect, Exchange, Handle, Limit, Message,
-    Observer, Peer, Pressure, Raw, Reason, Refused, Request, TimerId, Upgrade, WebSocket,
+    BodyPlan, Client, Connection, ConnectionId, Control, Disconnect, Exchange, Handle, HeartbeatAction,
+    Limit, Message, Observer, Peer, Pressure, Raw, Reason, RefuseReason, Request, TimerId, Upgrade,
+    WebSocket,
 };
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -96,7 +97,7 @@ pub struct Probe {
     pub on_line_limit: fn(&mut Probe, &mut Raw<'_>),
     pub on_post: fn(&mut Probe, &mut Connection<'_>, Box<dyn Any + Send>),
     pub on_control: fn(&mut Probe, &mut WebSocket<'_>, Control<'_>),
-    pub on_heartbeat: fn(&mut Probe, &mut WebSocket<'_>) -> Beat,
+    pub on_heartbeat: fn(&mut Probe, &mut WebSocket<'_>) -> HeartbeatAction,
     pub on_head: fn(&mut Probe, &mut Connection<'_>, &Request<'_>) -> BodyPlan,
     pub on_body: fn(&mut Probe, &mut Connection<'_>, &[u8]),
 }
@@ -136,7 +137,7 @@ impl Default for Probe {
             on_line_limit: |_, raw| raw.abort(),
             on_post: |_, _, _| {},
             on_control: |_, _, _| {},
-            on_heartbeat: |_, _| Beat::Ping,
+            on_heartbeat: |_, _| HeartbeatAction::Ping,
             on_head: |_, _, _| BodyPlan::Collect,
             on_body: |_, _, _| {},
         }
@@ -219,7 +220,7 @@ impl Client for Probe {
         (self.on_control)(self, socket, control);
     }
 
-    fn on_heartbeat(&mut self, socket: &mut WebSocket<'_>) -> Beat {
+    fn on_heartbeat(&mut self, socket: &mut WebSocket<'_>) -> HeartbeatAction {
         let _running = self.log.enter("heartbeat");
         (self.on_heartbeat)(self, socket)
     }
@@ -282,7 +283,7 @@ impl Observer for Watcher {
         self.log.note("stopped");
     }
 
-    fn on_refused(&self, _peer: &Peer, why: Refused) {
+    fn on_refused(&self, _peer: &Peer, why: RefuseReason) {
         self.log.note(format!("refused {why:?}"));
     }
 

@@ -1,6 +1,6 @@
 //! Holds a connection to its rate.
 
-use crate::config::{Excess, Rate};
+use crate::config::{OnRateExceeded, Rate};
 use crate::disconnect::{Limit, Reason};
 use crate::links::Links;
 use crate::links::bucket::Bucket;
@@ -66,8 +66,8 @@ impl Links {
             return Some(left.max(1));
         }
         match bucket.excess() {
-            Excess::Pause => self.throttle(wires, id),
-            Excess::Close => self.close(wires, id, Reason::Limit(Limit::Rate)),
+            OnRateExceeded::Pause => self.throttle(wires, id),
+            OnRateExceeded::Close => self.close(wires, id, Reason::Limit(Limit::Rate)),
         }
         None
     }
