@@ -280,6 +280,41 @@ pub(crate) const HANDSHAKE_WORDS: Bytes = &[
     b"\xff",
 ];
 
+pub(crate) const PROXY_HEADERS: Bytes = &[
+    b"PROXY TCP4 192.0.2.1 198.51.100.1 56324 443\r\nGET / HTTP/1.1\r\n",
+    b"PROXY TCP6 2001:db8::1 ::ffff:192.0.2.1 0 65535\r\n",
+    b"PROXY UNKNOWN\r\n",
+    b"PROXY UNKNOWN whatever 1 2\r\n",
+    b"PROXY TCP4 192.0.2.01 198.51.100.1 056324 65536\r\n",
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x01\xc6\x33\x64\x01\xdc\x04\x01\xbbGET /",
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x12\0\x13\xc0\0\x02\x01\xc6\x33\x64\x01\xdc\x04\x01\xbb\x01\0\x02h2\x04\0",
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x21\0\x24\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\
+      \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x02\0\x01\xff\xff",
+    b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0",
+    b"\r\n\r\n\0\r\nQUIT\n\x21\0\0\x02ab",
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x11\xff\xff",
+    b"\r\n\r\n\0\r\nQUIT\n\x22\x11\0\x0c",
+    b"GET / HTTP/1.1\r\n",
+];
+
+pub(crate) const PROXY_WORDS: Bytes = &[
+    b"PROXY ",
+    b"TCP4 ",
+    b"TCP6 ",
+    b"UNKNOWN",
+    b"\r\n",
+    b" 65535",
+    b"::1 ",
+    b"192.0.2.1 ",
+    b"\r\n\r\n\0\r\nQUIT\n",
+    b"\x21\x11\0\x0c",
+    b"\x21\x21\0\x24",
+    b"\x21\x31\0\xd8",
+    b"\x20",
+    b"\x03\0\x04",
+    b"\x04\0\x01",
+];
+
 pub(crate) const EVENT_STREAMS: Bytes = &[
     b"data: hello\n\n",
     b"event: news\nid: 7\nretry: 100\ndata: two\ndata: lines\n\ndata\n\n",

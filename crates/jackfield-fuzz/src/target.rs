@@ -141,6 +141,13 @@ pub const TARGETS: &[Target] = &[
         ..Target::new("sse_stream", properties::sse_stream)
     },
     Target {
+        about: "PROXY headers: any split, limits, written in the other version and read again",
+        call: "jackfield_fuzz::properties::proxy",
+        seeds: seeds::PROXY_HEADERS,
+        dictionary: seeds::PROXY_WORDS,
+        ..Target::new("proxy", properties::proxy)
+    },
+    Target {
         about: "a whole server in simulation, with several peers that the bytes play",
         call: "jackfield_fuzz::properties::server",
         seeds: seeds::SERVERS,

@@ -1,4 +1,4 @@
-//! Bytes to events and back: HTTP/1.1, WebSocket and server-sent events, for both roles.
+//! Bytes to events and back: HTTP/1.1, WebSocket and server-sent events, for both roles; and the PROXY protocol.
 //!
 //! There is no socket, no clock, no thread and no source of randomness in this crate: bytes, time and random
 //! numbers are arguments. Each protocol is a *machine*: it is shown the bytes that have arrived, and answers with a
@@ -6,6 +6,7 @@
 //! answer while the event is still being looked at.
 
 pub mod http1;
+pub mod proxy;
 pub mod sse;
 mod step;
 pub mod websocket;

@@ -1,0 +1,30 @@
+//! Which version it is.
+
+use super::v2::SIGNATURE;
+use super::{Error, Header, Limits, v1, v2};
+use crate::step::Step;
+
+/// Reads the header at the front of `rx`, the first bytes of a connection.
+///
+/// It keeps nothing between two calls: after [`Step::Need`], which uses up nothing, call it again with all the bytes and
+/// those that have come. What cannot become a header is a [`Step::Fault`] as soon as that is certain, and the beginning of
+/// one never is.
+pub fn parse<'b>(rx: &'b [u8], limits: &Limits) -> Step<Header<'b>, Error> {
+    let parsed = if begins(rx, SIGNATURE) {
+        v2::parse(rx, limits)
+    } else if begins(rx, v1::PREFIX) {
+        v1::parse(rx)
+    } else {
+        Err(Error::NoHeader)
+    };
+    match parsed {
+        Ok(Some((used, header))) => Step::Event(used, header),
+        Ok(None) => Step::Need(0),
+        Err(error) => Step::Fault(error),
+    }
+}
+
+/// Whether `rx` begins with this, or is the beginning of it.
+fn begins(rx: &[u8], with: &[u8]) -> bool {
+    rx.iter().zip(with).all(|(byte, wanted)| byte == wanted)
+}

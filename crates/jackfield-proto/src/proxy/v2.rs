@@ -1,0 +1,110 @@
+//! Version 2: binary (section 2.2).
+
+use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use super::checksum::crc32c;
+use super::tlv::{Tlv, Tlvs};
+use super::{Addresses, Error, Header, Limits, Transport, Version};
+
+/// What each header begins with: nothing that another protocol could be taken for.
+pub(super) const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
+
+/// Reads a header that begins as it should, as far as that has come.
+pub(super) fn parse<'b>(rx: &'b [u8], limits: &Limits) -> Result<Option<(usize, Header<'b>)>, Error> {
+    let Some(command) = rx.get(SIGNATURE.len()) else { return Ok(None) };
+    let is_local = match (command >> 4, command & 0x0f) {
+        (2, 0) => true,
+        (2, 1) => false,
+        (2, _) => return Err(Error::Command),
+        _ => return Err(Error::Version),
+    };
+    let [family, high, low, ..] = &rx[SIGNATURE.len() + 1..] else { return Ok(None) };
+    let end = FIXED_BYTES + usize::from(u16::from_be_bytes([*high, *low]));
+    if end > limits.header_bytes_max {
+        return Err(Error::TooLong);
+    }
+    let Some(header) = rx.get(..end) else { return Ok(None) };
+    // Of a connection of the proxy's own the rest means nothing, the family included.
+    let parsed = if is_local { Header::local() } else { proxied(*family, header)? };
+    Ok(Some((end, parsed)))
+}
+
+/// A header that is whole, of a connection that the proxy passes on.
+fn proxied(family: u8, header: &[u8]) -> Result<Header<'_>, Error> {
+    let rest = &header[FIXED_BYTES..];
+    let transport = match family & 0x0f {
+        0 if family == 0 => {
+            // The proxy does not know, and what follows means nothing.
+            return Ok(Header::proxied(Version::V2, Addresses::Unknown, Tlvs::NONE));
+        }
+        1 => Transport::Stream,
+        2 => Transport::Datagram,
+        _ => return Err(Error::Family),
+    };
+    let (addresses, rest) = match family >> 4 {
+        1 => ipv4(transport, rest),
+        2 => ipv6(transport, rest),
+        3 => unix(transport, rest),
+        _ => return Err(Error::Family),
+    }
+    .ok_or(Error::Addresses)?;
+    let tlvs = Tlvs::check(rest).ok_or(Error::Tlv)?;
+    check_sum(header, tlvs)?;
+    Ok(Header::proxied(Version::V2, addresses, tlvs))
+}
+
+fn ipv4(transport: Transport, rest: &[u8]) -> Option<(Addresses<'_>, &[u8])> {
+    let (source, rest) = rest.split_first_chunk::<4>()?;
+    let (destination, rest) = rest.split_first_chunk::<4>()?;
+    let (ports, rest) = ports(rest)?;
+    let [source, destination] = [*source, *destination].map(Ipv4Addr::from);
+    Some((ip(transport, (source, ports[0]).into(), (destination, ports[1]).into()), rest))
+}
+
+fn ipv6(transport: Transport, rest: &[u8]) -> Option<(Addresses<'_>, &[u8])> {
+    let (source, rest) = rest.split_first_chunk::<16>()?;
+    let (destination, rest) = rest.split_first_chunk::<16>()?;
+    let (ports, rest) = ports(rest)?;
+    let [source, destination] = [*source, *destination].map(Ipv6Addr::from);
+    Some((ip(transport, (source, ports[0]).into(), (destination, ports[1]).into()), rest))
+}
+
+fn ports(rest: &[u8]) -> Option<([u16; 2], &[u8])> {
+    let ([a, b, c, d], rest) = rest.split_first_chunk()?;
+    Some(([u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d])], rest))
+}
+
+const fn ip(transport: Transport, source: SocketAddr, destination: SocketAddr) -> Addresses<'static> {
+    Addresses::Ip { transport, source, destination }
+}
+
+fn unix(transport: Transport, rest: &[u8]) -> Option<(Addresses<'_>, &[u8])> {
+    let (source, rest) = rest.split_first_chunk::<UNIX_BYTES>()?;
+    let (destination, rest) = rest.split_first_chunk::<UNIX_BYTES>()?;
+    Some((Addresses::Unix { transport, source: path(source), destination: path(destination) }, rest))
+}
+
+/// A path without its padding. An abstract name, which begins with a NUL, may have more of them in it.
+fn path(padded: &[u8]) -> &[u8] {
+    let end = if padded.starts_with(&[0]) {
+        padded.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
+    } else {
+        padded.iter().position(|byte| *byte == 0).unwrap_or(padded.len())
+    };
+    &padded[..end]
+}
+
+/// Whether the checksum is right, if there is one: that of the header with zeros in its place.
+fn check_sum(header: &[u8], tlvs: Tlvs<'_>) -> Result<(), Error> {
+    let mut behind = tlvs;
+    let Some(vector) = behind.find(|tlv| tlv.kind == Tlv::CRC32C) else { return Ok(()) };
+    let Ok(sum) = vector.value.try_into() else { return Err(Error::Checksum) };
+    let end = header.len() - behind.bytes_left();
+    let found = crc32c(&[&header[..end - size_of_val(&sum)], &[0; 4], &header[end..]]);
+    if found == u32::from_be_bytes(sum) { Ok(()) } else { Err(Error::Checksum) }
+}
+
+/// The signature, the command, the family and the length.
+const FIXED_BYTES: usize = SIGNATURE.len() + 4;
+/// The bytes of one path.
+const UNIX_BYTES: usize = 108;
