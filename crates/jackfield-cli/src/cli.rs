@@ -26,7 +26,7 @@ pub(crate) enum Command {
     #[command(long_about = BENCH_ABOUT)]
     Bench {
         #[command(subcommand)]
-        what: Bench,
+        what: Box<Bench>,
     },
     /// Fuzz the protocols and the server: inputs at random, for which properties must hold
     #[command(after_help = FUZZ)]

@@ -40,14 +40,7 @@ fn main() -> ExitCode {
 
 fn run(command: &Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
     Ok(match command {
-        Command::Bench { what: Bench::Load(mode) } => load::load(mode)?,
-        Command::Bench { what: Bench::Compare(args) } => verdict(compare::compare(args)?, BROKEN),
-        Command::Bench { what: Bench::Growth(args) } => verdict(growth::growth(args)?, BROKEN),
-        Command::Bench { what: Bench::Reactors(args) } => verdict(reactors::reactors(args)?, FAILED),
-        Command::Bench { what: Bench::World(args) } => {
-            println!("{}", growth::world::run(args)?);
-            ExitCode::SUCCESS
-        }
+        Command::Bench { what } => bench(what)?,
         Command::Fuzz(args) => verdict(fuzz::fuzz(args)?, FAILED),
         Command::Sim(args) => verdict(fuzz::sim::sim(args)?, FAILED),
         Command::Attack(args) => verdict(attack::attack(args)?, FAILED),
@@ -56,6 +49,19 @@ fn run(command: &Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
             ExitCode::SUCCESS
         }
         Command::Launch(args) => return Err(launch::launch(args).into()),
+    })
+}
+
+fn bench(what: &Bench) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    Ok(match what {
+        Bench::Load(mode) => load::load(mode)?,
+        Bench::Compare(args) => verdict(compare::compare(args)?, BROKEN),
+        Bench::Growth(args) => verdict(growth::growth(args)?, BROKEN),
+        Bench::Reactors(args) => verdict(reactors::reactors(args)?, FAILED),
+        Bench::World(args) => {
+            println!("{}", growth::world::run(args)?);
+            ExitCode::SUCCESS
+        }
     })
 }
 

@@ -8,6 +8,7 @@ use jackfield::{
 use std::hint::black_box;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -20,6 +21,12 @@ pub(crate) struct Serve {
     /// For bare TCP
     #[arg(long, default_value = "127.0.0.1:0")]
     pub(crate) raw: SocketAddr,
+    /// Speak TLS on the first listener with this certificate
+    #[arg(long, requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+    /// The key of the certificate
+    #[arg(long, requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
     /// End when the process that has started this one ends
     #[arg(long)]
     pub(crate) tied: bool,
@@ -146,9 +153,14 @@ pub(crate) fn serve(args: &Serve) -> jackfield::Result<()> {
         limits.reactor.wire_memory_bytes_max = 2 * MESSAGE_BYTES_MAX;
         limits.memory_bytes_max = 2 * MESSAGE_BYTES_MAX;
     };
+    let listener = Listener::tcp(args.listen).defer_accept(args.deferred);
+    let listener = match args.cert.as_ref().zip(args.key.as_ref()) {
+        Some((cert, key)) => listener.tls(cert, key),
+        None => listener,
+    };
     let server = Server::builder()
         .limits(limits)
-        .listen(Listener::tcp(args.listen).defer_accept(args.deferred))
+        .listen(listener)
         .listen(Listener::tcp(args.raw).raw())
         .reactors(args.reactors)
         .shutdown_on_signals()

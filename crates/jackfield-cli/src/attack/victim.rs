@@ -31,6 +31,9 @@ impl Victim {
             Some(target) => target.path.clone().unwrap_or_else(|| "/".to_owned()),
             None => Play::Http.built_in_path().to_owned(),
         };
+        if args.target.as_ref().is_some_and(|target| target.is_tls) {
+            return Err(Error::Usage("attack speaks no TLS: name the server with http://".into()));
+        }
         let server = match &args.target {
             Some(target) => Server::named(target, args.server_pid)?,
             None => Server::start(false, built_in)?,

@@ -10,4 +10,5 @@ pub(crate) mod proc;
 pub(crate) mod progress;
 pub(crate) mod random;
 pub(crate) mod target;
+pub(crate) mod trust;
 pub(crate) mod units;

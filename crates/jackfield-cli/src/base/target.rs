@@ -11,6 +11,8 @@ pub(crate) struct Target {
     pub(crate) host: String,
     /// Host and port, to be resolved.
     authority: String,
+    /// TLS is spoken there.
+    pub(crate) is_tls: bool,
     /// The path of a URL, `/` if it has none. `None`: it was an address and no URL, which says nothing about a path.
     pub(crate) path: Option<String>,
 }
@@ -19,6 +21,12 @@ pub(crate) struct Target {
 const TRIAL_MAX: Duration = Duration::from_secs(1);
 
 impl Target {
+    /// The host's name without its port, as its certificate has it.
+    pub(crate) fn name(&self) -> &str {
+        let (name, _) = self.authority.rsplit_once(':').unwrap_or((&self.authority, ""));
+        name.trim_start_matches('[').trim_end_matches(']')
+    }
+
     /// The address behind the name. Of several, the first one that takes a connection: `localhost` has often two, and a
     /// server listens on one of them.
     ///
@@ -43,11 +51,11 @@ impl FromStr for Target {
     fn from_str(text: &str) -> Result<Self, String> {
         let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
         match scheme {
-            "" | "http" | "ws" | "tcp" => {}
-            "https" | "wss" => return Err("TLS is not supported yet; use http:// or ws://".into()),
-            _ => return Err(format!("`{scheme}` is not a known scheme; use http://, ws:// or tcp://")),
+            "" | "http" | "https" | "ws" | "wss" | "tcp" => {}
+            _ => return Err(format!("`{scheme}` is not a known scheme; use http, https, ws, wss or tcp")),
         }
-        let is_url = matches!(scheme, "http" | "ws");
+        let is_tls = matches!(scheme, "https" | "wss");
+        let is_url = is_tls || matches!(scheme, "http" | "ws");
         // A fragment is never sent.
         let rest = rest.split_once('#').map_or(rest, |(rest, _)| rest);
         let (host, path) = match rest.find(['/', '?']) {
@@ -65,8 +73,9 @@ impl FromStr for Target {
         if !has_port && !is_url {
             return Err("the port is missing, as in `127.0.0.1:8080`".into());
         }
-        let authority = if has_port { host.to_owned() } else { format!("{host}:80") };
-        Ok(Self { host: host.to_owned(), authority, path: is_url.then_some(path) })
+        let authority =
+            if has_port { host.to_owned() } else { format!("{host}:{}", if is_tls { 443 } else { 80 }) };
+        Ok(Self { host: host.to_owned(), authority, is_tls, path: is_url.then_some(path) })
     }
 }
 
@@ -83,10 +92,13 @@ mod tests {
             ("http://localhost:81/", "localhost:81", "localhost:81", Some("/")),
             ("http://a.example?x=1#y", "a.example", "a.example:80", Some("/?x=1")),
             ("ws://a.example:9001/chat?x=1", "a.example:9001", "a.example:9001", Some("/chat?x=1")),
+            ("https://a.example/", "a.example", "a.example:443", Some("/")),
+            ("wss://[::1]:9001", "[::1]:9001", "[::1]:9001", Some("/")),
         ];
         for (text, host, authority, path) in cases {
-            let target =
-                Target { host: host.into(), authority: authority.into(), path: path.map(Into::into) };
+            let is_tls = text.starts_with("https:") || text.starts_with("wss:");
+            let path = path.map(Into::into);
+            let target = Target { host: host.into(), authority: authority.into(), is_tls, path };
             assert_eq!(text.parse(), Ok(target), "{text}");
         }
         for text in [
@@ -94,7 +106,6 @@ mod tests {
             "localhost",
             "tcp://h",
             "tcp://h:1/a",
-            "https://a/",
             "ftp://a/",
             "a:1/b",
             "http://",
@@ -102,6 +113,15 @@ mod tests {
             "http://me@a/",
         ] {
             assert!(text.parse::<Target>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_name_has_no_port() {
+        for (text, name) in
+            [("https://a.example:1/", "a.example"), ("wss://[::1]", "::1"), ("127.0.0.1:1", "127.0.0.1")]
+        {
+            assert_eq!(text.parse::<Target>().map(|target| target.name().to_owned()).as_deref(), Ok(name));
         }
     }
 

@@ -6,10 +6,11 @@
 
 use super::alarm::Alarm;
 use super::pace::Pace;
+use super::plan::Tls;
 use super::speaker::{Fault, Heard, Opened, Part, Speaker};
 use super::tally::{Kind, Tally};
 use jackfield_reactor::mio::net::TcpStream;
-use jackfield_reactor::{ConnectionId, Incoming, Peer, Reason, Service, Stream, Timeout, Wires};
+use jackfield_reactor::{ConnectionId, Incoming, Peer, Reason, Service, Session, Stream, Timeout, Wires};
 use socket2::SockRef;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
     pub(crate) target: SocketAddr,
+    pub(crate) tls: Option<Tls>,
     /// Places, by their number in the whole run: those of slow readers come first.
     pub(crate) places: Range<usize>,
     pub(crate) slow_readers: usize,
@@ -267,13 +269,9 @@ impl<S: Speaker> Engine<S> {
         if is_slow {
             SockRef::from(&stream).set_recv_buffer_size(SLOW_BUFFER_BYTES)?;
         }
-        let id = wires.insert(Stream::Tcp(stream).into(), Peer::new(self.setup.target, 0))?;
-        let (mut state, part) = self.speaker.connect(place);
-        self.out.clear();
-        let opened = self.speaker.open(&mut state, &mut self.out);
-        if let Some(outbox) = wires.outbox(id).filter(|_| !self.out.is_empty()) {
-            outbox.tail().extend_from_slice(&self.out);
-        }
+        let session = self.setup.session(stream)?;
+        let id = wires.insert(session, Peer::new(self.setup.target, 0))?;
+        let (state, part) = self.speaker.connect(place);
         let link = Link {
             id,
             place,
@@ -296,11 +294,25 @@ impl<S: Speaker> Engine<S> {
         if part == Part::Publishes {
             self.publisher = id;
         }
+        // Above TLS nothing is said before the handshake is over.
+        if self.setup.tls.is_none() {
+            self.begin(wires, id, now);
+        }
+        Ok(())
+    }
+
+    /// Says the first words.
+    fn begin(&mut self, wires: &mut Wires, id: ConnectionId, now: u64) {
+        let Some(link) = link(&mut self.links, id) else { return };
+        self.out.clear();
+        let opened = self.speaker.open(&mut link.state, &mut self.out);
+        if let Some(outbox) = wires.outbox(id).filter(|_| !self.out.is_empty()) {
+            outbox.tail().extend_from_slice(&self.out);
+        }
         if opened == Opened::Ready {
             self.make_ready(wires, id);
             self.feed(wires, id, now);
         }
-        Ok(())
     }
 
     fn make_ready(&mut self, wires: &mut Wires, id: ConnectionId) {
@@ -421,6 +433,16 @@ impl<S: Speaker> Engine<S> {
     }
 }
 
+impl Setup {
+    /// What is spoken above a new stream first.
+    fn session(&self, stream: TcpStream) -> std::io::Result<Session> {
+        let stream = Stream::Tcp(stream);
+        let Some(tls) = &self.tls else { return Ok(stream.into()) };
+        let session = jackfield_reactor::Tls::client(stream, tls.config.clone(), tls.name.clone());
+        Ok(session.map_err(std::io::Error::other)?.into())
+    }
+}
+
 impl<T> Link<T> {
     /// What is remembered of the connection, and where to tell what is heard on it now.
     #[inline]
@@ -525,7 +547,10 @@ impl<S: Speaker> Service for Engine<S> {
 
     fn on_accept(&mut self, _wires: &mut Wires, _incoming: Incoming) {}
 
-    fn on_established(&mut self, _wires: &mut Wires, _id: ConnectionId) {}
+    fn on_established(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let now = self.now();
+        self.begin(wires, id, now);
+    }
 
     fn on_drain(&mut self, _wires: &mut Wires, _id: ConnectionId) {}
 
@@ -554,6 +579,11 @@ fn kind_of(reason: Reason, is_slow: bool) -> Kind {
         Reason::Peer | Reason::Reset if is_slow => "slow reader cut off".into(),
         Reason::Peer => "closed by the server".into(),
         Reason::Reset => "reset by the server".into(),
+        Reason::Tls => {
+            "TLS: the handshake failed, or the certificate is not trusted (see --ca-file and --insecure)"
+                .into()
+        }
+        Reason::Timeout(Timeout::Handshake) => NO_ANSWER.into(),
         Reason::Timeout(Timeout::Write) => "nothing could be sent for a long time".into(),
         Reason::Io(kind) => kind.to_string().into(),
         other => format!("{other:?}").into(),

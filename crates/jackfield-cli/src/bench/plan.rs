@@ -1,6 +1,9 @@
 //! What is to be done, the same for all modes.
 
 use crate::base::target::Target;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One run of the load generator.
@@ -28,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) operations: Option<u64>,
     /// How many of the connections publish, where each could.
     pub(crate) publishers: usize,
+    /// How TLS is spoken, if it is.
+    pub(crate) tls: Option<Tls>,
     /// Requests have the header fields that a browser sends.
     pub(crate) has_browser_head: bool,
     pub(crate) method: String,
@@ -43,6 +48,16 @@ pub(crate) struct Plan {
     /// What the server publishes is always the same, and not what it was given. Messages count as they come, and events
     /// are asked for in bursts, each when the last one has come everywhere: so each server has the same to do.
     pub(crate) is_constant: bool,
+}
+
+/// How TLS is spoken.
+#[derive(Clone, Debug)]
+pub(crate) struct Tls {
+    pub(crate) config: Arc<ClientConfig>,
+    /// Whose certificate it is.
+    pub(crate) name: ServerName<'static>,
+    /// Any certificate is believed.
+    pub(crate) is_insecure: bool,
 }
 
 /// A WebSocket message.
@@ -84,6 +99,7 @@ impl Plan {
             threads: 1,
             operations: None,
             publishers: usize::MAX,
+            tls: None,
             has_browser_head: false,
             method: "GET".to_owned(),
             fields: Vec::new(),

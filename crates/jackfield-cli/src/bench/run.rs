@@ -100,6 +100,7 @@ impl Share {
     fn setup(&self, plan: &Plan, server: &Server) -> Setup {
         Setup {
             target: server.addr,
+            tls: plan.tls.clone(),
             places: self.places.clone(),
             slow_readers: plan.slow_readers,
             pipeline: if plan.play == Play::Sse { PUBLISHER_PIPELINE } else { plan.pipeline },

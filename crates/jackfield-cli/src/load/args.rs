@@ -186,8 +186,8 @@ pub(crate) struct Number {
 /// What every mode has.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
-    /// An address or URL, such as `127.0.0.1:8080`, `localhost:80` or `ws://host:9001/chat`; without one, the built-in
-    /// server is started
+    /// An address or URL, such as `127.0.0.1:8080`, `https://host/path` or `ws://host:9001/chat`; without one, the
+    /// built-in server is started
     pub(crate) target: Option<Target>,
     /// Connections, all at the same time
     #[arg(short, long, value_name = "N", default_value_t = 64, help_heading = LOAD)]
@@ -204,6 +204,12 @@ pub(crate) struct Common {
     #[arg(short, long, value_name = "N", default_value_t = 1, help_heading = LOAD)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) threads: u16,
+    /// Trust the certificates in this PEM file, for https and wss [default: those that the system trusts]
+    #[arg(long, value_name = "FILE", requires = "target", help_heading = LOAD)]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Trust every certificate, for https and wss: for test servers only
+    #[arg(long, requires = "target", conflicts_with = "ca_file", help_heading = LOAD)]
+    pub(crate) insecure: bool,
     /// The process whose processor time and memory are shown, if the target is on this machine
     #[arg(long, value_name = "PID", requires = "target", help_heading = LOAD)]
     pub(crate) server_pid: Option<u32>,

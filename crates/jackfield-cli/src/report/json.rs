@@ -63,6 +63,7 @@ fn plan_of(plan: &Plan, server: &Server) -> Value {
         "target": server.host,
         "is_built_in": server.is_built_in(),
         "path": plan.path,
+        "tls": plan.tls.as_ref().map(|tls| json!({ "is_insecure": tls.is_insecure })),
         "method": plan.method,
         "header_fields": plan.fields.iter().map(|(name, _)| name).collect::<Vec<&String>>(),
         "body_bytes": plan.body.len(),

@@ -94,8 +94,13 @@ impl Drop for Directory {
 
 impl Builtin {
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    pub(crate) fn start_with(args: &[&str]) -> Self {
         let mut command = Command::new(TOOL);
-        let mut child = command.arg("serve").stdout(Stdio::piped()).spawn().expect("the server starts");
+        let mut child =
+            command.arg("serve").args(args).stdout(Stdio::piped()).spawn().expect("the server starts");
         let stdout = child.stdout.take().expect("it is piped");
         let line = BufReader::new(stdout).lines().next().expect("it says something").expect("it is UTF-8");
         let addr = line.strip_prefix("listening on ").expect("it says where it listens").to_owned();
