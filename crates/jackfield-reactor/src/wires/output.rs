@@ -208,7 +208,11 @@ impl Wires {
     #[cold]
     #[inline(never)]
     fn not_now(&mut self, id: ConnectionId) {
-        self.charge_outbox(id);
+        let unused = |wire: &mut Wire| wire.outbox.take_if(|outbox| outbox.is_empty());
+        match self.get(id).and_then(unused) {
+            Some(outbox) => self.recycle(outbox),
+            None => self.charge_outbox(id),
+        }
         let queued = self.queued_now(id);
         self.weigh(id, queued);
     }

@@ -2,6 +2,7 @@
 
 use crate::world::{PEER, SIZES, World, client, client_config, configs, name, server};
 use jackfield_reactor::{Session, Tls};
+use std::io::Write;
 use std::time::Duration;
 
 fn tls() -> World {
@@ -115,4 +116,29 @@ fn the_address_is_known_after_a_reset() {
         world.run();
         assert_eq!(world.log(), ["line hello", &format!("close Reset {peer} at 3")]);
     }
+}
+
+/// With TLS a wire can be blocked without anything in its outbox. An outbox that was asked for and not used was charged
+/// for, became the cork of the next event, and stayed charged when that had nothing to say.
+#[test]
+fn an_outbox_that_was_asked_for_and_not_used_is_charged_to_nobody() {
+    let (mut world, mut peer) = (tls(), client());
+    world.say(&mut peer, b"hello\n", 1000);
+    let [line, half] = ["line\n", "half"].map(|words| {
+        let mut records = Vec::new();
+        peer.writer().write_all(words.as_bytes()).expect("room");
+        peer.write_tls(&mut records).expect("memory");
+        records
+    });
+    world.far.set_room(Some(0));
+    world.far.send(&line);
+    world.run();
+    let wires = &mut world.driver.reactor.wires;
+    let id = wires.ids().next().expect("one");
+    assert!(wires.memory_of(id) > 0 && wires.queued(id) == 0, "TLS has it all");
+    assert!(wires.outbox(id).is_some());
+    world.run();
+    world.far.send(&half);
+    world.run();
+    world.driver.check().expect("all is in order");
 }
