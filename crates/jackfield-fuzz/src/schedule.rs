@@ -3,16 +3,19 @@
 
 use crate::crowd;
 use jackfield::sim::peer::{Ask, Bytes, Events, Garbage, Heard, Http, Said, Silent, WebSocket};
-use jackfield::sim::{Options, Outside, Random, Sim};
+use jackfield::sim::{Options, Outside, Random, Sim, Tls};
 use jackfield::test::listener;
 use jackfield::{
     BodyPlan, Client, Connection, ConnectionId, Exchange, Heartbeat, LateUpgrade, Limits, Message,
     OnRateExceeded, Rate, Raw, Reply, Request, TimerId, Upgrade, WebSocket as Socket,
 };
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// What is owed from outside, shared by all clients.
@@ -258,10 +261,46 @@ pub fn bad_day(seed: u64, options: Options) -> Sim {
     bad_day_with(seed, options, |_limits| {})
 }
 
+/// Whether that seed's day is one with TLS, if the options do not say so: every fourth is.
+fn has_tls(seed: u64) -> bool {
+    seed % 4 == 3
+}
+
+/// One identity for all days. With Ed25519, so that every handshake has the same length.
+fn tls() -> Tls {
+    static TLS: OnceLock<Tls> = OnceLock::new();
+    TLS.get_or_init(|| {
+        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key");
+        let params = rcgen::CertificateParams::new(["localhost".to_owned()]).expect("a name");
+        let certificate = CertificateDer::from(params.self_signed(&key).expect("a certificate"));
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.clone()).expect("a certificate");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let server = ServerConfig::builder_with_provider(provider.clone());
+        let server = server.with_safe_default_protocol_versions().expect("versions of its own");
+        let client = ClientConfig::builder_with_provider(provider);
+        let client = client.with_safe_default_protocol_versions().expect("versions of its own");
+        Tls {
+            server: server
+                .with_no_client_auth()
+                .with_single_cert(vec![certificate], key)
+                .expect("its own key")
+                .into(),
+            client: client.with_root_certificates(roots).with_no_client_auth().into(),
+            name: ServerName::try_from("localhost").expect("a name"),
+        }
+    })
+    .clone()
+}
+
 /// The same with limits that are changed.
 #[must_use]
 pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits)) -> Sim {
     options.message_bytes_max = 30_000;
+    if options.tls.is_none() && has_tls(seed) {
+        options.tls = Some(tls());
+    }
     options.limits = limits(&mut Random::new(seed ^ 0xabcd));
     if seed % 2 == 1 {
         options.reserved = ["/tag/", crowd::PATH].map(Into::into).into();

@@ -12,7 +12,7 @@ use jackfield::sim;
 use jackfield_fuzz::bad_day;
 
 /// By the number of each, where `planted` is asked for it.
-const BUGS: [&str; 49] = [
+const BUGS: [&str; 51] = [
     "the generation of an id is ignored",
     "a slot is used again with the same generation: a stale id names a stranger",
     "the timers of a wire outlive it",
@@ -62,6 +62,8 @@ const BUGS: [&str; 49] = [
     "what a turn leaves over is not gone on with in the next one",
     "a shutdown drains one part of the connections only",
     "a callback panics, and its peer is told that all is well",
+    "what TLS keeps encrypted is not pushed when there is room",
+    "a wire that is aborted forgets who its peer was",
 ];
 
 #[test]

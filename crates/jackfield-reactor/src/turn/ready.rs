@@ -54,7 +54,7 @@ impl Reactor {
     fn on_writable(&mut self, id: ConnectionId) {
         let now = self.wires.now.stamp();
         let Some(wire) = self.wires.get(id).filter(|wire| !wire.has(flags::CUT)) else { return };
-        let pushed = match if planted(49) { Ok(true) } else { wire.session.push() } {
+        let pushed = match if planted(50) { Ok(true) } else { wire.session.push() } {
             Ok(pushed) => pushed,
             Err(error) => return self.wires.abort(id, Reason::of_error(&error)),
         };

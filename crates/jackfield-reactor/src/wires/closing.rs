@@ -33,7 +33,7 @@ impl Wires {
         }
         if wire.phase < Phase::Dead {
             wire.phase = Phase::Dead;
-            wire.peer = if planted(50) { PeerSlot::Kept(u32::MAX) } else { wire.peer };
+            wire.peer = if planted(51) { PeerSlot::Kept(u32::MAX) } else { wire.peer };
             wire.flags |= flags::CUT;
             wire.session.stream_mut().reset();
             self.end_later(id);

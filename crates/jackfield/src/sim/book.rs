@@ -5,7 +5,7 @@ use crate::disconnect::{Disconnect, Reason};
 use crate::shared::RefuseReason;
 use jackfield_reactor::ConnectionId;
 use std::fmt::{self, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -275,16 +275,18 @@ pub(super) fn digest(bytes: &[u8]) -> u32 {
 /// Each peer has an address of its own, by which the factory knows it again.
 pub(super) fn address(peer: usize) -> SocketAddr {
     let [_, a, b, c] = (peer as u32 + 1).to_be_bytes();
-    ([10, a, b, c], 1000).into()
+    let v4 = Ipv4Addr::new(10, a, b, c);
+    // Of the two kinds the reactor keeps each in another way.
+    if peer % 2 == 0 { (v4, 1000).into() } else { (v4.to_ipv6_mapped(), 1000).into() }
 }
 
 /// The peer of this address.
 pub(super) fn peer_of(addr: SocketAddr) -> usize {
-    match addr {
-        SocketAddr::V4(addr) => {
-            let [_, a, b, c] = addr.ip().octets();
+    match addr.ip().to_canonical() {
+        IpAddr::V4(ip) => {
+            let [_, a, b, c] = ip.octets();
             u32::from_be_bytes([0, a, b, c]).saturating_sub(1) as usize
         }
-        SocketAddr::V6(_) => 0,
+        IpAddr::V6(_) => 0,
     }
 }

@@ -5,7 +5,8 @@
 //! go wrong as [`Faults`] says: bytes arrive one by one or late, readiness is told twice or for nothing, peers stop
 //! reading, vanish, half-close, the clock jumps, reactors fall behind, callbacks panic. Then comes a *calm* in which
 //! all work must end, and a *farewell* after which nothing may be left. All chance comes from the seed: the same seed
-//! gives the same trace, byte for byte.
+//! gives the same trace, byte for byte. With [`Options::tls`] all of it is spoken over TLS, and what goes wrong does so
+//! below it, with its records.
 //!
 //! ```
 //! use jackfield::sim::{self, Options, Sim, peer};
@@ -50,11 +51,13 @@ mod options;
 pub mod peer;
 mod random;
 mod run;
+mod secure;
 mod watched;
 
 pub use options::{Faults, Options};
 pub use random::Random;
 pub use run::{Outside, Sim};
+pub use secure::Tls;
 
 use jackfield_reactor::Time;
 

@@ -1,9 +1,10 @@
 //! How a peer's bytes travel: in which pieces, how late, and whether they arrive at all.
 
 use super::Random;
-use super::book::{Book, Record, digest};
+use super::book::{Book, Ended, Record, digest};
 use super::options::Faults;
 use super::peer::{Line, Peer, Saying};
+use super::secure::Secure;
 use crate::disconnect::{Limit, Reason, Timeout};
 use crate::shared::{RefuseReason, Settings};
 use jackfield_reactor::FarEnd;
@@ -20,6 +21,8 @@ pub(super) struct Party {
     pub(super) far: Option<FarEnd>,
     pub(super) conduct: Conduct,
     plan: Plan,
+    /// TLS above its connection, if there is any.
+    secure: Option<Secure>,
     said: Saying,
     random: Random,
     /// What came and was not used by the peer.
@@ -75,7 +78,13 @@ pub(super) struct Conduct {
 }
 
 impl Party {
-    pub(super) fn new(number: usize, peer: Box<dyn Peer>, faults: &Faults, mut random: Random) -> Self {
+    pub(super) fn new(
+        number: usize,
+        peer: Box<dyn Peer>,
+        secure: Option<Secure>,
+        faults: &Faults,
+        mut random: Random,
+    ) -> Self {
         let often = |random: &mut Random, per_mille: u16| if random.chance(300) { per_mille } else { 0 };
         let mut plan = Plan {
             splits: random.chance(faults.splits),
@@ -112,6 +121,7 @@ impl Party {
             far,
             conduct,
             plan,
+            secure,
             said,
             random,
             came,
@@ -150,7 +160,17 @@ impl Party {
     fn has_to_send(&self) -> bool {
         !self.sent_end
             && !self.said.silent
-            && (!self.said.bytes.is_empty() || self.said.finished || self.said.reset || self.closes_half())
+            && (!self.said.bytes.is_empty() || self.said.reset || self.has_records() || self.may_finish())
+    }
+
+    fn has_records(&self) -> bool {
+        self.secure.as_ref().is_some_and(Secure::has_records)
+    }
+
+    /// It wants to end its side, and what it said before is on its way.
+    fn may_finish(&self) -> bool {
+        let is_open = !self.secure.as_ref().is_some_and(Secure::is_handshaking);
+        is_open && (self.said.finished || self.closes_half())
     }
 
     fn closes_half(&self) -> bool {
@@ -195,6 +215,7 @@ impl Party {
             return;
         };
         let bytes = far.take();
+        let bytes = self.decrypt(bytes, book);
         book.note(format_args!("peer {} takes {} ({:08x})", self.number, bytes.len(), digest(&bytes)));
         self.taken += bytes.len();
         if self.plan.window.is_some() && !calm {
@@ -213,21 +234,52 @@ impl Party {
         }
     }
 
+    /// What came in plain text. Below TLS the bytes are never the same twice, and only their number is written down.
+    fn decrypt(&mut self, bytes: Vec<u8>, book: &Book) -> Vec<u8> {
+        let Some(secure) = &mut self.secure else { return bytes };
+        book.note(format_args!("peer {} takes records of {}", self.number, bytes.len()));
+        secure.hear(&bytes).unwrap_or_else(|text| {
+            book.wrong("protocol", format!("peer {} can't decrypt what came: {text}", self.number));
+            Vec::new()
+        })
+    }
+
+    /// What it has said is on its way into records, behind what TLS has to say.
+    fn encrypt(&mut self, book: &Book) {
+        let may_finish = self.may_finish();
+        let Some(secure) = &mut self.secure else { return };
+        let plain = std::mem::take(&mut self.said.bytes);
+        if !plain.is_empty() {
+            book.note(format_args!("peer {} says {} ({:08x})", self.number, plain.len(), digest(&plain)));
+            self.first_line.extend(plain.iter().take(FIRST_LINE_BYTES - self.first_line.len()));
+        }
+        secure.say(&plain);
+        if may_finish && !self.said.reset {
+            secure.say_goodbye();
+        }
+    }
+
     fn send_out(&mut self, calm: bool, book: &Book) {
         let Some(far) = self.far.clone().filter(|_| self.has_to_send()) else { return };
-        let all = self.said.bytes.len();
+        self.encrypt(book);
+        let out = self.secure.as_mut().map_or(&mut self.said.bytes, |secure| &mut secure.records);
+        let all = out.len();
         let mut count = if self.plan.splits && !calm { self.random.size(all).max(all.min(1)) } else { all };
         let cut = self.plan.cut.filter(|(at, _)| *at <= self.sent + count);
         if let Some((at, _)) = cut {
             count = at.saturating_sub(self.sent);
         }
         if count > 0 {
-            let bytes: Vec<u8> = self.said.bytes.drain(..count).collect();
-            book.note(format_args!("peer {} sends {count} ({:08x})", self.number, digest(&bytes)));
+            let bytes: Vec<u8> = out.drain(..count).collect();
             far.send(&bytes);
-            let room = FIRST_LINE_BYTES - self.first_line.len();
-            self.first_line.extend_from_slice(&bytes[..count.min(room)]);
             self.sent += count;
+            if self.secure.is_some() {
+                book.note(format_args!("peer {} sends records of {count}", self.number));
+            } else {
+                book.note(format_args!("peer {} sends {count} ({:08x})", self.number, digest(&bytes)));
+                let room = FIRST_LINE_BYTES - self.first_line.len();
+                self.first_line.extend_from_slice(&bytes[..count.min(room)]);
+            }
         }
         if let Some((_, how)) = cut {
             book.note(format_args!("peer {} is cut: {how:?}", self.number));
@@ -235,10 +287,10 @@ impl Party {
             self.said.bytes.clear();
             return self.end(&far, how);
         }
-        if self.said.bytes.is_empty() {
+        if self.said.bytes.is_empty() && !self.has_records() {
             if self.said.reset {
                 self.end(&far, Cut::Reset);
-            } else if self.said.finished || self.closes_half() {
+            } else if self.may_finish() {
                 self.end(&far, Cut::Finish);
                 book.note(format_args!("peer {} ends its side", self.number));
             }
@@ -266,6 +318,12 @@ impl Party {
             return;
         }
         let clean = !far.is_reset() && !self.plan.never_reads;
+        // Before the end of the handshake a goodbye is in plain text, and could be anybody's.
+        let is_cut =
+            self.secure.as_ref().is_some_and(|secure| !secure.is_handshaking() && !secure.has_heard_goodbye);
+        if clean && is_cut {
+            book.wrong("protocol", format!("peer {} hears no goodbye of TLS before the end", self.number));
+        }
         self.ended = true;
         book.note(format_args!("peer {} sees the end, clean: {clean}", self.number));
         if !self.said.silent && !self.plan.never_reads {
@@ -314,12 +372,7 @@ impl Party {
     pub(super) fn judge(&self, record: &Record, was_told: &Told<'_>) -> Result<(), String> {
         let Some(far) = &self.far else { return Ok(()) };
         let Some(end) = record.end else { return self.judge_refusal(record, was_told) };
-        if end.bytes_out != far.received() as u64 {
-            return Err(format!("{} bytes left the server, and {} arrived", end.bytes_out, far.received()));
-        }
-        if end.bytes_in > (self.sent - far.unread()) as u64 {
-            return Err(format!("{} bytes were read of {} that were sent", end.bytes_in, self.sent));
-        }
+        self.judge_bytes(far, end)?;
         if !self.explains(record, end.reason) {
             return Err(format!(
                 "it ended with {:?}, and there is no reason for that: {:?}",
@@ -341,6 +394,29 @@ impl Party {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether what the server says of its bytes is true.
+    fn judge_bytes(&self, far: &FarEnd, end: Ended) -> Result<(), String> {
+        // What was given to TLS may have been lost below it, unless both have said goodbye.
+        let (arrived, sent, is_whole) = match &self.secure {
+            None => (far.received(), self.sent - far.unread(), true),
+            Some(secure) => (secure.heard, secure.said, secure.has_heard_goodbye),
+        };
+        if end.bytes_out < arrived as u64 || (is_whole && end.bytes_out != arrived as u64) {
+            return Err(format!("{} bytes left the server, and {arrived} arrived", end.bytes_out));
+        }
+        if end.bytes_in > sent as u64 {
+            return Err(format!("{} bytes were read of {sent} that were sent", end.bytes_in));
+        }
+        Ok(())
+    }
+
+    /// Its handshake may have ended with it: then it never had a client.
+    fn may_never_have_been_heard(&self, was_told: &Told<'_>) -> bool {
+        let Conduct { reset, cut, slow, slow_reader, never_reads, .. } = self.conduct;
+        let is_hindered = reset || cut || slow || slow_reader || never_reads || self.said.silent;
+        self.secure.is_some() && (is_hindered || was_told.may_end)
     }
 
     /// The path of its first request, if the line of that was sent.
@@ -366,6 +442,7 @@ impl Party {
             Some(_) => Ok(()),
             // It ended while it was provisional.
             None if record.may_be_provisional && (has_left || was_told.may_end) => Ok(()),
+            None if self.may_never_have_been_heard(was_told) => Ok(()),
             None => Err("it was neither refused nor told of its end".into()),
         }
     }

@@ -1,6 +1,6 @@
 //! What a simulation is made of.
 
-use super::Random;
+use super::{Random, Tls};
 use crate::config::Limits;
 use crate::shared::{NoObserver, Observer};
 use std::sync::Arc;
@@ -18,6 +18,8 @@ pub struct Options {
     /// Paths that are served even under overload, as [`ServerBuilder::overload_exempt`](crate::ServerBuilder::overload_exempt).
     /// Default: none.
     pub reserved: Vec<String>,
+    /// TLS on every connection; the faults are below it. Default: none.
+    pub tls: Option<Tls>,
     /// Reactors. They take their turns one after the other, in any order. Default: 1.
     pub reactors: usize,
     /// For so long of its own time it lets things go wrong; then the faults stop. It ends earlier if every peer has
@@ -77,6 +79,7 @@ impl Default for Options {
             faults: Faults::default(),
             observer: Arc::new(NoObserver),
             reserved: Vec::new(),
+            tls: None,
             reactors: 1,
             storm: Duration::from_secs(60),
             patience: Duration::from_secs(5),

@@ -6,7 +6,7 @@ use super::network::{Party, Told};
 use super::options::Options;
 use super::peer::Peer;
 use super::watched::{Eyes, Watched};
-use super::{Random, Report, Violation};
+use super::{Random, Report, Tls, Violation};
 use crate::client::{Client, ClientFactory, IntoClient, Refuse};
 use crate::config::{ListenerSettings, Speaks};
 use crate::dispatch::Dispatcher;
@@ -150,7 +150,8 @@ impl Sim {
         let number = self.parties.len();
         self.book.pages().records.push(super::book::Record::default());
         let random = self.random.fork();
-        self.parties.push(Party::new(number, Box::new(peer), &self.options.faults, random));
+        let secure = self.options.tls.as_ref().map(Tls::peer);
+        self.parties.push(Party::new(number, Box::new(peer), secure, &self.options.faults, random));
         self
     }
 
@@ -305,7 +306,10 @@ impl Sim {
         let limits = &self.options.limits;
         let silence = limits.http_idle.max(limits.raw_idle).max(limits.heartbeat + limits.heartbeat_dead);
         let work = limits.head_timeout.max(limits.body_interval * 2).max(limits.message_timeout);
-        let end = limits.reactor.linger + limits.close_wait + limits.reactor.write_stall * 4;
+        let end = limits.reactor.handshake
+            + limits.reactor.linger
+            + limits.close_wait
+            + limits.reactor.write_stall * 4;
         silence.max(limits.websocket_idle) * 2 + work + end + limits.events_heartbeat * 200 + self.drain()
     }
 
@@ -620,13 +624,19 @@ fn remote(driver: &MemoryDriver, options: &Options) -> RemoteReactor {
 }
 
 fn settings(options: &Options, book: &Book) -> Settings {
+    let tls = options.tls.as_ref().map(|tls| tls.server.clone());
+    let listeners = ListenerSettings::one_of_each(&options.limits).into_iter();
     Settings {
-        listeners: ListenerSettings::one_of_each(&options.limits),
+        listeners: listeners.map(|listener| ListenerSettings { tls: tls.clone(), ..listener }).collect(),
         limits: options.limits.clone(),
         origins: Origins::Any,
         reserved: Reserved(options.reserved.clone()),
         watchdog: false,
-        observer: Arc::new(Eyes { observer: options.observer.clone(), book: book.clone() }),
+        observer: Arc::new(Eyes {
+            observer: options.observer.clone(),
+            book: book.clone(),
+            has_tls: options.tls.is_some(),
+        }),
         clock: WallClock::From(BEGIN),
     }
 }

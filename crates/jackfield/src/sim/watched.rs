@@ -1,6 +1,6 @@
 //! The user's client with somebody who writes down what is asked of it, and the same for the observer.
 
-use super::book::{Bomb, Book, peer_of};
+use super::book::{Bomb, Book, address, peer_of};
 use crate::client::{
     BodyPlan, Client, Connection, Control, Exchange, HeartbeatAction, Raw, TimerId, Upgrade, WebSocket,
 };
@@ -73,6 +73,9 @@ impl<C: Client> Client for Watched<C> {
 
     fn on_disconnect(&mut self, connection: &mut Connection<'_>, end: &Disconnect) {
         let (book, peer) = (self.book.clone(), self.peer);
+        if connection.peer_addr().ok() != Some(address(peer)) {
+            book.wrong("state", format!("the address of peer {peer} is {:?}", connection.peer_addr()));
+        }
         let noted = Noted(|| book.disconnected(peer, end));
         self.during(connection.id(), "disconnect", |client| client.on_disconnect(connection, end));
         drop(noted);
@@ -128,6 +131,7 @@ impl<F: FnMut()> Drop for Noted<F> {
 pub(super) struct Eyes {
     pub(super) observer: Arc<dyn Observer>,
     pub(super) book: Book,
+    pub(super) has_tls: bool,
 }
 
 impl Observer for Eyes {
@@ -156,7 +160,11 @@ impl Observer for Eyes {
     }
 
     fn on_tls_error(&self, id: ConnectionId, why: Reason) {
-        self.book.wrong("accounts", format!("{id} failed in a handshake that there is not"));
+        self.book.note(format_args!("{id} does not end its handshake: {why:?}"));
+        if !self.has_tls || why == Reason::Tls {
+            self.book
+                .wrong("accounts", format!("{id} failed in a handshake that there is not, or is in order"));
+        }
         self.observer.on_tls_error(id, why);
     }
 

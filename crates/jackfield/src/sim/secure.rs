@@ -1,0 +1,104 @@
+//! TLS between a peer and the network: what goes wrong below it goes wrong with its records.
+
+use rustls::client::Resumption;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, ServerConfig};
+use std::io::{ErrorKind, Read, Write};
+use std::sync::Arc;
+
+/// TLS on every connection of a simulation.
+///
+/// The same seed gives the same trace as long as records repeat in length: take a certificate whose signatures do, such as
+/// one of Ed25519. Sessions are not resumed.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// The server's side.
+    pub server: Arc<ServerConfig>,
+    /// The peers' side.
+    pub client: Arc<ClientConfig>,
+    /// The name for which the server's certificate is.
+    pub name: ServerName<'static>,
+}
+
+impl Tls {
+    pub(super) fn peer(&self) -> Secure {
+        let mut config = ClientConfig::clone(&self.client);
+        // The first handshake of a simulation is as long as the second.
+        config.resumption = Resumption::disabled();
+        let session = ClientConnection::new(Arc::new(config), self.name.clone());
+        let mut session =
+            session.unwrap_or_else(|error| panic!("no peer can use this configuration: {error}"));
+        session.set_buffer_limit(None);
+        Secure {
+            session,
+            records: Vec::new(),
+            said: 0,
+            heard: 0,
+            has_said_goodbye: false,
+            has_heard_goodbye: false,
+        }
+    }
+}
+
+/// A peer's side of TLS.
+pub(super) struct Secure {
+    session: ClientConnection,
+    /// What is to be carried to the server.
+    pub(super) records: Vec<u8>,
+    /// Bytes in plain text that were given to it, and that came out of it.
+    pub(super) said: usize,
+    pub(super) heard: usize,
+    has_said_goodbye: bool,
+    pub(super) has_heard_goodbye: bool,
+}
+
+impl Secure {
+    pub(super) fn is_handshaking(&self) -> bool {
+        self.session.is_handshaking()
+    }
+
+    /// True if something is to be carried to the server.
+    pub(super) fn has_records(&self) -> bool {
+        !self.records.is_empty() || self.session.wants_write()
+    }
+
+    /// Says bytes, and what TLS has to say besides.
+    pub(super) fn say(&mut self, plain: &[u8]) {
+        self.said += plain.len();
+        self.session.writer().write_all(plain).expect("its buffer has no bound");
+        self.fill();
+    }
+
+    /// Says that nothing more will come, once.
+    pub(super) fn say_goodbye(&mut self) {
+        if !std::mem::replace(&mut self.has_said_goodbye, true) {
+            self.session.send_close_notify();
+            self.fill();
+        }
+    }
+
+    fn fill(&mut self) {
+        while self.session.wants_write() {
+            self.session.write_tls(&mut self.records).expect("memory takes all");
+        }
+    }
+
+    /// Takes records, and gives the plain text in them.
+    pub(super) fn hear(&mut self, mut records: &[u8]) -> Result<Vec<u8>, String> {
+        let mut plain = Vec::new();
+        while !records.is_empty() {
+            self.session.read_tls(&mut records).map_err(|error| error.to_string())?;
+            self.session.process_new_packets().map_err(|error| error.to_string())?;
+            match self.session.reader().read_to_end(&mut plain) {
+                Ok(_) => self.has_heard_goodbye = true,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error.to_string()),
+            }
+            if self.has_heard_goodbye && !records.is_empty() {
+                return Err(format!("{} bytes come behind the goodbye", records.len()));
+            }
+        }
+        self.heard += plain.len();
+        Ok(plain)
+    }
+}
