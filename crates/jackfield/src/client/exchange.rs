@@ -35,7 +35,9 @@ context!(Exchange);
 impl<'a> Exchange<'a> {
     /// Answers.
     ///
-    /// A status that no final answer can have (below 200, above 999) is sent as 500.
+    /// A status that no final answer can have (below 200, above 999) is sent as 500. So is an answer whose content type
+    /// can't be written, such as one with a line break: nothing is repaired, and its body is not sent. See
+    /// [`HeaderValue`](crate::HeaderValue).
     #[doc(alias = "SendHttpResponse")]
     #[inline(always)]
     pub fn respond<'m>(mut self, status: u16, content_type: &str, body: impl Into<Body<'m>>) {
@@ -63,7 +65,8 @@ impl<'a> Exchange<'a> {
         self.respond(status, "text/plain", text);
     }
 
-    /// Sends the client elsewhere, with a status such as 302, 303 or 308.
+    /// Sends the client elsewhere, with a status such as 302, 303 or 308. A location that can't be written, such as one
+    /// with a line break, is a 500.
     pub fn redirect(self, status: u16, location: &str) {
         // A location that can't be written has become a 500.
         let _ = self.response(status).header("Location", location).body("", "");
@@ -111,14 +114,9 @@ impl<'a> Exchange<'a> {
         links.begin_events(wires, *id, fields);
     }
 
-    pub(crate) fn begin_stream(&mut self, head: &ResponseHead<'_>, body_bytes: Option<u64>) {
+    fn begin_stream(&mut self, head: &ResponseHead<'_>, body_bytes: Option<u64>) {
         let Connection { id, wires, links } = &mut self.connection;
-        let now = wires.now();
-        let Some(outbox) = wires.outbox(*id) else { return };
-        let (link, date) = links.link_and_date(*id, now);
-        if let Protocol::Http(machine) = &mut link.protocol {
-            machine.respond_stream(head, body_bytes, date, outbox.tail());
-        }
+        links.begin_stream(wires, *id, head, body_bytes);
     }
 }
 

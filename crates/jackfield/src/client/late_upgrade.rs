@@ -1,8 +1,9 @@
 //! A decision on a WebSocket that comes later, from any thread.
 
 use crate::client::reply::Reply;
-use crate::message::Body;
-use crate::shared::{Acceptance, Command};
+use crate::client::response::{ResponseBuilder, ResponseTarget, sealed};
+use crate::message::{Body, HeaderValue};
+use crate::shared::{Acceptance, AnswerKind, Command};
 use jackfield_proto::http1::{FieldError, Fields};
 use jackfield_proto::websocket::is_handshake_field;
 use jackfield_reactor::ConnectionId;
@@ -53,11 +54,11 @@ impl LateUpgrade {
     /// # Errors
     /// The line can't be written as it is, or belongs to the handshake (`Sec-WebSocket-*`, `Upgrade`, `Connection`).
     /// It is not added then.
-    pub fn header(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), FieldError> {
+    pub fn header(&mut self, name: &str, value: impl HeaderValue) -> Result<(), FieldError> {
         if is_handshake_field(name) {
             return Err(FieldError::Reserved);
         }
-        self.fields.push(name, value)
+        value.push_to(&mut self.fields, name)
     }
 
     /// Accepts: `on_open` comes next, on the connection's reactor.
@@ -69,17 +70,36 @@ impl LateUpgrade {
         self.reply.handle.post_reserved(id.reactor(), Command::Accept(Box::new(acceptance)));
     }
 
-    /// Refuses with a status.
-    pub fn reject(mut self, status: u16) {
+    /// Refuses with a status, such as 401 or 403.
+    pub fn reject(self, status: u16) {
         let text = jackfield_proto::http1::reason_phrase(status);
-        self.reply.post(status, "text/plain", Fields::new(), text.into());
+        self.refuse(status, "text/plain", Fields::new(), text.into());
+    }
+
+    /// Refuses, with header lines of its own, such as the `WWW-Authenticate` of a 401 (RFC 9110 section 11.6.1). Those
+    /// that were given with `header` are for the answer that accepts.
+    #[must_use]
+    pub fn response(self, status: u16) -> ResponseBuilder<Self> {
+        ResponseBuilder::new(self, status, Fields::new())
+    }
+
+    fn refuse(mut self, status: u16, content_type: &str, fields: Fields, body: Body<'static>) {
+        self.reply.post(status, content_type, fields, AnswerKind::Whole(body));
+    }
+}
+
+impl ResponseTarget for LateUpgrade {}
+
+impl sealed::Sealed for LateUpgrade {
+    fn answer(self, status: u16, content_type: &str, fields: Fields, body: Body<'_>) {
+        self.refuse(status, content_type, fields, body.into_owned());
     }
 }
 
 impl Drop for LateUpgrade {
     fn drop(&mut self) {
         if self.reply.is_owed {
-            self.reply.post(503, "", Fields::new(), Body::Borrowed(&[]));
+            self.reply.post(503, "", Fields::new(), AnswerKind::Whole(Body::Borrowed(&[])));
         }
     }
 }

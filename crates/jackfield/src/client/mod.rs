@@ -23,7 +23,7 @@ pub(crate) use factory::Closure;
 pub use factory::{ClientFactory, IntoClient, Refuse};
 pub use late_upgrade::LateUpgrade;
 pub use raw::Raw;
-pub use reply::Reply;
+pub use reply::{Reply, ReplyStream};
 pub use response::{ResponseBuilder, ResponseTarget};
 pub use stream::ResponseStream;
 pub use upgrade::Upgrade;

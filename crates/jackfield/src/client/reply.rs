@@ -1,13 +1,38 @@
 //! An answer that comes later, from any thread.
 
 use crate::client::response::{ResponseBuilder, ResponseTarget, sealed};
-use crate::message::Body;
-use crate::shared::{Answer, Command, Handle};
-use jackfield_proto::http1::Fields;
+use crate::links::EVENT_STREAM;
+use crate::message::{Body, Sent};
+use crate::shared::{Answer, AnswerKind, Busy, Command, Handle, Part, PartKind};
+use jackfield_proto::http1::{FieldError, Fields, reason_phrase};
 use jackfield_reactor::ConnectionId;
 
 /// An answer that is owed. Any thread may give it; it can't be refused for a full mailbox, for its place is reserved.
 /// Dropped, it is a 500. If its connection is gone by then, nothing happens.
+///
+/// It has the verbs of an [`Exchange`](crate::Exchange), which take effect on the connection's reactor.
+///
+/// ```
+/// use jackfield::{Client, Exchange, Request};
+/// use std::thread;
+///
+/// struct Slow;
+///
+/// impl Client for Slow {
+///     fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
+///         let reply = exchange.defer();
+///         thread::spawn(move || {
+///             let mut body = reply.stream(200, "text/plain");
+///             for part in ["some ", "parts"] {
+///                 if !body.write(part).is_accepted() {
+///                     return; // the reactor is behind: what is not finished is broken off
+///                 }
+///             }
+///             body.finish();
+///         });
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Reply {
     pub(super) handle: Handle,
@@ -28,27 +53,72 @@ impl Reply {
     }
 
     /// Answers.
-    pub fn respond(self, status: u16, content_type: &str, body: impl Into<Body<'static>>) {
-        self.send(status, content_type, Fields::new(), body.into());
+    ///
+    /// An answer that can't be written is a 500, as with [`Exchange::respond`](crate::Exchange::respond).
+    pub fn respond(mut self, status: u16, content_type: &str, body: impl Into<Body<'static>>) {
+        self.post(status, content_type, Fields::new(), AnswerKind::Whole(body.into()));
+    }
+
+    /// Answers with 200.
+    pub fn ok(self, content_type: &str, body: impl Into<Body<'static>>) {
+        self.respond(200, content_type, body);
+    }
+
+    /// Answers with 404.
+    pub fn not_found(self) {
+        self.error(404);
+    }
+
+    /// Answers with a status whose meaning is the whole message.
+    pub fn error(self, status: u16) {
+        self.respond(status, "text/plain", reason_phrase(status));
+    }
+
+    /// Sends the client elsewhere, with a status such as 302, 303 or 308. A location that can't be written, such as one
+    /// with a line break, is a 500.
+    pub fn redirect(self, status: u16, location: &str) {
+        // A location that can't be written has become a 500.
+        let _ = self.response(status).header("Location", location).body("", "");
     }
 
     /// An answer with header lines of its own.
     #[must_use]
-    pub fn response(self, status: u16) -> ResponseBuilder<Self>
-    where
-        Self: ResponseTarget,
-    {
+    pub fn response(self, status: u16) -> ResponseBuilder<Self> {
         ResponseBuilder::new(self, status, Fields::new())
     }
 
-    pub(crate) fn send(mut self, status: u16, content_type: &str, fields: Fields, body: Body<'static>) {
-        self.post(status, content_type, fields, body);
+    /// Begins an answer whose body follows in parts, of any length: chunked, or until the close in HTTP/1.0.
+    #[must_use]
+    pub fn stream(self, status: u16, content_type: &str) -> ReplyStream {
+        self.begin_stream(status, content_type, Fields::new(), None)
     }
 
-    pub(super) fn post(&mut self, status: u16, content_type: &str, fields: Fields, body: Body<'static>) {
+    /// Begins a stream of server-sent events. From now on any thread may send it some, with
+    /// [`Handle::send`](crate::Handle::send) and the id that is returned.
+    pub fn events(self) -> ConnectionId {
+        self.begin_events(Fields::new())
+    }
+
+    fn begin_stream(
+        mut self,
+        status: u16,
+        content_type: &str,
+        fields: Fields,
+        body_bytes: Option<u64>,
+    ) -> ReplyStream {
+        self.post(status, content_type, fields, AnswerKind::Stream(body_bytes));
+        ReplyStream { handle: self.handle.clone(), id: self.id, sequence: self.sequence, is_open: true }
+    }
+
+    fn begin_events(mut self, fields: Fields) -> ConnectionId {
+        self.post(200, "", fields, AnswerKind::Events);
+        self.id
+    }
+
+    pub(super) fn post(&mut self, status: u16, content_type: &str, fields: Fields, kind: AnswerKind) {
         self.is_owed = false;
         let (id, sequence, content_type) = (self.id, self.sequence, content_type.into());
-        let answer = Answer { id, sequence, status, content_type, fields, body };
+        let answer = Answer { id, sequence, status, content_type, fields, kind };
         self.handle.post_reserved(id.reactor(), Command::Answer(Box::new(answer)));
     }
 }
@@ -56,7 +126,7 @@ impl Reply {
 impl Drop for Reply {
     fn drop(&mut self) {
         if self.is_owed {
-            self.post(500, "", Fields::new(), Body::Borrowed(&[]));
+            self.post(500, "", Fields::new(), AnswerKind::Whole(Body::Borrowed(&[])));
         }
     }
 }
@@ -64,7 +134,91 @@ impl Drop for Reply {
 impl ResponseTarget for Reply {}
 
 impl sealed::Sealed for Reply {
-    fn answer(self, status: u16, content_type: &str, fields: Fields, body: Body<'_>) {
-        self.send(status, content_type, fields, body.into_owned());
+    fn answer(mut self, status: u16, content_type: &str, fields: Fields, body: Body<'_>) {
+        self.post(status, content_type, fields, AnswerKind::Whole(body.into_owned()));
+    }
+}
+
+impl ResponseBuilder<Reply> {
+    /// Begins the answer; its body follows in parts. With a length it must have just that many bytes.
+    ///
+    /// # Errors
+    /// The first header line that can't be written, the type included. The answer is a 500 then.
+    pub fn stream(self, content_type: &str, body_bytes: Option<u64>) -> Result<ReplyStream, FieldError> {
+        match self.unwritable(content_type) {
+            Some(error) => Err(error),
+            None => Ok(self.to.begin_stream(self.status, content_type, self.fields, body_bytes)),
+        }
+    }
+
+    /// Begins a stream of server-sent events, as [`Reply::events`]. Its status is 200, whatever was given.
+    ///
+    /// # Errors
+    /// The first header line that can't be written. The answer is a 500 then.
+    pub fn events(self) -> Result<ConnectionId, FieldError> {
+        match self.unwritable(EVENT_STREAM) {
+            Some(error) => Err(error),
+            None => Ok(self.to.begin_events(self.fields)),
+        }
+    }
+}
+
+/// The body of a deferred answer, whose parts come from any thread, in order.
+///
+/// Dropped before its end, the answer is broken off: the connection is reset, so that what has come of the body doesn't
+/// look like all of it.
+#[derive(Debug)]
+pub struct ReplyStream {
+    handle: Handle,
+    id: ConnectionId,
+    sequence: u32,
+    is_open: bool,
+}
+
+impl ReplyStream {
+    /// The connection that it goes to.
+    #[must_use]
+    pub fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// Sends a part. [`Sent::Full`]: the mailbox of its reactor is full, and the part was not taken; try again.
+    /// A part that its connection can't take later, because too much is queued for
+    /// it or because it goes beyond the announced length, breaks the answer off.
+    pub fn write<'m>(&mut self, part: impl Into<Body<'m>>) -> Sent {
+        let part = self.part(PartKind::Bytes(part.into().into_owned()));
+        match self.handle.post_command(self.id.reactor(), part) {
+            Ok(()) => Sent::Queued,
+            Err(Busy::Full) => Sent::Full,
+            Err(_) => Sent::Gone,
+        }
+    }
+
+    /// Ends the body. One that is shorter than was announced closes the connection, so that the client can tell.
+    pub fn finish(self) {
+        self.finish_with(Fields::new());
+    }
+
+    /// Ends the body, with trailers where the client can take them.
+    pub fn finish_with(mut self, trailers: Fields) {
+        self.end(PartKind::End(trailers));
+    }
+
+    /// The last part has its place in the mailbox, as the answer of a [`Reply`] has.
+    fn end(&mut self, kind: PartKind) {
+        self.is_open = false;
+        self.handle.post_reserved(self.id.reactor(), self.part(kind));
+    }
+
+    fn part(&self, kind: PartKind) -> Command {
+        Command::Part(Box::new(Part { id: self.id, sequence: self.sequence, kind }))
+    }
+}
+
+impl Drop for ReplyStream {
+    fn drop(&mut self) {
+        if self.is_open {
+            self.end(PartKind::Broken);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! An answer with header lines of its own.
 
-use crate::message::Body;
+use crate::message::{Body, HeaderValue};
 use jackfield_proto::http1::{FieldError, Fields, ResponseHead};
 
 /// An answer with header lines of its own. Nothing is sent before `body` or `stream`.
@@ -35,10 +35,11 @@ impl<T: ResponseTarget> ResponseBuilder<T> {
         Self { to, status, fields, error: None }
     }
 
-    /// Adds a header line. The lines about framing and the date are written by the server itself.
+    /// Adds a header line: text, bytes or an integer. The lines about framing and the date are written by the server
+    /// itself.
     #[must_use]
-    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        if let Err(error) = self.fields.push(name, value) {
+    pub fn header(mut self, name: &str, value: impl HeaderValue) -> Self {
+        if let Err(error) = value.push_to(&mut self.fields, name) {
             self.error.get_or_insert(error);
         }
         self

@@ -2,7 +2,7 @@
 
 use crate::client::connection::Connection;
 use crate::client::context::context;
-use crate::links::{Links, Protocol};
+use crate::links::Protocol;
 use crate::message::Sent;
 use jackfield_proto::http1::{BodyError, Fields, Phase};
 
@@ -19,26 +19,7 @@ impl ResponseStream<'_> {
     /// Sends a part. One that would go beyond the announced length is [`Sent::Unfit`].
     pub fn write(&mut self, part: &(impl AsRef<[u8]> + ?Sized)) -> Sent {
         let Connection { id, wires, links } = &mut self.connection;
-        let part = part.as_ref();
-        let cap = wires.limits().outbox_bytes_max;
-        let Some(outbox) = wires.outbox(*id) else { return Sent::Gone };
-        // Asked before it is encoded: the machine counts what was.
-        if outbox.counted() >= cap && Links::is_full(wires, *id) {
-            links.overflow(wires, *id, false);
-            return Sent::Full;
-        }
-        let mut scratch = std::mem::take(&mut links.scratch);
-        scratch.clear();
-        let encoded = match &mut links.link(*id).protocol {
-            Protocol::Http(machine) => machine.encode_part(part, &mut scratch),
-            _ => Err(BodyError::NotStreaming),
-        };
-        let sent = match encoded {
-            Ok(()) => links.send_bytes(wires, *id, &[], &scratch),
-            Err(_) => Sent::Unfit,
-        };
-        links.keep_scratch(scratch);
-        sent
+        links.send_part(wires, *id, part.as_ref())
     }
 
     /// Ends the body.
@@ -55,11 +36,7 @@ impl ResponseStream<'_> {
     /// As [`ResponseStream::finish`].
     pub fn finish_with(mut self, trailers: &Fields) -> Result<(), BodyError> {
         let Connection { id, wires, links } = &mut self.connection;
-        let Some(outbox) = wires.outbox(*id) else { return Ok(()) };
-        let Protocol::Http(machine) = &mut links.link(*id).protocol else { return Ok(()) };
-        let ended = machine.encode_end(trailers, outbox.tail());
-        links.after_answer(wires, *id);
-        ended
+        links.end_stream(wires, *id, trailers)
     }
 }
 

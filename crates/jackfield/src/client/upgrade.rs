@@ -6,7 +6,7 @@ use crate::client::late_upgrade::LateUpgrade;
 use crate::client::reply::Reply;
 use crate::client::response::{ResponseBuilder, ResponseTarget, sealed};
 use crate::links::key;
-use crate::message::Body;
+use crate::message::{Body, HeaderValue};
 use jackfield_proto::http1::{FieldError, Fields};
 use jackfield_proto::websocket::{Offer, is_handshake_field};
 
@@ -54,11 +54,11 @@ impl<'a> Upgrade<'a> {
     /// The line can't be written as it is, or belongs to the handshake (`Sec-WebSocket-*`, `Upgrade`, `Connection`).
     /// It is not added then.
     #[doc(alias = "ResponseHeaders")]
-    pub fn header(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), FieldError> {
+    pub fn header(&mut self, name: &str, value: impl HeaderValue) -> Result<(), FieldError> {
         if is_handshake_field(name) {
             return Err(FieldError::Reserved);
         }
-        self.fields.push(name, value)
+        value.push_to(&mut self.fields, name)
     }
 
     /// Accepts: `on_open` comes next.

@@ -45,6 +45,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             Command::CloseWith(id, code, reason) => self.links.close_with(wires, id, code, &reason),
             Command::Abort(id) => self.links.abort(wires, id, Reason::Local),
             Command::Answer(answer) => self.links.answer_deferred(wires, *answer),
+            Command::Part(part) => self.links.continue_deferred(wires, *part),
             Command::Accept(acceptance) => self.accept(wires, &acceptance),
             Command::Heartbeat(heartbeat) => self.links.set_heartbeat(wires, heartbeat),
             Command::StandIn(stands_in) => wires.stand_in(stands_in),

@@ -31,6 +31,14 @@ impl Body<'_> {
         }
     }
 
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Borrowed(bytes) => bytes,
+            Self::Owned(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+
     /// The same, kept beyond the call: a borrowed one is copied.
     #[must_use]
     pub fn into_owned(self) -> Body<'static> {

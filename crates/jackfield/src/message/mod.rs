@@ -4,12 +4,14 @@
 
 mod body;
 mod form;
+mod header;
 mod prepared;
 mod publication;
 mod sent;
 
 pub use body::Body;
 pub(crate) use form::Form;
+pub use header::HeaderValue;
 pub use prepared::Prepared;
 pub(crate) use publication::Content;
 pub use publication::Publication;

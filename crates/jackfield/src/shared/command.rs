@@ -20,6 +20,7 @@ pub(crate) enum Command {
     CloseWith(ConnectionId, u16, Box<str>),
     Abort(ConnectionId),
     Answer(Box<Answer>),
+    Part(Box<Part>),
     Accept(Box<Acceptance>),
     Heartbeat(Arc<Heartbeat>),
     /// To accept in the place of the reactor that does, or not any more.
@@ -41,8 +42,9 @@ impl Command {
                 size_of::<Answer>()
                     + answer.content_type.len()
                     + answer.fields.as_bytes().len()
-                    + answer.body.heap_bytes()
+                    + answer.kind.heap_bytes()
             }
+            Self::Part(part) => size_of::<Part>() + part.kind.heap_bytes(),
             Self::Accept(acceptance) => size_of::<Acceptance>() + acceptance.fields.as_bytes().len(),
             Self::Adopt(..)
             | Self::Close(_)
@@ -68,7 +70,54 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) content_type: Box<str>,
     pub(crate) fields: Fields,
-    pub(crate) body: Body<'static>,
+    pub(crate) kind: AnswerKind,
+}
+
+/// How a deferred answer goes on behind its head.
+#[derive(Debug)]
+pub(crate) enum AnswerKind {
+    Whole(Body<'static>),
+    /// In parts, of this length altogether if that is known.
+    Stream(Option<u64>),
+    /// As a stream of events.
+    Events,
+}
+
+/// A part of a deferred answer.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) id: ConnectionId,
+    /// The exchange that it belongs to.
+    pub(crate) sequence: u32,
+    pub(crate) kind: PartKind,
+}
+
+#[derive(Debug)]
+pub(crate) enum PartKind {
+    Bytes(Body<'static>),
+    /// The end of the body, with its trailers.
+    End(Fields),
+    /// There is no end: the answer is broken off.
+    Broken,
+}
+
+impl AnswerKind {
+    fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Whole(body) => body.heap_bytes(),
+            Self::Stream(_) | Self::Events => 0,
+        }
+    }
+}
+
+impl PartKind {
+    fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Bytes(body) => body.heap_bytes(),
+            Self::End(trailers) => trailers.as_bytes().len(),
+            Self::Broken => 0,
+        }
+    }
 }
 
 /// A deferred yes to an upgrade.

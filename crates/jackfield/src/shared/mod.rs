@@ -16,7 +16,7 @@ mod settings;
 mod state;
 
 pub(crate) use callback::{Callback, NAMES};
-pub(crate) use command::{Acceptance, Answer, Command};
+pub(crate) use command::{Acceptance, Answer, AnswerKind, Command, Part, PartKind};
 pub use handle::Handle;
 pub use metrics::Metrics;
 pub(crate) use metrics::ReactorMetrics;

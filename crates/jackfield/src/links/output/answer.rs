@@ -5,7 +5,7 @@ use crate::links::Links;
 use crate::links::link::{Awaited, Link, key};
 use crate::links::protocol::Protocol;
 use crate::message::Body;
-use crate::shared::Answer;
+use crate::shared::{Answer, AnswerKind};
 use jackfield_proto::http1::{self, DateBlock, Fields, Phase, ResponseHead, SendBody};
 use jackfield_proto::websocket::{HandshakeError, VERSION};
 use jackfield_reactor::planted::planted;
@@ -140,21 +140,35 @@ impl Links {
         self.after_answer(wires, id);
     }
 
-    /// A deferred answer, unless its exchange is over for another reason.
+    /// A deferred answer, or the beginning of one, unless its exchange is over for another reason.
     pub(crate) fn answer_deferred(&mut self, wires: &mut Wires, answer: Answer) {
-        let Answer { id, sequence, status, content_type, fields, body } = answer;
-        if self.is_owed(wires, id, sequence) && !planted(40) {
-            wires.cancel_timer(id, key::UPGRADE);
-            let head = ResponseHead { status, content_type: &content_type, fields: &fields };
-            self.respond(wires, id, &head, body);
-            self.after_answer(wires, id);
+        let Answer { id, sequence, status, content_type, fields, kind } = answer;
+        if !self.is_owed(wires, id, sequence) || planted(40) {
+            return;
         }
+        wires.cancel_timer(id, key::UPGRADE);
+        let head = ResponseHead { status, content_type: &content_type, fields: &fields };
+        match kind {
+            AnswerKind::Whole(body) => self.respond(wires, id, &head, body),
+            AnswerKind::Stream(body_bytes) => self.begin_stream(wires, id, &head, body_bytes),
+            AnswerKind::Events => self.begin_events(wires, id, fields),
+        }
+        if matches!(self.link(id).protocol, Protocol::Events) {
+            wires.release(id);
+            self.drain_if_draining(wires, id);
+        }
+        self.after_answer(wires, id);
     }
 
     /// Whether the deferred answer of this exchange is still to be given.
-    pub(crate) fn is_owed(&mut self, wires: &Wires, id: ConnectionId, sequence: u32) -> bool {
+    pub(crate) fn is_owed(&self, wires: &Wires, id: ConnectionId, sequence: u32) -> bool {
+        self.is_in(wires, id, sequence, Phase::Deferred)
+    }
+
+    /// Whether this exchange is under way, and its answer in this phase.
+    pub(super) fn is_in(&self, wires: &Wires, id: ConnectionId, sequence: u32, phase: Phase) -> bool {
         wires.contains(id)
-            && matches!(&self.link(id).protocol, Protocol::Http(machine)
-                if machine.sequence() == sequence && machine.phase() == Phase::Deferred)
+            && matches!(&self.table[id.slot()].protocol, Protocol::Http(machine)
+                if machine.sequence() == sequence && machine.phase() == phase)
     }
 }

@@ -7,5 +7,6 @@ mod backlog;
 mod events;
 mod publish;
 mod send;
+mod stream;
 
 pub(crate) use events::EVENT_STREAM;

@@ -1,0 +1,79 @@
+//! Answers whose bodies are sent in parts.
+
+use crate::disconnect::Reason;
+use crate::links::Links;
+use crate::links::protocol::Protocol;
+use crate::message::Sent;
+use crate::shared::{Part, PartKind};
+use jackfield_proto::http1::{BodyError, Fields, Phase, ResponseHead};
+use jackfield_reactor::{ConnectionId, Wires};
+
+impl Links {
+    /// Begins the answer that is owed; its body follows in parts.
+    pub(crate) fn begin_stream(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        head: &ResponseHead<'_>,
+        body_bytes: Option<u64>,
+    ) {
+        let now = wires.now();
+        let Some(outbox) = wires.outbox(id) else { return };
+        let (link, date) = self.link_and_date(id, now);
+        if let Protocol::Http(machine) = &mut link.protocol {
+            machine.respond_stream(head, body_bytes, date, outbox.tail());
+        }
+    }
+
+    /// Sends a part of a body. One that would go beyond the announced length is unfit.
+    pub(crate) fn send_part(&mut self, wires: &mut Wires, id: ConnectionId, part: &[u8]) -> Sent {
+        let cap = wires.limits().outbox_bytes_max;
+        let Some(outbox) = wires.outbox(id) else { return Sent::Gone };
+        // Asked before it is encoded: the machine counts what was.
+        if outbox.counted() >= cap && Self::is_full(wires, id) {
+            self.overflow(wires, id, false);
+            return Sent::Full;
+        }
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.clear();
+        let encoded = match &mut self.link(id).protocol {
+            Protocol::Http(machine) => machine.encode_part(part, &mut scratch),
+            _ => Err(BodyError::NotStreaming),
+        };
+        let sent = match encoded {
+            Ok(()) => self.send_bytes(wires, id, &[], &scratch),
+            Err(_) => Sent::Unfit,
+        };
+        self.keep_scratch(scratch);
+        sent
+    }
+
+    /// Ends a body.
+    pub(crate) fn end_stream(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        trailers: &Fields,
+    ) -> Result<(), BodyError> {
+        let Some(outbox) = wires.outbox(id) else { return Ok(()) };
+        let Protocol::Http(machine) = &mut self.link(id).protocol else { return Ok(()) };
+        let ended = machine.encode_end(trailers, outbox.tail());
+        self.after_answer(wires, id);
+        ended
+    }
+
+    /// A part of a deferred answer, unless its exchange is over for another reason.
+    pub(crate) fn continue_deferred(&mut self, wires: &mut Wires, part: Part) {
+        let Part { id, sequence, kind } = part;
+        if !self.is_in(wires, id, sequence, Phase::Streaming) {
+            return;
+        }
+        // Whoever sent it is not there any more to be told. A part that was not taken leaves a gap, so that nothing may
+        // follow it; a body that is shorter than it was to be closes the connection.
+        match kind {
+            PartKind::Bytes(bytes) if self.send_part(wires, id, bytes.as_bytes()).is_accepted() => {}
+            PartKind::End(trailers) => drop(self.end_stream(wires, id, &trailers)),
+            PartKind::Bytes(_) | PartKind::Broken => self.abort(wires, id, Reason::Local),
+        }
+    }
+}

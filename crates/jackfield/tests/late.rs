@@ -1,0 +1,266 @@
+//! Late decisions have the verbs of early ones: what a peer gets is the same, byte by byte.
+
+mod support;
+
+use jackfield::{Event, Exchange, FieldError, Fields, Handle, LateUpgrade, Reply, Request, Sent, Upgrade};
+use std::cell::RefCell;
+use support::probe::Probe;
+use support::socket::{SWITCHED, UPGRADE};
+use support::{Lab, get, statuses, text};
+
+thread_local! {
+    static REPLIES: RefCell<Vec<Reply>> = const { RefCell::new(Vec::new()) };
+    static UPGRADES: RefCell<Vec<LateUpgrade>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What a peer gets to a request that is answered at once, and to one whose answer comes later.
+#[track_caller]
+fn check(name: &str, early: fn(&mut Probe, Exchange<'_>, &Request<'_>), late: fn(Reply, &Handle)) {
+    for request in [get("/"), get("/").replace("HTTP/1.1", "HTTP/1.0"), get("/").replacen("GET", "HEAD", 1)] {
+        let mut lab = Lab::new(move || Probe { on_request: early, ..Probe::default() });
+        let far = lab.connect();
+        far.send(request.as_bytes());
+        lab.run();
+        let expected = (text(&far.take()), far.is_finished(), far.is_reset());
+
+        let mut lab = Lab::new(|| Probe {
+            on_request: |_, exchange, _| REPLIES.with_borrow_mut(|replies| replies.push(exchange.defer())),
+            ..Probe::default()
+        });
+        let (far, handle) = (lab.connect(), lab.server.handle());
+        far.send(request.as_bytes());
+        lab.run();
+        assert!(far.take().is_empty());
+        REPLIES.with_borrow_mut(|replies| replies.drain(..).for_each(|reply| late(reply, &handle)));
+        lab.run();
+        assert_eq!((text(&far.take()), far.is_finished(), far.is_reset()), expected, "{name} to {request}");
+    }
+}
+
+fn trailers() -> Fields {
+    let mut trailers = Fields::new();
+    trailers.push("X-Sum", "7").expect("it is valid");
+    trailers
+}
+
+#[test]
+fn a_reply_has_the_verbs_of_an_exchange() {
+    check(
+        "ok",
+        |_, exchange, _| exchange.ok("text/plain", "body"),
+        |reply, _| reply.ok("text/plain", "body"),
+    );
+    check("not found", |_, exchange, _| exchange.not_found(), |reply, _| reply.not_found());
+    check("error", |_, exchange, _| exchange.error(418), |reply, _| reply.error(418));
+    check("redirect", |_, exchange, _| exchange.redirect(302, "/x"), |reply, _| reply.redirect(302, "/x"));
+    check(
+        "header",
+        |_, exchange, _| exchange.response(503).header("Retry-After", 7).body("", "").expect("it is valid"),
+        |reply, _| reply.response(503).header("Retry-After", 7).body("", "").expect("it is valid"),
+    );
+    check(
+        "stream",
+        |_, exchange, _| {
+            let mut body = exchange.stream(200, "text/plain");
+            assert_eq!([body.write("a"), body.write(b"b")], [Sent::Queued; 2]);
+            body.finish_with(&trailers()).expect("it is whole");
+        },
+        |reply, _| {
+            let mut body = reply.stream(200, "text/plain");
+            assert_eq!([body.write("a"), body.write(vec![b'b'])], [Sent::Queued; 2]);
+            body.finish_with(trailers());
+        },
+    );
+    check(
+        "stream of a known length",
+        |_, exchange, _| {
+            let mut body =
+                exchange.response(206).header("X", "y").stream("text/plain", Some(2)).expect("it is valid");
+            body.write("ab");
+            body.finish().expect("it is whole");
+        },
+        |reply, _| {
+            let mut body =
+                reply.response(206).header("X", "y").stream("text/plain", Some(2)).expect("it is valid");
+            body.write("ab");
+            body.finish();
+        },
+    );
+    check(
+        "events",
+        |_, exchange, _| {
+            exchange.response(200).header("X", "y").events().expect("it is valid").send(Event::data("x"));
+        },
+        |reply, handle| {
+            let id = reply.response(200).header("X", "y").events().expect("it is valid");
+            handle.send(id, Event::data("x")).expect("there is room");
+        },
+    );
+}
+
+/// A line that can't be written is the same mistake everywhere.
+#[test]
+fn one_rule_for_what_cant_be_written() {
+    const EVIL: &str = "a\r\nEvil: 1";
+    check("type", |_, exchange, _| exchange.ok(EVIL, "x"), |reply, _| reply.ok(EVIL, "x"));
+    check("location", |_, exchange, _| exchange.redirect(302, EVIL), |reply, _| reply.redirect(302, EVIL));
+    type Case = (fn(Exchange<'_>) -> Result<(), FieldError>, FieldError);
+    let cases: [Case; 6] = [
+        (|exchange| exchange.response(200).header("X", EVIL).body("", ""), FieldError::Value),
+        (|exchange| exchange.response(200).header("X Y", 1).body("", ""), FieldError::Name),
+        (|exchange| exchange.response(200).header("Content-Length", 1).body("", ""), FieldError::Reserved),
+        (|exchange| exchange.response(200).body(EVIL, ""), FieldError::Value),
+        (
+            |exchange| exchange.response(200).header("content-type", "a/b").body("text/plain", ""),
+            FieldError::Repeated,
+        ),
+        (
+            |exchange| exchange.response(200).header("Content-Type", "a/b").events().map(drop),
+            FieldError::Repeated,
+        ),
+    ];
+    thread_local! {
+        static ANSWER: RefCell<Option<Case>> = const { RefCell::new(None) };
+    }
+    for case in cases {
+        ANSWER.set(Some(case));
+        let mut lab = Lab::new(|| Probe {
+            on_request: |_, exchange, _| {
+                let (answer, error) = ANSWER.take().expect("it is there");
+                assert_eq!(answer(exchange), Err(error));
+            },
+            ..Probe::default()
+        });
+        let far = lab.connect();
+        let told = lab.say(&far, get("/"));
+        assert_eq!(statuses(&told), [500], "{}", text(&told));
+        assert!(!text(&told).contains("Evil"), "{}", text(&told));
+    }
+}
+
+/// What a peer gets to an upgrade that is decided on at once, and to one that is decided on later.
+#[track_caller]
+fn decide(name: &str, early: fn(Upgrade<'_>), late: fn(LateUpgrade), status: u16, line: &str) {
+    thread_local! {
+        static EARLY: RefCell<Option<fn(Upgrade<'_>)>> = const { RefCell::new(None) };
+    }
+    EARLY.set(Some(early));
+    let mut lab = Lab::new(|| Probe {
+        on_upgrade: |_, upgrade, _| EARLY.take().expect("it is there")(upgrade),
+        ..Probe::default()
+    });
+    let far = lab.connect();
+    let expected = lab.say(&far, UPGRADE);
+    assert_eq!(statuses(&expected), [status], "{name}");
+    assert!(text(&expected).contains(line), "{name}: {}", text(&expected));
+
+    let mut lab = Lab::new(|| Probe {
+        on_upgrade: |_, upgrade, _| UPGRADES.with_borrow_mut(|upgrades| upgrades.push(upgrade.defer())),
+        ..Probe::default()
+    });
+    let far = lab.connect();
+    far.send(UPGRADE.as_bytes());
+    lab.run();
+    UPGRADES.with_borrow_mut(|upgrades| upgrades.drain(..).for_each(late));
+    lab.run();
+    assert_eq!(text(&far.take()), text(&expected), "{name}");
+}
+
+#[test]
+fn a_late_upgrade_has_the_verbs_of_an_upgrade() {
+    decide("accept", |upgrade| upgrade.accept(), LateUpgrade::accept, 101, SWITCHED);
+    decide("reject", |upgrade| upgrade.reject(403), |upgrade| upgrade.reject(403), 403, "Forbidden");
+    const BASIC: &str = "Basic realm=\"x\"";
+    decide(
+        "response",
+        |upgrade| upgrade.response(401).header("WWW-Authenticate", BASIC).body("", "").expect("it is valid"),
+        |upgrade| upgrade.response(401).header("WWW-Authenticate", BASIC).body("", "").expect("it is valid"),
+        401,
+        "WWW-Authenticate: Basic realm=",
+    );
+    decide(
+        "header",
+        |mut upgrade| {
+            upgrade.header("Set-Cookie", "a=b").expect("it is valid");
+            upgrade.header("X-Count", 7_u64).expect("it is valid");
+            upgrade.accept();
+        },
+        |mut upgrade| {
+            upgrade.header("Set-Cookie", "a=b").expect("it is valid");
+            upgrade.header("X-Count", 7_u64).expect("it is valid");
+            upgrade.accept();
+        },
+        101,
+        "Set-Cookie: a=b\r\nX-Count: 7\r\n",
+    );
+    decide(
+        "what the handshake writes itself",
+        |mut upgrade| {
+            for name in
+                ["Sec-WebSocket-Accept", "sec-websocket-protocol", "Sec-WebSocket-Extensions", "Upgrade"]
+            {
+                assert_eq!(upgrade.header(name, "x"), Err(FieldError::Reserved), "{name}");
+            }
+            upgrade.accept();
+        },
+        |mut upgrade| {
+            for name in
+                ["Sec-WebSocket-Accept", "sec-websocket-protocol", "Sec-WebSocket-Extensions", "Upgrade"]
+            {
+                assert_eq!(upgrade.header(name, "x"), Err(FieldError::Reserved), "{name}");
+            }
+            upgrade.accept();
+        },
+        101,
+        SWITCHED,
+    );
+}
+
+/// A body that nobody finishes must not look like a whole one, and holds nothing up.
+#[test]
+fn a_late_body_that_is_dropped_is_broken_off() {
+    let mut lab = Lab::new(|| Probe {
+        on_request: |_, exchange, _| REPLIES.with_borrow_mut(|replies| replies.push(exchange.defer())),
+        ..Probe::default()
+    });
+    let far = lab.connect();
+    far.send(get("/").as_bytes());
+    lab.run();
+    let reply = REPLIES.with_borrow_mut(Vec::pop).expect("it is there");
+    let mut body = reply.stream(200, "text/plain");
+    body.write("a part");
+    lab.run();
+    assert!(text(&far.take()).contains("a part"));
+    drop(body);
+    lab.run();
+    assert!(far.is_reset());
+    assert!(lab.log.has("disconnect Local"), "{:?}", lab.log.events());
+}
+
+/// Parts for an exchange that is over reach nobody.
+#[test]
+fn a_late_part_does_not_reach_a_later_exchange() {
+    let mut lab = Lab::new(|| Probe {
+        on_request: |_, exchange, _| REPLIES.with_borrow_mut(|replies| replies.push(exchange.defer())),
+        ..Probe::default()
+    });
+    let far = lab.connect();
+    far.send(get("/1").as_bytes());
+    lab.run();
+    let first = REPLIES.with_borrow_mut(Vec::pop).expect("it is there");
+    // Longer than it was to be: the answer is broken off.
+    let mut body = first.response(200).stream("text/plain", Some(1)).expect("it is valid");
+    body.write("ab");
+    lab.run();
+    assert!(far.is_reset());
+    let again = lab.connect();
+    again.send(get("/2").as_bytes());
+    lab.run();
+    body.write("c");
+    body.finish();
+    lab.run();
+    assert!(again.take().is_empty(), "{:?}", lab.log.events());
+    REPLIES.with_borrow_mut(|replies| replies.pop()).expect("it is there").ok("text/plain", "second");
+    lab.run();
+    assert_eq!(statuses(&again.take()), [200]);
+}
