@@ -46,7 +46,7 @@ impl Service for Counts {
 /// What makes the service panic.
 const BUG: &[u8] = b"bug";
 /// Longer than anything takes here.
-const LONG: Duration = Duration::from_secs(30);
+const LONG: Duration = Duration::from_secs(60);
 /// A process has one table of descriptors, which one of the tests closes.
 static DESCRIPTORS: Mutex<()> = Mutex::new(());
 

@@ -13,7 +13,6 @@ use process::{Chromium, Showcase};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
 use std::{env, fs};
 
 /// What the checks have in common: two visitors of one showcase.
@@ -316,11 +315,7 @@ fn signal(stage: &mut Stage) -> Outcome<()> {
     expect(sent.success(), || format!("the signal was not sent: {sent}"))?;
     let status = stage.showcase.process.ends()?;
     expect(status.success(), || format!("the showcase ended with {status}"))?;
-    stage.browser.wait_for(
-        &stage.anna,
-        "document.querySelector('#status').dataset.state === 'offline'",
-        Duration::from_secs(20),
-    )?;
+    stage.browser.wait(&stage.anna, "document.querySelector('#status').dataset.state === 'offline'")?;
     stage.picture("offline")
 }
 

@@ -85,12 +85,9 @@ struct Stage {
 impl Stage {
     fn new(reactors: usize, adjust: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
         let told = Told::default();
-        // How busy the machine is must not matter: nobody is refused for overload.
-        let lag_target = Duration::ZERO;
         let limits = Limits::default().with(|limits| {
             limits.callback_slow = SLOW;
             limits.callback_stall = SLOW * 4;
-            limits.lag_target = lag_target;
         });
         let (begin, begun) = mpsc::channel();
         let (go_on, waiting) = mpsc::channel();

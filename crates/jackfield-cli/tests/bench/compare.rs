@@ -161,7 +161,7 @@ fn a_comparison_that_is_killed_leaves_no_server() {
         stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
     };
     let wait_for = |done: &dyn Fn() -> bool| {
-        for _ in 0..1000 {
+        for _ in 0..6000 {
             if done() {
                 return true;
             }

@@ -34,11 +34,16 @@ pub(crate) fn configs() -> &'static Configs {
         let params = rcgen::CertificateParams::new(["localhost".to_owned()]).expect("a name");
         let certificate = CertificateDer::from(params.self_signed(&key).expect("a certificate"));
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let server = ServerConfig::builder().with_no_client_auth();
+        // By name: with the features of other crates there may be more than one.
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let server = ServerConfig::builder_with_provider(provider.clone());
+        let server = server.with_safe_default_protocol_versions().expect("its own").with_no_client_auth();
         let server = server.with_single_cert(vec![certificate.clone()], key).expect("its own key");
         let mut roots = RootCertStore::empty();
         roots.add(certificate).expect("a certificate");
-        let mut client = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let client = ClientConfig::builder_with_provider(provider);
+        let client = client.with_safe_default_protocol_versions().expect("its own");
+        let mut client = client.with_root_certificates(roots).with_no_client_auth();
         // A resumed handshake would be shorter than the first.
         client.resumption = Resumption::disabled();
         Configs { server: server.into(), client: client.into() }

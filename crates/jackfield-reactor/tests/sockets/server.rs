@@ -71,7 +71,7 @@ pub(crate) struct Server {
 }
 
 /// Longer than anything takes here: what comes later is a hang.
-pub(crate) const LONG: Duration = Duration::from_secs(30);
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 impl Server {
     pub(crate) fn start(plan: Plan) -> Self {

@@ -22,11 +22,16 @@ fn configs() -> &'static Configs {
         let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
         let certificate = CertificateDer::from(pair.cert);
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(pair.signing_key.serialize_der()));
-        let server = ServerConfig::builder().with_no_client_auth();
+        // By name: with the features of other crates there may be more than one.
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let server = ServerConfig::builder_with_provider(provider.clone());
+        let server = server.with_safe_default_protocol_versions().expect("its own").with_no_client_auth();
         let server = server.with_single_cert(vec![certificate.clone()], key).expect("its own key");
         let mut roots = RootCertStore::empty();
         roots.add(certificate).expect("a certificate");
-        let client = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let client = ClientConfig::builder_with_provider(provider);
+        let client = client.with_safe_default_protocol_versions().expect("its own");
+        let client = client.with_root_certificates(roots).with_no_client_auth();
         Configs { server: server.into(), client: client.into() }
     })
 }

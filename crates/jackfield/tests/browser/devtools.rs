@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tungstenite::{Message, WebSocket};
 
 /// How long the browser may take for one command.
-const ANSWER_MAX: Duration = Duration::from_secs(30);
+const ANSWER_MAX: Duration = Duration::from_secs(60);
 /// How often a page is asked for what is waited for. Short against any time that a user would notice.
 const POLL_AFTER: Duration = Duration::from_millis(20);
 
@@ -82,17 +82,13 @@ impl Browser {
 
     /// Waits until an expression is true.
     pub(crate) fn wait(&mut self, tab: &Tab, expression: &str) -> Outcome<()> {
-        self.wait_for(tab, expression, Duration::from_secs(10))
-    }
-
-    pub(crate) fn wait_for(&mut self, tab: &Tab, expression: &str, longest: Duration) -> Outcome<()> {
-        let deadline = Instant::now() + longest;
+        let deadline = Instant::now() + ANSWER_MAX;
         loop {
             if self.evaluate(tab, expression)? == Value::Bool(true) {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                return Err(format!("{}: `{expression}` did not come true within {longest:?}", tab.name));
+                return Err(format!("{}: `{expression}` did not come true within {ANSWER_MAX:?}", tab.name));
             }
             thread::sleep(POLL_AFTER);
         }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// How long a process may take to say where it is reached. A cold Chromium on a busy machine needs a while.
 const START_MAX: Duration = Duration::from_secs(60);
-const END_MAX: Duration = Duration::from_secs(10);
+const END_MAX: Duration = Duration::from_secs(60);
 
 /// A process that is ended, and waited for, when this is dropped.
 pub(crate) struct Reaped {

@@ -7,7 +7,7 @@ use tungstenite::protocol::frame::CloseFrame;
 use tungstenite::{Error, Message, WebSocket};
 
 /// Longer than anything takes that works, even on a busy machine.
-pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// A connection on which no read and no write waits for ever.
 pub(crate) fn connect(addr: SocketAddr) -> TcpStream {

@@ -17,13 +17,14 @@ pub struct Live {
 }
 
 impl Live {
-    /// Binds and serves.
+    /// Binds and serves. No new connection is refused for overload: how busy the machine is must not matter.
     pub fn serve<F, M>(builder: ServerBuilder, make: F) -> Self
     where
         F: FnMut(&Peer) -> M + Clone + Send + 'static,
         M: IntoClient,
         M::Client: 'static,
     {
+        let builder = builder.limits(|limits| limits.lag_target = Duration::ZERO);
         Self::run(builder.bind().unwrap(), move |server| server.serve(make))
     }
 
