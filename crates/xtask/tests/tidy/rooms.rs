@@ -49,9 +49,11 @@ fn orders(tree: &Tree) -> Vec<Order> {
     }
     let written = lines.iter().filter_map(|(number, line)| order((MAP.to_owned(), *number), line));
     let tried = tree.plan().split(';').filter_map(|line| order(("JACKFIELD_ROOMS".to_owned(), 1), line));
-    let mut orders: BTreeMap<String, Order> = BTreeMap::new();
-    orders.extend(written.chain(tried).map(|order| (order.name.clone(), order)));
-    orders.into_values().collect()
+    let mut tried: Vec<Order> = tried.collect();
+    let is_tried = |written: &Order| tried.iter().any(|order| order.name == written.name);
+    let mut orders: Vec<Order> = written.filter(|order| !is_tried(order)).collect();
+    orders.append(&mut tried);
+    orders
 }
 
 /// Imports upwards or along a floor, from the root or of all names, circles of files, and rooms that are not as listed.
@@ -65,7 +67,11 @@ pub(crate) fn rooms_are_in_order(tree: &Tree) -> Vec<Offence> {
         )];
     }
     let mut offences = crates_without_order(tree, &orders);
-    for order in orders {
+    for (index, order) in orders.iter().enumerate() {
+        if orders[..index].iter().any(|other| other.name == order.name) {
+            let (path, line) = &order.place;
+            offences.push(Offence::new(path, *line, format!("`{}` has a line already", order.name)));
+        }
         let (crate_, folder) = order.name.split_once('/').unwrap_or((&order.name, ""));
         let Some(modules) = Modules::of(tree, &format!("crates/{crate_}")) else {
             let (path, line) = &order.place;
@@ -73,7 +79,7 @@ pub(crate) fn rooms_are_in_order(tree: &Tree) -> Vec<Offence> {
             continue;
         };
         let imports = modules.imports();
-        let house = House { order: &order, folder, modules: &modules };
+        let house = House { order, folder, modules: &modules };
         offences.extend(house.rooms_differ(&imports));
         offences.extend(imports.iter().filter_map(|import| house.wrong_way(import)));
         if folder.is_empty() {

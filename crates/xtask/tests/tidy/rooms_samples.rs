@@ -147,6 +147,7 @@ pub(crate) const BAD: &[(&str, Files)] = &[
     ("ARCHITECTURE.md:3", two_rooms!("## Rooms\n```text\na: b < c b < lib\n```\n")),
     ("ARCHITECTURE.md:4", two_rooms!("## Rooms\n```text\na: b c < lib\nz: b\n```\n")),
     ("ARCHITECTURE.md:4", two_rooms!("## Rooms\n```text\na: b c < lib\nz, b < c\n```\n")),
+    ("ARCHITECTURE.md:4", two_rooms!("## Rooms\n```text\na: b c < lib\na: b < c < lib\n```\n")),
     ("ARCHITECTURE.md:1", two_rooms!("# Map\n\nNo rooms.\n")),
     (
         "crates/z/src/main.rs:1",
