@@ -35,7 +35,9 @@ impl ConnectionId {
     /// What a slot is called whose generations are used up.
     pub(crate) const RETIRED: Self = Self(u64::MAX - 3);
 
-    pub(crate) fn new(reactor: u8, generation: u32, slot: usize) -> Self {
+    /// The id of the connection that has this slot of this reactor after so many others had it: for tables that keep
+    /// less than an id.
+    pub fn new(reactor: u8, generation: u32, slot: usize) -> Self {
         debug_assert!(slot < SLOTS_MAX && usize::from(reactor) < REACTORS_MAX);
         Self(u64::from(reactor) << REACTOR_SHIFT | u64::from(generation) << SLOT_BITS | slot as u64)
     }

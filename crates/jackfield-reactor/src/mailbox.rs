@@ -22,6 +22,8 @@ struct Inside<M> {
     counted: usize,
     /// Bytes of all of them.
     bytes: usize,
+    /// Its owner has ended, and will never look into it again.
+    is_closed: bool,
 }
 
 #[derive(Debug)]
@@ -31,9 +33,14 @@ struct Posted<M> {
     counts: bool,
 }
 
-/// The box was full; here is the command back.
+/// Why a command was not put in; here it is back.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Full<M>(pub M);
+pub enum PostError<M> {
+    /// The box is full.
+    Full(M),
+    /// The box is closed.
+    Closed(M),
+}
 
 /// What was taken out of a box.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,18 +56,22 @@ impl<M> Mailbox<M> {
     /// compared with the bound in bytes, so that no command is refused for its own size. Without a waker nobody is woken:
     /// the owner of the box must look into it, as the in-memory driver does at every turn.
     pub fn new(waker: Option<Waker>, commands_max: usize, bytes_max: usize) -> Self {
-        let inside = Mutex::new(Inside { commands: VecDeque::new(), counted: 0, bytes: 0 });
+        let inside = Mutex::new(Inside { commands: VecDeque::new(), counted: 0, bytes: 0, is_closed: false });
         Self { inside, woken: AtomicBool::new(false), waker, commands_max, bytes_max }
     }
 
-    /// Puts a command in that takes so many bytes, or gives it back if the box is full.
+    /// Puts a command in that takes so many bytes, or gives it back if the box is full or closed.
     ///
     /// # Errors
-    /// [`Full`]: as many commands, or as many bytes, wait already as may.
-    pub fn post(&self, command: M, bytes: usize) -> Result<(), Full<M>> {
+    /// [`PostError::Full`]: as many commands, or as many bytes, wait already as may. [`PostError::Closed`]: nobody will
+    /// ever look into the box again.
+    pub fn post(&self, command: M, bytes: usize) -> Result<(), PostError<M>> {
         let mut inside = self.lock();
+        if inside.is_closed {
+            return Err(PostError::Closed(command));
+        }
         if inside.counted >= self.commands_max || inside.bytes >= self.bytes_max {
-            return Err(Full(command));
+            return Err(PostError::Full(command));
         }
         inside.counted += 1;
         inside.push(Posted { command, bytes, counts: true });
@@ -70,10 +81,21 @@ impl<M> Mailbox<M> {
     }
 
     /// Puts a command in that must not be refused, on top of those that count: for what is bounded elsewhere, such as
-    /// the one answer that a connection may owe.
-    pub fn post_reserved(&self, command: M, bytes: usize) {
-        self.lock().push(Posted { command, bytes, counts: false });
+    /// the one answer that a connection may owe. A closed box gives it back.
+    pub fn post_reserved(&self, command: M, bytes: usize) -> Option<M> {
+        let mut inside = self.lock();
+        if inside.is_closed {
+            return Some(command);
+        }
+        inside.push(Posted { command, bytes, counts: false });
+        drop(inside);
         self.wake();
+        None
+    }
+
+    /// Closes the box for good: its owner has ended. What is in it can still be taken.
+    pub fn close(&self) {
+        self.lock().is_closed = true;
     }
 
     /// Moves the first `most` commands to the end of `into`. It allocates nothing once `into` has grown.
@@ -82,7 +104,7 @@ impl<M> Mailbox<M> {
         // and a thread that sets it later finds it cleared.
         self.woken.swap(planted(16), Ordering::AcqRel);
         let mut inside = self.lock();
-        let Inside { commands, counted, bytes } = &mut *inside;
+        let Inside { commands, counted, bytes, .. } = &mut *inside;
         let count = commands.len().min(most);
         let mut taken = Taken { bytes: 0, more: commands.len() > count };
         for posted in commands.drain(..count) {

@@ -1,5 +1,6 @@
 //! Time is an argument: milliseconds since the reactor began.
 
+use std::fmt;
 use std::time::Duration;
 
 /// Milliseconds since the reactor began. Read once a turn by the driver; everything within a turn happens at the
@@ -29,7 +30,26 @@ impl Time {
     }
 }
 
+impl fmt::Display for Time {
+    /// In seconds: `12.345 s`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:03} s", self.0 / 1000, self.0 % 1000)
+    }
+}
+
 /// Whole milliseconds, rounded up, so that nothing is due too early.
 pub(crate) fn millis(wait: Duration) -> u64 {
     u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_shown_in_seconds() {
+        for (time, shown) in [(0, "0.000 s"), (7, "0.007 s"), (12_345, "12.345 s")] {
+            assert_eq!(Time(time).to_string(), shown);
+        }
+    }
 }

@@ -18,7 +18,7 @@ mod mailbox;
 use budget::account::Account;
 use budget::{Budget, Pressure};
 use loom::thread::{self, JoinHandle};
-use mailbox::{Full, Mailbox};
+use mailbox::{Mailbox, PostError};
 use planted::select;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -168,7 +168,7 @@ fn a_full_box_gives_the_command_back_and_keeps_a_reserved_place() {
                 let answer = mailbox.post((poster, 0), 1);
                 counts[usize::from(answer.is_err())].fetch_add(1, Ordering::Relaxed);
                 // Refused or not, each of the two commands gets in once.
-                if let Err(Full(command)) = answer {
+                if let Err(PostError::Full(command)) = answer {
                     assert_eq!(command, (poster, 0));
                     mailbox.post_reserved(command, 1);
                 }

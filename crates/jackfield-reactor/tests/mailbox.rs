@@ -1,13 +1,13 @@
 //! The mailbox with real threads. `loom.rs` looks at every order in which few of them can meet.
 
-use jackfield_reactor::{Full, Mailbox, Taken};
+use jackfield_reactor::{Mailbox, PostError, Taken};
 
 #[test]
 fn a_full_box_gives_the_command_back() {
     let mailbox = Mailbox::new(None, 2, 100);
     assert_eq!(mailbox.post(1, 1), Ok(()));
     assert_eq!(mailbox.post(2, 1), Ok(()));
-    assert_eq!(mailbox.post(3, 1), Err(Full(3)));
+    assert_eq!(mailbox.post(3, 1), Err(PostError::Full(3)));
     let mut commands = Vec::new();
     mailbox.take(&mut commands, usize::MAX);
     assert_eq!(commands, [1, 2]);
@@ -77,12 +77,24 @@ fn bytes_are_bounded_as_commands_are() {
     let mailbox = Mailbox::new(None, 1000, 100);
     assert_eq!(mailbox.post(1, 99), Ok(()));
     assert_eq!(mailbox.post(2, 1000), Ok(()), "none is refused for its own size");
-    assert_eq!(mailbox.post(3, 0), Err(Full(3)));
+    assert_eq!(mailbox.post(3, 0), Err(PostError::Full(3)));
     mailbox.post_reserved(4, 5);
     assert_eq!((mailbox.len(), mailbox.bytes()), (3, 1104));
     let mut commands = Vec::new();
     mailbox.take(&mut commands, 1);
-    assert_eq!(mailbox.post(3, 0), Err(Full(3)));
+    assert_eq!(mailbox.post(3, 0), Err(PostError::Full(3)));
     mailbox.take(&mut commands, 1);
     assert_eq!((mailbox.post(3, 0), mailbox.bytes()), (Ok(()), 5));
+}
+
+/// What its owner has left is taken once more, and nothing comes in any more, reserved or not.
+#[test]
+fn a_closed_box_gives_everything_back() {
+    let mailbox = Mailbox::new(None, 10, 100);
+    assert_eq!((mailbox.post(1, 1), mailbox.post_reserved(2, 1)), (Ok(()), None));
+    mailbox.close();
+    assert_eq!((mailbox.post(3, 1), mailbox.post_reserved(4, 1)), (Err(PostError::Closed(3)), Some(4)));
+    let mut commands = Vec::new();
+    assert_eq!(mailbox.take(&mut commands, usize::MAX), Taken { bytes: 2, more: false });
+    assert_eq!((commands, mailbox.len()), (vec![1, 2], 0));
 }

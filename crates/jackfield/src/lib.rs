@@ -53,14 +53,16 @@ mod topics;
 
 pub use client::{
     BodyPlan, Client, ClientFactory, Connection, Control, EventStream, Exchange, HeartbeatAction, IntoClient,
-    LateUpgrade, Raw, Refuse, Reply, ReplyStream, ResponseBuilder, ResponseStream, ResponseTarget, TimerId,
-    Upgrade, WebSocket,
+    LateUpgrade, Raw, Reactor, Refuse, Reply, ReplyStream, ResponseBuilder, ResponseStream, ResponseTarget,
+    Setup, TimerId, Upgrade, WebSocket,
 };
 pub use config::{Heartbeat, LimitRow, Limits, Listener, OnRateExceeded, Rate};
 pub use disconnect::{Disconnect, Limit, ProtocolError, Reason, Timeout};
 pub use message::{Body, HeaderValue, Overflow, Prepared, Publication, Published, Sent};
 pub use server::{Audit, Error, Finding, Result, Server, ServerBuilder};
-pub use shared::{Busy, Drain, Handle, Metrics, Observer, Peer, RefuseReason, SlowCallback, State};
+pub use shared::{
+    Busy, Drain, Handle, Metrics, NotPosted, Observer, Peer, RefuseReason, SlowCallback, State,
+};
 pub use topics::Subscribed;
 
 pub use jackfield_proto as proto;

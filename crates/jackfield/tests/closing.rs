@@ -46,8 +46,8 @@ impl Client for Closer {
 
 fn close(handle: &Handle, way: Way, with: Option<(u16, &'static str)>, from: ConnectionId, id: ConnectionId) {
     let done = match (way, with) {
-        (Way::Itself, with) => handle.post(id, Order(with, id)),
-        (Way::Another, with) => handle.post(from, Order(with, id)),
+        (Way::Itself, with) => handle.post(id, Order(with, id)).map_err(|not| not.why),
+        (Way::Another, with) => handle.post(from, Order(with, id)).map_err(|not| not.why),
         (Way::Handle, None) => handle.close(id),
         (Way::Handle, Some((code, reason))) => handle.close_with(id, code, reason),
     };

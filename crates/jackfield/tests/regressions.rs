@@ -353,8 +353,8 @@ fn limits_beyond_reason_are_told() {
 fn a_maker_that_panics_ends_the_server() {
     let server = Server::builder().listen("127.0.0.1:0").reactors(2).bind().unwrap();
     let handle = server.handle();
-    let ended = server.serve_with(|reactor| {
-        assert_eq!(reactor, 0, "planted: the second reactor's maker panics");
+    let ended = server.serve_with(|setup| {
+        assert_eq!(setup.reactor(), 0, "planted: the second reactor's maker panics");
         |_: &jackfield::Peer| Probe::default()
     });
     assert!(ended.is_err());

@@ -327,7 +327,7 @@ fn c8_peers_are_known_in_a_callback_and_counted_anywhere() {
     let mut lab = Lab::new(|| Probe {
         on_message: |_, socket, _| {
             let own = socket.id();
-            let peers: Vec<ConnectionId> = socket.peers().collect();
+            let peers: Vec<ConnectionId> = socket.connection_ids();
             assert!(peers.contains(&own));
             for peer in peers {
                 socket.send_to(peer, "to each");
@@ -367,7 +367,7 @@ fn c9_both_addresses_are_known() {
 fn c10_sends_act_in_order_and_leave_in_one_write() {
     let mut lab = Lab::new(|| Probe {
         on_message: |_, socket, _| {
-            let (own, peers) = (socket.id(), socket.peers().collect::<Vec<_>>());
+            let (own, peers) = (socket.id(), socket.connection_ids());
             socket.send("1");
             for peer in peers.into_iter().filter(|peer| *peer != own) {
                 assert_eq!(socket.send_to(peer, "a"), Sent::Queued);
@@ -726,7 +726,7 @@ fn c20_clients_of_a_reactor_share_an_rc_without_a_lock() {
     }
     let server = Server::builder().listen("127.0.0.1:0").reactors(1).bind().unwrap();
     let live = Live::run(server, |server| {
-        server.serve_with(|_reactor| {
+        server.serve_with(|_setup| {
             let visits = Rc::new(Cell::new(0));
             move |_peer: &jackfield::Peer| Visitor(visits.clone())
         })

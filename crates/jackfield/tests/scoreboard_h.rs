@@ -129,7 +129,7 @@ fn h2_a_full_mailbox_takes_the_answer_all_the_same() {
     let reply = take_reply();
     let id = reply.id();
     assert_eq!(handle.post(id, 1), Ok(()));
-    assert_eq!(handle.post(id, 2), Err(jackfield::Busy::Full));
+    assert_eq!(handle.post(id, 2).map_err(|not| (not.value, not.why)), Err((2, jackfield::Busy::Full)));
     reply.respond(200, "text/plain", "first");
     take_reply().respond(200, "text/plain", "second");
     lab.run();

@@ -53,7 +53,8 @@ fn p1_one_is_sent_to_by_its_id_and_all_by_a_topic() {
             socket.subscribe("all");
         },
         on_message: |probe, socket, message| {
-            let others: Vec<ConnectionId> = socket.peers().filter(|peer| *peer != socket.id()).collect();
+            let others: Vec<ConnectionId> =
+                socket.connection_ids().into_iter().filter(|peer| *peer != socket.id()).collect();
             assert_eq!(socket.send_to(others[0], message), Sent::Queued);
             let gone = ConnectionId::from_bits(socket.id().to_bits() + (1 << 24));
             assert_eq!(socket.send_to(gone, message), Sent::Gone);

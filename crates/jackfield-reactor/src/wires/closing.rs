@@ -86,9 +86,9 @@ impl Wires {
         self.uncharge_wire(id);
         self.forget_peer(id);
         self.stats.closed.add(1);
-        match self.generations[id.slot()].checked_add(u32::from(!planted(2))) {
+        match self.generations.of(id.slot()).checked_add(u32::from(!planted(2))) {
             Some(next) => {
-                self.generations[id.slot()] = next;
+                self.generations.set(id.slot(), next);
                 self.slab.remove(id.slot());
             }
             None => self.retire(id),

@@ -22,6 +22,7 @@ mod timers;
 
 use self::order::AcceptorOrder;
 use crate::budget::account::Account;
+use crate::generations::Generations;
 use crate::id::{ConnectionId, SLOTS_MAX};
 use crate::limits::Limits;
 use crate::planted::planted;
@@ -57,7 +58,7 @@ const BOTH_WAYS: Interest = Interest::READABLE.add(Interest::WRITABLE);
 pub struct Wires {
     pub(crate) slab: Slab<Wire>,
     /// The next generation of each slot that was ever used.
-    generations: Vec<u32>,
+    generations: Generations,
     retired: usize,
     /// What of the peers does not fit into their wires.
     peers: Slab<Peer>,
@@ -119,7 +120,7 @@ impl Wires {
     pub(crate) fn new(reactor: u8, now: Time, limits: Limits, registry: Option<Registry>) -> Self {
         Self {
             slab: Slab::new(),
-            generations: Vec::new(),
+            generations: Generations::default(),
             retired: 0,
             peers: Slab::new(),
             wheel: Wheel::new(now.0),
@@ -164,8 +165,7 @@ impl Wires {
         }
         table::reserve_gently(&mut self.slab);
         let slot = self.slab.vacant_key();
-        table::extend_gently(&mut self.generations, slot, || 0);
-        let id = ConnectionId::new(self.reactor, self.generations[slot], slot);
+        let id = ConnectionId::new(self.reactor, self.generations.begin(slot), slot);
         if let (Some(registry), Some(source)) = (&self.registry, session.stream_mut().source()) {
             if self.is_unwatched {
                 self.unwatched.push(id);
@@ -257,6 +257,11 @@ impl Wires {
     #[inline(always)]
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Which connection each slot has, for other threads.
+    pub fn generations(&self) -> &Generations {
+        &self.generations
     }
 
     /// The counters of this reactor.
@@ -352,7 +357,7 @@ impl Wires {
     pub fn table_bytes(&self) -> usize {
         self.slab.capacity() * size_of::<Wire>()
             + self.peers.capacity() * size_of::<Peer>()
-            + self.generations.capacity() * size_of::<u32>()
+            + self.generations.table_bytes()
             + self.wheel.table_bytes()
     }
 
@@ -374,7 +379,6 @@ impl Wires {
 
     #[cfg(test)]
     pub(crate) fn set_generation(&mut self, slot: usize, generation: u32) {
-        table::extend_gently(&mut self.generations, slot, || 0);
-        self.generations[slot] = generation;
+        self.generations.set(slot, generation);
     }
 }

@@ -25,7 +25,7 @@ pub struct Connection<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TimerId(pub u16);
 
-impl<'a> Connection<'a> {
+impl Connection<'_> {
     /// Its name, which never names another connection.
     #[doc(alias = "ConnectionId")]
     #[doc(alias = "CliId")]
@@ -99,10 +99,26 @@ impl<'a> Connection<'a> {
         self.wires.memory_of(self.id)
     }
 
-    /// The ids of all connections of this reactor, this one included.
+    /// The ids of the connections of this reactor that have a client, this one included, as they are now. Those of all
+    /// reactors are [`Handle::ids`].
+    ///
+    /// ```
+    /// use jackfield::{Sent, WebSocket};
+    ///
+    /// fn whisper_to_each(socket: &mut WebSocket<'_>) -> usize {
+    ///     let mut heard = 0;
+    ///     for id in socket.connection_ids() {
+    ///         heard += usize::from(socket.send_to(id, "psst") == Sent::Queued);
+    ///     }
+    ///     heard
+    /// }
+    /// ```
     #[doc(alias = "getConnectionIds")]
-    pub fn peers(&self) -> impl Iterator<Item = ConnectionId> + use<'_, 'a> {
-        self.wires.ids()
+    #[doc(alias = "peers")]
+    #[doc(alias = "clients")]
+    #[must_use]
+    pub fn connection_ids(&self) -> Vec<ConnectionId> {
+        self.links.handle.ids_of(self.wires.reactor())
     }
 
     /// True while it takes what is sent to it.
@@ -211,6 +227,12 @@ impl<'a> Connection<'a> {
     #[doc(alias = "sendOne")]
     pub fn send_to<'m>(&mut self, id: ConnectionId, publication: impl Into<Publication<'m>>) -> Sent {
         self.links.send_anywhere(self.wires, id, publication.into().content())
+    }
+
+    /// Sends to all other connections of this reactor that have a client, each in what it speaks, and says how many took
+    /// it. Those of other reactors are not reached: for all of a server's, subscribe them to a topic.
+    pub fn send_to_others<'m>(&mut self, publication: impl Into<Publication<'m>>) -> usize {
+        self.links.send_to_others(self.wires, publication.into().content(), self.id)
     }
 
     /// Closes in good order: what is queued is written, a WebSocket says 1000, then the end. Nothing can be sent

@@ -67,7 +67,8 @@ impl LateUpgrade {
         let Reply { id, sequence, .. } = self.reply;
         let fields = std::mem::take(&mut self.fields);
         let acceptance = Acceptance { id, sequence, accept: self.accept, fields };
-        self.reply.handle.post_reserved(id.reactor(), Command::Accept(Box::new(acceptance)));
+        // With a reactor that has ended its connections are gone.
+        let _ = self.reply.handle.post_reserved(id.reactor(), Command::Accept(Box::new(acceptance)));
     }
 
     /// Refuses with a status, such as 401 or 403.

@@ -45,7 +45,16 @@ impl<F: ClientFactory> Dispatcher<F> {
         } else if there == here {
             self.adopt(wires, incoming, is_provisional);
         } else {
-            self.links.handle.post_reserved(there, Command::Adopt(incoming, is_provisional));
+            self.hand_over(there, incoming, is_provisional);
+        }
+    }
+
+    /// Hands a new connection to another reactor. One that has ended takes none.
+    fn hand_over(&self, there: usize, incoming: Incoming, is_provisional: bool) {
+        let refused = self.links.handle.post_reserved(there, Command::Adopt(incoming, is_provisional));
+        if let Some(Command::Adopt(incoming, _)) = refused {
+            self.links.handle.uncount(there, incoming.peer.listener);
+            self.report_refused(&self.peer_of(&incoming, there), RefuseReason::Shutdown);
         }
     }
 
@@ -135,6 +144,9 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
         table::extend_gently(clients, id.slot(), || None);
         let client = clients[id.slot()].insert(client);
+        if let Some(remote) = links.handle.remote(id.reactor()) {
+            remote.roster.enter(id);
+        }
         wires.mark(id, Callback::Connect as u8);
         let mut connection = Connection { id, wires, links };
         run(client, &mut connection, |client, connection| client.on_connect(connection));

@@ -41,6 +41,8 @@ impl<F: ClientFactory> Dispatcher<F> {
                 self.links.publish_here(wires, &topic, Content::Prepared(&message));
             }
             Command::Post(id, value) => self.hand_out(wires, id, value),
+            Command::PostToTopic(topic, copies) => self.hand_out_copies(wires, &topic, copies),
+            Command::Run(job) => self.run_job(wires, job),
             Command::Close(id) => self.links.close(wires, id, Reason::Local),
             Command::CloseWith(id, code, reason) => self.links.close_with(wires, id, code, &reason),
             Command::Abort(id) => self.links.abort(wires, id, Reason::Local),
@@ -55,7 +57,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     }
 
     /// A posted value, for the client if it is still there.
-    fn hand_out(&mut self, wires: &mut Wires, id: ConnectionId, value: Box<dyn Any + Send>) {
+    pub(super) fn hand_out(&mut self, wires: &mut Wires, id: ConnectionId, value: Box<dyn Any + Send>) {
         let mut value = Some(value);
         self.with_client(wires, id, Callback::Post, |client, connection| {
             if let Some(value) = value.take() {

@@ -11,12 +11,13 @@ mod custom;
 mod feed;
 mod http;
 mod provisional;
+mod ticks;
 mod timers;
 mod websocket;
 
-use crate::client::{Client, ClientFactory, Connection};
+use crate::client::{Client, ClientFactory, Connection, Setup, Tick};
 use crate::links::{Admission, Links, Protocol};
-use crate::shared::{Callback, Command, Drain, Handle, Settings};
+use crate::shared::{Callback, Command, Drain, Settings};
 use call::{guard, panicked, run};
 use feed::{feed, feed_rated};
 use jackfield_proto::http1::HeaderSlots;
@@ -41,6 +42,7 @@ pub(crate) struct Dispatcher<F: ClientFactory> {
     /// Lent to the machines: where the fields of the request at hand are.
     slots: HeaderSlots,
     commands: Vec<Command>,
+    ticks: Vec<Tick>,
     /// Wires that only exist to tell a new connection that there is no room.
     refusals: usize,
     /// When a failed accept was reported to the observer.
@@ -54,18 +56,17 @@ const SCRATCH_BYTES_KEPT: usize = 64 << 10;
 const ACCEPT_ERROR_EVERY: Duration = Duration::from_secs(1);
 
 impl<F: ClientFactory> Dispatcher<F> {
-    pub(crate) fn new(reactor: usize, factory: F, handle: Handle, settings: Arc<Settings>) -> Self {
-        let links = Links::new(reactor, handle, settings.clone());
-        let (clients, commands) = (Vec::new(), Vec::new());
-        let (scratch, slots) = (Scratch::new(), HeaderSlots::new());
+    pub(crate) fn new(setup: Setup, factory: F, settings: Arc<Settings>) -> Self {
+        let Setup { reactor, handle, ticks } = setup;
         Self {
             factory,
-            clients,
-            links,
+            clients: Vec::new(),
+            links: Links::new(reactor, handle, settings.clone()),
             settings,
-            scratch,
-            slots,
-            commands,
+            scratch: Scratch::new(),
+            slots: HeaderSlots::new(),
+            commands: Vec::new(),
+            ticks,
             refusals: 0,
             accept_error_at: None,
         }
@@ -152,6 +153,9 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
             self.links.handle.shutdown(Drain { deadline: self.settings.limits.drain, ..Drain::default() });
         }
         self.read_commands(wires);
+        if !self.ticks.is_empty() {
+            self.run_ticks(wires);
+        }
         self.links.drain_on(wires);
         self.links.halt_if_drained(wires, 0);
     }
@@ -165,6 +169,9 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
             run(client, &mut connection, |client, connection| client.on_disconnect(connection, &end));
             if !planted(38) {
                 self.drop_client(id);
+            }
+            if let Some(remote) = self.links.handle.remote(id.reactor()) {
+                remote.roster.leave(id);
             }
         } else {
             self.never_begun(id, reason);

@@ -63,6 +63,12 @@ impl Links {
         }
     }
 
+    /// The subscribers of a topic on this reactor, as they are now.
+    pub(crate) fn members_of(&mut self, wires: &mut Wires, topic: &str) -> Vec<ConnectionId> {
+        self.end_fan_out(wires);
+        self.topics.find(topic).map_or_else(Vec::new, |(_, topic)| topic.members.clone())
+    }
+
     pub(crate) fn topics_of(&self, id: ConnectionId) -> impl Iterator<Item = &str> {
         let extra = self.table.get(id.slot()).and_then(|link| link.extra.as_deref());
         let topics = extra.map_or(&[][..], |extra| &extra.topics);

@@ -137,7 +137,8 @@ fn appoint(remotes: &[RemoteReactor], deputy: &mut Option<usize>) {
         for (reactor, stands_in) in
             commands.into_iter().filter_map(|(reactor, order)| Some((reactor?, order)))
         {
-            remotes[reactor].post_reserved(Command::StandIn(stands_in));
+            // Who has ended accepts nothing.
+            let _ = remotes[reactor].post_reserved(Command::StandIn(stands_in));
         }
         *deputy = next;
     }

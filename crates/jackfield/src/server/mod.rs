@@ -13,7 +13,7 @@ pub use audit::{Audit, Finding};
 pub use builder::ServerBuilder;
 pub use error::{Error, Result};
 
-use crate::shared::{Handle, RemoteReactor, Settings};
+use crate::shared::{Ending, Handle, RemoteReactor, Settings};
 use jackfield_reactor::{self as reactor, Budget, Driver};
 use std::fmt;
 use std::net::SocketAddr;
@@ -24,6 +24,7 @@ pub struct Server {
     settings: Arc<Settings>,
     drivers: Vec<Driver>,
     handle: Handle,
+    ending: Ending,
     addrs: Vec<SocketAddr>,
     #[cfg(all(feature = "signals", unix))]
     signals: Option<signals::Signals>,
@@ -53,6 +54,7 @@ impl Server {
         Ok(Self {
             settings: Arc::new(settings),
             drivers,
+            ending: Ending(handle.clone()),
             handle,
             addrs,
             #[cfg(all(feature = "signals", unix))]

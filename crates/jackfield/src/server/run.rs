@@ -1,6 +1,6 @@
 //! Serves: a thread for each reactor, until all have ended.
 
-use crate::client::{Client, ClientFactory, Closure, IntoClient};
+use crate::client::{Client, ClientFactory, Closure, IntoClient, Setup};
 use crate::dispatch::Dispatcher;
 use crate::observe::Watchdog;
 use crate::server::Server;
@@ -24,11 +24,11 @@ impl Server {
         M: IntoClient,
         M::Client: 'static,
     {
-        self.serve_factory(move |_reactor| Closure(make.clone()))
+        self.serve_factory(move |_setup| Closure(make.clone()))
     }
 
-    /// The same with a closure that is made on each reactor's thread: what it hands to its clients stays there, and
-    /// may be an `Rc`.
+    /// The same with a closure that is made on each reactor's thread, where more can be set up: see [`Setup`]. What it
+    /// hands to its clients stays on that thread, and need not be `Send`: an `Rc` will do.
     ///
     /// # Errors
     /// As [`Server::serve`].
@@ -37,9 +37,9 @@ impl Server {
         F: FnMut(&Peer) -> M + 'static,
         M: IntoClient,
         M::Client: 'static,
-        K: FnOnce(usize) -> F + Clone + Send + 'static,
+        K: FnOnce(&mut Setup) -> F + Clone + Send + 'static,
     {
-        self.serve_factory(move |reactor| Closure(maker(reactor)))
+        self.serve_factory(move |setup| Closure(maker(setup)))
     }
 
     /// The same with a factory type of one's own.
@@ -50,19 +50,22 @@ impl Server {
     where
         F: ClientFactory + 'static,
         F::Client: Client + 'static,
-        K: FnOnce(usize) -> F + Clone + Send + 'static,
+        K: FnOnce(&mut Setup) -> F + Clone + Send + 'static,
     {
         #[cfg(all(feature = "signals", unix))]
         let _signals = self.signals;
-        let Self { settings, drivers, handle, .. } = self;
+        let Self { settings, drivers, handle, ending, .. } = self;
         let (observer, all) = (settings.observer.clone(), handle.clone());
         let watches = settings.watchdog && !settings.limits.callback_slow.is_zero();
         let watchdog = watches.then(|| Watchdog::start(&handle, &settings)).transpose()?;
         let run = move |number: usize, mut driver: Driver| {
             let ended = catch_unwind(AssertUnwindSafe(|| {
-                let mut dispatcher = Dispatcher::new(number, maker(number), handle.clone(), settings);
+                let mut setup = Setup::new(number, handle.clone());
+                let factory = maker(&mut setup);
+                let mut dispatcher = Dispatcher::new(setup, factory, settings);
+                dispatcher.begin_ticks(&mut driver.reactor.wires);
                 let ended = driver.run(&mut dispatcher);
-                handle.uncount_handed_over(number);
+                handle.end_reactor(number);
                 ended
             }));
             let ended = ended.map_err(|_| Error::Reactor(number)).and_then(|ended| Ok(ended?));
@@ -75,10 +78,8 @@ impl Server {
         all.set_state(State::Running);
         observer.on_started(&all);
         let ended = run_all(drivers, &all, run);
-        // One that ended early may have been handed new connections by one that did not know yet.
-        (0..all.reactors()).for_each(|number| all.uncount_handed_over(number));
         drop(watchdog);
-        all.set_state(State::Stopped);
+        drop(ending);
         observer.on_stopped();
         ended
     }

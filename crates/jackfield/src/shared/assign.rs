@@ -2,6 +2,7 @@
 
 use crate::shared::command::Command;
 use crate::shared::handle::Handle;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
 impl Handle {
@@ -48,15 +49,21 @@ impl Handle {
         }
     }
 
-    /// A reactor has ended: connections that were handed to it since then are dropped, and counted no more.
-    pub(crate) fn uncount_handed_over(&self, reactor: usize) {
+    /// A reactor has ended: it takes no more commands, those that wait are dropped, and connections that were handed to
+    /// it are counted no more.
+    pub(crate) fn end_reactor(&self, reactor: usize) {
+        let Some(remote) = self.remote(reactor) else { return };
+        remote.close();
+        remote.roster.clear();
         let mut commands = Vec::new();
-        if let Some(remote) = self.remote(reactor) {
-            remote.take(&mut commands, usize::MAX);
-        }
-        for command in &commands {
-            if let Command::Adopt(incoming, _) = command {
+        remote.take(&mut commands, usize::MAX);
+        for command in commands {
+            if let Command::Adopt(incoming, _) = &command {
                 self.uncount(reactor, incoming.peer.listener);
+            }
+            // A value of the user's may panic when it is dropped, and the others go all the same.
+            if catch_unwind(AssertUnwindSafe(|| drop(command))).is_err() {
+                remote.metrics.panics.add(1);
             }
         }
     }
@@ -88,13 +95,13 @@ mod tests {
             handle.post_reserved(1, Command::Adopt(Incoming { stream, peer }, false));
         }
         handle.post_reserved(1, Command::Pressure);
-        handle.uncount_handed_over(0);
+        handle.end_reactor(0);
         assert!(
             !handle.assign(1, 0, (9, 3)) && !handle.assign(1, 0, (3, 9)),
             "there is no room for a fourth"
         );
         assert_eq!(handle.count(), 3);
-        handle.uncount_handed_over(1);
+        handle.end_reactor(1);
         assert_eq!((handle.count(), handle.shared().remotes[1].load.load(Ordering::Relaxed)), (0, 0));
     }
 }

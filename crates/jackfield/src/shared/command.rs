@@ -6,6 +6,7 @@ use crate::shared::state::Drain;
 use jackfield_proto::http1::Fields;
 use jackfield_reactor::{ConnectionId, Incoming};
 use std::any::Any;
+use std::fmt;
 use std::sync::Arc;
 
 /// What one thread asks of another's reactor.
@@ -16,6 +17,9 @@ pub(crate) enum Command {
     Send(ConnectionId, Prepared),
     Publish(Arc<str>, Prepared),
     Post(ConnectionId, Box<dyn Any + Send>),
+    PostToTopic(Arc<str>, Copies),
+    /// A closure for the reactor, in a box of a type that only those above know.
+    Run(Box<dyn Any + Send>),
     Close(ConnectionId),
     CloseWith(ConnectionId, u16, Box<str>),
     Abort(ConnectionId),
@@ -36,7 +40,8 @@ impl Command {
     pub(crate) fn bytes(&self) -> usize {
         let heap = match self {
             Self::Send(_, message) | Self::Publish(_, message) => message.heap_bytes(),
-            Self::Post(_, value) => size_of_val(&**value),
+            Self::Post(_, value) | Self::Run(value) => size_of_val(&**value),
+            Self::PostToTopic(_, copies) => size_of_val(&*copies.0),
             Self::CloseWith(.., reason) => reason.len(),
             Self::Answer(answer) => {
                 size_of::<Answer>()
@@ -60,6 +65,21 @@ impl Command {
 
 /// What a mailbox takes for each command: the command, its size, and whether it counts.
 const PLACE_BYTES: usize = size_of::<Command>() + 2 * size_of::<usize>();
+
+/// Makes copies of a value, one for each client that gets it.
+pub(crate) struct Copies(pub(crate) Box<dyn FnMut() -> Box<dyn Any + Send> + Send>);
+
+impl Copies {
+    pub(crate) fn of<T: Any + Clone + Send>(value: T) -> Self {
+        Self(Box::new(move || Box::new(value.clone())))
+    }
+}
+
+impl fmt::Debug for Copies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Copies")
+    }
+}
 
 /// A deferred answer.
 #[derive(Debug)]

@@ -3,8 +3,9 @@
 use crate::config::Heartbeat;
 use crate::message::{Content, Publication, Published};
 use crate::shared::Shared;
-use crate::shared::command::Command;
+use crate::shared::command::{Command, Copies};
 use crate::shared::metrics::Metrics;
+use crate::shared::not_posted::NotPosted;
 use crate::shared::remote::RemoteReactor;
 use crate::shared::state::{Busy, Drain, State};
 use crate::topics::TopicIndex;
@@ -59,10 +60,86 @@ impl Handle {
     /// Gives a value to a connection: its client gets it with `on_post`, on its own reactor.
     ///
     /// # Errors
-    /// [`Busy`].
+    /// [`NotPosted`] has the value, and why it is not on its way.
     #[doc(alias = "GetTaskRunner")]
-    pub fn post<T: Any + Send>(&self, id: ConnectionId, value: T) -> Result<(), Busy> {
-        self.post_command(id.reactor(), Command::Post(id, Box::new(value)))
+    #[doc(alias = "do_send")]
+    pub fn post<T: Any + Send>(&self, id: ConnectionId, value: T) -> Result<(), NotPosted<T>> {
+        let Some(remote) = self.remote(id.reactor()) else {
+            return Err(NotPosted { value, why: Busy::Unknown });
+        };
+        let command = Command::Post(id, Box::new(value));
+        let bytes = command.bytes();
+        match remote.try_post(command, bytes) {
+            Some((why, Command::Post(_, value))) => match value.downcast() {
+                Ok(value) => Err(NotPosted { value: *value, why }),
+                Err(_) => unreachable!("it is the same value"),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives a copy of a value to the client of each subscriber of a topic, on all reactors, with `on_post`.
+    ///
+    /// ```
+    /// use jackfield::{Client, Connection, Handle};
+    /// use std::any::Any;
+    ///
+    /// #[derive(Clone)]
+    /// struct Mute(bool);
+    ///
+    /// struct Member {
+    ///     is_mute: bool,
+    /// }
+    ///
+    /// impl Client for Member {
+    ///     fn on_post(&mut self, _connection: &mut Connection<'_>, value: Box<dyn Any + Send>) {
+    ///         if let Ok(mute) = value.downcast::<Mute>() {
+    ///             self.is_mute = mute.0;
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// fn mute(handle: &Handle) {
+    ///     handle.post_to_topic("room", Mute(true));
+    /// }
+    /// ```
+    pub fn post_to_topic<T: Any + Clone + Send>(&self, topic: &str, value: T) -> Published {
+        let Some((name, counts)) = self.0.topic_index.find(topic) else { return Published::default() };
+        let mut published = Published::default();
+        let subscribing = (0..self.reactors()).filter(|reactor| counts.of(*reactor) > 0);
+        for reactor in subscribing {
+            let copies = Copies::of(value.clone());
+            match self.post_command(reactor, Command::PostToTopic(name.clone(), copies)) {
+                Ok(()) => published.reactors += 1,
+                Err(_) => published.full += 1,
+            }
+        }
+        published
+    }
+
+    /// The ids of all connections that have a client, on all reactors, at this moment: from before `on_connect` until
+    /// after `on_disconnect`. It costs a look at each, and no reactor waits for longer than that.
+    ///
+    /// ```
+    /// use jackfield::Handle;
+    ///
+    /// fn say_to_all(handle: &Handle, text: &str) {
+    ///     for id in handle.ids() {
+    ///         // One that has ended meanwhile gets nothing.
+    ///         let _ = handle.send(id, text);
+    ///     }
+    /// }
+    /// ```
+    #[doc(alias = "getConnectionIds")]
+    #[must_use]
+    pub fn ids(&self) -> Vec<ConnectionId> {
+        (0..self.reactors()).flat_map(|reactor| self.ids_of(reactor)).collect()
+    }
+
+    /// Whether this connection has a client at this moment.
+    #[must_use]
+    pub fn contains(&self, id: ConnectionId) -> bool {
+        self.remote(id.reactor()).is_some_and(|remote| remote.roster.contains(id))
     }
 
     /// Closes a connection in good order.
@@ -150,8 +227,14 @@ impl Handle {
     pub fn shutdown(&self, drain: Drain) {
         self.set_state(State::Draining);
         for remote in &self.0.remotes {
-            remote.post_reserved(Command::Shutdown(drain));
+            // Who has ended has nothing to drain.
+            let _ = remote.post_reserved(Command::Shutdown(drain));
         }
+    }
+
+    /// The ids of the connections of one reactor that have a client, by slot.
+    pub(crate) fn ids_of(&self, reactor: usize) -> Vec<ConnectionId> {
+        self.remote(reactor).map_or_else(Vec::new, |remote| remote.roster.ids(reactor))
     }
 
     pub(crate) fn send_content(&self, id: ConnectionId, content: Content<'_>) -> Result<(), Busy> {
@@ -176,17 +259,16 @@ impl Handle {
         remote.post(command)
     }
 
-    /// Puts a command in that must not be refused.
-    pub(crate) fn post_reserved(&self, reactor: usize, command: Command) {
-        if let Some(remote) = self.remote(reactor) {
-            remote.post_reserved(command);
-        }
+    /// Puts a command in that must not be refused. A reactor that has ended gives it back.
+    pub(crate) fn post_reserved(&self, reactor: usize, command: Command) -> Option<Command> {
+        self.remote(reactor)?.post_reserved(command)
     }
 
     /// Lets every reactor but one know that memory is scarce.
     pub(crate) fn report_pressure(&self, but: usize) {
         for reactor in (0..self.reactors()).filter(|reactor| *reactor != but) {
-            self.post_reserved(reactor, Command::Pressure);
+            // Who has ended has no memory to give back.
+            let _ = self.post_reserved(reactor, Command::Pressure);
         }
     }
 }

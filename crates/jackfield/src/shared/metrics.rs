@@ -46,6 +46,9 @@ pub struct Metrics {
     pub slow_callbacks: u64,
     /// Those of them that were seen to run for longer than [`Limits::callback_stall`](crate::Limits::callback_stall).
     pub stalled_callbacks: u64,
+    /// Ticks of [`Setup::every`](crate::Setup::every) that were skipped because their reactor was late by a period or
+    /// more.
+    pub ticks_missed: u64,
     /// Turns of the reactors.
     pub turns: u64,
     /// Events for connections that had ended.
@@ -78,6 +81,7 @@ pub(crate) struct ReactorMetrics {
     pub(crate) dropped: Counter,
     pub(crate) panics: Counter,
     pub(crate) throttled: Counter,
+    pub(crate) ticks_missed: Counter,
     /// These two are the watchdog's.
     pub(crate) slow_callbacks: Counter,
     pub(crate) stalled_callbacks: Counter,
@@ -132,6 +136,7 @@ impl Metrics {
         self.dropped += reactor.dropped.value();
         self.panics += reactor.panics.value();
         self.throttled += reactor.throttled.value();
+        self.ticks_missed += reactor.ticks_missed.value();
         for (sum, end) in self.ends.iter_mut().zip(&reactor.ends) {
             *sum += end.value();
         }

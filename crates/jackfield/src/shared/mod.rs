@@ -5,21 +5,26 @@
 mod assign;
 mod callback;
 mod command;
+mod ending;
 mod handle;
 mod metrics;
+mod not_posted;
 mod observer;
 mod peer;
 mod publish;
 mod quota;
 mod remote;
+mod roster;
 mod settings;
 mod state;
 
 pub(crate) use callback::{Callback, NAMES};
-pub(crate) use command::{Acceptance, Answer, AnswerKind, Command, Part, PartKind};
+pub(crate) use command::{Acceptance, Answer, AnswerKind, Command, Copies, Part, PartKind};
+pub(crate) use ending::Ending;
 pub use handle::Handle;
 pub use metrics::Metrics;
 pub(crate) use metrics::ReactorMetrics;
+pub use not_posted::NotPosted;
 pub(crate) use observer::{Guarded, NoObserver};
 pub use observer::{Observer, RefuseReason, SlowCallback};
 pub use peer::Peer;

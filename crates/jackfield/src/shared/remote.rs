@@ -4,9 +4,10 @@ use crate::config::Limits;
 use crate::shared::command::Command;
 use crate::shared::metrics::ReactorMetrics;
 use crate::shared::quota::Quota;
+use crate::shared::roster::Roster;
 use crate::shared::state::Busy;
 use jackfield_reactor::mio::Waker;
-use jackfield_reactor::{Budget, Full, Mailbox, Wires};
+use jackfield_reactor::{Budget, Mailbox, PostError, Wires};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -18,6 +19,7 @@ pub(crate) struct RemoteReactor {
     /// Connections that it has or is being given.
     pub(crate) load: AtomicUsize,
     pub(crate) metrics: Arc<ReactorMetrics>,
+    pub(crate) roster: Roster,
     /// New connections that it still takes, if it is overloaded.
     pub(crate) quota: Quota,
     /// A callback runs there for too long, as the watchdog sees it.
@@ -35,6 +37,7 @@ impl RemoteReactor {
             budget: wires.budget().clone(),
             load: AtomicUsize::new(0),
             metrics,
+            roster: Roster::new(wires.generations()),
             quota: Quota::default(),
             held_up: AtomicBool::new(false),
         }
@@ -43,7 +46,7 @@ impl RemoteReactor {
     /// Puts a command into its mailbox.
     ///
     /// # Errors
-    /// [`Busy::Full`].
+    /// [`Busy`].
     pub(crate) fn post(&self, command: Command) -> Result<(), Busy> {
         let bytes = command.bytes();
         self.post_of(command, bytes)
@@ -51,19 +54,36 @@ impl RemoteReactor {
 
     /// The same for a command whose bytes are shared with others, and of which so many are this one's.
     pub(crate) fn post_of(&self, command: Command, bytes: usize) -> Result<(), Busy> {
-        // Charged first: it may be taken out before this thread goes on.
-        self.budget.charge(bytes);
-        self.mailbox.post(command, bytes).map_err(|Full(_)| {
-            self.budget.give_back(bytes);
-            Busy::Full
-        })
+        self.try_post(command, bytes).map_or(Ok(()), |(why, _)| Err(why))
     }
 
-    /// Puts a command in that must not be refused.
-    pub(crate) fn post_reserved(&self, command: Command) {
+    /// The same, which gives back what is not taken.
+    pub(crate) fn try_post(&self, command: Command, bytes: usize) -> Option<(Busy, Command)> {
+        // Charged first: it may be taken out before this thread goes on.
+        self.budget.charge(bytes);
+        let refused = match self.mailbox.post(command, bytes) {
+            Ok(()) => return None,
+            Err(PostError::Full(command)) => (Busy::Full, command),
+            Err(PostError::Closed(command)) => (Busy::Stopped, command),
+        };
+        self.budget.give_back(bytes);
+        Some(refused)
+    }
+
+    /// Puts a command in that must not be refused. A reactor that has ended gives it back.
+    pub(crate) fn post_reserved(&self, command: Command) -> Option<Command> {
         let bytes = command.bytes();
         self.budget.charge(bytes);
-        self.mailbox.post_reserved(command, bytes);
+        let refused = self.mailbox.post_reserved(command, bytes);
+        if refused.is_some() {
+            self.budget.give_back(bytes);
+        }
+        refused
+    }
+
+    /// Its thread has ended: nothing more is taken. What waits can still be taken out.
+    pub(crate) fn close(&self) {
+        self.mailbox.close();
     }
 
     /// Takes some commands out. True if others are left.

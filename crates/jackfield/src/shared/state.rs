@@ -46,6 +46,8 @@ pub enum Busy {
     Full,
     /// It doesn't exist: the id is not of this server.
     Unknown,
+    /// It has ended, and with it all its connections.
+    Stopped,
 }
 
 impl Default for Drain {
@@ -79,6 +81,7 @@ impl fmt::Display for Busy {
         f.write_str(match self {
             Self::Full => "the reactor's mailbox is full: try again later, or raise `mailbox_max`",
             Self::Unknown => "no reactor of this server has such a connection",
+            Self::Stopped => "the server has ended",
         })
     }
 }

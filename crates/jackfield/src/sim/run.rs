@@ -7,7 +7,7 @@ use super::options::Options;
 use super::peer::Peer;
 use super::watched::{Eyes, Watched};
 use super::{Random, Report, Tls, Violation};
-use crate::client::{Client, ClientFactory, IntoClient, Refuse};
+use crate::client::{Client, ClientFactory, IntoClient, Refuse, Setup};
 use crate::config::{ListenerSettings, Speaks};
 use crate::dispatch::Dispatcher;
 use crate::gate::{Origins, Reserved};
@@ -119,7 +119,7 @@ impl Sim {
         let make = Rc::new(RefCell::new(make));
         let nodes = drivers.into_iter().enumerate().map(|(number, driver)| {
             let factory = Maker { make: make.clone(), book: book.clone() };
-            let service = Dispatcher::new(number, factory, handle.clone(), settings.clone());
+            let service = Dispatcher::new(Setup::new(number, handle.clone()), factory, settings.clone());
             Node { driver, service: Box::new(service), held: Vec::new(), behind: (0, Duration::ZERO) }
         });
         let nodes = nodes.collect();

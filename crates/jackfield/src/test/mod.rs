@@ -21,11 +21,13 @@
 
 pub use jackfield_reactor::FarEnd;
 
-use crate::client::{Closure, IntoClient};
+use crate::client::{Closure, IntoClient, Setup};
 use crate::config::{Limits, ListenerSettings};
 use crate::dispatch::Dispatcher;
 use crate::gate::{Allowed, Origins, Reserved};
-use crate::shared::{Guarded, Handle, NoObserver, Observer, Peer, RemoteReactor, Settings, WallClock};
+use crate::shared::{
+    Ending, Guarded, Handle, NoObserver, Observer, Peer, RemoteReactor, Settings, WallClock,
+};
 use jackfield_reactor::{Budget, MemoryDriver, Service, Wires};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +40,8 @@ pub struct TestServer {
     service: Box<dyn Service>,
     handle: Handle,
     peers: u16,
+    /// The last to be dropped.
+    _ending: Ending,
 }
 
 /// Options of a [`TestServer`].
@@ -104,6 +108,21 @@ impl TestServer {
         M: IntoClient,
         M::Client: 'static,
     {
+        Self::with_setup(options, move |_setup| make)
+    }
+
+    /// A server with options, and with a closure that sets its reactor up, as
+    /// [`Server::serve_with`](crate::Server::serve_with).
+    ///
+    /// # Panics
+    /// One of the allowed origins is none.
+    pub fn with_setup<F, M, K>(options: TestOptions, maker: K) -> Self
+    where
+        F: FnMut(&Peer) -> M + 'static,
+        M: IntoClient,
+        M::Client: 'static,
+        K: FnOnce(&mut Setup) -> F,
+    {
         let mut driver = MemoryDriver::new(0, options.limits.reactor.clone());
         driver.reactor.wires.share_budget(Arc::new(Budget::new(options.limits.memory_bytes_max)));
         let remote = RemoteReactor::new(None, &options.limits, &driver.reactor.wires);
@@ -128,8 +147,12 @@ impl TestServer {
             observer: Arc::new(Guarded(options.observer)),
             clock: WallClock::From(BEGIN),
         };
-        let service = Dispatcher::new(0, Closure(make), handle.clone(), Arc::new(settings));
-        Self { driver, service: Box::new(service), handle, peers: 0 }
+        let mut setup = Setup::new(0, handle.clone());
+        let factory = Closure(maker(&mut setup));
+        let service = Dispatcher::new(setup, factory, Arc::new(settings));
+        service.begin_ticks(&mut driver.reactor.wires);
+        let _ending = Ending(handle.clone());
+        Self { driver, service: Box::new(service), handle, peers: 0, _ending }
     }
 
     /// A new connection to the listener for HTTP.

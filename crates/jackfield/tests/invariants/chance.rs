@@ -98,7 +98,7 @@ fn obey(probe: &mut Probe, connection: &mut Connection<'_>, order: &[u8]) {
             connection.publish_to_all("room", "published");
         }
         b"others" => {
-            for peer in connection.peers().collect::<Vec<_>>() {
+            for peer in connection.connection_ids() {
                 connection.send_to(peer, "from another");
                 if peer.slot() % 3 == probe.count % 3 {
                     assert_eq!(connection.close_other(peer), Ok(()));

@@ -77,7 +77,7 @@ fn no_callback_is_entered_from_inside_another() {
     let mut lab = Lab::with_options(options, || Probe {
         on_message: |_, socket, _| {
             let own = socket.id();
-            let peers: Vec<_> = socket.peers().filter(|peer| *peer != own).collect();
+            let peers: Vec<_> = socket.connection_ids().into_iter().filter(|peer| *peer != own).collect();
             for peer in peers {
                 socket.send_to(peer, Message::Binary(&[0; 300_000]));
                 assert_eq!(socket.close_other(peer), Ok(()));
@@ -106,7 +106,7 @@ fn busy_day() -> (Vec<Vec<u8>>, Vec<String>, u64) {
         },
         on_message: |_, socket, message| {
             socket.publish_to_all("b", message);
-            let peers: Vec<_> = socket.peers().collect();
+            let peers: Vec<_> = socket.connection_ids();
             for peer in peers {
                 socket.send_to(peer, "to each");
                 socket.set_timer(TimerId(peer.slot() as u16), Duration::from_millis(20));

@@ -76,7 +76,7 @@ impl Client for Worker {
 
     fn on_open(&mut self, socket: &mut WebSocket<'_>) {
         socket.subscribe("room");
-        self.partner = socket.peers().find(|peer| *peer != socket.id());
+        self.partner = socket.connection_ids().into_iter().find(|peer| *peer != socket.id());
     }
 
     fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {

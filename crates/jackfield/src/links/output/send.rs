@@ -4,7 +4,7 @@ use crate::links::Links;
 use crate::message::{Content, Form, Overflow, Prepared, Sent};
 use crate::shared::Busy;
 use jackfield_proto::websocket::{self, Message};
-use jackfield_reactor::{ConnectionId, WRITE_THROUGH_BYTES_MIN, Wires};
+use jackfield_reactor::{ConnectionId, SHARE_BYTES_MIN, WRITE_THROUGH_BYTES_MIN, Wires};
 use std::sync::Arc;
 
 impl Links {
@@ -38,8 +38,22 @@ impl Links {
         match self.handle.send_content(id, content) {
             Ok(()) => Sent::Queued,
             Err(Busy::Full) => Sent::Full,
-            Err(Busy::Unknown) => Sent::Gone,
+            Err(Busy::Unknown | Busy::Stopped) => Sent::Gone,
         }
+    }
+
+    /// Sends to all connections of this reactor that have a client, but one. To how many it went.
+    pub(crate) fn send_to_others(
+        &mut self,
+        wires: &mut Wires,
+        content: Content<'_>,
+        but: ConnectionId,
+    ) -> usize {
+        // Encoded once; what is small is encoded as fast as it is copied.
+        let prepared = (content.len() >= SHARE_BYTES_MIN).then(|| content.prepare());
+        let content = prepared.as_ref().map_or(content, Content::Prepared);
+        let others = self.handle.ids_of(wires.reactor()).into_iter().filter(|id| *id != but);
+        others.filter(|id| self.send(wires, *id, content).is_accepted()).count()
     }
 
     /// Sends on the request of another thread, which is not there any more to get the outcome.

@@ -1,0 +1,112 @@
+//! A reactor, in a closure that runs on its thread.
+
+use crate::links::Links;
+use crate::message::{Publication, Published, Sent};
+use crate::shared::{Busy, Command, Handle, NotPosted};
+use jackfield_reactor::{ConnectionId, Time, Wires};
+use std::any::Any;
+use std::fmt;
+
+/// A reactor, in a closure that runs on its thread: of [`Setup::every`](crate::Setup::every) or of [`Handle::run_on`].
+///
+/// It reaches the connections of its reactor as a callback does: what is sent to them acts at once, with a true answer.
+///
+/// ```
+/// use jackfield::{Handle, Reactor};
+///
+/// fn count(reactor: &mut Reactor<'_>) {
+///     let all = reactor.connection_ids();
+///     for id in &all {
+///         reactor.send_to(*id, format!("{} of us at {}", all.len(), reactor.now()));
+///     }
+/// }
+///
+/// fn count_on_all(handle: &Handle) {
+///     for reactor in 0..handle.reactors() {
+///         // One that is too busy is left out.
+///         let _ = handle.run_on(reactor, count);
+///     }
+/// }
+/// ```
+pub struct Reactor<'a> {
+    pub(crate) wires: &'a mut Wires,
+    pub(crate) links: &'a mut Links,
+}
+
+/// A closure that another thread sends to a reactor.
+pub(crate) type Job = Box<dyn FnOnce(&mut Reactor<'_>) + Send>;
+
+impl Reactor<'_> {
+    /// Its number, from 0.
+    #[must_use]
+    pub fn number(&self) -> usize {
+        self.links.reactor
+    }
+
+    /// The time of this turn, since the reactor began.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.wires.now()
+    }
+
+    /// The server, for other threads.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.links.handle.clone()
+    }
+
+    /// The ids of the connections of this reactor that have a client, as they are now.
+    #[must_use]
+    pub fn connection_ids(&self) -> Vec<ConnectionId> {
+        self.links.handle.ids_of(self.number())
+    }
+
+    /// How many subscribers a topic has, on all reactors.
+    #[must_use]
+    pub fn subscribers(&self, topic: &str) -> usize {
+        self.links.handle.subscribers(topic)
+    }
+
+    /// Sends to a connection, as [`Connection::send_to`](crate::Connection::send_to).
+    pub fn send_to<'m>(&mut self, id: ConnectionId, publication: impl Into<Publication<'m>>) -> Sent {
+        self.links.send_anywhere(self.wires, id, publication.into().content())
+    }
+
+    /// Sends to all subscribers of a topic, on all reactors.
+    #[doc(alias = "broadcast")]
+    pub fn publish<'m>(&mut self, topic: &str, publication: impl Into<Publication<'m>>) -> Published {
+        self.links.publish(self.wires, topic, publication.into().content(), ConnectionId::NONE)
+    }
+
+    /// Gives a value to a connection, as [`Handle::post`]: its client gets it in the next turn.
+    ///
+    /// # Errors
+    /// As [`Handle::post`].
+    pub fn post<T: Any + Send>(&self, id: ConnectionId, value: T) -> Result<(), NotPosted<T>> {
+        self.links.handle.post(id, value)
+    }
+}
+
+impl Handle {
+    /// Runs a closure on a reactor's thread, in its next turn. A panic of the closure is told to
+    /// [`Observer::on_panic`](crate::Observer::on_panic), with an id that names no connection.
+    ///
+    /// # Errors
+    /// [`Busy`]: the closure is dropped, and never runs.
+    #[doc(alias = "defer")]
+    #[doc(alias = "spawn")]
+    pub fn run_on(
+        &self,
+        reactor: usize,
+        run: impl FnOnce(&mut Reactor<'_>) + Send + 'static,
+    ) -> Result<(), Busy> {
+        let job: Job = Box::new(run);
+        self.post_command(reactor, Command::Run(Box::new(job)))
+    }
+}
+
+impl fmt::Debug for Reactor<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reactor({})", self.number())
+    }
+}

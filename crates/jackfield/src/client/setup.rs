@@ -1,0 +1,137 @@
+//! What is set up on a reactor's thread before it serves.
+
+use crate::client::reactor::Reactor;
+use crate::shared::Handle;
+use std::fmt;
+use std::time::Duration;
+
+/// A reactor before it serves, on its own thread: the argument of the closure of
+/// [`Server::serve_with`](crate::Server::serve_with).
+///
+/// What the closure makes stays on this thread. So the clients of one reactor, and what is done every so often, share
+/// state in an `Rc`, without a lock:
+///
+/// ```no_run
+/// use jackfield::{Client, Message, Server, WebSocket};
+/// use std::{cell::Cell, rc::Rc, time::Duration};
+///
+/// struct Player {
+///     moves: Rc<Cell<u32>>,
+/// }
+///
+/// impl Client for Player {
+///     fn on_open(&mut self, socket: &mut WebSocket<'_>) {
+///         socket.subscribe("game");
+///     }
+///
+///     fn on_message(&mut self, _socket: &mut WebSocket<'_>, _message: Message<'_>) {
+///         self.moves.set(self.moves.get() + 1);
+///     }
+/// }
+///
+/// fn main() -> jackfield::Result<()> {
+///     Server::bind("127.0.0.1:8080")?.serve_with(|setup| {
+///         let moves = Rc::new(Cell::new(0));
+///         let seen = moves.clone();
+///         setup.every(Duration::from_millis(50), move |reactor| {
+///             reactor.publish("game", format!("{} moves at {}", seen.take(), reactor.now()));
+///         });
+///         move |_peer| Player { moves: moves.clone() }
+///     })
+/// }
+/// ```
+pub struct Setup {
+    pub(crate) reactor: usize,
+    pub(crate) handle: Handle,
+    pub(crate) ticks: Vec<Tick>,
+}
+
+/// Something that is done every so often.
+pub(crate) struct Tick {
+    period: Duration,
+    /// When it is due, since the reactor began. `None`: it has not been looked at yet.
+    pub(crate) next: Option<Duration>,
+    pub(crate) run: Box<dyn FnMut(&mut Reactor<'_>)>,
+}
+
+/// No tick comes more often: a turn knows no shorter time.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+impl Setup {
+    pub(crate) fn new(reactor: usize, handle: Handle) -> Self {
+        Self { reactor, handle, ticks: Vec::new() }
+    }
+
+    /// The number of the reactor, from 0.
+    #[must_use]
+    pub fn reactor(&self) -> usize {
+        self.reactor
+    }
+
+    /// The server, for other threads.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Does something every so often, on this reactor's thread, for the first time a period after it began to serve;
+    /// at least a millisecond apart. The times are multiples of the period, however long each run takes, so in the long
+    /// run none is lost to drift. A tick whose time has passed by a period or more is skipped, and counted in
+    /// [`Metrics::ticks_missed`](crate::Metrics::ticks_missed). They go on while the server drains, and end with the
+    /// reactor.
+    ///
+    /// A panic is told to [`Observer::on_panic`](crate::Observer::on_panic), with an id that names no connection, and the
+    /// next tick comes as if nothing had happened.
+    #[doc(alias = "interval")]
+    #[doc(alias = "run_interval")]
+    #[doc(alias = "setInterval")]
+    #[doc(alias = "us_timer_set")]
+    pub fn every(&mut self, period: Duration, run: impl FnMut(&mut Reactor<'_>) + 'static) {
+        self.ticks.push(Tick { period: period.max(SHORTEST), next: None, run: Box::new(run) });
+    }
+}
+
+impl Tick {
+    /// Whether it is due, and how many of its times have passed besides this one.
+    pub(crate) fn take_due(&mut self, now: Duration) -> Option<u64> {
+        let next = *self.next.get_or_insert(now + self.period);
+        let late = now.checked_sub(next)?;
+        let missed = late.as_nanos() / self.period.as_nanos();
+        let missed = u64::try_from(missed).unwrap_or(u64::MAX);
+        let behind = u64::try_from(self.period.as_nanos()).unwrap_or(u64::MAX).saturating_mul(missed + 1);
+        self.next = Some(next + Duration::from_nanos(behind));
+        Some(missed)
+    }
+}
+
+impl fmt::Debug for Setup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Setup").field("reactor", &self.reactor).field("ticks", &self.ticks.len()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// At these times it is looked at. Where it was due, how many were missed.
+    #[track_caller]
+    fn check(period: Duration, looks_ms: &[u64], expected: &[Option<u64>]) {
+        let mut tick = Tick { period, next: None, run: Box::new(|_| {}) };
+        let found: Vec<_> = looks_ms.iter().map(|ms| tick.take_due(Duration::from_millis(*ms))).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_is_late_keeps_its_times() {
+        let period = Duration::from_millis(10);
+        check(period, &[5, 14, 15, 16, 25, 29, 35], &[None, None, Some(0), None, Some(0), None, Some(0)]);
+        // Late by less than a period, and by more.
+        check(period, &[0, 19, 20, 55, 59, 60], &[None, Some(0), Some(0), Some(2), None, Some(0)]);
+        check(
+            Duration::from_micros(33_333),
+            &[0, 33, 34, 66, 67, 99, 100],
+            &[None, None, Some(0), None, Some(0), None, Some(0)],
+        );
+    }
+}

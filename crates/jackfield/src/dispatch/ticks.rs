@@ -1,0 +1,68 @@
+//! What was set up on the reactor's thread: periodic closures, and those that other threads send.
+
+use crate::client::{ClientFactory, Job, Reactor};
+use crate::dispatch::Dispatcher;
+use crate::dispatch::call::guard;
+use crate::shared::Copies;
+use jackfield_reactor::{ConnectionId, Wires};
+use std::any::Any;
+use std::time::Duration;
+
+impl<F: ClientFactory> Dispatcher<F> {
+    /// The reactor begins to turn: from now on the ticks count.
+    pub(crate) fn begin_ticks(&self, wires: &mut Wires) {
+        if !self.ticks.is_empty() {
+            wires.go_on_next_turn();
+        }
+    }
+
+    /// Runs the ticks that are due, and has the reactor woken for the next.
+    #[cold]
+    pub(super) fn run_ticks(&mut self, wires: &mut Wires) {
+        let now = Duration::from_millis(wires.now().0);
+        let mut ticks = std::mem::take(&mut self.ticks);
+        for tick in &mut ticks {
+            if let Some(missed) = tick.take_due(now) {
+                self.links.metrics.ticks_missed.add(missed);
+                self.run_on_reactor(wires, |reactor| (tick.run)(reactor));
+            }
+        }
+        let drain = self.links.drain_until.map(|until| Duration::from_millis(until.0));
+        if let Some(next) = ticks.iter().filter_map(|tick| tick.next).chain(drain).min() {
+            wires.set_alarm(next.saturating_sub(now));
+        }
+        self.ticks = ticks;
+    }
+
+    /// Runs a closure that another thread has sent.
+    pub(super) fn run_job(&mut self, wires: &mut Wires, job: Box<dyn Any + Send>) {
+        if let Ok(job) = job.downcast::<Job>() {
+            self.run_on_reactor(wires, |reactor| job(reactor));
+        }
+    }
+
+    /// A copy of a value for each subscriber of a topic. Those who come or go while it is handed out change nothing.
+    pub(super) fn hand_out_copies(&mut self, wires: &mut Wires, topic: &str, mut copies: Copies) {
+        for id in self.links.members_of(wires, topic) {
+            match guard(|| (copies.0)()) {
+                Ok(copy) => self.hand_out(wires, id, copy),
+                Err(payload) => return self.report_panic(&*payload),
+            }
+        }
+        self.drop_guarded(ConnectionId::NONE, copies);
+    }
+
+    /// A panic ends nothing but the closure's own run.
+    fn run_on_reactor(&mut self, wires: &mut Wires, run: impl FnOnce(&mut Reactor<'_>)) {
+        let links = &mut self.links;
+        if let Err(payload) = guard(|| run(&mut Reactor { wires, links })) {
+            self.report_panic(&*payload);
+        }
+    }
+
+    #[cold]
+    fn report_panic(&self, payload: &(dyn Any + Send)) {
+        self.links.metrics.panics.add(1);
+        self.settings.observer.on_panic(ConnectionId::NONE, payload);
+    }
+}

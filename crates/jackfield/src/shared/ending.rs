@@ -1,0 +1,15 @@
+//! The end of a server, whether it has served or not.
+
+use crate::shared::handle::Handle;
+use crate::shared::state::State;
+
+/// Dropped when a server has ended, also one that never served: from then on its handles take nothing, and what waits in
+/// the mailboxes is dropped.
+pub(crate) struct Ending(pub(crate) Handle);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        (0..self.0.reactors()).for_each(|reactor| self.0.end_reactor(reactor));
+        self.0.set_state(State::Stopped);
+    }
+}
