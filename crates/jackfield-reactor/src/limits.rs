@@ -50,6 +50,10 @@ pub struct Limits {
     pub write_stall: Duration,
     /// Longest wait for the peer's end after ours was sent. Then the connection is dropped. Default: 2 s.
     pub linger: Duration,
+    /// Longest time for which a connection whose peer has closed may be paused with bytes that were not handed up. Then it
+    /// is closed with [`Reason::Peer`](crate::Reason). One that has no such bytes is told of the end at once, and what
+    /// else keeps a connection from being read has bounds of its own. Default: 30 s.
+    pub unread_wait: Duration,
     /// Longest time for which a connection is not read because memory is scarce. Then it is evicted with
     /// [`Limit::Memory`](crate::Limit::Memory). Default: 10 s.
     pub memory_wait: Duration,
@@ -77,6 +81,7 @@ impl Default for Limits {
             handshakes_per_turn: 64,
             write_stall: Duration::from_secs(30),
             linger: Duration::from_secs(2),
+            unread_wait: Duration::from_secs(30),
             memory_wait: Duration::from_secs(10),
             handshake: Duration::from_secs(10),
         }

@@ -509,6 +509,21 @@ fn ends() -> Vec<Class> {
             told: Told::Ended(Reason::Local),
         },
         Class {
+            rows: &["reactor.unread_wait"],
+            limits: as_they_are,
+            play: |lab| {
+                let far = utter(lab, listener::RAW, "pause");
+                far.send(b"unread");
+                far.finish();
+                lab.advance(SECOND * 30 - MS);
+                assert_eq!(lab.connections(), 1);
+                lab.advance(MS);
+                far
+            },
+            seen: Seen::End,
+            told: Told::Ended(Reason::Peer),
+        },
+        Class {
             rows: &["reactor.linger"],
             limits: as_they_are,
             play: |lab| {
@@ -563,6 +578,10 @@ fn probe() -> Probe {
         on_data: |_, raw, data| {
             if data.starts_with(b"keep") {
                 return 0;
+            }
+            if data.starts_with(b"pause") {
+                raw.pause_read();
+                return data.len();
             }
             raw.send(&*data);
             data.len()

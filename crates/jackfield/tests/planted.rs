@@ -12,7 +12,7 @@ use jackfield::sim;
 use jackfield_fuzz::bad_day;
 
 /// By the number of each, where `planted` is asked for it.
-const BUGS: [&str; 51] = [
+const BUGS: [&str; 52] = [
     "the generation of an id is ignored",
     "a slot is used again with the same generation: a stale id names a stranger",
     "the timers of a wire outlive it",
@@ -64,6 +64,7 @@ const BUGS: [&str; 51] = [
     "a callback panics, and its peer is told that all is well",
     "what TLS keeps encrypted is not pushed when there is room",
     "a wire that is aborted forgets who its peer was",
+    "the peer's leaving is not noticed on a wire that is not read",
 ];
 
 #[test]

@@ -3,7 +3,7 @@
 use super::in_memory::MemoryDriver;
 use crate::id::ConnectionId;
 use crate::wire::Wire;
-use crate::wire::flags;
+use crate::wire::flags::{Flags, ReadStop, WriteStop};
 use crate::wire::life::Phase;
 
 /// What a reactor holds: all of it is zero once every connection has ended.
@@ -66,11 +66,11 @@ impl MemoryDriver {
         let carry_bytes_max = limits.carry_bytes_max + limits.read_bytes;
         if wire.phase == Phase::Dead {
             Err(format!("{id} is dead and still there"))
-        } else if wire.has(flags::DIRTY | flags::ENDING) {
+        } else if wire.has(Flags::DIRTY | Flags::ENDING) {
             Err(format!("{id} believes that it is on a list, and is not"))
-        } else if wire.has(flags::AGAIN) && !self.reactor.wires.again.contains(&id) {
+        } else if wire.has(Flags::AGAIN) && !self.reactor.wires.again.contains(&id) {
             Err(format!("{id} waits to be looked at again, and nobody will"))
-        } else if wire.queued() > 0 && !wire.has(flags::WRITE_BLOCKED) {
+        } else if wire.queued() > 0 && !wire.has(WriteStop::BLOCKED) {
             Err(format!("{id} has {} bytes queued, and nobody will write them", wire.queued()))
         } else if carried > carry_bytes_max {
             Err(format!("{id} has carried {carried} bytes, which is more than {carry_bytes_max}"))
@@ -87,10 +87,18 @@ impl MemoryDriver {
         self.check()?;
         for (_, wire) in &self.reactor.wires.slab {
             let listens = matches!(wire.phase, Phase::Open | Phase::OutputClosed | Phase::Lingering)
-                && !wire.has(flags::NOT_READ | flags::AGAIN | flags::ENDED);
+                && !wire.has(Flags::AGAIN | Flags::ENDED | ReadStop::ANY);
             let Some(pipe) = wire.session.stream().as_pipe() else { continue };
             if listens && pipe.is_forgotten() {
                 return Err(format!("{} listens, and what came for it will never be read", wire.id));
+            }
+            let is_open = matches!(wire.phase, Phase::Open | Phase::OutputClosed);
+            if is_open
+                && pipe.is_at_end()
+                && wire.carry.is_none()
+                && !wire.has(Flags::ENDED | Flags::ENCRYPTS)
+            {
+                return Err(format!("the peer of {} has closed, and nobody has noticed", wire.id));
             }
             if pipe.is_broken() && wire.id != ConnectionId::RETIRED {
                 return Err(format!("{} is broken, and nobody has noticed", wire.id));

@@ -201,6 +201,11 @@ impl Session {
         matches!(self, Self::Plain(stream) if stream.is_empty())
     }
 
+    /// True if it is known that the peer's end comes next.
+    pub(crate) fn is_at_end(&self) -> bool {
+        matches!(self, Self::Plain(stream) if stream.is_at_end())
+    }
+
     /// One read of bytes that nobody will look at.
     pub(crate) fn discard(&mut self, room: &mut [u8]) -> ReadOutcome {
         self.stream_mut().read(room)

@@ -116,6 +116,30 @@ impl Stream {
         }
     }
 
+    /// True if it is known that the peer's end comes next. Nothing is taken.
+    pub(crate) fn is_at_end(&self) -> bool {
+        let mut first = [MaybeUninit::uninit()];
+        let peeked = match self {
+            Self::Tcp(stream) => SockRef::from(stream).peek(&mut first),
+            #[cfg(unix)]
+            Self::Unix(stream) => SockRef::from(stream).peek(&mut first),
+            Self::Memory(pipe) => return pipe.is_at_end(),
+            Self::Closed => return true,
+        };
+        matches!(peeked, Ok(0))
+    }
+
+    /// What broke the connection, if something has: asked without a read, and told once.
+    pub(crate) fn take_error(&self) -> Option<io::Error> {
+        match self {
+            Self::Tcp(stream) => stream.take_error().ok().flatten(),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.take_error().ok().flatten(),
+            Self::Memory(pipe) => pipe.take_error(),
+            Self::Closed => None,
+        }
+    }
+
     /// Says a last word to a new connection and lets go of it at once, without waiting for its end: for when there is no
     /// room even for waiting. Nothing is said if `word` is empty. A peer that is gone already, or takes nothing, hears
     /// nothing.

@@ -130,12 +130,30 @@ impl Pipe {
         if taken == 0 && wanted > 0 { Err(ErrorKind::WouldBlock.into()) } else { Ok(taken) }
     }
 
+    /// Both directions are closed with it if the peer has ended: as Linux does, that is told as a hang-up.
     pub(crate) fn finish(&mut self) {
-        self.0.lines().outbound_ended = true;
+        let mut lines = self.0.lines();
+        lines.outbound_ended = true;
+        if lines.inbound_ended {
+            lines.raise(Edges { readable: true, writable: true, ended: true, broken: true });
+        }
     }
 
+    /// What the peer has not taken yet is lost with it.
     pub(crate) fn reset(&mut self) {
-        self.0.lines().reset = true;
+        self.0.lines().break_off();
+    }
+
+    /// The peer's end comes next.
+    pub(crate) fn is_at_end(&self) -> bool {
+        let lines = self.0.lines();
+        lines.inbound.is_empty() && lines.inbound_ended && !lines.reset && !lines.reset_behind
+    }
+
+    /// That the peer has broken it, if it has.
+    pub(crate) fn take_error(&self) -> Option<io::Error> {
+        let lines = self.0.lines();
+        (lines.reset || lines.reset_behind).then(|| ErrorKind::ConnectionReset.into())
     }
 
     /// No bytes wait to be read.
@@ -164,7 +182,7 @@ impl Pipe {
         if edges == Edges::default() {
             return None;
         }
-        edges.broken |= lines.reset || lines.reset_behind;
+        edges.broken |= lines.is_hung_up();
         edges.ended |= lines.inbound_ended || edges.broken;
         Some(edges)
     }
@@ -173,6 +191,10 @@ impl Pipe {
 impl Drop for Pipe {
     fn drop(&mut self) {
         let mut lines = self.0.lines();
+        if !lines.inbound.is_empty() && !lines.edges.readable {
+            // To close over bytes that have come and were not read is a reset.
+            lines.break_off();
+        }
         lines.outbound_ended = true;
         lines.released = true;
         lines.home = None;
@@ -194,7 +216,8 @@ impl FarEnd {
     pub fn finish(&self) {
         let mut lines = self.0.lines();
         lines.inbound_ended = true;
-        lines.raise(Edges { readable: true, ended: true, ..Edges::default() });
+        let broken = lines.is_hung_up();
+        lines.raise(Edges { readable: true, ended: true, broken, ..Edges::default() });
     }
 
     /// Breaks the connection, as a RST does.
@@ -290,6 +313,17 @@ impl FarEnd {
 }
 
 impl Lines {
+    /// Both directions are closed, as the system sees it.
+    fn is_hung_up(&self) -> bool {
+        self.reset || self.reset_behind || (self.inbound_ended && self.outbound_ended)
+    }
+
+    /// The near end resets the connection.
+    fn break_off(&mut self) {
+        self.reset = true;
+        self.outbound.clear();
+    }
+
     fn raise(&mut self, news: Edges) {
         let edges = &mut self.edges;
         let was_listed = *edges != Edges::default();

@@ -5,8 +5,8 @@ use super::service::Service;
 use crate::id::ConnectionId;
 use crate::planted::planted;
 use crate::time::NEVER;
-use crate::wire::flags;
-use crate::wire::life::Phase;
+use crate::wire::flags::{Flags, WriteStop};
+use crate::wire::life::{Event, Phase};
 use crate::wire::timer_key;
 
 impl Reactor {
@@ -14,7 +14,7 @@ impl Reactor {
     pub(super) fn advance_close<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         self.wires.flush(id);
         let Some(wire) = self.wires.get(id) else { return };
-        wire.flags &= !flags::ENDING;
+        wire.flags.remove(Flags::ENDING);
         match wire.phase {
             // The writable edge brings it back here.
             Phase::Closing if wire.outbox.is_some() && !planted(20) => {}
@@ -41,8 +41,8 @@ impl Reactor {
         if wire.is_over() {
             return self.finish(id, service);
         }
-        let is_unread = wire.has(flags::UNREAD);
-        wire.phase = Phase::Lingering;
+        let is_unread = wire.has(Flags::UNREAD);
+        wire.step(Event::Sent);
         self.wires.arm(id, timer_key::LINGER, if planted(19) { NEVER.0 } else { now.after(linger).0 });
         if is_unread {
             self.discard(id);
@@ -52,8 +52,8 @@ impl Reactor {
     /// The layer above hears of the end, once, and then the slot is free.
     pub(super) fn finish<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let Some(wire) = self.wires.get(id) else { return };
-        wire.phase = Phase::Dead;
-        wire.flags |= flags::CUT;
+        wire.step(Event::Over);
+        wire.flags.insert(WriteStop::CUT);
         let reason = wire.reason;
         let calls = if planted(21) { 2 } else { usize::from(!planted(22)) };
         (0..calls).for_each(|_| service.on_close(&mut self.wires, id, reason));

@@ -5,7 +5,8 @@ use super::service::Service;
 use crate::id::ConnectionId;
 use crate::planted::planted;
 use crate::reason::{Reason, Timeout};
-use crate::wire::flags;
+use crate::wire::Wire;
+use crate::wire::flags::{Flags, ReadStop, WriteStop};
 use crate::wire::life::Phase;
 use crate::wire::timer_key;
 use std::time::Duration;
@@ -38,6 +39,7 @@ impl Reactor {
         self.wires.disarm(id, key);
         match key {
             timer_key::LINGER => self.finish(id, service),
+            timer_key::UNREAD => self.on_unread(id),
             timer_key::HANDSHAKE => self.wires.abort(id, Reason::Timeout(Timeout::Handshake)),
             key if self.wires.is_heard(id) => service.on_timer(&mut self.wires, id, key),
             _ => {}
@@ -63,11 +65,19 @@ impl Reactor {
         }
     }
 
+    /// The peer has closed, and bytes that came before that were not wanted in all this time.
+    fn on_unread(&mut self, id: ConnectionId) {
+        let is_left = |wire: &Wire| wire.has(ReadStop::PAUSED) && !wire.has(Flags::ENDED);
+        if self.wires.peek(id).is_some_and(is_left) {
+            self.wires.close(id, Reason::Peer);
+        }
+    }
+
     fn on_stall(&mut self, id: ConnectionId) {
         let now = self.wires.now;
         let stall = crate::time::millis(self.wires.limits.write_stall);
         let Some(wire) = self.wires.get(id) else { return };
-        if !wire.has(flags::WRITE_BLOCKED) {
+        if !wire.has(WriteStop::BLOCKED) {
             self.wires.disarm(id, timer_key::STALL);
             return;
         }

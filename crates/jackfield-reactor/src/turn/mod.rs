@@ -20,7 +20,7 @@ use crate::limits::Limits;
 use crate::time::NEVER;
 use crate::time::Time;
 use crate::turn::service::Service;
-use crate::wire::flags;
+use crate::wire::flags::Flags;
 use crate::wires::Wires;
 use crate::wires::ready::Ready;
 use mio::Registry;
@@ -113,7 +113,7 @@ impl Reactor {
         self.wires.end_event();
         // Whether the read had emptied the socket is forgotten.
         if let Some(wire) = self.wires.get(id) {
-            wire.flags |= flags::UNREAD;
+            wire.flags.insert(Flags::UNREAD);
             self.wires.look_again(id);
         }
     }

@@ -6,7 +6,7 @@ use crate::guard::guard;
 use crate::id::ConnectionId;
 use crate::planted::planted;
 use crate::stream::outcome::ReadOutcome;
-use crate::wire::flags;
+use crate::wire::flags::Flags;
 use crate::wire::life::Phase;
 use crate::wires::Wires;
 
@@ -92,6 +92,10 @@ impl Reactor {
             self.wires.end_event();
             self.after_event(id, service);
         }
+        // It may be read no longer, with something in the socket of which no edge will tell.
+        if self.wires.peek(id).is_some_and(|wire| wire.has(Flags::HUNG_UP | Flags::PEER_CLOSED)) {
+            self.notice(id, service);
+        }
     }
 
     fn pump_listening<S: Service + ?Sized>(&mut self, id: ConnectionId, certain: bool, service: &mut S) {
@@ -99,21 +103,21 @@ impl Reactor {
         loop {
             let Some(wire) = self.wires.get(id) else { return };
             // A session that was put above an open wire talks first.
-            if wire.has(flags::RECHECK) && wire.phase != Phase::Handshake {
-                wire.flags &= !flags::RECHECK;
+            if wire.has(Flags::RECHECK) && wire.phase != Phase::Handshake {
+                wire.flags.remove(Flags::RECHECK);
                 if !self.show_carry(id, service) {
                     return;
                 }
                 continue;
             }
-            if !wire.has(flags::UNREAD) {
+            if !wire.has(Flags::UNREAD) {
                 return;
             }
             if budget == 0 {
                 return self.wires.look_again(id);
             }
             let got = wire.session.read(&mut self.rx[self.headroom..]);
-            if wire.has(flags::ENCRYPTS) {
+            if wire.has(Flags::ENCRYPTS) {
                 // While it reads it writes what it can, too.
                 self.wires.charge_encrypted(id);
             }
@@ -123,8 +127,8 @@ impl Reactor {
             let ReadOutcome::Bytes { count, drained } = got else { return self.take_end(id, got, service) };
             let Some(wire) = self.wires.get(id) else { return };
             // A last look ends with a read that gave nothing.
-            if drained && (certain || planted(30)) && !wire.has(flags::FINAL_READ) {
-                wire.flags &= !flags::UNREAD;
+            if drained && (certain || planted(30)) && !wire.has(Flags::FINAL_READ) {
+                wire.flags.remove(Flags::UNREAD);
             }
             budget = budget.saturating_sub(count);
             if !self.take_in(id, count, service) {
@@ -142,7 +146,7 @@ impl Reactor {
             }
             ReadOutcome::Nothing => {
                 if let Some(wire) = self.wires.get(id) {
-                    wire.flags &= !flags::UNREAD;
+                    wire.flags.remove(Flags::UNREAD);
                 }
             }
             // The session will say so again.
@@ -179,7 +183,7 @@ impl Reactor {
                 keep_rest(wires, id, &rx[begin + used..end], true);
             }
         }
-        wires.goes_on(id) && !wires.peek(id).is_some_and(|wire| wire.has(flags::RECHECK))
+        wires.goes_on(id) && !wires.peek(id).is_some_and(|wire| wire.has(Flags::RECHECK))
     }
 
     /// Shows the carry without reading. False: the wire is not to be read on in this turn.
@@ -195,7 +199,7 @@ impl Reactor {
                 hand_over(wires, id, &mut [], service);
             }
         }
-        wires.goes_on(id) && !wires.peek(id).is_some_and(|wire| wire.has(flags::RECHECK))
+        wires.goes_on(id) && !wires.peek(id).is_some_and(|wire| wire.has(Flags::RECHECK))
     }
 
     /// Reads and drops what a peer still sends after our end.
@@ -206,14 +210,14 @@ impl Reactor {
                 ReadOutcome::Bytes { count, .. } if count < budget => budget -= count,
                 ReadOutcome::Bytes { .. } => return self.wires.look_again(id),
                 ReadOutcome::Nothing => {
-                    wire.flags &= !flags::UNREAD;
+                    wire.flags.remove(Flags::UNREAD);
                     if wire.is_over() {
                         self.wires.end_later(id);
                     }
                     return;
                 }
                 ReadOutcome::End | ReadOutcome::Failed(_) | ReadOutcome::Refused(_) => {
-                    wire.flags |= flags::ENDED;
+                    wire.flags.insert(Flags::ENDED);
                     return self.wires.end_later(id);
                 }
             }
@@ -229,7 +233,7 @@ impl Reactor {
             |wires| &mut wires.again,
             |this, id| {
                 if let Some(wire) = this.wires.get(id) {
-                    wire.flags &= !flags::AGAIN;
+                    wire.flags.remove(Flags::AGAIN);
                     this.pump(id, false, service);
                 }
             },
@@ -245,7 +249,7 @@ impl Reactor {
             |wires| &mut wires.unwatched,
             |this, id| {
                 if let Some(wire) = this.wires.get(id) {
-                    wire.flags |= flags::UNREAD;
+                    wire.flags.insert(Flags::UNREAD);
                 }
                 this.pump(id, true, service);
                 this.wires.watch(id);
@@ -274,7 +278,7 @@ fn hand_over<S: Service + ?Sized>(
 fn keep_rest(wires: &mut Wires, id: ConnectionId, rest: &[u8], drained: bool) {
     if !drained {
         if let Some(wire) = wires.get(id).filter(|_| !planted(25)) {
-            wire.flags |= flags::UNREAD;
+            wire.flags.insert(Flags::UNREAD);
         }
         wires.look_again(id);
     }

@@ -6,8 +6,8 @@ use crate::id::ConnectionId;
 use crate::planted::planted;
 use crate::reason::Reason;
 use crate::stream::outcome::ReadOutcome;
-use crate::wire::flags;
-use crate::wire::life::Phase;
+use crate::wire::flags::{Flags, ReadStop, WriteStop};
+use crate::wire::life::{Act, Event, Phase};
 use crate::wire::timer_key;
 use crate::wires::ready::Ready;
 
@@ -25,48 +25,99 @@ impl Reactor {
     #[inline(never)]
     fn on_ready_slow<S: Service + ?Sized>(&mut self, ready: Ready, service: &mut S) {
         let Ready { id, readable, writable, ended, broken } = ready;
-        let Some(wire) = self.wires.get(id) else {
+        if self.wires.get(id).is_none() {
             if id == ConnectionId::WAKER {
                 service.on_wake(&mut self.wires);
             } else {
                 self.wires.stats.stale.add(1);
             }
             return;
-        };
-        if broken
-            && (wire.has(flags::NOT_READ | flags::ENDED) || wire.phase == Phase::Closing)
-            && !planted(29)
-        {
-            // Nobody is going to read the news from the socket.
-            return self.wires.abort(id, Reason::Reset);
         }
         if writable {
             self.on_writable(id);
         }
-        if readable || ended || broken {
-            // After the peer's end every edge tells of it again.
-            let Some(wire) = self.wires.get(id).filter(|wire| !wire.has(flags::ENDED)) else { return };
-            wire.flags |= if broken { flags::UNREAD | flags::BROKEN } else { flags::UNREAD };
-            self.pump(id, !ended && !broken, service);
+        let hint = match (broken, ended, readable) {
+            (true, ..) => Event::HungUp,
+            (_, true, _) => Event::PeerClosed,
+            (.., true) => Event::Readable,
+            _ => return,
+        };
+        let Some(wire) = self.wires.get(id) else { return };
+        if ended || broken {
+            wire.flags.insert(Flags::PEER_CLOSED);
+        }
+        if broken {
+            wire.flags.insert(Flags::HUNG_UP);
+        }
+        match wire.step(hint) {
+            Act::Read | Act::Discard => {
+                wire.flags.insert(Flags::UNREAD);
+                self.pump(id, hint == Event::Readable, service);
+            }
+            Act::Nothing => {}
+            _ => {
+                if !wire.has(Flags::ENDED) {
+                    // No further edge tells of it.
+                    wire.flags.insert(Flags::UNREAD);
+                }
+                self.notice(id, service);
+            }
+        }
+    }
+
+    /// What the system has told of a wire that is not read, and that nobody is going to find out by reading it: that it
+    /// is broken, or that its peer has closed.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn notice<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
+        let Some(wire) = self.wires.get(id) else { return };
+        if wire.has(Flags::HUNG_UP) && wire.step(Event::HungUp) == Act::Ask && !planted(29) {
+            wire.flags.remove(Flags::HUNG_UP);
+            if let Some(error) = wire.session.stream().take_error() {
+                return self.wires.abort(id, Reason::of_error(&error));
+            }
+        }
+        if wire.has(Flags::PEER_CLOSED) && wire.step(Event::PeerClosed) == Act::Look && !planted(52) {
+            self.look_for_end(id, service);
+        }
+    }
+
+    /// The peer's end is told at once if nothing was before it; otherwise that it has closed, once, and the end when it is
+    /// read.
+    fn look_for_end<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
+        let (now, unread_wait) = (self.wires.now, self.wires.limits.unread_wait);
+        let Some(wire) = self.wires.get(id) else { return };
+        if wire.carry.is_none() && wire.session.is_at_end() {
+            self.take_end(id, ReadOutcome::End, service);
+        } else {
+            if wire.has(ReadStop::PAUSED) {
+                self.wires.arm_once(id, timer_key::UNREAD, now.after(unread_wait).0);
+            }
+            let Some(wire) = self.wires.get(id) else { return };
+            if wire.raise(Flags::PEER_CLOSED_TOLD) {
+                service.on_peer_closed(&mut self.wires, id);
+            }
         }
     }
 
     fn on_writable(&mut self, id: ConnectionId) {
         let now = self.wires.now.stamp();
-        let Some(wire) = self.wires.get(id).filter(|wire| !wire.has(flags::CUT)) else { return };
+        let Some(wire) = self.wires.get(id).filter(|wire| !wire.has(WriteStop::CUT)) else { return };
         let pushed = match if planted(50) { Ok(true) } else { wire.session.push() } {
             Ok(pushed) => pushed,
             Err(error) => return self.wires.abort(id, Reason::of_error(&error)),
         };
         if wire.outbox.as_ref().is_some_and(|outbox| !outbox.is_empty()) {
             // What has gathered in this turn goes on gathering: every edge tells of room, asked for or not.
-            if wire.has(flags::WRITE_BLOCKED) || !wire.has(flags::DIRTY) {
+            if wire.has(WriteStop::BLOCKED) || !wire.has(Flags::DIRTY) {
                 self.wires.write_out(id);
             }
         } else {
             // What was blocked is invisible here: encrypted by the session already.
             wire.progress = now;
-            wire.flags &= if pushed { !flags::WRITE_BLOCKED } else { !0 };
+            if pushed {
+                wire.flags.remove(WriteStop::BLOCKED);
+            }
         }
         self.wires.charge_encrypted(id);
         match self.wires.get(id) {
@@ -96,26 +147,31 @@ impl Reactor {
         service: &mut S,
     ) {
         let Some(wire) = self.wires.get(id) else { return };
-        wire.flags &= !flags::UNREAD;
+        wire.flags.remove(Flags::UNREAD);
         match got {
-            ReadOutcome::End if planted(24) => wire.flags |= flags::ENDED,
             ReadOutcome::End => {
-                wire.flags |= flags::ENDED;
-                if matches!(wire.phase, Phase::Open | Phase::OutputClosed) {
-                    service.on_end(&mut self.wires, id);
-                } else {
-                    self.wires.close(id, Reason::Peer);
+                let act = wire.step(Event::End);
+                wire.flags.insert(Flags::ENDED);
+                match act {
+                    _ if planted(24) => {}
+                    Act::TellEnd => service.on_end(&mut self.wires, id),
+                    _ => {
+                        wire.reason = Reason::Peer;
+                        self.wires.end_later(id);
+                    }
                 }
             }
             // The alert that says why is still to reach the peer.
             ReadOutcome::Refused(reason) if wire.session.encrypts() => self.wires.close(id, reason),
             ReadOutcome::Refused(reason) => self.wires.abort(id, reason),
             ReadOutcome::Failed(error) => self.wires.abort(id, Reason::of_error(&error)),
-            ReadOutcome::Nothing if wire.has(flags::FINAL_READ) => {
-                wire.flags &= !flags::FINAL_READ;
+            ReadOutcome::Nothing if wire.has(Flags::FINAL_READ) => {
+                wire.flags.remove(Flags::FINAL_READ);
                 service.on_end(&mut self.wires, id);
             }
-            ReadOutcome::Nothing | ReadOutcome::Bytes { .. } => {}
+            // The hint was wrong.
+            ReadOutcome::Nothing => wire.flags.remove(Flags::PEER_CLOSED | Flags::HUNG_UP),
+            ReadOutcome::Bytes { .. } => {}
         }
     }
 
@@ -127,7 +183,7 @@ impl Reactor {
         if wire.phase != Phase::Handshake || wire.session.is_handshaking() {
             return false;
         }
-        wire.phase = Phase::Open;
+        wire.step(Event::Established);
         if let Some(proxied) = wire.session.take_preamble() {
             self.wires.set_proxied(id, proxied);
         }

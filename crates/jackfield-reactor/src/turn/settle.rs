@@ -4,7 +4,7 @@ use super::Reactor;
 use super::service::Service;
 use crate::id::ConnectionId;
 use crate::planted::planted;
-use crate::wire::flags;
+use crate::wire::flags::{Flags, ReadStop};
 use crate::wire::life::Phase;
 
 /// What callbacks have begun has no budget of its own.
@@ -44,7 +44,7 @@ impl Reactor {
 
     fn flush_dirty(&mut self, id: ConnectionId) {
         if let Some(wire) = self.wires.get(id) {
-            wire.flags &= if planted(23) { !0 } else { !flags::DIRTY };
+            wire.flags.remove(if planted(23) { Flags::default() } else { Flags::DIRTY });
             self.wires.flush(id);
         }
     }
@@ -52,8 +52,8 @@ impl Reactor {
     fn drain<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let low = self.wires.limits.outbox_bytes_low;
         let Some(wire) = self.wires.get(id) else { return };
-        if wire.has(flags::CONGESTED) && wire.queued() <= low {
-            self.wires.resume_reading(id, flags::CONGESTED);
+        if wire.has(ReadStop::CONGESTED) && wire.queued() <= low {
+            self.wires.resume_reading(id, ReadStop::CONGESTED);
             if self.wires.is_open(id) {
                 service.on_drain(&mut self.wires, id);
             }

@@ -1,42 +1,169 @@
 //! What is the matter with a wire besides its phase. All clear is the usual case, and one comparison.
+//!
+//! They lie in one word, so that the usual case stays one comparison, and are of three types, so that a reason for not
+//! reading can't be taken for one for not writing.
 
-/// On the list of those to be flushed at the end of the turn.
-pub(crate) const DIRTY: u32 = 1;
-/// On the list of those to be looked at in the next turn.
-pub(crate) const AGAIN: u32 = 2;
-/// On the list of those to be closed: at the end of the turn, or of their own event.
-pub(crate) const ENDING: u32 = 4;
-/// The user wants no bytes for now.
-pub(crate) const PAUSED: u32 = 8;
-/// The protocol wants no bytes for now: an answer is owed.
-pub(crate) const AWAITS_ANSWER: u32 = 16;
-/// Above high water: not read until it is drained.
-pub(crate) const CONGESTED: u32 = 32;
-/// The socket may hold something of which no further edge will tell.
-pub(crate) const UNREAD: u32 = 64;
-/// The carry is to be shown again although nothing was read behind it.
-pub(crate) const RECHECK: u32 = 128;
-/// The peer has finished its side.
-pub(crate) const ENDED: u32 = 256;
-/// Writing restarts the idle timeout as well: for a stream whose peer has nothing to say.
-pub(crate) const WRITES_COUNT_AS_ACTIVITY: u32 = 512;
-/// The kernel did not take all it was given, so that an edge will tell of room.
-pub(crate) const WRITE_BLOCKED: u32 = 1024;
-/// Nothing is written any more.
-pub(crate) const CUT: u32 = 2048;
-/// The connection is broken, which reading it will tell.
-pub(crate) const BROKEN: u32 = 4096;
-/// The peer has promised to send nothing more.
-pub(crate) const LAST_WORD: u32 = 8192;
-/// Memory is scarce, and this wire holds much of it.
-pub(crate) const MEMORY_PAUSED: u32 = 1 << 14;
-/// Its transport encrypts what it is given, and may keep some of it.
-pub(crate) const ENCRYPTS: u32 = 1 << 15;
-/// The peer has said more than it may, and is not read for a while.
-pub(crate) const THROTTLED: u32 = 1 << 16;
-/// Once its socket is empty, the layer above is told that the peer has ended.
-pub(crate) const FINAL_READ: u32 = 1 << 17;
-/// For one of these reasons a wire is not written to.
-pub(crate) const NOT_WRITTEN: u32 = WRITE_BLOCKED | CUT;
-/// For one of these reasons a wire is not read.
-pub(crate) const NOT_READ: u32 = PAUSED | AWAITS_ANSWER | CONGESTED | MEMORY_PAUSED | THROTTLED;
+use std::fmt;
+use std::ops::BitOr;
+
+/// A set of marks.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Flags(u32);
+
+/// Why a wire is not read. Each reason comes and goes without regard to the others; what ends it is said beside it.
+#[derive(Clone, Copy)]
+pub(crate) struct ReadStop(Flags);
+
+/// Why a wire is not written to.
+#[derive(Clone, Copy)]
+pub(crate) struct WriteStop(Flags);
+
+/// On a list of its reactor, once.
+impl Flags {
+    /// To be flushed at the end of the turn.
+    pub(crate) const DIRTY: Self = Self(1);
+    /// To be looked at in the next turn.
+    pub(crate) const AGAIN: Self = Self(1 << 1);
+    /// To be closed: at the end of the turn, or of its own event.
+    pub(crate) const ENDING: Self = Self(1 << 2);
+}
+
+/// What is still to be read.
+impl Flags {
+    /// The socket may hold something of which no further edge will tell.
+    pub(crate) const UNREAD: Self = Self(1 << 3);
+    /// The carry is to be shown again although nothing was read behind it.
+    pub(crate) const RECHECK: Self = Self(1 << 4);
+    /// Once its socket is empty, the layer above is told that the peer has ended.
+    pub(crate) const FINAL_READ: Self = Self(1 << 5);
+}
+
+/// What is known of the peer.
+impl Flags {
+    /// A hint: its end is in the socket, perhaps behind bytes.
+    pub(crate) const PEER_CLOSED: Self = Self(1 << 6);
+    /// The layer above was told of that hint.
+    pub(crate) const PEER_CLOSED_TOLD: Self = Self(1 << 7);
+    /// A hint: both directions are closed, by a reset or because both sides have ended.
+    pub(crate) const HUNG_UP: Self = Self(1 << 8);
+    /// A fact: its end was read.
+    pub(crate) const ENDED: Self = Self(1 << 9);
+    /// The layer above knows that it sends nothing more.
+    pub(crate) const LAST_WORD: Self = Self(1 << 10);
+}
+
+/// What a wire is like for all of its life.
+impl Flags {
+    /// Writing restarts the idle timeout as well: for a stream whose peer has nothing to say.
+    pub(crate) const WRITES_COUNT_AS_ACTIVITY: Self = Self(1 << 11);
+    /// Its session encrypts what it is given, and may keep some of it.
+    pub(crate) const ENCRYPTS: Self = Self(1 << 12);
+    /// Those that take nothing off the usual path.
+    const TRAITS: Self = Self(Self::WRITES_COUNT_AS_ACTIVITY.0 | Self::ENCRYPTS.0);
+}
+
+impl ReadStop {
+    /// The user wants no bytes, until the user does.
+    pub(crate) const PAUSED: Self = Self(Flags(1 << 16));
+    /// The protocol wants no bytes: an answer is owed, until it is given.
+    pub(crate) const ANSWER: Self = Self(Flags(1 << 17));
+    /// Too much is queued, until it has drained or stalled.
+    pub(crate) const CONGESTED: Self = Self(Flags(1 << 18));
+    /// Memory is scarce, and this wire holds much of it: until there is room again, or it is evicted.
+    pub(crate) const MEMORY: Self = Self(Flags(1 << 19));
+    /// The peer has said more than it may, and waits for a while.
+    pub(crate) const RATE: Self = Self(Flags(1 << 20));
+    /// Any of them.
+    pub(crate) const ANY: Self = Self(Flags(0x1f << 16));
+    /// Each of them.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 5] = [Self::PAUSED, Self::ANSWER, Self::CONGESTED, Self::MEMORY, Self::RATE];
+}
+
+impl WriteStop {
+    /// The kernel did not take all it was given, so that an edge will tell of room.
+    pub(crate) const BLOCKED: Self = Self(Flags(1 << 24));
+    /// Nothing is written any more.
+    pub(crate) const CUT: Self = Self(Flags(1 << 25));
+    /// Any of them.
+    pub(crate) const ANY: Self = Self(Flags(3 << 24));
+}
+
+impl Flags {
+    #[inline(always)]
+    pub(crate) fn has(self, any: impl Into<Self>) -> bool {
+        self.0 & any.into().0 != 0
+    }
+
+    #[inline(always)]
+    pub(crate) fn insert(&mut self, flags: impl Into<Self>) {
+        self.0 |= flags.into().0;
+    }
+
+    #[inline(always)]
+    pub(crate) fn remove(&mut self, flags: impl Into<Self>) {
+        self.0 &= !flags.into().0;
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Nothing is the matter.
+    #[inline(always)]
+    pub(crate) fn is_plain(self) -> bool {
+        self.0 & !Self::TRAITS.0 == 0
+    }
+}
+
+impl From<ReadStop> for Flags {
+    #[inline(always)]
+    fn from(stop: ReadStop) -> Self {
+        stop.0
+    }
+}
+
+impl From<WriteStop> for Flags {
+    #[inline(always)]
+    fn from(stop: WriteStop) -> Self {
+        stop.0
+    }
+}
+
+impl<F: Into<Flags>> BitOr<F> for Flags {
+    type Output = Self;
+
+    #[inline(always)]
+    fn bitor(self, other: F) -> Self {
+        Self(self.0 | other.into().0)
+    }
+}
+
+impl fmt::Debug for Flags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reasons_are_apart_from_each_other_and_from_all_else() {
+        let stops: Vec<u32> = ReadStop::ALL.iter().map(|stop| stop.0.0).collect();
+        assert!(stops.iter().all(|bits| bits.is_power_of_two()));
+        assert_eq!(stops.iter().sum::<u32>(), ReadStop::ANY.0.0, "each once");
+        assert_eq!(WriteStop::BLOCKED.0.0 + WriteStop::CUT.0.0, WriteStop::ANY.0.0);
+        assert!(!Flags::default().has(ReadStop::ANY) && Flags::default().is_plain());
+        for flag in [ReadStop::ANY.into(), WriteStop::ANY.into(), Flags::UNREAD, Flags::PEER_CLOSED] {
+            let mut flags = Flags::ENCRYPTS | Flags::WRITES_COUNT_AS_ACTIVITY;
+            assert!(flags.is_plain() && !flags.is_empty());
+            flags.insert(flag);
+            assert!(!flags.is_plain());
+            flags.remove(flag);
+            assert!(flags.is_plain());
+        }
+    }
+}

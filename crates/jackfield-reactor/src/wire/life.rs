@@ -1,10 +1,37 @@
-//! Where a wire is in its life.
+//! A wire's life: what it does at each event, as a table.
+//!
+//! **Phases.** A wire moves down the list of [`Phase`] and never up, but that an open wire above which TLS is put begins
+//! with a handshake again. The phase says who may still say something: both sides (`Open`), the peer and what is queued
+//! (`OutputClosed`), what is queued (`Closing`), the peer, whom nobody hears (`Lingering`), nobody (`Dead`).
+//!
+//! **Reading.** Whether an open wire is read is another matter, and so are the reasons why it is not ([`ReadStop`]). They
+//! come to three: the user has paused it, for as long as the user likes; something is waited for that has a bound of its
+//! own (an answer, a drain, memory, the rate); or the peer's end was read, so that nothing comes any more. From `Closing` on
+//! it does not matter why a wire was not read: nothing is handed up any more, and what comes is dropped.
+//!
+//! **Hints and facts.** What the system tells is a hint: `Readable`, `PeerClosed`, `HungUp`. mio says so, and it is so:
+//! `HungUp` says that both directions are closed, which is how a reset looks and also how a connection looks that both sides
+//! have ended in good order. So a hint never changes the phase. It leads to a read or a question, and what that finds is
+//! a fact: `End`, `Broken`. A wire that is read finds it by reading. One that is not read must not be read for it, for what
+//! lies before the end is not wanted yet: of a reset the socket is asked (`Ask`), and of an end it is looked whether
+//! that comes next (`Look`). If it does, the end is told at once, paused or not, for nothing was before it. If bytes lie before it,
+//! the layer above is told that the peer has closed, and the end itself comes behind the bytes when the wire is
+//! read again.
+//!
+//! **Nothing that was sent is destroyed by us.** To reset a connection, or to close a socket with bytes unread, lets the
+//! kernel drop what it has not delivered. So a wire is reset only by an abort or by a fact that says that the peer is gone.
+//! A lingering wire is never reset for a hint: it reads what comes, drops it, and goes when the peer's end was read, or
+//! when its time is over.
+//!
+//! Asserted where it happens: all phases are set by [`Wire::step`](super::Wire::step), and an event that can't occur in a
+//! phase is `Never`.
 
-/// Where a wire is in its life. It only ever moves down this list, but that an open wire above
-/// which TLS is put begins with a handshake again.
+use super::flags::{Flags, ReadStop};
+
+/// Where a wire is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Phase {
-    /// The transport talks for itself; the layer above hears nothing yet.
+    /// The session talks for itself; the layer above hears nothing yet.
     Handshake,
     /// Both ways are open.
     Open,
@@ -12,9 +39,239 @@ pub(crate) enum Phase {
     OutputClosed,
     /// What is queued is being written, then the end is sent. Nothing is heard any more.
     Closing,
-    /// The end was sent; what the peer still sends is read and dropped until its end comes, so that nothing that
-    /// was sent is destroyed by a reset.
+    /// The end was sent; what the peer still sends is read and dropped until its end comes.
     Lingering,
     /// Nothing is written any more; it goes at the end of its own event, or of the turn.
     Dead,
+}
+
+/// Whether a wire is read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Reading {
+    On,
+    /// The user has paused it.
+    Paused,
+    /// It is not read for a reason that ends by itself.
+    Waits,
+    /// The peer's end was read.
+    Over,
+}
+
+/// What happens to a wire.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Event {
+    /// Hints of the system: something can be read; the peer's end has come; both directions are closed.
+    Readable,
+    PeerClosed,
+    HungUp,
+    /// Facts: a read gave the end; a read, a write or the socket itself gave an error.
+    End,
+    Broken,
+    /// The handshake is over.
+    Established,
+    /// Of the layer above: TLS is put above it; it has said its last word; it closes; it aborts.
+    Restart,
+    CloseOutput,
+    Close,
+    Abort,
+    /// All that was queued is written, and our end behind it.
+    Sent,
+    /// Nothing is waited for any more.
+    Over,
+}
+
+/// What is done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Act {
+    Nothing,
+    /// Read it, and hand up what was read.
+    Read,
+    /// Note it, for when it is read again.
+    Later,
+    /// Look whether the peer's end comes next.
+    Look,
+    /// Ask the socket whether it is broken.
+    Ask,
+    /// Read it, and drop what was read.
+    Discard,
+    /// Tell that the peer has ended.
+    TellEnd,
+    /// On to `Open`, `Handshake`, `OutputClosed`, `Closing`, `Lingering`.
+    Open,
+    Restart,
+    Mute,
+    Close,
+    Linger,
+    /// On to `Dead`: what the kernel has still to send is dropped, or delivered.
+    Reset,
+    Finish,
+    /// It can't happen.
+    Never,
+}
+
+/// By event, and by what [`column`] makes of phase and reading. An open wire's columns are those of `OutputClosed` too.
+#[rustfmt::skip]
+const TABLE: [(Event, [Act; 9]); 12] = {
+    use Act::*;
+    use Event as E;
+    [
+        // handshake:      read     not read | open: read  paused   waits    over    | closing  lingering dead
+        (E::Readable,    [Read,    Later,            Read,    Later,   Later,   Nothing,  Later,   Discard,  Nothing]),
+        (E::PeerClosed,  [Read,    Later,            Read,    Look,    Look,    Nothing,  Later,   Discard,  Nothing]),
+        (E::HungUp,      [Read,    Ask,              Read,    Ask,     Ask,     Ask,      Ask,     Discard,  Nothing]),
+        (E::End,         [Close,   Never,            TellEnd, TellEnd, TellEnd, TellEnd,  Never,   Finish,   Never]),
+        (E::Broken,      [Reset,   Reset,            Reset,   Reset,   Reset,   Reset,    Reset,   Finish,   Nothing]),
+        (E::Established, [Open,    Open,             Never,   Never,   Never,   Never,    Never,   Never,    Never]),
+        (E::Restart,     [Never,   Never,            Restart, Restart, Restart, Restart,  Never,   Never,    Never]),
+        (E::CloseOutput, [Nothing, Nothing,          Mute,    Mute,    Mute,    Mute,     Nothing, Nothing,  Nothing]),
+        (E::Close,       [Close,   Close,            Close,   Close,   Close,   Close,    Nothing, Nothing,  Nothing]),
+        (E::Abort,       [Reset,   Reset,            Reset,   Reset,   Reset,   Reset,    Reset,   Reset,    Nothing]),
+        (E::Sent,        [Never,   Never,            Never,   Never,   Never,   Never,    Linger,  Never,    Never]),
+        (E::Over,        [Never,   Never,            Never,   Never,   Never,   Never,    Finish,  Finish,   Finish]),
+    ]
+};
+
+/// What is done at an event.
+pub(crate) const fn step(phase: Phase, reading: Reading, event: Event) -> Act {
+    TABLE[event as usize].1[column(phase, reading)]
+}
+
+const fn column(phase: Phase, reading: Reading) -> usize {
+    match (phase, reading) {
+        (Phase::Handshake, Reading::On | Reading::Over) => 0,
+        (Phase::Handshake, _) => 1,
+        (Phase::Open | Phase::OutputClosed, reading) => 2 + reading as usize,
+        (Phase::Closing, _) => 6,
+        (Phase::Lingering, _) => 7,
+        (Phase::Dead, _) => 8,
+    }
+}
+
+impl Reading {
+    pub(crate) fn of(flags: Flags) -> Self {
+        if flags.has(Flags::ENDED) {
+            Self::Over
+        } else if flags.has(ReadStop::PAUSED) {
+            Self::Paused
+        } else if flags.has(ReadStop::ANY) {
+            Self::Waits
+        } else {
+            Self::On
+        }
+    }
+}
+
+impl Act {
+    /// The phase that a wire is in after it.
+    pub(crate) const fn leads_to(self, phase: Phase) -> Phase {
+        match self {
+            Self::Open => Phase::Open,
+            Self::Restart => Phase::Handshake,
+            Self::Mute => Phase::OutputClosed,
+            Self::Close => Phase::Closing,
+            Self::Linger => Phase::Lingering,
+            Self::Reset | Self::Finish => Phase::Dead,
+            _ => phase,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PHASES: [Phase; 6] =
+        [Phase::Handshake, Phase::Open, Phase::OutputClosed, Phase::Closing, Phase::Lingering, Phase::Dead];
+    const READINGS: [Reading; 4] = [Reading::On, Reading::Paused, Reading::Waits, Reading::Over];
+
+    /// Every combination, and what the essay says of it.
+    fn each(mut check: impl FnMut(Phase, Reading, Event, Act)) {
+        for (index, (event, _)) in TABLE.iter().enumerate() {
+            assert_eq!(*event as usize, index, "the rows are in the order of the events");
+            for phase in PHASES {
+                READINGS
+                    .into_iter()
+                    .for_each(|reading| check(phase, reading, *event, step(phase, reading, *event)));
+            }
+        }
+    }
+
+    fn is_hint(event: Event) -> bool {
+        matches!(event, Event::Readable | Event::PeerClosed | Event::HungUp)
+    }
+
+    #[test]
+    fn a_wire_moves_down_the_list_and_ends_at_its_end() {
+        each(|phase, reading, event, act| {
+            let next = act.leads_to(phase);
+            let is_restart = event == Event::Restart && act == Act::Restart;
+            assert!(next >= phase || is_restart, "{phase:?} {reading:?} {event:?}: {act:?}");
+            assert!(phase != Phase::Dead || next == Phase::Dead);
+        });
+    }
+
+    #[test]
+    fn a_hint_changes_no_phase_and_is_never_impossible() {
+        each(|phase, reading, event, act| {
+            if is_hint(event) {
+                assert_eq!(act.leads_to(phase), phase, "{phase:?} {reading:?} {event:?}: {act:?}");
+                assert_ne!(act, Act::Never, "{phase:?} {reading:?} {event:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn what_is_not_read_is_not_read_for_a_hint() {
+        each(|phase, reading, event, act| {
+            let is_stopped = matches!(reading, Reading::Paused | Reading::Waits);
+            if is_hint(event) && is_stopped && phase < Phase::Lingering {
+                assert!(!matches!(act, Act::Read | Act::Discard), "{phase:?} {reading:?} {event:?}: {act:?}");
+            }
+            // And what may be read is.
+            if is_hint(event) && reading == Reading::On && phase < Phase::Closing {
+                assert_eq!(act, Act::Read);
+            }
+        });
+    }
+
+    #[test]
+    fn only_an_abort_or_a_fact_resets_and_nothing_but_an_abort_resets_what_lingers() {
+        each(|phase, reading, event, act| {
+            let may_reset = match phase {
+                Phase::Lingering | Phase::Dead => event == Event::Abort,
+                _ => matches!(event, Event::Abort | Event::Broken),
+            };
+            assert!(act != Act::Reset || may_reset, "{phase:?} {reading:?} {event:?}");
+        });
+    }
+
+    #[test]
+    fn from_closing_on_it_does_not_matter_why_it_was_not_read() {
+        each(|phase, reading, event, act| {
+            if phase >= Phase::Closing {
+                assert_eq!(act, step(phase, Reading::On, event), "{phase:?} {reading:?} {event:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn each_phase_can_be_left() {
+        for phase in PHASES.into_iter().filter(|phase| *phase < Phase::Dead) {
+            for reading in READINGS {
+                let abort = step(phase, reading, Event::Abort).leads_to(phase);
+                assert_eq!(abort, Phase::Dead, "{phase:?} {reading:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_stop_is_paused_or_waits_and_an_end_is_over() {
+        assert_eq!(Reading::of(Flags::UNREAD), Reading::On);
+        for stop in ReadStop::ALL {
+            let is_paused = Flags::from(stop) == ReadStop::PAUSED.into();
+            let expected = if is_paused { Reading::Paused } else { Reading::Waits };
+            assert_eq!(Reading::of(stop.into()), expected);
+            assert_eq!(Reading::of(Flags::ENDED | stop), Reading::Over);
+        }
+    }
 }

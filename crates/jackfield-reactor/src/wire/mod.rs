@@ -8,7 +8,8 @@ pub(crate) mod peer;
 pub(crate) mod timer_key;
 
 use self::carry::Carry;
-use self::life::Phase;
+use self::flags::Flags;
+use self::life::{Act, Event, Phase, Reading};
 use self::peer::PeerSlot;
 use crate::id::ConnectionId;
 use crate::reason::Reason;
@@ -39,7 +40,7 @@ pub(crate) struct Wire {
     pub(crate) timers: u32,
     /// Bytes on the heap that the layer above has charged for it.
     pub(crate) above: u32,
-    pub(crate) flags: u32,
+    pub(crate) flags: Flags,
     pub(crate) phase: Phase,
     pub(crate) reason: Reason,
     /// What its bytes are for, as the layer above has said: shown while they are handed up.
@@ -49,7 +50,7 @@ pub(crate) struct Wire {
 impl Wire {
     pub(crate) fn new(id: ConnectionId, session: Session, peer: PeerSlot, now: u32) -> Self {
         let phase = if session.is_handshaking() { Phase::Handshake } else { Phase::Open };
-        let flags = if session.encrypts() { flags::ENCRYPTS } else { 0 };
+        let flags = if session.encrypts() { Flags::ENCRYPTS } else { Flags::default() };
         Self {
             id,
             session,
@@ -74,26 +75,33 @@ impl Wire {
     /// The usual case: open, nothing carried, nothing queued, nothing the matter.
     #[inline(always)]
     pub(crate) fn is_plain(&self) -> bool {
-        self.flags & !(flags::WRITES_COUNT_AS_ACTIVITY | flags::ENCRYPTS) == 0
-            && self.phase == Phase::Open
-            && self.carry.is_none()
-            && self.outbox.is_none()
+        self.flags.is_plain() && self.phase == Phase::Open && self.carry.is_none() && self.outbox.is_none()
     }
 
     /// True if nothing comes any more that a reset could be the answer to.
     pub(crate) fn is_over(&self) -> bool {
-        self.has(flags::ENDED) || (self.has(flags::LAST_WORD) && !self.has(flags::UNREAD))
+        self.has(Flags::ENDED) || (self.has(Flags::LAST_WORD) && !self.has(Flags::UNREAD))
     }
 
-    pub(crate) fn has(&self, flags: u32) -> bool {
-        self.flags & flags != 0
+    /// Goes on in its life: what is to be done at this event.
+    pub(crate) fn step(&mut self, event: Event) -> Act {
+        let act = life::step(self.phase, Reading::of(self.flags), event);
+        debug_assert_ne!(act, Act::Never, "{event:?} of a wire that is {:?}, {:?}", self.phase, self.flags);
+        self.phase = act.leads_to(self.phase);
+        act
+    }
+
+    #[inline(always)]
+    pub(crate) fn has(&self, flags: impl Into<Flags>) -> bool {
+        self.flags.has(flags)
     }
 
     /// Sets a flag and says whether that is news.
-    pub(crate) fn raise(&mut self, flag: u32) -> bool {
-        let news = self.flags & flag == 0;
-        self.flags |= flag;
-        news
+    pub(crate) fn raise(&mut self, flag: impl Into<Flags>) -> bool {
+        let flag = flag.into();
+        let is_news = !self.flags.has(flag);
+        self.flags.insert(flag);
+        is_news
     }
 
     pub(crate) fn queued(&self) -> usize {

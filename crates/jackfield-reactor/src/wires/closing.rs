@@ -7,8 +7,8 @@ use crate::reason::Reason;
 use crate::session::Session;
 use crate::stream::Stream;
 use crate::wheel::NIL;
-use crate::wire::flags;
-use crate::wire::life::Phase;
+use crate::wire::flags::{Flags, WriteStop};
+use crate::wire::life::{Act, Event, Phase};
 use crate::wire::peer::PeerSlot;
 
 impl Wires {
@@ -17,8 +17,8 @@ impl Wires {
     pub fn close(&mut self, id: ConnectionId, reason: Reason) {
         self.interrupt_broadcast();
         if let Some(wire) = self.get(id) {
-            if wire.phase < Phase::Closing {
-                (wire.phase, wire.reason) = (Phase::Closing, reason);
+            if wire.step(Event::Close) == Act::Close {
+                wire.reason = reason;
                 self.end_later(id);
             }
         }
@@ -31,10 +31,9 @@ impl Wires {
         if wire.phase < Phase::Closing {
             wire.reason = reason;
         }
-        if wire.phase < Phase::Dead {
-            wire.phase = Phase::Dead;
+        if wire.step(Event::Abort) == Act::Reset {
             wire.peer = if planted(51) { PeerSlot::Kept(u32::MAX) } else { wire.peer };
-            wire.flags |= flags::CUT;
+            wire.flags.insert(WriteStop::CUT);
             wire.session.stream_mut().reset();
             self.end_later(id);
         }
@@ -44,7 +43,7 @@ impl Wires {
     /// it has sent is read.
     pub fn take_as_ended(&mut self, id: ConnectionId) {
         if let Some(wire) = self.get(id) {
-            wire.flags |= flags::LAST_WORD;
+            wire.flags.insert(Flags::LAST_WORD);
         }
     }
 
@@ -53,8 +52,7 @@ impl Wires {
     pub fn close_output(&mut self, id: ConnectionId) {
         self.interrupt_broadcast();
         if let Some(wire) = self.get(id) {
-            if wire.phase == Phase::Open {
-                wire.phase = Phase::OutputClosed;
+            if wire.step(Event::CloseOutput) == Act::Mute {
                 self.stopped |= id == self.current;
             }
         }
@@ -63,7 +61,7 @@ impl Wires {
     pub(crate) fn end_later(&mut self, id: ConnectionId) {
         self.stopped |= id == self.current;
         if let Some(wire) = self.get(id) {
-            if wire.raise(flags::ENDING) {
+            if wire.raise(Flags::ENDING) {
                 self.ending.push(id);
             }
         }

@@ -38,7 +38,7 @@ use crate::time::Time;
 use crate::wheel::Wheel;
 use crate::wire::Wire;
 use crate::wire::carry::Carry;
-use crate::wire::flags;
+use crate::wire::flags::Flags;
 use crate::wire::life::Phase;
 use crate::wire::outbox::Outbox;
 use crate::wire::peer::Peer;
@@ -300,7 +300,7 @@ impl Wires {
 
     /// True once the peer has finished its side.
     pub fn has_ended(&self, id: ConnectionId) -> bool {
-        self.peek(id).is_some_and(|wire| wire.has(flags::ENDED))
+        self.peek(id).is_some_and(|wire| wire.has(Flags::ENDED))
     }
 
     /// Shows a watchdog on another thread what is being done to a connection.

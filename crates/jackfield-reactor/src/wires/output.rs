@@ -10,7 +10,7 @@ use crate::id::ConnectionId;
 use crate::planted::planted;
 use crate::reason::Reason;
 use crate::wire::Wire;
-use crate::wire::flags;
+use crate::wire::flags::{Flags, ReadStop, WriteStop};
 use crate::wire::life::Phase;
 use crate::wire::outbox::Outbox;
 use crate::wire::timer_key;
@@ -41,7 +41,7 @@ impl Wires {
     #[inline(always)]
     pub fn gathering(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
         let wire = self.slab.get_mut(id.slot())?;
-        let gathers = wire.id == id && wire.phase == Phase::Open && wire.has(flags::DIRTY);
+        let gathers = wire.id == id && wire.phase == Phase::Open && wire.has(Flags::DIRTY);
         wire.outbox.as_deref_mut().filter(|_| gathers)
     }
 
@@ -76,7 +76,7 @@ impl Wires {
         self.outbox(id)?;
         let is_next = id == self.current && self.cork.queued() <= payload.len();
         match self.slab.get_mut(id.slot()) {
-            Some(wire) if is_next && !wire.has(flags::NOT_WRITTEN) => {
+            Some(wire) if is_next && !wire.has(WriteStop::ANY) => {
                 let written = self.cork.write_through(&mut wire.session, header, payload);
                 self.wrote(id, written);
             }
@@ -95,7 +95,7 @@ impl Wires {
 
     /// True if more is queued than the high-water mark, and until that has drained to the low one.
     pub fn is_congested(&self, id: ConnectionId) -> bool {
-        self.peek(id).is_some_and(|wire| wire.has(flags::CONGESTED))
+        self.peek(id).is_some_and(|wire| wire.has(ReadStop::CONGESTED))
     }
 
     #[inline(never)]
@@ -104,7 +104,7 @@ impl Wires {
         if id == self.current {
             return Some(&mut self.cork);
         }
-        if wire.raise(flags::DIRTY) && !planted(9) {
+        if wire.raise(Flags::DIRTY) && !planted(9) {
             self.dirty.push(id);
         }
         let (outboxes, account) = (&mut self.outboxes, &mut self.account);
@@ -143,7 +143,7 @@ impl Wires {
         let Self { slab, cork, stats, current, .. } = self;
         let (cork, id) = (&mut **cork, *current);
         let Some(wire) = slab.get_mut(id.slot()) else { return false };
-        if wire.has(flags::NOT_WRITTEN) {
+        if wire.has(WriteStop::ANY) {
             self.not_now(id);
             return false;
         }
@@ -151,7 +151,7 @@ impl Wires {
         let is_empty = cork.is_empty();
         match written {
             // The usual case: all of it left, and nothing is the matter.
-            Ok(count) if is_empty && wire.flags == 0 => {
+            Ok(count) if is_empty && wire.flags.is_empty() => {
                 wire.bytes_out += count as u64;
                 stats.bytes_out.add(count as u64);
             }
@@ -169,7 +169,7 @@ impl Wires {
         match self.get(id) {
             Some(wire) if wire.phase < Phase::Dead => {
                 wire.outbox = Some(backlog);
-                if others_wait && wire.raise(flags::DIRTY) {
+                if others_wait && wire.raise(Flags::DIRTY) {
                     self.dirty.push(id);
                 }
                 self.charge_outbox(id);
@@ -181,7 +181,7 @@ impl Wires {
     /// One write of what is queued for a wire that is not the current one, if it can take something.
     pub(crate) fn flush(&mut self, id: ConnectionId) {
         match self.get(id) {
-            Some(wire) if wire.has(flags::NOT_WRITTEN) => self.not_now(id),
+            Some(wire) if wire.has(WriteStop::ANY) => self.not_now(id),
             Some(_) => self.write_out(id),
             None => {}
         }
@@ -228,7 +228,7 @@ impl Wires {
                 wire.bytes_out += count as u64;
                 self.stats.bytes_out.add(count as u64);
                 wire.progress = now;
-                if queued == 0 && wire.flags == 0 {
+                if queued == 0 && wire.flags.is_empty() {
                     return;
                 }
                 if self.cork.charged > 0 && self.cork.is_empty() {
@@ -258,19 +258,19 @@ impl Wires {
         let (high, low) = (self.limits.outbox_bytes_high, self.limits.outbox_bytes_low);
         let (now, is_current) = (self.now.stamp(), id == self.current);
         let Some(wire) = self.get(id).filter(|wire| wire.phase < Phase::Dead) else { return };
-        if wire.has(flags::WRITES_COUNT_AS_ACTIVITY) && wire.progress == now {
+        if wire.has(Flags::WRITES_COUNT_AS_ACTIVITY) && wire.progress == now {
             wire.heard = now;
         }
         if queued > high {
-            wire.flags |= flags::CONGESTED;
+            wire.flags.insert(ReadStop::CONGESTED);
             self.stopped |= is_current;
-        } else if queued <= low && wire.has(flags::CONGESTED) && !planted(12) {
+        } else if queued <= low && wire.has(ReadStop::CONGESTED) && !planted(12) {
             self.drained.push(id);
         }
         if waiting > 0 {
             self.watch_stall(id);
         } else if let Some(wire) = self.get(id) {
-            wire.flags &= !flags::WRITE_BLOCKED;
+            wire.flags.remove(WriteStop::BLOCKED);
         }
     }
 
@@ -279,7 +279,7 @@ impl Wires {
     pub(crate) fn watch_stall(&mut self, id: ConnectionId) {
         let now = self.now;
         let Some(wire) = self.get(id) else { return };
-        if wire.raise(flags::WRITE_BLOCKED) && !planted(11) {
+        if wire.raise(WriteStop::BLOCKED) && !planted(11) {
             wire.progress = now.stamp();
             if self.timer_entry(id, timer_key::STALL).is_none() {
                 self.arm(id, timer_key::STALL, now.after(self.limits.write_stall).0);

@@ -4,7 +4,7 @@ use super::Wires;
 use crate::budget::{Eviction, Pressure};
 use crate::id::ConnectionId;
 use crate::wheel::NIL;
-use crate::wire::flags;
+use crate::wire::flags::ReadStop;
 use crate::wire::life::Phase;
 use crate::wire::timer_key;
 use std::cmp::Reverse;
@@ -51,10 +51,10 @@ impl Wires {
     /// It is not read until there is room again.
     pub(super) fn pause_for_memory(&mut self, id: ConnectionId) {
         let Some(wire) = self.get(id).filter(|wire| wire.phase < Phase::Closing) else { return };
-        if wire.has(flags::MEMORY_PAUSED) {
+        if wire.has(ReadStop::MEMORY) {
             return;
         }
-        self.stop_reading(id, flags::MEMORY_PAUSED);
+        self.stop_reading(id, ReadStop::MEMORY);
         self.memory_work.memory_paused.push((id, self.now));
         if self.memory_work.timer == NIL {
             self.look_later();
@@ -72,7 +72,7 @@ impl Wires {
         memory_paused.retain(|&(id, _)| {
             // Who holds nothing has nothing to give back.
             if self.memory_of(id) == 0 {
-                self.resume_reading(id, flags::MEMORY_PAUSED);
+                self.resume_reading(id, ReadStop::MEMORY);
             }
             self.is_memory_paused(id)
         });
@@ -101,7 +101,7 @@ impl Wires {
                     break;
                 }
                 (room, is_first) = (room.saturating_sub(bytes), false);
-                self.resume_reading(id, flags::MEMORY_PAUSED);
+                self.resume_reading(id, ReadStop::MEMORY);
             }
             self.memory_work.memory_paused.pop();
         }
@@ -109,7 +109,7 @@ impl Wires {
     }
 
     fn is_memory_paused(&self, id: ConnectionId) -> bool {
-        self.peek(id).is_some_and(|wire| wire.has(flags::MEMORY_PAUSED))
+        self.peek(id).is_some_and(|wire| wire.has(ReadStop::MEMORY))
     }
 
     /// The timer is there as long as somebody waits.

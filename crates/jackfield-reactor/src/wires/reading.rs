@@ -1,14 +1,13 @@
 //! Whether a wire is read, and what is kept of its bytes meanwhile.
 //!
-//! Four things keep a wire from being read, each without regard to the others: the user paused it, the protocol holds
-//! it, its peer says more than it may, or does not take what is queued. When the last of them is over it is looked at
-//! again, carry first.
+//! [`ReadStop`] has the reasons for which a wire is not read, each without regard to the others. When the last of them is
+//! over it is looked at again, carry first.
 
 use super::Wires;
 use crate::id::ConnectionId;
 use crate::planted::planted;
 use crate::reason::{Limit, Reason};
-use crate::wire::flags;
+use crate::wire::flags::{Flags, ReadStop};
 use crate::wire::life::Phase;
 
 impl Wires {
@@ -22,54 +21,56 @@ impl Wires {
     /// True while the layer above should go on with the bytes it holds.
     pub fn goes_on(&self, id: ConnectionId) -> bool {
         self.peek(id).is_some_and(|wire| {
-            matches!(wire.phase, Phase::Open | Phase::OutputClosed) && !wire.has(flags::NOT_READ)
+            matches!(wire.phase, Phase::Open | Phase::OutputClosed) && !wire.has(ReadStop::ANY)
         })
     }
 
     /// Stops reading because the user said so. The rest of the current bytes is kept.
     pub fn pause(&mut self, id: ConnectionId) {
-        self.stop_reading(id, flags::PAUSED);
+        self.stop_reading(id, ReadStop::PAUSED);
     }
 
     /// Takes [`Wires::pause`] back: what was kept is shown again, and the socket is read.
     pub fn resume(&mut self, id: ConnectionId) {
-        self.resume_reading(id, flags::PAUSED);
+        self.resume_reading(id, ReadStop::PAUSED);
     }
 
     /// Stops reading because an answer is owed. Independent of [`Wires::pause`].
     pub fn hold(&mut self, id: ConnectionId) {
-        self.stop_reading(id, flags::AWAITS_ANSWER);
+        self.stop_reading(id, ReadStop::ANSWER);
     }
 
     /// Takes [`Wires::hold`] back.
     pub fn release(&mut self, id: ConnectionId) {
-        self.resume_reading(id, if planted(6) { 0 } else { flags::AWAITS_ANSWER });
+        if !planted(6) {
+            self.resume_reading(id, ReadStop::ANSWER);
+        }
     }
 
     /// Stops reading because the peer has said more than it may. Independent of [`Wires::pause`].
     pub fn throttle(&mut self, id: ConnectionId) {
-        self.stop_reading(id, flags::THROTTLED);
+        self.stop_reading(id, ReadStop::RATE);
     }
 
     /// Takes [`Wires::throttle`] back.
     pub fn unthrottle(&mut self, id: ConnectionId) {
-        self.resume_reading(id, flags::THROTTLED);
+        self.resume_reading(id, ReadStop::RATE);
     }
 
     /// True if it is paused by the user, and no bytes have come that were not handed up, as far as is known. The peer's end
     /// may have.
     pub fn is_paused_and_empty(&mut self, id: ConnectionId) -> bool {
         self.get(id).is_some_and(|wire| {
-            let is_paused = wire.has(flags::PAUSED) && wire.carry.is_none();
-            is_paused && (!wire.has(flags::UNREAD) || wire.session.is_empty())
+            let is_paused = wire.has(ReadStop::PAUSED) && wire.carry.is_none();
+            is_paused && (!wire.has(Flags::UNREAD) || wire.session.is_empty())
         })
     }
 
     /// The peer's end was read too early: it is told once more, behind the bytes that are kept.
     pub fn put_off_end(&mut self, id: ConnectionId) {
         if let Some(wire) = self.get(id) {
-            wire.flags &= !flags::ENDED;
-            wire.flags |= flags::UNREAD;
+            wire.flags.remove(Flags::ENDED);
+            wire.flags.insert(Flags::UNREAD);
         }
     }
 
@@ -78,7 +79,7 @@ impl Wires {
     /// [`Wires::has_ended`] knows that it has not.
     pub fn read_finally(&mut self, id: ConnectionId) {
         if let Some(wire) = self.get(id) {
-            wire.flags |= flags::FINAL_READ;
+            wire.flags.insert(Flags::FINAL_READ);
             self.read_soon(id);
         }
     }
@@ -86,7 +87,7 @@ impl Wires {
     /// Leaves the rest of the current bytes for the next turn, so that others have theirs.
     pub fn yield_turn(&mut self, id: ConnectionId) {
         if let Some(wire) = self.get(id) {
-            wire.flags |= if planted(5) { 0 } else { flags::RECHECK };
+            wire.flags.insert(if planted(5) { Flags::default() } else { Flags::RECHECK });
             self.look_again(id);
         }
     }
@@ -94,14 +95,14 @@ impl Wires {
     /// Reads it in the next turn, whether the system tells of something or not.
     pub(super) fn read_soon(&mut self, id: ConnectionId) {
         if let Some(wire) = self.get(id) {
-            wire.flags |= flags::UNREAD;
+            wire.flags.insert(Flags::UNREAD);
             self.look_again(id);
         }
     }
 
     pub(crate) fn look_again(&mut self, id: ConnectionId) {
         if let Some(wire) = self.get(id) {
-            if wire.raise(flags::AGAIN) && !planted(4) {
+            if wire.raise(Flags::AGAIN) && !planted(4) {
                 self.again.push(id);
             }
         }
@@ -112,7 +113,7 @@ impl Wires {
         let carry_bytes_max = self.limits.carry_bytes_max;
         let Some(wire) = self.get(id) else { return };
         let carried = wire.carry.as_ref().map_or(0, |carry| carry.len());
-        if carried > carry_bytes_max && !wire.has(flags::NOT_READ | flags::RECHECK) {
+        if carried > carry_bytes_max && !wire.has(Flags::RECHECK | ReadStop::ANY) {
             self.close(id, Reason::Limit(Limit::ReadBuffer));
         }
     }
@@ -124,30 +125,30 @@ impl Wires {
 
     /// True while the wire is read.
     pub(crate) fn listens(&self, id: ConnectionId) -> bool {
-        self.peek(id).is_some_and(|wire| !wire.has(flags::NOT_READ) || planted(28))
+        self.peek(id).is_some_and(|wire| !wire.has(ReadStop::ANY) || planted(28))
     }
 
-    pub(super) fn stop_reading(&mut self, id: ConnectionId, why: u32) {
+    pub(super) fn stop_reading(&mut self, id: ConnectionId, why: ReadStop) {
         let is_current = id == self.current;
         if let Some(wire) = self.get(id) {
-            wire.flags |= why;
-            let is_broken = wire.has(flags::BROKEN);
+            wire.flags.insert(why);
+            let is_hinted = wire.has(Flags::HUNG_UP | Flags::PEER_CLOSED) && !wire.has(Flags::ENDED);
             self.stopped |= is_current;
-            if is_broken {
-                // Nobody is going to read the news from the socket.
-                self.abort(id, Reason::Reset);
+            if is_hinted {
+                // Nobody is going to read the news from the socket: it is noticed there.
+                self.look_again(id);
             }
         }
     }
 
     /// Whatever the wire was not read for is over: it is looked at again, carry first.
-    pub(crate) fn resume_reading(&mut self, id: ConnectionId, why: u32) {
+    pub(crate) fn resume_reading(&mut self, id: ConnectionId, why: ReadStop) {
         let now = self.now.stamp();
         let Some(wire) = self.get(id) else { return };
         if wire.has(why) {
-            wire.flags &= !why;
+            wire.flags.remove(why);
             wire.heard = now;
-            wire.flags |= if planted(7) { 0 } else { flags::RECHECK };
+            wire.flags.insert(if planted(7) { Flags::default() } else { Flags::RECHECK });
             self.look_again(id);
         }
     }

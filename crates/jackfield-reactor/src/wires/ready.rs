@@ -2,7 +2,8 @@
 
 use crate::id::ConnectionId;
 
-/// What the operating system, or a simulation of it, says of one wire. By edges: it is said once.
+/// What the operating system, or a simulation of it, says of one wire. By edges: it is said once. All of it is a hint: what
+/// is true a read, or a question, finds out.
 #[derive(Clone, Copy, Debug)]
 pub struct Ready {
     /// The wire.
@@ -13,6 +14,6 @@ pub struct Ready {
     pub writable: bool,
     /// The peer has finished its side; bytes from before may still be there to be read.
     pub ended: bool,
-    /// The connection is broken, both ways.
+    /// Both directions are closed: it is broken, or both sides have ended.
     pub broken: bool,
 }

@@ -10,8 +10,8 @@ use crate::reason::Reason;
 use crate::session::Session;
 use crate::session::tls::Tls;
 use crate::stream::Stream;
-use crate::wire::flags;
-use crate::wire::life::Phase;
+use crate::wire::flags::Flags;
+use crate::wire::life::{Event, Phase};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
 use std::io::{self, ErrorKind};
@@ -55,8 +55,10 @@ impl Wires {
             self.give_back_carry(carry);
         }
         let Some(wire) = self.get(id) else { return Ok(()) };
-        (wire.session, wire.phase) = (tls.into(), Phase::Handshake);
-        wire.flags = wire.flags & !flags::RECHECK | flags::ENCRYPTS;
+        wire.session = tls.into();
+        wire.step(Event::Restart);
+        wire.flags.remove(Flags::RECHECK);
+        wire.flags.insert(Flags::ENCRYPTS);
         self.stopped |= id == self.current;
         self.begin_handshake(id);
         self.push(id);

@@ -5,7 +5,7 @@ use crate::id::ConnectionId;
 use crate::planted::planted;
 use crate::time::{NEVER, Time, millis};
 use crate::wheel::NIL;
-use crate::wire::flags;
+use crate::wire::flags::Flags;
 use crate::wire::timer_key::{self, TIMER_KEY_MAX};
 use std::time::Duration;
 
@@ -36,8 +36,8 @@ impl Wires {
     /// Whether writing restarts the idle timeout as well, for a peer that has nothing to say. By default it does not.
     pub fn set_writes_as_activity(&mut self, id: ConnectionId, count: bool) {
         if let Some(wire) = self.get(id) {
-            wire.flags &= !flags::WRITES_COUNT_AS_ACTIVITY;
-            wire.flags |= if count { flags::WRITES_COUNT_AS_ACTIVITY } else { 0 };
+            wire.flags.remove(Flags::WRITES_COUNT_AS_ACTIVITY);
+            wire.flags.insert(if count { Flags::WRITES_COUNT_AS_ACTIVITY } else { Flags::default() });
         }
     }
 
@@ -98,6 +98,13 @@ impl Wires {
             }
         };
         self.wheel.set(entry, at);
+    }
+
+    /// The same, unless it is set already.
+    pub(crate) fn arm_once(&mut self, id: ConnectionId, key: u32, at: u64) {
+        if !self.has_timer(id, key) {
+            self.arm(id, key, at);
+        }
     }
 
     pub(crate) fn disarm(&mut self, id: ConnectionId, key: u32) -> bool {

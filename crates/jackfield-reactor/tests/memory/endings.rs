@@ -55,7 +55,7 @@ fn a_peer_that_finished_while_paused_is_not_waited_for() {
     world.far[0].send(b"unheard\n");
     world.finish(0);
     world.act(0, "close");
-    world.expect(&["0 accept", "0 line pause", "0 close Local"]);
+    world.expect(&["0 accept", "0 line pause", "0 peer closed", "0 close Local"]);
     world.is_empty();
 }
 
@@ -65,8 +65,7 @@ fn a_closing_wire_with_a_backlog_notices_a_reset() {
     world.connect();
     world.room(0, Some(0));
     world.send(0, "say x; close\n");
-    let id = world.id(0);
-    world.turn(&[Ready { id, readable: true, ended: true, broken: true, ..READY }]);
+    world.reset(0);
     world.expect(&["0 accept", "0 line say x; close", "0 close Local"]);
     world.is_empty();
 }
@@ -343,5 +342,132 @@ fn what_ends_with_others_is_wound_up_once() {
             assert_eq!(world.service.log.iter().filter(|known| **known == entry).count(), 1, "{entry}");
         }
         assert_eq!((world.take(3).as_str(), world.wires().len()), ("d", 1));
+    }
+}
+
+/// A3: what keeps a wire from being read, and what takes that away again.
+const STOPS: [(&str, &str); 4] =
+    [("pause", "resume"), ("hold", "release"), ("throttle", "unthrottle"), ("fill 70000", "")];
+
+#[test]
+fn a_reset_is_noticed_whatever_keeps_the_wire_from_being_read() {
+    for (stop, _) in STOPS {
+        for unread in ["", "unheard\n"] {
+            let mut world = World::new();
+            world.connect();
+            world.room(0, Some(0));
+            world.send(0, &format!("{stop}\n"));
+            world.send(0, unread);
+            world.far[0].reset_behind();
+            world.run();
+            world.expect(&["0 accept", &format!("0 line {stop}"), "0 close Reset"]);
+            world.is_empty();
+        }
+    }
+}
+
+#[test]
+fn an_end_behind_which_nothing_waits_is_told_whatever_keeps_the_wire_from_being_read() {
+    for (stop, _) in STOPS {
+        let mut world = World::new();
+        world.connect();
+        world.room(0, Some(0));
+        world.on("0 end", "abort");
+        world.send(0, &format!("{stop}\n"));
+        world.finish(0);
+        world.expect(&["0 accept", &format!("0 line {stop}"), "0 end", "0 close Local"]);
+        world.is_empty();
+    }
+}
+
+/// A2: it had said all it wanted in one go, so that the news of its end came together with its bytes.
+#[test]
+fn an_end_that_comes_with_the_bytes_before_it_is_told_at_once() {
+    for (stop, _) in STOPS {
+        let mut world = World::new();
+        world.connect();
+        world.room(0, Some(0));
+        world.on("0 end", "abort");
+        world.far[0].send(format!("{stop}\n").as_bytes());
+        world.finish(0);
+        world.expect(&["0 accept", &format!("0 line {stop}"), "0 end", "0 close Local"]);
+    }
+}
+
+#[test]
+fn an_end_behind_bytes_is_told_when_they_were_read_and_that_there_is_one_at_once() {
+    for (stop, go) in STOPS {
+        let mut world = World::new();
+        world.connect();
+        world.room(0, Some(0));
+        world.send(0, &format!("{stop}\n"));
+        world.service.log.clear();
+        world.send(0, "x\n");
+        world.finish(0);
+        world.expect(&["0 peer closed"]);
+        world.advance(29_999);
+        world.expect(&[]);
+        world.act(0, go);
+        world.room(0, None);
+        world.service.log.retain(|entry| entry != "0 drain");
+        world.expect(&["0 line x", "0 end"]);
+        world.act(0, "close");
+        world.is_empty();
+    }
+}
+
+#[test]
+fn a_paused_wire_whose_peer_has_closed_is_kept_for_so_long() {
+    let mut world = World::with(|limits| limits.unread_wait = Duration::from_secs(7));
+    world.connect();
+    world.send(0, "pause\n");
+    world.far[0].send(b"unheard\n");
+    world.finish(0);
+    world.advance(6_999);
+    world.expect(&["0 accept", "0 line pause", "0 peer closed"]);
+    world.advance(1);
+    world.expect(&["0 close Peer"]);
+    world.is_empty();
+}
+
+/// A1: both directions are closed, which looks like a reset, and is the normal end: five of nine answers were cut.
+#[test]
+fn what_was_sent_is_not_destroyed_because_both_sides_have_ended() {
+    for (stop, _) in STOPS {
+        let mut world = World::new();
+        world.connect();
+        world.send(0, &format!("say hello; {stop}; close\n"));
+        assert!(world.far[0].is_finished() && !world.far[0].is_released(), "it lingers");
+        // The kernel has it, and the peer not yet.
+        world.finish(0);
+        assert!(!world.far[0].is_reset(), "{stop}");
+        assert_eq!(&world.far[0].take()[..5], b"hello", "{stop}");
+        assert!(world.far[0].is_released());
+        world.is_empty();
+    }
+}
+
+/// Readiness is a hint: whatever is told, nothing ends that has not ended.
+#[test]
+fn hints_that_are_wrong_end_nothing() {
+    for how in ["", "pause", "hold", "say x; close_output", "fill 100; close", "say x; close"] {
+        let mut world = World::new();
+        world.connect();
+        world.room(0, Some(2));
+        world.send(0, &format!("{how}\n"));
+        world.service.log.clear();
+        let id = world.id(0);
+        for bits in 0..16u8 {
+            let [readable, writable, ended, broken] = [1, 2, 4, 8].map(|bit| bits & bit != 0);
+            world.turn(&[Ready { id, readable, writable, ended, broken }]);
+        }
+        world.service.log.retain(|entry| entry != "0 peer closed");
+        world.expect(&[]);
+        assert!(world.wires().contains(id) && !world.far[0].is_reset(), "{how}");
+        world.room(0, None);
+        world.all_arrived(0);
+        world.finish(0);
+        world.act(0, "resume; release; close");
+        world.is_empty();
     }
 }

@@ -125,21 +125,21 @@ fn a_reset_that_comes_with_bytes_is_noticed_by_the_pause_that_they_ask_for() {
     let mut world = World::new();
     world.connect();
     world.far[0].send(b"pause\n");
-    let id = world.id(0);
-    world.turn(&[Ready { id, readable: true, ended: true, broken: true, ..READY }]);
+    world.far[0].reset_behind();
+    world.run();
     world.expect(&["0 accept", "0 line pause", "0 close Reset"]);
     world.is_empty();
 }
 
 #[test]
-fn the_end_of_a_paused_wire_comes_after_resume() {
-    for rest in ["", "say a\n"] {
+fn the_end_of_a_paused_wire_comes_behind_its_bytes_after_resume() {
+    for rest in ["say a\n", "say a\nsay b\n"] {
         let mut world = World::new();
         world.connect();
         world.send(0, "pause\n");
         world.far[0].send(rest.as_bytes());
         world.finish(0);
-        world.expect(&["0 accept", "0 line pause"]);
+        world.expect(&["0 accept", "0 line pause", "0 peer closed"]);
         world.act(0, "resume");
         assert_eq!(world.service.log.last().map(String::as_str), Some("0 end"));
         assert_eq!(world.take(0).len(), rest.len() / 6);
@@ -182,9 +182,7 @@ fn a_reset_after_the_end_is_noticed() {
     let mut world = World::new();
     world.connect();
     world.finish(0);
-    let id = world.id(0);
-    // A socket that was finished reads as finished, broken or not.
-    world.turn(&[Ready { id, readable: true, writable: true, ended: true, broken: true }]);
+    world.reset(0);
     world.expect(&["0 accept", "0 end", "0 close Reset"]);
     world.is_empty();
 }

@@ -224,6 +224,8 @@ impl Script {
             "close_output" => wires.close_output(id),
             "pause" => wires.pause(id),
             "resume" => wires.resume(id),
+            "throttle" => wires.throttle(id),
+            "unthrottle" => wires.unthrottle(id),
             "hold" => wires.hold(id),
             "release" => wires.release(id),
             "yield" => {
@@ -329,9 +331,16 @@ impl Service for Script {
 
     fn on_end(&mut self, wires: &mut Wires, id: ConnectionId) {
         let number = self.alive(id);
-        assert!(wires.goes_on(id));
+        // Behind all that it has sent, whether it is read or not.
+        assert!(!self.has_unheard[number] || wires.goes_on(id));
         // After a last look the peer has not ended.
         self.note(wires, number, if wires.has_ended(id) { "end" } else { "looked" });
+    }
+
+    fn on_peer_closed(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let number = self.alive(id);
+        assert!(!wires.goes_on(id) && !wires.has_ended(id));
+        self.note(wires, number, "peer closed");
     }
 
     fn on_drain(&mut self, wires: &mut Wires, id: ConnectionId) {

@@ -81,6 +81,7 @@ pub(crate) const DEFENCES: &[(&str, On, Off)] = &[
     ("Listener::notsent_lowat", On::All, Off::Never),
     ("reactor.write_stall", On::All, Off::Above(10 * MINUTE)),
     ("reactor.linger", On::All, Off::Above(MINUTE)),
+    ("reactor.unread_wait", On::All, Off::Above(10 * MINUTE)),
     ("reactor.memory_wait", On::All, Off::Above(10 * MINUTE)),
     ("reactor.handshake", On::Tls, Off::Above(2 * MINUTE)),
     ("head_timeout", On::Http, Off::Above(2 * MINUTE)),

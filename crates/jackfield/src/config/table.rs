@@ -241,6 +241,11 @@ impl Limits {
             ),
             time("reactor.linger", reactor.linger, "after our end: the connection is dropped"),
             time(
+                "reactor.unread_wait",
+                reactor.unread_wait,
+                "paused for so long with bytes unread behind which the peer has closed: close",
+            ),
+            time(
                 "reactor.memory_wait",
                 reactor.memory_wait,
                 "a connection that was not read for so long for want of memory is ended as above the budget",
