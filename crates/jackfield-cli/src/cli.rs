@@ -28,19 +28,19 @@ pub(crate) enum Command {
         #[command(subcommand)]
         what: Box<Bench>,
     },
-    /// Fuzz the protocols and the server: inputs at random, for which properties must hold
+    /// Fuzz Jackfield's protocols and server with random inputs
     #[command(after_help = FUZZ)]
     Fuzz(Fuzz),
-    /// Simulate the server on bad networks: a schedule for each seed
+    /// Simulate Jackfield's server on bad networks, a schedule for each seed
     #[command(after_help = SIM)]
     Sim(Sim),
-    /// Attack a server, and show whether it keeps within its goals
+    /// Attack a server of yours, and show how well it holds
     #[command(after_help = attack::AFTER)]
     Attack(Attack),
     /// The server that `bench` starts when it is given none
     #[command(hide = true)]
     Serve(Serve),
-    /// Becomes another program, which runs on one core and ends with the process that has started it
+    /// Become another program, which runs on one core and ends together with its parent process
     #[command(hide = true)]
     Launch(Launch),
 }
@@ -49,14 +49,14 @@ pub(crate) enum Command {
 pub(crate) enum Bench {
     #[command(flatten)]
     Load(Mode),
-    /// This server beside the do-nothing loop and other libraries, in turns; writes docs/numbers.md and docs/report
-    #[command(after_help = COMPARE)]
+    /// For this project's repository: Jackfield beside other servers; writes docs/numbers.md and docs/report
+    #[command(hide = true, after_help = COMPARE)]
     Compare(Compare),
-    /// How cost grows with connections, subscribers and the size of a message; writes docs/numbers.md and docs/report
-    #[command(after_help = GROWTH)]
+    /// For this project's repository: how cost grows; writes docs/numbers.md and docs/report
+    #[command(hide = true, after_help = GROWTH)]
     Growth(Growth),
-    /// What a second reactor brings; writes docs/numbers.md
-    #[command(after_help = REACTORS)]
+    /// For this project's repository: what a second reactor brings; writes docs/numbers.md
+    #[command(hide = true, after_help = REACTORS)]
     Reactors(Reactors),
     /// A server in memory, which is its own peers
     #[command(hide = true)]
@@ -82,11 +82,11 @@ const BENCH_ABOUT: &str = "\
 Put load on a server, and report throughput, latency, processor time and memory.
 
 Without a target the built-in server is started as a process of its own, so the command always works, and shows what \
-the server itself costs. With --report DIR a page with plots goes to DIR/index.html, its figures to DIR/result.json.
+Jackfield itself costs. With --report DIR a page with plots goes to DIR/index.html, its figures to DIR/result.json.
 
 Without --rate each connection begins an operation as soon as one ends: that finds the throughput, but its latencies \
-are those of a server that is always full. With --rate operations are due at fixed times, and latency counts from \
-there, however late they could be sent: that finds the latency at a given load.";
+are those of a server that is always full. With --rate operations are due at fixed times, and latency counts from the \
+time at which an operation is due, even if it is sent later: that finds the latency at a given load.";
 
 const BENCH: &str = "\
 Examples:
@@ -97,9 +97,6 @@ Examples:
   jackfield bench http --json --fail-if 'errors>0' http://127.0.0.1:8080/ > result.json
   jackfield bench sse --connections 100 --rate 500
   jackfield bench fanout --connections 64 --slow-readers 2
-  jackfield bench compare
-  jackfield bench growth
-  jackfield bench reactors --at-least 1.8
 
 Exit status: 0 when all went well; 1 when a --fail-if condition was met, or no operation succeeded; 2 when the command \
 line makes no sense, before anything is started; 130 after Ctrl-C, which shows what was measured until then.";

@@ -16,7 +16,7 @@ pub(crate) struct Launch {
     /// The core that it runs on
     #[arg(long)]
     pub(crate) core: Option<usize>,
-    /// The process that it ends with [default: whoever has started it]
+    /// The process that it ends with [default: its parent]
     #[arg(long)]
     pub(crate) parent: Option<u32>,
     /// The program and its arguments

@@ -30,7 +30,7 @@ pub(crate) struct Serve {
     /// End when the process that has started this one ends
     #[arg(long)]
     pub(crate) tied: bool,
-    /// Leave newcomers who have said nothing to the system, as servers for short connections do
+    /// Accept a connection only when its first bytes have come, as servers for short connections do
     #[arg(long)]
     pub(crate) deferred: bool,
     /// Reactors, a thread each
@@ -39,7 +39,7 @@ pub(crate) struct Serve {
     /// Rounds of computing for each request to `/work`
     #[arg(long, default_value_t = 0)]
     pub(crate) work: u64,
-    /// How many descriptors it may open [default: as many as the system lets it]
+    /// How many file descriptors it may open [default: as many as the system allows]
     #[arg(long)]
     pub(crate) descriptors: Option<u64>,
     /// Longest time for a request's head [default: that of the library]
@@ -137,7 +137,7 @@ pub(crate) fn compute(rounds: u64) {
     }
 }
 
-/// Serves until it is told to end. The addresses are printed first, that for bare TCP last.
+/// Serves until a signal ends it. The addresses are printed first, that for bare TCP last.
 ///
 /// # Errors
 /// If it can't listen, or polling fails.

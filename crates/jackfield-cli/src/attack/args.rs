@@ -12,12 +12,12 @@ pub(crate) struct Attack {
     /// Which attack
     #[arg(value_enum, default_value_t = What::All, hide_default_value = true)]
     pub(crate) what: What,
-    /// An address or URL, such as `127.0.0.1:8080`; without one, the built-in server is started for each attack anew
+    /// An address or URL, such as `127.0.0.1:8080`; without one, the built-in server is started anew for each attack
     pub(crate) target: Option<Target>,
-    /// The process whose memory, descriptors and processor time count, if the target is on this machine
+    /// The process of the target, if it runs on this machine: its memory, descriptors and processor time are measured
     #[arg(long, value_name = "PID", requires = "target")]
     pub(crate) server_pid: Option<u32>,
-    /// What is random comes from here: the same number, the same bytes
+    /// The seed of everything random: the same seed gives the same bytes
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
     /// Connections of `slow-heads`, `idle`, `descriptors` and `slow-readers` [default: 5,000, 15,000, 600 and 3,000]
@@ -30,13 +30,13 @@ pub(crate) struct Attack {
     /// The descriptors that the built-in server may open in `descriptors`
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u64).range(32..=100_000))]
     pub(crate) descriptors: u64,
-    /// The longest time for a request's head that the built-in server is told, and the target is taken to have
+    /// How long a request's head may take: the timeout of the built-in server, and the one that the target should have
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "10s")]
     pub(crate) head_timeout: Duration,
     /// Write the figures to a file as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
-    /// Replace the section between `<!-- attack:begin -->` and `<!-- attack:end -->` of a file by the table
+    /// Write the table as Markdown between the lines `<!-- attack:begin -->` and `<!-- attack:end -->` of this file
     #[arg(long, value_name = "FILE")]
     pub(crate) markdown: Option<PathBuf>,
 }
@@ -44,17 +44,17 @@ pub(crate) struct Attack {
 /// An attack by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum What {
-    /// Connections that send a byte of a request's head now and then
+    /// Connections that send a request's head a byte at a time, slowly
     SlowHeads,
-    /// Connections that do nothing
+    /// Connections that are idle
     Idle,
     /// More connections than the server has descriptors
     Descriptors,
     /// Mutated requests and WebSocket sessions
     Mutants,
-    /// A large shared body for readers that stop reading, and die
+    /// Readers that stop reading a large body, and disappear
     SlowReaders,
-    /// One after the other
+    /// All of them, one after the other
     All,
 }
 
@@ -68,7 +68,7 @@ impl What {
 /// What the help ends with.
 pub(crate) const AFTER: &str = "\
 Examples:
-  jackfield attack http://127.0.0.1:8080/ --server-pid 4242
+  jackfield attack all http://127.0.0.1:8080/ --server-pid 4242
   jackfield attack slow-readers http://127.0.0.1:8080/large-file
   jackfield attack slow-heads --connections 500
   jackfield attack mutants --count 10000000 --seed 7

@@ -28,7 +28,7 @@ pub(crate) trait Role {
         turn.leave = Leave::Reset;
     }
 
-    /// The connection is gone, whoever has brought that about.
+    /// The connection is gone, whichever side ended it.
     fn gone(&mut self, _state: Self::State) {}
 }
 

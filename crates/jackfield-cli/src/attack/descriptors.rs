@@ -29,7 +29,7 @@ enum Asker {
     Refused,
 }
 
-/// What becomes of a newcomer.
+/// What becomes of a new connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Welcome {
     Served,
@@ -47,9 +47,9 @@ const WATCH: Duration = Duration::from_secs(3);
 const CPU_PERCENT_MAX: f64 = 1.0;
 /// What is prompt, and what service must come within, once there is room.
 const PROMPT: Duration = Duration::from_millis(100);
-/// A newcomer who has waited so long was ignored.
+/// A new connection that has waited so long was ignored.
 const PATIENCE: Duration = Duration::from_secs(1);
-const NEWCOMERS: usize = 20;
+const NEW: usize = 20;
 /// How often some leave.
 const RELIEFS: usize = 5;
 /// How many leave each time.
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
     let mut sheet = Sheet::new("descriptors");
     if args.target.is_some() {
         let gap = "only the built-in server can be told its limit".to_owned();
-        sheet.at_most("newcomers left waiting", 0.0, Unit::Count, Err(gap));
+        sheet.at_most("new connections left waiting", 0.0, Unit::Count, Err(gap));
         return Ok(sheet);
     }
     let victim = Victim::new(args, &[format!("--descriptors={}", args.descriptors)])?;
@@ -84,12 +84,17 @@ pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
         .at_most("processor time", CPU_PERCENT_MAX, Unit::Percent, percent)
         .note("of a core, all places taken");
 
-    let newcomers: Vec<_> = (0..NEWCOMERS).map(|_| greet(victim.addr(), &request)).collect();
-    let longest = newcomers.iter().map(|(_, took)| *took).max().unwrap_or_default();
-    let ignored = newcomers.iter().filter(|(welcome, _)| *welcome == Welcome::Ignored).count();
+    let new: Vec<_> = (0..NEW).map(|_| greet(victim.addr(), &request)).collect();
+    let longest = new.iter().map(|(_, took)| *took).max().unwrap_or_default();
+    let ignored = new.iter().filter(|(welcome, _)| *welcome == Welcome::Ignored).count();
     sheet
-        .at_most("longest wait of a newcomer", PROMPT.as_secs_f64(), Unit::Seconds, Ok(longest.as_secs_f64()))
-        .note(format!("of {NEWCOMERS} newcomers {ignored} got neither an answer nor an end in {PATIENCE:?}"));
+        .at_most(
+            "longest wait of a new connection",
+            PROMPT.as_secs_f64(),
+            Unit::Seconds,
+            Ok(longest.as_secs_f64()),
+        )
+        .note(format!("of {NEW} new connections {ignored} got neither an answer nor an end in {PATIENCE:?}"));
 
     let service = relieve(&victim, &mut crowd, &request)?;
     sheet
@@ -110,7 +115,7 @@ fn idle_cpu(victim: &Victim, crowd: &mut Crowd<Askers>) -> Result<Figure, Error>
     Ok(used.map(|seconds| seconds / begin.elapsed().as_secs_f64() * 100.0))
 }
 
-/// Lets some leave, again and again; the longest time until a newcomer was served.
+/// Lets some leave, again and again; the longest time until a new connection was served.
 fn relieve(victim: &Victim, crowd: &mut Crowd<Askers>, request: &[u8]) -> Result<Duration, Error> {
     let mut longest = Duration::ZERO;
     for _ in 0..RELIEFS {
@@ -128,7 +133,7 @@ fn relieve(victim: &Victim, crowd: &mut Crowd<Askers>, request: &[u8]) -> Result
     Ok(longest)
 }
 
-/// A newcomer who asks, and how long it takes until it knows where it is.
+/// A new connection that asks, and how long it takes until it is answered or closed.
 fn greet(addr: SocketAddr, request: &[u8]) -> (Welcome, Duration) {
     let begin = Instant::now();
     let welcome = ask(addr, request).unwrap_or_else(|error| match error.kind() {

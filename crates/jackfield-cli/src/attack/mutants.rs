@@ -69,7 +69,7 @@ const ANSWER: &[u8] = b"HTTP/1.1 ";
 const BUSY: &[u8] = b"HTTP/1.1 503";
 /// What memory may grow by.
 const BYTES_MAX: f64 = (5 << 20) as f64;
-/// How long the server has to be rid of everything.
+/// How long the server has to close everything.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// So many a second must be possible on any machine.
 const PER_SECOND_MIN: u64 = 1000;

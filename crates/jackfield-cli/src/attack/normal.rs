@@ -53,7 +53,7 @@ const NEW_EVERY: u64 = 128;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Normal {
-    /// Begins. One that `renews` its connection now and then also fails if no newcomer is served.
+    /// Begins. One that `renews` its connection now and then also fails if no new connection is served.
     ///
     /// # Errors
     /// The first request fails already.

@@ -84,7 +84,7 @@ pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
         .note(format!("{} got 408", role.answered));
     let time_max = args.head_timeout + LINGER;
     sheet.at_most("longest life", time_max.as_secs_f64(), Unit::Seconds, Ok(role.longest.as_secs_f64()));
-    let what = "time until the server is rid of the last one, though every second one ignores its end";
+    let what = "time until the last one is closed, though every second one ignores the server's end";
     sheet.at_most(
         what,
         (time_max + SLACK).as_secs_f64(),

@@ -41,7 +41,7 @@ const READERS_PER_SECOND: f64 = 1000.0;
 const RECEIVE_BYTES: usize = 4096;
 /// How long they stay after the last one was answered.
 const STAY: Duration = Duration::from_secs(2);
-/// How long it may take until all are answered, and afterwards until the server is rid of them.
+/// How long it may take until all are answered, and afterwards until the server has closed them.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {

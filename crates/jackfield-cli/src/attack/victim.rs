@@ -18,7 +18,7 @@ pub(crate) struct Victim {
     pub(crate) path: String,
 }
 
-/// How often it is looked whether the server is rid of something.
+/// The time between two looks at whether the server has closed something.
 const LOOK: Duration = Duration::from_millis(20);
 
 impl Victim {

@@ -30,7 +30,7 @@ impl fmt::Display for Error {
             Self::Refused(why) => write!(f, "the server does not answer as it should: {why}"),
             Self::Io(error) => write!(f, "the load generator failed: {error}"),
             Self::File(path, error) => write!(f, "{}: {error}", path.display()),
-            Self::NoResult(path) => write!(f, "{} is no result of `jackfield bench`", path.display()),
+            Self::NoResult(path) => write!(f, "{} is not a result of `jackfield bench`", path.display()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Random numbers for masks and keys: fresh ones, though nothing here has to be hidden from anybody.
+//! Random numbers for masks and keys: fresh ones, though nothing here has to be secret.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -5,21 +5,21 @@ use std::time::Duration;
 /// `1.5s`, `300ms`, `250us`, `2m`; a bare number counts seconds.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let seconds = parse(text, 1.0, DURATIONS)
-        .ok_or_else(|| format!("`{text}` is no duration such as `10s`, `500ms` or `2m`"))?;
+        .ok_or_else(|| format!("`{text}` is not a duration, such as `10s`, `500ms` or `2m`"))?;
     Duration::try_from_secs_f64(seconds).map_err(|_| format!("`{text}` is too long"))
 }
 
 /// `20`, `16KiB`, `1MiB`: a number of bytes.
 pub(crate) fn parse_size(text: &str) -> Result<usize, String> {
     let bytes = parse(text, 1.0, SIZES)
-        .ok_or_else(|| format!("`{text}` is no size such as `20`, `16KiB` or `1MiB`"))?;
+        .ok_or_else(|| format!("`{text}` is not a size, such as `20`, `16KiB` or `1MiB`"))?;
     if bytes <= SIZE_MAX { Ok(bytes as usize) } else { Err(format!("`{text}` is more than 1 GiB")) }
 }
 
 /// `5000`, `20k`, `1.5M`: so many a second.
 pub(crate) fn parse_rate(text: &str) -> Result<f64, String> {
     let rate = parse(text, 1.0, RATES)
-        .ok_or_else(|| format!("`{text}` is no rate such as `5000`, `20k` or `1.5M`"))?;
+        .ok_or_else(|| format!("`{text}` is not a rate, such as `5000`, `20k` or `1.5M`"))?;
     if rate > 0.0 { Ok(rate) } else { Err("the rate must be above zero".into()) }
 }
 

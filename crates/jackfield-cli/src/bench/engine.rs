@@ -52,7 +52,7 @@ pub(crate) struct Engine<S: Speaker> {
     /// Places without a connection.
     vacant: Vec<usize>,
     /// At a fixed rate: connections with room for an operation.
-    hungry: VecDeque<ConnectionId>,
+    waiting: VecDeque<ConnectionId>,
     /// The connection that is looked after whenever others have heard something.
     publisher: ConnectionId,
     open: usize,
@@ -75,8 +75,8 @@ struct Link<T> {
     part: Part,
     is_slow: bool,
     is_ready: bool,
-    /// In the queue of the hungry.
-    is_hungry: bool,
+    /// In the queue of the waiting.
+    is_waiting: bool,
     /// Its end is in order, or was counted already.
     is_over: bool,
     /// When the operations in flight were due.
@@ -114,7 +114,7 @@ impl<S: Speaker> Engine<S> {
             begin,
             links: Vec::new(),
             vacant: setup.places.clone().rev().collect(),
-            hungry: VecDeque::new(),
+            waiting: VecDeque::new(),
             publisher: ConnectionId::NONE,
             open: 0,
             ready: 0,
@@ -278,7 +278,7 @@ impl<S: Speaker> Engine<S> {
             part,
             is_slow,
             is_ready: false,
-            is_hungry: false,
+            is_waiting: false,
             is_over: false,
             in_flight: VecDeque::new(),
             waits_since: now,
@@ -338,9 +338,9 @@ impl<S: Speaker> Engine<S> {
     /// Gives what is due to those who wait for it, one each.
     fn serve(&mut self, wires: &mut Wires, now: u64) {
         while self.pace.due(now).is_some() {
-            let Some(id) = self.hungry.pop_front() else { return };
+            let Some(id) = self.waiting.pop_front() else { return };
             if let Some(link) = link(&mut self.links, id) {
-                link.is_hungry = false;
+                link.is_waiting = false;
                 let free_since = link.free_since;
                 let due = self.pace.due(now).unwrap_or(now);
                 if self.begin_operation(wires, id, now) {
@@ -354,9 +354,9 @@ impl<S: Speaker> Engine<S> {
 
     fn queue_up(&mut self, id: ConnectionId, now: u64) {
         let Some(link) = link(&mut self.links, id) else { return };
-        if !link.is_hungry && link.has_room(&self.speaker, self.setup.pipeline) {
-            (link.is_hungry, link.free_since) = (true, now);
-            self.hungry.push_back(id);
+        if !link.is_waiting && link.has_room(&self.speaker, self.setup.pipeline) {
+            (link.is_waiting, link.free_since) = (true, now);
+            self.waiting.push_back(id);
         }
     }
 
@@ -404,7 +404,7 @@ impl<S: Speaker> Engine<S> {
             self.make_ready(wires, id);
         }
         if is_over {
-            // The end that the server promised is awaited: whoever ends first has to remember the connection.
+            // The end that the server promised is awaited: the side that ends first has to remember the connection.
             return;
         }
         self.feed(wires, id, now);

@@ -36,7 +36,9 @@ impl Server {
     /// The name or the process is unknown.
     pub(crate) fn named(target: &Target, pid: Option<u32>) -> Result<Self, Error> {
         if let Some(pid) = pid.filter(|pid| crate::base::proc::memory(*pid).is_none()) {
-            return Err(Error::Usage(format!("there is no process {pid} whose memory could be read")));
+            return Err(Error::Usage(format!(
+                "the memory of process {pid} can't be read: is it running, and yours?"
+            )));
         }
         let addr = target.resolve().map_err(Error::Target)?;
         Ok(Self { addr, host: target.host.clone(), pid, child: None })

@@ -201,7 +201,7 @@ impl<'a, S: Speaker> Worker<'a, S> {
         let latencies = self.engine.tally.take_latencies();
         let lap = Lap { is_measured, number, operations: operations - self.operations, latencies, is_last };
         self.operations = operations;
-        // Whoever listened has failed, and this thread ends with it.
+        // Nobody listens any more only if the run has failed.
         let _ = self.laps.send(lap);
     }
 
@@ -317,7 +317,7 @@ const NAP_RATE_MIN: f64 = 20_000.0;
 /// The latency of an answer may be too long by this, and never too short.
 const NAP: Duration = Duration::from_micros(50);
 
-/// Linux wakes sleepers up to 50 microseconds late, to wake several at once, unless it is told not to.
+/// Linux wakes sleepers up to 50 microseconds late, to wake several at once, unless it is asked not to.
 fn sleep_exactly() {
     #[cfg(target_os = "linux")]
     // Without it latencies are a little longer.

@@ -71,7 +71,7 @@ impl Running {
         Ok(running)
     }
 
-    /// Asks it to end, and waits until it has: so whoever counts has its figures in order. What runs under another
+    /// Asks it to end, and waits until it has: so what counts it has its figures in order. What runs under another
     /// program is asked itself, and once more if it has not heard: a signal just before it goes to sleep is missed.
     pub(crate) fn stop(mut self) {
         let pid = proc::child(self.pid()).unwrap_or_else(|| self.pid());
@@ -113,7 +113,7 @@ impl Running {
                 let lines = BufReader::new(stdout).lines().map_while(Result::ok);
                 // It is read to its end, so that nobody waits for room in the pipe.
                 for addr in lines.filter_map(|line| line.strip_prefix("listening on ")?.parse().ok()) {
-                    // Further addresses are nobody's concern.
+                    // Further addresses are of no use here.
                     let _ = sender.send(addr);
                 }
             };

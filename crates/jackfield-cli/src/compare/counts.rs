@@ -221,7 +221,7 @@ fn take(file: &Path) -> Result<String, String> {
 fn operations(row: &Row) -> Option<u64> {
     match row.play {
         Play::IdleHttp | Play::IdleWs => None,
-        // When they will have read all of it is anybody's guess.
+        // When they will have read all of it is not known.
         _ if row.slow_readers > 0 => None,
         Play::Sse | Play::Fanout => Some(1_280),
         Play::Connect => Some(2_000),

@@ -173,7 +173,7 @@ pub(crate) fn choose<T>(
 ) -> Result<Vec<&'static T>, Error> {
     if let Some(unknown) = wanted.iter().find(|wanted| !all.iter().any(|one| name(one) == *wanted)) {
         let names: Vec<&str> = all.iter().map(name).collect();
-        return Err(Error::Usage(format!("there is no `{unknown}`, but {}", names.join(", "))));
+        return Err(Error::Usage(format!("`{unknown}` is not one of {}", names.join(", "))));
     }
     Ok(all
         .iter()

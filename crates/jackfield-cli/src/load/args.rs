@@ -12,18 +12,18 @@ use std::time::Duration;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Mode {
     /// HTTP requests on connections that stay
-    #[command(after_help = "Every answer's status is checked; one that is not 2xx counts as an error.")]
+    #[command(after_help = HTTP)]
     Http(Http),
-    /// Echo of binary messages over WebSocket
-    #[command(after_help = "The server must send each message back; its length is checked.")]
+    /// WebSocket messages and their echo
+    #[command(after_help = WS)]
     Ws(Ws),
     /// Server-sent events: one publisher, many streams
     #[command(after_help = SSE)]
     Sse(Sse),
-    /// Echo of bytes over bare TCP
+    /// Bytes over bare TCP and their echo
     #[command(after_help = "The server must send every byte back, in order.")]
     Raw(Raw),
-    /// Connections that do nothing: what memory they cost
+    /// Idle connections: the memory that each costs
     #[command(
         after_help = "Memory is the growth of the server's VmRSS; what sockets cost the kernel is not in it."
     )]
@@ -47,7 +47,7 @@ pub(crate) struct Asked {
     /// The body of the request
     #[arg(long, value_name = "TEXT", help_heading = REQUEST)]
     pub(crate) body: Option<String>,
-    /// The same from a file
+    /// A file with the body of the request
     #[arg(long, value_name = "FILE", conflicts_with = "body", help_heading = REQUEST)]
     pub(crate) body_file: Option<PathBuf>,
 }
@@ -96,7 +96,7 @@ pub(crate) struct Ws {
     /// Send this message instead of one of --size bytes
     #[arg(long, value_name = "TEXT", conflicts_with = "size", help_heading = REQUEST)]
     pub(crate) message: Option<String>,
-    /// The same from a file
+    /// A file with the message
     #[arg(long, value_name = "FILE", conflicts_with_all = ["size", "message"], help_heading = REQUEST)]
     pub(crate) message_file: Option<PathBuf>,
     /// Payload of a message, such as `20`, `16KiB` or `1MiB`
@@ -177,7 +177,7 @@ pub(crate) struct Fanout {
 /// How many operations there are.
 #[derive(Debug, Args)]
 pub(crate) struct Number {
-    /// End after so many operations, without a warm-up; --duration is the longest that they may take then
+    /// End after this number of operations, without a warm-up; --duration is then the longest time that they may take
     #[arg(short, long, value_name = "N", help_heading = LOAD)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=1_000_000_000_000))]
     pub(crate) number: Option<u64>,
@@ -189,18 +189,18 @@ pub(crate) struct Common {
     /// An address or URL, such as `127.0.0.1:8080`, `https://host/path` or `ws://host:9001/chat`; without one, the
     /// built-in server is started
     pub(crate) target: Option<Target>,
-    /// Connections, all at the same time
+    /// Connections that are open at the same time
     #[arg(short, long, value_name = "N", default_value_t = 64, help_heading = LOAD)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) connections: u32,
-    /// How long to measure, such as `10s`, `500ms` or `2m`; a tenth of it, 1s at most, goes before as warm-up [default:
-    /// 10s, with --number an hour]
+    /// How long to measure, such as `10s`, `500ms` or `2m`, after a warm-up of a tenth of it, at most 1s [default: 10s,
+    /// with --number an hour]
     #[arg(short, long, value_name = "TIME", value_parser = parse_duration, help_heading = LOAD)]
     pub(crate) duration: Option<Duration>,
     /// An answer that takes longer is an error, and its connection is replaced by a new one
     #[arg(long, value_name = "TIME", value_parser = parse_timeout, default_value = "5s", help_heading = LOAD)]
     pub(crate) timeout: Duration,
-    /// Threads that put the load on, which share the connections
+    /// Threads of the load generator, which share the connections
     #[arg(short, long, value_name = "N", default_value_t = 1, help_heading = LOAD)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) threads: u16,
@@ -210,7 +210,7 @@ pub(crate) struct Common {
     /// Trust every certificate, for https and wss: for test servers only
     #[arg(long, requires = "target", conflicts_with = "ca_file", help_heading = LOAD)]
     pub(crate) insecure: bool,
-    /// The process whose processor time and memory are shown, if the target is on this machine
+    /// The process of the target, if it runs on this machine: its processor time and memory are shown
     #[arg(long, value_name = "PID", requires = "target", help_heading = LOAD)]
     pub(crate) server_pid: Option<u32>,
     #[command(flatten)]
@@ -238,8 +238,8 @@ pub(crate) struct Output {
 
 #[derive(Debug, Args)]
 pub(crate) struct Rate {
-    /// Operations a second on all connections together, such as `5000` or `20k`; latency counts from when each was
-    /// due. Without it, as many as can be
+    /// Operations a second on all connections together, such as `5000` or `20k`; latency counts from the time at which
+    /// each is due. Without it, as many as possible
     #[arg(short, long, value_name = "PER_SECOND", value_parser = parse_rate, help_heading = LOAD)]
     pub(crate) rate: Option<f64>,
 }
@@ -257,7 +257,7 @@ pub(crate) struct Talk {
     #[arg(short, long, value_name = "N", default_value_t = 1, help_heading = LOAD)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) pipeline: u32,
-    /// So many of the connections read only four times a second; their latency does not count
+    /// How many of the connections are slow readers: they read four times a second, and their latency is not counted
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = LOAD)]
     pub(crate) slow_readers: u32,
 }
@@ -323,7 +323,7 @@ fn parse_size_from(least: usize, text: &str) -> Result<usize, String> {
 fn parse_method(text: &str) -> Result<String, String> {
     match parse_token(text) {
         Ok(method) if method != "CONNECT" => Ok(method),
-        Ok(_) => Err("CONNECT is no request that could be repeated".into()),
+        Ok(_) => Err("CONNECT can't be sent again and again".into()),
         Err(why) => Err(why),
     }
 }
@@ -361,6 +361,23 @@ const OWN_FIELDS: [&str; 6] = [
     "Sec-WebSocket-Version",
     "Sec-WebSocket-Protocol",
 ];
+
+const HTTP: &str = "\
+Each answer must have a status of 2xx; any other is an error.
+
+Examples:
+  jackfield bench http http://127.0.0.1:8080/
+  jackfield bench http -c 100 -n 50000 http://127.0.0.1:8080/
+  jackfield bench http --rate 5k -d 1m --fail-if 'p99>20ms' --fail-if 'errors>0' https://shop.example/
+  jackfield bench http -X POST -H 'Content-Type: application/json' --body '{\"a\":1}' http://127.0.0.1:8080/items";
+
+const WS: &str = "\
+The server must send each message back; the length of the echo is checked.
+
+Examples:
+  jackfield bench ws ws://127.0.0.1:9001/
+  jackfield bench ws --size 16KiB --rate 1k wss://echo.example/
+  jackfield bench ws --text --message '{\"op\":\"ping\"}' --protocol json.v1 ws://127.0.0.1:9001/";
 
 const REQUEST: &str = "Request";
 const LOAD: &str = "Load";

@@ -71,10 +71,10 @@ impl FromStr for Condition {
             .ok_or("the relation is `>`, `>=`, `<` or `<=`")?;
         let metric = Metric::named(name).ok_or_else(|| {
             let names: Vec<&str> = METRICS.iter().map(|metric| metric.name).collect();
-            format!("`{name}` is no metric; there are {}", names.join(", "))
+            format!("`{name}` is not a metric; the metrics are {}", names.join(", "))
         })?;
         let bound = metric.quantity.parse(bound).ok_or_else(|| {
-            format!("`{bound}` is no bound for `{name}`; one would be `{}`", example(metric))
+            format!("`{bound}` is not a bound for `{name}`; a bound is, for example, `{}`", example(metric))
         })?;
         Ok(Self { metric, relation, bound })
     }

@@ -1,5 +1,5 @@
 //! `jackfield bench compare`, with what is always there: the built-in server. Whether the limit and the peers are built
-//! is nobody's business here, so they are looked for where they are not.
+//! does not matter here, so they are looked for where they are not.
 
 use super::tool::{Directory, TOOL, run};
 use super::tree;
@@ -121,7 +121,7 @@ fn counters_that_are_not_installed_are_gaps() {
 fn what_can_not_be_compared_is_said() {
     let root = repository();
     for (args, word) in [
-        (&["--rows=tls"][..], "there is no `tls`"),
+        (&["--rows=tls"][..], "`tls` is not one of"),
         (&["--servers=apache"], "tokio-websockets"),
         (&["--seconds=1ms"], "50ms"),
     ] {

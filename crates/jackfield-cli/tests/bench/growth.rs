@@ -59,7 +59,7 @@ fn growth_is_drawn_and_written() {
 #[test]
 fn a_plot_that_is_not_there_is_refused() {
     let (code, said, numbers) = check("growth", &repository(), &["--plots=nothing"]);
-    assert!(code == 2 && said.contains("there is no `nothing`, but connections-http"), "{said}");
+    assert!(code == 2 && said.contains("`nothing` is not one of connections-http"), "{said}");
     assert!(numbers.contains("<!-- growth:begin -->\nold\n"));
 }
 

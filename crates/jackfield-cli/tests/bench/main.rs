@@ -189,7 +189,7 @@ fn runs_are_compared_and_judged() {
 
     let wrong = first.directory.path("index.html");
     let wrong = wrong.to_str().expect("the path is UTF-8");
-    refused(&["http", "--compare", wrong], "is no result");
+    refused(&["http", "--compare", wrong], "is not a result");
     refused(&["http", "--compare", "/nowhere/at.all"], "/nowhere/at.all");
 }
 
@@ -473,7 +473,7 @@ fn a_wrong_command_line_is_explained() {
         (&["raw", "--size", "0"], "at least 1"),
         (&["idle", "--pipeline", "2"], "--pipeline"),
         (&["http", "name.invalid:80"], "no address"),
-        (&["http", "127.0.0.1:1", "--server-pid", "4294967295"], "no process"),
+        (&["http", "127.0.0.1:1", "--server-pid", "4294967295"], "process 4294967295 can't be read"),
     ] {
         refused(args, word);
     }
