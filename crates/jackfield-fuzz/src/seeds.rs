@@ -315,6 +315,39 @@ pub(crate) const PROXY_WORDS: Bytes = &[
     b"\x04\0\x01",
 ];
 
+pub(crate) const FORMS: Bytes = &[
+    b"a=b&c=d+e%20f&%C3%A9=%ff&&g",
+    b"theme=dark; id=\"7 8\";a = b ;c; =d; e=f=g",
+    b"--b\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--b--\r\n",
+    b"--b\r\nContent-Disposition: form-data; name=\"a\"; filename=\"C:\\a\\\"b%22.txt\"\r\nContent-Type: text/plain\r\n\r\n\
+      some\r\n--bytes\r\n\r\n--b\r\ncontent-disposition: form-data; name=c\r\n\r\n--b--",
+    b"multipart/form-data; boundary=\"x y\"\n--x y\r\nContent-Disposition: form-data; name=\"\"\r\n\r\n\r\n--x y--",
+    b"multipart/form-data; boundary=----WebKitFormBoundary7MA4\n------WebKitFormBoundary7MA4\r\n\
+      Content-Disposition: form-data; name=\"file\"; filename=\"\"\r\nContent-Type: application/octet-stream\r\n\r\n\x00\xff\r\n\
+      ------WebKitFormBoundary7MA4--\r\n",
+    b"multipart/mixed; boundary=b\n--b--",
+    b"--b\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--bb\r\n--b \r\n--b-\r\n--b",
+];
+
+pub(crate) const FORM_WORDS: Bytes = &[
+    b"--b\r\n",
+    b"\r\n--b\r\n",
+    b"\r\n--b--",
+    b"\r\n\r\n",
+    b"Content-Disposition: form-data; name=a",
+    b"; filename=\"b\"",
+    b"\\\"",
+    b"\\\\",
+    b"%22",
+    b"%0D%0A",
+    b"multipart/form-data; boundary=b\n",
+    b"; ",
+    b"=",
+    b"&",
+    b"+",
+    b"%",
+];
+
 pub(crate) const EVENT_STREAMS: Bytes = &[
     b"data: hello\n\n",
     b"event: news\nid: 7\nretry: 100\ndata: two\ndata: lines\n\ndata\n\n",

@@ -148,6 +148,13 @@ pub const TARGETS: &[Target] = &[
         ..Target::new("proxy", properties::proxy)
     },
     Target {
+        about: "query strings, cookies and forms with parts: what is read lies in the bytes, and is written and read again",
+        call: "jackfield_fuzz::properties::forms",
+        seeds: seeds::FORMS,
+        dictionary: seeds::FORM_WORDS,
+        ..Target::new("forms", properties::forms)
+    },
+    Target {
         about: "a whole server in simulation, with several peers that the bytes play",
         call: "jackfield_fuzz::properties::server",
         seeds: seeds::SERVERS,

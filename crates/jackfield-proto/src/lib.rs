@@ -1,10 +1,13 @@
-//! Bytes to events and back: HTTP/1.1, WebSocket and server-sent events, for both roles; and the PROXY protocol.
+//! Bytes to events and back: HTTP/1.1, WebSocket and server-sent events, for both roles; the PROXY protocol; and forms.
 //!
 //! There is no socket, no clock, no thread and no source of randomness in this crate: bytes, time and random
 //! numbers are arguments. Each protocol is a *machine*: it is shown the bytes that have arrived, and answers with a
 //! [`Step`]. What it hands out borrows those bytes and never the machine, so that the machine is free for the
 //! answer while the event is still being looked at.
 
+mod chars;
+#[cfg(feature = "forms")]
+pub mod forms;
 pub mod http1;
 pub mod proxy;
 pub mod sse;

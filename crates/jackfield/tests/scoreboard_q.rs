@@ -23,6 +23,7 @@ fn q3_each_parser_and_the_whole_server_hold_for_inputs_at_random() {
         "websocket_deflate",
         "websocket_handshake",
         "sse_stream",
+        "forms",
         "proxy",
         "server",
     ] {
@@ -31,7 +32,7 @@ fn q3_each_parser_and_the_whole_server_hold_for_inputs_at_random() {
         let report = run.unwrap_or_else(|finding| panic!("{finding}"));
         assert!(report.executions == 500 && report.corpus > target.seeds.len(), "{name}: {report:?}");
     }
-    assert_eq!(TARGETS.len(), 11, "each target is named above");
+    assert_eq!(TARGETS.len(), 12, "each target is named above");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! read, written and read again is the same, and that what one role says the other understands. Each panics if that is
 //! not so, and is as good in a test: there it cuts the bytes everywhere.
 
+mod forms;
 mod http1_chunked;
 mod http1_client;
 mod http1_head;
@@ -16,6 +17,7 @@ mod websocket;
 mod websocket_deflate;
 mod websocket_handshake;
 
+pub use forms::forms;
 pub use http1_chunked::http1_chunked;
 pub use http1_client::http1_client;
 pub use http1_head::http1_head;

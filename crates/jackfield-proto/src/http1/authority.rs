@@ -2,7 +2,7 @@
 
 use core::net::Ipv6Addr;
 
-use super::chars::is_host;
+use crate::chars::is_host;
 
 /// A host with an optional port: what a request is directed to.
 #[derive(Clone, Copy, Debug)]

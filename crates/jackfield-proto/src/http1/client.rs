@@ -9,13 +9,13 @@ use std::fmt;
 
 use super::authority::is_valid_host;
 use super::body::{BodyReader, Outgoing, Piece};
-use super::chars::is_token_name;
 use super::facts::{Facts, Framing};
 use super::fields::{Lines, is_forbidden_trailer};
 use super::scan::Scanner;
 use super::{
     BodyError, Error, Fields, HeaderSlots, Limits, METHOD_BYTES_MAX, Response, Version, general, target,
 };
+use crate::chars::is_token_name;
 use crate::step::Step;
 
 /// Requests that may be outstanding. Beyond it [`ClientMachine::encode_request`] refuses.

@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use super::chars::is_field_text;
 use super::{DateBlock, FieldError, Fields, reason_phrase, words};
+use crate::chars::is_field_text;
 
 /// What an answer says about itself, apart from its body.
 #[derive(Clone, Copy, Debug)]

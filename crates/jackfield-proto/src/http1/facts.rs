@@ -6,9 +6,9 @@
 
 use super::Error;
 use super::authority::is_valid_host;
-use super::chars::is_token_name;
 use super::slots::Span;
 use super::words::is_folded;
+use crate::chars::is_token_name;
 
 /// The facts of one head.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

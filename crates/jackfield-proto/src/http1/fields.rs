@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use super::chars::{is_field_text, is_token_name};
+use crate::chars::{is_field_text, is_token_name};
 
 /// Header or trailer lines to send. Whatever is in here is safe to put on the wire.
 ///

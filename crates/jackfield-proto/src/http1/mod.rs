@@ -34,11 +34,10 @@
 //! httparse for all others, `slots` where their fields lie, `scan` the grammar byte by byte for what comes in pieces or
 //! looks irregular, `facts` what the fields mean for the frame, `target` where a request wants to go, with `authority`
 //! and `origin` for hosts and pages; `body` takes bodies apart and puts them together; `encode` writes heads, `fields`
-//! checks lines to send, `date` has the date; `chars` and `words` are the character classes, by byte and by eight bytes.
+//! checks lines to send, `date` has the date; `words` has character classes by eight bytes.
 
 mod authority;
 mod body;
-mod chars;
 mod client;
 mod date;
 mod encode;

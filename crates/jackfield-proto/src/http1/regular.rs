@@ -23,12 +23,12 @@
 //! part of its caller's, and it calls out for rare things only. Of its 2,400 instructions for a browser's head a third
 //! are the words of values, and a fifth those of names.
 
-use super::chars::{is_field_value, is_token};
 use super::facts::Facts;
 use super::head::Head;
 use super::limits::{Limits, METHOD_BYTES_MAX};
 use super::slots::{HeaderSlots, KnownHost, Span};
 use super::{Version, words};
+use crate::chars::{is_field_value, is_token};
 
 /// A regular head: how long its parts are, and what its fields say. The fields are in the slots.
 #[derive(Clone, Copy, Debug)]

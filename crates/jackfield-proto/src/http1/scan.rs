@@ -7,8 +7,8 @@
 //! the verdict is the same however the bytes were split. The same automaton reads trailers, which are the tail of a head.
 
 use super::Error;
-use super::chars::{is_field_value, is_target, is_token};
 use super::limits::{Limits, METHOD_BYTES_MAX};
+use crate::chars::{is_field_value, is_target, is_token};
 
 /// How far into a head that comes in pieces the search for its end has got.
 #[derive(Clone, Copy, Debug)]

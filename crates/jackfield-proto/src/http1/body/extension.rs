@@ -1,7 +1,7 @@
 //! Chunk extensions (RFC 9112 section 7.1.1), byte by byte. Nothing is made of them, but what is none is refused:
 //! readers that skip to the next line, each by its own idea of a line, are how chunks get smuggled.
 
-use crate::http1::chars::{is_field_value, is_token};
+use crate::chars::{is_field_value, is_token};
 
 /// Where in the extensions of one chunk the next byte stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

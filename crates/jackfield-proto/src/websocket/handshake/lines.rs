@@ -1,11 +1,12 @@
 //! The lines of a handshake on their way out.
 
-use super::{EncodeError, token};
+use super::EncodeError;
+use crate::chars::{is_field_text, is_token_name};
 
 /// Whether the fields can be written, and are not among those of the handshake itself.
 pub(super) fn check_fields(fields: &[(&str, &str)]) -> Result<(), EncodeError> {
     let is_good = |(name, value): &(&str, &str)| {
-        token::is_token(name.as_bytes()) && !is_handshake_field(name) && token::is_one_line(value)
+        is_token_name(name.as_bytes()) && !is_handshake_field(name) && is_field_text(value.as_bytes())
     };
     if fields.iter().all(is_good) { Ok(()) } else { Err(EncodeError::Field) }
 }

@@ -1,5 +1,7 @@
 //! The server's end: a client's request, and the answer that accepts it (RFC 6455, section 4.2).
 
+use crate::chars::is_token_name;
+
 use super::lines::{VERSION, check_fields, encode_field, encode_fields};
 use super::once::Once;
 use super::{EncodeError, Extension, HandshakeError, accept, extension, token};
@@ -97,7 +99,7 @@ pub fn encode_response(
     fields: &[(&str, &str)],
     out: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
-    if protocol.is_some_and(|protocol| !token::is_token(protocol.as_bytes())) {
+    if protocol.is_some_and(|protocol| !is_token_name(protocol.as_bytes())) {
         return Err(EncodeError::Protocol);
     }
     check_fields(fields)?;

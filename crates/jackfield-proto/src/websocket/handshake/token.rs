@@ -1,9 +1,6 @@
-//! Tokens and lists of them (RFC 9110, section 5.6).
+//! Lists of tokens (RFC 9110, section 5.6).
 
-/// Whether `bytes` is a token: one or more of the characters that a method, a field's name or a subprotocol may have.
-pub(super) fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.iter().all(|byte| is_token_byte(*byte))
-}
+use crate::chars::is_token_name;
 
 /// The elements of a list with commas. Empty ones are left out, as RFC 9110 wants of a receiver.
 pub(super) fn elements(value: &str) -> impl Iterator<Item = &str> + Clone {
@@ -20,7 +17,7 @@ pub(super) fn has(value: &[u8], token: &str) -> bool {
 pub(super) fn are_different<'p>(protocols: impl Iterator<Item = &'p str>) -> bool {
     let mut sorted: Vec<&str> = protocols.collect();
     sorted.sort_unstable();
-    sorted.iter().all(|protocol| is_token(protocol.as_bytes()))
+    sorted.iter().all(|protocol| is_token_name(protocol.as_bytes()))
         && sorted.windows(2).all(|pair| pair[0] != pair[1])
 }
 
@@ -30,19 +27,10 @@ pub(super) fn text(value: &[u8]) -> Option<&str> {
     text.bytes().all(is_value_byte).then(|| trim(text))
 }
 
-/// Whether a field's value, or a target, can be written without breaking the line it stands in.
-pub(super) fn is_one_line(text: &str) -> bool {
-    text.bytes().all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
-}
-
 fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }
 
 fn is_value_byte(byte: u8) -> bool {
     matches!(byte, b'\t' | b' '..=b'~')
-}
-
-pub(super) fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

@@ -1,0 +1,46 @@
+//! What is wrong with a form.
+
+use std::fmt;
+
+/// Why a form with parts is not read further. The blame is the client's; [`status`](Self::status) says how to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MultipartError {
+    /// The `Content-Type` is not `multipart/form-data`.
+    MediaType,
+    /// The `Content-Type` has no boundary, two, or one that is none (RFC 2046, section 5.1.1).
+    Boundary,
+    /// The body does not begin with the boundary, or something stands behind one that does not belong there.
+    Delimiter,
+    /// A part's header is malformed.
+    Head,
+    /// A part has no `Content-Disposition: form-data` with a name, or two (RFC 7578, section 4.2).
+    Disposition,
+    /// The body ends before its last boundary.
+    Truncated,
+}
+
+impl MultipartError {
+    /// The status for the refusal: 415 for another media type, and 400 for all else.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::MediaType => 415,
+            _ => 400,
+        }
+    }
+}
+
+impl fmt::Display for MultipartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MediaType => "the media type of the form is not multipart/form-data",
+            Self::Boundary => "the media type of the form has no boundary that can be used",
+            Self::Delimiter => "the parts of the form are not delimited by its boundary",
+            Self::Head => "the header of a part of the form is malformed",
+            Self::Disposition => "a part of the form has no name",
+            Self::Truncated => "the form ends before its last boundary",
+        })
+    }
+}
+
+impl std::error::Error for MultipartError {}

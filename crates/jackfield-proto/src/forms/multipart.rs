@@ -1,0 +1,114 @@
+//! `multipart/form-data`: forms with files (RFC 7578).
+
+use memchr::memmem;
+
+use super::params::media_type;
+use super::{MultipartError, Part};
+
+/// The parts of a form that is whole, in order. It ends with the first error.
+///
+/// Reading is strict where parsers that disagree could be played off against each other: lines end in CR LF, nothing stands
+/// before the first boundary, and nothing but the line's end behind one. A boundary with other text behind it is content.
+#[derive(Clone, Debug)]
+pub struct Multipart<'b> {
+    /// What stands behind the last boundary that was found; `None` after the end.
+    rest: Option<&'b [u8]>,
+    delimiter: Delimiter,
+}
+
+impl<'b> Multipart<'b> {
+    /// The parts of `body`, whose `Content-Type` is this.
+    ///
+    /// # Errors
+    ///
+    /// The type is another, or has no boundary, or the body does not begin with it. What is wrong with the parts comes with
+    /// them.
+    pub fn new(content_type: &str, body: &'b [u8]) -> Result<Self, MultipartError> {
+        let (kind, params) = media_type(content_type);
+        if !kind.eq_ignore_ascii_case("multipart/form-data") {
+            return Err(MultipartError::MediaType);
+        }
+        let boundary = params.single("boundary").ok().flatten().ok_or(MultipartError::Boundary)?;
+        let delimiter = Delimiter::new(&boundary).ok_or(MultipartError::Boundary)?;
+        let body = body.strip_prefix(b"\r\n").unwrap_or(body);
+        match body.strip_prefix(delimiter.in_first_line()) {
+            Some(rest) => Ok(Self { rest: Some(rest), delimiter }),
+            None if delimiter.in_first_line().starts_with(body) => Err(MultipartError::Truncated),
+            None => Err(MultipartError::Delimiter),
+        }
+    }
+
+    /// The part behind a boundary, and what stands behind the next one; none behind the last one.
+    fn split(&self, rest: &'b [u8]) -> Result<Option<(Part<'b>, &'b [u8])>, MultipartError> {
+        if rest.starts_with(b"--") {
+            return Ok(None);
+        }
+        if !rest.starts_with(b"\r\n") {
+            let is_cut = rest.len() < 2 && (b"\r\n".starts_with(rest) || b"--".starts_with(rest));
+            return Err(if is_cut { MultipartError::Truncated } else { MultipartError::Delimiter });
+        }
+        // The header's last CR LF, and the empty line; the first is that of the boundary if there is no header.
+        let end = memmem::find(rest, b"\r\n\r\n").ok_or(MultipartError::Truncated)? + 2;
+        let (at, behind) = self.delimiter.find(rest, end).ok_or(MultipartError::Truncated)?;
+        // A part without content may leave the empty line out.
+        let body = rest.get(end + 2..at).unwrap_or_default();
+        Ok(Some((Part::new(&rest[2..end], body)?, &rest[behind..])))
+    }
+}
+
+impl<'b> Iterator for Multipart<'b> {
+    type Item = Result<Part<'b>, MultipartError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.rest.take()?;
+        match self.split(rest) {
+            Ok(Some((part, rest))) => {
+                self.rest = Some(rest);
+                Some(Ok(part))
+            }
+            Ok(None) => None,
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+/// What stands between two parts: CR LF, two hyphens and the boundary.
+#[derive(Clone, Copy, Debug)]
+struct Delimiter {
+    bytes: [u8; 4 + BOUNDARY_BYTES_MAX],
+    length: usize,
+}
+
+impl Delimiter {
+    fn new(boundary: &str) -> Option<Self> {
+        let is_valid = !boundary.ends_with(' ') && boundary.bytes().all(is_boundary);
+        if !is_valid || !(1..=BOUNDARY_BYTES_MAX).contains(&boundary.len()) {
+            return None;
+        }
+        let mut delimiter = Self { bytes: [0; 4 + BOUNDARY_BYTES_MAX], length: 4 + boundary.len() };
+        delimiter.bytes[..4].copy_from_slice(b"\r\n--");
+        delimiter.bytes[4..delimiter.length].copy_from_slice(boundary.as_bytes());
+        Some(delimiter)
+    }
+
+    /// The same without CR LF.
+    fn in_first_line(&self) -> &[u8] {
+        &self.bytes[2..self.length]
+    }
+
+    /// The next delimiter from `from` on: where it begins, and where it ends. One that other text follows is content.
+    fn find(&self, rest: &[u8], from: usize) -> Option<(usize, usize)> {
+        let delimiter = &self.bytes[..self.length];
+        let mut ends =
+            memmem::find_iter(&rest[from..], delimiter).map(|at| (from + at, from + at + self.length));
+        ends.find(|(_, end)| matches!(rest.get(*end..*end + 2), Some(b"\r\n" | b"--")))
+    }
+}
+
+/// The characters of a boundary (RFC 2046, section 5.1.1).
+fn is_boundary(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&byte)
+}
+
+/// Bytes of a boundary (RFC 2046, section 5.1.1).
+pub const BOUNDARY_BYTES_MAX: usize = 70;

@@ -1,0 +1,45 @@
+//! `application/x-www-form-urlencoded`: query strings, and forms without files.
+
+use std::borrow::Cow;
+
+use super::params::media_type;
+
+/// The pairs of a query string, decoded; see [`Request::query`](crate::http1::Request::query).
+#[must_use]
+pub fn query(query: &str) -> Pairs<'_> {
+    urlencoded(query.as_bytes())
+}
+
+/// The pairs of a form that was sent as `application/x-www-form-urlencoded`, decoded.
+#[must_use]
+pub fn urlencoded(body: &[u8]) -> Pairs<'_> {
+    Pairs { inner: form_urlencoded::parse(body) }
+}
+
+/// Whether a `Content-Type` says that a body is such a form. Its parameters mean nothing. If it is another, 415 is the
+/// answer.
+#[must_use]
+pub fn is_urlencoded(content_type: &str) -> bool {
+    media_type(content_type).0.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+/// Names and values, as the WHATWG URL standard reads them (section 5.1): `+` is a blank, an escape that is none stays as
+/// it is, what is not UTF-8 becomes U+FFFD, and a name without `=` has an empty value. So there are no errors.
+#[derive(Clone, Copy)]
+pub struct Pairs<'b> {
+    inner: form_urlencoded::Parse<'b>,
+}
+
+impl<'b> Iterator for Pairs<'b> {
+    type Item = (Cow<'b, str>, Cow<'b, str>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.inner.next()
+    }
+}
+
+impl std::fmt::Debug for Pairs<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_map().entries(*self).finish()
+    }
+}
