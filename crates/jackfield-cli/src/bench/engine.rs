@@ -360,6 +360,19 @@ impl<S: Speaker> Engine<S> {
         }
     }
 
+    /// Begins what is due, without being woken for it.
+    pub(crate) fn begin_due(&mut self, wires: &mut Wires) {
+        let now = self.now();
+        self.serve(wires, now);
+    }
+
+    /// How long it is until something is due, but not longer than this; this, if all that is due waits for connections.
+    pub(crate) fn until_next(&self, most: Duration) -> Duration {
+        let now = self.now();
+        let next = self.pace.next().filter(|next| *next > now);
+        next.map_or(most, |next| Duration::from_nanos(next - now).min(most))
+    }
+
     /// Wakes when the next operation is due.
     fn set_alarm(&self, now: u64) {
         if let Some((alarm, due)) = self.alarm.as_ref().zip(self.pace.next()) {

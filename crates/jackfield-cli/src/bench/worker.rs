@@ -87,6 +87,8 @@ pub(crate) struct Worker<'a, S: Speaker> {
     rest: Duration,
     /// The least time from one look at what came to the next, where that saves more than it costs.
     nap: Option<Duration>,
+    /// The load is on.
+    is_begun: bool,
     /// What this thread has published of its counters.
     ready: usize,
     errors: u64,
@@ -126,6 +128,7 @@ impl<'a, S: Speaker> Worker<'a, S> {
             offset,
             rest,
             nap,
+            is_begun: false,
             ready: 0,
             errors: 0,
             operations: 0,
@@ -139,10 +142,13 @@ impl<'a, S: Speaker> Worker<'a, S> {
     pub(crate) fn run(mut self) -> io::Result<Total> {
         let Some(course) = self.open()? else { return Ok(self.total(None)) };
         self.pause(self.rest)?;
-        let alarm = if self.engine.pace.is_fixed() { Some(Alarm::new(&mut self.driver)?) } else { None };
+        // A thread that looks again and again needs no alarm.
+        let needs_alarm = self.engine.pace.is_fixed() && self.nap.is_none();
+        let alarm = if needs_alarm { Some(Alarm::new(&mut self.driver)?) } else { None };
         let begin = course.begin.max(self.shared.now()) + self.offset;
         self.engine.pace.stop(course.end);
         self.engine.go(&mut self.driver.reactor.wires, begin, alarm);
+        self.is_begun = true;
         if course.measure > course.begin {
             self.play(course.begin, course.measure, false, &course)?;
         }
@@ -224,12 +230,16 @@ impl<'a, S: Speaker> Worker<'a, S> {
     /// One turn of the reactor. False if the run is to end.
     fn turn(&mut self) -> io::Result<bool> {
         self.engine.refill(&mut self.driver.reactor.wires);
-        self.driver.poll(Some(TICK), &mut self.engine)?;
+        match self.nap.filter(|_| self.is_begun) {
+            None => self.driver.poll(Some(TICK), &mut self.engine)?,
+            Some(nap) => {
+                thread::sleep(self.engine.until_next(nap));
+                self.driver.poll(Some(Duration::ZERO), &mut self.engine)?;
+                self.engine.begin_due(&mut self.driver.reactor.wires);
+            }
+        }
         self.engine.sweep(&mut self.driver.reactor.wires);
         self.publish();
-        if let Some(nap) = self.nap {
-            thread::sleep(nap);
-        }
         Ok(!self.shared.is_stopped.load(Ordering::Relaxed))
     }
 
@@ -313,9 +323,9 @@ pub(crate) fn nap(rate: Option<f64>) -> Option<Duration> {
 }
 
 /// From this rate on several answers come in one nap.
-const NAP_RATE_MIN: f64 = 20_000.0;
+const NAP_RATE_MIN: f64 = 40_000.0;
 /// The latency of an answer may be too long by this, and never too short.
-const NAP: Duration = Duration::from_micros(50);
+const NAP: Duration = Duration::from_micros(100);
 
 /// Linux wakes sleepers up to 50 microseconds late, to wake several at once, unless it is asked not to.
 fn sleep_exactly() {
