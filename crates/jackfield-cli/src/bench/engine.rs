@@ -13,6 +13,7 @@ use jackfield_reactor::mio::net::TcpStream;
 use jackfield_reactor::{ConnectionId, Incoming, Peer, Reason, Service, Session, Stream, Timeout, Wires};
 use socket2::SockRef;
 use std::collections::VecDeque;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -254,7 +255,7 @@ impl<S: Speaker> Engine<S> {
             if let Err(error) = self.connect(wires, place, now) {
                 self.vacant.push(place);
                 self.retry_at = now + RETRY_NS;
-                self.fail(Kind::Owned(format!("connect: {error}")));
+                self.fail(kind_of_connect(&error));
             }
         }
     }
@@ -585,6 +586,16 @@ fn nap(wires: &mut Wires, id: ConnectionId) {
 
 /// The name of an answer that did not come in time.
 const NO_ANSWER: &str = "no answer in time";
+
+/// Under which name a connect that failed is counted.
+fn kind_of_connect(error: &std::io::Error) -> Kind {
+    match error.kind() {
+        ErrorKind::AddrNotAvailable => {
+            "connect: all local ports are in use (Linux: see net.ipv4.ip_local_port_range)".into()
+        }
+        _ => format!("connect: {error}").into(),
+    }
+}
 
 /// Under which name the end of a connection is counted that should not have ended.
 fn kind_of(reason: Reason, is_slow: bool) -> Kind {
