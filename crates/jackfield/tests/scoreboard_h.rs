@@ -363,6 +363,39 @@ fn h4_a_header_that_would_break_its_line_is_an_error() {
     );
 }
 
+/// However the bytes come: `outcome` cuts them everywhere.
+#[test]
+fn h7_a_streamed_body_is_seen_alike_whole_and_in_pieces() {
+    let make = || Probe {
+        on_head: |_, _, request| {
+            assert!(request.has_body() && request.body().is_empty() && request.trailers().next().is_none());
+            BodyPlan::Stream
+        },
+        on_body: |probe, _, part| {
+            assert!(!part.is_empty());
+            probe.count += part.len();
+        },
+        on_request: |probe, exchange, request| {
+            assert!(request.has_body() && request.body().is_empty());
+            let trailers =
+                request.trailers().map(|(name, value)| format!(" {name}={}", value.escape_ascii()));
+            exchange.ok("text/plain", format!("{}{}", probe.count, trailers.collect::<String>()));
+        },
+        ..Probe::default()
+    };
+    for (body, answer) in [
+        ("Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nT: t\r\nU: u\r\n\r\n", "3 T=t U=u"),
+        ("Transfer-Encoding: chunked\r\n\r\n0\r\nT: t\r\n\r\n", "0 T=t"),
+        ("Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "0"),
+        ("Content-Length: 3\r\n\r\nabc", "3"),
+    ] {
+        let input = format!("POST / HTTP/1.1\r\nHost: h\r\n{body}");
+        let outcome = outcome(make, listener::HTTP, input.as_bytes());
+        assert!(text(&outcome.output).ends_with(&format!("\r\n\r\n{answer}")), "{outcome}");
+        assert!(!outcome.log.iter().any(|event| event.contains("anic")), "{outcome}");
+    }
+}
+
 /// One rule for every way to answer.
 #[test]
 fn h4_an_answer_with_a_line_that_cannot_be_written_is_a_500() {

@@ -39,6 +39,13 @@ impl<'b> Request<'b> {
         Self { body: &[], ..self }
     }
 
+    /// The same request as [`Event::Head`](super::Event::Head) hands it out, whose body is still to come: without body and
+    /// trailers.
+    #[must_use]
+    pub const fn head_only(self) -> Self {
+        Self { body: &[], trailers: &[], ..self }
+    }
+
     /// Whether the head announced a body: a `Content-Length` above zero, or the chunked coding. It says the same with
     /// every event of a request, however much of the body has come. A chunked body may turn out to be empty.
     #[must_use]

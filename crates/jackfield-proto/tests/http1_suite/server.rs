@@ -98,8 +98,11 @@ impl Server {
                 let body = std::mem::take(&mut self.streamed);
                 self.take_request("", request, &body);
             }
-            // What a caller does that hands the body out in a part of its own.
+            // What a caller does that hands head and body out by themselves.
             Event::Request(request) if self.bodies == Bodies::Stream => {
+                let head = request.head_only();
+                assert!(head.body().is_empty() && head.trailers().next().is_none());
+                assert_eq!((head.has_body(), head.target()), (request.has_body(), request.target()));
                 self.take_request("", &request.without_body(), request.body());
             }
             Event::Request(request) | Event::End(request) => self.take_request("", request, request.body()),

@@ -80,9 +80,9 @@ fn body<C: Client>(client: &mut C, connection: &mut Connection<'_>, part: &[u8])
 #[inline(never)]
 fn request_with_body<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
     connection.links.metrics.requests.add(1);
-    let bodiless = request.without_body();
+    let head = request.head_only();
     let plan = call_named(client, connection, Callback::Head, |client, connection| {
-        client.on_head(connection, &bodiless)
+        client.on_head(connection, &head)
     });
     if connection.wires.is_closing(connection.id) {
         return;
@@ -95,9 +95,11 @@ fn request_with_body<C: Client>(client: &mut C, connection: &mut Connection<'_>,
         }
         BodyPlan::Stream => {
             let part = request.body();
-            body(client, connection, part);
+            if !part.is_empty() {
+                body(client, connection, part);
+            }
             if !connection.wires.is_closing(connection.id) {
-                self::request(client, connection, &bodiless);
+                self::request(client, connection, &request.without_body());
             }
             return;
         }
