@@ -145,8 +145,9 @@ impl Asker {
             None => connect(self.addr)?,
         };
         connection.write_all(&self.request)?;
-        read_answer(&mut connection)?;
-        self.connection = Some(connection);
+        if read_answer(&mut connection)? {
+            self.connection = Some(connection);
+        }
         Ok(begin.elapsed())
     }
 }
@@ -159,19 +160,23 @@ fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
     Ok(connection)
 }
 
-fn read_answer(connection: &mut TcpStream) -> io::Result<()> {
+/// Reads an answer; says whether the connection serves another request.
+fn read_answer(connection: &mut TcpStream) -> io::Result<bool> {
     let (mut answers, mut bytes, mut room) = (Answers::new(), Vec::new(), [0; 4096]);
-    loop {
+    let status = loop {
         let count = connection.read(&mut room)?;
         if count == 0 {
-            return Err(io::Error::other("closed without an answer"));
+            break answers.end().ok_or_else(|| io::Error::other("closed without an answer"))?;
         }
         bytes.extend_from_slice(&room[..count]);
         match answers.step("GET", &bytes, &Limits::default()) {
             Ok(Found::Part(used)) => drop(bytes.drain(..used)),
-            Ok(Found::Whole(_, 200..=299)) => return Ok(()),
-            Ok(Found::Whole(_, status)) => return Err(io::Error::other(format!("status {status}"))),
+            Ok(Found::Whole(_, status)) => break status,
             Err(fault) => return Err(io::Error::other(fault.0)),
         }
+    };
+    match status {
+        200..=299 => Ok(answers.keeps_alive()),
+        status => Err(io::Error::other(format!("status {status}"))),
     }
 }

@@ -98,7 +98,7 @@ impl Speaker for Http {
                 Found::Part(bytes) => return Ok(used + bytes),
                 Found::Whole(bytes, status) => {
                     take(status, heard)?;
-                    heard.is_over = !answers.machine.keep_alive();
+                    heard.is_over = !answers.keeps_alive();
                     if is_whole && is_good(status) && !heard.is_over {
                         self.known.clear();
                         self.known.extend_from_slice(&rest[..bytes]);
@@ -111,8 +111,8 @@ impl Speaker for Http {
     }
 
     fn end(&mut self, answers: &mut Answers, heard: &mut Heard<'_>) {
-        if matches!(answers.machine.end_of_input(), Ok(Some(ClientEvent::End))) {
-            heard.is_over = take(answers.status, heard).is_ok();
+        if let Some(status) = answers.end() {
+            heard.is_over = take(status, heard).is_ok();
         }
     }
 }
@@ -120,6 +120,16 @@ impl Speaker for Http {
 impl Answers {
     pub(crate) fn new() -> Self {
         Self { machine: ClientMachine::new(), is_inside: false, status: 0 }
+    }
+
+    /// False if the server closes the connection behind the last answer.
+    pub(crate) fn keeps_alive(&self) -> bool {
+        self.machine.keep_alive()
+    }
+
+    /// The server has ended its side: the status of the answer that this is the end of, if it is.
+    pub(crate) fn end(&mut self) -> Option<u16> {
+        matches!(self.machine.end_of_input(), Ok(Some(ClientEvent::End))).then_some(self.status)
     }
 
     /// Reads an answer to a request with this method, or a part of one.

@@ -84,6 +84,18 @@ fn of_a_server_elsewhere_is_shown_what_can_be_seen() {
 }
 
 #[test]
+fn a_server_that_closes_behind_each_answer_is_not_accused_for_it() {
+    for answer in
+        ["HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi", "HTTP/1.0 200 OK\r\n\r\nhi"]
+    {
+        let addr = odd::listen(move |stream| odd::say_once(stream, answer.as_bytes()));
+        let gaps = ["memory", "descriptors"];
+        let rows = check(&["mutants", "--count", "50", &addr], &gaps, 8);
+        assert!(rows.iter().any(|row| row["what"] == "failures of the normal client"));
+    }
+}
+
+#[test]
 fn the_table_is_written_between_its_marks() {
     let directory = Directory::new();
     fs::create_dir_all(directory.path("")).expect("it is made");

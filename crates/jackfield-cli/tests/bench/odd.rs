@@ -78,6 +78,15 @@ pub(crate) fn answer_once(mut stream: TcpStream) {
     }
 }
 
+/// Answers what comes first with these bytes, and closes.
+pub(crate) fn say_once(mut stream: TcpStream, bytes: &[u8]) {
+    let mut room = [0; 4096];
+    if matches!(stream.read(&mut room), Ok(1..)) {
+        // The client may be gone.
+        let _ = stream.write_all(bytes);
+    }
+}
+
 /// Reads, and never answers.
 pub(crate) fn keep_silent(stream: TcpStream) {
     say(stream, b"");
