@@ -63,7 +63,7 @@ pub use server::{Audit, Error, Finding, Result, Server, ServerBuilder};
 pub use shared::{
     Busy, Drain, Handle, Metrics, NotPosted, Observer, Peer, RefuseReason, SlowCallback, State,
 };
-pub use topics::Subscribed;
+pub use topics::{History, Subscribed};
 
 pub use jackfield_proto as proto;
 pub use jackfield_proto::http1::{FieldError, Fields, Request, Version};

@@ -14,11 +14,12 @@ use jackfield::ConnectionId;
 use loom::thread;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use topics::{TopicIndex, Topics};
+use topics::{History, Logs, TopicIndex, Topics};
 
 /// What the directory finds in the server at the same path.
 mod sync {
-    pub(crate) use loom::sync::atomic::{AtomicUsize, Ordering};
+    pub(crate) use loom::model;
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     pub(crate) use loom::sync::{Mutex, MutexGuard};
     pub(crate) use std::sync::PoisonError;
 }
@@ -80,5 +81,26 @@ fn whoever_leaves_does_not_take_the_topic_from_one_who_comes() {
             "there is one account"
         );
         assert_eq!(directory.count(TOPIC), 1);
+    });
+}
+
+/// Of a publisher and a subscriber that come at the same time: the publication is either before the subscriber, or the
+/// subscriber's reactor is told of it.
+#[test]
+fn of_a_topic_with_a_history_no_publication_falls_between() {
+    loom::model(|| {
+        let (index, logs) = (Arc::new(TopicIndex::new(2)), Logs::new());
+        assert!(logs.declare(TOPIC, 1, History::new(10), 2));
+        let log = logs.find(TOPIC).expect("it was declared");
+        let (publishers, publishes) = (index.clone(), log.clone());
+        let publisher = thread::spawn(move || {
+            publishes.append(None, 1, ConnectionId::NONE, |_| ());
+            publishers.find(TOPIC).is_some_and(|(_, counts)| counts.of(0) > 0)
+        });
+        let mut topics = Topics::default();
+        topics.join(connection(0), TOPIC, &index);
+        let after = log.head();
+        let is_told = publisher.join().expect("it does not fail");
+        assert!(after == 1 || is_told, "nobody gets it");
     });
 }

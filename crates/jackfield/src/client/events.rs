@@ -4,6 +4,7 @@ use crate::client::connection::Connection;
 use crate::client::context::context;
 use crate::links::Protocol;
 use crate::message::{Publication, Sent};
+use crate::topics::Subscribed;
 
 /// A stream of server-sent events: an answer that goes on until somebody ends it.
 ///
@@ -25,6 +26,36 @@ impl EventStream<'_> {
             Protocol::Events => links.send(wires, *id, publication.into().content()),
             _ => Sent::Gone,
         }
+    }
+}
+
+impl EventStream<'_> {
+    /// Subscribes it to a topic, and gives it what was published there since the event with this id, which is what a
+    /// browser sends as `Last-Event-ID` when it comes back. An empty one: nothing but what comes from now on.
+    ///
+    /// The topic must keep a history ([`Handle::declare_topic`](crate::Handle::declare_topic)), and then the client gets
+    /// exactly what it has missed and what comes after it, in order and each once. If not all of that is kept any more,
+    /// or the id is none of this topic's, it gets one event `resync` instead, with the data `{"missed":N}` (`null`: not
+    /// known) and an id from which it can go on, and what comes after it. Much is given in portions, as fast as the client
+    /// reads; until it has all of it, the topic has it for no subscriber.
+    ///
+    /// ```
+    /// use jackfield::{Client, Exchange, Request};
+    ///
+    /// struct Prices;
+    ///
+    /// impl Client for Prices {
+    ///     fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+    ///         let last = request.header_str("Last-Event-ID");
+    ///         exchange.events().subscribe_from("prices", last.unwrap_or_default());
+    ///     }
+    /// }
+    /// ```
+    #[doc(alias = "Last-Event-ID")]
+    #[doc(alias = "resume")]
+    pub fn subscribe_from(&mut self, topic: &str, last_event_id: &str) -> Subscribed {
+        let Connection { id, wires, links } = &mut self.connection;
+        links.subscribe_from(wires, *id, topic, last_event_id)
     }
 }
 

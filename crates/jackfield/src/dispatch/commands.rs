@@ -40,6 +40,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             Command::Publish(topic, message) => {
                 self.links.publish_here(wires, &topic, Content::Prepared(&message));
             }
+            Command::Deliver(log) => drop(self.links.deliver(wires, &log)),
             Command::Post(id, value) => self.hand_out(wires, id, value),
             Command::PostToTopic(topic, copies) => self.hand_out_copies(wires, &topic, copies),
             Command::Run(job) => self.run_job(wires, job),

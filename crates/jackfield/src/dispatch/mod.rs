@@ -137,6 +137,9 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         if let Protocol::WebSocket(machine) = &mut self.links.link(id).protocol {
             let _ = planted(35) || machine.take_pong(None, outbox.tail());
         }
+        if self.links.is_replaying() {
+            wires.go_on_next_turn();
+        }
         self.with_client(wires, id, Callback::Drain, |client, connection| client.on_drain(connection));
     }
 
@@ -155,6 +158,9 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         self.read_commands(wires);
         if !self.ticks.is_empty() {
             self.run_ticks(wires);
+        }
+        if self.links.is_replaying() {
+            self.links.replay_on(wires);
         }
         self.links.drain_on(wires);
         self.links.halt_if_drained(wires, 0);

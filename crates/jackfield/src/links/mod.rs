@@ -11,6 +11,8 @@ mod fan_out;
 mod link;
 mod output;
 mod protocol;
+mod replay;
+mod resume;
 mod subscribe;
 mod upgrade;
 mod walk;
@@ -24,12 +26,14 @@ use crate::gate::Overload;
 use crate::links::date::Date;
 use crate::links::fan_out::FanOut;
 use crate::links::link::Link;
+use crate::links::replay::Replay;
 use crate::links::walk::Walk;
 use crate::shared::{Handle, ReactorMetrics, Settings};
 use crate::topics::Topics;
 use jackfield_proto::http1::Fields;
 use jackfield_reactor::{ConnectionId, Time, Wires, table};
 use std::any::Any;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// One reactor's part of a server without the types of the user.
@@ -37,6 +41,10 @@ pub(crate) struct Links {
     pub(crate) table: Vec<Link>,
     pub(crate) topics: Topics,
     pub(crate) fan_out: Option<FanOut>,
+    /// Of topics with a history and members here: the offset of what these got last.
+    delivered: HashMap<Arc<str>, u64>,
+    /// Who gets what it has missed.
+    replays: Vec<Replay>,
     pub(crate) handle: Handle,
     pub(crate) settings: Arc<Settings>,
     pub(crate) metrics: Arc<ReactorMetrics>,
@@ -80,6 +88,8 @@ impl Links {
             table: Vec::new(),
             topics: Topics::default(),
             fan_out: None,
+            delivered: HashMap::new(),
+            replays: Vec::new(),
             handle,
             settings,
             metrics,

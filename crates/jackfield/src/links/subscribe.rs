@@ -8,28 +8,56 @@ use jackfield_reactor::{ConnectionId, Wires};
 
 impl Links {
     pub(crate) fn subscribe(&mut self, wires: &mut Wires, id: ConnectionId, topic: &str) -> Subscribed {
+        if let Err(refused) = self.may_subscribe(wires, id, topic) {
+            return refused;
+        }
+        self.join(wires, id, topic, None);
+        Subscribed::New
+    }
+
+    /// Whether a connection may have one more subscription, to this topic.
+    pub(super) fn may_subscribe(
+        &self,
+        wires: &Wires,
+        id: ConnectionId,
+        topic: &str,
+    ) -> Result<(), Subscribed> {
         if !wires.is_open(id) {
-            return Subscribed::Gone;
+            return Err(Subscribed::Gone);
         }
         let listener = usize::from(self.table[id.slot()].listener);
         let limits = &self.settings.listeners[listener].limits;
-        let extra = self.table[id.slot()].extra();
+        let topics = self.table[id.slot()].extra.as_ref().map_or(&[][..], |extra| &extra.topics);
         let place = self.topics.place(topic);
-        if place.is_some_and(|place| extra.topics.iter().any(|subscription| subscription.topic == place)) {
-            return Subscribed::Already;
+        let is_member =
+            place.is_some_and(|place| topics.iter().any(|subscription| subscription.topic == place));
+        if is_member || self.replays(id, topic) {
+            return Err(Subscribed::Already);
         }
-        if extra.topics.len() >= limits.topics_max || topic.is_empty() || topic.len() > limits.topic_bytes_max
-        {
-            return Subscribed::Refused;
+        if topics.len() >= limits.topics_max || topic.is_empty() || topic.len() > limits.topic_bytes_max {
+            return Err(Subscribed::Refused);
         }
+        Ok(())
+    }
+
+    /// Makes a connection a member of a topic. If that has a history, its members here have got all up to an offset: the
+    /// present one, unless another is given.
+    pub(super) fn join(&mut self, wires: &mut Wires, id: ConnectionId, topic: &str, after: Option<u64>) {
         self.end_fan_out(wires);
+        let is_first = self.topics.place(topic).is_none();
         let subscription = self.topics.join(id, topic, &self.handle.shared().topic_index);
         self.link(id).extra().topics.push(subscription);
-        Subscribed::New
+        // Read after the count of subscribers is set: who publishes later sees that.
+        if let Some(log) = self.handle.shared().logs.find(topic).filter(|_| is_first) {
+            self.delivered.insert(log.name.clone(), after.unwrap_or_else(|| log.head()));
+        }
     }
 
     pub(crate) fn unsubscribe(&mut self, wires: &mut Wires, id: ConnectionId, topic: &str) -> bool {
         self.end_fan_out(wires);
+        if self.cancel_replay(id, Some(topic)) {
+            return true;
+        }
         let Some(place) = self.topics.place(topic) else { return false };
         let Some(extra) = &mut self.table[id.slot()].extra else { return false };
         let Some(index) = extra.topics.iter().position(|subscription| subscription.topic == place) else {
@@ -43,6 +71,7 @@ impl Links {
     /// Ends all subscriptions of a connection.
     pub(crate) fn leave_topics(&mut self, wires: &mut Wires, id: ConnectionId) {
         self.end_fan_out(wires);
+        self.cancel_replay(id, None);
         let Some(extra) = &mut self.table[id.slot()].extra.as_mut().filter(|_| !planted(32)) else { return };
         for subscription in std::mem::take(&mut extra.topics) {
             self.leave_topic(id, subscription);

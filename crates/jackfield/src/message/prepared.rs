@@ -3,6 +3,7 @@
 use crate::message::form::Form;
 use jackfield_proto::sse::Event;
 use jackfield_proto::websocket::{self, Message, Opcode};
+use std::fmt;
 use std::iter;
 use std::sync::{Arc, OnceLock};
 
@@ -62,6 +63,17 @@ impl Prepared {
     fn with_event(message: Option<Message<'_>>, event: OnceLock<Option<Arc<[u8]>>>) -> Self {
         let (frame, header_bytes) = message.map(frame).unzip();
         Self(Arc::new(Forms { frame, header_bytes: header_bytes.unwrap_or(0), event }))
+    }
+
+    /// The same, which goes out with this id on event streams, whatever id it had.
+    pub(crate) fn with_id(&self, id: impl fmt::Display) -> Self {
+        let with_id = |event: &Arc<[u8]>| {
+            // The last id of an event counts, and its last line is empty.
+            let lines = event.strip_suffix(b"\n").unwrap_or(event);
+            [lines, format!("id: {id}\n\n").as_bytes()].concat().into()
+        };
+        let event = OnceLock::from(self.shared(Form::Event).map(with_id));
+        Self(Arc::new(Forms { frame: self.0.frame.clone(), header_bytes: self.0.header_bytes, event }))
     }
 
     /// Its bytes in this form. `None`: it has no such form.

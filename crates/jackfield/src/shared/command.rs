@@ -3,6 +3,7 @@
 use crate::config::Heartbeat;
 use crate::message::{Body, Prepared};
 use crate::shared::state::Drain;
+use crate::topics::Log;
 use jackfield_proto::http1::Fields;
 use jackfield_reactor::{ConnectionId, Incoming};
 use std::any::Any;
@@ -16,6 +17,8 @@ pub(crate) enum Command {
     Adopt(Incoming, bool),
     Send(ConnectionId, Prepared),
     Publish(Arc<str>, Prepared),
+    /// Something new is in the history of a topic.
+    Deliver(Arc<Log<Prepared>>),
     Post(ConnectionId, Box<dyn Any + Send>),
     PostToTopic(Arc<str>, Copies),
     /// A closure for the reactor, in a box of a type that only those above know.
@@ -52,6 +55,7 @@ impl Command {
             Self::Part(part) => size_of::<Part>() + part.kind.heap_bytes(),
             Self::Accept(acceptance) => size_of::<Acceptance>() + acceptance.fields.as_bytes().len(),
             Self::Adopt(..)
+            | Self::Deliver(_)
             | Self::Close(_)
             | Self::Abort(_)
             | Self::Heartbeat(_)

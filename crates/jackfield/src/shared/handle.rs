@@ -8,12 +8,13 @@ use crate::shared::metrics::Metrics;
 use crate::shared::not_posted::NotPosted;
 use crate::shared::remote::RemoteReactor;
 use crate::shared::state::{Busy, Drain, State};
-use crate::topics::TopicIndex;
+use crate::topics::{History, Logs, TopicIndex};
 use jackfield_reactor::ConnectionId;
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU16, AtomicUsize, Ordering};
+use std::time::SystemTime;
 
 /// A server as any thread sees it: sends, publishes, posts, closes, counts, and shuts down.
 ///
@@ -26,12 +27,14 @@ impl Handle {
     /// `listeners`: of each socket that listens, which of the listeners it belongs to.
     pub(crate) fn new(remotes: Box<[RemoteReactor]>, listeners: Box<[usize]>) -> Self {
         let topic_index = TopicIndex::new(remotes.len());
+        let logs = Logs::new();
         let (connections, signalled) = (AtomicUsize::new(0), Arc::default());
         let of_listeners = listeners.iter().map(|_| AtomicUsize::new(0)).collect();
         let state = AtomicU8::new(0);
         Self(Arc::new(Shared {
             remotes,
             topic_index,
+            logs,
             connections,
             listeners,
             of_listeners,
@@ -115,6 +118,32 @@ impl Handle {
             }
         }
         published
+    }
+
+    /// Lets a topic keep what is published to it, in one order for all its subscribers on all reactors. Each publication
+    /// goes out on event streams with an id, in the place of any it had, and
+    /// [`EventStream::subscribe_from`](crate::EventStream::subscribe_from) gives a client that comes back what it has
+    /// missed. To be done before the first client subscribes. False: it was done already, or the topic has subscribers;
+    /// nothing changes then.
+    ///
+    /// A publish to such a topic takes a lock that its reactors share. A reactor that is further behind than the history
+    /// reaches has its subscribers told by a `resync` event. A server without such topics pays nothing for them.
+    ///
+    /// ```
+    /// use jackfield::{History, Server};
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> jackfield::Result<()> {
+    /// let server = Server::bind("127.0.0.1:0")?;
+    /// let history = History::new(10_000).max_bytes(4 << 20).max_age(Duration::from_secs(600));
+    /// assert!(server.handle().declare_topic("prices", history));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "history")]
+    #[doc(alias = "replay")]
+    pub fn declare_topic(&self, topic: &str, history: History) -> bool {
+        self.subscribers(topic) == 0 && self.0.logs.declare(topic, new_epoch(), history, self.reactors())
     }
 
     /// The ids of all connections that have a client, on all reactors, at this moment: from before `on_connect` until
@@ -271,6 +300,14 @@ impl Handle {
             let _ = self.post_reserved(reactor, Command::Pressure);
         }
     }
+}
+
+/// Tells a history from all others, of this process and of those before it on this machine.
+fn new_epoch() -> u64 {
+    static NUMBER: AtomicU16 = AtomicU16::new(0);
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    (since_epoch.as_millis() as u64) << u16::BITS | u64::from(number)
 }
 
 impl fmt::Debug for Handle {

@@ -28,17 +28,21 @@ pub use not_posted::NotPosted;
 pub(crate) use observer::{Guarded, NoObserver};
 pub use observer::{Observer, RefuseReason, SlowCallback};
 pub use peer::Peer;
+pub(crate) use publish::append;
 pub(crate) use remote::RemoteReactor;
 pub(crate) use settings::{Settings, WallClock};
 pub use state::{Busy, Drain, State};
 
-use crate::topics::TopicIndex;
+use crate::message::Prepared;
+use crate::topics::{Logs, TopicIndex};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize};
 
 pub(crate) struct Shared {
     pub(crate) remotes: Box<[RemoteReactor]>,
     pub(crate) topic_index: TopicIndex,
+    /// The histories of topics that keep one.
+    pub(crate) logs: Logs<Prepared>,
     /// Connections of all reactors, handed over or not.
     pub(crate) connections: AtomicUsize,
     /// Of each socket that listens, which of the listeners it belongs to.

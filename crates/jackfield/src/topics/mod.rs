@@ -3,8 +3,12 @@
 //! This room knows no wire, no link and no mailbox. `tests/loom.rs` compiles it a second time.
 
 mod index;
+mod log;
 mod members;
+mod position;
 
 pub(crate) use index::{Counts, TopicIndex};
+pub use log::History;
+pub(crate) use log::{Log, Logs};
 pub use members::Subscribed;
 pub(crate) use members::{Subscription, Topics};

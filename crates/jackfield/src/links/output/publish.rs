@@ -22,6 +22,9 @@ impl Links {
         content: Content<'_>,
         but: ConnectionId,
     ) -> Published {
+        if let Some(log) = self.handle.shared().logs.find(topic) {
+            return self.publish_to_log(wires, &log, content, but);
+        }
         let reactor = wires.reactor();
         let Some((place, local)) = self.topics.find(topic) else {
             // There is no subscriber here: another reactor may have some.
@@ -42,7 +45,7 @@ impl Links {
         }
     }
 
-    fn publish_at(
+    pub(crate) fn publish_at(
         &mut self,
         wires: &mut Wires,
         place: usize,

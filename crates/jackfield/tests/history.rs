@@ -1,0 +1,383 @@
+//! Topics with a history: whoever comes back gets exactly what it has missed and then what comes, in order, or is told.
+
+mod support;
+
+use jackfield::proto::Step;
+use jackfield::proto::sse::{Decoder, Limits as Bounds, Whole};
+use jackfield::test::{FarEnd, TestServer, listener};
+use jackfield::{
+    Client, Connection, Drain, Event, Exchange, History, Message, Request, Server, Subscribed, WebSocket,
+};
+use std::io::{Read, Write};
+use std::time::Duration;
+use support::real::Live;
+use support::{get, socket, text};
+
+/// Streams what it is asked for: `/topic`, from `Last-Event-ID` on. WebSockets are members, and publish what they say.
+struct Reader;
+
+impl Client for Reader {
+    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+        let Some(topic) = request.path().strip_prefix("/stream/") else {
+            return exchange.ok("text/plain", "here");
+        };
+        let last = request.header_str("Last-Event-ID").unwrap_or_default();
+        let mut events = exchange.events();
+        assert_eq!(events.subscribe_from(topic, last), Subscribed::New);
+        assert_eq!(events.subscribe_from(topic, last), Subscribed::Already);
+        assert_eq!(events.subscribe(topic), Subscribed::Already);
+    }
+
+    fn on_open(&mut self, socket: &mut WebSocket<'_>) {
+        socket.subscribe("t");
+    }
+
+    fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+        socket.publish("t", message);
+    }
+
+    fn on_line(&mut self, raw: &mut jackfield::Raw<'_>, line: &[u8]) {
+        raw.subscribe("t");
+        raw.publish_to_all("t", text(line));
+    }
+}
+
+/// An event as its reader sees it: name, data, id.
+type Seen = (String, String, String);
+
+fn events(bytes: &[u8]) -> Vec<Seen> {
+    let (mut decoder, mut whole, mut at) = (Decoder::new(), Whole::default(), 0);
+    let mut seen = Vec::new();
+    while let Step::Event(used, event) = decoder.step(&bytes[at..], &mut whole, &Bounds::default()) {
+        seen.push((event.event.to_owned(), event.data.to_owned(), event.last_event_id.to_owned()));
+        at += used;
+    }
+    seen
+}
+
+fn data(seen: &[Seen]) -> Vec<&str> {
+    seen.iter().map(|(_, data, _)| &**data).collect()
+}
+
+fn server(history: History) -> TestServer {
+    let server = TestServer::new(|_peer| Reader);
+    assert!(server.handle().declare_topic("t", history));
+    server
+}
+
+/// A stream of the topic from this id on.
+fn open(server: &mut TestServer, topic: &str, last: &str) -> FarEnd {
+    let far = server.connect();
+    far.send(format!("GET /stream/{topic} HTTP/1.1\r\nHost: h\r\nLast-Event-ID: {last}\r\n\r\n").as_bytes());
+    server.run();
+    far
+}
+
+/// What a stream has sent, without its head.
+fn take(far: &FarEnd) -> Vec<u8> {
+    let bytes = far.take();
+    let head = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+    bytes[head.map_or(0, |head| head + 4)..].to_vec()
+}
+
+fn publish(server: &mut TestServer, numbers: std::ops::RangeInclusive<u32>) {
+    for number in numbers {
+        server.handle().publish("t", number.to_string());
+    }
+    server.run();
+}
+
+/// The model: a reader that loses its connection after each event, or in the middle of one, and comes back.
+#[test]
+fn cut_at_every_event_nothing_is_missed_and_nothing_comes_twice() {
+    const EVENTS: u32 = 1000;
+    for cut in [Cut::Behind, Cut::Inside] {
+        let mut server = server(History::new(EVENTS as usize + 1));
+        let mut far = open(&mut server, "t", "");
+        publish(&mut server, 0..=0);
+        let mut got = events(&take(&far));
+        for number in 1..=EVENTS {
+            // Half of them while it is there, half while it is away.
+            if number % 2 == 0 {
+                publish(&mut server, number..=number);
+            }
+            got.extend(events(&cut.part_of(&take(&far))));
+            far.reset();
+            server.run();
+            if number % 2 == 1 {
+                publish(&mut server, number..=number);
+            }
+            far = open(&mut server, "t", &got.last().unwrap().2);
+        }
+        got.extend(events(&take(&far)));
+        let numbers: Vec<u32> = got.iter().map(|(_, data, _)| data.parse().unwrap()).collect();
+        assert_eq!(numbers, (0..=EVENTS).collect::<Vec<_>>(), "{cut:?}");
+    }
+}
+
+/// What a reader keeps of what came: the first event, and of a second half or nothing.
+#[derive(Clone, Copy, Debug)]
+enum Cut {
+    Behind,
+    Inside,
+}
+
+impl Cut {
+    fn part_of(self, bytes: &[u8]) -> Vec<u8> {
+        let end = bytes.windows(2).position(|two| two == b"\n\n").map_or(bytes.len(), |end| end + 2);
+        let more = match self {
+            Self::Behind => 0,
+            Self::Inside => (bytes.len() - end).min(5),
+        };
+        bytes[..end + more].to_vec()
+    }
+}
+
+/// From each place in a history its rest, whole, and what comes then.
+#[test]
+fn from_each_place_the_rest_is_given_whole() {
+    let mut server = server(History::new(100));
+    let all = open(&mut server, "t", "");
+    publish(&mut server, 1..=100);
+    let mut seen = events(&take(&all));
+    assert_eq!(seen.len(), 100);
+    for index in 0..50 {
+        // What is published here pushes the oldest out, as fast as the reader comes nearer.
+        let far = open(&mut server, "t", &seen[index].2);
+        assert_eq!(events(&take(&far)), seen[index + 1..], "from {index}");
+        publish(&mut server, 0..=0);
+        let next = events(&take(&far));
+        assert_eq!(data(&next), ["0"]);
+        seen.extend(next);
+        far.reset();
+        server.run();
+    }
+}
+
+/// More than is kept comes in one turn: what is lost is told, and the rest is given.
+#[test]
+fn a_burst_that_is_longer_than_the_history_is_told() {
+    let mut server = server(History::new(10));
+    let far = open(&mut server, "t", "");
+    publish(&mut server, 1..=50);
+    let seen = events(&take(&far));
+    assert_eq!((&*seen[0].0, &*seen[0].1), ("resync", "{\"missed\":40}"));
+    assert_eq!(data(&seen[1..]), (41..=50).map(|number| number.to_string()).collect::<Vec<_>>());
+    let id = |offset: u32| format!("{}.{offset}", seen[0].2.split_once('.').unwrap().0);
+    assert_eq!((&seen[0].2, &seen[10].2), (&id(40), &id(50)));
+}
+
+/// What the first event is that a reader gets with this id, and the number of all.
+#[track_caller]
+fn check_resync(server: &mut TestServer, topic: &str, last: &str, missed: &str) -> String {
+    let far = open(server, topic, last);
+    let seen = events(&take(&far));
+    assert_eq!(seen.len(), 1, "{last}: {seen:?}");
+    let (name, data, id) = &seen[0];
+    assert_eq!((&**name, &**data), ("resync", &*format!("{{\"missed\":{missed}}}")), "{last}");
+    server.handle().publish(topic, "next");
+    server.run();
+    assert_eq!(self::data(&events(&take(&far))), ["next"], "{last}");
+    far.reset();
+    server.run();
+    id.clone()
+}
+
+#[test]
+fn what_can_not_be_given_is_told_once() {
+    let mut server = server(History::new(10));
+    assert!(server.handle().declare_topic("other", History::new(10)));
+    assert!(!server.handle().declare_topic("t", History::new(99)), "once");
+    let (all, other) = (open(&mut server, "t", ""), open(&mut server, "other", ""));
+    server.handle().publish("other", "of another");
+    (1..=50).for_each(|number| publish(&mut server, number..=number));
+    let (seen, others) = (events(&take(&all)), events(&take(&other)));
+    let id = |number: usize| seen[number - 1].2.clone();
+    let (epoch, _) = seen[0].2.split_once('.').unwrap();
+    // The tenth and forty more: they are at 50.
+    check_resync(&mut server, "t", &id(10), "40");
+    check_resync(&mut server, "t", &format!("{epoch}.0"), "51");
+    for id in
+        ["nonsense", "1.2", &format!("{epoch}.99999"), &format!("{epoch}.+1"), &others[0].2, &"9".repeat(300)]
+    {
+        check_resync(&mut server, "t", id, "null");
+    }
+    // With the id of a resync nothing is missed.
+    let resynced = check_resync(&mut server, "t", "nonsense", "null");
+    let far = open(&mut server, "t", &resynced);
+    assert_eq!(data(&events(&take(&far))), ["next"]);
+    // A topic without a history has no ids.
+    let far = open(&mut server, "plain", &id(50));
+    server.handle().publish("plain", Event::data("x").id("own"));
+    server.run();
+    assert_eq!(events(&take(&far)), [("message".to_owned(), "x".to_owned(), "own".to_owned())]);
+}
+
+#[test]
+fn what_is_too_old_is_not_given() {
+    let mut server = server(History::new(1000).max_age(Duration::from_secs(60)));
+    let all = open(&mut server, "t", "");
+    publish(&mut server, 1..=1);
+    server.advance(Duration::from_secs(50));
+    publish(&mut server, 2..=2);
+    let seen = events(&take(&all));
+    server.advance(Duration::from_secs(5));
+    let far = open(&mut server, "t", &seen[0].2);
+    assert_eq!(data(&events(&take(&far))), ["2"]);
+    server.advance(Duration::from_secs(60));
+    check_resync(&mut server, "t", &seen[0].2, "1");
+}
+
+/// Names stay, ids are the history's, and what fits no event stream is passed over.
+#[test]
+fn each_publication_keeps_its_name_and_gets_an_id() {
+    let mut server = server(History::new(1000));
+    let (first, raw) = (open(&mut server, "t", ""), server.connect_to(listener::LINES));
+    let web = server.connect();
+    web.send(socket::UPGRADE.as_bytes());
+    server.run();
+    web.take();
+    raw.send(b"of a line\n");
+    server.run();
+    server.handle().publish("t", Event::data("named").event("tick").id("own"));
+    server.handle().publish("t", &b"\x00binary"[..]);
+    server.handle().publish("t", "x".repeat(5000));
+    server.run();
+    let seen = events(&take(&first));
+    assert_eq!(seen.iter().map(|(name, ..)| &**name).collect::<Vec<_>>(), ["message", "tick", "message"]);
+    let offsets: Vec<&str> = seen.iter().map(|(.., id)| id.split_once('.').unwrap().1).collect();
+    assert_eq!(offsets, ["1", "2", "4"]);
+    assert_eq!((socket::frames(&web.take()).len(), raw.take().is_empty()), (4, false));
+    let again = open(&mut server, "t", &seen[0].2);
+    assert_eq!(events(&take(&again)), seen[1..]);
+    // A publisher that does not want its own does not hear it, and another does.
+    web.send(&socket::text("from within"));
+    server.run();
+    assert_eq!((socket::frames(&web.take()).len(), data(&events(&take(&again)))), (0, vec!["from within"]));
+}
+
+/// Much of it comes in portions, as fast as its reader reads: others are served meanwhile, and what is published
+/// meanwhile comes in its place.
+#[test]
+fn a_long_history_holds_nobody_up() {
+    const EVENTS: u32 = 20_000;
+    let mut server = server(History::new(EVENTS as usize * 2));
+    let first = open(&mut server, "t", "");
+    publish(&mut server, 1..=EVENTS);
+    let seen = events(&take(&first));
+    let slow = server.connect();
+    slow.set_room(Some(0));
+    slow.send(
+        format!("GET /stream/t HTTP/1.1\r\nHost: h\r\nLast-Event-ID: {}\r\n\r\n", seen[0].2).as_bytes(),
+    );
+    server.run();
+    let queued = server.wires().ids().map(|id| server.wires().wire_stats(id).unwrap().queued).max().unwrap();
+    assert!(queued < 80 << 10, "{queued} bytes wait for a reader that does not read");
+    let turns = server.handle().metrics().turns;
+    let far = server.connect();
+    far.send(get("/").as_bytes());
+    server.run();
+    assert!(text(&far.take()).ends_with("here"));
+    assert!(server.handle().metrics().turns - turns < 20, "who waits for its reader costs no turns");
+    publish(&mut server, EVENTS + 1..=EVENTS + 10);
+    let mut bytes = Vec::new();
+    while bytes.is_empty() || server.handle().subscribers("t") < 2 {
+        slow.set_room(Some(50_000));
+        server.run();
+        bytes.extend(slow.take());
+    }
+    publish(&mut server, EVENTS + 11..=EVENTS + 11);
+    slow.set_room(None);
+    server.run();
+    bytes.extend(slow.take());
+    let head = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    let numbers: Vec<u32> =
+        data(&events(&bytes[head + 4..])).iter().map(|data| data.parse().unwrap()).collect();
+    assert_eq!(numbers, (2..=EVENTS + 11).collect::<Vec<_>>());
+}
+
+#[test]
+fn who_leaves_while_it_is_given_what_it_has_missed_leaves_nothing() {
+    let mut server = server(History::new(10_000));
+    let first = open(&mut server, "t", "");
+    publish(&mut server, 1..=5000);
+    let seen = events(&take(&first));
+    first.reset();
+    for how in 0..2 {
+        let far = server.connect();
+        far.set_room(Some(0));
+        far.send(
+            format!("GET /stream/t HTTP/1.1\r\nHost: h\r\nLast-Event-ID: {}\r\n\r\n", seen[0].2).as_bytes(),
+        );
+        server.run();
+        if how == 0 {
+            far.reset();
+        } else {
+            server.handle().shutdown(Drain::now());
+        }
+        server.run();
+        server.advance(Duration::from_secs(1));
+        assert_eq!((server.wires().len(), server.handle().subscribers("t")), (0, 0));
+    }
+}
+
+/// Two reactors and a thread publish; all see one order, with no number left out.
+#[test]
+fn all_reactors_see_one_order() {
+    const EACH: usize = 500;
+    let builder = Server::builder().listen("127.0.0.1:0").reactors(2);
+    let live = Live::serve(builder, |_peer| Reader);
+    assert!(live.handle.declare_topic("t", History::new(10 * EACH)));
+    let stream = || {
+        let mut stream = live.connect();
+        stream.write_all(b"GET /stream/t HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            head.extend(byte);
+        }
+        stream
+    };
+    let mut readers = [stream(), stream()];
+    let mut talkers = [live.connect(), live.connect()];
+    for talker in &mut talkers {
+        talker.write_all(socket::UPGRADE.as_bytes()).unwrap();
+        talker.write_all(&socket::text("said").repeat(EACH)).unwrap();
+    }
+    for _ in 0..EACH {
+        live.handle.publish("t", "said");
+    }
+    let all: Vec<Vec<Seen>> = readers
+        .iter_mut()
+        .map(|reader| {
+            let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
+            while events(&bytes).len() < 3 * EACH {
+                let count = reader.read(&mut buffer).unwrap();
+                assert!(count > 0, "only {} came", events(&bytes).len());
+                bytes.extend(&buffer[..count]);
+            }
+            events(&bytes)
+        })
+        .collect();
+    assert_eq!(all[0], all[1]);
+    let offsets: Vec<usize> =
+        all[0].iter().map(|(.., id)| id.split_once('.').unwrap().1.parse().unwrap()).collect();
+    assert_eq!(offsets, (1..=3 * EACH).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_subscriber_from_before_keeps_its_topic_as_it_was() {
+    struct Early;
+    impl Client for Early {
+        fn on_connect(&mut self, connection: &mut Connection<'_>) {
+            connection.subscribe("t");
+        }
+    }
+    let mut server = TestServer::new(|_peer| Early);
+    let far = server.connect_to(listener::RAW);
+    assert!(!server.handle().declare_topic("t", History::new(10)), "it has a subscriber");
+    server.handle().publish("t", "x");
+    server.run();
+    assert_eq!(text(&far.take()), "x");
+}
