@@ -3,7 +3,11 @@
 use std::env;
 use std::process::ExitCode;
 
+mod faults;
+mod features;
+mod row;
 mod scoreboard;
+mod sources;
 
 /// A tool: what to type, what it does, and the function that gets the rest of the arguments.
 struct Command {
@@ -15,7 +19,7 @@ struct Command {
 /// Every tool there is. A new one is a module with a `run` function and an entry here; the first word of `usage` is
 /// its name.
 const COMMANDS: &[Command] = &[Command {
-    usage: "scoreboard [--from FILE]",
+    usage: "scoreboard [--write | --from FILE]",
     about: "Which rows of docs/features.md a passing test shows",
     run: scoreboard::run,
 }];
@@ -46,7 +50,7 @@ impl Command {
 fn help() -> String {
     let mut text = String::from("Usage: cargo run -p xtask -- <command>\n\n");
     for command in COMMANDS {
-        text.push_str(&format!("  {:<28} {}\n", command.usage, command.about));
+        text.push_str(&format!("  {:<38} {}\n", command.usage, command.about));
     }
     text
 }

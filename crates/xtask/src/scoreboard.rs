@@ -4,8 +4,13 @@
 //! of libtest gives the [`Test`]s, and [`Board`] puts the two together. Only [`run`] touches files and processes.
 //!
 //! A test belongs to the row whose ID begins its name: `w13_auto_pong_is_on` to W13. A row is shown if at least one
-//! of its tests passed and none failed, so an ignored test neither helps nor harms.
+//! of its tests passed and none failed, so an ignored test neither helps nor harms. Rows that name their tests
+//! themselves are run by other commands, and are listed apart.
 
+use crate::faults;
+use crate::features::{FEATURES, Features};
+use crate::row::Row;
+use crate::sources::Sources;
 use std::collections::BTreeMap;
 use std::env;
 use std::fmt::{self, Write as _};
@@ -13,10 +18,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-/// Where the rows stand, seen from the root of the repository.
-const FEATURES: &str = "docs/features.md";
-/// Where the tests stand, and how the names of their files begin.
-const TESTS: (&str, &str) = ("crates/jackfield/tests", "scoreboard_");
 /// The arguments of the `cargo` that runs the tests.
 const CARGO: &[&str] = &[
     "test",
@@ -29,14 +30,17 @@ const CARGO: &[&str] = &[
     "--no-fail-fast",
 ];
 
-/// Prints the score; fails if a test failed or the tests could not be run to their end.
+/// Prints the score; fails if a test failed, the tests could not be run to their end, or a document contradicts them.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, String> {
     let root = repository();
-    let rows = parse_rows(&read(&root.join(FEATURES))?)?;
+    let text = read(&root.join(FEATURES))?;
+    let features = Features::parse(&text)?;
+    let sources = Sources::read(&root)?;
     let (output, complete) = match arguments {
         [] => run_tests(&root)?,
         [flag, file] if flag == "--from" => (read(Path::new(file))?, true),
-        _ => return Err("usage: scoreboard [--from FILE]".into()),
+        [flag] if flag == "--write" => return write(&root, &features.sorted(&sources)),
+        _ => return Err("usage: scoreboard [--write | --from FILE]".into()),
     };
     let tests = parse_tests(&output);
     if tests.is_empty() && !arguments.is_empty() {
@@ -45,18 +49,22 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, String> {
     if !complete {
         eprintln!("{output}\nthe tests did not all pass, or did not all run; what they wrote is above\n");
     }
-    let board = Board::new(rows, &tests);
+    let board = Board::new(&features, &tests);
     print!("{board}");
-    Ok(if complete && board.failures() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let mut disagreements = features.disagreements(&sources);
+    disagreements.extend(faults::disagreements(&root, &sources)?);
+    disagreements.iter().for_each(|disagreement| println!("{disagreement}"));
+    let is_good = complete && board.failures() == 0 && disagreements.is_empty();
+    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn write(root: &Path, text: &str) -> Result<ExitCode, String> {
+    fs::write(root.join(FEATURES), text).map_err(|error| format!("{FEATURES}: {error}"))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Runs the tests; returns what they wrote, and whether `cargo` was content.
 fn run_tests(root: &Path) -> Result<(String, bool), String> {
-    // Cargo refuses a pattern that matches no test, but no tests are merely a score of zero.
-    if !any_tests(&root.join(TESTS.0)) {
-        eprintln!("there is no {}/{}*.rs yet", TESTS.0, TESTS.1);
-        return Ok((String::new(), true));
-    }
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let result = Command::new(cargo)
         .args(CARGO)
@@ -67,52 +75,12 @@ fn run_tests(root: &Path) -> Result<(String, bool), String> {
     Ok((String::from_utf8_lossy(&result.stdout).into_owned(), result.status.success()))
 }
 
-fn any_tests(folder: &Path) -> bool {
-    let Ok(entries) = fs::read_dir(folder) else { return false };
-    entries.flatten().any(|entry| {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        name.starts_with(TESTS.1) && name.ends_with(".rs")
-    })
-}
-
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 fn read(path: &Path) -> Result<String, String> {
     fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
-}
-
-/// The ID of a feature: the letter of its group and a number. The order is the group's, then the number's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Row {
-    group: char,
-    number: u16,
-}
-
-impl Row {
-    /// Reads an ID that fills the whole text, with a capital letter: `W13`.
-    fn parse(text: &str) -> Option<Row> {
-        let group = text.chars().next().filter(char::is_ascii_uppercase)?;
-        let digits = &text[1..];
-        let plain = !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
-        let number = digits.parse().ok().filter(|_| plain)?;
-        Some(Row { group, number })
-    }
-
-    /// Reads the ID that begins the name of a test: `w13_auto_pong_is_on`, or `w13` alone.
-    fn of_test(path: &str) -> Option<Row> {
-        let name = path.rsplit("::").next()?;
-        let id = name.split('_').next()?;
-        Row::parse(&id.to_ascii_uppercase()).filter(|_| !id.starts_with(|c: char| c.is_ascii_uppercase()))
-    }
-}
-
-impl fmt::Display for Row {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.group, self.number)
-    }
 }
 
 /// What libtest says of one test.
@@ -128,20 +96,6 @@ enum Outcome {
 struct Test<'a> {
     path: &'a str,
     outcome: Outcome,
-}
-
-/// The rows of the table, in its order. An ID that comes twice is an error, for one of the two would never be shown.
-fn parse_rows(features: &str) -> Result<Vec<Row>, String> {
-    let mut rows = Vec::new();
-    for (index, line) in features.lines().enumerate() {
-        let Some(cell) = line.strip_prefix('|').and_then(|rest| rest.split('|').next()) else { continue };
-        let Some(row) = Row::parse(cell.trim()) else { continue };
-        if rows.contains(&row) {
-            return Err(format!("{FEATURES}:{}: {row} is there twice", index + 1));
-        }
-        rows.push(row);
-    }
-    if rows.is_empty() { Err(format!("{FEATURES}: no rows")) } else { Ok(rows) }
 }
 
 /// The tests in the output of libtest: the lines `test path ... ok`, `FAILED` or `ignored`.
@@ -173,12 +127,16 @@ struct Tally {
 #[derive(Debug)]
 struct Board {
     rows: Vec<(Row, Tally)>,
+    /// Rows that name their tests themselves.
+    elsewhere: Vec<Row>,
+    planned: Vec<Row>,
     /// Tests that belong to no row of the table, and whether they failed: a wrong name, or a row that is for later.
     strays: Vec<(String, bool)>,
 }
 
 impl Board {
-    fn new(rows: Vec<Row>, tests: &[Test<'_>]) -> Board {
+    fn new(features: &Features<'_>, tests: &[Test<'_>]) -> Board {
+        let rows = features.rows();
         let mut tallies: BTreeMap<Row, Tally> = rows.iter().map(|&row| (row, Tally::default())).collect();
         let mut strays = Vec::new();
         for test in tests {
@@ -192,7 +150,7 @@ impl Board {
             }
         }
         let rows = rows.into_iter().map(|row| (row, tallies[&row])).collect();
-        Board { rows, strays }
+        Board { rows, elsewhere: features.elsewhere(), planned: features.planned(), strays }
     }
 
     /// How many tests failed, those of no row included.
@@ -212,16 +170,33 @@ impl Board {
         groups
     }
 
+    /// What became of a row of the table.
+    fn state(&self, row: Row, tally: Tally) -> State {
+        match tally {
+            Tally { failed: 1.., .. } => State::Failed,
+            Tally { passed: 1.., .. } => State::Shown,
+            _ if self.elsewhere.contains(&row) => State::Elsewhere,
+            Tally { .. } => State::Missing,
+        }
+    }
+
     /// One line: the score of a group and its rows by what became of them. An empty list is left out.
     fn line(&self, group: char) -> String {
         let rows = || self.rows.iter().filter(move |(row, _)| row.group == group);
         let of = |wanted: State| -> Vec<String> {
-            rows().filter(|(_, tally)| tally.state() == wanted).map(|(row, _)| row.to_string()).collect()
+            let of_state = rows().filter(|(row, tally)| self.state(*row, *tally) == wanted);
+            of_state.map(|(row, _)| row.to_string()).collect()
         };
-        let shown = of(State::Shown);
-        let mut line = format!("{group}  {:>2}/{:<2}", shown.len(), rows().count());
-        for (word, list) in [("shown", shown), ("failed", of(State::Failed)), ("missing", of(State::Missing))]
-        {
+        let planned = self.planned.iter().filter(|row| row.group == group).map(Row::to_string).collect();
+        let (shown, elsewhere) = (of(State::Shown), of(State::Elsewhere));
+        let mut line = format!("{group}  {:>2}/{:<2}", shown.len() + elsewhere.len(), rows().count());
+        for (word, list) in [
+            ("shown", shown),
+            ("elsewhere", elsewhere),
+            ("failed", of(State::Failed)),
+            ("missing", of(State::Missing)),
+            ("planned", planned),
+        ] {
             if !list.is_empty() {
                 let _ = write!(line, "  {word}: {}", list.join(" "));
             }
@@ -239,7 +214,8 @@ impl fmt::Display for Board {
             let names: Vec<&str> = self.strays.iter().map(|(path, _)| path.as_str()).collect();
             writeln!(f, "\ntests of no row: {}", names.join(" "))?;
         }
-        let shown = self.rows.iter().filter(|(_, tally)| tally.state() == State::Shown).count();
+        let states = self.rows.iter().map(|(row, tally)| self.state(*row, *tally));
+        let shown = states.filter(|state| matches!(state, State::Shown | State::Elsewhere)).count();
         writeln!(f, "\n{shown} of {} rows shown, failed tests: {}", self.rows.len(), self.failures())
     }
 }
@@ -248,18 +224,10 @@ impl fmt::Display for Board {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Shown,
+    /// By a test that this tool does not run.
+    Elsewhere,
     Failed,
     Missing,
-}
-
-impl Tally {
-    fn state(self) -> State {
-        match self {
-            Tally { failed: 1.., .. } => State::Failed,
-            Tally { passed: 1.., .. } => State::Shown,
-            Tally { .. } => State::Missing,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -275,45 +243,15 @@ Rows such as W13 are named in the text too.
 |W13| Pong | **on** |
 | L2 | Listeners | `a \\| b` |
 | L10 | Drain | spread |
+| L11 | Pause | Shown by `a.rs`: `b`. |
+
+## Planned
+| L3 | later | |
+| L2 | a part | |
 ";
 
     fn board(output: &str) -> Board {
-        Board::new(parse_rows(TABLE).unwrap(), &parse_tests(output))
-    }
-
-    #[test]
-    fn rows_are_read_from_the_table() {
-        let names: Vec<String> = parse_rows(TABLE).unwrap().iter().map(Row::to_string).collect();
-        assert_eq!(names, ["W1", "W13", "L2", "L10"]);
-    }
-
-    #[test]
-    fn a_row_that_comes_twice_is_an_error() {
-        let error = parse_rows("| W1 | a |\n| W1 | b |\n").unwrap_err();
-        assert!(error.contains(":2: W1"), "{error}");
-        assert!(parse_rows("no table").is_err());
-    }
-
-    #[test]
-    fn the_name_of_a_test_names_its_row() {
-        let cases = [
-            ("w13_auto_pong_is_on", Some("W13")),
-            ("heartbeat::plain::w13_auto_pong_is_on", Some("W13")),
-            ("c10", Some("C10")),
-            ("w13", Some("W13")),
-            ("w_13", None),
-            ("w13a_x", None),
-            ("w013_x", None),
-            ("W13_x", None),
-            ("e2e_echo", None),
-            ("ws1_x", None),
-            ("w99999999_x", None),
-            ("é1_x", None),
-            ("", None),
-        ];
-        for (name, row) in cases {
-            assert_eq!(Row::of_test(name).map(|row| row.to_string()).as_deref(), row, "{name}");
-        }
+        Board::new(&Features::parse(TABLE).unwrap(), &parse_tests(output))
     }
 
     #[test]
@@ -344,15 +282,16 @@ Rows such as W13 are named in the text too.
              test l2_a ... ignored\n",
         );
         assert_eq!(board.line('W'), "W   1/2   shown: W13  failed: W1");
-        assert_eq!(board.line('L'), "L   0/2   missing: L2 L10");
+        assert_eq!(board.line('L'), "L   1/3   elsewhere: L11  missing: L2 L10  planned: L3 L2");
         assert_eq!(board.failures(), 1);
     }
 
     #[test]
     fn the_whole_board() {
         let board = board("test w1_a ... ok\ntest w13_a ... ok\ntest l10_a ... ok\n");
-        let expected = "W   2/2   shown: W1 W13\nL   1/2   shown: L10  missing: L2\n\n\
-                        3 of 4 rows shown, failed tests: 0\n";
+        let expected = "W   2/2   shown: W1 W13\n\
+                        L   2/3   shown: L10  elsewhere: L11  missing: L2  planned: L3 L2\n\n\
+                        4 of 5 rows shown, failed tests: 0\n";
         assert_eq!(board.to_string(), expected);
     }
 
@@ -361,12 +300,5 @@ Rows such as W13 are named in the text too.
         let board = board("test w2_later ... ok\ntest helper ... FAILED\n");
         assert_eq!(board.failures(), 1);
         assert!(board.to_string().contains("tests of no row: w2_later helper\n"), "{board}");
-    }
-
-    #[test]
-    fn the_table_of_this_repository_has_all_its_groups() {
-        let rows = parse_rows(&read(&repository().join(FEATURES)).unwrap()).unwrap();
-        let groups: String = Board::new(rows, &[]).groups().into_iter().collect();
-        assert_eq!(groups, "LCHWSTMBPXDOKQEN");
     }
 }
