@@ -15,6 +15,31 @@ use std::{fmt, io};
 ///
 /// It reaches every other connection of its reactor too: what is sent to them acts at once, with a true answer. The
 /// kernel sees it after the callback, in one write for each connection.
+///
+/// To send to the connection itself, take it as what it speaks: `as_websocket()`, `as_events()`, `as_raw()`; or use
+/// [`Connection::send_to`] with its own id, which leaves in whatever it speaks.
+///
+/// ```
+/// use jackfield::{Client, Connection, Disconnect, Exchange, Request};
+///
+/// struct Visitor;
+///
+/// impl Client for Visitor {
+///     fn on_connect(&mut self, connection: &mut Connection<'_>) {
+///         connection.subscribe("lobby");
+///         connection.publish("lobby", format!("{} came", connection.id()));
+///     }
+///
+///     fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
+///         let text = format!("{} are here", exchange.subscribers("lobby"));
+///         exchange.ok("text/plain", text);
+///     }
+///
+///     fn on_disconnect(&mut self, connection: &mut Connection<'_>, end: &Disconnect) {
+///         connection.publish("lobby", format!("{} left after {:?}", connection.id(), end.age));
+///     }
+/// }
+/// ```
 pub struct Connection<'a> {
     pub(crate) id: ConnectionId,
     pub(crate) wires: &'a mut Wires,
@@ -191,6 +216,7 @@ impl Connection<'_> {
     }
 
     /// Subscribes it to a topic.
+    #[doc(alias = "join")]
     pub fn subscribe(&mut self, topic: &str) -> Subscribed {
         self.links.subscribe(self.wires, self.id, topic)
     }

@@ -8,7 +8,23 @@ use crate::topics::Subscribed;
 
 /// A stream of server-sent events: an answer that goes on until somebody ends it.
 ///
-/// Silence is filled with comments, so that proxies keep the stream open. It ends with the connection.
+/// Silence is filled with comments, so that proxies keep the stream open. It ends with the connection. It has no
+/// `on_open`: what is to be said first is said where it is begun.
+///
+/// ```
+/// use jackfield::{Client, Event, Exchange, Request};
+///
+/// struct Feed;
+///
+/// impl Client for Feed {
+///     fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
+///         let mut events = exchange.events();
+///         events.send(Event::data("welcome").event("begin").retry(3000));
+///         events.subscribe("feed");
+///     }
+/// }
+/// ```
+#[doc(alias = "Sse")]
 #[doc(alias = "ServerSentEventConnection")]
 pub struct EventStream<'a> {
     pub(crate) connection: Connection<'a>,

@@ -40,16 +40,53 @@ use jackfield_proto::http1::Request;
 use jackfield_proto::websocket::Message;
 use std::any::{Any, type_name};
 
-/// The user's own class: one instance for each connection, with a method for each event.
+/// Your object for one connection, with a method for each event. It is no HTTP client.
 ///
 /// All methods have a default, so a client is as long as what it does. The first nine carry nearly every server. One
 /// connection's callbacks run on its reactor's thread, in order, and never inside one another; a client need not be
 /// `Send`. What a callback is given to look at dies with it.
 ///
 /// `on_connect` comes first, and `on_disconnect` exactly once if it ran.
+///
+/// An event that only one protocol has gets the connection typed by it: an [`Exchange`], a [`WebSocket`], a [`Raw`].
+/// The others, such as `on_timer` and `on_post`, get the plain [`Connection`], which sends by
+/// [`as_websocket`](Connection::as_websocket), [`as_events`](Connection::as_events), [`as_raw`](Connection::as_raw)
+/// or [`as_response`](Connection::as_response).
+///
+/// ```
+/// use jackfield::{Client, Connection, Message, TimerId, WebSocket};
+/// use std::time::Duration;
+///
+/// struct Clock {
+///     ticks: u32,
+/// }
+///
+/// impl Client for Clock {
+///     fn on_open(&mut self, socket: &mut WebSocket<'_>) {
+///         socket.set_timer(TimerId(1), Duration::from_secs(1));
+///     }
+///
+///     fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+///         socket.send(message);
+///     }
+///
+///     fn on_timer(&mut self, connection: &mut Connection<'_>, timer: TimerId) {
+///         self.ticks += 1;
+///         if let Some(mut socket) = connection.as_websocket() {
+///             socket.send(self.ticks.to_string());
+///         }
+///         connection.set_timer(timer, Duration::from_secs(1));
+///     }
+/// }
+/// ```
+#[doc(alias = "Handler")]
+#[doc(alias = "Actor")]
+#[doc(alias = "WebSocketBehavior")]
 #[allow(unused_variables)]
 pub trait Client {
-    /// The connection is up, TLS included, and nothing has been said yet.
+    /// The connection is up, TLS included, and nothing has been said yet. On a raw or line connection this is the place
+    /// to speak first, with [`Connection::as_raw`]; a WebSocket begins with `on_open`, an event stream with the answer
+    /// that makes it one, in `on_request`.
     #[doc(alias = "OnClientConnect")]
     #[doc(alias = "OnClientConnected")]
     fn on_connect(&mut self, connection: &mut Connection<'_>) {}
@@ -70,7 +107,8 @@ pub trait Client {
         upgrade.accept();
     }
 
-    /// The WebSocket is open. It comes before the first message.
+    /// The WebSocket is open. It comes before the first message. Event streams don't come here: they begin in
+    /// `on_request`, with [`Exchange::events`].
     #[doc(alias = "OnWebSocketConnected")]
     #[doc(alias = "OnWSReady")]
     #[doc(alias = "registered")]
@@ -99,7 +137,8 @@ pub trait Client {
     #[doc(alias = "OnDataSent")]
     fn on_drain(&mut self, connection: &mut Connection<'_>) {}
 
-    /// A timer of [`Connection::set_timer`] is due.
+    /// A timer of [`Connection::set_timer`] is due. For something that all connections of a reactor share, and that is
+    /// not to drift, there is [`Setup::every`].
     fn on_timer(&mut self, connection: &mut Connection<'_>, timer: TimerId) {}
 
     /// The connection has ended. The last call; the connection takes nothing more, but others do.
@@ -120,7 +159,8 @@ pub trait Client {
         raw.abort();
     }
 
-    /// A value was posted to this connection.
+    /// A value was posted to this connection, by [`Handle::post`](crate::Handle::post) or
+    /// [`Handle::post_to_topic`](crate::Handle::post_to_topic): `value.downcast::<T>()` gives it back as what it is.
     fn on_post(&mut self, connection: &mut Connection<'_>, value: Box<dyn Any + Send>) {}
 
     /// A Ping or Pong has come. The answer to a Ping is on its way already.

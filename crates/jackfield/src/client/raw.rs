@@ -6,6 +6,24 @@ use crate::links::Protocol;
 use crate::message::{Publication, Sent};
 
 /// A connection with a protocol of the user's own, in one of its callbacks.
+///
+/// ```
+/// use jackfield::{Client, Connection, Raw};
+///
+/// struct Greeter;
+///
+/// impl Client for Greeter {
+///     fn on_connect(&mut self, connection: &mut Connection<'_>) {
+///         if let Some(mut raw) = connection.as_raw() {
+///             raw.send("who is there?\n");
+///         }
+///     }
+///
+///     fn on_line(&mut self, raw: &mut Raw<'_>, line: &[u8]) {
+///         raw.send([b"hello ", line, b"\n"].concat());
+///     }
+/// }
+/// ```
 pub struct Raw<'a> {
     pub(crate) connection: Connection<'a>,
 }

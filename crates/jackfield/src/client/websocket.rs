@@ -8,6 +8,29 @@ use crate::message::{Publication, Sent};
 
 /// A WebSocket, in one of its callbacks.
 ///
+/// ```
+/// use jackfield::{Client, Message, WebSocket};
+///
+/// struct Member;
+///
+/// impl Client for Member {
+///     fn on_open(&mut self, socket: &mut WebSocket<'_>) {
+///         socket.subscribe("room");
+///         socket.send("welcome");
+///     }
+///
+///     fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+///         match message {
+///             Message::Text(text) => {
+///                 let line = format!("{}: {text}", socket.id());
+///                 socket.publish("room", line);
+///             }
+///             Message::Binary(_) => socket.close_with(1003, "only text is taken here"),
+///         }
+///     }
+/// }
+/// ```
+///
 /// An answer to a request makes no sense here, and does not compile:
 ///
 /// ```compile_fail,E0599
@@ -15,6 +38,8 @@ use crate::message::{Publication, Sent};
 ///     socket.ok("text/plain", "an answer");
 /// }
 /// ```
+#[doc(alias = "ws")]
+#[doc(alias = "WebsocketContext")]
 pub struct WebSocket<'a> {
     pub(crate) connection: Connection<'a>,
 }

@@ -14,7 +14,8 @@ impl Server {
     /// Serves, with a client from the closure for each connection, until [`Handle::shutdown`]. The closure is cloned
     /// for each reactor; it returns a client, or a `Result` of one and a [`Refuse`](crate::Refuse).
     ///
-    /// The first reactor runs on this thread.
+    /// The first reactor runs on this thread. What the closure captures goes to the threads of the others, so it has to
+    /// be `Send`: what is not, such as an `Rc` that the clients of a reactor share, is made in [`Server::serve_with`].
     ///
     /// # Errors
     /// [`Error::Io`] if polling fails, which no connection can bring about.

@@ -19,7 +19,36 @@ use std::time::SystemTime;
 /// A server as any thread sees it: sends, publishes, posts, closes, counts, and shuts down.
 ///
 /// What goes to a connection is put into its reactor's mailbox: it never waits, and what one thread sends to one
-/// connection arrives in order. A full mailbox is an answer.
+/// connection arrives in order. A full mailbox is an answer, and so is a server that has ended.
+///
+/// ```no_run
+/// use jackfield::{Client, Connection, Drain, Server};
+/// use std::{thread, time::Duration};
+///
+/// struct Reader;
+///
+/// impl Client for Reader {
+///     fn on_connect(&mut self, connection: &mut Connection<'_>) {
+///         connection.subscribe("news");
+///     }
+/// }
+///
+/// fn main() -> jackfield::Result<()> {
+///     let server = Server::bind("127.0.0.1:8080")?;
+///     let handle = server.handle();
+///     thread::spawn(move || {
+///         for hour in 1..=24 {
+///             thread::sleep(Duration::from_secs(3600));
+///             handle.publish("news", format!("hour {hour}, {} readers", handle.subscribers("news")));
+///         }
+///         handle.shutdown(Drain::default());
+///     });
+///     server.serve(|_peer| Reader)
+/// }
+/// ```
+#[doc(alias = "Addr")]
+#[doc(alias = "ServerHandle")]
+#[doc(alias = "Loop")]
 #[derive(Clone)]
 pub struct Handle(Arc<Shared>);
 
