@@ -30,6 +30,8 @@ pub(super) struct Pages {
     lags_until: u64,
     /// A connection was evicted that had no client yet.
     pub(super) nobody_was_evicted: bool,
+    /// A record of TLS was forged on its way.
+    pub(super) is_forged: bool,
 }
 
 /// What was wrong: by which oracle, and how so.
@@ -95,6 +97,11 @@ impl Book {
 
     pub(super) fn note(&self, line: fmt::Arguments<'_>) {
         self.pages().trace.note(line);
+    }
+
+    /// The server may find a handshake that is not in order.
+    pub(super) fn forged(&self) {
+        self.pages().is_forged = true;
     }
 
     /// Something is wrong. The first finding stands.

@@ -61,6 +61,8 @@ enum Cut {
     Finish,
     Reset,
     ResetBehind,
+    /// Of a record one bit is turned over on its way.
+    Forge,
 }
 
 /// What a peer has done that the server may answer with an end.
@@ -69,6 +71,8 @@ pub(super) struct Conduct {
     reset: bool,
     /// It ended its side, before it had said everything.
     cut: bool,
+    /// One of its records was forged on the way.
+    forged: bool,
     finished: bool,
     /// It, or the time, left the server waiting.
     pub(super) slow: bool,
@@ -99,6 +103,9 @@ impl Party {
         if random.chance(faults.cuts) {
             let how = [Cut::Finish, Cut::Reset, Cut::ResetBehind][random.below(3)];
             plan.cut = Some((random.size(3000), how));
+        }
+        if secure.is_some() && random.chance(faults.cuts / 2) {
+            plan.cut = Some((random.size(3000), Cut::Forge));
         }
         if plan.never_reads {
             plan.window = Some(random.size(300));
@@ -239,7 +246,11 @@ impl Party {
         let Some(secure) = &mut self.secure else { return bytes };
         book.note(format_args!("peer {} takes records of {}", self.number, bytes.len()));
         secure.hear(&bytes).unwrap_or_else(|text| {
-            book.wrong("protocol", format!("peer {} can't decrypt what came: {text}", self.number));
+            if !self.conduct.forged {
+                book.wrong("protocol", format!("peer {} can't decrypt what came: {text}", self.number));
+            }
+            // There is nothing more that it could say or hear.
+            self.said.reset = true;
             Vec::new()
         })
     }
@@ -262,10 +273,13 @@ impl Party {
     fn send_out(&mut self, calm: bool, book: &Book) {
         let Some(far) = self.far.clone().filter(|_| self.has_to_send()) else { return };
         self.encrypt(book);
+        let is_secure = self.secure.is_some();
         let out = self.secure.as_mut().map_or(&mut self.said.bytes, |secure| &mut secure.records);
         let all = out.len();
         let mut count = if self.plan.splits && !calm { self.random.size(all).max(all.min(1)) } else { all };
-        let cut = self.plan.cut.filter(|(at, _)| *at <= self.sent + count);
+        let reaches =
+            |at: usize, how| if how == Cut::Forge { at < self.sent + all } else { at <= self.sent + count };
+        let cut = self.plan.cut.filter(|(at, how)| reaches(*at, *how));
         if let Some((at, _)) = cut {
             count = at.saturating_sub(self.sent);
         }
@@ -273,13 +287,19 @@ impl Party {
             let bytes: Vec<u8> = out.drain(..count).collect();
             far.send(&bytes);
             self.sent += count;
-            if self.secure.is_some() {
+            if is_secure {
                 book.note(format_args!("peer {} sends records of {count}", self.number));
             } else {
                 book.note(format_args!("peer {} sends {count} ({:08x})", self.number, digest(&bytes)));
                 let room = FIRST_LINE_BYTES - self.first_line.len();
                 self.first_line.extend_from_slice(&bytes[..count.min(room)]);
             }
+        }
+        if let Some((_, Cut::Forge)) = cut {
+            out[0] ^= 1 << self.random.below(8);
+            (self.plan.cut, self.conduct.cut, self.conduct.forged) = (None, true, true);
+            book.forged();
+            return book.note(format_args!("a record of peer {} is forged", self.number));
         }
         if let Some((_, how)) = cut {
             book.note(format_args!("peer {} is cut: {how:?}", self.number));
@@ -306,6 +326,7 @@ impl Party {
             }
             Cut::Reset => far.reset(),
             Cut::ResetBehind => far.reset_behind(),
+            Cut::Forge => {}
         }
         self.conduct.reset = true;
         self.ended = true;
@@ -321,7 +342,7 @@ impl Party {
         // Before the end of the handshake a goodbye is in plain text, and could be anybody's.
         let is_cut =
             self.secure.as_ref().is_some_and(|secure| !secure.is_handshaking() && !secure.has_heard_goodbye);
-        if clean && is_cut {
+        if clean && is_cut && !self.conduct.forged {
             book.wrong("protocol", format!("peer {} hears no goodbye of TLS before the end", self.number));
         }
         self.ended = true;
@@ -473,7 +494,8 @@ impl Party {
             Reason::Limit(Limit::Backlog) => conduct.slow_reader || conduct.slow,
             Reason::Limit(Limit::Memory) => record.evicted,
             Reason::Limit(Limit::Overload) => record.overloaded,
-            Reason::Tls | Reason::Io(_) => false,
+            Reason::Tls => conduct.forged,
+            Reason::Io(_) => false,
             Reason::Panic => record.bombed,
         }
     }

@@ -53,7 +53,7 @@ pub struct Faults {
     pub slow_readers: u16,
     /// A peer never takes anything beyond a few bytes.
     pub never_readers: u16,
-    /// A peer ends its side after any byte, or breaks the connection there.
+    /// A peer ends its side after any byte, or breaks the connection there. Half as often a record of TLS is forged.
     pub cuts: u16,
     /// A peer ends its side when it has said everything, and waits for the answers.
     pub half_closes: u16,
