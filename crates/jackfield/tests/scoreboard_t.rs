@@ -6,7 +6,8 @@ mod tls;
 
 use jackfield::test::{TestOptions, TestServer, listener};
 use jackfield::{
-    Body, Client, Connection, Disconnect, Exchange, Limits, Listener, Request, Server, ServerBuilder, TimerId,
+    Body, Client, Connection, Disconnect, Exchange, Limits, Listener, Raw, Request, Server, ServerBuilder,
+    TimerId,
 };
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -247,4 +248,81 @@ fn t11_a_handshake_has_10_s() {
     server.advance(MS);
     assert!(far.is_reset());
     assert_eq!(watcher.log.events(), ["tls error Timeout(Handshake)"]);
+}
+
+/// Says each line back, and begins TLS at the command.
+struct StartsTls(Arc<rustls::ServerConfig>, Log);
+
+impl Client for StartsTls {
+    fn on_line(&mut self, raw: &mut Raw<'_>, line: &[u8]) {
+        let line = text(line);
+        self.1.note(line.clone());
+        raw.send(format!("{line}!\n"));
+        if line == "STARTTLS" {
+            raw.start_tls(self.0.clone()).unwrap();
+            assert!(raw.start_tls(self.0.clone()).is_err(), "it can't begin twice");
+        }
+    }
+
+    fn on_secure(&mut self, raw: &mut Raw<'_>) {
+        self.1.note("secure");
+        raw.send("welcome\n");
+    }
+
+    fn on_disconnect(&mut self, _: &mut Connection<'_>, end: &Disconnect) {
+        self.1.note(format!("{:?}", end.reason));
+    }
+}
+
+fn starts_tls(identity: &Identity) -> (TestServer, Log) {
+    let (config, log) = (identity.server_config(), Log::default());
+    let notes = log.clone();
+    (TestServer::new(move |_peer| StartsTls(config.clone(), notes.clone())), log)
+}
+
+#[test]
+fn t10_a_line_protocol_starts_tls() {
+    let identity = Identity::new();
+    for version in VERSIONS {
+        let (mut server, log) = starts_tls(&identity);
+        let far = server.connect_to(listener::LINES);
+        far.send(b"plain\nSTARTTLS\n");
+        server.run();
+        assert_eq!(text(&far.take()), "plain!\nSTARTTLS!\n");
+        let mut peer = Secured::new(far, identity.client_config(&[version]));
+        assert_eq!(text(&peer.say(&mut server, "")), "welcome\n");
+        assert_eq!(text(&peer.say(&mut server, "inside\nand again\n")), "inside!\nand again!\n");
+        assert_eq!(log.events(), ["plain", "STARTTLS", "secure", "inside", "and again"]);
+    }
+}
+
+/// Whoever is between may put commands behind STARTTLS: none of them is ever taken for one that came over TLS.
+#[test]
+fn t10_plain_text_behind_starttls_ends_the_connection() {
+    let identity = Identity::new();
+    let bytes = b"STARTTLS\nMAIL FROM:<evil>\nRCPT TO:<you>\n";
+    for cut in 0..bytes.len() {
+        let (mut server, log) = starts_tls(&identity);
+        let far = server.connect_to(listener::LINES);
+        for part in [&bytes[..cut], &bytes[cut..]] {
+            far.send(part);
+            server.run();
+        }
+        assert!(far.is_finished() || far.is_reset(), "cut at {cut}");
+        far.finish();
+        server.run();
+        assert_eq!(log.events(), ["STARTTLS", "Tls"], "cut at {cut}");
+    }
+}
+
+#[test]
+fn t10_a_handshake_that_does_not_come_has_a_deadline() {
+    let identity = Identity::new();
+    let (mut server, log) = starts_tls(&identity);
+    let far = server.connect_to(listener::LINES);
+    far.send(b"STARTTLS\n");
+    server.run();
+    server.advance(Limits::default().reactor.handshake);
+    assert_eq!(log.events(), ["STARTTLS", "Timeout(Handshake)"]);
+    assert_eq!(server.handle().count(), 0);
 }

@@ -57,6 +57,10 @@ impl Client for Box<dyn Client> {
         (**self).on_line_limit(raw);
     }
 
+    fn on_secure(&mut self, raw: &mut Raw<'_>) {
+        (**self).on_secure(raw);
+    }
+
     fn on_post(&mut self, connection: &mut Connection<'_>, value: Box<dyn Any + Send>) {
         (**self).on_post(connection, value);
     }

@@ -159,6 +159,11 @@ pub trait Client {
         raw.abort();
     }
 
+    /// TLS that [`Raw::start_tls`] has asked for is established: what comes and what is sent is encrypted from now on. A
+    /// handshake that fails ends the connection with [`Reason::Tls`](crate::Reason::Tls) or with a timeout.
+    #[doc(alias = "OnSslHandshakeDone")]
+    fn on_secure(&mut self, raw: &mut Raw<'_>) {}
+
     /// A value was posted to this connection, by [`Handle::post`](crate::Handle::post) or
     /// [`Handle::post_to_topic`](crate::Handle::post_to_topic): `value.downcast::<T>()` gives it back as what it is.
     fn on_post(&mut self, connection: &mut Connection<'_>, value: Box<dyn Any + Send>) {}
@@ -182,7 +187,7 @@ pub trait Client {
     #[doc(alias = "OnPostedData")]
     fn on_body(&mut self, connection: &mut Connection<'_>, part: &[u8]) {}
 
-    /// The name of its type, to report_unanswered it by.
+    /// The name of its type, for reports about it.
     #[doc(hidden)]
     fn type_name(&self) -> &'static str {
         type_name::<Self>()

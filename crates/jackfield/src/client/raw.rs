@@ -4,6 +4,8 @@ use crate::client::connection::Connection;
 use crate::client::context::context;
 use crate::links::Protocol;
 use crate::message::{Publication, Sent};
+#[cfg(feature = "tls")]
+use std::{io, sync::Arc};
 
 /// A connection with a protocol of the user's own, in one of its callbacks.
 ///
@@ -50,6 +52,43 @@ impl Raw<'_> {
     /// From the next byte on, what comes is handed out as it is.
     pub fn read_bytes(&mut self) {
         self.speak(Protocol::Raw);
+    }
+
+    /// Begins TLS on a connection that speaks plain text, as its server: STARTTLS. What was sent before still goes out in
+    /// plain text; what comes behind the present line or bytes belongs to TLS, and plain text there ends the connection, for
+    /// it may have been put there by someone between (RFC 3207 section 6). Until [`Client::on_secure`](crate::Client::on_secure)
+    /// nothing is read or taken; the handshake has the deadline `limits.reactor.handshake`.
+    ///
+    /// ```
+    /// use jackfield::{Client, Raw};
+    /// use std::sync::Arc;
+    ///
+    /// struct Mail(Arc<rustls::ServerConfig>);
+    ///
+    /// impl Client for Mail {
+    ///     fn on_line(&mut self, raw: &mut Raw<'_>, line: &[u8]) {
+    ///         if line == b"STARTTLS" {
+    ///             raw.send("220 go ahead\r\n");
+    ///             if raw.start_tls(self.0.clone()).is_err() {
+    ///                 raw.abort();
+    ///             }
+    ///         }
+    ///     }
+    ///
+    ///     fn on_secure(&mut self, raw: &mut Raw<'_>) {
+    ///         raw.send("250 encrypted\r\n");
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// The connection is closing ([`io::ErrorKind::NotConnected`]) or encrypted already ([`io::ErrorKind::InvalidInput`]), or
+    /// rustls refuses the configuration. The connection then stays as it is.
+    #[cfg(feature = "tls")]
+    #[doc(alias = "AuthSslCmd")]
+    #[doc(alias = "STARTTLS")]
+    pub fn start_tls(&mut self, config: Arc<rustls::ServerConfig>) -> io::Result<()> {
+        self.connection.wires.start_tls(self.connection.id, config)
     }
 
     /// What is there already is looked at anew.

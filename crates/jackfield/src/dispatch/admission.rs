@@ -88,8 +88,15 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
-    /// The TLS handshake is over: only now the connection gets its client.
+    /// The TLS handshake is over: only now the connection gets its client, unless its client has asked for it.
     pub(super) fn begin(&mut self, wires: &mut Wires, id: ConnectionId) {
+        if self.clients.get(id.slot()).is_some_and(Option::is_some) {
+            return self.with_client(wires, id, Callback::Secure, |client, connection| {
+                if let Some(mut raw) = connection.as_raw() {
+                    client.on_secure(&mut raw);
+                }
+            });
+        }
         if self.links.link(id).admission == Admission::Provisional {
             return self.await_first_request(wires, id);
         }

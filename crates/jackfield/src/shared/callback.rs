@@ -8,6 +8,7 @@ pub(crate) enum Callback {
     None,
     Create,
     Connect,
+    Secure,
     Head,
     Body,
     Request,
@@ -25,10 +26,11 @@ pub(crate) enum Callback {
 }
 
 /// By their numbers.
-pub(crate) const NAMES: [&str; 17] = [
+pub(crate) const NAMES: [&str; 18] = [
     "",
     "ClientFactory::create",
     "on_connect",
+    "on_secure",
     "on_head",
     "on_body",
     "on_request",
