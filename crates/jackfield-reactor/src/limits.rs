@@ -48,8 +48,20 @@ pub struct Limits {
     /// Longest wait for a peer to take any of the bytes queued for it. Then the connection is aborted with
     /// [`Timeout::Write`](crate::Timeout). Default: 30 s.
     pub write_stall: Duration,
-    /// Longest wait for the peer's end after ours was sent. Then the connection is dropped. Default: 2 s.
+    /// How often it is looked at whether a closing connection's peer takes what is queued for it. Default: 15 s.
+    pub flush_interval: Duration,
+    /// The least that it must take in such an interval, or all that is left; otherwise the connection is aborted with
+    /// [`Timeout::Write`](crate::Timeout), and its first reason stands. Zero: anything, within `write_stall`. The system takes
+    /// portions of 32 KiB where its own buffer is bounded by `unsent_bytes`. Default: 16 KiB.
+    pub flush_interval_bytes_min: usize,
+    /// Longest time for which nothing comes from a peer whose end is waited for after ours was sent; what comes is
+    /// dropped. Then the connection is dropped. `on_close` has come before. Default: 2 s.
     pub linger: Duration,
+    /// Longest wait for the peer's end, whatever comes: time for it to read an answer while it still sends a body that is
+    /// too long. Default: 30 s.
+    pub linger_max: Duration,
+    /// Connections that may linger at once, beside `wires_max`; with one more the oldest is dropped. Default: 4,096.
+    pub lingering_max: usize,
     /// Longest time for which a connection whose peer has closed may be paused with bytes that were not handed up. Then it
     /// is closed with [`Reason::Peer`](crate::Reason). One that has no such bytes is told of the end at once, and what
     /// else keeps a connection from being read has bounds of its own. Default: 30 s.
@@ -80,7 +92,11 @@ impl Default for Limits {
             drains_per_turn: 1024,
             handshakes_per_turn: 64,
             write_stall: Duration::from_secs(30),
+            flush_interval: Duration::from_secs(15),
+            flush_interval_bytes_min: 16 << 10,
             linger: Duration::from_secs(2),
+            linger_max: Duration::from_secs(30),
+            lingering_max: 4096,
             unread_wait: Duration::from_secs(30),
             memory_wait: Duration::from_secs(10),
             handshake: Duration::from_secs(10),

@@ -22,12 +22,6 @@ impl Time {
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
-
-    /// The lower half: enough for what is compared within 49 days, at half the room.
-    #[inline(always)]
-    pub(crate) fn stamp(self) -> u32 {
-        self.0 as u32
-    }
 }
 
 impl fmt::Display for Time {

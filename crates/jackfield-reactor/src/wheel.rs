@@ -30,12 +30,18 @@ pub(crate) struct Entry {
     pub(crate) at: u64,
     pub(crate) id: ConnectionId,
     pub(crate) key: u32,
+    /// What the reactor notes for one of its own timers.
+    pub(crate) note: u32,
     /// The next timer of the same connection.
     pub(crate) sibling: u32,
     next: u32,
     prev: u32,
     bucket: u16,
 }
+
+/// Nearly each connection has one.
+pub(crate) const ENTRY_BYTES: usize = 40;
+const _: () = assert!(size_of::<Entry>() == ENTRY_BYTES);
 
 #[derive(Debug)]
 pub(crate) struct Wheel {
@@ -57,7 +63,7 @@ impl Wheel {
     /// Makes an entry that is not set yet.
     pub(crate) fn insert(&mut self, id: ConnectionId, key: u32, sibling: u32) -> u32 {
         crate::table::reserve_gently(&mut self.entries);
-        let entry = Entry { at: u64::MAX, id, key, sibling, next: NIL, prev: NIL, bucket: IDLE };
+        let entry = Entry { at: u64::MAX, id, key, note: 0, sibling, next: NIL, prev: NIL, bucket: IDLE };
         self.entries.insert(entry) as u32
     }
 

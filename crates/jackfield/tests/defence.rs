@@ -21,7 +21,7 @@ const MS: Duration = Duration::from_millis(1);
 
 /// Limits that are not there against peers: they share out turns and memory, or bound what the server's own threads and
 /// handlers ask for, who get an answer.
-const NO_CLASS: [&str; 20] = [
+const NO_CLASS: [&str; 21] = [
     "mailbox_max",
     "mailbox_bytes_max",
     "events_per_turn",
@@ -38,6 +38,8 @@ const NO_CLASS: [&str; 20] = [
     "reactor.looks_per_turn",
     "reactor.drains_per_turn",
     "reactor.handshakes_per_turn",
+    // Shown by a test of the reactor's.
+    "reactor.lingering_max",
     "Listener::backlog",
     // Shown by `jackfield attack slow-readers`, and by a test of the reactor's.
     "Listener::notsent_lowat",
@@ -499,7 +501,7 @@ fn ends() -> Vec<Class> {
                 let far = lab.websocket();
                 let id = lab.server.wires().ids().next().unwrap();
                 lab.server.handle().close(id).unwrap();
-                lab.advance(SECOND * 7 - MS);
+                lab.advance(SECOND * 5 - MS);
                 assert_eq!(lab.connections(), 1);
                 lab.advance(MS);
                 assert_eq!(lab.connections(), 0);
@@ -507,6 +509,22 @@ fn ends() -> Vec<Class> {
             },
             seen: Seen::Code(1000),
             told: Told::Ended(Reason::Local),
+        },
+        Class {
+            rows: &["reactor.flush_interval", "reactor.flush_interval_bytes_min"],
+            limits: as_they_are,
+            play: |lab| {
+                let far = lab.connect();
+                far.set_room(Some(10));
+                far.send(b"BAD\r\n\r\n");
+                lab.run();
+                lab.advance(SECOND * 15 - MS);
+                assert_eq!(lab.connections(), 1);
+                lab.advance(MS);
+                far
+            },
+            seen: Seen::Reset,
+            told: http(http1::Error::Method),
         },
         Class {
             rows: &["reactor.unread_wait"],
@@ -524,14 +542,17 @@ fn ends() -> Vec<Class> {
             told: Told::Ended(Reason::Peer),
         },
         Class {
-            rows: &["reactor.linger"],
+            rows: &["reactor.linger", "reactor.linger_max"],
             limits: as_they_are,
             play: |lab| {
                 let far = say(lab, "BAD\r\n\r\n");
-                lab.advance(SECOND * 2 - MS);
-                assert_eq!(lab.connections(), 1);
-                lab.advance(MS);
-                assert_eq!(lab.connections(), 0);
+                for _ in 1..30 {
+                    lab.advance(SECOND);
+                    assert_eq!((lab.connections(), lab.lingering()), (0, 1));
+                    far.send(b"more");
+                }
+                lab.advance(SECOND);
+                assert_eq!(lab.lingering(), 0);
                 far
             },
             seen: Seen::Status(400),

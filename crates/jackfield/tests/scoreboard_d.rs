@@ -27,7 +27,11 @@ fn check_refused(input: &[u8], status: u16) {
     let mut lab = Lab::new(Probe::default);
     let far = lab.connect();
     lab.say(&far, input);
-    assert_eq!(lab.connections(), 1, "it lingers, so that no reset destroys the answer");
+    assert_eq!(
+        (lab.connections(), lab.lingering()),
+        (0, 1),
+        "it lingers, so that no reset destroys the answer"
+    );
     lab.advance(SECOND * 2);
     assert_eq!(lab.connections(), 0, "{} hangs", text(input));
     assert_eq!(lab.log.count("disconnect"), 1);

@@ -33,7 +33,7 @@ impl MemoryDriver {
         let outboxes = wires.slab.iter().filter_map(|(_, wire)| wire.outbox.as_ref());
         let backlogs = outboxes.map(|outbox| outbox.counted());
         Accounts {
-            wires: wires.len(),
+            wires: wires.len() + wires.lingering(),
             timers: wires.timers(),
             queued: wires.cork.queued() + sum(Wire::queued),
             backlog: backlogs.max().unwrap_or_default(),

@@ -1,13 +1,12 @@
-//! The steps of a wire to its end.
+//! The steps of a wire to its end: what is queued is written, our end is sent, the layer above is told, and then what the
+//! peer still sends is read and dropped for a while.
 
 use super::Reactor;
 use super::service::Service;
 use crate::id::ConnectionId;
 use crate::planted::planted;
-use crate::time::NEVER;
 use crate::wire::flags::{Flags, WriteStop};
 use crate::wire::life::{Event, Phase};
-use crate::wire::timer_key;
 
 impl Reactor {
     /// A step towards the end: what is queued is written, then our end is sent, then the peer's awaited.
@@ -17,7 +16,7 @@ impl Reactor {
         wire.flags.remove(Flags::ENDING);
         match wire.phase {
             // The writable edge brings it back here.
-            Phase::Closing if wire.outbox.is_some() && !planted(20) => {}
+            Phase::Closing if wire.outbox.is_some() && !planted(20) => self.wires.watch_flush(id),
             Phase::Closing if planted(31) => {}
             // The end of both sides at once.
             Phase::Closing if wire.is_over() && wire.session.closes_in_order() => self.finish(id, service),
@@ -26,7 +25,10 @@ impl Reactor {
                 self.wires.charge_encrypted(id);
                 match finished {
                     Ok(true) => self.await_end(id, service),
-                    Ok(false) => self.wires.watch_stall(id),
+                    Ok(false) => {
+                        self.wires.watch_stall(id);
+                        self.wires.watch_flush(id);
+                    }
                     Err(_) => self.finish(id, service),
                 }
             }
@@ -35,28 +37,46 @@ impl Reactor {
         }
     }
 
+    /// Our end is sent: the layer above hears the last of the wire, which may have to linger.
     fn await_end<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
-        let (now, linger) = (self.wires.now, self.wires.limits.linger);
         let Some(wire) = self.wires.get(id) else { return };
         if wire.is_over() {
             return self.finish(id, service);
         }
+        wire.flags.insert(WriteStop::CUT);
+        self.tell_close(id, service);
+        let Some(wire) = self.wires.get(id) else { return };
+        if wire.phase != Phase::Closing {
+            // It was aborted there.
+            return self.remove(id, service);
+        }
         let is_unread = wire.has(Flags::UNREAD);
-        wire.step(Event::Sent);
-        self.wires.arm(id, timer_key::LINGER, if planted(19) { NEVER.0 } else { now.after(linger).0 });
+        self.wires.begin_lingering(id);
         if is_unread {
             self.discard(id);
         }
     }
 
-    /// The layer above hears of the end, once, and then the slot is free.
+    /// The layer above hears of the end, if it has not yet, and then the slot is free.
     pub(super) fn finish<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let Some(wire) = self.wires.get(id) else { return };
-        wire.step(Event::Over);
         wire.flags.insert(WriteStop::CUT);
-        let reason = wire.reason;
+        if wire.is_known() || planted(19) {
+            wire.step(Event::Over);
+            self.tell_close(id, service);
+        }
+        self.remove(id, service);
+    }
+
+    /// Once for each wire.
+    fn tell_close<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
+        let Some(reason) = self.wires.peek(id).map(|wire| wire.reason) else { return };
         let calls = if planted(21) { 2 } else { usize::from(!planted(22)) };
         (0..calls).for_each(|_| service.on_close(&mut self.wires, id, reason));
+    }
+
+    fn remove<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         self.wires.remove(id);
+        service.on_removed(&mut self.wires);
     }
 }

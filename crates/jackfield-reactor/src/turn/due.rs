@@ -34,11 +34,12 @@ impl Reactor {
             timer_key::MEMORY => return self.wires.look_after_memory_paused(),
             timer_key::IDLE => return self.on_idle(id, service),
             timer_key::STALL => return self.on_stall(id),
+            timer_key::FLUSH => return self.on_flush(id),
+            timer_key::LINGER => return self.on_linger(id, service),
             _ => {}
         }
         self.wires.disarm(id, key);
         match key {
-            timer_key::LINGER => self.finish(id, service),
             timer_key::UNREAD => self.on_unread(id),
             timer_key::HANDSHAKE => self.wires.abort(id, Reason::Timeout(Timeout::Handshake)),
             key if self.wires.is_heard(id) => service.on_timer(&mut self.wires, id, key),
@@ -50,18 +51,18 @@ impl Reactor {
     fn on_idle<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let now = self.wires.now;
         let Some(wire) = self.wires.peek(id).filter(|wire| wire.phase < Phase::Closing) else { return };
-        let quiet = now.stamp().wrapping_sub(wire.heard);
-        let idle = wire.idle_ms;
+        let quiet = now.since(wire.heard);
+        let idle = Duration::from_millis(self.wires.timer_note(id, timer_key::IDLE).into());
         if quiet < idle {
             if planted(18) {
                 return;
             }
-            return self.wires.arm(id, timer_key::IDLE, now.0 + u64::from(idle - quiet));
+            return self.wires.arm(id, timer_key::IDLE, now.after(idle - quiet).0);
         }
-        self.wires.arm(id, timer_key::IDLE, now.0 + u64::from(idle));
+        self.wires.arm(id, timer_key::IDLE, now.after(idle).0);
         // A wire that is not read is not idle: its peer may have sent something.
         if self.wires.listens(id) {
-            service.on_idle(&mut self.wires, id, Duration::from_millis(quiet.into()));
+            service.on_idle(&mut self.wires, id, quiet);
         }
     }
 
@@ -73,19 +74,36 @@ impl Reactor {
         }
     }
 
+    /// It was put off whenever the kernel took something.
     fn on_stall(&mut self, id: ConnectionId) {
-        let now = self.wires.now;
-        let stall = crate::time::millis(self.wires.limits.write_stall);
-        let Some(wire) = self.wires.get(id) else { return };
-        if !wire.has(WriteStop::BLOCKED) {
-            self.wires.disarm(id, timer_key::STALL);
-            return;
+        self.wires.disarm(id, timer_key::STALL);
+        if self.wires.peek(id).is_some_and(|wire| wire.has(WriteStop::BLOCKED)) {
+            self.wires.abort(id, Reason::Timeout(Timeout::Write));
         }
-        let waited = u64::from(now.stamp().wrapping_sub(wire.progress));
-        if waited >= stall {
+    }
+
+    /// What a closing wire has still to write must shrink by so much in each interval.
+    fn on_flush(&mut self, id: ConnectionId) {
+        let before = self.wires.timer_note(id, timer_key::FLUSH) as usize;
+        self.wires.disarm(id, timer_key::FLUSH);
+        let least = self.wires.limits.flush_interval_bytes_min;
+        let Some(left) = self.wires.left_to_flush(id) else { return };
+        if before.saturating_sub(left) < least {
             self.wires.abort(id, Reason::Timeout(Timeout::Write));
         } else {
-            self.wires.arm(id, timer_key::STALL, now.0 + stall - waited);
+            self.wires.watch_flush(id);
+        }
+    }
+
+    /// A lingering wire goes when nothing came for a while, or when it has lingered for long.
+    fn on_linger<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
+        let (now, limits) = (self.wires.now, &self.wires.limits);
+        let Some(wire) = self.wires.peek(id) else { return };
+        let end = self.wires.linger_end(id).min(wire.heard.after(limits.linger).0);
+        if now.0 >= end {
+            self.finish(id, service);
+        } else {
+            self.wires.arm(id, timer_key::LINGER, end);
         }
     }
 }

@@ -21,7 +21,7 @@ impl Reactor {
         };
         match wire.session.read(&mut rx[*headroom..]) {
             ReadOutcome::Bytes { count, drained } => {
-                wire.heard = wires.now.stamp();
+                wire.heard = wires.now;
                 wire.bytes_in += count as u64;
                 wires.stats.at.set(id.to_bits());
                 wires.stats.doing.set(wire.label.into());
@@ -159,7 +159,7 @@ impl Reactor {
     /// read on in this turn.
     fn take_in<S: Service + ?Sized>(&mut self, id: ConnectionId, count: usize, service: &mut S) -> bool {
         let Self { wires, rx, headroom, .. } = self;
-        let now = wires.now.stamp();
+        let now = wires.now;
         let Some(wire) = wires.get(id) else { return false };
         wire.heard = now;
         wire.bytes_in += count as u64;
@@ -204,10 +204,13 @@ impl Reactor {
 
     /// Reads and drops what a peer still sends after our end.
     pub(super) fn discard(&mut self, id: ConnectionId) {
-        let mut budget = self.wires.limits.read_bytes;
+        let (mut budget, now) = (self.wires.limits.read_bytes, self.wires.now);
         while let Some(wire) = self.wires.get(id) {
             match wire.session.discard(&mut self.rx) {
-                ReadOutcome::Bytes { count, .. } if count < budget => budget -= count,
+                ReadOutcome::Bytes { count, .. } if count < budget => {
+                    wire.heard = now;
+                    budget -= count;
+                }
                 ReadOutcome::Bytes { .. } => return self.wires.look_again(id),
                 ReadOutcome::Nothing => {
                     wire.flags.remove(Flags::UNREAD);

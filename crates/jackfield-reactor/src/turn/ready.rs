@@ -101,7 +101,6 @@ impl Reactor {
     }
 
     fn on_writable(&mut self, id: ConnectionId) {
-        let now = self.wires.now.stamp();
         let Some(wire) = self.wires.get(id).filter(|wire| !wire.has(WriteStop::CUT)) else { return };
         let pushed = match if planted(50) { Ok(true) } else { wire.session.push() } {
             Ok(pushed) => pushed,
@@ -114,10 +113,10 @@ impl Reactor {
             }
         } else {
             // What was blocked is invisible here: encrypted by the session already.
-            wire.progress = now;
             if pushed {
                 wire.flags.remove(WriteStop::BLOCKED);
             }
+            self.wires.put_off_stall(id);
         }
         self.wires.charge_encrypted(id);
         match self.wires.get(id) {

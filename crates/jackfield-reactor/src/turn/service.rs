@@ -75,9 +75,16 @@ pub trait Service {
     /// The reactor was woken: a command waits in its mailbox, or its alarm was due.
     fn on_wake(&mut self, wires: &mut Wires);
 
-    /// The last call for this connection, exactly once for each that was taken up. It can still be asked about, and
-    /// others can be written to; it takes no output itself.
+    /// The last call for this connection, exactly once for each that was taken up, at the latest when its end has been sent.
+    /// It can still be asked about, and others can be written to; it takes no output itself. Behind this call the id names
+    /// nothing any more. The connection may linger for a while: see [`Wires::lingering`].
     fn on_close(&mut self, wires: &mut Wires, id: ConnectionId, reason: Reason);
+
+    /// Nothing is left of a connection for which [`Service::on_close`] has come: it does not linger, or has lingered.
+    /// Default: nothing happens.
+    fn on_removed(&mut self, wires: &mut Wires) {
+        let _ = wires;
+    }
 
     /// The memory that the buffers of all reactors hold has passed a mark of their [`Budget`](crate::Budget). Told once
     /// for each change, by whichever reactor finds it.

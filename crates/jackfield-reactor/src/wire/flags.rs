@@ -58,8 +58,10 @@ impl Flags {
     pub(crate) const WRITES_COUNT_AS_ACTIVITY: Self = Self(1 << 11);
     /// Its session encrypts what it is given, and may keep some of it.
     pub(crate) const ENCRYPTS: Self = Self(1 << 12);
+    /// It has more timers than its chain: the others are in an index.
+    pub(crate) const MANY_TIMERS: Self = Self(1 << 13);
     /// Those that take nothing off the usual path.
-    const TRAITS: Self = Self(Self::WRITES_COUNT_AS_ACTIVITY.0 | Self::ENCRYPTS.0);
+    const TRAITS: Self = Self(Self::WRITES_COUNT_AS_ACTIVITY.0 | Self::ENCRYPTS.0 | Self::MANY_TIMERS.0);
 }
 
 impl ReadStop {

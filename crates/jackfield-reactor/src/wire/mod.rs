@@ -14,6 +14,7 @@ use self::peer::PeerSlot;
 use crate::id::ConnectionId;
 use crate::reason::Reason;
 use crate::session::Session;
+use crate::time::Time;
 use crate::wire::outbox::Outbox;
 
 /// One connection's I/O half.
@@ -29,13 +30,9 @@ pub(crate) struct Wire {
     pub(crate) carry: Option<Box<Carry>>,
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
-    /// When it was accepted, and last heard: the lower half of the time.
-    pub(crate) since: u32,
-    pub(crate) heard: u32,
-    /// When the kernel last took something, or when it began to block.
-    pub(crate) progress: u32,
-    /// The idle timeout; 0: none.
-    pub(crate) idle_ms: u32,
+    /// When it was accepted, and when something was last heard.
+    pub(crate) since: Time,
+    pub(crate) heard: Time,
     /// The first of its timers.
     pub(crate) timers: u32,
     /// Bytes on the heap that the layer above has charged for it.
@@ -48,7 +45,7 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    pub(crate) fn new(id: ConnectionId, session: Session, peer: PeerSlot, now: u32) -> Self {
+    pub(crate) fn new(id: ConnectionId, session: Session, peer: PeerSlot, now: Time) -> Self {
         let phase = if session.is_handshaking() { Phase::Handshake } else { Phase::Open };
         let flags = if session.encrypts() { Flags::ENCRYPTS } else { Flags::default() };
         Self {
@@ -61,8 +58,6 @@ impl Wire {
             bytes_out: 0,
             since: now,
             heard: now,
-            progress: now,
-            idle_ms: 0,
             timers: crate::wheel::NIL,
             above: 0,
             flags,
@@ -81,6 +76,11 @@ impl Wire {
     /// True if nothing comes any more that a reset could be the answer to.
     pub(crate) fn is_over(&self) -> bool {
         self.has(Flags::ENDED) || (self.has(Flags::LAST_WORD) && !self.has(Flags::UNREAD))
+    }
+
+    /// The layer above has not heard the last of it.
+    pub(crate) fn is_known(&self) -> bool {
+        self.phase != Phase::Lingering && self.id != ConnectionId::RETIRED
     }
 
     /// Goes on in its life: what is to be done at this event.

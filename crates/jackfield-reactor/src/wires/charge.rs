@@ -38,6 +38,11 @@ impl Wires {
     #[cold]
     #[inline(never)]
     pub fn charge_above(&mut self, id: ConnectionId, bytes: usize) {
+        self.charge_all_above(id, bytes + self.timer_bytes(id));
+    }
+
+    /// What the layer above has charged, and its timers.
+    pub(super) fn charge_all_above(&mut self, id: ConnectionId, bytes: usize) {
         let Some(wire) = wire_of(&mut self.slab, id) else { return };
         let grew = self.account.charge(&mut wire.above, bytes);
         self.charged(id, grew);

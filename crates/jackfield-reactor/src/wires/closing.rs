@@ -6,17 +6,17 @@ use crate::planted::planted;
 use crate::reason::Reason;
 use crate::session::Session;
 use crate::stream::Stream;
-use crate::wheel::NIL;
 use crate::wire::flags::{Flags, WriteStop};
 use crate::wire::life::{Act, Event, Phase};
 use crate::wire::peer::PeerSlot;
+use crate::wire::timer_key;
 
 impl Wires {
-    /// Closes: writes what is queued, sends the end, and waits a little for the peer's, so that a reset does not
-    /// destroy what was sent. The first reason given stands.
+    /// Closes: writes what is queued and sends the end. Then `on_close` comes, and the peer's end is waited for a little, so that
+    /// a reset does not destroy what was sent. The first reason given stands.
     pub fn close(&mut self, id: ConnectionId, reason: Reason) {
         self.interrupt_broadcast();
-        if let Some(wire) = self.get(id) {
+        if let Some(wire) = self.get(id).filter(|wire| wire.is_known()) {
             if wire.step(Event::Close) == Act::Close {
                 wire.reason = reason;
                 self.end_later(id);
@@ -27,7 +27,7 @@ impl Wires {
     /// Drops what is queued and resets the connection. The first reason given stands.
     pub fn abort(&mut self, id: ConnectionId, reason: Reason) {
         self.interrupt_broadcast();
-        let Some(wire) = self.get(id) else { return };
+        let Some(wire) = self.get(id).filter(|wire| wire.is_known()) else { return };
         if wire.phase < Phase::Closing {
             wire.reason = reason;
         }
@@ -58,6 +58,67 @@ impl Wires {
         }
     }
 
+    /// Bytes that a closing wire has still to write; `None`: none.
+    pub(crate) fn left_to_flush(&mut self, id: ConnectionId) -> Option<usize> {
+        let wire = self.get(id).filter(|wire| wire.phase == Phase::Closing)?;
+        let left = wire.queued() + wire.session.encrypted().map_or(0, |(_, bytes)| bytes);
+        (left > 0).then_some(left)
+    }
+
+    /// A closing wire has something to write: see [`Limits::flush_interval`](crate::Limits::flush_interval).
+    pub(crate) fn watch_flush(&mut self, id: ConnectionId) {
+        let (at, is_watched) =
+            (self.now.after(self.limits.flush_interval).0, self.has_timer(id, timer_key::FLUSH));
+        if let Some(left) = self.left_to_flush(id).filter(|_| !is_watched && !planted(53)) {
+            self.arm_noted(id, timer_key::FLUSH, at, u32::try_from(left).unwrap_or(u32::MAX));
+        }
+    }
+
+    /// Our end was sent, and the layer above has heard the last of the wire: what is left of it is its session, and the slot.
+    pub(crate) fn begin_lingering(&mut self, id: ConnectionId) {
+        self.drop_timers(id);
+        self.charge_all_above(id, 0);
+        let (now, linger) = (self.now, self.limits.linger);
+        let Some(wire) = self.get(id) else { return };
+        wire.step(Event::Sent);
+        wire.heard = now;
+        let carry = wire.carry.take();
+        self.lingering_count += 1;
+        self.lingering.push_back(id);
+        if let Some(carry) = carry {
+            self.give_back_carry(carry);
+        }
+        self.arm_noted(id, timer_key::LINGER, now.after(linger).0, now.0 as u32);
+        self.bound_lingering();
+    }
+
+    /// When it has lingered for as long as it may.
+    pub(crate) fn linger_end(&self, id: ConnectionId) -> u64 {
+        let passed = (self.now.0 as u32).wrapping_sub(self.timer_note(id, timer_key::LINGER));
+        self.now.after(self.limits.linger_max).0.saturating_sub(passed.into())
+    }
+
+    /// One too many goes at once, the oldest first.
+    fn bound_lingering(&mut self) {
+        while self.lingering.front().is_some_and(|&id| !self.lingers(id)) {
+            self.lingering.pop_front();
+        }
+        if self.lingering_count > self.limits.lingering_max {
+            if let Some(oldest) = self.lingering.pop_front() {
+                self.end_later(oldest);
+            }
+        }
+        if self.lingering.len() > 2 * self.lingering_count + 64 {
+            let mut all = std::mem::take(&mut self.lingering);
+            all.retain(|&id| self.lingers(id));
+            self.lingering = all;
+        }
+    }
+
+    fn lingers(&self, id: ConnectionId) -> bool {
+        self.peek(id).is_some_and(|wire| wire.phase == Phase::Lingering)
+    }
+
     pub(crate) fn end_later(&mut self, id: ConnectionId) {
         self.stopped |= id == self.current;
         if let Some(wire) = self.get(id) {
@@ -71,10 +132,10 @@ impl Wires {
     /// taken for ever.
     pub(crate) fn remove(&mut self, id: ConnectionId) {
         let Some(wire) = self.get(id) else { return };
-        let (mut timer, outbox, carry) = (wire.timers, wire.outbox.take(), wire.carry.take());
-        while timer != NIL && !planted(3) {
-            timer = self.wheel.remove(timer);
-        }
+        let (outbox, carry, lingers) =
+            (wire.outbox.take(), wire.carry.take(), wire.phase == Phase::Lingering);
+        self.lingering_count -= usize::from(lingers);
+        self.drop_timers(id);
         if let Some(outbox) = outbox {
             self.recycle(outbox);
         }

@@ -18,6 +18,8 @@ mod reading;
 pub(crate) mod ready;
 #[cfg(feature = "tls")]
 mod start_tls;
+mod timer_index;
+mod timer_table;
 mod timers;
 
 use self::order::AcceptorOrder;
@@ -45,6 +47,7 @@ use crate::wire::peer::Peer;
 use crate::wire::timer_key;
 use mio::{Interest, Registry};
 use slab::Slab;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +66,11 @@ pub struct Wires {
     /// What of the peers does not fit into their wires.
     peers: Slab<Peer>,
     pub(crate) wheel: Wheel,
+    /// The timers of those that have many, by slot.
+    timer_indexes: HashMap<usize, timer_index::TimerIndex>,
+    /// Those that linger, and besides them some that are gone: the oldest first.
+    lingering: VecDeque<ConnectionId>,
+    lingering_count: usize,
     pub(crate) limits: Limits,
     pub(crate) stats: Arc<Stats>,
     pub(crate) now: Time,
@@ -124,6 +132,9 @@ impl Wires {
             retired: 0,
             peers: Slab::new(),
             wheel: Wheel::new(now.0),
+            timer_indexes: HashMap::new(),
+            lingering: VecDeque::new(),
+            lingering_count: 0,
             limits,
             stats: Arc::default(),
             now,
@@ -177,7 +188,7 @@ impl Wires {
         }
         let begins = session.begins();
         let peer = self.keep_peer(peer);
-        self.slab.insert(Wire::new(id, session, peer, self.now.stamp()));
+        self.slab.insert(Wire::new(id, session, peer, self.now));
         self.stats.opened.add(1);
         self.begin_handshake(id);
         if begins {
@@ -210,25 +221,31 @@ impl Wires {
         self.len() >= self.limits.wires_max || self.slab.len() >= SLOTS_MAX
     }
 
-    /// True while the connection exists, even if it is already closing.
+    /// True while the connection exists, even if it is already closing. One that lingers is gone.
     pub fn contains(&self, id: ConnectionId) -> bool {
-        self.peek(id).is_some()
+        self.known(id).is_some()
     }
 
-    /// How many connections there are.
+    /// How many connections there are, without those that linger.
     pub fn len(&self) -> usize {
-        self.slab.len() - self.retired
+        self.slab.len() - self.retired - self.lingering_count
     }
 
-    /// True if there is no connection.
+    /// How many linger: [`Service::on_close`](crate::Service::on_close) was called, and what their peers still send is read
+    /// and dropped, so that nothing that was sent to them is destroyed.
+    pub fn lingering(&self) -> usize {
+        self.lingering_count
+    }
+
+    /// True if there is no connection, and none lingers.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.slab.len() == self.retired
     }
 
     /// The ids of all connections, by slot.
     pub fn ids(&self) -> impl Iterator<Item = ConnectionId> {
         self.stats.visits.add(self.slab.len() as u64);
-        self.slab.iter().map(|(_, wire)| wire.id).filter(|id| *id != ConnectionId::RETIRED)
+        self.slab.iter().filter(|(_, wire)| wire.is_known()).map(|(_, wire)| wire.id)
     }
 
     /// A part of a walk over all connections: the ids in the next `most` slots from this one on, and where the next part
@@ -236,7 +253,7 @@ impl Wires {
     pub fn part(&self, from: usize, most: usize) -> (Vec<ConnectionId>, Option<usize>) {
         let end = from.saturating_add(most.max(1)).min(self.generations.len());
         let wires = (from..end).filter_map(|slot| self.slab.get(slot));
-        let ids = wires.map(|wire| wire.id).filter(|id| *id != ConnectionId::RETIRED).collect();
+        let ids = wires.filter(|wire| wire.is_known()).map(|wire| wire.id).collect();
         self.stats.visits.add(end.saturating_sub(from) as u64);
         (ids, (end < self.generations.len()).then_some(end))
     }
@@ -271,14 +288,13 @@ impl Wires {
 
     /// What the connection has done so far.
     pub fn wire_stats(&self, id: ConnectionId) -> Option<WireStats> {
-        let wire = self.peek(id)?;
-        let passed = |stamp: u32| Duration::from_millis(self.now.stamp().wrapping_sub(stamp).into());
+        let wire = self.known(id)?;
         Some(WireStats {
             bytes_in: wire.bytes_in,
             bytes_out: wire.bytes_out,
             queued: self.queued(id),
-            age: passed(wire.since),
-            quiet: passed(wire.heard),
+            age: self.now.since(wire.since),
+            quiet: self.now.since(wire.heard),
         })
     }
 
@@ -366,6 +382,11 @@ impl Wires {
     #[cfg(feature = "tls")]
     pub fn was_cut(&self, id: ConnectionId) -> bool {
         self.peek(id).and_then(|wire| wire.session.tls()).is_some_and(Tls::was_cut)
+    }
+
+    /// A wire that the layer above has not heard the last of.
+    pub(crate) fn known(&self, id: ConnectionId) -> Option<&Wire> {
+        self.peek(id).filter(|wire| wire.is_known())
     }
 
     #[inline(always)]

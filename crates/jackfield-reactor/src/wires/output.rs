@@ -221,16 +221,19 @@ impl Wires {
     #[inline(never)]
     fn wrote(&mut self, id: ConnectionId, written: io::Result<usize>) {
         let queued = self.queued_now(id);
-        let now = self.now.stamp();
+        let now = self.now;
         let Some(wire) = self.slab.get_mut(id.slot()) else { return };
         match written {
             Ok(count) => {
                 wire.bytes_out += count as u64;
                 self.stats.bytes_out.add(count as u64);
-                wire.progress = now;
                 if queued == 0 && wire.flags.is_empty() {
                     return;
                 }
+                if wire.has(Flags::WRITES_COUNT_AS_ACTIVITY) {
+                    wire.heard = now;
+                }
+                self.put_off_stall(id);
                 if self.cork.charged > 0 && self.cork.is_empty() {
                     self.uncharge_cork();
                 }
@@ -256,11 +259,8 @@ impl Wires {
         // What the transport has taken and the kernel has not is waited for as well.
         let waiting = queued + self.charge_encrypted(id);
         let (high, low) = (self.limits.outbox_bytes_high, self.limits.outbox_bytes_low);
-        let (now, is_current) = (self.now.stamp(), id == self.current);
+        let is_current = id == self.current;
         let Some(wire) = self.get(id).filter(|wire| wire.phase < Phase::Dead) else { return };
-        if wire.has(Flags::WRITES_COUNT_AS_ACTIVITY) && wire.progress == now {
-            wire.heard = now;
-        }
         if queued > high {
             wire.flags.insert(ReadStop::CONGESTED);
             self.stopped |= is_current;
@@ -275,15 +275,18 @@ impl Wires {
     }
 
     /// The kernel has not taken all: from now on it must take something within the bound. A timer that is left from
-    /// an earlier backlog finds out by itself that it is too early.
+    /// an earlier backlog begins anew.
     pub(crate) fn watch_stall(&mut self, id: ConnectionId) {
-        let now = self.now;
         let Some(wire) = self.get(id) else { return };
         if wire.raise(WriteStop::BLOCKED) && !planted(11) {
-            wire.progress = now.stamp();
-            if self.timer_entry(id, timer_key::STALL).is_none() {
-                self.arm(id, timer_key::STALL, now.after(self.limits.write_stall).0);
-            }
+            self.put_off_stall(id);
+        }
+    }
+
+    /// The kernel has taken something of a blocked wire's, or has just begun to block.
+    pub(crate) fn put_off_stall(&mut self, id: ConnectionId) {
+        if self.peek(id).is_some_and(|wire| wire.has(WriteStop::BLOCKED)) {
+            self.arm(id, timer_key::STALL, self.now.after(self.limits.write_stall).0);
         }
     }
 }

@@ -143,7 +143,7 @@ impl Wires {
 
     /// Whatever the wire was not read for is over: it is looked at again, carry first.
     pub(crate) fn resume_reading(&mut self, id: ConnectionId, why: ReadStop) {
-        let now = self.now.stamp();
+        let now = self.now;
         let Some(wire) = self.get(id) else { return };
         if wire.has(why) {
             wire.flags.remove(why);

@@ -1,10 +1,9 @@
-//! The timers of a wire: the user's, by key, and the reactor's own, under the largest keys.
+//! What may be timed: the user's timers of a wire, by key, its idle timeout, and the service's alarm.
 
 use super::Wires;
 use crate::id::ConnectionId;
 use crate::planted::planted;
 use crate::time::{NEVER, Time, millis};
-use crate::wheel::NIL;
 use crate::wire::flags::Flags;
 use crate::wire::timer_key::{self, TIMER_KEY_MAX};
 use std::time::Duration;
@@ -18,18 +17,15 @@ const NEXT_TURN: Time = Time(0);
 impl Wires {
     /// Sets the idle timeout: when no byte has come from the peer for this time, `on_idle` is called. Disabled by zero.
     /// Activity costs one store: the wheel looks at it only when it would fire. A timeout that has passed already fires a
-    /// millisecond later.
+    /// millisecond later; one of more than 49 days is one of 49 days.
     pub fn set_idle_timeout(&mut self, id: ConnectionId, timeout: Duration) {
-        let idle_ms = u32::try_from(millis(timeout)).unwrap_or(u32::MAX / 2);
-        let now = self.now;
-        let Some(wire) = self.get(id) else { return };
-        wire.idle_ms = idle_ms;
-        let quiet = now.stamp().wrapping_sub(wire.heard);
+        let idle_ms = u32::try_from(millis(timeout)).unwrap_or(u32::MAX);
+        let Some(wire) = self.peek(id) else { return };
+        let due = wire.heard.after(Duration::from_millis(idle_ms.into()));
         if idle_ms == 0 {
             self.disarm(id, timer_key::IDLE);
         } else {
-            let left = idle_ms.saturating_sub(quiet).max(1);
-            self.arm(id, timer_key::IDLE, now.0 + u64::from(left));
+            self.arm_noted(id, timer_key::IDLE, due.max(self.now.after(SHORTEST)).0, idle_ms);
         }
     }
 
@@ -86,55 +82,5 @@ impl Wires {
     /// Timers of all connections, set or not: zero once every connection is gone.
     pub fn timers(&self) -> usize {
         self.wheel.len()
-    }
-
-    pub(crate) fn arm(&mut self, id: ConnectionId, key: u32, at: u64) {
-        let entry = match self.timer_entry(id, key) {
-            Some(entry) => entry,
-            None => {
-                let Some(wire) = self.slab.get_mut(id.slot()).filter(|wire| wire.id == id) else { return };
-                wire.timers = self.wheel.insert(id, key, wire.timers);
-                wire.timers
-            }
-        };
-        self.wheel.set(entry, at);
-    }
-
-    /// The same, unless it is set already.
-    pub(crate) fn arm_once(&mut self, id: ConnectionId, key: u32, at: u64) {
-        if !self.has_timer(id, key) {
-            self.arm(id, key, at);
-        }
-    }
-
-    pub(crate) fn disarm(&mut self, id: ConnectionId, key: u32) -> bool {
-        let Some(found) = self.timer_entry(id, key) else { return false };
-        let was_set = self.wheel.is_set(found);
-        let rest = self.wheel.remove(found);
-        let Some(wire) = self.slab.get_mut(id.slot()) else { return was_set };
-        if wire.timers == found {
-            wire.timers = rest;
-            return was_set;
-        }
-        let mut entry = wire.timers;
-        while entry != NIL && self.wheel.entry(entry).sibling != found {
-            entry = self.wheel.entry(entry).sibling;
-        }
-        if entry != NIL {
-            self.wheel.entry_mut(entry).sibling = rest;
-        }
-        was_set
-    }
-
-    pub(super) fn timer_entry(&self, id: ConnectionId, key: u32) -> Option<u32> {
-        let mut entry = self.peek(id)?.timers;
-        while entry != NIL {
-            let found = self.wheel.entry(entry);
-            if found.key == key {
-                return Some(entry);
-            }
-            entry = found.sibling;
-        }
-        None
     }
 }

@@ -12,13 +12,15 @@ fn close_flushes_then_ends_then_lingers() {
     assert_eq!((world.take(0).as_str(), world.far[0].is_finished()), ("hel", false));
     world.room(0, None);
     assert_eq!((world.take(0).as_str(), world.far[0].is_finished()), ("lo", true));
-    // What comes after our end is dropped.
+    // It is over for the layer above when our end was sent. What comes after that is dropped.
+    world.expect(&["0 accept", "0 line say hello; close 9; close", "0 close Service(9)"]);
+    assert_eq!((world.wires().len(), world.wires().lingering()), (0, 1));
     world.send(0, "unheard\n");
     world.advance(1999);
-    world.expect(&["0 accept", "0 line say hello; close 9; close"]);
+    assert!(!world.far[0].is_released());
     world.advance(1);
-    world.expect(&["0 close Service(9)"]);
-    assert!(!world.far[0].is_reset());
+    assert!(world.far[0].is_released() && !world.far[0].is_reset());
+    world.expect(&[]);
     world.is_empty();
 }
 
@@ -78,7 +80,8 @@ fn a_peer_that_never_reads_ends_by_write_stall() {
         world.room(0, Some(5));
         world.advance(500);
         world.send(0, &format!("fill 10{close}\n"));
-        world.advance(29_999);
+        // A closing one has to get on.
+        world.advance(if close.is_empty() { 29_999 } else { 14_999 });
         assert_eq!(world.service.log.len(), 2);
         world.advance(1);
         let reason = if close.is_empty() { "0 close Timeout(Write)" } else { "0 close Service(9)" };
@@ -463,11 +466,87 @@ fn hints_that_are_wrong_end_nothing() {
         }
         world.service.log.retain(|entry| entry != "0 peer closed");
         world.expect(&[]);
-        assert!(world.wires().contains(id) && !world.far[0].is_reset(), "{how}");
+        assert!(!world.far[0].is_released() && !world.far[0].is_reset(), "{how}");
         world.room(0, None);
         world.all_arrived(0);
         world.finish(0);
         world.act(0, "resume; release; close");
         world.is_empty();
     }
+}
+
+/// A4: it took a little now and then, and so for ever.
+#[test]
+fn a_closing_wire_whose_peer_takes_too_little_in_an_interval_ends() {
+    for (taken, intervals) in [(16 << 10, None), ((16 << 10) - 1, Some(1)), (1, Some(1))] {
+        let mut world = World::new();
+        world.connect();
+        world.room(0, Some(0));
+        world.send(0, "fill 60000; close 9\n");
+        world.service.log.clear();
+        for interval in 1..=4 {
+            world.advance(10_000);
+            world.room(0, Some(taken));
+            world.advance(5_000);
+            let has_ended = intervals.is_some_and(|end| interval >= end);
+            assert_eq!(world.far[0].is_reset(), has_ended, "{taken} bytes in interval {interval}");
+        }
+        world.expect(&["0 close Service(9)"]);
+    }
+}
+
+/// A5: a peer that still sends what is too long reads the answer to it when it is done.
+#[test]
+fn a_wire_lingers_as_long_as_something_comes_but_not_for_ever() {
+    let mut world = World::new();
+    world.connect();
+    world.send(0, "say 413; close\n");
+    world.expect(&["0 accept", "0 line say 413; close", "0 close Local"]);
+    for second in 1..30 {
+        world.advance(1000);
+        assert!(!world.far[0].is_released(), "after {second} s");
+        world.send(0, "more\n");
+    }
+    world.advance(999);
+    assert!(!world.far[0].is_released());
+    world.advance(1);
+    assert!(world.far[0].is_released() && !world.far[0].is_reset());
+    assert_eq!(world.take(0), "413");
+    world.is_empty();
+}
+
+#[test]
+fn those_that_linger_are_bounded_and_take_no_place() {
+    let mut world = World::with(|limits| (limits.wires_max, limits.lingering_max) = (1, 3));
+    for wire in 0..5 {
+        world.connect();
+        world.act(wire, "close");
+        assert_eq!((world.wires().len(), world.wires().lingering()), (0, 3.min(wire + 1)));
+    }
+    let released: Vec<bool> = world.far.iter().map(jackfield_reactor::FarEnd::is_released).collect();
+    assert_eq!(released, [true, true, false, false, false], "the oldest go");
+    let gone = world.id(4);
+    assert!(!world.wires().contains(gone) && world.wires().wire_stats(gone).is_none());
+    assert_eq!(world.wires().ids().count(), 0);
+    world.finish(3);
+    world.advance(2000);
+    assert!(world.wires().is_empty());
+    world.is_empty();
+}
+
+/// A8: the lower half of the time was kept, which begins anew after 49.7 days.
+#[test]
+fn ages_and_idle_times_are_whole() {
+    let mut world = World::new();
+    world.connect();
+    let days = Duration::from_secs(50 * 86_400);
+    world.driver.skip(days);
+    world.run();
+    world.driver.turn(&mut world.service);
+    let id = world.id(0);
+    let stats = world.wires().wire_stats(id).expect("it is there");
+    assert_eq!((stats.age, stats.quiet), (days, days));
+    world.act(0, "idle 4000000000");
+    world.advance(1);
+    world.expect(&["0 accept", "0 idle 4320000001"]);
 }

@@ -24,8 +24,7 @@ fn another_connection_in_a_slot_does_not_get_the_news_of_the_one_before() {
     let before = world.id(0);
     // The slot is freed at the begin of the turn, by the end of the lingering, and taken again in it.
     world.act(0, "close");
-    world.driver.advance(Duration::from_millis(1999), &mut world.service);
-    world.act(0, "abort");
+    world.driver.advance(Duration::from_millis(2000), &mut world.service);
     world.connect();
     assert_eq!(world.id(1).slot(), before.slot());
     world.turn(&[

@@ -158,3 +158,56 @@ fn a_closing_wire_hears_of_no_timer_and_no_idle_timeout() {
     world.expect(&["0 close Local"]);
     world.is_empty();
 }
+
+/// B5: 16,000 timers of one connection formed a list, and took 421 ms.
+#[test]
+fn many_timers_of_one_connection_cost_the_same_each() {
+    let mut world = World::new();
+    world.connect_many(2);
+    let id = world.id(0);
+    let wires = world.wires();
+    let visited = |wires: &jackfield_reactor::Wires| wires.stats().visits.value();
+    for count in [4_000u32, 16_000] {
+        let before = visited(wires);
+        (0..count).for_each(|key| wires.set_timer(id, key, Duration::from_secs(100 + u64::from(key))));
+        (0..count).for_each(|key| wires.set_timer(id, key, Duration::from_secs(200 + u64::from(key))));
+        assert_eq!(wires.timers(), count as usize);
+        (0..count).for_each(|key| assert!(wires.cancel_timer(id, key)));
+        let each = (visited(wires) - before) / u64::from(3 * count);
+        assert!(each <= 9, "{each} places for each of {count} timers, set, moved and cancelled");
+        assert_eq!((wires.timers(), wires.cancel_timer(id, 7)), (0, false));
+    }
+    world.act(0, &(1..=30).map(|key| format!("timer {key} {key}")).collect::<Vec<_>>().join("; "));
+    world.service.log.clear();
+    world.advance(30);
+    let fired: Vec<String> = (1..=30).map(|key| format!("0 timer {key}")).collect();
+    assert_eq!(world.service.log, fired, "each fires once");
+    world.act(
+        0,
+        &(1..=30).map(|key| format!("timer {key} 500; @1 timer {key} 900")).collect::<Vec<_>>().join("; "),
+    );
+    assert_eq!(world.wires().timers(), 60);
+    world.act(0, "abort");
+    assert_eq!(world.wires().timers(), 30, "they go with their connection, and with no other");
+    world.act(1, "abort");
+    world.is_empty();
+}
+
+/// What a connection has the reactor hold for its timers is charged to it.
+#[test]
+fn many_timers_are_charged() {
+    let mut world = World::new();
+    world.connect();
+    let id = world.id(0);
+    (0..8).for_each(|key| world.wires().set_timer(id, key, Duration::from_secs(1)));
+    assert_eq!(world.wires().memory_of(id), 0, "so many each connection may have");
+    world.wires().charge_above(id, 1000);
+    (0..10_008).for_each(|key| world.wires().set_timer(id, key, Duration::from_secs(1)));
+    let charged = world.wires().memory_of(id) - 1000;
+    assert!((10_000 * 49..10_000 * 80).contains(&charged), "{charged} bytes for 10,000 timers");
+    world.wires().charge_above(id, 2000);
+    assert_eq!(world.wires().memory_of(id), charged + 2000);
+    world.act(0, "abort");
+    assert_eq!(world.wires().memory_bytes(), 0);
+    world.is_empty();
+}

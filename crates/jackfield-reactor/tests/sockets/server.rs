@@ -5,6 +5,7 @@ use jackfield_reactor::{
     Stream, Wires,
 };
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -123,9 +124,14 @@ impl Server {
         while self.told() != Told::Done {}
     }
 
-    /// Stops it. Nothing must be left.
+    /// Stops it, when nobody lingers any more, which has an end. Nothing must be left.
     #[track_caller]
     pub(crate) fn stop(self) {
+        let lingering = Arc::new(AtomicUsize::new(1));
+        while lingering.load(Ordering::Relaxed) > 0 {
+            let told = lingering.clone();
+            self.ask(move |wires| told.store(wires.lingering(), Ordering::Relaxed));
+        }
         self.mailbox.post(Box::new(Wires::halt), 1).ok().expect("there is room for a command");
         assert_eq!(self.thread.join().expect("it did not panic"), (0, 0), "wires and timers are left");
     }

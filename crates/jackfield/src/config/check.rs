@@ -46,6 +46,7 @@ impl Limits {
             ("upgrade_wait", self.upgrade_wait),
             ("message_timeout", self.message_timeout),
             ("reactor.write_stall", reactor.write_stall),
+            ("reactor.flush_interval", reactor.flush_interval),
             ("reactor.handshake", reactor.handshake),
         ];
         let times = times.iter().filter(|(_, time)| time.is_zero());

@@ -35,6 +35,7 @@ impl Limits {
         limits.reactor.outbox_bytes_max = 64 * MIB;
         limits.reactor.wire_memory_bytes_max = 128 * MIB;
         limits.reactor.write_stall = HOUR;
+        limits.reactor.flush_interval = HOUR;
         limits.reactor.handshake = HOUR;
         limits
     }

@@ -239,7 +239,29 @@ impl Limits {
                 reactor.write_stall,
                 "a peer that took nothing for so long is aborted",
             ),
-            time("reactor.linger", reactor.linger, "after our end: the connection is dropped"),
+            time(
+                "reactor.flush_interval",
+                reactor.flush_interval,
+                "of a connection that closes: see the next row",
+            ),
+            row(
+                "reactor.flush_interval_bytes_min",
+                "bytes",
+                reactor.flush_interval_bytes_min as u64,
+                "a peer that took less of what was left in an interval is aborted",
+            ),
+            time(
+                "reactor.linger",
+                reactor.linger,
+                "after our end: the connection is dropped when nothing came for so long",
+            ),
+            time("reactor.linger_max", reactor.linger_max, "after our end: the connection is dropped"),
+            row(
+                "reactor.lingering_max",
+                "connections",
+                reactor.lingering_max as u64,
+                "of those that wait for their peer's end the oldest is dropped",
+            ),
             time(
                 "reactor.unread_wait",
                 reactor.unread_wait,

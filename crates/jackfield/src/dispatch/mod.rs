@@ -163,7 +163,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
             self.links.replay_on(wires);
         }
         self.links.drain_on(wires);
-        self.links.halt_if_drained(wires, 0);
+        self.links.halt_if_drained(wires);
     }
 
     fn on_close(&mut self, wires: &mut Wires, id: ConnectionId, reason: reactor::Reason) {
@@ -186,7 +186,10 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         if link.admission != Admission::Uncounted && !planted(36) {
             self.links.handle.uncount(id.reactor(), link.listener.into());
         }
-        self.links.halt_if_drained(wires, 1);
+    }
+
+    fn on_removed(&mut self, wires: &mut Wires) {
+        self.links.halt_if_drained(wires);
     }
 
     fn on_pressure(&mut self, wires: &mut Wires, pressure: Pressure) {

@@ -47,9 +47,12 @@ impl Links {
         }
     }
 
-    /// Ends the reactor of a server that shuts down once nothing is left but the connections that are `leaving` just now.
-    pub(crate) fn halt_if_drained(&self, wires: &mut Wires, leaving: usize) {
-        if self.drain_until.is_some() && wires.len() <= leaving {
+    /// Ends the reactor of a server that shuts down once no connection is left. Those that linger are waited for until the
+    /// deadline: what was sent to them may still be on its way.
+    pub(crate) fn halt_if_drained(&self, wires: &mut Wires) {
+        let Some(until) = self.drain_until else { return };
+        let left = if wires.now() >= until { wires.len() } else { wires.len() + wires.lingering() };
+        if left == 0 {
             wires.halt();
         }
     }

@@ -493,7 +493,8 @@ impl Sim {
 
     fn check_rest(&self) -> Judged {
         let is_drained = self.drained_at.is_some_and(|at| self.now > at);
-        if let Some(node) = self.nodes.iter().find(|node| is_drained && !node.driver.reactor.wires.is_empty())
+        if let Some(node) =
+            self.nodes.iter().find(|node| is_drained && node.driver.reactor.wires.ids().next().is_some())
         {
             let ids: Vec<ConnectionId> = node.driver.reactor.wires.ids().collect();
             return Err(wrong(

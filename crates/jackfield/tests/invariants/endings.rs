@@ -149,7 +149,7 @@ fn after_a_close_no_data_comes_any_more() {
     let far = lab.connect_to(listener::LINES);
     lab.say(&far, "one\ntwo\n");
     lab.say(&far, "three\n");
-    assert_eq!(lab.log.events(), ["connect", "line one"]);
+    assert_eq!(lab.log.events(), ["connect", "line one", "disconnect Local", "drop"]);
 }
 
 #[test]

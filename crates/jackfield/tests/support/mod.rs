@@ -115,6 +115,11 @@ impl Lab {
     pub fn connections(&self) -> usize {
         self.server.wires().len()
     }
+
+    /// Connections that are over for their clients, and whose peers' ends are awaited.
+    pub fn lingering(&self) -> usize {
+        self.server.wires().lingering()
+    }
 }
 
 /// What one connection came to.
