@@ -377,12 +377,20 @@ fn l18_a_listener_has_timeouts_of_its_own() {
 fn l18_what_a_listener_can_not_limit_is_told() {
     let wrong = Listener::tcp("127.0.0.1:0").lines().limits(|limits| {
         limits.memory_bytes_max = 7;
+        limits.mailbox_bytes_max = 7;
         limits.reactor.outbox_bytes_max *= 2;
         limits.http_idle = Duration::from_secs(1);
         limits.line_bytes_max = 0;
     });
     let faults = faults(Server::builder().listen(wrong).preset(Limits::lan()).preset(Limits::lan()));
-    let words = ["preset", "line_bytes_max", "memory_bytes_max", "outbox_bytes_max", "http_idle"];
+    let words = [
+        "preset",
+        "line_bytes_max",
+        "memory_bytes_max",
+        "mailbox_bytes_max",
+        "outbox_bytes_max",
+        "http_idle",
+    ];
     for word in words {
         assert!(faults.iter().any(|fault| fault.contains(word)), "{word} is not in {faults:#?}");
     }

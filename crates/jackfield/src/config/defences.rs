@@ -114,12 +114,12 @@ const SERVER_WIDE: [&str; 9] = [
     "events_per_turn",
     "memory_bytes_max",
     "mailbox_max",
+    "mailbox_bytes_max",
     "lag_target",
     "lag_window",
     "callback_slow",
     "callback_stall",
     "drain",
-    "(history)",
 ];
 
 pub(crate) fn is_server_wide(name: &str) -> bool {

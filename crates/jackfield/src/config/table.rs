@@ -41,14 +41,14 @@ impl Limits {
                 "memory_bytes_max",
                 "bytes",
                 self.memory_bytes_max as u64,
-                "of all buffers: from 80 % on the larger ones' peers are not read; above it the largest are ended: 503, 1013 or abort",
+                "of all buffers: from 80 % on the larger connections are not read; at 100 % the largest are evicted: 503, 1013 or abort",
             ),
             row("mailbox_max", "commands", self.mailbox_max as u64, "one more is given back as full"),
             row(
                 "mailbox_bytes_max",
                 "bytes",
                 self.mailbox_bytes_max as u64,
-                "with so many waiting, one more command is given back as full",
+                "one more command is given back as full while that much waits",
             ),
             row("events_per_turn", "events", self.events_per_turn as u64, "the rest waits for the next turn"),
             row("topics_max", "topics", self.topics_max as u64, "one more is refused"),
@@ -63,22 +63,16 @@ impl Limits {
                 "body_bytes_max",
                 "bytes",
                 self.body_bytes_max,
-                "413 and close, unless the client plans otherwise",
+                "413 and close, unless `on_head` plans otherwise",
             ),
             row(
                 "rate.messages",
                 "a second",
                 self.rate.messages.into(),
-                "not read for a while, or 429 or 1008 and close; 0: any number",
+                "not read for a while, or 429 or 1008 and close; disabled by zero",
             ),
             row("rate.bytes", "bytes a second", self.rate.bytes.into(), "the same"),
-            row("control_frames", "a second", self.control_frames.into(), "1008 and close; 0: any number"),
-            row(
-                "(history)",
-                "events",
-                0,
-                "not built yet: none is kept, a stream that comes back begins anew",
-            ),
+            row("control_frames", "a second", self.control_frames.into(), "1008 and close; disabled by zero"),
         ]
     }
 
@@ -100,7 +94,7 @@ impl Limits {
                 "http.drain_bytes_max",
                 "bytes",
                 http.drain_bytes_max,
-                "an unread body of more closes the connection after the answer",
+                "a longer unread body closes the connection after the answer",
             ),
         ]
     }
@@ -118,13 +112,13 @@ impl Limits {
                 "websocket.frame_in_place_bytes_max",
                 "bytes",
                 websocket.frame_in_place_bytes_max as u64,
-                "a longer frame that is not whole moves to a buffer of its message's own",
+                "a longer frame that is not whole moves to a buffer of its own",
             ),
             row(
                 "websocket.fragments_max",
                 "fragments",
                 u64::from(websocket.fragments_max),
-                "1008 and close; 0: any number",
+                "1008 and close; disabled by zero",
             ),
         ]
     }
@@ -136,7 +130,7 @@ impl Limits {
                 "reactor.wires_max",
                 "connections",
                 reactor.wires_max as u64,
-                "one more of this reactor is closed without a word",
+                "one more of this reactor is closed silently",
             ),
             row(
                 "reactor.read_bytes",
@@ -178,7 +172,7 @@ impl Limits {
                 "reactor.wire_memory_bytes_max",
                 "bytes",
                 reactor.wire_memory_bytes_max as u64,
-                "of one connection's buffers, without bodies handed over whole: it is ended: 413, 1009 or abort",
+                "of one connection's buffers, without bodies handed over whole: it is evicted: 413, 1009 or abort",
             ),
             row(
                 "reactor.accepts_per_turn",
@@ -237,7 +231,7 @@ impl Limits {
             time(
                 "reactor.write_stall",
                 reactor.write_stall,
-                "a peer that took nothing for so long is aborted",
+                "a connection whose peer took nothing in this time is aborted",
             ),
             time(
                 "reactor.flush_interval",
@@ -248,29 +242,29 @@ impl Limits {
                 "reactor.flush_interval_bytes_min",
                 "bytes",
                 reactor.flush_interval_bytes_min as u64,
-                "a peer that took less of what was left in an interval is aborted",
+                "a peer that took less of the rest in an interval is aborted",
             ),
             time(
                 "reactor.linger",
                 reactor.linger,
-                "after our end: the connection is dropped when nothing came for so long",
+                "after our end: the connection is dropped if nothing came in this time",
             ),
             time("reactor.linger_max", reactor.linger_max, "after our end: the connection is dropped"),
             row(
                 "reactor.lingering_max",
                 "connections",
                 reactor.lingering_max as u64,
-                "of those that wait for their peer's end the oldest is dropped",
+                "of the connections that wait for their peer's end the oldest is dropped",
             ),
             time(
                 "reactor.unread_wait",
                 reactor.unread_wait,
-                "paused for so long with bytes unread behind which the peer has closed: close",
+                "read-paused in this time, with bytes unread and the peer closed: close",
             ),
             time(
                 "reactor.memory_wait",
                 reactor.memory_wait,
-                "a connection that was not read for so long for want of memory is ended as above the budget",
+                "a connection that was memory-paused for this time is evicted, as above the budget",
             ),
             time("reactor.handshake", reactor.handshake, "a TLS handshake that took longer is aborted"),
             time("head_timeout", self.head_timeout, "408 and close"),
@@ -285,12 +279,12 @@ impl Limits {
             time("close_wait", self.close_wait, "closed without the peer's Close"),
             time("upgrade_wait", self.upgrade_wait, "503"),
             time("message_timeout", self.message_timeout, "1008 and close"),
-            time("max_lifetime", self.max_lifetime, "1001 and close, after what is owed; 0: any time"),
+            time("max_lifetime", self.max_lifetime, "1001 and close, after what is owed; disabled by zero"),
             time("lag_target", self.lag_target, "the reactor is behind: see the next row"),
             time(
                 "lag_window",
                 self.lag_window,
-                "behind for so long: 503 for new connections, 1013 for upgrades",
+                "behind for this time: 503 for new connections, 1013 for upgrades",
             ),
             time(
                 "callback_slow",
