@@ -4,11 +4,13 @@ use mio::Token;
 use std::fmt;
 use std::str::FromStr;
 
-/// Reactor (8 bits), generation (32) and slot (24) in one integer, which is also the token that the operating
-/// system hands back with an event.
+/// Reactor (8 bits), generation (21) and slot (24) in one integer, which is also the token that the operating
+/// system hands back with an event. It is less than 2^53, so that a program that knows no integers but those of a double,
+/// such as one that reads JSON in a browser, can tell ids apart; and it is never 0.
 ///
 /// A slot is used again after its connection ended, but with the next generation: an id that was kept too long names
-/// nothing, never another connection. A slot whose generations are used up is retired.
+/// nothing, never another connection. A slot whose generations are used up, after two million connections, is
+/// retired.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(u64);
 
@@ -18,7 +20,10 @@ pub const SLOTS_MAX: usize = 1 << SLOT_BITS;
 pub const REACTORS_MAX: usize = 255;
 
 const SLOT_BITS: u32 = 24;
-const REACTOR_SHIFT: u32 = 56;
+const GENERATION_BITS: u32 = 21;
+const REACTOR_SHIFT: u32 = SLOT_BITS + GENERATION_BITS;
+/// The last generation of a slot. They are counted from one in an id, so that none is 0.
+pub(crate) const GENERATION_MAX: u32 = (1 << GENERATION_BITS) - 2;
 const DRIVER: u64 = (REACTORS_MAX as u64) << REACTOR_SHIFT;
 
 /// Tokens are pointer-sized, and an id must fit into one.
@@ -38,8 +43,10 @@ impl ConnectionId {
     /// The id of the connection that has this slot of this reactor after so many others had it: for tables that keep
     /// less than an id.
     pub fn new(reactor: u8, generation: u32, slot: usize) -> Self {
-        debug_assert!(slot < SLOTS_MAX && usize::from(reactor) < REACTORS_MAX);
-        Self(u64::from(reactor) << REACTOR_SHIFT | u64::from(generation) << SLOT_BITS | slot as u64)
+        debug_assert!(
+            slot < SLOTS_MAX && usize::from(reactor) < REACTORS_MAX && generation <= GENERATION_MAX
+        );
+        Self(u64::from(reactor) << REACTOR_SHIFT | u64::from(generation + 1) << SLOT_BITS | slot as u64)
     }
 
     /// The driver's own sources: listeners, by index.
@@ -49,7 +56,7 @@ impl ConnectionId {
 
     /// The index of the listener that this names, if it names one.
     pub(crate) fn as_listener(self) -> Option<usize> {
-        (self.reactor() == REACTORS_MAX && self.0 & (1 << 55) == 0).then_some(self.slot())
+        (self.0 - self.slot() as u64 == DRIVER).then_some(self.slot())
     }
 
     pub(crate) fn token(self) -> Token {
@@ -75,10 +82,10 @@ impl ConnectionId {
 
     /// How often the slot was used before.
     pub fn generation(self) -> u32 {
-        (self.0 >> SLOT_BITS) as u32
+        ((self.0 >> SLOT_BITS) as u32 & ((1 << GENERATION_BITS) - 1)).saturating_sub(1)
     }
 
-    /// The id as one integer, for a log or a wire format.
+    /// The id as one integer, for a log or a wire format: from 1 to 2^53 - 1.
     pub fn to_bits(self) -> u64 {
         self.0
     }
@@ -118,7 +125,7 @@ impl FromStr for ConnectionId {
             parts.and_then(|(reactor, rest)| Some((reactor, rest.split_once('.')?))).ok_or(NotAnId)?;
         let id = |text: &str| text.parse::<u32>().map_err(|_| NotAnId);
         let (reactor, slot, generation) = (id(reactor)?, id(slot)? as usize, id(generation)?);
-        if reactor as usize >= REACTORS_MAX || slot >= SLOTS_MAX {
+        if reactor as usize >= REACTORS_MAX || slot >= SLOTS_MAX || generation > GENERATION_MAX {
             return Err(NotAnId);
         }
         Ok(Self::new(reactor as u8, generation, slot))
@@ -137,16 +144,29 @@ mod tests {
 
     #[test]
     fn parts_come_back() {
-        for (reactor, generation, slot) in [(0, 0, 0), (254, u32::MAX, SLOTS_MAX - 1), (3, 9, 17)] {
+        for (reactor, generation, slot) in [(0, 0, 0), (254, GENERATION_MAX, SLOTS_MAX - 1), (3, 9, 17)] {
             let id = ConnectionId::new(reactor, generation, slot);
             assert_eq!((id.reactor(), id.generation(), id.slot()), (usize::from(reactor), generation, slot));
             assert_eq!(ConnectionId::of_event(id.token().0 as u64), id);
             assert_eq!(id.as_listener(), None);
+            assert_eq!(ConnectionId::from_bits(id.to_bits()), id);
+            assert!((1..1 << 53).contains(&id.to_bits()), "a double can hold it, and it is not 0");
+            assert_eq!(id.to_bits() as f64 as u64, id.to_bits());
         }
         assert_eq!(ConnectionId::new(3, 9, 17).to_string(), "r3-17.9");
         assert_eq!(format!("{:?}", ConnectionId::new(3, 9, 17)), "r3-17.9");
         assert_eq!("r3-17.9".parse(), Ok(ConnectionId::new(3, 9, 17)));
-        for text in ["", "r3", "3-17.9", "r3-17", "r256-1.1", "r1-16777216.1", "r1-1.4294967296", "r1-1.-1"] {
+        for text in [
+            "",
+            "r3",
+            "3-17.9",
+            "r3-17",
+            "r256-1.1",
+            "r1-16777216.1",
+            "r1-1.2097151",
+            "r1-1.4294967296",
+            "r1-1.-1",
+        ] {
             assert_eq!(text.parse::<ConnectionId>(), Err(NotAnId), "{text}");
         }
     }

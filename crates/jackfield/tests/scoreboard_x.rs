@@ -136,7 +136,7 @@ fn x3_any_thread_sends_and_what_one_thread_sends_arrives_in_order() {
     let mut stream = live.connect();
     stream.write_all(socket::UPGRADE.as_bytes()).unwrap();
     real::read_exactly(&mut stream, socket::SWITCHED.len());
-    let id = ConnectionId::from_bits(0);
+    let id: ConnectionId = "r0-0.0".parse().unwrap();
     let threads: Vec<_> = ["a", "b", "c", "d"]
         .into_iter()
         .map(|name| {

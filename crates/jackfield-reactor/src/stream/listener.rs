@@ -185,7 +185,8 @@ impl Listener {
             Socket::Tcp(socket) => {
                 let (stream, addr) = socket.accept()?;
                 if cfg!(not(target_os = "linux")) {
-                    stream.set_nodelay(self.nodelay)?;
+                    // One that is gone already refuses that, which is no fault of the listener's.
+                    let _ = stream.set_nodelay(self.nodelay);
                 }
                 Ok((Stream::Tcp(stream), addr.into()))
             }

@@ -44,7 +44,7 @@ impl Stream {
     /// elsewhere only "nothing for now" says so.
     #[inline(always)]
     pub(crate) fn read(&mut self, room: &mut [u8]) -> ReadOutcome {
-        let outcome = self.receive(room);
+        let outcome = uninterrupted(|| self.receive(room));
         ReadOutcome::of_socket(outcome, room.len())
     }
 
@@ -70,20 +70,20 @@ impl Stream {
     #[inline(always)]
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Tcp(stream) => socket::send(stream, bytes),
+            Self::Tcp(stream) => uninterrupted(|| socket::send(stream, bytes)),
             other => other.write_vectored(&[IoSlice::new(bytes)]),
         }
     }
 
     #[inline(never)]
     pub(crate) fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        match self {
+        uninterrupted(|| match self {
             Self::Tcp(stream) => socket::send_vectored(stream, slices),
             #[cfg(unix)]
             Self::Unix(stream) => socket::send_vectored(stream, slices),
             Self::Memory(pipe) => pipe.write_vectored(slices),
             Self::Closed => Err(ErrorKind::NotConnected.into()),
-        }
+        })
     }
 
     /// Says that nothing more will be written.
@@ -196,6 +196,18 @@ impl Stream {
             Self::Unix(stream) => stream.local_addr().map(|addr| Addr::of_unix(&addr)),
             Self::Memory(_) => Ok(Addr::Ip((Ipv4Addr::LOCALHOST, 0).into())),
             Self::Closed => Err(ErrorKind::NotConnected.into()),
+        }
+    }
+}
+
+/// A signal that interrupts a call has taken and given nothing: it is made again, or nobody would be told of what it would
+/// have found.
+#[inline(always)]
+fn uninterrupted(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            done => return done,
         }
     }
 }

@@ -31,7 +31,7 @@ impl ReadOutcome {
     #[cold]
     pub(crate) fn from_error(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Self::Nothing,
+            io::ErrorKind::WouldBlock => Self::Nothing,
             _ => Self::Failed(error),
         }
     }

@@ -36,6 +36,8 @@ struct Lines {
     write_max: Option<usize>,
     /// So many reads and writes are told that there is nothing for now, although there is.
     stumbles: (u32, u32),
+    /// So many reads and writes are interrupted by a signal.
+    interrupts: (u32, u32),
     reset: bool,
     /// The connection breaks once what was sent before is read.
     reset_behind: bool,
@@ -81,6 +83,10 @@ impl Pipe {
             lines.reset = true;
             return Err(ErrorKind::ConnectionReset.into());
         }
+        if lines.interrupts.0 > 0 {
+            lines.interrupts.0 -= 1;
+            return Err(ErrorKind::Interrupted.into());
+        }
         if lines.stumbles.0 > 0 {
             lines.stumbles.0 -= 1;
             let ended = lines.inbound_ended;
@@ -108,6 +114,10 @@ impl Pipe {
         let mut lines = self.0.lines();
         if lines.reset || lines.reset_behind {
             return Err(ErrorKind::ConnectionReset.into());
+        }
+        if lines.interrupts.1 > 0 {
+            lines.interrupts.1 -= 1;
+            return Err(ErrorKind::Interrupted.into());
         }
         lines.writes += 1;
         let wanted: usize = slices.iter().map(|slice| slice.len()).sum();
@@ -238,6 +248,11 @@ impl FarEnd {
     /// only after them.
     pub fn stumble(&self, reads: u32, writes: u32) {
         self.0.lines().stumbles = (reads, writes);
+    }
+
+    /// Lets signals interrupt the next reads and writes of the server.
+    pub fn interrupt(&self, reads: u32, writes: u32) {
+        self.0.lines().interrupts = (reads, writes);
     }
 
     /// Tells the server that it can read or write, whether it can or not.

@@ -3,7 +3,7 @@
 use super::Reactor;
 use super::service::{Incoming, Service};
 use crate::budget::Budget;
-use crate::id::ConnectionId;
+use crate::id::{ConnectionId, GENERATION_MAX};
 use crate::limits::Limits;
 use crate::reason::Reason;
 use crate::stream::Stream;
@@ -129,8 +129,8 @@ fn who_holds_less_than_its_share_evicts_no_more_than_it_needs() {
 #[test]
 fn a_slot_is_retired_before_its_generation_wraps() {
     let mut reactor = Reactor::new(0, Time(0), Limits::default(), None);
-    reactor.wires.set_generation(0, u32::MAX - 1);
-    for generation in [u32::MAX - 1, u32::MAX] {
+    reactor.wires.set_generation(0, GENERATION_MAX - 1);
+    for generation in [GENERATION_MAX - 1, GENERATION_MAX] {
         let (id, _far) = connect(&mut reactor, 0);
         assert_eq!((id.slot(), id.generation()), (0, generation));
         reactor.wires.set_timer(id, 1, Duration::from_secs(1));
@@ -141,7 +141,7 @@ fn a_slot_is_retired_before_its_generation_wraps() {
     let (id, far) = connect(&mut reactor, 0);
     assert_eq!((id.slot(), reactor.wires.len(), reactor.wires.timers()), (1, 1, 0));
     assert_eq!(reactor.wires.ids().collect::<Vec<_>>(), [id]);
-    for stale in [ConnectionId::new(0, u32::MAX, 0), ConnectionId::new(0, 0, 0), ConnectionId::NONE] {
+    for stale in [ConnectionId::new(0, GENERATION_MAX, 0), ConnectionId::new(0, 0, 0), ConnectionId::NONE] {
         assert!(!reactor.wires.contains(stale) && reactor.wires.outbox(stale).is_none());
         let ready = Ready { id: stale, readable: true, writable: true, ended: true, broken: true };
         reactor.turn(Time(1), [ready], &mut Deaf);

@@ -1,7 +1,7 @@
 //! How a wire ends: closed, aborted, and at last removed.
 
 use super::Wires;
-use crate::id::ConnectionId;
+use crate::id::{ConnectionId, GENERATION_MAX};
 use crate::planted::planted;
 use crate::reason::Reason;
 use crate::session::Session;
@@ -69,7 +69,7 @@ impl Wires {
     pub(crate) fn watch_flush(&mut self, id: ConnectionId) {
         let (at, is_watched) =
             (self.now.after(self.limits.flush_interval).0, self.has_timer(id, timer_key::FLUSH));
-        if let Some(left) = self.left_to_flush(id).filter(|_| !is_watched && !planted(53)) {
+        if let Some(left) = self.left_to_flush(id).filter(|_| !is_watched) {
             self.arm_noted(id, timer_key::FLUSH, at, u32::try_from(left).unwrap_or(u32::MAX));
         }
     }
@@ -145,12 +145,12 @@ impl Wires {
         self.uncharge_wire(id);
         self.forget_peer(id);
         self.stats.closed.add(1);
-        match self.generations.of(id.slot()).checked_add(u32::from(!planted(2))) {
-            Some(next) => {
+        match self.generations.of(id.slot()) + u32::from(!planted(2)) {
+            next if next <= GENERATION_MAX => {
                 self.generations.set(id.slot(), next);
                 self.slab.remove(id.slot());
             }
-            None => self.retire(id),
+            _ => self.retire(id),
         }
         self.trim_pools();
     }

@@ -194,3 +194,19 @@ fn a_read_that_fills_its_room_is_followed_by_another() {
     world.send(0, &"say x\n".repeat(100));
     assert_eq!(world.take(0), "x".repeat(100));
 }
+
+/// An interrupted read forgot that its socket was unread, and an interrupted write ended its connection.
+#[test]
+fn what_a_signal_interrupts_is_done_again() {
+    let mut world = World::new();
+    world.connect();
+    world.far[0].interrupt(3, 3);
+    world.send(0, "say x\n");
+    assert_eq!(world.take(0), "x");
+    world.far[0].interrupt(1, 1);
+    world.send(0, "through 9000\n");
+    world.all_arrived(0);
+    world.far[0].interrupt(2, 0);
+    world.finish(0);
+    assert_eq!(world.service.log.last().map(String::as_str), Some("0 end"));
+}
