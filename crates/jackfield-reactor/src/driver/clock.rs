@@ -19,8 +19,24 @@ pub(crate) struct Clock {
     pub(crate) follows: bool,
     /// All turns up to this number are timed.
     watched_turn: u64,
-    /// Since then no poll has told of everything that was ready.
-    pub(crate) behind: Option<Instant>,
+    /// Since then no poll has told of everything that was ready, and the processor time that was used until then.
+    pub(crate) behind: Option<(Instant, Duration)>,
+    /// Tells the processor time that this thread has used.
+    cpu: fn() -> Option<Duration>,
+    /// What it told last.
+    cpu_used: Duration,
+}
+
+/// What this thread has used of the processor; `None` where the system does not tell.
+fn thread_cpu_time() -> Option<Duration> {
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        let seconds = u64::try_from(time.tv_sec).ok()?;
+        Some(Duration::new(seconds, u32::try_from(time.tv_nsec).ok()?))
+    }
+    #[cfg(not(any(target_os = "android", target_os = "linux")))]
+    None
 }
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -45,7 +61,27 @@ impl Clock {
             follows: false,
             watched_turn: 0,
             behind: None,
+            cpu: thread_cpu_time,
+            cpu_used: Duration::ZERO,
         }
+    }
+
+    /// Of the time up to `end` for which something may have waited, what this thread's own work can have taken: not more than
+    /// the processor time that it has used since the last long turn. For the rest others had the processor, and to refuse
+    /// anybody for that would help nobody. `is_full`: the poll may not have told of everything. The system is asked only where
+    /// the time is long.
+    pub(crate) fn own_lag(&mut self, end: Instant, is_full: bool) -> Duration {
+        let (since, used_before) = self.behind.take().unwrap_or((self.begin, self.cpu_used));
+        if is_full {
+            self.behind = Some((since, used_before));
+        }
+        let waited = end.saturating_duration_since(since);
+        if waited < MILLISECOND {
+            return waited;
+        }
+        let Some(used) = (self.cpu)() else { return waited };
+        self.cpu_used = used;
+        waited.min(used.saturating_sub(used_before))
     }
 
     /// A turn begins. Most fall into the millisecond of the one before and cost two comparisons.
@@ -120,5 +156,59 @@ mod tests {
             let (timed, _known) = timed(lengths);
             assert!(timed <= 1000 / 64 + 1, "{timed} with {lengths:?}");
         }
+    }
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// A clock whose thread has used so much of the processor when it is asked.
+    fn clock_with(cpu: fn() -> Option<Duration>) -> Clock {
+        Clock { cpu, cpu_used: MS * 1000, ..Clock::new() }
+    }
+
+    /// B7: a server with hardly any load of its own refused 424 connections, because others kept the machine busy.
+    #[test]
+    fn what_others_take_of_the_processor_is_no_lag() {
+        let rows: [(fn() -> Option<Duration>, _, _); 5] = [
+            (|| Some(MS * 1002), 50, 2),
+            (|| Some(MS * 1050), 50, 50),
+            (|| Some(MS * 1080), 50, 50),
+            (|| Some(MS * 1000), 50, 0),
+            (|| None, 50, 50),
+        ];
+        for (cpu, waited, lag) in rows {
+            let mut clock = clock_with(cpu);
+            let end = clock.begin + MS * waited;
+            assert_eq!(clock.own_lag(end, false), MS * lag, "of {waited} ms");
+        }
+    }
+
+    #[test]
+    fn a_short_turn_asks_for_no_processor_time() {
+        let mut clock = clock_with(|| unreachable!("it was not long"));
+        let end = clock.begin + MS - Duration::from_nanos(1);
+        assert_eq!(clock.own_lag(end, false), end - clock.begin);
+    }
+
+    /// What is behind has waited since the first of the turns that did not take all, and so long is what counts.
+    #[test]
+    fn what_is_behind_waits_for_all_turns_since_then() {
+        let mut clock = clock_with(|| Some(MS * 1030));
+        let begin = clock.begin;
+        assert_eq!(clock.own_lag(begin + MS * 40, true), MS * 30);
+        (clock.cpu, clock.begin) = (|| Some(MS * 1055), begin + MS * 40);
+        assert_eq!(clock.own_lag(begin + MS * 70, false), MS * 55, "of 70 ms in two turns");
+        (clock.cpu, clock.begin) = (|| Some(MS * 1060), begin + MS * 70);
+        assert_eq!(clock.own_lag(begin + MS * 100, false), MS * 5, "the last turn alone");
+    }
+
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    #[test]
+    fn the_system_tells_the_processor_time_of_a_thread() {
+        let before = thread_cpu_time().expect("Linux tells it");
+        let mut sum = 0u64;
+        while thread_cpu_time() == Some(before) {
+            sum = std::hint::black_box(sum.wrapping_add(1));
+        }
+        assert!(thread_cpu_time() > Some(before));
     }
 }

@@ -238,16 +238,13 @@ impl Driver {
             if clock.follows { clock.begin.saturating_duration_since(clock.end) } else { Duration::ZERO };
         let taken = end.saturating_duration_since(clock.begin);
         // Of what did not fit into one poll, the rest waits for the next turn and longer.
-        let behind = clock.behind.take().unwrap_or(clock.begin);
-        if queue.is_full() {
-            clock.behind = Some(behind);
-        }
+        let lag = clock.own_lag(end, queue.is_full());
         (clock.end, clock.is_timed) = (end, false);
         let stats = reactor.wires.stats();
         let taken = u64::try_from(taken.as_nanos()).unwrap_or(u64::MAX);
         stats.turn_ns.set(taken);
         stats.turn_ns_max.set(stats.turn_ns_max.value().max(taken));
-        service.on_loop_lag(&mut reactor.wires, end.saturating_duration_since(behind), idle);
+        service.on_loop_lag(&mut reactor.wires, lag, idle);
     }
 }
 

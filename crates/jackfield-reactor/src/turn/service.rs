@@ -111,7 +111,8 @@ pub trait Service {
     }
 
     /// What became ready lately waited for so long at most: the time that the present turn has taken, and if a poll did
-    /// not tell of everything, the turns before it since then. `idle`: for so long before this turn there was nothing
+    /// not tell of everything, the turns before it since then; without the time for which this thread did not have the
+    /// processor, where the system tells that. `idle`: for so long before this turn there was nothing
     /// to do. Told at the end of the turn: where turns take longer than a millisecond, of each; otherwise of some.
     /// Default: nothing happens.
     fn on_loop_lag(&mut self, wires: &mut Wires, lag: Duration, idle: Duration) {
