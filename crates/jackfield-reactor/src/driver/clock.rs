@@ -160,15 +160,18 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
+    /// Tells a thread's processor time.
+    type Cpu = fn() -> Option<Duration>;
+
     /// A clock whose thread has used so much of the processor when it is asked.
-    fn clock_with(cpu: fn() -> Option<Duration>) -> Clock {
+    fn clock_with(cpu: Cpu) -> Clock {
         Clock { cpu, cpu_used: MS * 1000, ..Clock::new() }
     }
 
     /// B7: a server with hardly any load of its own refused 424 connections, because others kept the machine busy.
     #[test]
     fn what_others_take_of_the_processor_is_no_lag() {
-        let rows: [(fn() -> Option<Duration>, _, _); 5] = [
+        let rows: [(Cpu, _, _); 5] = [
             (|| Some(MS * 1002), 50, 2),
             (|| Some(MS * 1050), 50, 50),
             (|| Some(MS * 1080), 50, 50),

@@ -82,7 +82,7 @@ impl Handle {
         self.send_content(id, publication.into().content())
     }
 
-    /// Sends to all subscribers of a topic, on all reactors.
+    /// Sends to all subscribers of a topic, on all reactors. The index of topics is locked for the time of a look.
     #[doc(alias = "sendAll")]
     #[doc(alias = "broadcast")]
     pub fn publish<'m>(&self, topic: &str, publication: impl Into<Publication<'m>>) -> Published {

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The topics of all reactors: how many subscribers each reactor has. Locked when a topic appears on a reactor or
-/// vanishes from it, never for a message.
+/// vanishes from it, and when something is published where the topic has no subscriber: by another thread, or on a reactor
+/// without one. A message to a topic with subscribers on its own reactor takes no lock.
 #[derive(Debug)]
 pub(crate) struct TopicIndex {
     topics: Mutex<HashMap<Arc<str>, Arc<Counts>>>,
