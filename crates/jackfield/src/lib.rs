@@ -61,7 +61,8 @@ pub use disconnect::{Disconnect, Limit, ProtocolError, Reason, Timeout};
 pub use message::{Body, HeaderValue, Overflow, Prepared, Publication, Published, Sent};
 pub use server::{Audit, Error, Finding, Result, Server, ServerBuilder};
 pub use shared::{
-    Busy, Drain, Handle, Metrics, NotPosted, Observer, Peer, RefuseReason, SlowCallback, State,
+    AnsweredAs, Busy, Drain, Finished, Handle, Metrics, NotPosted, Observer, Peer, RefuseReason,
+    SlowCallback, State,
 };
 pub use topics::{History, Subscribed};
 

@@ -54,6 +54,12 @@ impl<'b> Request<'b> {
         self.has_body
     }
 
+    /// Bytes of the head as it came, from the first to the empty line behind it.
+    #[must_use]
+    pub const fn head_bytes(&self) -> usize {
+        self.head.bytes.len()
+    }
+
     pub(crate) const fn with_keep_alive(self, keep_alive: bool) -> Self {
         Self { keep_alive, ..self }
     }

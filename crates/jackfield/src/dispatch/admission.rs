@@ -67,7 +67,8 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// Whether the first request of a new connection may be for a path that is reserved.
     fn may_be_provisional(&self, incoming: &Incoming) -> bool {
         let listener = self.settings.listeners.get(incoming.peer.listener);
-        !self.settings.reserved.is_empty() && listener.is_some_and(|listener| listener.speaks == Speaks::Http)
+        !self.settings.gate.reserved.is_empty()
+            && listener.is_some_and(|listener| listener.speaks == Speaks::Http)
     }
 
     /// Takes a new connection up that was counted for this reactor already. If it is provisional, the head of its

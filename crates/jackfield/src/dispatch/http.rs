@@ -3,7 +3,8 @@
 use crate::client::{BodyPlan, Client, Connection, Exchange, Upgrade, WebSocket};
 use crate::disconnect::{ProtocolError, Reason};
 use crate::dispatch::call::{Stepped, call, call_named};
-use crate::links::{Awaited, Protocol};
+use crate::gate::Verdict;
+use crate::links::{Asks, Awaited, Protocol};
 use crate::shared::Callback;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{self, Event, Fields, Phase, Request, Version};
@@ -43,20 +44,55 @@ pub(super) fn take<C: Client>(
 
 #[inline(always)]
 fn event<C: Client>(client: &mut C, connection: &mut Connection<'_>, event: Event<'_>, rest_bytes: usize) {
-    if connection.links.link(connection.id).awaited != Awaited::Nothing {
+    let link = connection.links.link(connection.id);
+    if link.awaited != Awaited::Nothing {
         connection.links.settle_deadline(connection.wires, connection.id);
     }
     match event {
         Event::Request(request) if !request.has_body() => {
             connection.links.metrics.requests.add(1);
-            self::request(client, connection, &request);
+            if connection.links.asks == Asks::NOTHING || passes_gate(connection, request) {
+                self::request(client, connection, &request);
+            }
         }
         Event::Request(request) => request_with_body(client, connection, &request),
         Event::Upgrade(request) => upgrade(client, connection, &request, rest_bytes),
         Event::Head(request) => head(client, connection, &request),
-        Event::Body(part) => body(client, connection, part),
-        Event::End(request) => self::request(client, connection, &request),
+        Event::Body(part) => {
+            connection.links.count_body(connection.id, part);
+            body(client, connection, part);
+        }
+        Event::End(request) => end(client, connection, &request),
     }
+    if connection.links.asks.record {
+        connection.links.settle_exchange(connection.wires, connection.id);
+    }
+}
+
+/// Where the gate has something to decide first, or exchanges are recorded: false if the request is refused. It takes a
+/// copy, so that the usual way need not have the request in memory.
+#[cold]
+#[inline(never)]
+fn passes_gate(connection: &mut Connection<'_>, request: Request<'_>) -> bool {
+    let Connection { id, wires, links } = connection;
+    let Asks { gate, record } = links.asks;
+    if record {
+        links.begin_exchange(wires, *id, &request);
+    }
+    match links.refusal(wires, &request).filter(|_| gate) {
+        Some(status) => {
+            links.respond_with_status(wires, *id, status);
+            false
+        }
+        None => true,
+    }
+}
+
+/// A request that was announced is there with all its body.
+#[inline(never)]
+fn end<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
+    connection.links.count_body(connection.id, request.body());
+    self::request(client, connection, request);
 }
 
 /// A request is there with all its body.
@@ -80,6 +116,9 @@ fn body<C: Client>(client: &mut C, connection: &mut Connection<'_>, part: &[u8])
 #[inline(never)]
 fn request_with_body<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
     connection.links.metrics.requests.add(1);
+    if connection.links.asks != Asks::NOTHING && !passes_gate(connection, *request) {
+        return;
+    }
     let head = request.head_only();
     let plan = call_named(client, connection, Callback::Head, |client, connection| {
         client.on_head(connection, &head)
@@ -119,6 +158,9 @@ fn request_with_body<C: Client>(client: &mut C, connection: &mut Connection<'_>,
 #[inline(never)]
 fn head<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
     connection.links.metrics.requests.add(1);
+    if connection.links.asks != Asks::NOTHING && !passes_gate(connection, *request) {
+        return connection.links.await_body(connection.wires, connection.id);
+    }
     let plan = call_named(client, connection, Callback::Head, |client, connection| {
         client.on_head(connection, request)
     });
@@ -153,17 +195,22 @@ fn upgrade<C: Client>(
     rest_bytes: usize,
 ) {
     connection.links.metrics.requests.add(1);
+    if connection.links.asks != Asks::NOTHING && !passes_gate(connection, *request) {
+        return;
+    }
     let is_http11 = request.version() == Version::Http11;
     let offer = match Offer::check(request.method(), is_http11, request.headers()) {
         Ok(offer) => offer,
         Err(error) => return connection.links.decline_upgrade(connection.wires, connection.id, error),
     };
-    let host = request.host().unwrap_or_default();
-    if !connection.links.settings.origins.allow(offer.origin(), host) {
-        return connection.links.respond_with_status(connection.wires, connection.id, 403);
-    }
-    if connection.links.is_full_for_upgrade(connection.wires, request.path()) {
-        return connection.links.try_again_later(connection.wires, connection.id, &offer);
+    match connection.links.judge_upgrade(connection.wires, request, offer.origin()) {
+        Verdict::Pass => {}
+        Verdict::Refuse(status) => {
+            return connection.links.respond_with_status(connection.wires, connection.id, status);
+        }
+        Verdict::TryLater => {
+            return connection.links.try_again_later(connection.wires, connection.id, &offer);
+        }
     }
     call_named(client, connection, Callback::Upgrade, |client, connection| {
         let connection = connection.reborrow();

@@ -168,6 +168,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
 
     fn on_close(&mut self, wires: &mut Wires, id: ConnectionId, reason: reactor::Reason) {
         self.links.leave_topics(wires, id);
+        self.links.end_exchange(wires, id);
         if let Some(Some(client)) = self.clients.get_mut(id.slot()) {
             wires.mark(id, Callback::Disconnect as u8);
             let end = self.links.disconnect(wires, id, reason);

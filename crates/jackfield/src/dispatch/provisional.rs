@@ -6,7 +6,6 @@ use crate::dispatch::Dispatcher;
 use crate::links::{Admission, Awaited, Protocol, key};
 use crate::shared::RefuseReason;
 use jackfield_proto::http1;
-use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Service, Wires};
 use std::time::Duration;
 
@@ -35,8 +34,9 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
         let limits = self.links.limits_of(id);
         let stays = match http1::requested_path(rx) {
-            Some(path) if self.settings.reserved.contains(path) && !planted(45) => true,
-            Some(_) => !self.links.is_overloaded(wires.now()),
+            Some(path) => {
+                self.settings.gate.keeps_provisional(path, || self.links.is_overloaded(wires.now()))
+            }
             None if rx.len() > limits.http.head_bytes_max => false,
             None if rx.is_empty() => return 0,
             None => {

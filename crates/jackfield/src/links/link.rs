@@ -4,6 +4,7 @@ use crate::config::Heartbeat;
 use crate::disconnect::Reason;
 use crate::links::bucket::Bucket;
 use crate::links::protocol::Protocol;
+use crate::links::record::ExchangeRecord;
 use crate::message::Overflow;
 use crate::topics::Subscription;
 use std::sync::Arc;
@@ -63,6 +64,8 @@ pub(crate) struct Extra {
     pub(crate) bucket: Option<Box<Bucket>>,
     /// A heartbeat that is not the server's.
     pub(crate) heartbeat: Option<Arc<Heartbeat>>,
+    /// The exchange that is under way, if exchanges are recorded.
+    pub(crate) exchange: Option<Box<ExchangeRecord>>,
 }
 
 impl Link {

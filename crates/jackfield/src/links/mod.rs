@@ -2,21 +2,25 @@
 //!
 //! This room knows no client and no context, and reads and writes nothing itself.
 
+mod asks;
 mod bucket;
 mod close;
 mod date;
 mod drain;
 mod enforce;
+mod exchange;
 mod fan_out;
 mod link;
 mod output;
 mod protocol;
+mod record;
 mod replay;
 mod resume;
 mod subscribe;
 mod upgrade;
 mod walk;
 
+pub(crate) use asks::Asks;
 pub(crate) use link::{Admission, Awaited, key};
 pub(crate) use output::EVENT_STREAM;
 pub(crate) use protocol::Protocol;
@@ -66,6 +70,8 @@ pub(crate) struct Links {
     /// By listener, the heartbeat of every WebSocket that has none of its own.
     pub(crate) heartbeats: Box<[Arc<Heartbeat>]>,
     pub(crate) overload: Overload,
+    /// What is done with requests before their clients see them.
+    pub(crate) asks: Asks,
     pub(crate) reactor: usize,
     /// Messages for many are encoded here first.
     pub(crate) scratch: Vec<u8>,
@@ -84,6 +90,7 @@ impl Links {
         let limits = &settings.limits;
         let overload = Overload::new(limits.lag_target, limits.lag_window, limits.reactor.accepts_per_turn);
         let date = Date::new(settings.clock);
+        let asks = Asks { gate: settings.gate.judges_requests(), record: settings.observer.wants_finished() };
         Self {
             table: Vec::new(),
             topics: Topics::default(),
@@ -102,6 +109,7 @@ impl Links {
             events_per_turn,
             heartbeats,
             overload,
+            asks,
             reactor,
             scratch: Vec::new(),
             reported: Vec::new(),

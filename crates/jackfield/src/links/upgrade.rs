@@ -68,6 +68,9 @@ impl Links {
             return false;
         }
         self.switch_to_websocket(wires, *id, accept, fields);
+        if self.asks.record {
+            self.settle_exchange(wires, *id);
+        }
         self.read_on(wires, *id);
         true
     }

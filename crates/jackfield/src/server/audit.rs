@@ -51,8 +51,9 @@ impl Audit {
             ),
             (
                 "origins",
-                exposed
-                    .listeners(|listener| settings.origins == Origins::Any && exposed.is(listener, On::Http)),
+                exposed.listeners(|listener| {
+                    settings.gate.origins == Origins::Any && exposed.is(listener, On::Http)
+                }),
                 "any page may open a WebSocket in the name of whoever looks at it",
                 "`ServerBuilder::allowed_origins` in place of `any_origin`",
             ),
@@ -139,7 +140,7 @@ impl fmt::Display for Finding {
 mod tests {
     use super::*;
     use crate::config::ListenerSettings;
-    use crate::gate::Reserved;
+    use crate::gate::Gate;
     use crate::shared::NoObserver;
     use crate::shared::WallClock;
     use std::sync::Arc;
@@ -161,11 +162,10 @@ mod tests {
 
     fn settings(limits: Limits, origins: Origins) -> Settings {
         Settings {
-            reserved: Reserved::default(),
             watchdog: true,
             listeners: ListenerSettings::one_of_each(&limits),
             limits,
-            origins,
+            gate: Gate { origins, ..Gate::default() },
             observer: Arc::new(NoObserver),
             clock: WallClock::System,
         }

@@ -1,7 +1,7 @@
 //! A server's options.
 
 use crate::config::{Changes, Limits, Listener, ListenerSettings};
-use crate::gate::{Allowed, Origins, Reserved};
+use crate::gate::{Allowed, Gate, Hosts, Origins, Reserved};
 use crate::server::Server;
 use crate::server::error::{Error, Result};
 #[cfg(all(feature = "signals", unix))]
@@ -20,6 +20,7 @@ pub struct ServerBuilder {
     changes: Changes,
     /// Or what is wrong with them.
     origins: std::result::Result<Origins, Vec<String>>,
+    hosts: std::result::Result<Hosts, Vec<String>>,
     reserved: Vec<String>,
     watchdog: Option<bool>,
     observer: Arc<dyn Observer>,
@@ -35,6 +36,7 @@ impl Default for ServerBuilder {
             presets: Vec::new(),
             changes: Changes::default(),
             origins: Ok(Origins::default()),
+            hosts: Ok(Hosts::default()),
             reserved: Vec::new(),
             watchdog: None,
             observer: Arc::new(NoObserver),
@@ -129,6 +131,15 @@ impl ServerBuilder {
         self
     }
 
+    /// Answers requests for these hosts only, such as `a.example`, or `localhost:8080` where the port counts too. Others
+    /// get 421 before their clients see them, and so do requests that name no host. It is the defence against DNS
+    /// rebinding, by which a page reaches a server that listens on its visitor's own machine. Default: any host.
+    #[must_use]
+    pub fn allowed_hosts<H: AsRef<str>>(mut self, hosts: impl IntoIterator<Item = H>) -> Self {
+        self.hosts = Hosts::parse_all(hosts);
+        self
+    }
+
     /// Serves requests for this path even while a reactor is overloaded: for a health check or an administrator. One
     /// that ends with `/` stands for all paths below it. May be repeated. Where a path is reserved, overload lets new
     /// connections in, and the head of their first request decides whether they stay; over TLS that costs a
@@ -178,8 +189,11 @@ impl ServerBuilder {
         let settings = Settings {
             limits,
             listeners,
-            origins: self.origins.unwrap_or_default(),
-            reserved: Reserved(self.reserved),
+            gate: Gate {
+                hosts: self.hosts.unwrap_or_default(),
+                origins: self.origins.unwrap_or_default(),
+                reserved: Reserved(self.reserved),
+            },
             watchdog: self.watchdog.unwrap_or(reactors > 1),
             observer: self.observer,
             clock: WallClock::System,
@@ -222,6 +236,7 @@ impl ServerBuilder {
             ));
         }
         faults.extend(self.origins.as_ref().err().into_iter().flatten().cloned());
+        faults.extend(self.hosts.as_ref().err().into_iter().flatten().cloned());
         let wrong = self.reserved.iter().filter(|path| !path.starts_with('/'));
         faults.extend(wrong.map(|path| format!("`{path}` is reserved, and is no path such as `/health`")));
         if faults.is_empty() { Ok(Checked { limits, addrs, listeners }) } else { Err(Error::Options(faults)) }

@@ -1,6 +1,7 @@
 //! What happens to the server as a whole.
 
 use crate::disconnect::{Limit, Reason};
+use crate::shared::finished::Finished;
 use crate::shared::handle::Handle;
 use crate::shared::peer::Peer;
 use jackfield_reactor::{ConnectionId, Pressure};
@@ -87,6 +88,20 @@ pub trait Observer: Send + Sync {
     /// A message was dropped because its receiver is too slow.
     fn on_dropped(&self, id: ConnectionId) {
         let _ = id;
+    }
+
+    /// Whether [`Observer::on_finished`] is to be called. Asked once, when a server starts: where the answer is no,
+    /// nothing is recorded. Default: no.
+    fn wants_finished(&self) -> bool {
+        false
+    }
+
+    /// An exchange is over: its answer was given, its connection ended, or it became a WebSocket. For access logs,
+    /// metrics and hooks; only if [`Observer::wants_finished`] says so. A request whose head was malformed has no
+    /// exchange. Told on the reactor's thread, in the order in which exchanges end, so that what is slow belongs
+    /// elsewhere.
+    fn on_finished(&self, finished: &Finished<'_>) {
+        let _ = finished;
     }
 
     /// A peer has reached a limit whose consequence is that it is not read for a while, such as [`Limit::Rate`].
@@ -191,6 +206,16 @@ impl Observer for Guarded {
 
     fn on_dropped(&self, id: ConnectionId) {
         self.tell(|observer| observer.on_dropped(id));
+    }
+
+    fn wants_finished(&self) -> bool {
+        let mut wants = false;
+        self.tell(|observer| wants = observer.wants_finished());
+        wants
+    }
+
+    fn on_finished(&self, finished: &Finished<'_>) {
+        self.tell(|observer| observer.on_finished(finished));
     }
 
     fn on_throttled(&self, id: ConnectionId, why: Limit) {

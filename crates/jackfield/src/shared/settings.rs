@@ -1,7 +1,7 @@
 //! What the reactors of a server share and never change.
 
 use crate::config::{Limits, ListenerSettings};
-use crate::gate::{Origins, Reserved};
+use crate::gate::Gate;
 use crate::shared::observer::Observer;
 use std::sync::Arc;
 
@@ -9,8 +9,7 @@ use std::sync::Arc;
 pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) listeners: Box<[ListenerSettings]>,
-    pub(crate) origins: Origins,
-    pub(crate) reserved: Reserved,
+    pub(crate) gate: Gate,
     pub(crate) watchdog: bool,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) clock: WallClock,

@@ -2,7 +2,7 @@
 
 use super::Random;
 use crate::disconnect::{Disconnect, Reason};
-use crate::shared::RefuseReason;
+use crate::shared::{Finished, RefuseReason};
 use jackfield_reactor::ConnectionId;
 use std::fmt::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -32,6 +32,8 @@ pub(super) struct Pages {
     pub(super) nobody_was_evicted: bool,
     /// A record of TLS was forged on its way.
     pub(super) is_forged: bool,
+    /// Exchanges that were told to be over.
+    pub(super) finished: u64,
 }
 
 /// What was wrong: by which oracle, and how so.
@@ -203,6 +205,17 @@ impl Book {
         drop(pages);
         if why == RefuseReason::Overload && !is_overloaded {
             self.wrong("promises", format!("peer {peer} is refused for an overload that there is not"));
+        }
+    }
+
+    pub(super) fn finished(&self, finished: &Finished<'_>) {
+        let mut pages = self.pages();
+        pages.finished += 1;
+        let Finished { connection, method, path, status, .. } = finished;
+        pages.trace.note(format_args!("{connection}: {method} {path} is finished with {status}"));
+        drop(pages);
+        if finished.is_complete && !matches!(status, 101 | 200..=999) {
+            self.wrong("promises", format!("{connection}: {method} {path} is whole, with {status}"));
         }
     }
 

@@ -453,7 +453,7 @@ impl Party {
         let has_left = reset || cut || slow || self.said.silent || self.first_path().is_none();
         match record.refused {
             Some(RefuseReason::Overload) if record.may_be_provisional => match self.first_path() {
-                Some(path) if was_told.settings.reserved.contains(path) => {
+                Some(path) if was_told.settings.gate.reserved.contains(path) => {
                     Err(format!("it asked for {path}, which is reserved, and was refused"))
                 }
                 Some(_) => Ok(()),

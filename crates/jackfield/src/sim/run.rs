@@ -10,7 +10,7 @@ use super::{Random, Report, Tls, Violation};
 use crate::client::{Client, ClientFactory, IntoClient, Refuse, Setup};
 use crate::config::{ListenerSettings, Speaks};
 use crate::dispatch::Dispatcher;
-use crate::gate::{Origins, Reserved};
+use crate::gate::{Gate, Origins, Reserved};
 use crate::shared::{Drain, Handle, Peer as Newcomer, RemoteReactor, Settings, State, WallClock};
 use jackfield_reactor::{
     self as reactor, Accounts, Budget, ConnectionId, MemoryDriver, Ready, Service, Time,
@@ -115,7 +115,8 @@ impl Sim {
         drivers.iter_mut().for_each(|driver| driver.reactor.wires.share_budget(budget.clone()));
         let handle =
             Handle::new(drivers.iter().map(|driver| remote(driver, &options)).collect(), [0, 1, 2].into());
-        let settings = Arc::new(settings(&options, &book));
+        // Every second one records its exchanges, so that the usual way is looked at too.
+        let settings = Arc::new(settings(&options, &book, seed % 2 == 0));
         let make = Rc::new(RefCell::new(make));
         let nodes = drivers.into_iter().enumerate().map(|(number, driver)| {
             let factory = Maker { make: make.clone(), book: book.clone() };
@@ -574,6 +575,11 @@ impl Sim {
         if self.handle.state() >= State::Draining && !halted {
             return Err(wrong("liveness", "shut down, and a reactor goes on".into()));
         }
+        let (asked, finished) = (self.handle.metrics().requests, self.book.pages().finished);
+        if self.settings.observer.wants_finished() && asked != finished {
+            let text = format!("{finished} exchanges were told to be over, of {asked}");
+            return Err(wrong("promises", text));
+        }
         let records = self.book.pages().records.clone();
         let may_end = self.shut_down_at.is_some() || self.book.pages().nobody_was_evicted;
         let was_told = Told { settings: &self.settings, may_end };
@@ -624,19 +630,19 @@ fn remote(driver: &MemoryDriver, options: &Options) -> RemoteReactor {
     RemoteReactor::new(None, &options.limits, &driver.reactor.wires)
 }
 
-fn settings(options: &Options, book: &Book) -> Settings {
+fn settings(options: &Options, book: &Book, records: bool) -> Settings {
     let tls = options.tls.as_ref().map(|tls| tls.server.clone());
     let listeners = ListenerSettings::one_of_each(&options.limits).into_iter();
     Settings {
         listeners: listeners.map(|listener| ListenerSettings { tls: tls.clone(), ..listener }).collect(),
         limits: options.limits.clone(),
-        origins: Origins::Any,
-        reserved: Reserved(options.reserved.clone()),
+        gate: Gate { origins: Origins::Any, reserved: Reserved(options.reserved.clone()), ..Gate::default() },
         watchdog: false,
         observer: Arc::new(Eyes {
             observer: options.observer.clone(),
             book: book.clone(),
             has_tls: options.tls.is_some(),
+            records,
         }),
         clock: WallClock::From(BEGIN),
     }

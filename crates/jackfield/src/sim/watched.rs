@@ -5,7 +5,7 @@ use crate::client::{
     BodyPlan, Client, Connection, Control, Exchange, HeartbeatAction, Raw, TimerId, Upgrade, WebSocket,
 };
 use crate::disconnect::{Disconnect, Limit, Reason};
-use crate::shared::{Handle, Observer, Peer, RefuseReason};
+use crate::shared::{Finished, Handle, Observer, Peer, RefuseReason};
 use jackfield_proto::http1::Request;
 use jackfield_proto::websocket::Message;
 use jackfield_reactor::{ConnectionId, Pressure};
@@ -132,6 +132,8 @@ pub(super) struct Eyes {
     pub(super) observer: Arc<dyn Observer>,
     pub(super) book: Book,
     pub(super) has_tls: bool,
+    /// Exchanges are recorded.
+    pub(super) records: bool,
 }
 
 impl Observer for Eyes {
@@ -141,6 +143,15 @@ impl Observer for Eyes {
 
     fn on_stopped(&self) {
         self.observer.on_stopped();
+    }
+
+    fn wants_finished(&self) -> bool {
+        self.records
+    }
+
+    fn on_finished(&self, finished: &Finished<'_>) {
+        self.book.finished(finished);
+        self.observer.on_finished(finished);
     }
 
     fn on_refused(&self, peer: &Peer, why: RefuseReason) {

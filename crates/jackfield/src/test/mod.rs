@@ -24,7 +24,7 @@ pub use jackfield_reactor::FarEnd;
 use crate::client::{Closure, IntoClient, Setup};
 use crate::config::{Limits, ListenerSettings};
 use crate::dispatch::Dispatcher;
-use crate::gate::{Allowed, Origins, Reserved};
+use crate::gate::{Allowed, Gate, Hosts, Origins, Reserved};
 use crate::shared::{
     Ending, Guarded, Handle, NoObserver, Observer, Peer, RemoteReactor, Settings, WallClock,
 };
@@ -53,6 +53,8 @@ pub struct TestOptions {
     /// Which pages may open a WebSocket, as
     /// [`ServerBuilder::allowed_origins`](crate::ServerBuilder::allowed_origins); `None`: any.
     pub origins: Option<Vec<String>>,
+    /// Hosts that it answers for, as [`ServerBuilder::allowed_hosts`](crate::ServerBuilder::allowed_hosts); none: any.
+    pub hosts: Vec<String>,
     /// Paths that are served even under overload, as [`ServerBuilder::overload_exempt`](crate::ServerBuilder::overload_exempt).
     pub reserved: Vec<String>,
     /// TLS on every listener, as [`Listener::tls_config`](crate::Listener::tls_config): the far ends then carry its
@@ -80,6 +82,7 @@ impl Default for TestOptions {
             limits: Limits::default(),
             observer: Arc::new(NoObserver),
             origins: Some(Vec::new()),
+            hosts: Vec::new(),
             reserved: Vec::new(),
             #[cfg(feature = "tls")]
             tls: None,
@@ -101,7 +104,7 @@ impl TestServer {
     /// A server with options.
     ///
     /// # Panics
-    /// One of the allowed origins is none.
+    /// One of the allowed origins or hosts is none.
     pub fn with_options<F, M>(options: TestOptions, make: F) -> Self
     where
         F: FnMut(&Peer) -> M + 'static,
@@ -133,6 +136,7 @@ impl TestServer {
             .into_iter()
             .map(|listener| ListenerSettings { tls: options.tls.clone(), ..listener })
             .collect();
+        let hosts = Hosts::parse_all(options.hosts).unwrap_or_else(|faults| panic!("{}", faults.join("; ")));
         let origins = match options.origins.map(Allowed::parse_all) {
             None => Origins::Any,
             Some(Ok(allowed)) => Origins::Listed(allowed),
@@ -141,8 +145,7 @@ impl TestServer {
         let settings = Settings {
             listeners,
             limits: options.limits,
-            origins,
-            reserved: Reserved(options.reserved),
+            gate: Gate { hosts, origins, reserved: Reserved(options.reserved) },
             watchdog: false,
             observer: Arc::new(Guarded(options.observer)),
             clock: WallClock::From(BEGIN),

@@ -4,6 +4,7 @@
 
 mod control;
 mod deadline;
+mod gate;
 mod heartbeat;
 mod memory;
 mod overload;

@@ -27,11 +27,10 @@ impl Links {
         self.overload.is_on()
     }
 
-    /// Whether this reactor is overloaded and takes no WebSocket more at this path.
-    pub(crate) fn is_full_for_upgrade(&mut self, wires: &Wires, path: &str) -> bool {
-        self.is_overloaded(wires.now())
-            && !self.settings.reserved.contains(path)
-            && !self.handle.remote(self.reactor).is_none_or(|remote| remote.quota.take())
+    /// Whether this reactor takes one WebSocket more: if it is overloaded, as many as its quota says.
+    pub(crate) fn has_room_for_upgrade(&mut self, wires: &Wires) -> bool {
+        !self.is_overloaded(wires.now())
+            || self.handle.remote(self.reactor).is_none_or(|remote| remote.quota.take())
     }
 
     fn publish_quota(&self) {

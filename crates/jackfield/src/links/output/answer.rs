@@ -23,6 +23,9 @@ impl Links {
     ) {
         let now = wires.now();
         let Some(outbox) = wires.outbox(id) else { return };
+        if self.asks.record {
+            self.record_answer(id, head.status, head.content_type, head.fields);
+        }
         let (link, date) = self.link_and_date(id, now);
         let Protocol::Http(machine) = &mut link.protocol else { return };
         match machine.respond(head, body.len() as u64, date, outbox.tail()) {
@@ -39,6 +42,9 @@ impl Links {
 
     /// After an answer that was not given in its own callback: on to the next request, or to the end.
     pub(crate) fn after_answer(&mut self, wires: &mut Wires, id: ConnectionId) {
+        if self.asks.record && !planted(53) {
+            self.settle_exchange(wires, id);
+        }
         let has_ended = wires.has_ended(id);
         let Protocol::Http(machine) = &self.link(id).protocol else { return };
         match machine.phase() {

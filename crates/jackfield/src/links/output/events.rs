@@ -12,9 +12,12 @@ impl Links {
         let now = wires.now();
         let heartbeat = self.limits_of(id).events_heartbeat;
         let Some(outbox) = wires.outbox(id) else { return };
+        let head = ResponseHead { status: 200, content_type: EVENT_STREAM, fields: &fields };
+        if self.asks.record {
+            self.record_answer(id, head.status, head.content_type, head.fields);
+        }
         let (link, date) = self.link_and_date(id, now);
         let Protocol::Http(machine) = &mut link.protocol else { return };
-        let head = ResponseHead { status: 200, content_type: EVENT_STREAM, fields: &fields };
         if machine.respond_until_close(&head, date, outbox.tail()) == SendBody::No {
             return;
         }

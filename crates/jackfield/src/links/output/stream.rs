@@ -19,6 +19,9 @@ impl Links {
     ) {
         let now = wires.now();
         let Some(outbox) = wires.outbox(id) else { return };
+        if self.asks.record {
+            self.record_answer(id, head.status, head.content_type, head.fields);
+        }
         let (link, date) = self.link_and_date(id, now);
         if let Protocol::Http(machine) = &mut link.protocol {
             machine.respond_stream(head, body_bytes, date, outbox.tail());

@@ -1,0 +1,79 @@
+//! Which hosts a server answers for.
+
+use jackfield_proto::http1::Authority;
+
+/// Which hosts a server answers for: none listed, any.
+///
+/// A page of an attacker can let its own name point at a server that only this browser reaches (DNS rebinding). What it
+/// can't choose is the host that the browser then asks for, which is that name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Hosts(Vec<Host>);
+
+/// A host; without a port at any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Host {
+    name: Box<str>,
+    port: Option<u16>,
+}
+
+impl Hosts {
+    /// The hosts of a list, or what is wrong with each that is none.
+    pub(crate) fn parse_all<H: AsRef<str>>(texts: impl IntoIterator<Item = H>) -> Result<Self, Vec<String>> {
+        let (mut hosts, mut faults) = (Vec::new(), Vec::new());
+        for text in texts {
+            let text = text.as_ref();
+            match Authority::parse(text).filter(|_| text.is_ascii() && !text.contains('*')) {
+                Some(host) => hosts.push(Host { name: host.host().into(), port: host.port() }),
+                None => faults.push(format!("`{text}` is no host such as `a.example` or `localhost:8080`")),
+            }
+        }
+        if faults.is_empty() { Ok(Self(hosts)) } else { Err(faults) }
+    }
+
+    pub(crate) fn are_any(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether the server answers a request for this host.
+    pub(crate) fn allow(&self, asked: Option<&str>) -> bool {
+        let is_asked = |host: &Host, asked: &Authority<'_>| {
+            host.name.eq_ignore_ascii_case(asked.host()) && (host.port.is_none() || host.port == asked.port())
+        };
+        self.are_any()
+            || asked
+                .and_then(Authority::parse)
+                .is_some_and(|asked| self.0.iter().any(|host| is_asked(host, &asked)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_listed_hosts_are_answered_for() {
+        let hosts = Hosts::parse_all(["a.example", "localhost:8080", "[::1]"]).expect("they are hosts");
+        for (asked, allowed) in [
+            (Some("a.example"), true),
+            (Some("A.EXAMPLE:81"), true),
+            (Some("localhost:8080"), true),
+            (Some("localhost"), false),
+            (Some("[::1]:9"), true),
+            (Some("evil.example"), false),
+            (Some("x.a.example"), false),
+            (Some("a.example.evil"), false),
+            (Some("a.example@evil"), false),
+            (Some(""), false),
+            (None, false),
+        ] {
+            assert_eq!(hosts.allow(asked), allowed, "{asked:?}");
+        }
+        assert!(Hosts::default().allow(None) && Hosts::default().allow(Some("any")));
+    }
+
+    #[test]
+    fn what_is_no_host_is_named() {
+        let faults = Hosts::parse_all(["a", "*.a", "http://a", "a/", ""]).expect_err("only one is a host");
+        assert_eq!(faults.len(), 4, "{faults:?}");
+    }
+}

@@ -1,0 +1,116 @@
+//! Keeps the record of an exchange, where an observer wants to be told of those that are finished.
+
+use crate::links::Links;
+use crate::links::protocol::Protocol;
+use crate::links::record::ExchangeRecord;
+use crate::shared::{AnsweredAs, Finished};
+use jackfield_proto::http1::{Fields, Phase, Request, ResponseHead};
+use jackfield_reactor::{ConnectionId, Wires};
+
+impl Links {
+    /// A head has come.
+    #[cold]
+    pub(crate) fn begin_exchange(&mut self, wires: &Wires, id: ConnectionId, request: &Request<'_>) {
+        let record = ExchangeRecord {
+            method: request.method().into(),
+            path: request.path().into(),
+            begun_at: wires.now(),
+            bytes_in: (request.head_bytes() + request.body().len()) as u64,
+            sent_before: sent(wires, id),
+            status: 0,
+            answered: AnsweredAs::AtOnce,
+        };
+        self.link(id).extra().exchange = Some(Box::new(record));
+    }
+
+    /// Part of the body of the request has come.
+    pub(crate) fn count_body(&mut self, id: ConnectionId, part: &[u8]) {
+        if let Some(record) = self.record(id) {
+            record.bytes_in += part.len() as u64;
+        }
+    }
+
+    /// Its answer begins with a head of these parts: by themselves, so that the usual way need not have one in memory.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn record_answer(
+        &mut self,
+        id: ConnectionId,
+        status: u16,
+        content_type: &str,
+        fields: &Fields,
+    ) {
+        let head = ResponseHead { status, content_type, fields };
+        if let Some(record) = self.record(id) {
+            // What can't be written has become a 500.
+            let is_final = matches!(status, 200..=999) && head.check().is_ok();
+            record.status = if is_final { status } else { 500 };
+        }
+    }
+
+    /// After anything that may have finished an exchange: its observer is told if it has.
+    #[cold]
+    pub(crate) fn settle_exchange(&mut self, wires: &Wires, id: ConnectionId) {
+        let link = &self.table[id.slot()];
+        let answered = match &link.protocol {
+            Protocol::Http(machine) => match machine.phase() {
+                Phase::Open => return,
+                Phase::Deferred => AnsweredAs::Later,
+                Phase::Streaming => AnsweredAs::Stream,
+                Phase::Idle | Phase::Done | Phase::Switched => return self.finish_exchange(wires, id, true),
+            },
+            Protocol::Events => AnsweredAs::Events,
+            Protocol::WebSocket(_) => {
+                if let Some(record) = self.record(id) {
+                    (record.status, record.answered) = (101, AnsweredAs::WebSocket);
+                }
+                return self.finish_exchange(wires, id, true);
+            }
+            _ => return,
+        };
+        if let Some(record) = self.record(id) {
+            record.answered = answered;
+        }
+    }
+
+    /// The connection has ended, and its exchange with it.
+    #[cold]
+    pub(crate) fn end_exchange(&mut self, wires: &Wires, id: ConnectionId) {
+        let is_complete = match &self.table[id.slot()].protocol {
+            Protocol::Http(machine) => {
+                !matches!(machine.phase(), Phase::Open | Phase::Deferred | Phase::Streaming)
+            }
+            // It has no other end.
+            Protocol::Events => true,
+            _ => false,
+        };
+        self.finish_exchange(wires, id, is_complete);
+    }
+
+    fn finish_exchange(&mut self, wires: &Wires, id: ConnectionId, is_complete: bool) {
+        let link = &mut self.table[id.slot()];
+        let Some(record) = link.extra.as_mut().and_then(|extra| extra.exchange.take()) else { return };
+        self.settings.observer.on_finished(&Finished {
+            connection: id,
+            listener: link.listener.into(),
+            peer: wires.peer(id).and_then(|peer| peer.source().as_ip()),
+            method: &record.method,
+            path: &record.path,
+            status: record.status,
+            bytes_in: record.bytes_in,
+            bytes_out: sent(wires, id).saturating_sub(record.sent_before),
+            duration: wires.now().since(record.begun_at),
+            answered: record.answered,
+            is_complete,
+        });
+    }
+
+    fn record(&mut self, id: ConnectionId) -> Option<&mut ExchangeRecord> {
+        self.link(id).extra.as_mut()?.exchange.as_deref_mut()
+    }
+}
+
+/// What was sent on a connection so far, what is queued included.
+fn sent(wires: &Wires, id: ConnectionId) -> u64 {
+    wires.wire_stats(id).map_or(0, |stats| stats.bytes_out) + wires.queued(id) as u64
+}
