@@ -92,7 +92,8 @@ impl ConnectionId {
 
     /// The id that [`ConnectionId::to_bits`] gave. Any integer is safe: what it does not name is gone.
     pub fn from_bits(bits: u64) -> Self {
-        if bits >= DRIVER { Self::NONE } else { Self(bits) }
+        let has_generation = bits >> SLOT_BITS & ((1 << GENERATION_BITS) - 1) != 0;
+        if bits >= DRIVER || !has_generation { Self::NONE } else { Self(bits) }
     }
 }
 
@@ -150,6 +151,8 @@ mod tests {
             assert_eq!(ConnectionId::of_event(id.token().0 as u64), id);
             assert_eq!(id.as_listener(), None);
             assert_eq!(ConnectionId::from_bits(id.to_bits()), id);
+            // A slot without a generation names nothing.
+            assert_eq!(ConnectionId::from_bits(id.slot() as u64), ConnectionId::NONE);
             assert!((1..1 << 53).contains(&id.to_bits()), "a double can hold it, and it is not 0");
             assert_eq!(id.to_bits() as f64 as u64, id.to_bits());
         }

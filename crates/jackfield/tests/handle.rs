@@ -205,7 +205,7 @@ fn a_server_that_has_ended_takes_nothing_and_keeps_nothing() {
 
 #[test]
 fn so_does_one_that_never_served_and_one_that_was_shut_down() {
-    let id = ConnectionId::from_bits(0);
+    let id = ConnectionId::new(0, 0, 0);
     let server = Server::bind("127.0.0.1:0").unwrap();
     let handle = server.handle();
     drop(server);

@@ -264,3 +264,19 @@ fn a_late_part_does_not_reach_a_later_exchange() {
     lab.run();
     assert_eq!(statuses(&again.take()), [200]);
 }
+
+#[test]
+fn a_late_event_stream_for_a_peer_that_has_ended_ends() {
+    let mut lab = Lab::new(|| Probe {
+        on_request: |_, exchange, _| REPLIES.with_borrow_mut(|replies| replies.push(exchange.defer())),
+        ..Probe::default()
+    });
+    let far = lab.connect();
+    far.send(get("/").as_bytes());
+    far.finish();
+    lab.run();
+    let reply = REPLIES.with_borrow_mut(Vec::pop).expect("it was deferred");
+    reply.events();
+    lab.run();
+    assert_eq!((lab.server.handle().count(), far.is_finished() || far.is_reset()), (0, true));
+}

@@ -85,6 +85,17 @@ fn n15_every_preset_is_valid_and_each_is_stricter_than_the_one_before() {
     assert!(off[0] > off[1] && off[1] >= off[2] && off[2] > off[3], "{off:?}");
 }
 
+#[test]
+fn n15_a_listener_is_audited_by_its_own_limits() {
+    let idle = |idle| Listener::tcp("0.0.0.0:0").limits(move |limits| limits.http_idle = idle);
+    let builder = || Server::builder().preset(Limits::internet());
+    let off = "0.0.0.0:PORT: http_idle is off; turn it on with \
+        `.limits(|limits| limits.http_idle = Duration::from_millis(75000))`";
+    assert_eq!(audited(builder().listen(idle(Duration::ZERO))), [off, PLAIN]);
+    let careful = builder().limits(|limits| limits.http_idle = Duration::ZERO);
+    assert_eq!(audited(careful.listen(idle(Duration::from_secs(5)))), [PLAIN]);
+}
+
 /// What was logged as a warning.
 struct Warnings(Mutex<Vec<String>>);
 

@@ -1,7 +1,7 @@
 //! What every callback can do, whatever the connection speaks.
 
 use crate::config::Rate;
-use crate::disconnect::Reason;
+use crate::disconnect::{Reason, Timeout};
 use crate::links::{Links, Protocol, key};
 use crate::message::{Overflow, Publication, Published, Sent};
 use crate::shared::{Busy, Handle};
@@ -190,7 +190,9 @@ impl Connection<'_> {
     #[doc(alias = "AbsoluteTimeout")]
     pub fn set_max_lifetime(&mut self, lifetime: Duration) {
         let age = self.stats().map_or(Duration::ZERO, |stats| stats.age);
-        if lifetime.is_zero() {
+        if self.links.table[self.id.slot()].reason == Some(Reason::Timeout(Timeout::Lifetime)) {
+            // It is being drained for that, and the same timer is its deadline.
+        } else if lifetime.is_zero() {
             self.wires.cancel_timer(self.id, key::LIFETIME);
         } else {
             self.wires.set_timer(self.id, key::LIFETIME, lifetime.saturating_sub(age));

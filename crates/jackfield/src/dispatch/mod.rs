@@ -208,7 +208,8 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         let now = wires.now();
         if self.accept_error_at.is_none_or(|at| now.since(at) >= ACCEPT_ERROR_EVERY) {
             self.accept_error_at = Some(now);
-            self.settings.observer.on_accept_error(listener, error);
+            let number = self.settings.listeners.get(listener).map_or(listener, |listener| listener.number);
+            self.settings.observer.on_accept_error(number, error);
         }
     }
 

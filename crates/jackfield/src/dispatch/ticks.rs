@@ -3,7 +3,7 @@
 use crate::client::{ClientFactory, Job, Reactor};
 use crate::dispatch::Dispatcher;
 use crate::dispatch::call::guard;
-use crate::shared::Copies;
+use crate::shared::{Callback, Copies};
 use jackfield_reactor::{ConnectionId, Wires};
 use std::any::Any;
 use std::time::Duration;
@@ -55,9 +55,11 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// A panic ends nothing but the closure's own run.
     fn run_on_reactor(&mut self, wires: &mut Wires, run: impl FnOnce(&mut Reactor<'_>)) {
         let links = &mut self.links;
+        wires.mark(ConnectionId::NONE, Callback::Reactor as u8);
         if let Err(payload) = guard(|| run(&mut Reactor { wires, links })) {
             self.report_panic(&*payload);
         }
+        wires.mark(ConnectionId::NONE, Callback::None as u8);
     }
 
     #[cold]

@@ -159,7 +159,10 @@ impl Sight {
     }
 
     fn is_callback(&self) -> bool {
-        self.doing != Callback::None as u64 && ConnectionId::from_bits(self.at) != ConnectionId::NONE
+        // A tick is of no connection. Between two events another mark stands there.
+        let is_of_none = self.at == ConnectionId::NONE.to_bits();
+        let is_of_one = ConnectionId::from_bits(self.at) != ConnectionId::NONE;
+        self.doing != Callback::None as u64 && (is_of_none || is_of_one)
     }
 }
 
@@ -212,7 +215,13 @@ mod tests {
     }
 
     fn message(turns: u64, messages: u64) -> Sight {
-        Sight { at: 7, doing: Callback::Message as u64, turns, messages, requests: 0 }
+        Sight {
+            at: ConnectionId::new(0, 0, 7).to_bits(),
+            doing: Callback::Message as u64,
+            turns,
+            messages,
+            requests: 0,
+        }
     }
 
     #[test]

@@ -94,24 +94,36 @@ impl Exposed<'_> {
 }
 
 fn limits_off(exposed: &Exposed<'_>) -> Vec<Finding> {
-    let limits = &exposed.settings.limits;
     let recommended = Limits::internet().table();
+    let tables: Vec<_> = exposed.settings.listeners.iter().map(|listener| listener.limits.table()).collect();
     let mut findings = Vec::new();
-    for row in limits.table() {
-        let Some((_, on, off)) = DEFENCES.iter().find(|(name, ..)| *name == row.name) else { continue };
-        // A heartbeat finds a dead peer sooner than the idle timeout that it stands for.
-        let is_replaced = row.name == "websocket_idle" && !limits.heartbeat.is_zero();
-        let listeners = exposed.listeners(|listener| exposed.is(listener, *on));
-        if off.is(row.value) && !is_replaced && !listeners.is_empty() {
-            let better = recommended.iter().find(|better| better.name == row.name).map_or(0, |row| row.value);
-            findings.push(finding(&row, listeners, better));
+    for (number, better) in recommended.iter().enumerate() {
+        let Some((_, on, off)) = DEFENCES.iter().find(|(name, ..)| *name == better.name) else { continue };
+        let value = |listener: usize| tables[listener][number].value;
+        let is_off = |listener: usize| {
+            // A heartbeat finds a dead peer sooner than the idle timeout that it stands for.
+            let heartbeat = exposed.settings.listeners[listener].limits.heartbeat;
+            let is_replaced = better.name == "websocket_idle" && !heartbeat.is_zero();
+            exposed.is(listener, *on) && off.is(value(listener)) && !is_replaced
+        };
+        // Listeners may have values of their own: one finding for each value.
+        let mut values: Vec<u64> =
+            (0..tables.len()).filter(|listener| is_off(*listener)).map(value).collect();
+        values.sort_unstable();
+        values.dedup();
+        for off in values {
+            let listeners = exposed.listeners(|listener| is_off(listener) && value(listener) == off);
+            if !listeners.is_empty() {
+                findings.push(finding(better, off, listeners));
+            }
         }
     }
     findings
 }
 
-fn finding(row: &LimitRow, listeners: Vec<SocketAddr>, better: u64) -> Finding {
-    let LimitRow { name, unit, value, .. } = row;
+/// A limit that is off with this value, beside the row of a better one.
+fn finding(better: &LimitRow, value: u64, listeners: Vec<SocketAddr>) -> Finding {
+    let LimitRow { name, unit, value: better, .. } = better;
     let state = match value {
         0 => "is off".into(),
         value => format!("is {value} {unit}, so wide that it is off"),

@@ -65,10 +65,9 @@ impl Server {
                 let factory = maker(&mut setup);
                 let mut dispatcher = Dispatcher::new(setup, factory, settings);
                 dispatcher.begin_ticks(&mut driver.reactor.wires);
-                let ended = driver.run(&mut dispatcher);
-                handle.end_reactor(number);
-                ended
+                driver.run(&mut dispatcher)
             }));
+            handle.end_reactor(number);
             let ended = ended.map_err(|_| Error::Reactor(number)).and_then(|ended| Ok(ended?));
             if ended.is_err() {
                 // A reactor less is a server that answers some and not others: better none.

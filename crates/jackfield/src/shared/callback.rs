@@ -22,11 +22,13 @@ pub(crate) enum Callback {
     Post,
     Drain,
     Heartbeat,
+    /// A tick, or a closure of another thread: of no connection.
+    Reactor,
     Disconnect,
 }
 
 /// By their numbers.
-pub(crate) const NAMES: [&str; 18] = [
+pub(crate) const NAMES: [&str; 19] = [
     "",
     "ClientFactory::create",
     "on_connect",
@@ -44,5 +46,6 @@ pub(crate) const NAMES: [&str; 18] = [
     "on_post",
     "on_drain",
     "on_heartbeat",
+    "Setup::every or Handle::run_on",
     "on_disconnect",
 ];

@@ -153,6 +153,10 @@ impl Links {
             return;
         }
         wires.cancel_timer(id, key::UPGRADE);
+        if matches!(kind, AnswerKind::Events) && wires.has_ended(id) {
+            // Nobody would end the stream.
+            return self.close(wires, id, Reason::Peer);
+        }
         let head = ResponseHead { status, content_type: &content_type, fields: &fields };
         match kind {
             AnswerKind::Whole(body) => self.respond(wires, id, &head, body),
