@@ -280,3 +280,36 @@ fn a_late_event_stream_for_a_peer_that_has_ended_ends() {
     lab.run();
     assert_eq!((lab.server.handle().count(), far.is_finished() || far.is_reset()), (0, true));
 }
+
+/// Who waits for an answer, a decision or a part may be gone by then, and that can be asked.
+#[test]
+fn late_values_know_whether_their_client_is_there() {
+    let mut lab = Lab::new(|| Probe {
+        on_request: |_, exchange, _| REPLIES.with_borrow_mut(|replies| replies.push(exchange.defer())),
+        on_upgrade: |_, upgrade, _| UPGRADES.with_borrow_mut(|upgrades| upgrades.push(upgrade.defer())),
+        ..Probe::default()
+    });
+    let peers = [get("/1"), get("/2"), UPGRADE.into()].map(|request| {
+        let far = lab.connect();
+        far.send(request.as_bytes());
+        lab.run();
+        far
+    });
+    let mut replies = REPLIES.with_borrow_mut(std::mem::take);
+    let upgrade = UPGRADES.with_borrow_mut(Vec::pop).expect("it is there");
+    let mut body = replies.pop().expect("it is there").stream(200, "text/plain");
+    let reply = replies.pop().expect("it is there");
+    lab.run();
+    assert_eq!([reply.is_connected(), body.is_connected(), upgrade.is_connected()], [true; 3]);
+    assert_eq!(body.write("a"), Sent::Queued);
+    peers.iter().for_each(|far| far.reset());
+    lab.run();
+    assert_eq!([reply.is_connected(), body.is_connected(), upgrade.is_connected()], [false; 3]);
+    assert_eq!(body.write("b"), Sent::Gone);
+    // They are for nobody, and harm nobody.
+    reply.ok("text/plain", "x");
+    body.finish();
+    upgrade.accept();
+    lab.run();
+    assert_eq!(lab.connections(), 0);
+}

@@ -84,6 +84,12 @@ impl LateUpgrade {
         ResponseBuilder::new(self, status, Fields::new())
     }
 
+    /// Whether the client is still there. It may leave just afterwards.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.reply.is_connected()
+    }
+
     fn refuse(mut self, status: u16, content_type: &str, fields: Fields, body: Body<'static>) {
         self.reply.post(status, content_type, fields, AnswerKind::Whole(body));
     }

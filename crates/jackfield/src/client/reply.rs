@@ -25,7 +25,7 @@ use jackfield_reactor::ConnectionId;
 ///             let mut body = reply.stream(200, "text/plain");
 ///             for part in ["some ", "parts"] {
 ///                 if !body.write(part).is_accepted() {
-///                     return; // the reactor is behind: what is not finished is broken off
+///                     return; // the client has left, or its reactor is behind: the answer is broken off
 ///                 }
 ///             }
 ///             body.finish();
@@ -50,6 +50,12 @@ impl Reply {
     #[must_use]
     pub fn id(&self) -> ConnectionId {
         self.id
+    }
+
+    /// Whether the client is still there. It may leave just afterwards.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.handle.contains(self.id)
     }
 
     /// Answers.
@@ -182,10 +188,19 @@ impl ReplyStream {
         self.id
     }
 
-    /// Sends a part. [`Sent::Full`]: the mailbox of its reactor is full, and the part was not taken; try again.
+    /// Whether the client is still there. It may leave just afterwards.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.handle.contains(self.id)
+    }
+
+    /// Sends a part. [`Sent::Gone`]: the client has left. [`Sent::Full`]: the mailbox of its reactor is full, and the part was not taken; try again.
     /// A part that its connection can't take later, because too much is queued for
     /// it or because it goes beyond the announced length, breaks the answer off.
     pub fn write<'m>(&mut self, part: impl Into<Body<'m>>) -> Sent {
+        if !self.is_connected() {
+            return Sent::Gone;
+        }
         let part = self.part(PartKind::Bytes(part.into().into_owned()));
         match self.handle.post_command(self.id.reactor(), part) {
             Ok(()) => Sent::Queued,
