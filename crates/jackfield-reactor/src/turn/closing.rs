@@ -61,7 +61,7 @@ impl Reactor {
     pub(super) fn finish<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let Some(wire) = self.wires.get(id) else { return };
         wire.flags.insert(WriteStop::CUT);
-        if wire.is_known() || planted(19) {
+        if wire.is_known() || planted(54) {
             wire.step(Event::Over);
             self.tell_close(id, service);
         }

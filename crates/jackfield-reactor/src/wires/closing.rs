@@ -6,6 +6,7 @@ use crate::planted::planted;
 use crate::reason::Reason;
 use crate::session::Session;
 use crate::stream::Stream;
+use crate::time::NEVER;
 use crate::wire::flags::{Flags, WriteStop};
 use crate::wire::life::{Act, Event, Phase};
 use crate::wire::peer::PeerSlot;
@@ -88,7 +89,8 @@ impl Wires {
         if let Some(carry) = carry {
             self.give_back_carry(carry);
         }
-        self.arm_noted(id, timer_key::LINGER, now.after(linger).0, now.0 as u32);
+        let end = if planted(19) { NEVER } else { now.after(linger) };
+        self.arm_noted(id, timer_key::LINGER, end.0, now.0 as u32);
         self.bound_lingering();
     }
 
