@@ -194,9 +194,9 @@ impl ReplyStream {
         self.handle.contains(self.id)
     }
 
-    /// Sends a part. [`Sent::Gone`]: the client has left. [`Sent::Full`]: the mailbox of its reactor is full, and the part was not taken; try again.
-    /// A part that its connection can't take later, because too much is queued for
-    /// it or because it goes beyond the announced length, breaks the answer off.
+    /// Sends a part. [`Sent::Gone`]: the client has left. [`Sent::Full`]: the mailbox of its reactor is full, and the part
+    /// was not taken; try again. A part that its connection can't take later, because too much is queued for it or because
+    /// it goes beyond the announced length, breaks the answer off.
     pub fn write<'m>(&mut self, part: impl Into<Body<'m>>) -> Sent {
         if !self.is_connected() {
             return Sent::Gone;
