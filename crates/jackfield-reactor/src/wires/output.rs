@@ -50,6 +50,11 @@ impl Wires {
         self.queued_now(id) + self.broadcast.owed(id)
     }
 
+    /// True if the kernel has not taken all that was sent: some waits for it, in plain text or encrypted already.
+    pub fn has_backlog(&self, id: ConnectionId) -> bool {
+        self.queued(id) > 0 || self.peek(id).is_some_and(|wire| wire.session.encrypted_bytes() > 0)
+    }
+
     fn queued_now(&self, id: ConnectionId) -> usize {
         if id == self.current { self.cork.queued() } else { self.peek(id).map_or(0, Wire::queued) }
     }

@@ -33,7 +33,7 @@ pub enum OnRateExceeded {
     /// count meanwhile. [`Observer::on_throttled`](crate::Observer::on_throttled) reports it.
     #[default]
     Pause,
-    /// The connection ends with [`Limit::Rate`]: a WebSocket is closed with 1008, a request answered with 429.
+    /// The connection ends with [`Limit::Rate`](crate::Limit::Rate): a WebSocket is closed with 1008, a request answered with 429.
     Close,
 }
 

@@ -40,7 +40,7 @@ impl Links {
             Protocol::Refused => At::New,
             Protocol::None => At::Done,
         };
-        Standing { at, has_backlog: wires.queued(id) > 0, is_scarce: false }
+        Standing { at, has_backlog: wires.has_backlog(id), is_scarce: false }
     }
 
     pub(super) fn say_goodbye(&mut self, wires: &mut Wires, id: ConnectionId, goodbye: Goodbye, why: Reason) {

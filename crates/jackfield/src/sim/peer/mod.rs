@@ -24,7 +24,7 @@ use crate::config::Speaks;
 ///
 /// All methods are called by the simulation, in the order of one connection's life.
 pub trait Peer {
-    /// The listener that it connects to: one of [`listener`]. Default: HTTP.
+    /// The listener that it connects to: one of [`listener`](crate::test::listener). Default: HTTP.
     fn listener(&self) -> usize {
         Speaks::Http as usize
     }
