@@ -44,8 +44,10 @@ impl Stream {
     /// elsewhere only "nothing for now" says so.
     #[inline(always)]
     pub(crate) fn read(&mut self, room: &mut [u8]) -> ReadOutcome {
-        let outcome = uninterrupted(|| self.receive(room));
-        ReadOutcome::of_socket(outcome, room.len())
+        match self.receive(room) {
+            Ok(count) => ReadOutcome::of_count(count, room.len()),
+            Err(error) => self.read_again(error, room),
+        }
     }
 
     #[inline(always)]
@@ -67,10 +69,28 @@ impl Stream {
         }
     }
 
+    /// A read that gave no bytes, made again if a signal has interrupted it.
+    #[cold]
+    #[inline(never)]
+    fn read_again(&mut self, error: io::Error, room: &mut [u8]) -> ReadOutcome {
+        if error.kind() != ErrorKind::Interrupted {
+            return ReadOutcome::from_error(error);
+        }
+        match uninterrupted(|| self.receive(room)) {
+            Ok(count) => ReadOutcome::of_count(count, room.len()),
+            Err(error) => ReadOutcome::from_error(error),
+        }
+    }
+
     #[inline(always)]
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Tcp(stream) => uninterrupted(|| socket::send(stream, bytes)),
+            Self::Tcp(stream) => match socket::send(stream, bytes) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {
+                    self.write_vectored(&[IoSlice::new(bytes)])
+                }
+                done => done,
+            },
             other => other.write_vectored(&[IoSlice::new(bytes)]),
         }
     }
@@ -202,7 +222,6 @@ impl Stream {
 
 /// A signal that interrupts a call has taken and given nothing: it is made again, or nobody would be told of what it would
 /// have found.
-#[inline(always)]
 fn uninterrupted(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
     loop {
         match call() {

@@ -19,12 +19,12 @@ pub(crate) enum ReadOutcome {
 }
 
 impl ReadOutcome {
+    /// What a read of so many bytes into room of that size says.
     #[inline(always)]
-    pub(crate) fn of_socket(got: io::Result<usize>, room: usize) -> Self {
-        match got {
-            Ok(0) => Self::End,
-            Ok(count) => Self::Bytes { count, drained: cfg!(target_os = "linux") && count < room },
-            Err(error) => Self::from_error(error),
+    pub(crate) fn of_count(count: usize, room: usize) -> Self {
+        match count {
+            0 => Self::End,
+            count => Self::Bytes { count, drained: cfg!(target_os = "linux") && count < room },
         }
     }
 
