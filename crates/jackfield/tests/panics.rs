@@ -289,3 +289,41 @@ fn ten_thousand_panics_harm_nobody_else() {
     server.run();
     assert_eq!(statuses(&far.take()), [200]);
 }
+
+/// Sends so much, closes, and then does this in `on_disconnect`.
+struct Leaver(fn(&mut Connection<'_>));
+
+impl Client for Leaver {
+    fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
+        raw.send(&[b'x'; 200_000]);
+        raw.close();
+        data.len()
+    }
+
+    fn on_disconnect(&mut self, connection: &mut Connection<'_>, _end: &Disconnect) {
+        (self.0)(connection);
+    }
+}
+
+/// It reset the connection, and what the peer had not taken yet was lost.
+#[test]
+fn what_was_sent_arrives_whatever_is_done_in_on_disconnect() {
+    let ways: [(fn(&mut Connection<'_>), u64); 3] = [
+        (|_| panic::panic_any("in on_disconnect"), 1),
+        (|connection| connection.abort(), 0),
+        (|connection| connection.close(), 0),
+    ];
+    for (number, (way, panics)) in ways.into_iter().enumerate() {
+        let mut server = TestServer::new(move |_peer: &Peer| Leaver(way));
+        let far = server.connect_to(listener::RAW);
+        far.send(b"x");
+        server.run();
+        let came = far.take().len();
+        assert_eq!((came, far.is_finished(), far.is_reset()), (200_000, true, false), "way {number}");
+        far.finish();
+        server.run();
+        let metrics = server.handle().metrics();
+        assert_eq!((metrics.panics, metrics.ended(Reason::Local)), (panics, 1), "way {number}");
+        assert_eq!((server.wires().len(), server.wires().lingering()), (0, 0));
+    }
+}

@@ -46,10 +46,6 @@ impl Reactor {
         wire.flags.insert(WriteStop::CUT);
         self.tell_close(id, service);
         let Some(wire) = self.wires.get(id) else { return };
-        if wire.phase != Phase::Closing {
-            // It was aborted there.
-            return self.remove(id, service);
-        }
         let is_unread = wire.has(Flags::UNREAD);
         self.wires.begin_lingering(id);
         if is_unread {

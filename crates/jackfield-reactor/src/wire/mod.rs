@@ -8,7 +8,7 @@ pub(crate) mod peer;
 pub(crate) mod timer_key;
 
 use self::carry::Carry;
-use self::flags::Flags;
+use self::flags::{Flags, WriteStop};
 use self::life::{Act, Event, Phase, Reading};
 use self::peer::PeerSlot;
 use crate::id::ConnectionId;
@@ -76,6 +76,11 @@ impl Wire {
     /// True if nothing comes any more that a reset could be the answer to.
     pub(crate) fn is_over(&self) -> bool {
         self.has(Flags::ENDED) || (self.has(Flags::LAST_WORD) && !self.has(Flags::UNREAD))
+    }
+
+    /// Our end is sent behind all that was queued, and the layer above is just told of it.
+    pub(crate) fn has_sent_end(&self) -> bool {
+        self.phase == Phase::Closing && self.has(WriteStop::CUT)
     }
 
     /// The layer above has not heard the last of it.

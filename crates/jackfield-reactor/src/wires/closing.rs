@@ -25,10 +25,11 @@ impl Wires {
         }
     }
 
-    /// Drops what is queued and resets the connection. The first reason given stands.
+    /// Drops what is queued and resets the connection. The first reason given stands. Once our end is sent nothing is left to
+    /// be dropped, and this does nothing: a reset would destroy what was sent.
     pub fn abort(&mut self, id: ConnectionId, reason: Reason) {
         self.interrupt_broadcast();
-        let Some(wire) = self.get(id).filter(|wire| wire.is_known()) else { return };
+        let Some(wire) = self.get(id).filter(|wire| wire.is_known() && !wire.has_sent_end()) else { return };
         if wire.phase < Phase::Closing {
             wire.reason = reason;
         }

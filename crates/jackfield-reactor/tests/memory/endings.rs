@@ -550,3 +550,19 @@ fn ages_and_idle_times_are_whole() {
     world.advance(1);
     world.expect(&["0 accept", "0 idle 4320000001"]);
 }
+
+/// An abort in `on_close` destroyed what had been sent before.
+#[test]
+fn nothing_ends_a_wire_whose_end_was_sent_at_once() {
+    for commands in ["abort 9", "close 9", "say unsent; close 9; abort 9"] {
+        let mut world = World::new();
+        world.connect();
+        world.on("0 close Local", commands);
+        world.send(0, "fill 200000; close\n");
+        assert!(world.far[0].is_finished() && !world.far[0].is_reset(), "{commands}");
+        world.all_arrived(0);
+        assert_eq!((world.got[0].len(), world.wires().lingering()), (200_000, 1), "{commands}");
+        world.finish(0);
+        world.is_empty();
+    }
+}

@@ -141,7 +141,8 @@ pub trait Client {
     /// not to drift, there is [`Setup::every`].
     fn on_timer(&mut self, connection: &mut Connection<'_>, timer: TimerId) {}
 
-    /// The connection has ended. The last call; the connection takes nothing more, but others do.
+    /// The connection has ended. The last call; the connection takes nothing more, but others do. To close or abort it here
+    /// does nothing, and a panic is reported and changes nothing: what was sent still arrives.
     #[doc(alias = "OnClientDisconnect")]
     #[doc(alias = "OnClientDisconnected")]
     #[doc(alias = "connectionClosed")]

@@ -85,13 +85,19 @@ fn replace<C: Client>(client: &mut C, connection: &mut Connection<'_>) {
 #[cold]
 #[inline(never)]
 pub(super) fn panicked(connection: &mut Connection<'_>, payload: &(dyn Any + Send)) {
-    let Connection { id, wires, links } = connection;
+    report_panic(connection, payload);
+    if !planted(39) {
+        connection.links.close(connection.wires, connection.id, Reason::Panic);
+    }
+}
+
+/// A callback panicked whose connection has ended already.
+#[cold]
+pub(super) fn report_panic(connection: &mut Connection<'_>, payload: &(dyn Any + Send)) {
+    let Connection { id, links, .. } = connection;
     links.metrics.panics.add(1);
     links.settings.observer.on_panic(*id, payload);
     let replacement = links.replacement.take();
     // One panic is reported already.
     let _ = guard(|| drop(replacement));
-    if !planted(39) {
-        links.close(wires, *id, Reason::Panic);
-    }
 }

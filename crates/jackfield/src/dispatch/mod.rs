@@ -18,7 +18,7 @@ mod websocket;
 use crate::client::{Client, ClientFactory, Connection, Setup, Tick};
 use crate::links::{Admission, Links, Protocol};
 use crate::shared::{Callback, Command, Drain, Settings};
-use call::{guard, panicked, run};
+use call::{call, guard, panicked, report_panic, run};
 use feed::{feed, feed_rated};
 use jackfield_proto::http1::HeaderSlots;
 use jackfield_proto::websocket::Scratch;
@@ -173,7 +173,12 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
             wires.mark(id, Callback::Disconnect as u8);
             let end = self.links.disconnect(wires, id, reason);
             let mut connection = Connection { id, wires, links: &mut self.links };
-            run(client, &mut connection, |client, connection| client.on_disconnect(connection, &end));
+            // There is nothing left to be closed.
+            if let Err(payload) = guard(|| {
+                call(client, &mut connection, |client, connection| client.on_disconnect(connection, &end));
+            }) {
+                report_panic(&mut connection, &*payload);
+            }
             if !planted(38) {
                 self.drop_client(id);
             }
