@@ -207,11 +207,13 @@ impl Reactor {
         let (mut budget, now) = (self.wires.limits.read_bytes, self.wires.now);
         while let Some(wire) = self.wires.get(id) {
             match wire.session.discard(&mut self.rx) {
-                ReadOutcome::Bytes { count, .. } if count < budget => {
+                ReadOutcome::Bytes { count, .. } => {
                     wire.heard = now;
-                    budget -= count;
+                    budget = budget.saturating_sub(count);
+                    if budget == 0 {
+                        return self.wires.look_again(id);
+                    }
                 }
-                ReadOutcome::Bytes { .. } => return self.wires.look_again(id),
                 ReadOutcome::Nothing => {
                     wire.flags.remove(Flags::UNREAD);
                     if wire.is_over() {

@@ -566,3 +566,21 @@ fn nothing_ends_a_wire_whose_end_was_sent_at_once() {
         world.is_empty();
     }
 }
+
+/// What came in reads that used up all that may be read in a turn was taken for nothing, and the answer to it was reset.
+#[test]
+fn a_wire_lingers_as_long_as_full_reads_come() {
+    let mut world = World::new();
+    world.connect();
+    world.send(0, "say 413; close\n");
+    let full = "x".repeat(world.wires().limits().read_bytes);
+    for second in 1..30 {
+        world.advance(1000);
+        assert!(!world.far[0].is_released(), "after {second} s");
+        world.send(0, &full);
+    }
+    world.advance(1000);
+    assert!(world.far[0].is_released() && !world.far[0].is_reset());
+    assert_eq!(world.take(0), "413");
+    world.is_empty();
+}
