@@ -290,8 +290,11 @@ fn ten_thousand_panics_harm_nobody_else() {
     assert_eq!(statuses(&far.take()), [200]);
 }
 
-/// Sends so much, closes, and then does this in `on_disconnect`.
-struct Leaver(fn(&mut Connection<'_>));
+/// What is done in `on_disconnect`.
+type LastAct = fn(&mut Connection<'_>);
+
+/// Sends so much, closes, and then does this.
+struct Leaver(LastAct);
 
 impl Client for Leaver {
     fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
@@ -308,7 +311,7 @@ impl Client for Leaver {
 /// It reset the connection, and what the peer had not taken yet was lost.
 #[test]
 fn what_was_sent_arrives_whatever_is_done_in_on_disconnect() {
-    let ways: [(fn(&mut Connection<'_>), u64); 3] = [
+    let ways: [(LastAct, u64); 3] = [
         (|_| panic::panic_any("in on_disconnect"), 1),
         (|connection| connection.abort(), 0),
         (|connection| connection.close(), 0),
