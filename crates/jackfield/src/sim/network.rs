@@ -471,7 +471,11 @@ impl Party {
     fn explains(&self, record: &Record, reason: Reason) -> bool {
         let conduct = &self.conduct;
         match reason {
-            Reason::Peer => conduct.finished || self.peer.is_done() || !self.peer.is_fair(),
+            Reason::Peer => {
+                // The goodbye of TLS is the peer's end, though the stream below it may be cut before its own.
+                let has_said_goodbye = self.secure.as_ref().is_some_and(|secure| secure.has_said_goodbye);
+                conduct.finished || has_said_goodbye || self.peer.is_done() || !self.peer.is_fair()
+            }
             Reason::PeerReset => conduct.reset,
             Reason::Local => {
                 let torn = conduct.slow && self.far.as_ref().is_some_and(FarEnd::is_reset);

@@ -48,7 +48,7 @@ pub(super) struct Secure {
     /// Bytes in plain text that were given to it, and that came out of it.
     pub(super) said: usize,
     pub(super) heard: usize,
-    has_said_goodbye: bool,
+    pub(super) has_said_goodbye: bool,
     pub(super) has_heard_goodbye: bool,
 }
 
