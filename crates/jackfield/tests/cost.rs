@@ -5,7 +5,9 @@
 mod support;
 
 use jackfield::test::{FarEnd, TestOptions, TestServer};
-use jackfield::{Client, Connection, ConnectionId, Drain, Limits, Raw, TimerId};
+use jackfield::{
+    Client, Connection, ConnectionId, Drain, Exchange, History, Limits, Raw, Request, Subscribed, TimerId,
+};
 use std::time::Duration;
 
 /// N, and 4 N.
@@ -246,4 +248,75 @@ fn b4_the_mailbox_is_bounded_in_bytes_and_charged() {
     assert!((64 << 20..65 << 20).contains(&charged), "{charged}");
     world.server.run();
     handle.send(id, &large).unwrap();
+}
+
+/// Streams a topic from where its reader was.
+struct Reader;
+
+impl Client for Reader {
+    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+        let last = request.header_str("Last-Event-ID").unwrap_or_default();
+        assert_eq!(exchange.events().subscribe_from("t", last), Subscribed::New);
+    }
+}
+
+/// Publications in the history that [`slow_readers`] have missed, of 100 bytes each.
+const MISSED: usize = 2000;
+
+/// So many come back at the beginning of a history, and read nothing.
+fn slow_readers(count: usize) -> World {
+    let mut server = TestServer::new(|_peer| Reader);
+    let handle = server.handle();
+    assert!(handle.declare_topic("t", History::new(2 * MISSED)));
+    let get = |last: &str| format!("GET / HTTP/1.1\r\nHost: h\r\nLast-Event-ID: {last}\r\n\r\n");
+    let member = server.connect();
+    member.send(get("").as_bytes());
+    server.run();
+    for _ in 0..MISSED {
+        handle.publish("t", "x".repeat(100));
+    }
+    server.run();
+    let bytes = String::from_utf8(member.take()).unwrap();
+    let (_, id) = bytes.split_once("id: ").or_else(|| bytes.split_once("id:")).unwrap();
+    let first = id.lines().next().unwrap();
+    let mut reader = || {
+        let far = server.connect();
+        far.set_room(Some(0));
+        far.send(get(first).as_bytes());
+        server.run();
+        far
+    };
+    let ends = (0..count).map(|_| reader()).collect();
+    assert_eq!(handle.subscribers("t"), 1, "they wait for what they have missed");
+    World { server, ends }
+}
+
+/// Each command read up to 1,024 publications for each client that does not read, and sent none.
+#[test]
+fn who_does_not_read_its_history_costs_others_nothing() {
+    let [few, many] = [100, 400].map(|count| {
+        let mut world = slow_readers(count);
+        let before = world.visits();
+        for _ in 0..10 {
+            world.server.handle().run_on(0, |_| ()).unwrap();
+            world.server.run();
+        }
+        world.visits() - before
+    });
+    assert!(few == many && many < 100, "{few} places with 100 of them, {many} with 400");
+}
+
+/// Each end, and each subscription, looked at all who still had something to get.
+#[test]
+fn an_end_among_those_who_missed_something_costs_the_same_however_many_there_are() {
+    let [few, many] = [100, 400].map(|count| {
+        let mut world = slow_readers(count);
+        let before = world.visits();
+        world.ends.iter().for_each(FarEnd::reset);
+        world.server.run();
+        assert_eq!(world.server.handle().count(), 1);
+        world.visits() - before
+    });
+    println!("{few} places with 100 of them, {many} with 400");
+    assert!(many <= 4 * few + few / 8, "{few} places with 100 of them, {many} with 400");
 }

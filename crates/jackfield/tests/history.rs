@@ -4,9 +4,10 @@ mod support;
 
 use jackfield::proto::Step;
 use jackfield::proto::sse::{Decoder, Limits as Bounds, Whole};
-use jackfield::test::{FarEnd, TestServer, listener};
+use jackfield::test::{FarEnd, TestOptions, TestServer, listener};
 use jackfield::{
-    Client, Connection, Drain, Event, Exchange, History, Message, Request, Server, Subscribed, WebSocket,
+    Client, Connection, Drain, Event, Exchange, History, Limits, Message, Request, Server, Subscribed,
+    WebSocket,
 };
 use std::io::{Read, Write};
 use std::time::Duration;
@@ -380,4 +381,79 @@ fn a_subscriber_from_before_keeps_its_topic_as_it_was() {
     server.handle().publish("t", "x");
     server.run();
     assert_eq!(text(&far.take()), "x");
+}
+
+/// What is published elsewhere comes here in portions. A client that has got all of it there, and comes back here before
+/// this reactor has delivered as much, got all behind the first portion again.
+#[test]
+fn a_client_that_is_ahead_of_its_reactor_gets_nothing_twice() {
+    const EVENTS: u32 = 5000;
+    for (after, kept, expected) in [
+        (EVENTS, EVENTS, vec![]),
+        (EVENTS - 1, EVENTS, vec![EVENTS]),
+        (2000, EVENTS, (2001..=EVENTS).collect()),
+        // Not all that it has missed is kept: it is told so once.
+        (3000, 10, vec![EVENTS]),
+    ] {
+        let mut server = server(History::new(kept as usize));
+        let member = open(&mut server, "t", "");
+        publish(&mut server, 1..=1);
+        let first = events(&take(&member));
+        let (epoch, _) = first[0].2.split_once('.').unwrap();
+        for number in 2..=EVENTS {
+            server.handle().publish("t", number.to_string());
+        }
+        let far = open(&mut server, "t", &format!("{epoch}.{after}"));
+        publish(&mut server, EVENTS + 1..=EVENTS + 1);
+        let offsets: Vec<u32> = events(&take(&far))
+            .iter()
+            .map(|(.., id)| id.split_once('.').unwrap().1.parse().unwrap())
+            .collect();
+        assert!(offsets.is_sorted_by(|a, b| a < b), "from {after}: ids go back, or come twice");
+        assert!(offsets.iter().all(|offset| *offset > after), "from {after}: what it had comes again");
+        assert!(offsets.ends_with(&[&expected[..], &[EVENTS + 1]].concat()), "from {after}: {offsets:?}");
+    }
+}
+
+/// Only members were counted: with one id in each, a client had a place in as many topics as it asked for.
+#[test]
+fn what_is_still_missed_counts_as_a_subscription() {
+    /// Wants all four topics, from these ids on; on another path the one that it names.
+    struct Many;
+    impl Client for Many {
+        fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+            let last = request.header_str("Last-Event-ID").unwrap_or_default();
+            let mut events = exchange.events();
+            if let Some(topic) = request.path().strip_prefix("/stream/t") {
+                events.subscribe(&format!("t{topic}"));
+                return;
+            }
+            let ids: Vec<&str> = last.split(',').collect();
+            let mut from = |number: usize| events.subscribe_from(&format!("t{number}"), ids[number]);
+            assert_eq!([from(0), from(1), from(2)], [Subscribed::New, Subscribed::New, Subscribed::Refused]);
+            assert!(events.unsubscribe("t0"));
+            let mut from = |number: usize| events.subscribe_from(&format!("t{number}"), ids[number]);
+            assert_eq!([from(3), from(2)], [Subscribed::New, Subscribed::Refused]);
+        }
+    }
+    let limits = Limits::default().with(|limits| limits.topics_max = 2);
+    let options = TestOptions { limits, ..TestOptions::default() };
+    let mut server = TestServer::with_options(options, |_peer| Many);
+    let mut ids = Vec::new();
+    for number in 0..4 {
+        let topic = format!("t{number}");
+        assert!(server.handle().declare_topic(&topic, History::new(10)));
+        let member = open(&mut server, &topic, "");
+        server.handle().publish(&topic, "x");
+        server.run();
+        ids.push(events(&take(&member))[0].2.clone());
+        member.reset();
+    }
+    let far = server.connect();
+    let last = ids.join(",");
+    far.send(format!("GET /all HTTP/1.1\r\nHost: h\r\nLast-Event-ID: {last}\r\n\r\n").as_bytes());
+    server.run();
+    assert_eq!(server.handle().metrics().panics, 0);
+    let subscribers = (0..4).map(|number| server.handle().subscribers(&format!("t{number}")));
+    assert_eq!(subscribers.collect::<Vec<_>>(), [0, 1, 0, 1]);
 }

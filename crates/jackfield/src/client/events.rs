@@ -52,8 +52,8 @@ impl EventStream<'_> {
     /// The topic must keep a history ([`Handle::declare_topic`](crate::Handle::declare_topic)), and then the client gets
     /// exactly what it has missed and what comes after it, in order and each once. If not all of that is kept any more,
     /// or the id is none of this topic's, it gets one event `resync` instead, with the data `{"missed":N}` (`null`: not
-    /// known) and an id from which it can go on, and what comes after it. Much is given in portions, as fast as the client
-    /// reads; until it has all of it, the topic has it for no subscriber.
+    /// known) and an id from which it can go on, and what comes after it. A long history comes in portions, as fast as
+    /// the client reads. Until it is complete, the connection is not counted as a subscriber.
     ///
     /// ```
     /// use jackfield::{Client, Exchange, Request};

@@ -137,9 +137,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         if let Protocol::WebSocket(machine) = &mut self.links.link(id).protocol {
             let _ = planted(35) || machine.take_pong(None, outbox.tail());
         }
-        if self.links.is_replaying() {
-            wires.go_on_next_turn();
-        }
+        self.links.resume(wires, id);
         self.with_client(wires, id, Callback::Drain, |client, connection| client.on_drain(connection));
     }
 
@@ -159,9 +157,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         if !self.ticks.is_empty() {
             self.run_ticks(wires);
         }
-        if self.links.is_replaying() {
-            self.links.replay_on(wires);
-        }
+        self.links.replay_on(wires);
         self.links.drain_on(wires);
         self.links.halt_if_drained(wires);
     }

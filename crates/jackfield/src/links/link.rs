@@ -5,6 +5,7 @@ use crate::disconnect::Reason;
 use crate::links::bucket::Bucket;
 use crate::links::protocol::Protocol;
 use crate::links::record::ExchangeRecord;
+use crate::links::replay::Missed;
 use crate::message::Overflow;
 use crate::topics::Subscription;
 use std::sync::Arc;
@@ -54,6 +55,7 @@ pub(crate) enum Awaited {
 #[derive(Debug, Default)]
 pub(crate) struct Extra {
     pub(crate) topics: Vec<Subscription>,
+    pub(crate) missed: Missed,
     /// The peer's Close.
     pub(crate) close: Option<(u16, Box<str>)>,
     /// Bytes read when the flow of a body was last looked at.

@@ -30,7 +30,7 @@ use crate::gate::Overload;
 use crate::links::date::Date;
 use crate::links::fan_out::FanOut;
 use crate::links::link::Link;
-use crate::links::replay::Replay;
+use crate::links::replay::Turns;
 use crate::links::walk::Walk;
 use crate::shared::{Handle, ReactorMetrics, Settings};
 use crate::topics::Topics;
@@ -47,8 +47,8 @@ pub(crate) struct Links {
     pub(crate) fan_out: Option<FanOut>,
     /// Of topics with a history and members here: the offset of what these got last.
     delivered: HashMap<Arc<str>, u64>,
-    /// Who gets what it has missed.
-    replays: Vec<Replay>,
+    /// Who gets a portion of what it has missed next.
+    replaying: Turns,
     pub(crate) handle: Handle,
     pub(crate) settings: Arc<Settings>,
     pub(crate) metrics: Arc<ReactorMetrics>,
@@ -96,7 +96,7 @@ impl Links {
             topics: Topics::default(),
             fan_out: None,
             delivered: HashMap::new(),
-            replays: Vec::new(),
+            replaying: Turns::new(),
             handle,
             settings,
             metrics,

@@ -5,13 +5,16 @@ use crate::links::Links;
 use crate::links::replay::Replay;
 use crate::message::{Content, Prepared, Published, Sent};
 use crate::shared::{Command, append};
-use crate::topics::{Log, Subscribed};
+use crate::topics::{Log, Logged, Subscribed};
 use jackfield_proto::sse::Event;
 use jackfield_reactor::{ConnectionId, Wires};
 use std::sync::Arc;
 
 /// Publications that one turn takes out of histories for those who come back, and for the members of one topic.
 const PUBLICATIONS_PER_TURN: usize = 1024;
+
+/// Publications that are taken out of a history for one who comes back, before it is another's turn.
+const PORTION: usize = 128;
 
 impl Links {
     /// Publishes on all reactors, to a topic with a history.
@@ -29,7 +32,7 @@ impl Links {
 
     /// What is new in a history goes to the members of this reactor. To how many the last of it went.
     pub(crate) fn deliver(&mut self, wires: &mut Wires, log: &Arc<Log<Prepared>>) -> usize {
-        log.look(self.reactor);
+        log.clear_notified(self.reactor);
         let Some(place) = self.topics.place(&log.name) else { return 0 };
         // Members from before the topic was declared have got nothing of its history.
         let after = self.delivered.get(&log.name).copied().unwrap_or(0);
@@ -40,15 +43,22 @@ impl Links {
             });
         }
         let (mut last, mut count) = (after + found.lost, 0);
-        for published in &found.items {
-            count = self.publish_at(wires, place, Content::Prepared(&published.item), published.but);
-            last = published.offset;
+        for logged in &found.items {
+            count = self.publish_at(wires, place, Content::Prepared(&logged.item), logged.but);
+            last = logged.offset;
         }
         self.delivered.insert(log.name.clone(), last);
-        if found.items.len() == PUBLICATIONS_PER_TURN && log.notify(self.reactor) {
-            let _ = self.handle.post_reserved(self.reactor, Command::Deliver(log.clone()));
+        if found.items.len() == PUBLICATIONS_PER_TURN {
+            self.deliver_later(log);
         }
         count
+    }
+
+    /// Has this reactor deliver what is new, as if another had published it.
+    fn deliver_later(&self, log: &Arc<Log<Prepared>>) {
+        if log.notify(self.reactor) {
+            let _ = self.handle.post_reserved(self.reactor, Command::Deliver(log.clone()));
+        }
     }
 
     /// Subscribes a connection to a topic, and gives it what came after the publication with this id.
@@ -65,89 +75,109 @@ impl Links {
             return refused;
         }
         match log.locate(last_event_id, wires.now()) {
-            Ok(after) => {
-                self.replays.push(Replay { id, log, after });
-                wires.go_on_next_turn();
+            Some(after) => {
+                self.link(id).extra().missed.replays.push(Replay { log, after });
+                self.resume(wires, id);
             }
-            Err(after) => self.skip_to_present(wires, id, &log, after),
+            None => self.skip_to_present(wires, id, &log, None),
         }
         Subscribed::New
     }
 
-    /// Whether anybody gets what it has missed.
-    pub(crate) fn is_replaying(&self) -> bool {
-        !self.replays.is_empty()
-    }
-
-    /// Whether a connection waits for what it has missed of this topic.
-    pub(crate) fn replays(&self, id: ConnectionId, topic: &str) -> bool {
-        self.replays.iter().any(|replay| replay.id == id && *replay.log.name == *topic)
-    }
-
-    /// What a connection has missed of this topic, or of any, is wanted no more. False: nothing was.
-    pub(crate) fn cancel_replay(&mut self, id: ConnectionId, topic: Option<&str>) -> bool {
-        let before = self.replays.len();
-        self.replays
-            .retain(|replay| replay.id != id || topic.is_some_and(|topic| *replay.log.name != *topic));
-        self.replays.len() < before
-    }
-
-    /// Goes on with all who get what they have missed. What this turn has no room for waits for the next; who reads too
-    /// slowly is waited for.
-    pub(crate) fn replay_on(&mut self, wires: &mut Wires) {
-        let mut budget = PUBLICATIONS_PER_TURN;
-        let mut goes_on = false;
-        let mut left = std::mem::take(&mut self.replays).into_iter();
-        for mut replay in left.by_ref() {
-            if self.replay_portion(wires, &mut replay, &mut budget) {
-                goes_on |= !wires.is_congested(replay.id);
-                self.replays.push(replay);
-            }
-            if budget == 0 {
-                break;
-            }
-        }
-        // Those who had no turn come first in the next.
-        goes_on |= left.len() > 0;
-        self.replays.splice(0..0, left);
-        if goes_on {
+    /// A connection gets its turn, if it has missed something that it has not got yet.
+    pub(crate) fn resume(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let Some(extra) = &mut self.link(id).extra else { return };
+        if !extra.missed.replays.is_empty() && !std::mem::replace(&mut extra.missed.is_listed, true) {
+            self.replaying.push_back(id);
             wires.go_on_next_turn();
         }
     }
 
-    /// A portion for one of them. False: it has all, and is a member now, or it is gone.
-    fn replay_portion(&mut self, wires: &mut Wires, replay: &mut Replay, budget: &mut usize) -> bool {
-        let Replay { id, log, after } = replay;
-        if !wires.is_open(*id) {
-            return false;
+    /// Goes on with those whose turn it is. What this turn has no room for waits for the next; who reads too slowly gets
+    /// its turn when it has drained.
+    pub(crate) fn replay_on(&mut self, wires: &mut Wires) {
+        let mut budget = PUBLICATIONS_PER_TURN;
+        for _ in 0..self.replaying.len() {
+            if budget == 0 {
+                break;
+            }
+            let Some(id) = self.replaying.pop_front() else { break };
+            budget -= 1;
+            wires.stats().visits.add(1);
+            if !wires.is_open(id) {
+                continue;
+            }
+            self.link(id).extra().missed.is_listed = false;
+            if !wires.is_congested(id) {
+                budget = budget.saturating_sub(self.replay_portion(wires, id));
+            }
+            if wires.is_open(id) && !wires.is_congested(id) {
+                self.resume(wires, id);
+            }
         }
+        if !self.replaying.is_empty() {
+            wires.go_on_next_turn();
+        }
+    }
+
+    /// A portion of what a connection has missed, which is not congested. How many publications were read for it.
+    fn replay_portion(&mut self, wires: &mut Wires, id: ConnectionId) -> usize {
+        let Some(Replay { log, after }) = self.missed_of(id).cloned() else { return 0 };
         // Where there are members, they have got all up to here.
         let present = match self.topics.place(&log.name) {
             Some(_) => self.delivered.get(&log.name).copied().unwrap_or_else(|| log.head()),
             None => log.head(),
         };
-        let found = log.read(*after, present, *budget, wires.now());
+        if after > present {
+            // It got this on another reactor, and this one has its members still to give it.
+            self.deliver_later(&log);
+            return 0;
+        }
+        let found = log.read(after, present, PORTION, wires.now());
+        wires.stats().visits.add(found.items.len() as u64);
         if found.lost > 0 {
-            self.skip_to_present(wires, *id, log, Some(*after));
-            return false;
+            self.end_replay(id);
+            self.skip_to_present(wires, id, &log, Some(after));
+            return found.items.len();
         }
-        for published in &found.items {
-            if wires.is_congested(*id) {
-                return true;
+        let after = self.send_missed(wires, id, &found.items, after);
+        if after == present {
+            self.end_replay(id);
+            self.join(wires, id, &log.name, Some(after));
+            self.deliver_later(&log);
+        } else if let Some(replay) = self.missed_of(id) {
+            replay.after = after;
+        }
+        found.items.len()
+    }
+
+    /// Sends what was read until the connection is congested. The offset of what it has got last.
+    fn send_missed(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        items: &[Logged<Prepared>],
+        mut after: u64,
+    ) -> u64 {
+        for logged in items {
+            if wires.is_congested(id) {
+                break;
             }
-            match self.send(wires, *id, Content::Prepared(&published.item)) {
+            match self.send(wires, id, Content::Prepared(&logged.item)) {
                 // What fits no event stream is no event that it has missed.
-                Sent::Queued | Sent::Congested | Sent::Unfit => *after = published.offset,
-                Sent::Full | Sent::Gone => return wires.is_open(*id),
+                Sent::Queued | Sent::Congested | Sent::Unfit => after = logged.offset,
+                Sent::Full | Sent::Gone => break,
             }
-            *budget -= 1;
         }
-        if *after < present {
-            return true;
-        }
-        self.join(wires, *id, &log.name, Some(*after));
-        self.deliver(wires, log);
-        false
+        after
+    }
+
+    fn missed_of(&mut self, id: ConnectionId) -> Option<&mut Replay> {
+        self.link(id).extra().missed.replays.last_mut()
+    }
+
+    fn end_replay(&mut self, id: ConnectionId) {
+        self.link(id).extra().missed.replays.pop();
     }
 
     /// A client can't have all that came after this offset: it is told so, and gets what comes from now on.

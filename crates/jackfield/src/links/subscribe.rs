@@ -27,14 +27,17 @@ impl Links {
         }
         let listener = usize::from(self.table[id.slot()].listener);
         let limits = &self.settings.listeners[listener].limits;
-        let topics = self.table[id.slot()].extra.as_ref().map_or(&[][..], |extra| &extra.topics);
         let place = self.topics.place(topic);
-        let is_member =
-            place.is_some_and(|place| topics.iter().any(|subscription| subscription.topic == place));
-        if is_member || self.replays(id, topic) {
-            return Err(Subscribed::Already);
+        let mut count = 0;
+        if let Some(Extra { topics, missed, .. }) = self.table[id.slot()].extra.as_deref() {
+            let is_member =
+                place.is_some_and(|place| topics.iter().any(|subscription| subscription.topic == place));
+            if is_member || missed.position(topic).is_some() {
+                return Err(Subscribed::Already);
+            }
+            count = topics.len() + missed.replays.len();
         }
-        if topics.len() >= limits.topics_max || topic.is_empty() || topic.len() > limits.topic_bytes_max {
+        if count >= limits.topics_max || topic.is_empty() || topic.len() > limits.topic_bytes_max {
             return Err(Subscribed::Refused);
         }
         Ok(())
@@ -55,11 +58,12 @@ impl Links {
 
     pub(crate) fn unsubscribe(&mut self, wires: &mut Wires, id: ConnectionId, topic: &str) -> bool {
         self.end_fan_out(wires);
-        if self.cancel_replay(id, Some(topic)) {
+        let Some(extra) = &mut self.table[id.slot()].extra else { return false };
+        if let Some(index) = extra.missed.position(topic) {
+            extra.missed.replays.swap_remove(index);
             return true;
         }
         let Some(place) = self.topics.place(topic) else { return false };
-        let Some(extra) = &mut self.table[id.slot()].extra else { return false };
         let Some(index) = extra.topics.iter().position(|subscription| subscription.topic == place) else {
             return false;
         };
@@ -71,8 +75,8 @@ impl Links {
     /// Ends all subscriptions of a connection.
     pub(crate) fn leave_topics(&mut self, wires: &mut Wires, id: ConnectionId) {
         self.end_fan_out(wires);
-        self.cancel_replay(id, None);
         let Some(extra) = &mut self.table[id.slot()].extra.as_mut().filter(|_| !planted(32)) else { return };
+        extra.missed.replays.clear();
         for subscription in std::mem::take(&mut extra.topics) {
             self.leave_topic(id, subscription);
         }

@@ -18,17 +18,17 @@ pub struct History {
 }
 
 impl History {
-    /// The last so many publications, one at least; they take 16 MiB at most, and are kept for any time.
+    /// Keeps the last `events` publications (at least one), at most 16 MiB, without an age limit.
     pub fn new(events: usize) -> Self {
         Self { events_max: events.max(1), bytes_max: 16 << 20, age_max: Duration::ZERO }
     }
 
-    /// The bytes of their payloads together are so many at most. The newest is kept whatever its size.
+    /// The most bytes of all payloads together. The newest publication is kept whatever its size.
     pub fn max_bytes(self, bytes: usize) -> Self {
         Self { bytes_max: bytes, ..self }
     }
 
-    /// They are kept for so long; disabled by zero.
+    /// The longest time one is kept; disabled by zero.
     pub fn max_age(self, age: Duration) -> Self {
         Self { age_max: age, ..self }
     }
@@ -65,7 +65,7 @@ struct Entry<T> {
 
 /// A publication out of the history.
 #[derive(Debug)]
-pub(crate) struct Published<T> {
+pub(crate) struct Logged<T> {
     pub(crate) offset: u64,
     pub(crate) item: T,
     /// Its publisher, if that is not to hear it.
@@ -77,7 +77,7 @@ pub(crate) struct Published<T> {
 pub(crate) struct Found<T> {
     /// So many are not kept any more, before those that are.
     pub(crate) lost: u64,
-    pub(crate) items: Vec<Published<T>>,
+    pub(crate) items: Vec<Logged<T>>,
 }
 
 impl<T: Clone> Log<T> {
@@ -114,17 +114,11 @@ impl<T: Clone> Log<T> {
         self.lock(None).head
     }
 
-    /// The offset that this id names, if all behind it is kept.
-    ///
-    /// # Errors
-    /// The offset, if not all behind it is kept; `None` if it is no id of this history, or names what is still to come.
-    pub(crate) fn locate(&self, id: &str, now: Time) -> Result<u64, Option<u64>> {
-        let position: Position = id.parse().map_err(|_| None)?;
-        let kept = self.lock(Some(now));
-        if position.epoch != self.epoch || position.offset > kept.head {
-            return Err(None);
-        }
-        if position.offset + 1 < kept.first() { Err(Some(position.offset)) } else { Ok(position.offset) }
+    /// The offset that this id names. `None` if it is no id of this history, or names what is still to come.
+    pub(crate) fn locate(&self, id: &str, now: Time) -> Option<u64> {
+        let position: Position = id.parse().ok()?;
+        let is_of_here = position.epoch == self.epoch && position.offset <= self.lock(Some(now)).head;
+        is_of_here.then_some(position.offset)
     }
 
     /// The publications behind this offset up to another, but no more than so many.
@@ -135,7 +129,7 @@ impl<T: Clone> Log<T> {
         let count = usize::try_from((last + 1).saturating_sub(first)).unwrap_or(usize::MAX).min(most);
         let skipped = usize::try_from(first - kept.first()).unwrap_or(usize::MAX);
         let entries = kept.entries.iter().skip(skipped).take(count);
-        let items = entries.zip(first..).map(|(entry, offset)| Published {
+        let items = entries.zip(first..).map(|(entry, offset)| Logged {
             offset,
             item: entry.item.clone(),
             but: entry.but,
@@ -149,7 +143,7 @@ impl<T: Clone> Log<T> {
     }
 
     /// A reactor is going to look at what is new.
-    pub(crate) fn look(&self, reactor: usize) {
+    pub(crate) fn clear_notified(&self, reactor: usize) {
         if let Some(notified) = self.notified.get(reactor) {
             notified.swap(false, Ordering::AcqRel);
         }
@@ -265,9 +259,9 @@ mod tests {
         model(|| {
             let log = log(History::new(100).max_age(Duration::from_secs(1)));
             log.append(Some(Time(0)), 1, ConnectionId::NONE, |position| position.offset);
-            assert_eq!(log.locate("e.0", Time(1000)), Ok(0));
-            assert_eq!(log.locate("e.0", Time(1001)), Err(Some(0)));
-            assert_eq!(log.locate("e.1", Time(1001)), Ok(1));
+            assert_eq!(log.read(0, 1, 9, Time(1000)).lost, 0);
+            assert_eq!(log.read(0, 1, 9, Time(1001)).lost, 1);
+            assert_eq!(log.read(1, 1, 9, Time(1001)).lost, 0);
         });
     }
 
@@ -277,15 +271,15 @@ mod tests {
             let log = log(History::new(3));
             (0..5).for_each(|_| log.append(None, 1, ConnectionId::NONE, |position| position.offset));
             for (id, found) in [
-                ("e.5", Ok(5)),
-                ("e.4", Ok(4)),
-                ("e.2", Ok(2)),
-                ("e.1", Err(Some(1))),
-                ("e.0", Err(Some(0))),
-                ("e.6", Err(None)),
-                ("d.5", Err(None)),
-                ("5", Err(None)),
-                ("", Err(None)),
+                ("e.5", Some(5)),
+                ("e.4", Some(4)),
+                ("e.2", Some(2)),
+                ("e.1", Some(1)),
+                ("e.0", Some(0)),
+                ("e.6", None),
+                ("d.5", None),
+                ("5", None),
+                ("", None),
             ] {
                 assert_eq!(log.locate(id, Time(0)), found, "{id}");
             }

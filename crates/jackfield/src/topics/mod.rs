@@ -9,6 +9,6 @@ mod position;
 
 pub(crate) use index::{Counts, TopicIndex};
 pub use log::History;
-pub(crate) use log::{Log, Logs};
+pub(crate) use log::{Log, Logged, Logs};
 pub use members::Subscribed;
 pub(crate) use members::{Subscription, Topics};
