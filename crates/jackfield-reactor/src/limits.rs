@@ -51,8 +51,12 @@ pub struct Limits {
     /// How often it is looked at whether a closing connection's peer takes what is queued for it. Default: 15 s.
     pub flush_interval: Duration,
     /// The least that it must take in such an interval, or all that is left; otherwise the connection is aborted with
-    /// [`Timeout::Write`](crate::Timeout), and its first reason stands. Zero: anything, within `write_stall`. The system takes
-    /// portions of 32 KiB where its own buffer is bounded by `unsent_bytes`. Default: 16 KiB.
+    /// [`Timeout::Write`](crate::Timeout), and its first reason stands. Zero: anything, within `write_stall`.
+    ///
+    /// The system takes what is queued in portions: of half of
+    /// [`ListenOptions::unsent_bytes`](crate::ListenOptions::unsent_bytes), which is 32 KiB by default. A peer so slow that a
+    /// portion lasts longer than an interval is aborted too, so the slowest that is safe takes the larger of the two in each
+    /// interval: by default 32 KiB in 15 s, about 2.2 KB/s. For slower peers raise `flush_interval`. Default: 16 KiB.
     pub flush_interval_bytes_min: usize,
     /// Longest time for which nothing comes from a peer whose end is waited for after ours was sent; what comes is
     /// dropped. Then the connection is dropped. `on_close` has come before. Default: 2 s.

@@ -84,11 +84,12 @@ impl Reactor {
 
     /// What a closing wire has still to write must shrink by so much in each interval.
     fn on_flush(&mut self, id: ConnectionId) {
-        let before = self.wires.timer_note(id, timer_key::FLUSH) as usize;
+        let before = self.wires.timer_note(id, timer_key::FLUSH);
         self.wires.disarm(id, timer_key::FLUSH);
         let least = self.wires.limits.flush_interval_bytes_min;
         let Some(left) = self.wires.left_to_flush(id) else { return };
-        if before.saturating_sub(left) < least {
+        let taken = before.wrapping_sub(left as u32) as usize;
+        if taken < least {
             self.wires.abort(id, Reason::Timeout(Timeout::Write));
         } else {
             self.wires.watch_flush(id);

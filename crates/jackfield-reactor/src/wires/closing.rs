@@ -72,7 +72,8 @@ impl Wires {
         let (at, is_watched) =
             (self.now.after(self.limits.flush_interval).0, self.has_timer(id, timer_key::FLUSH));
         if let Some(left) = self.left_to_flush(id).filter(|_| !is_watched) {
-            self.arm_noted(id, timer_key::FLUSH, at, u32::try_from(left).unwrap_or(u32::MAX));
+            // The lower half will do: what is left only shrinks, and the difference wraps.
+            self.arm_noted(id, timer_key::FLUSH, at, left as u32);
         }
     }
 

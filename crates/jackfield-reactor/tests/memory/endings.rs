@@ -1,6 +1,7 @@
 //! How a wire ends.
 
 use super::*;
+use std::sync::Arc;
 
 #[test]
 fn close_flushes_then_ends_then_lingers() {
@@ -583,4 +584,40 @@ fn a_wire_lingers_as_long_as_full_reads_come() {
     assert!(world.far[0].is_released() && !world.far[0].is_reset());
     assert_eq!(world.take(0), "413");
     world.is_empty();
+}
+
+/// What was left was noted as four gigabytes at most, so that of more nothing seemed to be taken.
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn a_closing_wire_may_have_more_than_four_gigabytes_left() {
+    for (taken, is_reset) in [(16 << 10, false), ((16 << 10) - 1, true)] {
+        let mut world = World::new();
+        world.connect();
+        world.room(0, Some(0));
+        let (id, body): (_, Arc<[u8]>) = (world.id(0), vec![0; 16 << 20].into());
+        let outbox = world.wires().outbox(id).expect("it is open");
+        (0..300).for_each(|_| outbox.share_body(body.clone()));
+        world.act(0, "close");
+        world.advance(10_000);
+        world.far[0].set_room(Some(taken));
+        world.driver.run(&mut world.service);
+        world.driver.advance(Duration::from_millis(5_000), &mut world.service);
+        assert_eq!(world.far[0].is_reset(), is_reset, "{taken} bytes in an interval");
+    }
+}
+
+/// The system takes portions of this size: one in each interval will do.
+#[test]
+fn a_closing_wire_whose_peer_takes_a_portion_in_each_interval_gets_all() {
+    let mut world = World::new();
+    world.connect();
+    world.room(0, Some(0));
+    world.send(0, "fill 300000; close\n");
+    for _ in 0..9 {
+        world.advance(14_999);
+        world.room(0, Some(32 << 10));
+        assert!(!world.far[0].is_reset());
+    }
+    world.room(0, None);
+    world.all_arrived(0);
 }
