@@ -79,13 +79,13 @@ fn a_handshake_that_does_not_end_is_ended() {
 }
 
 #[test]
-fn a_wire_that_is_closed_while_its_peer_does_not_read_ends_by_write_stall() {
+fn a_wire_that_is_closed_while_its_peer_does_not_read_ends_after_an_interval() {
     for room in [0, 1, 1000, 100_000] {
         let (mut world, mut peer) = (tls(), client());
         world.converse(&mut peer, 1000);
         world.far.set_room(Some(room));
         world.say(&mut peer, b"flood\n", 1000);
-        world.advance(Duration::from_millis(29_999));
+        world.advance(Duration::from_millis(14_999));
         assert_eq!(world.log()[1..], ["line flood"], "{room} bytes are taken");
         world.advance(Duration::from_millis(1));
         assert_eq!(world.log()[2..], [format!("close Local {PEER} at 3")], "{room} bytes are taken");
