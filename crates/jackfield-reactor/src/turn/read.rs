@@ -142,6 +142,12 @@ impl Reactor {
     fn put_off(&mut self, id: ConnectionId, got: &ReadOutcome) {
         match *got {
             ReadOutcome::Bytes { count, .. } => {
+                let now = self.wires.now;
+                if let Some(wire) = self.wires.get(id) {
+                    wire.heard = now;
+                    wire.bytes_in += count as u64;
+                }
+                self.wires.stats.bytes_in.add(count as u64);
                 keep_rest(&mut self.wires, id, &self.rx[self.headroom..self.headroom + count], true);
             }
             ReadOutcome::Nothing => {

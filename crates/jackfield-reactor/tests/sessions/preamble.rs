@@ -1,7 +1,7 @@
 //! Bytes that come before the session.
 
 use crate::world::{PEER, SIZES, World, client, configs};
-use jackfield_reactor::{Addr, PreambleRead, Proxied, Session, Stream, Tls};
+use jackfield_reactor::{Addr, PreambleRead, Proxied, Session, Stream, Tls, Wires};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -87,4 +87,27 @@ fn it_must_be_there_in_time_and_may_end_before() {
     world.far.finish();
     world.run();
     assert_eq!(world.log(), [format!("close Peer {PEER} at 3")]);
+}
+
+/// What came with the end of a handshake and was put off was never counted.
+#[test]
+fn what_is_put_off_is_counted_once() {
+    for words in ["local;", "local;hello\n", "local;hello\nmore\n"] {
+        let mut world = World::new(behind);
+        world.service.pauses = true;
+        world.far.send(words.as_bytes());
+        world.run();
+        assert_eq!(world.log(), [format!("established {PEER}")], "{words}");
+        let id = world.driver.reactor.wires.ids().next().expect("one");
+        let wires = &mut world.driver.reactor.wires;
+        let count = |wires: &Wires| {
+            (wires.wire_stats(id).expect("it is there").bytes_in, wires.stats().bytes_in.value())
+        };
+        let expected = (words.len() - "local;".len()) as u64;
+        assert_eq!(count(wires), (expected, expected), "{words}");
+        wires.resume(id);
+        world.run();
+        assert_eq!(count(&world.driver.reactor.wires), (expected, expected), "{words}");
+        assert_eq!(world.far.take(), words.as_bytes()["local;".len()..]);
+    }
 }

@@ -69,6 +69,8 @@ pub(crate) fn server() -> Connection {
 /// What the service heard.
 pub(crate) struct Lines {
     pub(crate) log: Vec<String>,
+    /// It is read no further when it is established.
+    pub(crate) pauses: bool,
     make: Box<dyn FnMut(Stream) -> Session>,
     id: ConnectionId,
 }
@@ -87,7 +89,8 @@ impl World {
 
     pub(crate) fn from(peer: SocketAddr, make: impl FnMut(Stream) -> Session + 'static) -> Self {
         let mut driver = MemoryDriver::new(0, Limits::default());
-        let mut service = Lines { log: Vec::new(), make: Box::new(make), id: ConnectionId::NONE };
+        let mut service =
+            Lines { log: Vec::new(), pauses: false, make: Box::new(make), id: ConnectionId::NONE };
         let far = driver.connect(&mut service, peer, 3);
         Self { driver, service, far }
     }
@@ -164,6 +167,9 @@ impl Service for Lines {
     fn on_established(&mut self, wires: &mut Wires, id: ConnectionId) {
         let source = wires.peer(id).expect("it is there").source().clone();
         self.log.push(format!("established {source}"));
+        if self.pauses {
+            wires.pause(id);
+        }
     }
 
     fn on_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rx: &mut [u8]) -> usize {
