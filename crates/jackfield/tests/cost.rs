@@ -320,3 +320,15 @@ fn an_end_among_those_who_missed_something_costs_the_same_however_many_there_are
     println!("{few} places with 100 of them, {many} with 400");
     assert!(many <= 4 * few + few / 8, "{few} places with 100 of them, {many} with 400");
 }
+
+/// Each closure was charged 16 bytes, whatever it had captured.
+#[test]
+fn a_closure_in_the_mailbox_is_charged_with_what_it_captured() {
+    let world = World::new(1, Limits::default(), || Idle);
+    let handle = world.server.handle();
+    let large = [7u8; 64 << 10];
+    let sent = (0..5000).take_while(|_| handle.run_on(0, move |_| assert_eq!(large[0], 7)).is_ok()).count();
+    assert!((1000..=1024).contains(&sent), "{sent} of 64 KiB in 64 MiB");
+    let charged = handle.metrics().memory_bytes;
+    assert!((64 << 20..65 << 20).contains(&charged), "{charged}");
+}

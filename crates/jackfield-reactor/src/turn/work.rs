@@ -14,6 +14,10 @@
 //! A turn that leaves something over is followed by one that does not sleep. What callbacks begin (flushes, drains,
 //! closes) is brought to its end in the same turn: it is bounded by the work that begins it.
 //!
+//! Three acts concern each member of a topic, or each connection, and are not cut into portions: a publish and a value for
+//! the members of a topic, because what comes behind it for one of them must not overtake it; and a new heartbeat, because
+//! it holds for all from one time on. Each visits a connection once; a value costs what the members' callbacks take.
+//!
 //! [`Limits::read_bytes`]: crate::Limits::read_bytes
 //! [`Limits::looks_per_turn`]: crate::Limits::looks_per_turn
 //! [`Limits::handshakes_per_turn`]: crate::Limits::handshakes_per_turn

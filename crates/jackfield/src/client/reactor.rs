@@ -100,8 +100,9 @@ impl Handle {
         reactor: usize,
         run: impl FnOnce(&mut Reactor<'_>) + Send + 'static,
     ) -> Result<(), Busy> {
+        let captured = size_of_val(&run);
         let job: Job = Box::new(run);
-        self.post_command(reactor, Command::Run(Box::new(job)))
+        self.post_command(reactor, Command::Run(Box::new(job), captured))
     }
 }
 

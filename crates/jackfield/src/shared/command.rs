@@ -21,8 +21,8 @@ pub(crate) enum Command {
     Deliver(Arc<Log<Prepared>>),
     Post(ConnectionId, Box<dyn Any + Send>),
     PostToTopic(Arc<str>, Copies),
-    /// A closure for the reactor, in a box of a type that only those above know.
-    Run(Box<dyn Any + Send>),
+    /// A closure for the reactor, in a box of a type that only those above know, and the bytes that it captured.
+    Run(Box<dyn Any + Send>, usize),
     Close(ConnectionId),
     CloseWith(ConnectionId, u16, Box<str>),
     Abort(ConnectionId),
@@ -43,7 +43,8 @@ impl Command {
     pub(crate) fn bytes(&self) -> usize {
         let heap = match self {
             Self::Send(_, message) | Self::Publish(_, message) => message.heap_bytes(),
-            Self::Post(_, value) | Self::Run(value) => size_of_val(&**value),
+            Self::Post(_, value) => size_of_val(&**value),
+            Self::Run(job, captured) => size_of_val(&**job) + captured,
             Self::PostToTopic(_, copies) => size_of_val(&*copies.0),
             Self::CloseWith(.., reason) => reason.len(),
             Self::Answer(answer) => {
