@@ -18,8 +18,9 @@ pub struct Limits {
     /// allows unless it was raised.
     pub connections_max: usize,
     /// Bytes that the buffers of all connections may hold on the heap, over all reactors: what was read and not used,
-    /// messages and bodies that are not whole, and what waits for peers; of what is shared only the reference. From
-    /// 80 % on those that hold much are not read, until 70 % is reached again; above it the largest are ended, with
+    /// messages and bodies that are not whole, and what waits for peers; of what is shared only the reference. What
+    /// topics keep in their histories is not part of it: [`History::max_bytes`](crate::History::max_bytes) bounds that for
+    /// each topic. From 80 % on those that hold much are not read, until 70 % is reached again; above it the largest are ended, with
     /// 503 or 1013 where that can still be said, by the reactor on which the last byte came. It is passed by no more
     /// than one read of each reactor, or the step by which one buffer grew, besides what callbacks queue in one turn;
     /// `usize::MAX`: any number. Default: 1 GiB. It is a fixed number, so that a server does the same on each

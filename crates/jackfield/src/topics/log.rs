@@ -9,6 +9,9 @@ use std::time::Duration;
 
 /// How much of what is published a topic keeps, so that a subscriber who was away gets what it has missed: see
 /// [`Handle::declare_topic`](crate::Handle::declare_topic).
+///
+/// Histories are not charged to [`Limits::memory_bytes_max`](crate::Limits::memory_bytes_max): they take up to
+/// [`History::max_bytes`] for each topic that is declared, and what each publication takes besides its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct History {
