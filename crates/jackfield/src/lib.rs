@@ -72,6 +72,9 @@ pub use jackfield_proto::sse::Event;
 pub use jackfield_proto::websocket::Message;
 pub use jackfield_reactor as reactor;
 pub use jackfield_reactor::{ConnectionId, Pressure, Time, WireStats};
+/// The version of rustls whose configurations [`Listener::tls_config`] and [`Raw::start_tls`] take (feature `tls`).
+#[cfg(feature = "tls")]
+pub use rustls;
 
 /// The code in the documents of the repository compiles.
 #[cfg(doctest)]

@@ -22,7 +22,7 @@ pub trait ClientFactory {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refuse {
-    /// It is closed without a word.
+    /// It is closed, and nothing is sent.
     Silent,
     /// It is reset.
     Reset,

@@ -8,7 +8,7 @@ use jackfield_proto::http1::{FieldError, Fields};
 use jackfield_proto::websocket::is_handshake_field;
 use jackfield_reactor::ConnectionId;
 
-/// A decision on a WebSocket that is owed. Any thread may take it. Dropped, it is a 503.
+/// A deferred decision on a WebSocket. Any thread may make it. Dropped undecided, it is a 503.
 #[derive(Debug)]
 pub struct LateUpgrade {
     reply: Reply,

@@ -44,7 +44,7 @@ use std::any::{Any, type_name};
 ///
 /// All methods have a default, so a client is as long as what it does. The first nine carry nearly every server. One
 /// connection's callbacks run on its reactor's thread, in order, and never inside one another; a client need not be
-/// `Send`. What a callback is given to look at dies with it.
+/// `Send`. Borrowed arguments are valid during the callback only.
 ///
 /// `on_connect` comes first, and `on_disconnect` exactly once if it ran.
 ///
@@ -132,7 +132,8 @@ pub trait Client {
         data.len()
     }
 
-    /// What was queued has drained to the low-water mark, after it had been above the high one.
+    /// What was queued for the peer has drained to the low-water mark, after it had been above the high one: send on. (The
+    /// drain of a shutdown is another thing.)
     #[doc(alias = "ReadyToSend")]
     #[doc(alias = "OnDataSent")]
     fn on_drain(&mut self, connection: &mut Connection<'_>) {}
@@ -148,13 +149,14 @@ pub trait Client {
     #[doc(alias = "connectionClosed")]
     fn on_disconnect(&mut self, connection: &mut Connection<'_>, end: &Disconnect) {}
 
-    /// A line of a line protocol has come, without its end. Default: closes.
+    /// A line of a line protocol has come, without its end, which is LF or CR LF. Default: closes.
     #[doc(alias = "LineMode")]
     fn on_line(&mut self, raw: &mut Raw<'_>, line: &[u8]) {
         raw.close();
     }
 
-    /// A line is longer than it may be. Default: aborts. If the connection is kept, the line is dropped up to here.
+    /// A line is longer than it may be. Default: aborts. If the connection is kept, the
+    /// whole line is dropped.
     #[doc(alias = "OnLineLimitExceeded")]
     fn on_line_limit(&mut self, raw: &mut Raw<'_>) {
         raw.abort();
@@ -207,7 +209,7 @@ pub trait Client {
 pub enum BodyPlan {
     /// It is collected and comes with the request, up to `body_bytes_max` of the server's limits.
     Collect,
-    /// The same with a bound of its own, in bytes.
+    /// It is collected, up to this number of bytes.
     CollectUpTo(u64),
     /// Its parts come with `on_body` as they arrive, in any number.
     Stream,

@@ -33,7 +33,7 @@ pub struct Raw<'a> {
 context!(Raw);
 
 impl Raw<'_> {
-    /// Sends bytes, of a text its own.
+    /// Sends bytes; a text is sent as its UTF-8 bytes.
     #[doc(alias = "SendRawData")]
     #[doc(alias = "write")]
     pub fn send<'m>(&mut self, publication: impl Into<Publication<'m>>) -> Sent {
@@ -56,7 +56,7 @@ impl Raw<'_> {
 
     /// Begins TLS on a connection that speaks plain text, as its server: STARTTLS. What was sent before still goes out in
     /// plain text; what comes behind the present line or bytes belongs to TLS, and plain text there ends the connection, for
-    /// it may have been put there by someone between (RFC 3207 section 6). Until [`Client::on_secure`](crate::Client::on_secure)
+    /// it may have been inserted by an attacker on the way (RFC 3207 section 6). Until [`Client::on_secure`](crate::Client::on_secure)
     /// nothing is read or taken; the handshake has the deadline `limits.reactor.handshake`.
     ///
     /// ```

@@ -7,7 +7,7 @@ use crate::shared::{Answer, AnswerKind, Busy, Command, Handle, Part, PartKind};
 use jackfield_proto::http1::{FieldError, Fields, reason_phrase};
 use jackfield_reactor::ConnectionId;
 
-/// An answer that is owed. Any thread may give it; it can't be refused for a full mailbox, for its place is reserved.
+/// The answer to a deferred request. Any thread may give it. A full mailbox never refuses it: its place is reserved.
 /// Dropped, it is a 500. If its connection is gone by then, nothing happens.
 ///
 /// It has the verbs of an [`Exchange`](crate::Exchange), which take effect on the connection's reactor.

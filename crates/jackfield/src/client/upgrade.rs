@@ -10,7 +10,7 @@ use crate::message::{Body, HeaderValue};
 use jackfield_proto::http1::{FieldError, Fields};
 use jackfield_proto::websocket::{Offer, is_handshake_field};
 
-/// A request to go on with WebSocket, which is to be decided on, once. One that is dropped undecided is a 503.
+/// A request for a WebSocket. Decide once; dropped undecided, it is answered with 503.
 pub struct Upgrade<'a> {
     pub(crate) connection: Connection<'a>,
     pub(crate) offer: &'a Offer<'a>,
@@ -75,7 +75,7 @@ impl<'a> Upgrade<'a> {
         let _ = self.response(status).body("text/plain", text);
     }
 
-    /// Refuses, with header lines of one's own.
+    /// Refuses, with your own header lines.
     #[must_use]
     pub fn response(self, status: u16) -> ResponseBuilder<Self> {
         ResponseBuilder::new(self, status, Fields::new())

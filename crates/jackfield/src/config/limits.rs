@@ -18,14 +18,13 @@ pub struct Limits {
     /// allows unless it was raised.
     pub connections_max: usize,
     /// Bytes that the buffers of all connections may hold on the heap, over all reactors: what was read and not used,
-    /// messages and bodies that are not whole, and what waits for peers; of what is shared only the reference. What
-    /// topics keep in their histories is not part of it: [`History::max_bytes`](crate::History::max_bytes) bounds that for
-    /// each topic. From 80 % on those that hold much are not read, until 70 % is reached again; above it the largest are ended, with
-    /// 503 or 1013 where that can still be said, by the reactor on which the last byte came. It is passed by no more
-    /// than one read of each reactor, or the step by which one buffer grew, besides what callbacks queue in one turn;
-    /// `usize::MAX`: any number. Default: 1 GiB. It is a fixed number, so that a server does the same on each
-    /// machine: enough for 1,000 readers that have stopped with all that may be queued for them, and half of what a
-    /// small machine has.
+    /// messages and bodies that are not whole, and what waits for peers. Of what is shared only the reference counts.
+    /// Histories of topics are not part of it: [`History::max_bytes`](crate::History::max_bytes) limits each.
+    ///
+    /// From 80 % on, connections that hold much are not read, until 70 % is reached again. At 100 % the largest are
+    /// ended, with 503 or 1013 where that can still be sent. The limit can be exceeded by one read of each reactor, or one
+    /// growth of a buffer, and by what callbacks queue in one turn. Disabled by `usize::MAX`. Default: 1 GiB, on each
+    /// machine the same: enough for 1,000 readers that have stopped with all that may be queued for them.
     pub memory_bytes_max: usize,
     /// Commands that wait in a reactor's mailbox; one more is given back as full. Default: 65,536.
     pub mailbox_max: usize,
@@ -86,13 +85,12 @@ pub struct Limits {
     /// How long a connection may last, whatever it does; disabled by zero. Then it is drained as at a shutdown: a
     /// WebSocket gets 1001, and an answer that is owed is given, if it is given within `drain`. Default: any time.
     pub max_lifetime: Duration,
-    /// A reactor whose events wait longer than this is behind: see `lag_window`. Zero: it may be behind for ever.
-    /// Default: 5 ms.
+    /// A reactor whose events wait longer than this is behind: see `lag_window`. Disabled by zero. Default: 5 ms.
     pub lag_target: Duration,
-    /// A reactor that was behind for so long, without a millisecond of sleep meanwhile, is overloaded: new
-    /// connections are refused with `503`, or with the busy banner, except as many as keep the lag at half its
-    /// target; upgrades to WebSocket are closed with 1013. It is over when the lag was below half the target for so
-    /// long. Default: 100 ms.
+    /// A reactor that was behind for this time, without a millisecond of sleep meanwhile, is overloaded. Then it admits only
+    /// as many new connections as keep the lag at half its target. The others get `503`, or the busy banner, and
+    /// upgrades to WebSocket are closed with 1013. Overload ends when the lag was below half the target for this time.
+    /// Default: 100 ms.
     pub lag_window: Duration,
     /// A callback that runs for longer than this is reported, and new connections go to other reactors meanwhile. It
     /// is the watchdog that sees it; zero: there is none. Default: 10 ms.

@@ -137,7 +137,7 @@ impl Listener {
         self
     }
 
-    /// Bytes of a connection that the system may keep before it has sent them; zero: as many as it likes. The rest
+    /// Bytes of a connection that the system may keep before it has sent them; disabled by zero. The rest
     /// waits in the server, within its bounds: without this, peers that don't read can use up the memory that the
     /// system has for all sockets, and then nobody is served. Large bodies for fast peers cost more calls. Linux
     /// only. Default: 64 KiB.
@@ -149,8 +149,8 @@ impl Listener {
 
     /// Leaves new connections that have said nothing yet to the system for about a second. Nearly all are accepted
     /// when their first bytes are there, so that a connection for one request costs one wake-up and not two: a
-    /// quarter less of the processor, where that is what a server does. The price: of one who is silent nothing is
-    /// known in that time, no limit and no timeout concerns it, and `on_connect` comes late. Not for protocols in
+    /// quarter less of the processor, where that is what a server does. The price: a silent
+    /// connection is invisible in that time, no limit and no timeout concerns it, and `on_connect` comes late. Not for protocols in
     /// which the server speaks first. Linux only. Default: off.
     #[must_use]
     pub fn defer_accept(mut self, deferred: bool) -> Self {

@@ -38,7 +38,7 @@ pub enum OnRateExceeded {
 }
 
 impl Rate {
-    /// So many messages and so many bytes in a second; zero disables either. More is answered by
+    /// This many messages and bytes in a second; disabled by zero. More is answered by
     /// [`OnRateExceeded::Pause`].
     #[must_use]
     pub const fn new(messages: u32, bytes: u32) -> Self {

@@ -65,7 +65,7 @@ impl ServerBuilder {
     }
 
     /// Changes limits and timeouts. May be repeated: all changes are made at [`ServerBuilder::bind`], in their order, so that
-    /// none takes another back. A listener has its own changes behind these: [`Listener::limits`].
+    /// none takes another back. A listener's own changes come after these: [`Listener::limits`].
     ///
     /// ```
     /// # use std::time::Duration;

@@ -43,7 +43,7 @@ impl Server {
         self.serve_factory(move |setup| Closure(maker(setup)))
     }
 
-    /// The same with a factory type of one's own.
+    /// The same with your own factory type.
     ///
     /// # Errors
     /// As [`Server::serve`].

@@ -277,10 +277,10 @@ impl Handle {
         }
     }
 
-    /// Shuts the server down: no new connections any more; requests whose head has come are answered, the first of
-    /// several with the word that it is the last; WebSockets and event streams are closed; at the deadline the rest
-    /// is aborted, and whoever is paused with a request unread. Every client is told, and `serve` returns. Again is
-    /// nothing new, except that an earlier deadline counts.
+    /// Shuts the server down. It takes no new connections. Requests whose head has come are answered, and the answer says
+    /// that it is the last. WebSockets get a Close, event streams a `retry:` and their end; protocols of the user's own end
+    /// behind what is queued. At the deadline the rest is aborted, read-paused connections with an unread request too.
+    /// Every client gets its `on_disconnect`, and `serve` returns. A second call can only shorten the deadline.
     #[doc(alias = "Shutdown")]
     pub fn shutdown(&self, drain: Drain) {
         self.set_state(State::Draining);

@@ -59,10 +59,9 @@ pub trait Observer: Send + Sync {
         log::error!("{id}: a callback panicked: {}", text.unwrap_or("no text"));
     }
 
-    /// The memory that the buffers of all connections hold has risen above 80 % of the budget, which is so many bytes
-    /// ([`Limits::memory_bytes_max`](crate::Limits)), or is back at 70 %. Each change is told once, on the thread of
-    /// the reactor that found it; of two that come close together, found by two reactors, the later may be told
-    /// first.
+    /// The memory that the buffers of all connections hold has risen above 80 % of the budget
+    /// (`budget_bytes`, [`Limits::memory_bytes_max`](crate::Limits)), or is back at 70 %. Each change is reported once, on the
+    /// thread of the reactor that found it. Two changes that come close together may be reported in the wrong order.
     fn on_pressure(&self, pressure: Pressure, budget_bytes: usize) {
         match pressure {
             Pressure::High => log::warn!("80 % of the {budget_bytes} bytes for buffers are used"),
@@ -120,10 +119,10 @@ pub struct SlowCallback {
     pub connection: ConnectionId,
     /// Its name, such as `on_message`.
     pub callback: &'static str,
-    /// It runs for so long at least. Several calls of `on_data` or of `on_line` with the bytes of one read count as
+    /// The least time that it has run. Several calls of `on_data` or of `on_line` with the bytes of one read count as
     /// one.
     pub running: Duration,
-    /// It is told of for the second time.
+    /// This is the second report: it has exceeded [`Limits::callback_stall`](crate::Limits::callback_stall).
     pub is_stalled: bool,
 }
 
