@@ -12,11 +12,11 @@
 //! **Hints and facts.** What the system tells is a hint: `Readable`, `PeerClosed`, `HungUp`. mio says so, and it is so:
 //! `HungUp` says that both directions are closed, which is how a reset looks and also how a connection looks that both sides
 //! have ended in good order. So a hint never changes the phase. It leads to a read or a question, and what that finds is
-//! a fact: `End`, `Broken`. A wire that is read finds it by reading. One that is not read must not be read for it, for what
-//! lies before the end is not wanted yet: of a reset the socket is asked (`Ask`), and of an end it is looked whether
-//! that comes next (`Look`). If it does, the end is told at once, paused or not, for nothing was before it. If bytes lie before it,
-//! the layer above is told that the peer has closed, and the end itself comes behind the bytes when the wire is
-//! read again.
+//! a fact: `End`, or an error, which aborts the wire. A wire that is read finds it by reading. One that is not read must
+//! not be read for it, for what lies before the end is not wanted yet: of a reset the socket is asked (`Ask`), and of an end
+//! it is looked whether that comes next (`Look`). If it does, the end is told at once, paused or not, for nothing was before
+//! it. If bytes lie before it, the layer above is told that the peer has closed, and the end itself comes behind the bytes
+//! when the wire is read again.
 //!
 //! **Nothing that was sent is destroyed by us.** To reset a connection, or to close a socket with bytes unread, lets the
 //! kernel drop what it has not delivered. So a wire is reset only by an abort or by a fact that says that the peer is gone.
@@ -64,9 +64,8 @@ pub(crate) enum Event {
     Readable,
     PeerClosed,
     HungUp,
-    /// Facts: a read gave the end; a read, a write or the socket itself gave an error.
+    /// A fact: a read gave the end.
     End,
-    Broken,
     /// The handshake is over.
     Established,
     /// Of the layer above: TLS is put above it; it has said its last word; it closes; it aborts.
@@ -111,7 +110,7 @@ pub(crate) enum Act {
 
 /// By event, and by what [`column`] makes of phase and reading. An open wire's columns are those of `OutputClosed` too.
 #[rustfmt::skip]
-const TABLE: [(Event, [Act; 9]); 12] = {
+const TABLE: [(Event, [Act; 9]); 11] = {
     use Act::*;
     use Event as E;
     [
@@ -120,7 +119,6 @@ const TABLE: [(Event, [Act; 9]); 12] = {
         (E::PeerClosed,  [Read,    Later,            Read,    Look,    Look,    Nothing,  Later,   Discard,  Nothing]),
         (E::HungUp,      [Read,    Ask,              Read,    Ask,     Ask,     Ask,      Ask,     Discard,  Nothing]),
         (E::End,         [Close,   Never,            TellEnd, TellEnd, TellEnd, TellEnd,  Never,   Finish,   Never]),
-        (E::Broken,      [Reset,   Reset,            Reset,   Reset,   Reset,   Reset,    Reset,   Finish,   Nothing]),
         (E::Established, [Open,    Open,             Never,   Never,   Never,   Never,    Never,   Never,    Never]),
         (E::Restart,     [Never,   Never,            Restart, Restart, Restart, Restart,  Never,   Never,    Never]),
         (E::CloseOutput, [Nothing, Nothing,          Mute,    Mute,    Mute,    Mute,     Nothing, Nothing,  Nothing]),
@@ -235,13 +233,9 @@ mod tests {
     }
 
     #[test]
-    fn only_an_abort_or_a_fact_resets_and_nothing_but_an_abort_resets_what_lingers() {
+    fn only_an_abort_resets() {
         each(|phase, reading, event, act| {
-            let may_reset = match phase {
-                Phase::Lingering | Phase::Dead => event == Event::Abort,
-                _ => matches!(event, Event::Abort | Event::Broken),
-            };
-            assert!(act != Act::Reset || may_reset, "{phase:?} {reading:?} {event:?}");
+            assert!(act != Act::Reset || event == Event::Abort, "{phase:?} {reading:?} {event:?}");
         });
     }
 

@@ -1,7 +1,7 @@
 //! Every wire of one reactor: what the layer above may ask of them and do to them.
 //!
 //! Here is the table and what can be asked. What can be done is one file for each idea: `output`, `reading`,
-//! `closing`, `memory` and `timers`.
+//! `closing`, `charge` and `timers`.
 
 mod broadcast;
 mod charge;
