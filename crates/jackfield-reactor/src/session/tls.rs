@@ -18,7 +18,8 @@ use std::sync::Arc;
 pub struct Tls {
     stream: Stream,
     session: Connection,
-    /// Bytes that were read from the stream before there was a session: they are its first.
+    /// Bytes that were read from the stream before there was a session: they are its first. They are no more than one read
+    /// and what was carried, are gone when it is read next, and are not charged.
     early: VecDeque<u8>,
     /// Bytes in plain text, said before there was a session or instead of one, that the kernel has not
     /// taken: they go before those of the session.
@@ -186,7 +187,11 @@ impl Tls {
     fn read_records(&mut self) -> io::Result<usize> {
         let Self { stream, session, early, before, plain, .. } = self;
         if !early.is_empty() {
-            return session.read_tls(early);
+            let count = session.read_tls(early)?;
+            if early.is_empty() {
+                *early = VecDeque::new();
+            }
+            return Ok(count);
         }
         let Plain::Answer(answer) = *plain else { return session.read_tls(&mut Below(stream)) };
         let mut first = None;

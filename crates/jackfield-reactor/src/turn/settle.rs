@@ -4,6 +4,7 @@ use super::Reactor;
 use super::service::Service;
 use crate::id::ConnectionId;
 use crate::planted::planted;
+use crate::wire::Wire;
 use crate::wire::flags::{Flags, ReadStop};
 use crate::wire::life::Phase;
 
@@ -69,7 +70,8 @@ impl Reactor {
         while let Some((id, why)) = self.wires.memory_work.to_evict.pop_front() {
             if self.wires.is_still_to_evict(id, why) {
                 self.wires.stats.evicted.add(1);
-                if self.wires.peek(id).is_some_and(|wire| wire.phase != Phase::Handshake) {
+                let is_begun = |wire: &Wire| wire.phase != Phase::Handshake || wire.has(Flags::RESTARTED);
+                if self.wires.peek(id).is_some_and(is_begun) {
                     service.on_evict(&mut self.wires, id, why);
                 }
                 self.wires.evict(id);

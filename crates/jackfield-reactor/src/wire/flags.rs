@@ -60,8 +60,11 @@ impl Flags {
     pub(crate) const ENCRYPTS: Self = Self(1 << 12);
     /// It has more timers than its chain: the others are in an index.
     pub(crate) const MANY_TIMERS: Self = Self(1 << 13);
+    /// TLS was put above it when it was open: the layer above knows it, although it may be in a handshake.
+    pub(crate) const RESTARTED: Self = Self(1 << 14);
     /// Those that take nothing off the usual path.
-    const TRAITS: Self = Self(Self::WRITES_COUNT_AS_ACTIVITY.0 | Self::ENCRYPTS.0 | Self::MANY_TIMERS.0);
+    const TRAITS: Self =
+        Self(Self::WRITES_COUNT_AS_ACTIVITY.0 | Self::ENCRYPTS.0 | Self::MANY_TIMERS.0 | Self::RESTARTED.0);
 }
 
 impl ReadStop {

@@ -46,19 +46,25 @@ impl Wires {
     }
 
     fn put_above(&mut self, id: ConnectionId, session: Connection) -> io::Result<()> {
+        // It may write to this wire, which must still have its stream.
+        self.interrupt_broadcast();
         let wire = self.get(id).filter(|wire| wire.phase == Phase::Open).ok_or(ErrorKind::NotConnected)?;
         let Session::Plain(stream) = &mut wire.session else { return Err(ErrorKind::InvalidInput.into()) };
         let mut tls = Tls::above(std::mem::replace(stream, Stream::Closed), session);
-        tls.say_before(self.take_queued(id));
+        let queued = self.take_queued(id);
+        let bytes_out = queued.len() as u64;
+        tls.say_before(queued);
         if let Some(mut carry) = self.lift_carry(id) {
             tls.feed(carry.unused());
             self.give_back_carry(carry);
         }
         let Some(wire) = self.get(id) else { return Ok(()) };
         wire.session = tls.into();
+        wire.bytes_out += bytes_out;
         wire.step(Event::Restart);
         wire.flags.remove(Flags::RECHECK);
-        wire.flags.insert(Flags::ENCRYPTS);
+        wire.flags.insert(Flags::ENCRYPTS | Flags::RESTARTED);
+        self.stats.bytes_out.add(bytes_out);
         self.stopped |= id == self.current;
         self.begin_handshake(id);
         self.push(id);
@@ -77,7 +83,6 @@ impl Wires {
 
     /// All that is queued for a wire: this event's answers, or else what is in its outbox.
     fn take_queued(&mut self, id: ConnectionId) -> Vec<u8> {
-        self.interrupt_broadcast();
         if id == self.current {
             let queued = self.cork.take_all();
             self.uncharge_cork();

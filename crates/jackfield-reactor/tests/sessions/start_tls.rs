@@ -1,7 +1,7 @@
 //! TLS above a connection that speaks already.
 
 use crate::world::{PEER, SIZES, World, client, configs};
-use jackfield_reactor::Session;
+use jackfield_reactor::{ConnectionId, Session};
 use rustls::Connection;
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -117,4 +117,46 @@ fn it_must_be_over_in_time() {
     world.send(b"starttls\n", 1);
     world.advance(Duration::from_secs(10));
     assert_eq!(world.log()[1..], [format!("close Timeout(Handshake) {PEER} at 3")]);
+}
+
+/// A broadcast that was still to be copied out found the connection without its stream, and aborted it.
+#[test]
+fn a_broadcast_goes_out_before_it() {
+    let (mut world, mut peer) = (plain(), client());
+    let id = world.driver.reactor.wires.ids().next().expect("one");
+    let wires = &mut world.driver.reactor.wires;
+    wires.outbox(id).expect("it is open").tail().extend_from_slice(b"now\n");
+    wires.begin_broadcast(vec![id]);
+    assert!(wires.broadcast(&[b'x'; 70_000], ConnectionId::NONE));
+    wires.start_tls(id, configs().server.clone()).expect("it is plain and open");
+    wires.end_broadcast();
+    let plain = world.send(&[], 1 << 20);
+    assert_eq!((&plain[..4], plain.len()), (&b"now\n"[..], 70_004));
+    assert_eq!(world.say(&mut peer, b"secret\n", 1 << 20), b"secret\n");
+}
+
+#[test]
+fn what_was_said_before_is_counted() {
+    for room in [None, Some(2)] {
+        let mut world = plain();
+        world.far.set_room(room);
+        world.far.send(b"hello\nstarttls\n");
+        world.driver.run(&mut world.service);
+        let wires = &world.driver.reactor.wires;
+        let id = wires.ids().next().expect("one");
+        let counts = (wires.wire_stats(id).expect("it is there").bytes_out, wires.stats().bytes_out.value());
+        assert_eq!(counts, (9, 9), "with room for {room:?}");
+    }
+}
+
+/// The layer above knows the connection, although it is in a handshake.
+#[test]
+fn an_eviction_in_its_handshake_is_told() {
+    let mut world = plain();
+    world.send(b"starttls\n", 1 << 20);
+    let id = world.driver.reactor.wires.ids().next().expect("one");
+    world.driver.reactor.wires.charge_above(id, 65 << 20);
+    world.run();
+    let close = format!("close Limit(Memory) {PEER} at 3");
+    assert_eq!(world.log(), ["line starttls", "evicted TooLarge", &close]);
 }

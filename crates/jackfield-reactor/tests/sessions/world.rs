@@ -4,7 +4,7 @@
 //! hears is written to a log.
 
 use jackfield_reactor::{
-    ConnectionId, FarEnd, Incoming, Limits, MemoryDriver, Reason, Service, Session, Stream, Wires,
+    ConnectionId, Eviction, FarEnd, Incoming, Limits, MemoryDriver, Reason, Service, Session, Stream, Wires,
 };
 use rustls::client::Resumption;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
@@ -193,6 +193,10 @@ impl Service for Lines {
             }
         }
         used
+    }
+
+    fn on_evict(&mut self, _: &mut Wires, _: ConnectionId, why: Eviction) {
+        self.log.push(format!("evicted {why:?}"));
     }
 
     fn on_end(&mut self, wires: &mut Wires, id: ConnectionId) {
