@@ -326,3 +326,37 @@ fn t10_a_handshake_that_does_not_come_has_a_deadline() {
     assert_eq!(log.events(), ["STARTTLS", "Timeout(Handshake)"]);
     assert_eq!(server.handle().count(), 0);
 }
+
+/// Where the search for the end of a line had come to was kept, and so the first lines inside TLS were not found.
+#[test]
+fn t10_lines_inside_tls_are_searched_from_their_beginning() {
+    let identity = Identity::new();
+    let config = identity.server_config();
+    let log = Log::default();
+    let notes = log.clone();
+    let mut server = TestServer::new(move |_peer| {
+        let probe = Probe {
+            on_post: |_, connection, value| {
+                let config = *value.downcast().expect("a configuration");
+                connection
+                    .as_raw()
+                    .expect("it speaks lines")
+                    .start_tls(config)
+                    .expect("it is plain and open");
+            },
+            ..Probe::default()
+        };
+        probe.noted_in(&notes)
+    });
+    let mut peer = Secured::new(server.connect_to(listener::LINES), identity.client_config(&VERSIONS));
+    let hello = peer.hello();
+    // It lies there as the beginning of a line when TLS begins.
+    peer.far.send(&hello[..3]);
+    server.run();
+    let id = server.wires().ids().next().expect("one");
+    server.handle().post(id, config).expect("it is there");
+    server.run();
+    peer.far.send(&hello[3..]);
+    assert_eq!(text(&peer.say(&mut server, "a\n")), "a\n");
+    assert_eq!(log.events(), ["connect", "post", "line a"]);
+}

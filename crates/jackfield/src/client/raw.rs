@@ -88,7 +88,12 @@ impl Raw<'_> {
     #[doc(alias = "AuthSslCmd")]
     #[doc(alias = "STARTTLS")]
     pub fn start_tls(&mut self, config: Arc<rustls::ServerConfig>) -> io::Result<()> {
-        self.connection.wires.start_tls(self.connection.id, config)
+        self.connection.wires.start_tls(self.connection.id, config)?;
+        // What came of a line before is TLS's.
+        if let lines @ Protocol::Lines { .. } = self.connection.protocol() {
+            *lines = Protocol::Lines { searched: 0, skips: false };
+        }
+        Ok(())
     }
 
     /// What is there already is looked at anew.

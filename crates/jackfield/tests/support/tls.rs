@@ -107,6 +107,13 @@ impl Secured {
         }
     }
 
+    /// What it says first of all.
+    pub fn hello(&mut self) -> Vec<u8> {
+        let mut hello = Vec::new();
+        self.session.write_tls(&mut hello).unwrap();
+        hello
+    }
+
     pub fn is_handshaking(&self) -> bool {
         self.session.is_handshaking()
     }
