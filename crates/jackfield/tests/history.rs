@@ -400,10 +400,14 @@ fn a_client_that_is_ahead_of_its_reactor_gets_nothing_twice() {
         publish(&mut server, 1..=1);
         let first = events(&take(&member));
         let (epoch, _) = first[0].2.split_once('.').unwrap();
+        let far = server.connect();
+        server.run();
         for number in 2..=EVENTS {
             server.handle().publish("t", number.to_string());
         }
-        let far = open(&mut server, "t", &format!("{epoch}.{after}"));
+        let last = format!("{epoch}.{after}");
+        far.send(format!("GET /stream/t HTTP/1.1\r\nHost: h\r\nLast-Event-ID: {last}\r\n\r\n").as_bytes());
+        server.run();
         publish(&mut server, EVENTS + 1..=EVENTS + 1);
         let offsets: Vec<u32> = events(&take(&far))
             .iter()
@@ -456,4 +460,50 @@ fn what_is_still_missed_counts_as_a_subscription() {
     assert_eq!(server.handle().metrics().panics, 0);
     let subscribers = (0..4).map(|number| server.handle().subscribers(&format!("t{number}")));
     assert_eq!(subscribers.collect::<Vec<_>>(), [0, 1, 0, 1]);
+}
+
+/// One reactor publishes in bursts, and both deliver them as they can. A reader that comes back again and again, now to the
+/// one and now to the other, gets each once and in order.
+#[test]
+fn a_reader_that_moves_between_reactors_gets_each_once() {
+    const BURSTS: usize = 20;
+    const EACH: usize = 3000;
+    let live = Live::serve(Server::builder().listen("127.0.0.1:0").reactors(2), |_peer| Reader);
+    assert!(live.handle.declare_topic("t", History::new(BURSTS * EACH)));
+    let open = |last: &str| {
+        let mut stream = live.connect();
+        write!(stream, "GET /stream/t HTTP/1.1\r\nHost: h\r\nLast-Event-ID: {last}\r\n\r\n").unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            head.extend(byte);
+        }
+        stream
+    };
+    // Each reactor has members, who fall behind by portions.
+    let _members = [open(""), open(""), open("")];
+    let (mut stream, mut seen, mut buffer) = (open(""), Vec::<Seen>::new(), [0; 16 << 10]);
+    for burst in 1..=BURSTS {
+        let publish = |reactor: &mut jackfield::Reactor<'_>| {
+            for _ in 0..EACH {
+                reactor.publish("t", "x");
+            }
+        };
+        live.handle.run_on(0, publish).unwrap();
+        // The last of the bursts is read whole, and of the others a part.
+        let wanted = if burst == BURSTS { BURSTS * EACH } else { burst * EACH - EACH / 3 };
+        while seen.len() < wanted {
+            let mut bytes = Vec::new();
+            while !bytes.ends_with(b"\n\n") || events(&bytes).is_empty() {
+                let count = stream.read(&mut buffer).unwrap();
+                assert!(count > 0, "only {} came", seen.len() + events(&bytes).len());
+                bytes.extend(&buffer[..count]);
+            }
+            seen.extend(events(&bytes));
+        }
+        stream = open(&seen.last().unwrap().2);
+    }
+    let offsets = seen.iter().map(|(.., id)| id.split_once('.').unwrap().1.parse::<usize>().unwrap());
+    assert!(offsets.eq(1..=BURSTS * EACH), "one is left out, or comes twice");
 }
