@@ -207,8 +207,8 @@ fn what_can_not_be_given_is_told_once() {
     let resynced = check_resync(&mut server, "t", "nonsense", "null");
     let far = open(&mut server, "t", &resynced);
     assert_eq!(data(&events(&take(&far))), ["next"]);
-    // A topic without a history has no ids.
-    let far = open(&mut server, "plain", &id(50));
+    // A topic without a history has no ids of its own.
+    let far = open(&mut server, "plain", "");
     server.handle().publish("plain", Event::data("x").id("own"));
     server.run();
     assert_eq!(events(&take(&far)), [("message".to_owned(), "x".to_owned(), "own".to_owned())]);
@@ -506,4 +506,16 @@ fn a_reader_that_moves_between_reactors_gets_each_once() {
     }
     let offsets = seen.iter().map(|(.., id)| id.split_once('.').unwrap().1.parse::<usize>().unwrap());
     assert!(offsets.eq(1..=BURSTS * EACH), "one is left out, or comes twice");
+}
+
+/// A topic that nobody has declared keeps nothing: a client that comes back hears that it may have missed something.
+#[test]
+fn a_topic_without_history_says_so() {
+    let mut server = server(History::new(5));
+    let far = open(&mut server, "undeclared", "5");
+    let seen = events(&take(&far));
+    assert_eq!(seen.len(), 1);
+    assert_eq!((&*seen[0].0, &*seen[0].1, &*seen[0].2), ("resync", "{\"missed\":null}", ""));
+    let far = open(&mut server, "undeclared", "");
+    assert!(events(&take(&far)).is_empty(), "a client that is new has missed nothing");
 }

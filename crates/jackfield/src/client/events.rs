@@ -49,8 +49,8 @@ impl EventStream<'_> {
     /// Subscribes it to a topic, and gives it what was published there since the event with this id, which is what a
     /// browser sends as `Last-Event-ID` when it comes back. An empty one: nothing but what comes from now on.
     ///
-    /// The topic must keep a history ([`Handle::declare_topic`](crate::Handle::declare_topic)), and then the client gets
-    /// exactly what it has missed and what comes after it, in order and each once. If not all of that is kept any more,
+    /// If the topic keeps a history ([`Handle::declare_topic`](crate::Handle::declare_topic)), the client gets exactly what it
+    /// has missed and what comes after it, in order and each once. If not all of that is kept,
     /// or the id is none of this topic's, it gets one event `resync` instead, with the data `{"missed":N}` (`null`: not
     /// known) and an id from which it can go on, and what comes after it. A long history comes in portions, as fast as
     /// the client reads. Until it is complete, the connection is not counted as a subscriber.

@@ -70,7 +70,14 @@ impl Links {
         last_event_id: &str,
     ) -> Subscribed {
         let log = self.handle.shared().logs.find(topic).filter(|_| !last_event_id.is_empty());
-        let Some(log) = log else { return self.subscribe(wires, id, topic) };
+        let Some(log) = log else {
+            let subscribed = self.subscribe(wires, id, topic);
+            if subscribed == Subscribed::New && !last_event_id.is_empty() {
+                // Nothing was kept, so something may be missing: never in silence.
+                self.send(wires, id, Content::Event(&Event::data("{\"missed\":null}").event("resync")));
+            }
+            return subscribed;
+        };
         if let Err(refused) = self.may_subscribe(wires, id, topic) {
             return refused;
         }
