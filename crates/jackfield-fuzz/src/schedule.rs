@@ -24,6 +24,8 @@ struct Owed {
     replies: Vec<(Reply, String)>,
     /// With whether they are refused in the end.
     upgrades: Vec<(LateUpgrade, bool)>,
+    /// Nobody gives these.
+    forgotten: Vec<Reply>,
     /// Members of the room, by reactor.
     members: [usize; 2],
     crowd: crowd::Shared,
@@ -120,6 +122,7 @@ impl Client for Visitor {
                 exchange.ok("text/plain", &body[..]);
             }
             Some("late") => self.owed.borrow_mut().replies.push((exchange.defer(), self.path.clone())),
+            Some("never") => self.owed.borrow_mut().forgotten.push(exchange.defer()),
             Some("body") => {
                 let body = if self.body.is_empty() { request.body() } else { &self.body };
                 exchange.ok("text/plain", body);
@@ -317,25 +320,30 @@ pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits
     let may_be_cut_off = options.limits.memory_bytes_max < 1 << 20
         || options.limits.reactor.wire_memory_bytes_max < 1 << 20
         || options.limits.rate.on_exceeded == OnRateExceeded::Close;
+    let half_closed = options.limits.half_closed;
     let lags = options.faults.lags > 0;
     let owed = Shared::default();
     let shared = owed.clone();
     let mut sim = Sim::new(seed, options, move |_peer| Visitor::new(shared.clone()));
     let peers = sim.random().between(2, 7);
     for number in 0..peers {
-        add(&mut sim, number, may_be_cut_off);
+        add(&mut sim, number, may_be_cut_off, half_closed);
     }
     if lags && sim.random().chance(300) {
         // More than an overloaded reactor lets in.
         for _ in 0..6 {
             let mut random = sim.random().fork();
-            sim.add(http(&mut random, may_be_cut_off));
+            sim.add(http(&mut random, may_be_cut_off, half_closed));
         }
     }
     // By chance of its own: a seed without a crowd is what it was without crowds.
     let mut random = Random::new(seed ^ 0xc0d);
     if random.chance(200) {
         crowd::add(&mut sim, &mut random);
+    }
+    let mut random = Random::new(seed ^ 0x1eaf);
+    if random.chance(200) {
+        sim.add(leaver(&mut random));
     }
     sim.outside(move |outside| act_outside(outside, &owed));
     sim
@@ -394,13 +402,16 @@ fn limits(random: &mut Random) -> Limits {
         limits.lag_window = Duration::from_millis(random.between(1, 40) as u64);
         limits.reactor.accepts_per_turn = random.between(1, 3);
     }
+    limits.half_closed = random.chance(500);
+    // No longer than the simulation is patient.
+    limits.answer_timeout = Duration::from_millis(random.between(1000, 2000) as u64);
     limits
 }
 
-fn add(sim: &mut Sim, number: usize, may_be_cut_off: bool) {
+fn add(sim: &mut Sim, number: usize, may_be_cut_off: bool, half_closed: bool) {
     let mut random = sim.random().fork();
     match random.below(12) {
-        0..=2 => sim.add(http(&mut random, may_be_cut_off)),
+        0..=2 => sim.add(http(&mut random, may_be_cut_off, half_closed)),
         3 | 4 => sim.add(echo(&mut random)),
         5..=7 => sim.add(chat(&mut random, number)),
         8 => {
@@ -428,7 +439,18 @@ fn add(sim: &mut Sim, number: usize, may_be_cut_off: bool) {
     };
 }
 
-fn http(random: &mut Random, may_be_cut_off: bool) -> Http {
+/// Asks for some things, one of which nobody gives an answer to, and leaves.
+fn leaver(random: &mut Random) -> Http {
+    let before = (0..random.below(3)).map(|_| Ask::get(format!("/tag/{}", random.below(100))));
+    let mut asks: Vec<Ask> = before.collect();
+    let owed = ["/never/0", "/stream/1000", "/never/1"];
+    asks.push(Ask::get(owed[random.below(owed.len())]));
+    asks.extend((0..random.below(3)).map(|_| Ask::get("/tag/0")));
+    let depth = asks.len();
+    Http::new(asks).pipelined(depth).leaving().expecting(|_, _, _| Ok(()))
+}
+
+fn http(random: &mut Random, may_be_cut_off: bool, half_closed: bool) -> Http {
     let asks = (0..random.between(1, 12)).map(|_| {
         let tag = random.below(10_000);
         match random.below(9) {
@@ -447,9 +469,13 @@ fn http(random: &mut Random, may_be_cut_off: bool) -> Http {
             _ => Ask::get(format!("/tag/{tag}")),
         }
     });
-    let asks = asks.collect();
+    let asks: Vec<Ask> = asks.collect();
     let depth = random.between(1, 6);
-    Http::new(asks).pipelined(depth).expecting(move |ask, status, body| match status {
+    let comes_later = |ask: &Ask| ask.target.starts_with("/late") || ask.target.starts_with("/stream");
+    let stays = !half_closed && asks.iter().any(comes_later);
+    let peer = Http::new(asks);
+    let peer = if stays { peer.staying() } else { peer };
+    peer.pipelined(depth).expecting(move |ask, status, body| match status {
         // It held too much memory, or said too much.
         413 | 429 | 503 if may_be_cut_off && body.is_empty() => Ok(()),
         _ => check_answer(ask, status, body),

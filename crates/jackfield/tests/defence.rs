@@ -407,6 +407,28 @@ fn deadlines() -> Vec<Class> {
             told: late(Timeout::Upgrade),
         },
         Class {
+            rows: &["answer_timeout"],
+            limits: as_they_are,
+            play: |lab| {
+                let far = say(lab, get("/stream"));
+                wait(lab, far, SECOND * 60)
+            },
+            seen: Seen::Reset,
+            told: late(Timeout::Answer),
+        },
+        Class {
+            rows: &["half_closed"],
+            limits: |limits| limits.half_closed = false,
+            play: |lab| {
+                let far = say(lab, get("/never"));
+                far.finish();
+                lab.run();
+                far
+            },
+            seen: Seen::End,
+            told: Told::Ended(Reason::Peer),
+        },
+        Class {
             rows: &["message_timeout"],
             limits: as_they_are,
             play: |lab| {
@@ -586,6 +608,7 @@ fn probe() -> Probe {
     Probe {
         on_request: |_, exchange, request| match request.path() {
             "/never" => std::mem::forget(exchange.defer()),
+            "/stream" => drop(exchange.stream(200, "text/plain")),
             _ => exchange.ok("text/plain", "ok"),
         },
         on_upgrade: |_, upgrade, request| match request.path() {

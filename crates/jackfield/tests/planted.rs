@@ -12,7 +12,7 @@ use jackfield::sim;
 use jackfield_fuzz::bad_day;
 
 /// By the number of each, where `planted` is asked for it.
-const BUGS: [&str; 54] = [
+const BUGS: [&str; 55] = [
     "the generation of an id is ignored",
     "a slot is used again with the same generation: a stale id names another connection",
     "the timers of a wire outlive it",
@@ -67,6 +67,7 @@ const BUGS: [&str; 54] = [
     "the peer's leaving is not noticed on a wire that is not read",
     "of an exchange whose answer comes later nobody is told that it is over",
     "a connection that has lingered is told of its end twice",
+    "a client that leaves while an answer is owed is not noticed",
 ];
 
 #[test]

@@ -256,6 +256,7 @@ fn c6_every_reason_says_something_of_its_own() {
         Timeout::Handshake,
         Timeout::Upgrade,
         Timeout::Lifetime,
+        Timeout::Answer,
     ];
     let limits =
         [Limit::Backlog, Limit::ReadBuffer, Limit::Line, Limit::Memory, Limit::Rate, Limit::ControlFrames];

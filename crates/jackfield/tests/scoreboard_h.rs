@@ -792,7 +792,7 @@ fn h20_an_aborted_request_is_a_disconnect() {
 
 #[test]
 fn h20_a_peer_that_has_finished_its_side_still_gets_its_answer() {
-    let mut lab = Lab::new(keeping);
+    let mut lab = Lab::with_limits(Limits::default().with(|limits| limits.half_closed = true), keeping);
     let far = lab.connect();
     far.send(get("/").as_bytes());
     far.finish();

@@ -4,7 +4,7 @@
 
 use jackfield::sim::peer::{Line, Peer, WebSocket};
 use jackfield::sim::{self, Faults, Options, Sim};
-use jackfield::{Client, Connection, Exchange, Message, Reply, Request, TimerId};
+use jackfield::{Client, Connection, Exchange, Limits, Message, Reply, Request, TimerId};
 use jackfield_fuzz::bad_day;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -111,9 +111,9 @@ fn an_answer_that_is_owed_after_the_calm_is_given() {
     let owed: Rc<RefCell<Vec<Reply>>> = Rc::default();
     let (shared, asked) = (owed.clone(), Rc::new(RefCell::new(0)));
     let count = asked.clone();
-    let mut sim = Sim::new(1, Options { faults: Faults::none(), ..Options::default() }, move |_peer| {
-        Late(shared.clone())
-    });
+    let limits = Limits::default().with(|limits| limits.half_closed = true);
+    let options = Options { limits, faults: Faults::none(), ..Options::default() };
+    let mut sim = Sim::new(1, options, move |_peer| Late(shared.clone()));
     sim.add(Hasty).outside(move |_outside| {
         for reply in owed.borrow_mut().drain(..) {
             *count.borrow_mut() += 1;

@@ -136,7 +136,7 @@ fn a_peer_that_reads_at_once_never_meets_the_overflow_policy() {
 /// Seed 57: the end was read early, while the upgrade was being decided on, and what lay before it was dropped.
 #[test]
 fn what_came_before_the_end_is_answered_behind_a_late_no() {
-    let (mut server, visitor) = server(Limits::default());
+    let (mut server, visitor) = server(Limits::default().with(|limits| limits.half_closed = true));
     let far = server.connect();
     far.send(&[&handshake("/late")[..], b"GET /next HTTP/1.1\r\nHost: sim\r\n\r\n"].concat());
     far.finish();

@@ -55,10 +55,11 @@ pub trait Service {
     fn on_end(&mut self, wires: &mut Wires, id: ConnectionId);
 
     /// The peer has finished its side while the connection is not read (it is paused, an answer is owed, it is congested, ..),
-    /// and bytes that came before that wait to be read, or may (what TLS still holds is not known). Told once, as the system
-    /// tells it. [`Service::on_end`] still comes when they were read. Where no bytes wait it comes at once instead, although the
-    /// connection is not read: [`Wires::goes_on`] tells the one from the other. A paused connection is kept like this for
-    /// [`Limits::unread_wait`](crate::Limits::unread_wait). Default: nothing happens.
+    /// and bytes that came before that wait to be read, or may (what TLS still holds is not known). Told once for each
+    /// time that its reading stops, as the system tells it. [`Service::on_end`] still comes when they were read. Where no
+    /// bytes wait it comes at once instead, although the connection is not read: [`Wires::goes_on`] tells the one from
+    /// the other. A paused connection is kept like this for [`Limits::unread_wait`](crate::Limits::unread_wait). Default:
+    /// nothing happens.
     fn on_peer_closed(&mut self, wires: &mut Wires, id: ConnectionId) {
         let _ = (wires, id);
     }

@@ -133,11 +133,12 @@ impl Wires {
         if let Some(wire) = self.get(id) {
             wire.flags.insert(why);
             let is_hinted = wire.has(Flags::HUNG_UP | Flags::PEER_CLOSED) && !wire.has(Flags::ENDED);
-            self.stopped |= is_current;
             if is_hinted {
-                // Nobody is going to read the news from the socket: it is noticed there.
+                // Nobody is going to read the news from the socket: it is noticed there, and told for this stop as well.
+                wire.flags.remove(Flags::PEER_CLOSED_TOLD);
                 self.look_again(id);
             }
+            self.stopped |= is_current;
         }
     }
 

@@ -8,7 +8,8 @@ use jackfield_proto::http1::{FieldError, Fields, reason_phrase};
 use jackfield_reactor::ConnectionId;
 
 /// The answer to a deferred request. Any thread may give it. A full mailbox never refuses it: its place is reserved.
-/// Dropped, it is a 500. If its connection is gone by then, nothing happens.
+/// Dropped, it is a 500. If its connection is gone by then, nothing happens. A client that closes its side while it waits
+/// is gone, unless [`Limits::half_closed`](crate::Limits::half_closed) keeps such clients.
 ///
 /// It has the verbs of an [`Exchange`](crate::Exchange), which take effect on the connection's reactor.
 ///

@@ -9,6 +9,11 @@ use jackfield_proto::http1::{BodyError, Fields, Phase};
 /// An answer whose body is sent in parts, in its first callback or in any later one
 /// ([`Connection::as_response`](crate::Connection::as_response)). Further requests of the connection wait until its
 /// end.
+///
+/// Dropped unfinished it stays, for a later callback may go on with it. If none does, nothing is written for
+/// [`Limits::answer_timeout`](crate::Limits::answer_timeout), and the connection is reset with
+/// [`Timeout::Answer`](crate::Timeout::Answer). It ends at once when its client closes its side, unless
+/// [`Limits::half_closed`](crate::Limits::half_closed) keeps that.
 pub struct ResponseStream<'a> {
     pub(crate) connection: Connection<'a>,
 }

@@ -80,6 +80,16 @@ pub struct Limits {
     pub close_wait: Duration,
     /// Longest wait for a deferred decision on an upgrade; then 503. Default: 10 s.
     pub upgrade_wait: Duration,
+    /// Whether a client that closes its side while an answer is owed, or is being sent in parts, still gets it. `false`: it
+    /// has left, and its connection ends at once with [`Reason::Peer`](crate::Reason::Peer), so that nobody works for a
+    /// client that is not there. `true`: it is kept, for clients that half-close (RFC 9112 section 9.6), and
+    /// `answer_timeout` bounds the wait. What is answered in its own callback is sent either way; an event stream ends
+    /// either way. Default: `false`.
+    pub half_closed: bool,
+    /// Longest wait for an answer that is owed to a client that has closed its side; then 503 and close. And the longest
+    /// time in which nothing is written to an answer that is being sent in parts; then it is reset. The latter is looked
+    /// at once in each such time, so that it takes up to twice as long. Disabled by zero. Default: 60 s.
+    pub answer_timeout: Duration,
     /// Longest time for a WebSocket message that comes in pieces; then 1008. Default: 60 s.
     pub message_timeout: Duration,
     /// How long a connection may last, whatever it does; disabled by zero. Then it is drained as at a shutdown: a
@@ -129,6 +139,8 @@ impl Default for Limits {
             events_heartbeat: Duration::from_secs(15),
             close_wait: Duration::from_secs(5),
             upgrade_wait: Duration::from_secs(10),
+            half_closed: false,
+            answer_timeout: Duration::from_secs(60),
             message_timeout: Duration::from_secs(60),
             max_lifetime: Duration::ZERO,
             lag_target: Duration::from_millis(5),

@@ -27,6 +27,7 @@ impl Limits {
             raw_idle: Duration::ZERO,
             heartbeat: Duration::ZERO,
             upgrade_wait: HOUR,
+            answer_timeout: HOUR,
             message_timeout: HOUR,
             drain: Duration::from_secs(1),
             ..Self::default()

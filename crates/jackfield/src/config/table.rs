@@ -278,6 +278,17 @@ impl Limits {
             time("events_heartbeat", self.events_heartbeat, "a comment"),
             time("close_wait", self.close_wait, "closed without the peer's Close"),
             time("upgrade_wait", self.upgrade_wait, "503"),
+            row(
+                "half_closed",
+                "0 or 1",
+                u64::from(self.half_closed),
+                "0: a client that closes its side while an answer is owed has left; 1: it gets the answer",
+            ),
+            time(
+                "answer_timeout",
+                self.answer_timeout,
+                "503 where a client that closed its side waits; reset where nothing is written; disabled by zero",
+            ),
             time("message_timeout", self.message_timeout, "1008 and close"),
             time("max_lifetime", self.max_lifetime, "1001 and close, after what is owed; disabled by zero"),
             time("lag_target", self.lag_target, "the reactor is behind: see the next row"),

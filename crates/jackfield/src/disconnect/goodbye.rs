@@ -101,7 +101,7 @@ fn status(why: Reason, is_scarce: bool) -> Option<u16> {
     Some(match why {
         Reason::Protocol(ProtocolError::Http(error)) => error.status(),
         Reason::Timeout(Timeout::Head | Timeout::Body) => 408,
-        Reason::Timeout(Timeout::Upgrade) | Reason::Limit(Limit::Overload) => 503,
+        Reason::Timeout(Timeout::Upgrade | Timeout::Answer) | Reason::Limit(Limit::Overload) => 503,
         Reason::Limit(Limit::Memory) if is_scarce => 503,
         Reason::Limit(Limit::Memory | Limit::ReadBuffer) => 413,
         Reason::Limit(Limit::Rate | Limit::ControlFrames) => 429,
@@ -216,6 +216,7 @@ mod tests {
         (Reason::Timeout(Timeout::Write), "busy reset reset reset reset reset reset reset"),
         (Reason::Timeout(Timeout::Handshake), "busy reset reset reset reset reset reset reset"),
         (Reason::Timeout(Timeout::Upgrade), "busy 503 503 reset end close:1008 end end"),
+        (Reason::Timeout(Timeout::Answer), "busy 503 503 reset end close:1008 end end"),
         (Reason::Timeout(Timeout::Lifetime), "busy read answer answer end close:1001 retry end"),
         (
             Reason::Protocol(ProtocolError::Http(http1::Error::Target)),

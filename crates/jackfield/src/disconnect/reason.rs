@@ -74,6 +74,8 @@ pub enum Timeout {
     Upgrade,
     /// The connection has lasted as long as it may.
     Lifetime,
+    /// An answer was not given in time, or did not go on.
+    Answer,
 }
 
 /// Bounds of a connection. [`Limits`](crate::Limits) has their sizes.
@@ -129,7 +131,7 @@ impl Reason {
 /// How many classes of reasons there are.
 pub(crate) const CLASSES: usize = TIMEOUTS + LIMITS + 9;
 
-const TIMEOUTS: usize = Timeout::Lifetime as usize + 1;
+const TIMEOUTS: usize = Timeout::Answer as usize + 1;
 
 const LIMITS: usize = Limit::Overload as usize + 1;
 

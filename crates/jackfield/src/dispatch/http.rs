@@ -254,7 +254,11 @@ fn after_callback<C: Client>(client: &C, connection: &mut Connection<'_>, unansw
             }
             links.respond_with_status(wires, *id, unanswered);
         }
-        Phase::Deferred | Phase::Streaming => wires.hold(*id),
+        Phase::Deferred => wires.hold(*id),
+        Phase::Streaming => {
+            wires.hold(*id);
+            links.await_answer(wires, *id);
+        }
         Phase::Done => links.end_answered(wires, *id),
         Phase::Idle | Phase::Switched => {}
     }

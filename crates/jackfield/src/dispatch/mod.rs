@@ -132,6 +132,10 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         self.links.on_peer_end(wires, id);
     }
 
+    fn on_peer_closed(&mut self, wires: &mut Wires, id: ConnectionId) {
+        self.links.on_peer_left(wires, id);
+    }
+
     fn on_drain(&mut self, wires: &mut Wires, id: ConnectionId) {
         let Some(outbox) = wires.outbox(id) else { return };
         if let Protocol::WebSocket(machine) = &mut self.links.link(id).protocol {

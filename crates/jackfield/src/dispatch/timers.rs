@@ -23,6 +23,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             key::DEAD => self.links.on_dead(wires, id),
             key::RATE => self.links.unthrottle(wires, id),
             key::LIFETIME => self.links.on_lifetime(wires, id),
+            key::ANSWER => self.links.on_answer_due(wires, id),
             _ => {}
         }
     }

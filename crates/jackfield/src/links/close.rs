@@ -183,14 +183,18 @@ impl Links {
         self.end(wires, id, Reason::Peer);
     }
 
-    /// The peer has ended its side. What is still owed to it, an answer or the closing handshake, comes first.
+    /// The peer has ended its side, and all that came before was read. Or this side reads no further request; then what is
+    /// owed, an answer or the closing handshake, comes first.
     pub(crate) fn on_peer_end(&mut self, wires: &mut Wires, id: ConnectionId) {
         // With an answer that is still open the rest of the body is missing, and will not come any more, if it is the
         // peer that has ended, and not this side that reads no further request.
         let more_comes = !wires.has_ended(id);
-        let owed = matches!(&self.link(id).protocol, Protocol::Http(machine)
-            if matches!(machine.phase(), Phase::Deferred | Phase::Streaming)
-                || (more_comes && machine.phase() == Phase::Open));
+        if !more_comes && self.owes_answer(id) {
+            return self.on_peer_left(wires, id);
+        }
+        let owed = self.owes_answer(id)
+            || (more_comes
+                && matches!(&self.link(id).protocol, Protocol::Http(machine) if machine.phase() == Phase::Open));
         // What became a WebSocket with the last bytes has begun its closing handshake, and the peer's part is
         // awaited.
         let is_awaited = more_comes && matches!(self.link(id).protocol, Protocol::WebSocket(_));

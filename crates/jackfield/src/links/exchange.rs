@@ -111,6 +111,6 @@ impl Links {
 }
 
 /// What was sent on a connection so far, what is queued included.
-fn sent(wires: &Wires, id: ConnectionId) -> u64 {
+pub(super) fn sent(wires: &Wires, id: ConnectionId) -> u64 {
     wires.wire_stats(id).map_or(0, |stats| stats.bytes_out) + wires.queued(id) as u64
 }

@@ -60,6 +60,8 @@ pub(crate) struct Extra {
     pub(crate) close: Option<(u16, Box<str>)>,
     /// Bytes read when the flow of a body was last looked at.
     pub(crate) body_bytes: u64,
+    /// Bytes that were sent when the flow of an answer was last looked at.
+    pub(crate) answer_bytes: u64,
     /// Messages that were dropped, by its overflow policy.
     pub(crate) dropped: u64,
     /// What it may still say, if that is bounded.
@@ -85,6 +87,7 @@ pub(crate) mod key {
     pub(crate) const DEAD: u32 = 0x1_0003;
     pub(crate) const RATE: u32 = 0x1_0004;
     pub(crate) const LIFETIME: u32 = 0x1_0005;
+    pub(crate) const ANSWER: u32 = 0x1_0006;
 }
 
 /// Each connection has a link: it stays within a cache line.

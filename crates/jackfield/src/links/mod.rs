@@ -10,6 +10,7 @@ mod drain;
 mod enforce;
 mod exchange;
 mod fan_out;
+mod leave;
 mod link;
 mod output;
 mod protocol;

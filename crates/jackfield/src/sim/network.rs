@@ -488,7 +488,7 @@ impl Party {
                     || !self.peer.is_fair()
             }
             // What the user's own client and settings bring about is no matter of the peer's.
-            Reason::Timeout(Timeout::Upgrade | Timeout::Lifetime)
+            Reason::Timeout(Timeout::Upgrade | Timeout::Lifetime | Timeout::Answer)
             | Reason::Limit(Limit::Rate)
             | Reason::Shutdown => true,
             Reason::Timeout(_) => conduct.slow || conduct.slow_reader || conduct.cut,

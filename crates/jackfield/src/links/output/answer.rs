@@ -153,6 +153,7 @@ impl Links {
             return;
         }
         wires.cancel_timer(id, key::UPGRADE);
+        wires.cancel_timer(id, key::ANSWER);
         if matches!(kind, AnswerKind::Events) && wires.has_ended(id) {
             // Nobody would end the stream.
             return self.close(wires, id, Reason::Peer);
@@ -160,7 +161,10 @@ impl Links {
         let head = ResponseHead { status, content_type: &content_type, fields: &fields };
         match kind {
             AnswerKind::Whole(body) => self.respond(wires, id, &head, body),
-            AnswerKind::Stream(body_bytes) => self.begin_stream(wires, id, &head, body_bytes),
+            AnswerKind::Stream(body_bytes) => {
+                self.begin_stream(wires, id, &head, body_bytes);
+                self.await_answer(wires, id);
+            }
             AnswerKind::Events => self.begin_events(wires, id, fields),
         }
         if matches!(self.link(id).protocol, Protocol::Events) {

@@ -2,6 +2,7 @@
 
 use crate::disconnect::Reason;
 use crate::links::Links;
+use crate::links::link::key;
 use crate::links::protocol::Protocol;
 use crate::message::Sent;
 use crate::shared::{Part, PartKind};
@@ -61,6 +62,7 @@ impl Links {
         let Some(outbox) = wires.outbox(id) else { return Ok(()) };
         let Protocol::Http(machine) = &mut self.link(id).protocol else { return Ok(()) };
         let ended = machine.encode_end(trailers, outbox.tail());
+        wires.cancel_timer(id, key::ANSWER);
         self.after_answer(wires, id);
         ended
     }

@@ -54,6 +54,18 @@ pub struct Http {
     has_length: bool,
     told_to_close: bool,
     broken: bool,
+    half_closes: HalfCloses,
+}
+
+/// What it gets once it has closed its side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HalfCloses {
+    /// All its answers.
+    Answered,
+    /// Perhaps not all: it does not close its side before it has them.
+    Never,
+    /// Whatever: it leaves as soon as it has said everything.
+    Leaves,
 }
 
 impl Http {
@@ -75,7 +87,22 @@ impl Http {
             has_length: false,
             told_to_close: false,
             broken: false,
+            half_closes: HalfCloses::Answered,
         }
+    }
+
+    /// It does not close its side before it has all its answers: the server gives none that comes later to one that has.
+    #[must_use]
+    pub fn staying(mut self) -> Self {
+        self.half_closes = HalfCloses::Never;
+        self
+    }
+
+    /// It closes its side as soon as it has said everything, and wants no answer any more.
+    #[must_use]
+    pub fn leaving(mut self) -> Self {
+        self.half_closes = HalfCloses::Leaves;
+        self
     }
 
     /// Asks the same target so many times.
@@ -100,11 +127,14 @@ impl Http {
 
     fn go_on(&mut self, line: &mut Line<'_>) {
         while self.asked.len() < self.depth && self.machine.keep_alive() {
-            let Some(ask) = self.asks.pop_front() else { return };
+            let Some(ask) = self.asks.pop_front() else { break };
             if let Err(error) = self.encode(&ask, line) {
                 line.wrong(format!("{ask:?} can't be asked: {error}"));
             }
             self.asked.push_back(ask);
+        }
+        if self.half_closes == HalfCloses::Leaves && self.asks.is_empty() {
+            line.finish();
         }
     }
 
@@ -210,7 +240,9 @@ impl Peer for Http {
     }
 
     fn on_end(&mut self, line: &mut Line<'_>, clean: bool) {
-        if self.machine.has_partial() {
+        if self.half_closes == HalfCloses::Leaves {
+            // It wanted no more.
+        } else if self.machine.has_partial() {
             let text = format!("an answer was cut after {} of its body", excerpt(&self.body));
             match clean && self.has_length {
                 true => line.wrong(text),
@@ -232,7 +264,7 @@ impl Peer for Http {
     }
 
     fn outlives_half_close(&self) -> bool {
-        true
+        self.half_closes == HalfCloses::Answered
     }
 
     fn expects_close(&self) -> bool {

@@ -1,0 +1,62 @@
+//! What becomes of an answer that comes later when its client closes its side, and when it does not come.
+
+use crate::disconnect::{Reason, Timeout};
+use crate::links::Links;
+use crate::links::exchange::sent;
+use crate::links::link::key;
+use crate::links::protocol::Protocol;
+use jackfield_proto::http1::Phase;
+use jackfield_reactor::planted::planted;
+use jackfield_reactor::{ConnectionId, Wires};
+
+impl Links {
+    /// Whether an answer, or a decision on an upgrade, is owed that comes later, or is being sent in parts.
+    pub(super) fn owes_answer(&self, id: ConnectionId) -> bool {
+        matches!(self.answer_phase(id), Some(Phase::Deferred | Phase::Streaming))
+    }
+
+    fn answer_phase(&self, id: ConnectionId) -> Option<Phase> {
+        match &self.table[id.slot()].protocol {
+            Protocol::Http(machine) => Some(machine.phase()),
+            _ => None,
+        }
+    }
+
+    /// The client has closed its side. Where an answer is owed it has left, unless half-closed clients are kept: then the
+    /// answer has a deadline. Where none is owed, what came before is read first, and its end behind that.
+    #[cold]
+    pub(crate) fn on_peer_left(&mut self, wires: &mut Wires, id: ConnectionId) {
+        if !self.owes_answer(id) || planted(55) {
+            return;
+        }
+        if !self.limits_of(id).half_closed {
+            return self.close(wires, id, Reason::Peer);
+        }
+        self.await_answer(wires, id);
+    }
+
+    /// From now on an answer that does not come, or does not go on, has a deadline.
+    #[cold]
+    pub(crate) fn await_answer(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let answer_timeout = self.limits_of(id).answer_timeout;
+        if !answer_timeout.is_zero() {
+            self.link(id).extra().answer_bytes = sent(wires, id);
+            wires.set_timer(id, key::ANSWER, answer_timeout);
+        }
+    }
+
+    /// An answer that is being sent in parts goes on while something is written to it, or its client still has to take
+    /// what was. One that was deferred is overdue.
+    #[cold]
+    pub(crate) fn on_answer_due(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let sent_before = self.link(id).extra().answer_bytes;
+        let flows = wires.queued(id) > 0 || sent(wires, id) != sent_before;
+        match self.answer_phase(id) {
+            Some(Phase::Streaming) if flows => self.await_answer(wires, id),
+            Some(Phase::Streaming | Phase::Deferred) => {
+                self.close(wires, id, Reason::Timeout(Timeout::Answer));
+            }
+            _ => {}
+        }
+    }
+}
