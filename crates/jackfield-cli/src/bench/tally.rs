@@ -81,7 +81,7 @@ impl Tally {
         self.count_errors(kind, 1);
     }
 
-    /// Counts so many of them.
+    /// Counts this many of them.
     pub(crate) fn count_errors(&mut self, kind: impl Into<Kind>, count: usize) {
         if self.counts != Counts::Nothing && count > 0 {
             *self.errors.entry(kind.into()).or_default() += count as u64;

@@ -45,7 +45,7 @@ pub enum Eviction {
 }
 
 impl Budget {
-    /// So many bytes; `usize::MAX`: any number.
+    /// This many bytes; `usize::MAX`: any number.
     pub fn new(bytes_max: usize) -> Self {
         let (accounts, used) = (AtomicUsize::new(0), AtomicUsize::new(0));
         Self { bytes_max, accounts, used, is_pressed: AtomicBool::new(false) }
