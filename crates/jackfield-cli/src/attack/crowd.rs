@@ -98,9 +98,9 @@ impl<R: Role> Crowd<R> {
         &mut self.cast.role
     }
 
-    /// Connections that there are.
+    /// Connections that there are, those included that wait for the end of the other side.
     pub(crate) fn len(&self) -> usize {
-        self.driver.reactor.wires.len()
+        self.driver.reactor.wires.len() + self.driver.reactor.wires.lingering()
     }
 
     /// Opens so many, at this rate, while `meanwhile` is called between turns. Says how many could be opened.

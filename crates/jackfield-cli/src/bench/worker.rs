@@ -342,6 +342,8 @@ pub(crate) fn limits() -> Limits {
         outbox_bytes_max: usize::MAX,
         write_stall: Duration::from_secs(3600),
         linger: Duration::from_millis(200),
+        // Who has left reads nothing more, however much comes.
+        linger_max: Duration::from_millis(200),
         ..Limits::default()
     }
 }
