@@ -1,4 +1,4 @@
-//! The in-memory driver: connections without sockets, and a clock that only moves when it is told to.
+//! The in-memory driver: connections without sockets, and a clock that only the test moves.
 
 use crate::id::ConnectionId;
 use crate::limits::Limits;
@@ -52,7 +52,7 @@ impl MemoryDriver {
         far
     }
 
-    /// A new connection could not be accepted: the service is told so, as [`Driver`](crate::Driver) tells it.
+    /// A new connection could not be accepted: it is reported to the service, as [`Driver`](crate::Driver) does.
     pub fn fail_accept<S: Service + ?Sized>(&mut self, service: &mut S, listener: usize, error: &io::Error) {
         self.reactor.wires.now = self.now;
         self.reactor.wires.stats.accept_errors.add(1);

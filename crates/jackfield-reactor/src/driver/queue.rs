@@ -98,7 +98,7 @@ pub(crate) mod wait {
             ConnectionId::of_event(self.0.token())
         }
 
-        /// Something can be read, and neither end nor error is told.
+        /// Something can be read, and there is neither an end nor an error.
         #[inline(always)]
         pub(crate) fn is_usual(self) -> bool {
             self.0.bits() & (READABLE | ENDED | BROKEN | HUNG_UP) == READABLE
@@ -148,7 +148,7 @@ pub(crate) mod wait {
             ConnectionId::of_event(self.0.token().0 as u64)
         }
 
-        /// Something can be read, and neither end nor error is told.
+        /// Something can be read, and there is neither an end nor an error.
         pub(crate) fn is_usual(self) -> bool {
             self.0.is_readable() && !self.0.is_read_closed() && !self.0.is_error()
         }
