@@ -140,9 +140,11 @@ impl Asker {
     fn ask(&mut self, number: u64) -> io::Result<Duration> {
         let is_new = self.renews && number % NEW_EVERY == 1;
         let begin = Instant::now();
-        let mut connection = match self.connection.take().filter(|_| !is_new) {
-            Some(connection) => connection,
-            None => connect(self.addr)?,
+        // The one before stays until the new one is served, so that the server never has fewer connections than usual:
+        // what it has when the attack begins is compared with what is left in the end.
+        let (mut connection, _before) = match self.connection.take() {
+            Some(connection) if !is_new => (connection, None),
+            before => (connect(self.addr)?, before),
         };
         connection.write_all(&self.request)?;
         if read_answer(&mut connection)? {
