@@ -10,8 +10,8 @@ set -euo pipefail
 mode=${1:-}
 cd "$(dirname "$0")/.."
 command -v valgrind >/dev/null || { echo "instructions.sh: valgrind is missing: apt-get install valgrind" >&2; exit 1; }
-cargo build --quiet --release -p jackfield-benches --bins
-target=${CARGO_TARGET_DIR:-target}/release
+cargo build --quiet --profile fast -p jackfield-benches --bins
+target=${CARGO_TARGET_DIR:-target}/fast
 work=$(mktemp -d)
 server=
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT

@@ -6,9 +6,9 @@ cd "$(dirname "$0")/.."
 for tool in wrk strace; do
     command -v "$tool" >/dev/null || { echo "load.sh: $tool is missing: apt-get install $tool" >&2; exit 1; }
 done
-cargo build --quiet --release --example testbed -p jackfield
-cargo build --quiet --release --bin ws-load -p jackfield-benches
-target=${CARGO_TARGET_DIR:-target}/release
+cargo build --quiet --profile fast --example testbed
+cargo build --quiet --profile fast --bin ws-load -p jackfield-benches
+target=${CARGO_TARGET_DIR:-target}/fast
 work=$(mktemp -d)
 server=
 stop() { [ -z "$server" ] || { kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; }; server=; }

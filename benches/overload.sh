@@ -7,9 +7,9 @@
 set -euo pipefail
 work=${1:-500}
 cd "$(dirname "$0")/.."
-cargo build --quiet --release -p jackfield-cli
-cargo build --quiet --release -p jackfield --example testbed
-target=${CARGO_TARGET_DIR:-target}/release
+cargo build --quiet --profile fast -p jackfield-cli
+cargo build --quiet --profile fast --example testbed
+target=${CARGO_TARGET_DIR:-target}/fast
 out=$(mktemp)
 server=
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -f "$out"' EXIT

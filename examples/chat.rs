@@ -16,8 +16,6 @@
 //! | `gone ID` | whom a private message did not reach |
 //! | `here NUMBER` | the answer to `/who` |
 
-mod options;
-
 use jackfield::{
     Client, Connection, ConnectionId, Disconnect, Exchange, Message, Request, Sent, Server, WebSocket,
 };

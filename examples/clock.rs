@@ -5,8 +5,6 @@
 //! curl -N http://127.0.0.1:8080/time
 //! ```
 
-mod options;
-
 use jackfield::{Client, Connection, EventStream, Exchange, Request, Server, TimerId};
 use std::time::{Duration, SystemTime};
 

@@ -4,8 +4,6 @@
 //! cargo run --example echo -- --listen 127.0.0.1:9001
 //! ```
 
-mod options;
-
 use jackfield::{Client, Message, Server, WebSocket};
 
 /// One for each connection. It has nothing to remember.

@@ -5,8 +5,6 @@
 //! curl http://127.0.0.1:8080/
 //! ```
 
-mod options;
-
 use jackfield::{Client, Exchange, Request, Server};
 
 /// One for each connection. It has nothing to remember.

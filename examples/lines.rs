@@ -8,8 +8,6 @@
 //! The server speaks first. Then each line is a command: `ADD n`, `TOTAL`, `QUIT`. Each answer is a line that begins
 //! with `+` or `-`.
 
-mod options;
-
 use jackfield::{Client, Listener, Raw, Server};
 
 /// One for each connection, which remembers what was added on it.

@@ -16,8 +16,6 @@
 //! | | | | `named`, name, name | somebody was renamed |
 //! | | | | `here`, number | so many are in the chat |
 
-mod options;
-
 use jackfield::{
     Client, Connection, Disconnect, Event, EventStream, Exchange, Limits, Message, Metrics, Reply, Request,
     Server, Time, TimerId, Upgrade, WebSocket,

@@ -8,8 +8,6 @@
 //! `--listen ADDR` (may be repeated), `--reactors N`, `--max-message BYTES`, `--tls ADDR --cert FILE --key FILE`,
 //! `--broadcast`. It prints `listening on ADDR` for each listener, in the order in which they were given.
 
-mod options;
-
 use jackfield::proto::websocket::is_valid_close_code;
 use jackfield::{
     Client, Event, EventStream, Exchange, Limits, Listener, Message, Reply, Request, Server, ServerBuilder,

@@ -38,12 +38,13 @@ const REACTOR_MANIFEST: &str = "crates/jackfield-reactor/Cargo.toml";
 /// The crates that may hold `unsafe`, and that the lower crates may use. They have lints of their own.
 const DOORS: [&str; 2] = ["crates/jackfield-simd/", "crates/jackfield-sys/"];
 const SERVER_MANIFEST: &str = "crates/jackfield/Cargo.toml";
+const EXAMPLES_MANIFEST: &str = "examples/Cargo.toml";
 
 /// Tests that may look at a clock of the machine, or at what the system knows of processes, and why.
 const CLOCKS: [(&str, &str); 4] = [
     ("crates/jackfield/tests/support/real.rs", "what does not come about is waited for with an end"),
-    ("crates/jackfield/tests/browser/devtools.rs", "the same for what a page shall show"),
-    ("crates/jackfield/tests/browser/process.rs", "the same for a browser that starts or ends"),
+    ("examples/tests/browser/devtools.rs", "the same for what a page shall show"),
+    ("examples/tests/browser/process.rs", "the same for a browser that starts or ends"),
     ("crates/jackfield-cli/tests/bench/compare.rs", "whether a process has ended, not what it has used"),
 ];
 
@@ -260,9 +261,9 @@ const RULES: &[Rule] = &[
         find: examples_are_declared,
         bad: &[(
             "examples/chat.rs:1",
-            &[(SERVER_MANIFEST, DECLARED), ("examples/echo.rs", ""), ("examples/chat.rs", "")],
+            &[(EXAMPLES_MANIFEST, DECLARED), ("examples/echo.rs", ""), ("examples/chat.rs", "")],
         )],
-        good: &[&[(SERVER_MANIFEST, DECLARED), ("examples/echo.rs", ""), ("examples/chat.html", "")]],
+        good: &[&[(EXAMPLES_MANIFEST, DECLARED), ("examples/echo.rs", ""), ("examples/chat.html", "")]],
     },
     Rule {
         find: examples_are_mentioned,
@@ -301,7 +302,7 @@ const RULES: &[Rule] = &[
 const ROOT: (&str, &str) =
     ("Cargo.toml", "[workspace]\nmembers = [\n    \"crates/*\",\n    \"benches\",\n]\n");
 const PROTO_SOURCE: &str = "crates/jackfield-proto/src/a.rs";
-const DECLARED: &str = "[[example]]\nname = \"echo\"\npath = \"../../examples/echo.rs\"\n";
+const DECLARED: &str = "[[example]]\nname = \"echo\"\npath = \"echo.rs\"\n";
 
 fn lines_are_short(tree: &Tree) -> Vec<Offence> {
     let long = |line: &str| line.chars().count() > LINE_MAX;
@@ -449,12 +450,14 @@ fn tests_measure_no_time(tree: &Tree) -> Vec<Offence> {
 }
 
 fn examples_are_declared(tree: &Tree) -> Vec<Offence> {
-    let Some(manifest) = tree.get(SERVER_MANIFEST) else { return Vec::new() };
+    let Some(manifest) = tree.get(EXAMPLES_MANIFEST) else { return Vec::new() };
     let paths = manifest.section("[[example]]").filter_map(|line| line.strip_prefix("path").and_then(quoted));
     let declared: BTreeSet<&str> = paths.collect();
     let unknown =
-        tree.examples().filter(|(source, _)| !declared.contains(format!("../../{}", source.path).as_str()));
-    unknown.map(|(source, _)| source.offence(1, format!("is no [[example]] of {SERVER_MANIFEST}"))).collect()
+        tree.examples().filter(|(source, _)| !declared.contains(source.path.trim_start_matches("examples/")));
+    unknown
+        .map(|(source, _)| source.offence(1, format!("is no [[example]] of {EXAMPLES_MANIFEST}")))
+        .collect()
 }
 
 fn examples_are_mentioned(tree: &Tree) -> Vec<Offence> {

@@ -1,5 +1,6 @@
 //! Every example is started on a port of the system's choice and used, with clients of others where there are any.
 
+#[path = "../../crates/jackfield/tests/common/mod.rs"]
 mod common;
 #[path = "common/http.rs"]
 mod http;

@@ -9,8 +9,6 @@
 //! `records_hold`; `main` is all that it takes to fuzz it. With the bug it shows what a finding looks like, a test for it
 //! included; the exit status is 1 then.
 
-mod options;
-
 use jackfield_fuzz::{Log, Runner, Target, count_round_trips, same_however_cut};
 use std::process::ExitCode;
 

@@ -75,11 +75,7 @@ fn example(name: &str) -> PathBuf {
     let test = env::current_exe().expect("a test knows its own path");
     let profile = test.parent().and_then(Path::parent).expect("a test lies two folders below");
     let program = profile.join("examples").join(format!("{name}{}", env::consts::EXE_SUFFIX));
-    assert!(
-        program.exists(),
-        "{} is missing: `cargo build -p jackfield --example {name}` makes it",
-        program.display()
-    );
+    assert!(program.exists(), "{} is missing: `cargo build --examples` makes it", program.display());
     program
 }
 

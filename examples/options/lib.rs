@@ -2,23 +2,20 @@
 //!
 //! An option that is not known ends the program with its usage and exit code 2, before anything has started.
 
-// Not every example uses all of it.
-#![allow(dead_code)]
-
 use std::process::exit;
 
 /// What was given on the command line.
-pub(crate) struct Options(Vec<(String, String)>);
+pub struct Options(Vec<(String, String)>);
 
 /// The address to listen at, for examples that have no other option.
-pub(crate) fn addr(usage: &str, default: &str) -> String {
+pub fn addr(usage: &str, default: &str) -> String {
     Options::read(usage).value("--listen").unwrap_or(default).to_owned()
 }
 
 impl Options {
     /// Reads the command line. The usage names every option, as in `hello [--listen ADDR] [--verbose]`: one that is
     /// followed by a word in capitals takes a value.
-    pub(crate) fn read(usage: &str) -> Self {
+    pub fn read(usage: &str) -> Self {
         Self::parse(usage, std::env::args().skip(1)).unwrap_or_else(|(message, code)| {
             if code == 0 {
                 println!("{message}");
@@ -58,22 +55,22 @@ impl Options {
     }
 
     /// The value of an option, the last one if it was given several times.
-    pub(crate) fn value(&self, name: &str) -> Option<&str> {
+    pub fn value(&self, name: &str) -> Option<&str> {
         self.given().filter(|(given, _)| *given == name).map(|(_, value)| value).last()
     }
 
     /// Everything that was given, by name and value, in order.
-    pub(crate) fn given(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn given(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 
     /// Whether an option was given.
-    pub(crate) fn has(&self, name: &str) -> bool {
+    pub fn has(&self, name: &str) -> bool {
         self.given().any(|(given, _)| given == name)
     }
 
     /// The value of an option as a number. What is not a number ends the program.
-    pub(crate) fn number(&self, name: &str) -> Option<usize> {
+    pub fn number(&self, name: &str) -> Option<usize> {
         self.value(name).map(|value| {
             value.parse().unwrap_or_else(|_| {
                 eprintln!("`{name} {value}`: not a number");
