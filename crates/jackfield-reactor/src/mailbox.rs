@@ -51,6 +51,12 @@ pub struct Taken {
     pub more: bool,
 }
 
+/// Room for commands at first. Later it grows by a tenth, so that what no command pays for is small.
+const PLACES_FIRST: usize = 64;
+
+/// Room for commands that an empty box keeps.
+const PLACES_KEPT: usize = 1024;
+
 impl<M> Mailbox<M> {
     /// A box for `commands_max` commands of `bytes_max` bytes together. As with an outbox, what lay there before is
     /// compared with the bound in bytes, so that no command is refused for its own size. Without a waker nobody is woken:
@@ -113,6 +119,10 @@ impl<M> Mailbox<M> {
             into.push(posted.command);
         }
         *bytes -= taken.bytes;
+        if commands.is_empty() {
+            // A peak is not kept.
+            commands.shrink_to(PLACES_KEPT);
+        }
         taken
     }
 
@@ -160,6 +170,9 @@ impl<M> Mailbox<M> {
 impl<M> Inside<M> {
     fn push(&mut self, posted: Posted<M>) {
         self.bytes += posted.bytes;
+        if self.commands.len() == self.commands.capacity() {
+            self.commands.reserve_exact((self.commands.len() / 10).max(PLACES_FIRST));
+        }
         self.commands.push_back(posted);
     }
 }

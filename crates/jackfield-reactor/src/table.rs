@@ -21,6 +21,23 @@ pub fn extend_gently<T>(table: &mut Vec<T>, slot: usize, empty: impl FnMut() -> 
     }
 }
 
+/// Bytes that a hash table of the standard library takes which has room for so many entries: a power of two of places, of
+/// which seven of eight are used at most, and a byte for each of them.
+pub fn hash_table_bytes<T>(capacity: usize) -> usize {
+    match capacity {
+        0 => 0,
+        1..=3 => places_bytes::<T>(4),
+        4..=7 => places_bytes::<T>(8),
+        _ => places_bytes::<T>((capacity * 8 / 7).next_power_of_two()),
+    }
+}
+
+fn places_bytes<T>(places: usize) -> usize {
+    // The bytes of the first group stand at the end once more.
+    const GROUP_BYTES: usize = 16;
+    places * (size_of::<T>() + 1) + GROUP_BYTES
+}
+
 fn step(len: usize) -> usize {
     (len / 8).max(64)
 }

@@ -48,7 +48,7 @@ fn of_two_reactors_that_subscribe_and_publish_one_hears_of_the_other() {
     let alone = Arc::new(AtomicUsize::new(0));
     let count = alone.clone();
     loom::model(move || {
-        let directory = Arc::new(TopicIndex::new(2));
+        let directory = Arc::new(TopicIndex::new(2, Arc::default()));
         let heard = on_two_reactors(move |reactor| {
             let mut topics = Topics::default();
             topics.join(connection(reactor), TOPIC, &directory);
@@ -63,7 +63,7 @@ fn of_two_reactors_that_subscribe_and_publish_one_hears_of_the_other() {
 #[test]
 fn whoever_leaves_does_not_take_the_topic_from_one_who_comes() {
     loom::model(|| {
-        let directory = Arc::new(TopicIndex::new(2));
+        let directory = Arc::new(TopicIndex::new(2, Arc::default()));
         let both = directory.clone();
         let [gone, stays] = on_two_reactors(move |reactor| {
             let mut topics = Topics::default();
@@ -89,7 +89,7 @@ fn whoever_leaves_does_not_take_the_topic_from_one_who_comes() {
 #[test]
 fn of_a_topic_with_a_history_no_publication_falls_between() {
     loom::model(|| {
-        let (index, logs) = (Arc::new(TopicIndex::new(2)), Logs::new());
+        let (index, logs) = (Arc::new(TopicIndex::new(2, Arc::default())), Logs::new());
         assert!(logs.declare(TOPIC, 1, History::new(10), 2));
         let log = logs.find(TOPIC).expect("it was declared");
         let (publishers, publishes) = (index.clone(), log.clone());

@@ -14,7 +14,9 @@ pub(crate) struct Account {
     items: usize,
     /// In buffers that wait for their next use.
     pooled: usize,
-    /// What of both the budget has been told.
+    /// In tables that all share.
+    tables: usize,
+    /// What of all three the budget has been told.
     published: usize,
     /// There was pressure when something was last charged.
     is_pressed: bool,
@@ -29,7 +31,7 @@ pub(crate) const POOLED_BYTES_MAX: usize = 16 << 20;
 impl Account {
     pub(crate) fn new(budget: Arc<Budget>) -> Self {
         budget.accounts.fetch_add(1, Relaxed);
-        Self { budget, held: 0, items: 0, pooled: 0, published: 0, is_pressed: false }
+        Self { budget, held: 0, items: 0, pooled: 0, tables: 0, published: 0, is_pressed: false }
     }
 
     /// Charges a place for what it holds now. True if that is more than before.
@@ -58,6 +60,11 @@ impl Account {
         self.pooled -= bytes;
     }
 
+    /// Charges the tables that all share for what they hold now.
+    pub(crate) fn charge_tables(&mut self, bytes: usize) {
+        self.tables = bytes;
+    }
+
     pub(crate) fn publish(&mut self) {
         let total = self.total();
         if total.abs_diff(self.published) >= GRAIN_BYTES || total == 0 {
@@ -69,7 +76,7 @@ impl Account {
 
     /// What this reactor holds.
     pub(crate) fn total(&self) -> usize {
-        self.held + self.pooled
+        self.held + self.pooled + self.tables
     }
 
     /// What all reactors hold, as far as this one knows.

@@ -41,6 +41,12 @@ impl Wires {
         self.charge_all_above(id, bytes + self.timer_bytes(id));
     }
 
+    /// Charges tables of the layer above that belong to no connection, in place of what was charged for them before.
+    pub fn charge_tables(&mut self, bytes: usize) {
+        self.account.charge_tables(bytes);
+        self.charged(ConnectionId::IDLE, false);
+    }
+
     /// What the layer above has charged, and its timers.
     pub(super) fn charge_all_above(&mut self, id: ConnectionId, bytes: usize) {
         let Some(wire) = wire_of(&mut self.slab, id) else { return };

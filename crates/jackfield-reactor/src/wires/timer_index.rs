@@ -1,7 +1,11 @@
 //! The timers of a wire that has many.
 
-use crate::wheel::ENTRY_BYTES;
+use crate::table::hash_table_bytes;
+use crate::wheel::TIMER_BYTES;
 use std::collections::HashMap;
+
+/// Timers that a wire has without an index: a part of what each connection costs.
+pub(super) const CHAIN_MAX: usize = 8;
 
 /// The timers of one wire that are not in its chain, by key.
 #[derive(Debug, Default)]
@@ -12,10 +16,11 @@ pub(crate) struct TimerIndex {
 }
 
 impl TimerIndex {
-    /// Bytes that it and its entries take. A table of the standard library has a byte for each place besides the place.
+    /// Bytes that it takes with its place in the table of them, and the timers of its wire, chained or not.
     pub(super) fn bytes(&self) -> usize {
-        // Seven of eight places are used at most.
-        let places = self.entries.capacity() * 8 / 7;
-        size_of::<Self>() + places * (size_of::<(u32, u32)>() + 1) + self.entries.len() * ENTRY_BYTES
+        let timers = (CHAIN_MAX + self.entries.len()) * TIMER_BYTES;
+        // Of the places in the table of indexes between half and seven of eight are used.
+        let place = size_of::<(usize, Self)>() * 3 / 2;
+        hash_table_bytes::<(u32, u32)>(self.entries.capacity()) + place + timers
     }
 }

@@ -1,17 +1,15 @@
 //! The timers of a wire: a chain of a few, and an index for those of which a wire has more.
 //!
 //! Nearly every wire has one or two, and the wheel's entries are chained for it. Who has more than [`CHAIN_MAX`] has the
-//! others in an index by key, so that each is set, moved and cancelled at the same cost however many there are. The index
-//! and its entries are charged to the connection.
+//! others in an index by key, so that each is set, moved and cancelled at the same cost however many there are. Then all
+//! of its timers are charged to the connection, with the index.
 
 use super::Wires;
+use super::timer_index::CHAIN_MAX;
 use crate::id::ConnectionId;
 use crate::planted::planted;
 use crate::wheel::NIL;
 use crate::wire::flags::Flags;
-
-/// Timers that a wire has without an index.
-const CHAIN_MAX: usize = 8;
 
 impl Wires {
     pub(crate) fn arm(&mut self, id: ConnectionId, key: u32, at: u64) {

@@ -170,10 +170,10 @@ impl Links {
     /// The peer's Close: it is answered with its own code, unless it is the answer to ours, and the connection ends.
     #[inline(never)]
     pub(crate) fn on_peer_close(&mut self, wires: &mut Wires, id: ConnectionId, frame: &CloseFrame<'_>) {
-        let link = self.link(id);
-        link.extra().close = Some((frame.code.unwrap_or(NO_CODE), frame.reason.into()));
+        self.link(id).extra().close = Some((frame.code.unwrap_or(NO_CODE), frame.reason.into()));
+        self.charge(wires, id);
         if let Some(outbox) = wires.outbox(id) {
-            if let Protocol::WebSocket(machine) = &mut link.protocol {
+            if let Protocol::WebSocket(machine) = &mut self.link(id).protocol {
                 // What a peer may send, may be sent back.
                 let _ = machine.close(frame.code, "", None, outbox.tail());
             }

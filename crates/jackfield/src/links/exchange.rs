@@ -10,7 +10,11 @@ use jackfield_reactor::{ConnectionId, Wires};
 impl Links {
     /// A head has come.
     #[cold]
-    pub(crate) fn begin_exchange(&mut self, wires: &Wires, id: ConnectionId, request: &Request<'_>) {
+    pub(crate) fn begin_exchange(&mut self, wires: &mut Wires, id: ConnectionId, request: &Request<'_>) {
+        if self.link(id).extra.is_none() {
+            self.link(id).extra();
+            self.charge(wires, id);
+        }
         let record = ExchangeRecord {
             method: request.method().into(),
             path: request.path().into(),
@@ -50,7 +54,7 @@ impl Links {
 
     /// After anything that may have finished an exchange: its observer is told if it has.
     #[cold]
-    pub(crate) fn settle_exchange(&mut self, wires: &Wires, id: ConnectionId) {
+    pub(crate) fn settle_exchange(&mut self, wires: &mut Wires, id: ConnectionId) {
         let link = &self.table[id.slot()];
         let answered = match &link.protocol {
             Protocol::Http(machine) => match machine.phase() {
@@ -70,12 +74,14 @@ impl Links {
         };
         if let Some(record) = self.record(id) {
             record.answered = answered;
+            // It outlives the event.
+            self.charge(wires, id);
         }
     }
 
     /// The connection has ended, and its exchange with it.
     #[cold]
-    pub(crate) fn end_exchange(&mut self, wires: &Wires, id: ConnectionId) {
+    pub(crate) fn end_exchange(&mut self, wires: &mut Wires, id: ConnectionId) {
         let is_complete = match &self.table[id.slot()].protocol {
             Protocol::Http(machine) => {
                 !matches!(machine.phase(), Phase::Open | Phase::Deferred | Phase::Streaming)
@@ -87,7 +93,7 @@ impl Links {
         self.finish_exchange(wires, id, is_complete);
     }
 
-    fn finish_exchange(&mut self, wires: &Wires, id: ConnectionId, is_complete: bool) {
+    fn finish_exchange(&mut self, wires: &mut Wires, id: ConnectionId, is_complete: bool) {
         let link = &mut self.table[id.slot()];
         let Some(record) = link.extra.as_mut().and_then(|extra| extra.exchange.take()) else { return };
         self.settings.observer.on_finished(&Finished {
@@ -103,6 +109,9 @@ impl Links {
             answered: record.answered,
             is_complete,
         });
+        if record.answered != AnsweredAs::AtOnce {
+            self.charge(wires, id);
+        }
     }
 
     fn record(&mut self, id: ConnectionId) -> Option<&mut ExchangeRecord> {

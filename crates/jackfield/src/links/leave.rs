@@ -41,6 +41,7 @@ impl Links {
         let answer_timeout = self.limits_of(id).answer_timeout;
         if !answer_timeout.is_zero() {
             self.link(id).extra().answer_bytes = sent(wires, id);
+            self.charge(wires, id);
             wires.set_timer(id, key::ANSWER, answer_timeout);
         }
     }

@@ -7,7 +7,7 @@ use crate::links::protocol::Protocol;
 use crate::links::record::ExchangeRecord;
 use crate::links::replay::Missed;
 use crate::message::Overflow;
-use crate::topics::Subscription;
+use crate::topics::{ARC_BYTES, Subscription};
 use std::sync::Arc;
 
 /// The server's half of a connection.
@@ -55,6 +55,8 @@ pub(crate) enum Awaited {
 #[derive(Debug, Default)]
 pub(crate) struct Extra {
     pub(crate) topics: Vec<Subscription>,
+    /// What it pays for in these.
+    pub(crate) topics_bytes: usize,
     pub(crate) missed: Missed,
     /// The peer's Close.
     pub(crate) close: Option<(u16, Box<str>)>,
@@ -75,6 +77,19 @@ pub(crate) struct Extra {
 impl Link {
     pub(crate) fn extra(&mut self) -> &mut Extra {
         self.extra.get_or_insert_default()
+    }
+}
+
+impl Extra {
+    /// Bytes that it takes, with what it owns.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let close = self.close.as_ref().map_or(0, |(_, reason)| reason.len());
+        let bucket = self.bucket.as_ref().map_or(0, |bucket| size_of_val(&**bucket));
+        let heartbeat =
+            self.heartbeat.as_ref().map_or(0, |own| ARC_BYTES + size_of_val(&**own) + own.payload.capacity());
+        let exchange = self.exchange.as_ref().map_or(0, |record| record.heap_bytes());
+        let topics = self.topics.capacity() * size_of::<Subscription>() + self.topics_bytes;
+        size_of::<Self>() + topics + self.missed.heap_bytes() + close + bucket + heartbeat + exchange
     }
 }
 

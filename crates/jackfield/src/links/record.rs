@@ -16,3 +16,10 @@ pub(crate) struct ExchangeRecord {
     pub(super) status: u16,
     pub(super) answered: AnsweredAs,
 }
+
+impl ExchangeRecord {
+    /// Bytes that it takes, with what was asked.
+    pub(super) fn heap_bytes(&self) -> usize {
+        size_of::<Self>() + self.method.len() + self.path.len()
+    }
+}

@@ -23,6 +23,10 @@ pub(crate) struct Missed {
 }
 
 impl Missed {
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.replays.capacity() * size_of::<Replay>()
+    }
+
     pub(crate) fn position(&self, topic: &str) -> Option<usize> {
         self.replays.iter().position(|replay| *replay.log.name == *topic)
     }

@@ -84,6 +84,7 @@ impl Links {
         match log.locate(last_event_id, wires.now()) {
             Some(after) => {
                 self.link(id).extra().missed.replays.push(Replay { log, after });
+                self.charge(wires, id);
                 self.resume(wires, id);
             }
             None => self.skip_to_present(wires, id, &log, None),

@@ -49,7 +49,12 @@ impl Links {
         self.end_fan_out(wires);
         let is_first = self.topics.place(topic).is_none();
         let subscription = self.topics.join(id, topic, &self.handle.shared().topic_index);
-        self.link(id).extra().topics.push(subscription);
+        let bytes = self.topics.bytes_of(subscription);
+        let extra = self.link(id).extra();
+        extra.topics.push(subscription);
+        extra.topics_bytes += bytes;
+        wires.charge_tables(self.topics.table_bytes());
+        self.charge(wires, id);
         // Read after the count of subscribers is set: who publishes later sees that.
         if let Some(log) = self.handle.shared().logs.find(topic).filter(|_| is_first) {
             self.delivered.insert(log.name.clone(), after.unwrap_or_else(|| log.head()));
@@ -68,7 +73,9 @@ impl Links {
             return false;
         };
         let subscription = extra.topics.swap_remove(index);
-        self.leave_topic(id, subscription);
+        extra.topics_bytes -= self.topics.bytes_of(subscription);
+        self.leave_topic(wires, id, subscription);
+        self.charge(wires, id);
         true
     }
 
@@ -77,22 +84,24 @@ impl Links {
         self.end_fan_out(wires);
         let Some(extra) = &mut self.table[id.slot()].extra.as_mut().filter(|_| !planted(32)) else { return };
         extra.missed.replays.clear();
+        extra.topics_bytes = 0;
         for subscription in std::mem::take(&mut extra.topics) {
-            self.leave_topic(id, subscription);
+            self.leave_topic(wires, id, subscription);
         }
     }
 
-    /// Who stood last among the members now stands in the leaver's place, and has to know.
-    fn leave_topic(&mut self, id: ConnectionId, left: Subscription) {
+    /// Who stood last among the members now stands in the leaver's place, and pays for what that paid for.
+    fn leave_topic(&mut self, wires: &mut Wires, id: ConnectionId, left: Subscription) {
         let moved = self.topics.leave(id.reactor(), left, &self.handle.shared().topic_index);
-        let Some(Extra { topics, .. }) =
-            moved.and_then(|moved| self.table[moved.slot()].extra.as_deref_mut())
-        else {
-            return;
-        };
-        let mut others = topics.iter_mut().filter(|_| !planted(33));
+        wires.charge_tables(self.topics.table_bytes());
+        let Some(moved) = moved else { return };
+        let Some(extra) = self.table[moved.slot()].extra.as_deref_mut() else { return };
+        let mut others = extra.topics.iter_mut().filter(|_| !planted(33));
         if let Some(subscription) = others.find(|subscription| subscription.topic == left.topic) {
+            extra.topics_bytes -= self.topics.bytes_of(*subscription);
             subscription.position = left.position;
+            extra.topics_bytes += self.topics.bytes_of(*subscription);
+            self.charge(wires, moved);
         }
     }
 

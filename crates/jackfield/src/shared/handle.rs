@@ -55,7 +55,8 @@ pub struct Handle(Arc<Shared>);
 impl Handle {
     /// `listeners`: of each socket that listens, which of the listeners it belongs to.
     pub(crate) fn new(remotes: Box<[RemoteReactor]>, listeners: Box<[usize]>) -> Self {
-        let topic_index = TopicIndex::new(remotes.len());
+        let budget = remotes.first().map(RemoteReactor::budget).unwrap_or_default();
+        let topic_index = TopicIndex::new(remotes.len(), budget);
         let logs = Logs::new();
         let (connections, signalled) = (AtomicUsize::new(0), Arc::default());
         let of_listeners = listeners.iter().map(|_| AtomicUsize::new(0)).collect();
@@ -262,6 +263,7 @@ impl Handle {
     pub fn metrics(&self) -> Metrics {
         let mut metrics = Metrics::sum(self.0.remotes.iter().map(|remote| &*remote.metrics));
         metrics.memory_bytes += self.0.remotes.iter().map(|remote| remote.waiting().1 as u64).sum::<u64>();
+        metrics.memory_bytes += self.0.topic_index.table_bytes() as u64;
         metrics
     }
 

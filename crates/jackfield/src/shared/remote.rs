@@ -43,6 +43,11 @@ impl RemoteReactor {
         }
     }
 
+    /// The budget of its server.
+    pub(crate) fn budget(&self) -> Arc<Budget> {
+        self.budget.clone()
+    }
+
     /// Puts a command into its mailbox.
     ///
     /// # Errors

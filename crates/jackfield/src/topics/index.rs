@@ -1,17 +1,26 @@
 //! Which topics have subscribers on which reactor.
 
 use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
+use jackfield_reactor::Budget;
+use jackfield_reactor::table::hash_table_bytes;
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// The two counts of references in front of what is shared.
+pub(crate) const ARC_BYTES: usize = 2 * size_of::<usize>();
 
 /// The topics of all reactors: how many subscribers each reactor has. Locked when a topic appears on a reactor or
 /// vanishes from it, and when something is published where the topic has no subscriber: by another thread, or on a reactor
 /// without one. A message to a topic with subscribers on its own reactor takes no lock.
 #[derive(Debug)]
 pub(crate) struct TopicIndex {
-    topics: Mutex<HashMap<Arc<str>, Arc<Counts>>>,
+    topics: Mutex<Table>,
     reactors: usize,
+    /// The table is charged to it; what is in the table, to connections.
+    budget: Arc<Budget>,
 }
+
+type Table = HashMap<Arc<str>, Arc<Counts>>;
 
 /// Subscribers of one topic, by reactor. Each number is written by its reactor only.
 ///
@@ -22,8 +31,13 @@ pub(crate) struct TopicIndex {
 pub(crate) struct Counts(Box<[AtomicUsize]>);
 
 impl TopicIndex {
-    pub(crate) fn new(reactors: usize) -> Self {
-        Self { topics: Mutex::default(), reactors }
+    pub(crate) fn new(reactors: usize, budget: Arc<Budget>) -> Self {
+        Self { topics: Mutex::default(), reactors, budget }
+    }
+
+    /// Bytes of its table.
+    pub(crate) fn table_bytes(&self) -> usize {
+        table_bytes(&self.lock())
     }
 
     /// Subscribers of a topic on all reactors.
@@ -50,7 +64,7 @@ impl TopicIndex {
             None => {
                 let name: Arc<str> = topic.into();
                 let counts = Arc::new(Counts((0..self.reactors).map(|_| AtomicUsize::new(0)).collect()));
-                topics.insert(name.clone(), counts.clone());
+                self.change(&mut topics, |topics| drop(topics.insert(name.clone(), counts.clone())));
                 (name, counts)
             }
         };
@@ -64,17 +78,39 @@ impl TopicIndex {
         if let Some(counts) = topics.get(topic) {
             counts.set(reactor, 0);
             if counts.total() == 0 {
-                topics.remove(topic);
+                self.change(&mut topics, |topics| {
+                    topics.remove(topic);
+                    if topics.is_empty() {
+                        topics.shrink_to_fit();
+                    }
+                });
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Arc<Counts>>> {
+    /// Changes the table, and charges what it holds then.
+    fn change(&self, topics: &mut Table, change: impl FnOnce(&mut Table)) {
+        let before = table_bytes(topics);
+        change(topics);
+        self.budget.charge(table_bytes(topics));
+        self.budget.give_back(before);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+fn table_bytes(topics: &Table) -> usize {
+    hash_table_bytes::<(Arc<str>, Arc<Counts>)>(topics.capacity())
+}
+
 impl Counts {
+    /// Bytes that it takes, with what the references to it count by.
+    pub(super) fn heap_bytes(&self) -> usize {
+        ARC_BYTES + size_of::<Self>() + size_of_val(&*self.0)
+    }
+
     pub(crate) fn of(&self, reactor: usize) -> usize {
         self.0.get(reactor).map_or(0, |count| count.load(Ordering::Relaxed))
     }

@@ -1,7 +1,8 @@
 //! The topics of one reactor, and their members.
 
-use crate::topics::index::{Counts, TopicIndex};
+use crate::topics::index::{ARC_BYTES, Counts, TopicIndex};
 use jackfield_reactor::ConnectionId;
+use jackfield_reactor::table::hash_table_bytes;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -42,7 +43,24 @@ pub(crate) struct Subscription {
     pub(crate) position: usize,
 }
 
+/// Members for whom a topic has room at first. Later it grows by an eighth, so that what no member pays for is small.
+const MEMBERS_FIRST: usize = 4;
+
 impl Topics {
+    /// Bytes of the tables in which all topics stand.
+    pub(crate) fn table_bytes(&self) -> usize {
+        hash_table_bytes::<(Arc<str>, usize)>(self.places.capacity())
+            + self.topics.capacity() * size_of::<Option<Topic>>()
+            + self.free.capacity() * size_of::<usize>()
+    }
+
+    /// Bytes that a member pays for: its place, and if it is the first one the topic itself.
+    pub(crate) fn bytes_of(&self, subscription: Subscription) -> usize {
+        let topic = self.topics.get(subscription.topic).and_then(Option::as_ref);
+        let whole = topic.filter(|_| subscription.position == 0);
+        size_of::<ConnectionId>() + whole.map_or(0, Topic::heap_bytes)
+    }
+
     pub(crate) fn find(&self, name: &str) -> Option<(usize, &Topic)> {
         let place = self.place(name)?;
         Some((place, self.topics.get(place)?.as_ref()?))
@@ -71,6 +89,9 @@ impl Topics {
     pub(crate) fn join(&mut self, id: ConnectionId, name: &str, index: &TopicIndex) -> Subscription {
         let place = self.place(name).unwrap_or_else(|| self.open(name, id.reactor(), index));
         let Some(topic) = &mut self.topics[place] else { unreachable!("a place in the map is taken") };
+        if topic.members.len() == topic.members.capacity() {
+            topic.members.reserve_exact((topic.members.len() / 8).max(MEMBERS_FIRST));
+        }
         topic.members.push(id);
         topic.counts.set(id.reactor(), topic.members.len());
         Subscription { topic: place, position: topic.members.len() - 1 }
@@ -111,5 +132,16 @@ impl Topics {
         self.places.remove(&topic.name);
         self.free.push(place);
         index.leave(&topic.name, reactor);
+        if self.places.is_empty() {
+            *self = Self::default();
+        }
+    }
+}
+
+impl Topic {
+    /// Bytes of its name, of its counts, and of the places that it had at first but one.
+    fn heap_bytes(&self) -> usize {
+        let name = ARC_BYTES + self.name.len().next_multiple_of(align_of::<usize>());
+        name + self.counts.heap_bytes() + (MEMBERS_FIRST - 1) * size_of::<ConnectionId>()
     }
 }

@@ -7,7 +7,7 @@ mod log;
 mod members;
 mod position;
 
-pub(crate) use index::{Counts, TopicIndex};
+pub(crate) use index::{ARC_BYTES, Counts, TopicIndex};
 pub use log::History;
 pub(crate) use log::{Log, Logged, Logs};
 pub use members::Subscribed;

@@ -68,6 +68,7 @@ impl Links {
         let link = self.link(id);
         link.extra().heartbeat = Some(Arc::new(heartbeat));
         link.has_own_idle_timeout = false;
+        self.charge(wires, id);
         self.await_idle(wires, id);
     }
 }

@@ -1,7 +1,8 @@
 //! What the buffers of a connection are charged with.
 
-use crate::disconnect::{Limit, Reason, Standing, goodbye};
+use crate::disconnect::{At, Limit, Reason, Standing, goodbye};
 use crate::links::Links;
+use crate::links::link::Awaited;
 use crate::links::protocol::Protocol;
 use jackfield_reactor::{ConnectionId, Eviction, Wires};
 
@@ -9,16 +10,19 @@ use jackfield_reactor::{ConnectionId, Eviction, Wires};
 const SCRATCH_BYTES_KEPT: usize = 64 << 10;
 
 impl Links {
-    /// Books what the machine of a connection's protocol holds on the heap, wherever that may have changed.
+    /// Charges what the machine of a connection's protocol, and what few connections need, holds on the heap, wherever that
+    /// may have changed.
     #[cold]
     #[inline(never)]
     pub(crate) fn charge(&mut self, wires: &mut Wires, id: ConnectionId) {
-        let bytes = match &self.link(id).protocol {
+        let link = self.link(id);
+        let extra = link.extra.as_ref().map_or(0, |extra| extra.heap_bytes());
+        let machine = match &link.protocol {
             Protocol::Http(machine) => machine.heap_bytes(),
             Protocol::WebSocket(machine) => machine.heap_bytes(),
             _ => 0,
         };
-        wires.charge_above(id, bytes);
+        wires.charge_above(id, machine + extra);
     }
 
     /// Gives the scratch buffer back after its use. A peak is not kept.
@@ -39,7 +43,11 @@ impl Links {
             self.link(id).reason = Some(reason);
             self.abort(wires, id, reason);
         } else {
-            let stands = Standing { is_scarce: why != Eviction::TooLarge, ..self.standing(wires, id) };
+            let mut stands = Standing { is_scarce: why != Eviction::TooLarge, ..self.standing(wires, id) };
+            if stands.at == At::Idle && self.link(id).awaited == Awaited::Nothing {
+                // It has asked for nothing, so no answer may come.
+                stands.at = At::Done;
+            }
             self.say_goodbye(wires, id, goodbye(stands, reason), reason);
         }
         self.charge(wires, id);

@@ -22,6 +22,7 @@ impl Links {
         } else if let Some(extra) = &mut link.extra {
             extra.bucket = None;
         }
+        self.charge(wires, id);
         wires.cancel_timer(id, key::RATE);
         wires.unthrottle(id);
     }

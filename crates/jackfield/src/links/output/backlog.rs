@@ -60,13 +60,14 @@ impl Links {
             Overflow::GiveBack if !is_published => return,
             Overflow::GiveBack | Overflow::DropNewest => {}
         }
-        self.count_dropped(id);
+        self.count_dropped(wires, id);
     }
 
     /// A message was dropped: that is counted and reported.
     #[cold]
-    pub(crate) fn count_dropped(&mut self, id: ConnectionId) {
+    pub(crate) fn count_dropped(&mut self, wires: &mut Wires, id: ConnectionId) {
         self.link(id).extra().dropped += 1;
+        self.charge(wires, id);
         self.metrics.dropped.add(1);
         self.settings.observer.on_dropped(id);
     }

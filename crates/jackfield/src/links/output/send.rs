@@ -60,7 +60,7 @@ impl Links {
     pub(crate) fn send_for_another(&mut self, wires: &mut Wires, id: ConnectionId, message: &Prepared) {
         let sent = self.send(wires, id, Content::Prepared(message));
         if sent == Sent::Full && self.link(id).overflow == Overflow::GiveBack {
-            self.count_dropped(id);
+            self.count_dropped(wires, id);
         }
     }
 
