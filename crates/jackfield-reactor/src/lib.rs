@@ -41,6 +41,7 @@ pub use limits::Limits;
 pub use mailbox::{Mailbox, PostError, Taken};
 pub use mio;
 pub use reason::{Limit, Reason, Timeout};
+pub use session::connecting::{Above, Connecting};
 pub use session::preamble::{PreambleParser, PreambleRead, Proxied};
 #[cfg(feature = "tls")]
 pub use session::tls::Tls;
@@ -56,5 +57,6 @@ pub use turn::service::{Incoming, Service};
 pub use wire::outbox::{Outbox, SHARE_BYTES_MIN, WRITE_THROUGH_BYTES_MIN};
 pub use wire::peer::Peer;
 pub use wire::timer_key::TIMER_KEY_MAX;
+pub use wires::connect::Dial;
 pub use wires::ready::Ready;
 pub use wires::{WireStats, Wires};

@@ -23,6 +23,8 @@ pub enum Reason {
     Tls,
     /// What came before the session was no preamble: see [`Session::behind_preamble`](crate::Session::behind_preamble).
     Preamble,
+    /// A connection of our own did not come about: see [`Wires::connect`](crate::Wires::connect).
+    Connect(ErrorKind),
     /// The operating system refused an operation on the socket.
     Io(ErrorKind),
     /// A callback of the layer above panicked.

@@ -8,6 +8,7 @@ use crate::time::Time;
 use crate::turn::Reactor;
 use crate::turn::service::{Incoming, Service};
 use crate::wire::peer::Peer;
+use crate::wires::connect::Dial;
 use crate::wires::ready::Ready;
 use std::io;
 use std::net::SocketAddr;
@@ -109,6 +110,11 @@ impl MemoryDriver {
             })
         }));
         all
+    }
+
+    /// What connections of our own wanted to be connected to since this was last asked.
+    pub fn take_dials(&mut self) -> Vec<Dial> {
+        std::mem::take(&mut self.reactor.wires.dials)
     }
 
     /// What tells a turn that the reactor was woken.

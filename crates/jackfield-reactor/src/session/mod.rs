@@ -2,16 +2,19 @@
 //!
 //! A wire reads from and writes to a [`Session`]: the stream itself, TLS above it, or a preamble that is read before either.
 
+pub(crate) mod connecting;
 pub(crate) mod preamble;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
 
+use self::connecting::{Above, Connecting};
 use self::preamble::{PreambleParser, PreambleReader, Proxied};
 #[cfg(feature = "tls")]
 use self::tls::Tls;
+use crate::reason::Reason;
 use crate::stream::Stream;
 use crate::stream::outcome::ReadOutcome;
-use std::io::{self, IoSlice};
+use std::io::{self, ErrorKind, IoSlice};
 
 /// What a wire reads from and writes to.
 ///
@@ -25,6 +28,8 @@ pub enum Session {
     Tls(Box<Tls>),
     /// Bytes that come before one of the others: see [`Session::behind_preamble`].
     Preamble(Box<BehindPreamble>),
+    /// A stream of our own that is not connected yet.
+    Connecting(Box<Connecting>),
 }
 
 /// A session that begins behind a preamble.
@@ -51,6 +56,17 @@ impl From<Tls> for Session {
 }
 
 impl Session {
+    /// What is spoken above a stream of our own that is connected.
+    pub(crate) fn of_client(stream: Stream, above: Above) -> Result<Self, Reason> {
+        match above {
+            Above::Plain => Ok(stream.into()),
+            #[cfg(feature = "tls")]
+            Above::Tls(config, name) => {
+                Tls::client(stream, config, name).map(Self::from).map_err(|_| Reason::Tls)
+            }
+        }
+    }
+
     /// A preamble of at most `bytes_max` bytes before that session. The parser is handed in; the reactor knows no
     /// protocol. It must come within [`Limits::handshake`](crate::Limits::handshake), together with a handshake of the
     /// session. A connection whose first bytes are no preamble is reset with [`Reason::Preamble`](crate::Reason::Preamble).
@@ -68,6 +84,7 @@ impl Session {
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.decrypt(room),
             Self::Preamble(behind) => behind.read(room),
+            Self::Connecting(_) => ReadOutcome::Nothing,
         }
     }
 
@@ -86,6 +103,7 @@ impl Session {
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.encrypt(slices),
             Self::Preamble(behind) => behind.above.write_vectored(slices),
+            Self::Connecting(_) => Err(ErrorKind::NotConnected.into()),
         }
     }
 
@@ -93,7 +111,7 @@ impl Session {
     /// `Ok(true)`: nothing is left.
     pub(crate) fn push(&mut self) -> io::Result<bool> {
         match self {
-            Self::Plain(_) => Ok(true),
+            Self::Plain(_) | Self::Connecting(_) => Ok(true),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.push(),
             Self::Preamble(behind) => behind.above.push(),
@@ -103,7 +121,7 @@ impl Session {
     /// True if it encrypts what it is given, and may keep some of that for itself.
     pub(crate) fn encrypts(&self) -> bool {
         match self {
-            Self::Plain(_) => false,
+            Self::Plain(_) | Self::Connecting(_) => false,
             #[cfg(feature = "tls")]
             Self::Tls(_) => true,
             Self::Preamble(behind) => behind.above.encrypts(),
@@ -113,7 +131,7 @@ impl Session {
     /// What it keeps encrypted, in bytes, and the place where that is charged.
     pub(crate) fn encrypted(&mut self) -> Option<(&mut u32, usize)> {
         match self {
-            Self::Plain(_) => None,
+            Self::Plain(_) | Self::Connecting(_) => None,
             #[cfg(feature = "tls")]
             Self::Tls(tls) => Some(tls.encrypted()),
             Self::Preamble(behind) => behind.above.encrypted(),
@@ -123,7 +141,7 @@ impl Session {
     /// What it keeps encrypted, in bytes.
     pub(crate) fn encrypted_bytes(&self) -> usize {
         match self {
-            Self::Plain(_) => 0,
+            Self::Plain(_) | Self::Connecting(_) => 0,
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.encrypted_bytes(),
             Self::Preamble(behind) => behind.above.encrypted_bytes(),
@@ -133,7 +151,7 @@ impl Session {
     /// What of it is charged.
     pub(crate) fn encrypted_charged(&self) -> u32 {
         match self {
-            Self::Plain(_) => 0,
+            Self::Plain(_) | Self::Connecting(_) => 0,
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.charged(),
             Self::Preamble(behind) => behind.above.encrypted_charged(),
@@ -144,6 +162,7 @@ impl Session {
     pub(crate) fn is_handshaking(&self) -> bool {
         match self {
             Self::Plain(_) => false,
+            Self::Connecting(_) => true,
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.is_handshaking(),
             Self::Preamble(behind) => !behind.preamble.is_done || behind.above.is_handshaking(),
@@ -187,6 +206,7 @@ impl Session {
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.close(),
             Self::Preamble(behind) => behind.above.finish(),
+            Self::Connecting(_) => Err(ErrorKind::NotConnected.into()),
         }
     }
 
@@ -218,6 +238,7 @@ impl Session {
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.stream(),
             Self::Preamble(behind) => behind.above.stream(),
+            Self::Connecting(connecting) => &connecting.stream,
         }
     }
 
@@ -228,6 +249,7 @@ impl Session {
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.stream_mut(),
             Self::Preamble(behind) => behind.above.stream_mut(),
+            Self::Connecting(connecting) => &mut connecting.stream,
         }
     }
 
@@ -235,7 +257,7 @@ impl Session {
     #[cfg(feature = "tls")]
     pub(crate) fn tls(&self) -> Option<&Tls> {
         match self {
-            Self::Plain(_) => None,
+            Self::Plain(_) | Self::Connecting(_) => None,
             Self::Tls(tls) => Some(tls),
             Self::Preamble(behind) => behind.above.tls(),
         }

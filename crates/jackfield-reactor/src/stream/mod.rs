@@ -40,6 +40,40 @@ const REFUSE_READ_BYTES: usize = 4 << 10;
 const REFUSE_READS_MAX: usize = 4;
 
 impl Stream {
+    /// Begins to connect to an address: see [`Stream::is_connected`].
+    pub(crate) fn connect(addr: &Addr) -> io::Result<Self> {
+        match addr {
+            Addr::Ip(addr) => {
+                let stream = TcpStream::connect(*addr)?;
+                // One that has failed already tells that when it is asked.
+                let _ = stream.set_nodelay(true);
+                Ok(Self::Tcp(stream))
+            }
+            #[cfg(unix)]
+            Addr::Unix(Some(path)) => UnixStream::connect(path).map(Self::Unix),
+            Addr::Unix(_) => Err(ErrorKind::AddrNotAvailable.into()),
+        }
+    }
+
+    /// Whether a stream of our own is connected; an error if it never will be.
+    pub(crate) fn is_connected(&self) -> io::Result<bool> {
+        if let Some(error) = self.take_error() {
+            return Err(error);
+        }
+        let found = match self {
+            Self::Tcp(stream) => stream.peer_addr().map(drop),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.peer_addr().map(drop),
+            Self::Memory(pipe) => return Ok(pipe.is_connected()),
+            Self::Closed => Err(ErrorKind::NotConnected.into()),
+        };
+        match found {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotConnected => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// One read. On Linux a read that does not fill its room has emptied the socket, unless its peer has finished;
     /// elsewhere only "nothing for now" says so.
     #[inline(always)]

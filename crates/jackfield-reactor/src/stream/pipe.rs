@@ -41,6 +41,10 @@ struct Lines {
     reset: bool,
     /// The connection breaks once what was sent before is read.
     reset_behind: bool,
+    /// It is of our own, and nobody has answered yet.
+    is_dialled: bool,
+    /// Why nobody will.
+    refusal: Option<ErrorKind>,
     writes: usize,
     edges: Edges,
     /// The wire that has the near end, and where it is listed when there is something to tell it.
@@ -66,6 +70,18 @@ impl Pipe {
     pub fn pair() -> (Self, FarEnd) {
         let shared = Arc::new(Shared { lines: Mutex::default() });
         (Self(shared.clone()), FarEnd(shared))
+    }
+
+    /// Both ends of a connection of our own, until somebody decides at the far one.
+    pub(crate) fn dialled() -> (Self, FarEnd) {
+        let (near, far) = Self::pair();
+        near.0.lines().is_dialled = true;
+        (near, far)
+    }
+
+    /// False while nobody has answered to a connection of our own.
+    pub(crate) fn is_connected(&self) -> bool {
+        !self.0.lines().is_dialled
     }
 
     /// The wire that has this end: from now on it is listed when there is something to tell it.
@@ -162,8 +178,11 @@ impl Pipe {
 
     /// That the peer has broken it, if it has.
     pub(crate) fn take_error(&self) -> Option<io::Error> {
-        let lines = self.0.lines();
-        (lines.reset || lines.reset_behind).then(|| ErrorKind::ConnectionReset.into())
+        let mut lines = self.0.lines();
+        let refusal = lines.refusal.take();
+        refusal
+            .or_else(|| (lines.reset || lines.reset_behind).then_some(ErrorKind::ConnectionReset))
+            .map(io::Error::from)
     }
 
     /// No bytes wait to be read.
@@ -212,6 +231,20 @@ impl Drop for Pipe {
 }
 
 impl FarEnd {
+    /// Answers to a connection that the server has begun: it is connected.
+    pub fn accept(&self) {
+        let mut lines = self.0.lines();
+        lines.is_dialled = false;
+        lines.raise(Edges { writable: true, ..Edges::default() });
+    }
+
+    /// Refuses a connection that the server has begun.
+    pub fn refuse(&self, why: ErrorKind) {
+        let mut lines = self.0.lines();
+        lines.refusal = Some(why);
+        lines.raise(Edges { readable: true, writable: true, ended: true, broken: true });
+    }
+
     /// Sends bytes to the server. Who has finished sends nothing more.
     pub fn send(&self, bytes: &[u8]) {
         let mut lines = self.0.lines();

@@ -41,7 +41,7 @@ impl Reactor {
         self.wires.disarm(id, key);
         match key {
             timer_key::UNREAD => self.on_unread(id),
-            timer_key::HANDSHAKE => self.wires.abort(id, Reason::Timeout(Timeout::Handshake)),
+            timer_key::HANDSHAKE => self.wires.on_handshake_due(id),
             key if self.wires.is_heard(id) => service.on_timer(&mut self.wires, id, key),
             _ => {}
         }

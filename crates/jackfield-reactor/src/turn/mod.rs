@@ -5,6 +5,7 @@
 //! the end.
 
 mod closing;
+mod connect;
 mod due;
 mod read;
 mod ready;

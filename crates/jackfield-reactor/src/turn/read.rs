@@ -61,7 +61,7 @@ impl Reactor {
     /// behind them at once.
     #[cold]
     #[inline(never)]
-    fn after_event<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
+    pub(super) fn after_event<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         if self.wires.memory_work.is_due {
             self.settle_slow(service);
         } else if self.wires.ending.last() == Some(&id) {

@@ -33,6 +33,9 @@ impl Reactor {
             }
             return;
         }
+        if self.wires.is_connecting(id) {
+            return self.on_connect_ready(id, service);
+        }
         if writable {
             self.on_writable(id);
         }

@@ -6,6 +6,7 @@
 mod broadcast;
 mod charge;
 mod closing;
+pub(crate) mod connect;
 pub(crate) mod duty;
 mod evict;
 pub(crate) mod order;
@@ -86,6 +87,8 @@ pub struct Wires {
     pub(crate) drained: Vec<ConnectionId>,
     /// The in-memory wires that have something to be told.
     pub(crate) ready: ReadyList,
+    /// What in-memory wires of our own are to be connected to.
+    pub(crate) dials: Vec<connect::Dial>,
     // Boxed: a wire holds one as a single pointer, and the boxes themselves are reused too.
     #[expect(clippy::vec_box)]
     outboxes: Vec<Box<Outbox>>,
@@ -147,6 +150,7 @@ impl Wires {
             ending: Vec::new(),
             drained: Vec::new(),
             ready: ReadyList::default(),
+            dials: Vec::new(),
             outboxes: Vec::new(),
             carries: Vec::new(),
             account: Account::new(Arc::default()),

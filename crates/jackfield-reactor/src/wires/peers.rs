@@ -32,9 +32,21 @@ impl Wires {
 
     /// A proxy has said for whom it speaks.
     pub(crate) fn set_proxied(&mut self, id: ConnectionId, proxied: Proxied) {
-        let Some(peer) = self.peer(id) else { return };
+        if let Some(peer) = self.peer(id) {
+            self.replace_peer(id, Peer { proxied: Some(proxied), ..peer });
+        }
+    }
+
+    /// The address of a wire of our own that is being tried.
+    pub(super) fn set_peer_addr(&mut self, id: ConnectionId, addr: Addr) {
+        if let Some(peer) = self.peer(id) {
+            self.replace_peer(id, Peer { addr, ..peer });
+        }
+    }
+
+    fn replace_peer(&mut self, id: ConnectionId, peer: Peer) {
         self.forget_peer(id);
-        let slot = self.keep_peer(Peer { proxied: Some(proxied), ..peer });
+        let slot = self.keep_peer(peer);
         if let Some(wire) = self.get(id) {
             wire.peer = slot;
         }

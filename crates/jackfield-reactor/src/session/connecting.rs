@@ -1,0 +1,79 @@
+//! A stream of our own that is not connected yet, and what is to be spoken above it.
+
+use crate::reason::Reason;
+use crate::stream::Stream;
+use crate::stream::addr::Addr;
+use crate::time::Time;
+#[cfg(feature = "tls")]
+use rustls::ClientConfig;
+#[cfg(feature = "tls")]
+use rustls::pki_types::ServerName;
+use std::collections::VecDeque;
+use std::io::ErrorKind;
+#[cfg(feature = "tls")]
+use std::sync::Arc;
+
+/// What is spoken above a connection of our own.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Above {
+    /// Nothing: the stream as it is.
+    Plain,
+    /// TLS, as the client of a server of that name.
+    #[cfg(feature = "tls")]
+    Tls(Arc<ClientConfig>, ServerName<'static>),
+}
+
+/// A stream that is being connected.
+#[derive(Debug)]
+pub struct Connecting {
+    pub(crate) stream: Stream,
+    above: Above,
+    /// Addresses that were not tried yet.
+    rest: VecDeque<Addr>,
+    /// Why the last of those failed that were.
+    failed: ErrorKind,
+    /// When all of it must be over, what is spoken above included.
+    deadline: Time,
+}
+
+impl Connecting {
+    /// It waits for addresses.
+    pub(crate) fn new(above: Above, deadline: Time) -> Self {
+        let (stream, rest) = (Stream::Closed, VecDeque::new());
+        Self { stream, above, rest, failed: ErrorKind::NotFound, deadline }
+    }
+
+    pub(crate) fn deadline(&self) -> Time {
+        self.deadline
+    }
+
+    pub(crate) fn has_more(&self) -> bool {
+        !self.rest.is_empty()
+    }
+
+    pub(crate) fn add(&mut self, addrs: impl IntoIterator<Item = Addr>) {
+        self.rest.extend(addrs);
+    }
+
+    /// The next address, and how much of the time that is left is its own: each gets as much as the others.
+    pub(crate) fn next(&mut self, now: Time) -> Option<(Addr, Time)> {
+        let share = self.deadline.since(now) / u32::try_from(self.rest.len()).unwrap_or(u32::MAX).max(1);
+        self.rest.pop_front().map(|addr| (addr, now.after(share)))
+    }
+
+    /// The address that was tried is none.
+    pub(crate) fn note_failure(&mut self, why: ErrorKind) {
+        (self.stream, self.failed) = (Stream::Closed, why);
+    }
+
+    /// Why there is no connection, now that there is no further address.
+    pub(crate) fn failure(&self) -> Reason {
+        Reason::Connect(self.failed)
+    }
+
+    /// It is connected: the stream, and what is spoken from now on.
+    pub(crate) fn into_parts(self) -> (Stream, Above) {
+        (self.stream, self.above)
+    }
+}

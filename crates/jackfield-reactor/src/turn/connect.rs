@@ -1,0 +1,28 @@
+//! Streams of our own that are connected, or are not going to be.
+
+use super::Reactor;
+use super::service::Service;
+use crate::id::ConnectionId;
+
+impl Reactor {
+    /// The system tells something of a stream that is being connected. It is a hint, as all that it tells.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn on_connect_ready<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
+        let Some(connected) = self.wires.peek(id).map(|wire| wire.session.stream().is_connected()) else {
+            return;
+        };
+        match connected {
+            Ok(false) => {}
+            Ok(true) => {
+                if self.wires.begin_above(id) {
+                    self.wires.begin_event(id);
+                    self.is_established(id, service);
+                    self.wires.end_event();
+                    self.after_event(id, service);
+                }
+            }
+            Err(error) => self.wires.dial_failed(id, error.kind()),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Connections of our own: from a list of addresses to one of them that answers.
+
+use super::{BOTH_WAYS, Wires};
+use crate::id::ConnectionId;
+use crate::reason::{Reason, Timeout};
+use crate::session::Session;
+use crate::session::connecting::{Above, Connecting};
+use crate::stream::Stream;
+use crate::stream::addr::Addr;
+use crate::stream::pipe::{FarEnd, Pipe};
+use crate::wire::flags::Flags;
+use crate::wire::peer::Peer;
+use crate::wire::timer_key;
+use std::io::{self, ErrorKind};
+use std::time::Duration;
+
+/// A connection that an in-memory reactor wants to somebody: who plays that decides what becomes of it.
+#[derive(Clone, Debug)]
+pub struct Dial {
+    /// The connection.
+    pub id: ConnectionId,
+    /// Where it wants to.
+    pub addr: Addr,
+    /// The other end, for [`FarEnd::accept`] or [`FarEnd::refuse`]; otherwise it is silent.
+    pub far: FarEnd,
+}
+
+impl Wires {
+    /// Begins a connection of our own, and gives its id. Its addresses are told by [`Wires::dial`]. Within that time it is
+    /// established, `above` included, and [`Service::on_established`](crate::Service::on_established) comes; or it has
+    /// failed, and [`Service::on_close`](crate::Service::on_close) comes. `listener` is what [`Peer::listener`] will be.
+    ///
+    /// # Errors
+    /// [`ErrorKind::OutOfMemory`] if the table is full.
+    pub fn connect(&mut self, above: Above, listener: usize, within: Duration) -> io::Result<ConnectionId> {
+        let connecting = Connecting::new(above, self.now.after(within));
+        let deadline = connecting.deadline();
+        let session = Session::Connecting(Box::new(connecting));
+        let id = self.insert(session, Peer::new(Addr::Unix(None), listener))?;
+        self.arm(id, timer_key::HANDSHAKE, deadline.0);
+        Ok(id)
+    }
+
+    /// Tries these addresses for a connection that [`Wires::connect`] has begun, one after the other, until one of them
+    /// answers. Each may take as long as the others. If none does, the connection has failed with the error of the last.
+    pub fn dial(&mut self, id: ConnectionId, addrs: impl IntoIterator<Item = Addr>) {
+        if let Some(connecting) = self.connecting(id) {
+            connecting.add(addrs);
+            self.dial_next(id);
+        }
+    }
+
+    /// There is no address for a connection that [`Wires::connect`] has begun.
+    pub fn give_up(&mut self, id: ConnectionId, why: ErrorKind) {
+        if self.connecting(id).is_some() {
+            self.abort(id, Reason::Connect(why));
+        }
+    }
+
+    pub(crate) fn is_connecting(&self, id: ConnectionId) -> bool {
+        self.peek(id).is_some_and(|wire| matches!(wire.session, Session::Connecting(_)))
+    }
+
+    fn connecting(&mut self, id: ConnectionId) -> Option<&mut Connecting> {
+        match &mut self.get(id)?.session {
+            Session::Connecting(connecting) => Some(connecting),
+            _ => None,
+        }
+    }
+
+    /// The address that is being tried has failed.
+    pub(crate) fn dial_failed(&mut self, id: ConnectionId, why: ErrorKind) {
+        if let Some(connecting) = self.connecting(id) {
+            connecting.note_failure(why);
+            self.dial_next(id);
+        }
+    }
+
+    /// Tries the next address that can be tried.
+    fn dial_next(&mut self, id: ConnectionId) {
+        let now = self.now;
+        loop {
+            let Some(connecting) = self.connecting(id) else { return };
+            let Some((addr, until)) = connecting.next(now) else {
+                let failure = connecting.failure();
+                return self.abort(id, failure);
+            };
+            let opened = self.open(id, &addr);
+            self.set_peer_addr(id, addr);
+            let Some(connecting) = self.connecting(id) else { return };
+            match opened {
+                Ok(stream) => {
+                    connecting.stream = stream;
+                    return self.arm(id, timer_key::HANDSHAKE, until.0);
+                }
+                Err(error) => connecting.note_failure(error.kind()),
+            }
+        }
+    }
+
+    /// A stream that is being connected; the system tells when it is.
+    fn open(&mut self, id: ConnectionId, addr: &Addr) -> io::Result<Stream> {
+        let Some(registry) = &self.registry else {
+            let (near, far) = Pipe::dialled();
+            near.enlist(id, &self.ready);
+            self.dials.push(Dial { id, addr: addr.clone(), far });
+            return Ok(Stream::Memory(near));
+        };
+        let mut stream = Stream::connect(addr)?;
+        if let Some(source) = stream.source() {
+            registry.register(source, id.token(), BOTH_WAYS)?;
+        }
+        Ok(stream)
+    }
+
+    /// The stream of a wire is connected: what is to be spoken above it begins. False: nothing can.
+    pub(crate) fn begin_above(&mut self, id: ConnectionId) -> bool {
+        let now = self.now;
+        let Some(wire) = self.get(id) else { return false };
+        let session = std::mem::replace(&mut wire.session, Session::Plain(Stream::Closed));
+        let Session::Connecting(connecting) = session else {
+            wire.session = session;
+            return false;
+        };
+        let deadline = connecting.deadline();
+        let (stream, above) = connecting.into_parts();
+        match Session::of_client(stream, above) {
+            Ok(session) => {
+                if session.encrypts() {
+                    wire.flags.insert(Flags::ENCRYPTS);
+                }
+                (wire.session, wire.heard) = (session, now);
+                self.arm(id, timer_key::HANDSHAKE, deadline.0);
+                self.read_soon(id);
+                true
+            }
+            Err(reason) => {
+                self.abort(id, reason);
+                false
+            }
+        }
+    }
+
+    /// What comes before the layer above hears of a wire has taken too long: the handshake, or the address that is being
+    /// tried, and then the next has its turn.
+    pub(crate) fn on_handshake_due(&mut self, id: ConnectionId) {
+        match self.connecting(id) {
+            Some(connecting) if connecting.has_more() => self.dial_failed(id, ErrorKind::TimedOut),
+            _ => self.abort(id, Reason::Timeout(Timeout::Handshake)),
+        }
+    }
+}
