@@ -57,6 +57,6 @@ pub use turn::service::{Incoming, Service};
 pub use wire::outbox::{Outbox, SHARE_BYTES_MIN, WRITE_THROUGH_BYTES_MIN};
 pub use wire::peer::Peer;
 pub use wire::timer_key::TIMER_KEY_MAX;
-pub use wires::connect::Dial;
+pub use wires::dial::Dial;
 pub use wires::ready::Ready;
 pub use wires::{WireStats, Wires};

@@ -56,8 +56,8 @@ pub use client::{
     LateUpgrade, Raw, Reactor, Refuse, Reply, ReplyStream, ResponseBuilder, ResponseStream, ResponseTarget,
     Setup, TimerId, Upgrade, WebSocket,
 };
-pub use config::{Heartbeat, LimitRow, Limits, Listener, OnRateExceeded, Rate};
-pub use disconnect::{Disconnect, Limit, ProtocolError, Reason, Timeout};
+pub use config::{Heartbeat, LimitRow, Limits, Listener, OnRateExceeded, Outgoing, Rate};
+pub use disconnect::{ConnectError, Disconnect, Limit, ProtocolError, Reason, Timeout};
 pub use message::{Body, HeaderValue, Overflow, Prepared, Publication, Published, Sent};
 pub use server::{Audit, Error, Finding, Result, Server, ServerBuilder};
 pub use shared::{
@@ -71,7 +71,7 @@ pub use jackfield_proto::http1::{FieldError, Fields, Request, Version};
 pub use jackfield_proto::sse::Event;
 pub use jackfield_proto::websocket::Message;
 pub use jackfield_reactor as reactor;
-pub use jackfield_reactor::{ConnectionId, Pressure, Time, WireStats};
+pub use jackfield_reactor::{Addr, ConnectionId, Pressure, Time, WireStats};
 /// The version of rustls whose configurations [`Listener::tls_config`] and [`Raw::start_tls`] take (feature `tls`).
 #[cfg(feature = "tls")]
 pub use rustls;

@@ -53,8 +53,8 @@ fn c2_the_class_may_differ_by_listener() {
         }
     }
     let mut server = TestServer::new(|peer| -> Box<dyn Client> {
-        assert!(peer.addr.ip().is_loopback() && !peer.is_tls && peer.reactor == 0);
-        match peer.listener {
+        assert!(peer.ip().is_some_and(|ip| ip.is_loopback()) && !peer.is_tls() && peer.reactor() == 0);
+        match peer.listener() {
             listener::LINES => Box::new(Lines),
             _ => Box::new(Counter::default()),
         }
@@ -143,7 +143,7 @@ fn c3_create_comes_first_then_connect() {
     let log = Log::default();
     let notes = log.clone();
     let mut server = TestServer::new(move |peer| {
-        notes.note(format!("create {}", peer.addr));
+        notes.note(format!("create {}", peer.addr()));
         Probe::default().noted_in(&notes)
     });
     let _far = server.connect();

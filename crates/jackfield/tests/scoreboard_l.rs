@@ -59,7 +59,7 @@ fn l2_the_factory_and_the_client_know_their_listener() {
     let seen = Log::default();
     let notes = seen.clone();
     let live = Live::serve(builder, move |peer| {
-        notes.note(format!("peer of {}", peer.listener));
+        notes.note(format!("peer of {}", peer.listener()));
         Which
     });
     for index in [1, 0] {

@@ -183,7 +183,7 @@ fn c3_over_tls_the_handshake_comes_before_the_client() {
     let made = Log::default();
     let notes = made.clone();
     let live = Live::serve(builder(&identity).observer(watcher.clone()), move |peer| {
-        assert!(peer.is_tls);
+        assert!(peer.is_tls());
         notes.note("create");
         Secure
     });

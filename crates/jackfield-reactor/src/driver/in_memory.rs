@@ -8,7 +8,7 @@ use crate::time::Time;
 use crate::turn::Reactor;
 use crate::turn::service::{Incoming, Service};
 use crate::wire::peer::Peer;
-use crate::wires::connect::Dial;
+use crate::wires::dial::Dial;
 use crate::wires::ready::Ready;
 use std::io;
 use std::net::SocketAddr;

@@ -1,5 +1,6 @@
 //! Connections of our own: from a list of addresses to one of them that answers.
 
+use super::dial::Dial;
 use super::{BOTH_WAYS, Wires};
 use crate::id::ConnectionId;
 use crate::reason::{Reason, Timeout};
@@ -7,23 +8,12 @@ use crate::session::Session;
 use crate::session::connecting::{Above, Connecting};
 use crate::stream::Stream;
 use crate::stream::addr::Addr;
-use crate::stream::pipe::{FarEnd, Pipe};
+use crate::stream::pipe::Pipe;
 use crate::wire::flags::Flags;
 use crate::wire::peer::Peer;
 use crate::wire::timer_key;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
-
-/// A connection that an in-memory reactor wants to somebody: who plays that decides what becomes of it.
-#[derive(Clone, Debug)]
-pub struct Dial {
-    /// The connection.
-    pub id: ConnectionId,
-    /// Where it wants to.
-    pub addr: Addr,
-    /// The other end, for [`FarEnd::accept`] or [`FarEnd::refuse`]; otherwise it is silent.
-    pub far: FarEnd,
-}
 
 impl Wires {
     /// Begins a connection of our own, and gives its id. Its addresses are told by [`Wires::dial`]. Within that time it is

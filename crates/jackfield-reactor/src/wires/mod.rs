@@ -6,7 +6,8 @@
 mod broadcast;
 mod charge;
 mod closing;
-pub(crate) mod connect;
+mod connect;
+pub(crate) mod dial;
 pub(crate) mod duty;
 mod evict;
 pub(crate) mod order;
@@ -88,7 +89,7 @@ pub struct Wires {
     /// The in-memory wires that have something to be told.
     pub(crate) ready: ReadyList,
     /// What in-memory wires of our own are to be connected to.
-    pub(crate) dials: Vec<connect::Dial>,
+    pub(crate) dials: Vec<dial::Dial>,
     // Boxed: a wire holds one as a single pointer, and the boxes themselves are reused too.
     #[expect(clippy::vec_box)]
     outboxes: Vec<Box<Outbox>>,
@@ -306,6 +307,11 @@ impl Wires {
     #[cfg(feature = "tls")]
     pub fn tls(&self, id: ConnectionId) -> Option<&rustls::Connection> {
         self.peek(id)?.session.tls().map(Tls::session)
+    }
+
+    /// True if what it says and hears is encrypted.
+    pub fn is_encrypted(&self, id: ConnectionId) -> bool {
+        self.peek(id).is_some_and(|wire| wire.session.encrypts())
     }
 
     /// True while the connection takes new output.

@@ -1,10 +1,10 @@
 //! What every callback can do, whatever the connection speaks.
 
-use crate::config::Rate;
+use crate::config::{Outgoing, Rate};
 use crate::disconnect::{Reason, Timeout};
 use crate::links::{Links, Protocol, key};
 use crate::message::{Overflow, Publication, Published, Sent};
-use crate::shared::{Busy, Handle};
+use crate::shared::{Busy, Handle, Peer};
 use crate::topics::Subscribed;
 use jackfield_reactor::{ConnectionId, Time, WireStats, Wires};
 use std::net::SocketAddr;
@@ -71,6 +71,12 @@ impl Connection<'_> {
         self.links.handle.clone()
     }
 
+    /// Who is at the other end, as the factory saw it.
+    #[must_use]
+    pub fn peer(&self) -> Peer {
+        self.links.peer(self.wires, self.id)
+    }
+
     /// The peer's address, as it was when the connection was accepted: it is known after a reset too.
     ///
     /// # Errors
@@ -89,7 +95,7 @@ impl Connection<'_> {
         self.wires.local_addr(self.id)?.as_ip().ok_or(io::ErrorKind::Unsupported.into())
     }
 
-    /// The index of the listener that it came to.
+    /// The index of the listener that it came to; `usize::MAX` of a connection that this side has begun.
     #[must_use]
     pub fn listener(&self) -> usize {
         let listener = usize::from(self.links.table[self.id.slot()].listener);
@@ -261,6 +267,17 @@ impl Connection<'_> {
     /// it. Those of other reactors are not reached: for all of a server's, subscribe them to a topic.
     pub fn send_to_others<'m>(&mut self, publication: impl Into<Publication<'m>>) -> usize {
         self.links.send_to_others(self.wires, publication.into().content(), self.id)
+    }
+
+    /// Begins a connection on this reactor, and gives its id at once. What becomes of it is told to its own client: see
+    /// [`Outgoing`].
+    ///
+    /// # Errors
+    /// [`Busy::Full`]: [`Limits::outgoing_max`](crate::Limits::outgoing_max) is reached. [`Busy::Stopped`]: the server
+    /// shuts down.
+    #[doc(alias = "dial")]
+    pub fn connect(&mut self, outgoing: Outgoing) -> Result<ConnectionId, Busy> {
+        self.links.connect(self.wires, &outgoing)
     }
 
     /// Closes in good order: what is queued is written, a WebSocket says 1000, then the end. Nothing can be sent

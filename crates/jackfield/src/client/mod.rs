@@ -46,7 +46,8 @@ use std::any::{Any, type_name};
 /// connection's callbacks run on its reactor's thread, in order, and never inside one another; a client need not be
 /// `Send`. Borrowed arguments are valid during the callback only.
 ///
-/// `on_connect` comes first, and `on_disconnect` exactly once if it ran.
+/// `on_connect` comes first, and `on_disconnect` exactly once if it ran. A connection that this side begins
+/// ([`Outgoing`](crate::Outgoing)) and that does not come about has `on_disconnect` alone.
 ///
 /// An event that only one protocol has gets the connection typed by it: an [`Exchange`], a [`WebSocket`], a [`Raw`].
 /// The others, such as `on_timer` and `on_post`, get the plain [`Connection`], which sends by

@@ -1,5 +1,6 @@
 //! A reactor, in a closure that runs on its thread.
 
+use crate::config::Outgoing;
 use crate::links::Links;
 use crate::message::{Publication, Published, Sent};
 use crate::shared::{Busy, Command, Handle, NotPosted};
@@ -76,6 +77,15 @@ impl Reactor<'_> {
     #[doc(alias = "broadcast")]
     pub fn publish<'m>(&mut self, topic: &str, publication: impl Into<Publication<'m>>) -> Published {
         self.links.publish(self.wires, topic, publication.into().content(), ConnectionId::NONE)
+    }
+
+    /// Begins a connection on this reactor, as [`Connection::connect`](crate::Connection::connect).
+    ///
+    /// # Errors
+    /// As there.
+    #[doc(alias = "dial")]
+    pub fn connect(&mut self, outgoing: Outgoing) -> Result<ConnectionId, Busy> {
+        self.links.connect(self.wires, &outgoing)
     }
 
     /// Gives a value to a connection, as [`Handle::post`]: its client gets it in the next turn.

@@ -1,6 +1,7 @@
 //! What is set up on a reactor's thread before it serves.
 
 use crate::client::reactor::Reactor;
+use crate::config::Outgoing;
 use crate::shared::Handle;
 use std::fmt;
 use std::time::Duration;
@@ -44,6 +45,7 @@ pub struct Setup {
     pub(crate) reactor: usize,
     pub(crate) handle: Handle,
     pub(crate) ticks: Vec<Tick>,
+    pub(crate) outgoing: Vec<Outgoing>,
 }
 
 /// Something that is done every so often.
@@ -59,7 +61,7 @@ const SHORTEST: Duration = Duration::from_millis(1);
 
 impl Setup {
     pub(crate) fn new(reactor: usize, handle: Handle) -> Self {
-        Self { reactor, handle, ticks: Vec::new() }
+        Self { reactor, handle, ticks: Vec::new(), outgoing: Vec::new() }
     }
 
     /// The number of the reactor, from 0.
@@ -72,6 +74,11 @@ impl Setup {
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.handle.clone()
+    }
+
+    /// Begins a connection when the reactor begins to turn: see [`Outgoing`].
+    pub fn connect(&mut self, outgoing: Outgoing) {
+        self.outgoing.push(outgoing);
     }
 
     /// Does something every so often, on this reactor's thread, for the first time a period after it began to serve;

@@ -17,6 +17,9 @@ pub struct Limits {
     /// or with the busy banner. Default: 1,000,000, which is far beyond what the system's own limit on descriptors
     /// allows unless it was raised.
     pub connections_max: usize,
+    /// Connections that this side has begun and that have not ended, of the whole server: [`Outgoing`](crate::Outgoing). One
+    /// more is not begun. They don't count for `connections_max`. Default: 65,536.
+    pub outgoing_max: usize,
     /// Bytes that the buffers of all connections may hold on the heap, over all reactors: what was read and not used,
     /// messages and bodies that are not whole, and what waits for peers. Of what is shared only the reference counts.
     /// Histories of topics are not part of it: [`History::max_bytes`](crate::History::max_bytes) limits each.
@@ -115,6 +118,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: 1_000_000,
+            outgoing_max: 65_536,
             memory_bytes_max: 1 << 30,
             mailbox_max: 65_536,
             mailbox_bytes_max: 64 << 20,

@@ -249,6 +249,19 @@ impl ListenerSettings {
             .collect()
     }
 
+    /// What the connections need to know that this side begins: in bytes, in lines.
+    pub(crate) fn of_outgoing(limits: &Limits) -> [Self; 2] {
+        [Speaks::Raw, Speaks::Lines].map(|speaks| Self {
+            number: usize::MAX,
+            limits: limits.clone(),
+            speaks,
+            banner: Vec::new(),
+            busy_banner: Vec::new(),
+            #[cfg(feature = "tls")]
+            tls: None,
+        })
+    }
+
     pub(crate) fn is_tls(&self) -> bool {
         #[cfg(feature = "tls")]
         return self.tls.is_some();

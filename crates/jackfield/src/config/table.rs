@@ -38,6 +38,12 @@ impl Limits {
                 "one more is answered with 503 or the busy banner, and closed",
             ),
             row(
+                "outgoing_max",
+                "connections",
+                self.outgoing_max as u64,
+                "one more of this side's own is not begun, which is told at once",
+            ),
+            row(
                 "memory_bytes_max",
                 "bytes",
                 self.memory_bytes_max as u64,

@@ -72,7 +72,7 @@ pub(crate) fn goodbye(stands: Standing, why: Reason) -> Goodbye {
     let Standing { at, has_backlog, is_scarce } = stands;
     match (at, why) {
         (At::New, _) => Goodbye::Busy,
-        (_, Reason::PeerReset | Reason::Io(_) | Reason::Tls) => Goodbye::Reset,
+        (_, Reason::PeerReset | Reason::Io(_) | Reason::Tls | Reason::Connect(_)) => Goodbye::Reset,
         (_, Reason::Timeout(Timeout::Heartbeat | Timeout::Write | Timeout::Handshake)) => Goodbye::Reset,
         // What is queued is what it holds.
         (_, Reason::Limit(Limit::Memory)) if has_backlog => Goodbye::Reset,
@@ -125,7 +125,7 @@ fn websocket_goodbye(why: Reason, is_scarce: bool) -> Goodbye {
         Reason::Limit(Limit::Backlog) => Goodbye::CloseAndEnd(1013),
         Reason::Panic => Goodbye::CloseAndEnd(1011),
         // It has left.
-        Reason::Peer | Reason::PeerReset | Reason::Io(_) | Reason::Tls => Goodbye::End,
+        Reason::Peer | Reason::PeerReset | Reason::Io(_) | Reason::Tls | Reason::Connect(_) => Goodbye::End,
     }
 }
 
@@ -186,7 +186,7 @@ const BUSY: [&[u8]; 8] = [busy!(1), busy!(2), busy!(3), busy!(4), busy!(5), busy
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disconnect::CLASSES;
+    use crate::disconnect::{CLASSES, ConnectError};
     use jackfield_proto::{http1, websocket};
     use std::io::ErrorKind;
 
@@ -234,6 +234,7 @@ mod tests {
         (Reason::Limit(Limit::ControlFrames), "busy 429 429 reset end end:1008 end end"),
         (Reason::Limit(Limit::Overload), "busy 503 503 reset end close:1013 end end"),
         (Reason::Tls, "busy reset reset reset reset reset reset reset"),
+        (Reason::Connect(ConnectError::Timeout), "busy reset reset reset reset reset reset reset"),
         (Reason::Io(ErrorKind::Other), "busy reset reset reset reset reset reset reset"),
         (Reason::Panic, "busy reset 500 reset reset end:1011 reset reset"),
         (Reason::Shutdown, "busy read answer answer end close:1001 retry end"),

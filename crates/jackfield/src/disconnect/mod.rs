@@ -7,4 +7,4 @@ mod reason;
 
 pub(crate) use goodbye::{At, Goodbye, Standing, busy, close_text, goodbye, retry};
 pub(crate) use reason::CLASSES;
-pub use reason::{Disconnect, Limit, ProtocolError, Reason, Timeout};
+pub use reason::{ConnectError, Disconnect, Limit, ProtocolError, Reason, Timeout};

@@ -44,6 +44,8 @@ pub enum Reason {
     Limit(Limit),
     /// TLS failed.
     Tls,
+    /// A connection that this side has begun did not come about: see [`Outgoing`](crate::Outgoing).
+    Connect(ConnectError),
     /// The operating system refused an operation on the socket.
     Io(ErrorKind),
     /// A callback of the client panicked.
@@ -98,6 +100,26 @@ pub enum Limit {
     Overload,
 }
 
+/// Why a connection that this side has begun did not come about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// What was asked for can't be connected to, such as TLS to what is no name of a server.
+    Invalid,
+    /// The name has no address.
+    Name,
+    /// Too many names wait to be looked up.
+    Busy,
+    /// It was not up in time: see [`Outgoing::timeout`](crate::Outgoing::timeout).
+    Timeout,
+    /// The system says so of the last address that was tried: it refused, or there is no way to it.
+    Io(ErrorKind),
+    /// The other side has closed it before it was up.
+    Closed,
+    /// TLS failed, or the certificate is not trusted.
+    Tls,
+}
+
 /// How a peer broke a protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -121,6 +143,7 @@ impl Reason {
             reactor::Reason::Limit(_) => Self::Limit(Limit::Backlog),
             reactor::Reason::Tls => Self::Tls,
             reactor::Reason::Io(kind) => Self::Io(kind),
+            reactor::Reason::Connect(kind) => Self::Connect(ConnectError::Io(kind)),
             reactor::Reason::Panic => Self::Panic,
             reactor::Reason::Shutdown => Self::Shutdown,
             _ => Self::Local,
@@ -129,7 +152,7 @@ impl Reason {
 }
 
 /// How many classes of reasons there are.
-pub(crate) const CLASSES: usize = TIMEOUTS + LIMITS + 9;
+pub(crate) const CLASSES: usize = TIMEOUTS + LIMITS + 10;
 
 const TIMEOUTS: usize = Timeout::Answer as usize + 1;
 
@@ -153,6 +176,7 @@ impl Reason {
                         Self::Io(_) => 6,
                         Self::Panic => 7,
                         Self::Shutdown => 8,
+                        Self::Connect(_) => 9,
                         _ => 0,
                     }
             }
@@ -171,9 +195,26 @@ impl fmt::Display for Reason {
             Self::Protocol(ProtocolError::WebSocket(error)) => write!(f, "the peer broke WebSocket: {error}"),
             Self::Limit(limit) => write!(f, "limit: {limit:?}"),
             Self::Tls => f.write_str("TLS failed"),
+            Self::Connect(error) => write!(f, "no connection: {error}"),
             Self::Io(kind) => write!(f, "the system says: {kind}"),
             Self::Panic => f.write_str("a callback panicked"),
             Self::Shutdown => f.write_str("the server was shut down"),
         }
     }
 }
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid => f.write_str("this can't be connected to"),
+            Self::Name => f.write_str("the name has no address"),
+            Self::Busy => f.write_str("too many names wait to be looked up"),
+            Self::Timeout => f.write_str("it was not up in time"),
+            Self::Io(kind) => write!(f, "the system says: {kind}"),
+            Self::Closed => f.write_str("the other side closed it"),
+            Self::Tls => f.write_str("TLS failed"),
+        }
+    }
+}
+
+impl std::error::Error for ConnectError {}

@@ -9,7 +9,6 @@ use crate::links::{Admission, Protocol};
 use crate::shared::{Callback, Command, Peer, RefuseReason, State};
 use jackfield_proto::http1;
 use jackfield_reactor::{self as reactor, ConnectionId, Incoming, Session, Wires, table};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 /// New connections that are being refused, and kept until the refusal is sent. More than these get the refusal and
@@ -107,9 +106,7 @@ impl<F: ClientFactory> Dispatcher<F> {
 
     /// A new connection that was taken up already.
     pub(super) fn peer_again(&mut self, wires: &Wires, id: ConnectionId) -> Peer {
-        let addr = wires.peer(id).map_or(UNKNOWN, |peer| addr_of(&peer));
-        let listener = self.links.link(id).listener.into();
-        self.peer_at(addr, listener, wires.reactor())
+        self.links.peer(wires, id)
     }
 
     pub(super) fn create(&mut self, wires: &mut Wires, id: ConnectionId, peer: &Peer) {
@@ -177,10 +174,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     #[cold]
     pub(super) fn exhausted(&mut self, wires: &Wires, peer: &reactor::Peer) -> &[u8] {
         let listener = peer.listener;
-        self.report_refused(
-            &self.peer_at(addr_of(peer), listener, wires.reactor()),
-            RefuseReason::Descriptors,
-        );
+        self.report_refused(&self.links.peer_at(peer.clone(), wires.reactor()), RefuseReason::Descriptors);
         self.busy(listener)
     }
 
@@ -234,17 +228,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     }
 
     pub(super) fn peer_of(&self, incoming: &Incoming, reactor: usize) -> Peer {
-        self.peer_at(addr_of(&incoming.peer), incoming.peer.listener, reactor)
-    }
-
-    /// `listener` is the index of its socket; what the user sees is which of the listeners it is that were given.
-    fn peer_at(&self, addr: SocketAddr, listener: usize, reactor: usize) -> Peer {
-        let number = self.settings.listeners.get(listener).map_or(listener, |listener| listener.number);
-        Peer { addr, listener: number, reactor, is_tls: self.is_tls(listener) }
-    }
-
-    fn is_tls(&self, listener: usize) -> bool {
-        self.settings.listeners.get(listener).is_some_and(|listener| listener.is_tls())
+        self.links.peer_at(incoming.peer.clone(), reactor)
     }
 
     /// Puts TLS above the socket, where the listener wants it.
@@ -268,11 +252,3 @@ impl<F: ClientFactory> Dispatcher<F> {
         Some(incoming.stream.into())
     }
 }
-
-/// Where a connection comes from, as far as it comes over IP.
-fn addr_of(peer: &reactor::Peer) -> SocketAddr {
-    peer.source().as_ip().unwrap_or(UNKNOWN)
-}
-
-/// What is said of a connection that does not come over IP.
-const UNKNOWN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);

@@ -44,6 +44,8 @@ impl<F: ClientFactory> Dispatcher<F> {
             Command::Post(id, value) => self.hand_out(wires, id, value),
             Command::PostToTopic(topic, copies) => self.hand_out_copies(wires, &topic, copies),
             Command::Run(job, _) => self.run_job(wires, job),
+            Command::Connect(outgoing) => self.connect(wires, &outgoing),
+            Command::Resolved(id, addrs) => self.links.resolved(wires, id, addrs),
             Command::Close(id) => self.links.close(wires, id, Reason::Local),
             Command::CloseWith(id, code, reason) => self.links.close_with(wires, id, code, &reason),
             Command::Abort(id) => self.links.abort(wires, id, Reason::Local),

@@ -7,6 +7,7 @@
 mod admission;
 mod call;
 mod commands;
+mod connect;
 mod custom;
 mod feed;
 mod http;
@@ -16,6 +17,7 @@ mod timers;
 mod websocket;
 
 use crate::client::{Client, ClientFactory, Connection, Setup, Tick};
+use crate::config::Outgoing;
 use crate::links::{Admission, Links, Protocol};
 use crate::shared::{Callback, Command, Drain, Settings};
 use call::{call, guard, panicked, report_panic, run};
@@ -43,6 +45,8 @@ pub(crate) struct Dispatcher<F: ClientFactory> {
     slots: HeaderSlots,
     commands: Vec<Command>,
     ticks: Vec<Tick>,
+    /// What is connected to at the start.
+    outgoing: Vec<Outgoing>,
     /// Wires that only exist to tell a new connection that there is no room.
     refusals: usize,
     /// When a failed accept was reported to the observer.
@@ -57,7 +61,7 @@ const ACCEPT_ERROR_EVERY: Duration = Duration::from_secs(1);
 
 impl<F: ClientFactory> Dispatcher<F> {
     pub(crate) fn new(setup: Setup, factory: F, settings: Arc<Settings>) -> Self {
-        let Setup { reactor, handle, ticks } = setup;
+        let Setup { reactor, handle, ticks, outgoing } = setup;
         Self {
             factory,
             clients: Vec::new(),
@@ -67,6 +71,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             slots: HeaderSlots::new(),
             commands: Vec::new(),
             ticks,
+            outgoing,
             refusals: 0,
             accept_error_at: None,
         }
@@ -185,12 +190,17 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
             if let Some(remote) = self.links.handle.remote(id.reactor()) {
                 remote.roster.leave(id);
             }
+        } else if self.is_connecting(id) {
+            self.connect_failed(wires, id, reason);
         } else {
             self.never_begun(id, reason);
         }
         let link = std::mem::take(self.links.link(id));
-        if link.admission != Admission::Uncounted && !planted(36) {
-            self.links.handle.uncount(id.reactor(), link.listener.into());
+        match link.admission {
+            Admission::Uncounted => {}
+            _ if planted(36) => {}
+            Admission::Outgoing => self.links.handle.uncount_outgoing(id.reactor()),
+            _ => self.links.handle.uncount(id.reactor(), link.listener.into()),
         }
     }
 

@@ -9,8 +9,11 @@ use std::any::Any;
 use std::time::Duration;
 
 impl<F: ClientFactory> Dispatcher<F> {
-    /// The reactor begins to turn: from now on the ticks count.
-    pub(crate) fn begin_ticks(&self, wires: &mut Wires) {
+    /// The reactor begins to turn: what it connects to by itself is begun, and from now on the ticks count.
+    pub(crate) fn start_up(&mut self, wires: &mut Wires) {
+        for outgoing in std::mem::take(&mut self.outgoing) {
+            self.connect(wires, &outgoing);
+        }
         if !self.ticks.is_empty() {
             wires.go_on_next_turn();
         }

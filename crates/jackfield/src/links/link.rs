@@ -35,6 +35,8 @@ pub(crate) enum Admission {
     #[default]
     Uncounted,
     Admitted,
+    /// This side has begun it.
+    Outgoing,
     /// It was let in while its reactor is overloaded: the head of its first request decides.
     Provisional,
 }
@@ -70,6 +72,8 @@ pub(crate) struct Extra {
     pub(crate) bucket: Option<Box<Bucket>>,
     /// A heartbeat that is not the server's.
     pub(crate) heartbeat: Option<Arc<Heartbeat>>,
+    /// The tag of a connection that this side has begun.
+    pub(crate) tag: Option<u64>,
     /// The exchange that is under way, if exchanges are recorded.
     pub(crate) exchange: Option<Box<ExchangeRecord>>,
 }

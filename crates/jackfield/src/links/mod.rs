@@ -5,6 +5,7 @@
 mod asks;
 mod bucket;
 mod close;
+mod connect;
 mod date;
 mod drain;
 mod enforce;
@@ -13,6 +14,7 @@ mod fan_out;
 mod leave;
 mod link;
 mod output;
+mod peer;
 mod protocol;
 mod record;
 mod replay;

@@ -153,6 +153,7 @@ mod tests {
     use super::*;
     use crate::config::ListenerSettings;
     use crate::gate::Gate;
+    use crate::shared::Names;
     use crate::shared::NoObserver;
     use crate::shared::WallClock;
     use std::sync::Arc;
@@ -180,6 +181,7 @@ mod tests {
             gate: Gate { origins, ..Gate::default() },
             observer: Arc::new(NoObserver),
             clock: WallClock::System,
+            names: Names::System,
         }
     }
 

@@ -6,7 +6,7 @@ use crate::server::Server;
 use crate::server::error::{Error, Result};
 #[cfg(all(feature = "signals", unix))]
 use crate::server::signals::Signals;
-use crate::shared::{Guarded, NoObserver, Observer, Settings, WallClock};
+use crate::shared::{Guarded, Names, NoObserver, Observer, Settings, WallClock};
 use jackfield_reactor::{self as reactor, ListenOptions, REACTORS_MAX};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
@@ -186,6 +186,7 @@ impl ServerBuilder {
         let reactors = self.reactors.unwrap_or_else(cores);
         let Checked { limits, addrs, listeners } = self.check(reactors)?;
         let (sockets, listeners) = self.bind_all(&addrs, &listeners)?;
+        let listeners = listeners.into_iter().chain(ListenerSettings::of_outgoing(&limits)).collect();
         let settings = Settings {
             limits,
             listeners,
@@ -197,6 +198,7 @@ impl ServerBuilder {
             watchdog: self.watchdog.unwrap_or(reactors > 1),
             observer: self.observer,
             clock: WallClock::System,
+            names: Names::System,
         };
         let mut server = Server::new(settings, sockets, reactors)?;
         #[cfg(all(feature = "signals", unix))]
@@ -229,10 +231,9 @@ impl ServerBuilder {
                 Err(wrong) => faults.extend(wrong),
             }
         }
-        if addrs.iter().map(Vec::len).sum::<usize>() > usize::from(u8::MAX) {
+        if addrs.iter().map(Vec::len).sum::<usize>() > LISTENERS_MAX {
             faults.push(format!(
-                "there are more than {} listeners, where each address of a name counts",
-                u8::MAX
+                "there are more than {LISTENERS_MAX} listeners, where each address of a name counts",
             ));
         }
         faults.extend(self.origins.as_ref().err().into_iter().flatten().cloned());
@@ -266,6 +267,9 @@ struct Checked {
     addrs: Vec<Vec<SocketAddr>>,
     listeners: Vec<ListenerSettings>,
 }
+
+/// Sockets that listen: a link counts them, and what connections of this side's own have in their place, in one byte.
+const LISTENERS_MAX: usize = 250;
 
 /// How often another free port is looked for that all addresses of a name have.
 const PORT_TRIES: usize = 8;

@@ -32,7 +32,7 @@ pub struct Server {
 
 impl Server {
     pub(crate) fn new(settings: Settings, sockets: Vec<reactor::Listener>, reactors: usize) -> Result<Self> {
-        let addrs = sockets.iter().map(ip_of).collect::<std::io::Result<_>>()?;
+        let addrs: Vec<SocketAddr> = sockets.iter().map(ip_of).collect::<std::io::Result<_>>()?;
         let budget = Arc::new(Budget::new(settings.limits.memory_bytes_max));
         let mut drivers = Vec::new();
         let mut remotes = Vec::new();
@@ -49,7 +49,7 @@ impl Server {
             let listeners = drivers[0].listeners();
             drivers[1..].iter_mut().for_each(|driver| driver.stand_in_for(listeners.clone()));
         }
-        let listeners = settings.listeners.iter().map(|listener| listener.number).collect();
+        let listeners = settings.listeners[..addrs.len()].iter().map(|listener| listener.number).collect();
         let handle = Handle::new(remotes.into(), listeners);
         Ok(Self {
             settings: Arc::new(settings),

@@ -64,7 +64,7 @@ impl Server {
                 let mut setup = Setup::new(number, handle.clone());
                 let factory = maker(&mut setup);
                 let mut dispatcher = Dispatcher::new(setup, factory, settings);
-                dispatcher.begin_ticks(&mut driver.reactor.wires);
+                dispatcher.start_up(&mut driver.reactor.wires);
                 driver.run(&mut dispatcher)
             }));
             handle.end_reactor(number);

@@ -49,6 +49,26 @@ impl Handle {
         }
     }
 
+    /// Counts a connection that a reactor begins. False, and not counted: there are as many as there may be.
+    pub(crate) fn assign_outgoing(&self, reactor: usize, most: usize) -> bool {
+        if self.shared().outgoing.fetch_add(1, Ordering::Relaxed) >= most {
+            self.shared().outgoing.fetch_sub(1, Ordering::Relaxed);
+            return false;
+        }
+        if let Some(remote) = self.remote(reactor) {
+            remote.load.fetch_add(1, Ordering::Relaxed);
+        }
+        true
+    }
+
+    /// A connection that a reactor has begun is over.
+    pub(crate) fn uncount_outgoing(&self, reactor: usize) {
+        self.shared().outgoing.fetch_sub(1, Ordering::Relaxed);
+        if let Some(remote) = self.remote(reactor) {
+            remote.load.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
     /// A reactor has ended: it takes no more commands, those that wait are dropped, and connections that were handed to
     /// it are counted no more.
     pub(crate) fn end_reactor(&self, reactor: usize) {

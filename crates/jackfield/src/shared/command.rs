@@ -1,6 +1,6 @@
 //! What one thread asks of another's reactor.
 
-use crate::config::Heartbeat;
+use crate::config::{Heartbeat, Outgoing};
 use crate::message::{Body, Prepared};
 use crate::shared::state::Drain;
 use crate::topics::Log;
@@ -8,6 +8,7 @@ use jackfield_proto::http1::Fields;
 use jackfield_reactor::{ConnectionId, Incoming};
 use std::any::Any;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// What one thread asks of another's reactor.
@@ -26,6 +27,9 @@ pub(crate) enum Command {
     Close(ConnectionId),
     CloseWith(ConnectionId, u16, Box<str>),
     Abort(ConnectionId),
+    Connect(Box<Outgoing>),
+    /// The addresses of the name that a connection waits for; none: it has none.
+    Resolved(ConnectionId, Vec<SocketAddr>),
     Answer(Box<Answer>),
     Part(Box<Part>),
     Accept(Box<Acceptance>),
@@ -47,6 +51,8 @@ impl Command {
             Self::Run(job, captured) => size_of_val(&**job) + captured,
             Self::PostToTopic(_, copies) => size_of_val(&*copies.0),
             Self::CloseWith(.., reason) => reason.len(),
+            Self::Connect(outgoing) => size_of_val(&**outgoing),
+            Self::Resolved(_, addrs) => size_of_val(&**addrs),
             Self::Answer(answer) => {
                 size_of::<Answer>()
                     + answer.content_type.len()

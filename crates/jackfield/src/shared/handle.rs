@@ -1,10 +1,11 @@
 //! The one type that any thread may use.
 
-use crate::config::Heartbeat;
+use crate::config::{Heartbeat, Outgoing};
 use crate::message::{Content, Publication, Published};
 use crate::shared::Shared;
 use crate::shared::command::{Command, Copies};
 use crate::shared::metrics::Metrics;
+use crate::shared::names::LookUps;
 use crate::shared::not_posted::NotPosted;
 use crate::shared::remote::RemoteReactor;
 use crate::shared::state::{Busy, Drain, State};
@@ -67,6 +68,8 @@ impl Handle {
             logs,
             connections,
             listeners,
+            outgoing: AtomicUsize::new(0),
+            look_ups: LookUps::default(),
             of_listeners,
             signalled,
             state,
@@ -226,6 +229,20 @@ impl Handle {
         self.post_command(id.reactor(), Command::Abort(id))
     }
 
+    /// Begins a connection, on the reactor that has the fewest. What becomes of it is told to its client: see [`Outgoing`]. A
+    /// server that has reached [`Limits::outgoing_max`](crate::Limits::outgoing_max), or that begins to shut down
+    /// meanwhile, drops it, and logs that.
+    ///
+    /// # Errors
+    /// [`Busy`].
+    #[doc(alias = "dial")]
+    pub fn connect(&self, outgoing: Outgoing) -> Result<(), Busy> {
+        if self.state() >= State::Draining {
+            return Err(Busy::Stopped);
+        }
+        self.post_command(self.least_loaded(0), Command::Connect(Box::new(outgoing)))
+    }
+
     /// From now on this is the heartbeat of every WebSocket that has none of its own, of those to come too.
     ///
     /// # Errors
@@ -239,7 +256,7 @@ impl Handle {
         posts.fold(Ok(()), Result::and)
     }
 
-    /// How many connections the server has.
+    /// How many connections the server has, without those that it has begun itself.
     #[doc(alias = "ClientCount")]
     #[must_use]
     pub fn count(&self) -> usize {

@@ -8,7 +8,9 @@ mod command;
 mod ending;
 mod finished;
 mod handle;
+mod look_up;
 mod metrics;
+mod names;
 mod not_posted;
 mod observer;
 mod peer;
@@ -26,6 +28,7 @@ pub use finished::{AnsweredAs, Finished};
 pub use handle::Handle;
 pub use metrics::Metrics;
 pub(crate) use metrics::ReactorMetrics;
+pub(crate) use names::{LookUps, Names};
 pub use not_posted::NotPosted;
 pub(crate) use observer::{Guarded, NoObserver};
 pub use observer::{Observer, RefuseReason, SlowCallback};
@@ -49,6 +52,9 @@ pub(crate) struct Shared {
     pub(crate) connections: AtomicUsize,
     /// Of each socket that listens, which of the listeners it belongs to.
     listeners: Box<[usize]>,
+    /// Connections that this side has begun, of all reactors.
+    pub(crate) outgoing: AtomicUsize,
+    pub(crate) look_ups: LookUps,
     /// Connections of each listener.
     of_listeners: Box<[AtomicUsize]>,
     /// A signal asked for the end. The reactor that it wakes shuts the others down too.

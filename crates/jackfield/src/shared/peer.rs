@@ -1,18 +1,81 @@
-//! A new connection, before it has a client.
+//! Who is at the other end of a connection.
 
-use std::net::SocketAddr;
+use jackfield_reactor::{self as reactor, Addr};
+use std::net::IpAddr;
 
-/// A new connection, as the factory sees it.
+/// Who is at the other end of a connection, and how it came about: what the factory sees before there is a client, and
+/// [`Connection::peer`](crate::Connection::peer) later.
+///
+/// ```
+/// use jackfield::Peer;
+///
+/// fn describe(peer: &Peer) -> String {
+///     match peer.tag() {
+///         Some(tag) => format!("we have connected to {}, for {tag}", peer.addr()),
+///         None => format!("{} came to listener {}", peer.addr(), peer.listener()),
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct Peer {
-    /// Where it comes from.
-    pub addr: SocketAddr,
-    /// The index of the listener that it came to, in the order in which they were given.
+    pub(crate) wire: reactor::Peer,
+    /// Which of the listeners that were given it came to.
+    pub(crate) listener: usize,
+    pub(crate) reactor: usize,
+    pub(crate) is_tls: bool,
+    pub(crate) tag: Option<u64>,
+}
+
+impl Peer {
+    /// Where the connection comes from, or where it goes to if it is outgoing. Its source, where a trusted proxy has said
+    /// for whom it speaks: see [`Peer::proxy`].
+    #[doc(alias = "RemoteHost")]
+    #[must_use]
+    pub fn addr(&self) -> &Addr {
+        self.wire.source()
+    }
+
+    /// The IP address of [`Peer::addr`], without its port. `None`: it is a unix socket.
+    #[must_use]
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.addr().ip()
+    }
+
+    /// The address of the proxy that speaks for [`Peer::addr`], if one does.
+    #[must_use]
+    pub fn proxy(&self) -> Option<&Addr> {
+        self.wire.proxied.as_ref().map(|_| &self.wire.addr)
+    }
+
+    /// The index of the listener that it came to, in the order in which they were given. An outgoing connection came to
+    /// none: `usize::MAX`.
     #[doc(alias = "MultiListenIndex")]
-    pub listener: usize,
-    /// The number of the reactor that takes it up.
-    pub reactor: usize,
+    #[must_use]
+    pub fn listener(&self) -> usize {
+        self.listener
+    }
+
+    /// The number of the reactor that has it.
+    #[must_use]
+    pub fn reactor(&self) -> usize {
+        self.reactor
+    }
+
     /// True if it speaks TLS.
-    pub is_tls: bool,
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.is_tls
+    }
+
+    /// True if this side has begun it: see [`Outgoing`](crate::Outgoing).
+    #[must_use]
+    pub fn is_outgoing(&self) -> bool {
+        self.tag.is_some()
+    }
+
+    /// The tag of an outgoing connection: see [`Outgoing::tag`](crate::Outgoing::tag).
+    #[must_use]
+    pub fn tag(&self) -> Option<u64> {
+        self.tag
+    }
 }

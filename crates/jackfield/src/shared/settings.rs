@@ -1,18 +1,29 @@
 //! What the reactors of a server share and never change.
 
-use crate::config::{Limits, ListenerSettings};
+use crate::config::{Limits, ListenerSettings, Speaks};
 use crate::gate::Gate;
+use crate::shared::names::Names;
 use crate::shared::observer::Observer;
 use std::sync::Arc;
 
 /// What the reactors of a server share and never change.
 pub(crate) struct Settings {
     pub(crate) limits: Limits,
+    /// Of each socket that listens, and behind them those of connections that this side begins.
     pub(crate) listeners: Box<[ListenerSettings]>,
     pub(crate) gate: Gate,
     pub(crate) watchdog: bool,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) clock: WallClock,
+    pub(crate) names: Names,
+}
+
+impl Settings {
+    /// The index of the settings of connections that this side begins and that speak this.
+    pub(crate) fn outgoing_listener(&self, speaks: Speaks) -> usize {
+        let is_it = |listener: &ListenerSettings| listener.number == usize::MAX && listener.speaks == speaks;
+        self.listeners.iter().rposition(is_it).unwrap_or_default()
+    }
 }
 
 /// Where the time of day comes from.

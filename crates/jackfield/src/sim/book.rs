@@ -3,7 +3,7 @@
 use super::Random;
 use crate::disconnect::{Disconnect, Reason};
 use crate::shared::{Finished, RefuseReason};
-use jackfield_reactor::ConnectionId;
+use jackfield_reactor::{Addr, ConnectionId};
 use std::fmt::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -301,12 +301,12 @@ pub(super) fn address(peer: usize) -> SocketAddr {
 }
 
 /// The peer of this address.
-pub(super) fn peer_of(addr: SocketAddr) -> usize {
-    match addr.ip().to_canonical() {
-        IpAddr::V4(ip) => {
+pub(super) fn peer_of(addr: &Addr) -> usize {
+    match addr.ip().map(|ip| ip.to_canonical()) {
+        Some(IpAddr::V4(ip)) => {
             let [_, a, b, c] = ip.octets();
             u32::from_be_bytes([0, a, b, c]).saturating_sub(1) as usize
         }
-        IpAddr::V6(_) => 0,
+        _ => 0,
     }
 }

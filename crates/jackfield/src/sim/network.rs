@@ -499,7 +499,7 @@ impl Party {
             Reason::Limit(Limit::Memory) => record.evicted,
             Reason::Limit(Limit::Overload) => record.overloaded,
             Reason::Tls => conduct.forged,
-            Reason::Io(_) => false,
+            Reason::Io(_) | Reason::Connect(_) => false,
             Reason::Panic => record.bombed,
         }
     }

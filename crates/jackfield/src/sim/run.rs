@@ -11,7 +11,7 @@ use crate::client::{Client, ClientFactory, IntoClient, Refuse, Setup};
 use crate::config::{ListenerSettings, Speaks};
 use crate::dispatch::Dispatcher;
 use crate::gate::{Gate, Origins, Reserved};
-use crate::shared::{Drain, Handle, Peer as Newcomer, RemoteReactor, Settings, State, WallClock};
+use crate::shared::{Drain, Handle, Names, Peer as Newcomer, RemoteReactor, Settings, State, WallClock};
 use jackfield_reactor::{
     self as reactor, Accounts, Budget, ConnectionId, MemoryDriver, Ready, Service, Time,
 };
@@ -90,7 +90,7 @@ where
     type Client = Watched<M::Client>;
 
     fn create(&mut self, newcomer: &Newcomer) -> Result<Self::Client, Refuse> {
-        let peer = peer_of(newcomer.addr);
+        let peer = peer_of(newcomer.addr());
         self.book.note(format_args!("peer {peer} reaches reactor {}", newcomer.reactor));
         let client = (self.make.borrow_mut())(newcomer).into_client()?;
         Ok(Watched::new(client, self.book.clone(), peer))
@@ -634,7 +634,10 @@ fn settings(options: &Options, book: &Book, records: bool) -> Settings {
     let tls = options.tls.as_ref().map(|tls| tls.server.clone());
     let listeners = ListenerSettings::one_of_each(&options.limits).into_iter();
     Settings {
-        listeners: listeners.map(|listener| ListenerSettings { tls: tls.clone(), ..listener }).collect(),
+        listeners: listeners
+            .map(|listener| ListenerSettings { tls: tls.clone(), ..listener })
+            .chain(ListenerSettings::of_outgoing(&options.limits))
+            .collect(),
         limits: options.limits.clone(),
         gate: Gate { origins: Origins::Any, reserved: Reserved(options.reserved.clone()), ..Gate::default() },
         watchdog: false,
@@ -645,6 +648,7 @@ fn settings(options: &Options, book: &Book, records: bool) -> Settings {
             records,
         }),
         clock: WallClock::From(BEGIN),
+        names: Names::Table(Vec::new()),
     }
 }
 

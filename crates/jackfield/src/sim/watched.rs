@@ -155,7 +155,7 @@ impl Observer for Eyes {
     }
 
     fn on_refused(&self, peer: &Peer, why: RefuseReason) {
-        let number = peer_of(peer.addr);
+        let number = peer_of(peer.addr());
         self.book.refused(number, why);
         self.observer.on_refused(peer, why);
     }

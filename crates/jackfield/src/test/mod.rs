@@ -19,16 +19,17 @@
 //! assert!(peer.take().ends_with(b"hello"));
 //! ```
 
-pub use jackfield_reactor::FarEnd;
+pub use jackfield_reactor::{Dial, FarEnd};
 
 use crate::client::{Closure, IntoClient, Setup};
 use crate::config::{Limits, ListenerSettings};
 use crate::dispatch::Dispatcher;
 use crate::gate::{Allowed, Gate, Hosts, Origins, Reserved};
 use crate::shared::{
-    Ending, Guarded, Handle, NoObserver, Observer, Peer, RemoteReactor, Settings, WallClock,
+    Ending, Guarded, Handle, Names, NoObserver, Observer, Peer, RemoteReactor, Settings, WallClock,
 };
 use jackfield_reactor::{Budget, MemoryDriver, Service, Wires};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +58,9 @@ pub struct TestOptions {
     pub hosts: Vec<String>,
     /// Paths that are served even under overload, as [`ServerBuilder::overload_exempt`](crate::ServerBuilder::overload_exempt).
     pub reserved: Vec<String>,
+    /// The addresses of names with their ports, such as `db.example:5432`, for connections that the server begins. Others
+    /// have none.
+    pub names: Vec<(String, Vec<SocketAddr>)>,
     /// TLS on every listener, as [`Listener::tls_config`](crate::Listener::tls_config): the far ends then carry its
     /// records. Default: none.
     #[cfg(feature = "tls")]
@@ -84,6 +88,7 @@ impl Default for TestOptions {
             origins: Some(Vec::new()),
             hosts: Vec::new(),
             reserved: Vec::new(),
+            names: Vec::new(),
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -135,7 +140,8 @@ impl TestServer {
         let listeners = listeners
             .into_iter()
             .map(|listener| ListenerSettings { tls: options.tls.clone(), ..listener })
-            .collect();
+            .collect::<Vec<_>>();
+        let listeners = listeners.into_iter().chain(ListenerSettings::of_outgoing(&options.limits)).collect();
         let hosts = Hosts::parse_all(options.hosts).unwrap_or_else(|faults| panic!("{}", faults.join("; ")));
         let origins = match options.origins.map(Allowed::parse_all) {
             None => Origins::Any,
@@ -149,11 +155,12 @@ impl TestServer {
             watchdog: false,
             observer: Arc::new(Guarded(options.observer)),
             clock: WallClock::From(BEGIN),
+            names: Names::Table(options.names),
         };
         let mut setup = Setup::new(0, handle.clone());
         let factory = Closure(maker(&mut setup));
-        let service = Dispatcher::new(setup, factory, Arc::new(settings));
-        service.begin_ticks(&mut driver.reactor.wires);
+        let mut service = Dispatcher::new(setup, factory, Arc::new(settings));
+        service.start_up(&mut driver.reactor.wires);
         let _ending = Ending(handle.clone());
         Self { driver, service: Box::new(service), handle, peers: 0, _ending }
     }
@@ -169,6 +176,12 @@ impl TestServer {
         let far = self.driver.connect(&mut *self.service, ([127, 0, 0, 1], self.peers).into(), listener);
         self.run();
         far
+    }
+
+    /// What the server wanted to be connected to since this was last asked. Whoever plays the other side answers, with
+    /// [`FarEnd::accept`] or [`FarEnd::refuse`], or is silent.
+    pub fn take_dials(&mut self) -> Vec<Dial> {
+        self.driver.take_dials()
     }
 
     /// A new connection to one of the [`listener`]s for whom there is no descriptor left.

@@ -176,7 +176,7 @@ proptest! {
         let connects = Log::default();
         let logs = connects.clone();
         let mut server = TestServer::new(move |peer| {
-            logs.note(format!("create {}", peer.addr));
+            logs.note(format!("create {}", peer.addr()));
             let log = Log::default();
             obedient().noted_in(&log).followed_by(&logs)
         });

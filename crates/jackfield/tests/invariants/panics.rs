@@ -246,7 +246,7 @@ fn a_panic_when_a_client_is_replaced_ends_its_connection_only() {
     for at in ["drop", "callback"] {
         let (options, seen) = observed();
         let mut server = TestServer::with_options(options, move |peer| -> Box<dyn Client> {
-            if peer.listener == listener::LINES { Box::new(Old(at)) } else { Box::new(Bystander) }
+            if peer.listener() == listener::LINES { Box::new(Old(at)) } else { Box::new(Bystander) }
         });
         let bystander = server.connect();
         let far = server.connect_to(listener::LINES);

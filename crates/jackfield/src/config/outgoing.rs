@@ -1,0 +1,179 @@
+//! Where to connect to, and what is spoken there.
+
+use crate::config::speaks::Speaks;
+use std::path::PathBuf;
+#[cfg(feature = "tls")]
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A connection that this server begins: where to, and what is spoken there. It gets a client from the same factory as
+/// those that come in, and lives on a reactor as they do.
+///
+/// Within [`Outgoing::timeout`] one of two things happens, once: the connection is up, TLS included, and
+/// [`Client::on_connect`](crate::Client::on_connect) comes; or it is not, and
+/// [`Client::on_disconnect`](crate::Client::on_disconnect) comes alone, with
+/// [`Reason::Connect`](crate::Reason::Connect). The factory makes the client just before, and knows the connection by
+/// [`Peer::is_outgoing`](crate::Peer::is_outgoing) and [`Peer::tag`](crate::Peer::tag).
+///
+/// ```
+/// use jackfield::{Client, Connection, Disconnect, Outgoing, Raw};
+/// use std::time::Duration;
+///
+/// struct Visitor;
+///
+/// impl Client for Visitor {
+///     fn on_connect(&mut self, connection: &mut Connection<'_>) {
+///         if !connection.peer().is_outgoing() {
+///             let upstream = Outgoing::tcp("db.example:5432").timeout(Duration::from_secs(3)).tag(7);
+///             // No id: too many are under way, or the server shuts down.
+///             let _id = connection.connect(upstream);
+///         }
+///     }
+///
+///     fn on_data(&mut self, _raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
+///         data.len()
+///     }
+///
+///     fn on_disconnect(&mut self, connection: &mut Connection<'_>, end: &Disconnect) {
+///         println!("{}: {}", connection.id(), end.reason);
+///     }
+/// }
+/// ```
+#[doc(alias = "TWSocket")]
+#[doc(alias = "Connector")]
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    pub(crate) target: Target,
+    pub(crate) speaks: Speaks,
+    pub(crate) tag: u64,
+    pub(crate) within: Duration,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<Arc<rustls::ClientConfig>>,
+    #[cfg(feature = "tls")]
+    pub(crate) server_name: Option<String>,
+}
+
+/// Where to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// A host and a port.
+    Tcp(String),
+    Unix(PathBuf),
+}
+
+/// How long all of it may take, unless told otherwise.
+const WITHIN: Duration = Duration::from_secs(10);
+
+impl Outgoing {
+    /// To a host and port such as `192.0.2.1:80`, `[2001:db8::1]:80` or `db.example:5432`. The addresses of a name are
+    /// looked up on a thread of its own, and tried one after the other, each for its share of the time.
+    pub fn tcp(addr: impl ToString) -> Self {
+        Self::to(Target::Tcp(addr.to_string()))
+    }
+
+    /// To a unix socket. It fails where the system has none.
+    pub fn unix(path: impl Into<PathBuf>) -> Self {
+        Self::to(Target::Unix(path.into()))
+    }
+
+    fn to(target: Target) -> Self {
+        Self {
+            target,
+            speaks: Speaks::Raw,
+            tag: 0,
+            within: WITHIN,
+            #[cfg(feature = "tls")]
+            tls: None,
+            #[cfg(feature = "tls")]
+            server_name: None,
+        }
+    }
+
+    /// A protocol of the user's own, in bytes: `on_data`. The default.
+    #[must_use]
+    pub fn raw(mut self) -> Self {
+        self.speaks = Speaks::Raw;
+        self
+    }
+
+    /// A protocol of the user's own, in lines: `on_line`.
+    #[must_use]
+    pub fn lines(mut self) -> Self {
+        self.speaks = Speaks::Lines;
+        self
+    }
+
+    /// A number of the user's choice, by which the factory knows what the connection is for. The bits of an id are one:
+    /// [`ConnectionId::to_bits`](crate::ConnectionId::to_bits). Default: 0.
+    #[must_use]
+    pub fn tag(mut self, tag: u64) -> Self {
+        self.tag = tag;
+        self
+    }
+
+    /// How long it may take until the connection is up: the look-up of its name, the attempts at all addresses, and the
+    /// handshake of TLS. Then it has failed with [`ConnectError::Timeout`](crate::ConnectError::Timeout).
+    /// Default: 10 s.
+    #[must_use]
+    pub fn timeout(mut self, within: Duration) -> Self {
+        self.within = within;
+        self
+    }
+
+    /// TLS below whatever is spoken. The configuration says whose certificates are trusted. The certificate has to be for
+    /// the host that is connected to, or for [`Outgoing::server_name`].
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, config: Arc<rustls::ClientConfig>) -> Self {
+        self.tls = Some(config);
+        self
+    }
+
+    /// The name that is asked for and that the certificate has to be for, in place of the host.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn server_name(mut self, name: impl Into<String>) -> Self {
+        self.server_name = Some(name.into());
+        self
+    }
+
+    /// The name of the server for TLS.
+    #[cfg(feature = "tls")]
+    pub(crate) fn name_for_tls(&self) -> Option<rustls_pki_types::ServerName<'static>> {
+        let name = match (&self.server_name, &self.target) {
+            (Some(name), _) => name.as_str(),
+            (None, Target::Tcp(addr)) => host(addr),
+            (None, Target::Unix(_)) => return None,
+        };
+        rustls_pki_types::ServerName::try_from(name.to_owned()).ok()
+    }
+}
+
+/// The host of an address with a port.
+#[cfg(feature = "tls")]
+fn host(addr: &str) -> &str {
+    let host = addr.rsplit_once(':').map_or(addr, |(host, _)| host);
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+}
+
+#[cfg(all(test, feature = "tls"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_certificate_is_for_the_host_or_for_the_name_that_was_given() {
+        let rows = [
+            (Outgoing::tcp("a.example:443"), Some("a.example")),
+            (Outgoing::tcp("192.0.2.1:443"), Some("192.0.2.1")),
+            (Outgoing::tcp("[2001:db8::1]:443"), Some("2001:db8::1")),
+            (Outgoing::tcp("192.0.2.1:443").server_name("a.example"), Some("a.example")),
+            (Outgoing::unix("/run/a").server_name("a.example"), Some("a.example")),
+            (Outgoing::unix("/run/a"), None),
+            (Outgoing::tcp("two words:443"), None),
+        ];
+        for (outgoing, name) in rows {
+            let found = outgoing.name_for_tls().map(|name| name.to_str().into_owned());
+            assert_eq!(found.as_deref(), name, "{outgoing:?}");
+        }
+    }
+}

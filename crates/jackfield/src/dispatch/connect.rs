@@ -1,0 +1,48 @@
+//! Connections that this side begins, and that don't come about.
+
+use crate::client::{Client, ClientFactory, Connection};
+use crate::config::Outgoing;
+use crate::dispatch::Dispatcher;
+use crate::dispatch::call::{guard, report_panic};
+use crate::links::{Admission, Protocol};
+use crate::shared::Callback;
+use jackfield_reactor::{self as reactor, ConnectionId, Wires};
+
+impl<F: ClientFactory> Dispatcher<F> {
+    /// Begins a connection for somebody who is not there any more to be told that it could not be begun.
+    pub(super) fn connect(&mut self, wires: &mut Wires, outgoing: &Outgoing) {
+        if let Err(why) = self.links.connect(wires, outgoing) {
+            log::warn!("a connection to {:?} was not begun: {why}", outgoing.target);
+        }
+    }
+
+    /// A connection of our own that has no client yet, and has not been refused one.
+    pub(super) fn is_connecting(&mut self, id: ConnectionId) -> bool {
+        let link = self.links.link(id);
+        link.admission == Admission::Outgoing && !matches!(link.protocol, Protocol::Refused)
+    }
+
+    /// A connection of our own has failed before it was up. Its client is made to be told so.
+    #[cold]
+    pub(super) fn connect_failed(&mut self, wires: &mut Wires, id: ConnectionId, why: reactor::Reason) {
+        let peer = self.peer_again(wires, id);
+        self.links.note_connect_failure(id, why);
+        let end = self.links.disconnect(wires, id, why);
+        wires.mark(id, Callback::Create as u8);
+        let Self { factory, links, .. } = self;
+        let created = guard(|| factory.create(&peer));
+        let mut connection = Connection { id, wires, links };
+        match created {
+            Ok(Ok(mut client)) => {
+                connection.wires.mark(id, Callback::Disconnect as u8);
+                if let Err(payload) = guard(|| client.on_disconnect(&mut connection, &end)) {
+                    report_panic(&mut connection, &*payload);
+                }
+                self.drop_guarded(id, client);
+            }
+            // It does not want to know.
+            Ok(Err(_)) => {}
+            Err(payload) => report_panic(&mut connection, &*payload),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Connections that this side begins.
+
+use crate::config::{Outgoing, Target};
+use crate::disconnect::{ConnectError, Reason};
+use crate::links::Links;
+use crate::links::link::Admission;
+use crate::shared::{Busy, Names};
+use jackfield_reactor::{self as reactor, Above, Addr, ConnectionId, Wires};
+use std::net::SocketAddr;
+
+impl Links {
+    /// Begins a connection. What becomes of it is told later, whatever that is.
+    ///
+    /// # Errors
+    /// [`Busy::Stopped`] if the server shuts down, [`Busy::Full`] if there is no room.
+    pub(crate) fn connect(&mut self, wires: &mut Wires, outgoing: &Outgoing) -> Result<ConnectionId, Busy> {
+        if self.drain_until.is_some() {
+            return Err(Busy::Stopped);
+        }
+        let reactor = wires.reactor();
+        if !self.handle.assign_outgoing(reactor, self.settings.limits.outgoing_max) {
+            return Err(Busy::Full);
+        }
+        let (above, fault) = match above(outgoing) {
+            Ok(above) => (above, None),
+            Err(fault) => (Above::Plain, Some(fault)),
+        };
+        let listener = self.settings.outgoing_listener(outgoing.speaks);
+        let Ok(id) = wires.connect(above, listener, outgoing.within) else {
+            self.handle.uncount_outgoing(reactor);
+            return Err(Busy::Full);
+        };
+        self.open(id, listener);
+        let link = self.link(id);
+        link.admission = Admission::Outgoing;
+        link.extra().tag = Some(outgoing.tag);
+        match fault {
+            Some(fault) => self.abort(wires, id, Reason::Connect(fault)),
+            None => self.dial(wires, id, &outgoing.target),
+        }
+        Ok(id)
+    }
+
+    fn dial(&mut self, wires: &mut Wires, id: ConnectionId, target: &Target) {
+        match target {
+            Target::Unix(path) => wires.dial(id, [Addr::Unix(Some(path.as_path().into()))]),
+            Target::Tcp(addr) => match addr.parse::<SocketAddr>() {
+                Ok(addr) => wires.dial(id, [Addr::Ip(addr)]),
+                Err(_) => self.look_up(wires, id, addr),
+            },
+        }
+    }
+
+    fn look_up(&mut self, wires: &mut Wires, id: ConnectionId, name: &str) {
+        match &self.settings.names {
+            Names::System => {
+                if !self.handle.look_up(id, name) {
+                    self.abort(wires, id, Reason::Connect(ConnectError::Busy));
+                }
+            }
+            #[cfg(feature = "test-util")]
+            Names::Table(table) => {
+                let found = table.iter().find(|(known, _)| known == name);
+                let addrs = found.map(|(_, addrs)| addrs.clone()).unwrap_or_default();
+                self.resolved(wires, id, addrs);
+            }
+        }
+    }
+
+    /// The addresses of a connection's name are known.
+    pub(crate) fn resolved(&mut self, wires: &mut Wires, id: ConnectionId, addrs: Vec<SocketAddr>) {
+        if !wires.contains(id) {
+            return;
+        }
+        if addrs.is_empty() {
+            return self.abort(wires, id, Reason::Connect(ConnectError::Name));
+        }
+        wires.dial(id, addrs.into_iter().map(Addr::Ip));
+    }
+
+    /// A connection that this side has begun has ended before it was up: why.
+    pub(crate) fn note_connect_failure(&mut self, id: ConnectionId, why: reactor::Reason) {
+        self.link(id).reason.get_or_insert(match why {
+            reactor::Reason::Connect(kind) | reactor::Reason::Io(kind) => {
+                Reason::Connect(ConnectError::Io(kind))
+            }
+            reactor::Reason::Timeout(_) => Reason::Connect(ConnectError::Timeout),
+            reactor::Reason::Tls => Reason::Connect(ConnectError::Tls),
+            reactor::Reason::Peer | reactor::Reason::Reset => Reason::Connect(ConnectError::Closed),
+            other => Reason::from_wire(other),
+        });
+    }
+}
+
+/// What is spoken above the stream first.
+#[cfg(feature = "tls")]
+fn above(outgoing: &Outgoing) -> Result<Above, ConnectError> {
+    let Some(config) = &outgoing.tls else { return Ok(Above::Plain) };
+    let name = outgoing.name_for_tls().ok_or(ConnectError::Invalid)?;
+    Ok(Above::Tls(config.clone(), name))
+}
+
+#[cfg(not(feature = "tls"))]
+fn above(_outgoing: &Outgoing) -> Result<Above, ConnectError> {
+    Ok(Above::Plain)
+}

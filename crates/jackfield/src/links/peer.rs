@@ -1,0 +1,25 @@
+//! Who is at the other end, as the user sees it.
+
+use crate::links::Links;
+use crate::shared::Peer;
+use jackfield_reactor::{self as reactor, Addr, ConnectionId, Wires};
+
+impl Links {
+    /// Who is at the other end of a connection that was taken up.
+    pub(crate) fn peer(&self, wires: &Wires, id: ConnectionId) -> Peer {
+        let link = &self.table[id.slot()];
+        let unknown = || reactor::Peer::new(Addr::Unix(None), link.listener.into());
+        let peer = self.peer_at(wires.peer(id).unwrap_or_else(unknown), id.reactor());
+        let tag = link.extra.as_ref().and_then(|extra| extra.tag);
+        Peer { tag, is_tls: peer.is_tls || wires.is_encrypted(id), ..peer }
+    }
+
+    /// Who is at the other end of one that was not. What the wire calls a listener is the index of a socket; what the user
+    /// sees is which of the listeners it is that were given.
+    pub(crate) fn peer_at(&self, wire: reactor::Peer, reactor: usize) -> Peer {
+        let listener = self.settings.listeners.get(wire.listener);
+        let number = listener.map_or(wire.listener, |listener| listener.number);
+        let is_tls = listener.is_some_and(|listener| listener.is_tls());
+        Peer { wire, listener: number, reactor, is_tls, tag: None }
+    }
+}

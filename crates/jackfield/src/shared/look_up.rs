@@ -1,0 +1,51 @@
+//! Looks the addresses of names up, on threads of its own: the system's call may wait for long.
+
+use crate::shared::command::Command;
+use crate::shared::handle::Handle;
+use jackfield_reactor::ConnectionId;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::thread;
+
+/// One name that takes long does not hold up the others.
+const THREADS_MAX: usize = 4;
+
+/// Names that may wait; one more is not looked up.
+const WAITING_MAX: usize = 1024;
+
+impl Handle {
+    /// Looks a name with a port up for a connection, whose reactor is told. False: too many wait already.
+    pub(crate) fn look_up(&self, id: ConnectionId, name: &str) -> bool {
+        let mut state = self.shared().look_ups.lock();
+        if state.waiting.len() >= WAITING_MAX {
+            return false;
+        }
+        if state.threads < THREADS_MAX {
+            let handle = self.clone();
+            let thread = thread::Builder::new().name("names".into()).spawn(move || handle.look_up_all());
+            state.threads += usize::from(thread.is_ok());
+        }
+        if state.threads > 0 {
+            state.waiting.push_back((id, name.to_owned()));
+        }
+        state.threads > 0
+    }
+
+    fn look_up_all(&self) {
+        while let Some((id, name)) = self.shared().look_ups.next() {
+            let found = name.to_socket_addrs().map(distinct).unwrap_or_default();
+            // A reactor that has ended has no use for it.
+            let _ = self.post_reserved(id.reactor(), Command::Resolved(id, found));
+        }
+    }
+}
+
+/// Each address once, in the order of the system.
+fn distinct(all: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
+    let mut addrs = Vec::new();
+    for addr in all {
+        if !addrs.contains(&addr) {
+            addrs.push(addr);
+        }
+    }
+    addrs
+}

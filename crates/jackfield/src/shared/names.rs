@@ -1,0 +1,40 @@
+//! Where the addresses of names come from.
+
+use jackfield_reactor::ConnectionId;
+use std::collections::VecDeque;
+#[cfg(feature = "test-util")]
+use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Where the addresses of names come from.
+#[derive(Clone, Debug)]
+pub(crate) enum Names {
+    System,
+    /// A table, for tests: what is not in it has no address.
+    #[cfg(feature = "test-util")]
+    Table(Vec<(String, Vec<SocketAddr>)>),
+}
+
+/// Names that wait to be looked up, and the threads that do it. They end when there is nothing left to do.
+#[derive(Debug, Default)]
+pub(crate) struct LookUps(Mutex<State>);
+
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) waiting: VecDeque<(ConnectionId, String)>,
+    pub(crate) threads: usize,
+}
+
+impl LookUps {
+    /// The next name. `None`: the thread that asks ends.
+    pub(crate) fn next(&self) -> Option<(ConnectionId, String)> {
+        let mut state = self.lock();
+        let next = state.waiting.pop_front();
+        state.threads -= usize::from(next.is_none());
+        next
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
