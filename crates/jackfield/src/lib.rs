@@ -59,6 +59,7 @@ pub use client::{
 pub use config::{Heartbeat, LimitRow, Limits, Listener, OnRateExceeded, Outgoing, Rate};
 pub use disconnect::{ConnectError, Disconnect, Limit, ProtocolError, Reason, Timeout};
 pub use message::{Body, HeaderValue, Overflow, Prepared, Publication, Published, Sent};
+pub use observe::{AccessLog, LogCrate};
 pub use server::{Audit, Error, Finding, Result, Server, ServerBuilder};
 pub use shared::{
     AnsweredAs, Busy, Drain, Finished, Handle, Metrics, NotPosted, Observer, Peer, RefuseReason,

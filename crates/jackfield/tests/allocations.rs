@@ -5,8 +5,11 @@ mod steady;
 mod support;
 
 use allocation_counter::measure;
+use jackfield::AccessLog;
 use jackfield::test::{FarEnd, TestServer};
-use steady::{Worker, echo, heard, listen, milli_allocations, ok_bytes, open, repeat, requests};
+use steady::{
+    Worker, echo, heard, listen, milli_allocations, milli_allocations_of, ok_bytes, open, repeat, requests,
+};
 use support::{get, socket};
 
 #[track_caller]
@@ -67,6 +70,16 @@ fn a_keep_alive_request_costs_none() {
         ),
     ] {
         check(what, requests(request, bytes, burst), 0);
+    }
+}
+
+#[test]
+fn a_line_of_the_access_log_costs_none() {
+    for log in [AccessLog::common, AccessLog::json] {
+        let option = |builder: jackfield::ServerBuilder| builder.access_log(log(std::io::sink()));
+        // Its buffers grow a few times until a line more makes no difference.
+        let counted = milli_allocations_of(option, Worker::default, requests(get("/a?b=c"), ok_bytes(""), 1));
+        assert!(counted <= 20, "{counted} thousandths of an allocation");
     }
 }
 

@@ -44,7 +44,7 @@ impl Client for Actor {
 struct Reader;
 
 impl Observer for Reader {
-    fn wants_finished(&self) -> bool {
+    fn wants_finished(&self, _listener: usize) -> bool {
         true
     }
 

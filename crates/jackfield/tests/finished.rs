@@ -21,7 +21,7 @@ thread_local! {
 struct Access(Log);
 
 impl Observer for Access {
-    fn wants_finished(&self) -> bool {
+    fn wants_finished(&self, _listener: usize) -> bool {
         true
     }
 

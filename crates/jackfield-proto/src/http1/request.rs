@@ -5,6 +5,7 @@ use std::fmt;
 use super::authority::Authority;
 use super::fields::{Lines, is_forbidden_trailer};
 use super::head::Head;
+use super::masked::{MASK, MaskedQuery, is_secret_field};
 use super::slots::{Span, find};
 use super::target;
 use super::version::Version;
@@ -102,7 +103,9 @@ impl<'b> Request<'b> {
     #[must_use]
     #[inline]
     pub fn query(&self) -> Option<&'b str> {
-        self.target().split_once('?').map(|(_, query)| query)
+        let target = self.head.target();
+        let before = jackfield_simd::ascii_before(target, b'?').len();
+        target.get(before + 1..).filter(|_| before < target.len()).map(text)
     }
 
     /// The host, with its port if one was sent. The authority of an absolute-form target wins over `Host`
@@ -176,11 +179,12 @@ impl<'b> Request<'b> {
     }
 }
 
+/// Without its secrets: see [`MaskedQuery`]; the values of `Authorization`, `Cookie` and their like are `***`.
 impl fmt::Debug for Request<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
             .field("method", &self.method())
-            .field("target", &self.target())
+            .field("target", &MaskedQuery(self.target()))
             .field("version", &self.version())
             .field("headers", &self.headers())
             .field("body_bytes", &self.body.len())
@@ -218,8 +222,11 @@ impl ExactSizeIterator for HeaderIter<'_> {}
 
 impl fmt::Debug for HeaderIter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entries = self.clone().map(|(name, value)| (name, String::from_utf8_lossy(value)));
-        f.debug_map().entries(entries).finish()
+        let shown = |(name, value)| match is_secret_field(name) {
+            true => (name, MASK.into()),
+            false => (name, String::from_utf8_lossy(value)),
+        };
+        f.debug_map().entries(self.clone().map(shown)).finish()
     }
 }
 

@@ -50,6 +50,11 @@ impl Wires {
         self.queued_now(id) + self.broadcast.owed(id)
     }
 
+    /// Bytes that were sent so far, what waits for the kernel included, as plain text.
+    pub fn sent(&self, id: ConnectionId) -> u64 {
+        self.known(id).map_or(0, |wire| wire.bytes_out) + self.queued(id) as u64
+    }
+
     /// True if the kernel has not taken all that was sent: some waits for it, in plain text or encrypted already.
     pub fn has_backlog(&self, id: ConnectionId) -> bool {
         self.queued(id) > 0 || self.peek(id).is_some_and(|wire| wire.session.encrypted_bytes() > 0)

@@ -4,7 +4,7 @@ use crate::client::{BodyPlan, Client, Connection, Exchange, Upgrade, WebSocket};
 use crate::disconnect::{ProtocolError, Reason};
 use crate::dispatch::call::{Stepped, call, call_named};
 use crate::gate::Verdict;
-use crate::links::{Asks, Awaited, Protocol};
+use crate::links::{Awaited, Protocol};
 use crate::shared::Callback;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{self, Event, Fields, Phase, Request, Version};
@@ -45,13 +45,14 @@ pub(super) fn take<C: Client>(
 #[inline(always)]
 fn event<C: Client>(client: &mut C, connection: &mut Connection<'_>, event: Event<'_>, rest_bytes: usize) {
     let link = connection.links.link(connection.id);
+    let asks = link.asks;
     if link.awaited != Awaited::Nothing {
         connection.links.settle_deadline(connection.wires, connection.id);
     }
     match event {
         Event::Request(request) if !request.has_body() => {
             connection.links.metrics.requests.add(1);
-            if connection.links.asks == Asks::NOTHING || passes_gate(connection, request) {
+            if !asks.about_requests() || passes_gate(connection, request) {
                 self::request(client, connection, &request);
             }
         }
@@ -64,7 +65,7 @@ fn event<C: Client>(client: &mut C, connection: &mut Connection<'_>, event: Even
         }
         Event::End(request) => end(client, connection, &request),
     }
-    if connection.links.asks.record {
+    if asks.for_a_record() {
         connection.links.settle_exchange(connection.wires, connection.id);
     }
 }
@@ -75,17 +76,19 @@ fn event<C: Client>(client: &mut C, connection: &mut Connection<'_>, event: Even
 #[inline(never)]
 fn passes_gate(connection: &mut Connection<'_>, request: Request<'_>) -> bool {
     let Connection { id, wires, links } = connection;
-    let Asks { gate, record } = links.asks;
-    if record {
+    let asks = links.link(*id).asks;
+    if asks.for_a_record() {
         links.begin_exchange(wires, *id, &request);
     }
-    match links.refusal(wires, &request).filter(|_| gate) {
-        Some(status) => {
-            links.respond_with_status(wires, *id, status);
-            false
-        }
-        None => true,
+    let refusal = if asks.the_gate() { links.refusal(wires, &request) } else { None };
+    if let Some(status) = refusal {
+        links.respond_with_status(wires, *id, status);
     }
+    refusal.is_none()
+}
+
+fn asks_about_requests(connection: &mut Connection<'_>) -> bool {
+    connection.links.link(connection.id).asks.about_requests()
 }
 
 /// A request that was announced is there with all its body.
@@ -116,7 +119,7 @@ fn body<C: Client>(client: &mut C, connection: &mut Connection<'_>, part: &[u8])
 #[inline(never)]
 fn request_with_body<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
     connection.links.metrics.requests.add(1);
-    if connection.links.asks != Asks::NOTHING && !passes_gate(connection, *request) {
+    if asks_about_requests(connection) && !passes_gate(connection, *request) {
         return;
     }
     let head = request.head_only();
@@ -158,7 +161,7 @@ fn request_with_body<C: Client>(client: &mut C, connection: &mut Connection<'_>,
 #[inline(never)]
 fn head<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
     connection.links.metrics.requests.add(1);
-    if connection.links.asks != Asks::NOTHING && !passes_gate(connection, *request) {
+    if asks_about_requests(connection) && !passes_gate(connection, *request) {
         return connection.links.await_body(connection.wires, connection.id);
     }
     let plan = call_named(client, connection, Callback::Head, |client, connection| {
@@ -195,7 +198,7 @@ fn upgrade<C: Client>(
     rest_bytes: usize,
 ) {
     connection.links.metrics.requests.add(1);
-    if connection.links.asks != Asks::NOTHING && !passes_gate(connection, *request) {
+    if asks_about_requests(connection) && !passes_gate(connection, *request) {
         return;
     }
     let is_http11 = request.version() == Version::Http11;

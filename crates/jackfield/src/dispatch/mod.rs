@@ -114,7 +114,8 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         };
         let link = links.link(id);
         let limits = &settings.listeners[usize::from(link.listener)].limits;
-        let (is_rated, is_websocket) = (link.is_rated, matches!(link.protocol, Protocol::WebSocket(_)));
+        let (is_rated, is_websocket) =
+            (link.asks.is_rated(), matches!(link.protocol, Protocol::WebSocket(_)));
         let mut connection = Connection { id, wires, links };
         let used = if is_rated {
             feed_rated(client, &mut connection, rx, scratch, slots, limits)

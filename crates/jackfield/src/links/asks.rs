@@ -1,14 +1,66 @@
-//! What a request meets before its client.
+//! What a connection's bytes and requests meet before its client.
 
-/// What is done with a request before its client sees it. Nothing is the usual case, and one comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Asks {
-    /// The gate has something to decide.
-    pub(crate) gate: bool,
-    /// It is recorded, for an observer.
-    pub(crate) record: bool,
-}
+use crate::shared::Settings;
+
+/// What is done with the bytes and requests of a connection before its client sees them. Nothing is the usual case, and
+/// one comparison. All but the rate is that of its listener.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Asks(u8);
 
 impl Asks {
-    pub(crate) const NOTHING: Self = Self { gate: false, record: false };
+    /// Of each socket that listens.
+    pub(crate) fn of_sockets(settings: &Settings) -> Box<[Self]> {
+        let gate = flag(settings.gate.judges_requests(), Self::GATE);
+        let asks = settings.listeners.iter().map(|listener| {
+            let observer = settings.observer.wants_finished(listener.number);
+            let access_log = settings.access_log.as_ref().is_some_and(|log| log.wants(listener.number));
+            Self(gate | flag(observer, Self::OBSERVER) | flag(access_log, Self::ACCESS_LOG))
+        });
+        asks.collect()
+    }
+
+    /// Something is done with its requests.
+    #[inline(always)]
+    pub(crate) fn about_requests(self) -> bool {
+        self.0 & (Self::GATE | Self::RECORD) != 0
+    }
+
+    /// What it may say in a second is bounded: see [`Extra::bucket`](crate::links::link::Extra).
+    #[inline(always)]
+    pub(crate) fn is_rated(self) -> bool {
+        self.0 & Self::RATE != 0
+    }
+
+    pub(crate) fn set_rated(&mut self, is_rated: bool) {
+        self.0 = (self.0 & !Self::RATE) | flag(is_rated, Self::RATE);
+    }
+
+    /// The gate has something to decide.
+    pub(crate) fn the_gate(self) -> bool {
+        self.0 & Self::GATE != 0
+    }
+
+    /// It is recorded, for somebody.
+    #[inline(always)]
+    pub(crate) fn for_a_record(self) -> bool {
+        self.0 & Self::RECORD != 0
+    }
+
+    pub(crate) fn for_the_observer(self) -> bool {
+        self.0 & Self::OBSERVER != 0
+    }
+
+    pub(crate) fn for_the_access_log(self) -> bool {
+        self.0 & Self::ACCESS_LOG != 0
+    }
+
+    const GATE: u8 = 1;
+    const OBSERVER: u8 = 2;
+    const ACCESS_LOG: u8 = 4;
+    const RECORD: u8 = Self::OBSERVER | Self::ACCESS_LOG;
+    const RATE: u8 = 8;
+}
+
+fn flag(is_set: bool, flag: u8) -> u8 {
+    if is_set { flag } else { 0 }
 }

@@ -15,16 +15,15 @@ impl Links {
             self.link(id).extra();
             self.charge(wires, id);
         }
-        let record = ExchangeRecord {
-            method: request.method().into(),
-            path: request.path().into(),
-            begun_at: wires.now(),
-            bytes_in: (request.head_bytes() + request.body().len()) as u64,
-            sent_before: sent(wires, id),
-            status: 0,
-            answered: AnsweredAs::AtOnce,
-        };
-        self.link(id).extra().exchange = Some(Box::new(record));
+        let mut record = self.spare_records.pop();
+        let ExchangeRecord { asked, begun_at, bytes_in, sent_before, status, answered } = &mut *record;
+        asked.take(request);
+        *begun_at = wires.now();
+        *bytes_in = (request.head_bytes() + request.body().len()) as u64;
+        *sent_before = wires.sent(id);
+        *status = 0;
+        *answered = AnsweredAs::AtOnce;
+        self.link(id).extra().exchange = Some(record);
     }
 
     /// Part of the body of the request has come.
@@ -94,22 +93,34 @@ impl Links {
     }
 
     fn finish_exchange(&mut self, wires: &mut Wires, id: ConnectionId, is_complete: bool) {
+        let unix_seconds = self.date.at(wires.now()).unix_seconds();
         let link = &mut self.table[id.slot()];
         let Some(record) = link.extra.as_mut().and_then(|extra| extra.exchange.take()) else { return };
-        self.settings.observer.on_finished(&Finished {
+        let finished = Finished {
             connection: id,
-            listener: link.listener.into(),
+            listener: self.settings.listeners[usize::from(link.listener)].number,
             peer: wires.peer(id).and_then(|peer| peer.source().as_ip()),
-            method: &record.method,
-            path: &record.path,
+            method: record.asked.method(),
+            path: record.asked.path(),
+            query: record.asked.query(),
+            version: record.asked.version,
             status: record.status,
             bytes_in: record.bytes_in,
-            bytes_out: sent(wires, id).saturating_sub(record.sent_before),
+            bytes_out: wires.sent(id).saturating_sub(record.sent_before),
+            unix_seconds,
             duration: wires.now().since(record.begun_at),
             answered: record.answered,
             is_complete,
-        });
-        if record.answered != AnsweredAs::AtOnce {
+        };
+        if link.asks.for_the_observer() {
+            self.settings.observer.on_finished(&finished);
+        }
+        if let Some(log) = self.settings.access_log.as_ref().filter(|_| link.asks.for_the_access_log()) {
+            log.take(&finished);
+        }
+        let was_charged = record.answered != AnsweredAs::AtOnce;
+        self.spare_records.keep(record);
+        if was_charged {
             self.charge(wires, id);
         }
     }
@@ -117,9 +128,4 @@ impl Links {
     fn record(&mut self, id: ConnectionId) -> Option<&mut ExchangeRecord> {
         self.link(id).extra.as_mut()?.exchange.as_deref_mut()
     }
-}
-
-/// What was sent on a connection so far, what is queued included.
-pub(super) fn sent(wires: &Wires, id: ConnectionId) -> u64 {
-    wires.wire_stats(id).map_or(0, |stats| stats.bytes_out) + wires.queued(id) as u64
 }

@@ -2,7 +2,6 @@
 
 use crate::disconnect::{Reason, Timeout};
 use crate::links::Links;
-use crate::links::exchange::sent;
 use crate::links::link::key;
 use crate::links::protocol::Protocol;
 use jackfield_proto::http1::Phase;
@@ -40,7 +39,7 @@ impl Links {
     pub(crate) fn await_answer(&mut self, wires: &mut Wires, id: ConnectionId) {
         let answer_timeout = self.limits_of(id).answer_timeout;
         if !answer_timeout.is_zero() {
-            self.link(id).extra().answer_bytes = sent(wires, id);
+            self.link(id).extra().answer_bytes = wires.sent(id);
             self.charge(wires, id);
             wires.set_timer(id, key::ANSWER, answer_timeout);
         }
@@ -51,7 +50,7 @@ impl Links {
     #[cold]
     pub(crate) fn on_answer_due(&mut self, wires: &mut Wires, id: ConnectionId) {
         let sent_before = self.link(id).extra().answer_bytes;
-        let flows = wires.queued(id) > 0 || sent(wires, id) != sent_before;
+        let flows = wires.queued(id) > 0 || wires.sent(id) != sent_before;
         match self.answer_phase(id) {
             Some(Phase::Streaming) if flows => self.await_answer(wires, id),
             Some(Phase::Streaming | Phase::Deferred) => {

@@ -2,6 +2,7 @@
 
 use crate::config::Heartbeat;
 use crate::disconnect::Reason;
+use crate::links::asks::Asks;
 use crate::links::bucket::Bucket;
 use crate::links::protocol::Protocol;
 use crate::links::record::ExchangeRecord;
@@ -19,12 +20,12 @@ pub(crate) struct Link {
     /// Why it is closing, when that is more than the wire can say.
     pub(crate) reason: Option<Reason>,
     pub(crate) listener: u8,
+    /// What its bytes and requests meet before its client.
+    pub(crate) asks: Asks,
     pub(crate) awaited: Awaited,
     pub(crate) overflow: Overflow,
     /// The user has set its idle timeout: then that ends it, and no heartbeat is sent.
     pub(crate) has_own_idle_timeout: bool,
-    /// What it may say in a second is bounded: see [`Extra::bucket`].
-    pub(crate) is_rated: bool,
     pub(crate) admission: Admission,
 }
 

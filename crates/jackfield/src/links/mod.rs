@@ -23,16 +23,17 @@ mod subscribe;
 mod upgrade;
 mod walk;
 
-pub(crate) use asks::Asks;
 pub(crate) use link::{Admission, Awaited, key};
 pub(crate) use output::EVENT_STREAM;
 pub(crate) use protocol::Protocol;
 
 use crate::config::{Heartbeat, Limits};
 use crate::gate::Overload;
+use crate::links::asks::Asks;
 use crate::links::date::Date;
 use crate::links::fan_out::FanOut;
 use crate::links::link::Link;
+use crate::links::record::SpareRecords;
 use crate::links::replay::Turns;
 use crate::links::walk::Walk;
 use crate::shared::{Handle, ReactorMetrics, Settings};
@@ -55,6 +56,7 @@ pub(crate) struct Links {
     pub(crate) handle: Handle,
     pub(crate) settings: Arc<Settings>,
     pub(crate) metrics: Arc<ReactorMetrics>,
+    spare_records: SpareRecords,
     /// Header lines of answers are gathered here, so that they need no buffer of their own.
     pub(crate) fields: Fields,
     /// What takes the place of the present client after its callback: a `Box<dyn Client>`.
@@ -73,8 +75,8 @@ pub(crate) struct Links {
     /// By listener, the heartbeat of every WebSocket that has none of its own.
     pub(crate) heartbeats: Box<[Arc<Heartbeat>]>,
     pub(crate) overload: Overload,
-    /// What is done with requests before their clients see them.
-    pub(crate) asks: Asks,
+    /// By socket, what is done with requests before their clients see them.
+    asks: Box<[Asks]>,
     pub(crate) reactor: usize,
     /// Messages for many are encoded here first.
     pub(crate) scratch: Vec<u8>,
@@ -93,7 +95,7 @@ impl Links {
         let limits = &settings.limits;
         let overload = Overload::new(limits.lag_target, limits.lag_window, limits.reactor.accepts_per_turn);
         let date = Date::new(settings.clock);
-        let asks = Asks { gate: settings.gate.judges_requests(), record: settings.observer.wants_finished() };
+        let asks = Asks::of_sockets(&settings);
         Self {
             table: Vec::new(),
             topics: Topics::default(),
@@ -103,6 +105,7 @@ impl Links {
             handle,
             settings,
             metrics,
+            spare_records: SpareRecords::default(),
             fields: Fields::new(),
             replacement: None,
             drain_until: None,
@@ -123,7 +126,8 @@ impl Links {
     /// A fresh link for a new connection.
     pub(crate) fn open(&mut self, id: ConnectionId, listener: usize) {
         table::extend_gently(&mut self.table, id.slot(), Link::default);
-        self.table[id.slot()] = Link { listener: listener as u8, ..Link::default() };
+        let asks = self.asks.get(listener).copied().unwrap_or_default();
+        self.table[id.slot()] = Link { listener: listener as u8, asks, ..Link::default() };
     }
 
     #[inline(always)]

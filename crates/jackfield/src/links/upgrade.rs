@@ -68,7 +68,7 @@ impl Links {
             return false;
         }
         self.switch_to_websocket(wires, *id, accept, fields);
-        if self.asks.record {
+        if self.link(*id).asks.for_a_record() {
             self.settle_exchange(wires, *id);
         }
         self.read_on(wires, *id);

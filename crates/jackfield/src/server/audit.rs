@@ -180,6 +180,7 @@ mod tests {
             limits,
             gate: Gate { origins, ..Gate::default() },
             observer: Arc::new(NoObserver),
+            access_log: None,
             clock: WallClock::System,
             names: Names::System,
         }

@@ -2,6 +2,7 @@
 
 use crate::config::{Changes, Limits, Listener, ListenerSettings};
 use crate::gate::{Allowed, Gate, Hosts, Origins, Reserved};
+use crate::observe::AccessLog;
 use crate::server::Server;
 use crate::server::error::{Error, Result};
 #[cfg(all(feature = "signals", unix))]
@@ -24,6 +25,7 @@ pub struct ServerBuilder {
     reserved: Vec<String>,
     watchdog: Option<bool>,
     observer: Arc<dyn Observer>,
+    access_log: Option<AccessLog>,
     #[cfg(all(feature = "signals", unix))]
     signals: bool,
 }
@@ -40,6 +42,7 @@ impl Default for ServerBuilder {
             reserved: Vec::new(),
             watchdog: None,
             observer: Arc::new(NoObserver),
+            access_log: None,
             #[cfg(all(feature = "signals", unix))]
             signals: false,
         }
@@ -167,6 +170,14 @@ impl ServerBuilder {
         self
     }
 
+    /// Writes a line for each exchange that is over, besides what the observer is told. Given twice, the last one counts.
+    /// Default: none.
+    #[must_use]
+    pub fn access_log(mut self, log: AccessLog) -> Self {
+        self.access_log = Some(log);
+        self
+    }
+
     /// Shuts the server down in good order at SIGTERM or SIGINT. A second one ends the process at once. When the
     /// server has ended, or was dropped, signals do again what they do without it, unless another server of the
     /// process wants them. Default: off.
@@ -197,6 +208,7 @@ impl ServerBuilder {
             },
             watchdog: self.watchdog.unwrap_or(reactors > 1),
             observer: self.observer,
+            access_log: self.access_log.map(AccessLog::start).transpose()?,
             clock: WallClock::System,
             names: Names::System,
         };

@@ -1,5 +1,6 @@
 //! What an observer is told of an exchange that is over.
 
+use jackfield_proto::http1::Version;
 use jackfield_reactor::ConnectionId;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,6 +19,11 @@ pub struct Finished<'e> {
     pub method: &'e str,
     /// Its path, without the query.
     pub path: &'e str,
+    /// What follows the first `?`, as it was sent: it may have secrets in it, which
+    /// [`MaskedQuery`](crate::proto::http1::MaskedQuery) leaves out.
+    pub query: Option<&'e str>,
+    /// The version that the peer speaks.
+    pub version: Version,
     /// The status of the answer; 0 if none was sent.
     pub status: u16,
     /// Bytes of the request: its head as it came, and its body without the framing of chunks. A body that was refused
@@ -25,6 +31,8 @@ pub struct Finished<'e> {
     pub bytes_in: u64,
     /// Bytes of the answer, head and body, as plain text; those that the kernel has not taken yet included.
     pub bytes_out: u64,
+    /// When it was over, in seconds since 1970.
+    pub unix_seconds: u64,
     /// From the turn in which the head had come to that in which the last byte of the answer was queued, or the
     /// connection ended. In milliseconds; a simulation and a test server have their own clock.
     pub duration: Duration,
@@ -32,6 +40,14 @@ pub struct Finished<'e> {
     pub answered: AnsweredAs,
     /// The answer is whole. False if the connection ended before that.
     pub is_complete: bool,
+}
+
+/// Who is told of exchanges besides the observer.
+pub(crate) trait FinishedSink: Send + Sync {
+    /// Whether it wants to be told of those of this listener.
+    fn wants(&self, listener: usize) -> bool;
+
+    fn take(&self, finished: &Finished<'_>);
 }
 
 /// How an exchange was answered.

@@ -24,6 +24,7 @@ mod state;
 pub(crate) use callback::{Callback, NAMES};
 pub(crate) use command::{Acceptance, Answer, AnswerKind, Command, Copies, Part, PartKind};
 pub(crate) use ending::Ending;
+pub(crate) use finished::FinishedSink;
 pub use finished::{AnsweredAs, Finished};
 pub use handle::Handle;
 pub use metrics::Metrics;

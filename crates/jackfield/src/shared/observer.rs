@@ -89,9 +89,10 @@ pub trait Observer: Send + Sync {
         let _ = id;
     }
 
-    /// Whether [`Observer::on_finished`] is to be called. Asked once, when a server starts: where the answer is no,
-    /// nothing is recorded. Default: no.
-    fn wants_finished(&self) -> bool {
+    /// Whether [`Observer::on_finished`] is to be called for the exchanges of this listener. Asked when a server starts, once
+    /// for each of its reactors: where the answer is no, nothing is recorded. Default: no.
+    fn wants_finished(&self, listener: usize) -> bool {
+        let _ = listener;
         false
     }
 
@@ -207,9 +208,9 @@ impl Observer for Guarded {
         self.tell(|observer| observer.on_dropped(id));
     }
 
-    fn wants_finished(&self) -> bool {
+    fn wants_finished(&self, listener: usize) -> bool {
         let mut wants = false;
-        self.tell(|observer| wants = observer.wants_finished());
+        self.tell(|observer| wants = observer.wants_finished(listener));
         wants
     }
 

@@ -2,6 +2,7 @@
 
 use crate::config::{Limits, ListenerSettings, Speaks};
 use crate::gate::Gate;
+use crate::shared::finished::FinishedSink;
 use crate::shared::names::Names;
 use crate::shared::observer::Observer;
 use std::sync::Arc;
@@ -14,6 +15,8 @@ pub(crate) struct Settings {
     pub(crate) gate: Gate,
     pub(crate) watchdog: bool,
     pub(crate) observer: Arc<dyn Observer>,
+    /// Where finished exchanges are written down.
+    pub(crate) access_log: Option<Arc<dyn FinishedSink>>,
     pub(crate) clock: WallClock,
     pub(crate) names: Names,
 }

@@ -576,7 +576,7 @@ impl Sim {
             return Err(wrong("liveness", "shut down, and a reactor goes on".into()));
         }
         let (asked, finished) = (self.handle.metrics().requests, self.book.pages().finished);
-        if self.settings.observer.wants_finished() && asked != finished {
+        if self.settings.observer.wants_finished(0) && asked != finished {
             let text = format!("{finished} exchanges were told to be over, of {asked}");
             return Err(wrong("promises", text));
         }
@@ -647,6 +647,7 @@ fn settings(options: &Options, book: &Book, records: bool) -> Settings {
             has_tls: options.tls.is_some(),
             records,
         }),
+        access_log: None,
         clock: WallClock::From(BEGIN),
         names: Names::Table(Vec::new()),
     }

@@ -145,7 +145,7 @@ impl Observer for Eyes {
         self.observer.on_stopped();
     }
 
-    fn wants_finished(&self) -> bool {
+    fn wants_finished(&self, _listener: usize) -> bool {
         self.records
     }
 

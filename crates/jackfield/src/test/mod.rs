@@ -25,6 +25,7 @@ use crate::client::{Closure, IntoClient, Setup};
 use crate::config::{Limits, ListenerSettings};
 use crate::dispatch::Dispatcher;
 use crate::gate::{Allowed, Gate, Hosts, Origins, Reserved};
+use crate::observe::AccessLog;
 use crate::shared::{
     Ending, Guarded, Handle, Names, NoObserver, Observer, Peer, RemoteReactor, Settings, WallClock,
 };
@@ -61,6 +62,9 @@ pub struct TestOptions {
     /// The addresses of names with their ports, such as `db.example:5432`, for connections that the server begins. Others
     /// have none.
     pub names: Vec<(String, Vec<SocketAddr>)>,
+    /// Where finished exchanges are written down, as [`ServerBuilder::access_log`](crate::ServerBuilder::access_log). All is
+    /// written when the server has been dropped.
+    pub access_log: Option<AccessLog>,
     /// TLS on every listener, as [`Listener::tls_config`](crate::Listener::tls_config): the far ends then carry its
     /// records. Default: none.
     #[cfg(feature = "tls")]
@@ -89,6 +93,7 @@ impl Default for TestOptions {
             hosts: Vec::new(),
             reserved: Vec::new(),
             names: Vec::new(),
+            access_log: None,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -154,6 +159,7 @@ impl TestServer {
             gate: Gate { hosts, origins, reserved: Reserved(options.reserved) },
             watchdog: false,
             observer: Arc::new(Guarded(options.observer)),
+            access_log: options.access_log.map(|log| log.start().expect("a thread can be started")),
             clock: WallClock::From(BEGIN),
             names: Names::Table(options.names),
         };

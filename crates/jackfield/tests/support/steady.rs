@@ -6,7 +6,8 @@
 #![allow(dead_code, unreachable_pub)]
 
 use jackfield::{
-    Client, ConnectionId, Drain, Exchange, Limits, Message, Request, Server, TimerId, WebSocket,
+    Client, ConnectionId, Drain, Exchange, Limits, Message, Request, Server, ServerBuilder, TimerId,
+    WebSocket,
 };
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -24,18 +25,29 @@ pub fn milli_allocations<C: Client + 'static>(
     make: impl Fn() -> C + Clone + Send + 'static,
     play: impl Fn(SocketAddr, usize),
 ) -> u64 {
-    let few = allocations(make.clone(), &play, WARM);
-    let many = allocations(make, &play, WARM + COUNTED);
+    milli_allocations_of(|builder| builder, make, play)
+}
+
+/// The same, for a server with an option more.
+pub fn milli_allocations_of<C: Client + 'static>(
+    option: impl Fn(ServerBuilder) -> ServerBuilder,
+    make: impl Fn() -> C + Clone + Send + 'static,
+    play: impl Fn(SocketAddr, usize),
+) -> u64 {
+    let few = allocations(&option, make.clone(), &play, WARM);
+    let many = allocations(&option, make, &play, WARM + COUNTED);
     many.saturating_sub(few) * 1000 / COUNTED as u64
 }
 
 fn allocations<C: Client + 'static>(
+    option: impl Fn(ServerBuilder) -> ServerBuilder,
     make: impl Fn() -> C + Clone + Send + 'static,
     play: impl Fn(SocketAddr, usize),
     rounds: usize,
 ) -> u64 {
     let limits = Limits::default().with(|limits| limits.control_frames = 0);
-    let server = Server::builder().listen("127.0.0.1:0").preset(limits).reactors(1).bind().unwrap();
+    let builder = Server::builder().listen("127.0.0.1:0").preset(limits).reactors(1);
+    let server = option(builder).bind().unwrap();
     let (addr, handle) = (server.local_addr(), server.handle());
     let reactor = thread::spawn(move || {
         let mut served = None;

@@ -16,7 +16,7 @@ impl Links {
         // A callback may ask for it whose message is counted already.
         let said = self.said();
         let link = self.link(id);
-        link.is_rated = rate.is_bounded();
+        link.asks.set_rated(rate.is_bounded());
         if rate.is_bounded() {
             link.extra().bucket = Some(Box::new(Bucket::new(rate, wires.now(), said)));
         } else if let Some(extra) = &mut link.extra {

@@ -23,7 +23,7 @@ impl Links {
     ) {
         let now = wires.now();
         let Some(outbox) = wires.outbox(id) else { return };
-        if self.asks.record {
+        if self.link(id).asks.for_a_record() {
             self.record_answer(id, head.status, head.content_type, head.fields);
         }
         let (link, date) = self.link_and_date(id, now);
@@ -42,7 +42,7 @@ impl Links {
 
     /// After an answer that was not given in its own callback: on to the next request, or to the end.
     pub(crate) fn after_answer(&mut self, wires: &mut Wires, id: ConnectionId) {
-        if self.asks.record && !planted(53) {
+        if self.link(id).asks.for_a_record() && !planted(53) {
             self.settle_exchange(wires, id);
         }
         let has_ended = wires.has_ended(id);

@@ -13,7 +13,7 @@ impl Links {
         let heartbeat = self.limits_of(id).events_heartbeat;
         let Some(outbox) = wires.outbox(id) else { return };
         let head = ResponseHead { status: 200, content_type: EVENT_STREAM, fields: &fields };
-        if self.asks.record {
+        if self.link(id).asks.for_a_record() {
             self.record_answer(id, head.status, head.content_type, head.fields);
         }
         let (link, date) = self.link_and_date(id, now);

@@ -20,7 +20,7 @@ impl Links {
     ) {
         let now = wires.now();
         let Some(outbox) = wires.outbox(id) else { return };
-        if self.asks.record {
+        if self.link(id).asks.for_a_record() {
             self.record_answer(id, head.status, head.content_type, head.fields);
         }
         let (link, date) = self.link_and_date(id, now);

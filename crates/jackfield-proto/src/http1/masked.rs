@@ -1,0 +1,87 @@
+//! What must not be written down: passwords, cookies, tokens.
+
+use std::fmt;
+
+/// A query, or a target with one, as it may be written down: the values of pairs whose names speak of secrets are `***`.
+///
+/// ```
+/// use jackfield_proto::http1::MaskedQuery;
+///
+/// let shown = MaskedQuery("page=2&access_token=abc&Password=x").to_string();
+/// assert_eq!(shown, "page=2&access_token=***&Password=***");
+/// ```
+///
+/// A name speaks of a secret if one of these is in it, in any case: `auth`, `code`, `key`, `jwt`, `pass`, `pwd`, `secret`,
+/// `session`, `sid`, `sig`, `token`. Names are compared as they were sent, not decoded; one with a `%` in it counts as such a
+/// name. It is a net for what is usual, and no proof.
+#[derive(Clone, Copy)]
+pub struct MaskedQuery<'q>(pub &'q str);
+
+impl fmt::Display for MaskedQuery<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (before, query) = match self.0.split_once('?') {
+            Some((before, query)) if !before.contains(['=', '&']) => (Some(before), query),
+            _ => (None, self.0),
+        };
+        if let Some(before) = before {
+            write!(f, "{before}?")?;
+        }
+        for (number, pair) in query.split('&').enumerate() {
+            if number > 0 {
+                f.write_str("&")?;
+            }
+            match pair.split_once('=') {
+                Some((name, _)) if is_secret_name(name) => write!(f, "{name}={MASK}")?,
+                _ => f.write_str(pair)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for MaskedQuery<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
+
+/// Whether the value of a field of this name must not be written down.
+pub(super) fn is_secret_field(name: &str) -> bool {
+    SECRET_FIELDS.iter().any(|secret| name.eq_ignore_ascii_case(secret))
+}
+
+fn is_secret_name(name: &str) -> bool {
+    let has = |secret: &&[u8]| {
+        name.as_bytes().windows(secret.len()).any(|window| window.eq_ignore_ascii_case(secret))
+    };
+    name.contains('%') || SECRET_NAMES.iter().any(has)
+}
+
+pub(super) const MASK: &str = "***";
+const SECRET_FIELDS: [&str; 6] =
+    ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token"];
+const SECRET_NAMES: [&[u8]; 11] =
+    [b"auth", b"code", b"key", b"jwt", b"pass", b"pwd", b"secret", b"session", b"sid", b"sig", b"token"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_not_shown() {
+        for (query, shown) in [
+            ("", ""),
+            ("a=1&b=2", "a=1&b=2"),
+            ("a&b=", "a&b="),
+            ("token", "token"),
+            ("token=x", "token=***"),
+            ("/path?token=x&a=?token=y", "/path?token=***&a=?token=y"),
+            ("a=b?token=x", "a=b?token=x"),
+            ("X-Amz-Signature=x&API_KEY=y&a=b", "X-Amz-Signature=***&API_KEY=***&a=b"),
+            ("to%6Ben=x", "to%6Ben=***"),
+            ("&&sid=1", "&&sid=***"),
+        ] {
+            assert_eq!(MaskedQuery(query).to_string(), shown);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! One line, in one of the formats.
+
+use super::stamp::Stamp;
+use crate::shared::Finished;
+use jackfield_proto::http1::{MaskedQuery, Version};
+use std::io::Write;
+use std::net::{IpAddr, SocketAddr};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Common,
+    Json,
+}
+
+impl Format {
+    /// Appends a line, with the query only if one is to be shown.
+    pub(super) fn write(
+        self,
+        line: &mut Vec<u8>,
+        stamp: &Stamp,
+        finished: &Finished<'_>,
+        query: Option<&str>,
+    ) {
+        match self {
+            Self::Common => common(line, stamp, finished, query),
+            Self::Json => json(line, stamp, finished, query),
+        }
+    }
+}
+
+fn common(line: &mut Vec<u8>, stamp: &Stamp, finished: &Finished<'_>, query: Option<&str>) {
+    match finished.peer {
+        Some(peer) => ip(line, peer.ip()),
+        None => line.push(b'-'),
+    }
+    line.extend_from_slice(b" - - [");
+    line.extend_from_slice(&stamp.common);
+    line.extend_from_slice(b"] \"");
+    line.extend_from_slice(finished.method.as_bytes());
+    line.push(b' ');
+    escaped(line, finished.path, hex);
+    if let Some(query) = query {
+        line.push(b'?');
+        masked(line, query, hex);
+    }
+    line.extend_from_slice(match finished.version {
+        Version::Http10 => b" HTTP/1.0\" ",
+        Version::Http11 => b" HTTP/1.1\" ",
+    });
+    number(line, finished.status.into());
+    line.push(b' ');
+    number(line, finished.bytes_out);
+    line.push(b'\n');
+}
+
+fn json(line: &mut Vec<u8>, stamp: &Stamp, finished: &Finished<'_>, query: Option<&str>) {
+    line.extend_from_slice(b"{\"time\":\"");
+    line.extend_from_slice(&stamp.iso);
+    if let Some(peer) = finished.peer {
+        line.extend_from_slice(b"\",\"peer\":\"");
+        address(line, peer);
+    }
+    line.extend_from_slice(b"\",\"listener\":");
+    number(line, finished.listener as u64);
+    line.extend_from_slice(b",\"method\":\"");
+    line.extend_from_slice(finished.method.as_bytes());
+    line.extend_from_slice(b"\",\"path\":\"");
+    escaped(line, finished.path, backslash);
+    if let Some(query) = query {
+        line.extend_from_slice(b"\",\"query\":\"");
+        masked(line, query, backslash);
+    }
+    line.extend_from_slice(match finished.version {
+        Version::Http10 => b"\",\"version\":\"1.0\",\"status\":",
+        Version::Http11 => b"\",\"version\":\"1.1\",\"status\":",
+    });
+    number(line, finished.status.into());
+    line.extend_from_slice(b",\"bytes_in\":");
+    number(line, finished.bytes_in);
+    line.extend_from_slice(b",\"bytes_out\":");
+    number(line, finished.bytes_out);
+    line.extend_from_slice(b",\"ms\":");
+    number(line, u64::try_from(finished.duration.as_millis()).unwrap_or(u64::MAX));
+    line.extend_from_slice(if finished.is_complete {
+        b",\"complete\":true}\n"
+    } else {
+        b",\"complete\":false}\n".as_slice()
+    });
+}
+
+fn address(line: &mut Vec<u8>, address: SocketAddr) {
+    if address.is_ipv6() {
+        line.push(b'[');
+    }
+    ip(line, address.ip());
+    line.extend_from_slice(if address.is_ipv6() { b"]:" } else { b":" });
+    number(line, address.port().into());
+}
+
+fn ip(line: &mut Vec<u8>, ip: IpAddr) {
+    match ip {
+        IpAddr::V4(ip) => ipv4(line, ip.octets()),
+        // To write to a vector can't fail.
+        IpAddr::V6(ip) => drop(write!(line, "{ip}")),
+    }
+}
+
+fn ipv4(line: &mut Vec<u8>, octets: [u8; 4]) {
+    let (mut text, mut at) = ([0; 16], 0);
+    for octet in octets {
+        let (digits, count) = OCTETS[usize::from(octet)];
+        text[at..at + 4].copy_from_slice(&digits);
+        at += usize::from(count);
+    }
+    // Without the last point.
+    line.extend_from_slice(&text[..at - 1]);
+}
+
+fn number(line: &mut Vec<u8>, number: u64) {
+    line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+/// Each octet of an address with a point behind it, and how long that is.
+const OCTETS: [([u8; 4], u8); 256] = {
+    let (mut octets, mut octet) = ([([0; 4], 0); 256], 0);
+    while octet < 256 {
+        let [hundreds, tens, ones] = [octet / 100, octet / 10 % 10, octet % 10];
+        let [h, t, o] = [b'0' + hundreds as u8, b'0' + tens as u8, b'0' + ones as u8];
+        octets[octet] = match octet {
+            100.. => ([h, t, o, b'.'], 4),
+            10.. => ([t, o, b'.', 0], 3),
+            _ => ([o, b'.', 0, 0], 2),
+        };
+        octet += 1;
+    }
+    octets
+};
+
+/// Appends visible ASCII, which a target is. Only quotes and backslashes are escaped.
+fn escaped(line: &mut Vec<u8>, text: &str, escape: fn(&mut Vec<u8>, u8)) {
+    let has = |byte| jackfield_simd::ascii_before(text.as_bytes(), byte).len() < text.len();
+    if !has(b'"') && !has(b'\\') {
+        return line.extend_from_slice(text.as_bytes());
+    }
+    for byte in text.bytes() {
+        if matches!(byte, b'"' | b'\\') { escape(line, byte) } else { line.push(byte) }
+    }
+}
+
+fn masked(line: &mut Vec<u8>, query: &str, escape: fn(&mut Vec<u8>, u8)) {
+    /// Escapes what a `Display` writes.
+    struct Escaped<'l>(&'l mut Vec<u8>, fn(&mut Vec<u8>, u8));
+
+    impl std::fmt::Write for Escaped<'_> {
+        fn write_str(&mut self, text: &str) -> std::fmt::Result {
+            escaped(self.0, text, self.1);
+            Ok(())
+        }
+    }
+    // It never fails.
+    let _ = std::fmt::Write::write_fmt(&mut Escaped(line, escape), format_args!("{}", MaskedQuery(query)));
+}
+
+fn hex(line: &mut Vec<u8>, byte: u8) {
+    // To write to a vector can't fail.
+    let _ = write!(line, "\\x{byte:02X}");
+}
+
+fn backslash(line: &mut Vec<u8>, byte: u8) {
+    line.extend_from_slice(&[b'\\', byte]);
+}

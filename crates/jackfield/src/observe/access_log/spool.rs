@@ -1,0 +1,125 @@
+//! Lines on their way to where they are written: a buffer for each reactor, and a thread that empties them.
+
+use super::stamp::Stamp;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle, Thread};
+use std::time::Duration;
+
+/// What is appended is written until this is dropped, and all of it before the drop returns.
+pub(super) struct Spool {
+    lanes: Arc<Lanes>,
+    writer: Thread,
+    join: Option<JoinHandle<()>>,
+}
+
+struct Lanes {
+    /// Reactors whose numbers differ by as many as there are share one.
+    lanes: [Lane; LANES],
+    dropped: AtomicU64,
+    is_over: AtomicBool,
+}
+
+/// On cache lines of its own, as its reactor's thread takes it for each exchange.
+#[derive(Default)]
+#[repr(align(128))]
+struct Lane(Mutex<Lines>);
+
+#[derive(Default)]
+struct Lines {
+    bytes: Vec<u8>,
+    stamp: Stamp,
+}
+
+impl Spool {
+    pub(super) fn start(sink: Box<dyn Write + Send>) -> io::Result<Self> {
+        let lanes = Arc::new(Lanes {
+            lanes: Default::default(),
+            dropped: AtomicU64::new(0),
+            is_over: AtomicBool::new(false),
+        });
+        let theirs = lanes.clone();
+        let join = thread::Builder::new().name("access-log".into()).spawn(move || theirs.run(sink))?;
+        Ok(Self { lanes, writer: join.thread().clone(), join: Some(join) })
+    }
+
+    /// Appends a line of this reactor. One for which there is no room is dropped and counted.
+    pub(super) fn append(&self, reactor: usize, unix_seconds: u64, line: impl FnOnce(&mut Vec<u8>, &Stamp)) {
+        let lane = &self.lanes.lanes[reactor % LANES];
+        let mut lines = lane.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Lines { bytes, stamp } = &mut *lines;
+        if bytes.len() >= LANE_BYTES_MAX {
+            self.lanes.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let is_first = bytes.is_empty();
+        if is_first {
+            // All that it may need: pages that are not used cost nothing.
+            bytes.reserve(LANE_BYTES_MAX);
+        }
+        stamp.renew(unix_seconds);
+        line(bytes, stamp);
+        drop(lines);
+        if is_first {
+            self.writer.unpark();
+        }
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        self.lanes.is_over.store(true, Ordering::Release);
+        self.writer.unpark();
+        if let Some(join) = self.join.take() {
+            // It panics only if the user's sink does, which has nothing to do with the server.
+            let _ = join.join();
+        }
+    }
+}
+
+impl Lanes {
+    /// Sleeps until the first line, lets more gather, and writes them.
+    fn run(&self, mut sink: Box<dyn Write + Send>) {
+        let (mut taken, mut has_failed) = (Vec::new(), false);
+        loop {
+            let is_over = self.is_over.load(Ordering::Acquire);
+            for lane in &self.lanes {
+                std::mem::swap(&mut lane.0.lock().unwrap_or_else(PoisonError::into_inner).bytes, &mut taken);
+                self.write(&mut sink, &taken, &mut has_failed);
+                taken.clear();
+            }
+            if is_over {
+                return;
+            }
+            thread::park();
+            if !self.is_over.load(Ordering::Acquire) {
+                thread::sleep(GATHER);
+            }
+        }
+    }
+
+    fn write(&self, sink: &mut Box<dyn Write + Send>, lines: &[u8], has_failed: &mut bool) {
+        if lines.is_empty() {
+            return;
+        }
+        match sink.write_all(lines).and_then(|()| sink.flush()) {
+            Ok(()) => *has_failed = false,
+            Err(error) if !*has_failed => {
+                *has_failed = true;
+                log::error!("the access log can't be written: {error}");
+            }
+            Err(_) => {}
+        }
+        let dropped = self.dropped.swap(0, Ordering::Relaxed);
+        if dropped > 0 {
+            log::warn!("{dropped} lines of the access log were dropped: it is written too slowly");
+        }
+    }
+}
+
+const LANES: usize = 16;
+/// What a reactor's lines may take while they wait, but for the end of the last one.
+const LANE_BYTES_MAX: usize = 1 << 20;
+/// How long lines gather.
+const GATHER: Duration = Duration::from_millis(50);
