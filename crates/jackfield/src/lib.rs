@@ -21,6 +21,8 @@
 //! [`EventStream`], a [`Raw`] connection. All of them are a [`Connection`] too, which sets timers, subscribes to
 //! topics, and sends to any other connection. What comes from other threads goes through a [`Handle`].
 //!
+//! The [`guide`] has ten short chapters, from the first server to several machines.
+//!
 //! # When something goes wrong
 //!
 //! Every bound and time is a field of [`Limits`], with presets for three places where a server may stand, and
@@ -39,6 +41,8 @@ mod config;
 mod disconnect;
 mod dispatch;
 mod gate;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod links;
 mod message;
 mod observe;
