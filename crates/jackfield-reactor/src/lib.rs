@@ -46,7 +46,7 @@ pub use session::preamble::{PreambleParser, PreambleRead, Proxied};
 #[cfg(feature = "tls")]
 pub use session::tls::Tls;
 pub use session::{BehindPreamble, Session};
-pub use stats::{Counter, Stats};
+pub use stats::{Counter, Stats, TURN_NS};
 pub use stream::Stream;
 pub use stream::addr::Addr;
 pub use stream::listener::{BACKLOG, ListenOptions, Listener, UNSENT_BYTES};

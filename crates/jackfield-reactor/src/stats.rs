@@ -65,4 +65,34 @@ pub struct Stats {
     pub turn_ns: Counter,
     /// The longest of the timed turns in nanoseconds.
     pub turn_ns_max: Counter,
+    /// The time of all timed turns together in nanoseconds.
+    pub turn_ns_sum: Counter,
+    /// How many of the timed turns took at most so long: the first longer than the one before, up to [`TURN_NS`], and in the
+    /// last place those that took longer.
+    pub turn_times: [Counter; TURN_NS.len() + 1],
+}
+
+/// The bounds of [`Stats::turn_times`] in nanoseconds.
+pub const TURN_NS: [u64; 11] = [
+    50_000,
+    100_000,
+    250_000,
+    500_000,
+    1_000_000,
+    2_500_000,
+    5_000_000,
+    10_000_000,
+    50_000_000,
+    100_000_000,
+    1_000_000_000,
+];
+
+impl Stats {
+    /// A turn was timed.
+    pub(crate) fn time_turn(&self, nanoseconds: u64) {
+        self.turn_ns.set(nanoseconds);
+        self.turn_ns_max.set(self.turn_ns_max.value().max(nanoseconds));
+        self.turn_ns_sum.add(nanoseconds);
+        self.turn_times[TURN_NS.partition_point(|bound| *bound < nanoseconds)].add(1);
+    }
 }

@@ -228,3 +228,144 @@ fn o2_a_request_is_shown_without_its_secrets() {
     let shown = lines.text();
     assert_eq!((shown.matches("hidden").count(), shown.matches("seen").count()), (0, 3), "{shown}");
 }
+
+/// The value of a metric in the text, which has exactly one.
+#[track_caller]
+fn value(text: &str, metric: &str) -> f64 {
+    let mut values = text.lines().filter_map(|line| line.strip_prefix(metric)?.strip_prefix(' '));
+    let value = values.next().unwrap_or_else(|| panic!("{metric} is in\n{text}"));
+    assert_eq!(values.next(), None);
+    value.parse().unwrap()
+}
+
+/// The text is what Prometheus can read: each metric with one help, one type, then its samples; counters end in `_total`,
+/// and the buckets of a histogram grow up to its count.
+#[track_caller]
+fn check_exposition(text: &str) {
+    let mut names = Vec::new();
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        let (name, _) = line.strip_prefix("# HELP ").unwrap().split_once(' ').unwrap();
+        let kind = lines.next().unwrap().strip_prefix(&format!("# TYPE {name} ")).unwrap();
+        assert!(!names.contains(&name) && name.starts_with("jackfield_"), "{name}");
+        assert_eq!(kind == "counter", name.ends_with("_total"), "{name}");
+        names.push(name);
+        let mut below = 0.0;
+        while let Some(sample) = lines.next_if(|line| !line.starts_with('#')) {
+            let (series, value) = sample.rsplit_once(' ').unwrap();
+            let value: f64 = value.parse().unwrap();
+            let (base, labels) = series.split_once('{').unwrap_or((series, "}"));
+            assert!(labels.ends_with('}') && base.starts_with(name), "{sample}");
+            if base.ends_with("_bucket") || base.ends_with("_count") {
+                assert!(value >= below, "{sample}");
+                below = value;
+            } else {
+                assert!(base == name || kind == "histogram", "{sample}");
+            }
+        }
+    }
+    assert!(names.len() > 20);
+}
+
+fn statused(paths: [&str; 2]) -> TestServer {
+    let status_paths = Some(paths.map(str::to_owned));
+    TestServer::with_options(TestOptions { status_paths, ..TestOptions::default() }, |_peer| Page)
+}
+
+fn ask(server: &mut TestServer, request: &str) -> String {
+    let far = server.connect();
+    far.send(request.as_bytes());
+    server.run();
+    text(&far.take())
+}
+
+#[test]
+fn o4_metrics_and_health_are_served_before_any_client_is_asked() {
+    let mut server = statused(["/m", "/h"]);
+    ask(&mut server, &get("/missing"));
+    let answer = ask(&mut server, &get("/m?all"));
+    assert!(
+        answer.starts_with("HTTP/1.1 200 ") && answer.contains("\r\nCache-Control: no-store\r\n"),
+        "{answer}"
+    );
+    assert!(answer.contains("\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"), "{answer}");
+    let body = answer.split_once("\r\n\r\n").unwrap().1;
+    check_exposition(body);
+    assert_eq!(value(body, "jackfield_http_requests_total"), 2.0);
+    assert_eq!(value(body, "jackfield_connections"), 2.0);
+    assert_eq!(value(body, "jackfield_connection_ends_total{reason=\"peer\"}"), 0.0);
+    for (request, status) in [
+        (get("/h"), 200),
+        (get("/h").replace("GET", "HEAD"), 200),
+        (get("/h").replace("GET", "DELETE"), 405),
+        ("POST /m HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc".into(), 405),
+        (get("/h/"), 200),
+        (get("/missing"), 404),
+    ] {
+        let answer = ask(&mut server, &request);
+        assert_eq!(statuses(answer.as_bytes()), [status], "{request}");
+        assert_eq!(answer.ends_with("\r\n\r\nrunning\n"), request.contains("GET /h "), "{answer}");
+    }
+}
+
+/// A request that has come before the shutdown is answered after it.
+#[test]
+fn o4_health_says_that_the_server_drains() {
+    let mut server = statused(["/metrics", "/health"]);
+    let far = server.connect();
+    far.send(get("/health").as_bytes());
+    server.handle().shutdown(jackfield::Drain::default());
+    server.run();
+    let answer = text(&far.take());
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.ends_with("draining\n"), "{answer}");
+}
+
+#[test]
+fn o4_metrics_have_a_listener_of_their_own() {
+    let builder =
+        Server::builder().listen("127.0.0.1:0").listen(jackfield::Listener::tcp("127.0.0.1:0").status());
+    let live = Live::serve(builder, |peer| {
+        assert_eq!(peer.listener(), 0, "no client is made for the others");
+        Page
+    });
+    let mut stream = real::connect(live.addrs[1]);
+    let requests = ["/health", "/metrics", "/"].map(get).concat();
+    // One byte by itself, so that a head comes in pieces.
+    stream.write_all(&requests.as_bytes()[..1]).unwrap();
+    stream
+        .write_all(
+            requests[1..].replace("GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nConnection: close\r\n").as_bytes(),
+        )
+        .unwrap();
+    let answers = real::read_to_end(&mut stream);
+    assert_eq!(statuses(answers.as_bytes()), [200, 200, 404]);
+    assert!(answers.contains("\njackfield_connections 1\n"), "{answers}");
+    let mut stream = real::connect(live.addrs[1]);
+    stream.write_all(b"nonsense\r\n\r\n").unwrap();
+    assert_eq!(statuses(real::read_to_end(&mut stream).as_bytes()), [400]);
+    let mut stream = real::connect(live.addrs[1]);
+    stream.write_all(b"PUT /health HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n").unwrap();
+    assert_eq!(statuses(&real::read_exactly(&mut stream, 12)), [405]);
+    stream.write_all(b"123456789GET /health HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
+    assert!(real::read_to_end(&mut stream).ends_with("running\n"));
+    wait_until(|| live.handle.count() == 0);
+}
+
+/// Each turn that was timed is in one place of the histogram.
+#[test]
+fn o5_times_of_turns_are_a_histogram() {
+    let live = Live::serve(Server::builder().listen("127.0.0.1:0").reactors(1), |_peer| Page);
+    let mut stream = real::connect(live.addr());
+    for _ in 0..20 {
+        stream.write_all(get("/missing").as_bytes()).unwrap();
+        real::read_exactly(&mut stream, 10);
+    }
+    let metrics = live.handle.metrics();
+    let times: Vec<_> = metrics.turn_times().collect();
+    assert!(times.is_sorted_by_key(|(_, below)| *below));
+    assert!(times[..times.len() - 1].is_sorted_by_key(|(bound, _)| *bound));
+    let (last, timed) = times[times.len() - 1];
+    assert!(last.is_none() && timed > 0 && timed <= metrics.turns, "{times:?}");
+    assert!(metrics.turn_ns_sum >= metrics.turn_ns_max && metrics.turn_ns_max >= metrics.turn_ns);
+}

@@ -240,10 +240,7 @@ impl Driver {
         // Of what did not fit into one poll, the rest waits for the next turn and longer.
         let lag = clock.own_lag(end, queue.is_full());
         (clock.end, clock.is_timed) = (end, false);
-        let stats = reactor.wires.stats();
-        let taken = u64::try_from(taken.as_nanos()).unwrap_or(u64::MAX);
-        stats.turn_ns.set(taken);
-        stats.turn_ns_max.set(stats.turn_ns_max.value().max(taken));
+        reactor.wires.stats().time_turn(u64::try_from(taken.as_nanos()).unwrap_or(u64::MAX));
         service.on_loop_lag(&mut reactor.wires, lag, idle);
     }
 }

@@ -20,6 +20,8 @@ pub struct Listener {
     pub(crate) addr: String,
     pub(crate) options: ListenOptions,
     pub(crate) speaks: Speaks,
+    /// It serves the server's own pages and nothing else.
+    pub(crate) is_status: bool,
     pub(crate) banner: Vec<u8>,
     pub(crate) busy_banner: Vec<u8>,
     pub(crate) changes: Changes,
@@ -34,6 +36,7 @@ pub(crate) struct ListenerSettings {
     pub(crate) number: usize,
     pub(crate) limits: Limits,
     pub(crate) speaks: Speaks,
+    pub(crate) is_status: bool,
     pub(crate) banner: Vec<u8>,
     pub(crate) busy_banner: Vec<u8>,
     #[cfg(feature = "tls")]
@@ -51,6 +54,7 @@ impl Listener {
             addr: addr.to_string(),
             options: ListenOptions::default(),
             speaks: Speaks::Http,
+            is_status: false,
             banner: Vec::new(),
             busy_banner: Vec::new(),
             changes: Changes::default(),
@@ -79,14 +83,35 @@ impl Listener {
     /// A protocol of the user's own, in bytes: `on_data`.
     #[must_use]
     pub fn raw(mut self) -> Self {
-        self.speaks = Speaks::Raw;
+        (self.speaks, self.is_status) = (Speaks::Raw, false);
         self
     }
 
     /// A protocol of the user's own, in lines: `on_line`.
     #[must_use]
     pub fn lines(mut self) -> Self {
-        self.speaks = Speaks::Lines;
+        (self.speaks, self.is_status) = (Speaks::Lines, false);
+        self
+    }
+
+    /// Serves `/metrics`, as [`Metrics::prometheus`](crate::Metrics::prometheus) writes them, and `/health`, which is 200 or,
+    /// while the server drains, 503; all else is 404. Its connections have no client, and are admitted while a reactor is
+    /// overloaded. It needs an address that only those reach who may read this. On the paths of the other listeners it is
+    /// [`ServerBuilder::status_paths`](crate::ServerBuilder::status_paths).
+    ///
+    /// ```
+    /// use jackfield::{Listener, Server};
+    ///
+    /// let server = Server::builder()
+    ///     .listen("127.0.0.1:0")
+    ///     .listen(Listener::tcp("127.0.0.1:0").status())
+    ///     .bind()?;
+    /// # Ok::<(), jackfield::Error>(())
+    /// ```
+    #[must_use]
+    pub fn status(mut self) -> Self {
+        self.speaks = Speaks::Http;
+        self.is_status = true;
         self
     }
 
@@ -198,6 +223,7 @@ impl Listener {
             number,
             limits,
             speaks: self.speaks,
+            is_status: self.is_status,
             banner: self.banner.clone(),
             busy_banner: self.busy_banner.clone(),
             #[cfg(feature = "tls")]
@@ -255,6 +281,7 @@ impl ListenerSettings {
             number: usize::MAX,
             limits: limits.clone(),
             speaks,
+            is_status: false,
             banner: Vec::new(),
             busy_banner: Vec::new(),
             #[cfg(feature = "tls")]

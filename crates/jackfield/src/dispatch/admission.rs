@@ -36,7 +36,8 @@ impl<F: ClientFactory> Dispatcher<F> {
         if !self.links.handle.assign(there, listener, self.most(listener)) {
             return self.refuse_new(wires, incoming, RefuseReason::Full);
         }
-        let is_provisional = !self.links.handle.remote(there).is_none_or(|remote| remote.quota.take());
+        let is_provisional = !self.is_status(listener)
+            && !self.links.handle.remote(there).is_none_or(|remote| remote.quota.take());
         if is_provisional && !self.may_be_provisional(&incoming) {
             self.links.handle.uncount(there, listener);
             self.links.metrics.refused_overload.add(1);
@@ -66,8 +67,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// Whether the first request of a new connection may be for a path that is reserved.
     fn may_be_provisional(&self, incoming: &Incoming) -> bool {
         let listener = self.settings.listeners.get(incoming.peer.listener);
-        !self.settings.gate.reserved.is_empty()
-            && listener.is_some_and(|listener| listener.speaks == Speaks::Http)
+        self.settings.gate.exempts_any() && listener.is_some_and(|listener| listener.speaks == Speaks::Http)
     }
 
     /// Takes a new connection up that was counted for this reactor already. If it is provisional, the head of its
@@ -84,6 +84,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         match is_provisional {
             _ if is_tls => {}
             true => self.await_first_request(wires, id),
+            false if self.is_status(listener) => self.await_first_request(wires, id),
             false => self.create(wires, id, &peer),
         }
     }
@@ -97,7 +98,9 @@ impl<F: ClientFactory> Dispatcher<F> {
                 }
             });
         }
-        if self.links.link(id).admission == Admission::Provisional {
+        let link = self.links.link(id);
+        let (listener, admission) = (link.listener.into(), link.admission);
+        if admission == Admission::Provisional || self.is_status(listener) {
             return self.await_first_request(wires, id);
         }
         let peer = self.peer_again(wires, id);
@@ -220,6 +223,11 @@ impl<F: ClientFactory> Dispatcher<F> {
     fn not_taken(&mut self, wires: &Wires, peer: &Peer, listener: usize) {
         self.links.handle.uncount(wires.reactor(), listener);
         self.report_refused(peer, if wires.is_full() { RefuseReason::Full } else { RefuseReason::System });
+    }
+
+    /// True if the listener of this socket serves the server's own pages and nothing else.
+    pub(super) fn is_status(&self, listener: usize) -> bool {
+        self.settings.listeners.get(listener).is_some_and(|listener| listener.is_status)
     }
 
     pub(super) fn report_refused(&self, peer: &Peer, why: RefuseReason) {

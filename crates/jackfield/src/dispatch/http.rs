@@ -80,11 +80,7 @@ fn passes_gate(connection: &mut Connection<'_>, request: Request<'_>) -> bool {
     if asks.for_a_record() {
         links.begin_exchange(wires, *id, &request);
     }
-    let refusal = if asks.the_gate() { links.refusal(wires, &request) } else { None };
-    if let Some(status) = refusal {
-        links.respond_with_status(wires, *id, status);
-    }
-    refusal.is_none()
+    !asks.the_gate() || links.admits(wires, *id, &request)
 }
 
 fn asks_about_requests(connection: &mut Connection<'_>) -> bool {
@@ -207,7 +203,7 @@ fn upgrade<C: Client>(
         Err(error) => return connection.links.decline_upgrade(connection.wires, connection.id, error),
     };
     match connection.links.judge_upgrade(connection.wires, request, offer.origin()) {
-        Verdict::Pass => {}
+        Verdict::Pass | Verdict::Serve(_) => {}
         Verdict::Refuse(status) => {
             return connection.links.respond_with_status(connection.wires, connection.id, status);
         }

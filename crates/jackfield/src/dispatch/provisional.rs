@@ -19,8 +19,8 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
-    /// Bytes of a provisional connection, which decide when the line of the request is there; or of one that is
-    /// refused, which don't matter.
+    /// Bytes of a provisional connection, which decide when the line of the request is there; of one for the server's own
+    /// pages; or of one that is refused, which don't matter.
     #[cold]
     #[inline(never)]
     pub(super) fn on_bytes_without_client(
@@ -29,7 +29,13 @@ impl<F: ClientFactory> Dispatcher<F> {
         id: ConnectionId,
         rx: &mut [u8],
     ) -> usize {
-        if self.links.link(id).admission != Admission::Provisional {
+        let link = self.links.link(id);
+        let (listener, admission) = (link.listener.into(), link.admission);
+        if admission == Admission::Admitted && self.is_status(listener) {
+            let Self { links, scratch, slots, .. } = self;
+            return links.feed_status(wires, id, rx, &mut scratch.whole, slots);
+        }
+        if admission != Admission::Provisional {
             return rx.len();
         }
         let limits = self.links.limits_of(id);

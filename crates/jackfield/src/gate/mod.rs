@@ -7,11 +7,13 @@ mod host;
 mod origin;
 mod overload;
 mod reserved;
+mod status;
 
 pub(crate) use host::Hosts;
 pub(crate) use origin::{Allowed, Origins};
 pub(crate) use overload::Overload;
 pub(crate) use reserved::Reserved;
+pub(crate) use status::{Page, StatusPaths};
 
 use jackfield_reactor::planted::planted;
 
@@ -22,6 +24,8 @@ pub(crate) struct Gate {
     pub(crate) origins: Origins,
     /// Paths that are served even under overload.
     pub(crate) reserved: Reserved,
+    /// Paths that the server itself answers.
+    pub(crate) status: StatusPaths,
 }
 
 /// What a request asks for, as far as that decides.
@@ -41,6 +45,8 @@ pub(crate) enum Verdict {
     Pass,
     /// It is answered with this status.
     Refuse(u16),
+    /// The server itself answers.
+    Serve(Page),
     /// There is no room for a WebSocket now.
     TryLater,
 }
@@ -48,7 +54,7 @@ pub(crate) enum Verdict {
 impl Gate {
     /// Whether there is something to decide on requests that ask for no WebSocket.
     pub(crate) fn judges_requests(&self) -> bool {
-        !self.hosts.are_any()
+        !self.hosts.are_any() || self.status.are_any()
     }
 
     /// What becomes of a request. Whether there is room for one WebSocket more is asked only if that decides.
@@ -57,19 +63,30 @@ impl Gate {
             // Misdirected Request (RFC 9110 section 15.5.20).
             return Verdict::Refuse(421);
         }
-        let Some(origin) = asked.upgrade else { return Verdict::Pass };
+        let Some(origin) = asked.upgrade else {
+            return self.status.page(asked.path).map_or(Verdict::Pass, Verdict::Serve);
+        };
         if !self.origins.allow(origin, asked.host.unwrap_or_default()) {
             return Verdict::Refuse(403);
         }
-        if !self.reserved.contains(asked.path) && !has_room() {
+        if !self.is_exempt(asked.path) && !has_room() {
             return Verdict::TryLater;
         }
         Verdict::Pass
     }
 
+    /// Whether some paths are served even under overload.
+    pub(crate) fn exempts_any(&self) -> bool {
+        !self.reserved.is_empty() || self.status.are_any()
+    }
+
+    fn is_exempt(&self, path: &str) -> bool {
+        self.reserved.contains(path) || self.status.page(path).is_some()
+    }
+
     /// Whether a new connection whose first request asks for this path stays, although its reactor may be overloaded.
     pub(crate) fn keeps_provisional(&self, path: &str, is_overloaded: impl FnOnce() -> bool) -> bool {
-        (self.reserved.contains(path) && !planted(45)) || !is_overloaded()
+        (self.is_exempt(path) && !planted(45)) || !is_overloaded()
     }
 }
 

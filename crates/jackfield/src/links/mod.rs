@@ -19,6 +19,7 @@ mod protocol;
 mod record;
 mod replay;
 mod resume;
+mod status;
 mod subscribe;
 mod upgrade;
 mod walk;

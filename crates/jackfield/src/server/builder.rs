@@ -1,7 +1,7 @@
 //! A server's options.
 
 use crate::config::{Changes, Limits, Listener, ListenerSettings};
-use crate::gate::{Allowed, Gate, Hosts, Origins, Reserved};
+use crate::gate::{Allowed, Gate, Hosts, Origins, Reserved, StatusPaths};
 use crate::observe::AccessLog;
 use crate::server::Server;
 use crate::server::error::{Error, Result};
@@ -23,6 +23,7 @@ pub struct ServerBuilder {
     origins: std::result::Result<Origins, Vec<String>>,
     hosts: std::result::Result<Hosts, Vec<String>>,
     reserved: Vec<String>,
+    status: StatusPaths,
     watchdog: Option<bool>,
     observer: Arc<dyn Observer>,
     access_log: Option<AccessLog>,
@@ -40,6 +41,7 @@ impl Default for ServerBuilder {
             origins: Ok(Origins::default()),
             hosts: Ok(Hosts::default()),
             reserved: Vec::new(),
+            status: StatusPaths::default(),
             watchdog: None,
             observer: Arc::new(NoObserver),
             access_log: None,
@@ -153,6 +155,21 @@ impl ServerBuilder {
         self
     }
 
+    /// Serves the metrics as Prometheus reads them, and the health, at these two paths of every listener for HTTP, before
+    /// any client sees the request, and under overload too. Health is 200, and 503 while the server drains. Whoever
+    /// reaches the listener can read them: for a listener of their own there is [`Listener::status`]. Default: none.
+    ///
+    /// ```
+    /// let builder = jackfield::Server::builder().listen("127.0.0.1:0").status_paths("/metrics", "/health");
+    /// # builder.bind()?;
+    /// # Ok::<(), jackfield::Error>(())
+    /// ```
+    #[must_use]
+    pub fn status_paths(mut self, metrics: impl Into<String>, health: impl Into<String>) -> Self {
+        self.status = StatusPaths(Some([metrics.into(), health.into()]));
+        self
+    }
+
     /// Whether a thread watches for callbacks that hold their reactor up: see
     /// [`Limits::callback_slow`](crate::Limits::callback_slow). It looks 300 to 600 times a second. Default: yes with
     /// two reactors or more; a server of one reactor has one thread then, for which the system's calls cost less, and
@@ -205,6 +222,7 @@ impl ServerBuilder {
                 hosts: self.hosts.unwrap_or_default(),
                 origins: self.origins.unwrap_or_default(),
                 reserved: Reserved(self.reserved),
+                status: self.status,
             },
             watchdog: self.watchdog.unwrap_or(reactors > 1),
             observer: self.observer,
@@ -252,6 +270,8 @@ impl ServerBuilder {
         faults.extend(self.hosts.as_ref().err().into_iter().flatten().cloned());
         let wrong = self.reserved.iter().filter(|path| !path.starts_with('/'));
         faults.extend(wrong.map(|path| format!("`{path}` is reserved, and is no path such as `/health`")));
+        let wrong = self.status.0.iter().flatten().filter(|path| !path.starts_with('/'));
+        faults.extend(wrong.map(|path| format!("`{path}` is no path such as `/metrics`")));
         if faults.is_empty() { Ok(Checked { limits, addrs, listeners }) } else { Err(Error::Options(faults)) }
     }
 

@@ -1,8 +1,9 @@
 //! Figures of a running server.
 
 use crate::disconnect::{CLASSES, Reason};
-use jackfield_reactor::{Counter, Stats};
+use jackfield_reactor::{Counter, Stats, TURN_NS};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a server has done so far, summed over its reactors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,11 +58,14 @@ pub struct Metrics {
     pub turn_ns: u64,
     /// The longest of the timed turns in nanoseconds.
     pub turn_ns_max: u64,
+    /// The time of all timed turns together in nanoseconds.
+    pub turn_ns_sum: u64,
     /// How long what became ready lately waited at most, in nanoseconds, on the reactor that is most behind.
     pub lag_ns: u64,
     /// Reactors that are overloaded now.
     pub overloaded: u64,
     ends: [u64; CLASSES],
+    turn_times: [u64; TURN_NS.len() + 1],
 }
 
 /// The counters of one reactor. Its thread writes them, any thread reads them. Apart from other reactors', as
@@ -114,6 +118,17 @@ impl Metrics {
         self.ends[why.class()]
     }
 
+    /// The histogram of the turns that were timed: how many took at most each of these times, and last, without a bound, how
+    /// many there are. Where turns are short one in 64 is timed; of those that take more than a millisecond nearly all are.
+    pub fn turn_times(&self) -> impl Iterator<Item = (Option<Duration>, u64)> {
+        let bounds = TURN_NS.map(|bound| Some(Duration::from_nanos(bound))).into_iter().chain([None]);
+        let below = self.turn_times.into_iter().scan(0, |sum, turns| {
+            *sum += turns;
+            Some(*sum)
+        });
+        bounds.zip(below)
+    }
+
     pub(crate) fn sum<'a>(reactors: impl Iterator<Item = &'a ReactorMetrics>) -> Self {
         let mut sum = Self::default();
         for reactor in reactors {
@@ -157,5 +172,9 @@ impl Metrics {
         self.stale += wires.stale.value();
         self.turn_ns = self.turn_ns.max(wires.turn_ns.value());
         self.turn_ns_max = self.turn_ns_max.max(wires.turn_ns_max.value());
+        self.turn_ns_sum += wires.turn_ns_sum.value();
+        for (sum, turns) in self.turn_times.iter_mut().zip(&wires.turn_times) {
+            *sum += turns.value();
+        }
     }
 }

@@ -24,7 +24,7 @@ pub use jackfield_reactor::{Dial, FarEnd};
 use crate::client::{Closure, IntoClient, Setup};
 use crate::config::{Limits, ListenerSettings};
 use crate::dispatch::Dispatcher;
-use crate::gate::{Allowed, Gate, Hosts, Origins, Reserved};
+use crate::gate::{Allowed, Gate, Hosts, Origins, Reserved, StatusPaths};
 use crate::observe::AccessLog;
 use crate::shared::{
     Ending, Guarded, Handle, Names, NoObserver, Observer, Peer, RemoteReactor, Settings, WallClock,
@@ -62,6 +62,8 @@ pub struct TestOptions {
     /// The addresses of names with their ports, such as `db.example:5432`, for connections that the server begins. Others
     /// have none.
     pub names: Vec<(String, Vec<SocketAddr>)>,
+    /// Where metrics and health are served, as [`ServerBuilder::status_paths`](crate::ServerBuilder::status_paths).
+    pub status_paths: Option<[String; 2]>,
     /// Where finished exchanges are written down, as [`ServerBuilder::access_log`](crate::ServerBuilder::access_log). All is
     /// written when the server has been dropped.
     pub access_log: Option<AccessLog>,
@@ -93,6 +95,7 @@ impl Default for TestOptions {
             hosts: Vec::new(),
             reserved: Vec::new(),
             names: Vec::new(),
+            status_paths: None,
             access_log: None,
             #[cfg(feature = "tls")]
             tls: None,
@@ -156,7 +159,12 @@ impl TestServer {
         let settings = Settings {
             listeners,
             limits: options.limits,
-            gate: Gate { hosts, origins, reserved: Reserved(options.reserved) },
+            gate: Gate {
+                hosts,
+                origins,
+                reserved: Reserved(options.reserved),
+                status: StatusPaths(options.status_paths),
+            },
             watchdog: false,
             observer: Arc::new(Guarded(options.observer)),
             access_log: options.access_log.map(|log| log.start().expect("a thread can be started")),

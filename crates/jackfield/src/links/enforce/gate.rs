@@ -3,16 +3,18 @@
 use crate::gate::{Asked, Verdict};
 use crate::links::Links;
 use jackfield_proto::http1::Request;
-use jackfield_reactor::Wires;
+use jackfield_reactor::{ConnectionId, Wires};
 use std::sync::Arc;
 
 impl Links {
-    /// The status that a request is refused with which asks for no WebSocket, if it is.
-    pub(crate) fn refusal(&mut self, wires: &Wires, request: &Request<'_>) -> Option<u16> {
+    /// Whether a request that asks for no WebSocket goes on to its client. If not it is answered here.
+    pub(crate) fn admits(&mut self, wires: &mut Wires, id: ConnectionId, request: &Request<'_>) -> bool {
         match self.judge(wires, request, None) {
-            Verdict::Refuse(status) => Some(status),
-            Verdict::Pass | Verdict::TryLater => None,
+            Verdict::Refuse(status) => self.respond_with_status(wires, id, status),
+            Verdict::Serve(page) => self.serve_page(wires, id, page, request),
+            Verdict::Pass | Verdict::TryLater => return true,
         }
+        false
     }
 
     /// What becomes of a request for a WebSocket, in the name of a page of this origin.

@@ -1,0 +1,93 @@
+//! Pages about the server itself, which no client answers.
+
+use crate::disconnect::{ProtocolError, Reason};
+use crate::gate::{Page, StatusPaths};
+use crate::links::Links;
+use crate::links::protocol::Protocol;
+use crate::message::Body;
+use crate::shared::{PROMETHEUS, State};
+use jackfield_proto::Step;
+use jackfield_proto::http1::{Event, Fields, HeaderSlots, Phase, Request, ResponseHead};
+use jackfield_reactor::{ConnectionId, Wires};
+use std::sync::Arc;
+
+impl Links {
+    /// Takes the bytes of a connection that came to a listener for these pages alone. Returns how many were used.
+    #[cold]
+    pub(crate) fn feed_status(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        rx: &mut [u8],
+        whole: &mut Vec<u8>,
+        slots: &mut HeaderSlots,
+    ) -> usize {
+        let (settings, pages) = (Arc::clone(&self.settings), StatusPaths::usual());
+        let limits = &settings.listeners[usize::from(self.link(id).listener)].limits.http;
+        let mut at = 0;
+        while at < rx.len() {
+            let Protocol::Http(machine) = &mut self.link(id).protocol else { return rx.len() };
+            match machine.step(&mut rx[at..], slots, whole, limits) {
+                Step::Event(used, event) => {
+                    at += used;
+                    self.settle_deadline(wires, id);
+                    if let Event::Request(request) | Event::Upgrade(request) | Event::Head(request) = event {
+                        self.metrics.requests.add(1);
+                        match pages.page(request.path()) {
+                            Some(page) => self.serve_page(wires, id, page, &request),
+                            None => self.respond_with_status(wires, id, 404),
+                        }
+                    }
+                }
+                Step::Need(used) => {
+                    self.await_rest_of_request(wires, id);
+                    return at + used;
+                }
+                Step::Paused => return at,
+                Step::Fault(error) => {
+                    self.close(wires, id, Reason::Protocol(ProtocolError::Http(error)));
+                    return rx.len();
+                }
+            }
+            if !wires.goes_on(id) {
+                break;
+            }
+        }
+        at
+    }
+
+    /// Answers with one of these pages.
+    #[cold]
+    pub(crate) fn serve_page(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        page: Page,
+        request: &Request<'_>,
+    ) {
+        let mut fields = Fields::new();
+        let (status, content_type, body) = match (request.method(), page) {
+            ("GET" | "HEAD", Page::Metrics) => {
+                (200, PROMETHEUS, self.handle.metrics().prometheus().to_string())
+            }
+            ("GET" | "HEAD", Page::Health) => match self.handle.state() {
+                State::Starting | State::Running => (200, "text/plain", "running\n".into()),
+                State::Draining => (503, "text/plain", "draining\n".into()),
+                State::Stopped => (503, "text/plain", "stopped\n".into()),
+            },
+            _ => {
+                let pushed = fields.push("Allow", "GET, HEAD");
+                debug_assert!(pushed.is_ok(), "the line is valid");
+                (405, "", String::new())
+            }
+        };
+        let pushed = fields.push("Cache-Control", "no-store");
+        debug_assert!(pushed.is_ok(), "the line is valid");
+        self.respond(wires, id, &ResponseHead { status, content_type, fields: &fields }, Body::from(body));
+        match &self.link(id).protocol {
+            // With the body still to come.
+            Protocol::Http(machine) if machine.phase() == Phase::Open => {}
+            _ => self.after_answer(wires, id),
+        }
+    }
+}
