@@ -18,7 +18,7 @@ impl Links {
         &mut self,
         wires: &mut Wires,
         id: ConnectionId,
-        rx: &mut [u8],
+        rx: &[u8],
         whole: &mut Vec<u8>,
         slots: &mut HeaderSlots,
     ) -> usize {
@@ -27,7 +27,7 @@ impl Links {
         let mut at = 0;
         while at < rx.len() {
             let Protocol::Http(machine) = &mut self.link(id).protocol else { return rx.len() };
-            match machine.step(&mut rx[at..], slots, whole, limits) {
+            match machine.step(&rx[at..], slots, whole, limits) {
                 Step::Event(used, event) => {
                     at += used;
                     self.settle_deadline(wires, id);
