@@ -6,12 +6,12 @@
 //! ```
 //!
 //! `--listen ADDR` (may be repeated), `--reactors N`, `--max-message BYTES`, `--tls ADDR --cert FILE --key FILE`,
-//! `--broadcast`. It prints `listening on ADDR` for each listener, in the order in which they were given.
+//! `--broadcast`, `--no-deflate`. It prints `listening on ADDR` for each listener, in the order in which they were given.
 
 use jackfield::proto::websocket::is_valid_close_code;
 use jackfield::{
-    Client, Event, EventStream, Exchange, Limits, Listener, Message, Reply, Request, Server, ServerBuilder,
-    Upgrade, WebSocket,
+    Client, Deflate, Event, EventStream, Exchange, Limits, Listener, Message, Reply, Request, Server,
+    ServerBuilder, Upgrade, WebSocket,
 };
 use options::Options;
 use std::cmp::Reverse;
@@ -252,7 +252,7 @@ impl PartialEq for Late {
 impl Eq for Late {}
 
 const USAGE: &str = "testbed [--listen ADDR] [--tls ADDR] [--cert FILE] [--key FILE] [--reactors N] [--max-message BYTES] \
-    [--broadcast]";
+    [--broadcast] [--no-deflate]";
 
 /// What the command line says.
 struct Settings {
@@ -263,6 +263,7 @@ struct Settings {
     cert: Option<String>,
     key: Option<String>,
     is_broadcast: bool,
+    has_deflate: bool,
 }
 
 impl Settings {
@@ -280,6 +281,7 @@ impl Settings {
             cert: options.value("--cert").map(Into::into),
             key: options.value("--key").map(Into::into),
             is_broadcast: options.has("--broadcast"),
+            has_deflate: !options.has("--no-deflate"),
         }
     }
 
@@ -294,12 +296,14 @@ impl Settings {
 
     fn builder(&self) -> Result<ServerBuilder, String> {
         let message_bytes_max = self.max_message.unwrap_or(MAX_MESSAGE_BYTES);
+        let deflate = if self.has_deflate { Deflate::shared() } else { Deflate::disabled() };
         let limits = move |limits: &mut Limits| {
             limits.websocket.message_bytes_max = message_bytes_max;
             // A buffer doubles as it grows.
             let buffer = message_bytes_max.saturating_mul(2);
             limits.reactor.wire_memory_bytes_max = limits.reactor.wire_memory_bytes_max.max(buffer);
             limits.memory_bytes_max = limits.memory_bytes_max.max(buffer);
+            limits.deflate = deflate.clone();
             // Suites keep WebSockets idle for longer than a user would, and count every frame.
             limits.heartbeat = Duration::ZERO;
             limits.websocket_idle = Duration::ZERO;

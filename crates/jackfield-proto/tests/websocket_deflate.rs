@@ -429,6 +429,26 @@ fn deflaters_are_shared_by_the_size_of_the_window() {
     assert!(((720 << 10)..(1200 << 10)).contains(&shared.heap_bytes()), "{}", shared.heap_bytes());
 }
 
+/// A message of another deflater is in the peer's window too, which the deflater of the connection can't know.
+#[test]
+fn a_deflater_that_has_forgotten_refers_to_nothing() {
+    let options = with_takeover();
+    let (mut own, mut shared) = (Deflater::new(&options, 15, true), Deflater::new(&options, 15, false));
+    let (mut client, mut scratch, text) = (Machine::client(), Scratch::new(), "over and over ".repeat(50));
+    client.accept_deflate(&agreed(true));
+    for round in 0..3 {
+        for deflater in [&mut own, &mut shared] {
+            let Some((header, payload)) = deflater.compress(Message::Text(&text)) else {
+                panic!("it gets shorter")
+            };
+            let mut bytes = [header.as_bytes(), payload].concat();
+            assert_eq!(hear(&mut bytes, &mut client, &mut scratch), text.as_bytes(), "{round}");
+        }
+        own.forget();
+    }
+    assert!(own.compress(Message::Text("short")).is_none());
+}
+
 /// What is said to be on the heap is, within 5 %.
 #[test]
 fn memory_is_known() {
@@ -451,8 +471,11 @@ fn memory_is_known() {
     check(encode, Deflater::heap_bytes);
     check(
         || {
-            let mut machine = Machine::server();
+            let (mut machine, mut scratch) = (Machine::server(), Scratch::new());
             machine.accept_deflate(&agreed(true));
+            assert_eq!(machine.heap_bytes(), 0, "nothing before the first compressed message");
+            let mut bytes = frames("c1f248cdc9c90700");
+            assert!(matches!(machine.step(&mut bytes, &mut scratch, &Limits::default()), Step::Event(..)));
             machine
         },
         Machine::heap_bytes,

@@ -60,6 +60,8 @@ pub use client::{
     LateUpgrade, Raw, Reactor, Refuse, Reply, ReplyStream, ResponseBuilder, ResponseStream, ResponseTarget,
     Setup, TimerId, Upgrade, WebSocket,
 };
+#[cfg(feature = "deflate")]
+pub use config::{Deflate, DeflateMode};
 pub use config::{Heartbeat, LimitRow, Limits, Listener, OnRateExceeded, Outgoing, Rate};
 pub use disconnect::{ConnectError, Disconnect, Limit, ProtocolError, Reason, Timeout};
 pub use message::{Body, HeaderValue, Overflow, Prepared, Publication, Published, Sent};

@@ -21,7 +21,7 @@ const MS: Duration = Duration::from_millis(1);
 
 /// Limits that are not there against peers: they share out turns and memory, or bound what the server's own threads and
 /// handlers ask for, who get an answer.
-const NO_CLASS: [&str; 22] = [
+const NO_CLASS: [&str; 27] = [
     "outgoing_max",
     "mailbox_max",
     "mailbox_bytes_max",
@@ -29,6 +29,11 @@ const NO_CLASS: [&str; 22] = [
     "topics_max",
     "topic_bytes_max",
     "websocket.frame_in_place_bytes_max",
+    "deflate.mode",
+    "deflate.message_bytes_min",
+    "deflate.window_bits_max",
+    "deflate.level",
+    "deflate.memory_bytes_max",
     "reactor.read_bytes",
     "reactor.carry_bytes_first",
     "reactor.outbox_bytes_high",

@@ -39,8 +39,8 @@ use crate::step::Step;
 
 /// One end of a WebSocket connection, after the opening handshake.
 ///
-/// It takes 16 bytes, and owns memory only while a message spans frames or reads, or a Pong waits; and for all its time if
-/// messages may be compressed.
+/// It takes 16 bytes, and owns memory only while a message spans frames or reads, or a Pong waits; and from the first
+/// compressed message on, if the peer's messages may refer to those before.
 ///
 /// ```
 /// use jackfield_proto::Step;
@@ -61,8 +61,8 @@ pub struct Machine {
     rare: Option<Box<Rare>>,
     /// In `Waiting`: how many bytes of the payload at the front of the caller's buffer are whole characters.
     checked_bytes: u32,
-    /// Pings that were sent and not answered; at most `u16::MAX`.
-    pings: u16,
+    /// Pings that were sent and not answered, at most [`PINGS`]; and above them [`INFLATES`] and [`TAKEOVER`].
+    bits: u16,
     role: Role,
     phase: Phase,
 }
@@ -91,7 +91,7 @@ struct Rare {
     dropping_bytes: u64,
     /// The payload of the newest Pong that waits; at most 125 bytes.
     pong: Option<Box<[u8]>>,
-    /// `Some` if the peer may compress its messages.
+    /// For a peer whose messages may refer to those before, from its first compressed one on.
     inflation: Option<Inflation>,
 }
 
@@ -119,7 +119,7 @@ impl Machine {
     }
 
     const fn new(role: Role) -> Self {
-        Self { rare: None, checked_bytes: 0, pings: 0, role, phase: Phase::Open }
+        Self { rare: None, checked_bytes: 0, bits: 0, role, phase: Phase::Open }
     }
 
     /// From now on the peer may compress its messages, as was agreed on in the handshake.
@@ -129,7 +129,7 @@ impl Machine {
             Role::Server => agreed.client_context_takeover(),
             Role::Client => agreed.server_context_takeover(),
         };
-        self.rare_mut().inflation = Some(Inflation::new(takeover));
+        self.bits |= INFLATES | if takeover { TAKEOVER } else { 0 };
     }
 
     /// Finds the next event in `rx`, the bytes that have arrived and were not yet used up.
@@ -263,12 +263,12 @@ impl Machine {
     /// Appends a Ping, and awaits its Pong: that will be solicited. Only the first 125 bytes of the payload count, and
     /// `mask` is as in [`close`](Self::close). After a Close was sent, it does nothing.
     ///
-    /// A Pong answers one Ping or more, so at most as many Pongs are solicited as there were Pings. At most 65,535 are
+    /// A Pong answers one Ping or more, so at most as many Pongs are solicited as there were Pings. At most 16,383 are
     /// awaited at a time.
     pub fn ping(&mut self, payload: &[u8], mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
         if !self.has_sent_close() {
             self.encode_control(Opcode::Ping, control(payload), mask, out);
-            self.pings = self.pings.saturating_add(1);
+            self.bits += u16::from(self.bits & PINGS < PINGS);
         }
     }
 
@@ -445,7 +445,7 @@ impl Machine {
 
     /// Whether the peer may compress its messages.
     fn inflates(&self) -> bool {
-        self.rare.as_ref().is_some_and(|rare| rare.inflation.is_some())
+        self.bits & INFLATES != 0
     }
 
     /// The message gets a buffer of its own.
@@ -471,7 +471,9 @@ impl Machine {
         if message.frame_bytes_left() > 0 {
             return if rx.is_empty() { Ok(Advance::Starved) } else { message.take(rx).map(Advance::Took) };
         }
-        let Some(header) = Header::parse(rx, self.role, inflates)? else { return Ok(Advance::Starved) };
+        let Some(header) = Header::parse(rx, self.role, inflates)? else {
+            return Ok(Advance::Starved);
+        };
         if header.opcode.is_control() {
             return Ok(whole_frame(header, rx));
         }
@@ -537,8 +539,8 @@ impl Machine {
             Opcode::Binary | Opcode::Continuation => Event::Message(Message::Binary(payload)),
             Opcode::Ping => Event::Ping(payload),
             Opcode::Pong => {
-                let is_solicited = self.pings > 0;
-                self.pings = self.pings.saturating_sub(1);
+                let is_solicited = self.bits & PINGS > 0;
+                self.bits -= u16::from(is_solicited);
                 Event::Pong { payload, is_solicited }
             }
             Opcode::Close => match close::parse(payload) {
@@ -562,11 +564,11 @@ impl Machine {
         limits: &Limits,
         used: usize,
     ) -> Step<Event<'b>, Error> {
-        // Otherwise its header would have been refused.
-        let Some(inflation) = self.rare.as_mut().and_then(|rare| rare.inflation.as_mut()) else {
-            return self.fault(Error::ReservedBit);
+        let own = match self.bits & TAKEOVER != 0 {
+            true => Inflation::own(&mut self.rare_mut().inflation),
+            false => None,
         };
-        match inflation.inflate(payload, scratch, limits) {
+        match Inflation::inflate(own, payload, scratch, limits) {
             Ok(message) => self.deliver(kind, message, used),
             Err(error) => self.fault(error),
         }
@@ -631,6 +633,12 @@ fn whole_frame(header: Header, rx: &[u8]) -> Advance {
     }
 }
 
+/// In [`Machine::bits`]: the peer may compress its messages.
+const INFLATES: u16 = 1 << 15;
+/// And they may refer to those before.
+const TAKEOVER: u16 = 1 << 14;
+/// How many Pongs are awaited.
+const PINGS: u16 = TAKEOVER - 1;
 /// The longest payload of a control frame (RFC 6455, section 5.5).
 const CONTROL_BYTES_MAX: usize = 125;
 /// The first byte of a text message in one frame.

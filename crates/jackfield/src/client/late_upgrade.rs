@@ -3,7 +3,7 @@
 use crate::client::reply::Reply;
 use crate::client::response::{ResponseBuilder, ResponseTarget, sealed};
 use crate::message::{Body, HeaderValue};
-use crate::shared::{Acceptance, AnswerKind, Command};
+use crate::shared::{Acceptance, AnswerKind, Command, Switching};
 use jackfield_proto::http1::{FieldError, Fields};
 use jackfield_proto::websocket::is_handshake_field;
 use jackfield_reactor::ConnectionId;
@@ -12,21 +12,19 @@ use jackfield_reactor::ConnectionId;
 #[derive(Debug)]
 pub struct LateUpgrade {
     reply: Reply,
-    accept: [u8; 28],
+    switching: Switching,
     offered: Vec<Box<str>>,
-    fields: Fields,
     has_protocol: bool,
 }
 
 impl LateUpgrade {
     pub(crate) fn new(
         reply: Reply,
-        accept: [u8; 28],
+        switching: Switching,
         offered: Vec<Box<str>>,
-        fields: Fields,
         has_protocol: bool,
     ) -> Self {
-        Self { reply, accept, offered, fields, has_protocol }
+        Self { reply, switching, offered, has_protocol }
     }
 
     /// The connection that waits for it.
@@ -44,7 +42,7 @@ impl LateUpgrade {
     pub fn choose(&mut self, protocol: &str) -> bool {
         let chosen = !self.has_protocol
             && self.protocols().any(|offered| offered == protocol)
-            && self.fields.push("Sec-WebSocket-Protocol", protocol).is_ok();
+            && self.switching.fields.push("Sec-WebSocket-Protocol", protocol).is_ok();
         self.has_protocol |= chosen;
         chosen
     }
@@ -58,15 +56,16 @@ impl LateUpgrade {
         if is_handshake_field(name) {
             return Err(FieldError::Reserved);
         }
-        value.push_to(&mut self.fields, name)
+        value.push_to(&mut self.switching.fields, name)
     }
 
     /// Accepts: `on_open` comes next, on the connection's reactor.
     pub fn accept(mut self) {
         self.reply.is_owed = false;
         let Reply { id, sequence, .. } = self.reply;
-        let fields = std::mem::take(&mut self.fields);
-        let acceptance = Acceptance { id, sequence, accept: self.accept, fields };
+        let fields = std::mem::take(&mut self.switching.fields);
+        let switching = Switching { fields, ..self.switching };
+        let acceptance = Acceptance { id, sequence, switching };
         // With a reactor that has ended its connections are gone.
         let _ = self.reply.handle.post_reserved(id.reactor(), Command::Accept(Box::new(acceptance)));
     }

@@ -7,6 +7,7 @@ use crate::client::reply::Reply;
 use crate::client::response::{ResponseBuilder, ResponseTarget, sealed};
 use crate::links::key;
 use crate::message::{Body, HeaderValue};
+use crate::shared::Switching;
 use jackfield_proto::http1::{FieldError, Fields};
 use jackfield_proto::websocket::{Offer, is_handshake_field};
 
@@ -64,7 +65,10 @@ impl<'a> Upgrade<'a> {
     /// Accepts: `on_open` comes next.
     pub fn accept(mut self) {
         let Connection { id, wires, links } = &mut self.connection;
-        links.switch_to_websocket(wires, *id, &self.offer.accept(), &self.fields);
+        let deflate = links.limits_of(*id).agree(self.offer);
+        let fields = std::mem::take(&mut self.fields);
+        let switching = Switching { accept: self.offer.accept(), fields, deflate };
+        links.switch_to_websocket(wires, *id, switching);
     }
 
     /// Refuses with a status, such as 401 or 403.
@@ -86,12 +90,14 @@ impl<'a> Upgrade<'a> {
     pub fn defer(mut self) -> LateUpgrade {
         let sequence = self.connection.defer_answer();
         let (id, handle) = (self.connection.id, self.connection.handle());
-        let wait = self.connection.links.limits_of(id).upgrade_wait;
+        let limits = self.connection.links.limits_of(id);
+        let (wait, deflate) = (limits.upgrade_wait, limits.agree(self.offer));
         self.connection.wires.set_timer(id, key::UPGRADE, wait);
         let offered = self.offer.protocols().map(Into::into).collect();
         let chosen = self.has_protocol;
         let fields = std::mem::take(&mut self.fields);
-        LateUpgrade::new(Reply::new(handle, id, sequence), self.offer.accept(), offered, fields, chosen)
+        let switching = Switching { accept: self.offer.accept(), fields, deflate };
+        LateUpgrade::new(Reply::new(handle, id, sequence), switching, offered, chosen)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use crate::config::limits::Limits;
 use jackfield_proto::http1;
+#[cfg(feature = "deflate")]
+use jackfield_proto::websocket::deflate::{WINDOW_BITS_MAX, WINDOW_BITS_MIN};
 
 /// The most that one of a reactor's own buffers may hold.
 const BUFFER_BYTES_MAX: usize = 1 << 30;
@@ -65,6 +67,8 @@ impl Limits {
         {
             faults.push("`reactor.outbox_bytes_low`, `_high` and `_max` must rise in this order".into());
         }
+        #[cfg(feature = "deflate")]
+        faults.extend(self.deflate_faults());
         // A buffer doubles as it grows.
         let kept = [
             ("websocket.message_bytes_max", self.websocket.message_bytes_max as u64),
@@ -92,5 +96,16 @@ impl Limits {
             }
         }
         faults
+    }
+
+    #[cfg(feature = "deflate")]
+    fn deflate_faults(&self) -> Vec<String> {
+        let deflate = &self.deflate;
+        let ranges = [
+            ("window_bits_max", deflate.window_bits_max, WINDOW_BITS_MIN, WINDOW_BITS_MAX),
+            ("level", deflate.level, 1, 9),
+        ];
+        let wrong = ranges.iter().filter(|(_, value, least, most)| !(least..=most).contains(&value));
+        wrong.map(|(name, _, least, most)| format!("`deflate.{name}` must be {least} to {most}")).collect()
     }
 }

@@ -64,6 +64,16 @@ pub(crate) const DEFENCES: &[(&str, On, Off)] = &[
     ("websocket.message_bytes_max", On::Http, Off::Above(256 * MIB)),
     ("websocket.frame_in_place_bytes_max", On::Http, Off::Never),
     ("websocket.fragments_max", On::Http, Off::Never),
+    #[cfg(feature = "deflate")]
+    ("deflate.mode", On::Http, Off::Never),
+    #[cfg(feature = "deflate")]
+    ("deflate.message_bytes_min", On::Http, Off::Never),
+    #[cfg(feature = "deflate")]
+    ("deflate.window_bits_max", On::Http, Off::Never),
+    #[cfg(feature = "deflate")]
+    ("deflate.level", On::Http, Off::Never),
+    #[cfg(feature = "deflate")]
+    ("deflate.memory_bytes_max", On::Http, Off::Above(64 * 1024 * MIB)),
     ("reactor.wires_max", On::All, Off::Never),
     ("reactor.read_bytes", On::All, Off::Above(16 * MIB)),
     ("reactor.carry_bytes_first", On::All, Off::Above(MIB)),
@@ -112,8 +122,12 @@ pub(crate) const DEFENCES: &[(&str, On, Off)] = &[
 ];
 
 /// Limits that a listener can't have of its own, besides all that begin with `reactor.`: the transport below them doesn't
-/// know to which listener a connection came.
-const SERVER_WIDE: [&str; 9] = [
+/// know to which listener a connection came, and one compressor serves all listeners.
+const SERVER_WIDE: [&str; 13] = [
+    "deflate.message_bytes_min",
+    "deflate.window_bits_max",
+    "deflate.level",
+    "deflate.memory_bytes_max",
     "events_per_turn",
     "memory_bytes_max",
     "mailbox_max",

@@ -1,5 +1,7 @@
 //! Every bound and every time of a server, in one place.
 
+#[cfg(feature = "deflate")]
+use crate::config::deflate::Deflate;
 use crate::config::rate::Rate;
 use jackfield_proto::{http1, websocket};
 use jackfield_reactor as reactor;
@@ -47,7 +49,8 @@ pub struct Limits {
     /// What a connection may say in a second, from its beginning on;
     /// [`Connection::set_rate`](crate::Connection::set_rate) changes it. Default: any amount.
     pub rate: Rate,
-    /// WebSocket Pings and Pongs of one connection in a second; then 1008 and close. Disabled by zero. Default: 100.
+    /// WebSocket Pings and Pongs of one connection in a second; then 1008 and close. More than 65,534 counts as 65,534.
+    /// Disabled by zero. Default: 100.
     pub control_frames: u32,
     /// Bytes of a request's body that is collected, unless its client says otherwise; more is answered with 413.
     /// Default: 1 MiB.
@@ -56,6 +59,9 @@ pub struct Limits {
     pub http: http1::Limits,
     /// Bounds of WebSocket frames and messages.
     pub websocket: websocket::Limits,
+    /// Whether WebSocket messages are compressed, and how. A listener may have its own `mode`. Default: disabled.
+    #[cfg(feature = "deflate")]
+    pub deflate: Deflate,
     /// Bounds and times of the transport.
     pub reactor: reactor::Limits,
     /// Longest time for a request's head, from its first byte on; then 408 and close. Default: 10 s.
@@ -131,6 +137,8 @@ impl Default for Limits {
             body_bytes_max: 1 << 20,
             http: http1::Limits::default(),
             websocket: websocket::Limits::default(),
+            #[cfg(feature = "deflate")]
+            deflate: Deflate::default(),
             reactor: reactor::Limits::default(),
             head_timeout: Duration::from_secs(10),
             body_interval: Duration::from_secs(10),

@@ -2,9 +2,13 @@
 //!
 //! This room knows no thread, no socket, no connection, and no other room.
 
+#[cfg_attr(not(feature = "deflate"), path = "no_agreement.rs")]
+mod agreement;
 mod changes;
 mod check;
 mod defences;
+#[cfg(feature = "deflate")]
+mod deflate;
 mod heartbeat;
 mod limits;
 mod listener;
@@ -16,8 +20,11 @@ mod table;
 #[cfg(feature = "tls")]
 mod tls;
 
+pub(crate) use agreement::Agreed;
 pub(crate) use changes::Changes;
 pub(crate) use defences::{DEFENCES, On};
+#[cfg(feature = "deflate")]
+pub use deflate::{Deflate, DeflateMode};
 pub use heartbeat::Heartbeat;
 pub use limits::Limits;
 pub use listener::Listener;

@@ -24,6 +24,8 @@ impl Limits {
         let mut rows = self.server_rows();
         rows.extend(self.http_rows());
         rows.extend(self.websocket_rows());
+        #[cfg(feature = "deflate")]
+        rows.extend(self.deflate_rows());
         rows.extend(self.transport_rows());
         rows.extend(self.time_rows());
         rows
@@ -125,6 +127,38 @@ impl Limits {
                 "fragments",
                 u64::from(websocket.fragments_max),
                 "1008 and close; disabled by zero",
+            ),
+        ]
+    }
+
+    #[cfg(feature = "deflate")]
+    fn deflate_rows(&self) -> Vec<LimitRow> {
+        let deflate = &self.deflate;
+        vec![
+            row(
+                "deflate.mode",
+                "0 to 2",
+                deflate.mode as u64,
+                "0: no compression; 1: one compressor for a reactor; 2: one for a connection",
+            ),
+            row(
+                "deflate.message_bytes_min",
+                "bytes",
+                deflate.message_bytes_min as u64,
+                "a shorter message is not compressed",
+            ),
+            row(
+                "deflate.window_bits_max",
+                "bits",
+                deflate.window_bits_max.into(),
+                "what is sent refers to no more than 2 to the power of this before it",
+            ),
+            row("deflate.level", "1 to 9", deflate.level.into(), "how hard to try"),
+            row(
+                "deflate.memory_bytes_max",
+                "bytes",
+                deflate.memory_bytes_max as u64,
+                "of dedicated compressors: one more connection gets none",
             ),
         ]
     }

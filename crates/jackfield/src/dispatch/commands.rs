@@ -51,7 +51,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             Command::Abort(id) => self.links.abort(wires, id, Reason::Local),
             Command::Answer(answer) => self.links.answer_deferred(wires, *answer),
             Command::Part(part) => self.links.continue_deferred(wires, *part),
-            Command::Accept(acceptance) => self.accept(wires, &acceptance),
+            Command::Accept(acceptance) => self.accept(wires, *acceptance),
             Command::Heartbeat(heartbeat) => self.links.set_heartbeat(wires, heartbeat),
             Command::StandIn(stands_in) => wires.stand_in(stands_in),
             Command::Shutdown(drain) => self.links.shut_down(wires, drain),
@@ -71,11 +71,11 @@ impl<F: ClientFactory> Dispatcher<F> {
     }
 
     /// A deferred decision: the connection becomes a WebSocket, if it is still owed that.
-    fn accept(&mut self, wires: &mut Wires, acceptance: &Acceptance) {
+    fn accept(&mut self, wires: &mut Wires, acceptance: Acceptance) {
+        let id = acceptance.id;
         if !self.links.accept_deferred(wires, acceptance) {
             return;
         }
-        let id = acceptance.id;
         let Self { clients, links, .. } = self;
         if let Some(Some(client)) = clients.get_mut(id.slot()) {
             run(client, &mut Connection { id, wires, links }, http::opened);

@@ -197,6 +197,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
             self.never_begun(id, reason);
         }
         let link = std::mem::take(self.links.link(id));
+        self.links.compressors.end(link.protocol.compression());
         match link.admission {
             Admission::Uncounted => {}
             _ if planted(36) => {}

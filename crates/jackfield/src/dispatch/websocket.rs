@@ -101,8 +101,14 @@ fn step<'b, C: Client>(
     match machine.step(rx, scratch, &limits.websocket) {
         Step::Event(used, event) => match event {
             Event::Message(message) => {
-                if connection.links.link(connection.id).awaited != Awaited::Nothing {
+                let link = connection.links.link(connection.id);
+                let (is_awaited, inflates) =
+                    (link.awaited != Awaited::Nothing, link.protocol.compression().has_peers_own());
+                if is_awaited {
                     connection.links.clear_deadline(connection.wires, connection.id);
+                } else if inflates {
+                    // It may have been the first one that is compressed.
+                    connection.links.charge(connection.wires, connection.id);
                 }
                 Found::Message(used, message)
             }

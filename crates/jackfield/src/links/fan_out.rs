@@ -1,11 +1,21 @@
-//! The topic that the running broadcast of a reactor goes to.
+//! The topic that the running broadcast of a reactor goes to, and how its members get what is published.
 
 use crate::message::Form;
+
+/// How a member gets what is published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Look {
+    pub(crate) form: Form,
+    /// A frame that is compressed.
+    pub(crate) is_deflated: bool,
+}
 
 /// The topic whose members the reactor's broadcast goes to. They are lent to it.
 #[derive(Debug)]
 pub(crate) struct FanOut {
     pub(crate) place: usize,
     pub(crate) members: usize,
-    pub(crate) form: Form,
+    pub(crate) look: Look,
+    /// The first message was long enough to be compressed.
+    pub(crate) is_long: bool,
 }

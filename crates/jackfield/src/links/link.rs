@@ -4,6 +4,7 @@ use crate::config::Heartbeat;
 use crate::disconnect::Reason;
 use crate::links::asks::Asks;
 use crate::links::bucket::Bucket;
+use crate::links::compression::OwnDeflater;
 use crate::links::protocol::Protocol;
 use crate::links::record::ExchangeRecord;
 use crate::links::replay::Missed;
@@ -77,6 +78,8 @@ pub(crate) struct Extra {
     pub(crate) tag: Option<u64>,
     /// The exchange that is under way, if exchanges are recorded.
     pub(crate) exchange: Option<Box<ExchangeRecord>>,
+    /// Its own compressor, once it was needed.
+    pub(crate) deflater: Option<Box<OwnDeflater>>,
 }
 
 impl Link {
@@ -93,8 +96,16 @@ impl Extra {
         let heartbeat =
             self.heartbeat.as_ref().map_or(0, |own| ARC_BYTES + size_of_val(&**own) + own.payload.capacity());
         let exchange = self.exchange.as_ref().map_or(0, |record| record.heap_bytes());
+        let deflater = self.deflater.as_ref().map_or(0, |own| own.heap_bytes());
         let topics = self.topics.capacity() * size_of::<Subscription>() + self.topics_bytes;
-        size_of::<Self>() + topics + self.missed.heap_bytes() + close + bucket + heartbeat + exchange
+        size_of::<Self>()
+            + topics
+            + self.missed.heap_bytes()
+            + close
+            + bucket
+            + heartbeat
+            + exchange
+            + deflater
     }
 }
 

@@ -2,9 +2,13 @@
 //!
 //! This room knows no client and no context, and reads and writes nothing itself.
 
+#[cfg_attr(not(feature = "deflate"), path = "not_agreed.rs")]
+mod agreed;
 mod asks;
 mod bucket;
 mod close;
+#[cfg_attr(not(feature = "deflate"), path = "no_compression.rs")]
+mod compression;
 mod connect;
 mod date;
 mod drain;
@@ -31,6 +35,7 @@ pub(crate) use protocol::Protocol;
 use crate::config::{Heartbeat, Limits};
 use crate::gate::Overload;
 use crate::links::asks::Asks;
+use crate::links::compression::Compressors;
 use crate::links::date::Date;
 use crate::links::fan_out::FanOut;
 use crate::links::link::Link;
@@ -40,7 +45,7 @@ use crate::links::walk::Walk;
 use crate::shared::{Handle, ReactorMetrics, Settings};
 use crate::topics::Topics;
 use jackfield_proto::http1::Fields;
-use jackfield_reactor::{ConnectionId, Time, Wires, table};
+use jackfield_reactor::{ConnectionId, Time, WRITE_THROUGH_BYTES_MIN, Wires, table};
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -78,6 +83,9 @@ pub(crate) struct Links {
     pub(crate) overload: Overload,
     /// By socket, what is done with requests before their clients see them.
     asks: Box<[Asks]>,
+    pub(crate) compressors: Compressors,
+    /// A shorter message is encoded at once: it is neither compressed nor written from where it lies.
+    pub(crate) short_bytes: usize,
     pub(crate) reactor: usize,
     /// Messages for many are encoded here first.
     pub(crate) scratch: Vec<u8>,
@@ -97,6 +105,8 @@ impl Links {
         let overload = Overload::new(limits.lag_target, limits.lag_window, limits.reactor.accepts_per_turn);
         let date = Date::new(settings.clock);
         let asks = Asks::of_sockets(&settings);
+        let compressors = Compressors::new(&settings, handle.reactors(), &metrics);
+        let short_bytes = compressors.message_bytes_min().min(WRITE_THROUGH_BYTES_MIN);
         Self {
             table: Vec::new(),
             topics: Topics::default(),
@@ -117,6 +127,8 @@ impl Links {
             heartbeats,
             overload,
             asks,
+            compressors,
+            short_bytes,
             reactor,
             scratch: Vec::new(),
             reported: Vec::new(),

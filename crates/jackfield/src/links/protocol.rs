@@ -1,5 +1,6 @@
 //! What a connection speaks now.
 
+use crate::links::agreed::Compression;
 use crate::message::Form;
 use jackfield_proto::{http1, websocket};
 use std::ops::{Deref, DerefMut};
@@ -30,9 +31,10 @@ pub(crate) enum Protocol {
 #[derive(Debug)]
 pub(crate) struct Socket {
     machine: websocket::Machine,
-    pub(crate) controls: u32,
     /// When that second began: the lower half of the time.
     pub(crate) controls_since: u32,
+    pub(crate) controls: u16,
+    pub(crate) compression: Compression,
 }
 
 impl Protocol {
@@ -46,11 +48,25 @@ impl Protocol {
             Self::Http(_) | Self::Refused | Self::None => None,
         }
     }
+
+    /// What was agreed on with a WebSocket's peer about compression.
+    #[inline(always)]
+    pub(crate) fn compression(&self) -> Compression {
+        match self {
+            Self::WebSocket(socket) => socket.compression,
+            _ => Compression::NONE,
+        }
+    }
 }
 
 impl Socket {
     pub(crate) fn server() -> Self {
-        Self { machine: websocket::Machine::server(), controls: 0, controls_since: 0 }
+        Self {
+            machine: websocket::Machine::server(),
+            controls_since: 0,
+            controls: 0,
+            compression: Compression::NONE,
+        }
     }
 }
 

@@ -53,7 +53,7 @@ impl Links {
         let extra = self.link(id).extra();
         extra.topics.push(subscription);
         extra.topics_bytes += bytes;
-        wires.charge_tables(self.topics.table_bytes());
+        self.charge_tables(wires);
         self.charge(wires, id);
         // Read after the count of subscribers is set: who publishes later sees that.
         if let Some(log) = self.handle.shared().logs.find(topic).filter(|_| is_first) {
@@ -93,7 +93,7 @@ impl Links {
     /// Who stood last among the members now stands in the leaver's place, and pays for what that paid for.
     fn leave_topic(&mut self, wires: &mut Wires, id: ConnectionId, left: Subscription) {
         let moved = self.topics.leave(id.reactor(), left, &self.handle.shared().topic_index);
-        wires.charge_tables(self.topics.table_bytes());
+        self.charge_tables(wires);
         let Some(moved) = moved else { return };
         let Some(extra) = self.table[moved.slot()].extra.as_deref_mut() else { return };
         let mut others = extra.topics.iter_mut().filter(|_| !planted(33));

@@ -4,7 +4,7 @@ use crate::disconnect::{Limit, Reason, Timeout};
 use crate::links::Links;
 use crate::links::link::{Awaited, key};
 use crate::links::protocol::{Protocol, Socket};
-use crate::shared::{Acceptance, Callback};
+use crate::shared::{Acceptance, Callback, Switching};
 use jackfield_proto::http1::{Fields, Phase};
 use jackfield_proto::websocket::Offer;
 use jackfield_reactor::{ConnectionId, Wires};
@@ -14,21 +14,21 @@ const EARLY_BYTES_MAX: usize = 4 << 10;
 
 impl Links {
     /// Says 101; from now on the connection is a WebSocket.
-    pub(crate) fn switch_to_websocket(
-        &mut self,
-        wires: &mut Wires,
-        id: ConnectionId,
-        accept: &[u8; 28],
-        fields: &Fields,
-    ) {
+    pub(crate) fn switch_to_websocket(&mut self, wires: &mut Wires, id: ConnectionId, switching: Switching) {
+        let Switching { accept, mut fields, deflate } = switching;
         let Some(outbox) = wires.outbox(id) else { return };
         let link = &mut self.table[id.slot()];
         let Protocol::Http(machine) = &mut link.protocol else { return };
-        machine.encode_switching(accept, fields, outbox.tail());
-        link.protocol = Protocol::WebSocket(Socket::server());
+        let mut socket = Socket::server();
+        self.compressors.agree(deflate, &mut socket, &mut fields);
+        machine.encode_switching(&accept, &fields, outbox.tail());
+        link.protocol = Protocol::WebSocket(socket);
         link.has_own_idle_timeout = false;
         wires.set_label(id, Callback::Message as u8);
         self.await_idle(wires, id);
+        if deflate.is_some() {
+            self.charge_tables(wires);
+        }
     }
 
     /// An answer is owed, and `rest_bytes` are behind its request. A peer that is to speak WebSocket has nothing to
@@ -51,27 +51,28 @@ impl Links {
     #[cold]
     pub(crate) fn try_again_later(&mut self, wires: &mut Wires, id: ConnectionId, offer: &Offer<'_>) {
         self.metrics.refused_overload.add(1);
-        self.switch_to_websocket(wires, id, &offer.accept(), &Fields::new());
+        let switching = Switching { accept: offer.accept(), fields: Fields::new(), deflate: None };
+        self.switch_to_websocket(wires, id, switching);
         self.close(wires, id, Reason::Limit(Limit::Overload));
     }
 
     /// A decision that was deferred: the connection becomes a WebSocket, unless its exchange is over or its peer
     /// gone. True if it does.
-    pub(crate) fn accept_deferred(&mut self, wires: &mut Wires, acceptance: &Acceptance) -> bool {
-        let Acceptance { id, sequence, accept, fields } = acceptance;
-        if !self.is_owed(wires, *id, *sequence) {
+    pub(crate) fn accept_deferred(&mut self, wires: &mut Wires, acceptance: Acceptance) -> bool {
+        let Acceptance { id, sequence, switching } = acceptance;
+        if !self.is_owed(wires, id, sequence) {
             return false;
         }
-        wires.cancel_timer(*id, key::UPGRADE);
-        if wires.has_ended(*id) {
-            self.close(wires, *id, Reason::Peer);
+        wires.cancel_timer(id, key::UPGRADE);
+        if wires.has_ended(id) {
+            self.close(wires, id, Reason::Peer);
             return false;
         }
-        self.switch_to_websocket(wires, *id, accept, fields);
-        if self.link(*id).asks.for_a_record() {
-            self.settle_exchange(wires, *id);
+        self.switch_to_websocket(wires, id, switching);
+        if self.link(id).asks.for_a_record() {
+            self.settle_exchange(wires, id);
         }
-        self.read_on(wires, *id);
+        self.read_on(wires, id);
         true
     }
 

@@ -42,6 +42,19 @@ struct Forms {
     header_bytes: u8,
     /// Of a text it is made when the first event stream wants it. `None`: there is none.
     event: OnceLock<Option<Arc<[u8]>>>,
+    /// Made when the first WebSocket wants it that has agreed on compression.
+    #[cfg(feature = "deflate")]
+    deflated: OnceLock<Deflated>,
+}
+
+/// The frame, compressed.
+#[cfg(feature = "deflate")]
+#[derive(Debug)]
+struct Deflated {
+    /// The size of the window that it needs, as a power of two.
+    window_bits: u8,
+    /// `None`: it gets no shorter.
+    frame: Option<Arc<[u8]>>,
 }
 
 /// The two counts of an `Arc`.
@@ -62,7 +75,7 @@ impl Prepared {
 
     fn with_event(message: Option<Message<'_>>, event: OnceLock<Option<Arc<[u8]>>>) -> Self {
         let (frame, header_bytes) = message.map(frame).unzip();
-        Self(Arc::new(Forms { frame, header_bytes: header_bytes.unwrap_or(0), event }))
+        Self::of_forms(frame, header_bytes.unwrap_or(0), event)
     }
 
     /// The same, which goes out with this id on event streams, whatever id it had.
@@ -73,7 +86,41 @@ impl Prepared {
             [lines, format!("id: {id}\n\n").as_bytes()].concat().into()
         };
         let event = OnceLock::from(self.shared(Form::Event).map(with_id));
-        Self(Arc::new(Forms { frame: self.0.frame.clone(), header_bytes: self.0.header_bytes, event }))
+        Self::of_forms(self.0.frame.clone(), self.0.header_bytes, event)
+    }
+
+    fn of_forms(frame: Option<Arc<[u8]>>, header_bytes: u8, event: OnceLock<Option<Arc<[u8]>>>) -> Self {
+        Self(Arc::new(Forms {
+            frame,
+            header_bytes,
+            event,
+            #[cfg(feature = "deflate")]
+            deflated: OnceLock::new(),
+        }))
+    }
+
+    /// Its frame, compressed for a window of this size, as a power of two. It is made once, by whoever wants it first; `None`:
+    /// it gets no shorter, or was made for another size, as another server may have.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn deflated(
+        &self,
+        window_bits: u8,
+        make: impl FnOnce(Message<'_>) -> Option<Arc<[u8]>>,
+    ) -> Option<&Arc<[u8]>> {
+        let make = || Deflated { window_bits, frame: self.message().and_then(make) };
+        let deflated = self.0.deflated.get_or_init(make);
+        deflated.frame.as_ref().filter(|_| deflated.window_bits == window_bits)
+    }
+
+    /// The message that its frame carries.
+    #[cfg(feature = "deflate")]
+    fn message(&self) -> Option<Message<'_>> {
+        let payload = self.encoded(Form::Bytes)?;
+        let is_text = self.0.frame.as_ref()?.first().is_some_and(|first| first & 0x0f == Opcode::Text as u8);
+        match std::str::from_utf8(payload).ok().filter(|_| is_text) {
+            Some(text) => Some(Message::Text(text)),
+            None => Some(Message::Binary(payload)),
+        }
     }
 
     /// Its bytes in this form. `None`: it has no such form.
@@ -93,10 +140,19 @@ impl Prepared {
         }
     }
 
+    /// The length of the message, without a frame around it.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn len(&self) -> usize {
+        self.encoded(Form::Bytes).map_or(0, <[u8]>::len)
+    }
+
     /// Bytes on the heap, which all that share it share.
     pub(crate) fn heap_bytes(&self) -> usize {
         let encoded = [self.0.frame.as_ref(), self.0.event.get().and_then(Option::as_ref)];
-        let bytes = encoded.into_iter().flatten().map(|bytes| ARC_BYTES + bytes.len());
+        let encoded = encoded.into_iter().flatten();
+        #[cfg(feature = "deflate")]
+        let encoded = encoded.chain(self.0.deflated.get().and_then(|deflated| deflated.frame.as_ref()));
+        let bytes = encoded.map(|bytes| ARC_BYTES + bytes.len());
         ARC_BYTES + size_of::<Forms>() + bytes.sum::<usize>()
     }
 

@@ -1,6 +1,6 @@
 //! What one thread asks of another's reactor.
 
-use crate::config::{Heartbeat, Outgoing};
+use crate::config::{Agreed, Heartbeat, Outgoing};
 use crate::message::{Body, Prepared};
 use crate::shared::state::Drain;
 use crate::topics::Log;
@@ -60,7 +60,9 @@ impl Command {
                     + answer.kind.heap_bytes()
             }
             Self::Part(part) => size_of::<Part>() + part.kind.heap_bytes(),
-            Self::Accept(acceptance) => size_of::<Acceptance>() + acceptance.fields.as_bytes().len(),
+            Self::Accept(acceptance) => {
+                size_of::<Acceptance>() + acceptance.switching.fields.as_bytes().len()
+            }
             Self::Adopt(..)
             | Self::Deliver(_)
             | Self::Close(_)
@@ -157,6 +159,14 @@ impl PartKind {
 pub(crate) struct Acceptance {
     pub(crate) id: ConnectionId,
     pub(crate) sequence: u32,
+    pub(crate) switching: Switching,
+}
+
+/// What is said in the answer by which a connection becomes a WebSocket.
+#[derive(Debug)]
+pub(crate) struct Switching {
     pub(crate) accept: [u8; 28],
     pub(crate) fields: Fields,
+    /// The offer to compress that is taken.
+    pub(crate) deflate: Option<Agreed>,
 }

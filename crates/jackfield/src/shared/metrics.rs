@@ -27,6 +27,8 @@ pub struct Metrics {
     pub messages_in: u64,
     /// Messages and events sent, each subscriber of a published one counted.
     pub messages_out: u64,
+    /// Messages that were compressed. One that goes to many is compressed once. 0 without the feature `deflate`.
+    pub compressed: u64,
     /// Messages dropped because their receiver was too slow.
     pub dropped: u64,
     /// Bytes read, as plain text.
@@ -82,6 +84,7 @@ pub(crate) struct ReactorMetrics {
     pub(crate) requests: Counter,
     pub(crate) messages_in: Counter,
     pub(crate) messages_out: Counter,
+    pub(crate) compressed: Counter,
     pub(crate) dropped: Counter,
     pub(crate) panics: Counter,
     pub(crate) throttled: Counter,
@@ -148,6 +151,7 @@ impl Metrics {
         self.requests += reactor.requests.value();
         self.messages_in += reactor.messages_in.value();
         self.messages_out += reactor.messages_out.value();
+        self.compressed += reactor.compressed.value();
         self.dropped += reactor.dropped.value();
         self.panics += reactor.panics.value();
         self.throttled += reactor.throttled.value();

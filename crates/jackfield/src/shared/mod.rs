@@ -23,7 +23,7 @@ mod settings;
 mod state;
 
 pub(crate) use callback::{Callback, NAMES};
-pub(crate) use command::{Acceptance, Answer, AnswerKind, Command, Copies, Part, PartKind};
+pub(crate) use command::{Acceptance, Answer, AnswerKind, Command, Copies, Part, PartKind, Switching};
 pub(crate) use ending::Ending;
 pub(crate) use finished::FinishedSink;
 pub use finished::{AnsweredAs, Finished};

@@ -27,6 +27,7 @@ fn every_bound_has_a_name_a_unit_a_default_and_a_consequence() {
         - [
             "http: Limits",
             "websocket: Limits",
+            "deflate: Deflate",
             "reactor: Limits",
             "rate: Rate",
             "on_exceeded: OnRateExceeded",

@@ -24,6 +24,14 @@ impl Agreed {
         offers.into_iter().find_map(|offer| Self::accept(&Params::parse(offer)?, options))
     }
 
+    /// The same, with every message by itself: for a server that has no memory for more windows. It may say so whatever the
+    /// client has offered (RFC 7692, sections 7.1.1.1 and 7.1.1.2).
+    #[must_use]
+    pub const fn without_takeover(mut self) -> Self {
+        (self.server_context_takeover, self.client_context_takeover) = (false, false);
+        self
+    }
+
     /// Whether the server's messages may refer to those before.
     #[must_use]
     pub const fn server_context_takeover(&self) -> bool {

@@ -5,7 +5,7 @@ use flate2::{Compress, Compression, FlushCompress};
 use super::inflater::EMPTY_BLOCK_TAIL;
 use super::options::{Options, window_bits};
 use crate::websocket::encode::{self, frame_header};
-use crate::websocket::{Message, Opcode};
+use crate::websocket::{FrameHeader, Message, Opcode};
 
 /// Compresses messages.
 #[derive(Debug)]
@@ -41,13 +41,10 @@ impl Deflater {
     /// With takeover, all messages that are not short must reach the peer, and in this order.
     pub fn encode(&mut self, message: Message<'_>, mask: Option<[u8; 4]>, out: &mut Vec<u8>) -> bool {
         let payload = message.as_bytes();
-        let opcode = if matches!(message, Message::Text(_)) { Opcode::Text } else { Opcode::Binary };
-        let is_compressed = payload.len() >= self.message_bytes_min && self.compress(payload);
-        let (header, payload) = if is_compressed {
-            (frame_header(opcode, true, self.compressed.len()).compressed(), &self.compressed[..])
-        } else {
-            (frame_header(opcode, true, payload.len()), payload)
-        };
+        let compressed = self.compress(message);
+        let is_compressed = compressed.is_some();
+        let (header, payload) =
+            compressed.unwrap_or_else(|| (frame_header(opcode(message), true, payload.len()), payload));
         match mask {
             Some(key) => encode::encode_masked_behind(header, payload, key, out),
             None => {
@@ -56,6 +53,25 @@ impl Deflater {
             }
         }
         is_compressed
+    }
+
+    /// The frame of a message, compressed: a server's header and the payload behind it. `None`: the message is to go out
+    /// as it is, because it is short or gets no shorter.
+    ///
+    /// With takeover, what comes out must reach the peer, and in this order.
+    pub fn compress(&mut self, message: Message<'_>) -> Option<(FrameHeader, &[u8])> {
+        let payload = message.as_bytes();
+        if payload.len() < self.message_bytes_min || !self.compress_payload(payload) {
+            return None;
+        }
+        let header = frame_header(opcode(message), true, self.compressed.len()).compressed();
+        Some((header, &self.compressed))
+    }
+
+    /// The next message refers to none before: to be called when the peer got a compressed message that is not of this
+    /// deflater, for it is in the peer's window.
+    pub fn forget(&mut self) {
+        self.inner.reset();
     }
 
     /// Gives the buffer back, if it can hold more bytes than this.
@@ -68,11 +84,17 @@ impl Deflater {
     /// Bytes on the heap that it holds, about.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        STATE_BYTES + (WINDOW_FACTOR << self.window_bits) + self.compressed.capacity()
+        Self::heap_bytes_of(self.window_bits) + self.compressed.capacity()
+    }
+
+    /// What one with a window of this size takes on the heap before it has compressed anything, about.
+    #[must_use]
+    pub const fn heap_bytes_of(window_bits: u8) -> usize {
+        STATE_BYTES + (WINDOW_FACTOR << window_bits)
     }
 
     /// Compresses a payload into the buffer. Says whether that is to be sent.
-    fn compress(&mut self, payload: &[u8]) -> bool {
+    fn compress_payload(&mut self, payload: &[u8]) -> bool {
         let (out, mut input) = (&mut self.compressed, payload);
         out.clear();
         loop {
@@ -99,6 +121,10 @@ impl Deflater {
         }
         self.takeover || self.compressed.len() < payload.len()
     }
+}
+
+fn opcode(message: Message<'_>) -> Opcode {
+    if matches!(message, Message::Text(_)) { Opcode::Text } else { Opcode::Binary }
 }
 
 const ROOM_BYTES_MIN: usize = 256;

@@ -13,6 +13,9 @@ pub struct Inflater {
 }
 
 impl Inflater {
+    /// What each takes on the heap, about: its window of 32 KiB included.
+    pub const HEAP_BYTES: usize = 47 << 10;
+
     /// With `takeover` it serves one peer, whose messages may refer to those before; without, it serves any number of
     /// peers. It understands windows of all sizes.
     #[must_use]
@@ -48,9 +51,8 @@ impl Inflater {
     /// Bytes on the heap that it holds, about.
     #[must_use]
     pub const fn heap_bytes(&self) -> usize {
-        STATE_BYTES
+        Self::HEAP_BYTES
     }
-
     /// Decompresses some of a message, and counts the streams that end in it, behind each of which another begins:
     /// senders may end one with a message (RFC 7692, section 7.2.3.4).
     fn feed(
@@ -118,5 +120,3 @@ pub(super) const EMPTY_BLOCK_TAIL: &[u8] = &[0, 0, 0xff, 0xff];
 const ROOM_BYTES_MIN: usize = 1 << 10;
 /// Streams that may end in one message: each costs a reset, and takes no more than two bytes.
 const ENDS_MAX: u32 = 16;
-/// What the state of a decompressor takes, its window of 32 KiB included.
-const STATE_BYTES: usize = 47 << 10;

@@ -6,6 +6,9 @@ use crate::links::protocol::Protocol;
 use jackfield_proto::websocket::{Opcode, encode_frame};
 use jackfield_reactor::{ConnectionId, Wires};
 
+/// The most that are counted.
+const CONTROLS_MAX: u16 = u16::MAX - 1;
+
 impl Links {
     /// Counts one more Ping or Pong. True if they are too many: then the connection ends.
     #[inline(never)]
@@ -16,6 +19,7 @@ impl Links {
             (socket.controls, socket.controls_since) = (0, now);
         }
         socket.controls = socket.controls.saturating_add(1);
+        let most = u16::try_from(most).unwrap_or(u16::MAX).min(CONTROLS_MAX);
         let is_flood = most > 0 && socket.controls > most;
         if is_flood {
             self.close(wires, id, Reason::Limit(Limit::ControlFrames));

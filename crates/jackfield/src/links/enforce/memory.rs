@@ -25,6 +25,11 @@ impl Links {
         wires.charge_above(id, machine + extra);
     }
 
+    /// Charges what the connections of this reactor have in common: topics, and compressors.
+    pub(crate) fn charge_tables(&mut self, wires: &mut Wires) {
+        wires.charge_tables(self.topics.table_bytes() + self.compressors.heap_bytes());
+    }
+
     /// Gives the scratch buffer back after its use. A peak is not kept.
     pub(crate) fn keep_scratch(&mut self, scratch: Vec<u8>) {
         if scratch.capacity() <= SCRATCH_BYTES_KEPT {

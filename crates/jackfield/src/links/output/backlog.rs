@@ -36,6 +36,16 @@ impl Links {
         wires.outbox(id).ok_or(Sent::Gone)
     }
 
+    /// Whether one more message is taken for a connection.
+    #[cfg(feature = "deflate")]
+    pub(super) fn may_send(&mut self, wires: &mut Wires, id: ConnectionId) -> Result<(), Sent> {
+        let cap = wires.limits().outbox_bytes_max;
+        match wires.outbox(id) {
+            Some(outbox) if outbox.counted() < cap => Ok(()),
+            _ => self.outbox_at_cap(wires, id).map(|_| ()),
+        }
+    }
+
     /// Where something that is published goes, unless the connection is gone or too much is queued for it.
     #[inline(never)]
     pub(crate) fn outbox_for_published<'w>(

@@ -4,6 +4,8 @@
 
 mod answer;
 mod backlog;
+#[cfg_attr(not(feature = "deflate"), path = "no_deflate.rs")]
+mod deflate;
 mod events;
 mod publish;
 mod send;

@@ -5,13 +5,25 @@
 //! broadcast of the reactor, which copies them to all members at once.
 
 use crate::links::Links;
-use crate::links::fan_out::FanOut;
+use crate::links::compression::Compressors;
+use crate::links::fan_out::{FanOut, Look};
 use crate::message::{Content, Form, Published};
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Outbox, SHARE_BYTES_MIN, Wires};
 
 /// With fewer members a broadcast saves nothing.
 const BROADCAST_MEMBERS_MIN: usize = 4;
+
+/// Whom something that is published goes to.
+#[derive(Clone, Copy)]
+struct To {
+    /// The topic.
+    place: usize,
+    /// The member that does not get it.
+    but: ConnectionId,
+    /// It is long enough to be compressed.
+    is_long: bool,
+}
 
 impl Links {
     /// Publishes on all reactors.
@@ -53,14 +65,21 @@ impl Links {
         but: ConnectionId,
     ) -> usize {
         let mut scratch = std::mem::take(&mut self.scratch);
+        let mut compressors = std::mem::take(&mut self.compressors);
         scratch.clear();
+        let to = To { place, but, is_long: content.len() >= compressors.message_bytes_min() };
         let count = match content.len() < SHARE_BYTES_MIN {
-            true => match self.gather(wires, place, content, but, &mut scratch) {
+            true => match self.gather(wires, to, content, &mut scratch, &mut compressors) {
                 Some(count) => count,
-                None => self.copy_to_each(wires, place, content, but, &mut scratch),
+                None => self.copy_to_each(wires, to, content, &mut scratch, &mut compressors),
             },
-            false => self.share_with_each(wires, place, content, but),
+            false => self.share_with_each(wires, to, content, &mut compressors),
         };
+        compressors.trim();
+        self.compressors = compressors;
+        if to.is_long {
+            self.charge_tables(wires);
+        }
         self.keep_scratch(scratch);
         self.metrics.messages_out.add(count as u64);
         count
@@ -70,35 +89,42 @@ impl Links {
     fn gather(
         &self,
         wires: &mut Wires,
-        place: usize,
+        to: To,
         content: Content<'_>,
-        but: ConnectionId,
         scratch: &mut Vec<u8>,
+        compressors: &mut Compressors,
     ) -> Option<usize> {
-        let fan_out = self.fan_out.as_ref().filter(|fan_out| fan_out.place == place)?;
-        let form = if planted(46) { Form::Frame } else { fan_out.form };
-        if !content.encode(form, scratch) || !wires.broadcast(scratch, but) {
+        let is_same = |fan_out: &&FanOut| fan_out.place == to.place && fan_out.is_long == to.is_long;
+        let fan_out = self.fan_out.as_ref().filter(is_same)?;
+        let form = if planted(46) { Form::Frame } else { fan_out.look.form };
+        let is_deflated = fan_out.look.is_deflated && compressors.append(content, scratch);
+        if !(is_deflated || content.encode(form, scratch)) || !wires.broadcast(scratch, to.but) {
             return None;
         }
-        Some(fan_out.members - usize::from(self.is_member(but, place)))
+        Some(fan_out.members - usize::from(self.is_member(to.but, to.place)))
     }
 
     /// Something small is copied to each subscriber, and allocates nothing.
     fn copy_to_each(
         &mut self,
         wires: &mut Wires,
-        place: usize,
+        to: To,
         content: Content<'_>,
-        but: ConnectionId,
         scratch: &mut Vec<u8>,
+        compressors: &mut Compressors,
     ) -> usize {
         scratch.clear();
         let has_frame = content.encode(Form::Frame, scratch);
         let frame_end = scratch.len();
         let has_event = content.encode(Form::Event, scratch);
-        let (frame, event) = scratch.split_at(frame_end);
-        self.append_to_each(wires, place, but, true, |form, outbox| {
-            let bytes = match form {
+        let event_end = scratch.len();
+        // Nearly always the members have agreed on it, if it was turned on.
+        let is_deflated = to.is_long && compressors.append(content, scratch);
+        let (frame, rest) = scratch.split_at(frame_end);
+        let (event, deflated) = rest.split_at(event_end - frame_end);
+        self.append_to_each(wires, to, compressors, true, |look, outbox| {
+            let bytes = match look.form {
+                Form::Frame if look.is_deflated && is_deflated => Some(deflated),
                 Form::Frame => has_frame.then_some(frame),
                 Form::Event => has_event.then_some(event),
                 Form::Bytes => content.payload(),
@@ -112,15 +138,17 @@ impl Links {
     fn share_with_each(
         &mut self,
         wires: &mut Wires,
-        place: usize,
+        to: To,
         content: Content<'_>,
-        but: ConnectionId,
+        compressors: &mut Compressors,
     ) -> usize {
         let (mut frame, mut event) = (None, None);
-        self.append_to_each(wires, place, but, false, |form, outbox| {
-            let shared = match form {
-                Form::Frame => frame.get_or_insert_with(|| content.share(form)),
-                Form::Event => event.get_or_insert_with(|| content.share(form)),
+        let deflated = if to.is_long { compressors.share(content) } else { None };
+        self.append_to_each(wires, to, compressors, false, |look, outbox| {
+            let shared = match look.form {
+                Form::Frame if look.is_deflated && deflated.is_some() => &deflated,
+                Form::Frame => frame.get_or_insert_with(|| content.share(Form::Frame)),
+                Form::Event => event.get_or_insert_with(|| content.share(Form::Event)),
                 Form::Bytes => {
                     outbox.tail().extend_from_slice(content.payload().unwrap_or_default());
                     return content.payload().is_some();
@@ -137,21 +165,22 @@ impl Links {
     fn append_to_each(
         &mut self,
         wires: &mut Wires,
-        place: usize,
-        but: ConnectionId,
+        to: To,
+        compressors: &Compressors,
         may_go_on: bool,
-        mut append: impl FnMut(Form, &mut Outbox) -> bool,
+        mut append: impl FnMut(Look, &mut Outbox) -> bool,
     ) -> usize {
+        let To { place, but, is_long } = to;
         self.end_fan_out(wires);
         let high = wires.limits().outbox_bytes_high;
         // The policy for a slow member needs all of the links, and changes no membership.
         let members = self.topics.lend_members(place);
         wires.stats().visits.add(members.len() as u64);
-        let common = members.first().and_then(|id| self.table[id.slot()].protocol.form());
+        let common = members.first().and_then(|id| self.look(*id, is_long, compressors));
         let (mut count, mut is_even) = (0, may_go_on && members.len() >= BROADCAST_MEMBERS_MIN);
         for &id in &members {
-            let form = self.table[id.slot()].protocol.form();
-            is_even &= form == common;
+            let look = self.look(id, is_long, compressors);
+            is_even &= look == common;
             if id == but {
                 is_even &= wires.outbox(id).is_some_and(|outbox| outbox.queued() < high);
                 continue;
@@ -166,7 +195,7 @@ impl Links {
                     }
                 },
             };
-            if form.is_some_and(|form| append(form, outbox)) {
+            if look.is_some_and(|look| append(look, outbox)) {
                 count += 1;
                 if outbox.queued() > high {
                     is_even = false;
@@ -175,15 +204,27 @@ impl Links {
             } else {
                 is_even = false;
             }
+            if look.is_some_and(|look| look.is_deflated) && self.link(id).protocol.compression().has_own() {
+                self.pass_by_own(id);
+                is_even = false;
+            }
         }
         match common {
-            Some(form) if is_even => {
-                self.fan_out = Some(FanOut { place, members: members.len(), form });
+            Some(look) if is_even => {
+                self.fan_out = Some(FanOut { place, members: members.len(), look, is_long });
                 wires.begin_broadcast(members);
             }
             _ => self.topics.give_members_back(place, members),
         }
         count
+    }
+
+    /// How a member gets what is published; `None`: it takes nothing.
+    #[inline(always)]
+    fn look(&self, id: ConnectionId, is_long: bool, compressors: &Compressors) -> Option<Look> {
+        let link = &self.table[id.slot()];
+        let is_deflated = is_long && compressors.suits_all(link.protocol.compression());
+        Some(Look { form: link.protocol.form()?, is_deflated })
     }
 
     /// Gets the members of a topic back that were lent to the reactor: before a connection joins or leaves one.

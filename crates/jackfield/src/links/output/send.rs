@@ -50,7 +50,8 @@ impl Links {
         but: ConnectionId,
     ) -> usize {
         // Encoded once; what is small is encoded as fast as it is copied.
-        let prepared = (content.len() >= SHARE_BYTES_MIN).then(|| content.prepare());
+        let is_prepared = content.len() >= SHARE_BYTES_MIN || self.is_long(content.len());
+        let prepared = is_prepared.then(|| content.prepare());
         let content = prepared.as_ref().map_or(content, Content::Prepared);
         let others = self.handle.ids_of(wires.reactor()).into_iter().filter(|id| *id != but);
         others.filter(|id| self.send(wires, *id, content).is_accepted()).count()
@@ -69,7 +70,7 @@ impl Links {
     pub(crate) fn send_frame(&mut self, wires: &mut Wires, id: ConnectionId, message: Message<'_>) -> Sent {
         let high = wires.limits().outbox_bytes_high;
         let Some(outbox) = wires.outbox(id) else { return Sent::Gone };
-        if outbox.queued() < high && message.len() < WRITE_THROUGH_BYTES_MIN {
+        if outbox.queued() < high && message.len() < self.short_bytes {
             websocket::encode(message, outbox.tail());
             self.metrics.messages_out.add(1);
             return Sent::Queued;
@@ -79,6 +80,9 @@ impl Links {
 
     #[inline(never)]
     fn send_large_frame(&mut self, wires: &mut Wires, id: ConnectionId, message: Message<'_>) -> Sent {
+        if let Some(sent) = self.send_deflated(wires, id, message) {
+            return sent;
+        }
         let opcode = match message {
             Message::Text(_) => websocket::Opcode::Text,
             Message::Binary(_) => websocket::Opcode::Binary,
@@ -105,6 +109,9 @@ impl Links {
         prepared: &Prepared,
         form: Form,
     ) -> Sent {
+        if let Some(deflated) = self.deflated(id, prepared).filter(|_| form == Form::Frame) {
+            return self.send_shared(wires, id, deflated);
+        }
         match (prepared.shared(form), prepared.encoded(form)) {
             (Some(shared), _) => self.send_shared(wires, id, shared),
             (None, Some(bytes)) => self.send_bytes(wires, id, &[], bytes),

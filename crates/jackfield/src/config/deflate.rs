@@ -1,0 +1,102 @@
+//! Whether WebSocket messages are compressed, and how.
+
+use jackfield_proto::websocket::deflate::{Options, WINDOW_BITS_MAX};
+
+/// Whether WebSocket messages are compressed (permessage-deflate, RFC 7692), and how: [`Limits::deflate`].
+///
+/// ```
+/// use jackfield::{Deflate, Server};
+///
+/// let server = Server::builder().listen("127.0.0.1:0").limits(|limits| limits.deflate = Deflate::shared()).bind()?;
+/// # Ok::<(), jackfield::Error>(())
+/// ```
+///
+/// A message that carries a secret beside something that an attacker chooses tells by its length what it says, as in
+/// CRIME and BREACH: send such messages on a listener without compression.
+///
+/// [`Limits::deflate`]: crate::Limits::deflate
+#[doc(alias = "compression")]
+#[doc(alias = "perMessageDeflate")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Deflate {
+    /// Whether clients may ask for compression, and who shares a compressor. Each listener may have its own. Default:
+    /// disabled.
+    pub mode: DeflateMode,
+    /// The shortest message that is compressed, in bytes; shorter ones gain nothing. Default: 256.
+    pub message_bytes_min: usize,
+    /// The largest window of what is sent, as a power of two, 9 to 15. Smaller ones save memory and compress less.
+    /// Default: 15, which is 32 KiB.
+    pub window_bits_max: u8,
+    /// How hard to try, from 1, which is fast, to 9, which is small. Default: 1.
+    pub level: u8,
+    /// Bytes that dedicated compressors and decompressors may take, on all reactors together, each of which has an equal
+    /// part. A connection that finds no room for its own has each message compressed by itself. It is part of
+    /// `memory_bytes_max`. Default: 64 MiB, which is enough for some 150 connections.
+    pub memory_bytes_max: usize,
+}
+
+/// Who shares a compressor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeflateMode {
+    /// Nothing is compressed, and no offer taken.
+    #[default]
+    Disabled,
+    /// All connections of a reactor share one compressor and one decompressor, some 430 KiB together. Each message is
+    /// compressed by itself (no context takeover), and what is published to many only once.
+    Shared,
+    /// A connection has a compressor of its own, from its first long message on, and a decompressor from the peer's first
+    /// compressed one on, so that a message may refer to those before it (context takeover): some 370 KiB and 47 KiB. What
+    /// is published to many is compressed by itself, once, and the connection's own compressor begins anew behind it.
+    Dedicated,
+}
+
+impl Deflate {
+    /// No compression.
+    #[must_use]
+    pub fn disabled() -> Self {
+        Self::with_mode(DeflateMode::Disabled)
+    }
+
+    /// With one compressor for all connections of a reactor.
+    #[must_use]
+    pub fn shared() -> Self {
+        Self::with_mode(DeflateMode::Shared)
+    }
+
+    /// With a compressor for each connection, as long as there is memory for it.
+    #[must_use]
+    pub fn dedicated() -> Self {
+        Self::with_mode(DeflateMode::Dedicated)
+    }
+
+    fn with_mode(mode: DeflateMode) -> Self {
+        Self {
+            mode,
+            message_bytes_min: 256,
+            window_bits_max: WINDOW_BITS_MAX,
+            level: 1,
+            memory_bytes_max: 64 << 20,
+        }
+    }
+
+    /// The same, as the protocol wants it.
+    pub(crate) fn options(&self) -> Options {
+        let takeover = self.mode == DeflateMode::Dedicated;
+        Options {
+            server_context_takeover: takeover,
+            client_context_takeover: takeover,
+            server_window_bits_max: self.window_bits_max,
+            level: self.level,
+            message_bytes_min: self.message_bytes_min,
+        }
+    }
+}
+
+impl Default for Deflate {
+    /// Disabled.
+    fn default() -> Self {
+        Self::disabled()
+    }
+}

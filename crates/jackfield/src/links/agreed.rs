@@ -1,0 +1,47 @@
+//! What was agreed on with a peer about compression.
+
+use crate::config::Agreed;
+use jackfield_proto::websocket::deflate::{Deflater, Inflater};
+
+/// What was agreed on with a peer, in one byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Compression(u8);
+
+impl Compression {
+    pub(crate) const NONE: Self = Self(0);
+    /// The size of our window, as a power of two: 9 to 15, or 0 where nothing is compressed.
+    const WINDOW_BITS: u8 = 0x0f;
+    /// Our messages may refer to those before.
+    const OWN: u8 = 0x10;
+    /// And the peer's.
+    const PEERS_OWN: u8 = 0x20;
+
+    pub(super) fn of(agreed: &Agreed) -> Self {
+        let own = if agreed.server_context_takeover() { Self::OWN } else { 0 };
+        let peers = if agreed.client_context_takeover() { Self::PEERS_OWN } else { 0 };
+        Self(agreed.server_window_bits() | own | peers)
+    }
+
+    pub(crate) fn is_on(self) -> bool {
+        self.0 != 0
+    }
+
+    pub(crate) fn has_own(self) -> bool {
+        self.0 & Self::OWN != 0
+    }
+
+    /// Whether the peer's compressed messages are kept track of in memory of the connection's own.
+    pub(crate) fn has_peers_own(self) -> bool {
+        self.0 & Self::PEERS_OWN != 0
+    }
+
+    pub(crate) fn window_bits(self) -> u8 {
+        self.0 & Self::WINDOW_BITS
+    }
+
+    /// What it may take of the memory for dedicated compressors.
+    pub(super) fn reserved_bytes(self) -> usize {
+        let own = if self.has_own() { Deflater::heap_bytes_of(self.window_bits()) } else { 0 };
+        own + if self.has_peers_own() { Inflater::HEAP_BYTES } else { 0 }
+    }
+}

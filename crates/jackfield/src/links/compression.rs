@@ -1,0 +1,192 @@
+//! The compressors of a reactor, and of one connection.
+
+use crate::config::{Agreed, Limits};
+use crate::links::agreed::Compression;
+use crate::links::protocol::Socket;
+use crate::message::{Content, Prepared};
+use crate::shared::{ReactorMetrics, Settings};
+use jackfield_proto::http1::Fields;
+use jackfield_proto::websocket::deflate::{Deflater, Inflater, Options, SharedDeflaters};
+use jackfield_proto::websocket::{FrameHeader, Message};
+use std::iter;
+use std::sync::Arc;
+
+/// A connection's own compressor.
+#[derive(Debug)]
+pub(crate) struct OwnDeflater {
+    deflater: Deflater,
+    /// The peer got a compressed message that is not of this compressor.
+    is_passed: bool,
+}
+
+impl OwnDeflater {
+    /// Whatever it compresses must be sent.
+    pub(crate) fn compress(&mut self, message: Message<'_>) -> Option<(FrameHeader, &[u8])> {
+        if std::mem::take(&mut self.is_passed) {
+            self.deflater.forget();
+        }
+        self.deflater.compress(message)
+    }
+
+    pub(crate) fn pass_by(&mut self) {
+        self.is_passed = true;
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        size_of::<Self>() + self.deflater.heap_bytes()
+    }
+
+    pub(crate) fn trim(&mut self) {
+        self.deflater.trim(BUFFER_BYTES_KEPT);
+    }
+}
+
+/// The compressors of a reactor; by default none.
+#[derive(Debug, Default)]
+pub(crate) struct Compressors(Option<Box<Shared>>);
+
+#[derive(Debug)]
+struct Shared {
+    options: Options,
+    deflaters: SharedDeflaters,
+    /// A peer has agreed on compression, so that there may be a shared decompressor.
+    inflates: bool,
+    /// What was promised of `own_bytes_max`.
+    own_bytes: usize,
+    own_bytes_max: usize,
+    metrics: Arc<ReactorMetrics>,
+}
+
+impl Compressors {
+    /// Those of one of so many reactors. None, if no listener compresses.
+    pub(crate) fn new(settings: &Settings, reactors: usize, metrics: &Arc<ReactorMetrics>) -> Self {
+        let is_wanted = |limits: &Limits| limits.deflate.mode != crate::config::DeflateMode::Disabled;
+        if !settings.listeners.iter().any(|listener| is_wanted(&listener.limits)) {
+            return Self::default();
+        }
+        let deflate = &settings.limits.deflate;
+        let options = deflate.options();
+        Self(Some(Box::new(Shared {
+            deflaters: SharedDeflaters::new(options.clone()),
+            options,
+            inflates: false,
+            own_bytes: 0,
+            own_bytes_max: deflate.memory_bytes_max / reactors.max(1),
+            metrics: metrics.clone(),
+        })))
+    }
+
+    /// The length from which on messages are compressed.
+    pub(crate) fn message_bytes_min(&self) -> usize {
+        self.0.as_ref().map_or(usize::MAX, |shared| shared.options.message_bytes_min)
+    }
+
+    /// Agrees with a peer: its machine and the answer's header lines get to know. Without memory for compressors of
+    /// its own, each of its messages is compressed by itself.
+    pub(crate) fn agree(&mut self, agreed: Option<Agreed>, socket: &mut Socket, fields: &mut Fields) {
+        let (Some(agreed), Some(shared)) = (agreed, &mut self.0) else { return };
+        let wanted = shared.own_bytes + Compression::of(&agreed).reserved_bytes();
+        let agreed = if wanted <= shared.own_bytes_max { agreed } else { agreed.without_takeover() };
+        // Nobody else writes this line.
+        if fields.push("Sec-WebSocket-Extensions", agreed.to_string()).is_err() {
+            return;
+        }
+        socket.accept_deflate(&agreed);
+        socket.compression = Compression::of(&agreed);
+        shared.own_bytes += socket.compression.reserved_bytes();
+        shared.inflates = true;
+    }
+
+    /// A connection has ended.
+    pub(crate) fn end(&mut self, compression: Compression) {
+        if let Some(shared) = &mut self.0 {
+            shared.own_bytes -= compression.reserved_bytes();
+        }
+    }
+
+    /// Makes a connection's own compressor.
+    pub(crate) fn make_own(&self, compression: Compression) -> Option<Box<OwnDeflater>> {
+        let shared = self.0.as_ref().filter(|_| compression.has_own())?;
+        let deflater = Deflater::new(&shared.options, compression.window_bits(), true);
+        Some(Box::new(OwnDeflater { deflater, is_passed: false }))
+    }
+
+    /// A message by itself, as a frame for a peer whose window has so many bits.
+    pub(crate) fn compress(&mut self, message: Message<'_>, window_bits: u8) -> Option<(FrameHeader, &[u8])> {
+        let Shared { deflaters, metrics, .. } = self.0.as_deref_mut()?;
+        let compressed = deflaters.for_window(window_bits).compress(message)?;
+        metrics.compressed.add(1);
+        Some(compressed)
+    }
+
+    /// Whether a connection can take the frames that are the same for all: those with the largest window.
+    pub(crate) fn suits_all(&self, compression: Compression) -> bool {
+        let shared = self.0.as_ref();
+        shared.is_some_and(|shared| shared.options.server_window_bits_max == compression.window_bits())
+    }
+
+    /// The frame that is the same for all, to be shared. `None`: it is not to be compressed.
+    pub(crate) fn share(&mut self, content: Content<'_>) -> Option<Arc<[u8]>> {
+        match content {
+            Content::Prepared(prepared) => self.share_prepared(prepared).cloned(),
+            Content::Message(_) | Content::Event(_) => self.make_frame(content.message()?),
+        }
+    }
+
+    /// The same of something prepared, which keeps it.
+    pub(crate) fn share_prepared<'p>(&mut self, prepared: &'p Prepared) -> Option<&'p Arc<[u8]>> {
+        let window_bits = self.window_bits()?;
+        prepared.deflated(window_bits, |message| self.make_frame(message))
+    }
+
+    /// Appends the frame that is the same for all. False, and nothing appended: it is not to be compressed.
+    pub(crate) fn append(&mut self, content: Content<'_>, out: &mut Vec<u8>) -> bool {
+        if let Content::Prepared(prepared) = content {
+            let shared = self.share_prepared(prepared);
+            out.extend_from_slice(shared.map_or(&[], |frame| frame));
+            return shared.is_some();
+        }
+        let (Some(message), Some(window_bits)) = (content.message(), self.window_bits()) else {
+            return false;
+        };
+        let Some((header, payload)) = self.compress(message, window_bits) else { return false };
+        out.extend_from_slice(header.as_bytes());
+        out.extend_from_slice(payload);
+        true
+    }
+
+    /// Gives peaks of the buffers back.
+    pub(crate) fn trim(&mut self) {
+        if let Some(shared) = &mut self.0 {
+            shared.deflaters.trim(BUFFER_BYTES_KEPT);
+        }
+    }
+
+    /// What all take on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.0.as_ref().map_or(0, |shared| {
+            shared.deflaters.heap_bytes() + if shared.inflates { Inflater::HEAP_BYTES } else { 0 }
+        })
+    }
+
+    fn window_bits(&self) -> Option<u8> {
+        self.0.as_ref().map(|shared| shared.options.server_window_bits_max)
+    }
+
+    fn make_frame(&mut self, message: Message<'_>) -> Option<Arc<[u8]>> {
+        let window_bits = self.window_bits()?;
+        let (header, payload) = self.compress(message, window_bits)?;
+        let parts = [header.as_bytes(), payload];
+        // Zeros of the right length, then what belongs there: so that it is allocated once.
+        let mut frame: Arc<[u8]> = iter::repeat_n(0, parts.iter().map(|part| part.len()).sum()).collect();
+        if let Some(bytes) = Arc::get_mut(&mut frame) {
+            let (head, body) = bytes.split_at_mut(parts[0].len());
+            head.copy_from_slice(parts[0]);
+            body.copy_from_slice(parts[1]);
+        }
+        Some(frame)
+    }
+}
+
+/// What a buffer of compressed messages keeps: a peak is given back.
+const BUFFER_BYTES_KEPT: usize = 64 << 10;

@@ -1,0 +1,56 @@
+//! In place of `compression` without the feature `deflate`: nothing is compressed.
+
+use crate::config::Agreed;
+use crate::links::agreed::Compression;
+use crate::links::protocol::Socket;
+use crate::message::Content;
+use crate::shared::{ReactorMetrics, Settings};
+use jackfield_proto::http1::Fields;
+use std::sync::Arc;
+
+/// There are none.
+#[derive(Debug, Default)]
+pub(crate) struct Compressors;
+
+/// There is none.
+#[derive(Debug)]
+pub(crate) enum OwnDeflater {}
+
+impl OwnDeflater {
+    pub(crate) fn heap_bytes(&self) -> usize {
+        match *self {}
+    }
+}
+
+#[expect(clippy::unused_self, reason = "as with the feature")]
+impl Compressors {
+    pub(crate) fn new(_settings: &Settings, _reactors: usize, _metrics: &Arc<ReactorMetrics>) -> Self {
+        Self
+    }
+
+    pub(crate) fn message_bytes_min(&self) -> usize {
+        usize::MAX
+    }
+
+    pub(crate) fn agree(&mut self, _agreed: Option<Agreed>, _socket: &mut Socket, _fields: &mut Fields) {}
+
+    pub(crate) fn end(&mut self, _compression: Compression) {}
+
+    pub(crate) fn suits_all(&self, _compression: Compression) -> bool {
+        false
+    }
+
+    pub(crate) fn share(&mut self, _content: Content<'_>) -> Option<Arc<[u8]>> {
+        None
+    }
+
+    pub(crate) fn append(&mut self, _content: Content<'_>, _out: &mut Vec<u8>) -> bool {
+        false
+    }
+
+    pub(crate) fn trim(&mut self) {}
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        0
+    }
+}

@@ -1,0 +1,80 @@
+//! Messages that are compressed on their way to one connection.
+
+use crate::links::Links;
+use crate::links::compression::OwnDeflater;
+use crate::message::{Prepared, Sent};
+use jackfield_proto::websocket::Message;
+use jackfield_reactor::{ConnectionId, Wires};
+use std::sync::Arc;
+
+impl Links {
+    /// Sends a message compressed. `None`: it is to go out as it is.
+    pub(super) fn send_deflated(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        message: Message<'_>,
+    ) -> Option<Sent> {
+        let compression = self.link(id).protocol.compression();
+        if !compression.is_on() || message.len() < self.compressors.message_bytes_min() {
+            return None;
+        }
+        // What a compressor has seen must be sent, if later messages may refer to it.
+        if let Err(sent) = self.may_send(wires, id) {
+            return Some(sent);
+        }
+        if compression.has_own() {
+            return self.send_by_own(wires, id, message);
+        }
+        let mut compressors = std::mem::take(&mut self.compressors);
+        let compressed = compressors.compress(message, compression.window_bits());
+        let sent = compressed.map(|(header, payload)| self.send_bytes(wires, id, header.as_bytes(), payload));
+        compressors.trim();
+        self.compressors = compressors;
+        self.charge_tables(wires);
+        sent
+    }
+
+    /// Sends something prepared, compressed as it is for all. `None`: it is to go out as it is.
+    pub(super) fn deflated<'p>(&mut self, id: ConnectionId, prepared: &'p Prepared) -> Option<&'p Arc<[u8]>> {
+        let compression = self.link(id).protocol.compression();
+        if !compression.is_on() || !self.compressors.suits_all(compression) || !self.is_long(prepared.len()) {
+            return None;
+        }
+        let shared = self.compressors.share_prepared(prepared)?;
+        self.pass_by_own(id);
+        Some(shared)
+    }
+
+    /// Whether a message of this length is compressed, where that was agreed on.
+    pub(super) fn is_long(&self, bytes: usize) -> bool {
+        bytes >= self.compressors.message_bytes_min()
+    }
+
+    /// A connection gets a compressed message that is not of its own compressor.
+    pub(super) fn pass_by_own(&mut self, id: ConnectionId) {
+        let extra = self.link(id).extra.as_mut();
+        if let Some(own) = extra.and_then(|extra| extra.deflater.as_mut()) {
+            own.pass_by();
+        }
+    }
+
+    fn send_by_own(&mut self, wires: &mut Wires, id: ConnectionId, message: Message<'_>) -> Option<Sent> {
+        let mut own = self.take_own(id)?;
+        let compressed = own.compress(message);
+        let sent = compressed.map(|(header, payload)| {
+            self.metrics.compressed.add(1);
+            self.send_bytes(wires, id, header.as_bytes(), payload)
+        });
+        own.trim();
+        self.link(id).extra().deflater = Some(own);
+        self.charge(wires, id);
+        sent
+    }
+
+    fn take_own(&mut self, id: ConnectionId) -> Option<Box<OwnDeflater>> {
+        let compression = self.link(id).protocol.compression();
+        let own = self.link(id).extra().deflater.take();
+        own.or_else(|| self.compressors.make_own(compression))
+    }
+}
