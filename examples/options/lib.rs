@@ -79,3 +79,13 @@ impl Options {
         })
     }
 }
+
+/// The code in the documents of the repository compiles.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../../ARCHITECTURE.md")]
+    struct Architecture;
+
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+}

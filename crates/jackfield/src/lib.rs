@@ -82,13 +82,3 @@ pub use jackfield_reactor::{Addr, ConnectionId, Pressure, Time, WireStats};
 /// The version of rustls whose configurations [`Listener::tls_config`] and [`Raw::start_tls`] take (feature `tls`).
 #[cfg(feature = "tls")]
 pub use rustls;
-
-/// The code in the documents of the repository compiles.
-#[cfg(doctest)]
-mod documents {
-    #[doc = include_str!("../../../ARCHITECTURE.md")]
-    struct Architecture;
-
-    #[doc = include_str!("../../../README.md")]
-    struct Readme;
-}
