@@ -297,6 +297,12 @@ impl Machine {
         self.rare.as_ref().is_some_and(|rare| rare.pong.is_some())
     }
 
+    /// Whether it is the client's end, whose frames are masked.
+    #[inline]
+    pub const fn is_client(&self) -> bool {
+        matches!(self.role, Role::Client)
+    }
+
     /// Whether a Close was sent or received: no more data may be sent.
     #[inline]
     pub const fn is_closing(&self) -> bool {

@@ -4,7 +4,7 @@ use crate::client::connection::Connection;
 use crate::client::context::context;
 use crate::config::Heartbeat;
 use crate::links::Protocol;
-use crate::message::{Publication, Sent};
+use crate::message::{Content, Publication, Sent};
 
 /// A WebSocket, in one of its callbacks.
 ///
@@ -42,6 +42,8 @@ use crate::message::{Publication, Sent};
 #[doc(alias = "WebsocketContext")]
 pub struct WebSocket<'a> {
     pub(crate) connection: Connection<'a>,
+    /// This side has begun it, so that its frames are masked.
+    pub(crate) is_client: bool,
 }
 
 context!(WebSocket);
@@ -56,6 +58,7 @@ impl WebSocket<'_> {
     pub fn send<'m>(&mut self, publication: impl Into<Publication<'m>>) -> Sent {
         let Connection { id, wires, links } = &mut self.connection;
         match publication.into().into_message() {
+            Ok(message) if self.is_client => links.send_masked(wires, *id, Content::Message(message)),
             Ok(message) => links.send_frame(wires, *id, message),
             Err(publication) => links.send(wires, *id, publication.content()),
         }
@@ -65,10 +68,21 @@ impl WebSocket<'_> {
     #[doc(alias = "WSSendPing")]
     pub fn ping(&mut self, payload: &[u8]) {
         let Connection { id, wires, links } = &mut self.connection;
+        let mask = links.mask_for(*id);
         let Some(outbox) = wires.outbox(*id) else { return };
         if let Protocol::WebSocket(socket) = &mut links.link(*id).protocol {
-            socket.ping(payload, None, outbox.tail());
+            socket.ping(payload, mask, outbox.tail());
         }
+    }
+
+    /// The subprotocol that a server has chosen, on a WebSocket that this side has begun: one of
+    /// [`Outgoing::subprotocol`](crate::Outgoing::subprotocol), or none. On one that came in it is what
+    /// [`Upgrade::choose`](crate::Upgrade::choose) was told, and not kept here.
+    #[doc(alias = "protocol")]
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        let link = &self.links.table[self.id.slot()];
+        link.extra.as_ref()?.subprotocol.as_deref()
     }
 
     /// From now on this is its heartbeat, whatever the server's is.
@@ -82,6 +96,13 @@ impl WebSocket<'_> {
 impl Connection<'_> {
     /// The connection as a WebSocket, if it is one.
     pub fn as_websocket(&mut self) -> Option<WebSocket<'_>> {
-        matches!(self.protocol(), Protocol::WebSocket(_)).then(|| WebSocket { connection: self.reborrow() })
+        let is_client = self.is_websocket_client();
+        matches!(self.protocol(), Protocol::WebSocket(_))
+            .then(|| WebSocket { connection: self.reborrow(), is_client })
+    }
+
+    /// Whether it is a WebSocket that this side has begun.
+    pub(crate) fn is_websocket_client(&mut self) -> bool {
+        matches!(self.protocol(), Protocol::WebSocket(socket) if socket.is_client())
     }
 }

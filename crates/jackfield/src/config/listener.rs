@@ -275,9 +275,9 @@ impl ListenerSettings {
             .collect()
     }
 
-    /// What the connections need to know that this side begins: in bytes, in lines.
-    pub(crate) fn of_outgoing(limits: &Limits) -> [Self; 2] {
-        [Speaks::Raw, Speaks::Lines].map(|speaks| Self {
+    /// What the connections need to know that this side begins: in bytes, in lines, as WebSockets.
+    pub(crate) fn of_outgoing(limits: &Limits) -> [Self; 3] {
+        [Speaks::Raw, Speaks::Lines, Speaks::Http].map(|speaks| Self {
             number: usize::MAX,
             limits: limits.clone(),
             speaks,

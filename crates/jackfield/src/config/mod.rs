@@ -30,7 +30,7 @@ pub use limits::Limits;
 pub use listener::Listener;
 pub(crate) use listener::ListenerSettings;
 pub use outgoing::Outgoing;
-pub(crate) use outgoing::Target;
+pub(crate) use outgoing::{Target, WebSocketRequest};
 pub use rate::{OnRateExceeded, Rate};
 pub(crate) use speaks::Speaks;
 pub use table::LimitRow;

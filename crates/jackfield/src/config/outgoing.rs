@@ -46,11 +46,26 @@ pub struct Outgoing {
     pub(crate) target: Target,
     pub(crate) speaks: Speaks,
     pub(crate) tag: u64,
+    /// It was asked for as one with TLS.
+    pub(crate) is_secure: bool,
     pub(crate) within: Duration,
+    /// What is asked of a server for a WebSocket.
+    pub(crate) websocket: Option<WebSocketRequest>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<Arc<rustls::ClientConfig>>,
     #[cfg(feature = "tls")]
     pub(crate) server_name: Option<String>,
+}
+
+/// What is asked of a server for a WebSocket.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WebSocketRequest {
+    /// The path with its query.
+    pub(crate) target: String,
+    /// The value of `Host`.
+    pub(crate) host: String,
+    pub(crate) subprotocols: Vec<String>,
+    pub(crate) fields: Vec<(String, String)>,
 }
 
 /// Where to.
@@ -76,12 +91,51 @@ impl Outgoing {
         Self::to(Target::Unix(path.into()))
     }
 
+    /// A WebSocket at an address such as `ws://a.example/chat?room=1` or `wss://a.example:8443/`. The latter needs
+    /// [`Outgoing::tls`]. When it is open, `on_connect` and [`Client::on_open`](crate::Client::on_open) come, and
+    /// [`WebSocket::subprotocol`](crate::WebSocket::subprotocol) says what was agreed on. A server that says no, or
+    /// answers against the rules, is [`ConnectError::Status`](crate::ConnectError::Status) or
+    /// [`ConnectError::WebSocket`](crate::ConnectError::WebSocket).
+    ///
+    /// ```
+    /// use jackfield::Outgoing;
+    ///
+    /// let prices = Outgoing::websocket("ws://feed.example/prices")
+    ///     .subprotocol("prices.v2")
+    ///     .header("Authorization", "Bearer 1234");
+    /// ```
+    #[doc(alias = "WebSocketClient")]
+    #[must_use]
+    pub fn websocket(url: impl AsRef<str>) -> Self {
+        let (target, request, is_secure) = parse(url.as_ref()).unwrap_or_default();
+        let outgoing =
+            Self { speaks: Speaks::Http, websocket: Some(request), ..Self::to(Target::Tcp(target)) };
+        Self { is_secure, ..outgoing }
+    }
+
+    /// Offers a subprotocol, on an [`Outgoing::websocket`]; those that are offered first are preferred.
+    #[must_use]
+    pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
+        self.websocket.get_or_insert_default().subprotocols.push(name.into());
+        self
+    }
+
+    /// A header of the request of an [`Outgoing::websocket`]. One that can't be written makes the connection
+    /// [`ConnectError::Invalid`](crate::ConnectError::Invalid).
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.websocket.get_or_insert_default().fields.push((name.into(), value.into()));
+        self
+    }
+
     fn to(target: Target) -> Self {
         Self {
             target,
             speaks: Speaks::Raw,
             tag: 0,
+            is_secure: false,
             within: WITHIN,
+            websocket: None,
             #[cfg(feature = "tls")]
             tls: None,
             #[cfg(feature = "tls")]
@@ -149,6 +203,31 @@ impl Outgoing {
     }
 }
 
+/// Host and port of the URL of a WebSocket, what is asked for there, and whether it is one with TLS.
+fn parse(url: &str) -> Option<(String, WebSocketRequest, bool)> {
+    let (scheme, rest) = url.split_once("://")?;
+    let is_secure = scheme.eq_ignore_ascii_case("wss");
+    if !is_secure && !scheme.eq_ignore_ascii_case("ws") {
+        return None;
+    }
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (host, target) = rest.split_at(end);
+    if host.is_empty() || host.contains('@') || target.contains('#') {
+        return None;
+    }
+    let slash = if target.starts_with('/') { "" } else { "/" };
+    let has_port =
+        host.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+    let usual = if is_secure { 443 } else { 80 };
+    let addr = if has_port { host.to_owned() } else { format!("{host}:{usual}") };
+    let request = WebSocketRequest {
+        target: format!("{slash}{target}"),
+        host: host.to_owned(),
+        ..WebSocketRequest::default()
+    };
+    Some((addr, request, is_secure))
+}
+
 /// The host of an address with a port.
 #[cfg(feature = "tls")]
 fn host(addr: &str) -> &str {
@@ -156,10 +235,34 @@ fn host(addr: &str) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
-#[cfg(all(test, feature = "tls"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
+    #[test]
+    fn the_url_of_a_websocket_says_where_and_what() {
+        let rows = [
+            ("ws://a.example", Some(("a.example:80", "a.example", "/", false))),
+            ("wss://a.example/chat?a=1", Some(("a.example:443", "a.example", "/chat?a=1", true))),
+            ("WS://a.example:8080?a", Some(("a.example:8080", "a.example:8080", "/?a", false))),
+            ("wss://[::1]/", Some(("[::1]:443", "[::1]", "/", true))),
+            ("wss://[::1]:7/", Some(("[::1]:7", "[::1]:7", "/", true))),
+            ("http://a.example", None),
+            ("ws:/a.example", None),
+            ("ws:///path", None),
+            ("ws://user@a.example", None),
+            ("ws://a.example/#part", None),
+        ];
+        for (url, expected) in rows {
+            let found = parse(url);
+            let found = found
+                .as_ref()
+                .map(|(addr, request, is_secure)| (&**addr, &*request.host, &*request.target, *is_secure));
+            assert_eq!(found, expected, "{url}");
+        }
+    }
+
+    #[cfg(feature = "tls")]
     #[test]
     fn the_certificate_is_for_the_host_or_for_the_name_that_was_given() {
         let rows = [

@@ -17,6 +17,8 @@ pub struct Disconnect {
     pub close_code: Option<u16>,
     /// The reason in the peer's Close; empty if it gave none.
     pub close_reason: Box<str>,
+    /// The status of a server that did not open a WebSocket for this side: see [`ConnectError::Status`].
+    pub status: Option<u16>,
     /// Bytes read, as plain text.
     pub bytes_in: u64,
     /// Bytes the kernel took, as plain text.
@@ -118,6 +120,10 @@ pub enum ConnectError {
     Closed,
     /// TLS failed, or the certificate is not trusted.
     Tls,
+    /// The server does not open a WebSocket. What it says instead is [`Disconnect::status`].
+    Status,
+    /// What the server says breaks the rules of an opening handshake (RFC 6455, section 4.1).
+    WebSocket,
 }
 
 /// How a peer broke a protocol.
@@ -213,6 +219,8 @@ impl fmt::Display for ConnectError {
             Self::Io(kind) => write!(f, "the system says: {kind}"),
             Self::Closed => f.write_str("the other side closed it"),
             Self::Tls => f.write_str("TLS failed"),
+            Self::Status => f.write_str("the server does not open a WebSocket"),
+            Self::WebSocket => f.write_str("the server broke the rules of the opening handshake"),
         }
     }
 }

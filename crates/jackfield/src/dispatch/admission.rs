@@ -5,7 +5,8 @@ use crate::config::Speaks;
 use crate::disconnect::{Limit, Reason};
 use crate::dispatch::Dispatcher;
 use crate::dispatch::call::{guard, run};
-use crate::links::{Admission, Protocol};
+use crate::dispatch::http;
+use crate::links::{Admission, Protocol, Socket};
 use crate::shared::{Callback, Command, Peer, RefuseReason, State};
 use jackfield_proto::http1;
 use jackfield_reactor::{self as reactor, ConnectionId, Incoming, Session, Wires, table};
@@ -103,6 +104,9 @@ impl<F: ClientFactory> Dispatcher<F> {
         if admission == Admission::Provisional || self.is_status(listener) {
             return self.await_first_request(wires, id);
         }
+        if self.links.ask_for_websocket(wires, id) {
+            return;
+        }
         let peer = self.peer_again(wires, id);
         self.create(wires, id, &peer);
     }
@@ -135,6 +139,9 @@ impl<F: ClientFactory> Dispatcher<F> {
         let listener = &settings.listeners[usize::from(links.link(id).listener)];
         let limits = &listener.limits;
         let (protocol, idle, usual) = match listener.speaks {
+            Speaks::Http if links.link(id).admission == Admission::Outgoing => {
+                (Protocol::WebSocket(Socket::client()), Duration::ZERO, Callback::Message)
+            }
             Speaks::Http => (Protocol::Http(http1::Machine::new()), limits.http_idle, Callback::Request),
             Speaks::Raw => (Protocol::Raw, limits.raw_idle, Callback::Data),
             Speaks::Lines => (Protocol::Lines { searched: 0, skips: false }, limits.raw_idle, Callback::Line),
@@ -143,6 +150,9 @@ impl<F: ClientFactory> Dispatcher<F> {
         wires.set_label(id, usual as u8);
         if idle > Duration::ZERO {
             wires.set_idle_timeout(id, idle);
+        }
+        if matches!(links.link(id).protocol, Protocol::WebSocket(_)) {
+            links.await_idle(wires, id);
         }
         links.apply_limits(wires, id, limits);
         if !listener.banner.is_empty() {
@@ -158,6 +168,9 @@ impl<F: ClientFactory> Dispatcher<F> {
         wires.mark(id, Callback::Connect as u8);
         let mut connection = Connection { id, wires, links };
         run(client, &mut connection, |client, connection| client.on_connect(connection));
+        if connection.wires.is_open(id) {
+            run(client, &mut connection, http::opened);
+        }
     }
 
     /// There is no room: the new connection is refused, kept open for that if not too many others are.

@@ -4,9 +4,9 @@ use crate::client::{Client, ClientFactory, Connection};
 use crate::config::Outgoing;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::call::{guard, report_panic};
-use crate::links::{Admission, Protocol};
+use crate::links::{Admission, Opened, Protocol};
 use crate::shared::Callback;
-use jackfield_reactor::{self as reactor, ConnectionId, Wires};
+use jackfield_reactor::{self as reactor, ConnectionId, Service, Wires};
 
 impl<F: ClientFactory> Dispatcher<F> {
     /// Begins a connection for somebody who is not there any more to be told that it could not be begun.
@@ -14,6 +14,27 @@ impl<F: ClientFactory> Dispatcher<F> {
         if let Err(why) = self.links.connect(wires, outgoing) {
             log::warn!("a connection to {:?} was not begun: {why}", outgoing.target);
         }
+    }
+
+    /// Bytes of a server that is to open a WebSocket. `None`: it is no such connection.
+    pub(super) fn read_opening(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        rx: &mut [u8],
+    ) -> Option<usize> {
+        let used = match self.links.read_opening(wires, id, rx, &mut self.slots)? {
+            Opened::NotYet(used) => used,
+            Opened::No(_) => rx.len(),
+            Opened::Yes(used) => {
+                let peer = self.peer_again(wires, id);
+                self.create(wires, id, &peer);
+                // Its client may have paused or closed it.
+                let goes_on = wires.goes_on(id) && used < rx.len();
+                used + if goes_on { self.on_bytes(wires, id, &mut rx[used..]) } else { 0 }
+            }
+        };
+        Some(used)
     }
 
     /// A connection of our own that has no client yet, and has not been refused one.

@@ -33,7 +33,7 @@ pub(super) fn feed<C: Client>(
             Protocol::Raw => custom::take(client, connection, rest),
             Protocol::Lines { .. } => custom::take_line(client, connection, rest, limits),
             // The peer of an event stream has nothing to say, nor has one that was refused.
-            Protocol::Events | Protocol::Refused | Protocol::None => Stepped::Stop(bytes),
+            Protocol::Events | Protocol::Opening | Protocol::Refused | Protocol::None => Stepped::Stop(bytes),
         };
         match stepped {
             Stepped::On(used) => at += used,

@@ -231,8 +231,9 @@ fn upgrade<C: Client>(
 /// The connection has become a WebSocket.
 pub(super) fn opened<C: Client>(client: &mut C, connection: &mut Connection<'_>) {
     if matches!(connection.protocol(), Protocol::WebSocket(_)) {
+        let is_client = connection.is_websocket_client();
         call_named(client, connection, Callback::Open, |client, connection| {
-            client.on_open(&mut WebSocket { connection: connection.reborrow() });
+            client.on_open(&mut WebSocket { connection: connection.reborrow(), is_client });
         });
         connection.links.drain_if_draining(connection.wires, connection.id);
     }

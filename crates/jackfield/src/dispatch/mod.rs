@@ -143,9 +143,10 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
     }
 
     fn on_drain(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let mask = self.links.mask_for(id);
         let Some(outbox) = wires.outbox(id) else { return };
         if let Protocol::WebSocket(machine) = &mut self.links.link(id).protocol {
-            let _ = planted(35) || machine.take_pong(None, outbox.tail());
+            let _ = planted(35) || machine.take_pong(mask, outbox.tail());
         }
         self.links.resume(wires, id);
         self.with_client(wires, id, Callback::Drain, |client, connection| client.on_drain(connection));

@@ -29,6 +29,9 @@ impl<F: ClientFactory> Dispatcher<F> {
         id: ConnectionId,
         rx: &mut [u8],
     ) -> usize {
+        if let Some(used) = self.read_opening(wires, id, rx) {
+            return used;
+        }
         let link = self.links.link(id);
         let (listener, admission) = (link.listener.into(), link.admission);
         if admission == Admission::Admitted && self.is_status(listener) {

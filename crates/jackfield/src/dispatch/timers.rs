@@ -59,10 +59,11 @@ impl<F: ClientFactory> Dispatcher<F> {
             return;
         }
         let heartbeat = self.links.heartbeat_of(id).clone();
+        let mask = self.links.mask_for(id);
         let Some(outbox) = wires.outbox(id) else { return };
         if beat == HeartbeatAction::Ping {
             if let Protocol::WebSocket(socket) = &mut self.links.link(id).protocol {
-                socket.ping(heartbeat.ping_payload(), None, outbox.tail());
+                socket.ping(heartbeat.ping_payload(), mask, outbox.tail());
             }
         }
         // The first ping that is not answered counts, however many follow it.

@@ -20,6 +20,8 @@ pub(super) fn feed<C: Client>(
 ) -> usize {
     let (mut at, mut budget) = (0, connection.links.events_per_turn);
     loop {
+        // What `plain` finds is the server's.
+        let mut is_client = false;
         let (used, message) = match plain(connection, &mut rx[at..], limits) {
             Some((used, Ok(message))) => (used, Some(message)),
             Some((_, Err(error))) => {
@@ -31,7 +33,10 @@ pub(super) fn feed<C: Client>(
                 return rx.len();
             }
             None => match step(client, connection, &mut rx[at..], scratch, limits) {
-                Found::Message(used, message) => (used, Some(message)),
+                Found::Message(used, message) => {
+                    is_client = connection.is_websocket_client();
+                    (used, Some(message))
+                }
                 Found::Other(used) => (used, None),
                 Found::Nothing(used) => return at + used,
             },
@@ -41,7 +46,7 @@ pub(super) fn feed<C: Client>(
         if let Some(message) = message {
             connection.links.metrics.messages_in.add(1);
             call(client, connection, |client, connection| {
-                client.on_message(&mut WebSocket { connection: connection.reborrow() }, message);
+                client.on_message(&mut WebSocket { connection: connection.reborrow(), is_client }, message);
             });
         }
         budget -= 1;
@@ -151,7 +156,8 @@ fn step<'b, C: Client>(
 
 #[inline(never)]
 fn control<C: Client>(client: &mut C, connection: &mut Connection<'_>, control: Control<'_>) {
+    let is_client = connection.is_websocket_client();
     call_named(client, connection, Callback::Control, |client, connection| {
-        client.on_control(&mut WebSocket { connection: connection.reborrow() }, control);
+        client.on_control(&mut WebSocket { connection: connection.reborrow(), is_client }, control);
     });
 }

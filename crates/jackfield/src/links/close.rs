@@ -38,7 +38,7 @@ impl Links {
             Protocol::Events => At::Events,
             Protocol::Raw | Protocol::Lines { .. } => At::Own,
             Protocol::Refused => At::New,
-            Protocol::None => At::Done,
+            Protocol::None | Protocol::Opening => At::Done,
         };
         Standing { at, has_backlog: wires.has_backlog(id), is_scarce: false }
     }
@@ -141,10 +141,11 @@ impl Links {
         text: &str,
         why: Reason,
     ) -> Result<(), CloseError> {
+        let mask = self.mask_for(id);
         let Some(outbox) = wires.outbox(id) else { return Ok(()) };
         let link = &mut self.table[id.slot()];
         let Protocol::WebSocket(machine) = &mut link.protocol else { return Ok(()) };
-        machine.close(code, text, None, outbox.tail())?;
+        machine.close(code, text, mask, outbox.tail())?;
         link.reason.get_or_insert(why);
         self.charge(wires, id);
         wires.close_output(id);
@@ -172,10 +173,11 @@ impl Links {
     pub(crate) fn on_peer_close(&mut self, wires: &mut Wires, id: ConnectionId, frame: &CloseFrame<'_>) {
         self.link(id).extra().close = Some((frame.code.unwrap_or(NO_CODE), frame.reason.into()));
         self.charge(wires, id);
+        let mask = self.mask_for(id);
         if let Some(outbox) = wires.outbox(id) {
             if let Protocol::WebSocket(machine) = &mut self.link(id).protocol {
                 // What a peer may send, may be sent back.
-                let _ = machine.close(frame.code, "", None, outbox.tail());
+                let _ = machine.close(frame.code, "", mask, outbox.tail());
             }
         }
         // Nothing may follow a Close (RFC 6455 section 5.5.1), so the peer's end need not be waited for.
@@ -214,6 +216,7 @@ impl Links {
         let link = &mut self.table[id.slot()];
         let reason = link.reason.unwrap_or_else(|| Reason::from_wire(reason));
         self.metrics.count_end(reason);
+        let status = link.extra.as_ref().and_then(|extra| extra.status);
         let (close_code, close_reason) = match link.extra.as_mut().and_then(|extra| extra.close.take()) {
             Some((code, text)) => (Some(code), text),
             None => (None, Box::default()),
@@ -222,6 +225,7 @@ impl Links {
             reason,
             close_code,
             close_reason,
+            status,
             bytes_in: stats.map_or(0, |stats| stats.bytes_in),
             bytes_out: stats.map_or(0, |stats| stats.bytes_out),
             age: stats.map_or(Duration::ZERO, |stats| stats.age),

@@ -1,9 +1,11 @@
 //! Connections that this side begins.
 
-use crate::config::{Outgoing, Target};
+use crate::config::{Outgoing, Speaks, Target};
 use crate::disconnect::{ConnectError, Reason};
 use crate::links::Links;
 use crate::links::link::Admission;
+use crate::links::opening::Opening;
+use crate::links::protocol::Protocol;
 use crate::shared::{Busy, Names};
 use jackfield_reactor::{self as reactor, Above, Addr, ConnectionId, Wires};
 use std::net::SocketAddr;
@@ -21,9 +23,12 @@ impl Links {
         if !self.handle.assign_outgoing(reactor, self.settings.limits.outgoing_max) {
             return Err(Busy::Full);
         }
-        let (above, fault) = match above(outgoing) {
-            Ok(above) => (above, None),
-            Err(fault) => (Above::Plain, Some(fault)),
+        let deadline = wires.now().after(outgoing.within);
+        let opening = outgoing.websocket.as_ref().filter(|_| outgoing.speaks == Speaks::Http);
+        let opening = opening.map(|request| Opening::new(request, self.masks.key(), deadline)).transpose();
+        let (above, opening, fault) = match (above(outgoing), opening) {
+            (Ok(above), Ok(opening)) => (above, opening, None),
+            (Err(fault), _) | (_, Err(fault)) => (Above::Plain, None, Some(fault)),
         };
         let listener = self.settings.outgoing_listener(outgoing.speaks);
         let Ok(id) = wires.connect(above, listener, outgoing.within) else {
@@ -34,6 +39,11 @@ impl Links {
         let link = self.link(id);
         link.admission = Admission::Outgoing;
         link.extra().tag = Some(outgoing.tag);
+        if let Some(opening) = opening {
+            link.protocol = Protocol::Opening;
+            link.extra().opening = Some(Box::new(opening));
+        }
+        self.charge(wires, id);
         match fault {
             Some(fault) => self.abort(wires, id, Reason::Connect(fault)),
             None => self.dial(wires, id, &outgoing.target),
@@ -80,14 +90,15 @@ impl Links {
 
     /// A connection that this side has begun has ended before it was up: why.
     pub(crate) fn note_connect_failure(&mut self, id: ConnectionId, why: reactor::Reason) {
-        self.link(id).reason.get_or_insert(match why {
-            reactor::Reason::Connect(kind) | reactor::Reason::Io(kind) => {
-                Reason::Connect(ConnectError::Io(kind))
-            }
-            reactor::Reason::Timeout(_) => Reason::Connect(ConnectError::Timeout),
-            reactor::Reason::Tls => Reason::Connect(ConnectError::Tls),
-            reactor::Reason::Peer | reactor::Reason::Reset => Reason::Connect(ConnectError::Closed),
-            other => Reason::from_wire(other),
+        let link = self.link(id);
+        link.reason = Some(match link.reason.unwrap_or_else(|| Reason::from_wire(why)) {
+            Reason::Peer | Reason::PeerReset => Reason::Connect(ConnectError::Closed),
+            Reason::Timeout(_) => Reason::Connect(ConnectError::Timeout),
+            Reason::Io(kind) => Reason::Connect(ConnectError::Io(kind)),
+            Reason::Tls => Reason::Connect(ConnectError::Tls),
+            // More than an answer may have.
+            Reason::Limit(_) => Reason::Connect(ConnectError::WebSocket),
+            other => other,
         });
     }
 }
@@ -95,12 +106,17 @@ impl Links {
 /// What is spoken above the stream first.
 #[cfg(feature = "tls")]
 fn above(outgoing: &Outgoing) -> Result<Above, ConnectError> {
-    let Some(config) = &outgoing.tls else { return Ok(Above::Plain) };
+    let Some(config) = &outgoing.tls else { return plain(outgoing) };
     let name = outgoing.name_for_tls().ok_or(ConnectError::Invalid)?;
     Ok(Above::Tls(config.clone(), name))
 }
 
 #[cfg(not(feature = "tls"))]
-fn above(_outgoing: &Outgoing) -> Result<Above, ConnectError> {
-    Ok(Above::Plain)
+fn above(outgoing: &Outgoing) -> Result<Above, ConnectError> {
+    plain(outgoing)
+}
+
+/// Nothing, if that was asked for.
+fn plain(outgoing: &Outgoing) -> Result<Above, ConnectError> {
+    if outgoing.is_secure { Err(ConnectError::Invalid) } else { Ok(Above::Plain) }
 }

@@ -5,6 +5,7 @@ use crate::disconnect::Reason;
 use crate::links::asks::Asks;
 use crate::links::bucket::Bucket;
 use crate::links::compression::OwnDeflater;
+use crate::links::opening::Opening;
 use crate::links::protocol::Protocol;
 use crate::links::record::ExchangeRecord;
 use crate::links::replay::Missed;
@@ -76,6 +77,12 @@ pub(crate) struct Extra {
     pub(crate) heartbeat: Option<Arc<Heartbeat>>,
     /// The tag of a connection that this side has begun.
     pub(crate) tag: Option<u64>,
+    /// A WebSocket that this side has begun and that is not open yet.
+    pub(crate) opening: Option<Box<Opening>>,
+    /// The status of a server that did not open it.
+    pub(crate) status: Option<u16>,
+    /// The subprotocol of a WebSocket that this side has begun.
+    pub(crate) subprotocol: Option<Box<str>>,
     /// The exchange that is under way, if exchanges are recorded.
     pub(crate) exchange: Option<Box<ExchangeRecord>>,
     /// Its own compressor, once it was needed.
@@ -98,7 +105,11 @@ impl Extra {
         let exchange = self.exchange.as_ref().map_or(0, |record| record.heap_bytes());
         let deflater = self.deflater.as_ref().map_or(0, |own| own.heap_bytes());
         let topics = self.topics.capacity() * size_of::<Subscription>() + self.topics_bytes;
+        let opening = self.opening.as_ref().map_or(0, |opening| opening.heap_bytes());
+        let chosen = self.subprotocol.as_ref().map_or(0, |name| name.len());
         size_of::<Self>()
+            + opening
+            + chosen
             + topics
             + self.missed.heap_bytes()
             + close

@@ -17,6 +17,9 @@ mod exchange;
 mod fan_out;
 mod leave;
 mod link;
+mod masks;
+mod open;
+mod opening;
 mod output;
 mod peer;
 mod protocol;
@@ -29,8 +32,9 @@ mod upgrade;
 mod walk;
 
 pub(crate) use link::{Admission, Awaited, key};
+pub(crate) use opening::Opened;
 pub(crate) use output::EVENT_STREAM;
-pub(crate) use protocol::Protocol;
+pub(crate) use protocol::{Protocol, Socket};
 
 use crate::config::{Heartbeat, Limits};
 use crate::gate::Overload;
@@ -39,6 +43,7 @@ use crate::links::compression::Compressors;
 use crate::links::date::Date;
 use crate::links::fan_out::FanOut;
 use crate::links::link::Link;
+use crate::links::masks::Masks;
 use crate::links::record::SpareRecords;
 use crate::links::replay::Turns;
 use crate::links::walk::Walk;
@@ -92,6 +97,7 @@ pub(crate) struct Links {
     /// The types of clients that have left something unanswered, and what their peers got.
     reported: Vec<(&'static str, u16)>,
     date: Date,
+    pub(crate) masks: Masks,
 }
 
 impl Links {
@@ -107,6 +113,7 @@ impl Links {
         let asks = Asks::of_sockets(&settings);
         let compressors = Compressors::new(&settings, handle.reactors(), &metrics);
         let short_bytes = compressors.message_bytes_min().min(WRITE_THROUGH_BYTES_MIN);
+        let masks = Masks::new(settings.seed, reactor);
         Self {
             table: Vec::new(),
             topics: Topics::default(),
@@ -133,6 +140,7 @@ impl Links {
             scratch: Vec::new(),
             reported: Vec::new(),
             date,
+            masks,
         }
     }
 
@@ -146,6 +154,14 @@ impl Links {
     #[inline(always)]
     pub(crate) fn link(&mut self, id: ConnectionId) -> &mut Link {
         &mut self.table[id.slot()]
+    }
+
+    /// The mask of its next frame, if it is a WebSocket that this side has begun.
+    pub(crate) fn mask_for(&mut self, id: ConnectionId) -> Option<[u8; 4]> {
+        match &self.table[id.slot()].protocol {
+            Protocol::WebSocket(socket) if socket.is_client() => Some(self.masks.mask()),
+            _ => None,
+        }
     }
 
     /// The limits that count for a connection: those of its listener.

@@ -14,6 +14,8 @@ pub(crate) enum Protocol {
     /// Nothing: it never had a client, and exists only to say a last word.
     Refused,
     Http(http1::Machine),
+    /// HTTP as a client, until the server has opened a WebSocket: see [`Opening`](crate::links::opening::Opening).
+    Opening,
     WebSocket(Socket),
     /// An event stream: an answer that never ends.
     Events,
@@ -42,10 +44,11 @@ impl Protocol {
     #[inline(always)]
     pub(crate) fn form(&self) -> Option<Form> {
         match self {
+            Self::WebSocket(socket) if socket.is_client() => Some(Form::Masked),
             Self::WebSocket(_) => Some(Form::Frame),
             Self::Events => Some(Form::Event),
             Self::Raw | Self::Lines { .. } => Some(Form::Bytes),
-            Self::Http(_) | Self::Refused | Self::None => None,
+            Self::Http(_) | Self::Opening | Self::Refused | Self::None => None,
         }
     }
 
@@ -60,13 +63,17 @@ impl Protocol {
 }
 
 impl Socket {
+    /// One that this side has begun.
+    pub(crate) fn client() -> Self {
+        Self::of(websocket::Machine::client())
+    }
+
     pub(crate) fn server() -> Self {
-        Self {
-            machine: websocket::Machine::server(),
-            controls_since: 0,
-            controls: 0,
-            compression: Compression::NONE,
-        }
+        Self::of(websocket::Machine::server())
+    }
+
+    fn of(machine: websocket::Machine) -> Self {
+        Self { machine, controls_since: 0, controls: 0, compression: Compression::NONE }
     }
 }
 

@@ -1,6 +1,6 @@
 //! From HTTP to WebSocket.
 
-use crate::disconnect::{Limit, Reason, Timeout};
+use crate::disconnect::{ConnectError, Limit, Reason, Timeout};
 use crate::links::Links;
 use crate::links::link::{Awaited, key};
 use crate::links::protocol::{Protocol, Socket};
@@ -76,10 +76,14 @@ impl Links {
         true
     }
 
-    /// An upgrade was not decided on in time.
+    /// An upgrade was not decided on in time, here or by the server that was asked for it.
     pub(crate) fn on_undecided(&mut self, wires: &mut Wires, id: ConnectionId) {
-        if matches!(&self.link(id).protocol, Protocol::Http(machine) if machine.phase() == Phase::Deferred) {
-            self.close(wires, id, Reason::Timeout(Timeout::Upgrade));
+        match &self.link(id).protocol {
+            Protocol::Http(machine) if machine.phase() == Phase::Deferred => {
+                self.close(wires, id, Reason::Timeout(Timeout::Upgrade));
+            }
+            Protocol::Opening => self.abort(wires, id, Reason::Connect(ConnectError::Timeout)),
+            _ => {}
         }
     }
 }

@@ -127,8 +127,15 @@ impl Prepared {
     pub(crate) fn encoded(&self, form: Form) -> Option<&[u8]> {
         match form {
             Form::Frame | Form::Event => self.shared(form).map(AsRef::as_ref),
+            Form::Masked => None,
             Form::Bytes => self.0.frame.as_ref().map(|frame| &frame[self.0.header_bytes.into()..]),
         }
+    }
+
+    /// Whether it is text.
+    pub(crate) fn is_text(&self) -> bool {
+        let first = self.0.frame.as_ref().and_then(|frame| frame.first());
+        first.is_some_and(|first| first & 0x0f == Opcode::Text as u8)
     }
 
     /// The same, to be shared. `None`: it has no such form that is kept by itself.
@@ -136,7 +143,7 @@ impl Prepared {
         match form {
             Form::Frame => self.0.frame.as_ref(),
             Form::Event => self.0.event.get_or_init(|| self.make_event()).as_ref(),
-            Form::Bytes => None,
+            Form::Masked | Form::Bytes => None,
         }
     }
 

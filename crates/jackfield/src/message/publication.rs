@@ -3,7 +3,7 @@
 use crate::message::form::Form;
 use crate::message::prepared::{self, Prepared};
 use jackfield_proto::sse::Event;
-use jackfield_proto::websocket::{self, Message};
+use jackfield_proto::websocket::{self, Message, Opcode};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -89,7 +89,8 @@ impl<'a> Content<'a> {
             (Self::Prepared(prepared), form) => append(prepared.encoded(form), out),
             (Self::Event(event), Form::Event) => event.encode(out).is_ok(),
             (Self::Message(Message::Text(text)), Form::Event) => Event::data(text).encode(out).is_ok(),
-            (Self::Message(Message::Binary(_)), Form::Event) => false,
+            (Self::Message(Message::Binary(_)), Form::Event)
+            | (Self::Message(_) | Self::Event(_), Form::Masked) => false,
             (Self::Message(_) | Self::Event(_), Form::Bytes) => append(self.payload(), out),
             (Self::Message(_) | Self::Event(_), Form::Frame) => match self.message() {
                 Some(message) => {
@@ -99,6 +100,19 @@ impl<'a> Content<'a> {
                 None => false,
             },
         }
+    }
+
+    /// Appends it as a frame with a mask. False, and nothing appended: an event without data.
+    pub(crate) fn encode_masked(self, mask: [u8; 4], out: &mut Vec<u8>) -> bool {
+        let is_text = match self {
+            Self::Message(message) => matches!(message, Message::Text(_)),
+            Self::Event(_) => true,
+            Self::Prepared(prepared) => prepared.is_text(),
+        };
+        let opcode = if is_text { Opcode::Text } else { Opcode::Binary };
+        let Some(payload) = self.payload() else { return false };
+        websocket::encode_masked(opcode, true, payload, mask, out);
+        true
     }
 
     /// The same, encoded for those who share it.

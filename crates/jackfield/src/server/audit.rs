@@ -183,6 +183,7 @@ mod tests {
             access_log: None,
             clock: WallClock::System,
             names: Names::System,
+            seed: None,
         }
     }
 

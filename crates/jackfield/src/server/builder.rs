@@ -229,6 +229,7 @@ impl ServerBuilder {
             access_log: self.access_log.map(AccessLog::start).transpose()?,
             clock: WallClock::System,
             names: Names::System,
+            seed: None,
         };
         let mut server = Server::new(settings, sockets, reactors)?;
         #[cfg(all(feature = "signals", unix))]

@@ -19,6 +19,8 @@ pub(crate) struct Settings {
     pub(crate) access_log: Option<Arc<dyn FinishedSink>>,
     pub(crate) clock: WallClock,
     pub(crate) names: Names,
+    /// From which masks and keys are made; `None`: from chance.
+    pub(crate) seed: Option<u64>,
 }
 
 impl Settings {

@@ -650,6 +650,7 @@ fn settings(options: &Options, book: &Book, records: bool) -> Settings {
         access_log: None,
         clock: WallClock::From(BEGIN),
         names: Names::Table(Vec::new()),
+        seed: Some(0),
     }
 }
 

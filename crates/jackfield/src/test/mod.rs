@@ -170,6 +170,7 @@ impl TestServer {
             access_log: options.access_log.map(|log| log.start().expect("a thread can be started")),
             clock: WallClock::From(BEGIN),
             names: Names::Table(options.names),
+            seed: Some(0),
         };
         let mut setup = Setup::new(0, handle.clone());
         let factory = Closure(maker(&mut setup));

@@ -3,7 +3,7 @@
 use crate::disconnect::{Limit, Reason};
 use crate::links::Links;
 use crate::links::protocol::Protocol;
-use jackfield_proto::websocket::{Opcode, encode_frame};
+use jackfield_proto::websocket::{Opcode, encode_frame, encode_masked};
 use jackfield_reactor::{ConnectionId, Wires};
 
 /// The most that are counted.
@@ -33,12 +33,13 @@ impl Links {
         let is_high = wires.queued(id) > wires.limits().outbox_bytes_high;
         // Bytes that were not tried to be written yet say nothing of the peer, and no drain would follow them.
         let congested = wires.is_congested(id) || (is_high && wires.flush_early(id));
+        let mask = self.mask_for(id);
         let Some(outbox) = wires.outbox(id) else { return };
         let Protocol::WebSocket(machine) = &mut self.link(id).protocol else { return };
-        if congested {
-            machine.queue_pong(payload);
-        } else {
-            encode_frame(Opcode::Pong, true, payload, outbox.tail());
+        match mask {
+            _ if congested => machine.queue_pong(payload),
+            None => encode_frame(Opcode::Pong, true, payload, outbox.tail()),
+            Some(mask) => encode_masked(Opcode::Pong, true, payload, mask, outbox.tail()),
         }
     }
 }

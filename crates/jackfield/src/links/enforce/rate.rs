@@ -85,7 +85,9 @@ impl Links {
             Protocol::WebSocket(_) => rx.first().is_some_and(|first| first & 8 == 0),
             Protocol::Http(machine) => machine.awaits() != Awaits::Body,
             Protocol::Lines { .. } => true,
-            Protocol::Raw | Protocol::Events | Protocol::Refused | Protocol::None => false,
+            Protocol::Raw | Protocol::Events | Protocol::Opening | Protocol::Refused | Protocol::None => {
+                false
+            }
         }
     }
 }

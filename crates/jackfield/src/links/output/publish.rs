@@ -7,6 +7,7 @@
 use crate::links::Links;
 use crate::links::compression::Compressors;
 use crate::links::fan_out::{FanOut, Look};
+use crate::links::masks::Masks;
 use crate::message::{Content, Form, Published};
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Outbox, SHARE_BYTES_MIN, Wires};
@@ -122,8 +123,9 @@ impl Links {
         let is_deflated = to.is_long && compressors.append(content, scratch);
         let (frame, rest) = scratch.split_at(frame_end);
         let (event, deflated) = rest.split_at(event_end - frame_end);
-        self.append_to_each(wires, to, compressors, true, |look, outbox| {
+        self.append_to_each(wires, to, compressors, true, |look, outbox, masks| {
             let bytes = match look.form {
+                Form::Masked => return content.encode_masked(masks.mask(), outbox.tail()),
                 Form::Frame if look.is_deflated && is_deflated => Some(deflated),
                 Form::Frame => has_frame.then_some(frame),
                 Form::Event => has_event.then_some(event),
@@ -144,8 +146,9 @@ impl Links {
     ) -> usize {
         let (mut frame, mut event) = (None, None);
         let deflated = if to.is_long { compressors.share(content) } else { None };
-        self.append_to_each(wires, to, compressors, false, |look, outbox| {
+        self.append_to_each(wires, to, compressors, false, |look, outbox, masks| {
             let shared = match look.form {
+                Form::Masked => return content.encode_masked(masks.mask(), outbox.tail()),
                 Form::Frame if look.is_deflated && deflated.is_some() => &deflated,
                 Form::Frame => frame.get_or_insert_with(|| content.share(Form::Frame)),
                 Form::Event => event.get_or_insert_with(|| content.share(Form::Event)),
@@ -168,7 +171,7 @@ impl Links {
         to: To,
         compressors: &Compressors,
         may_go_on: bool,
-        mut append: impl FnMut(Look, &mut Outbox) -> bool,
+        mut append: impl FnMut(Look, &mut Outbox, &mut Masks) -> bool,
     ) -> usize {
         let To { place, but, is_long } = to;
         self.end_fan_out(wires);
@@ -195,7 +198,7 @@ impl Links {
                     }
                 },
             };
-            if look.is_some_and(|look| append(look, outbox)) {
+            if look.is_some_and(|look| append(look, outbox, &mut self.masks)) {
                 count += 1;
                 if outbox.queued() > high {
                     is_even = false;
@@ -210,7 +213,7 @@ impl Links {
             }
         }
         match common {
-            Some(look) if is_even => {
+            Some(look) if is_even && look.form != Form::Masked => {
                 self.fan_out = Some(FanOut { place, members: members.len(), look, is_long });
                 wires.begin_broadcast(members);
             }

@@ -14,6 +14,9 @@ impl Links {
             return Sent::Gone;
         }
         let Some(form) = self.link(id).protocol.form() else { return Sent::Unfit };
+        if form == Form::Masked {
+            return self.send_masked(wires, id, content);
+        }
         if let Content::Prepared(prepared) = content {
             return self.send_prepared(wires, id, prepared, form);
         }
@@ -21,7 +24,7 @@ impl Links {
             (Form::Frame, Some(message)) => self.send_frame(wires, id, message),
             (Form::Bytes, Some(message)) => self.send_bytes(wires, id, &[], message.as_bytes()),
             (Form::Event, _) => self.send_event(wires, id, content),
-            (Form::Frame | Form::Bytes, None) => Sent::Unfit,
+            (Form::Frame | Form::Masked | Form::Bytes, _) => Sent::Unfit,
         }
     }
 
@@ -89,6 +92,21 @@ impl Links {
         };
         let header = websocket::frame_header(opcode, true, message.len());
         self.send_bytes(wires, id, header.as_bytes(), message.as_bytes())
+    }
+
+    /// Sends a frame with a mask, on a WebSocket that this side has begun.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn send_masked(&mut self, wires: &mut Wires, id: ConnectionId, content: Content<'_>) -> Sent {
+        let mask = self.masks.mask();
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.clear();
+        let sent = match content.encode_masked(mask, &mut scratch) {
+            true => self.send_bytes(wires, id, &[], &scratch),
+            false => Sent::Unfit,
+        };
+        self.keep_scratch(scratch);
+        sent
     }
 
     fn send_event(&mut self, wires: &mut Wires, id: ConnectionId, content: Content<'_>) -> Sent {

@@ -1,0 +1,53 @@
+//! Opens WebSockets at other servers.
+
+use crate::disconnect::{ConnectError, Reason};
+use crate::links::Links;
+use crate::links::link::key;
+use crate::links::opening::Opened;
+use jackfield_proto::http1::HeaderSlots;
+use jackfield_reactor::{ConnectionId, Wires};
+
+impl Links {
+    /// The stream is up below a WebSocket that this side opens: it asks for that. False: it is no such connection.
+    pub(crate) fn ask_for_websocket(&mut self, wires: &mut Wires, id: ConnectionId) -> bool {
+        let now = wires.now();
+        let extra = self.table[id.slot()].extra.as_deref_mut();
+        let Some(opening) = extra.and_then(|extra| extra.opening.as_deref_mut()) else { return false };
+        if let Some(outbox) = wires.outbox(id) {
+            outbox.tail().extend_from_slice(&std::mem::take(&mut opening.request));
+        }
+        wires.set_timer(id, key::UPGRADE, opening.deadline.since(now));
+        true
+    }
+
+    /// Bytes of the answer to that. `None`: it is no such connection.
+    pub(crate) fn read_opening(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        rx: &[u8],
+        slots: &mut HeaderSlots,
+    ) -> Option<Opened> {
+        let Self { table, settings, .. } = self;
+        let link = &mut table[id.slot()];
+        let limits = &settings.listeners[usize::from(link.listener)].limits.http;
+        let opening = link.extra.as_mut()?.opening.as_mut()?;
+        let mut chosen = None;
+        let opened = opening.read(rx, slots, limits, &mut chosen);
+        match opened {
+            Opened::NotYet(_) => {}
+            Opened::Yes(_) => {
+                wires.cancel_timer(id, key::UPGRADE);
+                let extra = link.extra();
+                (extra.subprotocol, extra.opening) = (chosen, None);
+                self.charge(wires, id);
+            }
+            Opened::No(status) => {
+                link.extra().status = status;
+                let error = status.map_or(ConnectError::WebSocket, |_| ConnectError::Status);
+                self.abort(wires, id, Reason::Connect(error));
+            }
+        }
+        Some(opened)
+    }
+}

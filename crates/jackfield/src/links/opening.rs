@@ -1,0 +1,85 @@
+//! WebSockets that this side opens: from the request to the answer that accepts it (RFC 6455, section 4.1).
+
+use crate::config::WebSocketRequest;
+use crate::disconnect::ConnectError;
+use jackfield_proto::Step;
+use jackfield_proto::http1::{self, ClientEvent, ClientMachine, HeaderSlots};
+use jackfield_proto::websocket;
+use jackfield_reactor::Time;
+
+/// A WebSocket that this side opens and that is not open yet.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    machine: ClientMachine,
+    key: [u8; 16],
+    subprotocols: Vec<String>,
+    /// All of the request, until it is sent.
+    pub(super) request: Vec<u8>,
+    /// When it has to be open.
+    pub(super) deadline: Time,
+}
+
+/// What the bytes of the server's answer say.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Opened {
+    /// It is not whole: this many bytes are used.
+    NotYet(usize),
+    /// The WebSocket is open behind this many bytes.
+    Yes(usize),
+    /// It will not be, and this is the status that the server has answered, if it has answered.
+    No(Option<u16>),
+}
+
+impl Opening {
+    pub(crate) fn new(
+        request: &WebSocketRequest,
+        key: [u8; 16],
+        deadline: Time,
+    ) -> Result<Self, ConnectError> {
+        let WebSocketRequest { target, host, subprotocols, fields } = request;
+        let names: Vec<&str> = subprotocols.iter().map(String::as_str).collect();
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let (mut machine, mut bytes) = (ClientMachine::new(), Vec::new());
+        let encoded = websocket::encode_request(target, host, key, &names, &fields, &mut bytes);
+        if encoded.is_err() || machine.begin("GET").is_err() {
+            return Err(ConnectError::Invalid);
+        }
+        Ok(Self { machine, key, subprotocols: subprotocols.clone(), request: bytes, deadline })
+    }
+
+    /// Bytes that it takes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let names = self.subprotocols.iter().map(|name| size_of::<String>() + name.capacity());
+        size_of::<Self>() + self.request.capacity() + names.sum::<usize>()
+    }
+
+    /// Reads the answer; the subprotocol that the server has chosen goes to `chosen`.
+    pub(super) fn read(
+        &mut self,
+        rx: &[u8],
+        slots: &mut HeaderSlots,
+        limits: &http1::Limits,
+        chosen: &mut Option<Box<str>>,
+    ) -> Opened {
+        let mut at = 0;
+        loop {
+            match self.machine.step(&rx[at..], slots, limits) {
+                Step::Need(used) => return Opened::NotYet(at + used),
+                Step::Event(used, ClientEvent::Interim(_)) => at += used,
+                Step::Event(used, ClientEvent::Switched(response)) => {
+                    let names: Vec<&str> = self.subprotocols.iter().map(String::as_str).collect();
+                    let accepted = websocket::check_response(101, response.headers(), self.key, &names);
+                    let Ok(accepted) = accepted else { return Opened::No(None) };
+                    *chosen = accepted.protocol.map(Box::from);
+                    return Opened::Yes(at + used);
+                }
+                Step::Event(_, ClientEvent::Head(response)) => {
+                    return Opened::No(Some(response.status()));
+                }
+                Step::Event(_, ClientEvent::Body(_) | ClientEvent::End) | Step::Paused | Step::Fault(_) => {
+                    return Opened::No(None);
+                }
+            }
+        }
+    }
+}
