@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 mod faults;
 mod features;
+mod names;
 mod row;
 mod scoreboard;
 mod sources;
