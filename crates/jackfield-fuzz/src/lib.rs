@@ -48,7 +48,9 @@
 mod catch;
 mod crowd;
 mod finding;
+mod held;
 mod log;
+mod mail;
 mod minimise;
 mod mutator;
 mod partition;

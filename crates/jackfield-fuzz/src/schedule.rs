@@ -2,6 +2,8 @@
 //! that know what it owes them.
 
 use crate::crowd;
+use crate::held::{self, Held};
+use crate::mail::{Floods, Letter, Mail};
 use jackfield::sim::peer::{Ask, Bytes, Events, Garbage, Heard, Http, Said, Silent, WebSocket};
 use jackfield::sim::{Options, Outside, Random, Sim, Tls};
 use jackfield::test::listener;
@@ -29,6 +31,8 @@ struct Owed {
     /// Members of the room, by reactor.
     members: [usize; 2],
     crowd: crowd::Shared,
+    floods: Floods,
+    mail: Mail,
 }
 
 type Shared = Rc<RefCell<Owed>>;
@@ -45,6 +49,8 @@ struct Visitor {
     room: Option<usize>,
     body: Vec<u8>,
     posts: usize,
+    /// The number of the latest letter from outside.
+    latest: usize,
 }
 
 const TICK: TimerId = TimerId(1);
@@ -53,13 +59,10 @@ const RESUME: TimerId = TimerId(2);
 const NEVER: TimerId = TimerId(3);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// A posted value: for whom it is.
-struct Letter(ConnectionId);
-
 impl Visitor {
     fn new(owed: Shared) -> Self {
         let (path, body) = (String::new(), Vec::new());
-        Self { owed, me: None, path, left: 0, is_paused: false, room: None, body, posts: 0 }
+        Self { owed, me: None, path, left: 0, is_paused: false, room: None, body, posts: 0, latest: 0 }
     }
 
     fn number(&self) -> usize {
@@ -187,10 +190,11 @@ impl Client for Visitor {
             let published = socket.publish_to_all("room", message);
             let others = self.owed.borrow().members[1 - socket.id().reactor()];
             assert_eq!(
-                published.reactors > 0,
+                published.reactors + published.full > 0,
                 others > 0,
                 "{published:?}, and {others} members are elsewhere"
             );
+            assert!(published.full == 0 || self.owed.borrow().floods.mailbox_max.is_some(), "{published:?}");
             return;
         }
         socket.send(message);
@@ -218,6 +222,10 @@ impl Client for Visitor {
             crowd::enter(raw, &self.owed.borrow().crowd);
             return crowd::answer(raw, &self.owed.borrow().crowd, text);
         }
+        if line == held::WORD.as_bytes() {
+            self.is_paused = true;
+            return raw.pause_read();
+        }
         raw.send(line);
         raw.send("\n");
         if line.len() % 7 == 3 {
@@ -241,12 +249,13 @@ impl Client for Visitor {
 
     fn on_post(&mut self, connection: &mut Connection<'_>, value: Box<dyn Any + Send>) {
         let Ok(letter) = value.downcast::<Letter>() else { panic!("a value that nobody posted") };
-        assert_eq!(Some(letter.0), self.me, "a letter for another");
+        assert_eq!(Some(letter.to), self.me, "a letter for another");
+        letter.check(&mut self.latest);
         self.posts += 1;
         if self.posts % 3 == 1 {
             // While the letters are read: it is one of the next batch.
-            let posted = connection.handle().post(connection.id(), Letter(connection.id()));
-            assert!(posted.is_ok());
+            let posted = connection.handle().post(connection.id(), Letter::to_oneself(connection.id()));
+            assert!(posted.is_ok() || self.owed.borrow().floods.mailbox_max.is_some());
         }
     }
 }
@@ -316,18 +325,31 @@ pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits
         // Whoever waits for memory waits for so long, and is then looked at once a second.
         options.patience += options.limits.reactor.memory_wait + Duration::from_secs(1);
     }
+    let floods = Floods::of(seed);
+    options.limits.mailbox_max = floods.mailbox_max.unwrap_or(options.limits.mailbox_max);
+    let mut doors = Random::new(seed ^ 0xd005);
+    if doors.chance(100) {
+        options.listeners = (0..doors.between(2, 9)).map(|_| doors.between(1, 4)).collect();
+    }
     change(&mut options.limits);
     let may_be_cut_off = options.limits.memory_bytes_max < 1 << 20
         || options.limits.reactor.wire_memory_bytes_max < 1 << 20
         || options.limits.rate.on_exceeded == OnRateExceeded::Close;
     let half_closed = options.limits.half_closed;
     let lags = options.faults.lags > 0;
+    let (listeners, own) = (options.listeners.len(), listener::LINES + 1);
     let owed = Shared::default();
+    owed.borrow_mut().floods = floods;
     let shared = owed.clone();
     let mut sim = Sim::new(seed, options, move |_peer| Visitor::new(shared.clone()));
     let peers = sim.random().between(2, 7);
     for number in 0..peers {
-        add(&mut sim, number, may_be_cut_off, half_closed);
+        add(&mut sim, number, may_be_cut_off, half_closed, floods);
+    }
+    for _ in 0..2 * listeners {
+        // More than there is room for, at one listener or another.
+        let peer = http(&mut doors, may_be_cut_off, half_closed);
+        sim.add(peer.at(own + doors.below(listeners)));
     }
     if lags && sim.random().chance(300) {
         // More than an overloaded reactor lets in.
@@ -338,12 +360,17 @@ pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits
     }
     // By chance of its own: a seed without a crowd is what it was without crowds.
     let mut random = Random::new(seed ^ 0xc0d);
-    if random.chance(200) {
+    // What is published to other reactors is lost where mailboxes are full.
+    if random.chance(200) && floods.mailbox_max.is_none() {
         crowd::add(&mut sim, &mut random);
     }
     let mut random = Random::new(seed ^ 0x1eaf);
     if random.chance(200) {
         sim.add(leaver(&mut random));
+    }
+    let mut random = Random::new(seed ^ 0x4e1d);
+    if random.chance(100) {
+        sim.add(Held::new(&mut random));
     }
     sim.outside(move |outside| act_outside(outside, &owed));
     sim
@@ -408,12 +435,12 @@ fn limits(random: &mut Random) -> Limits {
     limits
 }
 
-fn add(sim: &mut Sim, number: usize, may_be_cut_off: bool, half_closed: bool) {
+fn add(sim: &mut Sim, number: usize, may_be_cut_off: bool, half_closed: bool, floods: Floods) {
     let mut random = sim.random().fork();
     match random.below(12) {
         0..=2 => sim.add(http(&mut random, may_be_cut_off, half_closed)),
         3 | 4 => sim.add(echo(&mut random)),
-        5..=7 => sim.add(chat(&mut random, number)),
+        5..=7 => sim.add(chat(&mut random, number, floods.mailbox_max.is_some())),
         8 => {
             let wanted = random.between(1, 20);
             let target = format!("/events/{}", wanted + random.below(3));
@@ -520,7 +547,7 @@ fn echo(random: &mut Random) -> WebSocket {
     if is_late { peer.may_be_refused() } else { peer }
 }
 
-fn chat(random: &mut Random, number: usize) -> WebSocket {
+fn chat(random: &mut Random, number: usize, has_gaps: bool) -> WebSocket {
     let own = format!("peer {number} ");
     let messages = (0..random.between(1, 12)).map(|count| {
         let long = random.chance(100);
@@ -541,7 +568,7 @@ fn chat(random: &mut Random, number: usize) -> WebSocket {
         let count: Option<usize> = rest.split(' ').next().and_then(|count| count.parse().ok());
         let Some(count) = count else { return Heard::Wrong(format!("no number: {text}")) };
         let before = latest.insert(name.to_owned(), count);
-        if before.is_some_and(|before| before + 1 != count) {
+        if before.is_some_and(|before| if has_gaps { before >= count } else { before + 1 != count }) {
             return Heard::Wrong(format!("{name}{count} came after {before:?}"));
         }
         if name == own { Heard::Echo } else { Heard::Other }
@@ -576,9 +603,13 @@ fn act_outside(outside: &mut Outside<'_>, owed: &Shared) {
         }
     }
     let Some(id) = outside.any_connection().filter(|_| !calm) else { return };
+    if owed.floods.are_there && outside.random().chance(15) {
+        let letters = outside.random().size(200);
+        owed.mail.flood(outside, id, letters);
+    }
     let text = format!("outside to {id}");
     match outside.random().below(40) {
-        0 | 1 => drop(outside.handle().post(id, Letter(id))),
+        0 | 1 => owed.mail.flood(outside, id, 1),
         2 => drop(outside.handle().publish("room", text.as_str())),
         3 => {
             let large = text + &"y".repeat(3000);

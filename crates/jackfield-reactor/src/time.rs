@@ -24,6 +24,13 @@ impl Time {
     }
 }
 
+impl Time {
+    /// What [`Time::since`] would say if times had 32 bits, as they once had.
+    pub(crate) fn low_since(self, earlier: Self) -> Duration {
+        Duration::from_millis((self.0 as u32).saturating_sub(earlier.0 as u32).into())
+    }
+}
+
 impl fmt::Display for Time {
     /// In seconds: `12.345 s`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

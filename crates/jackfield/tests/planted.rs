@@ -12,7 +12,7 @@ use jackfield::sim;
 use jackfield_fuzz::bad_day;
 
 /// By the number of each, where `planted` is asked for it.
-const BUGS: [&str; 55] = [
+const BUGS: [&str; 63] = [
     "the generation of an id is ignored",
     "a slot is used again with the same generation: a stale id names another connection",
     "the timers of a wire outlive it",
@@ -68,6 +68,14 @@ const BUGS: [&str; 55] = [
     "of an exchange whose answer comes later nobody is told that it is over",
     "a connection that has lingered is told of its end twice",
     "a client that leaves while an answer is owed is not noticed",
+    "a shutdown does not wait for an answer that is owed",
+    "a hang-up of both sides is taken for a reset",
+    "a full mailbox drops a command and says that it was taken",
+    "a peer that takes a byte now and then keeps a closing connection for ever",
+    "a connection counts for the first listener, whichever it came from",
+    "times wrap after 49.7 days",
+    "what others take of the processor counts as lag",
+    "the tables of topics stay charged when the last topic is gone",
 ];
 
 #[test]

@@ -1,5 +1,6 @@
 //! The time of a turn, and which turns are timed.
 
+use crate::planted::planted;
 use crate::time::Time;
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,11 @@ fn thread_cpu_time() -> Option<Duration> {
     }
     #[cfg(not(any(target_os = "android", target_os = "linux")))]
     None
+}
+
+/// What of a wait is this thread's own: not more than it has used of the processor meanwhile.
+pub(super) fn own_share(waited: Duration, used: Duration) -> Duration {
+    if planted(62) { waited } else { waited.min(used) }
 }
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -81,7 +87,7 @@ impl Clock {
         }
         let Some(used) = (self.cpu)() else { return waited };
         self.cpu_used = used;
-        waited.min(used.saturating_sub(used_before))
+        own_share(waited, used.saturating_sub(used_before))
     }
 
     /// A turn begins. Most fall into the millisecond of the one before and cost two comparisons.

@@ -82,6 +82,11 @@ impl MemoryDriver {
         service.on_loop_lag(&mut self.reactor.wires, lag, idle);
     }
 
+    /// The same where others had the processor meanwhile, and this reactor so much of it.
+    pub fn lag_beside<S: Service + ?Sized>(&mut self, service: &mut S, waited: Duration, used: Duration) {
+        self.lag(service, super::clock::own_share(waited, used), Duration::ZERO);
+    }
+
     /// One turn with whatever has become ready since the last one.
     pub fn turn<S: Service + ?Sized>(&mut self, service: &mut S) {
         let ready = self.take_ready();

@@ -51,7 +51,7 @@ impl Reactor {
     fn on_idle<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let now = self.wires.now;
         let Some(wire) = self.wires.peek(id).filter(|wire| wire.phase < Phase::Closing) else { return };
-        let quiet = now.since(wire.heard);
+        let quiet = if planted(61) { now.low_since(wire.heard) } else { now.since(wire.heard) };
         let idle = Duration::from_millis(self.wires.timer_note(id, timer_key::IDLE).into());
         if quiet < idle {
             if planted(18) {
@@ -89,7 +89,7 @@ impl Reactor {
         let least = self.wires.limits.flush_interval_bytes_min;
         let Some(left) = self.wires.left_to_flush(id) else { return };
         let taken = before.wrapping_sub(left as u32) as usize;
-        if taken < least {
+        if taken < least && !planted(59) {
             self.wires.abort(id, Reason::Timeout(Timeout::Write));
         } else {
             self.wires.watch_flush(id);

@@ -52,6 +52,9 @@ impl Reactor {
         if broken {
             wire.flags.insert(Flags::HUNG_UP);
         }
+        if broken && planted(57) {
+            return self.wires.abort(id, Reason::Reset);
+        }
         match wire.step(hint) {
             Act::Read | Act::Discard => {
                 wire.flags.insert(Flags::UNREAD);

@@ -83,6 +83,7 @@ pub(crate) fn goodbye(stands: Standing, why: Reason) -> Goodbye {
         (At::WebSocket, why) => websocket_goodbye(why, is_scarce),
         (At::Idle, Reason::Shutdown | Reason::Timeout(Timeout::Lifetime)) => Goodbye::ReadFirst,
         (At::Owed, Reason::Panic) if planted(49) => Goodbye::Status(200),
+        (At::Owed | At::Streaming, Reason::Shutdown) if planted(56) => Goodbye::End,
         (At::Owed | At::Streaming, Reason::Shutdown | Reason::Timeout(Timeout::Lifetime)) => {
             Goodbye::AnswerFirst
         }

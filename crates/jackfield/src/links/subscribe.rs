@@ -93,7 +93,9 @@ impl Links {
     /// Who stood last among the members now stands in the leaver's place, and pays for what that paid for.
     fn leave_topic(&mut self, wires: &mut Wires, id: ConnectionId, left: Subscription) {
         let moved = self.topics.leave(id.reactor(), left, &self.handle.shared().topic_index);
-        self.charge_tables(wires);
+        if !planted(63) {
+            self.charge_tables(wires);
+        }
         let Some(moved) = moved else { return };
         let Some(extra) = self.table[moved.slot()].extra.as_deref_mut() else { return };
         let mut others = extra.topics.iter_mut().filter(|_| !planted(33));

@@ -2,6 +2,7 @@
 
 use crate::shared::command::Command;
 use crate::shared::handle::Handle;
+use jackfield_reactor::planted::planted;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
@@ -44,7 +45,7 @@ impl Handle {
         if let Some(remote) = self.remote(reactor) {
             remote.load.fetch_sub(1, Ordering::Relaxed);
         }
-        if let Some(count) = shared.of_listener(listener) {
+        if let Some(count) = shared.of_listener(if planted(60) { 0 } else { listener }) {
             count.fetch_sub(1, Ordering::Relaxed);
         }
     }

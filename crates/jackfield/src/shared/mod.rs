@@ -66,6 +66,12 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Connections of each listener.
+    #[cfg(feature = "sim")]
+    pub(crate) fn counts_of_listeners(&self) -> Vec<usize> {
+        self.of_listeners.iter().map(|count| count.load(std::sync::atomic::Ordering::Relaxed)).collect()
+    }
+
     /// How many connections came to the listener of this socket.
     fn of_listener(&self, socket: usize) -> Option<&AtomicUsize> {
         self.of_listeners.get(*self.listeners.get(socket)?)

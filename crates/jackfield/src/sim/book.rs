@@ -32,6 +32,8 @@ pub(super) struct Pages {
     pub(super) nobody_was_evicted: bool,
     /// A record of TLS was forged on its way.
     pub(super) is_forged: bool,
+    /// Before that a shutdown ends no exchange.
+    pub(super) drains_until: Option<u64>,
     /// Exchanges that were told to be over.
     pub(super) finished: u64,
 }
@@ -60,6 +62,11 @@ pub(super) struct Record {
     pub(super) evicted: bool,
     /// Somebody outside closed or aborted it.
     pub(super) commanded: bool,
+    /// When it was accepted, and when its client heard of it.
+    pub(super) accepted_at: u64,
+    connected_at: u64,
+    /// An exchange that was not over when the connection ended.
+    unfinished: Option<String>,
 }
 
 /// What the server said of a connection's end.
@@ -143,11 +150,12 @@ impl Book {
         pages.trace.note(format_args!("{id} {what}"));
         let outer = pages.inside.replace((peer, what));
         let is_overloaded = pages.overloaded.contains(&id.reactor());
+        let now = pages.trace.now;
         let record = &mut pages.records[peer];
         let finding = match (record.id, record.end, outer) {
             (_, _, Some((outer, within))) => Some(format!("inside {within} of peer {outer}")),
             (None, ..) if what == "connect" => {
-                (record.id, record.overloaded) = (Some(id), is_overloaded);
+                (record.id, record.overloaded, record.connected_at) = (Some(id), is_overloaded, now);
                 None
             }
             (None, ..) => Some("before on_connect".into()),
@@ -164,9 +172,21 @@ impl Book {
 
     pub(super) fn disconnected(&self, peer: usize, end: &Disconnect) {
         let mut pages = self.pages();
-        let Disconnect { reason, bytes_in, bytes_out, .. } = *end;
+        let Disconnect { reason, bytes_in, bytes_out, age, .. } = *end;
         pages.trace.note(format_args!("peer {peer} ended: {reason:?}, {bytes_in} in, {bytes_out} out"));
-        pages.records[peer].end = Some(Ended { reason, bytes_in, bytes_out });
+        let (now, drains_until) = (pages.trace.now, pages.drains_until);
+        let record = &mut pages.records[peer];
+        record.end = Some(Ended { reason, bytes_in, bytes_out });
+        let ages = now - record.connected_at..=now - record.accepted_at;
+        let is_known = ages.contains(&(age.as_millis() as u64));
+        let owed = record.unfinished.take().filter(|_| reason == Reason::Shutdown && !record.commanded);
+        drop(pages);
+        if !is_known {
+            self.wrong("promises", format!("peer {peer} has an age of {age:?}, and not of {ages:?} ms"));
+        }
+        if let Some(owed) = owed.filter(|_| drains_until.is_some_and(|until| now < until)) {
+            self.wrong("promises", format!("the shutdown does not wait for peer {peer}: {owed} is owed"));
+        }
     }
 
     pub(super) fn dropped(&self, peer: usize) {
@@ -180,10 +200,12 @@ impl Book {
         }
     }
 
-    /// A reactor is told that it is behind, which counts for so long.
-    pub(super) fn lags(&self, span: Duration) {
+    /// A reactor is told that it is behind, which counts for so long after its window; nothing does if it did nothing.
+    pub(super) fn lags(&self, lag: Duration, window: Duration) {
         let mut pages = self.pages();
-        pages.lags_until = pages.lags_until.max(pages.trace.now + span.as_millis() as u64);
+        if !lag.is_zero() {
+            pages.lags_until = pages.lags_until.max(pages.trace.now + (lag + window).as_millis() as u64);
+        }
     }
 
     pub(super) fn overloaded(&self, reactor: usize, is_on: bool) {
@@ -213,6 +235,12 @@ impl Book {
         pages.finished += 1;
         let Finished { connection, method, path, status, .. } = finished;
         pages.trace.note(format_args!("{connection}: {method} {path} is finished with {status}"));
+        if !finished.is_complete {
+            let of = |record: &&mut Record| record.id == Some(*connection);
+            if let Some(record) = pages.records.iter_mut().find(of) {
+                record.unfinished = Some(format!("{method} {path}"));
+            }
+        }
         drop(pages);
         if finished.is_complete && !matches!(status, 101 | 200..=999) {
             self.wrong("promises", format!("{connection}: {method} {path} is whole, with {status}"));

@@ -33,7 +33,7 @@
 //! | --- | --- |
 //! | `callbacks` | `on_connect` first, `on_disconnect` exactly once and last, none inside another, none with another's id |
 //! | `protocol` | what a peer gets is what its protocol and its expectations allow, in order: answers, echoes, events |
-//! | `promises` | each byte that left arrived; a peer that misses something was told a true reason for it |
+//! | `promises` | each byte that left arrived; a peer that misses something was told why; a shutdown waits for what is owed |
 //! | `liveness` | when the faults stop all work ends, within [`Options::patience`]; at last nobody is left; nothing spins |
 //! | `state` | between two turns nothing waits for an event that will not come |
 //! | `accounts` | in the end connections, timers, buffers, topics and mailboxes are back at zero |
@@ -114,7 +114,19 @@ pub fn each_seed(seeds: u64, mut run: impl FnMut(u64, Options)) {
 pub fn options_of(seed: u64, trace: bool) -> Options {
     let mut random = Random::new(!seed);
     let reactors = random.between(1, 2);
-    Options { faults: Faults::mixed(&mut random), reactors, trace, ..Options::default() }
+    let faults = rare_faults(Faults::mixed(&mut random), seed);
+    // Times of 32 bits end after 49.7 days.
+    let mut random = Random::new(seed ^ 0x0da7);
+    let begin = if random.chance(100) { (1 << 32) - random.size(60_000) as u64 } else { 0 };
+    Options { faults, reactors, begin, trace, ..Options::default() }
+}
+
+/// By chance of its own: a seed without them is what it was before there were any.
+fn rare_faults(faults: Faults, seed: u64) -> Faults {
+    let mut random = Random::new(seed ^ 0xfa17);
+    let mut often = |most: u16| if random.chance(100) { random.below(usize::from(most)) as u16 } else { 0 };
+    let (tricklers, neighbours) = (often(400), often(100));
+    Faults { tricklers, neighbours, long_jumps: random.chance(100), ..faults }
 }
 
 /// A number from the environment.

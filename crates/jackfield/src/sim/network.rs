@@ -9,6 +9,10 @@ use crate::disconnect::{Limit, Reason, Timeout};
 use crate::shared::{RefuseReason, Settings};
 use jackfield_reactor::FarEnd;
 
+/// A peer that trickles takes up to so many bytes, each time that so many milliseconds have passed.
+const TRICKLE_BYTES: usize = 50;
+const TRICKLE_INTERVAL: u64 = 5000;
+
 /// The line of a first request is shorter.
 const FIRST_LINE_BYTES: usize = 200;
 
@@ -54,6 +58,8 @@ struct Plan {
     never_reads: bool,
     cut: Option<(usize, Cut)>,
     half_close: bool,
+    /// It takes a few bytes now and then, to the end.
+    trickles: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +105,7 @@ impl Party {
             never_reads: random.chance(faults.never_readers),
             cut: None,
             half_close: random.chance(faults.half_closes),
+            trickles: false,
         };
         if random.chance(faults.cuts) {
             let how = [Cut::Finish, Cut::Reset, Cut::ResetBehind][random.below(3)];
@@ -110,10 +117,14 @@ impl Party {
         if plan.never_reads {
             plan.window = Some(random.size(300));
         }
+        if !plan.never_reads && random.chance(faults.tricklers) {
+            // The server sees no more of it than of a peer that takes nothing, only later.
+            (plan.trickles, plan.window, plan.cut) = (true, Some(random.size(300)), None);
+        }
         let conduct = Conduct {
             slow: plan.delays > 0,
             slow_reader: plan.window.is_some() || plan.splits || plan.stumbles > 0 || faults.held > 0,
-            never_reads: plan.never_reads,
+            never_reads: plan.never_reads || plan.trickles,
             ..Conduct::default()
         };
         let comes_late = faults.lags > 0 && random.chance(500);
@@ -197,7 +208,9 @@ impl Party {
         }
         self.notice_end(book);
         self.wake = now;
-        if !calm {
+        if self.plan.trickles {
+            self.wake += TRICKLE_INTERVAL;
+        } else if !calm {
             let is_late = self.random.chance(self.plan.delays);
             let wait = if is_late { self.random.size(5000) } else { self.random.below(3) };
             self.wake += wait as u64;
@@ -225,9 +238,9 @@ impl Party {
         let bytes = self.decrypt(bytes, book);
         book.note(format_args!("peer {} takes {} ({:08x})", self.number, bytes.len(), digest(&bytes)));
         self.taken += bytes.len();
-        if self.plan.window.is_some() && !calm {
-            let window = self.random.size(2000) + 1;
-            far.set_room(Some(window));
+        if self.plan.window.is_some() && !calm || self.plan.trickles {
+            let most = if self.plan.trickles { TRICKLE_BYTES } else { 2000 };
+            far.set_room(Some(self.random.size(most) + 1));
         }
         let mut rest = &bytes[..];
         while !rest.is_empty() && !self.said.silent {
@@ -356,7 +369,7 @@ impl Party {
     pub(super) fn calm_down(&mut self, now: u64) {
         self.wake = self.wake.min(now);
         self.plan.cut = None;
-        if let Some(far) = self.far.as_ref().filter(|_| !self.plan.never_reads) {
+        if let Some(far) = self.far.as_ref().filter(|_| !self.conduct.never_reads) {
             far.stumble(0, 0);
             far.set_read_max(None);
             far.set_write_max(None);
@@ -366,12 +379,20 @@ impl Party {
 
     /// It is not waited for any more.
     pub(super) fn is_settled(&self) -> bool {
-        self.ended || self.plan.never_reads || self.conduct.cut || (self.far.is_some() && self.peer.is_done())
+        self.ended
+            || self.conduct.never_reads
+            || self.conduct.cut
+            || (self.far.is_some() && self.peer.is_done())
+    }
+
+    /// It takes a few bytes now and then, and goes on so until the server has enough of it.
+    pub(super) fn trickles(&self) -> bool {
+        self.plan.trickles && !self.ended
     }
 
     /// It leaves, in one way or another.
     pub(super) fn leave(&mut self, faults: &Faults, book: &Book) {
-        if self.ended || self.sent_end || self.plan.never_reads {
+        if self.ended || self.sent_end || self.conduct.never_reads {
             return;
         }
         match self.random.below(3) {

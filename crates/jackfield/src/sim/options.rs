@@ -20,6 +20,11 @@ pub struct Options {
     pub reserved: Vec<String>,
     /// TLS on every connection; the faults are below it. Default: none.
     pub tls: Option<Tls>,
+    /// HTTP listeners besides [`listener`](crate::test::listener)'s, with how many connections each may have. The first has the
+    /// index 3. Default: none.
+    pub listeners: Vec<usize>,
+    /// Its own time begins so many milliseconds after zero: what wraps does so on the way. Default: 0.
+    pub begin: u64,
     /// Reactors. They take their turns one after the other, in any order. Default: 1.
     pub reactors: usize,
     /// For so long of its own time it lets things go wrong; then the faults stop. It ends earlier if every peer has
@@ -66,6 +71,12 @@ pub struct Faults {
     /// A reactor falls behind, for up to two seconds: whatever is ready waits for each of its turns. It only says so,
     /// and takes no time; but from then on it is overloaded.
     pub lags: u16,
+    /// A peer takes a few bytes each five seconds, to the end. At the farewell the server closes its connection.
+    pub tricklers: u16,
+    /// Others have the processor while a reactor takes a turn, so that it is late without having done anything.
+    pub neighbours: u16,
+    /// A jump of the clock may be over fifty days.
+    pub long_jumps: bool,
     /// Whether peers may fall silent when they have done their work, instead of leaving.
     pub silence: bool,
     /// Whether the server may be shut down while peers are still there.
@@ -80,6 +91,8 @@ impl Default for Options {
             observer: Arc::new(NoObserver),
             reserved: Vec::new(),
             tls: None,
+            listeners: Vec::new(),
+            begin: 0,
             reactors: 1,
             storm: Duration::from_secs(60),
             patience: Duration::from_secs(5),
@@ -107,6 +120,9 @@ impl Default for Faults {
             clock_jumps: 2,
             panics: 5,
             lags: 5,
+            tricklers: 10,
+            neighbours: 5,
+            long_jumps: true,
             silence: true,
             shutdown: true,
         }
@@ -131,6 +147,9 @@ impl Faults {
             clock_jumps: 0,
             panics: 0,
             lags: 0,
+            tricklers: 0,
+            neighbours: 0,
+            long_jumps: false,
             silence: false,
             shutdown: false,
         }
@@ -161,6 +180,9 @@ impl Faults {
             silence: often(1) == 0,
             shutdown: often(1) == 0,
             lags: 0,
+            tricklers: 0,
+            neighbours: 0,
+            long_jumps: false,
         };
         // The last of all, so that a seed without it is what it was before.
         Self { lags: often(100), ..faults }

@@ -8,7 +8,7 @@ use super::peer::Peer;
 use super::watched::{Eyes, Watched};
 use super::{Random, Report, Tls, Violation};
 use crate::client::{Client, ClientFactory, IntoClient, Refuse, Setup};
-use crate::config::{ListenerSettings, Speaks};
+use crate::config::{Limits, Listener, ListenerSettings, Speaks};
 use crate::dispatch::Dispatcher;
 use crate::gate::{Gate, Origins, Reserved};
 use crate::shared::{Drain, Handle, Names, Peer as Newcomer, RemoteReactor, Settings, State, WallClock};
@@ -52,7 +52,15 @@ struct Node {
     service: Box<dyn Service>,
     held: Vec<(u64, Ready)>,
     /// It is behind until then, and by so much.
-    behind: (u64, Duration),
+    behind: (u64, Lag),
+}
+
+/// By how much a reactor is behind.
+#[derive(Clone, Copy, Default)]
+struct Lag {
+    waited: Duration,
+    /// What of it the reactor has worked; the rest others had the processor.
+    used: Duration,
 }
 
 /// What somebody outside of the reactors can do, between two of their turns.
@@ -73,6 +81,10 @@ type Judged = Result<(), Wrong>;
 
 /// More turns without time passing or a byte moving than any work needs: something spins.
 const TURNS_IDLE_MAX: usize = 20_000;
+/// The listeners that there always are: one of each kind.
+const OF_EACH: usize = 3;
+/// A jump of a minute becomes one of fifty days.
+const LONG_JUMP_SCALE: u64 = 72_000;
 /// 2026-01-01 00:00:00 UTC.
 const BEGIN: u64 = 1_767_225_600;
 /// A reactor may hear of a shutdown so much later, in milliseconds.
@@ -112,22 +124,26 @@ impl Sim {
             .map(|number| MemoryDriver::new(number as u8, options.limits.reactor.clone()))
             .collect();
         let budget = Arc::new(Budget::new(options.limits.memory_bytes_max));
-        drivers.iter_mut().for_each(|driver| driver.reactor.wires.share_budget(budget.clone()));
+        for driver in &mut drivers {
+            driver.reactor.wires.share_budget(budget.clone());
+            driver.skip(Duration::from_millis(options.begin));
+        }
         let handle =
-            Handle::new(drivers.iter().map(|driver| remote(driver, &options)).collect(), [0, 1, 2].into());
+            Handle::new(drivers.iter().map(|driver| remote(driver, &options)).collect(), sockets(&options));
         // Every second one records its exchanges, so that the usual way is looked at too.
         let settings = Arc::new(settings(&options, &book, seed % 2 == 0));
         let make = Rc::new(RefCell::new(make));
         let nodes = drivers.into_iter().enumerate().map(|(number, driver)| {
             let factory = Maker { make: make.clone(), book: book.clone() };
             let service = Dispatcher::new(Setup::new(number, handle.clone()), factory, settings.clone());
-            Node { driver, service: Box::new(service), held: Vec::new(), behind: (0, Duration::ZERO) }
+            Node { driver, service: Box::new(service), held: Vec::new(), behind: (0, Lag::default()) }
         });
         let nodes = nodes.collect();
-        let shut_down_at =
-            (options.faults.shutdown && random.chance(100)).then(|| random.size(20_000) as u64);
+        let shut_down_at = (options.faults.shutdown && random.chance(100))
+            .then(|| options.begin + random.size(20_000) as u64);
         let (parties, outsiders) = (Vec::new(), Vec::new());
-        let (now, turns, turns_idle) = (0, 0, 0);
+        let (now, turns, turns_idle) = (options.begin, 0, 0);
+        book.set_now(now);
         Self {
             seed,
             options,
@@ -152,7 +168,9 @@ impl Sim {
         self.book.pages().records.push(super::book::Record::default());
         let random = self.random.fork();
         let secure = self.options.tls.as_ref().map(Tls::peer);
-        self.parties.push(Party::new(number, Box::new(peer), secure, &self.options.faults, random));
+        let mut party = Party::new(number, Box::new(peer), secure, &self.options.faults, random);
+        party.wake += self.now;
+        self.parties.push(party);
         self
     }
 
@@ -231,7 +249,7 @@ impl Sim {
     }
 
     fn storm(&mut self) -> Judged {
-        let end = millis(self.options.storm);
+        let end = self.now + millis(self.options.storm);
         self.fall_behind(self.options.faults.lags.saturating_mul(10));
         while self.now < end && !self.parties.iter().all(Party::is_settled) {
             if self.random.chance(200) {
@@ -283,6 +301,7 @@ impl Sim {
         for party in &mut self.parties {
             party.leave(&self.options.faults, &self.book);
         }
+        self.close_tricklers();
         let end = self.now + millis(self.farewell_max());
         loop {
             // A request whose turn comes only now may be answered from there.
@@ -298,6 +317,20 @@ impl Sim {
                 let ids: Vec<ConnectionId> =
                     self.nodes.iter().flat_map(|node| node.driver.reactor.wires.ids()).collect();
                 return Err(wrong("liveness", format!("still there after the farewell: {ids:?}")));
+            }
+        }
+    }
+
+    /// Who trickles leaves only if the server wants it to, which must not take for ever.
+    fn close_tricklers(&mut self) {
+        let mut pages = self.book.pages();
+        for party in self.parties.iter().filter(|party| party.trickles()) {
+            let record = &mut pages.records[party.number];
+            record.commanded = true;
+            if let Some(id) = record.id.filter(|_| record.end.is_none()) {
+                pages.trace.note(format_args!("{id} is closed, for it trickles"));
+                // A mailbox that is full empties before the next look.
+                let _ = self.handle.close(id);
             }
         }
     }
@@ -322,6 +355,7 @@ impl Sim {
         if self.handle.state() < State::Draining {
             self.book.note(format_args!("the server shuts down"));
             self.drained_at = Some(self.now + millis(self.options.limits.drain) + LATE);
+            self.book.pages().drains_until = Some(self.now + millis(self.options.limits.drain));
             self.handle.shutdown(Drain { deadline: self.options.limits.drain, ..Drain::default() });
         }
     }
@@ -377,6 +411,7 @@ impl Sim {
         }
         let reserves = listener == Speaks::Http as usize && !self.options.reserved.is_empty();
         let mut pages = self.book.pages();
+        pages.records[index].accepted_at = self.now;
         pages.records[index].may_be_provisional = reserves && !pages.overloaded.is_empty();
         drop(pages);
         let far = driver.connect(service, address(index), listener);
@@ -408,8 +443,8 @@ impl Sim {
         let has_moved = bytes_moved(driver) != bytes;
         let (end, lag) = *behind;
         if !calm && self.now < end {
-            self.book.lags(lag + self.options.limits.lag_window);
-            driver.lag(&mut **service, lag, Duration::ZERO);
+            self.book.lags(lag.used, self.options.limits.lag_window);
+            driver.lag_beside(&mut **service, lag.waited, lag.used);
         }
         self.turns += 1;
         self.turns_idle = if has_moved { 0 } else { self.turns_idle + 1 };
@@ -479,6 +514,15 @@ impl Sim {
     fn check_limits(&self, index: usize) -> Judged {
         let Accounts { wires, backlog, .. } = self.nodes[index].driver.accounts();
         let limits = &self.options.limits;
+        let counts = self.handle.shared().counts_of_listeners();
+        for (count, most) in counts.iter().skip(OF_EACH).zip(&self.options.listeners) {
+            if count > most {
+                return Err(wrong(
+                    "limits",
+                    format!("{count} connections of a listener that may have {most}"),
+                ));
+            }
+        }
         let most = limits.reactor.wires_max.min(limits.connections_max + 256);
         if wires > most {
             return Err(wrong("limits", format!("{wires} connections where {most} may be")));
@@ -524,7 +568,8 @@ impl Sim {
             return false;
         }
         if !calm && self.random.chance(self.options.faults.clock_jumps) {
-            next += self.random.size(60_000) as u64;
+            let scale = if self.options.faults.long_jumps { LONG_JUMP_SCALE } else { 1 };
+            next += self.random.size(60_000) as u64 * scale;
         }
         let span = next.saturating_sub(self.now);
         if span > SLOW {
@@ -539,6 +584,7 @@ impl Sim {
         }
         if !calm {
             self.fall_behind(self.options.faults.lags);
+            self.be_held_up();
         }
         true
     }
@@ -549,7 +595,20 @@ impl Sim {
             if random.chance(per_mille) {
                 let (end, lag) = (*now + random.below(2000) as u64, random.between(1, 50) as u64);
                 book.note(format_args!("reactor {index} is behind by {lag} ms until {end}"));
-                node.behind = (end, Duration::from_millis(lag));
+                let lag = Duration::from_millis(lag);
+                node.behind = (end, Lag { waited: lag, used: lag });
+            }
+        }
+    }
+
+    /// Others have the processor for a while, which is no overload.
+    fn be_held_up(&mut self) {
+        let Self { nodes, random, now, book, options, .. } = self;
+        for (index, node) in nodes.iter_mut().enumerate() {
+            if random.chance(options.faults.neighbours) {
+                let (end, waited) = (*now + random.below(2000) as u64, random.between(50, 1000) as u64);
+                book.note(format_args!("reactor {index} is held up for {waited} ms until {end}"));
+                node.behind = (end, Lag { waited: Duration::from_millis(waited), used: Duration::ZERO });
             }
         }
     }
@@ -566,9 +625,13 @@ impl Sim {
         let loads = shared.remotes.iter().map(|remote| remote.load.load(Ordering::Relaxed));
         let topics = shared.topic_index.len();
         let commands: usize = shared.remotes.iter().map(|remote| remote.waiting().0).sum();
-        let left = [connections, loads.sum(), topics, commands];
-        if left != [0; 4] {
-            let text = format!("connections, loads, topics and commands that are left: {left:?}");
+        let of_listeners =
+            shared.counts_of_listeners().iter().fold(0, |all: usize, count| all.wrapping_add(*count));
+        let left = [connections, of_listeners, loads.sum(), topics, commands];
+        if left != [0; 5] {
+            let text = format!(
+                "connections, those of listeners, loads, topics and commands that are left: {left:?}"
+            );
             return Err(wrong("accounts", text));
         }
         let halted = self.nodes.iter().all(|node| node.driver.reactor.wires.is_halted());
@@ -630,9 +693,21 @@ fn remote(driver: &MemoryDriver, options: &Options) -> RemoteReactor {
     RemoteReactor::new(None, &options.limits, &driver.reactor.wires)
 }
 
+/// A socket for each listener.
+fn sockets(options: &Options) -> Box<[usize]> {
+    (0..OF_EACH + options.listeners.len()).collect()
+}
+
 fn settings(options: &Options, book: &Book, records: bool) -> Settings {
     let tls = options.tls.as_ref().map(|tls| tls.server.clone());
     let listeners = ListenerSettings::one_of_each(&options.limits).into_iter();
+    let more = options.listeners.iter().enumerate().map(|(number, &connections_max)| {
+        let limits = Limits { connections_max, ..options.limits.clone() };
+        Listener::tcp("in memory")
+            .settings(OF_EACH + number, &limits)
+            .unwrap_or_else(|faults| panic!("{faults:?}"))
+    });
+    let listeners = listeners.chain(more);
     Settings {
         listeners: listeners
             .map(|listener| ListenerSettings { tls: tls.clone(), ..listener })

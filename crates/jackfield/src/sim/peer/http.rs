@@ -1,6 +1,7 @@
 //! A peer that asks over HTTP.
 
 use super::{Line, Peer, excerpt};
+use crate::config::Speaks;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
     ClientEvent, ClientMachine, Fields, HeaderSlots, Limits, RequestBody, RequestHead,
@@ -55,6 +56,7 @@ pub struct Http {
     told_to_close: bool,
     broken: bool,
     half_closes: HalfCloses,
+    listener: usize,
 }
 
 /// What it gets once it has closed its side.
@@ -88,7 +90,15 @@ impl Http {
             told_to_close: false,
             broken: false,
             half_closes: HalfCloses::Answered,
+            listener: Speaks::Http as usize,
         }
+    }
+
+    /// It connects to this listener, one for HTTP.
+    #[must_use]
+    pub fn at(mut self, listener: usize) -> Self {
+        self.listener = listener;
+        self
     }
 
     /// It does not close its side before it has all its answers: the server gives none that comes later to one that has.
@@ -221,6 +231,10 @@ impl Http {
 }
 
 impl Peer for Http {
+    fn listener(&self) -> usize {
+        self.listener
+    }
+
     fn on_connect(&mut self, line: &mut Line<'_>) {
         self.go_on(line);
     }
