@@ -6,6 +6,7 @@ use std::process::ExitCode;
 mod faults;
 mod features;
 mod names;
+mod picture;
 mod row;
 mod scoreboard;
 mod sources;
@@ -19,11 +20,18 @@ struct Command {
 
 /// Every tool there is. A new one is a module with a `run` function and an entry here; the first word of `usage` is
 /// its name.
-const COMMANDS: &[Command] = &[Command {
-    usage: "scoreboard [--write | --from FILE]",
-    about: "Which rows of docs/features.md a passing test shows",
-    run: scoreboard::run,
-}];
+const COMMANDS: &[Command] = &[
+    Command {
+        usage: "picture",
+        about: "Draws docs/report/comparison-*.svg from the published comparison",
+        run: picture::run,
+    },
+    Command {
+        usage: "scoreboard [--write | --from FILE]",
+        about: "Which rows of docs/features.md a passing test shows",
+        run: scoreboard::run,
+    },
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
