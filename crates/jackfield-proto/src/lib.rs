@@ -9,6 +9,8 @@ mod chars;
 #[cfg(feature = "forms")]
 pub mod forms;
 pub mod http1;
+#[cfg(feature = "json")]
+pub mod json;
 pub mod proxy;
 pub mod sse;
 mod step;

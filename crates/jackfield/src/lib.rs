@@ -54,6 +54,7 @@ mod sync;
 #[cfg(feature = "test-util")]
 pub mod test;
 mod topics;
+mod web;
 
 pub use client::{
     BodyPlan, Client, ClientFactory, Connection, Control, EventStream, Exchange, HeartbeatAction, IntoClient,
@@ -64,6 +65,7 @@ pub use client::{
 pub use config::{Deflate, DeflateMode};
 pub use config::{Heartbeat, LimitRow, Limits, Listener, OnRateExceeded, Outgoing, Rate};
 pub use disconnect::{ConnectError, Disconnect, Limit, ProtocolError, Reason, Timeout};
+pub use gate::{Access, Authenticator};
 pub use message::{Body, HeaderValue, Overflow, Prepared, Publication, Published, Sent};
 pub use observe::{AccessLog, LogCrate};
 pub use server::{Audit, Error, Finding, Result, Server, ServerBuilder};
@@ -72,6 +74,9 @@ pub use shared::{
     SlowCallback, State,
 };
 pub use topics::{History, Subscribed};
+pub use web::{Basic, BasicAuth, BearerAuth, Cors, bearer, is_same_secret};
+#[cfg(feature = "router")]
+pub use web::{Found, Params, Router, RouterError, Routes};
 
 pub use jackfield_proto as proto;
 pub use jackfield_proto::http1::{FieldError, Fields, Request, Version};

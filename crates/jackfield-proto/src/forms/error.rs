@@ -17,14 +17,18 @@ pub enum MultipartError {
     Disposition,
     /// The body ends before its last boundary.
     Truncated,
+    /// It has more than [`PARTS_MAX`](super::PARTS_MAX) parts.
+    TooMany,
 }
 
 impl MultipartError {
-    /// The status for the refusal: 415 for another media type, and 400 for all else.
+    /// The status for the refusal: 415 for another media type, 413 for too many parts, and 400 for
+    /// all else.
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
             Self::MediaType => 415,
+            Self::TooMany => 413,
             _ => 400,
         }
     }
@@ -38,6 +42,7 @@ impl fmt::Display for MultipartError {
             Self::Delimiter => "the parts of the form are not delimited by its boundary",
             Self::Head => "the header of a part of the form is malformed",
             Self::Disposition => "a part of the form has no name",
+            Self::TooMany => "the form has too many parts",
             Self::Truncated => "the form ends before its last boundary",
         })
     }

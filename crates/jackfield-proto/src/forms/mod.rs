@@ -23,9 +23,10 @@ mod multipart;
 mod pairs;
 mod params;
 mod part;
+mod request;
 
 pub use cookies::{Cookies, cookies};
 pub use error::MultipartError;
-pub use multipart::{BOUNDARY_BYTES_MAX, Multipart};
+pub use multipart::{BOUNDARY_BYTES_MAX, Multipart, PART_HEAD_BYTES_MAX, PARTS_MAX};
 pub use pairs::{Pairs, is_urlencoded, query, urlencoded};
 pub use part::Part;

@@ -14,6 +14,7 @@ pub struct Multipart<'b> {
     /// What stands behind the last boundary that was found; `None` after the end.
     rest: Option<&'b [u8]>,
     delimiter: Delimiter,
+    parts: usize,
 }
 
 impl<'b> Multipart<'b> {
@@ -32,7 +33,7 @@ impl<'b> Multipart<'b> {
         let delimiter = Delimiter::new(&boundary).ok_or(MultipartError::Boundary)?;
         let body = body.strip_prefix(b"\r\n").unwrap_or(body);
         match body.strip_prefix(delimiter.in_first_line()) {
-            Some(rest) => Ok(Self { rest: Some(rest), delimiter }),
+            Some(rest) => Ok(Self { rest: Some(rest), delimiter, parts: 0 }),
             None if delimiter.in_first_line().starts_with(body) => Err(MultipartError::Truncated),
             None => Err(MultipartError::Delimiter),
         }
@@ -50,6 +51,9 @@ impl<'b> Multipart<'b> {
         // The header's last CR LF, and the empty line; the first is that of the boundary if there is no header.
         let end = memmem::find(rest, b"\r\n\r\n").ok_or(MultipartError::Truncated)? + 2;
         let (at, behind) = self.delimiter.find(rest, end).ok_or(MultipartError::Truncated)?;
+        if end > PART_HEAD_BYTES_MAX {
+            return Err(MultipartError::Head);
+        }
         // A part without content may leave the empty line out.
         let body = rest.get(end + 2..at).unwrap_or_default();
         Ok(Some((Part::new(&rest[2..end], body)?, &rest[behind..])))
@@ -62,7 +66,9 @@ impl<'b> Iterator for Multipart<'b> {
     fn next(&mut self) -> Option<Self::Item> {
         let rest = self.rest.take()?;
         match self.split(rest) {
+            Ok(Some(_)) if self.parts == PARTS_MAX => Some(Err(MultipartError::TooMany)),
             Ok(Some((part, rest))) => {
+                self.parts += 1;
                 self.rest = Some(rest);
                 Some(Ok(part))
             }
@@ -109,6 +115,12 @@ impl Delimiter {
 fn is_boundary(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&byte)
 }
+
+/// Parts of a form; one with more is an error.
+pub const PARTS_MAX: usize = 1000;
+
+/// Bytes of the header of a part; one with more is malformed.
+pub const PART_HEAD_BYTES_MAX: usize = 16 << 10;
 
 /// Bytes of a boundary (RFC 2046, section 5.1.1).
 pub const BOUNDARY_BYTES_MAX: usize = 70;

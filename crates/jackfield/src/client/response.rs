@@ -35,6 +35,11 @@ impl<T: ResponseTarget> ResponseBuilder<T> {
         Self { to, status, fields, error: None }
     }
 
+    #[cfg(feature = "json")]
+    pub(crate) fn with_status(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
     /// Adds a header line: text, bytes or an integer. The lines about framing and the date are written by the server
     /// itself.
     #[must_use]

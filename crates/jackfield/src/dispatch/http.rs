@@ -197,6 +197,9 @@ fn upgrade<C: Client>(
     if asks_about_requests(connection) && !passes_gate(connection, *request) {
         return;
     }
+    if !connection.links.settings.gate.upgrades(request.path()) {
+        return self::request(client, connection, request);
+    }
     let is_http11 = request.version() == Version::Http11;
     let offer = match Offer::check(request.method(), is_http11, request.headers()) {
         Ok(offer) => offer,

@@ -3,12 +3,14 @@
 //! This room knows no client, no wire and no link. A request comes to [`Gate::judge`] before its client sees it, if a
 //! flag of its connection says that there is something to decide.
 
+mod auth;
 mod host;
 mod origin;
 mod overload;
 mod reserved;
 mod status;
 
+pub use auth::{Access, Authenticator};
 pub(crate) use host::Hosts;
 pub(crate) use origin::{Allowed, Origins};
 pub(crate) use overload::Overload;
@@ -16,14 +18,19 @@ pub(crate) use reserved::Reserved;
 pub(crate) use status::{Page, StatusPaths};
 
 use jackfield_reactor::planted::planted;
+use std::sync::Arc;
 
 /// The policy of a server: who may come in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub(crate) struct Gate {
     pub(crate) hosts: Hosts,
     pub(crate) origins: Origins,
     /// Paths that are served even under overload.
     pub(crate) reserved: Reserved,
+    /// It decides on each request.
+    pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
+    /// Paths at which a request may become a WebSocket; `None`: all.
+    pub(crate) websockets: Option<Reserved>,
     /// Paths that the server itself answers.
     pub(crate) status: StatusPaths,
 }
@@ -54,7 +61,7 @@ pub(crate) enum Verdict {
 impl Gate {
     /// Whether there is something to decide on requests that ask for no WebSocket.
     pub(crate) fn judges_requests(&self) -> bool {
-        !self.hosts.are_any() || self.status.are_any()
+        !self.hosts.are_any() || self.status.are_any() || self.authenticator.is_some()
     }
 
     /// What becomes of a request. Whether there is room for one WebSocket more is asked only if that decides.
@@ -73,6 +80,11 @@ impl Gate {
             return Verdict::TryLater;
         }
         Verdict::Pass
+    }
+
+    /// Whether a request for this path may become a WebSocket. Elsewhere it is one as any other.
+    pub(crate) fn upgrades(&self, path: &str) -> bool {
+        self.websockets.as_ref().is_none_or(|paths| paths.contains(path))
     }
 
     /// Whether some paths are served even under overload.

@@ -1,7 +1,7 @@
 //! A server's options.
 
 use crate::config::{Changes, Limits, Listener, ListenerSettings};
-use crate::gate::{Allowed, Gate, Hosts, Origins, Reserved, StatusPaths};
+use crate::gate::{Allowed, Authenticator, Gate, Hosts, Origins, Reserved, StatusPaths};
 use crate::observe::AccessLog;
 use crate::server::Server;
 use crate::server::error::{Error, Result};
@@ -23,6 +23,8 @@ pub struct ServerBuilder {
     origins: std::result::Result<Origins, Vec<String>>,
     hosts: std::result::Result<Hosts, Vec<String>>,
     reserved: Vec<String>,
+    websockets: Option<Vec<String>>,
+    authenticator: Option<Arc<dyn Authenticator>>,
     status: StatusPaths,
     watchdog: Option<bool>,
     observer: Arc<dyn Observer>,
@@ -41,6 +43,8 @@ impl Default for ServerBuilder {
             origins: Ok(Origins::default()),
             hosts: Ok(Hosts::default()),
             reserved: Vec::new(),
+            websockets: None,
+            authenticator: None,
             status: StatusPaths::default(),
             watchdog: None,
             observer: Arc::new(NoObserver),
@@ -155,6 +159,23 @@ impl ServerBuilder {
         self
     }
 
+    /// Declares the paths at which a request may become a WebSocket; one that ends with `/` stands for all paths below it.
+    /// At others the wish to upgrade is ignored (RFC 9110 section 7.8), and the request comes with `on_request` as any
+    /// other. Repeated calls add to the list. Default: any path, and `on_upgrade` decides.
+    #[must_use]
+    pub fn websocket_paths<P: Into<String>>(mut self, paths: impl IntoIterator<Item = P>) -> Self {
+        self.websockets.get_or_insert_default().extend(paths.into_iter().map(Into::into));
+        self
+    }
+
+    /// Asks this about every request before its client sees it: see [`Authenticator`]. Given twice, the last one counts.
+    /// Default: none.
+    #[must_use]
+    pub fn authenticator(mut self, authenticator: impl Authenticator + 'static) -> Self {
+        self.authenticator = Some(Arc::new(authenticator));
+        self
+    }
+
     /// Serves the metrics as Prometheus reads them, and the health, at these two paths of every listener for HTTP, before
     /// any client sees the request, and under overload too. Health is 200, and 503 while the server drains. Whoever
     /// reaches the listener can read them: for a listener of their own there is [`Listener::status`]. Default: none.
@@ -222,6 +243,8 @@ impl ServerBuilder {
                 hosts: self.hosts.unwrap_or_default(),
                 origins: self.origins.unwrap_or_default(),
                 reserved: Reserved(self.reserved),
+                websockets: self.websockets.map(Reserved),
+                authenticator: self.authenticator,
                 status: self.status,
             },
             watchdog: self.watchdog.unwrap_or(reactors > 1),
@@ -271,7 +294,8 @@ impl ServerBuilder {
         faults.extend(self.hosts.as_ref().err().into_iter().flatten().cloned());
         let wrong = self.reserved.iter().filter(|path| !path.starts_with('/'));
         faults.extend(wrong.map(|path| format!("`{path}` is reserved, and is no path such as `/health`")));
-        let wrong = self.status.0.iter().flatten().filter(|path| !path.starts_with('/'));
+        let websockets = self.websockets.iter().flatten();
+        let wrong = websockets.chain(self.status.0.iter().flatten()).filter(|path| !path.starts_with('/'));
         faults.extend(wrong.map(|path| format!("`{path}` is no path such as `/metrics`")));
         if faults.is_empty() { Ok(Checked { limits, addrs, listeners }) } else { Err(Error::Options(faults)) }
     }

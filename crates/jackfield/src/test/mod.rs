@@ -24,7 +24,7 @@ pub use jackfield_reactor::{Dial, FarEnd};
 use crate::client::{Closure, IntoClient, Setup};
 use crate::config::{Limits, ListenerSettings};
 use crate::dispatch::Dispatcher;
-use crate::gate::{Allowed, Gate, Hosts, Origins, Reserved, StatusPaths};
+use crate::gate::{Allowed, Authenticator, Gate, Hosts, Origins, Reserved, StatusPaths};
 use crate::observe::AccessLog;
 use crate::shared::{
     Ending, Guarded, Handle, Names, NoObserver, Observer, Peer, RemoteReactor, Settings, WallClock,
@@ -62,6 +62,11 @@ pub struct TestOptions {
     /// The addresses of names with their ports, such as `db.example:5432`, for connections that the server begins. Others
     /// have none.
     pub names: Vec<(String, Vec<SocketAddr>)>,
+    /// It decides on every request, as [`ServerBuilder::authenticator`](crate::ServerBuilder::authenticator).
+    pub authenticator: Option<Arc<dyn Authenticator>>,
+    /// Paths at which a request may become a WebSocket, as
+    /// [`ServerBuilder::websocket_paths`](crate::ServerBuilder::websocket_paths); `None`: any.
+    pub websocket_paths: Option<Vec<String>>,
     /// Where metrics and health are served, as [`ServerBuilder::status_paths`](crate::ServerBuilder::status_paths).
     pub status_paths: Option<[String; 2]>,
     /// Where finished exchanges are written down, as [`ServerBuilder::access_log`](crate::ServerBuilder::access_log). All is
@@ -95,6 +100,8 @@ impl Default for TestOptions {
             hosts: Vec::new(),
             reserved: Vec::new(),
             names: Vec::new(),
+            authenticator: None,
+            websocket_paths: None,
             status_paths: None,
             access_log: None,
             #[cfg(feature = "tls")]
@@ -164,6 +171,8 @@ impl TestServer {
                 origins,
                 reserved: Reserved(options.reserved),
                 status: StatusPaths(options.status_paths),
+                authenticator: options.authenticator,
+                websockets: options.websocket_paths.map(Reserved),
             },
             watchdog: false,
             observer: Arc::new(Guarded(options.observer)),

@@ -1,19 +1,44 @@
 //! Asks the gate what becomes of a request.
 
-use crate::gate::{Asked, Verdict};
+use crate::gate::{Access, Asked, Verdict};
 use crate::links::Links;
-use jackfield_proto::http1::Request;
+use crate::message::Body;
+use jackfield_proto::http1::{Fields, Request, ResponseHead};
 use jackfield_reactor::{ConnectionId, Wires};
 use std::sync::Arc;
 
 impl Links {
     /// Whether a request that asks for no WebSocket goes on to its client. If not it is answered here.
     pub(crate) fn admits(&mut self, wires: &mut Wires, id: ConnectionId, request: &Request<'_>) -> bool {
-        match self.judge(wires, request, None) {
+        let verdict = self.judge(wires, request, None);
+        let may_go_on = !matches!(verdict, Verdict::Refuse(_));
+        if may_go_on && !self.authenticates(wires, id, request) {
+            return false;
+        }
+        match verdict {
             Verdict::Refuse(status) => self.respond_with_status(wires, id, status),
             Verdict::Serve(page) => self.serve_page(wires, id, page, request),
             Verdict::Pass | Verdict::TryLater => return true,
         }
+        false
+    }
+
+    /// Whether its authenticator lets a request in. If not it is answered here.
+    fn authenticates(&mut self, wires: &mut Wires, id: ConnectionId, request: &Request<'_>) -> bool {
+        let Some(authenticator) = self.settings.gate.authenticator.clone() else { return true };
+        let peer = wires.peer(id).and_then(|peer| peer.source().as_ip());
+        let (status, challenge) = match authenticator.check(request, peer) {
+            Access::Allow => return true,
+            Access::Challenge(challenge) => (401, Some(challenge)),
+            Access::Deny => (403, None),
+        };
+        let mut fields = Fields::new();
+        let pushed = challenge.map_or(Ok(()), |challenge| fields.push("WWW-Authenticate", &challenge));
+        // A challenge that can't be written is a bug of the authenticator.
+        let status = if pushed.is_ok() { status } else { 500 };
+        let head = ResponseHead { status, content_type: "", fields: &fields };
+        self.respond(wires, id, &head, Body::Borrowed(&[]));
+        self.after_answer(wires, id);
         false
     }
 

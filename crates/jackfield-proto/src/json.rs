@@ -1,0 +1,104 @@
+//! Bodies of requests that are JSON.
+
+use crate::http1::Request;
+use serde::de::Deserialize;
+use std::fmt;
+
+/// Why the body of a request is not the JSON that was asked for. The blame is the client's.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum JsonError {
+    /// Its `Content-Type` says something else: neither `application/json` nor a type that ends in `+json`.
+    MediaType,
+    /// It is malformed, or has another shape: where, and what. What it says may name fields of your types.
+    Body(serde_json::Error),
+}
+
+impl JsonError {
+    /// The status for the refusal: 415 for another type, and 400 for all else.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::MediaType => 415,
+            Self::Body(_) => 400,
+        }
+    }
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MediaType => f.write_str("the body is no JSON, as its media type says"),
+            Self::Body(error) => write!(f, "the JSON of the body: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for JsonError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::MediaType => None,
+            Self::Body(error) => Some(error),
+        }
+    }
+}
+
+/// Bodies that are JSON (feature `json`).
+impl<'b> Request<'b> {
+    /// The body, which must have been collected. Strings without escapes borrow it. Values that lie more than 128 deep are
+    /// an error.
+    ///
+    /// ```no_run
+    /// # use jackfield_proto::{http1::Request, json::JsonError};
+    /// #[derive(serde::Deserialize)]
+    /// struct Order<'b> {
+    ///     item: &'b str,
+    ///     pieces: u32,
+    /// }
+    ///
+    /// # fn order(request: &Request<'_>) -> Result<u32, JsonError> {
+    /// let order: Order = request.json()?;
+    /// # Ok(order.pieces)
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`JsonError`] says where, and [`JsonError::status`] how to answer.
+    pub fn json<T: Deserialize<'b>>(&self) -> Result<T, JsonError> {
+        if !self.header_str("content-type").is_some_and(is_json) {
+            return Err(JsonError::MediaType);
+        }
+        serde_json::from_slice(self.body()).map_err(JsonError::Body)
+    }
+}
+
+/// Whether a `Content-Type` says so (RFC 8259 section 11, RFC 6839 section 3.1).
+fn is_json(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default().trim_matches([' ', '\t']);
+    let ends_so = |end: &str| {
+        let at = kind.len().saturating_sub(end.len());
+        kind.get(at..).is_some_and(|tail| tail.eq_ignore_ascii_case(end))
+    };
+    kind.eq_ignore_ascii_case("application/json") || ends_so("+json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_of_json() {
+        for (kind, is) in [
+            ("application/json", true),
+            ("Application/JSON ; charset=utf-8", true),
+            ("application/problem+json", true),
+            ("application/json5", false),
+            ("text/plain", false),
+            ("json", false),
+            ("", false),
+        ] {
+            assert_eq!(is_json(kind), is, "{kind}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Who may ask.
+
+use jackfield_proto::http1::Request;
+use std::net::SocketAddr;
+
+/// Decides on every request before its client sees it, WebSocket handshakes and the server's own pages included: see
+/// [`ServerBuilder::authenticator`](crate::ServerBuilder::authenticator). [`BasicAuth`](crate::BasicAuth) and
+/// [`BearerAuth`](crate::BearerAuth) are two.
+///
+/// It runs on the reactors' threads, so what is slow, such as a hash of a password made to be slow, belongs to a client
+/// that defers its answer. A panic ends the connection.
+///
+/// ```
+/// use jackfield::{Access, Authenticator, Request};
+/// use std::net::SocketAddr;
+///
+/// /// Anybody may read; who writes must come from this machine.
+/// struct LocalWriters;
+///
+/// impl Authenticator for LocalWriters {
+///     fn check(&self, request: &Request<'_>, peer: Option<SocketAddr>) -> Access {
+///         let is_local = peer.is_some_and(|peer| peer.ip().is_loopback());
+///         if request.method() == "GET" || is_local { Access::Allow } else { Access::Deny }
+///     }
+/// }
+/// ```
+#[doc(alias = "AbstractAuthenticator")]
+#[doc(alias = "OnAuthGetPassword")]
+pub trait Authenticator: Send + Sync {
+    /// What becomes of a request, whose body may still be to come. `peer` is its address, if it comes over IP.
+    fn check(&self, request: &Request<'_>, peer: Option<SocketAddr>) -> Access;
+}
+
+/// What an [`Authenticator`] has decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Access {
+    /// The client gets the request.
+    Allow,
+    /// 401, with this value of `WWW-Authenticate` (RFC 9110 section 11.6.1).
+    Challenge(String),
+    /// 403.
+    Deny,
+}

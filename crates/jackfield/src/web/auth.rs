@@ -1,0 +1,151 @@
+//! Basic and Bearer.
+
+use crate::gate::{Access, Authenticator};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jackfield_proto::http1::Request;
+use std::fmt;
+use std::hint::black_box;
+use std::net::SocketAddr;
+
+/// A name and a password that came with a request (RFC 7617). `Debug` leaves the password out.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Basic {
+    /// The name; it has no `:` in it.
+    pub user: String,
+    /// The password.
+    pub password: String,
+}
+
+impl Basic {
+    /// Those of a request, if it has any that are UTF-8.
+    #[must_use]
+    pub fn of(request: &Request<'_>) -> Option<Self> {
+        let encoded = credentials(request, "basic")?;
+        let text = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+        let (user, password) = text.split_once(':')?;
+        Some(Self { user: user.into(), password: password.into() })
+    }
+}
+
+impl fmt::Debug for Basic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Basic").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// The token that came with a request as `Authorization: Bearer ..` (RFC 6750 section 2.1).
+#[must_use]
+pub fn bearer<'b>(request: &Request<'b>) -> Option<&'b str> {
+    credentials(request, "bearer").filter(|token| !token.is_empty())
+}
+
+/// What follows the scheme in `Authorization`. Two such fields are none.
+fn credentials<'b>(request: &Request<'b>, scheme: &str) -> Option<&'b str> {
+    let mut fields = request.header_all("authorization");
+    let (Some(field), None) = (fields.next(), fields.next()) else { return None };
+    let (given, rest) = std::str::from_utf8(field).ok()?.split_once(' ')?;
+    given.eq_ignore_ascii_case(scheme).then(|| rest.trim_matches(' '))
+}
+
+/// Whether a secret that was given is the right one, in a time that does not tell how much of it is: that depends on the
+/// length of what was given alone. An empty secret is never right.
+///
+/// ```
+/// assert!(jackfield::is_same_secret("t0k3n", "t0k3n"));
+/// assert!(!jackfield::is_same_secret("t0k3m", "t0k3n"));
+/// assert!(!jackfield::is_same_secret("", ""));
+/// ```
+#[must_use]
+pub fn is_same_secret(given: impl AsRef<[u8]>, secret: impl AsRef<[u8]>) -> bool {
+    let (given, secret) = (given.as_ref(), secret.as_ref());
+    if secret.is_empty() {
+        return false;
+    }
+    let difference = given
+        .iter()
+        .zip(secret.iter().cycle())
+        .fold(u8::from(given.len() != secret.len()), |difference, (a, b)| black_box(difference | (a ^ b)));
+    black_box(difference) == 0
+}
+
+/// An [`Authenticator`] that asks for a name and a password (RFC 7617). Over anything but TLS both can be read on the way.
+///
+/// ```
+/// use jackfield::{BasicAuth, Server, is_same_secret};
+///
+/// let auth = BasicAuth::new("the cellar", |user, password| {
+///     // Both are looked at always, so that the time doesn't tell which was wrong.
+///     is_same_secret(user, "alice") & is_same_secret(password, "wonderland")
+/// });
+/// let server = Server::builder().listen("127.0.0.1:0").authenticator(auth).bind()?;
+/// # Ok::<(), jackfield::Error>(())
+/// ```
+pub struct BasicAuth<F> {
+    challenge: String,
+    is_known: F,
+}
+
+impl<F: Fn(&str, &str) -> bool + Send + Sync> BasicAuth<F> {
+    /// The realm is what a browser shows. The closure gets name and password; compare secrets with [`is_same_secret`].
+    pub fn new(realm: &str, is_known: F) -> Self {
+        Self { challenge: format!("Basic realm=\"{}\", charset=\"UTF-8\"", quoted(realm)), is_known }
+    }
+}
+
+impl<F: Fn(&str, &str) -> bool + Send + Sync> Authenticator for BasicAuth<F> {
+    fn check(&self, request: &Request<'_>, _peer: Option<SocketAddr>) -> Access {
+        match Basic::of(request) {
+            Some(Basic { user, password }) if (self.is_known)(&user, &password) => Access::Allow,
+            _ => Access::Challenge(self.challenge.clone()),
+        }
+    }
+}
+
+impl<F> fmt::Debug for BasicAuth<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("BasicAuth").field(&self.challenge).finish()
+    }
+}
+
+/// An [`Authenticator`] that asks for a token (RFC 6750).
+pub struct BearerAuth<F> {
+    challenge: String,
+    is_known: F,
+}
+
+impl<F: Fn(&str) -> bool + Send + Sync> BearerAuth<F> {
+    /// The closure gets the token; compare secrets with [`is_same_secret`].
+    pub fn new(realm: &str, is_known: F) -> Self {
+        Self { challenge: format!("Bearer realm=\"{}\"", quoted(realm)), is_known }
+    }
+}
+
+impl<F: Fn(&str) -> bool + Send + Sync> Authenticator for BearerAuth<F> {
+    fn check(&self, request: &Request<'_>, _peer: Option<SocketAddr>) -> Access {
+        match bearer(request) {
+            Some(token) if (self.is_known)(token) => Access::Allow,
+            Some(_) => Access::Challenge(format!("{}, error=\"invalid_token\"", self.challenge)),
+            None => Access::Challenge(self.challenge.clone()),
+        }
+    }
+}
+
+impl<F> fmt::Debug for BearerAuth<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("BearerAuth").field(&self.challenge).finish()
+    }
+}
+
+/// As it stands in a quoted string. What can't stand in a field is left out.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len());
+    for character in text.chars().filter(|character| !character.is_control()) {
+        if matches!(character, '"' | '\\') {
+            quoted.push('\\');
+        }
+        quoted.push(character);
+    }
+    quoted
+}

@@ -1,0 +1,168 @@
+//! Which pages of other origins may read answers (the CORS protocol of the Fetch standard).
+
+use crate::client::{Exchange, ResponseBuilder, ResponseTarget};
+use jackfield_proto::http1::Request;
+use std::time::Duration;
+
+/// Which pages of other origins may read answers: the CORS protocol of the Fetch standard.
+///
+/// [`Cors::preflight`] answers the question that a browser asks first, and [`Cors::allow`] adds the lines to an answer. An
+/// origin that is not allowed gets answers without these lines, so that its pages can't read them; it is no defence
+/// against requests, which a page may send anyway.
+///
+/// ```
+/// use jackfield::{Client, Cors, Exchange, Request};
+/// use std::rc::Rc;
+///
+/// struct Api {
+///     cors: Rc<Cors>,
+/// }
+///
+/// impl Client for Api {
+///     fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+///         let Some(exchange) = self.cors.preflight(exchange, request) else { return };
+///         let answer = self.cors.allow(exchange.response(200), request);
+///         let _ = answer.body("text/plain", "for pages of the list too");
+///     }
+/// }
+///
+/// let cors = Cors::origins(["https://a.example"]).methods(["GET", "PUT"]).headers(["X-Token"]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Cors {
+    /// None: any.
+    origins: Option<Vec<String>>,
+    methods: String,
+    headers: String,
+    exposes: String,
+    max_age: Option<u64>,
+    credentials: bool,
+}
+
+impl Cors {
+    /// For pages of these origins, written as browsers do: `https://a.example`, `http://localhost:3000`.
+    pub fn origins<O: Into<String>>(origins: impl IntoIterator<Item = O>) -> Self {
+        Self::new(Some(origins.into_iter().map(Into::into).collect()))
+    }
+
+    /// For pages of any origin: only for what everybody may read. Requests with cookies are never allowed then.
+    #[must_use]
+    pub fn any_origin() -> Self {
+        Self::new(None)
+    }
+
+    fn new(origins: Option<Vec<String>>) -> Self {
+        let (methods, headers, exposes) = ("GET, HEAD, POST".into(), String::new(), String::new());
+        Self { origins, methods, headers, exposes, max_age: None, credentials: false }
+    }
+
+    /// The methods that a page may use. Default: GET, HEAD and POST.
+    #[must_use]
+    pub fn methods<'m>(mut self, methods: impl IntoIterator<Item = &'m str>) -> Self {
+        self.methods = list(methods);
+        self
+    }
+
+    /// The fields that a page may send besides those that are always allowed. Default: none.
+    #[must_use]
+    pub fn headers<'h>(mut self, headers: impl IntoIterator<Item = &'h str>) -> Self {
+        self.headers = list(headers);
+        self
+    }
+
+    /// The fields of answers that a page may read besides those that are always allowed. Default: none.
+    #[must_use]
+    pub fn exposes<'h>(mut self, headers: impl IntoIterator<Item = &'h str>) -> Self {
+        self.exposes = list(headers);
+        self
+    }
+
+    /// Lets pages of the listed origins send cookies and passwords along. Default: no.
+    #[must_use]
+    pub fn credentials(mut self, allowed: bool) -> Self {
+        self.credentials = allowed;
+        self
+    }
+
+    /// For how long a browser may remember the answer to its question, in whole seconds. Default: as long as it likes.
+    #[must_use]
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.max_age = Some(age.as_secs());
+        self
+    }
+
+    /// Answers the question that a browser asks before a request, with 204, or with 403 if the page may not. `None` then;
+    /// any other request is given back.
+    pub fn preflight<'a>(&self, exchange: Exchange<'a>, request: &Request<'_>) -> Option<Exchange<'a>> {
+        let is_question = request.method() == "OPTIONS" && request.header("origin").is_some();
+        let Some(method) = request.header("access-control-request-method").filter(|_| is_question) else {
+            return Some(exchange);
+        };
+        let fields = request.header_all("access-control-request-headers");
+        let mut fields = fields.flat_map(|field| field.split(|byte| *byte == b','));
+        let is_allowed = self.allowed(request).is_some()
+            && has(&self.methods, method)
+            && fields.all(|field| has(&self.headers, field));
+        let answer = match is_allowed {
+            true => self.describe(self.allow(exchange.response(204), request)),
+            false => vary(exchange.response(403)),
+        };
+        // A line that can't be written has become a 500.
+        let _ = answer.body("", "");
+        None
+    }
+
+    /// Adds the lines to an answer that let the page read it which asks, if it may.
+    #[must_use]
+    pub fn allow<T: ResponseTarget>(
+        &self,
+        answer: ResponseBuilder<T>,
+        request: &Request<'_>,
+    ) -> ResponseBuilder<T> {
+        let answer = if self.origins.is_some() { vary(answer) } else { answer };
+        let Some(origin) = self.allowed(request) else { return answer };
+        let mut answer = answer.header("Access-Control-Allow-Origin", origin);
+        if self.credentials && self.origins.is_some() {
+            answer = answer.header("Access-Control-Allow-Credentials", "true");
+        }
+        match &*self.exposes {
+            "" => answer,
+            exposes => answer.header("Access-Control-Expose-Headers", exposes),
+        }
+    }
+
+    fn describe<T: ResponseTarget>(&self, mut answer: ResponseBuilder<T>) -> ResponseBuilder<T> {
+        answer = answer.header("Access-Control-Allow-Methods", &self.methods);
+        if !self.headers.is_empty() {
+            answer = answer.header("Access-Control-Allow-Headers", &self.headers);
+        }
+        match self.max_age {
+            Some(seconds) => answer.header("Access-Control-Max-Age", seconds),
+            None => answer,
+        }
+    }
+
+    /// The origin that the answer names, if the page may read it.
+    fn allowed<'c>(&'c self, request: &Request<'_>) -> Option<&'c str> {
+        let origin = request.header_str("origin")?;
+        match &self.origins {
+            Some(origins) => origins.iter().find(|known| *known == origin).map(String::as_str),
+            None => Some("*"),
+        }
+    }
+}
+
+/// Caches must know that answers differ.
+fn vary<T: ResponseTarget>(answer: ResponseBuilder<T>) -> ResponseBuilder<T> {
+    answer.header("Vary", "Origin")
+}
+
+fn list<'m>(names: impl IntoIterator<Item = &'m str>) -> String {
+    names.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+/// Whether a name is in a list, in any case. No name is in every list.
+fn has(list: &str, name: &[u8]) -> bool {
+    let name = name.trim_ascii();
+    name.is_empty() || list.split(", ").any(|known| known.as_bytes().eq_ignore_ascii_case(name))
+}

@@ -1,0 +1,15 @@
+//! What an HTTP server needs besides: small values that are used inside of `on_request`, each by itself.
+//!
+//! Nothing but the hall imports this room, and it knows no dispatch.
+
+mod auth;
+mod cors;
+#[cfg(feature = "json")]
+mod json;
+#[cfg(feature = "router")]
+mod router;
+
+pub use auth::{Basic, BasicAuth, BearerAuth, bearer, is_same_secret};
+pub use cors::Cors;
+#[cfg(feature = "router")]
+pub use router::{Found, Params, Router, RouterError, Routes};

@@ -1,0 +1,297 @@
+//! From paths to the user's own routes.
+
+use crate::client::Exchange;
+use jackfield_proto::http1::Request;
+use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+/// From paths and methods to routes of your own type, such as an enum. It is made once, when a server starts, and only
+/// answers what a request asks for; what is done with that is yours.
+///
+/// `{name}` stands for one segment, `{*name}` for the rest of the path, which is not empty. What is static wins over
+/// `{name}`, and that over `{*name}`. Paths are matched as they were sent, so that an escaped `/` splits no segment;
+/// parameters are decoded.
+///
+/// ```
+/// use jackfield::{Client, Exchange, Found, Request, Router};
+/// use std::sync::LazyLock;
+///
+/// enum Route {
+///     User,
+///     AddUser,
+/// }
+///
+/// static ROUTES: LazyLock<Router<Route>> = LazyLock::new(|| {
+///     let routes = Router::routes().get("/users/{id}", Route::User).post("/users", Route::AddUser);
+///     routes.build().expect("the paths are right")
+/// });
+///
+/// struct Users;
+///
+/// impl Client for Users {
+///     fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+///         match ROUTES.at(request) {
+///             Found::Route(Route::User, params) => match params.parse::<u64>("id") {
+///                 Some(id) => exchange.ok("text/plain", format!("user {id}")),
+///                 None => exchange.not_found(),
+///             },
+///             Found::Route(Route::AddUser, _) => exchange.respond(201, "text/plain", "welcome"),
+///             other => other.refuse(exchange),
+///         }
+///     }
+/// }
+/// ```
+#[doc(alias = "AddGetHandler")]
+pub struct Router<R> {
+    tree: matchit::Router<Entry<R>>,
+}
+
+/// Collects routes, for a [`Router`].
+#[derive(Clone, Debug)]
+pub struct Routes<R> {
+    paths: Vec<(String, Entry<R>)>,
+}
+
+/// What there is at one path.
+#[derive(Clone, Debug)]
+struct Entry<R> {
+    /// In the order in which they were given.
+    methods: Vec<(String, R)>,
+    websocket: Option<R>,
+    /// The value of `Allow`.
+    allow: String,
+}
+
+/// What a request asks for.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Found<'r, 'b, R> {
+    /// A route, and the parameters of its path.
+    Route(&'r R, Params<'r, 'b>),
+    /// It asks what is allowed here, by OPTIONS, and no route answers that.
+    Options(&'r str),
+    /// There is something at this path, and for other methods.
+    NotAllowed(&'r str),
+    /// There is nothing at this path.
+    NotFound,
+    /// A parameter of the path is not UTF-8 when it is decoded.
+    Malformed,
+}
+
+/// The parameters of a path.
+#[derive(Debug)]
+pub struct Params<'r, 'b>(matchit::Params<'r, 'b>);
+
+/// What is wrong with some routes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouterError(Vec<String>);
+
+impl<R> Routes<R> {
+    /// A route for this method, whose case matters.
+    #[must_use]
+    pub fn route(mut self, method: &str, path: &str, route: R) -> Self {
+        self.entry(path).methods.push((method.into(), route));
+        self
+    }
+
+    /// For GET, and for HEAD unless that has a route of its own.
+    #[must_use]
+    pub fn get(self, path: &str, route: R) -> Self {
+        self.route("GET", path, route)
+    }
+
+    /// For POST.
+    #[must_use]
+    pub fn post(self, path: &str, route: R) -> Self {
+        self.route("POST", path, route)
+    }
+
+    /// For PUT.
+    #[must_use]
+    pub fn put(self, path: &str, route: R) -> Self {
+        self.route("PUT", path, route)
+    }
+
+    /// For PATCH.
+    #[must_use]
+    pub fn patch(self, path: &str, route: R) -> Self {
+        self.route("PATCH", path, route)
+    }
+
+    /// For DELETE.
+    #[must_use]
+    pub fn delete(self, path: &str, route: R) -> Self {
+        self.route("DELETE", path, route)
+    }
+
+    /// For WebSockets: what [`Router::websocket_at`] finds. See
+    /// [`ServerBuilder::websocket_paths`](crate::ServerBuilder::websocket_paths) too.
+    #[must_use]
+    pub fn websocket(mut self, path: &str, route: R) -> Self {
+        self.entry(path).websocket = Some(route);
+        self
+    }
+
+    /// The router of these routes.
+    ///
+    /// # Errors
+    /// Everything that is wrong: paths that don't begin with `/`, are malformed, or stand for the same as others, and a
+    /// method that was given twice.
+    pub fn build(self) -> Result<Router<R>, RouterError> {
+        let (mut tree, mut faults) = (matchit::Router::new(), Vec::new());
+        for (path, mut entry) in self.paths {
+            if !path.starts_with('/') {
+                faults.push(format!("`{path}` does not begin with `/`"));
+            }
+            if let Some(method) = entry.twice() {
+                faults.push(format!("`{path}` has {method} twice"));
+            }
+            entry.allow = entry.allowed().join(", ");
+            if let Err(error) = tree.insert(path.clone(), entry) {
+                faults.push(format!("`{path}`: {error}"));
+            }
+        }
+        if faults.is_empty() { Ok(Router { tree }) } else { Err(RouterError(faults)) }
+    }
+
+    fn entry(&mut self, path: &str) -> &mut Entry<R> {
+        let at = self.paths.iter().position(|(known, _)| known == path).unwrap_or_else(|| {
+            let entry = Entry { methods: Vec::new(), websocket: None, allow: String::new() };
+            self.paths.push((path.into(), entry));
+            self.paths.len() - 1
+        });
+        &mut self.paths[at].1
+    }
+}
+
+impl<R> Entry<R> {
+    fn of(&self, method: &str) -> Option<&R> {
+        self.methods.iter().find(|(known, _)| known == method).map(|(_, route)| route)
+    }
+
+    /// A method that was given more than once.
+    fn twice(&self) -> Option<&str> {
+        let methods = self.methods.iter().map(|(method, _)| method.as_str()).enumerate();
+        methods
+            .skip(1)
+            .find(|(at, method)| self.methods[..*at].iter().any(|(known, _)| known == method))
+            .map(|(_, it)| it)
+    }
+
+    /// What may be asked here, what nobody has to give a route for included.
+    fn allowed(&self) -> Vec<&str> {
+        let mut allowed: Vec<&str> = self.methods.iter().map(|(method, _)| method.as_str()).collect();
+        if self.websocket.is_some() && !allowed.contains(&"GET") {
+            allowed.push("GET");
+        }
+        if self.of("GET").is_some() && !allowed.contains(&"HEAD") {
+            allowed.push("HEAD");
+        }
+        if !allowed.contains(&"OPTIONS") {
+            allowed.push("OPTIONS");
+        }
+        allowed
+    }
+}
+
+impl<R> Router<R> {
+    /// No routes yet.
+    #[must_use]
+    pub const fn routes() -> Routes<R> {
+        Routes { paths: Vec::new() }
+    }
+
+    /// What a request asks for.
+    pub fn at<'r, 'b>(&'r self, request: &Request<'b>) -> Found<'r, 'b, R> {
+        let method = request.method();
+        let found = self.find(request.path(), |entry| match method {
+            "HEAD" => entry.of("HEAD").or_else(|| entry.of("GET")),
+            _ => entry.of(method),
+        });
+        match found {
+            Found::NotAllowed(allow) if method == "OPTIONS" => Found::Options(allow),
+            other => other,
+        }
+    }
+
+    /// What a request for a WebSocket asks for, in `on_upgrade`.
+    pub fn websocket_at<'r, 'b>(&'r self, request: &Request<'b>) -> Found<'r, 'b, R> {
+        self.find(request.path(), |entry| entry.websocket.as_ref())
+    }
+
+    fn find<'r, 'b>(
+        &'r self,
+        path: &'b str,
+        of: impl FnOnce(&'r Entry<R>) -> Option<&'r R>,
+    ) -> Found<'r, 'b, R> {
+        let Ok(matched) = self.tree.at(path) else { return Found::NotFound };
+        let params = Params(matched.params);
+        match of(matched.value) {
+            None => Found::NotAllowed(&matched.value.allow),
+            Some(_) if !params.are_text() => Found::Malformed,
+            Some(route) => Found::Route(route, params),
+        }
+    }
+}
+
+impl<R> Found<'_, '_, R> {
+    /// Answers what is no route: 404, 405 and 204 with `Allow`, or 400. (A route that is dropped here is a 500.)
+    pub fn refuse(self, exchange: Exchange<'_>) {
+        let (status, allow) = match self {
+            Self::Route(..) => return exchange.error(500),
+            Self::NotFound => return exchange.not_found(),
+            Self::Malformed => return exchange.error(400),
+            Self::Options(allow) => (204, allow),
+            Self::NotAllowed(allow) => (405, allow),
+        };
+        // A method is a token, so the line can be written; else it has become a 500.
+        let _ = exchange.response(status).header("Allow", allow).body("", "");
+    }
+}
+
+impl<'b> Params<'_, 'b> {
+    /// The parameter of this name, decoded. `None`: the path of the route has none.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Cow<'b, str>> {
+        percent_decode_str(self.raw(name)?).decode_utf8().ok()
+    }
+
+    /// The same as a value of another type. `None` too if it is none.
+    #[must_use]
+    pub fn parse<T: FromStr>(&self, name: &str) -> Option<T> {
+        self.get(name)?.parse().ok()
+    }
+
+    /// The parameter of this name as it was sent.
+    #[must_use]
+    pub fn raw(&self, name: &str) -> Option<&'b str> {
+        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    /// All of them, as they were sent, in the order of the path.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &'b str)> {
+        self.0.iter()
+    }
+
+    fn are_text(&self) -> bool {
+        self.0
+            .iter()
+            .all(|(_, value)| !value.contains('%') || percent_decode_str(value).decode_utf8().is_ok())
+    }
+}
+
+impl<R> fmt::Debug for Router<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Router").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for RouterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the routes are wrong: {}", self.0.join("; "))
+    }
+}
+
+impl std::error::Error for RouterError {}
