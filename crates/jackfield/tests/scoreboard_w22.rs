@@ -44,7 +44,7 @@ impl Client for Caller {
             Message::Text("all") => drop(socket.publish_to_all("all", "to all")),
             Message::Text("large") => drop(socket.publish_to_all("all", "x".repeat(70_000))),
             Message::Text(text) => drop(socket.send(text.to_uppercase())),
-            Message::Binary(bytes) => drop(socket.send(&Prepared::new(bytes.to_vec()))),
+            Message::Binary(bytes) => drop(socket.send(Prepared::new(bytes.to_vec()))),
         }
     }
 
@@ -96,7 +96,7 @@ impl Lab {
         let text = support::text(&request);
         let (mut machine, mut slots, mut whole) = (HttpMachine::new(), HeaderSlots::new(), Vec::new());
         let Step::Event(used, HttpEvent::Upgrade(found)) =
-            machine.step(&mut request, &mut slots, &mut whole, &HttpLimits::default())
+            machine.step(&request, &mut slots, &mut whole, &HttpLimits::default())
         else {
             panic!("no upgrade: {text}")
         };
