@@ -70,10 +70,10 @@ pub use message::{Body, HeaderValue, Overflow, Prepared, Publication, Published,
 pub use observe::{AccessLog, LogCrate};
 pub use server::{Audit, Error, Finding, Result, Server, ServerBuilder};
 pub use shared::{
-    AnsweredAs, Busy, Drain, Finished, Handle, Metrics, NotPosted, Observer, Peer, RefuseReason,
-    SlowCallback, State,
+    AnsweredAs, Broker, BrokerEvent, Busy, Drain, Finished, Handle, Inbox, Metrics, NotPosted, Observer,
+    Peer, QueueFull, RefuseReason, SharedTopic, SlowCallback, State,
 };
-pub use topics::{History, Subscribed};
+pub use topics::{History, Position, Subscribed};
 pub use web::{Basic, BasicAuth, BearerAuth, Cors, bearer, is_same_secret};
 #[cfg(feature = "router")]
 pub use web::{Found, Params, Router, RouterError, Routes};

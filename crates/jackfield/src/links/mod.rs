@@ -45,7 +45,7 @@ use crate::links::fan_out::FanOut;
 use crate::links::link::Link;
 use crate::links::masks::Masks;
 use crate::links::record::SpareRecords;
-use crate::links::replay::Turns;
+use crate::links::replay::{Delivered, Turns};
 use crate::links::walk::Walk;
 use crate::shared::{Handle, ReactorMetrics, Settings};
 use crate::topics::Topics;
@@ -60,10 +60,12 @@ pub(crate) struct Links {
     pub(crate) table: Vec<Link>,
     pub(crate) topics: Topics,
     pub(crate) fan_out: Option<FanOut>,
-    /// Of topics with a history and members here: the offset of what these got last.
-    delivered: HashMap<Arc<str>, u64>,
+    /// Of topics with a history and members here: how far these have got.
+    delivered: HashMap<Arc<str>, Delivered>,
     /// Who gets a portion of what it has missed next.
     replaying: Turns,
+    /// Who has to wait with that until something is new.
+    awaiting: Turns,
     pub(crate) handle: Handle,
     pub(crate) settings: Arc<Settings>,
     pub(crate) metrics: Arc<ReactorMetrics>,
@@ -120,6 +122,7 @@ impl Links {
             fan_out: None,
             delivered: HashMap::new(),
             replaying: Turns::new(),
+            awaiting: Turns::new(),
             handle,
             settings,
             metrics,

@@ -1,17 +1,25 @@
 //! What clients have missed, and whose turn it is to get a portion of it.
 
 use crate::message::Prepared;
-use crate::topics::Log;
+use crate::shared::Following;
+use crate::topics::{Log, Place};
 use jackfield_reactor::ConnectionId;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// What a client has missed of one topic. It is no member of the topic before it has got all of it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Replay {
-    pub(crate) log: Arc<Log<Prepared>>,
-    /// The offset of what it got last.
-    pub(crate) after: u64,
+    following: Following,
+    pub(crate) progress: Progress,
+}
+
+/// How far a client has got.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    /// To what it names. It can be looked for as soon as the broker has said where the history is.
+    Named(Box<str>),
+    At(Place),
 }
 
 /// What a connection has missed, by topic.
@@ -22,13 +30,37 @@ pub(crate) struct Missed {
     pub(crate) is_listed: bool,
 }
 
+/// How far the members of a topic with a history have got, those of this reactor. They have all got the same.
+#[derive(Debug)]
+pub(crate) struct Delivered {
+    /// `None`: not known before the broker has said where the history is.
+    pub(crate) place: Option<Place>,
+    _following: Following,
+}
+
+impl Replay {
+    pub(crate) fn new(following: Following, progress: Progress) -> Self {
+        Self { following, progress }
+    }
+
+    pub(crate) fn log(&self) -> &Arc<Log<Prepared>> {
+        &self.following.log
+    }
+}
+
 impl Missed {
     pub(crate) fn heap_bytes(&self) -> usize {
         self.replays.capacity() * size_of::<Replay>()
     }
 
     pub(crate) fn position(&self, topic: &str) -> Option<usize> {
-        self.replays.iter().position(|replay| *replay.log.name == *topic)
+        self.replays.iter().position(|replay| *replay.log().name == *topic)
+    }
+}
+
+impl Delivered {
+    pub(crate) fn new(following: Following, place: Option<Place>) -> Self {
+        Self { place, _following: following }
     }
 }
 

@@ -2,10 +2,10 @@
 //! missed, in portions, before it becomes a member.
 
 use crate::links::Links;
-use crate::links::replay::Replay;
+use crate::links::replay::{Delivered, Progress, Replay};
 use crate::message::{Content, Prepared, Published, Sent};
-use crate::shared::{Command, append};
-use crate::topics::{Log, Logged, Subscribed};
+use crate::shared::Unsent;
+use crate::topics::{Found, Log, Logged, Lost, Place, Subscribed};
 use jackfield_proto::sse::Event;
 use jackfield_reactor::{ConnectionId, Wires};
 use std::sync::Arc;
@@ -25,40 +25,68 @@ impl Links {
         content: Content<'_>,
         but: ConnectionId,
     ) -> Published {
-        append(log, Some(wires.now()), content, but);
-        let published = self.handle.notify(log, wires.reactor());
-        Published { here: self.deliver(wires, log), ..published }
+        match self.handle.append(log, Some(wires.now()), content, but) {
+            Ok(true) => {
+                let published = self.handle.notify(log, wires.reactor());
+                Published { here: self.deliver(wires, log), ..published }
+            }
+            Ok(false) => Published::default(),
+            Err(unsent) => self.publish_unsent(wires, log, &unsent, but),
+        }
+    }
+
+    /// The broker has no room for it.
+    fn publish_unsent(
+        &mut self,
+        wires: &mut Wires,
+        log: &Arc<Log<Prepared>>,
+        unsent: &Unsent,
+        but: ConnectionId,
+    ) -> Published {
+        let published = self.handle.pass_on_unsent(&log.name, unsent, wires.reactor());
+        let Unsent(prepared, goes_on) = unsent;
+        // Behind what waits already.
+        self.deliver(wires, log);
+        let place = self.topics.place(&log.name).filter(|_| *goes_on);
+        let here = place.map_or(0, |place| self.publish_at(wires, place, Content::Prepared(prepared), but));
+        Published { here, ..published }
     }
 
     /// What is new in a history goes to the members of this reactor. To how many the last of it went.
     pub(crate) fn deliver(&mut self, wires: &mut Wires, log: &Arc<Log<Prepared>>) -> usize {
         log.clear_notified(self.reactor);
+        self.wake_awaiting(wires);
         let Some(place) = self.topics.place(&log.name) else { return 0 };
-        // Members from before the topic was declared have got nothing of its history.
-        let after = self.delivered.get(&log.name).copied().unwrap_or(0);
-        let found = log.read(after, u64::MAX, PUBLICATIONS_PER_TURN, wires.now());
-        if found.lost > 0 {
-            self.resync(wires, log, after + found.lost, Some(found.lost), |links, wires, resync| {
+        let Some(after) = self.place_of_members(log) else { return 0 };
+        let found = log.read(&after, None, PUBLICATIONS_PER_TURN, wires.now());
+        if let Some(lost) = found.lost {
+            self.resync(wires, &found.from, count_of(lost), |links, wires, resync| {
                 links.publish_at(wires, place, Content::Event(resync), ConnectionId::NONE);
             });
         }
-        let (mut last, mut count) = (after + found.lost, 0);
+        let mut count = 0;
         for logged in &found.items {
-            count = self.publish_at(wires, place, Content::Prepared(&logged.item), logged.but);
-            last = logged.offset;
+            count = self.publish_at(wires, place, Content::Prepared(&with_id(logged)), logged.but);
         }
-        self.delivered.insert(log.name.clone(), last);
-        if found.items.len() == PUBLICATIONS_PER_TURN {
-            self.deliver_later(log);
+        if let Some(delivered) = self.delivered.get_mut(&log.name) {
+            delivered.place = Some(found.to);
+        }
+        if found.visits == PUBLICATIONS_PER_TURN {
+            self.handle.notify_reactor(log, self.reactor);
         }
         count
     }
 
-    /// Has this reactor deliver what is new, as if another had published it.
-    fn deliver_later(&self, log: &Arc<Log<Prepared>>) {
-        if log.notify(self.reactor) {
-            let _ = self.handle.post_reserved(self.reactor, Command::Deliver(log.clone()));
+    /// How far the members of this reactor have got. `None`: the broker has not said where the history is.
+    fn place_of_members(&mut self, log: &Arc<Log<Prepared>>) -> Option<Place> {
+        if !self.delivered.contains_key(&log.name) {
+            // Members from before the topic was declared have got nothing of its history.
+            let delivered = Delivered::new(self.handle.follow(log), log.beginning());
+            self.delivered.insert(log.name.clone(), delivered);
         }
+        let delivered = self.delivered.get_mut(&log.name)?;
+        delivered.place = delivered.place.or_else(|| log.beginning()).or_else(|| log.present());
+        delivered.place
     }
 
     /// Subscribes a connection to a topic, and gives it what came after the publication with this id.
@@ -81,13 +109,13 @@ impl Links {
         if let Err(refused) = self.may_subscribe(wires, id, topic) {
             return refused;
         }
-        match log.locate(last_event_id, wires.now()) {
-            Some(after) => {
-                self.link(id).extra().missed.replays.push(Replay { log, after });
-                self.charge(wires, id);
-                self.resume(wires, id);
-            }
-            None => self.skip_to_present(wires, id, &log, None),
+        let replay = Replay::new(self.handle.follow(&log), Progress::Named(last_event_id.into()));
+        let missed = &mut self.link(id).extra().missed;
+        missed.replays.push(replay);
+        missed.is_listed = false;
+        self.charge(wires, id);
+        if self.next_replay(wires, id).is_some() {
+            self.resume(wires, id);
         }
         Subscribed::New
     }
@@ -130,62 +158,108 @@ impl Links {
 
     /// A portion of what a connection has missed, which is not congested. How many publications were read for it.
     fn replay_portion(&mut self, wires: &mut Wires, id: ConnectionId) -> usize {
-        let Some(Replay { log, after }) = self.missed_of(id).cloned() else { return 0 };
+        let Some((index, after)) = self.next_replay(wires, id) else { return 0 };
+        let log = self.link(id).extra().missed.replays[index].log().clone();
         // Where there are members, they have got all up to here.
-        let present = match self.topics.place(&log.name) {
-            Some(_) => self.delivered.get(&log.name).copied().unwrap_or_else(|| log.head()),
-            None => log.head(),
-        };
-        if after > present {
+        let has_members = self.topics.place(&log.name).is_some();
+        let members = if has_members { self.place_of_members(&log) } else { None };
+        if members.is_some_and(|members| after.is_beyond(&members)) {
             // It got this on another reactor, and this one has its members still to give it.
-            self.deliver_later(&log);
+            self.handle.notify_reactor(&log, self.reactor);
+            self.wait(id);
             return 0;
         }
-        let found = log.read(after, present, PORTION, wires.now());
-        wires.stats().visits.add(found.items.len() as u64);
-        if found.lost > 0 {
-            self.end_replay(id);
-            self.skip_to_present(wires, id, &log, Some(after));
-            return found.items.len();
+        let found = log.read(&after, members.as_ref(), PORTION, wires.now());
+        wires.stats().visits.add(found.visits as u64);
+        if let Some(lost) = found.lost {
+            self.end_replay(id, index);
+            let after = matches!(lost, Lost::Count(_)).then_some(after.position.offset);
+            self.skip_to_present(wires, id, &log, after);
+            return found.visits;
         }
-        let after = self.send_missed(wires, id, &found.items, after);
-        if after == present {
-            self.end_replay(id);
-            self.join(wires, id, &log.name, Some(after));
-            self.deliver_later(&log);
-        } else if let Some(replay) = self.missed_of(id) {
-            replay.after = after;
+        let at = self.send_missed(wires, id, after, &found);
+        let is_complete = members.map_or(at == found.to && found.visits < PORTION, |members| at == members);
+        if is_complete {
+            self.end_replay(id, index);
+            self.join(wires, id, &log.name, Some(at));
+            self.handle.notify_reactor(&log, self.reactor);
+        } else {
+            self.link(id).extra().missed.replays[index].progress = Progress::At(at);
+            if found.visits == 0 {
+                self.wait(id);
+            }
         }
-        found.items.len()
+        found.visits
     }
 
-    /// Sends what was read until the connection is congested. The offset of what it has got last.
+    /// Sends what was found until the connection is congested. Where it is then, which was here before.
     fn send_missed(
         &mut self,
         wires: &mut Wires,
         id: ConnectionId,
-        items: &[Logged<Prepared>],
-        mut after: u64,
-    ) -> u64 {
-        for logged in items {
+        mut at: Place,
+        found: &Found<Prepared>,
+    ) -> Place {
+        for logged in &found.items {
             if wires.is_congested(id) {
-                break;
+                return at;
             }
-            match self.send(wires, id, Content::Prepared(&logged.item)) {
+            match self.send(wires, id, Content::Prepared(&with_id(logged))) {
                 // What fits no event stream is no event that it has missed.
-                Sent::Queued | Sent::Congested | Sent::Unfit => after = logged.offset,
-                Sent::Full | Sent::Gone => break,
+                Sent::Queued | Sent::Congested | Sent::Unfit => at = logged.place,
+                Sent::Full | Sent::Gone => return at,
             }
         }
-        after
+        found.to
     }
 
-    fn missed_of(&mut self, id: ConnectionId) -> Option<&mut Replay> {
-        self.link(id).extra().missed.replays.last_mut()
+    /// The replay of a connection that can go on, and where it is. Of one whose id names nothing that is kept it is told,
+    /// and it becomes a member. If all have to wait, so does the connection.
+    fn next_replay(&mut self, wires: &mut Wires, id: ConnectionId) -> Option<(usize, Place)> {
+        let mut index = self.link(id).extra().missed.replays.len();
+        while index > 0 {
+            index -= 1;
+            let replay = &mut self.link(id).extra().missed.replays[index];
+            let name = match &replay.progress {
+                Progress::At(place) => return Some((index, *place)),
+                Progress::Named(name) => name,
+            };
+            let log = replay.log().clone();
+            if log.is_awaited() {
+                continue;
+            }
+            if let Some(place) = log.locate(name, wires.now()) {
+                replay.progress = Progress::At(place);
+                return Some((index, place));
+            }
+            self.end_replay(id, index);
+            self.skip_to_present(wires, id, &log, None);
+        }
+        self.wait(id);
+        None
     }
 
-    fn end_replay(&mut self, id: ConnectionId) {
-        self.link(id).extra().missed.replays.pop();
+    /// A connection can't go on before something is new.
+    fn wait(&mut self, id: ConnectionId) {
+        let missed = &mut self.link(id).extra().missed;
+        if !missed.replays.is_empty() {
+            missed.is_listed = true;
+            self.awaiting.push_back(id);
+        }
+    }
+
+    /// Something is new: those who waited for it get their turn.
+    fn wake_awaiting(&mut self, wires: &mut Wires) {
+        for id in std::mem::take(&mut self.awaiting) {
+            if wires.is_open(id) {
+                self.link(id).extra().missed.is_listed = false;
+                self.resume(wires, id);
+            }
+        }
+    }
+
+    fn end_replay(&mut self, id: ConnectionId, index: usize) {
+        self.link(id).extra().missed.replays.swap_remove(index);
     }
 
     /// A client can't have all that came after this offset: it is told so, and gets what comes from now on.
@@ -197,9 +271,9 @@ impl Links {
         after: Option<u64>,
     ) {
         self.join(wires, id, &log.name, None);
-        let present = self.delivered.get(&log.name).copied().unwrap_or(0);
-        let missed = after.map(|after| present.saturating_sub(after));
-        self.resync(wires, log, present, missed, |links, wires, resync| {
+        let present = self.place_of_members(log).unwrap_or_default();
+        let missed = after.map(|after| present.position.offset.saturating_sub(after));
+        self.resync(wires, &present, missed, |links, wires, resync| {
             links.send(wires, id, Content::Event(resync));
         });
     }
@@ -208,13 +282,24 @@ impl Links {
     fn resync(
         &mut self,
         wires: &mut Wires,
-        log: &Log<Prepared>,
-        present: u64,
+        present: &Place,
         missed: Option<u64>,
         tell: impl FnOnce(&mut Self, &mut Wires, &Event<'_>),
     ) {
         let missed = missed.map_or("null".into(), |missed| missed.to_string());
-        let (data, id) = (format!("{{\"missed\":{missed}}}"), log.position(present).to_string());
+        let (data, id) = (format!("{{\"missed\":{missed}}}"), present.to_string());
         tell(self, wires, &Event::data(&data).event("resync").id(&id));
+    }
+}
+
+/// It goes out with the place of those who get it.
+fn with_id(logged: &Logged<Prepared>) -> Prepared {
+    if logged.is_ahead { logged.item.with_id(logged.place) } else { logged.item.clone() }
+}
+
+fn count_of(lost: Lost) -> Option<u64> {
+    match lost {
+        Lost::Count(count) => Some(count),
+        Lost::Unknown => None,
     }
 }

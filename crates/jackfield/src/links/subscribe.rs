@@ -2,7 +2,8 @@
 
 use crate::links::Links;
 use crate::links::link::Extra;
-use crate::topics::{Subscribed, Subscription};
+use crate::links::replay::Delivered;
+use crate::topics::{Left, Place, Subscribed, Subscription};
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Wires};
 
@@ -43,9 +44,9 @@ impl Links {
         Ok(())
     }
 
-    /// Makes a connection a member of a topic. If that has a history, its members here have got all up to an offset: the
+    /// Makes a connection a member of a topic. If that has a history, its members here have got all up to a place: the
     /// present one, unless another is given.
-    pub(super) fn join(&mut self, wires: &mut Wires, id: ConnectionId, topic: &str, after: Option<u64>) {
+    pub(super) fn join(&mut self, wires: &mut Wires, id: ConnectionId, topic: &str, at: Option<Place>) {
         self.end_fan_out(wires);
         let is_first = self.topics.place(topic).is_none();
         let subscription = self.topics.join(id, topic, &self.handle.shared().topic_index);
@@ -57,7 +58,9 @@ impl Links {
         self.charge(wires, id);
         // Read after the count of subscribers is set: who publishes later sees that.
         if let Some(log) = self.handle.shared().logs.find(topic).filter(|_| is_first) {
-            self.delivered.insert(log.name.clone(), after.unwrap_or_else(|| log.head()));
+            let following = self.handle.follow(&log);
+            let place = at.or_else(|| log.present());
+            self.delivered.insert(log.name.clone(), Delivered::new(following, place));
         }
     }
 
@@ -92,7 +95,14 @@ impl Links {
 
     /// Who stood last among the members now stands in the leaver's place, and pays for what that paid for.
     fn leave_topic(&mut self, wires: &mut Wires, id: ConnectionId, left: Subscription) {
-        let moved = self.topics.leave(id.reactor(), left, &self.handle.shared().topic_index);
+        let moved = match self.topics.leave(id.reactor(), left, &self.handle.shared().topic_index) {
+            Left::Moved(moved) => Some(moved),
+            Left::Empty(topic) => {
+                self.delivered.remove(&topic);
+                None
+            }
+            Left::Nobody => None,
+        };
         if !planted(63) {
             self.charge_tables(wires);
         }

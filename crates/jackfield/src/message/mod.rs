@@ -5,6 +5,7 @@
 mod body;
 mod form;
 mod header;
+mod packet;
 mod prepared;
 mod publication;
 mod sent;

@@ -42,9 +42,20 @@ struct Forms {
     header_bytes: u8,
     /// Of a text it is made when the first event stream wants it. `None`: there is none.
     event: OnceLock<Option<Arc<[u8]>>>,
+    /// It was an event, whose name and id no frame has.
+    is_event: bool,
     /// Made when the first WebSocket wants it that has agreed on compression.
     #[cfg(feature = "deflate")]
     deflated: OnceLock<Deflated>,
+}
+
+/// What a prepared publication was made of, as bytes.
+#[derive(Debug)]
+pub(super) enum MadeOf<'a> {
+    Text(&'a [u8]),
+    Binary(&'a [u8]),
+    /// Its data, and the event as it is written.
+    Event(Option<&'a [u8]>, Option<&'a [u8]>),
 }
 
 /// The frame, compressed.
@@ -66,16 +77,31 @@ impl Prepared {
             Message::Text(_) => OnceLock::new(),
             Message::Binary(_) => OnceLock::from(None),
         };
-        Self::with_event(Some(message), event)
+        Self::of_forms(Some(message), event, false)
     }
 
     pub(super) fn of_event(event: &Event<'_>) -> Self {
-        Self::with_event(event.text().map(Message::Text), OnceLock::from(self::event(event)))
+        Self::of_forms(event.text().map(Message::Text), OnceLock::from(self::event(event)), true)
     }
 
-    fn with_event(message: Option<Message<'_>>, event: OnceLock<Option<Arc<[u8]>>>) -> Self {
+    /// An event that is encoded already, and its data.
+    pub(super) fn of_encoded_event(data: Option<&str>, event: Option<&[u8]>) -> Self {
+        Self::of_forms(data.map(Message::Text), OnceLock::from(event.map(Arc::from)), true)
+    }
+
+    fn of_forms(message: Option<Message<'_>>, event: OnceLock<Option<Arc<[u8]>>>, is_event: bool) -> Self {
         let (frame, header_bytes) = message.map(frame).unzip();
-        Self::of_forms(frame, header_bytes.unwrap_or(0), event)
+        Self::with_frame(frame, header_bytes.unwrap_or(0), event, is_event)
+    }
+
+    /// What it was made of: a text, bytes, or an event with its encoded form.
+    pub(super) fn made_of(&self) -> MadeOf<'_> {
+        let payload = self.encoded(Form::Bytes);
+        match payload {
+            payload if self.0.is_event => MadeOf::Event(payload, self.encoded(Form::Event)),
+            Some(payload) if self.is_text() => MadeOf::Text(payload),
+            payload => MadeOf::Binary(payload.unwrap_or_default()),
+        }
     }
 
     /// The same, which goes out with this id on event streams, whatever id it had.
@@ -86,14 +112,20 @@ impl Prepared {
             [lines, format!("id: {id}\n\n").as_bytes()].concat().into()
         };
         let event = OnceLock::from(self.shared(Form::Event).map(with_id));
-        Self::of_forms(self.0.frame.clone(), self.0.header_bytes, event)
+        Self::with_frame(self.0.frame.clone(), self.0.header_bytes, event, self.0.is_event)
     }
 
-    fn of_forms(frame: Option<Arc<[u8]>>, header_bytes: u8, event: OnceLock<Option<Arc<[u8]>>>) -> Self {
+    fn with_frame(
+        frame: Option<Arc<[u8]>>,
+        header_bytes: u8,
+        event: OnceLock<Option<Arc<[u8]>>>,
+        is_event: bool,
+    ) -> Self {
         Self(Arc::new(Forms {
             frame,
             header_bytes,
             event,
+            is_event,
             #[cfg(feature = "deflate")]
             deflated: OnceLock::new(),
         }))
@@ -116,8 +148,7 @@ impl Prepared {
     #[cfg(feature = "deflate")]
     fn message(&self) -> Option<Message<'_>> {
         let payload = self.encoded(Form::Bytes)?;
-        let is_text = self.0.frame.as_ref()?.first().is_some_and(|first| first & 0x0f == Opcode::Text as u8);
-        match std::str::from_utf8(payload).ok().filter(|_| is_text) {
+        match std::str::from_utf8(payload).ok().filter(|_| self.is_text()) {
             Some(text) => Some(Message::Text(text)),
             None => Some(Message::Binary(payload)),
         }

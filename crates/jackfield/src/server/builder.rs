@@ -7,7 +7,7 @@ use crate::server::Server;
 use crate::server::error::{Error, Result};
 #[cfg(all(feature = "signals", unix))]
 use crate::server::signals::Signals;
-use crate::shared::{Guarded, Names, NoObserver, Observer, Settings, WallClock};
+use crate::shared::{Broker, Guarded, Names, NoObserver, Observer, Settings, WallClock};
 use jackfield_reactor::{self as reactor, ListenOptions, REACTORS_MAX};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
@@ -29,6 +29,7 @@ pub struct ServerBuilder {
     watchdog: Option<bool>,
     observer: Arc<dyn Observer>,
     access_log: Option<AccessLog>,
+    broker: Option<Arc<dyn Broker>>,
     #[cfg(all(feature = "signals", unix))]
     signals: bool,
 }
@@ -49,6 +50,7 @@ impl Default for ServerBuilder {
             watchdog: None,
             observer: Arc::new(NoObserver),
             access_log: None,
+            broker: None,
             #[cfg(all(feature = "signals", unix))]
             signals: false,
         }
@@ -216,6 +218,16 @@ impl ServerBuilder {
         self
     }
 
+    /// What carries publications of topics with a history between servers, such as that of the crate
+    /// `jackfield-redis`. Default: none, and the server is alone.
+    #[doc(alias = "cluster")]
+    #[doc(alias = "adapter")]
+    #[must_use]
+    pub fn broker(mut self, broker: impl Broker + 'static) -> Self {
+        self.broker = Some(Arc::new(broker));
+        self
+    }
+
     /// Shuts the server down in good order at SIGTERM or SIGINT. A second one ends the process at once. When the
     /// server has ended, or was dropped, signals do again what they do without it, unless another server of the
     /// process wants them. Default: off.
@@ -254,7 +266,7 @@ impl ServerBuilder {
             names: Names::System,
             seed: None,
         };
-        let mut server = Server::new(settings, sockets, reactors)?;
+        let mut server = Server::new(settings, sockets, reactors, self.broker)?;
         #[cfg(all(feature = "signals", unix))]
         if self.signals {
             server.shut_down_on_signals()?;

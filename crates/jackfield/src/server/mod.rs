@@ -13,7 +13,7 @@ pub use audit::{Audit, Finding};
 pub use builder::ServerBuilder;
 pub use error::{Error, Result};
 
-use crate::shared::{Ending, Handle, RemoteReactor, Settings};
+use crate::shared::{Broker, Ending, Handle, RemoteReactor, Settings};
 use jackfield_reactor::{self as reactor, Budget, Driver};
 use std::fmt;
 use std::net::SocketAddr;
@@ -31,7 +31,12 @@ pub struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(settings: Settings, sockets: Vec<reactor::Listener>, reactors: usize) -> Result<Self> {
+    pub(crate) fn new(
+        settings: Settings,
+        sockets: Vec<reactor::Listener>,
+        reactors: usize,
+        broker: Option<Arc<dyn Broker>>,
+    ) -> Result<Self> {
         let addrs: Vec<SocketAddr> = sockets.iter().map(ip_of).collect::<std::io::Result<_>>()?;
         let budget = Arc::new(Budget::new(settings.limits.memory_bytes_max));
         let mut drivers = Vec::new();
@@ -50,7 +55,8 @@ impl Server {
             drivers[1..].iter_mut().for_each(|driver| driver.stand_in_for(listeners.clone()));
         }
         let listeners = settings.listeners[..addrs.len()].iter().map(|listener| listener.number).collect();
-        let handle = Handle::new(remotes.into(), listeners);
+        let handle = Handle::new(remotes.into(), listeners, broker);
+        handle.start_broker(&settings.observer);
         Ok(Self {
             settings: Arc::new(settings),
             drivers,

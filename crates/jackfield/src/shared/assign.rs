@@ -108,7 +108,7 @@ mod tests {
         let limits = Limits::default();
         let remotes =
             drivers.each_ref().map(|driver| RemoteReactor::new(None, &limits, &driver.reactor.wires));
-        let handle = Handle::new(remotes.into(), [0].into());
+        let handle = Handle::new(remotes.into(), [0].into(), None);
         for _ in 0..3 {
             let peer = Peer::new(SocketAddr::from(([127, 0, 0, 1], 1)), 0);
             let stream = Stream::Memory(Pipe::pair().0);

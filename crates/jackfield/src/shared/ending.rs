@@ -11,5 +11,8 @@ impl Drop for Ending {
     fn drop(&mut self) {
         (0..self.0.reactors()).for_each(|reactor| self.0.end_reactor(reactor));
         self.0.set_state(State::Stopped);
+        if let Some(cluster) = &self.0.shared().cluster {
+            cluster.broker.stop();
+        }
     }
 }

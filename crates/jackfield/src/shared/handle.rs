@@ -3,13 +3,15 @@
 use crate::config::{Heartbeat, Outgoing};
 use crate::message::{Content, Publication, Published};
 use crate::shared::Shared;
+use crate::shared::broker::Broker;
+use crate::shared::cluster::Cluster;
 use crate::shared::command::{Command, Copies};
 use crate::shared::metrics::Metrics;
 use crate::shared::names::LookUps;
 use crate::shared::not_posted::NotPosted;
 use crate::shared::remote::RemoteReactor;
 use crate::shared::state::{Busy, Drain, State};
-use crate::topics::{History, Logs, TopicIndex};
+use crate::topics::{History, Logs, Order, TopicIndex};
 use jackfield_reactor::ConnectionId;
 use std::any::Any;
 use std::fmt;
@@ -51,14 +53,18 @@ use std::time::SystemTime;
 #[doc(alias = "ServerHandle")]
 #[doc(alias = "Loop")]
 #[derive(Clone)]
-pub struct Handle(Arc<Shared>);
+pub struct Handle(pub(super) Arc<Shared>);
 
 impl Handle {
     /// `listeners`: of each socket that listens, which of the listeners it belongs to.
-    pub(crate) fn new(remotes: Box<[RemoteReactor]>, listeners: Box<[usize]>) -> Self {
+    pub(crate) fn new(
+        remotes: Box<[RemoteReactor]>,
+        listeners: Box<[usize]>,
+        broker: Option<Arc<dyn Broker>>,
+    ) -> Self {
         let budget = remotes.first().map(RemoteReactor::budget).unwrap_or_default();
         let topic_index = TopicIndex::new(remotes.len(), budget);
-        let logs = Logs::new();
+        let (logs, cluster) = (Logs::new(), broker.map(Cluster::new));
         let (connections, signalled) = (AtomicUsize::new(0), Arc::default());
         let of_listeners = listeners.iter().map(|_| AtomicUsize::new(0)).collect();
         let state = AtomicU8::new(0);
@@ -66,6 +72,7 @@ impl Handle {
             remotes,
             topic_index,
             logs,
+            cluster,
             connections,
             listeners,
             outgoing: AtomicUsize::new(0),
@@ -176,7 +183,11 @@ impl Handle {
     #[doc(alias = "history")]
     #[doc(alias = "replay")]
     pub fn declare_topic(&self, topic: &str, history: History) -> bool {
-        self.subscribers(topic) == 0 && self.0.logs.declare(topic, new_epoch(), history, self.reactors())
+        let order = match &self.0.cluster {
+            Some(cluster) => Order::Broker(cluster.node),
+            None => Order::Own(new_epoch()),
+        };
+        self.subscribers(topic) == 0 && self.0.logs.declare(topic, order, history, self.reactors())
     }
 
     /// The ids of all connections that have a client, on all reactors, at this moment: from before `on_connect` until
@@ -281,6 +292,10 @@ impl Handle {
         let mut metrics = Metrics::sum(self.0.remotes.iter().map(|remote| &*remote.metrics));
         metrics.memory_bytes += self.0.remotes.iter().map(|remote| remote.waiting().1 as u64).sum::<u64>();
         metrics.memory_bytes += self.0.topic_index.table_bytes() as u64;
+        if let Some(cluster) = &self.0.cluster {
+            metrics.broker_refused = cluster.refused();
+            metrics.broker_down = u64::from(!cluster.is_up());
+        }
         metrics
     }
 

@@ -66,6 +66,10 @@ pub struct Metrics {
     pub lag_ns: u64,
     /// Reactors that are overloaded now.
     pub overloaded: u64,
+    /// Publications that were refused because too many wait to go out to the broker.
+    pub broker_refused: u64,
+    /// 1 while there is a broker that can't be reached.
+    pub broker_down: u64,
     ends: [u64; CLASSES],
     turn_times: [u64; TURN_NS.len() + 1],
 }

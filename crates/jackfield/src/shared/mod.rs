@@ -3,11 +3,14 @@
 //! This room knows no wire, no link, no context and no type of the user.
 
 mod assign;
+mod broker;
 mod callback;
+mod cluster;
 mod command;
 mod ending;
 mod finished;
 mod handle;
+mod inbox;
 mod look_up;
 mod metrics;
 mod names;
@@ -22,12 +25,15 @@ mod roster;
 mod settings;
 mod state;
 
+pub use broker::{Broker, BrokerEvent, Inbox, QueueFull, SharedTopic};
 pub(crate) use callback::{Callback, NAMES};
+use cluster::Cluster;
 pub(crate) use command::{Acceptance, Answer, AnswerKind, Command, Copies, Part, PartKind, Switching};
 pub(crate) use ending::Ending;
 pub(crate) use finished::FinishedSink;
 pub use finished::{AnsweredAs, Finished};
 pub use handle::Handle;
+pub(crate) use inbox::Following;
 pub use metrics::Metrics;
 pub(crate) use metrics::ReactorMetrics;
 pub(crate) use names::{LookUps, Names};
@@ -36,7 +42,7 @@ pub(crate) use observer::{Guarded, NoObserver};
 pub use observer::{Observer, RefuseReason, SlowCallback};
 pub use peer::Peer;
 pub(crate) use prometheus::PROMETHEUS;
-pub(crate) use publish::append;
+pub(crate) use publish::Unsent;
 pub(crate) use remote::RemoteReactor;
 pub(crate) use settings::{Settings, WallClock};
 pub use state::{Busy, Drain, State};
@@ -51,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) topic_index: TopicIndex,
     /// The histories of topics that keep one.
     pub(crate) logs: Logs<Prepared>,
+    /// What carries those to other servers and back.
+    pub(crate) cluster: Option<Cluster>,
     /// Connections of all reactors, handed over or not.
     pub(crate) connections: AtomicUsize,
     /// Of each socket that listens, which of the listeners it belongs to.

@@ -1,6 +1,7 @@
 //! What happens to the server as a whole.
 
 use crate::disconnect::{Limit, Reason};
+use crate::shared::broker::BrokerEvent;
 use crate::shared::finished::Finished;
 use crate::shared::handle::Handle;
 use crate::shared::peer::Peer;
@@ -102,6 +103,15 @@ pub trait Observer: Send + Sync {
     /// elsewhere.
     fn on_finished(&self, finished: &Finished<'_>) {
         let _ = finished;
+    }
+
+    /// The broker can be reached or not, or has no room. Told on a thread of the broker's, and [`BrokerEvent::Refused`] on
+    /// that of the publisher.
+    fn on_broker(&self, event: BrokerEvent<'_>) {
+        match event {
+            BrokerEvent::Up => log::info!("the broker can be reached"),
+            event => log::warn!("broker: {event:?}"),
+        }
     }
 
     /// A peer has reached a limit whose consequence is that it is not read for a while, such as [`Limit::Rate`].
@@ -216,6 +226,10 @@ impl Observer for Guarded {
 
     fn on_finished(&self, finished: &Finished<'_>) {
         self.tell(|observer| observer.on_finished(finished));
+    }
+
+    fn on_broker(&self, event: BrokerEvent<'_>) {
+        self.tell(|observer| observer.on_broker(event));
     }
 
     fn on_throttled(&self, id: ConnectionId, why: Limit) {

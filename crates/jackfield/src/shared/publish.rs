@@ -1,20 +1,39 @@
-//! The only way of a published message from one reactor to the others.
+//! The only way of a published message from one reactor to the others, and to other servers.
 
 use crate::message::{Content, Prepared, Published};
 use crate::shared::command::Command;
 use crate::shared::handle::Handle;
-use crate::topics::{Counts, Log};
+use crate::topics::{Counts, Log, Way};
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Time};
 use std::sync::Arc;
 
-/// Adds a publication to the history of its topic.
-pub(crate) fn append(log: &Log<Prepared>, now: Option<Time>, content: Content<'_>, but: ConnectionId) {
-    let prepared = content.prepare();
-    log.append(now, content.len(), but, |position| prepared.with_id(position));
-}
-
 impl Handle {
+    /// Adds a publication to the history of its topic, at once or by way of the broker. Whether it is there already. What
+    /// there was no room for is given back.
+    pub(crate) fn append(
+        &self,
+        log: &Log<Prepared>,
+        now: Option<Time>,
+        content: Content<'_>,
+        but: ConnectionId,
+    ) -> Result<bool, Unsent> {
+        let (prepared, bytes) = (content.prepare(), content.len());
+        let Some(cluster) = &self.shared().cluster else {
+            log.append(now, bytes, but, |position| prepared.with_id(position));
+            return Ok(true);
+        };
+        let send = |origin| cluster.send(log, origin, &prepared);
+        match log.send_out(&prepared, bytes, but, send) {
+            Some(Way::Full { is_up }) => {
+                cluster.count_refused();
+                Err(Unsent(prepared, !is_up))
+            }
+            Some(Way::Out) => Ok(false),
+            Some(Way::Ahead) | None => Ok(true),
+        }
+    }
+
     /// Lets every reactor but one that has subscribers look at what is new in the history of a topic. One that was
     /// asked to and has not yet is asked once.
     pub(crate) fn notify(&self, log: &Arc<Log<Prepared>>, but: usize) -> Published {
@@ -22,19 +41,47 @@ impl Handle {
         let Some((_, counts)) = self.shared().topic_index.find(&log.name) else { return published };
         for reactor in (0..self.reactors()).filter(|reactor| *reactor != but && counts.of(*reactor) > 0) {
             published.reactors += 1;
-            if log.notify(reactor) {
-                let _ = self.post_reserved(reactor, Command::Deliver(log.clone()));
-            }
+            self.notify_reactor(log, reactor);
         }
         published
+    }
+
+    /// The same for all reactors, those included whose connections only wait to become subscribers.
+    pub(crate) fn notify_all(&self, log: &Arc<Log<Prepared>>) {
+        (0..self.reactors()).for_each(|reactor| self.notify_reactor(log, reactor));
+    }
+
+    /// Has one reactor look, as if another had published something.
+    pub(crate) fn notify_reactor(&self, log: &Arc<Log<Prepared>>, reactor: usize) {
+        if log.notify(reactor) {
+            let _ = self.post_reserved(reactor, Command::Deliver(log.clone()));
+        }
     }
 
     /// Publishes on every reactor but one. Nothing is encoded if there is no subscriber.
     pub(crate) fn publish_but(&self, topic: &str, content: Content<'_>, but: usize) -> Published {
         if let Some(log) = self.shared().logs.find(topic) {
-            append(&log, None, content, ConnectionId::NONE);
-            return self.notify(&log, but);
+            return match self.append(&log, None, content, ConnectionId::NONE) {
+                Ok(true) => self.notify(&log, but),
+                Ok(false) => Published::default(),
+                Err(unsent) => self.pass_on_unsent(topic, &unsent, but),
+            };
         }
+        self.pass_on_to_all(topic, content, but)
+    }
+
+    /// What the broker has no room for still goes to the members of this server, if they get what is published here at
+    /// once just now.
+    pub(crate) fn pass_on_unsent(&self, topic: &str, unsent: &Unsent, but: usize) -> Published {
+        let Unsent(prepared, goes_on) = unsent;
+        let published = match goes_on {
+            true => self.pass_on_to_all(topic, Content::Prepared(prepared), but),
+            false => Published::default(),
+        };
+        Published { full: published.full + 1, ..published }
+    }
+
+    fn pass_on_to_all(&self, topic: &str, content: Content<'_>, but: usize) -> Published {
         match self.shared().topic_index.find(topic) {
             Some((name, counts)) => self.pass_on(&name, &counts, &content.prepare(), but),
             None => Published::default(),
@@ -70,3 +117,6 @@ impl Handle {
         published
     }
 }
+
+/// What did not go out, and whether it is still to go to the members here.
+pub(crate) struct Unsent(pub(crate) Prepared, pub(crate) bool);

@@ -128,8 +128,11 @@ impl Sim {
             driver.reactor.wires.share_budget(budget.clone());
             driver.skip(Duration::from_millis(options.begin));
         }
-        let handle =
-            Handle::new(drivers.iter().map(|driver| remote(driver, &options)).collect(), sockets(&options));
+        let handle = Handle::new(
+            drivers.iter().map(|driver| remote(driver, &options)).collect(),
+            sockets(&options),
+            None,
+        );
         // Every second one records its exchanges, so that the usual way is looked at too.
         let settings = Arc::new(settings(&options, &book, seed % 2 == 0));
         let make = Rc::new(RefCell::new(make));

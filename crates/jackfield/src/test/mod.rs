@@ -27,7 +27,7 @@ use crate::dispatch::Dispatcher;
 use crate::gate::{Allowed, Authenticator, Gate, Hosts, Origins, Reserved, StatusPaths};
 use crate::observe::AccessLog;
 use crate::shared::{
-    Ending, Guarded, Handle, Names, NoObserver, Observer, Peer, RemoteReactor, Settings, WallClock,
+    Broker, Ending, Guarded, Handle, Names, NoObserver, Observer, Peer, RemoteReactor, Settings, WallClock,
 };
 use jackfield_reactor::{Budget, MemoryDriver, Service, Wires};
 use std::net::SocketAddr;
@@ -72,6 +72,8 @@ pub struct TestOptions {
     /// Where finished exchanges are written down, as [`ServerBuilder::access_log`](crate::ServerBuilder::access_log). All is
     /// written when the server has been dropped.
     pub access_log: Option<AccessLog>,
+    /// What carries publications between servers, as [`ServerBuilder::broker`](crate::ServerBuilder::broker).
+    pub broker: Option<Arc<dyn Broker>>,
     /// TLS on every listener, as [`Listener::tls_config`](crate::Listener::tls_config): the far ends then carry its
     /// records. Default: none.
     #[cfg(feature = "tls")]
@@ -104,6 +106,7 @@ impl Default for TestOptions {
             websocket_paths: None,
             status_paths: None,
             access_log: None,
+            broker: None,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -149,7 +152,7 @@ impl TestServer {
         let mut driver = MemoryDriver::new(0, options.limits.reactor.clone());
         driver.reactor.wires.share_budget(Arc::new(Budget::new(options.limits.memory_bytes_max)));
         let remote = RemoteReactor::new(None, &options.limits, &driver.reactor.wires);
-        let handle = Handle::new([remote].into(), [0, 1, 2].into());
+        let handle = Handle::new([remote].into(), [0, 1, 2].into(), options.broker);
         let listeners = ListenerSettings::one_of_each(&options.limits);
         #[cfg(feature = "tls")]
         let listeners = listeners
@@ -181,6 +184,7 @@ impl TestServer {
             names: Names::Table(options.names),
             seed: Some(0),
         };
+        handle.start_broker(&settings.observer);
         let mut setup = Setup::new(0, handle.clone());
         let factory = Closure(maker(&mut setup));
         let mut service = Dispatcher::new(setup, factory, Arc::new(settings));

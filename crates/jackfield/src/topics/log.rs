@@ -1,7 +1,8 @@
 //! What a topic keeps of what was published, whoever is subscribed.
 
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError};
-use crate::topics::position::Position;
+use crate::topics::position::{Origin, Place, Position};
+use crate::topics::remote::{Outcome, Remote, Way};
 use jackfield_reactor::{ConnectionId, Time};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -35,14 +36,25 @@ impl History {
     pub fn max_age(self, age: Duration) -> Self {
         Self { age_max: age, ..self }
     }
+
+    /// How many publications it keeps at most.
+    #[must_use]
+    pub fn events(&self) -> usize {
+        self.events_max
+    }
+
+    /// How many bytes of payloads it keeps at most.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes_max
+    }
 }
 
 /// The history of one topic, with what all reactors have published in one order. `T` is a publication.
 #[derive(Debug)]
 pub(crate) struct Log<T> {
     pub(crate) name: Arc<str>,
-    epoch: u64,
-    history: History,
+    pub(crate) history: History,
     kept: Mutex<Kept<T>>,
     /// Reactors that know of something new which they have not looked at yet.
     notified: Box<[AtomicBool]>,
@@ -52,45 +64,68 @@ pub(crate) struct Log<T> {
 struct Kept<T> {
     entries: VecDeque<Entry<T>>,
     bytes: usize,
-    /// The offset of the newest, kept or not.
-    head: u64,
+    /// The position of the newest, kept or not.
+    head: Position,
     /// The latest time that a reactor has named: threads without a reactor have no clock.
     now: Time,
+    /// Where what is published goes first, if other nodes have the topic too.
+    remote: Option<Remote<T>>,
 }
 
 #[derive(Debug)]
 struct Entry<T> {
-    item: T,
+    /// `None`: nothing is to be given here, for it came twice or can't be read.
+    item: Option<T>,
     bytes: usize,
     at: Time,
     but: ConnectionId,
+    origin: Origin,
 }
 
 /// A publication out of the history.
 #[derive(Debug)]
 pub(crate) struct Logged<T> {
-    pub(crate) offset: u64,
+    /// Where somebody is who has got it.
+    pub(crate) place: Place,
     pub(crate) item: T,
     /// Its publisher, if that is not to hear it.
     pub(crate) but: ConnectionId,
+    /// The place says more than its own id, if it has one: somebody who has got it has got more.
+    pub(crate) is_ahead: bool,
 }
 
-/// What was found behind an offset.
+/// What was found behind a place.
 #[derive(Debug)]
 pub(crate) struct Found<T> {
-    /// So many are not kept any more, before those that are.
-    pub(crate) lost: u64,
+    /// Not all that came behind it is kept.
+    pub(crate) lost: Option<Lost>,
+    /// Where what is kept begins.
+    pub(crate) from: Place,
     pub(crate) items: Vec<Logged<T>>,
+    /// Where somebody is who has got all of them.
+    pub(crate) to: Place,
+    /// How many entries were looked at.
+    pub(crate) visits: usize,
 }
 
+/// How many publications are not kept any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    Count(u64),
+    /// Another history has begun.
+    Unknown,
+}
+
+/// Who published what has no other node: it is told apart from nothing.
+const NOBODY: Origin = Origin { node: 0, sequence: u64::MAX };
+
 impl<T: Clone> Log<T> {
-    fn new(name: Arc<str>, epoch: u64, history: History, reactors: usize) -> Self {
-        let kept = Kept { entries: VecDeque::new(), bytes: 0, head: 0, now: Time(0) };
+    fn new(name: Arc<str>, kept: Kept<T>, history: History, reactors: usize) -> Self {
         let notified = (0..reactors).map(|_| AtomicBool::new(false)).collect();
-        Self { name, epoch, history, kept: Mutex::new(kept), notified }
+        Self { name, history, kept: Mutex::new(kept), notified }
     }
 
-    /// Adds a publication of so many bytes, which is made for its position.
+    /// Adds a publication of so many bytes, which is made for its position. For a topic that no other node has.
     pub(crate) fn append(
         &self,
         now: Option<Time>,
@@ -99,45 +134,129 @@ impl<T: Clone> Log<T> {
         make: impl FnOnce(Position) -> T,
     ) {
         let mut kept = self.lock(now);
-        kept.head += 1;
-        let item = make(Position { epoch: self.epoch, offset: kept.head });
-        let at = kept.now;
-        kept.entries.push_back(Entry { item, bytes, at, but });
-        kept.bytes += bytes;
+        let position = Position { offset: kept.head.offset + 1, ..kept.head };
+        kept.push(position, Entry { item: Some(make(position)), bytes, at: Time(0), but, origin: NOBODY });
         kept.trim(&self.history);
     }
 
-    /// The position of this offset.
-    pub(crate) fn position(&self, offset: u64) -> Position {
-        Position { epoch: self.epoch, offset }
+    /// Sends a publication out, from where it comes back with its position. `None`: no other node has the topic.
+    pub(crate) fn send_out(
+        &self,
+        item: &T,
+        bytes: usize,
+        but: ConnectionId,
+        send: impl FnOnce(Origin) -> bool,
+    ) -> Option<Way> {
+        Some(self.lock(None).remote.as_mut()?.send_out(item, bytes, but, send))
     }
 
-    /// The offset of the newest publication; zero if there was none.
-    pub(crate) fn head(&self) -> u64 {
-        self.lock(None).head
+    /// Takes what comes in from the broker, for a topic that goes through one. An offset of zero is nothing but the
+    /// beginning of an epoch. False: it is nothing new.
+    pub(crate) fn take_in(
+        &self,
+        position: Position,
+        origin: Origin,
+        read: impl FnOnce() -> Option<(T, usize)>,
+        with_position: impl FnOnce(&T, Position) -> T,
+    ) -> bool {
+        let mut kept = self.lock(None);
+        if position <= kept.head {
+            return false;
+        }
+        let before = Position { offset: position.offset.saturating_sub(1), ..position };
+        if kept.head != before {
+            // What lies between is missing, and so nothing before it counts.
+            kept.begin_at(before);
+        }
+        let Some(remote) = kept.remote.as_mut().filter(|_| position.offset > 0) else { return true };
+        let (item, bytes, but) = match remote.take_in(origin) {
+            Outcome::Own(own) => (Some(own.item), own.bytes, own.but),
+            Outcome::New => match read() {
+                Some((item, bytes)) => (Some(item), bytes, ConnectionId::NONE),
+                None => (None, 0, ConnectionId::NONE),
+            },
+            Outcome::Twice => (None, 0, ConnectionId::NONE),
+        };
+        let item = item.map(|item| with_position(&item, position));
+        kept.push(position, Entry { item, bytes, at: Time(0), but, origin });
+        kept.trim(&self.history);
+        true
     }
 
-    /// The offset that this id names. `None` if it is no id of this history, or names what is still to come.
-    pub(crate) fn locate(&self, id: &str, now: Time) -> Option<u64> {
-        let position: Position = id.parse().ok()?;
-        let is_of_here = position.epoch == self.epoch && position.offset <= self.lock(Some(now)).head;
-        is_of_here.then_some(position.offset)
+    /// All up to this position was handed in: from now on what is published goes the usual way.
+    pub(crate) fn set_live(&self, head: Position) {
+        let mut kept = self.lock(None);
+        if head > kept.head {
+            kept.begin_at(head);
+        }
+        let offset = kept.head.offset;
+        if let Some(remote) = &mut kept.remote {
+            remote.set_live(offset);
+        }
     }
 
-    /// The publications behind this offset up to another, but no more than so many.
-    pub(crate) fn read(&self, after: u64, up_to: u64, most: usize, now: Time) -> Found<T> {
+    /// The others can't be reached. False: that was known.
+    pub(crate) fn set_down(&self) -> bool {
+        self.lock(None).remote.as_mut().is_some_and(Remote::set_down)
+    }
+
+    /// One more wants to know what is published. The first has it read, `from` where it was read to.
+    pub(crate) fn follow(&self, read: impl FnOnce(Option<Position>) -> bool) {
+        let mut kept = self.lock(None);
+        let head = kept.head;
+        if let Some(remote) = &mut kept.remote {
+            remote.follow(|| read(Some(head).filter(|head| head.epoch > 0)));
+        }
+    }
+
+    /// One less. After the last it is not read any more.
+    pub(crate) fn unfollow(&self, stop: impl FnOnce()) {
+        if let Some(remote) = &mut self.lock(None).remote {
+            remote.unfollow(stop);
+        }
+    }
+
+    /// Where those are who get what comes from now on. `None`: it is not known before the broker has said so.
+    pub(crate) fn present(&self) -> Option<Place> {
+        let kept = self.lock(None);
+        match &kept.remote {
+            Some(remote) => remote.present().map(|ahead| Place { position: kept.head, ahead }),
+            None => Some(Place { position: kept.head, ahead: Origin::default() }),
+        }
+    }
+
+    /// Where those are who came before it was known: at what was the newest then.
+    pub(crate) fn beginning(&self) -> Option<Place> {
+        let kept = self.lock(None);
+        let (offset, node) = match &kept.remote {
+            Some(remote) => (remote.beginning()?, remote.node),
+            None => (0, 0),
+        };
+        let position = Position { offset, ..kept.head };
+        Some(Place { position, ahead: Origin { node, sequence: 0 } })
+    }
+
+    /// Whether it will be known, as soon as the broker answers.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.lock(None).remote.as_ref().is_some_and(Remote::is_awaited)
+    }
+
+    /// The place that this id names. `None`: it is no id of this history, or names what is still to come.
+    pub(crate) fn locate(&self, id: &str, now: Time) -> Option<Place> {
+        let place: Place = id.parse().ok()?;
         let kept = self.lock(Some(now));
-        let (first, last) = (kept.first().max(after + 1), up_to.min(kept.head));
-        let lost = first - (after + 1);
-        let count = usize::try_from((last + 1).saturating_sub(first)).unwrap_or(usize::MAX).min(most);
-        let skipped = usize::try_from(first - kept.first()).unwrap_or(usize::MAX);
-        let entries = kept.entries.iter().skip(skipped).take(count);
-        let items = entries.zip(first..).map(|(entry, offset)| Logged {
-            offset,
-            item: entry.item.clone(),
-            but: entry.but,
-        });
-        Found { lost, items: items.collect() }
+        if place.position.epoch != kept.head.epoch || place.position > kept.head {
+            return None;
+        }
+        match &kept.remote {
+            Some(remote) => Some(Place { ahead: remote.locate(place.ahead)?, ..place }),
+            None => Some(place).filter(|place| place.ahead.sequence == 0),
+        }
+    }
+
+    /// The publications behind a place up to another, but no more than so many.
+    pub(crate) fn read(&self, after: &Place, up_to: Option<&Place>, most: usize, now: Time) -> Found<T> {
+        self.lock(Some(now)).read(after, up_to, most)
     }
 
     /// A reactor is going to be notified. False: it was, and has not looked yet.
@@ -163,10 +282,73 @@ impl<T: Clone> Log<T> {
     }
 }
 
-impl<T> Kept<T> {
+impl<T: Clone> Kept<T> {
+    fn read(&self, after: &Place, up_to: Option<&Place>, most: usize) -> Found<T> {
+        let (mut from, mut lost, first) = (*after, None, self.first());
+        if from.position.epoch != self.head.epoch {
+            lost = Some(Lost::Unknown);
+            let known = self.remote.as_ref().and_then(Remote::beginning).unwrap_or(0);
+            from.position = Position { offset: known.max(first - 1), ..self.head };
+        } else if from.position.offset + 1 < first {
+            lost = Some(Lost::Count(first - 1 - from.position.offset));
+            from.position.offset = first - 1;
+        }
+        let last = up_to.map_or(self.head, |place| place.position.min(self.head)).offset;
+        let (mut to, mut items, mut visits) = (from, Vec::new(), 0);
+        let skipped = usize::try_from(from.position.offset + 1 - first).unwrap_or(usize::MAX);
+        for entry in self.entries.iter().skip(skipped) {
+            if to.position.offset >= last || visits == most {
+                break;
+            }
+            visits += 1;
+            to.position.offset += 1;
+            let is_past = to.is_past(entry.origin);
+            to.pass(entry.origin);
+            if let Some(item) = entry.item.as_ref().filter(|_| !is_past) {
+                let is_ahead = to.ahead.sequence > 0;
+                items.push(Logged { place: to, item: item.clone(), but: entry.but, is_ahead });
+            }
+        }
+        if let Some(remote) = self.remote.as_ref().filter(|_| to.position == self.head) {
+            for own in remote.ahead_of(to.ahead, up_to.map(|place| place.ahead)) {
+                if visits == most {
+                    break;
+                }
+                visits += 1;
+                to.ahead = Origin { node: remote.node, sequence: own.sequence };
+                items.push(Logged { place: to, item: own.item.clone(), but: own.but, is_ahead: true });
+            }
+        }
+        Found { lost, from, items, to, visits }
+    }
+}
+
+impl<T: Clone> Kept<T> {
+    fn new(epoch: u64, remote: Option<Remote<T>>) -> Self {
+        let head = Position { epoch, offset: 0 };
+        Self { entries: VecDeque::new(), bytes: 0, head, now: Time(0), remote }
+    }
+
     /// The offset of the oldest that is kept, or of the next to come.
     fn first(&self) -> u64 {
-        self.head + 1 - self.entries.len() as u64
+        self.head.offset + 1 - self.entries.len() as u64
+    }
+
+    /// Nothing is kept up to here.
+    fn begin_at(&mut self, head: Position) {
+        self.entries.clear();
+        self.bytes = 0;
+        if let Some(remote) = self.remote.as_mut().filter(|_| head.epoch != self.head.epoch) {
+            remote.begin_epoch();
+        }
+        self.head = head;
+    }
+
+    fn push(&mut self, position: Position, entry: Entry<T>) {
+        self.head = position;
+        self.bytes += entry.bytes;
+        let at = self.now;
+        self.entries.push_back(Entry { at, ..entry });
     }
 
     fn trim(&mut self, history: &History) {
@@ -192,19 +374,32 @@ pub(crate) struct Logs<T> {
     logs: Mutex<HashMap<Arc<str>, Arc<Log<T>>>>,
 }
 
+/// Where the positions of a history come from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Order {
+    /// It is this server's alone, and of this epoch.
+    Own(u64),
+    /// Of a broker, to which this server is a node with this number.
+    Broker(u64),
+}
+
 impl<T: Clone> Logs<T> {
     pub(crate) fn new() -> Self {
         Self { is_any: AtomicBool::new(false), logs: Mutex::new(HashMap::new()) }
     }
 
     /// Adds one. False: there is one already.
-    pub(crate) fn declare(&self, topic: &str, epoch: u64, history: History, reactors: usize) -> bool {
+    pub(crate) fn declare(&self, topic: &str, order: Order, history: History, reactors: usize) -> bool {
         let mut logs = self.lock();
         if logs.contains_key(topic) {
             return false;
         }
         let name: Arc<str> = topic.into();
-        logs.insert(name.clone(), Arc::new(Log::new(name, epoch, history, reactors)));
+        let kept = match order {
+            Order::Own(epoch) => Kept::new(epoch, None),
+            Order::Broker(node) => Kept::new(0, Some(Remote::new(node))),
+        };
+        logs.insert(name.clone(), Arc::new(Log::new(name, kept, history, reactors)));
         self.is_any.store(true, Ordering::Release);
         true
     }
@@ -214,6 +409,13 @@ impl<T: Clone> Logs<T> {
             return None;
         }
         self.lock().get(topic).cloned()
+    }
+
+    /// All of them, by name.
+    pub(crate) fn all(&self) -> Vec<Arc<Log<T>>> {
+        let mut all: Vec<_> = self.lock().values().cloned().collect();
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        all
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Arc<Log<T>>>> {
@@ -227,7 +429,19 @@ mod tests {
     use crate::sync::model;
 
     fn log(history: History) -> Log<u64> {
-        Log::new("t".into(), 0xe, history, 1)
+        Log::new("t".into(), Kept::new(0xe, None), history, 1)
+    }
+
+    fn place(offset: u64) -> Place {
+        Place { position: Position { epoch: 0xe, offset }, ahead: Origin::default() }
+    }
+
+    fn lost<T>(found: &Found<T>) -> u64 {
+        match found.lost {
+            Some(Lost::Count(count)) => count,
+            Some(Lost::Unknown) => u64::MAX,
+            None => 0,
+        }
     }
 
     /// Publishes so many of 10 bytes, one a millisecond; what is kept then.
@@ -238,9 +452,9 @@ mod tests {
             for number in 1..=count {
                 log.append(Some(Time(number)), 10, ConnectionId::NONE, |position| position.offset);
             }
-            let found = log.read(0, u64::MAX, usize::MAX, Time(count));
-            assert_eq!((found.lost, log.head()), (kept.start() - 1, count));
-            let items = found.items.iter().map(|published| (published.offset, published.item));
+            let found = log.read(&place(0), None, usize::MAX, Time(count));
+            assert_eq!((lost(&found), found.to), (kept.start() - 1, place(count)));
+            let items = found.items.iter().map(|published| (published.place.position.offset, published.item));
             assert!(items.eq(kept.clone().map(|number| (number, number))), "{:?}", found.items);
         });
     }
@@ -262,9 +476,10 @@ mod tests {
         model(|| {
             let log = log(History::new(100).max_age(Duration::from_secs(1)));
             log.append(Some(Time(0)), 1, ConnectionId::NONE, |position| position.offset);
-            assert_eq!(log.read(0, 1, 9, Time(1000)).lost, 0);
-            assert_eq!(log.read(0, 1, 9, Time(1001)).lost, 1);
-            assert_eq!(log.read(1, 1, 9, Time(1001)).lost, 0);
+            let lost_at = |after, now| lost(&log.read(&place(after), Some(&place(1)), 9, Time(now)));
+            assert_eq!(lost_at(0, 1000), 0);
+            assert_eq!(lost_at(0, 1001), 1);
+            assert_eq!(lost_at(1, 1001), 0);
         });
     }
 
@@ -281,14 +496,16 @@ mod tests {
                 ("e.0", Some(0)),
                 ("e.6", None),
                 ("d.5", None),
+                ("f.1", None),
+                ("e.5.1.1", None),
                 ("5", None),
                 ("", None),
             ] {
-                assert_eq!(log.locate(id, Time(0)), found, "{id}");
+                assert_eq!(log.locate(id, Time(0)), found.map(place), "{id}");
             }
-            let found = log.read(2, 4, 1, Time(0));
-            assert_eq!((found.lost, found.items.len(), found.items[0].offset), (0, 1, 3));
-            assert_eq!(log.read(5, 9, 9, Time(0)).items.len(), 0);
+            let found = log.read(&place(2), Some(&place(4)), 1, Time(0));
+            assert_eq!((lost(&found), found.items.len(), found.items[0].place), (0, 1, place(3)));
+            assert_eq!(log.read(&place(5), None, 9, Time(0)).items.len(), 0);
         });
     }
 }

@@ -46,6 +46,17 @@ pub(crate) struct Subscription {
 /// Members for whom a topic has room at first. Later it grows by an eighth, so that what no member pays for is small.
 const MEMBERS_FIRST: usize = 4;
 
+/// What a member has left behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// The last member has moved to its place, and has to know.
+    Moved(ConnectionId),
+    /// It was the last one of this topic.
+    Empty(Arc<str>),
+    /// It stood last.
+    Nobody,
+}
+
 impl Topics {
     /// Bytes of the tables in which all topics stand.
     pub(crate) fn table_bytes(&self) -> usize {
@@ -97,21 +108,15 @@ impl Topics {
         Subscription { topic: place, position: topic.members.len() - 1 }
     }
 
-    /// Takes a member out. The last one moves to its place and is returned, so that it can be told.
-    pub(crate) fn leave(
-        &mut self,
-        reactor: usize,
-        subscription: Subscription,
-        index: &TopicIndex,
-    ) -> Option<ConnectionId> {
-        let topic = self.topics.get_mut(subscription.topic)?.as_mut()?;
+    /// Takes a member out.
+    pub(crate) fn leave(&mut self, reactor: usize, subscription: Subscription, index: &TopicIndex) -> Left {
+        let Some(Some(topic)) = self.topics.get_mut(subscription.topic) else { return Left::Nobody };
         topic.members.swap_remove(subscription.position);
         if topic.members.is_empty() {
-            self.close(subscription.topic, reactor, index);
-            return None;
+            return self.close(subscription.topic, reactor, index).map_or(Left::Nobody, Left::Empty);
         }
         topic.counts.set(reactor, topic.members.len());
-        topic.members.get(subscription.position).copied()
+        topic.members.get(subscription.position).map_or(Left::Nobody, |moved| Left::Moved(*moved))
     }
 
     fn open(&mut self, name: &str, reactor: usize, index: &TopicIndex) -> usize {
@@ -127,14 +132,15 @@ impl Topics {
         place
     }
 
-    fn close(&mut self, place: usize, reactor: usize, index: &TopicIndex) {
-        let Some(topic) = self.topics[place].take() else { return };
+    fn close(&mut self, place: usize, reactor: usize, index: &TopicIndex) -> Option<Arc<str>> {
+        let topic = self.topics[place].take()?;
         self.places.remove(&topic.name);
         self.free.push(place);
         index.leave(&topic.name, reactor);
         if self.places.is_empty() {
             *self = Self::default();
         }
+        Some(topic.name)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Topics as data: the members of one reactor, and how many each reactor has.
+//! Topics as data: the members of one reactor, how many each reactor has, and what a topic keeps.
 //!
 //! This room knows no wire, no link and no mailbox. `tests/loom.rs` compiles it a second time.
 
@@ -6,9 +6,13 @@ mod index;
 mod log;
 mod members;
 mod position;
+mod remote;
 
 pub(crate) use index::{ARC_BYTES, Counts, TopicIndex};
 pub use log::History;
-pub(crate) use log::{Log, Logged, Logs};
+pub(crate) use log::{Found, Log, Logged, Logs, Lost, Order};
 pub use members::Subscribed;
-pub(crate) use members::{Subscription, Topics};
+pub(crate) use members::{Left, Subscription, Topics};
+pub use position::Position;
+pub(crate) use position::{Origin, Place};
+pub(crate) use remote::Way;

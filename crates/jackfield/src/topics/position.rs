@@ -4,16 +4,55 @@ use std::fmt;
 use std::str::FromStr;
 
 /// A place in the history of a topic, as `epoch.offset`: the epoch in hexadecimal tells one history from every other,
-/// also from that of the same topic before a restart; the offset counts what was published, from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Position {
-    pub(crate) epoch: u64,
-    pub(crate) offset: u64,
+/// also from that of the same topic before a restart, and later ones are higher; the offset counts what was published,
+/// from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Which history. Zero: none that is known yet.
+    pub epoch: u64,
+    /// How many publications there have been up to here.
+    pub offset: u64,
 }
 
-/// This text is no position.
+/// Who published something first: a number of the node, and the number of the publication among those of the node for
+/// the same topic, from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub(crate) node: u64,
+    pub(crate) sequence: u64,
+}
+
+/// How much of a topic somebody has got: all up to a position, and of one node's own besides all up to a number, which
+/// were given out while the node could not reach the others. On the wire `epoch.offset`, or `epoch.offset.node.number`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) position: Position,
+    pub(crate) ahead: Origin,
+}
+
+/// This text is no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NotAPosition;
+pub(crate) struct NotAPlace;
+
+impl Place {
+    /// Whether somebody who is here has got this already, although it stands behind.
+    pub(crate) fn is_past(&self, origin: Origin) -> bool {
+        self.ahead.node == origin.node && origin.sequence <= self.ahead.sequence
+    }
+
+    /// This has come where it belongs: behind the last of those that somebody has got before, none is ahead any more.
+    pub(crate) fn pass(&mut self, origin: Origin) {
+        if self.ahead.node == origin.node && origin.sequence >= self.ahead.sequence {
+            self.ahead.sequence = 0;
+        }
+    }
+
+    /// Whether somebody who is here has got something that another has not.
+    pub(crate) fn is_beyond(&self, other: &Self) -> bool {
+        self.position > other.position
+            || (self.position == other.position && self.ahead.sequence > other.ahead.sequence)
+    }
+}
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -21,15 +60,30 @@ impl fmt::Display for Position {
     }
 }
 
-impl FromStr for Position {
-    type Err = NotAPosition;
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.position)?;
+        match self.ahead {
+            Origin { sequence: 0, .. } => Ok(()),
+            Origin { node, sequence } => write!(f, ".{node:x}.{sequence}"),
+        }
+    }
+}
+
+impl FromStr for Place {
+    type Err = NotAPlace;
 
     /// Reads what `Display` writes, and nothing else.
-    fn from_str(text: &str) -> Result<Self, NotAPosition> {
-        let (epoch, offset) = text.split_once('.').ok_or(NotAPosition)?;
-        let epoch = u64::from_str_radix(epoch, 16).map_err(|_| NotAPosition)?;
-        let position = Self { epoch, offset: offset.parse().map_err(|_| NotAPosition)? };
-        if position.to_string() == text { Ok(position) } else { Err(NotAPosition) }
+    fn from_str(text: &str) -> Result<Self, NotAPlace> {
+        let mut parts = text.split('.');
+        let mut number = |radix| match parts.next() {
+            Some(part) => u64::from_str_radix(part, radix).map(Some).map_err(|_| NotAPlace),
+            None => Ok(None),
+        };
+        let (epoch, offset) = (number(16)?.ok_or(NotAPlace)?, number(10)?.ok_or(NotAPlace)?);
+        let (node, sequence) = (number(16)?.unwrap_or(0), number(10)?.unwrap_or(0));
+        let place = Self { position: Position { epoch, offset }, ahead: Origin { node, sequence } };
+        if place.to_string() == text { Ok(place) } else { Err(NotAPlace) }
     }
 }
 
@@ -39,14 +93,46 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_and_nothing_else() {
-        for position in [(0, 0), (0x1f, 17), (u64::MAX, u64::MAX)] {
-            let position = Position { epoch: position.0, offset: position.1 };
-            assert_eq!(position.to_string().parse(), Ok(position));
+        for (epoch, offset, node, sequence) in [
+            (0, 0, 0, 0),
+            (0x1f, 17, 0, 0),
+            (u64::MAX, u64::MAX, 0, 0),
+            (1, 2, 0xabc, 7),
+            (u64::MAX, u64::MAX, u64::MAX, u64::MAX),
+        ] {
+            let place = Place { position: Position { epoch, offset }, ahead: Origin { node, sequence } };
+            assert_eq!(place.to_string().parse(), Ok(place));
         }
-        for text in
-            ["", ".", "1", "1.", ".1", "1.1.1", "+1.1", "1.+1", "01.1", "1.01", "F.1", "1.-1", "g.1", "1. 1"]
-        {
-            assert_eq!(text.parse::<Position>(), Err(NotAPosition), "{text}");
+        for text in [
+            "",
+            ".",
+            "1",
+            "1.",
+            ".1",
+            "1.1.1",
+            "1.1.1.",
+            "1.1.1.0",
+            "1.1.1.1.1",
+            "1.1.01.1",
+            "+1.1",
+            "1.+1",
+            "01.1",
+            "1.01",
+            "F.1",
+            "1.-1",
+            "g.1",
+            "1. 1",
+        ] {
+            assert_eq!(text.parse::<Place>(), Err(NotAPlace), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_its_own_node_is_ahead() {
+        let place =
+            Place { position: Position { epoch: 1, offset: 5 }, ahead: Origin { node: 3, sequence: 2 } };
+        for (node, sequence, is_past) in [(3, 1, true), (3, 2, true), (3, 3, false), (4, 1, false)] {
+            assert_eq!(place.is_past(Origin { node, sequence }), is_past);
         }
     }
 }

@@ -3,7 +3,9 @@
 // Each test binary uses its own part of this.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod hub;
 pub mod probe;
+pub mod reader;
 pub mod real;
 pub mod socket;
 

@@ -1,0 +1,137 @@
+//! A publication as bytes, on its way to another node.
+//!
+//! One byte of version, one that says what it is, and then: the text; the bytes; or of an event the length of its encoded
+//! form (a number of four bytes, the highest there is for none), that form, a byte that says whether it has data, and the
+//! data. Numbers are big-endian.
+
+use crate::message::prepared::{MadeOf, Prepared};
+use jackfield_proto::websocket::Message;
+
+const VERSION: u8 = 1;
+const NONE: u32 = u32::MAX;
+
+impl Prepared {
+    /// Itself as bytes.
+    pub(crate) fn pack(&self) -> Vec<u8> {
+        let (kind, first, second) = match self.made_of() {
+            MadeOf::Text(text) => (b't', text, None),
+            MadeOf::Binary(bytes) => (b'b', bytes, None),
+            MadeOf::Event(data, event) => (b'e', data.unwrap_or_default(), Some((data.is_some(), event))),
+        };
+        let mut packet =
+            Vec::with_capacity(first.len() + second.and_then(|(_, event)| event).map_or(0, <[u8]>::len) + 7);
+        packet.extend([VERSION, kind]);
+        if let Some((has_data, event)) = second {
+            let length = event.map_or(Ok(NONE), |event| u32::try_from(event.len())).unwrap_or(NONE);
+            packet.extend(length.to_be_bytes());
+            packet.extend_from_slice(event.filter(|_| length != NONE).unwrap_or_default());
+            packet.push(u8::from(has_data));
+        }
+        packet.extend_from_slice(first);
+        packet
+    }
+
+    /// Reads what [`Prepared::pack`] writes. `None`: it is nothing like it.
+    pub(crate) fn unpack(packet: &[u8]) -> Option<Self> {
+        let (&[version, kind], rest) = packet.split_first_chunk()?;
+        match (version, kind) {
+            (VERSION, b't') => Some(Self::of_message(Message::Text(text(rest)?))),
+            (VERSION, b'b') => Some(Self::of_message(Message::Binary(rest))),
+            (VERSION, b'e') => unpack_event(rest),
+            _ => None,
+        }
+    }
+}
+
+fn unpack_event(rest: &[u8]) -> Option<Prepared> {
+    let (length, rest) = rest.split_first_chunk()?;
+    let (event, rest) = match u32::from_be_bytes(*length) {
+        NONE => (None, rest),
+        length => {
+            let (event, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+            (Some(event), rest)
+        }
+    };
+    if event.is_some_and(|event| !is_one_event(event)) {
+        return None;
+    }
+    match rest.split_first()? {
+        (1, data) => Some(Prepared::of_encoded_event(Some(text(data)?), event)),
+        (0, []) => Some(Prepared::of_encoded_event(None, event)),
+        _ => None,
+    }
+}
+
+/// Whether it ends where an event ends, and nowhere before.
+fn is_one_event(event: &[u8]) -> bool {
+    let end = event.windows(2).position(|two| two == b"\n\n").map(|at| at + 2);
+    text(event).is_some() && !event.contains(&b'\r') && (end == Some(event.len()) || event == b"\n")
+}
+
+fn text(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Form;
+    use jackfield_proto::sse::Event;
+
+    /// It comes out as it went in, and no part of it does.
+    #[track_caller]
+    fn check(prepared: &Prepared) {
+        let packet = prepared.pack();
+        let again = Prepared::unpack(&packet).expect("it is what was written");
+        for form in [Form::Frame, Form::Event, Form::Bytes] {
+            assert_eq!(prepared.encoded(form), again.encoded(form), "{form:?}");
+        }
+        assert_eq!(again.pack(), packet);
+        for end in 0..packet.len() {
+            let part =
+                Prepared::unpack(&packet[..end]).map(|part| part.encoded(Form::Bytes).map(<[u8]>::len));
+            assert!(part.is_none_or(|part| part < prepared.encoded(Form::Bytes).map(<[u8]>::len)));
+        }
+    }
+
+    #[test]
+    fn what_was_published_comes_out() {
+        check(&Prepared::new("text, ä"));
+        check(&Prepared::new(""));
+        check(&Prepared::new(&b"\x00\xff"[..]));
+        check(&Prepared::new(&b""[..]));
+        check(&Prepared::new(Event::data("a\r\nb").event("name").id("own").retry(5)));
+        check(&Prepared::new(Event::comment("only")));
+        check(&Prepared::new(Event::empty()));
+        check(&Prepared::new(Event::data("no event").event("a\nb")));
+        let used = Prepared::new("as an event too");
+        assert!(used.encoded(Form::Event).is_some());
+        check(&used);
+    }
+
+    #[test]
+    fn what_is_nothing_like_it_is_none() {
+        let event = |event: &[u8], rest: &[u8]| {
+            [b"\x01e", &(event.len() as u32).to_be_bytes()[..], event, rest].concat()
+        };
+        for packet in [
+            &b""[..],
+            b"\x01",
+            b"\x02tx",
+            b"\x01qx",
+            b"\x01t\xff",
+            b"\x01e\x00\x00\x00\x09x",
+            &event(b"data: x\n\n", b""),
+            &event(b"data: x\n\n", b"\x02"),
+            &event(b"data: x\n\n", b"\x00x"),
+            &event(b"data: x\n\n", b"\x01\xff"),
+            &event(b"data: x\n", b"\x00"),
+            &event(b"data: x\n\ndata: y\n\n", b"\x00"),
+            &event(b"data: x\ry\n\n", b"\x00"),
+            &event(b"", b"\x00"),
+        ] {
+            assert!(Prepared::unpack(packet).is_none(), "{packet:?}");
+        }
+        assert!(Prepared::unpack(&event(b"data: x\n\n", b"\x01x")).is_some());
+    }
+}

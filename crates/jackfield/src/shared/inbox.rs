@@ -1,0 +1,127 @@
+//! What comes in from the broker goes into the histories, and the reactors are told.
+
+use crate::message::Prepared;
+use crate::shared::Shared;
+use crate::shared::broker::{BrokerEvent, Inbox, Receive};
+use crate::shared::handle::Handle;
+use crate::shared::observer::Observer;
+use crate::topics::{Log, Origin, Position};
+use std::sync::{Arc, Weak};
+
+/// The server, as its broker's inbox sees it.
+struct Receiver {
+    shared: Weak<Shared>,
+    observer: Arc<dyn Observer>,
+}
+
+impl Handle {
+    /// Has the broker begin, if there is one.
+    pub(crate) fn start_broker(&self, observer: &Arc<dyn Observer>) {
+        let Some(cluster) = &self.shared().cluster else { return };
+        let teller = observer.clone();
+        cluster.set_teller(move |event| teller.on_broker(event));
+        let receiver = Receiver { shared: Arc::downgrade(&self.0), observer: observer.clone() };
+        cluster.broker.start(Inbox(Arc::new(receiver)));
+    }
+
+    /// Has the topic of a history read, for as long as this lives.
+    pub(crate) fn follow(&self, log: &Arc<Log<Prepared>>) -> Following {
+        if let Some(cluster) = &self.shared().cluster {
+            log.follow(|from| cluster.follow(log, from));
+        }
+        Following { log: log.clone(), handle: self.clone() }
+    }
+}
+
+impl Receive for Receiver {
+    fn receive(&self, topic: &str, messages: &[(Position, Vec<u8>)]) {
+        let Some((handle, log)) = self.find(topic) else { return };
+        let mut is_new = false;
+        for (position, message) in messages {
+            let (origin, packet) = split(message);
+            let read = || Prepared::unpack(packet).map(|item| (item, packet.len()));
+            is_new |= log.take_in(*position, origin, read, |item, position| item.with_id(position));
+        }
+        if is_new {
+            handle.notify(&log, usize::MAX);
+        }
+    }
+
+    fn live(&self, topic: &str, head: Position) {
+        if let Some((handle, log)) = self.find(topic) {
+            log.set_live(head);
+            handle.notify_all(&log);
+        }
+    }
+
+    fn up(&self) {
+        let Some(handle) = self.handle() else { return };
+        if let Some(cluster) = &handle.shared().cluster {
+            cluster.set_up(true);
+            self.observer.on_broker(BrokerEvent::Up);
+        }
+    }
+
+    fn down(&self, why: &str) {
+        let Some(handle) = self.handle() else { return };
+        if let Some(cluster) = &handle.shared().cluster {
+            cluster.set_up(false);
+            for log in handle.shared().logs.all() {
+                set_down(&handle, &log);
+            }
+            self.observer.on_broker(BrokerEvent::Down { why });
+        }
+    }
+
+    fn topic_down(&self, topic: &str, why: &str) {
+        if let Some((handle, log)) = self.find(topic) {
+            set_down(&handle, &log);
+            self.observer.on_broker(BrokerEvent::TopicDown { topic, why });
+        }
+    }
+}
+
+impl Receiver {
+    fn handle(&self) -> Option<Handle> {
+        self.shared.upgrade().map(Handle)
+    }
+
+    fn find(&self, topic: &str) -> Option<(Handle, Arc<Log<Prepared>>)> {
+        let handle = self.handle()?;
+        let log = handle.shared().logs.find(topic)?;
+        Some((handle, log))
+    }
+}
+
+/// What waits goes to the members here now.
+fn set_down(handle: &Handle, log: &Arc<Log<Prepared>>) {
+    if log.set_down() {
+        handle.notify_all(log);
+    }
+}
+
+/// Who has published a message, and what it is.
+fn split(message: &[u8]) -> (Origin, &[u8]) {
+    let parts = message.split_first_chunk().and_then(|(node, rest)| Some((node, rest.split_first_chunk()?)));
+    match parts {
+        Some((node, (sequence, packet))) => {
+            (Origin { node: u64::from_be_bytes(*node), sequence: u64::from_be_bytes(*sequence) }, packet)
+        }
+        None => (Origin::default(), &[]),
+    }
+}
+
+/// The topic of a history is read as long as this lives, if it goes through a broker.
+#[derive(Debug)]
+pub(crate) struct Following {
+    pub(crate) log: Arc<Log<Prepared>>,
+    handle: Handle,
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        if let Some(cluster) = &self.handle.shared().cluster {
+            self.log.unfollow(|| cluster.unfollow(&self.log));
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! What a history has besides, if its publications go through a broker: they go out first, and come back with their
+//! position.
+//!
+//! While the broker can't be reached, the members here get what is published here at once, ahead of its position. It is
+//! known by its number when it comes back, so that nobody gets it twice.
+
+use crate::topics::position::Origin;
+use jackfield_reactor::ConnectionId;
+use std::collections::VecDeque;
+
+/// Publications that are out at most: more are refused.
+const OUT_MAX: usize = 1 << 14;
+
+/// Nodes whose last number is known at most. The one that was silent for longest makes room.
+const NODES_MAX: usize = 256;
+
+#[derive(Debug)]
+pub(crate) struct Remote<T> {
+    pub(crate) node: u64,
+    /// The number of the last publication of this node.
+    sequence: u64,
+    /// All that the broker has was handed in, and what comes is too.
+    is_live: bool,
+    /// What is sent out is expected back soon.
+    is_up: bool,
+    /// The offset of the newest when it became live, in the present epoch.
+    live_from: u64,
+    followers: usize,
+    /// What is out, in its order.
+    out: VecDeque<Own<T>>,
+    /// The last number of each node, the one that was silent for longest first.
+    nodes: Vec<Origin>,
+}
+
+/// A publication of this node that has not come back.
+#[derive(Debug)]
+pub(crate) struct Own<T> {
+    pub(crate) sequence: u64,
+    pub(crate) item: T,
+    pub(crate) bytes: usize,
+    pub(crate) but: ConnectionId,
+}
+
+/// What became of a publication that was to go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// It is out, and comes back.
+    Out,
+    /// It waits for the broker, and goes to the members here at once.
+    Ahead,
+    /// There is no more room for what waits: nobody else gets it.
+    Full { is_up: bool },
+}
+
+/// What comes in.
+#[derive(Debug)]
+pub(crate) enum Outcome<T> {
+    /// This node has sent it, and still has it.
+    Own(Own<T>),
+    New,
+    /// It was here before.
+    Twice,
+}
+
+impl<T: Clone> Remote<T> {
+    pub(crate) fn new(node: u64) -> Self {
+        Self {
+            node,
+            sequence: 0,
+            is_live: false,
+            is_up: false,
+            live_from: 0,
+            followers: 0,
+            out: VecDeque::new(),
+            nodes: Vec::new(),
+        }
+    }
+
+    pub(crate) fn send_out(
+        &mut self,
+        item: &T,
+        bytes: usize,
+        but: ConnectionId,
+        send: impl FnOnce(Origin) -> bool,
+    ) -> Way {
+        let sequence = self.sequence + 1;
+        if self.out.len() >= OUT_MAX || !send(Origin { node: self.node, sequence }) {
+            return Way::Full { is_up: self.is_up };
+        }
+        self.sequence = sequence;
+        if self.followers > 0 {
+            self.out.push_back(Own { sequence, item: item.clone(), bytes, but });
+        }
+        if self.is_up { Way::Out } else { Way::Ahead }
+    }
+
+    pub(crate) fn take_in(&mut self, origin: Origin) -> Outcome<T> {
+        if !self.is_news(origin) {
+            return Outcome::Twice;
+        }
+        if origin.node == self.node {
+            let older = self.out.partition_point(|own| own.sequence < origin.sequence);
+            self.out.drain(..older);
+            if self.out.front().is_some_and(|own| own.sequence == origin.sequence) {
+                return self.out.pop_front().map_or(Outcome::New, Outcome::Own);
+            }
+        }
+        Outcome::New
+    }
+
+    /// Whether this is a higher number than any before of its node, which it is from now on not any more.
+    fn is_news(&mut self, origin: Origin) -> bool {
+        let known = self.nodes.iter().position(|known| known.node == origin.node);
+        if known.is_some_and(|at| self.nodes[at].sequence >= origin.sequence) {
+            return false;
+        }
+        match known {
+            Some(at) => drop(self.nodes.remove(at)),
+            None if self.nodes.len() >= NODES_MAX => drop(self.nodes.remove(0)),
+            None => {}
+        }
+        self.nodes.push(origin);
+        true
+    }
+
+    /// All that comes in the new epoch is new to those who are here.
+    pub(crate) fn begin_epoch(&mut self) {
+        self.live_from = 0;
+    }
+
+    pub(crate) fn set_live(&mut self, offset: u64) {
+        if !self.is_live {
+            self.live_from = offset;
+        }
+        (self.is_live, self.is_up) = (self.followers > 0, true);
+    }
+
+    pub(crate) fn set_down(&mut self) -> bool {
+        std::mem::replace(&mut self.is_up, false)
+    }
+
+    /// `read` has it read, and says whether the broker is there.
+    pub(crate) fn follow(&mut self, read: impl FnOnce() -> bool) {
+        self.followers += 1;
+        if self.followers == 1 {
+            self.is_up = read();
+        }
+    }
+
+    pub(crate) fn unfollow(&mut self, stop: impl FnOnce()) {
+        self.followers -= 1;
+        if self.followers == 0 {
+            self.is_live = false;
+            self.out.clear();
+            stop();
+        }
+    }
+
+    /// How far ahead those are who begin now, if that can be said.
+    pub(crate) fn present(&self) -> Option<Origin> {
+        let sequence = if self.is_up { 0 } else { self.sequence };
+        (self.is_live || !self.is_up).then_some(Origin { node: self.node, sequence })
+    }
+
+    /// The offset from which those get all who came before it was live.
+    pub(crate) fn beginning(&self) -> Option<u64> {
+        self.is_live.then_some(self.live_from)
+    }
+
+    pub(crate) fn is_awaited(&self) -> bool {
+        !self.is_live && self.is_up
+    }
+
+    /// How far ahead somebody is who says so. `None`: that is not to be known here.
+    pub(crate) fn locate(&self, ahead: Origin) -> Option<Origin> {
+        let last =
+            |node| self.nodes.iter().find(|known| known.node == node).map_or(0, |known| known.sequence);
+        let is_known = match ahead.node {
+            _ if !self.is_live => false,
+            _ if ahead.sequence == 0 => return Some(Origin { node: self.node, sequence: 0 }),
+            node if node == self.node => ahead.sequence <= self.sequence,
+            node => ahead.sequence <= last(node),
+        };
+        is_known.then_some(ahead)
+    }
+
+    /// What is given out ahead of its position, behind what somebody has got and up to what another has.
+    pub(crate) fn ahead_of(&self, got: Origin, up_to: Option<Origin>) -> impl Iterator<Item = &Own<T>> {
+        let number = |ahead: Origin| if ahead.node == self.node { ahead.sequence } else { 0 };
+        let (from, to) = (number(got), up_to.map_or(u64::MAX, number));
+        let is_ahead = move |own: &&Own<T>| !self.is_up && own.sequence > from && own.sequence <= to;
+        self.out.iter().filter(is_ahead)
+    }
+}

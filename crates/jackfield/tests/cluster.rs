@@ -1,0 +1,367 @@
+//! Two servers with one broker: members on both get one order, each publication once, or are told.
+
+mod support;
+
+use jackfield::test::{TestOptions, TestServer};
+use jackfield::{BrokerEvent, Handle, History, Observer, Published};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use support::hub::{Faults, Hub, Node};
+use support::reader::{Reader, Seen, Streamer, data};
+
+struct Site {
+    server: TestServer,
+    node: Node,
+}
+
+/// What the observer was told.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Vec<String>>>);
+
+impl Observer for Told {
+    fn on_broker(&self, event: BrokerEvent<'_>) {
+        self.0.lock().unwrap().push(format!("{event:?}"));
+    }
+}
+
+impl Site {
+    fn new(hub: &Hub, number: u64, history: History) -> Self {
+        Self::with(hub, number, history, 1000, Told::default())
+    }
+
+    fn with(hub: &Hub, number: u64, history: History, queue_max: usize, told: Told) -> Self {
+        let node = hub.node(number, queue_max);
+        node.set_up(true);
+        let options = TestOptions {
+            broker: Some(Arc::new(node.clone())),
+            observer: Arc::new(told),
+            ..TestOptions::default()
+        };
+        let server = TestServer::with_options(options, |_peer| Streamer);
+        assert!(server.handle().declare_topic("t", history));
+        Self { server, node }
+    }
+
+    fn handle(&self) -> Handle {
+        self.server.handle()
+    }
+
+    fn publish(&mut self, text: &str) -> Published {
+        let published = self.handle().publish("t", text);
+        self.server.run();
+        published
+    }
+
+    fn read(&mut self, last: &str) -> Reader {
+        Reader::connect(&mut self.server, "t", last)
+    }
+}
+
+/// Everything arrives everywhere.
+fn settle(sites: &mut [Site]) {
+    for _ in 0..3 {
+        for site in &mut *sites {
+            site.node.pump(Faults::default());
+            site.server.run();
+        }
+    }
+}
+
+fn two(history: History) -> (Hub, [Site; 2]) {
+    let hub = Hub::default();
+    let sites = [Site::new(&hub, 0xa, history), Site::new(&hub, 0xb, history)];
+    (hub, sites)
+}
+
+#[test]
+fn members_of_both_get_one_order_with_the_ids_of_one_history() {
+    let (_hub, mut sites) = two(History::new(100));
+    let mut readers = [sites[0].read(""), sites[1].read("")];
+    settle(&mut sites);
+    for number in 0..10 {
+        assert_eq!(
+            sites[number % 2].publish(&number.to_string()),
+            Published::default(),
+            "it comes by the broker"
+        );
+    }
+    assert!(readers[0].take().is_empty());
+    settle(&mut sites);
+    let seen = readers.each_mut().map(Reader::take);
+    assert_eq!(seen[0], seen[1]);
+    let sent: BTreeSet<String> = (0..10).map(|number| number.to_string()).collect();
+    assert_eq!(seen[0].iter().map(|seen| seen.data.clone()).collect::<BTreeSet<_>>(), sent);
+    let ids: Vec<&str> = seen[0].iter().map(|seen| &*seen.id).collect();
+    assert_eq!(ids, (1..=10).map(|offset| format!("e.{offset}")).collect::<Vec<_>>());
+    // From each place of one on the other.
+    for at in 0..10 {
+        let mut reader = sites[1].read(&seen[0][at].id);
+        settle(&mut sites);
+        assert_eq!(reader.take(), seen[0][at + 1..]);
+        reader.reset();
+    }
+}
+
+/// One that is cut off: its own members get what it publishes at once; then all catch up.
+#[test]
+fn one_that_is_cut_off_serves_its_own_and_catches_up() {
+    let (_hub, mut sites) = two(History::new(100));
+    let mut readers = [sites[0].read(""), sites[1].read("")];
+    settle(&mut sites);
+    sites[0].publish("before");
+    settle(&mut sites);
+    // On its way when the cable goes.
+    sites[0].publish("on its way");
+    sites[0].node.set_up(false);
+    sites[0].server.run();
+    sites[0].publish("alone");
+    sites[1].publish("there");
+    settle(&mut sites);
+    let seen = readers.each_mut().map(Reader::take);
+    assert_eq!(data(&seen[0]), ["before", "on its way", "alone"]);
+    assert_eq!(data(&seen[1]), ["before", "there"]);
+    let ids: Vec<&str> = seen[0].iter().map(|seen| &*seen.id).collect();
+    assert_eq!(ids, ["e.1", "e.1.a.2", "e.1.a.3"], "ahead of their positions");
+    // One that comes back in between to the one that is cut off misses nothing, and gets nothing twice.
+    let mut back = sites[0].read(ids[1]);
+    assert_eq!(data(&back.take()), ["alone"]);
+    sites[0].node.set_up(true);
+    settle(&mut sites);
+    let seen = readers.each_mut().map(Reader::take);
+    assert_eq!(data(&seen[0]), ["there"]);
+    assert_eq!(data(&seen[1]), ["on its way", "alone"]);
+    assert_eq!(data(&back.take()), ["there"]);
+    // With an id from that time, on both.
+    for site in 0..2 {
+        for (id, rest) in [
+            (ids[2], &["there"][..]),
+            (ids[1], &["there", "alone"]),
+            (ids[0], &["there", "on its way", "alone"]),
+        ] {
+            let mut back = sites[site].read(id);
+            settle(&mut sites);
+            assert_eq!(data(&back.take()), rest, "{id}");
+            back.reset();
+        }
+    }
+}
+
+#[test]
+fn who_was_cut_off_longer_than_the_history_is_told_once() {
+    let (_hub, mut sites) = two(History::new(10));
+    let mut reader = sites[0].read("");
+    settle(&mut sites);
+    sites[0].publish("first");
+    settle(&mut sites);
+    assert_eq!(data(&reader.take()), ["first"]);
+    sites[0].node.set_up(false);
+    for number in 0..50 {
+        sites[1].publish(&number.to_string());
+        sites[1].node.pump(Faults::default());
+    }
+    sites[0].node.set_up(true);
+    settle(&mut sites);
+    let seen = reader.take();
+    assert_eq!((&*seen[0].name, &*seen[0].data, &*seen[0].id), ("resync", "{\"missed\":40}", "e.41"));
+    assert_eq!(data(&seen[1..]), (40..50).map(|number| number.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_broker_that_has_forgotten_everything_is_told_once() {
+    let (hub, mut sites) = two(History::new(10));
+    let mut reader = sites[0].read("");
+    settle(&mut sites);
+    sites[0].publish("old");
+    settle(&mut sites);
+    let old = reader.take();
+    sites[0].node.set_up(false);
+    sites[0].publish("between");
+    hub.forget();
+    sites[0].node.set_up(true);
+    settle(&mut sites);
+    sites[1].publish("new");
+    settle(&mut sites);
+    let seen = reader.take();
+    let shown: Vec<_> = seen.iter().map(|seen| (&*seen.name, &*seen.data, &*seen.id)).collect();
+    assert_eq!(
+        shown,
+        [
+            ("message", "between", "e.1.a.2"),
+            ("resync", "{\"missed\":null}", "f.0.a.2"),
+            ("message", "new", "f.2"),
+        ]
+    );
+    let mut back = sites[1].read(&old[0].id);
+    settle(&mut sites);
+    assert_eq!(data(&back.take()), ["{\"missed\":null}"]);
+}
+
+#[test]
+fn what_the_broker_has_lost_is_told() {
+    let (_hub, mut sites) = two(History::new(100));
+    let mut reader = sites[0].read("");
+    settle(&mut sites);
+    for number in 0..3 {
+        sites[1].publish(&number.to_string());
+    }
+    sites[1].node.pump(Faults::default());
+    sites[0].node.pump(Faults { loses: true, ..Faults::default() });
+    sites[0].server.run();
+    assert_eq!(data(&reader.take()), ["{\"missed\":1}", "1", "2"]);
+}
+
+/// Nothing is published that nobody keeps: the publisher is told, the observer and the metrics too.
+#[test]
+fn the_queue_of_one_that_is_cut_off_has_a_bound() {
+    let (hub, told) = (Hub::default(), Told::default());
+    let mut site = Site::with(&hub, 0xa, History::new(10), 3, told.clone());
+    let mut reader = site.read("");
+    settle(std::slice::from_mut(&mut site));
+    site.node.set_up(false);
+    site.server.run();
+    assert_eq!(site.handle().metrics().broker_down, 1);
+    let full: Vec<usize> = (0..5).map(|number| site.publish(&number.to_string()).full).collect();
+    assert_eq!(full, [0, 0, 0, 1, 1]);
+    assert_eq!(data(&reader.take()), ["0", "1", "2", "3", "4"], "members here get it all the same");
+    assert_eq!(site.handle().metrics().broker_refused, 2);
+    site.node.set_up(true);
+    settle(std::slice::from_mut(&mut site));
+    assert!(reader.take().is_empty());
+    let mut back = site.read("e.0");
+    settle(std::slice::from_mut(&mut site));
+    assert_eq!(data(&back.take()), ["0", "1", "2"], "the others were never kept");
+    let told = told.0.lock().unwrap().clone();
+    assert_eq!(told, ["Up", "Down { why: \"the cable is out\" }", "Refused", "Up"]);
+}
+
+/// A topic without members is not read, and read on when they come back.
+#[test]
+fn only_topics_with_members_are_read() {
+    let (_hub, mut sites) = two(History::new(100));
+    sites[1].publish("0");
+    settle(&mut sites);
+    let mut reader = sites[0].read("");
+    sites[1].publish("1");
+    sites[1].node.pump(Faults::default());
+    settle(&mut sites);
+    assert_eq!(data(&reader.take()), [""; 0], "all that is there already when the broker answers is old");
+    sites[1].publish("2");
+    settle(&mut sites);
+    assert_eq!(data(&reader.take()), ["2"]);
+    let last = reader.last().to_owned();
+    reader.reset();
+    sites[0].server.run();
+    sites[1].publish("3");
+    settle(&mut sites);
+    let mut back = sites[0].read(&last);
+    settle(&mut sites);
+    assert_eq!(data(&back.take()), ["3"]);
+}
+
+/// What may happen, by the number of a site or a reader.
+#[derive(Clone, Debug)]
+enum Act {
+    Publish(usize),
+    Pump(usize, Option<usize>, bool),
+    Cable(usize),
+    Cut(usize),
+    Move,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        4 => (0..2_usize).prop_map(Act::Publish),
+        4 => (0..2_usize, prop::option::of(0..4_usize), any::<bool>())
+            .prop_map(|(site, most, doubles)| Act::Pump(site, most, doubles)),
+        1 => (0..2_usize).prop_map(Act::Cable),
+        2 => (0..3_usize).prop_map(Act::Cut),
+        1 => Just(Act::Move),
+    ]
+}
+
+/// A reader that keeps what it got over all of its connections.
+struct Guest {
+    site: usize,
+    reader: Reader,
+    seen: Vec<Seen>,
+}
+
+impl Guest {
+    fn come_back(&mut self, sites: &mut [Site]) {
+        self.seen.extend(self.reader.take());
+        let last = self.seen.last().map_or("", |seen| &seen.id).to_owned();
+        let new = sites[self.site].read(&last);
+        std::mem::replace(&mut self.reader, new).reset();
+        sites.iter_mut().for_each(|site| site.server.run());
+    }
+
+    /// Everything once; what one site published in its order; and nothing is missing. From a resync on, which only one
+    /// that moves may get: it is told to begin anew.
+    fn check(&mut self, sent: usize, may_resync: bool) {
+        self.seen.extend(self.reader.take());
+        let resync = self.seen.iter().rposition(|seen| seen.name == "resync");
+        assert!(resync.is_none() || may_resync, "{:?}", self.seen);
+        let from = resync.map_or(0, |at| at + 1);
+        let mut last: BTreeMap<char, usize> = BTreeMap::new();
+        for seen in &self.seen[from..] {
+            let number: usize = seen.data[1..].parse().unwrap();
+            let site = seen.data.chars().next().unwrap();
+            let before = last.insert(site, number);
+            assert!(before.is_none_or(|before| before < number), "{} in {:?}", seen.data, self.seen);
+        }
+        if resync.is_none() {
+            assert_eq!(self.seen.len(), sent, "{:?}", self.seen);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The model: publications of both, cables out and in, deliveries in parts and twice, readers that are cut off and
+    /// come back to the same or to the other. What they got altogether is what was sent, once each.
+    #[test]
+    fn whatever_happens_all_get_everything_once(acts in prop::collection::vec(act(), 1..120)) {
+        let (_hub, mut sites) = two(History::new(1000));
+        // One reader on each, who stays with it, and one who moves.
+        let mut guests: Vec<Guest> = [0, 1, 0]
+            .map(|site| Guest { site, reader: sites[site].read(""), seen: Vec::new() })
+            .into();
+        settle(&mut sites);
+        // All have an id to come back with.
+        sites[0].publish("a0");
+        settle(&mut sites);
+        guests.iter_mut().for_each(|guest| guest.seen.extend(guest.reader.take()));
+        let (mut sent, mut is_up, mut numbers) = (1, [true; 2], [1, 0]);
+        for act in acts {
+            match act {
+                Act::Publish(site) => {
+                    sites[site].publish(&format!("{}{}", ["a", "b"][site], numbers[site]));
+                    numbers[site] += 1;
+                    sent += 1;
+                }
+                Act::Pump(site, hand_in_max, doubles) => {
+                    sites[site].node.pump(Faults { hand_in_max, doubles, loses: false });
+                    sites[site].server.run();
+                }
+                Act::Cable(site) => {
+                    is_up[site] = !is_up[site];
+                    sites[site].node.set_up(is_up[site]);
+                    sites[site].server.run();
+                }
+                Act::Cut(guest) => guests[guest].come_back(&mut sites),
+                Act::Move => {
+                    guests[2].site = 1 - guests[2].site;
+                    guests[2].come_back(&mut sites);
+                }
+            }
+        }
+        sites.iter().for_each(|site| site.node.set_up(true));
+        settle(&mut sites);
+        settle(&mut sites);
+        for (number, guest) in guests.iter_mut().enumerate() {
+            guest.check(sent, number == 2);
+        }
+    }
+}
