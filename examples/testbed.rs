@@ -6,13 +6,15 @@
 //! ```
 //!
 //! `--listen ADDR` (may be repeated), `--reactors N`, `--max-message BYTES`, `--tls ADDR --cert FILE --key FILE`,
-//! `--broadcast`, `--no-deflate`. It prints `listening on ADDR` for each listener, in the order in which they were given.
+//! `--broadcast`, `--no-deflate`, `--broker URL` (a Redis, by which several of them share their topics).
+//! It prints `listening on ADDR` for each listener, in the order in which they were given.
 
 use jackfield::proto::websocket::is_valid_close_code;
 use jackfield::{
-    Client, Deflate, Event, EventStream, Exchange, Limits, Listener, Message, Reply, Request, Server,
-    ServerBuilder, Upgrade, WebSocket,
+    Client, Deflate, Event, EventStream, Exchange, History, Limits, Listener, Message, Reply, Request,
+    Server, ServerBuilder, Upgrade, WebSocket,
 };
+use jackfield_redis::Redis;
 use options::Options;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -27,6 +29,8 @@ const SUBPROTOCOL: &str = "echo.test";
 const FEED: &str = "feed";
 /// The topic of all WebSockets, with `--broadcast`.
 const EVERYBODY: &str = "everybody";
+/// What both keep, with `--broker`.
+const HISTORY_EVENTS: usize = 10_000;
 const MAX_MESSAGE_BYTES: usize = 16 << 20;
 const BIG_BYTES: usize = 8 << 20;
 const LONG_EVENT_BYTES: usize = 65_536;
@@ -60,7 +64,7 @@ impl Client for Testbed {
             ("/late", _) => self.answer_late(exchange, request),
             ("/work", _) => work(exchange, request),
             ("/panic", _) => panic!("/panic was asked for"),
-            ("/feed", _) => feed(exchange.events()),
+            ("/feed", _) => feed(exchange, request),
             ("/publish", _) => publish(exchange),
             ("/sse", _) => sse(exchange, request),
             _ => exchange.ok("application/octet-stream", request.body()),
@@ -145,9 +149,10 @@ fn cookies(request: &Request<'_>) -> Vec<u8> {
 }
 
 /// `/feed`: says `hi`, and then whatever is published.
-fn feed(mut events: EventStream<'_>) {
+fn feed(exchange: Exchange<'_>, request: &Request<'_>) {
+    let mut events = exchange.events();
     events.send(Event::comment("hi"));
-    events.subscribe(FEED);
+    events.subscribe_from(FEED, request.header_str("Last-Event-ID").unwrap_or_default());
 }
 
 /// `/publish`: one event for each stream at `/feed`, on whatever reactor.
@@ -252,7 +257,7 @@ impl PartialEq for Late {
 impl Eq for Late {}
 
 const USAGE: &str = "testbed [--listen ADDR] [--tls ADDR] [--cert FILE] [--key FILE] [--reactors N] [--max-message BYTES] \
-    [--broadcast] [--no-deflate]";
+    [--broadcast] [--no-deflate] [--broker URL]";
 
 /// What the command line says.
 struct Settings {
@@ -264,6 +269,7 @@ struct Settings {
     key: Option<String>,
     is_broadcast: bool,
     has_deflate: bool,
+    broker: Option<String>,
 }
 
 impl Settings {
@@ -282,6 +288,7 @@ impl Settings {
             key: options.value("--key").map(Into::into),
             is_broadcast: options.has("--broadcast"),
             has_deflate: !options.has("--no-deflate"),
+            broker: options.value("--broker").map(Into::into),
         }
     }
 
@@ -312,6 +319,9 @@ impl Settings {
         if let Some(reactors) = self.reactors {
             builder = builder.reactors(reactors);
         }
+        if let Some(address) = &self.broker {
+            builder = builder.broker(Redis::new(address).map_err(|error| error.to_string())?);
+        }
         for (addr, is_tls) in &self.listen {
             builder = builder.listen(self.listener(addr, *is_tls)?);
         }
@@ -322,6 +332,11 @@ impl Settings {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let settings = Settings::read();
     let server = settings.builder()?.bind()?;
+    if settings.broker.is_some() {
+        for topic in [FEED, EVERYBODY] {
+            server.handle().declare_topic(topic, History::new(HISTORY_EVENTS));
+        }
+    }
     for addr in server.local_addrs() {
         println!("listening on {addr}");
     }

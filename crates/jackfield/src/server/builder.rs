@@ -266,6 +266,10 @@ impl ServerBuilder {
             names: Names::System,
             seed: None,
         };
+        #[cfg_attr(
+            not(all(feature = "signals", unix)),
+            expect(unused_mut, reason = "only signals change it")
+        )]
         let mut server = Server::new(settings, sockets, reactors, self.broker)?;
         #[cfg(all(feature = "signals", unix))]
         if self.signals {

@@ -1,0 +1,174 @@
+//! Several [Jackfield](jackfield) servers with one order and one history of their topics, by Redis Streams.
+//!
+//! Each topic that keeps a history is a stream, bounded as its history is. What a server publishes goes to Redis, on a
+//! thread of this crate's own and many in one pipeline, and comes back to all servers that have members of the topic: so
+//! all members get one order. The id of an entry (`epoch-offset`) is the id by which a client resumes, on any of them.
+//!
+//! While Redis is gone the members of each server go on getting what is published there. What is to go out waits in a
+//! bounded queue and is caught up, in order and each once. A server that was away for longer than the history tells its
+//! members by one `resync` event; so does one whose Redis comes back empty. The server's
+//! [`Observer::on_broker`](jackfield::Observer::on_broker) hears of it, and its metrics.
+//!
+//! A Redis that loses what it had acknowledged (the machine fails, with the append-only file not synced) begins a new
+//! epoch if a server finds that out; with `appendfsync always` it loses nothing.
+//!
+//! ```no_run
+//! use jackfield::{History, Server};
+//! use jackfield_redis::Redis;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = Server::builder().listen("127.0.0.1:8080").broker(Redis::new("redis://127.0.0.1")?).bind()?;
+//! server.handle().declare_topic("news", History::new(1000));
+//! # Ok(())
+//! # }
+//! ```
+
+mod queue;
+mod reader;
+mod stream;
+mod writer;
+
+use jackfield::{Broker, Inbox, Position, QueueFull, SharedTopic};
+use queue::{Item, Queue};
+use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use writer::{Setup, Writer};
+
+/// A Redis as the broker of servers: see [`ServerBuilder::broker`](jackfield::ServerBuilder::broker).
+///
+/// It needs Redis 7 or later, or Valkey, and no cluster of them. The user of the Redis may do `XADD`, `XREAD`, `XRANGE`,
+/// `XREVRANGE`, `EXPIRE`, `MULTI` and `EXEC` on keys that begin with the prefix.
+pub struct Redis {
+    client: redis::Client,
+    prefix: String,
+    timeout: Duration,
+    node: u64,
+    queue: Arc<Queue>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// An address that is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadAddress(String);
+
+impl Redis {
+    /// The Redis at this address: `redis://user:password@host:port/database`, all but the host optional; `rediss://` over
+    /// TLS, with the feature `tls`; `redis+unix:///path` for a unix socket. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// The address is none, or it asks for TLS and the feature is off.
+    ///
+    /// With the feature `tls` the process has ring as its default cryptography from now on, unless it has another.
+    pub fn new(address: &str) -> Result<Self, BadAddress> {
+        // The client of Redis takes the cryptography of the process. One that was chosen before stays.
+        #[cfg(feature = "tls")]
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = redis::Client::open(address).map_err(|error| BadAddress(error.to_string()))?;
+        Ok(Self {
+            client,
+            prefix: "jackfield".into(),
+            timeout: Duration::from_secs(5),
+            node: RandomState::new().build_hasher().finish().max(1),
+            queue: Arc::new(Queue::new(10_000, 16 << 20)),
+            thread: Mutex::new(None),
+        })
+    }
+
+    /// How the keys begin. Servers with different ones have nothing to do with each other. Default: `jackfield`.
+    #[must_use]
+    pub fn prefix(mut self, prefix: &str) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// How many messages may wait to go out, and how many bytes they may have together. More are refused. Default: 10,000
+    /// messages and 16 MiB.
+    #[must_use]
+    pub fn queue(mut self, messages: usize, bytes: usize) -> Self {
+        self.queue = Arc::new(Queue::new(messages, bytes));
+        self
+    }
+
+    /// How long an answer is waited for, and a connection. After that it counts as gone. Default: 5 s.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+}
+
+impl Broker for Redis {
+    fn start(&self, inbox: Inbox) {
+        let setup = Setup {
+            client: self.client.clone(),
+            prefix: self.prefix.clone(),
+            timeout: self.timeout,
+            node: self.node,
+            queue: self.queue.clone(),
+            inbox: inbox.clone(),
+        };
+        let begun =
+            thread::Builder::new().name("jackfield-redis".into()).spawn(move || Writer::new(setup).run());
+        match begun {
+            Ok(thread) => *self.thread() = Some(thread),
+            Err(error) => inbox.down(&format!("no thread: {error}")),
+        }
+    }
+
+    fn publish(&self, topic: &SharedTopic, message: Vec<u8>) -> Result<(), QueueFull> {
+        self.queue.publish(topic, message)
+    }
+
+    fn follow(&self, topic: &SharedTopic, from: Option<Position>) {
+        self.queue.push(Item::Follow(topic.clone(), from));
+    }
+
+    fn unfollow(&self, topic: &SharedTopic) {
+        self.queue.push(Item::Unfollow(topic.name.clone()));
+    }
+
+    /// What waits is sent, if Redis can be reached. Waits for that, for twice the timeout at most.
+    fn stop(&self) {
+        self.queue.stop();
+        if let Some(thread) = self.thread().take() {
+            // It says what it has to say to the observer.
+            let _ = thread.join();
+        }
+    }
+
+    fn node(&self) -> u64 {
+        self.node
+    }
+}
+
+impl Redis {
+    fn thread(&self) -> std::sync::MutexGuard<'_, Option<JoinHandle<()>>> {
+        self.thread.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Redis {
+    /// Without the address, in which a password may be.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis")
+            .field("prefix", &self.prefix)
+            .field("node", &self.node)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for BadAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no address of a Redis: {}", self.0)
+    }
+}
+
+impl std::error::Error for BadAddress {}
+
+/// The code in the readme compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,98 @@
+//! Reads all followed topics at once, on a connection and a thread of its own, for it waits in Redis.
+
+use crate::queue::{Item, Queue};
+use crate::stream;
+use jackfield::{Inbox, Position};
+use redis::{Cmd, Connection, ErrorKind, RedisResult, Value};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long Redis is to wait for something new before it answers that there is nothing.
+pub(crate) const BLOCK: Duration = Duration::from_secs(1);
+
+/// Which topics are read, and to where each was.
+#[derive(Default)]
+pub(crate) struct Followed(Mutex<BTreeMap<Arc<str>, (String, Position)>>);
+
+pub(crate) struct Reader {
+    pub(crate) connection: Connection,
+    pub(crate) followed: Arc<Followed>,
+    /// A stream in which something appears when there are other topics to be read.
+    pub(crate) wake_key: String,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) inbox: Inbox,
+    /// The other connection is gone, or all ends.
+    pub(crate) is_over: Arc<AtomicBool>,
+}
+
+impl Followed {
+    pub(crate) fn insert(&self, topic: &Arc<str>, key: String, position: Position) {
+        self.lock().insert(topic.clone(), (key, position));
+    }
+
+    pub(crate) fn remove(&self, topic: &str) -> Option<Position> {
+        self.lock().remove(topic).map(|(_, position)| position)
+    }
+
+    fn list(&self) -> Vec<(Arc<str>, String, Position)> {
+        self.lock().iter().map(|(topic, (key, position))| (topic.clone(), key.clone(), *position)).collect()
+    }
+
+    fn move_on(&self, topic: &str, to: Position) {
+        if let Some((_, position)) = self.lock().get_mut(topic) {
+            *position = to.max(*position);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, (String, Position)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reader {
+    pub(crate) fn run(mut self) {
+        let mut woken = "0-0".to_owned();
+        while !self.is_over.load(Ordering::Acquire) {
+            match self.read(&mut woken) {
+                Ok(()) => {}
+                // Redis is there, and does not let one of them be read. It does not say which.
+                Err(error) if error.kind() != ErrorKind::IoError && !error.is_unrecoverable_error() => {
+                    self.queue.push(Item::Reopen);
+                    self.queue.sleep(BLOCK);
+                }
+                Err(_) => {
+                    if !self.is_over.load(Ordering::Acquire) {
+                        self.queue.set_broken();
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn read(&mut self, woken: &mut String) -> RedisResult<()> {
+        let followed = self.followed.list();
+        let mut command = Cmd::new();
+        command.arg("XREAD").arg("COUNT").arg(stream::PAGE).arg("BLOCK").arg(BLOCK.as_millis() as u64);
+        command.arg("STREAMS");
+        let (keys, ids): (Vec<&str>, Vec<String>) =
+            followed.iter().map(|(_, key, position)| (&**key, stream::id(*position))).unzip();
+        command.arg(keys).arg(&self.wake_key).arg(ids).arg(&*woken);
+        let Value::Array(streams) = command.query::<Value>(&mut self.connection)? else { return Ok(()) };
+        for read in &streams {
+            let Value::Array(parts) = read else { continue };
+            let [Value::BulkString(key), entries] = &parts[..] else { continue };
+            let entries = stream::read_entries(entries);
+            let Some((last, _)) = entries.last() else { continue };
+            if *key == self.wake_key.as_bytes() {
+                *woken = stream::id(*last);
+            } else if let Some((topic, ..)) = followed.iter().find(|(_, known, _)| known.as_bytes() == key) {
+                self.inbox.receive(topic, &entries);
+                self.followed.move_on(topic, *last);
+            }
+        }
+        Ok(())
+    }
+}

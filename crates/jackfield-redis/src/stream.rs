@@ -1,0 +1,203 @@
+//! A topic as a stream of Redis: what is asked of it, and what the answers mean.
+//!
+//! The id of an entry is `epoch-offset`. A stream begins with an entry `epoch-0` that has no message; its epoch is the
+//! time at which it was made, so a stream that was lost and made again has a higher one.
+
+use jackfield::{History, Position};
+use redis::{Cmd, Connection, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, Value};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Entries that are read at once.
+pub(crate) const PAGE: usize = 1000;
+
+/// How often a stream is looked for that others make and lose.
+const TRIES: usize = 8;
+
+/// The one field of an entry.
+const FIELD: &str = "m";
+
+pub(crate) type Entry = (Position, Vec<u8>);
+
+/// The key of a topic.
+pub(crate) fn key(prefix: &str, topic: &str) -> String {
+    format!("{prefix}:topic:{topic}")
+}
+
+pub(crate) fn id(position: Position) -> String {
+    format!("{}-{}", position.epoch, position.offset)
+}
+
+fn position(id: &str) -> Option<Position> {
+    let (epoch, offset) = id.split_once('-')?;
+    Some(Position { epoch: epoch.parse().ok()?, offset: offset.parse().ok()? })
+}
+
+/// Adds a message to the pipeline, behind what the epoch has. If there is no stream, none is made.
+pub(crate) fn add(pipeline: &mut Pipeline, key: &str, history: &History, epoch: u64, message: &[u8]) {
+    let at = format!("{epoch}-*");
+    pipeline.cmd("XADD").arg(key).arg("NOMKSTREAM").arg("MAXLEN").arg("~").arg(history.events());
+    pipeline.arg(at).arg(FIELD).arg(message);
+}
+
+/// What became of a message that was added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Added {
+    At(Position),
+    /// The stream is gone, or has another epoch.
+    Elsewhere,
+    Refused(String),
+}
+
+pub(crate) fn added(answer: &Value) -> Added {
+    match answer {
+        Value::Nil => Added::Elsewhere,
+        Value::ServerError(error) => {
+            let text = error.details().unwrap_or_default();
+            match text.contains("equal or smaller") {
+                true => Added::Elsewhere,
+                false => Added::Refused(format!("{} {text}", error.code())),
+            }
+        }
+        answer => match String::from_redis_value(answer).ok().as_deref().and_then(position) {
+            Some(position) => Added::At(position),
+            None => Added::Refused("an answer that is no id".into()),
+        },
+    }
+}
+
+/// The position of the newest entry. A stream that is not there is made, with an epoch above this one.
+pub(crate) fn head(connection: &mut Connection, key: &str, known: u64) -> RedisResult<Position> {
+    for _ in 0..TRIES {
+        if let Some(head) = newest(connection, key)? {
+            return Ok(head);
+        }
+        begin(connection, key, known)?;
+    }
+    Err(RedisError::from((ErrorKind::TryAgain, "the stream vanishes as soon as it is made")))
+}
+
+fn newest(connection: &mut Connection, key: &str) -> RedisResult<Option<Position>> {
+    let newest =
+        entries(connection, Cmd::new().arg("XREVRANGE").arg(key).arg("+").arg("-").arg("COUNT").arg(1))?;
+    Ok(newest.last().map(|(position, _)| *position))
+}
+
+/// Begins a new epoch, above this one, unless another has done so just now.
+pub(crate) fn begin(connection: &mut Connection, key: &str, known: u64) -> RedisResult<()> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+    let id = id(Position { epoch: now.max(known + 1), offset: 0 });
+    match Cmd::new().arg("XADD").arg(key).arg(id).arg(FIELD).arg("").query::<Value>(connection) {
+        Err(error) if error.detail().is_some_and(|detail| detail.contains("equal or smaller")) => Ok(()),
+        answer => answer.map(drop),
+    }
+}
+
+/// A page of what comes behind a position.
+pub(crate) fn behind(connection: &mut Connection, key: &str, after: Position) -> RedisResult<Vec<Entry>> {
+    let from = format!("({}", id(after));
+    entries(connection, Cmd::new().arg("XRANGE").arg(key).arg(from).arg("+").arg("COUNT").arg(PAGE))
+}
+
+/// The end of an epoch up to its newest entry, as far as the history reaches.
+pub(crate) fn tail(
+    connection: &mut Connection,
+    key: &str,
+    head: Position,
+    history: &History,
+) -> RedisResult<Vec<Entry>> {
+    let (mut tail, mut bytes, mut to) = (Vec::new(), 0, id(head));
+    let first = id(Position { offset: 0, ..head });
+    while tail.len() < history.events() && bytes < history.bytes() {
+        let most = PAGE.min(history.events() - tail.len());
+        let mut page = entries(
+            connection,
+            Cmd::new().arg("XREVRANGE").arg(key).arg(&to).arg(&first).arg("COUNT").arg(most),
+        )?;
+        page.reverse();
+        let Some((oldest, _)) = page.last() else { break };
+        to = format!("({}", id(*oldest));
+        bytes += page.iter().map(|(_, message)| message.len()).sum::<usize>();
+        tail.append(&mut page);
+    }
+    tail.reverse();
+    Ok(tail)
+}
+
+/// Asks for entries, the oldest first.
+fn entries(connection: &mut Connection, command: &Cmd) -> RedisResult<Vec<Entry>> {
+    let answer = command.query::<Value>(connection)?;
+    let mut entries = read_entries(&answer);
+    entries.sort_by_key(|(position, _)| *position);
+    Ok(entries)
+}
+
+/// The entries of a list. What is no entry of ours is left out, and its place is a gap.
+pub(crate) fn read_entries(answer: &Value) -> Vec<Entry> {
+    let Value::Array(entries) = answer else { return Vec::new() };
+    entries.iter().filter_map(read_entry).collect()
+}
+
+fn read_entry(entry: &Value) -> Option<Entry> {
+    let Value::Array(parts) = entry else { return None };
+    let [id, Value::Array(fields)] = &parts[..] else { return None };
+    let position = position(&String::from_redis_value(id).ok()?)?;
+    let message = match &fields[..] {
+        [_, Value::BulkString(message), ..] => message.clone(),
+        _ => Vec::new(),
+    };
+    Some((position, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bulk(text: &str) -> Value {
+        Value::BulkString(text.into())
+    }
+
+    #[test]
+    fn ids_are_positions() {
+        for (text, expected) in [
+            ("7-3", Some((7, 3))),
+            ("18446744073709551615-0", Some((u64::MAX, 0))),
+            ("7", None),
+            ("7-", None),
+            ("-3", None),
+            ("7-3-1", None),
+            ("x-1", None),
+        ] {
+            let found = position(text);
+            assert_eq!(found.map(|position| (position.epoch, position.offset)), expected, "{text}");
+            assert!(found.is_none_or(|found| id(found) == text));
+        }
+    }
+
+    #[test]
+    fn what_is_no_entry_is_left_out() {
+        let entry = |id: &str, message: &str| {
+            Value::Array(vec![bulk(id), Value::Array(vec![bulk("m"), bulk(message)])])
+        };
+        let answer = Value::Array(vec![
+            entry("1-1", "one"),
+            entry("nonsense", "x"),
+            Value::Nil,
+            Value::Array(vec![bulk("1-2")]),
+            Value::Array(vec![bulk("1-3"), Value::Array(vec![])]),
+            entry("1-4", "four"),
+        ]);
+        let found: Vec<_> = read_entries(&answer)
+            .into_iter()
+            .map(|(at, message)| (at.offset, String::from_utf8(message).unwrap()))
+            .collect();
+        assert_eq!(found, [(1, "one".to_owned()), (3, String::new()), (4, "four".to_owned())]);
+        assert!(read_entries(&Value::Nil).is_empty());
+    }
+
+    #[test]
+    fn answers_to_additions_are_told_apart() {
+        assert_eq!(added(&bulk("5-2")), Added::At(Position { epoch: 5, offset: 2 }));
+        assert_eq!(added(&Value::Nil), Added::Elsewhere);
+        assert!(matches!(added(&Value::Okay), Added::Refused(_)));
+    }
+}

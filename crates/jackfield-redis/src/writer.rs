@@ -1,0 +1,447 @@
+//! The thread that talks to Redis: it sends what is published, opens what is to be read, and connects again.
+
+use crate::queue::{Item, Queue};
+use crate::reader::{BLOCK, Followed, Reader};
+use crate::stream::{self, Added};
+use jackfield::{Inbox, Position, SharedTopic};
+use redis::{Connection, ConnectionLike, ErrorKind, RedisError, RedisResult, Value};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Messages, and their bytes, that go out in one pipeline at most; at least one.
+const BATCH_MESSAGES: usize = 512;
+const BATCH_BYTES: usize = 4 << 20;
+
+/// How long the thread waits before it connects again: at first, and at most.
+const PAUSE_FIRST: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// How long a topic rests that Redis does not let be read or written.
+const TOPIC_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long the thread waits for something to do before it looks around.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the stream by which the reader is woken is kept, in seconds.
+const WAKE_SECONDS: u64 = 60;
+
+pub(crate) struct Setup {
+    pub(crate) client: redis::Client,
+    pub(crate) prefix: String,
+    pub(crate) timeout: Duration,
+    pub(crate) node: u64,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) inbox: Inbox,
+}
+
+pub(crate) struct Writer {
+    setup: Setup,
+    topics: BTreeMap<Arc<str>, Topic>,
+    followed: Arc<Followed>,
+    /// What was told last that is wrong.
+    told: Option<String>,
+}
+
+struct Topic {
+    shared: SharedTopic,
+    key: String,
+    /// `None`: it is to be looked for.
+    epoch: Option<u64>,
+    /// The newest that is known of.
+    known: Position,
+    /// What Redis has not acknowledged, in its order.
+    pending: VecDeque<Vec<u8>>,
+    /// How many of these, from the front, it may have all the same: the connection was lost before the answer.
+    in_doubt: usize,
+    /// It is to be read, from behind this position.
+    wanted: Option<Option<Position>>,
+    /// It is read by the reader.
+    is_open: bool,
+    /// Something was wrong: not before this.
+    rests_until: Option<Instant>,
+    told: Option<String>,
+}
+
+/// What ends the work with one connection.
+enum End {
+    Stopped,
+    Gone(String),
+}
+
+impl Writer {
+    pub(crate) fn new(setup: Setup) -> Self {
+        Self { setup, topics: BTreeMap::new(), followed: Arc::default(), told: None }
+    }
+
+    /// Works until it is stopped.
+    pub(crate) fn run(mut self) {
+        let mut pause = PAUSE_FIRST;
+        loop {
+            let end = match self.connect() {
+                Ok((writes, reads)) => {
+                    pause = PAUSE_FIRST;
+                    self.told = None;
+                    self.setup.inbox.up();
+                    self.serve(writes, reads)
+                }
+                Err(error) => End::Gone(error.to_string()),
+            };
+            match end {
+                End::Stopped => return,
+                End::Gone(why) => self.tell(why),
+            }
+            self.setup.queue.sleep(pause);
+            pause = (pause * 2).min(PAUSE_MAX);
+            if self.setup.queue.is_stopped() {
+                return;
+            }
+        }
+    }
+
+    fn tell(&mut self, why: String) {
+        if self.told.as_ref() != Some(&why) {
+            self.setup.inbox.down(&why);
+            self.told = Some(why);
+        }
+    }
+
+    fn connect(&self) -> RedisResult<(Connection, Connection)> {
+        let Setup { client, timeout, .. } = &self.setup;
+        let connect = |patience| {
+            let connection = client.get_connection_with_timeout(*timeout)?;
+            connection.set_write_timeout(Some(*timeout))?;
+            connection.set_read_timeout(Some(patience))?;
+            Ok::<_, RedisError>(connection)
+        };
+        Ok((connect(*timeout)?, connect(*timeout + BLOCK)?))
+    }
+
+    fn serve(&mut self, mut writes: Connection, reads: Connection) -> End {
+        self.setup.queue.mend();
+        for topic in self.topics.values_mut() {
+            (topic.is_open, topic.epoch, topic.rests_until) = (false, None, None);
+        }
+        let is_over = Arc::new(AtomicBool::new(false));
+        let reader = Reader {
+            connection: reads,
+            followed: self.followed.clone(),
+            wake_key: self.wake_key(),
+            queue: self.setup.queue.clone(),
+            inbox: self.setup.inbox.clone(),
+            is_over: is_over.clone(),
+        };
+        let begun = thread::Builder::new().name("jackfield-redis-reader".into()).spawn(move || reader.run());
+        let end = match begun {
+            Ok(_) => self.work(&mut writes).unwrap_or_else(|error| End::Gone(error.to_string())),
+            Err(error) => End::Gone(error.to_string()),
+        };
+        is_over.store(true, Ordering::Release);
+        end
+    }
+
+    fn work(&mut self, connection: &mut Connection) -> RedisResult<End> {
+        loop {
+            let taken = self.setup.queue.take(self.patience());
+            taken.items.into_iter().for_each(|item| self.take_up(item));
+            if taken.is_broken {
+                return Ok(End::Gone("the connection that reads is gone".into()));
+            }
+            self.open(connection)?;
+            self.send(connection)?;
+            if taken.is_stopped && !self.has_work() {
+                return Ok(End::Stopped);
+            }
+        }
+    }
+
+    /// How long it may wait for something new.
+    fn patience(&self) -> Duration {
+        if self.has_work() {
+            return Duration::ZERO;
+        }
+        let rests = self.topics.values().filter_map(|topic| topic.rests_until).min();
+        rests.map_or(PATIENCE, |until| until.saturating_duration_since(Instant::now()))
+    }
+
+    fn has_work(&self) -> bool {
+        self.topics.values().any(|topic| topic.is_ready() && topic.has_work())
+    }
+
+    fn take_up(&mut self, item: Item) {
+        match item {
+            Item::Publish(shared, message) => self.topic(shared).pending.push_back(message),
+            Item::Follow(shared, from) => {
+                let topic = self.topic(shared);
+                (topic.wanted, topic.is_open) = (Some(from), false);
+            }
+            Item::Unfollow(name) => {
+                self.followed.remove(&name);
+                if let Some(topic) = self.topics.get_mut(&name) {
+                    (topic.wanted, topic.is_open) = (None, false);
+                }
+            }
+            Item::Reopen => {
+                for (name, topic) in &mut self.topics {
+                    topic.close(name, &self.followed);
+                }
+            }
+        }
+    }
+
+    fn topic(&mut self, shared: SharedTopic) -> &mut Topic {
+        let prefix = &self.setup.prefix;
+        self.topics.entry(shared.name.clone()).or_insert_with(|| Topic {
+            key: stream::key(prefix, &shared.name),
+            shared,
+            epoch: None,
+            known: Position::default(),
+            pending: VecDeque::new(),
+            in_doubt: 0,
+            wanted: None,
+            is_open: false,
+            rests_until: None,
+            told: None,
+        })
+    }
+
+    /// Hands in what there is of topics that are to be read, and has the reader go on with them.
+    fn open(&mut self, connection: &mut Connection) -> RedisResult<()> {
+        let mut opens = false;
+        let Self { topics, setup, followed, .. } = self;
+        for (name, topic) in topics.iter_mut().filter(|(_, topic)| topic.is_ready() && topic.is_to_open()) {
+            // Where the reader was when the connection was lost, if it was ever that far.
+            topic.close(name, followed);
+            match topic.load(connection, &setup.inbox) {
+                Ok(head) => {
+                    followed.insert(name, topic.key.clone(), head);
+                    (topic.is_open, topic.told, topic.wanted) = (true, None, Some(Some(head)));
+                    setup.inbox.live(name, head);
+                    opens = true;
+                }
+                Err(error) => topic.fail(error, setup, followed)?,
+            }
+        }
+        if opens { self.wake(connection) } else { Ok(()) }
+    }
+
+    /// Lets the reader know that there are other topics now.
+    fn wake(&self, connection: &mut Connection) -> RedisResult<()> {
+        let key = self.wake_key();
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("XADD").arg(&key).arg("MAXLEN").arg(1).arg("*").arg("m").arg("");
+        pipeline.cmd("EXPIRE").arg(&key).arg(WAKE_SECONDS);
+        pipeline.query::<Value>(connection).map(drop)
+    }
+
+    fn wake_key(&self) -> String {
+        format!("{}:wake:{:x}", self.setup.prefix, self.setup.node)
+    }
+
+    /// One pipeline, which is carried out whole or not at all.
+    fn send(&mut self, connection: &mut Connection) -> RedisResult<()> {
+        let Self { topics, setup, followed, .. } = self;
+        let waits = |topic: &Topic| topic.is_ready() && !topic.pending.is_empty();
+        let share = (BATCH_MESSAGES / topics.values().filter(|topic| waits(topic)).count().max(1)).max(1);
+        let mut pipeline = redis::pipe();
+        pipeline.atomic();
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        for topic in topics.values_mut().filter(|topic| waits(topic)) {
+            let epoch = match topic.prepare(connection, &setup.queue) {
+                Ok(epoch) => epoch,
+                Err(error) => {
+                    topic.fail(error, setup, followed)?;
+                    continue;
+                }
+            };
+            let mut count = 0;
+            for message in topic.pending.iter().take(share) {
+                if bytes + message.len() > BATCH_BYTES && bytes > 0 {
+                    break;
+                }
+                stream::add(&mut pipeline, &topic.key, &topic.shared.history, epoch, message);
+                (count, bytes) = (count + 1, bytes + message.len());
+            }
+            topic.in_doubt = count;
+            batch.push((topic, count));
+        }
+        if pipeline.is_empty() {
+            return Ok(());
+        }
+        let packed = pipeline.get_packed_pipeline();
+        match connection.req_packed_commands(&packed, pipeline.len() + 1, 1).map(|mut answers| answers.pop())
+        {
+            Ok(Some(Value::Array(answers))) => {
+                let mut answers = answers.iter();
+                for (topic, count) in batch {
+                    topic.take_answers(answers.by_ref().take(count), setup, followed);
+                }
+                Ok(())
+            }
+            Ok(answer) => refuse_all(batch, &format!("{answer:?}"), setup, followed),
+            Err(error) if is_gone(&error) => Err(error),
+            Err(error) => refuse_all(batch, &error.to_string(), setup, followed),
+        }
+    }
+}
+
+/// Nothing of a pipeline was carried out.
+fn refuse_all(
+    batch: Vec<(&mut Topic, usize)>,
+    why: &str,
+    setup: &Setup,
+    followed: &Followed,
+) -> RedisResult<()> {
+    for (topic, _) in batch {
+        topic.in_doubt = 0;
+        topic.rest(why, setup, followed);
+    }
+    Ok(())
+}
+
+impl Topic {
+    fn is_ready(&self) -> bool {
+        self.rests_until.is_none_or(|until| until <= Instant::now())
+    }
+
+    fn is_to_open(&self) -> bool {
+        self.wanted.is_some() && !self.is_open
+    }
+
+    fn has_work(&self) -> bool {
+        self.is_to_open() || !self.pending.is_empty()
+    }
+
+    /// The reader leaves it, and where it was is kept.
+    fn close(&mut self, name: &str, followed: &Followed) {
+        if let Some(position) = followed.remove(name) {
+            if let Some(wanted) = &mut self.wanted {
+                *wanted = Some(position);
+            }
+        }
+        self.is_open = false;
+    }
+
+    /// Hands in what there is behind what was handed in, and says to where.
+    fn load(&mut self, connection: &mut Connection, inbox: &Inbox) -> RedisResult<Position> {
+        let mut head = stream::head(connection, &self.key, self.known.epoch)?;
+        let from = self.wanted.flatten();
+        if from.is_some_and(|from| from.epoch == head.epoch && from.offset > head.offset) {
+            // It has lost what it had acknowledged: what comes now is not what those positions meant.
+            stream::begin(connection, &self.key, head.epoch)?;
+            head = stream::head(connection, &self.key, head.epoch)?;
+        }
+        self.known = self.known.max(head);
+        let name = &self.shared.name;
+        match from.filter(|from| from.epoch == head.epoch) {
+            Some(mut at) => loop {
+                let page = stream::behind(connection, &self.key, at)?;
+                let Some((last, _)) = page.last() else { return Ok(at) };
+                at = *last;
+                inbox.receive(name, &page);
+            },
+            None => {
+                inbox.receive(name, &[(Position { offset: 0, ..head }, Vec::new())]);
+                let tail = stream::tail(connection, &self.key, head, &self.shared.history)?;
+                inbox.receive(name, &tail);
+                Ok(head)
+            }
+        }
+    }
+
+    /// The epoch in which messages are added. What is in doubt is looked for first.
+    fn prepare(&mut self, connection: &mut Connection, queue: &Queue) -> RedisResult<u64> {
+        if let Some(epoch) = self.epoch.filter(|_| self.in_doubt == 0) {
+            return Ok(epoch);
+        }
+        let head = stream::head(connection, &self.key, self.known.epoch)?;
+        if self.in_doubt > 0 && self.known.epoch == head.epoch && self.is_there(connection)? {
+            self.acknowledge(self.in_doubt, queue);
+        }
+        self.in_doubt = 0;
+        self.known = head;
+        self.epoch = Some(head.epoch);
+        Ok(head.epoch)
+    }
+
+    /// Whether the last of what is in doubt has arrived. A pipeline arrives whole.
+    fn is_there(&self, connection: &mut Connection) -> RedisResult<bool> {
+        let Some(message) = self.pending.get(self.in_doubt - 1) else { return Ok(false) };
+        let mut at = self.known;
+        loop {
+            let page = stream::behind(connection, &self.key, at)?;
+            let Some((last, _)) = page.last() else { return Ok(false) };
+            at = *last;
+            if page.iter().any(|(_, found)| found == message) {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn acknowledge(&mut self, count: usize, queue: &Queue) {
+        let bytes = self.pending.drain(..count).map(|message| message.len()).sum();
+        queue.done(count, bytes);
+    }
+
+    fn take_answers<'a>(
+        &mut self,
+        answers: impl Iterator<Item = &'a Value>,
+        setup: &Setup,
+        followed: &Followed,
+    ) {
+        self.in_doubt = 0;
+        let mut count = 0;
+        for answer in answers {
+            match stream::added(answer) {
+                Added::At(position) => {
+                    self.known = position;
+                    count += 1;
+                }
+                // Those behind it have met the same.
+                Added::Elsewhere => {
+                    self.epoch = None;
+                    break;
+                }
+                Added::Refused(why) => {
+                    self.acknowledge(count, &setup.queue);
+                    return self.rest(&why, setup, followed);
+                }
+            }
+        }
+        self.acknowledge(count, &setup.queue);
+    }
+
+    /// Redis does not let it be read or written. An error of the connection is given back.
+    fn fail(&mut self, error: RedisError, setup: &Setup, followed: &Followed) -> RedisResult<()> {
+        if is_gone(&error) {
+            return Err(error);
+        }
+        self.rest(&error.to_string(), setup, followed);
+        Ok(())
+    }
+
+    fn rest(&mut self, why: &str, setup: &Setup, followed: &Followed) {
+        let name = self.shared.name.clone();
+        self.close(&name, followed);
+        self.rests_until = Some(Instant::now() + TOPIC_PAUSE);
+        self.epoch = None;
+        if self.told.as_deref() != Some(why) {
+            setup.inbox.topic_down(&name, why);
+            self.told = Some(why.to_owned());
+        }
+    }
+}
+
+/// Whether the connection is of no use any more.
+fn is_gone(error: &RedisError) -> bool {
+    let is_for_all = matches!(
+        error.kind(),
+        ErrorKind::IoError
+            | ErrorKind::BusyLoadingError
+            | ErrorKind::AuthenticationFailed
+            | ErrorKind::MasterDown
+    );
+    is_for_all || error.is_unrecoverable_error() || matches!(error.code(), Some("NOAUTH" | "LOADING"))
+}

@@ -1,0 +1,333 @@
+//! Servers with a real Redis, which is killed, emptied, slowed down and filled up.
+
+mod support;
+
+use jackfield::History;
+use jackfield_redis::Redis;
+use std::time::Duration;
+use support::reader::{Reader, Seen, data};
+use support::{Cable, Instance, Site, wait};
+
+fn numbers(range: std::ops::Range<u32>) -> Vec<String> {
+    range.map(|number| number.to_string()).collect()
+}
+
+#[test]
+fn k2_members_of_both_servers_get_one_order_and_resume_on_any() {
+    let Some(redis) = Instance::start() else { return };
+    let mut sites = [(); 2].map(|()| Site::live(&redis, History::new(1000)));
+    let mut readers = [sites[0].read_from("a"), sites[1].read_from("b")];
+    // The first has heard of the second's beginnings.
+    for number in 0..200 {
+        sites[number % 2].publish(&number.to_string());
+    }
+    sites[0].publish("end of the first");
+    sites[1].publish("end of the second");
+    let ends = ["end of the first", "end of the second"];
+    let mut all: Vec<Vec<Seen>> = Vec::new();
+    for (site, reader) in sites.iter_mut().zip(&mut readers) {
+        let mut seen = Vec::new();
+        wait(|| {
+            seen.extend(site.take(reader));
+            ends.iter().all(|end| data(&seen).contains(end))
+        });
+        let from = seen.iter().position(|seen| seen.data == "0" || seen.data == "1").unwrap();
+        all.push(seen.split_off(from));
+    }
+    let same = all[0].len().min(all[1].len());
+    assert!(same >= 202, "{} and {}", all[0].len(), all[1].len());
+    assert_eq!(all[0][all[0].len() - same..], all[1][all[1].len() - same..]);
+    // The id of an entry is the one by which a client resumes, on the other server too.
+    let (at, rest) = (&all[0][100], &all[0][101..]);
+    let (epoch, offset) = at.id.split_once('.').unwrap();
+    let id = format!("{}-{offset}", u64::from_str_radix(epoch, 16).unwrap());
+    let redis::Value::Array(found) = redis.ask(&["XRANGE", "jackfield:topic:t", &id, &id]) else { panic!() };
+    assert_eq!(found.len(), 1);
+    let mut back = sites[1].read(&at.id);
+    let last = rest.last().unwrap().data.clone();
+    assert_eq!(sites[1].take_until(&mut back, &last), *rest);
+}
+
+/// A reader that moves between two servers at each event misses nothing.
+#[test]
+fn k2_one_that_moves_at_every_event_misses_nothing() {
+    const EVENTS: u32 = 100;
+    let Some(redis) = Instance::start() else { return };
+    let mut sites = [(); 2].map(|()| Site::live(&redis, History::new(1000)));
+    let mut reader = sites[0].read_from("begin");
+    let mut last = reader.last().to_owned();
+    let mut got = Vec::new();
+    for number in 0..EVENTS {
+        let (site, other) = ((number % 2) as usize, (number as usize + 1) % 2);
+        sites[other].publish(&number.to_string());
+        let seen = sites[site].take_until(&mut reader, &number.to_string());
+        got.extend(data(&seen).into_iter().map(str::to_owned));
+        last = seen.last().unwrap().id.clone();
+        std::mem::replace(&mut reader, sites[other].read(&last)).reset();
+        sites[site].server.run();
+    }
+    assert_eq!(got, numbers(0..EVENTS), "{last}");
+}
+
+/// What all have got that were there all the time: everything once, what one server published in its order.
+#[track_caller]
+fn check_all(seen: &[Seen], sent: &[Vec<String>; 2]) {
+    assert!(seen.iter().all(|seen| seen.name == "message"), "{seen:?}");
+    for (site, sent) in ["a", "b"].iter().zip(sent) {
+        let of_site: Vec<&str> = data(seen).into_iter().filter(|data| data.starts_with(site)).collect();
+        assert_eq!(of_site, *sent);
+    }
+}
+
+#[test]
+fn k2_a_redis_that_is_killed_in_the_middle_loses_and_doubles_nothing() {
+    const ROUNDS: u32 = 5;
+    const EACH: u32 = 200;
+    let Some(mut redis) = Instance::start() else { return };
+    let mut sites = [(); 2].map(|()| Site::live(&redis, History::new(10_000)));
+    let mut readers = [sites[0].read_from("begin"), sites[1].read_from("begin")];
+    let mut sent: [Vec<String>; 2] = Default::default();
+    let mut seen: [Vec<Seen>; 2] = Default::default();
+    for round in 0..ROUNDS {
+        for number in 0..EACH {
+            for (site, name) in ["a", "b"].iter().enumerate() {
+                let message = format!("{name}{}", round * EACH + number);
+                assert_eq!(sites[site].publish(&message).full, 0);
+                sent[site].push(message);
+            }
+            if number == EACH / 2 {
+                redis.kill();
+            }
+        }
+        // While it is gone each server's members get what is published there.
+        for site in 0..2 {
+            let last = sent[site].last().unwrap().clone();
+            wait(|| {
+                seen[site].extend(sites[site].take(&mut readers[site]));
+                seen[site].iter().any(|seen| seen.data == last)
+            });
+        }
+        redis.begin();
+    }
+    for site in 0..2 {
+        sent[site].push(format!("{}end", ["a", "b"][site]));
+        sites[site].publish(sent[site].last().unwrap());
+    }
+    for (site, (seen, reader)) in sites.iter_mut().zip(seen.iter_mut().zip(&mut readers)) {
+        wait(|| {
+            seen.extend(site.take(reader));
+            ["aend", "bend"].iter().all(|end| data(seen).contains(end))
+        });
+        seen.retain(|seen| seen.data != "begin" && seen.data != "ready");
+        check_all(seen, &sent);
+        assert!(site.told.has("Down") && site.told.count("Up") > 1, "{:?}", site.told.all());
+    }
+    // A new reader gets the same from the history.
+    let first = seen[0][0].id.clone();
+    let mut late = sites[1].read(&first);
+    let mut again = Vec::new();
+    wait(|| {
+        again.extend(sites[1].take(&mut late));
+        ["aend", "bend"].iter().all(|end| data(&again).contains(end))
+    });
+    let all: std::collections::BTreeSet<&str> = data(&again).into_iter().collect();
+    assert_eq!(all.len(), again.len(), "nothing twice");
+}
+
+#[test]
+fn k2_who_was_away_longer_than_the_history_is_told_once() {
+    let Some(redis) = Instance::start() else { return };
+    let cable = Cable::to(redis.port);
+    let mut away = Site::connected(Redis::new(&cable.address()).unwrap(), History::new(10));
+    let mut here = Site::live(&redis, History::new(10));
+    let mut reader = away.read_from("begin");
+    cable.pull();
+    wait(|| away.told.has("Down"));
+    away.publish("alone");
+    let alone = away.take_until(&mut reader, "alone");
+    assert_eq!(data(&alone), ["alone"]);
+    let mut witness = here.read_from("begin");
+    for number in 0..1000 {
+        here.publish(&number.to_string());
+    }
+    here.take_until(&mut witness, "999");
+    cable.put_in();
+    let mut seen = Vec::new();
+    wait(|| {
+        seen.extend(away.take(&mut reader));
+        data(&seen).contains(&"999")
+    });
+    assert_eq!(seen.iter().filter(|seen| seen.name == "resync").count(), 1, "{seen:?}");
+    assert_eq!(seen[0].name, "resync");
+    let missed: u64 = seen[0].data.trim_start_matches("{\"missed\":").trim_end_matches('}').parse().unwrap();
+    assert!(missed >= 900, "{missed}");
+    here.take_until(&mut witness, "alone");
+}
+
+#[test]
+fn k2_a_redis_that_comes_back_empty_is_told_once() {
+    let Some(mut redis) = Instance::start() else { return };
+    let mut site = Site::live(&redis, History::new(100));
+    let mut reader = site.read_from("begin");
+    let old = reader.last().to_owned();
+    redis.kill();
+    wait(|| site.told.has("Down"));
+    redis.begin_empty();
+    let mut seen = Vec::new();
+    wait(|| {
+        seen.extend(site.take(&mut reader));
+        seen.iter().any(|seen| seen.name == "resync")
+    });
+    site.publish("new");
+    seen.extend(site.take_until(&mut reader, "new"));
+    assert_eq!(data(&seen), ["{\"missed\":null}", "new"]);
+    // An id from before, on a server that never saw that.
+    let mut other = Site::live(&redis, History::new(100));
+    let mut back = other.read(&old);
+    let mut seen = Vec::new();
+    wait(|| {
+        seen.extend(other.take(&mut back));
+        !seen.is_empty()
+    });
+    assert_eq!(data(&seen), ["{\"missed\":null}"]);
+    // What is flushed while all are there is noticed with the next that is published.
+    redis.ask(&["FLUSHALL"]);
+    site.publish("after the flush");
+    let seen = site.take_until(&mut reader, "after the flush");
+    assert_eq!(data(&seen), ["{\"missed\":null}", "after the flush"]);
+}
+
+#[test]
+fn k2_a_wrong_password_is_told_and_tried_again() {
+    let Some(redis) = Instance::start_with(&["--requirepass", "right"]) else { return };
+    let address = |password: &str| format!("redis://:{password}@127.0.0.1:{}", redis.port);
+    let mut site = Site::new(Redis::new(&address("wrong")).unwrap(), History::new(100));
+    wait(|| site.told.has("Down"));
+    let mut reader = site.read("");
+    site.publish("alone");
+    assert_eq!(data(&site.take_until(&mut reader, "alone")), ["alone"]);
+    assert_eq!(site.handle().metrics().broker_down, 1);
+    // The administrator makes it right.
+    let connection = redis::Client::open(address("right")).unwrap().get_connection();
+    redis::cmd("CONFIG").arg("SET").arg("requirepass").arg("wrong").exec(&mut connection.unwrap()).unwrap();
+    wait(|| site.told.has("Up"));
+    site.publish("together");
+    // Nobody had told it where the history is, so it is told that something may be missing.
+    let mut seen = Vec::new();
+    wait(|| {
+        seen.extend(site.take(&mut reader));
+        ["{\"missed\":null}", "together"].iter().all(|data| support::reader::data(&seen).contains(data))
+    });
+    assert_eq!(seen.len(), 2, "{seen:?}");
+    assert_eq!(site.told.count("Down"), 1, "the same reason is told once: {:?}", site.told.all());
+    assert_eq!(site.handle().metrics().broker_down, 0);
+    assert!(!format!("{:?}", site.told.all()).contains("wrong@"), "passwords are not told");
+}
+
+#[test]
+fn k2_a_key_of_another_type_stops_its_topic_only() {
+    let Some(redis) = Instance::start() else { return };
+    redis.ask(&["SET", "jackfield:topic:t", "a string"]);
+    let mut site = Site::live(&redis, History::new(100));
+    assert!(site.handle().declare_topic("other", History::new(100)));
+    let mut reader = site.read("");
+    wait(|| site.told.has("TopicDown"));
+    let mut other = Reader::connect(&mut site.server, "other", "");
+    wait(|| {
+        site.handle().publish("other", "goes on");
+        !site.take(&mut other).is_empty()
+    });
+    site.publish("waits");
+    assert_eq!(data(&site.take_until(&mut reader, "waits")), ["waits"], "members here get it");
+    redis.ask(&["DEL", "jackfield:topic:t"]);
+    let mut second = Site::live(&redis, History::new(100));
+    let mut witness = second.read("1.0");
+    second.take_until(&mut witness, "waits");
+    assert_eq!(site.told.count("TopicDown"), 1, "{:?}", site.told.all());
+    assert_eq!(site.told.count("Down"), 0);
+    // And one that changes its type while it is read.
+    let down = site.told.count("TopicDown");
+    redis.ask(&["SET", "jackfield:topic:t", "again"]);
+    site.publish("waits again");
+    wait(|| site.told.count("TopicDown") > down);
+    redis.ask(&["DEL", "jackfield:topic:t"]);
+    second.take_until(&mut witness, "waits again");
+}
+
+#[test]
+fn k2_a_slow_redis_doubles_nothing() {
+    let Some(redis) = Instance::start() else { return };
+    let slow = Redis::new(&redis.address()).unwrap().timeout(Duration::from_millis(300));
+    let mut site = Site::connected(slow, History::new(1000));
+    let mut other = Site::live(&redis, History::new(1000));
+    let (mut reader, mut witness) = (site.read_from("begin"), other.read_from("begin"));
+    for round in 0..3_usize {
+        // It answers later than is waited for, and may carry out what was sent before.
+        redis.ask(&["CLIENT", "PAUSE", "1000", "WRITE"]);
+        for number in 0..20 {
+            site.publish(&format!("a{round}.{number}"));
+        }
+        wait(|| site.told.count("Down") > round);
+        wait(|| site.told.count("Up") > round + 1);
+    }
+    site.publish("aend");
+    let mut seen = other.take_until(&mut witness, "aend");
+    seen.retain(|seen| seen.data.starts_with('a'));
+    assert_eq!(seen.len(), 61, "{:?}", data(&seen));
+    let mut own = site.take_until(&mut reader, "aend");
+    own.retain(|seen| seen.data.starts_with('a'));
+    assert_eq!(data(&own), data(&seen));
+}
+
+#[test]
+fn k2_a_redis_without_memory_is_told_and_caught_up() {
+    let Some(redis) = Instance::start() else { return };
+    let mut site = Site::live(&redis, History::new(1000));
+    let mut other = Site::live(&redis, History::new(1000));
+    let (mut reader, mut witness) = (site.read_from("begin"), other.read_from("begin"));
+    redis.ask(&["CONFIG", "SET", "maxmemory", "1"]);
+    for number in numbers(0..50) {
+        site.publish(&number);
+    }
+    wait(|| site.told.has("TopicDown"));
+    let mut seen = site.take_until(&mut reader, "49");
+    seen.retain(|seen| seen.data.parse::<u32>().is_ok());
+    assert_eq!(data(&seen), numbers(0..50), "members here get it at once");
+    redis.ask(&["CONFIG", "SET", "maxmemory", "0"]);
+    let mut seen = other.take_until(&mut witness, "49");
+    seen.retain(|seen| seen.data.parse::<u32>().is_ok());
+    assert_eq!(data(&seen), numbers(0..50));
+    assert_eq!(site.told.count("Down"), 0, "{:?}", site.told.all());
+}
+
+#[test]
+fn k2_the_queue_has_a_bound() {
+    let Some(mut redis) = Instance::start() else { return };
+    let small = Redis::new(&redis.address()).unwrap().queue(5, 1 << 20);
+    let mut site = Site::connected(small, History::new(100));
+    let mut reader = site.read_from("begin");
+    redis.kill();
+    wait(|| site.told.has("Down"));
+    let full: usize = numbers(0..8).iter().map(|number| site.publish(number).full).sum();
+    assert!(full >= 3, "what was not acknowledged before has its place too: {full}");
+    assert_eq!(site.handle().metrics().broker_refused, full as u64);
+    let mut seen = site.take_until(&mut reader, "7");
+    seen.retain(|seen| seen.data != "ready");
+    assert_eq!(data(&seen), numbers(0..8), "members here get it all the same");
+    assert!(site.told.has("Refused"));
+    redis.begin();
+    wait(|| site.told.count("Up") > 1);
+    wait(|| site.publish("later").full == 0);
+    let seen = site.take_until(&mut reader, "later");
+    assert!(data(&seen).iter().all(|data| *data == "later"), "{:?}", data(&seen));
+}
+
+#[test]
+fn an_address_that_is_none_is_refused() {
+    assert!(Redis::new("nonsense").is_err());
+    assert!(Redis::new("redis://127.0.0.1:1").is_ok());
+    let shown = format!("{:?}", Redis::new("redis://:secret@127.0.0.1").unwrap());
+    assert!(!shown.contains("secret"), "{shown}");
+    #[cfg(not(feature = "tls"))]
+    assert!(Redis::new("rediss://127.0.0.1").is_err());
+}

@@ -1,0 +1,294 @@
+//! What the tests share: a Redis of their own, servers that use it, and a cable that can be pulled.
+
+// Each test binary uses its own part of this.
+#![allow(dead_code, unreachable_pub)]
+
+#[path = "../../../jackfield/tests/support/reader.rs"]
+pub mod reader;
+
+use jackfield::test::{TestOptions, TestServer};
+use jackfield::{BrokerEvent, Handle, History, Observer, Published};
+use jackfield_redis::Redis;
+use reader::{Reader, Seen, Streamer};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use std::{env, fs, io, process, thread};
+
+/// How often is looked before a test has failed, and what is slept in between.
+const LOOKS_MAX: u32 = 60_000;
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+
+/// A Redis of the test's own, on a free port, in a folder of its own, with its append-only file.
+pub struct Instance {
+    child: Option<Child>,
+    pub port: u16,
+    folder: PathBuf,
+    options: Vec<&'static str>,
+}
+
+impl Instance {
+    /// `None`, and the reason is printed: there is no Redis on this machine.
+    pub fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    pub fn start_with(options: &[&'static str]) -> Option<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
+            eprintln!("skipped: there is no redis-server on this machine");
+            return None;
+        }
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder = env::temp_dir().join(format!("jackfield-redis-{}-{number}", process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut instance = Self { child: None, port, folder, options: options.to_vec() };
+        instance.begin();
+        Some(instance)
+    }
+
+    /// Starts it, with what its folder has.
+    pub fn begin(&mut self) {
+        let port = self.port.to_string();
+        let fixed =
+            ["--port", &port, "--bind", "127.0.0.1", "--appendonly", "yes", "--save", "", "--dir", "."];
+        let child = Command::new("redis-server")
+            .args(fixed)
+            .args(&self.options)
+            .current_dir(&self.folder)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+        wait(|| self.try_ask(&["PING"]).is_some());
+    }
+
+    /// As `kill -9` does.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// It is started again, and has forgotten everything.
+    pub fn begin_empty(&mut self) {
+        fs::remove_dir_all(&self.folder).unwrap();
+        fs::create_dir_all(&self.folder).unwrap();
+        self.begin();
+    }
+
+    pub fn address(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Gives it a command, past all servers.
+    pub fn ask(&self, command: &[&str]) -> redis::Value {
+        self.connection().and_then(|mut connection| query(command, &mut connection)).unwrap()
+    }
+
+    /// The same, if it is there and says yes. A password that is asked for is an answer too.
+    fn try_ask(&self, command: &[&str]) -> Option<()> {
+        match self.connection().and_then(|mut connection| query(command, &mut connection)) {
+            Ok(_) => Some(()),
+            Err(error) => (error.code() == Some("NOAUTH")).then_some(()),
+        }
+    }
+
+    fn connection(&self) -> redis::RedisResult<redis::Connection> {
+        redis::Client::open(self.address())?.get_connection()
+    }
+}
+
+fn query(command: &[&str], connection: &mut redis::Connection) -> redis::RedisResult<redis::Value> {
+    let mut built = redis::Cmd::new();
+    built.arg(command);
+    built.query(connection)
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Waits until something holds.
+#[track_caller]
+pub fn wait(mut holds: impl FnMut() -> bool) {
+    for _ in 0..LOOKS_MAX {
+        if holds() {
+            return;
+        }
+        thread::sleep(LOOK_EVERY);
+    }
+    panic!("it does not come to it");
+}
+
+/// What the observer was told of the broker, the first word of each.
+#[derive(Clone, Default)]
+pub struct Told(Arc<Mutex<Vec<String>>>);
+
+impl Told {
+    pub fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+
+    pub fn has(&self, begin: &str) -> bool {
+        self.count(begin) > 0
+    }
+
+    pub fn count(&self, begin: &str) -> usize {
+        self.all().iter().filter(|told| told.starts_with(begin)).count()
+    }
+}
+
+impl Observer for Told {
+    fn on_broker(&self, event: BrokerEvent<'_>) {
+        self.0.lock().unwrap().push(format!("{event:?}"));
+    }
+}
+
+/// A server whose clients stream topics.
+pub struct Site {
+    pub server: TestServer,
+    pub told: Told,
+}
+
+impl Site {
+    /// With the topic `t`.
+    pub fn new(redis: Redis, history: History) -> Self {
+        let told = Told::default();
+        let options = TestOptions {
+            broker: Some(Arc::new(redis)),
+            observer: Arc::new(told.clone()),
+            ..TestOptions::default()
+        };
+        let server = TestServer::with_options(options, |_peer| Streamer);
+        assert!(server.handle().declare_topic("t", history));
+        Self { server, told }
+    }
+
+    /// One that Redis has answered.
+    pub fn live(instance: &Instance, history: History) -> Self {
+        Self::connected(Redis::new(&instance.address()).unwrap(), history)
+    }
+
+    /// One that has reached its Redis.
+    pub fn connected(redis: Redis, history: History) -> Self {
+        let site = Self::new(redis, history);
+        wait(|| site.told.has("Up"));
+        site
+    }
+
+    pub fn handle(&self) -> Handle {
+        self.server.handle()
+    }
+
+    pub fn publish(&mut self, text: &str) -> Published {
+        let published = self.handle().publish("t", text);
+        self.server.run();
+        published
+    }
+
+    pub fn read(&mut self, last: &str) -> Reader {
+        Reader::connect(&mut self.server, "t", last)
+    }
+
+    /// A reader of whom Redis knows: it has got this first message.
+    pub fn read_from(&mut self, first: &str) -> Reader {
+        let mut reader = self.read("");
+        wait(|| {
+            self.publish(first);
+            !self.take(&mut reader).is_empty()
+        });
+        // More of them may be on their way.
+        self.publish("ready");
+        self.take_until(&mut reader, "ready");
+        reader
+    }
+
+    pub fn take(&mut self, reader: &mut Reader) -> Vec<Seen> {
+        self.server.run();
+        reader.take()
+    }
+
+    /// All that comes up to this message, with it.
+    #[track_caller]
+    pub fn take_until(&mut self, reader: &mut Reader, last: &str) -> Vec<Seen> {
+        let mut seen = Vec::new();
+        wait(|| {
+            seen.extend(self.take(reader));
+            seen.last().is_some_and(|seen: &Seen| seen.data == last)
+        });
+        seen
+    }
+}
+
+/// A cable to a port, which can be pulled and put in again.
+pub struct Cable {
+    pub port: u16,
+    lines: Arc<Mutex<Lines>>,
+}
+
+#[derive(Default)]
+struct Lines {
+    is_out: bool,
+    streams: Vec<TcpStream>,
+}
+
+impl Cable {
+    pub fn to(target: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let lines = Arc::new(Mutex::new(Lines::default()));
+        let all = lines.clone();
+        // It ends with the process of the test.
+        thread::spawn(move || {
+            for near in listener.incoming().map_while(Result::ok) {
+                let mut lines = all.lock().unwrap();
+                let Some(far) = TcpStream::connect(("127.0.0.1", target)).ok().filter(|_| !lines.is_out)
+                else {
+                    continue;
+                };
+                for (mut from, mut to) in [
+                    (near.try_clone().unwrap(), far.try_clone().unwrap()),
+                    (far.try_clone().unwrap(), near.try_clone().unwrap()),
+                ] {
+                    thread::spawn(move || {
+                        let _ = io::copy(&mut from, &mut to);
+                        let _ = to.shutdown(Shutdown::Both);
+                    });
+                }
+                lines.streams.extend([near, far]);
+            }
+        });
+        Self { port, lines }
+    }
+
+    pub fn pull(&self) {
+        let mut lines = self.lines.lock().unwrap();
+        lines.is_out = true;
+        for stream in lines.streams.drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    pub fn put_in(&self) {
+        self.lines.lock().unwrap().is_out = false;
+    }
+
+    pub fn address(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+}
+
+/// Bytes as they are shown in a failed assertion.
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
