@@ -92,7 +92,7 @@ impl Lab {
 
     /// The request that has come, and the answer that accepts it with this subprotocol.
     fn answer(&self, protocol: Option<&str>) -> (String, Vec<u8>) {
-        let mut request = self.far.take();
+        let request = self.far.take();
         let text = support::text(&request);
         let (mut machine, mut slots, mut whole) = (HttpMachine::new(), HeaderSlots::new(), Vec::new());
         let Step::Event(used, HttpEvent::Upgrade(found)) =
