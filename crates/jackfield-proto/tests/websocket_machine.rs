@@ -481,7 +481,12 @@ fn each_close_code() {
 /// W17, D6.
 #[test]
 fn limits() {
-    let limits = Limits { message_bytes_max: 1000, frame_in_place_bytes_max: 100, fragments_max: 5 };
+    let limits = Limits {
+        message_bytes_max: 1000,
+        frame_in_place_bytes_max: 100,
+        fragments_max: 5,
+        ..Limits::default()
+    };
     for (frames, want) in [
         ("82*1000", "B*1000"),
         ("82*1001", "E1009"),

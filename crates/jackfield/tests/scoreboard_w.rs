@@ -693,3 +693,91 @@ fn w17_more_than_1_mib_is_refused_with_1009_by_the_header() {
         assert_eq!(far.is_finished(), too_long);
     }
 }
+
+#[test]
+fn w20_a_frame_without_a_mask_is_taken_where_that_is_asked_for_and_nowhere_else() {
+    let unmasked =
+        [&b"\x81\x05hello"[..], b"\x01\x01a", b"\x89\x01p", b"\x80\x01b", b"\x81\x7e\x01\x00", &[b'x'; 256]]
+            .concat();
+    let close = socket::close(1000, "");
+    assert!(!Limits::default().websocket.accept_unmasked);
+    let mut lab = Lab::new(Probe::default);
+    let far = lab.websocket();
+    let frames = socket::frames(&lab.say(&far, &unmasked[..7]));
+    assert_eq!(frames[0].code(), Some(1002));
+
+    let limits = Limits::default().with(|limits| limits.websocket.accept_unmasked = true);
+    for cut in 0..unmasked.len() {
+        let mut lab = Lab::with_limits(limits.clone(), Probe::default);
+        let far = lab.websocket();
+        lab.say(&far, &unmasked[..cut]);
+        let rest = [&unmasked[cut..], &socket::text("masked"), &close].concat();
+        lab.say(&far, rest);
+        let heard: Vec<_> = lab
+            .log
+            .events()
+            .into_iter()
+            .filter(|event| event.starts_with("text") || event.starts_with("ping"))
+            .collect();
+        assert_eq!(
+            heard,
+            ["text hello", "ping p", "text ab", "text 256 bytes", "text masked"],
+            "cut at {cut}"
+        );
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Version {
+    One,
+    Two,
+}
+
+const VERSIONS: [(&str, Version); 2] = [("chat.v2", Version::Two), ("chat.v1", Version::One)];
+
+/// What is chosen of an offer, or the status of the refusal.
+#[test]
+fn n9_subprotocols_are_matched_by_the_preference_of_the_server() {
+    let now = || Probe {
+        on_upgrade: |probe, mut upgrade, _| match upgrade.choose_first(VERSIONS) {
+            Some(version) => {
+                probe.log.note(format!("{version:?}"));
+                assert_eq!(upgrade.choose_first(VERSIONS), None, "once");
+                upgrade.accept();
+            }
+            None => upgrade.reject(406),
+        },
+        ..Probe::default()
+    };
+    let rows = [
+        ("chat.v1", Some("chat.v1")),
+        ("chat.v1, chat.v2", Some("chat.v2")),
+        ("chat.v3, chat.v2", Some("chat.v2")),
+        ("CHAT.V1", None),
+        ("chat", None),
+    ];
+    for (offer, chosen) in rows {
+        let request = socket::upgrade_with(&format!("Sec-WebSocket-Protocol: {offer}\r\n"));
+        for is_late in [false, true] {
+            let mut lab = Lab::new(if is_late { deferring } else { now });
+            let far = lab.connect();
+            let mut answer = lab.ask(&far, &request);
+            if is_late {
+                let mut late = take_late();
+                match late.choose_first(VERSIONS) {
+                    Some(_) => late.accept(),
+                    None => late.reject(406),
+                }
+                lab.run();
+                answer = text(&far.take());
+            }
+            let line =
+                answer.split("Sec-WebSocket-Protocol: ").nth(1).and_then(|rest| rest.split("\r\n").next());
+            assert_eq!(line, chosen, "{offer}");
+            assert_eq!(statuses(answer.as_bytes()), [if chosen.is_some() { 101 } else { 406 }], "{offer}");
+        }
+    }
+    let mut lab = Lab::new(now);
+    let far = lab.connect();
+    assert_eq!(statuses(lab.ask(&far, UPGRADE).as_bytes()), [406], "nothing is offered");
+}

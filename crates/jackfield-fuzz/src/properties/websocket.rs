@@ -27,7 +27,7 @@ pub fn websocket_client(data: &[u8]) {
 pub(super) type Encode = fn(Opcode, &[u8], &mut Vec<u8>);
 
 pub(super) fn limits() -> Limits {
-    Limits { message_bytes_max: 600, frame_in_place_bytes_max: 200, fragments_max: 5 }
+    Limits { message_bytes_max: 600, frame_in_place_bytes_max: 200, fragments_max: 5, ..Limits::default() }
 }
 
 pub(super) fn check(data: &[u8], new: fn() -> Machine, mask: Option<[u8; 4]>, encode: Encode) {

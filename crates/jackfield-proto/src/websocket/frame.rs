@@ -10,6 +10,16 @@ pub(super) enum Role {
     Client,
 }
 
+/// What is accepted of the other end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Accepts {
+    pub(super) role: Role,
+    /// Messages that are compressed.
+    pub(super) compressed: bool,
+    /// A client's frames without a mask.
+    pub(super) unmasked: bool,
+}
+
 /// A header that keeps all the rules which can be checked without knowing what came before it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Header {
@@ -27,20 +37,21 @@ pub(super) struct Header {
 
 impl Header {
     /// Reads the header at the front of `rx`; `None` if it is not all there. A rule that is broken shows as soon as
-    /// the bytes that break it are there. `inflates` says whether messages may be compressed.
+    /// the bytes that break it are there.
     #[inline]
-    pub(super) fn parse(rx: &[u8], role: Role, inflates: bool) -> Result<Option<Self>, Error> {
+    pub(super) fn parse(rx: &[u8], accepts: Accepts) -> Result<Option<Self>, Error> {
         let [first, second, rest @ ..] = rx else { return Ok(None) };
-        let (opcode, fin) = (check_first(*first, inflates)?, first & FIN != 0);
+        let (opcode, fin) = (check_first(*first, accepts.compressed)?, first & FIN != 0);
         let is_compressed = first & RSV1 != 0;
-        check_mask(*second, role)?;
+        let is_masked = second & MASKED != 0;
+        check_mask(is_masked, accepts)?;
         let short = second & LENGTH;
         if opcode.is_control() {
             check_control(fin, short)?;
         }
         let Some((payload_bytes, length_bytes)) = length(short, rest)? else { return Ok(None) };
-        let Some(key) = key(role, &rest[length_bytes..]) else { return Ok(None) };
-        let header_bytes = 2 + length_bytes + if role == Role::Server { key.len() } else { 0 };
+        let Some(key) = key(is_masked, &rest[length_bytes..]) else { return Ok(None) };
+        let header_bytes = 2 + length_bytes + if is_masked { key.len() } else { 0 };
         Ok(Some(Self { opcode, fin, is_compressed, header_bytes, payload_bytes, key }))
     }
 
@@ -75,9 +86,9 @@ fn check_first(first: u8, inflates: bool) -> Result<Opcode, Error> {
     opcode.ok_or(Error::UnknownOpcode)
 }
 
-fn check_mask(second: u8, role: Role) -> Result<(), Error> {
-    match (role, second & MASKED != 0) {
-        (Role::Server, false) => Err(Error::Unmasked),
+fn check_mask(is_masked: bool, accepts: Accepts) -> Result<(), Error> {
+    match (accepts.role, is_masked) {
+        (Role::Server, false) if !accepts.unmasked => Err(Error::Unmasked),
         (Role::Client, true) => Err(Error::Masked),
         _ => Ok(()),
     }
@@ -115,11 +126,8 @@ fn length(short: u8, rest: &[u8]) -> Result<Option<(u64, usize)>, Error> {
 }
 
 #[inline]
-fn key(role: Role, rest: &[u8]) -> Option<[u8; 4]> {
-    match role {
-        Role::Server => rest.first_chunk().copied(),
-        Role::Client => Some([0; 4]),
-    }
+fn key(is_masked: bool, rest: &[u8]) -> Option<[u8; 4]> {
+    if is_masked { rest.first_chunk().copied() } else { Some([0; 4]) }
 }
 
 /// In the first byte: the last fragment of a message, or its only one.

@@ -16,10 +16,18 @@ pub struct Limits {
     /// How many frames one message may come in. One more is answered with 1008. Disabled by zero, and 0 by default:
     /// any number is legal (RFC 6455, section 5.4), and memory is bounded by `message_bytes_max` all the same.
     pub fragments_max: u32,
+    /// Whether a client's frames may come without a mask, against RFC 6455, section 5.1: for tests that write frames by hand.
+    /// The mask is there against intermediaries that take frames for requests (section 10.3). `false` by default.
+    pub accept_unmasked: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { message_bytes_max: 1 << 20, frame_in_place_bytes_max: 16 << 10, fragments_max: 0 }
+        Self {
+            message_bytes_max: 1 << 20,
+            frame_in_place_bytes_max: 16 << 10,
+            fragments_max: 0,
+            accept_unmasked: false,
+        }
     }
 }

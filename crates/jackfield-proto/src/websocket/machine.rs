@@ -30,7 +30,7 @@
 //! [`Machine::medium_frame`] are for the frames that nearly all frames are, small enough to be part of the caller, and
 //! [`Machine::step_long`] for the rest.
 
-use super::frame::{FIN, Header, MASKED, Role};
+use super::frame::{Accepts, FIN, Header, MASKED, Role};
 use super::inflation::Inflation;
 use super::scratch::Scratch;
 use super::spanning::Spanning;
@@ -395,7 +395,7 @@ impl Machine {
         match self.phase {
             Phase::Open | Phase::Waiting => self.advance_open(rx, whole, limits),
             Phase::Message => self.advance_message(rx, whole, limits),
-            Phase::Closing => self.advance_closing(rx),
+            Phase::Closing => self.advance_closing(rx, limits),
             _ if rx.is_empty() => Ok(Advance::Starved),
             Phase::Failed | Phase::FailedClosing | Phase::PeerClosed | Phase::Closed => {
                 Ok(Advance::Took(rx.len()))
@@ -405,7 +405,7 @@ impl Machine {
 
     #[inline]
     fn advance_open(&mut self, rx: &[u8], whole: &mut Vec<u8>, limits: &Limits) -> Result<Advance, Error> {
-        let Some(header) = self.header(rx)? else { return Ok(Advance::Starved) };
+        let Some(header) = Header::parse(rx, self.accepts(limits))? else { return Ok(Advance::Starved) };
         if header.opcode.is_control() {
             return Ok(whole_frame(header, rx));
         }
@@ -443,15 +443,10 @@ impl Machine {
         Ok(Advance::Starved)
     }
 
-    /// The header at the front of `rx`, if it is all there.
+    /// What is accepted of the other end.
     #[inline]
-    fn header(&self, rx: &[u8]) -> Result<Option<Header>, Error> {
-        Header::parse(rx, self.role, self.inflates())
-    }
-
-    /// Whether the peer may compress its messages.
-    fn inflates(&self) -> bool {
-        self.bits & INFLATES != 0
+    fn accepts(&self, limits: &Limits) -> Accepts {
+        Accepts { role: self.role, compressed: self.bits & INFLATES != 0, unmasked: limits.accept_unmasked }
     }
 
     /// The message gets a buffer of its own.
@@ -468,7 +463,7 @@ impl Machine {
     }
 
     fn advance_message(&mut self, rx: &[u8], whole: &mut Vec<u8>, limits: &Limits) -> Result<Advance, Error> {
-        let inflates = self.inflates();
+        let accepts = self.accepts(limits);
         let message = self.rare.as_mut().and_then(|rare| rare.message.as_mut());
         let Some(message) = message else { return Ok(Advance::Starved) };
         if message.is_whole() {
@@ -477,7 +472,7 @@ impl Machine {
         if message.frame_bytes_left() > 0 {
             return if rx.is_empty() { Ok(Advance::Starved) } else { message.take(rx).map(Advance::Took) };
         }
-        let Some(header) = Header::parse(rx, self.role, inflates)? else {
+        let Some(header) = Header::parse(rx, accepts)? else {
             return Ok(Advance::Starved);
         };
         if header.opcode.is_control() {
@@ -497,12 +492,12 @@ impl Machine {
         Advance::Whole(kind, is_compressed)
     }
 
-    fn advance_closing(&mut self, rx: &[u8]) -> Result<Advance, Error> {
+    fn advance_closing(&mut self, rx: &[u8], limits: &Limits) -> Result<Advance, Error> {
         let owed = self.rare.as_ref().map_or(0, |rare| rare.dropping_bytes);
         if owed > 0 {
             return Ok(self.drop_payload(owed, rx));
         }
-        let Some(header) = self.header(rx)? else { return Ok(Advance::Starved) };
+        let Some(header) = Header::parse(rx, self.accepts(limits))? else { return Ok(Advance::Starved) };
         if header.opcode == Opcode::Close {
             return Ok(whole_frame(header, rx));
         }

@@ -47,6 +47,11 @@ impl LateUpgrade {
         chosen
     }
 
+    /// As [`Upgrade::choose_first`](crate::Upgrade::choose_first).
+    pub fn choose_first<'p, T>(&mut self, protocols: impl IntoIterator<Item = (&'p str, T)>) -> Option<T> {
+        protocols.into_iter().find_map(|(protocol, value)| self.choose(protocol).then_some(value))
+    }
+
     /// Adds a header line to the answer that accepts.
     ///
     /// # Errors

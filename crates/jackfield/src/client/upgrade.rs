@@ -49,6 +49,37 @@ impl<'a> Upgrade<'a> {
         chosen
     }
 
+    /// Chooses the first of these subprotocols that the client offers, and says what stands beside it: so the order is the
+    /// server's preference, and what comes back is a value of your own. `None`, and nothing chosen, if there is none, or one
+    /// was chosen before: reject with a status of your choice then, or accept without a subprotocol.
+    ///
+    /// ```
+    /// use jackfield::{Client, Request, Upgrade};
+    ///
+    /// #[derive(Clone, Copy)]
+    /// enum Version {
+    ///     One,
+    ///     Two,
+    /// }
+    ///
+    /// struct Chat {
+    ///     version: Option<Version>,
+    /// }
+    ///
+    /// impl Client for Chat {
+    ///     fn on_upgrade(&mut self, mut upgrade: Upgrade<'_>, _request: &Request<'_>) {
+    ///         self.version = upgrade.choose_first([("chat.v2", Version::Two), ("chat.v1", Version::One)]);
+    ///         match self.version {
+    ///             Some(_) => upgrade.accept(),
+    ///             None => upgrade.reject(400),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn choose_first<'p, T>(&mut self, protocols: impl IntoIterator<Item = (&'p str, T)>) -> Option<T> {
+        protocols.into_iter().find_map(|(protocol, value)| self.choose(protocol).then_some(value))
+    }
+
     /// Adds a header line to the answer that accepts.
     ///
     /// # Errors

@@ -128,6 +128,12 @@ impl Limits {
                 u64::from(websocket.fragments_max),
                 "1008 and close; disabled by zero",
             ),
+            row(
+                "websocket.accept_unmasked",
+                "0 or 1",
+                u64::from(websocket.accept_unmasked),
+                "0: a client's frame without a mask is answered with 1002; 1: it is taken, for tests",
+            ),
         ]
     }
 
