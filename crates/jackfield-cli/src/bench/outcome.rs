@@ -40,6 +40,8 @@ pub(crate) struct Outcome {
     /// What all processes used.
     pub(crate) all_cpu: Option<Duration>,
     pub(crate) server: Option<ServerUse>,
+    /// What went before the measured time, at times below zero.
+    pub(crate) warm_up: Vec<Sample>,
     pub(crate) samples: Vec<Sample>,
 }
 

@@ -57,6 +57,7 @@ pub(crate) fn run<S: Speaker>(
             interrupt,
             progress: Progress::new(),
             pid: server.pid,
+            warm_up: Vec::new(),
             samples: Vec::new(),
             latencies: new_histogram(),
             last: Meter::default(),
@@ -121,6 +122,7 @@ struct Lead<'a> {
     interrupt: &'a AtomicBool,
     progress: Progress,
     pid: Option<u32>,
+    warm_up: Vec<Sample>,
     samples: Vec<Sample>,
     /// Of all laps of the measured time.
     latencies: Histogram<u64>,
@@ -240,6 +242,7 @@ impl Lead<'_> {
         let mut merged: BTreeMap<(bool, u64), Merged> = BTreeMap::new();
         let mut first = None;
         let mut ended = 0;
+        self.last = self.read_meter(seconds(course.begin) - seconds(course.measure));
         while ended < workers.len() {
             if first.is_none() && self.shared.now() >= course.measure {
                 let meter = self.read_meter(0.0);
@@ -285,16 +288,16 @@ impl Lead<'_> {
         let added = sum.latencies.add(&lap.latencies);
         debug_assert!(added.is_ok(), "all have the same bounds");
         if sum.threads == threads {
-            let begin = if lap.is_measured { course.measure } else { course.begin };
-            let passed = Duration::from_nanos(self.shared.now().saturating_sub(begin));
+            // Before the measured time it is below zero.
+            let at = seconds(self.shared.now()) - seconds(course.measure);
             if let Some(sum) = merged.remove(&key) {
-                self.sample(passed, &sum, lap.is_measured, course);
+                self.sample(at, &sum, lap.is_measured, course);
             }
         }
     }
 
-    fn sample(&mut self, passed: Duration, sum: &Merged, is_measured: bool, course: &Course) {
-        let meter = self.read_meter(passed.as_secs_f64());
+    fn sample(&mut self, at: f64, sum: &Merged, is_measured: bool, course: &Course) {
+        let meter = self.read_meter(at);
         let span = (meter.at - self.last.at).max(1e-9);
         let share = |now: Duration, last: Duration| now.saturating_sub(last).as_secs_f64() / span;
         let quantile = |q| if sum.latencies.is_empty() { 0 } else { sum.latencies.value_at_quantile(q) };
@@ -309,18 +312,20 @@ impl Lead<'_> {
             memory: self.pid.and_then(proc::memory).unwrap_or(0),
         };
         self.last = meter;
-        let (phase, whole) = if is_measured {
-            ("measure", course.end - course.measure)
+        let (phase, begin, end) = if is_measured {
+            ("measure", course.measure, course.end)
         } else {
-            self.last.at = 0.0;
-            ("warm-up", course.measure - course.begin)
+            ("warm-up", course.begin, course.measure)
         };
-        let whole = Duration::from_nanos(whole);
+        let passed = Duration::from_nanos(self.shared.now().saturating_sub(begin));
+        let whole = Duration::from_nanos(end - begin);
         let left = whole.saturating_sub(passed).as_secs();
         self.progress.along(phase, passed, whole, format!("{}, {left} s left", sample.describe()));
         if is_measured {
             self.count(sum);
             self.samples.push(sample);
+        } else {
+            self.warm_up.push(Sample { at: sample.at.min(0.0), ..sample });
         }
     }
 
@@ -349,6 +354,7 @@ impl Lead<'_> {
             turns: 0,
             all_cpu: None,
             server: None,
+            warm_up: std::mem::take(&mut self.warm_up),
             samples: std::mem::take(&mut self.samples),
         };
         let (mut from, mut upto) = (u64::MAX, 0);
@@ -387,6 +393,10 @@ impl Lead<'_> {
 
 /// From one look at the connections that come up to the next: short, because it is measured.
 const OPENING_LOOK: Duration = Duration::from_millis(1);
+
+fn seconds(nanos: u64) -> f64 {
+    Duration::from_nanos(nanos).as_secs_f64()
+}
 
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)

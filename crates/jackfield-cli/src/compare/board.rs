@@ -66,7 +66,46 @@ impl Entry {
     }
 }
 
+/// What a row says about this server and its best peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It costs less than the best peer.
+    Less,
+    More,
+    /// The spreads of the two overlap, or there are too few runs to have one.
+    Undecided,
+}
+
+impl Verdict {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Less => "less",
+            Self::More => "more",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
+/// From so many runs on there is a spread.
+const RUNS_MIN: usize = 2;
+
 impl Board {
+    /// Whether this server costs less than its best peer; `None` if one of the two has no figure.
+    pub(crate) fn verdict(&self) -> Option<Verdict> {
+        let (ours, peer) = (self.entry(Kind::Ours)?, self.best_peer()?);
+        let (cost, other) = (ours.cost()?, peer.cost()?);
+        let runs = |entry: &Entry| entry.turns.iter().flatten().count();
+        Some(if runs(ours) < RUNS_MIN || runs(peer) < RUNS_MIN {
+            Verdict::Undecided
+        } else if cost.most < other.least {
+            Verdict::Less
+        } else if cost.least > other.most {
+            Verdict::More
+        } else {
+            Verdict::Undecided
+        })
+    }
+
     /// The only one of its kind.
     pub(crate) fn entry(&self, kind: Kind) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.contender.kind == kind)
@@ -129,6 +168,21 @@ pub(crate) mod tests {
         assert_eq!(figure(&[3.0, 1.0, 2.0]), Some(Figure { median: 2.0, least: 1.0, most: 3.0 }));
         assert_eq!(figure(&[4.0, 1.0]).map(|figure| figure.median), Some(2.5));
         assert_eq!(figure(&[]), None);
+    }
+
+    #[test]
+    fn a_row_whose_spreads_overlap_is_undecided() {
+        let verdict = |ours: &[f64], peer: &[f64]| board(&[(0, ours), (2, peer)]).verdict();
+        for (ours, peer, wanted) in [
+            (&[1.0, 2.0][..], &[3.0, 4.0][..], Some(Verdict::Less)),
+            (&[5.0, 6.0], &[3.0, 4.0], Some(Verdict::More)),
+            (&[1.0, 3.0], &[3.0, 4.0], Some(Verdict::Undecided)),
+            (&[2.0, 9.0], &[3.0, 4.0], Some(Verdict::Undecided)),
+            (&[1.0], &[3.0], Some(Verdict::Undecided)),
+            (&[1.0, 2.0], &[], None),
+        ] {
+            assert_eq!(verdict(ours, peer), wanted, "{ours:?} {peer:?}");
+        }
     }
 
     #[test]

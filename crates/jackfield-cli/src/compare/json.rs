@@ -1,6 +1,6 @@
 //! `compare.json`: every figure of every turn.
 
-use super::board::{Board, Entry};
+use super::board::{Board, Entry, Verdict};
 use super::counts::Counts;
 use super::origin::Origin;
 use super::rows::Row;
@@ -17,6 +17,7 @@ pub(crate) fn result(boards: &[Board], origin: &Origin) -> Value {
             "title": board.row.title,
             "cost": if board.row.is_idle() { "bytes for each connection" } else { "nanoseconds of the server's processor time" },
             "unit": board.row.unit(),
+            "verdict": board.verdict().map(Verdict::word),
             "servers": board.entries.iter().map(|entry| self::entry(entry, board.row)).collect::<Vec<Value>>(),
         })).collect::<Vec<Value>>(),
     })

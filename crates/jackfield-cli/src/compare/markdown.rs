@@ -1,6 +1,6 @@
 //! The generated section of `docs/numbers.md`.
 
-use super::board::{Board, Entry};
+use super::board::{Board, Entry, Verdict};
 use super::contender::Kind;
 use super::counts::{Calls, Counts};
 use super::origin::Origin;
@@ -29,7 +29,8 @@ pub(crate) fn section(boards: &[Board], origin: &Origin) -> String {
 pub(crate) const METHOD: &str = "\
 Figures are medians, with the least and the most of all runs in parentheses. *CPU* is the server's processor time for one
 operation, kernel included, and *× limit* and *× best peer* are ratios of it, taken within each run: less is better. The
-limit is a loop that does nothing but receive and send. In a row about memory it is memory that is compared: what the
+limit is a loop that does nothing but receive and send. The *verdict* is whether ours costs less or more than the best peer; where
+the spreads of the two overlap the row is undecided. In a row about memory it is memory that is compared: what the
 server's own pages have grown by between a tenth of the connections and all of them, for each; what sockets cost the
 kernel is not in it. † means that the load generator used its whole core: the server could have done more, and only its
 CPU is comparable. Server and client *busy* are shares of a core. In the row about connections the client closes those
@@ -41,8 +42,8 @@ on one connection; in fan-out and event streams on all of them, and for one deli
 
 fn summary(boards: &[Board]) -> String {
     let mut text =
-        "\n| | ours | × limit | × best peer | best peer | instructions | fewest of a peer | system calls |\n\
-        | --- | ---: | ---: | ---: | --- | ---: | ---: | ---: |\n"
+        "\n| | ours | × limit | × best peer | verdict | best peer | instructions | fewest of a peer | system calls |\n\
+        | --- | ---: | ---: | ---: | --- | --- | ---: | ---: | ---: |\n"
             .to_owned();
     let dash = |text: Option<String>| text.unwrap_or_else(|| DASH.to_owned());
     for board in boards {
@@ -54,11 +55,12 @@ fn summary(boards: &[Board]) -> String {
         let fewest = board.fewest_of_a_peer();
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             board.row.title,
             dash(ours.and_then(Entry::cost).map(|cost| show_cost(board, cost.median))),
             ratio(board.entry(Kind::Limit)),
             ratio(best),
+            board.verdict().map_or(DASH, Verdict::word),
             best.map_or(DASH, |best| best.contender.name),
             dash(ours.and_then(Entry::instructions).map(units::count)),
             dash(fewest.map(|(peer, each)| format!("{} ({})", units::count(each), peer.contender.name))),
@@ -243,7 +245,7 @@ mod tests {
         assert!(text.contains(ours), "{text}");
         assert!(text.contains("| actix | gap: not <built> | | | | | |\n"), "{text}");
         let summary = summary(&[board]);
-        assert!(summary.contains("| 1.05 µs | 1.05 | 0.53 | hyper | – | – | – |\n"), "{summary}");
+        assert!(summary.contains("| 1.05 µs | 1.05 | 0.53 | less | hyper | – | – | – |\n"), "{summary}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::rows::ROWS;
 use crate::base::machine;
 use crate::base::proc;
 use crate::base::units;
-use crate::report::markup::escape;
+use maud::{Markup, html};
 use serde_json::{Map, Value};
 use std::fmt::Write;
 use std::fs;
@@ -56,17 +56,16 @@ impl Origin {
     }
 
     /// As a part of a page.
-    pub(crate) fn html(&self) -> String {
-        let mut html = "<h2>Circumstances</h2>\n".to_owned();
-        if cfg!(debug_assertions) {
-            html.push_str("<p class=\"warning\">Taken with a debug build: these figures say nothing.</p>\n");
+    pub(crate) fn markup(&self) -> Markup {
+        html! {
+            h2 { "Circumstances" }
+            @if cfg!(debug_assertions) {
+                p.warning { "Taken with a debug build: these figures say nothing." }
+            }
+            div.scroll {
+                table { @for (name, fact) in &self.facts { tr { th { (name) } td { (fact) } } } }
+            }
         }
-        html.push_str("<table>\n");
-        for (name, fact) in &self.facts {
-            let _ = writeln!(html, "<tr><th>{name}</th><td>{}</td></tr>", escape(fact));
-        }
-        html.push_str("</table>\n");
-        html
     }
 
     pub(crate) fn json(&self) -> Value {

@@ -1,34 +1,67 @@
-//! `docs/report/index.html`: the same figures as bars and tables, in one file.
+//! `docs/report/index.html`: the same figures as bars and tables, in one file that begins with the result.
 
-use super::board::{Board, Entry};
+use super::board::{Board, Entry, Verdict};
 use super::contender::Kind;
 use super::markdown::{METHOD, cells, columns, cost_title, gap, notes, show_cost, show_ratio};
 use super::origin::Origin;
 use crate::report::bars::{self, Bar};
-use crate::report::markup::{self, escape};
-use std::fmt::Write;
+use crate::report::markup;
+use maud::{Markup, html};
 
 const TITLE: &str = "Jackfield beside others";
 
 /// The whole page.
 pub(crate) fn page(boards: &[Board], origin: &Origin) -> String {
-    let mut page = markup::begin(TITLE);
-    // Writing to a string cannot fail, here and below.
-    let _ = writeln!(page, "<p>{}</p>", escape(&METHOD.replace(['*', '`'], "").replace('\n', " ")));
-    for board in boards {
-        let _ = writeln!(page, "<h2>{}</h2>", escape(board.row.title));
-        page.push_str(&plot(board));
-        page.push_str(&table(board));
-        for note in notes(board) {
-            let _ = writeln!(page, "<p>{}</p>", escape(&note.replace('`', "")));
+    let body = html! {
+        header {
+            h1 { (TITLE) }
+            p.lead { (result(boards)) }
         }
-    }
-    page.push_str(&origin.html());
-    page.push_str("</body>\n</html>\n");
-    page
+        ul.tiles { @for board in boards { (tile(board)) } }
+        @for board in boards {
+            h2 { (board.row.title) }
+            (bars(board))
+            (table(board))
+            @for note in notes(board) { p { (note.replace('`', "")) } }
+        }
+        h2 { "How it was measured" }
+        @for paragraph in METHOD.replace(['*', '`'], "").split("\n\n") { p { (paragraph.replace('\n', " ")) } }
+        (origin.markup())
+    };
+    markup::page(TITLE, &body)
 }
 
-fn plot(board: &Board) -> String {
+/// In how many rows this server needs less than each of its peers.
+fn result(boards: &[Board]) -> String {
+    let count = |verdict| boards.iter().filter(|board| board.verdict() == Some(verdict)).count();
+    let (less, more, undecided) = (count(Verdict::Less), count(Verdict::More), count(Verdict::Undecided));
+    format!(
+        "Of {} rows, Jackfield needs less than its best peer in {less}, and more in {more}. {undecided} are undecided: there the \
+         spreads of the two overlap.",
+        less + more + undecided
+    )
+}
+
+/// What this server needs in a row, in relation to its best peer.
+fn tile(board: &Board) -> Markup {
+    let (Some(ours), Some(peer)) = (board.entry(Kind::Ours), board.best_peer()) else { return html! {} };
+    let Some(ratio) = ours.ratio(peer) else { return html! {} };
+    let class = match board.verdict() {
+        Some(Verdict::Less) => "better",
+        Some(Verdict::More) => "worse",
+        _ => "same",
+    };
+    html! {
+        li {
+            span.name { (board.row.title) }
+            (markup::figure(&format!("{} × best peer", show_ratio(ratio))))
+            span.change.(class) { (board.verdict().map_or("", Verdict::word)) }
+            span.about { "the best peer is " (peer.contender.name) }
+        }
+    }
+}
+
+fn bars(board: &Board) -> Markup {
     let limit = board.entry(Kind::Limit);
     let bar = |entry: &&Entry| {
         let cost = entry.cost()?;
@@ -47,36 +80,29 @@ fn plot(board: &Board) -> String {
             },
         })
     };
-    bars::svg(&cost_title(board), &board.ranking().iter().filter_map(bar).collect::<Vec<Bar>>())
+    bars::figure(&cost_title(board), &board.ranking().iter().filter_map(bar).collect::<Vec<Bar>>())
 }
 
-fn table(board: &Board) -> String {
-    let mut html = "<table>\n<tr>".to_owned();
-    for column in columns(board) {
-        let _ = write!(html, "<th>{}</th>", escape(&column));
-    }
-    html.push_str("</tr>\n");
-    for entry in board.ranking() {
-        match cells(board, entry) {
-            Some(cells) => {
-                let _ = write!(html, "<tr><th>{}</th>", escape(entry.contender.name));
-                for cell in &cells[1..] {
-                    let _ = write!(html, "<td class=\"number\">{}</td>", escape(cell));
+fn table(board: &Board) -> Markup {
+    let columns = columns(board);
+    html! {
+        div.scroll {
+            table {
+                thead { tr { @for (number, column) in columns.iter().enumerate() { th.number[number > 0] { (column) } } } }
+                tbody {
+                    @for entry in board.ranking() {
+                        tr.ours[entry.contender.kind == Kind::Ours] {
+                            th { (entry.contender.name) }
+                            @match cells(board, entry) {
+                                Some(cells) => @for cell in &cells[1..] { td.number { (cell) } },
+                                None => td colspan=(columns.len() - 1) { (gap(entry)) },
+                            }
+                        }
+                    }
                 }
-                html.push_str("</tr>\n");
-            }
-            None => {
-                let (name, gap) = (escape(entry.contender.name), escape(&gap(entry)));
-                let _ = writeln!(
-                    html,
-                    "<tr><th>{name}</th><td colspan=\"{}\">{gap}</td></tr>",
-                    columns(board).len() - 1
-                );
             }
         }
     }
-    html.push_str("</table>\n");
-    html
 }
 
 #[cfg(test)]
@@ -85,11 +111,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_has_bars_and_names_its_gaps() {
+    fn the_page_begins_with_its_result_has_bars_and_names_its_gaps() {
         let origin = Origin { facts: vec![("Command", "a < b".into())] };
-        let page = page(&[board(&[(0, &[5.0, 6.0]), (1, &[4.0, 4.0]), (2, &[])])], &origin);
-        assert_eq!(page.matches("<rect").count(), 2);
+        let page = page(&[board(&[(0, &[5.0, 6.0]), (1, &[4.0, 4.0]), (2, &[5.5, 9.0]), (3, &[])])], &origin);
+        assert_eq!(page.matches("<rect").count(), 6, "three servers, two widths");
         assert!(page.contains("gap: not &lt;built&gt;") && page.contains("a &lt; b"), "{page}");
+        let place = |text: &str| page.find(text).unwrap_or_else(|| panic!("`{text}` is missing: {page}"));
+        assert!(place("Of 1 rows") < place("How it was measured"));
+        place("<span class=\"change same\">undecided</span>");
         assert!(!page.contains("NaN") && page.ends_with("</html>\n"));
     }
 }

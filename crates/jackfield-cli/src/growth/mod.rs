@@ -24,6 +24,7 @@ use crate::compare::{check_turn, choose, counts};
 use crate::report::markup;
 use args::Growth;
 use ask::{ask, field, own_program};
+use maud::html;
 use serde_json::{Value, json};
 use series::{
     CONNECTIONS, Curve, INSTRUCTIONS, MEMORY, Point, Quantity, SIZE, SUBSCRIBERS, Series, TIME, TIME_OF_BYTE,
@@ -325,22 +326,21 @@ fn section(all: &[Series], origin: &Origin) -> String {
 
 /// The page with all plots.
 fn page(all: &[Series], origin: &Origin) -> String {
-    let mut page = markup::begin("How cost grows");
-    let _ = writeln!(page, "<p>{}</p>", markup::escape(&METHOD.replace('*', "").replace('\n', " ")));
-    for series in all {
-        let _ = writeln!(page, "<h2>{}</h2>\n{}<table>", markup::escape(series.title), series.plot());
-        let line = |tag: &str, cells: &mut dyn Iterator<Item = String>| {
-            let cells: String =
-                cells.map(|cell| format!("<{tag}>{}</{tag}>", markup::escape(&cell))).collect();
-            format!("<tr>{cells}</tr>\n")
-        };
-        page.push_str(&line("th", &mut series.columns().into_iter().map(str::to_owned)));
-        for cells in series.cells() {
-            page.push_str(&line("td", &mut cells.into_iter()));
+    const TITLE: &str = "How cost grows";
+    let body = html! {
+        h1 { (TITLE) }
+        p.lead { (METHOD.replace('*', "").replace('\n', " ")) }
+        @for series in all {
+            h2 { (series.title) }
+            (series.plot())
+            div.scroll {
+                table {
+                    thead { tr { @for column in series.columns() { th.number { (column) } } } }
+                    tbody { @for cells in series.cells() { tr { @for cell in cells { td.number { (cell) } } } } }
+                }
+            }
         }
-        page.push_str("</table>\n");
-    }
-    page.push_str(&origin.html());
-    page.push_str("</body>\n</html>\n");
-    page
+        (origin.markup())
+    };
+    markup::page(TITLE, &body)
 }

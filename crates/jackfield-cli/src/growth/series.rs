@@ -2,7 +2,9 @@
 
 use crate::base::figure::Figure;
 use crate::base::units;
-use crate::report::plot::{Axis, Line, Plot, Scale};
+use crate::report::plot::{Axis, Line, Plot};
+use crate::report::scale::Scale;
+use maud::Markup;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -54,9 +56,9 @@ pub(crate) const TIME_OF_BYTE: Quantity =
     Quantity { name: "time", scale: Scale::Logarithmic, show: |picos| format!("{:.2} ns", picos / 1000.0) };
 
 impl Series {
-    /// As an `svg` element.
-    pub(crate) fn plot(&self) -> String {
-        self.drawing().svg()
+    /// As an element of a page.
+    pub(crate) fn plot(&self) -> Markup {
+        self.drawing().figure()
     }
 
     /// As a file.
@@ -71,7 +73,7 @@ impl Series {
             points.filter_map(|point| Some((point.at as f64, point.figure.as_ref().ok()?.median))).collect()
         };
         let lines = self.lines.iter().map(|curve| Line { name: curve.name, points: line(curve) });
-        Plot { title: self.title, x: axis(self.across), y: axis(self.up), lines: lines.collect() }
+        Plot { lines: lines.collect(), ..Plot::new(self.title, axis(self.across), axis(self.up)) }
     }
 
     /// The names of the columns.
@@ -154,7 +156,7 @@ mod tests {
         let table = "| connections | ours | limit |\n| ---: | ---: | ---: |\n\
             | 1 | 10 ns | gap: not built |\n| 1,000 | 2.00 µs | 1 ns |\n";
         assert_eq!(series.table(), table);
-        assert_eq!(series.plot().matches("class=\"line").count(), 2);
+        assert_eq!(series.plot().into_string().matches("class=\"line").count(), 4, "two, for two widths");
         assert!(series.file().starts_with("<svg xmlns=") && series.file().ends_with("</svg>\n"));
         assert_eq!(series.json()["lines"][1]["points"][0]["gap"], "not built");
     }

@@ -1,10 +1,9 @@
-//! Bars as inline SVG: one figure of several things, one below the other. Colours come from the page's style.
+//! Bars as SVG: one figure of several things, one below the other. Colours come from `plot.css`.
 //!
 //! A bar that is more than ten times as long as the shortest is cut, and an arrow says so: otherwise the differences
 //! that matter could not be seen.
 
-use super::markup::escape;
-use std::fmt::Write;
+use maud::{Markup, html};
 
 /// One bar.
 #[derive(Debug)]
@@ -20,53 +19,63 @@ pub(crate) struct Bar {
     pub(crate) colour: usize,
 }
 
-const WIDTH: f64 = 760.0;
-const LEFT: f64 = 176.0;
+/// How large they are drawn. In a narrow place the name stands above its bar.
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    class: &'static str,
+    width: f64,
+    left: f64,
+    step: f64,
+    name_is_above: bool,
+}
+
+const WIDE: Frame = Frame { class: "wide", width: 760.0, left: 176.0, step: 24.0, name_is_above: false };
+const NARROW: Frame = Frame { class: "narrow", width: 330.0, left: 0.0, step: 40.0, name_is_above: true };
 /// Room for what is written behind the longest bar.
 const RIGHT: f64 = 150.0;
-const TOP: f64 = 26.0;
-const STEP: f64 = 22.0;
-const THICKNESS: f64 = 14.0;
+const THICKNESS: f64 = 16.0;
+/// From the top of a bar to the line that its text stands on.
+const BASE: f64 = 12.0;
 /// How many times as long as the shortest a bar may be.
 const CUT: f64 = 10.0;
 
-/// The bars as an `svg` element; nothing if there are none.
-pub(crate) fn svg(title: &str, bars: &[Bar]) -> String {
+/// The bars as an element; nothing if there are none.
+pub(crate) fn figure(title: &str, bars: &[Bar]) -> Markup {
     if bars.is_empty() {
-        return String::new();
+        return html! {};
     }
+    html! {
+        figure {
+            figcaption { strong { (title) } }
+            @for frame in [WIDE, NARROW] {
+                svg.(frame.class) viewBox={ "0 0 " (frame.width) " " (frame.step * bars.len() as f64) } role="img" aria-label=(title) {
+                    (inside(frame, bars))
+                }
+            }
+        }
+    }
+}
+
+fn inside(frame: Frame, bars: &[Bar]) -> Markup {
     let shortest =
         bars.iter().map(|bar| bar.value).filter(|value| *value > 0.0).fold(f64::INFINITY, f64::min);
     let most = bars.iter().map(|bar| bar.most).fold(f64::MIN_POSITIVE, f64::max).min(shortest * CUT);
-    let place = |value: f64| LEFT + (value / most).clamp(0.0, 1.0) * (WIDTH - LEFT - RIGHT);
-    let mut svg = format!(
-        "<figure><svg viewBox=\"0 0 {WIDTH} {:.0}\" role=\"img\" aria-label=\"{title}\">\
-         <text class=\"title\" x=\"0\" y=\"14\">{title}</text>\n",
-        TOP + STEP * bars.len() as f64,
-        title = escape(title),
-    );
-    for (number, bar) in bars.iter().enumerate() {
-        let top = TOP + STEP * number as f64;
-        let (base, middle) = (top + THICKNESS - 3.0, top + THICKNESS / 2.0);
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            svg,
-            "<text x=\"{:.0}\" y=\"{base:.0}\" text-anchor=\"end\">{}</text>\
-             <rect class=\"bar c{}\" x=\"{LEFT}\" y=\"{top:.0}\" width=\"{:.1}\" height=\"{THICKNESS}\"/>\
-             <path class=\"spread\" d=\"M{:.1} {middle:.1}H{:.1}\"/>\
-             <text x=\"{:.1}\" y=\"{base:.0}\">{}</text>",
-            LEFT - 8.0,
-            escape(&bar.name),
-            bar.colour,
-            place(bar.value) - LEFT,
-            place(bar.least),
-            place(bar.most),
-            place(bar.most) + 6.0,
-            if bar.value > most { format!("→ {}", escape(&bar.text)) } else { escape(&bar.text) },
-        );
+    let place = |value: f64| frame.left + (value / most).clamp(0.0, 1.0) * (frame.width - frame.left - RIGHT);
+    let one = |place: f64| format!("{place:.1}");
+    html! {
+        @for (number, bar) in bars.iter().enumerate() {
+            @let begin = frame.step * number as f64;
+            @let top = if frame.name_is_above { begin + THICKNESS } else { begin };
+            @if frame.name_is_above {
+                text x="0" y=(begin + BASE) { (bar.name) }
+            } @else {
+                text x=(frame.left - 8.0) y=(begin + BASE) text-anchor="end" { (bar.name) }
+            }
+            rect.bar.{ "c" (bar.colour) } x=(frame.left) y=(top) width=(one(place(bar.value) - frame.left)) height=(THICKNESS) rx="3" {}
+            path.spread d={ "M" (one(place(bar.least))) " " (top + THICKNESS / 2.0) "H" (one(place(bar.most))) } {}
+            text x=(one(place(bar.most) + 6.0)) y=(top + BASE) { @if bar.value > most { "→ " } (bar.text) }
+        }
     }
-    svg.push_str("</svg></figure>\n");
-    svg
 }
 
 #[cfg(test)]
@@ -83,12 +92,14 @@ mod tests {
             text: "1 & 2".into(),
             colour: 0,
         };
-        let svg = svg("t", &[bar(5.0, 10.0), bar(0.0, 0.0)]);
+        let draw = |bars: &[Bar]| figure("t", bars).into_string();
+        let svg = draw(&[bar(5.0, 10.0), bar(0.0, 0.0)]);
         assert!(svg.contains("&lt;a&gt;") && svg.contains("1 &amp; 2"), "{svg}");
         assert!(svg.contains("width=\"217.0\"") && svg.contains("H610.0"), "{svg}");
-        assert!(!super::svg("t", &[bar(0.0, 0.0)]).contains("NaN"));
-        assert_eq!(super::svg("t", &[]), "");
-        let svg = super::svg("t", &[bar(1.0, 1.0), bar(50.0, 50.0)]);
+        assert!(svg.contains("width=\"90.0\"") && svg.contains("H180.0"), "narrow: {svg}");
+        assert!(!draw(&[bar(0.0, 0.0)]).contains("NaN"));
+        assert_eq!(draw(&[]), "");
+        let svg = draw(&[bar(1.0, 1.0), bar(50.0, 50.0)]);
         assert!(svg.contains("width=\"43.4\"") && svg.contains("width=\"434.0\""), "{svg}");
         assert!(svg.contains(">→ 1 &amp; 2<") && svg.contains(">1 &amp; 2<"), "{svg}");
     }

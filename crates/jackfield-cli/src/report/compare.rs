@@ -9,6 +9,8 @@ pub(crate) struct Change {
     pub(crate) metric: &'static Metric,
     pub(crate) old: f64,
     pub(crate) new: f64,
+    /// By how many hundredths of the old value the change may be off, as far as the course of both runs tells.
+    pub(crate) spread: Option<f64>,
 }
 
 /// Whether a change is a good one.
@@ -28,7 +30,8 @@ impl Change {
 
     /// Whether it is a good one.
     pub(crate) fn trend(&self) -> Trend {
-        let is_small = self.percent().map_or(self.new == self.old, |percent| percent.abs() < NOISE_PERCENT);
+        let noise = self.spread.unwrap_or_default().max(NOISE_PERCENT);
+        let is_small = self.percent().map_or(self.new == self.old, |percent| percent.abs() < noise);
         match (self.metric.wanted, self.new > self.old) {
             (Wanted::Neither, _) => Trend::Same,
             _ if is_small => Trend::Same,
@@ -39,8 +42,29 @@ impl Change {
 
     /// The change as it is shown.
     pub(crate) fn show(&self) -> String {
-        self.percent().map_or_else(|| "new".into(), |percent| format!("{percent:+.1} %"))
+        match self.spread {
+            Some(spread) if self.percent().is_some() => format!("{} ± {}", self.brief(), digits(spread)),
+            _ => self.brief(),
+        }
     }
+
+    /// The same without its spread.
+    pub(crate) fn brief(&self) -> String {
+        match self.percent() {
+            None => "new".into(),
+            Some(percent) if percent >= TIMES_FROM => format!("× {}", digits(self.new / self.old)),
+            Some(percent) if percent < 0.0 => format!("-{} %", digits(-percent)),
+            Some(percent) => format!("+{} %", digits(percent)),
+        }
+    }
+}
+
+/// From this change on a factor says more than hundredths.
+const TIMES_FROM: f64 = 900.0;
+
+/// A number with as many digits as it deserves.
+fn digits(value: f64) -> String {
+    if value < 100.0 { format!("{value:.1}") } else { crate::base::units::count(value) }
 }
 
 /// Two runs of the same program differ by as much.
@@ -48,10 +72,47 @@ const NOISE_PERCENT: f64 = 3.0;
 
 /// What can be compared, figure by figure.
 pub(crate) fn changes(old: &Value, new: &Value) -> Vec<Change> {
-    let pairs = METRICS
-        .iter()
-        .filter_map(|metric| Some(Change { metric, old: metric.value(old)?, new: metric.value(new)? }));
+    let pairs = METRICS.iter().filter_map(|metric| {
+        let spread = metric.sample.and_then(|field| spread(old, new, field));
+        Some(Change { metric, old: metric.value(old)?, new: metric.value(new)?, spread })
+    });
     pairs.filter(|change| change.old != 0.0 || change.new != 0.0).collect()
+}
+
+/// How far the change of a figure may be off, in hundredths of the old one: twice the standard error of its mean, as the
+/// parts of each run tell it. What differs between two runs of the same server comes on top.
+fn spread(old: &Value, new: &Value, field: &str) -> Option<f64> {
+    let (old, new) = (Parts::of(old, field)?, Parts::of(new, field)?);
+    let error = (old.error / old.mean).hypot(new.error / new.mean);
+    Some(2.0 * error * new.mean / old.mean * 100.0)
+}
+
+/// The mean of a figure in the equal parts of a run, and its standard error. Samples that follow each other resemble each
+/// other, so single ones would promise too much.
+struct Parts {
+    mean: f64,
+    error: f64,
+}
+
+/// How many parts a run has, and how few samples say nothing.
+const PARTS: usize = 10;
+const SAMPLES_MIN: usize = 2 * PARTS;
+
+impl Parts {
+    fn of(result: &Value, field: &str) -> Option<Self> {
+        let samples: Vec<f64> =
+            result["samples"].as_array()?.iter().filter_map(|sample| sample[field].as_f64()).collect();
+        if samples.len() < SAMPLES_MIN {
+            return None;
+        }
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let part =
+            |number: usize| &samples[samples.len() * number / PARTS..samples.len() * (number + 1) / PARTS];
+        let parts: Vec<f64> = (0..PARTS).map(|number| mean(part(number))).collect();
+        let all = mean(&parts);
+        let squares: f64 = parts.iter().map(|part| (part - all).powi(2)).sum();
+        (all > 0.0).then(|| Self { mean: all, error: (squares / (PARTS * (PARTS - 1)) as f64).sqrt() })
+    }
 }
 
 /// In what the two runs differ besides the server: then a change need not be the server's.
@@ -95,10 +156,31 @@ mod tests {
         let wanted = [
             ("rate", "+50.0 %".to_owned(), Trend::Better),
             ("p50", "+2.0 %".to_owned(), Trend::Same),
-            ("p99", "+100.0 %".to_owned(), Trend::Worse),
+            ("p99", "+100 %".to_owned(), Trend::Worse),
             ("errors", "new".to_owned(), Trend::Worse),
         ];
         assert_eq!(found, wanted);
+    }
+
+    #[test]
+    fn large_changes_are_factors() {
+        let show = |old, new| Change { metric: &METRICS[0], old, new, spread: None }.show();
+        assert_eq!([show(1.0, 72.25), show(1.0, 3.5), show(4.0, 1.0)], ["× 72.2", "+250 %", "-75.0 %"]);
+    }
+
+    #[test]
+    fn a_change_within_its_spread_is_none() {
+        let run = |mean: f64, swing: f64| {
+            let rate = |number: usize| mean + if number / 2 % 2 == 0 { swing } else { -swing };
+            json!({
+                "throughput": { "per_second": mean },
+                "samples": (0..20).map(|number| json!({ "per_second": rate(number) })).collect::<Vec<Value>>(),
+            })
+        };
+        let change = |swing| changes(&run(100.0, swing), &run(110.0, swing)).remove(0);
+        assert_eq!((change(0.0).show(), change(0.0).trend()), ("+10.0 % ± 0.0".into(), Trend::Better));
+        // Each of ten parts is off by 30: the error of the mean is 10, and 2 * hypot(10 / 100, 10 / 110) * 1.1 is 29.7 %.
+        assert_eq!((change(30.0).show(), change(30.0).trend()), ("+10.0 % ± 29.7".into(), Trend::Same));
     }
 
     #[test]

@@ -1,167 +1,231 @@
-//! `index.html`: the figures as tables and plots, in one file that needs no script and nothing from elsewhere.
+//! `index.html`: what a run has shown, as a page that begins with its result.
 
-use super::compare::{self, Trend};
-use super::markup::{begin, escape};
-use super::metric::METRICS;
-use super::plot::{Axis, Line, Plot, Scale};
-use super::text;
+use super::compare::{self, Change, Trend};
+use super::markup;
+use super::metric::{METRICS, Metric};
+use super::plots;
+use super::{text, words};
 use crate::base::units;
+use maud::{Markup, html};
 use serde_json::Value;
-use std::fmt::Write;
 
 /// The whole page.
 pub(crate) fn page(result: &Value, old: Option<&Value>) -> String {
-    let title = format!(
-        "jackfield bench {}, {}",
-        result["plan"]["mode"].as_str().unwrap_or_default(),
-        result["when"].as_str().unwrap_or_default()
-    );
-    let mut page = begin(&title);
-    // Writing to a string cannot fail, here and below.
-    let _ = writeln!(page, "<p><code>{}</code></p>", escape(result["command"].as_str().unwrap_or_default()));
-    for warning in text::warnings(result) {
-        let _ = writeln!(page, "<p class=\"warning\">{}</p>", escape(&warning));
-    }
-    page.push_str(&figures(result, old));
-    page.push_str(&errors(&result["errors"]["by_kind"]));
-    page.push_str(&plots(result, old));
-    page.push_str(&histogram(&result["histogram"]));
-    page.push_str(&circumstances(result, old));
-    page.push_str("</body>\n</html>\n");
-    page
-}
-
-/// Every metric that the run has, beside that of the earlier one.
-fn figures(result: &Value, old: Option<&Value>) -> String {
-    let mut html = "<h2>Figures</h2>\n<table>\n".to_owned();
+    let title = words::title(result);
     let changes = old.map(|old| compare::changes(old, result)).unwrap_or_default();
-    for metric in METRICS {
-        let Some(value) = metric.value(result) else { continue };
-        let _ = write!(
-            html,
-            "<tr><th>{}</th><td class=\"number\">{}</td>",
-            metric.title,
-            metric.quantity.show(value)
-        );
-        if let Some(change) = changes.iter().find(|change| change.metric.name == metric.name) {
-            let class = match change.trend() {
-                Trend::Better => "better",
-                Trend::Worse => "worse",
-                Trend::Same => "same",
-            };
-            let _ = write!(
-                html,
-                "<td class=\"number\">{} before</td><td class=\"number {class}\">{}</td>",
-                metric.quantity.show(change.old),
-                change.show()
-            );
+    let body = html! {
+        header {
+            h1 { (title) }
+            p.lead { (words::load(result)) }
+            code.command { (result["command"].as_str().unwrap_or_default()) }
         }
-        html.push_str("</tr>\n");
+        @for warning in text::warnings(result) { p.warning { (warning) } }
+        ul.tiles { @for tile in tiles(result) { (tile.show(&changes)) } }
+        (comparison(result, old, &changes))
+        (plots::all(result, old))
+        section.sides {
+            (figures(result))
+            div {
+                (errors(&result["errors"]["by_kind"]))
+                (environment(result))
+            }
+        }
+        footer { "Every figure, and the plan of the run, is in " code { "result.json" } " beside this page." }
+    };
+    markup::page(&title, &body)
+}
+
+/// A figure that one looks for first.
+struct Tile {
+    metric: Option<&'static Metric>,
+    name: String,
+    value: String,
+    about: String,
+    is_bad: bool,
+}
+
+impl Tile {
+    /// One of the metrics, if the run has it.
+    fn of(result: &Value, metric: &str, name: &str, about: String) -> Option<Self> {
+        let metric = Metric::named(metric)?;
+        let value = metric.quantity.show(metric.value(result)?);
+        Some(Self { metric: Some(metric), name: name.into(), value, about, is_bad: false })
     }
-    html.push_str("</table>\n");
-    html
-}
 
-fn errors(kinds: &Value) -> String {
-    let Some(kinds) = kinds.as_object().filter(|kinds| !kinds.is_empty()) else { return String::new() };
-    let mut html = "<h2>Errors</h2>\n<table>\n".to_owned();
-    for (kind, count) in kinds {
-        let _ = writeln!(html, "<tr><th>{}</th><td class=\"number\">{count}</td></tr>", escape(kind));
+    fn show(&self, changes: &[Change]) -> Markup {
+        let change =
+            changes.iter().find(|change| self.metric.is_some_and(|metric| metric.name == change.metric.name));
+        html! {
+            li.bad[self.is_bad] {
+                span.name { (self.name) }
+                (markup::figure(&self.value))
+                @if let Some(change) = change { span.change.(class(change)) { (arrow(change)) (change.brief()) } }
+                span.about { (self.about) }
+            }
+        }
     }
-    html.push_str("</table>\n");
-    html
 }
 
-fn plots(result: &Value, old: Option<&Value>) -> String {
-    let seconds = Axis { scale: Scale::Linear, show: |value| format!("{} s", round(value)) };
-    let rates = Axis { scale: Scale::Linear, show: |value| format!("{}/s", units::count(value)) };
-    let times = Axis { scale: Scale::Logarithmic, show: units::time };
-    let shares = Axis { scale: Scale::Tail, show: |value| format!("{} %", round(value * 100.0)) };
-    let percent = Axis { scale: Scale::Linear, show: |value| format!("{} %", round(value)) };
-    let bytes = Axis { scale: Scale::Binary, show: units::bytes };
-    let over_time = |name, field: &str| Line { name, points: samples(result, field) };
-    let mut quantiles = vec![Line { name: "latency", points: percentiles(result) }];
-    quantiles.extend(old.map(|old| Line { name: "before", points: percentiles(old) }));
-    let mut cpu = vec![over_time("client", "client_cpu_percent")];
-    let mut memory = Vec::new();
-    if result["server"].is_object() {
-        cpu.insert(0, over_time("server", "server_cpu_percent"));
-        memory.push(over_time("server", "server_memory_bytes"));
-    }
-    let latencies = vec![over_time("p50", "p50_ns"), over_time("p99", "p99_ns")];
-    let mut plots = vec![
-        Plot { title: "Share of a processor core", x: seconds, y: percent, lines: cpu },
-        Plot { title: "Memory of the server", x: seconds, y: bytes, lines: memory },
-    ];
-    if !result["latency_ns"].is_null() {
-        let rate = vec![over_time("throughput", "per_second")];
-        plots.splice(
-            0..0,
-            [
-                Plot { title: "Throughput", x: seconds, y: rates, lines: rate },
-                Plot { title: "Latency", x: seconds, y: times, lines: latencies },
-                Plot { title: "Share of all within a latency", x: shares, y: times, lines: quantiles },
-            ],
-        );
-    }
-    let svgs: String = plots.iter().map(Plot::svg).collect();
-    format!("<h2>Course</h2>\n{svgs}")
-}
-
-/// A field of all samples over time. What is zero because nothing happened is left out of a latency.
-fn samples(result: &Value, field: &str) -> Vec<(f64, f64)> {
-    let samples = result["samples"].as_array().into_iter().flatten();
-    let points = samples.filter_map(|sample| Some((sample["at"].as_f64()?, sample[field].as_f64()?)));
-    points.filter(|point| point.1 > 0.0 || !field.ends_with("_ns")).collect()
-}
-
-fn percentiles(result: &Value) -> Vec<(f64, f64)> {
-    let points = result["percentiles"].as_array().into_iter().flatten();
-    points.filter_map(|point| Some((point[0].as_f64()?, point[1].as_f64()?))).collect()
-}
-
-fn histogram(buckets: &Value) -> String {
-    let text = text::histogram(buckets);
-    if text.is_empty() {
-        text
+fn tiles(result: &Value) -> Vec<Tile> {
+    let number = |pointer: &str| result.pointer(pointer).and_then(Value::as_f64);
+    let unit = result["throughput"]["unit"].as_str().unwrap_or("operations");
+    let count = units::count(number("/throughput/operations").unwrap_or_default());
+    let share = |name: &str| Tile::of(result, name, "", String::new()).map(|tile| tile.value);
+    let opened = number("/opening_seconds").map(|seconds| units::time(seconds * 1e9)).unwrap_or_default();
+    let server =
+        share("server-load").map_or_else(String::new, |load| format!("the server used {load} of a core"));
+    let mut tiles: Vec<Option<Tile>> = if result["plan"]["mode"] == "idle" {
+        vec![
+            Tile::of(
+                result,
+                "memory-per-connection",
+                "Memory for each",
+                "of the server, kernel not included".into(),
+            ),
+            Some(Tile {
+                metric: None,
+                name: "Connections".into(),
+                value: units::count(number("/plan/connections").unwrap_or_default()),
+                about: format!("opened in {opened}"),
+                is_bad: false,
+            }),
+        ]
     } else {
-        format!("<h2>Histogram</h2>\n<pre>{}</pre>\n", escape(text.trim_matches('\n')))
+        vec![
+            Tile::of(result, "rate", "Throughput", format!("{count} {unit} in all")),
+            Tile::of(result, "p50", "Latency, p50", "half of all took at most this".into()),
+            Tile::of(result, "p99", "Latency, p99", "1 in 100 took longer".into()),
+            Tile::of(result, "p99.9", "Latency, p99.9", "1 in 1,000 took longer".into()),
+            Tile::of(result, "server-cpu", "Processor time for each", server),
+        ]
+    };
+    tiles.push(Tile::of(result, "memory", "Memory of the server", "the most that was seen".into()));
+    let errors = number("/errors/total").unwrap_or_default();
+    let kinds = result["errors"]["by_kind"].as_object().map_or(0, serde_json::Map::len);
+    let about = match kinds {
+        0 => "none of any kind".to_owned(),
+        1 => "of one kind, named below".to_owned(),
+        kinds => format!("of {kinds} kinds, named below"),
+    };
+    tiles.push(Tile::of(result, "errors", "Errors", about).map(|tile| Tile { is_bad: errors > 0.0, ..tile }));
+    tiles.into_iter().flatten().collect()
+}
+
+fn class(change: &Change) -> &'static str {
+    match change.trend() {
+        Trend::Better => "better",
+        Trend::Worse => "worse",
+        Trend::Same => "same",
+    }
+}
+
+fn arrow(change: &Change) -> &'static str {
+    match (change.trend(), change.new > change.old) {
+        (Trend::Same, _) => "≈ ",
+        (_, true) => "▲ ",
+        (_, false) => "▼ ",
+    }
+}
+
+/// What has changed since the earlier run.
+fn comparison(result: &Value, old: Option<&Value>, changes: &[Change]) -> Markup {
+    let Some(old) = old else { return html! {} };
+    let differences = compare::differences(old, result);
+    let reach = changes.iter().map(reach).fold(MIN_REACH, f64::max).min(MAX_REACH);
+    html! {
+        section {
+            h2 { "Compared with the run of " (old["when"].as_str().unwrap_or("an unknown time")) }
+            @if !differences.is_empty() {
+                div.warning {
+                    "The runs differ in more than the server:"
+                    ul { @for difference in &differences { li { (difference) } } }
+                }
+            }
+            div.scroll {
+                table {
+                    thead { tr { th { "figure" } th.number.before { "before" } th.number { "now" } th.number { "change" } th.picture {} } }
+                    tbody {
+                        @for change in changes {
+                            tr {
+                                th { (change.metric.title) }
+                                td.number.before { (change.metric.quantity.show(change.old)) }
+                                td.number { (change.metric.quantity.show(change.new)) }
+                                td.number.change-cell.(class(change)) { (arrow(change)) (change.show()) }
+                                td.picture { (picture(change, reach)) }
+                            }
+                        }
+                    }
+                }
+            }
+            p.note { "Behind ± stands how far a change may be off: twice the standard error, as ten parts of each run tell it. Two \
+                runs of the same server differ by more than that. A change within it, or below 3 %, counts as none (≈)." }
+        }
+    }
+}
+
+/// How many hundredths a picture of a change shows at least and at most to each side.
+const MIN_REACH: f64 = 10.0;
+const MAX_REACH: f64 = 100.0;
+
+fn reach(change: &Change) -> f64 {
+    change.percent().unwrap_or_default().abs() + change.spread.unwrap_or_default()
+}
+
+/// A dot for the change, beside the line of no change, and a line for its spread.
+fn picture(change: &Change, reach: f64) -> Markup {
+    const HALF: f64 = 100.0;
+    const MIDDLE: f64 = 9.0;
+    let Some(percent) = change.percent() else { return html! {} };
+    let at = |percent: f64| format!("{:.1}", HALF + (percent / reach).clamp(-1.0, 1.0) * (HALF - 6.0));
+    let spread = change.spread.unwrap_or_default();
+    html! {
+        svg viewBox="0 0 200 18" aria-hidden="true" {
+            path.zero d={ "M" (HALF) " 0V18" } {}
+            g.(class(change)) {
+                path stroke-width="2" d={ "M" (at(percent - spread)) " " (MIDDLE) "H" (at(percent + spread)) } {}
+                circle cx=(at(percent)) cy=(MIDDLE) r="4.5" {}
+            }
+        }
+    }
+}
+
+/// Every metric that the run has.
+fn figures(result: &Value) -> Markup {
+    let rows = METRICS.iter().filter_map(|metric| Some((metric, metric.value(result)?)));
+    html! {
+        div {
+            h2 { "All figures" }
+            div.scroll {
+                table {
+                    @for (metric, value) in rows {
+                        tr { th { (metric.title) } td.number { (metric.quantity.show(value)) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn errors(kinds: &Value) -> Markup {
+    let Some(kinds) = kinds.as_object().filter(|kinds| !kinds.is_empty()) else { return html! {} };
+    html! {
+        h2 { "Errors" }
+        div.scroll {
+            table {
+                @for (kind, count) in kinds {
+                    tr { th { (kind) } td.number { (units::count(count.as_f64().unwrap_or_default())) } }
+                }
+            }
+        }
     }
 }
 
 /// Where, when and of what the figures were taken.
-fn circumstances(result: &Value, old: Option<&Value>) -> String {
-    let mut html = "<h2>Circumstances</h2>\n<table>\n".to_owned();
-    let mut row = |name: &str, value: &Value| {
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let text = if value.is_null() { "unknown" } else { &text };
-        let _ = writeln!(html, "<tr><th>{}</th><td>{}</td></tr>", escape(name), escape(text));
-    };
-    for name in ["tool", "commit", "when"] {
-        row(name, &result[name]);
+fn environment(result: &Value) -> Markup {
+    html! {
+        h2 { "How it was measured" }
+        div.words { @for paragraph in words::environment(result) { p { (paragraph) } } }
     }
-    for part in ["machine", "plan"] {
-        for (name, value) in result[part].as_object().into_iter().flatten() {
-            row(&name.replace('_', " "), value);
-        }
-    }
-    html.push_str("</table>\n");
-    if let Some(old) = old {
-        let _ = writeln!(
-            html,
-            "<p>Compared with {}.</p>",
-            escape(old["when"].as_str().unwrap_or("an earlier run"))
-        );
-        for difference in compare::differences(old, result) {
-            let _ = writeln!(html, "<p class=\"warning\">The runs differ in {}.</p>", escape(&difference));
-        }
-    }
-    html
-}
-
-/// Without the digits that only come from binary fractions.
-fn round(value: f64) -> f64 {
-    (value * 1e6).round() / 1e6
 }
 
 #[cfg(test)]
@@ -182,5 +246,25 @@ mod tests {
             assert!(!page.contains(tag), "{page}");
         }
         assert!(page.contains("&quot;&amp;&lt;b&gt;") && page.ends_with("</html>\n"));
+    }
+
+    #[test]
+    fn the_result_comes_first_and_a_comparison_says_what_is_better() {
+        let run = |rate: f64, p99: u64| {
+            json!({
+                "when": "then",
+                "plan": { "mode": "http", "target": "a:1", "connections": 4 },
+                "throughput": { "per_second": rate, "operations": 10, "unit": "requests" },
+                "latency_ns": { "p50": 100, "p99": p99 },
+                "errors": { "total": 1, "by_kind": { "status 500": 1 } },
+            })
+        };
+        let page = page(&run(200.0, 3000), Some(&run(100.0, 1000)));
+        let place = |text: &str| page.find(text).unwrap_or_else(|| panic!("`{text}` is missing: {page}"));
+        assert!(place("class=\"tiles\"") < place("Compared with the run of then"));
+        place("<span class=\"change better\">▲ +100 %</span>");
+        place("<span class=\"change worse\">▲ +200 %</span>");
+        place("<li class=\"bad\"><span class=\"name\">Errors</span><b>1</b>");
+        assert!(!page.contains("NaN") && !page.contains("<script"));
     }
 }

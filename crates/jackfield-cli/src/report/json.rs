@@ -51,7 +51,9 @@ pub(crate) fn result(plan: &Plan, server: &Server, outcome: &Outcome) -> Value {
         "server": server_use(plan, outcome),
         "opening_seconds": outcome.opened_in.as_secs_f64(),
         "percentiles": percentiles(outcome),
-        "histogram": histogram(outcome),
+        "histogram": histogram(outcome, &coarse()),
+        "distribution": histogram(outcome, &fine()),
+        "warm_up": outcome.warm_up.iter().map(sample).collect::<Vec<Value>>(),
         "samples": outcome.samples.iter().map(sample).collect::<Vec<Value>>(),
     })
 }
@@ -158,10 +160,25 @@ fn percentiles(outcome: &Outcome) -> Vec<Value> {
 /// How many points there are until half of the rest is left.
 const STEPS_PER_HALF: u32 = 5;
 
-/// How many operations took how long: bounds that are 1, 2 or 5 times a power of ten, the lower one included.
-fn histogram(outcome: &Outcome) -> Vec<Value> {
+/// Bounds that are 1, 2 or 5 times a power of ten.
+fn coarse() -> Vec<u64> {
+    (0..11).flat_map(|power| [1, 2, 5].map(|digit| digit * 10u64.pow(power))).collect()
+}
+
+/// Bounds for a picture: this many for each power of ten.
+fn fine() -> Vec<u64> {
+    let mut bounds: Vec<u64> =
+        (0..11 * FINE).map(|step| 10f64.powf(f64::from(step) / f64::from(FINE)).round() as u64).collect();
+    bounds.dedup();
+    bounds
+}
+
+const FINE: u32 = 20;
+
+/// How many operations took how long, between which of the bounds, the lower one included.
+fn histogram(outcome: &Outcome, bounds: &[u64]) -> Vec<Value> {
     let mut buckets: Vec<(u64, u64, u64)> = Vec::new();
-    let mut bounds = (0..11).flat_map(|power| [1, 2, 5].map(|digit| digit * 10u64.pow(power))).peekable();
+    let mut bounds = bounds.iter().copied().peekable();
     for step in outcome.latencies.iter_recorded() {
         let latency = step.value_iterated_to();
         while buckets.last().is_none_or(|(_, to, _)| latency >= *to) {

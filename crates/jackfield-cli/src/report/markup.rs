@@ -1,28 +1,32 @@
-//! What all pages begin with, and text that may stand in them.
+//! What all pages are made of.
 
-/// The beginning of a page, up to its heading.
-pub(crate) fn begin(title: &str) -> String {
-    let title = escape(title);
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n",
-    )
-}
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-/// Text as it may stand in an element, or in an attribute.
-pub(crate) fn escape(text: &str) -> String {
-    let mut escaped = String::new();
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            c => escaped.push(c),
+/// A whole page, in one file that needs no script and nothing from elsewhere.
+pub(crate) fn page(title: &str, body: &Markup) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) }
+                style { (PreEscaped(PLOT_STYLE)) (PreEscaped(PAGE_STYLE)) }
+            }
+            body { (body) }
         }
-    }
-    escaped
+    };
+    page.into_string() + "\n"
 }
 
-pub(crate) const STYLE: &str = include_str!("style.css");
+/// A figure, with its unit in smaller letters.
+pub(crate) fn figure(text: &str) -> Markup {
+    let number = text.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, ',' | '.' | '-' | '+'));
+    let (number, unit) = text.split_at(text.len() - number.len());
+    html! { b { (number) @if !unit.is_empty() { small { (unit) } } } }
+}
+
+/// The colours, and all that is in a plot.
+pub(crate) const PLOT_STYLE: &str = include_str!("plot.css");
+const PAGE_STYLE: &str = include_str!("page.css");

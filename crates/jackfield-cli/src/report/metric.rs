@@ -12,6 +12,8 @@ pub(crate) struct Metric {
     pub(crate) title: &'static str,
     /// Where it is in `result.json`.
     pub(crate) pointer: &'static str,
+    /// The field of its samples over time that tells how steady it was.
+    pub(crate) sample: Option<&'static str>,
     pub(crate) quantity: Quantity,
     pub(crate) wanted: Wanted,
 }
@@ -75,13 +77,14 @@ impl Quantity {
 
 /// All of them, in the order of a table.
 pub(crate) const METRICS: &[Metric] = &[
-    metric("rate", "throughput", "/throughput/per_second", Quantity::Rate, Wanted::More),
+    metric("rate", "throughput", "/throughput/per_second", Quantity::Rate, Wanted::More)
+        .sampled("per_second"),
     metric("mean", "mean", "/latency_ns/mean", Quantity::Time, Wanted::Less),
-    metric("p50", "p50", "/latency_ns/p50", Quantity::Time, Wanted::Less),
+    metric("p50", "p50", "/latency_ns/p50", Quantity::Time, Wanted::Less).sampled("p50_ns"),
     metric("p75", "p75", "/latency_ns/p75", Quantity::Time, Wanted::Less),
     metric("p90", "p90", "/latency_ns/p90", Quantity::Time, Wanted::Less),
     metric("p95", "p95", "/latency_ns/p95", Quantity::Time, Wanted::Less),
-    metric("p99", "p99", "/latency_ns/p99", Quantity::Time, Wanted::Less),
+    metric("p99", "p99", "/latency_ns/p99", Quantity::Time, Wanted::Less).sampled("p99_ns"),
     metric("p99.9", "p99.9", "/latency_ns/p99.9", Quantity::Time, Wanted::Less),
     metric("p99.99", "p99.99", "/latency_ns/p99.99", Quantity::Time, Wanted::Less),
     metric("max", "max", "/latency_ns/max", Quantity::Time, Wanted::Less),
@@ -113,5 +116,12 @@ const fn metric(
     quantity: Quantity,
     wanted: Wanted,
 ) -> Metric {
-    Metric { name, title, pointer, quantity, wanted }
+    Metric { name, title, pointer, sample: None, quantity, wanted }
+}
+
+impl Metric {
+    /// The same, with a field of the samples that tells how steady it was.
+    const fn sampled(self, field: &'static str) -> Self {
+        Self { sample: Some(field), ..self }
+    }
 }

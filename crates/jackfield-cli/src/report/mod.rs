@@ -13,7 +13,10 @@ pub(crate) mod json;
 pub(crate) mod markup;
 pub(crate) mod metric;
 pub(crate) mod plot;
+pub(crate) mod plots;
+pub(crate) mod scale;
 pub(crate) mod text;
+pub(crate) mod words;
 
 use crate::base::error::Error;
 use serde_json::Value;

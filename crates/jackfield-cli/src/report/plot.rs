@@ -1,14 +1,27 @@
-//! Plots as inline SVG, drawn here: lines over one axis each way. Colours come from the page's style.
+//! Plots as SVG, drawn here: lines and columns over one axis each way. Colours come from `plot.css`.
+//!
+//! A page has each plot twice, for a wide place and for a narrow one, and shows the one that fits: letters in an SVG
+//! shrink with it, and would be too small to read on a phone.
 
+use super::scale::{Range, Scale};
+use maud::{Markup, PreEscaped, html};
 use std::fmt::Write;
 
-/// A plot of some lines.
+/// A plot of some lines, or of columns.
 #[derive(Debug)]
 pub(crate) struct Plot<'a> {
     pub(crate) title: &'a str,
+    /// What has to be known to read it.
+    pub(crate) caption: String,
     pub(crate) x: Axis,
     pub(crate) y: Axis,
     pub(crate) lines: Vec<Line<'a>>,
+    /// Where each begins and ends on the first axis, and how high it is.
+    pub(crate) columns: Vec<(f64, f64, f64)>,
+    pub(crate) bands: Vec<Band>,
+    pub(crate) marks: Vec<Mark>,
+    /// What is said of a part of the first axis when a pointer rests there.
+    pub(crate) hints: Vec<(f64, f64, String)>,
 }
 
 /// One way of a plot.
@@ -19,175 +32,297 @@ pub(crate) struct Axis {
     pub(crate) show: fn(f64) -> String,
 }
 
-/// How values become places.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scale {
-    /// From zero, in equal steps.
-    Linear,
-    /// The same, in steps that are round for a computer.
-    Binary,
-    /// Each power of ten takes the same room.
-    Logarithmic,
-    /// Shares of a whole, with ever more room for what is closer to all of it: 0, 90 %, 99 %, 99.9 % and so on.
-    Tail,
-}
-
-/// A line through points, drawn in the colour of its place in the list.
+/// A line through points, drawn in the colour of its place in the list. It has a gap where there is no value (NaN).
 #[derive(Debug)]
 pub(crate) struct Line<'a> {
     pub(crate) name: &'a str,
     pub(crate) points: Vec<(f64, f64)>,
 }
 
-/// The values at the ends of an axis, as their places are computed from them, and the marks between.
-struct Range {
-    scale: Scale,
-    from: f64,
-    to: f64,
-    marks: Vec<f64>,
+/// A part of the first axis that differs from the others.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Band {
+    pub(crate) from: f64,
+    pub(crate) to: f64,
+    pub(crate) kind: BandKind,
 }
 
-const WIDTH: f64 = 760.0;
-const HEIGHT: f64 = 260.0;
-/// Room for what is written at the axes, and above.
-const LEFT: f64 = 92.0;
-const RIGHT: f64 = 16.0;
-const TOP: f64 = 34.0;
-const BOTTOM: f64 = 28.0;
-/// The closest to all that the tail can be told.
-const TAIL_MAX: f64 = 7.0;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BandKind {
+    WarmUp,
+    Fault,
+}
 
-impl Plot<'_> {
-    /// The plot as a file of its own, with its colours in it.
+/// A value of the first axis that has a name.
+#[derive(Clone, Debug)]
+pub(crate) struct Mark {
+    pub(crate) at: f64,
+    pub(crate) name: &'static str,
+}
+
+/// How large it is drawn.
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    class: &'static str,
+    width: f64,
+    height: f64,
+}
+
+const WIDE: Frame = Frame { class: "wide", width: 640.0, height: 250.0 };
+const NARROW: Frame = Frame { class: "narrow", width: 330.0, height: 220.0 };
+/// Room for what is written at the axes.
+const LEFT: f64 = 66.0;
+const RIGHT: f64 = 12.0;
+const TOP: f64 = 20.0;
+const BOTTOM: f64 = 26.0;
+/// How wide a letter at an axis is, and how far two texts are apart.
+const LETTER: f64 = 6.6;
+const GAP: f64 = 10.0;
+
+impl<'a> Plot<'a> {
+    /// A plot with nothing in it.
+    pub(crate) fn new(title: &'a str, x: Axis, y: Axis) -> Self {
+        Self {
+            title,
+            caption: String::new(),
+            x,
+            y,
+            lines: Vec::new(),
+            columns: Vec::new(),
+            bands: Vec::new(),
+            marks: Vec::new(),
+            hints: Vec::new(),
+        }
+    }
+
+    /// The plot as a file of its own, with its colours and its title in it.
     pub(crate) fn file(&self) -> String {
-        let svg = self.svg().replace("<figure>", "").replace("</figure>", "");
-        let Some((head, rest)) = svg.split_once('>') else { return svg };
-        let head = head.replacen("<svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"", 1);
-        format!("{head}><style>{}</style>{rest}", super::markup::STYLE)
-    }
-
-    /// The plot as an `svg` element; nothing if there is nothing to draw.
-    pub(crate) fn svg(&self) -> String {
-        let points = || self.lines.iter().flat_map(|line| &line.points);
-        if points().count() < 2 {
-            return String::new();
-        }
-        let mut x = Range::of(self.x.scale, points().map(|point| point.0));
-        let y = Range::of(self.y.scale, points().map(|point| point.1));
-        // Lines go on to the edge; only upwards there is some room.
-        x.cut(points().map(|point| point.0).fold(0.0, f64::max));
-        let mut svg = format!(
-            "<figure><svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">\
-             <text class=\"title\" x=\"{LEFT}\" y=\"16\">{title}</text>\n",
-            title = super::markup::escape(self.title),
-        );
-        for mark in &y.marks {
-            let (at, text) = (TOP + y.place(*mark, true), (self.y.show)(*mark));
-            let _ = write!(
-                svg,
-                "<path class=\"grid\" d=\"M{LEFT} {at:.1}H{:.1}\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{text}</text>",
-                WIDTH - RIGHT,
-                LEFT - 8.0,
-                at + 4.0,
-            );
-        }
-        for mark in &x.marks {
-            let (at, text) = (LEFT + x.place(*mark, false), (self.x.show)(*mark));
-            let _ = write!(
-                svg,
-                "<path class=\"grid\" d=\"M{at:.1} {TOP}V{:.1}\"/><text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{text}</text>",
-                HEIGHT - BOTTOM,
-                HEIGHT - BOTTOM + 18.0,
-            );
-        }
-        for (number, line) in self.lines.iter().enumerate() {
-            draw(&mut svg, line, number, &x, &y);
-        }
-        svg.push_str("</svg></figure>\n");
-        svg
-    }
-}
-
-fn draw(svg: &mut String, line: &Line<'_>, number: usize, x: &Range, y: &Range) {
-    let mut path = String::new();
-    for (at, (across, up)) in line.points.iter().enumerate() {
-        let command = if at == 0 { 'M' } else { 'L' };
-        // Writing to a string cannot fail.
-        let _ =
-            write!(path, "{command}{:.1} {:.1}", LEFT + x.place(*across, false), TOP + y.place(*up, true));
-    }
-    let legend = WIDTH - RIGHT - 130.0 * number as f64;
-    let _ = write!(
-        svg,
-        "\n<path class=\"line c{number}\" d=\"{path}\"/><text class=\"c{number}\" x=\"{legend}\" y=\"16\" text-anchor=\"end\">{}</text>",
-        super::markup::escape(line.name),
-    );
-}
-
-impl Range {
-    fn of(scale: Scale, values: impl Iterator<Item = f64>) -> Self {
-        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-        for value in values.map(|value| project(scale, value)) {
-            (low, high) = (low.min(value), high.max(value));
-        }
-        match scale {
-            Scale::Linear | Scale::Binary => {
-                let least = high.max(1e-9) / 4.0;
-                let step = if scale == Scale::Binary { binary_step(least) } else { nice_step(least) };
-                let count = (high / step).ceil().max(1.0);
-                let marks = (0..=count as usize).map(|number| number as f64 * step).collect();
-                Self { scale, from: 0.0, to: count * step, marks }
+        let frame = WIDE;
+        let head = 24.0;
+        let legend =
+            self.lines.iter().enumerate().rev().scan(frame.width - RIGHT, |right, (number, line)| {
+                let at = *right;
+                *right -= line.name.chars().count() as f64 * LETTER + 2.0 * GAP;
+                Some((at, number, line.name))
+            });
+        let svg = html! {
+            svg xmlns="http://www.w3.org/2000/svg" viewBox={ "0 0 " (frame.width) " " (frame.height + head) } {
+                style { (PreEscaped(super::markup::PLOT_STYLE)) }
+                text.title x="0" y="16" { (self.title) }
+                @for (at, number, name) in legend {
+                    text.{ "c" (number) } x=(at) y="16" text-anchor="end" { (name) }
+                }
+                g transform={ "translate(0 " (head) ")" } { (self.inside(frame)) }
             }
-            Scale::Logarithmic => {
-                let (from, to) = (low.floor(), high.ceil().max(low.floor() + 1.0));
-                let digits: &[f64] = if to - from > 2.0 { &[1.0] } else { &[1.0, 2.0, 5.0] };
-                let powers = (from as i32..=to as i32).map(|power| 10f64.powi(power));
-                let marks = powers.flat_map(|power| digits.iter().map(move |digit| digit * power));
-                Self { scale, from, to, marks: marks.filter(|mark| mark.log10() <= to).collect() }
-            }
-            Scale::Tail => {
-                let to = high.clamp(1.0, TAIL_MAX);
-                let marks = (0..=to as i32).map(|nines| 1.0 - 10f64.powi(-nines)).collect();
-                Self { scale, from: 0.0, to, marks }
+        };
+        svg.into_string() + "\n"
+    }
+
+    /// The plot as an element of a page; nothing if there is nothing to draw.
+    pub(crate) fn figure(&self) -> Markup {
+        let is_drawn = |point: &&(f64, f64)| !point.1.is_nan();
+        let points = self.lines.iter().flat_map(|line| &line.points).filter(is_drawn).count();
+        if points < 2 && self.columns.is_empty() {
+            return html! {};
+        }
+        html! {
+            figure {
+                figcaption {
+                    strong { (self.title) }
+                    @for (number, line) in self.lines.iter().enumerate().filter(|_| self.lines.len() > 1) {
+                        span.key.{ "c" (number) } { (line.name) }
+                    }
+                    @for (kind, name) in BANDS.iter().filter(|(kind, _)| self.bands.iter().any(|band| band.kind == *kind)) {
+                        span.key.(kind.class()) { (name) }
+                    }
+                    @if !self.caption.is_empty() { p { (self.caption) } }
+                }
+                @for frame in [WIDE, NARROW] {
+                    svg.(frame.class) viewBox={ "0 0 " (frame.width) " " (frame.height) } role="img" aria-label=(self.title) {
+                        (self.inside(frame))
+                    }
+                }
             }
         }
     }
 
-    /// Ends the range at this value, if it is not there yet and the range has any width then.
-    fn cut(&mut self, value: f64) {
-        let end = project(self.scale, value);
-        if end > self.from && end < self.to {
-            self.to = end;
-            let scale = self.scale;
-            self.marks.retain(|mark| project(scale, *mark) <= end);
+    /// All values of the first axis that something is drawn at.
+    fn across(&self) -> impl Iterator<Item = f64> + Clone {
+        let columns = self.columns.iter().flat_map(|(from, to, _)| [*from, *to]);
+        self.lines.iter().flat_map(|line| &line.points).map(|point| point.0).chain(columns)
+    }
+
+    fn inside(&self, frame: Frame) -> Markup {
+        let x = Range::between(self.x.scale, self.across());
+        let up = self.lines.iter().flat_map(|line| &line.points).map(|point| point.1);
+        let y = Range::around(self.y.scale, up.chain(self.columns.iter().map(|column| column.2)));
+        let drawing = Drawing { frame, x, y };
+        html! {
+            @for band in &self.bands { (drawing.band(band)) }
+            (drawing.rows(self.y.show))
+            (drawing.columns_of_grid(self.x.show))
+            @for column in &self.columns { (drawing.column(*column)) }
+            @for (number, line) in self.lines.iter().enumerate() {
+                @if number == 0 && self.lines.len() == 1 && self.y.scale != Scale::Logarithmic {
+                    path.area.c0 d=(drawing.area(&line.points)) {}
+                }
+                path.line.{ "c" (number) } d=(drawing.path(&line.points)) {}
+            }
+            (drawing.marks(&self.marks))
+            @for (from, to, hint) in &self.hints { (drawing.hint(*from, *to, hint)) }
+        }
+    }
+}
+
+/// A plot on its way to the page.
+struct Drawing {
+    frame: Frame,
+    x: Range,
+    y: Range,
+}
+
+impl Drawing {
+    fn x(&self, value: f64) -> f64 {
+        LEFT + self.x.place(value) * (self.frame.width - LEFT - RIGHT)
+    }
+
+    fn y(&self, value: f64) -> f64 {
+        TOP + (1.0 - self.y.place(value)) * (self.floor() - TOP)
+    }
+
+    fn floor(&self) -> f64 {
+        self.frame.height - BOTTOM
+    }
+
+    /// From one place of the first axis to another, over the whole height.
+    fn span(&self, from: f64, to: f64) -> (String, String, String) {
+        let (from, to) = (self.x(from), self.x(to));
+        (one(from), one((to - from).max(1.0)), one(self.floor() - TOP))
+    }
+
+    fn band(&self, band: &Band) -> Markup {
+        let (x, width, height) = self.span(band.from, band.to);
+        html! { rect.band.(band.kind.class()) x=(x) y=(TOP) width=(width) height=(height) {} }
+    }
+
+    fn hint(&self, from: f64, to: f64, hint: &str) -> Markup {
+        let (x, width, height) = self.span(from, to);
+        html! { rect.hint x=(x) y=(TOP) width=(width) height=(height) { title { (hint) } } }
+    }
+
+    fn rows(&self, show: fn(f64) -> String) -> Markup {
+        html! {
+            @for mark in &self.y.marks {
+                @let at = self.y(*mark);
+                path.grid d={ "M" (LEFT) " " (one(at)) "H" (self.frame.width - RIGHT) } {}
+                text x=(LEFT - 8.0) y=(one(at + 4.0)) text-anchor="end" { (show(*mark)) }
+            }
         }
     }
 
-    /// Where a value is, from the left or, if it `falls`, from the top.
-    fn place(&self, value: f64, falls: bool) -> f64 {
-        let share = ((project(self.scale, value) - self.from) / (self.to - self.from)).clamp(0.0, 1.0);
-        if falls { (1.0 - share) * (HEIGHT - TOP - BOTTOM) } else { share * (WIDTH - LEFT - RIGHT) }
+    /// The marks of the first axis, and what is written at them where there is room.
+    fn columns_of_grid(&self, show: fn(f64) -> String) -> Markup {
+        let mut free_from = 0.0;
+        let mut texts = Vec::new();
+        for mark in &self.x.marks {
+            let (at, text) = (self.x(*mark), show(*mark));
+            let half = text.chars().count() as f64 * LETTER / 2.0;
+            let middle = at.min(self.frame.width - half);
+            if middle - half >= free_from {
+                free_from = middle + half + GAP;
+                texts.push((middle, text));
+            }
+        }
+        html! {
+            @for mark in &self.x.marks {
+                path.grid d={ "M" (one(self.x(*mark))) " " (TOP) "V" (self.floor()) } {}
+            }
+            @for (at, text) in texts {
+                text x=(one(at)) y=(self.floor() + 18.0) text-anchor="middle" { (text) }
+            }
+        }
+    }
+
+    fn column(&self, (from, to, value): (f64, f64, f64)) -> Markup {
+        if value <= 0.0 {
+            return html! {};
+        }
+        let (left, right) = (self.x(from), self.x(to));
+        // What is there shows, however little it is.
+        let top = self.y(value).min(self.floor() - 1.5);
+        let gap = if right - left > 4.0 { 1.0 } else { 0.0 };
+        html! {
+            rect.column x=(one(left)) y=(one(top)) width=(one((right - left - gap).max(1.0))) height=(one(self.floor() - top)) {}
+        }
+    }
+
+    fn path(&self, points: &[(f64, f64)]) -> String {
+        let mut path = String::new();
+        let mut command = 'M';
+        for (across, up) in points {
+            if up.is_nan() {
+                command = 'M';
+                continue;
+            }
+            // Writing to a string cannot fail.
+            let _ = write!(path, "{command}{:.1} {:.1}", self.x(*across), self.y(*up));
+            command = 'L';
+        }
+        path
+    }
+
+    /// What is below a line.
+    fn area(&self, points: &[(f64, f64)]) -> String {
+        let (Some(first), Some(last)) = (points.first(), points.last()) else { return String::new() };
+        let floor = one(self.y(0.0));
+        format!("{}L{} {floor}L{} {floor}Z", self.path(points), one(self.x(last.0)), one(self.x(first.0)))
+    }
+
+    /// Names above their lines, pushed apart where they would overlap.
+    fn marks(&self, marks: &[Mark]) -> Markup {
+        let half = |mark: &Mark| mark.name.chars().count() as f64 * LETTER / 2.0;
+        let mut free_from = 0.0;
+        let place = |mark: &Mark| {
+            let middle = self.x(mark.at).max(free_from + half(mark));
+            free_from = middle + half(mark) + GAP;
+            (self.x(mark.at), middle)
+        };
+        let mut texts: Vec<(f64, f64, &Mark)> = marks
+            .iter()
+            .zip(marks.iter().map(place))
+            .map(|(mark, (at, middle))| (at, middle, mark))
+            .collect();
+        // What has been pushed out at the right comes back.
+        let mut free_to = self.frame.width;
+        for (_, middle, mark) in texts.iter_mut().rev() {
+            *middle = middle.min(free_to - half(mark));
+            free_to = *middle - half(mark) - GAP;
+        }
+        html! {
+            @for (at, middle, mark) in texts {
+                path.mark d={ "M" (one(at)) " " (TOP) "V" (self.floor()) } {}
+                text.mark x=(one(middle)) y=(TOP - 6.0) text-anchor="middle" { (mark.name) }
+            }
+        }
     }
 }
 
-fn project(scale: Scale, value: f64) -> f64 {
-    match scale {
-        Scale::Linear | Scale::Binary => value,
-        Scale::Logarithmic => value.max(1.0).log10(),
-        Scale::Tail => -(1.0 - value).max(10f64.powf(-TAIL_MAX)).log10(),
+/// What each kind is called.
+const BANDS: [(BandKind, &str); 2] =
+    [(BandKind::WarmUp, "warm-up, not counted"), (BandKind::Fault, "errors")];
+
+impl BandKind {
+    fn class(self) -> &'static str {
+        match self {
+            Self::WarmUp => "warm-up",
+            Self::Fault => "fault",
+        }
     }
 }
 
-/// The next number that is 1, 2 or 5 times a power of ten.
-fn nice_step(least: f64) -> f64 {
-    let power = 10f64.powf(least.log10().floor());
-    let steps = [1.0, 2.0, 5.0, 10.0].map(|digit| digit * power);
-    steps.into_iter().find(|step| *step >= least).unwrap_or(steps[3])
-}
-
-/// The next power of two.
-fn binary_step(least: f64) -> f64 {
-    2f64.powf(least.max(1.0).log2().ceil())
+/// A place, to a tenth of a pixel.
+fn one(value: f64) -> String {
+    format!("{value:.1}")
 }
 
 #[cfg(test)]
@@ -196,24 +331,29 @@ mod tests {
 
     fn plot(points: Vec<(f64, f64)>, x: Scale, y: Scale) -> String {
         let axis = |scale| Axis { scale, show: |value| format!("{value}") };
-        Plot { title: "a < b", x: axis(x), y: axis(y), lines: vec![Line { name: "it", points }] }.svg()
+        let lines = vec![Line { name: "it", points }];
+        Plot { lines, ..Plot::new("a < b", axis(x), axis(y)) }.figure().into_string()
     }
 
     #[test]
     fn a_plot_has_its_line_within_its_frame() {
         let svg = plot(vec![(0.0, 0.0), (10.0, 1000.0)], Scale::Linear, Scale::Linear);
         assert!(svg.contains("a &lt; b") && svg.contains(">500</text>"), "{svg}");
-        let ends = format!("M{LEFT:.1} {:.1}L{:.1} {TOP:.1}", HEIGHT - BOTTOM, WIDTH - RIGHT);
-        assert!(svg.contains(&ends), "{svg}");
+        for frame in [WIDE, NARROW] {
+            let ends = format!("M{LEFT:.1} {:.1}L{:.1} {TOP:.1}", frame.height - BOTTOM, frame.width - RIGHT);
+            assert!(svg.contains(&ends), "{svg}");
+        }
     }
 
     #[test]
     fn odd_values_do_no_harm() {
         for scale in [Scale::Linear, Scale::Binary, Scale::Logarithmic, Scale::Tail] {
-            for points in [vec![(0.0, 0.0), (0.0, 0.0)], vec![(1.0, 1.0), (1.0, 1.0)]] {
+            for points in
+                [vec![(0.0, 0.0), (0.0, 0.0)], vec![(1.0, 1.0), (1.0, 1.0)], vec![(-1.0, 1e18), (1e18, -1.0)]]
+            {
                 let svg = plot(points, scale, scale);
                 assert!(
-                    svg.ends_with("</svg></figure>\n") && !svg.contains("NaN") && !svg.contains("inf"),
+                    svg.ends_with("</svg></figure>") && !svg.contains("NaN") && !svg.contains("inf"),
                     "{svg}"
                 );
             }
@@ -222,8 +362,21 @@ mod tests {
     }
 
     #[test]
-    fn steps_are_round() {
-        assert_eq!([0.9, 1.0, 1.1, 3.0, 7.0, 230.0].map(nice_step), [1.0, 1.0, 2.0, 5.0, 10.0, 500.0]);
-        assert_eq!([0.1, 1.0, 3.0, 1025.0].map(binary_step), [1.0, 1.0, 4.0, 2048.0]);
+    fn columns_bands_marks_and_hints_are_drawn_for_both_widths() {
+        let axis = Axis { scale: Scale::Linear, show: |value| format!("{value}") };
+        let plot = Plot {
+            columns: vec![(0.0, 1.0, 5.0), (1.0, 2.0, 0.0), (2.0, 3.0, 1e-9)],
+            bands: vec![Band { from: 0.0, to: 1.0, kind: BandKind::Fault }],
+            marks: vec![Mark { at: 1.0, name: "p50" }, Mark { at: 1.01, name: "p99" }],
+            hints: vec![(0.0, 1.0, "5 & more".into())],
+            ..Plot::new("t", axis, axis)
+        };
+        let svg = plot.figure().into_string();
+        for (part, times) in
+            [("class=\"column\"", 4), ("band fault", 2), ("<path class=\"mark\"", 4), ("5 &amp; more", 2)]
+        {
+            assert_eq!(svg.matches(part).count(), times, "{part}: {svg}");
+        }
+        assert!(svg.contains("key fault") && svg.contains("height=\"1.5\""), "{svg}");
     }
 }

@@ -176,7 +176,7 @@ fn runs_are_compared_and_judged() {
     assert!(run.stdout.contains("compared with ") && run.stdout.contains("plan.pipeline: 1 then, 2 now"));
     let page = run.page();
     tree::check(&page);
-    assert!(page.contains("before</td>") && page.contains("The runs differ in plan.pipeline"));
+    assert!(page.contains(">before</th>") && page.contains("<li>plan.pipeline: 1 then, 2 now</li>"));
 
     let run = bench(&[&["http"], &SHORT[..], &["--fail-if", "rate>1", "--fail-if", "errors>0"]].concat());
     assert_eq!(run.code, 1);
