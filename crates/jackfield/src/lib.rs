@@ -70,10 +70,12 @@ pub use message::{Body, HeaderValue, Overflow, Prepared, Publication, Published,
 pub use observe::{AccessLog, LogCrate};
 pub use server::{Audit, Error, Finding, Result, Server, ServerBuilder};
 pub use shared::{
-    AnsweredAs, Broker, BrokerEvent, Busy, Drain, Finished, Handle, Inbox, Metrics, NotPosted, Observer,
-    Peer, QueueFull, RefuseReason, SharedTopic, SlowCallback, State,
+    AnsweredAs, Broker, BrokerEvent, Busy, Drain, Finished, Handle, Inbox, JobPanicked, Metrics, NotPosted,
+    Observer, Offloaded, Peer, QueueFull, RefuseReason, SharedTopic, SlowCallback, State,
 };
 pub use topics::{History, Position, Subscribed};
+#[cfg(feature = "files")]
+pub use web::Files;
 pub use web::{Basic, BasicAuth, BearerAuth, Cors, bearer, is_same_secret};
 #[cfg(feature = "router")]
 pub use web::{Found, Params, Router, RouterError, Routes};

@@ -2,10 +2,10 @@
 
 mod support;
 
-use jackfield::test::TestOptions;
+use jackfield::test::{TestOptions, TestServer};
 use jackfield::{
-    Busy, Client, Connection, ConnectionId, Disconnect, Exchange, Limits, Message, Peer, Request, Sent,
-    Server, TimerId, WebSocket,
+    Busy, Client, Connection, ConnectionId, Disconnect, Exchange, Limits, Message, Offloaded, Peer, Request,
+    Sent, Server, TimerId, WebSocket,
 };
 use std::any::Any;
 use std::io::Write;
@@ -361,4 +361,75 @@ fn x3_what_does_not_fit_into_another_reactors_mailbox_is_told() {
     two.write_all(&socket::text("x")).unwrap();
     assert_eq!(socket::texts(&real::read_exactly(&mut one, 6)), ["x", "x"]);
     assert_eq!(log.events(), ["Queued", "Queued", "Full", "Err(Full)", "Err(Full)"]);
+}
+
+/// A client that lets the pool work, and notes what comes back.
+struct Worker(Log);
+
+impl Client for Worker {
+    fn on_request(&mut self, mut exchange: Exchange<'_>, request: &Request<'_>) {
+        let asked = match request.path() {
+            "/panic" => exchange.offload(|| -> u32 { panic!("no such number") }).is_ok(),
+            _ => exchange.offload(|| (thread::current().name().map(str::to_owned), 7_u32)).is_ok(),
+        };
+        assert!(asked);
+        exchange.ok("text/plain", "asked");
+    }
+
+    fn on_post(&mut self, _connection: &mut Connection<'_>, value: Box<dyn Any + Send>) {
+        match value.downcast::<Offloaded<(Option<String>, u32)>>() {
+            Ok(result) => self.0.note(format!("{:?}", *result)),
+            Err(value) => {
+                let panicked = value.downcast::<Offloaded<u32>>().unwrap().unwrap_err();
+                self.0.note(panicked.to_string());
+            }
+        }
+    }
+}
+
+#[test]
+fn x8_the_result_of_a_job_comes_as_a_value() {
+    let log = Log::default();
+    let notes = log.clone();
+    let live = Live::serve(Server::builder().listen("127.0.0.1:0").offload_threads(1), move |_peer| {
+        Worker(notes.clone())
+    });
+    let mut stream = live.connect();
+    for path in ["/", "/panic", "/"] {
+        stream.write_all(get(path).as_bytes()).unwrap();
+    }
+    real::wait_until(|| log.events().len() == 3);
+    let number = "Ok((Some(\"offload\"), 7))";
+    assert_eq!(log.take(), [number, "the job panicked: no such number", number]);
+}
+
+/// In memory too, where it runs at once.
+#[test]
+fn x8_a_full_mailbox_does_not_refuse_a_result() {
+    let log = Log::default();
+    let notes = log.clone();
+    let limits = Limits::default().with(|limits| limits.mailbox_max = 1);
+    let options = TestOptions { limits, ..TestOptions::default() };
+    let mut server = TestServer::with_options(options, move |_peer| Worker(notes.clone()));
+    let (first, second) = (server.connect(), server.connect());
+    first.send(get("/").as_bytes());
+    second.send(get("/panic").as_bytes());
+    let id = server.wires().ids().next().unwrap();
+    assert_eq!(server.handle().send(id, "it is HTTP, and takes none"), Ok(()));
+    server.run();
+    assert_eq!(log.take().len(), 2);
+}
+
+/// A server that has ended gives the job back.
+#[test]
+fn x8_a_job_that_does_not_run_comes_back() {
+    let server = Server::builder().listen("127.0.0.1:0").bind().unwrap();
+    let handle = server.handle();
+    drop(server);
+    let error = handle.offload(ConnectionId::NONE, || 7).unwrap_err();
+    assert_eq!((error.why, (error.value)()), (Busy::Stopped, 7));
+    for threads in [0, 1025] {
+        let error = Server::builder().listen("127.0.0.1:0").offload_threads(threads).bind().unwrap_err();
+        assert!(error.to_string().contains("offload_threads"), "{error}");
+    }
 }

@@ -4,7 +4,7 @@ use crate::config::{Outgoing, Rate};
 use crate::disconnect::{Reason, Timeout};
 use crate::links::{Links, Protocol, key};
 use crate::message::{Overflow, Publication, Published, Sent};
-use crate::shared::{Busy, Handle, Peer};
+use crate::shared::{Busy, Handle, NotPosted, Peer};
 use crate::topics::Subscribed;
 use jackfield_reactor::{ConnectionId, Time, WireStats, Wires};
 use std::net::SocketAddr;
@@ -261,6 +261,18 @@ impl Connection<'_> {
     #[doc(alias = "sendOne")]
     pub fn send_to<'m>(&mut self, id: ConnectionId, publication: impl Into<Publication<'m>>) -> Sent {
         self.links.send_anywhere(self.wires, id, publication.into().content())
+    }
+
+    /// Runs a job that may block on a thread of a small pool; its result comes with `on_post`: see [`Handle::offload`].
+    ///
+    /// # Errors
+    /// [`NotPosted`] has the job, and why it does not run: [`Busy::Full`].
+    pub fn offload<T, F>(&mut self, job: F) -> Result<(), NotPosted<F>>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        self.links.handle.offload(self.id, job)
     }
 
     /// Sends to all other connections of this reactor that have a client, each in what it speaks, and says how many took

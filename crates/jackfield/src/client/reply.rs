@@ -2,6 +2,8 @@
 
 use crate::client::response::{ResponseBuilder, ResponseTarget, sealed};
 use crate::links::EVENT_STREAM;
+#[cfg(feature = "files")]
+use crate::message::Source;
 use crate::message::{Body, Sent};
 use crate::shared::{Answer, AnswerKind, Busy, Command, Handle, Part, PartKind};
 use jackfield_proto::http1::{FieldError, Fields, reason_phrase};
@@ -208,6 +210,13 @@ impl ReplyStream {
             Err(Busy::Full) => Sent::Full,
             Err(_) => Sent::Gone,
         }
+    }
+
+    /// Sends the body that is read from this, each piece when the one before was taken. The first is read here.
+    #[cfg(feature = "files")]
+    pub(crate) fn pull(mut self, source: Box<dyn Source>) {
+        self.is_open = false;
+        self.handle.pull_here(self.id, self.sequence, source);
     }
 
     /// Ends the body. One that is shorter than was announced closes the connection, so that the client can tell.

@@ -35,7 +35,7 @@ impl<T: ResponseTarget> ResponseBuilder<T> {
         Self { to, status, fields, error: None }
     }
 
-    #[cfg(feature = "json")]
+    #[cfg(any(feature = "files", feature = "json"))]
     pub(crate) fn with_status(self, status: u16) -> Self {
         Self { status, ..self }
     }

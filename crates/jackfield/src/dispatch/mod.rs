@@ -149,6 +149,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
             let _ = planted(35) || machine.take_pong(mask, outbox.tail());
         }
         self.links.resume(wires, id);
+        self.links.pull_on(wires, id);
         self.with_client(wires, id, Callback::Drain, |client, connection| client.on_drain(connection));
     }
 

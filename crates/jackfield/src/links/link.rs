@@ -9,7 +9,7 @@ use crate::links::opening::Opening;
 use crate::links::protocol::Protocol;
 use crate::links::record::ExchangeRecord;
 use crate::links::replay::Missed;
-use crate::message::Overflow;
+use crate::message::{Overflow, Source};
 use crate::topics::{ARC_BYTES, Subscription};
 use std::sync::Arc;
 
@@ -85,6 +85,8 @@ pub(crate) struct Extra {
     pub(crate) subprotocol: Option<Box<str>>,
     /// The exchange that is under way, if exchanges are recorded.
     pub(crate) exchange: Option<Box<ExchangeRecord>>,
+    /// The body of the answer that is pulled when this has drained, and its exchange.
+    pub(crate) source: Option<(u32, Box<dyn Source>)>,
     /// Its own compressor, once it was needed.
     pub(crate) deflater: Option<Box<OwnDeflater>>,
 }
@@ -107,7 +109,9 @@ impl Extra {
         let topics = self.topics.capacity() * size_of::<Subscription>() + self.topics_bytes;
         let opening = self.opening.as_ref().map_or(0, |opening| opening.heap_bytes());
         let chosen = self.subprotocol.as_ref().map_or(0, |name| name.len());
+        let source = self.source.as_ref().map_or(0, |(_, source)| size_of_val(&**source));
         size_of::<Self>()
+            + source
             + opening
             + chosen
             + topics

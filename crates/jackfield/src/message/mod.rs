@@ -9,6 +9,7 @@ mod packet;
 mod prepared;
 mod publication;
 mod sent;
+mod source;
 
 pub use body::Body;
 pub(crate) use form::Form;
@@ -17,3 +18,4 @@ pub use prepared::Prepared;
 pub(crate) use publication::Content;
 pub use publication::Publication;
 pub use sent::{Overflow, Published, Sent};
+pub(crate) use source::Source;

@@ -176,6 +176,7 @@ mod tests {
     fn settings(limits: Limits, origins: Origins) -> Settings {
         Settings {
             watchdog: true,
+            offload_threads: 1,
             listeners: ListenerSettings::one_of_each(&limits),
             limits,
             gate: Gate { origins, ..Gate::default() },

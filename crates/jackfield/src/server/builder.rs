@@ -7,7 +7,7 @@ use crate::server::Server;
 use crate::server::error::{Error, Result};
 #[cfg(all(feature = "signals", unix))]
 use crate::server::signals::Signals;
-use crate::shared::{Broker, Guarded, Names, NoObserver, Observer, Settings, WallClock};
+use crate::shared::{Broker, Guarded, Names, NoObserver, Observer, Settings, THREADS_MAX, WallClock};
 use jackfield_reactor::{self as reactor, ListenOptions, REACTORS_MAX};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
@@ -27,6 +27,7 @@ pub struct ServerBuilder {
     authenticator: Option<Arc<dyn Authenticator>>,
     status: StatusPaths,
     watchdog: Option<bool>,
+    offload_threads: usize,
     observer: Arc<dyn Observer>,
     access_log: Option<AccessLog>,
     broker: Option<Arc<dyn Broker>>,
@@ -48,6 +49,7 @@ impl Default for ServerBuilder {
             authenticator: None,
             status: StatusPaths::default(),
             watchdog: None,
+            offload_threads: THREADS_MAX,
             observer: Arc::new(NoObserver),
             access_log: None,
             broker: None,
@@ -203,6 +205,14 @@ impl ServerBuilder {
         self
     }
 
+    /// How many threads there are at most for [`Handle::offload`](crate::Handle::offload), 1 to 1024. They are started when
+    /// they are needed. Default: 4.
+    #[must_use]
+    pub fn offload_threads(mut self, threads: usize) -> Self {
+        self.offload_threads = threads;
+        self
+    }
+
     /// Who is told what happens to the server as a whole.
     #[must_use]
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
@@ -260,6 +270,7 @@ impl ServerBuilder {
                 status: self.status,
             },
             watchdog: self.watchdog.unwrap_or(reactors > 1),
+            offload_threads: self.offload_threads,
             observer: self.observer,
             access_log: self.access_log.map(AccessLog::start).transpose()?,
             clock: WallClock::System,
@@ -289,6 +300,9 @@ impl ServerBuilder {
         }
         if !(1..=REACTORS_MAX).contains(&reactors) {
             faults.push(format!("`reactors` must be 1 to {REACTORS_MAX}"));
+        }
+        if !(1..=1024).contains(&self.offload_threads) {
+            faults.push("`offload_threads` must be 1 to 1024".into());
         }
         let (mut addrs, mut listeners) = (Vec::new(), Vec::new());
         for (number, listener) in self.listeners.iter().enumerate() {

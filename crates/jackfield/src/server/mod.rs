@@ -13,7 +13,7 @@ pub use audit::{Audit, Finding};
 pub use builder::ServerBuilder;
 pub use error::{Error, Result};
 
-use crate::shared::{Broker, Ending, Handle, RemoteReactor, Settings};
+use crate::shared::{Broker, Ending, Handle, Pool, RemoteReactor, Settings};
 use jackfield_reactor::{self as reactor, Budget, Driver};
 use std::fmt;
 use std::net::SocketAddr;
@@ -55,7 +55,7 @@ impl Server {
             drivers[1..].iter_mut().for_each(|driver| driver.stand_in_for(listeners.clone()));
         }
         let listeners = settings.listeners[..addrs.len()].iter().map(|listener| listener.number).collect();
-        let handle = Handle::new(remotes.into(), listeners, broker);
+        let handle = Handle::new(remotes.into(), listeners, broker, Pool::new(settings.offload_threads));
         handle.start_broker(&settings.observer);
         Ok(Self {
             settings: Arc::new(settings),

@@ -94,6 +94,7 @@ impl Handle {
 mod tests {
     use super::*;
     use crate::config::Limits;
+    use crate::shared::offload::Pool;
     use crate::shared::remote::RemoteReactor;
     use jackfield_reactor::Incoming;
     use jackfield_reactor::MemoryDriver;
@@ -108,7 +109,7 @@ mod tests {
         let limits = Limits::default();
         let remotes =
             drivers.each_ref().map(|driver| RemoteReactor::new(None, &limits, &driver.reactor.wires));
-        let handle = Handle::new(remotes.into(), [0].into(), None);
+        let handle = Handle::new(remotes.into(), [0].into(), None, Pool::new(1));
         for _ in 0..3 {
             let peer = Peer::new(SocketAddr::from(([127, 0, 0, 1], 1)), 0);
             let stream = Stream::Memory(Pipe::pair().0);

@@ -1,7 +1,7 @@
 //! What one thread asks of another's reactor.
 
 use crate::config::{Agreed, Heartbeat, Outgoing};
-use crate::message::{Body, Prepared};
+use crate::message::{Body, Prepared, Source};
 use crate::shared::state::Drain;
 use crate::topics::Log;
 use jackfield_proto::http1::Fields;
@@ -131,6 +131,8 @@ pub(crate) enum PartKind {
     Bytes(Body<'static>),
     /// The end of the body, with its trailers.
     End(Fields),
+    /// A piece of a body that is pulled, and what the next one comes from.
+    Pulled(Vec<u8>, Box<dyn Source>),
     /// There is no end: the answer is broken off.
     Broken,
 }
@@ -149,6 +151,7 @@ impl PartKind {
         match self {
             Self::Bytes(body) => body.heap_bytes(),
             Self::End(trailers) => trailers.as_bytes().len(),
+            Self::Pulled(bytes, source) => bytes.capacity() + size_of_val(&**source),
             Self::Broken => 0,
         }
     }

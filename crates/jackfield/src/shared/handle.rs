@@ -9,6 +9,7 @@ use crate::shared::command::{Command, Copies};
 use crate::shared::metrics::Metrics;
 use crate::shared::names::LookUps;
 use crate::shared::not_posted::NotPosted;
+use crate::shared::offload::{Offloaded, Pool, attempt};
 use crate::shared::remote::RemoteReactor;
 use crate::shared::state::{Busy, Drain, State};
 use crate::topics::{History, Logs, Order, TopicIndex};
@@ -61,6 +62,7 @@ impl Handle {
         remotes: Box<[RemoteReactor]>,
         listeners: Box<[usize]>,
         broker: Option<Arc<dyn Broker>>,
+        pool: Pool,
     ) -> Self {
         let budget = remotes.first().map(RemoteReactor::budget).unwrap_or_default();
         let topic_index = TopicIndex::new(remotes.len(), budget);
@@ -73,6 +75,7 @@ impl Handle {
             topic_index,
             logs,
             cluster,
+            pool,
             connections,
             listeners,
             outgoing: AtomicUsize::new(0),
@@ -118,6 +121,67 @@ impl Handle {
                 Err(_) => unreachable!("it is the same value"),
             },
             _ => Ok(()),
+        }
+    }
+
+    /// Runs a job that may block on a thread of a small pool: reading a file, hashing a password, asking a database. Its
+    /// result comes to the connection as a value of type [`Offloaded<T>`], with `on_post`, which a full mailbox doesn't
+    /// refuse; a job that panics is told so. If the connection has gone by then, the job has run all the same.
+    ///
+    /// The pool has four threads, or as many as [`ServerBuilder::offload_threads`](crate::ServerBuilder::offload_threads)
+    /// says, which are started when they are needed; 1024 jobs may wait for them. When the server ends, jobs that wait are
+    /// dropped. On a server in memory jobs run at once.
+    ///
+    /// ```
+    /// use jackfield::{Client, Connection, Exchange, Offloaded, Reply, Request};
+    /// use std::any::Any;
+    ///
+    /// #[derive(Default)]
+    /// struct Words {
+    ///     asked: Option<Reply>,
+    /// }
+    ///
+    /// impl Client for Words {
+    ///     fn on_request(&mut self, mut exchange: Exchange<'_>, _request: &Request<'_>) {
+    ///         match exchange.offload(|| std::fs::read_to_string("/usr/share/dict/words")) {
+    ///             Ok(()) => self.asked = Some(exchange.defer()),
+    ///             Err(_) => exchange.error(503), // too many wait already
+    ///         }
+    ///     }
+    ///
+    ///     fn on_post(&mut self, _connection: &mut Connection<'_>, value: Box<dyn Any + Send>) {
+    ///         let Some(reply) = self.asked.take() else { return };
+    ///         match value.downcast::<Offloaded<std::io::Result<String>>>().map(|value| *value) {
+    ///             Ok(Ok(Ok(words))) => reply.ok("text/plain", words),
+    ///             _ => reply.error(500),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`NotPosted`] has the job, and why it does not run: [`Busy::Full`] or [`Busy::Stopped`].
+    #[doc(alias = "spawn_blocking")]
+    #[doc(alias = "web::block")]
+    pub fn offload<T, F>(&self, id: ConnectionId, job: F) -> Result<(), NotPosted<F>>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        let (mut job, handle) = (Some(job), self.clone());
+        let is_taken = self.0.pool.submit(|| {
+            let job = job.take();
+            Box::new(move || {
+                let Some(job) = job else { return };
+                let result: Offloaded<T> = attempt(job);
+                // Who has ended gives it back.
+                let _ = handle.post_reserved(id.reactor(), Command::Post(id, Box::new(result)));
+            })
+        });
+        let why = if self.state() >= State::Stopped { Busy::Stopped } else { Busy::Full };
+        match job.filter(|_| !is_taken) {
+            Some(value) => Err(NotPosted { value, why }),
+            None => Ok(()),
         }
     }
 

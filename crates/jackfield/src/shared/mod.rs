@@ -16,9 +16,11 @@ mod metrics;
 mod names;
 mod not_posted;
 mod observer;
+mod offload;
 mod peer;
 mod prometheus;
 mod publish;
+mod pull;
 mod quota;
 mod remote;
 mod roster;
@@ -40,6 +42,8 @@ pub(crate) use names::{LookUps, Names};
 pub use not_posted::NotPosted;
 pub(crate) use observer::{Guarded, NoObserver};
 pub use observer::{Observer, RefuseReason, SlowCallback};
+pub use offload::{JobPanicked, Offloaded};
+pub(crate) use offload::{Pool, THREADS_MAX};
 pub use peer::Peer;
 pub(crate) use prometheus::PROMETHEUS;
 pub(crate) use publish::Unsent;
@@ -59,6 +63,8 @@ pub(crate) struct Shared {
     pub(crate) logs: Logs<Prepared>,
     /// What carries those to other servers and back.
     pub(crate) cluster: Option<Cluster>,
+    /// Threads for what blocks.
+    pub(crate) pool: Pool,
     /// Connections of all reactors, handed over or not.
     pub(crate) connections: AtomicUsize,
     /// Of each socket that listens, which of the listeners it belongs to.

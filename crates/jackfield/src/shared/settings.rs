@@ -14,6 +14,8 @@ pub(crate) struct Settings {
     pub(crate) listeners: Box<[ListenerSettings]>,
     pub(crate) gate: Gate,
     pub(crate) watchdog: bool,
+    /// Threads for what blocks, at most.
+    pub(crate) offload_threads: usize,
     pub(crate) observer: Arc<dyn Observer>,
     /// Where finished exchanges are written down.
     pub(crate) access_log: Option<Arc<dyn FinishedSink>>,

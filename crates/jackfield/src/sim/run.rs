@@ -11,7 +11,9 @@ use crate::client::{Client, ClientFactory, IntoClient, Refuse, Setup};
 use crate::config::{Limits, Listener, ListenerSettings, Speaks};
 use crate::dispatch::Dispatcher;
 use crate::gate::{Gate, Origins, Reserved};
-use crate::shared::{Drain, Handle, Names, Peer as Newcomer, RemoteReactor, Settings, State, WallClock};
+use crate::shared::{
+    Drain, Handle, Names, Peer as Newcomer, Pool, RemoteReactor, Settings, State, WallClock,
+};
 use jackfield_reactor::{
     self as reactor, Accounts, Budget, ConnectionId, MemoryDriver, Ready, Service, Time,
 };
@@ -132,6 +134,7 @@ impl Sim {
             drivers.iter().map(|driver| remote(driver, &options)).collect(),
             sockets(&options),
             None,
+            Pool::Inline,
         );
         // Every second one records its exchanges, so that the usual way is looked at too.
         let settings = Arc::new(settings(&options, &book, seed % 2 == 0));
@@ -719,6 +722,7 @@ fn settings(options: &Options, book: &Book, records: bool) -> Settings {
         limits: options.limits.clone(),
         gate: Gate { origins: Origins::Any, reserved: Reserved(options.reserved.clone()), ..Gate::default() },
         watchdog: false,
+        offload_threads: 1,
         observer: Arc::new(Eyes {
             observer: options.observer.clone(),
             book: book.clone(),

@@ -27,7 +27,8 @@ use crate::dispatch::Dispatcher;
 use crate::gate::{Allowed, Authenticator, Gate, Hosts, Origins, Reserved, StatusPaths};
 use crate::observe::AccessLog;
 use crate::shared::{
-    Broker, Ending, Guarded, Handle, Names, NoObserver, Observer, Peer, RemoteReactor, Settings, WallClock,
+    Broker, Ending, Guarded, Handle, Names, NoObserver, Observer, Peer, Pool, RemoteReactor, Settings,
+    WallClock,
 };
 use jackfield_reactor::{Budget, MemoryDriver, Service, Wires};
 use std::net::SocketAddr;
@@ -152,7 +153,7 @@ impl TestServer {
         let mut driver = MemoryDriver::new(0, options.limits.reactor.clone());
         driver.reactor.wires.share_budget(Arc::new(Budget::new(options.limits.memory_bytes_max)));
         let remote = RemoteReactor::new(None, &options.limits, &driver.reactor.wires);
-        let handle = Handle::new([remote].into(), [0, 1, 2].into(), options.broker);
+        let handle = Handle::new([remote].into(), [0, 1, 2].into(), options.broker, Pool::Inline);
         let listeners = ListenerSettings::one_of_each(&options.limits);
         #[cfg(feature = "tls")]
         let listeners = listeners
@@ -178,6 +179,7 @@ impl TestServer {
                 websockets: options.websocket_paths.map(Reserved),
             },
             watchdog: false,
+            offload_threads: 1,
             observer: Arc::new(Guarded(options.observer)),
             access_log: options.access_log.map(|log| log.start().expect("a thread can be started")),
             clock: WallClock::From(BEGIN),

@@ -4,6 +4,8 @@
 
 mod auth;
 mod cors;
+#[cfg(feature = "files")]
+mod files;
 #[cfg(feature = "json")]
 mod json;
 #[cfg(feature = "router")]
@@ -11,5 +13,7 @@ mod router;
 
 pub use auth::{Basic, BasicAuth, BearerAuth, bearer, is_same_secret};
 pub use cors::Cors;
+#[cfg(feature = "files")]
+pub use files::Files;
 #[cfg(feature = "router")]
 pub use router::{Found, Params, Router, RouterError, Routes};

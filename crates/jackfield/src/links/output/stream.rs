@@ -4,7 +4,7 @@ use crate::disconnect::Reason;
 use crate::links::Links;
 use crate::links::link::key;
 use crate::links::protocol::Protocol;
-use crate::message::Sent;
+use crate::message::{Sent, Source};
 use crate::shared::{Part, PartKind};
 use jackfield_proto::http1::{BodyError, Fields, Phase, ResponseHead};
 use jackfield_reactor::{ConnectionId, Wires};
@@ -67,6 +67,27 @@ impl Links {
         ended
     }
 
+    /// A piece of a body was sent that is pulled: the next one is read now, or when the connection has drained.
+    fn pull_next(&mut self, wires: &mut Wires, id: ConnectionId, sequence: u32, source: Box<dyn Source>) {
+        if wires.is_congested(id) {
+            self.link(id).extra().source = Some((sequence, source));
+            self.charge(wires, id);
+        } else {
+            self.handle.pull(id, sequence, source);
+        }
+    }
+
+    /// The connection has drained: the body that it waits with is read on.
+    pub(crate) fn pull_on(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let Some(extra) = &mut self.link(id).extra else { return };
+        if let Some((sequence, source)) = extra.source.take() {
+            self.charge(wires, id);
+            if self.is_in(wires, id, sequence, Phase::Streaming) {
+                self.handle.pull(id, sequence, source);
+            }
+        }
+    }
+
     /// A part of a deferred answer, unless its exchange is over for another reason.
     pub(crate) fn continue_deferred(&mut self, wires: &mut Wires, part: Part) {
         let Part { id, sequence, kind } = part;
@@ -78,7 +99,12 @@ impl Links {
         match kind {
             PartKind::Bytes(bytes) if self.send_part(wires, id, bytes.as_bytes()).is_accepted() => {}
             PartKind::End(trailers) => drop(self.end_stream(wires, id, &trailers)),
-            PartKind::Bytes(_) | PartKind::Broken => self.abort(wires, id, Reason::Local),
+            PartKind::Pulled(bytes, source) if self.send_part(wires, id, &bytes).is_accepted() => {
+                self.pull_next(wires, id, sequence, source);
+            }
+            PartKind::Bytes(_) | PartKind::Pulled(..) | PartKind::Broken => {
+                self.abort(wires, id, Reason::Local);
+            }
         }
     }
 }

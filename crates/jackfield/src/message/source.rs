@@ -1,0 +1,14 @@
+//! A body that is pulled.
+
+use std::fmt;
+use std::io;
+
+/// A body that is read a piece at a time, on a thread that may block: the next piece when its connection has taken the one
+/// before.
+pub(crate) trait Source: fmt::Debug + Send {
+    /// The next piece; `None` at the end.
+    ///
+    /// # Errors
+    /// There is no more, though there should be: the answer is broken off.
+    fn read(&mut self) -> io::Result<Option<Vec<u8>>>;
+}

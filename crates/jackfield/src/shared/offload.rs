@@ -1,0 +1,215 @@
+//! A few threads for what blocks, so that reactors don't.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+/// What a job of [`Connection::offload`](crate::Connection::offload) has come to: what it returned, or that it panicked.
+pub type Offloaded<T> = Result<T, JobPanicked>;
+
+/// A job panicked. Its thread goes on with others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobPanicked(String);
+
+impl JobPanicked {
+    /// What the panic said; empty if it was no text.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for JobPanicked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the job panicked: {}", self.0)
+    }
+}
+
+impl std::error::Error for JobPanicked {}
+
+/// Runs a job, and says what became of it.
+pub(crate) fn attempt<T>(job: impl FnOnce() -> T) -> Offloaded<T> {
+    catch_unwind(AssertUnwindSafe(job)).map_err(|payload: Box<dyn Any + Send>| {
+        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        JobPanicked(text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default())
+    })
+}
+
+/// Threads that are started when they are needed, up to a number, and jobs that wait for them.
+pub(crate) enum Pool {
+    Threads(Arc<Queue>),
+    /// Jobs run at once on the thread that asks: for a server in memory, where the same acts must have the same order.
+    #[cfg(feature = "test-util")]
+    Inline,
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+pub(crate) struct Queue {
+    inside: Mutex<Inside>,
+    has_work: Condvar,
+    threads_max: usize,
+}
+
+#[derive(Default)]
+struct Inside {
+    jobs: VecDeque<Job>,
+    threads: usize,
+    idle: usize,
+    is_over: bool,
+}
+
+impl Pool {
+    pub(crate) fn new(threads_max: usize) -> Self {
+        let (inside, has_work) = (Mutex::default(), Condvar::new());
+        Self::Threads(Arc::new(Queue { inside, has_work, threads_max }))
+    }
+
+    /// Puts a job in. False, and none is made, if [`JOBS_MAX`] wait already, or no thread can be started, or the server has
+    /// ended.
+    pub(crate) fn submit(&self, make: impl FnOnce() -> Job) -> bool {
+        self.put(JOBS_MAX, make)
+    }
+
+    /// The same for a job that must not be refused: of those there is one for each connection at most.
+    pub(crate) fn submit_reserved(&self, job: Job) -> bool {
+        self.put(usize::MAX, || job)
+    }
+
+    fn put(&self, jobs_max: usize, make: impl FnOnce() -> Job) -> bool {
+        match self {
+            Self::Threads(queue) => queue.put(jobs_max, make),
+            #[cfg(feature = "test-util")]
+            Self::Inline => {
+                make()();
+                true
+            }
+        }
+    }
+
+    /// Jobs that wait are dropped; those that run go on, and their threads end after them.
+    pub(crate) fn end(&self) {
+        match self {
+            Self::Threads(queue) => queue.end(),
+            #[cfg(feature = "test-util")]
+            Self::Inline => {}
+        }
+    }
+}
+
+impl Queue {
+    fn put(self: &Arc<Self>, jobs_max: usize, make: impl FnOnce() -> Job) -> bool {
+        let mut inside = self.lock();
+        if inside.is_over || inside.jobs.len() >= jobs_max {
+            return false;
+        }
+        if inside.idle <= inside.jobs.len() && inside.threads < self.threads_max {
+            match self.start_thread() {
+                Ok(()) => inside.threads += 1,
+                Err(error) if inside.threads == 0 => {
+                    log::error!("no thread for blocking work: {error}");
+                    return false;
+                }
+                Err(_) => {}
+            }
+        }
+        inside.jobs.push_back(make());
+        drop(inside);
+        self.has_work.notify_one();
+        true
+    }
+
+    fn start_thread(self: &Arc<Self>) -> io::Result<()> {
+        let queue = self.clone();
+        thread::Builder::new().name("offload".into()).spawn(move || queue.run()).map(drop)
+    }
+
+    fn run(&self) {
+        let mut inside = self.lock();
+        loop {
+            if let Some(job) = inside.jobs.pop_front() {
+                drop(inside);
+                // Its panic is told with its result; one of its `Drop` must not cost the thread.
+                let _ = attempt(job);
+                inside = self.lock();
+            } else if inside.is_over {
+                return;
+            } else {
+                inside.idle += 1;
+                inside = self.has_work.wait(inside).unwrap_or_else(PoisonError::into_inner);
+                inside.idle -= 1;
+            }
+        }
+    }
+
+    fn end(&self) {
+        let mut inside = self.lock();
+        inside.is_over = true;
+        let jobs = std::mem::take(&mut inside.jobs);
+        drop(inside);
+        self.has_work.notify_all();
+        // The user's, whose `Drop` may panic.
+        let _ = attempt(|| drop(jobs));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Jobs that wait for a thread.
+pub(crate) const JOBS_MAX: usize = 1024;
+/// Threads of the pool, unless the server was given another number.
+pub(crate) const THREADS_MAX: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    /// As many run at once as there are threads, as many wait as may, and the next is refused.
+    #[test]
+    fn x8_a_pool_that_is_full_says_so() {
+        let pool = Pool::new(2);
+        let (started, starts) = mpsc::channel();
+        let (release, gate) = mpsc::channel::<()>();
+        let gate = Arc::new(Mutex::new(gate));
+        for _ in 0..2 {
+            let (started, gate) = (started.clone(), gate.clone());
+            assert!(pool.submit(|| Box::new(move || {
+                started.send(()).unwrap();
+                let _ = gate.lock().unwrap().recv();
+            })));
+        }
+        starts.recv().unwrap();
+        starts.recv().unwrap();
+        for _ in 0..JOBS_MAX {
+            let started = started.clone();
+            assert!(pool.submit(|| Box::new(move || started.send(()).unwrap())));
+        }
+        assert!(!pool.submit(|| unreachable!("it is not made")));
+        let reserved = started.clone();
+        assert!(pool.submit_reserved(Box::new(move || reserved.send(()).unwrap())));
+        drop(release);
+        (0..=JOBS_MAX).for_each(|_| starts.recv().unwrap());
+        pool.end();
+        assert!(!pool.submit(|| unreachable!("it has ended")));
+    }
+
+    #[test]
+    fn x8_a_panic_is_told_and_costs_no_thread() {
+        let pool = Pool::new(1);
+        let (sender, results) = mpsc::channel();
+        for number in 0..3 {
+            let sender = sender.clone();
+            let job = move || if number == 1 { panic!("number {number}") } else { number };
+            pool.submit(|| Box::new(move || sender.send(attempt(job)).unwrap()));
+        }
+        let results: Vec<_> = results.iter().take(3).collect();
+        assert_eq!(results, [Ok(0), Err(JobPanicked("number 1".into())), Ok(2)]);
+    }
+}

@@ -1,0 +1,35 @@
+//! Bodies that are pulled: read on the pool, sent on the reactor.
+
+use crate::message::Source;
+use crate::shared::Handle;
+use crate::shared::command::{Command, Part, PartKind};
+use crate::shared::offload::attempt;
+use jackfield_proto::http1::Fields;
+use jackfield_reactor::ConnectionId;
+
+impl Handle {
+    /// Lets the pool read the next piece of a body, for the answer of this exchange.
+    pub(crate) fn pull(&self, id: ConnectionId, sequence: u32, source: Box<dyn Source>) {
+        let handle = self.clone();
+        // A server that has ended has nobody left to send to.
+        let _ = self.shared().pool.submit_reserved(Box::new(move || handle.pull_here(id, sequence, source)));
+    }
+
+    /// The same on this thread, which may block.
+    pub(crate) fn pull_here(&self, id: ConnectionId, sequence: u32, mut source: Box<dyn Source>) {
+        let kind = match attempt(|| source.read()) {
+            Ok(Ok(Some(bytes))) => PartKind::Pulled(bytes, source),
+            Ok(Ok(None)) => PartKind::End(Fields::new()),
+            Ok(Err(error)) => {
+                log::debug!("{id}: a body can't be read on: {error}");
+                PartKind::Broken
+            }
+            Err(panicked) => {
+                log::error!("{id}: a body can't be read on: {panicked}");
+                PartKind::Broken
+            }
+        };
+        let part = Part { id, sequence, kind };
+        self.post_reserved(id.reactor(), Command::Part(Box::new(part)));
+    }
+}

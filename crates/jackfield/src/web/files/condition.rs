@@ -1,0 +1,116 @@
+//! The `If-` headers (RFC 9110 section 13).
+
+use jackfield_proto::http1::Request;
+use std::fs::File;
+use std::io;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// What tells one version of a file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    pub(super) bytes: u64,
+    modified: Option<SystemTime>,
+}
+
+/// Under which conditions something is wanted.
+#[derive(Debug, Default)]
+pub(super) struct Condition {
+    is_match: Option<String>,
+    none_match: Option<String>,
+    modified_since: Option<SystemTime>,
+    unmodified_since: Option<SystemTime>,
+    range: Option<String>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Go,
+    /// It is answered with this status.
+    Answer(u16),
+}
+
+impl Stamp {
+    pub(super) fn of(file: &File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Self { bytes: metadata.len(), modified: metadata.modified().ok() })
+    }
+
+    /// The validator of this version in this encoding.
+    pub(super) fn etag(&self, encoding: Option<&str>) -> String {
+        let dash = if encoding.is_some() { "-" } else { "" };
+        format!("\"{:x}-{:x}{dash}{}\"", self.nanoseconds(), self.bytes, encoding.unwrap_or_default())
+    }
+
+    pub(super) fn last_modified(&self) -> Option<String> {
+        self.second().map(httpdate::fmt_http_date)
+    }
+
+    /// A number that few other versions have.
+    pub(super) fn hash(&self) -> u64 {
+        (self.nanoseconds() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.bytes.rotate_left(32)
+    }
+
+    fn nanoseconds(&self) -> u128 {
+        let since = self.modified.and_then(|modified| modified.duration_since(UNIX_EPOCH).ok());
+        since.unwrap_or_default().as_nanos()
+    }
+
+    /// Without the parts of the second, which the date of a header does not have.
+    fn second(&self) -> Option<SystemTime> {
+        let since = self.modified?.duration_since(UNIX_EPOCH).ok()?;
+        Some(UNIX_EPOCH + Duration::from_secs(since.as_secs()))
+    }
+}
+
+impl Condition {
+    pub(super) fn of(request: &Request<'_>) -> Self {
+        let list = |name: &str| {
+            let values: Vec<_> =
+                request.header_all(name).filter_map(|it| std::str::from_utf8(it).ok()).collect();
+            (!values.is_empty()).then(|| values.join(","))
+        };
+        let date =
+            |name: &str| request.header_str(name).and_then(|date| httpdate::parse_http_date(date).ok());
+        Self {
+            is_match: list("if-match"),
+            none_match: list("if-none-match"),
+            modified_since: date("if-modified-since"),
+            unmodified_since: date("if-unmodified-since"),
+            range: request.header_str("if-range").map(str::to_owned),
+        }
+    }
+
+    /// In the order of RFC 9110 section 13.2.2.
+    pub(super) fn verdict(&self, etag: &str, stamp: &Stamp) -> Verdict {
+        let second = stamp.second();
+        let is_newer = |than: SystemTime| second.is_none_or(|second| second > than);
+        match (&self.is_match, self.unmodified_since) {
+            (Some(tags), _) if !lists(tags, etag, false) => return Verdict::Answer(412),
+            (None, Some(since)) if is_newer(since) => return Verdict::Answer(412),
+            _ => {}
+        }
+        match (&self.none_match, self.modified_since) {
+            (Some(tags), _) if lists(tags, etag, true) => Verdict::Answer(304),
+            (None, Some(since)) if !is_newer(since) => Verdict::Answer(304),
+            _ => Verdict::Go,
+        }
+    }
+
+    /// Whether ranges of this version are wanted: a range of another one would not fit.
+    pub(super) fn takes_range(&self, etag: &str, stamp: &Stamp) -> bool {
+        match &self.range {
+            None => true,
+            Some(tag) if tag.starts_with('"') => tag == etag,
+            Some(date) => httpdate::parse_http_date(date).ok() == stamp.second() && stamp.second().is_some(),
+        }
+    }
+}
+
+/// Whether a list of tags has this one, or is `*`. A weak one is the same only where that is enough.
+fn lists(tags: &str, etag: &str, weak: bool) -> bool {
+    tags.trim() == "*"
+        || tags.split(',').map(str::trim).any(|tag| match tag.strip_prefix("W/") {
+            Some(tag) => weak && tag == etag,
+            None => tag == etag,
+        })
+}

@@ -1,0 +1,64 @@
+//! Files that are compressed already.
+
+use jackfield_proto::http1::Request;
+use std::path::{Path, PathBuf};
+
+/// An encoding, and the ending of files that have it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Encoding {
+    pub(super) name: &'static str,
+    ending: &'static str,
+}
+
+/// The best first.
+const ENCODINGS: [Encoding; 3] = [
+    Encoding { name: "br", ending: ".br" },
+    Encoding { name: "zstd", ending: ".zst" },
+    Encoding { name: "gzip", ending: ".gz" },
+];
+
+impl Encoding {
+    /// The file beside another that has this encoding.
+    pub(super) fn beside(&self, path: &Path) -> PathBuf {
+        let mut name = path.as_os_str().to_owned();
+        name.push(self.ending);
+        name.into()
+    }
+}
+
+/// Those that the client takes, ours first.
+pub(super) fn accepted(request: &Request<'_>) -> Vec<&'static Encoding> {
+    let takes = |name: &str| request.header_all("accept-encoding").any(|field| takes(field, name));
+    ENCODINGS.iter().filter(|encoding| takes(encoding.name)).collect()
+}
+
+/// Whether a value of `Accept-Encoding` takes this one (RFC 9110 section 12.5.3).
+fn takes(field: &[u8], name: &str) -> bool {
+    field.split(|byte| *byte == b',').any(|item| {
+        let Ok(item) = std::str::from_utf8(item) else { return false };
+        let (given, params) = item.split_once(';').unwrap_or((item, ""));
+        let quality = params.trim().strip_prefix("q=").map_or(Ok(1.0), str::parse::<f32>);
+        given.trim().eq_ignore_ascii_case(name) && quality.is_ok_and(|quality| quality > 0.0)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn h11_encodings_are_taken_or_not() {
+        for (field, gzip) in [
+            ("gzip", true),
+            ("br, GZIP;q=0.5", true),
+            ("gzip;q=0", false),
+            ("gzip;q=0.000", false),
+            ("gzip; q=1", true),
+            ("gzip;q=x", false),
+            ("xgzip", false),
+            ("", false),
+        ] {
+            assert_eq!(takes(field.as_bytes(), "gzip"), gzip, "{field}");
+        }
+    }
+}

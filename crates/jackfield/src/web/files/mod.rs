@@ -1,0 +1,337 @@
+//! A folder, or one file, as answers.
+
+mod condition;
+mod encoding;
+mod path;
+mod range;
+mod source;
+
+use crate::client::{Exchange, Reply, ResponseBuilder};
+use condition::{Condition, Stamp};
+use jackfield_proto::http1::Request;
+use range::{Ranges, Selected};
+use source::{FileSource, PIECE_BYTES};
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A folder, or one file, as answers: with the right media type, `ETag` and `Last-Modified`, the `If-` headers, ranges
+/// (several too), and files that are compressed already (feature `files`).
+///
+/// Files are opened and read on the pool of [`Handle::offload`](crate::Handle::offload), in pieces of 64 KiB, each when the
+/// connection has taken the one before; no reactor waits for a disk. If too many jobs wait there, the answer is 503. A
+/// file that changes while it is sent ends its answer with a reset, so that nobody takes half of each for a whole.
+///
+/// What is not served is 404: paths that climb (`..`), have an empty segment, a NUL or a backslash, are not UTF-8 when they
+/// are decoded, or have a segment that begins with `.`; what is no file, such as a device; and what a symbolic link leads
+/// to outside of the folder. Who can change the folder while the server runs can get around the last one.
+///
+/// ```no_run
+/// use jackfield::{Client, Exchange, Files, Request, Server};
+///
+/// struct Page {
+///     files: Files,
+/// }
+///
+/// impl Client for Page {
+///     fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+///         self.files.answer(exchange, request);
+///     }
+/// }
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     let files = Files::folder("public")?.precompressed(true);
+///     Server::bind("127.0.0.1:8080")?.serve(move |_peer| Page { files: files.clone() })?;
+///     Ok(())
+/// }
+/// ```
+#[doc(alias = "ServeDir")]
+#[doc(alias = "send_file")]
+#[derive(Clone, Debug)]
+pub struct Files(Arc<Options>);
+
+#[derive(Clone, Debug)]
+struct Options {
+    /// Without links.
+    root: PathBuf,
+    is_file: bool,
+    index: Option<String>,
+    cache_control: Option<String>,
+    precompressed: bool,
+    links_out: bool,
+    hidden: bool,
+}
+
+impl Files {
+    /// The files of a folder and of those below it.
+    ///
+    /// # Errors
+    /// It is no folder, or can't be read.
+    pub fn folder(path: impl AsRef<Path>) -> io::Result<Self> {
+        let root = fs::canonicalize(path)?;
+        match root.is_dir() {
+            true => Ok(Self::new(root, false)),
+            false => Err(io::ErrorKind::NotADirectory.into()),
+        }
+    }
+
+    /// One file, whatever path is asked for.
+    ///
+    /// # Errors
+    /// It is no file, or can't be read.
+    pub fn file(path: impl AsRef<Path>) -> io::Result<Self> {
+        let root = fs::canonicalize(path)?;
+        match root.is_file() {
+            true => Ok(Self::new(root, true)),
+            false => Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+
+    fn new(root: PathBuf, is_file: bool) -> Self {
+        let index = Some("index.html".into());
+        let (cache_control, precompressed, links_out, hidden) = (None, false, false, false);
+        Self(Arc::new(Options { root, is_file, index, cache_control, precompressed, links_out, hidden }))
+    }
+
+    /// The file that stands for its folder; none: a folder is 404. Default: `index.html`.
+    #[must_use]
+    pub fn index(self, name: Option<&str>) -> Self {
+        self.with(|options| options.index = name.map(str::to_owned))
+    }
+
+    /// The value of `Cache-Control` in all answers. Default: none.
+    #[must_use]
+    pub fn cache_control(self, value: &str) -> Self {
+        self.with(|options| options.cache_control = Some(value.into()))
+    }
+
+    /// Whether `a.js.br`, `a.js.zst` or `a.js.gz` beside `a.js` is sent in its place to who takes it. Default: no.
+    #[must_use]
+    pub fn precompressed(self, precompressed: bool) -> Self {
+        self.with(|options| options.precompressed = precompressed)
+    }
+
+    /// Whether symbolic links may lead out of the folder. Default: no.
+    #[must_use]
+    pub fn links_out(self, allowed: bool) -> Self {
+        self.with(|options| options.links_out = allowed)
+    }
+
+    /// Whether names that begin with `.` are served. Default: no.
+    #[must_use]
+    pub fn hidden(self, served: bool) -> Self {
+        self.with(|options| options.hidden = served)
+    }
+
+    fn with(self, change: impl FnOnce(&mut Options)) -> Self {
+        let mut options = Arc::unwrap_or_clone(self.0);
+        change(&mut options);
+        Self(Arc::new(options))
+    }
+
+    /// Answers with the file at the path of the request. Methods other than GET and HEAD are 405.
+    pub fn answer(&self, exchange: Exchange<'_>, request: &Request<'_>) {
+        self.answer_at(exchange, request, request.path());
+    }
+
+    /// Answers with the file at this path, as it was sent, such as the rest behind a prefix.
+    pub fn answer_at(&self, exchange: Exchange<'_>, request: &Request<'_>, path: &str) {
+        if !matches!(request.method(), "GET" | "HEAD") {
+            // The line can be written.
+            let _ = exchange.response(405).header("Allow", "GET, HEAD").body("", "");
+            return;
+        }
+        let relative =
+            if self.0.is_file { Some(PathBuf::new()) } else { path::relative(path, self.0.hidden) };
+        let Some(relative) = relative else { return exchange.not_found() };
+        let asked = Asked {
+            options: self.0.clone(),
+            relative,
+            is_folder: path.ends_with('/') || path.is_empty(),
+            here: request.path().into(),
+            is_head: request.method() == "HEAD",
+            condition: Condition::of(request),
+            ranges: request.header_str("range").and_then(Ranges::parse),
+            encodings: if self.0.precompressed { encoding::accepted(request) } else { Vec::new() },
+        };
+        let handle = exchange.handle();
+        let mut work = Some((asked, exchange.defer()));
+        handle.shared().pool.submit(|| {
+            let work = work.take();
+            Box::new(move || work.into_iter().for_each(|(asked, reply)| asked.answer(reply)))
+        });
+        if let Some((_, reply)) = work {
+            // The line can be written.
+            let _ = reply.response(503).header("Retry-After", 1).body("", "");
+        }
+    }
+}
+
+/// What a request asks for, kept for the pool.
+struct Asked {
+    options: Arc<Options>,
+    relative: PathBuf,
+    /// The path ends with a slash.
+    is_folder: bool,
+    /// The path as it was sent.
+    here: String,
+    is_head: bool,
+    condition: Condition,
+    ranges: Option<Ranges>,
+    /// Which encodings the client takes, best first.
+    encodings: Vec<&'static encoding::Encoding>,
+}
+
+/// A file that is open, and how it is encoded.
+struct Opened {
+    file: File,
+    stamp: Stamp,
+    encoding: Option<&'static encoding::Encoding>,
+}
+
+impl Asked {
+    fn answer(self, reply: Reply) {
+        match self.find() {
+            Ok(Found::File(path)) => match self.open(&path) {
+                Ok(opened) => self.send(reply, &path, opened),
+                Err(_) => reply.not_found(),
+            },
+            Ok(Found::Folder) => reply.redirect(308, &format!("{}/", self.here)),
+            Err(_) => reply.not_found(),
+        }
+    }
+
+    fn find(&self) -> io::Result<Found> {
+        if self.options.is_file {
+            return Ok(Found::File(self.options.root.clone()));
+        }
+        let path = self.confined(&self.options.root.join(&self.relative))?;
+        match fs::metadata(&path)?.is_dir() {
+            false if self.is_folder => Err(io::ErrorKind::NotADirectory.into()),
+            false => Ok(Found::File(path)),
+            true if !self.is_folder => Ok(Found::Folder),
+            true => {
+                let index = self.options.index.as_ref().ok_or(io::ErrorKind::IsADirectory)?;
+                Ok(Found::File(self.confined(&path.join(index))?))
+            }
+        }
+    }
+
+    /// Where a path leads to, if it stays below the root.
+    fn confined(&self, path: &Path) -> io::Result<PathBuf> {
+        if self.options.links_out {
+            return Ok(path.into());
+        }
+        let path = fs::canonicalize(path)?;
+        if path.starts_with(&self.options.root) { Ok(path) } else { Err(io::ErrorKind::NotFound.into()) }
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Opened> {
+        for encoding in &self.encodings {
+            let neighbour = encoding.beside(path);
+            if let Ok(Ok(file)) = self.confined(&neighbour).map(|path| open_file(&path)) {
+                let stamp = Stamp::of(&file)?;
+                return Ok(Opened { file, stamp, encoding: Some(encoding) });
+            }
+        }
+        let file = open_file(path)?;
+        let stamp = Stamp::of(&file)?;
+        Ok(Opened { file, stamp, encoding: None })
+    }
+
+    fn send(self, reply: Reply, path: &Path, opened: Opened) {
+        let Opened { file, stamp, encoding } = opened;
+        let etag = stamp.etag(encoding.map(|encoding| encoding.name));
+        let content_type = media_type(path);
+        match self.condition.verdict(&etag, &stamp) {
+            condition::Verdict::Go => {}
+            condition::Verdict::Answer(status) => {
+                // Lines that can't be written have become a 500.
+                let _ = self.describe(reply.response(status), &stamp, &etag, encoding).body("", "");
+                return;
+            }
+        }
+        let wanted = self.ranges.as_ref().filter(|_| self.condition.takes_range(&etag, &stamp));
+        let selected = wanted.map_or(Selected::All, |ranges| ranges.select(stamp.bytes));
+        let boundary = format!("jackfield{:016x}", stamp.hash());
+        let (status, kind, pieces) = match &selected {
+            Selected::All => (200, content_type.clone(), source::whole(stamp.bytes)),
+            Selected::None => (416, String::new(), Vec::new()),
+            Selected::One(range) => (206, content_type.clone(), source::one(range)),
+            Selected::Several(ranges) => {
+                let kind = format!("multipart/byteranges; boundary={boundary}");
+                (206, kind, source::several(ranges, stamp.bytes, &boundary, &content_type))
+            }
+        };
+        let mut answer = self.describe(reply.response(status), &stamp, &etag, encoding);
+        if let Some(range) = selected.content_range(stamp.bytes) {
+            answer = answer.header("Content-Range", range);
+        }
+        let source = FileSource::new(file, stamp, pieces);
+        send_source(answer, &kind, source, self.is_head);
+    }
+
+    /// The lines that all answers about a file have.
+    fn describe(
+        &self,
+        answer: ResponseBuilder<Reply>,
+        stamp: &Stamp,
+        etag: &str,
+        encoding: Option<&'static encoding::Encoding>,
+    ) -> ResponseBuilder<Reply> {
+        let mut answer = answer.header("ETag", etag).header("Accept-Ranges", "bytes");
+        if let Some(modified) = stamp.last_modified() {
+            answer = answer.header("Last-Modified", modified);
+        }
+        if let Some(encoding) = encoding {
+            answer = answer.header("Content-Encoding", encoding.name);
+        }
+        if self.options.precompressed {
+            answer = answer.header("Vary", "Accept-Encoding");
+        }
+        match &self.options.cache_control {
+            Some(value) => answer.header("Cache-Control", value),
+            None => answer,
+        }
+    }
+}
+
+/// Sends what is small at once, and the rest as it is taken.
+fn send_source(answer: ResponseBuilder<Reply>, kind: &str, mut source: FileSource, is_head: bool) {
+    let bytes = source.bytes_left();
+    // An error is a line that can't be written; the answer is a 500 then.
+    if bytes <= PIECE_BYTES as u64 && !is_head {
+        let _ = match source.read_all() {
+            Ok(body) => answer.body(kind, body),
+            Err(_) => answer.with_status(500).body("", ""),
+        };
+    } else if let Ok(stream) = answer.stream(kind, Some(bytes)) {
+        match is_head {
+            true => stream.finish(),
+            false => stream.pull(Box::new(source)),
+        }
+    }
+}
+
+enum Found {
+    File(PathBuf),
+    /// Its path lacks the slash.
+    Folder,
+}
+
+/// Opens what is a file: to open something else may block, or do more.
+fn open_file(path: &Path) -> io::Result<File> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let file = File::open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
+}
+
+/// The media type by the name; text is taken for UTF-8.
+fn media_type(path: &Path) -> String {
+    let guess = mime_guess::from_path(path).first_raw().unwrap_or("application/octet-stream");
+    let is_text = guess.starts_with("text/") || matches!(guess, "application/javascript" | "image/svg+xml");
+    if is_text { format!("{guess}; charset=utf-8") } else { guess.into() }
+}

@@ -1,0 +1,98 @@
+//! The bytes of a file, a piece at a time.
+
+use super::condition::Stamp;
+use super::range::{Span, content_range};
+use crate::message::Source;
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+
+/// What is read at once.
+pub(super) const PIECE_BYTES: usize = 64 << 10;
+
+/// What is sent: a text of ours, or bytes of the file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Piece {
+    Text(Vec<u8>),
+    Bytes(Span),
+}
+
+/// A file that is being sent.
+#[derive(Debug)]
+pub(super) struct FileSource {
+    file: File,
+    /// What it was when the answer began.
+    stamp: Stamp,
+    pieces: VecDeque<Piece>,
+}
+
+impl FileSource {
+    pub(super) fn new(file: File, stamp: Stamp, pieces: Vec<Piece>) -> Self {
+        Self { file, stamp, pieces: pieces.into() }
+    }
+
+    pub(super) fn bytes_left(&self) -> u64 {
+        let bytes = self.pieces.iter().map(|piece| match piece {
+            Piece::Text(text) => text.len() as u64,
+            Piece::Bytes(span) => span.end - span.start,
+        });
+        bytes.sum()
+    }
+
+    /// All that is left, which must be little.
+    pub(super) fn read_all(&mut self) -> io::Result<Vec<u8>> {
+        let mut all = Vec::new();
+        while let Some(piece) = self.read()? {
+            all.extend(piece);
+        }
+        Ok(all)
+    }
+
+    fn read_span(&mut self, span: Span) -> io::Result<Vec<u8>> {
+        let count = (span.end - span.start).min(PIECE_BYTES as u64);
+        let mut bytes = vec![0; count as usize];
+        self.file.seek(SeekFrom::Start(span.start))?;
+        self.file.read_exact(&mut bytes)?;
+        // What was read may be of another version already.
+        if Stamp::of(&self.file)? != self.stamp {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        if span.start + count < span.end {
+            self.pieces.push_front(Piece::Bytes(span.start + count..span.end));
+        }
+        Ok(bytes)
+    }
+}
+
+impl Source for FileSource {
+    fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
+        match self.pieces.pop_front() {
+            None => Ok(None),
+            Some(Piece::Text(text)) => Ok(Some(text)),
+            Some(Piece::Bytes(span)) => self.read_span(span).map(Some),
+        }
+    }
+}
+
+pub(super) fn whole(bytes: u64) -> Vec<Piece> {
+    if bytes == 0 { Vec::new() } else { vec![Piece::Bytes(0..bytes)] }
+}
+
+pub(super) fn one(span: &Span) -> Vec<Piece> {
+    vec![Piece::Bytes(span.clone())]
+}
+
+/// As the parts of a `multipart/byteranges` (RFC 9110 section 14.6).
+pub(super) fn several(spans: &[Span], bytes: u64, boundary: &str, content_type: &str) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    for (number, span) in spans.iter().enumerate() {
+        let line = if number == 0 { "" } else { "\r\n" };
+        let range = content_range(span, bytes);
+        let head =
+            format!("{line}--{boundary}\r\nContent-Type: {content_type}\r\nContent-Range: {range}\r\n\r\n");
+        pieces.push(Piece::Text(head.into_bytes()));
+        pieces.push(Piece::Bytes(span.clone()));
+    }
+    pieces.push(Piece::Text(format!("\r\n--{boundary}--\r\n").into_bytes()));
+    pieces
+}
