@@ -278,6 +278,11 @@ fn has_tls(seed: u64) -> bool {
     seed % 4 == 3
 }
 
+/// Whether on that seed's day all come by way of proxies: on two of sixteen, one of them with TLS.
+fn has_proxies(seed: u64) -> bool {
+    matches!(seed % 16, 6 | 7)
+}
+
 /// One identity for all days. With Ed25519, so that every handshake has the same length.
 fn tls() -> Tls {
     static TLS: OnceLock<Tls> = OnceLock::new();
@@ -313,6 +318,7 @@ pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits
     if options.tls.is_none() && has_tls(seed) {
         options.tls = Some(tls());
     }
+    options.proxy |= has_proxies(seed);
     options.limits = limits(&mut Random::new(seed ^ 0xabcd));
     if seed % 2 == 1 {
         options.reserved = ["/tag/", crowd::PATH].map(Into::into).into();

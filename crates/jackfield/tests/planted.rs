@@ -12,7 +12,7 @@ use jackfield::sim;
 use jackfield_fuzz::bad_day;
 
 /// By the number of each, where `planted` is asked for it.
-const BUGS: [&str; 63] = [
+const BUGS: [&str; 65] = [
     "the generation of an id is ignored",
     "a slot is used again with the same generation: a stale id names another connection",
     "the timers of a wire outlive it",
@@ -76,6 +76,8 @@ const BUGS: [&str; 63] = [
     "times wrap after 49.7 days",
     "what others take of the processor counts as lag",
     "the tables of topics stay charged when the last topic is gone",
+    "for whom a proxy speaks is forgotten",
+    "what comes together with the header of a proxy is lost",
 ];
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! The reactor knows no protocol: the bytes are read by a function that is handed in.
 
+use crate::planted::planted;
 use crate::reason::Reason;
 use crate::stream::Stream;
 use crate::stream::addr::Addr;
@@ -71,7 +72,7 @@ impl PreambleReader {
                 // It was not whole before the last read, so that what is behind it came with that.
                 PreambleRead::Done { bytes, proxied } if self.bytes.len().saturating_sub(count) <= bytes => {
                     let Some(rest) = self.bytes.get(bytes..) else { break };
-                    let rest = rest.to_vec();
+                    let rest = if planted(65) { Vec::new() } else { rest.to_vec() };
                     (self.is_done, self.proxied, self.bytes) = (true, proxied, Vec::new());
                     return Ok((rest, drained));
                 }

@@ -189,7 +189,7 @@ impl Reactor {
             return false;
         }
         wire.step(Event::Established);
-        if let Some(proxied) = wire.session.take_preamble() {
+        if let Some(proxied) = wire.session.take_preamble().filter(|_| !planted(64)) {
             self.wires.set_proxied(id, proxied);
         }
         self.wires.disarm(id, timer_key::HANDSHAKE);

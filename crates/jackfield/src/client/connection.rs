@@ -6,8 +6,9 @@ use crate::links::{Links, Protocol, key};
 use crate::message::{Overflow, Publication, Published, Sent};
 use crate::shared::{Busy, Handle, NotPosted, Peer};
 use crate::topics::Subscribed;
+use jackfield_proto::http1::Request;
 use jackfield_reactor::{ConnectionId, Time, WireStats, Wires};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use std::{fmt, io};
 
@@ -85,6 +86,30 @@ impl Connection<'_> {
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         let peer = self.wires.peer(self.id).ok_or(io::ErrorKind::NotConnected)?;
         peer.source().as_ip().ok_or(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Where a request of this connection comes from: the address of its peer, or, if that is one of the
+    /// [`Listener::trusted_proxies`](crate::Listener::trusted_proxies), the last address in the header that they set which is
+    /// none of theirs. What comes before that in the header is a client's own word and is not looked at. `None`: it came
+    /// over a unix socket, and no PROXY header says more.
+    ///
+    /// ```
+    /// use jackfield::{Client, Exchange, Request};
+    ///
+    /// struct WhoAmI;
+    ///
+    /// impl Client for WhoAmI {
+    ///     fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+    ///         let ip = exchange.client_ip(request);
+    ///         exchange.ok("text/plain", format!("{ip:?}"));
+    ///     }
+    /// }
+    /// ```
+    #[doc(alias = "X-Forwarded-For")]
+    #[doc(alias = "real_ip")]
+    #[must_use]
+    pub fn client_ip(&self, request: &Request<'_>) -> Option<IpAddr> {
+        self.links.client_ip(self.wires, self.id, request)
     }
 
     /// This side's address.

@@ -3,6 +3,7 @@
 use crate::config::changes::Changes;
 use crate::config::defences::{concerns, is_server_wide};
 use crate::config::limits::Limits;
+use crate::config::network::Networks;
 use crate::config::speaks::Speaks;
 use crate::config::table::LimitRow;
 #[cfg(feature = "tls")]
@@ -25,6 +26,10 @@ pub struct Listener {
     pub(crate) banner: Vec<u8>,
     pub(crate) busy_banner: Vec<u8>,
     pub(crate) changes: Changes,
+    /// Networks of trusted proxies, as they were given.
+    pub(crate) proxies: Vec<String>,
+    pub(crate) requires_proxy: bool,
+    pub(crate) reads_forwarded: bool,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<Tls>,
 }
@@ -39,6 +44,12 @@ pub(crate) struct ListenerSettings {
     pub(crate) is_status: bool,
     pub(crate) banner: Vec<u8>,
     pub(crate) busy_banner: Vec<u8>,
+    /// Networks of trusted proxies.
+    pub(crate) proxies: Networks,
+    /// Each connection begins with the header of a proxy.
+    pub(crate) requires_proxy: bool,
+    /// They use `Forwarded` in place of `X-Forwarded-For`.
+    pub(crate) reads_forwarded: bool,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
 }
@@ -58,6 +69,9 @@ impl Listener {
             banner: Vec::new(),
             busy_banner: Vec::new(),
             changes: Changes::default(),
+            proxies: Vec::new(),
+            requires_proxy: false,
+            reads_forwarded: false,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -130,6 +144,45 @@ impl Listener {
     pub fn busy_banner(mut self, banner: impl Into<Vec<u8>>) -> Self {
         self.busy_banner = banner.into();
         self
+    }
+
+    /// Trusts proxies in these networks, such as `10.0.0.0/8` or `::1`: what they say of where a request comes from is believed,
+    /// and [`Connection::client_ip`](crate::Connection::client_ip) tells it. They have to set `X-Forwarded-For`, or add to
+    /// it, on every request. May be repeated. Default: nobody.
+    #[must_use]
+    pub fn trusted_proxies<N: ToString>(mut self, networks: impl IntoIterator<Item = N>) -> Self {
+        self.proxies.extend(networks.into_iter().map(|network| network.to_string()));
+        self
+    }
+
+    /// The trusted proxies set `Forwarded` (RFC 7239) in place of `X-Forwarded-For`. Only one of the two is read: the other
+    /// may be the word of a client that the proxy has passed on.
+    #[must_use]
+    pub fn reads_forwarded(mut self) -> Self {
+        self.reads_forwarded = true;
+        self
+    }
+
+    /// Takes connections from proxies in these networks only, each of which begins with a header of the PROXY protocol,
+    /// version 1 or 2: [`Peer::addr`](crate::Peer::addr) is then the address that it names, and
+    /// [`Peer::proxy`](crate::Peer::proxy) the proxy. A connection from elsewhere is closed at once and reported with
+    /// [`RefuseReason::Untrusted`](crate::RefuseReason::Untrusted); one that does not begin with a header is reset and
+    /// reported with [`RefuseReason::Proxy`](crate::RefuseReason::Proxy), and so is one whose header has not come within
+    /// `limits.reactor.handshake`. Those proxies are [`Listener::trusted_proxies`] too. Default: no header is expected, and
+    /// what looks like one is no request.
+    ///
+    /// ```
+    /// use jackfield::{Listener, Server};
+    ///
+    /// let behind = Listener::tcp("127.0.0.1:0").proxy_required(["10.1.0.0/16"]);
+    /// let server = Server::builder().listen(behind).bind()?;
+    /// # Ok::<(), jackfield::Error>(())
+    /// ```
+    #[doc(alias = "haproxy")]
+    #[must_use]
+    pub fn proxy_required<N: ToString>(mut self, networks: impl IntoIterator<Item = N>) -> Self {
+        self.requires_proxy = true;
+        self.trusted_proxies(networks)
     }
 
     /// New connections that the system keeps waiting; the kernel has an upper bound of its own. Default: 1024.
@@ -216,6 +269,10 @@ impl Listener {
             faults.push(fault);
             None
         });
+        let proxies = Networks::parse_all(&self.proxies).unwrap_or_else(|wrong| {
+            faults.extend(wrong);
+            Networks::default()
+        });
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -226,6 +283,9 @@ impl Listener {
             is_status: self.is_status,
             banner: self.banner.clone(),
             busy_banner: self.busy_banner.clone(),
+            proxies,
+            requires_proxy: self.requires_proxy,
+            reads_forwarded: self.reads_forwarded,
             #[cfg(feature = "tls")]
             tls,
         })
@@ -235,6 +295,9 @@ impl Listener {
         let mut faults = Vec::new();
         if self.speaks == Speaks::Http && !(self.banner.is_empty() && self.busy_banner.is_empty()) {
             faults.push(format!("`{}` speaks HTTP, where a banner has no place", self.addr));
+        }
+        if self.requires_proxy && self.proxies.is_empty() {
+            faults.push(format!("`{}` requires proxies, and trusts none", self.addr));
         }
         if self.options.deferred && !self.banner.is_empty() {
             faults.push(format!("`{}` speaks first, and its connections can't be deferred", self.addr));
@@ -264,14 +327,18 @@ impl<A: ToString> From<A> for Listener {
 }
 
 impl ListenerSettings {
-    /// Listeners without options of their own: HTTP, bytes and lines, in this order.
+    /// Listeners for HTTP, bytes and lines, in this order, edited.
+    ///
+    /// # Panics
+    /// If something is wrong with them.
     #[cfg(any(test, feature = "test-util"))]
-    pub(crate) fn one_of_each(limits: &Limits) -> Box<[Self]> {
+    pub(crate) fn one_of_each(limits: &Limits, edit: impl Fn(Listener) -> Listener) -> Box<[Self]> {
         let speaks = [Speaks::Http, Speaks::Raw, Speaks::Lines].into_iter().enumerate();
-        let settings =
-            |(number, speaks)| Listener { speaks, ..Listener::tcp("in memory") }.settings(number, limits);
+        let settings = |(number, speaks)| {
+            edit(Listener { speaks, ..Listener::tcp("in memory") }).settings(number, limits)
+        };
         speaks
-            .map(|listener| settings(listener).unwrap_or_else(|faults| unreachable!("{faults:?}")))
+            .map(|listener| settings(listener).unwrap_or_else(|faults| panic!("{}", faults.join("; "))))
             .collect()
     }
 
@@ -284,6 +351,9 @@ impl ListenerSettings {
             is_status: false,
             banner: Vec::new(),
             busy_banner: Vec::new(),
+            proxies: Networks::default(),
+            requires_proxy: false,
+            reads_forwarded: false,
             #[cfg(feature = "tls")]
             tls: None,
         })

@@ -12,6 +12,7 @@ mod deflate;
 mod heartbeat;
 mod limits;
 mod listener;
+mod network;
 mod outgoing;
 mod presets;
 mod rate;

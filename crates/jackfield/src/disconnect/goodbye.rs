@@ -72,7 +72,9 @@ pub(crate) fn goodbye(stands: Standing, why: Reason) -> Goodbye {
     let Standing { at, has_backlog, is_scarce } = stands;
     match (at, why) {
         (At::New, _) => Goodbye::Busy,
-        (_, Reason::PeerReset | Reason::Io(_) | Reason::Tls | Reason::Connect(_)) => Goodbye::Reset,
+        (_, Reason::PeerReset | Reason::Io(_) | Reason::Tls | Reason::Proxy | Reason::Connect(_)) => {
+            Goodbye::Reset
+        }
         (_, Reason::Timeout(Timeout::Heartbeat | Timeout::Write | Timeout::Handshake)) => Goodbye::Reset,
         // What is queued is what it holds.
         (_, Reason::Limit(Limit::Memory)) if has_backlog => Goodbye::Reset,
@@ -126,7 +128,12 @@ fn websocket_goodbye(why: Reason, is_scarce: bool) -> Goodbye {
         Reason::Limit(Limit::Backlog) => Goodbye::CloseAndEnd(1013),
         Reason::Panic => Goodbye::CloseAndEnd(1011),
         // It has left.
-        Reason::Peer | Reason::PeerReset | Reason::Io(_) | Reason::Tls | Reason::Connect(_) => Goodbye::End,
+        Reason::Peer
+        | Reason::PeerReset
+        | Reason::Io(_)
+        | Reason::Tls
+        | Reason::Proxy
+        | Reason::Connect(_) => Goodbye::End,
     }
 }
 
@@ -235,6 +242,7 @@ mod tests {
         (Reason::Limit(Limit::ControlFrames), "busy 429 429 reset end end:1008 end end"),
         (Reason::Limit(Limit::Overload), "busy 503 503 reset end close:1013 end end"),
         (Reason::Tls, "busy reset reset reset reset reset reset reset"),
+        (Reason::Proxy, "busy reset reset reset reset reset reset reset"),
         (Reason::Connect(ConnectError::Timeout), "busy reset reset reset reset reset reset reset"),
         (Reason::Io(ErrorKind::Other), "busy reset reset reset reset reset reset reset"),
         (Reason::Panic, "busy reset 500 reset reset end:1011 reset reset"),

@@ -46,6 +46,9 @@ pub enum Reason {
     Limit(Limit),
     /// TLS failed.
     Tls,
+    /// It did not begin with the header of a proxy, as its listener requires:
+    /// [`Listener::proxy_required`](crate::Listener::proxy_required).
+    Proxy,
     /// A connection that this side has begun did not come about: see [`Outgoing`](crate::Outgoing).
     Connect(ConnectError),
     /// The operating system refused an operation on the socket.
@@ -148,6 +151,7 @@ impl Reason {
             reactor::Reason::Limit(reactor::Limit::Memory) => Self::Limit(Limit::Memory),
             reactor::Reason::Limit(_) => Self::Limit(Limit::Backlog),
             reactor::Reason::Tls => Self::Tls,
+            reactor::Reason::Preamble => Self::Proxy,
             reactor::Reason::Io(kind) => Self::Io(kind),
             reactor::Reason::Connect(kind) => Self::Connect(ConnectError::Io(kind)),
             reactor::Reason::Panic => Self::Panic,
@@ -158,7 +162,7 @@ impl Reason {
 }
 
 /// How many classes of reasons there are.
-pub(crate) const CLASSES: usize = TIMEOUTS + LIMITS + 10;
+pub(crate) const CLASSES: usize = TIMEOUTS + LIMITS + 11;
 
 const TIMEOUTS: usize = Timeout::Answer as usize + 1;
 
@@ -183,6 +187,7 @@ impl Reason {
                         Self::Panic => 7,
                         Self::Shutdown => 8,
                         Self::Connect(_) => 9,
+                        Self::Proxy => 10,
                         _ => 0,
                     }
             }
@@ -201,6 +206,7 @@ impl fmt::Display for Reason {
             Self::Protocol(ProtocolError::WebSocket(error)) => write!(f, "the peer broke WebSocket: {error}"),
             Self::Limit(limit) => write!(f, "limit: {limit:?}"),
             Self::Tls => f.write_str("TLS failed"),
+            Self::Proxy => f.write_str("it did not begin with the header of a proxy"),
             Self::Connect(error) => write!(f, "no connection: {error}"),
             Self::Io(kind) => write!(f, "the system says: {kind}"),
             Self::Panic => f.write_str("a callback panicked"),

@@ -6,6 +6,7 @@ use crate::disconnect::{Limit, Reason};
 use crate::dispatch::Dispatcher;
 use crate::dispatch::call::{guard, run};
 use crate::dispatch::http;
+use crate::dispatch::proxy::behind_header;
 use crate::links::{Admission, Protocol, Socket};
 use crate::shared::{Callback, Command, Peer, RefuseReason, State};
 use jackfield_proto::http1;
@@ -29,6 +30,9 @@ impl<F: ClientFactory> Dispatcher<F> {
         // Others may know of a shutdown before this reactor, and have ended.
         if self.links.drain_until.is_some() || self.links.handle.state() >= State::Draining {
             return self.report_refused(&self.peer_of(&incoming, here), RefuseReason::Shutdown);
+        }
+        if !self.may_come_in(&incoming) {
+            return self.report_refused(&self.peer_of(&incoming, here), RefuseReason::Untrusted);
         }
         // After a while without work the overload is over.
         self.links.is_overloaded(wires.now());
@@ -59,6 +63,13 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
+    /// Where only proxies may come in, whether it is one. Who reaches a unix socket is decided by its file.
+    fn may_come_in(&self, incoming: &Incoming) -> bool {
+        let listener = self.settings.listeners.get(incoming.peer.listener);
+        let Some(listener) = listener.filter(|listener| listener.requires_proxy) else { return true };
+        incoming.peer.addr.ip().is_none_or(|ip| listener.proxies.contain(ip))
+    }
+
     /// How many connections the server may have, and how many the listener.
     fn most(&self, listener: usize) -> (usize, usize) {
         let all = self.settings.limits.connections_max;
@@ -75,22 +86,22 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// first request decides whether it stays.
     pub(super) fn adopt(&mut self, wires: &mut Wires, incoming: Incoming, is_provisional: bool) {
         let (peer, listener) = (self.peer_of(&incoming, wires.reactor()), incoming.peer.listener);
-        let is_tls = peer.is_tls;
         let whence = incoming.peer.clone();
-        let Some(session) = self.secure(incoming) else { return self.not_taken(wires, &peer, listener) };
+        let Some(session) = self.session(incoming) else { return self.not_taken(wires, &peer, listener) };
         let Ok(id) = wires.insert(session, whence) else { return self.not_taken(wires, &peer, listener) };
         self.links.open(id, listener);
         let link = self.links.link(id);
         link.admission = if is_provisional { Admission::Provisional } else { Admission::Admitted };
         match is_provisional {
-            _ if is_tls => {}
+            // A header or a handshake comes first.
+            _ if !wires.is_open(id) => {}
             true => self.await_first_request(wires, id),
             false if self.is_status(listener) => self.await_first_request(wires, id),
             false => self.create(wires, id, &peer),
         }
     }
 
-    /// The TLS handshake is over: only now the connection gets its client, unless its client has asked for it.
+    /// What comes first is over, a header or a TLS handshake: only now the connection gets its client, unless its client has asked for it.
     pub(super) fn begin(&mut self, wires: &mut Wires, id: ConnectionId) {
         if self.clients.get(id.slot()).is_some_and(Option::is_some) {
             return self.with_client(wires, id, Callback::Secure, |client, connection| {
@@ -217,7 +228,7 @@ impl<F: ClientFactory> Dispatcher<F> {
 
     /// The end of a connection that never had a client.
     #[cold]
-    pub(super) fn never_begun(&mut self, id: ConnectionId, why: reactor::Reason) {
+    pub(super) fn never_begun(&mut self, wires: &Wires, id: ConnectionId, why: reactor::Reason) {
         let link = self.links.link(id);
         if matches!(link.protocol, Protocol::Refused) {
             self.refusals -= 1;
@@ -225,9 +236,13 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
         // Without a client only a provisional connection speaks HTTP.
         let is_secured = matches!(link.protocol, Protocol::Http(_));
+        let listener = usize::from(link.listener);
         let why = link.reason.unwrap_or_else(|| Reason::from_wire(why));
         self.links.metrics.count_end(why);
-        if !is_secured {
+        let listener = &self.settings.listeners[listener];
+        if why == Reason::Proxy || (listener.requires_proxy && !listener.is_tls()) {
+            self.report_refused(&self.links.peer(wires, id), RefuseReason::Proxy);
+        } else if !is_secured {
             self.settings.observer.on_tls_error(id, why);
         }
     }
@@ -250,6 +265,13 @@ impl<F: ClientFactory> Dispatcher<F> {
 
     pub(super) fn peer_of(&self, incoming: &Incoming, reactor: usize) -> Peer {
         self.links.peer_at(incoming.peer.clone(), reactor)
+    }
+
+    /// What is spoken first, as the listener wants it: the header of a proxy, TLS.
+    fn session(&self, incoming: Incoming) -> Option<Session> {
+        let requires_proxy = self.settings.listeners.get(incoming.peer.listener)?.requires_proxy;
+        let session = self.secure(incoming)?;
+        Some(if requires_proxy { behind_header(session) } else { session })
     }
 
     /// Puts TLS above the socket, where the listener wants it.

@@ -12,6 +12,7 @@ mod custom;
 mod feed;
 mod http;
 mod provisional;
+mod proxy;
 mod ticks;
 mod timers;
 mod websocket;
@@ -196,7 +197,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         } else if self.is_connecting(id) {
             self.connect_failed(wires, id, reason);
         } else {
-            self.never_begun(id, reason);
+            self.never_begun(wires, id, reason);
         }
         let link = std::mem::take(self.links.link(id));
         self.links.compressors.end(link.protocol.compression());

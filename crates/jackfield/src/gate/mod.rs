@@ -4,6 +4,7 @@
 //! flag of its connection says that there is something to decide.
 
 mod auth;
+mod forwarded;
 mod host;
 mod origin;
 mod overload;
@@ -11,6 +12,7 @@ mod reserved;
 mod status;
 
 pub use auth::{Access, Authenticator};
+pub(crate) use forwarded::{ForwardedBy, client_ip};
 pub(crate) use host::Hosts;
 pub(crate) use origin::{Allowed, Origins};
 pub(crate) use overload::Overload;

@@ -6,6 +6,7 @@
 mod agreed;
 mod asks;
 mod bucket;
+mod client_ip;
 mod close;
 #[cfg_attr(not(feature = "deflate"), path = "no_compression.rs")]
 mod compression;

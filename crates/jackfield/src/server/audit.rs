@@ -177,7 +177,7 @@ mod tests {
         Settings {
             watchdog: true,
             offload_threads: 1,
-            listeners: ListenerSettings::one_of_each(&limits),
+            listeners: ListenerSettings::one_of_each(&limits, |listener| listener),
             limits,
             gate: Gate { origins, ..Gate::default() },
             observer: Arc::new(NoObserver),

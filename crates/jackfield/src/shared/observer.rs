@@ -155,6 +155,11 @@ pub enum RefuseReason {
     Descriptors,
     /// Its reactor is overloaded.
     Overload,
+    /// It comes from none of the proxies that its listener takes connections from:
+    /// [`Listener::proxy_required`](crate::Listener::proxy_required).
+    Untrusted,
+    /// It did not begin with the header of a proxy, or not in time.
+    Proxy,
 }
 
 /// The observer of a server that was given none.

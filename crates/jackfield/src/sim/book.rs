@@ -322,8 +322,28 @@ pub(super) fn digest(bytes: &[u8]) -> u32 {
 
 /// Each peer has an address of its own, by which the factory knows it again.
 pub(super) fn address(peer: usize) -> SocketAddr {
+    numbered(10, peer)
+}
+
+/// The address of the proxy of a peer.
+pub(super) fn proxy_of(peer: usize) -> SocketAddr {
+    numbered(11, peer)
+}
+
+/// Where all proxies are.
+pub(super) const PROXIES: &str = "11.0.0.0/8";
+
+/// What the proxy of a peer says first.
+pub(super) fn proxy_header(peer: usize) -> String {
+    let (from, to) = (address(peer), numbered(10, 0));
+    let family = if from.is_ipv4() { "TCP4" } else { "TCP6" };
+    let to = if from.is_ipv4() { to } else { numbered(10, 1) };
+    format!("PROXY {family} {} {} {} {}\r\n", from.ip(), to.ip(), from.port(), to.port())
+}
+
+fn numbered(network: u8, peer: usize) -> SocketAddr {
     let [_, a, b, c] = (peer as u32 + 1).to_be_bytes();
-    let v4 = Ipv4Addr::new(10, a, b, c);
+    let v4 = Ipv4Addr::new(network, a, b, c);
     // Of the two kinds the reactor keeps each in another way.
     if peer % 2 == 0 { (v4, 1000).into() } else { (v4.to_ipv6_mapped(), 1000).into() }
 }

@@ -456,9 +456,13 @@ impl Party {
 
     /// Its handshake may have ended with it: then it never had a client.
     fn may_never_have_been_heard(&self, was_told: &Told<'_>) -> bool {
+        self.secure.is_some() && (self.is_hindered() || was_told.may_end)
+    }
+
+    /// Something keeps it from saying all that it has to say, in time.
+    fn is_hindered(&self) -> bool {
         let Conduct { reset, cut, slow, slow_reader, never_reads, .. } = self.conduct;
-        let is_hindered = reset || cut || slow || slow_reader || never_reads || self.said.silent;
-        self.secure.is_some() && (is_hindered || was_told.may_end)
+        reset || cut || slow || slow_reader || never_reads || self.said.silent
     }
 
     /// The path of its first request, if the line of that was sent.
@@ -481,6 +485,10 @@ impl Party {
                 None if !self.peer.is_fair() => Ok(()),
                 None => Err("it was refused before it had asked for something".into()),
             },
+            Some(RefuseReason::Untrusted) => Err("its proxy is trusted".into()),
+            Some(RefuseReason::Proxy) if !self.is_hindered() && !was_told.may_end => {
+                Err("its proxy has said for whom it speaks".into())
+            }
             Some(_) => Ok(()),
             // It ended while it was provisional.
             None if record.may_be_provisional && (has_left || was_told.may_end) => Ok(()),
@@ -520,7 +528,7 @@ impl Party {
             Reason::Limit(Limit::Memory) => record.evicted,
             Reason::Limit(Limit::Overload) => record.overloaded,
             Reason::Tls => conduct.forged,
-            Reason::Io(_) | Reason::Connect(_) => false,
+            Reason::Io(_) | Reason::Connect(_) | Reason::Proxy => false,
             Reason::Panic => record.bombed,
         }
     }

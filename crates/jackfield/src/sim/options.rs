@@ -25,6 +25,8 @@ pub struct Options {
     pub listeners: Vec<usize>,
     /// Its own time begins so many milliseconds after zero: what wraps does so on the way. Default: 0.
     pub begin: u64,
+    /// Every connection comes by way of a proxy, and begins with its header. Default: none.
+    pub proxy: bool,
     /// Reactors. They take their turns one after the other, in any order. Default: 1.
     pub reactors: usize,
     /// For so long of its own time it lets things go wrong; then the faults stop. It ends earlier if every peer has
@@ -93,6 +95,7 @@ impl Default for Options {
             tls: None,
             listeners: Vec::new(),
             begin: 0,
+            proxy: false,
             reactors: 1,
             storm: Duration::from_secs(60),
             patience: Duration::from_secs(5),

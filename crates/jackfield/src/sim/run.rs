@@ -1,7 +1,7 @@
 //! The simulation itself: a storm in which things go wrong, a calm in which all work must end, a farewell after which
 //! nothing must be left.
 
-use super::book::{Book, Wrong, address, digest, peer_of};
+use super::book::{Book, PROXIES, Wrong, address, digest, peer_of, proxy_header, proxy_of};
 use super::network::{Party, Told};
 use super::options::Options;
 use super::peer::Peer;
@@ -15,7 +15,7 @@ use crate::shared::{
     Drain, Handle, Names, Peer as Newcomer, Pool, RemoteReactor, Settings, State, WallClock,
 };
 use jackfield_reactor::{
-    self as reactor, Accounts, Budget, ConnectionId, MemoryDriver, Ready, Service, Time,
+    self as reactor, Accounts, Addr, Budget, ConnectionId, MemoryDriver, Ready, Service, Time,
 };
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -77,6 +77,7 @@ pub struct Outside<'a> {
 struct Maker<F> {
     make: Rc<RefCell<F>>,
     book: Book,
+    is_proxied: bool,
 }
 
 type Judged = Result<(), Wrong>;
@@ -105,6 +106,12 @@ where
 
     fn create(&mut self, newcomer: &Newcomer) -> Result<Self::Client, Refuse> {
         let peer = peer_of(newcomer.addr());
+        let expected = if self.is_proxied { Some(Addr::from(proxy_of(peer))) } else { None };
+        if *newcomer.addr() != Addr::from(address(peer)) || newcomer.proxy() != expected.as_ref() {
+            let text =
+                format!("peer {peer} is taken for {} by way of {:?}", newcomer.addr(), newcomer.proxy());
+            self.book.wrong("promises", text);
+        }
         self.book.note(format_args!("peer {peer} reaches reactor {}", newcomer.reactor));
         let client = (self.make.borrow_mut())(newcomer).into_client()?;
         Ok(Watched::new(client, self.book.clone(), peer))
@@ -140,7 +147,7 @@ impl Sim {
         let settings = Arc::new(settings(&options, &book, seed % 2 == 0));
         let make = Rc::new(RefCell::new(make));
         let nodes = drivers.into_iter().enumerate().map(|(number, driver)| {
-            let factory = Maker { make: make.clone(), book: book.clone() };
+            let factory = Maker { make: make.clone(), book: book.clone(), is_proxied: options.proxy };
             let service = Dispatcher::new(Setup::new(number, handle.clone()), factory, settings.clone());
             Node { driver, service: Box::new(service), held: Vec::new(), behind: (0, Lag::default()) }
         });
@@ -403,10 +410,11 @@ impl Sim {
         let Node { driver, service, .. } = &mut self.nodes[0];
         let service = &mut **service;
         let listener = party.peer.listener();
+        let whence = if self.options.proxy { proxy_of(index) } else { address(index) };
         if !calm && self.random.chance(self.options.faults.accept_errors) {
             let no_descriptor = self.random.chance(500);
             if no_descriptor && self.random.chance(500) {
-                return party.connected(driver.refuse(service, address(index), listener));
+                return party.connected(driver.refuse(service, whence, listener));
             }
             // The descriptor in reserve is gone too, or it was about something else.
             let error = std::io::Error::from(std::io::ErrorKind::ConnectionAborted);
@@ -420,7 +428,10 @@ impl Sim {
         pages.records[index].accepted_at = self.now;
         pages.records[index].may_be_provisional = reserves && !pages.overloaded.is_empty();
         drop(pages);
-        let far = driver.connect(service, address(index), listener);
+        let far = driver.connect(service, whence, listener);
+        if self.options.proxy {
+            far.send(proxy_header(index).as_bytes());
+        }
         party.connected(far);
         if calm {
             party.calm_down(self.now);
@@ -706,10 +717,14 @@ fn sockets(options: &Options) -> Box<[usize]> {
 
 fn settings(options: &Options, book: &Book, records: bool) -> Settings {
     let tls = options.tls.as_ref().map(|tls| tls.server.clone());
-    let listeners = ListenerSettings::one_of_each(&options.limits).into_iter();
+    let proxied = |listener: Listener| match options.proxy {
+        true => listener.proxy_required([PROXIES]),
+        false => listener,
+    };
+    let listeners = ListenerSettings::one_of_each(&options.limits, proxied).into_iter();
     let more = options.listeners.iter().enumerate().map(|(number, &connections_max)| {
         let limits = Limits { connections_max, ..options.limits.clone() };
-        Listener::tcp("in memory")
+        proxied(Listener::tcp("in memory"))
             .settings(OF_EACH + number, &limits)
             .unwrap_or_else(|faults| panic!("{faults:?}"))
     });

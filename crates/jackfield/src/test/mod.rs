@@ -22,7 +22,7 @@
 pub use jackfield_reactor::{Dial, FarEnd};
 
 use crate::client::{Closure, IntoClient, Setup};
-use crate::config::{Limits, ListenerSettings};
+use crate::config::{Limits, Listener, ListenerSettings};
 use crate::dispatch::Dispatcher;
 use crate::gate::{Allowed, Authenticator, Gate, Hosts, Origins, Reserved, StatusPaths};
 use crate::observe::AccessLog;
@@ -75,6 +75,9 @@ pub struct TestOptions {
     pub access_log: Option<AccessLog>,
     /// What carries publications between servers, as [`ServerBuilder::broker`](crate::ServerBuilder::broker).
     pub broker: Option<Arc<dyn Broker>>,
+    /// Changes the listeners for HTTP, bytes and lines, each by itself, as the methods of [`Listener`] do. What it makes of
+    /// their addresses does not matter. Default: nothing.
+    pub listener: Box<dyn Fn(Listener) -> Listener>,
     /// TLS on every listener, as [`Listener::tls_config`](crate::Listener::tls_config): the far ends then carry its
     /// records. Default: none.
     #[cfg(feature = "tls")]
@@ -105,6 +108,7 @@ impl Default for TestOptions {
             names: Vec::new(),
             authenticator: None,
             websocket_paths: None,
+            listener: Box::new(|listener| listener),
             status_paths: None,
             access_log: None,
             broker: None,
@@ -155,10 +159,15 @@ impl TestServer {
         let remote = RemoteReactor::new(None, &options.limits, &driver.reactor.wires);
         let handle = Handle::new([remote].into(), [0, 1, 2].into(), options.broker, Pool::Inline);
         let listeners = ListenerSettings::one_of_each(&options.limits);
+        let handle = Handle::new([remote].into(), [0, 1, 2].into());
+        let listeners = ListenerSettings::one_of_each(&options.limits, &options.listener);
         #[cfg(feature = "tls")]
         let listeners = listeners
             .into_iter()
-            .map(|listener| ListenerSettings { tls: options.tls.clone(), ..listener })
+            .map(|listener| match &options.tls {
+                Some(tls) => ListenerSettings { tls: Some(tls.clone()), ..listener },
+                None => listener,
+            })
             .collect::<Vec<_>>();
         let listeners = listeners.into_iter().chain(ListenerSettings::of_outgoing(&options.limits)).collect();
         let hosts = Hosts::parse_all(options.hosts).unwrap_or_else(|faults| panic!("{}", faults.join("; ")));
@@ -203,15 +212,20 @@ impl TestServer {
     /// A new connection to one of the [`listener`]s.
     pub fn connect_to(&mut self, listener: usize) -> FarEnd {
         self.peers = self.peers.wrapping_add(1);
-        let far = self.driver.connect(&mut *self.service, ([127, 0, 0, 1], self.peers).into(), listener);
-        self.run();
-        far
+        self.connect_from(([127, 0, 0, 1], self.peers).into(), listener)
     }
 
     /// What the server wanted to be connected to since this was last asked. Whoever plays the other side answers, with
     /// [`FarEnd::accept`] or [`FarEnd::refuse`], or is silent.
     pub fn take_dials(&mut self) -> Vec<Dial> {
         self.driver.take_dials()
+    }
+
+    /// A new connection from this address to one of the [`listener`]s.
+    pub fn connect_from(&mut self, peer: SocketAddr, listener: usize) -> FarEnd {
+        let far = self.driver.connect(&mut *self.service, peer, listener);
+        self.run();
+        far
     }
 
     /// A new connection to one of the [`listener`]s for whom there is no descriptor left.

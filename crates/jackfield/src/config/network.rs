@@ -1,0 +1,121 @@
+//! Networks: addresses that begin alike.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+/// Addresses that begin alike, such as `192.0.2.0/24` or `2001:db8::/32`. A mapped address of IPv4 (RFC 4291, section
+/// 2.5.5.2) is that of IPv4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Network {
+    /// Of IPv4 in mapped form.
+    addr: u128,
+    /// How many bits of the mapped form count.
+    bits: u32,
+}
+
+/// Some of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Networks(Vec<Network>);
+
+/// The bits of a mapped address that say that it is one.
+const MAPPED_BITS: u32 = 96;
+
+impl Network {
+    /// A network, or one address. `None`: it is neither, or has bits behind those that count.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (addr, bits) = match text.split_once('/') {
+            Some((addr, bits)) => (addr, Some(bits)),
+            None => (text, None),
+        };
+        let ip: IpAddr = addr.parse().ok()?;
+        let (before, most) = if ip.is_ipv4() { (MAPPED_BITS, 32) } else { (0, 128) };
+        let counts = match bits {
+            None => most,
+            Some(bits) if bits.bytes().all(|byte| byte.is_ascii_digit()) => bits.parse().ok()?,
+            Some(_) => return None,
+        };
+        let network = Self { addr: mapped(ip), bits: before + counts };
+        (counts <= most && network.addr & !network.mask() == 0).then_some(network)
+    }
+
+    pub(crate) fn contains(&self, ip: IpAddr) -> bool {
+        mapped(ip) & self.mask() == self.addr
+    }
+
+    fn mask(&self) -> u128 {
+        u128::MAX.checked_shl(128 - self.bits).unwrap_or(0)
+    }
+}
+
+impl Networks {
+    /// The networks of a list, or what is wrong with each that is none.
+    pub(crate) fn parse_all<N: AsRef<str>>(texts: impl IntoIterator<Item = N>) -> Result<Self, Vec<String>> {
+        let (mut networks, mut faults) = (Vec::new(), Vec::new());
+        for text in texts {
+            let text = text.as_ref();
+            match Network::parse(text) {
+                Some(network) => networks.push(network),
+                None => {
+                    faults.push(format!("`{text}` is no network such as `192.0.2.0/24` or `2001:db8::/32`"))
+                }
+            }
+        }
+        if faults.is_empty() { Ok(Self(networks)) } else { Err(faults) }
+    }
+
+    pub(crate) fn contain(&self, ip: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(ip))
+    }
+}
+
+fn mapped(ip: IpAddr) -> u128 {
+    let ip: Ipv6Addr = match ip {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+        IpAddr::V6(ip) => ip,
+    };
+    ip.to_bits()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_has_the_addresses_that_begin_as_it_does() {
+        let rows = [
+            ("192.0.2.0/24", "192.0.2.255", true),
+            ("192.0.2.0/24", "192.0.3.0", false),
+            ("192.0.2.0/24", "::ffff:192.0.2.7", true),
+            ("192.0.2.7", "192.0.2.7", true),
+            ("192.0.2.7", "192.0.2.8", false),
+            ("0.0.0.0/0", "203.0.113.9", true),
+            ("0.0.0.0/0", "2001:db8::1", false),
+            ("::/0", "2001:db8::1", true),
+            ("::/0", "192.0.2.1", true),
+            ("2001:db8::/32", "2001:db8:ffff::1", true),
+            ("2001:db8::/32", "2001:db9::1", false),
+            ("2001:db8::1/128", "2001:db8::1", true),
+            ("::ffff:192.0.2.0/120", "192.0.2.4", true),
+        ];
+        for (network, ip, contains) in rows {
+            let found = Network::parse(network).expect("a network").contains(ip.parse().expect("an address"));
+            assert_eq!(found, contains, "{ip} in {network}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_network_is_named() {
+        let wrong = [
+            "",
+            "192.0.2.0/33",
+            "192.0.2.1/24",
+            "::/129",
+            "a.example",
+            "192.0.2.0/",
+            "192.0.2.0/+8",
+            "1.2.3/8",
+        ];
+        let faults = Networks::parse_all(wrong).expect_err("none is one");
+        assert_eq!(faults.len(), wrong.len(), "{faults:?}");
+        assert!(Networks::parse_all(["192.0.2.0/24", "::1"]).is_ok());
+    }
+}

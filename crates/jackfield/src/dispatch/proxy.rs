@@ -1,0 +1,38 @@
+//! The header with which a proxy says for whom it speaks.
+
+use jackfield_proto::Step;
+use jackfield_proto::proxy::{Addresses, Header, Limits, parse};
+use jackfield_reactor::{Addr, PreambleRead, Proxied, Session};
+use std::path::Path;
+
+/// What stands behind the header of a proxy.
+pub(super) fn behind_header(session: Session) -> Session {
+    session.behind_preamble(read, Limits::default().header_bytes_max)
+}
+
+fn read(rx: &[u8]) -> PreambleRead {
+    match parse(rx, &Limits::default()) {
+        Step::Need(_) => PreambleRead::Incomplete,
+        Step::Event(bytes, header) => PreambleRead::Done { bytes, proxied: proxied(&header) },
+        Step::Paused | Step::Fault(_) => PreambleRead::Invalid,
+    }
+}
+
+/// For whom the proxy speaks; `None`: for itself, or it does not say.
+fn proxied(header: &Header<'_>) -> Option<Proxied> {
+    match header.addresses() {
+        Addresses::Unknown => None,
+        Addresses::Ip { source, destination, .. } => {
+            Some(Proxied { source: source.into(), destination: destination.into() })
+        }
+        Addresses::Unix { source, destination, .. } => {
+            Some(Proxied { source: unix(source), destination: unix(destination) })
+        }
+    }
+}
+
+/// A path that is no text is not told.
+fn unix(path: &[u8]) -> Addr {
+    let path = std::str::from_utf8(path).ok().filter(|path| !path.is_empty());
+    Addr::Unix(path.map(|path| Path::new(path).into()))
+}
