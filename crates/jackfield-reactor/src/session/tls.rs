@@ -114,6 +114,9 @@ impl Tls {
 
     /// Bytes that were read from the stream already: they come before what is still to be read from it.
     pub(crate) fn feed(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first() {
+            self.look_at_first(*first);
+        }
         self.early.extend(bytes);
     }
 
@@ -185,7 +188,7 @@ impl Tls {
 
     /// Gives rustls what was read already, or else what the stream has. The first byte of all is looked at on the way.
     fn read_records(&mut self) -> io::Result<usize> {
-        let Self { stream, session, early, before, plain, .. } = self;
+        let Self { stream, session, early, plain, .. } = self;
         if !early.is_empty() {
             let count = session.read_tls(early)?;
             if early.is_empty() {
@@ -193,17 +196,24 @@ impl Tls {
             }
             return Ok(count);
         }
-        let Plain::Answer(answer) = *plain else { return session.read_tls(&mut Below(stream)) };
+        if !matches!(plain, Plain::Answer(_)) {
+            return session.read_tls(&mut Below(stream));
+        }
         let mut first = None;
         let count = session.read_tls(&mut First { stream, byte: &mut first })?;
-        *plain = match first {
-            None | Some(RECORD_OF_HANDSHAKE) => Plain::Nothing,
-            Some(_) => {
-                before.extend_from_slice(answer);
-                Plain::Said
-            }
-        };
+        self.look_at_first(first.unwrap_or(RECORD_OF_HANDSHAKE));
         Ok(count)
+    }
+
+    /// The first byte of all that the peer says.
+    fn look_at_first(&mut self, byte: u8) {
+        let Plain::Answer(answer) = self.plain else { return };
+        if byte == RECORD_OF_HANDSHAKE {
+            self.plain = Plain::Nothing;
+        } else {
+            self.before.extend_from_slice(answer);
+            self.plain = Plain::Said;
+        }
     }
 
     /// The error, or first the bytes that lay before it.

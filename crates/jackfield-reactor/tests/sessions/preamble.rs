@@ -63,6 +63,33 @@ fn tls_begins_behind_it() {
     }
 }
 
+/// The first byte of TLS came together with the preamble, and one in the middle of a record was taken for the first.
+#[test]
+fn a_peer_that_speaks_tls_behind_it_is_never_answered_in_plain_text() {
+    let behind_both = |stream| {
+        let tls = Tls::server(stream, configs().server.clone()).expect("a good configuration");
+        Session::from(tls.with_plain_answer(b"speak TLS")).behind_preamble(parse, 40)
+    };
+    let preamble = b"from 203.0.113.9:99;";
+    for cut in [10, 20, 21, 25, 100] {
+        let (mut world, mut peer) = (World::new(behind_both), client());
+        let mut words = preamble.to_vec();
+        peer.write_tls(&mut words).expect("memory");
+        let mut answers = world.send(&words[..cut], cut);
+        answers.extend(world.send(&words[cut..], 1000));
+        assert!(!answers.starts_with(b"speak"), "cut at {cut}");
+        let mut rest = &answers[..];
+        while !rest.is_empty() {
+            peer.read_tls(&mut rest).expect("memory");
+            peer.process_new_packets().expect("well-formed records");
+        }
+        assert_eq!(world.say(&mut peer, b"secret\n", 1000), b"secret\n", "cut at {cut}");
+        // And one that does not speak it is.
+        let mut world = World::new(behind_both);
+        assert_eq!(world.send(&[preamble, &b"GET / HTTP/1.1\r\n"[..]].concat(), cut), b"speak TLS");
+    }
+}
+
 #[test]
 fn a_connection_without_one_is_reset() {
     // The second is as long as it may be, and not whole.

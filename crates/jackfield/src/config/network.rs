@@ -55,7 +55,7 @@ impl Networks {
             match Network::parse(text) {
                 Some(network) => networks.push(network),
                 None => {
-                    faults.push(format!("`{text}` is no network such as `192.0.2.0/24` or `2001:db8::/32`"))
+                    faults.push(format!("`{text}` is no network such as `192.0.2.0/24` or `2001:db8::/32`"));
                 }
             }
         }

@@ -120,7 +120,7 @@ fn seconds(nanoseconds: u64) -> f64 {
 }
 
 /// One of each class, and its label.
-const REASONS: [(&str, Reason); 27] = [
+const REASONS: [(&str, Reason); 28] = [
     ("peer", Reason::Peer),
     ("peer_reset", Reason::PeerReset),
     ("local", Reason::Local),
@@ -131,6 +131,7 @@ const REASONS: [(&str, Reason); 27] = [
     ("panic", Reason::Panic),
     ("shutdown", Reason::Shutdown),
     ("connect", Reason::Connect(ConnectError::Timeout)),
+    ("proxy", Reason::Proxy),
     ("timeout_idle", Reason::Timeout(Timeout::Idle)),
     ("timeout_head", Reason::Timeout(Timeout::Head)),
     ("timeout_body", Reason::Timeout(Timeout::Body)),

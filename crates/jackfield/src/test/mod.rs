@@ -158,8 +158,6 @@ impl TestServer {
         driver.reactor.wires.share_budget(Arc::new(Budget::new(options.limits.memory_bytes_max)));
         let remote = RemoteReactor::new(None, &options.limits, &driver.reactor.wires);
         let handle = Handle::new([remote].into(), [0, 1, 2].into(), options.broker, Pool::Inline);
-        let listeners = ListenerSettings::one_of_each(&options.limits);
-        let handle = Handle::new([remote].into(), [0, 1, 2].into());
         let listeners = ListenerSettings::one_of_each(&options.limits, &options.listener);
         #[cfg(feature = "tls")]
         let listeners = listeners
