@@ -124,6 +124,7 @@ impl Peer {
                             write!(self.seen, "B:{} ", String::from_utf8_lossy(bytes))
                         }
                         Event::Ping(payload) => write!(self.seen, "P:{} ", String::from_utf8_lossy(payload)),
+                        Event::Part { part, is_last } => write!(self.seen, "{part:?} {is_last} "),
                         Event::Pong { .. } => write!(self.seen, "O "),
                         Event::Close(frame) => write!(self.seen, "C{:?} ", frame.code),
                     };
@@ -544,5 +545,16 @@ proptest! {
         let mut peer = Peer::new(takeover, &Limits::default());
         bytes.chunks(cut).for_each(|part| peer.feed(part));
         prop_assert_eq!(peer.seen, want);
+    }
+}
+
+/// Where long messages come in parts, those that are compressed come whole, and may not be that long.
+#[test]
+fn a_compressed_message_comes_whole_or_not_at_all() {
+    let limits = Limits { stream_above: 1000, message_bytes_max: 1 << 20, ..Limits::default() };
+    for (bytes, comes) in [(1000, true), (1001, false)] {
+        let mut peer = Peer::new(false, &limits);
+        peer.feed(&compressed(&vec![b'a'; bytes]));
+        assert_eq!(peer.seen.starts_with("B:aaa"), comes, "{}", peer.seen);
     }
 }

@@ -161,6 +161,7 @@ fn hear(mut machine: Machine, bytes: &[u8], sizes: &[usize], limits: &Limits) ->
                 Step::Event(used, Event::Message(Message::Binary(bytes))) => {
                     (used, Said::Binary(bytes.to_vec()))
                 }
+                Step::Event(_, Event::Part { .. }) => panic!("no parts were asked for"),
                 Step::Event(used, Event::Ping(bytes)) => (used, Said::Ping(bytes.to_vec())),
                 Step::Event(used, Event::Pong { payload, .. }) => (used, Said::Pong(payload.to_vec())),
                 Step::Event(used, Event::Close(frame)) => (used, Said::Fault(frame.code.unwrap_or(0))),

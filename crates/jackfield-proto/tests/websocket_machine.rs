@@ -81,12 +81,21 @@ struct Peer {
     rx: Vec<u8>,
     scratch: Scratch,
     events: Vec<String>,
+    /// The parts so far of a message that comes in parts.
+    parts: Vec<u8>,
 }
 
 impl Peer {
     fn new(role: Role, limits: Limits) -> Self {
         let machine = if role == Role::Server { Machine::server() } else { Machine::client() };
-        Self { machine, limits, rx: Vec::new(), scratch: Scratch::new(), events: Vec::new() }
+        Self {
+            machine,
+            limits,
+            rx: Vec::new(),
+            scratch: Scratch::new(),
+            events: Vec::new(),
+            parts: Vec::new(),
+        }
     }
 
     fn feed(&mut self, bytes: &[u8]) {
@@ -94,6 +103,14 @@ impl Peer {
         let mut at = 0;
         loop {
             match self.machine.step(&mut self.rx[at..], &mut self.scratch, &self.limits) {
+                Step::Event(used, Event::Part { part, is_last }) => {
+                    self.parts.extend_from_slice(part.as_bytes());
+                    if is_last {
+                        let kind = if matches!(part, Message::Text(_)) { "ST" } else { "SB" };
+                        self.events.push(format!("{kind}{}", show_payload(&std::mem::take(&mut self.parts))));
+                    }
+                    at += used;
+                }
                 Step::Event(used, event) => {
                     self.events.push(show(&event));
                     at += used;
@@ -174,6 +191,7 @@ fn show(event: &Event<'_>) -> String {
     match event {
         Event::Message(Message::Text(text)) => format!("T{}", show_payload(text.as_bytes())),
         Event::Message(Message::Binary(bytes)) => format!("B{}", show_payload(bytes)),
+        Event::Part { .. } => panic!("parts are joined"),
         Event::Ping(bytes) => format!("P{}", show_payload(bytes)),
         Event::Pong { payload, is_solicited } => {
             let kind = if *is_solicited { "A" } else { "O" };
@@ -812,4 +830,54 @@ impl Random {
     fn below(&mut self, end: usize) -> usize {
         (self.next() % end as u64) as usize
     }
+}
+
+/// W10. What is longer comes in parts, in whatever frames, with control frames between them where they stand.
+#[test]
+fn long_messages_come_in_parts() {
+    for frame_in_place_bytes_max in [0, 200, 16 << 10] {
+        let limits = Limits {
+            frame_in_place_bytes_max,
+            stream_above: 130,
+            message_bytes_max: 1000,
+            ..Limits::default()
+        };
+        check_with(&limits, "81*130 82*131 81*131 81*5", "T*130 SB*131 ST*131 T:aaaaa");
+        check_with(&limits, "02*130 80: 02*130 80*1 02*100 00*30 80*870", "B*130 SB*131 SB*1000");
+        check_with(&limits, "01*131 89:p 80*9 82*999", "P:p ST*140 SB*999");
+        check_with(&limits, "82*1001", "E1009");
+        check_with(&limits, "02*999 80*2", "E1009");
+        check_with(&limits, "02*131 88#03e8", "C1000:");
+        check_with(&limits, "02*200 82*1", "E1002");
+    }
+}
+
+/// A part of a text ends with a whole character, wherever the bytes or the frames are cut.
+#[test]
+fn parts_of_a_text_are_text() {
+    let limits = Limits { stream_above: 125, ..Limits::default() };
+    let text = "\u{17e}\u{1f40e}".repeat(30);
+    let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+    for cut in (2..hex.len()).step_by(2).step_by(31).chain([2, 4, 6, 8]) {
+        let (head, tail) = hex.split_at(cut);
+        check_with(&limits, &format!("01#{head} 80#{tail}"), &format!("ST#{hex}"));
+    }
+    check_with(&limits, &format!("01#{hex} 80#c5"), "E1007");
+    check_with(&limits, &format!("01#{hex}c5 80#20"), "E1007");
+    check_with(&limits, &format!("81#{hex}ff"), "E1007");
+}
+
+/// What is kept of a message that comes in parts is what one read brings, and nothing between two of them.
+#[test]
+fn a_message_in_parts_has_no_buffer() {
+    let limits = Limits { stream_above: 125, message_bytes_max: 100 << 20, ..Limits::default() };
+    let mut peer = Peer::new(Role::Server, limits);
+    peer.feed(&[0x82, 0xff, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0]);
+    for _ in 0..(80 << 20) / (64 << 10) {
+        peer.feed(&[b'a'; 64 << 10]);
+        peer.parts.clear();
+        assert!(peer.machine.heap_bytes() < 300, "{}", peer.machine.heap_bytes());
+        assert!(peer.scratch.heap_bytes() <= 256 << 10, "{}", peer.scratch.heap_bytes());
+    }
+    assert_eq!(peer.events, ["SB*65536"], "with the last part");
 }

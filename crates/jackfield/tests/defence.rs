@@ -21,7 +21,7 @@ const MS: Duration = Duration::from_millis(1);
 
 /// Limits that are not there against peers: they share out turns and memory, or bound what the server's own threads and
 /// handlers ask for, who get an answer.
-const NO_CLASS: [&str; 28] = [
+const NO_CLASS: [&str; 29] = [
     "outgoing_max",
     "mailbox_max",
     "mailbox_bytes_max",
@@ -29,6 +29,7 @@ const NO_CLASS: [&str; 28] = [
     "topics_max",
     "topic_bytes_max",
     "websocket.frame_in_place_bytes_max",
+    "websocket.stream_above",
     "websocket.accept_unmasked",
     "deflate.mode",
     "deflate.message_bytes_min",

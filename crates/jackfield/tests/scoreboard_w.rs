@@ -781,3 +781,51 @@ fn n9_subprotocols_are_matched_by_the_preference_of_the_server() {
     let far = lab.connect();
     assert_eq!(statuses(lab.ask(&far, UPGRADE).as_bytes()), [406], "nothing is offered");
 }
+
+#[test]
+fn w10_a_long_message_comes_in_parts_and_no_other_between_them() {
+    let limits = Limits::default().with(|limits| {
+        limits.websocket.stream_above = 1000;
+        limits.websocket.message_bytes_max = 100 << 20;
+    });
+    let mut lab = Lab::with_limits(limits, || Probe {
+        on_message_part: |probe, socket, part, is_last| {
+            probe.count += part.len();
+            if is_last {
+                socket.send(format!("{} bytes", probe.count));
+            }
+        },
+        ..Probe::default()
+    });
+    let far = lab.websocket();
+    assert_eq!(socket::texts(&lab.say(&far, socket::text(&"x".repeat(1000)))), ["x".repeat(1000)], "whole");
+    let long = socket::binary(&vec![7; 40 << 20]);
+    let (half, rest) = long.split_at(20 << 20);
+    assert!(lab.say(&far, half).is_empty());
+    let held = lab.server.wires().memory_bytes();
+    assert!(held < 100 << 10, "{held} bytes for 20 MiB");
+    assert_eq!(socket::texts(&lab.say(&far, rest)), [format!("{} bytes", 40 << 20)]);
+    assert!(!lab.log.has("binary"), "{:?}", lab.log.events());
+    assert_eq!(lab.server.handle().metrics().messages_in, 2);
+
+    // A client that takes no parts closes.
+    struct Whole;
+    impl jackfield::Client for Whole {}
+    let limits = Limits::default().with(|limits| limits.websocket.stream_above = 1000);
+    let options = TestOptions { limits, ..TestOptions::default() };
+    let mut server = jackfield::test::TestServer::with_options(options, |_peer| Whole);
+    let far = server.connect();
+    far.send(&[UPGRADE.as_bytes(), &socket::binary(&[7; 1001])].concat());
+    server.run();
+    let output = far.take();
+    assert_eq!(socket::frames(output.strip_prefix(SWITCHED.as_bytes()).unwrap())[0].code(), Some(1009));
+}
+
+#[test]
+fn w10_by_default_the_longest_message_comes_whole() {
+    let mut lab = Lab::new(Probe::default);
+    let far = lab.websocket();
+    let longest = Limits::default().websocket.message_bytes_max;
+    lab.say(&far, socket::binary(&vec![7; longest]));
+    assert!(lab.log.has(&format!("binary {longest} bytes")), "{:?}", lab.log.events());
+}

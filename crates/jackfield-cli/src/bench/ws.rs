@@ -161,7 +161,8 @@ impl Sockets {
                         Event::Ping(payload) => {
                             encode_masked(Opcode::Pong, true, payload, self.random.mask(), heard.out);
                         }
-                        Event::Pong { .. } => {}
+                        // The limits ask for no parts.
+                        Event::Pong { .. } | Event::Part { .. } => {}
                         Event::Close(close) => {
                             let code =
                                 close.code.map_or(Cow::Borrowed("no code"), |code| code.to_string().into());

@@ -101,6 +101,7 @@ fn play(mut machine: Machine, parts: &[&[u8]], mut see: impl FnMut(Result<Event<
 fn hold(event: Event<'_>, limits: &Limits) {
     match event {
         Event::Message(message) => assert!(message.len() <= limits.message_bytes_max, "a limit was passed"),
+        Event::Part { part, .. } => assert!(part.len() <= limits.message_bytes_max, "a limit was passed"),
         Event::Ping(payload) => assert!(payload.len() <= 125),
         Event::Pong { payload, is_solicited } => assert!(payload.len() <= 125 && !is_solicited),
         Event::Close(frame) => {
@@ -114,6 +115,7 @@ fn note(log: &mut Log, event: Event<'_>) {
     match event {
         Event::Message(Message::Text(text)) => log.note("text", text),
         Event::Message(Message::Binary(bytes)) => log.note("binary", bytes),
+        Event::Part { part, is_last } => log.note("part", format!("{is_last} {part:?}")),
         Event::Ping(payload) => log.note("ping", payload),
         Event::Pong { payload, .. } => log.note("pong", payload),
         Event::Close(frame) => log.note("close", format!("{:?} {}", frame.code, frame.reason)),
@@ -124,6 +126,8 @@ fn write(event: Event<'_>, encode: Encode, out: &mut Vec<u8>) {
     match event {
         Event::Message(Message::Text(text)) => encode(Opcode::Text, text.as_bytes(), out),
         Event::Message(Message::Binary(bytes)) => encode(Opcode::Binary, bytes, out),
+        // The limits ask for none.
+        Event::Part { .. } => {}
         Event::Ping(payload) => encode(Opcode::Ping, payload, out),
         Event::Pong { payload, .. } => encode(Opcode::Pong, payload, out),
         Event::Close(frame) => {

@@ -73,6 +73,14 @@ impl<'b, const N: usize> From<&'b [u8; N]> for Message<'b> {
 pub enum Event<'b> {
     /// A whole message.
     Message(Message<'b>),
+    /// A part of a message that is longer than [`Limits::stream_above`](super::Limits::stream_above), as it arrives: of a text
+    /// whole characters only. The last part may be empty. No other message comes before it.
+    Part {
+        /// Its kind is that of the message.
+        part: Message<'b>,
+        /// The message is over with it.
+        is_last: bool,
+    },
     /// A Ping, at most 125 bytes. Answer with a Pong that bears the same payload, unless a Close was received
     /// (RFC 6455, section 5.5.2).
     Ping(&'b [u8]),

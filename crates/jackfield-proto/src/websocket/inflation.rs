@@ -26,7 +26,7 @@ impl Inflation {
     ) -> Result<&'b [u8], Error> {
         let Scratch { whole, room } = scratch;
         let payload = payload.unwrap_or(whole);
-        room.inflate(own.map(|own| &mut *own.0), payload, limits.message_bytes_max).map_err(|error| {
+        room.inflate(own.map(|own| &mut *own.0), payload, limits.whole_bytes_max()).map_err(|error| {
             match error {
                 InflateError::TooLong => Error::MessageTooLong,
                 InflateError::Corrupt => Error::Compression,

@@ -13,6 +13,10 @@ pub struct Limits {
     /// caller's buffer must hold this much and 14 bytes of header, or such a frame never gets whole. More than
     /// `u32::MAX` counts as `u32::MAX`.
     pub frame_in_place_bytes_max: usize,
+    /// Longer messages come in parts, as they arrive: [`Event::Part`](super::Event::Part). So what is kept of one is at most
+    /// this and what is read at once, however long it is. Less than 125 counts as 125, and disabled by `usize::MAX`, which is the
+    /// default: all messages come whole. One that is compressed comes whole always, and may not be longer than this.
+    pub stream_above: usize,
     /// How many frames one message may come in. One more is answered with 1008. Disabled by zero, and 0 by default:
     /// any number is legal (RFC 6455, section 5.4), and memory is bounded by `message_bytes_max` all the same.
     pub fragments_max: u32,
@@ -21,11 +25,22 @@ pub struct Limits {
     pub accept_unmasked: bool,
 }
 
+impl Limits {
+    /// The longest message that comes whole.
+    pub(super) fn whole_bytes_max(&self) -> usize {
+        self.message_bytes_max.min(self.stream_above.max(SHORT_BYTES_MAX))
+    }
+}
+
+/// Messages in a short frame always come whole.
+const SHORT_BYTES_MAX: usize = 125;
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
             message_bytes_max: 1 << 20,
             frame_in_place_bytes_max: 16 << 10,
+            stream_above: usize::MAX,
             fragments_max: 0,
             accept_unmasked: false,
         }

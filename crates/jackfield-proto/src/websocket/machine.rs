@@ -105,6 +105,8 @@ enum Advance {
     Frame(Header, usize),
     /// The message of this kind in the caller's vector is whole; whether it is compressed.
     Whole(Opcode, bool),
+    /// A part of a message of this kind is in the caller's vector; whether it is the last.
+    Part(Opcode, bool),
 }
 
 impl Machine {
@@ -192,7 +194,9 @@ impl Machine {
     pub fn medium_frame(&self, rx: &[u8], limits: &Limits) -> Option<usize> {
         let [first, MASKED_LENGTH_16, l0, l1, _, _, _, _, rest @ ..] = rx else { return None };
         let length = usize::from(u16::from_be_bytes([*l0, *l1]));
-        let is_medium = length > 125 && self.is_plain(Role::Server, *first, length, rest, limits);
+        let is_medium = length > 125
+            && length <= limits.stream_above
+            && self.is_plain(Role::Server, *first, length, rest, limits);
         is_medium.then_some(8 + length)
     }
 
@@ -385,6 +389,9 @@ impl Machine {
                     return self.deliver_inflated(kind, None, scratch, limits, used);
                 }
                 Ok(Advance::Whole(kind, false)) => return self.deliver(kind, &scratch.whole, used),
+                Ok(Advance::Part(kind, is_last)) => {
+                    return self.deliver_part(kind, &scratch.whole, is_last, used);
+                }
                 Err(error) => return self.fault(error),
             }
         }
@@ -412,18 +419,20 @@ impl Machine {
         if header.opcode == Opcode::Continuation {
             return Err(Error::NothingToContinue);
         }
-        if header.payload_bytes > limits.message_bytes_max as u64 {
+        let bytes_max =
+            if header.is_compressed { limits.whole_bytes_max() } else { limits.message_bytes_max };
+        if header.payload_bytes > bytes_max as u64 {
             return Err(Error::MessageTooLong);
         }
-        if !header.fin {
-            return Ok(self.begin(&header, rx, whole));
+        if !header.fin || header.payload_bytes > limits.whole_bytes_max() as u64 {
+            return Ok(self.begin(&header, rx, whole, limits));
         }
         if let Some(end) = header.end_in(rx) {
             (self.phase, self.checked_bytes) = (Phase::Open, 0);
             return Ok(Advance::Frame(header, end));
         }
         if header.payload_bytes > limits.frame_in_place_bytes_max.min(u32::MAX as usize) as u64 {
-            return Ok(self.begin(&header, rx, whole));
+            return Ok(self.begin(&header, rx, whole, limits));
         }
         self.wait(&header, rx)
     }
@@ -451,13 +460,13 @@ impl Machine {
 
     /// The message gets a buffer of its own.
     #[cold]
-    fn begin(&mut self, header: &Header, rx: &[u8], whole: &mut Vec<u8>) -> Advance {
+    fn begin(&mut self, header: &Header, rx: &[u8], whole: &mut Vec<u8>, limits: &Limits) -> Advance {
         // A vector that was large enough for the last such message is used again, but not if this connection would
         // then hold much more memory than it has sent bytes.
         let arrived_bytes = header.payload_bytes.min(rx.len() as u64);
         let reuse = whole.capacity() as u64 <= 2 * arrived_bytes;
         let bytes = if reuse { std::mem::take(whole) } else { Vec::new() };
-        self.rare_mut().message = Some(Spanning::begin(header, bytes));
+        self.rare_mut().message = Some(Spanning::begin(header, bytes, limits));
         (self.phase, self.checked_bytes) = (Phase::Message, 0);
         Advance::Took(header.header_bytes)
     }
@@ -469,12 +478,16 @@ impl Machine {
         if message.is_whole() {
             return Ok(self.finish(whole));
         }
-        if message.frame_bytes_left() > 0 {
-            return if rx.is_empty() { Ok(Advance::Starved) } else { message.take(rx).map(Advance::Took) };
+        if message.frame_bytes_left() > 0 && !rx.is_empty() {
+            message.reuse(whole);
+            return message.take(rx).map(Advance::Took);
         }
-        let Some(header) = Header::parse(rx, accepts)? else {
-            return Ok(Advance::Starved);
-        };
+        let header = if message.frame_bytes_left() > 0 { None } else { Header::parse(rx, accepts)? };
+        // What came before a control frame, or before nothing for now, is handed out first.
+        if message.has_part() && header.is_none_or(|header| header.opcode.is_control()) {
+            return Ok(Advance::Part(message.take_part(whole), false));
+        }
+        let Some(header) = header else { return Ok(Advance::Starved) };
         if header.opcode.is_control() {
             return Ok(whole_frame(header, rx));
         }
@@ -487,9 +500,10 @@ impl Machine {
         let Some(message) = message else { return Advance::Starved };
         self.tidy();
         self.phase = Phase::Open;
+        let streams = message.streams();
         let (kind, is_compressed, bytes) = message.finish();
         *whole = bytes;
-        Advance::Whole(kind, is_compressed)
+        if streams { Advance::Part(kind, true) } else { Advance::Whole(kind, is_compressed) }
     }
 
     fn advance_closing(&mut self, rx: &[u8], limits: &Limits) -> Result<Advance, Error> {
@@ -553,6 +567,24 @@ impl Machine {
             },
         };
         Step::Event(used, event)
+    }
+
+    /// The event for a part of a message.
+    fn deliver_part<'b>(
+        &mut self,
+        kind: Opcode,
+        part: &'b [u8],
+        is_last: bool,
+        used: usize,
+    ) -> Step<Event<'b>, Error> {
+        let part = match kind {
+            Opcode::Text => match utf8::text(part) {
+                Ok(text) => Message::Text(text),
+                Err(_) => return self.fault(Error::TextNotUtf8),
+            },
+            _ => Message::Binary(part),
+        };
+        Step::Event(used, Event::Part { part, is_last })
     }
 
     /// The event for a compressed message that is whole: `payload`, or what is in the scratch.

@@ -8,7 +8,8 @@ use super::{Error, Limits, Opcode, mask, utf8};
 /// Its memory grows with the bytes that arrive, to at most twice as many; what a header announces reserves nothing.
 #[derive(Debug)]
 pub(super) struct Spanning {
-    /// Unmasked. Never longer than the limit, as each header was checked against it.
+    /// Unmasked. Never longer than the limit, as each header was checked against it; of one that is handed out in parts no
+    /// more than came in one read.
     bytes: Vec<u8>,
     /// For text: how many of `bytes` are known to be whole characters. At most `bytes.len()`.
     checked_bytes: usize,
@@ -16,6 +17,10 @@ pub(super) struct Spanning {
     kind: Opcode,
     /// Whether `bytes` are compressed.
     is_compressed: bool,
+    /// It is handed out in parts: then `bytes` are what is to be handed out.
+    streams: bool,
+    /// What was handed out of it.
+    passed_bytes: usize,
     /// How many frames have begun: at least one.
     fragments: u32,
     /// What the current frame still owes; 0 between two frames.
@@ -29,19 +34,21 @@ pub(super) struct Spanning {
 impl Spanning {
     /// Begins with the header of the first frame, which the caller has checked against the limits. `bytes` is a
     /// vector to use again; what is in it is thrown away.
-    pub(super) fn begin(header: &Header, mut bytes: Vec<u8>) -> Self {
+    pub(super) fn begin(header: &Header, mut bytes: Vec<u8>, limits: &Limits) -> Self {
         bytes.clear();
         let mut message = Self {
             bytes,
             checked_bytes: 0,
             kind: header.opcode,
             is_compressed: header.is_compressed,
+            streams: false,
+            passed_bytes: 0,
             fragments: 0,
             frame_bytes_left: 0,
             key: [0; 4],
             fin: false,
         };
-        message.enter(header);
+        message.enter(header, limits);
         message
     }
 
@@ -50,14 +57,15 @@ impl Spanning {
         if header.opcode != Opcode::Continuation {
             return Err(Error::MessageInsideMessage);
         }
-        let room = limits.message_bytes_max.saturating_sub(self.bytes.len());
+        let bytes_max = if self.is_compressed { limits.whole_bytes_max() } else { limits.message_bytes_max };
+        let room = bytes_max.saturating_sub(self.passed_bytes + self.bytes.len());
         if header.payload_bytes > room as u64 {
             return Err(Error::MessageTooLong);
         }
         if limits.fragments_max > 0 && self.fragments >= limits.fragments_max {
             return Err(Error::TooManyFragments);
         }
-        self.enter(header);
+        self.enter(header, limits);
         Ok(())
     }
 
@@ -74,6 +82,40 @@ impl Spanning {
             self.checked_bytes += checked.map_err(|_| Error::TextNotUtf8)?;
         }
         Ok(taken)
+    }
+
+    /// What came is to be handed out.
+    pub(super) fn has_part(&self) -> bool {
+        self.streams && self.part_bytes() > 0
+    }
+
+    /// Moves what came into `whole`, and says its kind. The rest of a character that is not whole stays.
+    pub(super) fn take_part(&mut self, whole: &mut Vec<u8>) -> Opcode {
+        let part_bytes = self.part_bytes();
+        let rest = self.bytes[part_bytes..].to_vec();
+        self.bytes.truncate(part_bytes);
+        *whole = std::mem::replace(&mut self.bytes, rest);
+        self.passed_bytes += part_bytes;
+        self.checked_bytes = 0;
+        self.kind
+    }
+
+    /// A vector to use again for the next part.
+    pub(super) fn reuse(&mut self, whole: &mut Vec<u8>) {
+        if self.streams && self.bytes.capacity() < whole.capacity() {
+            whole.clear();
+            whole.extend_from_slice(&self.bytes);
+            std::mem::swap(&mut self.bytes, whole);
+        }
+    }
+
+    fn part_bytes(&self) -> usize {
+        if self.kind == Opcode::Text { self.checked_bytes } else { self.bytes.len() }
+    }
+
+    /// Whether it is handed out in parts.
+    pub(super) fn streams(&self) -> bool {
+        self.streams
     }
 
     /// The kind, whether it is compressed, and the bytes, whole. Text may still end in the middle of a character.
@@ -94,10 +136,12 @@ impl Spanning {
         self.frame_bytes_left
     }
 
-    fn enter(&mut self, header: &Header) {
+    fn enter(&mut self, header: &Header, limits: &Limits) {
         debug_assert_eq!(self.frame_bytes_left, 0);
         // The limit on the message fits `usize`, and the header was held against it.
         self.frame_bytes_left = header.payload_bytes as usize;
+        let bytes = self.bytes.len() + self.frame_bytes_left;
+        self.streams |= bytes > limits.whole_bytes_max() && !self.is_compressed;
         self.key = header.key;
         self.fin = header.fin;
         self.fragments = self.fragments.saturating_add(1);

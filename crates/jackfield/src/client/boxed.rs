@@ -33,6 +33,10 @@ impl Client for Box<dyn Client> {
         (**self).on_message(socket, message);
     }
 
+    fn on_message_part(&mut self, socket: &mut WebSocket<'_>, part: Message<'_>, is_last: bool) {
+        (**self).on_message_part(socket, part, is_last);
+    }
+
     fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
         (**self).on_data(raw, data)
     }

@@ -125,6 +125,14 @@ pub trait Client {
         socket.close_with(1003, "no messages are taken here");
     }
 
+    /// A part of a message has come that is longer than `websocket.stream_above` of the limits, which disables this by
+    /// default. Parts of a text are whole characters, and the last part may be empty. Between two parts may come anything
+    /// but another message. Default: closes with 1009, as too long.
+    #[doc(alias = "BufferMessage")]
+    fn on_message_part(&mut self, socket: &mut WebSocket<'_>, part: Message<'_>, is_last: bool) {
+        socket.close_with(1009, "messages are taken whole here");
+    }
+
     /// Bytes of a protocol of the user's own have come. Returns how many were used: the rest comes again, with more
     /// behind it. Called until it returns 0 or nothing is left. Default: closes.
     #[doc(alias = "OnDataAvailable")]

@@ -69,9 +69,10 @@ impl Limits {
         }
         #[cfg(feature = "deflate")]
         faults.extend(self.deflate_faults());
-        // A buffer doubles as it grows.
+        // A buffer doubles as it grows. What comes in parts has none.
+        let whole_bytes_max = self.websocket.message_bytes_max.min(self.websocket.stream_above);
         let kept = [
-            ("websocket.message_bytes_max", self.websocket.message_bytes_max as u64),
+            ("websocket.message_bytes_max", whole_bytes_max as u64),
             ("body_bytes_max", self.body_bytes_max),
         ];
         for (name, bytes) in kept {

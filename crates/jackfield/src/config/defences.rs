@@ -64,6 +64,7 @@ pub(crate) const DEFENCES: &[(&str, On, Off)] = &[
     ("websocket.message_bytes_max", On::Http, Off::Above(256 * MIB)),
     ("websocket.frame_in_place_bytes_max", On::Http, Off::Never),
     ("websocket.fragments_max", On::Http, Off::Never),
+    ("websocket.stream_above", On::Http, Off::Never),
     ("websocket.accept_unmasked", On::Http, Off::Above(0)),
     #[cfg(feature = "deflate")]
     ("deflate.mode", On::Http, Off::Never),

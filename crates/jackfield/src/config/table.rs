@@ -123,6 +123,12 @@ impl Limits {
                 "a longer frame that is not whole moves to a buffer of its own",
             ),
             row(
+                "websocket.stream_above",
+                "bytes",
+                websocket.stream_above as u64,
+                "a longer message comes in parts, and a compressed one is answered with 1009",
+            ),
+            row(
                 "websocket.fragments_max",
                 "fragments",
                 u64::from(websocket.fragments_max),

@@ -117,6 +117,10 @@ fn step<'b, C: Client>(
                 }
                 Found::Message(used, message)
             }
+            Event::Part { part, is_last } => {
+                self::part(client, connection, part, is_last);
+                Found::Other(used)
+            }
             Event::Ping(_) | Event::Pong { is_solicited: false, .. }
                 if connection.links.is_flood(connection.wires, connection.id) =>
             {
@@ -152,6 +156,24 @@ fn step<'b, C: Client>(
             Found::Nothing(bytes)
         }
     }
+}
+
+/// A part of a message that comes in parts.
+#[inline(never)]
+fn part<C: Client>(client: &mut C, connection: &mut Connection<'_>, part: Message<'_>, is_last: bool) {
+    let is_awaited = connection.links.link(connection.id).awaited != Awaited::Nothing;
+    if is_last && is_awaited {
+        connection.links.clear_deadline(connection.wires, connection.id);
+    }
+    connection.links.metrics.messages_in.add(u64::from(is_last));
+    let is_client = connection.is_websocket_client();
+    call_named(client, connection, Callback::Part, |client, connection| {
+        client.on_message_part(
+            &mut WebSocket { connection: connection.reborrow(), is_client },
+            part,
+            is_last,
+        );
+    });
 }
 
 #[inline(never)]

@@ -15,6 +15,7 @@ pub(crate) enum Callback {
     Upgrade,
     Open,
     Message,
+    Part,
     Control,
     Data,
     Line,
@@ -28,7 +29,7 @@ pub(crate) enum Callback {
 }
 
 /// By their numbers.
-pub(crate) const NAMES: [&str; 19] = [
+pub(crate) const NAMES: [&str; 20] = [
     "",
     "ClientFactory::create",
     "on_connect",
@@ -39,6 +40,7 @@ pub(crate) const NAMES: [&str; 19] = [
     "on_upgrade",
     "on_open",
     "on_message",
+    "on_message_part",
     "on_control",
     "on_data",
     "on_line",

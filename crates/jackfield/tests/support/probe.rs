@@ -89,6 +89,7 @@ pub struct Probe {
     pub on_upgrade: fn(&mut Probe, Upgrade<'_>, &Request<'_>),
     pub on_open: fn(&mut Probe, &mut WebSocket<'_>),
     pub on_message: fn(&mut Probe, &mut WebSocket<'_>, Message<'_>),
+    pub on_message_part: fn(&mut Probe, &mut WebSocket<'_>, Message<'_>, bool),
     pub on_data: fn(&mut Probe, &mut Raw<'_>, &mut [u8]) -> usize,
     pub on_drain: fn(&mut Probe, &mut Connection<'_>),
     pub on_timer: fn(&mut Probe, &mut Connection<'_>, TimerId),
@@ -124,6 +125,7 @@ impl Default for Probe {
             on_message: |_, socket, message| {
                 socket.send(message);
             },
+            on_message_part: |_, _, _, _| {},
             on_data: |_, raw, data| {
                 raw.send(&*data);
                 data.len()
@@ -174,6 +176,11 @@ impl Client for Probe {
         let kind = if matches!(message, Message::Text(_)) { "text" } else { "binary" };
         let _running = self.log.enter(format!("{kind} {}", shown(message.as_bytes())));
         (self.on_message)(self, socket, message);
+    }
+
+    fn on_message_part(&mut self, socket: &mut WebSocket<'_>, part: Message<'_>, is_last: bool) {
+        let _running = self.log.enter(format!("part {} {is_last}", shown(part.as_bytes())));
+        (self.on_message_part)(self, socket, part, is_last);
     }
 
     fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {

@@ -191,6 +191,8 @@ impl WebSocket {
             Step::Event(used, event) => {
                 match event {
                     Event::Message(message) => self.hear(line, &message),
+                    // Its limits ask for none.
+                    Event::Part { .. } => {}
                     Event::Ping(payload) => {
                         let (key, payload) = (mask(line), payload.to_vec());
                         encode_masked(Opcode::Pong, true, &payload, key, line.bytes());
