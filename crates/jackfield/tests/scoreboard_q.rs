@@ -128,3 +128,28 @@ fn q7_the_proof_of_no_allocation_sees_a_planted_one() {
     let make = || Worker { allocates: true, ..Worker::default() };
     assert_eq!(milli_allocations(make, echo(1000, 1)), 1000);
 }
+
+/// What `benches/autobahn.sh` has found, which CI runs where there is a Python 2.7: every case is OK, but for those that
+/// have no right or wrong.
+#[test]
+fn q1_the_results_of_autobahn_are_in_the_repository_and_all_of_them_ok() {
+    let document = include_str!("../../../docs/autobahn.md");
+    let rows: Vec<Vec<&str>> = document
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| section") && !line.starts_with("| ---"))
+        .map(|line| line.trim_matches(['|', ' ']).split(" | ").collect())
+        .collect();
+    let sections: Vec<&str> = rows.iter().map(|row| row[0]).collect();
+    assert_eq!(sections, ["1", "2", "3", "4", "5", "6", "7", "9", "10", "12", "13"]);
+    let mut cases = 0;
+    for row in &rows {
+        let counts: Vec<u32> = row[2..].iter().map(|count| count.parse().unwrap()).collect();
+        let [all, ok, non_strict, informational, unimplemented, other] = counts[..] else {
+            panic!("{row:?}")
+        };
+        assert_eq!((ok + informational, non_strict, unimplemented, other), (all, 0, 0, 0), "{row:?}");
+        assert!(informational == 0 || row[0] == "7", "{row:?}");
+        cases += all;
+    }
+    assert_eq!(cases, 517);
+}
