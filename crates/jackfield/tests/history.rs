@@ -34,7 +34,14 @@ impl Client for Reader {
     }
 
     fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
-        socket.publish("t", message);
+        match message {
+            // One that comes back, and one that never was here.
+            Message::Text(text) if text.starts_with("resume ") => {
+                socket.unsubscribe("t");
+                assert_eq!(socket.subscribe_from("t", &text[7..]), Subscribed::New);
+            }
+            message => drop(socket.publish("t", message)),
+        }
     }
 
     fn on_line(&mut self, raw: &mut jackfield::Raw<'_>, line: &[u8]) {
@@ -518,4 +525,131 @@ fn a_topic_without_history_says_so() {
     assert_eq!((&*seen[0].0, &*seen[0].1, &*seen[0].2), ("resync", "{\"missed\":null}", ""));
     let far = open(&mut server, "undeclared", "");
     assert!(events(&take(&far)).is_empty(), "a client that is new has missed nothing");
+}
+
+/// A WebSocket that is a member of the topic, from this id on.
+fn open_socket(server: &mut TestServer, last: &str) -> FarEnd {
+    let far = server.connect();
+    far.send(socket::UPGRADE.as_bytes());
+    far.send(&socket::text(&format!("resume {last}")));
+    server.run();
+    far
+}
+
+/// What a WebSocket has sent: id, name, data.
+fn numbered(far: &FarEnd) -> Vec<Seen> {
+    let mut bytes = far.take();
+    if bytes.starts_with(b"HTTP") {
+        let head = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+        bytes.drain(..head + 4);
+    }
+    socket::frames(&bytes).iter().map(|frame| seen_of(&frame.payload)).collect()
+}
+
+fn seen_of(payload: &[u8]) -> Seen {
+    match serde_json::from_slice::<serde_json::Value>(payload) {
+        Ok(object) => {
+            let field = |name: &str| object[name].as_str().unwrap_or_default().to_owned();
+            (field("event"), field("data"), field("id"))
+        }
+        Err(_) => {
+            let line = payload.iter().position(|byte| *byte == b'\n').unwrap();
+            ("binary".into(), text(&payload[line + 1..]), text(&payload[..line]))
+        }
+    }
+}
+
+/// The model for WebSockets: one that is cut off behind each message, and comes back with the id that was in it.
+#[test]
+fn n1_a_websocket_that_is_cut_at_every_message_misses_nothing() {
+    const EVENTS: u32 = 300;
+    let mut server = server(History::new(EVENTS as usize + 1).numbered());
+    let mut far = open_socket(&mut server, "");
+    publish(&mut server, 0..=0);
+    let mut got = numbered(&far);
+    for number in 1..=EVENTS {
+        if number % 2 == 1 {
+            far.reset();
+            server.run();
+        }
+        let text = number.to_string();
+        match number % 3 {
+            0 => server.handle().publish("t", text),
+            1 => server.handle().publish("t", text.into_bytes()),
+            _ => server.handle().publish("t", Event::data(&text).event("tick").id("own")),
+        };
+        server.run();
+        if number % 2 == 1 {
+            far = open_socket(&mut server, &got.last().unwrap().2);
+        }
+        got.extend(numbered(&far));
+    }
+    let numbers: Vec<u32> = got.iter().map(|(_, data, _)| data.parse().unwrap()).collect();
+    assert_eq!(numbers, (0..=EVENTS).collect::<Vec<_>>());
+    let names: Vec<&str> = got[..4].iter().map(|(name, ..)| &**name).collect();
+    assert_eq!(names, ["", "binary", "tick", ""]);
+}
+
+/// A WebSocket that can't have all is told once, with an id to go on from; event streams of the topic are as ever.
+#[test]
+fn n1_a_websocket_is_told_what_it_can_not_have() {
+    let mut server = server(History::new(10).numbered());
+    let (far, stream) = (open_socket(&mut server, ""), open(&mut server, "t", ""));
+    (1..=50).for_each(|number| publish(&mut server, number..=number));
+    let (seen, streamed) = (numbered(&far), events(&take(&stream)));
+    let pairs =
+        |seen: &[Seen]| seen.iter().map(|(_, data, id)| (data.clone(), id.clone())).collect::<Vec<_>>();
+    assert_eq!(pairs(&seen), pairs(&streamed), "both have the same ids");
+    for (last, missed) in [(&*seen[9].2, "40"), ("nonsense", "null"), (&"9".repeat(300), "null")] {
+        let back = open_socket(&mut server, last);
+        let told = numbered(&back);
+        assert_eq!(
+            (&*told[0].0, told[0].1.clone()),
+            ("resync", format!("{{\"missed\":{missed}}}")),
+            "{last}"
+        );
+        assert_eq!(told.len(), 1);
+        let again = open_socket(&mut server, &told[0].2);
+        publish(&mut server, 0..=0);
+        assert_eq!((numbered(&back)[0].1.clone(), numbered(&again)[0].1.clone()), ("0".into(), "0".into()));
+        [back, again].iter().for_each(FarEnd::reset);
+        server.run();
+    }
+}
+
+/// One that comes back to another reactor each time.
+#[test]
+fn n1_on_two_reactors_one_that_comes_back_misses_nothing() {
+    const EVENTS: u32 = 200;
+    let live = Live::serve(Server::builder().listen("127.0.0.1:0").reactors(2), |_peer| Reader);
+    assert!(live.handle.declare_topic("t", History::new(EVENTS as usize + 1)));
+    let (mut last, mut got) = (String::new(), Vec::new());
+    for number in 0..EVENTS {
+        let mut stream = live.connect();
+        stream
+            .write_all(
+                format!("GET /stream/t HTTP/1.1\r\nHost: h\r\nLast-Event-ID: {last}\r\n\r\n").as_bytes(),
+            )
+            .unwrap();
+        if last.is_empty() {
+            while live.handle.subscribers("t") == 0 {
+                std::thread::yield_now();
+            }
+        }
+        live.handle.publish("t", number.to_string());
+        let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
+        let seen = loop {
+            let count = stream.read(&mut buffer).unwrap();
+            assert!(count > 0);
+            bytes.extend(&buffer[..count]);
+            let head = bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4);
+            let seen = head.map(|head| events(&bytes[head..])).unwrap_or_default();
+            if !seen.is_empty() {
+                break seen;
+            }
+        };
+        last.clone_from(&seen.last().unwrap().2);
+        got.extend(seen.into_iter().map(|(_, data, _)| data));
+    }
+    assert_eq!(got, (0..EVENTS).map(|number| number.to_string()).collect::<Vec<_>>());
 }

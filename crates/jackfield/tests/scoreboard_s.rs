@@ -2,8 +2,10 @@
 
 mod support;
 
-use jackfield::test::{TestOptions, listener};
-use jackfield::{Event, Limits, Message, Sent, TimerId};
+use jackfield::test::{TestOptions, TestServer, listener};
+use jackfield::{
+    Client, Event, EventStream, Exchange, Limits, Message, Reply, Request, Sent, TimerId, last_event_id,
+};
 use std::time::Duration;
 use support::probe::{Probe, observed};
 use support::{DATE, Lab, get, outcome, socket, text};
@@ -318,4 +320,105 @@ fn s12_a_stream_that_is_not_read_is_closed_at_the_cap() {
     far.finish();
     lab.run();
     assert!(lab.log.has("disconnect Limit(Backlog)"), "{:?}", lab.log.events());
+}
+
+/// Streams events, at once or later, or says that there are none any more.
+#[derive(Default)]
+struct Opener {
+    reply: Option<Reply>,
+}
+
+impl Client for Opener {
+    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+        match request.path() {
+            "/later" => self.reply = Some(exchange.defer()),
+            "/now" => {
+                if let Some(reply) = self.reply.take() {
+                    reply.events();
+                }
+                exchange.ok("text/plain", "done");
+            }
+            "/end" if last_event_id(request) == Some("end") => exchange.finish_events(),
+            "/end" => drop(exchange.events().finish(Event::data("").event("end").id("end"))),
+            _ => drop(exchange.events().send("first")),
+        }
+    }
+
+    fn on_events(&mut self, events: &mut EventStream<'_>, last_event_id: Option<&str>) {
+        events.send(format!("from {last_event_id:?}"));
+    }
+}
+
+/// What a stream says behind its head.
+fn said(server: &mut TestServer, request: &str) -> String {
+    let far = server.connect();
+    far.send(request.as_bytes());
+    server.run();
+    let all = text(&far.take());
+    all.split_once("\r\n\r\n").map(|(_, rest)| rest.to_owned()).unwrap_or_default()
+}
+
+#[test]
+fn s4_a_stream_that_begins_is_an_event_with_the_last_id() {
+    let mut server = TestServer::new(|_peer| Opener::default());
+    assert_eq!(said(&mut server, &get("/events")), "data: first\n\ndata: from None\n\n");
+    let request = "GET /events HTTP/1.1\r\nHost: h\r\nLast-Event-ID: 7\r\n\r\n";
+    assert_eq!(said(&mut server, request), "data: first\n\ndata: from Some(\"7\")\n\n");
+    // The answer to a HEAD is no stream.
+    assert_eq!(said(&mut server, "HEAD /events HTTP/1.1\r\nHost: h\r\n\r\n"), "");
+}
+
+#[test]
+fn s4_so_is_one_that_begins_later() {
+    struct Later;
+    impl Client for Later {
+        fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
+            let reply = exchange.defer();
+            reply.events();
+        }
+
+        fn on_events(&mut self, events: &mut EventStream<'_>, last_event_id: Option<&str>) {
+            events.send(format!("from {last_event_id:?}"));
+        }
+    }
+    let mut server = TestServer::new(|_peer| Later);
+    assert_eq!(said(&mut server, &get("/later")), "data: from None\n\n");
+}
+
+/// What is taken as the last id of such a request.
+#[track_caller]
+fn check_last(path: &str, lines: &str, expected: &str) {
+    let mut server = TestServer::new(|_peer| Opener::default());
+    let request = format!("GET {path} HTTP/1.1\r\nHost: h\r\n{lines}\r\n");
+    assert_eq!(said(&mut server, &request), format!("data: first\n\ndata: from {expected}\n\n"));
+}
+
+#[test]
+fn s9_the_last_id_is_in_the_header_or_in_the_query() {
+    check_last("/", "", "None");
+    check_last("/", "Last-Event-ID: e.5\r\n", "Some(\"e.5\")");
+    check_last("/?lastEventId=e.5", "", "Some(\"e.5\")");
+    check_last("/?a=b&lastEventId=e.5&c", "", "Some(\"e.5\")");
+    check_last("/?lastEventId=e.4", "Last-Event-ID: e.5\r\n", "Some(\"e.5\")");
+    check_last("/?lastEventId=", "", "None");
+    check_last("/?lasteventid=e.5", "", "None");
+    check_last("/", "Last-Event-ID: \r\n", "None");
+    let (longest, longer) = ("x".repeat(256), "x".repeat(257));
+    check_last("/", &format!("Last-Event-ID: {longest}\r\n"), &format!("Some({longest:?})"));
+    check_last("/", &format!("Last-Event-ID: {longer}\r\n"), "None");
+    check_last(&format!("/?lastEventId={longer}"), "", "None");
+}
+
+#[test]
+fn s13_an_end_at_which_an_event_source_stops() {
+    let mut server = TestServer::new(|_peer| Opener::default());
+    let far = server.connect();
+    far.send(get("/end").as_bytes());
+    server.run();
+    assert!(text(&far.take()).ends_with("\r\n\r\nevent: end\nid: end\ndata: \n\n"));
+    assert!(far.is_finished(), "the stream has ended");
+    let far = server.connect();
+    far.send(b"GET /end HTTP/1.1\r\nHost: h\r\nLast-Event-ID: end\r\n\r\n");
+    server.run();
+    assert!(text(&far.take()).starts_with("HTTP/1.1 204 No Content\r\n"));
 }

@@ -1,6 +1,7 @@
 //! A client whose class is chosen, and changed, at run time.
 
 use crate::client::connection::{Connection, TimerId};
+use crate::client::events::EventStream;
 use crate::client::exchange::Exchange;
 use crate::client::raw::Raw;
 use crate::client::upgrade::Upgrade;
@@ -27,6 +28,10 @@ impl Client for Box<dyn Client> {
 
     fn on_open(&mut self, socket: &mut WebSocket<'_>) {
         (**self).on_open(socket);
+    }
+
+    fn on_events(&mut self, events: &mut EventStream<'_>, last_event_id: Option<&str>) {
+        (**self).on_events(events, last_event_id);
     }
 
     fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {

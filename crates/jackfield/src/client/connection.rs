@@ -254,6 +254,34 @@ impl Connection<'_> {
         self.links.subscribe(self.wires, self.id, topic)
     }
 
+    /// Subscribes it to a topic, and gives it what was published there since the publication with this id: of an event stream
+    /// what a browser sends as `Last-Event-ID` when it comes back ([`last_event_id`](crate::last_event_id)), of a WebSocket
+    /// what its page has kept, if the topic's history is [`numbered`](crate::History::numbered). An empty one: nothing but
+    /// what comes from now on. A connection that is no event stream, WebSocket, raw or line connection yet is refused.
+    ///
+    /// If the topic keeps a history ([`Handle::declare_topic`](crate::Handle::declare_topic)), the client gets exactly what it
+    /// has missed and what comes after it, in order and each once. If not all of that is kept,
+    /// or the id is none of this topic's, it gets one event `resync` instead, with the data `{"missed":N}` (`null`: not
+    /// known) and an id from which it can go on, and what comes after it. A long history comes in portions, as fast as
+    /// the client reads. Until it is complete, the connection is not counted as a subscriber.
+    ///
+    /// ```
+    /// use jackfield::{Client, Exchange, Request, last_event_id};
+    ///
+    /// struct Prices;
+    ///
+    /// impl Client for Prices {
+    ///     fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+    ///         exchange.events().subscribe_from("prices", last_event_id(request).unwrap_or_default());
+    ///     }
+    /// }
+    /// ```
+    #[doc(alias = "Last-Event-ID")]
+    #[doc(alias = "resume")]
+    pub fn subscribe_from(&mut self, topic: &str, last_event_id: &str) -> Subscribed {
+        self.links.subscribe_from(self.wires, self.id, topic, last_event_id)
+    }
+
     /// Ends a subscription. False if there was none.
     pub fn unsubscribe(&mut self, topic: &str) -> bool {
         self.links.unsubscribe(self.wires, self.id, topic)

@@ -4,7 +4,7 @@ use crate::client::connection::Connection;
 use crate::client::context::context;
 use crate::links::Protocol;
 use crate::message::{Publication, Sent};
-use crate::topics::Subscribed;
+use jackfield_proto::http1::Request;
 
 /// A stream of server-sent events: an answer that goes on until somebody ends it.
 ///
@@ -46,34 +46,63 @@ impl EventStream<'_> {
 }
 
 impl EventStream<'_> {
-    /// Subscribes it to a topic, and gives it what was published there since the event with this id, which is what a
-    /// browser sends as `Last-Event-ID` when it comes back. An empty one: nothing but what comes from now on.
-    ///
-    /// If the topic keeps a history ([`Handle::declare_topic`](crate::Handle::declare_topic)), the client gets exactly what it
-    /// has missed and what comes after it, in order and each once. If not all of that is kept,
-    /// or the id is none of this topic's, it gets one event `resync` instead, with the data `{"missed":N}` (`null`: not
-    /// known) and an id from which it can go on, and what comes after it. A long history comes in portions, as fast as
-    /// the client reads. Until it is complete, the connection is not counted as a subscriber.
+    /// Sends a last event, by which the page is to close its `EventSource`, and ends the stream behind it. A page that comes
+    /// back all the same is stopped by [`Exchange::finish_events`](crate::Exchange::finish_events).
     ///
     /// ```
-    /// use jackfield::{Client, Exchange, Request};
+    /// use jackfield::{Client, Event, Exchange, Request, last_event_id};
     ///
-    /// struct Prices;
+    /// struct Quiz;
     ///
-    /// impl Client for Prices {
+    /// impl Client for Quiz {
     ///     fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
-    ///         let last = request.header_str("Last-Event-ID");
-    ///         exchange.events().subscribe_from("prices", last.unwrap_or_default());
+    ///         if last_event_id(request).is_some_and(|id| id == "end") {
+    ///             return exchange.finish_events();
+    ///         }
+    ///         let mut events = exchange.events();
+    ///         events.send("the only question");
+    ///         events.finish(Event::data("").event("end").id("end"));
     ///     }
     /// }
     /// ```
-    #[doc(alias = "Last-Event-ID")]
-    #[doc(alias = "resume")]
-    pub fn subscribe_from(&mut self, topic: &str, last_event_id: &str) -> Subscribed {
-        let Connection { id, wires, links } = &mut self.connection;
-        links.subscribe_from(wires, *id, topic, last_event_id)
+    pub fn finish<'m>(mut self, last: impl Into<Publication<'m>>) -> Sent {
+        let sent = self.send(last);
+        self.connection.close();
+        sent
     }
 }
+
+/// The id with which an `EventSource` comes back: the field `Last-Event-ID`, or `lastEventId` in the query, by which a page
+/// names one that it has kept. `None`: there is none, it is longer than 256 bytes, or no UTF-8. The one in the query is
+/// not decoded: ids of a topic's history need that not.
+///
+/// ```
+/// use jackfield::{Client, Exchange, Request, last_event_id};
+///
+/// struct Feed;
+///
+/// impl Client for Feed {
+///     fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+///         exchange.events().subscribe_from("feed", last_event_id(request).unwrap_or_default());
+///     }
+/// }
+/// ```
+#[doc(alias = "Last-Event-ID")]
+#[must_use]
+pub fn last_event_id<'b>(request: &Request<'b>) -> Option<&'b str> {
+    let in_query = || {
+        let pairs = request.query()?.split('&');
+        pairs
+            .filter_map(|pair| pair.split_once('='))
+            .find(|(name, _)| *name == "lastEventId")
+            .map(|(_, id)| id)
+    };
+    let id = request.header_str("last-event-id").or_else(in_query)?;
+    (!id.is_empty() && id.len() <= ID_BYTES_MAX).then_some(id)
+}
+
+/// The longest id of an event that is taken.
+const ID_BYTES_MAX: usize = 256;
 
 impl Connection<'_> {
     /// The connection as an event stream, if it is one.

@@ -129,6 +129,15 @@ impl Connection<'_> {
     }
 }
 
+impl Exchange<'_> {
+    /// Answers 204, by which an `EventSource` stops for good (WHATWG HTML, section "Processing model" of server-sent
+    /// events): for one that comes back although its stream has ended with [`EventStream::finish`].
+    pub fn finish_events(self) {
+        // It has no line that could be wrong.
+        let _ = self.response(204).body("", "");
+    }
+}
+
 impl<'a> ResponseBuilder<Exchange<'a>> {
     /// Begins the answer; its body follows in parts. With a length it must have just that many bytes.
     ///

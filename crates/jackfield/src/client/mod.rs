@@ -19,7 +19,7 @@ mod upgrade;
 mod websocket;
 
 pub use connection::{Connection, TimerId};
-pub use events::EventStream;
+pub use events::{EventStream, last_event_id};
 pub use exchange::Exchange;
 pub(crate) use factory::Closure;
 pub use factory::{ClientFactory, IntoClient, Refuse};
@@ -114,6 +114,12 @@ pub trait Client {
     #[doc(alias = "OnWSReady")]
     #[doc(alias = "registered")]
     fn on_open(&mut self, socket: &mut WebSocket<'_>) {}
+
+    /// A stream of events has begun, by the answer to a request or by one that was given later. It comes right after the
+    /// callback in which it was begun, and before anything else is done with it. `last_event_id` is what the request named
+    /// ([`last_event_id`]); of an answer that was given later it is not known any more.
+    #[doc(alias = "OnSseOpen")]
+    fn on_events(&mut self, events: &mut EventStream<'_>, last_event_id: Option<&str>) {}
 
     /// A message has come, whole. Default: closes with 1003, so that a server without WebSocket opens none that it
     /// would have to serve.

@@ -5,8 +5,9 @@ use crate::client::{Client, ClientFactory, Connection};
 use crate::disconnect::Reason;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::call::run;
+use crate::links::{Links, Protocol};
 use crate::message::Content;
-use crate::shared::{Acceptance, Callback, Command, RefuseReason};
+use crate::shared::{Acceptance, Answer, AnswerKind, Callback, Command, RefuseReason};
 #[cfg(feature = "planted-bugs")]
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Wires};
@@ -49,7 +50,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             Command::Close(id) => self.links.close(wires, id, Reason::Local),
             Command::CloseWith(id, code, reason) => self.links.close_with(wires, id, code, &reason),
             Command::Abort(id) => self.links.abort(wires, id, Reason::Local),
-            Command::Answer(answer) => self.links.answer_deferred(wires, *answer),
+            Command::Answer(answer) => self.answer(wires, *answer),
             Command::Part(part) => self.links.continue_deferred(wires, *part),
             Command::Accept(acceptance) => self.accept(wires, *acceptance),
             Command::Heartbeat(heartbeat) => self.links.set_heartbeat(wires, heartbeat),
@@ -68,6 +69,24 @@ impl<F: ClientFactory> Dispatcher<F> {
             }
         });
         self.drop_guarded(id, value);
+    }
+
+    /// A deferred answer, which may begin a stream of events.
+    fn answer(&mut self, wires: &mut Wires, answer: Answer) {
+        let id = answer.id;
+        let is_stream = |links: &mut Links| matches!(links.link(id).protocol, Protocol::Events);
+        let may_begin =
+            matches!(answer.kind, AnswerKind::Events) && wires.is_open(id) && !is_stream(&mut self.links);
+        self.links.answer_deferred(wires, answer);
+        let Self { clients, links, .. } = self;
+        if may_begin && wires.is_open(id) && is_stream(links) {
+            if let Some(Some(client)) = clients.get_mut(id.slot()) {
+                let mut connection = Connection { id, wires, links };
+                run(client, &mut connection, |client, connection| {
+                    http::events_begun(client, connection, None);
+                });
+            }
+        }
     }
 
     /// A deferred decision: the connection becomes a WebSocket, if it is still owed that.

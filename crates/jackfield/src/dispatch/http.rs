@@ -1,6 +1,6 @@
 //! HTTP's events.
 
-use crate::client::{BodyPlan, Client, Connection, Exchange, Upgrade, WebSocket};
+use crate::client::{BodyPlan, Client, Connection, Exchange, Upgrade, WebSocket, last_event_id};
 use crate::disconnect::{ProtocolError, Reason};
 use crate::dispatch::call::{Stepped, call, call_named};
 use crate::gate::Verdict;
@@ -102,8 +102,22 @@ fn request<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: 
     });
     match connection.protocol() {
         Protocol::Http(machine) if machine.phase() == Phase::Idle => {}
+        Protocol::Events => events_begun(client, connection, last_event_id(request)),
         _ => after_callback(client, connection, 500),
     }
+}
+
+/// A stream of events has begun.
+#[inline(never)]
+pub(super) fn events_begun<C: Client>(client: &mut C, connection: &mut Connection<'_>, last: Option<&str>) {
+    if connection.wires.is_open(connection.id) {
+        call_named(client, connection, Callback::Open, |client, connection| {
+            if let Some(mut events) = connection.as_events() {
+                client.on_events(&mut events, last);
+            }
+        });
+    }
+    after_callback(client, connection, 500);
 }
 
 #[inline(never)]

@@ -13,6 +13,9 @@ use std::sync::Arc;
 /// Publications that one turn takes out of histories for those who come back, and for the members of one topic.
 const PUBLICATIONS_PER_TURN: usize = 1024;
 
+/// The longest id that is looked for.
+const ID_BYTES_MAX: usize = 256;
+
 /// Publications that are taken out of a history for one who comes back, before it is another's turn.
 const PORTION: usize = 128;
 
@@ -60,13 +63,12 @@ impl Links {
         let Some(after) = self.place_of_members(log) else { return 0 };
         let found = log.read(&after, None, PUBLICATIONS_PER_TURN, wires.now());
         if let Some(lost) = found.lost {
-            self.resync(wires, &found.from, count_of(lost), |links, wires, resync| {
-                links.publish_at(wires, place, Content::Event(resync), ConnectionId::NONE);
-            });
+            let resync = resync(log, &found.from, count_of(lost));
+            self.publish_at(wires, place, Content::Prepared(&resync), ConnectionId::NONE);
         }
         let mut count = 0;
         for logged in &found.items {
-            count = self.publish_at(wires, place, Content::Prepared(&with_id(logged)), logged.but);
+            count = self.publish_at(wires, place, Content::Prepared(&with_id(log, logged)), logged.but);
         }
         if let Some(delivered) = self.delivered.get_mut(&log.name) {
             delivered.place = Some(found.to);
@@ -97,6 +99,10 @@ impl Links {
         topic: &str,
         last_event_id: &str,
     ) -> Subscribed {
+        if !last_event_id.is_empty() && self.link(id).protocol.form().is_none() {
+            // What it has missed could not be said.
+            return Subscribed::Refused;
+        }
         let log = self.handle.shared().logs.find(topic).filter(|_| !last_event_id.is_empty());
         let Some(log) = log else {
             let subscribed = self.subscribe(wires, id, topic);
@@ -109,7 +115,9 @@ impl Links {
         if let Err(refused) = self.may_subscribe(wires, id, topic) {
             return refused;
         }
-        let replay = Replay::new(self.handle.follow(&log), Progress::Named(last_event_id.into()));
+        // A longer one is none, whatever its beginning is.
+        let name = if last_event_id.len() <= ID_BYTES_MAX { last_event_id } else { "" };
+        let replay = Replay::new(self.handle.follow(&log), Progress::Named(name.into()));
         let missed = &mut self.link(id).extra().missed;
         missed.replays.push(replay);
         missed.is_listed = false;
@@ -177,7 +185,7 @@ impl Links {
             self.skip_to_present(wires, id, &log, after);
             return found.visits;
         }
-        let at = self.send_missed(wires, id, after, &found);
+        let at = self.send_missed(wires, id, after, &log, &found);
         let is_complete = members.map_or(at == found.to && found.visits < PORTION, |members| at == members);
         if is_complete {
             self.end_replay(id, index);
@@ -198,13 +206,14 @@ impl Links {
         wires: &mut Wires,
         id: ConnectionId,
         mut at: Place,
+        log: &Log<Prepared>,
         found: &Found<Prepared>,
     ) -> Place {
         for logged in &found.items {
             if wires.is_congested(id) {
                 return at;
             }
-            match self.send(wires, id, Content::Prepared(&with_id(logged))) {
+            match self.send(wires, id, Content::Prepared(&with_id(log, logged))) {
                 // What fits no event stream is no event that it has missed.
                 Sent::Queued | Sent::Congested | Sent::Unfit => at = logged.place,
                 Sent::Full | Sent::Gone => return at,
@@ -273,28 +282,24 @@ impl Links {
         self.join(wires, id, &log.name, None);
         let present = self.place_of_members(log).unwrap_or_default();
         let missed = after.map(|after| present.position.offset.saturating_sub(after));
-        self.resync(wires, &present, missed, |links, wires, resync| {
-            links.send(wires, id, Content::Event(resync));
-        });
-    }
-
-    /// Says how many publications were missed, if that is known, and where the rest begins.
-    fn resync(
-        &mut self,
-        wires: &mut Wires,
-        present: &Place,
-        missed: Option<u64>,
-        tell: impl FnOnce(&mut Self, &mut Wires, &Event<'_>),
-    ) {
-        let missed = missed.map_or("null".into(), |missed| missed.to_string());
-        let (data, id) = (format!("{{\"missed\":{missed}}}"), present.to_string());
-        tell(self, wires, &Event::data(&data).event("resync").id(&id));
+        let resync = resync(log, &present, missed);
+        self.send(wires, id, Content::Prepared(&resync));
     }
 }
 
+/// Says how many publications were missed, if that is known, and where the rest begins.
+fn resync(log: &Log<Prepared>, present: &Place, missed: Option<u64>) -> Prepared {
+    let missed = missed.map_or("null".into(), |missed| missed.to_string());
+    let data = format!("{{\"missed\":{missed}}}");
+    Prepared::new(Event::data(&data).event("resync")).with_id(present, log.history.is_numbered())
+}
+
 /// It goes out with the place of those who get it.
-fn with_id(logged: &Logged<Prepared>) -> Prepared {
-    if logged.is_ahead { logged.item.with_id(logged.place) } else { logged.item.clone() }
+fn with_id(log: &Log<Prepared>, logged: &Logged<Prepared>) -> Prepared {
+    match logged.is_ahead {
+        true => logged.item.with_id(logged.place, log.history.is_numbered()),
+        false => logged.item.clone(),
+    }
 }
 
 fn count_of(lost: Lost) -> Option<u64> {

@@ -3,6 +3,7 @@
 //! This room knows no connection.
 
 mod body;
+mod envelope;
 mod form;
 mod header;
 mod packet;

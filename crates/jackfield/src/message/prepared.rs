@@ -44,6 +44,8 @@ struct Forms {
     event: OnceLock<Option<Arc<[u8]>>>,
     /// It was an event, whose name and id no frame has.
     is_event: bool,
+    /// What it was before its frame got an id.
+    plain: Option<Prepared>,
     /// Made when the first WebSocket wants it that has agreed on compression.
     #[cfg(feature = "deflate")]
     deflated: OnceLock<Deflated>,
@@ -104,15 +106,28 @@ impl Prepared {
         }
     }
 
-    /// The same, which goes out with this id on event streams, whatever id it had.
-    pub(crate) fn with_id(&self, id: impl fmt::Display) -> Self {
+    /// The same, which goes out with this id on event streams, whatever id it had; `in_frames`: on WebSockets too.
+    pub(crate) fn with_id(&self, id: impl fmt::Display, in_frames: bool) -> Self {
+        let plain = self.0.plain.as_ref().unwrap_or(self);
+        let id = id.to_string();
         let with_id = |event: &Arc<[u8]>| {
             // The last id of an event counts, and its last line is empty.
             let lines = event.strip_suffix(b"\n").unwrap_or(event);
             [lines, format!("id: {id}\n\n").as_bytes()].concat().into()
         };
-        let event = OnceLock::from(self.shared(Form::Event).map(with_id));
-        Self::with_frame(self.0.frame.clone(), self.0.header_bytes, event, self.0.is_event)
+        let event = OnceLock::from(plain.shared(Form::Event).map(with_id));
+        let numbered = if in_frames { plain.numbered(&id) } else { None };
+        let frame = numbered.as_ref().unwrap_or(plain);
+        let forms = Forms {
+            frame: frame.0.frame.clone(),
+            header_bytes: frame.0.header_bytes,
+            event,
+            is_event: self.0.is_event,
+            plain: numbered.is_some().then(|| plain.clone()),
+            #[cfg(feature = "deflate")]
+            deflated: OnceLock::new(),
+        };
+        Self(Arc::new(forms))
     }
 
     fn with_frame(
@@ -126,6 +141,7 @@ impl Prepared {
             header_bytes,
             event,
             is_event,
+            plain: None,
             #[cfg(feature = "deflate")]
             deflated: OnceLock::new(),
         }))
@@ -191,7 +207,8 @@ impl Prepared {
         #[cfg(feature = "deflate")]
         let encoded = encoded.chain(self.0.deflated.get().and_then(|deflated| deflated.frame.as_ref()));
         let bytes = encoded.map(|bytes| ARC_BYTES + bytes.len());
-        ARC_BYTES + size_of::<Forms>() + bytes.sum::<usize>()
+        let plain = self.0.plain.as_ref().map_or(0, Self::heap_bytes);
+        ARC_BYTES + size_of::<Forms>() + bytes.sum::<usize>() + plain
     }
 
     /// The event that carries a text.

@@ -40,7 +40,8 @@ impl Receive for Receiver {
         for (position, message) in messages {
             let (origin, packet) = split(message);
             let read = || Prepared::unpack(packet).map(|item| (item, packet.len()));
-            is_new |= log.take_in(*position, origin, read, |item, position| item.with_id(position));
+            let with_id = |item: &Prepared, position| item.with_id(position, log.history.is_numbered());
+            is_new |= log.take_in(*position, origin, read, with_id);
         }
         if is_new {
             handle.notify(&log, usize::MAX);

@@ -20,7 +20,7 @@ impl Handle {
     ) -> Result<bool, Unsent> {
         let (prepared, bytes) = (content.prepare(), content.len());
         let Some(cluster) = &self.shared().cluster else {
-            log.append(now, bytes, but, |position| prepared.with_id(position));
+            log.append(now, bytes, but, |position| prepared.with_id(position, log.history.is_numbered()));
             return Ok(true);
         };
         let send = |origin| cluster.send(log, origin, &prepared);

@@ -2,7 +2,8 @@
 
 use super::book::{Bomb, Book, address, peer_of};
 use crate::client::{
-    BodyPlan, Client, Connection, Control, Exchange, HeartbeatAction, Raw, TimerId, Upgrade, WebSocket,
+    BodyPlan, Client, Connection, Control, EventStream, Exchange, HeartbeatAction, Raw, TimerId, Upgrade,
+    WebSocket,
 };
 use crate::disconnect::{Disconnect, Limit, Reason};
 use crate::shared::{Finished, Handle, Observer, Peer, RefuseReason};
@@ -53,6 +54,10 @@ impl<C: Client> Client for Watched<C> {
 
     fn on_open(&mut self, socket: &mut WebSocket<'_>) {
         self.during(socket.id(), "open", |client| client.on_open(socket));
+    }
+
+    fn on_events(&mut self, events: &mut EventStream<'_>, last_event_id: Option<&str>) {
+        self.during(events.id(), "events", |client| client.on_events(events, last_event_id));
     }
 
     fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {

@@ -19,12 +19,13 @@ pub struct History {
     events_max: usize,
     bytes_max: usize,
     age_max: Duration,
+    is_numbered: bool,
 }
 
 impl History {
     /// Keeps the last `events` publications (at least one), at most 16 MiB, without an age limit.
     pub fn new(events: usize) -> Self {
-        Self { events_max: events.max(1), bytes_max: 16 << 20, age_max: Duration::ZERO }
+        Self { events_max: events.max(1), bytes_max: 16 << 20, age_max: Duration::ZERO, is_numbered: false }
     }
 
     /// The most bytes of all payloads together. The newest publication is kept whatever its size.
@@ -35,6 +36,32 @@ impl History {
     /// The longest time one is kept; disabled by zero.
     pub fn max_age(self, age: Duration) -> Self {
         Self { age_max: age, ..self }
+    }
+
+    /// WebSockets get each publication with its id, so that they can resume from it as event streams do
+    /// ([`Connection::subscribe_from`](crate::Connection::subscribe_from)): a text or an event as a JSON object with `id`,
+    /// `event` if it has a name, and `data` as a text; bytes as a binary message with the id and a line feed before them. Raw
+    /// and line connections get the same bytes. Default: they get what was published, without ids.
+    ///
+    /// ```
+    /// use jackfield::{History, Server};
+    ///
+    /// # fn main() -> jackfield::Result<()> {
+    /// let server = Server::bind("127.0.0.1:0")?;
+    /// server.handle().declare_topic("prices", History::new(1000).numbered());
+    /// // A page that keeps `JSON.parse(message.data).id` comes back with it.
+    /// server.handle().publish("prices", "17.50");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn numbered(self) -> Self {
+        Self { is_numbered: true, ..self }
+    }
+
+    /// Whether [`History::numbered`] was asked for.
+    #[must_use]
+    pub fn is_numbered(&self) -> bool {
+        self.is_numbered
     }
 
     /// How many publications it keeps at most.
