@@ -36,6 +36,15 @@
 //! `panic = "abort"` in the profile of the build, which no library can undo, the first panic ends the process with
 //! all connections, and nothing is drained.
 
+//!
+//! # Logs
+//!
+//! What somebody should know of goes to the [`log`](https://docs.rs/log) crate, with a target for each area: `jackfield::accept`,
+//! `jackfield::overload`, `jackfield::memory`, `jackfield::tls`, `jackfield::connect`, `jackfield::broker`, `jackfield::offload`,
+//! `jackfield::access` (the [`AccessLog`]), and `jackfield::client` for what is wrong in code of yours, such as a panic. A
+//! connection is named by its id, as in `r0-17.3`. No header and no query is ever logged with its secrets:
+//! [`MaskedQuery`](proto::http1::MaskedQuery).
+
 mod client;
 mod config;
 mod disconnect;

@@ -425,6 +425,13 @@ fn deadlines() -> Vec<Class> {
             told: late(Timeout::Answer),
         },
         Class {
+            rows: &["requests_max"],
+            limits: |limits| limits.requests_max = 1,
+            play: |lab| say(lab, get("/")),
+            seen: Seen::Status(200),
+            told: Told::Ended(Reason::Local),
+        },
+        Class {
             rows: &["half_closed"],
             limits: |limits| limits.half_closed = false,
             play: |lab| {

@@ -804,3 +804,42 @@ fn h20_a_peer_that_has_finished_its_side_still_gets_its_answer() {
     assert!(far.is_finished());
     assert!(lab.log.has(&format!("disconnect {:?}", Reason::Peer)));
 }
+
+#[test]
+fn h5_a_connection_may_have_so_many_requests() {
+    let make = answering!(|_, exchange, _| exchange.ok("text/plain", "x"));
+    let mut lab = Lab::with_limits(Limits::default().with(|limits| limits.requests_max = 3), make);
+    let far = lab.connect();
+    far.send(get("/").repeat(5).as_bytes());
+    lab.server.run();
+    let answers = text(&far.take());
+    assert_eq!(statuses(answers.as_bytes()), [200; 3]);
+    assert_eq!(answers.match_indices("Connection: close").count(), 1);
+    assert!(answers.rsplit("HTTP/1.1").next().unwrap().contains("Connection: close"), "{answers}");
+    assert!(far.is_finished());
+}
+
+#[test]
+fn h2_a_deferred_answer_may_have_a_deadline() {
+    thread_local! {
+        static REPLIES: std::cell::RefCell<Vec<Reply>> = const { std::cell::RefCell::new(Vec::new()) };
+    }
+    let make = answering!(|_, exchange, _| {
+        let reply = exchange.defer_within(SECOND * 10);
+        REPLIES.with_borrow_mut(|replies| replies.push(reply));
+    });
+    for (late, status) in [(false, 200), (true, 503)] {
+        let mut lab = Lab::new(make);
+        let far = lab.connect();
+        far.send(get("/").as_bytes());
+        lab.server.advance(SECOND * 9);
+        assert_eq!(far.received(), 0);
+        if late {
+            lab.server.advance(SECOND * 2);
+        }
+        REPLIES.with_borrow_mut(|replies| replies.drain(..).for_each(|reply| reply.ok("text/plain", "x")));
+        lab.server.advance(SECOND * 20);
+        assert_eq!(statuses(&far.take()), [status]);
+        assert_eq!(far.is_finished(), late);
+    }
+}

@@ -9,6 +9,7 @@ use crate::client::stream::ResponseStream;
 use crate::links::{EVENT_STREAM, Protocol};
 use crate::message::Body;
 use jackfield_proto::http1::{FieldError, Fields, ResponseHead};
+use std::time::Duration;
 
 /// A request that is to be answered, once: each answer uses the exchange up. One that is dropped unused is a 500.
 ///
@@ -106,6 +107,31 @@ impl<'a> Exchange<'a> {
     pub fn defer(mut self) -> Reply {
         let sequence = self.connection.defer_answer();
         Reply::new(self.connection.handle(), self.connection.id, sequence)
+    }
+
+    /// The same with a deadline: if the answer has not come, or begun, in this time, the client gets 503 and its connection
+    /// ends with [`Timeout::Answer`](crate::Timeout::Answer). What the `Reply` says later reaches nobody.
+    ///
+    /// ```
+    /// use jackfield::{Client, Exchange, Reply, Request};
+    /// use std::{sync::mpsc::Sender, time::Duration};
+    ///
+    /// struct Asker {
+    ///     worker: Sender<Reply>,
+    /// }
+    ///
+    /// impl Client for Asker {
+    ///     fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
+    ///         // If nobody takes it, it is dropped: a 500.
+    ///         let _ = self.worker.send(exchange.defer_within(Duration::from_secs(10)));
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn defer_within(mut self, deadline: Duration) -> Reply {
+        let Connection { id, wires, links } = &mut self.connection;
+        links.bound_answer(wires, *id, deadline);
+        self.defer()
     }
 
     /// Begins an event stream, with these lines in its head besides its own.

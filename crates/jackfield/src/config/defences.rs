@@ -112,6 +112,7 @@ pub(crate) const DEFENCES: &[(&str, On, Off)] = &[
     ("events_heartbeat", On::Http, Off::ZeroOrAbove(HOUR)),
     ("close_wait", On::Http, Off::Above(2 * MINUTE)),
     ("upgrade_wait", On::Http, Off::Above(10 * MINUTE)),
+    ("requests_max", On::Http, Off::Never),
     ("half_closed", On::Http, Off::Never),
     ("answer_timeout", On::Http, Off::ZeroOrAbove(HOUR)),
     ("message_timeout", On::Http, Off::Above(10 * MINUTE)),

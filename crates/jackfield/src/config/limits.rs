@@ -89,6 +89,9 @@ pub struct Limits {
     pub close_wait: Duration,
     /// Longest wait for a deferred decision on an upgrade; then 503. Default: 10 s.
     pub upgrade_wait: Duration,
+    /// Requests on one connection; the answer to the last one says so, and the connection closes. Disabled by zero. Default:
+    /// disabled.
+    pub requests_max: u32,
     /// Whether a client that closes its side while an answer is owed, or is being sent in parts, still gets it. `false`: it
     /// has left, and its connection ends at once with [`Reason::Peer`](crate::Reason::Peer), so that nobody works for a
     /// client that is not there. `true`: it is kept, for clients that half-close (RFC 9112 section 9.6), and
@@ -152,6 +155,7 @@ impl Default for Limits {
             close_wait: Duration::from_secs(5),
             upgrade_wait: Duration::from_secs(10),
             half_closed: false,
+            requests_max: 0,
             answer_timeout: Duration::from_secs(60),
             message_timeout: Duration::from_secs(60),
             max_lifetime: Duration::ZERO,

@@ -331,6 +331,12 @@ impl Limits {
             time("close_wait", self.close_wait, "closed without the peer's Close"),
             time("upgrade_wait", self.upgrade_wait, "503"),
             row(
+                "requests_max",
+                "requests",
+                u64::from(self.requests_max),
+                "the last answer says that it is, then close; disabled by zero",
+            ),
+            row(
                 "half_closed",
                 "0 or 1",
                 u64::from(self.half_closed),

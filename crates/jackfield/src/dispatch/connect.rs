@@ -12,7 +12,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// Begins a connection for somebody who is not there any more to be told that it could not be begun.
     pub(super) fn connect(&mut self, wires: &mut Wires, outgoing: &Outgoing) {
         if let Err(why) = self.links.connect(wires, outgoing) {
-            log::warn!("a connection to {:?} was not begun: {why}", outgoing.target);
+            log::warn!(target: "jackfield::connect", "a connection to {:?} was not begun: {why}", outgoing.target);
         }
     }
 

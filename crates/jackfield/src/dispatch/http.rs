@@ -80,6 +80,9 @@ fn passes_gate(connection: &mut Connection<'_>, request: Request<'_>) -> bool {
     if asks.for_a_record() {
         links.begin_exchange(wires, *id, &request);
     }
+    if asks.for_a_count() {
+        links.count_request(*id);
+    }
     !asks.the_gate() || links.admits(wires, *id, &request)
 }
 

@@ -14,7 +14,8 @@ impl Asks {
         let asks = settings.listeners.iter().map(|listener| {
             let observer = settings.observer.wants_finished(listener.number);
             let access_log = settings.access_log.as_ref().is_some_and(|log| log.wants(listener.number));
-            Self(gate | flag(observer, Self::OBSERVER) | flag(access_log, Self::ACCESS_LOG))
+            let counted = flag(listener.limits.requests_max > 0, Self::COUNT);
+            Self(gate | counted | flag(observer, Self::OBSERVER) | flag(access_log, Self::ACCESS_LOG))
         });
         asks.collect()
     }
@@ -22,7 +23,7 @@ impl Asks {
     /// Something is done with its requests.
     #[inline(always)]
     pub(crate) fn about_requests(self) -> bool {
-        self.0 & (Self::GATE | Self::RECORD) != 0
+        self.0 & (Self::GATE | Self::RECORD | Self::COUNT) != 0
     }
 
     /// What it may say in a second is bounded: see [`Extra::bucket`](crate::links::link::Extra).
@@ -38,6 +39,11 @@ impl Asks {
     /// The gate has something to decide.
     pub(crate) fn the_gate(self) -> bool {
         self.0 & Self::GATE != 0
+    }
+
+    /// They are counted, for there may only be so many.
+    pub(crate) fn for_a_count(self) -> bool {
+        self.0 & Self::COUNT != 0
     }
 
     /// It is recorded, for somebody.
@@ -59,6 +65,7 @@ impl Asks {
     const ACCESS_LOG: u8 = 4;
     const RECORD: u8 = Self::OBSERVER | Self::ACCESS_LOG;
     const RATE: u8 = 8;
+    const COUNT: u8 = 16;
 }
 
 fn flag(is_set: bool, flag: u8) -> u8 {

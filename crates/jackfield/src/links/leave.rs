@@ -7,6 +7,7 @@ use crate::links::protocol::Protocol;
 use jackfield_proto::http1::Phase;
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Wires};
+use std::time::Duration;
 
 impl Links {
     /// Whether an answer, or a decision on an upgrade, is owed that comes later, or is being sent in parts.
@@ -43,6 +44,11 @@ impl Links {
             self.charge(wires, id);
             wires.set_timer(id, key::ANSWER, answer_timeout);
         }
+    }
+
+    /// The answer that is deferred now has this deadline.
+    pub(crate) fn bound_answer(&mut self, wires: &mut Wires, id: ConnectionId, deadline: Duration) {
+        wires.set_timer(id, key::ANSWER, deadline);
     }
 
     /// An answer that is being sent in parts goes on while something is written to it, or its client still has to take

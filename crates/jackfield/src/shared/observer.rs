@@ -34,8 +34,12 @@ pub trait Observer: Send + Sync {
     /// long what was ready waited lately. See [`Limits::lag_window`](crate::Limits::lag_window).
     fn on_overload(&self, reactor: usize, is_on: bool, lag: Duration) {
         match is_on {
-            true => log::warn!("reactor {reactor} is overloaded: events wait for {lag:?}"),
-            false => log::info!("reactor {reactor} is not overloaded any more"),
+            true => {
+                log::warn!(target: "jackfield::overload", "reactor {reactor} is overloaded: events wait for {lag:?}");
+            }
+            false => {
+                log::info!(target: "jackfield::overload", "reactor {reactor} is not overloaded any more");
+            }
         }
     }
 
@@ -44,12 +48,12 @@ pub trait Observer: Send + Sync {
     /// the descriptor in reserve was taken as well; otherwise new connections are refused with
     /// [`RefuseReason::Descriptors`].
     fn on_accept_error(&self, listener: usize, error: &io::Error) {
-        log::warn!("listener {listener} can't accept: {error}");
+        log::warn!(target: "jackfield::accept", "listener {listener} can't accept: {error}");
     }
 
     /// A TLS handshake failed, or did not end in time. No client was made for it.
     fn on_tls_error(&self, id: ConnectionId, why: Reason) {
-        log::debug!("{id}: the TLS handshake failed: {why}");
+        log::debug!(target: "jackfield::tls", "{id}: the TLS handshake failed: {why}");
     }
 
     /// A callback panicked. Its connection ends with it; the others and the reactor go on.
@@ -57,7 +61,7 @@ pub trait Observer: Send + Sync {
     fn on_panic(&self, id: ConnectionId, payload: &(dyn Any + Send)) {
         let text = payload.downcast_ref::<&str>().copied();
         let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        log::error!("{id}: a callback panicked: {}", text.unwrap_or("no text"));
+        log::error!(target: "jackfield::client", "{id}: a callback panicked: {}", text.unwrap_or("no text"));
     }
 
     /// The memory that the buffers of all connections hold has risen above 80 % of the budget
@@ -65,15 +69,19 @@ pub trait Observer: Send + Sync {
     /// thread of the reactor that found it. Two changes that come close together may be reported in the wrong order.
     fn on_pressure(&self, pressure: Pressure, budget_bytes: usize) {
         match pressure {
-            Pressure::High => log::warn!("80 % of the {budget_bytes} bytes for buffers are used"),
-            _ => log::info!("the pressure on the {budget_bytes} bytes for buffers is over"),
+            Pressure::High => {
+                log::warn!(target: "jackfield::memory", "80 % of the {budget_bytes} bytes for buffers are used");
+            }
+            _ => {
+                log::info!(target: "jackfield::memory", "the pressure on the {budget_bytes} bytes for buffers is over");
+            }
         }
     }
 
     /// A connection is ended for the memory it holds, in bytes. Its client hears of it as of any other end, with
     /// [`Limit::Memory`](crate::Limit::Memory).
     fn on_evicted(&self, id: ConnectionId, bytes: usize) {
-        log::warn!("{id}: ended, for its buffers hold {bytes} bytes");
+        log::warn!(target: "jackfield::memory", "{id}: ended, for its buffers hold {bytes} bytes");
     }
 
     /// A callback has run for longer than [`Limits::callback_slow`](crate::Limits::callback_slow), and runs still;
@@ -82,7 +90,7 @@ pub trait Observer: Send + Sync {
     fn on_slow_callback(&self, slow: &SlowCallback) {
         let SlowCallback { reactor, connection, callback, running, is_stalled } = slow;
         let level = if *is_stalled { log::Level::Error } else { log::Level::Warn };
-        log::log!(level, "{connection}: {callback} runs for {running:?} and holds reactor {reactor} up");
+        log::log!(target: "jackfield::client", level, "{connection}: {callback} runs for {running:?} and holds reactor {reactor} up");
     }
 
     /// A message was dropped because its receiver is too slow.
@@ -109,8 +117,8 @@ pub trait Observer: Send + Sync {
     /// that of the publisher.
     fn on_broker(&self, event: BrokerEvent<'_>) {
         match event {
-            BrokerEvent::Up => log::info!("the broker can be reached"),
-            event => log::warn!("broker: {event:?}"),
+            BrokerEvent::Up => log::info!(target: "jackfield::broker", "the broker can be reached"),
+            event => log::warn!(target: "jackfield::broker", "broker: {event:?}"),
         }
     }
 
@@ -173,7 +181,7 @@ pub(crate) struct Guarded(pub(crate) Arc<dyn Observer>);
 impl Guarded {
     fn tell(&self, call: impl FnOnce(&dyn Observer)) {
         if catch_unwind(AssertUnwindSafe(|| call(&*self.0))).is_err() {
-            log::error!("the observer panicked");
+            log::error!(target: "jackfield::client", "the observer panicked");
         }
     }
 }

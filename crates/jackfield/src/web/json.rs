@@ -63,7 +63,7 @@ impl<T: ResponseTarget> ResponseBuilder<T> {
 fn written<T: Serialize + ?Sized>(value: &T) -> Option<Vec<u8>> {
     let written = serde_json::to_vec(value);
     if let Err(error) = &written {
-        log::error!("a `{}` can't be written as JSON: {error}", std::any::type_name::<T>());
+        log::error!(target: "jackfield::client", "a `{}` can't be written as JSON: {error}", std::any::type_name::<T>());
     }
     written.ok()
 }

@@ -2,6 +2,7 @@
 
 use crate::gate::{Access, Asked, Verdict};
 use crate::links::Links;
+use crate::links::protocol::Protocol;
 use crate::message::Body;
 use jackfield_proto::http1::{Fields, Request, ResponseHead};
 use jackfield_reactor::{ConnectionId, Wires};
@@ -21,6 +22,16 @@ impl Links {
             Verdict::Pass | Verdict::TryLater => return true,
         }
         false
+    }
+
+    /// A request has come on a connection that may only have so many: the answer to the last one says so.
+    pub(crate) fn count_request(&mut self, id: ConnectionId) {
+        let requests_max = self.limits_of(id).requests_max;
+        if let Protocol::Http(machine) = &mut self.link(id).protocol {
+            if machine.sequence() >= requests_max {
+                machine.close_after();
+            }
+        }
     }
 
     /// Whether its authenticator lets a request in. If not it is answered here.

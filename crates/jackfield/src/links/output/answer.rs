@@ -86,7 +86,7 @@ impl Links {
         if cfg!(debug_assertions) && !self.reported.contains(&(client, status)) {
             self.reported.push((client, status));
             let callback = if status == 503 { "on_upgrade" } else { "on_request" };
-            log::warn!("`{client}` gave no answer in `{callback}`: its peer gets {status}");
+            log::warn!(target: "jackfield::client", "`{client}` gave no answer in `{callback}`: its peer gets {status}");
         }
     }
 

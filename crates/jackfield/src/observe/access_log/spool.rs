@@ -107,13 +107,13 @@ impl Lanes {
             Ok(()) => *has_failed = false,
             Err(error) if !*has_failed => {
                 *has_failed = true;
-                log::error!("the access log can't be written: {error}");
+                log::error!(target: "jackfield::access", "the access log can't be written: {error}");
             }
             Err(_) => {}
         }
         let dropped = self.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
-            log::warn!("{dropped} lines of the access log were dropped: it is written too slowly");
+            log::warn!(target: "jackfield::access", "{dropped} lines of the access log were dropped: it is written too slowly");
         }
     }
 }
