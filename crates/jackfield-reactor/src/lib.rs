@@ -49,6 +49,7 @@ pub use session::{BehindPreamble, Session};
 pub use stats::{Counter, Stats, TURN_NS};
 pub use stream::Stream;
 pub use stream::addr::Addr;
+pub use stream::credentials::Credentials;
 pub use stream::listener::{BACKLOG, ListenOptions, Listener, UNSENT_BYTES};
 pub use stream::pipe::{FarEnd, Pipe};
 pub use time::Time;

@@ -202,7 +202,7 @@ fn e4_times_in_which_nobody_could_do_anything_are_all_named() {
 
 #[test]
 fn e4_an_error_says_what_it_is_of_and_keeps_its_cause() {
-    let addr = "127.0.0.1:80".parse().unwrap();
+    let addr = jackfield::Addr::Ip("127.0.0.1:80".parse().unwrap());
     let refused = || io::Error::from(io::ErrorKind::PermissionDenied);
     for (error, word, has_cause) in [
         (Error::from(refused()), "permission denied", true),

@@ -15,7 +15,7 @@ use std::os::fd::AsFd;
 #[cfg(unix)]
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 #[cfg(unix)]
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 #[cfg(unix)]
 use std::path::{Path, PathBuf};
 
@@ -50,6 +50,8 @@ pub struct ListenOptions {
     /// New connections that have said nothing yet stay with the system for about a second, so that nearly all are accepted when
     /// there is something to be read. Linux only. Default: off.
     pub deferred: bool,
+    /// The rights of the file of a unix socket, set before anybody can connect. Default: what the process gives to files.
+    pub unix_mode: Option<u32>,
 }
 
 impl Default for ListenOptions {
@@ -61,6 +63,7 @@ impl Default for ListenOptions {
             unsent_bytes: UNSENT_BYTES,
             dual_stack: false,
             deferred: false,
+            unix_mode: None,
         }
     }
 }
@@ -132,7 +135,7 @@ impl Listener {
         Ok(Self::of_tcp(socket))
     }
 
-    /// Binds a unix socket to a path and listens. Of the options only the backlog concerns it. A socket that was left
+    /// Binds a unix socket to a path and listens. Of the options the backlog and the mode concern it. A socket that was left
     /// there by a process that has ended is replaced; the file goes when the listener does. Who may connect is decided by
     /// the rights of the file and its folder.
     ///
@@ -151,10 +154,14 @@ impl Listener {
             }
             bound => bound?,
         }
+        let file = SocketFile(path.to_owned());
+        if let Some(mode) = options.unix_mode {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+        }
         socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
         let listener = std::os::unix::net::UnixListener::from(OwnedFd::from(socket));
         let socket = Socket::Unix(UnixListener::from_std(listener));
-        Ok(Self { socket, _file: Some(SocketFile(path.to_owned())), nodelay: false, deferred: false })
+        Ok(Self { socket, _file: Some(file), nodelay: false, deferred: false })
     }
 
     fn of_tcp(socket: std::net::TcpListener) -> Self {

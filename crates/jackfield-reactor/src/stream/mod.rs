@@ -1,12 +1,14 @@
 //! Bytes to and from the other end. No TLS here, and no wires.
 
 pub(crate) mod addr;
+pub(crate) mod credentials;
 pub(crate) mod listener;
 pub(crate) mod outcome;
 pub(crate) mod pipe;
 mod socket;
 
 use self::addr::Addr;
+use self::credentials::Credentials;
 use self::outcome::ReadOutcome;
 use self::pipe::Pipe;
 use mio::event::Source;
@@ -222,6 +224,15 @@ impl Stream {
             #[cfg(unix)]
             Self::Unix(_) => {}
             Self::Closed => {}
+        }
+    }
+
+    /// Which process is at the other end of a unix socket, if the system tells.
+    pub(crate) fn credentials(&self) -> Option<Credentials> {
+        match self {
+            #[cfg(any(target_os = "android", target_os = "linux"))]
+            Self::Unix(stream) => Credentials::of(stream),
+            _ => None,
         }
     }
 

@@ -4,6 +4,7 @@ use super::Wires;
 use crate::id::ConnectionId;
 use crate::session::preamble::Proxied;
 use crate::stream::addr::Addr;
+use crate::stream::credentials::Credentials;
 use crate::table;
 use crate::wire::peer::{Peer, PeerSlot};
 use std::io;
@@ -13,6 +14,12 @@ impl Wires {
     pub fn peer(&self, id: ConnectionId) -> Option<Peer> {
         let slot = self.peek(id)?.peer;
         slot.peer().or_else(|place| self.peers.get(place).cloned().ok_or(place)).ok()
+    }
+
+    /// Which process is at the other end of a unix socket, asked of the system each time; `None`: it is none, or the system
+    /// does not tell.
+    pub fn peer_credentials(&self, id: ConnectionId) -> Option<Credentials> {
+        self.peek(id)?.session.stream().credentials()
     }
 
     /// This side's address, asked of the system each time.

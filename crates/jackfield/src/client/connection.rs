@@ -7,7 +7,7 @@ use crate::message::{Overflow, Publication, Published, Sent};
 use crate::shared::{Busy, Handle, NotPosted, Peer};
 use crate::topics::Subscribed;
 use jackfield_proto::http1::Request;
-use jackfield_reactor::{ConnectionId, Time, WireStats, Wires};
+use jackfield_reactor::{ConnectionId, Credentials, Time, WireStats, Wires};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use std::{fmt, io};
@@ -110,6 +110,14 @@ impl Connection<'_> {
     #[must_use]
     pub fn client_ip(&self, request: &Request<'_>) -> Option<IpAddr> {
         self.links.client_ip(self.wires, self.id, request)
+    }
+
+    /// Which process connected, over a unix socket: as the system knew it when it did. `None` over IP, and where the system does
+    /// not tell (only Linux does here).
+    #[doc(alias = "SO_PEERCRED")]
+    #[must_use]
+    pub fn peer_credentials(&self) -> Option<Credentials> {
+        self.wires.peer_credentials(self.id)
     }
 
     /// This side's address.

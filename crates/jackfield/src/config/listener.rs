@@ -4,21 +4,21 @@ use crate::config::changes::Changes;
 use crate::config::defences::{concerns, is_server_wide};
 use crate::config::limits::Limits;
 use crate::config::network::Networks;
+use crate::config::place::Place;
 use crate::config::speaks::Speaks;
 use crate::config::table::LimitRow;
 #[cfg(feature = "tls")]
 use crate::config::tls::{self, Tls};
 use jackfield_reactor::ListenOptions;
-#[cfg(feature = "tls")]
+#[cfg(any(unix, feature = "tls"))]
 use std::path::PathBuf;
-#[cfg(feature = "tls")]
 use std::sync::Arc;
 
 /// Where a server listens, and what is spoken there: HTTP (and from there on WebSocket and event streams) unless told
 /// otherwise.
 #[derive(Clone, Debug)]
 pub struct Listener {
-    pub(crate) addr: String,
+    pub(crate) place: Place,
     pub(crate) options: ListenOptions,
     pub(crate) speaks: Speaks,
     /// It serves the server's own pages and nothing else.
@@ -61,8 +61,44 @@ impl Listener {
     /// [`Listener::dual_stack`].
     #[doc(alias = "PortNum")]
     pub fn tcp(addr: impl ToString) -> Self {
+        Self::at(Place::Tcp(addr.to_string()))
+    }
+
+    /// Listens at a unix socket. A file that was left there by a process that has ended is replaced, if nobody answers at it;
+    /// the file goes when the server does. Who may connect is decided by the rights of its folder and by
+    /// [`Listener::mode`], and [`Connection::peer_credentials`](crate::Connection::peer_credentials) tells who did.
+    ///
+    /// ```no_run
+    /// use jackfield::{Listener, Server};
+    ///
+    /// let server = Server::builder().listen(Listener::unix("/run/chat.sock").mode(0o660)).bind()?;
+    /// # Ok::<(), jackfield::Error>(())
+    /// ```
+    #[cfg(unix)]
+    #[must_use]
+    pub fn unix(path: impl Into<PathBuf>) -> Self {
+        Self::at(Place::Unix(path.into()))
+    }
+
+    /// The rights of the file of a [`Listener::unix`], such as `0o660`. They are set before anybody can connect. Default:
+    /// what the process gives to files.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn mode(mut self, mode: u32) -> Self {
+        self.options.unix_mode = Some(mode);
+        self
+    }
+
+    /// Takes a socket that listens already, such as one that was inherited. Its options stay as they are.
+    #[doc(alias = "adopt")]
+    #[must_use]
+    pub fn from_std(socket: std::net::TcpListener) -> Self {
+        Self::at(Place::Adopted(Arc::new(socket)))
+    }
+
+    fn at(place: Place) -> Self {
         Self {
-            addr: addr.to_string(),
+            place,
             options: ListenOptions::default(),
             speaks: Speaks::Http,
             is_status: false,
@@ -263,7 +299,7 @@ impl Listener {
         let mut faults = self.faults();
         let wrong = limits.faults().into_iter().filter(|fault| !server.faults().contains(fault));
         let misplaced = misplaced(server, &limits, self.speaks);
-        faults.extend(wrong.chain(misplaced).map(|fault| format!("listener `{}`: {fault}", self.addr)));
+        faults.extend(wrong.chain(misplaced).map(|fault| format!("listener `{}`: {fault}", self.place)));
         #[cfg(feature = "tls")]
         let tls = self.tls.as_ref().map(tls::load).transpose().unwrap_or_else(|fault| {
             faults.push(fault);
@@ -294,13 +330,13 @@ impl Listener {
     fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         if self.speaks == Speaks::Http && !(self.banner.is_empty() && self.busy_banner.is_empty()) {
-            faults.push(format!("`{}` speaks HTTP, where a banner has no place", self.addr));
+            faults.push(format!("`{}` speaks HTTP, where a banner has no place", self.place));
         }
         if self.requires_proxy && self.proxies.is_empty() {
-            faults.push(format!("`{}` requires proxies, and trusts none", self.addr));
+            faults.push(format!("`{}` requires proxies, and trusts none", self.place));
         }
         if self.options.deferred && !self.banner.is_empty() {
-            faults.push(format!("`{}` speaks first, and its connections can't be deferred", self.addr));
+            faults.push(format!("`{}` speaks first, and its connections can't be deferred", self.place));
         }
         faults
     }

@@ -3,6 +3,7 @@
 use crate::config::{DEFENCES, LimitRow, Limits, On};
 use crate::gate::Origins;
 use crate::shared::Settings;
+use jackfield_reactor::Addr;
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -39,7 +40,7 @@ impl Audit {
     }
 
     /// `aborts`: whether a panic ends the process.
-    pub(crate) fn of(settings: &Settings, addrs: &[SocketAddr], aborts: bool) -> Self {
+    pub(crate) fn of(settings: &Settings, addrs: &[Addr], aborts: bool) -> Self {
         let exposed = Exposed { settings, addrs };
         let mut findings = limits_off(&exposed);
         let others = [
@@ -76,15 +77,16 @@ impl Audit {
 /// The listeners that more than this machine can reach.
 struct Exposed<'s> {
     settings: &'s Settings,
-    addrs: &'s [SocketAddr],
+    addrs: &'s [Addr],
 }
 
 impl Exposed<'_> {
     /// Those of them, by index, of which this is true.
     fn listeners(&self, which: impl Fn(usize) -> bool) -> Vec<SocketAddr> {
         let outside =
-            self.addrs.iter().enumerate().filter(|(_, addr)| !addr.ip().to_canonical().is_loopback());
-        outside.filter(|(listener, _)| which(*listener)).map(|(_, addr)| *addr).collect()
+            self.addrs.iter().enumerate().filter_map(|(listener, addr)| Some((listener, addr.as_ip()?)));
+        let outside = outside.filter(|(_, addr)| !addr.ip().to_canonical().is_loopback());
+        outside.filter(|(listener, _)| which(*listener)).map(|(_, addr)| addr).collect()
     }
 
     fn is(&self, listener: usize, on: On) -> bool {
@@ -190,7 +192,8 @@ mod tests {
 
     #[test]
     fn n15_what_is_so_wide_that_it_is_off_is_found_where_it_counts() {
-        let addrs = ["192.0.2.1:80", "[2001:db8::1]:81", "0.0.0.0:82"].map(|addr| addr.parse().unwrap());
+        let addrs =
+            ["192.0.2.1:80", "[2001:db8::1]:81", "0.0.0.0:82"].map(|addr| Addr::Ip(addr.parse().unwrap()));
         let mut limits = Limits::internet();
         limits.raw_idle = std::time::Duration::ZERO;
         limits.line_bytes_max = 17 << 20;
@@ -215,7 +218,8 @@ mod tests {
 
     #[test]
     fn n15_nothing_is_found_where_nobody_comes_from_outside() {
-        let addrs = ["127.0.0.1:80", "[::1]:81", "[::ffff:127.0.0.1]:82"].map(|addr| addr.parse().unwrap());
+        let addrs =
+            ["127.0.0.1:80", "[::1]:81", "[::ffff:127.0.0.1]:82"].map(|addr| Addr::Ip(addr.parse().unwrap()));
         let audit = Audit::of(&settings(Limits::local(), Origins::Any), &addrs, true);
         assert!(audit.is_clean() && audit.to_string().is_empty(), "{audit}");
     }

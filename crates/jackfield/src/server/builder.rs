@@ -1,6 +1,6 @@
 //! A server's options.
 
-use crate::config::{Changes, Limits, Listener, ListenerSettings};
+use crate::config::{Changes, Limits, Listener, ListenerSettings, Place};
 use crate::gate::{Allowed, Authenticator, Gate, Hosts, Origins, Reserved, StatusPaths};
 use crate::observe::AccessLog;
 use crate::server::Server;
@@ -8,7 +8,7 @@ use crate::server::error::{Error, Result};
 #[cfg(all(feature = "signals", unix))]
 use crate::server::signals::Signals;
 use crate::shared::{Broker, Guarded, Names, NoObserver, Observer, Settings, THREADS_MAX, WallClock};
-use jackfield_reactor::{self as reactor, ListenOptions, REACTORS_MAX};
+use jackfield_reactor::{self as reactor, Addr, ListenOptions, REACTORS_MAX};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::{io, thread};
@@ -306,16 +306,16 @@ impl ServerBuilder {
         }
         let (mut addrs, mut listeners) = (Vec::new(), Vec::new());
         for (number, listener) in self.listeners.iter().enumerate() {
-            match resolve(&listener.addr) {
+            match resolve(&listener.place) {
                 Ok(found) => addrs.push(found),
-                Err(error) => faults.push(format!("`{}` is no address: {error}", listener.addr)),
+                Err(error) => faults.push(format!("`{}` is no address: {error}", listener.place)),
             }
             match listener.settings(number, &limits) {
                 Ok(settings) => listeners.push(settings),
                 Err(wrong) => faults.extend(wrong),
             }
         }
-        if addrs.iter().map(Vec::len).sum::<usize>() > LISTENERS_MAX {
+        if addrs.iter().map(|addrs| addrs.len().max(1)).sum::<usize>() > LISTENERS_MAX {
             faults.push(format!(
                 "there are more than {LISTENERS_MAX} listeners, where each address of a name counts",
             ));
@@ -338,7 +338,7 @@ impl ServerBuilder {
     ) -> Result<(Vec<reactor::Listener>, Box<[ListenerSettings]>)> {
         let (mut failed, mut sockets, mut of_sockets) = (Vec::new(), Vec::new(), Vec::new());
         for ((addrs, listener), settings) in addrs.iter().zip(&self.listeners).zip(settings) {
-            let (bound, errors) = bind_addresses(addrs, &listener.options);
+            let (bound, errors) = bind_place(&listener.place, addrs, &listener.options);
             of_sockets.extend(bound.iter().map(|_| settings.clone()));
             sockets.extend(bound);
             failed.extend(errors);
@@ -350,7 +350,7 @@ impl ServerBuilder {
 /// Options in which nothing is wrong.
 struct Checked {
     limits: Limits,
-    /// Of each listener.
+    /// Of each listener over IP that is to be bound; others have none.
     addrs: Vec<Vec<SocketAddr>>,
     listeners: Vec<ListenerSettings>,
 }
@@ -361,11 +361,34 @@ const LISTENERS_MAX: usize = 250;
 /// How often another free port is looked for that all addresses of a name have.
 const PORT_TRIES: usize = 8;
 
+/// Binds one listener, at all its addresses.
+fn bind_place(
+    place: &Place,
+    addrs: &[SocketAddr],
+    options: &ListenOptions,
+) -> (Vec<reactor::Listener>, Vec<(Addr, io::Error)>) {
+    let (bound, addr) = match place {
+        Place::Tcp(_) => return bind_addresses(addrs, options),
+        #[cfg(unix)]
+        Place::Unix(path) => {
+            (reactor::Listener::bind_unix(path, options), Addr::Unix(Some(path.as_path().into())))
+        }
+        Place::Adopted(socket) => {
+            let addr = socket.local_addr().map_or(Addr::Unix(None), Addr::Ip);
+            (socket.try_clone().and_then(reactor::Listener::from_std), addr)
+        }
+    };
+    match bound {
+        Ok(socket) => (vec![socket], Vec::new()),
+        Err(error) => (Vec::new(), vec![(addr, error)]),
+    }
+}
+
 /// Binds all addresses of one listener. Where the port is zero, all get the same one.
 fn bind_addresses(
     addrs: &[SocketAddr],
     options: &ListenOptions,
-) -> (Vec<reactor::Listener>, Vec<(SocketAddr, io::Error)>) {
+) -> (Vec<reactor::Listener>, Vec<(Addr, io::Error)>) {
     let mut tries = 0;
     loop {
         tries += 1;
@@ -381,7 +404,7 @@ fn bind_addresses(
                         .map_or(port, |addr| addr.port());
                     bound.push(socket);
                 }
-                Err(error) => failed.push((wanted, error)),
+                Err(error) => failed.push((wanted.into(), error)),
             }
         }
         if !bound.is_empty() && addrs.len() > 1 {
@@ -402,7 +425,8 @@ fn is_absent(error: &io::Error) -> bool {
 }
 
 /// All addresses of a name, each once, in the order of the system.
-fn resolve(addr: &str) -> io::Result<Vec<SocketAddr>> {
+fn resolve(place: &Place) -> io::Result<Vec<SocketAddr>> {
+    let Place::Tcp(addr) = place else { return Ok(Vec::new()) };
     let mut addrs = Vec::new();
     for addr in addr.to_socket_addrs()? {
         if !addrs.contains(&addr) {

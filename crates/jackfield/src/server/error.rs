@@ -1,6 +1,6 @@
 //! Why a server does not start, or stopped.
 
-use std::net::SocketAddr;
+use jackfield_reactor::Addr;
 use std::{fmt, io};
 
 /// What a server's own functions return.
@@ -12,7 +12,7 @@ pub enum Error {
     /// The options are wrong: everything that is, one sentence each. Nothing was bound.
     Options(Vec<String>),
     /// Listeners can't be bound: each that can't, and why. None of the others listens either.
-    Bind(Vec<(SocketAddr, io::Error)>),
+    Bind(Vec<(Addr, io::Error)>),
     /// The operating system refused what a server can't do without.
     Io(io::Error),
     /// A reactor panicked outside of any callback: in the closure that makes its factory, or by a bug of Jackfield.

@@ -14,7 +14,7 @@ pub use builder::ServerBuilder;
 pub use error::{Error, Result};
 
 use crate::shared::{Broker, Ending, Handle, Pool, RemoteReactor, Settings};
-use jackfield_reactor::{self as reactor, Budget, Driver};
+use jackfield_reactor::{self as reactor, Addr, Budget, Driver};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,7 +25,10 @@ pub struct Server {
     drivers: Vec<Driver>,
     handle: Handle,
     ending: Ending,
-    addrs: Vec<SocketAddr>,
+    /// Of each socket that listens.
+    addrs: Vec<Addr>,
+    /// Those of them that are over IP.
+    ip_addrs: Vec<SocketAddr>,
     #[cfg(all(feature = "signals", unix))]
     signals: Option<signals::Signals>,
 }
@@ -37,7 +40,8 @@ impl Server {
         reactors: usize,
         broker: Option<Arc<dyn Broker>>,
     ) -> Result<Self> {
-        let addrs: Vec<SocketAddr> = sockets.iter().map(ip_of).collect::<std::io::Result<_>>()?;
+        let addrs: Vec<Addr> =
+            sockets.iter().map(reactor::Listener::local_addr).collect::<std::io::Result<_>>()?;
         let budget = Arc::new(Budget::new(settings.limits.memory_bytes_max));
         let mut drivers = Vec::new();
         let mut remotes = Vec::new();
@@ -62,6 +66,7 @@ impl Server {
             drivers,
             ending: Ending(handle.clone()),
             handle,
+            ip_addrs: addrs.iter().filter_map(Addr::as_ip).collect(),
             addrs,
             #[cfg(all(feature = "signals", unix))]
             signals: None,
@@ -74,13 +79,22 @@ impl Server {
     #[doc(alias = "BindPort")]
     #[must_use]
     pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.ip_addrs
+    }
+
+    /// The same with those of unix sockets.
+    #[must_use]
+    pub fn addrs(&self) -> &[Addr] {
         &self.addrs
     }
 
-    /// The address of the first listener.
+    /// The address of the first listener over IP.
+    ///
+    /// # Panics
+    /// If all listeners are unix sockets: [`Server::addrs`] has their paths.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        self.addrs[0]
+        self.ip_addrs[0]
     }
 
     /// Lists each defence that is off, or so wide that it is off, on a listener that more than this machine can
@@ -107,9 +121,4 @@ impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server").field("addrs", &self.addrs).field("reactors", &self.drivers.len()).finish()
     }
-}
-
-/// The address of a listener over IP.
-fn ip_of(listener: &reactor::Listener) -> std::io::Result<SocketAddr> {
-    listener.local_addr()?.as_ip().ok_or(std::io::ErrorKind::Unsupported.into())
 }
