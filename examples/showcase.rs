@@ -5,47 +5,64 @@
 //! ```
 //!
 //! Each connection has a [`Visitor`], and what the browser asks for makes it one of three: it fetches files and posts
-//! the form, it chats, or it watches the charts. The chat is lines of text, whose parts a tab separates.
+//! the form, it chats, or it watches the charts. A fourth kind is the server's own: connections that it opens to itself,
+//! for something to do ([`load`]). The chat is lines of text, whose parts a tab separates.
 //!
 //! | From the page | What it means | | From the server | What it means |
 //! | --- | --- | --- | --- | --- |
-//! | `name NAME` | enters the chat, or renames | | `you`, name | this is your name |
-//! | `say TEXT` | says something | | `mine`, text | you said this |
-//! | `echo ANY` | comes back as it is | | `said`, name, text | somebody else did |
+//! | `name NAME` | enters the chat, comes back, or renames | | `you`, name | this is your name |
+//! | `say TEXT` | says something | | `mine`, number, text | you said this |
+//! | `echo` | comes back as it is | | `said`, number, name, text | somebody else did |
+//! | `load NUMBER` | so many messages a second | | `load`, number | that many they are now |
 //! | `drop` | drop this connection | | `came`, `left`, name | somebody came or left |
 //! | | | | `named`, name, name | somebody was renamed |
 //! | | | | `here`, number | so many are in the chat |
+//! | | | | `network`, URL | others reach this page here |
+//!
+//! The event stream has the figures of the charts ([`figures`]), and what is said in the chat once more: it has a history,
+//! so a page whose connections were lost gets what it missed, and knows each line by its number.
 
+#[path = "showcase/figures.rs"]
+mod figures;
+#[path = "showcase/load.rs"]
+mod load;
+
+use figures::{FEED, Past, Recorder};
 use jackfield::{
-    Client, Connection, Disconnect, Event, EventStream, Exchange, Limits, Message, Metrics, Reply, Request,
-    Server, Time, TimerId, Upgrade, WebSocket,
+    Client, Connection, Disconnect, Event, EventStream, Exchange, Limits, Message, Peer, Reactor, Reply,
+    Request, Server, Setup, Time, TimerId, Upgrade, WebSocket,
 };
-use std::sync::Arc;
+use load::{Level, Load};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 const ROOM: &str = "room";
 const NAME_CHARS_MAX: usize = 24;
 const LINE_CHARS_MAX: usize = 500;
+/// Who comes back sooner has not been away: the others hear nothing of it.
+const AWAY_AFTER: Duration = Duration::from_secs(8);
+/// Of so many it is remembered that they may come back; the others are told of at once.
+const AWAY_MAX: usize = 1000;
 
-/// Each connection has at most one timer: its charts go on with it, or its chat looks who is there.
+/// A chat looks who is there.
 const TICK: TimerId = TimerId(0);
 const TICK_AFTER: Duration = Duration::from_secs(1);
-/// Rates need two looks at the counters. The second comes soon, so that the charts do not begin empty.
-const FIRST_TICK_AFTER: Duration = Duration::from_millis(250);
 
 const LATE: Duration = Duration::from_secs(1);
 const FORMS_MAX: usize = 1024;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 /// Path, content type and content of all that the page is made of.
-const FILES: [(&str, &str, &str); 4] = [
+const FILES: [(&str, &str, &str); 5] = [
     ("/", "text/html; charset=utf-8", include_str!("showcase/page.html")),
     ("/page.css", "text/css; charset=utf-8", include_str!("showcase/page.css")),
     ("/page.js", "text/javascript; charset=utf-8", include_str!("showcase/page.js")),
     ("/favicon.svg", "image/svg+xml", include_str!("showcase/favicon.svg")),
+    ("/showcase.rs", TEXT, include_str!("showcase.rs")),
 ];
 /// The page takes what it needs from this server and from nowhere else, and no page may frame it.
 const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
@@ -62,24 +79,29 @@ enum Role {
     Browser,
     /// It is a WebSocket.
     Chatter(Chatter),
-    /// It is an event stream.
-    Watcher(Box<Watcher>),
+    /// It is the other end of one of the server's own connections.
+    Load(Load),
 }
 
 /// What the connections of all reactors share.
 struct Shared {
     guests: AtomicU64,
+    /// Lines that were said so far.
+    lines: AtomicU64,
     forms: SyncSender<Form>,
+    past: Past,
+    level: Level,
+    /// Who has left and may come back, and since when.
+    away: Mutex<Vec<(String, Time)>>,
+    /// Where others in the network reach the page.
+    network: Option<SocketAddr>,
 }
 
 impl Client for Visitor {
     fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
         match (request.method(), request.path()) {
             ("POST", "/late") => self.shared.defer(exchange, request.body()),
-            ("GET", "/figures") => {
-                let watcher = Watcher::begin(&mut exchange.events());
-                self.role = Role::Watcher(Box::new(watcher));
-            }
+            ("GET", "/figures") => self.shared.watch(&mut exchange.events(), request),
             ("GET" | "HEAD", path) => send_file(exchange, path),
             _ => exchange.not_found(),
         }
@@ -93,29 +115,38 @@ impl Client for Visitor {
     }
 
     fn on_open(&mut self, socket: &mut WebSocket<'_>) {
-        self.role = Role::Chatter(Chatter::default());
-        socket.set_timer(TICK, TICK_AFTER);
+        if socket.peer().is_outgoing() {
+            self.role = Role::Load(Load::open(socket));
+        } else {
+            self.role = Role::Chatter(Chatter::default());
+            socket.set_timer(TICK, TICK_AFTER);
+        }
     }
 
     fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
         match (&mut self.role, message) {
             (Role::Chatter(chatter), Message::Text(line)) => chatter.on_line(socket, line, &self.shared),
+            (Role::Load(load), _) => load.on_message(),
             _ => socket.close_with(1003, "only lines of text are taken here"),
         }
     }
 
-    fn on_timer(&mut self, connection: &mut Connection<'_>, timer: TimerId) {
-        connection.set_timer(timer, TICK_AFTER);
+    fn on_timer(&mut self, connection: &mut Connection<'_>, _timer: TimerId) {
         match &mut self.role {
             Role::Browser => {}
-            Role::Chatter(chatter) => chatter.tell_presence(connection),
-            Role::Watcher(watcher) => watcher.push(connection),
+            Role::Chatter(chatter) => {
+                connection.set_timer(TICK, TICK_AFTER);
+                chatter.tell_presence(connection);
+            }
+            Role::Load(load) => load.on_timer(connection, &self.shared.level),
         }
     }
 
     fn on_disconnect(&mut self, connection: &mut Connection<'_>, _end: &Disconnect) {
         if let Role::Chatter(Chatter { name: Some(name), .. }) = &self.role {
-            connection.publish(ROOM, format!("left\t{name}"));
+            if !self.shared.is_away(name, connection.now()) {
+                connection.publish(ROOM, format!("left\t{name}"));
+            }
         }
     }
 }
@@ -134,9 +165,12 @@ impl Chatter {
         let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
         match verb {
             "name" => self.rename(socket, rest, shared),
-            "say" => self.say(socket, rest),
+            "say" => self.say(socket, rest, shared),
             "echo" => {
                 socket.send(line);
+            }
+            "load" if shared.level.set(rest) => {
+                socket.publish_to_all(ROOM, format!("load\t{rest}"));
             }
             "drop" => socket.abort(),
             _ => socket.close_with(1008, "this line has no meaning here"),
@@ -150,21 +184,33 @@ impl Chatter {
         };
         socket.send(format!("you\t{name}"));
         match &self.name {
-            Some(old) => socket.publish(ROOM, format!("named\t{old}\t{name}")),
-            None => {
-                socket.subscribe(ROOM);
-                socket.publish(ROOM, format!("came\t{name}"))
+            Some(old) => {
+                socket.publish(ROOM, format!("named\t{old}\t{name}"));
             }
-        };
+            None => self.enter(socket, &name, shared),
+        }
         self.name = Some(name);
         self.tell_presence(socket);
     }
 
-    fn say(&self, socket: &mut WebSocket<'_>, text: &str) {
+    fn enter(&self, socket: &mut WebSocket<'_>, name: &str, shared: &Shared) {
+        socket.subscribe(ROOM);
+        socket.send(format!("load\t{}", shared.level.get()));
+        if let Some(network) = shared.network {
+            socket.send(format!("network\thttp://{network}/"));
+        }
+        if !shared.is_back(name) {
+            socket.publish(ROOM, format!("came\t{name}"));
+        }
+    }
+
+    fn say(&self, socket: &mut WebSocket<'_>, text: &str, shared: &Shared) {
         let text = clean(text, LINE_CHARS_MAX);
         let Some(name) = self.name.as_ref().filter(|_| !text.is_empty()) else { return };
-        socket.send(format!("mine\t{text}"));
-        socket.publish(ROOM, format!("said\t{name}\t{text}"));
+        let number = shared.lines.fetch_add(1, Ordering::Relaxed) + 1;
+        socket.send(format!("mine\t{number}\t{text}"));
+        socket.publish(ROOM, format!("said\t{number}\t{name}\t{text}"));
+        socket.publish(FEED, Event::data(&format!("{number}\t{name}\t{text}")).event("said"));
     }
 
     /// The number is looked up, not published: two that were published by two reactors at once could arrive in either
@@ -178,39 +224,6 @@ impl Chatter {
     }
 }
 
-/// Somebody who looks at the charts.
-struct Watcher {
-    before: Metrics,
-    at: Time,
-}
-
-impl Watcher {
-    fn begin(events: &mut EventStream<'_>) -> Self {
-        // A browser that loses the stream comes back by itself, after so many milliseconds.
-        events.send(Event::empty().retry(1000));
-        events.set_timer(TICK, FIRST_TICK_AFTER);
-        Self { before: events.handle().metrics(), at: events.now() }
-    }
-
-    fn push(&mut self, connection: &mut Connection<'_>) {
-        let (handle, now) = (connection.handle(), connection.now());
-        let (before, metrics) = (self.before, handle.metrics());
-        let elapsed_ms = now.0.saturating_sub(self.at.0).max(1);
-        let rate = |before: u64, now: u64| now.saturating_sub(before) * 1000 / elapsed_ms;
-        let json = format!(
-            r#"{{"connections":{},"messages":{},"bytes":{},"turn_ns":{}}}"#,
-            handle.count(),
-            rate(before.messages_in + before.messages_out, metrics.messages_in + metrics.messages_out),
-            rate(before.bytes_in + before.bytes_out, metrics.bytes_in + metrics.bytes_out),
-            metrics.turn_ns,
-        );
-        if let Some(mut events) = connection.as_events() {
-            events.send(Event::data(&json).event("figures"));
-        }
-        (self.before, self.at) = (metrics, now);
-    }
-}
-
 /// A form that is to be answered by another thread.
 struct Form {
     text: String,
@@ -221,6 +234,58 @@ struct Form {
 impl Shared {
     fn next_guest(&self) -> String {
         format!("guest-{}", self.guests.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// Begins a stream: with the figures of the last minute, or, for one that comes back, with what it has missed.
+    fn watch(&self, events: &mut EventStream<'_>, request: &Request<'_>) {
+        // A browser that loses the stream comes back by itself, after so many milliseconds.
+        events.send(Event::empty().retry(1000));
+        let by_browser = request.header_str("Last-Event-ID");
+        match by_browser.or_else(|| request.query()?.strip_prefix("after=")) {
+            Some(id) => {
+                // Whatever is older was missed.
+                events.send(Event::data(&events.now().0.to_string()).event("back"));
+                events.subscribe_from(FEED, id);
+            }
+            None => {
+                events.subscribe(FEED);
+                events.send(Event::data(&self.past.all()).event("past"));
+            }
+        }
+    }
+
+    /// Somebody has left, and it is waited for a while before anybody is told. False if too many have.
+    fn is_away(&self, name: &str, now: Time) -> bool {
+        let mut away = self.away();
+        let has_room = away.len() < AWAY_MAX;
+        if has_room {
+            away.push((name.to_owned(), now));
+        }
+        has_room
+    }
+
+    /// Whether somebody of this name has just left.
+    fn is_back(&self, name: &str) -> bool {
+        let mut away = self.away();
+        let place = away.iter().position(|(left, _)| left == name);
+        place.map(|place| away.remove(place)).is_some()
+    }
+
+    /// Tells of those who did not come back.
+    fn tell_who_left(&self, reactor: &mut Reactor<'_>) {
+        let now = reactor.now();
+        let gone: Vec<String> = {
+            let mut away = self.away();
+            let waiting = away.partition_point(|(_, since)| now.since(*since) >= AWAY_AFTER);
+            away.drain(..waiting).map(|(name, _)| name).collect()
+        };
+        for name in gone {
+            reactor.publish(ROOM, format!("left\t{name}"));
+        }
+    }
+
+    fn away(&self) -> std::sync::MutexGuard<'_, Vec<(String, Time)>> {
+        self.away.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Hands a form over to the thread that answers it. The reactor goes on at once.
@@ -269,16 +334,40 @@ fn main() -> jackfield::Result<()> {
         limits.body_bytes_max = 4 << 10;
     };
     let server = Server::builder().listen(addr).limits(limits).shutdown_on_signals().bind()?;
-    println!("listening on {}", server.local_addr());
-    println!("open http://{}/ in two tabs", server.local_addr());
+    let addr = server.local_addr();
+    let network = load::in_the_network(addr);
+    println!("listening on {addr}");
+    println!("open http://{}/ in two tabs", network.unwrap_or(addr));
 
+    server.handle().declare_topic(FEED, figures::history());
     let (forms, waiting) = sync_channel(FORMS_MAX);
     let answerer = thread::Builder::new().name("late".into()).spawn(move || answer_forms(waiting))?;
-    let shared = Arc::new(Shared { guests: AtomicU64::new(0), forms });
-    let served = server.serve(move |_peer| Visitor { shared: shared.clone(), role: Role::Browser });
+    let shared = Arc::new(Shared {
+        guests: AtomicU64::new(0),
+        lines: AtomicU64::new(0),
+        forms,
+        past: Past::default(),
+        level: Level::new(),
+        away: Mutex::new(Vec::new()),
+        network,
+    });
+    let served = server.serve_with(move |setup| reactor(setup, addr, shared.clone()));
     // With the server went all who could hand a form over, so this thread ends as well.
     if answerer.join().is_err() {
         eprintln!("the thread that answers forms panicked");
     }
     served
+}
+
+/// What a reactor does: the first one takes the figures, and begins the server's own load.
+fn reactor(setup: &mut Setup, addr: SocketAddr, shared: Arc<Shared>) -> impl FnMut(&Peer) -> Visitor + use<> {
+    if setup.reactor() == 0 {
+        Load::begin(setup, addr);
+        let (shared, mut recorder) = (shared.clone(), Recorder::default());
+        setup.every(figures::TICK, move |reactor| {
+            recorder.tick(reactor, &shared.past);
+            shared.tell_who_left(reactor);
+        });
+    }
+    move |_peer| Visitor { shared: shared.clone(), role: Role::Browser }
 }

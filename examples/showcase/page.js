@@ -43,6 +43,9 @@ let retry;
 let pauses = 0;
 let failures = 0;
 let lostAt;
+/** So long the page stays away after its visitor had the connection dropped: something should be missed. */
+const AWAY = 4000;
+let isDropped = false;
 
 function connect() {
   clearTimeout(retry);
@@ -57,6 +60,7 @@ function connect() {
     lostAt = undefined;
     socket.send(`name ${wish}`);
     setOpen(true);
+    watch();
     showStatus("connected", "Connected");
   };
   socket.onmessage = ({ data }) => hear(data);
@@ -66,14 +70,17 @@ function connect() {
     lostAt ??= performance.now();
     failures += 1;
     setOpen(false);
+    // One network, one fate: the stream is lost with the socket, and both resume.
+    unwatch();
     reconnectLater();
   };
 }
 
 /** Twice the last pause, and up to half as much again, so that many pages do not come back at the same moment. */
 function reconnectLater() {
-  const pause = Math.min(PAUSE_MAX, PAUSE_MIN * 2 ** pauses * (1 + Math.random() / 2));
-  pauses += 1;
+  const pause = isDropped ? AWAY : Math.min(PAUSE_MAX, PAUSE_MIN * 2 ** pauses * (1 + Math.random() / 2));
+  pauses += isDropped ? 0 : 1;
+  isDropped = false;
   note(`Trying again in ${seconds(pause)}`);
   const until = performance.now() + pause;
   if (failures > OFFLINE_AFTER || !navigator.onLine) showStatus("offline", "Offline, next try", until);
@@ -84,12 +91,11 @@ function reconnectLater() {
   }, pause);
 }
 
-/** Whatever needs the connection can be pressed while there is one. */
+/** Whatever needs the connection can be used while there is one. */
 function setOpen(open) {
-  for (const button of document.querySelectorAll("#say button, #rename button, #burst, #drop")) {
-    button.disabled = !open;
+  for (const control of document.querySelectorAll("#say button, #rename button, #load input, #drop")) {
+    control.disabled = !open;
   }
-  if (!open) endBurst("The connection was lost meanwhile.");
 }
 
 const isOpen = () => socket.readyState === WebSocket.OPEN;
@@ -98,7 +104,10 @@ const seconds = (ms) => `${(ms / 1000).toFixed(2)} s`;
 addEventListener("online", () => {
   if (socket.readyState === WebSocket.CLOSED) connect();
 });
-byId("drop").onclick = () => socket.send("drop");
+byId("drop").onclick = () => {
+  isDropped = true;
+  socket.send("drop");
+};
 
 /* ---- The chat ---- */
 
@@ -128,19 +137,42 @@ function hear(line) {
   const [verb, ...parts] = line.split("\t");
   switch (verb) {
     case "you":
-      wish = byId("name").value = parts[0];
-      return addNote("You", " are ", parts[0]);
+      if (parts[0] !== known) addNote("You", " are ", parts[0]);
+      known = wish = byId("name").value = parts[0];
+      break;
     case "here":
       byId("here").hidden = false;
       byId("here").textContent = parts[0] === "1" ? "only you here" : `${digits.format(parts[0])} here`;
       break;
-    case "mine": return addLine("mine", "You", parts[0]);
-    case "said": return addLine("said", parts[0], parts[1]);
+    case "mine": return isNew(parts[0]) && addLine("mine", "You", parts[1]);
+    case "said": return isNew(parts[0]) && addLine("said", parts[1], parts[2]);
+    case "load":
+      for (const level of byId("load").elements) level.checked = level.value === parts[0];
+      break;
+    case "network": return showAddress(parts[0]);
     case "came": return addNote(parts[0], " came in");
     case "left": return addNote(parts[0], " left");
     case "named": return addNote(parts[0], " is now ", parts[1]);
-    default: echoed();
   }
+}
+
+/** The name that was told last. A connection that is back has the same, and need not say so. */
+let known;
+
+/** Lines come over the socket, and those that were missed over the stream: each is shown once. */
+const lines = new Set();
+
+function isNew(number) {
+  if (lines.has(number)) return false;
+  lines.add(number);
+  if (lines.size > 2 * LOG_MAX) lines.delete(lines.values().next().value);
+  return true;
+}
+
+function showAddress(url) {
+  const link = element("a", url);
+  link.href = url;
+  byId("where").replaceChildren("Open this page in a second tab, or on your phone: ", link);
 }
 
 /** Text only ever becomes text: nothing that somebody wrote is read as HTML. */
@@ -151,13 +183,17 @@ function element(tag, text) {
   return made;
 }
 
-function addLine(kind, name, text) {
+function addLine(kind, name, text, isMissed = false) {
   const item = document.createElement("li");
   const by = element("b", name);
   const last = byId("log").lastChild;
-  const goesOn = last?.className.startsWith(kind) && last.firstChild.textContent === name;
+  const goesOn = !isMissed && last?.className.startsWith(kind) && last.firstChild.textContent === name;
   item.className = goesOn ? `${kind} more` : kind;
   by.classList.toggle("unseen", goesOn || kind === "mine");
+  if (isMissed) {
+    item.classList.add("missed");
+    by.append(element("small", "missed"));
+  }
   item.append(by, element("span", text));
   addItem(item, kind === "mine");
 }
@@ -208,37 +244,18 @@ byId("rename").onsubmit = (event) => {
   socket.send(`name ${byId("name").value}`);
 };
 
-/* ---- A burst of messages, so that the charts have something to show ---- */
+/* ---- The load that the server puts on itself ---- */
 
-const BURST = 1000;
-let burst;
-
-byId("burst").onclick = () => {
-  burst = { left: BURST, begin: performance.now() };
-  byId("burst").disabled = true;
-  byId("burst-result").textContent = "On their way…";
-  for (let number = 0; number < BURST; number += 1) socket.send(`echo ${number}`);
+byId("load").onchange = ({ target }) => {
+  if (isOpen()) socket.send(`load ${target.value}`);
 };
-
-function echoed() {
-  if (burst === undefined) return;
-  burst.left -= 1;
-  if (burst.left > 0) return;
-  const taken = Math.max(1, Math.round(performance.now() - burst.begin));
-  endBurst(`There and back in ${digits.format(taken)} ms.`);
-  byId("burst").disabled = false;
-}
-
-function endBurst(result) {
-  if (burst === undefined) return;
-  burst = undefined;
-  byId("burst-result").textContent = result;
-}
+byId("load").onsubmit = (event) => event.preventDefault();
 
 /* ---- The charts: server-sent events ---- */
 
-const SAMPLES = 60;
-const SAMPLES_YOUNG = 20;
+/** How much a chart shows, and how little while the server is young, in milliseconds. */
+const SPAN_MAX = 60000;
+const SPAN_MIN = 2000;
 const UNWATCHED_AFTER = 10000;
 
 const threeDigits = (value) => value.toLocaleString("en", { maximumSignificantDigits: 3 });
@@ -250,83 +267,128 @@ function bytes(value) {
   return [threeDigits(value), units[unit]];
 }
 
-/** How each figure is written, as number and unit, and the least that its chart is high. */
+/** The lines of each chart, how a figure is written, as number and unit, and the least that the chart is high. */
 const FIGURES = {
-  connections: { least: 4, write: (value) => [digits.format(value), ""] },
-  messages: { least: 5, write: (value) => [digits.format(value), "/s"] },
-  bytes: { least: 500, write: bytes },
-  // No turn has been timed yet as long as it is zero.
-  turn_ns: { least: 20000, write: (value) => [value === 0 ? "–" : threeDigits(value / 1000), "µs"] },
+  connections: { keys: ["connections"], least: 4, write: (value) => [digits.format(value), ""] },
+  messages: { keys: ["messages"], least: 5, write: (value) => [digits.format(value), "/s"] },
+  bytes: { keys: ["bytes"], least: 500, write: bytes },
+  // The server counts turns by classes, so these are upper bounds.
+  turn: { keys: ["p99", "p50"], least: 0.1, write: (value) => [threeDigits(value), "ms"] },
 };
 
 const charts = [...document.querySelectorAll("[data-figure]")].map((figure) => ({
   ...FIGURES[figure.dataset.figure],
   figure,
-  key: figure.dataset.figure,
   label: figure.querySelector("figcaption").firstChild.data,
-  samples: [],
-  ...shapes(figure.querySelector("svg")),
+  ...shapes(figure.querySelector("svg"), FIGURES[figure.dataset.figure].keys),
 }));
 
-function shapes(svg) {
+function shapes(svg, keys) {
   const make = (name) => {
     const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
     path.setAttribute("class", name);
     svg.append(path);
     return path;
   };
-  make("scale").setAttribute("d", "M0 4H100M0 20.5H100M0 37H100");
-  return { svg, area: make("area"), line: make("line"), dot: make("dot") };
+  const [missed, scale, area] = ["missed", "scale", "area"].map(make);
+  scale.setAttribute("d", "M0 4H100M0 20.5H100M0 37H100");
+  return { svg, missed, area, lines: keys.map((key) => make(`line ${key}`)) };
 }
 
-function addSample(chart, value) {
-  chart.samples.push(value);
-  if (chart.samples.length > SAMPLES) chart.samples.shift();
-  const [number, unit] = chart.write(value);
-  chart.figure.querySelector("b").textContent = number;
-  chart.figure.querySelector(".value span").textContent = unit;
-  draw(chart);
+/** What the charts show: figures with the server's time in milliseconds, the newest last. */
+let samples = [];
+/** Figures that are not newer were missed, and are sent now. */
+let backAt = 0;
+
+function addSamples(added) {
+  const last = samples.at(-1)?.at ?? -1;
+  // A server that was started anew begins its time anew.
+  if (added.length > 0 && added.at(-1).at < last) samples = [];
+  samples.push(...added.filter(({ at }) => at > (samples.at(-1)?.at ?? -1)));
+  samples = samples.filter(({ at }) => samples.at(-1).at - at <= SPAN_MAX);
+  if (samples.length > 1) charts.forEach(draw);
 }
 
-/**
- * The newest sample is at the right. A young chart is drawn wider, so that there is something to see soon. The topmost
- * line of the scale is the highest sample, or the least height.
- */
-function draw({ figure, samples, least, write, label, svg, area, line, dot }) {
-  const lowest = Math.min(...samples);
-  const highest = Math.max(...samples);
+/** The newest figures are at the right, where it says "now". The topmost line of the scale is the highest of them. */
+function draw({ figure, keys, least, write, label, svg, missed, area, lines }) {
+  const [from, to] = [samples[0].at, samples.at(-1).at];
+  const span = Math.min(SPAN_MAX, Math.max(SPAN_MIN, to - from));
+  const known = samples.filter((sample) => sample[keys[0]] !== null);
+  const values = known.map((sample) => sample[keys[0]]);
+  const highest = Math.max(least, ...values);
   const inWords = (value) => write(value).join(" ").trim();
-  const steps = Math.max(samples.length, SAMPLES_YOUNG) - 1;
-  const x = (index) => (97 * (steps - samples.length + 1 + index)) / steps;
-  const y = (value) => 37 - (33 * value) / Math.max(highest, least);
-  const points = samples.map((value, index) => `${x(index).toFixed(2)} ${y(value).toFixed(2)}`);
-  line.setAttribute("d", `M${points.join("L")}`);
-  area.setAttribute("d", `M${x(0).toFixed(2)} 37L${points.join("L")}V37Z`);
-  dot.setAttribute("d", `M${points.at(-1)}h.01`);
-  figure.querySelector("figcaption span").textContent = `max ${inWords(highest)}`;
-  svg.setAttribute("aria-label", `${label}: from ${inWords(lowest)} to ${inWords(highest)}`);
+  const x = ({ at }) => (100 * (1 - (to - at) / span)).toFixed(2);
+  const y = (value) => (37 - (33 * value) / highest).toFixed(2);
+  const points = (key) => known.map((sample) => `${x(sample)} ${y(sample[key])}`).join("L");
+  if (known.length > 0) {
+    keys.forEach((key, number) => lines[number].setAttribute("d", `M${points(key)}`));
+    area.setAttribute("d", `M${x(known[0])} 37L${points(keys[0])}L${x(known.at(-1))} 37Z`);
+    const newest = keys.toReversed().map((key) => write(known.at(-1)[key]));
+    figure.querySelector("b").textContent = newest.map(([number]) => number).join(" · ");
+    figure.querySelector(".value span").textContent = newest[0][1];
+    figure.querySelector("figcaption span").textContent = `max ${inWords(Math.max(...values))}`;
+    svg.setAttribute("aria-label", `${label}: from ${inWords(Math.min(...values))} to ${inWords(Math.max(...values))}`);
+  }
+  const shaded = samples.map((sample, number) => [samples[number - 1] ?? sample, sample]);
+  const bands = shaded.filter(([, sample]) => sample.isMissed);
+  missed.setAttribute("d", bands.map(([before, sample]) => `M${x(before)} 4H${x(sample)}V37H${x(before)}Z`).join(""));
+  figure.querySelector(".axis span").textContent = `${Math.round(span / 1000)} s ago`;
 }
 
 let figures;
 let unwatched;
+/** The id of the last event: a new stream goes on behind it. */
+let lastId = "";
 
-/** The browser comes back by itself when the stream is lost, unless it was told that there is none. */
 function watch() {
   clearTimeout(unwatched);
   if (figures !== undefined && figures.readyState !== EventSource.CLOSED) return;
-  figures = new EventSource("figures");
-  figures.addEventListener("figures", ({ data }) => {
+  figures = new EventSource(lastId === "" ? "figures" : `figures?after=${lastId}`);
+  const on = (name, hear) => figures.addEventListener(name, (event) => {
+    lastId = event.lastEventId || lastId;
+    setStale(false);
+    hear(event.data);
+  });
+  on("past", (data) => addSamples(JSON.parse(data)));
+  on("back", (data) => { backAt = Number(data); });
+  on("figures", (data) => {
     const sample = JSON.parse(data);
-    for (const chart of charts) addSample(chart, sample[chart.key]);
+    addSamples([{ ...sample, isMissed: sample.at <= backAt }]);
+  });
+  // Live lines come over the socket as well, and sooner or later than here: those that were missed only here.
+  on("said", (data) => {
+    const [number, name, text] = data.split("\t");
+    if ((wasAway() || !isOpen()) && isNew(number)) addLine("said", name, text, true);
+  });
+  // The history does not reach back so far, or the server was started anew.
+  on("resync", () => {
+    unwatch();
+    lastId = "";
+    watch();
   });
   figures.onerror = () => {
+    setStale(true);
     if (figures.readyState === EventSource.CLOSED) unwatched = setTimeout(watch, PAUSE_MAX);
   };
 }
 
+function unwatch() {
+  clearTimeout(unwatched);
+  figures?.close();
+  setStale(true);
+}
+
+/** Whether what comes is still what was missed: the first new figures say that it is over. */
+const wasAway = () => backAt > (samples.at(-1)?.at ?? 0);
+
+function setStale(isStale) {
+  byId("stale").hidden = !isStale;
+  byId("charts").dataset.stale = isStale;
+}
+
 // A browser has six connections for all tabs of a server, and each stream takes one: who does not look gives it back.
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden) unwatched = setTimeout(() => figures.close(), UNWATCHED_AFTER);
+  if (document.hidden) unwatched = setTimeout(unwatch, UNWATCHED_AFTER);
   else watch();
 });
 
@@ -355,4 +417,3 @@ byId("late").onsubmit = async (event) => {
 };
 
 connect();
-watch();
