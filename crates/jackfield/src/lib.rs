@@ -67,8 +67,8 @@ mod web;
 
 pub use client::{
     BodyPlan, Client, ClientFactory, Connection, Control, EventStream, Exchange, HeartbeatAction, IntoClient,
-    LateUpgrade, Raw, Reactor, Refuse, Reply, ReplyStream, ResponseBuilder, ResponseStream, ResponseTarget,
-    Setup, TimerId, Upgrade, WebSocket, last_event_id,
+    LateUpgrade, MessageKind, MessageWriter, Raw, Reactor, Refuse, Reply, ReplyStream, ResponseBuilder,
+    ResponseStream, ResponseTarget, Setup, TimerId, Upgrade, WebSocket, last_event_id,
 };
 #[cfg(feature = "deflate")]
 pub use config::{Deflate, DeflateMode};

@@ -2,9 +2,12 @@
 
 use crate::client::connection::Connection;
 use crate::client::context::context;
+use crate::client::message_writer::{MessageKind, MessageWriter};
 use crate::config::Heartbeat;
 use crate::links::Protocol;
 use crate::message::{Content, Publication, Sent};
+use jackfield_proto::websocket::Opcode;
+use std::io::Read;
 
 /// A WebSocket, in one of its callbacks.
 ///
@@ -75,6 +78,45 @@ impl WebSocket<'_> {
         }
     }
 
+    /// Begins a message that is sent in fragments. Control frames go out between them; other messages for this connection wait
+    /// for its end, and count towards its backlog. Nothing of it is compressed. `None`: the connection is closing, or another
+    /// such message has not ended.
+    ///
+    /// ```
+    /// use jackfield::{MessageKind, WebSocket};
+    ///
+    /// fn answer(socket: &mut WebSocket<'_>, lines: &[String]) {
+    ///     let Some(mut message) = socket.begin(MessageKind::Text) else { return };
+    ///     for line in lines {
+    ///         message.write(line);
+    ///     }
+    ///     message.finish();
+    /// }
+    /// ```
+    pub fn begin(&mut self, kind: MessageKind) -> Option<MessageWriter<'_>> {
+        let Connection { id, wires, links } = &mut self.connection;
+        let begun = links.begin_fragments(wires, *id, opcode(kind), None);
+        begun.is_accepted().then(|| MessageWriter { connection: self.connection.reborrow() })
+    }
+
+    /// The message that was begun and has not ended, unless it comes out of a reader.
+    pub fn writer(&mut self) -> Option<MessageWriter<'_>> {
+        let link = &self.links.table[self.id.slot()];
+        let fragments = link.extra.as_ref()?.fragments.as_ref()?;
+        fragments.reader.is_none().then(|| MessageWriter { connection: self.connection.reborrow() })
+    }
+
+    /// Sends what a reader gives as one message, in frames of at most 16 KiB, the next ones when the connection has drained:
+    /// so no more than a few of them are in memory. It is read on the reactor's thread, and must not block. Other messages
+    /// wait as with [`WebSocket::begin`]. A reader that fails closes the connection with 1011; a text that is not UTF-8 is
+    /// for the peer to find. `Full`, and nothing sent: another message in fragments has not ended.
+    #[doc(alias = "SendFile")]
+    #[doc(alias = "WSSendBinaryStream")]
+    pub fn send_reader(&mut self, kind: MessageKind, reader: impl Read + 'static) -> Sent {
+        let Connection { id, wires, links } = &mut self.connection;
+        links.begin_fragments(wires, *id, opcode(kind), Some(Box::new(reader)))
+    }
+
     /// The subprotocol that a server has chosen, on a WebSocket that this side has begun: one of
     /// [`Outgoing::subprotocol`](crate::Outgoing::subprotocol), or none. On one that came in it is what
     /// [`Upgrade::choose`](crate::Upgrade::choose) was told, and not kept here.
@@ -90,6 +132,13 @@ impl WebSocket<'_> {
     pub fn set_heartbeat(&mut self, heartbeat: Heartbeat) {
         let Connection { id, wires, links } = &mut self.connection;
         links.set_own_heartbeat(wires, *id, heartbeat);
+    }
+}
+
+fn opcode(kind: MessageKind) -> Opcode {
+    match kind {
+        MessageKind::Text => Opcode::Text,
+        MessageKind::Binary => Opcode::Binary,
     }
 }
 

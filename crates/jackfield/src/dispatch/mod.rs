@@ -151,6 +151,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         }
         self.links.resume(wires, id);
         self.links.pull_on(wires, id);
+        self.links.pull_fragments(wires, id);
         self.with_client(wires, id, Callback::Drain, |client, connection| client.on_drain(connection));
     }
 
@@ -171,6 +172,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
             self.run_ticks(wires);
         }
         self.links.replay_on(wires);
+        self.links.pull_fragments_on(wires);
         self.links.drain_on(wires);
         self.links.halt_if_drained(wires);
     }
@@ -200,7 +202,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
             self.never_begun(wires, id, reason);
         }
         let link = std::mem::take(self.links.link(id));
-        self.links.compressors.end(link.protocol.compression());
+        self.links.forget(&link);
         match link.admission {
             Admission::Uncounted => {}
             _ if planted(36) => {}

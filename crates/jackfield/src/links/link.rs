@@ -5,6 +5,7 @@ use crate::disconnect::Reason;
 use crate::links::asks::Asks;
 use crate::links::bucket::Bucket;
 use crate::links::compression::OwnDeflater;
+use crate::links::fragments::Fragments;
 use crate::links::opening::Opening;
 use crate::links::protocol::Protocol;
 use crate::links::record::ExchangeRecord;
@@ -87,6 +88,8 @@ pub(crate) struct Extra {
     pub(crate) exchange: Option<Box<ExchangeRecord>>,
     /// The body of the answer that is pulled when this has drained, and its exchange.
     pub(crate) source: Option<(u32, Box<dyn Source>)>,
+    /// The message that is being sent in fragments.
+    pub(crate) fragments: Option<Box<Fragments>>,
     /// Its own compressor, once it was needed.
     pub(crate) deflater: Option<Box<OwnDeflater>>,
 }
@@ -106,6 +109,7 @@ impl Extra {
             self.heartbeat.as_ref().map_or(0, |own| ARC_BYTES + size_of_val(&**own) + own.payload.capacity());
         let exchange = self.exchange.as_ref().map_or(0, |record| record.heap_bytes());
         let deflater = self.deflater.as_ref().map_or(0, |own| own.heap_bytes());
+        let fragments = self.fragments.as_ref().map_or(0, |fragments| fragments.heap_bytes());
         let topics = self.topics.capacity() * size_of::<Subscription>() + self.topics_bytes;
         let opening = self.opening.as_ref().map_or(0, |opening| opening.heap_bytes());
         let chosen = self.subprotocol.as_ref().map_or(0, |name| name.len());
@@ -121,6 +125,7 @@ impl Extra {
             + heartbeat
             + exchange
             + deflater
+            + fragments
     }
 }
 

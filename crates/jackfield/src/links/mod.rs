@@ -16,6 +16,7 @@ mod drain;
 mod enforce;
 mod exchange;
 mod fan_out;
+mod fragments;
 mod leave;
 mod link;
 mod masks;
@@ -92,6 +93,10 @@ pub(crate) struct Links {
     /// By socket, what is done with requests before their clients see them.
     asks: Box<[Asks]>,
     pub(crate) compressors: Compressors,
+    /// Connections in the middle of a message that is sent in fragments.
+    fragmenting: usize,
+    /// Those of them whose readers go on in the next turn.
+    pulling: Vec<ConnectionId>,
     /// A shorter message is encoded at once: it is neither compressed nor written from where it lies.
     pub(crate) short_bytes: usize,
     pub(crate) reactor: usize,
@@ -139,6 +144,8 @@ impl Links {
             overload,
             asks,
             compressors,
+            fragmenting: 0,
+            pulling: Vec::new(),
             short_bytes,
             reactor,
             scratch: Vec::new(),

@@ -7,6 +7,7 @@ mod backlog;
 #[cfg_attr(not(feature = "deflate"), path = "no_deflate.rs")]
 mod deflate;
 mod events;
+mod fragments;
 mod publish;
 mod send;
 mod stream;

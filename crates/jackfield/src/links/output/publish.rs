@@ -123,7 +123,7 @@ impl Links {
         let is_deflated = to.is_long && compressors.append(content, scratch);
         let (frame, rest) = scratch.split_at(frame_end);
         let (event, deflated) = rest.split_at(event_end - frame_end);
-        self.append_to_each(wires, to, compressors, true, |look, outbox, masks| {
+        self.append_to_each(wires, to, content, compressors, true, |look, outbox, masks| {
             let bytes = match look.form {
                 Form::Masked => return content.encode_masked(masks.mask(), outbox.tail()),
                 Form::Frame if look.is_deflated && is_deflated => Some(deflated),
@@ -146,7 +146,7 @@ impl Links {
     ) -> usize {
         let (mut frame, mut event) = (None, None);
         let deflated = if to.is_long { compressors.share(content) } else { None };
-        self.append_to_each(wires, to, compressors, false, |look, outbox, masks| {
+        self.append_to_each(wires, to, content, compressors, false, |look, outbox, masks| {
             let shared = match look.form {
                 Form::Masked => return content.encode_masked(masks.mask(), outbox.tail()),
                 Form::Frame if look.is_deflated && deflated.is_some() => &deflated,
@@ -169,13 +169,14 @@ impl Links {
         &mut self,
         wires: &mut Wires,
         to: To,
+        content: Content<'_>,
         compressors: &Compressors,
         may_go_on: bool,
         mut append: impl FnMut(Look, &mut Outbox, &mut Masks) -> bool,
     ) -> usize {
         let To { place, but, is_long } = to;
         self.end_fan_out(wires);
-        let high = wires.limits().outbox_bytes_high;
+        let (high, holds) = (wires.limits().outbox_bytes_high, self.fragmenting > 0);
         // The policy for a slow member needs all of the links, and changes no membership.
         let members = self.topics.lend_members(place);
         wires.stats().visits.add(members.len() as u64);
@@ -187,6 +188,13 @@ impl Links {
             if id == but {
                 is_even &= wires.outbox(id).is_some_and(|outbox| outbox.queued() < high);
                 continue;
+            }
+            if holds {
+                if let Some(sent) = self.hold_back(wires, id, content, true) {
+                    is_even = false;
+                    count += usize::from(sent.is_accepted());
+                    continue;
+                }
             }
             let outbox = match wires.gathering(id) {
                 Some(outbox) if outbox.queued() < high => outbox,

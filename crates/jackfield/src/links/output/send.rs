@@ -83,6 +83,11 @@ impl Links {
 
     #[inline(never)]
     fn send_large_frame(&mut self, wires: &mut Wires, id: ConnectionId, message: Message<'_>) -> Sent {
+        if self.fragmenting > 0 {
+            if let Some(sent) = self.hold_back(wires, id, Content::Message(message), false) {
+                return sent;
+            }
+        }
         if let Some(sent) = self.send_deflated(wires, id, message) {
             return sent;
         }
@@ -98,6 +103,11 @@ impl Links {
     #[cold]
     #[inline(never)]
     pub(crate) fn send_masked(&mut self, wires: &mut Wires, id: ConnectionId, content: Content<'_>) -> Sent {
+        if self.fragmenting > 0 {
+            if let Some(sent) = self.hold_back(wires, id, content, false) {
+                return sent;
+            }
+        }
         let mask = self.masks.mask();
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
@@ -127,6 +137,11 @@ impl Links {
         prepared: &Prepared,
         form: Form,
     ) -> Sent {
+        if self.fragmenting > 0 && form == Form::Frame {
+            if let Some(sent) = self.hold_back(wires, id, Content::Prepared(prepared), false) {
+                return sent;
+            }
+        }
         if let Some(deflated) = self.deflated(id, prepared).filter(|_| form == Form::Frame) {
             return self.send_shared(wires, id, deflated);
         }

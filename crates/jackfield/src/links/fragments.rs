@@ -1,0 +1,30 @@
+//! A WebSocket message that is being sent in fragments.
+
+use jackfield_proto::websocket::Opcode;
+use std::fmt;
+use std::io::Read;
+
+/// A WebSocket message that is being sent in fragments, and what waits for its end.
+pub(crate) struct Fragments {
+    /// Text or binary.
+    pub(crate) kind: Opcode,
+    /// Its first frame was sent.
+    pub(crate) has_begun: bool,
+    /// Whole messages, as frames.
+    pub(crate) waiting: Vec<u8>,
+    /// Where the rest of the message comes from.
+    pub(crate) reader: Option<Box<dyn Read>>,
+}
+
+impl Fragments {
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let reader = self.reader.as_ref().map_or(0, |reader| size_of_val(&**reader));
+        size_of::<Self>() + self.waiting.capacity() + reader
+    }
+}
+
+impl fmt::Debug for Fragments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fragments").field("waiting", &self.waiting.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,215 @@
+//! A message in fragments: piece by piece from its sender, or pulled out of a reader as its connection drains. Other
+//! messages for the same connection wait for its end; control frames don't (RFC 6455, section 5.4).
+
+use crate::disconnect::Reason;
+use crate::links::Links;
+use crate::links::fragments::Fragments;
+use crate::links::link::Link;
+use crate::message::{Content, Form, Sent};
+use jackfield_proto::websocket::{Message, Opcode, encode_frame, encode_masked};
+use jackfield_reactor::{ConnectionId, WRITE_THROUGH_BYTES_MIN, Wires};
+use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// A reader's piece, which becomes one frame.
+const PIECE_BYTES: usize = 16 << 10;
+
+/// Pieces that one connection may take out of its reader in a turn.
+const PIECES_PER_TURN: usize = 4;
+
+impl Links {
+    /// Begins a message in fragments. What was not accepted has begun none: `Full` says that another one has not ended.
+    pub(crate) fn begin_fragments(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        kind: Opcode,
+        reader: Option<Box<dyn Read>>,
+    ) -> Sent {
+        if !wires.is_open(id) {
+            return Sent::Gone;
+        }
+        if !matches!(self.link(id).protocol.form(), Some(Form::Frame | Form::Masked)) {
+            return Sent::Unfit;
+        }
+        if self.link(id).extra().fragments.is_some() {
+            return Sent::Full;
+        }
+        self.end_fan_out(wires);
+        let fragments = Fragments { kind, has_begun: false, waiting: Vec::new(), reader };
+        self.link(id).extra().fragments = Some(Box::new(fragments));
+        self.count_fragmenting(1);
+        self.charge(wires, id);
+        self.pull_fragments(wires, id);
+        Sent::Queued
+    }
+
+    /// Sends a fragment of the message that has begun, which must be of its kind. An empty one is none.
+    pub(crate) fn send_fragment(&mut self, wires: &mut Wires, id: ConnectionId, part: Message<'_>) -> Sent {
+        let Some(fragments) = self.fragments(id) else { return Sent::Gone };
+        let is_text = matches!(part, Message::Text(_));
+        match is_text == (fragments.kind == Opcode::Text) {
+            true if part.is_empty() => Sent::Queued,
+            true => self.send_frame_of_message(wires, id, part.as_bytes(), false),
+            false => Sent::Unfit,
+        }
+    }
+
+    /// Ends the message, and sends what has waited for that.
+    pub(crate) fn end_fragments(&mut self, wires: &mut Wires, id: ConnectionId) -> Sent {
+        if self.fragments(id).is_none() {
+            return Sent::Gone;
+        }
+        let sent = self.send_frame_of_message(wires, id, &[], true);
+        if !sent.is_accepted() {
+            return sent;
+        }
+        let Some(fragments) = self.link(id).extra().fragments.take() else { return Sent::Gone };
+        self.count_fragmenting(-1);
+        if let Some(outbox) = wires.outbox(id) {
+            // It was taken when it came.
+            outbox.tail().extend_from_slice(&fragments.waiting);
+            if outbox.queued() > wires.limits().outbox_bytes_high {
+                Self::relieve(wires, id);
+            }
+        }
+        self.charge(wires, id);
+        sent
+    }
+
+    /// Keeps a whole message back while another one is being sent in fragments. `None`: there is none.
+    #[cold]
+    pub(super) fn hold_back(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        content: Content<'_>,
+        is_published: bool,
+    ) -> Option<Sent> {
+        let waiting = self.fragments(id)?.waiting.len();
+        let Some(counted) = wires.outbox(id).map(|outbox| outbox.counted()) else { return Some(Sent::Gone) };
+        if counted + waiting >= wires.limits().outbox_bytes_max {
+            self.overflow(wires, id, is_published);
+            return Some(Sent::Full);
+        }
+        let mask = self.mask_for(id);
+        let waiting = &mut self.fragments(id)?.waiting;
+        let is_taken = match mask {
+            Some(mask) => content.encode_masked(mask, waiting),
+            None => content.encode(Form::Frame, waiting),
+        };
+        if !is_taken {
+            return Some(Sent::Unfit);
+        }
+        self.metrics.messages_out.add(1);
+        self.charge(wires, id);
+        Some(Sent::Queued)
+    }
+
+    /// A connection has ended, with this link.
+    pub(crate) fn forget(&mut self, link: &Link) {
+        self.compressors.end(link.protocol.compression());
+        if link.extra.as_ref().is_some_and(|extra| extra.fragments.is_some()) {
+            self.count_fragmenting(-1);
+        }
+    }
+
+    /// Goes on with the connections whose readers have had their part of the last turn.
+    pub(crate) fn pull_fragments_on(&mut self, wires: &mut Wires) {
+        for id in std::mem::take(&mut self.pulling) {
+            if wires.is_open(id) {
+                self.pull_fragments(wires, id);
+            }
+        }
+    }
+
+    /// Takes the next pieces out of a connection's reader, if it has one and is not congested.
+    pub(crate) fn pull_fragments(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let Some(mut reader) = self.fragments(id).and_then(|fragments| fragments.reader.take()) else {
+            return;
+        };
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.resize(PIECE_BYTES, 0);
+        let mut pieces = PIECES_PER_TURN;
+        let is_over = loop {
+            if !wires.is_open(id) {
+                break true;
+            }
+            if wires.is_congested(id) || pieces == 0 {
+                break false;
+            }
+            pieces -= 1;
+            match self.read_piece(id, &mut *reader, &mut scratch) {
+                Ok(0) => {
+                    self.end_fragments(wires, id);
+                    break true;
+                }
+                Ok(bytes) => {
+                    self.send_frame_of_message(wires, id, &scratch[..bytes], false);
+                }
+                Err(error) => {
+                    log::error!("{id}: a message could not be read to its end: {error}");
+                    self.close_with(wires, id, 1011, "");
+                    break true;
+                }
+            }
+        };
+        self.keep_scratch(scratch);
+        if let Some(fragments) = self.fragments(id).filter(|_| !is_over) {
+            fragments.reader = Some(reader);
+            if !wires.is_congested(id) {
+                self.pulling.push(id);
+                wires.go_on_next_turn();
+            }
+        }
+    }
+
+    /// One read. A panic of the reader is its connection's only.
+    fn read_piece(&mut self, id: ConnectionId, reader: &mut dyn Read, piece: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match catch_unwind(AssertUnwindSafe(|| reader.read(piece))) {
+                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(read) => return read.map(|bytes| bytes.min(piece.len())),
+                Err(payload) => {
+                    self.metrics.panics.add(1);
+                    self.settings.observer.on_panic(id, &*payload);
+                    return Err(io::Error::other(Reason::Panic.to_string()));
+                }
+            }
+        }
+    }
+
+    fn send_frame_of_message(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        payload: &[u8],
+        fin: bool,
+    ) -> Sent {
+        let mask = self.mask_for(id);
+        let Some(fragments) = self.fragments(id) else { return Sent::Gone };
+        let opcode = if fragments.has_begun { Opcode::Continuation } else { fragments.kind };
+        let mut frame = Vec::with_capacity(14 + payload.len().min(WRITE_THROUGH_BYTES_MIN));
+        match mask {
+            Some(mask) => encode_masked(opcode, fin, payload, mask, &mut frame),
+            None => encode_frame(opcode, fin, payload, &mut frame),
+        }
+        let sent = self.send_bytes(wires, id, &[], &frame);
+        if let Some(fragments) = self.fragments(id).filter(|_| sent.is_accepted()) {
+            fragments.has_begun = true;
+        }
+        sent
+    }
+
+    fn fragments(&mut self, id: ConnectionId) -> Option<&mut Fragments> {
+        self.link(id).extra.as_mut()?.fragments.as_deref_mut()
+    }
+
+    /// While a message is being sent in fragments anywhere, no message takes the short way.
+    fn count_fragmenting(&mut self, change: isize) {
+        self.fragmenting = self.fragmenting.saturating_add_signed(change);
+        let message_bytes_min = self.compressors.message_bytes_min();
+        self.short_bytes =
+            if self.fragmenting > 0 { 0 } else { message_bytes_min.min(WRITE_THROUGH_BYTES_MIN) };
+    }
+}
