@@ -70,6 +70,8 @@ pub use client::{
     LateUpgrade, MessageKind, MessageWriter, Raw, Reactor, Refuse, Reply, ReplyStream, ResponseBuilder,
     ResponseStream, ResponseTarget, Setup, TimerId, Upgrade, WebSocket, last_event_id,
 };
+#[cfg(feature = "tls")]
+pub use config::Host;
 #[cfg(feature = "deflate")]
 pub use config::{Deflate, DeflateMode};
 pub use config::{Heartbeat, LimitRow, Limits, Listener, OnRateExceeded, Outgoing, Rate};

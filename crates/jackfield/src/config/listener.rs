@@ -2,13 +2,15 @@
 
 use crate::config::changes::Changes;
 use crate::config::defences::{concerns, is_server_wide};
+#[cfg(feature = "tls")]
+use crate::config::host::Host;
 use crate::config::limits::Limits;
 use crate::config::network::Networks;
 use crate::config::place::Place;
 use crate::config::speaks::Speaks;
 use crate::config::table::LimitRow;
 #[cfg(feature = "tls")]
-use crate::config::tls::{self, Tls};
+use crate::config::tls::{self, Certificates};
 use jackfield_reactor::ListenOptions;
 #[cfg(any(unix, feature = "tls"))]
 use std::path::PathBuf;
@@ -31,7 +33,12 @@ pub struct Listener {
     pub(crate) requires_proxy: bool,
     pub(crate) reads_forwarded: bool,
     #[cfg(feature = "tls")]
-    pub(crate) tls: Option<Tls>,
+    pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
+    /// Hosts with certificates in files.
+    #[cfg(feature = "tls")]
+    pub(crate) hosts: Vec<Host>,
+    #[cfg(feature = "tls")]
+    pub(crate) is_strict: bool,
 }
 
 /// What is special to one listener.
@@ -52,6 +59,9 @@ pub(crate) struct ListenerSettings {
     pub(crate) reads_forwarded: bool,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
+    /// The certificates of that, if they come from files.
+    #[cfg(feature = "tls")]
+    pub(crate) certificates: Option<Arc<Certificates>>,
 }
 
 impl Listener {
@@ -110,6 +120,10 @@ impl Listener {
             reads_forwarded: false,
             #[cfg(feature = "tls")]
             tls: None,
+            #[cfg(feature = "tls")]
+            hosts: Vec::new(),
+            #[cfg(feature = "tls")]
+            is_strict: false,
         }
     }
 
@@ -278,7 +292,7 @@ impl Listener {
     #[doc(alias = "SslContext")]
     #[must_use]
     pub fn tls(mut self, certificates: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
-        self.tls = Some(Tls::Files { certificates: certificates.into(), key: key.into() });
+        self.hosts.push(Host::default_of(certificates.into(), key.into()));
         self
     }
 
@@ -286,7 +300,26 @@ impl Listener {
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls_config(mut self, config: Arc<rustls::ServerConfig>) -> Self {
-        self.tls = Some(Tls::Config(config));
+        self.tls = Some(config);
+        self
+    }
+
+    /// TLS below whatever is spoken, with the certificates of this host for those who ask for one of its names. Who asks for
+    /// none of them is shown those of [`Listener::tls`], or else of the first host. May be repeated. The files are read
+    /// when the server is bound, and again by [`Handle::reload_tls`](crate::Handle::reload_tls).
+    #[cfg(feature = "tls")]
+    #[doc(alias = "SNI")]
+    #[must_use]
+    pub fn host(mut self, host: Host) -> Self {
+        self.hosts.push(host);
+        self
+    }
+
+    /// Whether the handshake of a peer fails that asks for a name of no host, or for none. Default: no.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn strict_sni(mut self, is_strict: bool) -> Self {
+        self.is_strict = is_strict;
         self
     }
 
@@ -301,9 +334,9 @@ impl Listener {
         let misplaced = misplaced(server, &limits, self.speaks);
         faults.extend(wrong.chain(misplaced).map(|fault| format!("listener `{}`: {fault}", self.place)));
         #[cfg(feature = "tls")]
-        let tls = self.tls.as_ref().map(tls::load).transpose().unwrap_or_else(|fault| {
-            faults.push(fault);
-            None
+        let (tls, certificates) = self.load_tls().unwrap_or_else(|wrong| {
+            faults.extend(wrong);
+            (None, None)
         });
         let proxies = Networks::parse_all(&self.proxies).unwrap_or_else(|wrong| {
             faults.extend(wrong);
@@ -324,7 +357,26 @@ impl Listener {
             reads_forwarded: self.reads_forwarded,
             #[cfg(feature = "tls")]
             tls,
+            #[cfg(feature = "tls")]
+            certificates,
         })
+    }
+
+    /// The configuration of TLS, and its certificates if they come from files.
+    #[cfg(feature = "tls")]
+    #[expect(clippy::type_complexity, reason = "it is taken apart at once")]
+    fn load_tls(
+        &self,
+    ) -> Result<(Option<Arc<rustls::ServerConfig>>, Option<Arc<Certificates>>), Vec<String>> {
+        match &self.tls {
+            Some(_) if !self.hosts.is_empty() => Err(vec![format!(
+                "`{}` has a ready configuration of TLS and hosts: give one of them",
+                self.place
+            )]),
+            Some(config) => Ok((Some(config.clone()), None)),
+            None if self.hosts.is_empty() => Ok((None, None)),
+            None => tls::load(&self.hosts, self.is_strict).map(|(config, all)| (Some(config), Some(all))),
+        }
     }
 
     fn faults(&self) -> Vec<String> {
@@ -392,6 +444,8 @@ impl ListenerSettings {
             reads_forwarded: false,
             #[cfg(feature = "tls")]
             tls: None,
+            #[cfg(feature = "tls")]
+            certificates: None,
         })
     }
 

@@ -10,6 +10,8 @@ mod defences;
 #[cfg(feature = "deflate")]
 mod deflate;
 mod heartbeat;
+#[cfg(feature = "tls")]
+mod host;
 mod limits;
 mod listener;
 mod network;
@@ -28,6 +30,8 @@ pub(crate) use defences::{DEFENCES, On};
 #[cfg(feature = "deflate")]
 pub use deflate::{Deflate, DeflateMode};
 pub use heartbeat::Heartbeat;
+#[cfg(feature = "tls")]
+pub use host::Host;
 pub use limits::Limits;
 pub use listener::Listener;
 pub(crate) use listener::ListenerSettings;
@@ -37,3 +41,5 @@ pub(crate) use place::Place;
 pub use rate::{OnRateExceeded, Rate};
 pub(crate) use speaks::Speaks;
 pub use table::LimitRow;
+#[cfg(feature = "tls")]
+pub(crate) use tls::Certificates;

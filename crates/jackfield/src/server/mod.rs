@@ -60,6 +60,8 @@ impl Server {
         }
         let listeners = settings.listeners[..addrs.len()].iter().map(|listener| listener.number).collect();
         let handle = Handle::new(remotes.into(), listeners, broker, Pool::new(settings.offload_threads));
+        #[cfg(feature = "tls")]
+        handle.keep_certificates(&settings.listeners);
         handle.start_broker(&settings.observer);
         Ok(Self {
             settings: Arc::new(settings),

@@ -80,6 +80,8 @@ impl Handle {
             listeners,
             outgoing: AtomicUsize::new(0),
             look_ups: LookUps::default(),
+            #[cfg(feature = "tls")]
+            certificates: std::sync::OnceLock::new(),
             of_listeners,
             signalled,
             state,

@@ -22,6 +22,8 @@ mod prometheus;
 mod publish;
 mod pull;
 mod quota;
+#[cfg(feature = "tls")]
+mod reload;
 mod remote;
 mod roster;
 mod settings;
@@ -72,6 +74,9 @@ pub(crate) struct Shared {
     /// Connections that this side has begun, of all reactors.
     pub(crate) outgoing: AtomicUsize,
     pub(crate) look_ups: LookUps,
+    /// Certificates that come from files, once the server is bound.
+    #[cfg(feature = "tls")]
+    pub(crate) certificates: std::sync::OnceLock<Vec<Arc<crate::config::Certificates>>>,
     /// Connections of each listener.
     of_listeners: Box<[AtomicUsize]>,
     /// A signal asked for the end. The reactor that it wakes shuts the others down too.

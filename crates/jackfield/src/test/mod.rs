@@ -194,6 +194,8 @@ impl TestServer {
             seed: Some(0),
         };
         handle.start_broker(&settings.observer);
+        #[cfg(feature = "tls")]
+        handle.keep_certificates(&settings.listeners);
         let mut setup = Setup::new(0, handle.clone());
         let factory = Closure(maker(&mut setup));
         let mut service = Dispatcher::new(setup, factory, Arc::new(settings));

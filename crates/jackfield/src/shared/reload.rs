@@ -1,0 +1,49 @@
+//! New certificates without a restart.
+
+use crate::config::ListenerSettings;
+use crate::shared::handle::Handle;
+use std::sync::Arc;
+
+impl Handle {
+    /// Reads the certificates and keys of all listeners once more, from the files that [`Listener::tls`](crate::Listener::tls)
+    /// and [`Host`](crate::Host) name. New handshakes are shown what was read; connections that are open go on with what they
+    /// have. It reads files, so that it belongs on a thread that may wait.
+    ///
+    /// ```no_run
+    /// use jackfield::Handle;
+    ///
+    /// fn renewed(handle: &Handle) {
+    ///     if let Err(faults) = handle.reload_tls() {
+    ///         eprintln!("the old certificates stay: {}", faults.join("; "));
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Everything that is wrong with any of the files, such as a key that does not belong to its certificate. Then nothing
+    /// changes, for no listener.
+    #[doc(alias = "RecheckSslCerts")]
+    pub fn reload_tls(&self) -> Result<(), Vec<String>> {
+        let all = self.shared().certificates.get().map_or(&[][..], |all| all);
+        let (mut loaded, mut faults) = (Vec::new(), Vec::new());
+        for certificates in all {
+            match certificates.read() {
+                Ok(read) => loaded.push((Arc::clone(certificates), read)),
+                Err(wrong) => faults.extend(wrong),
+            }
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        loaded.into_iter().for_each(|(certificates, read)| certificates.show(read));
+        Ok(())
+    }
+
+    /// What can be read anew. Each address of a name has the same.
+    pub(crate) fn keep_certificates(&self, listeners: &[ListenerSettings]) {
+        let mut all: Vec<_> = listeners.iter().filter_map(|listener| listener.certificates.clone()).collect();
+        all.dedup_by(|one, other| Arc::ptr_eq(one, other));
+        // A server is bound once.
+        let _ = self.shared().certificates.set(all);
+    }
+}
