@@ -5,7 +5,7 @@ use crate::compare::args::{COMPARE, Compare};
 use crate::fuzz::args::{FUZZ, Fuzz, SIM, Sim};
 use crate::growth::args::{GROWTH, Growth, World};
 use crate::launch::Launch;
-use crate::load::args::Mode;
+use crate::load::args::{Mode, PLAN, PlanFile};
 use crate::reactors::args::{REACTORS, Reactors};
 use crate::serve::Serve;
 use clap::builder::styling::{AnsiColor, Styles};
@@ -49,6 +49,9 @@ pub(crate) enum Command {
 pub(crate) enum Bench {
     #[command(flatten)]
     Load(Mode),
+    /// HTTP requests as a file plans them: in stages, several paths with weights, thresholds
+    #[command(after_help = PLAN)]
+    Plan(PlanFile),
     /// For this project's repository: Jackfield beside other servers; writes docs/numbers.md and docs/report
     #[command(hide = true, after_help = COMPARE)]
     Compare(Compare),

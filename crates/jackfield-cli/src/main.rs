@@ -55,6 +55,7 @@ fn run(command: &Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
 fn bench(what: &Bench) -> Result<ExitCode, Box<dyn std::error::Error>> {
     Ok(match what {
         Bench::Load(mode) => load::load(mode)?,
+        Bench::Plan(args) => load::stages::run(args)?,
         Bench::Compare(args) => verdict(compare::compare(args)?, BROKEN),
         Bench::Growth(args) => verdict(growth::growth(args)?, BROKEN),
         Bench::Reactors(args) => verdict(reactors::reactors(args)?, FAILED),

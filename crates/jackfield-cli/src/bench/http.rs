@@ -5,6 +5,7 @@ use super::speaker::{Fault, Heard, Opened, Part, Speaker};
 use jackfield_proto::Step;
 use jackfield_proto::http1::{ClientEvent, ClientMachine, HeaderSlots, Limits};
 use std::borrow::Cow;
+use std::collections::VecDeque;
 
 /// Keeps requests in flight and checks the status of their answers.
 ///
@@ -12,12 +13,31 @@ use std::borrow::Cow;
 /// costs less than the server that it is to load.
 #[derive(Debug)]
 pub(crate) struct Http {
+    requests: Vec<Asked>,
+    /// The order in which they are sent, again and again; empty if there is only one.
+    order: Vec<u16>,
+    next: usize,
+    limits: Limits,
+}
+
+/// A request, and what is known of its answer.
+#[derive(Debug)]
+struct Asked {
     /// The whole request.
     request: Vec<u8>,
     method: String,
+    /// What is said of it in errors, if it is one of several.
+    name: String,
     /// The last answer that was parsed, if it was good and came whole.
     known: Vec<u8>,
-    limits: Limits,
+}
+
+/// What is remembered of one connection.
+#[derive(Debug)]
+pub(crate) struct Talk {
+    answers: Answers,
+    /// Which requests are in flight, if there are several to choose from.
+    asked: VecDeque<u16>,
 }
 
 /// The answers of one connection.
@@ -41,67 +61,103 @@ pub(crate) enum Found {
 impl Http {
     /// Sends this request again and again.
     pub(crate) fn new(request: &Request<'_>) -> Self {
-        Self {
+        Self::of(&[(*request, 1)])
+    }
+
+    /// Sends these requests, each as often as its weight says, well mixed.
+    pub(crate) fn of(requests: &[(Request<'_>, u32)]) -> Self {
+        let is_one = requests.len() == 1;
+        let asked = |(request, _): &(Request<'_>, u32)| Asked {
             request: request.encode(),
             method: request.method.to_owned(),
+            name: if is_one { String::new() } else { format!(" ({} {})", request.method, request.path) },
             known: Vec::new(),
+        };
+        let weights: Vec<u32> = requests.iter().map(|(_, weight)| *weight).collect();
+        Self {
+            requests: requests.iter().map(asked).collect(),
+            order: if is_one { Vec::new() } else { mixed(&weights) },
+            next: 0,
             limits: Limits::default(),
         }
     }
 
-    /// The request.
+    /// The first request.
     pub(crate) fn request(&self) -> &[u8] {
-        &self.request
+        &self.requests[0].request
     }
 
     /// Its method.
     pub(crate) fn method(&self) -> &str {
-        &self.method
+        &self.requests[0].method
     }
+}
 
+/// The numbers of things, each as often as its weight says and as evenly apart as can be: each gains its weight in every
+/// round, and the richest pays all weights together.
+fn mixed(weights: &[u32]) -> Vec<u16> {
+    let all: i64 = weights.iter().copied().map(i64::from).sum();
+    let mut wealth = vec![0i64; weights.len()];
+    let round = |_| {
+        for (wealth, weight) in wealth.iter_mut().zip(weights) {
+            *wealth += i64::from(*weight);
+        }
+        // The first of those that are equally rich.
+        let richest = (0..wealth.len()).rev().max_by_key(|number| wealth[*number]).unwrap_or_default();
+        wealth[richest] -= all;
+        richest as u16
+    };
+    (0..all).map(round).collect()
+}
+
+impl Asked {
     fn is_known(&self, rx: &[u8]) -> bool {
         !self.known.is_empty() && rx.starts_with(&self.known)
     }
 }
 
 impl Speaker for Http {
-    type State = Answers;
+    type State = Talk;
 
-    fn connect(&mut self, _index: usize) -> (Answers, Part) {
-        (Answers::new(), Part::Talks)
+    fn connect(&mut self, _index: usize) -> (Talk, Part) {
+        (Talk { answers: Answers::new(), asked: VecDeque::new() }, Part::Talks)
     }
 
-    fn open(&mut self, _state: &mut Answers, _out: &mut Vec<u8>) -> Opened {
+    fn open(&mut self, _state: &mut Talk, _out: &mut Vec<u8>) -> Opened {
         Opened::Ready
     }
 
-    fn send(&mut self, _state: &mut Answers, _due: u64, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.request);
+    fn send(&mut self, talk: &mut Talk, _due: u64, out: &mut Vec<u8>) {
+        let number = self.order.get(self.next).copied().unwrap_or_default();
+        if !self.order.is_empty() {
+            self.next = (self.next + 1) % self.order.len();
+            talk.asked.push_back(number);
+        }
+        out.extend_from_slice(&self.requests[usize::from(number)].request);
     }
 
-    fn receive(
-        &mut self,
-        answers: &mut Answers,
-        rx: &mut [u8],
-        heard: &mut Heard<'_>,
-    ) -> Result<usize, Fault> {
+    fn receive(&mut self, talk: &mut Talk, rx: &mut [u8], heard: &mut Heard<'_>) -> Result<usize, Fault> {
         let mut used = 0;
         while used < rx.len() && !heard.is_over {
             let rest = &rx[used..];
+            let Talk { answers, asked } = talk;
+            let request = &mut self.requests[usize::from(asked.front().copied().unwrap_or_default())];
             let is_whole = !answers.is_inside;
-            if is_whole && self.is_known(rest) {
+            if is_whole && request.is_known(rest) {
                 heard.reply()?;
-                used += self.known.len();
+                asked.pop_front();
+                used += request.known.len();
                 continue;
             }
-            match answers.step(&self.method, rest, &self.limits)? {
+            match answers.step(&request.method, rest, &self.limits)? {
                 Found::Part(bytes) => return Ok(used + bytes),
                 Found::Whole(bytes, status) => {
-                    take(status, heard)?;
+                    take(status, &request.name, heard)?;
+                    asked.pop_front();
                     heard.is_over = !answers.keeps_alive();
                     if is_whole && is_good(status) && !heard.is_over {
-                        self.known.clear();
-                        self.known.extend_from_slice(&rest[..bytes]);
+                        request.known.clear();
+                        request.known.extend_from_slice(&rest[..bytes]);
                     }
                     used += bytes;
                 }
@@ -110,9 +166,10 @@ impl Speaker for Http {
         Ok(if heard.is_over { rx.len() } else { used })
     }
 
-    fn end(&mut self, answers: &mut Answers, heard: &mut Heard<'_>) {
-        if let Some(status) = answers.end() {
-            heard.is_over = take(status, heard).is_ok();
+    fn end(&mut self, talk: &mut Talk, heard: &mut Heard<'_>) {
+        let number = talk.asked.front().copied().unwrap_or_default();
+        if let Some(status) = talk.answers.end() {
+            heard.is_over = take(status, &self.requests[usize::from(number)].name, heard).is_ok();
         }
     }
 }
@@ -166,10 +223,22 @@ impl Answers {
     }
 }
 
-fn take(status: u16, heard: &mut Heard<'_>) -> Result<(), Fault> {
-    if is_good(status) { heard.reply() } else { heard.refusal(format!("status {status}")) }
+fn take(status: u16, name: &str, heard: &mut Heard<'_>) -> Result<(), Fault> {
+    if is_good(status) { heard.reply() } else { heard.refusal(format!("status {status}{name}")) }
 }
 
 fn is_good(status: u16) -> bool {
     (200..300).contains(&status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mixed;
+
+    #[test]
+    fn requests_are_mixed_by_their_weights() {
+        assert_eq!(mixed(&[1]), [0]);
+        assert_eq!(mixed(&[5, 1, 1]), [0, 0, 1, 0, 2, 0, 0]);
+        assert_eq!(mixed(&[2, 2]), [0, 1, 0, 1]);
+    }
 }

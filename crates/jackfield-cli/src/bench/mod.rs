@@ -62,7 +62,21 @@ pub(crate) fn bench_until(stop: &AtomicBool, plan: &Plan, server: &Server) -> Re
     };
     let opening = Opening { host, path, protocols: &plan.protocols, fields: &plan.fields };
     match plan.play {
-        Play::Http | Play::Connect => run::run(|| Http::new(&request), plan, server, stop),
+        Play::Http | Play::Connect => {
+            let others = plan.others.iter().map(|other| {
+                let request = Request {
+                    method: &other.method,
+                    path: &other.path,
+                    fields: &other.fields,
+                    body: &other.body,
+                    ..request
+                };
+                (request, other.weight)
+            });
+            let requests: Vec<(Request<'_>, u32)> =
+                [(request, plan.weight)].into_iter().chain(others).collect();
+            run::run(|| Http::of(&requests), plan, server, stop)
+        }
         Play::Ws => run::run(|| Ws::new(&opening, &plan.payload()), plan, server, stop),
         Play::Raw => run::run(|| Raw::new(plan.size), plan, server, stop),
         Play::IdleHttp => run::run(|| Idle::Http(Http::new(&request)), plan, server, stop),

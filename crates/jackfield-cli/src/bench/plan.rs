@@ -39,6 +39,10 @@ pub(crate) struct Plan {
     /// Header fields that the user wants besides, by name and value.
     pub(crate) fields: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
+    /// How often this request is sent in relation to the others.
+    pub(crate) weight: u32,
+    /// Further requests, which take turns with the first.
+    pub(crate) others: Vec<OtherRequest>,
     /// A WebSocket message that the user wants, in place of one of `size` bytes.
     pub(crate) message: Option<Vec<u8>>,
     /// WebSocket messages are text.
@@ -48,6 +52,16 @@ pub(crate) struct Plan {
     /// What the server publishes is always the same, and not what it was given. Messages count as they come, and events
     /// are asked for in bursts, each when the last one has come everywhere: so each server has the same to do.
     pub(crate) is_constant: bool,
+}
+
+/// A request besides the first.
+#[derive(Clone, Debug)]
+pub(crate) struct OtherRequest {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) fields: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) weight: u32,
 }
 
 /// How TLS is spoken.
@@ -104,6 +118,8 @@ impl Plan {
             method: "GET".to_owned(),
             fields: Vec::new(),
             body: Vec::new(),
+            weight: 1,
+            others: Vec::new(),
             message: None,
             is_text: false,
             protocols: Vec::new(),

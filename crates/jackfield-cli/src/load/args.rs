@@ -36,6 +36,23 @@ pub(crate) enum Mode {
     Fanout(Fanout),
 }
 
+/// A run that a file describes.
+#[derive(Debug, Args)]
+pub(crate) struct PlanFile {
+    /// The plan: a TOML file with stages, requests with weights, and thresholds
+    #[arg(value_name = "PLAN.toml")]
+    pub(crate) file: PathBuf,
+    /// Print the results of all stages as JSON instead of text
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) json: bool,
+    /// Write a page, `index.html`, and all figures, `result.json`, for each stage into a folder of its own in this folder
+    #[arg(long, value_name = "DIR", help_heading = OUTPUT)]
+    pub(crate) report: Option<PathBuf>,
+    /// Write over reports that are there already
+    #[arg(long, requires = "report", help_heading = OUTPUT)]
+    pub(crate) force: bool,
+}
+
 /// What is asked for, besides its path.
 #[derive(Debug, Args)]
 pub(crate) struct Asked {
@@ -290,7 +307,7 @@ impl Mode {
     }
 }
 
-fn parse_path(text: &str) -> Result<String, String> {
+pub(super) fn parse_path(text: &str) -> Result<String, String> {
     if text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic()) {
         Ok(text.to_owned())
     } else {
@@ -320,7 +337,7 @@ fn parse_size_from(least: usize, text: &str) -> Result<usize, String> {
     if size >= least { Ok(size) } else { Err(format!("the size must be at least {least}")) }
 }
 
-fn parse_method(text: &str) -> Result<String, String> {
+pub(super) fn parse_method(text: &str) -> Result<String, String> {
     match parse_token(text) {
         Ok(method) if method != "CONNECT" => Ok(method),
         Ok(_) => Err("CONNECT can't be sent again and again".into()),
@@ -338,7 +355,7 @@ fn parse_token(text: &str) -> Result<String, String> {
     }
 }
 
-fn parse_header(text: &str) -> Result<(String, String), String> {
+pub(super) fn parse_header(text: &str) -> Result<(String, String), String> {
     let (name, value) =
         text.split_once(':').ok_or("a header field is a name, a colon and a value, as in `Accept: */*`")?;
     let (name, value) = (parse_token(name)?, value.trim());
@@ -390,3 +407,33 @@ their way at a time.";
 const FANOUT: &str = "\
 Throughput counts deliveries: each message comes on every connection, its publisher's included. Without --rate, each \
 connection has --pipeline messages on their round at a time. Slow readers publish nothing.";
+
+/// What the help of `plan` ends with.
+pub(crate) const PLAN: &str = "\
+A plan:
+  target = 'http://127.0.0.1:8080'   # without it the built-in server is started
+  connections = 64                   # also: threads, pipeline, timeout, ca_file, insecure
+  fail_if = ['errors>0']             # in every stage
+
+  [[request]]
+  path = '/'
+  weight = 9                         # nine of ten
+
+  [[request]]
+  path = '/items'
+  method = 'POST'
+  headers = { Content-Type = 'application/json' }
+  body = '{\"a\":1}'
+
+  [[stage]]
+  name = 'usual'
+  duration = '30s'
+  rate = '2k'
+  fail_if = ['p99>20ms']
+
+  [[stage]]
+  name = 'full'                      # without a rate: as fast as it can
+  duration = '10s'
+  connections = 256
+
+Each stage is a run of its own, with a warm-up: its connections are opened anew.";

@@ -1,8 +1,10 @@
 //! The modes of `jackfield bench` that put load on one server: from the command line to the report.
 
 pub(crate) mod args;
+mod file;
 mod interrupt;
 mod plan;
+pub(crate) mod stages;
 
 use crate::base::error::Error;
 use crate::base::proc;
@@ -40,7 +42,7 @@ pub(crate) fn load(mode: &Mode) -> Result<ExitCode, Error> {
     let result = json::result(&plan, &server, &outcome);
     drop(server);
     show(output, &result, old.as_ref(), folder)?;
-    Ok(verdict(&plan, &outcome, output, &result))
+    Ok(verdict(&plan, &outcome, &output.fail_if, &result))
 }
 
 /// # Errors
@@ -71,9 +73,9 @@ fn show(output: &Output, result: &Value, old: Option<&Value>, folder: Option<Fol
     Ok(())
 }
 
-fn verdict(plan: &Plan, outcome: &Outcome, output: &Output, result: &Value) -> ExitCode {
+fn verdict(plan: &Plan, outcome: &Outcome, fail_if: &[gate::Condition], result: &Value) -> ExitCode {
     let complaints: Vec<String> =
-        output.fail_if.iter().filter_map(|condition| complaint(condition, result)).collect();
+        fail_if.iter().filter_map(|condition| complaint(condition, result)).collect();
     for complaint in &complaints {
         eprintln!("failed: {complaint}");
     }

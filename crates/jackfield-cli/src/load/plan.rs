@@ -1,6 +1,7 @@
 //! From the command line to a plan.
 
-use super::args::{self, Asked, Common, Mode, Talk, Upgrade};
+use super::args::{self, Asked, Mode, Talk, Upgrade};
+use crate::base::target::Target;
 use crate::base::trust;
 use crate::bench::plan::{Plan, Play, Tls};
 use std::fs;
@@ -73,16 +74,20 @@ fn base(mode: &Mode) -> Result<Plan, String> {
         path: path(mode, play)?,
         timeout: common.timeout,
         threads: common.threads.into(),
-        tls: tls(common)?,
+        tls: tls(common.target.as_ref(), common.insecure, common.ca_file.as_deref())?,
         ..Plan::new(play, common.duration.unwrap_or(DURATION))
     })
 }
 
 /// # Errors
 /// It can't be spoken, as a sentence.
-fn tls(common: &Common) -> Result<Option<Tls>, String> {
-    let Some(target) = common.target.as_ref().filter(|target| target.is_tls) else {
-        return if common.insecure || common.ca_file.is_some() {
+pub(super) fn tls(
+    target: Option<&Target>,
+    insecure: bool,
+    ca_file: Option<&Path>,
+) -> Result<Option<Tls>, String> {
+    let Some(target) = target.filter(|target| target.is_tls) else {
+        return if insecure || ca_file.is_some() {
             Err("--insecure and --ca-file are for targets with TLS, which begin with https:// or wss://"
                 .into())
         } else {
@@ -90,15 +95,14 @@ fn tls(common: &Common) -> Result<Option<Tls>, String> {
         };
     };
     let name = target.name().to_owned();
-    let config =
-        if common.insecure { trust::trusting_anybody() } else { trust::trusting(common.ca_file.as_deref()) }?;
+    let config = if insecure { trust::trusting_anybody() } else { trust::trusting(ca_file) }?;
     Ok(Some(Tls {
         config: Arc::new(config),
         name: name
             .clone()
             .try_into()
             .map_err(|_| format!("`{name}` is not a name that a certificate could have"))?,
-        is_insecure: common.insecure,
+        is_insecure: insecure,
     }))
 }
 

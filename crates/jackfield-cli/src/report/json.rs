@@ -69,6 +69,11 @@ fn plan_of(plan: &Plan, server: &Server) -> Value {
         "method": plan.method,
         "header_fields": plan.fields.iter().map(|(name, _)| name).collect::<Vec<&String>>(),
         "body_bytes": plan.body.len(),
+        "other_requests": plan.others.iter().map(|other| json!({
+            "method": other.method,
+            "path": other.path,
+            "weight": other.weight,
+        })).collect::<Vec<Value>>(),
         "is_text": plan.is_text,
         "protocols": plan.protocols,
         "connections": plan.connections,

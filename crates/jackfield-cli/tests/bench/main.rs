@@ -7,6 +7,7 @@ mod check;
 mod compare;
 mod growth;
 mod odd;
+mod plan;
 mod tool;
 mod tree;
 

@@ -1,0 +1,89 @@
+//! `plan`: the stages of a file, one run after the other.
+
+use super::args::PlanFile;
+use super::file::{self, Stage};
+use super::{check_descriptors, interrupt, verdict};
+use crate::base::error::Error;
+use crate::base::proc;
+use crate::bench;
+use crate::bench::server::Server;
+use crate::report::folder::Folder;
+use crate::report::metric::Metric;
+use crate::report::{html, json, text};
+use serde_json::{Value, json};
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Carries a plan out. It ends with the first stage that is interrupted, or in which the server does not answer at all.
+///
+/// # Errors
+/// The plan makes no sense, a report can't be written, or nothing could be measured.
+pub(crate) fn run(args: &PlanFile) -> Result<ExitCode, Error> {
+    let stages = file::read(&args.file)?;
+    proc::raise_descriptor_limit();
+    for stage in &stages {
+        check_descriptors(&stage.plan, proc::descriptor_limit())?;
+    }
+    let folder = |stage: &Stage| {
+        let path = args.report.as_ref().map(|report| report.join(&stage.name));
+        path.map(|path| Folder::open(&path, args.force)).transpose()
+    };
+    let folders = stages.iter().map(folder).collect::<Result<Vec<Option<Folder>>, Error>>()?;
+    let stop = interrupt::flag()?;
+    let Some(first) = stages.first() else { return Ok(ExitCode::SUCCESS) };
+    let server = Server::of(&first.plan)?;
+    let (mut results, mut code) = (Vec::new(), ExitCode::SUCCESS);
+    for (stage, folder) in stages.iter().zip(folders) {
+        let outcome = bench::bench_until(&stop, &stage.plan, &server)?;
+        let result = json::result(&stage.plan, &server, &outcome);
+        if !args.json {
+            say(&format!("stage {}: {}\n", stage.name, text::report(&result, None)));
+        }
+        if let Some(folder) = folder {
+            let page = folder.write(&format!("{result:#}\n"), &html::page(&result, None))?;
+            eprintln!("report: {}", page.display());
+        }
+        let verdict = verdict(&stage.plan, &outcome, &stage.fail_if, &result);
+        results.push((&*stage.name, result));
+        if verdict != ExitCode::SUCCESS {
+            code = verdict;
+        }
+        if outcome.end != bench::outcome::End::Complete {
+            break;
+        }
+    }
+    say(&if args.json { whole(&results) } else { table(&results) });
+    Ok(code)
+}
+
+fn say(text: &str) {
+    // A reader that has gone does not change the verdict.
+    let _ = io::stdout().write_all(text.as_bytes());
+}
+
+fn whole(results: &[(&str, Value)]) -> String {
+    let stages: Vec<Value> =
+        results.iter().map(|(name, result)| json!({ "name": name, "result": result })).collect();
+    format!("{:#}\n", json!({ "schema": json::SCHEMA, "stages": stages }))
+}
+
+/// One line for each stage.
+fn table(results: &[(&str, Value)]) -> String {
+    const METRICS: [&str; 5] = ["rate", "p50", "p99", "p99.9", "errors"];
+    let line = |name: &str, cells: [String; 5]| {
+        let cells: String = cells.iter().map(|cell| format!(" {cell:>12}")).collect();
+        format!("{name:<16}{cells}\n")
+    };
+    let mut text = line("stage", METRICS.map(str::to_owned));
+    for (name, result) in results {
+        text.push_str(&line(
+            name,
+            METRICS.map(|metric| {
+                let metric = Metric::named(metric);
+                let shown = metric.and_then(|metric| Some(metric.quantity.show(metric.value(result)?)));
+                shown.unwrap_or_else(|| "-".into())
+            }),
+        ));
+    }
+    text
+}

@@ -1,0 +1,88 @@
+//! Plans in files: stages, requests with weights, thresholds.
+
+use crate::tool::{Directory, run};
+use crate::tree;
+use serde_json::Value;
+use std::fs;
+
+/// Nothing of it is met or missed by a slow machine.
+const PLAN: &str = r#"
+    connections = 4
+    fail_if = ["p50>60s"]
+    [[request]]
+    path = "/plaintext"
+    weight = 3
+    [[request]]
+    path = "/nowhere"
+    [[stage]]
+    name = "paced"
+    duration = "400ms"
+    rate = "200"
+    [[stage]]
+    name = "full"
+    duration = "200ms"
+    connections = 8
+    fail_if = ["errors>0"]
+"#;
+
+/// Carries a plan out. Gives the exit code, what was said on both outputs, and the folder of the reports.
+fn plan(text: &str, more: &[&str]) -> (i32, String, String, Directory) {
+    let directory = Directory::new();
+    fs::create_dir_all(directory.path("")).expect("it can be made");
+    let file = directory.path("plan.toml");
+    fs::write(&file, text).expect("it can be written");
+    let file = file.to_str().expect("the path is UTF-8");
+    let report = directory.path("report");
+    let report = report.to_str().expect("the path is UTF-8");
+    let (code, stdout, stderr) = run(&[&["bench", "plan", file, "--report", report], more].concat());
+    (code, stdout, stderr, directory)
+}
+
+#[test]
+fn each_stage_is_a_run_of_its_own_with_requests_by_their_weights() {
+    let (code, stdout, stderr, directory) = plan(PLAN, &["--json"]);
+    assert_eq!(code, 1, "the second stage has errors, and may have none: {stderr}");
+    assert!(stderr.contains("failed: errors>0"), "{stderr}");
+    let whole: Value = serde_json::from_str(&stdout).expect("it is JSON");
+    let stages = whole["stages"].as_array().expect("there are stages");
+    let names: Vec<&Value> = stages.iter().map(|stage| &stage["name"]).collect();
+    assert_eq!(names, ["paced", "full"]);
+    let paced = &stages[0]["result"];
+    assert_eq!((&paced["plan"]["connections"], &paced["plan"]["rate"]), (&4.into(), &200.0.into()));
+    assert_eq!(stages[1]["result"]["plan"]["connections"], 8);
+    // One of four asks for what is not there.
+    let wrong =
+        paced["errors"]["by_kind"]["status 404 (GET /nowhere)"].as_f64().expect("it is counted by its path");
+    let right = paced["throughput"]["operations"].as_f64().expect("there are some");
+    assert!((wrong * 3.0 - right).abs() <= right * 0.1 + 6.0, "{right} {wrong}");
+    for stage in ["paced", "full"] {
+        let page = fs::read_to_string(directory.path(&format!("report/{stage}/index.html")));
+        tree::check(&page.expect("there is a page"));
+    }
+}
+
+#[test]
+fn the_stages_are_shown_one_after_the_other_and_side_by_side() {
+    let good = PLAN.replace("/nowhere", "/plaintext");
+    let (code, stdout, stderr, _directory) = plan(&good, &[]);
+    assert_eq!(code, 0, "{stderr}");
+    let place = |text: &str| stdout.find(text).unwrap_or_else(|| panic!("`{text}` is missing: {stdout}"));
+    assert!(place("stage paced: http ") < place("stage full: http "));
+    assert!(place("\nstage  ") < place("\npaced  ") && place("\npaced  ") < place("\nfull  "));
+}
+
+#[test]
+fn what_makes_no_sense_is_said_before_anything_is_started_or_written() {
+    for (from, to, why) in [
+        ("weight", "wait", "unknown field `wait`"),
+        ("\"400ms\"", "\"soon\"", "stage 1: duration: `soon`"),
+        ("[[stage]]", "[[stages]]", "unknown field `stages`"),
+    ] {
+        let (code, stdout, stderr, directory) = plan(&PLAN.replace(from, to), &[]);
+        assert_eq!(code, 2, "{stderr}");
+        assert!(stdout.is_empty() && stderr.contains(why) && stderr.contains("plan.toml"), "{to}: {stderr}");
+        assert!(!directory.path("report").exists(), "nothing is written");
+    }
+    let (code, _, stderr) = run(&["bench", "plan", "/nowhere/plan.toml"]);
+    assert!(code == 2 && stderr.contains("/nowhere/plan.toml"), "{stderr}");
+}
