@@ -32,9 +32,9 @@ mod wire;
 mod wires;
 
 pub use budget::{Budget, Eviction, Pressure};
-pub use driver::Driver;
 pub use driver::check::Accounts;
 pub use driver::in_memory::MemoryDriver;
+pub use driver::{Driver, Listeners};
 pub use generations::Generations;
 pub use id::{ConnectionId, NotAnId, REACTORS_MAX, SLOTS_MAX};
 pub use limits::Limits;

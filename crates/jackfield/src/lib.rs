@@ -74,15 +74,16 @@ pub use client::{
 pub use config::Host;
 #[cfg(feature = "deflate")]
 pub use config::{Deflate, DeflateMode};
-pub use config::{Heartbeat, LimitRow, Limits, Listener, OnRateExceeded, Outgoing, Rate};
+pub use config::{Heartbeat, LimitRow, Limits, Listener, OnRateExceeded, Outgoing, Rate, WhenFull};
 pub use disconnect::{ConnectError, Disconnect, Limit, ProtocolError, Reason, Timeout};
 pub use gate::{Access, Authenticator};
 pub use message::{Body, HeaderValue, Overflow, Prepared, Publication, Published, Sent};
 pub use observe::{AccessLog, LogCrate};
 pub use server::{Audit, Error, Finding, Result, Server, ServerBuilder};
 pub use shared::{
-    AnsweredAs, Broker, BrokerEvent, Busy, Drain, Finished, Handle, Inbox, JobPanicked, Metrics, NotPosted,
-    Observer, Offloaded, Peer, QueueFull, RefuseReason, SharedTopic, SlowCallback, State,
+    AnsweredAs, Broker, BrokerEvent, Busy, Drain, Finished, Handle, Inbox, JobPanicked, ListenerInfo,
+    ListenerState, Metrics, NotPosted, Observer, Offloaded, Peer, QueueFull, RefuseReason, SharedTopic,
+    SlowCallback, State, WhichListener,
 };
 pub use topics::{History, Position, Subscribed};
 #[cfg(feature = "files")]

@@ -294,7 +294,7 @@ fn c7_an_id_of_another_server_names_nobody() {
     assert!(lab.log.has("Gone"), "{:?}", lab.log.events());
     let handle = lab.server.handle();
     let busy = handle.close(ConnectionId::from_bits(9 << 56)).unwrap_err().to_string();
-    assert_eq!(busy, "no reactor of this server has such a connection");
+    assert_eq!(busy, "this server has no such connection or listener");
     assert_eq!(lab.connections(), 1);
 }
 

@@ -14,10 +14,10 @@ use crate::wires::Wires;
 use crate::wires::ready::Ready;
 #[cfg(unix)]
 use mio::unix::SourceFd;
-use mio::{Interest, Registry, Token};
+use mio::{Interest, Registry};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 #[cfg(test)]
@@ -30,62 +30,116 @@ pub(crate) struct Acceptor {
     /// Listeners that may have new connections of which no further edge will tell, in the order in which they have
     /// their turn.
     waiting: VecDeque<usize>,
+    /// Listeners that may have new connections which the service does not want now.
+    unwanted: Vec<usize>,
     reserve: Reserve,
-    /// Listeners of another driver, at which this one may have to accept.
-    others: Vec<Weak<Listener>>,
+    own: Listeners,
+    /// Those of another driver, at which this one may have to accept.
+    others: Listeners,
 }
 
 #[derive(Debug)]
 struct Place {
-    listener: Arc<Listener>,
+    /// `None`: it was closed.
+    listener: Option<Arc<Listener>>,
     /// After a failed accept nobody is accepted here before this time.
     shut_until: Time,
+}
+
+/// The listeners of a driver, for others that are to stand in for it.
+#[derive(Clone, Debug, Default)]
+pub struct Listeners(Arc<Mutex<Vec<Weak<Listener>>>>);
+
+impl Listeners {
+    /// One panics while it holds this only for want of memory.
+    fn lock(&self) -> MutexGuard<'_, Vec<Weak<Listener>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// How long a listener rests after an accept has failed for whatever the reserve does not help against.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 impl Acceptor {
-    pub(crate) fn listen(&mut self, mut listener: Arc<Listener>, registry: &Registry) -> io::Result<()> {
-        let token = ConnectionId::listener(self.places.len()).token();
-        watch(&mut listener, registry, token)?;
-        self.places.push(Place { listener, shut_until: Time(0) });
+    pub(crate) fn listen(&mut self, listener: Listener, registry: &Registry) -> io::Result<()> {
+        let listener = Arc::new(listener);
+        self.own.lock().push(Arc::downgrade(&listener));
+        self.add(listener, registry)
+    }
+
+    fn add(&mut self, mut listener: Arc<Listener>, registry: &Registry) -> io::Result<()> {
+        watch(&mut listener, registry, self.places.len())?;
+        self.places.push(Place { listener: Some(listener), shut_until: Time(0) });
         self.reserve.refill();
         Ok(())
     }
 
+    /// Closes one listener: where no other driver accepts at it just now, the system refuses whoever comes.
+    pub(crate) fn close(&mut self, index: usize, registry: &Registry) {
+        if let Some(listener) = self.places.get_mut(index).and_then(|place| place.listener.take()) {
+            unwatch(&listener, registry);
+            self.waiting.retain(|waiting| *waiting != index);
+            self.unwanted.retain(|unwanted| *unwanted != index);
+        }
+    }
+
+    /// Another listener in the place of one that was closed.
+    pub(crate) fn reopen(&mut self, index: usize, listener: Listener, registry: &Registry) -> io::Result<()> {
+        let Some(place) = self.places.get_mut(index) else { return Ok(()) };
+        let mut listener = Arc::new(listener);
+        watch(&mut listener, registry, index)?;
+        if let Some(own) = self.own.lock().get_mut(index) {
+            *own = Arc::downgrade(&listener);
+        }
+        *place = Place { listener: Some(listener), shut_until: Time(0) };
+        Ok(())
+    }
+
+    /// The service may want connections again.
+    pub(crate) fn retry(&mut self) {
+        self.waiting.extend(self.unwanted.drain(..));
+    }
+
     /// Closes all listeners for good. The indices of those who wait don't matter any more.
     pub(crate) fn shut(&mut self) {
-        self.others.clear();
+        self.others = Listeners::default();
         self.places.clear();
         self.waiting.clear();
+        self.unwanted.clear();
         self.reserve = Reserve::default();
     }
 
-    pub(crate) fn listeners(&self) -> Vec<Weak<Listener>> {
-        self.places.iter().map(|place| Arc::downgrade(&place.listener)).collect()
+    pub(crate) fn listeners(&self) -> Listeners {
+        self.own.clone()
     }
 
-    pub(crate) fn stand_in_for(&mut self, others: Vec<Weak<Listener>>) {
+    pub(crate) fn stand_in_for(&mut self, others: Listeners) {
         self.others = others;
     }
 
     /// Accepts in the other's place as well, as far as the system allows it.
     pub(crate) fn stand_in(&mut self, registry: &Registry) {
         if self.places.is_empty() {
-            let listeners: Vec<Arc<Listener>> = self.others.iter().filter_map(Weak::upgrade).collect();
+            let listeners: Vec<_> = self.others.lock().iter().map(Weak::upgrade).collect();
             for listener in listeners {
-                // Where that fails, new connections wait for the other driver.
-                let _ = self.listen(listener, registry);
+                let added = listener.is_some_and(|listener| self.add(listener, registry).is_ok());
+                if !added {
+                    // It was closed, or new connections wait for the other driver.
+                    self.places.push(Place { listener: None, shut_until: Time(0) });
+                }
             }
         }
     }
 
     /// Leaves the other's listeners to it again. A connection that waits there is seen by both.
     pub(crate) fn step_back(&mut self, registry: &Registry) {
-        if !self.others.is_empty() {
-            self.places.drain(..).for_each(|place| unwatch(&place.listener, registry));
+        if !self.others.lock().is_empty() {
+            self.places
+                .drain(..)
+                .filter_map(|place| place.listener)
+                .for_each(|listener| unwatch(&listener, registry));
             self.waiting.clear();
+            self.unwanted.clear();
             self.reserve = Reserve::default();
         }
     }
@@ -94,7 +148,7 @@ impl Acceptor {
     #[inline(always)]
     pub(crate) fn sort(&mut self, ready: Ready) -> Option<Ready> {
         let Some(listener) = ready.id.as_listener() else { return Some(ready) };
-        if !self.waiting.contains(&listener) {
+        if !self.waiting.contains(&listener) && !self.unwanted.contains(&listener) {
             self.waiting.push_back(listener);
         }
         None
@@ -125,6 +179,9 @@ impl Acceptor {
             let Some(place) = self.places.get_mut(index) else { continue };
             if wires.now < place.shut_until {
                 resting += 1;
+            } else if !service.may_accept(wires, index) {
+                self.unwanted.push(index);
+                continue;
             } else if place.accept_next(index, &mut self.reserve, wires, service) {
                 (budget, resting) = (budget - 1, 0);
             } else {
@@ -166,17 +223,18 @@ fn accept_one<S: Service + ?Sized>(
     service: &mut S,
 ) -> io::Result<()> {
     let incoming = |(stream, addr)| Incoming { stream, peer: Peer::new(addr, listener) };
-    match place.listener.accept() {
+    let Some(socket) = &place.listener else { return Err(ErrorKind::WouldBlock.into()) };
+    match socket.accept() {
         Err(error) if is_for_lack_of_descriptors(&error) && reserve.give_up() => {
             // Some systems say so even if nobody waits.
-            let accepted = place.listener.accept().map(incoming);
+            let accepted = socket.accept().map(incoming);
             let told = accepted.map(|incoming| refuse(incoming, wires, service));
             reserve.refill();
             told
         }
         accepted => {
             let incoming = incoming(accepted?);
-            wires.is_unwatched = place.listener.deferred;
+            wires.is_unwatched = socket.deferred;
             service.on_accept(wires, incoming);
             wires.is_unwatched = false;
             Ok(())
@@ -193,7 +251,8 @@ pub(crate) fn refuse<S: Service + ?Sized>(incoming: Incoming, wires: &mut Wires,
 
 /// By its descriptor, and not through the socket: two event queues may watch it.
 #[cfg(unix)]
-fn watch(listener: &mut Arc<Listener>, registry: &Registry, token: Token) -> io::Result<()> {
+fn watch(listener: &mut Arc<Listener>, registry: &Registry, index: usize) -> io::Result<()> {
+    let token = ConnectionId::listener(index).token();
     registry.register(&mut SourceFd(&listener.descriptor()), token, Interest::READABLE)
 }
 
@@ -205,7 +264,8 @@ fn unwatch(listener: &Listener, registry: &Registry) {
 
 /// One event queue only can watch a socket here.
 #[cfg(not(unix))]
-fn watch(listener: &mut Arc<Listener>, registry: &Registry, token: Token) -> io::Result<()> {
+fn watch(listener: &mut Arc<Listener>, registry: &Registry, index: usize) -> io::Result<()> {
+    let token = ConnectionId::listener(index).token();
     let listener = Arc::get_mut(listener).ok_or(ErrorKind::Unsupported)?;
     registry.register(listener.source(), token, Interest::READABLE)
 }

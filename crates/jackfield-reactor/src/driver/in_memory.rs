@@ -9,7 +9,9 @@ use crate::turn::Reactor;
 use crate::turn::service::{Incoming, Service};
 use crate::wire::peer::Peer;
 use crate::wires::dial::Dial;
+use crate::wires::order::AcceptorOrder;
 use crate::wires::ready::Ready;
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -20,6 +22,8 @@ pub struct MemoryDriver {
     /// The reactor that is driven.
     pub reactor: Reactor,
     now: Time,
+    /// New connections that the service did not want when they came.
+    backlog: VecDeque<Incoming>,
 }
 
 /// More turns without an end than any exchange needs: something spins.
@@ -29,7 +33,7 @@ impl MemoryDriver {
     /// A driver at time zero.
     pub fn new(reactor: u8, limits: Limits) -> Self {
         let now = Time(0);
-        Self { reactor: Reactor::new(reactor, now, limits, None), now }
+        Self { reactor: Reactor::new(reactor, now, limits, None), now, backlog: VecDeque::new() }
     }
 
     /// The present time.
@@ -48,9 +52,34 @@ impl MemoryDriver {
         let incoming = Incoming { stream: Stream::Memory(near), peer: Peer::new(peer, listener) };
         // The clock may have moved without a turn.
         self.reactor.wires.now = self.now;
-        service.on_accept(&mut self.reactor.wires, incoming);
+        self.backlog.push_back(incoming);
+        self.accept(service);
         self.reactor.settle(service);
         far
+    }
+
+    /// Accepts those in the backlog that the service wants.
+    fn accept<S: Service + ?Sized>(&mut self, service: &mut S) {
+        for incoming in std::mem::take(&mut self.backlog) {
+            if service.may_accept(&mut self.reactor.wires, incoming.peer.listener) {
+                service.on_accept(&mut self.reactor.wires, incoming);
+            } else {
+                self.backlog.push_back(incoming);
+            }
+        }
+    }
+
+    /// What [`Driver`](crate::Driver) does with its listeners. There are none here, so that one that is opened again has
+    /// no other backlog.
+    fn obey<S: Service + ?Sized>(&mut self, service: &mut S) {
+        for order in std::mem::take(&mut self.reactor.wires.acceptor) {
+            match order {
+                AcceptorOrder::Shut => self.backlog.clear(),
+                AcceptorOrder::Close(index) => self.backlog.retain(|waits| waits.peer.listener != index),
+                AcceptorOrder::Retry => self.accept(service),
+                AcceptorOrder::StandIn | AcceptorOrder::StepBack | AcceptorOrder::Reopen(..) => {}
+            }
+        }
     }
 
     /// A new connection could not be accepted: it is reported to the service, as [`Driver`](crate::Driver) does.
@@ -97,6 +126,10 @@ impl MemoryDriver {
     /// up may be in vain, but must not say of a connection that it has ended or is broken if it is not.
     pub fn turn_with<S: Service + ?Sized>(&mut self, ready: Vec<Ready>, service: &mut S) {
         self.reactor.turn(self.now, ready, service);
+        if !self.reactor.wires.acceptor.is_empty() {
+            self.obey(service);
+            self.reactor.settle(service);
+        }
     }
 
     /// What has become ready since this was last asked, in the order in which it did.
@@ -149,7 +182,7 @@ impl MemoryDriver {
             if ready.is_empty() && self.reactor.timeout(self.now) != Some(Duration::ZERO) {
                 return;
             }
-            self.reactor.turn(self.now, ready, service);
+            self.turn_with(ready, service);
         }
         panic!("the reactor does not come to rest");
     }

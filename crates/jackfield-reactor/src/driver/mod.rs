@@ -8,6 +8,7 @@ mod queue;
 mod reserve;
 
 use self::acceptor::Acceptor;
+pub use self::acceptor::Listeners;
 use self::clock::Clock;
 use self::queue::Queue;
 use crate::guard::{Panic, guard};
@@ -20,7 +21,6 @@ use crate::turn::service::Service;
 use crate::wires::order::AcceptorOrder;
 use mio::Waker;
 use std::io;
-use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 /// Drives a reactor with mio.
@@ -91,17 +91,17 @@ impl Driver {
     /// # Errors
     /// If the system does not register it.
     pub fn listen(&mut self, listener: Listener) -> io::Result<()> {
-        self.acceptor.listen(Arc::new(listener), self.queue.registry())
+        self.acceptor.listen(listener, self.queue.registry())
     }
 
     /// The listeners of this driver, for others that are to stand in for it.
-    pub fn listeners(&self) -> Vec<Weak<Listener>> {
+    pub fn listeners(&self) -> Listeners {
         self.acceptor.listeners()
     }
 
     /// Another driver's listeners. Nobody is accepted at them before [`Wires::stand_in`](crate::Wires::stand_in), and
     /// they don't outlive that driver's. Without effect where the system can't watch a socket from two event queues.
-    pub fn stand_in_for(&mut self, listeners: Vec<Weak<Listener>>) {
+    pub fn stand_in_for(&mut self, listeners: Listeners) {
         self.acceptor.stand_in_for(listeners);
     }
 
@@ -201,8 +201,8 @@ impl Driver {
     #[inline(always)]
     fn end_turn<S: Service + ?Sized>(&mut self, service: &mut S) {
         self.reactor.end(service);
-        if self.reactor.wires.acceptor != AcceptorOrder::None {
-            self.obey();
+        if !self.reactor.wires.acceptor.is_empty() {
+            self.obey(service);
         }
         if self.has_new_connections() {
             self.acceptor.accept(&mut self.reactor.wires, service);
@@ -215,12 +215,21 @@ impl Driver {
     }
 
     #[cold]
-    fn obey(&mut self) {
-        match std::mem::replace(&mut self.reactor.wires.acceptor, AcceptorOrder::None) {
-            AcceptorOrder::None => {}
-            AcceptorOrder::Shut => self.acceptor.shut(),
-            AcceptorOrder::StandIn => self.acceptor.stand_in(self.queue.registry()),
-            AcceptorOrder::StepBack => self.acceptor.step_back(self.queue.registry()),
+    fn obey<S: Service + ?Sized>(&mut self, service: &mut S) {
+        let registry = self.queue.registry();
+        for order in std::mem::take(&mut self.reactor.wires.acceptor) {
+            match order {
+                AcceptorOrder::Shut => self.acceptor.shut(),
+                AcceptorOrder::StandIn => self.acceptor.stand_in(registry),
+                AcceptorOrder::StepBack => self.acceptor.step_back(registry),
+                AcceptorOrder::Retry => self.acceptor.retry(),
+                AcceptorOrder::Close(listener) => self.acceptor.close(listener, registry),
+                AcceptorOrder::Reopen(index, listener) => {
+                    if let Err(error) = self.acceptor.reopen(index, *listener, registry) {
+                        service.on_accept_error(&mut self.reactor.wires, index, &error);
+                    }
+                }
+            }
         }
     }
 

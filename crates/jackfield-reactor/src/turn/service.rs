@@ -31,6 +31,13 @@ pub struct Incoming {
 /// No method must panic but `on_bytes`, the one that is called for nearly every event: the reactor guards that, many
 /// calls at once, and tells of a panic by `on_panic`. Whatever else runs the user's code guards it itself.
 pub trait Service {
+    /// Whether the next connection at this listener may be accepted. If not, it waits in the backlog until
+    /// [`Wires::accept_again`]. Default: yes.
+    fn may_accept(&mut self, wires: &mut Wires, listener: usize) -> bool {
+        let _ = (wires, listener);
+        true
+    }
+
     /// A new connection: take it up with [`Wires::insert`], hand it to another reactor, or drop it.
     fn on_accept(&mut self, wires: &mut Wires, incoming: Incoming);
 

@@ -35,6 +35,7 @@ use crate::session::Session;
 #[cfg(feature = "tls")]
 use crate::session::tls::Tls;
 use crate::stats::Stats;
+use crate::stream::listener::Listener;
 use crate::stream::pipe::ReadyList;
 use crate::table;
 use crate::time::NEVER;
@@ -110,7 +111,7 @@ pub struct Wires {
     halted: bool,
     pub(crate) listening: bool,
     /// What the driver is to do with its acceptor, once.
-    pub(crate) acceptor: AcceptorOrder,
+    pub(crate) acceptor: Vec<AcceptorOrder>,
 }
 
 /// What a connection has done so far.
@@ -165,7 +166,7 @@ impl Wires {
             alarm_set: NEVER,
             halted: false,
             listening: true,
-            acceptor: AcceptorOrder::None,
+            acceptor: Vec::new(),
         }
     }
 
@@ -368,14 +369,30 @@ impl Wires {
     /// included.
     pub fn stop_listening(&mut self) {
         self.listening = false;
-        self.acceptor = AcceptorOrder::Shut;
+        self.acceptor.push(AcceptorOrder::Shut);
+    }
+
+    /// Lets the driver accept again at listeners at which [`Service::may_accept`](crate::Service::may_accept) said no.
+    pub fn accept_again(&mut self) {
+        self.acceptor.push(AcceptorOrder::Retry);
+    }
+
+    /// Lets the driver close one listener: new connections there are refused by the system from now on, those in its backlog
+    /// included.
+    pub fn close_listener(&mut self, listener: usize) {
+        self.acceptor.push(AcceptorOrder::Close(listener));
+    }
+
+    /// Lets the driver accept at this listener, in the place of the one of that index that was closed.
+    pub fn reopen_listener(&mut self, index: usize, listener: Listener) {
+        self.acceptor.push(AcceptorOrder::Reopen(index, Box::new(listener)));
     }
 
     /// Lets the driver accept in place of another that can't just now, or not any more: see
     /// [`Driver::stand_in_for`](crate::Driver::stand_in_for).
     pub fn stand_in(&mut self, stands_in: bool) {
         if self.listening {
-            self.acceptor = if stands_in { AcceptorOrder::StandIn } else { AcceptorOrder::StepBack };
+            self.acceptor.push(if stands_in { AcceptorOrder::StandIn } else { AcceptorOrder::StepBack });
         }
     }
 

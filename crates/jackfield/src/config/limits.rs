@@ -3,6 +3,7 @@
 #[cfg(feature = "deflate")]
 use crate::config::deflate::Deflate;
 use crate::config::rate::Rate;
+use crate::config::when_full::WhenFull;
 use jackfield_proto::{http1, websocket};
 use jackfield_reactor as reactor;
 use std::time::Duration;
@@ -19,6 +20,8 @@ pub struct Limits {
     /// or with the busy banner. Default: 1,000,000, which is far beyond what the system's own limit on descriptors
     /// allows unless it was raised.
     pub connections_max: usize,
+    /// What becomes of one more. Default: it is refused.
+    pub when_full: WhenFull,
     /// Connections that this side has begun and that have not ended, of the whole server: [`Outgoing`](crate::Outgoing). One
     /// more is not begun. They don't count for `connections_max`. Default: 65,536.
     pub outgoing_max: usize,
@@ -127,6 +130,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: 1_000_000,
+            when_full: WhenFull::Refuse,
             outgoing_max: 65_536,
             memory_bytes_max: 1 << 30,
             mailbox_max: 65_536,

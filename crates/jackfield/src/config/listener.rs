@@ -21,6 +21,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Listener {
     pub(crate) place: Place,
+    pub(crate) name: Option<Arc<str>>,
     pub(crate) options: ListenOptions,
     pub(crate) speaks: Speaks,
     /// It serves the server's own pages and nothing else.
@@ -46,6 +47,7 @@ pub struct Listener {
 pub(crate) struct ListenerSettings {
     /// Which of the listeners that were given it is. One that has several addresses has several of these.
     pub(crate) number: usize,
+    pub(crate) name: Option<Arc<str>>,
     pub(crate) limits: Limits,
     pub(crate) speaks: Speaks,
     pub(crate) is_status: bool,
@@ -109,6 +111,7 @@ impl Listener {
     fn at(place: Place) -> Self {
         Self {
             place,
+            name: None,
             options: ListenOptions::default(),
             speaks: Speaks::Http,
             is_status: false,
@@ -125,6 +128,24 @@ impl Listener {
             #[cfg(feature = "tls")]
             is_strict: false,
         }
+    }
+
+    /// What [`Peer::listener_name`](crate::Peer::listener_name) and [`Handle::listeners`](crate::Handle::listeners) call it, and by
+    /// which [`Handle::pause_listening`](crate::Handle::pause_listening) finds it. No two listeners of a server may have the same.
+    /// Default: none.
+    ///
+    /// ```
+    /// use jackfield::{Listener, Server};
+    ///
+    /// let admin = Listener::tcp("127.0.0.1:0").name("admin");
+    /// let server = Server::builder().listen("127.0.0.1:0").listen(admin).bind()?;
+    /// assert!(server.handle().pause_listening("admin").is_ok());
+    /// # Ok::<(), jackfield::Error>(())
+    /// ```
+    #[must_use]
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(name.into());
+        self
     }
 
     /// Changes limits and timeouts for the connections of this listener. The changes are made to what the server has, at
@@ -347,6 +368,7 @@ impl Listener {
         }
         Ok(ListenerSettings {
             number,
+            name: self.name.clone(),
             limits,
             speaks: self.speaks,
             is_status: self.is_status,
@@ -434,6 +456,7 @@ impl ListenerSettings {
     pub(crate) fn of_outgoing(limits: &Limits) -> [Self; 3] {
         [Speaks::Raw, Speaks::Lines, Speaks::Http].map(|speaks| Self {
             number: usize::MAX,
+            name: None,
             limits: limits.clone(),
             speaks,
             is_status: false,

@@ -23,6 +23,7 @@ mod speaks;
 mod table;
 #[cfg(feature = "tls")]
 mod tls;
+mod when_full;
 
 pub(crate) use agreement::Agreed;
 pub(crate) use changes::Changes;
@@ -43,3 +44,4 @@ pub(crate) use speaks::Speaks;
 pub use table::LimitRow;
 #[cfg(feature = "tls")]
 pub(crate) use tls::Certificates;
+pub use when_full::WhenFull;

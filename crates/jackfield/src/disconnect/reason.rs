@@ -103,6 +103,8 @@ pub enum Limit {
     ControlFrames,
     /// The reactor is overloaded.
     Overload,
+    /// It was idle, and a new connection needed its place: see [`WhenFull::EvictIdle`](crate::WhenFull::EvictIdle).
+    Connections,
 }
 
 /// Why a connection that this side has begun did not come about.
@@ -166,7 +168,7 @@ pub(crate) const CLASSES: usize = TIMEOUTS + LIMITS + 11;
 
 const TIMEOUTS: usize = Timeout::Answer as usize + 1;
 
-const LIMITS: usize = Limit::Overload as usize + 1;
+const LIMITS: usize = Limit::Connections as usize + 1;
 
 impl Reason {
     /// Which counter is its own: below [`CLASSES`].

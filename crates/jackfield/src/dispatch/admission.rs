@@ -1,7 +1,7 @@
 //! From a new connection to a client: capacity, the reactor it goes to, TLS, the factory.
 
 use crate::client::{Client, ClientFactory, Connection, Refuse};
-use crate::config::Speaks;
+use crate::config::{Speaks, WhenFull};
 use crate::disconnect::{Limit, Reason};
 use crate::dispatch::Dispatcher;
 use crate::dispatch::call::{guard, run};
@@ -16,6 +16,12 @@ use std::time::Duration;
 /// New connections that are being refused, and kept until the refusal is sent. More than these get the refusal and
 /// are dropped at once.
 const REFUSALS_MAX: usize = 256;
+
+/// So many slots of connections are looked at to find those that are idle,
+const SLOTS_FOR_IDLE: usize = 64;
+
+/// and so often, as long as none is.
+const LOOKS_FOR_IDLE: usize = 16;
 
 /// The answer to plain HTTP at a port for TLS.
 #[cfg(feature = "tls")]
@@ -38,7 +44,10 @@ impl<F: ClientFactory> Dispatcher<F> {
         self.links.is_overloaded(wires.now());
         let there = self.links.handle.least_loaded(here);
         let listener = incoming.peer.listener;
-        if !self.links.handle.assign(there, listener, self.most(listener)) {
+        let most = self.most(listener);
+        let has_room = self.links.handle.assign(there, listener, most)
+            || self.evict_idle(wires, listener) && self.links.handle.assign(there, listener, most);
+        if !has_room {
             return self.refuse_new(wires, incoming, RefuseReason::Full);
         }
         let is_provisional = !self.is_status(listener)
@@ -70,8 +79,44 @@ impl<F: ClientFactory> Dispatcher<F> {
         incoming.peer.addr.ip().is_none_or(|ip| listener.proxies.contain(ip))
     }
 
+    /// Makes room for a new connection at this socket, if its listener wants that: of some connections that are idle, the one
+    /// that has been so for the longest time ends. False: there is none.
+    #[cold]
+    fn evict_idle(&mut self, wires: &mut Wires, socket: usize) -> bool {
+        let Some(listener) = self.settings.listeners.get(socket) else { return false };
+        if listener.limits.when_full != WhenFull::EvictIdle {
+            return false;
+        }
+        let is_listener_full = !self.links.handle.has_room_at(socket, listener.limits.connections_max);
+        let is_fit = |id: &ConnectionId| {
+            let of = usize::from(self.links.table[id.slot()].listener);
+            let is_of_it = self.settings.listeners[of].number == listener.number;
+            self.links.is_evictable(wires, *id) && (is_of_it || !is_listener_full)
+        };
+        let quiet = |id: &ConnectionId| wires.wire_stats(*id).map(|stats| stats.quiet);
+        let longest = |from| {
+            let (ids, next) = wires.part(from, SLOTS_FOR_IDLE);
+            (ids.into_iter().filter(is_fit).max_by_key(quiet), next.unwrap_or_default())
+        };
+        let mut found = None;
+        for _ in 0..LOOKS_FOR_IDLE {
+            (found, self.evict_from) = longest(self.evict_from);
+            if found.is_some() {
+                break;
+            }
+        }
+        let Some(id) = found else { return false };
+        let link = self.links.link(id);
+        let of = usize::from(link.listener);
+        // Its place is another's from now on.
+        link.admission = Admission::Uncounted;
+        self.links.handle.uncount(id.reactor(), of);
+        self.links.close(wires, id, Reason::Limit(Limit::Connections));
+        true
+    }
+
     /// How many connections the server may have, and how many the listener.
-    fn most(&self, listener: usize) -> (usize, usize) {
+    pub(super) fn most(&self, listener: usize) -> (usize, usize) {
         let all = self.settings.limits.connections_max;
         (all, self.settings.listeners.get(listener).map_or(all, |listener| listener.limits.connections_max))
     }

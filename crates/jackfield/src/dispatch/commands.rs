@@ -54,6 +54,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             Command::Part(part) => self.links.continue_deferred(wires, *part),
             Command::Accept(acceptance) => self.accept(wires, *acceptance),
             Command::Heartbeat(heartbeat) => self.links.set_heartbeat(wires, heartbeat),
+            Command::LookAtListeners => self.look_at_listeners(wires),
             Command::StandIn(stands_in) => wires.stand_in(stands_in),
             Command::Shutdown(drain) => self.links.shut_down(wires, drain),
             Command::Pressure => drop(wires.mind_pressure()),

@@ -11,6 +11,7 @@ mod connect;
 mod custom;
 mod feed;
 mod http;
+mod listening;
 mod provisional;
 mod proxy;
 mod ticks;
@@ -50,6 +51,10 @@ pub(crate) struct Dispatcher<F: ClientFactory> {
     outgoing: Vec<Outgoing>,
     /// Wires that only exist to tell a new connection that there is no room.
     refusals: usize,
+    /// Sockets whose listeners were stopped.
+    closed_sockets: Vec<usize>,
+    /// From where on the next idle connection is looked for.
+    evict_from: usize,
     /// When a failed accept was reported to the observer.
     accept_error_at: Option<Time>,
 }
@@ -74,6 +79,8 @@ impl<F: ClientFactory> Dispatcher<F> {
             ticks,
             outgoing,
             refusals: 0,
+            closed_sockets: Vec::new(),
+            evict_from: 0,
             accept_error_at: None,
         }
     }
@@ -99,6 +106,10 @@ impl<F: ClientFactory> Dispatcher<F> {
 }
 
 impl<F: ClientFactory> Service for Dispatcher<F> {
+    fn may_accept(&mut self, wires: &mut Wires, socket: usize) -> bool {
+        self.may_accept_at(wires, socket)
+    }
+
     fn on_accept(&mut self, wires: &mut Wires, incoming: Incoming) {
         self.admit(wires, incoming);
     }

@@ -2,9 +2,9 @@
 
 use crate::config::{ListenerSettings, Speaks};
 use crate::disconnect::{At, Disconnect, Goodbye, Reason, Standing, busy, close_text, goodbye, retry};
-use crate::links::Links;
 use crate::links::link::key;
 use crate::links::protocol::Protocol;
+use crate::links::{Admission, Links};
 use crate::message::Body;
 use jackfield_proto::http1::{self, Phase, ResponseHead};
 use jackfield_proto::websocket::{CloseError, CloseFrame};
@@ -41,6 +41,14 @@ impl Links {
             Protocol::None | Protocol::Opening => At::Done,
         };
         Standing { at, has_backlog: wires.has_backlog(id), is_scarce: false }
+    }
+
+    /// True if the connection may be ended because another needs its place: HTTP, taken up for good, and nothing is owed to
+    /// it.
+    pub(crate) fn is_evictable(&self, wires: &Wires, id: ConnectionId) -> bool {
+        let Standing { at, has_backlog, .. } = self.standing(wires, id);
+        let is_admitted = self.table[id.slot()].admission == Admission::Admitted;
+        at == At::Idle && !has_backlog && is_admitted && wires.is_open(id)
     }
 
     pub(super) fn say_goodbye(&mut self, wires: &mut Wires, id: ConnectionId, goodbye: Goodbye, why: Reason) {

@@ -20,6 +20,7 @@ impl Links {
         let listener = self.settings.listeners.get(wire.listener);
         let number = listener.map_or(wire.listener, |listener| listener.number);
         let is_tls = listener.is_some_and(|listener| listener.is_tls());
-        Peer { wire, listener: number, reactor, is_tls, tag: None }
+        let listener_name = listener.and_then(|listener| listener.name.clone());
+        Peer { wire, listener: number, listener_name, reactor, is_tls, tag: None }
     }
 }

@@ -7,7 +7,9 @@ use crate::server::Server;
 use crate::server::error::{Error, Result};
 #[cfg(all(feature = "signals", unix))]
 use crate::server::signals::Signals;
-use crate::shared::{Broker, Guarded, Names, NoObserver, Observer, Settings, THREADS_MAX, WallClock};
+use crate::shared::{
+    Broker, Guarded, Names, NoObserver, Observer, Settings, THREADS_MAX, WallClock, backlog_max,
+};
 use jackfield_reactor::{self as reactor, Addr, ListenOptions, REACTORS_MAX};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
@@ -28,6 +30,7 @@ pub struct ServerBuilder {
     status: StatusPaths,
     watchdog: Option<bool>,
     offload_threads: usize,
+    allows_partial_bind: bool,
     observer: Arc<dyn Observer>,
     access_log: Option<AccessLog>,
     broker: Option<Arc<dyn Broker>>,
@@ -50,6 +53,7 @@ impl Default for ServerBuilder {
             status: StatusPaths::default(),
             watchdog: None,
             offload_threads: THREADS_MAX,
+            allows_partial_bind: false,
             observer: Arc::new(NoObserver),
             access_log: None,
             broker: None,
@@ -213,6 +217,16 @@ impl ServerBuilder {
         self
     }
 
+    /// Serves at the addresses that can be bound, if others can't: [`Server::failed_addrs`] lists those, and they are logged.
+    /// A server that can listen nowhere is an error all the same. Default: no, and one that can't be bound lets none listen.
+    #[doc(alias = "MultiListenEx")]
+    #[doc(alias = "ListenAllOK")]
+    #[must_use]
+    pub fn allow_partial_bind(mut self, allows: bool) -> Self {
+        self.allows_partial_bind = allows;
+        self
+    }
+
     /// Who is told what happens to the server as a whole.
     #[must_use]
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
@@ -256,7 +270,7 @@ impl ServerBuilder {
     pub fn bind(self) -> Result<Server> {
         let reactors = self.reactors.unwrap_or_else(cores);
         let Checked { limits, addrs, listeners } = self.check(reactors)?;
-        let (sockets, listeners) = self.bind_all(&addrs, &listeners)?;
+        let Bound { sockets, listeners, failed } = self.bind_all(&addrs, &listeners)?;
         let listeners = listeners.into_iter().chain(ListenerSettings::of_outgoing(&limits)).collect();
         let settings = Settings {
             limits,
@@ -277,11 +291,8 @@ impl ServerBuilder {
             names: Names::System,
             seed: None,
         };
-        #[cfg_attr(
-            not(all(feature = "signals", unix)),
-            expect(unused_mut, reason = "only signals change it")
-        )]
         let mut server = Server::new(settings, sockets, reactors, self.broker)?;
+        server.failed = failed;
         #[cfg(all(feature = "signals", unix))]
         if self.signals {
             server.shut_down_on_signals()?;
@@ -315,6 +326,11 @@ impl ServerBuilder {
                 Err(wrong) => faults.extend(wrong),
             }
         }
+        let names: Vec<_> = self.listeners.iter().filter_map(|listener| listener.name.as_ref()).collect();
+        let twice = names.iter().enumerate().filter(|(at, name)| names[..*at].contains(name));
+        faults.extend(
+            twice.map(|(_, name)| format!("two listeners are named `{name}`: give each its own name")),
+        );
         if addrs.iter().map(|addrs| addrs.len().max(1)).sum::<usize>() > LISTENERS_MAX {
             faults.push(format!(
                 "there are more than {LISTENERS_MAX} listeners, where each address of a name counts",
@@ -331,20 +347,30 @@ impl ServerBuilder {
     }
 
     /// A socket for each address of each listener, with the settings that its connections have.
-    fn bind_all(
-        &self,
-        addrs: &[Vec<SocketAddr>],
-        settings: &[ListenerSettings],
-    ) -> Result<(Vec<reactor::Listener>, Box<[ListenerSettings]>)> {
-        let (mut failed, mut sockets, mut of_sockets) = (Vec::new(), Vec::new(), Vec::new());
+    fn bind_all(&self, addrs: &[Vec<SocketAddr>], settings: &[ListenerSettings]) -> Result<Bound> {
+        let mut all = Bound { sockets: Vec::new(), listeners: Vec::new(), failed: Vec::new() };
         for ((addrs, listener), settings) in addrs.iter().zip(&self.listeners).zip(settings) {
             let (bound, errors) = bind_place(&listener.place, addrs, &listener.options);
-            of_sockets.extend(bound.iter().map(|_| settings.clone()));
-            sockets.extend(bound);
-            failed.extend(errors);
+            report_clamped(&listener.place, listener.options.backlog);
+            all.listeners.extend(bound.iter().map(|_| settings.clone()));
+            all.sockets.extend(bound.into_iter().map(|socket| (socket, listener.options.clone())));
+            all.failed.extend(errors);
         }
-        if failed.is_empty() { Ok((sockets, of_sockets.into())) } else { Err(Error::Bind(failed)) }
+        let is_enough = all.failed.is_empty() || self.allows_partial_bind && !all.sockets.is_empty();
+        if !is_enough {
+            return Err(Error::Bind(all.failed));
+        }
+        all.failed.iter().for_each(|(addr, error)| log::error!("does not listen at {addr}: {error}"));
+        Ok(all)
     }
+}
+
+/// What listens, and what could not.
+struct Bound {
+    sockets: Vec<(reactor::Listener, ListenOptions)>,
+    /// Of each socket.
+    listeners: Vec<ListenerSettings>,
+    failed: Vec<(Addr, io::Error)>,
 }
 
 /// Options in which nothing is wrong.
@@ -357,6 +383,14 @@ struct Checked {
 
 /// Sockets that listen: a link counts them, and what connections of this side's own have in their place, in one byte.
 const LISTENERS_MAX: usize = 250;
+
+/// Says so if the system lets fewer connections wait than were asked for.
+fn report_clamped(place: &Place, backlog: u32) {
+    let most = backlog_max();
+    if backlog > most {
+        log::warn!("`{place}`: the system lets {most} connections wait, not {backlog}: see `somaxconn`");
+    }
+}
 
 /// How often another free port is looked for that all addresses of a name have.
 const PORT_TRIES: usize = 8;

@@ -13,8 +13,8 @@ pub use audit::{Audit, Finding};
 pub use builder::ServerBuilder;
 pub use error::{Error, Result};
 
-use crate::shared::{Broker, Ending, Handle, Pool, RemoteReactor, Settings};
-use jackfield_reactor::{self as reactor, Addr, Budget, Driver};
+use crate::shared::{Broker, Ending, Handle, Listeners, Pool, RemoteReactor, Settings};
+use jackfield_reactor::{self as reactor, Addr, Budget, Driver, ListenOptions};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,6 +29,7 @@ pub struct Server {
     addrs: Vec<Addr>,
     /// Those of them that are over IP.
     ip_addrs: Vec<SocketAddr>,
+    pub(crate) failed: Vec<(Addr, std::io::Error)>,
     #[cfg(all(feature = "signals", unix))]
     signals: Option<signals::Signals>,
 }
@@ -36,10 +37,11 @@ pub struct Server {
 impl Server {
     pub(crate) fn new(
         settings: Settings,
-        sockets: Vec<reactor::Listener>,
+        sockets: Vec<(reactor::Listener, ListenOptions)>,
         reactors: usize,
         broker: Option<Arc<dyn Broker>>,
     ) -> Result<Self> {
+        let (sockets, options): (Vec<_>, Vec<_>) = sockets.into_iter().unzip();
         let addrs: Vec<Addr> =
             sockets.iter().map(reactor::Listener::local_addr).collect::<std::io::Result<_>>()?;
         let budget = Arc::new(Budget::new(settings.limits.memory_bytes_max));
@@ -58,8 +60,15 @@ impl Server {
             let listeners = drivers[0].listeners();
             drivers[1..].iter_mut().for_each(|driver| driver.stand_in_for(listeners.clone()));
         }
-        let listeners = settings.listeners[..addrs.len()].iter().map(|listener| listener.number).collect();
-        let handle = Handle::new(remotes.into(), listeners, broker, Pool::new(settings.offload_threads));
+        let at = addrs.iter().zip(options).map(|(addr, options)| Some((addr.clone(), options))).collect();
+        let listeners = Listeners::new(&settings.listeners, at);
+        let handle = Handle::new(
+            remotes.into(),
+            listeners,
+            Box::new(settings.observer.clone()),
+            broker,
+            Pool::new(settings.offload_threads),
+        );
         #[cfg(feature = "tls")]
         handle.keep_certificates(&settings.listeners);
         handle.start_broker(&settings.observer);
@@ -70,6 +79,7 @@ impl Server {
             handle,
             ip_addrs: addrs.iter().filter_map(Addr::as_ip).collect(),
             addrs,
+            failed: Vec::new(),
             #[cfg(all(feature = "signals", unix))]
             signals: None,
         })
@@ -88,6 +98,13 @@ impl Server {
     #[must_use]
     pub fn addrs(&self) -> &[Addr] {
         &self.addrs
+    }
+
+    /// The addresses at which it does not listen, and why: none, unless
+    /// [`ServerBuilder::allow_partial_bind`] lets a server go without some.
+    #[must_use]
+    pub fn failed_addrs(&self) -> &[(Addr, std::io::Error)] {
+        &self.failed
     }
 
     /// The address of the first listener over IP.

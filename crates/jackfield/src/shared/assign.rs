@@ -30,7 +30,8 @@ impl Handle {
         }
         let shared = self.shared();
         let before = shared.connections.fetch_add(1, Ordering::Relaxed);
-        let of_listener = shared.of_listener(listener).map(|count| count.fetch_add(1, Ordering::Relaxed));
+        let of_listener =
+            shared.listeners.connections(listener).map(|count| count.fetch_add(1, Ordering::Relaxed));
         let has_room = before < most && of_listener.is_none_or(|before| before < most_of_listener);
         if !has_room {
             self.uncount(reactor, listener);
@@ -41,13 +42,14 @@ impl Handle {
     /// A reactor, and the listener of a socket, has one connection less.
     pub(crate) fn uncount(&self, reactor: usize, listener: usize) {
         let shared = self.shared();
-        shared.connections.fetch_sub(1, Ordering::Relaxed);
+        shared.connections.fetch_sub(1, Ordering::SeqCst);
         if let Some(remote) = self.remote(reactor) {
             remote.load.fetch_sub(1, Ordering::Relaxed);
         }
-        if let Some(count) = shared.of_listener(if planted(60) { 0 } else { listener }) {
-            count.fetch_sub(1, Ordering::Relaxed);
+        if let Some(count) = shared.listeners.connections(if planted(60) { 0 } else { listener }) {
+            count.fetch_sub(1, Ordering::SeqCst);
         }
+        self.tell_of_room();
     }
 
     /// Counts a connection that a reactor begins. False, and not counted: there are as many as there may be.
@@ -93,7 +95,9 @@ impl Handle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Limits;
+    use crate::config::{Limits, ListenerSettings};
+    use crate::shared::listeners::Listeners;
+    use crate::shared::observer::{NoObserver, Observer};
     use crate::shared::offload::Pool;
     use crate::shared::remote::RemoteReactor;
     use jackfield_reactor::Incoming;
@@ -101,6 +105,7 @@ mod tests {
     use jackfield_reactor::Pipe;
     use jackfield_reactor::{Peer, Stream};
     use std::net::SocketAddr;
+    use std::sync::Arc;
 
     /// They were handed over by a reactor that did not know of the shutdown yet, and counted for ever.
     #[test]
@@ -109,7 +114,10 @@ mod tests {
         let limits = Limits::default();
         let remotes =
             drivers.each_ref().map(|driver| RemoteReactor::new(None, &limits, &driver.reactor.wires));
-        let handle = Handle::new(remotes.into(), [0].into(), None, Pool::new(1));
+        let listeners = ListenerSettings::one_of_each(&limits, |listener| listener);
+        let observer: Arc<dyn Observer> = Arc::new(NoObserver);
+        let listeners = Listeners::new(&listeners, vec![None]);
+        let handle = Handle::new(remotes.into(), listeners, Box::new(observer), None, Pool::new(1));
         for _ in 0..3 {
             let peer = Peer::new(SocketAddr::from(([127, 0, 0, 1], 1)), 0);
             let stream = Stream::Memory(Pipe::pair().0);

@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Part(Box<Part>),
     Accept(Box<Acceptance>),
     Heartbeat(Arc<Heartbeat>),
+    /// A listener is to pause, to stop or to go on.
+    LookAtListeners,
     /// To accept in the place of the reactor that does, or not any more.
     StandIn(bool),
     Shutdown(Drain),
@@ -69,6 +71,7 @@ impl Command {
             | Self::Abort(_)
             | Self::Heartbeat(_)
             | Self::StandIn(_)
+            | Self::LookAtListeners
             | Self::Shutdown(_)
             | Self::Pressure => 0,
         };

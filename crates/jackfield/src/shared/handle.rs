@@ -4,8 +4,10 @@ use crate::config::{Heartbeat, Outgoing};
 use crate::message::{Content, Publication, Published};
 use crate::shared::Shared;
 use crate::shared::broker::Broker;
+use crate::shared::changes::ChangeSink;
 use crate::shared::cluster::Cluster;
 use crate::shared::command::{Command, Copies};
+use crate::shared::listeners::Listeners;
 use crate::shared::metrics::Metrics;
 use crate::shared::names::LookUps;
 use crate::shared::not_posted::NotPosted;
@@ -17,7 +19,7 @@ use jackfield_reactor::ConnectionId;
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU16, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 /// A server as any thread sees it: sends, publishes, posts, closes, counts, and shuts down.
@@ -57,10 +59,10 @@ use std::time::SystemTime;
 pub struct Handle(pub(super) Arc<Shared>);
 
 impl Handle {
-    /// `listeners`: of each socket that listens, which of the listeners it belongs to.
     pub(crate) fn new(
         remotes: Box<[RemoteReactor]>,
-        listeners: Box<[usize]>,
+        listeners: Listeners,
+        changes: Box<dyn ChangeSink>,
         broker: Option<Arc<dyn Broker>>,
         pool: Pool,
     ) -> Self {
@@ -68,7 +70,6 @@ impl Handle {
         let topic_index = TopicIndex::new(remotes.len(), budget);
         let (logs, cluster) = (Logs::new(), broker.map(Cluster::new));
         let (connections, signalled) = (AtomicUsize::new(0), Arc::default());
-        let of_listeners = listeners.iter().map(|_| AtomicUsize::new(0)).collect();
         let state = AtomicU8::new(0);
         Self(Arc::new(Shared {
             remotes,
@@ -82,7 +83,8 @@ impl Handle {
             look_ups: LookUps::default(),
             #[cfg(feature = "tls")]
             certificates: std::sync::OnceLock::new(),
-            of_listeners,
+            waits_for_room: AtomicBool::new(false),
+            changes,
             signalled,
             state,
         }))
@@ -369,12 +371,7 @@ impl Handle {
     #[doc(alias = "IsRunning")]
     #[must_use]
     pub fn state(&self) -> State {
-        match self.0.state.load(Ordering::Acquire) {
-            0 => State::Starting,
-            1 => State::Running,
-            2 => State::Draining,
-            _ => State::Stopped,
-        }
+        state_of(self.0.state.load(Ordering::Acquire))
     }
 
     /// Shuts the server down. It takes no new connections. Requests whose head has come are answered, and the answer says
@@ -409,7 +406,10 @@ impl Handle {
 
     /// A server's state only ever moves on.
     pub(crate) fn set_state(&self, state: State) {
-        self.0.state.fetch_max(state as u8, Ordering::AcqRel);
+        let before = self.0.state.fetch_max(state as u8, Ordering::AcqRel);
+        if before < state as u8 {
+            self.0.changes.on_state(state_of(before), state);
+        }
     }
 
     pub(crate) fn post_command(&self, reactor: usize, command: Command) -> Result<(), Busy> {
@@ -428,6 +428,15 @@ impl Handle {
             // Who has ended has no memory to give back.
             let _ = self.post_reserved(reactor, Command::Pressure);
         }
+    }
+}
+
+fn state_of(number: u8) -> State {
+    match number {
+        0 => State::Starting,
+        1 => State::Running,
+        2 => State::Draining,
+        _ => State::Stopped,
     }
 }
 

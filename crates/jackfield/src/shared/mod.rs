@@ -5,12 +5,15 @@
 mod assign;
 mod broker;
 mod callback;
+mod changes;
 mod cluster;
 mod command;
 mod ending;
 mod finished;
 mod handle;
 mod inbox;
+mod listeners;
+mod listening;
 mod look_up;
 mod metrics;
 mod names;
@@ -38,6 +41,8 @@ pub(crate) use finished::FinishedSink;
 pub use finished::{AnsweredAs, Finished};
 pub use handle::Handle;
 pub(crate) use inbox::Following;
+pub use listeners::{ListenerInfo, ListenerState, WhichListener};
+pub(crate) use listeners::{Listeners, backlog_max};
 pub use metrics::Metrics;
 pub(crate) use metrics::ReactorMetrics;
 pub(crate) use names::{LookUps, Names};
@@ -54,6 +59,7 @@ pub(crate) use settings::{Settings, WallClock};
 pub use state::{Busy, Drain, State};
 
 use crate::message::Prepared;
+use crate::shared::changes::ChangeSink;
 use crate::topics::{Logs, TopicIndex};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize};
@@ -69,30 +75,25 @@ pub(crate) struct Shared {
     pub(crate) pool: Pool,
     /// Connections of all reactors, handed over or not.
     pub(crate) connections: AtomicUsize,
-    /// Of each socket that listens, which of the listeners it belongs to.
-    listeners: Box<[usize]>,
+    pub(crate) listeners: Listeners,
     /// Connections that this side has begun, of all reactors.
     pub(crate) outgoing: AtomicUsize,
     pub(crate) look_ups: LookUps,
     /// Certificates that come from files, once the server is bound.
     #[cfg(feature = "tls")]
     pub(crate) certificates: std::sync::OnceLock<Vec<Arc<crate::config::Certificates>>>,
-    /// Connections of each listener.
-    of_listeners: Box<[AtomicUsize]>,
+    /// A reactor has connections at its listeners that wait until others end.
+    pub(crate) waits_for_room: AtomicBool,
+    pub(crate) changes: Box<dyn ChangeSink>,
     /// A signal asked for the end. The reactor that it wakes shuts the others down too.
     pub(crate) signalled: Arc<AtomicBool>,
     state: AtomicU8,
 }
 
+#[cfg(feature = "sim")]
 impl Shared {
     /// Connections of each listener.
-    #[cfg(feature = "sim")]
     pub(crate) fn counts_of_listeners(&self) -> Vec<usize> {
-        self.of_listeners.iter().map(|count| count.load(std::sync::atomic::Ordering::Relaxed)).collect()
-    }
-
-    /// How many connections came to the listener of this socket.
-    fn of_listener(&self, socket: usize) -> Option<&AtomicUsize> {
-        self.of_listeners.get(*self.listeners.get(socket)?)
+        self.listeners.infos().iter().map(|listener| listener.connections).collect()
     }
 }

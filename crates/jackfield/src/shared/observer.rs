@@ -2,9 +2,12 @@
 
 use crate::disconnect::{Limit, Reason};
 use crate::shared::broker::BrokerEvent;
+use crate::shared::changes::ChangeSink;
 use crate::shared::finished::Finished;
 use crate::shared::handle::Handle;
+use crate::shared::listeners::ListenerState;
 use crate::shared::peer::Peer;
+use crate::shared::state::State;
 use jackfield_reactor::{ConnectionId, Pressure};
 use std::any::Any;
 use std::io;
@@ -19,6 +22,20 @@ pub trait Observer: Send + Sync {
     #[doc(alias = "OnServerCreated")]
     fn on_started(&self, handle: &Handle) {
         let _ = handle;
+    }
+
+    /// The server has gone from one state to the next, on the thread that brought that about. Each state comes once at most,
+    /// and before [`Observer::on_started`] and [`Observer::on_stopped`].
+    #[doc(alias = "OnChangeState")]
+    fn on_state(&self, before: State, now: State) {
+        log::debug!("the server was {before:?} and is {now:?}");
+    }
+
+    /// A listener was paused, stopped or resumed, by its number, on the thread that asked for it. It is told once for each
+    /// change; one that pauses by itself, for want of room or of descriptors, is not.
+    #[doc(alias = "listenerStarted")]
+    fn on_listener(&self, listener: usize, now: ListenerState) {
+        log::info!("listener {listener} is {now:?}");
     }
 
     /// Every connection has ended and every reactor stopped. The last event.
@@ -175,6 +192,16 @@ pub(crate) struct NoObserver;
 
 impl Observer for NoObserver {}
 
+impl ChangeSink for Arc<dyn Observer> {
+    fn on_state(&self, before: State, now: State) {
+        (**self).on_state(before, now);
+    }
+
+    fn on_listener(&self, listener: usize, now: ListenerState) {
+        (**self).on_listener(listener, now);
+    }
+}
+
 /// The user's observer: its panics are caught.
 pub(crate) struct Guarded(pub(crate) Arc<dyn Observer>);
 
@@ -193,6 +220,14 @@ impl Observer for Guarded {
 
     fn on_stopped(&self) {
         self.tell(|observer| observer.on_stopped());
+    }
+
+    fn on_state(&self, before: State, now: State) {
+        self.tell(|observer| observer.on_state(before, now));
+    }
+
+    fn on_listener(&self, listener: usize, now: ListenerState) {
+        self.tell(|observer| observer.on_listener(listener, now));
     }
 
     fn on_refused(&self, peer: &Peer, why: RefuseReason) {

@@ -2,6 +2,7 @@
 
 use jackfield_reactor::{self as reactor, Addr};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Who is at the other end of a connection, and how it came about: what the factory sees before there is a client, and
 /// [`Connection::peer`](crate::Connection::peer) later.
@@ -21,6 +22,7 @@ pub struct Peer {
     pub(crate) wire: reactor::Peer,
     /// Which of the listeners that were given it came to.
     pub(crate) listener: usize,
+    pub(crate) listener_name: Option<Arc<str>>,
     pub(crate) reactor: usize,
     pub(crate) is_tls: bool,
     pub(crate) tag: Option<u64>,
@@ -53,6 +55,12 @@ impl Peer {
     #[must_use]
     pub fn listener(&self) -> usize {
         self.listener
+    }
+
+    /// The name of the listener that it came to, if that has one: [`Listener::name`](crate::Listener::name).
+    #[must_use]
+    pub fn listener_name(&self) -> Option<&str> {
+        self.listener_name.as_deref()
     }
 
     /// The number of the reactor that has it.

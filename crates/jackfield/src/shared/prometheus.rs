@@ -120,7 +120,7 @@ fn seconds(nanoseconds: u64) -> f64 {
 }
 
 /// One of each class, and its label.
-const REASONS: [(&str, Reason); 28] = [
+const REASONS: [(&str, Reason); 29] = [
     ("peer", Reason::Peer),
     ("peer_reset", Reason::PeerReset),
     ("local", Reason::Local),
@@ -149,6 +149,7 @@ const REASONS: [(&str, Reason); 28] = [
     ("limit_rate", Reason::Limit(Limit::Rate)),
     ("limit_control_frames", Reason::Limit(Limit::ControlFrames)),
     ("limit_overload", Reason::Limit(Limit::Overload)),
+    ("limit_connections", Reason::Limit(Limit::Connections)),
 ];
 
 #[cfg(test)]

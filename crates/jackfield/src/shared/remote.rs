@@ -22,6 +22,10 @@ pub(crate) struct RemoteReactor {
     pub(crate) roster: Roster,
     /// New connections that it still takes, if it is overloaded.
     pub(crate) quota: Quota,
+    /// It has been asked to look at its listeners, and has not looked yet.
+    pub(crate) is_to_look: AtomicBool,
+    /// Connections wait at its listeners until others end.
+    pub(crate) waits_for_room: AtomicBool,
     /// A callback runs there for too long, as the watchdog sees it.
     pub(crate) held_up: AtomicBool,
 }
@@ -39,6 +43,8 @@ impl RemoteReactor {
             metrics,
             roster: Roster::new(wires.generations()),
             quota: Quota::default(),
+            is_to_look: AtomicBool::new(false),
+            waits_for_room: AtomicBool::new(false),
             held_up: AtomicBool::new(false),
         }
     }

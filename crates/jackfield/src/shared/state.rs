@@ -44,7 +44,7 @@ pub struct Drain {
 pub enum Busy {
     /// Its mailbox is full.
     Full,
-    /// It doesn't exist: the id is not of this server.
+    /// It doesn't exist: the id, or the number or name of the listener, is not of this server.
     Unknown,
     /// It has ended, and with it all its connections.
     Stopped,
@@ -80,7 +80,7 @@ impl fmt::Display for Busy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Full => "the reactor's mailbox is full: try again later, or raise `mailbox_max`",
-            Self::Unknown => "no reactor of this server has such a connection",
+            Self::Unknown => "this server has no such connection or listener",
             Self::Stopped => "the server has ended",
         })
     }

@@ -518,7 +518,7 @@ impl Party {
             }
             // What the user's own client and settings bring about is no matter of the peer's.
             Reason::Timeout(Timeout::Upgrade | Timeout::Lifetime | Timeout::Answer)
-            | Reason::Limit(Limit::Rate)
+            | Reason::Limit(Limit::Rate | Limit::Connections)
             | Reason::Shutdown => true,
             Reason::Timeout(_) => conduct.slow || conduct.slow_reader || conduct.cut,
             Reason::Protocol(_) | Reason::Limit(Limit::ReadBuffer | Limit::Line | Limit::ControlFrames) => {

@@ -12,7 +12,7 @@ use crate::config::{Limits, Listener, ListenerSettings, Speaks};
 use crate::dispatch::Dispatcher;
 use crate::gate::{Gate, Origins, Reserved};
 use crate::shared::{
-    Drain, Handle, Names, Peer as Newcomer, Pool, RemoteReactor, Settings, State, WallClock,
+    Drain, Handle, Listeners, Names, Peer as Newcomer, Pool, RemoteReactor, Settings, State, WallClock,
 };
 use jackfield_reactor::{
     self as reactor, Accounts, Addr, Budget, ConnectionId, MemoryDriver, Ready, Service, Time,
@@ -137,14 +137,12 @@ impl Sim {
             driver.reactor.wires.share_budget(budget.clone());
             driver.skip(Duration::from_millis(options.begin));
         }
-        let handle = Handle::new(
-            drivers.iter().map(|driver| remote(driver, &options)).collect(),
-            sockets(&options),
-            None,
-            Pool::Inline,
-        );
         // Every second one records its exchanges, so that the usual way is looked at too.
         let settings = Arc::new(settings(&options, &book, seed % 2 == 0));
+        let sockets = OF_EACH + options.listeners.len();
+        let listeners = Listeners::new(&settings.listeners, vec![None; sockets]);
+        let remotes = drivers.iter().map(|driver| remote(driver, &options)).collect();
+        let handle = Handle::new(remotes, listeners, Box::new(settings.observer.clone()), None, Pool::Inline);
         let make = Rc::new(RefCell::new(make));
         let nodes = drivers.into_iter().enumerate().map(|(number, driver)| {
             let factory = Maker { make: make.clone(), book: book.clone(), is_proxied: options.proxy };
@@ -708,11 +706,6 @@ fn bytes_moved(driver: &MemoryDriver) -> u64 {
 
 fn remote(driver: &MemoryDriver, options: &Options) -> RemoteReactor {
     RemoteReactor::new(None, &options.limits, &driver.reactor.wires)
-}
-
-/// A socket for each listener.
-fn sockets(options: &Options) -> Box<[usize]> {
-    (0..OF_EACH + options.listeners.len()).collect()
 }
 
 fn settings(options: &Options, book: &Book, records: bool) -> Settings {

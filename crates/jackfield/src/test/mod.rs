@@ -27,10 +27,11 @@ use crate::dispatch::Dispatcher;
 use crate::gate::{Allowed, Authenticator, Gate, Hosts, Origins, Reserved, StatusPaths};
 use crate::observe::AccessLog;
 use crate::shared::{
-    Broker, Ending, Guarded, Handle, Names, NoObserver, Observer, Peer, Pool, RemoteReactor, Settings,
-    WallClock,
+    Broker, Ending, Guarded, Handle, Listeners, Names, NoObserver, Observer, Peer, Pool, RemoteReactor,
+    Settings, WallClock,
 };
 use jackfield_reactor::{Budget, MemoryDriver, Service, Wires};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -157,8 +158,11 @@ impl TestServer {
         let mut driver = MemoryDriver::new(0, options.limits.reactor.clone());
         driver.reactor.wires.share_budget(Arc::new(Budget::new(options.limits.memory_bytes_max)));
         let remote = RemoteReactor::new(None, &options.limits, &driver.reactor.wires);
-        let handle = Handle::new([remote].into(), [0, 1, 2].into(), options.broker, Pool::Inline);
+        let observer: Arc<dyn Observer> = Arc::new(Guarded(options.observer));
         let listeners = ListenerSettings::one_of_each(&options.limits, &options.listener);
+        let places = Listeners::new(&listeners, listeners.iter().map(|_| None).collect());
+        let handle =
+            Handle::new([remote].into(), places, Box::new(observer.clone()), options.broker, Pool::Inline);
         #[cfg(feature = "tls")]
         let listeners = listeners
             .into_iter()
@@ -187,7 +191,7 @@ impl TestServer {
             },
             watchdog: false,
             offload_threads: 1,
-            observer: Arc::new(Guarded(options.observer)),
+            observer,
             access_log: options.access_log.map(|log| log.start().expect("a thread can be started")),
             clock: WallClock::From(BEGIN),
             names: Names::Table(options.names),
@@ -231,6 +235,12 @@ impl TestServer {
     /// A new connection to one of the [`listener`]s for whom there is no descriptor left.
     pub fn turn_away(&mut self, listener: usize) -> FarEnd {
         self.driver.refuse(&mut *self.service, ([127, 0, 0, 1], 1).into(), listener)
+    }
+
+    /// A new connection at one of the [`listener`]s could not be accepted, for a reason that the reserve does not help
+    /// against.
+    pub fn fail_accept(&mut self, listener: usize, error: &io::Error) {
+        self.driver.fail_accept(&mut *self.service, listener, error);
     }
 
     /// The present turn makes what is ready wait for so long, and the reactor did not sleep before it. There is no

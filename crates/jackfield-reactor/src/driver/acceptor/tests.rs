@@ -34,7 +34,7 @@ fn broken() -> Listener {
 
 #[test]
 fn a_failed_accept_is_tried_again_after_a_pause_and_not_before() {
-    let place = Place { listener: Arc::new(broken()), shut_until: Time(0) };
+    let place = Place { listener: Some(Arc::new(broken())), shut_until: Time(0) };
     let mut acceptor = Acceptor { places: vec![place], waiting: vec![0].into(), ..Acceptor::default() };
     let mut wires = Wires::new(0, Time(0), Limits::default(), None);
     let mut errors = Errors::default();

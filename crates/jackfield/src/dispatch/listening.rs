@@ -1,0 +1,75 @@
+//! The listeners, as the handle wants them.
+
+use crate::client::ClientFactory;
+use crate::config::WhenFull;
+use crate::dispatch::Dispatcher;
+use crate::shared::ListenerState;
+use jackfield_reactor::{Addr, ListenOptions, Listener, Wires};
+use std::io;
+use std::sync::atomic::Ordering;
+
+impl<F: ClientFactory> Dispatcher<F> {
+    /// Whether the next connection at a socket may be accepted.
+    pub(super) fn may_accept_at(&self, wires: &Wires, socket: usize) -> bool {
+        let listener = self.settings.listeners.get(socket);
+        let waits = listener.is_some_and(|listener| listener.limits.when_full == WhenFull::Wait);
+        self.links.handle.may_accept(wires.reactor(), socket, waits.then(|| self.most(socket)))
+    }
+
+    /// Closes listeners that were stopped and opens those again that are to go on. Others that paused accept again.
+    #[cold]
+    pub(super) fn look_at_listeners(&mut self, wires: &mut Wires) {
+        if let Some(remote) = self.links.handle.remote(wires.reactor()) {
+            remote.is_to_look.store(false, Ordering::SeqCst);
+        }
+        if self.links.drain_until.is_some() {
+            return;
+        }
+        let handle = self.links.handle.clone();
+        for (socket, number) in
+            handle.shared().listeners.sockets().iter().map(|socket| socket.listener).enumerate()
+        {
+            let is_stopped = handle.shared().listeners.state(number) == ListenerState::Stopped;
+            let closed = self.closed_sockets.iter().position(|closed| *closed == socket);
+            match closed {
+                None if is_stopped => {
+                    wires.close_listener(socket);
+                    self.closed_sockets.push(socket);
+                }
+                Some(at) if !is_stopped => {
+                    self.closed_sockets.swap_remove(at);
+                    self.reopen(wires, socket, number);
+                }
+                _ => {}
+            }
+        }
+        wires.accept_again();
+    }
+
+    /// Those that only stand in for the reactor that accepts leave it to that.
+    fn reopen(&mut self, wires: &mut Wires, socket: usize, number: usize) {
+        if wires.reactor() != 0 {
+            return;
+        }
+        let handle = &self.links.handle;
+        let at = handle.shared().listeners.sockets()[socket].at.as_ref();
+        match at.map_or_else(|| Err(io::ErrorKind::Unsupported.into()), |(addr, options)| bind(addr, options))
+        {
+            Ok(listener) => wires.reopen_listener(socket, listener),
+            Err(error) => {
+                self.closed_sockets.push(socket);
+                self.settings.observer.on_accept_error(number, &error);
+                handle.set_listener(number, ListenerState::Stopped);
+            }
+        }
+    }
+}
+
+fn bind(addr: &Addr, options: &ListenOptions) -> io::Result<Listener> {
+    match addr {
+        Addr::Ip(addr) => Listener::bind(*addr, options),
+        #[cfg(unix)]
+        Addr::Unix(Some(path)) => Listener::bind_unix(path, options),
+        _ => Err(io::ErrorKind::Unsupported.into()),
+    }
+}

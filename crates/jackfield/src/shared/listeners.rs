@@ -1,0 +1,162 @@
+//! The listeners of a server: what they are called, where they listen, and whether they do.
+
+use crate::config::ListenerSettings;
+use jackfield_reactor::{Addr, ListenOptions};
+use std::ops::RangeFull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+
+/// What a listener does: see [`Handle::listeners`](crate::Handle::listeners).
+#[doc(alias = "ListenStates")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ListenerState {
+    /// It accepts connections, or does as soon as the server serves.
+    Listening,
+    /// It accepts nobody. New connections wait in its backlog, as many as that holds.
+    Paused,
+    /// Its socket is closed, and the system refuses new connections.
+    Stopped,
+}
+
+/// A listener as it is at a moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ListenerInfo {
+    /// Its number, in the order in which listeners were given.
+    pub number: usize,
+    /// Its name: [`Listener::name`](crate::Listener::name).
+    pub name: Option<Arc<str>>,
+    /// Its addresses, as they were when the server was bound.
+    pub addrs: Vec<Addr>,
+    /// What it does. A shutdown of the server does not change it.
+    pub state: ListenerState,
+    /// How many connections have come to it and are still there.
+    pub connections: usize,
+    /// How many connections may wait there: what [`Listener::backlog`](crate::Listener::backlog) asked for, or the most that
+    /// the system allows, where it tells (Linux).
+    pub backlog: u32,
+}
+
+/// Which listeners are meant: one by its number, one by its name, or all (`..`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhichListener<'n> {
+    /// The one of this number, in the order in which they were given.
+    Number(usize),
+    /// The one of this name.
+    Named(&'n str),
+    /// All of them.
+    All,
+}
+
+impl From<usize> for WhichListener<'_> {
+    fn from(number: usize) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl<'n> From<&'n str> for WhichListener<'n> {
+    fn from(name: &'n str) -> Self {
+        Self::Named(name)
+    }
+}
+
+impl From<RangeFull> for WhichListener<'_> {
+    fn from(_: RangeFull) -> Self {
+        Self::All
+    }
+}
+
+/// The listeners of a server, and the sockets that each has.
+#[derive(Default)]
+pub(crate) struct Listeners {
+    sockets: Box<[Socket]>,
+    places: Box<[Place]>,
+}
+
+/// A socket that listens.
+pub(crate) struct Socket {
+    /// The number of its listener.
+    pub(crate) listener: usize,
+    /// What it takes to listen there again; `None` where that can't be done.
+    pub(crate) at: Option<(Addr, ListenOptions)>,
+}
+
+struct Place {
+    name: Option<Arc<str>>,
+    connections: AtomicUsize,
+    state: AtomicU8,
+}
+
+impl Listeners {
+    /// `at`: of each socket, what it takes to listen there again.
+    pub(crate) fn new(settings: &[ListenerSettings], at: Vec<Option<(Addr, ListenOptions)>>) -> Self {
+        let sockets: Box<[_]> =
+            settings.iter().zip(at).map(|(settings, at)| Socket { listener: settings.number, at }).collect();
+        let count = sockets.iter().map(|socket| socket.listener + 1).max().unwrap_or_default();
+        let name = |number| settings.iter().find(|listener| listener.number == number)?.name.clone();
+        let place = |number| Place {
+            name: name(number),
+            connections: AtomicUsize::new(0),
+            state: AtomicU8::new(ListenerState::Listening as u8),
+        };
+        Self { sockets, places: (0..count).map(place).collect() }
+    }
+
+    pub(crate) fn sockets(&self) -> &[Socket] {
+        &self.sockets
+    }
+
+    /// How many connections came to the listener of this socket. Those that this side has begun came to none.
+    pub(crate) fn connections(&self, socket: usize) -> Option<&AtomicUsize> {
+        Some(&self.places.get(self.sockets.get(socket)?.listener)?.connections)
+    }
+
+    pub(crate) fn state(&self, number: usize) -> ListenerState {
+        match self.places.get(number).map(|place| place.state.load(Ordering::SeqCst)) {
+            Some(state) if state == ListenerState::Paused as u8 => ListenerState::Paused,
+            Some(state) if state == ListenerState::Stopped as u8 => ListenerState::Stopped,
+            _ => ListenerState::Listening,
+        }
+    }
+
+    /// True if that is a change.
+    pub(crate) fn set_state(&self, number: usize, state: ListenerState) -> bool {
+        let place = self.places.get(number);
+        place.is_some_and(|place| place.state.swap(state as u8, Ordering::SeqCst) != state as u8)
+    }
+
+    /// The numbers of those that are meant; none: there is no such listener.
+    pub(crate) fn find(&self, which: WhichListener<'_>) -> Vec<usize> {
+        let is_meant = |number: &usize| match which {
+            WhichListener::All => true,
+            WhichListener::Number(meant) => *number == meant,
+            WhichListener::Named(meant) => self.places[*number].name.as_deref() == Some(meant),
+        };
+        (0..self.places.len()).filter(is_meant).collect()
+    }
+
+    pub(crate) fn infos(&self) -> Vec<ListenerInfo> {
+        let info = |(number, place): (usize, &Place)| {
+            let of_it = self.sockets.iter().filter(|socket| socket.listener == number);
+            let at: Vec<_> = of_it.filter_map(|socket| socket.at.as_ref()).collect();
+            let backlog = at.first().map_or(0, |(_, options)| options.backlog);
+            ListenerInfo {
+                number,
+                name: place.name.clone(),
+                addrs: at.iter().map(|(addr, _)| addr.clone()).collect(),
+                state: self.state(number),
+                connections: place.connections.load(Ordering::Relaxed),
+                backlog: backlog.min(backlog_max()),
+            }
+        };
+        self.places.iter().enumerate().map(info).collect()
+    }
+}
+
+/// The most connections that the system keeps waiting at a socket, where it tells.
+pub(crate) fn backlog_max() -> u32 {
+    let text = std::fs::read_to_string("/proc/sys/net/core/somaxconn").ok();
+    text.and_then(|text| text.trim().parse().ok()).unwrap_or(u32::MAX)
+}

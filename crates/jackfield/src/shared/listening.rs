@@ -1,0 +1,150 @@
+//! Listeners that pause, stop and go on, and whether the next connection may be accepted.
+
+use crate::shared::command::Command;
+use crate::shared::handle::Handle;
+use crate::shared::listeners::{ListenerInfo, ListenerState, WhichListener};
+use crate::shared::state::{Busy, State};
+use std::sync::atomic::Ordering;
+
+impl Handle {
+    /// All listeners, as they are at this moment.
+    ///
+    /// ```
+    /// use jackfield::{Listener, ListenerState, Server};
+    ///
+    /// let server = Server::builder().listen(Listener::tcp("127.0.0.1:0").name("admin")).bind()?;
+    /// let listeners = server.handle().listeners();
+    /// assert_eq!(listeners[0].name.as_deref(), Some("admin"));
+    /// assert_eq!(listeners[0].state, ListenerState::Listening);
+    /// # Ok::<(), jackfield::Error>(())
+    /// ```
+    #[doc(alias = "getListenerInfo")]
+    #[must_use]
+    pub fn listeners(&self) -> Vec<ListenerInfo> {
+        self.shared().listeners.infos()
+    }
+
+    /// Accepts nobody there until [`Handle::resume_listening`]: new connections wait in the backlog of the system, and those
+    /// that are there stay. One that is being accepted just now may still come in. A listener that was stopped stays so.
+    ///
+    /// ```
+    /// # use jackfield::{Busy, Handle};
+    /// fn lunch_break(handle: &Handle) -> Result<(), Busy> {
+    ///     handle.pause_listening("public")
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Busy::Unknown`]: there is no such listener.
+    #[doc(alias = "Pause")]
+    pub fn pause_listening<'n>(&self, which: impl Into<WhichListener<'n>>) -> Result<(), Busy> {
+        for number in self.find_listeners(which.into())? {
+            if self.shared().listeners.state(number) == ListenerState::Listening {
+                self.set_listener(number, ListenerState::Paused);
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes the sockets of a listener, or of all (`..`): the system refuses new connections, those in the backlog too, and
+    /// connections that are there stay. [`Handle::resume_listening`] listens again.
+    ///
+    /// # Errors
+    /// [`Busy::Unknown`]: there is no such listener.
+    #[doc(alias = "StopListening")]
+    #[doc(alias = "stopListener")]
+    pub fn stop_listening<'n>(&self, which: impl Into<WhichListener<'n>>) -> Result<(), Busy> {
+        self.change_listeners(which.into(), ListenerState::Stopped)
+    }
+
+    /// Accepts again what was paused, and listens again where that was stopped, at the same addresses. Where another program
+    /// has taken one of them meanwhile, [`Observer::on_accept_error`](crate::Observer::on_accept_error) gets the error, and the
+    /// listener is stopped.
+    ///
+    /// # Errors
+    /// [`Busy::Unknown`], or [`Busy::Stopped`] while the server shuts down and when it has ended.
+    #[doc(alias = "StartListening")]
+    #[doc(alias = "Resume")]
+    pub fn resume_listening<'n>(&self, which: impl Into<WhichListener<'n>>) -> Result<(), Busy> {
+        if self.state() >= State::Draining {
+            return Err(Busy::Stopped);
+        }
+        self.change_listeners(which.into(), ListenerState::Listening)
+    }
+
+    fn change_listeners(&self, which: WhichListener<'_>, state: ListenerState) -> Result<(), Busy> {
+        for number in self.find_listeners(which)? {
+            self.set_listener(number, state);
+        }
+        (0..self.reactors()).for_each(|reactor| self.ask_for_look(reactor));
+        Ok(())
+    }
+
+    fn find_listeners(&self, which: WhichListener<'_>) -> Result<Vec<usize>, Busy> {
+        let found = self.shared().listeners.find(which);
+        if found.is_empty() { Err(Busy::Unknown) } else { Ok(found) }
+    }
+
+    pub(crate) fn set_listener(&self, number: usize, state: ListenerState) {
+        if self.shared().listeners.set_state(number, state) {
+            self.shared().changes.on_listener(number, state);
+        }
+    }
+
+    /// Lets a reactor look at the state of its listeners. It is asked once until it does.
+    fn ask_for_look(&self, reactor: usize) {
+        let Some(remote) = self.remote(reactor) else { return };
+        if !remote.is_to_look.swap(true, Ordering::SeqCst) {
+            // Who has ended has no listeners.
+            let _ = remote.post_reserved(Command::LookAtListeners);
+        }
+    }
+
+    /// Whether the next connection at a socket may be accepted by this reactor. `most`: how many the server and the listener
+    /// may have, if the others are to wait; the reactor is then woken when there is room again.
+    pub(crate) fn may_accept(&self, reactor: usize, socket: usize, most: Option<(usize, usize)>) -> bool {
+        let shared = self.shared();
+        let number = shared.listeners.sockets().get(socket).map_or(0, |socket| socket.listener);
+        if shared.listeners.state(number) != ListenerState::Listening {
+            return false;
+        }
+        let Some(most) = most else { return true };
+        if self.has_room(socket, most) {
+            return true;
+        }
+        if let Some(remote) = self.remote(reactor) {
+            remote.waits_for_room.store(true, Ordering::SeqCst);
+        }
+        shared.waits_for_room.store(true, Ordering::SeqCst);
+        // A connection that ended meanwhile did not know that this reactor waits. If this one accepts now, it will be woken
+        // for nothing.
+        self.has_room(socket, most)
+    }
+
+    /// True if the listener of this socket has fewer connections than that.
+    pub(crate) fn has_room_at(&self, socket: usize, most: usize) -> bool {
+        self.has_room(socket, (usize::MAX, most))
+    }
+
+    fn has_room(&self, socket: usize, (most, most_of_listener): (usize, usize)) -> bool {
+        let shared = self.shared();
+        let of_listener = shared.listeners.connections(socket);
+        shared.connections.load(Ordering::SeqCst) < most
+            && of_listener.is_none_or(|count| count.load(Ordering::SeqCst) < most_of_listener)
+    }
+
+    /// There is room: those that wait for it are woken.
+    pub(crate) fn tell_of_room(&self) {
+        let shared = self.shared();
+        if !shared.waits_for_room.load(Ordering::SeqCst)
+            || !shared.waits_for_room.swap(false, Ordering::SeqCst)
+        {
+            return;
+        }
+        for reactor in 0..self.reactors() {
+            if shared.remotes[reactor].waits_for_room.swap(false, Ordering::SeqCst) {
+                self.ask_for_look(reactor);
+            }
+        }
+    }
+}
