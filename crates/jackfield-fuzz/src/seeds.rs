@@ -386,6 +386,9 @@ pub(crate) const SERVERS: Bytes = &[
       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n3\x81\x85\0\0\0\0hello\0\xb8GET /chat HTTP/1.1\r\n\
       Host: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
       \r\n0\x01\x82\0\0\0\0he1\x80\x83\0\0\0\0llo0\x88\x82\0\0\0\0\x03\xe8",
+    b"\0\xe6GET /chat HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+      Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n\
+      5\xc1\x87\0\0\0\0\xf2\x48\xcd\xc9\xc9\x07\x005\xc1\x87\0\0\0\0\xf2\x48\xcd\xc9\xc9\x07\x00 1\x41\x83\0\0\0\0\xf2\x48\xcd\x08",
     b"\x012one\ntwo\nth\x02,data)s\x15!\x08\x10",
     b"\0XPOST /abc HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n/\r\nhello\x14'''",
     b"\0VPOST /abc HTTP/1.1\r\nHost: h\r\nContent-Length: 5''/\r\n\r\nhel\x08",

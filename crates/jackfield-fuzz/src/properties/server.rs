@@ -2,8 +2,10 @@
 
 use crate::tally::hash;
 use crate::tally::observe;
-use jackfield::test::{FarEnd, TestServer, listener};
-use jackfield::{Client, Connection, Disconnect, Drain, Exchange, Message, Raw, Request, TimerId, WebSocket};
+use jackfield::test::{FarEnd, TestOptions, TestServer, listener};
+use jackfield::{
+    Client, Connection, Deflate, Disconnect, Drain, Exchange, Message, Raw, Request, TimerId, WebSocket,
+};
 use std::time::Duration;
 
 /// Whatever several peers send, in whatever pieces, with whatever pauses and resets: every connect has its disconnect,
@@ -13,7 +15,11 @@ use std::time::Duration;
 /// takes little of what is sent to it, up to 39 time passes; any other one is 40 more than the number of bytes behind it
 /// that a peer sends.
 pub fn server(data: &[u8]) {
-    let mut server = TestServer::new(|_peer| Everything { is_connected: false });
+    let mut options = TestOptions::default();
+    // Compressed with and without memory of what was before, as each peer offers.
+    options.limits.deflate = Deflate::dedicated();
+    options.limits.deflate.message_bytes_min = 1;
+    let mut server = TestServer::with_options(options, |_peer| Everything { is_connected: false });
     let mut peers: Vec<FarEnd> = Vec::new();
     let mut rest = data;
     while let Some((&act, tail)) = rest.split_first() {

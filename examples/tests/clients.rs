@@ -1,0 +1,105 @@
+//! WebSocket clients that know nothing of Jackfield, against `testbed`, with compression and without: npm's `ws`, PyPI's
+//! `websockets` and Chromium. `.ci/clients` installs the first two; what is missing is skipped, and says so.
+
+#[path = "browser/process.rs"]
+#[allow(dead_code)]
+mod browser;
+#[path = "../../crates/jackfield/tests/common/mod.rs"]
+#[allow(dead_code)]
+mod common;
+#[path = "browser/devtools.rs"]
+#[allow(dead_code)]
+mod devtools;
+#[path = "common/process.rs"]
+#[allow(dead_code)]
+mod process;
+
+use browser::Chromium;
+use devtools::Browser;
+use process::{Example, run};
+use std::path::{Path, PathBuf};
+
+/// What the server answers to an offer.
+const AGREED: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+
+/// Where `.ci/clients` puts something.
+fn installed(path: &str) -> Option<PathBuf> {
+    let target =
+        process::binary("testbed").parent().and_then(Path::parent).and_then(Path::parent)?.to_owned();
+    let path = target.join("clients").join(path);
+    if !path.exists() {
+        println!("skipped: {} is missing; `.ci/clients` installs it", path.display());
+        return None;
+    }
+    Some(path)
+}
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(name)
+}
+
+/// A client's run against the testbed says what was agreed on.
+#[track_caller]
+fn check(program: &str, script: &Path, mode: &str, options: &[&str], agreed: &str) {
+    let (_testbed, addr) = Example::start("testbed", options);
+    let args = [script.to_str().unwrap(), &format!("ws://{addr}/"), mode];
+    let Some(finished) = run(program, args, "") else { return };
+    assert!(finished.status.success(), "{program} {mode}: {}", finished.status);
+    assert_eq!(String::from_utf8_lossy(&finished.stdout).trim(), agreed, "{program} {mode}");
+}
+
+#[test]
+fn ws_of_npm_with_and_without_compression() {
+    let Some(module) = installed("node_modules/ws") else { return };
+    // Node looks for modules from the script on.
+    let script = module.parent().unwrap().parent().unwrap().join("npm.js");
+    std::fs::copy(self::script("npm.js"), &script).unwrap();
+    check("node", &script, "deflate", &[], "permessage-deflate");
+    check("node", &script, "plain", &[], "nothing");
+    check("node", &script, "deflate", &["--no-deflate"], "nothing");
+}
+
+#[test]
+fn websockets_of_pypi_with_and_without_compression() {
+    let Some(python) = installed("python/bin/python") else { return };
+    let (python, script) = (python.to_str().unwrap(), script("pypi.py"));
+    check(python, &script, "deflate", &[], AGREED);
+    check(python, &script, "plain", &[], "nothing");
+    check(python, &script, "deflate", &["--no-deflate"], "nothing");
+}
+
+/// In a page: messages of many sizes come back, and the extensions are those of the answer.
+const PAGE: &str = "new Promise((resolve, reject) => {
+    const socket = new WebSocket(location.origin.replace('http', 'ws') + '/'), sizes = [0, 1, 255, 256, 2048, 70000, 1000000];
+    let at = 0;
+    const next = () => socket.send('ab'.repeat(sizes[at]).slice(0, sizes[at]));
+    socket.onopen = next;
+    socket.onerror = () => reject(new Error('the socket failed'));
+    socket.onmessage = event => {
+        if (event.data !== 'ab'.repeat(sizes[at]).slice(0, sizes[at])) return reject(new Error(`${sizes[at]} bytes`));
+        at += 1;
+        if (at < sizes.length) next(); else socket.close(4001);
+    };
+    socket.onclose = event => {
+        window.agreed = at === sizes.length && event.code === 4001 ? `agreed: ${socket.extensions}` : `closed: ${event.code}`;
+        resolve();
+    };
+}); true";
+
+#[test]
+fn chromium_with_and_without_compression() {
+    let Some(chromium) = Chromium::start() else {
+        println!("skipped: there is no Chromium on this machine (`apt-get install chromium`)");
+        return;
+    };
+    let mut browser = Browser::connect(&chromium.devtools).unwrap();
+    for (options, agreed) in [(&[][..], AGREED), (&["--no-deflate"][..], "")] {
+        let (_testbed, addr) = Example::start("testbed", options);
+        let tab = browser.open("a page", &format!("http://{addr}/")).unwrap();
+        browser.wait(&tab, "document.readyState === 'complete'").unwrap();
+        browser.evaluate(&tab, PAGE).unwrap();
+        browser.wait(&tab, "window.agreed !== undefined").unwrap();
+        assert_eq!(browser.evaluate(&tab, "window.agreed").unwrap(), format!("agreed: {agreed}"));
+        browser.close(&tab).unwrap();
+    }
+}
