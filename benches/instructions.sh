@@ -19,11 +19,12 @@ trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$work"' EX
 # Instructions of a whole run with that many operations: total OPERATIONS TOOL ARGUMENT...
 reactors=1
 option=
+server_name=bench-serve
 total() {
     local operations=$1 tool=$2
     shift 2
     rm -f "$work/out"
-    valgrind --tool=callgrind --callgrind-out-file="$work/profile" "$target/bench-serve" --reactors "$reactors" $option >"$work/out" 2>"$work/log" &
+    valgrind --tool=callgrind --callgrind-out-file="$work/profile" "$target/$server_name" --reactors "$reactors" $option >"$work/out" 2>"$work/log" &
     server=$!
     for _ in $(seq 200); do
         addr=$(sed -n "s/^listening on //p" "$work/out" 2>/dev/null || true)
@@ -104,6 +105,9 @@ row "WebSocket echo, 16 KiB, one a read" ws-load 16384 1
 option=--access-log
 row "HTTP, one a read, access log" http-load 1 small
 option=
+server_name=bench-route
+row "HTTP, one a read, one of 100 routes" http-load 1 small
+server_name=bench-serve
 # The default: on a machine with two cores the process has two threads at least.
 reactors=2
 row "HTTP, one a read, two reactors" http-load 1 small

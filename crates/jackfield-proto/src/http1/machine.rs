@@ -114,7 +114,8 @@ impl Machine {
     /// After [`Step::Fault`] the [`phase`](Self::phase) tells what can still be said: if it is [`Phase::Open`],
     /// answer with [`Error::status`], which closes; otherwise an answer is under way or given, and only closing is
     /// left.
-    #[inline]
+    // A second caller must not take it out of the loop of the first.
+    #[inline(always)]
     pub fn step<'b>(
         &mut self,
         rx: &'b [u8],
