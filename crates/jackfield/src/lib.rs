@@ -77,7 +77,7 @@ pub use config::{Deflate, DeflateMode};
 pub use config::{Heartbeat, LimitRow, Limits, Listener, OnRateExceeded, Outgoing, Rate, WhenFull};
 pub use disconnect::{ConnectError, Disconnect, Limit, ProtocolError, Reason, Timeout};
 pub use gate::{Access, Authenticator};
-pub use message::{Body, HeaderValue, Overflow, Prepared, Publication, Published, Sent};
+pub use message::{Body, HeaderValue, Prepared, Publication, Published, Sent};
 pub use observe::{AccessLog, LogCrate};
 pub use server::{Audit, Error, Finding, Result, Server, ServerBuilder};
 pub use shared::{
@@ -85,7 +85,7 @@ pub use shared::{
     ListenerState, Metrics, NotPosted, Observer, Offloaded, Peer, QueueFull, RefuseReason, SharedTopic,
     SlowCallback, State, WhichListener,
 };
-pub use topics::{History, Position, Subscribed};
+pub use topics::{History, Overflow, Position, Subscribed};
 #[cfg(feature = "files")]
 pub use web::Files;
 pub use web::{Basic, BasicAuth, BearerAuth, Cors, bearer, is_same_secret};

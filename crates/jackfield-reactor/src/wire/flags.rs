@@ -115,6 +115,12 @@ impl Flags {
         self.0 == 0
     }
 
+    /// Something waits for the end of the turn, and not too much.
+    #[inline(always)]
+    pub(crate) fn gathers(self) -> bool {
+        self.0 & (Self::DIRTY.0 | ReadStop::CONGESTED.0.0) == Self::DIRTY.0
+    }
+
     /// Nothing is the matter.
     #[inline(always)]
     pub(crate) fn is_plain(self) -> bool {

@@ -41,7 +41,8 @@ impl Wires {
     #[inline(always)]
     pub fn gathering(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
         let wire = self.slab.get_mut(id.slot())?;
-        let gathers = wire.id == id && wire.phase == Phase::Open && wire.has(Flags::DIRTY);
+        // A congested one is to be looked at: what is queued for it may be below the high-water mark again.
+        let gathers = wire.id == id && wire.phase == Phase::Open && wire.flags.gathers();
         wire.outbox.as_deref_mut().filter(|_| gathers)
     }
 

@@ -3,9 +3,9 @@
 use crate::config::{Outgoing, Rate};
 use crate::disconnect::{Reason, Timeout};
 use crate::links::{Links, Protocol, key};
-use crate::message::{Overflow, Publication, Published, Sent};
+use crate::message::{Publication, Published, Sent};
 use crate::shared::{Busy, Handle, NotPosted, Peer};
-use crate::topics::Subscribed;
+use crate::topics::{Overflow, Subscribed};
 use jackfield_proto::http1::Request;
 use jackfield_reactor::{ConnectionId, Credentials, Time, WireStats, Wires};
 use std::net::{IpAddr, SocketAddr};
@@ -240,7 +240,7 @@ impl Connection<'_> {
 
     /// Sets what happens if the peer reads too slowly.
     pub fn set_overflow(&mut self, overflow: Overflow) {
-        self.links.link(self.id).overflow = overflow;
+        self.links.link(self.id).overflow = Some(overflow);
     }
 
     /// Reads nothing more until [`Connection::resume_read`]; what was read already is kept. Its idle time doesn't

@@ -160,6 +160,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         if let Protocol::WebSocket(machine) = &mut self.links.link(id).protocol {
             let _ = planted(35) || machine.take_pong(mask, outbox.tail());
         }
+        self.links.refill(wires, id);
         self.links.resume(wires, id);
         self.links.pull_on(wires, id);
         self.links.pull_fragments(wires, id);
@@ -190,6 +191,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
 
     fn on_close(&mut self, wires: &mut Wires, id: ConnectionId, reason: reactor::Reason) {
         self.links.leave_topics(wires, id);
+        self.links.drop_queue(wires, id);
         self.links.end_exchange(wires, id);
         if let Some(Some(client)) = self.clients.get_mut(id.slot()) {
             wires.mark(id, Callback::Disconnect as u8);

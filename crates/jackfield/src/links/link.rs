@@ -10,8 +10,8 @@ use crate::links::opening::Opening;
 use crate::links::protocol::Protocol;
 use crate::links::record::ExchangeRecord;
 use crate::links::replay::Missed;
-use crate::message::{Overflow, Source};
-use crate::topics::{ARC_BYTES, Subscription};
+use crate::message::{SendQueue, Source};
+use crate::topics::{ARC_BYTES, Overflow, Subscription};
 use std::sync::Arc;
 
 /// The server's half of a connection.
@@ -26,7 +26,8 @@ pub(crate) struct Link {
     /// What its bytes and requests meet before its client.
     pub(crate) asks: Asks,
     pub(crate) awaited: Awaited,
-    pub(crate) overflow: Overflow,
+    /// `None`: nothing was set.
+    pub(crate) overflow: Option<Overflow>,
     /// The user has set its idle timeout: then that ends it, and no heartbeat is sent.
     pub(crate) has_own_idle_timeout: bool,
     pub(crate) admission: Admission,
@@ -72,6 +73,8 @@ pub(crate) struct Extra {
     pub(crate) answer_bytes: u64,
     /// Messages that were dropped, by its overflow policy.
     pub(crate) dropped: u64,
+    /// What was published to it and waits, if its policy or a topic's has a queue.
+    pub(crate) queue: Option<Box<SendQueue>>,
     /// What it may still say, if that is bounded.
     pub(crate) bucket: Option<Box<Bucket>>,
     /// A heartbeat that is not the server's.
@@ -113,8 +116,10 @@ impl Extra {
         let topics = self.topics.capacity() * size_of::<Subscription>() + self.topics_bytes;
         let opening = self.opening.as_ref().map_or(0, |opening| opening.heap_bytes());
         let chosen = self.subprotocol.as_ref().map_or(0, |name| name.len());
+        let queue = self.queue.as_ref().map_or(0, |queue| queue.heap_bytes());
         let source = self.source.as_ref().map_or(0, |(_, source)| size_of_val(&**source));
         size_of::<Self>()
+            + queue
             + source
             + opening
             + chosen

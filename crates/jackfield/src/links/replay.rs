@@ -35,7 +35,7 @@ pub(crate) struct Missed {
 pub(crate) struct Delivered {
     /// `None`: not known before the broker has said where the history is.
     pub(crate) place: Option<Place>,
-    _following: Following,
+    following: Following,
 }
 
 impl Replay {
@@ -59,8 +59,12 @@ impl Missed {
 }
 
 impl Delivered {
+    pub(crate) fn log(&self) -> &Arc<Log<Prepared>> {
+        &self.following.log
+    }
+
     pub(crate) fn new(following: Following, place: Option<Place>) -> Self {
-        Self { place, _following: following }
+        Self { place, following }
     }
 }
 

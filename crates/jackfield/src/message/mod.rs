@@ -9,6 +9,7 @@ mod header;
 mod packet;
 mod prepared;
 mod publication;
+mod queue;
 mod sent;
 mod source;
 
@@ -18,5 +19,6 @@ pub use header::HeaderValue;
 pub use prepared::Prepared;
 pub(crate) use publication::Content;
 pub use publication::Publication;
-pub use sent::{Overflow, Published, Sent};
+pub(crate) use queue::SendQueue;
+pub use sent::{Published, Sent};
 pub(crate) use source::Source;

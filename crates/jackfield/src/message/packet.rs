@@ -1,11 +1,13 @@
 //! A publication as bytes, on its way to another node.
 //!
-//! One byte of version, one that says what it is, and then: the text; the bytes; or of an event the length of its encoded
-//! form (a number of four bytes, the highest there is for none), that form, a byte that says whether it has data, and the
-//! data. Numbers are big-endian.
+//! One byte of version; its time to live in milliseconds, four bytes, zero for none; the length of its key, two bytes, one
+//! more than it is and zero for none, and the key; a byte that says what it is, and then: the text; the bytes; or of an
+//! event the length of its encoded form (a number of four bytes, the highest there is for none), that form, a byte that
+//! says whether it has data, and the data. Numbers are big-endian.
 
-use crate::message::prepared::{MadeOf, Prepared};
+use crate::message::prepared::{MadeOf, Marks, Prepared};
 use jackfield_proto::websocket::Message;
+use std::time::Duration;
 
 const VERSION: u8 = 1;
 const NONE: u32 = u32::MAX;
@@ -20,7 +22,15 @@ impl Prepared {
         };
         let mut packet =
             Vec::with_capacity(first.len() + second.and_then(|(_, event)| event).map_or(0, <[u8]>::len) + 7);
-        packet.extend([VERSION, kind]);
+        let Marks { key, ttl } = self.marks();
+        packet.push(VERSION);
+        // A longer time is none.
+        let ttl = ttl.map_or(0, |ttl| u32::try_from(ttl.as_millis()).unwrap_or(0).max(1));
+        packet.extend(ttl.to_be_bytes());
+        let key = key.as_deref().filter(|key| key.len() < usize::from(u16::MAX));
+        packet.extend(key.map_or(0, |key| key.len() as u16 + 1).to_be_bytes());
+        packet.extend_from_slice(key.unwrap_or_default().as_bytes());
+        packet.push(kind);
         if let Some((has_data, event)) = second {
             let length = event.map_or(Ok(NONE), |event| u32::try_from(event.len())).unwrap_or(NONE);
             packet.extend(length.to_be_bytes());
@@ -33,13 +43,25 @@ impl Prepared {
 
     /// Reads what [`Prepared::pack`] writes. `None`: it is nothing like it.
     pub(crate) fn unpack(packet: &[u8]) -> Option<Self> {
-        let (&[version, kind], rest) = packet.split_first_chunk()?;
-        match (version, kind) {
-            (VERSION, b't') => Some(Self::of_message(Message::Text(text(rest)?))),
-            (VERSION, b'b') => Some(Self::of_message(Message::Binary(rest))),
-            (VERSION, b'e') => unpack_event(rest),
-            _ => None,
+        let (&VERSION, rest) = packet.split_first()? else { return None };
+        let (ttl, rest) = rest.split_first_chunk()?;
+        let (key_bytes, rest) = rest.split_first_chunk()?;
+        let key_bytes = usize::from(u16::from_be_bytes(*key_bytes));
+        let (key, rest) = rest.split_at_checked(key_bytes.saturating_sub(1))?;
+        let (kind, rest) = rest.split_first()?;
+        let prepared = match kind {
+            b't' => Self::of_message(Message::Text(text(rest)?)),
+            b'b' => Self::of_message(Message::Binary(rest)),
+            b'e' => unpack_event(rest)?,
+            _ => return None,
+        };
+        let ttl = u32::from_be_bytes(*ttl);
+        if ttl == 0 && key_bytes == 0 {
+            return Some(prepared);
         }
+        let key = if key_bytes > 0 { Some(text(key)?.into()) } else { None };
+        let ttl = (ttl > 0).then(|| Duration::from_millis(ttl.into()));
+        Some(prepared.with_marks(Marks { key, ttl }))
     }
 }
 
@@ -75,7 +97,7 @@ fn text(bytes: &[u8]) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Form;
+    use crate::message::{Form, Publication};
     use jackfield_proto::sse::Event;
 
     /// It comes out as it went in, and no part of it does.
@@ -104,6 +126,12 @@ mod tests {
         check(&Prepared::new(Event::comment("only")));
         check(&Prepared::new(Event::empty()));
         check(&Prepared::new(Event::data("no event").event("a\nb")));
+        let marked = Publication::from("marked").key("k").ttl(Duration::from_millis(1500));
+        check(&Prepared::new(marked.clone()));
+        let again = Prepared::unpack(&Prepared::new(marked).pack()).expect("it is one");
+        assert_eq!(again.marks().key.as_deref(), Some("k"));
+        assert_eq!(again.marks().ttl, Some(Duration::from_millis(1500)));
+        check(&Prepared::new(Publication::from("x").key("")));
         let used = Prepared::new("as an event too");
         assert!(used.encoded(Form::Event).is_some());
         check(&used);
@@ -112,15 +140,17 @@ mod tests {
     #[test]
     fn what_is_nothing_like_it_is_none() {
         let event = |event: &[u8], rest: &[u8]| {
-            [b"\x01e", &(event.len() as u32).to_be_bytes()[..], event, rest].concat()
+            [b"\x01\0\0\0\0\0\0e", &(event.len() as u32).to_be_bytes()[..], event, rest].concat()
         };
         for packet in [
             &b""[..],
             b"\x01",
             b"\x02tx",
-            b"\x01qx",
-            b"\x01t\xff",
-            b"\x01e\x00\x00\x00\x09x",
+            b"\x01\0\0\0\0\0\0qx",
+            b"\x01\0\0\0\0\0\x09abt",
+            b"\x01\0\0\0\0\0\x02\xfftx",
+            b"\x01\0\0\0\0\0\0t\xff",
+            b"\x01\0\0\0\0\0\0e\x00\x00\x00\x09x",
             &event(b"data: x\n\n", b""),
             &event(b"data: x\n\n", b"\x02"),
             &event(b"data: x\n\n", b"\x00x"),

@@ -6,6 +6,7 @@ use jackfield_proto::websocket::{self, Message, Opcode};
 use std::fmt;
 use std::iter;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 /// A message or an event that is encoded once, however many connections it goes to, on whatever reactors and however
 /// often.
@@ -46,9 +47,17 @@ struct Forms {
     is_event: bool,
     /// What it was before its frame got an id.
     plain: Option<Prepared>,
+    marks: Marks,
     /// Made when the first WebSocket wants it that has agreed on compression.
     #[cfg(feature = "deflate")]
     deflated: OnceLock<Deflated>,
+}
+
+/// What counts for a publication while it waits in the queue of a slow peer.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Marks {
+    pub(super) key: Option<Arc<str>>,
+    pub(super) ttl: Option<Duration>,
 }
 
 /// What a prepared publication was made of, as bytes.
@@ -124,10 +133,31 @@ impl Prepared {
             event,
             is_event: self.0.is_event,
             plain: numbered.is_some().then(|| plain.clone()),
+            marks: self.0.marks.clone(),
             #[cfg(feature = "deflate")]
             deflated: OnceLock::new(),
         };
         Self(Arc::new(forms))
+    }
+
+    /// The same with these marks.
+    pub(super) fn with_marks(&self, marks: Marks) -> Self {
+        let Forms { frame, header_bytes, event, is_event, plain, .. } = &*self.0;
+        let forms = Forms {
+            frame: frame.clone(),
+            header_bytes: *header_bytes,
+            event: event.clone(),
+            is_event: *is_event,
+            plain: plain.clone(),
+            marks,
+            #[cfg(feature = "deflate")]
+            deflated: OnceLock::new(),
+        };
+        Self(Arc::new(forms))
+    }
+
+    pub(super) fn marks(&self) -> &Marks {
+        &self.0.marks
     }
 
     fn with_frame(
@@ -142,6 +172,7 @@ impl Prepared {
             event,
             is_event,
             plain: None,
+            marks: Marks::default(),
             #[cfg(feature = "deflate")]
             deflated: OnceLock::new(),
         }))
@@ -198,6 +229,11 @@ impl Prepared {
     #[cfg(feature = "deflate")]
     pub(crate) fn len(&self) -> usize {
         self.encoded(Form::Bytes).map_or(0, <[u8]>::len)
+    }
+
+    /// Bytes of its message.
+    pub(super) fn payload_bytes(&self) -> usize {
+        self.0.frame.as_ref().map_or(0, |frame| frame.len() - usize::from(self.0.header_bytes))
     }
 
     /// Bytes on the heap, which all that share it share.

@@ -1,11 +1,12 @@
 //! What is sent or published, before it is known what its receivers speak.
 
 use crate::message::form::Form;
-use crate::message::prepared::{self, Prepared};
+use crate::message::prepared::{self, Marks, Prepared};
 use jackfield_proto::sse::Event;
 use jackfield_proto::websocket::{self, Message, Opcode};
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What can be sent to a connection, or published to many.
 ///
@@ -59,6 +60,28 @@ pub(crate) enum Content<'a> {
 }
 
 impl<'m> Publication<'m> {
+    /// Gives it a key: of those that wait for a slow peer only the newest with the same key is kept, where the policy is
+    /// [`Overflow::NewestPerKey`](crate::Overflow::NewestPerKey). It is encoded and allocated now, as a [`Prepared`] one.
+    #[must_use]
+    pub fn key(self, key: &str) -> Self {
+        self.marked(|marks| marks.key = Some(key.into()))
+    }
+
+    /// Gives it a time to live: it is dropped and counted if it has waited for longer in the queue of a slow peer, where the
+    /// policy has one ([`Overflow`](crate::Overflow)). It is encoded and allocated now, as a [`Prepared`] one.
+    #[doc(alias = "expiration")]
+    #[must_use]
+    pub fn ttl(self, ttl: Duration) -> Self {
+        self.marked(|marks| marks.ttl = Some(ttl))
+    }
+
+    fn marked(self, mark: impl FnOnce(&mut Marks)) -> Self {
+        let prepared = self.content().prepare();
+        let mut marks = prepared.marks().clone();
+        mark(&mut marks);
+        Self(Held::Prepared(prepared.with_marks(marks)))
+    }
+
     /// The message that it is, if it is a borrowed one: then nothing is left to be dropped, which the usual way of a
     /// message need not look after.
     #[inline(always)]

@@ -1,7 +1,7 @@
 //! What became of a message.
 
 /// What became of a message. Ignoring it is safe: what happens to a slow consumer is decided by its
-/// [`Overflow`] policy, which closes the connection unless told otherwise.
+/// [`Overflow`](crate::Overflow) policy, which closes the connection unless told otherwise.
 ///
 /// ```
 /// use jackfield::{Sent, WebSocket};
@@ -29,19 +29,6 @@ pub enum Sent {
     Gone,
     /// This protocol has no way to carry it, such as binary on an event stream.
     Unfit,
-}
-
-/// What happens to a peer that reads more slowly than it is sent to, once its backlog has reached the cap.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Overflow {
-    /// The connection is closed, a WebSocket with 1013 (try again later). The default: nothing is lost unnoticed.
-    #[default]
-    Close,
-    /// The sender is told [`Sent::Full`], and decides. A published message is dropped and counted.
-    GiveBack,
-    /// The message is dropped and counted.
-    DropNewest,
 }
 
 impl Sent {

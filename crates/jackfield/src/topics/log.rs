@@ -1,6 +1,7 @@
 //! What a topic keeps of what was published, whoever is subscribed.
 
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError};
+use crate::topics::overflow::Overflow;
 use crate::topics::position::{Origin, Place, Position};
 use crate::topics::remote::{Outcome, Remote, Way};
 use jackfield_reactor::{ConnectionId, Time};
@@ -20,12 +21,19 @@ pub struct History {
     bytes_max: usize,
     age_max: Duration,
     is_numbered: bool,
+    overflow: Option<Overflow>,
 }
 
 impl History {
     /// Keeps the last `events` publications (at least one), at most 16 MiB, without an age limit.
     pub fn new(events: usize) -> Self {
-        Self { events_max: events.max(1), bytes_max: 16 << 20, age_max: Duration::ZERO, is_numbered: false }
+        Self {
+            events_max: events.max(1),
+            bytes_max: 16 << 20,
+            age_max: Duration::ZERO,
+            is_numbered: false,
+            overflow: None,
+        }
     }
 
     /// The most bytes of all payloads together. The newest publication is kept whatever its size.
@@ -56,6 +64,31 @@ impl History {
     /// ```
     pub fn numbered(self) -> Self {
         Self { is_numbered: true, ..self }
+    }
+
+    /// What happens to members that read too slowly, if their connections have set nothing stricter. Default: what their
+    /// connections say.
+    ///
+    /// ```
+    /// use jackfield::{Handle, History, Overflow, Publication};
+    /// use std::time::Duration;
+    ///
+    /// fn declare(handle: &Handle) {
+    ///     handle.declare_topic("prices", History::new(1000).overflow(Overflow::NewestPerKey));
+    /// }
+    ///
+    /// fn tell(handle: &Handle, share: &str, price: f64) {
+    ///     let price = Publication::from(price.to_string());
+    ///     handle.publish("prices", price.key(share).ttl(Duration::from_secs(5)));
+    /// }
+    /// ```
+    pub fn overflow(self, overflow: Overflow) -> Self {
+        Self { overflow: Some(overflow), ..self }
+    }
+
+    /// The policy of the topic, if it has one.
+    pub(crate) fn policy(&self) -> Option<Overflow> {
+        self.overflow
     }
 
     /// Whether [`History::numbered`] was asked for.

@@ -5,6 +5,7 @@
 mod index;
 mod log;
 mod members;
+mod overflow;
 mod position;
 mod remote;
 
@@ -13,6 +14,7 @@ pub use log::History;
 pub(crate) use log::{Found, Log, Logged, Logs, Lost, Order};
 pub use members::Subscribed;
 pub(crate) use members::{Left, Subscription, Topics};
+pub use overflow::Overflow;
 pub use position::Position;
 pub(crate) use position::{Origin, Place};
 pub(crate) use remote::Way;

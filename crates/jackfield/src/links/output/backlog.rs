@@ -2,7 +2,8 @@
 
 use crate::disconnect::{Limit, Reason};
 use crate::links::Links;
-use crate::message::{Overflow, Sent};
+use crate::message::{Content, Prepared, Sent};
+use crate::topics::Overflow;
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Outbox, Wires};
 
@@ -30,7 +31,8 @@ impl Links {
         id: ConnectionId,
     ) -> Result<&'w mut Outbox, Sent> {
         if wires.is_open(id) && Self::is_full(wires, id) {
-            self.overflow(wires, id, false);
+            let policy = self.link(id).overflow.unwrap_or_default();
+            self.overflow(wires, id, policy, false);
             return Err(Sent::Full);
         }
         wires.outbox(id).ok_or(Sent::Gone)
@@ -46,29 +48,89 @@ impl Links {
         }
     }
 
-    /// Where something that is published goes, unless the connection is gone or too much is queued for it.
+    /// The policy for what is published to a topic: the stricter one of the connection's and the topic's.
+    pub(crate) fn policy_of(&self, id: ConnectionId, place: usize) -> Overflow {
+        let topic = self.topics.name(place).and_then(|name| self.delivered.get(name));
+        let topic = topic.and_then(|delivered| delivered.log().history.policy());
+        let own = self.table[id.slot()].overflow;
+        own.into_iter().chain(topic).min().unwrap_or_default()
+    }
+
+    /// Something that was published waits until a connection has drained.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn queue_up(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        message: Prepared,
+        policy: Overflow,
+    ) {
+        let (now, cap) = (wires.now(), wires.limits().outbox_bytes_max);
+        let queue = self.link(id).extra().queue.get_or_insert_default();
+        let dropped = queue.push(message, now, policy == Overflow::NewestPerKey, cap);
+        self.count_all_dropped(wires, id, dropped);
+    }
+
+    /// A connection has drained: what waits goes on, until it is congested again or nothing is left.
+    pub(crate) fn refill(&mut self, wires: &mut Wires, id: ConnectionId) {
+        while !wires.is_congested(id) && wires.is_open(id) {
+            let now = wires.now();
+            let Some(queue) = self.link(id).extra.as_mut().and_then(|extra| extra.queue.as_mut()) else {
+                return;
+            };
+            let (message, late) = queue.pop(now);
+            let is_empty = queue.is_empty();
+            if is_empty {
+                self.link(id).extra().queue = None;
+            }
+            self.count_all_dropped(wires, id, late);
+            let Some(message) = message else { return };
+            self.send(wires, id, Content::Prepared(&message));
+        }
+    }
+
+    /// A connection ends: what waits for it does not go out any more.
+    pub(crate) fn drop_queue(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let queue = self.link(id).extra.as_mut().and_then(|extra| extra.queue.take());
+        self.count_all_dropped(wires, id, queue.map_or(0, |queue| queue.len()));
+    }
+
+    fn count_all_dropped(&mut self, wires: &mut Wires, id: ConnectionId, count: usize) {
+        (0..count).for_each(|_| self.count_dropped(wires, id));
+    }
+
+    /// Where something that is published to a topic goes, unless the connection is gone or too much is queued for it.
     #[inline(never)]
     pub(crate) fn outbox_for_published<'w>(
         &mut self,
         wires: &'w mut Wires,
         id: ConnectionId,
+        place: usize,
     ) -> Option<&'w mut Outbox> {
         let cap = wires.limits().outbox_bytes_max;
         if wires.outbox(id)?.counted() >= cap && Self::is_full(wires, id) {
-            self.overflow(wires, id, true);
+            let policy = self.policy_of(id, place);
+            self.overflow(wires, id, policy, true);
             return None;
         }
         wires.outbox(id)
     }
 
-    /// Too much is queued for a peer: what happens is its connection's policy.
+    /// Too much is queued for a peer: what happens is the policy.
     #[cold]
-    pub(crate) fn overflow(&mut self, wires: &mut Wires, id: ConnectionId, is_published: bool) {
-        let policy = self.link(id).overflow;
+    pub(crate) fn overflow(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        policy: Overflow,
+        is_published: bool,
+    ) {
         match policy {
             Overflow::Close => self.close(wires, id, Reason::Limit(Limit::Backlog)),
             Overflow::GiveBack if !is_published => return,
-            Overflow::GiveBack | Overflow::DropNewest => {}
+            // What is sent to it alone does not wait in the queue.
+            Overflow::GiveBack | Overflow::DropNewest | Overflow::DropOldest | Overflow::NewestPerKey => {}
         }
         self.count_dropped(wires, id);
     }

@@ -8,7 +8,7 @@ use crate::links::Links;
 use crate::links::compression::Compressors;
 use crate::links::fan_out::{FanOut, Look};
 use crate::links::masks::Masks;
-use crate::message::{Content, Form, Published};
+use crate::message::{Content, Form, Prepared, Published};
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Outbox, SHARE_BYTES_MIN, Wires};
 
@@ -182,6 +182,7 @@ impl Links {
         wires.stats().visits.add(members.len() as u64);
         let common = members.first().and_then(|id| self.look(*id, is_long, compressors));
         let (mut count, mut is_even) = (0, may_go_on && members.len() >= BROADCAST_MEMBERS_MIN);
+        let mut prepared = None;
         for &id in &members {
             let look = self.look(id, is_long, compressors);
             is_even &= look == common;
@@ -198,13 +199,20 @@ impl Links {
             }
             let outbox = match wires.gathering(id) {
                 Some(outbox) if outbox.queued() < high => outbox,
-                _ => match self.outbox_for_published(wires, id) {
-                    Some(outbox) => outbox,
-                    None => {
+                _ => {
+                    if wires.is_congested(id) && self.waits(wires, to, id, content, &mut prepared) {
+                        count += usize::from(look.is_some());
                         is_even = false;
                         continue;
                     }
-                },
+                    match self.outbox_for_published(wires, id, place) {
+                        Some(outbox) => outbox,
+                        None => {
+                            is_even = false;
+                            continue;
+                        }
+                    }
+                }
             };
             if look.is_some_and(|look| append(look, outbox, &mut self.masks)) {
                 count += 1;
@@ -236,6 +244,27 @@ impl Links {
         let link = &self.table[id.slot()];
         let is_deflated = is_long && compressors.suits_all(link.protocol.compression());
         Some(Look { form: link.protocol.form()?, is_deflated })
+    }
+
+    /// Whether something that is published waits in the queue of a congested connection, by its policy or the topic's. It is
+    /// encoded once for all of them.
+    #[cold]
+    #[inline(never)]
+    fn waits(
+        &mut self,
+        wires: &mut Wires,
+        to: To,
+        id: ConnectionId,
+        content: Content<'_>,
+        prepared: &mut Option<Prepared>,
+    ) -> bool {
+        let policy = self.policy_of(id, to.place);
+        let waits = policy.is_queue() && wires.is_open(id);
+        if waits {
+            let message = prepared.get_or_insert_with(|| content.prepare()).clone();
+            self.queue_up(wires, id, message, policy);
+        }
+        waits
     }
 
     /// Gets the members of a topic back that were lent to the reactor: before a connection joins or leaves one.

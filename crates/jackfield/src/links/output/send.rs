@@ -1,8 +1,9 @@
 //! One message to one connection: encoded into its outbox, written through if it is large.
 
 use crate::links::Links;
-use crate::message::{Content, Form, Overflow, Prepared, Sent};
+use crate::message::{Content, Form, Prepared, Sent};
 use crate::shared::Busy;
+use crate::topics::Overflow;
 use jackfield_proto::websocket::{self, Message};
 use jackfield_reactor::{ConnectionId, SHARE_BYTES_MIN, WRITE_THROUGH_BYTES_MIN, Wires};
 use std::sync::Arc;
@@ -63,7 +64,7 @@ impl Links {
     /// Sends on the request of another thread, which is not there any more to get the outcome.
     pub(crate) fn send_for_another(&mut self, wires: &mut Wires, id: ConnectionId, message: &Prepared) {
         let sent = self.send(wires, id, Content::Prepared(message));
-        if sent == Sent::Full && self.link(id).overflow == Overflow::GiveBack {
+        if sent == Sent::Full && self.link(id).overflow == Some(Overflow::GiveBack) {
             self.count_dropped(wires, id);
         }
     }

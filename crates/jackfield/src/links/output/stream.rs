@@ -35,7 +35,8 @@ impl Links {
         let Some(outbox) = wires.outbox(id) else { return Sent::Gone };
         // Asked before it is encoded: the machine counts what was.
         if outbox.counted() >= cap && Self::is_full(wires, id) {
-            self.overflow(wires, id, false);
+            let policy = self.link(id).overflow.unwrap_or_default();
+            self.overflow(wires, id, policy, false);
             return Sent::Full;
         }
         let mut scratch = std::mem::take(&mut self.scratch);

@@ -1,0 +1,170 @@
+//! What waits for a slow peer behind its outbox.
+
+use crate::message::prepared::{Marks, Prepared};
+use jackfield_reactor::Time;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// What was published to a peer that reads too slowly, in the order in which it was published.
+#[derive(Debug, Default)]
+pub(crate) struct SendQueue {
+    /// By number, which only goes up.
+    waiting: BTreeMap<u64, Waiting>,
+    /// The number of the newest with each key, if only that is kept.
+    keys: HashMap<Arc<str>, u64>,
+    next: u64,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    message: Prepared,
+    bytes: usize,
+    /// When it is too late.
+    due: Option<Time>,
+}
+
+/// What an entry takes besides its message, which others may share.
+const ENTRY_BYTES: usize = size_of::<u64>() + size_of::<Waiting>();
+
+impl SendQueue {
+    /// Adds a message; with `by_key` it takes the place of an older one with its key. More bytes than so many drop the
+    /// oldest, but not the newest. How many were dropped.
+    pub(crate) fn push(&mut self, message: Prepared, now: Time, by_key: bool, bytes_max: usize) -> usize {
+        let number = self.next;
+        self.next += 1;
+        let Marks { key, ttl } = message.marks();
+        let (key, due) = (key.clone().filter(|_| by_key), ttl.map(|ttl| now.after(ttl)));
+        let older = key.and_then(|key| self.keys.insert(key, number));
+        let mut dropped = usize::from(older.is_some_and(|older| self.take(older).is_some()));
+        let bytes = message.payload_bytes() + ENTRY_BYTES;
+        self.bytes += bytes;
+        self.waiting.insert(number, Waiting { message, bytes, due });
+        while self.bytes > bytes_max && self.waiting.len() > 1 {
+            dropped += usize::from(self.pop_first().is_some());
+        }
+        dropped
+    }
+
+    /// The oldest that is not too late, and how many were.
+    pub(crate) fn pop(&mut self, now: Time) -> (Option<Prepared>, usize) {
+        let mut late = 0;
+        while let Some(first) = self.pop_first() {
+            if first.due.is_none_or(|due| now <= due) {
+                return (Some(first.message), late);
+            }
+            late += 1;
+        }
+        (None, late)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Bytes on the heap without the messages, which are shared: the tables, about.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.waiting.len() * ENTRY_BYTES
+            + self.keys.capacity() * size_of::<(Arc<str>, u64)>()
+    }
+
+    fn pop_first(&mut self) -> Option<Waiting> {
+        let number = *self.waiting.first_key_value()?.0;
+        let first = self.take(number)?;
+        if let Some(key) = first.message.marks().key.as_deref() {
+            if self.keys.get(key) == Some(&number) {
+                self.keys.remove(key);
+            }
+        }
+        Some(first)
+    }
+
+    fn take(&mut self, number: u64) -> Option<Waiting> {
+        let taken = self.waiting.remove(&number)?;
+        self.bytes -= taken.bytes;
+        Some(taken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Form, Publication};
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    #[derive(Clone, Debug)]
+    enum Act {
+        Push { key: Option<u8>, ttl: Option<u64>, bytes: usize },
+        Pop,
+        Wait(u64),
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        prop_oneof![
+            6 => (prop::option::of(0..4_u8), prop::option::of(0..20_u64), 0..200_usize)
+                .prop_map(|(key, ttl, bytes)| Act::Push { key, ttl, bytes }),
+            2 => Just(Act::Pop),
+            1 => (0..15_u64).prop_map(Act::Wait),
+        ]
+    }
+
+    /// The model: a list that is searched from end to end.
+    struct Item {
+        number: usize,
+        key: Option<u8>,
+        due: Option<u64>,
+        bytes: usize,
+    }
+
+    fn number_of(message: &Prepared) -> usize {
+        let payload = message.encoded(Form::Bytes).unwrap();
+        std::str::from_utf8(payload).unwrap().trim().parse().unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn n10_the_queue_does_what_a_list_does(acts in prop::collection::vec(act(), 0..80), by_key: bool) {
+            const BYTES_MAX: usize = 1000;
+            let (mut queue, mut model, mut now) = (SendQueue::default(), Vec::<Item>::new(), 0);
+            for (number, act) in acts.into_iter().enumerate() {
+                match act {
+                    Act::Push { key, ttl, bytes } => {
+                        let mut message = Publication::from(format!("{number:>width$}", width = bytes + 2));
+                        if let Some(key) = key {
+                            message = message.key(&key.to_string());
+                        }
+                        if let Some(ttl) = ttl {
+                            message = message.ttl(Duration::from_millis(ttl));
+                        }
+                        let before = model.len();
+                        model.retain(|item| !by_key || key.is_none() || item.key != key);
+                        let bytes = bytes + 2 + ENTRY_BYTES;
+                        model.push(Item { number, key, due: ttl.map(|ttl| now + ttl), bytes });
+                        while model.len() > 1 && model.iter().map(|item| item.bytes).sum::<usize>() > BYTES_MAX {
+                            model.remove(0);
+                        }
+                        let dropped = queue.push(Prepared::new(message), Time(now), by_key, BYTES_MAX);
+                        prop_assert_eq!(dropped, before + 1 - model.len());
+                    }
+                    Act::Pop => {
+                        let late = model.iter().take_while(|item| item.due.is_some_and(|due| due < now)).count();
+                        model.drain(..late);
+                        let first = if model.is_empty() { None } else { Some(model.remove(0).number) };
+                        let (found, were_late) = queue.pop(Time(now));
+                        prop_assert_eq!((found.as_ref().map(number_of), were_late), (first, late));
+                    }
+                    Act::Wait(span) => now += span,
+                }
+                prop_assert_eq!(queue.len(), model.len());
+            }
+        }
+    }
+}
