@@ -89,7 +89,8 @@ impl Links {
         let waiting = self.fragments(id)?.waiting.len();
         let Some(counted) = wires.outbox(id).map(|outbox| outbox.counted()) else { return Some(Sent::Gone) };
         if counted + waiting >= wires.limits().outbox_bytes_max {
-            self.overflow(wires, id, is_published);
+            let policy = self.link(id).overflow.unwrap_or_default();
+            self.overflow(wires, id, policy, is_published);
             return Some(Sent::Full);
         }
         let mask = self.mask_for(id);
