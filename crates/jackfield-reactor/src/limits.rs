@@ -17,7 +17,7 @@ pub struct Limits {
     /// Bytes kept for a connection between two reads, while it is read. A connection that needs more is closed with
     /// [`Limit::ReadBuffer`](crate::Limit). Default: 64 KiB and a line's end.
     pub carry_bytes_max: usize,
-    /// Above so many queued bytes a connection is congested: its peer is not read. Default: 64 KiB.
+    /// Above so many queued bytes, or at `outbox_bytes_max`, a connection is congested: its peer is not read. Default: 64 KiB.
     pub outbox_bytes_high: usize,
     /// At so many queued bytes a congested connection is drained: it is read again and `on_drain` comes.
     /// Default: 16 KiB.

@@ -8,6 +8,8 @@ use jackfield::test::{FarEnd, TestOptions, TestServer};
 use jackfield::{
     Client, Connection, ConnectionId, Drain, Exchange, History, Limits, Raw, Request, Subscribed, TimerId,
 };
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// N, and 4 N.
@@ -184,6 +186,41 @@ fn a_new_connection_and_an_end_cost_the_same_however_many_there_are() {
     );
 }
 
+/// Joins a topic when it is sent something, and leaves it again the next time. It is in 99 others besides.
+struct Fickle;
+
+impl Client for Fickle {
+    fn on_connect(&mut self, connection: &mut Connection<'_>) {
+        (0..99).for_each(|number| _ = connection.subscribe(&format!("{} {number}", connection.id())));
+        connection.subscribe("all");
+    }
+
+    fn on_data(&mut self, raw: &mut Raw<'_>, bytes: &mut [u8]) -> usize {
+        if !raw.unsubscribe("all") {
+            raw.subscribe("all");
+        }
+        bytes.len()
+    }
+}
+
+#[test]
+fn to_join_and_to_leave_a_topic_costs_the_same_however_many_members_and_topics_there_are() {
+    check(
+        Grows::Not,
+        &Limits::default(),
+        || Fickle,
+        |world| {
+            for _ in 0..5 {
+                world.ends[3].send(b"x");
+                world.server.run();
+            }
+            // One that leaves all of its topics.
+            world.ends[7].reset();
+            world.server.run();
+        },
+    );
+}
+
 /// Who holds memory goes in portions of a sixteenth of the budget, so that each walk over all of them makes room for as
 /// many as it visits.
 #[test]
@@ -209,6 +246,50 @@ fn an_eviction_costs_the_same_for_each_that_comes() {
     println!("{few} places with {} connections, {many} with {}", SIZES[0], SIZES[1]);
     assert!(many <= 5 * few, "{many} places, and {few} with a quarter of them");
     assert!(many <= 64 * SIZES[1] as u64, "{many} places");
+}
+
+/// Notes how many turns there have been when its request comes.
+struct Counted(Arc<AtomicU64>);
+
+impl Client for Counted {
+    fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
+        self.0.store(exchange.handle().metrics().turns, Ordering::Relaxed);
+        exchange.ok("text/plain", "");
+    }
+}
+
+/// Commands of a flood had all of a turn, so that 464 ms passed before another's request was answered.
+#[test]
+fn b7_beside_a_thread_that_posts_without_pause_requests_are_answered_within_ten_turns() {
+    const REQUESTS: usize = 100;
+    const NOT_YET: u64 = u64::MAX;
+    let turn = Arc::new(AtomicU64::new(NOT_YET));
+    let shared = turn.clone();
+    // A box for 16 turns, which is more than the ten that count.
+    let limits = Limits::default().with(|limits| limits.mailbox_max = 16 * limits.reactor.commands_per_turn);
+    let options = TestOptions { limits, ..TestOptions::default() };
+    let mut server = TestServer::with_options(options, move |_peer| Counted(shared.clone()));
+    let (_flooded, asks) = (server.connect(), server.connect());
+    let id: ConnectionId = "r0-0.0".parse().unwrap();
+    let late = (0..REQUESTS).filter(|_| {
+        // The box is full before the first turn, and more come as long as the request is not answered.
+        while server.handle().post(id, ()).is_ok() {}
+        let begin = server.handle().metrics().turns;
+        asks.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        std::thread::scope(|scope| {
+            let handle = server.handle();
+            scope.spawn(|| {
+                let handle = handle;
+                while turn.load(Ordering::Relaxed) == NOT_YET {
+                    let _ = handle.post(id, ());
+                }
+            });
+            server.run();
+        });
+        assert!(asks.take().starts_with(b"HTTP/1.1 200"));
+        turn.swap(NOT_YET, Ordering::Relaxed) - begin > 10
+    });
+    assert!(late.count() <= REQUESTS / 100, "one of a hundred may be answered later");
 }
 
 /// Each of 16,000 commands had its turn in one, and so had no other work.

@@ -6,8 +6,8 @@ use jackfield::proto::Step;
 use jackfield::proto::sse::{Decoder, Limits as Bounds, Whole};
 use jackfield::test::{FarEnd, TestOptions, TestServer, listener};
 use jackfield::{
-    Client, Connection, Drain, Event, Exchange, History, Limits, Message, Request, Server, Subscribed,
-    WebSocket,
+    Client, Connection, Drain, Event, Exchange, History, Limits, Message, Overflow, Request, Server,
+    Subscribed, WebSocket,
 };
 use std::io::{Read, Write};
 use std::time::Duration;
@@ -652,4 +652,44 @@ fn n1_on_two_reactors_one_that_comes_back_misses_nothing() {
         got.extend(seen.into_iter().map(|(_, data, _)| data));
     }
     assert_eq!(got, (0..EVENTS).map(|number| number.to_string()).collect::<Vec<_>>());
+}
+
+/// Keeps what it has, where more would be too much, and streams what it has missed.
+struct Stubborn;
+
+impl Client for Stubborn {
+    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+        let last = request.header_str("Last-Event-ID").unwrap_or_default();
+        let mut events = exchange.events();
+        events.set_overflow(Overflow::DropNewest);
+        assert_eq!(events.subscribe_from("t", last), Subscribed::New);
+    }
+}
+
+/// A backlog that is full and not yet congested was looked at again in each turn, and no turn slept.
+#[test]
+fn a_backlog_that_is_exactly_full_does_not_spin() {
+    for bound in 150..400 {
+        let mut options = TestOptions::default();
+        let limits = &mut options.limits.reactor;
+        (limits.outbox_bytes_low, limits.outbox_bytes_high, limits.outbox_bytes_max) = (0, bound, bound);
+        let mut server = TestServer::with_options(options, |_peer| Stubborn);
+        assert!(server.handle().declare_topic("t", History::new(100)));
+        let first = open(&mut server, "t", "");
+        (0..20).for_each(|_| _ = server.handle().publish("t", "0123456789"));
+        server.run();
+        let seen = events(&take(&first));
+        let far = server.connect();
+        far.set_room(Some(0));
+        let request = format!("GET / HTTP/1.1\r\nHost: h\r\nLast-Event-ID: {}\r\n\r\n", seen[0].2);
+        far.send(request.as_bytes());
+        let turns = server.handle().metrics().turns;
+        server.run();
+        let turns = server.handle().metrics().turns - turns;
+        assert!(turns < 20, "{turns} turns with a bound of {bound} bytes");
+        // It gets the rest once it reads.
+        far.set_room(None);
+        server.run();
+        assert_eq!(events(&take(&far)).len(), seen.len() - 1, "with a bound of {bound} bytes");
+    }
 }

@@ -270,9 +270,11 @@ impl Wires {
         // What the transport has taken and the kernel has not is waited for as well.
         let waiting = queued + self.charge_encrypted(id);
         let (high, low) = (self.limits.outbox_bytes_high, self.limits.outbox_bytes_low);
+        // What is full is congested, though it may not be above the mark.
+        let is_full = queued >= self.limits.outbox_bytes_max;
         let is_current = id == self.current;
         let Some(wire) = self.get(id).filter(|wire| wire.phase < Phase::Dead) else { return };
-        if queued > high {
+        if queued > high || is_full {
             wire.flags.insert(ReadStop::CONGESTED);
             self.stopped |= is_current;
         } else if queued <= low && wire.has(ReadStop::CONGESTED) && !planted(12) {

@@ -31,6 +31,7 @@ impl Links {
         let place = self.topics.place(topic);
         let mut count = 0;
         if let Some(Extra { topics, missed, .. }) = self.table[id.slot()].extra.as_deref() {
+            wires.stats().visits.add(topics.len() as u64);
             let is_member =
                 place.is_some_and(|place| topics.iter().any(|subscription| subscription.topic == place));
             if is_member || missed.position(topic).is_some() {
@@ -108,6 +109,7 @@ impl Links {
         }
         let Some(moved) = moved else { return };
         let Some(extra) = self.table[moved.slot()].extra.as_deref_mut() else { return };
+        wires.stats().visits.add(extra.topics.len() as u64);
         let mut others = extra.topics.iter_mut().filter(|_| !planted(33));
         if let Some(subscription) = others.find(|subscription| subscription.topic == left.topic) {
             extra.topics_bytes -= self.topics.bytes_of(*subscription);

@@ -80,6 +80,8 @@ pub(super) struct Conduct {
     /// One of its records was forged on the way.
     forged: bool,
     finished: bool,
+    /// It did so before it saw the server's end.
+    left_first: bool,
     /// It, or the time, left the server waiting.
     pub(super) slow: bool,
     /// Not all that was written for it was always taken at once.
@@ -334,7 +336,7 @@ impl Party {
         self.sent_end = true;
         match how {
             Cut::Finish => {
-                self.conduct.finished = true;
+                (self.conduct.finished, self.conduct.left_first) = (true, !self.ended);
                 return far.finish();
             }
             Cut::Reset => far.reset(),
@@ -420,6 +422,12 @@ impl Party {
                 "it ended with {:?}, and there is no reason for that: {:?}",
                 end.reason, self.conduct
             ));
+        }
+        let Conduct { reset, cut, left_first, never_reads, .. } = self.conduct;
+        let is_left = reset || cut || left_first || never_reads;
+        let is_ended = record.bombed || record.commanded || record.evicted;
+        if let Some(owed) = record.cut_off.as_ref().filter(|_| !is_left && !is_ended) {
+            return Err(format!("the shutdown did not wait for the answer to {owed}"));
         }
         let is_excused = record.bombed
             || record.commanded

@@ -94,6 +94,8 @@ const BEGIN: u64 = 1_767_225_600;
 const LATE: u64 = 1000;
 /// A longer wait, in milliseconds, may meet the deadlines of those who waited.
 const SLOW: u64 = 1000;
+/// For so long after a shutdown no other deadline than its own ends what is owed.
+const PATIENT: u64 = 1000;
 /// The head of an answer, roughly.
 const HEAD_BYTES: usize = 1000;
 
@@ -366,7 +368,7 @@ impl Sim {
         if self.handle.state() < State::Draining {
             self.book.note(format_args!("the server shuts down"));
             self.drained_at = Some(self.now + millis(self.options.limits.drain) + LATE);
-            self.book.pages().drains_until = Some(self.now + millis(self.options.limits.drain));
+            self.book.pages().drains_until = Some(self.now + millis(self.options.limits.drain).min(PATIENT));
             self.handle.shutdown(Drain { deadline: self.options.limits.drain, ..Drain::default() });
         }
     }
@@ -421,7 +423,8 @@ impl Sim {
             party.wake = self.now + 100;
             return;
         }
-        let reserves = listener == Speaks::Http as usize && !self.options.reserved.is_empty();
+        let is_http = listener == Speaks::Http as usize || listener >= OF_EACH;
+        let reserves = is_http && !self.options.reserved.is_empty();
         let mut pages = self.book.pages();
         pages.records[index].accepted_at = self.now;
         pages.records[index].may_be_provisional = reserves && !pages.overloaded.is_empty();

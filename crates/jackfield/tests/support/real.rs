@@ -57,6 +57,17 @@ impl Drop for Live {
     }
 }
 
+/// Takes so much of the processor, whatever that is worth and however long it takes to get it.
+#[cfg(target_os = "linux")]
+pub fn work(span: Duration) {
+    let used = || {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    };
+    let begin = used();
+    while used() - begin < span {}
+}
+
 /// A peer that gives up after a while.
 pub fn connect(addr: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect_timeout(&addr, LONG).unwrap();

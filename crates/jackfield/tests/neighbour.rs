@@ -1,0 +1,87 @@
+//! Overload is what the server's own work brings about: a server with little to do that others keep from the processor
+//! refuses nobody, however long its turns are. It stands in a file of its own, so that no other test is one of the neighbours.
+
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use jackfield::{Client, Exchange, Request, Server};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+use support::get;
+use support::real::{self, Live};
+
+/// What a request takes of the processor: a third of what would be overload, and more than is had in one go.
+const WORK: Duration = Duration::from_millis(7);
+const LAG_TARGET: Duration = Duration::from_millis(21);
+
+/// Works for a request if it is asked to.
+struct Worker;
+
+impl Client for Worker {
+    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+        if request.path() == "/work" {
+            real::work(WORK);
+        }
+        exchange.ok("text/plain", "done");
+    }
+}
+
+/// Threads that keep every processor busy, several for each, until this is dropped.
+struct Neighbours {
+    stop: Arc<AtomicBool>,
+    threads: Vec<thread::JoinHandle<()>>,
+}
+
+impl Neighbours {
+    fn new() -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let count = 4 * thread::available_parallelism().map_or(2, usize::from);
+        let busy = |stop: Arc<AtomicBool>| move || while !stop.load(Ordering::Relaxed) {};
+        let threads = (0..count).map(|_| thread::spawn(busy(stop.clone()))).collect();
+        Self { stop, threads }
+    }
+}
+
+impl Drop for Neighbours {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.threads.drain(..).for_each(|thread| thread.join().expect("it does nothing"));
+    }
+}
+
+#[test]
+fn b7_beside_busy_neighbours_nobody_is_refused() {
+    let server = Server::builder().listen("127.0.0.1:0").reactors(1);
+    let server = server.limits(|limits| limits.lag_target = LAG_TARGET).bind().unwrap();
+    let live = Live::run(server, |server| server.serve(|_peer| Worker));
+    let neighbours = Neighbours::new();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            // One turn after the other is long, though it is little that the server does.
+            let mut stream = live.connect();
+            while !done.load(Ordering::Relaxed) {
+                stream.write_all(get("/work").as_bytes()).unwrap();
+                assert_ne!(stream.read(&mut [0; 1000]).unwrap(), 0);
+            }
+        });
+        for _ in 0..20 {
+            // More at once than an overloaded server lets in.
+            let mut streams: Vec<TcpStream> = (0..20).map(|_| live.connect()).collect();
+            for stream in &mut streams {
+                // Who is refused is told so, and reset.
+                let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+            }
+            streams.iter_mut().for_each(|stream| drop(stream.read_to_end(&mut Vec::new())));
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    let metrics = live.handle.metrics();
+    assert_eq!((metrics.refused_overload, metrics.opened), (0, 401));
+    drop(neighbours);
+}
