@@ -12,7 +12,7 @@ use crate::config::{Limits, Listener, ListenerSettings, Speaks};
 use crate::dispatch::Dispatcher;
 use crate::gate::{Gate, Origins, Reserved};
 use crate::shared::{
-    Drain, Handle, Listeners, Names, Peer as Newcomer, Pool, RemoteReactor, Settings, State, WallClock,
+    Busy, Drain, Handle, Listeners, Names, Peer as Newcomer, Pool, RemoteReactor, Settings, State, WallClock,
 };
 use jackfield_reactor::{
     self as reactor, Accounts, Addr, Budget, ConnectionId, MemoryDriver, Ready, Service, Time,
@@ -314,9 +314,11 @@ impl Sim {
         for party in &mut self.parties {
             party.leave(&self.options.faults, &self.book);
         }
-        self.close_tricklers();
+        let mut tricklers = self.condemn_tricklers();
         let end = self.now + millis(self.farewell_max());
         loop {
+            // A mailbox may be full.
+            tricklers.retain(|id| self.handle.close(*id) == Err(Busy::Full));
             // A request whose turn comes only now may be answered from there.
             self.act_outside(true);
             if self.step(true)? {
@@ -335,17 +337,18 @@ impl Sim {
     }
 
     /// Who trickles leaves only if the server wants it to, which must not take for ever.
-    fn close_tricklers(&mut self) {
+    fn condemn_tricklers(&mut self) -> Vec<ConnectionId> {
         let mut pages = self.book.pages();
+        let mut ids = Vec::new();
         for party in self.parties.iter().filter(|party| party.trickles()) {
             let record = &mut pages.records[party.number];
             record.commanded = true;
             if let Some(id) = record.id.filter(|_| record.end.is_none()) {
                 pages.trace.note(format_args!("{id} is closed, for it trickles"));
-                // A mailbox that is full empties before the next look.
-                let _ = self.handle.close(id);
+                ids.push(id);
             }
         }
+        ids
     }
 
     /// The longest that a connection may outlive its peer's interest.
