@@ -12,11 +12,18 @@ pub(crate) struct Attack {
     /// Which attack
     #[arg(value_enum, default_value_t = What::All, hide_default_value = true)]
     pub(crate) what: What,
-    /// An address or URL, such as `127.0.0.1:8080`; without one, the built-in server is started anew for each attack
+    /// An address or URL, such as `127.0.0.1:8080` or `https://localhost:8443/`; without one, the built-in server is started anew for
+    /// each attack
     pub(crate) target: Option<Target>,
     /// The process of the target, if it runs on this machine: its memory, descriptors and processor time are measured
     #[arg(long, value_name = "PID", requires = "target")]
     pub(crate) server_pid: Option<u32>,
+    /// Trust the certificates in this PEM file, for https [default: those that the system trusts]
+    #[arg(long, value_name = "FILE", requires = "target")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Trust every certificate, for https: for test servers only
+    #[arg(long, requires = "target", conflicts_with = "ca_file")]
+    pub(crate) insecure: bool,
     /// The seed of everything random: the same seed gives the same bytes
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,

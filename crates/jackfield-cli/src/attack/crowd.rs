@@ -1,12 +1,13 @@
 //! Connections that do what an attack says: many at a time, on the client's side of our own reactor.
 
+use super::victim::Place;
 use crate::base::error::Error;
 use crate::base::progress::Progress;
+use crate::bench::plan::Tls;
 use crate::bench::worker::limits;
 use jackfield_reactor::mio::net::TcpStream;
-use jackfield_reactor::{ConnectionId, Driver, Incoming, Peer, Reason, Service, Stream, Wires};
+use jackfield_reactor::{ConnectionId, Driver, Incoming, Peer, Reason, Service, Wires};
 use socket2::SockRef;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// What the connections of one attack do.
@@ -61,7 +62,7 @@ pub(crate) enum Leave {
 pub(crate) struct Crowd<R: Role> {
     driver: Driver,
     cast: Cast<R>,
-    addr: SocketAddr,
+    place: Place,
     /// What the kernel may keep for each.
     receive_bytes: Option<usize>,
 }
@@ -84,9 +85,9 @@ impl<R: Role> Crowd<R> {
     ///
     /// # Errors
     /// The system gives no event queue.
-    pub(crate) fn new(role: R, addr: SocketAddr) -> Result<Self, Error> {
+    pub(crate) fn new(role: R, place: Place) -> Result<Self, Error> {
         let cast = Cast { role, members: Vec::new(), out: Vec::new() };
-        Ok(Self { driver: Driver::new(0, limits())?, cast, addr, receive_bytes: None })
+        Ok(Self { driver: Driver::new(0, limits())?, cast, place, receive_bytes: None })
     }
 
     /// Lets the kernel keep only so much for each connection that is opened from now on.
@@ -169,20 +170,19 @@ impl<R: Role> Crowd<R> {
     }
 
     fn connect_one(&mut self) -> std::io::Result<()> {
-        let stream = TcpStream::connect(self.addr)?;
+        let stream = TcpStream::connect(self.place.addr)?;
         // Each write is to be on its way at once.
         stream.set_nodelay(true)?;
         if let Some(bytes) = self.receive_bytes {
             SockRef::from(&stream).set_recv_buffer_size(bytes)?;
         }
         let wires = &mut self.driver.reactor.wires;
-        let id = wires.insert(Stream::Tcp(stream).into(), Peer::new(self.addr, 0))?;
-        if self.cast.members.len() <= id.slot() {
-            self.cast.members.resize_with(id.slot() + 1, || None);
+        let id =
+            wires.insert(Tls::session(self.place.tls.as_ref(), stream)?, Peer::new(self.place.addr, 0))?;
+        // Over TLS the first words have to wait for the handshake.
+        if self.place.tls.is_none() {
+            self.cast.welcome(wires, id);
         }
-        let mut state = None;
-        self.cast.act(wires, id, |role, _none, turn| state = Some(role.open(turn)));
-        self.cast.members[id.slot()] = state.map(|state| (id, state));
         Ok(())
     }
 }
@@ -199,6 +199,16 @@ pub(crate) fn describe_crowd(progress: &Progress, attack: &'static str, open: us
 const CONNECT_FAILURES_MAX: usize = 1000;
 
 impl<R: Role> Cast<R> {
+    /// A connection that can be used says its first words.
+    fn welcome(&mut self, wires: &mut Wires, id: ConnectionId) {
+        if self.members.len() <= id.slot() {
+            self.members.resize_with(id.slot() + 1, || None);
+        }
+        let mut state = None;
+        self.act(wires, id, |role, _none, turn| state = Some(role.open(turn)));
+        self.members[id.slot()] = state.map(|state| (id, state));
+    }
+
     /// Lets a connection act, and does what it wants.
     fn act<T>(
         &mut self,
@@ -258,7 +268,13 @@ impl<R: Role> Service for Cast<R> {
 
     fn on_accept(&mut self, _wires: &mut Wires, _incoming: Incoming) {}
 
-    fn on_established(&mut self, _wires: &mut Wires, _id: ConnectionId) {}
+    fn on_established(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let is_welcome =
+            self.members.get(id.slot()).and_then(Option::as_ref).is_some_and(|(theirs, _)| *theirs == id);
+        if !is_welcome {
+            self.welcome(wires, id);
+        }
+    }
 
     fn on_drain(&mut self, _wires: &mut Wires, _id: ConnectionId) {}
 

@@ -66,7 +66,7 @@ pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
     let victim = Victim::new(args, &[format!("--descriptors={}", args.descriptors)])?;
     let normal = Normal::start(&victim, false)?;
     let request = Request::get(victim.host(), &victim.path).encode();
-    let mut crowd = Crowd::new(Askers { request: request.clone(), ..Askers::default() }, victim.addr())?;
+    let mut crowd = Crowd::new(Askers { request: request.clone(), ..Askers::default() }, victim.place())?;
     let opened = crowd.open(wanted, f64::INFINITY, |open| {
         describe_crowd(progress, "descriptors", open, wanted);
     })?;
@@ -84,7 +84,7 @@ pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
         .at_most("processor time", CPU_PERCENT_MAX, Unit::Percent, percent)
         .note("of a core, all places taken");
 
-    let new: Vec<_> = (0..NEW).map(|_| greet(victim.addr(), &request)).collect();
+    let new: Vec<_> = (0..NEW).map(|_| greet(victim.place().addr, &request)).collect();
     let longest = new.iter().map(|(_, took)| *took).max().unwrap_or_default();
     let ignored = new.iter().filter(|(welcome, _)| *welcome == Welcome::Ignored).count();
     sheet
@@ -122,7 +122,7 @@ fn relieve(victim: &Victim, crowd: &mut Crowd<Askers>, request: &[u8]) -> Result
         crowd.dismiss(LEAVING);
         crowd.turn()?;
         let begin = Instant::now();
-        while greet(victim.addr(), request).0 != Welcome::Served {
+        while greet(victim.place().addr, request).0 != Welcome::Served {
             if begin.elapsed() > PATIENCE {
                 // Nobody was served at all; waiting longer changes nothing.
                 return Ok(begin.elapsed());

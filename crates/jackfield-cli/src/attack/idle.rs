@@ -43,7 +43,12 @@ fn cost(args: &Attack, id: &str, wanted: usize) -> Result<Figure, Error> {
     let few = (wanted / 10).max(1);
     let start = victim.descriptors();
     let memory = |connections: usize| -> Result<Figure, Error> {
-        let outcome = bench::bench(&row.plan(REST, connections), victim.server())?;
+        let mut plan = row.plan(REST, connections);
+        plan.tls = victim.place().tls;
+        if args.target.is_some() {
+            plan.path.clone_from(&victim.path);
+        }
+        let outcome = bench::bench(&plan, victim.server())?;
         let memory = outcome.server.and_then(|server| server.own_memory_end);
         Ok(memory.map(|bytes| bytes as f64).ok_or_else(|| "the server's memory can't be read".to_owned()))
     };

@@ -102,13 +102,13 @@ fn attack<R: Scored>(
 ) -> Result<(), Error> {
     let normal = Normal::start(victim, true)?;
     let descriptors = victim.descriptors();
-    send(&mut Crowd::new(warm_up, victim.addr())?, WARM_UP.min(count), |_| {})?;
+    send(&mut Crowd::new(warm_up, victim.place())?, WARM_UP.min(count), |_| {})?;
     // What it says of itself is said by the rows below.
     let _ = victim.settle(&descriptors, PATIENCE);
     let memory = victim.memory();
     let mut most: Figure = Ok(0.0);
     let begin = Instant::now();
-    let mut crowd = Crowd::new(role, victim.addr())?;
+    let mut crowd = Crowd::new(role, victim.place())?;
     let mut next = begin;
     send(&mut crowd, count, |score| {
         if Instant::now() >= next {

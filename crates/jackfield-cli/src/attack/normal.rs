@@ -1,14 +1,13 @@
 //! A client that behaves well while others attack: what it suffers is what counts.
 
-use super::victim::Victim;
+use super::victim::{Line, Place, Victim};
 use crate::base::error::Error;
 use crate::bench::http::{Answers, Found};
 use crate::bench::request::Request;
 use crate::bench::tally::new_histogram;
 use hdrhistogram::Histogram;
 use jackfield_proto::http1::Limits;
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -39,10 +38,10 @@ pub(crate) struct Lap {
 }
 
 struct Asker {
-    addr: SocketAddr,
+    place: Place,
     request: Vec<u8>,
     renews: bool,
-    connection: Option<TcpStream>,
+    connection: Option<Box<dyn Line>>,
 }
 
 /// From one request to the next.
@@ -59,7 +58,7 @@ impl Normal {
     /// The first request fails already.
     pub(crate) fn start(victim: &Victim, renews: bool) -> Result<Self, Error> {
         let request = Request::get(victim.host(), &victim.path).encode();
-        let mut asker = Asker { addr: victim.addr(), request, renews, connection: None };
+        let mut asker = Asker { place: victim.place(), request, renews, connection: None };
         let path = &victim.path;
         asker.ask(0).map_err(|error| Error::Refused(format!("the first request, for {path}: {error}")))?;
         let shared = Arc::new(Shared {
@@ -144,26 +143,18 @@ impl Asker {
         // what it has when the attack begins is compared with what is left in the end.
         let (mut connection, _before) = match self.connection.take() {
             Some(connection) if !is_new => (connection, None),
-            before => (connect(self.addr)?, before),
+            before => (self.place.connect(PATIENCE)?, before),
         };
         connection.write_all(&self.request)?;
-        if read_answer(&mut connection)? {
+        if read_answer(&mut *connection)? {
             self.connection = Some(connection);
         }
         Ok(begin.elapsed())
     }
 }
 
-fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
-    let connection = TcpStream::connect_timeout(&addr, PATIENCE)?;
-    connection.set_read_timeout(Some(PATIENCE))?;
-    connection.set_write_timeout(Some(PATIENCE))?;
-    connection.set_nodelay(true)?;
-    Ok(connection)
-}
-
 /// Reads an answer; says whether the connection serves another request.
-fn read_answer(connection: &mut TcpStream) -> io::Result<bool> {
+fn read_answer(connection: &mut dyn Line) -> io::Result<bool> {
     let (mut answers, mut bytes, mut room) = (Answers::new(), Vec::new(), [0; 4096]);
     let status = loop {
         let count = connection.read(&mut room)?;

@@ -65,7 +65,7 @@ pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
         answered: 0,
         longest: Duration::ZERO,
     };
-    let mut crowd = Crowd::new(role, victim.addr())?;
+    let mut crowd = Crowd::new(role, victim.place())?;
     let opened = crowd.open(wanted, PACE, |open| describe_crowd(progress, "slow-heads", open, wanted))?;
     let opened_at = Instant::now();
     // All are there until the first one's time is over. To look at them costs the machine milliseconds, which the normal

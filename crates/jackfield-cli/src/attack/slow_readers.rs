@@ -13,7 +13,6 @@ use crate::bench::http::{Answers, Found};
 use crate::bench::request::Request;
 use jackfield_proto::http1::Limits;
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 /// Each asks, reads the beginning of the answer, and nothing more.
@@ -68,7 +67,7 @@ pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
     };
     let normal = Normal::start(&victim, true)?;
     let (memory, descriptors) = (victim.memory(), victim.descriptors());
-    let mut crowd = Crowd::new(SlowReaders { request, answered: 0, refused: 0, cut_off: 0 }, victim.addr())?;
+    let mut crowd = Crowd::new(SlowReaders { request, answered: 0, refused: 0, cut_off: 0 }, victim.place())?;
     crowd.set_receive_bytes(RECEIVE_BYTES);
     let opened = fill(&mut crowd, wanted, progress)?;
     let mut most = growth(&start, &victim.memory());
@@ -122,8 +121,7 @@ fn fill(crowd: &mut Crowd<SlowReaders>, wanted: usize, progress: &Progress) -> R
 
 /// Reads an answer to its end, and says how long it is.
 fn download(victim: &Victim, request: &[u8]) -> io::Result<usize> {
-    let mut connection = TcpStream::connect_timeout(&victim.addr(), PATIENCE)?;
-    connection.set_read_timeout(Some(PATIENCE))?;
+    let mut connection = victim.place().connect(PATIENCE)?;
     connection.write_all(request)?;
     let (mut answers, mut room, mut length) = (Answers::new(), vec![0; 64 << 10], 0);
     let (mut kept, limits) = (0, Limits::default());

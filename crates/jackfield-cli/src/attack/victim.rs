@@ -4,16 +4,48 @@ use super::args::Attack;
 use super::goal::{Figure, growth};
 use crate::base::error::Error;
 use crate::base::proc;
-use crate::bench::plan::Play;
+use crate::bench::plan::{Play, Tls};
 use crate::bench::server::Server;
-use std::net::SocketAddr;
+use rustls::{ClientConnection, StreamOwned};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
+
+/// How a server is reached.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) addr: SocketAddr,
+    pub(crate) tls: Option<Tls>,
+}
+
+/// A connection that is read and written where the thread waits, TLS included.
+pub(crate) trait Line: Read + Write + Send {}
+
+impl<T: Read + Write + Send> Line for T {}
+
+impl Place {
+    /// A new connection, which waits at most so long for anything.
+    ///
+    /// # Errors
+    /// There is none to be had.
+    pub(crate) fn connect(&self, patience: Duration) -> io::Result<Box<dyn Line>> {
+        let connection = TcpStream::connect_timeout(&self.addr, patience)?;
+        connection.set_read_timeout(Some(patience))?;
+        connection.set_write_timeout(Some(patience))?;
+        connection.set_nodelay(true)?;
+        let Some(tls) = &self.tls else { return Ok(Box::new(connection)) };
+        let session =
+            ClientConnection::new(tls.config.clone(), tls.name.clone()).map_err(io::Error::other)?;
+        Ok(Box::new(StreamOwned::new(session, connection)))
+    }
+}
 
 /// The server under attack. A built-in one ends with this.
 #[derive(Debug)]
 pub(crate) struct Victim {
     server: Server,
+    tls: Option<Tls>,
     /// What its well-behaved client asks for.
     pub(crate) path: String,
 }
@@ -31,22 +63,22 @@ impl Victim {
             Some(target) => target.path.clone().unwrap_or_else(|| "/".to_owned()),
             None => Play::Http.built_in_path().to_owned(),
         };
-        if args.target.as_ref().is_some_and(|target| target.is_tls) {
-            return Err(Error::Usage("attack speaks no TLS: name the server with http://".into()));
-        }
+        let tls =
+            Tls::of(args.target.as_ref(), args.insecure, args.ca_file.as_deref()).map_err(Error::Usage)?;
         let server = match &args.target {
             Some(target) => Server::named(target, args.server_pid)?,
             None => Server::start(false, built_in)?,
         };
-        Ok(Self { server, path })
+        Ok(Self { server, tls, path })
     }
 
     pub(crate) fn server(&self) -> &Server {
         &self.server
     }
 
-    pub(crate) fn addr(&self) -> SocketAddr {
-        self.server.addr
+    /// How it is reached.
+    pub(crate) fn place(&self) -> Place {
+        Place { addr: self.server.addr, tls: self.tls.clone() }
     }
 
     pub(crate) fn host(&self) -> &str {

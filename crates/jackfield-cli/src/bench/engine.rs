@@ -10,7 +10,7 @@ use super::plan::Tls;
 use super::speaker::{Fault, Heard, Opened, Part, Speaker};
 use super::tally::{Kind, Tally};
 use jackfield_reactor::mio::net::TcpStream;
-use jackfield_reactor::{ConnectionId, Incoming, Peer, Reason, Service, Session, Stream, Timeout, Wires};
+use jackfield_reactor::{ConnectionId, Incoming, Peer, Reason, Service, Timeout, Wires};
 use socket2::SockRef;
 use std::collections::VecDeque;
 use std::io::ErrorKind;
@@ -270,7 +270,7 @@ impl<S: Speaker> Engine<S> {
         if is_slow {
             SockRef::from(&stream).set_recv_buffer_size(SLOW_BUFFER_BYTES)?;
         }
-        let session = self.setup.session(stream)?;
+        let session = Tls::session(self.setup.tls.as_ref(), stream)?;
         let id = wires.insert(session, Peer::new(self.setup.target, 0))?;
         let (state, part) = self.speaker.connect(place);
         let link = Link {
@@ -444,16 +444,6 @@ impl<S: Speaker> Engine<S> {
         }
         self.fail(fault.0);
         wires.abort(id, Reason::Local);
-    }
-}
-
-impl Setup {
-    /// What is spoken above a new stream first.
-    fn session(&self, stream: TcpStream) -> std::io::Result<Session> {
-        let stream = Stream::Tcp(stream);
-        let Some(tls) = &self.tls else { return Ok(stream.into()) };
-        let session = jackfield_reactor::Tls::client(stream, tls.config.clone(), tls.name.clone());
-        Ok(session.map_err(std::io::Error::other)?.into())
     }
 }
 

@@ -1,8 +1,13 @@
 //! What is to be done, the same for all modes.
 
 use crate::base::target::Target;
+use crate::base::trust;
+use jackfield_reactor::mio::net::TcpStream;
+use jackfield_reactor::{Session, Stream};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,6 +77,45 @@ pub(crate) struct Tls {
     pub(crate) name: ServerName<'static>,
     /// Any certificate is believed.
     pub(crate) is_insecure: bool,
+}
+
+impl Tls {
+    /// What a target with TLS needs; `None` for one without.
+    ///
+    /// # Errors
+    /// It can't be spoken, as a sentence.
+    pub(crate) fn of(
+        target: Option<&Target>,
+        insecure: bool,
+        ca_file: Option<&Path>,
+    ) -> Result<Option<Self>, String> {
+        let Some(target) = target.filter(|target| target.is_tls) else {
+            return if insecure || ca_file.is_some() {
+                Err("--insecure and --ca-file are for targets with TLS, which begin with https:// or wss://"
+                    .into())
+            } else {
+                Ok(None)
+            };
+        };
+        let name = target.name().to_owned();
+        let config = if insecure { trust::trusting_anybody() } else { trust::trusting(ca_file) }?;
+        Ok(Some(Self {
+            config: Arc::new(config),
+            name: name
+                .clone()
+                .try_into()
+                .map_err(|_| format!("`{name}` is not a name that a certificate could have"))?,
+            is_insecure: insecure,
+        }))
+    }
+
+    /// What is spoken above a new stream first, if anything is.
+    pub(crate) fn session(tls: Option<&Self>, stream: TcpStream) -> io::Result<Session> {
+        let stream = Stream::Tcp(stream);
+        let Some(tls) = tls else { return Ok(stream.into()) };
+        let session = jackfield_reactor::Tls::client(stream, tls.config.clone(), tls.name.clone());
+        Ok(session.map_err(io::Error::other)?.into())
+    }
 }
 
 /// A WebSocket message.

@@ -1,11 +1,10 @@
 //! A plan in a file: what each stage does.
 
 use super::args::{parse_header, parse_method, parse_path};
-use super::plan;
 use crate::base::error::Error;
 use crate::base::target::Target;
 use crate::base::units::{parse_duration, parse_rate};
-use crate::bench::plan::{OtherRequest, Plan, Play};
+use crate::bench::plan::{OtherRequest, Plan, Play, Tls};
 use crate::report::gate::Condition;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -109,7 +108,7 @@ impl File {
         if let Some(target) = &target {
             plan.path = target.path.clone().unwrap_or_else(|| "/".into());
         }
-        plan.tls = plan::tls(target.as_ref(), self.insecure, self.ca_file.as_deref())?;
+        plan.tls = Tls::of(target.as_ref(), self.insecure, self.ca_file.as_deref())?;
         plan.target = target;
         plan.server_pid = self.server_pid;
         plan.threads = between("threads", self.threads.unwrap_or(1), 1, 256)?.into();

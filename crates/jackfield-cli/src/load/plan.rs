@@ -1,12 +1,9 @@
 //! From the command line to a plan.
 
 use super::args::{self, Asked, Mode, Talk, Upgrade};
-use crate::base::target::Target;
-use crate::base::trust;
 use crate::bench::plan::{Plan, Play, Tls};
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// What the command line asks for.
@@ -74,36 +71,9 @@ fn base(mode: &Mode) -> Result<Plan, String> {
         path: path(mode, play)?,
         timeout: common.timeout,
         threads: common.threads.into(),
-        tls: tls(common.target.as_ref(), common.insecure, common.ca_file.as_deref())?,
+        tls: Tls::of(common.target.as_ref(), common.insecure, common.ca_file.as_deref())?,
         ..Plan::new(play, common.duration.unwrap_or(DURATION))
     })
-}
-
-/// # Errors
-/// It can't be spoken, as a sentence.
-pub(super) fn tls(
-    target: Option<&Target>,
-    insecure: bool,
-    ca_file: Option<&Path>,
-) -> Result<Option<Tls>, String> {
-    let Some(target) = target.filter(|target| target.is_tls) else {
-        return if insecure || ca_file.is_some() {
-            Err("--insecure and --ca-file are for targets with TLS, which begin with https:// or wss://"
-                .into())
-        } else {
-            Ok(None)
-        };
-    };
-    let name = target.name().to_owned();
-    let config = if insecure { trust::trusting_anybody() } else { trust::trusting(ca_file) }?;
-    Ok(Some(Tls {
-        config: Arc::new(config),
-        name: name
-            .clone()
-            .try_into()
-            .map_err(|_| format!("`{name}` is not a name that a certificate could have"))?,
-        is_insecure: insecure,
-    }))
 }
 
 /// Where it goes: a server of the user's own has its own paths, and only the built-in one those of this tool.

@@ -128,3 +128,30 @@ fn a_server_that_does_not_answer_is_not_attacked() {
         assert!(stderr.starts_with("jackfield: ") && stderr.contains(why), "{stderr}");
     }
 }
+
+#[test]
+fn a_target_may_speak_tls() {
+    let directory = Directory::new();
+    fs::create_dir_all(directory.path("")).expect("it is made");
+    let signed = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("it can be signed");
+    let write = |name: &str, text: String| {
+        let path = directory.path(name);
+        fs::write(&path, text).expect("it is written");
+        path.into_os_string().into_string().expect("it is UTF-8")
+    };
+    let (cert, key) =
+        (write("cert.pem", signed.cert.pem()), write("key.pem", signed.signing_key.serialize_pem()));
+    let server = Builtin::start_with(&["--cert", &cert, "--key", &key, "--head-timeout", "500ms"]);
+    let (plain, large) =
+        (format!("https://{}/plaintext", server.addr), format!("https://{}/large", server.addr));
+    // Without its process no figure of it is known; how many are answered is.
+    let unknown = ["memory", "descriptors"];
+    check(&["slow-heads", "-c", "20", "--head-timeout", "500ms", &plain, "--ca-file", &cert], &unknown, 7);
+    check(&["mutants", "--count", "100", &plain, "--insecure"], &unknown, 8);
+    check(&["slow-readers", "-c", "10", &large, "--ca-file", &cert], &unknown, 5);
+    check(&["idle", "-c", "10", &plain, "--ca-file", &cert], &unknown, 2);
+    let (code, _, stderr) = run(&["attack", "mutants", &plain]);
+    assert!(code == 2 && stderr.contains("certificate"), "{stderr}");
+    let (code, _, stderr) = run(&["attack", "mutants", &server.addr, "--insecure"]);
+    assert!(code == 2 && stderr.contains("https://"), "{stderr}");
+}
