@@ -303,3 +303,42 @@ fn p2_a_connection_may_publish_at_its_own_end() {
     assert_eq!(socket::texts(&two.take()), ["gone"]);
     assert_eq!(lab.server.handle().subscribers("t"), 1);
 }
+
+/// What the observer hears of topics.
+#[derive(Clone, Default)]
+struct Subscriptions(std::sync::Arc<std::sync::Mutex<Vec<(String, usize, usize)>>>);
+
+impl jackfield::Observer for Subscriptions {
+    fn on_subscription(&self, topic: &str, before: usize, now: usize) {
+        self.0.lock().unwrap().push((topic.to_owned(), before, now));
+    }
+}
+
+#[test]
+fn p5_each_change_of_a_topic_is_told_with_its_old_and_new_count() {
+    struct Comer;
+    impl Client for Comer {
+        fn on_line(&mut self, raw: &mut jackfield::Raw<'_>, line: &[u8]) {
+            match line {
+                b"leave" => drop(raw.unsubscribe("t")),
+                _ => drop(raw.subscribe("t")),
+            }
+        }
+    }
+    let told = Subscriptions::default();
+    let options = jackfield::test::TestOptions {
+        observer: std::sync::Arc::new(told.clone()),
+        ..jackfield::test::TestOptions::default()
+    };
+    let mut server = jackfield::test::TestServer::with_options(options, |_peer| Comer);
+    let fars = [(); 2].map(|()| server.connect_to(jackfield::test::listener::LINES));
+    for (far, line) in [(0, "come"), (0, "come"), (1, "come"), (0, "leave"), (0, "leave")] {
+        fars[far].send(format!("{line}\n").as_bytes());
+        server.run();
+    }
+    fars[1].reset();
+    server.run();
+    let told: Vec<(usize, usize)> =
+        told.0.lock().unwrap().iter().map(|(_, before, now)| (*before, *now)).collect();
+    assert_eq!(told, [(0, 1), (1, 2), (2, 1), (1, 0)], "twice is once, and the end of a connection counts");
+}

@@ -63,6 +63,8 @@ impl Links {
             let place = at.or_else(|| log.present());
             self.delivered.insert(log.name.clone(), Delivered::new(following, place));
         }
+        let now = self.handle.subscribers(topic);
+        self.settings.observer.on_subscription(topic, now.saturating_sub(1), now);
     }
 
     pub(crate) fn unsubscribe(&mut self, wires: &mut Wires, id: ConnectionId, topic: &str) -> bool {
@@ -96,6 +98,7 @@ impl Links {
 
     /// Who stood last among the members now stands in the leaver's place, and pays for what that paid for.
     fn leave_topic(&mut self, wires: &mut Wires, id: ConnectionId, left: Subscription) {
+        let name = self.topics.find_name(left.topic);
         let moved = match self.topics.leave(id.reactor(), left, &self.handle.shared().topic_index) {
             Left::Moved(moved) => Some(moved),
             Left::Empty(topic) => {
@@ -104,6 +107,11 @@ impl Links {
             }
             Left::Nobody => None,
         };
+        if let Some(name) = name {
+            // Read after the count is set: of two who leave at the same time one sees that nobody is left.
+            let now = self.handle.subscribers(&name);
+            self.settings.observer.on_subscription(&name, now + 1, now);
+        }
         if !planted(63) {
             self.charge_tables(wires);
         }

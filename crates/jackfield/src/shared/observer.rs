@@ -130,6 +130,14 @@ pub trait Observer: Send + Sync {
         let _ = finished;
     }
 
+    /// A topic has got a subscriber or lost one: how many it had and has on all reactors of this server, as the reactor
+    /// sees it on whose thread this is told; zero `now` means that nobody is left. Where reactors change it at the same time
+    /// their numbers may overlap, but of those who leave an empty topic behind one at least tells zero.
+    #[doc(alias = "subscription")]
+    fn on_subscription(&self, topic: &str, before: usize, now: usize) {
+        let _ = (topic, before, now);
+    }
+
     /// The broker can be reached or not, or has no room. Told on a thread of the broker's, and [`BrokerEvent::Refused`] on
     /// that of the publisher.
     fn on_broker(&self, event: BrokerEvent<'_>) {
@@ -274,6 +282,10 @@ impl Observer for Guarded {
 
     fn on_finished(&self, finished: &Finished<'_>) {
         self.tell(|observer| observer.on_finished(finished));
+    }
+
+    fn on_subscription(&self, topic: &str, before: usize, now: usize) {
+        self.tell(|observer| observer.on_subscription(topic, before, now));
     }
 
     fn on_broker(&self, event: BrokerEvent<'_>) {

@@ -146,6 +146,10 @@ impl Observer for Eyes {
         self.observer.on_started(handle);
     }
 
+    fn on_subscription(&self, topic: &str, before: usize, now: usize) {
+        self.observer.on_subscription(topic, before, now);
+    }
+
     fn on_stopped(&self) {
         self.observer.on_stopped();
     }

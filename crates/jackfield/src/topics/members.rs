@@ -81,6 +81,11 @@ impl Topics {
         self.places.get(name).copied()
     }
 
+    /// The name of a topic, to be kept.
+    pub(crate) fn find_name(&self, place: usize) -> Option<Arc<str>> {
+        Some(self.topics.get(place)?.as_ref()?.name.clone())
+    }
+
     pub(crate) fn name(&self, place: usize) -> Option<&str> {
         Some(&self.topics.get(place)?.as_ref()?.name)
     }
