@@ -35,6 +35,7 @@ fn unknown_options_are_refused_with_the_usage() {
         "echo",
         "clock",
         "lines",
+        "bridge",
         "chat",
         "rest",
         "files",
@@ -80,6 +81,33 @@ fn clock_ticks() {
     }
     // Two ticks may fall into one second, at the border of two. Of three the last is a later one.
     assert_ne!(seen[0], seen[2], "{seen:?}");
+}
+
+/// What a peer says goes to the other server, however much, and its answers come back; one that can't be reached ends the
+/// connection.
+#[test]
+fn bridge_passes_both_ways() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let to = server.local_addr().unwrap().to_string();
+    let (_example, addr) = Example::start("bridge", &["--to", &to]);
+    let mut near = connect(addr);
+    let (mut far, _) = server.accept().unwrap();
+    let bytes: Vec<u8> = (0..3_000_000u32).map(|at| (at % 251) as u8).collect();
+    std::thread::scope(|scope| {
+        scope.spawn(|| near.try_clone().unwrap().write_all(&bytes).unwrap());
+        // Nobody reads before the bridge is full.
+        std::thread::yield_now();
+        let mut got = vec![0; bytes.len()];
+        far.read_exact(&mut got).unwrap();
+        assert!(got == bytes, "changed on its way");
+    });
+    far.write_all(b"and back").unwrap();
+    drop(far);
+    let mut back = Vec::new();
+    near.read_to_end(&mut back).unwrap();
+    assert_eq!(back, b"and back");
+    drop(server);
+    assert_eq!(connect(addr).read(&mut [0; 9]).unwrap_or(0), 0, "nobody is there");
 }
 
 #[test]

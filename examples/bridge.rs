@@ -1,0 +1,56 @@
+//! Passes each connection on to another server: two connections that write to one another, and pause one another.
+//!
+//! ```sh
+//! cargo run --example bridge -- --listen 127.0.0.1:9002 --to db.example:5432
+//! ```
+
+use jackfield::{Client, Connection, ConnectionId, Disconnect, Listener, Outgoing, Raw, Sent, Server};
+use options::Options;
+use std::any::Any;
+
+/// One end of a bridge: the other end, and where that is to be found. The first waits until the second is there.
+struct End(Option<ConnectionId>, String);
+
+impl Client for End {
+    fn on_connect(&mut self, connection: &mut Connection<'_>) {
+        if let Some(other) = self.0 {
+            // Both live on one reactor, whose mailbox has room for this.
+            return connection.handle().post(other, connection.id()).unwrap_or_default();
+        }
+        connection.pause_read();
+        if connection.connect(Outgoing::tcp(&self.1).tag(connection.id().to_bits())).is_err() {
+            connection.close();
+        }
+    }
+
+    fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
+        let Some(other) = self.0 else { return 0 };
+        if raw.send_to(other, &*data) == Sent::Congested {
+            raw.pause_read();
+        }
+        data.len()
+    }
+
+    fn on_drain(&mut self, connection: &mut Connection<'_>) {
+        // The other end may write again.
+        let _ = self.0.map(|other| connection.handle().post(other, connection.id()));
+    }
+
+    fn on_post(&mut self, connection: &mut Connection<'_>, value: Box<dyn Any + Send>) {
+        self.0 = value.downcast().ok().map(|id| *id);
+        connection.resume_read();
+    }
+
+    fn on_disconnect(&mut self, connection: &mut Connection<'_>, _end: &Disconnect) {
+        let _ = self.0.map(|other| connection.close_other(other));
+    }
+}
+
+fn main() -> jackfield::Result<()> {
+    let options = Options::read("bridge [--listen ADDR] [--to ADDR]");
+    let to = options.value("--to").unwrap_or("127.0.0.1:9001").to_owned();
+    let addr = options.value("--listen").unwrap_or("127.0.0.1:9002");
+    let server = Server::builder().listen(Listener::tcp(addr).raw()).shutdown_on_signals().bind()?;
+    println!("listening on {}", server.local_addr());
+    server.serve(move |peer| End(peer.tag().map(ConnectionId::from_bits), to.clone()))
+}
