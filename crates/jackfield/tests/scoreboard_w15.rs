@@ -357,6 +357,19 @@ fn w16_what_goes_to_many_is_compressed_once() {
     }
 }
 
+/// Found by a benchmark: it was compressed before anybody had asked for it.
+#[test]
+fn w16_nothing_is_compressed_for_members_that_have_not_agreed_on_it() {
+    for bytes in [300, 1000, 2048, 100_000] {
+        let mut lab = lab(shared(), joining);
+        let (far, other) = (lab.websocket(), lab.websocket());
+        let message = long(bytes & !1);
+        assert_eq!(socket::texts(&lab.say(&far, socket::text(&message))), [message.as_str()]);
+        assert_eq!(socket::texts(&other.take()), [message.as_str()]);
+        assert_eq!(lab.server.handle().metrics().compressed, 0, "{bytes}");
+    }
+}
+
 #[test]
 fn w16_something_prepared_is_compressed_once_however_often_it_goes_out() {
     static PICTURE: OnceLock<Prepared> = OnceLock::new();

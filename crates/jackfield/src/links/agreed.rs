@@ -35,6 +35,11 @@ impl Compression {
         self.0 & Self::PEERS_OWN != 0
     }
 
+    /// Whether the peer takes what is compressed for a window of this size, which is the largest.
+    pub(crate) fn has_window(self, bits: u8) -> bool {
+        self.window_bits() == bits
+    }
+
     pub(crate) fn window_bits(self) -> u8 {
         self.0 & Self::WINDOW_BITS
     }

@@ -119,12 +119,6 @@ impl Compressors {
         Some(compressed)
     }
 
-    /// Whether a connection can take the frames that are the same for all: those with the largest window.
-    pub(crate) fn suits_all(&self, compression: Compression) -> bool {
-        let shared = self.0.as_ref();
-        shared.is_some_and(|shared| shared.options.server_window_bits_max == compression.window_bits())
-    }
-
     /// The frame that is the same for all, to be shared. `None`: it is not to be compressed.
     pub(crate) fn share(&mut self, content: Content<'_>) -> Option<Arc<[u8]>> {
         match content {
@@ -169,7 +163,8 @@ impl Compressors {
         })
     }
 
-    fn window_bits(&self) -> Option<u8> {
+    /// The window of the frames that are the same for all, as a power of two: the largest. `None`: there are none.
+    pub(crate) fn window_bits(&self) -> Option<u8> {
         self.0.as_ref().map(|shared| shared.options.server_window_bits_max)
     }
 

@@ -36,8 +36,8 @@ impl Compressors {
 
     pub(crate) fn end(&mut self, _compression: Compression) {}
 
-    pub(crate) fn suits_all(&self, _compression: Compression) -> bool {
-        false
+    pub(crate) fn window_bits(&self) -> Option<u8> {
+        None
     }
 
     pub(crate) fn share(&mut self, _content: Content<'_>) -> Option<Arc<[u8]>> {

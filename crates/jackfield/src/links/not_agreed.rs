@@ -8,6 +8,10 @@ pub(crate) struct Compression;
 impl Compression {
     pub(crate) const NONE: Self = Self;
 
+    pub(crate) const fn has_window(self, _bits: u8) -> bool {
+        false
+    }
+
     pub(crate) const fn has_own(self) -> bool {
         false
     }

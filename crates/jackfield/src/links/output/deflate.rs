@@ -38,7 +38,8 @@ impl Links {
     /// Sends something prepared, compressed as it is for all. `None`: it is to go out as it is.
     pub(super) fn deflated<'p>(&mut self, id: ConnectionId, prepared: &'p Prepared) -> Option<&'p Arc<[u8]>> {
         let compression = self.link(id).protocol.compression();
-        if !compression.is_on() || !self.compressors.suits_all(compression) || !self.is_long(prepared.len()) {
+        let window_bits = self.compressors.window_bits()?;
+        if !compression.has_window(window_bits) || !self.is_long(prepared.len()) {
             return None;
         }
         let shared = self.compressors.share_prepared(prepared)?;

@@ -24,6 +24,8 @@ struct To {
     but: ConnectionId,
     /// It is long enough to be compressed.
     is_long: bool,
+    /// Then the window that it is compressed for, as a power of two.
+    window: Option<u8>,
 }
 
 impl Links {
@@ -68,7 +70,9 @@ impl Links {
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut compressors = std::mem::take(&mut self.compressors);
         scratch.clear();
-        let to = To { place, but, is_long: content.len() >= compressors.message_bytes_min() };
+        let is_long = content.len() >= compressors.message_bytes_min();
+        let window = compressors.window_bits().filter(|_| is_long);
+        let to = To { place, but, is_long, window };
         let count = match content.len() < SHARE_BYTES_MIN {
             true => match self.gather(wires, to, content, &mut scratch, &mut compressors) {
                 Some(count) => count,
@@ -118,15 +122,18 @@ impl Links {
         let has_frame = content.encode(Form::Frame, scratch);
         let frame_end = scratch.len();
         let has_event = content.encode(Form::Event, scratch);
-        let event_end = scratch.len();
-        // Nearly always the members have agreed on it, if it was turned on.
-        let is_deflated = to.is_long && compressors.append(content, scratch);
-        let (frame, rest) = scratch.split_at(frame_end);
-        let (event, deflated) = rest.split_at(event_end - frame_end);
-        self.append_to_each(wires, to, content, compressors, true, |look, outbox, masks| {
+        // Made when the first member wants it.
+        let mut deflated = None;
+        let (frame, event) = scratch.split_at(frame_end);
+        self.append_to_each(wires, to, content, true, |look, outbox, masks| {
             let bytes = match look.form {
                 Form::Masked => return content.encode_masked(masks.mask(), outbox.tail()),
-                Form::Frame if look.is_deflated && is_deflated => Some(deflated),
+                Form::Frame if look.is_deflated => {
+                    match deflated.get_or_insert_with(|| compressors.share(content)) {
+                        Some(deflated) => Some(&**deflated),
+                        None => has_frame.then_some(frame),
+                    }
+                }
                 Form::Frame => has_frame.then_some(frame),
                 Form::Event => has_event.then_some(event),
                 Form::Bytes => content.payload(),
@@ -145,11 +152,16 @@ impl Links {
         compressors: &mut Compressors,
     ) -> usize {
         let (mut frame, mut event) = (None, None);
-        let deflated = if to.is_long { compressors.share(content) } else { None };
-        self.append_to_each(wires, to, content, compressors, false, |look, outbox, masks| {
+        let mut deflated = None;
+        self.append_to_each(wires, to, content, false, |look, outbox, masks| {
             let shared = match look.form {
                 Form::Masked => return content.encode_masked(masks.mask(), outbox.tail()),
-                Form::Frame if look.is_deflated && deflated.is_some() => &deflated,
+                Form::Frame if look.is_deflated => {
+                    match deflated.get_or_insert_with(|| compressors.share(content)) {
+                        None => frame.get_or_insert_with(|| content.share(Form::Frame)),
+                        deflated => deflated,
+                    }
+                }
                 Form::Frame => frame.get_or_insert_with(|| content.share(Form::Frame)),
                 Form::Event => event.get_or_insert_with(|| content.share(Form::Event)),
                 Form::Bytes => {
@@ -170,21 +182,20 @@ impl Links {
         wires: &mut Wires,
         to: To,
         content: Content<'_>,
-        compressors: &Compressors,
         may_go_on: bool,
         mut append: impl FnMut(Look, &mut Outbox, &mut Masks) -> bool,
     ) -> usize {
-        let To { place, but, is_long } = to;
+        let To { place, but, is_long, window } = to;
         self.end_fan_out(wires);
         let (high, holds) = (wires.limits().outbox_bytes_high, self.fragmenting > 0);
         // The policy for a slow member needs all of the links, and changes no membership.
         let members = self.topics.lend_members(place);
         wires.stats().visits.add(members.len() as u64);
-        let common = members.first().and_then(|id| self.look(*id, is_long, compressors));
+        let common = members.first().and_then(|id| self.look(*id, window));
         let (mut count, mut is_even) = (0, may_go_on && members.len() >= BROADCAST_MEMBERS_MIN);
         let mut prepared = None;
         for &id in &members {
-            let look = self.look(id, is_long, compressors);
+            let look = self.look(id, window);
             is_even &= look == common;
             if id == but {
                 is_even &= wires.outbox(id).is_some_and(|outbox| outbox.queued() < high);
@@ -240,9 +251,9 @@ impl Links {
 
     /// How a member gets what is published; `None`: it takes nothing.
     #[inline(always)]
-    fn look(&self, id: ConnectionId, is_long: bool, compressors: &Compressors) -> Option<Look> {
+    fn look(&self, id: ConnectionId, window: Option<u8>) -> Option<Look> {
         let link = &self.table[id.slot()];
-        let is_deflated = is_long && compressors.suits_all(link.protocol.compression());
+        let is_deflated = window.is_some_and(|bits| link.protocol.compression().has_window(bits));
         Some(Look { form: link.protocol.form()?, is_deflated })
     }
 
