@@ -55,6 +55,8 @@ pub mod guide;
 mod links;
 mod message;
 mod observe;
+#[cfg(all(feature = "test-util", feature = "tls"))]
+mod secure;
 mod server;
 mod shared;
 #[cfg(feature = "sim")]

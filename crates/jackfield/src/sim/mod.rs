@@ -51,13 +51,12 @@ mod options;
 pub mod peer;
 mod random;
 mod run;
-mod secure;
 mod watched;
 
+pub use crate::secure::Tls;
 pub use options::{Faults, Options};
 pub use random::Random;
 pub use run::{Outside, Sim};
-pub use secure::Tls;
 
 use jackfield_reactor::Time;
 

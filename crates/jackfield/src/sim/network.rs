@@ -4,8 +4,8 @@ use super::Random;
 use super::book::{Book, Ended, Record, digest};
 use super::options::Faults;
 use super::peer::{Line, Peer, Saying};
-use super::secure::Secure;
 use crate::disconnect::{Limit, Reason, Timeout};
+use crate::secure::Secure;
 use crate::shared::{RefuseReason, Settings};
 use jackfield_reactor::FarEnd;
 

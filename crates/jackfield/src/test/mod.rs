@@ -13,24 +13,45 @@
 //! }
 //!
 //! let mut server = TestServer::new(|_peer| Hello);
+//! assert_eq!(server.get("/").send().text(), "hello");
+//!
+//! // The same in bytes.
 //! let peer = server.connect();
 //! peer.send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n");
 //! server.run();
 //! assert!(peer.take().ends_with(b"hello"));
 //! ```
 
-pub use jackfield_reactor::{Dial, FarEnd};
+mod core;
+mod events;
+mod http;
+mod line;
+mod request;
+#[cfg(feature = "tls")]
+mod tls;
+mod websocket;
 
+pub use events::{TestEvent, TestEvents};
+pub use http::{TestExchange, TestResponse};
+pub use jackfield_reactor::{Dial, FarEnd};
+pub use request::{TestConnection, TestRequest};
+#[cfg(feature = "tls")]
+pub use tls::TlsClient;
+pub use websocket::{TestMessage, TestWebSocket};
+
+use self::core::Core;
 use crate::client::{Closure, IntoClient, Setup};
 use crate::config::{Limits, Listener, ListenerSettings};
 use crate::dispatch::Dispatcher;
 use crate::gate::{Allowed, Authenticator, Gate, Hosts, Origins, Reserved, StatusPaths};
 use crate::observe::AccessLog;
 use crate::shared::{
-    Broker, Ending, Guarded, Handle, Listeners, Names, NoObserver, Observer, Peer, Pool, RemoteReactor,
-    Settings, WallClock,
+    Broker, Guarded, Handle, Listeners, Names, NoObserver, Observer, Peer, Pool, RemoteReactor, Settings,
+    WallClock,
 };
-use jackfield_reactor::{Budget, MemoryDriver, Service, Wires};
+use jackfield_reactor::{Budget, MemoryDriver, Wires};
+use line::Line;
+use std::cell::Ref;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -40,12 +61,9 @@ use std::time::Duration;
 ///
 /// Its clock begins at 2026-01-01 00:00:00 UTC.
 pub struct TestServer {
-    driver: MemoryDriver,
-    service: Box<dyn Service>,
-    handle: Handle,
-    peers: u16,
-    /// The last to be dropped.
-    _ending: Ending,
+    core: Core,
+    #[cfg(feature = "tls")]
+    tls: Option<TlsClient>,
 }
 
 /// Options of a [`TestServer`].
@@ -83,6 +101,12 @@ pub struct TestOptions {
     /// records. Default: none.
     #[cfg(feature = "tls")]
     pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// TLS of the clients that [`TestServer::get`] and its neighbours make. Default: none, which fits listeners without TLS.
+    #[cfg(feature = "tls")]
+    pub tls_client: Option<TlsClient>,
+    /// Listeners in place of the three of [`listener`], by index in this order. Their addresses and what else concerns the
+    /// system means nothing here. Default: none, which stands for the three.
+    pub listeners: Vec<Listener>,
 }
 
 /// The listeners of a test server, by index.
@@ -115,8 +139,18 @@ impl Default for TestOptions {
             broker: None,
             #[cfg(feature = "tls")]
             tls: None,
+            #[cfg(feature = "tls")]
+            tls_client: None,
+            listeners: Vec::new(),
         }
     }
+}
+
+/// # Panics
+/// If something is wrong with them.
+fn settings_of(listeners: &[Listener], limits: &Limits) -> Box<[ListenerSettings]> {
+    let settings = listeners.iter().enumerate().map(|(number, listener)| listener.settings(number, limits));
+    settings.map(|settings| settings.unwrap_or_else(|faults| panic!("{}", faults.join("; ")))).collect()
 }
 
 impl TestServer {
@@ -159,7 +193,10 @@ impl TestServer {
         driver.reactor.wires.share_budget(Arc::new(Budget::new(options.limits.memory_bytes_max)));
         let remote = RemoteReactor::new(None, &options.limits, &driver.reactor.wires);
         let observer: Arc<dyn Observer> = Arc::new(Guarded(options.observer));
-        let listeners = ListenerSettings::one_of_each(&options.limits, &options.listener);
+        let listeners = match &options.listeners[..] {
+            [] => ListenerSettings::one_of_each(&options.limits, &options.listener),
+            given => settings_of(given, &options.limits),
+        };
         let places = Listeners::new(&listeners, listeners.iter().map(|_| None).collect());
         let handle =
             Handle::new([remote].into(), places, Box::new(observer.clone()), options.broker, Pool::Inline);
@@ -204,8 +241,11 @@ impl TestServer {
         let factory = Closure(maker(&mut setup));
         let mut service = Dispatcher::new(setup, factory, Arc::new(settings));
         service.start_up(&mut driver.reactor.wires);
-        let _ending = Ending(handle.clone());
-        Self { driver, service: Box::new(service), handle, peers: 0, _ending }
+        Self {
+            core: Core::new(driver, Box::new(service), handle),
+            #[cfg(feature = "tls")]
+            tls: options.tls_client,
+        }
     }
 
     /// A new connection to the listener for HTTP.
@@ -215,67 +255,145 @@ impl TestServer {
 
     /// A new connection to one of the [`listener`]s.
     pub fn connect_to(&mut self, listener: usize) -> FarEnd {
-        self.peers = self.peers.wrapping_add(1);
-        self.connect_from(([127, 0, 0, 1], self.peers).into(), listener)
+        self.core.connect_to(listener)
+    }
+
+    /// A request by GET, on a new connection to the listener for HTTP.
+    ///
+    /// ```
+    /// use jackfield::{Client, Exchange, Request, test::TestServer};
+    ///
+    /// struct Greeter;
+    ///
+    /// impl Client for Greeter {
+    ///     fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+    ///         match request.header_str("Name") {
+    ///             Some(name) => exchange.ok("text/plain", format!("hello {name}")),
+    ///             None => exchange.error(400),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let server = TestServer::new(|_peer| Greeter);
+    /// assert_eq!(server.get("/").header("Name", "Ann").send().text(), "hello Ann");
+    /// assert_eq!(server.get("/").send().status(), 400);
+    /// ```
+    pub fn get(&self, target: &str) -> TestRequest {
+        self.http().get(target)
+    }
+
+    /// A request by POST, on a new connection to the listener for HTTP.
+    pub fn post(&self, target: &str) -> TestRequest {
+        self.http().post(target)
+    }
+
+    /// A request by any method, on a new connection to the listener for HTTP.
+    pub fn request(&self, method: &str, target: &str) -> TestRequest {
+        self.http().request(method, target)
+    }
+
+    /// A WebSocket, without subprotocols: [`TestRequest::websocket`] opens others.
+    ///
+    /// ```
+    /// use jackfield::{Client, Message, WebSocket, test::TestServer};
+    ///
+    /// struct Echo;
+    ///
+    /// impl Client for Echo {
+    ///     fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+    ///         socket.send(message);
+    ///     }
+    /// }
+    ///
+    /// let server = TestServer::new(|_peer| Echo);
+    /// let mut socket = server.websocket("/");
+    /// socket.send("hello");
+    /// assert_eq!(socket.next(), Some("hello".into()));
+    /// socket.close(1000, "");
+    /// assert_eq!(socket.closed(), Some((1000, "")));
+    /// ```
+    ///
+    /// # Panics
+    /// The server opens none.
+    #[must_use]
+    pub fn websocket(&self, target: &str) -> TestWebSocket {
+        let opened = self.get(target).websocket(&[]);
+        opened.unwrap_or_else(|answer| panic!("the server opens no WebSocket at {target}: {answer:?}"))
+    }
+
+    /// An event stream: [`TestRequest::events`] begins others.
+    ///
+    /// # Panics
+    /// The server begins none.
+    #[must_use]
+    pub fn events(&self, target: &str) -> TestEvents {
+        let begun = self.get(target).events();
+        begun.unwrap_or_else(|answer| panic!("the server begins no event stream at {target}: {answer:?}"))
+    }
+
+    /// A new connection to the listener for HTTP, for several requests to one client of yours.
+    #[must_use]
+    pub fn http(&self) -> TestConnection {
+        self.http_to(listener::HTTP)
+    }
+
+    /// The same to the listener of this index, which must speak HTTP.
+    #[must_use]
+    pub fn http_to(&self, listener: usize) -> TestConnection {
+        #[cfg(feature = "tls")]
+        let line = Line::open(self.core.clone(), listener, self.tls.as_ref());
+        #[cfg(not(feature = "tls"))]
+        let line = Line::open(self.core.clone(), listener);
+        TestConnection::new(line)
     }
 
     /// What the server wanted to be connected to since this was last asked. Whoever plays the other side answers, with
     /// [`FarEnd::accept`] or [`FarEnd::refuse`], or is silent.
     pub fn take_dials(&mut self) -> Vec<Dial> {
-        self.driver.take_dials()
+        self.core.take_dials()
     }
 
     /// A new connection from this address to one of the [`listener`]s.
     pub fn connect_from(&mut self, peer: SocketAddr, listener: usize) -> FarEnd {
-        let far = self.driver.connect(&mut *self.service, peer, listener);
-        self.run();
-        far
+        self.core.connect_from(peer, listener)
     }
 
     /// A new connection to one of the [`listener`]s for whom there is no descriptor left.
     pub fn turn_away(&mut self, listener: usize) -> FarEnd {
-        self.driver.refuse(&mut *self.service, ([127, 0, 0, 1], 1).into(), listener)
+        self.core.turn_away(listener)
     }
 
     /// A new connection at one of the [`listener`]s could not be accepted, for a reason that the reserve does not help
     /// against.
     pub fn fail_accept(&mut self, listener: usize, error: &io::Error) {
-        self.driver.fail_accept(&mut *self.service, listener, error);
+        self.core.fail_accept(listener, error);
     }
 
     /// The present turn makes what is ready wait for so long, and the reactor did not sleep before it. There is no
     /// clock here that could measure it; what it does not hear of is no lag.
     pub fn lag(&mut self, lag: Duration) {
-        self.driver.lag(&mut *self.service, lag, Duration::ZERO);
+        self.core.lag(lag);
     }
 
     /// Turns until nothing moves any more without time passing, commands from the handle included.
     pub fn run(&mut self) {
-        loop {
-            self.driver.run(&mut *self.service);
-            match self.handle.remote(0) {
-                Some(remote) if remote.has_commands() => self.driver.wake(&mut *self.service),
-                _ => return,
-            }
-        }
+        self.core.run();
     }
 
     /// Lets time pass, and stops at each deadline on the way.
     pub fn advance(&mut self, span: Duration) {
-        self.run();
-        self.driver.advance(span, &mut *self.service);
-        self.run();
+        self.core.advance(span);
     }
 
     /// The server for other threads.
     #[must_use]
     pub fn handle(&self) -> Handle {
-        self.handle.clone()
+        self.core.handle()
     }
 
     /// The reactor's wires, for their accounts.
     #[must_use]
-    pub fn wires(&self) -> &Wires {
-        &self.driver.reactor.wires
+    pub fn wires(&self) -> Ref<'_, Wires> {
+        self.core.wires()
     }
 }

@@ -1,8 +1,12 @@
-//! TLS between a peer and the network: what goes wrong below it goes wrong with its records.
+//! A client's side of TLS in memory. In a simulation it stands between a peer and the network, so that what goes wrong below it
+//! goes wrong with its records.
 
+#[cfg(feature = "sim")]
+use rustls::ServerConfig;
+#[cfg(feature = "sim")]
 use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, ServerConfig};
+use rustls::{ClientConfig, ClientConnection};
 use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
 
@@ -10,6 +14,7 @@ use std::sync::Arc;
 ///
 /// The same seed gives the same trace as long as records repeat in length: take a certificate whose signatures do, such as
 /// one of Ed25519. Sessions are not resumed.
+#[cfg(feature = "sim")]
 #[derive(Clone, Debug)]
 pub struct Tls {
     /// The server's side.
@@ -20,16 +25,36 @@ pub struct Tls {
     pub name: ServerName<'static>,
 }
 
+#[cfg(feature = "sim")]
 impl Tls {
-    pub(super) fn peer(&self) -> Secure {
+    #[cfg(feature = "sim")]
+    pub(crate) fn peer(&self) -> Secure {
         let mut config = ClientConfig::clone(&self.client);
         // The first handshake of a simulation is as long as the second.
         config.resumption = Resumption::disabled();
-        let session = ClientConnection::new(Arc::new(config), self.name.clone());
+        Secure::new(Arc::new(config), self.name.clone())
+    }
+}
+
+/// A peer's side of TLS.
+pub(crate) struct Secure {
+    session: ClientConnection,
+    /// What is to be carried to the server.
+    pub(crate) records: Vec<u8>,
+    /// Bytes in plain text that were given to it, and that came out of it.
+    pub(crate) said: usize,
+    pub(crate) heard: usize,
+    pub(crate) has_said_goodbye: bool,
+    pub(crate) has_heard_goodbye: bool,
+}
+
+impl Secure {
+    pub(crate) fn new(config: Arc<ClientConfig>, name: ServerName<'static>) -> Self {
+        let session = ClientConnection::new(config, name);
         let mut session =
             session.unwrap_or_else(|error| panic!("no peer can use this configuration: {error}"));
         session.set_buffer_limit(None);
-        Secure {
+        Self {
             session,
             records: Vec::new(),
             said: 0,
@@ -38,33 +63,20 @@ impl Tls {
             has_heard_goodbye: false,
         }
     }
-}
 
-/// A peer's side of TLS.
-pub(super) struct Secure {
-    session: ClientConnection,
-    /// What is to be carried to the server.
-    pub(super) records: Vec<u8>,
-    /// Bytes in plain text that were given to it, and that came out of it.
-    pub(super) said: usize,
-    pub(super) heard: usize,
-    pub(super) has_said_goodbye: bool,
-    pub(super) has_heard_goodbye: bool,
-}
-
-impl Secure {
-    pub(super) fn is_handshaking(&self) -> bool {
+    #[cfg(feature = "sim")]
+    pub(crate) fn is_handshaking(&self) -> bool {
         self.session.is_handshaking()
     }
 
     /// True if something is to be carried to the server.
-    pub(super) fn has_records(&self) -> bool {
+    pub(crate) fn has_records(&self) -> bool {
         !self.records.is_empty() || self.session.wants_write()
     }
 
     /// Says bytes, and what TLS has to say besides. A session that an alert has ended takes nothing more: its buffer has no
     /// bound, so that is the only reason.
-    pub(super) fn say(&mut self, plain: &[u8]) {
+    pub(crate) fn say(&mut self, plain: &[u8]) {
         if self.session.writer().write_all(plain).is_ok() {
             self.said += plain.len();
         }
@@ -72,7 +84,7 @@ impl Secure {
     }
 
     /// Says that nothing more will come, once.
-    pub(super) fn say_goodbye(&mut self) {
+    pub(crate) fn say_goodbye(&mut self) {
         if !std::mem::replace(&mut self.has_said_goodbye, true) {
             self.session.send_close_notify();
             self.fill();
@@ -86,7 +98,7 @@ impl Secure {
     }
 
     /// Takes records, and gives the plain text in them.
-    pub(super) fn hear(&mut self, mut records: &[u8]) -> Result<Vec<u8>, String> {
+    pub(crate) fn hear(&mut self, mut records: &[u8]) -> Result<Vec<u8>, String> {
         let mut plain = Vec::new();
         while !records.is_empty() {
             self.session.read_tls(&mut records).map_err(|error| error.to_string())?;

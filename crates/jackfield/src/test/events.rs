@@ -1,0 +1,73 @@
+//! Event streams.
+
+use super::http::TestExchange;
+use jackfield_proto::Step;
+use jackfield_proto::sse::{Decoder, Limits, Whole};
+use std::collections::VecDeque;
+
+/// An event stream of a test client: see [`TestServer::events`](super::TestServer::events).
+pub struct TestEvents {
+    exchange: TestExchange,
+    decoder: Decoder,
+    whole: Whole,
+    came: VecDeque<TestEvent>,
+}
+
+/// An event as a client sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TestEvent {
+    /// Its lines of data, with an LF between them.
+    pub data: String,
+    /// Its name; `message` if it has none.
+    pub event: String,
+    /// Its id, or the last one that came; empty if none did.
+    pub id: String,
+}
+
+impl TestEvents {
+    pub(super) fn new(exchange: TestExchange) -> Self {
+        Self { exchange, decoder: Decoder::new(), whole: Whole::default(), came: VecDeque::new() }
+    }
+
+    /// The next event, if one has come. Comments are no events.
+    ///
+    /// # Panics
+    /// The server breaks the format, or HTTP.
+    #[expect(clippy::should_implement_trait, reason = "there may be another one later")]
+    pub fn next(&mut self) -> Option<TestEvent> {
+        let bytes = self.exchange.take_body();
+        let mut rest = &bytes[..];
+        loop {
+            match self.decoder.step(rest, &mut self.whole, &Limits::default()) {
+                Step::Event(used, event) => {
+                    self.came.push_back(TestEvent {
+                        data: event.data.to_owned(),
+                        event: event.event.to_owned(),
+                        id: event.last_event_id.to_owned(),
+                    });
+                    rest = &rest[used..];
+                }
+                Step::Need(_) | Step::Paused => return self.came.pop_front(),
+                Step::Fault(error) => panic!("the server breaks the format of event streams: {error}"),
+            }
+        }
+    }
+
+    /// When the server wants its client to come back, in milliseconds, if it has said so.
+    #[must_use]
+    pub fn retry_ms(&self) -> Option<u64> {
+        self.decoder.retry_ms()
+    }
+
+    /// True once the server has ended it.
+    pub fn is_finished(&mut self) -> bool {
+        self.exchange.pull();
+        self.exchange.is_whole()
+    }
+
+    /// Leaves, in good order.
+    pub fn close(self) {
+        self.exchange.http().borrow_mut().line.finish();
+    }
+}

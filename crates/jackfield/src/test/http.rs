@@ -1,0 +1,147 @@
+//! A connection that speaks HTTP, and the answers that come on it.
+
+use super::line::Line;
+use jackfield_proto::Step;
+use jackfield_proto::http1::{ClientEvent, ClientMachine, HeaderSlots, Limits};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// What a connection needs between two requests.
+pub(super) struct Http {
+    pub(super) line: Line,
+    pub(super) machine: ClientMachine,
+    slots: HeaderSlots,
+}
+
+/// A request that was sent. Its answer may be given later.
+pub struct TestExchange {
+    http: Rc<RefCell<Http>>,
+    answer: TestResponse,
+    is_whole: bool,
+}
+
+/// An answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TestResponse {
+    status: u16,
+    headers: Vec<(String, Vec<u8>)>,
+    body: Vec<u8>,
+}
+
+impl Http {
+    pub(super) fn new(line: Line) -> Self {
+        Self { line, machine: ClientMachine::new(), slots: HeaderSlots::new() }
+    }
+}
+
+impl TestExchange {
+    pub(super) fn new(http: Rc<RefCell<Http>>) -> Self {
+        Self { http, answer: TestResponse::default(), is_whole: false }
+    }
+
+    /// The answer, if it is whole by now.
+    ///
+    /// # Panics
+    /// What has come breaks HTTP, or the connection ended in the middle of the answer.
+    pub fn answer(&mut self) -> Option<TestResponse> {
+        self.pull();
+        self.is_whole.then(|| self.answer.clone())
+    }
+
+    /// What has come of the body so far.
+    pub fn body(&mut self) -> &[u8] {
+        self.pull();
+        &self.answer.body
+    }
+
+    pub(super) fn take_body(&mut self) -> Vec<u8> {
+        self.pull();
+        std::mem::take(&mut self.answer.body)
+    }
+
+    /// What has come of the answer so far.
+    pub(super) fn so_far(&self) -> &TestResponse {
+        &self.answer
+    }
+
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
+    pub(super) fn http(&self) -> &Rc<RefCell<Http>> {
+        &self.http
+    }
+
+    pub(super) fn pull(&mut self) {
+        let Self { http, answer, is_whole } = self;
+        let Http { line, machine, slots } = &mut *http.borrow_mut();
+        line.pull();
+        while !*is_whole {
+            let (used, event) = match machine.step(&line.rx, slots, &Limits::default()) {
+                Step::Event(used, event) => (used, event),
+                Step::Need(_) | Step::Paused => break,
+                Step::Fault(error) => panic!("the server breaks HTTP: {error}"),
+            };
+            *is_whole = answer.take(event);
+            line.rx.drain(..used);
+        }
+        if !*is_whole && line.is_finished() {
+            match machine.end_of_input() {
+                Ok(Some(_)) => *is_whole = true,
+                Ok(None) => {}
+                Err(_) => panic!("the connection ended before the answer was whole: {answer:?}"),
+            }
+        }
+    }
+}
+
+impl TestResponse {
+    /// True if it is whole by that.
+    fn take(&mut self, event: ClientEvent<'_>) -> bool {
+        let is_switch = matches!(event, ClientEvent::Switched(_));
+        match event {
+            ClientEvent::Interim(_) => {}
+            ClientEvent::Head(head) | ClientEvent::Switched(head) => {
+                self.status = head.status();
+                let headers = head.headers().map(|(name, value)| (name.to_owned(), value.to_vec()));
+                self.headers = headers.collect();
+            }
+            ClientEvent::Body(part) => self.body.extend_from_slice(part),
+            ClientEvent::End => return true,
+        }
+        is_switch
+    }
+
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The first header of this name, in any case; `None` if there is none, or if it is no UTF-8.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name))?;
+        std::str::from_utf8(value).ok()
+    }
+
+    /// All headers, in their order.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.headers.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The body as text.
+    ///
+    /// # Panics
+    /// It is no UTF-8.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap_or_else(|error| panic!("the body is no text: {error}"))
+    }
+}

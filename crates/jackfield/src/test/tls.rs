@@ -1,0 +1,24 @@
+//! How a test client speaks TLS.
+
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use std::sync::Arc;
+
+/// How test clients speak TLS: [`TestOptions::tls_client`](super::TestOptions::tls_client).
+#[derive(Clone, Debug)]
+pub struct TlsClient {
+    pub(super) config: Arc<ClientConfig>,
+    pub(super) name: ServerName<'static>,
+}
+
+impl TlsClient {
+    /// With this configuration, and with this name of the server in mind.
+    ///
+    /// # Panics
+    /// It is the name of no server.
+    #[must_use]
+    pub fn new(config: Arc<ClientConfig>, name: &str) -> Self {
+        let name = ServerName::try_from(name.to_owned()).unwrap_or_else(|error| panic!("`{name}`: {error}"));
+        Self { config, name }
+    }
+}

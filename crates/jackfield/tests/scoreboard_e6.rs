@@ -1,0 +1,187 @@
+//! The typed test client.
+
+mod support;
+
+use jackfield::test::{TestConnection, TestEvent, TestMessage, TestOptions, TestServer, TlsClient};
+use jackfield::{
+    Client, Connection, Event, Exchange, Listener, Message, Reply, Request, TimerId, Upgrade, WebSocket,
+};
+use std::time::Duration;
+use tls::Identity;
+
+#[path = "support/tls.rs"]
+mod tls;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A bit of everything.
+#[derive(Default)]
+struct Site {
+    asked: usize,
+    late: Option<Reply>,
+}
+
+impl Client for Site {
+    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+        self.asked += 1;
+        match request.path() {
+            "/late" => {
+                let mut exchange = exchange;
+                exchange.set_timer(TimerId(1), SECOND);
+                self.late = Some(exchange.defer());
+            }
+            "/feed" => {
+                let mut events = exchange.events();
+                events.subscribe("feed");
+                events.send(Event::data("hello\nworld").event("greeting").id("1"));
+            }
+            "/count" => exchange.ok("text/plain", self.asked.to_string()),
+            "/nothing" => drop(
+                exchange
+                    .response(204)
+                    .header("X-Seen", request.header_str("X-Seen").unwrap_or("none"))
+                    .body("text/plain", ""),
+            ),
+            _ => {
+                let body = String::from_utf8_lossy(request.body());
+                exchange.ok("text/plain", format!("{} {} {body}", request.method(), request.target()));
+            }
+        }
+    }
+
+    fn on_timer(&mut self, _connection: &mut Connection<'_>, _timer: TimerId) {
+        if let Some(reply) = self.late.take() {
+            reply.ok("text/plain", "late");
+        }
+    }
+
+    fn on_upgrade(&mut self, mut upgrade: Upgrade<'_>, request: &Request<'_>) {
+        if request.path() == "/chat" {
+            upgrade.choose("chat");
+            upgrade.accept();
+        } else {
+            upgrade.reject(404);
+        }
+    }
+
+    fn on_open(&mut self, socket: &mut WebSocket<'_>) {
+        socket.subscribe("chat");
+    }
+
+    fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+        match message {
+            Message::Text("bye") => socket.close_with(4000, "as you like"),
+            message => drop(socket.publish_to_all("chat", message)),
+        }
+    }
+}
+
+/// What there is to be seen, the same over plain connections and TLS.
+fn visit(mut server: TestServer) {
+    let answer = server.get("/a?b").send();
+    assert_eq!(
+        (answer.status(), answer.text(), answer.header("content-TYPE")),
+        (200, "GET /a?b ", Some("text/plain"))
+    );
+    assert_eq!(server.post("/a").body("body").send().text(), "POST /a body");
+    assert_eq!(server.request("HEAD", "/a").send().body(), b"");
+    let answer = server.get("/nothing").header("X-Seen", 7).send();
+    assert_eq!((answer.status(), answer.header("X-Seen")), (204, Some("7")));
+    count_on_one_connection(&server.http());
+    let mut late = server.get("/late").begin();
+    assert_eq!(late.answer(), None);
+    server.advance(SECOND);
+    assert_eq!(late.answer().map(|answer| answer.text().to_owned()), Some("late".into()));
+    chat(&server);
+    follow(&mut server);
+}
+
+fn count_on_one_connection(connection: &TestConnection) {
+    for asked in ["1", "2", "3"] {
+        assert_eq!(connection.get("/count").send().text(), asked, "the same client");
+    }
+    assert!(!connection.is_closed());
+    connection.close();
+    assert!(connection.is_closed());
+}
+
+fn chat(server: &TestServer) {
+    let refused = server.get("/elsewhere").websocket(&[]).map(drop);
+    assert_eq!(refused.map_err(|answer| answer.status()), Err(404));
+    let mut ann = server.get("/chat").websocket(&["chess", "chat"]).expect("it is opened");
+    let mut bob = server.websocket("/chat");
+    assert_eq!((ann.protocol(), bob.protocol()), (Some("chat"), None));
+    ann.send("hello");
+    bob.send(&b"\x00\x01"[..]);
+    bob.ping(b"are you there?");
+    for member in [&mut ann, &mut bob] {
+        assert_eq!(member.next(), Some("hello".into()));
+        assert_eq!(member.next(), Some(TestMessage::Binary(vec![0, 1])));
+        assert_eq!((member.next(), member.closed()), (None, None));
+    }
+    ann.send("bye");
+    assert_eq!(ann.closed(), Some((4000, "as you like")));
+    assert!(ann.is_finished());
+    bob.close(1001, "so long");
+    assert_eq!(bob.closed(), Some((1001, "")));
+    assert!(bob.is_finished());
+    assert_eq!(server.handle().subscribers("chat"), 0);
+}
+
+fn follow(server: &mut TestServer) {
+    let mut feed = server.events("/feed");
+    let first = feed.next().expect("it has come");
+    assert_eq!((&*first.data, &*first.event, &*first.id), ("hello\nworld", "greeting", "1"));
+    assert_eq!(feed.next(), None);
+    server.handle().publish("feed", "news");
+    let news = TestEvent::clone(&feed.next().expect("it has come"));
+    assert_eq!((&*news.data, &*news.event, &*news.id), ("news", "message", "1"));
+    assert!(!feed.is_finished());
+    feed.close();
+    assert_eq!(server.handle().subscribers("feed"), 0);
+    let other = server.get("/a").events().map(drop).map_err(|answer| answer.status());
+    assert_eq!(other, Err(200));
+}
+
+#[test]
+fn e6_a_server_is_tested_with_requests_websockets_and_event_streams() {
+    visit(TestServer::new(|_peer| Site::default()));
+}
+
+#[test]
+fn e6_the_same_over_tls() {
+    let identity = Identity::new();
+    let options = TestOptions {
+        tls: Some(identity.server_config()),
+        tls_client: Some(TlsClient::new(identity.client_config(rustls::ALL_VERSIONS).into(), "localhost")),
+        ..TestOptions::default()
+    };
+    visit(TestServer::with_options(options, |_peer| Site::default()));
+}
+
+#[test]
+fn e6_a_test_has_listeners_of_its_own() {
+    let listeners = vec![
+        Listener::tcp("in memory").name("public"),
+        Listener::tcp("in memory").name("admin").limits(|limits| limits.body_bytes_max = 3),
+    ];
+    struct Named(String);
+    impl Client for Named {
+        fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
+            exchange.ok("text/plain", &*self.0);
+        }
+    }
+    let options = TestOptions { listeners, ..TestOptions::default() };
+    let server =
+        TestServer::with_options(options, |peer| Named(peer.listener_name().unwrap_or_default().into()));
+    assert_eq!(server.get("/").send().text(), "public");
+    assert_eq!(server.http_to(1).get("/").send().text(), "admin");
+    let statuses = [0, 1].map(|listener| server.http_to(listener).post("/").body("1234").send().status());
+    assert_eq!(statuses, [200, 413]);
+}
+
+#[test]
+#[should_panic(expected = "GET /late is not answered: use `begin`")]
+fn e6_what_is_not_answered_is_told() {
+    let _ = TestServer::new(|_peer| Site::default()).get("/late").send();
+}
