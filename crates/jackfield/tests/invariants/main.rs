@@ -31,6 +31,7 @@ fn every_bound_has_a_name_a_unit_a_default_and_a_consequence() {
             "reactor: Limits",
             "rate: Rate",
             "on_exceeded: OnRateExceeded",
+            "when_full: WhenFull",
         ]
         .len();
     // The listener's option and what is not built are no fields.
