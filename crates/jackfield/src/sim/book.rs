@@ -200,10 +200,11 @@ impl Book {
         }
     }
 
-    /// A reactor is told that it is behind, which counts for so long after its window; nothing does if it did nothing.
+    /// A reactor is told that it is behind, which counts for so long after its window. Where it has done nothing itself, no
+    /// overload begins, and one that there is lasts for a window more.
     pub(super) fn lags(&self, lag: Duration, window: Duration) {
         let mut pages = self.pages();
-        if !lag.is_zero() {
+        if !lag.is_zero() || !pages.overloaded.is_empty() {
             pages.lags_until = pages.lags_until.max(pages.trace.now + (lag + window).as_millis() as u64);
         }
     }
@@ -213,6 +214,10 @@ impl Book {
         pages.trace.note(format_args!("reactor {reactor} is overloaded: {is_on}"));
         pages.overloaded.retain(|other| *other != reactor);
         if is_on {
+            if pages.trace.now > pages.lags_until {
+                let text = format!("reactor {reactor} is overloaded by what others do");
+                pages.wrong.get_or_insert(Wrong { oracle: "promises", text });
+            }
             pages.overloaded.push(reactor);
             let here = |record: &&mut Record| record.id.is_some_and(|id| id.reactor() == reactor);
             pages.records.iter_mut().filter(here).for_each(|record| record.overloaded = true);

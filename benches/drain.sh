@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# The drain of 2,000 connections and of 16,000: how long each takes, and its longest turn. Needs 17,000 descriptors for each of
+# two processes.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+ulimit -n 17000
+cargo run --quiet --release -p jackfield-benches --bin bench-drain
