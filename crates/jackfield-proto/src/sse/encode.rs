@@ -1,6 +1,6 @@
 //! An event on its way out.
 
-use memchr::{memchr2, memchr3};
+use memchr::{memchr2, memchr3, memmem};
 
 use super::FieldError;
 
@@ -118,6 +118,14 @@ impl<'m> Event<'m> {
             return Err(FieldError::Comment);
         }
         Ok(())
+    }
+}
+
+/// The length of the encoded event that these bytes begin with; as many as they are if it goes on behind them.
+pub fn event_bytes(bytes: &[u8]) -> usize {
+    match bytes {
+        [b'\n', ..] => 1,
+        bytes => memmem::find(bytes, b"\n\n").map_or(bytes.len(), |end| end + 2),
     }
 }
 

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "deflate")]
 use super::frame::RSV1;
-use super::frame::{FIN, MASKED};
+use super::frame::{FIN, Header, MASKED, Role};
 use super::{Message, Opcode, mask};
 
 /// Appends a server's message, as one frame.
@@ -29,6 +29,17 @@ pub fn encode_frame(opcode: Opcode, fin: bool, payload: &[u8], out: &mut Vec<u8>
         length => out.extend_from_slice(frame_header(opcode, fin, length).as_bytes()),
     }
     out.extend_from_slice(payload);
+}
+
+/// The length of the server's frame that these bytes begin with, which is one that was encoded here; it may go on behind
+/// them.
+pub fn frame_bytes(bytes: &[u8]) -> usize {
+    match Header::parse(bytes, Role::Client, true) {
+        Ok(Some(header)) => {
+            header.header_bytes.saturating_add(usize::try_from(header.payload_bytes).unwrap_or(usize::MAX))
+        }
+        _ => bytes.len(),
+    }
 }
 
 /// Appends a client's frame, masked with `key`, which must be fresh, random and unforeseeable for each frame

@@ -39,7 +39,7 @@ mod spanning;
 mod utf8;
 
 pub use close::{CloseError, is_valid_close_code};
-pub use encode::{FrameHeader, encode, encode_frame, encode_masked, frame_header};
+pub use encode::{FrameHeader, encode, encode_frame, encode_masked, frame_bytes, frame_header};
 pub use error::Error;
 pub use event::{CloseFrame, Event, Message};
 pub use handshake::{

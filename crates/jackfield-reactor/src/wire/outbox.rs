@@ -9,13 +9,19 @@ use std::sync::Arc;
 /// Bytes on their way to one peer: own bytes at the end, where encoders append, and before them pieces that were
 /// handed over whole or are shared with other outboxes.
 ///
+/// Of messages ([`Outbox::begin_messages`]) it keeps what it needs to find out which one has begun: what the kernel has of
+/// a buffer is dropped with the whole buffer only, so that the first buffer begins where a message does, or with what came
+/// before all messages, or it is the rest of one.
+///
 /// Invariants: `sent` is 0 while there are pieces, and at most the length of the tail; only the first piece has sent
-/// bytes; `counted` <= `queued`.
+/// bytes; `counted` <= `queued`; a buffer with a head has only such before it that are heads as a whole.
 #[derive(Debug, Default)]
 pub struct Outbox {
     tail: Vec<u8>,
     /// Bytes at the front of the tail that the kernel has.
     sent: usize,
+    /// Bytes at the front of the tail, sent or not, that come before the first message.
+    head: usize,
     pieces: VecDeque<Piece>,
     /// Unsent bytes of the pieces.
     piece_bytes: usize,
@@ -34,6 +40,10 @@ struct Piece {
     bytes: PieceBytes,
     /// Bytes at its front that the kernel has. Only the first piece has such.
     sent: usize,
+    /// Bytes at its front, sent or not, that come before the first message.
+    head: usize,
+    /// It is the rest of a message that has begun.
+    is_rest: bool,
     counts: bool,
 }
 
@@ -114,13 +124,59 @@ impl Outbox {
         self.push(PieceBytes::Owned(bytes), false);
     }
 
+    /// What was appended so far is no message and is never dropped; from now on each message is appended whole, so that
+    /// [`Wires::drop_backlog`](crate::Wires::drop_backlog) can tell which one has begun.
+    pub fn begin_messages(&mut self) {
+        self.head = self.tail.len();
+        self.pieces.iter_mut().for_each(|piece| piece.head = piece.bytes().len());
+    }
+
+    /// Bytes that wait for the kernel, without those that come before the first message.
+    pub(crate) fn queued_messages(&self) -> usize {
+        let heads = self.pieces.iter().map(Piece::unsent_head).take_while(|bytes| *bytes > 0);
+        self.queued() - heads.sum::<usize>() - self.head.saturating_sub(self.sent)
+    }
+
+    /// Drops all messages that have not begun, and says how many bytes they were. `message_bytes` tells the length of the
+    /// message that begins with these bytes, which are of a whole number of messages; more than they are is as much as they are.
+    #[cold]
+    pub(crate) fn drop_unbegun(&mut self, message_bytes: fn(&[u8]) -> usize) -> usize {
+        let before = self.queued();
+        let kept = |bytes: &[u8], sent: usize, head: usize| {
+            let mut end = head;
+            while end < sent {
+                end += message_bytes(&bytes[end..]).clamp(1, bytes.len() - end);
+            }
+            end
+        };
+        let mut pieces = std::mem::take(&mut self.pieces);
+        (self.piece_bytes, self.piece_bytes_counted, self.owned_bytes, self.body_bytes) = (0, 0, 0, 0);
+        for mut piece in pieces.drain(..) {
+            match kept(piece.bytes(), piece.sent, piece.head) {
+                _ if piece.is_rest => {}
+                0 => continue,
+                end => piece.shorten(end),
+            }
+            self.push_piece(piece);
+        }
+        let end = kept(&self.tail, self.sent, self.head);
+        self.tail.truncate(end);
+        self.tail.shrink_to(TAIL_BYTES_KEPT);
+        self.take_from_tail(0);
+        before - self.queued()
+    }
+
     fn push(&mut self, bytes: PieceBytes, counts: bool) {
         if !self.tail.is_empty() && !planted(13) {
-            let mut own = std::mem::take(&mut self.tail);
-            own.drain(..std::mem::take(&mut self.sent));
-            self.push_piece(Piece { bytes: PieceBytes::Owned(own), sent: 0, counts: true });
+            self.turn_tail_into_piece();
         }
-        self.push_piece(Piece { bytes, sent: 0, counts });
+        self.push_piece(Piece { bytes, sent: 0, head: 0, is_rest: false, counts });
+    }
+
+    fn turn_tail_into_piece(&mut self) {
+        let bytes = PieceBytes::Owned(std::mem::take(&mut self.tail));
+        let (sent, head) = (std::mem::take(&mut self.sent), std::mem::take(&mut self.head));
+        self.push_piece(Piece { bytes, sent, head, is_rest: false, counts: true });
     }
 
     fn push_piece(&mut self, piece: Piece) {
@@ -209,12 +265,17 @@ impl Outbox {
         }
     }
 
-    /// Copies what the kernel did not take of bytes that were written from where they lie.
-    fn keep_unsent(&mut self, extra: &[&[u8]], mut taken: usize) {
+    /// Copies what the kernel did not take of bytes that were written from where they lie, and that are one message.
+    fn keep_unsent(&mut self, extra: &[&[u8]], taken: usize) {
+        let mut gone = taken;
         for bytes in extra {
-            let gone = taken.min(bytes.len());
-            taken -= gone;
-            self.tail.extend_from_slice(&bytes[gone..]);
+            let begin = gone.min(bytes.len());
+            gone -= begin;
+            self.tail.extend_from_slice(&bytes[begin..]);
+        }
+        if taken > 0 && !self.tail.is_empty() {
+            let bytes = PieceBytes::Owned(std::mem::take(&mut self.tail));
+            self.push_piece(Piece { bytes, sent: 0, head: 0, is_rest: true, counts: true });
         }
     }
 
@@ -261,10 +322,10 @@ impl Outbox {
         self.sent += taken;
         if self.sent == self.tail.len() {
             self.tail.clear();
-            self.sent = 0;
+            (self.sent, self.head) = (0, 0);
         } else if self.sent > TAIL_BYTES_KEPT && self.sent > self.tail.len() / 2 {
             // A stream that never runs dry must not grow for ever.
-            self.tail.drain(..std::mem::take(&mut self.sent));
+            self.turn_tail_into_piece();
         }
     }
 
@@ -300,10 +361,26 @@ impl Piece {
         if self.counts { 0 } else { self.owned_bytes() }
     }
 
-    fn unsent(&self) -> &[u8] {
+    fn bytes(&self) -> &[u8] {
         match &self.bytes {
-            PieceBytes::Owned(bytes) => &bytes[self.sent..],
-            PieceBytes::Shared(bytes) => &bytes[self.sent..],
+            PieceBytes::Owned(bytes) => bytes,
+            PieceBytes::Shared(bytes) => bytes,
+        }
+    }
+
+    fn unsent(&self) -> &[u8] {
+        &self.bytes()[self.sent..]
+    }
+
+    fn unsent_head(&self) -> usize {
+        self.head.saturating_sub(self.sent)
+    }
+
+    /// Keeps so many of its bytes. What is shared is one message, and stays whole.
+    fn shorten(&mut self, bytes: usize) {
+        if let PieceBytes::Owned(own) = &mut self.bytes {
+            own.truncate(bytes);
+            own.shrink_to_fit();
         }
     }
 }
@@ -373,6 +450,68 @@ mod tests {
         }
     }
 
+    /// Messages: their length in four bytes, and then so many.
+    fn message(len: usize, fill: u8) -> Vec<u8> {
+        [&(len as u32).to_be_bytes()[..], &vec![fill; len]].concat()
+    }
+
+    fn message_bytes(bytes: &[u8]) -> usize {
+        4 + u32::from_be_bytes(bytes[..4].try_into().unwrap()) as usize
+    }
+
+    proptest! {
+        /// Whenever the backlog is dropped, its peer gets the head, whole messages, and what comes behind: all messages
+        /// that have begun, and no others.
+        #[test]
+        fn a_message_that_has_begun_is_kept_and_no_other(
+            head in prop::collection::vec(0usize..5000, 0..3),
+            acts in prop::collection::vec((0usize..4, prop_oneof![0usize..50, 2000usize..9000], 0usize..9000), 0..40),
+            drops in 1usize..20,
+        ) {
+            let (near, far) = Pipe::pair();
+            let mut session = Session::Plain(Stream::Memory(near));
+            let mut outbox = Outbox::default();
+            let mut wanted = Vec::new();
+            far.set_room(Some(0));
+            for len in head {
+                wanted.extend(vec![b'h'; len]);
+                if len % 2 == 0 { outbox.own_body(vec![b'h'; len]) } else { outbox.tail().extend(vec![b'h'; len]) }
+            }
+            outbox.begin_messages();
+            // Where the messages that are still in the outbox end.
+            let mut ends = vec![wanted.len()];
+            for (number, (how, len, room)) in acts.into_iter().enumerate() {
+                let bytes = message(len, number as u8);
+                wanted.extend(&bytes);
+                ends.push(wanted.len());
+                match how {
+                    0 => outbox.share(&bytes.into()),
+                    1 => drop(outbox.write_through(&mut session, &bytes[..4], &bytes[4..])),
+                    _ => outbox.tail().extend(bytes),
+                }
+                prop_assert_eq!(outbox.queued_messages(), wanted.len() - far.received().max(ends[0]));
+                far.set_room(Some(room));
+                let _ = outbox.write_to(&mut session);
+                far.set_room(Some(room % 300));
+                if number % drops == drops - 1 {
+                    let end = ends.iter().copied().find(|end| *end >= far.received()).unwrap();
+                    let dropped = outbox.drop_unbegun(message_bytes);
+                    prop_assert_eq!(dropped, wanted.len() - end);
+                    wanted.truncate(end);
+                    ends.retain(|earlier| *earlier <= end);
+                    prop_assert_eq!(outbox.queued(), wanted.len() - far.received());
+                    prop_assert!(outbox.heap_bytes() < 3 * outbox.queued() + 2 * TAIL_BYTES_KEPT + 20_000);
+                }
+            }
+            far.set_room(None);
+            while outbox.queued() > 0 {
+                outbox.write_to(&mut session).unwrap();
+            }
+            prop_assert!(outbox.is_empty());
+            prop_assert_eq!(far.take(), wanted);
+        }
+    }
+
     #[test]
     fn a_stream_that_never_runs_dry_stays_small() {
         let (near, far) = Pipe::pair();
@@ -385,6 +524,6 @@ mod tests {
             far.take();
         }
         assert_eq!(outbox.queued(), 1000);
-        assert!(outbox.tail.capacity() < 4 * TAIL_BYTES_KEPT);
+        assert!(outbox.heap_bytes() < 4 * TAIL_BYTES_KEPT);
     }
 }

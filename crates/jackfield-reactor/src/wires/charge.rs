@@ -81,6 +81,15 @@ impl Wires {
         self.charged(id, grew);
     }
 
+    /// The cork, which was a wire's backlog, has become smaller.
+    pub(super) fn charge_cork(&mut self) {
+        if self.cork.charged > 0 {
+            let bytes = self.cork.heap_bytes();
+            self.account.charge(&mut self.cork.charged, bytes);
+            self.charged(ConnectionId::IDLE, false);
+        }
+    }
+
     /// The cork was written whole, which had been a wire's backlog.
     #[cold]
     pub(super) fn uncharge_cork(&mut self) {

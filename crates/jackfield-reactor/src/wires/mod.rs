@@ -304,6 +304,11 @@ impl Wires {
         })
     }
 
+    /// Bytes that were read and handed up, and that the layer above has not used yet.
+    pub fn unread(&self, id: ConnectionId) -> usize {
+        self.peek(id).and_then(|wire| wire.carry.as_ref()).map_or(0, |carry| carry.len())
+    }
+
     /// The connection's TLS session, if it has one.
     #[cfg(feature = "tls")]
     pub fn tls(&self, id: ConnectionId) -> Option<&rustls::Connection> {

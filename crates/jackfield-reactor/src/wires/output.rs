@@ -61,6 +61,35 @@ impl Wires {
         self.queued(id) > 0 || self.peek(id).is_some_and(|wire| wire.session.encrypted_bytes() > 0)
     }
 
+    /// Bytes of messages that wait for the kernel: all that waits, but what was said before
+    /// [`Outbox::begin_messages`].
+    pub fn queued_messages(&self, id: ConnectionId) -> usize {
+        let outbox = if id == self.current {
+            Some(&self.cork)
+        } else {
+            self.peek(id).and_then(|wire| wire.outbox.as_ref())
+        };
+        outbox.map_or(0, |outbox| outbox.queued_messages()) + self.broadcast.owed(id)
+    }
+
+    /// Drops all queued messages that have not begun to be written, gives their memory back, and says how many bytes they
+    /// were. What the session has encrypted has begun. `message_bytes` tells the length of the message that these bytes
+    /// begin with. To be called before the last word, for a wire that takes no further messages: it doesn't drain.
+    #[cold]
+    #[inline(never)]
+    pub fn drop_backlog(&mut self, id: ConnectionId, message_bytes: fn(&[u8]) -> usize) -> usize {
+        self.interrupt_broadcast();
+        let Some(wire) = self.slab.get_mut(id.slot()).filter(|wire| wire.id == id) else { return 0 };
+        if id == self.current {
+            let dropped = self.cork.drop_unbegun(message_bytes);
+            self.charge_cork();
+            return dropped;
+        }
+        let dropped = wire.outbox.as_mut().map_or(0, |outbox| outbox.drop_unbegun(message_bytes));
+        self.charge_outbox(id);
+        dropped
+    }
+
     fn queued_now(&self, id: ConnectionId) -> usize {
         if id == self.current { self.cork.queued() } else { self.peek(id).map_or(0, Wire::queued) }
     }

@@ -147,7 +147,7 @@ impl Connection<'_> {
     #[doc(alias = "BufferedByteCount")]
     #[must_use]
     pub fn buffered(&self) -> usize {
-        self.wires.queued(self.id)
+        self.wires.queued_messages(self.id)
     }
 
     /// Messages to it that were dropped, because it reads too slowly, by its [`Overflow`] policy.

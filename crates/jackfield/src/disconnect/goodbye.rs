@@ -95,6 +95,8 @@ pub(crate) fn goodbye(stands: Standing, why: Reason) -> Goodbye {
         (At::Streaming, _) => Goodbye::Reset,
         (At::Events, Reason::Shutdown | Reason::Timeout(Timeout::Lifetime)) => Goodbye::Retry,
         (At::Events | At::Own, Reason::Panic | Reason::Limit(Limit::Line)) => Goodbye::Reset,
+        // Nobody knows where a message of it ends.
+        (At::Own, Reason::Limit(Limit::Backlog)) => Goodbye::Reset,
         (At::Events | At::Own, _) => Goodbye::End,
     }
 }
@@ -234,7 +236,7 @@ mod tests {
             Reason::Protocol(ProtocolError::WebSocket(websocket::Error::MessageTooLong)),
             "busy end end reset end end:1009 end end",
         ),
-        (Reason::Limit(Limit::Backlog), "busy reset reset reset end end:1013 end end"),
+        (Reason::Limit(Limit::Backlog), "busy reset reset reset end end:1013 end reset"),
         (Reason::Limit(Limit::ReadBuffer), "busy 413 413 reset end end:1009 end end"),
         (Reason::Limit(Limit::Line), "busy end end reset end end:1009 reset reset"),
         (Reason::Limit(Limit::Memory), "busy 413 413 reset end end:1009 end end"),

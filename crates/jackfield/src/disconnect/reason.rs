@@ -23,6 +23,13 @@ pub struct Disconnect {
     pub bytes_in: u64,
     /// Bytes the kernel took, as plain text.
     pub bytes_out: u64,
+    /// Bytes of `bytes_in` that were kept for the client and that it has not used: because the connection was
+    /// read-paused, or because more was to follow. What a client leaves of the bytes that it has just been shown when it
+    /// closes is not counted.
+    pub unread: u64,
+    /// Bytes that were queued for the peer and dropped, as the connection was aborted, or closed for its backlog. Memory
+    /// that was taken back by an eviction is not counted.
+    pub unsent: u64,
     /// How long the connection lasted.
     pub age: Duration,
 }

@@ -225,6 +225,7 @@ impl Links {
         let reason = link.reason.unwrap_or_else(|| Reason::from_wire(reason));
         self.metrics.count_end(reason);
         let status = link.extra.as_ref().and_then(|extra| extra.status);
+        let dropped = link.extra.as_ref().map_or(0, |extra| extra.unsent);
         let (close_code, close_reason) = match link.extra.as_mut().and_then(|extra| extra.close.take()) {
             Some((code, text)) => (Some(code), text),
             None => (None, Box::default()),
@@ -236,6 +237,8 @@ impl Links {
             status,
             bytes_in: stats.map_or(0, |stats| stats.bytes_in),
             bytes_out: stats.map_or(0, |stats| stats.bytes_out),
+            unread: wires.unread(id) as u64,
+            unsent: dropped + stats.map_or(0, |stats| stats.queued as u64),
             age: stats.map_or(Duration::ZERO, |stats| stats.age),
         }
     }

@@ -71,6 +71,8 @@ pub(crate) struct Extra {
     pub(crate) body_bytes: u64,
     /// Bytes that were sent when the flow of an answer was last looked at.
     pub(crate) answer_bytes: u64,
+    /// Bytes that were queued for it, and dropped when it was closed for its backlog.
+    pub(crate) unsent: u64,
     /// Messages that were dropped, by its overflow policy.
     pub(crate) dropped: u64,
     /// What was published to it and waits, if its policy or a topic's has a queue.

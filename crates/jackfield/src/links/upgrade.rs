@@ -22,6 +22,7 @@ impl Links {
         let mut socket = Socket::server();
         self.compressors.agree(deflate, &mut socket, &mut fields);
         machine.encode_switching(&accept, &fields, outbox.tail());
+        outbox.begin_messages();
         link.protocol = Protocol::WebSocket(socket);
         link.has_own_idle_timeout = false;
         wires.set_label(id, Callback::Message as u8);

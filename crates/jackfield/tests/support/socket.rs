@@ -84,6 +84,15 @@ impl Frame {
     }
 }
 
+/// The bytes that a server's frame has before a payload of this length.
+pub fn header_bytes(payload: usize) -> usize {
+    match payload {
+        0..126 => 2,
+        126..0x1_0000 => 4,
+        _ => 10,
+    }
+}
+
 /// Cuts a server's bytes into frames. All of them must be whole.
 pub fn frames(mut bytes: &[u8]) -> Vec<Frame> {
     let mut frames = Vec::new();

@@ -2,8 +2,10 @@
 
 use crate::disconnect::{Limit, Reason};
 use crate::links::Links;
+use crate::links::protocol::Protocol;
 use crate::message::{Content, Prepared, Sent};
 use crate::topics::Overflow;
+use jackfield_proto::{sse, websocket};
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Outbox, Wires};
 
@@ -127,12 +129,26 @@ impl Links {
         is_published: bool,
     ) {
         match policy {
-            Overflow::Close => self.close(wires, id, Reason::Limit(Limit::Backlog)),
+            Overflow::Close => {
+                self.drop_backlog(wires, id);
+                self.close(wires, id, Reason::Limit(Limit::Backlog));
+            }
             Overflow::GiveBack if !is_published => return,
             // What is sent to it alone does not wait in the queue.
             Overflow::GiveBack | Overflow::DropNewest | Overflow::DropOldest | Overflow::NewestPerKey => {}
         }
         self.count_dropped(wires, id);
+    }
+
+    /// What is queued and has not begun to be written is dropped, so that its peer soon hears why it is closed. Where the
+    /// server knows no messages the connection is reset, and all of it is dropped.
+    fn drop_backlog(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let dropped = match &self.link(id).protocol {
+            Protocol::WebSocket(_) => wires.drop_backlog(id, websocket::frame_bytes),
+            Protocol::Events => wires.drop_backlog(id, sse::event_bytes),
+            _ => return,
+        };
+        self.link(id).extra().unsent += dropped as u64;
     }
 
     /// A message was dropped: that is counted and reported.

@@ -22,6 +22,7 @@ impl Links {
             return;
         }
         debug_assert_eq!(machine.phase(), Phase::Streaming);
+        outbox.begin_messages();
         link.protocol = Protocol::Events;
         link.has_own_idle_timeout = false;
         wires.set_writes_as_activity(id, true);
