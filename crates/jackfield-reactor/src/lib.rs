@@ -59,5 +59,6 @@ pub use wire::outbox::{Outbox, SHARE_BYTES_MIN, WRITE_THROUGH_BYTES_MIN};
 pub use wire::peer::Peer;
 pub use wire::timer_key::TIMER_KEY_MAX;
 pub use wires::dial::Dial;
+pub use wires::reading::ReadPause;
 pub use wires::ready::Ready;
 pub use wires::{WireStats, Wires};

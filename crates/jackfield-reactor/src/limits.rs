@@ -48,6 +48,10 @@ pub struct Limits {
     /// Longest wait for a peer to take any of the bytes queued for it. Then the connection is aborted with
     /// [`Timeout::Write`](crate::Timeout). Default: 30 s.
     pub write_stall: Duration,
+    /// The least that such a peer must take of what is queued for it in each `write_stall`, or all that is left. For a
+    /// connection that closes `flush_interval_bytes_min` holds besides. Default: 1, so that a slow reader is kept as long as
+    /// it reads at all; what it costs is bounded by `outbox_bytes_max`.
+    pub write_stall_bytes_min: usize,
     /// How often it is looked at whether a closing connection's peer takes what is queued for it. Default: 15 s.
     pub flush_interval: Duration,
     /// The least that it must take in such an interval, or all that is left; otherwise the connection is aborted with
@@ -96,6 +100,7 @@ impl Default for Limits {
             drains_per_turn: 1024,
             handshakes_per_turn: 64,
             write_stall: Duration::from_secs(30),
+            write_stall_bytes_min: 1,
             flush_interval: Duration::from_secs(15),
             flush_interval_bytes_min: 16 << 10,
             linger: Duration::from_secs(2),

@@ -3,7 +3,9 @@
 mod support;
 
 use jackfield::test::{FarEnd, TestServer, listener};
-use jackfield::{Busy, Client, Connection, ConnectionId, Exchange, Handle, Request};
+use jackfield::{
+    Busy, Client, Connection, ConnectionId, Disconnect, Drain, Exchange, Handle, Request, State, WebSocket,
+};
 use std::any::Any;
 use support::{get, socket, text};
 
@@ -112,4 +114,92 @@ fn who_is_gone_is_closed_already_and_who_never_was_is_unknown() {
     let refused = (handle.close(unknown), handle.close_with(unknown, 1000, ""));
     assert_eq!(refused, (Err(Busy::Unknown), Err(Busy::Unknown)));
     server.run();
+}
+
+/// Subscribes to what its listener is for.
+struct Member;
+
+impl Client for Member {
+    fn on_connect(&mut self, connection: &mut Connection<'_>) {
+        if connection.as_raw().is_some() {
+            connection.subscribe("t");
+        }
+    }
+
+    fn on_open(&mut self, socket: &mut WebSocket<'_>) {
+        socket.subscribe("t");
+        socket.subscribe("u");
+    }
+
+    fn on_disconnect(&mut self, connection: &mut Connection<'_>, _end: &Disconnect) {
+        assert_eq!(connection.topics().count(), 0);
+    }
+}
+
+/// It stayed in its topics for as long as its peer's Close was awaited, or what was queued was written.
+#[test]
+fn who_is_closed_is_in_no_topic_from_then_on() {
+    let ways: [fn(&Handle, ConnectionId); 3] = [
+        |handle, id| handle.close(id).expect("there is room"),
+        |handle, id| handle.close_with(id, 4000, "kicked").expect("there is room"),
+        |handle, id| handle.abort(id).expect("there is room"),
+    ];
+    for close in ways {
+        for (at, opening) in [(listener::HTTP, socket::UPGRADE), (listener::RAW, "")] {
+            let mut server = TestServer::new(|_peer| Member);
+            let (far, id) = open(&mut server, at, opening);
+            let _other = open(&mut server, at, opening);
+            far.set_room(Some(0));
+            server.handle().send(id, &vec![0; 100_000]).expect("there is room");
+            server.run();
+            assert_eq!(server.handle().subscribers("t"), 2);
+            close(&server.handle(), id);
+            server.run();
+            assert_eq!(server.handle().subscribers("t"), 1);
+            assert_eq!(server.handle().publish("t", "x").reactors, 1);
+            server.run();
+        }
+    }
+}
+
+/// One that is closed while something is published to it leaves too, and the others stay in their places.
+#[test]
+fn who_is_closed_for_its_backlog_leaves_the_topic_that_it_is_published_to() {
+    let mut server = TestServer::new(|_peer| Member);
+    let ends: Vec<FarEnd> = (0..9).map(|_| open(&mut server, listener::HTTP, socket::UPGRADE).0).collect();
+    ends.iter().step_by(2).for_each(|far| far.set_room(Some(0)));
+    let handle = server.handle();
+    let mut sent = 0;
+    while handle.subscribers("t") > 4 {
+        handle.publish("t", "x".repeat(3000));
+        server.run();
+        sent += 1;
+        assert!(sent < 1000, "nobody is closed");
+    }
+    assert_eq!((handle.subscribers("t"), handle.subscribers("u")), (4, 4));
+    for (number, far) in ends.iter().enumerate() {
+        let before = socket::texts(&far.take()).len();
+        assert_eq!(before, if number % 2 == 0 { 0 } else { sent });
+    }
+    handle.publish("u", "still here");
+    server.run();
+    for (number, far) in ends.iter().enumerate() {
+        assert_eq!(socket::texts(&far.take()).len(), number % 2);
+    }
+}
+
+/// It stayed at `Draining`.
+#[test]
+fn a_test_server_is_stopped_when_its_last_connection_has_ended() {
+    let mut server = TestServer::new(|_peer| Closer);
+    let far = server.connect();
+    let handle = server.handle();
+    handle.shutdown(Drain::default());
+    server.run();
+    assert_eq!(handle.state(), State::Draining, "one lingers");
+    far.finish();
+    server.run();
+    assert_eq!(handle.state(), State::Stopped);
+    assert_eq!(handle.close(ConnectionId::NONE), Err(Busy::Unknown));
+    server.advance(std::time::Duration::from_secs(100));
 }

@@ -518,7 +518,7 @@ fn ends() -> Vec<Class> {
             told: late(Timeout::Lifetime),
         },
         Class {
-            rows: &["reactor.write_stall"],
+            rows: &["reactor.write_stall", "reactor.write_stall_bytes_min"],
             limits: as_they_are,
             play: |lab| {
                 let far = lab.connect_to(listener::RAW);

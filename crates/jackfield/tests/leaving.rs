@@ -1,6 +1,8 @@
 //! Peers that leave while something is owed to them: what the server does, what its client is told, and when.
 
 mod support;
+#[path = "support/tls.rs"]
+mod tls;
 
 use jackfield::test::{FarEnd, TestOptions, TestServer};
 use jackfield::{
@@ -11,6 +13,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 use support::{get, ok, socket, statuses, text};
+use tls::{Identity, Secured};
 
 const SECOND: Duration = Duration::from_secs(1);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
@@ -72,10 +75,15 @@ struct Place {
 
 impl Place {
     fn new(half_closed: bool) -> Self {
+        Self::with(half_closed, None)
+    }
+
+    fn with(half_closed: bool, identity: Option<&Identity>) -> Self {
         let kept = Kept::default();
         let clients = kept.clone();
         let limits = Limits::default().with(|limits| limits.half_closed = half_closed);
-        let options = TestOptions { limits, ..TestOptions::default() };
+        let tls = identity.map(Identity::server_config);
+        let options = TestOptions { limits, tls, ..TestOptions::default() };
         let server = TestServer::with_options(options, move |_peer| Keeper(clients.clone()));
         Self { server, kept }
     }
@@ -275,4 +283,84 @@ fn a_finished_answer_has_no_deadline() {
     far.send(get("/late").as_bytes());
     place.server.advance(SECOND * 300);
     assert_eq!((place.ends(), place.counts()), (Vec::new(), [1; 2]), "who still listens waits");
+}
+
+/// Over TLS it is the same, whether the peer says the goodbye of TLS, just ends, or is broken off.
+#[test]
+fn over_tls_who_leaves_while_something_is_owed_is_gone_at_once() {
+    let identity = Identity::new();
+    let [late, stream, events, paused] = ["/late", "/stream", "/events", "/paused"].map(get);
+    let upgrade = socket::UPGRADE.to_owned();
+    for leaves in ALL {
+        for says_goodbye in [true, false] {
+            for said in [&late, &stream, &events, &upgrade, &paused] {
+                check_ends_over_tls(&identity, said, leaves, says_goodbye);
+                if said != &paused {
+                    check_ends_over_tls(&identity, &format!("{said}{}", get("/")), leaves, says_goodbye);
+                }
+                check_ends_over_tls(&identity, &format!("{}{said}", get("/")), leaves, says_goodbye);
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn check_ends_over_tls(identity: &Identity, said: &str, leaves: Leaves, says_goodbye: bool) {
+    let case = format!("{said:?}, {leaves:?}, with a goodbye: {says_goodbye}");
+    let mut place = Place::with(false, Some(identity));
+    let far = place.server.connect();
+    let mut peer = Secured::new(far, identity.client_config(rustls::DEFAULT_VERSIONS));
+    peer.say(&mut place.server, "");
+    assert!(!peer.is_handshaking());
+    peer.send(said);
+    if leaves != Leaves::FinAtOnce {
+        place.server.run();
+    }
+    if says_goodbye {
+        peer.send_goodbye();
+    }
+    match leaves {
+        Leaves::Fin | Leaves::FinAtOnce => peer.far.finish(),
+        Leaves::Reset => peer.far.reset(),
+    }
+    place.server.run();
+    let ends = place.ends();
+    // The goodbye may be read before the reset is found.
+    let is_reset = leaves == Leaves::Reset && !(says_goodbye && ends == [Reason::Peer]);
+    assert_eq!(ends, [if is_reset { Reason::PeerReset } else { Reason::Peer }], "{case}");
+    assert_eq!(place.counts(), [0; 2], "{case}");
+    place.server.advance(SECOND * 200);
+    assert_eq!(place.ends().len(), 1, "it is told once: {case}");
+}
+
+/// What is answered at once is answered over TLS too.
+#[test]
+fn over_tls_who_asks_and_half_closes_gets_what_is_answered_at_once() {
+    let identity = Identity::new();
+    for count in [1, 3] {
+        let mut place = Place::with(false, Some(&identity));
+        let far = place.server.connect();
+        let mut peer = Secured::new(far, identity.client_config(rustls::DEFAULT_VERSIONS));
+        peer.say(&mut place.server, "");
+        peer.send(get("/").repeat(count));
+        assert_eq!(text(&peer.finish(&mut place.server)), ok("now").repeat(count));
+        assert!(peer.far.is_finished() && !peer.far.is_reset() && peer.has_heard_goodbye());
+        assert_eq!((place.ends(), place.counts()), (vec![Reason::Peer], [0; 2]));
+    }
+}
+
+/// With `half_closed` a deferred answer still comes.
+#[test]
+fn over_tls_who_half_closes_is_kept_where_that_is_set() {
+    let identity = Identity::new();
+    let mut place = Place::with(true, Some(&identity));
+    let far = place.server.connect();
+    let mut peer = Secured::new(far, identity.client_config(rustls::DEFAULT_VERSIONS));
+    peer.say(&mut place.server, get("/late"));
+    assert!(peer.finish(&mut place.server).is_empty());
+    place.server.advance(ANSWER_TIMEOUT - SECOND);
+    assert_eq!((place.ends(), place.counts()), (Vec::new(), [1; 2]));
+    place.kept.0.borrow_mut().replies.pop().expect("it waits").ok("text/plain", "late");
+    assert_eq!(statuses(&peer.say(&mut place.server, "")), [200]);
+    assert_eq!((place.ends(), place.counts()), (vec![Reason::Peer], [0; 2]));
 }

@@ -22,6 +22,9 @@ mod sync {
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     pub(crate) use loom::sync::{Mutex, MutexGuard};
     pub(crate) use std::sync::PoisonError;
+
+    /// Few, for each is looked at in every order.
+    pub(crate) const TOPIC_NUMBERS: usize = 2;
 }
 
 const TOPIC: &str = "news";

@@ -237,6 +237,42 @@ fn b4_the_backlog_is_known() {
     assert_eq!(queued(&lab), 106);
 }
 
+/// Neither the answer to a handshake nor the head of an event stream is counted, sent or not.
+#[test]
+fn b4_what_the_server_says_itself_is_no_backlog() {
+    let mut lab = Lab::new(|| Probe {
+        on_open: |probe, socket| {
+            probe.log.note(format!("buffered {}", socket.buffered()));
+            socket.send("hi");
+            probe.log.note(format!("buffered {}", socket.buffered()));
+        },
+        on_request: |probe, exchange, _| {
+            let mut stream = exchange.events();
+            probe.log.note(format!("buffered {}", stream.buffered()));
+            stream.send("hi");
+            probe.log.note(format!("buffered {}", stream.buffered()));
+        },
+        on_post: |probe, connection, _| probe.log.note(format!("buffered {}", connection.buffered())),
+        ..Probe::default()
+    });
+    for (said, bytes) in [(socket::UPGRADE.to_owned(), 4), (get("/events"), 10)] {
+        for room in [None, Some(0), Some(30)] {
+            let far = lab.connect();
+            far.set_room(room);
+            lab.log.take();
+            lab.say(&far, &said);
+            let id = lab.server.wires().ids().last().unwrap();
+            lab.server.handle().post(id, ()).unwrap();
+            lab.run();
+            let left = if room.is_none() { 0 } else { bytes };
+            let expected = [0, bytes, left].map(|bytes| format!("buffered {bytes}"));
+            let noted: Vec<String> =
+                lab.log.events().into_iter().filter(|event| event.starts_with("buffered")).collect();
+            assert_eq!(noted, expected, "{room:?}");
+        }
+    }
+}
+
 #[test]
 fn b5_what_a_turn_says_leaves_in_one_write() {
     let mut lab = Lab::new(messaged!(|_, socket, message| {

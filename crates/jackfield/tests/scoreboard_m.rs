@@ -300,6 +300,45 @@ fn m3_a_peer_that_answers_pings_stays_for_a_day() {
     assert!(!far.is_finished());
 }
 
+/// The round trip of a ping is known when its answer is handed out, and only then.
+#[test]
+fn m3_the_round_trip_of_a_ping_is_measured() {
+    let mut lab = Lab::new(|| Probe {
+        on_control: |probe, socket, _| probe.log.note(format!("{:?}", socket.round_trip())),
+        on_message: |probe, socket, _| {
+            probe.log.note(format!("{:?}", socket.round_trip()));
+            socket.ping(b"mine");
+        },
+        ..Probe::default()
+    });
+    let far = lab.websocket();
+    let pong = |payload: &[u8]| socket::masked(FIN | socket::PONG, payload);
+    for wait in [0, 1, 250, 19_999] {
+        lab.advance(SECOND * 30);
+        lab.advance(MS * wait);
+        lab.log.take();
+        lab.say(&far, pong(b""));
+        assert_eq!(lab.log.take()[1..], [format!("{:?}", Some(MS * wait))]);
+        // One that nobody asked for tells nothing, nor does a message.
+        lab.say(&far, pong(b"more"));
+        lab.say(&far, socket::text("x"));
+        lab.say(&far, pong(b"mine"));
+        let noted = lab.log.take().into_iter().filter(|event| event.ends_with("None")).count();
+        assert_eq!(noted, 3, "after {wait} ms");
+    }
+    assert!(!far.is_finished() && !far.is_reset());
+    // Two pings without an answer: from the first one on.
+    let mut lab = Lab::new(|| Probe {
+        on_control: |probe, socket, _| probe.log.note(format!("{:?}", socket.round_trip())),
+        on_connect: |_, connection| connection.set_idle_timeout(Duration::ZERO),
+        ..Probe::default()
+    });
+    let far = lab.websocket();
+    lab.advance(SECOND * 30 + MS * 7);
+    lab.say(&far, socket::masked(FIN | socket::PONG, b""));
+    assert!(lab.log.has("Some(7ms)"), "{:?}", lab.log.events());
+}
+
 #[test]
 fn m6_timers_fire_in_order_and_once() {
     let mut lab = Lab::new(|| Probe {

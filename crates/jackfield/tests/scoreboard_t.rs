@@ -76,6 +76,37 @@ fn t1_the_connection_ends_with_a_goodbye() {
     assert_eq!(statuses(&answer), [200]);
 }
 
+/// Who speaks HTTP/1.0 only says so by ALPN, and is served as without TLS.
+#[test]
+fn t9_alpn_names_both_versions_of_http_that_are_spoken() {
+    let identity = Identity::new();
+    let (certificate, key) = identity.files("t9");
+    let listener = Listener::tcp("127.0.0.1:0").tls(certificate, key);
+    let live = Live::serve(Server::builder().listen(listener).reactors(1), |_peer| Probe::default());
+    for (names, chosen) in [
+        (&["http/1.0"][..], Some("http/1.0")),
+        (&["http/1.0", "http/1.1"], Some("http/1.1")),
+        (&["h2", "http/1.1"], Some("http/1.1")),
+        (&[], None),
+    ] {
+        let mut config = identity.client_config(&VERSIONS);
+        config.alpn_protocols = names.iter().map(|name| name.as_bytes().to_vec()).collect();
+        let mut stream = identity.connect(live.addr(), config);
+        stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        assert_eq!(statuses(&answer), [200], "{names:?}");
+        assert_eq!(stream.conn.alpn_protocol(), chosen.map(str::as_bytes), "{names:?}");
+    }
+    let mut config = identity.client_config(&VERSIONS);
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let mut stream = identity.connect(live.addr(), config);
+    assert!(
+        stream.write_all(b"x").and_then(|()| stream.read(&mut [0]).map(drop)).is_err(),
+        "h2 is not spoken"
+    );
+}
+
 /// A server over memory with TLS on every listener.
 fn server<C: Client + 'static>(
     identity: &Identity,

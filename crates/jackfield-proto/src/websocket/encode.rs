@@ -2,7 +2,7 @@
 
 #[cfg(feature = "deflate")]
 use super::frame::RSV1;
-use super::frame::{FIN, Header, MASKED, Role};
+use super::frame::{Accepts, FIN, Header, MASKED, Role};
 use super::{Message, Opcode, mask};
 
 /// Appends a server's message, as one frame.
@@ -31,10 +31,10 @@ pub fn encode_frame(opcode: Opcode, fin: bool, payload: &[u8], out: &mut Vec<u8>
     out.extend_from_slice(payload);
 }
 
-/// The length of the server's frame that these bytes begin with, which is one that was encoded here; it may go on behind
-/// them.
+/// The length of the frame that these bytes begin with, which is one that was encoded here, masked or not; it may go on
+/// behind them.
 pub fn frame_bytes(bytes: &[u8]) -> usize {
-    match Header::parse(bytes, Role::Client, true) {
+    match Header::parse(bytes, Accepts { role: Role::Server, compressed: true, unmasked: true }) {
         Ok(Some(header)) => {
             header.header_bytes.saturating_add(usize::try_from(header.payload_bytes).unwrap_or(usize::MAX))
         }

@@ -10,7 +10,7 @@ pub(crate) mod tls;
 use self::connecting::{Above, Connecting};
 use self::preamble::{PreambleParser, PreambleReader, Proxied};
 #[cfg(feature = "tls")]
-use self::tls::Tls;
+use self::tls::{Ahead, Tls};
 use crate::reason::Reason;
 use crate::stream::Stream;
 use crate::stream::outcome::ReadOutcome;
@@ -215,15 +215,24 @@ impl Session {
         matches!(self, Self::Plain(_))
     }
 
-    /// True if it is known that no bytes wait to be read. Nothing is taken. What TLS still holds it alone knows, and it
-    /// would have to be read.
-    pub(crate) fn is_empty(&self) -> bool {
-        matches!(self, Self::Plain(stream) if stream.is_empty())
+    /// True if it is known that no bytes wait to be read. Nothing is taken, but that TLS decrypts what is there.
+    pub(crate) fn is_empty(&mut self) -> bool {
+        match self {
+            Self::Plain(stream) => stream.is_empty(),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.peek() != Ahead::Bytes,
+            Self::Preamble(_) | Self::Connecting(_) => false,
+        }
     }
 
-    /// True if it is known that the peer's end comes next.
-    pub(crate) fn is_at_end(&self) -> bool {
-        matches!(self, Self::Plain(stream) if stream.is_at_end())
+    /// True if it is known that the peer's end comes next. Nothing is taken, but that TLS decrypts what is there.
+    pub(crate) fn is_at_end(&mut self) -> bool {
+        match self {
+            Self::Plain(stream) => stream.is_at_end(),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.peek() == Ahead::End,
+            Self::Preamble(_) | Self::Connecting(_) => false,
+        }
     }
 
     /// One read of bytes that nobody will look at.

@@ -36,6 +36,17 @@ pub struct Tls {
     charged: u32,
 }
 
+/// What a peer has said last and that was not read yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ahead {
+    /// Nothing, as far as is known.
+    Nothing,
+    /// Bytes, or an error.
+    Bytes,
+    /// Its end.
+    End,
+}
+
 /// What is said to a peer that doesn't speak TLS at all.
 #[derive(Clone, Copy, Debug)]
 enum Plain {
@@ -146,6 +157,38 @@ impl Tls {
         }
     }
 
+    /// What comes next, of what is here already: it is decrypted for that, up to the first bytes, and kept by rustls, which
+    /// takes no more than one read.
+    #[cold]
+    pub(crate) fn peek(&mut self) -> Ahead {
+        if self.fault.is_some() {
+            return Ahead::Bytes;
+        }
+        loop {
+            // An error is found again, and told, when it is read on.
+            let Ok(state) = self.session.process_new_packets() else { return Ahead::Bytes };
+            if state.plaintext_bytes_to_read() > 0 {
+                return Ahead::Bytes;
+            }
+            if state.peer_has_closed() {
+                return Ahead::End;
+            }
+            match self.read_records() {
+                Ok(0) => {
+                    self.was_cut = true;
+                    return Ahead::End;
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ahead::Nothing,
+                Err(error) => {
+                    self.fault = Some(error);
+                    return Ahead::Bytes;
+                }
+            }
+        }
+    }
+
     fn decrypt_records(&mut self, room: &mut [u8]) -> ReadOutcome {
         let mut count = 0;
         loop {
@@ -168,9 +211,8 @@ impl Tls {
                 Ok(0) if self.is_handshaking() => return ReadOutcome::End,
                 Ok(_) if matches!(self.plain, Plain::Said) => return ReadOutcome::Refused(Reason::Tls),
                 Ok(_) => {
-                    // What came before it can't be answered any more: the peer hears the alert and nothing after it.
                     if self.session.process_new_packets().is_err() {
-                        return ReadOutcome::Refused(Reason::Tls);
+                        return self.refuse();
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -181,9 +223,25 @@ impl Tls {
                     };
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // Of the stream nothing is invalid: rustls has no room for more of one message.
+                Err(error) if error.kind() == ErrorKind::InvalidData => return self.refuse(),
                 Err(error) => return self.bytes_before(error, count),
             }
         }
+    }
+
+    /// What was read breaks TLS. What came before it can't be answered any more: the peer hears an alert and nothing after
+    /// it. Of a handshake message that is too long rustls says none; in plain text it is said here, and what is encrypted
+    /// already ends without a goodbye, so that it does not look like an end in good order.
+    #[cold]
+    fn refuse(&mut self) -> ReadOutcome {
+        if !self.session.wants_write() {
+            if self.session.protocol_version().is_none() {
+                self.before.extend_from_slice(&ALERT_DECODE_ERROR);
+            }
+            self.plain = Plain::Said;
+        }
+        ReadOutcome::Refused(Reason::Tls)
     }
 
     /// Gives rustls what was read already, or else what the stream has. The first byte of all is looked at on the way.
@@ -341,5 +399,7 @@ fn bytes_or(end: ReadOutcome, count: usize) -> ReadOutcome {
 
 /// What rustls may hold encrypted before the kernel takes it: one write's worth of records.
 const ENCRYPTED_BYTES_MAX: usize = 64 << 10;
+/// A fatal alert: a record of two bytes (RFC 8446, sections 5.1, 6 and 6.2).
+const ALERT_DECODE_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 50];
 /// The first byte of every TLS connection (RFC 8446, section 5.1).
 const RECORD_OF_HANDSHAKE: u8 = 0x16;

@@ -2,9 +2,9 @@
 
 use super::Stream;
 use super::addr::Addr;
-use mio::net::TcpListener;
 #[cfg(unix)]
 use mio::net::UnixListener;
+use mio::net::{TcpListener, TcpStream};
 use socket2::{Domain, Protocol, SockAddr, Type};
 use std::io;
 #[cfg(unix)]
@@ -192,8 +192,7 @@ impl Listener {
             Socket::Tcp(socket) => {
                 let (stream, addr) = socket.accept()?;
                 if cfg!(not(target_os = "linux")) {
-                    // One that is gone already refuses that, which is no fault of the listener's.
-                    let _ = stream.set_nodelay(self.nodelay);
+                    set_nodelay(&stream, self.nodelay);
                 }
                 Ok((Stream::Tcp(stream), addr.into()))
             }
@@ -221,6 +220,11 @@ impl Listener {
     }
 }
 
+/// Where accepted sockets don't inherit it. One that is gone already refuses it, which is no fault of the listener's.
+fn set_nodelay(stream: &TcpStream, nodelay: bool) {
+    let _ = stream.set_nodelay(nodelay);
+}
+
 #[cfg(unix)]
 impl Drop for SocketFile {
     fn drop(&mut self) {
@@ -235,4 +239,37 @@ fn is_left_over(path: &Path) -> bool {
     let is_socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
     let answer = std::os::unix::net::UnixStream::connect(path);
     is_socket && answer.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixStream;
+
+    fn accepted(nodelay: bool) -> TcpStream {
+        let options = ListenOptions { nodelay, ..ListenOptions::default() };
+        let listener = Listener::bind(([127, 0, 0, 1], 0).into(), &options).unwrap();
+        let Addr::Ip(addr) = listener.local_addr().unwrap() else { panic!("it listens at an address") };
+        let _peer = std::net::TcpStream::connect(addr).unwrap();
+        let (Stream::Tcp(stream), _) = listener.accept().unwrap() else { panic!("it is a socket") };
+        stream
+    }
+
+    /// One call for the listener, and none for each connection that could fail.
+    #[test]
+    fn accepted_sockets_have_what_their_listener_was_told() {
+        for nodelay in [true, false] {
+            assert_eq!(accepted(nodelay).nodelay().unwrap(), nodelay);
+        }
+    }
+
+    /// It was taken for a failed accept, and paused its listener.
+    #[test]
+    fn a_socket_that_refuses_an_option_is_accepted_all_the_same() {
+        let (refuses, _peer) = UnixStream::pair().unwrap();
+        refuses.set_nonblocking(true).unwrap();
+        let refuses = TcpStream::from_std(std::net::TcpStream::from(OwnedFd::from(refuses)));
+        assert!(refuses.set_nodelay(true).is_err(), "it is none of TCP");
+        set_nodelay(&refuses, true);
+    }
 }

@@ -5,6 +5,7 @@ use super::Reactor;
 use super::service::Service;
 use crate::id::ConnectionId;
 use crate::planted::planted;
+use crate::reason::Reason;
 use crate::wire::flags::{Flags, WriteStop};
 use crate::wire::life::{Event, Phase};
 
@@ -18,6 +19,7 @@ impl Reactor {
             // The writable edge brings it back here.
             Phase::Closing if wire.outbox.is_some() && !planted(20) => self.wires.watch_flush(id),
             Phase::Closing if planted(31) => {}
+            Phase::Closing if wire.has(Flags::RESET_DUE) => self.reset(id, service),
             // The end of both sides at once.
             Phase::Closing if wire.is_over() && wire.session.closes_in_order() => self.finish(id, service),
             Phase::Closing => {
@@ -33,8 +35,36 @@ impl Reactor {
                 }
             }
             Phase::Lingering | Phase::Dead => self.finish(id, service),
+            Phase::OutputClosed if wire.has(Flags::END_DUE) => self.send_end(id),
             Phase::Handshake | Phase::Open | Phase::OutputClosed => {}
         }
+    }
+
+    /// Half a close: our end goes out when all that was queued has, and nothing else happens.
+    fn send_end(&mut self, id: ConnectionId) {
+        let Some(wire) = self.wires.get(id).filter(|wire| wire.outbox.is_none()) else { return };
+        let finished = wire.session.finish();
+        if matches!(finished, Ok(true)) {
+            wire.flags.remove(Flags::END_DUE);
+            wire.flags.insert(WriteStop::CUT);
+        }
+        self.wires.charge_encrypted(id);
+        match finished {
+            Ok(true) => {}
+            // The writable edge brings it back here.
+            Ok(false) => self.wires.watch_stall(id),
+            Err(error) => self.wires.abort(id, Reason::of_error(&error)),
+        }
+    }
+
+    /// What was queued is written, and was to be the last.
+    fn reset<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
+        let Some(wire) = self.wires.get(id) else { return };
+        if wire.session.encrypted_bytes() > 0 {
+            return self.wires.watch_flush(id);
+        }
+        wire.session.stream_mut().reset();
+        self.finish(id, service);
     }
 
     /// Our end is sent: the layer above hears the last of the wire, which may have to linger.

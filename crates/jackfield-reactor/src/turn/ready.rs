@@ -126,7 +126,11 @@ impl Reactor {
         }
         self.wires.charge_encrypted(id);
         match self.wires.get(id) {
-            Some(wire) if wire.phase == Phase::Closing && wire.outbox.is_none() => self.wires.end_later(id),
+            Some(wire)
+                if wire.outbox.is_none() && (wire.phase == Phase::Closing || wire.has(Flags::END_DUE)) =>
+            {
+                self.wires.end_later(id);
+            }
             _ => {}
         }
     }
@@ -166,8 +170,12 @@ impl Reactor {
                     }
                 }
             }
-            // The alert that says why is still to reach the peer.
-            ReadOutcome::Refused(reason) if wire.session.encrypts() => self.wires.close(id, reason),
+            // The alert that says why is still to reach the peer. What may be left behind what broke the rules is read
+            // and dropped then, for to close over it would be a reset.
+            ReadOutcome::Refused(reason) if wire.session.encrypts() => {
+                wire.flags.insert(Flags::UNREAD);
+                self.wires.close(id, reason);
+            }
             ReadOutcome::Refused(reason) => self.wires.abort(id, reason),
             ReadOutcome::Failed(error) => self.wires.abort(id, Reason::of_error(&error)),
             ReadOutcome::Nothing if wire.has(Flags::FINAL_READ) => {

@@ -53,7 +53,8 @@ impl Reactor {
     fn drain<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let low = self.wires.limits.outbox_bytes_low;
         let Some(wire) = self.wires.get(id) else { return };
-        if wire.has(ReadStop::CONGESTED) && wire.queued() <= low {
+        if wire.has(Flags::CONGESTED) && wire.queued() <= low {
+            wire.flags.remove(Flags::CONGESTED_AND_READ);
             self.wires.resume_reading(id, ReadStop::CONGESTED);
             if self.wires.is_open(id) {
                 service.on_drain(&mut self.wires, id);

@@ -62,9 +62,28 @@ impl Flags {
     pub(crate) const MANY_TIMERS: Self = Self(1 << 13);
     /// TLS was put above it when it was open: the layer above knows it, although it may be in a handshake.
     pub(crate) const RESTARTED: Self = Self(1 << 14);
+    /// It is read on when it is congested.
+    pub(crate) const READS_ON: Self = Self(1 << 15);
     /// Those that take nothing off the usual path.
-    const TRAITS: Self =
-        Self(Self::WRITES_COUNT_AS_ACTIVITY.0 | Self::ENCRYPTS.0 | Self::MANY_TIMERS.0 | Self::RESTARTED.0);
+    const TRAITS: Self = Self(
+        Self::WRITES_COUNT_AS_ACTIVITY.0
+            | Self::ENCRYPTS.0
+            | Self::MANY_TIMERS.0
+            | Self::RESTARTED.0
+            | Self::READS_ON.0,
+    );
+}
+
+/// How it stands with what is sent.
+impl Flags {
+    /// Too much is queued, and it is read all the same.
+    pub(crate) const CONGESTED_AND_READ: Self = Self(1 << 26);
+    /// Too much is queued, whether it is read or not.
+    pub(crate) const CONGESTED: Self = Self(ReadStop::CONGESTED.0.0 | Self::CONGESTED_AND_READ.0);
+    /// Behind what is queued our end is sent, and the peer is listened to further on.
+    pub(crate) const END_DUE: Self = Self(1 << 27);
+    /// Behind what is queued it is reset.
+    pub(crate) const RESET_DUE: Self = Self(1 << 28);
 }
 
 impl ReadStop {
@@ -168,8 +187,10 @@ mod tests {
         assert_eq!(stops.iter().sum::<u32>(), ReadStop::ANY.0.0, "each once");
         assert_eq!(WriteStop::BLOCKED.0.0 + WriteStop::CUT.0.0, WriteStop::ANY.0.0);
         assert!(!Flags::default().has(ReadStop::ANY) && Flags::default().is_plain());
-        for flag in [ReadStop::ANY.into(), WriteStop::ANY.into(), Flags::UNREAD, Flags::PEER_CLOSED] {
-            let mut flags = Flags::ENCRYPTS | Flags::WRITES_COUNT_AS_ACTIVITY;
+        let others = Flags::CONGESTED_AND_READ | Flags::END_DUE | Flags::RESET_DUE;
+        assert!(!others.has(ReadStop::ANY) && !others.has(WriteStop::ANY));
+        for flag in [ReadStop::ANY.into(), WriteStop::ANY.into(), Flags::UNREAD, Flags::PEER_CLOSED, others] {
+            let mut flags = Flags::ENCRYPTS | Flags::WRITES_COUNT_AS_ACTIVITY | Flags::READS_ON;
             assert!(flags.is_plain() && !flags.is_empty());
             flags.insert(flag);
             assert!(!flags.is_plain());

@@ -41,6 +41,25 @@ impl Wires {
         }
     }
 
+    /// Writes what is queued, and then resets the connection in place of sending the end. What the system has taken and not
+    /// yet delivered may be lost with that. The first reason given stands.
+    pub fn abort_behind(&mut self, id: ConnectionId, reason: Reason) {
+        if let Some(wire) = self.get(id).filter(|wire| wire.phase < Phase::Closing) {
+            wire.flags.insert(Flags::RESET_DUE);
+            self.close(id, reason);
+        }
+    }
+
+    /// Takes no further output and sends our end behind what is queued, but goes on listening, until the layer above
+    /// closes: half a close.
+    pub fn finish_output(&mut self, id: ConnectionId) {
+        self.close_output(id);
+        if let Some(wire) = self.get(id).filter(|wire| wire.phase == Phase::OutputClosed) {
+            wire.flags.insert(Flags::END_DUE);
+            self.end_later(id);
+        }
+    }
+
     /// The layer above knows that the peer has said its last word, so that its end need not be waited for once all that
     /// it has sent is read.
     pub fn take_as_ended(&mut self, id: ConnectionId) {

@@ -16,7 +16,7 @@ mod peers;
 mod pending;
 mod pools;
 mod pressure;
-mod reading;
+pub(crate) mod reading;
 pub(crate) mod ready;
 #[cfg(feature = "tls")]
 mod start_tls;

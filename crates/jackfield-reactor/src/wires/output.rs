@@ -135,7 +135,21 @@ impl Wires {
 
     /// True if more is queued than the high-water mark, and until that has drained to the low one.
     pub fn is_congested(&self, id: ConnectionId) -> bool {
-        self.peek(id).is_some_and(|wire| wire.has(ReadStop::CONGESTED))
+        self.peek(id).is_some_and(|wire| wire.has(Flags::CONGESTED))
+    }
+
+    /// Whether it is read while it is congested. Default: no.
+    pub fn set_read_while_congested(&mut self, id: ConnectionId, reads: bool) {
+        let is_congested = self.is_congested(id);
+        let Some(wire) = self.get(id) else { return };
+        wire.flags.remove(Flags::READS_ON | Flags::CONGESTED_AND_READ);
+        if reads {
+            wire.flags.insert(Flags::READS_ON);
+            wire.flags.insert(if is_congested { Flags::CONGESTED_AND_READ } else { Flags::default() });
+            self.resume_reading(id, ReadStop::CONGESTED);
+        } else if is_congested {
+            self.stop_reading(id, ReadStop::CONGESTED);
+        }
     }
 
     #[inline(never)]
@@ -304,9 +318,10 @@ impl Wires {
         let is_current = id == self.current;
         let Some(wire) = self.get(id).filter(|wire| wire.phase < Phase::Dead) else { return };
         if queued > high || is_full {
-            wire.flags.insert(ReadStop::CONGESTED);
+            let reads = wire.has(Flags::READS_ON);
+            wire.flags.insert(if reads { Flags::CONGESTED_AND_READ } else { ReadStop::CONGESTED.into() });
             self.stopped |= is_current;
-        } else if queued <= low && wire.has(ReadStop::CONGESTED) && !planted(12) {
+        } else if queued <= low && wire.has(Flags::CONGESTED) && !planted(12) {
             self.drained.push(id);
         }
         if waiting > 0 {
@@ -321,14 +336,21 @@ impl Wires {
     pub(crate) fn watch_stall(&mut self, id: ConnectionId) {
         let Some(wire) = self.get(id) else { return };
         if wire.raise(WriteStop::BLOCKED) && !planted(11) {
+            self.disarm(id, timer_key::STALL);
             self.put_off_stall(id);
         }
     }
 
-    /// The kernel has taken something of a blocked wire's, or has just begun to block.
+    /// The kernel has taken something of a blocked wire's, or has just begun to block. If too little was taken since that was
+    /// last noted, nothing is put off.
     pub(crate) fn put_off_stall(&mut self, id: ConnectionId) {
-        if self.peek(id).is_some_and(|wire| wire.has(WriteStop::BLOCKED)) {
-            self.arm(id, timer_key::STALL, self.now.after(self.limits.write_stall).0);
+        let Some(wire) = self.peek(id).filter(|wire| wire.has(WriteStop::BLOCKED)) else { return };
+        // What the session keeps is not taken yet. The lower half will do: the difference wraps.
+        let taken = wire.bytes_out.wrapping_sub(wire.session.encrypted_bytes() as u64) as u32;
+        let least = self.limits.write_stall_bytes_min;
+        let is_little = || (taken.wrapping_sub(self.timer_note(id, timer_key::STALL)) as usize) < least;
+        if least <= 1 || !self.has_timer(id, timer_key::STALL) || !is_little() {
+            self.arm_noted(id, timer_key::STALL, self.now.after(self.limits.write_stall).0, taken);
         }
     }
 }

@@ -10,6 +10,25 @@ use crate::reason::{Limit, Reason};
 use crate::wire::flags::{Flags, ReadStop};
 use crate::wire::life::Phase;
 
+/// Why a connection is not read just now. Each reason comes and goes by itself, and several may hold at once.
+///
+/// None of them is for ever but the first: an answer comes or has a deadline, a peer that takes nothing is aborted, and so on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ReadPause {
+    /// It was paused by a call, and is until it is resumed by one.
+    User,
+    /// More is queued for its peer than `outbox_bytes_high`, until no more than `outbox_bytes_low` is. Not for one that is to
+    /// be read while it is congested.
+    Congested,
+    /// An answer is owed, or a decision on an upgrade.
+    Answer,
+    /// It has said more than its rate allows.
+    Rate,
+    /// Memory is scarce, and it holds much of it.
+    Memory,
+}
+
 impl Wires {
     /// True once something happened to the current wire that takes it off the usual path: ask
     /// [`Wires::goes_on`] before the next of its bytes is looked at.
@@ -23,6 +42,27 @@ impl Wires {
         self.peek(id).is_some_and(|wire| {
             matches!(wire.phase, Phase::Open | Phase::OutputClosed) && !wire.has(ReadStop::ANY)
         })
+    }
+
+    /// Why it is not read; `None`: it is, or its peer's end was read. Of several reasons the first of the list.
+    pub fn read_pause(&self, id: ConnectionId) -> Option<ReadPause> {
+        let flags = self.peek(id)?.flags;
+        let reasons = [
+            (ReadStop::PAUSED, ReadPause::User),
+            (ReadStop::CONGESTED, ReadPause::Congested),
+            (ReadStop::ANSWER, ReadPause::Answer),
+            (ReadStop::RATE, ReadPause::Rate),
+            (ReadStop::MEMORY, ReadPause::Memory),
+        ];
+        reasons.into_iter().find(|(stop, _)| flags.has(*stop)).map(|(_, pause)| pause)
+    }
+
+    /// Takes what is kept of a wire's bytes from it: what was handed up and not used. They count as used.
+    pub fn take_unread(&mut self, id: ConnectionId) -> Vec<u8> {
+        let Some(mut carry) = self.lift_carry(id) else { return Vec::new() };
+        let unread = carry.unused().to_vec();
+        self.give_back_carry(carry);
+        unread
     }
 
     /// Stops reading because the user said so. The rest of the current bytes is kept.

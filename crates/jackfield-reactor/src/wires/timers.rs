@@ -53,6 +53,12 @@ impl Wires {
         self.timer_entry(id, key).is_some_and(|entry| self.wheel.is_set(entry))
     }
 
+    /// When the timer `key` fires, if it is set.
+    pub fn timer_due(&self, id: ConnectionId, key: u32) -> Option<Time> {
+        let entry = self.timer_entry(id, key).filter(|entry| self.wheel.is_set(*entry))?;
+        Some(Time(self.wheel.entry(entry).at))
+    }
+
     /// Wakes the service after so long, once, as if a command had come. There is one alarm: a new one takes the
     /// place of the one before. It takes a millisecond at least.
     pub fn set_alarm(&mut self, after: Duration) {

@@ -108,6 +108,42 @@ fn a_slow_reader_is_no_stalled_one() {
     world.expect(&["0 close Timeout(Write)"]);
 }
 
+/// With a floor a peer that takes less of what is queued in each time is given up, whether more is queued meanwhile or not.
+#[test]
+fn an_open_wire_whose_peer_takes_too_little_ends_if_there_is_a_floor() {
+    for (least, per_second, ends) in
+        [(1, 1, false), (1000, 20, true), (1000, 32, true), (1000, 36, false), (3000, 110, false)]
+    {
+        for more in [false, true] {
+            let mut world = World::with(|limits| limits.write_stall_bytes_min = least);
+            world.connect();
+            world.room(0, Some(0));
+            world.act(0, "fill 30000");
+            for _ in 0..300 {
+                world.advance(1000);
+                if world.far[0].is_reset() {
+                    break;
+                }
+                if more {
+                    world.act(0, "fill 40");
+                }
+                world.room(0, Some(per_second));
+                world.take(0);
+            }
+            assert_eq!(world.far[0].is_reset(), ends, "{least} of {per_second} a second, more: {more}");
+        }
+    }
+    // The last bytes are fewer than the floor.
+    let mut world = World::with(|limits| limits.write_stall_bytes_min = 1000);
+    world.connect();
+    world.room(0, Some(0));
+    world.act(0, "fill 500");
+    world.advance(29_000);
+    world.room(0, None);
+    world.advance(100_000);
+    assert!(!world.far[0].is_reset());
+}
+
 #[test]
 fn a_stall_begins_anew_with_each_backlog() {
     let mut world = World::new();

@@ -55,6 +55,44 @@ fn a_malformed_record_ends_it() {
     }
 }
 
+/// A record of a handshake.
+fn record(payload: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(payload.len()).expect("a short one").to_be_bytes();
+    [&[0x16, 3, 1, length[0], length[1]], payload].concat()
+}
+
+/// It was ended as if in good order.
+#[test]
+fn a_handshake_message_that_is_too_long_gets_a_fatal_alert() {
+    let header = |length: u32| [&[1][..], &length.to_be_bytes()[1..]].concat();
+    let crumbs: Vec<u8> =
+        header(60_000).iter().chain(&[0; 60_000]).flat_map(|byte| record(&[*byte])).collect();
+    let cases = [
+        record(&header(0xff_ffff)),
+        record(&header(0x1_0000)),
+        record(&[header(0x1_0000), vec![0; 1000]].concat()),
+        [record(&header(0xff_ffff)[..2]), record(&header(0xff_ffff)[2..])].concat(),
+        // A message that is allowed, in so many records that there is no room for them.
+        crumbs,
+        record(&[header(4), vec![0; 4]].concat()),
+    ];
+    for (number, bytes) in cases.iter().enumerate() {
+        for size in [1, 5, 1000, 1 << 20].into_iter().filter(|size| bytes.len() / size < 1000) {
+            let mut world = tls();
+            let answer = world.send(bytes, size);
+            assert_eq!(
+                (answer.len(), &answer[..1], &answer[3..6]),
+                (7, &[21][..], &[0, 2, 2][..]),
+                "{number}"
+            );
+            assert!(world.far.is_finished() && !world.far.is_reset());
+            world.far.finish();
+            world.run();
+            assert_eq!(world.log(), [format!("close Tls {PEER} at 3")], "{number} in pieces of {size}");
+        }
+    }
+}
+
 #[test]
 fn a_peer_that_does_not_speak_tls_is_answered_in_plain_text_if_asked() {
     for size in SIZES {

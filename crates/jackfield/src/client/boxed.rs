@@ -7,7 +7,7 @@ use crate::client::raw::Raw;
 use crate::client::upgrade::Upgrade;
 use crate::client::websocket::WebSocket;
 use crate::client::{BodyPlan, Client, Control, HeartbeatAction};
-use crate::disconnect::Disconnect;
+use crate::disconnect::{Disconnect, Reason};
 use jackfield_proto::http1::Request;
 use jackfield_proto::websocket::Message;
 use std::any::Any;
@@ -64,6 +64,14 @@ impl Client for Box<dyn Client> {
 
     fn on_line_limit(&mut self, raw: &mut Raw<'_>) {
         (**self).on_line_limit(raw);
+    }
+
+    fn on_peer_closed(&mut self, raw: &mut Raw<'_>, rest: &[u8]) {
+        (**self).on_peer_closed(raw, rest);
+    }
+
+    fn on_goodbye(&mut self, raw: &mut Raw<'_>, why: Reason) {
+        (**self).on_goodbye(raw, why);
     }
 
     fn on_secure(&mut self, raw: &mut Raw<'_>) {

@@ -7,7 +7,7 @@ use crate::message::{Publication, Published, Sent};
 use crate::shared::{Busy, Handle, NotPosted, Peer};
 use crate::topics::{Overflow, Subscribed};
 use jackfield_proto::http1::Request;
-use jackfield_reactor::{ConnectionId, Credentials, Time, WireStats, Wires};
+use jackfield_reactor::{ConnectionId, Credentials, ReadPause, Time, WireStats, Wires};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use std::{fmt, io};
@@ -143,7 +143,8 @@ impl Connection<'_> {
         self.wires.wire_stats(self.id)
     }
 
-    /// Bytes that wait for the kernel, this callback's included.
+    /// Bytes that were sent to it and wait for the kernel, this callback's included. The answer to its handshake, or the head
+    /// of its event stream, is not counted.
     #[doc(alias = "BufferedByteCount")]
     #[must_use]
     pub fn buffered(&self) -> usize {
@@ -254,6 +255,37 @@ impl Connection<'_> {
     #[doc(alias = "Resume")]
     pub fn resume_read(&mut self) {
         self.wires.resume(self.id);
+    }
+
+    /// Why it is not read just now; `None`: it is, or its peer has closed its side. Of several reasons one is told. Until it is
+    /// read again its idle timeout and its heartbeat rest.
+    ///
+    /// ```
+    /// use jackfield::{Connection, ReadPause};
+    ///
+    /// fn is_waiting_for_its_peer(connection: &Connection<'_>) -> bool {
+    ///     connection.read_pause() == Some(ReadPause::Congested)
+    /// }
+    /// ```
+    #[must_use]
+    pub fn read_pause(&self) -> Option<ReadPause> {
+        self.wires.read_pause(self.id)
+    }
+
+    /// True while it is not read, for whatever reason: [`Connection::read_pause`] tells it.
+    #[must_use]
+    pub fn is_read_paused(&self) -> bool {
+        self.read_pause().is_some()
+    }
+
+    /// Whether it is read on while too much is queued for its peer ([`Sent::Congested`]). Default: no, so that a peer that
+    /// asks and does not read what it gets can make the server hold no more than that. `true` is for bridges: two peers that
+    /// both send before they read would wait for each other for ever. What is sent to such a peer is then bounded by
+    /// `outbox_bytes_max` and its [`Overflow`] only; pause the one connection while the other is congested, if that
+    /// is too much.
+    #[doc(alias = "read_while_congested")]
+    pub fn set_read_while_congested(&mut self, reads: bool) {
+        self.wires.set_read_while_congested(self.id, reads);
     }
 
     /// Subscribes it to a topic.
@@ -388,8 +420,14 @@ impl Connection<'_> {
         self.links.close_with(self.wires, self.id, code, reason);
     }
 
+    /// Writes what is queued, and then resets the connection: the peer gets that, and knows that it is not all. What the
+    /// system has taken and not delivered yet may be lost with the reset. On a unix socket it is a close.
+    pub fn abort_after_flush(&mut self) {
+        self.links.abort_after_flush(self.wires, self.id, Reason::Local);
+    }
+
     /// Drops what is queued, what was answered before this call included, and resets the connection. Nothing follows
-    /// but `on_disconnect`.
+    /// but `on_disconnect`. [`Connection::abort_after_flush`] drops nothing.
     #[doc(alias = "Abort")]
     #[doc(alias = "terminate")]
     #[doc(alias = "destroy")]

@@ -37,7 +37,7 @@ pub use stream::ResponseStream;
 pub use upgrade::Upgrade;
 pub use websocket::WebSocket;
 
-use crate::disconnect::Disconnect;
+use crate::disconnect::{Disconnect, Reason};
 use jackfield_proto::http1::Request;
 use jackfield_proto::websocket::Message;
 use std::any::{Any, type_name};
@@ -178,6 +178,41 @@ pub trait Client {
     fn on_line_limit(&mut self, raw: &mut Raw<'_>) {
         raw.abort();
     }
+
+    /// The peer of a raw or line connection has closed its side: nothing more comes from it, but it may still listen.
+    /// `rest` is what it sent last and was not used: what `on_data` left, or a last line without its end. Default: closes.
+    /// A client that has still something to say overrides it, says that, and closes then or later; until it does the
+    /// connection stays, for `raw_idle` at most. It comes once, and also while the connection is read-paused, if nothing is
+    /// unread.
+    ///
+    /// ```
+    /// use jackfield::{Client, Raw};
+    ///
+    /// struct Sum(u64);
+    ///
+    /// impl Client for Sum {
+    ///     fn on_line(&mut self, _raw: &mut Raw<'_>, line: &[u8]) {
+    ///         self.0 += line.len() as u64;
+    ///     }
+    ///
+    ///     fn on_peer_closed(&mut self, raw: &mut Raw<'_>, rest: &[u8]) {
+    ///         raw.send(format!("{} bytes in lines, {} without a line end\n", self.0, rest.len()));
+    ///         raw.close();
+    ///     }
+    /// }
+    /// ```
+    #[doc(alias = "half_close")]
+    #[doc(alias = "on_half_close")]
+    fn on_peer_closed(&mut self, raw: &mut Raw<'_>, rest: &[u8]) {
+        raw.close();
+    }
+
+    /// The server ends a raw or line connection by itself: for its idle timeout, because it has lasted as long as it may,
+    /// or because the server shuts down. What is sent here still goes out. It comes behind what the peer has sent so far,
+    /// unless the connection is read-paused with something unread until the deadline of the shutdown; what then is lost is
+    /// told by [`Disconnect::unread`]. Default: nothing is said.
+    #[doc(alias = "goodbye")]
+    fn on_goodbye(&mut self, raw: &mut Raw<'_>, why: Reason) {}
 
     /// TLS that [`Raw::start_tls`] has asked for is established: what comes and what is sent is encrypted from now on. A
     /// handshake that fails ends the connection with [`Reason::Tls`](crate::Reason::Tls) or with a timeout.

@@ -2,6 +2,7 @@
 
 use crate::client::connection::Connection;
 use crate::client::context::context;
+use crate::config::LF;
 use crate::links::Protocol;
 use crate::message::{Publication, Sent};
 #[cfg(feature = "tls")]
@@ -44,9 +45,25 @@ impl Raw<'_> {
         }
     }
 
-    /// From the next byte on, what comes is cut into lines.
+    /// From the next byte on, what comes is cut into lines, which end with LF or CR LF.
     pub fn read_lines(&mut self) {
-        self.speak(Protocol::Lines { searched: 0, skips: false });
+        self.speak(Protocol::lines(LF));
+    }
+
+    /// From the next byte on, what comes is cut into lines that end with this byte. Only of LF a CR before it belongs to the
+    /// end.
+    pub fn read_lines_until(&mut self, delimiter: u8) {
+        self.speak(Protocol::lines(delimiter));
+    }
+
+    /// Half a close: sends what is queued and then this side's end, and goes on reading what the peer has to say. Nothing can
+    /// be sent afterwards. The connection ends when its client closes it, which [`Client::on_peer_closed`] does by default
+    /// when the peer ends too, or by its idle timeout.
+    ///
+    /// [`Client::on_peer_closed`]: crate::Client::on_peer_closed
+    #[doc(alias = "half_close")]
+    pub fn shutdown_write(&mut self) {
+        self.connection.wires.finish_output(self.connection.id);
     }
 
     /// From the next byte on, what comes is handed out as it is.
@@ -90,8 +107,8 @@ impl Raw<'_> {
     pub fn start_tls(&mut self, config: Arc<rustls::ServerConfig>) -> io::Result<()> {
         self.connection.wires.start_tls(self.connection.id, config)?;
         // What came of a line before is TLS's.
-        if let lines @ Protocol::Lines { .. } = self.connection.protocol() {
-            *lines = Protocol::Lines { searched: 0, skips: false };
+        if let Protocol::Lines { searched, skips, .. } = self.connection.protocol() {
+            (*searched, *skips) = (0, false);
         }
         Ok(())
     }

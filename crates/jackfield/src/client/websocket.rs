@@ -8,6 +8,7 @@ use crate::links::Protocol;
 use crate::message::{Content, Publication, Sent};
 use jackfield_proto::websocket::Opcode;
 use std::io::Read;
+use std::time::Duration;
 
 /// A WebSocket, in one of its callbacks.
 ///
@@ -125,6 +126,31 @@ impl WebSocket<'_> {
     pub fn subprotocol(&self) -> Option<&str> {
         let link = &self.links.table[self.id.slot()];
         link.extra.as_ref()?.subprotocol.as_deref()
+    }
+
+    /// In `on_control`, with a Pong that answers the heartbeat's Ping: the time between the two, in whole milliseconds, as the
+    /// turns of the reactor see it. `None` in any other callback, and for a Pong that answers nothing or a
+    /// [`WebSocket::ping`].
+    ///
+    /// ```
+    /// use jackfield::{Client, Control, WebSocket};
+    /// use std::time::Duration;
+    ///
+    /// struct Player {
+    ///     ping: Option<Duration>,
+    /// }
+    ///
+    /// impl Client for Player {
+    ///     fn on_control(&mut self, socket: &mut WebSocket<'_>, _control: Control<'_>) {
+    ///         self.ping = socket.round_trip().or(self.ping);
+    ///     }
+    /// }
+    /// ```
+    #[doc(alias = "rtt")]
+    #[doc(alias = "latency")]
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.connection.links.round_trip
     }
 
     /// From now on this is its heartbeat, whatever the server's is.

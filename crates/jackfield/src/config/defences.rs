@@ -93,6 +93,7 @@ pub(crate) const DEFENCES: &[(&str, On, Off)] = &[
     ("Listener::backlog", On::All, Off::Never),
     ("Listener::notsent_lowat", On::All, Off::Never),
     ("reactor.write_stall", On::All, Off::Above(10 * MINUTE)),
+    ("reactor.write_stall_bytes_min", On::All, Off::Zero),
     ("reactor.flush_interval", On::All, Off::Above(10 * MINUTE)),
     ("reactor.flush_interval_bytes_min", On::All, Off::Zero),
     ("reactor.linger", On::All, Off::Above(MINUTE)),

@@ -58,14 +58,14 @@ pub struct Limits {
     /// Bytes of a request's body that is collected, unless its client says otherwise; more is answered with 413.
     /// Default: 1 MiB.
     pub body_bytes_max: u64,
-    /// Bounds of HTTP heads and framing.
+    /// Bounds of HTTP heads and framing: [`proto::http1::Limits`](jackfield_proto::http1::Limits).
     pub http: http1::Limits,
-    /// Bounds of WebSocket frames and messages.
+    /// Bounds of WebSocket frames and messages: [`proto::websocket::Limits`](jackfield_proto::websocket::Limits).
     pub websocket: websocket::Limits,
     /// Whether WebSocket messages are compressed, and how. A listener may have its own `mode`. Default: disabled.
     #[cfg(feature = "deflate")]
     pub deflate: Deflate,
-    /// Bounds and times of the transport.
+    /// Bounds and times of the transport: [`reactor::Limits`](jackfield_reactor::Limits).
     pub reactor: reactor::Limits,
     /// Longest time for a request's head, from its first byte on; then 408 and close. Default: 10 s.
     pub head_timeout: Duration,

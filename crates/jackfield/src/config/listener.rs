@@ -7,7 +7,7 @@ use crate::config::host::Host;
 use crate::config::limits::Limits;
 use crate::config::network::Networks;
 use crate::config::place::Place;
-use crate::config::speaks::Speaks;
+use crate::config::speaks::{LF, Speaks};
 use crate::config::table::LimitRow;
 #[cfg(feature = "tls")]
 use crate::config::tls::{self, Certificates};
@@ -26,6 +26,7 @@ pub struct Listener {
     pub(crate) speaks: Speaks,
     /// It serves the server's own pages and nothing else.
     pub(crate) is_status: bool,
+    pub(crate) delimiter: u8,
     pub(crate) banner: Vec<u8>,
     pub(crate) busy_banner: Vec<u8>,
     pub(crate) changes: Changes,
@@ -51,6 +52,8 @@ pub(crate) struct ListenerSettings {
     pub(crate) limits: Limits,
     pub(crate) speaks: Speaks,
     pub(crate) is_status: bool,
+    /// Where lines are spoken, the byte at the end of each.
+    pub(crate) delimiter: u8,
     pub(crate) banner: Vec<u8>,
     pub(crate) busy_banner: Vec<u8>,
     /// Networks of trusted proxies.
@@ -115,6 +118,7 @@ impl Listener {
             options: ListenOptions::default(),
             speaks: Speaks::Http,
             is_status: false,
+            delimiter: LF,
             banner: Vec::new(),
             busy_banner: Vec::new(),
             changes: Changes::default(),
@@ -172,10 +176,24 @@ impl Listener {
         self
     }
 
-    /// A protocol of the user's own, in lines: `on_line`.
+    /// A protocol of the user's own, in lines: `on_line`. They end with LF or CR LF.
     #[must_use]
-    pub fn lines(mut self) -> Self {
-        (self.speaks, self.is_status) = (Speaks::Lines, false);
+    pub fn lines(self) -> Self {
+        self.lines_until(LF)
+    }
+
+    /// The same with lines that end with another byte, such as NUL. It is no part of the line that `on_line` gets, and
+    /// what else may stand in a line is not looked at.
+    ///
+    /// ```
+    /// use jackfield::Listener;
+    ///
+    /// let listener = Listener::tcp("127.0.0.1:0").lines_until(0);
+    /// ```
+    #[doc(alias = "LineEnd")]
+    #[must_use]
+    pub fn lines_until(mut self, delimiter: u8) -> Self {
+        (self.speaks, self.delimiter, self.is_status) = (Speaks::Lines, delimiter, false);
         self
     }
 
@@ -372,6 +390,7 @@ impl Listener {
             limits,
             speaks: self.speaks,
             is_status: self.is_status,
+            delimiter: self.delimiter,
             banner: self.banner.clone(),
             busy_banner: self.busy_banner.clone(),
             proxies,
@@ -460,6 +479,7 @@ impl ListenerSettings {
             limits: limits.clone(),
             speaks,
             is_status: false,
+            delimiter: LF,
             banner: Vec::new(),
             busy_banner: Vec::new(),
             proxies: Networks::default(),

@@ -40,7 +40,7 @@ pub use outgoing::Outgoing;
 pub(crate) use outgoing::{Target, WebSocketRequest};
 pub(crate) use place::Place;
 pub use rate::{OnRateExceeded, Rate};
-pub(crate) use speaks::Speaks;
+pub(crate) use speaks::{LF, Speaks};
 pub use table::LimitRow;
 #[cfg(feature = "tls")]
 pub(crate) use tls::Certificates;

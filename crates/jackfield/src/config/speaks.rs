@@ -11,3 +11,6 @@ pub(crate) enum Speaks {
     /// A protocol of the user's own, in lines.
     Lines,
 }
+
+/// The usual end of a line. A CR before it belongs to the end.
+pub(crate) const LF: u8 = b'\n';

@@ -285,6 +285,12 @@ impl Limits {
                 reactor.write_stall,
                 "a connection whose peer took nothing in this time is aborted",
             ),
+            row(
+                "reactor.write_stall_bytes_min",
+                "bytes",
+                reactor.write_stall_bytes_min as u64,
+                "a peer that took less of what waits in such a time is aborted",
+            ),
             time(
                 "reactor.flush_interval",
                 reactor.flush_interval,

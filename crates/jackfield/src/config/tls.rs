@@ -24,6 +24,9 @@ pub(crate) struct Certificates {
 /// Of each host, its certificates.
 pub(crate) type Loaded = Vec<Vec<Arc<CertifiedKey>>>;
 
+/// What HTTP listeners speak, the preferred first (RFC 7301; IANA has the names).
+const ALPN: [&[u8]; 2] = [b"http/1.1", b"http/1.0"];
+
 /// The configuration of a listener with these hosts.
 ///
 /// # Errors
@@ -43,7 +46,7 @@ pub(crate) fn load(
     let config = config.map_err(|error| vec![format!("TLS can't be set up: {error}")])?;
     let certificates = Arc::new(Certificates { hosts: hosts.to_vec(), is_strict, provider, shown });
     let mut config = config.with_no_client_auth().with_cert_resolver(certificates.clone());
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = ALPN.map(<[u8]>::to_vec).into();
     Ok((Arc::new(config), certificates))
 }
 

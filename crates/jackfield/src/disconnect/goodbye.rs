@@ -56,7 +56,7 @@ pub(crate) enum Goodbye {
     End,
     /// Nothing: it is reset, and what is queued is dropped.
     Reset,
-    /// What has come is read and answered first.
+    /// What has come is read first, and answered.
     ReadFirst,
     /// The answer that is owed comes first, and says that it is the last.
     AnswerFirst,
@@ -83,7 +83,7 @@ pub(crate) fn goodbye(stands: Standing, why: Reason) -> Goodbye {
         (At::Idle | At::Done, Reason::Panic) => Goodbye::Reset,
         (At::Done, _) => Goodbye::End,
         (At::WebSocket, why) => websocket_goodbye(why, is_scarce),
-        (At::Idle, Reason::Shutdown | Reason::Timeout(Timeout::Lifetime)) => Goodbye::ReadFirst,
+        (At::Idle | At::Own, Reason::Shutdown | Reason::Timeout(Timeout::Lifetime)) => Goodbye::ReadFirst,
         (At::Owed, Reason::Panic) if planted(49) => Goodbye::Status(200),
         (At::Owed | At::Streaming, Reason::Shutdown) if planted(56) => Goodbye::End,
         (At::Owed | At::Streaming, Reason::Shutdown | Reason::Timeout(Timeout::Lifetime)) => {
@@ -227,7 +227,7 @@ mod tests {
         (Reason::Timeout(Timeout::Handshake), "busy reset reset reset reset reset reset reset"),
         (Reason::Timeout(Timeout::Upgrade), "busy 503 503 reset end close:1008 end end"),
         (Reason::Timeout(Timeout::Answer), "busy 503 503 reset end close:1008 end end"),
-        (Reason::Timeout(Timeout::Lifetime), "busy read answer answer end close:1001 retry end"),
+        (Reason::Timeout(Timeout::Lifetime), "busy read answer answer end close:1001 retry read"),
         (
             Reason::Protocol(ProtocolError::Http(http1::Error::Target)),
             "busy 400 400 reset end end:1002 end end",
@@ -249,7 +249,7 @@ mod tests {
         (Reason::Connect(ConnectError::Timeout), "busy reset reset reset reset reset reset reset"),
         (Reason::Io(ErrorKind::Other), "busy reset reset reset reset reset reset reset"),
         (Reason::Panic, "busy reset 500 reset reset end:1011 reset reset"),
-        (Reason::Shutdown, "busy read answer answer end close:1001 retry end"),
+        (Reason::Shutdown, "busy read answer answer end close:1001 retry read"),
     ];
 
     /// What a backlog makes of it.

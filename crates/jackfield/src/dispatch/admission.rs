@@ -200,7 +200,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             }
             Speaks::Http => (Protocol::Http(http1::Machine::new()), limits.http_idle, Callback::Request),
             Speaks::Raw => (Protocol::Raw, limits.raw_idle, Callback::Data),
-            Speaks::Lines => (Protocol::Lines { searched: 0, skips: false }, limits.raw_idle, Callback::Line),
+            Speaks::Lines => (Protocol::lines(listener.delimiter), limits.raw_idle, Callback::Line),
         };
         links.link(id).protocol = protocol;
         wires.set_label(id, usual as u8);

@@ -1,7 +1,7 @@
 //! Protocols of the user's own, in bytes and in lines.
 
 use crate::client::{Client, Connection, Raw};
-use crate::config::Limits;
+use crate::config::{LF, Limits};
 use crate::disconnect::{Limit, Reason};
 use crate::dispatch::call::{Stepped, call};
 use crate::links::Protocol;
@@ -29,14 +29,17 @@ pub(super) fn take_line<C: Client>(
     rest: &[u8],
     limits: &Limits,
 ) -> Stepped {
-    let Protocol::Lines { searched, skips } = connection.protocol() else { return Stepped::Stop(0) };
-    let from = (*searched as usize).min(rest.len());
-    let Some(end) = memchr(b'\n', &rest[from..]).map(|end| from + end) else {
+    let Protocol::Lines { searched, skips, delimiter } = connection.protocol() else {
+        return Stepped::Stop(0);
+    };
+    let (delimiter, from) = (*delimiter, (*searched as usize).min(rest.len()));
+    // Of LF, a CR before it belongs to the end.
+    let without_cr = |line| line_of(line, delimiter);
+    let Some(end) = memchr(delimiter, &rest[from..]).map(|end| from + end) else {
         *searched = u32::try_from(rest.len()).unwrap_or(u32::MAX);
         return match *skips {
             true => Stepped::Stop(forget(searched, rest.len())),
-            // A last CR may belong to the end of the line.
-            false if rest.strip_suffix(b"\r").unwrap_or(rest).len() > limits.line_bytes_max => {
+            false if without_cr(rest).len() > limits.line_bytes_max => {
                 drop_line(client, connection, rest.len(), true)
             }
             false => Stepped::Stop(0),
@@ -46,7 +49,7 @@ pub(super) fn take_line<C: Client>(
     if std::mem::take(skips) {
         return Stepped::On(end + 1);
     }
-    let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
+    let line = without_cr(&rest[..end]);
     if line.len() > limits.line_bytes_max {
         return drop_line(client, connection, end + 1, false);
     }
@@ -55,6 +58,11 @@ pub(super) fn take_line<C: Client>(
         client.on_line(&mut Raw { connection: connection.reborrow() }, line);
     });
     Stepped::On(end + 1)
+}
+
+/// A line without a CR that belongs to its end, or may.
+fn line_of(line: &[u8], delimiter: u8) -> &[u8] {
+    line.strip_suffix(b"\r").filter(|_| delimiter == LF).unwrap_or(line)
 }
 
 /// All of it is used up, so that nothing of the next line was searched.
@@ -71,7 +79,7 @@ fn drop_line<C: Client>(
     bytes: usize,
     is_unfinished: bool,
 ) -> Stepped {
-    if let Protocol::Lines { searched, skips } = connection.protocol() {
+    if let Protocol::Lines { searched, skips, .. } = connection.protocol() {
         (*searched, *skips) = (0, is_unfinished);
     }
     call(client, connection, |client, connection| {

@@ -9,6 +9,7 @@ mod call;
 mod commands;
 mod connect;
 mod custom;
+mod ending;
 mod feed;
 mod http;
 mod listening;
@@ -147,7 +148,11 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
     }
 
     fn on_end(&mut self, wires: &mut Wires, id: ConnectionId) {
-        self.links.on_peer_end(wires, id);
+        if self.speaks_own(id) {
+            self.on_own_end(wires, id);
+        } else {
+            self.links.on_peer_end(wires, id);
+        }
     }
 
     fn on_peer_closed(&mut self, wires: &mut Wires, id: ConnectionId) {
@@ -185,7 +190,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         }
         self.links.replay_on(wires);
         self.links.pull_fragments_on(wires);
-        self.links.drain_on(wires);
+        self.drain_on(wires);
         self.links.halt_if_drained(wires);
     }
 

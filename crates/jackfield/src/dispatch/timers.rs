@@ -1,7 +1,7 @@
 //! What is due: timers, idle timeouts, heartbeats.
 
 use crate::client::{Client, ClientFactory, HeartbeatAction, TimerId};
-use crate::disconnect::Reason;
+use crate::disconnect::{Reason, Timeout};
 use crate::dispatch::Dispatcher;
 use crate::links::{Protocol, key};
 use crate::shared::Callback;
@@ -22,7 +22,9 @@ impl<F: ClientFactory> Dispatcher<F> {
             key::UPGRADE => self.links.on_undecided(wires, id),
             key::DEAD => self.links.on_dead(wires, id),
             key::RATE => self.links.unthrottle(wires, id),
-            key::LIFETIME => self.links.on_lifetime(wires, id),
+            key::LIFETIME if self.links.has_lasted(wires, id) => {
+                self.drain(wires, id, Reason::Timeout(Timeout::Lifetime));
+            }
             key::ANSWER => self.links.on_answer_due(wires, id),
             _ => {}
         }
@@ -34,6 +36,9 @@ impl<F: ClientFactory> Dispatcher<F> {
         let link = self.links.link(id);
         let is_kept_alive = !link.has_own_idle_timeout;
         match &link.protocol {
+            Protocol::Raw | Protocol::Lines { .. } => {
+                self.say_goodbye(wires, id, Reason::Timeout(Timeout::Idle));
+            }
             _ if !wires.is_open(id) => {}
             Protocol::WebSocket(_) if is_kept_alive && beats => self.on_heartbeat(wires, id, quiet),
             Protocol::Events if is_kept_alive => self.links.keep_events_alive(wires, id),

@@ -132,9 +132,13 @@ fn step<'b, C: Client>(
                 control(client, connection, Control::Ping(payload));
                 Found::Other(used)
             }
-            Event::Pong { payload, .. } => {
+            Event::Pong { payload, is_solicited } => {
                 connection.links.settle_control_deadline(connection.wires, connection.id);
+                if is_solicited {
+                    connection.links.round_trip = connection.links.on_pong(connection.wires, connection.id);
+                }
                 control(client, connection, Control::Pong(payload));
+                connection.links.round_trip = None;
                 Found::Other(used)
             }
             Event::Close(frame) => {

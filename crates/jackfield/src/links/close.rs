@@ -123,6 +123,7 @@ impl Links {
         if wires.contains(id) {
             self.link(id).reason.get_or_insert(why);
             wires.close(id, reactor::Reason::Local);
+            self.leave_soon(wires, id);
         }
     }
 
@@ -131,6 +132,15 @@ impl Links {
         if wires.contains(id) {
             self.link(id).reason.get_or_insert(why);
             wires.abort(id, reactor::Reason::Local);
+        }
+    }
+
+    /// Resets the connection behind what is queued.
+    pub(crate) fn abort_after_flush(&mut self, wires: &mut Wires, id: ConnectionId, why: Reason) {
+        if wires.contains(id) {
+            self.link(id).reason.get_or_insert(why);
+            wires.abort_behind(id, reactor::Reason::Local);
+            self.leave_soon(wires, id);
         }
     }
 
@@ -160,6 +170,7 @@ impl Links {
         // The answer to it must be heard.
         wires.unthrottle(id);
         wires.set_timer(id, key::CLOSE, self.limits_of(id).close_wait);
+        self.leave_soon(wires, id);
         Ok(())
     }
 

@@ -26,25 +26,24 @@ impl Links {
         wires.set_alarm(until.since(wires.now()));
     }
 
-    /// A part of the way through all connections, while the server shuts down; what is left at the deadline is aborted.
-    pub(crate) fn drain_on(&mut self, wires: &mut Wires) {
-        let Some(until) = self.drain_until else { return };
+    /// A part of the way through all connections, while the server shuts down, which is to be drained; what is left at the
+    /// deadline is aborted.
+    pub(crate) fn next_to_drain(&mut self, wires: &mut Wires) -> Vec<ConnectionId> {
+        let Some(until) = self.drain_until else { return Vec::new() };
         if !self.aborts && wires.now() >= until {
             self.aborts = true;
             self.walk = Some(Walk { slot: 0, does: Does::Abort });
         }
-        let Some(Walk { slot, does }) = self.walk.take() else { return };
-        let (ids, next) = wires.part(slot, wires.limits().drains_per_turn);
-        for id in ids {
-            match does {
-                Does::Drain => self.drain(wires, id, Reason::Shutdown),
-                Does::Abort => self.abort(wires, id, Reason::Shutdown),
-            }
+        let Some(Walk { slot, does }) = self.walk.take() else { return Vec::new() };
+        let (mut ids, next) = wires.part(slot, wires.limits().drains_per_turn);
+        if does == Does::Abort {
+            ids.drain(..).for_each(|id| self.abort(wires, id, Reason::Shutdown));
         }
         if let Some(slot) = next.filter(|_| !planted(48)) {
             self.walk = Some(Walk { slot, does });
             wires.go_on_next_turn();
         }
+        ids
     }
 
     /// Ends the reactor of a server that shuts down once no connection is left. Those that linger are waited for until the
@@ -68,19 +67,22 @@ impl Links {
         self.say_goodbye(wires, id, goodbye, why);
     }
 
-    /// A connection has lasted as long as it may. It is drained as at a shutdown: an answer that is owed is given
-    /// first, if it is given in time.
+    /// A connection has lasted as long as it may. True: it is to be drained as at a shutdown, so that an answer that is owed
+    /// is given first, if it is given in time.
     #[cold]
-    pub(crate) fn on_lifetime(&mut self, wires: &mut Wires, id: ConnectionId) {
+    pub(crate) fn has_lasted(&mut self, wires: &mut Wires, id: ConnectionId) -> bool {
         let why = Reason::Timeout(Timeout::Lifetime);
         match self.link(id).reason {
             None => self.link(id).reason = Some(why),
-            Some(reason) if reason == why => return self.abort(wires, id, why),
+            Some(reason) if reason == why => {
+                self.abort(wires, id, why);
+                return false;
+            }
             // It ends already, for another reason, and has a deadline for that.
-            Some(_) => return,
+            Some(_) => return false,
         }
-        self.drain(wires, id, why);
         wires.set_timer(id, key::LIFETIME, self.settings.limits.drain);
+        true
     }
 
     /// What becomes a WebSocket or an event stream while the server shuts down is drained like those before it.

@@ -56,6 +56,7 @@ use jackfield_reactor::{ConnectionId, Time, WRITE_THROUGH_BYTES_MIN, Wires, tabl
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One reactor's part of a server without the types of the user.
 pub(crate) struct Links {
@@ -68,10 +69,14 @@ pub(crate) struct Links {
     replaying: Turns,
     /// Who has to wait with that until something is new.
     awaiting: Turns,
+    /// Closed while something was published to them: they leave their topics behind it.
+    leaving: Vec<ConnectionId>,
     pub(crate) handle: Handle,
     pub(crate) settings: Arc<Settings>,
     pub(crate) metrics: Arc<ReactorMetrics>,
     spare_records: SpareRecords,
+    /// For how long the Pong was waited for that is just being handed out.
+    pub(crate) round_trip: Option<Duration>,
     /// Header lines of answers are gathered here, so that they need no buffer of their own.
     pub(crate) fields: Fields,
     /// What takes the place of the present client after its callback: a `Box<dyn Client>`.
@@ -129,10 +134,12 @@ impl Links {
             delivered: HashMap::new(),
             replaying: Turns::new(),
             awaiting: Turns::new(),
+            leaving: Vec::new(),
             handle,
             settings,
             metrics,
             spare_records: SpareRecords::default(),
+            round_trip: None,
             fields: Fields::new(),
             replacement: None,
             drain_until: None,

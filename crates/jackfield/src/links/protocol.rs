@@ -26,6 +26,7 @@ pub(crate) enum Protocol {
     Lines {
         searched: u32,
         skips: bool,
+        delimiter: u8,
     },
 }
 
@@ -40,6 +41,11 @@ pub(crate) struct Socket {
 }
 
 impl Protocol {
+    /// Lines that end with this byte; the first begins now.
+    pub(crate) fn lines(delimiter: u8) -> Self {
+        Self::Lines { searched: 0, skips: false, delimiter }
+    }
+
     /// How a published message looks to this connection; `None`: it takes none.
     #[inline(always)]
     pub(crate) fn form(&self) -> Option<Form> {

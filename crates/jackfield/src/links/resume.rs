@@ -73,6 +73,7 @@ impl Links {
         if let Some(delivered) = self.delivered.get_mut(&log.name) {
             delivered.place = Some(found.to);
         }
+        self.let_leave(wires);
         if found.visits == PUBLICATIONS_PER_TURN {
             self.handle.notify_reactor(log, self.reactor);
         }

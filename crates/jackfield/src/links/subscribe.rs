@@ -96,6 +96,28 @@ impl Links {
         }
     }
 
+    /// A connection that is closing takes nothing more, and is in no topic from now on. Where something is just being
+    /// published, when that is over.
+    pub(crate) fn leave_soon(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let extra = self.table[id.slot()].extra.as_deref();
+        if extra.is_none_or(|extra| extra.topics.is_empty() && extra.missed.replays.is_empty()) {
+            return;
+        }
+        // Those of a broadcast are given back first.
+        if self.topics.is_lent() && self.fan_out.is_none() {
+            self.leaving.push(id);
+        } else {
+            self.leave_topics(wires, id);
+        }
+    }
+
+    /// Those that were closed while something was published to them leave: all that was to be published is.
+    pub(crate) fn let_leave(&mut self, wires: &mut Wires) {
+        while let Some(id) = self.leaving.pop() {
+            self.leave_topics(wires, id);
+        }
+    }
+
     /// Who stood last among the members now stands in the leaver's place, and pays for what that paid for.
     fn leave_topic(&mut self, wires: &mut Wires, id: ConnectionId, left: Subscription) {
         let name = self.topics.find_name(left.topic);

@@ -8,7 +8,7 @@ pub(crate) struct Walk {
 }
 
 /// What is done to each connection on the way.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Does {
     Drain,
     Abort,

@@ -19,6 +19,8 @@ pub(crate) enum Callback {
     Control,
     Data,
     Line,
+    PeerClosed,
+    Goodbye,
     Timer,
     Post,
     Drain,
@@ -29,7 +31,7 @@ pub(crate) enum Callback {
 }
 
 /// By their numbers.
-pub(crate) const NAMES: [&str; 20] = [
+pub(crate) const NAMES: [&str; 22] = [
     "",
     "ClientFactory::create",
     "on_connect",
@@ -44,6 +46,8 @@ pub(crate) const NAMES: [&str; 20] = [
     "on_control",
     "on_data",
     "on_line",
+    "on_peer_closed",
+    "on_goodbye",
     "on_timer",
     "on_post",
     "on_drain",

@@ -94,6 +94,18 @@ impl<C: Client> Client for Watched<C> {
         self.during(raw.id(), "line_limit", |client| client.on_line_limit(raw));
     }
 
+    fn on_peer_closed(&mut self, raw: &mut Raw<'_>, rest: &[u8]) {
+        self.during(raw.id(), "peer_closed", |client| client.on_peer_closed(raw, rest));
+    }
+
+    fn on_goodbye(&mut self, raw: &mut Raw<'_>, why: Reason) {
+        self.during(raw.id(), "goodbye", |client| client.on_goodbye(raw, why));
+    }
+
+    fn on_secure(&mut self, raw: &mut Raw<'_>) {
+        self.during(raw.id(), "secure", |client| client.on_secure(raw));
+    }
+
     fn on_post(&mut self, connection: &mut Connection<'_>, value: Box<dyn Any + Send>) {
         self.during(connection.id(), "post", |client| client.on_post(connection, value));
     }

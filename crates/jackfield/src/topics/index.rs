@@ -1,6 +1,7 @@
 //! Which topics have subscribers on which reactor.
 
 use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
+use crate::topics::presence::Presence;
 use jackfield_reactor::Budget;
 use jackfield_reactor::table::hash_table_bytes;
 use std::collections::HashMap;
@@ -10,10 +11,12 @@ use std::sync::Arc;
 pub(crate) const ARC_BYTES: usize = 2 * size_of::<usize>();
 
 /// The topics of all reactors: how many subscribers each reactor has. Locked when a topic appears on a reactor or
-/// vanishes from it, and when something is published where the topic has no subscriber: by another thread, or on a reactor
-/// without one. A message to a topic with subscribers on its own reactor takes no lock.
+/// vanishes from it, and when something is published that is to reach other reactors only. A message to a topic with
+/// subscribers on its own reactor takes no lock, and one to a topic without subscribers none either, but by chance: see
+/// [`Presence`].
 #[derive(Debug)]
 pub(crate) struct TopicIndex {
+    presence: Presence,
     topics: Mutex<Table>,
     reactors: usize,
     /// The table is charged to it; what is in the table, to connections.
@@ -32,7 +35,7 @@ pub(crate) struct Counts(Box<[AtomicUsize]>);
 
 impl TopicIndex {
     pub(crate) fn new(reactors: usize, budget: Arc<Budget>) -> Self {
-        Self { topics: Mutex::default(), reactors, budget }
+        Self { presence: Presence::new(), topics: Mutex::default(), reactors, budget }
     }
 
     /// Bytes of its table.
@@ -42,7 +45,7 @@ impl TopicIndex {
 
     /// Subscribers of a topic on all reactors.
     pub(crate) fn count(&self, topic: &str) -> usize {
-        self.lock().get(topic).map_or(0, |counts| counts.total())
+        self.find(topic).map_or(0, |(_, counts)| counts.total())
     }
 
     /// Topics that have a subscriber somewhere.
@@ -52,6 +55,9 @@ impl TopicIndex {
     }
 
     pub(crate) fn find(&self, topic: &str) -> Option<(Arc<str>, Arc<Counts>)> {
+        if !self.presence.may_have(topic) {
+            return None;
+        }
         self.lock().get_key_value(topic).map(|(name, counts)| (name.clone(), counts.clone()))
     }
 
@@ -65,6 +71,7 @@ impl TopicIndex {
                 let name: Arc<str> = topic.into();
                 let counts = Arc::new(Counts((0..self.reactors).map(|_| AtomicUsize::new(0)).collect()));
                 self.change(&mut topics, |topics| drop(topics.insert(name.clone(), counts.clone())));
+                self.presence.add(topic);
                 (name, counts)
             }
         };
@@ -84,6 +91,7 @@ impl TopicIndex {
                         topics.shrink_to_fit();
                     }
                 });
+                self.presence.remove(topic);
             }
         }
     }
@@ -123,5 +131,49 @@ impl Counts {
         if let Some(place) = self.0.get(reactor) {
             place.store(count, Ordering::Relaxed);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::{TOPIC_NUMBERS, model};
+    use crate::topics::presence::number;
+
+    /// What would lock here would wait for itself.
+    #[test]
+    fn a_topic_without_subscribers_is_looked_for_without_a_lock() {
+        model(|| {
+            let index = TopicIndex::new(2, Arc::default());
+            index.enter("taken", 0);
+            let mut names = (0..).map(|name| format!("nobody {name}"));
+            let nobody = names.find(|name| number(name) != number("taken")).expect("there is another number");
+            let locked = index.lock();
+            assert!(index.find(&nobody).is_none() && index.count(&nobody) == 0);
+            drop(locked);
+            assert_eq!(index.count("taken"), 1);
+            index.leave("taken", 0);
+            let locked = index.lock();
+            assert!(index.find("taken").is_none(), "nothing is left of it");
+            drop(locked);
+        });
+    }
+
+    /// Topics that share a number don't hide each other.
+    #[test]
+    fn many_topics_come_and_go() {
+        model(|| {
+            let index = TopicIndex::new(2, Arc::default());
+            let names: Vec<String> = (0..5 * TOPIC_NUMBERS).map(|number| format!("topic {number}")).collect();
+            names.iter().for_each(|name| drop(index.enter(name, 1)));
+            assert!(names.iter().all(|name| index.count(name) == 1));
+            names.iter().step_by(2).for_each(|name| index.leave(name, 1));
+            for (number, name) in names.iter().enumerate() {
+                assert_eq!(index.count(name), number % 2);
+            }
+            names.iter().skip(1).step_by(2).for_each(|name| index.leave(name, 1));
+            let _locked = index.lock();
+            assert!(names.iter().all(|name| index.find(name).is_none()));
+        });
     }
 }

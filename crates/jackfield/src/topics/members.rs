@@ -26,6 +26,8 @@ pub(crate) struct Topics {
     places: HashMap<Arc<str>, usize>,
     topics: Vec<Option<Topic>>,
     free: Vec<usize>,
+    /// The members of a topic are lent.
+    is_lent: bool,
 }
 
 /// Subscribers in the order in which they came, except that the last one takes the place of one that leaves.
@@ -92,10 +94,16 @@ impl Topics {
 
     /// The members of a topic, for as long as something is published to them. No member joins or leaves meanwhile.
     pub(crate) fn lend_members(&mut self, place: usize) -> Vec<ConnectionId> {
+        self.is_lent = true;
         self.topics[place].as_mut().map(|topic| std::mem::take(&mut topic.members)).unwrap_or_default()
     }
 
+    pub(crate) fn is_lent(&self) -> bool {
+        self.is_lent
+    }
+
     pub(crate) fn give_members_back(&mut self, place: usize, members: Vec<ConnectionId>) {
+        self.is_lent = false;
         if let Some(topic) = &mut self.topics[place] {
             topic.members = members;
         }

@@ -7,6 +7,7 @@ mod log;
 mod members;
 mod overflow;
 mod position;
+mod presence;
 mod remote;
 
 pub(crate) use index::{ARC_BYTES, Counts, TopicIndex};

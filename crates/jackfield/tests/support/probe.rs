@@ -96,6 +96,8 @@ pub struct Probe {
     pub on_disconnect: fn(&mut Probe, &mut Connection<'_>, &Disconnect),
     pub on_line: fn(&mut Probe, &mut Raw<'_>, &[u8]),
     pub on_line_limit: fn(&mut Probe, &mut Raw<'_>),
+    pub on_peer_closed: fn(&mut Probe, &mut Raw<'_>, &[u8]),
+    pub on_goodbye: fn(&mut Probe, &mut Raw<'_>, Reason),
     pub on_post: fn(&mut Probe, &mut Connection<'_>, Box<dyn Any + Send>),
     pub on_control: fn(&mut Probe, &mut WebSocket<'_>, Control<'_>),
     pub on_heartbeat: fn(&mut Probe, &mut WebSocket<'_>) -> HeartbeatAction,
@@ -137,6 +139,8 @@ impl Default for Probe {
                 raw.send([line, b"\n"].concat());
             },
             on_line_limit: |_, raw| raw.abort(),
+            on_peer_closed: |_, raw, _| raw.close(),
+            on_goodbye: |_, _, _| {},
             on_post: |_, _, _| {},
             on_control: |_, _, _| {},
             on_heartbeat: |_, _| HeartbeatAction::Ping,
@@ -211,6 +215,16 @@ impl Client for Probe {
     fn on_line_limit(&mut self, raw: &mut Raw<'_>) {
         let _running = self.log.enter("line limit");
         (self.on_line_limit)(self, raw);
+    }
+
+    fn on_peer_closed(&mut self, raw: &mut Raw<'_>, rest: &[u8]) {
+        let _running = self.log.enter(format!("peer closed {}", shown(rest)));
+        (self.on_peer_closed)(self, raw, rest);
+    }
+
+    fn on_goodbye(&mut self, raw: &mut Raw<'_>, why: Reason) {
+        let _running = self.log.enter(format!("goodbye {why:?}"));
+        (self.on_goodbye)(self, raw, why);
     }
 
     fn on_post(&mut self, connection: &mut Connection<'_>, value: Box<dyn Any + Send>) {

@@ -107,11 +107,40 @@ impl Secured {
         }
     }
 
+    /// Ends its side in good order: the goodbye of TLS, and the end of the stream.
+    pub fn finish(&mut self, server: &mut TestServer) -> Vec<u8> {
+        self.session.send_close_notify();
+        self.send("");
+        self.far.finish();
+        self.say(server, "")
+    }
+
+    /// Says something without waiting for an answer.
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.session.writer().write_all(bytes.as_ref()).unwrap();
+        let mut records = Vec::new();
+        while self.session.wants_write() {
+            self.session.write_tls(&mut records).unwrap();
+        }
+        self.far.send(&records);
+    }
+
+    /// Says the goodbye of TLS, and nothing after it.
+    pub fn send_goodbye(&mut self) {
+        self.session.send_close_notify();
+        self.send("");
+    }
+
     /// What it says first of all.
     pub fn hello(&mut self) -> Vec<u8> {
         let mut hello = Vec::new();
         self.session.write_tls(&mut hello).unwrap();
         hello
+    }
+
+    /// The server has ended its side in the good order of TLS.
+    pub fn has_heard_goodbye(&mut self) -> bool {
+        matches!(self.session.reader().read(&mut [0]), Ok(0))
     }
 
     pub fn is_handshaking(&self) -> bool {

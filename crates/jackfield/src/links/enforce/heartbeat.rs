@@ -54,6 +54,14 @@ impl Links {
         }
     }
 
+    /// A Pong has come that was asked for. If the heartbeat did: for how long it was waited for.
+    pub(crate) fn on_pong(&mut self, wires: &mut Wires, id: ConnectionId) -> Option<Duration> {
+        let due = wires.timer_due(id, key::DEAD)?;
+        wires.cancel_timer(id, key::DEAD);
+        let left = due.since(wires.now());
+        Some(self.heartbeat_of(id).dead_after.saturating_sub(left))
+    }
+
     /// From now on this is the heartbeat of every WebSocket that has none of its own.
     pub(crate) fn set_heartbeat(&mut self, wires: &mut Wires, heartbeat: Arc<Heartbeat>) {
         self.heartbeats.fill(heartbeat);

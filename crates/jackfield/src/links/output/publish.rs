@@ -37,6 +37,18 @@ impl Links {
         content: Content<'_>,
         but: ConnectionId,
     ) -> Published {
+        let published = self.publish_everywhere(wires, topic, content, but);
+        self.let_leave(wires);
+        published
+    }
+
+    fn publish_everywhere(
+        &mut self,
+        wires: &mut Wires,
+        topic: &str,
+        content: Content<'_>,
+        but: ConnectionId,
+    ) -> Published {
         if let Some(log) = self.handle.shared().logs.find(topic) {
             return self.publish_to_log(wires, &log, content, but);
         }
@@ -57,6 +69,7 @@ impl Links {
     pub(crate) fn publish_here(&mut self, wires: &mut Wires, topic: &str, content: Content<'_>) {
         if let Some(place) = self.topics.place(topic) {
             self.publish_at(wires, place, content, ConnectionId::NONE);
+            self.let_leave(wires);
         }
     }
 

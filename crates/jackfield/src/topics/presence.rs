@@ -1,0 +1,36 @@
+//! Whether a topic may have a subscriber anywhere, told without a lock.
+
+use crate::sync::{AtomicUsize, Ordering, TOPIC_NUMBERS};
+
+/// How many topics with subscribers have each number. A topic's number follows from its name, and several may share one: then
+/// it may seem that one has subscribers that has none, but never the other way round.
+///
+/// Changed only while the index is locked. The weakest order will do: who publishes behind a subscription, by whatever it
+/// learned of that, sees what was written before it.
+#[derive(Debug)]
+pub(super) struct Presence(Box<[AtomicUsize]>);
+
+impl Presence {
+    pub(super) fn new() -> Self {
+        Self((0..TOPIC_NUMBERS).map(|_| AtomicUsize::new(0)).collect())
+    }
+
+    pub(super) fn may_have(&self, topic: &str) -> bool {
+        self.0[number(topic)].load(Ordering::Relaxed) > 0
+    }
+
+    pub(super) fn add(&self, topic: &str) {
+        self.0[number(topic)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn remove(&self, topic: &str) {
+        self.0[number(topic)].fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The number of a topic, by FNV-1a: who makes topics share a number gains nothing but a lock.
+pub(super) fn number(topic: &str) -> usize {
+    let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    let hash = topic.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, mix);
+    (hash ^ (hash >> 32)) as usize % TOPIC_NUMBERS
+}
