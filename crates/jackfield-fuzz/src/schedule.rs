@@ -188,12 +188,13 @@ impl Client for Visitor {
         }
         if self.path == "/chat" {
             let published = socket.publish_to_all("room", message);
-            let others = self.owed.borrow().members[1 - socket.id().reactor()];
+            let members = self.owed.borrow().members;
+            let (here, others) = (members[socket.id().reactor()], members[1 - socket.id().reactor()]);
             // Those that are closing have left it before they are over.
             let (all, is_passed_on) = (socket.subscribers("room"), published.reactors + published.full > 0);
             assert!(
-                if is_passed_on { others > 0 } else { all <= published.here },
-                "{published:?}, {all} subscribe, and {others} members are elsewhere"
+                if is_passed_on { others > 0 } else { all <= here },
+                "{published:?}, {all} subscribe, {here} members are here, and {others} elsewhere"
             );
             assert!(published.full == 0 || self.owed.borrow().floods.mailbox_max.is_some(), "{published:?}");
             return;

@@ -7,6 +7,7 @@ mod faults;
 mod features;
 mod names;
 mod picture;
+mod promises;
 mod row;
 mod scoreboard;
 mod sources;

@@ -10,6 +10,7 @@
 use crate::faults;
 use crate::features::{FEATURES, Features};
 use crate::names;
+use crate::promises;
 use crate::row::Row;
 use crate::sources::Sources;
 use std::collections::BTreeMap;
@@ -55,6 +56,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, String> {
     let mut disagreements = features.disagreements(&sources);
     disagreements.extend(faults::disagreements(&root, &sources)?);
     disagreements.extend(names::disagreements(&root)?);
+    disagreements.extend(promises::disagreements(&root, &features)?);
     disagreements.iter().for_each(|disagreement| println!("{disagreement}"));
     let is_good = complete && board.failures() == 0 && disagreements.is_empty();
     Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -7,6 +7,8 @@
 //! described, and a sample may be written down, without being broken by it. Words that no code may contain are put
 //! together from pieces all the same, so that a plain search for them finds nothing here.
 
+#[path = "tidy/faces.rs"]
+mod faces;
 #[path = "tidy/modules.rs"]
 mod modules;
 #[path = "tidy/readers.rs"]
@@ -21,6 +23,7 @@ mod tree;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use faces::what_is_handed_on_is_described_for_its_users;
 use readers::{contains_absolute, contains_word, functions, links, numbered, quoted, resolve, squeeze};
 use tree::{Offence, Source, Tree};
 
@@ -244,6 +247,41 @@ const RULES: &[Rule] = &[
             &[("crates/jackfield/tests/support/real.rs", "use std::time::Instant;\n")],
             &[("benches/b.rs", "use std::time::Instant;\n")],
         ],
+    },
+    Rule {
+        find: what_is_handed_on_is_described_for_its_users,
+        bad: &[
+            (
+                "crates/jackfield-proto/src/a.rs:1",
+                &[
+                    ("crates/jackfield/src/lib.rs", "pub use jackfield_proto::a::{B,\n    Message};\n"),
+                    (
+                        "crates/jackfield-proto/src/a.rs",
+                        "/// From [`Machine::step`].\n#[derive(Debug)]\npub enum Message {}\n",
+                    ),
+                ],
+            ),
+            (
+                "crates/jackfield-reactor/src/a.rs:4",
+                &[
+                    ("crates/jackfield/src/lib.rs", "pub use jackfield_reactor::Time;\n"),
+                    (
+                        "crates/jackfield-reactor/src/a.rs",
+                        "/// Good.\npub struct Time;\nimpl Time {\n    /// See `Wires`.\n    fn a() {}\n}\n",
+                    ),
+                ],
+            ),
+        ],
+        good: &[&[
+            (
+                "crates/jackfield/src/lib.rs",
+                "pub use jackfield_proto::a::Message;\npub use jackfield_reactor as reactor;\n",
+            ),
+            (
+                "crates/jackfield-proto/src/a.rs",
+                "/// Good.\npub struct Message;\n\n/// The `Machine`.\npub struct A;\nimpl A {\n    /// Its `Machine`.\n    fn a() {}\n}\n",
+            ),
+        ]],
     },
     Rule {
         find: no_paths_of_one_machine,

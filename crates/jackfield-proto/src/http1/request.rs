@@ -34,14 +34,13 @@ impl<'b> Request<'b> {
         Self { body, trailers, has_body: true, ..self }
     }
 
-    /// The same request with an empty body, for a caller that has taken the body already. The trailers stay.
+    /// The same request with an empty body, where the body was taken before. The trailers stay.
     #[must_use]
     pub const fn without_body(self) -> Self {
         Self { body: &[], ..self }
     }
 
-    /// The same request as [`Event::Head`](super::Event::Head) hands it out, whose body is still to come: without body and
-    /// trailers.
+    /// The same request as it is when its body is still to come: without body and trailers.
     #[must_use]
     pub const fn head_only(self) -> Self {
         Self { body: &[], trailers: &[], ..self }
@@ -158,8 +157,7 @@ impl<'b> Request<'b> {
         HeaderIter::new(self.head.bytes, self.head.headers)
     }
 
-    /// The body: whole with [`Event::Request`](super::Event::Request), as collected with
-    /// [`Event::End`](super::Event::End), otherwise empty.
+    /// The body, if it was collected: whole, once all of it has come. Empty before that, and if it was handed out in parts.
     #[must_use]
     #[inline]
     pub const fn body(&self) -> &'b [u8] {

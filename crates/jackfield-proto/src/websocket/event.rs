@@ -1,7 +1,8 @@
 //! What the machine hands out.
 
-/// A whole message. It borrows the bytes it lies in: the receive buffer if it came whole in one frame and one read,
-/// and the vector lent to [`Machine::step`](super::Machine::step) if not.
+/// A whole message. It borrows the bytes that it lies in, and is never copied for that: the receive buffer if it came whole
+/// in one frame and one read, otherwise the room in which its parts were put together. So it is valid as long as it is being
+/// handed out; what is to be kept is copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message<'b> {
     /// Text, already checked to be UTF-8.

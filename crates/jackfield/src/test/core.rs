@@ -1,6 +1,6 @@
 //! The server behind a test: its reactor in memory, its clock, and the next peer's address.
 
-use crate::shared::{Ending, Handle};
+use crate::shared::{Ending, Handle, State};
 use jackfield_reactor::{Dial, FarEnd, MemoryDriver, Service, Wires};
 use std::cell::{Ref, RefCell};
 use std::io;
@@ -70,8 +70,13 @@ impl Core {
             driver.run(&mut **service);
             match handle.remote(0) {
                 Some(remote) if remote.has_commands() => driver.wake(&mut **service),
-                _ => return,
+                _ => break,
             }
+        }
+        if driver.reactor.wires.is_halted() {
+            // Its one reactor has ended, as after `Server::serve`.
+            handle.end_reactor(0);
+            handle.set_state(State::Stopped);
         }
     }
 

@@ -46,13 +46,8 @@ use crate::dispatch::Dispatcher;
 use crate::gate::{Allowed, Authenticator, Gate, Hosts, Origins, Reserved, StatusPaths};
 use crate::observe::AccessLog;
 use crate::shared::{
-<<<<<<< HEAD
     Broker, Guarded, Handle, Listeners, Names, NoObserver, Observer, Peer, Pool, RemoteReactor, Settings,
     WallClock,
-=======
-    Broker, Ending, Guarded, Handle, Listeners, Names, NoObserver, Observer, Peer, Pool, RemoteReactor,
-    Settings, State, WallClock,
->>>>>>> ece486f (Raw and line clients hear of half-closes and say goodbye, bridges read on while congested, and what is neither delivered nor written is told)
 };
 use jackfield_reactor::{Budget, MemoryDriver, Wires};
 use line::Line;
@@ -382,22 +377,7 @@ impl TestServer {
 
     /// Turns until nothing moves any more without time passing, commands from the handle included.
     pub fn run(&mut self) {
-<<<<<<< HEAD
         self.core.run();
-=======
-        loop {
-            self.driver.run(&mut *self.service);
-            match self.handle.remote(0) {
-                Some(remote) if remote.has_commands() => self.driver.wake(&mut *self.service),
-                _ => break,
-            }
-        }
-        if self.wires().is_halted() {
-            // Its one reactor has ended, as after `Server::serve`.
-            self.handle.end_reactor(0);
-            self.handle.set_state(State::Stopped);
-        }
->>>>>>> ece486f (Raw and line clients hear of half-closes and say goodbye, bridges read on while congested, and what is neither delivered nor written is told)
     }
 
     /// Lets time pass, and stops at each deadline on the way.
