@@ -62,7 +62,9 @@ fn frame(bytes: usize) -> Vec<u8> {
 
 fn booked(server: &TestServer) -> usize {
     let bytes = server.wires().memory_bytes();
-    assert_eq!(server.handle().metrics().memory_bytes, bytes as u64);
+    // The metric has what the reactors share besides: the names in the index of topics.
+    let shared = server.handle().metrics().memory_bytes - bytes as u64;
+    assert!(shared < 1000, "{shared} bytes belong to no reactor");
     bytes
 }
 
@@ -254,8 +256,11 @@ fn n5_above_the_budget_the_largest_are_evicted() {
     assert!(booked(&server) > MIB / 2, "no more than is needed: {reset} are evicted");
     ends.iter().for_each(FarEnd::reset);
     server.run();
-    assert_eq!(booked(&server), 0);
+    assert!(booked(&server) < KIB, "nothing is left but the topic of the one that speaks");
     assert!(told.events().last().is_some_and(|last| last == "pressure Relieved"));
+    speaker.reset();
+    server.run();
+    assert_eq!(booked(&server), 0);
 }
 
 #[test]
@@ -348,7 +353,7 @@ fn n5_a_buffer_that_was_read_is_given_back() {
         }
     });
     assert_eq!(statuses(&far.take()), [200]);
-    assert_eq!(booked(&server), 0);
+    assert!(booked(&server) < KIB, "nothing is left but what watched over the body");
     assert!(used.bytes_current <= 100 << 10, "{} bytes are left", used.bytes_current);
 }
 
