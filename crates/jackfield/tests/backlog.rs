@@ -79,7 +79,7 @@ fn overflow(place: &mut Place, how: How, lengths: &[usize]) -> Vec<String> {
         let message = format!("{:09}", messages.len()) + &"m".repeat(lengths[messages.len() % lengths.len()]);
         match how {
             How::Send => handle.send(id, &message).expect("there is room"),
-            How::Prepared => handle.send(id, &Prepared::new(&message)).expect("there is room"),
+            How::Prepared => handle.send(id, Prepared::new(&message)).expect("there is room"),
             How::Publish => drop(handle.publish("news", &message)),
         }
         place.server.run();

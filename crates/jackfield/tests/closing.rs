@@ -150,7 +150,7 @@ fn who_is_closed_is_in_no_topic_from_then_on() {
             let (far, id) = open(&mut server, at, opening);
             let _other = open(&mut server, at, opening);
             far.set_room(Some(0));
-            server.handle().send(id, &vec![0; 100_000]).expect("there is room");
+            server.handle().send(id, vec![0; 100_000]).expect("there is room");
             server.run();
             assert_eq!(server.handle().subscribers("t"), 2);
             close(&server.handle(), id);
