@@ -31,14 +31,15 @@ install_suite() {
     local python=$1 pip=$home/suite/bin/pip
     [ ! -e "$home/installed" ] || return 0
     rm -rf "$home/maker" "$home/suite"
-    python3 -m venv "$home/maker"
-    "$home/maker/bin/pip" install --quiet "virtualenv<20.22"
-    "$home/maker/bin/virtualenv" --quiet --python "$python" "$home/suite"
+    # Joined, for where its failure is asked for the shell goes on behind a command that fails.
     pip_install() { "$pip" install --quiet --disable-pip-version-check --no-python-version-warning "$@"; }
-    pip_install setuptools==44.0.0 wheel==0.36.2
-    pip_install --no-build-isolation incremental==16.10.1 cryptography==3.3.2 pyOpenSSL==19.1.0
-    pip_install --no-build-isolation Twisted==19.10.0 autobahntestsuite==25.10.1
-    touch "$home/installed"
+    python3 -m venv "$home/maker" &&
+        "$home/maker/bin/pip" install --quiet "virtualenv<20.22" &&
+        "$home/maker/bin/virtualenv" --quiet --python "$python" "$home/suite" &&
+        pip_install setuptools==44.0.0 wheel==0.36.2 &&
+        pip_install --no-build-isolation incremental==16.10.1 cryptography==3.3.2 pyOpenSSL==19.1.0 &&
+        pip_install --no-build-isolation Twisted==19.10.0 autobahntestsuite==25.10.1 &&
+        touch "$home/installed"
 }
 
 server=
