@@ -230,7 +230,7 @@ impl Handle {
 
     /// Lets a topic keep what is published to it, in one order for all its subscribers on all reactors. Each publication
     /// goes out on event streams with an id, in the place of any it had, and
-    /// [`EventStream::subscribe_from`](crate::EventStream::subscribe_from) gives a client that comes back what it has
+    /// [`Connection::subscribe_from`](crate::Connection::subscribe_from) gives a client that comes back what it has
     /// missed. To be done before the first client subscribes. False: it was done already, or the topic has subscribers;
     /// nothing changes then.
     ///
