@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// The generation of each slot that was ever used: that of the connection in it, or of the next one.
 ///
-/// Shared, so that other threads can tell which connection has a slot: whoever counts the slots that are taken needs no
+/// Shared, so that other threads can tell which connection has a slot: counting the slots that are taken needs no
 /// ids beside this. Locked where a connection begins or ends, never for what goes over it.
 #[derive(Clone, Debug, Default)]
 pub struct Generations(Arc<Mutex<Vec<u32>>>);

@@ -74,7 +74,7 @@ impl Acceptor {
         Ok(())
     }
 
-    /// Closes one listener: where no other driver accepts at it just now, the system refuses whoever comes.
+    /// Closes one listener: where no other driver accepts at it just now, the system refuses new connections.
     pub(crate) fn close(&mut self, index: usize, registry: &Registry) {
         if let Some(listener) = self.places.get_mut(index).and_then(|place| place.listener.take()) {
             unwatch(&listener, registry);
