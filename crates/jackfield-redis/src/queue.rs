@@ -67,7 +67,7 @@ impl Queue {
         }
     }
 
-    /// Redis has taken so many publications with so many bytes.
+    /// Redis has taken this number of publications, which hold this number of bytes.
     pub(crate) fn done(&self, messages: usize, bytes: usize) {
         let mut state = self.lock();
         state.messages -= messages;

@@ -19,7 +19,7 @@ pub(crate) enum ReadOutcome {
 }
 
 impl ReadOutcome {
-    /// What a read of so many bytes into room of that size says.
+    /// What follows from a read of this many bytes into a buffer of that size.
     #[inline(always)]
     pub(crate) fn of_count(count: usize, room: usize) -> Self {
         match count {

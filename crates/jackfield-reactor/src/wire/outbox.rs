@@ -376,7 +376,7 @@ impl Piece {
         self.head.saturating_sub(self.sent)
     }
 
-    /// Keeps so many of its bytes. What is shared is one message, and stays whole.
+    /// Keeps this many of its bytes, and drops the rest. What is shared is one message, and stays whole.
     fn shorten(&mut self, bytes: usize) {
         if let PieceBytes::Owned(own) = &mut self.bytes {
             own.truncate(bytes);
