@@ -84,7 +84,8 @@ fn ask(stream: &mut TcpStream) {
 #[test]
 fn l2_listeners_have_names() {
     let (live, _admin) = two_listeners(&Notes::default());
-    assert!(real::ask(&mut live.connect(), get("/")).ends_with(r#"0 Some("public")"#));
+    let mut public = live.connect();
+    assert!(real::ask(&mut public, get("/")).ends_with(r#"0 Some("public")"#));
     let listeners = live.handle.listeners();
     assert_eq!(listeners.iter().map(|listener| listener.number).collect::<Vec<_>>(), [0, 1]);
     assert_eq!(listeners[1].addrs, [Addr::from(live.addrs[1])]);
