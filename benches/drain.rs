@@ -26,23 +26,24 @@ fn main() -> jackfield::Result<()> {
     Ok(())
 }
 
-/// Opens so many connections, says so, and keeps them until nobody listens to it any more.
+/// Opens so many connections, says so, and closes each when the server has.
 fn connect(addr: &str, count: usize) {
     let streams: Vec<TcpStream> =
         (0..count).map(|_| TcpStream::connect(addr).expect("a connection")).collect();
     println!("connected");
-    let _ = std::io::stdin().read(&mut [0]);
-    drop(streams);
+    for mut stream in streams {
+        assert_eq!(stream.read(&mut [0]).expect("an end"), 0);
+    }
 }
 
-/// How long the drain of so many connections takes.
+/// How long the drain of so many connections takes, until the server has ended.
 fn drained(count: usize) -> jackfield::Result<Duration> {
     let server = Server::builder().listen("127.0.0.1:0").reactors(1).bind()?;
     let (addr, handle) = (server.local_addr(), server.handle());
     let serves = thread::spawn(move || server.serve(|_peer| Idle));
     let this = std::env::current_exe().expect("a path");
     let mut clients = Command::new(this);
-    clients.args([addr.to_string(), count.to_string()]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    clients.args([addr.to_string(), count.to_string()]).stdout(Stdio::piped());
     let mut clients = clients.spawn().expect("the clients");
     let mut said = String::new();
     let output = clients.stdout.take().expect("it is piped");
@@ -53,15 +54,11 @@ fn drained(count: usize) -> jackfield::Result<Duration> {
     let before = handle.metrics();
     let begin = Instant::now();
     handle.shutdown(Drain::default());
-    while handle.count() > 0 {
-        thread::sleep(Duration::from_micros(100));
-    }
+    serves.join().expect("the server does not panic")?;
     let passed = begin.elapsed();
     let longest = longest(&before, &handle.metrics());
     println!("{count} connections are drained in {passed:.1?}; its longest turn takes at most {longest:.1?}");
-    drop(clients.stdin.take());
     clients.wait().expect("the clients end");
-    serves.join().expect("the server does not panic")?;
     Ok(passed)
 }
 
