@@ -82,10 +82,12 @@ pub use gate::{Access, Authenticator};
 pub use message::{Body, HeaderValue, Prepared, Publication, Published, Sent};
 pub use observe::{AccessLog, LogCrate};
 pub use server::{Audit, Error, Finding, Result, Server, ServerBuilder};
+#[cfg(feature = "tls")]
+pub use shared::TlsInfo;
 pub use shared::{
-    AnsweredAs, Broker, BrokerEvent, Busy, Drain, Finished, Handle, Inbox, JobPanicked, ListenerInfo,
-    ListenerState, Metrics, NotPosted, Observer, Offloaded, Peer, QueueFull, RefuseReason, SharedTopic,
-    SlowCallback, State, WhichListener,
+    AnsweredAs, Broker, BrokerEvent, Busy, Drain, FailedHandshake, Finished, Handle, Inbox, JobPanicked,
+    ListenerInfo, ListenerState, Metrics, NotPosted, Observer, Offloaded, Peer, QueueFull, RefuseReason,
+    SharedTopic, SlowCallback, State, WhichListener,
 };
 pub use topics::{History, Overflow, Position, Subscribed};
 #[cfg(feature = "files")]

@@ -3,7 +3,7 @@
 mod support;
 
 use jackfield::test::{FarEnd, TestOptions, listener};
-use jackfield::{ConnectionId, Limits, Observer, Peer, Reason, RefuseReason};
+use jackfield::{FailedHandshake, Limits, Observer, Peer, Reason, RefuseReason};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::probe::Probe;
@@ -34,8 +34,8 @@ impl Observer for Told {
         self.note(format!("{why:?}"));
     }
 
-    fn on_tls_error(&self, id: ConnectionId, why: Reason) {
-        self.note(format!("{id} failed in a handshake: {why:?}"));
+    fn on_tls_error(&self, failed: &FailedHandshake) {
+        self.note(format!("{} failed in a handshake: {:?}", failed.id, failed.reason));
     }
 }
 

@@ -24,7 +24,7 @@ pub struct Tls {
     /// Bytes in plain text, said before there was a session or instead of one, that the kernel has not
     /// taken: they go before those of the session.
     before: Vec<u8>,
-    /// An error of the stream that was met behind good bytes, and is told after them.
+    /// An error of the stream that was met behind good bytes, and is told after them; or what was refused, and why.
     fault: Option<io::Error>,
     /// The peer's end came without its goodbye.
     was_cut: bool,
@@ -113,6 +113,19 @@ impl Tls {
     /// True if the peer's end came without the goodbye of TLS, so that somebody else may have cut the connection.
     pub fn was_cut(&self) -> bool {
         self.was_cut
+    }
+
+    /// The host that the peer has asked for.
+    pub(crate) fn server_name(&self) -> Option<&str> {
+        match &self.session {
+            Connection::Server(session) => session.server_name(),
+            Connection::Client(_) => None,
+        }
+    }
+
+    /// What was met last that ends the connection, if anything was.
+    pub(crate) fn fault(&self) -> Option<&io::Error> {
+        self.fault.as_ref()
     }
 
     pub(crate) fn stream(&self) -> &Stream {
@@ -209,10 +222,10 @@ impl Tls {
             match self.read_records() {
                 // The session says at the next read whether that is in good order.
                 Ok(0) if self.is_handshaking() => return ReadOutcome::End,
-                Ok(_) if matches!(self.plain, Plain::Said) => return ReadOutcome::Refused(Reason::Tls),
+                Ok(_) if matches!(self.plain, Plain::Said) => return self.refuse(io::Error::other(NO_TLS)),
                 Ok(_) => {
-                    if self.session.process_new_packets().is_err() {
-                        return self.refuse();
+                    if let Err(error) = self.session.process_new_packets() {
+                        return self.refuse(io::Error::other(error));
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -224,7 +237,7 @@ impl Tls {
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 // Of the stream nothing is invalid: rustls has no room for more of one message.
-                Err(error) if error.kind() == ErrorKind::InvalidData => return self.refuse(),
+                Err(error) if error.kind() == ErrorKind::InvalidData => return self.refuse(error),
                 Err(error) => return self.bytes_before(error, count),
             }
         }
@@ -234,8 +247,9 @@ impl Tls {
     /// it. Of a handshake message that is too long rustls says none; in plain text it is said here, and what is encrypted
     /// already ends without a goodbye, so that it does not look like an end in good order.
     #[cold]
-    fn refuse(&mut self) -> ReadOutcome {
-        if !self.session.wants_write() {
+    fn refuse(&mut self, why: io::Error) -> ReadOutcome {
+        self.fault = Some(why);
+        if !self.session.wants_write() && !matches!(self.plain, Plain::Said) {
             if self.session.protocol_version().is_none() {
                 self.before.extend_from_slice(&ALERT_DECODE_ERROR);
             }
@@ -399,6 +413,8 @@ fn bytes_or(end: ReadOutcome, count: usize) -> ReadOutcome {
 
 /// What rustls may hold encrypted before the kernel takes it: one write's worth of records.
 const ENCRYPTED_BYTES_MAX: usize = 64 << 10;
+/// What is wrong with a peer whose first byte is not that of a handshake.
+const NO_TLS: &str = "the peer does not speak TLS";
 /// A fatal alert: a record of two bytes (RFC 8446, sections 5.1, 6 and 6.2).
 const ALERT_DECODE_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 50];
 /// The first byte of every TLS connection (RFC 8446, section 5.1).

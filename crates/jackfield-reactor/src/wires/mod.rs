@@ -315,6 +315,18 @@ impl Wires {
         self.peek(id)?.session.tls().map(Tls::session)
     }
 
+    /// The host that a peer has asked for by TLS, from the time that its ClientHello is known.
+    #[cfg(feature = "tls")]
+    pub fn server_name(&self, id: ConnectionId) -> Option<String> {
+        self.peek(id)?.session.tls()?.server_name().map(ToOwned::to_owned)
+    }
+
+    /// What TLS found wrong with the connection, if it did. To be asked in [`Service::on_close`](crate::Service::on_close).
+    #[cfg(feature = "tls")]
+    pub fn tls_fault(&self, id: ConnectionId) -> Option<&io::Error> {
+        self.peek(id)?.session.tls()?.fault()
+    }
+
     /// True if what it says and hears is encrypted.
     pub fn is_encrypted(&self, id: ConnectionId) -> bool {
         self.peek(id).is_some_and(|wire| wire.session.encrypts())

@@ -8,7 +8,7 @@ use crate::dispatch::call::{guard, run};
 use crate::dispatch::http;
 use crate::dispatch::proxy::behind_header;
 use crate::links::{Admission, Protocol, Socket};
-use crate::shared::{Callback, Command, Peer, RefuseReason, State};
+use crate::shared::{Callback, Command, FailedHandshake, Peer, RefuseReason, State};
 use jackfield_proto::http1;
 use jackfield_reactor::{self as reactor, ConnectionId, Incoming, Session, Wires, table};
 use std::time::Duration;
@@ -288,8 +288,18 @@ impl<F: ClientFactory> Dispatcher<F> {
         if why == Reason::Proxy || (listener.requires_proxy && !listener.is_tls()) {
             self.report_refused(&self.links.peer(wires, id), RefuseReason::Proxy);
         } else if !is_secured {
-            self.settings.observer.on_tls_error(id, why);
+            self.report_failed_handshake(wires, id, why);
         }
+    }
+
+    fn report_failed_handshake(&self, wires: &Wires, id: ConnectionId, reason: Reason) {
+        let peer = self.links.peer(wires, id);
+        #[cfg(feature = "tls")]
+        let (fault, server_name) = (wires.tls_fault(id).map(ToString::to_string), wires.server_name(id));
+        #[cfg(not(feature = "tls"))]
+        let (fault, server_name) = (None, None);
+        let error = fault.unwrap_or_else(|| reason.to_string());
+        self.settings.observer.on_tls_error(&FailedHandshake { id, peer, reason, error, server_name });
     }
 
     #[cold]

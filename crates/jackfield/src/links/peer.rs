@@ -2,7 +2,11 @@
 
 use crate::links::Links;
 use crate::shared::Peer;
+#[cfg(feature = "tls")]
+use crate::shared::TlsInfo;
 use jackfield_reactor::{self as reactor, Addr, ConnectionId, Wires};
+#[cfg(feature = "tls")]
+use std::sync::Arc;
 
 impl Links {
     /// Who is at the other end of a connection that was taken up.
@@ -11,7 +15,13 @@ impl Links {
         let unknown = || reactor::Peer::new(Addr::Unix(None), link.listener.into());
         let peer = self.peer_at(wires.peer(id).unwrap_or_else(unknown), id.reactor());
         let tag = link.extra.as_ref().and_then(|extra| extra.tag);
-        Peer { tag, is_tls: peer.is_tls || wires.is_encrypted(id), ..peer }
+        Peer {
+            tag,
+            is_tls: peer.is_tls || wires.is_encrypted(id),
+            #[cfg(feature = "tls")]
+            tls: wires.tls(id).and_then(TlsInfo::of).map(Arc::new),
+            ..peer
+        }
     }
 
     /// Who is at the other end of one that was not. What the wire calls a listener is the index of a socket; what the user
@@ -21,6 +31,15 @@ impl Links {
         let number = listener.map_or(wire.listener, |listener| listener.number);
         let is_tls = listener.is_some_and(|listener| listener.is_tls());
         let listener_name = listener.and_then(|listener| listener.name.clone());
-        Peer { wire, listener: number, listener_name, reactor, is_tls, tag: None }
+        Peer {
+            wire,
+            listener: number,
+            listener_name,
+            reactor,
+            is_tls,
+            tag: None,
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
     }
 }

@@ -31,6 +31,8 @@ mod remote;
 mod roster;
 mod settings;
 mod state;
+#[cfg(feature = "tls")]
+mod tls_info;
 
 pub use broker::{Broker, BrokerEvent, Inbox, QueueFull, SharedTopic};
 pub(crate) use callback::{Callback, NAMES};
@@ -47,8 +49,8 @@ pub use metrics::Metrics;
 pub(crate) use metrics::ReactorMetrics;
 pub(crate) use names::{LookUps, Names};
 pub use not_posted::NotPosted;
+pub use observer::{FailedHandshake, Observer, RefuseReason, SlowCallback};
 pub(crate) use observer::{Guarded, NoObserver};
-pub use observer::{Observer, RefuseReason, SlowCallback};
 pub use offload::{JobPanicked, Offloaded};
 pub(crate) use offload::{Pool, THREADS_MAX};
 pub use peer::Peer;
@@ -57,6 +59,8 @@ pub(crate) use publish::Unsent;
 pub(crate) use remote::RemoteReactor;
 pub(crate) use settings::{Settings, WallClock};
 pub use state::{Busy, Drain, State};
+#[cfg(feature = "tls")]
+pub use tls_info::TlsInfo;
 
 use crate::message::Prepared;
 use crate::shared::changes::ChangeSink;

@@ -69,8 +69,10 @@ pub trait Observer: Send + Sync {
     }
 
     /// A TLS handshake failed, or did not end in time. No client was made for it.
-    fn on_tls_error(&self, id: ConnectionId, why: Reason) {
-        log::debug!(target: "jackfield::tls", "{id}: the TLS handshake failed: {why}");
+    #[doc(alias = "OnSslHandshakeDone")]
+    fn on_tls_error(&self, failed: &FailedHandshake) {
+        let FailedHandshake { id, peer, error, .. } = failed;
+        log::debug!(target: "jackfield::tls", "{id} from {}: the TLS handshake failed: {error}", peer.addr());
     }
 
     /// A callback panicked. Its connection ends with it; the others and the reactor go on.
@@ -170,6 +172,22 @@ pub struct SlowCallback {
     pub is_stalled: bool,
 }
 
+/// A TLS handshake that did not come to its end.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct FailedHandshake {
+    /// The connection, which is gone.
+    pub id: ConnectionId,
+    /// Where it came from.
+    pub peer: Peer,
+    /// How it ended: [`Reason::Tls`] if what the peer said was wrong or could not be agreed on.
+    pub reason: Reason,
+    /// The same in more words, where TLS has any: `peer sent no certificates`, for example.
+    pub error: String,
+    /// The host that the peer had asked for, as far as it had got.
+    pub server_name: Option<String>,
+}
+
 /// Why a new connection was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -250,8 +268,8 @@ impl Observer for Guarded {
         self.tell(|observer| observer.on_accept_error(listener, error));
     }
 
-    fn on_tls_error(&self, id: ConnectionId, why: Reason) {
-        self.tell(|observer| observer.on_tls_error(id, why));
+    fn on_tls_error(&self, failed: &FailedHandshake) {
+        self.tell(|observer| observer.on_tls_error(failed));
     }
 
     fn on_panic(&self, id: ConnectionId, payload: &(dyn Any + Send)) {

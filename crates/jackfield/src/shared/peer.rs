@@ -1,5 +1,7 @@
 //! Who is at the other end of a connection.
 
+#[cfg(feature = "tls")]
+use crate::shared::tls_info::TlsInfo;
 use jackfield_reactor::{self as reactor, Addr};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -26,6 +28,9 @@ pub struct Peer {
     pub(crate) reactor: usize,
     pub(crate) is_tls: bool,
     pub(crate) tag: Option<u64>,
+    /// Once its handshake is over.
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<Arc<TlsInfo>>,
 }
 
 impl Peer {
@@ -73,6 +78,13 @@ impl Peer {
     #[must_use]
     pub fn is_tls(&self) -> bool {
         self.is_tls
+    }
+
+    /// What the handshake of TLS has come to. `None`: it speaks no TLS, or has not come to the end of its handshake.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(&self) -> Option<&TlsInfo> {
+        self.tls.as_deref()
     }
 
     /// True if this side has begun it: see [`Outgoing`](crate::Outgoing).

@@ -6,7 +6,7 @@ use crate::client::{
     WebSocket,
 };
 use crate::disconnect::{Disconnect, Limit, Reason};
-use crate::shared::{Finished, Handle, Observer, Peer, RefuseReason};
+use crate::shared::{FailedHandshake, Finished, Handle, Observer, Peer, RefuseReason};
 use jackfield_proto::http1::Request;
 use jackfield_proto::websocket::Message;
 use jackfield_reactor::{ConnectionId, Pressure};
@@ -191,13 +191,14 @@ impl Observer for Eyes {
         self.observer.on_accept_error(listener, error);
     }
 
-    fn on_tls_error(&self, id: ConnectionId, why: Reason) {
+    fn on_tls_error(&self, failed: &FailedHandshake) {
+        let FailedHandshake { id, reason: why, .. } = failed;
         self.book.note(format_args!("{id} does not end its handshake: {why:?}"));
-        if !self.has_tls || (why == Reason::Tls && !self.book.pages().is_forged) {
+        if !self.has_tls || (*why == Reason::Tls && !self.book.pages().is_forged) {
             self.book
                 .wrong("accounts", format!("{id} failed in a handshake that there is not, or is in order"));
         }
-        self.observer.on_tls_error(id, why);
+        self.observer.on_tls_error(failed);
     }
 
     fn on_panic(&self, id: ConnectionId, payload: &(dyn Any + Send)) {

@@ -2,9 +2,9 @@
 
 use jackfield::test::TestOptions;
 use jackfield::{
-    BodyPlan, Client, Connection, ConnectionId, Control, Disconnect, Exchange, Handle, HeartbeatAction,
-    Limit, Message, Observer, Peer, Pressure, Raw, Reason, RefuseReason, Request, TimerId, Upgrade,
-    WebSocket,
+    BodyPlan, Client, Connection, ConnectionId, Control, Disconnect, Exchange, FailedHandshake, Handle,
+    HeartbeatAction, Limit, Message, Observer, Peer, Pressure, Raw, Reason, RefuseReason, Request, TimerId,
+    Upgrade, WebSocket,
 };
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -308,8 +308,8 @@ impl Observer for Watcher {
         self.log.note(format!("refused {why:?}"));
     }
 
-    fn on_tls_error(&self, _id: ConnectionId, why: Reason) {
-        self.log.note(format!("tls error {why:?}"));
+    fn on_tls_error(&self, failed: &FailedHandshake) {
+        self.log.note(format!("tls error {:?}", failed.reason));
     }
 
     fn on_panic(&self, _id: ConnectionId, payload: &(dyn Any + Send)) {

@@ -4,7 +4,8 @@
 #![allow(dead_code, unreachable_pub)]
 
 use jackfield::test::{FarEnd, TestServer};
-use rustls::pki_types::{PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
 use std::fs;
 use std::io::{Read, Write};
@@ -45,6 +46,19 @@ impl Identity {
         Arc::new(builder.with_single_cert(chain, key).unwrap())
     }
 
+    /// A server's configuration by which peers may show certificates of this authority.
+    pub fn server_config_with_clients(&self, authority: &Authority) -> rustls::ServerConfig {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let roots = Arc::new(authority.roots());
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider.clone());
+        let verifier = verifier.allow_unauthenticated().build().unwrap();
+        let builder = rustls::ServerConfig::builder_with_provider(provider);
+        let key = PrivateKeyDer::try_from(self.key.serialize_der()).unwrap();
+        let builder = builder.with_safe_default_protocol_versions().unwrap();
+        let builder = builder.with_client_cert_verifier(verifier);
+        builder.with_single_cert(vec![self.certificate.der().clone()], key).unwrap()
+    }
+
     /// A peer that speaks these versions.
     pub fn client_config(&self, versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
         let mut roots = RootCertStore::empty();
@@ -55,6 +69,20 @@ impl Identity {
         builder.with_root_certificates(roots).with_no_client_auth()
     }
 
+    /// The same for a peer that shows a certificate of its own.
+    pub fn client_config_as(
+        &self,
+        client: &Issued,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> ClientConfig {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certificate.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider);
+        let builder = builder.with_protocol_versions(versions).unwrap().with_root_certificates(roots);
+        builder.with_client_auth_cert(client.chain.clone(), client.key.clone_key()).unwrap()
+    }
+
     pub fn connect(
         &self,
         addr: SocketAddr,
@@ -63,6 +91,53 @@ impl Identity {
         let name = ServerName::try_from("localhost").unwrap();
         let session = ClientConnection::new(Arc::new(config), name).unwrap();
         StreamOwned::new(session, crate::support::real::connect(addr))
+    }
+}
+
+/// It issues certificates for clients.
+pub struct Authority {
+    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
+    certificate: rcgen::Certificate,
+}
+
+/// A certificate of a client.
+pub struct Issued {
+    pub chain: Vec<CertificateDer<'static>>,
+    pub key: PrivateKeyDer<'static>,
+    pub chain_pem: String,
+    pub key_pem: String,
+}
+
+impl Authority {
+    pub fn new(name: &str) -> Self {
+        let mut params = rcgen::CertificateParams::default();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        Self { issuer: rcgen::Issuer::new(params, key), certificate }
+    }
+
+    pub fn issue(&self, name: &str) -> Issued {
+        let params = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        Issued {
+            chain: vec![certificate.der().clone()],
+            key: PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+            chain_pem: certificate.pem(),
+            key_pem: key.serialize_pem(),
+        }
+    }
+
+    pub fn roots(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certificate.der().clone()).unwrap();
+        roots
+    }
+
+    pub fn pem(&self) -> String {
+        self.certificate.pem()
     }
 }
 

@@ -1,0 +1,99 @@
+//! The facts of a handshake.
+
+use rustls::pki_types::CertificateDer;
+use rustls::{CipherSuite, Connection, HandshakeKind, ProtocolVersion};
+
+/// What the handshake of a connection has come to, as [`Peer::tls`](crate::Peer::tls) tells it: the factory sees it before
+/// there is a client, and may refuse.
+///
+/// ```
+/// use jackfield::{Client, Peer, Refuse};
+///
+/// struct Member;
+///
+/// impl Client for Member {}
+///
+/// /// Whoever came to `admin.example` must have shown a certificate.
+/// fn make(peer: &Peer) -> Result<Member, Refuse> {
+///     match peer.tls() {
+///         Some(tls) if tls.server_name() == Some("admin.example") && tls.certificates().is_empty() => {
+///             Err(Refuse::Silent)
+///         }
+///         _ => Ok(Member),
+///     }
+/// }
+/// ```
+#[doc(alias = "SSLStatus")]
+#[doc(alias = "SslVersion")]
+#[doc(alias = "SslCipher")]
+#[derive(Clone, Debug)]
+pub struct TlsInfo {
+    version: ProtocolVersion,
+    cipher_suite: CipherSuite,
+    server_name: Option<Box<str>>,
+    alpn: Option<Box<[u8]>>,
+    is_resumed: bool,
+    certificates: Vec<CertificateDer<'static>>,
+}
+
+impl TlsInfo {
+    /// Those of a session. `None`: its handshake is not over.
+    pub(crate) fn of(session: &Connection) -> Option<Self> {
+        if session.is_handshaking() {
+            return None;
+        }
+        let server_name = match session {
+            Connection::Server(session) => session.server_name(),
+            Connection::Client(_) => None,
+        };
+        let certificates = session.peer_certificates().unwrap_or_default().iter();
+        Some(Self {
+            version: session.protocol_version()?,
+            cipher_suite: session.negotiated_cipher_suite()?.suite(),
+            server_name: server_name.map(Into::into),
+            alpn: session.alpn_protocol().map(Into::into),
+            is_resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
+            certificates: certificates.map(|certificate| certificate.clone().into_owned()).collect(),
+        })
+    }
+
+    /// The version of TLS: 1.2 or 1.3.
+    #[must_use]
+    pub fn version(&self) -> ProtocolVersion {
+        self.version
+    }
+
+    /// The cipher suite that was agreed on.
+    #[must_use]
+    pub fn cipher_suite(&self) -> CipherSuite {
+        self.cipher_suite
+    }
+
+    /// The host that the peer has asked for (SNI, RFC 6066 section 3). `None`: for none, or this side has begun the connection.
+    #[doc(alias = "SNI")]
+    #[must_use]
+    pub fn server_name(&self) -> Option<&str> {
+        self.server_name.as_deref()
+    }
+
+    /// The protocol that was agreed on by ALPN (RFC 7301), such as `http/1.1`.
+    #[must_use]
+    pub fn alpn(&self) -> Option<&[u8]> {
+        self.alpn.as_deref()
+    }
+
+    /// True if the session goes on from an earlier one, without a new look at certificates.
+    #[doc(alias = "session reuse")]
+    #[must_use]
+    pub fn is_resumed(&self) -> bool {
+        self.is_resumed
+    }
+
+    /// The certificates of the peer, its own first, if it was asked for them and has any. They were checked against the
+    /// roots that the listener or the host trusts; in a resumed session they are those of the first one.
+    #[doc(alias = "SSLClientAuthentication")]
+    #[must_use]
+    pub fn certificates(&self) -> &[CertificateDer<'static>] {
+        &self.certificates
+    }
+}
