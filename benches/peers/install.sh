@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what `jackfield bench compare` measures against, as far as it can be installed here: builds the limit and the
+# Installs what `lab compare` measures against, as far as it can be installed here: builds the limit and the
 # peers, and once more with the system's allocator for the rows about memory; Bun from npm; nginx, valgrind and strace
 # from Debian, if this is one and apt-get may be used. What fails is named at the end, and is a named gap in the tables.
 # Takes some minutes and 2 GB the first time, and next to nothing when all of it is there.

@@ -1,12 +1,8 @@
 //! The command line.
 
 use crate::attack::args::{self as attack, Attack};
-use crate::compare::args::{COMPARE, Compare};
 use crate::fuzz::args::{FUZZ, Fuzz, SIM, Sim};
-use crate::growth::args::{GROWTH, Growth, World};
-use crate::launch::Launch;
 use crate::load::args::{Mode, PLAN, PlanFile};
-use crate::reactors::args::{REACTORS, Reactors};
 use crate::serve::Serve;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
@@ -26,7 +22,7 @@ pub(crate) enum Command {
     #[command(long_about = BENCH_ABOUT)]
     Bench {
         #[command(subcommand)]
-        what: Box<Bench>,
+        what: Bench,
     },
     /// Fuzz Jackfield's protocols and server with random inputs
     #[command(after_help = FUZZ)]
@@ -40,30 +36,15 @@ pub(crate) enum Command {
     /// The server that `bench` starts when it is given none
     #[command(hide = true)]
     Serve(Serve),
-    /// Become another program, which runs on one core and ends together with its parent process
-    #[command(hide = true)]
-    Launch(Launch),
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
     #[command(flatten)]
-    Load(Mode),
+    Load(Box<Mode>),
     /// HTTP requests as a file plans them: in stages, several paths with weights, thresholds
     #[command(after_help = PLAN)]
     Plan(PlanFile),
-    /// For this project's repository: Jackfield beside other servers; writes docs/numbers.md and docs/report
-    #[command(hide = true, after_help = COMPARE)]
-    Compare(Compare),
-    /// For this project's repository: how cost grows; writes docs/numbers.md and docs/report
-    #[command(hide = true, after_help = GROWTH)]
-    Growth(Growth),
-    /// For this project's repository: what a second reactor brings; writes docs/numbers.md
-    #[command(hide = true, after_help = REACTORS)]
-    Reactors(Reactors),
-    /// A server in memory, which is its own peers
-    #[command(hide = true)]
-    World(World),
 }
 
 const STYLES: Styles = Styles::styled()

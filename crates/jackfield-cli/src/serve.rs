@@ -14,42 +14,42 @@ use std::time::Duration;
 
 /// What the built-in server listens to.
 #[derive(Debug, Args)]
-pub(crate) struct Serve {
+pub struct Serve {
     /// For HTTP, WebSocket and event streams
     #[arg(long, default_value = "127.0.0.1:0")]
-    pub(crate) listen: SocketAddr,
+    pub listen: SocketAddr,
     /// For bare TCP
     #[arg(long, default_value = "127.0.0.1:0")]
-    pub(crate) raw: SocketAddr,
+    pub raw: SocketAddr,
     /// Speak TLS on the first listener with this certificate
     #[arg(long, requires = "key")]
-    pub(crate) cert: Option<PathBuf>,
+    pub cert: Option<PathBuf>,
     /// The key of the certificate
     #[arg(long, requires = "cert")]
-    pub(crate) key: Option<PathBuf>,
+    pub key: Option<PathBuf>,
     /// End when the process that has started this one ends
     #[arg(long)]
-    pub(crate) tied: bool,
+    pub tied: bool,
     /// Accept a connection only when its first bytes have come, as servers for short connections do
     #[arg(long)]
-    pub(crate) deferred: bool,
+    pub deferred: bool,
     /// Reactors, a thread each
     #[arg(long, default_value_t = 1)]
-    pub(crate) reactors: usize,
+    pub reactors: usize,
     /// Rounds of computing for each request to `/work`
     #[arg(long, default_value_t = 0)]
-    pub(crate) work: u64,
+    pub work: u64,
     /// How many file descriptors it may open [default: as many as the system allows]
     #[arg(long)]
-    pub(crate) descriptors: Option<u64>,
+    pub descriptors: Option<u64>,
     /// Longest time for a request's head [default: that of the library]
     #[arg(long, value_parser = crate::base::units::parse_duration)]
-    pub(crate) head_timeout: Option<Duration>,
+    pub head_timeout: Option<Duration>,
 }
 
 /// One for each connection.
 #[derive(Debug, Default)]
-pub(crate) struct Builtin {
+pub struct Builtin {
     /// Rounds of computing for each request to `/work`.
     work: u64,
     /// What comes goes to everybody.
@@ -130,7 +130,7 @@ impl Builtin {
 }
 
 /// Uses the processor, and neither memory nor the kernel.
-pub(crate) fn compute(rounds: u64) {
+pub fn compute(rounds: u64) {
     let mut state = 1u64;
     for _ in 0..rounds {
         state = black_box(state.wrapping_mul(6_364_136_223_846_793_005).rotate_left(17) ^ 1);
@@ -141,7 +141,7 @@ pub(crate) fn compute(rounds: u64) {
 ///
 /// # Errors
 /// If it can't listen, or polling fails.
-pub(crate) fn serve(args: &Serve) -> jackfield::Result<()> {
+pub fn serve(args: &Serve) -> jackfield::Result<()> {
     proc::set_descriptor_limit(args.descriptors);
     if args.tied {
         tie();

@@ -1,4 +1,4 @@
-//! The picture of the published comparison, for light and for dark pages, drawn from what `bench compare` measured.
+//! The picture of the published comparison, for light and for dark pages, drawn from what `lab compare` measured.
 
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -98,7 +98,7 @@ fn draw(result: &Value, palette: &Palette) -> Result<String, String> {
     }
     let machine = result["origin"]["machine"].as_str().unwrap_or("a machine that is not known");
     let commit = result["origin"]["commit"].as_str().and_then(|commit| commit.get(..7)).unwrap_or("unknown");
-    let foot = format!("jackfield bench compare at {commit}, on {machine}; medians");
+    let foot = format!("lab compare at {commit}, on {machine}; medians");
     text(&mut svg, (10.0, height - 10.0), &foot, "font-size=\"11\"", palette.faint);
     svg.push_str("</svg>\n");
     Ok(svg)

@@ -48,7 +48,7 @@ const CLOCKS: [(&str, &str); 4] = [
     ("crates/jackfield/tests/support/real.rs", "what does not come about is waited for with an end"),
     ("examples/tests/browser/devtools.rs", "the same for what a page shall show"),
     ("examples/tests/browser/process.rs", "the same for a browser that starts or ends"),
-    ("crates/jackfield-cli/tests/bench/compare.rs", "whether a process has ended, not what it has used"),
+    ("crates/lab/tests/lab/compare.rs", "whether a process has ended, not what it has used"),
 ];
 
 #[test]

@@ -43,10 +43,6 @@ enum Welcome {
 const OPENING: Duration = Duration::from_secs(1);
 /// How long the processor time is measured.
 const WATCH: Duration = Duration::from_secs(3);
-/// The most of a core that the server may use while it can take nobody.
-const CPU_PERCENT_MAX: f64 = 1.0;
-/// What is prompt, and what service must come within, once there is room.
-const PROMPT: Duration = Duration::from_millis(100);
 /// A new connection that has waited so long was ignored.
 const PATIENCE: Duration = Duration::from_secs(1);
 const NEW: usize = 20;
@@ -80,25 +76,18 @@ pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
     normal.set_resting(true);
     let percent = idle_cpu(&victim, &mut crowd)?;
     normal.set_resting(false);
-    sheet
-        .at_most("processor time", CPU_PERCENT_MAX, Unit::Percent, percent)
-        .note("of a core, all places taken");
+    sheet.figure("processor time", Unit::Percent, percent).note("of a core, all places taken");
 
     let new: Vec<_> = (0..NEW).map(|_| greet(victim.place().addr, &request)).collect();
     let longest = new.iter().map(|(_, took)| *took).max().unwrap_or_default();
     let ignored = new.iter().filter(|(welcome, _)| *welcome == Welcome::Ignored).count();
     sheet
-        .at_most(
-            "longest wait of a new connection",
-            PROMPT.as_secs_f64(),
-            Unit::Seconds,
-            Ok(longest.as_secs_f64()),
-        )
+        .figure("longest wait of a new connection", Unit::Seconds, Ok(longest.as_secs_f64()))
         .note(format!("of {NEW} new connections {ignored} got neither an answer nor an end in {PATIENCE:?}"));
 
     let service = relieve(&victim, &mut crowd, &request)?;
     sheet
-        .at_most("service after relief", PROMPT.as_secs_f64(), Unit::Seconds, Ok(service.as_secs_f64()))
+        .figure("service after relief", Unit::Seconds, Ok(service.as_secs_f64()))
         .note(format!("the longest of {RELIEFS} times"));
     let lap = normal.lap();
     sheet

@@ -1,32 +1,33 @@
-//! What is to hold, what was found, and whether it holds.
+//! What was found, what is to hold, and whether it holds.
 
 use crate::base::units;
 
 /// What was measured, or why it could not be.
-pub(crate) type Figure = Result<f64, String>;
+pub type Figure = Result<f64, String>;
 
-/// One goal of an attack, and what came of it.
+/// One figure of an attack, and its goal if it has one.
 #[derive(Clone, Debug)]
-pub(crate) struct Row {
-    pub(crate) attack: &'static str,
-    pub(crate) what: String,
-    pub(crate) bound: Bound,
-    pub(crate) unit: Unit,
-    pub(crate) figure: Figure,
+pub struct Row {
+    pub attack: &'static str,
+    pub what: String,
+    /// Where no goal holds for each server, the figure stands alone.
+    pub bound: Option<Bound>,
+    pub unit: Unit,
+    pub figure: Figure,
     /// What else is to be known of the figure.
-    pub(crate) detail: String,
+    pub detail: String,
 }
 
 /// Where a goal ends.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Bound {
+pub enum Bound {
     AtMost(f64),
     AtLeast(f64),
 }
 
 /// What a figure counts.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Unit {
+pub enum Unit {
     Bytes,
     Seconds,
     Count,
@@ -36,36 +37,43 @@ pub(crate) enum Unit {
 
 /// Whether a goal is met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     Met,
     Missed,
     /// Nobody knows.
     Gap,
+    /// It has no goal.
+    None,
 }
 
 /// The rows of one attack.
 #[derive(Debug)]
-pub(crate) struct Sheet {
+pub struct Sheet {
     attack: &'static str,
-    pub(crate) rows: Vec<Row>,
+    pub rows: Vec<Row>,
 }
 
 impl Sheet {
-    pub(crate) fn new(attack: &'static str) -> Self {
+    pub fn new(attack: &'static str) -> Self {
         Self { attack, rows: Vec::new() }
     }
 
     /// The figure must not be more than the bound.
-    pub(crate) fn at_most(&mut self, what: &str, bound: f64, unit: Unit, figure: Figure) -> &mut Row {
-        self.push(what, Bound::AtMost(bound), unit, figure)
+    pub fn at_most(&mut self, what: &str, bound: f64, unit: Unit, figure: Figure) -> &mut Row {
+        self.push(what, Some(Bound::AtMost(bound)), unit, figure)
     }
 
     /// The figure must not be less than the bound.
-    pub(crate) fn at_least(&mut self, what: &str, bound: f64, unit: Unit, figure: Figure) -> &mut Row {
-        self.push(what, Bound::AtLeast(bound), unit, figure)
+    pub fn at_least(&mut self, what: &str, bound: f64, unit: Unit, figure: Figure) -> &mut Row {
+        self.push(what, Some(Bound::AtLeast(bound)), unit, figure)
     }
 
-    fn push(&mut self, what: &str, bound: Bound, unit: Unit, figure: Figure) -> &mut Row {
+    /// A figure that each reads with his own server in mind.
+    pub fn figure(&mut self, what: &str, unit: Unit, figure: Figure) -> &mut Row {
+        self.push(what, None, unit, figure)
+    }
+
+    fn push(&mut self, what: &str, bound: Option<Bound>, unit: Unit, figure: Figure) -> &mut Row {
         let row =
             Row { attack: self.attack, what: what.to_owned(), bound, unit, figure, detail: String::new() };
         let at = self.rows.len();
@@ -76,30 +84,32 @@ impl Sheet {
 
 impl Row {
     /// Says what else is to be known.
-    pub(crate) fn note(&mut self, detail: impl Into<String>) {
+    pub fn note(&mut self, detail: impl Into<String>) {
         self.detail = detail.into();
     }
 
-    pub(crate) fn verdict(&self) -> Verdict {
+    pub fn verdict(&self) -> Verdict {
         match (&self.figure, self.bound) {
             (Err(_), _) => Verdict::Gap,
-            (Ok(figure), Bound::AtMost(bound)) if *figure <= bound => Verdict::Met,
-            (Ok(figure), Bound::AtLeast(bound)) if *figure >= bound => Verdict::Met,
-            (Ok(_), _) => Verdict::Missed,
+            (Ok(_), None) => Verdict::None,
+            (Ok(figure), Some(Bound::AtMost(bound))) if *figure <= bound => Verdict::Met,
+            (Ok(figure), Some(Bound::AtLeast(bound))) if *figure >= bound => Verdict::Met,
+            (Ok(_), Some(_)) => Verdict::Missed,
         }
     }
 
-    /// The goal as it stands in a table.
-    pub(crate) fn goal(&self) -> String {
+    /// What was measured and its goal, as they stand in a table.
+    pub fn goal(&self) -> String {
         match self.bound {
-            Bound::AtMost(0.0) => format!("{}: none", self.what),
-            Bound::AtMost(bound) => format!("{}: at most {}", self.what, self.unit.show(bound)),
-            Bound::AtLeast(bound) => format!("{}: {}", self.what, self.unit.show(bound)),
+            None => self.what.clone(),
+            Some(Bound::AtMost(0.0)) => format!("{}: none", self.what),
+            Some(Bound::AtMost(bound)) => format!("{}: at most {}", self.what, self.unit.show(bound)),
+            Some(Bound::AtLeast(bound)) => format!("{}: {}", self.what, self.unit.show(bound)),
         }
     }
 
     /// The figure as it stands in a table.
-    pub(crate) fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         let figure = match &self.figure {
             Ok(figure) => self.unit.show(*figure),
             Err(gap) => return format!("gap: {gap}"),
@@ -109,17 +119,18 @@ impl Row {
 }
 
 impl Verdict {
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Met => "met",
             Self::Missed => "missed",
             Self::Gap => "gap",
+            Self::None => "",
         }
     }
 }
 
 impl Unit {
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Bytes => "bytes",
             Self::Seconds => "seconds",
@@ -145,7 +156,7 @@ impl Unit {
 const BYTES_COUNTED_MAX: f64 = 10_000.0;
 
 /// The growth of a figure. What has shrunk has grown by nothing.
-pub(crate) fn growth(before: &Figure, after: &Figure) -> Figure {
+pub fn growth(before: &Figure, after: &Figure) -> Figure {
     match (before, after) {
         (Ok(before), Ok(after)) => Ok((after - before).max(0.0)),
         (Err(gap), _) | (_, Err(gap)) => Err(gap.clone()),
@@ -153,7 +164,7 @@ pub(crate) fn growth(before: &Figure, after: &Figure) -> Figure {
 }
 
 /// The larger figure.
-pub(crate) fn larger(one: &Figure, other: &Figure) -> Figure {
+pub fn larger(one: &Figure, other: &Figure) -> Figure {
     match (one, other) {
         (Ok(one), Ok(other)) => Ok(one.max(*other)),
         (Err(gap), _) | (_, Err(gap)) => Err(gap.clone()),
@@ -170,11 +181,13 @@ mod tests {
         sheet.at_most("memory", 1600.0, Unit::Bytes, Ok(1600.0)).note("so many");
         sheet.at_most("failures", 0.0, Unit::Count, Ok(1.0));
         sheet.at_least("mutants", 1e6, Unit::Count, Err("no time".into()));
+        sheet.figure("time", Unit::Seconds, Ok(2.0));
         let shown = |row: &Row| (row.goal(), row.shown(), row.verdict());
         let expected = [
             ("memory: at most 1600 B", "1600 B (so many)", Verdict::Met),
             ("failures: none", "1", Verdict::Missed),
             ("mutants: 1,000,000", "gap: no time", Verdict::Gap),
+            ("time", "2.00 s", Verdict::None),
         ];
         for (row, (goal, figure, verdict)) in sheet.rows.iter().zip(expected) {
             assert_eq!(shown(row), (goal.to_owned(), figure.to_owned(), verdict));

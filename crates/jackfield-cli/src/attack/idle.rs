@@ -6,12 +6,9 @@ use super::victim::Victim;
 use crate::base::error::Error;
 use crate::base::proc;
 use crate::bench;
-use crate::compare::rows::ROWS;
+use crate::bench::plan::{Plan, Play};
 use std::time::Duration;
 
-/// What an idle connection may cost: the goal is on live bytes, which `cargo test -p jackfield --test memory` counts.
-/// Pages are what can be seen from outside.
-const BYTES_EACH_MAX: f64 = 256.0;
 /// How long the connections are left alone.
 const REST: Duration = Duration::from_millis(300);
 /// How long the server has to notice that they have gone.
@@ -22,29 +19,27 @@ const OTHER_DESCRIPTORS: usize = 64;
 pub(crate) fn run(args: &Attack) -> Result<Sheet, Error> {
     let wanted = args.connections.map_or(15_000, |count| count as usize);
     let mut sheet = Sheet::new("idle");
-    for (id, what) in [("idle-http", "an HTTP connection"), ("idle-ws", "a WebSocket")] {
+    for (play, what) in [(Play::IdleHttp, "an HTTP connection"), (Play::IdleWs, "a WebSocket")] {
         let what = format!("memory for {what}, of {wanted}");
         let figure = match proc::descriptor_limit() {
             Some(limit) if limit < wanted + OTHER_DESCRIPTORS => {
                 Err(format!("the system lets a process open only {limit} descriptors"))
             }
-            _ => cost(args, id, wanted)?,
+            _ => cost(args, play, wanted)?,
         };
-        sheet.at_most(&what, BYTES_EACH_MAX, Unit::Bytes, figure).note("growth of its own pages");
+        sheet.figure(&what, Unit::Bytes, figure).note("growth of its own pages");
     }
     Ok(sheet)
 }
 
 /// What the server's pages grow by between a tenth of the connections and all of them, for each: what it only needs
 /// once is in neither.
-fn cost(args: &Attack, id: &str, wanted: usize) -> Result<Figure, Error> {
+fn cost(args: &Attack, play: Play, wanted: usize) -> Result<Figure, Error> {
     let victim = Victim::new(args, &[])?;
-    let row = ROWS.iter().find(|row| row.id == id).expect("it is one of the rows");
     let few = (wanted / 10).max(1);
     let start = victim.descriptors();
     let memory = |connections: usize| -> Result<Figure, Error> {
-        let mut plan = row.plan(REST, connections);
-        plan.tls = victim.place().tls;
+        let mut plan = Plan { connections, tls: victim.place().tls, ..Plan::new(play, REST) };
         if args.target.is_some() {
             plan.path.clone_from(&victim.path);
         }

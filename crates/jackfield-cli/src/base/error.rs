@@ -5,7 +5,7 @@ use std::{fmt, io};
 
 /// Why nothing could be measured.
 #[derive(Debug)]
-pub(crate) enum Error {
+pub enum Error {
     /// The command line makes no sense.
     Usage(String),
     /// The target has no address.

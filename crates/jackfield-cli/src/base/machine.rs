@@ -2,13 +2,14 @@
 
 use crate::base::proc;
 use serde_json::{Value, json};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The machine that the run took place on.
-pub(crate) fn machine() -> Value {
+pub fn machine() -> Value {
     json!({
         "system": std::env::consts::OS,
         "architecture": std::env::consts::ARCH,
@@ -21,25 +22,30 @@ pub(crate) fn machine() -> Value {
 
 /// The commit that is checked out in the current directory, if it is in a repository, with a `+` behind it if files
 /// differ from it.
-pub(crate) fn commit() -> Option<String> {
+pub fn commit() -> Option<String> {
     commit_in(Path::new("."))
 }
 
 /// The same for another directory.
-pub(crate) fn commit_in(directory: &Path) -> Option<String> {
+pub fn commit_in(directory: &Path) -> Option<String> {
     let commit = git(directory, &["rev-parse", "HEAD"]).filter(|commit| !commit.is_empty())?;
     let is_changed = git(directory, &["status", "--porcelain"]).is_some_and(|changes| !changes.is_empty());
     Some(if is_changed { commit + "+" } else { commit })
 }
 
 /// The command that was given, as it could be given again.
-pub(crate) fn command() -> String {
+pub fn command() -> String {
     let words: Vec<String> = std::env::args().skip(1).map(|word| quote(&word)).collect();
-    format!("jackfield {}", words.join(" "))
+    let program = std::env::current_exe().ok();
+    let name = program
+        .as_deref()
+        .and_then(Path::file_stem)
+        .map_or_else(|| "jackfield".into(), OsStr::to_string_lossy);
+    format!("{name} {}", words.join(" "))
 }
 
 /// The present time, for people and for programs.
-pub(crate) fn now() -> (String, u64) {
+pub fn now() -> (String, u64) {
     let now = SystemTime::now();
     let seconds = now.duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs());
     (httpdate::fmt_http_date(now), seconds)
@@ -56,7 +62,7 @@ fn git(directory: &Path, args: &[&str]) -> Option<String> {
 }
 
 /// The first program of this name, where programs are.
-pub(crate) fn program(name: &str) -> Option<PathBuf> {
+pub fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let directories = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
     directories.map(|directory| directory.join(name)).find(|path| path.is_file())

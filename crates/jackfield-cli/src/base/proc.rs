@@ -6,12 +6,12 @@ use std::fs;
 use std::time::Duration;
 
 /// The processor time that this process has used.
-pub(crate) fn own_cpu() -> Duration {
+pub fn own_cpu() -> Duration {
     clock(ClockId::ProcessCPUTime)
 }
 
 /// The processor time that this thread has used.
-pub(crate) fn thread_cpu() -> Duration {
+pub fn thread_cpu() -> Duration {
     clock(ClockId::ThreadCPUTime)
 }
 
@@ -22,7 +22,7 @@ fn clock(id: ClockId) -> Duration {
 
 /// The processor time that a process has used, in user mode and in the kernel. `None` if there is no such process, or
 /// no `/proc`.
-pub(crate) fn cpu(pid: u32) -> Option<Duration> {
+pub fn cpu(pid: u32) -> Option<Duration> {
     let ticks = of_ticks(parse_ticks(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?);
     // Exact, but without the threads that have ended.
     let exact = cpu_of_threads(pid).filter(|exact| *exact + TICKS_OFF_MAX > ticks);
@@ -44,30 +44,30 @@ fn cpu_of_threads(pid: u32) -> Option<Duration> {
 }
 
 /// The processor time that all processes have used.
-pub(crate) fn cpu_of_all() -> Option<Duration> {
+pub fn cpu_of_all() -> Option<Duration> {
     let ticks = parse_all_ticks(&fs::read_to_string("/proc/stat").ok()?)?;
     Some(of_ticks(ticks))
 }
 
 /// Bytes of memory that a process has in use, as `VmRSS` counts them.
-pub(crate) fn memory(pid: u32) -> Option<u64> {
+pub fn memory(pid: u32) -> Option<u64> {
     parse_kib(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?, "VmRSS:")
 }
 
 /// Bytes of memory that a process has in use and that are backed by no file, counted page by page: `VmRSS` is kept per
 /// processor, and may be some dozens of pages off.
-pub(crate) fn own_memory(pid: u32) -> Option<u64> {
+pub fn own_memory(pid: u32) -> Option<u64> {
     parse_kib(&fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?, "Anonymous:")
 }
 
 /// A process that this one has started, and that runs.
-pub(crate) fn child(pid: u32) -> Option<u32> {
+pub fn child(pid: u32) -> Option<u32> {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
     children.split_ascii_whitespace().next()?.parse().ok()
 }
 
 /// Bytes that the kernel has for the buffers of all TCP sockets.
-pub(crate) fn tcp_memory() -> Option<u64> {
+pub fn tcp_memory() -> Option<u64> {
     let text = fs::read_to_string("/proc/net/sockstat").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("TCP:"))?;
     let pages: u64 = line.split_once(" mem ")?.1.split_ascii_whitespace().next()?.parse().ok()?;
@@ -75,41 +75,41 @@ pub(crate) fn tcp_memory() -> Option<u64> {
 }
 
 /// Descriptors that a process has open.
-pub(crate) fn descriptors(pid: u32) -> Option<usize> {
+pub fn descriptors(pid: u32) -> Option<usize> {
     Some(fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count())
 }
 
 /// The name of the processor, if the system tells.
-pub(crate) fn processor() -> Option<String> {
+pub fn processor() -> Option<String> {
     let text = fs::read_to_string("/proc/cpuinfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("model name"))?;
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
 /// The version of the kernel.
-pub(crate) fn kernel() -> Option<String> {
+pub fn kernel() -> Option<String> {
     Some(fs::read_to_string("/proc/sys/kernel/osrelease").ok()?.trim().to_owned())
 }
 
 /// Bytes of memory that the machine has.
-pub(crate) fn machine_memory() -> Option<u64> {
+pub fn machine_memory() -> Option<u64> {
     parse_kib(&fs::read_to_string("/proc/meminfo").ok()?, "MemTotal:")
 }
 
 /// Lets this process open as many descriptors as it may.
-pub(crate) fn raise_descriptor_limit() {
+pub fn raise_descriptor_limit() {
     set_descriptor_limit(None);
 }
 
 /// Lets this process open so many descriptors; `None`: as many as it may.
-pub(crate) fn set_descriptor_limit(descriptors: Option<u64>) {
+pub fn set_descriptor_limit(descriptors: Option<u64>) {
     let limit = getrlimit(Resource::Nofile);
     // Where it is refused, opening that many connections will tell.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: descriptors.or(limit.maximum), ..limit });
 }
 
 /// How many descriptors this process may have open; `None`: any number.
-pub(crate) fn descriptor_limit() -> Option<usize> {
+pub fn descriptor_limit() -> Option<usize> {
     usize::try_from(getrlimit(Resource::Nofile).current?).ok()
 }
 

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 /// A server, as it was named on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Target {
+pub struct Target {
     /// The value of `Host`: as it was written, without a port if there was none.
-    pub(crate) host: String,
+    pub host: String,
     /// Host and port, to be resolved.
     authority: String,
     /// TLS is spoken there.
-    pub(crate) is_tls: bool,
+    pub is_tls: bool,
     /// The path of a URL, `/` if it has none. `None`: it was an address and no URL, which says nothing about a path.
-    pub(crate) path: Option<String>,
+    pub path: Option<String>,
 }
 
 /// How long each of several addresses has to answer before the next one is tried.
@@ -22,7 +22,7 @@ const TRIAL_MAX: Duration = Duration::from_secs(1);
 
 impl Target {
     /// The host's name without its port, as its certificate has it.
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         let (name, _) = self.authority.rsplit_once(':').unwrap_or((&self.authority, ""));
         name.trim_start_matches('[').trim_end_matches(']')
     }
@@ -32,7 +32,7 @@ impl Target {
     ///
     /// # Errors
     /// The name is unknown, as a sentence.
-    pub(crate) fn resolve(&self) -> Result<SocketAddr, String> {
+    pub fn resolve(&self) -> Result<SocketAddr, String> {
         let unknown = |why: String| format!("`{}` has no address: {why}", self.authority);
         let addrs = self.authority.to_socket_addrs().map_err(|error| unknown(error.to_string()))?;
         let addrs: Vec<SocketAddr> = addrs.collect();

@@ -20,7 +20,7 @@ const SYSTEM_FILES: [&str; 4] = [
 ///
 /// # Errors
 /// There is no such file, or no certificate in it, as a sentence.
-pub(crate) fn trusting(file: Option<&Path>) -> Result<ClientConfig, String> {
+pub fn trusting(file: Option<&Path>) -> Result<ClientConfig, String> {
     let file = match file {
         Some(file) => file.to_owned(),
         None => system_file()
@@ -43,7 +43,7 @@ pub(crate) fn trusting(file: Option<&Path>) -> Result<ClientConfig, String> {
 ///
 /// # Errors
 /// If rustls refuses the configuration.
-pub(crate) fn trusting_anybody() -> Result<ClientConfig, String> {
+pub fn trusting_anybody() -> Result<ClientConfig, String> {
     let provider = Arc::new(ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider.clone());
     let config = config.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;

@@ -3,28 +3,28 @@
 use std::time::Duration;
 
 /// `1.5s`, `300ms`, `250us`, `2m`; a bare number counts seconds.
-pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let seconds = parse(text, 1.0, DURATIONS)
         .ok_or_else(|| format!("`{text}` is not a duration, such as `10s`, `500ms` or `2m`"))?;
     Duration::try_from_secs_f64(seconds).map_err(|_| format!("`{text}` is too long"))
 }
 
 /// `20`, `16KiB`, `1MiB`: a number of bytes.
-pub(crate) fn parse_size(text: &str) -> Result<usize, String> {
+pub fn parse_size(text: &str) -> Result<usize, String> {
     let bytes = parse(text, 1.0, SIZES)
         .ok_or_else(|| format!("`{text}` is not a size, such as `20`, `16KiB` or `1MiB`"))?;
     if bytes <= SIZE_MAX { Ok(bytes as usize) } else { Err(format!("`{text}` is more than 1 GiB")) }
 }
 
 /// `5000`, `20k`, `1.5M`: so many a second.
-pub(crate) fn parse_rate(text: &str) -> Result<f64, String> {
+pub fn parse_rate(text: &str) -> Result<f64, String> {
     let rate = parse(text, 1.0, RATES)
         .ok_or_else(|| format!("`{text}` is not a rate, such as `5000`, `20k` or `1.5M`"))?;
     if rate > 0.0 { Ok(rate) } else { Err("the rate must be above zero".into()) }
 }
 
 /// A number with one of these units behind it, or with none.
-pub(crate) fn parse(text: &str, bare: f64, units: &[(&str, f64)]) -> Option<f64> {
+pub fn parse(text: &str, bare: f64, units: &[(&str, f64)]) -> Option<f64> {
     let text = text.trim();
     let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
@@ -37,7 +37,7 @@ pub(crate) fn parse(text: &str, bare: f64, units: &[(&str, f64)]) -> Option<f64>
 }
 
 /// Units of time, in seconds.
-pub(crate) const DURATIONS: &[(&str, f64)] = &[
+pub const DURATIONS: &[(&str, f64)] = &[
     ("ns", 1e-9),
     ("us", 1e-6),
     ("µs", 1e-6),
@@ -48,7 +48,7 @@ pub(crate) const DURATIONS: &[(&str, f64)] = &[
     ("h", 3600.0),
 ];
 /// Units of memory, in bytes.
-pub(crate) const SIZES: &[(&str, f64)] = &[
+pub const SIZES: &[(&str, f64)] = &[
     ("B", 1.0),
     ("k", 1024.0),
     ("KiB", 1024.0),
@@ -59,23 +59,23 @@ pub(crate) const SIZES: &[(&str, f64)] = &[
     ("GiB", 1_073_741_824.0),
 ];
 /// Units of what is counted.
-pub(crate) const RATES: &[(&str, f64)] = &[("k", 1e3), ("M", 1e6), ("/s", 1.0), ("k/s", 1e3), ("M/s", 1e6)];
+pub const RATES: &[(&str, f64)] = &[("k", 1e3), ("M", 1e6), ("/s", 1.0), ("k/s", 1e3), ("M/s", 1e6)];
 
 /// The longest message or block.
 const SIZE_MAX: f64 = 1_073_741_824.0;
 
 /// A time in nanoseconds with three significant digits.
-pub(crate) fn time(ns: f64) -> String {
+pub fn time(ns: f64) -> String {
     scaled(ns, &[("ns", 1.0), ("µs", 1e3), ("ms", 1e6), ("s", 1e9)])
 }
 
 /// A number of bytes.
-pub(crate) fn bytes(bytes: f64) -> String {
+pub fn bytes(bytes: f64) -> String {
     scaled(bytes, &[("B", 1.0), ("KiB", 1024.0), ("MiB", 1_048_576.0), ("GiB", 1_073_741_824.0)])
 }
 
 /// A whole number with thousands set apart.
-pub(crate) fn count(number: f64) -> String {
+pub fn count(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

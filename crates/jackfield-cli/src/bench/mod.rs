@@ -9,13 +9,13 @@ pub(crate) mod engine;
 pub(crate) mod fanout;
 pub(crate) mod http;
 pub(crate) mod idle;
-pub(crate) mod outcome;
+pub mod outcome;
 pub(crate) mod pace;
-pub(crate) mod plan;
+pub mod plan;
 pub(crate) mod raw;
-pub(crate) mod request;
+pub mod request;
 pub(crate) mod run;
-pub(crate) mod server;
+pub mod server;
 pub(crate) mod speaker;
 #[cfg(test)]
 mod speaker_tests;
@@ -41,7 +41,7 @@ use ws::{Opening, Sockets, Ws};
 ///
 /// # Errors
 /// If nothing can be measured.
-pub(crate) fn bench(plan: &Plan, server: &Server) -> Result<Outcome, Error> {
+pub fn bench(plan: &Plan, server: &Server) -> Result<Outcome, Error> {
     bench_until(&AtomicBool::new(false), plan, server)?.complete()
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn bench(plan: &Plan, server: &Server) -> Result<Outcome, Error> {
 ///
 /// # Errors
 /// If the system fails this process.
-pub(crate) fn bench_until(stop: &AtomicBool, plan: &Plan, server: &Server) -> Result<Outcome, Error> {
+pub fn bench_until(stop: &AtomicBool, plan: &Plan, server: &Server) -> Result<Outcome, Error> {
     let (host, path) = (&*server.host, &*plan.path);
     let request = Request {
         method: &plan.method,
@@ -82,18 +82,29 @@ pub(crate) fn bench_until(stop: &AtomicBool, plan: &Plan, server: &Server) -> Re
         Play::IdleHttp => run::run(|| Idle::Http(Http::new(&request)), plan, server, stop),
         Play::IdleWs => run::run(|| Idle::WebSocket(Sockets::new(&opening)), plan, server, stop),
         Play::Fanout => run::run(|| Fanout::new(&opening, &Members::of(plan)), plan, server, stop),
-        Play::Sse => {
-            let feed = Feed {
-                host,
-                path,
-                publish_path: &plan.publish_path,
-                bytes: plan.size,
-                streams: plan.connections,
-                slow_readers: plan.slow_readers,
-                ahead: plan.rate.is_none().then_some(plan.pipeline),
-                is_bursty: plan.is_constant,
-            };
-            run::run(|| Sse::new(&feed), plan, server, stop)
-        }
+        Play::Sse => run::run(|| Sse::new(&feed(plan, host)), plan, server, stop),
+    }
+}
+
+/// Bytes of the frame of a message of this size.
+pub fn frame_bytes(size: usize) -> usize {
+    Ws::frame_bytes(size)
+}
+
+/// Bytes of the request that has something published to the event streams of a plan.
+pub fn publication_bytes(plan: &Plan, host: &str) -> usize {
+    Sse::new(&feed(plan, host)).publication_bytes()
+}
+
+fn feed<'a>(plan: &'a Plan, host: &'a str) -> Feed<'a> {
+    Feed {
+        host,
+        path: &plan.path,
+        publish_path: &plan.publish_path,
+        bytes: plan.size,
+        streams: plan.connections,
+        slow_readers: plan.slow_readers,
+        ahead: plan.rate.is_none().then_some(plan.pipeline),
+        is_bursty: plan.is_constant,
     }
 }

@@ -9,45 +9,45 @@ use std::time::Duration;
 
 /// What comes out of a run.
 #[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) end: End,
+pub struct Outcome {
+    pub end: End,
     /// Threads that put the load on.
-    pub(crate) threads: usize,
+    pub threads: usize,
     /// A latency may be too long by this, and never too short.
-    pub(crate) resolution: Duration,
+    pub resolution: Duration,
     /// The time that was measured.
-    pub(crate) elapsed: Duration,
+    pub elapsed: Duration,
     /// Operations that ended within it.
-    pub(crate) operations: u64,
+    pub operations: u64,
     /// Operations of slow readers.
-    pub(crate) slow_operations: u64,
+    pub slow_operations: u64,
     /// Operations at a fixed rate that this program began late, although a connection was free.
-    pub(crate) late_operations: u64,
+    pub late_operations: u64,
     /// Latencies in nanoseconds.
-    pub(crate) latencies: Histogram<u64>,
-    pub(crate) errors: BTreeMap<Kind, u64>,
+    pub latencies: Histogram<u64>,
+    pub errors: BTreeMap<Kind, u64>,
     /// How long it took until all connections were up.
-    pub(crate) opened_in: Duration,
+    pub opened_in: Duration,
     /// Bytes that the client has read and written.
-    pub(crate) bytes_in: u64,
-    pub(crate) bytes_out: u64,
+    pub bytes_in: u64,
+    pub bytes_out: u64,
     /// The client's use of a processor core.
-    pub(crate) client_cpu: Duration,
+    pub client_cpu: Duration,
     /// The share of a core that the busiest of its threads used.
-    pub(crate) busiest: f64,
+    pub busiest: f64,
     /// How often its threads looked at what had come.
-    pub(crate) turns: u64,
+    pub turns: u64,
     /// What all processes used.
-    pub(crate) all_cpu: Option<Duration>,
-    pub(crate) server: Option<ServerUse>,
+    pub all_cpu: Option<Duration>,
+    pub server: Option<ServerUse>,
     /// What went before the measured time, at times below zero.
-    pub(crate) warm_up: Vec<Sample>,
-    pub(crate) samples: Vec<Sample>,
+    pub warm_up: Vec<Sample>,
+    pub samples: Vec<Sample>,
 }
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum End {
+pub enum End {
     Complete,
     /// The user did not want to wait.
     Interrupted,
@@ -57,42 +57,42 @@ pub(crate) enum End {
 
 /// What the server used of the machine.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ServerUse {
-    pub(crate) pid: u32,
+pub struct ServerUse {
+    pub pid: u32,
     /// Within the measured time.
-    pub(crate) cpu: Duration,
+    pub cpu: Duration,
     /// Before the first connection.
-    pub(crate) memory_before: u64,
+    pub memory_before: u64,
     /// The most that was seen.
-    pub(crate) memory_max: u64,
+    pub memory_max: u64,
     /// At the end, with all connections.
-    pub(crate) memory_end: u64,
+    pub memory_end: u64,
     /// The part of it that is the process's own, counted exactly, if the system tells.
-    pub(crate) own_memory_end: Option<u64>,
+    pub own_memory_end: Option<u64>,
 }
 
 /// What was seen in one interval of the measured time.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Sample {
+pub struct Sample {
     /// The end of the interval, from the beginning of the measured time on, in seconds.
-    pub(crate) at: f64,
+    pub at: f64,
     /// Operations a second.
-    pub(crate) rate: f64,
+    pub rate: f64,
     /// Latencies in nanoseconds.
-    pub(crate) p50: u64,
-    pub(crate) p99: u64,
+    pub p50: u64,
+    pub p99: u64,
     /// Errors so far.
-    pub(crate) errors: u64,
+    pub errors: u64,
     /// Shares of a core.
-    pub(crate) client_cpu: f64,
-    pub(crate) server_cpu: f64,
+    pub client_cpu: f64,
+    pub server_cpu: f64,
     /// The server's memory in bytes.
-    pub(crate) memory: u64,
+    pub memory: u64,
 }
 
 impl Sample {
     /// What is shown while it runs.
-    pub(crate) fn describe(&self) -> String {
+    pub fn describe(&self) -> String {
         let mut text = format!(
             "{}/s, p50 {}, p99 {}, errors {}",
             units::count(self.rate),
@@ -110,22 +110,22 @@ impl Sample {
 
 impl Outcome {
     /// Operations a second.
-    pub(crate) fn rate(&self) -> f64 {
+    pub fn rate(&self) -> f64 {
         self.operations as f64 / self.elapsed.as_secs_f64()
     }
 
     /// The share of a core that the client used.
-    pub(crate) fn client_share(&self) -> f64 {
+    pub fn client_share(&self) -> f64 {
         self.client_cpu.as_secs_f64() / self.elapsed.as_secs_f64()
     }
 
     /// True if a faster client might have found a faster server.
-    pub(crate) fn is_client_bound(&self) -> bool {
+    pub fn is_client_bound(&self) -> bool {
         self.busiest > CLIENT_SHARE_MAX
     }
 
     /// Why latencies say more about this program than about the server, if they do.
-    pub(crate) fn latency_doubt(&self) -> Option<String> {
+    pub fn latency_doubt(&self) -> Option<String> {
         let late = self.late_operations as f64 / self.operations.max(1) as f64;
         if self.is_client_bound() {
             Some("the load generator used a whole core, so it noticed answers late".into())
@@ -140,7 +140,7 @@ impl Outcome {
     ///
     /// # Errors
     /// The server did not answer as it should.
-    pub(crate) fn complete(self) -> Result<Self, Error> {
+    pub fn complete(self) -> Result<Self, Error> {
         match self.end {
             End::Failed(why) => Err(Error::Refused(why.into_owned())),
             End::Complete | End::Interrupted => Ok(self),
@@ -148,43 +148,43 @@ impl Outcome {
     }
 
     /// The processor time of this program for one operation, in nanoseconds.
-    pub(crate) fn client_ns_per_operation(&self) -> Option<f64> {
+    pub fn client_ns_per_operation(&self) -> Option<f64> {
         let all = self.operations + self.slow_operations;
         (all > 0).then(|| self.client_cpu.as_secs_f64() * 1e9 / all as f64)
     }
 
     /// The share of a core that the server used.
-    pub(crate) fn server_share(&self) -> Option<f64> {
+    pub fn server_share(&self) -> Option<f64> {
         Some(self.server?.cpu.as_secs_f64() / self.elapsed.as_secs_f64())
     }
 
     /// The share of a core that neither the client nor the server used, but somebody else.
-    pub(crate) fn others_share(&self) -> Option<f64> {
+    pub fn others_share(&self) -> Option<f64> {
         let others = self.all_cpu?.saturating_sub(self.client_cpu).saturating_sub(self.server?.cpu);
         Some(others.as_secs_f64() / self.elapsed.as_secs_f64())
     }
 
     /// The server's processor time for one operation, in nanoseconds, if it used so much that the system's clock ticks
     /// tell.
-    pub(crate) fn server_ns_per_operation(&self) -> Option<f64> {
+    pub fn server_ns_per_operation(&self) -> Option<f64> {
         let all = self.operations + self.slow_operations;
         let server = self.server.filter(|server| all > 0 && server.cpu >= CPU_MIN)?;
         Some(server.cpu.as_secs_f64() * 1e9 / all as f64)
     }
 
     /// What the server's memory has grown by for each of so many connections, in bytes.
-    pub(crate) fn memory_per_connection(&self, connections: usize) -> Option<f64> {
+    pub fn memory_per_connection(&self, connections: usize) -> Option<f64> {
         let server = self.server?;
         Some(server.memory_end.saturating_sub(server.memory_before) as f64 / connections as f64)
     }
 
     /// A latency that the given share of all operations stays within, in nanoseconds.
-    pub(crate) fn quantile(&self, quantile: f64) -> f64 {
+    pub fn quantile(&self, quantile: f64) -> f64 {
         if self.latencies.is_empty() { 0.0 } else { self.latencies.value_at_quantile(quantile) as f64 }
     }
 
     /// Errors of all kinds.
-    pub(crate) fn error_count(&self) -> u64 {
+    pub fn error_count(&self) -> u64 {
         self.errors.values().sum()
     }
 }

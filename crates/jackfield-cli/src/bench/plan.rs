@@ -13,70 +13,70 @@ use std::time::Duration;
 
 /// One run of the load generator.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
-    pub(crate) play: Play,
-    pub(crate) target: Option<Target>,
-    pub(crate) server_pid: Option<u32>,
-    pub(crate) connections: usize,
-    pub(crate) slow_readers: usize,
+pub struct Plan {
+    pub play: Play,
+    pub target: Option<Target>,
+    pub server_pid: Option<u32>,
+    pub connections: usize,
+    pub slow_readers: usize,
     /// Operations a second, on all connections together.
-    pub(crate) rate: Option<f64>,
+    pub rate: Option<f64>,
     /// Operations in flight on one connection.
-    pub(crate) pipeline: usize,
+    pub pipeline: usize,
     /// Bytes of a message.
-    pub(crate) size: usize,
-    pub(crate) path: String,
-    pub(crate) publish_path: String,
-    pub(crate) duration: Duration,
+    pub size: usize,
+    pub path: String,
+    pub publish_path: String,
+    pub duration: Duration,
     /// An answer that takes longer is an error.
-    pub(crate) timeout: Duration,
+    pub timeout: Duration,
     /// Threads that put the load on.
-    pub(crate) threads: usize,
+    pub threads: usize,
     /// So many operations, then it is over; `duration` is the longest that they may take.
-    pub(crate) operations: Option<u64>,
+    pub operations: Option<u64>,
     /// How many of the connections publish, where each could.
-    pub(crate) publishers: usize,
+    pub publishers: usize,
     /// How TLS is spoken, if it is.
-    pub(crate) tls: Option<Tls>,
+    pub tls: Option<Tls>,
     /// Requests have the header fields that a browser sends.
-    pub(crate) has_browser_head: bool,
-    pub(crate) method: String,
+    pub has_browser_head: bool,
+    pub method: String,
     /// Header fields that the user wants besides, by name and value.
-    pub(crate) fields: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
+    pub fields: Vec<(String, String)>,
+    pub body: Vec<u8>,
     /// How often this request is sent in relation to the others.
-    pub(crate) weight: u32,
+    pub weight: u32,
     /// Further requests, which take turns with the first.
-    pub(crate) others: Vec<OtherRequest>,
+    pub others: Vec<OtherRequest>,
     /// A WebSocket message that the user wants, in place of one of `size` bytes.
-    pub(crate) message: Option<Vec<u8>>,
+    pub message: Option<Vec<u8>>,
     /// WebSocket messages are text.
-    pub(crate) is_text: bool,
+    pub is_text: bool,
     /// WebSocket subprotocols that are offered.
-    pub(crate) protocols: Vec<String>,
+    pub protocols: Vec<String>,
     /// What the server publishes is always the same, and not what it was given. Messages count as they come, and events
     /// are asked for in bursts, each when the last one has come everywhere: so each server has the same to do.
-    pub(crate) is_constant: bool,
+    pub is_constant: bool,
 }
 
 /// A request besides the first.
 #[derive(Clone, Debug)]
-pub(crate) struct OtherRequest {
-    pub(crate) method: String,
-    pub(crate) path: String,
-    pub(crate) fields: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
-    pub(crate) weight: u32,
+pub struct OtherRequest {
+    pub method: String,
+    pub path: String,
+    pub fields: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    pub weight: u32,
 }
 
 /// How TLS is spoken.
 #[derive(Clone, Debug)]
-pub(crate) struct Tls {
-    pub(crate) config: Arc<ClientConfig>,
+pub struct Tls {
+    pub config: Arc<ClientConfig>,
     /// Whose certificate it is.
-    pub(crate) name: ServerName<'static>,
+    pub name: ServerName<'static>,
     /// Any certificate is believed.
-    pub(crate) is_insecure: bool,
+    pub is_insecure: bool,
 }
 
 impl Tls {
@@ -84,7 +84,7 @@ impl Tls {
     ///
     /// # Errors
     /// It can't be spoken, as a sentence.
-    pub(crate) fn of(
+    pub fn of(
         target: Option<&Target>,
         insecure: bool,
         ca_file: Option<&Path>,
@@ -110,7 +110,7 @@ impl Tls {
     }
 
     /// What is spoken above a new stream first, if anything is.
-    pub(crate) fn session(tls: Option<&Self>, stream: TcpStream) -> io::Result<Session> {
+    pub fn session(tls: Option<&Self>, stream: TcpStream) -> io::Result<Session> {
         let stream = Stream::Tcp(stream);
         let Some(tls) = tls else { return Ok(stream.into()) };
         let session = jackfield_reactor::Tls::client(stream, tls.config.clone(), tls.name.clone());
@@ -120,14 +120,14 @@ impl Tls {
 
 /// A WebSocket message.
 #[derive(Clone, Debug)]
-pub(crate) struct Payload {
-    pub(crate) is_text: bool,
-    pub(crate) bytes: Vec<u8>,
+pub struct Payload {
+    pub is_text: bool,
+    pub bytes: Vec<u8>,
 }
 
 /// What is played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Play {
+pub enum Play {
     Http,
     Ws,
     Sse,
@@ -140,7 +140,7 @@ pub(crate) enum Play {
 
 impl Plan {
     /// One connection of each kind of load, as fast as it can, on the built-in server.
-    pub(crate) fn new(play: Play, duration: Duration) -> Self {
+    pub fn new(play: Play, duration: Duration) -> Self {
         Self {
             play,
             target: None,
@@ -175,7 +175,7 @@ impl Plan {
     ///
     /// # Errors
     /// It does not, as a sentence.
-    pub(crate) fn check(self) -> Result<Self, String> {
+    pub fn check(self) -> Result<Self, String> {
         if self.slow_readers >= self.connections {
             return Err("there must be more `--connections` than `--slow-readers`".into());
         }
@@ -194,20 +194,20 @@ impl Plan {
     }
 
     /// What a WebSocket message says.
-    pub(crate) fn payload(&self) -> Payload {
+    pub fn payload(&self) -> Payload {
         let bytes = self.message.clone().unwrap_or_else(|| vec![b'x'; self.size]);
         Payload { is_text: self.is_text, bytes }
     }
 
     /// What goes before and is not counted.
-    pub(crate) fn warm_up(&self) -> Duration {
+    pub fn warm_up(&self) -> Duration {
         if self.play.is_idle() { Duration::ZERO } else { (self.duration / 10).min(WARM_UP_MAX) }
     }
 }
 
 impl Play {
     /// Where the built-in server does what this needs.
-    pub(crate) fn built_in_path(self) -> &'static str {
+    pub fn built_in_path(self) -> &'static str {
         match self {
             Self::Http | Self::Connect | Self::IdleHttp => "/plaintext",
             Self::Fanout => "/fanout",
@@ -217,7 +217,7 @@ impl Play {
     }
 
     /// The mode's name on the command line.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Http => "http",
             Self::Ws => "ws",
@@ -230,7 +230,7 @@ impl Play {
     }
 
     /// What is counted.
-    pub(crate) fn unit(self) -> &'static str {
+    pub fn unit(self) -> &'static str {
         match self {
             Self::Http => "requests",
             Self::Ws | Self::Raw => "echoes",
@@ -240,12 +240,12 @@ impl Play {
     }
 
     /// True if what one connection sends comes on all.
-    pub(crate) fn publishes(self) -> bool {
+    pub fn publishes(self) -> bool {
         matches!(self, Self::Sse | Self::Fanout)
     }
 
     /// True if nothing happens once the connections are up.
-    pub(crate) fn is_idle(self) -> bool {
+    pub fn is_idle(self) -> bool {
         matches!(self, Self::IdleHttp | Self::IdleWs)
     }
 }
@@ -253,6 +253,6 @@ impl Play {
 /// A shorter run says nothing.
 const DURATION_MIN: Duration = Duration::from_millis(50);
 /// How long an answer may take, if nothing else is said.
-pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
+pub const TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest warm-up.
 const WARM_UP_MAX: Duration = Duration::from_secs(1);

@@ -4,18 +4,18 @@ use std::fmt::Write;
 
 /// A request.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Request<'a> {
-    pub(crate) method: &'a str,
-    pub(crate) path: &'a str,
+pub struct Request<'a> {
+    pub method: &'a str,
+    pub path: &'a str,
     /// The value of `Host`, unless there is such a field.
-    pub(crate) host: &'a str,
+    pub host: &'a str,
     /// Further fields, by name and value.
-    pub(crate) fields: &'a [(String, String)],
+    pub fields: &'a [(String, String)],
     /// With the fields of a browser.
-    pub(crate) is_browser: bool,
+    pub is_browser: bool,
     /// The server is asked to close the connection behind the answer.
-    pub(crate) closes: bool,
-    pub(crate) body: &'a [u8],
+    pub closes: bool,
+    pub body: &'a [u8],
 }
 
 /// What a browser sends behind `Host`.
@@ -43,12 +43,12 @@ const WITH_BODY: [&str; 3] = ["POST", "PUT", "PATCH"];
 
 impl<'a> Request<'a> {
     /// A plain GET.
-    pub(crate) fn get(host: &'a str, path: &'a str) -> Self {
+    pub fn get(host: &'a str, path: &'a str) -> Self {
         Self { method: "GET", path, host, fields: &[], is_browser: false, closes: false, body: &[] }
     }
 
     /// Its bytes.
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    pub fn encode(&self) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.path);
         // Writing to a string cannot fail, here and below.
         if !self.has("host") {

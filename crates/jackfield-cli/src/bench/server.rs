@@ -9,12 +9,12 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// The server under load. A built-in one ends with this.
 #[derive(Debug)]
-pub(crate) struct Server {
-    pub(crate) addr: SocketAddr,
+pub struct Server {
+    pub addr: SocketAddr,
     /// The value of `Host`.
-    pub(crate) host: String,
+    pub host: String,
     /// The process whose use of the machine is shown, if it is known.
-    pub(crate) pid: Option<u32>,
+    pub pid: Option<u32>,
     child: Option<Child>,
 }
 
@@ -23,7 +23,7 @@ impl Server {
     ///
     /// # Errors
     /// The name or the process is unknown, or the built-in server does not start.
-    pub(crate) fn of(plan: &Plan) -> Result<Self, Error> {
+    pub fn of(plan: &Plan) -> Result<Self, Error> {
         match &plan.target {
             Some(target) => Self::named(target, plan.server_pid),
             None => Self::start(plan.play == Play::Raw, &[]),
@@ -34,7 +34,7 @@ impl Server {
     ///
     /// # Errors
     /// The name or the process is unknown.
-    pub(crate) fn named(target: &Target, pid: Option<u32>) -> Result<Self, Error> {
+    pub fn named(target: &Target, pid: Option<u32>) -> Result<Self, Error> {
         if let Some(pid) = pid.filter(|pid| crate::base::proc::memory(*pid).is_none()) {
             return Err(Error::Usage(format!(
                 "the memory of process {pid} can't be read: is it running, and yours?"
@@ -45,12 +45,12 @@ impl Server {
     }
 
     /// One that somebody else has started and ends, and that is greeted by this name.
-    pub(crate) fn running(addr: SocketAddr, host: &str, pid: u32) -> Self {
+    pub fn running(addr: SocketAddr, host: &str, pid: u32) -> Self {
         Self { addr, host: host.to_owned(), pid: Some(pid), child: None }
     }
 
     /// True if it is this program's own.
-    pub(crate) fn is_built_in(&self) -> bool {
+    pub fn is_built_in(&self) -> bool {
         self.child.is_some()
     }
 
@@ -58,7 +58,7 @@ impl Server {
     ///
     /// # Errors
     /// It does not start.
-    pub(crate) fn start(is_raw: bool, args: &[String]) -> Result<Self, Error> {
+    pub fn start(is_raw: bool, args: &[String]) -> Result<Self, Error> {
         let program = std::env::current_exe().map_err(Error::Server)?;
         let mut command = Command::new(program);
         command.args(["serve", "--tied"]).args(args).stdin(Stdio::null()).stdout(Stdio::piped());

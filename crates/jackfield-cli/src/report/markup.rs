@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// A whole page, in one file that needs no script and nothing from elsewhere.
-pub(crate) fn page(title: &str, body: &Markup) -> String {
+pub fn page(title: &str, body: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -21,12 +21,12 @@ pub(crate) fn page(title: &str, body: &Markup) -> String {
 }
 
 /// A figure, with its unit in smaller letters.
-pub(crate) fn figure(text: &str) -> Markup {
+pub fn figure(text: &str) -> Markup {
     let number = text.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, ',' | '.' | '-' | '+'));
     let (number, unit) = text.split_at(text.len() - number.len());
     html! { b { (number) @if !unit.is_empty() { small { (unit) } } } }
 }
 
 /// The colours, and all that is in a plot.
-pub(crate) const PLOT_STYLE: &str = include_str!("plot.css");
+pub const PLOT_STYLE: &str = include_str!("plot.css");
 const PAGE_STYLE: &str = include_str!("page.css");

@@ -4,17 +4,16 @@
 //! [`html`] with its plots, what has changed ([`compare`]) and whether that is too much ([`gate`]). So what is shown
 //! can always be found in the file.
 
-pub(crate) mod bars;
 pub(crate) mod compare;
 pub(crate) mod folder;
 pub(crate) mod gate;
 pub(crate) mod html;
 pub(crate) mod json;
-pub(crate) mod markup;
+pub mod markup;
 pub(crate) mod metric;
-pub(crate) mod plot;
+pub mod plot;
 pub(crate) mod plots;
-pub(crate) mod scale;
+pub mod scale;
 pub(crate) mod text;
 pub(crate) mod words;
 

@@ -9,55 +9,55 @@ use std::fmt::Write;
 
 /// A plot of some lines, or of columns.
 #[derive(Debug)]
-pub(crate) struct Plot<'a> {
-    pub(crate) title: &'a str,
+pub struct Plot<'a> {
+    pub title: &'a str,
     /// What has to be known to read it.
-    pub(crate) caption: String,
-    pub(crate) x: Axis,
-    pub(crate) y: Axis,
-    pub(crate) lines: Vec<Line<'a>>,
+    pub caption: String,
+    pub x: Axis,
+    pub y: Axis,
+    pub lines: Vec<Line<'a>>,
     /// Where each begins and ends on the first axis, and how high it is.
-    pub(crate) columns: Vec<(f64, f64, f64)>,
-    pub(crate) bands: Vec<Band>,
-    pub(crate) marks: Vec<Mark>,
+    pub columns: Vec<(f64, f64, f64)>,
+    pub bands: Vec<Band>,
+    pub marks: Vec<Mark>,
     /// What is said of a part of the first axis when a pointer rests there.
-    pub(crate) hints: Vec<(f64, f64, String)>,
+    pub hints: Vec<(f64, f64, String)>,
 }
 
 /// One way of a plot.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Axis {
-    pub(crate) scale: Scale,
+pub struct Axis {
+    pub scale: Scale,
     /// How a value is written at its mark.
-    pub(crate) show: fn(f64) -> String,
+    pub show: fn(f64) -> String,
 }
 
 /// A line through points, drawn in the colour of its place in the list. It has a gap where there is no value (NaN).
 #[derive(Debug)]
-pub(crate) struct Line<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) points: Vec<(f64, f64)>,
+pub struct Line<'a> {
+    pub name: &'a str,
+    pub points: Vec<(f64, f64)>,
 }
 
 /// A part of the first axis that differs from the others.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Band {
-    pub(crate) from: f64,
-    pub(crate) to: f64,
-    pub(crate) kind: BandKind,
+pub struct Band {
+    pub from: f64,
+    pub to: f64,
+    pub kind: BandKind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BandKind {
+pub enum BandKind {
     WarmUp,
     Fault,
 }
 
 /// A value of the first axis that has a name.
 #[derive(Clone, Debug)]
-pub(crate) struct Mark {
-    pub(crate) at: f64,
-    pub(crate) name: &'static str,
+pub struct Mark {
+    pub at: f64,
+    pub name: &'static str,
 }
 
 /// How large it is drawn.
@@ -81,7 +81,7 @@ const GAP: f64 = 10.0;
 
 impl<'a> Plot<'a> {
     /// A plot with nothing in it.
-    pub(crate) fn new(title: &'a str, x: Axis, y: Axis) -> Self {
+    pub fn new(title: &'a str, x: Axis, y: Axis) -> Self {
         Self {
             title,
             caption: String::new(),
@@ -96,7 +96,7 @@ impl<'a> Plot<'a> {
     }
 
     /// The plot as a file of its own, with its colours and its title in it.
-    pub(crate) fn file(&self) -> String {
+    pub fn file(&self) -> String {
         let frame = WIDE;
         let head = 24.0;
         let legend =
@@ -119,7 +119,7 @@ impl<'a> Plot<'a> {
     }
 
     /// The plot as an element of a page; nothing if there is nothing to draw.
-    pub(crate) fn figure(&self) -> Markup {
+    pub fn figure(&self) -> Markup {
         let is_drawn = |point: &&(f64, f64)| !point.1.is_nan();
         let points = self.lines.iter().flat_map(|line| &line.points).filter(is_drawn).count();
         if points < 2 && self.columns.is_empty() {

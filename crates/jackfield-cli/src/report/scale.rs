@@ -2,7 +2,7 @@
 
 /// How values become places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scale {
+pub enum Scale {
     /// From zero, in equal steps; from below zero, if there are such values.
     Linear,
     /// The same, in steps that are round for a computer.
@@ -15,11 +15,11 @@ pub(crate) enum Scale {
 
 /// The values at the ends of an axis, as their places are computed from them, and the marks between.
 #[derive(Debug)]
-pub(crate) struct Range {
+pub struct Range {
     scale: Scale,
     from: f64,
     to: f64,
-    pub(crate) marks: Vec<f64>,
+    pub marks: Vec<f64>,
 }
 
 /// The closest to all that the tail can be told.
@@ -27,7 +27,7 @@ const TAIL_MAX: f64 = 7.0;
 
 impl Range {
     /// From the first mark below all values to the first above.
-    pub(crate) fn around(scale: Scale, values: impl Iterator<Item = f64>) -> Self {
+    pub fn around(scale: Scale, values: impl Iterator<Item = f64>) -> Self {
         let (low, high) = ends(scale, values);
         match scale {
             Scale::Linear | Scale::Binary => {
@@ -55,7 +55,7 @@ impl Range {
     }
 
     /// From the lowest value (or zero) to the highest, with no room beside them, if there is any width then.
-    pub(crate) fn between(scale: Scale, values: impl Iterator<Item = f64> + Clone) -> Self {
+    pub fn between(scale: Scale, values: impl Iterator<Item = f64> + Clone) -> Self {
         let mut range = Self::around(scale, values.clone());
         let (low, high) = ends(scale, values);
         let low = if scale == Scale::Logarithmic { low } else { low.min(0.0) };
@@ -67,7 +67,7 @@ impl Range {
     }
 
     /// Where a value is, as a share of the axis.
-    pub(crate) fn place(&self, value: f64) -> f64 {
+    pub fn place(&self, value: f64) -> f64 {
         ((project(self.scale, value) - self.from) / (self.to - self.from)).clamp(0.0, 1.0)
     }
 }

@@ -1,12 +1,15 @@
-//! `jackfield attack`, each attack so small that its goals hold on any machine, but those that are about time.
+//! `jackfield attack`, each attack so small that its goals hold on any machine, but one that is about time.
 
 use crate::odd;
-use crate::tool::{Builtin, Directory, run};
+use crate::process::{Directory, run};
+use crate::tool::Builtin;
 use serde_json::Value;
 use std::fs;
 
-/// Goals that another process on the machine could make this one miss, or not know.
-const OF_TIME: [&str; 5] = ["p99", "processor time", "wait of a new connection", "relief", "is closed"];
+/// A figure that another process on the machine can hide.
+const OF_OTHERS: &str = "p99";
+/// A goal that another process on the machine could make this one miss.
+const OF_TIME: &str = "is closed";
 
 /// Runs an attack, and checks that what it must find is met, and what can't be known is a gap.
 fn check(args: &[&str], gaps: &[&str], rows_min: usize) -> Vec<Value> {
@@ -23,9 +26,10 @@ fn check(args: &[&str], gaps: &[&str], rows_min: usize) -> Vec<Value> {
     for row in &rows {
         let what = row["what"].as_str().expect("a name");
         let is_among = |names: &[&str]| names.iter().any(|name| what.contains(name));
-        let verdict = row["verdict"].as_str();
-        if !is_among(&OF_TIME) {
-            assert_eq!(verdict, Some(if is_among(gaps) { "gap" } else { "met" }), "{stdout}");
+        let is_judged = row["at_most"].is_number() || row["at_least"].is_number();
+        let expected = if is_among(gaps) { Some("gap") } else { is_judged.then_some("met") };
+        if !is_among(&[OF_TIME, OF_OTHERS]) {
+            assert_eq!(row["verdict"].as_str(), expected, "{row}: {stdout}");
         }
     }
     let is_missed = rows.iter().any(|row| row["verdict"] == "missed");
@@ -96,30 +100,6 @@ fn a_server_that_closes_behind_each_answer_is_not_accused_for_it() {
 }
 
 #[test]
-fn the_table_is_written_between_its_marks() {
-    let directory = Directory::new();
-    fs::create_dir_all(directory.path("")).expect("it is made");
-    let path = directory.path("numbers.md");
-    fs::write(&path, "# a\n<!-- attack:begin -->\nold\n<!-- attack:end -->\nb\n").expect("it is written");
-    let name = path.to_str().expect("the path is UTF-8");
-    let (code, _, stderr) = run(&["attack", "slow-readers", "-c", "20", "--markdown", name]);
-    assert_eq!(code, 0, "{stderr}");
-    let text = fs::read_to_string(&path).expect("it is there");
-    assert!(
-        text.starts_with("# a\n<!-- attack:begin -->\n") && text.ends_with("<!-- attack:end -->\nb\n"),
-        "{text}"
-    );
-    assert!(
-        text.contains("| slow-readers | readers: 20 | 20 (of 20 connections 0 were answered otherwise, 0 cut off early) | met |"),
-        "{text}"
-    );
-    assert!(!text.contains("old"));
-    for foreign in ["cargo", ".ci", "jackfield fuzz"] {
-        assert!(!text.contains(foreign), "nothing that another server has not: {text}");
-    }
-}
-
-#[test]
 fn a_server_that_does_not_answer_is_not_attacked() {
     let hangs_up = odd::listen(drop);
     for (target, why) in [(odd::nobody(), "refused"), (hangs_up, "")] {
@@ -141,12 +121,15 @@ fn a_target_may_speak_tls() {
     };
     let (cert, key) =
         (write("cert.pem", signed.cert.pem()), write("key.pem", signed.signing_key.serialize_pem()));
-    let server = Builtin::start_with(&["--cert", &cert, "--key", &key, "--head-timeout", "500ms"]);
+    let server = Builtin::start_with(&["--cert", &cert, "--key", &key]);
+    // On a busy machine a client that behaves well needs a while for its handshake: this server has time for it.
+    let hasty = Builtin::start_with(&["--cert", &cert, "--key", &key, "--head-timeout", "2s"]);
+    let hasty = format!("https://{}/plaintext", hasty.addr);
     let (plain, large) =
         (format!("https://{}/plaintext", server.addr), format!("https://{}/large", server.addr));
     // Without its process no figure of it is known; how many are answered is.
     let unknown = ["memory", "descriptors"];
-    check(&["slow-heads", "-c", "20", "--head-timeout", "500ms", &plain, "--ca-file", &cert], &unknown, 7);
+    check(&["slow-heads", "-c", "20", "--head-timeout", "2s", &hasty, "--ca-file", &cert], &unknown, 7);
     check(&["mutants", "--count", "100", &plain, "--insecure"], &unknown, 8);
     check(&["slow-readers", "-c", "10", &large, "--ca-file", &cert], &unknown, 5);
     check(&["idle", "-c", "10", &plain, "--ca-file", &cert], &unknown, 2);

@@ -1,6 +1,6 @@
 //! `jackfield fuzz` and `jackfield sim`: exit statuses, what they print, and that the same seed does the same.
 
-use crate::tool::{Directory, run};
+use crate::process::{Directory, run};
 use std::fs;
 
 #[test]

@@ -4,18 +4,21 @@
 
 mod attack;
 mod check;
-mod compare;
-mod growth;
 mod odd;
 mod plan;
+mod process;
 mod tool;
 mod tree;
 
+use process::{Directory, run};
 use serde_json::Value;
 use std::io::Read;
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use tool::{Builtin, Directory, TOOL, bench, failed, refused, run};
+use tool::{Builtin, bench, failed, refused};
+
+/// The program under test.
+const TOOL: &str = env!("CARGO_BIN_EXE_jackfield");
 
 /// Short, and few connections: what is tested is the tool.
 const SHORT: [&str; 4] = ["-c", "4", "-d", "200ms"];

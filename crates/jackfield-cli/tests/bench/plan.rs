@@ -1,6 +1,6 @@
 //! Plans in files: stages, requests with weights, thresholds.
 
-use crate::tool::{Directory, run};
+use crate::process::{Directory, run};
 use crate::tree;
 use serde_json::Value;
 use std::fs;

@@ -1,11 +1,11 @@
-//! The tool as a process, and where its report goes.
+//! `jackfield bench` with a report, and the built-in server.
 
+use super::TOOL;
+use super::process::{Directory, run};
 use serde_json::Value;
+use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::{env, fs};
 
 /// A run that has ended.
 pub(crate) struct Run {
@@ -14,9 +14,6 @@ pub(crate) struct Run {
     pub(crate) stderr: String,
     pub(crate) directory: Directory,
 }
-
-/// A directory that is there as long as this is.
-pub(crate) struct Directory(PathBuf);
 
 /// The built-in server, started by hand.
 pub(crate) struct Builtin {
@@ -27,17 +24,10 @@ pub(crate) struct Builtin {
 /// Runs `jackfield bench` to its end, with a report of its own.
 pub(crate) fn bench(args: &[&str]) -> Run {
     let directory = Directory::new();
-    let report = directory.0.to_str().expect("the path is UTF-8");
+    let path = directory.path("");
+    let report = path.to_str().expect("the path is UTF-8");
     let (code, stdout, stderr) = run(&[&["bench"], args, &["--report", report]].concat());
     Run { code, stdout, stderr, directory }
-}
-
-/// Runs the tool to its end, and gives its exit status, its output and what it said is wrong.
-pub(crate) fn run(args: &[&str]) -> (i32, String, String) {
-    let mut command = Command::new(TOOL);
-    let output = command.args(args).stdin(Stdio::null()).output().expect("the tool starts");
-    let text = |bytes| String::from_utf8(bytes).expect("it is UTF-8");
-    (output.status.code().expect("it ends by itself"), text(output.stdout), text(output.stderr))
 }
 
 /// Runs it, and checks that it says why nothing could be measured.
@@ -46,7 +36,7 @@ pub(crate) fn refused(args: &[&str], why: &str) {
     assert_eq!(run.code, 2, "{args:?}: {}", run.stderr);
     assert!(run.stderr.contains(why), "{args:?}: {}", run.stderr);
     assert!(!run.stderr.contains("panicked"), "{args:?}: {}", run.stderr);
-    assert!(!run.directory.0.join("result.json").exists(), "there is nothing to report");
+    assert!(!run.directory.path("result.json").exists(), "there is nothing to report");
 }
 
 /// Runs it against a server that does not answer as it should, and checks that this is said and counted.
@@ -73,25 +63,6 @@ impl Run {
     /// What is in `index.html`.
     pub(crate) fn page(&self) -> String {
         fs::read_to_string(self.directory.path("index.html")).expect("there is a page")
-    }
-}
-
-impl Directory {
-    pub(crate) fn new() -> Self {
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Self(env::temp_dir().join(format!("jackfield-bench-{}-{number}", std::process::id())))
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        // What is left is the system's to clean up.
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -122,6 +93,3 @@ impl Drop for Builtin {
         let _ = self.child.wait();
     }
 }
-
-/// The tool.
-pub(crate) const TOOL: &str = env!("CARGO_BIN_EXE_jackfield");

@@ -1,8 +1,8 @@
-//! `jackfield bench compare`, with what is always there: the built-in server. Whether the limit and the peers are built
+//! `lab compare`, with what is always there: the built-in server. Whether the limit and the peers are built
 //! does not matter here, so they are looked for where they are not.
 
-use super::tool::{Directory, TOOL, run};
-use super::tree;
+use super::process::{Directory, run};
+use super::{TOOL, tree};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -27,7 +27,7 @@ const SHORT: [&str; 4] = ["--runs=2", "--seconds=250ms", "--idle-connections=20"
 /// Runs it, and gives its exit status and what it printed.
 fn compare(root: &Path, args: &[&str]) -> (i32, String, String) {
     let root = root.to_str().expect("the path is UTF-8");
-    run(&[&["bench", "compare", "--root", root], args].concat())
+    run(&[&["compare", "--root", root], args].concat())
 }
 
 #[test]
@@ -95,15 +95,7 @@ fn counters_that_are_not_installed_are_gaps() {
     let root = repository();
     let (path, root) = (root.path("."), root.path("."));
     let mut command = Command::new(TOOL);
-    command.args([
-        "bench",
-        "compare",
-        "--rows=ws",
-        "--servers=ours",
-        "--runs=1",
-        "--seconds=250ms",
-        "--root",
-    ]);
+    command.args(["compare", "--rows=ws", "--servers=ours", "--runs=1", "--seconds=250ms", "--root"]);
     let output = command.arg(root).env("PATH", &path).stdin(Stdio::null()).output().expect("it starts");
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{stdout}{}", String::from_utf8_lossy(&output.stderr));
@@ -129,7 +121,7 @@ fn what_can_not_be_compared_is_said() {
         assert_eq!(code, 2, "{args:?}: {stderr}");
         assert!(stderr.contains(word) && !stderr.contains("panicked"), "{args:?}: {stderr}");
     }
-    let (code, _, stderr) = run(&["bench", "compare", "--root", "/nowhere/at/all"]);
+    let (code, _, stderr) = run(&["compare", "--root", "/nowhere/at/all"]);
     assert!(code == 2 && stderr.contains("/nowhere/at/all"), "{stderr}");
 }
 
@@ -149,9 +141,7 @@ fn a_comparison_that_is_killed_leaves_no_server() {
     use std::time::Duration;
     let root = repository();
     let mut command = Command::new(TOOL);
-    command
-        .args(["bench", "compare", "--rows=http", "--servers=ours", "--seconds=60", "--root"])
-        .arg(root.path("."));
+    command.args(["compare", "--rows=http", "--servers=ours", "--seconds=60", "--root"]).arg(root.path("."));
     let mut comparison = command.stderr(Stdio::null()).spawn().expect("it starts");
     let pid = comparison.id();
     let children = || fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();

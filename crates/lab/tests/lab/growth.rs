@@ -1,7 +1,7 @@
-//! `jackfield bench growth` and `jackfield bench reactors`: that they measure and write, and not what.
+//! `lab growth` and `lab reactors`: that they measure and write, and not what.
 
 use super::compare::repository;
-use super::tool::{Directory, run};
+use super::process::{Directory, run};
 use super::tree;
 use serde_json::Value;
 use std::fs;
@@ -10,7 +10,7 @@ use std::fs;
 fn check(what: &str, root: &Directory, args: &[&str]) -> (i32, String, String) {
     let path = root.path(".");
     let root_arg = path.to_str().expect("the path is UTF-8");
-    let (code, stdout, stderr) = run(&[&["bench", what, "--root", root_arg, "--runs=1"], args].concat());
+    let (code, stdout, stderr) = run(&[&[what, "--root", root_arg, "--runs=1"], args].concat());
     let numbers = fs::read_to_string(root.path("docs/numbers.md")).expect("it is there");
     (code, format!("{stdout}{stderr}"), numbers)
 }

@@ -2,7 +2,7 @@
 
 use super::contender::{Contender, Kind, Places, Recipe};
 use super::rows::Row;
-use crate::base::proc;
+use jackfield_cli::base::proc;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -1,9 +1,8 @@
 //! What is compared: the rows of the table.
 
-use crate::bench::plan::{Plan, Play};
-use crate::bench::request::Request;
-use crate::bench::sse::{Feed, Sse};
-use crate::bench::ws::Ws;
+use jackfield_cli::bench;
+use jackfield_cli::bench::plan::{Plan, Play};
+use jackfield_cli::bench::request::Request;
 use std::time::Duration;
 
 /// One row: a load that every server is put under.
@@ -113,10 +112,10 @@ impl Row {
         };
         match self.play {
             Play::Http | Play::IdleHttp | Play::Connect => request(get.encode().len()),
-            Play::Sse => request(publication_bytes(&plan)),
+            Play::Sse => request(bench::publication_bytes(&plan, HOST)),
             Play::Raw => ["--block-bytes".into(), self.size.to_string()],
             Play::Ws | Play::Fanout | Play::IdleWs => {
-                ["--frame-bytes".into(), Ws::frame_bytes(self.size).to_string()]
+                ["--frame-bytes".into(), bench::frame_bytes(self.size).to_string()]
             }
         }
     }
@@ -135,20 +134,6 @@ impl Row {
     pub(crate) fn is_idle(&self) -> bool {
         self.play.is_idle()
     }
-}
-
-fn publication_bytes(plan: &Plan) -> usize {
-    let feed = Feed {
-        host: HOST,
-        path: &plan.path,
-        publish_path: &plan.publish_path,
-        bytes: plan.size,
-        streams: 0,
-        slow_readers: 0,
-        ahead: None,
-        is_bursty: true,
-    };
-    Sse::new(&feed).publication_bytes()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The documents that figures are written into: a section of a file between two marks, and a directory of files.
 
-use crate::base::error::Error;
+use jackfield_cli::base::error::Error;
 use std::path::Path;
 use std::{fs, io};
 

@@ -5,7 +5,7 @@ use super::contender::Kind;
 use super::counts::{Calls, Counts};
 use super::origin::Origin;
 use crate::base::figure::Figure;
-use crate::base::units;
+use jackfield_cli::base::units;
 use std::fmt::Write;
 
 /// Behind a throughput that the load generator did not exceed.

@@ -1,7 +1,7 @@
 //! Who is compared.
 
 use super::rows::Row;
-use crate::bench::plan::Play;
+use jackfield_cli::bench::plan::Play;
 use std::path::{Path, PathBuf};
 
 /// A server that takes part.
@@ -210,7 +210,7 @@ fn nginx() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os("NGINX").filter(|path| !path.is_empty()) {
         return Some(path.into());
     }
-    crate::base::machine::program("nginx")
+    jackfield_cli::base::machine::program("nginx")
 }
 
 #[cfg(test)]

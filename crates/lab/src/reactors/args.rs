@@ -1,7 +1,7 @@
-//! The command line of `jackfield bench reactors`.
+//! The command line of `lab reactors`.
 
-use crate::base::units::parse_duration;
 use clap::Args;
+use jackfield_cli::base::units::parse_duration;
 use std::path::PathBuf;
 use std::time::Duration;
 

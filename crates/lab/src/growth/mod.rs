@@ -9,21 +9,21 @@ pub(crate) mod ask;
 mod series;
 pub(crate) mod world;
 
-use crate::base::error::Error;
 use crate::base::figure::Figure;
 use crate::base::papers::{self, Section};
-use crate::base::proc;
-use crate::base::units;
-use crate::bench::plan::Play;
 use crate::compare::child::Gap;
 use crate::compare::contender::{CONTENDERS, Contender, Kind};
 use crate::compare::ground::Ground;
 use crate::compare::origin::Origin;
 use crate::compare::rows::{Row, row};
 use crate::compare::{check_turn, choose, counts};
-use crate::report::markup;
 use args::Growth;
 use ask::{ask, field, own_program};
+use jackfield_cli::base::error::Error;
+use jackfield_cli::base::proc;
+use jackfield_cli::base::units;
+use jackfield_cli::bench::plan::Play;
+use jackfield_cli::report::markup;
 use maud::html;
 use serde_json::{Value, json};
 use series::{
@@ -288,7 +288,7 @@ fn tell(subject: &Subject, name: &str, at: usize, figure: &Result<Figure, String
 fn in_memory(measure: Measure, connections: usize, ws: bool, events: usize) -> Result<f64, String> {
     let args = |events: usize, more: &[&str]| -> Vec<String> {
         let numbers = [connections.to_string(), events.to_string()];
-        let fixed = ["bench", "world", "--connections", &numbers[0], "--events", &numbers[1]];
+        let fixed = ["world", "--connections", &numbers[0], "--events", &numbers[1]];
         let ws = if ws { &["--ws"][..] } else { &[] };
         [&fixed[..], ws, more].concat().into_iter().map(str::to_owned).collect()
     };

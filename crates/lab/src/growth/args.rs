@@ -1,8 +1,8 @@
-//! The command line of `jackfield bench growth`.
+//! The command line of `lab growth`.
 
-use crate::base::units::parse_duration;
 use crate::compare::args::Whereabouts;
 use clap::Args;
+use jackfield_cli::base::units::parse_duration;
 use std::time::Duration;
 
 /// The plots.

@@ -1,11 +1,11 @@
 //! `docs/report/index.html`: the same figures as bars and tables, in one file that begins with the result.
 
+use super::bars::{self, Bar};
 use super::board::{Board, Entry, Verdict};
 use super::contender::Kind;
 use super::markdown::{METHOD, cells, columns, cost_title, gap, notes, show_cost, show_ratio};
 use super::origin::Origin;
-use crate::report::bars::{self, Bar};
-use crate::report::markup;
+use jackfield_cli::report::markup;
 use maud::{Markup, html};
 
 const TITLE: &str = "Jackfield beside others";

@@ -8,22 +8,22 @@
 pub(crate) mod args;
 
 use crate::base::cores;
-use crate::base::error::Error;
 use crate::base::figure::Figure;
-use crate::base::machine;
 use crate::base::papers::Section;
-use crate::base::proc;
-use crate::base::units;
-use crate::bench;
-use crate::bench::outcome::Outcome;
-use crate::bench::plan::{Plan, Play};
-use crate::bench::server::Server;
 use crate::compare::check_turn;
 use crate::compare::ground::root_above;
 use crate::compare::rows::row;
 use crate::growth::ask::{ask, field};
-use crate::serve::compute;
 use args::Reactors;
+use jackfield_cli::base::error::Error;
+use jackfield_cli::base::machine;
+use jackfield_cli::base::proc;
+use jackfield_cli::base::units;
+use jackfield_cli::bench;
+use jackfield_cli::bench::outcome::Outcome;
+use jackfield_cli::bench::plan::{Plan, Play};
+use jackfield_cli::bench::server::Server;
+use jackfield_cli::serve::compute;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -140,7 +140,7 @@ fn in_memory(threads: usize, cores: [usize; 2], ws: bool, duration: Duration) ->
     let events = (duration.as_secs_f64() * EVENTS_PER_SECOND) as usize;
     let (threads_arg, events) = (threads.to_string(), events.to_string());
     let cores = cores.map(|core| core.to_string()).join(",");
-    let mut args = vec!["bench", "world", "--threads", &threads_arg, "--events", &events, "--cores", &cores];
+    let mut args = vec!["world", "--threads", &threads_arg, "--events", &events, "--cores", &cores];
     if ws {
         args.push("--ws");
     }

@@ -1,9 +1,9 @@
 //! What is drawn: one quantity, as it grows with another, of several servers or protocols.
 
 use crate::base::figure::Figure;
-use crate::base::units;
-use crate::report::plot::{Axis, Line, Plot};
-use crate::report::scale::Scale;
+use jackfield_cli::base::units;
+use jackfield_cli::report::plot::{Axis, Line, Plot};
+use jackfield_cli::report::scale::Scale;
 use maud::Markup;
 use serde_json::{Value, json};
 use std::fmt::Write;

@@ -8,11 +8,11 @@
 
 use super::args::World;
 use crate::base::cores;
-use crate::base::proc;
 use crate::compare::rows::HOST;
-use crate::serve::Builtin;
 use jackfield::reactor::Pipe;
 use jackfield::test::{FarEnd, TestServer};
+use jackfield_cli::base::proc;
+use jackfield_cli::serve::Builtin;
 use jackfield_proto::websocket::{Opcode, encode_masked, encode_request};
 use serde_json::{Value, json};
 use std::io;

@@ -3,9 +3,9 @@
 use super::contender::{CONTENDERS, Contender, Kind};
 use super::ground::Ground;
 use super::rows::ROWS;
-use crate::base::machine;
-use crate::base::proc;
-use crate::base::units;
+use jackfield_cli::base::machine;
+use jackfield_cli::base::proc;
+use jackfield_cli::base::units;
 use maud::{Markup, html};
 use serde_json::{Map, Value};
 use std::fmt::Write;

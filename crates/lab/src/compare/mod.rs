@@ -6,6 +6,7 @@
 //! [`page`] are what is made of them.
 
 pub(crate) mod args;
+pub(crate) mod bars;
 pub(crate) mod board;
 pub(crate) mod child;
 pub(crate) mod contender;
@@ -18,15 +19,15 @@ pub(crate) mod page;
 pub(crate) mod rows;
 pub(crate) mod turn;
 
-use crate::base::error::Error;
 use crate::base::papers::{self, Section};
-use crate::base::units;
 use args::Compare;
 use board::{Board, Entry};
 use child::Gap;
 use contender::{CONTENDERS, Contender, Kind};
 use counts::Counts;
 use ground::Ground;
+use jackfield_cli::base::error::Error;
+use jackfield_cli::base::units;
 use origin::Origin;
 use rows::{ROWS, Row};
 use std::time::Duration;

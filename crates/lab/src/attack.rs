@@ -1,0 +1,81 @@
+//! `attack`: the attacks of the tool, on the built-in server or another, and the goals that Jackfield has set itself.
+//!
+//! The tool judges what holds for any server: that the others are served, that nothing is left behind. What a
+//! connection may cost is a matter of this project.
+
+use crate::base::papers::Section;
+use crate::compare::ground::root_above;
+use clap::Args;
+use jackfield_cli::attack;
+use jackfield_cli::attack::args::{Attack, What};
+use jackfield_cli::attack::goal::{Bound, Row};
+use jackfield_cli::attack::table;
+use jackfield_cli::base::error::Error;
+use std::path::PathBuf;
+
+/// An attack, and where its table goes.
+#[derive(Debug, Args)]
+pub(crate) struct ToGoals {
+    #[command(flatten)]
+    attack: Attack,
+    /// The file whose generated section is replaced [default: docs/numbers.md, if all attacks are meant]
+    #[arg(long, value_name = "FILE")]
+    numbers: Option<PathBuf>,
+}
+
+/// What a figure may be at most: the attack, how its row begins, and the bound in the row's unit.
+const GOALS: [(&str, &str, f64); 9] = [
+    ("slow-heads", "memory for each", 1600.0),
+    ("slow-heads", "the normal client's p99 against before", 2.0),
+    // Of live bytes, which `cargo test -p jackfield --test memory` counts; pages are what can be seen from outside.
+    ("idle", "memory for", 256.0),
+    ("descriptors", "processor time", 1.0),
+    ("descriptors", "longest wait of a new connection", 0.1),
+    ("descriptors", "service after relief", 0.1),
+    ("mutants", "memory against before", (5 << 20) as f64),
+    ("slow-readers", "memory for each reader", (64 << 10) as f64),
+    ("slow-readers", "memory when all are gone", (5 << 20) as f64),
+];
+/// Where the table goes in a document.
+const SECTION: Section = Section("attack");
+
+/// Attacks, shows what came of it, and writes it down if all attacks were meant. False if a goal is missed.
+///
+/// # Errors
+/// The command line makes no sense, the server does not answer as it should from the start, or a file can't be
+/// written.
+pub(crate) fn attack(args: &ToGoals) -> Result<bool, Error> {
+    let mut rows = attack::rows(&args.attack)?;
+    rows.iter_mut().for_each(set_goal);
+    let holds = attack::show(&args.attack, &rows)?;
+    let here = || root_above(&std::env::current_dir().ok()?);
+    let default = || (args.attack.what == What::All).then(|| Some(here()?.join("docs/numbers.md"))).flatten();
+    if let Some(numbers) = args.numbers.clone().or_else(default) {
+        SECTION.write(Some(&numbers), &table::markdown(&rows))?;
+    }
+    Ok(holds)
+}
+
+/// Gives a row the goal that is ours, if the tool has none for it.
+fn set_goal(row: &mut Row) {
+    let is_its = |(attack, what, _): &&(&str, &str, f64)| row.attack == *attack && row.what.starts_with(what);
+    let goal = GOALS.iter().find(is_its).map(|(_, _, bound)| Bound::AtMost(*bound));
+    row.bound = row.bound.or(goal);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jackfield_cli::attack::goal::{Sheet, Unit, Verdict};
+
+    #[test]
+    fn our_goals_are_added_to_those_of_the_tool() {
+        let mut sheet = Sheet::new("idle");
+        sheet.figure("memory for a WebSocket, of 10", Unit::Bytes, Ok(257.0));
+        sheet.figure("time", Unit::Seconds, Ok(257.0));
+        sheet.at_most("memory for all", 1000.0, Unit::Bytes, Ok(999.0));
+        sheet.rows.iter_mut().for_each(set_goal);
+        let verdicts: Vec<Verdict> = sheet.rows.iter().map(Row::verdict).collect();
+        assert_eq!(verdicts, [Verdict::Missed, Verdict::None, Verdict::Met]);
+    }
+}

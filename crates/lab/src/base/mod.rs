@@ -1,0 +1,6 @@
+//! What every command needs: the cores, one figure of several runs, and where figures are written. Nothing here knows a
+//! command.
+
+pub(crate) mod cores;
+pub(crate) mod figure;
+pub(crate) mod papers;

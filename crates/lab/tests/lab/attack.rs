@@ -1,0 +1,60 @@
+//! `lab attack`: that our goals are added and met, and the table is written.
+
+use crate::process::{Directory, run};
+use serde_json::Value;
+use std::fs;
+
+#[test]
+fn the_table_is_written_between_its_marks() {
+    let directory = Directory::new();
+    fs::create_dir_all(directory.path("")).expect("it is made");
+    let path = directory.path("numbers.md");
+    fs::write(&path, "# a\n<!-- attack:begin -->\nold\n<!-- attack:end -->\nb\n").expect("it is written");
+    let name = path.to_str().expect("the path is UTF-8");
+    let (code, _, stderr) = run(&["attack", "slow-readers", "-c", "20", "--numbers", name]);
+    assert_eq!(code, 0, "{stderr}");
+    let text = fs::read_to_string(&path).expect("it is there");
+    assert!(
+        text.starts_with("# a\n<!-- attack:begin -->\n") && text.ends_with("<!-- attack:end -->\nb\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("| slow-readers | readers: 20 | 20 (of 20 connections 0 were answered otherwise, 0 cut off early) | met |"),
+        "{text}"
+    );
+    assert!(!text.contains("old"));
+    assert!(
+        text.contains("| slow-readers | memory for each reader, without the body: at most 64.0 KiB | "),
+        "{text}"
+    );
+}
+
+/// Goals that another process on the machine could make this one miss, or not know.
+const OF_TIME: [&str; 5] = ["p99", "processor time", "wait of a new connection", "relief", "is closed"];
+
+#[test]
+fn small_attacks_keep_within_our_goals() {
+    let directory = Directory::new();
+    fs::create_dir_all(directory.path("")).expect("it is made");
+    let path = directory.path("attack.json");
+    let json = path.to_str().expect("the path is UTF-8");
+    // So few idle ones that all are in pages which were there before.
+    for (attack, connections) in [
+        ("slow-heads", "100"),
+        ("idle", "20"),
+        ("descriptors", "100"),
+        ("mutants", "100"),
+        ("slow-readers", "100"),
+    ] {
+        let small = ["-c", connections, "--count", "2000", "--descriptors", "64", "--head-timeout", "500ms"];
+        let (_, stdout, stderr) = run(&[&["attack", attack, "--json", json], &small[..]].concat());
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{error}: {stderr}"));
+        let result: Value = serde_json::from_str(&text).expect("it is JSON");
+        for row in result["rows"].as_array().expect("a list") {
+            let what = row["what"].as_str().expect("a name");
+            if !OF_TIME.iter().any(|name| what.contains(name)) {
+                assert_eq!(row["verdict"], "met", "{what}: {stdout}");
+            }
+        }
+    }
+}
