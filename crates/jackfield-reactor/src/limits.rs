@@ -58,7 +58,7 @@ pub struct Limits {
     /// [`Timeout::Write`](crate::Timeout), and its first reason stands. Zero: anything, within `write_stall`.
     ///
     /// The system takes what is queued in portions: of half of
-    /// [`ListenOptions::unsent_bytes`](crate::ListenOptions::unsent_bytes), which is 32 KiB by default. A peer so slow that a
+    /// [`SocketOptions::unsent_bytes`](crate::SocketOptions::unsent_bytes), which is 32 KiB by default. A peer so slow that a
     /// portion lasts longer than an interval is aborted too, so the slowest that is safe takes the larger of the two in each
     /// interval: by default 32 KiB in 15 s, about 2.2 KB/s. For slower peers raise `flush_interval`. Default: 16 KiB.
     pub flush_interval_bytes_min: usize,

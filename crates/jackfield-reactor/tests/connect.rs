@@ -1,7 +1,8 @@
 //! Connections of our own, over memory: which address is tried when, and how each attempt ends.
 
 use jackfield_reactor::{
-    Above, Addr, ConnectionId, Dial, Incoming, Limits, MemoryDriver, Reason, Service, Timeout, Wires,
+    Above, Addr, ConnectionId, Dial, Incoming, Limits, MemoryDriver, Reason, Service, SocketOptions, Timeout,
+    Wires,
 };
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -47,7 +48,11 @@ const WITHIN: Duration = Duration::from_secs(9);
 impl World {
     fn new() -> Self {
         let mut driver = MemoryDriver::new(0, Limits::default());
-        let id = driver.reactor.wires.connect(Above::Plain, 7, WITHIN).expect("there is room");
+        let id = driver
+            .reactor
+            .wires
+            .connect(Above::Plain, SocketOptions::default(), 7, WITHIN)
+            .expect("there is room");
         Self { driver, notes: Notes::default(), id }
     }
 

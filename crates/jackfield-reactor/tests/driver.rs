@@ -1,7 +1,9 @@
 //! The driver, one turn at a time.
 #![cfg(unix)]
 
-use jackfield_reactor::{ConnectionId, Driver, Incoming, Limits, Listener, Reason, Service, Wires};
+use jackfield_reactor::{
+    ConnectionId, Driver, Incoming, Limits, ListenOptions, Listener, Reason, Service, Wires,
+};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::{self, ErrorKind, Write};
 use std::net::TcpStream;
@@ -73,7 +75,9 @@ fn a_panic_that_the_service_does_not_take_goes_on_to_whoever_drives() {
     let mut driver = Driver::new(0, Limits::default()).expect("an event queue");
     let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let mut client = TcpStream::connect(socket.local_addr().expect("it is bound")).expect("it listens");
-    driver.listen(Listener::from_std(socket).expect("it can be set")).expect("it can be registered");
+    driver
+        .listen(Listener::from_std(socket, &ListenOptions::default()).expect("it can be set"))
+        .expect("it can be registered");
     client.write_all(BUG).expect("it is open");
     let mut counts = Counts::default();
     while driver.poll(Some(LONG), &mut counts).is_ok() {}
@@ -84,7 +88,7 @@ fn new_connections_wait_while_not_even_the_reserve_helps() {
     let _alone = DESCRIPTORS.lock();
     let mut driver = Driver::new(0, Limits::default()).expect("an event queue");
     let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let listener = Listener::from_std(socket).expect("it can be set");
+    let listener = Listener::from_std(socket, &ListenOptions::default()).expect("it can be set");
     let addr = listener.local_addr().expect("it is bound").as_ip().expect("an IP address");
     driver.listen(listener).expect("it can be registered");
     let clients: Vec<TcpStream> = (0..3).map(|_| TcpStream::connect(addr).expect("it listens")).collect();
@@ -118,11 +122,8 @@ fn a_crowd_at_one_listener_does_not_keep_others_waiting() {
     let limits = Limits { accepts_per_turn: 4, ..Limits::default() };
     let mut driver = Driver::new(0, limits).expect("an event queue");
     let listeners = [(); 3].map(|()| {
-        Listener::bind(
-            "127.0.0.1:0".parse().expect("an address"),
-            &jackfield_reactor::ListenOptions::default(),
-        )
-        .expect("it listens")
+        Listener::bind("127.0.0.1:0".parse().expect("an address"), &ListenOptions::default())
+            .expect("it listens")
     });
     let addrs = listeners
         .each_ref()

@@ -101,7 +101,9 @@ pub use jackfield_proto::http1::{FieldError, Fields, Request, Version};
 pub use jackfield_proto::sse::Event;
 pub use jackfield_proto::websocket::Message;
 pub use jackfield_reactor as reactor;
-pub use jackfield_reactor::{Addr, ConnectionId, Credentials, Pressure, ReadPause, Time, WireStats};
+pub use jackfield_reactor::{
+    Addr, ConnectionId, Credentials, KeepAlive, Pressure, ReadPause, Time, WireStats,
+};
 /// The version of rustls whose configurations [`Listener::tls_config`] and [`Raw::start_tls`] take (feature `tls`).
 #[cfg(feature = "tls")]
 pub use rustls;

@@ -3,6 +3,7 @@
 use crate::reason::Reason;
 use crate::stream::Stream;
 use crate::stream::addr::Addr;
+use crate::stream::options::SocketOptions;
 use crate::time::Time;
 #[cfg(feature = "tls")]
 use rustls::ClientConfig;
@@ -28,6 +29,8 @@ pub enum Above {
 #[derive(Debug)]
 pub struct Connecting {
     pub(crate) stream: Stream,
+    /// Of the stream's socket.
+    pub(crate) options: SocketOptions,
     above: Above,
     /// Addresses that were not tried yet.
     rest: VecDeque<Addr>,
@@ -39,9 +42,9 @@ pub struct Connecting {
 
 impl Connecting {
     /// It waits for addresses.
-    pub(crate) fn new(above: Above, deadline: Time) -> Self {
+    pub(crate) fn new(above: Above, options: SocketOptions, deadline: Time) -> Self {
         let (stream, rest) = (Stream::Closed, VecDeque::new());
-        Self { stream, above, rest, failed: ErrorKind::NotFound, deadline }
+        Self { stream, options, above, rest, failed: ErrorKind::NotFound, deadline }
     }
 
     pub(crate) fn deadline(&self) -> Time {

@@ -2,10 +2,11 @@
 
 use super::Stream;
 use super::addr::Addr;
+use super::options::SocketOptions;
 #[cfg(unix)]
 use mio::net::UnixListener;
 use mio::net::{TcpListener, TcpStream};
-use socket2::{Domain, Protocol, SockAddr, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Type};
 use std::io;
 #[cfg(unix)]
 use std::io::ErrorKind;
@@ -22,9 +23,6 @@ use std::path::{Path, PathBuf};
 /// New connections that the system keeps waiting, unless told otherwise. The kernel has an upper bound of its own.
 pub const BACKLOG: u32 = 1024;
 
-/// Bytes of a connection that the system may keep before it has sent them, unless told otherwise.
-pub const UNSENT_BYTES: u32 = 64 << 10;
-
 /// How long a deferred new connection may be silent before it is accepted all the same: the least that can be asked for.
 #[cfg(any(target_os = "android", target_os = "linux"))]
 const DEFER_SECONDS: i32 = 1;
@@ -37,13 +35,8 @@ pub struct ListenOptions {
     /// Lets several sockets listen at the same address, in one process or in several; the system spreads new connections
     /// over them. Default: off.
     pub reuse_port: bool,
-    /// Sends small writes at once instead of waiting to fill a segment. Default: on.
-    pub nodelay: bool,
-    /// Bytes of a connection that the system may keep before it has sent them; zero: as many as it likes, which on Linux
-    /// may be megabytes. What it does not take waits in the outbox, where it is bounded and, if it is shared, is there
-    /// only once: so peers that don't read can't use up the memory that the system has for all sockets. Linux only.
-    /// Default: [`UNSENT_BYTES`].
-    pub unsent_bytes: u32,
+    /// Options of the connections that are accepted.
+    pub socket: SocketOptions,
     /// Lets a listener at an IPv6 address take connections over IPv4 too, whose addresses it then sees in their mapped form
     /// (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2). Default: off.
     pub dual_stack: bool,
@@ -59,8 +52,7 @@ impl Default for ListenOptions {
         Self {
             backlog: BACKLOG,
             reuse_port: false,
-            nodelay: true,
-            unsent_bytes: UNSENT_BYTES,
+            socket: SocketOptions::default(),
             dual_stack: false,
             deferred: false,
             unix_mode: None,
@@ -74,7 +66,8 @@ pub struct Listener {
     socket: Socket,
     #[cfg(unix)]
     _file: Option<SocketFile>,
-    pub(crate) nodelay: bool,
+    /// Options that the system does not hand down to those that are accepted.
+    left: SocketOptions,
     /// Nearly all that are accepted have said something.
     pub(crate) deferred: bool,
 }
@@ -108,13 +101,8 @@ impl Listener {
         if options.reuse_port {
             socket.set_reuse_port(true)?;
         }
-        // On Linux accepted sockets inherit this, which saves a call for each of them.
-        socket.set_tcp_nodelay(options.nodelay)?;
-        #[cfg(any(target_os = "android", target_os = "linux"))]
-        if options.unsent_bytes > 0 {
-            // They inherit this as well.
-            socket.set_tcp_notsent_lowat(options.unsent_bytes)?;
-        }
+        // On Linux accepted sockets inherit these, which saves some calls for each of them.
+        options.socket.set_tcp(SockRef::from(&socket))?;
         #[cfg(any(target_os = "android", target_os = "linux"))]
         if options.deferred {
             jackfield_sys::defer_accept(socket.as_fd(), DEFER_SECONDS)?;
@@ -123,19 +111,22 @@ impl Listener {
         socket.bind(&addr.into())?;
         socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
         let deferred = options.deferred && cfg!(any(target_os = "android", target_os = "linux"));
-        Ok(Self { nodelay: options.nodelay, deferred, ..Self::of_tcp(socket.into()) })
+        Ok(Self { deferred, ..Self::of_tcp(socket.into(), options) })
     }
 
-    /// Takes a socket that listens already, such as one that was inherited.
+    /// Takes a socket that listens already, such as one that was inherited. Of the options those of its connections concern
+    /// it; how it listens stays as it is.
     ///
     /// # Errors
-    /// If the socket can't be made non-blocking.
-    pub fn from_std(socket: std::net::TcpListener) -> io::Result<Self> {
+    /// If the socket can't be made non-blocking, or an option can't be set.
+    pub fn from_std(socket: std::net::TcpListener, options: &ListenOptions) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        Ok(Self::of_tcp(socket))
+        options.socket.set_tcp(SockRef::from(&socket))?;
+        Ok(Self::of_tcp(socket, options))
     }
 
-    /// Binds a unix socket to a path and listens. Of the options the backlog and the mode concern it. A socket that was left
+    /// Binds a unix socket to a path and listens. Of the options the backlog, the mode and
+    /// the sizes of buffers concern it. A socket that was left
     /// there by a process that has ended is replaced; the file goes when the listener does. Who may connect is decided by
     /// the rights of the file and its folder.
     ///
@@ -161,15 +152,15 @@ impl Listener {
         socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
         let listener = std::os::unix::net::UnixListener::from(OwnedFd::from(socket));
         let socket = Socket::Unix(UnixListener::from_std(listener));
-        Ok(Self { socket, _file: Some(file), nodelay: false, deferred: false })
+        Ok(Self { socket, _file: Some(file), left: options.socket, deferred: false })
     }
 
-    fn of_tcp(socket: std::net::TcpListener) -> Self {
+    fn of_tcp(socket: std::net::TcpListener, options: &ListenOptions) -> Self {
         Self {
             socket: Socket::Tcp(TcpListener::from_std(socket)),
             #[cfg(unix)]
             _file: None,
-            nodelay: true,
+            left: options.socket,
             deferred: false,
         }
     }
@@ -191,14 +182,16 @@ impl Listener {
         match &self.socket {
             Socket::Tcp(socket) => {
                 let (stream, addr) = socket.accept()?;
-                if cfg!(not(target_os = "linux")) {
-                    set_nodelay(&stream, self.nodelay);
+                if cfg!(not(any(target_os = "android", target_os = "linux"))) {
+                    set_left(&stream, &self.left);
                 }
                 Ok((Stream::Tcp(stream), addr.into()))
             }
             #[cfg(unix)]
             Socket::Unix(socket) => {
                 let (stream, addr) = socket.accept()?;
+                // One that refuses has them as the system does.
+                let _ = self.left.set_unix(SockRef::from(&stream));
                 Ok((Stream::Unix(stream), Addr::of_unix(&addr)))
             }
         }
@@ -221,8 +214,8 @@ impl Listener {
 }
 
 /// Where accepted sockets don't inherit it. One that is gone already refuses it, which is no fault of the listener's.
-fn set_nodelay(stream: &TcpStream, nodelay: bool) {
-    let _ = stream.set_nodelay(nodelay);
+fn set_left(stream: &TcpStream, options: &SocketOptions) {
+    let _ = options.set_tcp(SockRef::from(stream));
 }
 
 #[cfg(unix)]
@@ -244,23 +237,105 @@ fn is_left_over(path: &Path) -> bool {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+    use crate::stream::options::{KeepAlive, UNSENT_BYTES};
     use std::os::unix::net::UnixStream;
+    use std::time::Duration;
 
-    fn accepted(nodelay: bool) -> TcpStream {
-        let options = ListenOptions { nodelay, ..ListenOptions::default() };
-        let listener = Listener::bind(([127, 0, 0, 1], 0).into(), &options).unwrap();
-        let Addr::Ip(addr) = listener.local_addr().unwrap() else { panic!("it listens at an address") };
-        let _peer = std::net::TcpStream::connect(addr).unwrap();
-        let (Stream::Tcp(stream), _) = listener.accept().unwrap() else { panic!("it is a socket") };
-        stream
+    /// What the system says of a socket.
+    #[derive(Debug, PartialEq, Eq)]
+    struct Told {
+        nodelay: bool,
+        unsent_bytes: u32,
+        keep_alive: Option<(Duration, Duration, u32)>,
+        linger: Option<Duration>,
+        buffers: (usize, usize),
     }
 
-    /// One call for the listener, and none for each connection that could fail.
-    #[test]
-    fn accepted_sockets_have_what_their_listener_was_told() {
-        for nodelay in [true, false] {
-            assert_eq!(accepted(nodelay).nodelay().unwrap(), nodelay);
+    fn told(socket: SockRef<'_>) -> Told {
+        let keeps_alive = socket.keepalive().unwrap();
+        let keep_alive = || {
+            let (idle, interval) =
+                (socket.tcp_keepalive_time().unwrap(), socket.tcp_keepalive_interval().unwrap());
+            (idle, interval, socket.tcp_keepalive_retries().unwrap())
+        };
+        Told {
+            nodelay: socket.tcp_nodelay().unwrap(),
+            #[cfg(target_os = "linux")]
+            unsent_bytes: socket.tcp_notsent_lowat().unwrap(),
+            #[cfg(not(target_os = "linux"))]
+            unsent_bytes: UNSENT_BYTES,
+            keep_alive: keeps_alive.then(keep_alive),
+            linger: socket.linger().unwrap(),
+            buffers: (socket.send_buffer_size().unwrap(), socket.recv_buffer_size().unwrap()),
         }
+    }
+
+    /// Both ends: one that was accepted, and one of our own, with the same options.
+    fn check(options: &SocketOptions, check: impl Fn(Told)) {
+        let listening = ListenOptions { socket: *options, ..ListenOptions::default() };
+        let listener = Listener::bind(([127, 0, 0, 1], 0).into(), &listening).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let Stream::Tcp(own) = Stream::connect(&addr, options).unwrap() else { panic!("it is a socket") };
+        let (Stream::Tcp(accepted), _) = retried(&listener) else { panic!("it is a socket") };
+        check(told(SockRef::from(&accepted)));
+        check(told(SockRef::from(&own)));
+    }
+
+    /// The connection is there when the system has carried it to the other end.
+    fn retried(listener: &Listener) -> (Stream, Addr) {
+        loop {
+            match listener.accept() {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::yield_now(),
+                accepted => return accepted.unwrap(),
+            }
+        }
+    }
+
+    #[test]
+    fn a_socket_has_the_options_that_it_was_given() {
+        check(&SocketOptions::default(), |told| {
+            assert_eq!((told.nodelay, told.unsent_bytes), (true, UNSENT_BYTES));
+            assert_eq!((told.keep_alive, told.linger), (None, None));
+        });
+        let (idle, interval) = (Duration::from_secs(61), Duration::from_secs(7));
+        let all = SocketOptions {
+            nodelay: false,
+            unsent_bytes: 10_000,
+            keep_alive: Some(KeepAlive::after(idle).interval(interval).probes(3)),
+            reset_on_close: true,
+            send_buffer_bytes: 20_000,
+            receive_buffer_bytes: 30_000,
+        };
+        // Linux counts what it needs for itself, as much again.
+        let factor = if cfg!(target_os = "linux") { 2 } else { 1 };
+        let unsent_bytes = if cfg!(target_os = "linux") { 10_000 } else { UNSENT_BYTES };
+        let expected = Told {
+            nodelay: false,
+            unsent_bytes,
+            keep_alive: Some((idle, interval, 3)),
+            linger: Some(Duration::ZERO),
+            buffers: (20_000 * factor, 30_000 * factor),
+        };
+        check(&all, |told| assert_eq!(told, expected));
+    }
+
+    /// Where accepted sockets inherit nothing.
+    #[test]
+    fn an_accepted_unix_socket_has_the_buffers_that_its_listener_was_told() {
+        let folder = std::env::temp_dir().join(format!("jackfield-options-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let socket = SocketOptions { send_buffer_bytes: 20_000, ..SocketOptions::default() };
+        let options = ListenOptions { socket, ..ListenOptions::default() };
+        let listener = Listener::bind_unix(folder.join("socket"), &options).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let Stream::Unix(own) = Stream::connect(&addr, &socket).unwrap() else { panic!("it is a socket") };
+        let (Stream::Unix(accepted), _) = retried(&listener) else { panic!("it is a socket") };
+        let factor = if cfg!(target_os = "linux") { 2 } else { 1 };
+        for size in [SockRef::from(&own).send_buffer_size(), SockRef::from(&accepted).send_buffer_size()] {
+            assert_eq!(size.unwrap(), 20_000 * factor);
+        }
+        drop(listener);
+        std::fs::remove_dir_all(folder).unwrap();
     }
 
     /// It was taken for a failed accept, and paused its listener.
@@ -269,7 +344,8 @@ mod tests {
         let (refuses, _peer) = UnixStream::pair().unwrap();
         refuses.set_nonblocking(true).unwrap();
         let refuses = TcpStream::from_std(std::net::TcpStream::from(OwnedFd::from(refuses)));
-        assert!(refuses.set_nodelay(true).is_err(), "it is none of TCP");
-        set_nodelay(&refuses, true);
+        let options = SocketOptions::default();
+        assert!(options.set_tcp(SockRef::from(&refuses)).is_err(), "it is none of TCP");
+        set_left(&refuses, &options);
     }
 }

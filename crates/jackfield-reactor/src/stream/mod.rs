@@ -3,12 +3,14 @@
 pub(crate) mod addr;
 pub(crate) mod credentials;
 pub(crate) mod listener;
+pub(crate) mod options;
 pub(crate) mod outcome;
 pub(crate) mod pipe;
 mod socket;
 
 use self::addr::Addr;
 use self::credentials::Credentials;
+use self::options::SocketOptions;
 use self::outcome::ReadOutcome;
 use self::pipe::Pipe;
 use mio::event::Source;
@@ -43,16 +45,20 @@ const REFUSE_READS_MAX: usize = 4;
 
 impl Stream {
     /// Begins to connect to an address: see [`Stream::is_connected`].
-    pub(crate) fn connect(addr: &Addr) -> io::Result<Self> {
+    pub(crate) fn connect(addr: &Addr, options: &SocketOptions) -> io::Result<Self> {
+        // One that has failed already tells that when it is asked, and not when it is given options.
         match addr {
             Addr::Ip(addr) => {
                 let stream = TcpStream::connect(*addr)?;
-                // One that has failed already tells that when it is asked.
-                let _ = stream.set_nodelay(true);
+                let _ = options.set_tcp(SockRef::from(&stream));
                 Ok(Self::Tcp(stream))
             }
             #[cfg(unix)]
-            Addr::Unix(Some(path)) => UnixStream::connect(path).map(Self::Unix),
+            Addr::Unix(Some(path)) => {
+                let stream = UnixStream::connect(path)?;
+                let _ = options.set_unix(SockRef::from(&stream));
+                Ok(Self::Unix(stream))
+            }
             Addr::Unix(_) => Err(ErrorKind::AddrNotAvailable.into()),
         }
     }

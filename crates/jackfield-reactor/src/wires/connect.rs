@@ -8,6 +8,7 @@ use crate::session::Session;
 use crate::session::connecting::{Above, Connecting};
 use crate::stream::Stream;
 use crate::stream::addr::Addr;
+use crate::stream::options::SocketOptions;
 use crate::stream::pipe::Pipe;
 use crate::wire::flags::Flags;
 use crate::wire::peer::Peer;
@@ -22,8 +23,14 @@ impl Wires {
     ///
     /// # Errors
     /// [`ErrorKind::OutOfMemory`] if the table is full.
-    pub fn connect(&mut self, above: Above, listener: usize, within: Duration) -> io::Result<ConnectionId> {
-        let connecting = Connecting::new(above, self.now.after(within));
+    pub fn connect(
+        &mut self,
+        above: Above,
+        options: SocketOptions,
+        listener: usize,
+        within: Duration,
+    ) -> io::Result<ConnectionId> {
+        let connecting = Connecting::new(above, options, self.now.after(within));
         let deadline = connecting.deadline();
         let session = Session::Connecting(Box::new(connecting));
         let id = self.insert(session, Peer::new(Addr::Unix(None), listener))?;
@@ -75,7 +82,8 @@ impl Wires {
                 let failure = connecting.failure();
                 return self.abort(id, failure);
             };
-            let opened = self.open(id, &addr);
+            let options = connecting.options;
+            let opened = self.open(id, &addr, &options);
             self.set_peer_addr(id, addr);
             let Some(connecting) = self.connecting(id) else { return };
             match opened {
@@ -89,14 +97,14 @@ impl Wires {
     }
 
     /// A stream that is being connected; the system tells when it is.
-    fn open(&mut self, id: ConnectionId, addr: &Addr) -> io::Result<Stream> {
+    fn open(&mut self, id: ConnectionId, addr: &Addr, options: &SocketOptions) -> io::Result<Stream> {
         let Some(registry) = &self.registry else {
             let (near, far) = Pipe::dialled();
             near.enlist(id, &self.ready);
             self.dials.push(Dial { id, addr: addr.clone(), far });
             return Ok(Stream::Memory(near));
         };
-        let mut stream = Stream::connect(addr)?;
+        let mut stream = Stream::connect(addr, options)?;
         if let Some(source) = stream.source() {
             registry.register(source, id.token(), BOTH_WAYS)?;
         }

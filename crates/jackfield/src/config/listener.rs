@@ -11,7 +11,7 @@ use crate::config::speaks::{LF, Speaks};
 use crate::config::table::LimitRow;
 #[cfg(feature = "tls")]
 use crate::config::tls::{self, Certificates};
-use jackfield_reactor::ListenOptions;
+use jackfield_reactor::{KeepAlive, ListenOptions};
 #[cfg(any(unix, feature = "tls"))]
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -104,7 +104,8 @@ impl Listener {
         self
     }
 
-    /// Takes a socket that listens already, such as one that was inherited. Its options stay as they are.
+    /// Takes a socket that listens already, such as one that was inherited. How it listens stays as it is; options of its
+    /// connections, such as [`Listener::nodelay`], are set.
     #[doc(alias = "adopt")]
     #[must_use]
     pub fn from_std(socket: std::net::TcpListener) -> Self {
@@ -297,10 +298,57 @@ impl Listener {
         self
     }
 
-    /// Sends small writes at once. Default: on.
+    /// Sends small writes at once, and does not wait for more to fill a segment. Default: on.
+    #[doc(alias = "TCP_NODELAY")]
     #[must_use]
     pub fn nodelay(mut self, nodelay: bool) -> Self {
-        self.options.nodelay = nodelay;
+        self.options.socket.nodelay = nodelay;
+        self
+    }
+
+    /// Lets the system probe peers that are silent, and break the connections of those that don't answer:
+    /// `on_disconnect` then comes with [`Reason::Io`](crate::Reason::Io). For connections that have no heartbeat and no
+    /// idle timeout. Times that the system does not take are an error of `bind`. Default: none.
+    ///
+    /// ```
+    /// use jackfield::{KeepAlive, Listener};
+    /// use std::time::Duration;
+    ///
+    /// let keep_alive = KeepAlive::after(Duration::from_secs(60)).interval(Duration::from_secs(10)).probes(3);
+    /// let listener = Listener::tcp("127.0.0.1:0").raw().keep_alive(keep_alive);
+    /// ```
+    #[doc(alias = "SO_KEEPALIVE")]
+    #[must_use]
+    pub fn keep_alive(mut self, keep_alive: KeepAlive) -> Self {
+        self.options.socket.keep_alive = Some(keep_alive);
+        self
+    }
+
+    /// Makes each close of a socket a reset, so that nothing is left of it in the system. What the peer has not got by then
+    /// may be lost. A time to wait (`SO_LINGER`) is not offered, for the system would hold the reactor meanwhile;
+    /// `limits.reactor.linger` waits without that. Default: off.
+    #[doc(alias = "SO_LINGER")]
+    #[must_use]
+    pub fn reset_on_close(mut self, reset: bool) -> Self {
+        self.options.socket.reset_on_close = reset;
+        self
+    }
+
+    /// The size of the system's buffer for what a connection sends, in bytes, of which Linux takes the double and no more
+    /// than `net.core.wmem_max`; zero leaves it to the system, which then adapts it. Default: as the system has it.
+    #[doc(alias = "SO_SNDBUF")]
+    #[must_use]
+    pub fn send_buffer(mut self, bytes: u32) -> Self {
+        self.options.socket.send_buffer_bytes = bytes;
+        self
+    }
+
+    /// The size of the system's buffer for what a connection receives, in bytes, of which Linux takes the double and no more
+    /// than `net.core.rmem_max`; zero leaves it to the system, which then adapts it. Default: as the system has it.
+    #[doc(alias = "SO_RCVBUF")]
+    #[must_use]
+    pub fn receive_buffer(mut self, bytes: u32) -> Self {
+        self.options.socket.receive_buffer_bytes = bytes;
         self
     }
 
@@ -308,9 +356,10 @@ impl Listener {
     /// waits in the server, within its bounds: without this, peers that don't read can use up the memory that the
     /// system has for all sockets, and then nobody is served. Large bodies for fast peers cost more calls. Linux
     /// only. Default: 64 KiB.
+    #[doc(alias = "TCP_NOTSENT_LOWAT")]
     #[must_use]
     pub fn notsent_lowat(mut self, bytes: u32) -> Self {
-        self.options.unsent_bytes = bytes;
+        self.options.socket.unsent_bytes = bytes;
         self
     }
 
@@ -319,6 +368,7 @@ impl Listener {
     /// quarter less of the processor, where that is what a server does. The price: a silent
     /// connection is invisible in that time, no limit and no timeout concerns it, and `on_connect` comes late. Not for protocols in
     /// which the server speaks first. Linux only. Default: off.
+    #[doc(alias = "TCP_DEFER_ACCEPT")]
     #[must_use]
     pub fn defer_accept(mut self, deferred: bool) -> Self {
         self.options.deferred = deferred;
@@ -427,6 +477,12 @@ impl Listener {
         }
         if self.requires_proxy && self.proxies.is_empty() {
             faults.push(format!("`{}` requires proxies, and trusts none", self.place));
+        }
+        if self.options.socket.keep_alive.is_some_and(|keep_alive| !keep_alive.is_valid()) {
+            faults.push(format!(
+                "`{}`: the times of a keep-alive are from 1 to 32,767 seconds, and its probes from 1 to 127",
+                self.place
+            ));
         }
         if self.options.deferred && !self.banner.is_empty() {
             faults.push(format!("`{}` speaks first, and its connections can't be deferred", self.place));

@@ -1,6 +1,7 @@
 //! Where to connect to, and what is spoken there.
 
 use crate::config::speaks::Speaks;
+use jackfield_reactor::{KeepAlive, SocketOptions};
 use std::path::PathBuf;
 #[cfg(feature = "tls")]
 use std::sync::Arc;
@@ -49,6 +50,7 @@ pub struct Outgoing {
     /// It was asked for as one with TLS.
     pub(crate) is_secure: bool,
     pub(crate) within: Duration,
+    pub(crate) socket: SocketOptions,
     /// What is asked of a server for a WebSocket.
     pub(crate) websocket: Option<WebSocketRequest>,
     #[cfg(feature = "tls")]
@@ -135,6 +137,7 @@ impl Outgoing {
             tag: 0,
             is_secure: false,
             within: WITHIN,
+            socket: SocketOptions::default(),
             websocket: None,
             #[cfg(feature = "tls")]
             tls: None,
@@ -171,6 +174,35 @@ impl Outgoing {
     #[must_use]
     pub fn timeout(mut self, within: Duration) -> Self {
         self.within = within;
+        self
+    }
+
+    /// As [`Listener::nodelay`](crate::Listener::nodelay). Default: on.
+    #[must_use]
+    pub fn nodelay(mut self, nodelay: bool) -> Self {
+        self.socket.nodelay = nodelay;
+        self
+    }
+
+    /// As [`Listener::keep_alive`](crate::Listener::keep_alive). With times that the system does not take, the connection is
+    /// [`ConnectError::Invalid`](crate::ConnectError::Invalid). Default: none.
+    #[must_use]
+    pub fn keep_alive(mut self, keep_alive: KeepAlive) -> Self {
+        self.socket.keep_alive = Some(keep_alive);
+        self
+    }
+
+    /// As [`Listener::send_buffer`](crate::Listener::send_buffer). Default: as the system has it.
+    #[must_use]
+    pub fn send_buffer(mut self, bytes: u32) -> Self {
+        self.socket.send_buffer_bytes = bytes;
+        self
+    }
+
+    /// As [`Listener::receive_buffer`](crate::Listener::receive_buffer). Default: as the system has it.
+    #[must_use]
+    pub fn receive_buffer(mut self, bytes: u32) -> Self {
+        self.socket.receive_buffer_bytes = bytes;
         self
     }
 

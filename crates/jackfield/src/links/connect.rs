@@ -26,12 +26,14 @@ impl Links {
         let deadline = wires.now().after(outgoing.within);
         let opening = outgoing.websocket.as_ref().filter(|_| outgoing.speaks == Speaks::Http);
         let opening = opening.map(|request| Opening::new(request, self.masks.key(), deadline)).transpose();
+        let is_invalid = outgoing.socket.keep_alive.is_some_and(|keep_alive| !keep_alive.is_valid());
         let (above, opening, fault) = match (above(outgoing), opening) {
+            _ if is_invalid => (Above::Plain, None, Some(ConnectError::Invalid)),
             (Ok(above), Ok(opening)) => (above, opening, None),
             (Err(fault), _) | (_, Err(fault)) => (Above::Plain, None, Some(fault)),
         };
         let listener = self.settings.outgoing_listener(outgoing.speaks);
-        let Ok(id) = wires.connect(above, listener, outgoing.within) else {
+        let Ok(id) = wires.connect(above, outgoing.socket, listener, outgoing.within) else {
             self.handle.uncount_outgoing(reactor);
             return Err(Busy::Full);
         };

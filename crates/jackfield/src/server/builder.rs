@@ -409,7 +409,7 @@ fn bind_place(
         }
         Place::Adopted(socket) => {
             let addr = socket.local_addr().map_or(Addr::Unix(None), Addr::Ip);
-            (socket.try_clone().and_then(reactor::Listener::from_std), addr)
+            (socket.try_clone().and_then(|socket| reactor::Listener::from_std(socket, options)), addr)
         }
     };
     match bound {
@@ -507,7 +507,7 @@ mod tests {
     fn a_listener_has_options_of_its_own() {
         let listener = Listener::tcp("127.0.0.1:0").backlog(7).nodelay(false).reuse_port(true);
         let options = listener.options;
-        assert_eq!((options.backlog, options.nodelay, options.reuse_port), (7, false, true));
+        assert_eq!((options.backlog, options.socket.nodelay, options.reuse_port), (7, false, true));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::*;
 use crate::limits::Limits;
 use crate::reason::Reason;
+use crate::stream::listener::ListenOptions;
 use socket2::{Domain, Socket, Type};
 
 /// Counts failed accepts.
@@ -29,7 +30,7 @@ impl Service for Errors {
 /// A socket that does not listen: each accept fails, and the reserve is of no help.
 fn broken() -> Listener {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    Listener::from_std(socket.into()).expect("it can be set")
+    Listener::from_std(socket.into(), &ListenOptions::default()).expect("it can be set")
 }
 
 #[test]

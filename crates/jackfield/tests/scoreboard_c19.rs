@@ -1,0 +1,112 @@
+//! C19 of docs/features.md: options of sockets, as the system tells them.
+
+mod support;
+
+use jackfield::test::TestServer;
+use jackfield::{
+    Client, ConnectError, Connection, Disconnect, KeepAlive, Listener, Outgoing, Reason, Server,
+};
+use socket2::SockRef;
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+use support::probe::Log;
+use support::real::connect;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// What the system says of a connection that comes to a listener: this accepts it in the server's place.
+fn check(edit: impl Fn(Listener) -> Listener, check: impl Fn(SockRef<'_>)) {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = edit(Listener::from_std(socket.try_clone().unwrap()));
+    let server = Server::builder().listen(listener).bind().unwrap();
+    socket.set_nonblocking(false).unwrap();
+    let _peer = connect(server.local_addr());
+    check(SockRef::from(&socket.accept().unwrap().0));
+}
+
+/// A connection of which nobody told the system anything.
+fn plain() -> TcpStream {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let _peer = connect(socket.local_addr().unwrap());
+    socket.accept().unwrap().0
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn c19_by_default_small_writes_leave_at_once_and_the_rest_is_the_systems() {
+    let plain = plain();
+    let plain = SockRef::from(&plain);
+    assert!(!plain.tcp_nodelay().unwrap());
+    check(
+        |listener| listener,
+        |socket| {
+            assert!(socket.tcp_nodelay().unwrap());
+            assert!(!socket.keepalive().unwrap());
+            assert_eq!(socket.linger().unwrap(), None);
+            assert_eq!(socket.send_buffer_size().unwrap(), plain.send_buffer_size().unwrap());
+            assert_eq!(socket.recv_buffer_size().unwrap(), plain.recv_buffer_size().unwrap());
+        },
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn c19_each_option_reaches_the_system() {
+    check(|listener| listener.nodelay(false), |socket| assert!(!socket.tcp_nodelay().unwrap()));
+    let keep_alive = KeepAlive::after(MINUTE).interval(Duration::from_secs(10)).probes(3);
+    check(
+        |listener| listener.keep_alive(keep_alive),
+        |socket| {
+            assert!(socket.keepalive().unwrap());
+            assert_eq!(socket.tcp_keepalive_time().unwrap(), MINUTE);
+            assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(10));
+            assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
+        },
+    );
+    check(
+        |listener| listener.reset_on_close(true),
+        |socket| assert_eq!(socket.linger().unwrap(), Some(Duration::ZERO)),
+    );
+    // Linux takes the double of what it is told.
+    check(
+        |listener| listener.send_buffer(20_000).receive_buffer(30_000),
+        |socket| {
+            assert_eq!(socket.send_buffer_size().unwrap(), 40_000);
+            assert_eq!(socket.recv_buffer_size().unwrap(), 60_000);
+        },
+    );
+}
+
+#[test]
+fn c19_times_that_the_system_does_not_take_are_an_error_of_the_bind() {
+    let rows = [
+        (KeepAlive::after(MINUTE), true),
+        (KeepAlive::after(Duration::ZERO), false),
+        (KeepAlive::after(MINUTE).interval(Duration::from_millis(10)), false),
+        (KeepAlive::after(MINUTE).probes(1000), false),
+    ];
+    for (keep_alive, is_taken) in rows {
+        let server = Server::bind(Listener::tcp("127.0.0.1:0").keep_alive(keep_alive));
+        assert_eq!(server.is_ok(), is_taken, "{keep_alive:?}");
+        assert!(server.err().is_none_or(|error| error.to_string().contains("keep-alive")));
+    }
+}
+
+struct Dialer(Log);
+
+impl Client for Dialer {
+    fn on_disconnect(&mut self, _connection: &mut Connection<'_>, end: &Disconnect) {
+        self.0.note(end.reason.to_string());
+    }
+}
+
+#[test]
+fn c19_a_connection_of_our_own_has_options_too() {
+    let log = Log::default();
+    let client = log.clone();
+    let mut server = TestServer::new(move |_peer| Dialer(client.clone()));
+    let bad = Outgoing::tcp("192.0.2.1:7").nodelay(false).keep_alive(KeepAlive::after(Duration::ZERO));
+    server.handle().connect(bad).unwrap();
+    server.run();
+    assert_eq!(log.take(), [Reason::Connect(ConnectError::Invalid).to_string()]);
+}
