@@ -37,6 +37,7 @@ fn unknown_options_are_refused_with_the_usage() {
         "lines",
         "bridge",
         "chat",
+        "embedded_loop",
         "rest",
         "files",
         "metrics",
@@ -108,6 +109,27 @@ fn bridge_passes_both_ways() {
     assert_eq!(back, b"and back");
     drop(server);
     assert_eq!(connect(addr).read(&mut [0; 9]).unwrap_or(0), 0, "nobody is there");
+}
+
+/// One thread waits for datagrams and for the server, and neither waits for the other.
+#[test]
+fn x6_embedded_loop_serves_between_datagrams() {
+    let (mut example, addr) = Example::start("embedded_loop", &["--datagrams", "127.0.0.1:0"]);
+    let line = example.line();
+    let datagrams = line.strip_prefix("datagrams at ").expect(&line).to_owned();
+    let mut feed = Http::connect(addr);
+    feed.send("GET /feed HTTP/1.1\r\nHost: test\r\n\r\n");
+    assert_eq!(feed.head().status, 200);
+    let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    for (number, word) in ["one", "two"].into_iter().enumerate() {
+        sender.send_to(word.as_bytes(), &datagrams).unwrap();
+        assert_eq!((&*feed.line(), &*feed.line()), (&*format!("data: {word}"), ""));
+        Http::connect(addr).get("/").is(200, "text/plain", &format!("{} datagrams\n", number + 1));
+    }
+    example.terminate();
+    assert!(String::from_utf8(feed.rest()).unwrap().starts_with("retry: "), "it drains");
+    let status = example.wait();
+    assert_eq!(status.code(), Some(0), "{status}");
 }
 
 #[test]

@@ -81,7 +81,7 @@ pub use disconnect::{ConnectError, Disconnect, Limit, ProtocolError, Reason, Tim
 pub use gate::{Access, Authenticator};
 pub use message::{Body, HeaderValue, Prepared, Publication, Published, Sent};
 pub use observe::{AccessLog, LogCrate};
-pub use server::{Audit, Error, Finding, Result, Server, ServerBuilder};
+pub use server::{Audit, Embedded, Error, Finding, Result, Server, ServerBuilder};
 #[cfg(feature = "tls")]
 pub use shared::TlsInfo;
 pub use shared::{

@@ -100,6 +100,12 @@ impl Clock {
         }
     }
 
+    /// That moment in whole milliseconds since the start.
+    pub(crate) fn at(&self, at: Instant) -> Time {
+        let passed = at.saturating_duration_since(self.start);
+        Time(passed.as_secs() * 1000 + u64::from(passed.subsec_millis()))
+    }
+
     /// Another millisecond has begun: nearly always the next one, under load. If not, a turn was long, or the reactor
     /// slept, and the next turns will tell which: long ones often alternate with short ones. Where turns are short, a few
     /// are timed, and the others are not worth a further look at the clock.
@@ -108,8 +114,7 @@ impl Clock {
         self.now = Time(self.now.0 + 1);
         self.next += MILLISECOND;
         if at >= self.next {
-            let passed = at - self.start;
-            self.now = Time(passed.as_secs() * 1000 + u64::from(passed.subsec_millis()));
+            self.now = self.at(at);
             self.next = self.start + Duration::from_millis(self.now.0 + 1);
             self.watched_turn = turn + WATCHED_TURNS;
         }

@@ -131,10 +131,19 @@ impl Driver {
         service: &mut S,
     ) -> io::Result<()> {
         self.reactor.settle(service);
-        guard(|| self.turn(wait_max, service)).unwrap_or_else(|payload| {
+        let polled = guard(|| self.turn(wait_max, service)).unwrap_or_else(|payload| {
             self.recover(payload, service);
             Ok(())
-        })
+        });
+        // What the caller does until the next poll is no callback.
+        self.reactor.wires.mark(ConnectionId::IDLE, 0);
+        polled
+    }
+
+    /// How long a loop that waits for [`Driver`]'s descriptor may wait for it at most, as things are now: then
+    /// [`Driver::poll`] has something to do that the descriptor does not tell of. `None`: for as long as it likes.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.timeout_at(self.clock.at(Instant::now()))
     }
 
     #[inline(always)]
@@ -182,8 +191,13 @@ impl Driver {
     /// How long to sleep, if nothing happens.
     #[inline(never)]
     fn wait(&self, wait_max: Option<Duration>) -> Option<Duration> {
-        let wait = shorter(self.reactor.timeout(self.clock.now), wait_max);
-        if self.has_new_connections() { shorter(wait, self.acceptor.pause(self.clock.now)) } else { wait }
+        shorter(self.timeout_at(self.clock.now), wait_max)
+    }
+
+    /// How long nothing is due from that time on.
+    fn timeout_at(&self, now: Time) -> Option<Duration> {
+        let wait = self.reactor.timeout(now);
+        if self.has_new_connections() { shorter(wait, self.acceptor.pause(now)) } else { wait }
     }
 
     /// A panic costs its event: the turn that it was in goes on behind that.
@@ -251,6 +265,15 @@ impl Driver {
         (clock.end, clock.is_timed) = (end, false);
         reactor.wires.stats().time_turn(u64::try_from(taken.as_nanos()).unwrap_or(u64::MAX));
         service.on_loop_lag(&mut reactor.wires, lag, idle);
+    }
+}
+
+/// The descriptor of the event queue: it is readable while [`Driver::poll`] has something to do, but for what is due by
+/// time, of which [`Driver::timeout`] tells. Only to be waited for.
+#[cfg(unix)]
+impl std::os::fd::AsRawFd for Driver {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.queue.descriptor()
     }
 }
 

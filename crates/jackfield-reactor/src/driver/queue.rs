@@ -50,6 +50,12 @@ impl Queue {
         self.events.iter()
     }
 
+    /// What another event queue may wait for.
+    #[cfg(unix)]
+    pub(crate) fn descriptor(&self) -> std::os::fd::RawFd {
+        std::os::fd::AsRawFd::as_raw_fd(&self.poll)
+    }
+
     /// True if there was perhaps more to be told than it could tell.
     pub(crate) fn is_full(&self) -> bool {
         self.events().count() == EVENTS_MAX

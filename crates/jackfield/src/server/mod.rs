@@ -4,6 +4,7 @@
 
 mod audit;
 mod builder;
+mod embed;
 mod error;
 mod run;
 #[cfg(all(feature = "signals", unix))]
@@ -11,6 +12,7 @@ mod signals;
 
 pub use audit::{Audit, Finding};
 pub use builder::ServerBuilder;
+pub use embed::Embedded;
 pub use error::{Error, Result};
 
 use crate::shared::{Broker, Ending, Handle, Listeners, Pool, RemoteReactor, Settings};

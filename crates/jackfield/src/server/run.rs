@@ -53,12 +53,11 @@ impl Server {
         F::Client: Client + 'static,
         K: FnOnce(&mut Setup) -> F + Clone + Send + 'static,
     {
+        let watchdog = self.start_watchdog()?;
         #[cfg(all(feature = "signals", unix))]
         let _signals = self.signals;
         let Self { settings, drivers, handle, ending, .. } = self;
         let (observer, all) = (settings.observer.clone(), handle.clone());
-        let watches = settings.watchdog && !settings.limits.callback_slow.is_zero();
-        let watchdog = watches.then(|| Watchdog::start(&handle, &settings)).transpose()?;
         let run = move |number: usize, mut driver: Driver| {
             let ended = catch_unwind(AssertUnwindSafe(|| {
                 let mut setup = Setup::new(number, handle.clone());
@@ -82,6 +81,13 @@ impl Server {
         drop(ending);
         observer.on_stopped();
         ended
+    }
+
+    /// Where callbacks are watched, what watches them.
+    pub(super) fn start_watchdog(&self) -> Result<Option<Watchdog>> {
+        let settings = &self.settings;
+        let watches = settings.watchdog && !settings.limits.callback_slow.is_zero();
+        Ok(watches.then(|| Watchdog::start(&self.handle, settings)).transpose()?)
     }
 }
 
