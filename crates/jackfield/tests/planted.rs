@@ -15,7 +15,7 @@ use jackfield_fuzz::bad_day;
 const RARE: [(u32, u64); 1] = [(35, 23_100)];
 
 /// By the number of each, where `planted` is asked for it.
-const BUGS: [&str; 65] = [
+const BUGS: [&str; 67] = [
     "the generation of an id is ignored",
     "a slot is used again with the same generation: a stale id names another connection",
     "the timers of a wire outlive it",
@@ -81,6 +81,8 @@ const BUGS: [&str; 65] = [
     "the tables of topics stay charged when the last topic is gone",
     "for whom a proxy speaks is forgotten",
     "what comes together with the header of a proxy is lost",
+    "what is queued is said to have left",
+    "that something has left is noted, and not told",
 ];
 
 #[test]

@@ -148,6 +148,16 @@ impl Session {
         }
     }
 
+    /// Bytes in plain text that it was given, and that the kernel may not have yet.
+    pub(crate) fn unpushed_bytes(&self) -> usize {
+        match self {
+            Self::Plain(_) | Self::Connecting(_) => 0,
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.unpushed_bytes(),
+            Self::Preamble(behind) => behind.above.unpushed_bytes(),
+        }
+    }
+
     /// What of it is charged.
     pub(crate) fn encrypted_charged(&self) -> u32 {
         match self {

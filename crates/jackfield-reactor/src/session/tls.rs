@@ -34,6 +34,8 @@ pub struct Tls {
     encrypted: usize,
     /// What of them is charged in the account of the reactor.
     charged: u32,
+    /// Bytes in plain text that were given to rustls since the kernel last had all: so many of them it may not have.
+    unpushed: u32,
 }
 
 /// What a peer has said last and that was not read yet.
@@ -94,6 +96,7 @@ impl Tls {
             plain: Plain::Nothing,
             encrypted: 0,
             charged: 0,
+            unpushed: 0,
         }
     }
 
@@ -310,6 +313,7 @@ impl Tls {
                 }
                 let count = self.session.writer().write(rest)?;
                 self.encrypted += count;
+                self.unpushed += count as u32;
                 (taken, rest) = (taken + count, &rest[count..]);
             }
         }
@@ -332,7 +336,7 @@ impl Tls {
                 Err(error) => return not_taken(error),
             }
         }
-        self.encrypted = 0;
+        (self.encrypted, self.unpushed) = (0, 0);
         Ok(true)
     }
 
@@ -344,6 +348,11 @@ impl Tls {
 
     pub(crate) fn encrypted_bytes(&self) -> usize {
         self.encrypted + self.before.len()
+    }
+
+    /// Of the bytes in plain text that it was given so many at most have not reached the kernel whole, as records.
+    pub(crate) fn unpushed_bytes(&self) -> usize {
+        self.unpushed as usize + self.before.len()
     }
 
     pub(crate) fn charged(&self) -> u32 {

@@ -125,6 +125,7 @@ impl Reactor {
             self.wires.put_off_stall(id);
         }
         self.wires.charge_encrypted(id);
+        self.wires.note_write(id);
         match self.wires.get(id) {
             Some(wire)
                 if wire.outbox.is_none() && (wire.phase == Phase::Closing || wire.has(Flags::END_DUE)) =>

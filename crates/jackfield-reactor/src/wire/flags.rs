@@ -26,6 +26,8 @@ impl Flags {
     pub(crate) const AGAIN: Self = Self(1 << 1);
     /// To be closed: at the end of the turn, or of its own event.
     pub(crate) const ENDING: Self = Self(1 << 2);
+    /// The kernel has taken something, and the layer above is to be told of it.
+    pub(crate) const WRITE_TOLD: Self = Self(1 << 30);
 }
 
 /// What is still to be read.
@@ -64,13 +66,17 @@ impl Flags {
     pub(crate) const RESTARTED: Self = Self(1 << 14);
     /// It is read on when it is congested.
     pub(crate) const READS_ON: Self = Self(1 << 15);
+    /// The layer above is told when the kernel has taken something of it.
+    pub(crate) const TELLS_WRITES: Self = Self(1 << 29);
     /// Those that take nothing off the usual path.
     const TRAITS: Self = Self(
         Self::WRITES_COUNT_AS_ACTIVITY.0
             | Self::ENCRYPTS.0
             | Self::MANY_TIMERS.0
             | Self::RESTARTED.0
-            | Self::READS_ON.0,
+            | Self::READS_ON.0
+            | Self::TELLS_WRITES.0
+            | Self::WRITE_TOLD.0,
     );
 }
 
@@ -191,6 +197,7 @@ mod tests {
         assert!(!others.has(ReadStop::ANY) && !others.has(WriteStop::ANY));
         for flag in [ReadStop::ANY.into(), WriteStop::ANY.into(), Flags::UNREAD, Flags::PEER_CLOSED, others] {
             let mut flags = Flags::ENCRYPTS | Flags::WRITES_COUNT_AS_ACTIVITY | Flags::READS_ON;
+            flags.insert(Flags::TELLS_WRITES | Flags::WRITE_TOLD);
             assert!(flags.is_plain() && !flags.is_empty());
             flags.insert(flag);
             assert!(!flags.is_plain());

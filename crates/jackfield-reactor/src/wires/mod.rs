@@ -23,6 +23,7 @@ mod start_tls;
 mod timer_index;
 mod timer_table;
 mod timers;
+mod written;
 
 use self::order::AcceptorOrder;
 use crate::budget::account::Account;
@@ -87,6 +88,8 @@ pub struct Wires {
     pub(crate) again: Vec<ConnectionId>,
     pub(crate) ending: Vec<ConnectionId>,
     pub(crate) drained: Vec<ConnectionId>,
+    /// Of these the kernel has taken something, and the layer above wants to know it.
+    written: Vec<ConnectionId>,
     /// The in-memory wires that have something to be told.
     pub(crate) ready: ReadyList,
     /// What in-memory wires of our own are to be connected to.
@@ -151,6 +154,7 @@ impl Wires {
             again: Vec::new(),
             ending: Vec::new(),
             drained: Vec::new(),
+            written: Vec::new(),
             ready: ReadyList::default(),
             dials: Vec::new(),
             outboxes: Vec::new(),

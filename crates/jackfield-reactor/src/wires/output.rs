@@ -284,6 +284,10 @@ impl Wires {
                 if queued == 0 && wire.flags.is_empty() {
                     return;
                 }
+                if wire.has(Flags::TELLS_WRITES) {
+                    self.note_write(id);
+                }
+                let Some(wire) = self.slab.get_mut(id.slot()) else { return };
                 if wire.has(Flags::WRITES_COUNT_AS_ACTIVITY) {
                     wire.heard = now;
                 }

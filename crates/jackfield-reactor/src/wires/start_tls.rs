@@ -76,7 +76,10 @@ impl Wires {
     fn push(&mut self, id: ConnectionId) {
         let Some(wire) = self.get(id) else { return };
         match wire.session.push() {
-            Ok(_) => self.weigh(id, 0),
+            Ok(_) => {
+                self.weigh(id, 0);
+                self.note_write(id);
+            }
             Err(error) => self.abort(id, Reason::of_error(&error)),
         }
     }

@@ -50,6 +50,10 @@ impl Client for Box<dyn Client> {
         (**self).on_drain(connection);
     }
 
+    fn on_sent(&mut self, connection: &mut Connection<'_>, tag: u64) {
+        (**self).on_sent(connection, tag);
+    }
+
     fn on_timer(&mut self, connection: &mut Connection<'_>, timer: TimerId) {
         (**self).on_timer(connection, timer);
     }

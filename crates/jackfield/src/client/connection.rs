@@ -157,6 +157,48 @@ impl Connection<'_> {
         self.links.table[self.id.slot()].extra.as_ref().map_or(0, |extra| extra.dropped)
     }
 
+    /// Asks for [`Client::on_sent`](crate::Client::on_sent) with this tag, when the kernel has taken all that was sent to this
+    /// connection so far, to its last byte: over TLS as records. So a message that was just sent has a notice of its own, and
+    /// one that is asked for behind several tells that all of them are flushed. It comes in the next turn at the
+    /// earliest, also if nothing was queued. That the peer has got it is more, which only the peer can say.
+    ///
+    /// A WebSocket message in fragments counts as a whole, with what waits for its end. What waits in the queue of an
+    /// [`Overflow`] policy is not sent yet, and neither is the rest of an answer's body that is read piece by piece.
+    ///
+    /// `Gone`: the connection is closing; what then stays unsent is in the `Disconnect`. `Full`: 1,024 notices wait already,
+    /// and this one won't come. Otherwise `Queued`. Connections that do not ask pay nothing.
+    ///
+    /// ```
+    /// use jackfield::{Client, Connection};
+    /// use std::any::Any;
+    ///
+    /// /// Has at most 20 readings on their way, and leaves out those that come meanwhile.
+    /// #[derive(Default)]
+    /// struct Gauge {
+    ///     pending: usize,
+    /// }
+    ///
+    /// impl Client for Gauge {
+    ///     fn on_post(&mut self, connection: &mut Connection<'_>, reading: Box<dyn Any + Send>) {
+    ///         let (Some(mut socket), Ok(reading)) = (connection.as_websocket(), reading.downcast::<f64>()) else { return };
+    ///         if self.pending < 20 && socket.send(reading.to_string()).is_accepted() {
+    ///             socket.notify_sent(0);
+    ///             self.pending += 1;
+    ///         }
+    ///     }
+    ///
+    ///     fn on_sent(&mut self, _connection: &mut Connection<'_>, _tag: u64) {
+    ///         self.pending -= 1;
+    ///     }
+    /// }
+    /// ```
+    #[doc(alias = "send_tracked")]
+    #[doc(alias = "flush")]
+    #[doc(alias = "flush_then")]
+    pub fn notify_sent(&mut self, tag: u64) -> Sent {
+        self.links.notify_sent(self.wires, self.id, tag)
+    }
+
     /// Bytes that its buffers hold on the heap, as they count towards the limits: what was read and not used, the
     /// part of a message or body that is here, and what waits for the kernel without what is shared.
     #[must_use]

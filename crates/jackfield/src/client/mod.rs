@@ -155,6 +155,11 @@ pub trait Client {
     #[doc(alias = "OnDataSent")]
     fn on_drain(&mut self, connection: &mut Connection<'_>) {}
 
+    /// The kernel has taken all that was sent to the connection before [`Connection::notify_sent`] asked for this, with that
+    /// tag. It comes once for each time that it was asked for, in that order, or `on_disconnect` comes instead.
+    #[doc(alias = "OnWSFrameSent")]
+    fn on_sent(&mut self, connection: &mut Connection<'_>, tag: u64) {}
+
     /// A timer of [`Connection::set_timer`] is due. For something that all connections of a reactor share, and that is
     /// not to drift, there is [`Setup::every`].
     fn on_timer(&mut self, connection: &mut Connection<'_>, timer: TimerId) {}

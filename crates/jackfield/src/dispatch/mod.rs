@@ -15,6 +15,7 @@ mod http;
 mod listening;
 mod provisional;
 mod proxy;
+mod sent;
 mod ticks;
 mod timers;
 mod websocket;
@@ -47,6 +48,8 @@ pub(crate) struct Dispatcher<F: ClientFactory> {
     /// Lent to the machines: where the fields of the request at hand are.
     slots: HeaderSlots,
     commands: Vec<Command>,
+    /// Of these the kernel has taken something.
+    written: Vec<ConnectionId>,
     ticks: Vec<Tick>,
     /// What is connected to at the start.
     outgoing: Vec<Outgoing>,
@@ -77,6 +80,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             scratch: Scratch::new(),
             slots: HeaderSlots::new(),
             commands: Vec::new(),
+            written: Vec::new(),
             ticks,
             outgoing,
             refusals: 0,
@@ -188,6 +192,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         if !self.ticks.is_empty() {
             self.run_ticks(wires);
         }
+        self.tell_sent(wires);
         self.links.replay_on(wires);
         self.links.pull_fragments_on(wires);
         self.drain_on(wires);

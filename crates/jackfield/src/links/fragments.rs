@@ -12,6 +12,8 @@ pub(crate) struct Fragments {
     pub(crate) has_begun: bool,
     /// Whole messages, as frames.
     pub(crate) waiting: Vec<u8>,
+    /// Notices that were asked for meanwhile: behind so many of these bytes, and with which tag.
+    pub(crate) notices: Vec<(usize, u64)>,
     /// Where the rest of the message comes from.
     pub(crate) reader: Option<Box<dyn Read>>,
 }
@@ -19,7 +21,10 @@ pub(crate) struct Fragments {
 impl Fragments {
     pub(crate) fn heap_bytes(&self) -> usize {
         let reader = self.reader.as_ref().map_or(0, |reader| size_of_val(&**reader));
-        size_of::<Self>() + self.waiting.capacity() + reader
+        size_of::<Self>()
+            + self.waiting.capacity()
+            + self.notices.capacity() * size_of::<(usize, u64)>()
+            + reader
     }
 }
 

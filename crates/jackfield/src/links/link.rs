@@ -6,6 +6,7 @@ use crate::links::asks::Asks;
 use crate::links::bucket::Bucket;
 use crate::links::compression::OwnDeflater;
 use crate::links::fragments::Fragments;
+use crate::links::notices::Notices;
 use crate::links::opening::Opening;
 use crate::links::protocol::Protocol;
 use crate::links::record::ExchangeRecord;
@@ -95,6 +96,8 @@ pub(crate) struct Extra {
     pub(crate) source: Option<(u32, Box<dyn Source>)>,
     /// The message that is being sent in fragments.
     pub(crate) fragments: Option<Box<Fragments>>,
+    /// What its client is told of when that has left.
+    pub(crate) notices: Option<Box<Notices>>,
     /// Its own compressor, once it was needed.
     pub(crate) deflater: Option<Box<OwnDeflater>>,
 }
@@ -115,6 +118,7 @@ impl Extra {
         let exchange = self.exchange.as_ref().map_or(0, |record| record.heap_bytes());
         let deflater = self.deflater.as_ref().map_or(0, |own| own.heap_bytes());
         let fragments = self.fragments.as_ref().map_or(0, |fragments| fragments.heap_bytes());
+        let notices = self.notices.as_ref().map_or(0, |notices| notices.heap_bytes());
         let topics = self.topics.capacity() * size_of::<Subscription>() + self.topics_bytes;
         let opening = self.opening.as_ref().map_or(0, |opening| opening.heap_bytes());
         let chosen = self.subprotocol.as_ref().map_or(0, |name| name.len());
@@ -133,6 +137,7 @@ impl Extra {
             + exchange
             + deflater
             + fragments
+            + notices
     }
 }
 

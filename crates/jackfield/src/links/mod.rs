@@ -20,6 +20,7 @@ mod fragments;
 mod leave;
 mod link;
 mod masks;
+mod notices;
 mod open;
 mod opening;
 mod output;

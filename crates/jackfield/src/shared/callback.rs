@@ -24,6 +24,7 @@ pub(crate) enum Callback {
     Timer,
     Post,
     Drain,
+    Sent,
     Heartbeat,
     /// A tick, or a closure of another thread: of no connection.
     Reactor,
@@ -31,7 +32,7 @@ pub(crate) enum Callback {
 }
 
 /// By their numbers.
-pub(crate) const NAMES: [&str; 22] = [
+pub(crate) const NAMES: [&str; 23] = [
     "",
     "ClientFactory::create",
     "on_connect",
@@ -51,6 +52,7 @@ pub(crate) const NAMES: [&str; 22] = [
     "on_timer",
     "on_post",
     "on_drain",
+    "on_sent",
     "on_heartbeat",
     "Setup::every or Handle::run_on",
     "on_disconnect",

@@ -4,6 +4,7 @@ use super::Random;
 use crate::disconnect::{Disconnect, Reason};
 use crate::shared::{Finished, RefuseReason};
 use jackfield_reactor::{Addr, ConnectionId};
+use std::collections::VecDeque;
 use std::fmt::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,6 +25,10 @@ pub(super) struct Pages {
     /// The callback that runs.
     inside: Option<(usize, &'static str)>,
     bombs: Option<(Random, u16)>,
+    /// How often a notice of what was sent is asked for.
+    notices: Option<(Random, u16)>,
+    /// Peers of which the server said that so many bytes have left.
+    left: Vec<(usize, u64)>,
     /// The reactors that say they are overloaded.
     pub(super) overloaded: Vec<usize>,
     /// So long what one of them was told of a lag may count.
@@ -65,6 +70,8 @@ pub(super) struct Record {
     /// When it was accepted, and when its client heard of it.
     pub(super) accepted_at: u64,
     connected_at: u64,
+    /// Notices that its client waits for, the first first: the tag, and how many bytes must have left before.
+    pub(super) notices: VecDeque<(u64, u64)>,
     /// An exchange that was not over when the connection ended.
     unfinished: Option<String>,
     /// The same, where a shutdown has ended the connection before its deadline.
@@ -93,11 +100,11 @@ pub(super) struct Bomb;
 struct Leave<'b>(&'b Book);
 
 impl Book {
-    pub(super) fn new(keep_text: bool, bombs: Random, per_mille: u16) -> Self {
+    pub(super) fn new(keep_text: bool, bombs: (Random, u16), notices: (Random, u16)) -> Self {
         let book = Self::default();
         let mut pages = book.pages();
         pages.trace.text = keep_text.then(String::new);
-        pages.bombs = Some((bombs, per_mille));
+        (pages.bombs, pages.notices) = (Some(bombs), Some(notices));
         drop(pages);
         book
     }
@@ -233,6 +240,35 @@ impl Book {
         if why == RefuseReason::Overload && !is_overloaded {
             self.wrong("promises", format!("peer {peer} is refused for an overload that there is not"));
         }
+    }
+
+    /// Whether a notice is to be asked for now.
+    pub(super) fn wants_notice(&self) -> bool {
+        self.pages().notices.as_mut().is_some_and(|(random, per_mille)| random.chance(*per_mille))
+    }
+
+    /// A notice was asked for, behind so many bytes.
+    pub(super) fn asked_for_notice(&self, peer: usize, tag: u64, behind: u64) {
+        self.pages().records[peer].notices.push_back((tag, behind));
+    }
+
+    /// A notice has come: each comes once, in the order in which they were asked for.
+    pub(super) fn noticed(&self, peer: usize, tag: u64) {
+        let mut pages = self.pages();
+        pages.trace.note(format_args!("peer {peer}: notice {tag}"));
+        let first = pages.records[peer].notices.pop_front();
+        if let Some((_, behind)) = first {
+            pages.left.push((peer, behind));
+        }
+        drop(pages);
+        if first.map(|(tag, _)| tag) != Some(tag) {
+            self.wrong("callbacks", format!("the notice {tag} of peer {peer} came in place of {first:?}"));
+        }
+    }
+
+    /// Peers of which the server said since the last call that so many bytes have left.
+    pub(super) fn take_left(&self) -> Vec<(usize, u64)> {
+        std::mem::take(&mut self.pages().left)
     }
 
     pub(super) fn finished(&self, finished: &Finished<'_>) {

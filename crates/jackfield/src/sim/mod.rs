@@ -125,7 +125,9 @@ fn rare_faults(faults: Faults, seed: u64) -> Faults {
     let mut random = Random::new(seed ^ 0xfa17);
     let mut often = |most: u16| if random.chance(100) { random.below(usize::from(most)) as u16 } else { 0 };
     let (tricklers, neighbours) = (often(400), often(100));
-    Faults { tricklers, neighbours, long_jumps: random.chance(100), ..faults }
+    let long_jumps = random.chance(100);
+    let notices = if random.chance(200) { random.below(500) as u16 } else { 0 };
+    Faults { tricklers, neighbours, long_jumps, notices, ..faults }
 }
 
 /// A number from the environment.

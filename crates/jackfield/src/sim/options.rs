@@ -77,6 +77,9 @@ pub struct Faults {
     pub tricklers: u16,
     /// Others have the processor while a reactor takes a turn, so that it is late without having done anything.
     pub neighbours: u16,
+    /// Behind what a client has sent in a callback a notice of it is asked for, which the user's client does not hear of. That is
+    /// no fault, but chance all the same.
+    pub notices: u16,
     /// A jump of the clock may be over fifty days.
     pub long_jumps: bool,
     /// Whether peers may fall silent when they have done their work, instead of leaving.
@@ -125,6 +128,7 @@ impl Default for Faults {
             lags: 5,
             tricklers: 10,
             neighbours: 5,
+            notices: 50,
             long_jumps: true,
             silence: true,
             shutdown: true,
@@ -152,6 +156,7 @@ impl Faults {
             lags: 0,
             tricklers: 0,
             neighbours: 0,
+            notices: 0,
             long_jumps: false,
             silence: false,
             shutdown: false,
@@ -185,6 +190,7 @@ impl Faults {
             lags: 0,
             tricklers: 0,
             neighbours: 0,
+            notices: 0,
             long_jumps: false,
         };
         // The last of all, so that a seed without it is what it was before.

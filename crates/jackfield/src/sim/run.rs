@@ -130,7 +130,10 @@ impl Sim {
         M::Client: Client + 'static,
     {
         let mut random = Random::new(seed);
-        let book = Book::new(options.trace, random.fork(), options.faults.panics);
+        let bombs = (random.fork(), options.faults.panics);
+        // By chance of its own: a seed without them is what it was before there were any.
+        let notices = (Random::new(seed ^ 0x5e17), options.faults.notices);
+        let book = Book::new(options.trace, bombs, notices);
         let mut drivers: Vec<MemoryDriver> = (0..options.reactors.max(1))
             .map(|number| MemoryDriver::new(number as u8, options.limits.reactor.clone()))
             .collect();
@@ -471,6 +474,7 @@ impl Sim {
         self.turns_idle = if has_moved { 0 } else { self.turns_idle + 1 };
         driver.check().map_err(|text| wrong("state", text))?;
         self.check_limits(index)?;
+        self.check_notices()?;
         if self.turns_idle > TURNS_IDLE_MAX || self.turns > self.options.turns_max {
             let turns = (self.turns_idle, self.turns);
             return Err(wrong(
@@ -557,7 +561,34 @@ impl Sim {
         Ok(())
     }
 
+    /// What the server said to have left has reached the network.
+    fn check_notices(&self) -> Judged {
+        for (peer, bytes) in self.book.take_left() {
+            let left = self.parties[peer].far.as_ref().map_or(0, |far| far.received() as u64);
+            if left < bytes {
+                let text = format!("{bytes} bytes are said to have left to peer {peer}, and {left} have");
+                return Err(wrong("promises", text));
+            }
+        }
+        Ok(())
+    }
+
+    /// Nobody waits for a notice that is due.
+    fn check_waiting_notices(&self) -> Judged {
+        let pages = self.book.pages();
+        let waiting = pages.records.iter().filter(|record| record.end.is_none() && !record.bombed);
+        for (id, (tag, bytes)) in waiting.filter_map(|record| record.id.zip(record.notices.front())) {
+            let wires = &self.nodes[id.reactor()].driver.reactor.wires;
+            if wires.is_open(id) && !wires.has_backlog(id) {
+                let text = format!("{id} waits for the notice {tag} of {bytes} bytes, and all has left");
+                return Err(wrong("liveness", text));
+            }
+        }
+        Ok(())
+    }
+
     fn check_rest(&self) -> Judged {
+        self.check_waiting_notices()?;
         let is_drained = self.drained_at.is_some_and(|at| self.now > at);
         if let Some(node) =
             self.nodes.iter().find(|node| is_drained && node.driver.reactor.wires.ids().next().is_some())

@@ -6,6 +6,7 @@ use crate::client::{
     WebSocket,
 };
 use crate::disconnect::{Disconnect, Limit, Reason};
+use crate::message::Sent;
 use crate::shared::{FailedHandshake, Finished, Handle, Observer, Peer, RefuseReason};
 use jackfield_proto::http1::Request;
 use jackfield_proto::websocket::Message;
@@ -20,18 +21,33 @@ pub(super) struct Watched<C> {
     client: C,
     book: Book,
     peer: usize,
+    /// Notices that were asked for.
+    asked: u64,
 }
 
 impl<C> Watched<C> {
     pub(super) fn new(client: C, book: Book, peer: usize) -> Self {
-        Self { client, book, peer }
+        Self { client, book, peer, asked: 0 }
     }
 
     fn during<T>(&mut self, id: ConnectionId, what: &'static str, call: impl FnOnce(&mut C) -> T) -> T {
-        let Self { client, book, peer } = self;
+        let Self { client, book, peer, .. } = self;
         book.during(*peer, id, what, || call(client))
     }
+
+    /// Now and then a notice of what was sent is asked for, of which the book knows.
+    fn ask_for_notice(&mut self, connection: &mut Connection<'_>) {
+        let Some(stats) = connection.stats().filter(|_| self.book.wants_notice()) else { return };
+        let tag = OWN_NOTICE | self.asked;
+        if connection.notify_sent(tag) == Sent::Queued {
+            self.asked += 1;
+            self.book.asked_for_notice(self.peer, tag, stats.bytes_out + stats.queued as u64);
+        }
+    }
 }
+
+/// The tags of notices that the user's client does not hear of.
+const OWN_NOTICE: u64 = 1 << 63;
 
 impl<C> Drop for Watched<C> {
     fn drop(&mut self) {
@@ -54,22 +70,36 @@ impl<C: Client> Client for Watched<C> {
 
     fn on_open(&mut self, socket: &mut WebSocket<'_>) {
         self.during(socket.id(), "open", |client| client.on_open(socket));
+        self.ask_for_notice(socket);
     }
 
     fn on_events(&mut self, events: &mut EventStream<'_>, last_event_id: Option<&str>) {
         self.during(events.id(), "events", |client| client.on_events(events, last_event_id));
+        self.ask_for_notice(events);
     }
 
     fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
         self.during(socket.id(), "message", |client| client.on_message(socket, message));
+        self.ask_for_notice(socket);
     }
 
     fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
-        self.during(raw.id(), "data", |client| client.on_data(raw, data))
+        let used = self.during(raw.id(), "data", |client| client.on_data(raw, data));
+        self.ask_for_notice(raw);
+        used
     }
 
     fn on_drain(&mut self, connection: &mut Connection<'_>) {
         self.during(connection.id(), "drain", |client| client.on_drain(connection));
+        self.ask_for_notice(connection);
+    }
+
+    fn on_sent(&mut self, connection: &mut Connection<'_>, tag: u64) {
+        let (book, peer) = (self.book.clone(), self.peer);
+        self.during(connection.id(), "sent", |client| match tag & OWN_NOTICE {
+            0 => client.on_sent(connection, tag),
+            _ => book.noticed(peer, tag),
+        });
     }
 
     fn on_timer(&mut self, connection: &mut Connection<'_>, timer: TimerId) {
@@ -88,6 +118,7 @@ impl<C: Client> Client for Watched<C> {
 
     fn on_line(&mut self, raw: &mut Raw<'_>, line: &[u8]) {
         self.during(raw.id(), "line", |client| client.on_line(raw, line));
+        self.ask_for_notice(raw);
     }
 
     fn on_line_limit(&mut self, raw: &mut Raw<'_>) {
@@ -108,6 +139,7 @@ impl<C: Client> Client for Watched<C> {
 
     fn on_post(&mut self, connection: &mut Connection<'_>, value: Box<dyn Any + Send>) {
         self.during(connection.id(), "post", |client| client.on_post(connection, value));
+        self.ask_for_notice(connection);
     }
 
     fn on_control(&mut self, socket: &mut WebSocket<'_>, control: Control<'_>) {

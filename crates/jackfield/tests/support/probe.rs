@@ -92,6 +92,7 @@ pub struct Probe {
     pub on_message_part: fn(&mut Probe, &mut WebSocket<'_>, Message<'_>, bool),
     pub on_data: fn(&mut Probe, &mut Raw<'_>, &mut [u8]) -> usize,
     pub on_drain: fn(&mut Probe, &mut Connection<'_>),
+    pub on_sent: fn(&mut Probe, &mut Connection<'_>, u64),
     pub on_timer: fn(&mut Probe, &mut Connection<'_>, TimerId),
     pub on_disconnect: fn(&mut Probe, &mut Connection<'_>, &Disconnect),
     pub on_line: fn(&mut Probe, &mut Raw<'_>, &[u8]),
@@ -133,6 +134,7 @@ impl Default for Probe {
                 data.len()
             },
             on_drain: |_, _| {},
+            on_sent: |_, _, _| {},
             on_timer: |_, _, _| {},
             on_disconnect: |_, _, _| {},
             on_line: |_, raw, line| {
@@ -195,6 +197,11 @@ impl Client for Probe {
     fn on_drain(&mut self, connection: &mut Connection<'_>) {
         let _running = self.log.enter("drain");
         (self.on_drain)(self, connection);
+    }
+
+    fn on_sent(&mut self, connection: &mut Connection<'_>, tag: u64) {
+        let _running = self.log.enter(format!("sent {tag}"));
+        (self.on_sent)(self, connection, tag);
     }
 
     fn on_timer(&mut self, connection: &mut Connection<'_>, timer: TimerId) {

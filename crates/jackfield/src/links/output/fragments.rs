@@ -36,7 +36,8 @@ impl Links {
             return Sent::Full;
         }
         self.end_fan_out(wires);
-        let fragments = Fragments { kind, has_begun: false, waiting: Vec::new(), reader };
+        let fragments =
+            Fragments { kind, has_begun: false, waiting: Vec::new(), notices: Vec::new(), reader };
         self.link(id).extra().fragments = Some(Box::new(fragments));
         self.count_fragmenting(1);
         self.charge(wires, id);
@@ -66,6 +67,10 @@ impl Links {
         }
         let Some(fragments) = self.link(id).extra().fragments.take() else { return Sent::Gone };
         self.count_fragmenting(-1);
+        let (at, notices) = (wires.sent(id), fragments.notices.iter());
+        let notices = notices.map(|(behind, tag)| (at + *behind as u64, *tag));
+        let due = self.link(id).extra().notices.as_mut();
+        due.into_iter().for_each(|due| notices.clone().for_each(|(at, tag)| due.push(at, tag)));
         if let Some(outbox) = wires.outbox(id) {
             // It was taken when it came.
             outbox.tail().extend_from_slice(&fragments.waiting);

@@ -8,6 +8,7 @@ mod backlog;
 mod deflate;
 mod events;
 mod fragments;
+mod notices;
 mod publish;
 mod send;
 mod stream;

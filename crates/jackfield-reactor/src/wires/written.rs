@@ -1,0 +1,55 @@
+//! What the kernel has taken: told to the layer above for the wires that it has asked for, and for no others.
+
+use super::Wires;
+use crate::id::ConnectionId;
+use crate::planted::planted;
+use crate::wire::flags::Flags;
+
+impl Wires {
+    /// From now on [`Wires::take_written`] tells when the kernel has taken something of this connection, and once in the next
+    /// turn whatever it has taken. Costs nothing where it is not asked for.
+    pub fn tell_writes(&mut self, id: ConnectionId) {
+        if let Some(wire) = self.get(id) {
+            wire.flags.insert(Flags::TELLS_WRITES);
+            self.note_write(id);
+        }
+    }
+
+    /// Ends [`Wires::tell_writes`].
+    pub fn stop_telling_writes(&mut self, id: ConnectionId) {
+        if let Some(wire) = self.get(id) {
+            wire.flags.remove(Flags::TELLS_WRITES);
+        }
+    }
+
+    /// Bytes in plain text that the kernel has for certain; over TLS as records, whole. [`Wires::sent`] says how many were sent.
+    pub fn written(&self, id: ConnectionId) -> u64 {
+        if planted(66) {
+            return self.sent(id);
+        }
+        self.known(id).map_or(0, |wire| wire.bytes_out.saturating_sub(wire.session.unpushed_bytes() as u64))
+    }
+
+    /// Appends the connections of which the kernel has taken something since the last call: each once, and some that are
+    /// gone perhaps.
+    pub fn take_written(&mut self, ids: &mut Vec<ConnectionId>) {
+        let mut written = std::mem::take(&mut self.written);
+        for id in &written {
+            if let Some(wire) = self.get(*id) {
+                wire.flags.remove(Flags::WRITE_TOLD);
+            }
+        }
+        ids.append(&mut written);
+        self.written = written;
+    }
+
+    /// The kernel has taken something: if that is asked for, the service is woken for it in the next turn.
+    #[cold]
+    pub(crate) fn note_write(&mut self, id: ConnectionId) {
+        let Some(wire) = self.get(id) else { return };
+        if wire.has(Flags::TELLS_WRITES) && wire.raise(Flags::WRITE_TOLD) && !planted(67) {
+            self.written.push(id);
+            self.go_on_next_turn();
+        }
+    }
+}
