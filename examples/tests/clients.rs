@@ -16,8 +16,11 @@ mod process;
 
 use browser::Chromium;
 use devtools::Browser;
+use jackfield::{Client, Connection, Deflate, Disconnect, Drain, Message, Outgoing, Server, WebSocket};
 use process::{Example, run};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What the server answers to an offer.
 const AGREED: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
@@ -66,6 +69,64 @@ fn websockets_of_pypi_with_and_without_compression() {
     check(python, &script, "deflate", &[], AGREED);
     check(python, &script, "plain", &[], "nothing");
     check(python, &script, "deflate", &["--no-deflate"], "nothing");
+}
+
+/// Says messages of many sizes one after the other, counts those that have come back, and then ends the server.
+struct Caller(Arc<AtomicUsize>);
+
+const SIZES: [usize; 9] = [0, 1, 255, 256, 2048, 8192, 65_535, 65_536, 1_000_000];
+
+/// The message of a number.
+fn message(number: usize) -> Option<String> {
+    let size = *SIZES.get(number)?;
+    Some("ab".repeat(size)[..size].to_owned())
+}
+
+impl Client for Caller {
+    fn on_open(&mut self, socket: &mut WebSocket<'_>) {
+        socket.send(message(0).unwrap_or_default());
+    }
+
+    fn on_message(&mut self, socket: &mut WebSocket<'_>, came: Message<'_>) {
+        let number = self.0.load(Ordering::Relaxed);
+        let is_right = message(number).is_some_and(|sent| came == Message::Text(&sent));
+        if !is_right {
+            return socket.close();
+        }
+        self.0.store(number + 1, Ordering::Relaxed);
+        match message(number + 1) {
+            Some(next) => drop(socket.send(next)),
+            None => socket.close(),
+        }
+    }
+
+    fn on_disconnect(&mut self, connection: &mut Connection<'_>, _end: &Disconnect) {
+        connection.handle().shutdown(Drain::default());
+    }
+}
+
+/// The other way round: a WebSocket that Jackfield opens, at a server of npm's `ws`.
+#[test]
+fn a_server_of_npm_with_and_without_compression() {
+    let Some(module) = installed("node_modules/ws") else { return };
+    let script = module.parent().unwrap().parent().unwrap().join("npm_server.js");
+    std::fs::copy(self::script("npm_server.js"), &script).unwrap();
+    for (deflate, agreed) in [
+        (Deflate::disabled(), "nothing"),
+        (Deflate::shared(), "permessage-deflate"),
+        (Deflate::dedicated(), "permessage-deflate"),
+    ] {
+        let mut node = Example::of(Path::new("node"), [&script]);
+        let url = format!("ws://127.0.0.1:{}/", node.line());
+        let mode = deflate.mode;
+        let server = Server::builder().listen("127.0.0.1:0").reactors(1);
+        let server = server.limits(move |limits| limits.deflate = deflate.clone()).bind().unwrap();
+        server.handle().connect(Outgoing::websocket(url)).unwrap();
+        let count = Arc::new(AtomicUsize::new(0));
+        let shared = count.clone();
+        server.serve(move |_peer| Caller(shared.clone())).unwrap();
+        assert_eq!((node.line().as_str(), count.load(Ordering::Relaxed)), (agreed, SIZES.len()), "{mode:?}");
+    }
 }
 
 /// In a page: messages of many sizes come back, and the extensions are those of the answer.

@@ -4,10 +4,11 @@ use std::fmt::Write;
 
 use jackfield_proto::Step;
 use jackfield_proto::websocket::deflate::{
-    Agreed, Deflater, Inflater, Options, SharedDeflaters, WINDOW_BITS_MAX, WINDOW_BITS_MIN,
+    Agreed, Deflater, Inflater, Offered, Options, SharedDeflaters, WINDOW_BITS_MAX, WINDOW_BITS_MIN,
 };
 use jackfield_proto::websocket::{
-    Event, Limits, Machine, Message, Offer, Opcode, Scratch, encode_frame, encode_masked,
+    Event, Limits, Machine, Message, Offer, Opcode, ResponseError, Scratch, accept_key, encode_frame,
+    encode_frame_masked, encode_masked,
 };
 use proptest::prelude::*;
 
@@ -34,8 +35,8 @@ fn with_takeover() -> Options {
 fn the_first_offer_that_can_be_accepted_is() {
     let none = "; server_no_context_takeover; client_no_context_takeover";
     let (plain, takeover) = (Options::default(), with_takeover());
-    let small = Options { server_window_bits_max: 10, ..with_takeover() };
-    let odd = Options { server_window_bits_max: 0, ..with_takeover() };
+    let small = Options { window_bits_max: 10, ..with_takeover() };
+    let odd = Options { window_bits_max: 0, ..with_takeover() };
     for (offers, options, answer) in [
         ("permessage-deflate", &plain, Some(none)),
         ("permessage-deflate", &takeover, Some("")),
@@ -78,6 +79,89 @@ fn the_first_offer_that_can_be_accepted_is() {
     ] {
         let agreed = negotiate(offers, options).map(|agreed| agreed.to_string());
         assert_eq!(agreed, answer.map(|answer| format!("permessage-deflate{answer}")), "{offers}");
+    }
+}
+
+/// What a client makes of an answer with these fields: the windows of server and client, each with whether messages may
+/// refer to those before.
+fn confirm(options: &Options, answers: &[&str]) -> Result<Option<String>, ResponseError> {
+    let accept = accept_key(b"AAAAAAAAAAAAAAAAAAAAAA==");
+    let mut fields: Vec<(&str, &[u8])> =
+        vec![("Upgrade", b"websocket"), ("Connection", b"Upgrade"), ("Sec-WebSocket-Accept", &accept)];
+    fields.extend(answers.iter().map(|answer| ("Sec-WebSocket-Extensions", answer.as_bytes())));
+    let (_, agreed) = Offered::new(options).check_response(101, fields.into_iter(), [0; 16], &[])?;
+    Ok(agreed.map(|agreed| {
+        let takeover = |is_on: bool| if is_on { "+" } else { "" };
+        format!(
+            "{}{} {}{}",
+            agreed.server_window_bits(),
+            takeover(agreed.server_context_takeover()),
+            agreed.client_window_bits(),
+            takeover(agreed.client_context_takeover())
+        )
+    }))
+}
+
+#[test]
+fn w22_a_server_may_agree_to_what_was_offered_and_to_nothing_else() {
+    let (plain, takeover) = (Options::default(), with_takeover());
+    let small = Options { window_bits_max: 10, ..with_takeover() };
+    for (options, offer) in [
+        (&plain, "; server_no_context_takeover; client_no_context_takeover; client_max_window_bits"),
+        (&takeover, "; client_max_window_bits"),
+        (&small, "; client_max_window_bits=10"),
+    ] {
+        assert_eq!(Offered::new(options).to_string(), format!("permessage-deflate{offer}"));
+    }
+    let wrong = Err(ResponseError::Extensions);
+    for (answer, options, agreed) in [
+        ("; server_no_context_takeover", &plain, Ok(Some("15 15"))),
+        ("; server_no_context_takeover; client_no_context_takeover", &plain, Ok(Some("15 15"))),
+        ("", &takeover, Ok(Some("15+ 15+"))),
+        ("; client_no_context_takeover", &takeover, Ok(Some("15+ 15"))),
+        // A server may promise what nobody asked it for.
+        ("; server_no_context_takeover", &takeover, Ok(Some("15 15+"))),
+        ("; server_max_window_bits=8", &takeover, Ok(Some("8+ 15+"))),
+        ("; client_max_window_bits=9", &takeover, Ok(Some("15+ 9+"))),
+        ("; client_max_window_bits=8", &takeover, Ok(Some("15+ 8+"))),
+        ("", &small, Ok(Some("15+ 10+"))),
+        ("; client_max_window_bits=\"9\"", &small, Ok(Some("15+ 9+"))),
+        ("; client_max_window_bits=15", &small, Ok(Some("15+ 10+"))),
+        // It was asked for messages that stand by themselves, and does not promise them.
+        ("", &plain, wrong),
+        ("; client_no_context_takeover", &plain, wrong),
+        ("; client_max_window_bits", &takeover, wrong),
+        ("; client_max_window_bits=16", &takeover, wrong),
+        ("; server_max_window_bits", &takeover, wrong),
+        ("; server_max_window_bits=07", &takeover, wrong),
+        ("; unknown", &takeover, wrong),
+        ("; server_no_context_takeover; server_no_context_takeover", &takeover, wrong),
+        (", permessage-deflate", &takeover, wrong),
+        (", x-other", &takeover, wrong),
+        (";", &takeover, wrong),
+    ] {
+        let text = format!("permessage-deflate{answer}");
+        assert_eq!(confirm(options, &[&text]), agreed.map(|agreed| agreed.map(str::to_owned)), "{text}");
+    }
+    for declined in [&[][..], &[""], &[" , "]] {
+        assert_eq!(confirm(&plain, declined), Ok(None), "{declined:?}");
+    }
+    for wrong in [&["x-other"][..], &["permessage-deflate", "permessage-deflate"], &["\u{ff}"]] {
+        assert_eq!(confirm(&takeover, wrong), Err(ResponseError::Extensions), "{wrong:?}");
+    }
+}
+
+#[test]
+fn w22_a_frame_that_is_encoded_gets_a_mask() {
+    for bytes in [0, 125, 126, 300, 65_535, 65_536] {
+        let (mut frame, mut masked, mut expected) = (Vec::new(), Vec::new(), Vec::new());
+        encode_frame(Opcode::Binary, true, &noise(bytes), &mut frame);
+        encode_frame_masked(&frame, KEY, &mut masked);
+        encode_masked(Opcode::Binary, true, &noise(bytes), KEY, &mut expected);
+        assert_eq!(masked, expected, "{bytes}");
+        masked.clear();
+        encode_frame_masked(&frame[..1], KEY, &mut masked);
+        assert_eq!(masked, b"");
     }
 }
 

@@ -35,7 +35,12 @@ impl Example {
     }
 
     pub(crate) fn spawn(name: &str, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
-        let mut command = Command::new(binary(name));
+        Self::of(&binary(name), args)
+    }
+
+    /// Any program.
+    pub(crate) fn of(program: &Path, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        let mut command = Command::new(program);
         // Some examples are made to panic, and need not say from where.
         command.args(args).env("RUST_BACKTRACE", "0").stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();

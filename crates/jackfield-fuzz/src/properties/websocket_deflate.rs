@@ -59,7 +59,7 @@ fn negotiate(data: &[u8]) {
     let joined = list.join(",");
     assert!(self::offer(joined.as_bytes()).is_ok_and(|again| again.extensions().eq(offer.extensions())));
     for bits in WINDOW_BITS_MIN..=WINDOW_BITS_MAX {
-        let options = Options { server_window_bits_max: bits, ..with_takeover() };
+        let options = Options { window_bits_max: bits, ..with_takeover() };
         let Some(agreed) = Agreed::negotiate(offer.extensions(), &options) else {
             return assert!(
                 bits == WINDOW_BITS_MIN,

@@ -34,12 +34,9 @@ pub fn encode_frame(opcode: Opcode, fin: bool, payload: &[u8], out: &mut Vec<u8>
 /// The length of the frame that these bytes begin with, which is one that was encoded here, masked or not; it may go on
 /// behind them.
 pub fn frame_bytes(bytes: &[u8]) -> usize {
-    match Header::parse(bytes, Accepts { role: Role::Server, compressed: true, unmasked: true }) {
-        Ok(Some(header)) => {
-            header.header_bytes.saturating_add(usize::try_from(header.payload_bytes).unwrap_or(usize::MAX))
-        }
-        _ => bytes.len(),
-    }
+    header_of(bytes).map_or(bytes.len(), |header| {
+        header.header_bytes.saturating_add(usize::try_from(header.payload_bytes).unwrap_or(usize::MAX))
+    })
 }
 
 /// Appends a client's frame, masked with `key`, which must be fresh, random and unforeseeable for each frame
@@ -48,15 +45,31 @@ pub fn encode_masked(opcode: Opcode, fin: bool, payload: &[u8], key: [u8; 4], ou
     encode_masked_behind(frame_header(opcode, fin, payload.len()), payload, key, out);
 }
 
+/// Appends a server's frame, which is whole and was encoded here, as a client's; what is no frame is left out.
+pub fn encode_frame_masked(frame: &[u8], key: [u8; 4], out: &mut Vec<u8>) {
+    let Some(header) = header_of(frame) else { return };
+    let (header, payload) = frame.split_at(header.header_bytes);
+    append_masked(header, payload, key, out);
+}
+
 /// The same behind a header that is already there, but for its mask bit.
-pub(super) fn encode_masked_behind(mut header: FrameHeader, payload: &[u8], key: [u8; 4], out: &mut Vec<u8>) {
-    header.bytes[1] |= MASKED;
-    out.reserve(header.as_bytes().len() + key.len() + payload.len());
-    out.extend_from_slice(header.as_bytes());
+pub fn encode_masked_behind(header: FrameHeader, payload: &[u8], key: [u8; 4], out: &mut Vec<u8>) {
+    append_masked(header.as_bytes(), payload, key, out);
+}
+
+fn append_masked(header: &[u8], payload: &[u8], key: [u8; 4], out: &mut Vec<u8>) {
+    out.reserve(header.len() + key.len() + payload.len());
+    let start = out.len();
+    out.extend_from_slice(header);
+    out[start + 1] |= MASKED;
     out.extend_from_slice(&key);
     let start = out.len();
     out.extend_from_slice(payload);
     mask::apply(&mut out[start..], key);
+}
+
+fn header_of(frame: &[u8]) -> Option<Header> {
+    Header::parse(frame, Accepts { role: Role::Server, compressed: true, unmasked: true }).ok().flatten()
 }
 
 /// The header of a server's frame by itself, for a payload that is written from where it lies.

@@ -39,7 +39,10 @@ mod spanning;
 mod utf8;
 
 pub use close::{CloseError, is_valid_close_code};
-pub use encode::{FrameHeader, encode, encode_frame, encode_masked, frame_bytes, frame_header};
+pub use encode::{
+    FrameHeader, encode, encode_frame, encode_frame_masked, encode_masked, encode_masked_behind, frame_bytes,
+    frame_header,
+};
 pub use error::Error;
 pub use event::{CloseFrame, Event, Message};
 pub use handshake::{

@@ -20,8 +20,8 @@ use jackfield_proto::websocket::deflate::{Options, WINDOW_BITS_MAX};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deflate {
-    /// Whether clients may ask for compression, and who shares a compressor. Each listener may have its own. Default:
-    /// disabled.
+    /// Whether clients may ask for compression, and who shares a compressor. Each listener may have its own; the
+    /// server's is what an [`Outgoing::websocket`](crate::Outgoing::websocket) offers. Default: disabled.
     pub mode: DeflateMode,
     /// The shortest message that is compressed, in bytes; shorter ones gain nothing. Default: 256.
     pub message_bytes_min: usize,
@@ -87,7 +87,7 @@ impl Deflate {
         Options {
             server_context_takeover: takeover,
             client_context_takeover: takeover,
-            server_window_bits_max: self.window_bits_max,
+            window_bits_max: self.window_bits_max,
             level: self.level,
             message_bytes_min: self.message_bytes_min,
         }

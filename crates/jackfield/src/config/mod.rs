@@ -25,7 +25,7 @@ mod table;
 mod tls;
 mod when_full;
 
-pub(crate) use agreement::Agreed;
+pub(crate) use agreement::{Agreed, Offering};
 pub(crate) use changes::Changes;
 pub(crate) use defences::{DEFENCES, On};
 #[cfg(feature = "deflate")]

@@ -68,6 +68,8 @@ pub(crate) struct WebSocketRequest {
     pub(crate) host: String,
     pub(crate) subprotocols: Vec<String>,
     pub(crate) fields: Vec<(String, String)>,
+    /// No compression is offered.
+    pub(crate) is_uncompressed: bool,
 }
 
 /// Where to.
@@ -127,6 +129,15 @@ impl Outgoing {
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.websocket.get_or_insert_default().fields.push((name.into(), value.into()));
+        self
+    }
+
+    /// Offers no compression, on an [`Outgoing::websocket`]. Without this it is offered if the server's own
+    /// [`Limits::deflate`](crate::Limits::deflate) is not disabled, as it is by default; and messages are compressed, both
+    /// ways, if the other server agrees.
+    #[must_use]
+    pub fn uncompressed(mut self) -> Self {
+        self.websocket.get_or_insert_default().is_uncompressed = true;
         self
     }
 

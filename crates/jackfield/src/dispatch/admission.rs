@@ -7,7 +7,7 @@ use crate::dispatch::Dispatcher;
 use crate::dispatch::call::{guard, run};
 use crate::dispatch::http;
 use crate::dispatch::proxy::behind_header;
-use crate::links::{Admission, Protocol, Socket};
+use crate::links::{Admission, Protocol};
 use crate::shared::{Callback, Command, FailedHandshake, Peer, RefuseReason, State};
 use jackfield_proto::http1;
 use jackfield_reactor::{self as reactor, ConnectionId, Incoming, Session, Wires, table};
@@ -196,7 +196,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         let limits = &listener.limits;
         let (protocol, idle, usual) = match listener.speaks {
             Speaks::Http if links.link(id).admission == Admission::Outgoing => {
-                (Protocol::WebSocket(Socket::client()), Duration::ZERO, Callback::Message)
+                (Protocol::WebSocket(links.opened(id)), Duration::ZERO, Callback::Message)
             }
             Speaks::Http => (Protocol::Http(http1::Machine::new()), limits.http_idle, Callback::Request),
             Speaks::Raw => (Protocol::Raw, limits.raw_idle, Callback::Data),

@@ -1,7 +1,7 @@
 //! What was agreed on with a peer about compression.
 
 use crate::config::Agreed;
-use jackfield_proto::websocket::deflate::{Deflater, Inflater};
+use jackfield_proto::websocket::deflate::{Deflater, Inflater, WINDOW_BITS_MIN};
 
 /// What was agreed on with a peer, in one byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,14 +16,28 @@ impl Compression {
     /// And the peer's.
     const PEERS_OWN: u8 = 0x20;
 
+    /// A server's.
     pub(super) fn of(agreed: &Agreed) -> Self {
-        let own = if agreed.server_context_takeover() { Self::OWN } else { 0 };
-        let peers = if agreed.client_context_takeover() { Self::PEERS_OWN } else { 0 };
-        Self(agreed.server_window_bits() | own | peers)
+        let takeovers = (agreed.server_context_takeover(), agreed.client_context_takeover());
+        Self::new(agreed.server_window_bits(), takeovers)
     }
 
+    /// A client's. Where its window may be too small for any compressor of ours, nothing is compressed.
+    pub(super) fn of_client(agreed: &Agreed) -> Self {
+        let takeovers = (agreed.client_context_takeover(), agreed.server_context_takeover());
+        match agreed.client_window_bits() {
+            bits @ WINDOW_BITS_MIN.. => Self::new(bits, takeovers),
+            _ => Self::new(0, (false, takeovers.1)),
+        }
+    }
+
+    fn new(window_bits: u8, (own, peers): (bool, bool)) -> Self {
+        Self(window_bits | if own { Self::OWN } else { 0 } | if peers { Self::PEERS_OWN } else { 0 })
+    }
+
+    /// Whether our messages may be compressed.
     pub(crate) fn is_on(self) -> bool {
-        self.0 != 0
+        self.window_bits() != 0
     }
 
     pub(crate) fn has_own(self) -> bool {

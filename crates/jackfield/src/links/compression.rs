@@ -1,12 +1,12 @@
 //! The compressors of a reactor, and of one connection.
 
-use crate::config::{Agreed, Limits};
+use crate::config::{Agreed, Limits, Offering};
 use crate::links::agreed::Compression;
 use crate::links::protocol::Socket;
 use crate::message::{Content, Prepared};
 use crate::shared::{ReactorMetrics, Settings};
 use jackfield_proto::http1::Fields;
-use jackfield_proto::websocket::deflate::{Deflater, Inflater, Options, SharedDeflaters};
+use jackfield_proto::websocket::deflate::{Deflater, Inflater, Offered, Options, SharedDeflaters};
 use jackfield_proto::websocket::{FrameHeader, Message};
 use std::iter;
 use std::sync::Arc;
@@ -60,8 +60,7 @@ struct Shared {
 impl Compressors {
     /// Those of one of so many reactors. None, if no listener compresses.
     pub(crate) fn new(settings: &Settings, reactors: usize, metrics: &Arc<ReactorMetrics>) -> Self {
-        let is_wanted = |limits: &Limits| limits.deflate.mode != crate::config::DeflateMode::Disabled;
-        if !settings.listeners.iter().any(|listener| is_wanted(&listener.limits)) {
+        if !settings.listeners.iter().any(|listener| listener.limits.compresses()) {
             return Self::default();
         }
         let deflate = &settings.limits.deflate;
@@ -94,6 +93,42 @@ impl Compressors {
         socket.accept_deflate(&agreed);
         socket.compression = Compression::of(&agreed);
         shared.own_bytes += socket.compression.reserved_bytes();
+        shared.inflates = true;
+    }
+
+    /// What a server is offered that is asked for a WebSocket. Without memory for compressors of its own, each message is
+    /// to be compressed by itself.
+    pub(crate) fn offer(&self, limits: &Limits) -> Offering {
+        let Some(shared) = self.0.as_ref().filter(|_| limits.compresses()) else {
+            return Offering::default();
+        };
+        let options = limits.deflate.options();
+        let offered = Offered::new(&options);
+        let wanted = shared.own_bytes + Compression::of_client(&offered.most()).reserved_bytes();
+        if wanted <= shared.own_bytes_max {
+            return Offering(Some(offered));
+        }
+        let by_themselves =
+            Options { server_context_takeover: false, client_context_takeover: false, ..options };
+        Offering(Some(Offered::new(&by_themselves)))
+    }
+
+    /// What may be agreed on with such a server, or was, takes the place of what was there before.
+    pub(crate) fn promise(&mut self, agreed: Option<Agreed>, place: &mut Option<Agreed>) {
+        let bytes = |agreed: Option<Agreed>| {
+            agreed.map_or(0, |agreed| Compression::of_client(&agreed).reserved_bytes())
+        };
+        if let Some(shared) = &mut self.0 {
+            shared.own_bytes = shared.own_bytes + bytes(agreed) - bytes(*place);
+        }
+        *place = agreed;
+    }
+
+    /// A WebSocket that this side has begun is open, and what was agreed on counts from now on.
+    pub(crate) fn begin_as_client(&mut self, agreed: Option<Agreed>, socket: &mut Socket) {
+        let (Some(agreed), Some(shared)) = (agreed, &mut self.0) else { return };
+        socket.accept_deflate(&agreed);
+        socket.compression = Compression::of_client(&agreed);
         shared.inflates = true;
     }
 
@@ -165,7 +200,7 @@ impl Compressors {
 
     /// The window of the frames that are the same for all, as a power of two: the largest. `None`: there are none.
     pub(crate) fn window_bits(&self) -> Option<u8> {
-        self.0.as_ref().map(|shared| shared.options.server_window_bits_max)
+        self.0.as_ref().map(|shared| shared.options.window_bits_max)
     }
 
     fn make_frame(&mut self, message: Message<'_>) -> Option<Arc<[u8]>> {

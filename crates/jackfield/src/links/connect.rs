@@ -1,6 +1,6 @@
 //! Connections that this side begins.
 
-use crate::config::{Outgoing, Speaks, Target};
+use crate::config::{Offering, Outgoing, Speaks, Target};
 use crate::disconnect::{ConnectError, Reason};
 use crate::links::Links;
 use crate::links::link::Admission;
@@ -25,9 +25,13 @@ impl Links {
         }
         let deadline = wires.now().after(outgoing.within);
         let opening = outgoing.websocket.as_ref().filter(|_| outgoing.speaks == Speaks::Http);
-        let opening = opening.map(|request| Opening::new(request, self.masks.key(), deadline)).transpose();
+        let offering = match opening {
+            Some(request) if !request.is_uncompressed => self.compressors.offer(&self.settings.limits),
+            _ => Offering::default(),
+        };
+        let opening = opening.map(|request| Opening::new(request, offering, self.masks.key(), deadline));
         let is_invalid = outgoing.socket.keep_alive.is_some_and(|keep_alive| !keep_alive.is_valid());
-        let (above, opening, fault) = match (above(outgoing), opening) {
+        let (above, opening, fault) = match (above(outgoing), opening.transpose()) {
             _ if is_invalid => (Above::Plain, None, Some(ConnectError::Invalid)),
             (Ok(above), Ok(opening)) => (above, opening, None),
             (Err(fault), _) | (_, Err(fault)) => (Above::Plain, None, Some(fault)),
@@ -43,7 +47,9 @@ impl Links {
         link.extra().tag = Some(outgoing.tag);
         if let Some(opening) = opening {
             link.protocol = Protocol::Opening;
-            link.extra().opening = Some(Box::new(opening));
+            let extra = self.table[id.slot()].extra();
+            extra.opening = Some(Box::new(opening));
+            self.compressors.promise(offering.most(), &mut extra.agreed);
         }
         self.charge(wires, id);
         match fault {

@@ -1,6 +1,6 @@
 //! The server's half of a connection, in the same slot as its wire and its client.
 
-use crate::config::Heartbeat;
+use crate::config::{Agreed, Heartbeat};
 use crate::disconnect::Reason;
 use crate::links::asks::Asks;
 use crate::links::bucket::Bucket;
@@ -86,6 +86,8 @@ pub(crate) struct Extra {
     pub(crate) tag: Option<u64>,
     /// A WebSocket that this side has begun and that is not open yet.
     pub(crate) opening: Option<Box<Opening>>,
+    /// What its server has agreed to about compression, until it is open; before that the most that it may agree to.
+    pub(crate) agreed: Option<Agreed>,
     /// The status of a server that did not open it.
     pub(crate) status: Option<u16>,
     /// The subprotocol of a WebSocket that this side has begun.

@@ -37,7 +37,7 @@ mod walk;
 pub(crate) use link::{Admission, Awaited, key};
 pub(crate) use opening::Opened;
 pub(crate) use output::EVENT_STREAM;
-pub(crate) use protocol::{Protocol, Socket};
+pub(crate) use protocol::Protocol;
 
 use crate::config::{Heartbeat, Limits};
 use crate::gate::Overload;

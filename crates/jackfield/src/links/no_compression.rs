@@ -1,6 +1,6 @@
 //! In place of `compression` without the feature `deflate`: nothing is compressed.
 
-use crate::config::Agreed;
+use crate::config::{Agreed, Limits, Offering};
 use crate::links::agreed::Compression;
 use crate::links::protocol::Socket;
 use crate::message::Content;
@@ -33,6 +33,14 @@ impl Compressors {
     }
 
     pub(crate) fn agree(&mut self, _agreed: Option<Agreed>, _socket: &mut Socket, _fields: &mut Fields) {}
+
+    pub(crate) fn offer(&self, _limits: &Limits) -> Offering {
+        Offering
+    }
+
+    pub(crate) fn promise(&mut self, _agreed: Option<Agreed>, _place: &mut Option<Agreed>) {}
+
+    pub(crate) fn begin_as_client(&mut self, _agreed: Option<Agreed>, _socket: &mut Socket) {}
 
     pub(crate) fn end(&mut self, _compression: Compression) {}
 

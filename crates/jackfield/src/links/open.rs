@@ -3,7 +3,8 @@
 use crate::disconnect::{ConnectError, Reason};
 use crate::links::Links;
 use crate::links::link::key;
-use crate::links::opening::Opened;
+use crate::links::opening::{Accepted, Opened};
+use crate::links::protocol::Socket;
 use jackfield_proto::http1::HeaderSlots;
 use jackfield_reactor::{ConnectionId, Wires};
 
@@ -32,14 +33,15 @@ impl Links {
         let link = &mut table[id.slot()];
         let limits = &settings.listeners[usize::from(link.listener)].limits.http;
         let opening = link.extra.as_mut()?.opening.as_mut()?;
-        let mut chosen = None;
-        let opened = opening.read(rx, slots, limits, &mut chosen);
+        let mut accepted = Accepted::default();
+        let opened = opening.read(rx, slots, limits, &mut accepted);
         match opened {
             Opened::NotYet(_) => {}
             Opened::Yes(_) => {
                 wires.cancel_timer(id, key::UPGRADE);
                 let extra = link.extra();
-                (extra.subprotocol, extra.opening) = (chosen, None);
+                (extra.subprotocol, extra.opening) = (accepted.subprotocol, None);
+                self.compressors.promise(accepted.agreed, &mut extra.agreed);
                 self.charge(wires, id);
             }
             Opened::No(status) => {
@@ -49,5 +51,13 @@ impl Links {
             }
         }
         Some(opened)
+    }
+
+    /// A WebSocket that a server has opened, with what was agreed on.
+    pub(crate) fn opened(&mut self, id: ConnectionId) -> Socket {
+        let agreed = self.table[id.slot()].extra.as_mut().and_then(|extra| extra.agreed.take());
+        let mut socket = Socket::client();
+        self.compressors.begin_as_client(agreed, &mut socket);
+        socket
     }
 }

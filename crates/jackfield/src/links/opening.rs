@@ -1,10 +1,9 @@
 //! WebSockets that this side opens: from the request to the answer that accepts it (RFC 6455, section 4.1).
 
-use crate::config::WebSocketRequest;
+use crate::config::{Agreed, Offering, WebSocketRequest};
 use crate::disconnect::ConnectError;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{self, ClientEvent, ClientMachine, HeaderSlots};
-use jackfield_proto::websocket;
 use jackfield_reactor::Time;
 
 /// A WebSocket that this side opens and that is not open yet.
@@ -13,10 +12,18 @@ pub(crate) struct Opening {
     machine: ClientMachine,
     key: [u8; 16],
     subprotocols: Vec<String>,
+    offering: Offering,
     /// All of the request, until it is sent.
     pub(super) request: Vec<u8>,
     /// When it has to be open.
     pub(super) deadline: Time,
+}
+
+/// What a server has agreed to that opens a WebSocket.
+#[derive(Debug, Default)]
+pub(crate) struct Accepted {
+    pub(super) subprotocol: Option<Box<str>>,
+    pub(super) agreed: Option<Agreed>,
 }
 
 /// What the bytes of the server's answer say.
@@ -33,18 +40,19 @@ pub(crate) enum Opened {
 impl Opening {
     pub(crate) fn new(
         request: &WebSocketRequest,
+        offering: Offering,
         key: [u8; 16],
         deadline: Time,
     ) -> Result<Self, ConnectError> {
-        let WebSocketRequest { target, host, subprotocols, fields } = request;
+        let WebSocketRequest { target, host, subprotocols, fields, .. } = request;
         let names: Vec<&str> = subprotocols.iter().map(String::as_str).collect();
         let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (&**name, &**value)).collect();
         let (mut machine, mut bytes) = (ClientMachine::new(), Vec::new());
-        let encoded = websocket::encode_request(target, host, key, &names, &fields, &mut bytes);
+        let encoded = offering.encode_request((target, host), key, &names, &fields, &mut bytes);
         if encoded.is_err() || machine.begin("GET").is_err() {
             return Err(ConnectError::Invalid);
         }
-        Ok(Self { machine, key, subprotocols: subprotocols.clone(), request: bytes, deadline })
+        Ok(Self { machine, key, subprotocols: subprotocols.clone(), offering, request: bytes, deadline })
     }
 
     /// Bytes that it takes on the heap.
@@ -53,13 +61,13 @@ impl Opening {
         size_of::<Self>() + self.request.capacity() + names.sum::<usize>()
     }
 
-    /// Reads the answer; the subprotocol that the server has chosen goes to `chosen`.
+    /// Reads the answer; what the server has agreed to goes to `accepted`.
     pub(super) fn read(
         &mut self,
         rx: &[u8],
         slots: &mut HeaderSlots,
         limits: &http1::Limits,
-        chosen: &mut Option<Box<str>>,
+        accepted: &mut Accepted,
     ) -> Opened {
         let mut at = 0;
         loop {
@@ -68,9 +76,9 @@ impl Opening {
                 Step::Event(used, ClientEvent::Interim(_)) => at += used,
                 Step::Event(used, ClientEvent::Switched(response)) => {
                     let names: Vec<&str> = self.subprotocols.iter().map(String::as_str).collect();
-                    let accepted = websocket::check_response(101, response.headers(), self.key, &names);
-                    let Ok(accepted) = accepted else { return Opened::No(None) };
-                    *chosen = accepted.protocol.map(Box::from);
+                    let checked = self.offering.check_response(response.headers(), self.key, &names);
+                    let Ok((answer, agreed)) = checked else { return Opened::No(None) };
+                    *accepted = Accepted { subprotocol: answer.protocol.map(Box::from), agreed };
                     return Opened::Yes(at + used);
                 }
                 Step::Event(_, ClientEvent::Head(response)) => {

@@ -125,8 +125,13 @@ impl<'a> Content<'a> {
         }
     }
 
-    /// Appends it as a frame with a mask. False, and nothing appended: an event without data.
-    pub(crate) fn encode_masked(self, mask: [u8; 4], out: &mut Vec<u8>) -> bool {
+    /// Appends it as a frame with a mask, which is `deflated` where there is such. False, and nothing appended: an event
+    /// without data.
+    pub(crate) fn encode_masked(self, mask: [u8; 4], deflated: Option<&[u8]>, out: &mut Vec<u8>) -> bool {
+        if let Some(frame) = deflated {
+            websocket::encode_frame_masked(frame, mask, out);
+            return true;
+        }
         let is_text = match self {
             Self::Message(message) => matches!(message, Message::Text(_)),
             Self::Event(_) => true,

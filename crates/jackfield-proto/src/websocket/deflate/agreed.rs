@@ -3,16 +3,18 @@
 use std::fmt;
 
 use super::options::{Options, WINDOW_BITS_MAX, WINDOW_BITS_MIN, window_bits};
+use super::params::{NAME, Params};
 use crate::websocket::Extension;
 
 /// What both sides have agreed on. Its `Display` is the value of `Sec-WebSocket-Extensions` for the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Agreed {
-    server_context_takeover: bool,
-    client_context_takeover: bool,
-    server_window_bits: u8,
+    pub(super) server_context_takeover: bool,
+    pub(super) client_context_takeover: bool,
+    pub(super) server_window_bits: u8,
+    pub(super) client_window_bits: u8,
     /// The client has asked for a bound on the server's window, so that the answer must name it.
-    names_server_window: bool,
+    pub(super) names_server_window: bool,
 }
 
 impl Agreed {
@@ -50,6 +52,13 @@ impl Agreed {
         self.server_window_bits
     }
 
+    /// The largest window of the client's messages, as a power of two, 8 to 15. A client of ours that may have 8 only does
+    /// not compress.
+    #[must_use]
+    pub const fn client_window_bits(&self) -> u8 {
+        self.client_window_bits
+    }
+
     fn accept(offer: &Params, options: &Options) -> Option<Self> {
         let asked = offer.server_max_window_bits.unwrap_or(WINDOW_BITS_MAX);
         if asked < WINDOW_BITS_MIN {
@@ -58,7 +67,9 @@ impl Agreed {
         Some(Self {
             server_context_takeover: options.server_context_takeover && !offer.server_no_context_takeover,
             client_context_takeover: options.client_context_takeover && !offer.client_no_context_takeover,
-            server_window_bits: asked.min(window_bits(options.server_window_bits_max)),
+            server_window_bits: asked.min(window_bits(options.window_bits_max)),
+            // It is never asked for less: a decompressor takes the same memory for all windows.
+            client_window_bits: WINDOW_BITS_MAX,
             names_server_window: offer.server_max_window_bits.is_some(),
         })
     }
@@ -79,68 +90,3 @@ impl fmt::Display for Agreed {
         Ok(())
     }
 }
-
-/// An offer's parameters.
-#[derive(Default)]
-struct Params {
-    server_no_context_takeover: bool,
-    client_no_context_takeover: bool,
-    server_max_window_bits: Option<u8>,
-    /// Says that the client could keep to a smaller window if it was asked to. It never is: a decompressor takes the
-    /// same memory for all of them.
-    client_max_window_bits: bool,
-}
-
-impl Params {
-    /// None if it is another extension, or not as RFC 7692 wants it.
-    fn parse(offer: Extension<'_>) -> Option<Self> {
-        if offer.name() != NAME {
-            return None;
-        }
-        let mut params = Self::default();
-        for (name, value) in offer.params() {
-            params.add(name, value)?;
-        }
-        Some(params)
-    }
-
-    fn add(&mut self, name: &str, value: Option<&str>) -> Option<()> {
-        let is_new = match (name, value) {
-            ("server_no_context_takeover", None) => {
-                !std::mem::replace(&mut self.server_no_context_takeover, true)
-            }
-            ("client_no_context_takeover", None) => {
-                !std::mem::replace(&mut self.client_no_context_takeover, true)
-            }
-            ("server_max_window_bits", Some(bits)) => {
-                self.server_max_window_bits.replace(parse_bits(bits)?).is_none()
-            }
-            ("client_max_window_bits", bits) => {
-                if let Some(bits) = bits {
-                    parse_bits(bits)?;
-                }
-                !std::mem::replace(&mut self.client_max_window_bits, true)
-            }
-            _ => false,
-        };
-        is_new.then_some(())
-    }
-}
-
-/// A number from 8 to 15, without leading zeros (RFC 7692, section 7.1.2).
-fn parse_bits(text: &str) -> Option<u8> {
-    match text {
-        "8" => Some(8),
-        "9" => Some(9),
-        "10" => Some(10),
-        "11" => Some(11),
-        "12" => Some(12),
-        "13" => Some(13),
-        "14" => Some(14),
-        "15" => Some(15),
-        _ => None,
-    }
-}
-
-/// The name of the extension.
-const NAME: &str = "permessage-deflate";

@@ -1,6 +1,7 @@
 //! Compressed messages: permessage-deflate (RFC 7692).
 //!
-//! [`Agreed::negotiate`] picks the first acceptable one of a client's offers, and its `Display` is the answer.
+//! [`Agreed::negotiate`] picks the first acceptable one of a client's offers, and its `Display` is the answer. A client
+//! makes its offer with [`Offered`], which checks the answer too.
 //! [`Machine::accept_deflate`](super::Machine::accept_deflate) lets the peer compress its messages from then on, and
 //! [`Deflater::encode`] compresses ours.
 //!
@@ -45,13 +46,16 @@
 mod agreed;
 mod deflater;
 mod inflater;
+mod offered;
 mod options;
+mod params;
 mod room;
 mod shared;
 
 pub use agreed::Agreed;
 pub use deflater::Deflater;
 pub use inflater::{InflateError, Inflater};
+pub use offered::Offered;
 pub use options::{Options, WINDOW_BITS_MAX, WINDOW_BITS_MIN};
 pub(super) use room::Room;
 pub use shared::SharedDeflaters;

@@ -1,16 +1,16 @@
 //! What is offered and accepted.
 
-/// What a server accepts, and how it compresses.
+/// What a server accepts or a client offers, and how it compresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Whether our messages may refer to those before, if the client lets them. Off by default: each connection then
-    /// needs a compressor of its own.
+    /// Whether a server's messages may refer to those before, if the client lets them. Off by default: each connection of a
+    /// server then needs a compressor of its own.
     pub server_context_takeover: bool,
-    /// Whether the client's messages may refer to those before. Off by default: each connection then needs a
+    /// Whether a client's messages may refer to those before. Off by default: each connection of a server then needs a
     /// decompressor of its own.
     pub client_context_takeover: bool,
     /// The largest window for our messages, as a power of two, 9 to 15; 15 by default.
-    pub server_window_bits_max: u8,
+    pub window_bits_max: u8,
     /// How hard to try, from 1, which is fast, to 9, which is small; 1 by default.
     pub level: u8,
     /// The shortest message that is compressed, in bytes; 256 by default. Short ones gain nothing.
@@ -22,7 +22,7 @@ impl Default for Options {
         Self {
             server_context_takeover: false,
             client_context_takeover: false,
-            server_window_bits_max: WINDOW_BITS_MAX,
+            window_bits_max: WINDOW_BITS_MAX,
             level: 1,
             message_bytes_min: 256,
         }

@@ -73,7 +73,7 @@ pub enum ResponseError {
     Accept,
     /// A `Sec-WebSocket-Protocol` that we did not offer, or more than one.
     Protocol,
-    /// A `Sec-WebSocket-Extensions`, of which we offered none.
+    /// A `Sec-WebSocket-Extensions` that agrees to what was not offered, or more than one.
     Extensions,
 }
 

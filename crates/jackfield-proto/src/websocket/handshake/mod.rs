@@ -18,3 +18,5 @@ pub use extension::Extension;
 pub use lines::{VERSION, is_handshake_field};
 pub use request::{Offer, encode_response};
 pub use response::{Accepted, check_response, encode_request};
+#[cfg(feature = "deflate")]
+pub(super) use response::{check_extended, encode_extended};

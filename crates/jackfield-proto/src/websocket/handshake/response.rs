@@ -2,7 +2,7 @@
 
 use super::lines::{VERSION, check_fields, encode_field, encode_fields};
 use super::once::Once;
-use super::{EncodeError, ResponseError, accept, token};
+use super::{EncodeError, Extension, ResponseError, accept, extension, token};
 
 /// What a server agreed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,19 @@ pub fn encode_request(
     fields: &[(&str, &str)],
     out: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
+    encode_extended(target, host, key, protocols, None, fields, out)
+}
+
+/// The same, with extensions that are offered.
+pub(in crate::websocket) fn encode_extended(
+    target: &str,
+    host: &str,
+    key: [u8; 16],
+    protocols: &[&str],
+    extensions: Option<&str>,
+    fields: &[(&str, &str)],
+    out: &mut Vec<u8>,
+) -> Result<(), EncodeError> {
     check_request(target, host, protocols)?;
     check_fields(fields)?;
     out.extend_from_slice(b"GET ");
@@ -40,6 +53,9 @@ pub fn encode_request(
     encode_field("Sec-WebSocket-Version", VERSION, out);
     if !protocols.is_empty() {
         encode_field("Sec-WebSocket-Protocol", &protocols.join(", "), out);
+    }
+    if let Some(extensions) = extensions {
+        encode_field("Sec-WebSocket-Extensions", extensions, out);
     }
     encode_fields(fields, out);
     Ok(())
@@ -58,10 +74,25 @@ pub fn check_response<'b>(
     key: [u8; 16],
     protocols: &[&str],
 ) -> Result<Accepted<'b>, ResponseError> {
+    let (accepted, extensions) = check_extended(status, headers, key, protocols)?;
+    let is_plain = extensions.is_some_and(|mut extensions| extensions.next().is_none());
+    if is_plain { Ok(accepted) } else { Err(ResponseError::Extensions) }
+}
+
+/// The same, and the extensions that the server has chosen; `None`: the field is no list of such.
+pub(in crate::websocket) fn check_extended<'b>(
+    status: u16,
+    headers: impl Iterator<Item = (&'b str, &'b [u8])>,
+    key: [u8; 16],
+    protocols: &[&str],
+) -> Result<(Accepted<'b>, Option<impl Iterator<Item = Extension<'b>>>), ResponseError> {
     if status != 101 {
         return Err(ResponseError::Status(status));
     }
-    Fields::gather(headers).check(key, protocols)
+    let fields = Fields::gather(headers);
+    let extensions = fields.extensions.is_none().then_some("").or(fields.extensions.text());
+    let extensions = extensions.filter(|value| extension::is_list(value)).map(extension::extensions);
+    Ok((fields.check(key, protocols)?, extensions))
 }
 
 /// What one pass over the header finds.
@@ -71,7 +102,7 @@ struct Fields<'b> {
     connection: bool,
     accept: Once<'b>,
     protocol: Once<'b>,
-    extensions: bool,
+    extensions: Once<'b>,
 }
 
 impl<'b> Fields<'b> {
@@ -90,7 +121,7 @@ impl<'b> Fields<'b> {
             10 if is("connection") => self.connection |= token::has(value, "upgrade"),
             20 if is("sec-websocket-accept") => self.accept.add(value),
             22 if is("sec-websocket-protocol") => self.protocol.add(value),
-            24 if is("sec-websocket-extensions") => self.extensions = true,
+            24 if is("sec-websocket-extensions") => self.extensions.add(value),
             _ => {}
         }
     }
@@ -105,9 +136,6 @@ impl<'b> Fields<'b> {
         let accept = accept::accept_key(&accept::encode_key(key));
         if self.accept.text().map(str::as_bytes) != Some(&accept[..]) {
             return Err(ResponseError::Accept);
-        }
-        if self.extensions {
-            return Err(ResponseError::Extensions);
         }
         let protocol = self.protocol.text();
         let is_offered = protocol.is_some_and(|protocol| protocols.contains(&protocol));

@@ -3,17 +3,18 @@
 use crate::links::Links;
 use crate::links::compression::OwnDeflater;
 use crate::message::{Prepared, Sent};
-use jackfield_proto::websocket::Message;
+use jackfield_proto::websocket::{FrameHeader, Message, encode_masked_behind};
 use jackfield_reactor::{ConnectionId, Wires};
 use std::sync::Arc;
 
 impl Links {
-    /// Sends a message compressed. `None`: it is to go out as it is.
+    /// Sends a message compressed, with the mask that a client needs. `None`: it is to go out as it is.
     pub(super) fn send_deflated(
         &mut self,
         wires: &mut Wires,
         id: ConnectionId,
         message: Message<'_>,
+        mask: Option<[u8; 4]>,
     ) -> Option<Sent> {
         let compression = self.link(id).protocol.compression();
         if !compression.is_on() || message.len() < self.compressors.message_bytes_min() {
@@ -24,11 +25,11 @@ impl Links {
             return Some(sent);
         }
         if compression.has_own() {
-            return self.send_by_own(wires, id, message);
+            return self.send_by_own(wires, id, message, mask);
         }
         let mut compressors = std::mem::take(&mut self.compressors);
         let compressed = compressors.compress(message, compression.window_bits());
-        let sent = compressed.map(|(header, payload)| self.send_bytes(wires, id, header.as_bytes(), payload));
+        let sent = compressed.map(|(header, payload)| self.send_compressed(wires, id, header, payload, mask));
         compressors.trim();
         self.compressors = compressors;
         self.charge_tables(wires);
@@ -60,16 +61,39 @@ impl Links {
         }
     }
 
-    fn send_by_own(&mut self, wires: &mut Wires, id: ConnectionId, message: Message<'_>) -> Option<Sent> {
+    fn send_by_own(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        message: Message<'_>,
+        mask: Option<[u8; 4]>,
+    ) -> Option<Sent> {
         let mut own = self.take_own(id)?;
         let compressed = own.compress(message);
         let sent = compressed.map(|(header, payload)| {
             self.metrics.compressed.add(1);
-            self.send_bytes(wires, id, header.as_bytes(), payload)
+            self.send_compressed(wires, id, header, payload, mask)
         });
         own.trim();
         self.link(id).extra().deflater = Some(own);
         self.charge(wires, id);
+        sent
+    }
+
+    fn send_compressed(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        header: FrameHeader,
+        payload: &[u8],
+        mask: Option<[u8; 4]>,
+    ) -> Sent {
+        let Some(mask) = mask else { return self.send_bytes(wires, id, header.as_bytes(), payload) };
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.clear();
+        encode_masked_behind(header, payload, mask, &mut scratch);
+        let sent = self.send_bytes(wires, id, &[], &scratch);
+        self.keep_scratch(scratch);
         sent
     }
 

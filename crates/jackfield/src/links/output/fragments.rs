@@ -101,7 +101,7 @@ impl Links {
         let mask = self.mask_for(id);
         let waiting = &mut self.fragments(id)?.waiting;
         let is_taken = match mask {
-            Some(mask) => content.encode_masked(mask, waiting),
+            Some(mask) => content.encode_masked(mask, None, waiting),
             None => content.encode(Form::Frame, waiting),
         };
         if !is_taken {
@@ -115,6 +115,9 @@ impl Links {
     /// A connection has ended, with this link.
     pub(crate) fn forget(&mut self, link: &Link) {
         self.compressors.end(link.protocol.compression());
+        if let Some(extra) = &link.extra {
+            self.compressors.promise(None, &mut extra.agreed.clone());
+        }
         if link.extra.as_ref().is_some_and(|extra| extra.fragments.is_some()) {
             self.count_fragmenting(-1);
         }

@@ -14,6 +14,7 @@ impl Links {
         _wires: &mut Wires,
         _id: ConnectionId,
         _message: Message<'_>,
+        _mask: Option<[u8; 4]>,
     ) -> Option<Sent> {
         None
     }

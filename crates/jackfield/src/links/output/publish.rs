@@ -139,15 +139,13 @@ impl Links {
         let mut deflated = None;
         let (frame, event) = scratch.split_at(frame_end);
         self.append_to_each(wires, to, content, true, |look, outbox, masks| {
+            let deflated = match look.is_deflated {
+                true => deflated.get_or_insert_with(|| compressors.share(content)).as_deref(),
+                false => None,
+            };
             let bytes = match look.form {
-                Form::Masked => return content.encode_masked(masks.mask(), outbox.tail()),
-                Form::Frame if look.is_deflated => {
-                    match deflated.get_or_insert_with(|| compressors.share(content)) {
-                        Some(deflated) => Some(&**deflated),
-                        None => has_frame.then_some(frame),
-                    }
-                }
-                Form::Frame => has_frame.then_some(frame),
+                Form::Masked => return content.encode_masked(masks.mask(), deflated, outbox.tail()),
+                Form::Frame => deflated.or(has_frame.then_some(frame)),
                 Form::Event => has_event.then_some(event),
                 Form::Bytes => content.payload(),
             };
@@ -167,14 +165,15 @@ impl Links {
         let (mut frame, mut event) = (None, None);
         let mut deflated = None;
         self.append_to_each(wires, to, content, false, |look, outbox, masks| {
+            let deflated = match look.is_deflated {
+                true => deflated.get_or_insert_with(|| compressors.share(content)),
+                false => &None,
+            };
             let shared = match look.form {
-                Form::Masked => return content.encode_masked(masks.mask(), outbox.tail()),
-                Form::Frame if look.is_deflated => {
-                    match deflated.get_or_insert_with(|| compressors.share(content)) {
-                        None => frame.get_or_insert_with(|| content.share(Form::Frame)),
-                        deflated => deflated,
-                    }
+                Form::Masked => {
+                    return content.encode_masked(masks.mask(), deflated.as_deref(), outbox.tail());
                 }
+                Form::Frame if deflated.is_some() => deflated,
                 Form::Frame => frame.get_or_insert_with(|| content.share(Form::Frame)),
                 Form::Event => event.get_or_insert_with(|| content.share(Form::Event)),
                 Form::Bytes => {

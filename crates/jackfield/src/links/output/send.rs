@@ -89,7 +89,7 @@ impl Links {
                 return sent;
             }
         }
-        if let Some(sent) = self.send_deflated(wires, id, message) {
+        if let Some(sent) = self.send_deflated(wires, id, message, None) {
             return sent;
         }
         let opcode = match message {
@@ -110,9 +110,21 @@ impl Links {
             }
         }
         let mask = self.masks.mask();
+        let deflated = match content {
+            Content::Prepared(prepared) => self.deflated(id, prepared),
+            Content::Message(_) | Content::Event(_) => {
+                let message = content.message();
+                if let Some(sent) =
+                    message.and_then(|message| self.send_deflated(wires, id, message, Some(mask)))
+                {
+                    return sent;
+                }
+                None
+            }
+        };
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
-        let sent = match content.encode_masked(mask, &mut scratch) {
+        let sent = match content.encode_masked(mask, deflated.map(|frame| &**frame), &mut scratch) {
             true => self.send_bytes(wires, id, &[], &scratch),
             false => Sent::Unfit,
         };
