@@ -28,7 +28,7 @@ impl JsonError {
 impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::MediaType => f.write_str("the body is no JSON, as its media type says"),
+            Self::MediaType => f.write_str("the Content-Type of the request is not application/json"),
             Self::Body(error) => write!(f, "the JSON of the body: {error}"),
         }
     }
@@ -45,7 +45,8 @@ impl std::error::Error for JsonError {
 
 /// Bodies that are JSON (feature `json`).
 impl<'b> Request<'b> {
-    /// The body, which must have been collected. Strings without escapes borrow it. Values that lie more than 128 deep are
+    /// The body, which must have been collected, of a request with `Content-Type: application/json` or another type that ends
+    /// in `+json`. Strings without escapes borrow it. Values that lie more than 128 deep are
     /// an error.
     ///
     /// ```no_run

@@ -5,6 +5,8 @@
 //! [`Step`]. What it hands out borrows those bytes and never the machine, so that the machine is free for the
 //! answer while the event is still being looked at.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod chars;
 #[cfg(feature = "forms")]
 pub mod forms;

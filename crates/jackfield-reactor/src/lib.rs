@@ -7,6 +7,8 @@
 //!
 //! There is no HTTP and no WebSocket in this crate, and nothing in it depends on a crate that knows them.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod budget;
 #[cfg(test)]
 #[path = "budget/tests.rs"]

@@ -35,7 +35,6 @@
 //! the memory of the server are as before, and [`Observer::on_panic`] has what was thrown. This needs unwinding: with
 //! `panic = "abort"` in the profile of the build, which no library can undo, the first panic ends the process with
 //! all connections, and nothing is drained.
-
 //!
 //! # Logs
 //!
@@ -44,6 +43,8 @@
 //! `jackfield::access` (the [`AccessLog`]), and `jackfield::client` for what is wrong in code of yours, such as a panic. A
 //! connection is named by its id, as in `r0-17.3`. No header and no query is ever logged with its secrets:
 //! [`MaskedQuery`](proto::http1::MaskedQuery).
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod client;
 mod config;
