@@ -2,7 +2,7 @@
 
 /// Inside a block the words become vector instructions without a loop: the longer the block, the fewer instructions,
 /// and the more is left over for the plain loop.
-const BLOCK_BYTES: usize = 256;
+const BLOCK_BYTES: usize = 512;
 
 /// Xors `bytes` with `key`, again and again from its start.
 #[inline(always)]

@@ -1,13 +1,17 @@
-//! What the reactor asks of the system and no safe library offers: one option of a listening socket, and a cheaper
-//! wait for events.
+//! What the reactor asks of the system and no safe library offers: one option of a listening
+//! socket, and events that may go from one thread to another.
 //!
 //! Of the two crates that may hold `unsafe` this is the one that knows sockets, so that the protocols need not.
 
 #![cfg(any(target_os = "android", target_os = "linux"))]
 
+use rustix::event::{Timespec, epoll};
 use std::io;
 use std::mem::size_of;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::time::Duration;
+
+pub use rustix::event::epoll::Event;
 
 /// Lets newcomers to a listening socket wait in the system until they have said something, for about so many seconds:
 /// `TCP_DEFER_ACCEPT` (tcp(7)). Zero: they are there at once.
@@ -29,80 +33,80 @@ pub fn defer_accept(socket: BorrowedFd<'_>, seconds: i32) -> io::Result<()> {
     if failed == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// What an event queue tells of one source: epoll_ctl(2).
-#[derive(Clone, Copy)]
-#[repr(transparent)]
-pub struct Event(libc::epoll_event);
+/// Something can be read.
+pub const READABLE: epoll::EventFlags = epoll::EventFlags::IN;
+/// Something can be written.
+pub const WRITABLE: epoll::EventFlags = epoll::EventFlags::OUT;
+/// The peer has closed its side, or both sides are closed.
+pub const ENDED: epoll::EventFlags = epoll::EventFlags::RDHUP.union(epoll::EventFlags::HUP);
+/// An error waits to be asked for, or both sides are closed.
+pub const BROKEN: epoll::EventFlags = epoll::EventFlags::ERR.union(epoll::EventFlags::HUP);
 
-impl Event {
-    /// Nothing of nobody.
-    pub const NONE: Self = Self(libc::epoll_event { events: 0, u64: 0 });
-
-    /// The token with which the source was registered.
-    #[inline(always)]
-    pub fn token(&self) -> u64 {
-        self.0.u64
-    }
-
-    /// What is told: bits of [`READABLE`], [`WRITABLE`], [`ENDED`], [`BROKEN`] and [`HUNG_UP`].
-    #[inline(always)]
-    pub fn bits(&self) -> u32 {
-        self.0.events
-    }
+/// What an event queue told at the last wait.
+pub struct Events {
+    /// The first of them are those of the last wait.
+    all: Box<[Event]>,
+    count: usize,
 }
 
-/// Something can be read.
-pub const READABLE: u32 = libc::EPOLLIN as u32;
-/// Something can be written.
-pub const WRITABLE: u32 = libc::EPOLLOUT as u32;
-/// The peer has finished its side.
-pub const ENDED: u32 = libc::EPOLLRDHUP as u32;
-/// An error waits to be asked for.
-pub const BROKEN: u32 = libc::EPOLLERR as u32;
-/// Both sides are finished, or the connection is broken.
-pub const HUNG_UP: u32 = libc::EPOLLHUP as u32;
+// SAFETY: an event may hold a pointer, which would belong to one thread. The only ones that are made or read here hold a
+// number: the token that mio gave the system.
+unsafe impl Send for Events {}
 
-/// Waits for events, at most for that many milliseconds; a negative number: for ever. Returns how many of them are now at
-/// the front of `events`. A bare system call: the C library's own is a place at which threads can be cancelled, which
-/// costs fifty instructions as soon as there are two of them.
-///
-/// # Errors
-/// What the system says: a signal has interrupted it.
-#[inline(always)]
-pub fn wait(queue: &mio::Poll, events: &mut [Event], milliseconds: i32) -> io::Result<usize> {
-    let events_max = i32::try_from(events.len()).unwrap_or(i32::MAX);
-    // SAFETY: the queue's descriptor is open as long as it is borrowed; the system writes `events_max` events at most, each
-    // of them in the form of its own type, into memory that is borrowed for that; without a mask its size is not used.
-    let count = unsafe {
-        libc::syscall(
-            libc::SYS_epoll_pwait,
-            queue.as_raw_fd(),
-            events.as_mut_ptr(),
-            events_max,
-            milliseconds,
-            std::ptr::null::<libc::sigset_t>(),
-            0_usize,
-        )
-    };
-    usize::try_from(count).map_err(|_| io::Error::last_os_error())
+/// What the system can be asked to wait for in milliseconds, nearly 25 days.
+const WAIT_MAX: Duration = Duration::from_millis(i32::MAX as u64);
+
+impl Events {
+    /// Room for so many events of one wait.
+    pub fn new(events_max: usize) -> Self {
+        let none = Event { flags: epoll::EventFlags::empty(), data: epoll::EventData::new_u64(0) };
+        Self { all: vec![none; events_max].into(), count: 0 }
+    }
+
+    /// Waits for events, at most that long, rounded up to milliseconds; `None`: for ever. A bare system call: the C
+    /// library's own is a place at which threads can be cancelled, which costs fifty instructions as soon as there are two of
+    /// them.
+    ///
+    /// # Errors
+    /// What the system says: a signal has interrupted it.
+    #[inline(always)]
+    pub fn wait(&mut self, queue: impl AsFd, wait_max: Option<Duration>) -> io::Result<()> {
+        let timeout = wait_max.map(|wait| {
+            let wait = wait.min(WAIT_MAX);
+            Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: wait.subsec_nanos().into() }
+        });
+        self.count = 0;
+        self.count = epoll::wait(queue, &mut self.all[..], timeout.as_ref())?;
+        Ok(())
+    }
+
+    /// What the last wait told.
+    #[inline(always)]
+    pub fn iter(&self) -> impl Iterator<Item = &Event> {
+        self.all[..self.count].iter()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::net::{TcpListener, UdpSocket};
-    use std::os::fd::AsFd;
 
     #[test]
     fn a_wait_tells_what_happened_and_ends_in_time() {
         let mut poll = mio::Poll::new().expect("an event queue");
-        let mut events = [Event::NONE; 4];
-        assert_eq!(wait(&poll, &mut events, 0).expect("nothing happens"), 0);
-        assert_eq!(wait(&poll, &mut events, 1).expect("nothing happens"), 0);
+        let mut events = Events::new(4);
+        let mut wait = |poll: &mio::Poll, wait_max| {
+            events.wait(poll.registry(), wait_max).expect("no signal");
+            events.iter().map(|event| (event.data.u64(), event.flags)).collect::<Vec<_>>()
+        };
+        assert_eq!(wait(&poll, Some(Duration::ZERO)), []);
+        assert_eq!(wait(&poll, Some(Duration::from_nanos(1))), []);
         let waker = mio::Waker::new(poll.registry(), mio::Token(usize::MAX - 1)).expect("a descriptor");
-        waker.wake().expect("it is there");
-        assert_eq!(wait(&poll, &mut events, -1).expect("it was woken"), 1);
-        assert_eq!((events[0].token(), events[0].bits()), (u64::MAX - 1, READABLE));
+        for wait_max in [None, Some(Duration::MAX), Some(WAIT_MAX)] {
+            waker.wake().expect("it is there");
+            assert_eq!(wait(&poll, wait_max), [(u64::MAX - 1, READABLE)]);
+        }
         waker.wake().expect("it is there");
         let mut told = mio::Events::with_capacity(4);
         poll.poll(&mut told, None).expect("it was woken");

@@ -2,7 +2,59 @@
 
 use crate::planted::planted;
 use crate::time::Time;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+#[cfg(any(target_os = "android", target_os = "linux"))]
+pub(super) use monotonic::Instant;
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+pub(super) use std::time::Instant;
+
+/// The system's clock, read on the way that costs least: each turn reads it once, and the standard library's takes twenty
+/// instructions more.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+mod monotonic {
+    use rustix::time::{ClockId, clock_gettime};
+    use std::ops::{Add, AddAssign, Sub};
+    use std::time::Duration;
+
+    /// Nanoseconds of the monotonic clock: 584 years of them.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+    pub(in crate::driver) struct Instant(u64);
+
+    impl Instant {
+        #[inline(always)]
+        pub(in crate::driver) fn now() -> Self {
+            let time = clock_gettime(ClockId::Monotonic);
+            Self(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
+        }
+
+        pub(in crate::driver) fn saturating_duration_since(self, earlier: Self) -> Duration {
+            Duration::from_nanos(self.0.saturating_sub(earlier.0))
+        }
+    }
+
+    impl Add<Duration> for Instant {
+        type Output = Self;
+
+        fn add(self, passed: Duration) -> Self {
+            Self(self.0.saturating_add(u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX)))
+        }
+    }
+
+    impl AddAssign<Duration> for Instant {
+        fn add_assign(&mut self, passed: Duration) {
+            *self = *self + passed;
+        }
+    }
+
+    impl Sub for Instant {
+        type Output = Duration;
+
+        fn sub(self, earlier: Self) -> Duration {
+            self.saturating_duration_since(earlier)
+        }
+    }
+}
 
 /// Whole milliseconds since the start, computed only when they change.
 #[derive(Debug)]
@@ -147,7 +199,7 @@ mod tests {
         }
         assert_eq!(
             clock.now.0,
-            (at - Duration::from_micros(lengths[999 % lengths.len()]) - clock.start).as_millis() as u64
+            (at - clock.start - Duration::from_micros(lengths[999 % lengths.len()])).as_millis() as u64
         );
         (timed, known)
     }
@@ -199,7 +251,7 @@ mod tests {
     #[test]
     fn a_short_turn_asks_for_no_processor_time() {
         let mut clock = clock_with(|| unreachable!("it was not long"));
-        let end = clock.begin + MS - Duration::from_nanos(1);
+        let end = clock.begin + (MS - Duration::from_nanos(1));
         assert_eq!(clock.own_lag(end, false), end - clock.begin);
     }
 

@@ -9,7 +9,7 @@ mod reserve;
 
 use self::acceptor::Acceptor;
 pub use self::acceptor::Listeners;
-use self::clock::Clock;
+use self::clock::{Clock, Instant};
 use self::queue::Queue;
 use crate::guard::{Panic, guard};
 use crate::id::ConnectionId;
@@ -21,7 +21,7 @@ use crate::turn::service::Service;
 use crate::wires::order::AcceptorOrder;
 use mio::Waker;
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Drives a reactor with mio.
 #[derive(Debug)]

@@ -65,13 +65,10 @@ impl Queue {
 #[cfg(any(target_os = "android", target_os = "linux"))]
 pub(crate) mod wait {
     use super::{ConnectionId, Duration, EVENTS_MAX, Poll, Ready, io};
-    use jackfield_sys::{BROKEN, ENDED, HUNG_UP, READABLE, WRITABLE};
+    use jackfield_sys::{BROKEN, ENDED, READABLE, WRITABLE};
 
-    /// The first of them are those of the last wait.
-    pub(crate) struct Events {
-        all: Box<[jackfield_sys::Event]>,
-        count: usize,
-    }
+    /// The events of the last wait.
+    pub(crate) struct Events(jackfield_sys::Events);
 
     /// One event.
     #[derive(Clone, Copy)]
@@ -79,46 +76,41 @@ pub(crate) mod wait {
 
     impl Events {
         pub(super) fn new() -> Self {
-            Self { all: vec![jackfield_sys::Event::NONE; EVENTS_MAX].into(), count: 0 }
+            Self(jackfield_sys::Events::new(EVENTS_MAX))
         }
 
         #[inline(always)]
         pub(super) fn iter(&self) -> impl Iterator<Item = Event<'_>> {
-            self.all[..self.count].iter().map(Event)
+            self.0.iter().map(Event)
         }
     }
 
     #[inline(always)]
     pub(super) fn wait(poll: &mut Poll, events: &mut Events, wait_max: Option<Duration>) -> io::Result<()> {
-        // Rounded up: who wakes too early would only wait once more.
-        let milliseconds = wait_max
-            .map_or(-1, |wait| i32::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX));
-        events.count = 0;
-        events.count = jackfield_sys::wait(poll, &mut events.all, milliseconds)?;
-        Ok(())
+        events.0.wait(poll.registry(), wait_max)
     }
 
     impl Event<'_> {
         #[inline(always)]
         pub(crate) fn id(self) -> ConnectionId {
-            ConnectionId::of_event(self.0.token())
+            ConnectionId::of_event(self.0.data.u64())
         }
 
         /// Something can be read, and there is neither an end nor an error.
         #[inline(always)]
         pub(crate) fn is_usual(self) -> bool {
-            self.0.bits() & (READABLE | ENDED | BROKEN | HUNG_UP) == READABLE
+            self.0.flags & (READABLE | ENDED | BROKEN) == READABLE
         }
 
         #[inline(always)]
         pub(crate) fn ready(self) -> Ready {
-            let has = |bits: u32| self.0.bits() & bits != 0;
+            let flags = self.0.flags;
             Ready {
                 id: self.id(),
-                readable: has(READABLE),
-                writable: has(WRITABLE),
-                ended: has(ENDED | HUNG_UP),
-                broken: has(BROKEN | HUNG_UP),
+                readable: flags.intersects(READABLE),
+                writable: flags.intersects(WRITABLE),
+                ended: flags.intersects(ENDED),
+                broken: flags.intersects(BROKEN),
             }
         }
     }
