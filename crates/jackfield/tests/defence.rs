@@ -192,6 +192,26 @@ fn newcomers() -> Vec<Class> {
             told: Told::Refused(RefuseReason::Full),
         },
         Class {
+            rows: &["connections_per_address_max"],
+            limits: |limits| limits.connections_per_address_max = 1,
+            play: |lab| {
+                std::mem::forget(lab.connect());
+                lab.connect()
+            },
+            seen: Seen::Reset,
+            told: Told::Refused(RefuseReason::AddressFull),
+        },
+        Class {
+            rows: &["accepts_per_address_max"],
+            limits: |limits| limits.accepts_per_address_max = 1,
+            play: |lab| {
+                std::mem::forget(lab.connect());
+                lab.connect()
+            },
+            seen: Seen::Reset,
+            told: Told::Refused(RefuseReason::AddressRate),
+        },
+        Class {
             rows: &["reactor.wires_max"],
             limits: |limits| limits.reactor.wires_max = 1,
             play: |lab| {

@@ -56,6 +56,8 @@ fn n15_the_audit_lists_what_is_off_where_others_can_reach_it() {
     let everywhere = || Server::builder().listen("0.0.0.0:0");
     assert_eq!(audited(Server::builder().listen("127.0.0.1:0").listen("[::1]:0").any_origin()), [""; 0]);
     let by_default = [
+        "0.0.0.0:PORT: connections_per_address_max is off; turn it on with `.limits(|limits| limits.connections_per_address_max = 1000)`",
+        "0.0.0.0:PORT: accepts_per_address_max is off; turn it on with `.limits(|limits| limits.accepts_per_address_max = 200)`",
         "0.0.0.0:PORT: rate.messages is off; turn it on with `.limits(|limits| limits.rate.messages = 1000)`",
         "0.0.0.0:PORT: rate.bytes is off; turn it on with `.limits(|limits| limits.rate.bytes = 16777216)`",
         "0.0.0.0:PORT: max_lifetime is off; turn it on with `.limits(|limits| limits.max_lifetime = Duration::from_millis(86400000))`",

@@ -36,6 +36,8 @@ pub enum Session {
 #[derive(Debug)]
 pub struct BehindPreamble {
     preamble: PreambleReader,
+    /// What came behind the preamble with its last bytes, and whether the stream was empty then.
+    behind: Option<(Vec<u8>, bool)>,
     above: Session,
 }
 
@@ -73,7 +75,7 @@ impl Session {
     #[must_use]
     pub fn behind_preamble(self, parse: PreambleParser, bytes_max: usize) -> Self {
         let preamble = PreambleReader::new(parse, bytes_max);
-        Self::Preamble(Box::new(BehindPreamble { preamble, above: self }))
+        Self::Preamble(Box::new(BehindPreamble { preamble, behind: None, above: self }))
     }
 
     /// One read of plain bytes.
@@ -175,7 +177,9 @@ impl Session {
             Self::Connecting(_) => true,
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.is_handshaking(),
-            Self::Preamble(behind) => !behind.preamble.is_done || behind.above.is_handshaking(),
+            Self::Preamble(behind) => {
+                !behind.preamble.is_done || behind.behind.is_some() || behind.above.is_handshaking()
+            }
         }
     }
 
@@ -188,13 +192,17 @@ impl Session {
         }
     }
 
-    /// The preamble was read, and is the session's no longer: what it said of where the connection comes from.
-    pub(crate) fn take_preamble(&mut self) -> Option<Proxied> {
+    /// The preamble was read: what it said of where the connection comes from. Told once.
+    pub(crate) fn take_proxied(&mut self) -> Option<Proxied> {
         let Self::Preamble(behind) = self else { return None };
-        let proxied = behind.preamble.proxied.take();
-        let above = std::mem::replace(&mut behind.above, Self::Plain(Stream::Closed));
-        *self = above;
-        proxied
+        behind.preamble.proxied.take()
+    }
+
+    /// The preamble is the session's no longer.
+    pub(crate) fn leave_preamble(&mut self) {
+        if let Self::Preamble(behind) = self {
+            *self = std::mem::replace(&mut behind.above, Self::Plain(Stream::Closed));
+        }
     }
 
     /// Bytes that were read before this session was put above the stream: they are its first.
@@ -284,16 +292,22 @@ impl Session {
 }
 
 impl BehindPreamble {
-    /// Reads the preamble, and what comes behind it.
+    /// Reads the preamble, and then what comes behind it.
     #[cold]
     fn read(&mut self, room: &mut [u8]) -> ReadOutcome {
-        let Self { preamble, above } = self;
+        let Self { preamble, behind, above } = self;
+        if let Some((rest, drained)) = behind.take() {
+            return above.read_on(&rest, drained, room);
+        }
         if preamble.is_done {
             return above.read(room);
         }
         match preamble.read(above.stream_mut(), room) {
             Err(outcome) => outcome,
-            Ok((rest, drained)) => above.read_on(&rest, drained, room),
+            Ok(rest) => {
+                *behind = Some(rest);
+                ReadOutcome::Preamble
+            }
         }
     }
 }

@@ -220,6 +220,11 @@ impl Stream {
         }
     }
 
+    /// Lets go of a new connection with a reset, at once and without a word: the system keeps nothing of it.
+    pub fn reset_and_drop(mut self) {
+        self.reset();
+    }
+
     /// Makes the coming close a reset, so that the peer learns that something was lost.
     pub(crate) fn reset(&mut self) {
         match self {

@@ -12,6 +12,8 @@ pub(crate) enum ReadOutcome {
     Nothing,
     /// The peer has finished its side.
     End,
+    /// What comes before the session was read, and nothing of what comes behind it yet.
+    Preamble,
     /// The connection is broken.
     Failed(io::Error),
     /// The peer does not speak as it should, and the connection ends for this reason.

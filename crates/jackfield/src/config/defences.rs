@@ -42,6 +42,8 @@ const MIB: u64 = 1 << 20;
 /// Each limit, by its name in [`Limits::table`]. A test sees to it that none is forgotten.
 pub(crate) const DEFENCES: &[(&str, On, Off)] = &[
     ("connections_max", On::All, Off::Above(1_000_000)),
+    ("connections_per_address_max", On::All, Off::Zero),
+    ("accepts_per_address_max", On::All, Off::Zero),
     ("outgoing_max", On::All, Off::Never),
     ("memory_bytes_max", On::All, Off::Above(64 * 1024 * MIB)),
     ("mailbox_max", On::All, Off::Never),

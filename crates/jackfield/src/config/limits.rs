@@ -22,6 +22,15 @@ pub struct Limits {
     pub connections_max: usize,
     /// What becomes of one more. Default: it is refused.
     pub when_full: WhenFull,
+    /// Connections of one address, or of one network of 64 bits for IPv6, as far as their listeners limit them; one more is
+    /// reset before any work is done for it. Proxies that a listener trusts are not limited, and neither are unix sockets.
+    /// Behind [`Listener::proxy_required`](crate::Listener::proxy_required) it is the address that the proxy names. Disabled
+    /// by zero. Default: disabled, for behind one address there may be many.
+    pub connections_per_address_max: usize,
+    /// New connections of one address in a second, and as many at once; one more is reset. Of some 16,000 addresses it is
+    /// known how often they have connected lately; with more, those that connect seldom begin anew. Otherwise as
+    /// `connections_per_address_max`. Disabled by zero, and more than a million is a million. Default: disabled.
+    pub accepts_per_address_max: u32,
     /// Connections that this side has begun and that have not ended, of the whole server: [`Outgoing`](crate::Outgoing). One
     /// more is not begun. They don't count for `connections_max`. Default: 65,536.
     pub outgoing_max: usize,
@@ -131,6 +140,8 @@ impl Default for Limits {
         Self {
             connections_max: 1_000_000,
             when_full: WhenFull::Refuse,
+            connections_per_address_max: 0,
+            accepts_per_address_max: 0,
             outgoing_max: 65_536,
             memory_bytes_max: 1 << 30,
             mailbox_max: 65_536,

@@ -1,5 +1,6 @@
 //! Where a server listens, and what is spoken there.
 
+use crate::config::address_rules::AddressRules;
 use crate::config::changes::Changes;
 use crate::config::defences::{concerns, is_server_wide};
 #[cfg(feature = "tls")]
@@ -30,7 +31,9 @@ pub struct Listener {
     pub(crate) banner: Vec<u8>,
     pub(crate) busy_banner: Vec<u8>,
     pub(crate) changes: Changes,
-    /// Networks of trusted proxies, as they were given.
+    /// Networks, as they were given: of those who may connect, if not all may; of those who may not; of trusted proxies.
+    pub(crate) allowed: Option<Vec<String>>,
+    pub(crate) denied: Vec<String>,
     pub(crate) proxies: Vec<String>,
     pub(crate) requires_proxy: bool,
     pub(crate) reads_forwarded: bool,
@@ -56,6 +59,8 @@ pub(crate) struct ListenerSettings {
     pub(crate) delimiter: u8,
     pub(crate) banner: Vec<u8>,
     pub(crate) busy_banner: Vec<u8>,
+    /// Which addresses may connect, and how often; `None`: all, and as often as they like.
+    pub(crate) rules: Option<Arc<AddressRules>>,
     /// Networks of trusted proxies.
     pub(crate) proxies: Networks,
     /// Each connection begins with the header of a proxy.
@@ -123,6 +128,8 @@ impl Listener {
             banner: Vec::new(),
             busy_banner: Vec::new(),
             changes: Changes::default(),
+            allowed: None,
+            denied: Vec::new(),
             proxies: Vec::new(),
             requires_proxy: false,
             reads_forwarded: false,
@@ -233,6 +240,36 @@ impl Listener {
     #[must_use]
     pub fn busy_banner(mut self, banner: impl Into<Vec<u8>>) -> Self {
         self.busy_banner = banner.into();
+        self
+    }
+
+    /// Takes connections from these networks only, such as `192.0.2.0/24`, `2001:db8::/32` or one address. All others are reset
+    /// before any work is done for them, TLS included, and reported with
+    /// [`RefuseReason::Denied`](crate::RefuseReason::Denied). Behind [`Listener::proxy_required`] it is the address that the
+    /// proxy names; where that names none, the connection is the proxy's own, and comes in. May be repeated. Default: all
+    /// networks.
+    ///
+    /// ```
+    /// use jackfield::{Listener, Server};
+    ///
+    /// let office = Listener::tcp("127.0.0.1:0").allowed_networks(["192.0.2.0/24", "2001:db8:7::/48"]);
+    /// let server = Server::builder().listen(office).bind()?;
+    /// # Ok::<(), jackfield::Error>(())
+    /// ```
+    #[doc(alias = "allowlist")]
+    #[must_use]
+    pub fn allowed_networks<N: ToString>(mut self, networks: impl IntoIterator<Item = N>) -> Self {
+        let allowed = self.allowed.get_or_insert_default();
+        allowed.extend(networks.into_iter().map(|network| network.to_string()));
+        self
+    }
+
+    /// Takes no connections from these networks, although they may be allowed: they are treated as those that
+    /// [`Listener::allowed_networks`] does not list. May be repeated. Default: none.
+    #[doc(alias = "blocklist")]
+    #[must_use]
+    pub fn denied_networks<N: ToString>(mut self, networks: impl IntoIterator<Item = N>) -> Self {
+        self.denied.extend(networks.into_iter().map(|network| network.to_string()));
         self
     }
 
@@ -427,10 +464,21 @@ impl Listener {
             faults.extend(wrong);
             (None, None)
         });
-        let proxies = Networks::parse_all(&self.proxies).unwrap_or_else(|wrong| {
-            faults.extend(wrong);
-            Networks::default()
-        });
+        let mut networks = |texts: &Vec<String>| {
+            Networks::parse_all(texts).unwrap_or_else(|wrong| {
+                faults.extend(wrong);
+                Networks::default()
+            })
+        };
+        let proxies = networks(&self.proxies);
+        let rules = AddressRules {
+            allowed: self.allowed.as_ref().map(&mut networks),
+            denied: networks(&self.denied),
+            proxies: proxies.clone(),
+            is_behind_proxy: self.requires_proxy,
+            connections_max: limits.connections_per_address_max,
+            accepts_max: limits.accepts_per_address_max.min(ACCEPTS_MAX),
+        };
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -443,6 +491,7 @@ impl Listener {
             delimiter: self.delimiter,
             banner: self.banner.clone(),
             busy_banner: self.busy_banner.clone(),
+            rules: (!rules.is_empty()).then(|| Arc::new(rules)),
             proxies,
             requires_proxy: self.requires_proxy,
             reads_forwarded: self.reads_forwarded,
@@ -475,6 +524,16 @@ impl Listener {
         if self.speaks == Speaks::Http && !(self.banner.is_empty() && self.busy_banner.is_empty()) {
             faults.push(format!("`{}` speaks HTTP, where a banner has no place", self.place));
         }
+        if self.allowed.as_ref().is_some_and(Vec::is_empty) {
+            faults.push(format!("`{}` allows no network, so that nobody could connect", self.place));
+        }
+        let has_lists = self.allowed.is_some() || !self.denied.is_empty();
+        if has_lists && self.place.has_no_addresses() && !self.requires_proxy {
+            faults.push(format!(
+                "`{}` has no peers with addresses: who may connect is decided by its file",
+                self.place
+            ));
+        }
         if self.requires_proxy && self.proxies.is_empty() {
             faults.push(format!("`{}` requires proxies, and trusts none", self.place));
         }
@@ -490,6 +549,9 @@ impl Listener {
         faults
     }
 }
+
+/// A rate counts in microseconds.
+const ACCEPTS_MAX: u32 = 1_000_000;
 
 /// Limits that a listener has changed and that are none of its own.
 fn misplaced(server: &Limits, listener: &Limits, speaks: Speaks) -> Vec<String> {
@@ -538,6 +600,7 @@ impl ListenerSettings {
             delimiter: LF,
             banner: Vec::new(),
             busy_banner: Vec::new(),
+            rules: None,
             proxies: Networks::default(),
             requires_proxy: false,
             reads_forwarded: false,

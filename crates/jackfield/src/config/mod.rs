@@ -2,6 +2,7 @@
 //!
 //! This room knows no thread, no socket, no connection, and no other room.
 
+mod address_rules;
 #[cfg_attr(not(feature = "deflate"), path = "no_agreement.rs")]
 mod agreement;
 mod changes;
@@ -25,6 +26,7 @@ mod table;
 mod tls;
 mod when_full;
 
+pub(crate) use address_rules::AddressRules;
 pub(crate) use agreement::{Agreed, Offering};
 pub(crate) use changes::Changes;
 pub(crate) use defences::{DEFENCES, On};

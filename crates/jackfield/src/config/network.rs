@@ -12,9 +12,9 @@ pub(crate) struct Network {
     bits: u32,
 }
 
-/// Some of them.
+/// Some of them: for each number of bits that count, all addresses in order, so that a long list is no long search.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Networks(Vec<Network>);
+pub(crate) struct Networks(Vec<(u32, Vec<u128>)>);
 
 /// The bits of a mapped address that say that it is one.
 const MAPPED_BITS: u32 = 96;
@@ -34,37 +34,47 @@ impl Network {
             Some(_) => return None,
         };
         let network = Self { addr: mapped(ip), bits: before + counts };
-        (counts <= most && network.addr & !network.mask() == 0).then_some(network)
-    }
-
-    pub(crate) fn contains(&self, ip: IpAddr) -> bool {
-        mapped(ip) & self.mask() == self.addr
-    }
-
-    fn mask(&self) -> u128 {
-        u128::MAX.checked_shl(128 - self.bits).unwrap_or(0)
+        (counts <= most && network.addr & !mask(network.bits) == 0).then_some(network)
     }
 }
 
 impl Networks {
     /// The networks of a list, or what is wrong with each that is none.
     pub(crate) fn parse_all<N: AsRef<str>>(texts: impl IntoIterator<Item = N>) -> Result<Self, Vec<String>> {
-        let (mut networks, mut faults) = (Vec::new(), Vec::new());
+        let (mut networks, mut faults) = (Self::default(), Vec::new());
         for text in texts {
             let text = text.as_ref();
             match Network::parse(text) {
-                Some(network) => networks.push(network),
+                Some(network) => networks.insert(network),
                 None => {
                     faults.push(format!("`{text}` is no network such as `192.0.2.0/24` or `2001:db8::/32`"));
                 }
             }
         }
-        if faults.is_empty() { Ok(Self(networks)) } else { Err(faults) }
+        if faults.is_empty() { Ok(networks) } else { Err(faults) }
+    }
+
+    fn insert(&mut self, network: Network) {
+        let alike = self.0.iter().position(|(bits, _)| *bits == network.bits);
+        let place = alike.unwrap_or_else(|| {
+            self.0.push((network.bits, Vec::new()));
+            self.0.len() - 1
+        });
+        let addrs = &mut self.0[place].1;
+        if let Err(place) = addrs.binary_search(&network.addr) {
+            addrs.insert(place, network.addr);
+        }
     }
 
     pub(crate) fn contain(&self, ip: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(ip))
+        let ip = mapped(ip);
+        self.0.iter().any(|(bits, addrs)| addrs.binary_search(&(ip & mask(*bits))).is_ok())
     }
+}
+
+/// The bits that count.
+fn mask(bits: u32) -> u128 {
+    u128::MAX.checked_shl(128 - bits).unwrap_or(0)
 }
 
 fn mapped(ip: IpAddr) -> u128 {
@@ -97,9 +107,21 @@ mod tests {
             ("::ffff:192.0.2.0/120", "192.0.2.4", true),
         ];
         for (network, ip, contains) in rows {
-            let found = Network::parse(network).expect("a network").contains(ip.parse().expect("an address"));
-            assert_eq!(found, contains, "{ip} in {network}");
+            let networks = Networks::parse_all([network]).expect("a network");
+            assert_eq!(networks.contain(ip.parse().expect("an address")), contains, "{ip} in {network}");
         }
+    }
+
+    #[test]
+    fn of_many_networks_each_is_found() {
+        let texts = (0..=255).flat_map(|n| [format!("10.{n}.7.0/24"), format!("2001:db8:{n:x}::/48")]);
+        let networks = Networks::parse_all(texts.chain(["198.51.100.4".into()])).expect("networks");
+        for n in 0..=255_u8 {
+            assert!(networks.contain([10, n, 7, 255].into()) && !networks.contain([10, n, 8, 0].into()));
+            assert!(networks.contain([0x2001, 0xdb8, n.into(), 0, 0, 0, 0, 9].into()));
+            assert!(!networks.contain([0x2001, 0xdb9, n.into(), 0, 0, 0, 0, 9].into()));
+        }
+        assert!(networks.contain([198, 51, 100, 4].into()) && !networks.contain([198, 51, 100, 5].into()));
     }
 
     #[test]

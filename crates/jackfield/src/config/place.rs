@@ -18,6 +18,17 @@ pub(crate) enum Place {
     Adopted(Arc<TcpListener>),
 }
 
+impl Place {
+    /// Those who connect there have no address.
+    pub(crate) fn has_no_addresses(&self) -> bool {
+        match self {
+            #[cfg(unix)]
+            Self::Unix(_) => true,
+            Self::Tcp(_) | Self::Adopted(_) => false,
+        }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -65,13 +65,15 @@ impl Limits {
 
     /// For the open network: the defaults, which are made for it, and besides them what a default must not decide.
     ///
-    /// At most 100,000 connections; one may say 1,000 messages and 16 MiB in a second, and is not read for a while if
-    /// it says more; and after a day each has to come again, so that a server that was taken out of service gets
-    /// empty.
+    /// At most 100,000 connections, 1,000 of them and 200 a second of one address; one may say 1,000 messages and 16 MiB in a
+    /// second, and is not read for a while if it says more; and after a day each has to come again, so that a server that
+    /// was taken out of service gets empty.
     #[must_use]
     pub fn internet() -> Self {
         Self {
             connections_max: 100_000,
+            connections_per_address_max: 1000,
+            accepts_per_address_max: 200,
             rate: Rate { messages: 1000, bytes: 16 << 20, ..Rate::default() },
             max_lifetime: 24 * HOUR,
             ..Self::default()

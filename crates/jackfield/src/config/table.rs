@@ -40,6 +40,18 @@ impl Limits {
                 "one more is answered with 503 or the busy banner, and closed",
             ),
             row(
+                "connections_per_address_max",
+                "connections",
+                self.connections_per_address_max as u64,
+                "one more of an address, or of a /64 of IPv6, is reset; disabled by zero",
+            ),
+            row(
+                "accepts_per_address_max",
+                "a second",
+                self.accepts_per_address_max.into(),
+                "one more new connection of an address, or of a /64, is reset; disabled by zero",
+            ),
+            row(
                 "outgoing_max",
                 "connections",
                 self.outgoing_max as u64,

@@ -40,6 +40,10 @@ impl<F: ClientFactory> Dispatcher<F> {
         if !self.may_come_in(&incoming) {
             return self.report_refused(&self.peer_of(&incoming, here), RefuseReason::Untrusted);
         }
+        if let Err(why) = self.links.handle.enter(&incoming.peer, wires.now()) {
+            self.report_refused(&self.peer_of(&incoming, here), why);
+            return incoming.stream.reset_and_drop();
+        }
         // After a while without work the overload is over.
         self.links.is_overloaded(wires.now());
         let there = self.links.handle.least_loaded(here);
@@ -48,12 +52,13 @@ impl<F: ClientFactory> Dispatcher<F> {
         let has_room = self.links.handle.assign(there, listener, most)
             || self.evict_idle(wires, listener) && self.links.handle.assign(there, listener, most);
         if !has_room {
+            self.links.handle.leave(&incoming.peer);
             return self.refuse_new(wires, incoming, RefuseReason::Full);
         }
         let is_provisional = !self.is_status(listener)
             && !self.links.handle.remote(there).is_none_or(|remote| remote.quota.take());
         if is_provisional && !self.may_be_provisional(&incoming) {
-            self.links.handle.uncount(there, listener);
+            self.links.handle.uncount_peer(there, &incoming.peer);
             self.links.metrics.refused_overload.add(1);
             self.refuse_new(wires, incoming, RefuseReason::Overload);
         } else if there == here {
@@ -67,7 +72,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     fn hand_over(&self, there: usize, incoming: Incoming, is_provisional: bool) {
         let refused = self.links.handle.post_reserved(there, Command::Adopt(incoming, is_provisional));
         if let Some(Command::Adopt(incoming, _)) = refused {
-            self.links.handle.uncount(there, incoming.peer.listener);
+            self.links.handle.uncount_peer(there, &incoming.peer);
             self.report_refused(&self.peer_of(&incoming, there), RefuseReason::Shutdown);
         }
     }
@@ -106,11 +111,11 @@ impl<F: ClientFactory> Dispatcher<F> {
             }
         }
         let Some(id) = found else { return false };
-        let link = self.links.link(id);
-        let of = usize::from(link.listener);
         // Its place is another's from now on.
+        let link = self.links.link(id);
         link.admission = Admission::Uncounted;
-        self.links.handle.uncount(id.reactor(), of);
+        let socket = link.listener.into();
+        self.links.uncount(wires, id, socket);
         self.links.close(wires, id, Reason::Limit(Limit::Connections));
         true
     }
@@ -132,8 +137,8 @@ impl<F: ClientFactory> Dispatcher<F> {
     pub(super) fn adopt(&mut self, wires: &mut Wires, incoming: Incoming, is_provisional: bool) {
         let (peer, listener) = (self.peer_of(&incoming, wires.reactor()), incoming.peer.listener);
         let whence = incoming.peer.clone();
-        let Some(session) = self.session(incoming) else { return self.not_taken(wires, &peer, listener) };
-        let Ok(id) = wires.insert(session, whence) else { return self.not_taken(wires, &peer, listener) };
+        let Some(session) = self.session(incoming) else { return self.not_taken(wires, &peer) };
+        let Ok(id) = wires.insert(session, whence) else { return self.not_taken(wires, &peer) };
         self.links.open(id, listener);
         let link = self.links.link(id);
         link.admission = if is_provisional { Admission::Provisional } else { Admission::Admitted };
@@ -143,6 +148,20 @@ impl<F: ClientFactory> Dispatcher<F> {
             true => self.await_first_request(wires, id),
             false if self.is_status(listener) => self.await_first_request(wires, id),
             false => self.create(wires, id, &peer),
+        }
+    }
+
+    /// A proxy has said for whom it speaks: whether that address may come in.
+    #[cold]
+    pub(super) fn admit_proxied(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let Some(whence) = wires.peer(id) else { return };
+        if let Err(why) = self.links.handle.enter(&whence, wires.now()) {
+            self.report_refused(&self.links.peer_at(whence.clone(), id.reactor()), why);
+            let link = self.links.link(id);
+            (link.admission, link.protocol) = (Admission::Uncounted, Protocol::Refused);
+            self.refusals += 1;
+            self.links.handle.uncount(id.reactor(), whence.listener);
+            wires.abort(id, reactor::Reason::Local);
         }
     }
 
@@ -303,8 +322,8 @@ impl<F: ClientFactory> Dispatcher<F> {
     }
 
     #[cold]
-    fn not_taken(&mut self, wires: &Wires, peer: &Peer, listener: usize) {
-        self.links.handle.uncount(wires.reactor(), listener);
+    fn not_taken(&mut self, wires: &Wires, peer: &Peer) {
+        self.links.handle.uncount_peer(wires.reactor(), &peer.wire);
         self.report_refused(peer, if wires.is_full() { RefuseReason::Full } else { RefuseReason::System });
     }
 
@@ -314,7 +333,14 @@ impl<F: ClientFactory> Dispatcher<F> {
     }
 
     pub(super) fn report_refused(&self, peer: &Peer, why: RefuseReason) {
-        self.links.metrics.refused.add(1);
+        let metrics = &self.links.metrics;
+        metrics.refused.add(1);
+        match why {
+            RefuseReason::Denied => metrics.refused_denied.add(1),
+            RefuseReason::AddressFull => metrics.refused_address_full.add(1),
+            RefuseReason::AddressRate => metrics.refused_address_rate.add(1),
+            _ => {}
+        }
         self.settings.observer.on_refused(peer, why);
     }
 

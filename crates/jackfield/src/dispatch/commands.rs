@@ -33,7 +33,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     fn read(&mut self, wires: &mut Wires, command: Command) {
         match command {
             Command::Adopt(incoming, _) if self.links.drain_until.is_some() => {
-                self.links.handle.uncount(wires.reactor(), incoming.peer.listener);
+                self.links.handle.uncount_peer(wires.reactor(), &incoming.peer);
                 self.report_refused(&self.peer_of(&incoming, wires.reactor()), RefuseReason::Shutdown);
             }
             Command::Adopt(incoming, is_provisional) => self.adopt(wires, incoming, is_provisional),

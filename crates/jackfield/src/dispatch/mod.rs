@@ -119,6 +119,10 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         self.admit(wires, incoming);
     }
 
+    fn on_preamble(&mut self, wires: &mut Wires, id: ConnectionId) {
+        self.admit_proxied(wires, id);
+    }
+
     fn on_established(&mut self, wires: &mut Wires, id: ConnectionId) {
         self.begin(wires, id);
     }
@@ -230,7 +234,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
             Admission::Uncounted => {}
             _ if planted(36) => {}
             Admission::Outgoing => self.links.handle.uncount_outgoing(id.reactor()),
-            _ => self.links.handle.uncount(id.reactor(), link.listener.into()),
+            _ => self.links.uncount(wires, id, link.listener.into()),
         }
     }
 

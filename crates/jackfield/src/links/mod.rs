@@ -116,6 +116,7 @@ pub(crate) struct Links {
 
 impl Links {
     pub(crate) fn new(reactor: usize, handle: Handle, settings: Arc<Settings>) -> Self {
+        handle.shared().addresses.seed(settings.seed);
         let heartbeats =
             settings.listeners.iter().map(|listener| Arc::new(Heartbeat::of_limits(&listener.limits)));
         let heartbeats = heartbeats.collect();

@@ -24,6 +24,16 @@ impl Links {
         }
     }
 
+    /// A connection that came to a socket is not there any more: neither its reactor, nor its listener, nor its address has it.
+    pub(crate) fn uncount(&self, wires: &Wires, id: ConnectionId, socket: usize) {
+        if self.handle.counts_addresses(socket) {
+            if let Some(peer) = wires.peer(id) {
+                self.handle.leave(&peer);
+            }
+        }
+        self.handle.uncount(id.reactor(), socket);
+    }
+
     /// Who is at the other end of one that was not. What the wire calls a listener is the index of a socket; what the user
     /// sees is which of the listeners it is that were given.
     pub(crate) fn peer_at(&self, wire: reactor::Peer, reactor: usize) -> Peer {

@@ -2,6 +2,7 @@
 
 use crate::shared::command::Command;
 use crate::shared::handle::Handle;
+use jackfield_reactor::Peer;
 use jackfield_reactor::planted::planted;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
@@ -37,6 +38,12 @@ impl Handle {
             self.uncount(reactor, listener);
         }
         has_room
+    }
+
+    /// A reactor, the listener of a socket and an address have one connection less.
+    pub(crate) fn uncount_peer(&self, reactor: usize, peer: &Peer) {
+        self.leave(peer);
+        self.uncount(reactor, peer.listener);
     }
 
     /// A reactor, and the listener of a socket, has one connection less.
@@ -82,7 +89,7 @@ impl Handle {
         remote.take(&mut commands, usize::MAX);
         for command in commands {
             if let Command::Adopt(incoming, _) = &command {
-                self.uncount(reactor, incoming.peer.listener);
+                self.uncount_peer(reactor, &incoming.peer);
             }
             // A value of the user's may panic when it is dropped, and the others go all the same.
             if catch_unwind(AssertUnwindSafe(|| drop(command))).is_err() {
@@ -103,7 +110,7 @@ mod tests {
     use jackfield_reactor::Incoming;
     use jackfield_reactor::MemoryDriver;
     use jackfield_reactor::Pipe;
-    use jackfield_reactor::{Peer, Stream};
+    use jackfield_reactor::Stream;
     use std::net::SocketAddr;
     use std::sync::Arc;
 

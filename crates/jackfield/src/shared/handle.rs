@@ -3,6 +3,7 @@
 use crate::config::{Heartbeat, Outgoing};
 use crate::message::{Content, Publication, Published};
 use crate::shared::Shared;
+use crate::shared::addresses::Addresses;
 use crate::shared::broker::Broker;
 use crate::shared::changes::ChangeSink;
 use crate::shared::cluster::Cluster;
@@ -79,6 +80,7 @@ impl Handle {
             pool,
             connections,
             listeners,
+            addresses: Addresses::default(),
             outgoing: AtomicUsize::new(0),
             look_ups: LookUps::default(),
             #[cfg(feature = "tls")]

@@ -1,6 +1,6 @@
 //! The listeners of a server: what they are called, where they listen, and whether they do.
 
-use crate::config::ListenerSettings;
+use crate::config::{AddressRules, ListenerSettings};
 use jackfield_reactor::{Addr, ListenOptions};
 use std::ops::RangeFull;
 use std::sync::Arc;
@@ -73,6 +73,8 @@ impl From<RangeFull> for WhichListener<'_> {
 pub(crate) struct Listeners {
     sockets: Box<[Socket]>,
     places: Box<[Place]>,
+    /// Of each socket.
+    rules: Box<[Option<Arc<AddressRules>>]>,
 }
 
 /// A socket that listens.
@@ -101,7 +103,13 @@ impl Listeners {
             connections: AtomicUsize::new(0),
             state: AtomicU8::new(ListenerState::Listening as u8),
         };
-        Self { sockets, places: (0..count).map(place).collect() }
+        let rules = settings.iter().map(|settings| settings.rules.clone()).collect();
+        Self { sockets, places: (0..count).map(place).collect(), rules }
+    }
+
+    /// Which addresses may connect to a socket, if not all may and as often as they like.
+    pub(crate) fn rules(&self, socket: usize) -> Option<&AddressRules> {
+        self.rules.get(socket)?.as_deref()
     }
 
     pub(crate) fn sockets(&self) -> &[Socket] {

@@ -19,6 +19,12 @@ pub struct Metrics {
     pub refused_descriptors: u64,
     /// Those of them that were refused because a reactor was overloaded.
     pub refused_overload: u64,
+    /// Those of them that were refused because their network is not allowed, or denied.
+    pub refused_denied: u64,
+    /// Those of them that were refused because their address had as many connections as it may.
+    pub refused_address_full: u64,
+    /// Those of them that were refused because their address connected too often.
+    pub refused_address_rate: u64,
     /// Failures to accept new connections, each tried again.
     pub accept_errors: u64,
     /// HTTP requests whose head has come, refused ones included.
@@ -82,6 +88,9 @@ pub(crate) struct ReactorMetrics {
     pub(crate) wires: std::sync::OnceLock<Arc<Stats>>,
     pub(crate) refused: Counter,
     pub(crate) refused_overload: Counter,
+    pub(crate) refused_denied: Counter,
+    pub(crate) refused_address_full: Counter,
+    pub(crate) refused_address_rate: Counter,
     pub(crate) lag_ns: Counter,
     /// 1 while it is overloaded.
     pub(crate) overloaded: Counter,
@@ -150,6 +159,9 @@ impl Metrics {
     fn add(&mut self, reactor: &ReactorMetrics) {
         self.refused += reactor.refused.value();
         self.refused_overload += reactor.refused_overload.value();
+        self.refused_denied += reactor.refused_denied.value();
+        self.refused_address_full += reactor.refused_address_full.value();
+        self.refused_address_rate += reactor.refused_address_rate.value();
         self.lag_ns = self.lag_ns.max(reactor.lag_ns.value());
         self.overloaded += reactor.overloaded.value();
         self.requests += reactor.requests.value();

@@ -2,6 +2,7 @@
 //!
 //! This room knows no wire, no link, no context and no type of the user.
 
+mod addresses;
 mod assign;
 mod broker;
 mod callback;
@@ -9,6 +10,7 @@ mod changes;
 mod cluster;
 mod command;
 mod ending;
+mod entry;
 mod finished;
 mod handle;
 mod inbox;
@@ -34,6 +36,7 @@ mod state;
 #[cfg(feature = "tls")]
 mod tls_info;
 
+use addresses::Addresses;
 pub use broker::{Broker, BrokerEvent, Inbox, QueueFull, SharedTopic};
 pub(crate) use callback::{Callback, NAMES};
 use cluster::Cluster;
@@ -80,6 +83,7 @@ pub(crate) struct Shared {
     /// Connections of all reactors, handed over or not.
     pub(crate) connections: AtomicUsize,
     pub(crate) listeners: Listeners,
+    pub(crate) addresses: Addresses,
     /// Connections that this side has begun, of all reactors.
     pub(crate) outgoing: AtomicUsize,
     pub(crate) look_ups: LookUps,

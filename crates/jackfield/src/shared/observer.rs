@@ -206,6 +206,14 @@ pub enum RefuseReason {
     Descriptors,
     /// Its reactor is overloaded.
     Overload,
+    /// Its address is not among [`Listener::allowed_networks`](crate::Listener::allowed_networks), or is among
+    /// [`Listener::denied_networks`](crate::Listener::denied_networks).
+    Denied,
+    /// Its address has as many connections as it may:
+    /// [`Limits::connections_per_address_max`](crate::Limits::connections_per_address_max).
+    AddressFull,
+    /// Its address connects too often: [`Limits::accepts_per_address_max`](crate::Limits::accepts_per_address_max).
+    AddressRate,
     /// It comes from none of the proxies that its listener takes connections from:
     /// [`Listener::proxy_required`](crate::Listener::proxy_required).
     Untrusted,

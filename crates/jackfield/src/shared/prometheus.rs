@@ -50,13 +50,16 @@ fn head(f: &mut impl Write, name: &str, kind: &str, help: &str) -> fmt::Result {
 }
 
 #[rustfmt::skip]
-fn counters(metrics: &Metrics) -> [(&'static str, &'static str, u64); 18] {
+fn counters(metrics: &Metrics) -> [(&'static str, &'static str, u64); 21] {
     [
         ("connections_opened_total", "Connections taken up.", metrics.opened),
         ("connections_closed_total", "Connections that ended.", metrics.closed),
         ("connections_refused_total", "New connections that were refused.", metrics.refused),
         ("connections_refused_descriptors_total", "Refused because no descriptor was left.", metrics.refused_descriptors),
         ("connections_refused_overload_total", "Refused because a reactor was overloaded.", metrics.refused_overload),
+        ("connections_refused_denied_total", "Refused because their network is not allowed.", metrics.refused_denied),
+        ("connections_refused_address_full_total", "Refused because their address had enough.", metrics.refused_address_full),
+        ("connections_refused_address_rate_total", "Refused because their address connected too often.", metrics.refused_address_rate),
         ("connections_evicted_total", "Connections ended for the memory they held.", metrics.evicted),
         ("accept_errors_total", "Failures to accept, each tried again.", metrics.accept_errors),
         ("http_requests_total", "Requests whose head has come.", metrics.requests),

@@ -1,0 +1,51 @@
+//! Whether a new connection may come in, as far as its address goes.
+
+use crate::shared::handle::Handle;
+use crate::shared::observer::RefuseReason;
+use jackfield_reactor::{self as reactor, Time};
+use std::net::IpAddr;
+
+impl Handle {
+    /// Whether a new connection may come in, as far as its address goes. Then it counts until [`Handle::leave`].
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) fn enter(&self, peer: &reactor::Peer, now: Time) -> Result<(), RefuseReason> {
+        let Some(rules) = self.shared().listeners.rules(peer.listener) else { return Ok(()) };
+        let Some(ip) = rules.ip(peer) else { return Ok(()) };
+        if !rules.admit(ip) {
+            return Err(RefuseReason::Denied);
+        }
+        if !rules.limit(ip) {
+            return Ok(());
+        }
+        let addresses = &self.shared().addresses;
+        let key = addresses.key(ip);
+        if rules.accepts_max > 0 && !addresses.take(key, now, rules.accepts_max) {
+            return Err(RefuseReason::AddressRate);
+        }
+        if rules.connections_max > 0 && !addresses.count(key, rules.connections_max) {
+            return Err(RefuseReason::AddressFull);
+        }
+        Ok(())
+    }
+
+    /// A connection that came in is over.
+    pub(crate) fn leave(&self, peer: &reactor::Peer) {
+        if let Some(ip) = self.counted(peer) {
+            let addresses = &self.shared().addresses;
+            addresses.uncount(addresses.key(ip));
+        }
+    }
+
+    /// Whether connections that come to a socket count for their addresses.
+    pub(crate) fn counts_addresses(&self, socket: usize) -> bool {
+        self.shared().listeners.rules(socket).is_some_and(|rules| rules.connections_max > 0)
+    }
+
+    /// The address for which a connection counts.
+    fn counted(&self, peer: &reactor::Peer) -> Option<IpAddr> {
+        let rules = self.shared().listeners.rules(peer.listener).filter(|rules| rules.connections_max > 0)?;
+        rules.ip(peer).filter(|ip| rules.limit(*ip))
+    }
+}
