@@ -11,6 +11,19 @@ const BUFFER_BYTES_MAX: usize = 1 << 30;
 impl Limits {
     /// What is wrong with these limits, one sentence each.
     pub(crate) fn faults(&self) -> Vec<String> {
+        let mut faults = self.zeros();
+        faults.extend(self.zero_times());
+        faults.extend(self.too_large());
+        faults.extend(self.out_of_order());
+        #[cfg(feature = "deflate")]
+        faults.extend(self.deflate_faults());
+        faults.extend(self.too_large_to_keep());
+        faults.extend(self.too_large_to_carry());
+        faults
+    }
+
+    /// Counts that nothing could happen without.
+    fn zeros(&self) -> Vec<String> {
         let reactor = &self.reactor;
         let zero = [
             ("connections_max", self.connections_max),
@@ -31,17 +44,12 @@ impl Limits {
             ("reactor.handshakes_per_turn", reactor.handshakes_per_turn),
         ];
         let zero = zero.iter().filter(|(_, value)| *value == 0);
-        let mut faults: Vec<String> = zero.map(|(name, _)| format!("`{name}` must not be zero")).collect();
-        let buffers = [
-            ("reactor.carry_bytes_max", reactor.carry_bytes_max),
-            ("reactor.read_bytes", reactor.read_bytes),
-        ];
-        for (name, bytes) in buffers {
-            if bytes > BUFFER_BYTES_MAX {
-                faults
-                    .push(format!("`{name}` is at most {BUFFER_BYTES_MAX}: each reactor has such a buffer"));
-            }
-        }
+        zero.map(|(name, _)| format!("`{name}` must not be zero")).collect()
+    }
+
+    /// Times in which nobody could do anything.
+    fn zero_times(&self) -> Vec<String> {
+        let reactor = &self.reactor;
         let times = [
             ("head_timeout", self.head_timeout),
             ("body_interval", self.body_interval),
@@ -52,37 +60,56 @@ impl Limits {
             ("reactor.handshake", reactor.handshake),
         ];
         let times = times.iter().filter(|(_, time)| time.is_zero());
-        faults.extend(times.map(|(name, _)| format!("`{name}` must not be zero: nobody could be in time")));
+        let mut faults: Vec<String> =
+            times.map(|(name, _)| format!("`{name}` must not be zero: nobody could be in time")).collect();
         if !self.heartbeat.is_zero() && self.heartbeat_dead.is_zero() {
             faults.push("`heartbeat_dead` must not be zero: no peer could answer a ping in time".into());
         }
-        if self.http.head_bytes_max > http1::HEAD_BYTES_MAX {
-            faults.push(format!("`http.head_bytes_max` is at most {}", http1::HEAD_BYTES_MAX));
-        }
-        if self.http.headers_max > http1::HEADERS_MAX {
-            faults.push(format!("`http.headers_max` is at most {}", http1::HEADERS_MAX));
-        }
-        if reactor.outbox_bytes_low > reactor.outbox_bytes_high
-            || reactor.outbox_bytes_high > reactor.outbox_bytes_max
-        {
-            faults.push("`reactor.outbox_bytes_low`, `_high` and `_max` must rise in this order".into());
-        }
-        #[cfg(feature = "deflate")]
-        faults.extend(self.deflate_faults());
-        // A buffer doubles as it grows. What comes in parts has none.
+        faults
+    }
+
+    /// More than its type, or the memory of a reactor, has room for.
+    fn too_large(&self) -> Vec<String> {
+        let ours = "each reactor has such a buffer";
+        let head = "the parser has room for no more";
+        let most = [
+            ("reactor.carry_bytes_max", self.reactor.carry_bytes_max, BUFFER_BYTES_MAX, ours),
+            ("reactor.read_bytes", self.reactor.read_bytes, BUFFER_BYTES_MAX, ours),
+            ("http.head_bytes_max", self.http.head_bytes_max, http1::HEAD_BYTES_MAX, head),
+            ("http.headers_max", self.http.headers_max, http1::HEADERS_MAX, head),
+        ];
+        let above = most.iter().filter(|(_, value, most, _)| value > most);
+        above.map(|(name, _, most, why)| format!("`{name}` is at most {most}: {why}")).collect()
+    }
+
+    fn out_of_order(&self) -> Option<String> {
+        let reactor = &self.reactor;
+        let rises =
+            [reactor.outbox_bytes_low, reactor.outbox_bytes_high, reactor.outbox_bytes_max].is_sorted();
+        (!rises).then(|| "`reactor.outbox_bytes_low`, `_high` and `_max` must rise in this order".into())
+    }
+
+    /// What is collected in a buffer, which doubles as it grows. What comes in parts has none.
+    fn too_large_to_keep(&self) -> Vec<String> {
+        let room = self.reactor.wire_memory_bytes_max as u64;
         let whole_bytes_max = self.websocket.message_bytes_max.min(self.websocket.stream_above);
         let kept = [
             ("websocket.message_bytes_max", whole_bytes_max as u64),
             ("body_bytes_max", self.body_bytes_max),
         ];
-        for (name, bytes) in kept {
-            if bytes.saturating_mul(2) > reactor.wire_memory_bytes_max as u64 {
-                let least = bytes.saturating_mul(2);
-                faults.push(format!(
+        let doubled = kept.map(|(name, bytes)| (name, bytes.saturating_mul(2)));
+        let above = doubled.iter().filter(|(_, bytes)| *bytes > room);
+        above
+            .map(|(name, least)| {
+                format!(
                     "twice `{name}` does not fit into `reactor.wire_memory_bytes_max`: set that to {least}"
-                ));
-            }
-        }
+                )
+            })
+            .collect()
+    }
+
+    /// What must be whole in the bytes that are kept between two reads.
+    fn too_large_to_carry(&self) -> Vec<String> {
         let carried = [
             ("http.head_bytes_max", self.http.head_bytes_max),
             (
@@ -91,12 +118,8 @@ impl Limits {
             ),
             ("line_bytes_max", self.line_bytes_max.saturating_add(2)),
         ];
-        for (name, bytes) in carried {
-            if bytes > reactor.carry_bytes_max {
-                faults.push(format!("`{name}` does not fit into `reactor.carry_bytes_max`"));
-            }
-        }
-        faults
+        let above = carried.iter().filter(|(_, bytes)| *bytes > self.reactor.carry_bytes_max);
+        above.map(|(name, _)| format!("`{name}` does not fit into `reactor.carry_bytes_max`")).collect()
     }
 
     #[cfg(feature = "deflate")]

@@ -25,20 +25,16 @@ pub(super) fn feed<C: Client>(
         let (used, message) = match plain(connection, &mut rx[at..], limits) {
             Some((used, Ok(message))) => (used, Some(message)),
             Some((_, Err(error))) => {
-                connection.links.close(
-                    connection.wires,
-                    connection.id,
-                    Reason::Protocol(ProtocolError::WebSocket(error)),
-                );
+                fail(connection, error);
                 return rx.len();
             }
             None => match step(client, connection, &mut rx[at..], scratch, limits) {
-                Found::Message(used, message) => {
+                Outcome::Message(used, message) => {
                     is_client = connection.is_websocket_client();
                     (used, Some(message))
                 }
-                Found::Other(used) => (used, None),
-                Found::Nothing(used) => return at + used,
+                Outcome::Other(used) => (used, None),
+                Outcome::Nothing(used) => return at + used,
             },
         };
         at += used;
@@ -83,8 +79,8 @@ fn plain<'b>(
     Some((used, machine.take_medium_frame(&mut rx[..used])))
 }
 
-/// What any other step found.
-enum Found<'b> {
+/// What any other step came to.
+enum Outcome<'b> {
     /// A message that the client has not got yet, and how many bytes it used.
     Message(usize, Message<'b>),
     /// Something else, which is done with, and how many bytes it used.
@@ -100,66 +96,79 @@ fn step<'b, C: Client>(
     rx: &'b mut [u8],
     scratch: &'b mut Scratch,
     limits: &Limits,
-) -> Found<'b> {
+) -> Outcome<'b> {
     let bytes = rx.len();
-    let Protocol::WebSocket(machine) = connection.protocol() else { return Found::Nothing(0) };
+    let Protocol::WebSocket(machine) = connection.protocol() else { return Outcome::Nothing(0) };
     match machine.step(rx, scratch, &limits.websocket) {
-        Step::Event(used, event) => match event {
-            Event::Message(message) => {
-                let link = connection.links.link(connection.id);
-                let (is_awaited, inflates) =
-                    (link.awaited != Awaited::Nothing, link.protocol.compression().has_peers_own());
-                if is_awaited {
-                    connection.links.clear_deadline(connection.wires, connection.id);
-                } else if inflates {
-                    // It may have been the first one that is compressed.
-                    connection.links.charge(connection.wires, connection.id);
-                }
-                Found::Message(used, message)
-            }
-            Event::Part { part, is_last } => {
-                self::part(client, connection, part, is_last);
-                Found::Other(used)
-            }
-            Event::Ping(_) | Event::Pong { is_solicited: false, .. }
-                if connection.links.is_flood(connection.wires, connection.id) =>
-            {
-                Found::Nothing(bytes)
-            }
-            Event::Ping(payload) => {
-                connection.links.settle_control_deadline(connection.wires, connection.id);
-                connection.links.pong(connection.wires, connection.id, payload);
-                control(client, connection, Control::Ping(payload));
-                Found::Other(used)
-            }
-            Event::Pong { payload, is_solicited } => {
-                connection.links.settle_control_deadline(connection.wires, connection.id);
-                if is_solicited {
-                    connection.links.round_trip = connection.links.on_pong(connection.wires, connection.id);
-                }
-                control(client, connection, Control::Pong(payload));
-                connection.links.round_trip = None;
-                Found::Other(used)
-            }
-            Event::Close(frame) => {
-                connection.links.on_peer_close(connection.wires, connection.id, &frame);
-                Found::Other(used)
-            }
-        },
+        Step::Event(used, Event::Message(message)) => {
+            settle_message(connection);
+            Outcome::Message(used, message)
+        }
+        Step::Event(used, Event::Part { part, is_last }) => {
+            self::part(client, connection, part, is_last);
+            Outcome::Other(used)
+        }
+        Step::Event(used, Event::Close(frame)) => {
+            connection.links.on_peer_close(connection.wires, connection.id, &frame);
+            Outcome::Other(used)
+        }
+        Step::Event(_, Event::Ping(_) | Event::Pong { is_solicited: false, .. })
+            if connection.links.is_flood(connection.wires, connection.id) =>
+        {
+            Outcome::Nothing(bytes)
+        }
+        Step::Event(used, Event::Ping(payload)) => {
+            ping(client, connection, payload);
+            Outcome::Other(used)
+        }
+        Step::Event(used, Event::Pong { payload, is_solicited }) => {
+            pong(client, connection, payload, is_solicited);
+            Outcome::Other(used)
+        }
         Step::Need(used) => {
             connection.links.await_rest_of_message(connection.wires, connection.id, used < bytes);
-            Found::Nothing(used)
+            Outcome::Nothing(used)
         }
-        Step::Paused => Found::Nothing(0),
+        Step::Paused => Outcome::Nothing(0),
         Step::Fault(error) => {
-            connection.links.close(
-                connection.wires,
-                connection.id,
-                Reason::Protocol(ProtocolError::WebSocket(error)),
-            );
-            Found::Nothing(bytes)
+            fail(connection, error);
+            Outcome::Nothing(bytes)
         }
     }
+}
+
+/// The peer broke the protocol.
+#[cold]
+fn fail(connection: &mut Connection<'_>, error: Error) {
+    let reason = Reason::Protocol(ProtocolError::WebSocket(error));
+    connection.links.close(connection.wires, connection.id, reason);
+}
+
+/// A message is whole that was begun before, or that may have been the first one that is compressed.
+fn settle_message(connection: &mut Connection<'_>) {
+    let link = connection.links.link(connection.id);
+    if link.awaited != Awaited::Nothing {
+        connection.links.clear_deadline(connection.wires, connection.id);
+    } else if link.protocol.compression().has_peers_own() {
+        connection.links.charge(connection.wires, connection.id);
+    }
+}
+
+#[inline(never)]
+fn ping<C: Client>(client: &mut C, connection: &mut Connection<'_>, payload: &[u8]) {
+    connection.links.settle_control_deadline(connection.wires, connection.id);
+    connection.links.pong(connection.wires, connection.id, payload);
+    control(client, connection, Control::Ping(payload));
+}
+
+#[inline(never)]
+fn pong<C: Client>(client: &mut C, connection: &mut Connection<'_>, payload: &[u8], is_solicited: bool) {
+    connection.links.settle_control_deadline(connection.wires, connection.id);
+    if is_solicited {
+        connection.links.round_trip = connection.links.on_pong(connection.wires, connection.id);
+    }
+    control(client, connection, Control::Pong(payload));
+    connection.links.round_trip = None;
 }
 
 /// A part of a message that comes in parts.

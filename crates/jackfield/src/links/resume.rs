@@ -5,7 +5,7 @@ use crate::links::Links;
 use crate::links::replay::{Delivered, Progress, Replay};
 use crate::message::{Content, Prepared, Published, Sent};
 use crate::shared::Unsent;
-use crate::topics::{Found, Log, Logged, Lost, Place, Subscribed};
+use crate::topics::{Log, Logged, Lost, Place, Portion, Subscribed};
 use jackfield_proto::sse::Event;
 use jackfield_reactor::{ConnectionId, Wires};
 use std::sync::Arc;
@@ -208,7 +208,7 @@ impl Links {
         id: ConnectionId,
         mut at: Place,
         log: &Log<Prepared>,
-        found: &Found<Prepared>,
+        found: &Portion<Prepared>,
     ) -> Place {
         for logged in &found.items {
             if wires.is_congested(id) {

@@ -51,7 +51,7 @@ enum Told {
 
 /// What a look has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found {
+enum Verdict {
     /// Nothing new.
     Nothing,
     /// A callback has run for this time, and it is time to report it.
@@ -107,12 +107,12 @@ fn pause(watches: &[Watch], slow: Duration) -> Duration {
     wait.max(Duration::from_millis(1))
 }
 
-fn report(settings: &Settings, reactor: usize, remote: &RemoteReactor, sight: Sight, found: Found) {
+fn report(settings: &Settings, reactor: usize, remote: &RemoteReactor, sight: Sight, found: Verdict) {
     let (running, is_stalled) = match found {
-        Found::Nothing => return,
-        Found::Over => return remote.held_up.store(false, Ordering::Relaxed),
-        Found::Slow(running) => (running, false),
-        Found::Stalled(running) => (running, true),
+        Verdict::Nothing => return,
+        Verdict::Over => return remote.held_up.store(false, Ordering::Relaxed),
+        Verdict::Slow(running) => (running, false),
+        Verdict::Stalled(running) => (running, true),
     };
     remote.held_up.store(true, Ordering::Relaxed);
     let metrics = &remote.metrics;
@@ -167,21 +167,21 @@ impl Sight {
 }
 
 impl Watch {
-    fn look(&mut self, now: Duration, sight: Sight, limits: &Limits) -> Found {
+    fn look(&mut self, now: Duration, sight: Sight, limits: &Limits) -> Verdict {
         if sight != self.sight || !sight.is_callback() {
             let was_told = self.told > Told::Nothing;
             *self = Self { sight, since: now, told: Told::Nothing };
-            return if was_told { Found::Over } else { Found::Nothing };
+            return if was_told { Verdict::Over } else { Verdict::Nothing };
         }
         let running = now - self.since;
         if running >= limits.callback_stall && self.told < Told::Stalled {
             self.told = Told::Stalled;
-            Found::Stalled(running)
+            Verdict::Stalled(running)
         } else if running >= limits.callback_slow && self.told < Told::Slow {
             self.told = Told::Slow;
-            Found::Slow(running)
+            Verdict::Slow(running)
         } else {
-            Found::Nothing
+            Verdict::Nothing
         }
     }
 }
@@ -194,14 +194,14 @@ mod tests {
 
     /// A reactor that does one thing after another, and a watchdog that looks at it now and then. Says what was
     /// found, and when.
-    fn play(acts: &[(u64, Sight)], end: u64) -> Vec<(u64, Found)> {
+    fn play(acts: &[(u64, Sight)], end: u64) -> Vec<(u64, Verdict)> {
         let limits = Limits::default();
         let mut watch = Watch::default();
         let (mut now, mut all) = (0, Vec::new());
         while now < end * 10 {
             let sight = acts.iter().rev().find(|(begin, _)| begin * 10 <= now).unwrap().1;
             match watch.look(MS * now as u32 / 10, sight, &limits) {
-                Found::Nothing => {}
+                Verdict::Nothing => {}
                 found => all.push((now / 10, found)),
             }
             let wait = pause(std::slice::from_ref(&watch), limits.callback_slow);
@@ -228,7 +228,7 @@ mod tests {
     fn n11_a_slow_callback_is_told_of_within_twice_the_threshold() {
         for begin in 100..120 {
             let found = play(&[(0, asleep(1)), (begin, message(2, 1)), (begin + 50, asleep(2))], 300);
-            let [(told, Found::Slow(running)), (_, Found::Over)] = found[..] else { panic!("{found:?}") };
+            let [(told, Verdict::Slow(running)), (_, Verdict::Over)] = found[..] else { panic!("{found:?}") };
             assert!(
                 (begin + 10..=begin + 16).contains(&told),
                 "it began at {begin}, and was told of at {told}"
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn n11_a_stall_is_told_of_once_more_after_a_second() {
         let found = play(&[(0, asleep(1)), (100, message(2, 1)), (3100, asleep(2))], 4000);
-        let [(_, Found::Slow(_)), (told, Found::Stalled(_)), (over, Found::Over)] = found[..] else {
+        let [(_, Verdict::Slow(_)), (told, Verdict::Stalled(_)), (over, Verdict::Over)] = found[..] else {
             panic!("{found:?}")
         };
         assert!((1100..1110).contains(&told) && (3100..3106).contains(&over), "{found:?}");

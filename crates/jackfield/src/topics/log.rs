@@ -156,7 +156,7 @@ pub(crate) struct Logged<T> {
 
 /// What was found behind a place.
 #[derive(Debug)]
-pub(crate) struct Found<T> {
+pub(crate) struct Portion<T> {
     /// Not all that came behind it is kept.
     pub(crate) lost: Option<Lost>,
     /// Where what is kept begins.
@@ -315,7 +315,7 @@ impl<T: Clone> Log<T> {
     }
 
     /// The publications behind a place up to another, but no more than so many.
-    pub(crate) fn read(&self, after: &Place, up_to: Option<&Place>, most: usize, now: Time) -> Found<T> {
+    pub(crate) fn read(&self, after: &Place, up_to: Option<&Place>, most: usize, now: Time) -> Portion<T> {
         self.lock(Some(now)).read(after, up_to, most)
     }
 
@@ -343,7 +343,7 @@ impl<T: Clone> Log<T> {
 }
 
 impl<T: Clone> Kept<T> {
-    fn read(&self, after: &Place, up_to: Option<&Place>, most: usize) -> Found<T> {
+    fn read(&self, after: &Place, up_to: Option<&Place>, most: usize) -> Portion<T> {
         let (mut from, mut lost, first) = (*after, None, self.first());
         if from.position.epoch != self.head.epoch {
             lost = Some(Lost::Unknown);
@@ -379,7 +379,7 @@ impl<T: Clone> Kept<T> {
                 items.push(Logged { place: to, item: own.item.clone(), but: own.but, is_ahead: true });
             }
         }
-        Found { lost, from, items, to, visits }
+        Portion { lost, from, items, to, visits }
     }
 }
 
@@ -496,7 +496,7 @@ mod tests {
         Place { position: Position { epoch: 0xe, offset }, ahead: Origin::default() }
     }
 
-    fn lost<T>(found: &Found<T>) -> u64 {
+    fn lost<T>(found: &Portion<T>) -> u64 {
         match found.lost {
             Some(Lost::Count(count)) => count,
             Some(Lost::Unknown) => u64::MAX,

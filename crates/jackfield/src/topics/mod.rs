@@ -12,7 +12,7 @@ mod remote;
 
 pub(crate) use index::{ARC_BYTES, Counts, TopicIndex};
 pub use log::History;
-pub(crate) use log::{Found, Log, Logged, Logs, Lost, Order};
+pub(crate) use log::{Log, Logged, Logs, Lost, Order, Portion};
 pub use members::Subscribed;
 pub(crate) use members::{Left, Subscription, Topics};
 pub use overflow::Overflow;

@@ -193,27 +193,27 @@ struct Opened {
 impl Asked {
     fn answer(self, reply: Reply) {
         match self.find() {
-            Ok(Found::File(path)) => match self.open(&path) {
+            Ok(Entry::File(path)) => match self.open(&path) {
                 Ok(opened) => self.send(reply, &path, opened),
                 Err(_) => reply.not_found(),
             },
-            Ok(Found::Folder) => reply.redirect(308, &format!("{}/", self.here)),
+            Ok(Entry::Folder) => reply.redirect(308, &format!("{}/", self.here)),
             Err(_) => reply.not_found(),
         }
     }
 
-    fn find(&self) -> io::Result<Found> {
+    fn find(&self) -> io::Result<Entry> {
         if self.options.is_file {
-            return Ok(Found::File(self.options.root.clone()));
+            return Ok(Entry::File(self.options.root.clone()));
         }
         let path = self.confined(&self.options.root.join(&self.relative))?;
         match fs::metadata(&path)?.is_dir() {
             false if self.is_folder => Err(io::ErrorKind::NotADirectory.into()),
-            false => Ok(Found::File(path)),
-            true if !self.is_folder => Ok(Found::Folder),
+            false => Ok(Entry::File(path)),
+            true if !self.is_folder => Ok(Entry::Folder),
             true => {
                 let index = self.options.index.as_ref().ok_or(io::ErrorKind::IsADirectory)?;
-                Ok(Found::File(self.confined(&path.join(index))?))
+                Ok(Entry::File(self.confined(&path.join(index))?))
             }
         }
     }
@@ -314,7 +314,7 @@ fn send_source(answer: ResponseBuilder<Reply>, kind: &str, mut source: FileSourc
     }
 }
 
-enum Found {
+enum Entry {
     File(PathBuf),
     /// Its path lacks the slash.
     Folder,

@@ -1,0 +1,71 @@
+//! The limits of the server as a whole, and those that any protocol has.
+
+use crate::config::limits::Limits;
+use crate::config::table::{LimitRow, row};
+
+impl Limits {
+    pub(super) fn server_rows(&self) -> Vec<LimitRow> {
+        vec![
+            row(
+                "connections_max",
+                "connections",
+                self.connections_max as u64,
+                "one more is answered with 503 or the busy banner, and closed",
+            ),
+            row(
+                "connections_per_address_max",
+                "connections",
+                self.connections_per_address_max as u64,
+                "one more of an address, or of a /64 of IPv6, is reset; disabled by zero",
+            ),
+            row(
+                "accepts_per_address_max",
+                "a second",
+                self.accepts_per_address_max.into(),
+                "one more new connection of an address, or of a /64, is reset; disabled by zero",
+            ),
+            row(
+                "outgoing_max",
+                "connections",
+                self.outgoing_max as u64,
+                "one more of this side's own is not begun, which is told at once",
+            ),
+            row(
+                "memory_bytes_max",
+                "bytes",
+                self.memory_bytes_max as u64,
+                "of all buffers: from 80 % on the larger connections are not read; at 100 % the largest are evicted: 503, 1013 or abort",
+            ),
+            row("mailbox_max", "commands", self.mailbox_max as u64, "one more is given back as full"),
+            row(
+                "mailbox_bytes_max",
+                "bytes",
+                self.mailbox_bytes_max as u64,
+                "one more command is given back as full while that much waits",
+            ),
+            row("events_per_turn", "events", self.events_per_turn as u64, "the rest waits for the next turn"),
+            row("topics_max", "topics", self.topics_max as u64, "one more is refused"),
+            row("topic_bytes_max", "bytes", self.topic_bytes_max as u64, "a longer name is refused"),
+            row(
+                "line_bytes_max",
+                "bytes",
+                self.line_bytes_max as u64,
+                "`on_line_limit`, which aborts by default",
+            ),
+            row(
+                "body_bytes_max",
+                "bytes",
+                self.body_bytes_max,
+                "413 and close, unless `on_head` plans otherwise",
+            ),
+            row(
+                "rate.messages",
+                "a second",
+                self.rate.messages.into(),
+                "not read for a while, or 429 or 1008 and close; disabled by zero",
+            ),
+            row("rate.bytes", "bytes a second", self.rate.bytes.into(), "the same"),
+            row("control_frames", "a second", self.control_frames.into(), "1008 and close; disabled by zero"),
+        ]
+    }
+}
