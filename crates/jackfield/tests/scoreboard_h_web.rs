@@ -277,8 +277,8 @@ fn h21_json_comes_and_goes() {
 fn h21_wrong_json_is_a_400_that_says_where() {
     let deep = "[".repeat(10_000);
     for (kind, body, status, says) in [
-        ("text/plain", "{}", 415, "media type"),
-        ("", "{}", 415, "media type"),
+        ("text/plain", "{}", 415, "Content-Type of the request"),
+        ("", "{}", 415, "Content-Type of the request"),
         ("application/json", "{\"item\":\"tea\",\n\"pieces\":\"many\"}", 400, "line 2 column 15"),
         ("application/json", "{\"item\":\"tea\"", 400, "line 1 column 13"),
         ("application/json", "", 400, "line 1 column 0"),
