@@ -32,6 +32,11 @@ fn hello_greets() {
 fn unknown_options_are_refused_with_the_usage() {
     for name in [
         "hello",
+        "gate",
+        "banner",
+        "heartbeat",
+        "upload",
+        "testing",
         "echo",
         "clock",
         "lines",
