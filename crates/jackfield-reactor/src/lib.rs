@@ -44,6 +44,8 @@ pub use mailbox::{Mailbox, PostError, Taken};
 pub use mio;
 pub use reason::{Limit, Reason, Timeout};
 pub use session::connecting::{Above, Connecting};
+#[cfg(feature = "tls")]
+pub use session::hello::{Answer, Hello};
 pub use session::preamble::{PreambleParser, PreambleRead, Proxied};
 #[cfg(feature = "tls")]
 pub use session::tls::Tls;

@@ -2,12 +2,18 @@
 //!
 //! A wire reads from and writes to a [`Session`]: the stream itself, TLS above it, or a preamble that is read before either.
 
+#[cfg(feature = "tls")]
+mod below;
 pub(crate) mod connecting;
+#[cfg(feature = "tls")]
+pub(crate) mod hello;
 pub(crate) mod preamble;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
 
 use self::connecting::{Above, Connecting};
+#[cfg(feature = "tls")]
+use self::hello::{Answer, Hello};
 use self::preamble::{PreambleParser, PreambleReader, Proxied};
 #[cfg(feature = "tls")]
 use self::tls::{Ahead, Tls};
@@ -26,6 +32,9 @@ pub enum Session {
     /// TLS above a stream.
     #[cfg(feature = "tls")]
     Tls(Box<Tls>),
+    /// TLS whose configuration is found when the peer has said hello.
+    #[cfg(feature = "tls")]
+    Hello(Box<Hello>),
     /// Bytes that come before one of the others: see [`Session::behind_preamble`].
     Preamble(Box<BehindPreamble>),
     /// A stream of our own that is not connected yet.
@@ -57,6 +66,13 @@ impl From<Tls> for Session {
     }
 }
 
+#[cfg(feature = "tls")]
+impl From<Hello> for Session {
+    fn from(hello: Hello) -> Self {
+        Self::Hello(Box::new(hello))
+    }
+}
+
 impl Session {
     /// What is spoken above a stream of our own that is connected.
     pub(crate) fn of_client(stream: Stream, above: Above) -> Result<Self, Reason> {
@@ -85,6 +101,8 @@ impl Session {
             Self::Plain(stream) => stream.read(room),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.decrypt(room),
+            #[cfg(feature = "tls")]
+            Self::Hello(hello) => hello.read(),
             Self::Preamble(behind) => behind.read(room),
             Self::Connecting(_) => ReadOutcome::Nothing,
         }
@@ -104,6 +122,8 @@ impl Session {
             Self::Plain(stream) => stream.write_vectored(slices),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.encrypt(slices),
+            #[cfg(feature = "tls")]
+            Self::Hello(_) => Err(ErrorKind::WouldBlock.into()),
             Self::Preamble(behind) => behind.above.write_vectored(slices),
             Self::Connecting(_) => Err(ErrorKind::NotConnected.into()),
         }
@@ -116,6 +136,8 @@ impl Session {
             Self::Plain(_) | Self::Connecting(_) => Ok(true),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.push(),
+            #[cfg(feature = "tls")]
+            Self::Hello(hello) => hello.push(),
             Self::Preamble(behind) => behind.above.push(),
         }
     }
@@ -125,7 +147,7 @@ impl Session {
         match self {
             Self::Plain(_) | Self::Connecting(_) => false,
             #[cfg(feature = "tls")]
-            Self::Tls(_) => true,
+            Self::Tls(_) | Self::Hello(_) => true,
             Self::Preamble(behind) => behind.above.encrypts(),
         }
     }
@@ -136,6 +158,8 @@ impl Session {
             Self::Plain(_) | Self::Connecting(_) => None,
             #[cfg(feature = "tls")]
             Self::Tls(tls) => Some(tls.encrypted()),
+            #[cfg(feature = "tls")]
+            Self::Hello(hello) => Some(hello.waiting()),
             Self::Preamble(behind) => behind.above.encrypted(),
         }
     }
@@ -146,6 +170,8 @@ impl Session {
             Self::Plain(_) | Self::Connecting(_) => 0,
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.encrypted_bytes(),
+            #[cfg(feature = "tls")]
+            Self::Hello(hello) => hello.waiting_bytes(),
             Self::Preamble(behind) => behind.above.encrypted_bytes(),
         }
     }
@@ -156,6 +182,8 @@ impl Session {
             Self::Plain(_) | Self::Connecting(_) => 0,
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.unpushed_bytes(),
+            #[cfg(feature = "tls")]
+            Self::Hello(hello) => hello.waiting_bytes(),
             Self::Preamble(behind) => behind.above.unpushed_bytes(),
         }
     }
@@ -166,6 +194,8 @@ impl Session {
             Self::Plain(_) | Self::Connecting(_) => 0,
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.charged(),
+            #[cfg(feature = "tls")]
+            Self::Hello(hello) => hello.charged(),
             Self::Preamble(behind) => behind.above.encrypted_charged(),
         }
     }
@@ -177,6 +207,8 @@ impl Session {
             Self::Connecting(_) => true,
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.is_handshaking(),
+            #[cfg(feature = "tls")]
+            Self::Hello(_) => true,
             Self::Preamble(behind) => {
                 !behind.preamble.is_done || behind.behind.is_some() || behind.above.is_handshaking()
             }
@@ -209,8 +241,10 @@ impl Session {
     #[cold]
     pub(crate) fn feed(&mut self, bytes: &[u8]) {
         #[cfg(feature = "tls")]
-        if let Self::Tls(tls) = self {
-            tls.feed(bytes);
+        match self {
+            Self::Tls(tls) => tls.feed(bytes),
+            Self::Hello(hello) => hello.feed(bytes),
+            _ => {}
         }
         #[cfg(not(feature = "tls"))]
         let _ = bytes;
@@ -223,6 +257,8 @@ impl Session {
             Self::Plain(stream) => stream.finish().map(|()| true),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.close(),
+            #[cfg(feature = "tls")]
+            Self::Hello(hello) => hello.close(),
             Self::Preamble(behind) => behind.above.finish(),
             Self::Connecting(_) => Err(ErrorKind::NotConnected.into()),
         }
@@ -239,6 +275,8 @@ impl Session {
             Self::Plain(stream) => stream.is_empty(),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.peek() != Ahead::Bytes,
+            #[cfg(feature = "tls")]
+            Self::Hello(_) => false,
             Self::Preamble(_) | Self::Connecting(_) => false,
         }
     }
@@ -249,6 +287,8 @@ impl Session {
             Self::Plain(stream) => stream.is_at_end(),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.peek() == Ahead::End,
+            #[cfg(feature = "tls")]
+            Self::Hello(_) => false,
             Self::Preamble(_) | Self::Connecting(_) => false,
         }
     }
@@ -264,6 +304,8 @@ impl Session {
             Self::Plain(stream) => stream,
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.stream(),
+            #[cfg(feature = "tls")]
+            Self::Hello(hello) => hello.stream(),
             Self::Preamble(behind) => behind.above.stream(),
             Self::Connecting(connecting) => &connecting.stream,
         }
@@ -275,6 +317,8 @@ impl Session {
             Self::Plain(stream) => stream,
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.stream_mut(),
+            #[cfg(feature = "tls")]
+            Self::Hello(hello) => hello.stream_mut(),
             Self::Preamble(behind) => behind.above.stream_mut(),
             Self::Connecting(connecting) => &mut connecting.stream,
         }
@@ -284,9 +328,50 @@ impl Session {
     #[cfg(feature = "tls")]
     pub(crate) fn tls(&self) -> Option<&Tls> {
         match self {
-            Self::Plain(_) | Self::Connecting(_) => None,
+            Self::Plain(_) | Self::Connecting(_) | Self::Hello(_) => None,
             Self::Tls(tls) => Some(tls),
             Self::Preamble(behind) => behind.above.tls(),
+        }
+    }
+
+    /// The hello, if it waits for that or for an answer.
+    #[cfg(feature = "tls")]
+    pub(crate) fn hello(&self) -> Option<&Hello> {
+        match self {
+            Self::Hello(hello) => Some(hello),
+            Self::Preamble(behind) => behind.above.hello(),
+            Self::Plain(_) | Self::Connecting(_) | Self::Tls(_) => None,
+        }
+    }
+
+    /// The same, to take or to refuse it.
+    #[cfg(feature = "tls")]
+    pub(crate) fn hello_mut(&mut self) -> Option<&mut Hello> {
+        match self {
+            Self::Hello(hello) => Some(hello),
+            Self::Preamble(_) | Self::Plain(_) | Self::Connecting(_) | Self::Tls(_) => None,
+        }
+    }
+
+    /// A hello that was taken is answered. False: by an alert, or what came behind it breaks TLS.
+    #[cfg(feature = "tls")]
+    pub(crate) fn secure(&mut self, answer: Answer) -> bool {
+        match std::mem::replace(self, Self::Plain(Stream::Closed)) {
+            Self::Hello(hello) => {
+                let (session, is_secured) = match hello.into_tls(answer) {
+                    Ok(mut tls) => {
+                        let is_in_order = tls.read_behind_hello();
+                        (tls.into(), is_in_order)
+                    }
+                    Err(hello) => (Self::Hello(hello), false),
+                };
+                *self = session;
+                is_secured
+            }
+            other => {
+                *self = other;
+                false
+            }
         }
     }
 }
@@ -321,6 +406,11 @@ impl Session {
             Self::Tls(tls) => {
                 tls.feed(rest);
                 tls.decrypt(room)
+            }
+            #[cfg(feature = "tls")]
+            Self::Hello(hello) => {
+                hello.feed(rest);
+                hello.read()
             }
             _ if !rest.is_empty() => {
                 room[..rest.len()].copy_from_slice(rest);

@@ -4,36 +4,27 @@
 //! gives plain ones, `encrypt` takes plain bytes and writes encrypted ones, `push` writes what is still encrypted, `close` says
 //! goodbye, and `is_handshaking` tells the state.
 
+use super::below::{Bare, Below, DECODE_ERROR, NO_TLS, fatal_alert, not_taken};
 use crate::reason::Reason;
 use crate::stream::Stream;
 use crate::stream::outcome::ReadOutcome;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
-use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::sync::Arc;
 
 /// A stream with TLS above it.
 #[derive(Debug)]
 pub struct Tls {
-    stream: Stream,
+    below: Below,
     session: Connection,
-    /// Bytes that were read from the stream before there was a session: they are its first. They are no more than one read
-    /// and what was carried, are gone when it is read next, and are not charged.
-    early: VecDeque<u8>,
-    /// Bytes in plain text, said before there was a session or instead of one, that the kernel has not
-    /// taken: they go before those of the session.
-    before: Vec<u8>,
     /// An error of the stream that was met behind good bytes, and is told after them; or what was refused, and why.
     fault: Option<io::Error>,
     /// The peer's end came without its goodbye.
     was_cut: bool,
-    plain: Plain,
     /// Bytes that were encrypted and that the kernel has not taken; rustls does not tell how many they are. At least so
     /// many: what the records add is not counted.
     encrypted: usize,
-    /// What of them is charged in the account of the reactor.
-    charged: u32,
     /// Bytes in plain text that were given to rustls since the kernel last had all: so many of them it may not have.
     unpushed: u32,
 }
@@ -47,17 +38,6 @@ pub(crate) enum Ahead {
     Bytes,
     /// Its end.
     End,
-}
-
-/// What is said to a peer that doesn't speak TLS at all.
-#[derive(Clone, Copy, Debug)]
-enum Plain {
-    /// An alert, as to any other whose records are malformed; or it did speak TLS.
-    Nothing,
-    /// This, if the first byte is not that of a handshake.
-    Answer(&'static [u8]),
-    /// It was said. No record must follow.
-    Said,
 }
 
 impl Tls {
@@ -83,20 +63,25 @@ impl Tls {
 
     /// A session of rustls above a stream.
     pub(crate) fn above(stream: Stream, session: impl Into<Connection>) -> Self {
+        Self::on(Below::new(stream), session)
+    }
+
+    /// The same above a stream that has been read from.
+    pub(super) fn on(below: Below, session: impl Into<Connection>) -> Self {
         let mut session = session.into();
         // rustls then takes what it is given and never more than it can encrypt: see `encrypt`.
         session.set_buffer_limit(Some(ENCRYPTED_BYTES_MAX));
-        Self {
-            stream,
-            session,
-            early: VecDeque::new(),
-            before: Vec::new(),
-            fault: None,
-            was_cut: false,
-            plain: Plain::Nothing,
-            encrypted: 0,
-            charged: 0,
-            unpushed: 0,
+        Self { below, session, fault: None, was_cut: false, encrypted: 0, unpushed: 0 }
+    }
+
+    /// Takes what was read behind the hello that it was made from. False: that breaks TLS.
+    pub(super) fn read_behind_hello(&mut self) -> bool {
+        match self.session.process_new_packets() {
+            Ok(_) => true,
+            Err(error) => {
+                self.refuse(io::Error::other(error));
+                false
+            }
         }
     }
 
@@ -104,7 +89,7 @@ impl Tls {
     /// pointed at the port with `http:`. The connection ends with [`Reason::Tls`](crate::Reason::Tls) as without it.
     #[must_use]
     pub fn with_plain_answer(mut self, answer: &'static [u8]) -> Self {
-        self.plain = Plain::Answer(answer);
+        self.below.set_plain_answer(answer);
         self
     }
 
@@ -132,24 +117,21 @@ impl Tls {
     }
 
     pub(crate) fn stream(&self) -> &Stream {
-        &self.stream
+        &self.below.stream
     }
 
     pub(crate) fn stream_mut(&mut self) -> &mut Stream {
-        &mut self.stream
+        &mut self.below.stream
     }
 
     /// Bytes that were read from the stream already: they come before what is still to be read from it.
     pub(crate) fn feed(&mut self, bytes: &[u8]) {
-        if let Some(first) = bytes.first() {
-            self.look_at_first(*first);
-        }
-        self.early.extend(bytes);
+        self.below.feed(bytes);
     }
 
     /// Bytes that were said already: the kernel gets them before anything of this session.
-    pub(crate) fn say_before(&mut self, bytes: Vec<u8>) {
-        self.before = bytes;
+    pub(crate) fn say_before(&mut self, bytes: &[u8]) {
+        self.below.say(bytes);
     }
 
     pub(crate) fn is_client(&self) -> bool {
@@ -225,7 +207,7 @@ impl Tls {
             match self.read_records() {
                 // The session says at the next read whether that is in good order.
                 Ok(0) if self.is_handshaking() => return ReadOutcome::End,
-                Ok(_) if matches!(self.plain, Plain::Said) => return self.refuse(io::Error::other(NO_TLS)),
+                Ok(_) if self.below.has_said_last() => return self.refuse(io::Error::other(NO_TLS)),
                 Ok(_) => {
                     if let Err(error) = self.session.process_new_packets() {
                         return self.refuse(io::Error::other(error));
@@ -252,43 +234,16 @@ impl Tls {
     #[cold]
     fn refuse(&mut self, why: io::Error) -> ReadOutcome {
         self.fault = Some(why);
-        if !self.session.wants_write() && !matches!(self.plain, Plain::Said) {
-            if self.session.protocol_version().is_none() {
-                self.before.extend_from_slice(&ALERT_DECODE_ERROR);
-            }
-            self.plain = Plain::Said;
+        if !self.session.wants_write() && !self.below.has_said_last() {
+            let is_plain = self.session.protocol_version().is_none();
+            self.below.alert(if is_plain { &DECODE_ERROR_ALERT } else { &[] });
         }
         ReadOutcome::Refused(Reason::Tls)
     }
 
-    /// Gives rustls what was read already, or else what the stream has. The first byte of all is looked at on the way.
     fn read_records(&mut self) -> io::Result<usize> {
-        let Self { stream, session, early, plain, .. } = self;
-        if !early.is_empty() {
-            let count = session.read_tls(early)?;
-            if early.is_empty() {
-                *early = VecDeque::new();
-            }
-            return Ok(count);
-        }
-        if !matches!(plain, Plain::Answer(_)) {
-            return session.read_tls(&mut Below(stream));
-        }
-        let mut first = None;
-        let count = session.read_tls(&mut First { stream, byte: &mut first })?;
-        self.look_at_first(first.unwrap_or(RECORD_OF_HANDSHAKE));
-        Ok(count)
-    }
-
-    /// The first byte of all that the peer says.
-    fn look_at_first(&mut self, byte: u8) {
-        let Plain::Answer(answer) = self.plain else { return };
-        if byte == RECORD_OF_HANDSHAKE {
-            self.plain = Plain::Nothing;
-        } else {
-            self.before.extend_from_slice(answer);
-            self.plain = Plain::Said;
-        }
+        let Self { below, session, .. } = self;
+        below.read_into(|stream| session.read_tls(stream))
     }
 
     /// The error, or first the bytes that lay before it.
@@ -323,14 +278,11 @@ impl Tls {
 
     /// Writes what is encrypted. `Ok(false)`: the kernel did not take all of it.
     pub(crate) fn push(&mut self) -> io::Result<bool> {
-        while !self.before.is_empty() {
-            match self.stream.write(&self.before) {
-                Ok(count) => drop(self.before.drain(..count)),
-                Err(error) => return not_taken(error),
-            }
+        if !self.below.push()? {
+            return Ok(false);
         }
         while self.session.wants_write() {
-            match self.session.write_tls(&mut Below(&mut self.stream)) {
+            match self.session.write_tls(&mut Bare(&mut self.below.stream)) {
                 Ok(count) => self.encrypted = self.encrypted.saturating_sub(count),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return not_taken(error),
@@ -343,76 +295,33 @@ impl Tls {
     /// Bytes that were encrypted and not taken yet, and the place where they are charged.
     pub(crate) fn encrypted(&mut self) -> (&mut u32, usize) {
         let bytes = self.encrypted_bytes();
-        (&mut self.charged, bytes)
+        (&mut self.below.charged, bytes)
     }
 
     pub(crate) fn encrypted_bytes(&self) -> usize {
-        self.encrypted + self.before.len()
+        self.encrypted + self.below.waiting()
     }
 
     /// Of the bytes in plain text that it was given so many at most have not reached the kernel whole, as records.
     pub(crate) fn unpushed_bytes(&self) -> usize {
-        self.unpushed as usize + self.before.len()
+        self.unpushed as usize + self.below.waiting()
     }
 
     pub(crate) fn charged(&self) -> u32 {
-        self.charged
+        self.below.charged
     }
 
     /// Says goodbye, so that the peer can tell the end from a cut. `Ok(false)`: the kernel did not take all of it.
     pub(crate) fn close(&mut self) -> io::Result<bool> {
-        if !matches!(self.plain, Plain::Said) {
+        if !self.below.has_said_last() {
             self.session.send_close_notify();
         }
         if !self.push()? {
             return Ok(false);
         }
-        self.stream.finish()?;
+        self.below.stream.finish()?;
         Ok(true)
     }
-}
-
-/// A stream as rustls reads and writes it.
-struct Below<'a>(&'a mut Stream);
-
-impl Read for Below<'_> {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        self.0.receive(room)
-    }
-}
-
-impl Write for Below<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.0.write_vectored(slices)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The same, and the first byte that was read.
-struct First<'a> {
-    stream: &'a mut Stream,
-    byte: &'a mut Option<u8>,
-}
-
-impl Read for First<'_> {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        let count = self.stream.receive(room)?;
-        *self.byte = room[..count].first().copied();
-        Ok(count)
-    }
-}
-
-/// `Ok(false)`: the kernel takes nothing for now.
-#[cold]
-fn not_taken(error: io::Error) -> io::Result<bool> {
-    if error.kind() == ErrorKind::WouldBlock { Ok(false) } else { Err(error) }
 }
 
 /// What was read so far is told first, and the end when it is asked for again.
@@ -422,9 +331,5 @@ fn bytes_or(end: ReadOutcome, count: usize) -> ReadOutcome {
 
 /// What rustls may hold encrypted before the kernel takes it: one write's worth of records.
 const ENCRYPTED_BYTES_MAX: usize = 64 << 10;
-/// What is wrong with a peer whose first byte is not that of a handshake.
-const NO_TLS: &str = "the peer does not speak TLS";
-/// A fatal alert: a record of two bytes (RFC 8446, sections 5.1, 6 and 6.2).
-const ALERT_DECODE_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 50];
-/// The first byte of every TLS connection (RFC 8446, section 5.1).
-const RECORD_OF_HANDSHAKE: u8 = 0x16;
+/// What is said of a handshake message that is too long.
+const DECODE_ERROR_ALERT: [u8; 7] = fatal_alert(DECODE_ERROR);

@@ -128,6 +128,13 @@ impl Reactor {
                 // While it reads it writes what it can, too.
                 self.wires.charge_encrypted(id);
             }
+            #[cfg(feature = "tls")]
+            if self.has_heard_hello(id, service) {
+                if self.wires.is_closing(id) || !self.wires.listens(id) {
+                    return;
+                }
+                continue;
+            }
             if self.is_established(id, service) && !self.wires.goes_on(id) {
                 return self.put_off(id, &got);
             }

@@ -189,6 +189,28 @@ impl Reactor {
         }
     }
 
+    /// A peer's hello is whole: how it is answered is asked, and until that is known it is not read. True if it has just come.
+    #[cfg(feature = "tls")]
+    #[inline(always)]
+    pub(super) fn has_heard_hello<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) -> bool {
+        let Some(wire) = self.wires.get(id) else { return false };
+        wire.phase == Phase::Handshake && self.take_hello(id, service)
+    }
+
+    #[cfg(feature = "tls")]
+    #[cold]
+    #[inline(never)]
+    fn take_hello<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) -> bool {
+        let Some(wire) = self.wires.get(id) else { return false };
+        if wire.session.hello().is_none_or(|hello| hello.heard().is_none()) {
+            return false;
+        }
+        wire.flags.insert(ReadStop::ANSWER);
+        wire.session.leave_preamble();
+        service.on_hello(&mut self.wires, id);
+        true
+    }
+
     /// The end of the transport's own talk: the layer above hears of the wire for the first time. True if that has
     /// just happened.
     #[inline(always)]

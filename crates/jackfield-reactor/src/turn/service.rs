@@ -47,6 +47,14 @@ pub trait Service {
         let _ = (wires, id);
     }
 
+    /// A peer has said hello, at a session that is a [`Hello`](crate::Hello): [`Wires::take_hello`] and [`Wires::secure`]
+    /// answer it, now or later, or [`Wires::refuse_hello`] does. Until then the connection is not read. By default nothing
+    /// is answered, and the handshake ends at its deadline.
+    #[cfg(feature = "tls")]
+    fn on_hello(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let _ = (wires, id);
+    }
+
     /// What comes before is over, a preamble or a TLS handshake: the connection can be talked to from now on. Only for
     /// sessions that have one. After [`Wires::start_tls`](Wires::start_tls) it comes once more.
     fn on_established(&mut self, wires: &mut Wires, id: ConnectionId);

@@ -10,6 +10,8 @@ mod connect;
 pub(crate) mod dial;
 pub(crate) mod duty;
 mod evict;
+#[cfg(feature = "tls")]
+mod hello;
 pub(crate) mod order;
 mod output;
 mod peers;
@@ -317,18 +319,6 @@ impl Wires {
     #[cfg(feature = "tls")]
     pub fn tls(&self, id: ConnectionId) -> Option<&rustls::Connection> {
         self.peek(id)?.session.tls().map(Tls::session)
-    }
-
-    /// The host that a peer has asked for by TLS, from the time that its ClientHello is known.
-    #[cfg(feature = "tls")]
-    pub fn server_name(&self, id: ConnectionId) -> Option<String> {
-        self.peek(id)?.session.tls()?.server_name().map(ToOwned::to_owned)
-    }
-
-    /// What TLS found wrong with the connection, if it did. To be asked in [`Service::on_close`](crate::Service::on_close).
-    #[cfg(feature = "tls")]
-    pub fn tls_fault(&self, id: ConnectionId) -> Option<&io::Error> {
-        self.peek(id)?.session.tls()?.fault()
     }
 
     /// True if what it says and hears is encrypted.

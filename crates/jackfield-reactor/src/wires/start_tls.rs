@@ -53,7 +53,7 @@ impl Wires {
         let mut tls = Tls::above(std::mem::replace(stream, Stream::Closed), session);
         let queued = self.take_queued(id);
         let bytes_out = queued.len() as u64;
-        tls.say_before(queued);
+        tls.say_before(&queued);
         if let Some(mut carry) = self.lift_carry(id) {
             tls.feed(carry.unused());
             self.give_back_carry(carry);

@@ -1,5 +1,9 @@
-//! A host, and its certificates.
+//! A host: its names, its certificates, and the rules that hold for its peers.
 
+use crate::config::alpn::fault_of_alpn;
+use crate::config::client_auth::ClientAuth;
+use crate::config::pair::Pair;
+use std::io;
 use std::path::PathBuf;
 
 /// A host of a listener with TLS: its names, and its certificates in files. A peer that asks for one of the names is shown
@@ -16,18 +20,31 @@ use std::path::PathBuf;
 /// # Ok::<(), jackfield::Error>(())
 /// ```
 #[doc(alias = "IcsHosts")]
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Host {
     /// None: it is shown to whoever asks for no other.
     pub(crate) names: Vec<String>,
-    /// Files of a chain and of its key.
-    pub(crate) pairs: Vec<(PathBuf, PathBuf)>,
+    pub(crate) pairs: Vec<Pair>,
+    /// `None`: those of the listener.
+    pub(crate) alpn: Option<Vec<Vec<u8>>>,
+    pub(crate) client_auth: Option<ClientAuth>,
+    pub(crate) tag: Option<u64>,
 }
 
 impl Host {
     /// A host of this name. `*.a.example` stands for all names with one label in place of the star.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { names: vec![name.into()], pairs: Vec::new() }
+        Self::of_names(vec![name.into()])
+    }
+
+    /// The host of those who ask for no other, as [`Listener::tls`](crate::Listener::tls) makes one.
+    #[must_use]
+    pub fn fallback() -> Self {
+        Self::of_names(Vec::new())
+    }
+
+    fn of_names(names: Vec<String>) -> Self {
+        Self { names, pairs: Vec::new(), alpn: None, client_auth: None, tag: None }
     }
 
     /// One more of its names.
@@ -41,13 +58,67 @@ impl Host {
     /// understands.
     #[must_use]
     pub fn certificate(mut self, chain: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
-        self.pairs.push((chain.into(), key.into()));
+        self.pairs.push(Pair::files(chain.into(), key.into()));
         self
     }
 
-    /// The host of those who ask for no other.
-    pub(crate) fn default_of(chain: PathBuf, key: PathBuf) -> Self {
-        Self { names: Vec::new(), pairs: vec![(chain, key)] }
+    /// The same from anywhere else: the closure gives the chain and the key, both as PEM. It is asked when the server is bound,
+    /// and again by [`Handle::reload_tls`](crate::Handle::reload_tls), on the thread that calls these.
+    ///
+    /// ```
+    /// use jackfield::Host;
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// # fn issue() -> (String, String) { (String::new(), String::new()) }
+    /// let newest = Arc::new(Mutex::new(issue()));
+    /// let host = Host::new("a.example").certificate_from(move || {
+    ///     let (chain, key) = newest.lock().unwrap().clone();
+    ///     Ok((chain.into(), key.into()))
+    /// });
+    /// ```
+    #[must_use]
+    pub fn certificate_from(
+        mut self,
+        make: impl Fn() -> io::Result<(Vec<u8>, Vec<u8>)> + Send + Sync + 'static,
+    ) -> Self {
+        self.pairs.push(Pair::made(make));
+        self
+    }
+
+    /// A file with an answer of OCSP (RFC 6960), in DER, that is shown with the certificate that was given last. It is
+    /// passed on as it is, to peers that ask for one (RFC 6066 section 8), and read again with the certificate. Without one
+    /// before it, it has no effect.
+    #[doc(alias = "OCSP stapling")]
+    #[must_use]
+    pub fn ocsp(mut self, path: impl Into<PathBuf>) -> Self {
+        if let Some(pair) = self.pairs.last_mut() {
+            pair.set_ocsp(path.into());
+        }
+        self
+    }
+
+    /// The protocols that it names by ALPN (RFC 7301), the preferred first, in place of those of
+    /// [`Listener::alpn`](crate::Listener::alpn). A peer that names others only fails its handshake.
+    #[must_use]
+    pub fn alpn<N: AsRef<[u8]>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.alpn = Some(names.into_iter().map(|name| name.as_ref().to_vec()).collect());
+        self
+    }
+
+    /// Whether its clients are asked for certificates, in place of
+    /// [`Listener::client_auth`](crate::Listener::client_auth).
+    #[must_use]
+    pub fn client_auth(mut self, client_auth: ClientAuth) -> Self {
+        self.client_auth = Some(client_auth);
+        self
+    }
+
+    /// A number by which the factory knows it: [`TlsInfo::host_tag`](crate::TlsInfo::host_tag). Default: none.
+    #[doc(alias = "HostTag")]
+    #[must_use]
+    pub fn tag(mut self, tag: u64) -> Self {
+        self.tag = Some(tag);
+        self
     }
 
     /// Whether this is one of its names.
@@ -70,6 +141,7 @@ impl Host {
         if self.pairs.is_empty() {
             faults.push(format!("the host `{}` has no certificate", self.names.join("`, `")));
         }
+        faults.extend(self.alpn.iter().flatten().filter_map(|name| fault_of_alpn(name)));
         faults
     }
 }

@@ -2,6 +2,8 @@
 
 use crate::config::address_rules::AddressRules;
 use crate::config::changes::Changes;
+#[cfg(feature = "tls")]
+use crate::config::client_auth::ClientAuth;
 use crate::config::defences::{concerns, is_server_wide};
 #[cfg(feature = "tls")]
 use crate::config::host::Host;
@@ -11,7 +13,7 @@ use crate::config::place::Place;
 use crate::config::speaks::{LF, Speaks};
 use crate::config::table::LimitRow;
 #[cfg(feature = "tls")]
-use crate::config::tls::{self, Certificates};
+use crate::config::tls::{ListenerTls, TlsHosts, TlsOptions};
 use jackfield_reactor::{KeepAlive, ListenOptions};
 #[cfg(any(unix, feature = "tls"))]
 use std::path::PathBuf;
@@ -38,12 +40,7 @@ pub struct Listener {
     pub(crate) requires_proxy: bool,
     pub(crate) reads_forwarded: bool,
     #[cfg(feature = "tls")]
-    pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
-    /// Hosts with certificates in files.
-    #[cfg(feature = "tls")]
-    pub(crate) hosts: Vec<Host>,
-    #[cfg(feature = "tls")]
-    pub(crate) is_strict: bool,
+    pub(crate) tls: TlsOptions,
 }
 
 /// What is special to one listener.
@@ -68,10 +65,7 @@ pub(crate) struct ListenerSettings {
     /// They use `Forwarded` in place of `X-Forwarded-For`.
     pub(crate) reads_forwarded: bool,
     #[cfg(feature = "tls")]
-    pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
-    /// The certificates of that, if they come from files.
-    #[cfg(feature = "tls")]
-    pub(crate) certificates: Option<Arc<Certificates>>,
+    pub(crate) tls: Option<ListenerTls>,
 }
 
 impl Listener {
@@ -134,11 +128,7 @@ impl Listener {
             requires_proxy: false,
             reads_forwarded: false,
             #[cfg(feature = "tls")]
-            tls: None,
-            #[cfg(feature = "tls")]
-            hosts: Vec::new(),
-            #[cfg(feature = "tls")]
-            is_strict: false,
+            tls: TlsOptions::default(),
         }
     }
 
@@ -418,7 +408,7 @@ impl Listener {
     #[doc(alias = "SslContext")]
     #[must_use]
     pub fn tls(mut self, certificates: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
-        self.hosts.push(Host::default_of(certificates.into(), key.into()));
+        self.tls.hosts.push(Host::fallback().certificate(certificates, key));
         self
     }
 
@@ -426,7 +416,7 @@ impl Listener {
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls_config(mut self, config: Arc<rustls::ServerConfig>) -> Self {
-        self.tls = Some(config);
+        self.tls.ready = Some(config);
         self
     }
 
@@ -437,15 +427,36 @@ impl Listener {
     #[doc(alias = "SNI")]
     #[must_use]
     pub fn host(mut self, host: Host) -> Self {
-        self.hosts.push(host);
+        self.tls.hosts.push(host);
         self
     }
 
-    /// Whether the handshake of a peer fails that asks for a name of no host, or for none. Default: no.
+    /// Whether the handshake of a peer fails that asks for a name of no host, or for none: it hears `unrecognized_name`
+    /// (RFC 6066 section 3). Default: no.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn strict_sni(mut self, is_strict: bool) -> Self {
-        self.is_strict = is_strict;
+        self.tls.is_strict = is_strict;
+        self
+    }
+
+    /// The protocols that its hosts name by ALPN (RFC 7301), the preferred first, but those that have their own:
+    /// [`Host::alpn`]. A peer that names others only fails its handshake; one that names none does not. Default: `http/1.1`
+    /// and `http/1.0` where HTTP is spoken, and none for protocols of the user's own.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn alpn<N: AsRef<[u8]>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.tls.alpn = Some(names.into_iter().map(|name| name.as_ref().to_vec()).collect());
+        self
+    }
+
+    /// Whether the clients of its hosts are asked for certificates, but of those that have their own rule:
+    /// [`Host::client_auth`]. Default: [`ClientAuth::none`].
+    #[cfg(feature = "tls")]
+    #[doc(alias = "SSLClientAuthentication")]
+    #[must_use]
+    pub fn client_auth(mut self, client_auth: ClientAuth) -> Self {
+        self.tls.client_auth = Some(client_auth);
         self
     }
 
@@ -460,9 +471,9 @@ impl Listener {
         let misplaced = misplaced(server, &limits, self.speaks);
         faults.extend(wrong.chain(misplaced).map(|fault| format!("listener `{}`: {fault}", self.place)));
         #[cfg(feature = "tls")]
-        let (tls, certificates) = self.load_tls().unwrap_or_else(|wrong| {
-            faults.extend(wrong);
-            (None, None)
+        let tls = self.tls.load(self.speaks).unwrap_or_else(|wrong| {
+            faults.extend(wrong.into_iter().map(|fault| format!("listener `{}`: {fault}", self.place)));
+            None
         });
         let mut networks = |texts: &Vec<String>| {
             Networks::parse_all(texts).unwrap_or_else(|wrong| {
@@ -497,26 +508,7 @@ impl Listener {
             reads_forwarded: self.reads_forwarded,
             #[cfg(feature = "tls")]
             tls,
-            #[cfg(feature = "tls")]
-            certificates,
         })
-    }
-
-    /// The configuration of TLS, and its certificates if they come from files.
-    #[cfg(feature = "tls")]
-    #[expect(clippy::type_complexity, reason = "it is taken apart at once")]
-    fn load_tls(
-        &self,
-    ) -> Result<(Option<Arc<rustls::ServerConfig>>, Option<Arc<Certificates>>), Vec<String>> {
-        match &self.tls {
-            Some(_) if !self.hosts.is_empty() => Err(vec![format!(
-                "`{}` has a ready configuration of TLS and hosts: give one of them",
-                self.place
-            )]),
-            Some(config) => Ok((Some(config.clone()), None)),
-            None if self.hosts.is_empty() => Ok((None, None)),
-            None => tls::load(&self.hosts, self.is_strict).map(|(config, all)| (Some(config), Some(all))),
-        }
     }
 
     fn faults(&self) -> Vec<String> {
@@ -606,9 +598,16 @@ impl ListenerSettings {
             reads_forwarded: false,
             #[cfg(feature = "tls")]
             tls: None,
-            #[cfg(feature = "tls")]
-            certificates: None,
         })
+    }
+
+    /// Its hosts, if each has its own certificates.
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls_hosts(&self) -> Option<&Arc<TlsHosts>> {
+        match &self.tls {
+            Some(ListenerTls::Hosts(hosts)) => Some(hosts),
+            Some(ListenerTls::Ready(_)) | None => None,
+        }
     }
 
     pub(crate) fn is_tls(&self) -> bool {

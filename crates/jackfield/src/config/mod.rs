@@ -5,8 +5,12 @@
 mod address_rules;
 #[cfg_attr(not(feature = "deflate"), path = "no_agreement.rs")]
 mod agreement;
+#[cfg(feature = "tls")]
+mod alpn;
 mod changes;
 mod check;
+#[cfg(feature = "tls")]
+mod client_auth;
 mod defences;
 #[cfg(feature = "deflate")]
 mod deflate;
@@ -17,6 +21,8 @@ mod limits;
 mod listener;
 mod network;
 mod outgoing;
+#[cfg(feature = "tls")]
+mod pair;
 mod place;
 mod presets;
 mod rate;
@@ -29,6 +35,8 @@ mod when_full;
 pub(crate) use address_rules::AddressRules;
 pub(crate) use agreement::{Agreed, Offering};
 pub(crate) use changes::Changes;
+#[cfg(feature = "tls")]
+pub use client_auth::ClientAuth;
 pub(crate) use defences::{DEFENCES, On};
 #[cfg(feature = "deflate")]
 pub use deflate::{Deflate, DeflateMode};
@@ -45,5 +53,5 @@ pub use rate::{OnRateExceeded, Rate};
 pub(crate) use speaks::{LF, Speaks};
 pub use table::LimitRow;
 #[cfg(feature = "tls")]
-pub(crate) use tls::Certificates;
+pub(crate) use tls::{HostConfig, ListenerTls, TlsHosts};
 pub use when_full::WhenFull;

@@ -1,6 +1,8 @@
 //! From a new connection to a client: capacity, the reactor it goes to, TLS, the factory.
 
 use crate::client::{Client, ClientFactory, Connection, Refuse};
+#[cfg(feature = "tls")]
+use crate::config::ListenerTls;
 use crate::config::{Speaks, WhenFull};
 use crate::disconnect::{Limit, Reason};
 use crate::dispatch::Dispatcher;
@@ -314,7 +316,8 @@ impl<F: ClientFactory> Dispatcher<F> {
     fn report_failed_handshake(&self, wires: &Wires, id: ConnectionId, reason: Reason) {
         let peer = self.links.peer(wires, id);
         #[cfg(feature = "tls")]
-        let (fault, server_name) = (wires.tls_fault(id).map(ToString::to_string), wires.server_name(id));
+        let (fault, server_name) =
+            (wires.tls_fault(id).map(ToString::to_string), wires.server_name(id).map(str::to_owned));
         #[cfg(not(feature = "tls"))]
         let (fault, server_name) = (None, None);
         let error = fault.unwrap_or_else(|| reason.to_string());
@@ -359,15 +362,19 @@ impl<F: ClientFactory> Dispatcher<F> {
     #[cfg(feature = "tls")]
     fn secure(&self, incoming: Incoming) -> Option<Session> {
         let listener = self.settings.listeners.get(incoming.peer.listener)?;
-        match &listener.tls {
-            Some(config) => {
+        // To plain HTTP at a port for TLS something can be said, to others not.
+        let plain = if listener.speaks == Speaks::Http { PLAIN_HTTP } else { &[] };
+        Some(match &listener.tls {
+            Some(ListenerTls::Ready(config)) => {
                 let tls = reactor::Tls::server(incoming.stream, config.clone()).ok()?;
-                let speaks_http = listener.speaks == Speaks::Http;
-                let tls = if speaks_http { tls.with_plain_answer(PLAIN_HTTP) } else { tls };
-                Some(tls.into())
+                if plain.is_empty() { tls } else { tls.with_plain_answer(plain) }.into()
             }
-            None => Some(incoming.stream.into()),
-        }
+            Some(ListenerTls::Hosts(_)) => {
+                let hello = reactor::Hello::new(incoming.stream);
+                if plain.is_empty() { hello } else { hello.with_plain_answer(plain) }.into()
+            }
+            None => incoming.stream.into(),
+        })
     }
 
     #[cfg(not(feature = "tls"))]

@@ -15,6 +15,8 @@ mod http;
 mod listening;
 mod provisional;
 mod proxy;
+#[cfg(feature = "tls")]
+mod secure;
 mod sent;
 mod ticks;
 mod timers;
@@ -121,6 +123,11 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
 
     fn on_preamble(&mut self, wires: &mut Wires, id: ConnectionId) {
         self.admit_proxied(wires, id);
+    }
+
+    #[cfg(feature = "tls")]
+    fn on_hello(&mut self, wires: &mut Wires, id: ConnectionId) {
+        self.find_host(wires, id);
     }
 
     fn on_established(&mut self, wires: &mut Wires, id: ConnectionId) {

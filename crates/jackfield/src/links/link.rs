@@ -84,6 +84,9 @@ pub(crate) struct Extra {
     pub(crate) heartbeat: Option<Arc<Heartbeat>>,
     /// The tag of a connection that this side has begun.
     pub(crate) tag: Option<u64>,
+    /// The tag of the host that it has asked for by TLS.
+    #[cfg(feature = "tls")]
+    pub(crate) host_tag: Option<u64>,
     /// A WebSocket that this side has begun and that is not open yet.
     pub(crate) opening: Option<Box<Opening>>,
     /// What its server has agreed to about compression, until it is open; before that the most that it may agree to.

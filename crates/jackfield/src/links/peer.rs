@@ -19,7 +19,7 @@ impl Links {
             tag,
             is_tls: peer.is_tls || wires.is_encrypted(id),
             #[cfg(feature = "tls")]
-            tls: wires.tls(id).and_then(TlsInfo::of).map(Arc::new),
+            tls: self.tls_info(wires, id),
             ..peer
         }
     }
@@ -51,5 +51,12 @@ impl Links {
             #[cfg(feature = "tls")]
             tls: None,
         }
+    }
+
+    /// The facts of its handshake, once that is over.
+    #[cfg(feature = "tls")]
+    fn tls_info(&self, wires: &Wires, id: ConnectionId) -> Option<Arc<TlsInfo>> {
+        let host_tag = self.table[id.slot()].extra.as_ref().and_then(|extra| extra.host_tag);
+        TlsInfo::of(wires.tls(id)?, host_tag).map(Arc::new)
     }
 }

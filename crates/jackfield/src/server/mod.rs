@@ -72,7 +72,7 @@ impl Server {
             Pool::new(settings.offload_threads),
         );
         #[cfg(feature = "tls")]
-        handle.keep_certificates(&settings.listeners);
+        handle.keep_hosts(&settings.listeners);
         handle.start_broker(&settings.observer);
         Ok(Self {
             settings: Arc::new(settings),

@@ -84,7 +84,7 @@ impl Handle {
             outgoing: AtomicUsize::new(0),
             look_ups: LookUps::default(),
             #[cfg(feature = "tls")]
-            certificates: std::sync::OnceLock::new(),
+            tls_hosts: std::sync::OnceLock::new(),
             waits_for_room: AtomicBool::new(false),
             changes,
             signalled,

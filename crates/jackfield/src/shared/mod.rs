@@ -87,9 +87,9 @@ pub(crate) struct Shared {
     /// Connections that this side has begun, of all reactors.
     pub(crate) outgoing: AtomicUsize,
     pub(crate) look_ups: LookUps,
-    /// Certificates that come from files, once the server is bound.
+    /// Hosts whose certificates can be read anew, once the server is bound.
     #[cfg(feature = "tls")]
-    pub(crate) certificates: std::sync::OnceLock<Vec<Arc<crate::config::Certificates>>>,
+    pub(crate) tls_hosts: std::sync::OnceLock<Vec<Arc<crate::config::TlsHosts>>>,
     /// A reactor has connections at its listeners that wait until others end.
     pub(crate) waits_for_room: AtomicBool,
     pub(crate) changes: Box<dyn ChangeSink>,

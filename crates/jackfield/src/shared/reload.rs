@@ -24,26 +24,26 @@ impl Handle {
     /// changes, for no listener.
     #[doc(alias = "RecheckSslCerts")]
     pub fn reload_tls(&self) -> Result<(), Vec<String>> {
-        let all = self.shared().certificates.get().map_or(&[][..], |all| all);
+        let all = self.shared().tls_hosts.get().map_or(&[][..], |all| all);
         let (mut loaded, mut faults) = (Vec::new(), Vec::new());
-        for certificates in all {
-            match certificates.read() {
-                Ok(read) => loaded.push((Arc::clone(certificates), read)),
+        for hosts in all {
+            match hosts.read() {
+                Ok(read) => loaded.push((Arc::clone(hosts), read)),
                 Err(wrong) => faults.extend(wrong),
             }
         }
         if !faults.is_empty() {
             return Err(faults);
         }
-        loaded.into_iter().for_each(|(certificates, read)| certificates.show(read));
+        loaded.into_iter().for_each(|(hosts, read)| hosts.show(read));
         Ok(())
     }
 
     /// What can be read anew. Each address of a name has the same.
-    pub(crate) fn keep_certificates(&self, listeners: &[ListenerSettings]) {
-        let mut all: Vec<_> = listeners.iter().filter_map(|listener| listener.certificates.clone()).collect();
+    pub(crate) fn keep_hosts(&self, listeners: &[ListenerSettings]) {
+        let mut all: Vec<_> = listeners.iter().filter_map(ListenerSettings::tls_hosts).cloned().collect();
         all.dedup_by(|one, other| Arc::ptr_eq(one, other));
         // A server is bound once.
-        let _ = self.shared().certificates.set(all);
+        let _ = self.shared().tls_hosts.set(all);
     }
 }

@@ -34,11 +34,12 @@ pub struct TlsInfo {
     alpn: Option<Box<[u8]>>,
     is_resumed: bool,
     certificates: Vec<CertificateDer<'static>>,
+    host_tag: Option<u64>,
 }
 
 impl TlsInfo {
-    /// Those of a session. `None`: its handshake is not over.
-    pub(crate) fn of(session: &Connection) -> Option<Self> {
+    /// Those of a session that was shown the host of this tag. `None`: its handshake is not over.
+    pub(crate) fn of(session: &Connection, host_tag: Option<u64>) -> Option<Self> {
         if session.is_handshaking() {
             return None;
         }
@@ -54,6 +55,7 @@ impl TlsInfo {
             alpn: session.alpn_protocol().map(Into::into),
             is_resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
             certificates: certificates.map(|certificate| certificate.clone().into_owned()).collect(),
+            host_tag,
         })
     }
 
@@ -74,6 +76,12 @@ impl TlsInfo {
     #[must_use]
     pub fn server_name(&self) -> Option<&str> {
         self.server_name.as_deref()
+    }
+
+    /// The tag of the host whose certificate it was shown, if that has one: [`Host::tag`](crate::Host::tag).
+    #[must_use]
+    pub fn host_tag(&self) -> Option<u64> {
+        self.host_tag
     }
 
     /// The protocol that was agreed on by ALPN (RFC 7301), such as `http/1.1`.

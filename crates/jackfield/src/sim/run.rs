@@ -8,7 +8,7 @@ use super::peer::Peer;
 use super::watched::{Eyes, Watched};
 use super::{Random, Report, Tls, Violation};
 use crate::client::{Client, ClientFactory, IntoClient, Refuse, Setup};
-use crate::config::{Limits, Listener, ListenerSettings, Speaks};
+use crate::config::{Limits, Listener, ListenerSettings, ListenerTls, Speaks};
 use crate::dispatch::Dispatcher;
 use crate::gate::{Gate, Origins, Reserved};
 use crate::shared::{
@@ -746,7 +746,7 @@ fn remote(driver: &MemoryDriver, options: &Options) -> RemoteReactor {
 }
 
 fn settings(options: &Options, book: &Book, records: bool) -> Settings {
-    let tls = options.tls.as_ref().map(|tls| tls.server.clone());
+    let tls = options.tls.as_ref().map(|tls| ListenerTls::Ready(tls.server.clone()));
     let proxied = |listener: Listener| match options.proxy {
         true => listener.proxy_required([PROXIES]),
         false => listener,

@@ -41,6 +41,8 @@ pub use websocket::{TestMessage, TestWebSocket};
 
 use self::core::Core;
 use crate::client::{Closure, IntoClient, Setup};
+#[cfg(feature = "tls")]
+use crate::config::ListenerTls;
 use crate::config::{Limits, Listener, ListenerSettings};
 use crate::dispatch::Dispatcher;
 use crate::gate::{Allowed, Authenticator, Gate, Hosts, Origins, Reserved, StatusPaths};
@@ -204,7 +206,7 @@ impl TestServer {
         let listeners = listeners
             .into_iter()
             .map(|listener| match &options.tls {
-                Some(tls) => ListenerSettings { tls: Some(tls.clone()), ..listener },
+                Some(tls) => ListenerSettings { tls: Some(ListenerTls::Ready(tls.clone())), ..listener },
                 None => listener,
             })
             .collect::<Vec<_>>();
@@ -236,7 +238,7 @@ impl TestServer {
         };
         handle.start_broker(&settings.observer);
         #[cfg(feature = "tls")]
-        handle.keep_certificates(&settings.listeners);
+        handle.keep_hosts(&settings.listeners);
         let mut setup = Setup::new(0, handle.clone());
         let factory = Closure(maker(&mut setup));
         let mut service = Dispatcher::new(setup, factory, Arc::new(settings));

@@ -130,6 +130,35 @@ impl Authority {
         }
     }
 
+    /// A host with a certificate for its name.
+    pub fn host(&self, name: &str) -> jackfield::Host {
+        let Issued { chain_pem, key_pem, .. } = self.issue(name);
+        let made = move || Ok((chain_pem.clone().into_bytes(), key_pem.clone().into_bytes()));
+        jackfield::Host::new(name).certificate_from(made)
+    }
+
+    /// A peer that trusts servers of this authority, and shows a certificate of its own if it has one.
+    pub fn client(
+        &self,
+        certificate: Option<&Issued>,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> ClientConfig {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions).unwrap();
+        let builder = builder.with_root_certificates(self.roots());
+        match certificate {
+            Some(own) => builder.with_client_auth_cert(own.chain.clone(), own.key.clone_key()).unwrap(),
+            None => builder.with_no_client_auth(),
+        }
+    }
+
+    /// Its own certificate as a PEM file of this name.
+    pub fn file(&self, name: &str) -> PathBuf {
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.pem"));
+        fs::write(&path, self.certificate.pem()).unwrap();
+        path
+    }
+
     pub fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.der().clone()).unwrap();
@@ -152,8 +181,37 @@ pub struct Secured {
 impl Secured {
     /// Not a byte is sent yet.
     pub fn new(far: FarEnd, config: ClientConfig) -> Self {
-        let name = ServerName::try_from("localhost").unwrap();
+        Self::to("localhost", far, config)
+    }
+
+    /// The same for a peer that asks for another host.
+    pub fn to(name: &str, far: FarEnd, config: ClientConfig) -> Self {
+        let name = ServerName::try_from(name.to_owned()).unwrap();
         Self { far, sent_max: 0, session: ClientConnection::new(Arc::new(config), name).unwrap() }
+    }
+
+    /// Goes on until neither side has more to say.
+    ///
+    /// # Errors
+    /// What TLS finds wrong, on this side or in an alert of the server.
+    pub fn shake_hands(&mut self, server: &mut TestServer) -> Result<(), rustls::Error> {
+        loop {
+            self.send("");
+            server.run();
+            let came = self.far.take();
+            if came.is_empty() {
+                return Ok(());
+            }
+            let mut rest = &came[..];
+            while !rest.is_empty() {
+                self.session.read_tls(&mut rest).unwrap();
+                self.session.process_new_packets()?;
+            }
+        }
+    }
+
+    pub fn alpn(&self) -> Option<&[u8]> {
+        self.session.alpn_protocol()
     }
 
     /// Says something, runs until neither side has more to say, and returns what was heard, all in plain text.

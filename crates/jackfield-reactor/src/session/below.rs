@@ -1,0 +1,170 @@
+//! What lies below TLS: the stream, with what was read from it and said to it before there was a session.
+
+use crate::stream::Stream;
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+
+/// The stream below TLS.
+#[derive(Debug)]
+pub(super) struct Below {
+    pub(super) stream: Stream,
+    /// Bytes that were read from the stream before there was a session: they are its first. They are no more than one read
+    /// and what was carried, are gone when it is read next, and are not charged.
+    early: VecDeque<u8>,
+    /// Bytes in plain text, said before there was a session or instead of one, that the kernel has not
+    /// taken: they go before those of the session.
+    before: Vec<u8>,
+    plain: Plain,
+    /// What is charged in the account of the reactor.
+    pub(super) charged: u32,
+}
+
+/// What is said to a peer that doesn't speak TLS at all.
+#[derive(Clone, Copy, Debug)]
+enum Plain {
+    /// An alert, as to any other whose records are malformed; or it did speak TLS.
+    Nothing,
+    /// This, if the first byte is not that of a handshake.
+    Answer(&'static [u8]),
+    /// It was said. No record must follow.
+    Said,
+}
+
+impl Below {
+    pub(super) fn new(stream: Stream) -> Self {
+        Self { stream, early: VecDeque::new(), before: Vec::new(), plain: Plain::Nothing, charged: 0 }
+    }
+
+    /// Answers so to a peer whose first byte is not that of a handshake.
+    pub(super) fn set_plain_answer(&mut self, answer: &'static [u8]) {
+        self.plain = Plain::Answer(answer);
+    }
+
+    /// Bytes that were read from the stream already: they come before what is still to be read from it.
+    pub(super) fn feed(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first() {
+            self.look_at_first(*first);
+        }
+        self.early.extend(bytes);
+    }
+
+    /// Bytes that are to go before anything of a session. After an alert no record must follow.
+    pub(super) fn say(&mut self, bytes: &[u8]) {
+        self.before.extend_from_slice(bytes);
+    }
+
+    /// Says that the connection ends, and why, in plain text. No record must follow.
+    pub(super) fn alert(&mut self, alert: &[u8]) {
+        self.say(alert);
+        self.plain = Plain::Said;
+    }
+
+    /// The last word was said in plain text.
+    pub(super) fn has_said_last(&self) -> bool {
+        matches!(self.plain, Plain::Said)
+    }
+
+    /// What was said in plain text and not taken, in bytes.
+    pub(super) fn waiting(&self) -> usize {
+        self.before.len()
+    }
+
+    /// Gives TLS what was read already, or else what the stream has. The first byte of all is looked at on the way.
+    pub(super) fn read_into(
+        &mut self,
+        take: impl FnOnce(&mut dyn Read) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        if !self.early.is_empty() {
+            let count = take(&mut self.early)?;
+            if self.early.is_empty() {
+                self.early = VecDeque::new();
+            }
+            return Ok(count);
+        }
+        if !matches!(self.plain, Plain::Answer(_)) {
+            return take(&mut Bare(&mut self.stream));
+        }
+        let mut first = None;
+        let count = take(&mut First { stream: &mut self.stream, byte: &mut first })?;
+        self.look_at_first(first.unwrap_or(RECORD_OF_HANDSHAKE));
+        Ok(count)
+    }
+
+    /// The first byte of all that the peer says.
+    fn look_at_first(&mut self, byte: u8) {
+        let Plain::Answer(answer) = self.plain else { return };
+        if byte == RECORD_OF_HANDSHAKE {
+            self.plain = Plain::Nothing;
+        } else {
+            self.alert(answer);
+        }
+    }
+
+    /// Writes what was said in plain text. `Ok(false)`: the kernel did not take all of it.
+    pub(super) fn push(&mut self) -> io::Result<bool> {
+        while !self.before.is_empty() {
+            match self.stream.write(&self.before) {
+                Ok(count) => drop(self.before.drain(..count)),
+                Err(error) => return not_taken(error),
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// A stream as rustls reads and writes it.
+pub(super) struct Bare<'a>(pub(super) &'a mut Stream);
+
+impl Read for Bare<'_> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        self.0.receive(room)
+    }
+}
+
+impl Write for Bare<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.write_vectored(slices)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The same, and the first byte that was read.
+struct First<'a> {
+    stream: &'a mut Stream,
+    byte: &'a mut Option<u8>,
+}
+
+impl Read for First<'_> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let count = self.stream.receive(room)?;
+        *self.byte = room[..count].first().copied();
+        Ok(count)
+    }
+}
+
+/// `Ok(false)`: the kernel takes nothing for now.
+#[cold]
+pub(super) fn not_taken(error: io::Error) -> io::Result<bool> {
+    if error.kind() == ErrorKind::WouldBlock { Ok(false) } else { Err(error) }
+}
+
+/// What is wrong with a peer whose first byte is not that of a handshake.
+pub(super) const NO_TLS: &str = "the peer does not speak TLS";
+
+/// A fatal alert of this kind: a record of two bytes (RFC 8446, sections 5.1, 6 and 6.2).
+pub(super) const fn fatal_alert(description: u8) -> [u8; 7] {
+    [21, 3, 3, 0, 2, 2, description]
+}
+
+/// The description of such an alert.
+pub(super) const DECODE_ERROR: u8 = 50;
+
+/// The first byte of every TLS connection (RFC 8446, section 5.1).
+const RECORD_OF_HANDSHAKE: u8 = 0x16;

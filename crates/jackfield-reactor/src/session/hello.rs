@@ -1,0 +1,197 @@
+//! The first message of a peer that speaks TLS, read before it is known with which configuration it is answered.
+//!
+//! rustls keeps what it has read: when the configuration is found the handshake goes on with that, and nothing is read twice.
+
+use super::below::{Below, DECODE_ERROR, NO_TLS, fatal_alert};
+use super::tls::Tls;
+use crate::reason::Reason;
+use crate::stream::Stream;
+use crate::stream::outcome::ReadOutcome;
+use rustls::server::{Accepted, AcceptedAlert, Acceptor, ClientHello};
+use rustls::{AlertDescription, Error, ServerConnection};
+use std::io::{self, ErrorKind};
+
+/// A stream whose peer is to say hello: [`Service::on_hello`](crate::Service::on_hello) then finds the configuration with which
+/// it is answered, by the host that it asks for or whatever else it has said.
+#[derive(Debug)]
+pub struct Hello {
+    below: Below,
+    stage: Stage,
+    /// What was refused, and why.
+    fault: Option<io::Error>,
+    /// The host that it asks for.
+    server_name: Option<Box<str>>,
+}
+
+/// How far the hello is.
+enum Stage {
+    Reading(Box<Acceptor>),
+    Heard(Box<Accepted>),
+    /// Somebody has it, and will answer.
+    Taken,
+}
+
+/// A session that was made from a hello, or why there is none and what the peer hears.
+pub type Answer = Result<ServerConnection, (Error, AcceptedAlert)>;
+
+impl Hello {
+    /// The server's side of a connection.
+    pub fn new(stream: Stream) -> Self {
+        let stage = Stage::Reading(Box::default());
+        Self { below: Below::new(stream), stage, fault: None, server_name: None }
+    }
+
+    /// See [`Tls::with_plain_answer`].
+    #[must_use]
+    pub fn with_plain_answer(mut self, answer: &'static [u8]) -> Self {
+        self.below.set_plain_answer(answer);
+        self
+    }
+
+    /// What the peer has said, if it has, and nobody has taken it.
+    pub(crate) fn heard(&self) -> Option<ClientHello<'_>> {
+        match &self.stage {
+            Stage::Heard(accepted) => Some(accepted.client_hello()),
+            Stage::Reading(_) | Stage::Taken => None,
+        }
+    }
+
+    /// What was heard, for whoever answers it.
+    pub(crate) fn take(&mut self) -> Option<Box<Accepted>> {
+        match std::mem::replace(&mut self.stage, Stage::Taken) {
+            Stage::Heard(accepted) => Some(accepted),
+            stage => {
+                self.stage = stage;
+                None
+            }
+        }
+    }
+
+    /// The host that the peer asks for.
+    pub(crate) fn server_name(&self) -> Option<&str> {
+        self.server_name.as_deref()
+    }
+
+    pub(crate) fn fault(&self) -> Option<&io::Error> {
+        self.fault.as_ref()
+    }
+
+    pub(crate) fn stream(&self) -> &Stream {
+        &self.below.stream
+    }
+
+    pub(crate) fn stream_mut(&mut self) -> &mut Stream {
+        &mut self.below.stream
+    }
+
+    pub(crate) fn feed(&mut self, bytes: &[u8]) {
+        self.below.feed(bytes);
+    }
+
+    /// Reads until the hello is whole, and nothing behind it.
+    pub(crate) fn read(&mut self) -> ReadOutcome {
+        let outcome = self.read_records();
+        match (self.below.push(), outcome) {
+            (Err(error), ReadOutcome::Nothing) => ReadOutcome::from_error(error),
+            (_, outcome) => outcome,
+        }
+    }
+
+    fn read_records(&mut self) -> ReadOutcome {
+        loop {
+            let Stage::Reading(acceptor) = &mut self.stage else { return ReadOutcome::Nothing };
+            match self.below.read_into(|stream| acceptor.read_tls(stream)) {
+                Ok(0) => return ReadOutcome::End,
+                Ok(_) if self.below.has_said_last() => return self.refuse(io::Error::other(NO_TLS)),
+                Ok(_) => match acceptor.accept() {
+                    Ok(None) => {}
+                    Ok(Some(accepted)) => {
+                        self.server_name = accepted.client_hello().server_name().map(Into::into);
+                        self.stage = Stage::Heard(Box::new(accepted));
+                    }
+                    Err(refused) => return self.refuse_with(refused),
+                },
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return ReadOutcome::Nothing,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // Of the stream nothing is invalid: rustls has no room for more of one message.
+                Err(error) if error.kind() == ErrorKind::InvalidData => {
+                    self.below.alert(&fatal_alert(DECODE_ERROR));
+                    return self.refuse(error);
+                }
+                Err(error) => return ReadOutcome::Failed(error),
+            }
+        }
+    }
+
+    fn refuse(&mut self, why: io::Error) -> ReadOutcome {
+        (self.stage, self.fault) = (Stage::Taken, Some(why));
+        ReadOutcome::Refused(Reason::Tls)
+    }
+
+    fn refuse_with(&mut self, (error, mut alert): (Error, AcceptedAlert)) -> ReadOutcome {
+        let mut bytes = Vec::new();
+        let written = alert.write_all(&mut bytes);
+        debug_assert!(written.is_ok(), "memory takes all");
+        self.below.alert(&bytes);
+        self.refuse(io::Error::other(error))
+    }
+
+    /// What was heard is answered by an alert.
+    pub(crate) fn refuse_for(&mut self, description: AlertDescription, why: &'static str) {
+        self.take();
+        self.below.alert(&fatal_alert(description.into()));
+        self.fault = Some(io::Error::other(why));
+    }
+
+    /// What was taken is answered: the session that goes on, or this with its alert.
+    pub(crate) fn into_tls(mut self: Box<Self>, answer: Answer) -> Result<Tls, Box<Self>> {
+        match answer {
+            Ok(session) => Ok(Tls::on(self.below, session)),
+            Err(refused) => {
+                self.refuse_with(refused);
+                Err(self)
+            }
+        }
+    }
+
+    pub(crate) fn is_taken(&self) -> bool {
+        matches!(self.stage, Stage::Taken) && self.fault.is_none()
+    }
+
+    pub(crate) fn push(&mut self) -> io::Result<bool> {
+        self.below.push()
+    }
+
+    /// Bytes that were said and not taken yet, and the place where they are charged.
+    pub(crate) fn waiting(&mut self) -> (&mut u32, usize) {
+        let bytes = self.waiting_bytes();
+        (&mut self.below.charged, bytes)
+    }
+
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.below.waiting()
+    }
+
+    pub(crate) fn charged(&self) -> u32 {
+        self.below.charged
+    }
+
+    /// Ends our side. Before there is a session an alert is all that TLS has to say.
+    pub(crate) fn close(&mut self) -> io::Result<bool> {
+        if !self.below.push()? {
+            return Ok(false);
+        }
+        self.below.stream.finish()?;
+        Ok(true)
+    }
+}
+
+impl std::fmt::Debug for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Reading(_) => "Reading",
+            Self::Heard(_) => "Heard",
+            Self::Taken => "Taken",
+        })
+    }
+}

@@ -1,0 +1,75 @@
+//! TLS whose configuration is found by what the peer has said first.
+
+use super::Wires;
+use crate::id::ConnectionId;
+use crate::reason::Reason;
+use crate::session::hello::{Answer, Hello};
+use crate::session::tls::Tls;
+use crate::wire::flags::{Flags, ReadStop};
+use crate::wire::life::Phase;
+use rustls::AlertDescription;
+use rustls::server::{Accepted, ClientHello};
+use std::io;
+
+impl Wires {
+    /// What a peer has said first, between [`Service::on_hello`](crate::Service::on_hello) and [`Wires::take_hello`].
+    pub fn hello(&self, id: ConnectionId) -> Option<ClientHello<'_>> {
+        self.peek(id)?.session.hello()?.heard()
+    }
+
+    /// Takes that, so that a session can be made of it, on another thread if need be: it is given back with
+    /// [`Wires::secure`]. Until then the connection is not read, and its handshake has its deadline.
+    pub fn take_hello(&mut self, id: ConnectionId) -> Option<Box<Accepted>> {
+        self.get(id)?.session.hello_mut()?.take()
+    }
+
+    /// The handshake goes on with this session, or the connection ends with [`Reason::Tls`] and an alert. Nothing happens if
+    /// the connection is gone or waits for no such answer.
+    pub fn secure(&mut self, id: ConnectionId, answer: Answer) {
+        let Some(wire) = self.waiting(id) else { return };
+        if wire.session.hello().is_some_and(Hello::is_taken) {
+            let is_secured = wire.session.secure(answer);
+            self.go_on(id, is_secured);
+        }
+    }
+
+    /// The connection ends with [`Reason::Tls`] and this alert.
+    pub fn refuse_hello(&mut self, id: ConnectionId, alert: AlertDescription, why: &'static str) {
+        if let Some(hello) = self.waiting(id).and_then(|wire| wire.session.hello_mut()) {
+            hello.refuse_for(alert, why);
+            self.go_on(id, false);
+        }
+    }
+
+    /// The host that a peer has asked for by TLS, from the time that its ClientHello is known.
+    pub fn server_name(&self, id: ConnectionId) -> Option<&str> {
+        let session = &self.peek(id)?.session;
+        session.hello().map_or_else(|| session.tls()?.server_name(), Hello::server_name)
+    }
+
+    /// What TLS found wrong with the connection, if it did. To be asked in [`Service::on_close`](crate::Service::on_close).
+    pub fn tls_fault(&self, id: ConnectionId) -> Option<&io::Error> {
+        let session = &self.peek(id)?.session;
+        session.hello().map_or_else(|| session.tls().and_then(Tls::fault), Hello::fault)
+    }
+
+    fn waiting(&mut self, id: ConnectionId) -> Option<&mut crate::wire::Wire> {
+        self.get(id).filter(|wire| wire.phase == Phase::Handshake)
+    }
+
+    /// What was said goes out, and the wire is read on. In its own event that comes by itself.
+    fn go_on(&mut self, id: ConnectionId, is_secured: bool) {
+        let Some(wire) = self.get(id) else { return };
+        wire.flags.remove(ReadStop::ANSWER);
+        // What is left behind what broke the rules is read and dropped: to close over it would be a reset.
+        wire.flags.insert(Flags::UNREAD);
+        let pushed = wire.session.push();
+        self.charge_encrypted(id);
+        match pushed {
+            Err(error) => self.abort(id, Reason::of_error(&error)),
+            Ok(_) if !is_secured => self.close(id, Reason::Tls),
+            Ok(_) if id == self.current => {}
+            Ok(_) => self.read_soon(id),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Names of protocols, by which peers agree in the handshake (RFC 7301).
+
+/// What HTTP listeners speak, the preferred first (IANA has the names).
+pub(super) const HTTP: [&[u8]; 2] = [b"http/1.1", b"http/1.0"];
+
+/// What is wrong with the name of a protocol (RFC 7301 section 3.1).
+pub(super) fn fault_of_alpn(name: &[u8]) -> Option<String> {
+    let name_as_text = String::from_utf8_lossy(name);
+    match name {
+        b"h2" | b"h3" => Some(format!("`{name_as_text}` is not spoken here, and can't be named by `alpn`")),
+        _ if (1..=255).contains(&name.len()) => None,
+        _ => Some(format!("`{name_as_text}` is no name of a protocol: those have 1 to 255 bytes")),
+    }
+}

@@ -1,0 +1,91 @@
+//! Whether clients are asked for certificates.
+
+use crate::config::pair::certificates;
+use rustls::RootCertStore;
+use rustls::crypto::CryptoProvider;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Whether the clients of a listener or a host are asked for a certificate, and by whom it must be issued. A client that shows
+/// one that is not so fails its handshake, whether it had to show one or not. What it has shown is in
+/// [`TlsInfo::certificates`](crate::TlsInfo::certificates), for the factory, which may refuse. Lists of revoked certificates are
+/// not looked at.
+///
+/// ```no_run
+/// use jackfield::{ClientAuth, Host, Listener};
+///
+/// let listener = Listener::tcp("[::]:443")
+///     .tls("site.pem", "site.key")
+///     .host(Host::new("admin.example").certificate("admin.pem", "admin.key").client_auth(ClientAuth::required("staff.pem")));
+/// ```
+#[doc(alias = "mutual TLS")]
+#[doc(alias = "SslVerifyPeer")]
+#[doc(alias = "SSLClientAuthentication")]
+#[derive(Clone, Debug, Default)]
+pub struct ClientAuth(Asked);
+
+#[derive(Clone, Debug, Default)]
+enum Asked {
+    #[default]
+    No,
+    Requested(PathBuf),
+    Required(PathBuf),
+}
+
+impl ClientAuth {
+    /// Nobody is asked. The default.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Clients are asked for a certificate that one of these roots has issued, and may have none. The file has the roots' own
+    /// certificates, as PEM; it is read when the server is bound, and again by
+    /// [`Handle::reload_tls`](crate::Handle::reload_tls).
+    #[must_use]
+    pub fn requested(roots: impl Into<PathBuf>) -> Self {
+        Self(Asked::Requested(roots.into()))
+    }
+
+    /// The same, and a client without one fails its handshake.
+    #[must_use]
+    pub fn required(roots: impl Into<PathBuf>) -> Self {
+        Self(Asked::Required(roots.into()))
+    }
+
+    pub(super) fn is_none(&self) -> bool {
+        matches!(self.0, Asked::No)
+    }
+
+    /// What looks at the certificates of clients, if they are asked for any.
+    ///
+    /// # Errors
+    /// What is wrong with the roots.
+    pub(super) fn load(
+        &self,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Option<Arc<dyn ClientCertVerifier>>, String> {
+        let (path, is_required) = match &self.0 {
+            Asked::No => return Ok(None),
+            Asked::Requested(path) => (path, false),
+            Asked::Required(path) => (path, true),
+        };
+        let wrong = |error: String| format!("no roots from {}: {error}", path.display());
+        let roots = read_roots(path).map_err(wrong)?;
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone());
+        let verifier = if is_required { verifier } else { verifier.allow_unauthenticated() };
+        verifier.build().map(Some).map_err(|error| wrong(error.to_string()))
+    }
+}
+
+fn read_roots(path: &Path) -> Result<RootCertStore, String> {
+    let pem = fs::read(path).map_err(|error| error.to_string())?;
+    let mut roots = RootCertStore::empty();
+    for root in certificates(&pem)? {
+        roots.add(root).map_err(|error| error.to_string())?;
+    }
+    Ok(roots)
+}

@@ -1,0 +1,106 @@
+//! A certificate chain and its key, wherever they come from.
+
+use rustls::crypto::CryptoProvider;
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{fs, io};
+
+/// A certificate chain, its key, and what is shown with them.
+#[derive(Clone, Debug)]
+pub(crate) struct Pair {
+    source: PairSource,
+    /// A file with an answer of OCSP, in DER.
+    ocsp: Option<PathBuf>,
+}
+
+#[derive(Clone)]
+enum PairSource {
+    Files(PathBuf, PathBuf),
+    Made(Arc<MakePair>),
+}
+
+/// Gives a chain and its key, both as PEM.
+type MakePair = dyn Fn() -> io::Result<(Vec<u8>, Vec<u8>)> + Send + Sync;
+
+impl Pair {
+    pub(crate) fn files(chain: PathBuf, key: PathBuf) -> Self {
+        Self { source: PairSource::Files(chain, key), ocsp: None }
+    }
+
+    pub(crate) fn made(make: impl Fn() -> io::Result<(Vec<u8>, Vec<u8>)> + Send + Sync + 'static) -> Self {
+        Self { source: PairSource::Made(Arc::new(make)), ocsp: None }
+    }
+
+    pub(crate) fn set_ocsp(&mut self, path: PathBuf) {
+        self.ocsp = Some(path);
+    }
+
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub(crate) fn load(&self, provider: &CryptoProvider) -> Result<CertifiedKey, Vec<String>> {
+        let pair = match &self.source {
+            PairSource::Files(chain, key) => {
+                certified(read(chain), read(key), &chain.display(), &key.display(), provider)
+            }
+            PairSource::Made(make) => {
+                let (chain, key) =
+                    make().map_err(|error| vec![format!("no certificate was made: {error}")])?;
+                certified(Ok(chain), Ok(key), &"what was made", &"what was made", provider)
+            }
+        };
+        let Some(path) = &self.ocsp else { return pair };
+        match (pair, fs::read(path)) {
+            (pair, Err(error)) => {
+                let faults = pair.err().unwrap_or_default();
+                Err([faults, vec![format!("no answer of OCSP from {}: {error}", path.display())]].concat())
+            }
+            (pair, Ok(ocsp)) => pair.map(|pair| CertifiedKey { ocsp: Some(ocsp), ..pair }),
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    fs::read(path).map_err(|error| error.to_string())
+}
+
+fn certified(
+    chain: Result<Vec<u8>, String>,
+    key: Result<Vec<u8>, String>,
+    chain_from: &dyn fmt::Display,
+    key_from: &dyn fmt::Display,
+    provider: &CryptoProvider,
+) -> Result<CertifiedKey, Vec<String>> {
+    let certificates = chain
+        .and_then(|pem| certificates(&pem))
+        .map_err(|error| format!("no certificate from {chain_from}: {error}"));
+    let key = key
+        .and_then(|pem| PrivateKeyDer::from_pem_slice(&pem).map_err(|error| error.to_string()))
+        .map_err(|error| format!("no private key from {key_from}: {error}"));
+    match (certificates, key) {
+        (Ok(certificates), Ok(key)) => CertifiedKey::from_der(certificates, key, provider)
+            .map_err(|error| vec![format!("{chain_from} and {key_from}: {error}")]),
+        (certificates, key) => Err(certificates.err().into_iter().chain(key.err()).collect()),
+    }
+}
+
+/// All certificates in a text, one at least.
+pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let all = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
+    match all {
+        Ok(all) if all.is_empty() => Err("there is none in it".into()),
+        all => all.map_err(|error| error.to_string()),
+    }
+}
+
+impl fmt::Debug for PairSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Files(chain, key) => f.debug_tuple("Files").field(chain).field(key).finish(),
+            Self::Made(_) => f.write_str("Made"),
+        }
+    }
+}
