@@ -56,6 +56,7 @@ pub use stream::addr::Addr;
 pub use stream::credentials::Credentials;
 pub use stream::listener::{BACKLOG, ListenOptions, Listener};
 pub use stream::options::{KeepAlive, SocketOptions, UNSENT_BYTES};
+pub use stream::passed::Passed;
 pub use stream::pipe::{FarEnd, Pipe};
 pub use time::Time;
 pub use turn::Reactor;

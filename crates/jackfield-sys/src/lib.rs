@@ -6,6 +6,10 @@
 #![cfg(any(target_os = "android", target_os = "linux"))]
 
 use rustix::event::{Timespec, epoll};
+mod passed;
+
+pub use passed::take_passed;
+
 use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};

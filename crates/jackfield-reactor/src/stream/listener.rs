@@ -125,6 +125,20 @@ impl Listener {
         Ok(Self::of_tcp(socket, options))
     }
 
+    /// Takes a unix socket that listens already. Its file is not removed.
+    ///
+    /// # Errors
+    /// If the socket can't be made non-blocking.
+    #[cfg(unix)]
+    pub fn from_std_unix(
+        socket: std::os::unix::net::UnixListener,
+        options: &ListenOptions,
+    ) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let socket = Socket::Unix(UnixListener::from_std(socket));
+        Ok(Self { socket, _file: None, left: options.socket, deferred: false })
+    }
+
     /// Binds a unix socket to a path and listens. Of the options the backlog, the mode and
     /// the sizes of buffers concern it. A socket that was left
     /// there by a process that has ended is replaced; the file goes when the listener does. Who may connect is decided by

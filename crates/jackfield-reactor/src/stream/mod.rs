@@ -5,6 +5,7 @@ pub(crate) mod credentials;
 pub(crate) mod listener;
 pub(crate) mod options;
 pub(crate) mod outcome;
+pub(crate) mod passed;
 pub(crate) mod pipe;
 mod socket;
 

@@ -14,7 +14,7 @@ use crate::config::speaks::{LF, Speaks};
 use crate::config::table::LimitRow;
 #[cfg(feature = "tls")]
 use crate::config::tls::{ListenerTls, TlsHosts, TlsOptions};
-use jackfield_reactor::{KeepAlive, ListenOptions};
+use jackfield_reactor::{KeepAlive, ListenOptions, Passed};
 #[cfg(any(unix, feature = "tls"))]
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -109,6 +109,49 @@ impl Listener {
     #[must_use]
     pub fn from_std(socket: std::net::TcpListener) -> Self {
         Self::at(Place::Adopted(Arc::new(socket)))
+    }
+
+    /// The same with a unix socket. Its file is not removed at the end.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn from_std_unix(socket: std::os::unix::net::UnixListener) -> Self {
+        Self::at(Place::AdoptedUnix(Arc::new(socket)))
+    }
+
+    /// Takes the sockets that a service manager has passed to this process, such as systemd for a `.socket` unit: socket
+    /// activation, by `LISTEN_PID`, `LISTEN_FDS` and `LISTEN_FDNAMES` (sd_listen_fds(3)). Each comes with its name, which is
+    /// `unknown` where it was given none; the first of each other name has it as [`Listener::name`] too. Sockets for TCP and
+    /// unix sockets that listen are taken, once: a second call finds none. Programs that this process starts don't get
+    /// them. Empty: none was passed to this process, or the system is not Linux.
+    ///
+    /// ```
+    /// use jackfield::{Listener, Server};
+    ///
+    /// let mut passed = Listener::from_env()?;
+    /// let server = match passed.pop() {
+    ///     Some((_name, listener)) => Server::bind(listener)?,
+    ///     None => Server::bind("127.0.0.1:0")?,
+    /// };
+    /// # Ok::<(), jackfield::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If `LISTEN_FDS` is no number, or a descriptor is not there or no socket that listens.
+    #[doc(alias = "sd_listen_fds")]
+    #[doc(alias = "LISTEN_FDS")]
+    pub fn from_env() -> std::io::Result<Vec<(String, Self)>> {
+        let mut all: Vec<(String, Self)> = Vec::new();
+        for (name, socket) in Passed::take()? {
+            let listener = match socket {
+                Passed::Tcp(socket) => Self::from_std(socket),
+                #[cfg(unix)]
+                Passed::Unix(socket) => Self::from_std_unix(socket),
+            };
+            let is_first = name != "unknown" && all.iter().all(|(before, _)| *before != name);
+            let listener = if is_first { listener.name(name.as_str()) } else { listener };
+            all.push((name, listener));
+        }
+        Ok(all)
     }
 
     fn at(place: Place) -> Self {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::TcpListener;
 #[cfg(unix)]
+use std::os::unix::net::UnixListener;
+#[cfg(unix)]
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -16,6 +18,8 @@ pub(crate) enum Place {
     Unix(PathBuf),
     /// A socket that listens already.
     Adopted(Arc<TcpListener>),
+    #[cfg(unix)]
+    AdoptedUnix(Arc<UnixListener>),
 }
 
 impl Place {
@@ -23,7 +27,7 @@ impl Place {
     pub(crate) fn has_no_addresses(&self) -> bool {
         match self {
             #[cfg(unix)]
-            Self::Unix(_) => true,
+            Self::Unix(_) | Self::AdoptedUnix(_) => true,
             Self::Tcp(_) | Self::Adopted(_) => false,
         }
     }
@@ -39,6 +43,13 @@ impl fmt::Display for Place {
                 Ok(addr) => addr.fmt(f),
                 Err(_) => f.write_str("an adopted socket"),
             },
+            #[cfg(unix)]
+            Self::AdoptedUnix(socket) => {
+                match socket.local_addr().ok().and_then(|addr| addr.as_pathname().map(PathBuf::from)) {
+                    Some(path) => write!(f, "unix:{}", path.display()),
+                    None => f.write_str("an adopted unix socket"),
+                }
+            }
         }
     }
 }

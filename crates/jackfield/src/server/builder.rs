@@ -411,6 +411,13 @@ fn bind_place(
             let addr = socket.local_addr().map_or(Addr::Unix(None), Addr::Ip);
             (socket.try_clone().and_then(|socket| reactor::Listener::from_std(socket, options)), addr)
         }
+        #[cfg(unix)]
+        Place::AdoptedUnix(socket) => {
+            let addr = socket
+                .local_addr()
+                .map_or(Addr::Unix(None), |addr| Addr::Unix(addr.as_pathname().map(Into::into)));
+            (socket.try_clone().and_then(|socket| reactor::Listener::from_std_unix(socket, options)), addr)
+        }
     };
     match bound {
         Ok(socket) => (vec![socket], Vec::new()),
