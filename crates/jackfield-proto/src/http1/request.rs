@@ -12,8 +12,17 @@ use super::version::Version;
 
 /// A request, borrowed from the bytes it came in.
 ///
-/// What is text is known to be ASCII, and yet it takes a pass over the bytes to make a `str` of them. So that happens
-/// when it is asked for: keep the path if you need it twice.
+/// To make a `str` of its path or its method takes a pass over the bytes, so it is done when you ask for it: keep the path if you
+/// need it twice.
+///
+/// ```
+/// use jackfield_proto::http1::Request;
+///
+/// fn describe(request: &Request<'_>) -> String {
+///     let agent = request.header_str("User-Agent").unwrap_or("nobody");
+///     format!("{agent} sends {} bytes to {} {}", request.body().len(), request.method(), request.path())
+/// }
+/// ```
 #[derive(Clone, Copy)]
 pub struct Request<'b> {
     head: Head<'b>,

@@ -1,8 +1,19 @@
 //! What the machine hands out.
 
-/// A whole message. It borrows the bytes that it lies in, and is never copied for that: the receive buffer if it came whole
-/// in one frame and one read, otherwise the room in which its parts were put together. So it is valid as long as it is being
-/// handed out; what is to be kept is copied.
+/// A whole message. It borrows its bytes: from the receive buffer if it came in one frame and one read, otherwise from the buffer
+/// in which its parts were put together. It is valid during the call that hands it out; copy what you want to keep.
+///
+/// ```
+/// use jackfield_proto::websocket::Message;
+///
+/// fn describe(message: Message<'_>) -> String {
+///     match message {
+///         Message::Text(text) => format!("the text {text}"),
+///         Message::Binary(bytes) => format!("{} bytes", bytes.len()),
+///     }
+/// }
+/// assert_eq!(describe(Message::Text("hi")), "the text hi");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message<'b> {
     /// Text, already checked to be UTF-8.

@@ -13,6 +13,23 @@ use std::time::Duration;
 
 /// A request that is to be answered, once: each answer uses the exchange up. One that is dropped unused is a 500.
 ///
+/// ```
+/// use jackfield::{Client, Exchange, Request};
+///
+/// struct Page;
+///
+/// impl Client for Page {
+///     fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+///         match request.path() {
+///             "/" => exchange.ok("text/plain", "hello"),
+///             "/old" => exchange.redirect(308, "/"),
+///             "/feed" => drop(exchange.events().subscribe("news")),
+///             _ => exchange.not_found(),
+///         }
+///     }
+/// }
+/// ```
+///
 /// What makes no sense does not compile, such as a second answer, or a WebSocket's message:
 ///
 /// ```compile_fail,E0382

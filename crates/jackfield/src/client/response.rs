@@ -5,6 +5,19 @@ use jackfield_proto::http1::{FieldError, Fields, ResponseHead};
 
 /// An answer with header lines of its own. Nothing is sent before `body` or `stream`.
 ///
+/// ```
+/// use jackfield::{Client, Exchange, Request};
+///
+/// struct Page;
+///
+/// impl Client for Page {
+///     fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
+///         let answer = exchange.response(200).header("Cache-Control", "max-age=60");
+///         let _ = answer.body("text/plain", "hello");
+///     }
+/// }
+/// ```
+///
 /// A line that can't be written as it is, such as one with a line break in it, is never repaired: the answer becomes
 /// a 500, and the error is returned.
 #[derive(Debug)]

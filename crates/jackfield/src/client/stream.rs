@@ -10,6 +10,22 @@ use jackfield_proto::http1::{BodyError, Fields, Phase};
 /// ([`Connection::as_response`](crate::Connection::as_response)). Further requests of the connection wait until its
 /// end.
 ///
+/// ```
+/// use jackfield::{Client, Exchange, Request};
+///
+/// struct Rows;
+///
+/// impl Client for Rows {
+///     fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
+///         let mut stream = exchange.stream(200, "text/csv");
+///         for row in 0..10 {
+///             stream.write(&format!("{row};{}\n", row * row));
+///         }
+///         let _ = stream.finish();
+///     }
+/// }
+/// ```
+///
 /// Dropped unfinished it stays, for a later callback may go on with it. If none does, nothing is written for
 /// [`Limits::answer_timeout`](crate::Limits::answer_timeout), and the connection is reset with
 /// [`Timeout::Answer`](crate::Timeout::Answer). It ends at once when its client closes its side, unless

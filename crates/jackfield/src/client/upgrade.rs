@@ -11,7 +11,27 @@ use crate::shared::Switching;
 use jackfield_proto::http1::{FieldError, Fields};
 use jackfield_proto::websocket::{Offer, is_handshake_field};
 
-/// A request for a WebSocket. Decide once; dropped undecided, it is answered with 503.
+/// A request for a WebSocket, to be accepted or refused, at once or later. One that is dropped undecided is answered with 503.
+///
+/// ```
+/// use jackfield::{Client, Request, Upgrade};
+///
+/// struct Member {
+///     room: String,
+/// }
+///
+/// impl Client for Member {
+///     fn on_upgrade(&mut self, upgrade: Upgrade<'_>, request: &Request<'_>) {
+///         match request.path().strip_prefix("/rooms/") {
+///             Some(room) => {
+///                 self.room = room.to_owned();
+///                 upgrade.accept();
+///             }
+///             None => upgrade.reject(404),
+///         }
+///     }
+/// }
+/// ```
 pub struct Upgrade<'a> {
     pub(crate) connection: Connection<'a>,
     pub(crate) offer: &'a Offer<'a>,

@@ -8,7 +8,22 @@ use jackfield_proto::{http1, websocket};
 use jackfield_reactor as reactor;
 use std::time::Duration;
 
-/// Every bound and every time of a server. The defaults are meant for the open network.
+/// Every limit and every timeout of a server. The defaults are meant for the open network.
+///
+/// ```
+/// use jackfield::{Limits, Server};
+/// use std::time::Duration;
+///
+/// let server = Server::builder()
+///     .listen("127.0.0.1:0")
+///     .preset(Limits::lan())
+///     .limits(|limits| {
+///         limits.http_idle = Duration::from_secs(20);
+///         limits.websocket.message_bytes_max = 64 << 10;
+///     })
+///     .bind()?;
+/// # Ok::<(), jackfield::Error>(())
+/// ```
 ///
 /// [`Limits::table`] lists them with their units and what happens at each; `docs/limits.md` is that table. Fields are set
 /// with [`ServerBuilder::limits`](crate::ServerBuilder::limits) for the whole server and with

@@ -19,8 +19,16 @@ use jackfield_reactor::{KeepAlive, ListenOptions, Passed};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Where a server listens, and what is spoken there: HTTP (and from there on WebSocket and event streams) unless told
-/// otherwise.
+/// Where a server listens, and what is spoken there. Default: HTTP, and what begins with it: WebSocket and event streams.
+///
+/// ```
+/// use jackfield::{Listener, Server};
+///
+/// let api = Listener::tcp("127.0.0.1:0").name("api").limits(|limits| limits.body_bytes_max = 16 << 20);
+/// let mail = Listener::tcp("127.0.0.1:0").lines().banner("220 ready\r\n").busy_banner("421 busy\r\n");
+/// let server = Server::builder().listen(api).listen(mail).listen("127.0.0.1:0").bind()?;
+/// # Ok::<(), jackfield::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Listener {
     pub(crate) place: Place,

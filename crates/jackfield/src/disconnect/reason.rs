@@ -6,7 +6,22 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-/// The end of a connection: why, and what had passed.
+/// How a connection has ended: why, how old it was, and how many bytes went each way.
+///
+/// ```
+/// use jackfield::{Client, Connection, Disconnect, Reason};
+///
+/// struct Visitor;
+///
+/// impl Client for Visitor {
+///     fn on_disconnect(&mut self, connection: &mut Connection<'_>, end: &Disconnect) {
+///         match end.reason {
+///             Reason::Peer | Reason::Local | Reason::Shutdown => {}
+///             reason => println!("{} after {:?}: {reason}", connection.id(), end.age),
+///         }
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Disconnect {

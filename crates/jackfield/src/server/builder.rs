@@ -15,7 +15,22 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::{io, thread};
 
-/// A server's options. Nothing is bound before [`ServerBuilder::bind`], which says everything that is wrong at once.
+/// A server's options, in any order. [`ServerBuilder::bind`] checks them, and reports everything that is wrong at once; nothing
+/// is bound before.
+///
+/// ```
+/// use jackfield::{Limits, Listener, Server};
+///
+/// let server = Server::builder()
+///     .listen("127.0.0.1:0")
+///     .listen(Listener::tcp("127.0.0.1:0").lines().banner("ready\r\n"))
+///     .preset(Limits::internet())
+///     .limits(|limits| limits.connections_max = 10_000)
+///     .reactors(2)
+///     .bind()?;
+/// assert_eq!(server.local_addrs().len(), 2);
+/// # Ok::<(), jackfield::Error>(())
+/// ```
 pub struct ServerBuilder {
     listeners: Vec<Listener>,
     reactors: Option<usize>,

@@ -21,7 +21,22 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// A server that is bound: new connections wait in the backlog until it serves.
+/// A server whose listeners are open. New connections wait in the backlog until [`Server::serve`].
+///
+/// ```no_run
+/// use jackfield::{Client, Server};
+///
+/// struct Visitor;
+///
+/// impl Client for Visitor {}
+///
+/// fn main() -> jackfield::Result<()> {
+///     let server = Server::bind("127.0.0.1:8080")?;
+///     println!("listening on {}", server.local_addr());
+///     // It returns when the server has ended.
+///     server.serve(|_peer| Visitor)
+/// }
+/// ```
 pub struct Server {
     settings: Arc<Settings>,
     drivers: Vec<Driver>,

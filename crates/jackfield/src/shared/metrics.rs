@@ -5,7 +5,17 @@ use jackfield_reactor::{Counter, Stats, TURN_NS};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a server has done so far, summed over its reactors.
+/// What a server has done so far, summed over its reactors: [`Handle::metrics`](crate::Handle::metrics).
+///
+/// ```
+/// use jackfield::Handle;
+///
+/// fn report(handle: &Handle) {
+///     let metrics = handle.metrics();
+///     println!("{} messages in, {} out", metrics.messages_in, metrics.messages_out);
+///     print!("{}", metrics.prometheus());
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metrics {

@@ -15,8 +15,23 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What happens to the server as a whole, told on the thread where it happens. Every event has a default: those that
-/// somebody should know of go to the [`log`] crate.
+/// Gets the events that concern the server as a whole. Each method is called on the thread where its event happens, which is
+/// often a reactor's: it must not block. Each has a default, and the important ones write to the [`log`] crate.
+///
+/// ```
+/// use jackfield::{Observer, Peer, RefuseReason, Server};
+///
+/// struct Alarms;
+///
+/// impl Observer for Alarms {
+///     fn on_refused(&self, peer: &Peer, why: RefuseReason) {
+///         eprintln!("{} was refused: {why:?}", peer.addr());
+///     }
+/// }
+///
+/// let server = Server::builder().listen("127.0.0.1:0").observer(Alarms).bind()?;
+/// # Ok::<(), jackfield::Error>(())
+/// ```
 pub trait Observer: Send + Sync {
     /// All listeners are up and the reactors turn.
     #[doc(alias = "OnServerCreated")]

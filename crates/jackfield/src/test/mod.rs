@@ -59,7 +59,23 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A server of one reactor on in-memory connections. What happens in it depends on nothing but what is done to it.
+/// A server of one reactor on in-memory connections, with a clock that you move. The same calls give the same bytes each time.
+///
+/// ```
+/// use jackfield::test::TestServer;
+/// use jackfield::{Client, Exchange, Request};
+///
+/// struct Page;
+///
+/// impl Client for Page {
+///     fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {
+///         exchange.ok("text/plain", "hello");
+///     }
+/// }
+///
+/// let server = TestServer::new(|_peer| Page);
+/// assert_eq!(server.get("/").send().text(), "hello");
+/// ```
 ///
 /// Its clock begins at 2026-01-01 00:00:00 UTC.
 pub struct TestServer {

@@ -12,6 +12,16 @@ use std::time::Duration;
 /// How much of what is published a topic keeps, so that a subscriber who was away gets what it has missed: see
 /// [`Handle::declare_topic`](crate::Handle::declare_topic).
 ///
+/// ```
+/// use jackfield::{History, Server};
+/// use std::time::Duration;
+///
+/// let server = Server::bind("127.0.0.1:0")?;
+/// let history = History::new(1_000).max_bytes(1 << 20).max_age(Duration::from_secs(3600));
+/// assert!(server.handle().declare_topic("news", history));
+/// # Ok::<(), jackfield::Error>(())
+/// ```
+///
 /// Histories are not charged to [`Limits::memory_bytes_max`](crate::Limits::memory_bytes_max): they take up to
 /// [`History::max_bytes`] for each topic that is declared, and what each publication takes besides its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,13 +1,25 @@
 //! What happens to a peer that reads too slowly.
 
-/// What happens to a peer that reads more slowly than it is sent to, once its backlog has reached the cap. A connection has
-/// one ([`Connection::set_overflow`](crate::Connection::set_overflow)), and so may a topic have that keeps a history
-/// ([`History::overflow`](crate::History::overflow)): where both are set the stricter one holds, which is the one that stands
-/// first here.
+/// What happens to a peer that reads more slowly than you send, once its backlog has reached the limit
+/// `limits.reactor.outbox_bytes_max`. A connection has a policy ([`Connection::set_overflow`](crate::Connection::set_overflow)), and
+/// a topic with a history may have one ([`History::overflow`](crate::History::overflow)). If both are set, the one that is
+/// listed first here counts.
 ///
-/// With the last two, what is published to a peer that is congested waits in a queue of its connection, behind what was
-/// sent to it already; what is sent to it alone goes past that queue, and control frames do. What a queue still has when
-/// its connection ends is dropped.
+/// ```
+/// use jackfield::{Client, Connection, Overflow};
+///
+/// struct Viewer;
+///
+/// impl Client for Viewer {
+///     fn on_connect(&mut self, connection: &mut Connection<'_>) {
+///         // Positions in a game: an old one is of no use.
+///         connection.set_overflow(Overflow::DropOldest);
+///     }
+/// }
+/// ```
+///
+/// With the last two, what is published to a congested peer waits in a queue of its connection. What is sent to this peer alone,
+/// and control frames, go past that queue. What the queue still has when its connection ends is dropped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Overflow {
