@@ -74,7 +74,7 @@ pub use client::{
     ResponseStream, ResponseTarget, Setup, TimerId, Upgrade, WebSocket, last_event_id,
 };
 #[cfg(feature = "tls")]
-pub use config::{ClientAuth, Host};
+pub use config::{AcmeChallenges, ClientAuth, Host, MissingHost};
 #[cfg(feature = "deflate")]
 pub use config::{Deflate, DeflateMode};
 pub use config::{Heartbeat, LimitRow, Limits, Listener, OnRateExceeded, Outgoing, Rate, WhenFull};

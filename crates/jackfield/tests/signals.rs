@@ -3,14 +3,23 @@
 
 #![cfg(unix)]
 
-use jackfield::{Client, Drain, Exchange, Reply, Request, Server, State};
+mod support;
+#[path = "support/tls.rs"]
+mod tls;
+
+use jackfield::{Client, Drain, Exchange, Host, Listener, Observer, Reply, Request, Server, State};
 use rustix::process::{Signal, getpid, kill_process};
-use std::io::{Read, Write};
+use rustls::ClientConnection;
+use rustls::pki_types::ServerName;
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::{env, fs, thread};
+use support::real::Live;
+use tls::{Authority, Issued};
 
 const SCENARIO: &str = "JACKFIELD_SIGNAL_SCENARIO";
 
@@ -21,12 +30,15 @@ enum End {
     Signal(i32),
 }
 
-const SCENARIOS: [(&str, fn(), End); 6] = [
+const SCENARIOS: [(&str, fn(), End); 9] = [
     ("the first signal drains", one_signal_drains, End::Exit(0)),
     ("the second signal ends the process", two_signals_end, End::Exit(1)),
     ("a second server drains at its first signal", second_server_drains, End::Exit(0)),
     ("after a server that ended by its handle", given_back_after_serving, End::Signal(15)),
     ("after a server that was only bound", given_back_after_binding, End::Signal(15)),
+    ("a hangup reads certificates again", hangup_reloads, End::Exit(0)),
+    ("many hangups in a row are one after the other", many_hangups, End::Exit(0)),
+    ("a hangup after a server that wanted them", hangup_given_back, End::Signal(1)),
     ("no descriptor stays", no_descriptor_stays, End::Exit(0)),
 ];
 
@@ -128,6 +140,80 @@ fn given_back_after_serving() {
 fn given_back_after_binding() {
     drop(bind());
     raise();
+}
+
+/// Tells what came of each reload.
+struct Told(Sender<Vec<String>>);
+
+impl Observer for Told {
+    fn on_tls_reload(&self, faults: &[String]) {
+        // Who does not ask is not told.
+        let _ = self.0.send(faults.to_vec());
+    }
+}
+
+/// A server whose certificate is the newest of an authority, or none.
+struct Reloading {
+    live: Live,
+    newest: Arc<Mutex<Option<Issued>>>,
+    told: Receiver<Vec<String>>,
+}
+
+impl Reloading {
+    fn start(authority: &Authority) -> Self {
+        let newest = Arc::new(Mutex::new(Some(authority.issue("localhost"))));
+        let made = newest.clone();
+        let host = Host::fallback().certificate_from(move || {
+            let newest = made.lock().unwrap();
+            let Issued { chain_pem, key_pem, .. } = newest.as_ref().ok_or(ErrorKind::NotFound)?;
+            Ok((chain_pem.clone().into_bytes(), key_pem.clone().into_bytes()))
+        });
+        let (sender, told) = channel();
+        let listener = Listener::tcp("127.0.0.1:0").host(host);
+        let builder = Server::builder().listen(listener).reactors(2).observer(Told(sender));
+        let live = Live::serve(builder.reload_tls_on_sighup(), |_peer| Deferring(channel().0));
+        Self { live, newest, told }
+    }
+
+    /// Gives it this certificate, and the signal; what it finds wrong.
+    fn hang_up(&self, newest: Option<Issued>) -> Vec<String> {
+        *self.newest.lock().unwrap() = newest;
+        kill_process(getpid(), Signal::HUP).expect("a process may signal itself");
+        self.told.recv().expect("the observer is told")
+    }
+
+    fn is_trusted_by(&self, authority: &Authority) -> bool {
+        let config = authority.client(None, &[&rustls::version::TLS13]);
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut session = ClientConnection::new(Arc::new(config), name).unwrap();
+        session.complete_io(&mut self.live.connect()).is_ok()
+    }
+}
+
+fn hangup_reloads() {
+    let (first, second) = (Authority::new("first"), Authority::new("second"));
+    let server = Reloading::start(&first);
+    assert!(server.is_trusted_by(&first) && !server.is_trusted_by(&second));
+    assert_eq!(server.hang_up(Some(second.issue("localhost"))), [""; 0]);
+    assert!(server.is_trusted_by(&second) && !server.is_trusted_by(&first));
+    let faults = server.hang_up(None);
+    assert!(faults.len() == 1 && faults[0].contains("no certificate was made"), "{faults:?}");
+    assert!(server.is_trusted_by(&second), "the old one stays");
+}
+
+/// The stream that the handler writes to does not fill up.
+fn many_hangups() {
+    let authority = Authority::new("first");
+    let server = Reloading::start(&authority);
+    for _ in 0..500 {
+        assert_eq!(server.hang_up(Some(authority.issue("localhost"))), [""; 0]);
+    }
+}
+
+fn hangup_given_back() {
+    drop(Reloading::start(&Authority::new("first")));
+    kill_process(getpid(), Signal::HUP).expect("a process may signal itself");
+    unreachable!("it ends the process");
 }
 
 fn no_descriptor_stays() {

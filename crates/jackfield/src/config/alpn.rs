@@ -12,3 +12,6 @@ pub(super) fn fault_of_alpn(name: &[u8]) -> Option<String> {
         _ => Some(format!("`{name_as_text}` is no name of a protocol: those have 1 to 255 bytes")),
     }
 }
+
+/// What a challenge of ACME is asked for with (RFC 8737 section 6.2).
+pub(crate) const ACME: &[u8] = b"acme-tls/1";

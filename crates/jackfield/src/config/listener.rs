@@ -8,6 +8,8 @@ use crate::config::defences::{concerns, is_server_wide};
 #[cfg(feature = "tls")]
 use crate::config::host::Host;
 use crate::config::limits::Limits;
+#[cfg(feature = "tls")]
+use crate::config::missing_host::{FindHost, MissingHost};
 use crate::config::network::Networks;
 use crate::config::place::Place;
 use crate::config::speaks::{LF, Speaks};
@@ -508,6 +510,34 @@ impl Listener {
     #[must_use]
     pub fn client_auth(mut self, client_auth: ClientAuth) -> Self {
         self.tls.client_auth = Some(client_auth);
+        self
+    }
+
+    /// Finds hosts when they are asked for: with a name that no host of this listener is called, the closure is called on a
+    /// thread for blocking work, where it may read files or ask a database, and the handshake goes on with what it
+    /// returns. No reactor waits meanwhile, and the handshake has its deadline, `limits.reactor.handshake`. `None`: the
+    /// peer is answered as without this. What was found is kept, the last 1024 of them, until
+    /// [`Handle::reload_tls`](crate::Handle::reload_tls); other listeners do not see it. Of those threads there are
+    /// [`ServerBuilder::offload_threads`](crate::ServerBuilder::offload_threads); where 1024 wait for them already, the
+    /// handshake fails. Default: none.
+    ///
+    /// ```no_run
+    /// use jackfield::{Host, Listener};
+    ///
+    /// let listener = Listener::tcp("[::]:443").tls("default.pem", "default.key").missing_host(|asked| {
+    ///     let folder = std::path::Path::new("/etc/certificates").join(asked.name().to_ascii_lowercase());
+    ///     folder.is_dir().then(|| Host::new(asked.name()).certificate(folder.join("chain.pem"), folder.join("key.pem")))
+    /// });
+    /// ```
+    #[cfg(feature = "tls")]
+    #[doc(alias = "OnSslServerName")]
+    #[doc(alias = "missingServerName")]
+    #[must_use]
+    pub fn missing_host(
+        mut self,
+        find: impl Fn(&MissingHost) -> Option<Host> + Send + Sync + 'static,
+    ) -> Self {
+        self.tls.find = Some(FindHost(Arc::new(find)));
         self
     }
 

@@ -2,6 +2,8 @@
 //!
 //! This room knows no thread, no socket, no connection, and no other room.
 
+#[cfg(feature = "tls")]
+mod acme;
 mod address_rules;
 #[cfg_attr(not(feature = "deflate"), path = "no_agreement.rs")]
 mod agreement;
@@ -19,6 +21,8 @@ mod heartbeat;
 mod host;
 mod limits;
 mod listener;
+#[cfg(feature = "tls")]
+mod missing_host;
 mod network;
 mod outgoing;
 #[cfg(feature = "tls")]
@@ -32,8 +36,14 @@ mod table;
 mod tls;
 mod when_full;
 
+#[cfg(feature = "tls")]
+pub use acme::AcmeChallenges;
+#[cfg(feature = "tls")]
+pub(crate) use acme::HTTP_PATH as ACME_HTTP_PATH;
 pub(crate) use address_rules::AddressRules;
 pub(crate) use agreement::{Agreed, Offering};
+#[cfg(feature = "tls")]
+pub(crate) use alpn::ACME;
 pub(crate) use changes::Changes;
 #[cfg(feature = "tls")]
 pub use client_auth::ClientAuth;
@@ -46,6 +56,8 @@ pub use host::Host;
 pub use limits::Limits;
 pub use listener::Listener;
 pub(crate) use listener::ListenerSettings;
+#[cfg(feature = "tls")]
+pub use missing_host::MissingHost;
 pub use outgoing::Outgoing;
 pub(crate) use outgoing::{Target, WebSocketRequest};
 pub(crate) use place::Place;
@@ -53,5 +65,5 @@ pub use rate::{OnRateExceeded, Rate};
 pub(crate) use speaks::{LF, Speaks};
 pub use table::LimitRow;
 #[cfg(feature = "tls")]
-pub(crate) use tls::{HostConfig, ListenerTls, TlsHosts};
+pub(crate) use tls::{HostAnswer, HostConfig, ListenerTls, TlsHosts};
 pub use when_full::WhenFull;

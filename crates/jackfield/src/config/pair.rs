@@ -74,6 +74,32 @@ fn certified(
     key_from: &dyn fmt::Display,
     provider: &CryptoProvider,
 ) -> Result<CertifiedKey, Vec<String>> {
+    let (certificates, key) = parse(chain, key, chain_from, key_from)?;
+    CertifiedKey::from_der(certificates, key, provider)
+        .map_err(|error| vec![format!("{chain_from} and {key_from}: {error}")])
+}
+
+/// The certificate of a challenge of ACME and its key. Whether they belong together is not looked at: it has an extension that
+/// must be understood, and only ACME does (RFC 8737 section 3).
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub(super) fn of_challenge(
+    chain: Vec<u8>,
+    key: Vec<u8>,
+    provider: &CryptoProvider,
+) -> Result<CertifiedKey, Vec<String>> {
+    let (certificates, key) = parse(Ok(chain), Ok(key), &"the chain", &"the key")?;
+    let key = provider.key_provider.load_private_key(key).map_err(|error| vec![error.to_string()])?;
+    Ok(CertifiedKey::new(certificates, key))
+}
+
+fn parse(
+    chain: Result<Vec<u8>, String>,
+    key: Result<Vec<u8>, String>,
+    chain_from: &dyn fmt::Display,
+    key_from: &dyn fmt::Display,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Vec<String>> {
     let certificates = chain
         .and_then(|pem| certificates(&pem))
         .map_err(|error| format!("no certificate from {chain_from}: {error}"));
@@ -81,8 +107,7 @@ fn certified(
         .and_then(|pem| PrivateKeyDer::from_pem_slice(&pem).map_err(|error| error.to_string()))
         .map_err(|error| format!("no private key from {key_from}: {error}"));
     match (certificates, key) {
-        (Ok(certificates), Ok(key)) => CertifiedKey::from_der(certificates, key, provider)
-            .map_err(|error| vec![format!("{chain_from} and {key_from}: {error}")]),
+        (Ok(certificates), Ok(key)) => Ok((certificates, key)),
         (certificates, key) => Err(certificates.err().into_iter().chain(key.err()).collect()),
     }
 }

@@ -1,13 +1,17 @@
 //! From the hosts of a listener to a configuration of TLS for each, and to newer ones.
 
-use crate::config::alpn::{HTTP, fault_of_alpn};
+use crate::config::alpn::{ACME, HTTP, fault_of_alpn};
 use crate::config::client_auth::ClientAuth;
 use crate::config::host::Host;
+use crate::config::missing_host::{FindHost, MissingHost};
+use crate::config::pair::of_challenge;
 use crate::config::speaks::Speaks;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientHello, ProducesTickets, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// TLS on a listener, as it is asked for.
@@ -22,6 +26,8 @@ pub(crate) struct TlsOptions {
     pub(crate) alpn: Option<Vec<Vec<u8>>>,
     /// For hosts that have none of their own.
     pub(crate) client_auth: Option<ClientAuth>,
+    /// Finds hosts that are none of these.
+    pub(crate) find: Option<FindHost>,
 }
 
 /// TLS on a listener, as it is.
@@ -41,6 +47,17 @@ pub(crate) struct TlsHosts {
     provider: Arc<CryptoProvider>,
     /// In the order of the hosts. Read once for each handshake.
     shown: RwLock<Loaded>,
+    /// Those that were found when somebody asked for them, the oldest first.
+    found: RwLock<VecDeque<(Host, Arc<HostConfig>)>>,
+}
+
+/// Which configuration answers a peer.
+#[derive(Debug)]
+pub(crate) enum HostAnswer {
+    Host(Arc<HostConfig>),
+    /// Somebody may know one.
+    Perhaps,
+    Nothing,
 }
 
 /// A host's configuration.
@@ -49,6 +66,9 @@ pub(crate) struct HostConfig {
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) tag: Option<u64>,
 }
+
+/// Hosts that were found and are kept.
+const FOUND_MAX: usize = 1024;
 
 /// Of each host, its configuration.
 pub(crate) type Loaded = Vec<Arc<HostConfig>>;
@@ -59,7 +79,7 @@ impl TlsOptions {
     /// # Errors
     /// Everything that is wrong, with its files too.
     pub(crate) fn load(&self, speaks: Speaks) -> Result<Option<ListenerTls>, Vec<String>> {
-        let has_defaults = self.alpn.is_some() || self.client_auth.is_some();
+        let has_defaults = self.alpn.is_some() || self.client_auth.is_some() || self.find.is_some();
         match &self.ready {
             Some(_) if !self.hosts.is_empty() => {
                 Err(vec!["it has a ready configuration of TLS and hosts: give one of them".into()])
@@ -91,9 +111,14 @@ impl TlsHosts {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let missing = || vec!["TLS from files needs the feature `tls-ring` or `tls-aws-lc`".to_owned()];
-        let provider = provider().ok_or_else(missing)?;
-        let hosts = Self { options: options.clone(), speaks, provider, shown: RwLock::default() };
+        let provider = provider().ok_or_else(without_provider)?;
+        let hosts = Self {
+            options: options.clone(),
+            speaks,
+            provider,
+            shown: RwLock::default(),
+            found: RwLock::default(),
+        };
         let loaded = hosts.read()?;
         hosts.show(loaded);
         Ok(hosts)
@@ -115,17 +140,65 @@ impl TlsHosts {
         if faults.is_empty() { Ok(loaded) } else { Err(faults) }
     }
 
-    /// From now on these are used for new handshakes.
+    /// From now on these are used for new handshakes, and what was found besides them is looked for again.
     pub(crate) fn show(&self, loaded: Loaded) {
         *self.shown.write().unwrap_or_else(PoisonError::into_inner) = loaded;
+        self.found.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// The configuration for a peer that asks for this name, or for none. `None`: it is not to be answered.
-    pub(crate) fn find(&self, asked: Option<&str>) -> Option<Arc<HostConfig>> {
-        let hosts = &self.options.hosts;
-        let named = asked.and_then(|asked| hosts.iter().position(|host| host.is_called(asked)));
-        let default = || hosts.iter().position(|host| host.names.is_empty()).unwrap_or(0);
-        let host = named.or_else(|| (!self.options.is_strict).then(default))?;
+    /// The configuration for a peer that asks for this name, or for none.
+    pub(crate) fn find(&self, asked: Option<&str>) -> HostAnswer {
+        let named = asked.and_then(|asked| self.named(asked));
+        match named {
+            Some(host) => HostAnswer::Host(host),
+            None if asked.is_some() && self.options.find.is_some() => HostAnswer::Perhaps,
+            None => self.usual(),
+        }
+    }
+
+    /// The same on a thread that may wait, where somebody may know one.
+    pub(crate) fn find_missing(&self, asked: &MissingHost) -> HostAnswer {
+        let Some(find) = &self.options.find else { return self.usual() };
+        let Some(host) = (find.0)(asked) else { return self.usual() };
+        let faults = host.faults();
+        let config = if faults.is_empty() { self.configure(&host, None) } else { Err(faults) };
+        match config.map(Arc::new) {
+            Ok(config) => {
+                self.keep(host, config.clone());
+                HostAnswer::Host(config)
+            }
+            Err(faults) => {
+                log::error!(target: "jackfield::tls", "a host for `{}` was found: {}", asked.name, faults.join("; "));
+                self.usual()
+            }
+        }
+    }
+
+    fn keep(&self, host: Host, config: Arc<HostConfig>) {
+        let mut found = self.found.write().unwrap_or_else(PoisonError::into_inner);
+        if found.len() >= FOUND_MAX {
+            found.pop_front();
+        }
+        found.push_back((host, config));
+    }
+
+    fn named(&self, asked: &str) -> Option<Arc<HostConfig>> {
+        if let Some(host) = self.options.hosts.iter().position(|host| host.is_called(asked)) {
+            return self.shown(host);
+        }
+        // The newest first: what was found twice at the same time is there twice.
+        let found = self.found.read().unwrap_or_else(PoisonError::into_inner);
+        found.iter().rev().find(|(host, _)| host.is_called(asked)).map(|(_, config)| config.clone())
+    }
+
+    /// For those who ask for no host.
+    fn usual(&self) -> HostAnswer {
+        let default = || self.options.hosts.iter().position(|host| host.names.is_empty()).unwrap_or(0);
+        let shown = (!self.options.is_strict).then(default).and_then(|host| self.shown(host));
+        shown.map_or(HostAnswer::Nothing, HostAnswer::Host)
+    }
+
+    fn shown(&self, host: usize) -> Option<Arc<HostConfig>> {
         self.shown.read().unwrap_or_else(PoisonError::into_inner).get(host).cloned()
     }
 
@@ -150,13 +223,7 @@ impl TlsHosts {
             return Err(faults);
         }
         let wrong = |error: rustls::Error| vec![format!("TLS can't be set up: {error}")];
-        let config = ServerConfig::builder_with_provider(provider.clone());
-        let config = config.with_safe_default_protocol_versions().map_err(wrong)?;
-        let config = match verifier {
-            Some(verifier) => config.with_client_cert_verifier(verifier),
-            None => config.with_no_client_auth(),
-        };
-        let mut config = config.with_cert_resolver(Arc::new(Keys(keys)));
+        let mut config = server_config(provider, verifier, keys).map_err(wrong)?;
         config.alpn_protocols = options.alpn_of(host, self.speaks);
         match before.filter(|_| client_auth.is_none()) {
             Some(HostConfig { config: before, .. }) => {
@@ -167,6 +234,37 @@ impl TlsHosts {
         }
         Ok(HostConfig { config: Arc::new(config), tag: host.tag })
     }
+}
+
+fn server_config(
+    provider: &Arc<CryptoProvider>,
+    verifier: Option<Arc<dyn ClientCertVerifier>>,
+    keys: Vec<Arc<CertifiedKey>>,
+) -> Result<ServerConfig, rustls::Error> {
+    let config = ServerConfig::builder_with_provider(provider.clone());
+    let config = config.with_safe_default_protocol_versions()?;
+    let config = match verifier {
+        Some(verifier) => config.with_client_cert_verifier(verifier),
+        None => config.with_no_client_auth(),
+    };
+    Ok(config.with_cert_resolver(Arc::new(Keys(keys))))
+}
+
+/// The configuration that answers a challenge of ACME with this chain and key, both as PEM.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub(super) fn challenge(chain: Vec<u8>, key: Vec<u8>) -> Result<HostConfig, Vec<String>> {
+    let provider = provider().ok_or_else(without_provider)?;
+    let pair = of_challenge(chain, key, &provider)?;
+    let mut config = server_config(&provider, None, vec![Arc::new(pair)])
+        .map_err(|error| vec![format!("TLS can't be set up: {error}")])?;
+    config.alpn_protocols = vec![ACME.to_vec()];
+    Ok(HostConfig { config: Arc::new(config), tag: None })
+}
+
+fn without_provider() -> Vec<String> {
+    vec!["TLS from files needs the feature `tls-ring` or `tls-aws-lc`".to_owned()]
 }
 
 /// The keys of a host, of one kind or several.

@@ -176,6 +176,10 @@ impl<F: ClientFactory> Dispatcher<F> {
                 }
             });
         }
+        #[cfg(feature = "tls")]
+        if self.was_challenge(wires, id) {
+            return;
+        }
         let link = self.links.link(id);
         let (listener, admission) = (link.listener.into(), link.admission);
         if admission == Admission::Provisional || self.is_status(listener) {

@@ -54,6 +54,10 @@ impl<F: ClientFactory> Dispatcher<F> {
             Command::Part(part) => self.links.continue_deferred(wires, *part),
             Command::Accept(acceptance) => self.accept(wires, *acceptance),
             Command::Heartbeat(heartbeat) => self.links.set_heartbeat(wires, heartbeat),
+            #[cfg(feature = "tls")]
+            Command::HostFound(id, found) => self.host_found(wires, id, found),
+            #[cfg(feature = "tls")]
+            Command::Secured(id, answer) => wires.secure(id, *answer),
             Command::LookAtListeners => self.look_at_listeners(wires),
             Command::StandIn(stands_in) => wires.stand_in(stands_in),
             Command::Shutdown(drain) => self.links.shut_down(wires, drain),

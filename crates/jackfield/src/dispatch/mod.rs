@@ -199,6 +199,10 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         if self.links.drain_until.is_none() && self.links.handle.shared().signalled.load(Ordering::Relaxed) {
             self.links.handle.shutdown(Drain { deadline: self.settings.limits.drain, ..Drain::default() });
         }
+        #[cfg(all(feature = "signals", feature = "tls", unix))]
+        if self.links.handle.shared().reload.take() {
+            self.links.handle.reload_tls_later(self.settings.observer.clone());
+        }
         self.read_commands(wires);
         if !self.ticks.is_empty() {
             self.run_ticks(wires);

@@ -1,28 +1,97 @@
 //! Which configuration of TLS a peer is answered with, once it has said hello.
 
-use crate::client::ClientFactory;
-use crate::config::HostConfig;
+use crate::client::{ClientFactory, Refuse};
+use crate::config::{ACME, HostAnswer, HostConfig, MissingHost, TlsHosts};
 use crate::dispatch::Dispatcher;
+use crate::shared::{Command, attempt};
 use jackfield_reactor::{ConnectionId, Wires};
 use rustls::AlertDescription;
+use std::sync::Arc;
 
 impl<F: ClientFactory> Dispatcher<F> {
-    /// A peer has said hello: the host that it asks for answers.
+    /// A peer has said hello: the host that it asks for answers, now or when somebody has found it.
     pub(super) fn find_host(&mut self, wires: &mut Wires, id: ConnectionId) {
         let listener = usize::from(self.links.link(id).listener);
         let Some(hosts) = self.settings.listeners[listener].tls_hosts() else { return };
-        match hosts.find(wires.server_name(id)) {
-            Some(host) => self.answer_hello(wires, id, &host),
-            None => wires.refuse_hello(id, AlertDescription::UnrecognisedName, "there is no such host"),
+        let Some(hello) = wires.hello(id) else { return };
+        let found = match &self.settings.acme {
+            Some(acme) if hello.alpn().is_some_and(|mut names| names.any(|name| name == ACME)) => hello
+                .server_name()
+                .and_then(|name| acme.tls(name))
+                .map_or(HostAnswer::Nothing, HostAnswer::Host),
+            _ => hosts.find(hello.server_name()),
+        };
+        match found {
+            HostAnswer::Perhaps => self.look_for_host(wires, id, &hosts.clone()),
+            found => self.host_found(wires, id, found),
         }
     }
 
+    /// A thread for blocking work looks for the host, and this reactor goes on.
+    fn look_for_host(&mut self, wires: &mut Wires, id: ConnectionId, hosts: &Arc<TlsHosts>) {
+        let Some(hello) = wires.hello(id) else { return };
+        let asked = MissingHost {
+            name: hello.server_name().unwrap_or_default().to_owned(),
+            alpn: hello.alpn().into_iter().flatten().map(<[u8]>::to_vec).collect(),
+        };
+        let handle = &self.links.handle;
+        let is_asked = handle.shared().pool.submit(|| {
+            let (handle, hosts) = (handle.clone(), hosts.clone());
+            Box::new(move || {
+                let found = attempt(|| hosts.find_missing(&asked)).unwrap_or_else(|panicked| {
+                    log::error!(target: "jackfield::client", "a host for `{}` can't be found: {panicked}", asked.name);
+                    HostAnswer::Nothing
+                });
+                // A reactor that has ended has no use for it.
+                let _ = handle.post_reserved(id.reactor(), Command::HostFound(id, found));
+            })
+        });
+        if !is_asked {
+            wires.refuse_hello(id, AlertDescription::InternalError, "too many hosts are being looked for");
+        }
+    }
+
+    /// What came of it. The peer may have gone meanwhile.
+    pub(super) fn host_found(&mut self, wires: &mut Wires, id: ConnectionId, found: HostAnswer) {
+        match found {
+            HostAnswer::Host(host) => self.answer_hello(wires, id, &host),
+            HostAnswer::Perhaps | HostAnswer::Nothing => {
+                wires.refuse_hello(id, AlertDescription::UnrecognisedName, "there is no such host");
+            }
+        }
+    }
+
+    /// The handshake goes on, here or on a thread for that.
     fn answer_hello(&mut self, wires: &mut Wires, id: ConnectionId, host: &HostConfig) {
         let Some(hello) = wires.take_hello(id) else { return };
         if host.tag.is_some() {
             self.links.link(id).extra().host_tag = host.tag;
             self.links.charge(wires, id);
         }
-        wires.secure(id, hello.into_connection(host.config.clone()));
+        let (mut hello, config) = (Some(hello), host.config.clone());
+        let handle = &self.links.handle;
+        let is_handed_over = handle.shared().handshakes.get().is_some_and(|pool| {
+            pool.submit(|| {
+                let (handle, hello, config) = (handle.clone(), hello.take(), config.clone());
+                Box::new(move || {
+                    let Some(hello) = hello else { return };
+                    let answer = Box::new(hello.into_connection(config));
+                    let _ = handle.post_reserved(id.reactor(), Command::Secured(id, answer));
+                })
+            })
+        });
+        if let Some(hello) = hello.filter(|_| !is_handed_over) {
+            wires.secure(id, hello.into_connection(config));
+        }
+    }
+
+    /// Who has only come to see an answer of ACME goes without a client (RFC 8737 section 3).
+    pub(super) fn was_challenge(&mut self, wires: &mut Wires, id: ConnectionId) -> bool {
+        let is_one = self.settings.acme.is_some()
+            && wires.tls(id).is_some_and(|session| session.alpn_protocol() == Some(ACME));
+        if is_one {
+            self.refuse(wires, id, &Refuse::Silent);
+        }
+        is_one
     }
 }

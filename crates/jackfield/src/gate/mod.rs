@@ -35,6 +35,8 @@ pub(crate) struct Gate {
     pub(crate) websockets: Option<Reserved>,
     /// Paths that the server itself answers.
     pub(crate) status: StatusPaths,
+    /// The path below which challenges of ACME are answered, if they are.
+    pub(crate) challenges: Option<&'static str>,
 }
 
 /// What a request asks for, as far as that decides.
@@ -63,7 +65,10 @@ pub(crate) enum Verdict {
 impl Gate {
     /// Whether there is something to decide on requests that ask for no WebSocket.
     pub(crate) fn judges_requests(&self) -> bool {
-        !self.hosts.are_any() || self.status.are_any() || self.authenticator.is_some()
+        !self.hosts.are_any()
+            || self.status.are_any()
+            || self.authenticator.is_some()
+            || self.challenges.is_some()
     }
 
     /// What becomes of a request. Whether there is room for one WebSocket more is asked only if that decides.
@@ -73,7 +78,7 @@ impl Gate {
             return Verdict::Refuse(421);
         }
         let Some(origin) = asked.upgrade else {
-            return self.status.page(asked.path).map_or(Verdict::Pass, Verdict::Serve);
+            return self.page(asked.path).map_or(Verdict::Pass, Verdict::Serve);
         };
         if !self.origins.allow(origin, asked.host.unwrap_or_default()) {
             return Verdict::Refuse(403);
@@ -84,6 +89,14 @@ impl Gate {
         Verdict::Pass
     }
 
+    /// What the server itself answers at this path.
+    fn page(&self, path: &str) -> Option<Page> {
+        match self.challenges {
+            Some(below) if path.starts_with(below) => Some(Page::Challenge),
+            _ => self.status.page(path),
+        }
+    }
+
     /// Whether a request for this path may become a WebSocket. Elsewhere it is one as any other.
     pub(crate) fn upgrades(&self, path: &str) -> bool {
         self.websockets.as_ref().is_none_or(|paths| paths.contains(path))
@@ -91,11 +104,11 @@ impl Gate {
 
     /// Whether some paths are served even under overload.
     pub(crate) fn exempts_any(&self) -> bool {
-        !self.reserved.is_empty() || self.status.are_any()
+        !self.reserved.is_empty() || self.status.are_any() || self.challenges.is_some()
     }
 
     fn is_exempt(&self, path: &str) -> bool {
-        self.reserved.contains(path) || self.status.page(path).is_some()
+        self.reserved.contains(path) || self.page(path).is_some()
     }
 
     /// Whether a new connection whose first request asks for this path stays, although its reactor may be overloaded.

@@ -9,6 +9,8 @@ pub(crate) struct StatusPaths(pub(crate) Option<[String; 2]>);
 pub(crate) enum Page {
     Metrics,
     Health,
+    /// The answer to a challenge of ACME.
+    Challenge,
 }
 
 impl StatusPaths {

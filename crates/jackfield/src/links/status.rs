@@ -1,5 +1,7 @@
 //! Pages about the server itself, which no client answers.
 
+#[cfg(feature = "tls")]
+use crate::config::ACME_HTTP_PATH;
 use crate::disconnect::{ProtocolError, Reason};
 use crate::gate::{Page, StatusPaths};
 use crate::links::Links;
@@ -75,6 +77,10 @@ impl Links {
                 State::Draining => (503, "text/plain", "draining\n".into()),
                 State::Stopped => (503, "text/plain", "stopped\n".into()),
             },
+            ("GET" | "HEAD", Page::Challenge) => match self.challenge(request.path()) {
+                Some(authorization) => (200, "application/octet-stream", authorization),
+                None => (404, "", String::new()),
+            },
             _ => {
                 let pushed = fields.push("Allow", "GET, HEAD");
                 debug_assert!(pushed.is_ok(), "the line is valid");
@@ -89,5 +95,18 @@ impl Links {
             Protocol::Http(machine) if machine.phase() == Phase::Open => {}
             _ => self.after_answer(wires, id),
         }
+    }
+
+    /// What is answered to a challenge of ACME at this path.
+    fn challenge(&self, path: &str) -> Option<String> {
+        #[cfg(feature = "tls")]
+        return self
+            .settings
+            .acme
+            .as_ref()?
+            .http(path.strip_prefix(ACME_HTTP_PATH)?)
+            .map(|text| text.to_string());
+        #[cfg(not(feature = "tls"))]
+        return path.is_empty().then(String::new);
     }
 }

@@ -179,6 +179,10 @@ mod tests {
         Settings {
             watchdog: true,
             offload_threads: 1,
+            #[cfg(feature = "tls")]
+            acme: None,
+            #[cfg(feature = "tls")]
+            handshake_threads: 0,
             listeners: ListenerSettings::one_of_each(&limits, |listener| listener),
             limits,
             gate: Gate { origins, ..Gate::default() },

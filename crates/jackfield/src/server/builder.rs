@@ -1,12 +1,14 @@
 //! A server's options.
 
+#[cfg(feature = "tls")]
+use crate::config::{ACME_HTTP_PATH, AcmeChallenges};
 use crate::config::{Changes, Limits, Listener, ListenerSettings, Place};
 use crate::gate::{Allowed, Authenticator, Gate, Hosts, Origins, Reserved, StatusPaths};
 use crate::observe::AccessLog;
 use crate::server::Server;
 use crate::server::error::{Error, Result};
 #[cfg(all(feature = "signals", unix))]
-use crate::server::signals::Signals;
+use crate::server::signals::{Purpose, Signals};
 use crate::shared::{
     Broker, Guarded, Names, NoObserver, Observer, Settings, THREADS_MAX, WallClock, backlog_max,
 };
@@ -49,8 +51,14 @@ pub struct ServerBuilder {
     observer: Arc<dyn Observer>,
     access_log: Option<AccessLog>,
     broker: Option<Arc<dyn Broker>>,
+    #[cfg(feature = "tls")]
+    acme: Option<AcmeChallenges>,
+    #[cfg(feature = "tls")]
+    handshake_threads: usize,
     #[cfg(all(feature = "signals", unix))]
     signals: bool,
+    #[cfg(all(feature = "signals", feature = "tls", unix))]
+    reloads: bool,
 }
 
 impl Default for ServerBuilder {
@@ -72,8 +80,14 @@ impl Default for ServerBuilder {
             observer: Arc::new(NoObserver),
             access_log: None,
             broker: None,
+            #[cfg(feature = "tls")]
+            acme: None,
+            #[cfg(feature = "tls")]
+            handshake_threads: 0,
             #[cfg(all(feature = "signals", unix))]
             signals: false,
+            #[cfg(all(feature = "signals", feature = "tls", unix))]
+            reloads: false,
         }
     }
 }
@@ -257,6 +271,28 @@ impl ServerBuilder {
         self
     }
 
+    /// Answers challenges of ACME: see [`AcmeChallenges`]. Default: none.
+    #[cfg(feature = "tls")]
+    #[doc(alias = "SslX509Certs")]
+    #[must_use]
+    pub fn acme(mut self, challenges: AcmeChallenges) -> Self {
+        self.acme = Some(challenges);
+        self
+    }
+
+    /// Lets so many threads, 0 to 64, do what is dear in handshakes of TLS: the exchange of keys and the signature, for listeners
+    /// with hosts or certificates from files. Then a crowd of new peers does not make those who are connected wait, and
+    /// each handshake costs two hand-overs between threads more. Of TLS 1.2 a part stays on the reactor. Where 1024 wait for
+    /// these threads, the reactor does the work itself. Default: 0, and reactors do it, a bounded number a turn
+    /// (`limits.reactor.handshakes_per_turn`).
+    #[cfg(feature = "tls")]
+    #[doc(alias = "tls_offload")]
+    #[must_use]
+    pub fn handshake_threads(mut self, threads: usize) -> Self {
+        self.handshake_threads = threads;
+        self
+    }
+
     /// What carries publications of topics with a history between servers, such as that of the crate
     /// `jackfield-redis`. Default: none, and the server is alone.
     #[doc(alias = "cluster")]
@@ -274,6 +310,17 @@ impl ServerBuilder {
     #[must_use]
     pub fn shutdown_on_signals(mut self) -> Self {
         self.signals = true;
+        self
+    }
+
+    /// Reads the certificates of all listeners again at SIGHUP, as [`Handle::reload_tls`](crate::Handle::reload_tls), on a
+    /// thread for blocking work. What came of it is told to [`Observer::on_tls_reload`]: if anything is wrong all stays as it
+    /// was. When the server has ended, or was dropped, the signal does again what it does without it. Default: off.
+    #[cfg(all(feature = "signals", feature = "tls", unix))]
+    #[doc(alias = "SIGHUP")]
+    #[must_use]
+    pub fn reload_tls_on_sighup(mut self) -> Self {
+        self.reloads = true;
         self
     }
 
@@ -297,11 +344,19 @@ impl ServerBuilder {
                 websockets: self.websockets.map(Reserved),
                 authenticator: self.authenticator,
                 status: self.status,
+                #[cfg(feature = "tls")]
+                challenges: self.acme.as_ref().map(|_| ACME_HTTP_PATH),
+                #[cfg(not(feature = "tls"))]
+                challenges: None,
             },
             watchdog: self.watchdog.unwrap_or(reactors > 1),
             offload_threads: self.offload_threads,
             observer: self.observer,
             access_log: self.access_log.map(AccessLog::start).transpose()?,
+            #[cfg(feature = "tls")]
+            acme: self.acme,
+            #[cfg(feature = "tls")]
+            handshake_threads: self.handshake_threads,
             clock: WallClock::System,
             names: Names::System,
             seed: None,
@@ -311,6 +366,10 @@ impl ServerBuilder {
         #[cfg(all(feature = "signals", unix))]
         if self.signals {
             server.shut_down_on_signals()?;
+        }
+        #[cfg(all(feature = "signals", feature = "tls", unix))]
+        if self.reloads {
+            server.reload_on_sighup()?;
         }
         Ok(server)
     }
@@ -329,6 +388,10 @@ impl ServerBuilder {
         }
         if !(1..=1024).contains(&self.offload_threads) {
             faults.push("`offload_threads` must be 1 to 1024".into());
+        }
+        #[cfg(feature = "tls")]
+        if self.handshake_threads > 64 {
+            faults.push("`handshake_threads` must be 0 to 64".into());
         }
         let (mut addrs, mut listeners) = (Vec::new(), Vec::new());
         for (number, listener) in self.listeners.iter().enumerate() {
@@ -515,8 +578,17 @@ impl Server {
 
     #[cfg(all(feature = "signals", unix))]
     fn shut_down_on_signals(&mut self) -> Result<()> {
-        let (signals, waker) = Signals::catch(&self.handle.shared().signalled)?;
-        self.signals = Some(signals);
+        let (signals, waker) = Signals::catch(Purpose::Shutdown, &self.handle.shared().signalled)?;
+        self.signals.push(signals);
+        Ok(self.drivers[0].wake_on(waker)?)
+    }
+
+    #[cfg(all(feature = "signals", feature = "tls", unix))]
+    fn reload_on_sighup(&mut self) -> Result<()> {
+        let wish = &self.handle.shared().reload;
+        let (signals, waker) = Signals::catch(Purpose::Reload, wish.flag())?;
+        wish.drain_from(waker.try_clone()?);
+        self.signals.push(signals);
         Ok(self.drivers[0].wake_on(waker)?)
     }
 }

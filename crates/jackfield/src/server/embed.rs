@@ -62,7 +62,7 @@ struct Running {
     _watchdog: Option<Watchdog>,
     _ending: Ending,
     #[cfg(all(feature = "signals", unix))]
-    _signals: Option<Signals>,
+    _signals: Vec<Signals>,
 }
 
 impl Server {

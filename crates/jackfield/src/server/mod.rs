@@ -48,7 +48,7 @@ pub struct Server {
     ip_addrs: Vec<SocketAddr>,
     pub(crate) failed: Vec<(Addr, std::io::Error)>,
     #[cfg(all(feature = "signals", unix))]
-    signals: Option<signals::Signals>,
+    signals: Vec<signals::Signals>,
 }
 
 impl Server {
@@ -88,6 +88,11 @@ impl Server {
         );
         #[cfg(feature = "tls")]
         handle.keep_hosts(&settings.listeners);
+        #[cfg(feature = "tls")]
+        if settings.handshake_threads > 0 {
+            // A server is bound once.
+            let _ = handle.shared().handshakes.set(Pool::new(settings.handshake_threads));
+        }
         handle.start_broker(&settings.observer);
         Ok(Self {
             settings: Arc::new(settings),
@@ -98,7 +103,7 @@ impl Server {
             addrs,
             failed: Vec::new(),
             #[cfg(all(feature = "signals", unix))]
-            signals: None,
+            signals: Vec::new(),
         })
     }
 

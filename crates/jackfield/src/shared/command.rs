@@ -1,5 +1,7 @@
 //! What one thread asks of another's reactor.
 
+#[cfg(feature = "tls")]
+use crate::config::HostAnswer;
 use crate::config::{Agreed, Heartbeat, Outgoing};
 use crate::message::{Body, Prepared, Source};
 use crate::shared::state::Drain;
@@ -34,6 +36,12 @@ pub(crate) enum Command {
     Part(Box<Part>),
     Accept(Box<Acceptance>),
     Heartbeat(Arc<Heartbeat>),
+    /// The host that a peer has asked for by TLS, as far as there is one.
+    #[cfg(feature = "tls")]
+    HostFound(ConnectionId, HostAnswer),
+    /// A handshake that another thread has done the work of.
+    #[cfg(feature = "tls")]
+    Secured(ConnectionId, Box<jackfield_reactor::Answer>),
     /// A listener is to pause, to stop or to go on.
     LookAtListeners,
     /// To accept in the place of the reactor that does, or not any more.
@@ -65,6 +73,10 @@ impl Command {
             Self::Accept(acceptance) => {
                 size_of::<Acceptance>() + acceptance.switching.fields.as_bytes().len()
             }
+            #[cfg(feature = "tls")]
+            Self::Secured(_, answer) => size_of_val(&**answer),
+            #[cfg(feature = "tls")]
+            Self::HostFound(..) => 0,
             Self::Adopt(..)
             | Self::Deliver(_)
             | Self::Close(_)

@@ -10,6 +10,10 @@ pub(crate) struct Ending(pub(crate) Handle);
 impl Drop for Ending {
     fn drop(&mut self) {
         self.0.shared().pool.end();
+        #[cfg(feature = "tls")]
+        if let Some(handshakes) = self.0.shared().handshakes.get() {
+            handshakes.end();
+        }
         (0..self.0.reactors()).for_each(|reactor| self.0.end_reactor(reactor));
         self.0.set_state(State::Stopped);
         if let Some(cluster) = &self.0.shared().cluster {

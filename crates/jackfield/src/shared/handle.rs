@@ -78,6 +78,8 @@ impl Handle {
             logs,
             cluster,
             pool,
+            #[cfg(feature = "tls")]
+            handshakes: std::sync::OnceLock::new(),
             connections,
             listeners,
             addresses: Addresses::default(),
@@ -88,6 +90,8 @@ impl Handle {
             waits_for_room: AtomicBool::new(false),
             changes,
             signalled,
+            #[cfg(all(feature = "signals", feature = "tls", unix))]
+            reload: Default::default(),
             state,
         }))
     }

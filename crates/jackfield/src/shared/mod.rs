@@ -29,6 +29,8 @@ mod pull;
 mod quota;
 #[cfg(feature = "tls")]
 mod reload;
+#[cfg(all(feature = "signals", feature = "tls", unix))]
+mod reload_wish;
 mod remote;
 mod roster;
 mod settings;
@@ -54,6 +56,8 @@ pub(crate) use names::{LookUps, Names};
 pub use not_posted::NotPosted;
 pub use observer::{FailedHandshake, Observer, RefuseReason, SlowCallback};
 pub(crate) use observer::{Guarded, NoObserver};
+#[cfg(feature = "tls")]
+pub(crate) use offload::attempt;
 pub use offload::{JobPanicked, Offloaded};
 pub(crate) use offload::{Pool, THREADS_MAX};
 pub use peer::Peer;
@@ -80,6 +84,9 @@ pub(crate) struct Shared {
     pub(crate) cluster: Option<Cluster>,
     /// Threads for what blocks.
     pub(crate) pool: Pool,
+    /// Threads for handshakes of TLS.
+    #[cfg(feature = "tls")]
+    pub(crate) handshakes: std::sync::OnceLock<Pool>,
     /// Connections of all reactors, handed over or not.
     pub(crate) connections: AtomicUsize,
     pub(crate) listeners: Listeners,
@@ -95,6 +102,9 @@ pub(crate) struct Shared {
     pub(crate) changes: Box<dyn ChangeSink>,
     /// A signal asked for the end. The reactor that it wakes shuts the others down too.
     pub(crate) signalled: Arc<AtomicBool>,
+    /// A signal asks for certificates to be read again.
+    #[cfg(all(feature = "signals", feature = "tls", unix))]
+    pub(crate) reload: reload_wish::ReloadWish,
     state: AtomicU8,
 }
 

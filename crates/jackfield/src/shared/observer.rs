@@ -90,6 +90,17 @@ pub trait Observer: Send + Sync {
         log::debug!(target: "jackfield::tls", "{id} from {}: the TLS handshake failed: {error}", peer.addr());
     }
 
+    /// A signal has let certificates be read again: see `ServerBuilder::reload_tls_on_sighup`. `faults` has everything that
+    /// is wrong with them; if there is anything, the old ones stay, all of them. Told on a thread for blocking work.
+    fn on_tls_reload(&self, faults: &[String]) {
+        match faults {
+            [] => log::info!(target: "jackfield::tls", "the certificates were read again"),
+            faults => {
+                log::error!(target: "jackfield::tls", "the old certificates stay: {}", faults.join("; "));
+            }
+        }
+    }
+
     /// A callback panicked. Its connection ends with it; the others and the reactor go on.
     #[doc(alias = "OnBgException")]
     fn on_panic(&self, id: ConnectionId, payload: &(dyn Any + Send)) {
@@ -293,6 +304,10 @@ impl Observer for Guarded {
 
     fn on_tls_error(&self, failed: &FailedHandshake) {
         self.tell(|observer| observer.on_tls_error(failed));
+    }
+
+    fn on_tls_reload(&self, faults: &[String]) {
+        self.tell(|observer| observer.on_tls_reload(faults));
     }
 
     fn on_panic(&self, id: ConnectionId, payload: &(dyn Any + Send)) {

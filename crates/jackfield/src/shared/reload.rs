@@ -2,6 +2,8 @@
 
 use crate::config::ListenerSettings;
 use crate::shared::handle::Handle;
+#[cfg(all(feature = "signals", unix))]
+use crate::shared::observer::Observer;
 use std::sync::Arc;
 
 impl Handle {
@@ -37,6 +39,16 @@ impl Handle {
         }
         loaded.into_iter().for_each(|(hosts, read)| hosts.show(read));
         Ok(())
+    }
+
+    /// The same on a thread for blocking work, for nobody who waits: the observer is told what came of it.
+    #[cfg(all(feature = "signals", unix))]
+    pub(crate) fn reload_tls_later(&self, observer: Arc<dyn Observer>) {
+        let handle = self.clone();
+        // A server that has ended shows no certificates any more.
+        let _ = self.shared().pool.submit_reserved(Box::new(move || {
+            observer.on_tls_reload(&handle.reload_tls().err().unwrap_or_default());
+        }));
     }
 
     /// What can be read anew. Each address of a name has the same.

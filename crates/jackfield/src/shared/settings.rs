@@ -1,5 +1,7 @@
 //! What the reactors of a server share and never change.
 
+#[cfg(feature = "tls")]
+use crate::config::AcmeChallenges;
 use crate::config::{Limits, ListenerSettings, Speaks};
 use crate::gate::Gate;
 use crate::shared::finished::FinishedSink;
@@ -16,9 +18,15 @@ pub(crate) struct Settings {
     pub(crate) watchdog: bool,
     /// Threads for what blocks, at most.
     pub(crate) offload_threads: usize,
+    /// Threads for handshakes of TLS.
+    #[cfg(feature = "tls")]
+    pub(crate) handshake_threads: usize,
     pub(crate) observer: Arc<dyn Observer>,
     /// Where finished exchanges are written down.
     pub(crate) access_log: Option<Arc<dyn FinishedSink>>,
+    /// Answers to challenges of ACME.
+    #[cfg(feature = "tls")]
+    pub(crate) acme: Option<AcmeChallenges>,
     pub(crate) clock: WallClock,
     pub(crate) names: Names,
     /// From which masks and keys are made; `None`: from chance.

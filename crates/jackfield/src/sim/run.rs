@@ -768,6 +768,10 @@ fn settings(options: &Options, book: &Book, records: bool) -> Settings {
         gate: Gate { origins: Origins::Any, reserved: Reserved(options.reserved.clone()), ..Gate::default() },
         watchdog: false,
         offload_threads: 1,
+        #[cfg(feature = "tls")]
+        acme: None,
+        #[cfg(feature = "tls")]
+        handshake_threads: 0,
         observer: Arc::new(Eyes {
             observer: options.observer.clone(),
             book: book.clone(),

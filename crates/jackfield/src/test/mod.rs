@@ -42,7 +42,7 @@ pub use websocket::{TestMessage, TestWebSocket};
 use self::core::Core;
 use crate::client::{Closure, IntoClient, Setup};
 #[cfg(feature = "tls")]
-use crate::config::ListenerTls;
+use crate::config::{ACME_HTTP_PATH, AcmeChallenges, ListenerTls};
 use crate::config::{Limits, Listener, ListenerSettings};
 use crate::dispatch::Dispatcher;
 use crate::gate::{Allowed, Authenticator, Gate, Hosts, Origins, Reserved, StatusPaths};
@@ -122,6 +122,9 @@ pub struct TestOptions {
     /// TLS of the clients that [`TestServer::get`] and its neighbours make. Default: none, which fits listeners without TLS.
     #[cfg(feature = "tls")]
     pub tls_client: Option<TlsClient>,
+    /// Answers to challenges of ACME, as [`ServerBuilder::acme`](crate::ServerBuilder::acme). Default: none.
+    #[cfg(feature = "tls")]
+    pub acme: Option<AcmeChallenges>,
     /// Listeners in place of the three of [`listener`], by index in this order. Their addresses and what else concerns the
     /// system means nothing here. Default: none, which stands for the three.
     pub listeners: Vec<Listener>,
@@ -159,6 +162,8 @@ impl Default for TestOptions {
             tls: None,
             #[cfg(feature = "tls")]
             tls_client: None,
+            #[cfg(feature = "tls")]
+            acme: None,
             listeners: Vec::new(),
         }
     }
@@ -243,9 +248,17 @@ impl TestServer {
                 status: StatusPaths(options.status_paths),
                 authenticator: options.authenticator,
                 websockets: options.websocket_paths.map(Reserved),
+                #[cfg(feature = "tls")]
+                challenges: options.acme.as_ref().map(|_| ACME_HTTP_PATH),
+                #[cfg(not(feature = "tls"))]
+                challenges: None,
             },
             watchdog: false,
             offload_threads: 1,
+            #[cfg(feature = "tls")]
+            acme: options.acme,
+            #[cfg(feature = "tls")]
+            handshake_threads: 0,
             observer,
             access_log: options.access_log.map(|log| log.start().expect("a thread can be started")),
             clock: WallClock::From(BEGIN),

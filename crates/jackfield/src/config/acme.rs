@@ -1,0 +1,92 @@
+//! Answers to the challenges by which an ACME server finds out whether a host is ours.
+
+use crate::config::tls::{HostConfig, challenge};
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Answers to the challenges of an ACME server (RFC 8555), such as Let's Encrypt: while one stands here, all listeners of the
+/// server give it. What speaks ACME is not here: a crate that does, such as `instant-acme`, says what is to be answered, and
+/// when it has got a certificate, [`Handle::reload_tls`](crate::Handle::reload_tls) shows it. Clones are the same.
+///
+/// ```no_run
+/// use jackfield::{AcmeChallenges, Server};
+///
+/// let challenges = AcmeChallenges::default();
+/// let server = Server::builder().listen("[::]:80").acme(challenges.clone()).bind()?;
+/// // On the thread that speaks ACME:
+/// challenges.answer_http("token", "token.thumbprint");
+/// # Ok::<(), jackfield::Error>(())
+/// ```
+#[doc(alias = "letsencrypt")]
+#[derive(Clone, Debug, Default)]
+pub struct AcmeChallenges(Arc<RwLock<Inside>>);
+
+#[derive(Debug, Default)]
+struct Inside {
+    /// By token.
+    http: HashMap<String, Arc<str>>,
+    /// By name, in small letters.
+    tls: HashMap<String, Arc<HostConfig>>,
+}
+
+/// Answers of each kind that are kept.
+const ANSWERS_MAX: usize = 1024;
+
+/// Where the former are asked for (RFC 8555 section 8.3).
+pub(crate) const HTTP_PATH: &str = "/.well-known/acme-challenge/";
+
+impl AcmeChallenges {
+    /// Answers at `/.well-known/acme-challenge/` and this token with this text, the key authorization (RFC 8555 section 8.3), on
+    /// every listener for HTTP, before any client sees the request. False: 1024 are kept already.
+    #[doc(alias = "http-01")]
+    pub fn answer_http(&self, token: impl Into<String>, authorization: impl Into<Arc<str>>) -> bool {
+        put(&mut self.write().http, token.into(), authorization.into())
+    }
+
+    /// Answers those who ask for this host by ALPN `acme-tls/1` with this certificate and its key, both as PEM (RFC 8737), on
+    /// every listener with hosts or certificates from files, and closes when the handshake is over. The certificate has
+    /// the key authorization in it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the pair; or that 1024 are kept already.
+    #[doc(alias = "tls-alpn-01")]
+    pub fn answer_tls(
+        &self,
+        name: &str,
+        chain: impl Into<Vec<u8>>,
+        key: impl Into<Vec<u8>>,
+    ) -> Result<(), Vec<String>> {
+        let config = Arc::new(challenge(chain.into(), key.into())?);
+        let has_room = put(&mut self.write().tls, name.to_ascii_lowercase(), config);
+        has_room.then_some(()).ok_or_else(|| vec!["there are too many answers already".into()])
+    }
+
+    /// Gives no answer to this token, or for this host, any more.
+    pub fn remove(&self, token_or_name: &str) {
+        let mut inside = self.write();
+        inside.http.remove(token_or_name);
+        inside.tls.remove(&token_or_name.to_ascii_lowercase());
+    }
+
+    pub(crate) fn http(&self, token: &str) -> Option<Arc<str>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).http.get(token).cloned()
+    }
+
+    pub(crate) fn tls(&self, name: &str) -> Option<Arc<HostConfig>> {
+        let name = name.to_ascii_lowercase();
+        self.0.read().unwrap_or_else(PoisonError::into_inner).tls.get(&name).cloned()
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Inside> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// False: there is no room.
+fn put<V>(answers: &mut HashMap<String, V>, key: String, value: V) -> bool {
+    let has_room = answers.len() < ANSWERS_MAX || answers.contains_key(&key);
+    if has_room {
+        answers.insert(key, value);
+    }
+    has_room
+}
