@@ -2,12 +2,13 @@
 #![cfg(unix)]
 
 use jackfield_reactor::{
-    ConnectionId, Driver, Incoming, Limits, ListenOptions, Listener, Reason, Service, Wires,
+    ConnectionId, Driver, Incoming, Limits, ListenOptions, Listener, MemoryDriver, Reason, Service, Wires,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::{self, ErrorKind, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -19,10 +20,21 @@ struct Counts {
     woken: usize,
     /// The listeners at which connections were accepted, one after the other.
     listeners: Vec<usize>,
+    /// So many new connections bring a bug to light.
+    bugs: usize,
+    /// New connections are to wait.
+    is_full: bool,
 }
 
 impl Service for Counts {
+    fn may_accept(&mut self, _: &mut Wires, _: usize) -> bool {
+        !self.is_full
+    }
     fn on_accept(&mut self, wires: &mut Wires, incoming: Incoming) {
+        if self.bugs > 0 {
+            self.bugs -= 1;
+            panic!("a bug of the service");
+        }
         self.listeners.push(incoming.peer.listener);
         wires.insert(incoming.stream.into(), incoming.peer).expect("there is room");
         self.accepted += 1;
@@ -81,6 +93,39 @@ fn a_panic_that_the_service_does_not_take_goes_on_to_whoever_drives() {
     client.write_all(BUG).expect("it is open");
     let mut counts = Counts::default();
     while driver.poll(Some(LONG), &mut counts).is_ok() {}
+}
+
+/// D9: who waited behind the one that brought the bug to light was forgotten.
+#[test]
+fn a_panic_at_one_new_connection_keeps_those_behind_it() {
+    let _alone = DESCRIPTORS.lock();
+    let mut driver = Driver::new(0, Limits::default()).expect("an event queue");
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let addr = socket.local_addr().expect("it is bound");
+    driver
+        .listen(Listener::from_std(socket, &ListenOptions::default()).expect("it can be set"))
+        .expect("it can be registered");
+    let _clients: Vec<TcpStream> = (0..3).map(|_| TcpStream::connect(addr).expect("it listens")).collect();
+    let mut counts = Counts { bugs: 1, ..Counts::default() };
+    assert!(catch_unwind(AssertUnwindSafe(|| driver.poll(Some(LONG), &mut counts))).is_err());
+    while counts.accepted < 2 {
+        driver.poll(Some(LONG), &mut counts).expect("polling does not fail");
+    }
+}
+
+/// D9, without sockets: neither the orders behind the one that panics are lost, nor those who wait in the backlog.
+#[test]
+fn a_panic_in_an_order_keeps_those_behind_it() {
+    let mut driver = MemoryDriver::new(0, Limits::default());
+    let mut counts = Counts { bugs: 1, is_full: true, ..Counts::default() };
+    let peer = "127.0.0.1:1".parse().expect("an address");
+    let _far_ends: Vec<_> = (0..3).map(|_| driver.connect(&mut counts, peer, 0)).collect();
+    counts.is_full = false;
+    driver.reactor.wires.accept_again();
+    driver.reactor.wires.accept_again();
+    assert!(catch_unwind(AssertUnwindSafe(|| driver.turn(&mut counts))).is_err());
+    driver.turn(&mut counts);
+    assert_eq!(counts.accepted, 2);
 }
 
 #[test]

@@ -174,20 +174,31 @@ impl Acceptor {
         self.reserve.refill();
         let (mut budget, mut resting) = (wires.limits.accepts_per_turn, 0);
         while budget > 0 && wires.listening && resting < self.waiting.len() {
-            let Some(index) = self.waiting.pop_front() else { return };
+            // It stays in front until it is done, so that a panic of the service loses none.
+            let Some(&index) = self.waiting.front() else { return };
             wires.stats.visits.add(1);
-            let Some(place) = self.places.get_mut(index) else { continue };
-            if wires.now < place.shut_until {
-                resting += 1;
-            } else if !service.may_accept(wires, index) {
-                self.unwanted.push(index);
-                continue;
-            } else if place.accept_next(index, &mut self.reserve, wires, service) {
-                (budget, resting) = (budget - 1, 0);
-            } else {
-                continue;
+            let still_waits = match self.places.get_mut(index) {
+                None => false,
+                Some(place) if wires.now < place.shut_until => {
+                    resting += 1;
+                    true
+                }
+                Some(_) if !service.may_accept(wires, index) => {
+                    self.unwanted.push(index);
+                    false
+                }
+                Some(place) => {
+                    let came = place.accept_next(index, &mut self.reserve, wires, service);
+                    if came {
+                        (budget, resting) = (budget - 1, 0);
+                    }
+                    came
+                }
+            };
+            self.waiting.pop_front();
+            if still_waits {
+                self.waiting.push_back(index);
             }
-            self.waiting.push_back(index);
         }
     }
 }

@@ -60,8 +60,12 @@ impl MemoryDriver {
 
     /// Accepts those in the backlog that the service wants.
     fn accept<S: Service + ?Sized>(&mut self, service: &mut S) {
-        for incoming in std::mem::take(&mut self.backlog) {
-            if service.may_accept(&mut self.reactor.wires, incoming.peer.listener) {
+        // A panic of the service leaves the others where they are.
+        for _ in 0..self.backlog.len() {
+            let Some(listener) = self.backlog.front().map(|incoming| incoming.peer.listener) else { return };
+            let is_wanted = service.may_accept(&mut self.reactor.wires, listener);
+            let Some(incoming) = self.backlog.pop_front() else { return };
+            if is_wanted {
                 service.on_accept(&mut self.reactor.wires, incoming);
             } else {
                 self.backlog.push_back(incoming);
@@ -72,7 +76,8 @@ impl MemoryDriver {
     /// What [`Driver`](crate::Driver) does with its listeners. There are none here, so that one that is opened again has
     /// no other backlog.
     fn obey<S: Service + ?Sized>(&mut self, service: &mut S) {
-        for order in std::mem::take(&mut self.reactor.wires.acceptor) {
+        for _ in 0..self.reactor.wires.acceptor.len() {
+            let Some(order) = self.reactor.wires.acceptor.pop_front() else { return };
             match order {
                 AcceptorOrder::Shut => self.backlog.clear(),
                 AcceptorOrder::Close(index) => self.backlog.retain(|waits| waits.peer.listener != index),

@@ -231,7 +231,9 @@ impl Driver {
     #[cold]
     fn obey<S: Service + ?Sized>(&mut self, service: &mut S) {
         let registry = self.queue.registry();
-        for order in std::mem::take(&mut self.reactor.wires.acceptor) {
+        // A panic of the service leaves the others for the next turn.
+        for _ in 0..self.reactor.wires.acceptor.len() {
+            let Some(order) = self.reactor.wires.acceptor.pop_front() else { return };
             match order {
                 AcceptorOrder::Shut => self.acceptor.shut(),
                 AcceptorOrder::StandIn => self.acceptor.stand_in(registry),

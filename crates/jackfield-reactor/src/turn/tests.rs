@@ -3,6 +3,7 @@
 use super::Reactor;
 use super::service::{Incoming, Service};
 use crate::budget::Budget;
+use crate::guard::guard;
 use crate::id::{ConnectionId, GENERATION_MAX};
 use crate::limits::Limits;
 use crate::reason::Reason;
@@ -170,4 +171,27 @@ fn the_table_of_peers_is_empty_when_they_have_gone() {
     }
     reactor.settle(&mut Deaf);
     assert_eq!((reactor.wires.len(), reactor.wires.kept_peers()), (0, 0));
+}
+
+/// D9: a list that is being worked off keeps what a panic has kept from its turn, in front of what came meanwhile.
+#[test]
+fn a_panic_that_goes_through_a_list_loses_nothing_of_it() {
+    let mut reactor = Reactor::new(0, Time(0), Limits::default(), None);
+    let ids: Vec<_> = (1..=4).map(|slot| ConnectionId::new(0, 1, slot)).collect();
+    reactor.wires.again.extend(&ids[..3]);
+    let mut done = Vec::new();
+    let end = guard(|| {
+        reactor.each(
+            usize::MAX,
+            |wires| &mut wires.again,
+            |reactor, id| {
+                done.push(id);
+                reactor.wires.again.push(ids[3]);
+                assert_ne!(id, ids[1], "a bug of the service");
+            },
+        );
+    });
+    assert!(end.is_err());
+    assert_eq!(done, ids[..2]);
+    assert_eq!(reactor.wires.again, [ids[2], ids[3], ids[3]]);
 }

@@ -116,7 +116,7 @@ pub struct Wires {
     halted: bool,
     pub(crate) listening: bool,
     /// What the driver is to do with its acceptor, once.
-    pub(crate) acceptor: Vec<AcceptorOrder>,
+    pub(crate) acceptor: VecDeque<AcceptorOrder>,
 }
 
 /// What a connection has done so far.
@@ -172,7 +172,7 @@ impl Wires {
             alarm_set: NEVER,
             halted: false,
             listening: true,
-            acceptor: Vec::new(),
+            acceptor: VecDeque::new(),
         }
     }
 
@@ -380,30 +380,30 @@ impl Wires {
     /// included.
     pub fn stop_listening(&mut self) {
         self.listening = false;
-        self.acceptor.push(AcceptorOrder::Shut);
+        self.acceptor.push_back(AcceptorOrder::Shut);
     }
 
     /// Lets the driver accept again at listeners at which [`Service::may_accept`](crate::Service::may_accept) said no.
     pub fn accept_again(&mut self) {
-        self.acceptor.push(AcceptorOrder::Retry);
+        self.acceptor.push_back(AcceptorOrder::Retry);
     }
 
     /// Lets the driver close one listener: new connections there are refused by the system from now on, those in its backlog
     /// included.
     pub fn close_listener(&mut self, listener: usize) {
-        self.acceptor.push(AcceptorOrder::Close(listener));
+        self.acceptor.push_back(AcceptorOrder::Close(listener));
     }
 
     /// Lets the driver accept at this listener, in the place of the one of that index that was closed.
     pub fn reopen_listener(&mut self, index: usize, listener: Listener) {
-        self.acceptor.push(AcceptorOrder::Reopen(index, Box::new(listener)));
+        self.acceptor.push_back(AcceptorOrder::Reopen(index, Box::new(listener)));
     }
 
     /// Lets the driver accept in place of another that can't just now, or not any more: see
     /// [`Driver::stand_in_for`](crate::Driver::stand_in_for).
     pub fn stand_in(&mut self, stands_in: bool) {
         if self.listening {
-            self.acceptor.push(if stands_in { AcceptorOrder::StandIn } else { AcceptorOrder::StepBack });
+            self.acceptor.push_back(if stands_in { AcceptorOrder::StandIn } else { AcceptorOrder::StepBack });
         }
     }
 
