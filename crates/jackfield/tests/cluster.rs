@@ -103,6 +103,62 @@ fn members_of_both_get_one_order_with_the_ids_of_one_history() {
     }
 }
 
+/// A client that moves to a server that has not got all yet that the client has.
+#[test]
+fn k2_who_moves_faster_than_what_it_has_got_misses_nothing() {
+    let (_hub, mut sites) = two(History::new(100));
+    let mut reader = sites[0].read("");
+    let mut other = sites[1].read("");
+    settle(&mut sites);
+    for number in 0..3 {
+        sites[0].publish(&number.to_string());
+    }
+    // The second server is not handed anything yet.
+    sites[0].node.pump(Faults::default());
+    sites[0].server.run();
+    let seen = reader.take();
+    assert_eq!(data(&seen), ["0", "1", "2"]);
+    let mut back = sites[1].read(&seen[2].id);
+    let mut between = sites[1].read(&seen[0].id);
+    // One that names what nobody has is told, as soon as that is known.
+    let mut future = sites[1].read("e.1000");
+    assert!([&mut back, &mut between, &mut future].into_iter().all(|reader| reader.take().is_empty()));
+    settle(&mut sites);
+    sites[0].publish("3");
+    settle(&mut sites);
+    assert_eq!(data(&back.take()), ["3"]);
+    assert_eq!(data(&between.take()), ["1", "2", "3"]);
+    assert_eq!(data(&other.take()), ["0", "1", "2", "3"]);
+    assert_eq!(data(&future.take()), ["{\"missed\":null}", "3"]);
+    // The same while the second server is cut off: it can't know, and says so.
+    sites[1].node.set_up(false);
+    let mut back = sites[1].read("e.1000");
+    assert_eq!(data(&back.take()), ["{\"missed\":null}"]);
+}
+
+/// The only member of a server comes back while that is cut off: it is known all the time what there was.
+#[test]
+fn who_comes_back_alone_to_one_that_is_cut_off_misses_nothing() {
+    let (_hub, mut sites) = two(History::new(100));
+    let mut reader = sites[1].read("");
+    settle(&mut sites);
+    sites[1].publish("first");
+    settle(&mut sites);
+    let last = reader.take()[0].id.clone();
+    // It has missed something, and is no member before it has got that.
+    reader.reset();
+    let mut back = sites[1].read(&last);
+    sites[1].node.pump(Faults::default());
+    sites[1].server.run();
+    sites[1].node.set_up(false);
+    sites[1].server.run();
+    assert!(back.take().is_empty());
+    let mut again = sites[1].read(&last);
+    back.reset();
+    sites[1].publish("second");
+    assert_eq!(data(&again.take()), ["second"]);
+}
+
 /// One that is cut off: its own members get what it publishes at once; then all catch up.
 #[test]
 fn one_that_is_cut_off_serves_its_own_and_catches_up() {

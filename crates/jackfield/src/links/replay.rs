@@ -19,6 +19,8 @@ pub(crate) struct Replay {
 pub(crate) enum Progress {
     /// To what it names. It can be looked for as soon as the broker has said where the history is.
     Named(Box<str>),
+    /// The same. It was not known here, and the broker was asked for all that it has.
+    AskedFor(Box<str>),
     At(Place),
 }
 

@@ -181,7 +181,7 @@ impl Links {
         let found = log.read(&after, members.as_ref(), PORTION, wires.now());
         wires.stats().visits.add(found.visits as u64);
         if let Some(lost) = found.lost {
-            self.end_replay(id, index);
+            let _followed = self.end_replay(id, index);
             let after = matches!(lost, Lost::Count(_)).then_some(after.position.offset);
             self.skip_to_present(wires, id, &log, after);
             return found.visits;
@@ -189,7 +189,7 @@ impl Links {
         let at = self.send_missed(wires, id, after, &log, &found);
         let is_complete = members.map_or(at == found.to && found.visits < PORTION, |members| at == members);
         if is_complete {
-            self.end_replay(id, index);
+            let _followed = self.end_replay(id, index);
             self.join(wires, id, &log.name, Some(at));
             self.handle.notify_reactor(&log, self.reactor);
         } else {
@@ -230,19 +230,25 @@ impl Links {
         while index > 0 {
             index -= 1;
             let replay = &mut self.link(id).extra().missed.replays[index];
-            let name = match &replay.progress {
+            let (name, is_asked) = match &replay.progress {
                 Progress::At(place) => return Some((index, *place)),
-                Progress::Named(name) => name,
+                Progress::Named(name) => (name.clone(), false),
+                Progress::AskedFor(name) => (name.clone(), true),
             };
             let log = replay.log().clone();
             if log.is_awaited() {
                 continue;
             }
-            if let Some(place) = log.locate(name, wires.now()) {
+            if let Some(place) = log.locate(&name, wires.now()) {
                 replay.progress = Progress::At(place);
                 return Some((index, place));
             }
-            self.end_replay(id, index);
+            if !is_asked && self.handle.ask_for(&log, &name) {
+                // It was on another node, which is ahead of this one.
+                self.link(id).extra().missed.replays[index].progress = Progress::AskedFor(name);
+                continue;
+            }
+            let _followed = self.end_replay(id, index);
             self.skip_to_present(wires, id, &log, None);
         }
         self.wait(id);
@@ -268,8 +274,11 @@ impl Links {
         }
     }
 
-    fn end_replay(&mut self, id: ConnectionId, index: usize) {
-        self.link(id).extra().missed.replays.swap_remove(index);
+    /// The topic is followed as long as what is returned lives: until the connection is a member, which follows it too. If
+    /// nobody did in between, the broker would be asked anew for all that it has.
+    #[must_use]
+    fn end_replay(&mut self, id: ConnectionId, index: usize) -> Replay {
+        self.link(id).extra().missed.replays.swap_remove(index)
     }
 
     /// A client can't have all that came after this offset: it is told so, and gets what comes from now on.

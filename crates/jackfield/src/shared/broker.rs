@@ -28,7 +28,8 @@ pub trait Broker: Send + Sync {
     fn publish(&self, topic: &SharedTopic, message: Vec<u8>) -> Result<(), QueueFull>;
 
     /// From now on the topic is read, from behind this position; `None`: what is kept of its end, as far as the topic's
-    /// history reaches. When all that was there has been handed in, [`Inbox::live`] says so.
+    /// history reaches. When all that was there has been handed in, [`Inbox::live`] says so. Asked again of a topic that is
+    /// followed when a client has got more on another server than was handed in here: it wants to know what there is now.
     fn follow(&self, topic: &SharedTopic, from: Option<Position>);
 
     /// The topic has no members here any more, and need not be read.

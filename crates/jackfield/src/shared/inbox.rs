@@ -31,6 +31,13 @@ impl Handle {
         }
         Following { log: log.clone(), handle: self.clone() }
     }
+
+    /// Has the broker hand in all that it has, if an id may be found there that is not known here yet. False: it is not to be
+    /// found.
+    pub(crate) fn ask_for(&self, log: &Arc<Log<Prepared>>, id: &str) -> bool {
+        let Some(cluster) = &self.shared().cluster else { return false };
+        log.ask_for(id, |from| drop(cluster.follow(log, Some(from))))
+    }
 }
 
 impl Receive for Receiver {

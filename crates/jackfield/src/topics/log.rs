@@ -324,6 +324,19 @@ impl<T: Clone> Log<T> {
         }
     }
 
+    /// Has the broker asked for all that it has, if this id may name something that other nodes have got and this one has not
+    /// yet. False: it does not.
+    pub(crate) fn ask_for(&self, id: &str, read: impl FnOnce(Position)) -> bool {
+        let Ok(place) = id.parse::<Place>() else { return false };
+        let mut kept = self.lock(None);
+        let head = kept.head;
+        let Some(remote) = kept.remote.as_mut().filter(|_| place.position.epoch == head.epoch) else {
+            return false;
+        };
+        let is_own = place.ahead.node == remote.node && place.ahead.sequence > 0;
+        !is_own && remote.ask(|| read(head))
+    }
+
     /// The publications behind a place up to another, but no more than so many.
     pub(crate) fn read(&self, after: &Place, up_to: Option<&Place>, most: usize, now: Time) -> Portion<T> {
         self.lock(Some(now)).read(after, up_to, most)

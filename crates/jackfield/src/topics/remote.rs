@@ -23,6 +23,8 @@ pub(crate) struct Remote<T> {
     is_live: bool,
     /// What is sent out is expected back soon.
     is_up: bool,
+    /// The broker was asked for all that it has, for somebody who has got more than was handed in here.
+    is_asked: bool,
     /// The offset of the newest when it became live, in the present epoch.
     live_from: u64,
     followers: usize,
@@ -69,6 +71,7 @@ impl<T: Clone> Remote<T> {
             sequence: 0,
             is_live: false,
             is_up: false,
+            is_asked: false,
             live_from: 0,
             followers: 0,
             out: VecDeque::new(),
@@ -132,10 +135,11 @@ impl<T: Clone> Remote<T> {
         if !self.is_live {
             self.live_from = offset;
         }
-        (self.is_live, self.is_up) = (self.followers > 0, true);
+        (self.is_live, self.is_up, self.is_asked) = (self.followers > 0, true, false);
     }
 
     pub(crate) fn set_down(&mut self) -> bool {
+        self.is_asked = false;
         std::mem::replace(&mut self.is_up, false)
     }
 
@@ -150,7 +154,7 @@ impl<T: Clone> Remote<T> {
     pub(crate) fn unfollow(&mut self, stop: impl FnOnce()) {
         self.followers -= 1;
         if self.followers == 0 {
-            self.is_live = false;
+            (self.is_live, self.is_asked) = (false, false);
             self.out.clear();
             stop();
         }
@@ -168,7 +172,16 @@ impl<T: Clone> Remote<T> {
     }
 
     pub(crate) fn is_awaited(&self) -> bool {
-        !self.is_live && self.is_up
+        (!self.is_live || self.is_asked) && self.is_up
+    }
+
+    /// Asks the broker for all that it has, unless it can't be reached. False: that would be of no use.
+    pub(crate) fn ask(&mut self, read: impl FnOnce()) -> bool {
+        let is_of_use = self.is_live && self.is_up;
+        if is_of_use && !std::mem::replace(&mut self.is_asked, true) {
+            read();
+        }
+        is_of_use
     }
 
     /// How far ahead somebody is who says so. `None`: that is not to be known here.
