@@ -2,6 +2,9 @@
 //!
 //! An option that is not known ends the program with its usage and exit code 2, before anything has started.
 
+mod own_redis;
+
+pub use own_redis::{OwnRedis, redis};
 use std::process::exit;
 
 /// What was given on the command line.

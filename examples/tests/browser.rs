@@ -5,11 +5,13 @@
 
 #[path = "browser/devtools.rs"]
 mod devtools;
+#[path = "browser/pages.rs"]
+mod pages;
 #[path = "browser/process.rs"]
 mod process;
 
 use devtools::{Browser, Outcome, Tab};
-use process::{Chromium, Showcase};
+use process::{Chromium, Served};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::Command;
@@ -18,7 +20,7 @@ use std::{env, fs};
 /// What the checks have in common: two visitors of one showcase.
 struct Stage {
     browser: Browser,
-    showcase: Showcase,
+    showcase: Served,
     anna: Tab,
     ben: Tab,
     screenshots: Option<PathBuf>,
@@ -51,7 +53,7 @@ fn the_showcase_works_in_a_browser() {
         println!("skipped: there is no Chromium on this machine (`apt-get install chromium`)");
         return;
     };
-    let showcase = Showcase::start();
+    let showcase = Served::start("showcase", &[]);
     let mut stage = Stage::open(&chromium, showcase).unwrap_or_else(|error| panic!("the page: {error}"));
     let mut failed = Vec::new();
     for (name, check) in CHECKS {
@@ -71,7 +73,7 @@ fn the_showcase_works_in_a_browser() {
 }
 
 impl Stage {
-    fn open(chromium: &Chromium, showcase: Showcase) -> Outcome<Self> {
+    fn open(chromium: &Chromium, showcase: Served) -> Outcome<Self> {
         let mut browser = Browser::connect(&chromium.devtools)?;
         let anna = browser.open("Anna's tab", &showcase.url)?;
         let ben = browser.open("Ben's tab", &showcase.url)?;

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -51,22 +52,27 @@ impl Drop for Reaped {
     }
 }
 
-/// The showcase, at an address of its own.
-pub(crate) struct Showcase {
+/// An example that has a page.
+pub(crate) struct Served {
     pub(crate) process: Reaped,
+    pub(crate) addr: String,
     /// Where its page is, with a slash at the end.
     pub(crate) url: String,
 }
 
-impl Showcase {
-    pub(crate) fn start() -> Self {
-        let program = example("showcase");
-        let mut command = Command::new(&program);
-        command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
-        let mut process = Reaped::start("the showcase", &mut command);
+impl Served {
+    /// On a port of the system's choice.
+    pub(crate) fn start(name: &'static str, options: &[&str]) -> Self {
+        Self::start_at(name, "127.0.0.1:0", options)
+    }
+
+    pub(crate) fn start_at(name: &'static str, addr: &str, options: &[&str]) -> Self {
+        let mut command = Command::new(example(name));
+        command.args(["--listen", addr]).args(options).stdout(Stdio::piped());
+        let mut process = Reaped::start(name, &mut command);
         let lines = lines(process.child.stdout.take());
-        let addr = find(&lines, "listening on ").unwrap_or_else(|| panic!("the showcase names no address"));
-        Self { process, url: format!("http://{addr}/") }
+        let addr = find(&lines, "listening on ").unwrap_or_else(|| panic!("{name} names no address"));
+        Self { process, url: format!("http://{addr}/"), addr }
     }
 }
 
@@ -91,7 +97,9 @@ impl Chromium {
     /// None if there is none on this machine.
     pub(crate) fn start() -> Option<Self> {
         let program = chromium()?;
-        let profile = env::temp_dir().join(format!("jackfield-browser-{}", std::process::id()));
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let profile = env::temp_dir().join(format!("jackfield-browser-{}-{number}", std::process::id()));
         let mut command = Command::new(program);
         command.args([
             "--headless=new",

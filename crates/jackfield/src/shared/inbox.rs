@@ -36,7 +36,9 @@ impl Handle {
     /// found.
     pub(crate) fn ask_for(&self, log: &Arc<Log<Prepared>>, id: &str) -> bool {
         let Some(cluster) = &self.shared().cluster else { return false };
-        log.ask_for(id, |from| drop(cluster.follow(log, Some(from))))
+        log.ask_for(id, |from| {
+            cluster.follow(log, Some(from));
+        })
     }
 }
 

@@ -1,0 +1,83 @@
+//! Two servers and a Redis by one command. A client that moves from one server to the other, or whose server or Redis is
+//! away for a while, goes on where it was: it misses nothing, and gets nothing twice.
+//!
+//! ```sh
+//! cargo run --example cluster -- --listen 127.0.0.1:8080 --second 127.0.0.1:8081
+//! curl -sN http://127.0.0.1:8080/news                       # what both publish, in one order
+//! curl -sN http://127.0.0.1:8081/news?lastEventId=ID        # from an event on, at the other server
+//! ```
+//!
+//! It starts a `redis-server` of its own, in a folder of its own, and ends it; `--broker URL` uses one that is there. Both
+//! servers have the page, which is a client of both.
+
+use jackfield::{Client, Cors, Event, Exchange, History, Reactor, Request, Server, last_event_id};
+use jackfield_redis::Redis;
+use options::Options;
+use std::{error::Error, thread, time::Duration};
+
+const PAGE: &str = include_str!("cluster.html");
+const STYLE: &str = include_str!("showcase/page.css");
+const NEWS: &str = "news";
+const TICK: Duration = Duration::from_millis(100);
+
+/// One for each connection. It knows the ports of both servers.
+struct Reader {
+    ports: &'static str,
+}
+
+impl Client for Reader {
+    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+        match request.path() {
+            "/" => exchange.ok("text/html; charset=utf-8", PAGE),
+            "/page.css" => exchange.ok("text/css; charset=utf-8", STYLE),
+            "/ports" => exchange.ok("application/json", self.ports),
+            "/news" => {
+                // The page of one server reads the news of the other.
+                let answer = Cors::any_origin().allow(exchange.response(200), request);
+                if let Ok(mut events) = answer.events() {
+                    events.send(Event::empty().retry(500));
+                    events.subscribe_from(NEWS, last_event_id(request).unwrap_or_default());
+                }
+            }
+            _ => exchange.not_found(),
+        }
+    }
+}
+
+/// Publishes `A 1`, `A 2` and so on, if the server is A. They come back from the Redis, which gives them their order.
+fn publisher(server: char) -> impl FnMut(&mut Reactor<'_>) {
+    let mut number = 0;
+    move |reactor| {
+        number += 1;
+        reactor.publish(NEWS, Event::data(&format!("{server} {number}")));
+    }
+}
+
+fn bind(addr: &str, redis: &str) -> Result<Server, Box<dyn Error>> {
+    let server = Server::builder().listen(addr).broker(Redis::new(redis)?).shutdown_on_signals().bind()?;
+    server.handle().declare_topic(NEWS, History::new(10_000));
+    println!("listening on {}", server.local_addr());
+    Ok(server)
+}
+
+fn serve(server: Server, name: char, ports: &'static str) -> jackfield::Result<()> {
+    server.serve_with(move |setup| {
+        if setup.reactor() == 0 {
+            setup.every(TICK, publisher(name));
+        }
+        move |_peer| Reader { ports }
+    })
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::read("cluster [--listen ADDR] [--second ADDR] [--broker URL]");
+    let (redis, _own) = options::redis(options.value("--broker"));
+    let a = bind(options.value("--listen").unwrap_or("127.0.0.1:8080"), &redis)?;
+    let b = bind(options.value("--second").unwrap_or("127.0.0.1:8081"), &redis)?;
+    println!("open http://{}/", a.local_addr());
+    // As long as the program lives, both servers do.
+    let ports = format!("[{},{}]", a.local_addr().port(), b.local_addr().port()).leak();
+    let other = thread::spawn(|| serve(b, 'B', ports));
+    serve(a, 'A', ports)?;
+    Ok(other.join().expect("a server does not panic")?)
+}
