@@ -60,23 +60,40 @@ impl Redis {
     /// The Redis at this address: `redis://user:password@host:port/database`, all but the host optional; `rediss://` over
     /// TLS, with the feature `tls`; `redis+unix:///path` for a unix socket. Nothing is connected yet.
     ///
+    /// With TLS the process has ring as its default cryptography from now on, unless it has another: the client of Redis takes
+    /// that of the process, and can't be given one.
+    ///
     /// # Errors
     /// The address is none, or it asks for TLS and the feature is off.
-    ///
-    /// With the feature `tls` the process has ring as its default cryptography from now on, unless it has another.
     pub fn new(address: &str) -> Result<Self, BadAddress> {
-        // The client of Redis takes the cryptography of the process. One that was chosen before stays.
+        redis::Client::open(address).map(Self::with).map_err(bad_address)
+    }
+
+    /// The same over TLS, for a Redis whose certificate is not signed by one that the system trusts: it must be signed by one
+    /// of these, in PEM format, or be one of them.
+    ///
+    /// # Errors
+    /// The address is none or not one of TLS (`rediss://`), or these are no certificates.
+    #[cfg(feature = "tls")]
+    pub fn with_root_certificates(address: &str, pem: &[u8]) -> Result<Self, BadAddress> {
+        let roots = redis::TlsCertificates { client_tls: None, root_cert: Some(pem.to_vec()) };
+        redis::Client::build_with_tls(address, roots).map(Self::with).map_err(bad_address)
+    }
+
+    fn with(client: redis::Client) -> Self {
         #[cfg(feature = "tls")]
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = redis::Client::open(address).map_err(|error| BadAddress(error.to_string()))?;
-        Ok(Self {
+        if matches!(client.get_connection_info().addr, redis::ConnectionAddr::TcpTls { .. }) {
+            // One that was chosen before stays.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        }
+        Self {
             client,
             prefix: "jackfield".into(),
             timeout: Duration::from_secs(5),
             node: RandomState::new().build_hasher().finish().max(1),
             queue: Arc::new(Queue::new(10_000, 16 << 20)),
             thread: Mutex::new(None),
-        })
+        }
     }
 
     /// How the keys begin. Servers with different ones have nothing to do with each other. Default: `jackfield`.
@@ -169,6 +186,10 @@ impl fmt::Display for BadAddress {
 }
 
 impl std::error::Error for BadAddress {}
+
+fn bad_address(error: redis::RedisError) -> BadAddress {
+    BadAddress(error.to_string())
+}
 
 /// The code in the readme compiles.
 #[cfg(doctest)]

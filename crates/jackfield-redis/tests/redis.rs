@@ -6,7 +6,7 @@ use jackfield::History;
 use jackfield_redis::Redis;
 use std::time::Duration;
 use support::reader::{Reader, Seen, data};
-use support::{Cable, Instance, Site, wait};
+use support::{Cable, Instance, Site, Socket, wait};
 
 fn numbers(range: std::ops::Range<u32>) -> Vec<String> {
     range.map(|number| number.to_string()).collect()
@@ -67,6 +67,83 @@ fn k2_one_that_moves_at_every_event_misses_nothing() {
         sites[site].server.run();
     }
     assert_eq!(got, numbers(0..EVENTS), "{last}");
+}
+
+/// So does a WebSocket, by the ids that its messages have.
+#[test]
+fn k2_a_websocket_that_moves_at_every_message_misses_nothing() {
+    const EVENTS: u32 = 100;
+    let Some(redis) = Instance::start() else { return };
+    let mut sites = [(); 2].map(|()| Site::live(&redis, History::new(1000).numbered()));
+    let mut witness = sites[0].read_from("begin");
+    let mut last = witness.last().to_owned();
+    let mut got = Vec::new();
+    for number in 0..EVENTS {
+        let (site, other) = ((number % 2) as usize, (number as usize + 1) % 2);
+        sites[other].publish(&number.to_string());
+        let mut socket = Socket::connect(&mut sites[site], &last);
+        let mut seen = Vec::new();
+        wait(|| {
+            sites[other].server.run();
+            seen.extend(socket.take(&mut sites[site]));
+            !seen.is_empty()
+        });
+        last = seen.last().unwrap().id.clone();
+        got.extend(data(&seen).into_iter().map(str::to_owned));
+        socket.reset();
+        sites[site].server.run();
+    }
+    let seen = sites[0].take_until(&mut witness, &(EVENTS - 1).to_string());
+    assert_eq!(got, numbers(0..EVENTS));
+    assert_eq!(data(&seen), got);
+}
+
+/// While something is wrong, neither thread tries without a pause: by Redis's clock there are never more attempts, or commands, than
+/// the pauses allow.
+#[test]
+fn k2_no_thread_spins_whatever_is_wrong() {
+    const TIME_MS: u64 = 3000;
+    let Some(redis) = Instance::start() else { return };
+    let cable = Cable::to(redis.port);
+    let mut site = Site::connected(Redis::new(&cable.address()).unwrap(), History::new(100));
+    let mut reader = site.read_from("begin");
+    // What was done when, and what the test itself adds: two commands and what a connection needs for itself.
+    let pass = |site: &mut Site, what: &str, per_second: u64| {
+        let ((begin, before), attempts) = (redis.clock_and_commands(), cable.attempts());
+        let mut looks = 0;
+        let (elapsed, commands) = loop {
+            std::thread::sleep(Duration::from_millis(50));
+            site.publish("more");
+            looks += 1;
+            let (now, after) = redis.clock_and_commands();
+            if now >= begin + TIME_MS {
+                break (now - begin, after - before);
+            }
+        };
+        let allowed = per_second * (elapsed / 1000 + 2);
+        let attempts = cable.attempts() - attempts;
+        assert!(attempts <= allowed, "{what}: {attempts} connections in {elapsed} ms");
+        let own = looks * 8;
+        assert!(
+            commands <= allowed + own,
+            "{what}: {commands} commands in {elapsed} ms, {own} of them the test's"
+        );
+    };
+    redis.ask(&["CONFIG", "SET", "maxmemory", "1"]);
+    site.publish("refused");
+    wait(|| site.told.has("TopicDown"));
+    pass(&mut site, "no memory", 20);
+    redis.ask(&["CONFIG", "SET", "maxmemory", "0"]);
+    redis.ask(&["SET", "jackfield:topic:t", "another type"]);
+    wait(|| site.told.count("TopicDown") > 1);
+    pass(&mut site, "another type", 20);
+    redis.ask(&["DEL", "jackfield:topic:t"]);
+    cable.pull();
+    wait(|| site.told.has("Down"));
+    pass(&mut site, "no Redis", 20);
+    cable.put_in();
+    site.publish("end");
+    site.take_until(&mut reader, "end");
 }
 
 /// What all have got that were there all the time: everything once, what one server published in its order.

@@ -5,9 +5,14 @@
 
 #[path = "../../../jackfield/tests/support/reader.rs"]
 pub mod reader;
+#[path = "../../../jackfield/tests/support/socket.rs"]
+pub mod socket;
 
-use jackfield::test::{TestOptions, TestServer};
-use jackfield::{BrokerEvent, Handle, History, Observer, Published};
+use jackfield::test::{FarEnd, TestOptions, TestServer};
+use jackfield::{
+    BrokerEvent, Client, Exchange, Handle, History, Message, Observer, Published, Request, Subscribed,
+    WebSocket,
+};
 use jackfield_redis::Redis;
 use reader::{Reader, Seen, Streamer};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -49,6 +54,14 @@ impl Instance {
         let mut instance = Self { child: None, port, folder, options: options.to_vec() };
         instance.begin();
         Some(instance)
+    }
+
+    /// The time, in milliseconds, by its clock, and how many commands it has carried out.
+    pub fn clock_and_commands(&self) -> (u64, u64) {
+        let time: Vec<u64> = redis::from_redis_value(&self.ask(&["TIME"])).unwrap();
+        let stats: String = redis::from_redis_value(&self.ask(&["INFO", "stats"])).unwrap();
+        let mut fields = stats.lines().filter_map(|line| line.strip_prefix("total_commands_processed:"));
+        (time[0] * 1000 + time[1] / 1000, fields.next().unwrap().trim().parse().unwrap())
     }
 
     /// Starts it, with what its folder has.
@@ -154,6 +167,61 @@ impl Observer for Told {
     }
 }
 
+/// Streams topics as [`Streamer`] does. A WebSocket says from where on it is a member of the topic `t`.
+struct Member;
+
+impl Client for Member {
+    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+        Streamer.on_request(exchange, request);
+    }
+
+    fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
+        let Message::Text(last) = message else { panic!("{message:?}") };
+        assert_eq!(socket.subscribe_from("t", last), Subscribed::New);
+    }
+}
+
+/// A WebSocket that is a member of the topic `t`, whose history is numbered.
+pub struct Socket {
+    far: FarEnd,
+    has_head: bool,
+}
+
+impl Socket {
+    pub fn connect(site: &mut Site, last: &str) -> Self {
+        let far = site.server.connect();
+        far.send(socket::UPGRADE.as_bytes());
+        far.send(&socket::text(last));
+        site.server.run();
+        Self { far, has_head: false }
+    }
+
+    /// What has come since.
+    pub fn take(&mut self, site: &mut Site) -> Vec<Seen> {
+        site.server.run();
+        let mut bytes = self.far.take();
+        if !std::mem::replace(&mut self.has_head, true) {
+            let head = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+            bytes.drain(..head + 4);
+        }
+        socket::texts(&bytes).iter().map(|json| seen_of(json)).collect()
+    }
+
+    pub fn reset(self) {
+        self.far.reset();
+    }
+}
+
+/// Out of the JSON object of a numbered message, whose values have nothing that is escaped.
+fn seen_of(json: &str) -> Seen {
+    let field = |name: &str| {
+        let begin = format!("\"{name}\":\"");
+        let rest = json.split_once(&*begin).map_or("", |(_, rest)| rest);
+        rest.split('"').next().unwrap_or_default().to_owned()
+    };
+    Seen { name: field("event"), data: field("data"), id: field("id") }
+}
+
 /// A server whose clients stream topics.
 pub struct Site {
     pub server: TestServer,
@@ -169,7 +237,7 @@ impl Site {
             observer: Arc::new(told.clone()),
             ..TestOptions::default()
         };
-        let server = TestServer::with_options(options, |_peer| Streamer);
+        let server = TestServer::with_options(options, |_peer| Member);
         assert!(server.handle().declare_topic("t", history));
         Self { server, told }
     }
@@ -239,6 +307,8 @@ pub struct Cable {
 #[derive(Default)]
 struct Lines {
     is_out: bool,
+    /// Connections that were asked for.
+    attempts: u64,
     streams: Vec<TcpStream>,
 }
 
@@ -252,6 +322,7 @@ impl Cable {
         thread::spawn(move || {
             for near in listener.incoming().map_while(Result::ok) {
                 let mut lines = all.lock().unwrap();
+                lines.attempts += 1;
                 let Some(far) = TcpStream::connect(("127.0.0.1", target)).ok().filter(|_| !lines.is_out)
                 else {
                     continue;
@@ -277,6 +348,10 @@ impl Cable {
         for stream in lines.streams.drain(..) {
             let _ = stream.shutdown(Shutdown::Both);
         }
+    }
+
+    pub fn attempts(&self) -> u64 {
+        self.lines.lock().unwrap().attempts
     }
 
     pub fn put_in(&self) {

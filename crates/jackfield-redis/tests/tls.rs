@@ -1,0 +1,65 @@
+//! A real Redis over TLS, with a certificate of its own and a password.
+
+mod support;
+
+use jackfield::History;
+use jackfield_redis::Redis;
+use std::net::TcpListener;
+use std::{env, fs, process};
+use support::reader::data;
+use support::{Instance, Site, wait};
+
+#[test]
+fn k2_a_redis_is_reached_over_tls_with_a_password() {
+    let signed = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let pem = signed.cert.pem();
+    let path = |name: &str| env::temp_dir().join(format!("jackfield-redis-tls-{}-{name}", process::id()));
+    let (cert, key) = (path("cert.pem"), path("key.pem"));
+    fs::write(&cert, &pem).unwrap();
+    fs::write(&key, signed.signing_key.serialize_pem()).unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let option = |text: String| -> &'static str { text.leak() };
+    let options = [
+        "--requirepass",
+        "right",
+        "--tls-port",
+        option(port.to_string()),
+        "--tls-cert-file",
+        option(cert.display().to_string()),
+        "--tls-key-file",
+        option(key.display().to_string()),
+        "--tls-auth-clients",
+        "no",
+    ];
+    let Some(redis) = Instance::start_with(&options) else { return };
+    let address = format!("rediss://:right@localhost:{port}");
+    let secured = Redis::with_root_certificates(&address, pem.as_bytes()).unwrap();
+    let mut secured = Site::connected(secured, History::new(100));
+    let plain = Redis::new(&format!("redis://:right@127.0.0.1:{}", redis.port)).unwrap();
+    let mut plain = Site::connected(plain, History::new(100));
+    let mut reader = secured.read_from("begin");
+    plain.publish("in plain");
+    secured.take_until(&mut reader, "in plain");
+    let mut reader = plain.read_from("begin again");
+    secured.publish("encrypted");
+    assert_eq!(data(&plain.take_until(&mut reader, "encrypted")).last(), Some(&"encrypted"));
+    // The system trusts no such certificate, and a wrong password is one over TLS too.
+    let wrong = Redis::with_root_certificates(&address.replace("right", "wrong"), pem.as_bytes()).unwrap();
+    for wrong in [Redis::new(&address).unwrap(), wrong] {
+        let site = Site::new(wrong, History::new(100));
+        wait(|| site.told.has("Down"));
+        assert!(!site.told.has("Up"), "{:?}", site.told.all());
+    }
+    for path in [cert, key] {
+        fs::remove_file(path).unwrap();
+    }
+}
+
+#[test]
+fn addresses_and_certificates_that_are_none_are_refused() {
+    assert!(Redis::with_root_certificates("redis://127.0.0.1", b"").is_err(), "it is no address of TLS");
+    assert!(Redis::with_root_certificates("nonsense", b"").is_err());
+    let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    assert!(Redis::with_root_certificates("rediss://127.0.0.1", broken).is_err());
+    assert!(Redis::new("rediss://127.0.0.1").is_ok());
+}
