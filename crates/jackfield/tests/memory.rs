@@ -11,7 +11,7 @@ mod tls;
 use allocation_counter::measure;
 use jackfield::reactor::Pipe;
 use jackfield::test::{FarEnd, TestOptions, TestServer};
-use jackfield::{Client, Exchange, Message, Request, WebSocket};
+use jackfield::{Client, Deflate, Exchange, Message, Request, WebSocket};
 use support::{get, socket};
 
 /// A client object of 16 bytes.
@@ -39,11 +39,21 @@ const BYTES_MAX: usize = 264;
 /// The second is one more than a power of two: tables that double would show there.
 const CONNECTIONS: [usize; 2] = [10_000, 16_385];
 
+fn sixteen(deflate: Deflate) -> TestServer {
+    let mut options = TestOptions::default();
+    options.limits.deflate = deflate;
+    TestServer::with_options(options, |_peer| Sixteen { requests: 0, _spare: 0 })
+}
+
 /// Live bytes of so many connections on which these things were said.
 fn live_bytes(connections: usize, said: &[&[u8]]) -> usize {
+    live_bytes_with(Deflate::disabled(), connections, said)
+}
+
+fn live_bytes_with(deflate: Deflate, connections: usize, said: &[&[u8]]) -> usize {
     let mut kept = None;
     let all = measure(|| {
-        let mut server = TestServer::new(|_peer| Sixteen { requests: 0, _spare: 0 });
+        let mut server = sixteen(deflate);
         let mut ends = Vec::with_capacity(connections);
         for _ in 0..connections {
             ends.push(server.connect());
@@ -100,6 +110,26 @@ fn an_idle_http_connection_costs_264_bytes_at_most() {
 #[test]
 fn an_idle_websocket_costs_264_bytes_at_most() {
     check("WebSocket", &[socket::UPGRADE.as_bytes(), &socket::text("hello")]);
+}
+
+/// Compression that was agreed on and not used yet holds no window.
+#[test]
+fn compression_that_is_not_used_costs_16_bytes_at_most() {
+    const CONNECTIONS: usize = 10_000;
+    let offers = socket::upgrade_with("Sec-WebSocket-Extensions: permessage-deflate\r\n");
+    let mut server = sixteen(Deflate::shared());
+    let far = server.connect();
+    far.send(offers.as_bytes());
+    server.run();
+    assert!(support::text(&far.take()).contains("Sec-WebSocket-Extensions: permessage-deflate"));
+    let bytes = |upgrade: &str| {
+        live_bytes_with(Deflate::shared(), CONNECTIONS, &[upgrade.as_bytes(), &socket::text("hello")])
+    };
+    let (with, without) = (bytes(&offers), bytes(socket::UPGRADE));
+    // The longer request has more room in its end, which is taken off.
+    let more = with.saturating_sub(without).div_ceil(CONNECTIONS);
+    println!("WebSocket: {more} bytes more with compression, for each of {CONNECTIONS} idle connections");
+    assert!(more <= 16, "{more} bytes more for each");
 }
 
 /// What an idle connection over TLS may cost, most of it rustls' own.
