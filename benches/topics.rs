@@ -1,0 +1,125 @@
+//! Topics: a publication to many members, with its allocations; the same with members that do not read; a history that is
+//! written and read. `cargo bench -p jackfield-benches --bench topics`.
+
+use divan::{AllocProfiler, Bencher, counter::ItemsCount};
+use jackfield::test::{FarEnd, TestServer};
+use jackfield::{Client, Exchange, History, Overflow, Publication, Request, WebSocket, last_event_id};
+use std::cell::RefCell;
+
+#[global_allocator]
+static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
+
+fn main() {
+    divan::main();
+}
+
+const UPGRADE: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+const EVENTS: usize = 10_000;
+
+struct Member;
+
+impl Client for Member {
+    fn on_open(&mut self, socket: &mut WebSocket<'_>) {
+        socket.set_overflow(Overflow::NewestPerKey);
+        socket.subscribe("room");
+    }
+
+    fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+        exchange.events().subscribe_from("log", last_event_id(request).unwrap_or_default());
+    }
+}
+
+fn members(server: &mut TestServer, count: usize) -> Vec<FarEnd> {
+    let ends: Vec<FarEnd> = (0..count).map(|_| server.connect()).collect();
+    ends.iter().for_each(|far| far.send(UPGRADE));
+    server.run();
+    ends.iter().for_each(|far| drop(far.take()));
+    ends
+}
+
+/// A message of 4 KiB to so many members that read: the message is allocated once, whatever their number.
+#[divan::bench(args = [1_000, 10_000], sample_count = 20, sample_size = 1)]
+fn publish(bencher: Bencher<'_, '_>, count: usize) {
+    let mut server = TestServer::new(|_peer| Member);
+    let ends = members(&mut server, count);
+    let (server, text) = (RefCell::new(server), "x".repeat(4 << 10));
+    let drained = || ends.iter().for_each(|far| drop(far.take()));
+    bencher.counter(ItemsCount::new(count)).with_inputs(drained).bench_local_values(|()| {
+        let mut server = server.borrow_mut();
+        server.handle().publish("room", &*text);
+        server.run();
+    });
+}
+
+/// Keyed messages of 100 bytes to 900 members that read, and to so many besides that never do. What counts is the ratio of
+/// the two: one in ten that does not read is to leave the others 99 % of their rate.
+#[divan::bench(args = [0, 100], sample_count = 200, sample_size = 1)]
+fn publish_beside_members_that_do_not_read(bencher: Bencher<'_, '_>, stuck: usize) {
+    let mut server = TestServer::new(|_peer| Member);
+    let (ends, stuck) = (members(&mut server, 900), members(&mut server, stuck));
+    stuck.iter().for_each(|far| far.set_room(Some(0)));
+    let (server, text) = (RefCell::new(server), "x".repeat(100));
+    let publish = || {
+        let mut server = server.borrow_mut();
+        server.handle().publish("room", Publication::from(&*text).key("k"));
+        server.run();
+    };
+    let drained = || ends.iter().for_each(|far| drop(far.take()));
+    // Those that don't read have a full backlog before.
+    for _ in 0..2_000 {
+        publish();
+        drained();
+    }
+    bencher.counter(ItemsCount::new(900_usize)).with_inputs(drained).bench_local_values(|()| publish());
+}
+
+fn with_history() -> TestServer {
+    let server = TestServer::new(|_peer| Member);
+    server.handle().declare_topic("log", History::new(EVENTS));
+    server
+}
+
+/// So many are added to a history that is full, so that as many go.
+#[divan::bench(sample_count = 50, sample_size = 1)]
+fn append_10_000_to_a_history(bencher: Bencher<'_, '_>) {
+    let handle = with_history().handle();
+    let append = || {
+        (0..EVENTS).for_each(|_| {
+            handle.publish("log", "a publication of thirty-two bytes");
+        })
+    };
+    append();
+    bencher.counter(ItemsCount::new(EVENTS)).bench_local(append);
+}
+
+/// A client comes back, and has missed as many.
+#[divan::bench(sample_count = 50, sample_size = 1)]
+fn replay_10_000_of_a_history(bencher: Bencher<'_, '_>) {
+    let mut server = with_history();
+    let first = server.connect();
+    first.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    server.run();
+    server.handle().publish("log", "the first");
+    server.run();
+    let seen = String::from_utf8_lossy(&first.take()).into_owned();
+    let id = seen.lines().find_map(|line| line.strip_prefix("id: ")).expect("it has an id").to_owned();
+    first.reset();
+    (1..EVENTS).for_each(|_| {
+        server.handle().publish("log", "a publication of thirty-two bytes");
+    });
+    server.run();
+    let server = RefCell::new(server);
+    bencher.counter(ItemsCount::new(EVENTS)).bench_local(|| {
+        let mut server = server.borrow_mut();
+        let far = server.connect();
+        far.send(format!("GET / HTTP/1.1\r\nHost: h\r\nLast-Event-ID: {id}\r\n\r\n").as_bytes());
+        let mut events = 0;
+        while events < EVENTS - 1 {
+            server.run();
+            events += far.take().windows(2).filter(|two| two == b"\n\n").count();
+        }
+        far.reset();
+        server.run();
+    });
+}
