@@ -76,7 +76,7 @@ impl<'b> Request<'b> {
     /// The method, a token of at most [`METHOD_BYTES_MAX`](super::METHOD_BYTES_MAX) bytes. Case matters. Methods
     /// that are not registered are passed on as well.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn method(&self) -> &'b str {
         match self.head.method() {
             b"GET" => "GET",
@@ -114,6 +114,17 @@ impl<'b> Request<'b> {
         let target = self.head.target();
         let before = jackfield_simd::ascii_before(target, b'?').len();
         target.get(before + 1..).filter(|_| before < target.len()).map(text)
+    }
+
+    /// [`Request::path`] and [`Request::query`] by one look at the target.
+    #[must_use]
+    #[inline(always)]
+    pub fn path_and_query(&self) -> (&'b str, Option<&'b str>) {
+        let target = self.head.target();
+        match jackfield_simd::ascii_before(target, b'?') {
+            path if path.starts_with('/') => (path, target.get(path.len() + 1..).map(text)),
+            _ => (target::path(self.target()), self.query()),
+        }
     }
 
     /// The host, with its port if one was sent. The authority of an absolute-form target wins over `Host`

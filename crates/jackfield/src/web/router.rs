@@ -4,7 +4,9 @@ use crate::client::Exchange;
 use jackfield_proto::http1::Request;
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::str::FromStr;
 
 /// From paths and methods to routes of your own type, such as an enum. It is made once, when a server starts, and only
@@ -45,7 +47,10 @@ use std::str::FromStr;
 /// ```
 #[doc(alias = "AddGetHandler")]
 pub struct Router<R> {
-    tree: matchit::Router<Entry<R>>,
+    entries: Vec<Entry<R>>,
+    /// Paths without parameters, which win over all others, by their text. By number of their entries, as the tree.
+    literal: HashMap<Box<str>, usize, BuildHasherDefault<PathHasher>>,
+    tree: matchit::Router<usize>,
 }
 
 /// Collects routes, for a [`Router`].
@@ -59,6 +64,8 @@ pub struct Routes<R> {
 struct Entry<R> {
     /// In the order in which they were given.
     methods: Vec<(String, R)>,
+    /// Which of them is for GET, as most requests are.
+    get: Option<usize>,
     websocket: Option<R>,
     /// The value of `Allow`.
     allow: String,
@@ -82,7 +89,11 @@ pub enum Found<'r, 'b, R> {
 
 /// The parameters of a path.
 #[derive(Debug)]
-pub struct Params<'r, 'b>(matchit::Params<'r, 'b>);
+pub struct Params<'r, 'b>(Option<matchit::Params<'r, 'b>>);
+
+/// A hash of a few instructions. What is in its table is the program's own, so nobody can make entries collide.
+#[derive(Default)]
+struct PathHasher(u64);
 
 /// What is wrong with some routes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,7 +151,8 @@ impl<R> Routes<R> {
     /// Everything that is wrong: paths that don't begin with `/`, are malformed, or stand for the same as others, and a
     /// method that was given twice.
     pub fn build(self) -> Result<Router<R>, RouterError> {
-        let (mut tree, mut faults) = (matchit::Router::new(), Vec::new());
+        let (mut tree, mut literal, mut faults) = (matchit::Router::new(), HashMap::default(), Vec::new());
+        let mut entries = Vec::new();
         for (path, mut entry) in self.paths {
             if !path.starts_with('/') {
                 faults.push(format!("`{path}` does not begin with `/`"));
@@ -149,16 +161,22 @@ impl<R> Routes<R> {
                 faults.push(format!("`{path}` has {method} twice"));
             }
             entry.allow = entry.allowed().join(", ");
-            if let Err(error) = tree.insert(path.clone(), entry) {
+            entry.get = entry.methods.iter().position(|(method, _)| method == "GET");
+            if let Err(error) = tree.insert(path.clone(), entries.len()) {
                 faults.push(format!("`{path}`: {error}"));
             }
+            // Braces that are doubled stand for themselves: the tree knows them.
+            if !path.contains(['{', '}']) {
+                literal.insert(path.into(), entries.len());
+            }
+            entries.push(entry);
         }
-        if faults.is_empty() { Ok(Router { tree }) } else { Err(RouterError(faults)) }
+        if faults.is_empty() { Ok(Router { entries, literal, tree }) } else { Err(RouterError(faults)) }
     }
 
     fn entry(&mut self, path: &str) -> &mut Entry<R> {
         let at = self.paths.iter().position(|(known, _)| known == path).unwrap_or_else(|| {
-            let entry = Entry { methods: Vec::new(), websocket: None, allow: String::new() };
+            let entry = Entry { methods: Vec::new(), get: None, websocket: None, allow: String::new() };
             self.paths.push((path.into(), entry));
             self.paths.len() - 1
         });
@@ -169,6 +187,10 @@ impl<R> Routes<R> {
 impl<R> Entry<R> {
     fn of(&self, method: &str) -> Option<&R> {
         self.methods.iter().find(|(known, _)| known == method).map(|(_, route)| route)
+    }
+
+    fn get(&self) -> Option<&R> {
+        self.get.map(|at| &self.methods[at].1)
     }
 
     /// A method that was given more than once.
@@ -207,7 +229,8 @@ impl<R> Router<R> {
     pub fn at<'r, 'b>(&'r self, request: &Request<'b>) -> Found<'r, 'b, R> {
         let method = request.method();
         let found = self.find(request.path(), |entry| match method {
-            "HEAD" => entry.of("HEAD").or_else(|| entry.of("GET")),
+            "GET" => entry.get(),
+            "HEAD" => entry.of("HEAD").or_else(|| entry.get()),
             _ => entry.of(method),
         });
         match found {
@@ -226,13 +249,20 @@ impl<R> Router<R> {
         path: &'b str,
         of: impl FnOnce(&'r Entry<R>) -> Option<&'r R>,
     ) -> Found<'r, 'b, R> {
-        let Ok(matched) = self.tree.at(path) else { return Found::NotFound };
-        let params = Params(matched.params);
-        match of(matched.value) {
-            None => Found::NotAllowed(&matched.value.allow),
+        let Some((entry, params)) = self.entry(path) else { return Found::NotFound };
+        match of(entry) {
+            None => Found::NotAllowed(&entry.allow),
             Some(_) if !params.are_text() => Found::Malformed,
             Some(route) => Found::Route(route, params),
         }
+    }
+
+    fn entry<'r, 'b>(&'r self, path: &'b str) -> Option<(&'r Entry<R>, Params<'r, 'b>)> {
+        if let Some(at) = self.literal.get(path) {
+            return Some((&self.entries[*at], Params(None)));
+        }
+        let matched = self.tree.at(path).ok()?;
+        Some((&self.entries[*matched.value], Params(Some(matched.params))))
     }
 }
 
@@ -267,18 +297,38 @@ impl<'b> Params<'_, 'b> {
     /// The parameter of this name as it was sent.
     #[must_use]
     pub fn raw(&self, name: &str) -> Option<&'b str> {
-        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+        self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
     /// All of them, as they were sent, in the order of the path.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &'b str)> {
-        self.0.iter()
+        self.0.iter().flat_map(matchit::Params::iter)
     }
 
     fn are_text(&self) -> bool {
-        self.0
-            .iter()
-            .all(|(_, value)| !value.contains('%') || percent_decode_str(value).decode_utf8().is_ok())
+        self.iter().all(|(_, value)| !value.contains('%') || percent_decode_str(value).decode_utf8().is_ok())
+    }
+}
+
+impl Hasher for PathHasher {
+    /// Of words of eight bytes, the last of which may overlap the one before it.
+    #[inline]
+    fn write(&mut self, path: &[u8]) {
+        const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+        let word = |word: &[u8; 8]| u64::from_le_bytes(*word);
+        let bytes = || path.iter().fold(0, |all, byte| all << 8 | u64::from(*byte));
+        let last = path.last_chunk().map_or_else(bytes, word);
+        let words = path.chunks_exact(8).filter_map(|bytes| bytes.first_chunk().map(word));
+        self.0 = words.fold(last.wrapping_mul(ODD), |hash, word| (hash ^ word).wrapping_mul(ODD));
+    }
+
+    /// It says that a text ends, which is all that there is.
+    #[inline]
+    fn write_u8(&mut self, _end: u8) {}
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 32
     }
 }
 
