@@ -111,6 +111,16 @@ mod tests {
 
     proptest! {
         #[test]
+        fn either_is_found_where_a_loop_finds_it(
+            bytes in prop::collection::vec(prop_oneof![0..4u8, any::<u8>()], 0..40),
+            one in 0..4u8,
+            other: u8,
+        ) {
+            let wanted = bytes.iter().any(|byte| *byte == one || *byte == other);
+            prop_assert_eq!(portable::has_either(&bytes, one, other), wanted);
+        }
+
+        #[test]
         fn ascii_ends_where_a_loop_says(bytes in prop::collection::vec(any::<u8>(), 0..40), end in 0..0x80u8) {
             let wanted = bytes.iter().position(|byte| *byte == end || !byte.is_ascii()).unwrap_or(bytes.len());
             assert_eq!(ascii_before(&bytes, end).as_bytes(), &bytes[..wanted]);

@@ -64,6 +64,27 @@ pub fn is_ascii(bytes: &[u8]) -> bool {
     tops & TOPS == 0
 }
 
+/// Whether one of these two is among the bytes.
+#[inline(always)]
+pub fn has_either(bytes: &[u8], one: u8, other: u8) -> bool {
+    // Sets the top bit of a byte that is `wanted`, and above it perhaps those of others.
+    let found = |word: u64, wanted: u8| {
+        let differs = word ^ u64::from_ne_bytes([wanted; 8]);
+        differs.wrapping_sub(ONES) & !differs
+    };
+    let has = |word: &[u8; 8]| {
+        let word = u64::from_ne_bytes(*word);
+        found(word, one) | found(word, other)
+    };
+    let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) else {
+        return bytes.iter().any(|byte| *byte == one || *byte == other);
+    };
+    let between = bytes.chunks_exact(8).skip(1).filter_map(|word| word.first_chunk());
+    let ends = has(first) | has(last);
+    let all = if bytes.len() > 16 { between.fold(ends, |all, word| all | has(word)) } else { ends };
+    all & TOPS != 0
+}
+
 /// The words between the first and the last.
 fn tops_between(bytes: &[u8]) -> u64 {
     let words = bytes.chunks_exact(8).skip(1).filter_map(|word| word.first_chunk());

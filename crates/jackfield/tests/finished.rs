@@ -54,6 +54,11 @@ fn make() -> Probe {
             }
             "/none" => {}
             "/evil" => exchange.ok("a\r\nb", "x"),
+            "/panic" => panic!("before the answer"),
+            "/panic-behind" => {
+                exchange.ok("text/plain", "done");
+                panic!("behind the answer");
+            }
             "/abort" => {
                 let mut exchange = exchange;
                 exchange.abort();
@@ -107,6 +112,8 @@ fn each_exchange_is_told_once() {
     check(&get("/a?b=c"), 0, "GET /a: 200 AtOnce, IN in, OUT out, 0 ms");
     check(&get("/none"), 0, "GET /none: 500 AtOnce, IN in, OUT out, 0 ms");
     check(&get("/evil"), 0, "GET /evil: 500 AtOnce, IN in, OUT out, 0 ms");
+    check(&get("/panic?a=b"), 0, "GET /panic: 500 AtOnce, IN in, OUT out, 0 ms");
+    check(&get("/panic-behind"), 0, "GET /panic-behind: 200 AtOnce, IN in, OUT out, 0 ms");
     check(&get("/abort"), 0, "GET /abort: 0 AtOnce, IN in, OUT out, 0 ms, not whole");
     let body = |path: &str| format!("POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nabcd");
     check(&body("/collect"), 0, "POST /collect: 200 AtOnce, IN in, OUT out, 0 ms");

@@ -80,7 +80,7 @@ fn o6_the_common_form_has_a_line_for_each_exchange() {
             (0, format!("GET /a{} HTTP/1.1\" 200", queries[0])),
             (0, "HEAD /missing HTTP/1.1\" 404".into()),
             (1, "GET /\\x22q\\x5C\\x22 HTTP/1.0\" 200".into()),
-            (2, "GET /none HTTP/1.1\" 0".into()),
+            (2, "GET /none HTTP/1.1\" 000".into()),
             (2, format!("PUT /b{} HTTP/1.1\" 200", queries[1])),
         ];
         for ((line, bytes), (second, asked)) in logged.iter().zip(expected) {

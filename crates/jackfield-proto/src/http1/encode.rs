@@ -41,6 +41,19 @@ impl<'m> ResponseHead<'m> {
         }
     }
 
+    /// The status that its peer gets: 500 in place of one that no final answer can have, and of a head that can't be
+    /// written.
+    #[must_use]
+    #[inline(always)]
+    pub fn sent_status(&self) -> u16 {
+        if self.is_plain() { 200 } else { self.checked_status() }
+    }
+
+    #[cold]
+    fn checked_status(&self) -> u16 {
+        if self.check().is_ok() { self.final_status() } else { 500 }
+    }
+
     /// The status that is sent.
     pub(super) const fn final_status(&self) -> u16 {
         if matches!(self.status, 200..=999) { self.status } else { 500 }

@@ -52,6 +52,7 @@ impl Wires {
     }
 
     /// Bytes that were sent so far, what waits for the kernel included, as plain text.
+    #[inline]
     pub fn sent(&self, id: ConnectionId) -> u64 {
         self.known(id).map_or(0, |wire| wire.bytes_out) + self.queued(id) as u64
     }

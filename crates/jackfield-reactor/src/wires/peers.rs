@@ -8,12 +8,27 @@ use crate::stream::credentials::Credentials;
 use crate::table;
 use crate::wire::peer::{Peer, PeerSlot};
 use std::io;
+use std::net::SocketAddr;
 
 impl Wires {
     /// Who is at the other end. Known from the accept to `on_close`, after a reset too.
     pub fn peer(&self, id: ConnectionId) -> Option<Peer> {
         let slot = self.peek(id)?.peer;
         slot.peer().or_else(|place| self.peers.get(place).cloned().ok_or(place)).ok()
+    }
+
+    /// Where the connection comes from, as its proxy says if there is one; `None`: it has no address of IP.
+    #[inline]
+    pub fn source_ip(&self, id: ConnectionId) -> Option<SocketAddr> {
+        match self.peek(id)?.peer {
+            PeerSlot::V4 { port, ip, .. } => Some((ip, port).into()),
+            PeerSlot::Kept(place) => self.kept_source_ip(place as usize),
+        }
+    }
+
+    #[cold]
+    fn kept_source_ip(&self, place: usize) -> Option<SocketAddr> {
+        self.peers.get(place)?.source().as_ip()
     }
 
     /// Which process is at the other end of a unix socket, asked of the system each time; `None`: it is none, or the system

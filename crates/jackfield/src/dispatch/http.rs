@@ -4,7 +4,7 @@ use crate::client::{BodyPlan, Client, Connection, Exchange, Upgrade, WebSocket, 
 use crate::disconnect::{ProtocolError, Reason};
 use crate::dispatch::call::{Stepped, call, call_named};
 use crate::gate::Verdict;
-use crate::links::{Awaited, Protocol};
+use crate::links::{Asks, Awaited, Protocol};
 use crate::shared::Callback;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{self, Event, Fields, Phase, Request, Version};
@@ -52,9 +52,10 @@ fn event<C: Client>(client: &mut C, connection: &mut Connection<'_>, event: Even
     match event {
         Event::Request(request) if !request.has_body() => {
             connection.links.metrics.requests.add(1);
-            if !asks.about_requests() || passes_gate(connection, request) {
-                self::request(client, connection, &request);
+            if !asks.about_requests() {
+                return self::request(client, connection, &request);
             }
+            return asked_about(client, connection, asks, request);
         }
         Event::Request(request) => request_with_body(client, connection, &request),
         Event::Upgrade(request) => upgrade(client, connection, &request, rest_bytes),
@@ -70,20 +71,57 @@ fn event<C: Client>(client: &mut C, connection: &mut Connection<'_>, event: Even
     }
 }
 
-/// Where the gate has something to decide first, or exchanges are recorded: false if the request is refused. It takes a
-/// copy, so that the usual way need not have the request in memory.
+/// A request without a body where the gate has something to decide first, or exchanges are recorded. It takes a copy, so
+/// that the usual way need not have the request in memory.
+#[inline(never)]
+fn asked_about<C: Client>(client: &mut C, connection: &mut Connection<'_>, asks: Asks, request: Request<'_>) {
+    if !asks.for_a_record() {
+        if is_admitted(connection, asks, &request) {
+            self::request(client, connection, &request);
+        }
+        return;
+    }
+    connection.links.begin_exchange(connection.wires, connection.id, &request);
+    let Recorded { connection, request } = &mut Recorded { connection, request: &request };
+    if is_admitted(connection, asks, request) {
+        self::request(client, connection, request);
+    }
+}
+
+/// An exchange that is recorded, in the event that has its request: however that ends, by a panic too, the record is
+/// settled.
+struct Recorded<'r, 'c, 'b> {
+    connection: &'r mut Connection<'c>,
+    request: &'r Request<'b>,
+}
+
+impl Drop for Recorded<'_, '_, '_> {
+    fn drop(&mut self) {
+        let Connection { id, wires, links } = &mut *self.connection;
+        links.end_event(wires, *id, self.request);
+    }
+}
+
+/// Where the gate has something to decide first, or exchanges are recorded: false if the request is refused.
 #[cold]
 #[inline(never)]
-fn passes_gate(connection: &mut Connection<'_>, request: Request<'_>) -> bool {
+fn passes_gate(connection: &mut Connection<'_>, request: &Request<'_>) -> bool {
     let Connection { id, wires, links } = connection;
     let asks = links.link(*id).asks;
     if asks.for_a_record() {
-        links.begin_exchange(wires, *id, &request);
+        links.begin_long_exchange(wires, *id, request);
     }
+    is_admitted(connection, asks, request)
+}
+
+/// False if the request is refused.
+#[inline(always)]
+fn is_admitted(connection: &mut Connection<'_>, asks: Asks, request: &Request<'_>) -> bool {
+    let Connection { id, wires, links } = connection;
     if asks.for_a_count() {
         links.count_request(*id);
     }
-    !asks.the_gate() || links.admits(wires, *id, &request)
+    !asks.the_gate() || links.admits(wires, *id, request)
 }
 
 fn asks_about_requests(connection: &mut Connection<'_>) -> bool {
@@ -132,7 +170,7 @@ fn body<C: Client>(client: &mut C, connection: &mut Connection<'_>, part: &[u8])
 #[inline(never)]
 fn request_with_body<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
     connection.links.metrics.requests.add(1);
-    if asks_about_requests(connection) && !passes_gate(connection, *request) {
+    if asks_about_requests(connection) && !passes_gate(connection, request) {
         return;
     }
     let head = request.head_only();
@@ -174,7 +212,7 @@ fn request_with_body<C: Client>(client: &mut C, connection: &mut Connection<'_>,
 #[inline(never)]
 fn head<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
     connection.links.metrics.requests.add(1);
-    if asks_about_requests(connection) && !passes_gate(connection, *request) {
+    if asks_about_requests(connection) && !passes_gate(connection, request) {
         return connection.links.await_body(connection.wires, connection.id);
     }
     let plan = call_named(client, connection, Callback::Head, |client, connection| {
@@ -211,7 +249,7 @@ fn upgrade<C: Client>(
     rest_bytes: usize,
 ) {
     connection.links.metrics.requests.add(1);
-    if asks_about_requests(connection) && !passes_gate(connection, *request) {
+    if asks_about_requests(connection) && !passes_gate(connection, request) {
         return;
     }
     if !connection.links.settings.gate.upgrades(request.path()) {

@@ -1,29 +1,61 @@
 //! Keeps the record of an exchange, where an observer wants to be told of those that are finished.
 
 use crate::links::Links;
+use crate::links::date::Date;
+use crate::links::link::Link;
 use crate::links::protocol::Protocol;
-use crate::links::record::ExchangeRecord;
-use crate::shared::{AnsweredAs, Finished};
+use crate::links::record::{ExchangeRecord, Parts};
+use crate::shared::{AnsweredAs, Finished, Settings};
 use jackfield_proto::http1::{Fields, Phase, Request, ResponseHead};
 use jackfield_reactor::{ConnectionId, Wires};
 
 impl Links {
-    /// A head has come.
-    #[cold]
+    /// A request has come that lies whole in the receive buffer: [`Links::end_event`] must follow in its event. Until then
+    /// nobody is told of its end, and nothing that it says is copied.
+    #[inline(never)]
     pub(crate) fn begin_exchange(&mut self, wires: &mut Wires, id: ConnectionId, request: &Request<'_>) {
-        if self.link(id).extra.is_none() {
-            self.link(id).extra();
-            self.charge(wires, id);
+        if let Some(last) = self.open_record.owner() {
+            // A panic has ended its event before its time.
+            self.keep_exchange(wires, last);
         }
-        let mut record = self.spare_records.pop();
-        let ExchangeRecord { asked, begun_at, bytes_in, sent_before, status, answered } = &mut *record;
-        asked.take(request);
-        *begun_at = wires.now();
-        *bytes_in = (request.head_bytes() + request.body().len()) as u64;
-        *sent_before = wires.sent(id);
-        *status = 0;
-        *answered = AnsweredAs::AtOnce;
-        self.link(id).extra().exchange = Some(record);
+        let (now, sent) = (wires.now(), wires.sent(id));
+        let record = self.open_record.begin(id);
+        record.begun_at = now;
+        record.bytes_in = (request.head_bytes() + request.body().len()) as u64;
+        record.sent_before = sent;
+        record.status = 0;
+        record.answered = AnsweredAs::AtOnce;
+    }
+
+    /// A head has come that is not all of its request, or may become another protocol.
+    #[cold]
+    pub(crate) fn begin_long_exchange(&mut self, wires: &mut Wires, id: ConnectionId, request: &Request<'_>) {
+        self.begin_exchange(wires, id, request);
+        self.open_record.keep_asked(request);
+    }
+
+    /// The event is over that has begun an exchange: its observer is told if it is over as well.
+    #[inline(never)]
+    pub(crate) fn end_event(&mut self, wires: &mut Wires, id: ConnectionId, request: &Request<'_>) {
+        let Self { open_record, table, settings, date, .. } = self;
+        let link = &table[id.slot()];
+        let is_over = matches!(&link.protocol, Protocol::Http(machine)
+            if matches!(machine.phase(), Phase::Idle | Phase::Done));
+        if !is_over {
+            return self.go_on(wires, id, request);
+        }
+        if let Some(record) = open_record.end_lent(id) {
+            tell(record, Parts::of(request), settings, date, link, wires, id, true);
+        }
+    }
+
+    /// It is not: it goes on without what its event has of it.
+    #[cold]
+    fn go_on(&mut self, wires: &mut Wires, id: ConnectionId, request: &Request<'_>) {
+        if self.open_record.owner() == Some(id) {
+            self.open_record.keep_asked(request);
+            self.settle_exchange(wires, id);
+        }
     }
 
     /// Part of the body of the request has come.
@@ -34,7 +66,6 @@ impl Links {
     }
 
     /// Its answer begins with a head of these parts: by themselves, so that the usual way need not have one in memory.
-    #[cold]
     #[inline(never)]
     pub(crate) fn record_answer(
         &mut self,
@@ -45,22 +76,19 @@ impl Links {
     ) {
         let head = ResponseHead { status, content_type, fields };
         if let Some(record) = self.record(id) {
-            // What can't be written has become a 500.
-            let is_final = matches!(status, 200..=999) && head.check().is_ok();
-            record.status = if is_final { status } else { 500 };
+            record.status = head.sent_status();
         }
     }
 
     /// After anything that may have finished an exchange: its observer is told if it has.
     #[cold]
     pub(crate) fn settle_exchange(&mut self, wires: &mut Wires, id: ConnectionId) {
-        let link = &self.table[id.slot()];
-        let answered = match &link.protocol {
+        let answered = match &self.table[id.slot()].protocol {
             Protocol::Http(machine) => match machine.phase() {
-                Phase::Open => return,
+                Phase::Idle | Phase::Done | Phase::Switched => return self.finish_exchange(wires, id, true),
+                Phase::Open => return self.keep_exchange(wires, id),
                 Phase::Deferred => AnsweredAs::Later,
                 Phase::Streaming => AnsweredAs::Stream,
-                Phase::Idle | Phase::Done | Phase::Switched => return self.finish_exchange(wires, id, true),
             },
             Protocol::Events => AnsweredAs::Events,
             Protocol::WebSocket(_) => {
@@ -71,10 +99,9 @@ impl Links {
             }
             _ => return,
         };
+        self.keep_exchange(wires, id);
         if let Some(record) = self.record(id) {
             record.answered = answered;
-            // It outlives the event.
-            self.charge(wires, id);
         }
     }
 
@@ -93,39 +120,69 @@ impl Links {
     }
 
     fn finish_exchange(&mut self, wires: &mut Wires, id: ConnectionId, is_complete: bool) {
-        let unix_seconds = self.date.at(wires.now()).unix_seconds();
-        let link = &mut self.table[id.slot()];
+        let Self { open_record, table, settings, date, .. } = self;
+        let link = &mut table[id.slot()];
+        if let Some(record) = open_record.end(id) {
+            return tell(record, record.asked.parts(), settings, date, link, wires, id, is_complete);
+        }
         let Some(record) = link.extra.as_mut().and_then(|extra| extra.exchange.take()) else { return };
-        let finished = Finished {
-            connection: id,
-            listener: self.settings.listeners[usize::from(link.listener)].number,
-            peer: wires.peer(id).and_then(|peer| peer.source().as_ip()),
-            method: record.asked.method(),
-            path: record.asked.path(),
-            query: record.asked.query(),
-            version: record.asked.version,
-            status: record.status,
-            bytes_in: record.bytes_in,
-            bytes_out: wires.sent(id).saturating_sub(record.sent_before),
-            unix_seconds,
-            duration: wires.now().since(record.begun_at),
-            answered: record.answered,
-            is_complete,
-        };
-        if link.asks.for_the_observer() {
-            self.settings.observer.on_finished(&finished);
-        }
-        if let Some(log) = self.settings.access_log.as_ref().filter(|_| link.asks.for_the_access_log()) {
-            log.take(&finished);
-        }
-        let was_charged = record.answered != AnsweredAs::AtOnce;
-        self.spare_records.keep(record);
-        if was_charged {
+        tell(&record, record.asked.parts(), settings, date, link, wires, id, is_complete);
+        open_record.give_back(record);
+        self.charge(wires, id);
+    }
+
+    /// The exchange whose event is over goes on: its record is kept with its link.
+    #[cold]
+    fn keep_exchange(&mut self, wires: &mut Wires, id: ConnectionId) {
+        if let Some(record) = self.open_record.take(id) {
+            self.link(id).extra().exchange = Some(record);
             self.charge(wires, id);
         }
     }
 
     fn record(&mut self, id: ConnectionId) -> Option<&mut ExchangeRecord> {
-        self.link(id).extra.as_mut()?.exchange.as_deref_mut()
+        let Self { open_record, table, .. } = self;
+        match open_record.of(id) {
+            None => table[id.slot()].extra.as_mut()?.exchange.as_deref_mut(),
+            open => open,
+        }
+    }
+}
+
+/// Tells those who want to know of an exchange that is over.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+fn tell(
+    record: &ExchangeRecord,
+    Parts { method, path, query, version }: Parts<'_>,
+    settings: &Settings,
+    date: &mut Date,
+    link: &Link,
+    wires: &Wires,
+    id: ConnectionId,
+    is_complete: bool,
+) {
+    let now = wires.now();
+    let finished = Finished {
+        connection: id,
+        listener: settings.listeners[usize::from(link.listener)].number,
+        peer: wires.source_ip(id),
+        method,
+        path,
+        query,
+        version,
+        status: record.status,
+        bytes_in: record.bytes_in,
+        bytes_out: wires.sent(id).saturating_sub(record.sent_before),
+        unix_seconds: date.at(now).unix_seconds(),
+        duration: now.since(record.begun_at),
+        answered: record.answered,
+        is_complete,
+    };
+    if link.asks.for_the_observer() {
+        settings.observer.on_finished(&finished);
+    }
+    if let Some(log) = settings.access_log.as_ref().filter(|_| link.asks.for_the_access_log()) {
+        log.take(&finished);
     }
 }

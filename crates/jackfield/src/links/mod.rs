@@ -34,6 +34,7 @@ mod subscribe;
 mod upgrade;
 mod walk;
 
+pub(crate) use asks::Asks;
 pub(crate) use link::{Admission, Awaited, key};
 pub(crate) use opening::Opened;
 pub(crate) use output::EVENT_STREAM;
@@ -41,13 +42,12 @@ pub(crate) use protocol::Protocol;
 
 use crate::config::{Heartbeat, Limits};
 use crate::gate::Overload;
-use crate::links::asks::Asks;
 use crate::links::compression::Compressors;
 use crate::links::date::Date;
 use crate::links::fan_out::FanOut;
 use crate::links::link::Link;
 use crate::links::masks::Masks;
-use crate::links::record::SpareRecords;
+use crate::links::record::OpenRecord;
 use crate::links::replay::{Delivered, Turns};
 use crate::links::walk::Walk;
 use crate::shared::{Handle, ReactorMetrics, Settings};
@@ -75,7 +75,7 @@ pub(crate) struct Links {
     pub(crate) handle: Handle,
     pub(crate) settings: Arc<Settings>,
     pub(crate) metrics: Arc<ReactorMetrics>,
-    spare_records: SpareRecords,
+    open_record: OpenRecord,
     /// For how long the Pong was waited for that is just being handed out.
     pub(crate) round_trip: Option<Duration>,
     /// Header lines of answers are gathered here, so that they need no buffer of their own.
@@ -140,7 +140,7 @@ impl Links {
             handle,
             settings,
             metrics,
-            spare_records: SpareRecords::default(),
+            open_record: OpenRecord::new(),
             round_trip: None,
             fields: Fields::new(),
             replacement: None,

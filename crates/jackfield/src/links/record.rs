@@ -2,7 +2,7 @@
 
 use crate::shared::AnsweredAs;
 use jackfield_proto::http1::{Request, Version};
-use jackfield_reactor::Time;
+use jackfield_reactor::{ConnectionId, Time};
 
 /// What was asked, and what has become of it so far.
 #[derive(Debug)]
@@ -32,7 +32,24 @@ pub(super) struct Asked {
     path_at: usize,
     /// Where the query begins, if there is one.
     query_at: Option<usize>,
+    version: Version,
+}
+
+/// What was asked, wherever it is kept.
+#[derive(Clone, Copy)]
+pub(super) struct Parts<'r> {
+    pub(super) method: &'r str,
+    pub(super) path: &'r str,
+    pub(super) query: Option<&'r str>,
     pub(super) version: Version,
+}
+
+impl<'r> Parts<'r> {
+    #[inline(always)]
+    pub(super) fn of(request: &Request<'r>) -> Self {
+        let (path, query) = request.path_and_query();
+        Self { method: request.method(), path, query, version: request.version() }
+    }
 }
 
 impl Default for ExchangeRecord {
@@ -46,7 +63,7 @@ impl Default for ExchangeRecord {
 impl Asked {
     /// Takes a request, in the buffer of the one before.
     pub(super) fn take(&mut self, request: &Request<'_>) {
-        let (method, path, query) = (request.method(), request.path(), request.query());
+        let Parts { method, path, query, version } = Parts::of(request);
         self.path_at = method.len();
         self.query_at = query.map(|_| method.len() + path.len());
         self.text.clear();
@@ -54,19 +71,91 @@ impl Asked {
         for part in [method, path, query.unwrap_or_default()] {
             self.text.push_str(part);
         }
-        self.version = request.version();
+        self.version = version;
     }
 
-    pub(super) fn method(&self) -> &str {
-        &self.text[..self.path_at]
+    /// The method, the path and the query.
+    pub(super) fn parts(&self) -> Parts<'_> {
+        let (method, target) = self.text.split_at(self.path_at);
+        let path_bytes = self.query_at.map_or(target.len(), |at| at - method.len());
+        let (path, query) = target.split_at(path_bytes);
+        Parts { method, path, query: self.query_at.map(|_| query), version: self.version }
+    }
+}
+
+/// The record of the exchange whose event is being handled. Nearly all exchanges end with their event, so that it
+/// stays here; one that goes on is given to its link.
+pub(super) struct OpenRecord {
+    /// [`ConnectionId::NONE`]: there is none.
+    of: ConnectionId,
+    record: Box<ExchangeRecord>,
+    /// What was asked is not in the record: the event has it, and brings it at its end.
+    is_lent: bool,
+    spare: SpareRecords,
+}
+
+impl OpenRecord {
+    pub(super) fn new() -> Self {
+        Self {
+            of: ConnectionId::NONE,
+            record: Box::default(),
+            is_lent: false,
+            spare: SpareRecords::default(),
+        }
     }
 
-    pub(super) fn path(&self) -> &str {
-        &self.text[self.path_at..self.query_at.unwrap_or(self.text.len())]
+    /// That of this connection begins, without what was asked.
+    #[inline(always)]
+    pub(super) fn begin(&mut self, id: ConnectionId) -> &mut ExchangeRecord {
+        (self.of, self.is_lent) = (id, true);
+        &mut self.record
     }
 
-    pub(super) fn query(&self) -> Option<&str> {
-        self.query_at.map(|at| &self.text[at..])
+    /// It is to know by itself what was asked.
+    pub(super) fn keep_asked(&mut self, request: &Request<'_>) {
+        self.record.asked.take(request);
+        self.is_lent = false;
+    }
+
+    /// The connection to which it belongs, if there is one.
+    pub(super) fn owner(&self) -> Option<ConnectionId> {
+        (self.of != ConnectionId::NONE).then_some(self.of)
+    }
+
+    /// That of this connection.
+    #[inline(always)]
+    pub(super) fn of(&mut self, id: ConnectionId) -> Option<&mut ExchangeRecord> {
+        (self.of == id).then_some(&mut *self.record)
+    }
+
+    /// That of this connection is over, unless its event is yet to bring what was asked.
+    pub(super) fn end(&mut self, id: ConnectionId) -> Option<&ExchangeRecord> {
+        let is_it = self.of == id && !self.is_lent;
+        if is_it {
+            self.of = ConnectionId::NONE;
+        }
+        is_it.then_some(&*self.record)
+    }
+
+    /// That of this connection is over, in the event that has what was asked.
+    #[inline(always)]
+    pub(super) fn end_lent(&mut self, id: ConnectionId) -> Option<&ExchangeRecord> {
+        let is_it = self.of == id && self.is_lent;
+        if is_it {
+            self.of = ConnectionId::NONE;
+        }
+        is_it.then_some(&*self.record)
+    }
+
+    /// That of this connection is taken out, for its exchange goes on behind the event.
+    pub(super) fn take(&mut self, id: ConnectionId) -> Option<Box<ExchangeRecord>> {
+        self.end(id)?;
+        Some(std::mem::replace(&mut self.record, self.spare.pop()))
+    }
+
+    /// One that is over, and whose place is to be used again.
+    pub(super) fn give_back(&mut self, record: Box<ExchangeRecord>) {
+        self.spare.keep(record);
     }
 }
 
@@ -74,14 +163,14 @@ impl Asked {
 #[derive(Default)]
 // The boxes are what is spared.
 #[allow(clippy::vec_box)]
-pub(super) struct SpareRecords(Vec<Box<ExchangeRecord>>);
+struct SpareRecords(Vec<Box<ExchangeRecord>>);
 
 impl SpareRecords {
-    pub(super) fn pop(&mut self) -> Box<ExchangeRecord> {
+    fn pop(&mut self) -> Box<ExchangeRecord> {
         self.0.pop().unwrap_or_default()
     }
 
-    pub(super) fn keep(&mut self, record: Box<ExchangeRecord>) {
+    fn keep(&mut self, record: Box<ExchangeRecord>) {
         if self.0.len() < SPARE_RECORDS_MAX && record.asked.text.capacity() <= TEXT_BYTES_KEPT {
             self.0.push(record);
         }

@@ -4,7 +4,7 @@ use super::stamp::Stamp;
 use crate::shared::Finished;
 use jackfield_proto::http1::{MaskedQuery, Version};
 use std::io::Write;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
@@ -33,9 +33,7 @@ fn common(line: &mut Vec<u8>, stamp: &Stamp, finished: &Finished<'_>, query: Opt
         Some(peer) => ip(line, peer.ip()),
         None => line.push(b'-'),
     }
-    line.extend_from_slice(b" - - [");
     line.extend_from_slice(&stamp.common);
-    line.extend_from_slice(b"] \"");
     line.extend_from_slice(finished.method.as_bytes());
     line.push(b' ');
     escaped(line, finished.path, hex);
@@ -43,16 +41,12 @@ fn common(line: &mut Vec<u8>, stamp: &Stamp, finished: &Finished<'_>, query: Opt
         line.push(b'?');
         masked(line, query, hex);
     }
-    line.extend_from_slice(match finished.version {
-        Version::Http10 => b" HTTP/1.0\" ",
-        Version::Http11 => b" HTTP/1.1\" ",
-    });
-    number(line, finished.status.into());
-    line.push(b' ');
+    line.extend_from_slice(&version_and_status(finished.version, finished.status));
     number(line, finished.bytes_out);
     line.push(b'\n');
 }
 
+#[inline(never)]
 fn json(line: &mut Vec<u8>, stamp: &Stamp, finished: &Finished<'_>, query: Option<&str>) {
     line.extend_from_slice(b"{\"time\":\"");
     line.extend_from_slice(&stamp.iso);
@@ -97,14 +91,21 @@ fn address(line: &mut Vec<u8>, address: SocketAddr) {
     number(line, address.port().into());
 }
 
+#[inline(always)]
 fn ip(line: &mut Vec<u8>, ip: IpAddr) {
     match ip {
         IpAddr::V4(ip) => ipv4(line, ip.octets()),
-        // To write to a vector can't fail.
-        IpAddr::V6(ip) => drop(write!(line, "{ip}")),
+        IpAddr::V6(ip) => ipv6(line, ip),
     }
 }
 
+#[cold]
+fn ipv6(line: &mut Vec<u8>, ip: Ipv6Addr) {
+    // To write to a vector can't fail.
+    let _ = write!(line, "{ip}");
+}
+
+#[inline(always)]
 fn ipv4(line: &mut Vec<u8>, octets: [u8; 4]) {
     let (mut text, mut at) = ([0; 16], 0);
     for octet in octets {
@@ -113,7 +114,25 @@ fn ipv4(line: &mut Vec<u8>, octets: [u8; 4]) {
         at += usize::from(count);
     }
     // Without the last point.
-    line.extend_from_slice(&text[..at - 1]);
+    push_front(line, text, at - 1);
+}
+
+/// Appends the first of these bytes: to copy all of them, whose number is known, takes a few instructions only.
+fn push_front<const N: usize>(line: &mut Vec<u8>, bytes: [u8; N], count: usize) {
+    let end = line.len() + count;
+    line.extend_from_slice(&bytes);
+    line.truncate(end);
+}
+
+/// ` HTTP/1.1" 200 `; 000 stands for no answer.
+fn version_and_status(version: Version, status: u16) -> [u8; 15] {
+    let mut text = *b" HTTP/1.1\" 200 ";
+    if version == Version::Http10 {
+        text[8] = b'0';
+    }
+    let digit = |value: u16| b'0' + (value % 10) as u8;
+    text[11..14].copy_from_slice(&[digit(status / 100), digit(status / 10), digit(status)]);
+    text
 }
 
 fn number(line: &mut Vec<u8>, number: u64) {
@@ -137,16 +156,22 @@ const OCTETS: [([u8; 4], u8); 256] = {
 };
 
 /// Appends visible ASCII, which a target is. Only quotes and backslashes are escaped.
+#[inline(always)]
 fn escaped(line: &mut Vec<u8>, text: &str, escape: fn(&mut Vec<u8>, u8)) {
-    let has = |byte| jackfield_simd::ascii_before(text.as_bytes(), byte).len() < text.len();
-    if !has(b'"') && !has(b'\\') {
+    if !jackfield_simd::portable::has_either(text.as_bytes(), b'"', b'\\') {
         return line.extend_from_slice(text.as_bytes());
     }
+    escaped_bytes(line, text, escape);
+}
+
+#[cold]
+fn escaped_bytes(line: &mut Vec<u8>, text: &str, escape: fn(&mut Vec<u8>, u8)) {
     for byte in text.bytes() {
         if matches!(byte, b'"' | b'\\') { escape(line, byte) } else { line.push(byte) }
     }
 }
 
+#[cold]
 fn masked(line: &mut Vec<u8>, query: &str, escape: fn(&mut Vec<u8>, u8)) {
     /// Escapes what a `Display` writes.
     struct Escaped<'l>(&'l mut Vec<u8>, fn(&mut Vec<u8>, u8));

@@ -38,7 +38,8 @@ pub struct AccessLog {
 
 impl AccessLog {
     /// The common log format: `192.0.2.1 - - [01/Jan/2026:00:00:00 +0000] "GET /path HTTP/1.1" 200 123`. The bytes are
-    /// those of the answer with its head. What can't stand in quotes is escaped as `\xHH`.
+    /// those of the answer with its head; an exchange without an answer has the status 000. What can't stand in quotes is
+    /// escaped as `\xHH`.
     #[must_use]
     pub fn common(sink: impl Write + Send + 'static) -> Self {
         Self::new(Format::Common, sink)

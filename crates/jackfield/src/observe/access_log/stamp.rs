@@ -3,13 +3,19 @@
 use std::io::Write;
 
 /// A second as both formats show it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Stamp {
     unix_seconds: Option<u64>,
-    /// `01/Jan/2026:00:00:00 +0000`
-    pub(super) common: Vec<u8>,
+    /// ` - - [01/Jan/2026:00:00:00 +0000] "`: with what stands around it, so that it is one copy.
+    pub(super) common: [u8; 35],
     /// `2026-01-01T00:00:00Z`
-    pub(super) iso: Vec<u8>,
+    pub(super) iso: [u8; 20],
+}
+
+impl Default for Stamp {
+    fn default() -> Self {
+        Self { unix_seconds: None, common: [0; 35], iso: [0; 20] }
+    }
 }
 
 impl Stamp {
@@ -22,14 +28,18 @@ impl Stamp {
 
     #[cold]
     fn render(&mut self, unix_seconds: u64) {
+        let unix_seconds = unix_seconds.min(LAST_SECOND);
         let (year, month, day) = date(unix_seconds / DAY);
         let (hour, minute, second) = (unix_seconds / 3600 % 24, unix_seconds / 60 % 60, unix_seconds % 60);
         let name = MONTHS[month as usize - 1];
-        self.common.clear();
-        self.iso.clear();
-        // To write to a vector can't fail.
-        let _ = write!(self.common, "{day:02}/{name}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000");
-        let _ = write!(self.iso, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z");
+        let common =
+            format_args!(" - - [{day:02}/{name}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000] \"");
+        let iso = format_args!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z");
+        let whole = [(&mut self.common[..], common), (&mut self.iso[..], iso)];
+        for (mut room, text) in whole {
+            let written = room.write_fmt(text);
+            debug_assert!(written.is_ok() && room.is_empty(), "it always has this length");
+        }
     }
 }
 
@@ -47,6 +57,8 @@ fn date(days: u64) -> (u64, u64, u64) {
 }
 
 const DAY: u64 = 24 * 3600;
+/// The last one that these formats can say: 9999-12-31, 23:59:59.
+const LAST_SECOND: u64 = 253_402_300_799;
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
@@ -57,6 +69,7 @@ mod tests {
     #[test]
     fn seconds_are_dates() {
         for (second, iso, common) in [
+            (u64::MAX, "9999-12-31T23:59:59Z", "31/Dec/9999:23:59:59 +0000"),
             (0, "1970-01-01T00:00:00Z", "01/Jan/1970:00:00:00 +0000"),
             (951_827_696, "2000-02-29T12:34:56Z", "29/Feb/2000:12:34:56 +0000"),
             (1_767_225_599, "2025-12-31T23:59:59Z", "31/Dec/2025:23:59:59 +0000"),
@@ -66,7 +79,7 @@ mod tests {
             let mut stamp = Stamp::default();
             stamp.renew(second);
             assert_eq!(String::from_utf8_lossy(&stamp.iso), iso);
-            assert_eq!(String::from_utf8_lossy(&stamp.common), common);
+            assert_eq!(String::from_utf8_lossy(&stamp.common), format!(" - - [{common}] \""));
         }
     }
 }
