@@ -47,12 +47,14 @@
 
 mod catch;
 mod crowd;
+mod deflate;
 mod finding;
 mod held;
 mod log;
 mod mail;
 mod minimise;
 mod mutator;
+mod order;
 mod partition;
 pub mod properties;
 mod runner;

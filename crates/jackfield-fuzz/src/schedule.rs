@@ -2,8 +2,10 @@
 //! that know what it owes them.
 
 use crate::crowd;
+use crate::deflate;
 use crate::held::{self, Held};
 use crate::mail::{Floods, Letter, Mail};
+use crate::order::Order;
 use jackfield::sim::peer::{Ask, Bytes, Events, Garbage, Heard, Http, Said, Silent, WebSocket};
 use jackfield::sim::{Options, Outside, Random, Sim, Tls};
 use jackfield::test::listener;
@@ -15,7 +17,6 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, Serve
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use std::any::Any;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -174,7 +175,7 @@ impl Client for Visitor {
         if self.path == crowd::PATH {
             crowd::enter(socket, &self.owed.borrow().crowd);
         }
-        if self.path == "/chat" {
+        if self.path == "/chat" || self.path == deflate::PATH {
             socket.subscribe("room");
             self.room = Some(socket.id().reactor());
             self.owed.borrow_mut().members[socket.id().reactor()] += 1;
@@ -339,6 +340,7 @@ pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits
     if doors.chance(100) {
         options.listeners = (0..doors.between(2, 9)).map(|_| doors.between(1, 4)).collect();
     }
+    let deflates = deflate::limits(seed, &mut options.limits);
     change(&mut options.limits);
     let may_be_cut_off = options.limits.memory_bytes_max < 1 << 20
         || options.limits.reactor.wire_memory_bytes_max < 1 << 20
@@ -375,6 +377,9 @@ pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits
     let mut random = Random::new(seed ^ 0x1eaf);
     if random.chance(200) {
         sim.add(leaver(&mut random));
+    }
+    if deflates {
+        deflate::add(&mut sim, seed, floods.mailbox_max.is_some());
     }
     let mut random = Random::new(seed ^ 0x4e1d);
     if random.chance(100) {
@@ -563,23 +568,18 @@ fn chat(random: &mut Random, number: usize, has_gaps: bool) -> WebSocket {
         Said::Text(format!("{own}{count} {}", "x".repeat(pad)))
     });
     let messages = messages.collect();
-    let mut latest: HashMap<String, usize> = HashMap::new();
     let target = if random.chance(900) { "/chat" } else { "/echo" };
+    let mut order = Order::new(has_gaps);
     WebSocket::new(target, messages).ahead(random.between(1, 8)).hearing(move |message| {
         let Message::Text(text) = message else { return Heard::Wrong("no text".into()) };
         if text.starts_with("outside") {
             return Heard::Other;
         }
-        let Some((name, rest)) = text.split_at_checked(own.len()) else {
-            return Heard::Wrong("too short".into());
-        };
-        let count: Option<usize> = rest.split(' ').next().and_then(|count| count.parse().ok());
-        let Some(count) = count else { return Heard::Wrong(format!("no number: {text}")) };
-        let before = latest.insert(name.to_owned(), count);
-        if before.is_some_and(|before| if has_gaps { before >= count } else { before + 1 != count }) {
-            return Heard::Wrong(format!("{name}{count} came after {before:?}"));
+        match order.check(text) {
+            Err(text) => Heard::Wrong(text),
+            Ok(()) if text.starts_with(&own) => Heard::Echo,
+            Ok(()) => Heard::Other,
         }
-        if name == own { Heard::Echo } else { Heard::Other }
     })
 }
 

@@ -15,7 +15,7 @@ use jackfield_fuzz::bad_day;
 const RARE: [(u32, u64); 1] = [(35, 23_100)];
 
 /// By the number of each, where `planted` is asked for it.
-const BUGS: [&str; 67] = [
+const BUGS: [&str; 70] = [
     "the generation of an id is ignored",
     "a slot is used again with the same generation: a stale id names another connection",
     "the timers of a wire outlive it",
@@ -83,6 +83,9 @@ const BUGS: [&str; 67] = [
     "what comes together with the header of a proxy is lost",
     "what is queued is said to have left",
     "that something has left is noted, and not told",
+    "a compressor does not begin anew behind what was compressed for many",
+    "a peer is promised takeover for which there is no memory",
+    "whatever a WebSocket does wrong, it is told of a wrong frame",
 ];
 
 #[test]

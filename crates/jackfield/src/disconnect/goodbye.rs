@@ -122,7 +122,9 @@ fn websocket_goodbye(why: Reason, is_scarce: bool) -> Goodbye {
         Reason::Shutdown | Reason::Timeout(Timeout::Idle | Timeout::Lifetime) => Goodbye::Close(1001),
         Reason::Timeout(_) => Goodbye::Close(1008),
         Reason::Limit(Limit::Overload | Limit::Connections) => Goodbye::Close(1013),
-        Reason::Protocol(ProtocolError::WebSocket(error)) => Goodbye::CloseAndEnd(error.close_code()),
+        Reason::Protocol(ProtocolError::WebSocket(error)) => {
+            Goodbye::CloseAndEnd(if planted(70) { 1002 } else { error.close_code() })
+        }
         Reason::Protocol(ProtocolError::Http(_)) => Goodbye::CloseAndEnd(1002),
         Reason::Limit(Limit::Memory) if is_scarce => Goodbye::CloseAndEnd(1013),
         Reason::Limit(Limit::Memory | Limit::ReadBuffer | Limit::Line) => Goodbye::CloseAndEnd(1009),

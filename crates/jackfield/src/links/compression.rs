@@ -8,6 +8,7 @@ use crate::shared::{ReactorMetrics, Settings};
 use jackfield_proto::http1::Fields;
 use jackfield_proto::websocket::deflate::{Deflater, Inflater, Offered, Options, SharedDeflaters};
 use jackfield_proto::websocket::{FrameHeader, Message};
+use jackfield_reactor::planted::planted;
 use std::iter;
 use std::sync::Arc;
 
@@ -29,7 +30,7 @@ impl OwnDeflater {
     }
 
     pub(crate) fn pass_by(&mut self) {
-        self.is_passed = true;
+        self.is_passed = !planted(68);
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
@@ -83,11 +84,12 @@ impl Compressors {
     /// Agrees with a peer: its machine and the answer's header lines get to know. Without memory for compressors of
     /// its own, each of its messages is compressed by itself.
     pub(crate) fn agree(&mut self, agreed: Option<Agreed>, socket: &mut Socket, fields: &mut Fields) {
-        let (Some(agreed), Some(shared)) = (agreed, &mut self.0) else { return };
-        let wanted = shared.own_bytes + Compression::of(&agreed).reserved_bytes();
-        let agreed = if wanted <= shared.own_bytes_max { agreed } else { agreed.without_takeover() };
+        let (Some(wanted), Some(shared)) = (agreed, &mut self.0) else { return };
+        let bytes = shared.own_bytes + Compression::of(&wanted).reserved_bytes();
+        let agreed = if bytes <= shared.own_bytes_max { wanted } else { wanted.without_takeover() };
         // Nobody else writes this line.
-        if fields.push("Sec-WebSocket-Extensions", agreed.to_string()).is_err() {
+        let promised = if planted(69) { wanted } else { agreed };
+        if fields.push("Sec-WebSocket-Extensions", promised.to_string()).is_err() {
             return;
         }
         socket.accept_deflate(&agreed);

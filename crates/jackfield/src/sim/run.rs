@@ -14,6 +14,7 @@ use crate::gate::{Gate, Origins, Reserved};
 use crate::shared::{
     Busy, Drain, Handle, Listeners, Names, Peer as Newcomer, Pool, RemoteReactor, Settings, State, WallClock,
 };
+use jackfield_proto::websocket::deflate::{Deflater, Inflater, WINDOW_BITS_MAX, WINDOW_BITS_MIN};
 use jackfield_reactor::{
     self as reactor, Accounts, Addr, Budget, ConnectionId, MemoryDriver, Ready, Service, Time,
 };
@@ -665,10 +666,21 @@ impl Sim {
         }
     }
 
+    /// What the compressors that a reactor keeps may take: one for each window, and what is decompressed.
+    fn compressors_max(&self) -> usize {
+        if !self.settings.listeners.iter().any(|listener| listener.limits.compresses()) {
+            return 0;
+        }
+        let each = (WINDOW_BITS_MIN..=WINDOW_BITS_MAX).map(|bits| Deflater::heap_bytes_of(bits) + (64 << 10));
+        each.sum::<usize>() + Inflater::HEAP_BYTES
+    }
+
     fn judge_end(&mut self) -> Judged {
         for (index, node) in self.nodes.iter().enumerate() {
             let accounts = node.driver.accounts();
-            if accounts != Accounts::default() {
+            // What a reactor has made to compress with it keeps.
+            let held = accounts.held.saturating_sub(self.compressors_max());
+            if (Accounts { held, ..accounts }) != Accounts::default() {
                 return Err(wrong("accounts", format!("reactor {index} has something left: {accounts:?}")));
             }
         }

@@ -4,6 +4,7 @@
 //! which pieces, how late, whether they arrive at all) is not its business but the network's.
 
 mod bytes;
+mod deflating;
 mod events;
 mod http;
 mod lines;
@@ -11,6 +12,7 @@ mod rude;
 mod websocket;
 
 pub use bytes::Bytes;
+pub use deflating::Fault;
 pub use events::Events;
 pub use http::{Ask, Http};
 pub use lines::Lines;

@@ -1,10 +1,13 @@
 //! A peer that speaks WebSocket.
 
+use super::deflating::{Deflating, Fault};
 use super::{Line, Peer, excerpt};
 use jackfield_proto::Step;
 use jackfield_proto::http1::{ClientEvent, ClientMachine, HeaderSlots, Limits};
+use jackfield_proto::websocket::deflate::Options;
 use jackfield_proto::websocket::{
-    self, Event, Machine, Message, Opcode, Scratch, check_response, encode_masked, encode_request,
+    self, Event, Machine, Message, Opcode, Scratch, check_response, encode_masked, encode_masked_behind,
+    encode_request, frame_header,
 };
 use std::collections::VecDeque;
 use std::fmt;
@@ -23,6 +26,13 @@ impl Said {
         match self {
             Self::Text(text) => text.as_bytes(),
             Self::Binary(bytes) => bytes,
+        }
+    }
+
+    fn message(&self) -> Message<'_> {
+        match self {
+            Self::Text(text) => Message::Text(text),
+            Self::Binary(bytes) => Message::Binary(bytes),
         }
     }
 
@@ -64,6 +74,10 @@ pub struct WebSocket {
     judge: Judge,
     got_close: bool,
     may_be_refused: bool,
+    deflating: Option<Deflating>,
+    fault: Option<Fault>,
+    /// The code with which the server has to close, since it was said.
+    code: Option<u16>,
 }
 
 impl WebSocket {
@@ -84,6 +98,9 @@ impl WebSocket {
             judge: Box::new(|_| Heard::Echo),
             got_close: false,
             may_be_refused: false,
+            deflating: None,
+            fault: None,
+            code: None,
         }
     }
 
@@ -107,6 +124,21 @@ impl WebSocket {
         self
     }
 
+    /// Offers compression as these options say, and compresses if the server agrees.
+    #[must_use]
+    pub fn deflating(mut self, options: Options) -> Self {
+        self.deflating = Some(Deflating::new(options));
+        self
+    }
+
+    /// Breaks the rules when all else is said and has come back, where it offers compression. The server has to say so,
+    /// with the right code.
+    #[must_use]
+    pub fn breaking(mut self, fault: Fault) -> Self {
+        self.fault = Some(fault);
+        self
+    }
+
     /// Judges each message that comes.
     #[must_use]
     pub fn hearing(mut self, judge: impl FnMut(&Message<'_>) -> Heard + 'static) -> Self {
@@ -116,19 +148,35 @@ impl WebSocket {
 
     fn go_on(&mut self, line: &mut Line<'_>) {
         while self.open && self.said.len() < self.ahead && !self.machine.is_closing() {
-            let Some(said) = self.to_say.pop_front() else { return };
+            let Some(said) = self.to_say.pop_front() else { return self.break_rules(line) };
             self.encode(&said, line);
             self.said.push_back(said);
         }
     }
 
-    /// One message in frames of any size, now and then with a Ping between them.
+    fn break_rules(&mut self, line: &mut Line<'_>) {
+        let (Some(fault), Some(deflating)) = (self.fault.filter(|_| self.said.is_empty()), &self.deflating)
+        else {
+            return;
+        };
+        let (payload, code) = deflating.break_rules(fault);
+        (self.fault, self.code) = (None, Some(code));
+        self.encode_frames(Opcode::Binary, &payload, true, line);
+    }
+
     fn encode(&mut self, said: &Said, line: &mut Line<'_>) {
-        let mut opcode = match said {
+        let opcode = match said {
             Said::Text(_) => Opcode::Text,
             Said::Binary(_) => Opcode::Binary,
         };
-        let mut rest = said.bytes();
+        let compressed = self.deflating.as_mut().and_then(|own| own.compress(said.message()));
+        let payload = compressed.as_deref().unwrap_or(said.bytes());
+        self.encode_frames(opcode, payload, compressed.is_some(), line);
+    }
+
+    /// One message in frames of any size, now and then with a Ping between them.
+    fn encode_frames(&mut self, kind: Opcode, payload: &[u8], is_compressed: bool, line: &mut Line<'_>) {
+        let (mut opcode, mut rest) = (kind, payload);
         loop {
             if line.random().chance(100) {
                 self.ping(line);
@@ -138,7 +186,10 @@ impl WebSocket {
             let (part, behind) = rest.split_at(cut);
             let fin = behind.is_empty();
             let key = mask(line);
-            encode_masked(opcode, fin, part, key, line.bytes());
+            let header = frame_header(opcode, fin, part.len());
+            // Of a compressed message the first frame says so.
+            let header = if is_compressed && opcode == kind { header.compressed() } else { header };
+            encode_masked_behind(header, part, key, line.bytes());
             if fin {
                 return;
             }
@@ -158,7 +209,15 @@ impl WebSocket {
         let mut slots = HeaderSlots::new();
         let used = match self.http.step(bytes, &mut slots, &Limits::default()) {
             Step::Event(used, ClientEvent::Switched(response)) => {
-                if let Err(error) = check_response(response.status(), response.headers(), self.key, &[]) {
+                let (status, headers) = (response.status(), response.headers());
+                let checked = match &mut self.deflating {
+                    None => check_response(status, headers, self.key, &[]).map(|_| ()),
+                    Some(own) => own
+                        .offered
+                        .check_response(status, headers, self.key, &[])
+                        .map(|(_, agreed)| own.agree(agreed, &mut self.machine)),
+                };
+                if let Err(error) = checked {
                     line.wrong(format!("the handshake is wrong: {error}"));
                 }
                 self.open = true;
@@ -200,6 +259,10 @@ impl WebSocket {
                     Event::Pong { payload, .. } => self.pong(line, payload),
                     Event::Close(frame) => {
                         let (code, key) = (frame.code, mask(line));
+                        let is_fault = matches!(code, Some(1002 | 1003 | 1007 | 1009));
+                        if is_fault && code != self.code {
+                            line.wrong(format!("it is told {code:?}, and not {:?}", self.code));
+                        }
                         self.got_close = true;
                         // What the server may send, may be sent back.
                         let _ = self.machine.close(code, "", Some(key), line.bytes());
@@ -249,7 +312,10 @@ impl Peer for WebSocket {
     fn on_connect(&mut self, line: &mut Line<'_>) {
         let bits = u128::from(line.random().bits()) << 64 | u128::from(line.random().bits());
         self.key = bits.to_be_bytes();
-        let encoded = encode_request(&self.target, "sim", self.key, &[], &[], line.bytes());
+        let encoded = match &self.deflating {
+            None => encode_request(&self.target, "sim", self.key, &[], &[], line.bytes()),
+            Some(own) => own.offered.encode_request(&self.target, "sim", self.key, &[], &[], line.bytes()),
+        };
         let begun = self.http.begin("GET");
         if encoded.is_err() || begun.is_err() {
             line.wrong(format!("{} can't be asked for", self.target));
@@ -295,15 +361,23 @@ impl Peer for WebSocket {
     fn is_done(&self) -> bool {
         self.got_close
             || (self.closed && self.may_be_refused)
-            || (self.open && self.has_said_all() && self.said.is_empty() && self.pings.is_empty())
+            || (self.code.is_none()
+                && self.open
+                && self.has_said_all()
+                && self.said.is_empty()
+                && self.pings.is_empty())
     }
 
     fn has_said_all(&self) -> bool {
-        self.open && self.to_say.is_empty()
+        self.open && self.to_say.is_empty() && self.fault.is_none()
     }
 
     fn outlives_half_close(&self) -> bool {
-        true
+        self.fault.is_none() && self.code.is_none()
+    }
+
+    fn is_fair(&self) -> bool {
+        self.fault.is_none() && self.code.is_none()
     }
 
     fn expects_close(&self) -> bool {
