@@ -2,13 +2,14 @@
 
 mod support;
 
-use jackfield::test::{TestOptions, TestServer};
-use jackfield::{BrokerEvent, Handle, History, Observer, Published};
+use jackfield::test::{FarEnd, TestOptions, TestServer};
+use jackfield::{BrokerEvent, Handle, History, Limits, Observer, Published};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use support::hub::{Faults, Hub, Node};
 use support::reader::{Reader, Seen, Streamer, data};
+use support::text;
 
 struct Site {
     server: TestServer,
@@ -313,6 +314,128 @@ fn only_topics_with_members_are_read() {
     let mut back = sites[0].read(&last);
     settle(&mut sites);
     assert_eq!(data(&back.take()), ["3"]);
+}
+
+/// The model: a reader of 1,000 events is cut off at each byte of them, and comes back to one server or the other, which
+/// are restarted now and then. What it gets is what comes behind the last event that it has whole, to the byte.
+#[test]
+fn n1_a_reader_that_is_cut_at_every_byte_misses_nothing_on_two_servers_that_restart() {
+    const EVENTS: usize = 1000;
+    const RESTART_EVERY: usize = 499;
+    let hub = Hub::default();
+    let history = History::new(EVENTS);
+    let mut sites = [Narrow::new(&hub, 0, history), Narrow::new(&hub, 1, history)];
+    let mut whole = Vec::new();
+    let (mut published, mut at, mut end, mut last) = (0, 0, 0, "e.0".to_owned());
+    loop {
+        // It is never far behind: some of what it gets was missed, the rest comes while it is there.
+        while published < EVENTS && whole.len() < at + 60 {
+            sites[published % 2].site.handle().publish("t", published.to_string());
+            published += 1;
+            settle_narrow(&mut sites);
+            whole.extend(sites[0].stays.take());
+            assert!(whole.ends_with(&sites[1].stays.take()), "both servers say the same");
+        }
+        if at >= whole.len() {
+            break;
+        }
+        if at % RESTART_EVERY == RESTART_EVERY - 1 {
+            sites[at / RESTART_EVERY % 2].restart(&hub, history);
+            settle_narrow(&mut sites);
+            sites.iter_mut().for_each(|site| drop(site.stays.take()));
+        }
+        let mut back = sites[at % 2].read(&last);
+        let came = back.take();
+        let rest = &whole[end..];
+        assert!(came.len() >= rest.len().min(50) && rest.starts_with(&came), "{at} {last}: {}", text(&came));
+        back.far.reset();
+        sites[at % 2].site.server.run();
+        at += 1;
+        // The event that ends here is whole now.
+        if whole[..at].ends_with(b"\n\n") {
+            let event = text(&whole[end..at]);
+            last = event.split("id:").nth(1).unwrap().lines().next().unwrap().trim().to_owned();
+            end = at;
+        }
+    }
+    let got = text(&whole);
+    let numbers = got
+        .lines()
+        .filter_map(|line| line.strip_prefix("data:"))
+        .map(|number| number.trim().parse().unwrap());
+    assert_eq!(numbers.collect::<Vec<usize>>(), (0..EVENTS).collect::<Vec<_>>());
+    assert!(at > 15 * EVENTS, "each byte of all events: {at}");
+}
+
+/// A server whose backlogs are short, with a reader who stays.
+struct Narrow {
+    site: Site,
+    number: u64,
+    stays: Bytes,
+}
+
+/// The bytes of an event stream, without its head.
+struct Bytes {
+    far: FarEnd,
+    has_head: bool,
+}
+
+impl Narrow {
+    fn new(hub: &Hub, number: u64, history: History) -> Self {
+        let node = hub.node(number + 0xa, 1000);
+        node.set_up(true);
+        let limits = Limits::default().with(|limits| {
+            (limits.reactor.outbox_bytes_high, limits.reactor.outbox_bytes_low) = (300, 100);
+        });
+        let options = TestOptions { broker: Some(Arc::new(node.clone())), limits, ..TestOptions::default() };
+        let server = TestServer::with_options(options, |_peer| Streamer);
+        assert!(server.handle().declare_topic("t", history));
+        let mut site = Site { server, node };
+        let stays = Bytes::connect(&mut site.server, "");
+        site.server.run();
+        let mut narrow = Self { site, number, stays };
+        settle_narrow(std::slice::from_mut(&mut narrow));
+        narrow
+    }
+
+    /// It forgets all but its place at the hub.
+    fn restart(&mut self, hub: &Hub, history: History) {
+        // It is another server for the broker than it was before.
+        *self = Self::new(hub, self.number + 2, history);
+    }
+
+    fn read(&mut self, last: &str) -> Bytes {
+        Bytes::connect(&mut self.site.server, last)
+    }
+}
+
+impl Bytes {
+    fn connect(server: &mut TestServer, last: &str) -> Self {
+        let far = server.connect();
+        let request = format!("GET /stream/t HTTP/1.1\r\nHost: h\r\nLast-Event-ID: {last}\r\n\r\n");
+        far.send(request.as_bytes());
+        server.run();
+        Self { far, has_head: false }
+    }
+
+    fn take(&mut self) -> Vec<u8> {
+        let mut bytes = self.far.take();
+        if !self.has_head {
+            let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
+            bytes.drain(..end + 4);
+            self.has_head = true;
+        }
+        bytes
+    }
+}
+
+fn settle_narrow(sites: &mut [Narrow]) {
+    for _ in 0..2 {
+        for Narrow { site, .. } in &mut *sites {
+            site.node.pump(Faults::default());
+            site.server.run();
+        }
+    }
 }
 
 /// What may happen, by the number of a site or a reader.
