@@ -46,10 +46,12 @@
 #![forbid(unsafe_code)]
 
 mod catch;
+mod cluster;
 mod crowd;
 mod deflate;
 mod finding;
 mod held;
+pub mod hub;
 mod log;
 mod mail;
 mod minimise;

@@ -1,6 +1,7 @@
 //! The server that is simulated: an echo, a chat, crowds, event streams, lines, bytes, and HTTP in all its ways, with the peers
 //! that know what it owes them.
 
+use crate::cluster::{self, Cluster};
 use crate::crowd;
 use crate::deflate;
 use crate::held::{self, Held};
@@ -142,6 +143,7 @@ impl Client for Visitor {
                 let mut stream = exchange.stream(200, "text/plain");
                 self.stream_on(&mut stream);
             }
+            Some("topic") => cluster::enter(&mut exchange.events(), &self.path),
             Some("crowd") => crowd::enter(&mut exchange.events(), &self.owed.borrow().crowd),
             Some("events") => {
                 self.left = number;
@@ -342,6 +344,7 @@ pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits
     }
     let deflates = deflate::limits(seed, &mut options.limits);
     change(&mut options.limits);
+    let cluster = if floods.mailbox_max.is_none() { Cluster::of(seed, &mut options) } else { None };
     let may_be_cut_off = options.limits.memory_bytes_max < 1 << 20
         || options.limits.reactor.wire_memory_bytes_max < 1 << 20
         || options.limits.rate.on_exceeded == OnRateExceeded::Close;
@@ -377,6 +380,9 @@ pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits
     let mut random = Random::new(seed ^ 0x1eaf);
     if random.chance(200) {
         sim.add(leaver(&mut random));
+    }
+    if let Some(cluster) = cluster {
+        cluster.add(&mut sim, seed);
     }
     if deflates {
         deflate::add(&mut sim, seed, floods.mailbox_max.is_some());

@@ -4,10 +4,10 @@ mod support;
 
 use jackfield::test::{FarEnd, TestOptions, TestServer};
 use jackfield::{BrokerEvent, Handle, History, Limits, Observer, Published};
+use jackfield_fuzz::hub::{Faults, Hub, Node};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
-use support::hub::{Faults, Hub, Node};
 use support::reader::{Reader, Seen, Streamer, data};
 use support::text;
 
@@ -266,6 +266,35 @@ fn what_the_broker_has_lost_is_told() {
     sites[0].node.pump(Faults { loses: true, ..Faults::default() });
     sites[0].server.run();
     assert_eq!(data(&reader.take()), ["{\"missed\":1}", "1", "2"]);
+}
+
+/// It was told that nothing was missed, with an id that names no place: while it changed from a reader of the past to a
+/// member the topic was not read, and nobody knew where its end was.
+#[test]
+fn the_only_reader_that_comes_back_too_late_is_told_how_much_it_has_missed() {
+    let (_hub, mut sites) = two(History::new(3));
+    for number in 0..10 {
+        sites[1].publish(&number.to_string());
+    }
+    settle(&mut sites);
+    let mut back = sites[0].read("e.0");
+    settle(&mut sites);
+    let seen = back.take();
+    let shown: Vec<_> = seen.iter().map(|seen| (&*seen.name, &*seen.data, &*seen.id)).collect();
+    assert_eq!(shown, [("resync", "{\"missed\":10}", "e.10")]);
+    sites[1].publish("next");
+    settle(&mut sites);
+    assert_eq!(data(&back.take()), ["next"]);
+    // One that misses nothing is not cut off from what it is waiting for either.
+    let last = back.last().to_owned();
+    back.reset();
+    sites[0].server.run();
+    let mut back = sites[0].read(&last);
+    settle(&mut sites);
+    sites[0].publish("own");
+    sites[0].node.set_up(false);
+    sites[0].server.run();
+    assert_eq!(data(&back.take()), ["own"]);
 }
 
 /// Nothing is published that nobody keeps: the publisher is told, the observer and the metrics too.

@@ -15,7 +15,7 @@ use jackfield_fuzz::bad_day;
 const RARE: [(u32, u64); 1] = [(35, 23_100)];
 
 /// By the number of each, where `planted` is asked for it.
-const BUGS: [&str; 70] = [
+const BUGS: [&str; 73] = [
     "the generation of an id is ignored",
     "a slot is used again with the same generation: a stale id names another connection",
     "the timers of a wire outlive it",
@@ -86,6 +86,9 @@ const BUGS: [&str; 70] = [
     "a compressor does not begin anew behind what was compressed for many",
     "a peer is promised takeover for which there is no memory",
     "whatever a WebSocket does wrong, it is told of a wrong frame",
+    "what a broker has twice is given twice",
+    "what a broker has lost is not told",
+    "what members got before its position they get again",
 ];
 
 #[test]

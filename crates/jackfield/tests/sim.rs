@@ -42,6 +42,12 @@ fn who_only_takes_its_time_is_not_blamed() {
     }
 }
 
+/// The only reader of a topic came back too late, and was told that nothing was missed.
+#[test]
+fn what_a_broker_has_lost_is_told_once() {
+    bad_day(37, sim::options_of(37, false)).run();
+}
+
 #[test]
 fn without_faults_everything_is_answered() {
     for seed in 0..20 {

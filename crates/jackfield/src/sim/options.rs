@@ -2,7 +2,7 @@
 
 use super::{Random, Tls};
 use crate::config::Limits;
-use crate::shared::{NoObserver, Observer};
+use crate::shared::{Broker, NoObserver, Observer};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +25,9 @@ pub struct Options {
     pub listeners: Vec<usize>,
     /// Its own time begins so many milliseconds after zero: what wraps does so on the way. Default: 0.
     pub begin: u64,
+    /// What carries publications between servers, as [`ServerBuilder::broker`](crate::ServerBuilder::broker). Its work is done
+    /// by somebody [outside](super::Sim::outside). Default: none.
+    pub broker: Option<Arc<dyn Broker>>,
     /// Every connection comes by way of a proxy, and begins with its header. Default: none.
     pub proxy: bool,
     /// Reactors. They take their turns one after the other, in any order. Default: 1.
@@ -98,6 +101,7 @@ impl Default for Options {
             tls: None,
             listeners: Vec::new(),
             begin: 0,
+            broker: None,
             proxy: false,
             reactors: 1,
             storm: Duration::from_secs(60),

@@ -148,7 +148,10 @@ impl Sim {
         let sockets = OF_EACH + options.listeners.len();
         let listeners = Listeners::new(&settings.listeners, vec![None; sockets]);
         let remotes = drivers.iter().map(|driver| remote(driver, &options)).collect();
-        let handle = Handle::new(remotes, listeners, Box::new(settings.observer.clone()), None, Pool::Inline);
+        let broker = options.broker.clone();
+        let handle =
+            Handle::new(remotes, listeners, Box::new(settings.observer.clone()), broker, Pool::Inline);
+        handle.start_broker(&settings.observer);
         let make = Rc::new(RefCell::new(make));
         let nodes = drivers.into_iter().enumerate().map(|(number, driver)| {
             let factory = Maker { make: make.clone(), book: book.clone(), is_proxied: options.proxy };

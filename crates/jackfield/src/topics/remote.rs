@@ -6,6 +6,7 @@
 
 use crate::topics::position::Origin;
 use jackfield_reactor::ConnectionId;
+use jackfield_reactor::planted::planted;
 use std::collections::VecDeque;
 
 /// Publications that are out at most: more are refused.
@@ -101,7 +102,7 @@ impl<T: Clone> Remote<T> {
         if !self.is_news(origin) {
             return Outcome::Twice;
         }
-        if origin.node == self.node {
+        if origin.node == self.node && !planted(73) {
             let older = self.out.partition_point(|own| own.sequence < origin.sequence);
             self.out.drain(..older);
             if self.out.front().is_some_and(|own| own.sequence == origin.sequence) {
@@ -114,7 +115,7 @@ impl<T: Clone> Remote<T> {
     /// Whether this is a higher number than any before of its node, which it is from now on not any more.
     fn is_news(&mut self, origin: Origin) -> bool {
         let known = self.nodes.iter().position(|known| known.node == origin.node);
-        if known.is_some_and(|at| self.nodes[at].sequence >= origin.sequence) {
+        if known.is_some_and(|at| self.nodes[at].sequence >= origin.sequence) && !planted(71) {
             return false;
         }
         match known {

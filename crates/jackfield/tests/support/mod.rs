@@ -3,7 +3,6 @@
 // Each test binary uses its own part of this.
 #![allow(dead_code, unreachable_pub)]
 
-pub mod hub;
 pub mod probe;
 pub mod reader;
 pub mod real;

@@ -3,7 +3,8 @@
 
 use jackfield::{Broker, Inbox, Position, QueueFull, SharedTopic};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What all servers share: as a Redis has it.
 #[derive(Clone, Default)]
@@ -48,6 +49,8 @@ pub struct Faults {
 }
 
 impl Hub {
+    /// Another server's connection, by a number that no other has; so many messages may wait to go out.
+    #[must_use]
     pub fn node(&self, number: u64, queue_max: usize) -> Node {
         let state = Mutex::default();
         Node(Arc::new(Side { hub: self.clone(), number, queue_max, state }))
@@ -61,7 +64,7 @@ impl Hub {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Stream>> {
-        self.0.lock().unwrap()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn add(&self, topic: &SharedTopic, message: Vec<u8>) {
@@ -122,8 +125,8 @@ impl Node {
         }
         out.into_iter().for_each(|(topic, message)| self.0.hub.add(&topic, message));
         let Some(inbox) = inbox else { return };
-        for (name, (topic, after, _)) in followed {
-            self.hand_in(&inbox, &name, &topic, after, faults);
+        for (name, (topic, after, is_live)) in followed {
+            self.hand_in(&inbox, &name, (&topic, after, is_live), faults);
         }
     }
 
@@ -131,8 +134,7 @@ impl Node {
         &self,
         inbox: &Inbox,
         name: &str,
-        topic: &SharedTopic,
-        after: Option<Position>,
+        (topic, after, is_live): (&SharedTopic, Option<Position>, bool),
         faults: Faults,
     ) {
         let (mut new, head) = self.0.hub.read(name, after);
@@ -147,21 +149,26 @@ impl Node {
             new.truncate(max);
         }
         let last = new.last().map(|(position, _)| *position).or(after);
+        let is_over = last.is_none_or(|last| last == head || last.epoch < head.epoch && new.is_empty());
+        if is_over && new.is_empty() && is_live {
+            // Nothing is new, and that is known.
+            return;
+        }
         inbox.receive(name, &new);
         if faults.hand_in_max.is_some() {
             inbox.receive(name, &new);
         }
-        if last.is_none_or(|last| last == head || last.epoch < head.epoch && new.is_empty()) {
+        if is_over {
             inbox.receive(name, &[(Position { offset: 0, ..head }, Vec::new())]);
             inbox.live(name, head);
         }
         if let Some(followed) = self.lock().followed.get_mut(name) {
-            followed.1 = last.or(Some(head));
+            (followed.1, followed.2) = (last.or(Some(head)), is_over);
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap()
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -200,5 +207,17 @@ impl Broker for Node {
 
     fn node(&self) -> u64 {
         self.0.number
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hub")
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("number", &self.0.number).finish()
     }
 }
