@@ -1,9 +1,11 @@
 //! The command line of the modes of `jackfield bench` that put load on a server.
 
+use super::values::{
+    CONNECTIONS, CONNECTIONS_MAX, PIPELINE_MAX, THREADS_MAX, parse_block_size, parse_event_size,
+    parse_header, parse_message_size, parse_method, parse_path, parse_timeout, parse_token,
+};
 use crate::base::target::Target;
 use crate::base::units::{parse_duration, parse_rate, parse_size};
-use crate::bench::fanout::MESSAGE_BYTES_MIN;
-use crate::bench::sse::PUBLICATION_BYTES_MIN;
 use crate::report::gate::Condition;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -207,8 +209,8 @@ pub(crate) struct Common {
     /// built-in server is started
     pub(crate) target: Option<Target>,
     /// Connections that are open at the same time
-    #[arg(short, long, value_name = "N", default_value_t = 64, help_heading = LOAD)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(short, long, value_name = "N", default_value_t = CONNECTIONS, help_heading = LOAD)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(CONNECTIONS_MAX)))]
     pub(crate) connections: u32,
     /// How long to measure, such as `10s`, `500ms` or `2m`, after a warm-up of a tenth of it, at most 1s [default: 10s,
     /// with --number an hour]
@@ -219,7 +221,7 @@ pub(crate) struct Common {
     pub(crate) timeout: Duration,
     /// Threads of the load generator, which share the connections
     #[arg(short, long, value_name = "N", default_value_t = 1, help_heading = LOAD)]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=i64::from(THREADS_MAX)))]
     pub(crate) threads: u16,
     /// Trust the certificates in this PEM file, for https and wss [default: those that the system trusts]
     #[arg(long, value_name = "FILE", requires = "target", help_heading = LOAD)]
@@ -272,7 +274,7 @@ pub(crate) struct Talk {
     pub(crate) number: Number,
     /// Operations in flight on each connection
     #[arg(short, long, value_name = "N", default_value_t = 1, help_heading = LOAD)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(PIPELINE_MAX)))]
     pub(crate) pipeline: u32,
     /// How many of the connections are slow readers: they read four times a second, and their latency is not counted
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = LOAD)]
@@ -306,78 +308,6 @@ impl Mode {
         }
     }
 }
-
-pub(super) fn parse_path(text: &str) -> Result<String, String> {
-    if text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        Ok(text.to_owned())
-    } else {
-        Err("a path begins with `/` and has visible ASCII characters only".into())
-    }
-}
-
-fn parse_timeout(text: &str) -> Result<Duration, String> {
-    let timeout = parse_duration(text)?;
-    if timeout.is_zero() { Err("the timeout must be above zero".into()) } else { Ok(timeout) }
-}
-
-fn parse_event_size(text: &str) -> Result<usize, String> {
-    parse_size_from(PUBLICATION_BYTES_MIN, text)
-}
-
-fn parse_message_size(text: &str) -> Result<usize, String> {
-    parse_size_from(MESSAGE_BYTES_MIN, text)
-}
-
-fn parse_block_size(text: &str) -> Result<usize, String> {
-    parse_size_from(1, text)
-}
-
-fn parse_size_from(least: usize, text: &str) -> Result<usize, String> {
-    let size = parse_size(text)?;
-    if size >= least { Ok(size) } else { Err(format!("the size must be at least {least}")) }
-}
-
-pub(super) fn parse_method(text: &str) -> Result<String, String> {
-    match parse_token(text) {
-        Ok(method) if method != "CONNECT" => Ok(method),
-        Ok(_) => Err("CONNECT can't be sent again and again".into()),
-        Err(why) => Err(why),
-    }
-}
-
-/// A word as HTTP has it (RFC 9110, section 5.6.2).
-fn parse_token(text: &str) -> Result<String, String> {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if !text.is_empty() && text.bytes().all(is_token) {
-        Ok(text.to_owned())
-    } else {
-        Err(format!("`{text}` must be letters, digits and -._ only"))
-    }
-}
-
-pub(super) fn parse_header(text: &str) -> Result<(String, String), String> {
-    let (name, value) =
-        text.split_once(':').ok_or("a header field is a name, a colon and a value, as in `Accept: */*`")?;
-    let (name, value) = (parse_token(name)?, value.trim());
-    if OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(&name)) {
-        return Err(format!("`{name}` is written by this tool itself"));
-    }
-    if value.bytes().all(|byte| byte == b'\t' || byte >= b' ' && byte != 0x7f) {
-        Ok((name, value.to_owned()))
-    } else {
-        Err("the value must be one line".into())
-    }
-}
-
-/// Fields that follow from other options.
-const OWN_FIELDS: [&str; 6] = [
-    "Content-Length",
-    "Transfer-Encoding",
-    "Upgrade",
-    "Sec-WebSocket-Key",
-    "Sec-WebSocket-Version",
-    "Sec-WebSocket-Protocol",
-];
 
 const HTTP: &str = "\
 Each answer must have a status of 2xx; any other is an error.

@@ -1,6 +1,9 @@
 //! A plan in a file: what each stage does.
 
-use super::args::{parse_header, parse_method, parse_path};
+use super::values::{
+    CONNECTIONS, CONNECTIONS_MAX, PIPELINE_MAX, THREADS_MAX, parse_header, parse_method, parse_path,
+    parse_timeout,
+};
 use crate::base::error::Error;
 use crate::base::target::Target;
 use crate::base::units::{parse_duration, parse_rate};
@@ -63,12 +66,10 @@ struct StageTable {
     fail_if: Vec<String>,
 }
 
-/// The most connections, stages and requests, and the greatest weight: all weights together are the length of a list.
-const CONNECTIONS_MAX: u32 = 1_000_000;
+/// The most stages and requests, and the greatest weight: all weights together are the length of a list.
 const STAGES_MAX: usize = 100;
 const REQUESTS_MAX: usize = 100;
 const WEIGHT_MAX: u32 = 1000;
-const CONNECTIONS: u32 = 64;
 
 /// The stages of a plan.
 ///
@@ -111,13 +112,10 @@ impl File {
         plan.tls = Tls::of(target.as_ref(), self.insecure, self.ca_file.as_deref())?;
         plan.target = target;
         plan.server_pid = self.server_pid;
-        plan.threads = between("threads", self.threads.unwrap_or(1), 1, 256)?.into();
-        plan.pipeline = between("pipeline", self.pipeline.unwrap_or(1), 1, 65_536)? as usize;
+        plan.threads = between("threads", self.threads.unwrap_or(1), 1, THREADS_MAX)?.into();
+        plan.pipeline = between("pipeline", self.pipeline.unwrap_or(1), 1, PIPELINE_MAX)? as usize;
         if let Some(timeout) = &self.timeout {
-            plan.timeout = parse_duration(timeout).map_err(|why| format!("timeout: {why}"))?;
-            if plan.timeout.is_zero() {
-                return Err("timeout: it must be above zero".into());
-            }
+            plan.timeout = parse_timeout(timeout).map_err(|why| format!("timeout: {why}"))?;
         }
         self.add_requests(&mut plan)?;
         Ok(plan)

@@ -5,6 +5,7 @@ mod file;
 mod interrupt;
 mod plan;
 pub(crate) mod stages;
+mod values;
 
 use crate::base::error::Error;
 use crate::base::proc;
