@@ -70,6 +70,7 @@ impl ConnectionId {
 
     /// The reactor on which the connection lives.
     #[inline(always)]
+    #[doc(alias = "tid")]
     pub fn reactor(self) -> usize {
         (self.0 >> REACTOR_SHIFT) as usize
     }

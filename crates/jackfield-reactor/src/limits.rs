@@ -47,6 +47,8 @@ pub struct Limits {
     pub handshakes_per_turn: usize,
     /// Longest wait for a peer to take any of the bytes queued for it. Then the connection is aborted with
     /// [`Timeout::Write`](crate::Timeout). Default: 30 s.
+    #[doc(alias = "DefaultSocketSendTimeout")]
+    #[doc(alias = "DefaultTimeout")]
     pub write_stall: Duration,
     /// The least that such a peer must take of what is queued for it in each `write_stall`, or all that is left. For a
     /// connection that closes `flush_interval_bytes_min` holds besides. Default: 1, so that a slow reader is kept as long as
@@ -64,6 +66,7 @@ pub struct Limits {
     pub flush_interval_bytes_min: usize,
     /// Longest time for which nothing comes from a peer whose end is waited for after ours was sent; what comes is
     /// dropped. Then the connection is dropped. `on_close` has come before. Default: 2 s.
+    #[doc(alias = "LingerTimeout")]
     pub linger: Duration,
     /// Longest wait for the peer's end, whatever comes: time for it to read an answer while it still sends a body that is
     /// too long. Default: 30 s.

@@ -10,6 +10,7 @@ mod picture;
 mod promises;
 mod row;
 mod scoreboard;
+mod seeds;
 mod sources;
 
 /// A tool: what to type, what it does, and the function that gets the rest of the arguments.

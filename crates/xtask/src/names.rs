@@ -6,9 +6,9 @@ use std::fs;
 use std::path::Path;
 
 /// Where the document is, seen from the root of the repository.
-const COMING_FROM: &str = "docs/coming-from.md";
+pub(crate) const COMING_FROM: &str = "docs/coming-from.md";
 /// The crates whose names it may use.
-const CRATES: [&str; 3] =
+pub(crate) const CRATES: [&str; 3] =
     ["crates/jackfield/src", "crates/jackfield-reactor/src", "crates/jackfield-proto/src"];
 
 /// What each type has: methods, fields, variants, by the name of the type.
@@ -17,6 +17,13 @@ pub(crate) struct Names(BTreeMap<String, BTreeSet<String>>);
 
 /// Names in the document that are nowhere.
 pub(crate) fn disagreements(root: &Path) -> Result<Vec<String>, String> {
+    let text =
+        fs::read_to_string(root.join(COMING_FROM)).map_err(|error| format!("{COMING_FROM}: {error}"))?;
+    Ok(of(root)?.check(&text))
+}
+
+/// The names of the crates.
+pub(crate) fn of(root: &Path) -> Result<Names, String> {
     let mut names = Names::default();
     for folder in CRATES {
         let mut files = Vec::new();
@@ -25,14 +32,17 @@ pub(crate) fn disagreements(root: &Path) -> Result<Vec<String>, String> {
             names.add(&fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?);
         }
     }
-    let text =
-        fs::read_to_string(root.join(COMING_FROM)).map_err(|error| format!("{COMING_FROM}: {error}"))?;
-    Ok(names.check(&text))
+    Ok(names)
 }
 
 impl Names {
+    /// Whether something has this name, whatever it is.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name) || self.0.values().any(|members| members.contains(name))
+    }
+
     /// Adds what a source defines. A type's part begins in the first column, and ends with a brace there.
-    fn add(&mut self, source: &str) {
+    pub(crate) fn add(&mut self, source: &str) {
         let mut owner: Option<String> = None;
         for line in source.lines() {
             if let Some(name) = opened(line) {

@@ -91,6 +91,7 @@ impl<'b> Request<'b> {
     /// The target as it was sent: `/path?query`, `http://host/path?query` or `*`. Visible ASCII, without `#`.
     #[must_use]
     #[inline]
+    #[doc(alias = "RequestURI")]
     pub fn target(&self) -> &'b str {
         text(self.head.target())
     }
@@ -130,6 +131,7 @@ impl<'b> Request<'b> {
     /// The host, with its port if one was sent. The authority of an absolute-form target wins over `Host`
     /// (RFC 9112 section 3.2.2). `None` is possible in HTTP/1.0 only.
     #[must_use]
+    #[doc(alias = "HostHeader")]
     pub fn host(&self) -> Option<&'b str> {
         target::host(self.target()).or_else(|| self.header_str("host"))
     }
@@ -173,6 +175,7 @@ impl<'b> Request<'b> {
     /// All fields, in order.
     #[must_use]
     #[inline]
+    #[doc(alias = "RequestHeaders")]
     pub fn headers(&self) -> HeaderIter<'b> {
         HeaderIter::new(self.head.bytes, self.head.headers)
     }

@@ -15,6 +15,7 @@ use super::FieldError;
 /// # Ok::<(), jackfield_proto::sse::FieldError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[doc(alias = "SseMessageInfo")]
 pub struct Event<'m> {
     data: Option<&'m str>,
     event: Option<&'m str>,

@@ -125,6 +125,7 @@ pub struct WireStats {
     /// Bytes read, as plain text.
     pub bytes_in: u64,
     /// Bytes the kernel took, as plain text.
+    #[doc(alias = "BytesSent")]
     pub bytes_out: u64,
     /// Bytes that wait for the kernel.
     pub queued: usize,

@@ -56,6 +56,7 @@ impl Connection<'_> {
     #[doc(alias = "ConnectionId")]
     #[doc(alias = "CliId")]
     #[must_use]
+    #[doc(alias = "cid")]
     pub fn id(&self) -> ConnectionId {
         self.id
     }
@@ -124,6 +125,7 @@ impl Connection<'_> {
     ///
     /// # Errors
     /// If the connection is gone already, or does not come over IP.
+    #[doc(alias = "LocalAddress")]
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.wires.local_addr(self.id)?.as_ip().ok_or(io::ErrorKind::Unsupported.into())
     }
@@ -147,6 +149,8 @@ impl Connection<'_> {
     /// of its event stream, is not counted.
     #[doc(alias = "BufferedByteCount")]
     #[must_use]
+    #[doc(alias = "DataToSend")]
+    #[doc(alias = "queue")]
     pub fn buffered(&self) -> usize {
         self.wires.queued_messages(self.id)
     }
@@ -230,6 +234,7 @@ impl Connection<'_> {
 
     /// True while it takes what is sent to it.
     #[must_use]
+    #[doc(alias = "stop_flag")]
     pub fn is_open(&self) -> bool {
         self.wires.is_open(self.id)
     }
@@ -257,12 +262,14 @@ impl Connection<'_> {
     /// Sets the idle timeout from now on; disabled by zero. On a WebSocket and an event stream it takes the heartbeat's
     /// place, until the connection becomes one of them, and what is sent to the peer counts as activity too. On HTTP
     /// it is the time between two requests: one that has begun has deadlines of its own.
+    #[doc(alias = "TimeoutIdle")]
     pub fn set_idle_timeout(&mut self, idle: Duration) {
         self.links.set_own_idle_timeout(self.wires, self.id, idle);
     }
 
     /// Sets how much it may say in a second, from the next bytes on that are read; [`Rate::default`]: any amount.
     #[doc(alias = "BandwidthLimit")]
+    #[doc(alias = "BandwidthSampling")]
     pub fn set_rate(&mut self, rate: Rate) {
         self.links.set_rate(self.wires, self.id, rate);
     }
@@ -289,6 +296,7 @@ impl Connection<'_> {
     /// Reads nothing more until [`Connection::resume_read`]; what was read already is kept. Its idle time doesn't
     /// count meanwhile.
     #[doc(alias = "Pause")]
+    #[doc(alias = "AcceptData")]
     pub fn pause_read(&mut self) {
         self.wires.pause(self.id);
     }
@@ -431,6 +439,7 @@ impl Connection<'_> {
     /// afterwards.
     #[doc(alias = "CloseDelayed")]
     #[doc(alias = "end")]
+    #[doc(alias = "Release")]
     pub fn close(&mut self) {
         self.links.close(self.wires, self.id, Reason::Local);
     }

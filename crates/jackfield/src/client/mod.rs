@@ -86,6 +86,9 @@ use std::any::{Any, type_name};
 #[doc(alias = "Actor")]
 #[doc(alias = "WebSocketBehavior")]
 #[allow(unused_variables)]
+#[doc(alias = "WebSocketHandler")]
+#[doc(alias = "isPersistent")]
+#[doc(alias = "setPersistent")]
 pub trait Client {
     /// The connection is up, TLS included, and nothing has been said yet. On a raw or line connection this is the place
     /// to speak first, with [`Connection::as_raw`]; a WebSocket begins with `on_open`, an event stream with the answer
@@ -98,6 +101,9 @@ pub trait Client {
     /// unused is a 500. Default: 404.
     #[doc(alias = "OnHttpRequest")]
     #[doc(alias = "handleRequest")]
+    #[doc(alias = "OnGetDocument")]
+    #[doc(alias = "OnPostDocument")]
+    #[doc(alias = "OnPutDocument")]
     fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
         exchange.not_found();
     }
@@ -115,6 +121,7 @@ pub trait Client {
     #[doc(alias = "OnWebSocketConnected")]
     #[doc(alias = "OnWSReady")]
     #[doc(alias = "registered")]
+    #[doc(alias = "Connected")]
     fn on_open(&mut self, socket: &mut WebSocket<'_>) {}
 
     /// A stream of events has begun, by the answer to a request or by one that was given later. It comes right after the
@@ -137,6 +144,8 @@ pub trait Client {
     /// default. Parts of a text are whole characters, and the last part may be empty. Between two parts may come anything
     /// but another message. Default: closes with 1009, as too long.
     #[doc(alias = "BufferMessage")]
+    #[doc(alias = "EOM")]
+    #[doc(alias = "gotRawMessage")]
     fn on_message_part(&mut self, socket: &mut WebSocket<'_>, part: Message<'_>, is_last: bool) {
         socket.close_with(1009, "messages are taken whole here");
     }
@@ -153,6 +162,9 @@ pub trait Client {
     /// drain of a shutdown is another thing.)
     #[doc(alias = "ReadyToSend")]
     #[doc(alias = "OnDataSent")]
+    #[doc(alias = "OnSendData")]
+    #[doc(alias = "pollData")]
+    #[doc(alias = "pollDataImmediate")]
     fn on_drain(&mut self, connection: &mut Connection<'_>) {}
 
     /// The kernel has taken all that was sent to the connection before [`Connection::notify_sent`] asked for this, with that
@@ -169,6 +181,10 @@ pub trait Client {
     #[doc(alias = "OnClientDisconnect")]
     #[doc(alias = "OnClientDisconnected")]
     #[doc(alias = "connectionClosed")]
+    #[doc(alias = "Disconnected")]
+    #[doc(alias = "OnWSDisconnected")]
+    #[doc(alias = "deregisterConnectionImpl")]
+    #[doc(alias = "notifyClosed")]
     fn on_disconnect(&mut self, connection: &mut Connection<'_>, end: &Disconnect) {}
 
     /// A line of a line protocol has come, without its end, which is LF or CR LF. Default: closes.
@@ -222,6 +238,7 @@ pub trait Client {
     /// TLS that [`Raw::start_tls`] has asked for is established: what comes and what is sent is encrypted from now on. A
     /// handshake that fails ends the connection with [`Reason::Tls`](crate::Reason::Tls) or with a timeout.
     #[doc(alias = "OnSslHandshakeDone")]
+    #[doc(alias = "OnSslVerifyPeer")]
     fn on_secure(&mut self, raw: &mut Raw<'_>) {}
 
     /// A value was posted to this connection, by [`Handle::post`](crate::Handle::post) or
@@ -239,6 +256,7 @@ pub trait Client {
 
     /// The head of a request has come whose body is still to be decided on. Only for requests with a body. Default:
     /// collect it, up to `body_bytes_max`.
+    #[doc(alias = "OnBeforeProcessRequest")]
     fn on_head(&mut self, connection: &mut Connection<'_>, request: &Request<'_>) -> BodyPlan {
         BodyPlan::Collect
     }

@@ -114,6 +114,7 @@ impl<'a> Upgrade<'a> {
     }
 
     /// Accepts: `on_open` comes next.
+    #[doc(alias = "Continue")]
     pub fn accept(mut self) {
         let Connection { id, wires, links } = &mut self.connection;
         let deflate = links.limits_of(*id).agree(self.offer);
@@ -124,6 +125,7 @@ impl<'a> Upgrade<'a> {
 
     /// Refuses with a status, such as 401 or 403.
     #[doc(alias = "StatusCode")]
+    #[doc(alias = "Cancel")]
     pub fn reject(self, status: u16) {
         let text = jackfield_proto::http1::reason_phrase(status);
         // There is no header line that could be wrong.

@@ -59,6 +59,7 @@ impl WebSocket<'_> {
     #[doc(alias = "WSSendText")]
     #[doc(alias = "SendText")]
     #[inline(always)]
+    #[doc(alias = "Send")]
     pub fn send<'m>(&mut self, publication: impl Into<Publication<'m>>) -> Sent {
         let Connection { id, wires, links } = &mut self.connection;
         match publication.into().into_message() {
@@ -101,6 +102,7 @@ impl WebSocket<'_> {
     }
 
     /// The message that was begun and has not ended, unless it comes out of a reader.
+    #[doc(alias = "WSSendFrame")]
     pub fn writer(&mut self) -> Option<MessageWriter<'_>> {
         let link = &self.links.table[self.id.slot()];
         let fragments = link.extra.as_ref()?.fragments.as_ref()?;

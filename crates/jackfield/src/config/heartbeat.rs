@@ -17,6 +17,7 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[doc(alias = "getHeartbeat")]
 pub struct Heartbeat {
     /// The idle time after which the peer is pinged; zero: never, and `websocket_idle` is what ends it.
     pub after: Duration,
@@ -24,6 +25,8 @@ pub struct Heartbeat {
     /// millisecond.
     pub dead_after: Duration,
     /// What the ping says: at most 125 bytes (RFC 6455 section 5.5), the rest is cut off.
+    #[doc(alias = "getHeartbeatMessage")]
+    #[doc(alias = "setHeartbeatMessage")]
     pub payload: Vec<u8>,
 }
 

@@ -72,6 +72,7 @@ pub struct Limits {
     pub topic_bytes_max: usize,
     /// Bytes of a line of a line protocol. A longer one is an event of its own, which closes by default.
     /// Default: 64 KiB.
+    #[doc(alias = "LineLimit")]
     pub line_bytes_max: usize,
     /// What a connection may say in a second, from its beginning on;
     /// [`Connection::set_rate`](crate::Connection::set_rate) changes it. Default: any amount.
@@ -100,6 +101,8 @@ pub struct Limits {
     /// Idle timeout of an HTTP connection between two requests; disabled by zero. A request that has begun is under way:
     /// `head_timeout` and `body_interval` hold it to a pace. So is an answer, until the kernel has all of it.
     /// Default: 75 s.
+    #[doc(alias = "DefaultIdleTimeout")]
+    #[doc(alias = "setTtl")]
     pub http_idle: Duration,
     /// Idle timeout of a WebSocket without heartbeat, in which nothing comes and nothing is sent; disabled by zero.
     /// Default: 120 s.
@@ -107,17 +110,20 @@ pub struct Limits {
     /// Idle timeout of a connection with a protocol of the user's own; disabled by zero. Default: 300 s.
     pub raw_idle: Duration,
     /// Idle time of a WebSocket after which it is pinged; zero: no heartbeat. Default: 30 s.
+    #[doc(alias = "WSPingEnabled")]
     pub heartbeat: Duration,
     /// Longest idle time after such a ping; then the connection is closed. Default: 20 s.
     pub heartbeat_dead: Duration,
     /// Idle time after which an event stream gets a comment; zero: none. Default: 15 s.
     pub events_heartbeat: Duration,
     /// Longest wait for the peer's Close after ours. Default: 5 s.
+    #[doc(alias = "WaitForCloseResponse")]
     pub close_wait: Duration,
     /// Longest wait for a deferred decision on an upgrade; then 503. Default: 10 s.
     pub upgrade_wait: Duration,
     /// Requests on one connection; the answer to the last one says so, and the connection closes. Disabled by zero. Default:
     /// disabled.
+    #[doc(alias = "MaxRequestsKeepAlive")]
     pub requests_max: u32,
     /// Whether a client that closes its side while an answer is owed, or is being sent in parts, still gets it. `false`: it
     /// has left, and its connection ends at once with [`Reason::Peer`](crate::Reason::Peer), so that nobody works for a
@@ -128,6 +134,7 @@ pub struct Limits {
     /// Longest wait for an answer that is owed to a client that has closed its side; then 503 and close. And the longest
     /// time in which nothing is written to an answer that is being sent in parts; then it is reset. The latter is looked
     /// at once in each such time, so that it takes up to twice as long. Disabled by zero. Default: 60 s.
+    #[doc(alias = "KeepAliveTimeXferSec")]
     pub answer_timeout: Duration,
     /// Longest time for a WebSocket message that comes in pieces; then 1008. Default: 60 s.
     pub message_timeout: Duration,

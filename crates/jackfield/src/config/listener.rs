@@ -84,6 +84,7 @@ impl Listener {
     /// is free, the same for all addresses of a name. `[::]` takes no connections over IPv4: see
     /// [`Listener::dual_stack`].
     #[doc(alias = "PortNum")]
+    #[doc(alias = "Port")]
     pub fn tcp(addr: impl ToString) -> Self {
         Self::at(Place::Tcp(addr.to_string()))
     }
@@ -117,6 +118,7 @@ impl Listener {
     /// connections, such as [`Listener::nodelay`], are set.
     #[doc(alias = "adopt")]
     #[must_use]
+    #[doc(alias = "HSocket")]
     pub fn from_std(socket: std::net::TcpListener) -> Self {
         Self::at(Place::Adopted(Arc::new(socket)))
     }
@@ -222,6 +224,7 @@ impl Listener {
 
     /// A protocol of the user's own, in bytes: `on_data`.
     #[must_use]
+    #[doc(alias = "Proto")]
     pub fn raw(mut self) -> Self {
         (self.speaks, self.is_status) = (Speaks::Raw, false);
         self
@@ -301,6 +304,7 @@ impl Listener {
     /// ```
     #[doc(alias = "allowlist")]
     #[must_use]
+    #[doc(alias = "AllowedClients")]
     pub fn allowed_networks<N: ToString>(mut self, networks: impl IntoIterator<Item = N>) -> Self {
         let allowed = self.allowed.get_or_insert_default();
         allowed.extend(networks.into_iter().map(|network| network.to_string()));
@@ -311,6 +315,7 @@ impl Listener {
     /// [`Listener::allowed_networks`] does not list. May be repeated. Default: none.
     #[doc(alias = "blocklist")]
     #[must_use]
+    #[doc(alias = "BlockedClients")]
     pub fn denied_networks<N: ToString>(mut self, networks: impl IntoIterator<Item = N>) -> Self {
         self.denied.extend(networks.into_iter().map(|network| network.to_string()));
         self
@@ -358,6 +363,7 @@ impl Listener {
     /// New connections that the system keeps waiting; the kernel has an upper bound of its own. Default: 1024.
     #[doc(alias = "ListenBacklog")]
     #[must_use]
+    #[doc(alias = "ConnectionBacklog")]
     pub fn backlog(mut self, connections: u32) -> Self {
         self.options.backlog = connections;
         self
@@ -365,6 +371,7 @@ impl Listener {
 
     /// Lets several sockets listen at the same address, in this process or others. Default: off.
     #[must_use]
+    #[doc(alias = "ReuseAddr")]
     pub fn reuse_port(mut self, reuse: bool) -> Self {
         self.options.reuse_port = reuse;
         self
@@ -373,6 +380,7 @@ impl Listener {
     /// Lets a listener at an IPv6 address such as `[::]:80` take connections over IPv4 too. Their addresses are seen in
     /// mapped form (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2). Default: off, so that each address is what it seems.
     #[must_use]
+    #[doc(alias = "SocketFamily")]
     pub fn dual_stack(mut self, dual_stack: bool) -> Self {
         self.options.dual_stack = dual_stack;
         self
@@ -399,6 +407,7 @@ impl Listener {
     /// ```
     #[doc(alias = "SO_KEEPALIVE")]
     #[must_use]
+    #[doc(alias = "KeepAliveOnOff")]
     pub fn keep_alive(mut self, keep_alive: KeepAlive) -> Self {
         self.options.socket.keep_alive = Some(keep_alive);
         self
@@ -409,6 +418,7 @@ impl Listener {
     /// `limits.reactor.linger` waits without that. Default: off.
     #[doc(alias = "SO_LINGER")]
     #[must_use]
+    #[doc(alias = "LingerOnOff")]
     pub fn reset_on_close(mut self, reset: bool) -> Self {
         self.options.socket.reset_on_close = reset;
         self
@@ -418,6 +428,7 @@ impl Listener {
     /// than `net.core.wmem_max`; zero leaves it to the system, which then adapts it. Default: as the system has it.
     #[doc(alias = "SO_SNDBUF")]
     #[must_use]
+    #[doc(alias = "BufSize")]
     pub fn send_buffer(mut self, bytes: u32) -> Self {
         self.options.socket.send_buffer_bytes = bytes;
         self
@@ -460,6 +471,9 @@ impl Listener {
     #[cfg(feature = "tls")]
     #[doc(alias = "SslContext")]
     #[must_use]
+    #[doc(alias = "SSLCert")]
+    #[doc(alias = "SslEnable")]
+    #[doc(alias = "UseSSL")]
     pub fn tls(mut self, certificates: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         self.tls.hosts.push(Host::fallback().certificate(certificates, key));
         self
@@ -508,6 +522,8 @@ impl Listener {
     #[cfg(feature = "tls")]
     #[doc(alias = "SSLClientAuthentication")]
     #[must_use]
+    #[doc(alias = "SslCliCertMethod")]
+    #[doc(alias = "SSLAuthenticateClients")]
     pub fn client_auth(mut self, client_auth: ClientAuth) -> Self {
         self.tls.client_auth = Some(client_auth);
         self

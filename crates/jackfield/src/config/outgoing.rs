@@ -183,6 +183,7 @@ impl Outgoing {
     /// handshake of TLS. Then it has failed with [`ConnectError::Timeout`](crate::ConnectError::Timeout).
     /// Default: 10 s.
     #[must_use]
+    #[doc(alias = "TimeoutConnect")]
     pub fn timeout(mut self, within: Duration) -> Self {
         self.within = within;
         self

@@ -26,8 +26,13 @@ use std::net::SocketAddr;
 /// ```
 #[doc(alias = "AbstractAuthenticator")]
 #[doc(alias = "OnAuthGetPassword")]
+#[doc(alias = "do401")]
+#[doc(alias = "getRealm")]
 pub trait Authenticator: Send + Sync {
     /// What becomes of a request, whose body may still be to come. `peer` is its address, if it comes over IP.
+    #[doc(alias = "authenticate")]
+    #[doc(alias = "authenticateByIP")]
+    #[doc(alias = "requiresAuthentication")]
     fn check(&self, request: &Request<'_>, peer: Option<SocketAddr>) -> Access;
 }
 

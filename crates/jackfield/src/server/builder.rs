@@ -33,6 +33,7 @@ use std::{io, thread};
 /// assert_eq!(server.local_addrs().len(), 2);
 /// # Ok::<(), jackfield::Error>(())
 /// ```
+#[doc(alias = "Config")]
 pub struct ServerBuilder {
     listeners: Vec<Listener>,
     reactors: Option<usize>,
@@ -97,6 +98,8 @@ impl ServerBuilder {
     /// May be repeated.
     #[doc(alias = "MultiListenSockets")]
     #[must_use]
+    #[doc(alias = "addListener")]
+    #[doc(alias = "addListeners")]
     pub fn listen(mut self, listener: impl Into<Listener>) -> Self {
         self.listeners.push(listener.into());
         self
@@ -329,6 +332,7 @@ impl ServerBuilder {
     /// # Errors
     /// [`Error::Options`] lists everything that is wrong, before anything is bound; [`Error::Bind`] lists every
     /// listener that can't be bound, and then none is.
+    #[doc(alias = "Listen")]
     pub fn bind(self) -> Result<Server> {
         let reactors = self.reactors.unwrap_or_else(cores);
         let Checked { limits, addrs, listeners } = self.check(reactors)?;
@@ -572,6 +576,7 @@ impl Server {
     /// A server with options.
     #[doc(alias = "CreateServer")]
     #[must_use]
+    #[doc(alias = "Create")]
     pub fn builder() -> ServerBuilder {
         ServerBuilder::default()
     }

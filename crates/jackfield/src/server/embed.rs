@@ -124,6 +124,8 @@ impl Embedded {
     ///
     /// # Errors
     /// [`Error::Io`] if polling fails, which no connection can bring about. The server has ended then.
+    #[doc(alias = "OnMessagePump")]
+    #[doc(alias = "ProcessMessage")]
     pub fn poll(&mut self, wait_max: Option<Duration>) -> Result<bool> {
         if self.running.is_none() {
             return Ok(false);

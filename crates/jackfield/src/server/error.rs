@@ -8,6 +8,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why a server does not start, or stopped.
 #[non_exhaustive]
+#[doc(alias = "SocketErrs")]
 pub enum Error {
     /// The options are wrong: everything that is, one sentence each. Nothing was bound.
     Options(Vec<String>),

@@ -37,6 +37,8 @@ use std::sync::Arc;
 ///     server.serve(|_peer| Visitor)
 /// }
 /// ```
+#[doc(alias = "Destroy")]
+#[doc(alias = "HttpServer")]
 pub struct Server {
     settings: Arc<Settings>,
     drivers: Vec<Driver>,
@@ -134,6 +136,8 @@ impl Server {
     /// # Panics
     /// If all listeners are unix sockets: [`Server::addrs`] has their paths.
     #[must_use]
+    #[doc(alias = "LocalHost")]
+    #[doc(alias = "LocalPort")]
     pub fn local_addr(&self) -> SocketAddr {
         self.ip_addrs[0]
     }

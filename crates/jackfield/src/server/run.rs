@@ -19,6 +19,8 @@ impl Server {
     ///
     /// # Errors
     /// [`Error::Io`] if polling fails, which no connection can bring about.
+    #[doc(alias = "MessageLoop")]
+    #[doc(alias = "waitStop")]
     pub fn serve<F, M>(self, make: F) -> Result<()>
     where
         F: FnMut(&Peer) -> M + Clone + Send + 'static,

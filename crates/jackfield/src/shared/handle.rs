@@ -285,6 +285,8 @@ impl Handle {
 
     /// Whether this connection has a client at this moment.
     #[must_use]
+    #[doc(alias = "IsClient")]
+    #[doc(alias = "IsValidConnection")]
     pub fn contains(&self, id: ConnectionId) -> bool {
         self.remote(id.reactor()).is_some_and(|remote| remote.roster.contains(id))
     }
@@ -310,6 +312,7 @@ impl Handle {
     ///
     /// # Errors
     /// [`Busy`].
+    #[doc(alias = "Interrupt")]
     pub fn abort(&self, id: ConnectionId) -> Result<(), Busy> {
         self.post_command(id.reactor(), Command::Abort(id))
     }
@@ -344,6 +347,7 @@ impl Handle {
     /// How many connections the server has, without those that it has begun itself.
     #[doc(alias = "ClientCount")]
     #[must_use]
+    #[doc(alias = "HasConnection")]
     pub fn count(&self) -> usize {
         self.0.connections.load(Ordering::Relaxed)
     }
@@ -385,6 +389,8 @@ impl Handle {
     /// behind what is queued. At the deadline the rest is aborted, read-paused connections with an unread request too.
     /// Every client gets its `on_disconnect`, and `serve` returns. A second call can only shorten the deadline.
     #[doc(alias = "Shutdown")]
+    #[doc(alias = "DisconnectAll")]
+    #[doc(alias = "stopNoWait")]
     pub fn shutdown(&self, drain: Drain) {
         self.set_state(State::Draining);
         for remote in &self.0.remotes {

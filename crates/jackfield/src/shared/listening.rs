@@ -53,6 +53,7 @@ impl Handle {
     /// [`Busy::Unknown`]: there is no such listener.
     #[doc(alias = "StopListening")]
     #[doc(alias = "stopListener")]
+    #[doc(alias = "stopListenerNoWait")]
     pub fn stop_listening<'n>(&self, which: impl Into<WhichListener<'n>>) -> Result<(), Busy> {
         self.change_listeners(which.into(), ListenerState::Stopped)
     }

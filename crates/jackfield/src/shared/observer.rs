@@ -49,6 +49,7 @@ pub trait Observer: Send + Sync {
     /// A listener was paused, stopped or resumed, by its number, on the thread that asked for it. It is told once for each
     /// change; one that pauses by itself, for want of room or of descriptors, is not.
     #[doc(alias = "listenerStarted")]
+    #[doc(alias = "stopc")]
     fn on_listener(&self, listener: usize, now: ListenerState) {
         log::info!("listener {listener} is {now:?}");
     }
@@ -58,6 +59,7 @@ pub trait Observer: Send + Sync {
     fn on_stopped(&self) {}
 
     /// A new connection was refused, before or by its factory. No client was made for it.
+    #[doc(alias = "ConnectionRequest")]
     fn on_refused(&self, peer: &Peer, why: RefuseReason) {
         let _ = (peer, why);
     }
@@ -79,6 +81,8 @@ pub trait Observer: Send + Sync {
     /// [`Metrics::accept_errors`](crate::Metrics::accept_errors) counts all. A lack of descriptors comes here only if
     /// the descriptor in reserve was taken as well; otherwise new connections are refused with
     /// [`RefuseReason::Descriptors`].
+    #[doc(alias = "LastError")]
+    #[doc(alias = "OnError")]
     fn on_accept_error(&self, listener: usize, error: &io::Error) {
         log::warn!(target: "jackfield::accept", "listener {listener} can't accept: {error}");
     }
@@ -154,6 +158,8 @@ pub trait Observer: Send + Sync {
     /// metrics and hooks; only if [`Observer::wants_finished`] says so. A request whose head was malformed has no
     /// exchange. Told on the reactor's thread, in the order in which exchanges end, so that what is slow belongs
     /// elsewhere.
+    #[doc(alias = "OnAfterAnswer")]
+    #[doc(alias = "OnHttpRequestDone")]
     fn on_finished(&self, finished: &Finished<'_>) {
         let _ = finished;
     }

@@ -38,6 +38,7 @@ impl Peer {
     /// for whom it speaks: see [`Peer::proxy`].
     #[doc(alias = "RemoteHost")]
     #[must_use]
+    #[doc(alias = "RemotePort")]
     pub fn addr(&self) -> &Addr {
         self.wire.source()
     }
@@ -58,6 +59,7 @@ impl Peer {
     /// none: `usize::MAX`.
     #[doc(alias = "MultiListenIndex")]
     #[must_use]
+    #[doc(alias = "addHandlerToListener")]
     pub fn listener(&self) -> usize {
         self.listener
     }

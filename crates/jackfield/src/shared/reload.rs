@@ -25,6 +25,7 @@ impl Handle {
     /// Everything that is wrong with any of the files, such as a key that does not belong to its certificate. Then nothing
     /// changes, for no listener.
     #[doc(alias = "RecheckSslCerts")]
+    #[doc(alias = "reloadListenerCertificate")]
     pub fn reload_tls(&self) -> Result<(), Vec<String>> {
         let all = self.shared().tls_hosts.get().map_or(&[][..], |all| all);
         let (mut loaded, mut faults) = (Vec::new(), Vec::new());

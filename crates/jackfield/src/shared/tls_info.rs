@@ -74,6 +74,7 @@ impl TlsInfo {
     /// The host that the peer has asked for (SNI, RFC 6066 section 3). `None`: for none, or this side has begun the connection.
     #[doc(alias = "SNI")]
     #[must_use]
+    #[doc(alias = "SSLConnectionRequest")]
     pub fn server_name(&self) -> Option<&str> {
         self.server_name.as_deref()
     }
@@ -86,6 +87,7 @@ impl TlsInfo {
 
     /// The protocol that was agreed on by ALPN (RFC 7301), such as `http/1.1`.
     #[must_use]
+    #[doc(alias = "OnSslAlpnSelect")]
     pub fn alpn(&self) -> Option<&[u8]> {
         self.alpn.as_deref()
     }

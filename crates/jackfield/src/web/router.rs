@@ -46,6 +46,8 @@ use std::str::FromStr;
 /// }
 /// ```
 #[doc(alias = "AddGetHandler")]
+#[doc(alias = "setDynamicHandler")]
+#[doc(alias = "setHandler")]
 pub struct Router<R> {
     entries: Vec<Entry<R>>,
     /// Paths without parameters, which win over all others, by their text. By number of their entries, as the tree.
@@ -74,6 +76,7 @@ struct Entry<R> {
 /// What a request asks for.
 #[derive(Debug)]
 #[non_exhaustive]
+#[doc(alias = "setDefaultHandler")]
 pub enum Found<'r, 'b, R> {
     /// A route, and the parameters of its path.
     Route(&'r R, Params<'r, 'b>),
@@ -102,6 +105,7 @@ pub struct RouterError(Vec<String>);
 impl<R> Routes<R> {
     /// A route for this method, whose case matters.
     #[must_use]
+    #[doc(alias = "addHttpMethod")]
     pub fn route(mut self, method: &str, path: &str, route: R) -> Self {
         self.entry(path).methods.push((method.into(), route));
         self

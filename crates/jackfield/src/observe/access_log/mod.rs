@@ -29,6 +29,10 @@ use std::sync::Arc;
 ///     .bind()?;
 /// # Ok::<(), jackfield::Error>(())
 /// ```
+#[doc(alias = "logDebug")]
+#[doc(alias = "logError")]
+#[doc(alias = "logInfo")]
+#[doc(alias = "logWarn")]
 pub struct AccessLog {
     format: Format,
     queries: bool,
@@ -54,6 +58,7 @@ impl AccessLog {
 
     /// Whether lines have the query, without its secrets. Default: no.
     #[must_use]
+    #[doc(alias = "maskData")]
     pub fn queries(mut self, queries: bool) -> Self {
         self.queries = queries;
         self
