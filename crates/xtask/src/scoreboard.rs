@@ -12,6 +12,7 @@ use crate::features::{FEATURES, Features};
 use crate::names;
 use crate::promises;
 use crate::row::Row;
+use crate::seeds;
 use crate::sources::Sources;
 use std::collections::BTreeMap;
 use std::env;
@@ -57,6 +58,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, String> {
     disagreements.extend(faults::disagreements(&root, &sources)?);
     disagreements.extend(names::disagreements(&root)?);
     disagreements.extend(promises::disagreements(&root, &features)?);
+    disagreements.extend(seeds::disagreements(&root)?);
     disagreements.iter().for_each(|disagreement| println!("{disagreement}"));
     let is_good = complete && board.failures() == 0 && disagreements.is_empty();
     Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -5,6 +5,10 @@ use crate::shared::Peer;
 
 /// Makes the client of each connection that a reactor takes up. One is made for each reactor, on its thread.
 #[doc(alias = "ClientClass")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not make clients",
+    note = "a closure that makes them is given to `Server::serve`"
+)]
 pub trait ClientFactory {
     /// The user's own type, one instance for each connection.
     type Client: Client;
@@ -33,6 +37,10 @@ pub enum Refuse {
 }
 
 /// What a closure that makes clients may return: a client, or a [`Result`] of one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is neither a client nor a refusal of one",
+    note = "the closure for `Server::serve` returns a value whose type implements `Client`, or a `Result` of it with `Refuse`"
+)]
 pub trait IntoClient {
     /// The client's type.
     type Client: Client;

@@ -89,6 +89,10 @@ use std::any::{Any, type_name};
 #[doc(alias = "WebSocketHandler")]
 #[doc(alias = "isPersistent")]
 #[doc(alias = "setPersistent")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a client",
+    note = "every method of `Client` has a default: write `impl Client for {Self} {{}}`, and the callbacks that you want in it"
+)]
 pub trait Client {
     /// The connection is up, TLS included, and nothing has been said yet. On a raw or line connection this is the place
     /// to speak first, with [`Connection::as_raw`]; a WebSocket begins with `on_open`, an event stream with the answer

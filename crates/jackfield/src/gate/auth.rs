@@ -28,6 +28,9 @@ use std::net::SocketAddr;
 #[doc(alias = "OnAuthGetPassword")]
 #[doc(alias = "do401")]
 #[doc(alias = "getRealm")]
+#[diagnostic::on_unimplemented(
+    note = "implement `Authenticator` for `{Self}`; it is shared by all threads, so it must be `Send` and `Sync`"
+)]
 pub trait Authenticator: Send + Sync {
     /// What becomes of a request, whose body may still be to come. `peer` is its address, if it comes over IP.
     #[doc(alias = "authenticate")]

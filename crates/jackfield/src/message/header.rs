@@ -12,6 +12,10 @@ use std::io::Write;
 /// answer and returns the error; [`Upgrade::header`](crate::Upgrade::header) returns the error and adds nothing.
 ///
 /// It is implemented for these types only.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be the value of a header",
+    note = "it is text or bytes: of a number give `value.to_string()`"
+)]
 pub trait HeaderValue: sealed::Sealed {}
 
 pub(crate) mod sealed {

@@ -17,6 +17,9 @@ use std::sync::Arc;
 /// something in twice, and late; what it leaves out is found by the offsets, and told to the members by one `resync`
 /// event. While it can't reach the others ([`Inbox::down`]) it keeps what is to go out, in a queue with a bound; the
 /// members of this server get that at once.
+#[diagnostic::on_unimplemented(
+    note = "implement `Broker` for `{Self}`; it is shared by all threads, so it must be `Send` and `Sync`"
+)]
 pub trait Broker: Send + Sync {
     /// Begins to work. What comes in is handed to this inbox. Called once, before anything else.
     fn start(&self, inbox: Inbox);

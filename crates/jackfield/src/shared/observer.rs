@@ -32,6 +32,9 @@ use std::time::Duration;
 /// let server = Server::builder().listen("127.0.0.1:0").observer(Alarms).bind()?;
 /// # Ok::<(), jackfield::Error>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    note = "implement `Observer` for `{Self}`; it is shared by all threads, so it must be `Send` and `Sync`"
+)]
 pub trait Observer: Send + Sync {
     /// All listeners are up and the reactors turn.
     #[doc(alias = "OnServerCreated")]
