@@ -14,6 +14,10 @@ use std::any::Any;
 
 /// A client whose class is chosen, and changed, at run time.
 impl Client for Box<dyn Client> {
+    fn as_client(&mut self) -> &mut dyn Any {
+        (**self).as_client()
+    }
+
     fn on_connect(&mut self, connection: &mut Connection<'_>) {
         (**self).on_connect(connection);
     }

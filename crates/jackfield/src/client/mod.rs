@@ -19,6 +19,7 @@ mod stream;
 mod upgrade;
 mod websocket;
 
+mod visit;
 pub use connection::{Connection, TimerId};
 pub use events::{EventStream, last_event_id};
 pub use exchange::Exchange;
@@ -39,6 +40,7 @@ pub use websocket::WebSocket;
 
 use crate::disconnect::{Disconnect, Reason};
 use jackfield_proto::http1::Request;
+pub(crate) use visit::Visit;
 use jackfield_proto::websocket::Message;
 use std::any::{Any, type_name};
 
@@ -93,7 +95,7 @@ use std::any::{Any, type_name};
     message = "`{Self}` is not a client",
     note = "every method of `Client` has a default: write `impl Client for {Self} {{}}`, and the callbacks that you want in it"
 )]
-pub trait Client {
+pub trait Client: sealed::AsAny {
     /// The connection is up, TLS included, and nothing has been said yet. On a raw or line connection this is the place
     /// to speak first, with [`Connection::as_raw`]; a WebSocket begins with `on_open`, an event stream with the answer
     /// that makes it one, in `on_request`.
@@ -284,6 +286,28 @@ pub trait Client {
 
 /// What is to be done with a request's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+
+    /// What [`Handle::with_client`](crate::Handle::with_client) looks at: this, or what is in the box.
+    #[doc(hidden)]
+    fn as_client(&mut self) -> &mut dyn Any {
+        self.as_any()
+    }
+}
+
+mod sealed {
+    use std::any::Any;
+
+    /// Whatever has no borrowed parts, which a client must not have.
+    pub trait AsAny: Any {
+        /// As a value whose type can be asked for.
+        fn as_any(&mut self) -> &mut dyn Any;
+    }
+
+    impl<T: Any> AsAny for T {
+        fn as_any(&mut self) -> &mut dyn Any {
+            self
+        }
+    }
 #[non_exhaustive]
 pub enum BodyPlan {
     /// It is collected and comes with the request, up to `body_bytes_max` of the server's limits.

@@ -1,7 +1,7 @@
 //! What other threads ask of this reactor.
 
 use super::http;
-use crate::client::{Client, ClientFactory, Connection};
+use crate::client::{Client, ClientFactory, Connection, Visit};
 use crate::disconnect::Reason;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::call::run;
@@ -45,6 +45,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             Command::Post(id, value) => self.hand_out(wires, id, value),
             Command::PostToTopic(topic, copies) => self.hand_out_copies(wires, &topic, copies),
             Command::Run(job, _) => self.run_job(wires, job),
+            Command::RunWith(id, job, _) => self.visit(wires, id, job),
             Command::Connect(outgoing) => self.connect(wires, &outgoing),
             Command::Resolved(id, addrs) => self.links.resolved(wires, id, addrs),
             Command::Close(id) => self.links.close(wires, id, Reason::Local),
@@ -74,6 +75,19 @@ impl<F: ClientFactory> Dispatcher<F> {
             }
         });
         self.drop_guarded(id, value);
+    }
+
+    /// A closure for the client, if that is still there.
+    fn visit(&mut self, wires: &mut Wires, id: ConnectionId, job: Box<dyn Any + Send>) {
+        let Ok(visit) = job.downcast::<Visit>() else { return };
+        let mut visit = Some(*visit);
+        self.with_client(wires, id, Callback::Visit, |client, connection| {
+            let ran = visit.take().map(|visit| visit(client.as_client(), connection));
+            if let Some(Err(wanted)) = ran {
+                log::error!(target: "jackfield::client", "{id}: its client is no `{wanted}`, for which a closure was sent");
+            }
+        });
+        self.drop_guarded(id, visit);
     }
 
     /// A deferred answer, which may begin a stream of events.

@@ -26,6 +26,8 @@ pub(crate) enum Command {
     PostToTopic(Arc<str>, Copies),
     /// A closure for the reactor, in a box of a type that only those above know, and the bytes that it captured.
     Run(Box<dyn Any + Send>, usize),
+    /// The same for the client of a connection.
+    RunWith(ConnectionId, Box<dyn Any + Send>, usize),
     Close(ConnectionId),
     CloseWith(ConnectionId, u16, Box<str>),
     Abort(ConnectionId),
@@ -58,7 +60,7 @@ impl Command {
         let heap = match self {
             Self::Send(_, message) | Self::Publish(_, message) => message.heap_bytes(),
             Self::Post(_, value) => size_of_val(&**value),
-            Self::Run(job, captured) => size_of_val(&**job) + captured,
+            Self::Run(job, captured) | Self::RunWith(_, job, captured) => size_of_val(&**job) + captured,
             Self::PostToTopic(_, copies) => size_of_val(&*copies.0),
             Self::CloseWith(.., reason) => reason.len(),
             Self::Connect(outgoing) => size_of_val(&**outgoing),
