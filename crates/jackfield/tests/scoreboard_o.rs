@@ -369,3 +369,34 @@ fn o5_times_of_turns_are_a_histogram() {
     assert!(last.is_none() && timed > 0 && timed <= metrics.turns, "{times:?}");
     assert!(metrics.turn_ns_sum >= metrics.turn_ns_max && metrics.turn_ns_max >= metrics.turn_ns);
 }
+
+/// Who looks after a server can do so while it is full, and no more of them than there should be.
+#[test]
+fn o4_a_status_listener_is_served_while_the_server_is_full() {
+    for when_full in [WhenFull::Refuse, WhenFull::Wait, WhenFull::EvictIdle] {
+        let limits =
+            Limits::default().with(|limits| (limits.connections_max, limits.when_full) = (70, when_full));
+        let listeners = vec![Listener::tcp("http"), Listener::tcp("status").status()];
+        let options = TestOptions { limits, listeners, ..TestOptions::default() };
+        let mut server = TestServer::with_options(options, |_peer| Page);
+        let clients: Vec<_> = (0..70).map(|_| server.connect()).collect();
+        server.run();
+        assert_eq!(server.handle().count(), 70);
+        let mut looking: Vec<_> = (0..64).map(|_| server.connect_to(1)).collect();
+        for far in &looking {
+            far.send(get("/health").as_bytes());
+            server.run();
+            assert_eq!(statuses(&far.take()), [200], "{when_full:?}");
+        }
+        // One more is too many, and takes the place of nobody.
+        let one_more = server.connect_to(1);
+        one_more.send(get("/health").as_bytes());
+        server.run();
+        let waits = when_full == WhenFull::Wait;
+        assert_eq!(statuses(&one_more.take()), if waits { vec![] } else { vec![503] }, "{when_full:?}");
+        assert!(clients.iter().all(|far| !far.is_finished() && !far.is_reset()), "{when_full:?}");
+        looking.drain(..).for_each(|far| far.finish());
+        server.run();
+        assert_eq!(statuses(&one_more.take()), if waits { vec![200] } else { vec![] }, "{when_full:?}");
+    }
+}

@@ -12,7 +12,7 @@ impl Limits {
     /// What is wrong with these limits, one sentence each.
     pub(crate) fn faults(&self) -> Vec<String> {
         let mut faults = self.zeros();
-        faults.extend(self.zero_times());
+        faults.extend(self.wrong_times());
         faults.extend(self.too_large());
         faults.extend(self.out_of_order());
         #[cfg(feature = "deflate")]
@@ -47,8 +47,8 @@ impl Limits {
         zero.map(|(name, _)| format!("`{name}` must not be zero")).collect()
     }
 
-    /// Times in which nobody could do anything.
-    fn zero_times(&self) -> Vec<String> {
+    /// Times in which nobody could do anything, or not all.
+    fn wrong_times(&self) -> Vec<String> {
         let reactor = &self.reactor;
         let times = [
             ("head_timeout", self.head_timeout),
@@ -64,6 +64,9 @@ impl Limits {
             times.map(|(name, _)| format!("`{name}` must not be zero: nobody could be in time")).collect();
         if !self.heartbeat.is_zero() && self.heartbeat_dead.is_zero() {
             faults.push("`heartbeat_dead` must not be zero: no peer could answer a ping in time".into());
+        }
+        if self.drain_spread > self.drain {
+            faults.push("`drain_spread` must not be longer than `drain`".into());
         }
         faults
     }

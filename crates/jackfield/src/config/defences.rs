@@ -125,11 +125,12 @@ pub(crate) const DEFENCES: &[(&str, On, Off)] = &[
     ("callback_slow", On::All, Off::Never),
     ("callback_stall", On::All, Off::Never),
     ("drain", On::All, Off::Never),
+    ("drain_spread", On::All, Off::Never),
 ];
 
 /// Limits that a listener can't have of its own, besides all that begin with `reactor.`: the transport below them doesn't
 /// know to which listener a connection came, and one compressor serves all listeners.
-const SERVER_WIDE: [&str; 13] = [
+const SERVER_WIDE: [&str; 14] = [
     "deflate.message_bytes_min",
     "deflate.window_bits_max",
     "deflate.level",
@@ -143,6 +144,7 @@ const SERVER_WIDE: [&str; 13] = [
     "callback_slow",
     "callback_stall",
     "drain",
+    "drain_spread",
 ];
 
 pub(crate) fn is_server_wide(name: &str) -> bool {

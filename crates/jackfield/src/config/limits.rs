@@ -155,6 +155,9 @@ pub struct Limits {
     pub callback_stall: Duration,
     /// Longest drain at shutdown; what is still there then is aborted. Default: 30 s.
     pub drain: Duration,
+    /// The time over which a shutdown by a signal drains connections: [`Drain::spread`](crate::Drain::spread). Not longer than
+    /// `drain`. Default: zero, and all are drained at once.
+    pub drain_spread: Duration,
 }
 
 impl Default for Limits {
@@ -201,6 +204,7 @@ impl Default for Limits {
             callback_slow: Duration::from_millis(10),
             callback_stall: Duration::from_secs(1),
             drain: Duration::from_secs(30),
+            drain_spread: Duration::ZERO,
         }
     }
 }

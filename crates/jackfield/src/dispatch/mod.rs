@@ -197,7 +197,8 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
 
     fn on_wake(&mut self, wires: &mut Wires) {
         if self.links.drain_until.is_none() && self.links.handle.shared().signalled.load(Ordering::Relaxed) {
-            self.links.handle.shutdown(Drain { deadline: self.settings.limits.drain, ..Drain::default() });
+            let limits = &self.settings.limits;
+            self.links.handle.shutdown(Drain::within(limits.drain).spread_over(limits.drain_spread));
         }
         #[cfg(all(feature = "signals", feature = "tls", unix))]
         if self.links.handle.shared().reload.take() {

@@ -25,6 +25,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             key::LIFETIME if self.links.has_lasted(wires, id) => {
                 self.drain(wires, id, Reason::Timeout(Timeout::Lifetime));
             }
+            key::DRAIN => self.drain(wires, id, Reason::Shutdown),
             key::ANSWER => self.links.on_answer_due(wires, id),
             _ => {}
         }

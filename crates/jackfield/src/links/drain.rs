@@ -21,6 +21,10 @@ impl Links {
             self.walk = Some(Walk { slot: 0, does: Does::Drain });
         }
         let until = self.drain_until.map_or(deadline, |earlier| earlier.min(deadline));
+        }
+        let spread = drain.spread.min(drain.deadline);
+        if is_first || (spread < self.drain_spread && !self.aborts) {
+            self.drain_spread = spread;
         self.drain_until = Some(until);
         wires.stop_listening();
         wires.set_alarm(until.since(wires.now()));
@@ -36,8 +40,12 @@ impl Links {
         }
         let Some(Walk { slot, does }) = self.walk.take() else { return Vec::new() };
         let (mut ids, next) = wires.part(slot, wires.limits().drains_per_turn);
-        if does == Does::Abort {
-            ids.drain(..).for_each(|id| self.abort(wires, id, Reason::Shutdown));
+        match does {
+            Does::Abort => ids.drain(..).for_each(|id| self.abort(wires, id, Reason::Shutdown)),
+            Does::Drain if !self.drain_spread.is_zero() => {
+                ids.drain(..).for_each(|id| self.drain_in_time(wires, id));
+            }
+            Does::Drain => {}
         }
         if let Some(slot) = next.filter(|_| !planted(48)) {
             self.walk = Some(Walk { slot, does });
@@ -49,6 +57,14 @@ impl Links {
     /// Ends the reactor of a server that shuts down once no connection is left. Those that linger are waited for until the
     /// deadline: what was sent to them may still be on its way.
     pub(crate) fn halt_if_drained(&self, wires: &mut Wires) {
+    /// Has a connection drained at its own part of the time over which all are.
+    fn drain_in_time(&self, wires: &mut Wires, id: ConnectionId) {
+        let seed = self.settings.seed.unwrap_or_default() ^ ((wires.reactor() as u64) << 32);
+        let span = u64::try_from(self.drain_spread.as_nanos()).unwrap_or(u64::MAX);
+        let nanos = (u128::from(span) * u128::from(part(seed, id.slot() as u64))) >> u64::BITS;
+        wires.set_timer(id, key::DRAIN, Duration::from_nanos(nanos as u64));
+    }
+
         let Some(until) = self.drain_until else { return };
         let left = if wires.now() >= until { wires.len() } else { wires.len() + wires.lingering() };
         if left == 0 {
@@ -90,5 +106,31 @@ impl Links {
         if self.drain_until.is_some() {
             self.drain(wires, id, Reason::Shutdown);
         }
+    }
+}
+
+/// The part of a span at which the n-th of many has its turn, in fractions of 2^64: multiples of the golden section, which lie as
+/// evenly as can be however many there are. The seed moves them all.
+fn part(seed: u64, number: u64) -> u64 {
+    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+    number.wrapping_add(seed).wrapping_mul(GOLDEN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However many there are, each tenth of the time has its tenth of them, give or take two.
+    #[test]
+    fn l10_the_turns_are_spread_evenly() {
+        for (seed, count) in [(0, 10), (0, 1000), (7, 333), (u64::MAX, 50_000)] {
+            let mut tenths = [0_u64; 10];
+            for number in 0..count {
+                tenths[((u128::from(part(seed, number)) * 10) >> 64) as usize] += 1;
+            }
+            assert!(tenths.iter().all(|tenth| tenth.abs_diff(count / 10) <= 2), "{seed} {count}: {tenths:?}");
+        }
+        assert_ne!(part(1, 5), part(2, 5));
+        assert_eq!(part(1, 5), part(1, 5));
     }
 }

@@ -156,6 +156,7 @@ pub(crate) mod key {
     pub(crate) const RATE: u32 = 0x1_0004;
     pub(crate) const LIFETIME: u32 = 0x1_0005;
     pub(crate) const ANSWER: u32 = 0x1_0006;
+    pub(crate) const DRAIN: u32 = 0x1_0007;
 }
 
 /// Each connection has a link: it stays within a cache line.

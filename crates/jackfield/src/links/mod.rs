@@ -88,6 +88,8 @@ pub(crate) struct Links {
     drain_code: u16,
     /// The walk over all connections that goes on in the next turn.
     walk: Option<Walk>,
+    /// The time over which connections are drained, each at its own.
+    drain_spread: Duration,
     /// The time to drain is over.
     aborts: bool,
     /// How many events the bytes of one read may become: the limit, or less while a connection with a bounded rate
@@ -149,6 +151,7 @@ impl Links {
             walk: None,
             aborts: false,
             events_per_turn,
+            drain_spread: Duration::ZERO,
             heartbeats,
             overload,
             asks,

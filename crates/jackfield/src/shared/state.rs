@@ -36,6 +36,10 @@ pub struct Drain {
     /// The code of the Close that WebSockets get. Default: 1001, going away, which takes the place of a code that must
     /// not be sent too.
     pub close_code: u16,
+    /// The time over which the connections are drained, each at its own part of it, so that their peers don't come back
+    /// together; at most the deadline, which should leave time behind it. Meanwhile those whose time has not come are served as
+    /// before. Default: zero, and all are drained at once.
+    pub spread: Duration,
 }
 
 /// The reactor that should have taken this can't now. Try again later, or give up.
@@ -52,7 +56,7 @@ pub enum Busy {
 
 impl Default for Drain {
     fn default() -> Self {
-        Self { deadline: Duration::from_secs(30), close_code: 1001 }
+        Self { deadline: Duration::from_secs(30), close_code: 1001, spread: Duration::ZERO }
     }
 }
 
@@ -67,6 +71,20 @@ impl Drain {
     #[must_use]
     pub fn with_close_code(self, close_code: u16) -> Self {
         Self { close_code, ..self }
+    }
+
+    /// The time over which the connections are drained.
+    ///
+    /// ```
+    /// use jackfield::Drain;
+    /// use std::time::Duration;
+    ///
+    /// // 20 s for all to begin their goodbye, and 10 s for the last to end it.
+    /// let drain = Drain::within(Duration::from_secs(30)).spread_over(Duration::from_secs(20));
+    /// ```
+    #[must_use]
+    pub fn spread_over(self, spread: Duration) -> Self {
+        Self { spread, ..self }
     }
 
     /// At once: no connection is drained, but every client still gets its `on_disconnect`.

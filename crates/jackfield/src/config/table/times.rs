@@ -114,6 +114,11 @@ impl Limits {
             ),
             time("callback_stall", self.callback_stall, "`on_slow_callback` once more"),
             time("drain", self.drain, "what is left is aborted"),
+            time(
+                "drain_spread",
+                self.drain_spread,
+                "at a signal each connection is drained at its own part of this time; disabled by zero",
+            ),
         ]
     }
 }
