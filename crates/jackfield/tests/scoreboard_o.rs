@@ -3,7 +3,9 @@
 mod support;
 
 use jackfield::test::{TestOptions, TestServer, listener};
-use jackfield::{AccessLog, Client, Exchange, Finished, Observer, Request, Server};
+use jackfield::{
+    AccessLog, Client, Exchange, Finished, Limits, Listener, Observer, Request, Server, WhenFull,
+};
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -253,8 +253,9 @@ impl Listener {
 
     /// Serves `/metrics`, as [`Metrics::prometheus`](crate::Metrics::prometheus) writes them, and `/health`, which is 200 or,
     /// while the server drains, 503; all else is 404. Its connections have no client, and are admitted while a reactor is
-    /// overloaded. No [`Authenticator`](crate::Authenticator) is asked, so bind it to an address that only your monitoring reaches. The
-    /// same pages on the other listeners are [`ServerBuilder::status_paths`](crate::ServerBuilder::status_paths).
+    /// overloaded, and when the server is full: 64 of them at most, or fewer by its own `connections_max`. No
+    /// [`Authenticator`](crate::Authenticator) is asked, so bind it to an address that only your monitoring reaches. The same pages
+    /// on the other listeners are [`ServerBuilder::status_paths`](crate::ServerBuilder::status_paths).
     ///
     /// ```
     /// use jackfield::{Listener, Server};

@@ -19,6 +19,9 @@ use std::time::Duration;
 /// are dropped at once.
 const REFUSALS_MAX: usize = 256;
 
+/// Connections of a listener that has only the server's own pages. They are admitted when the server is full too.
+const STATUS_CONNECTIONS_MAX: usize = 64;
+
 /// So many slots of connections are looked at to find those that are idle,
 const SLOTS_FOR_IDLE: usize = 64;
 
@@ -91,7 +94,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     #[cold]
     fn evict_idle(&mut self, wires: &mut Wires, socket: usize) -> bool {
         let Some(listener) = self.settings.listeners.get(socket) else { return false };
-        if listener.limits.when_full != WhenFull::EvictIdle {
+        if listener.is_status || listener.limits.when_full != WhenFull::EvictIdle {
             return false;
         }
         let is_listener_full = !self.links.handle.has_room_at(socket, listener.limits.connections_max);
@@ -125,7 +128,14 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// How many connections the server may have, and how many the listener.
     pub(super) fn most(&self, listener: usize) -> (usize, usize) {
         let all = self.settings.limits.connections_max;
-        (all, self.settings.listeners.get(listener).map_or(all, |listener| listener.limits.connections_max))
+        match self.settings.listeners.get(listener) {
+            // A server that is full is one that somebody has to look at.
+            Some(listener) if listener.is_status => {
+                (usize::MAX, listener.limits.connections_max.min(STATUS_CONNECTIONS_MAX))
+            }
+            Some(listener) => (all, listener.limits.connections_max),
+            None => (all, all),
+        }
     }
 
     /// Whether the first request of a new connection may be for a path that is reserved.
