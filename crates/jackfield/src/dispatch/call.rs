@@ -2,7 +2,7 @@
 
 use crate::client::{Client, Connection};
 use crate::disconnect::Reason;
-use crate::shared::Callback;
+use crate::shared::{Callback, panic_text};
 use jackfield_reactor::planted::planted;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -86,6 +86,9 @@ fn replace<C: Client>(client: &mut C, connection: &mut Connection<'_>) {
 #[inline(never)]
 pub(super) fn panicked(connection: &mut Connection<'_>, payload: &(dyn Any + Send)) {
     report_panic(connection, payload);
+    if connection.links.settings.exposes_errors {
+        connection.links.panic_text = panic_text(payload).to_owned();
+    }
     if !planted(39) {
         connection.links.close(connection.wires, connection.id, Reason::Panic);
     }

@@ -15,6 +15,9 @@ use std::time::Duration;
 const NO_CODE: u16 = 1005;
 
 impl Links {
+/// What a body is that says what went wrong.
+const EXPOSED: &str = "text/plain; charset=utf-8";
+
     /// Ends a connection for this reason, with what its peer is to be told ([`goodbye`]).
     #[cold]
     #[inline(never)]
@@ -180,8 +183,12 @@ impl Links {
             machine.give_up();
         }
         let (content_type, text) = match why {
-            Reason::Protocol(_) => ("text/plain", http1::reason_phrase(status)),
-            _ => ("", ""),
+            Reason::Panic if self.settings.exposes_errors => {
+                (EXPOSED, Cow::Owned(std::mem::take(&mut self.panic_text)))
+            }
+            why if self.settings.exposes_errors => (EXPOSED, Cow::Owned(why.to_string())),
+            Reason::Protocol(_) => ("text/plain", Cow::Borrowed(http1::reason_phrase(status))),
+            _ => ("", Cow::Borrowed("")),
         };
         self.respond(wires, id, &ResponseHead::new(status, content_type), Body::from(text));
         self.end(wires, id, why);

@@ -82,6 +82,8 @@ pub(crate) struct Links {
     pub(crate) fields: Fields,
     /// What takes the place of the present client after its callback: a `Box<dyn Client>`.
     pub(crate) replacement: Option<Box<dyn Any>>,
+    /// What a callback has panicked with, for a peer that is told.
+    pub(crate) panic_text: String,
     /// Shutting down: what is still there at this time is aborted.
     pub(crate) drain_until: Option<Time>,
     /// The code of the Close that WebSockets get then.
@@ -146,6 +148,7 @@ impl Links {
             round_trip: None,
             fields: Fields::new(),
             replacement: None,
+            panic_text: String::new(),
             drain_until: None,
             drain_code: 0,
             walk: None,

@@ -177,6 +177,7 @@ mod tests {
 
     fn settings(limits: Limits, origins: Origins) -> Settings {
         Settings {
+            exposes_errors: false,
             watchdog: true,
             offload_threads: 1,
             #[cfg(feature = "tls")]

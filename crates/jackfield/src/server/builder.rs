@@ -48,6 +48,7 @@ pub struct ServerBuilder {
     status: StatusPaths,
     watchdog: Option<bool>,
     offload_threads: usize,
+    exposes_errors: bool,
     allows_partial_bind: bool,
     observer: Arc<dyn Observer>,
     access_log: Option<AccessLog>,
@@ -79,6 +80,7 @@ impl Default for ServerBuilder {
             offload_threads: THREADS_MAX,
             allows_partial_bind: false,
             observer: Arc::new(NoObserver),
+            exposes_errors: false,
             access_log: None,
             broker: None,
             #[cfg(feature = "tls")]
@@ -236,6 +238,15 @@ impl ServerBuilder {
     /// two reactors or more; a server of one reactor has one thread then, for which the system's calls cost less, and
     /// there is no other reactor that new connections could go to.
     #[must_use]
+    /// Whether the answers that the server gives by itself to a request (400, 408, 500 and the like) say in their bodies what went
+    /// wrong, a panic's text included. For development: it may be more than a stranger should know. Default: no, and they say no
+    /// more than their status.
+    #[must_use]
+    pub fn expose_errors(mut self, exposes: bool) -> Self {
+        self.exposes_errors = exposes;
+        self
+    }
+
     pub fn watchdog(mut self, watches: bool) -> Self {
         self.watchdog = Some(watches);
         self
@@ -362,6 +373,7 @@ impl ServerBuilder {
             #[cfg(feature = "tls")]
             handshake_threads: self.handshake_threads,
             clock: WallClock::System,
+            exposes_errors: self.exposes_errors,
             names: Names::System,
             seed: None,
         };

@@ -6,6 +6,7 @@ use crate::shared::changes::ChangeSink;
 use crate::shared::finished::Finished;
 use crate::shared::handle::Handle;
 use crate::shared::listeners::ListenerState;
+use crate::shared::panic_text::panic_text;
 use crate::shared::peer::Peer;
 use crate::shared::state::State;
 use jackfield_reactor::{ConnectionId, Pressure};
@@ -111,9 +112,7 @@ pub trait Observer: Send + Sync {
     /// A callback panicked. Its connection ends with it; the others and the reactor go on.
     #[doc(alias = "OnBgException")]
     fn on_panic(&self, id: ConnectionId, payload: &(dyn Any + Send)) {
-        let text = payload.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        log::error!(target: "jackfield::client", "{id}: a callback panicked: {}", text.unwrap_or("no text"));
+        log::error!(target: "jackfield::client", "{id}: a callback panicked: {}", panic_text(payload));
     }
 
     /// The memory that the buffers of all connections hold has risen above 80 % of the budget

@@ -1,5 +1,6 @@
 //! A few threads for what blocks, so that reactors don't.
 
+use crate::shared::panic_text::panic_text;
 use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
@@ -33,10 +34,8 @@ impl std::error::Error for JobPanicked {}
 
 /// Runs a job, and says what became of it.
 pub(crate) fn attempt<T>(job: impl FnOnce() -> T) -> Offloaded<T> {
-    catch_unwind(AssertUnwindSafe(job)).map_err(|payload: Box<dyn Any + Send>| {
-        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        JobPanicked(text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default())
-    })
+    catch_unwind(AssertUnwindSafe(job))
+        .map_err(|payload: Box<dyn Any + Send>| JobPanicked(panic_text(&*payload).to_owned()))
 }
 
 /// Threads that are started when they are needed, up to a number, and jobs that wait for them.

@@ -15,6 +15,8 @@ pub(crate) struct Settings {
     /// Of each socket that listens, and behind them those of connections that this side begins.
     pub(crate) listeners: Box<[ListenerSettings]>,
     pub(crate) gate: Gate,
+    /// Whether a peer is told what went wrong, and not only with which status.
+    pub(crate) exposes_errors: bool,
     pub(crate) watchdog: bool,
     /// Threads for what blocks, at most.
     pub(crate) offload_threads: usize,

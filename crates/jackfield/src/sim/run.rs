@@ -775,6 +775,7 @@ fn settings(options: &Options, book: &Book, records: bool) -> Settings {
     });
     let listeners = listeners.chain(more);
     Settings {
+        exposes_errors: false,
         listeners: listeners
             .map(|listener| ListenerSettings { tls: tls.clone(), ..listener })
             .chain(ListenerSettings::of_outgoing(&options.limits))

@@ -105,6 +105,8 @@ pub struct TestOptions {
     /// Paths at which a request may become a WebSocket, as
     /// [`ServerBuilder::websocket_paths`](crate::ServerBuilder::websocket_paths); `None`: any.
     pub websocket_paths: Option<Vec<String>>,
+    /// Whether bodies say what went wrong, as [`ServerBuilder::expose_errors`](crate::ServerBuilder::expose_errors).
+    pub expose_errors: bool,
     /// Where metrics and health are served, as [`ServerBuilder::status_paths`](crate::ServerBuilder::status_paths).
     pub status_paths: Option<[String; 2]>,
     /// Where finished exchanges are written down, as [`ServerBuilder::access_log`](crate::ServerBuilder::access_log). All is
@@ -154,6 +156,7 @@ impl Default for TestOptions {
             names: Vec::new(),
             authenticator: None,
             websocket_paths: None,
+            expose_errors: false,
             listener: Box::new(|listener| listener),
             status_paths: None,
             access_log: None,
@@ -253,6 +256,7 @@ impl TestServer {
                 #[cfg(not(feature = "tls"))]
                 challenges: None,
             },
+            exposes_errors: options.expose_errors,
             watchdog: false,
             offload_threads: 1,
             #[cfg(feature = "tls")]
