@@ -68,6 +68,8 @@ pub mod test;
 mod topics;
 mod web;
 
+#[cfg(feature = "compression")]
+pub use client::Compression;
 pub use client::{
     BodyPlan, Client, ClientFactory, Connection, Control, EventStream, Exchange, HeartbeatAction, IntoClient,
     LateUpgrade, MessageKind, MessageWriter, Raw, Reactor, Refuse, Reply, ReplyStream, ResponseBuilder,

@@ -3,6 +3,8 @@
 //! This room knows no dispatch, and other threads only through `Handle`. Only its traits are generic.
 
 mod boxed;
+#[cfg(feature = "compression")]
+mod compression;
 mod connection;
 mod context;
 mod events;
@@ -19,7 +21,8 @@ mod stream;
 mod upgrade;
 mod websocket;
 
-mod visit;
+#[cfg(feature = "compression")]
+pub use compression::Compression;
 pub use connection::{Connection, TimerId};
 pub use events::{EventStream, last_event_id};
 pub use exchange::Exchange;

@@ -1,5 +1,7 @@
 //! An answer with header lines of its own.
 
+#[cfg(feature = "compression")]
+use crate::client::compression::Compression;
 use crate::message::{Body, HeaderValue};
 use jackfield_proto::http1::{FieldError, Fields, ResponseHead};
 
@@ -26,6 +28,8 @@ pub struct ResponseBuilder<T> {
     pub(super) status: u16,
     pub(super) fields: Fields,
     pub(super) error: Option<FieldError>,
+    #[cfg(feature = "compression")]
+    pub(super) compression: Option<Compression>,
 }
 
 /// What can be answered with a [`ResponseBuilder`].
@@ -45,7 +49,14 @@ pub(crate) mod sealed {
 impl<T: ResponseTarget> ResponseBuilder<T> {
     pub(crate) fn new(to: T, status: u16, mut fields: Fields) -> Self {
         fields.clear();
-        Self { to, status, fields, error: None }
+        Self {
+            to,
+            status,
+            fields,
+            error: None,
+            #[cfg(feature = "compression")]
+            compression: None,
+        }
     }
 
     #[cfg(any(feature = "files", feature = "json"))]
@@ -63,16 +74,33 @@ impl<T: ResponseTarget> ResponseBuilder<T> {
         self
     }
 
+    /// Compresses the body, if that is worth it and the client takes it: see [`Compression`] (feature `compression`). Default:
+    /// it is sent as it is.
+    #[cfg(feature = "compression")]
+    #[must_use]
+    pub fn compressed(self, compression: Compression) -> Self {
+        Self { compression: Some(compression), ..self }
+    }
+
     /// Sends the answer. An empty content type sends none, or leaves it to a header line `Content-Type`.
     ///
     /// # Errors
     /// The first header line that can't be written, the type included. The answer is a 500 then.
     pub fn body<'m>(self, content_type: &str, body: impl Into<Body<'m>>) -> Result<(), FieldError> {
         let error = self.unwritable(content_type);
-        let Self { to, status, fields, .. } = self;
+        #[cfg(feature = "compression")]
+        let compression = self.compression;
+        #[cfg_attr(not(feature = "compression"), expect(unused_mut, reason = "compression adds lines"))]
+        let Self { to, status, mut fields, .. } = self;
         match error {
             None => {
-                to.answer(status, content_type, fields, body.into());
+                let body = body.into();
+                #[cfg(feature = "compression")]
+                let body = match compression {
+                    Some(compression) => compression.apply(status, content_type, &mut fields, body),
+                    None => body,
+                };
+                to.answer(status, content_type, fields, body);
                 Ok(())
             }
             Some(error) => {

@@ -1,0 +1,192 @@
+//! Answers that are compressed for clients that take it.
+
+use crate::message::Body;
+use flate2::write::{GzEncoder, ZlibEncoder};
+use jackfield_proto::http1::{Fields, Request};
+use std::io::{self, Write};
+
+/// How an answer is compressed, by what its request accepts (feature `compression`):
+/// [`ResponseBuilder::compressed`](crate::ResponseBuilder::compressed).
+///
+/// ```
+/// use jackfield::{Client, Compression, Exchange, Request};
+///
+/// struct Pages;
+///
+/// impl Client for Pages {
+///     fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
+///         let compression = Compression::accepted_by(request);
+///         let page = "<p>A long page.</p>".repeat(1000);
+///         let _ = exchange.response(200).compressed(compression).body("text/html", page);
+///     }
+/// }
+/// ```
+///
+/// It is a small value, which a task can keep with its [`Reply`](crate::Reply). A body that is longer than 1 KiB is
+/// compressed, if that makes it shorter and it is of a type that can be: text, JSON, XML, JavaScript, SVG and the like. What is
+/// compressed already, as its type or a line `Content-Encoding` says, stays as it is. So does a part of something (206,
+/// `Content-Range`), what must not be changed (`Cache-Control: no-transform`), and what has a strong `ETag`, which would name
+/// two different bodies: give a weak one (`W/".."`). A body that is sent in parts is not compressed. The answer to HEAD has the
+/// lines of the answer to GET. Each answer of these says `Vary: Accept-Encoding`, compressed or not.
+///
+/// A body with a secret beside something that an attacker chooses tells by its length what it says, as in BREACH: answer without
+/// compression then.
+#[doc(alias = "gzip")]
+#[doc(alias = "CompressionLayer")]
+#[doc(alias = "Compress")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compression {
+    /// `None`: the client takes none of ours.
+    coding: Option<Coding>,
+    level: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Coding {
+    Gzip,
+    /// In the format of zlib, as RFC 9110 section 8.4.1.2 has it.
+    Deflate,
+}
+
+/// What is not longer is not compressed.
+const BYTES_MIN: usize = 1 << 10;
+
+impl Compression {
+    /// By what the client of this request accepts, with its preferences (RFC 9110 section 12.5.3): gzip or deflate, and gzip where
+    /// it takes both alike; neither where it prefers `identity`, or does not say.
+    #[must_use]
+    pub fn accepted_by(request: &Request<'_>) -> Self {
+        let any = quality(request, &["*"]);
+        let of = |names: &[&str]| quality(request, names).or(any).unwrap_or(0.0);
+        let (gzip, deflate) = (of(&["gzip", "x-gzip"]), of(&["deflate"]));
+        let best = if deflate > gzip { (Coding::Deflate, deflate) } else { (Coding::Gzip, gzip) };
+        let identity = quality(request, &["identity"]).unwrap_or(0.0);
+        let (coding, wanted) = best;
+        Self { coding: (wanted > 0.0 && wanted >= identity).then_some(coding), level: 1 }
+    }
+
+    /// How hard to try, from 1, which is fast, to 9, which is small. Default: 1.
+    #[must_use]
+    pub fn level(self, level: u8) -> Self {
+        Self { level: level.clamp(1, 9), ..self }
+    }
+
+    /// The body that is sent, with the lines that say so.
+    pub(super) fn apply<'m>(
+        self,
+        status: u16,
+        content_type: &str,
+        fields: &mut Fields,
+        body: Body<'m>,
+    ) -> Body<'m> {
+        let is_fit = is_whole(status) && is_changeable(fields) && is_compressible(content_type, fields);
+        let coding = self.coding.filter(|_| is_fit && body.len() > BYTES_MIN);
+        push(fields, "Vary", "Accept-Encoding");
+        let Some(coding) = coding else { return body };
+        match compress(coding, self.level, body.as_bytes()) {
+            Ok(shorter) if shorter.len() < body.len() => {
+                push(fields, "Content-Encoding", coding.name());
+                Body::Owned(shorter)
+            }
+            _ => body,
+        }
+    }
+}
+
+impl Coding {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Deflate => "deflate",
+        }
+    }
+}
+
+fn compress(coding: Coding, level: u8, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let (level, into) = (flate2::Compression::new(level.into()), Vec::with_capacity(bytes.len() / 4));
+    match coding {
+        Coding::Gzip => {
+            let mut encoder = GzEncoder::new(into, level);
+            encoder.write_all(bytes)?;
+            encoder.finish()
+        }
+        Coding::Deflate => {
+            let mut encoder = ZlibEncoder::new(into, level);
+            encoder.write_all(bytes)?;
+            encoder.finish()
+        }
+    }
+}
+
+fn push(fields: &mut Fields, name: &str, value: &str) {
+    let pushed = fields.push(name, value);
+    debug_assert!(pushed.is_ok(), "the line is valid, and may stand beside others of its name");
+}
+
+/// How much the client wants a coding of one of these names, 0 to 1. `None`: it says nothing of it.
+fn quality(request: &Request<'_>, names: &[&str]) -> Option<f32> {
+    let items = request.header_all("accept-encoding").flat_map(|field| field.split(|byte| *byte == b','));
+    let of = |item: &[u8]| {
+        let (name, params) =
+            std::str::from_utf8(item).ok()?.split_once(';').unwrap_or((std::str::from_utf8(item).ok()?, ""));
+        let is_meant = names.iter().any(|known| known.eq_ignore_ascii_case(name.trim()));
+        is_meant.then(|| weight(params))
+    };
+    items.filter_map(of).reduce(f32::max)
+}
+
+/// A weight that can't be read is none.
+fn weight(params: &str) -> f32 {
+    let Some((name, value)) = params.split_once('=') else {
+        return if params.trim().is_empty() { 1.0 } else { 0.0 };
+    };
+    let value = if name.trim().eq_ignore_ascii_case("q") { value.trim().parse().ok() } else { None };
+    value.filter(|weight| (0.0..=1.0).contains(weight)).unwrap_or(0.0)
+}
+
+/// Whether an answer of this status has the whole of something for its body.
+fn is_whole(status: u16) -> bool {
+    !matches!(status, 0..=199 | 204..=206 | 304)
+}
+
+/// Whether its lines let the body be changed.
+fn is_changeable(fields: &Fields) -> bool {
+    fields.iter().all(|(name, value)| {
+        let has = |word: &str| {
+            std::str::from_utf8(value).is_ok_and(|value| value.to_ascii_lowercase().contains(word))
+        };
+        match () {
+            () if name.eq_ignore_ascii_case("content-encoding") => false,
+            () if name.eq_ignore_ascii_case("content-range") => false,
+            () if name.eq_ignore_ascii_case("etag") => value.starts_with(b"W/"),
+            () if name.eq_ignore_ascii_case("cache-control") => !has("no-transform"),
+            () => true,
+        }
+    })
+}
+
+/// Whether what is of this type can be compressed, and is not already.
+fn is_compressible(content_type: &str, fields: &Fields) -> bool {
+    let line = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    let of_line = line.and_then(|(_, value)| std::str::from_utf8(value).ok()).unwrap_or("");
+    let media_type = if content_type.is_empty() { of_line } else { content_type };
+    let media_type = media_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    let (kind, subtype) = media_type.split_once('/').unwrap_or(("", ""));
+    let suffix = subtype.rsplit_once('+').map_or("", |(_, suffix)| suffix);
+    kind == "text" || matches!(suffix, "json" | "xml" | "yaml") || TYPES.contains(&media_type.as_str())
+}
+
+/// Types that are text by another name, or as loose.
+const TYPES: [&str; 11] = [
+    "application/json",
+    "application/ndjson",
+    "application/x-ndjson",
+    "application/javascript",
+    "application/xml",
+    "application/yaml",
+    "application/wasm",
+    "font/ttf",
+    "font/otf",
+    "image/bmp",
+    "image/vnd.microsoft.icon",
+];
