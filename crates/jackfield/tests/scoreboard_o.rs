@@ -325,8 +325,7 @@ fn o4_health_says_that_the_server_drains() {
 
 #[test]
 fn o4_metrics_have_a_listener_of_their_own() {
-    let builder =
-        Server::builder().listen("127.0.0.1:0").listen(jackfield::Listener::tcp("127.0.0.1:0").status());
+    let builder = Server::builder().listen("127.0.0.1:0").listen(Listener::tcp("127.0.0.1:0").status());
     let live = Live::serve(builder, |peer| {
         assert_eq!(peer.listener(), 0, "no client is made for the others");
         Page

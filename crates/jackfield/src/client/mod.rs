@@ -19,6 +19,7 @@ mod response;
 mod setup;
 mod stream;
 mod upgrade;
+mod visit;
 mod websocket;
 
 #[cfg(feature = "compression")]
@@ -39,11 +40,11 @@ pub use setup::Setup;
 pub(crate) use setup::Tick;
 pub use stream::ResponseStream;
 pub use upgrade::Upgrade;
+pub(crate) use visit::Visit;
 pub use websocket::WebSocket;
 
 use crate::disconnect::{Disconnect, Reason};
 use jackfield_proto::http1::Request;
-pub(crate) use visit::Visit;
 use jackfield_proto::websocket::Message;
 use std::any::{Any, type_name};
 
@@ -285,10 +286,6 @@ pub trait Client: sealed::AsAny {
     fn become_client(&mut self, client: Box<dyn Client>) -> Result<(), Box<dyn Client>> {
         Err(client)
     }
-}
-
-/// What is to be done with a request's body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 
     /// What [`Handle::with_client`](crate::Handle::with_client) looks at: this, or what is in the box.
     #[doc(hidden)]
@@ -311,6 +308,10 @@ mod sealed {
             self
         }
     }
+}
+
+/// What is to be done with a request's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BodyPlan {
     /// It is collected and comes with the request, up to `body_bytes_max` of the server's limits.

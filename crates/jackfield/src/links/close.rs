@@ -9,15 +9,16 @@ use crate::message::Body;
 use jackfield_proto::http1::{self, Phase, ResponseHead};
 use jackfield_proto::websocket::{CloseError, CloseFrame};
 use jackfield_reactor::{self as reactor, ConnectionId, Wires};
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// The code of a Close that has none (RFC 6455 section 7.1.5).
 const NO_CODE: u16 = 1005;
 
-impl Links {
 /// What a body is that says what went wrong.
 const EXPOSED: &str = "text/plain; charset=utf-8";
 
+impl Links {
     /// Ends a connection for this reason, with what its peer is to be told ([`goodbye`]).
     #[cold]
     #[inline(never)]

@@ -11,20 +11,23 @@ use crate::shared::Drain;
 use jackfield_proto::websocket::is_valid_close_code;
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Wires};
+use std::time::Duration;
 
 impl Links {
-    /// No new connections any more, and all connections are drained. Again: an earlier deadline counts.
+    /// No new connections any more, and all connections are drained. Again: an earlier deadline
+    /// counts, and a shorter time over which they are drained.
     pub(crate) fn shut_down(&mut self, wires: &mut Wires, drain: Drain) {
         let deadline = wires.now().after(drain.deadline);
-        if self.drain_until.is_none() {
+        let is_first = self.drain_until.is_none();
+        if is_first {
             self.drain_code = drain.close_code;
-            self.walk = Some(Walk { slot: 0, does: Does::Drain });
-        }
-        let until = self.drain_until.map_or(deadline, |earlier| earlier.min(deadline));
         }
         let spread = drain.spread.min(drain.deadline);
         if is_first || (spread < self.drain_spread && !self.aborts) {
             self.drain_spread = spread;
+            self.walk = Some(Walk { slot: 0, does: Does::Drain });
+        }
+        let until = self.drain_until.map_or(deadline, |earlier| earlier.min(deadline));
         self.drain_until = Some(until);
         wires.stop_listening();
         wires.set_alarm(until.since(wires.now()));
@@ -54,9 +57,6 @@ impl Links {
         ids
     }
 
-    /// Ends the reactor of a server that shuts down once no connection is left. Those that linger are waited for until the
-    /// deadline: what was sent to them may still be on its way.
-    pub(crate) fn halt_if_drained(&self, wires: &mut Wires) {
     /// Has a connection drained at its own part of the time over which all are.
     fn drain_in_time(&self, wires: &mut Wires, id: ConnectionId) {
         let seed = self.settings.seed.unwrap_or_default() ^ ((wires.reactor() as u64) << 32);
@@ -65,6 +65,9 @@ impl Links {
         wires.set_timer(id, key::DRAIN, Duration::from_nanos(nanos as u64));
     }
 
+    /// Ends the reactor of a server that shuts down once no connection is left. Those that linger are waited for until the
+    /// deadline: what was sent to them may still be on its way.
+    pub(crate) fn halt_if_drained(&self, wires: &mut Wires) {
         let Some(until) = self.drain_until else { return };
         let left = if wires.now() >= until { wires.len() } else { wires.len() + wires.lingering() };
         if left == 0 {

@@ -88,10 +88,10 @@ pub(crate) struct Links {
     pub(crate) drain_until: Option<Time>,
     /// The code of the Close that WebSockets get then.
     drain_code: u16,
-    /// The walk over all connections that goes on in the next turn.
-    walk: Option<Walk>,
     /// The time over which connections are drained, each at its own.
     drain_spread: Duration,
+    /// The walk over all connections that goes on in the next turn.
+    walk: Option<Walk>,
     /// The time to drain is over.
     aborts: bool,
     /// How many events the bytes of one read may become: the limit, or less while a connection with a bounded rate
@@ -151,10 +151,10 @@ impl Links {
             panic_text: String::new(),
             drain_until: None,
             drain_code: 0,
+            drain_spread: Duration::ZERO,
             walk: None,
             aborts: false,
             events_per_turn,
-            drain_spread: Duration::ZERO,
             heartbeats,
             overload,
             asks,

@@ -33,6 +33,8 @@ use std::{io, thread};
 /// assert_eq!(server.local_addrs().len(), 2);
 /// # Ok::<(), jackfield::Error>(())
 /// ```
+///
+/// With the feature `serde` they can come from a file, by the names of these methods.
 #[doc(alias = "Config")]
 pub struct ServerBuilder {
     listeners: Vec<Listener>,
@@ -46,9 +48,9 @@ pub struct ServerBuilder {
     websockets: Option<Vec<String>>,
     authenticator: Option<Arc<dyn Authenticator>>,
     status: StatusPaths,
+    exposes_errors: bool,
     watchdog: Option<bool>,
     offload_threads: usize,
-    exposes_errors: bool,
     allows_partial_bind: bool,
     observer: Arc<dyn Observer>,
     access_log: Option<AccessLog>,
@@ -57,6 +59,8 @@ pub struct ServerBuilder {
     acme: Option<AcmeChallenges>,
     #[cfg(feature = "tls")]
     handshake_threads: usize,
+    /// What is wrong with a file that options came from.
+    pub(super) faults: Vec<String>,
     #[cfg(all(feature = "signals", unix))]
     signals: bool,
     #[cfg(all(feature = "signals", feature = "tls", unix))]
@@ -76,17 +80,18 @@ impl Default for ServerBuilder {
             websockets: None,
             authenticator: None,
             status: StatusPaths::default(),
+            exposes_errors: false,
             watchdog: None,
             offload_threads: THREADS_MAX,
             allows_partial_bind: false,
             observer: Arc::new(NoObserver),
-            exposes_errors: false,
             access_log: None,
             broker: None,
             #[cfg(feature = "tls")]
             acme: None,
             #[cfg(feature = "tls")]
             handshake_threads: 0,
+            faults: Vec::new(),
             #[cfg(all(feature = "signals", unix))]
             signals: false,
             #[cfg(all(feature = "signals", feature = "tls", unix))]
@@ -233,11 +238,6 @@ impl ServerBuilder {
         self
     }
 
-    /// Whether a thread watches for callbacks that hold their reactor up: see
-    /// [`Limits::callback_slow`](crate::Limits::callback_slow). It looks 300 to 600 times a second. Default: yes with
-    /// two reactors or more; a server of one reactor has one thread then, for which the system's calls cost less, and
-    /// there is no other reactor that new connections could go to.
-    #[must_use]
     /// Whether the answers that the server gives by itself to a request (400, 408, 500 and the like) say in their bodies what went
     /// wrong, a panic's text included. For development: it may be more than a stranger should know. Default: no, and they say no
     /// more than their status.
@@ -247,6 +247,11 @@ impl ServerBuilder {
         self
     }
 
+    /// Whether a thread watches for callbacks that hold their reactor up: see
+    /// [`Limits::callback_slow`](crate::Limits::callback_slow). It looks 300 to 600 times a second. Default: yes with
+    /// two reactors or more; a server of one reactor has one thread then, for which the system's calls cost less, and
+    /// there is no other reactor that new connections could go to.
+    #[must_use]
     pub fn watchdog(mut self, watches: bool) -> Self {
         self.watchdog = Some(watches);
         self
@@ -364,6 +369,7 @@ impl ServerBuilder {
                 #[cfg(not(feature = "tls"))]
                 challenges: None,
             },
+            exposes_errors: self.exposes_errors,
             watchdog: self.watchdog.unwrap_or(reactors > 1),
             offload_threads: self.offload_threads,
             observer: self.observer,
@@ -373,7 +379,6 @@ impl ServerBuilder {
             #[cfg(feature = "tls")]
             handshake_threads: self.handshake_threads,
             clock: WallClock::System,
-            exposes_errors: self.exposes_errors,
             names: Names::System,
             seed: None,
         };
@@ -392,7 +397,8 @@ impl ServerBuilder {
 
     fn check(&self, reactors: usize) -> Result<Checked> {
         let limits = self.changes.made_to(self.presets.first().cloned().unwrap_or_default());
-        let mut faults = limits.faults();
+        let mut faults = self.faults.clone();
+        faults.extend(limits.faults());
         if self.presets.len() > 1 {
             faults.push("`preset` is given more than once: give one, and `limits` for what differs".into());
         }

@@ -6,6 +6,8 @@ mod audit;
 mod builder;
 mod embed;
 mod error;
+#[cfg(feature = "serde")]
+mod file;
 mod run;
 #[cfg(all(feature = "signals", unix))]
 mod signals;

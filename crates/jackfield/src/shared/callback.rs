@@ -33,7 +33,7 @@ pub(crate) enum Callback {
 }
 
 /// By their numbers.
-pub(crate) const NAMES: [&str; 23] = [
+pub(crate) const NAMES: [&str; 24] = [
     "",
     "ClientFactory::create",
     "on_connect",

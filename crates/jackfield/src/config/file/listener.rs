@@ -1,0 +1,254 @@
+//! A listener in a file: an address, or a table of what `Listener` has.
+
+#[cfg(feature = "tls")]
+use crate::config::client_auth::ClientAuth;
+use crate::config::file::reader::Reader;
+use crate::config::file::value::Value;
+#[cfg(feature = "tls")]
+use crate::config::host::Host;
+use crate::config::listener::Listener;
+use jackfield_reactor::KeepAlive;
+#[cfg(any(unix, feature = "tls"))]
+use std::path::PathBuf;
+
+/// Where listeners stand.
+pub(crate) const LISTEN: &str = "listen";
+
+/// What a listener speaks, if that is not HTTP.
+const SPEAKS: &[&str] = &["raw", "lines", "lines_until", "status"];
+
+const PLACES: &[&str] = &["tcp", "unix"];
+
+pub(super) const KNOWN: &[&str] = &[
+    "tcp",
+    "unix",
+    "mode",
+    "name",
+    "limits",
+    "raw",
+    "lines",
+    "lines_until",
+    "status",
+    "banner",
+    "busy_banner",
+    "allowed_networks",
+    "denied_networks",
+    "trusted_proxies",
+    "proxy_required",
+    "reads_forwarded",
+    "backlog",
+    "reuse_port",
+    "dual_stack",
+    "nodelay",
+    "keep_alive",
+    "reset_on_close",
+    "send_buffer",
+    "receive_buffer",
+    "notsent_lowat",
+    "defer_accept",
+    "tls",
+    "host",
+    "alpn",
+    "client_auth",
+    "strict_sni",
+];
+
+/// The listener that a value describes. `None`: nothing of it can be used.
+pub(crate) fn listener(reader: &mut Reader, path: &str, value: &Value) -> Option<Listener> {
+    match value {
+        Value::Text(addr) => Some(Listener::tcp(addr)),
+        Value::Table(options) => {
+            reader.check(&format!("{path}."), options, SPEAKS);
+            let listener = place(reader, path, options)?;
+            Some(options.iter().fold(listener, |listener, (key, value)| {
+                set(reader, listener, &format!("{path}.{key}"), key, value)
+            }))
+        }
+        _ => {
+            reader.faults.push(format!("`{path}` must be an address, or a table with `tcp` or `unix`"));
+            None
+        }
+    }
+}
+
+fn place(reader: &mut Reader, path: &str, options: &[(String, Value)]) -> Option<Listener> {
+    let mut places = options.iter().filter(|(key, _)| PLACES.contains(&key.as_str()));
+    match (places.next(), places.next()) {
+        #[cfg(unix)]
+        (Some((key, value)), None) if key == "unix" => {
+            reader.read::<PathBuf>(&format!("{path}.{key}"), value).map(Listener::unix)
+        }
+        (Some((key, value)), None) => {
+            reader.read::<String>(&format!("{path}.{key}"), value).map(Listener::tcp)
+        }
+        _ => {
+            reader.faults.push(format!("`{path}` must have one of `tcp` and `unix`"));
+            None
+        }
+    }
+}
+
+/// A listener with one option set.
+fn set(reader: &mut Reader, listener: Listener, path: &str, key: &str, value: &Value) -> Listener {
+    let if_so = |set: fn(Listener) -> Listener| {
+        move |listener: Listener, is_so: bool| if is_so { set(listener) } else { listener }
+    };
+    match key {
+        "tcp" => listener,
+        #[cfg(unix)]
+        "unix" => listener,
+        #[cfg(unix)]
+        "mode" => reader.set(listener, path, value, Listener::mode),
+        "name" => reader.set(listener, path, value, |listener, text: String| listener.name(text)),
+        "limits" => listener.limits(reader.limits(path, value)),
+        "raw" => reader.set(listener, path, value, if_so(Listener::raw)),
+        "lines" => reader.set(listener, path, value, if_so(Listener::lines)),
+        "lines_until" => reader.set(listener, path, value, Listener::lines_until),
+        "status" => reader.set(listener, path, value, if_so(Listener::status)),
+        "banner" => reader.set(listener, path, value, |listener, text: String| listener.banner(text)),
+        "busy_banner" => {
+            reader.set(listener, path, value, |listener, text: String| listener.busy_banner(text))
+        }
+        "allowed_networks" => {
+            reader.set(listener, path, value, |listener, all: Vec<String>| listener.allowed_networks(all))
+        }
+        "denied_networks" => {
+            reader.set(listener, path, value, |listener, all: Vec<String>| listener.denied_networks(all))
+        }
+        "trusted_proxies" => {
+            reader.set(listener, path, value, |listener, all: Vec<String>| listener.trusted_proxies(all))
+        }
+        "proxy_required" => {
+            reader.set(listener, path, value, |listener, all: Vec<String>| listener.proxy_required(all))
+        }
+        "reads_forwarded" => reader.set(listener, path, value, if_so(Listener::reads_forwarded)),
+        "backlog" => reader.set(listener, path, value, Listener::backlog),
+        "reuse_port" => reader.set(listener, path, value, Listener::reuse_port),
+        "dual_stack" => reader.set(listener, path, value, Listener::dual_stack),
+        "nodelay" => reader.set(listener, path, value, Listener::nodelay),
+        "keep_alive" => keep_alive(reader, listener, path, value),
+        "reset_on_close" => reader.set(listener, path, value, Listener::reset_on_close),
+        "send_buffer" => reader.set(listener, path, value, Listener::send_buffer),
+        "receive_buffer" => reader.set(listener, path, value, Listener::receive_buffer),
+        "notsent_lowat" => reader.set(listener, path, value, Listener::notsent_lowat),
+        "defer_accept" => reader.set(listener, path, value, Listener::defer_accept),
+        #[cfg(feature = "tls")]
+        "tls" => reader
+            .set(listener, path, value, |listener, (chain, key): (String, String)| listener.tls(chain, key)),
+        #[cfg(feature = "tls")]
+        "host" => hosts(reader, path, value).into_iter().fold(listener, Listener::host),
+        #[cfg(feature = "tls")]
+        "alpn" => reader.set(listener, path, value, |listener, names: Vec<String>| listener.alpn(names)),
+        #[cfg(feature = "tls")]
+        "client_auth" => client_auth(reader, path, value).into_iter().fold(listener, Listener::client_auth),
+        #[cfg(feature = "tls")]
+        "strict_sni" => reader.set(listener, path, value, Listener::strict_sni),
+        _ => {
+            reader.unknown(path, KNOWN);
+            listener
+        }
+    }
+}
+
+/// Probes of silent peers: a table with the idle time after which they begin, and perhaps the time between two and their number.
+fn keep_alive(reader: &mut Reader, listener: Listener, path: &str, value: &Value) -> Listener {
+    const KNOWN: &[&str] = &["after", "interval", "probes"];
+    let options = if let Value::Table(options) = value { &options[..] } else { &[] };
+    reader.check(&format!("{path}."), options, &[]);
+    let Some((_, after)) = options.iter().find(|(key, _)| key == KNOWN[0]) else {
+        reader.faults.push(format!("`{path}` must be a table with `after`"));
+        return listener;
+    };
+    let Some(after) = reader.read(&format!("{path}.after"), after) else { return listener };
+    let keep_alive = options.iter().fold(KeepAlive::after(after), |keep_alive, (key, value)| {
+        let path = format!("{path}.{key}");
+        match key.as_str() {
+            "after" => keep_alive,
+            "interval" => reader.set(keep_alive, &path, value, KeepAlive::interval),
+            "probes" => reader.set(keep_alive, &path, value, KeepAlive::probes),
+            _ => {
+                reader.unknown(&path, KNOWN);
+                keep_alive
+            }
+        }
+    });
+    listener.keep_alive(keep_alive)
+}
+
+/// Hosts: a list of tables, each with the names and the pairs of files of one.
+#[cfg(feature = "tls")]
+fn hosts(reader: &mut Reader, path: &str, value: &Value) -> Vec<Host> {
+    let Value::List(all) = value else {
+        reader.faults.push(format!("`{path}` must be a list of tables with `name` and `certificate`"));
+        return Vec::new();
+    };
+    let numbered = all.iter().enumerate();
+    numbered.filter_map(|(number, value)| host(reader, &format!("{path}[{number}]"), value)).collect()
+}
+
+#[cfg(feature = "tls")]
+fn host(reader: &mut Reader, path: &str, value: &Value) -> Option<Host> {
+    const KNOWN: &[&str] = &["name", "certificate", "alpn", "client_auth", "tag"];
+    let Value::Table(options) = value else {
+        reader.faults.push(format!("`{path}` must be a table with `name` and `certificate`"));
+        return None;
+    };
+    reader.check(&format!("{path}."), options, &[]);
+    // One without a name is shown to those who ask for no other.
+    let name = options.iter().find(|(key, _)| key == KNOWN[0]);
+    let names = name.map(|(_, value)| reader.read::<Vec<String>>(&format!("{path}.name"), value));
+    let mut names = names.unwrap_or(Some(Vec::new()))?.into_iter();
+    let host = names.next().map_or_else(Host::fallback, Host::new);
+    Some(options.iter().fold(names.fold(host, Host::name), |host, (key, value)| {
+        let path = format!("{path}.{key}");
+        match key.as_str() {
+            "name" => host,
+            "certificate" => reader.set(host, &path, value, |host, pairs: Vec<(PathBuf, PathBuf)>| {
+                pairs.into_iter().fold(host, |host, (chain, key)| host.certificate(chain, key))
+            }),
+            "alpn" => reader.set(host, &path, value, |host, names: Vec<String>| host.alpn(names)),
+            "client_auth" => client_auth(reader, &path, value).into_iter().fold(host, Host::client_auth),
+            "tag" => reader.set(host, &path, value, Host::tag),
+            _ => {
+                reader.unknown(&path, KNOWN);
+                host
+            }
+        }
+    }))
+}
+
+/// Whether clients are asked for certificates: a table that names the file of the roots.
+#[cfg(feature = "tls")]
+fn client_auth(reader: &mut Reader, path: &str, value: &Value) -> Option<ClientAuth> {
+    let options = if let Value::Table(options) = value { &options[..] } else { &[] };
+    match options {
+        [(key, roots)] if key == "requested" => {
+            reader.read::<PathBuf>(&format!("{path}.{key}"), roots).map(ClientAuth::requested)
+        }
+        [(key, roots)] if key == "required" => {
+            reader.read::<PathBuf>(&format!("{path}.{key}"), roots).map(ClientAuth::required)
+        }
+        _ => {
+            reader.faults.push(format!("`{path}` must be a table with one of `requested` and `required`"));
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::file::options_of;
+
+    #[test]
+    fn every_option_of_a_listener_has_its_name_in_files() {
+        // What is made of values that no file can hold.
+        let in_code_only = ["from_std", "from_std_unix", "from_env", "tls_config", "missing_host"];
+        let mut options = options_of(include_str!("../listener.rs"), "impl Listener {");
+        options.retain(|name| !in_code_only.contains(name));
+        let mut known = KNOWN.to_vec();
+        options.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(options, known);
+    }
+}
