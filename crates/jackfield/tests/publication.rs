@@ -4,11 +4,12 @@ mod support;
 
 use jackfield::test::{FarEnd, TestServer, listener};
 use jackfield::{
-    Client, Connection, ConnectionId, Event, Exchange, Handle, Message, Prepared, Publication, Request, Sent,
+    Client, Connection, ConnectionId, Event, Exchange, Handle, Message, Prepared, Publication, Raw, Request,
+    Sent, WebSocket,
 };
 use std::any::Any;
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use support::{get, socket, text};
 
 /// A way to send something to a subscriber, from one of its callbacks or from outside.
@@ -151,11 +152,12 @@ fn bytes_fit_no_event_stream() {
 
 #[test]
 fn an_event_is_its_data_to_those_who_take_no_events() {
-    const EVENT: Event<'_> = Event::data("a\nb").event("tick").id("9");
+    static EVENT: LazyLock<Event<'_>> = LazyLock::new(|| Event::data("a\nb").event("tick").id("9"));
     let forms: [&[u8]; 3] = [b"\x81\x03a\nb", b"event: tick\nid: 9\ndata: a\ndata: b\n\n", b"a\nb"];
-    check(|| EVENT.into(), forms);
-    check(|| (&EVENT).into(), forms);
-    check(|| Prepared::new(EVENT).into(), forms);
+    check(|| EVENT.clone().into(), forms);
+    check(|| (&*EVENT).into(), forms);
+    check(|| Event::data("a\nb".to_owned()).event(Cow::from("tick")).id(9.to_string()).into(), forms);
+    check(|| Prepared::new(&*EVENT).into(), forms);
 }
 
 #[test]
@@ -198,4 +200,56 @@ fn a_broadcast_counts_those_who_can_hear_it() {
     let got: Vec<usize> = receivers.iter().map(|(far, _)| far.take().len()).collect();
     assert_eq!(got, [3, 0, 1, 1]);
     assert_eq!(server.handle().metrics().messages_out - before, 4 + 4 + 3);
+}
+
+/// What is said may be made of the connection that says it: these compile, and say that.
+#[test]
+fn a_message_may_be_made_of_the_connection_that_sends_it() {
+    struct Announcer;
+
+    impl Client for Announcer {
+        fn on_connect(&mut self, connection: &mut Connection<'_>) {
+            connection.subscribe(&format!("of {}", connection.id()));
+            connection.publish_to_all(&format!("of {}", connection.id()), format!("{}\n", connection.id()));
+        }
+
+        fn on_line(&mut self, raw: &mut Raw<'_>, _line: &[u8]) {
+            raw.subscribe(&format!("raw {}", raw.id()));
+            raw.publish_to_all(&format!("raw {}", raw.id()), format!("{}\n", raw.id()));
+            raw.send_to(raw.id(), format!("{}\n", raw.id()));
+            raw.publish("nobody", raw.id().to_string());
+            raw.send_to_others(raw.id().to_string());
+            raw.send(format!("{}\n", raw.id()));
+        }
+
+        fn on_open(&mut self, socket: &mut WebSocket<'_>) {
+            socket.send_to(socket.id(), format!("{}", socket.id()));
+            socket.publish("nobody", format!("{}", socket.id()));
+            socket.close_with(1000, &format!("{}", socket.id()));
+        }
+
+        fn on_request(&mut self, mut exchange: Exchange<'_>, _request: &Request<'_>) {
+            exchange.publish("nobody", format!("{}", exchange.id()));
+            let mut events = exchange.events();
+            events.publish("nobody", Event::data(events.id().to_string()).id(events.now().0.to_string()));
+            events.send_to(events.id(), format!("{}", events.id()));
+        }
+    }
+
+    let mut server = TestServer::new(|_peer| Announcer);
+    let far = server.connect_to(listener::LINES);
+    let id = server.wires().ids().next().expect("there is one");
+    far.send(b"go\n");
+    server.run();
+    assert_eq!(text(&far.take()), format!("{id}\n").repeat(4));
+    let far = server.connect();
+    far.send(socket::UPGRADE.as_bytes());
+    server.run();
+    let answer = text(&far.take());
+    assert_eq!(answer.matches("r0-").count(), 2, "{answer}");
+    let far = server.connect();
+    far.send(get("/").as_bytes());
+    server.run();
+    let answer = text(&far.take());
+    assert_eq!(answer.matches("data: r0-").count(), 1, "{answer}");
 }

@@ -74,13 +74,13 @@ fn s1_a_stream_is_a_connection_with_timers_topics_and_sends() {
 /// What a stream sends for an event, or `None` if it is unfit.
 fn sent(event: &Event<'static>) -> Option<String> {
     thread_local! {
-        static EVENT: std::cell::Cell<Event<'static>> = const { std::cell::Cell::new(Event::empty()) };
+        static EVENT: std::cell::RefCell<Event<'static>> = const { std::cell::RefCell::new(Event::empty()) };
     }
-    EVENT.set(*event);
+    EVENT.set(event.clone());
     let make = || Probe {
         on_request: |probe, exchange, _| {
             let mut events = exchange.events();
-            if events.send(EVENT.get()) == Sent::Unfit {
+            if EVENT.with_borrow(|event| events.send(event)) == Sent::Unfit {
                 probe.log.note("unfit");
             }
             events.send("end");

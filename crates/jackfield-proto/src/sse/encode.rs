@@ -1,10 +1,12 @@
 //! An event on its way out.
 
 use memchr::{memchr2, memchr3, memmem};
+use std::borrow::Cow;
 
 use super::FieldError;
 
-/// An event to send. All parts are optional; a receiver shows only those that have data, and an empty text is data.
+/// An event to send. All parts are optional; a receiver shows only those that have data, and an empty text is data. Each text is
+/// borrowed, or given away as a `String`: neither is copied before it is encoded.
 ///
 /// ```
 /// use jackfield_proto::sse::Event;
@@ -14,27 +16,27 @@ use super::FieldError;
 /// assert_eq!(out, b"event: news\nid: 7\ndata: two\ndata: lines\n\n");
 /// # Ok::<(), jackfield_proto::sse::FieldError>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[doc(alias = "SseMessageInfo")]
 pub struct Event<'m> {
-    data: Option<&'m str>,
-    event: Option<&'m str>,
-    id: Option<&'m str>,
+    data: Option<Cow<'m, str>>,
+    event: Option<Cow<'m, str>>,
+    id: Option<Cow<'m, str>>,
     retry_ms: Option<u64>,
-    comment: Option<&'m str>,
+    comment: Option<Cow<'m, str>>,
 }
 
 impl<'m> Event<'m> {
     /// An event with data, which may have several lines. Each CR, LF or CRLF arrives as one LF.
     #[inline]
-    pub const fn data(data: &'m str) -> Self {
-        Self { data: Some(data), ..Self::empty() }
+    pub fn data(data: impl Into<Cow<'m, str>>) -> Self {
+        Self { data: Some(data.into()), ..Self::empty() }
     }
 
     /// A comment, which receivers ignore: a sign of life that no proxy and no browser mistakes for an event. It has
     /// one line.
     #[inline]
-    pub const fn comment(comment: &'m str) -> Self {
+    pub fn comment(comment: impl Into<Cow<'m, str>>) -> Self {
         Self::empty().with_comment(comment)
     }
 
@@ -46,37 +48,37 @@ impl<'m> Event<'m> {
 
     /// The name under which a page listens for the event. Without it, or with an empty one, it is `message`.
     #[inline]
-    pub const fn event(mut self, name: &'m str) -> Self {
-        self.event = Some(name);
+    pub fn event(mut self, name: impl Into<Cow<'m, str>>) -> Self {
+        self.event = Some(name.into());
         self
     }
 
     /// What the receiver names in `Last-Event-ID` when it comes back, until another id comes. An empty one says that
     /// there is nothing to name.
     #[inline]
-    pub const fn id(mut self, id: &'m str) -> Self {
-        self.id = Some(id);
+    pub fn id(mut self, id: impl Into<Cow<'m, str>>) -> Self {
+        self.id = Some(id.into());
         self
     }
 
     /// How many milliseconds the receiver waits before it comes back after the connection is lost.
     #[inline]
-    pub const fn retry(mut self, retry_ms: u64) -> Self {
+    pub fn retry(mut self, retry_ms: u64) -> Self {
         self.retry_ms = Some(retry_ms);
         self
     }
 
     /// A comment before the event; see [`comment`](Self::comment).
     #[inline]
-    pub const fn with_comment(mut self, comment: &'m str) -> Self {
-        self.comment = Some(comment);
+    pub fn with_comment(mut self, comment: impl Into<Cow<'m, str>>) -> Self {
+        self.comment = Some(comment.into());
         self
     }
 
     /// The data that it was given, if any.
     #[inline]
-    pub const fn text(&self) -> Option<&'m str> {
-        self.data
+    pub fn text(&self) -> Option<&str> {
+        self.data.as_deref()
     }
 
     /// Appends the event, the empty line at its end included.
@@ -87,19 +89,19 @@ impl<'m> Event<'m> {
     #[inline]
     pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), FieldError> {
         self.check()?;
-        if let Some(comment) = self.comment {
+        if let Some(comment) = &self.comment {
             line(b": ", comment.as_bytes(), out);
         }
-        if let Some(name) = self.event {
+        if let Some(name) = &self.event {
             line(b"event: ", name.as_bytes(), out);
         }
-        if let Some(id) = self.id {
+        if let Some(id) = &self.id {
             line(b"id: ", id.as_bytes(), out);
         }
         if let Some(retry_ms) = self.retry_ms {
             line(b"retry: ", itoa::Buffer::new().format(retry_ms).as_bytes(), out);
         }
-        if let Some(data) = self.data {
+        if let Some(data) = &self.data {
             data_lines(data.as_bytes(), out);
         }
         out.push(b'\n');
@@ -107,19 +109,27 @@ impl<'m> Event<'m> {
     }
 
     fn check(&self) -> Result<(), FieldError> {
-        let is_bad =
-            |text: Option<&str>| text.is_some_and(|text| memchr3(b'\r', b'\n', 0, text.as_bytes()).is_some());
-        if is_bad(self.event) {
+        let is_bad = |text: &Option<Cow<'_, str>>| {
+            text.as_ref().is_some_and(|text| memchr3(b'\r', b'\n', 0, text.as_bytes()).is_some())
+        };
+        if is_bad(&self.event) {
             return Err(FieldError::Event);
         }
-        if is_bad(self.id) {
+        if is_bad(&self.id) {
             return Err(FieldError::Id);
         }
-        if self.comment.is_some_and(|comment| line_end(comment.as_bytes()).is_some()) {
+        if self.comment.as_ref().is_some_and(|comment| line_end(comment.as_bytes()).is_some()) {
             return Err(FieldError::Comment);
         }
         Ok(())
     }
+}
+
+/// Appends an event of which only the data is said, as [`Event::data`] would.
+#[inline]
+pub fn encode_data(data: &str, out: &mut Vec<u8>) {
+    data_lines(data.as_bytes(), out);
+    out.push(b'\n');
 }
 
 /// The length of the encoded event that these bytes begin with; as many as they are if it goes on behind them.

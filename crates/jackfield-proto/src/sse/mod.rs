@@ -8,5 +8,5 @@ mod encode;
 mod error;
 
 pub use decoder::{DecodedEvent, Decoder, Limits, Whole};
-pub use encode::{Event, event_bytes};
+pub use encode::{Event, encode_data, event_bytes};
 pub use error::{Error, FieldError};

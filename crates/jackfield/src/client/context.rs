@@ -19,6 +19,61 @@ macro_rules! context {
             }
         }
 
+        /// The verbs of the plain connection whose arguments are often made of the connection itself, as in
+        /// `publish("room", format!("{} came", socket.id()))`: a call through `Deref` would borrow it before that.
+        impl $name<'_> {
+            /// As [`Connection::publish`](crate::Connection::publish).
+            #[inline]
+            pub fn publish<'m>(
+                &mut self,
+                topic: &str,
+                publication: impl Into<crate::message::Publication<'m>>,
+            ) -> crate::message::Published {
+                self.connection.publish(topic, publication)
+            }
+
+            /// As [`Connection::publish_to_all`](crate::Connection::publish_to_all).
+            #[inline]
+            pub fn publish_to_all<'m>(
+                &mut self,
+                topic: &str,
+                publication: impl Into<crate::message::Publication<'m>>,
+            ) -> crate::message::Published {
+                self.connection.publish_to_all(topic, publication)
+            }
+
+            /// As [`Connection::send_to`](crate::Connection::send_to).
+            #[inline]
+            pub fn send_to<'m>(
+                &mut self,
+                id: jackfield_reactor::ConnectionId,
+                publication: impl Into<crate::message::Publication<'m>>,
+            ) -> crate::message::Sent {
+                self.connection.send_to(id, publication)
+            }
+
+            /// As [`Connection::send_to_others`](crate::Connection::send_to_others).
+            #[inline]
+            pub fn send_to_others<'m>(
+                &mut self,
+                publication: impl Into<crate::message::Publication<'m>>,
+            ) -> usize {
+                self.connection.send_to_others(publication)
+            }
+
+            /// As [`Connection::subscribe`](crate::Connection::subscribe).
+            #[inline]
+            pub fn subscribe(&mut self, topic: &str) -> crate::topics::Subscribed {
+                self.connection.subscribe(topic)
+            }
+
+            /// As [`Connection::close_with`](crate::Connection::close_with).
+            #[inline]
+            pub fn close_with(&mut self, code: u16, reason: &str) {
+                self.connection.close_with(code, reason);
+            }
+        }
+
         impl std::fmt::Debug for $name<'_> {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 write!(f, concat!(stringify!($name), "({})"), self.connection.id)

@@ -26,8 +26,7 @@ use std::time::Duration;
 ///     fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
 ///         match message {
 ///             Message::Text(text) => {
-///                 let line = format!("{}: {text}", socket.id());
-///                 socket.publish("room", line);
+///                 socket.publish("room", format!("{}: {text}", socket.id()));
 ///             }
 ///             Message::Binary(_) => socket.close_with(1003, "only text is taken here"),
 ///         }

@@ -2,7 +2,7 @@
 
 use crate::message::form::Form;
 use crate::message::prepared::{self, Marks, Prepared};
-use jackfield_proto::sse::Event;
+use jackfield_proto::sse::{self, Event};
 use jackfield_proto::websocket::{self, Message, Opcode};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -47,6 +47,7 @@ enum Held<'m> {
     Text(String),
     Binary(Vec<u8>),
     Event(Event<'m>),
+    LentEvent(&'m Event<'m>),
     Prepared(Prepared),
     Lent(&'m Prepared),
 }
@@ -99,6 +100,7 @@ impl<'m> Publication<'m> {
             Held::Text(text) => Content::Message(Message::Text(text)),
             Held::Binary(bytes) => Content::Message(Message::Binary(bytes)),
             Held::Event(event) => Content::Event(event),
+            Held::LentEvent(event) => Content::Event(event),
             Held::Prepared(prepared) => Content::Prepared(prepared),
             Held::Lent(prepared) => Content::Prepared(prepared),
         }
@@ -111,7 +113,10 @@ impl<'a> Content<'a> {
         match (self, form) {
             (Self::Prepared(prepared), form) => append(prepared.encoded(form), out),
             (Self::Event(event), Form::Event) => event.encode(out).is_ok(),
-            (Self::Message(Message::Text(text)), Form::Event) => Event::data(text).encode(out).is_ok(),
+            (Self::Message(Message::Text(text)), Form::Event) => {
+                sse::encode_data(text, out);
+                true
+            }
             (Self::Message(Message::Binary(_)), Form::Event)
             | (Self::Message(_) | Self::Event(_), Form::Masked) => false,
             (Self::Message(_) | Self::Event(_), Form::Bytes) => append(self.payload(), out),
@@ -226,7 +231,7 @@ from! {
     <'m> &'m Vec<u8> => |bytes| Held::Message(Message::Binary(bytes));
     <'m> Vec<u8> => |bytes| Held::Binary(bytes);
     <'m> Event<'m> => |event| Held::Event(event);
-    <'m> &Event<'m> => |event| Held::Event(*event);
+    <'m> &'m Event<'m> => |event| Held::LentEvent(event);
     <'m> Prepared => |prepared| Held::Prepared(prepared);
     <'m> &'m Prepared => |prepared| Held::Lent(prepared);
 }
@@ -287,8 +292,9 @@ mod tests {
         let event = Event::data("hi").event("greeting").id("7");
         let forms: [Option<&[u8]>; 3] =
             [Some(b"\x81\x02hi"), Some(b"event: greeting\nid: 7\ndata: hi\n\n"), Some(b"hi")];
-        check(event, forms);
-        check(event, forms);
+        check(&event, forms);
+        check(event.clone(), forms);
+        check(Event::data("hi".to_owned()).event("greeting".to_owned()).id(7.to_string()), forms);
         check(Prepared::new(event), forms);
         check(Event::comment("psst"), [None, Some(b": psst\n\n"), None]);
         check(Event::data("hi").event("a\nb"), [Some(b"\x81\x02hi"), None, Some(b"hi")]);
