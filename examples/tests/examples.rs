@@ -49,6 +49,7 @@ fn unknown_options_are_refused_with_the_usage() {
         "ticker",
         "dashboard",
         "cluster",
+        "quiz",
         "showcase",
         "testbed",
         "fuzz_own_parser",
@@ -71,6 +72,24 @@ fn echo_says_everything_back() {
         socket.send(message.clone()).unwrap();
         assert_eq!(socket.read().unwrap(), message);
     }
+}
+
+/// Each question is answered, or else the connection is closed.
+#[test]
+fn quiz_asks_and_waits() {
+    let (_example, addr) = Example::start("quiz", &["--within", "0.2"]);
+    let mut socket = websocket(addr);
+    assert_eq!(socket.read().unwrap(), Message::text("1 what is your name?"));
+    assert_eq!(expect_close(socket), (4000, "no answer to 1".to_owned()));
+    let (_example, addr) = Example::start("quiz", &["--within", "60"]);
+    let mut socket = websocket(addr);
+    for (number, answer) in ["Ann", "a grail", "blue"].iter().enumerate() {
+        let asked = socket.read().unwrap().into_text().unwrap();
+        assert!(asked.starts_with(&format!("{} what is your", number + 1)), "{asked}");
+        socket.send(Message::text(format!("{} {answer}", number + 1))).unwrap();
+        assert_eq!(socket.read().unwrap(), Message::text(format!("{answer} it is")));
+    }
+    assert_eq!(expect_close(socket).0, 1000);
 }
 
 #[test]

@@ -295,6 +295,34 @@ fn b5_what_a_turn_says_leaves_in_one_write() {
     assert_eq!(socket::texts(&far.take()).len(), 100);
 }
 
+/// A closure on the reactor is a batch: whatever it sends leaves together, although a turn may do one command only.
+#[test]
+fn b5_a_batch_outside_of_a_callback_leaves_in_one_write() {
+    let mut limits = Limits::default();
+    limits.reactor.commands_per_turn = 1;
+    let mut lab = Lab::with_limits(limits, Probe::default);
+    let far = lab.websocket();
+    let id = lab.server.wires().ids().next().unwrap();
+    let handle = lab.server.handle();
+    let count = |lab: &mut Lab| {
+        let before = far.writes();
+        lab.run();
+        (far.writes() - before, socket::texts(&far.take()).len())
+    };
+    for _ in 0..10 {
+        handle.send(id, "one by one").unwrap();
+    }
+    assert_eq!(count(&mut lab), (10, 10));
+    handle
+        .run_on(id.reactor(), move |reactor| {
+            for number in 0..10 {
+                assert!(reactor.send_to(id, number.to_string()).is_accepted());
+            }
+        })
+        .unwrap();
+    assert_eq!(count(&mut lab), (1, 10));
+}
+
 #[test]
 fn b6_an_echo_to_who_does_not_read_stays_small() {
     let mut lab = Lab::new(Probe::default);
