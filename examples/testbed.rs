@@ -191,7 +191,7 @@ fn hard_events() -> [Event<'static>; 11] {
         Event::data("žluťoučký 🐎"),
         Event::comment("between two events"),
         Event::data("a\r\nb\rc"),
-        Event::data(&LONG),
+        Event::data(&**LONG),
         Event::data("bye").id("42"),
     ]
 }

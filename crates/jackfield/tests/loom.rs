@@ -54,7 +54,7 @@ fn of_two_reactors_that_subscribe_and_publish_one_hears_of_the_other() {
         let directory = Arc::new(TopicIndex::new(2, Arc::default()));
         let heard = on_two_reactors(move |reactor| {
             let mut topics = Topics::default();
-            topics.join(connection(reactor), TOPIC, &directory);
+            topics.join(connection(reactor), TOPIC, &directory, Default::default);
             has_subscribers_on(&topics, 1 - reactor)
         });
         assert!(heard[0] || heard[1], "neither newcomer hears of the other");
@@ -70,7 +70,7 @@ fn whoever_leaves_does_not_take_the_topic_from_one_who_comes() {
         let both = directory.clone();
         let [gone, stays] = on_two_reactors(move |reactor| {
             let mut topics = Topics::default();
-            let subscription = topics.join(connection(reactor), TOPIC, &both);
+            let subscription = topics.join(connection(reactor), TOPIC, &both, Default::default);
             if reactor == 0 {
                 topics.leave(reactor, subscription, &both);
             }
@@ -101,7 +101,7 @@ fn of_a_topic_with_a_history_no_publication_falls_between() {
             publishers.find(TOPIC).is_some_and(|(_, counts)| counts.of(0) > 0)
         });
         let mut topics = Topics::default();
-        topics.join(connection(0), TOPIC, &index);
+        topics.join(connection(0), TOPIC, &index, Default::default);
         let after = log.present().expect("it is this server's alone").position.offset;
         let is_told = publisher.join().expect("it does not fail");
         assert!(after == 1 || is_told, "nobody gets it");

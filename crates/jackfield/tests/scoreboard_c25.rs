@@ -125,9 +125,11 @@ fn c25_the_factory_makes_the_client_of_what_this_side_has_begun() {
     lab.check(&[]);
     let handle = lab.server.handle();
     assert!(!handle.contains(id), "it has no client before it is up");
+    assert_eq!((handle.outgoing(), handle.ids().len()), (1, 1));
     far.accept();
     lab.check(&["create 7 to 192.0.2.1:80 at true", "7: connect, tls false"]);
     assert_eq!((handle.contains(id), handle.count()), (true, 1), "it counts apart from those that come in");
+    assert_eq!((handle.outgoing(), handle.ids().len()), (1, 2));
     assert_eq!(far.take(), b"hello\n");
     // From another thread it is reached by its id, as any other.
     handle.send(id, "from outside\n").unwrap();

@@ -144,8 +144,16 @@ fn n10_control_frames_and_what_is_for_one_alone_go_first() {
 /// What a member with this policy of its own has of `MANY` messages of a topic with another, and whether it is there still.
 #[track_caller]
 fn check_topic(own: &str, of_topic: Overflow, newest_is_there: bool, is_closed: bool) {
+    for history in [History::new(10), History::none()] {
+        check_declared(own, history.overflow(of_topic), newest_is_there, is_closed);
+    }
+}
+
+#[track_caller]
+fn check_declared(own: &str, history: History, newest_is_there: bool, is_closed: bool) {
     let mut server = TestServer::new(|_peer| Member);
-    assert!(server.handle().declare_topic("declared", History::new(10).overflow(of_topic)));
+    assert!(server.handle().declare_topic("declared", history));
+    assert!(!server.handle().declare_topic("declared", history), "it is already");
     let far = member(&mut server, own);
     for number in 0..MANY {
         server.handle().publish("declared", long(number));
@@ -166,6 +174,57 @@ fn p13_the_stricter_of_topic_and_connection_holds() {
     check_topic("oldest", Overflow::NewestPerKey, true, false);
     check_topic("drop newest", Overflow::NewestPerKey, false, false);
     check_topic("oldest", Overflow::Close, false, true);
+}
+
+/// How many bytes a member that does not read has of `MANY` messages of a topic whose cap is this.
+fn backlog_of(cap: Option<usize>, overflow: Overflow) -> usize {
+    let mut server = TestServer::new(|_peer| Member);
+    let policies = History::none().overflow(overflow);
+    let policies = cap.map_or(policies, |cap| policies.max_backlog(cap));
+    assert!(server.handle().declare_topic("declared", policies));
+    let far = member(&mut server, "nothing");
+    for number in 0..MANY {
+        server.handle().publish("declared", long(number));
+        server.run();
+    }
+    let bytes: usize = read(&mut server, &far).iter().map(|frame| frame.payload.len()).sum();
+    assert!(!far.is_finished());
+    bytes
+}
+
+#[test]
+fn p13_a_topic_has_a_cap_of_its_own() {
+    const KIB: usize = 1 << 10;
+    let one = long(0).len();
+    for overflow in [Overflow::DropNewest, Overflow::DropOldest] {
+        // The queue of a policy lies behind an outbox that is filled up to high water.
+        let outbox = if overflow == Overflow::DropOldest { 64 * KIB } else { 0 };
+        for (cap, expected) in [(None, 1024), (Some(200), 200), (Some(5000), 1024), (Some(1), 64)] {
+            let bytes = backlog_of(cap.map(|cap| cap * KIB), overflow);
+            let most = expected * KIB + outbox;
+            let is_near = bytes > most - most / 4 && bytes < most + 3 * one;
+            assert!(is_near, "{overflow:?} {cap:?}: {bytes} bytes, of {most}");
+        }
+    }
+}
+
+/// What is sent to one alone and what comes of other topics has the bound of the connection.
+#[test]
+fn p13_the_cap_of_one_topic_is_not_that_of_others() {
+    let mut server = TestServer::new(|_peer| Member);
+    let policies = History::none().overflow(Overflow::DropNewest).max_backlog(64 << 10);
+    assert!(server.handle().declare_topic("declared", policies));
+    let far = member(&mut server, "nothing");
+    for number in 0..200 {
+        server.handle().publish("declared", long(number));
+        server.handle().publish("t", long(1000 + number));
+        server.run();
+    }
+    let numbers: Vec<usize> =
+        texts(&read(&mut server, &far)).iter().map(|text| text.parse().unwrap()).collect();
+    let of_declared = numbers.iter().filter(|number| **number < 1000).count();
+    assert_eq!(numbers.len() - of_declared, 200);
+    assert!(of_declared < 100, "{of_declared}");
 }
 
 /// One member in ten that does not read takes nothing from the others.

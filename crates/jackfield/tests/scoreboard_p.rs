@@ -132,6 +132,56 @@ fn p2_members_come_and_go_in_any_order() {
 }
 
 #[test]
+fn p9_the_members_of_a_topic_are_listed() {
+    let mut lab = Lab::new(obedient);
+    let handle = lab.server.handle();
+    assert_eq!(handle.members("t"), []);
+    let sockets: Vec<FarEnd> = (0..20).map(|_| lab.websocket()).collect();
+    let mut ids: Vec<ConnectionId> = lab.server.wires().ids().collect();
+    ids.sort_unstable();
+    let mut members = vec![false; sockets.len()];
+    let mut seed = 9_usize;
+    for _ in 0..500 {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let index = (seed >> 33) % sockets.len();
+        order(&mut lab, &sockets[index], if members[index] { "-t" } else { "+t" });
+        members[index] = !members[index];
+        let mut listed = handle.members("t");
+        listed.sort_unstable();
+        let expected = ids.iter().zip(&members).filter(|(_, is_member)| **is_member);
+        assert_eq!(listed, expected.map(|(id, _)| *id).collect::<Vec<_>>());
+    }
+    sockets.iter().for_each(FarEnd::reset);
+    lab.run();
+    assert_eq!(handle.members("t"), []);
+}
+
+#[test]
+fn p9_those_of_all_reactors_are_among_them() {
+    let live = Live::serve(Server::builder().listen("127.0.0.1:0").reactors(2), |_peer| Member);
+    let mut peers: Vec<_> = (0..8).map(|_| live.connect()).collect();
+    for peer in &mut peers {
+        assert!(real::ask(peer, socket::UPGRADE).starts_with("HTTP/1.1 101"));
+        // It is a member when it says so.
+        assert_eq!(real::read_exactly(peer, 4), b"\x81\x02in");
+    }
+    let members = live.handle.members("all");
+    assert_eq!(members.len(), 8);
+    assert!(members.iter().any(|id| id.reactor() == 0) && members.iter().any(|id| id.reactor() == 1));
+    assert!(members.iter().all(|id| live.handle.contains(*id)));
+}
+
+/// Says that it is in.
+struct Member;
+
+impl Client for Member {
+    fn on_open(&mut self, socket: &mut WebSocket<'_>) {
+        socket.subscribe("all");
+        socket.send("in");
+    }
+}
+
+#[test]
 fn p3_a_publish_does_not_come_back_unless_it_should() {
     let mut lab = Lab::new(obedient);
     let sockets = [lab.websocket(), lab.websocket(), lab.websocket()];

@@ -37,7 +37,7 @@ pub(crate) struct Missed {
 pub(crate) struct Delivered {
     /// `None`: not known before the broker has said where the history is.
     pub(crate) place: Option<Place>,
-    following: Following,
+    _following: Following,
 }
 
 impl Replay {
@@ -61,12 +61,8 @@ impl Missed {
 }
 
 impl Delivered {
-    pub(crate) fn log(&self) -> &Arc<Log<Prepared>> {
-        &self.following.log
-    }
-
     pub(crate) fn new(following: Following, place: Option<Place>) -> Self {
-        Self { place, following }
+        Self { place, _following: following }
     }
 }
 

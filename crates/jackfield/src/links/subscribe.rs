@@ -50,7 +50,8 @@ impl Links {
     pub(super) fn join(&mut self, wires: &mut Wires, id: ConnectionId, topic: &str, at: Option<Place>) {
         self.end_fan_out(wires);
         let is_first = self.topics.place(topic).is_none();
-        let subscription = self.topics.join(id, topic, &self.handle.shared().topic_index);
+        let shared = self.handle.shared();
+        let subscription = self.topics.join(id, topic, &shared.topic_index, || shared.logs.policy_of(topic));
         let bytes = self.topics.bytes_of(subscription);
         let extra = self.link(id).extra();
         extra.topics.push(subscription);

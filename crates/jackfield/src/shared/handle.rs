@@ -344,7 +344,7 @@ impl Handle {
         posts.fold(Ok(()), Result::and)
     }
 
-    /// How many connections the server has, without those that it has begun itself.
+    /// How many connections the server has, without those that it has begun itself: these are [`Handle::outgoing`].
     #[doc(alias = "ClientCount")]
     #[must_use]
     #[doc(alias = "HasConnection")]
@@ -352,10 +352,34 @@ impl Handle {
         self.0.connections.load(Ordering::Relaxed)
     }
 
+    /// How many connections the server has begun itself, those included that are not up yet.
+    #[must_use]
+    pub fn outgoing(&self) -> usize {
+        self.0.outgoing.load(Ordering::Relaxed)
+    }
+
     /// How many subscribers a topic has, on all reactors.
     #[must_use]
     pub fn subscribers(&self, topic: &str) -> usize {
         self.0.topic_index.count(topic)
+    }
+
+    /// The subscribers of a topic on all reactors of this server, at this moment, by reactor. It costs a look at each. Of a
+    /// server with a [`Broker`](crate::Broker) the members on others are not known here. A connection that is still given what
+    /// it has missed is none yet.
+    ///
+    /// ```
+    /// use jackfield::Handle;
+    ///
+    /// fn who_is_here(handle: &Handle) -> String {
+    ///     let ids: Vec<String> = handle.members("lobby").iter().map(ToString::to_string).collect();
+    ///     ids.join(", ")
+    /// }
+    /// ```
+    #[doc(alias = "presence")]
+    #[must_use]
+    pub fn members(&self, topic: &str) -> Vec<ConnectionId> {
+        self.0.topic_index.members(topic)
     }
 
     /// How many reactors there are.

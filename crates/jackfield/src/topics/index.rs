@@ -2,8 +2,8 @@
 
 use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
 use crate::topics::presence::Presence;
-use jackfield_reactor::Budget;
 use jackfield_reactor::table::hash_table_bytes;
+use jackfield_reactor::{Budget, ConnectionId};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -31,7 +31,15 @@ type Table = HashMap<Arc<str>, Arc<Counts>>;
 /// not zero, or neither new connection would hear of the other. The weakest order will do: a number leaves zero, and
 /// comes back to it, only while the index is locked, so a thread that locks it later sees what was there earlier.
 #[derive(Debug)]
-pub(crate) struct Counts(Box<[AtomicUsize]>);
+pub(crate) struct Counts(Box<[Count]>);
+
+/// The subscribers of one reactor: how many, and for other threads who they are. The list is locked when one comes or goes,
+/// and when somebody asks, never for a message.
+#[derive(Debug, Default)]
+struct Count {
+    total: AtomicUsize,
+    members: Mutex<Vec<ConnectionId>>,
+}
 
 impl TopicIndex {
     pub(crate) fn new(reactors: usize, budget: Arc<Budget>) -> Self {
@@ -61,6 +69,12 @@ impl TopicIndex {
         self.lock().get_key_value(topic).map(|(name, counts)| (name.clone(), counts.clone()))
     }
 
+    /// Subscribers of a topic on all reactors, by reactor.
+    pub(crate) fn members(&self, topic: &str) -> Vec<ConnectionId> {
+        let Some((_, counts)) = self.find(topic) else { return Vec::new() };
+        counts.0.iter().flat_map(|count| lock(&count.members).clone()).collect()
+    }
+
     /// A reactor has its first subscriber. The count is set while the index is locked, so that a member that leaves
     /// just now does not take the topic away.
     pub(super) fn enter(&self, topic: &str, reactor: usize) -> (Arc<str>, Arc<Counts>) {
@@ -69,7 +83,7 @@ impl TopicIndex {
             Some((name, counts)) => (name.clone(), counts.clone()),
             None => {
                 let name: Arc<str> = topic.into();
-                let counts = Arc::new(Counts((0..self.reactors).map(|_| AtomicUsize::new(0)).collect()));
+                let counts = Arc::new(Counts((0..self.reactors).map(|_| Count::default()).collect()));
                 self.change(&mut topics, |topics| drop(topics.insert(name.clone(), counts.clone())));
                 self.presence.add(topic);
                 (name, counts)
@@ -105,8 +119,12 @@ impl TopicIndex {
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
-        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.topics)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn table_bytes(topics: &Table) -> usize {
@@ -120,7 +138,7 @@ impl Counts {
     }
 
     pub(crate) fn of(&self, reactor: usize) -> usize {
-        self.0.get(reactor).map_or(0, |count| count.load(Ordering::Relaxed))
+        self.0.get(reactor).map_or(0, |count| count.total.load(Ordering::Relaxed))
     }
 
     pub(crate) fn total(&self) -> usize {
@@ -129,9 +147,37 @@ impl Counts {
 
     pub(super) fn set(&self, reactor: usize, count: usize) {
         if let Some(place) = self.0.get(reactor) {
-            place.store(count, Ordering::Relaxed);
+            place.total.store(count, Ordering::Relaxed);
         }
     }
+
+    /// Makes the list of a reactor's members longer.
+    pub(super) fn push_member(&self, id: ConnectionId) {
+        if let Some(count) = self.0.get(id.reactor()) {
+            push_gently(&mut lock(&count.members), id);
+        }
+    }
+
+    /// Takes a member out of the list of its reactor, as [`Vec::swap_remove`] does.
+    pub(super) fn remove_member(&self, reactor: usize, position: usize) {
+        if let Some(count) = self.0.get(reactor) {
+            let mut members = lock(&count.members);
+            members.swap_remove(position);
+            if members.is_empty() {
+                *members = Vec::new();
+            }
+        }
+    }
+}
+
+/// Members for whom a list has room at first. Later it grows by an eighth, so that what no member pays for is small.
+pub(super) const MEMBERS_FIRST: usize = 4;
+
+pub(super) fn push_gently(members: &mut Vec<ConnectionId>, id: ConnectionId) {
+    if members.len() == members.capacity() {
+        members.reserve_exact((members.len() / 8).max(MEMBERS_FIRST));
+    }
+    members.push(id);
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What a topic keeps of what was published, whoever is subscribed.
 
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError};
-use crate::topics::overflow::Overflow;
+use crate::topics::overflow::{Overflow, Policy};
 use crate::topics::position::{Origin, Place, Position};
 use crate::topics::remote::{Outcome, Remote, Way};
 use jackfield_reactor::planted::planted;
@@ -23,6 +23,8 @@ use std::time::Duration;
 /// # Ok::<(), jackfield::Error>(())
 /// ```
 ///
+/// A topic may have policies and keep nothing: [`History::none`].
+///
 /// Histories are not charged to [`Limits::memory_bytes_max`](crate::Limits::memory_bytes_max): they take up to
 /// [`History::max_bytes`] for each topic that is declared, and what each publication takes besides its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,10 +34,25 @@ pub struct History {
     bytes_max: usize,
     age_max: Duration,
     is_numbered: bool,
-    overflow: Option<Overflow>,
+    policy: Policy,
 }
 
 impl History {
+    /// Keeps nothing: for a topic that has policies of its own ([`History::overflow`], [`History::max_backlog`]) and is published
+    /// to as one that was not declared. What else is said of it has no effect.
+    ///
+    /// ```
+    /// use jackfield::{Handle, History, Overflow};
+    ///
+    /// fn declare(handle: &Handle) {
+    ///     let policies = History::none().overflow(Overflow::NewestPerKey).max_backlog(128 << 10);
+    ///     handle.declare_topic("cursors", policies);
+    /// }
+    /// ```
+    pub fn none() -> Self {
+        Self { events_max: 0, ..Self::new(1) }
+    }
+
     /// Keeps the last `events` publications (at least one), at most 16 MiB, without an age limit.
     pub fn new(events: usize) -> Self {
         Self {
@@ -43,7 +60,7 @@ impl History {
             bytes_max: 16 << 20,
             age_max: Duration::ZERO,
             is_numbered: false,
-            overflow: None,
+            policy: Policy::default(),
         }
     }
 
@@ -94,12 +111,15 @@ impl History {
     /// }
     /// ```
     pub fn overflow(self, overflow: Overflow) -> Self {
-        Self { overflow: Some(overflow), ..self }
+        Self { policy: Policy { overflow: Some(overflow), ..self.policy }, ..self }
     }
 
-    /// The policy of the topic, if it has one.
-    pub(crate) fn policy(&self) -> Option<Overflow> {
-        self.overflow
+    /// From so many bytes on that wait for a member it gets nothing more of this topic, and its policy is applied; where that
+    /// has a queue, the queue is bounded by this too. The lower one of this and `outbox_bytes_max` counts, and a lower one than
+    /// `outbox_bytes_high` counts as that. What is sent to the member alone is bounded by `outbox_bytes_max` still. Default:
+    /// `outbox_bytes_max`.
+    pub fn max_backlog(self, bytes: usize) -> Self {
+        Self { policy: Policy { backlog_max: Some(bytes), ..self.policy }, ..self }
     }
 
     /// Whether [`History::numbered`] was asked for.
@@ -456,6 +476,8 @@ pub(crate) struct Logs<T> {
     /// Set with the first: a server without any locks nothing for them.
     is_any: AtomicBool,
     logs: Mutex<HashMap<Arc<str>, Arc<Log<T>>>>,
+    /// Of topics that are declared and keep nothing.
+    policies: Mutex<HashMap<Arc<str>, Policy>>,
 }
 
 /// Where the positions of a history come from.
@@ -469,16 +491,25 @@ pub(crate) enum Order {
 
 impl<T: Clone> Logs<T> {
     pub(crate) fn new() -> Self {
-        Self { is_any: AtomicBool::new(false), logs: Mutex::new(HashMap::new()) }
+        Self {
+            is_any: AtomicBool::new(false),
+            logs: Mutex::new(HashMap::new()),
+            policies: Mutex::new(HashMap::new()),
+        }
     }
 
     /// Adds one. False: there is one already.
     pub(crate) fn declare(&self, topic: &str, order: Order, history: History, reactors: usize) -> bool {
         let mut logs = self.lock();
-        if logs.contains_key(topic) {
+        let mut policies = self.policies.lock().unwrap_or_else(PoisonError::into_inner);
+        if logs.contains_key(topic) || policies.contains_key(topic) {
             return false;
         }
         let name: Arc<str> = topic.into();
+        if history.events_max == 0 {
+            policies.insert(name, history.policy);
+            return true;
+        }
         let kept = match order {
             Order::Own(epoch) => Kept::new(epoch, None),
             Order::Broker(node) => Kept::new(0, Some(Remote::new(node))),
@@ -493,6 +524,14 @@ impl<T: Clone> Logs<T> {
             return None;
         }
         self.lock().get(topic).cloned()
+    }
+
+    /// What a topic that was declared says of slow members.
+    pub(crate) fn policy_of(&self, topic: &str) -> Policy {
+        if let Some(log) = self.lock().get(topic) {
+            return log.history.policy;
+        }
+        self.policies.lock().unwrap_or_else(PoisonError::into_inner).get(topic).copied().unwrap_or_default()
     }
 
     /// All of them, by name.

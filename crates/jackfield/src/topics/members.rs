@@ -1,6 +1,7 @@
 //! The topics of one reactor, and their members.
 
-use crate::topics::index::{ARC_BYTES, Counts, TopicIndex};
+use crate::topics::index::{ARC_BYTES, Counts, MEMBERS_FIRST, TopicIndex, push_gently};
+use crate::topics::overflow::Policy;
 use jackfield_reactor::ConnectionId;
 use jackfield_reactor::table::hash_table_bytes;
 use std::collections::HashMap;
@@ -36,6 +37,8 @@ pub(crate) struct Topic {
     pub(crate) name: Arc<str>,
     pub(crate) members: Vec<ConnectionId>,
     pub(crate) counts: Arc<Counts>,
+    /// What happens to its members that read too slowly, and from how much backlog on, if the topic says so.
+    pub(crate) policy: Policy,
 }
 
 /// A connection's own note of a subscription: which topic, and where it stands among the members.
@@ -44,9 +47,6 @@ pub(crate) struct Subscription {
     pub(crate) topic: usize,
     pub(crate) position: usize,
 }
-
-/// Members for whom a topic has room at first. Later it grows by an eighth, so that what no member pays for is small.
-const MEMBERS_FIRST: usize = 4;
 
 /// What a member has left behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,11 +67,16 @@ impl Topics {
             + self.free.capacity() * size_of::<usize>()
     }
 
-    /// Bytes that a member pays for: its place, and if it is the first one the topic itself.
+    /// Bytes that a member pays for: its places in both lists, and if it is the first one the topic itself.
     pub(crate) fn bytes_of(&self, subscription: Subscription) -> usize {
         let topic = self.topics.get(subscription.topic).and_then(Option::as_ref);
         let whole = topic.filter(|_| subscription.position == 0);
-        size_of::<ConnectionId>() + whole.map_or(0, Topic::heap_bytes)
+        2 * size_of::<ConnectionId>() + whole.map_or(0, Topic::heap_bytes)
+    }
+
+    /// What the topic says of slow members.
+    pub(crate) fn policy(&self, place: usize) -> Policy {
+        self.topics.get(place).and_then(Option::as_ref).map_or_else(Policy::default, |topic| topic.policy)
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<(usize, &Topic)> {
@@ -110,13 +115,17 @@ impl Topics {
     }
 
     /// Makes a connection a member and says where it stands.
-    pub(crate) fn join(&mut self, id: ConnectionId, name: &str, index: &TopicIndex) -> Subscription {
-        let place = self.place(name).unwrap_or_else(|| self.open(name, id.reactor(), index));
+    pub(crate) fn join(
+        &mut self,
+        id: ConnectionId,
+        name: &str,
+        index: &TopicIndex,
+        policy: impl FnOnce() -> Policy,
+    ) -> Subscription {
+        let place = self.place(name).unwrap_or_else(|| self.open(name, id.reactor(), index, policy()));
         let Some(topic) = &mut self.topics[place] else { unreachable!("a place in the map is taken") };
-        if topic.members.len() == topic.members.capacity() {
-            topic.members.reserve_exact((topic.members.len() / 8).max(MEMBERS_FIRST));
-        }
-        topic.members.push(id);
+        push_gently(&mut topic.members, id);
+        topic.counts.push_member(id);
         topic.counts.set(id.reactor(), topic.members.len());
         Subscription { topic: place, position: topic.members.len() - 1 }
     }
@@ -125,6 +134,7 @@ impl Topics {
     pub(crate) fn leave(&mut self, reactor: usize, subscription: Subscription, index: &TopicIndex) -> Left {
         let Some(Some(topic)) = self.topics.get_mut(subscription.topic) else { return Left::Nobody };
         topic.members.swap_remove(subscription.position);
+        topic.counts.remove_member(reactor, subscription.position);
         if topic.members.is_empty() {
             return self.close(subscription.topic, reactor, index).map_or(Left::Nobody, Left::Empty);
         }
@@ -132,9 +142,9 @@ impl Topics {
         topic.members.get(subscription.position).map_or(Left::Nobody, |moved| Left::Moved(*moved))
     }
 
-    fn open(&mut self, name: &str, reactor: usize, index: &TopicIndex) -> usize {
+    fn open(&mut self, name: &str, reactor: usize, index: &TopicIndex, policy: Policy) -> usize {
         let (name, counts) = index.enter(name, reactor);
-        let topic = Some(Topic { name: name.clone(), members: Vec::new(), counts });
+        let topic = Some(Topic { name: name.clone(), members: Vec::new(), counts, policy });
         let place = self.free.pop().unwrap_or(self.topics.len());
         if place == self.topics.len() {
             self.topics.push(topic);
@@ -158,9 +168,9 @@ impl Topics {
 }
 
 impl Topic {
-    /// Bytes of its name, of its counts, and of the places that it had at first but one.
+    /// Bytes of its name, of its counts, and of the places that both lists had at first but one.
     fn heap_bytes(&self) -> usize {
         let name = ARC_BYTES + self.name.len().next_multiple_of(align_of::<usize>());
-        name + self.counts.heap_bytes() + (MEMBERS_FIRST - 1) * size_of::<ConnectionId>()
+        name + self.counts.heap_bytes() + 2 * (MEMBERS_FIRST - 1) * size_of::<ConnectionId>()
     }
 }

@@ -56,3 +56,11 @@ mod tests {
         assert_eq!(order.map(super::Overflow::is_queue), [false, false, false, true, true]);
     }
 }
+
+/// What a topic says of members that read too slowly. What it says nothing of is as their connections have it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Policy {
+    pub(crate) overflow: Option<Overflow>,
+    /// Bytes of backlog.
+    pub(crate) backlog_max: Option<usize>,
+}

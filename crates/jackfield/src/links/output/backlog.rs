@@ -19,8 +19,7 @@ impl Links {
     /// Whether no more is taken for a connection, even when what the kernel takes was written: a cork that was not
     /// tried to be written yet says nothing of its peer.
     #[cold]
-    pub(crate) fn is_full(wires: &mut Wires, id: ConnectionId) -> bool {
-        let cap = wires.limits().outbox_bytes_max;
+    pub(crate) fn is_full(wires: &mut Wires, id: ConnectionId, cap: usize) -> bool {
         Self::relieve(wires, id);
         wires.outbox(id).is_some_and(|outbox| outbox.counted() >= cap && !planted(42))
     }
@@ -32,7 +31,8 @@ impl Links {
         wires: &'w mut Wires,
         id: ConnectionId,
     ) -> Result<&'w mut Outbox, Sent> {
-        if wires.is_open(id) && Self::is_full(wires, id) {
+        let cap = wires.limits().outbox_bytes_max;
+        if wires.is_open(id) && Self::is_full(wires, id, cap) {
             let policy = self.link(id).overflow.unwrap_or_default();
             self.overflow(wires, id, policy, false);
             return Err(Sent::Full);
@@ -52,10 +52,14 @@ impl Links {
 
     /// The policy for what is published to a topic: the stricter one of the connection's and the topic's.
     pub(crate) fn policy_of(&self, id: ConnectionId, place: usize) -> Overflow {
-        let topic = self.topics.name(place).and_then(|name| self.delivered.get(name));
-        let topic = topic.and_then(|delivered| delivered.log().history.policy());
         let own = self.table[id.slot()].overflow;
-        own.into_iter().chain(topic).min().unwrap_or_default()
+        own.into_iter().chain(self.topics.policy(place).overflow).min().unwrap_or_default()
+    }
+
+    /// From so many bytes of backlog on a member of a topic gets nothing more that is published there.
+    pub(crate) fn backlog_max(&self, wires: &Wires, place: usize) -> usize {
+        let (high, most) = (wires.limits().outbox_bytes_high, wires.limits().outbox_bytes_max);
+        self.topics.policy(place).backlog_max.map_or(most, |own| own.max(high).min(most))
     }
 
     /// Something that was published waits until a connection has drained.
@@ -66,9 +70,9 @@ impl Links {
         wires: &mut Wires,
         id: ConnectionId,
         message: Prepared,
-        policy: Overflow,
+        (policy, cap): (Overflow, usize),
     ) {
-        let (now, cap) = (wires.now(), wires.limits().outbox_bytes_max);
+        let now = wires.now();
         let queue = self.link(id).extra().queue.get_or_insert_default();
         let dropped = queue.push(message, now, policy == Overflow::NewestPerKey, cap);
         self.count_all_dropped(wires, id, dropped);
@@ -110,8 +114,8 @@ impl Links {
         id: ConnectionId,
         place: usize,
     ) -> Option<&'w mut Outbox> {
-        let cap = wires.limits().outbox_bytes_max;
-        if wires.outbox(id)?.counted() >= cap && Self::is_full(wires, id) {
+        let cap = self.backlog_max(wires, place);
+        if wires.outbox(id)?.counted() >= cap && Self::is_full(wires, id, cap) {
             let policy = self.policy_of(id, place);
             self.overflow(wires, id, policy, true);
             return None;

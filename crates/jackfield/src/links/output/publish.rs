@@ -285,7 +285,8 @@ impl Links {
         let waits = policy.is_queue() && wires.is_open(id);
         if waits {
             let message = prepared.get_or_insert_with(|| content.prepare()).clone();
-            self.queue_up(wires, id, message, policy);
+            let cap = self.backlog_max(wires, to.place);
+            self.queue_up(wires, id, message, (policy, cap));
         }
         waits
     }

@@ -34,7 +34,7 @@ impl Links {
         let cap = wires.limits().outbox_bytes_max;
         let Some(outbox) = wires.outbox(id) else { return Sent::Gone };
         // Asked before it is encoded: the machine counts what was.
-        if outbox.counted() >= cap && Self::is_full(wires, id) {
+        if outbox.counted() >= cap && Self::is_full(wires, id, cap) {
             let policy = self.link(id).overflow.unwrap_or_default();
             self.overflow(wires, id, policy, false);
             return Sent::Full;
