@@ -210,7 +210,7 @@ impl Chatter {
         let number = shared.lines.fetch_add(1, Ordering::Relaxed) + 1;
         socket.send(format!("mine\t{number}\t{text}"));
         socket.publish(ROOM, format!("said\t{number}\t{name}\t{text}"));
-        socket.publish(FEED, Event::data(&format!("{number}\t{name}\t{text}")).event("said"));
+        socket.publish(FEED, Event::data(format!("{number}\t{name}\t{text}")).event("said"));
     }
 
     /// The number is looked up, not published: two that were published by two reactors at once could arrive in either
@@ -244,12 +244,12 @@ impl Shared {
         match by_browser.or_else(|| request.query()?.strip_prefix("after=")) {
             Some(id) => {
                 // Whatever is older was missed.
-                events.send(Event::data(&events.now().0.to_string()).event("back"));
+                events.send(Event::data(events.now().0.to_string()).event("back"));
                 events.subscribe_from(FEED, id);
             }
             None => {
                 events.subscribe(FEED);
-                events.send(Event::data(&self.past.all()).event("past"));
+                events.send(Event::data(self.past.all()).event("past"));
             }
         }
     }

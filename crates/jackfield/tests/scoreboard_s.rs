@@ -60,7 +60,7 @@ fn s1_a_stream_is_a_connection_with_timers_topics_and_sends() {
         on_timer: |probe, connection, timer| {
             probe.count += 1;
             let mut events = connection.as_events().expect("it is an event stream");
-            events.send(Event::data("tick").id(&probe.count.to_string()));
+            events.send(Event::data("tick").id(probe.count.to_string()));
             events.set_timer(timer, SECOND);
         },
         ..Probe::default()
