@@ -6,7 +6,7 @@ use crate::partition::same_however_cut;
 use crate::tally::count_round_trips;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
-    Authority, ClientMachine, Event, HeaderSlots, Limits, Machine, Phase, Request, RequestBody, RequestHead,
+    Authority, ClientMachine, Event, HeaderSlots, Limits, Machine, Owed, Request, RequestBody, RequestHead,
     Version, requested_path,
 };
 
@@ -40,7 +40,7 @@ fn read(parts: &[&[u8]], limits: &Limits) -> (Log, bool) {
             Step::Fault(error) => {
                 log.fault(error);
                 assert!((400..=505).contains(&error.status()), "{error:?}");
-                assert!(machine.must_close() && machine.phase() == Phase::Open);
+                assert!(machine.must_close() && machine.owed() == Owed::Open);
                 let again = machine.step(&rx, &mut slots, &mut whole, limits);
                 assert!(matches!(again, Step::Paused), "{again:?} comes after a refusal");
                 return (log, false);

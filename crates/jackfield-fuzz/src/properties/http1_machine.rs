@@ -6,8 +6,8 @@ use crate::tally::count_round_trips;
 use crate::tally::hash;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
-    ClientEvent, ClientMachine, DateBlock, Error, Event, Fields, HeaderSlots, Limits, Machine,
-    PIPELINE_REQUESTS_MAX, Phase, Request, Response, ResponseHead, SendBody,
+    ClientEvent, ClientMachine, DateBlock, Error, Event, Fields, HeaderSlots, Limits, Machine, Owed,
+    PIPELINE_REQUESTS_MAX, Request, Response, ResponseHead, SendBody,
 };
 use jackfield_proto::websocket::Offer;
 
@@ -78,7 +78,7 @@ impl<'l> Server<'l> {
             drop(rx.drain(..used));
             self.act(act);
         }
-        let is_http = !matches!(self.machine.phase(), Phase::Done | Phase::Switched);
+        let is_http = !matches!(self.machine.owed(), Owed::Done | Owed::Switched);
         assert!(!is_http || rx.len() <= self.limits.head_bytes_max, "more is kept than a head may be");
         self.rx = rx;
     }
@@ -120,7 +120,7 @@ impl<'l> Server<'l> {
     /// A request begins.
     fn open(&mut self, request: &Request<'_>) {
         assert!(request.target().len() <= self.limits.target_bytes_max);
-        assert_eq!((self.machine.phase(), request.keep_alive()), (Phase::Open, !self.machine.must_close()));
+        assert_eq!((self.machine.owed(), request.keep_alive()), (Owed::Open, !self.machine.must_close()));
         self.way = hash(request.target().as_bytes());
         self.log.note("request", format!("{} {}", request.method(), request.target()));
         self.log.note("has body", request.has_body().to_string());
@@ -181,10 +181,10 @@ impl<'l> Server<'l> {
                 self.log.note("accept", "");
                 self.machine.encode_switching(&accept, &Fields::new(), &mut self.answers.bytes);
                 self.close_book(101);
-                assert_eq!(self.machine.phase(), Phase::Switched);
+                assert_eq!(self.machine.owed(), Owed::Switched);
             }
             Act::Refuse(error) => {
-                if self.machine.phase() == Phase::Open {
+                if self.machine.owed() == Owed::Open {
                     let is_open = self.answers.sent.last().is_some_and(|(_, status)| *status == 0);
                     if !is_open {
                         // What could not be read as a request is answered all the same.
@@ -199,7 +199,7 @@ impl<'l> Server<'l> {
                 } else {
                     self.log.fault(error);
                 }
-                assert_eq!(self.machine.phase(), Phase::Done, "what is refused ends");
+                assert_eq!(self.machine.owed(), Owed::Done, "what is refused ends");
             }
         }
     }
@@ -211,7 +211,7 @@ impl<'l> Server<'l> {
         let way = self.way / 3 % 5;
         if way == 1 {
             machine.defer();
-            assert_eq!(machine.phase(), Phase::Deferred);
+            assert_eq!(machine.owed(), Owed::Deferred);
         }
         let sends = match way {
             0 | 1 => {
@@ -234,8 +234,8 @@ impl<'l> Server<'l> {
                 SendBody::Yes
             }
         };
-        assert!(matches!(self.machine.phase(), Phase::Idle | Phase::Done), "the answer is complete");
-        assert_eq!(self.machine.must_close(), self.machine.phase() == Phase::Done);
+        assert!(matches!(self.machine.owed(), Owed::Idle | Owed::Done), "the answer is complete");
+        assert_eq!(self.machine.must_close(), self.machine.owed() == Owed::Done);
         self.close_book(status);
         sends
     }
@@ -300,7 +300,7 @@ impl Answers {
 /// The body of an answer in two parts, and its end.
 fn stream(machine: &mut Machine, out: &mut Vec<u8>) {
     let (first, second) = BODY.split_at(4);
-    assert_eq!((machine.encode_part(first, out), machine.phase()), (Ok(()), Phase::Streaming));
+    assert_eq!((machine.encode_part(first, out), machine.owed()), (Ok(()), Owed::Streaming));
     assert_eq!(machine.encode_part(second, out), Ok(()));
     assert_eq!(machine.encode_end(&Fields::new(), out), Ok(()));
 }

@@ -1,7 +1,7 @@
 //! The server's side of a connection.
 //!
 //! Two things go on at once and are kept apart. *Reading* is either before a head (`inbound` is none) or within the
-//! body of a request that was announced (`inbound` says how far, and what becomes of it). *Writing* is the [`Phase`]:
+//! body of a request that was announced (`inbound` says how far, and what becomes of it). *Writing* is the [`Owed`]:
 //! a request is handed out and its answer is due, is deferred, or is being streamed. A new head is parsed when both
 //! have come to their end: no body is owed by the peer, and no answer by us. So the order of pipelined requests needs
 //! no queue, and an answer given before the body was read leaves a body to drain.
@@ -44,7 +44,7 @@ pub enum Event<'b> {
 
 /// What is owed on the writing side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Phase {
+pub enum Owed {
     /// No request is open.
     #[default]
     Idle,
@@ -85,7 +85,7 @@ pub struct Machine {
     /// How far the head that comes in pieces was searched.
     scanner: Scanner,
     sequence: u32,
-    phase: Phase,
+    owed: Owed,
     flags: u8,
 }
 
@@ -98,7 +98,7 @@ impl Machine {
             outgoing: Outgoing::NONE,
             scanner: Scanner::request(),
             sequence: 0,
-            phase: Phase::Idle,
+            owed: Owed::Idle,
             flags: 0,
         }
     }
@@ -111,7 +111,7 @@ impl Machine {
     ///
     /// `rx` may be empty: after an event the end of a body can be due without further bytes.
     ///
-    /// After [`Step::Fault`] the [`phase`](Self::phase) tells what can still be said: if it is [`Phase::Open`],
+    /// After [`Step::Fault`] the [`owed`](Self::owed) tells what can still be said: if it is [`Owed::Open`],
     /// answer with [`Error::status`], which closes; otherwise an answer is under way or given, and only closing is
     /// left.
     // A second caller must not take it out of the loop of the first.
@@ -123,7 +123,7 @@ impl Machine {
         whole: &'b mut Vec<u8>,
         limits: &Limits,
     ) -> Step<Event<'b>, Error> {
-        if self.phase != Phase::Idle || self.inbound.is_some() {
+        if self.owed != Owed::Idle || self.inbound.is_some() {
             return self.step_busy(rx, slots, whole, limits);
         }
         if rx.is_empty() {
@@ -167,8 +167,8 @@ impl Machine {
     /// Notes that the answer to the open request comes later.
     #[inline]
     pub fn defer(&mut self) {
-        if self.phase == Phase::Open {
-            self.phase = Phase::Deferred;
+        if self.owed == Owed::Open {
+            self.owed = Owed::Deferred;
         }
     }
 
@@ -181,8 +181,8 @@ impl Machine {
     /// What is owed on the writing side.
     #[must_use]
     #[inline]
-    pub const fn phase(&self) -> Phase {
-        self.phase
+    pub const fn owed(&self) -> Owed {
+        self.owed
     }
 
     /// The number of the exchange, so that a late answer to an earlier one is recognised. It wraps.
@@ -220,7 +220,7 @@ impl Machine {
     #[must_use]
     #[inline]
     pub const fn must_close(&self) -> bool {
-        self.flags & CLOSE != 0 || matches!(self.phase, Phase::Done)
+        self.flags & CLOSE != 0 || matches!(self.owed, Owed::Done)
     }
 
     /// Whether the peer has said that the present request, or the one that was answered just now, is its last one: a
@@ -278,7 +278,7 @@ impl Machine {
     fn begin(&mut self, flags: u8) {
         self.scanner = Scanner::request();
         self.sequence = self.sequence.wrapping_add(1);
-        self.phase = Phase::Open;
+        self.owed = Owed::Open;
         self.flags = self.flags & CLOSE | flags;
     }
 
@@ -308,10 +308,10 @@ impl Machine {
     #[cold]
     #[inline(never)]
     fn fault<'b>(&mut self, rx: &[u8], error: Error) -> Step<Event<'b>, Error> {
-        match self.phase {
-            Phase::Idle if !self.is_draining() => self.begin(if rx.starts_with(b"HEAD ") { HEAD } else { 0 }),
-            Phase::Open | Phase::Deferred => self.phase = Phase::Open,
-            _ => self.phase = Phase::Done,
+        match self.owed {
+            Owed::Idle if !self.is_draining() => self.begin(if rx.starts_with(b"HEAD ") { HEAD } else { 0 }),
+            Owed::Open | Owed::Deferred => self.owed = Owed::Open,
+            _ => self.owed = Owed::Done,
         }
         self.flags |= CLOSE;
         self.inbound = None;

@@ -71,7 +71,7 @@ pub use encode::{ResponseHead, SendBody};
 pub use error::Error;
 pub use fields::{FieldError, Fields, Lines};
 pub use limits::{HEAD_BYTES_MAX, Limits, METHOD_BYTES_MAX};
-pub use machine::{Awaits, Event, Machine, Phase};
+pub use machine::{Awaits, Event, Machine, Owed};
 pub use masked::MaskedQuery;
 pub use origin::Origin;
 pub use request::{HeaderIter, Request};

@@ -2,7 +2,7 @@
 //!
 //! # The states
 //!
-//! | [`Phase`] | what comes next | what ends it |
+//! | [`State`] | what comes next | what ends it |
 //! | --- | --- | --- |
 //! | `Open` | a frame's header | |
 //! | `Waiting` | the rest of a text frame of which a part lies, partly checked, in the caller's buffer | it is whole |
@@ -64,14 +64,14 @@ pub struct Machine {
     /// Pings that were sent and not answered, at most [`PINGS`]; and above them [`INFLATES`] and [`TAKEOVER`].
     bits: u16,
     role: Role,
-    phase: Phase,
+    state: State,
 }
 
 /// See the tables at the top. The order makes one comparison of what is asked for each message: from `PeerClosed` on a Close
 /// was sent or received, from `Closing` on ours was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-enum Phase {
+enum State {
     Open,
     Waiting,
     Message,
@@ -85,9 +85,9 @@ enum Phase {
 /// What few connections have at any one time.
 #[derive(Debug, Default)]
 struct Rare {
-    /// `Some` in [`Phase::Message`] only.
+    /// `Some` in [`State::Message`] only.
     message: Option<Spanning>,
-    /// What a frame that is dropped still owes. Above 0 in [`Phase::Closing`] only.
+    /// What a frame that is dropped still owes. Above 0 in [`State::Closing`] only.
     dropping_bytes: u64,
     /// The payload of the newest Pong that waits; at most 125 bytes.
     pong: Option<Box<[u8]>>,
@@ -121,7 +121,7 @@ impl Machine {
     }
 
     const fn new(role: Role) -> Self {
-        Self { rare: None, checked_bytes: 0, bits: 0, role, phase: Phase::Open }
+        Self { rare: None, checked_bytes: 0, bits: 0, role, state: State::Open }
     }
 
     /// From now on the peer may compress its messages, as was agreed on in the handshake.
@@ -219,7 +219,7 @@ impl Machine {
         matches!(first, FINAL_TEXT | FINAL_BINARY)
             && length <= rest.len()
             && length <= limits.message_bytes_max
-            && (self.phase == Phase::Open) & (self.role == role)
+            && (self.state == State::Open) & (self.role == role)
     }
 
     #[inline(always)]
@@ -256,10 +256,10 @@ impl Machine {
         }
         self.encode_control(Opcode::Close, payload.as_bytes(), mask, out);
         self.drop_rest();
-        self.phase = match self.phase {
-            Phase::Failed => Phase::FailedClosing,
-            Phase::PeerClosed => Phase::Closed,
-            _ => Phase::Closing,
+        self.state = match self.state {
+            State::Failed => State::FailedClosing,
+            State::PeerClosed => State::Closed,
+            _ => State::Closing,
         };
         Ok(true)
     }
@@ -310,26 +310,26 @@ impl Machine {
     /// Whether a Close was sent or received: no more data may be sent.
     #[inline]
     pub const fn is_closing(&self) -> bool {
-        self.phase as u8 >= Phase::PeerClosed as u8
+        self.state as u8 >= State::PeerClosed as u8
     }
 
     /// Whether a Close was sent.
     #[inline]
     pub const fn has_sent_close(&self) -> bool {
-        self.phase as u8 >= Phase::Closing as u8
+        self.state as u8 >= State::Closing as u8
     }
 
     /// Whether the peer's Close was received. If both were, the closing handshake is over.
     #[inline]
     pub const fn has_received_close(&self) -> bool {
-        matches!(self.phase, Phase::PeerClosed | Phase::Closed)
+        matches!(self.state, State::PeerClosed | State::Closed)
     }
 
     /// Whether some fragments of a message, or a part of a long one, are here and the rest is not: the caller has no
     /// bytes of it, but it may want a deadline for the rest.
     #[inline]
     pub fn is_inside_message(&self) -> bool {
-        self.phase == Phase::Message
+        self.state == State::Message
     }
 
     /// Bytes on the heap that it holds: of a message that spans frames or reads, of a Pong that waits, and of a window for
@@ -399,12 +399,12 @@ impl Machine {
 
     #[inline]
     fn advance(&mut self, rx: &[u8], whole: &mut Vec<u8>, limits: &Limits) -> Result<Advance, Error> {
-        match self.phase {
-            Phase::Open | Phase::Waiting => self.advance_open(rx, whole, limits),
-            Phase::Message => self.advance_message(rx, whole, limits),
-            Phase::Closing => self.advance_closing(rx, limits),
+        match self.state {
+            State::Open | State::Waiting => self.advance_open(rx, whole, limits),
+            State::Message => self.advance_message(rx, whole, limits),
+            State::Closing => self.advance_closing(rx, limits),
             _ if rx.is_empty() => Ok(Advance::Starved),
-            Phase::Failed | Phase::FailedClosing | Phase::PeerClosed | Phase::Closed => {
+            State::Failed | State::FailedClosing | State::PeerClosed | State::Closed => {
                 Ok(Advance::Took(rx.len()))
             }
         }
@@ -428,7 +428,7 @@ impl Machine {
             return Ok(self.begin(&header, rx, whole, limits));
         }
         if let Some(end) = header.end_in(rx) {
-            (self.phase, self.checked_bytes) = (Phase::Open, 0);
+            (self.state, self.checked_bytes) = (State::Open, 0);
             return Ok(Advance::Frame(header, end));
         }
         if header.payload_bytes > limits.frame_in_place_bytes_max.min(u32::MAX as usize) as u64 {
@@ -447,7 +447,7 @@ impl Machine {
             let more = utf8::whole_chars_bytes_masked(fresh, key).map_err(|_| Error::TextNotUtf8)?;
             // The frame is below `u32::MAX` bytes, or it would not wait.
             self.checked_bytes += more as u32;
-            self.phase = Phase::Waiting;
+            self.state = State::Waiting;
         }
         Ok(Advance::Starved)
     }
@@ -467,7 +467,7 @@ impl Machine {
         let reuse = whole.capacity() as u64 <= 2 * arrived_bytes;
         let bytes = if reuse { std::mem::take(whole) } else { Vec::new() };
         self.rare_mut().message = Some(Spanning::begin(header, bytes, limits));
-        (self.phase, self.checked_bytes) = (Phase::Message, 0);
+        (self.state, self.checked_bytes) = (State::Message, 0);
         Advance::Took(header.header_bytes)
     }
 
@@ -499,7 +499,7 @@ impl Machine {
         let message = self.rare.as_mut().and_then(|rare| rare.message.take());
         let Some(message) = message else { return Advance::Starved };
         self.tidy();
-        self.phase = Phase::Open;
+        self.state = State::Open;
         let streams = message.streams();
         let (kind, is_compressed, bytes) = message.finish();
         *whole = bytes;
@@ -560,7 +560,7 @@ impl Machine {
             }
             Opcode::Close => match close::parse(payload) {
                 Ok(frame) => {
-                    self.end(Phase::PeerClosed, Phase::Closed);
+                    self.end(State::PeerClosed, State::Closed);
                     Event::Close(frame)
                 }
                 Err(error) => return self.fault(error),
@@ -614,13 +614,13 @@ impl Machine {
     #[cold]
     #[inline(never)]
     fn end_with(&mut self, error: Error) -> Error {
-        self.end(Phase::Failed, Phase::FailedClosing);
+        self.end(State::Failed, State::FailedClosing);
         error
     }
 
     /// Nothing more is listened to, in one of two phases: before our Close, and after it.
-    fn end(&mut self, before: Phase, after: Phase) {
-        self.phase = if self.has_sent_close() { after } else { before };
+    fn end(&mut self, before: State, after: State) {
+        self.state = if self.has_sent_close() { after } else { before };
         if let Some(rare) = &mut self.rare {
             (rare.message, rare.dropping_bytes) = (None, 0);
             rare.inflation = None;

@@ -2,7 +2,7 @@
 
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
-    Awaits, DateBlock, Event, HeaderSlots, Limits, Machine, Phase, Request, ResponseHead, Version,
+    Awaits, DateBlock, Event, HeaderSlots, Limits, Machine, Owed, Request, ResponseHead, Version,
 };
 
 use crate::reading::{End, Line, Reading, Seen};
@@ -58,7 +58,7 @@ impl Server<'_> {
                 self.requests.push(seen(request, self.at));
                 let head = ResponseHead::new(200, "a/b");
                 let _ = self.machine.respond(&head, 0, &DateBlock::new(0), &mut Vec::new());
-                let is_over = self.machine.phase() == Phase::Done;
+                let is_over = self.machine.owed() == Owed::Done;
                 assert_eq!(is_over, !request.keep_alive());
                 self.end = is_over.then_some(End::Closed);
             }

@@ -2,8 +2,8 @@
 
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
-    BodyError, ClientEvent, ClientMachine, DateBlock, FieldError, Fields, HeaderSlots, Limits, Machine,
-    Phase, ResponseHead, SendBody, reason_phrase,
+    BodyError, ClientEvent, ClientMachine, DateBlock, FieldError, Fields, HeaderSlots, Limits, Machine, Owed,
+    ResponseHead, SendBody, reason_phrase,
 };
 
 use crate::server::NOW;
@@ -38,18 +38,18 @@ fn check(
     body_bytes: u64,
     expected: &str,
     sends: SendBody,
-    phase: Phase,
+    owed: Owed,
 ) {
     let (mut machine, mut out) = (machine_after(request), Vec::new());
     let sent = machine.respond(head, body_bytes, &DateBlock::new(NOW), &mut out);
     assert_eq!(String::from_utf8_lossy(&out), expected.replace('@', DATE));
-    assert_eq!((sent, machine.phase()), (sends, phase));
-    assert_eq!(machine.must_close(), phase == Phase::Done);
+    assert_eq!((sent, machine.owed()), (sends, owed));
+    assert_eq!(machine.must_close(), owed == Owed::Done);
 }
 
 #[test]
 fn whole_answers() {
-    use Phase::{Done, Idle};
+    use Owed::{Done, Idle};
     use SendBody::{No, Yes};
     let plain = ResponseHead::new(200, "text/plain");
     let head = "HTTP/1.1 200 OK\r\n@Content-Type: text/plain\r\n";
@@ -77,7 +77,7 @@ fn whole_answers() {
 
 #[test]
 fn statuses_without_a_body() {
-    use Phase::Idle;
+    use Owed::Idle;
     use SendBody::No;
     for (status, expected) in [
         (204, "HTTP/1.1 204 No Content\r\n@\r\n"),
@@ -95,7 +95,7 @@ fn statuses_without_a_body() {
 
 #[test]
 fn odd_statuses() {
-    use Phase::{Done, Idle};
+    use Owed::{Done, Idle};
     use SendBody::Yes;
     for status in [0, 100, 101, 199, 1000, u16::MAX] {
         let expected = "HTTP/1.1 500 Internal Server Error\r\n@Content-Length: 0\r\n\r\n";
@@ -144,7 +144,7 @@ fn every_status_arrives_with_the_phrase_that_is_registered_for_it() {
 fn stream(request: &str, body_bytes: Option<u64>, parts: &[&str], trailers: &Fields) -> (Machine, String) {
     let (mut machine, mut out) = (machine_after(request), Vec::new());
     machine.respond_stream(&ResponseHead::new(200, "a/b"), body_bytes, &DateBlock::new(NOW), &mut out);
-    assert_eq!(machine.phase(), Phase::Streaming);
+    assert_eq!(machine.owed(), Owed::Streaming);
     for part in parts {
         machine.encode_part(part.as_bytes(), &mut out).unwrap();
     }
@@ -162,23 +162,23 @@ fn streamed_answers() {
             GET,
             None,
             "Transfer-Encoding: chunked\r\n\r\n10\r\n0123456789abcdef\r\n1\r\nx\r\n0\r\n\r\n",
-            Phase::Idle,
+            Owed::Idle,
         ),
-        (GET, Some(17), "Content-Length: 17\r\n\r\n0123456789abcdefx", Phase::Idle),
-        (HEAD, None, "Transfer-Encoding: chunked\r\n\r\n", Phase::Idle),
-        (HEAD, Some(4), "Content-Length: 4\r\n\r\n", Phase::Idle),
-        (OLD, None, "Connection: close\r\n\r\n0123456789abcdefx", Phase::Done),
-        (OLD_KEPT, None, "Connection: close\r\n\r\n0123456789abcdefx", Phase::Done),
+        (GET, Some(17), "Content-Length: 17\r\n\r\n0123456789abcdefx", Owed::Idle),
+        (HEAD, None, "Transfer-Encoding: chunked\r\n\r\n", Owed::Idle),
+        (HEAD, Some(4), "Content-Length: 4\r\n\r\n", Owed::Idle),
+        (OLD, None, "Connection: close\r\n\r\n0123456789abcdefx", Owed::Done),
+        (OLD_KEPT, None, "Connection: close\r\n\r\n0123456789abcdefx", Owed::Done),
         (
             OLD_KEPT,
             Some(17),
             "Connection: keep-alive\r\nContent-Length: 17\r\n\r\n0123456789abcdefx",
-            Phase::Idle,
+            Owed::Idle,
         ),
     ];
-    for (request, body_bytes, expected, phase) in cases {
+    for (request, body_bytes, expected, owed) in cases {
         let (machine, out) = stream(request, body_bytes, &[text, "", "x"], &none);
-        assert_eq!((out.as_str(), machine.phase()), (expected, phase), "{request:?}");
+        assert_eq!((out.as_str(), machine.owed()), (expected, owed), "{request:?}");
     }
     let (_, out) = stream(GET, None, &[], &trailers);
     assert_eq!(out, "Transfer-Encoding: chunked\r\n\r\n0\r\nA: b\r\n\r\n");
@@ -196,7 +196,7 @@ fn a_body_must_have_the_announced_length() {
     assert_eq!(out.len(), head_end);
     assert_eq!(machine.encode_part(b"ab", &mut out), Ok(()));
     assert_eq!(machine.encode_end(&none, &mut out), Err(BodyError::TooShort));
-    assert_eq!((machine.phase(), machine.must_close()), (Phase::Done, true));
+    assert_eq!((machine.owed(), machine.must_close()), (Owed::Done, true));
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn nothing_is_written_when_no_answer_is_due() {
     machine.encode_continue(&mut out);
     machine.defer();
     assert!(out.is_empty());
-    assert_eq!(machine.phase(), Phase::Idle);
+    assert_eq!(machine.owed(), Owed::Idle);
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn an_upgrade_is_accepted() {
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n"
     );
-    assert_eq!((machine.phase(), machine.must_close()), (Phase::Switched, false));
+    assert_eq!((machine.owed(), machine.must_close()), (Owed::Switched, false));
 }
 
 #[test]
@@ -298,10 +298,10 @@ fn an_answer_that_cannot_be_written_is_a_500() {
         assert_eq!(head.check(), Err(error));
         let expected = "HTTP/1.1 500 Internal Server Error\r\n@Content-Length: 0\r\n\r\n";
         for request in [GET, HEAD] {
-            check(request, &head, 5, expected, SendBody::No, Phase::Idle);
+            check(request, &head, 5, expected, SendBody::No, Owed::Idle);
             let (mut machine, mut out) = (machine_after(request), Vec::new());
             let sends = machine.respond_until_close(&head, &DateBlock::new(NOW), &mut out);
-            assert_eq!((sends, machine.phase()), (SendBody::No, Phase::Idle));
+            assert_eq!((sends, machine.owed()), (SendBody::No, Owed::Idle));
             assert_eq!(String::from_utf8_lossy(&out), expected.replace('@', DATE));
         }
         for body_bytes in [None, Some(9)] {
@@ -310,8 +310,8 @@ fn an_answer_that_cannot_be_written_is_a_500() {
             assert_eq!(machine.encode_part(b"abc", &mut out), Ok(()));
             assert_eq!(machine.encode_end(&none, &mut out), Ok(()));
             assert_eq!(
-                (String::from_utf8_lossy(&out), machine.phase()),
-                (expected.replace('@', DATE).into(), Phase::Idle)
+                (String::from_utf8_lossy(&out), machine.owed()),
+                (expected.replace('@', DATE).into(), Owed::Idle)
             );
         }
     }
@@ -319,7 +319,7 @@ fn an_answer_that_cannot_be_written_is_a_500() {
     let head = ResponseHead { status: 200, content_type: "", fields: &typed };
     assert_eq!(head.check(), Ok(()));
     let expected = "HTTP/1.1 200 OK\r\n@Content-Length: 0\r\nX: y\r\ncontent-type: a/b\r\n\r\n";
-    check(GET, &head, 0, expected, SendBody::Yes, Phase::Idle);
+    check(GET, &head, 0, expected, SendBody::Yes, Owed::Idle);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
-    Awaits, DateBlock, Error, Event, Fields, HEADERS_MAX, HeaderSlots, Limits, Machine, Phase, ResponseHead,
+    Awaits, DateBlock, Error, Event, Fields, HEADERS_MAX, HeaderSlots, Limits, Machine, Owed, ResponseHead,
     SendBody,
 };
 
@@ -260,7 +260,7 @@ fn nothing_is_read_before_the_body_is_decided_on() {
     machine.defer();
     assert_eq!(step_of(&mut machine, b"ab"), "paused");
     machine.stream();
-    assert_eq!((machine.awaits(), machine.phase()), (Awaits::Body, Phase::Deferred));
+    assert_eq!((machine.awaits(), machine.owed()), (Awaits::Body, Owed::Deferred));
     assert_eq!(step_of(&mut machine, b"ab"), "2 body ab");
     assert_eq!(step_of(&mut machine, b"cGET"), "1 body c");
     assert_eq!(step_of(&mut machine, b"GET"), "0 end /1");
@@ -277,7 +277,7 @@ fn an_answer_can_be_streamed_while_the_body_comes() {
     assert_eq!(machine.encode_part(b"ab", &mut out), Ok(()));
     assert_eq!(machine.encode_end(&Fields::new(), &mut out), Ok(()));
     // The rest is dropped, and the next request follows in the same step.
-    assert_eq!((machine.phase(), machine.awaits()), (Phase::Idle, Awaits::Body));
+    assert_eq!((machine.owed(), machine.awaits()), (Owed::Idle, Awaits::Body));
     assert_eq!(step_of(&mut machine, b"c"), "need 1");
     assert_eq!(step_of(&mut machine, b"deGET /2 HTTP/1.1\r\nHost: a\r\n\r\n"), "30 request /2");
     assert_eq!(machine.sequence(), 2);
@@ -290,7 +290,7 @@ fn a_body_that_breaks_while_the_answer_streams_leaves_only_closing() {
     machine.stream();
     machine.respond_stream(&ResponseHead::new(200, ""), None, &date, &mut out);
     assert_eq!(step_of(&mut machine, b"x"), format!("{:?}", Error::ChunkSize));
-    assert_eq!((machine.phase(), machine.must_close()), (Phase::Done, true));
+    assert_eq!((machine.owed(), machine.must_close()), (Owed::Done, true));
     assert_eq!(step_of(&mut machine, b"x"), "paused");
 }
 
@@ -300,7 +300,7 @@ fn a_body_that_breaks_while_the_answer_is_deferred_can_be_answered() {
     assert_eq!(machine.collect(9), Ok(()));
     machine.defer();
     assert_eq!(step_of(&mut machine, b"x"), format!("{:?}", Error::ChunkSize));
-    assert_eq!((machine.phase(), machine.must_close()), (Phase::Open, true));
+    assert_eq!((machine.owed(), machine.must_close()), (Owed::Open, true));
 }
 
 #[test]
@@ -335,19 +335,19 @@ fn a_peer_that_does_not_go_on_is_given_up() {
     let mut machine = Machine::new();
     assert_eq!(step_of(&mut machine, b"GET"), "need 0");
     machine.give_up();
-    assert_eq!((machine.phase(), machine.sequence(), machine.must_close()), (Phase::Open, 1, true));
+    assert_eq!((machine.owed(), machine.sequence(), machine.must_close()), (Owed::Open, 1, true));
     let mut machine = machine_after(CHUNKED.as_bytes());
     machine.stream();
     machine.give_up();
     let mut out = Vec::new();
     assert_eq!(machine.respond(&head, 0, &date, &mut out), SendBody::Yes);
-    assert!(out.starts_with(b"HTTP/1.1 408 ") && machine.phase() == Phase::Done);
+    assert!(out.starts_with(b"HTTP/1.1 408 ") && machine.owed() == Owed::Done);
     // Within a body that nobody wants: it has its answer already.
     let (mut machine, mut out) = (machine_after(CHUNKED.as_bytes()), Vec::new());
     let _ = machine.respond(&head, 0, &date, &mut out);
     assert_eq!(machine.awaits(), Awaits::Body);
     machine.give_up();
-    assert_eq!((machine.phase(), machine.awaits()), (Phase::Done, Awaits::Nothing));
+    assert_eq!((machine.owed(), machine.awaits()), (Owed::Done, Awaits::Nothing));
 }
 
 #[test]
@@ -358,8 +358,8 @@ fn an_answer_can_last_until_the_connection_ends() {
     assert_eq!(machine.respond_until_close(&head, &date, &mut out), SendBody::Yes);
     assert_eq!(machine.encode_part(b"data: x\n\n", &mut out), Ok(()));
     assert!(out.ends_with(b"text/event-stream\r\nConnection: close\r\n\r\ndata: x\n\n"));
-    assert_eq!((machine.phase(), machine.must_close()), (Phase::Streaming, true));
+    assert_eq!((machine.owed(), machine.must_close()), (Owed::Streaming, true));
     let mut machine = machine_after(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(machine.respond_until_close(&head, &date, &mut out), SendBody::No);
-    assert_eq!(machine.phase(), Phase::Done);
+    assert_eq!(machine.owed(), Owed::Done);
 }

@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use jackfield_proto::Step;
-use jackfield_proto::http1::{DateBlock, Event, HeaderSlots, Limits, Machine, Phase, Request, ResponseHead};
+use jackfield_proto::http1::{DateBlock, Event, HeaderSlots, Limits, Machine, Owed, Request, ResponseHead};
 
 use crate::server::NOW;
 
@@ -19,7 +19,7 @@ fn see(parts: &[&[u8]], slots: &mut HeaderSlots) -> String {
             drop(carry.drain(..used));
         }
     }
-    let _ = write!(seen, "{:?} {:?}", machine.phase(), machine.awaits());
+    let _ = write!(seen, "{:?} {:?}", machine.owed(), machine.awaits());
     seen
 }
 
@@ -42,7 +42,7 @@ fn step(machine: &mut Machine, rx: &[u8], slots: &mut HeaderSlots, seen: &mut St
     if is_open {
         let _ = machine.respond(&ResponseHead::new(200, "a/b"), 0, &DateBlock::new(NOW), &mut Vec::new());
     }
-    (machine.phase() != Phase::Done).then_some(used)
+    (machine.owed() != Owed::Done).then_some(used)
 }
 
 fn note(seen: &mut String, kind: &str, request: &Request<'_>) -> bool {

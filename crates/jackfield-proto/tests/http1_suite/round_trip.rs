@@ -138,7 +138,7 @@ fn serve(parts: &[&[u8]], messages: &[Message], streams: bool) -> (Vec<Message>,
                     requests.push(request_seen(&request, request.body()));
                 }
             }
-            if server.phase() == jackfield_proto::http1::Phase::Open && !server.has_partial() {
+            if server.owed() == jackfield_proto::http1::Owed::Open && !server.has_partial() {
                 encode_response(&mut server, &messages[requests.len() - 1], &mut out);
             }
             let _ = carry.drain(..used);

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
-    Awaits, DateBlock, Error, Event, HeaderSlots, Limits, Machine, Phase, Request, ResponseHead,
+    Awaits, DateBlock, Error, Event, HeaderSlots, Limits, Machine, Owed, Request, ResponseHead,
 };
 
 /// 6 November 1994, 08:49:37.
@@ -149,7 +149,7 @@ impl Server {
     fn take_fault(&mut self, error: Error) {
         assert!(self.machine.must_close());
         self.note(&error.status().to_string());
-        if self.machine.phase() == Phase::Open {
+        if self.machine.owed() == Owed::Open {
             self.answer(error.status());
         }
         self.is_over = true;
@@ -159,7 +159,7 @@ impl Server {
         let head = ResponseHead::new(status, "text/plain");
         let _ = self.machine.respond(&head, 0, &DateBlock::new(NOW), &mut self.out);
         if self.machine.must_close() {
-            assert_eq!(self.machine.phase(), Phase::Done);
+            assert_eq!(self.machine.owed(), Owed::Done);
             assert!(!self.machine.has_partial());
             self.is_over = true;
         }

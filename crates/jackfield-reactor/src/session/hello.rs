@@ -181,7 +181,7 @@ impl Hello {
         if !self.below.push()? {
             return Ok(false);
         }
-        self.below.stream.finish()?;
+        self.below.stream.shutdown_write()?;
         Ok(true)
     }
 }

@@ -252,14 +252,14 @@ impl Session {
 
     /// Says that nothing more will be written. `Ok(false)`: the kernel does not take that yet; to be said again at
     /// the next writable edge.
-    pub(crate) fn finish(&mut self) -> io::Result<bool> {
+    pub(crate) fn shutdown_write(&mut self) -> io::Result<bool> {
         match self {
-            Self::Plain(stream) => stream.finish().map(|()| true),
+            Self::Plain(stream) => stream.shutdown_write().map(|()| true),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.close(),
             #[cfg(feature = "tls")]
             Self::Hello(hello) => hello.close(),
-            Self::Preamble(behind) => behind.above.finish(),
+            Self::Preamble(behind) => behind.above.shutdown_write(),
             Self::Connecting(_) => Err(ErrorKind::NotConnected.into()),
         }
     }

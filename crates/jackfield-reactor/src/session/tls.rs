@@ -319,7 +319,7 @@ impl Tls {
         if !self.push()? {
             return Ok(false);
         }
-        self.below.stream.finish()?;
+        self.below.stream.shutdown_write()?;
         Ok(true)
     }
 }

@@ -150,13 +150,13 @@ impl Stream {
     }
 
     /// Says that nothing more will be written.
-    pub(crate) fn finish(&mut self) -> io::Result<()> {
+    pub(crate) fn shutdown_write(&mut self) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
             #[cfg(unix)]
             Self::Unix(stream) => stream.shutdown(Shutdown::Write),
             Self::Memory(pipe) => {
-                pipe.finish();
+                pipe.shutdown_write();
                 Ok(())
             }
             Self::Closed => Ok(()),
@@ -211,7 +211,7 @@ impl Stream {
             return;
         }
         let _ = self.write(word);
-        let _ = self.finish();
+        let _ = self.shutdown_write();
         // To close over bytes that were not read would be a reset, which may destroy the word on its way.
         let mut room = [0; REFUSE_READ_BYTES];
         for _ in 0..REFUSE_READS_MAX {

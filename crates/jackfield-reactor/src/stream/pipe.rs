@@ -157,7 +157,7 @@ impl Pipe {
     }
 
     /// Both directions are closed with it if the peer has ended: as Linux does, that is told as a hang-up.
-    pub(crate) fn finish(&mut self) {
+    pub(crate) fn shutdown_write(&mut self) {
         let mut lines = self.0.lines();
         lines.outbound_ended = true;
         if lines.inbound_ended {

@@ -21,20 +21,20 @@ impl Reactor {
             Phase::Closing if planted(31) => {}
             Phase::Closing if wire.has(Flags::RESET_DUE) => self.reset(id, service),
             // The end of both sides at once.
-            Phase::Closing if wire.is_over() && wire.session.closes_in_order() => self.finish(id, service),
+            Phase::Closing if wire.is_over() && wire.session.closes_in_order() => self.end_wire(id, service),
             Phase::Closing => {
-                let finished = wire.session.finish();
+                let is_sent = wire.session.shutdown_write();
                 self.wires.charge_encrypted(id);
-                match finished {
+                match is_sent {
                     Ok(true) => self.await_end(id, service),
                     Ok(false) => {
                         self.wires.watch_stall(id);
                         self.wires.watch_flush(id);
                     }
-                    Err(_) => self.finish(id, service),
+                    Err(_) => self.end_wire(id, service),
                 }
             }
-            Phase::Lingering | Phase::Dead => self.finish(id, service),
+            Phase::Lingering | Phase::Dead => self.end_wire(id, service),
             Phase::OutputClosed if wire.has(Flags::END_DUE) => self.send_end(id),
             Phase::Handshake | Phase::Open | Phase::OutputClosed => {}
         }
@@ -43,13 +43,13 @@ impl Reactor {
     /// Half a close: our end goes out when all that was queued has, and nothing else happens.
     fn send_end(&mut self, id: ConnectionId) {
         let Some(wire) = self.wires.get(id).filter(|wire| wire.outbox.is_none()) else { return };
-        let finished = wire.session.finish();
-        if matches!(finished, Ok(true)) {
+        let is_sent = wire.session.shutdown_write();
+        if matches!(is_sent, Ok(true)) {
             wire.flags.remove(Flags::END_DUE);
             wire.flags.insert(WriteStop::CUT);
         }
         self.wires.charge_encrypted(id);
-        match finished {
+        match is_sent {
             Ok(true) => {}
             // The writable edge brings it back here.
             Ok(false) => self.wires.watch_stall(id),
@@ -64,14 +64,14 @@ impl Reactor {
             return self.wires.watch_flush(id);
         }
         wire.session.stream_mut().reset();
-        self.finish(id, service);
+        self.end_wire(id, service);
     }
 
     /// Our end is sent: the layer above hears the last of the wire, which may have to linger.
     fn await_end<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let Some(wire) = self.wires.get(id) else { return };
         if wire.is_over() {
-            return self.finish(id, service);
+            return self.end_wire(id, service);
         }
         wire.flags.insert(WriteStop::CUT);
         self.tell_close(id, service);
@@ -84,7 +84,7 @@ impl Reactor {
     }
 
     /// The layer above hears of the end, if it has not yet, and then the slot is free.
-    pub(super) fn finish<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
+    pub(super) fn end_wire<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let Some(wire) = self.wires.get(id) else { return };
         wire.flags.insert(WriteStop::CUT);
         if wire.is_known() || planted(54) {

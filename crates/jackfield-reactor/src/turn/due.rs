@@ -102,7 +102,7 @@ impl Reactor {
         let Some(wire) = self.wires.peek(id) else { return };
         let end = self.wires.linger_end(id).min(wire.heard.after(limits.linger).0);
         if now.0 >= end {
-            self.finish(id, service);
+            self.end_wire(id, service);
         } else {
             self.wires.arm(id, timer_key::LINGER, end);
         }

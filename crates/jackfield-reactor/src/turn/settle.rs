@@ -28,7 +28,7 @@ impl Reactor {
         loop {
             self.wires.interrupt_broadcast();
             if !self.wires.drained.is_empty() {
-                self.each(ALL, |wires| &mut wires.drained, |this, id| this.drain(id, service));
+                self.each(ALL, |wires| &mut wires.drained, |this, id| this.tell_drained(id, service));
             } else if !self.wires.dirty.is_empty() {
                 // The callback that wrote to many is over.
                 self.wires.mark(ConnectionId::IDLE, 0);
@@ -50,7 +50,7 @@ impl Reactor {
         }
     }
 
-    fn drain<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
+    fn tell_drained<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let low = self.wires.limits.outbox_bytes_low;
         let Some(wire) = self.wires.get(id) else { return };
         if wire.has(Flags::CONGESTED) && wire.queued() <= low {

@@ -52,7 +52,7 @@ impl Wires {
 
     /// Takes no further output and sends our end behind what is queued, but goes on listening, until the layer above
     /// closes: half a close.
-    pub fn finish_output(&mut self, id: ConnectionId) {
+    pub fn shutdown_write(&mut self, id: ConnectionId) {
         self.close_output(id);
         if let Some(wire) = self.get(id).filter(|wire| wire.phase == Phase::OutputClosed) {
             wire.flags.insert(Flags::END_DUE);

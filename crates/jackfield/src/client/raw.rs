@@ -63,7 +63,7 @@ impl Raw<'_> {
     /// [`Client::on_peer_closed`]: crate::Client::on_peer_closed
     #[doc(alias = "half_close")]
     pub fn shutdown_write(&mut self) {
-        self.connection.wires.finish_output(self.connection.id);
+        self.connection.wires.shutdown_write(self.connection.id);
     }
 
     /// From the next byte on, what comes is handed out as it is.

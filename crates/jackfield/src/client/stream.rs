@@ -4,7 +4,7 @@ use crate::client::connection::Connection;
 use crate::client::context::context;
 use crate::links::Protocol;
 use crate::message::Sent;
-use jackfield_proto::http1::{BodyError, Fields, Phase};
+use jackfield_proto::http1::{BodyError, Fields, Owed};
 
 /// An answer whose body is sent in parts, in its first callback or in any later one
 /// ([`Connection::as_response`](crate::Connection::as_response)). Further requests of the connection wait until its
@@ -64,8 +64,7 @@ impl ResponseStream<'_> {
 impl Connection<'_> {
     /// The connection as an answer whose body is being sent, if it is one.
     pub fn as_response(&mut self) -> Option<ResponseStream<'_>> {
-        let streams =
-            matches!(self.protocol(), Protocol::Http(machine) if machine.phase() == Phase::Streaming);
+        let streams = matches!(self.protocol(), Protocol::Http(machine) if machine.owed() == Owed::Streaming);
         streams.then(|| ResponseStream { connection: self.reborrow() })
     }
 }

@@ -5,7 +5,7 @@ use crate::client::{Client, Connection};
 use crate::config::Limits;
 use crate::dispatch::call::Stepped;
 use crate::links::Protocol;
-use jackfield_proto::http1::{Awaits, HeaderSlots, Phase};
+use jackfield_proto::http1::{Awaits, HeaderSlots, Owed};
 use jackfield_proto::websocket::Scratch;
 
 /// Lets the machine of the connection's protocol make events of the bytes, and calls the client with each. Returns
@@ -80,7 +80,7 @@ pub(super) fn feed_rated<C: Client>(
 #[inline(always)]
 fn is_unfinished(connection: &mut Connection<'_>) -> bool {
     match connection.protocol() {
-        Protocol::Http(machine) => machine.phase() == Phase::Open && machine.awaits() == Awaits::Body,
+        Protocol::Http(machine) => machine.owed() == Owed::Open && machine.awaits() == Awaits::Body,
         _ => false,
     }
 }

@@ -7,7 +7,7 @@ use crate::gate::Verdict;
 use crate::links::{Asks, Awaited, Protocol};
 use crate::shared::Callback;
 use jackfield_proto::Step;
-use jackfield_proto::http1::{self, Event, Fields, Phase, Request, Version};
+use jackfield_proto::http1::{self, Event, Fields, Owed, Request, Version};
 use jackfield_proto::websocket::Offer;
 
 /// Takes what the machine made of the bytes it was shown.
@@ -142,7 +142,7 @@ fn request<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: 
         client.on_request(Exchange { connection: connection.reborrow() }, request);
     });
     match connection.protocol() {
-        Protocol::Http(machine) if machine.phase() == Phase::Idle => {}
+        Protocol::Http(machine) if machine.owed() == Owed::Idle => {}
         Protocol::Events => events_begun(client, connection, last_event_id(request)),
         _ => after_callback(client, connection, 500),
     }
@@ -277,7 +277,7 @@ fn upgrade<C: Client>(
         );
     });
     match connection.protocol() {
-        Protocol::Http(machine) if machine.phase() == Phase::Deferred => {
+        Protocol::Http(machine) if machine.owed() == Owed::Deferred => {
             connection.links.link(connection.id).awaited = Awaited::Early;
             connection.links.bound_early_bytes(connection.wires, connection.id, rest_bytes);
         }
@@ -305,19 +305,19 @@ fn after_callback<C: Client>(client: &C, connection: &mut Connection<'_>, unansw
     let Protocol::Http(machine) = &links.link(*id).protocol else {
         return links.drain_if_draining(wires, *id);
     };
-    match machine.phase() {
-        Phase::Open => {
+    match machine.owed() {
+        Owed::Open => {
             if wires.is_open(*id) {
                 links.report_unanswered(client.type_name(), unanswered);
             }
             links.respond_with_status(wires, *id, unanswered);
         }
-        Phase::Deferred => wires.hold(*id),
-        Phase::Streaming => {
+        Owed::Deferred => wires.hold(*id),
+        Owed::Streaming => {
             wires.hold(*id);
             links.await_answer(wires, *id);
         }
-        Phase::Done => links.end_answered(wires, *id),
-        Phase::Idle | Phase::Switched => {}
+        Owed::Done => links.end_answered(wires, *id),
+        Owed::Idle | Owed::Switched => {}
     }
 }

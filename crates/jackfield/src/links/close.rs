@@ -6,7 +6,7 @@ use crate::links::link::key;
 use crate::links::protocol::Protocol;
 use crate::links::{Admission, Links};
 use crate::message::Body;
-use jackfield_proto::http1::{self, Phase, ResponseHead};
+use jackfield_proto::http1::{self, Owed, ResponseHead};
 use jackfield_proto::websocket::{CloseError, CloseFrame};
 use jackfield_reactor::{self as reactor, ConnectionId, Wires};
 use std::borrow::Cow;
@@ -32,11 +32,11 @@ impl Links {
     /// Where a connection stands that is to end.
     pub(super) fn standing(&self, wires: &Wires, id: ConnectionId) -> Standing {
         let at = match &self.table[id.slot()].protocol {
-            Protocol::Http(machine) => match machine.phase() {
-                Phase::Idle => At::Idle,
-                Phase::Open | Phase::Deferred => At::Owed,
-                Phase::Streaming => At::Streaming,
-                Phase::Done | Phase::Switched => At::Done,
+            Protocol::Http(machine) => match machine.owed() {
+                Owed::Idle => At::Idle,
+                Owed::Open | Owed::Deferred => At::Owed,
+                Owed::Streaming => At::Streaming,
+                Owed::Done | Owed::Switched => At::Done,
             },
             Protocol::WebSocket(_) => At::WebSocket,
             Protocol::Events => At::Events,
@@ -223,7 +223,7 @@ impl Links {
         }
         let owed = self.owes_answer(id)
             || (more_comes
-                && matches!(&self.link(id).protocol, Protocol::Http(machine) if machine.phase() == Phase::Open));
+                && matches!(&self.link(id).protocol, Protocol::Http(machine) if machine.owed() == Owed::Open));
         // What became a WebSocket with the last bytes has begun its closing handshake, and the peer's part is
         // awaited.
         let is_awaited = more_comes && matches!(self.link(id).protocol, Protocol::WebSocket(_));

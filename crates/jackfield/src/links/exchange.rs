@@ -6,7 +6,7 @@ use crate::links::link::Link;
 use crate::links::protocol::Protocol;
 use crate::links::record::{ExchangeRecord, Parts};
 use crate::shared::{AnsweredAs, Finished, Settings};
-use jackfield_proto::http1::{Fields, Phase, Request, ResponseHead};
+use jackfield_proto::http1::{Fields, Owed, Request, ResponseHead};
 use jackfield_reactor::{ConnectionId, Wires};
 
 impl Links {
@@ -40,7 +40,7 @@ impl Links {
         let Self { open_record, table, settings, date, .. } = self;
         let link = &table[id.slot()];
         let is_over = matches!(&link.protocol, Protocol::Http(machine)
-            if matches!(machine.phase(), Phase::Idle | Phase::Done));
+            if matches!(machine.owed(), Owed::Idle | Owed::Done));
         if !is_over {
             return self.go_on(wires, id, request);
         }
@@ -84,11 +84,11 @@ impl Links {
     #[cold]
     pub(crate) fn settle_exchange(&mut self, wires: &mut Wires, id: ConnectionId) {
         let answered = match &self.table[id.slot()].protocol {
-            Protocol::Http(machine) => match machine.phase() {
-                Phase::Idle | Phase::Done | Phase::Switched => return self.finish_exchange(wires, id, true),
-                Phase::Open => return self.keep_exchange(wires, id),
-                Phase::Deferred => AnsweredAs::Later,
-                Phase::Streaming => AnsweredAs::Stream,
+            Protocol::Http(machine) => match machine.owed() {
+                Owed::Idle | Owed::Done | Owed::Switched => return self.finish_exchange(wires, id, true),
+                Owed::Open => return self.keep_exchange(wires, id),
+                Owed::Deferred => AnsweredAs::Later,
+                Owed::Streaming => AnsweredAs::Stream,
             },
             Protocol::Events => AnsweredAs::Events,
             Protocol::WebSocket(_) => {
@@ -110,7 +110,7 @@ impl Links {
     pub(crate) fn end_exchange(&mut self, wires: &mut Wires, id: ConnectionId) {
         let is_complete = match &self.table[id.slot()].protocol {
             Protocol::Http(machine) => {
-                !matches!(machine.phase(), Phase::Open | Phase::Deferred | Phase::Streaming)
+                !matches!(machine.owed(), Owed::Open | Owed::Deferred | Owed::Streaming)
             }
             // It has no other end.
             Protocol::Events => true,

@@ -4,7 +4,7 @@ use crate::disconnect::{Reason, Timeout};
 use crate::links::Links;
 use crate::links::link::key;
 use crate::links::protocol::Protocol;
-use jackfield_proto::http1::Phase;
+use jackfield_proto::http1::Owed;
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Wires};
 use std::time::Duration;
@@ -12,12 +12,12 @@ use std::time::Duration;
 impl Links {
     /// Whether an answer, or a decision on an upgrade, is owed that comes later, or is being sent in parts.
     pub(super) fn owes_answer(&self, id: ConnectionId) -> bool {
-        matches!(self.answer_phase(id), Some(Phase::Deferred | Phase::Streaming))
+        matches!(self.answer_phase(id), Some(Owed::Deferred | Owed::Streaming))
     }
 
-    fn answer_phase(&self, id: ConnectionId) -> Option<Phase> {
+    fn answer_phase(&self, id: ConnectionId) -> Option<Owed> {
         match &self.table[id.slot()].protocol {
-            Protocol::Http(machine) => Some(machine.phase()),
+            Protocol::Http(machine) => Some(machine.owed()),
             _ => None,
         }
     }
@@ -58,8 +58,8 @@ impl Links {
         let sent_before = self.link(id).extra().answer_bytes;
         let flows = wires.queued(id) > 0 || wires.sent(id) != sent_before;
         match self.answer_phase(id) {
-            Some(Phase::Streaming) if flows => self.await_answer(wires, id),
-            Some(Phase::Streaming | Phase::Deferred) => {
+            Some(Owed::Streaming) if flows => self.await_answer(wires, id),
+            Some(Owed::Streaming | Owed::Deferred) => {
                 self.close(wires, id, Reason::Timeout(Timeout::Answer));
             }
             _ => {}

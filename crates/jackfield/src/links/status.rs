@@ -9,7 +9,7 @@ use crate::links::protocol::Protocol;
 use crate::message::Body;
 use crate::shared::{PROMETHEUS, State};
 use jackfield_proto::Step;
-use jackfield_proto::http1::{Event, Fields, HeaderSlots, Phase, Request, ResponseHead};
+use jackfield_proto::http1::{Event, Fields, HeaderSlots, Owed, Request, ResponseHead};
 use jackfield_reactor::{ConnectionId, Wires};
 use std::sync::Arc;
 
@@ -92,7 +92,7 @@ impl Links {
         self.respond(wires, id, &ResponseHead { status, content_type, fields: &fields }, Body::from(body));
         match &self.link(id).protocol {
             // With the body still to come.
-            Protocol::Http(machine) if machine.phase() == Phase::Open => {}
+            Protocol::Http(machine) if machine.owed() == Owed::Open => {}
             _ => self.after_answer(wires, id),
         }
     }

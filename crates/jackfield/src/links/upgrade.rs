@@ -5,7 +5,7 @@ use crate::links::Links;
 use crate::links::link::{Awaited, key};
 use crate::links::protocol::{Protocol, Socket};
 use crate::shared::{Acceptance, Callback, Switching};
-use jackfield_proto::http1::{Fields, Phase};
+use jackfield_proto::http1::{Fields, Owed};
 use jackfield_proto::websocket::Offer;
 use jackfield_reactor::{ConnectionId, Wires};
 
@@ -80,7 +80,7 @@ impl Links {
     /// An upgrade was not decided on in time, here or by the server that was asked for it.
     pub(crate) fn on_undecided(&mut self, wires: &mut Wires, id: ConnectionId) {
         match &self.link(id).protocol {
-            Protocol::Http(machine) if machine.phase() == Phase::Deferred => {
+            Protocol::Http(machine) if machine.owed() == Owed::Deferred => {
                 self.close(wires, id, Reason::Timeout(Timeout::Upgrade));
             }
             Protocol::Opening => self.abort(wires, id, Reason::Connect(ConnectError::Timeout)),

@@ -4,7 +4,7 @@
 //! connection, and what becomes of a body that has not been read. The last comes first, because it may close the
 //! connection, and the head has to say so.
 
-use super::{CLOSE, HEAD, HTTP10, LAST, Machine, Phase};
+use super::{CLOSE, HEAD, HTTP10, LAST, Machine, Owed};
 use crate::http1::body::Outgoing;
 use crate::http1::encode::{self, Delimiter, Fate};
 use crate::http1::inbound::Plan;
@@ -40,7 +40,7 @@ impl Machine {
     ) -> SendBody {
         if self.flags == 0 && self.inbound.is_none() && self.is_due() && head.is_plain() {
             encode::encode_plain(head.content_type, body_bytes, date, out);
-            self.phase = Phase::Idle;
+            self.owed = Owed::Idle;
             return SendBody::Yes;
         }
         self.respond_any(head, body_bytes, date, out)
@@ -75,7 +75,7 @@ impl Machine {
             self.flags |= CLOSE;
         }
         encode::encode_head(head, delimiter, self.fate(), date, out);
-        self.phase = Phase::Streaming;
+        self.owed = Owed::Streaming;
     }
 
     /// Writes the head of an answer whose body lasts until the connection ends, in any version. What it returns says
@@ -105,7 +105,7 @@ impl Machine {
             return SendBody::No;
         }
         self.outgoing = Outgoing::UNTIL_CLOSE;
-        self.phase = Phase::Streaming;
+        self.owed = Owed::Streaming;
         SendBody::Yes
     }
 
@@ -113,10 +113,10 @@ impl Machine {
     /// the connection closes after it. If an answer is under way, it is finished before that; if it has been given and
     /// only an unwanted body is missing, nothing is left to say.
     pub fn give_up(&mut self) {
-        if self.phase == Phase::Idle && self.is_draining() {
-            self.phase = Phase::Done;
+        if self.owed == Owed::Idle && self.is_draining() {
+            self.owed = Owed::Done;
             self.inbound = None;
-        } else if self.phase == Phase::Idle {
+        } else if self.owed == Owed::Idle {
             self.begin(0);
         }
         self.flags |= CLOSE;
@@ -156,14 +156,14 @@ impl Machine {
     pub fn encode_switching(&mut self, accept: &[u8; 28], fields: &Fields, out: &mut Vec<u8>) {
         if self.is_due() {
             encode::encode_switching(accept, fields, out);
-            self.phase = Phase::Switched;
+            self.owed = Owed::Switched;
         }
     }
 
     /// Whether an answer can be given now.
     #[inline(always)]
     const fn is_due(&self) -> bool {
-        matches!(self.phase, Phase::Open | Phase::Deferred)
+        matches!(self.owed, Owed::Open | Owed::Deferred)
     }
 
     #[inline(never)]
@@ -208,10 +208,10 @@ impl Machine {
     /// The answer is written.
     fn finish(&mut self) {
         if self.flags & CLOSE != 0 {
-            self.phase = Phase::Done;
+            self.owed = Owed::Done;
             self.inbound = None;
         } else {
-            self.phase = Phase::Idle;
+            self.owed = Owed::Idle;
         }
     }
 

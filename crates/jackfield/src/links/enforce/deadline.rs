@@ -4,7 +4,7 @@ use crate::disconnect::{Reason, Timeout};
 use crate::links::Links;
 use crate::links::link::{Awaited, key};
 use crate::links::protocol::Protocol;
-use jackfield_proto::http1::{Awaits, Phase};
+use jackfield_proto::http1::{Awaits, Owed};
 use jackfield_reactor::{ConnectionId, Wires};
 use std::time::Duration;
 
@@ -106,7 +106,7 @@ impl Links {
     /// one are still to be taken.
     fn has_exchange(&self, wires: &Wires, id: ConnectionId) -> bool {
         let link = &self.table[id.slot()];
-        let is_idle = matches!(&link.protocol, Protocol::Http(machine) if machine.phase() == Phase::Idle);
+        let is_idle = matches!(&link.protocol, Protocol::Http(machine) if machine.owed() == Owed::Idle);
         !is_idle || link.awaited != Awaited::Nothing || wires.queued(id) > 0
     }
 

@@ -6,7 +6,7 @@ use crate::links::link::{Awaited, Link, key};
 use crate::links::protocol::Protocol;
 use crate::message::Body;
 use crate::shared::{Answer, AnswerKind};
-use jackfield_proto::http1::{self, DateBlock, Fields, Phase, ResponseHead, SendBody};
+use jackfield_proto::http1::{self, DateBlock, Fields, Owed, ResponseHead, SendBody};
 use jackfield_proto::websocket::{HandshakeError, VERSION};
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Outbox, Time, WRITE_THROUGH_BYTES_MIN, Wires};
@@ -47,16 +47,16 @@ impl Links {
         }
         let has_ended = wires.has_ended(id);
         let Protocol::Http(machine) = &self.link(id).protocol else { return };
-        match machine.phase() {
-            Phase::Done => self.end_answered(wires, id),
-            Phase::Idle if has_ended => {
+        match machine.owed() {
+            Owed::Done => self.end_answered(wires, id),
+            Owed::Idle if has_ended => {
                 // The end was read early, while an upgrade was being decided on: what came before it has its turn
                 // first.
                 wires.put_off_end(id);
                 self.read_on(wires, id);
                 wires.yield_turn(id);
             }
-            Phase::Idle => self.read_on(wires, id),
+            Owed::Idle => self.read_on(wires, id),
             _ => {}
         }
     }
@@ -176,13 +176,13 @@ impl Links {
 
     /// Whether the deferred answer of this exchange is still to be given.
     pub(crate) fn is_owed(&self, wires: &Wires, id: ConnectionId, sequence: u32) -> bool {
-        self.is_in(wires, id, sequence, Phase::Deferred)
+        self.is_in(wires, id, sequence, Owed::Deferred)
     }
 
-    /// Whether this exchange is under way, and its answer in this phase.
-    pub(super) fn is_in(&self, wires: &Wires, id: ConnectionId, sequence: u32, phase: Phase) -> bool {
+    /// Whether this exchange is under way, and this is owed.
+    pub(super) fn is_in(&self, wires: &Wires, id: ConnectionId, sequence: u32, owed: Owed) -> bool {
         wires.contains(id)
             && matches!(&self.table[id.slot()].protocol, Protocol::Http(machine)
-                if machine.sequence() == sequence && machine.phase() == phase)
+                if machine.sequence() == sequence && machine.owed() == owed)
     }
 }

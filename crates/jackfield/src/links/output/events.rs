@@ -2,7 +2,7 @@
 
 use crate::links::Links;
 use crate::links::protocol::Protocol;
-use jackfield_proto::http1::{Fields, Phase, ResponseHead, SendBody};
+use jackfield_proto::http1::{Fields, Owed, ResponseHead, SendBody};
 use jackfield_reactor::{ConnectionId, Wires};
 
 impl Links {
@@ -21,7 +21,7 @@ impl Links {
         if machine.respond_until_close(&head, date, outbox.tail()) == SendBody::No {
             return;
         }
-        debug_assert_eq!(machine.phase(), Phase::Streaming);
+        debug_assert_eq!(machine.owed(), Owed::Streaming);
         outbox.begin_messages();
         link.protocol = Protocol::Events;
         link.has_own_idle_timeout = false;

@@ -6,7 +6,7 @@ use crate::links::link::key;
 use crate::links::protocol::Protocol;
 use crate::message::{Sent, Source};
 use crate::shared::{Part, PartKind};
-use jackfield_proto::http1::{BodyError, Fields, Phase, ResponseHead};
+use jackfield_proto::http1::{BodyError, Fields, Owed, ResponseHead};
 use jackfield_reactor::{ConnectionId, Wires};
 
 impl Links {
@@ -83,7 +83,7 @@ impl Links {
         let Some(extra) = &mut self.link(id).extra else { return };
         if let Some((sequence, source)) = extra.source.take() {
             self.charge(wires, id);
-            if self.is_in(wires, id, sequence, Phase::Streaming) {
+            if self.is_in(wires, id, sequence, Owed::Streaming) {
                 self.handle.pull(id, sequence, source);
             }
         }
@@ -92,7 +92,7 @@ impl Links {
     /// A part of a deferred answer, unless its exchange is over for another reason.
     pub(crate) fn continue_deferred(&mut self, wires: &mut Wires, part: Part) {
         let Part { id, sequence, kind } = part;
-        if !self.is_in(wires, id, sequence, Phase::Streaming) {
+        if !self.is_in(wires, id, sequence, Owed::Streaming) {
             return;
         }
         // Whoever sent it is not there any more to be told. A part that was not taken leaves a gap, so that nothing may
