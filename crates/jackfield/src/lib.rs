@@ -38,10 +38,11 @@
 //!
 //! # Logs
 //!
-//! What somebody should know of goes to the [`log`](https://docs.rs/log) crate, with a target for each area: `jackfield::accept`,
-//! `jackfield::overload`, `jackfield::memory`, `jackfield::tls`, `jackfield::connect`, `jackfield::broker`, `jackfield::offload`,
-//! `jackfield::access` (the [`AccessLog`]), and `jackfield::client` for what is wrong in code of yours, such as a panic. A
-//! connection is named by its id, as in `r0-17.3`. No header and no query is ever logged with its secrets:
+//! What somebody should know of goes to the [`log`](https://docs.rs/log) crate, with a target for each area: `jackfield::server`,
+//! `jackfield::accept`, `jackfield::overload`, `jackfield::memory`, `jackfield::tls`, `jackfield::connect`, `jackfield::broker`,
+//! `jackfield::offload`, `jackfield::access` (the [`AccessLog`]), and `jackfield::client` for what is wrong in code of yours, such
+//! as a panic. A connection is named by its id, as in `r0-17.3`. What a record is about is in its key-values too:
+//! `connection`, `listener`, `reactor`, `bytes`. No header and no query is ever logged with its secrets:
 //! [`MaskedQuery`](proto::http1::MaskedQuery).
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -17,7 +17,9 @@ impl log::Log for Lines {
     }
 
     fn log(&self, record: &log::Record<'_>) {
-        let line = format!("{} {} {}", record.level(), record.target(), record.args());
+        let field = |key: &str| record.key_values().get(key.into()).map(|value| format!("{key}={value} "));
+        let fields: String = ["connection", "listener", "bytes"].into_iter().filter_map(field).collect();
+        let line = format!("{} {} {fields}{}", record.level(), record.target(), record.args());
         LINES.lock().unwrap().push(line);
     }
 
@@ -45,7 +47,14 @@ fn o1_logs_have_a_level_a_target_and_the_connection() {
     server.run();
     let lines = LINES.lock().unwrap();
     let panicked = &lines[0];
-    assert!(panicked.starts_with("ERROR jackfield::client r0-"), "{panicked}");
+    assert!(panicked.starts_with("ERROR jackfield::client connection=r0-0.0 r0-0.0: "), "{panicked}");
     assert!(panicked.ends_with(": a callback panicked: a mishap"), "{panicked}");
     assert!(lines.iter().all(|line| line.contains(" jackfield::") && !line.contains("secret")), "{lines:?}");
+    drop(lines);
+
+    // What concerns a listener names it.
+    server.handle().pause_listening(0).unwrap();
+    let lines = LINES.lock().unwrap();
+    let paused = lines.last().expect("a line");
+    assert_eq!(paused, "INFO jackfield::accept listener=0 listener 0 is Paused");
 }

@@ -460,7 +460,9 @@ impl ServerBuilder {
         if !is_enough {
             return Err(Error::Bind(all.failed));
         }
-        all.failed.iter().for_each(|(addr, error)| log::error!("does not listen at {addr}: {error}"));
+        all.failed.iter().for_each(
+            |(addr, error)| log::error!(target: "jackfield::accept", "does not listen at {addr}: {error}"),
+        );
         Ok(all)
     }
 }
@@ -488,7 +490,7 @@ const LISTENERS_MAX: usize = 250;
 fn report_clamped(place: &Place, backlog: u32) {
     let most = backlog_max();
     if backlog > most {
-        log::warn!("`{place}`: the system lets {most} connections wait, not {backlog}: see `somaxconn`");
+        log::warn!(target: "jackfield::accept", "`{place}`: the system lets {most} connections wait, not {backlog}: see `somaxconn`");
     }
 }
 

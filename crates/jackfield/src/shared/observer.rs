@@ -47,7 +47,7 @@ pub trait Observer: Send + Sync {
     /// and before [`Observer::on_started`] and [`Observer::on_stopped`].
     #[doc(alias = "OnChangeState")]
     fn on_state(&self, before: State, now: State) {
-        log::debug!("the server was {before:?} and is {now:?}");
+        log::debug!(target: "jackfield::server", "the server was {before:?} and is {now:?}");
     }
 
     /// A listener was paused, stopped or resumed, by its number, on the thread that asked for it. It is told once for each
@@ -55,7 +55,7 @@ pub trait Observer: Send + Sync {
     #[doc(alias = "listenerStarted")]
     #[doc(alias = "stopc")]
     fn on_listener(&self, listener: usize, now: ListenerState) {
-        log::info!("listener {listener} is {now:?}");
+        log::info!(target: "jackfield::accept", listener; "listener {listener} is {now:?}");
     }
 
     /// Every connection has ended and every reactor stopped. The last event.
@@ -73,10 +73,10 @@ pub trait Observer: Send + Sync {
     fn on_overload(&self, reactor: usize, is_on: bool, lag: Duration) {
         match is_on {
             true => {
-                log::warn!(target: "jackfield::overload", "reactor {reactor} is overloaded: events wait for {lag:?}");
+                log::warn!(target: "jackfield::overload", reactor; "reactor {reactor} is overloaded: events wait for {lag:?}");
             }
             false => {
-                log::info!(target: "jackfield::overload", "reactor {reactor} is not overloaded any more");
+                log::info!(target: "jackfield::overload", reactor; "reactor {reactor} is not overloaded any more");
             }
         }
     }
@@ -88,14 +88,14 @@ pub trait Observer: Send + Sync {
     #[doc(alias = "LastError")]
     #[doc(alias = "OnError")]
     fn on_accept_error(&self, listener: usize, error: &io::Error) {
-        log::warn!(target: "jackfield::accept", "listener {listener} can't accept: {error}");
+        log::warn!(target: "jackfield::accept", listener; "listener {listener} can't accept: {error}");
     }
 
     /// A TLS handshake failed, or did not end in time. No client was made for it.
     #[doc(alias = "OnSslHandshakeDone")]
     fn on_tls_error(&self, failed: &FailedHandshake) {
         let FailedHandshake { id, peer, error, .. } = failed;
-        log::debug!(target: "jackfield::tls", "{id} from {}: the TLS handshake failed: {error}", peer.addr());
+        log::debug!(target: "jackfield::tls", connection:% = id; "{id} from {}: the TLS handshake failed: {error}", peer.addr());
     }
 
     /// A signal has let certificates be read again: see `ServerBuilder::reload_tls_on_sighup`. `faults` has everything that
@@ -112,7 +112,7 @@ pub trait Observer: Send + Sync {
     /// A callback panicked. Its connection ends with it; the others and the reactor go on.
     #[doc(alias = "OnBgException")]
     fn on_panic(&self, id: ConnectionId, payload: &(dyn Any + Send)) {
-        log::error!(target: "jackfield::client", "{id}: a callback panicked: {}", panic_text(payload));
+        log::error!(target: "jackfield::client", connection:% = id; "{id}: a callback panicked: {}", panic_text(payload));
     }
 
     /// The memory that the buffers of all connections hold has risen above 80 % of the budget
@@ -121,10 +121,10 @@ pub trait Observer: Send + Sync {
     fn on_pressure(&self, pressure: Pressure, budget_bytes: usize) {
         match pressure {
             Pressure::High => {
-                log::warn!(target: "jackfield::memory", "80 % of the {budget_bytes} bytes for buffers are used");
+                log::warn!(target: "jackfield::memory", bytes = budget_bytes; "80 % of the {budget_bytes} bytes for buffers are used");
             }
             _ => {
-                log::info!(target: "jackfield::memory", "the pressure on the {budget_bytes} bytes for buffers is over");
+                log::info!(target: "jackfield::memory", bytes = budget_bytes; "the pressure on the {budget_bytes} bytes for buffers is over");
             }
         }
     }
@@ -132,7 +132,7 @@ pub trait Observer: Send + Sync {
     /// A connection is ended for the memory it holds, in bytes. Its client hears of it as of any other end, with
     /// [`Limit::Memory`](crate::Limit::Memory).
     fn on_evicted(&self, id: ConnectionId, bytes: usize) {
-        log::warn!(target: "jackfield::memory", "{id}: ended, for its buffers hold {bytes} bytes");
+        log::warn!(target: "jackfield::memory", connection:% = id, bytes; "{id}: ended, for its buffers hold {bytes} bytes");
     }
 
     /// A callback has run for longer than [`Limits::callback_slow`](crate::Limits::callback_slow), and runs still;
