@@ -67,6 +67,12 @@ impl Acceptor {
         self.add(listener, registry)
     }
 
+    /// A listener that is another driver's, in the place of the next.
+    pub(crate) fn skip(&mut self) {
+        self.own.lock().push(Weak::new());
+        self.places.push(Place { listener: None, shut_until: Time(0) });
+    }
+
     fn add(&mut self, mut listener: Arc<Listener>, registry: &Registry) -> io::Result<()> {
         watch(&mut listener, registry, self.places.len())?;
         self.places.push(Place { listener: Some(listener), shut_until: Time(0) });

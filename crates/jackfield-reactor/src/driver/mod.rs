@@ -94,6 +94,12 @@ impl Driver {
         self.acceptor.listen(listener, self.queue.registry())
     }
 
+    /// Leaves a number out: the listener that has it is another driver's. For several drivers of which each accepts at sockets
+    /// of its own, under the same numbers.
+    pub fn skip_listener(&mut self) {
+        self.acceptor.skip();
+    }
+
     /// The listeners of this driver, for others that are to stand in for it.
     pub fn listeners(&self) -> Listeners {
         self.acceptor.listeners()

@@ -49,6 +49,8 @@ pub struct Listener {
     pub(crate) proxies: Vec<String>,
     pub(crate) requires_proxy: bool,
     pub(crate) reads_forwarded: bool,
+    /// Each reactor has a socket of its own.
+    pub(crate) each_reactor: bool,
     #[cfg(feature = "tls")]
     pub(crate) tls: TlsOptions,
 }
@@ -74,6 +76,8 @@ pub(crate) struct ListenerSettings {
     pub(crate) requires_proxy: bool,
     /// They use `Forwarded` in place of `X-Forwarded-For`.
     pub(crate) reads_forwarded: bool,
+    /// Each reactor accepts at a socket of its own, and hands no connection over.
+    pub(crate) each_reactor: bool,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<ListenerTls>,
 }
@@ -182,6 +186,7 @@ impl Listener {
             proxies: Vec::new(),
             requires_proxy: false,
             reads_forwarded: false,
+            each_reactor: false,
             #[cfg(feature = "tls")]
             tls: TlsOptions::default(),
         }
@@ -375,6 +380,19 @@ impl Listener {
     #[doc(alias = "ReuseAddr")]
     pub fn reuse_port(mut self, reuse: bool) -> Self {
         self.options.reuse_port = reuse;
+        self
+    }
+
+    /// Gives each reactor a socket of its own at this address (`SO_REUSEPORT`), at which it accepts by itself; Linux only. The
+    /// system spreads new connections by their addresses, evenly on average. None is handed over, which saves a short
+    /// connection two wake-ups; but they don't go to the reactor that has the fewest, one that is held up keeps those that wait
+    /// at its socket, and other processes of the same user may listen there too. Default: the first reactor accepts, and hands
+    /// connections to the one that has the fewest.
+    #[doc(alias = "SO_REUSEPORT")]
+    #[must_use]
+    pub fn each_reactor(mut self, each_reactor: bool) -> Self {
+        self.each_reactor = each_reactor;
+        self.options.reuse_port |= each_reactor;
         self
     }
 
@@ -604,6 +622,7 @@ impl Listener {
             proxies,
             requires_proxy: self.requires_proxy,
             reads_forwarded: self.reads_forwarded,
+            each_reactor: self.each_reactor,
             #[cfg(feature = "tls")]
             tls,
         })
@@ -621,6 +640,12 @@ impl Listener {
         if has_lists && self.place.has_no_addresses() && !self.requires_proxy {
             faults.push(format!(
                 "`{}` has no peers with addresses: who may connect is decided by its file",
+                self.place
+            ));
+        }
+        if self.each_reactor && !(cfg!(target_os = "linux") && matches!(self.place, Place::Tcp(_))) {
+            faults.push(format!(
+                "`{}` is one socket: only Linux, at an address, has one for `each_reactor`",
                 self.place
             ));
         }
@@ -694,6 +719,7 @@ impl ListenerSettings {
             proxies: Networks::default(),
             requires_proxy: false,
             reads_forwarded: false,
+            each_reactor: false,
             #[cfg(feature = "tls")]
             tls: None,
         })

@@ -51,8 +51,9 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
         // After a while without work the overload is over.
         self.links.is_overloaded(wires.now());
-        let there = self.links.handle.least_loaded(here);
         let listener = incoming.peer.listener;
+        let stays = self.settings.listeners.get(listener).is_some_and(|listener| listener.each_reactor);
+        let there = if stays { here } else { self.links.handle.least_loaded(here) };
         let most = self.most(listener);
         let has_room = self.links.handle.assign(there, listener, most)
             || self.evict_idle(wires, listener) && self.links.handle.assign(there, listener, most);

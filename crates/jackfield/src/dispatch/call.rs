@@ -75,7 +75,8 @@ fn replace<C: Client>(client: &mut C, connection: &mut Connection<'_>) {
     match guard(|| client.become_client(*replacement).is_ok()) {
         Ok(true) => {}
         Ok(false) => {
-            log::error!(target: "jackfield::client", connection:% = connection.id; "{}: only a client that is `Box<dyn Client>` can be replaced", connection.id);
+            let id = connection.id;
+            log::error!(target: "jackfield::client", connection:% = id; "{id}: only a `Box<dyn Client>` can be replaced");
         }
         Err(payload) => panicked(connection, &*payload),
     }

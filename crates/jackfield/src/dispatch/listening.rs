@@ -48,7 +48,8 @@ impl<F: ClientFactory> Dispatcher<F> {
 
     /// Those that only stand in for the reactor that accepts leave it to that.
     fn reopen(&mut self, wires: &mut Wires, socket: usize, number: usize) {
-        if wires.reactor() != 0 {
+        let is_own = self.settings.listeners.get(socket).is_some_and(|listener| listener.each_reactor);
+        if wires.reactor() != 0 && !is_own {
             return;
         }
         let handle = &self.links.handle;

@@ -114,7 +114,7 @@ impl Links {
     /// Closes a connection on behalf of the user, with a code where there are codes.
     pub(crate) fn close_with(&mut self, wires: &mut Wires, id: ConnectionId, code: u16, text: &str) {
         if let Err(error) = self.close_websocket(wires, id, Some(code), text, Reason::Local) {
-            log::error!(target: "jackfield::client", connection:% = id; "{id}: a WebSocket was to be closed with {code}: {error}; 1000 goes out instead");
+            log::error!(target: "jackfield::client", connection:% = id; "{id}: not closed with {code} but with 1000: {error}");
         }
         // What is no WebSocket, and what got a code that must not be sent; another one is closing already.
         if wires.is_open(id) {

@@ -77,7 +77,12 @@ impl Server {
         for socket in sockets {
             drivers[0].listen(socket)?;
         }
-        if settings.watchdog {
+        let has_own = settings.listeners.iter().any(|listener| listener.each_reactor);
+        if has_own {
+            for driver in &mut drivers[1..] {
+                listen_beside(driver, &settings, &addrs, &options)?;
+            }
+        } else if settings.watchdog {
             let listeners = drivers[0].listeners();
             drivers[1..].iter_mut().for_each(|driver| driver.stand_in_for(listeners.clone()));
         }
@@ -162,6 +167,25 @@ impl Server {
     pub fn handle(&self) -> Handle {
         self.handle.clone()
     }
+}
+
+/// Lets a further reactor listen at sockets of its own where that is wanted.
+fn listen_beside(
+    driver: &mut Driver,
+    settings: &Settings,
+    addrs: &[Addr],
+    options: &[ListenOptions],
+) -> Result<()> {
+    for ((listener, addr), options) in settings.listeners.iter().zip(addrs).zip(options) {
+        match addr.as_ip().filter(|_| listener.each_reactor) {
+            Some(ip) => {
+                let socket = reactor::Listener::bind(ip, options);
+                driver.listen(socket.map_err(|error| Error::Bind(vec![(addr.clone(), error)]))?)?;
+            }
+            None => driver.skip_listener(),
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Server {

@@ -124,7 +124,7 @@ pub trait Observer: Send + Sync {
                 log::warn!(target: "jackfield::memory", bytes = budget_bytes; "80 % of the {budget_bytes} bytes for buffers are used");
             }
             _ => {
-                log::info!(target: "jackfield::memory", bytes = budget_bytes; "the pressure on the {budget_bytes} bytes for buffers is over");
+                log::info!(target: "jackfield::memory", bytes = budget_bytes; "the {budget_bytes} bytes for buffers suffice again");
             }
         }
     }
