@@ -74,7 +74,7 @@ fn n15_the_audit_lists_what_is_off_where_others_can_reach_it() {
             "0.0.0.0:PORT: head_timeout is 3600000 ms, so wide that it is off; turn it on with \
                 `.limits(|limits| limits.head_timeout = Duration::from_millis(10000))`",
             PLAIN,
-            "0.0.0.0:PORT: origins: any page may open a WebSocket in the name of whoever looks at it; turn it on with \
+            "0.0.0.0:PORT: origins: any page may open a WebSocket in the name of its visitor; turn it on with \
                 `ServerBuilder::allowed_origins` in place of `any_origin`",
         ]
     );

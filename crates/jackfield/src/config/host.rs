@@ -22,7 +22,7 @@ use std::path::PathBuf;
 #[doc(alias = "IcsHosts")]
 #[derive(Clone, Debug)]
 pub struct Host {
-    /// None: it is shown to whoever asks for no other.
+    /// None: it is shown to clients that ask for no other name.
     pub(crate) names: Vec<String>,
     pub(crate) pairs: Vec<Pair>,
     /// `None`: those of the listener.

@@ -631,7 +631,7 @@ impl Listener {
     fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         if self.speaks == Speaks::Http && !(self.banner.is_empty() && self.busy_banner.is_empty()) {
-            faults.push(format!("`{}` speaks HTTP, where a banner has no place", self.place));
+            faults.push(format!("`{}` speaks HTTP, and HTTP has no banner", self.place));
         }
         if self.allowed.as_ref().is_some_and(Vec::is_empty) {
             faults.push(format!("`{}` allows no network, so that nobody could connect", self.place));

@@ -55,7 +55,7 @@ impl Audit {
                 exposed.listeners(|listener| {
                     settings.gate.origins == Origins::Any && exposed.is(listener, On::Http)
                 }),
-                "any page may open a WebSocket in the name of whoever looks at it",
+                "any page may open a WebSocket in the name of its visitor",
                 "`ServerBuilder::allowed_origins` in place of `any_origin`",
             ),
             (

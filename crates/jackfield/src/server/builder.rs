@@ -224,8 +224,9 @@ impl ServerBuilder {
     }
 
     /// Serves the metrics as Prometheus reads them, and the health, at these two paths of every listener for HTTP, before
-    /// any client sees the request, and under overload too. Health is 200, and 503 while the server drains. Whoever
-    /// reaches the listener can read them: for a listener of their own there is [`Listener::status`]. Default: none.
+    /// any client sees the request, and under overload too. Health is 200, and 503 while the server drains. The
+    /// authenticator is asked here too; without one, everybody who reaches the listener can read them. [`Listener::status`] is a
+    /// listener for these pages alone. Default: none.
     ///
     /// ```
     /// let builder = jackfield::Server::builder().listen("127.0.0.1:0").status_paths("/metrics", "/health");
@@ -419,7 +420,7 @@ impl ServerBuilder {
         for (number, listener) in self.listeners.iter().enumerate() {
             match resolve(&listener.place) {
                 Ok(found) => addrs.push(found),
-                Err(error) => faults.push(format!("`{}` is no address: {error}", listener.place)),
+                Err(error) => faults.push(format!("`{}` is not an address: {error}", listener.place)),
             }
             match listener.settings(number, &limits) {
                 Ok(settings) => listeners.push(settings),

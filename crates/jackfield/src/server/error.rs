@@ -31,7 +31,10 @@ impl fmt::Display for Error {
                 write!(f, "can't listen at {}", failed.join("; "))
             }
             Self::Io(error) => write!(f, "the system refuses: {error}"),
-            Self::Reactor(number) => write!(f, "reactor {number} panicked, or what made its factory did"),
+            Self::Reactor(number) => write!(
+                f,
+                "reactor {number} panicked outside of a callback, or the closure that makes its factory did"
+            ),
         }
     }
 }

@@ -13,7 +13,7 @@ use rustls::{CipherSuite, Connection, HandshakeKind, ProtocolVersion};
 ///
 /// impl Client for Member {}
 ///
-/// /// Whoever came to `admin.example` must have shown a certificate.
+/// /// A client of `admin.example` must have shown a certificate.
 /// fn make(peer: &Peer) -> Result<Member, Refuse> {
 ///     match peer.tls() {
 ///         Some(tls) if tls.server_name() == Some("admin.example") && tls.certificates().is_empty() => {

@@ -382,8 +382,8 @@ impl TestServer {
         TestConnection::new(line)
     }
 
-    /// What the server wanted to be connected to since this was last asked. Whoever plays the other side answers, with
-    /// [`FarEnd::accept`] or [`FarEnd::refuse`], or is silent.
+    /// The outgoing connections that the server has begun since the last call. The test plays the other side of each: it answers with
+    /// [`FarEnd::accept`] or [`FarEnd::refuse`], or not at all.
     pub fn take_dials(&mut self) -> Vec<Dial> {
         self.core.take_dials()
     }

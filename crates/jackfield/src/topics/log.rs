@@ -114,10 +114,9 @@ impl History {
         Self { policy: Policy { overflow: Some(overflow), ..self.policy }, ..self }
     }
 
-    /// From so many bytes on that wait for a member it gets nothing more of this topic, and its policy is applied; where that
-    /// has a queue, the queue is bounded by this too. The lower one of this and `outbox_bytes_max` counts, and a lower one than
-    /// `outbox_bytes_high` counts as that. What is sent to the member alone is bounded by `outbox_bytes_max` still. Default:
-    /// `outbox_bytes_max`.
+    /// The most bytes that may wait for a member. Above that it gets nothing more of this topic, and its policy is applied; a queue
+    /// of that policy is bounded by this too. The value counts as at least `outbox_bytes_high` and at most `outbox_bytes_max`.
+    /// Messages to this member alone are still bounded by `outbox_bytes_max`. Default: `outbox_bytes_max`.
     pub fn max_backlog(self, bytes: usize) -> Self {
         Self { policy: Policy { backlog_max: Some(bytes), ..self.policy }, ..self }
     }
