@@ -59,10 +59,13 @@ impl Queue {
         self.put(self.lock(), item);
     }
 
-    /// The thread looks before it waits, so that it is woken by the first only.
+    /// The thread looks before it waits, so that it is woken by the first only; and without the lock, for which it would wait
+    /// again.
     fn put(&self, mut state: MutexGuard<'_, State>, item: Item) {
         state.items.push_back(item);
-        if state.items.len() == 1 {
+        let is_first = state.items.len() == 1;
+        drop(state);
+        if is_first {
             self.changed.notify_one();
         }
     }

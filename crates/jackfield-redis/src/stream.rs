@@ -4,7 +4,7 @@
 //! time at which it was made, so a stream that was lost and made again has a higher one.
 
 use jackfield::{History, Position};
-use redis::{Cmd, Connection, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, Value};
+use redis::{Cmd, Connection, ErrorKind, FromRedisValue, RedisError, RedisResult, Value};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Entries that are read at once.
@@ -32,11 +32,35 @@ fn position(id: &str) -> Option<Position> {
     Some(Position { epoch: epoch.parse().ok()?, offset: offset.parse().ok()? })
 }
 
-/// Adds a message to the pipeline, behind what the epoch has. If there is no stream, none is made.
-pub(crate) fn add(pipeline: &mut Pipeline, key: &str, history: &History, epoch: u64, message: &[u8]) {
-    let at = format!("{epoch}-*");
-    pipeline.cmd("XADD").arg(key).arg("NOMKSTREAM").arg("MAXLEN").arg("~").arg(history.events());
-    pipeline.arg(at).arg(FIELD).arg(message);
+/// The command that adds a message to one stream, behind what its epoch has. If there is no stream, none is made. All but the
+/// message is encoded once, for it is the same each time.
+pub(crate) struct Addition(Vec<u8>);
+
+impl Addition {
+    pub(crate) fn new(key: &str, history: &History, epoch: u64) -> Self {
+        let (most, at) = (history.events().to_string(), format!("{epoch}-*"));
+        let parts = ["XADD", key, "NOMKSTREAM", "MAXLEN", "~", &most, &at, FIELD];
+        let mut command = format!("*{}\r\n", parts.len() + 1).into_bytes();
+        parts.iter().for_each(|part| push_bulk(part.as_bytes(), &mut command));
+        Self(command)
+    }
+
+    pub(crate) fn push(&self, message: &[u8], pipeline: &mut Vec<u8>) {
+        pipeline.extend_from_slice(&self.0);
+        push_bulk(message, pipeline);
+    }
+}
+
+/// Commands that Redis carries out together or not at all.
+pub(crate) fn transaction(commands: &[u8]) -> Vec<u8> {
+    [b"*1\r\n$5\r\nMULTI\r\n", commands, b"*1\r\n$4\r\nEXEC\r\n"].concat()
+}
+
+/// A string of the protocol RESP.
+fn push_bulk(text: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(format!("${}\r\n", text.len()).as_bytes());
+    out.extend_from_slice(text);
+    out.extend_from_slice(b"\r\n");
 }
 
 /// What became of a message that was added.
@@ -192,6 +216,23 @@ mod tests {
             .collect();
         assert_eq!(found, [(1, "one".to_owned()), (3, String::new()), (4, "four".to_owned())]);
         assert!(read_entries(&Value::Nil).is_empty());
+    }
+
+    #[test]
+    fn additions_are_encoded_as_the_client_of_redis_does() {
+        let history = History::new(500);
+        for message in [&b""[..], b"text", &[0, 13, 10, 255], &[7; 1000]] {
+            let mut expected = redis::pipe();
+            expected.atomic();
+            let mut commands = Vec::new();
+            let addition = Addition::new("a key", &history, 12);
+            for _ in 0..2 {
+                expected.cmd("XADD").arg("a key").arg("NOMKSTREAM").arg("MAXLEN").arg("~").arg(500);
+                expected.arg("12-*").arg("m").arg(message);
+                addition.push(message, &mut commands);
+            }
+            assert_eq!(transaction(&commands), expected.get_packed_pipeline());
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::queue::{Item, Queue};
 use crate::reader::{BLOCK, Followed, Reader};
-use crate::stream::{self, Added};
+use crate::stream::{self, Added, Addition};
 use jackfield::{Inbox, Position, SharedTopic};
 use redis::{Connection, ConnectionLike, ErrorKind, RedisError, RedisResult, Value};
 use std::collections::{BTreeMap, VecDeque};
@@ -245,9 +245,8 @@ impl Writer {
         let Self { topics, setup, followed, .. } = self;
         let waits = |topic: &Topic| topic.is_ready() && !topic.pending.is_empty();
         let share = (BATCH_MESSAGES / topics.values().filter(|topic| waits(topic)).count().max(1)).max(1);
-        let mut pipeline = redis::pipe();
-        pipeline.atomic();
-        let (mut batch, mut bytes) = (Vec::new(), 0);
+        let mut commands = Vec::new();
+        let (mut batch, mut bytes, mut all) = (Vec::new(), 0, 0);
         for topic in topics.values_mut().filter(|topic| waits(topic)) {
             let epoch = match topic.prepare(connection, &setup.queue) {
                 Ok(epoch) => epoch,
@@ -256,34 +255,53 @@ impl Writer {
                     continue;
                 }
             };
+            let addition = Addition::new(&topic.key, &topic.shared.history, epoch);
             let mut count = 0;
             for message in topic.pending.iter().take(share) {
                 if bytes + message.len() > BATCH_BYTES && bytes > 0 {
                     break;
                 }
-                stream::add(&mut pipeline, &topic.key, &topic.shared.history, epoch, message);
+                addition.push(message, &mut commands);
                 (count, bytes) = (count + 1, bytes + message.len());
             }
             topic.in_doubt = count;
             batch.push((topic, count));
+            all += count;
         }
-        if pipeline.is_empty() {
-            return Ok(());
-        }
-        let packed = pipeline.get_packed_pipeline();
-        match connection.req_packed_commands(&packed, pipeline.len() + 1, 1).map(|mut answers| answers.pop())
-        {
-            Ok(Some(Value::Array(answers))) => {
+        match carry_out(connection, &commands, all) {
+            Ok(answers) => {
                 let mut answers = answers.iter();
                 for (topic, count) in batch {
                     topic.take_answers(answers.by_ref().take(count), setup, followed);
                 }
                 Ok(())
             }
-            Ok(answer) => refuse_all(batch, &format!("{answer:?}"), setup, followed),
             Err(error) if is_gone(&error) => Err(error),
             Err(error) => refuse_all(batch, &error.to_string(), setup, followed),
         }
+    }
+}
+
+/// Sends so many commands, and gives their answers. All are carried out, or none is.
+fn carry_out(connection: &mut Connection, commands: &[u8], count: usize) -> RedisResult<Vec<Value>> {
+    match count {
+        0 => Ok(Vec::new()),
+        // It is whole by itself.
+        1 => {
+            let answers = connection.req_packed_commands(commands, 0, 1)?;
+            match answers.first() {
+                Some(Value::ServerError(error)) if is_gone(&error.clone().into()) => {
+                    Err(error.clone().into())
+                }
+                _ => Ok(answers),
+            }
+        }
+        count => match connection.req_packed_commands(&stream::transaction(commands), count + 1, 1)?.pop() {
+            Some(Value::Array(answers)) => Ok(answers),
+            answer => {
+                Err(RedisError::from((ErrorKind::TypeError, "no answer to EXEC", format!("{answer:?}"))))
+            }
+        },
     }
 }
 
@@ -326,13 +344,8 @@ impl Topic {
 
     /// Hands in what there is behind what was handed in, and says to where.
     fn load(&mut self, connection: &mut Connection, inbox: &Inbox) -> RedisResult<Position> {
-        let mut head = stream::head(connection, &self.key, self.known.epoch)?;
         let from = self.wanted.flatten();
-        if from.is_some_and(|from| from.epoch == head.epoch && from.offset > head.offset) {
-            // It has lost what it had acknowledged: what comes now is not what those positions meant.
-            stream::begin(connection, &self.key, head.epoch)?;
-            head = stream::head(connection, &self.key, head.epoch)?;
-        }
+        let head = self.head(connection, self.known.max(from.unwrap_or_default()))?;
         self.known = self.known.max(head);
         let name = &self.shared.name;
         match from.filter(|from| from.epoch == head.epoch) {
@@ -351,12 +364,23 @@ impl Topic {
         }
     }
 
+    /// The position of the newest entry. If the stream has not all up to what is known of, it has lost what it had acknowledged,
+    /// and a new epoch begins: what comes now is not what those positions meant.
+    fn head(&self, connection: &mut Connection, known: Position) -> RedisResult<Position> {
+        let head = stream::head(connection, &self.key, self.known.epoch)?;
+        if known.epoch != head.epoch || known.offset <= head.offset {
+            return Ok(head);
+        }
+        stream::begin(connection, &self.key, head.epoch)?;
+        stream::head(connection, &self.key, head.epoch)
+    }
+
     /// The epoch in which messages are added. What is in doubt is looked for first.
     fn prepare(&mut self, connection: &mut Connection, queue: &Queue) -> RedisResult<u64> {
         if let Some(epoch) = self.epoch.filter(|_| self.in_doubt == 0) {
             return Ok(epoch);
         }
-        let head = stream::head(connection, &self.key, self.known.epoch)?;
+        let head = self.head(connection, self.known)?;
         if self.in_doubt > 0 && self.known.epoch == head.epoch && self.is_there(connection)? {
             self.acknowledge(self.in_doubt, queue);
         }

@@ -105,6 +105,12 @@ impl Instance {
         self.connection().and_then(|mut connection| query(command, &mut connection)).unwrap()
     }
 
+    /// Puts what `DUMP` has given in the place of a key.
+    pub fn restore(&self, key: &str, dump: &[u8]) {
+        let mut connection = self.connection().unwrap();
+        redis::cmd("RESTORE").arg(key).arg(0).arg(dump).arg("REPLACE").exec(&mut connection).unwrap();
+    }
+
     /// The same, if it is there and says yes. A password that is asked for is an answer too.
     fn try_ask(&self, command: &[&str]) -> Option<()> {
         match self.connection().and_then(|mut connection| query(command, &mut connection)) {
