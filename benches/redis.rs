@@ -23,6 +23,8 @@ const LATENCIES: usize = 1000;
 const TOPIC: &str = "t";
 const KEY: &str = "jackfield:topic:t";
 
+/// Entries of a stream: the id of each, with its fields.
+type Entries = Vec<(String, Vec<(String, Vec<u8>)>)>;
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// A Redis that ends with this.
@@ -74,28 +76,21 @@ fn server(url: &str) -> Outcome<(Handle, SocketAddr)> {
     Ok((handle, addr))
 }
 
-/// How many entries the stream has had.
-fn offset(connection: &mut Connection) -> Outcome<u64> {
-    let newest: Vec<(String, Vec<(String, Vec<u8>)>)> =
+/// The id of the newest entry: its epoch, and how many the epoch has had.
+fn newest(connection: &mut Connection) -> Outcome<(String, u64)> {
+    let newest: Entries =
         redis::cmd("XREVRANGE").arg(KEY).arg("+").arg("-").arg("COUNT").arg(1).query(connection)?;
-    let (_, offset) = newest.first().and_then(|(id, _)| id.split_once('-')).ok_or("no entry")?;
-    Ok(offset.parse()?)
+    let (epoch, offset) = newest.first().and_then(|(id, _)| id.split_once('-')).ok_or("no entry")?;
+    Ok((epoch.into(), offset.parse()?))
 }
 
 /// Messages a second that Redis has taken, meanwhile.
 fn rate(connection: &mut Connection, mut go_on: impl FnMut() -> Outcome<()>) -> Outcome<f64> {
-    let (before, begin) = (offset(connection)?, Instant::now());
+    let ((_, before), begin) = (newest(connection)?, Instant::now());
     while begin.elapsed() < ROUND {
         go_on()?;
     }
-    Ok((offset(connection)? - before) as f64 / begin.elapsed().as_secs_f64())
-}
-
-fn epoch(connection: &mut Connection) -> Outcome<String> {
-    let newest: Vec<(String, Vec<(String, Vec<u8>)>)> =
-        redis::cmd("XREVRANGE").arg(KEY).arg("+").arg("-").arg("COUNT").arg(1).query(connection)?;
-    let (epoch, _) = newest.first().and_then(|(id, _)| id.split_once('-')).ok_or("no entry")?;
-    Ok(format!("{epoch}-*"))
+    Ok((newest(connection)?.1 - before) as f64 / begin.elapsed().as_secs_f64())
 }
 
 fn xadd(id: &str, message: &[u8]) -> Cmd {
@@ -113,7 +108,7 @@ fn median(mut values: Vec<f64>) -> (f64, f64, f64) {
 fn throughput(redis: &Instance, handle: &Handle, size: usize) -> Outcome<()> {
     let mut look = redis.connect()?;
     let mut bare = redis.connect()?;
-    let (id, message) = (epoch(&mut look)?, "x".repeat(size));
+    let (id, message) = (format!("{}-*", newest(&mut look)?.0), "x".repeat(size));
     let (mut theirs, mut ours, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let alone = rate(&mut look, || {
@@ -162,7 +157,7 @@ fn bare_reader(redis: &Instance, key: &'static str) -> Outcome<mpsc::Receiver<In
     thread::spawn(move || {
         let mut last = "$".to_owned();
         let mut read = || -> Outcome<()> {
-            let answer: Vec<(String, Vec<(String, Vec<(String, Vec<u8>)>)>)> = redis::cmd("XREAD")
+            let answer: Vec<(String, Entries)> = redis::cmd("XREAD")
                 .arg("BLOCK")
                 .arg(0)
                 .arg("STREAMS")
@@ -233,7 +228,7 @@ fn main() -> Outcome<()> {
     // The stream is there when the first has arrived.
     a.publish(TOPIC, "first");
     let mut look = redis.connect()?;
-    while offset(&mut look).is_err() {
+    while newest(&mut look).is_err() {
         thread::sleep(Duration::from_millis(10));
     }
     for size in SIZES {

@@ -87,7 +87,7 @@ fn append_10_000_to_a_history(bencher: Bencher<'_, '_>) {
     let append = || {
         (0..EVENTS).for_each(|_| {
             handle.publish("log", "a publication of thirty-two bytes");
-        })
+        });
     };
     append();
     bencher.counter(ItemsCount::new(EVENTS)).bench_local(append);
