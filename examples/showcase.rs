@@ -2,7 +2,11 @@
 //!
 //! ```sh
 //! cargo run --release --example showcase -- --listen 127.0.0.1:8080
+//! cargo run --release --example showcase -- --listen 127.0.0.1:8081 --broker redis://127.0.0.1    # and more of them
 //! ```
+//!
+//! With `--broker` several of them share the chat's lines by a Redis, and a page that comes back to another one gets what it
+//! missed. Each has its own figures and its own presence.
 //!
 //! Each connection has a [`Visitor`], and what the browser asks for makes it one of three: it fetches files and posts
 //! the form, it chats, or it watches the charts. A fourth kind is the server's own: connections that it opens to itself,
@@ -11,8 +15,8 @@
 //! | From the page | What it means | | From the server | What it means |
 //! | --- | --- | --- | --- | --- |
 //! | `name NAME` | enters the chat, comes back, or renames | | `you`, name | this is your name |
-//! | `say TEXT` | says something | | `mine`, number, text | you said this |
-//! | `echo` | comes back as it is | | `said`, number, name, text | somebody else did |
+//! | `say TEXT` | says something | | `mine`, key, text | you said this |
+//! | `echo` | comes back as it is | | `said`, key, name, text | somebody else did |
 //! | `load NUMBER` | so many messages a second | | `load`, number | that many they are now |
 //! | `drop` | drop this connection | | `came`, `left`, name | somebody came or left |
 //! | | | | `named`, name, name | somebody was renamed |
@@ -20,7 +24,7 @@
 //! | | | | `network`, URL | others reach this page here |
 //!
 //! The event stream has the figures of the charts ([`figures`]), and what is said in the chat once more: it has a history,
-//! so a page whose connections were lost gets what it missed, and knows each line by its number.
+//! so a page whose connections were lost gets what it missed, and knows each line by its key: the server's number and its own.
 
 #[path = "showcase/figures.rs"]
 mod figures;
@@ -29,10 +33,14 @@ mod load;
 
 use figures::{FEED, Past, Recorder};
 use jackfield::{
-    Client, Connection, Disconnect, Event, EventStream, Exchange, Limits, Message, Peer, Reactor, Reply,
-    Request, Server, Setup, Time, TimerId, Upgrade, WebSocket,
+    BrokerEvent, Client, Connection, Disconnect, Event, EventStream, Exchange, Limits, Message, Observer,
+    Peer, Reactor, Reply, Request, Server, Setup, Time, TimerId, Upgrade, WebSocket,
 };
+use jackfield_redis::Redis;
 use load::{Level, Load};
+use options::Options;
+use std::error::Error;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -85,6 +93,8 @@ enum Role {
 
 /// What the connections of all reactors share.
 struct Shared {
+    /// What tells this server from the others that use the same Redis.
+    node: String,
     guests: AtomicU64,
     /// Lines that were said so far.
     lines: AtomicU64,
@@ -207,10 +217,10 @@ impl Chatter {
     fn say(&self, socket: &mut WebSocket<'_>, text: &str, shared: &Shared) {
         let text = clean(text, LINE_CHARS_MAX);
         let Some(name) = self.name.as_ref().filter(|_| !text.is_empty()) else { return };
-        let number = shared.lines.fetch_add(1, Ordering::Relaxed) + 1;
-        socket.send(format!("mine\t{number}\t{text}"));
-        socket.publish(ROOM, format!("said\t{number}\t{name}\t{text}"));
-        socket.publish(FEED, Event::data(format!("{number}\t{name}\t{text}")).event("said"));
+        let key = format!("{}-{}", shared.node, shared.lines.fetch_add(1, Ordering::Relaxed) + 1);
+        socket.send(format!("mine\t{key}\t{text}"));
+        socket.publish(ROOM, format!("said\t{key}\t{name}\t{text}"));
+        socket.publish(FEED, Event::data(format!("{key}\t{name}\t{text}")).event("said"));
     }
 
     /// The number is looked up, not published: two that were published by two reactors at once could arrive in either
@@ -240,6 +250,7 @@ impl Shared {
     fn watch(&self, events: &mut EventStream<'_>, request: &Request<'_>) {
         // A browser that loses the stream comes back by itself, after so many milliseconds.
         events.send(Event::empty().retry(1000));
+        events.send(Event::data(&self.node).event("node"));
         let by_browser = request.header_str("Last-Event-ID");
         match by_browser.or_else(|| request.query()?.strip_prefix("after=")) {
             Some(id) => {
@@ -327,22 +338,31 @@ fn clean(text: &str, chars_max: usize) -> String {
     text.trim_end().to_owned()
 }
 
-fn main() -> jackfield::Result<()> {
-    let addr = options::addr("showcase [--listen ADDR]", "127.0.0.1:8080");
+fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::read("showcase [--listen ADDR] [--broker URL]");
+    let addr = options.value("--listen").unwrap_or("127.0.0.1:8080");
     let limits = |limits: &mut Limits| {
         limits.websocket.message_bytes_max = 4 << 10;
         limits.body_bytes_max = 4 << 10;
     };
-    let server = Server::builder().listen(addr).limits(limits).shutdown_on_signals().bind()?;
+    let mut builder = Server::builder().listen(addr).limits(limits).shutdown_on_signals();
+    if let Some(url) = options.value("--broker") {
+        builder = builder.broker(Redis::new(url)?).observer(BrokerTold);
+    }
+    let server = builder.bind()?;
     let addr = server.local_addr();
     let network = load::in_the_network(addr);
     println!("listening on {addr}");
     println!("open http://{}/ in two tabs", network.unwrap_or(addr));
+    if options.value("--broker").is_none() {
+        println!("it is alone: with `--broker URL` several of them share the chat by a Redis");
+    }
 
     server.handle().declare_topic(FEED, figures::history());
     let (forms, waiting) = sync_channel(FORMS_MAX);
     let answerer = thread::Builder::new().name("late".into()).spawn(move || answer_forms(waiting))?;
     let shared = Arc::new(Shared {
+        node: format!("{:x}", RandomState::new().build_hasher().finish()),
         guests: AtomicU64::new(0),
         lines: AtomicU64::new(0),
         forms,
@@ -356,7 +376,20 @@ fn main() -> jackfield::Result<()> {
     if answerer.join().is_err() {
         eprintln!("the thread that answers forms panicked");
     }
-    served
+    Ok(served?)
+}
+
+/// Says what becomes of the connection with the Redis.
+struct BrokerTold;
+
+impl Observer for BrokerTold {
+    fn on_broker(&self, event: BrokerEvent<'_>) {
+        match event {
+            BrokerEvent::Up => println!("the Redis is there"),
+            BrokerEvent::Down { why } => println!("no Redis: {why}. Pages of this server get its own lines"),
+            event => println!("{event:?}"),
+        }
+    }
 }
 
 /// What a reactor does: the first one takes the figures, and begins the server's own load.
@@ -365,7 +398,7 @@ fn reactor(setup: &mut Setup, addr: SocketAddr, shared: Arc<Shared>) -> impl FnM
         Load::begin(setup, addr);
         let (shared, mut recorder) = (shared.clone(), Recorder::default());
         setup.every(figures::TICK, move |reactor| {
-            recorder.tick(reactor, &shared.past);
+            recorder.tick(reactor, &shared.past, &shared.node);
             shared.tell_who_left(reactor);
         });
     }

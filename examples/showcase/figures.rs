@@ -45,11 +45,11 @@ pub(crate) struct Recorder(VecDeque<(Time, Metrics)>);
 
 impl Recorder {
     /// Takes figures, keeps them and publishes them.
-    pub(crate) fn tick(&mut self, reactor: &mut Reactor<'_>, past: &Past) {
+    pub(crate) fn tick(&mut self, reactor: &mut Reactor<'_>, past: &Past, node: &str) {
         let (now, metrics) = (reactor.now(), reactor.handle().metrics());
         let connections = reactor.handle().count();
         if let Some((at, before)) = self.0.front() {
-            let json = json(connections, now.0.saturating_sub(at.0).max(1), now, before, &metrics);
+            let json = json(node, connections, now.0.saturating_sub(at.0).max(1), now, before, &metrics);
             past.add(json.clone());
             reactor.publish(FEED, Event::data(&json).event("figures"));
         }
@@ -60,11 +60,18 @@ impl Recorder {
     }
 }
 
-fn json(connections: usize, elapsed_ms: u64, now: Time, before: &Metrics, metrics: &Metrics) -> String {
+fn json(
+    node: &str,
+    connections: usize,
+    elapsed_ms: u64,
+    now: Time,
+    before: &Metrics,
+    metrics: &Metrics,
+) -> String {
     let rate = |of: fn(&Metrics) -> u64| of(metrics).saturating_sub(of(before)) * 1000 / elapsed_ms;
     let turn = |share| within(before, metrics, share).map_or("null".into(), |ms: f64| ms.to_string());
     format!(
-        r#"{{"at":{},"connections":{connections},"messages":{},"bytes":{},"p50":{},"p99":{}}}"#,
+        r#"{{"node":"{node}","at":{},"connections":{connections},"messages":{},"bytes":{},"p50":{},"p99":{}}}"#,
         now.0,
         rate(|metrics| metrics.messages_in + metrics.messages_out),
         rate(|metrics| metrics.bytes_in + metrics.bytes_out),

@@ -162,9 +162,9 @@ let known;
 /** Lines come over the socket, and those that were missed over the stream: each is shown once. */
 const lines = new Set();
 
-function isNew(number) {
-  if (lines.has(number)) return false;
-  lines.add(number);
+function isNew(key) {
+  if (lines.has(key)) return false;
+  lines.add(key);
   if (lines.size > 2 * LOG_MAX) lines.delete(lines.values().next().value);
   return true;
 }
@@ -337,6 +337,8 @@ function draw({ figure, keys, least, write, label, svg, missed, area, lines }) {
 
 let figures;
 let unwatched;
+/** Which server this is, of those that share a Redis. */
+let node;
 /** The id of the last event: a new stream goes on behind it. */
 let lastId = "";
 
@@ -349,16 +351,24 @@ function watch() {
     setStale(false);
     hear(event.data);
   });
+  on("node", (data) => {
+    // Another server has other figures.
+    if (data !== node) samples = [];
+    node = data;
+  });
   on("past", (data) => addSamples(JSON.parse(data)));
   on("back", (data) => { backAt = Number(data); });
   on("figures", (data) => {
     const sample = JSON.parse(data);
+    if (sample.node !== node) return;
     addSamples([{ ...sample, isMissed: sample.at <= backAt }]);
   });
-  // Live lines come over the socket as well, and sooner or later than here: those that were missed only here.
+  // Live lines of this server come over the socket as well, and sooner or later than here: those that were missed, and those
+  // that were said at another server, only here.
   on("said", (data) => {
-    const [number, name, text] = data.split("\t");
-    if ((wasAway() || !isOpen()) && isNew(number)) addLine("said", name, text, true);
+    const [key, name, text] = data.split("\t");
+    const isMissed = wasAway() || !isOpen();
+    if ((isMissed || !key.startsWith(`${node}-`)) && isNew(key)) addLine("said", name, text, isMissed);
   });
   // The history does not reach back so far, or the server was started anew.
   on("resync", () => {

@@ -1,9 +1,10 @@
 //! The pages of the other examples, in Chromium.
 
 use super::devtools::{Browser, Outcome, Tab};
-use super::process::{Chromium, Served};
+use super::process::{Chromium, Reaped, Served};
 use super::{FAINT_TEXTS, decode_base64, expect};
 use serde_json::Value;
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::{env, fs};
@@ -75,6 +76,60 @@ fn a_client_of_the_cluster_moves_and_misses_nothing() {
         let wrong = browser.evaluate(&tab, &wrong)?;
         expect(wrong == 0, || format!("{wrong} were missed or came twice"))?;
         look(browser, &tab, "cluster")
+    });
+}
+
+#[test]
+fn two_showcases_share_the_chat_by_a_redis() {
+    if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
+        println!("skipped: there is no redis-server on this machine");
+        return;
+    }
+    check(|browser| {
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let port = port.map_err(|error| error.to_string())?.port();
+        let mut command = Command::new("redis-server");
+        command.args(["--port", &port.to_string(), "--save", "", "--appendonly", "no"]).stdout(Stdio::null());
+        let _redis = Reaped::start("redis-server", &mut command);
+        let url = format!("redis://127.0.0.1:{port}");
+        let servers = [(); 2].map(|()| Served::start("showcase", &["--broker", &url]));
+        let tabs =
+            [browser.open("Anna's tab", &servers[0].url)?, browser.open("Ben's tab", &servers[1].url)?];
+        for (tab, name) in tabs.iter().zip(["Anna", "Ben"]) {
+            browser.wait(tab, "document.querySelector('#status').dataset.state === 'connected'")?;
+            browser.wait(tab, "samples.length > 1")?;
+            browser.enter(tab, "#name", name)?;
+        }
+        let shows = |kind: &str, text: &str| {
+            format!(
+                "[...document.querySelectorAll('#log {kind}')].some(line => line.textContent === '{text}')"
+            )
+        };
+        // Until both have reached the Redis, each has its own lines only.
+        let mut tries = 0;
+        let is_there = loop {
+            tries += 1;
+            browser.enter(&tabs[1], "#line", &format!("Hello {tries}"))?;
+            browser.wait(&tabs[1], &shows(".mine", &format!("YouHello {tries}")))?;
+            let seen = browser.evaluate(&tabs[0], "document.querySelectorAll('#log .said').length")?;
+            if seen.as_u64() > Some(0) || tries == 100 {
+                break seen.as_u64() > Some(0);
+            }
+        };
+        expect(is_there, || "no line came from the other server".into())?;
+        browser.click(&tabs[0], "#drop")?;
+        browser.wait(&tabs[0], "document.querySelector('#status').dataset.state !== 'connected'")?;
+        browser.enter(&tabs[1], "#line", "While you were away")?;
+        browser.wait(&tabs[0], &shows(".said.missed", "BenmissedWhile you were away"))?;
+        browser.enter(&tabs[0], "#line", "Back again")?;
+        browser.wait(&tabs[1], &shows(".said", "AnnaBack again"))?;
+        // Each shows its own figures.
+        let own = "samples.every(sample => sample.node === node)";
+        for tab in &tabs {
+            expect(browser.evaluate(tab, own)? == true, || "figures of both servers are mixed".into())?;
+        }
+        browser.console.clear();
+        Ok(())
     });
 }
 

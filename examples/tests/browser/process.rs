@@ -21,7 +21,7 @@ pub(crate) struct Reaped {
 }
 
 impl Reaped {
-    fn start(name: &'static str, command: &mut Command) -> Self {
+    pub(crate) fn start(name: &'static str, command: &mut Command) -> Self {
         let child = command.stdin(Stdio::null()).spawn();
         Self { child: child.unwrap_or_else(|error| panic!("{name} did not start: {error}")), name }
     }
