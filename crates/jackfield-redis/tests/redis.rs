@@ -206,6 +206,8 @@ fn k2_a_redis_that_is_killed_in_the_middle_loses_and_doubles_nothing() {
     let mut again = Vec::new();
     wait(|| {
         again.extend(sites[1].take(&mut late));
+        // The readers began with as many as it took.
+        again.retain(|seen| seen.data != "begin" && seen.data != "ready");
         ["aend", "bend"].iter().all(|end| data(&again).contains(end))
     });
     let all: std::collections::BTreeSet<&str> = data(&again).into_iter().collect();
@@ -272,7 +274,8 @@ fn k2_a_redis_that_comes_back_empty_is_told_once() {
     redis.ask(&["FLUSHALL"]);
     site.publish("after the flush");
     let seen = site.take_until(&mut reader, "after the flush");
-    assert_eq!(data(&seen), ["{\"missed\":null}", "after the flush"]);
+    let expected = ["{\"missed\":null}", "after the flush"];
+    assert_eq!(data(&seen), expected, "{seen:?}, {:?}", site.told.all());
 }
 
 /// What it has lost was acknowledged, and no member had got it: the server that has published it knows.
