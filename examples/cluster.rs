@@ -49,7 +49,7 @@ fn publisher(server: char) -> impl FnMut(&mut Reactor<'_>) {
     let mut number = 0;
     move |reactor| {
         number += 1;
-        reactor.publish(NEWS, Event::data(&format!("{server} {number}")));
+        reactor.publish(NEWS, Event::data(format!("{server} {number}")));
     }
 }
 

@@ -34,7 +34,7 @@ impl Client for Viewer {
                 let last = last_event_id(request);
                 if last.is_some() {
                     // Samples that are not newer were missed.
-                    events.send(Event::data(&now_ms().to_string()).event("back"));
+                    events.send(Event::data(now_ms().to_string()).event("back"));
                 }
                 events.subscribe_from(SAMPLES, last.unwrap_or_default());
             }
@@ -57,7 +57,7 @@ fn sampler() -> impl FnMut(&mut Reactor<'_>) {
         before = (metrics.turns, metrics.bytes_out);
         let connections = handle.count();
         let sample = format!(r#"{{"at":{at},"connections":{connections},"turns":{turns},"bytes":{bytes}}}"#);
-        reactor.publish(SAMPLES, Event::data(&sample));
+        reactor.publish(SAMPLES, Event::data(sample));
     }
 }
 

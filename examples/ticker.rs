@@ -59,7 +59,7 @@ impl Client for Viewer {
         }
         let (id, waits, replaced) = (connection.id().to_bits(), connection.buffered(), connection.dropped());
         let gauge = format!(r#"{{"client":{id},"name":"{}","waits":{waits},"replaced":{replaced}}}"#, self.0);
-        connection.publish_to_all("backlog", Event::data(&gauge));
+        connection.publish_to_all("backlog", Event::data(gauge));
         connection.set_timer(TIMER, GAUGE_AFTER);
     }
 }
@@ -70,7 +70,7 @@ fn tick(reactor: &mut Reactor<'_>) {
     for share in 0..20 {
         let price = 100.0 + f64::from(share) + 9.0 * (at as f64 / f64::from(share + 5) / 1000.0).sin();
         let event = format!(r#"{{"share":{share},"price":{price:.3},"at":{at}}}"#);
-        reactor.publish("prices", Publication::from(Event::data(&event)).key(&share.to_string()));
+        reactor.publish("prices", Publication::from(Event::data(event)).key(&share.to_string()));
     }
 }
 
