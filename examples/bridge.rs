@@ -13,9 +13,10 @@ struct End(Option<ConnectionId>, String);
 
 impl Client for End {
     fn on_connect(&mut self, connection: &mut Connection<'_>) {
-        if let Some(other) = self.0 {
-            // Both live on one reactor, whose mailbox has room for this.
-            return connection.handle().post(other, connection.id()).unwrap_or_default();
+        // Whether this end can be written to is no reason not to read it: the other end is.
+        connection.set_read_while_congested(true);
+        if self.0.is_some() {
+            return self.on_drain(connection);
         }
         connection.pause_read();
         if connection.connect(Outgoing::tcp(&self.1).tag(connection.id().to_bits())).is_err() {
@@ -24,15 +25,14 @@ impl Client for End {
     }
 
     fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
-        let Some(other) = self.0 else { return 0 };
-        if raw.send_to(other, &*data) == Sent::Congested {
+        if self.0.map(|other| raw.send_to(other, &*data)) == Some(Sent::Congested) {
             raw.pause_read();
         }
         data.len()
     }
 
+    /// The other end may write, and learns which this one is.
     fn on_drain(&mut self, connection: &mut Connection<'_>) {
-        // The other end may write again.
         let _ = self.0.map(|other| connection.handle().post(other, connection.id()));
     }
 

@@ -6,6 +6,7 @@ mod common;
 mod http;
 #[path = "common/process.rs"]
 mod process;
+mod proxy;
 
 use common::{connect, expect_close, websocket};
 use http::Http;
@@ -41,6 +42,7 @@ fn unknown_options_are_refused_with_the_usage() {
         "clock",
         "lines",
         "bridge",
+        "proxy",
         "chat",
         "embedded_loop",
         "rest",
@@ -136,6 +138,15 @@ fn bridge_passes_both_ways() {
     assert_eq!(back, b"and back");
     drop(server);
     assert_eq!(connect(addr).read(&mut [0; 9]).unwrap_or(0), 0, "nobody is there");
+}
+
+#[test]
+fn the_two_that_pass_on_are_short() {
+    let of_code = |source: &str| {
+        source.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count()
+    };
+    assert!(of_code(include_str!("../bridge.rs")) <= 40);
+    assert!(of_code(include_str!("../proxy.rs")) <= 150);
 }
 
 /// One thread waits for datagrams and for the server, and neither waits for the other.

@@ -1,0 +1,227 @@
+//! The example `proxy`: between a client and an upstream that the test plays, and with curl.
+
+use crate::common::{LIMIT, connect};
+use crate::http::Http;
+use crate::process::Example;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
+use std::thread;
+
+/// A proxy before an upstream that the test plays.
+fn start() -> (Example, SocketAddr, TcpListener) {
+    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (example, addr) = Example::start("proxy", &["--to", &upstream.local_addr().unwrap().to_string()]);
+    (example, addr, upstream)
+}
+
+/// A request as the upstream gets it: its lines, and its body.
+fn read_request(stream: &TcpStream) -> (Vec<String>, BufReader<TcpStream>) {
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        match line.trim_end() {
+            "" => return (lines, reader),
+            line => lines.push(line.to_owned()),
+        }
+    }
+}
+
+const MIB: usize = 1 << 20;
+
+fn bytes(count: usize) -> Vec<u8> {
+    (0..count).map(|at| (at % 251) as u8).collect()
+}
+
+#[test]
+fn proxy_passes_requests_and_answers_on() {
+    let (_example, addr, upstream) = start();
+    let mut client = Http::connect(addr);
+    let rows = [
+        (
+            "GET",
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Own: yes\r\nConnection: close\r\n\r\nhi",
+            200,
+            "hi",
+        ),
+        ("GET", "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", 404, ""),
+        ("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nX-Own: yes\r\n\r\n", 200, ""),
+        (
+            "POST",
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok",
+            201,
+            "ok",
+        ),
+        ("GET", "HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\n\r\n", 304, ""),
+    ];
+    // They come on one connection of the client's.
+    for (method, answer, status, body) in rows {
+        let sent = if method == "POST" { "a body" } else { "" };
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let (mut stream, _) = upstream.accept().unwrap();
+                let (lines, mut reader) = read_request(&stream);
+                assert_eq!(lines[0], format!("{method} /path?query HTTP/1.1"));
+                for line in ["Host: test", "X-Mine: 1", "X-Forwarded-For: 127.0.0.1"] {
+                    assert!(lines.iter().any(|found| found == line), "{line} in {lines:?}");
+                }
+                assert!(
+                    !lines.iter().any(|line| line.starts_with("Keep-Alive")),
+                    "it is of the other connection"
+                );
+                let mut got = vec![0; sent.len()];
+                reader.read_exact(&mut got).unwrap();
+                assert_eq!(got, sent.as_bytes());
+                stream.write_all(answer.as_bytes()).unwrap();
+            });
+            let got = client.ask(method, "/path?query", "X-Mine: 1\r\nKeep-Alive: 5\r\n", sent);
+            assert_eq!((got.status, &*String::from_utf8_lossy(&got.body)), (status, body));
+        });
+    }
+}
+
+/// Much more than all buffers hold, both ways, with a length and without.
+#[test]
+fn proxy_streams_large_bodies_both_ways() {
+    let (_example, addr, upstream) = start();
+    for framing in ["Content-Length: 20971520", "Transfer-Encoding: chunked"] {
+        let is_chunked = framing.starts_with("Transfer");
+        let body = bytes(20 * MIB);
+        let part = |part: &[u8]| match is_chunked {
+            true => [format!("{:x}\r\n", part.len()).as_bytes(), part, b"\r\n"].concat(),
+            false => part.to_vec(),
+        };
+        let end: &[u8] = if is_chunked { b"0\r\n\r\n" } else { b"" };
+        let write_all = |mut stream: &TcpStream, head: String| {
+            stream.write_all(head.as_bytes()).unwrap();
+            body.chunks(100_000).for_each(|piece| stream.write_all(&part(piece)).unwrap());
+            stream.write_all(end).unwrap();
+        };
+        let read_all = |reader: &mut BufReader<TcpStream>| {
+            let mut got = Vec::new();
+            while got.len() < body.len() {
+                let count = if is_chunked {
+                    let mut line = String::new();
+                    reader.read_line(&mut line).unwrap();
+                    usize::from_str_radix(line.trim_end(), 16).unwrap()
+                } else {
+                    MIB
+                };
+                let begin = got.len();
+                got.resize(begin + count, 0);
+                reader.read_exact(&mut got[begin..]).unwrap();
+                reader.read_exact(&mut vec![0; if is_chunked { 2 } else { 0 }]).unwrap();
+            }
+            reader.read_exact(&mut vec![0; end.len()]).unwrap();
+            assert!(got == body, "changed on its way");
+        };
+        let client = connect(addr);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let (stream, _) = upstream.accept().unwrap();
+                let (lines, mut reader) = read_request(&stream);
+                assert!(lines.iter().any(|line| line == framing), "{lines:?}");
+                read_all(&mut reader);
+                write_all(&stream, format!("HTTP/1.1 200 OK\r\n{framing}\r\n\r\n"));
+            });
+            write_all(&client, format!("POST / HTTP/1.1\r\nHost: test\r\n{framing}\r\n\r\n"));
+            let (lines, mut reader) = read_request(&client);
+            assert!(
+                lines[0].starts_with("HTTP/1.1 200") && lines.iter().any(|line| line == framing),
+                "{lines:?}"
+            );
+            read_all(&mut reader);
+        });
+    }
+}
+
+/// A body without a length is over with its connection, and that is known from one that is broken off.
+#[test]
+fn proxy_tells_an_end_from_a_break() {
+    let (_example, addr, upstream) = start();
+    for (head, is_whole) in
+        [("", true), ("Content-Length: 99\r\n", false), ("Transfer-Encoding: chunked\r\n", false)]
+    {
+        let mut client = connect(addr);
+        client.write_all(b"GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").unwrap();
+        let (mut stream, _) = upstream.accept().unwrap();
+        let _request = read_request(&stream);
+        stream.write_all(format!("HTTP/1.1 200 OK\r\n{head}\r\n5\r\nhello").as_bytes()).unwrap();
+        let (_lines, mut reader) = read_request(&client);
+        drop((stream, _request));
+        let mut rest = Vec::new();
+        let is_broken = reader.read_to_end(&mut rest).is_err();
+        let ends = rest.ends_with(b"0\r\n\r\n");
+        assert_eq!((is_broken, ends), (!is_whole, is_whole), "{head}: {}", String::from_utf8_lossy(&rest));
+    }
+}
+
+#[test]
+fn proxy_answers_502_for_an_upstream_that_does_not() {
+    let (_example, addr, upstream) = start();
+    // It closes without an answer, or says what is none.
+    for said in ["", "HTTP/1.1 200", "what?\r\n\r\n"] {
+        let mut client = Http::connect(addr);
+        client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+        let (mut stream, _) = upstream.accept().unwrap();
+        let _request = read_request(&stream);
+        stream.write_all(said.as_bytes()).unwrap();
+        drop((stream, _request));
+        assert_eq!(client.answer(true).status, 502, "{said}");
+    }
+    // Nobody listens there any more.
+    drop(upstream);
+    let mut client = Http::connect(addr);
+    assert_eq!(client.get("/").status, 502);
+    assert_eq!(client.ask("POST", "/", "", "a body").status, 502, "and the connection is still good");
+    assert_eq!(client.get("/").status, 502);
+}
+
+/// The upstream learns that nobody waits any more, whether it is sent to or sends.
+#[test]
+fn proxy_ends_with_its_client() {
+    let (_example, addr, upstream) = start();
+    for request in [
+        "GET / HTTP/1.1\r\nHost: test\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\nhalf",
+    ] {
+        let mut client = connect(addr);
+        client.write_all(request.as_bytes()).unwrap();
+        let (stream, _) = upstream.accept().unwrap();
+        let (_lines, mut reader) = read_request(&stream);
+        drop(client);
+        let mut rest = Vec::new();
+        let _ = reader.read_to_end(&mut rest);
+        assert!(rest.len() <= 4);
+    }
+}
+
+#[test]
+fn proxy_is_used_by_curl() {
+    let (_example, addr, upstream) = start();
+    let sent = bytes(3 * MIB);
+    let upload = std::env::temp_dir().join(format!("jackfield-proxy-{}", std::process::id()));
+    std::fs::write(&upload, &sent).unwrap();
+    let curl = Command::new("curl")
+        .args(["--silent", "--show-error", "--max-time", "60", "--data-binary"])
+        .arg(format!("@{}", upload.display()))
+        .arg(format!("http://{addr}/"))
+        .stdout(std::process::Stdio::piped())
+        .spawn();
+    let Ok(curl) = curl else { return eprintln!("there is no curl") };
+    let (mut stream, _) = upstream.accept().unwrap();
+    let (_lines, mut reader) = read_request(&stream);
+    let mut got = vec![0; sent.len()];
+    reader.read_exact(&mut got).unwrap();
+    assert!(got == sent, "changed on its way");
+    stream
+        .write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", sent.len()).as_bytes())
+        .unwrap();
+    stream.write_all(&sent).unwrap();
+    let output = curl.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stdout == sent);
+    std::fs::remove_file(upload).unwrap();
+}
