@@ -297,6 +297,28 @@ fn the_only_reader_that_comes_back_too_late_is_told_how_much_it_has_missed() {
     assert_eq!(data(&back.take()), ["own"]);
 }
 
+/// The simulation with seed 3471: what members have got ahead of its position was not counted.
+#[test]
+fn what_is_ahead_of_its_position_is_missed_too() {
+    let (_hub, mut sites) = two(History::new(3));
+    let mut stays = sites[0].read("");
+    settle(&mut sites);
+    for number in 0..10 {
+        sites[1].publish(&number.to_string());
+    }
+    settle(&mut sites);
+    stays.take();
+    sites[0].node.set_up(false);
+    ["ahead", "too"].iter().for_each(|text| assert_eq!(sites[0].publish(text).full, 0));
+    assert_eq!(data(&stays.take()), ["ahead", "too"]);
+    let mut late = sites[0].read("e.0");
+    assert_eq!(data(&late.take()), ["{\"missed\":12}"]);
+    sites[0].publish("next");
+    sites[0].node.set_up(true);
+    settle(&mut sites);
+    assert_eq!(data(&late.take()), ["next"]);
+}
+
 /// Nothing is published that nobody keeps: the publisher is told, the observer and the metrics too.
 #[test]
 fn the_queue_of_one_that_is_cut_off_has_a_bound() {

@@ -291,7 +291,8 @@ impl Links {
     ) {
         self.join(wires, id, &log.name, None);
         let present = self.place_of_members(log).unwrap_or_default();
-        let missed = after.map(|after| present.position.offset.saturating_sub(after));
+        let missed = |after| present.position.offset.saturating_sub(after) + log.ahead_at(&present);
+        let missed = after.map(missed);
         let resync = resync(log, &present, missed);
         self.send(wires, id, Content::Prepared(&resync));
     }

@@ -315,6 +315,13 @@ impl<T: Clone> Log<T> {
         }
     }
 
+    /// How many publications are ahead of their position for those who are at this place.
+    pub(crate) fn ahead_at(&self, place: &Place) -> u64 {
+        let kept = self.lock(None);
+        let ahead = |remote: &Remote<T>| remote.ahead_of(Origin::default(), Some(place.ahead)).count();
+        kept.remote.as_ref().map_or(0, |remote| ahead(remote) as u64)
+    }
+
     /// Where those are who came before it was known: at what was the newest then.
     pub(crate) fn beginning(&self) -> Option<Place> {
         let kept = self.lock(None);
