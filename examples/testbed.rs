@@ -6,12 +6,14 @@
 //! ```
 //!
 //! `--listen ADDR` (may be repeated), `--reactors N`, `--max-message BYTES`, `--tls ADDR --cert FILE --key FILE`,
+//! `--cert NAME=CERT.pem,KEY.pem` for those who ask for this host (may be repeated; SIGHUP reads all of them again), `--proxy`
+//! (every connection comes from this machine and begins with a header of the PROXY protocol),
 //! `--broadcast`, `--no-deflate`, `--broker URL` (a Redis, by which several of them share their topics).
 //! It prints `listening on ADDR` for each listener, in the order in which they were given.
 
 use jackfield::proto::websocket::is_valid_close_code;
 use jackfield::{
-    Client, Deflate, Event, EventStream, Exchange, History, Limits, Listener, Message, Reply, Request,
+    Client, Deflate, Event, EventStream, Exchange, History, Host, Limits, Listener, Message, Reply, Request,
     Server, ServerBuilder, Upgrade, WebSocket,
 };
 use jackfield_redis::Redis;
@@ -256,7 +258,7 @@ impl PartialEq for Late {
 
 impl Eq for Late {}
 
-const USAGE: &str = "testbed [--listen ADDR] [--tls ADDR] [--cert FILE] [--key FILE] [--reactors N] [--max-message BYTES] \
+const USAGE: &str = "testbed [--listen ADDR] [--tls ADDR] [--cert FILE] [--key FILE] [--proxy] [--reactors N] [--max-message BYTES] \
     [--broadcast] [--no-deflate] [--broker URL]";
 
 /// What the command line says.
@@ -267,6 +269,9 @@ struct Settings {
     max_message: Option<usize>,
     cert: Option<String>,
     key: Option<String>,
+    /// Names, with files of a certificate and of its key.
+    hosts: Vec<(String, String, String)>,
+    is_proxied: bool,
     is_broadcast: bool,
     has_deflate: bool,
     broker: Option<String>,
@@ -275,6 +280,8 @@ struct Settings {
 impl Settings {
     fn read() -> Self {
         let options = Options::read(USAGE);
+        let certs: Vec<_> =
+            options.given().filter(|(name, _)| *name == "--cert").map(|(_, cert)| cert).collect();
         let listeners = options.given().filter(|(name, _)| matches!(*name, "--listen" | "--tls"));
         let mut listen: Vec<_> = listeners.map(|(name, addr)| (addr.to_owned(), name == "--tls")).collect();
         if listen.is_empty() {
@@ -284,7 +291,9 @@ impl Settings {
             listen,
             reactors: options.number("--reactors"),
             max_message: options.number("--max-message"),
-            cert: options.value("--cert").map(Into::into),
+            cert: certs.iter().rfind(|cert| !cert.contains('=')).map(|cert| (*cert).into()),
+            hosts: certs.iter().filter_map(|cert| host(cert)).collect(),
+            is_proxied: options.has("--proxy"),
             key: options.value("--key").map(Into::into),
             is_broadcast: options.has("--broadcast"),
             has_deflate: !options.has("--no-deflate"),
@@ -293,12 +302,20 @@ impl Settings {
     }
 
     fn listener(&self, addr: &str, is_tls: bool) -> Result<Listener, String> {
-        let listener = Listener::tcp(addr);
-        match (is_tls, &self.cert, &self.key) {
-            (false, ..) => Ok(listener),
-            (true, Some(cert), Some(key)) => Ok(listener.tls(cert, key)),
-            (true, ..) => Err("`--tls` needs `--cert` and `--key`".into()),
+        let mut listener = Listener::tcp(addr);
+        if self.is_proxied {
+            listener = listener.proxy_required(["127.0.0.0/8", "::1"]);
         }
+        if !is_tls {
+            return Ok(listener);
+        }
+        listener = match (&self.cert, &self.key) {
+            (Some(cert), Some(key)) => listener.tls(cert, key),
+            (None, None) if !self.hosts.is_empty() => listener,
+            _ => return Err("`--tls` needs `--cert` and `--key`, or `--cert NAME=CERT,KEY`".into()),
+        };
+        let hosts = self.hosts.iter().map(|(name, cert, key)| Host::new(name).certificate(cert, key));
+        Ok(hosts.fold(listener, Listener::host))
     }
 
     fn builder(&self) -> Result<ServerBuilder, String> {
@@ -315,7 +332,8 @@ impl Settings {
             limits.heartbeat = Duration::ZERO;
             limits.websocket_idle = Duration::ZERO;
         };
-        let mut builder = Server::builder().limits(limits).any_origin().shutdown_on_signals();
+        let mut builder =
+            Server::builder().limits(limits).any_origin().shutdown_on_signals().reload_tls_on_sighup();
         if let Some(reactors) = self.reactors {
             builder = builder.reactors(reactors);
         }
@@ -327,6 +345,13 @@ impl Settings {
         }
         Ok(builder)
     }
+}
+
+/// `NAME=CERT,KEY`.
+fn host(cert: &str) -> Option<(String, String, String)> {
+    let (name, pair) = cert.split_once('=')?;
+    let (cert, key) = pair.split_once(',')?;
+    Some((name.into(), cert.into(), key.into()))
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

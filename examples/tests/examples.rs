@@ -15,7 +15,7 @@ use jackfield::proto::sse::{Decoder, Limits, Whole};
 use process::{Example, TempDir, binary, run};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use tungstenite::client::IntoClientRequest;
@@ -54,6 +54,7 @@ fn unknown_options_are_refused_with_the_usage() {
         "quiz",
         "showcase",
         "testbed",
+        "tls_reload",
         "fuzz_own_parser",
     ] {
         for args in [&["--lisen", "127.0.0.1:0"][..], &["127.0.0.1:0"], &["--with-bug=1"]] {
@@ -813,4 +814,95 @@ fn testbed_speaks_tls_with_openssl() {
             "{version}: {answer}"
         );
     }
+}
+
+/// What curl gets over TLS from a host at this address, with these options more. Empty: nothing, or curl is missing.
+fn secure_curl(host: &str, addr: SocketAddr, trusted: &Path, options: &[&str]) -> Option<String> {
+    let to = format!("{host}:{}", addr.port());
+    let (resolve, url) = (format!("{to}:127.0.0.1"), format!("https://{to}/"));
+    let mut args = vec!["-s", "--resolve", &resolve, "--cacert", trusted.to_str().unwrap()];
+    args.extend(options);
+    args.push(&url);
+    run("curl", args, "").map(|finished| String::from_utf8(finished.stdout).unwrap())
+}
+
+/// A certificate that it has issued for itself, and its key.
+fn self_signed(name: &str) -> (String, String) {
+    let pair = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+    (pair.cert.pem(), pair.signing_key.serialize_pem())
+}
+
+/// Until a reload that was asked for has come about.
+fn until(is_so: impl Fn() -> bool) {
+    for _ in 0..6000 {
+        if is_so() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("it does not come about");
+}
+
+#[test]
+fn tls_reload_has_two_hosts_and_reads_certificates_again() {
+    let dir = TempDir::new("tls-reload");
+    let at = dir.write("ca.pem", "").parent().unwrap().to_owned();
+    let (example, addr) = Example::start("tls_reload", &["--dir", at.to_str().unwrap()]);
+    let file = |name: &str| at.join(name);
+    let ca = file("ca.pem");
+    let Some(page) = secure_curl("localhost", addr, &ca, &[]) else { return };
+    assert!(page.contains("to localhost, a certificate of yours: false"), "{page}");
+    let [certificate, key] = ["client.pem", "client.key"].map(|name| file(name).to_str().unwrap().to_owned());
+    let own = ["--cert", &*certificate, "--key", &*key];
+    let page = secure_curl("staff.localhost", addr, &ca, &own).unwrap();
+    assert!(page.contains("to staff.localhost, a certificate of yours: true"), "{page}");
+    assert_eq!(secure_curl("staff.localhost", addr, &ca, &[]).unwrap(), "");
+    // Half of a pair changes nothing, the whole one does.
+    let (chain, key) = self_signed("localhost");
+    dir.write("localhost.pem", &chain);
+    example.signal("HUP");
+    let new = dir.write("new.pem", &chain);
+    assert!(secure_curl("localhost", addr, &ca, &[]).unwrap().contains("to localhost"));
+    dir.write("localhost.key", &key);
+    example.signal("HUP");
+    until(|| secure_curl("localhost", addr, &new, &[]).unwrap().contains("to localhost"));
+    assert_eq!(secure_curl("localhost", addr, &ca, &[]).unwrap(), "");
+}
+
+#[test]
+fn testbed_has_hosts_and_reads_their_certificates_again() {
+    let dir = TempDir::new("testbed-hosts");
+    let host = |name: &str| {
+        let (chain, key) = self_signed(name);
+        (dir.write(&format!("{name}.pem"), &chain), dir.write(&format!("{name}.key"), &key))
+    };
+    let [a, b] = ["a.test", "b.test"].map(host);
+    let option = |name: &str, (chain, key): &(PathBuf, PathBuf)| {
+        format!("{name}={},{}", chain.to_str().unwrap(), key.to_str().unwrap())
+    };
+    let (of_a, of_b) = (option("a.test", &a), option("b.test", &b));
+    let args = ["--tls", "127.0.0.1:0", "--cert", &*of_a, "--cert", &*of_b];
+    let mut example = Example::spawn("testbed", args);
+    let addr = example.addr();
+    for (name, (chain, _)) in [("a.test", &a), ("b.test", &b)] {
+        let Some(page) = secure_curl(name, addr, chain, &[]) else { return };
+        assert_eq!(page, "OK", "{name}");
+    }
+    // The files are written anew, and trusted as they are now.
+    host("b.test");
+    assert_eq!(secure_curl("b.test", addr, &b.0, &[]).unwrap(), "");
+    example.signal("HUP");
+    until(|| secure_curl("b.test", addr, &b.0, &[]).unwrap() == "OK");
+    assert_eq!(secure_curl("a.test", addr, &a.0, &[]).unwrap(), "OK");
+}
+
+#[test]
+fn testbed_takes_connections_of_a_proxy() {
+    let (_example, addr) = Example::start("testbed", &["--proxy"]);
+    let mut http = Http::connect(addr);
+    http.send("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n");
+    http.get("/").is(200, "text/html", "OK");
+    let mut plain = connect(addr);
+    plain.write_all(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+    assert_eq!(plain.read(&mut [0; 9]).unwrap_or(0), 0, "no header came first");
 }

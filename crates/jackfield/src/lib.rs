@@ -86,6 +86,8 @@ pub use gate::{Access, Authenticator};
 pub use message::{Body, HeaderValue, Prepared, Publication, Published, Sent};
 pub use observe::{AccessLog, LogCrate};
 pub use server::{Audit, Embedded, Error, Finding, Result, Server, ServerBuilder};
+#[cfg(feature = "expiry")]
+pub use shared::ExpiringCertificate;
 #[cfg(feature = "tls")]
 pub use shared::TlsInfo;
 pub use shared::{

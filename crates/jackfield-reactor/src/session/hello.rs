@@ -132,6 +132,10 @@ impl Hello {
         let mut bytes = Vec::new();
         let written = alert.write_all(&mut bytes);
         debug_assert!(written.is_ok(), "memory takes all");
+        // To what is no message at all rustls says nothing.
+        if bytes.is_empty() {
+            bytes.extend_from_slice(&fatal_alert(DECODE_ERROR));
+        }
         self.below.alert(&bytes);
         self.refuse(io::Error::other(error))
     }

@@ -99,6 +99,12 @@ impl Setup {
 }
 
 impl Tick {
+    /// One that is due at once, and then every so often.
+    #[cfg(feature = "expiry")]
+    pub(crate) fn from_now(period: Duration, run: impl FnMut(&mut Reactor<'_>) + 'static) -> Self {
+        Self { period, next: Some(Duration::ZERO), run: Box::new(run) }
+    }
+
     /// Whether it is due, and how many of its times have passed besides this one.
     pub(crate) fn take_due(&mut self, now: Duration) -> Option<u64> {
         let next = *self.next.get_or_insert(now + self.period);

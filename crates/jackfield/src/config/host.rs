@@ -121,6 +121,12 @@ impl Host {
         self
     }
 
+    /// What it is called in reports.
+    #[cfg(feature = "expiry")]
+    pub(crate) fn title(&self) -> String {
+        self.names.first().map_or("the fallback", |name| name).to_owned()
+    }
+
     /// Whether this is one of its names.
     pub(crate) fn is_called(&self, asked: &str) -> bool {
         self.names.iter().any(|name| match name.strip_prefix("*.") {

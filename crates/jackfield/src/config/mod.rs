@@ -16,6 +16,8 @@ mod client_auth;
 mod defences;
 #[cfg(feature = "deflate")]
 mod deflate;
+#[cfg(feature = "expiry")]
+mod expiry;
 #[cfg(feature = "serde")]
 pub(crate) mod file;
 mod heartbeat;

@@ -2,6 +2,8 @@
 
 use crate::config::alpn::{ACME, HTTP, fault_of_alpn};
 use crate::config::client_auth::ClientAuth;
+#[cfg(feature = "expiry")]
+use crate::config::expiry::last_second;
 use crate::config::host::Host;
 use crate::config::missing_host::{FindHost, MissingHost};
 use crate::config::pair::of_challenge;
@@ -65,6 +67,9 @@ pub(crate) enum HostAnswer {
 pub(crate) struct HostConfig {
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) tag: Option<u64>,
+    /// The last second of the certificate that ends first, since 1970.
+    #[cfg(feature = "expiry")]
+    ends: Option<i64>,
 }
 
 /// Hosts that were found and are kept.
@@ -198,6 +203,16 @@ impl TlsHosts {
         shown.map_or(HostAnswer::Nothing, HostAnswer::Host)
     }
 
+    /// Each host with the last second of its certificates, since 1970.
+    #[cfg(feature = "expiry")]
+    pub(crate) fn ends(&self) -> Vec<(String, i64)> {
+        let shown = self.shown.read().unwrap_or_else(PoisonError::into_inner);
+        let found = self.found.read().unwrap_or_else(PoisonError::into_inner);
+        let hosts = self.options.hosts.iter().zip(shown.iter());
+        let hosts = hosts.chain(found.iter().map(|(host, config)| (host, config)));
+        hosts.filter_map(|(host, config)| Some((host.title(), config.ends?))).collect()
+    }
+
     fn shown(&self, host: usize) -> Option<Arc<HostConfig>> {
         self.shown.read().unwrap_or_else(PoisonError::into_inner).get(host).cloned()
     }
@@ -222,6 +237,8 @@ impl TlsHosts {
         if !faults.is_empty() {
             return Err(faults);
         }
+        #[cfg(feature = "expiry")]
+        let ends = keys.iter().filter_map(|key: &Arc<CertifiedKey>| last_second(key.cert.first()?)).min();
         let wrong = |error: rustls::Error| vec![format!("TLS can't be set up: {error}")];
         let mut config = server_config(provider, verifier, keys).map_err(wrong)?;
         config.alpn_protocols = options.alpn_of(host, self.speaks);
@@ -232,7 +249,12 @@ impl TlsHosts {
             }
             None => config.ticketer = tickets().map_err(wrong)?,
         }
-        Ok(HostConfig { config: Arc::new(config), tag: host.tag })
+        Ok(HostConfig {
+            config: Arc::new(config),
+            tag: host.tag,
+            #[cfg(feature = "expiry")]
+            ends,
+        })
     }
 }
 
@@ -260,7 +282,12 @@ pub(super) fn challenge(chain: Vec<u8>, key: Vec<u8>) -> Result<HostConfig, Vec<
     let mut config = server_config(&provider, None, vec![Arc::new(pair)])
         .map_err(|error| vec![format!("TLS can't be set up: {error}")])?;
     config.alpn_protocols = vec![ACME.to_vec()];
-    Ok(HostConfig { config: Arc::new(config), tag: None })
+    Ok(HostConfig {
+        config: Arc::new(config),
+        tag: None,
+        #[cfg(feature = "expiry")]
+        ends: None,
+    })
 }
 
 fn without_provider() -> Vec<String> {

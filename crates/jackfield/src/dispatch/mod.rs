@@ -10,6 +10,8 @@ mod commands;
 mod connect;
 mod custom;
 mod ending;
+#[cfg(feature = "expiry")]
+mod expiry;
 mod feed;
 mod http;
 mod listening;
@@ -73,7 +75,10 @@ const ACCEPT_ERROR_EVERY: Duration = Duration::from_secs(1);
 
 impl<F: ClientFactory> Dispatcher<F> {
     pub(crate) fn new(setup: Setup, factory: F, settings: Arc<Settings>) -> Self {
-        let Setup { reactor, handle, ticks, outgoing } = setup;
+        #[cfg_attr(not(feature = "expiry"), expect(unused_mut, reason = "nothing is watched"))]
+        let Setup { reactor, handle, mut ticks, outgoing } = setup;
+        #[cfg(feature = "expiry")]
+        ticks.extend(expiry::watch(reactor, &handle, &settings));
         Self {
             factory,
             clients: Vec::new(),

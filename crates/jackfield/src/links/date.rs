@@ -3,7 +3,7 @@
 use crate::shared::WallClock;
 use jackfield_proto::http1::DateBlock;
 use jackfield_reactor::Time;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// The present second as HTTP says it, rendered once a second.
 pub(crate) struct Date {
@@ -29,11 +29,7 @@ impl Date {
     #[cold]
     #[inline(never)]
     fn read_clock(&mut self, now: Time) {
-        let since_epoch = match self.clock {
-            WallClock::System => SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
-            #[cfg(feature = "test-util")]
-            WallClock::From(begin) => Duration::from_secs(begin) + Duration::from_millis(now.0),
-        };
+        let since_epoch = self.clock.since_epoch(now);
         self.block.renew(since_epoch.as_secs());
         self.until = now.after(Duration::from_millis(1000 - u64::from(since_epoch.subsec_millis())));
     }

@@ -182,6 +182,8 @@ mod tests {
             offload_threads: 1,
             #[cfg(feature = "tls")]
             acme: None,
+            #[cfg(feature = "expiry")]
+            expiry_days: 0,
             #[cfg(feature = "tls")]
             handshake_threads: 0,
             listeners: ListenerSettings::one_of_each(&limits, |listener| listener),

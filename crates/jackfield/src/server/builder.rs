@@ -9,6 +9,8 @@ use crate::server::Server;
 use crate::server::error::{Error, Result};
 #[cfg(all(feature = "signals", unix))]
 use crate::server::signals::{Purpose, Signals};
+#[cfg(feature = "expiry")]
+use crate::shared::EXPIRY_DAYS;
 use crate::shared::{
     Broker, Guarded, Names, NoObserver, Observer, Settings, THREADS_MAX, WallClock, backlog_max,
 };
@@ -57,6 +59,8 @@ pub struct ServerBuilder {
     broker: Option<Arc<dyn Broker>>,
     #[cfg(feature = "tls")]
     acme: Option<AcmeChallenges>,
+    #[cfg(feature = "expiry")]
+    expiry_days: u32,
     #[cfg(feature = "tls")]
     handshake_threads: usize,
     /// What is wrong with a file that options came from.
@@ -89,6 +93,8 @@ impl Default for ServerBuilder {
             broker: None,
             #[cfg(feature = "tls")]
             acme: None,
+            #[cfg(feature = "expiry")]
+            expiry_days: EXPIRY_DAYS,
             #[cfg(feature = "tls")]
             handshake_threads: 0,
             faults: Vec::new(),
@@ -300,6 +306,17 @@ impl ServerBuilder {
         self
     }
 
+    /// From so many days before its end on, the certificate of each host is reported once a day
+    /// ([`Observer::on_certificate_expiring`]), and when the server starts; disabled by zero. Ready configurations
+    /// ([`Listener::tls_config`]) are not looked at. Default: 30.
+    #[cfg(feature = "expiry")]
+    #[doc(alias = "CertExpireDays")]
+    #[must_use]
+    pub fn expiry_days(mut self, days: u32) -> Self {
+        self.expiry_days = days;
+        self
+    }
+
     /// Lets so many threads, 0 to 64, do what is dear in handshakes of TLS: the exchange of keys and the signature, for listeners
     /// with hosts or certificates from files. Then a crowd of new peers does not make those who are connected wait, and
     /// each handshake costs two hand-overs between threads more. Of TLS 1.2 a part stays on the reactor. Where 1024 wait for
@@ -377,6 +394,8 @@ impl ServerBuilder {
             access_log: self.access_log.map(AccessLog::start).transpose()?,
             #[cfg(feature = "tls")]
             acme: self.acme,
+            #[cfg(feature = "expiry")]
+            expiry_days: self.expiry_days,
             #[cfg(feature = "tls")]
             handshake_threads: self.handshake_threads,
             clock: WallClock::System,

@@ -55,6 +55,8 @@ pub use metrics::Metrics;
 pub(crate) use metrics::ReactorMetrics;
 pub(crate) use names::{LookUps, Names};
 pub use not_posted::NotPosted;
+#[cfg(feature = "expiry")]
+pub use observer::ExpiringCertificate;
 pub use observer::{FailedHandshake, Observer, RefuseReason, SlowCallback};
 pub(crate) use observer::{Guarded, NoObserver};
 #[cfg(feature = "tls")]
@@ -66,6 +68,8 @@ pub use peer::Peer;
 pub(crate) use prometheus::PROMETHEUS;
 pub(crate) use publish::Unsent;
 pub(crate) use remote::RemoteReactor;
+#[cfg(feature = "expiry")]
+pub(crate) use settings::EXPIRY_DAYS;
 pub(crate) use settings::{Settings, WallClock};
 pub use state::{Busy, Drain, State};
 #[cfg(feature = "tls")]

@@ -109,6 +109,15 @@ pub trait Observer: Send + Sync {
         }
     }
 
+    /// A certificate comes to its end, or is past it: told when the server starts, and then once a day, of each host of which it
+    /// is so. See [`ServerBuilder::expiry_days`](crate::ServerBuilder::expiry_days).
+    #[cfg(feature = "expiry")]
+    #[doc(alias = "CertExpireDays")]
+    fn on_certificate_expiring(&self, expiring: &ExpiringCertificate) {
+        let ExpiringCertificate { listener, host, days_left } = expiring;
+        log::warn!(target: "jackfield::tls", "listener {listener}: {days_left} days are left of the certificate of {host}");
+    }
+
     /// A callback panicked. Its connection ends with it; the others and the reactor go on.
     #[doc(alias = "OnBgException")]
     fn on_panic(&self, id: ConnectionId, payload: &(dyn Any + Send)) {
@@ -222,6 +231,19 @@ pub struct FailedHandshake {
     pub server_name: Option<String>,
 }
 
+/// A certificate that comes to its end.
+#[cfg(feature = "expiry")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExpiringCertificate {
+    /// The number of the listener, in the order in which they were given.
+    pub listener: usize,
+    /// The first name of the host.
+    pub host: String,
+    /// Whole days that are left; negative: it is past its end. Of several certificates of a host that of the one that ends first.
+    pub days_left: i64,
+}
+
 /// Why a new connection was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -312,6 +334,11 @@ impl Observer for Guarded {
 
     fn on_tls_error(&self, failed: &FailedHandshake) {
         self.tell(|observer| observer.on_tls_error(failed));
+    }
+
+    #[cfg(feature = "expiry")]
+    fn on_certificate_expiring(&self, expiring: &ExpiringCertificate) {
+        self.tell(|observer| observer.on_certificate_expiring(expiring));
     }
 
     fn on_tls_reload(&self, faults: &[String]) {

@@ -1,9 +1,13 @@
 //! New certificates without a restart.
 
 use crate::config::ListenerSettings;
+#[cfg(feature = "expiry")]
+use crate::config::TlsHosts;
 use crate::shared::handle::Handle;
 #[cfg(all(feature = "signals", unix))]
 use crate::shared::observer::Observer;
+#[cfg(feature = "expiry")]
+use crate::shared::settings::Settings;
 use std::sync::Arc;
 
 impl Handle {
@@ -58,5 +62,19 @@ impl Handle {
         all.dedup_by(|one, other| Arc::ptr_eq(one, other));
         // A server is bound once.
         let _ = self.shared().tls_hosts.set(all);
+    }
+
+    /// The number of a listener, the name of a host there, and the last second of its certificates, since 1970.
+    #[cfg(feature = "expiry")]
+    pub(crate) fn ends_of_certificates(&self, settings: &Settings) -> Vec<(usize, String, i64)> {
+        let all = self.shared().tls_hosts.get().map_or(&[][..], |all| all);
+        let of = |hosts: &Arc<TlsHosts>| {
+            let is_its = |listener: &&ListenerSettings| {
+                listener.tls_hosts().is_some_and(|its| Arc::ptr_eq(its, hosts))
+            };
+            let number = settings.listeners.iter().find(is_its).map_or(0, |listener| listener.number);
+            hosts.ends().into_iter().map(move |(host, ends)| (number, host, ends)).collect::<Vec<_>>()
+        };
+        all.iter().flat_map(of).collect()
     }
 }

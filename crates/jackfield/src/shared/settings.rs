@@ -7,7 +7,9 @@ use crate::gate::Gate;
 use crate::shared::finished::FinishedSink;
 use crate::shared::names::Names;
 use crate::shared::observer::Observer;
+use jackfield_reactor::Time;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 /// What the reactors of a server share and never change.
 pub(crate) struct Settings {
@@ -20,6 +22,9 @@ pub(crate) struct Settings {
     pub(crate) watchdog: bool,
     /// Threads for what blocks, at most.
     pub(crate) offload_threads: usize,
+    /// From so many days before its end on, a certificate is reported; never, if zero.
+    #[cfg(feature = "expiry")]
+    pub(crate) expiry_days: u32,
     /// Threads for handshakes of TLS.
     #[cfg(feature = "tls")]
     pub(crate) handshake_threads: usize,
@@ -34,6 +39,10 @@ pub(crate) struct Settings {
     /// From which masks and keys are made; `None`: from chance.
     pub(crate) seed: Option<u64>,
 }
+
+/// The usual one of them.
+#[cfg(feature = "expiry")]
+pub(crate) const EXPIRY_DAYS: u32 = 30;
 
 impl Settings {
     /// The index of the settings of connections that this side begins and that speak this.
@@ -50,4 +59,18 @@ pub(crate) enum WallClock {
     /// A reactor's time zero is this second: simulations always have the same one.
     #[cfg(feature = "test-util")]
     From(u64),
+}
+
+impl WallClock {
+    /// The time since 1970, at this time of a reactor.
+    pub(crate) fn since_epoch(self, now: Time) -> Duration {
+        match self {
+            Self::System => {
+                let _ = now;
+                SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+            }
+            #[cfg(feature = "test-util")]
+            Self::From(begin) => Duration::from_secs(begin) + Duration::from_millis(now.0),
+        }
+    }
 }

@@ -786,6 +786,8 @@ fn settings(options: &Options, book: &Book, records: bool) -> Settings {
         offload_threads: 1,
         #[cfg(feature = "tls")]
         acme: None,
+        #[cfg(feature = "expiry")]
+        expiry_days: 0,
         #[cfg(feature = "tls")]
         handshake_threads: 0,
         observer: Arc::new(Eyes {

@@ -47,6 +47,8 @@ use crate::config::{Limits, Listener, ListenerSettings};
 use crate::dispatch::Dispatcher;
 use crate::gate::{Allowed, Authenticator, Gate, Hosts, Origins, Reserved, StatusPaths};
 use crate::observe::AccessLog;
+#[cfg(feature = "expiry")]
+use crate::shared::EXPIRY_DAYS;
 use crate::shared::{
     Broker, Guarded, Handle, Listeners, Names, NoObserver, Observer, Peer, Pool, RemoteReactor, Settings,
     WallClock,
@@ -127,6 +129,9 @@ pub struct TestOptions {
     /// Answers to challenges of ACME, as [`ServerBuilder::acme`](crate::ServerBuilder::acme). Default: none.
     #[cfg(feature = "tls")]
     pub acme: Option<AcmeChallenges>,
+    /// As [`ServerBuilder::expiry_days`](crate::ServerBuilder::expiry_days). Default: 30.
+    #[cfg(feature = "expiry")]
+    pub expiry_days: u32,
     /// Listeners in place of the three of [`listener`], by index in this order. Their addresses and what else concerns the
     /// system means nothing here. Default: none, which stands for the three.
     pub listeners: Vec<Listener>,
@@ -167,6 +172,8 @@ impl Default for TestOptions {
             tls_client: None,
             #[cfg(feature = "tls")]
             acme: None,
+            #[cfg(feature = "expiry")]
+            expiry_days: EXPIRY_DAYS,
             listeners: Vec::new(),
         }
     }
@@ -261,6 +268,8 @@ impl TestServer {
             offload_threads: 1,
             #[cfg(feature = "tls")]
             acme: options.acme,
+            #[cfg(feature = "expiry")]
+            expiry_days: options.expiry_days,
             #[cfg(feature = "tls")]
             handshake_threads: 0,
             observer,
