@@ -24,7 +24,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use faces::what_is_handed_on_is_described_for_its_users;
-use readers::{contains_absolute, contains_word, functions, links, numbered, quoted, resolve, squeeze};
+use readers::{
+    anchors, contains_absolute, contains_word, functions, links, numbered, quoted, resolve, squeeze,
+};
 use tree::{Offence, Source, Tree};
 
 /// Longest line of a `.rs` file, in characters. Where rustfmt left a longer one, it is to be broken by hand.
@@ -323,15 +325,24 @@ const RULES: &[Rule] = &[
     Rule {
         find: links_lead_somewhere,
         bad: &[
-            ("docs/a.md:2", &[("docs/a.md", "[here](#top)\n[there](../b.md#part)\n"), ("docs/b.md", "")]),
+            (
+                "docs/a.md:3",
+                &[("docs/a.md", "# Top\n[here](#top)\n[there](../b.md#part)\n"), ("docs/b.md", "")],
+            ),
+            ("a.md:2", &[("a.md", "# Top\n[here](#bottom)\n")]),
+            ("a.md:1", &[("a.md", "[there](b.md#one)\n"), ("b.md", "# Two\n```text\n# One\n```\n")]),
             ("a.md:3", &[("a.md", "See [b].\n\n[b]: b.md\n")]),
             ("a.md:1", &[("a.md", "[out](../a.md)\n")]),
         ],
         good: &[
             &[
-                ("docs/a.md", "[up](../b.md#part \"title\") [web](https://a.b) [dir](../docs/)\n"),
-                ("b.md", ""),
+                ("docs/a.md", "[up](../b.md#part \"title\") [web](https://a.b#c) [dir](../docs/)\n"),
+                ("b.md", "# Part\n"),
             ],
+            &[(
+                "b.md",
+                "[1](#the-parts-of-a_b-once) [2](#again-1)\n## The `parts` of a_b, once!\n# Again\n# Again\n",
+            )],
             &[("b.md", "`[code](none.md)`\n```\n[fence](none.md)\n```\n[b].\n\n[b]: <https://b>\n")],
         ],
     },
@@ -515,16 +526,25 @@ fn examples_are_mentioned(tree: &Tree) -> Vec<Offence> {
 fn links_lead_somewhere(tree: &Tree) -> Vec<Offence> {
     let mut offences = Vec::new();
     for source in tree.with_extension(&["md"]) {
-        let folder = source.path.rsplit_once('/').map_or("", |(folder, _)| folder);
         for (line, target) in links(&source.text) {
-            let path = target.split(['#', '?']).next().unwrap_or_default();
-            let elsewhere = path.is_empty() || path.contains(':');
-            if !elsewhere && !resolve(folder, path).is_some_and(|path| tree.exists(&path)) {
+            if !target.contains(':') && !leads_somewhere(tree, source, target) {
                 offences.push(source.offence(line, format!("the link to `{target}` leads nowhere")));
             }
         }
     }
     offences
+}
+
+/// Whether a link within the repository leads to a file, and to one of its headings if it names one.
+fn leads_somewhere(tree: &Tree, source: &Source, target: &str) -> bool {
+    let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
+    let path = path.split('?').next().unwrap_or_default();
+    let folder = source.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let path = if path.is_empty() { Some(source.path.clone()) } else { resolve(folder, path) };
+    let Some(path) = path.filter(|path| tree.exists(path)) else { return false };
+    let is_text = path.ends_with(".md");
+    let has_anchor = |page: &Source| anchors(&page.text).iter().any(|known| known == anchor);
+    anchor.is_empty() || !is_text || tree.get(&path).is_some_and(has_anchor)
 }
 
 /// Functions that don't fit a screen, as offences, and the number of all functions.

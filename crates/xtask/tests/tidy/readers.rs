@@ -1,5 +1,7 @@
 //! Small readers of Rust, TOML and Markdown: as much of each as the rules need, and no more.
 
+use std::collections::BTreeMap;
+
 /// The lines of a text with their numbers, from one.
 pub(crate) fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {
     (1..).zip(text.lines())
@@ -59,6 +61,28 @@ pub(crate) fn links(text: &str) -> Vec<(usize, &str)> {
             let targets = prose.split("](").skip(1).map(|rest| rest.split(')').next().unwrap_or_default());
             found.extend(targets.map(|target| (number, link_target(target))));
         }
+    }
+    found
+}
+
+/// The names by which a page's headings can be linked to, as forges make them: in small letters, with `-` for blanks and
+/// without punctuation; the second of the same name has `-1` behind it.
+pub(crate) fn anchors(text: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut times: BTreeMap<String, usize> = BTreeMap::new();
+    let mut fenced = false;
+    for (_, line) in numbered(text) {
+        fenced ^= line.trim_start().starts_with("```");
+        let heading = line.trim_start_matches('#');
+        if fenced || heading.len() == line.len() || !heading.starts_with(' ') {
+            continue;
+        }
+        let kept = heading.trim().chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+        let name: String =
+            kept.map(|c| if c == ' ' { '-' } else { c }).flat_map(char::to_lowercase).collect();
+        let before = times.entry(name.clone()).or_default();
+        found.push(if *before == 0 { name } else { format!("{name}-{before}") });
+        *before += 1;
     }
     found
 }
