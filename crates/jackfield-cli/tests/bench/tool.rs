@@ -30,6 +30,17 @@ pub(crate) fn bench(args: &[&str]) -> Run {
     Run { code, stdout, stderr, directory }
 }
 
+/// Runs it for a short time, and for longer where the machine is so busy that too little has happened in that.
+pub(crate) fn bench_until(args: &[&str], has_measured: impl Fn(&Run) -> bool) -> Run {
+    let mut run = bench(&[args, &["-d", "200ms"]].concat());
+    for duration in ["2s", "20s"] {
+        if !has_measured(&run) {
+            run = bench(&[args, &["-d", duration]].concat());
+        }
+    }
+    run
+}
+
 /// Runs it, and checks that it says why nothing could be measured.
 pub(crate) fn refused(args: &[&str], why: &str) {
     let run = bench(&[args, &["--duration=100ms"][..usize::from(!args.contains(&"-d"))]].concat());
@@ -41,16 +52,19 @@ pub(crate) fn refused(args: &[&str], why: &str) {
 
 /// Runs it against a server that does not answer as it should, and checks that this is said and counted.
 pub(crate) fn failed(args: &[&str], why: &str) -> Value {
-    let run = bench(&[args, &["--duration=100ms"][..usize::from(!args.contains(&"-d"))]].concat());
+    let run = bench_until(args, |run| errors(&run.result()) > 0);
     assert_eq!(run.code, 1, "{args:?}: {}", run.stderr);
     assert!(run.stderr.contains(why) && !run.stderr.contains("panicked"), "{args:?}: {}", run.stderr);
     let result = run.result();
     assert_eq!(result["end"]["how"], "failed");
-    // On a busy machine all of them may fall into the warm-up, which is counted apart.
-    let last = result["warm_up"].as_array().and_then(|samples| samples.last()?["errors"].as_u64());
-    let errors = result["errors"]["total"].as_u64().unwrap_or(0) + last.unwrap_or(0);
-    assert!(errors > 0, "{} {}", result["errors"], result["warm_up"]);
+    assert!(errors(&result) > 0, "{} {}", result["errors"], result["warm_up"]);
     result
+}
+
+/// All that went wrong: on a busy machine all of it may fall into the warm-up, which is counted apart.
+fn errors(result: &Value) -> u64 {
+    let last = result["warm_up"].as_array().and_then(|samples| samples.last()?["errors"].as_u64());
+    result["errors"]["total"].as_u64().unwrap_or(0) + last.unwrap_or(0)
 }
 
 impl Run {
