@@ -24,6 +24,14 @@ pub(crate) fn repository() -> Directory {
 /// Short, and few connections: what is tested is the tool.
 const SHORT: [&str; 4] = ["--runs=2", "--seconds=250ms", "--idle-connections=20", "--no-counts"];
 
+/// Runs it for a short time, and for longer where the machine is so busy that nothing is answered in that.
+fn compare_until_measured(root: &Path, args: &[&str]) -> (i32, String, String) {
+    match compare(root, &[&SHORT[..], args].concat()) {
+        (0, stdout, stderr) => (0, stdout, stderr),
+        _ => compare(root, &[&["--seconds=3s", SHORT[0], SHORT[2], SHORT[3]], args].concat()),
+    }
+}
+
 /// Runs it, and gives its exit status and what it printed.
 fn compare(root: &Path, args: &[&str]) -> (i32, String, String) {
     let root = root.to_str().expect("the path is UTF-8");
@@ -33,7 +41,7 @@ fn compare(root: &Path, args: &[&str]) -> (i32, String, String) {
 #[test]
 fn each_row_is_measured_and_written() {
     let root = repository();
-    let (code, stdout, stderr) = compare(&root.path("."), &SHORT);
+    let (code, stdout, stderr) = compare_until_measured(&root.path("."), &[]);
     assert_eq!((code, &*stdout), (0, ""), "{stderr}");
     let numbers = fs::read_to_string(root.path("docs/numbers.md")).expect("it is there");
     assert!(numbers.starts_with("# Numbers\n\n<!-- compare:begin -->\n"), "{numbers}");
@@ -70,8 +78,8 @@ fn each_row_is_measured_and_written() {
 #[test]
 fn a_part_changes_no_file_that_is_not_named() {
     let root = repository();
-    let part = [&SHORT[..], &["--rows=ws,http", "--servers=ours"]].concat();
-    let (code, stdout, stderr) = compare(&root.path("."), &part);
+    let part = ["--rows=ws,http", "--servers=ours"];
+    let (code, stdout, stderr) = compare_until_measured(&root.path("."), &part);
     assert_eq!(code, 0, "{stderr}");
     assert!(stdout.find("### HTTP, 64") < stdout.find("### WebSocket echo of 20 B"), "{stdout}");
     assert!(!stdout.contains("gap") && stderr.contains("a part of the whole only"), "{stderr}");
@@ -80,8 +88,10 @@ fn a_part_changes_no_file_that_is_not_named() {
 
     let file = root.path("docs/other.md");
     fs::write(&file, "no marks\n").expect("it can be written");
-    let (code, stdout, stderr) =
-        compare(&root.path("."), &[&part[..], &["--numbers", &file.to_string_lossy()]].concat());
+    let (code, stdout, stderr) = compare_until_measured(
+        &root.path("."),
+        &[&part[..], &["--numbers", &file.to_string_lossy()]].concat(),
+    );
     assert_eq!(code, 0);
     assert!(
         stdout.contains("**ours**") && stderr.contains("has no lines `<!-- compare:begin -->`"),
