@@ -38,11 +38,13 @@ fn window_bits(random: &mut Random) -> u8 {
 pub(crate) fn add(sim: &mut Sim, seed: u64, has_gaps: bool) {
     let mut random = Random::new(seed ^ 0x2def);
     for _ in 0..random.between(1, 3) {
-        let mut options = Options::default();
-        options.server_context_takeover = random.chance(700);
-        options.client_context_takeover = random.chance(700);
-        options.window_bits_max = window_bits(&mut random);
-        options.message_bytes_min = random.size(300);
+        let options = Options {
+            server_context_takeover: random.chance(700),
+            client_context_takeover: random.chance(700),
+            window_bits_max: window_bits(&mut random),
+            message_bytes_min: random.size(300),
+            ..Options::default()
+        };
         let peer = peer(&mut random, has_gaps).deflating(options);
         let peer = match random.below(5) {
             0 => peer.breaking(Fault::Bomb(MESSAGE_BYTES_MAX + 1 + random.size(100_000))),
