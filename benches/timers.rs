@@ -36,7 +36,7 @@ fn main() {
         is_empty(wires, &ids);
     }
     for (name, times) in ["set", "move", "cancel"].into_iter().zip(&mut times) {
-        times.sort_unstable();
+        times.sort_unstable_by(f64::total_cmp);
         println!("{name}: {:.1} ns (median of {ROUNDS})", times[ROUNDS / 2]);
     }
 }
