@@ -80,6 +80,7 @@ const KNOWN: &[&str] = &[
     "watchdog",
     "offload_threads",
     "allow_partial_bind",
+    "expiry_days",
     "handshake_threads",
     "shutdown_on_signals",
     "reload_tls_on_sighup",
@@ -117,6 +118,8 @@ fn set(reader: &mut Reader, builder: ServerBuilder, key: &str, value: &Value) ->
         "allow_partial_bind" => reader.set(builder, key, value, ServerBuilder::allow_partial_bind),
         #[cfg(all(feature = "signals", unix))]
         "shutdown_on_signals" => if_so(reader, builder, key, value, ServerBuilder::shutdown_on_signals),
+        #[cfg(feature = "expiry")]
+        "expiry_days" => reader.set(builder, key, value, ServerBuilder::expiry_days),
         #[cfg(feature = "tls")]
         "handshake_threads" => reader.set(builder, key, value, ServerBuilder::handshake_threads),
         #[cfg(all(feature = "signals", feature = "tls", unix))]
