@@ -72,9 +72,10 @@ mod web;
 #[cfg(feature = "compression")]
 pub use client::Compression;
 pub use client::{
-    BodyPlan, Client, ClientFactory, Connection, Control, EventStream, Exchange, HeartbeatAction, IntoClient,
-    LateUpgrade, MessageKind, MessageWriter, Raw, Reactor, Refuse, Reply, ReplyStream, ResponseBuilder,
-    ResponseStream, ResponseTarget, Setup, TimerId, Upgrade, WebSocket, last_event_id,
+    BodyPlan, Client, ClientFactory, Connection, Control, EventStream, Exchange, FrameAction,
+    HeartbeatAction, IntoClient, LateUpgrade, MessageKind, MessageWriter, Raw, Reactor, Refuse, Reply,
+    ReplyStream, ResponseBuilder, ResponseStream, ResponseTarget, Setup, TimerId, Upgrade, WebSocket,
+    last_event_id,
 };
 #[cfg(feature = "tls")]
 pub use config::{AcmeChallenges, ClientAuth, Host, MissingHost};
@@ -105,7 +106,7 @@ pub use web::{Found, Params, Router, RouterError, Routes};
 pub use jackfield_proto as proto;
 pub use jackfield_proto::http1::{FieldError, Fields, Request, Version};
 pub use jackfield_proto::sse::Event;
-pub use jackfield_proto::websocket::Message;
+pub use jackfield_proto::websocket::{FrameHead, Message};
 pub use jackfield_reactor as reactor;
 pub use jackfield_reactor::{
     Addr, ConnectionId, Credentials, KeepAlive, Pressure, ReadPause, Time, WireStats,

@@ -86,7 +86,7 @@ fn check_first(first: u8, inflates: bool) -> Result<Opcode, Error> {
     opcode.ok_or(Error::UnknownOpcode)
 }
 
-fn check_mask(is_masked: bool, accepts: Accepts) -> Result<(), Error> {
+pub(super) fn check_mask(is_masked: bool, accepts: Accepts) -> Result<(), Error> {
     match (accepts.role, is_masked) {
         (Role::Server, false) if !accepts.unmasked => Err(Error::Unmasked),
         (Role::Client, true) => Err(Error::Masked),
@@ -94,7 +94,7 @@ fn check_mask(is_masked: bool, accepts: Accepts) -> Result<(), Error> {
     }
 }
 
-fn check_control(fin: bool, short: u8) -> Result<(), Error> {
+pub(super) fn check_control(fin: bool, short: u8) -> Result<(), Error> {
     if short > 125 {
         Err(Error::ControlTooLong)
     } else if !fin {
@@ -106,7 +106,7 @@ fn check_control(fin: bool, short: u8) -> Result<(), Error> {
 
 /// The length of the payload, and in how many bytes behind the first two it is written.
 #[inline]
-fn length(short: u8, rest: &[u8]) -> Result<Option<(u64, usize)>, Error> {
+pub(super) fn length(short: u8, rest: &[u8]) -> Result<Option<(u64, usize)>, Error> {
     match short {
         126 => {
             let Some(bytes) = rest.first_chunk() else { return Ok(None) };
@@ -126,7 +126,7 @@ fn length(short: u8, rest: &[u8]) -> Result<Option<(u64, usize)>, Error> {
 }
 
 #[inline]
-fn key(is_masked: bool, rest: &[u8]) -> Option<[u8; 4]> {
+pub(super) fn key(is_masked: bool, rest: &[u8]) -> Option<[u8; 4]> {
     if is_masked { rest.first_chunk().copied() } else { Some([0; 4]) }
 }
 

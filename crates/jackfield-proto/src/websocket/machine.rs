@@ -31,6 +31,7 @@
 //! [`Machine::step_long`] for the rest.
 
 use super::frame::{Accepts, FIN, Header, MASKED, Role};
+use super::head::{FrameHead, NextFrame};
 use super::inflation::Inflation;
 use super::scratch::Scratch;
 use super::spanning::Spanning;
@@ -161,6 +162,22 @@ impl Machine {
             };
         }
         self.step_long(rx, scratch, limits)
+    }
+
+    /// The frame at the front of `rx`, for a caller that looks at frames before the machine gets them. To be asked where a
+    /// frame begins: behind the last byte of the one before.
+    ///
+    /// A caller that lets the machine have the frame gives it no bytes behind its end, so that it knows where the next one
+    /// begins; one that takes it over passes over its head and [`FrameHead::payload`].
+    pub fn next_frame(&self, rx: &[u8], limits: &Limits) -> NextFrame {
+        if !matches!(self.state, State::Open | State::Waiting | State::Message) {
+            return NextFrame::Machines;
+        }
+        match FrameHead::parse(rx, self.accepts(limits)) {
+            Ok(Some(head)) => NextFrame::Head(head),
+            Ok(None) => NextFrame::Incomplete,
+            Err(_) => NextFrame::Machines,
+        }
     }
 
     /// The length of the frame at the front, if it is what nearly every frame is: whole, final, masked, of at most 125

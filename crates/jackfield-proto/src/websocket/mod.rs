@@ -28,6 +28,7 @@ mod error;
 mod event;
 mod frame;
 mod handshake;
+mod head;
 #[cfg_attr(not(feature = "deflate"), path = "no_inflation.rs")]
 mod inflation;
 mod limits;
@@ -49,6 +50,7 @@ pub use handshake::{
     Accepted, EncodeError, Extension, HandshakeError, Offer, ResponseError, VERSION, accept_key,
     check_response, encode_request, encode_response, is_handshake_field,
 };
+pub use head::{FrameHead, FramePayload, NextFrame};
 pub use limits::Limits;
 pub use machine::Machine;
 pub use mask::mask;

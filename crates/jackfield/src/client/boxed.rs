@@ -6,10 +6,10 @@ use crate::client::exchange::Exchange;
 use crate::client::raw::Raw;
 use crate::client::upgrade::Upgrade;
 use crate::client::websocket::WebSocket;
-use crate::client::{BodyPlan, Client, Control, HeartbeatAction};
+use crate::client::{BodyPlan, Client, Control, FrameAction, HeartbeatAction};
 use crate::disconnect::{Disconnect, Reason};
 use jackfield_proto::http1::Request;
-use jackfield_proto::websocket::Message;
+use jackfield_proto::websocket::{FrameHead, Message};
 use std::any::Any;
 
 /// A client whose class is chosen, and changed, at run time.
@@ -92,6 +92,18 @@ impl Client for Box<dyn Client> {
 
     fn on_control(&mut self, socket: &mut WebSocket<'_>, control: Control<'_>) {
         (**self).on_control(socket, control);
+    }
+
+    fn wants_frames(&self) -> bool {
+        (**self).wants_frames()
+    }
+
+    fn on_frame(&mut self, socket: &mut WebSocket<'_>, head: &FrameHead) -> FrameAction {
+        (**self).on_frame(socket, head)
+    }
+
+    fn on_frame_part(&mut self, socket: &mut WebSocket<'_>, part: &[u8], is_last: bool) {
+        (**self).on_frame_part(socket, part, is_last);
     }
 
     fn on_heartbeat(&mut self, socket: &mut WebSocket<'_>) -> HeartbeatAction {

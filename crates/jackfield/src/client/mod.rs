@@ -45,7 +45,7 @@ pub use websocket::WebSocket;
 
 use crate::disconnect::{Disconnect, Reason};
 use jackfield_proto::http1::Request;
-use jackfield_proto::websocket::Message;
+use jackfield_proto::websocket::{FrameHead, Message};
 use std::any::{Any, type_name};
 
 /// Your object for one connection, with a method for each event. It is no HTTP client.
@@ -258,6 +258,54 @@ pub trait Client: sealed::AsAny {
     /// A Ping or Pong has come. The answer to a Ping is on its way already.
     fn on_control(&mut self, socket: &mut WebSocket<'_>, control: Control<'_>) {}
 
+    /// Whether [`Client::on_frame`] is to be asked about each frame of this WebSocket. It is asked once, before `on_open`; where
+    /// the answer is no, frames cost nothing more. Default: no.
+    fn wants_frames(&self) -> bool {
+        false
+    }
+
+    /// The head of a frame has come, of any opcode and with any reserved bits, and its payload perhaps not yet: what is to be
+    /// done with it? Only if [`Client::wants_frames`] says yes. Frames with a wrong mask or length, or control frames that are
+    /// long or in fragments, don't come here: they close the connection with 1002. Default: it goes on as usual.
+    ///
+    /// ```
+    /// use jackfield::{Client, FrameAction, FrameHead, WebSocket};
+    ///
+    /// /// Speaks an extension of its own, with frames of opcode 3.
+    /// #[derive(Default)]
+    /// struct Telemetry {
+    ///     samples: Vec<u8>,
+    /// }
+    ///
+    /// impl Client for Telemetry {
+    ///     fn wants_frames(&self) -> bool {
+    ///         true
+    ///     }
+    ///
+    ///     fn on_frame(&mut self, _socket: &mut WebSocket<'_>, head: &FrameHead) -> FrameAction {
+    ///         match (head.opcode(), head.payload_bytes()) {
+    ///             (3, 0..=1000) => FrameAction::TakeOver,
+    ///             (3, _) => FrameAction::Close(1009),
+    ///             _ => FrameAction::Continue,
+    ///         }
+    ///     }
+    ///
+    ///     fn on_frame_part(&mut self, _socket: &mut WebSocket<'_>, part: &[u8], _is_last: bool) {
+    ///         self.samples.extend_from_slice(part);
+    ///     }
+    /// }
+    /// ```
+    #[doc(alias = "gotRawMessage")]
+    #[doc(alias = "raw_frame")]
+    fn on_frame(&mut self, socket: &mut WebSocket<'_>, head: &FrameHead) -> FrameAction {
+        FrameAction::Continue
+    }
+
+    /// A part of the payload of a frame that [`Client::on_frame`] has taken over has come, without its mask. Parts come as they
+    /// arrive, the last one may be empty, and nothing is kept of them: no limit of messages concerns them but the time that
+    /// a message may take.
+    fn on_frame_part(&mut self, socket: &mut WebSocket<'_>, part: &[u8], is_last: bool) {}
+
     /// The heartbeat of an idle WebSocket is due. Default: a ping.
     #[doc(alias = "OnWSPingTimer")]
     fn on_heartbeat(&mut self, socket: &mut WebSocket<'_>) -> HeartbeatAction {
@@ -331,6 +379,19 @@ pub enum Control<'b> {
     Ping(&'b [u8]),
     /// A Pong, and what it said.
     Pong(&'b [u8]),
+}
+
+/// What is done with a frame that came in on a WebSocket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FrameAction {
+    /// It becomes a message, or whatever else it is in the protocol.
+    #[default]
+    Continue,
+    /// Its payload comes with [`Client::on_frame_part`], and the protocol knows nothing of it.
+    TakeOver,
+    /// The WebSocket is closed with this code, and the frame dropped.
+    Close(u16),
 }
 
 /// What is done for a WebSocket whose heartbeat is due.

@@ -1,6 +1,6 @@
 //! From bytes to the loop of what a connection speaks: at its full rate, or at the rate that it is held to.
 
-use super::{custom, http, websocket};
+use super::{custom, frames, http};
 use crate::client::{Client, Connection};
 use crate::config::Limits;
 use crate::dispatch::call::Stepped;
@@ -25,7 +25,7 @@ pub(super) fn feed<C: Client>(
         let bytes = rest.len();
         let stepped = match connection.protocol() {
             // Upgraded just now.
-            Protocol::WebSocket(_) => return at + websocket::feed(client, connection, rest, scratch, limits),
+            Protocol::WebSocket(_) => return at + frames::feed(client, connection, rest, scratch, limits),
             Protocol::Http(machine) => {
                 let step = machine.step(rest, slots, &mut scratch.whole, &limits.http);
                 http::take(client, connection, step, bytes)
@@ -53,11 +53,11 @@ pub(super) fn feed<C: Client>(
     }
 }
 
-/// The bytes of a connection with a bounded rate: they become as many events as it has left. Then comes a pause, in
-/// which the rest is kept, or the end.
+/// The bytes of a connection whose client looks at frames, or that has a bounded rate: then they become as many events as it has
+/// left, and behind them comes a pause, in which the rest is kept, or the end.
 #[cold]
 #[inline(never)]
-pub(super) fn feed_rated<C: Client>(
+pub(super) fn feed_unusual<C: Client>(
     client: &mut C,
     connection: &mut Connection<'_>,
     rx: &mut [u8],
@@ -65,6 +65,9 @@ pub(super) fn feed_rated<C: Client>(
     slots: &mut HeaderSlots,
     limits: &Limits,
 ) -> usize {
+    if !connection.links.link(connection.id).asks.is_rated() {
+        return feed(client, connection, rx, scratch, slots, limits);
+    }
     let Some(left) = connection.links.ration(connection.wires, connection.id, rx) else { return 0 };
     connection.links.events_per_turn = left.min(limits.events_per_turn);
     let used = feed(client, connection, rx, scratch, slots, limits);

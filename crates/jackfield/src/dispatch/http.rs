@@ -290,6 +290,9 @@ fn upgrade<C: Client>(
 pub(super) fn opened<C: Client>(client: &mut C, connection: &mut Connection<'_>) {
     if matches!(connection.protocol(), Protocol::WebSocket(_)) {
         let is_client = connection.is_websocket_client();
+        if client.wants_frames() {
+            connection.links.link(connection.id).asks.set_about_frames();
+        }
         call_named(client, connection, Callback::Open, |client, connection| {
             client.on_open(&mut WebSocket { connection: connection.reborrow(), is_client });
         });

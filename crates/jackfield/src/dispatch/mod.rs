@@ -13,6 +13,7 @@ mod ending;
 #[cfg(feature = "expiry")]
 mod expiry;
 mod feed;
+mod frames;
 mod http;
 mod listening;
 mod provisional;
@@ -29,7 +30,7 @@ use crate::config::Outgoing;
 use crate::links::{Admission, Links, Protocol};
 use crate::shared::{Callback, Command, Drain, Settings};
 use call::{call, guard, panicked, report_panic, run};
-use feed::{feed, feed_rated};
+use feed::{feed, feed_unusual};
 use jackfield_proto::http1::HeaderSlots;
 use jackfield_proto::websocket::Scratch;
 use jackfield_reactor::planted::planted;
@@ -147,11 +148,11 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         };
         let link = links.link(id);
         let limits = &settings.listeners[usize::from(link.listener)].limits;
-        let (is_rated, is_websocket) =
-            (link.asks.is_rated(), matches!(link.protocol, Protocol::WebSocket(_)));
+        let (is_unusual, is_websocket) =
+            (link.asks.is_unusual(), matches!(link.protocol, Protocol::WebSocket(_)));
         let mut connection = Connection { id, wires, links };
-        let used = if is_rated {
-            feed_rated(client, &mut connection, rx, scratch, slots, limits)
+        let used = if is_unusual {
+            feed_unusual(client, &mut connection, rx, scratch, slots, limits)
         } else if is_websocket {
             websocket::feed(client, &mut connection, rx, scratch, limits)
         } else {

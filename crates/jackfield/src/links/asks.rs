@@ -27,9 +27,23 @@ impl Asks {
     }
 
     /// What it may say in a second is bounded: see [`Extra::bucket`](crate::links::link::Extra).
-    #[inline(always)]
     pub(crate) fn is_rated(self) -> bool {
         self.0 & Self::RATE != 0
+    }
+
+    /// Its bytes take another way than usual.
+    #[inline(always)]
+    pub(crate) fn is_unusual(self) -> bool {
+        self.0 & (Self::RATE | Self::FRAMES) != 0
+    }
+
+    /// Its client looks at the frames of a WebSocket.
+    pub(crate) fn about_frames(self) -> bool {
+        self.0 & Self::FRAMES != 0
+    }
+
+    pub(crate) fn set_about_frames(&mut self) {
+        self.0 |= Self::FRAMES;
     }
 
     pub(crate) fn set_rated(&mut self, is_rated: bool) {
@@ -66,6 +80,7 @@ impl Asks {
     const RECORD: u8 = Self::OBSERVER | Self::ACCESS_LOG;
     const RATE: u8 = 8;
     const COUNT: u8 = 16;
+    const FRAMES: u8 = 32;
 }
 
 fn flag(is_set: bool, flag: u8) -> u8 {

@@ -6,6 +6,7 @@ use crate::links::asks::Asks;
 use crate::links::bucket::Bucket;
 use crate::links::compression::OwnDeflater;
 use crate::links::fragments::Fragments;
+use crate::links::frame::FrameState;
 use crate::links::notices::Notices;
 use crate::links::opening::Opening;
 use crate::links::protocol::Protocol;
@@ -101,6 +102,8 @@ pub(crate) struct Extra {
     pub(crate) source: Option<(u32, Box<dyn Source>)>,
     /// The message that is being sent in fragments.
     pub(crate) fragments: Option<Box<Fragments>>,
+    /// Where it stands, if its client looks at its frames.
+    pub(crate) frame: FrameState,
     /// What its client is told of when that has left.
     pub(crate) notices: Option<Box<Notices>>,
     /// Its own compressor, once it was needed.

@@ -17,6 +17,7 @@ mod enforce;
 mod exchange;
 mod fan_out;
 mod fragments;
+mod frame;
 mod leave;
 mod link;
 mod masks;
@@ -35,6 +36,7 @@ mod upgrade;
 mod walk;
 
 pub(crate) use asks::Asks;
+pub(crate) use frame::FrameState;
 pub(crate) use link::{Admission, Awaited, key};
 pub(crate) use opening::Opened;
 pub(crate) use output::EVENT_STREAM;

@@ -17,6 +17,8 @@ pub(crate) enum Callback {
     Message,
     Part,
     Control,
+    Frame,
+    FramePart,
     Data,
     Line,
     PeerClosed,
@@ -33,7 +35,7 @@ pub(crate) enum Callback {
 }
 
 /// By their numbers.
-pub(crate) const NAMES: [&str; 24] = [
+pub(crate) const NAMES: [&str; 26] = [
     "",
     "ClientFactory::create",
     "on_connect",
@@ -46,6 +48,8 @@ pub(crate) const NAMES: [&str; 24] = [
     "on_message",
     "on_message_part",
     "on_control",
+    "on_frame",
+    "on_frame_part",
     "on_data",
     "on_line",
     "on_peer_closed",

@@ -2,14 +2,14 @@
 
 use super::book::{Bomb, Book, address, peer_of};
 use crate::client::{
-    BodyPlan, Client, Connection, Control, EventStream, Exchange, HeartbeatAction, Raw, TimerId, Upgrade,
-    WebSocket,
+    BodyPlan, Client, Connection, Control, EventStream, Exchange, FrameAction, HeartbeatAction, Raw, TimerId,
+    Upgrade, WebSocket,
 };
 use crate::disconnect::{Disconnect, Limit, Reason};
 use crate::message::Sent;
 use crate::shared::{FailedHandshake, Finished, Handle, Observer, Peer, RefuseReason};
 use jackfield_proto::http1::Request;
-use jackfield_proto::websocket::Message;
+use jackfield_proto::websocket::{FrameHead, Message};
 use jackfield_reactor::{ConnectionId, Pressure};
 use std::any::Any;
 use std::io;
@@ -83,6 +83,10 @@ impl<C: Client> Client for Watched<C> {
         self.ask_for_notice(socket);
     }
 
+    fn on_message_part(&mut self, socket: &mut WebSocket<'_>, part: Message<'_>, is_last: bool) {
+        self.during(socket.id(), "part", |client| client.on_message_part(socket, part, is_last));
+    }
+
     fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
         let used = self.during(raw.id(), "data", |client| client.on_data(raw, data));
         self.ask_for_notice(raw);
@@ -144,6 +148,18 @@ impl<C: Client> Client for Watched<C> {
 
     fn on_control(&mut self, socket: &mut WebSocket<'_>, control: Control<'_>) {
         self.during(socket.id(), "control", |client| client.on_control(socket, control));
+    }
+
+    fn wants_frames(&self) -> bool {
+        self.client.wants_frames()
+    }
+
+    fn on_frame(&mut self, socket: &mut WebSocket<'_>, head: &FrameHead) -> FrameAction {
+        self.during(socket.id(), "frame", |client| client.on_frame(socket, head))
+    }
+
+    fn on_frame_part(&mut self, socket: &mut WebSocket<'_>, part: &[u8], is_last: bool) {
+        self.during(socket.id(), "frame_part", |client| client.on_frame_part(socket, part, is_last));
     }
 
     fn on_heartbeat(&mut self, socket: &mut WebSocket<'_>) -> HeartbeatAction {

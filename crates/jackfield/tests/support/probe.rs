@@ -2,9 +2,9 @@
 
 use jackfield::test::TestOptions;
 use jackfield::{
-    BodyPlan, Client, Connection, ConnectionId, Control, Disconnect, Exchange, FailedHandshake, Handle,
-    HeartbeatAction, Limit, Message, Observer, Peer, Pressure, Raw, Reason, RefuseReason, Request, TimerId,
-    Upgrade, WebSocket,
+    BodyPlan, Client, Connection, ConnectionId, Control, Disconnect, Exchange, FailedHandshake, FrameAction,
+    FrameHead, Handle, HeartbeatAction, Limit, Message, Observer, Peer, Pressure, Raw, Reason, RefuseReason,
+    Request, TimerId, Upgrade, WebSocket,
 };
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -101,6 +101,8 @@ pub struct Probe {
     pub on_goodbye: fn(&mut Probe, &mut Raw<'_>, Reason),
     pub on_post: fn(&mut Probe, &mut Connection<'_>, Box<dyn Any + Send>),
     pub on_control: fn(&mut Probe, &mut WebSocket<'_>, Control<'_>),
+    pub wants_frames: bool,
+    pub on_frame: fn(&mut Probe, &mut WebSocket<'_>, &FrameHead) -> FrameAction,
     pub on_heartbeat: fn(&mut Probe, &mut WebSocket<'_>) -> HeartbeatAction,
     pub on_head: fn(&mut Probe, &mut Connection<'_>, &Request<'_>) -> BodyPlan,
     pub on_body: fn(&mut Probe, &mut Connection<'_>, &[u8]),
@@ -145,6 +147,8 @@ impl Default for Probe {
             on_goodbye: |_, _, _| {},
             on_post: |_, _, _| {},
             on_control: |_, _, _| {},
+            wants_frames: false,
+            on_frame: |_, _, _| FrameAction::Continue,
             on_heartbeat: |_, _| HeartbeatAction::Ping,
             on_head: |_, _, _| BodyPlan::Collect,
             on_body: |_, _, _| {},
@@ -246,6 +250,25 @@ impl Client for Probe {
         };
         let _running = self.log.enter(event);
         (self.on_control)(self, socket, control);
+    }
+
+    fn wants_frames(&self) -> bool {
+        self.wants_frames
+    }
+
+    fn on_frame(&mut self, socket: &mut WebSocket<'_>, head: &FrameHead) -> FrameAction {
+        let (opcode, bytes) = (head.opcode(), head.payload_bytes());
+        let event = format!("frame {opcode} of {bytes}, {} {}", head.is_final(), head.reserved());
+        let _running = self.log.enter(event);
+        (self.on_frame)(self, socket, head)
+    }
+
+    /// Parts of one payload are one event, as those of a body are.
+    fn on_frame_part(&mut self, _socket: &mut WebSocket<'_>, part: &[u8], is_last: bool) {
+        let _running = self.log.enter(format!("body {}", part.escape_ascii()));
+        if is_last {
+            self.log.note("taken");
+        }
     }
 
     fn on_heartbeat(&mut self, socket: &mut WebSocket<'_>) -> HeartbeatAction {

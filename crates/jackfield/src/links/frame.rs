@@ -1,0 +1,17 @@
+//! Where a WebSocket stands whose client looks at its frames.
+
+use jackfield_proto::websocket::FramePayload;
+
+/// Where a WebSocket stands whose client looks at its frames.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum FrameState {
+    /// The next byte begins a frame.
+    #[default]
+    Head,
+    /// In a frame that is the machine's, which has still to use so many bytes.
+    Passing(u64),
+    /// In one that its client has taken over.
+    Taken(FramePayload),
+    /// In the one at which its client has closed.
+    Dropped(FramePayload),
+}
