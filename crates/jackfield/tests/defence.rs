@@ -21,7 +21,8 @@ const MS: Duration = Duration::from_millis(1);
 
 /// Limits that are not there against peers: they share out turns and memory, or bound what the server's own threads and
 /// handlers ask for, who get an answer.
-const NO_CLASS: [&str; 29] = [
+const NO_CLASS: [&str; 30] = [
+    "drain_spread",
     "outgoing_max",
     "mailbox_max",
     "mailbox_bytes_max",
