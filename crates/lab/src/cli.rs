@@ -2,6 +2,7 @@
 
 use crate::attack::ToGoals;
 use crate::compare::args::{COMPARE, Compare};
+use crate::files::ServeFiles;
 use crate::growth::args::{GROWTH, Growth, World};
 use crate::launch::Launch;
 use crate::reactors::args::{REACTORS, Reactors};
@@ -35,6 +36,9 @@ pub(crate) enum Command {
     /// The server that is measured
     #[command(hide = true)]
     Serve(Serve),
+    /// The server of files that is measured
+    #[command(hide = true)]
+    ServeFiles(ServeFiles),
     /// Become another program, which runs on one core and ends together with its parent process
     #[command(hide = true)]
     Launch(Launch),

@@ -8,6 +8,7 @@ mod attack;
 mod base;
 mod cli;
 mod compare;
+mod files;
 mod growth;
 mod launch;
 mod reactors;
@@ -44,6 +45,10 @@ fn run(command: &Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         }
         Command::Serve(args) => {
             serve::serve(args)?;
+            ExitCode::SUCCESS
+        }
+        Command::ServeFiles(args) => {
+            files::serve(args)?;
             ExitCode::SUCCESS
         }
         Command::Launch(args) => return Err(launch::launch(args).into()),

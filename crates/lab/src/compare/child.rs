@@ -2,6 +2,7 @@
 
 use super::contender::{Contender, Kind, Places, Recipe};
 use super::rows::Row;
+use crate::files;
 use jackfield_cli::base::proc;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{self, BufRead, BufReader, Read};
@@ -134,7 +135,7 @@ impl Running {
         let directory = env::temp_dir().join(format!("jackfield-nginx-{}-{number}", std::process::id()));
         let addr = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let template = fs::read_to_string(places.root.join("benches/peers/nginx.conf"))?;
-        fs::create_dir_all(&directory)?;
+        files::write_samples(&directory.join("files"))?;
         fs::write(directory.join("nginx.conf"), template.replace("@LISTEN@", &addr.to_string()))?;
         let prefix = directory.to_string_lossy().into_owned();
         let args = ["-p", &prefix, "-c", "nginx.conf", "-e", "stderr"].map(str::to_owned).to_vec();

@@ -107,6 +107,7 @@ impl Contender {
         }
         let program = self.program(row, places)?;
         let mut args: Vec<String> = match self.kind {
+            Kind::Ours if row.file.is_some() => vec!["serve-files".into()],
             Kind::Ours => vec!["serve".into(), "--tied".into(), "--deferred".into()],
             Kind::Nginx => Vec::new(),
             Kind::Bun => {
@@ -166,6 +167,8 @@ impl Contender {
         let is_connect = row.play == Play::Connect;
         match self.kind {
             Kind::Ours if is_connect => Some("`Listener::defer_accept`, as Bun's listener is by default"),
+            Kind::Ours if row.file.is_some() => Some("`Files::answer`: read by a thread of the pool"),
+            Kind::Nginx if row.file.is_some() => Some("`sendfile on`"),
             Kind::Nginx if is_connect => Some("`listen ... deferred`"),
             Kind::Bun => Some(self.bun_api(row)),
             _ => None,
@@ -188,7 +191,9 @@ impl Contender {
 
     /// Why it has no part in a row, where it could not say so itself.
     fn refuses(&self, row: &Row) -> Option<&'static str> {
-        if row.play == Play::Raw && self.is_peer() {
+        if row.file.is_some() && !matches!(self.kind, Kind::Ours | Kind::Nginx) {
+            Some("it serves no files here")
+        } else if row.play == Play::Raw && self.is_peer() {
             Some("no bare TCP in it")
         } else if self.name == "may_minihttp" && row.has_browser_head {
             Some("it takes at most 16 header fields, and a browser sends 17")

@@ -20,6 +20,8 @@ pub(crate) struct Row {
     /// How many of the connections publish, where each could.
     pub(crate) publishers: usize,
     pub(crate) has_browser_head: bool,
+    /// What is asked for, where it is not what the load is made for: a file.
+    pub(crate) file: Option<&'static str>,
 }
 
 /// The name that each server is greeted by, wherever it listens: the limit has to know how long a request is.
@@ -37,6 +39,7 @@ pub(crate) const fn row(id: &'static str, title: &'static str, play: Play) -> Ro
         slow_readers: 0,
         publishers: usize::MAX,
         has_browser_head: false,
+        file: None,
     }
 }
 
@@ -70,6 +73,8 @@ pub(crate) const ROWS: &[Row] = &[
         ..row("sse-16", "Event stream to 100 clients, 16 events at a time", Play::Sse)
     },
     Row { size: 20, ..row("raw", "Echo of 20 B over bare TCP, 64 connections", Play::Raw) },
+    Row { file: Some("/1k.bin"), ..row("file-1k", "A static file of 1 KiB, 64 connections", Play::Http) },
+    Row { file: Some("/1m.bin"), ..row("file-1m", "A static file of 1 MiB, 64 connections", Play::Http) },
     row("connect", "Connections made, used for one request and closed, 64 at a time", Play::Connect),
     row("idle-http", "Memory of an idle HTTP connection", Play::IdleHttp),
     Row { size: 20, ..row("idle-ws", "Memory of an idle WebSocket", Play::IdleWs) },
@@ -78,7 +83,9 @@ pub(crate) const ROWS: &[Row] = &[
 impl Row {
     /// The load, on so many connections if the row doesn't say.
     pub(crate) fn plan(&self, duration: Duration, idle_connections: usize) -> Plan {
+        let plan = Plan::new(self.play, duration);
         Plan {
+            path: self.file.map_or(plan.path.clone(), str::to_owned),
             connections: if self.is_idle() { idle_connections } else { self.connections },
             slow_readers: self.slow_readers,
             publishers: self.publishers,
@@ -86,7 +93,7 @@ impl Row {
             pipeline: self.pipeline,
             size: self.size,
             is_constant: true,
-            ..Plan::new(self.play, duration)
+            ..plan
         }
     }
 
