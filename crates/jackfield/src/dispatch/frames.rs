@@ -9,7 +9,6 @@ use crate::shared::Callback;
 use jackfield_proto::websocket::{FrameHead, FramePayload, NextFrame, Scratch};
 
 /// The bytes of a WebSocket, frame by frame if its client looks at them. Returns how many were used.
-#[cold]
 #[inline(never)]
 pub(super) fn feed<C: Client>(
     client: &mut C,
