@@ -19,6 +19,7 @@ use jackfield_reactor::{
     self as reactor, Accounts, Addr, Budget, ConnectionId, MemoryDriver, Ready, Service, Time,
 };
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -321,10 +322,11 @@ impl Sim {
         for party in &mut self.parties {
             party.leave(&self.options.faults, &self.book);
         }
-        let mut tricklers = self.condemn_tricklers();
+        let (mut condemned, mut tricklers) = (HashSet::new(), Vec::new());
         let end = self.now + millis(self.farewell_max());
         loop {
-            // A mailbox may be full.
+            // Some have a client only when their handshake is done. A mailbox may be full.
+            tricklers.extend(self.condemn_tricklers(&mut condemned));
             tricklers.retain(|id| self.handle.close(*id) == Err(Busy::Full));
             // A request whose turn comes only now may be answered from there.
             self.act_outside(true);
@@ -344,13 +346,13 @@ impl Sim {
     }
 
     /// Who trickles leaves only if the server wants it to, which must not take for ever.
-    fn condemn_tricklers(&mut self) -> Vec<ConnectionId> {
+    fn condemn_tricklers(&mut self, condemned: &mut HashSet<ConnectionId>) -> Vec<ConnectionId> {
         let mut pages = self.book.pages();
         let mut ids = Vec::new();
         for party in self.parties.iter().filter(|party| party.trickles()) {
             let record = &mut pages.records[party.number];
             record.commanded = true;
-            if let Some(id) = record.id.filter(|_| record.end.is_none()) {
+            if let Some(id) = record.id.filter(|id| record.end.is_none() && condemned.insert(*id)) {
                 pages.trace.note(format_args!("{id} is closed, for it trickles"));
                 ids.push(id);
             }

@@ -1,7 +1,7 @@
 //! `compare`: this server beside the loop that does nothing and beside other libraries, under the same load.
 //!
 //! [`rows`] is what is compared and [`contender`] who. Each takes its turn in each run (A B C A B C), as a new
-//! [`child`] process on a core of its own ([`cores`]), so that whatever the machine does otherwise falls on all alike;
+//! [`child`] process on a core of its own (`base::cores`), so that whatever the machine does otherwise falls on all alike;
 //! [`counts`] counts afterwards what valgrind and strace can count. [`board`] has the figures, and [`markdown`] and
 //! [`page`] are what is made of them.
 
