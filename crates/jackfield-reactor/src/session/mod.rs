@@ -416,7 +416,7 @@ impl Session {
                 room[..rest.len()].copy_from_slice(rest);
                 ReadOutcome::Bytes { count: rest.len(), drained }
             }
-            _ if drained => ReadOutcome::Nothing,
+            // The peer's end may be behind the preamble, of which no other edge tells.
             _ => self.read(room),
         }
     }

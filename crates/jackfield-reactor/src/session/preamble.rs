@@ -64,11 +64,8 @@ impl PreambleReader {
             let ReadOutcome::Bytes { count, drained } = outcome else { return Err(outcome) };
             self.bytes.extend_from_slice(&room[..count]);
             match (self.parse)(&self.bytes) {
-                PreambleRead::Incomplete if self.bytes.len() < self.bytes_max => {
-                    if drained {
-                        return Err(ReadOutcome::Nothing);
-                    }
-                }
+                // The peer's end may be behind it, of which no other edge tells.
+                PreambleRead::Incomplete if self.bytes.len() < self.bytes_max => {}
                 // It was not whole before the last read, so that what is behind it came with that.
                 PreambleRead::Done { bytes, proxied } if self.bytes.len().saturating_sub(count) <= bytes => {
                     let Some(rest) = self.bytes.get(bytes..) else { break };

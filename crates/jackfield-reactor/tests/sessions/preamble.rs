@@ -40,6 +40,25 @@ fn the_source_is_known_before_the_first_byte() {
     }
 }
 
+/// The simulation found it (seed 19478): an end that came together with the last bytes of the preamble was never read.
+#[test]
+fn an_end_right_behind_it_is_read() {
+    for (bytes, expected) in [
+        ("from 203.0.113.9:99;", &["established 203.0.113.9:99", "end"][..]),
+        ("from 203.0.113.9:99;hello\n", &["established 203.0.113.9:99", "line hello", "end"]),
+        ("from 203.0.", &[]),
+    ] {
+        let mut world = World::new(behind);
+        world.far.send(bytes.as_bytes());
+        world.far.finish();
+        world.run();
+        let log = world.log();
+        let (last, before) = log.split_last().expect("it is closed");
+        assert_eq!(before, expected, "{bytes}");
+        assert!(last.starts_with(&format!("close Peer {PEER}")), "{last}");
+    }
+}
+
 #[test]
 fn tls_begins_behind_it() {
     for size in SIZES {
