@@ -40,6 +40,8 @@ impl Reason {
     pub(crate) fn of_error(error: &io::Error) -> Self {
         match error.kind() {
             ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted => Self::Reset,
+            // No socket says so. A session does that is written to after what it has read broke it.
+            ErrorKind::InvalidData => Self::Tls,
             kind => Self::Io(kind),
         }
     }
@@ -67,4 +69,24 @@ pub enum Limit {
     Backlog,
     /// Its buffers held too much memory: for one connection, or when there was none left for all.
     Memory,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The last was `Io(InvalidData)`: the simulation found it (seed 62743), where an answer was written to a TLS session after a
+    /// forged record.
+    #[test]
+    fn an_error_has_its_reason() {
+        for (kind, reason) in [
+            (ErrorKind::ConnectionReset, Reason::Reset),
+            (ErrorKind::BrokenPipe, Reason::Reset),
+            (ErrorKind::ConnectionAborted, Reason::Reset),
+            (ErrorKind::TimedOut, Reason::Io(ErrorKind::TimedOut)),
+            (ErrorKind::InvalidData, Reason::Tls),
+        ] {
+            assert_eq!(Reason::of_error(&kind.into()), reason);
+        }
+    }
 }
