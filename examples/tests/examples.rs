@@ -283,6 +283,7 @@ fn every_example_ends_well_at_sigterm() {
         let (mut example, addr) = Example::start(name, &[]);
         if name == "showcase" {
             assert!(example.line().starts_with("open "));
+            assert!(example.line().starts_with("it is alone: "));
         }
         // Somebody is there, and has nothing to say. A server that heard a request has taken the connection up.
         let mut silent = connect(addr);
