@@ -548,7 +548,12 @@ impl Guest {
 
 proptest! {
     // Always the same cases: among others was one that never ended, which is still to be found and mended.
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(1), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(1),
+        ..ProptestConfig::default()
+    })]
 
     /// The model: publications of both, cables out and in, deliveries in parts and twice, readers that are cut off and
     /// come back to the same or to the other. What they got altogether is what was sent, once each.
