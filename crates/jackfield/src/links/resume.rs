@@ -169,15 +169,10 @@ impl Links {
     fn replay_portion(&mut self, wires: &mut Wires, id: ConnectionId) -> usize {
         let Some((index, after)) = self.next_replay(wires, id) else { return 0 };
         let log = self.link(id).extra().missed.replays[index].log().clone();
-        // Where there are members, they have got all up to here.
+        // Where there are members, they have got all up to here. One that has got more on another reactor or server waits for
+        // them: they are notified of what it has got, or were.
         let has_members = self.topics.place(&log.name).is_some();
         let members = if has_members { self.place_of_members(&log) } else { None };
-        if members.is_some_and(|members| after.is_beyond(&members)) {
-            // It got this on another reactor, and this one has its members still to give it.
-            self.handle.notify_reactor(&log, self.reactor);
-            self.wait(id);
-            return 0;
-        }
         let found = log.read(&after, members.as_ref(), PORTION, wires.now());
         wires.stats().visits.add(found.visits as u64);
         if let Some(lost) = found.lost {

@@ -75,6 +75,8 @@ pub(crate) struct Listeners {
     places: Box<[Place]>,
     /// Of each socket.
     rules: Box<[Option<Arc<AddressRules>>]>,
+    /// The most that the system kept waiting at a socket when they began.
+    backlog_max: u32,
 }
 
 /// A socket that listens.
@@ -104,7 +106,9 @@ impl Listeners {
             state: AtomicU8::new(ListenerState::Listening as u8),
         };
         let rules = settings.iter().map(|settings| settings.rules.clone()).collect();
-        Self { sockets, places: (0..count).map(place).collect(), rules }
+        // Not read where there is no socket.
+        let backlog_max = if sockets.iter().any(|socket| socket.at.is_some()) { backlog_max() } else { 0 };
+        Self { sockets, places: (0..count).map(place).collect(), rules, backlog_max }
     }
 
     /// Which addresses may connect to a socket, if not all may and as often as they like.
@@ -156,7 +160,7 @@ impl Listeners {
                 addrs: at.iter().map(|(addr, _)| addr.clone()).collect(),
                 state: self.state(number),
                 connections: place.connections.load(Ordering::Relaxed),
-                backlog: backlog.min(backlog_max()),
+                backlog: backlog.min(self.backlog_max),
             }
         };
         self.places.iter().enumerate().map(info).collect()

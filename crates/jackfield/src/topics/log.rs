@@ -420,6 +420,7 @@ impl<T: Clone> Kept<T> {
             }
         }
         if let Some(remote) = self.remote.as_ref().filter(|_| to.position == self.head) {
+            to.ahead = remote.still_ahead(to.ahead);
             for own in remote.ahead_of(to.ahead, up_to.map(|place| place.ahead)) {
                 if visits == most {
                     break;

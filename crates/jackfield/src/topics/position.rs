@@ -46,12 +46,6 @@ impl Place {
             self.ahead.sequence = 0;
         }
     }
-
-    /// Whether somebody who is here has got something that another has not.
-    pub(crate) fn is_beyond(&self, other: &Self) -> bool {
-        self.position > other.position
-            || (self.position == other.position && self.ahead.sequence > other.ahead.sequence)
-    }
 }
 
 impl fmt::Display for Position {

@@ -164,7 +164,18 @@ impl<T: Clone> Remote<T> {
     /// How far ahead those are who begin now, if that can be said.
     pub(crate) fn present(&self) -> Option<Origin> {
         let sequence = if self.is_up { 0 } else { self.sequence };
-        (self.is_live || !self.is_up).then_some(Origin { node: self.node, sequence })
+        (self.is_live || !self.is_up).then_some(self.still_ahead(Origin { node: self.node, sequence }))
+    }
+
+    /// How far ahead somebody is who has got all that came in, and this besides: nothing is, if it has come in too.
+    pub(crate) fn still_ahead(&self, ahead: Origin) -> Origin {
+        let has_come = ahead.sequence <= self.last(ahead.node);
+        if has_come { Origin { node: self.node, sequence: 0 } } else { ahead }
+    }
+
+    /// The last number of a node.
+    fn last(&self, node: u64) -> u64 {
+        self.nodes.iter().find(|known| known.node == node).map_or(0, |known| known.sequence)
     }
 
     /// The offset from which those get all who came before it was live.
@@ -187,13 +198,11 @@ impl<T: Clone> Remote<T> {
 
     /// How far ahead somebody is who says so. `None`: that is not to be known here.
     pub(crate) fn locate(&self, ahead: Origin) -> Option<Origin> {
-        let last =
-            |node| self.nodes.iter().find(|known| known.node == node).map_or(0, |known| known.sequence);
         let is_known = match ahead.node {
             _ if !self.is_live => false,
             _ if ahead.sequence == 0 => return Some(Origin { node: self.node, sequence: 0 }),
             node if node == self.node => ahead.sequence <= self.sequence,
-            node => ahead.sequence <= last(node),
+            node => ahead.sequence <= self.last(node),
         };
         is_known.then_some(ahead)
     }
