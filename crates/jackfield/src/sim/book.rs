@@ -50,6 +50,12 @@ pub(super) struct Wrong {
     pub(super) text: String,
 }
 
+pub(super) type Judged = Result<(), Wrong>;
+
+pub(super) fn wrong(oracle: &'static str, text: String) -> Wrong {
+    Wrong { oracle, text }
+}
+
 /// One connection, as its client saw it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Record {

@@ -94,6 +94,13 @@ pub struct Violation {
 
 impl std::error::Error for Violation {}
 
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { seed, oracle, text, .. } = self;
+        write!(f, "the simulation with seed {seed} failed ({oracle}): {text}\n{}", replay_command(*seed))
+    }
+}
+
 /// Runs a simulation for each seed from 0 on, with a mix of faults of its own. Without the environment variables that
 /// [the module](self) names, there are so many `seeds`.
 ///

@@ -1,0 +1,77 @@
+//! What is judged on the way: bounds hold, and nobody waits for what will not come.
+
+use super::Sim;
+use super::settings::OF_EACH;
+use crate::sim::book::{Judged, wrong};
+use jackfield_reactor::{Accounts, ConnectionId, WRITE_THROUGH_BYTES_MIN};
+
+/// The head of an answer, roughly.
+const HEAD_BYTES: usize = 1000;
+
+impl Sim {
+    pub(super) fn check_limits(&self, index: usize) -> Judged {
+        let Accounts { wires, backlog, .. } = self.nodes[index].driver.accounts();
+        let limits = &self.options.limits;
+        let counts = self.handle.shared().counts_of_listeners();
+        for (count, most) in counts.iter().skip(OF_EACH).zip(&self.options.listeners) {
+            if count > most {
+                return Err(wrong(
+                    "limits",
+                    format!("{count} connections of a listener that may have {most}"),
+                ));
+            }
+        }
+        let most = limits.reactor.wires_max.min(limits.connections_max + 256);
+        if wires > most {
+            return Err(wrong("limits", format!("{wires} connections where {most} may be")));
+        }
+        // A message is taken if what was there before is below the bound; small answers gather for one event.
+        let gathered = limits.events_per_turn * (WRITE_THROUGH_BYTES_MIN + HEAD_BYTES);
+        let most = limits.reactor.outbox_bytes_max + self.options.message_bytes_max + gathered;
+        if backlog > most {
+            return Err(wrong("limits", format!("{backlog} bytes wait for one peer where {most} may")));
+        }
+        Ok(())
+    }
+
+    /// What the server said to have left has reached the network.
+    pub(super) fn check_notices(&self) -> Judged {
+        for (peer, bytes) in self.book.take_left() {
+            let left = self.parties[peer].far.as_ref().map_or(0, |far| far.received() as u64);
+            if left < bytes {
+                let text = format!("{bytes} bytes are said to have left to peer {peer}, and {left} have");
+                return Err(wrong("promises", text));
+            }
+        }
+        Ok(())
+    }
+
+    /// Nobody waits for a notice that is due.
+    fn check_waiting_notices(&self) -> Judged {
+        let pages = self.book.pages();
+        let waiting = pages.records.iter().filter(|record| record.end.is_none() && !record.bombed);
+        for (id, (tag, bytes)) in waiting.filter_map(|record| record.id.zip(record.notices.front())) {
+            let wires = &self.nodes[id.reactor()].driver.reactor.wires;
+            if wires.is_open(id) && !wires.has_backlog(id) {
+                let text = format!("{id} waits for the notice {tag} of {bytes} bytes, and all has left");
+                return Err(wrong("liveness", text));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_rest(&self) -> Judged {
+        self.check_waiting_notices()?;
+        let is_drained = self.drained_at.is_some_and(|at| self.now > at);
+        if let Some(node) =
+            self.nodes.iter().find(|node| is_drained && node.driver.reactor.wires.ids().next().is_some())
+        {
+            let ids: Vec<ConnectionId> = node.driver.reactor.wires.ids().collect();
+            return Err(wrong(
+                "liveness",
+                format!("still there after the deadline of the shutdown: {ids:?}"),
+            ));
+        }
+        self.nodes.iter().try_for_each(|node| node.driver.check_rest().map_err(|text| wrong("state", text)))
+    }
+}

@@ -1,0 +1,91 @@
+//! What is judged in the end: nothing is left, and each peer got what it was promised.
+
+use super::Sim;
+use crate::shared::State;
+use crate::sim::book::{Judged, wrong};
+use crate::sim::network::Told;
+use jackfield_proto::websocket::deflate::{Deflater, Inflater, WINDOW_BITS_MAX, WINDOW_BITS_MIN};
+use jackfield_reactor::Accounts;
+use std::sync::atomic::Ordering;
+
+impl Sim {
+    /// What the compressors that a reactor keeps may take: one for each window, and what is decompressed.
+    fn compressors_max(&self) -> usize {
+        if !self.settings.listeners.iter().any(|listener| listener.limits.compresses()) {
+            return 0;
+        }
+        let each = (WINDOW_BITS_MIN..=WINDOW_BITS_MAX).map(|bits| Deflater::heap_bytes_of(bits) + (64 << 10));
+        each.sum::<usize>() + Inflater::HEAP_BYTES
+    }
+
+    pub(super) fn judge_end(&self) -> Judged {
+        self.judge_accounts()?;
+        self.judge_shared()?;
+        self.judge_shutdown()?;
+        self.judge_exchanges()?;
+        self.judge_parties()
+    }
+
+    fn judge_accounts(&self) -> Judged {
+        for (index, node) in self.nodes.iter().enumerate() {
+            let accounts = node.driver.accounts();
+            // What a reactor has made to compress with it keeps.
+            let held = accounts.held.saturating_sub(self.compressors_max());
+            if (Accounts { held, ..accounts }) != Accounts::default() {
+                return Err(wrong("accounts", format!("reactor {index} has something left: {accounts:?}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// What the reactors share is back at zero.
+    fn judge_shared(&self) -> Judged {
+        let shared = self.handle.shared();
+        let connections = shared.connections.load(Ordering::Relaxed);
+        let loads = shared.remotes.iter().map(|remote| remote.load.load(Ordering::Relaxed));
+        let topics = shared.topic_index.len();
+        let commands: usize = shared.remotes.iter().map(|remote| remote.waiting().0).sum();
+        let of_listeners =
+            shared.counts_of_listeners().iter().fold(0, |all: usize, count| all.wrapping_add(*count));
+        let left = [connections, of_listeners, loads.sum(), topics, commands];
+        if left != [0; 5] {
+            let text = format!(
+                "connections, those of listeners, loads, topics and commands that are left: {left:?}"
+            );
+            return Err(wrong("accounts", text));
+        }
+        Ok(())
+    }
+
+    fn judge_shutdown(&self) -> Judged {
+        let halted = self.nodes.iter().all(|node| node.driver.reactor.wires.is_halted());
+        if self.handle.state() >= State::Draining && !halted {
+            return Err(wrong("liveness", "shut down, and a reactor goes on".into()));
+        }
+        Ok(())
+    }
+
+    fn judge_exchanges(&self) -> Judged {
+        let (asked, finished) = (self.handle.metrics().requests, self.book.pages().finished);
+        if self.settings.observer.wants_finished(0) && asked != finished {
+            let text = format!("{finished} exchanges were told to be over, of {asked}");
+            return Err(wrong("promises", text));
+        }
+        Ok(())
+    }
+
+    fn judge_parties(&self) -> Judged {
+        let records = self.book.pages().records.clone();
+        let may_end = self.shut_down_at.is_some() || self.book.pages().nobody_was_evicted;
+        let was_told = Told { settings: &self.settings, may_end };
+        for (party, record) in self.parties.iter().zip(&records) {
+            let number = party.number;
+            if record.id.is_some() && !record.dropped {
+                return Err(wrong("accounts", format!("the client of peer {number} was not dropped")));
+            }
+            let judged = party.judge(record, &was_told);
+            judged.map_err(|text| wrong("promises", format!("peer {number}: {text}")))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,37 @@
+//! The factory of the simulated server: the user's clients, watched.
+
+use crate::client::{ClientFactory, IntoClient, Refuse};
+use crate::shared::Peer as Newcomer;
+use crate::sim::book::{Book, address, peer_of, proxy_of};
+use crate::sim::watched::Watched;
+use jackfield_reactor::Addr;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// The factory, shared by the reactors, which are on one thread here.
+pub(super) struct Maker<F> {
+    pub(super) make: Rc<RefCell<F>>,
+    pub(super) book: Book,
+    pub(super) is_proxied: bool,
+}
+
+impl<F, M> ClientFactory for Maker<F>
+where
+    F: FnMut(&Newcomer) -> M,
+    M: IntoClient,
+{
+    type Client = Watched<M::Client>;
+
+    fn create(&mut self, newcomer: &Newcomer) -> Result<Self::Client, Refuse> {
+        let peer = peer_of(newcomer.addr());
+        let expected = if self.is_proxied { Some(Addr::from(proxy_of(peer))) } else { None };
+        if *newcomer.addr() != Addr::from(address(peer)) || newcomer.proxy() != expected.as_ref() {
+            let text =
+                format!("peer {peer} is taken for {} by way of {:?}", newcomer.addr(), newcomer.proxy());
+            self.book.wrong("promises", text);
+        }
+        self.book.note(format_args!("peer {peer} reaches reactor {}", newcomer.reactor));
+        let client = (self.make.borrow_mut())(newcomer).into_client()?;
+        Ok(Watched::new(client, self.book.clone(), peer))
+    }
+}

@@ -1,0 +1,163 @@
+//! The simulation itself: a storm in which things go wrong, a calm in which all work must end, a farewell after which
+//! nothing must be left.
+//!
+//! A [`Sim`] is made here. `phases` leads it to its end by `turn` and `time`; `bounds` and `end` judge what came of it.
+
+mod bounds;
+mod end;
+mod factory;
+mod node;
+mod outside;
+mod phases;
+mod settings;
+mod time;
+mod turn;
+
+pub use outside::Outside;
+
+use factory::Maker;
+use node::Node;
+use outside::Outsider;
+use settings::{OF_EACH, settings};
+
+use super::book::{Book, Record};
+use super::network::Party;
+use super::options::Options;
+use super::peer::Peer;
+use super::{Random, Tls};
+use crate::client::{Client, IntoClient, Setup};
+use crate::dispatch::Dispatcher;
+use crate::shared::{Handle, Listeners, Peer as Newcomer, Pool, RemoteReactor, Settings};
+use jackfield_reactor::{Budget, MemoryDriver};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A server of the user's own clients on an in-memory network, with a clock of its own and seeded faults.
+///
+/// See [the module](crate::sim) for what it does and checks.
+pub struct Sim {
+    seed: u64,
+    options: Options,
+    settings: Arc<Settings>,
+    random: Random,
+    book: Book,
+    handle: Handle,
+    nodes: Vec<Node>,
+    parties: Vec<Party>,
+    outsiders: Vec<Outsider>,
+    now: u64,
+    turns: usize,
+    /// Turns since time passed or a byte moved.
+    turns_idle: usize,
+    shut_down_at: Option<u64>,
+    /// It was shut down, and this is the deadline by which nobody is left.
+    drained_at: Option<u64>,
+}
+
+impl Sim {
+    /// A server with the client from the closure for each connection, and nobody there yet. All that is left to
+    /// chance depends on the seed.
+    pub fn new<F, M>(seed: u64, options: Options, make: F) -> Self
+    where
+        F: FnMut(&Newcomer) -> M + 'static,
+        M: IntoClient,
+        M::Client: Client + 'static,
+    {
+        let mut random = Random::new(seed);
+        let bombs = (random.fork(), options.faults.panics);
+        // By chance of its own: a seed without them is what it was before there were any.
+        let notices = (Random::new(seed ^ 0x5e17), options.faults.notices);
+        let book = Book::new(options.trace, bombs, notices);
+        let mut drivers: Vec<MemoryDriver> = (0..options.reactors.max(1))
+            .map(|number| MemoryDriver::new(number as u8, options.limits.reactor.clone()))
+            .collect();
+        let budget = Arc::new(Budget::new(options.limits.memory_bytes_max));
+        for driver in &mut drivers {
+            driver.reactor.wires.share_budget(budget.clone());
+            driver.skip(Duration::from_millis(options.begin));
+        }
+        // Every second one records its exchanges, so that the usual way is looked at too.
+        let settings = Arc::new(settings(&options, &book, seed % 2 == 0));
+        let sockets = OF_EACH + options.listeners.len();
+        let listeners = Listeners::new(&settings.listeners, vec![None; sockets]);
+        let remotes = drivers.iter().map(|driver| remote(driver, &options)).collect();
+        let broker = options.broker.clone();
+        let handle =
+            Handle::new(remotes, listeners, Box::new(settings.observer.clone()), broker, Pool::Inline);
+        handle.start_broker(&settings.observer);
+        let make = Rc::new(RefCell::new(make));
+        let nodes = drivers.into_iter().enumerate().map(|(number, driver)| {
+            let factory = Maker { make: make.clone(), book: book.clone(), is_proxied: options.proxy };
+            let service = Dispatcher::new(Setup::new(number, handle.clone()), factory, settings.clone());
+            Node::new(driver, service)
+        });
+        let nodes = nodes.collect();
+        let shut_down_at = (options.faults.shutdown && random.chance(100))
+            .then(|| options.begin + random.size(20_000) as u64);
+        let (parties, outsiders) = (Vec::new(), Vec::new());
+        let (now, turns, turns_idle) = (options.begin, 0, 0);
+        book.set_now(now);
+        Self {
+            seed,
+            options,
+            settings,
+            random,
+            book,
+            handle,
+            nodes,
+            parties,
+            outsiders,
+            now,
+            turns,
+            turns_idle,
+            shut_down_at,
+            drained_at: None,
+        }
+    }
+
+    /// A peer, who connects soon after the beginning.
+    pub fn add(&mut self, peer: impl Peer + 'static) -> &mut Self {
+        let number = self.parties.len();
+        self.book.pages().records.push(Record::default());
+        let random = self.random.fork();
+        let secure = self.options.tls.as_ref().map(Tls::peer);
+        let mut party = Party::new(number, Box::new(peer), secure, &self.options.faults, random);
+        party.wake += self.now;
+        self.parties.push(party);
+        self
+    }
+
+    /// Somebody outside of the reactors, such as another thread: called between two turns, at any time, and again and
+    /// again in the calm and after it, so that an answer that is owed can be given at last.
+    pub fn outside(&mut self, act: impl FnMut(&mut Outside<'_>) + 'static) -> &mut Self {
+        self.outsiders.push(Box::new(act));
+        self
+    }
+
+    /// Chance, as the seed has it: for whoever builds the peers.
+    pub fn random(&mut self) -> &mut Random {
+        &mut self.random
+    }
+
+    /// The server for other threads.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+}
+
+fn remote(driver: &MemoryDriver, options: &Options) -> RemoteReactor {
+    RemoteReactor::new(None, &options.limits, &driver.reactor.wires)
+}
+
+impl std::fmt::Debug for Sim {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sim")
+            .field("seed", &self.seed)
+            .field("now", &self.now)
+            .field("turns", &self.turns)
+            .finish()
+    }
+}

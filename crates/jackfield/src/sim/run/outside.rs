@@ -1,0 +1,61 @@
+//! What happens outside of the reactors, as on another thread of the user.
+
+use crate::shared::Handle;
+use crate::sim::Random;
+use crate::sim::book::{Book, digest};
+use jackfield_reactor::ConnectionId;
+
+pub(super) type Outsider = Box<dyn FnMut(&mut Outside<'_>)>;
+
+/// What somebody outside of the reactors can do, between two of their turns.
+pub struct Outside<'a> {
+    pub(super) handle: &'a Handle,
+    pub(super) random: &'a mut Random,
+    pub(super) book: &'a Book,
+    pub(super) calm: bool,
+}
+
+impl Outside<'_> {
+    /// The server, as any thread has it.
+    #[must_use]
+    pub fn handle(&self) -> &Handle {
+        self.handle
+    }
+
+    /// Chance.
+    pub fn random(&mut self) -> &mut Random {
+        self.random
+    }
+
+    /// True when the faults have stopped: what is owed is to be given now.
+    #[must_use]
+    pub fn is_calm(&self) -> bool {
+        self.calm
+    }
+
+    /// Any connection that there is or was.
+    pub fn any_connection(&mut self) -> Option<ConnectionId> {
+        let ids: Vec<ConnectionId> =
+            self.book.pages().records.iter().filter_map(|record| record.id).collect();
+        self.random.pick(&ids).copied()
+    }
+
+    /// Closes or aborts a connection, which excuses what it still owes.
+    pub fn end(&mut self, id: ConnectionId, aborts: bool) {
+        let mut pages = self.book.pages();
+        pages.trace.note(format_args!("outside: {id} is to be ended, by abort: {aborts}"));
+        for record in pages.records.iter_mut().filter(|record| record.id == Some(id)) {
+            record.commanded = true;
+        }
+        drop(pages);
+        let done = if aborts { self.handle.abort(id) } else { self.handle.close(id) };
+        if done.is_err() {
+            self.note("the mailbox is full");
+        }
+    }
+
+    /// Writes something into the trace.
+    pub fn note(&self, text: &str) {
+        self.book.note(format_args!("outside: {text} ({:08x})", digest(text.as_bytes())));
+    }
+}

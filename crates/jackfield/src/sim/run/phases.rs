@@ -1,0 +1,199 @@
+//! The way of a simulation: the storm, the calm, the farewell, and the report.
+
+use super::Sim;
+use super::outside::Outside;
+use super::time::millis;
+use crate::shared::{Busy, Drain, State};
+use crate::sim::book::{Judged, Wrong, wrong};
+use crate::sim::network::Party;
+use crate::sim::{Report, Violation};
+use jackfield_reactor::{ConnectionId, Time};
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+/// A reactor may hear of a shutdown so much later, in milliseconds.
+const LATE: u64 = 1000;
+/// For so long after a shutdown no other deadline than its own ends what is owed.
+const PATIENT: u64 = 1000;
+
+impl Sim {
+    /// Runs to the end.
+    ///
+    /// # Panics
+    /// If something is wrong: with the seed, what it is, and the command that replays it.
+    pub fn run(self) -> Report {
+        match self.try_run() {
+            Ok(report) => {
+                print!("{}", report.trace);
+                report
+            }
+            Err(violation) => {
+                print!("{}", violation.trace);
+                panic!("{violation}");
+            }
+        }
+    }
+
+    /// Runs to the end, which is a report or the first thing that was wrong.
+    ///
+    /// # Errors
+    /// What was wrong.
+    pub fn try_run(mut self) -> Result<Report, Violation> {
+        let played = catch_unwind(AssertUnwindSafe(|| self.play()));
+        let wrong = match played {
+            Ok(Ok(())) => None,
+            Ok(Err(wrong)) => Some(wrong),
+            Err(payload) => {
+                let text = payload.downcast_ref::<&str>().copied();
+                let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+                Some(Wrong { oracle: "no panic", text: text.unwrap_or("no text").into() })
+            }
+        };
+        let pages = self.book.pages();
+        let (trace_hash, trace) = (pages.trace.hash(), pages.trace.text().to_owned());
+        drop(pages);
+        match wrong {
+            Some(Wrong { oracle, text }) => {
+                // What is in an unsound state is better not dropped: that would ask for more of the same.
+                let seed = self.seed;
+                std::mem::forget(self);
+                Err(Violation { seed, oracle, text, trace })
+            }
+            None => {
+                let (turns, time) = (self.turns, Time(self.now));
+                Ok(Report { seed: self.seed, turns, time, peers: self.parties.len(), trace_hash, trace })
+            }
+        }
+    }
+
+    fn play(&mut self) -> Judged {
+        self.storm()?;
+        self.calm()?;
+        self.farewell()?;
+        self.judge_end()
+    }
+
+    fn storm(&mut self) -> Judged {
+        let end = self.now + millis(self.options.storm);
+        self.fall_behind(self.options.faults.lags.saturating_mul(10));
+        while self.now < end && !self.parties.iter().all(Party::is_settled) {
+            if self.random.chance(200) {
+                self.act_outside(false);
+            }
+            if self.shut_down_at.is_some_and(|at| self.now >= at) {
+                self.shut_down();
+            }
+            if self.step(false)? || self.pass_time(end, false) {
+                continue;
+            }
+            // Only somebody outside can go on.
+            self.act_outside(true);
+            if !self.is_rung() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The faults stop: all work must end, soon.
+    fn calm(&mut self) -> Judged {
+        self.book.note(format_args!("the calm"));
+        self.book.defuse();
+        let now = self.now;
+        self.parties.iter_mut().for_each(|party| party.calm_down(now));
+        let patience = self.options.patience + self.drain();
+        let end = self.now + millis(patience);
+        loop {
+            self.act_outside(true);
+            if self.step(true)? {
+                continue;
+            }
+            self.check_rest()?;
+            if self.parties.iter().all(Party::is_settled) {
+                return Ok(());
+            }
+            if !self.pass_time(end, true) {
+                let stuck = self.parties.iter().filter(|party| !party.is_settled());
+                let stuck: Vec<String> = stuck.map(Party::waits_for).collect();
+                return Err(wrong("liveness", format!("stuck in the calm: {}", stuck.join("; "))));
+            }
+        }
+    }
+
+    /// Everybody leaves, or falls silent: nothing must be left, at last.
+    fn farewell(&mut self) -> Judged {
+        self.book.note(format_args!("the farewell"));
+        for party in &mut self.parties {
+            party.leave(&self.options.faults, &self.book);
+        }
+        let (mut condemned, mut tricklers) = (HashSet::new(), Vec::new());
+        let end = self.now + millis(self.farewell_max());
+        loop {
+            // Some have a client only when their handshake is done. A mailbox may be full.
+            tricklers.extend(self.condemn_tricklers(&mut condemned));
+            tricklers.retain(|id| self.handle.close(*id) == Err(Busy::Full));
+            // A request whose turn comes only now may be answered from there.
+            self.act_outside(true);
+            if self.step(true)? {
+                continue;
+            }
+            self.check_rest()?;
+            if self.nodes.iter().all(|node| node.driver.reactor.wires.is_empty()) {
+                return Ok(());
+            }
+            if !self.pass_time(end, true) {
+                let ids: Vec<ConnectionId> =
+                    self.nodes.iter().flat_map(|node| node.driver.reactor.wires.ids()).collect();
+                return Err(wrong("liveness", format!("still there after the farewell: {ids:?}")));
+            }
+        }
+    }
+
+    /// Who trickles leaves only if the server wants it to, which must not take for ever.
+    fn condemn_tricklers(&mut self, condemned: &mut HashSet<ConnectionId>) -> Vec<ConnectionId> {
+        let mut pages = self.book.pages();
+        let mut ids = Vec::new();
+        for party in self.parties.iter().filter(|party| party.trickles()) {
+            let record = &mut pages.records[party.number];
+            record.commanded = true;
+            if let Some(id) = record.id.filter(|id| record.end.is_none() && condemned.insert(*id)) {
+                pages.trace.note(format_args!("{id} is closed, for it trickles"));
+                ids.push(id);
+            }
+        }
+        ids
+    }
+
+    /// The longest that a connection may outlive its peer's interest.
+    fn farewell_max(&self) -> Duration {
+        let limits = &self.options.limits;
+        let silence = limits.http_idle.max(limits.raw_idle).max(limits.heartbeat + limits.heartbeat_dead);
+        let work = limits.head_timeout.max(limits.body_interval * 2).max(limits.message_timeout);
+        let end = limits.reactor.handshake
+            + limits.reactor.linger
+            + limits.close_wait
+            + limits.reactor.write_stall * 4;
+        silence.max(limits.websocket_idle) * 2 + work + end + limits.events_heartbeat * 200 + self.drain()
+    }
+
+    fn drain(&self) -> Duration {
+        if self.shut_down_at.is_some() { self.options.limits.drain } else { Duration::ZERO }
+    }
+
+    fn shut_down(&mut self) {
+        if self.handle.state() < State::Draining {
+            self.book.note(format_args!("the server shuts down"));
+            self.drained_at = Some(self.now + millis(self.options.limits.drain) + LATE);
+            self.book.pages().drains_until = Some(self.now + millis(self.options.limits.drain).min(PATIENT));
+            self.handle.shutdown(Drain { deadline: self.options.limits.drain, ..Drain::default() });
+        }
+    }
+
+    fn act_outside(&mut self, calm: bool) {
+        let Self { outsiders, handle, random, book, .. } = self;
+        for act in outsiders {
+            act(&mut Outside { handle, random, book, calm });
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The settings of the simulated server: what all reactors of it share and never change.
+
+use crate::config::{Limits, Listener, ListenerSettings, ListenerTls};
+use crate::gate::{Gate, Origins, Reserved};
+use crate::shared::{Names, Settings, WallClock};
+use crate::sim::book::{Book, PROXIES};
+use crate::sim::options::Options;
+use crate::sim::watched::Eyes;
+use std::sync::Arc;
+
+/// The listeners that there always are: one of each kind.
+pub(super) const OF_EACH: usize = 3;
+/// 2026-01-01 00:00:00 UTC.
+const BEGIN: u64 = 1_767_225_600;
+
+pub(super) fn settings(options: &Options, book: &Book, records: bool) -> Settings {
+    let tls = options.tls.as_ref().map(|tls| ListenerTls::Ready(tls.server.clone()));
+    let proxied = |listener: Listener| match options.proxy {
+        true => listener.proxy_required([PROXIES]),
+        false => listener,
+    };
+    let listeners = ListenerSettings::one_of_each(&options.limits, proxied).into_iter();
+    let more = options.listeners.iter().enumerate().map(|(number, &connections_max)| {
+        let limits = Limits { connections_max, ..options.limits.clone() };
+        proxied(Listener::tcp("in memory"))
+            .settings(OF_EACH + number, &limits)
+            .unwrap_or_else(|faults| panic!("{faults:?}"))
+    });
+    let listeners = listeners.chain(more);
+    Settings {
+        exposes_errors: false,
+        listeners: listeners
+            .map(|listener| ListenerSettings { tls: tls.clone(), ..listener })
+            .chain(ListenerSettings::of_outgoing(&options.limits))
+            .collect(),
+        limits: options.limits.clone(),
+        gate: Gate { origins: Origins::Any, reserved: Reserved(options.reserved.clone()), ..Gate::default() },
+        watchdog: false,
+        offload_threads: 1,
+        #[cfg(feature = "tls")]
+        acme: None,
+        #[cfg(feature = "expiry")]
+        expiry_days: 0,
+        #[cfg(feature = "tls")]
+        handshake_threads: 0,
+        observer: Arc::new(Eyes {
+            observer: options.observer.clone(),
+            book: book.clone(),
+            has_tls: options.tls.is_some(),
+            records,
+        }),
+        access_log: None,
+        clock: WallClock::From(BEGIN),
+        names: Names::Table(Vec::new()),
+        seed: Some(0),
+    }
+}

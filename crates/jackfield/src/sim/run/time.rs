@@ -1,0 +1,79 @@
+//! The clock of the simulation: how it goes on, jumps, and leaves reactors behind.
+
+use super::Sim;
+use super::node::Lag;
+use std::time::Duration;
+
+/// A jump of a minute becomes one of fifty days.
+const LONG_JUMP_SCALE: u64 = 72_000;
+/// A longer wait, in milliseconds, may meet the deadlines of those who waited.
+const SLOW: u64 = 1000;
+
+impl Sim {
+    pub(super) fn is_rung(&self) -> bool {
+        self.handle.shared().remotes.iter().any(|remote| remote.has_commands())
+    }
+
+    /// Lets time pass up to the next thing that is to happen. False: nothing is before the end.
+    pub(super) fn pass_time(&mut self, end: u64, calm: bool) -> bool {
+        let peers = self.parties.iter().filter(|party| party.has_work()).map(|party| party.wake);
+        let reactors = self.nodes.iter().filter_map(|node| node.driver.deadline().map(|deadline| deadline.0));
+        let held = self.nodes.iter().flat_map(|node| node.held.iter().map(|(until, _)| *until));
+        let bell = self.is_rung().then_some(self.now + 1);
+        let shutdown = self.shut_down_at.filter(|at| *at > self.now && !calm);
+        let Some(mut next) = peers.chain(reactors).chain(held).chain(bell).chain(shutdown).min() else {
+            return false;
+        };
+        if next > end {
+            return false;
+        }
+        if !calm && self.random.chance(self.options.faults.clock_jumps) {
+            let scale = if self.options.faults.long_jumps { LONG_JUMP_SCALE } else { 1 };
+            next += self.random.size(60_000) as u64 * scale;
+        }
+        let span = next.saturating_sub(self.now);
+        if span > SLOW {
+            // Whoever waited for this meets the deadlines of others.
+            self.parties.iter_mut().for_each(|party| party.conduct.slow = true);
+        }
+        self.now += span;
+        self.turns_idle = if span > 0 { 0 } else { self.turns_idle };
+        self.book.set_now(self.now);
+        for node in &mut self.nodes {
+            node.driver.skip(Duration::from_millis(span));
+        }
+        if !calm {
+            self.fall_behind(self.options.faults.lags);
+            self.be_held_up();
+        }
+        true
+    }
+
+    pub(super) fn fall_behind(&mut self, per_mille: u16) {
+        let Self { nodes, random, now, book, .. } = self;
+        for (index, node) in nodes.iter_mut().enumerate() {
+            if random.chance(per_mille) {
+                let (end, lag) = (*now + random.below(2000) as u64, random.between(1, 50) as u64);
+                book.note(format_args!("reactor {index} is behind by {lag} ms until {end}"));
+                let lag = Duration::from_millis(lag);
+                node.behind = (end, Lag { waited: lag, used: lag });
+            }
+        }
+    }
+
+    /// Others have the processor for a while, which is no overload.
+    fn be_held_up(&mut self) {
+        let Self { nodes, random, now, book, options, .. } = self;
+        for (index, node) in nodes.iter_mut().enumerate() {
+            if random.chance(options.faults.neighbours) {
+                let (end, waited) = (*now + random.below(2000) as u64, random.between(50, 1000) as u64);
+                book.note(format_args!("reactor {index} is held up for {waited} ms until {end}"));
+                node.behind = (end, Lag { waited: Duration::from_millis(waited), used: Duration::ZERO });
+            }
+        }
+    }
+}
+
+pub(super) fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

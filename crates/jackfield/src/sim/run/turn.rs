@@ -1,0 +1,154 @@
+//! One step of everybody: peers that connect and act, and a turn of each reactor.
+
+use super::Sim;
+use super::node::{Node, bytes_moved};
+use super::settings::OF_EACH;
+use crate::config::Speaks;
+use crate::sim::Random;
+use crate::sim::book::{Book, Judged, Wrong, address, proxy_header, proxy_of, wrong};
+use jackfield_reactor::{ConnectionId, MemoryDriver, Ready};
+
+/// More turns without time passing or a byte moving than any work needs: something spins.
+const TURNS_IDLE_MAX: usize = 20_000;
+
+impl Sim {
+    /// Lets peers and reactors do what they can do now. False: nobody could.
+    pub(super) fn step(&mut self, calm: bool) -> Result<bool, Wrong> {
+        let mut moved = false;
+        for index in 0..self.parties.len() {
+            let party = &self.parties[index];
+            if party.wake > self.now || !party.has_work() {
+                continue;
+            }
+            moved = true;
+            if party.far.is_some() {
+                self.parties[index].act(self.now, calm, &self.book);
+            } else {
+                self.accept(index, calm);
+            }
+        }
+        for index in 0..self.nodes.len() {
+            moved |= self.turn(index, calm)?;
+        }
+        match self.book.pages().wrong.clone() {
+            Some(wrong) => Err(wrong),
+            None => Ok(moved),
+        }
+    }
+
+    /// All listeners are the first reactor's.
+    fn accept(&mut self, index: usize, calm: bool) {
+        let party = &mut self.parties[index];
+        let Node { driver, service, .. } = &mut self.nodes[0];
+        let service = &mut **service;
+        let listener = party.peer.listener();
+        let whence = if self.options.proxy { proxy_of(index) } else { address(index) };
+        if !calm && self.random.chance(self.options.faults.accept_errors) {
+            let no_descriptor = self.random.chance(500);
+            if no_descriptor && self.random.chance(500) {
+                return party.connected(driver.refuse(service, whence, listener));
+            }
+            // The descriptor in reserve is gone too, or it was about something else.
+            let error = std::io::Error::from(std::io::ErrorKind::ConnectionAborted);
+            let error = if no_descriptor { std::io::Error::other("too many open files") } else { error };
+            driver.fail_accept(service, listener, &error);
+            party.wake = self.now + 100;
+            return;
+        }
+        let is_http = listener == Speaks::Http as usize || listener >= OF_EACH;
+        let reserves = is_http && !self.options.reserved.is_empty();
+        let mut pages = self.book.pages();
+        pages.records[index].accepted_at = self.now;
+        pages.records[index].may_be_provisional = reserves && !pages.overloaded.is_empty();
+        drop(pages);
+        let far = driver.connect(service, whence, listener);
+        if self.options.proxy {
+            far.send(proxy_header(index).as_bytes());
+        }
+        party.connected(far);
+        if calm {
+            party.calm_down(self.now);
+        }
+    }
+
+    /// A turn of one reactor, if there is something to be done in it.
+    fn turn(&mut self, index: usize, calm: bool) -> Result<bool, Wrong> {
+        let ready = self.readiness(index, calm);
+        let driver = &self.nodes[index].driver;
+        let is_due = driver.deadline().is_some_and(|deadline| deadline.0 <= self.now);
+        if ready.is_empty() && !is_due {
+            return Ok(false);
+        }
+        self.note_readiness(index, &ready);
+        let Node { driver, service, behind, .. } = &mut self.nodes[index];
+        let bytes = bytes_moved(driver);
+        driver.turn_with(ready, &mut **service);
+        let has_moved = bytes_moved(driver) != bytes;
+        let (end, lag) = *behind;
+        if !calm && self.now < end {
+            self.book.lags(lag.used, self.options.limits.lag_window);
+            driver.lag_beside(&mut **service, lag.waited, lag.used);
+        }
+        self.turns += 1;
+        self.turns_idle = if has_moved { 0 } else { self.turns_idle + 1 };
+        driver.check().map_err(|text| wrong("state", text))?;
+        self.check_limits(index)?;
+        self.check_notices()?;
+        self.check_spinning()?;
+        Ok(true)
+    }
+
+    fn check_spinning(&self) -> Judged {
+        if self.turns_idle > TURNS_IDLE_MAX || self.turns > self.options.turns_max {
+            let turns = (self.turns_idle, self.turns);
+            let text = format!("it spins: {turns:?} turns, idle and all, at {} ms", self.now);
+            return Err(wrong("liveness", text));
+        }
+        Ok(())
+    }
+
+    fn note_readiness(&self, index: usize, ready: &[Ready]) {
+        for event in ready {
+            let Ready { id, readable, writable, ended, broken } = event;
+            let flags = [(readable, 'r'), (writable, 'w'), (ended, 'e'), (broken, 'b')];
+            let flags: String = flags.iter().filter(|(set, _)| **set).map(|(_, flag)| flag).collect();
+            match id.reactor() == index {
+                true => self.book.note(format_args!("reactor {index} is told {id} {flags}")),
+                false => self.book.note(format_args!("reactor {index} is rung")),
+            }
+        }
+    }
+
+    /// What the reactor is told: what is ready, somewhat later, more often, and in another order than it became so.
+    fn readiness(&mut self, index: usize, calm: bool) -> Vec<Ready> {
+        let (random, faults) = (&mut self.random, &self.options.faults);
+        let holds = if calm { None } else { Some(faults.held) };
+        let mut ready = self.nodes[index].take_ready(self.now, holds, random);
+        let rung = self.handle.remote(index).is_some_and(|remote| remote.has_commands());
+        if rung && (calm || !random.chance(faults.held)) {
+            ready.push(MemoryDriver::wake_event());
+        }
+        if calm || ready.is_empty() {
+            return ready;
+        }
+        if random.chance(faults.spurious) {
+            ready.extend(ready.last().copied());
+        }
+        if random.chance(faults.spurious) {
+            ready.extend(late_event(index, &self.book, random));
+        }
+        random.shuffle(&mut ready);
+        ready
+    }
+}
+
+/// Something is told of a connection that has ended, if there is one of this reactor.
+fn late_event(index: usize, book: &Book, random: &mut Random) -> Option<Ready> {
+    let pages = book.pages();
+    let gone = pages.records.iter().filter(|record| record.end.is_some()).filter_map(|record| record.id);
+    let gone: Vec<ConnectionId> = gone.filter(|id| id.reactor() == index).collect();
+    let bits = random.bits();
+    let told = |bit: u64| bits & 1 << bit != 0;
+    let id = *random.pick(&gone)?;
+    Some(Ready { id, readable: told(0), writable: told(1), ended: told(2), broken: told(3) })
+}
