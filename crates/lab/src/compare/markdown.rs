@@ -28,17 +28,17 @@ pub(crate) fn section(boards: &[Board], origin: &Origin) -> String {
 /// How it was measured, as each paragraph of the page and of the file says it.
 pub(crate) const METHOD: &str = "\
 Figures are medians, with the least and the most of all runs in parentheses. *CPU* is the server's processor time for one
-operation, kernel included, and *× limit* and *× best peer* are ratios of it, taken within each run: less is better. The
-limit is a loop that does nothing but receive and send. The *verdict* is whether ours costs less or more than the best peer; where
-the spreads of the two overlap the row is undecided. In a row about memory it is memory that is compared: what the
-server's own pages have grown by between a tenth of the connections and all of them, for each; what sockets cost the
-kernel is not in it. † means that the load generator used its whole core: the server could have done more, and only its
-CPU is comparable. Server and client *busy* are shares of a core. In the row about connections the client closes those
-that the server leaves open (the limit does).
+operation, with the kernel's. *× limit* and *× best peer* are ratios of CPU, taken within each run: less is better. The
+limit is a loop that only receives and sends. The *verdict* says whether ours costs less or more than the best peer; if
+their spreads overlap, the row is undecided. A row about memory compares the
+growth of the server's own pages between a tenth of the connections and all of them, divided by the connections; the
+kernel's memory for sockets is not counted. † means that the load generator used its whole core: the server could have done
+more, and only its CPU is comparable. Server and client *busy* are shares of a core. In the row about connections the client
+closes the connections that the server leaves open (the limit leaves them open).
 
-*Instructions* are those of the server in user space for one operation (valgrind's cachegrind), and *system calls* all of
-its calls (strace), those that failed named beside. Both are the difference of two run lengths, taken after the timed runs,
-on one connection; in fan-out and event streams on all of them, and for one delivery.";
+*Instructions* are those of the server in user space for one operation (valgrind's cachegrind). *System calls* are all of its
+calls (strace); failed calls are also given by themselves. Both are the difference of two run lengths, measured after the timed
+runs on one connection; fan-out and event streams are measured on all connections, for one delivery.";
 
 fn summary(boards: &[Board]) -> String {
     let mut text =

@@ -153,11 +153,11 @@ const EVENTS_COUNTED: [usize; 2] = [2_000, 12_000];
 const DESCRIPTORS_BESIDES: usize = 64;
 /// How it was measured.
 const METHOD: &str = "\
-CPU is the server's processor time, kernel included; figures are medians with the least and the most of all runs in
-parentheses. *limit* is the loop that does nothing but receive and send: what it grows by is the kernel's part and the
-processor's caches. *In memory* there is no kernel: peers' ends are in the same process, up to 64 connections far apart in
-memory become ready at a time, and the time is that of the server's turns alone. Instructions are those of the process, the peers'
-ends included. Memory is what the process's pages have grown by, without what the peers' ends take.";
+CPU is the server's processor time, with the kernel's. Figures are medians, with the least and the most of all runs in
+parentheses. *limit* is a loop that only receives and sends: its growth is the part of the kernel and of the processor's caches.
+*In memory* there is no kernel: the peers are in the same process, up to 64 connections that are far apart in memory become ready at a
+time, and only the server's turns are timed. Instructions are those of the process, with the peers. Memory is the growth of the
+process's pages, without the memory of the peers.";
 
 /// Measures, and writes it down. False if there is a gap in a figure of this server.
 ///

@@ -180,13 +180,13 @@ fn rate(value: f64) -> String {
 }
 
 const METHOD: &str = "\
-Medians; *times* is two reactors in relation to one, each run by itself, with the least and the most. *In memory* each
-thread is a server and its own peers, with nothing between them but the process. What keeps two from doing twice as much
-would be what they share, or that there were no two cores to be had; the CPU for one event, peers' ends included, tells
-which: it grows by the former only. *With work* the handler computes for so long, so that of two cores the client (its
-share of a core is the last column) leaves nearly all. *Without work* the client needs a core for itself: with one reactor
-both cores are full already, and the throughput of two says nothing; again the CPU for one request says whether they hinder
-each other.";
+Figures are medians; *times* is two reactors divided by one, for each run, with the least and the most. *In memory* each
+thread is a server with its own peers, and the threads share only the process. Two threads may do less than twice the work for
+two reasons: they hinder each other, or they did not have two whole cores. The CPU for one event, with the peers, tells which: it
+grows only for the first reason. *With work* the handler computes for the time that the row names, so the client (the last column
+is its share of a core) leaves nearly all of both cores to the server. *Without work* the client needs a whole core: with one
+reactor both cores are full already, so the throughput of two reactors means nothing. There too the CPU for one request tells
+whether the reactors hinder each other.";
 
 fn section(lines: &[Line], root: Option<&std::path::Path>) -> String {
     let mut text = String::new();
