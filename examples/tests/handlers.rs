@@ -15,39 +15,18 @@ mod http;
 #[path = "common/process.rs"]
 #[allow(dead_code)]
 mod process;
+#[path = "common/sockets.rs"]
+mod sockets;
 
 use chromium::Chromium;
 use common::{expect_close, websocket};
 use devtools::{Browser, Outcome, Tab};
 use http::{Answer, Http};
 use process::{Example, TempDir, run};
+use sockets::hear;
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
 use tungstenite::{Message, WebSocket};
-
-/// Without its page an example is short.
-const CODE_LINES_MAX: usize = 60;
-
-/// Lines of code: without comments, the page, blank lines and tests.
-fn code_lines(source: &str) -> usize {
-    let (mut count, mut is_page) = (0, false);
-    for line in source.lines().take_while(|line| *line != "#[cfg(test)]").map(str::trim) {
-        is_page |= line.starts_with("const PAGE");
-        count += usize::from(!is_page && !line.is_empty() && !line.starts_with("//"));
-        is_page &= !line.ends_with("\"#;");
-    }
-    count
-}
-
-#[test]
-fn they_are_short() {
-    for name in ["gate", "banner", "heartbeat", "upload", "testing"] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../{name}.rs"));
-        let lines = code_lines(&fs::read_to_string(path).unwrap());
-        assert!((20..=CODE_LINES_MAX).contains(&lines), "{name} has {lines} lines");
-    }
-}
 
 /// What a request for a WebSocket is answered with.
 fn knock(addr: SocketAddr, path: &str, fields: &str) -> Answer {
@@ -131,16 +110,6 @@ fn banner_greets_and_says_when_it_is_full() {
         match Http::connect(desk).line().as_str() {
             "+ the desk is open" => break,
             other => assert_eq!(other, "- the desk is busy, come back"),
-        }
-    }
-}
-
-fn hear(socket: &mut WebSocket<TcpStream>) -> String {
-    loop {
-        match socket.read().unwrap() {
-            Message::Text(text) => return text.to_string(),
-            Message::Ping(_) => {}
-            other => panic!("{other:?}"),
         }
     }
 }

@@ -1,0 +1,16 @@
+//! What a WebSocket hears.
+
+use std::net::TcpStream;
+use tungstenite::{Message, WebSocket};
+
+/// The text that comes next.
+#[track_caller]
+pub(crate) fn hear(socket: &mut WebSocket<TcpStream>) -> String {
+    loop {
+        match socket.read().unwrap() {
+            Message::Text(text) => return text.to_string(),
+            Message::Ping(_) => {}
+            other => panic!("{other:?} instead of text"),
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Every example is started on a port of the system's choice and used, with clients of others where there are any.
+
+#[path = "../../../crates/jackfield/tests/common/mod.rs"]
+mod common;
+#[path = "../common/http.rs"]
+mod http;
+#[path = "../common/process.rs"]
+mod process;
+#[path = "../common/sockets.rs"]
+mod sockets;
+
+mod certificates;
+mod conversations;
+mod every;
+mod first;
+mod protocols;
+mod proxy;
+mod sites;
+mod sizes;
+mod streams;
+mod testbed_events;
+mod testbed_http;
+mod testbed_sockets;
+mod testbed_tls;
+mod tls_reload;

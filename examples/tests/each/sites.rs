@@ -1,0 +1,68 @@
+//! The examples that are sites of HTTP, asked by curl: `rest`, `files` and `metrics`.
+
+use crate::process::{Example, TempDir, run};
+
+/// What curl prints for these arguments, the status at the end. `None`: there is no curl.
+fn curl(args: &[&str]) -> Option<String> {
+    let finished = run("curl", ["-s", "-S", "-w", "|%{http_code}"].iter().chain(args), "")?;
+    assert!(finished.status.success(), "{args:?}: {}", finished.status);
+    Some(String::from_utf8(finished.stdout).unwrap())
+}
+
+#[test]
+fn rest_answers_curl() {
+    let (_example, addr) = Example::start("rest", &["--token", "t0k3n"]);
+    let url = |path: &str| format!("http://{addr}{path}");
+    let token = ["-H", "Authorization: Bearer t0k3n"];
+    let json = ["-H", "Content-Type: application/json", "-d"];
+    let post = |head: &[&'static str], body: &'static str| {
+        let args: Vec<&str> = head.iter().chain(&json).copied().chain([body]).collect();
+        let url = url("/notes");
+        curl(&[&args[..], &[&url]].concat())
+    };
+    let Some(first) = curl(&[&url("/notes/1")]) else { return };
+    assert_eq!(first, "\"bread\"|200");
+    assert_eq!(post(&token, "\"milk\"").unwrap(), "|201");
+    assert_eq!(post(&[], "\"milk\"").unwrap(), "|401");
+    assert!(post(&token, "{}").unwrap().ends_with("line 1 column 0|400"));
+    for (path, answer) in [
+        ("/notes/2", "\"milk\"|200"),
+        ("/notes/0", "Not Found|404"),
+        ("/notes/x", "Not Found|404"),
+        ("/none", "Not Found|404"),
+        ("/notes", "|405"),
+        ("/slow/1", "1ms later\n|200"),
+    ] {
+        assert_eq!(curl(&[&url(path)]).unwrap(), answer, "{path}");
+    }
+    // It waits for an hour, and its client for two seconds.
+    assert!(curl(&[&url("/slow/3600000")]).unwrap().ends_with("|503"));
+}
+
+#[test]
+fn files_answers_curl() {
+    let dir = TempDir::new("files");
+    let page = dir.write("page.html", "0123456789");
+    let root = page.parent().unwrap().to_str().unwrap();
+    let (_example, addr) = Example::start("files", &["--root", root]);
+    let url = format!("http://{addr}/page.html");
+    let Some(whole) = curl(&[&url]) else { return };
+    assert_eq!(whole, "0123456789|200");
+    assert_eq!(curl(&["-r", "2-4", &url]).unwrap(), "234|206");
+    assert_eq!(curl(&["-r", "20-", &url]).unwrap(), "|416");
+    assert_eq!(curl(&["-z", page.to_str().unwrap(), &url]).unwrap(), "|304");
+    assert_eq!(curl(&["--path-as-is", &format!("http://{addr}/../page.html")]).unwrap(), "Not Found|404");
+}
+
+#[test]
+fn metrics_answers_curl() {
+    let (mut example, addr) = Example::start("metrics", &["--status", "127.0.0.1:0"]);
+    let status = example.addr();
+    let Some(page) = curl(&[&format!("http://{addr}/")]) else { return };
+    assert_eq!(page, "0 good, 0 not found\n|200");
+    assert!(curl(&[&format!("http://{addr}/none")]).unwrap().ends_with("|404"));
+    assert_eq!(curl(&[&format!("http://{addr}/")]).unwrap(), "1 good, 1 not found\n|200");
+    assert_eq!(curl(&[&format!("http://{status}/health")]).unwrap(), "running\n|200");
+    let metrics = curl(&[&format!("http://{status}/metrics")]).unwrap();
+    assert!(metrics.contains("\njackfield_http_requests_total 5\n"), "{metrics}");
+}

@@ -1,0 +1,35 @@
+//! Examples are read from their beginning to their end, so they are short.
+
+use std::fs;
+use std::path::Path;
+
+/// Examples, and how many lines of code they may have.
+const CODE_LINES_MAX: [(&str, usize); 7] = [
+    ("gate", 60),
+    ("banner", 60),
+    ("heartbeat", 60),
+    ("upload", 60),
+    ("testing", 60),
+    ("bridge", 40),
+    ("proxy", 150),
+];
+
+/// Lines of code: without comments, the page, blank lines and tests.
+fn code_lines(source: &str) -> usize {
+    let (mut count, mut is_page) = (0, false);
+    for line in source.lines().take_while(|line| *line != "#[cfg(test)]").map(str::trim) {
+        is_page |= line.starts_with("const PAGE");
+        count += usize::from(!is_page && !line.is_empty() && !line.starts_with("//"));
+        is_page &= !line.ends_with("\"#;") && !line.contains("include_str!");
+    }
+    count
+}
+
+#[test]
+fn they_are_short() {
+    for (name, most) in CODE_LINES_MAX {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../{name}.rs"));
+        let lines = code_lines(&fs::read_to_string(path).unwrap());
+        assert!((20..=most).contains(&lines), "{name} has {lines} lines of code, of {most}");
+    }
+}
