@@ -182,6 +182,30 @@ fn a_request_that_waits_for_its_rate_is_answered_at_the_shutdown() {
     assert!(busy.is_finished() && idle.is_finished());
 }
 
+/// What went wrong with the last answer of a connection that was being drained was told as the shutdown.
+#[test]
+fn what_goes_wrong_with_the_last_answer_is_its_own_reason() {
+    let mut lab = Lab::with_options(with(|limits| limits.rate = messages(1)), || Probe {
+        on_connect: |_, connection| connection.set_overflow(Overflow::Close),
+        on_request: |_, exchange, request| {
+            if request.path() != "/large" {
+                return exchange.ok("text/plain", "done");
+            }
+            let mut stream = exchange.stream(200, "text/plain");
+            let part = vec![b'x'; 1 << 20];
+            (0..40).for_each(|_| drop(stream.write(&part)));
+        },
+        ..Probe::default()
+    });
+    let far = lab.connect();
+    // The second request waits for the rate, and is read during the drain.
+    assert_eq!(statuses(&lab.say(&far, get("/") + &get("/large"))), [200]);
+    far.set_room(Some(0));
+    lab.server.handle().shutdown(Drain::default());
+    lab.advance(SECOND * 2);
+    assert!(lab.log.has("disconnect Limit(Backlog)"), "{:?}", lab.log.events());
+}
+
 /// A connection is brought to `stop` with a request carried, the server is shut down, and then it goes on.
 #[track_caller]
 fn check_carried(stop: fn(&mut Lab) -> Vec<FarEnd>, go_on: fn(&mut Lab, &[FarEnd])) {

@@ -125,7 +125,7 @@ impl Links {
     /// Closes the connection after what is queued; nothing is added.
     pub(crate) fn end(&mut self, wires: &mut Wires, id: ConnectionId, why: Reason) {
         if wires.contains(id) {
-            self.link(id).reason.get_or_insert(why);
+            self.note_reason(wires, id, why);
             wires.close(id, reactor::Reason::Local);
             self.leave_soon(wires, id);
         }
@@ -134,7 +134,7 @@ impl Links {
     /// Drops what is queued and resets the connection.
     pub(crate) fn abort(&mut self, wires: &mut Wires, id: ConnectionId, why: Reason) {
         if wires.contains(id) {
-            self.link(id).reason.get_or_insert(why);
+            self.note_reason(wires, id, why);
             wires.abort(id, reactor::Reason::Local);
         }
     }
@@ -142,9 +142,24 @@ impl Links {
     /// Resets the connection behind what is queued.
     pub(crate) fn abort_after_flush(&mut self, wires: &mut Wires, id: ConnectionId, why: Reason) {
         if wires.contains(id) {
-            self.link(id).reason.get_or_insert(why);
+            self.note_reason(wires, id, why);
             wires.abort_behind(id, reactor::Reason::Local);
             self.leave_soon(wires, id);
+        }
+    }
+
+    /// Why a connection ends, unless that is known. One that reads its last request, for a reason that is known, may still
+    /// end for another: what goes wrong with the answer.
+    fn note_reason(&mut self, wires: &Wires, id: ConnectionId, why: Reason) {
+        let is_open = wires.is_open(id);
+        let link = self.link(id);
+        let goes_wrong = is_open
+            && !matches!(why, Reason::Local | Reason::Peer)
+            && !matches!(link.protocol, Protocol::WebSocket(_));
+        if goes_wrong {
+            link.reason = Some(why);
+        } else {
+            link.reason.get_or_insert(why);
         }
     }
 
