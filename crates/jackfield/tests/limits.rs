@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 const HEAD: &str = "# Limits\n\nAll limits and timeouts with their defaults, and what the presets `Limits::local()`, `Limits::lan()` \
-    and\n`Limits::internet()` have in its place. They are the fields of `jackfield::Limits`; what is called\n\
-    `Listener::` is an option of each `Listener`. This file is written from the code:\n\n    \
+    and\n`Limits::internet()` change. They are the fields of `jackfield::Limits`; a name with\n\
+    `Listener::` is an option of each `Listener`. This file is generated from the code:\n\n    \
     JACKFIELD_BLESS=1 cargo test -p jackfield --test limits\n\n\
     | name | unit | default | local | lan | internet | what happens at it |\n\
     | --- | --- | ---: | ---: | ---: | ---: | --- |\n";

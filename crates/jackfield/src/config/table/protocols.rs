@@ -22,7 +22,7 @@ impl Limits {
                 "http.drain_bytes_max",
                 "bytes",
                 http.drain_bytes_max,
-                "a longer unread body closes the connection after the answer",
+                "the connection is closed after the answer if a longer body is unread",
             ),
         ]
     }
@@ -34,19 +34,19 @@ impl Limits {
                 "websocket.message_bytes_max",
                 "bytes",
                 websocket.message_bytes_max as u64,
-                "1009 and close, by the frame's header already",
+                "1009 and close, as soon as the frame's header says so",
             ),
             row(
                 "websocket.frame_in_place_bytes_max",
                 "bytes",
                 websocket.frame_in_place_bytes_max as u64,
-                "a longer frame that is not whole moves to a buffer of its own",
+                "a longer frame that is not complete moves to a separate buffer",
             ),
             row(
                 "websocket.stream_above",
                 "bytes",
                 websocket.stream_above as u64,
-                "a longer message comes in parts, and a compressed one is answered with 1009",
+                "a longer message comes in parts; a longer compressed message gets 1009",
             ),
             row(
                 "websocket.fragments_max",
@@ -58,7 +58,7 @@ impl Limits {
                 "websocket.accept_unmasked",
                 "0 or 1",
                 u64::from(websocket.accept_unmasked),
-                "0: a client's frame without a mask is answered with 1002; 1: it is taken, for tests",
+                "0: a client's frame without a mask gets 1002; 1: it is accepted, for tests",
             ),
         ]
     }
@@ -83,14 +83,14 @@ impl Limits {
                 "deflate.window_bits_max",
                 "bits",
                 deflate.window_bits_max.into(),
-                "what is sent refers to no more than 2 to the power of this before it",
+                "the compressor's window has 2 to the power of this bytes",
             ),
-            row("deflate.level", "1 to 9", deflate.level.into(), "how hard to try"),
+            row("deflate.level", "1 to 9", deflate.level.into(), "higher: smaller messages, more work"),
             row(
                 "deflate.memory_bytes_max",
                 "bytes",
                 deflate.memory_bytes_max as u64,
-                "of dedicated compressors: one more connection gets none",
+                "for dedicated compressors: when it is used up, a connection gets none",
             ),
         ]
     }

@@ -12,25 +12,25 @@ impl Limits {
                 "reactor.wires_max",
                 "connections",
                 reactor.wires_max as u64,
-                "one more of this reactor is closed silently",
+                "one more on a reactor is closed silently",
             ),
             row(
                 "reactor.read_bytes",
                 "bytes",
                 reactor.read_bytes as u64,
-                "what one connection may read in a turn; the rest waits for the next one",
+                "one connection reads no more in a turn; the rest waits for the next turn",
             ),
             row(
                 "reactor.carry_bytes_first",
                 "bytes",
                 reactor.carry_bytes_first as u64,
-                "what is kept between two reads grows with what comes",
+                "first size of the buffer for bytes between two reads; it grows when needed",
             ),
             row(
                 "reactor.carry_bytes_max",
                 "bytes",
                 reactor.carry_bytes_max as u64,
-                "a connection that needs more between two reads is closed",
+                "a connection that must keep more bytes between two reads is closed",
             ),
             row(
                 "reactor.outbox_bytes_high",
@@ -42,19 +42,19 @@ impl Limits {
                 "reactor.outbox_bytes_low",
                 "bytes",
                 reactor.outbox_bytes_low as u64,
-                "drained: read again, `on_drain`",
+                "the outbox has drained: the peer is read again, `on_drain`",
             ),
             row(
                 "reactor.outbox_bytes_max",
                 "bytes",
                 reactor.outbox_bytes_max as u64,
-                "the connection's overflow policy",
+                "the overflow policy of the connection applies",
             ),
             row(
                 "reactor.wire_memory_bytes_max",
                 "bytes",
                 reactor.wire_memory_bytes_max as u64,
-                "of one connection's buffers, without bodies handed over whole: it is evicted: 413, 1009 or abort",
+                "buffers of one connection, without bodies that are given whole: it is evicted: 413, 1009 or abort",
             ),
         ]
     }
@@ -84,13 +84,13 @@ impl Limits {
                 "reactor.looks_per_turn",
                 "connections",
                 reactor.looks_per_turn as u64,
-                "the others are looked at again in the next turn",
+                "the others are visited again in the next turn",
             ),
             row(
                 "reactor.drains_per_turn",
                 "connections",
                 reactor.drains_per_turn as u64,
-                "a drain of all goes on in the next turn",
+                "the drain goes on in the next turn",
             ),
             row(
                 "reactor.handshakes_per_turn",
@@ -114,7 +114,7 @@ impl Limits {
                 "Listener::notsent_lowat",
                 "bytes",
                 u64::from(reactor::UNSENT_BYTES),
-                "the system takes no more of a connection's output; the rest waits in its outbox (Linux)",
+                "the system takes no more output of a connection; the rest waits in its outbox (Linux)",
             ),
         ]
     }
