@@ -77,6 +77,8 @@ pub use client::{
     ReplyStream, ResponseBuilder, ResponseStream, ResponseTarget, Setup, TimerId, Upgrade, WebSocket,
     last_event_id,
 };
+#[cfg(any(feature = "tls-webpki-roots", feature = "tls-native-roots"))]
+pub use config::roots;
 #[cfg(feature = "tls")]
 pub use config::{AcmeChallenges, ClientAuth, Host, MissingHost};
 #[cfg(feature = "deflate")]

@@ -34,6 +34,8 @@ mod pair;
 mod place;
 mod presets;
 mod rate;
+#[cfg(any(feature = "tls-webpki-roots", feature = "tls-native-roots"))]
+pub mod roots;
 mod speaks;
 mod table;
 #[cfg(feature = "tls")]

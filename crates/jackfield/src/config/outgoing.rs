@@ -218,7 +218,8 @@ impl Outgoing {
         self
     }
 
-    /// TLS below whatever is spoken. The configuration says whose certificates are trusted. The certificate has to be for
+    /// TLS below whatever is spoken. The configuration says whose certificates are trusted; the features `tls-webpki-roots` and
+    /// `tls-native-roots` have a constructor of one each, in `jackfield::roots`. The certificate has to be for
     /// the host that is connected to, or for [`Outgoing::server_name`].
     #[cfg(feature = "tls")]
     #[must_use]

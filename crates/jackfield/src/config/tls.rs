@@ -116,7 +116,7 @@ impl TlsHosts {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let provider = provider().ok_or_else(without_provider)?;
+        let provider = provider().ok_or_else(|| vec![without_provider()])?;
         let hosts = Self {
             options: options.clone(),
             speaks,
@@ -277,7 +277,7 @@ fn server_config(
 /// # Errors
 /// Everything that is wrong with them.
 pub(super) fn challenge(chain: Vec<u8>, key: Vec<u8>) -> Result<HostConfig, Vec<String>> {
-    let provider = provider().ok_or_else(without_provider)?;
+    let provider = provider().ok_or_else(|| vec![without_provider()])?;
     let pair = of_challenge(chain, key, &provider)?;
     let mut config = server_config(&provider, None, vec![Arc::new(pair)])
         .map_err(|error| vec![format!("TLS can't be set up: {error}")])?;
@@ -290,8 +290,9 @@ pub(super) fn challenge(chain: Vec<u8>, key: Vec<u8>) -> Result<HostConfig, Vec<
     })
 }
 
-fn without_provider() -> Vec<String> {
-    vec!["TLS from files needs the feature `tls-ring` or `tls-aws-lc`".to_owned()]
+/// Why there is no [`provider`].
+pub(super) fn without_provider() -> String {
+    "TLS from files or with these roots needs the feature `tls-ring` or `tls-aws-lc`".to_owned()
 }
 
 /// The keys of a host, of one kind or several.
@@ -307,7 +308,7 @@ impl ResolvesServerCert for Keys {
 }
 
 /// The cryptography that was built in.
-fn provider() -> Option<Arc<CryptoProvider>> {
+pub(super) fn provider() -> Option<Arc<CryptoProvider>> {
     #[cfg(feature = "tls-ring")]
     return Some(Arc::new(rustls::crypto::ring::default_provider()));
     #[cfg(all(feature = "tls-aws-lc", not(feature = "tls-ring")))]
