@@ -6,6 +6,7 @@ pub mod machine;
 pub mod proc;
 pub(crate) mod progress;
 pub(crate) mod random;
+pub(crate) mod sessions;
 pub mod target;
 pub mod trust;
 pub mod units;

@@ -11,6 +11,7 @@ use super::speaker::{Fault, Heard, Opened, Part, Speaker};
 use super::tally::{Kind, Tally};
 use jackfield_reactor::mio::net::TcpStream;
 use jackfield_reactor::{ConnectionId, Incoming, Peer, Reason, Service, Timeout, Wires};
+use rustls::HandshakeKind;
 use socket2::SockRef;
 use std::collections::VecDeque;
 use std::io::ErrorKind;
@@ -553,6 +554,11 @@ impl<S: Speaker> Service for Engine<S> {
 
     fn on_established(&mut self, wires: &mut Wires, id: ConnectionId) {
         let now = self.now();
+        let is_resumed =
+            wires.tls(id).is_some_and(|session| session.handshake_kind() == Some(HandshakeKind::Resumed));
+        if let Some(link) = link(&mut self.links, id) {
+            self.tally.record_handshake(is_resumed, link.waits_since, now);
+        }
         self.begin(wires, id, now);
     }
 

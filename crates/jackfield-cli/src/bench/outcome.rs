@@ -1,6 +1,6 @@
 //! What comes out of a run.
 
-use super::tally::Kind;
+use super::tally::{Handshakes, Kind};
 use crate::base::error::Error;
 use crate::base::units;
 use hdrhistogram::Histogram;
@@ -26,6 +26,8 @@ pub struct Outcome {
     /// Latencies in nanoseconds.
     pub latencies: Histogram<u64>,
     pub errors: BTreeMap<Kind, u64>,
+    /// TLS handshakes that ended within the measured time.
+    pub handshakes: Handshakes,
     /// How long it took until all connections were up.
     pub opened_in: Duration,
     /// Bytes that the client has read and written.

@@ -1,10 +1,12 @@
 //! What is to be done, the same for all modes.
 
+use crate::base::sessions::Sessions;
 use crate::base::target::Target;
 use crate::base::trust;
 use jackfield_reactor::mio::net::TcpStream;
 use jackfield_reactor::{Session, Stream};
 use rustls::ClientConfig;
+use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
 use std::io;
 use std::path::Path;
@@ -77,6 +79,8 @@ pub struct Tls {
     pub name: ServerName<'static>,
     /// Any certificate is believed.
     pub is_insecure: bool,
+    /// Sessions of earlier connections are resumed.
+    pub resumes: bool,
 }
 
 impl Tls {
@@ -106,7 +110,17 @@ impl Tls {
                 .try_into()
                 .map_err(|_| format!("`{name}` is not a name that a certificate could have"))?,
             is_insecure: insecure,
+            resumes: false,
         }))
+    }
+
+    /// Resumes sessions on so many connections at a time. Without this each handshake is a full one.
+    #[must_use]
+    pub fn resuming(mut self, connections: usize) -> Self {
+        let mut config = ClientConfig::clone(&self.config);
+        config.resumption = Resumption::store(Arc::new(Sessions::new(connections)));
+        (self.config, self.resumes) = (Arc::new(config), true);
+        self
     }
 
     /// What is spoken above a new stream first, if anything is.

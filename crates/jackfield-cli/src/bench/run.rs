@@ -5,7 +5,7 @@ use super::outcome::{End, Outcome, Sample, ServerUse};
 use super::plan::{Plan, Play};
 use super::server::Server;
 use super::speaker::Speaker;
-use super::tally::new_histogram;
+use super::tally::{Handshakes, new_histogram};
 use super::worker::{Course, Lap, Shared, Total, Worker, nap};
 use crate::base::error::Error;
 use crate::base::proc;
@@ -346,6 +346,7 @@ impl Lead<'_> {
             late_operations: 0,
             latencies: std::mem::replace(&mut self.latencies, new_histogram()),
             errors: BTreeMap::new(),
+            handshakes: Handshakes::new(),
             opened_in: Duration::ZERO,
             bytes_in: 0,
             bytes_out: 0,
@@ -363,6 +364,7 @@ impl Lead<'_> {
             outcome.slow_operations += total.slow_operations;
             outcome.late_operations += total.late_operations;
             outcome.turns += total.turns;
+            outcome.handshakes.add(&total.handshakes);
             outcome.bytes_in += total.bytes_in;
             outcome.bytes_out += total.bytes_out;
             let added = outcome.latencies.add(&total.latencies);

@@ -18,11 +18,24 @@ pub(crate) struct Tally {
     pub(crate) late_operations: u64,
     /// Errors by kind.
     pub(crate) errors: BTreeMap<Kind, u64>,
+    /// TLS handshakes that ended within the measured time.
+    pub(crate) handshakes: Handshakes,
     /// Latencies in nanoseconds since they were taken last.
     latencies: Histogram<u64>,
     /// The latency of what was due before is not counted.
     from: u64,
     counts: Counts,
+}
+
+/// TLS handshakes, by their kind.
+#[derive(Debug)]
+pub struct Handshakes {
+    /// The server had to prove who it is.
+    pub full: u64,
+    /// A session of an earlier connection was resumed.
+    pub resumed: u64,
+    /// From the beginning of the connect to the end of the handshake, in nanoseconds.
+    pub latencies: Histogram<u64>,
 }
 
 /// What is counted, in the order of a run.
@@ -46,6 +59,7 @@ impl Tally {
             slow_operations: 0,
             late_operations: 0,
             errors: BTreeMap::new(),
+            handshakes: Handshakes::new(),
             latencies: new_histogram(),
             from: 0,
             counts: Counts::All,
@@ -73,6 +87,15 @@ impl Tally {
     pub(crate) fn record_delay(&mut self, delay_ns: u64) {
         if delay_ns > LATE_NS && self.counts == Counts::All {
             self.late_operations += 1;
+        }
+    }
+
+    /// A handshake of a connection that was begun at `since` has ended at `now`.
+    pub(crate) fn record_handshake(&mut self, is_resumed: bool, since: u64, now: u64) {
+        if self.counts == Counts::All {
+            self.handshakes.full += u64::from(!is_resumed);
+            self.handshakes.resumed += u64::from(is_resumed);
+            self.handshakes.latencies.saturating_record(now.saturating_sub(since));
         }
     }
 
@@ -118,6 +141,25 @@ impl Tally {
     }
 }
 
+impl Handshakes {
+    pub(crate) fn new() -> Self {
+        Self { full: 0, resumed: 0, latencies: new_histogram() }
+    }
+
+    /// What another thread has counted besides.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.full += other.full;
+        self.resumed += other.resumed;
+        let added = self.latencies.add(&other.latencies);
+        debug_assert!(added.is_ok(), "all have the same bounds");
+    }
+
+    /// The share that was resumed; none of none.
+    pub fn resumed_share(&self) -> f64 {
+        self.resumed as f64 / (self.full + self.resumed).max(1) as f64
+    }
+}
+
 /// Later than this is late.
 pub(crate) const LATE_NS: u64 = 1_000_000;
 
@@ -134,7 +176,9 @@ mod tests {
         let mut tally = Tally::new();
         tally.record(1, 10);
         tally.error("early");
+        tally.record_handshake(false, 1, 10);
         tally.restart(100);
+        tally.record_handshake(true, 90, 110);
         tally.record(99, 120);
         tally.record(100, 130);
         tally.error("odd");
@@ -144,6 +188,9 @@ mod tests {
         tally.record_delay(LATE_NS + 1);
         assert_eq!((tally.operations, tally.take_latencies().max()), (2, 30));
         tally.end(true);
+        tally.record_handshake(false, 130, 140);
+        let Handshakes { full, resumed, latencies } = &tally.handshakes;
+        assert_eq!((*full, *resumed, latencies.max()), (0, 1, 20));
         tally.record(140, 200);
         tally.record_delay(LATE_NS + 1);
         assert_eq!((tally.operations, tally.late_operations, tally.take_latencies().len()), (2, 1, 1));

@@ -3,7 +3,7 @@
 use super::alarm::Alarm;
 use super::engine::{Engine, Setup};
 use super::speaker::Speaker;
-use super::tally::Kind;
+use super::tally::{Handshakes, Kind};
 use crate::base::proc;
 use hdrhistogram::Histogram;
 use jackfield_reactor::{Driver, Limits};
@@ -68,6 +68,7 @@ pub(crate) struct Total {
     /// Latencies that are in no lap.
     pub(crate) latencies: Histogram<u64>,
     pub(crate) errors: BTreeMap<Kind, u64>,
+    pub(crate) handshakes: Handshakes,
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
     /// The thread's use of a core within the measured time.
@@ -282,6 +283,7 @@ impl<'a, S: Speaker> Worker<'a, S> {
             late_operations: tally.late_operations,
             latencies: tally.take_latencies(),
             errors: std::mem::take(&mut tally.errors),
+            handshakes: std::mem::replace(&mut tally.handshakes, Handshakes::new()),
             bytes_in: 0,
             bytes_out: 0,
             cpu: Duration::ZERO,

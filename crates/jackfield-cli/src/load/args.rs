@@ -31,7 +31,7 @@ pub(crate) enum Mode {
     )]
     Idle(Idle),
     /// Connections that are opened, used once and closed
-    #[command(after_help = "Latency counts from the beginning of the connect to the end of the answer.")]
+    #[command(after_help = CONNECT)]
     Connect(Connect),
     /// WebSockets that publish to each other: each message goes to all of them
     #[command(after_help = FANOUT)]
@@ -174,6 +174,9 @@ pub(crate) struct Connect {
     pub(crate) number: Number,
     #[command(flatten)]
     pub(crate) rate: Rate,
+    /// Over https: resume the TLS session of an earlier connection; without it each handshake is a full one
+    #[arg(long, requires = "target", help_heading = LOAD)]
+    pub(crate) resume: bool,
     /// The path of the request [default: the one in the URL, or /; on the built-in server /plaintext]
     #[arg(long, value_parser = parse_path, help_heading = LOAD)]
     pub(crate) path: Option<String>,
@@ -325,6 +328,15 @@ Examples:
   jackfield bench ws ws://127.0.0.1:9001/
   jackfield bench ws --size 16KiB --rate 1k wss://echo.example/
   jackfield bench ws --text --message '{\"op\":\"ping\"}' --protocol json.v1 ws://127.0.0.1:9001/";
+
+const CONNECT: &str = "\
+Latency counts from the beginning of the connect to the end of the answer. Over https, handshakes are counted besides, as \
+full or resumed, with their own latency: from the beginning of the connect to the end of the handshake.
+
+Examples:
+  jackfield bench connect http://127.0.0.1:8080/
+  jackfield bench connect https://shop.example/
+  jackfield bench connect --resume https://shop.example/";
 
 const REQUEST: &str = "Request";
 const LOAD: &str = "Load";

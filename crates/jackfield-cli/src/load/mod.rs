@@ -81,6 +81,7 @@ fn verdict(plan: &Plan, outcome: &Outcome, fail_if: &[gate::Condition], result: 
         eprintln!("failed: {complaint}");
     }
     let is_void = outcome.operations == 0 && !plan.play.is_idle();
+    let resumed_none = plan.tls.as_ref().is_some_and(|tls| tls.resumes) && outcome.handshakes.resumed == 0;
     match &outcome.end {
         End::Interrupted => {
             eprintln!("interrupted: this is what was measured until then");
@@ -90,7 +91,7 @@ fn verdict(plan: &Plan, outcome: &Outcome, fail_if: &[gate::Condition], result: 
             eprintln!("jackfield: {}", Error::Refused(why.to_string()));
             ExitCode::from(FAILED)
         }
-        End::Complete if is_void || !complaints.is_empty() => ExitCode::from(FAILED),
+        End::Complete if is_void || resumed_none || !complaints.is_empty() => ExitCode::from(FAILED),
         End::Complete => ExitCode::SUCCESS,
     }
 }

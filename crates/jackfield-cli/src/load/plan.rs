@@ -26,7 +26,10 @@ pub(crate) fn plan(mode: &Mode) -> Result<Plan, String> {
             plan.has_browser_head = args.browser;
             asked(&mut plan, &args.asked)?;
         }
-        Mode::Connect(args) => asked(&mut plan, &args.asked)?,
+        Mode::Connect(args) => {
+            asked(&mut plan, &args.asked)?;
+            resume(&mut plan, args.resume)?;
+        }
         Mode::Ws(args) => {
             upgrade(&mut plan, &args.upgrade);
             message(&mut plan, args)?;
@@ -113,6 +116,17 @@ fn asked(plan: &mut Plan, asked: &Asked) -> Result<(), String> {
         (Some(body), _) => body.clone().into_bytes(),
         (None, Some(file)) => read(file)?,
         (None, None) => Vec::new(),
+    };
+    Ok(())
+}
+
+fn resume(plan: &mut Plan, resumes: bool) -> Result<(), String> {
+    plan.tls = match plan.tls.take() {
+        Some(tls) if resumes => Some(tls.resuming(plan.connections)),
+        None if resumes => {
+            return Err("--resume is for targets with TLS, which begin with https:// or wss://".into());
+        }
+        tls => tls,
     };
     Ok(())
 }

@@ -2,8 +2,9 @@
 
 use crate::base::machine;
 use crate::bench::outcome::{End, Outcome, Sample};
-use crate::bench::plan::Plan;
+use crate::bench::plan::{Plan, Play};
 use crate::bench::server::Server;
+use hdrhistogram::Histogram;
 use serde_json::{Map, Value, json};
 
 /// The version of the layout. A reader refuses any other.
@@ -34,9 +35,10 @@ pub(crate) fn result(plan: &Plan, server: &Server, outcome: &Outcome) -> Value {
         "plan": plan_of(plan, server),
         "end": end(outcome),
         "throughput": throughput(plan, outcome),
-        "latency_ns": latency(outcome),
+        "latency_ns": latency(&outcome.latencies),
         "latency_invalid": outcome.latency_doubt(),
         "latency_resolution_ns": outcome.resolution.as_nanos() as u64,
+        "handshakes": handshakes(plan, outcome),
         "errors": errors(outcome),
         "client": {
             "cpu_percent": outcome.client_share() * 100.0,
@@ -61,11 +63,11 @@ pub(crate) fn result(plan: &Plan, server: &Server, outcome: &Outcome) -> Value {
 fn plan_of(plan: &Plan, server: &Server) -> Value {
     json!({
         "mode": plan.play.name(),
-        "is_websocket": matches!(plan.play, crate::bench::plan::Play::IdleWs),
+        "is_websocket": matches!(plan.play, Play::IdleWs),
         "target": server.host,
         "is_built_in": server.is_built_in(),
         "path": plan.path,
-        "tls": plan.tls.as_ref().map(|tls| json!({ "is_insecure": tls.is_insecure })),
+        "tls": plan.tls.as_ref().map(|tls| json!({ "is_insecure": tls.is_insecure, "resumes": tls.resumes })),
         "method": plan.method,
         "header_fields": plan.fields.iter().map(|(name, _)| name).collect::<Vec<&String>>(),
         "body_bytes": plan.body.len(),
@@ -110,8 +112,19 @@ fn throughput(plan: &Plan, outcome: &Outcome) -> Value {
     })
 }
 
-fn latency(outcome: &Outcome) -> Value {
-    let latencies = &outcome.latencies;
+/// TLS handshakes, where they are what is measured.
+fn handshakes(plan: &Plan, outcome: &Outcome) -> Option<Value> {
+    (plan.play == Play::Connect && plan.tls.is_some()).then(|| {
+        let handshakes = &outcome.handshakes;
+        json!({
+            "full": handshakes.full,
+            "resumed": handshakes.resumed,
+            "latency_ns": latency(&handshakes.latencies),
+        })
+    })
+}
+
+fn latency(latencies: &Histogram<u64>) -> Value {
     if latencies.is_empty() {
         return Value::Null;
     }
@@ -121,7 +134,7 @@ fn latency(outcome: &Outcome) -> Value {
     figures.insert("mean".into(), latencies.mean().into());
     figures.insert("deviation".into(), latencies.stdev().into());
     for (name, quantile) in QUANTILES {
-        figures.insert(name.into(), outcome.quantile(quantile).into());
+        figures.insert(name.into(), (latencies.value_at_quantile(quantile) as f64).into());
     }
     figures.insert("max".into(), latencies.max().into());
     figures.into()

@@ -88,6 +88,16 @@ pub(crate) const METRICS: &[Metric] = &[
     metric("p99.9", "p99.9", "/latency_ns/p99.9", Quantity::Time, Wanted::Less),
     metric("p99.99", "p99.99", "/latency_ns/p99.99", Quantity::Time, Wanted::Less),
     metric("max", "max", "/latency_ns/max", Quantity::Time, Wanted::Less),
+    metric("full-handshakes", "full handshakes", "/handshakes/full", Quantity::Count, Wanted::Neither),
+    metric(
+        "resumed-handshakes",
+        "resumed handshakes",
+        "/handshakes/resumed",
+        Quantity::Count,
+        Wanted::Neither,
+    ),
+    metric("handshake-p50", "handshake, p50", "/handshakes/latency_ns/p50", Quantity::Time, Wanted::Less),
+    metric("handshake-p99", "handshake, p99", "/handshakes/latency_ns/p99", Quantity::Time, Wanted::Less),
     metric("errors", "errors", "/errors/total", Quantity::Count, Wanted::Less),
     metric(
         "server-cpu",

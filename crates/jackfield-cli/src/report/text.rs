@@ -58,6 +58,9 @@ pub(crate) fn warnings(result: &Value) -> Vec<String> {
         let who = if result["latency_invalid"].is_null() { "the server" } else { "server or load generator" };
         warnings.push(format!("{who} did not keep up: {got} of {asked} a second"));
     }
+    if result["plan"]["tls"]["resumes"] == true && result["handshakes"]["resumed"] == 0 {
+        warnings.push("not one TLS session was resumed: the server gives none out, or forgets them".into());
+    }
     let is_idle = result["plan"]["mode"] == "idle";
     if !is_idle && result["throughput"]["operations"] == 0 {
         warnings.push("not one operation succeeded".into());
@@ -134,10 +137,21 @@ fn figures(result: &Value) -> String {
         "latency",
         if latencies.is_empty() { String::new() } else { latencies.join(", ") + &resolution + invalid },
     );
+    line("handshakes", handshakes(&show));
     line("server", server(result, &show));
     line("client", format!("{} of a core", show("client-load").unwrap_or_default()));
     line("errors", show("errors").unwrap_or_default());
     text
+}
+
+fn handshakes(show: &dyn Fn(&str) -> Option<String>) -> String {
+    let (Some(full), Some(resumed)) = (show("full-handshakes"), show("resumed-handshakes")) else {
+        return String::new();
+    };
+    let mut parts = vec![format!("{full} full"), format!("{resumed} resumed")];
+    parts.extend(show("handshake-p50").map(|p50| format!("p50 {p50}")));
+    parts.extend(show("handshake-p99").map(|p99| format!("p99 {p99}")));
+    parts.join(", ")
 }
 
 fn server(result: &Value, show: &dyn Fn(&str) -> Option<String>) -> String {

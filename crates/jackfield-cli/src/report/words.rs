@@ -32,7 +32,8 @@ pub(crate) fn load(result: &Value) -> String {
         connections => format!("{} connections", units::count(connections)),
     }];
     if plan["tls"].is_object() {
-        parts.push("over TLS".into());
+        let resumes = plan["tls"]["resumes"] == true;
+        parts.push(if resumes { "over TLS, with sessions resumed" } else { "over TLS" }.into());
     }
     if number("pipeline") > 1.0 {
         parts.push(format!("{} operations in flight on each", units::count(number("pipeline"))));

@@ -333,29 +333,45 @@ fn a_websocket_is_opened_as_it_is_wanted() {
     failed(&["ws", &seen, "--protocol", "b", "--protocol", "a", "-H", "X-Y: 1"], "status 200");
 }
 
+/// Files with certificates for this machine.
+struct Identity {
+    _directory: Directory,
+    cert: String,
+    key: String,
+    /// One that nobody here has the key of.
+    other: String,
+}
+
+impl Identity {
+    fn new() -> Self {
+        let directory = Directory::new();
+        std::fs::create_dir_all(directory.path("")).expect("it is made");
+        let sign = || rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("it can be signed");
+        let write = |name: &str, text: String| {
+            let path = directory.path(name);
+            std::fs::write(&path, text).expect("it is written");
+            path.into_os_string().into_string().expect("it is UTF-8")
+        };
+        let signed = sign();
+        let cert = write("cert.pem", signed.cert.pem());
+        let key = write("key.pem", signed.signing_key.serialize_pem());
+        let other = write("other.pem", sign().cert.pem());
+        Self { _directory: directory, cert, key, other }
+    }
+}
+
 #[test]
 fn targets_may_speak_tls() {
-    let directory = Directory::new();
-    std::fs::create_dir_all(directory.path("")).expect("it is made");
-    let signed = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("it can be signed");
-    let write = |name: &str, text: String| {
-        let path = directory.path(name);
-        std::fs::write(&path, text).expect("it is written");
-        path.into_os_string().into_string().expect("it is UTF-8")
-    };
-    let cert = write("cert.pem", signed.cert.pem());
-    let key = write("key.pem", signed.signing_key.serialize_pem());
-    let other = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("it can be signed");
-    let other = write("other.pem", other.cert.pem());
-    let server = Builtin::start_with(&["--cert", &cert, "--key", &key]);
+    let Identity { cert, key, other, .. } = &Identity::new();
+    let server = Builtin::start_with(&["--cert", cert, "--key", key]);
     let url = |scheme: &str, path: &str| format!("{scheme}://{}{path}", server.addr);
     let (https, wss) = (url("https", "/plaintext"), url("wss", "/"));
     for (args, trust) in [
         (&["http", &*https][..], &["--insecure"][..]),
-        (&["http", &https, "-p", "8"], &["--ca-file", &cert]),
-        (&["connect", &https], &["--ca-file", &cert]),
-        (&["idle", &https], &["--ca-file", &cert]),
-        (&["ws", &wss, "--size", "100KiB"], &["--ca-file", &cert]),
+        (&["http", &https, "-p", "8"], &["--ca-file", cert]),
+        (&["connect", &https], &["--ca-file", cert]),
+        (&["idle", &https], &["--ca-file", cert]),
+        (&["ws", &wss, "--size", "100KiB"], &["--ca-file", cert]),
     ] {
         let run = bench(&[args, trust, &SHORT].concat());
         let result = run.result();
@@ -368,11 +384,53 @@ fn targets_may_speak_tls() {
         );
         assert_eq!(result["plan"]["tls"]["is_insecure"], trust == ["--insecure"]);
     }
-    failed(&["http", &https, "--ca-file", &other], "--insecure");
+    failed(&["http", &https, "--ca-file", other], "--insecure");
     refused(&["http", &https, "--ca-file", "/nowhere/at.all"], "/nowhere/at.all");
-    refused(&["http", &https, "--ca-file", &key], "no certificate");
+    refused(&["http", &https, "--ca-file", key], "no certificate");
     refused(&["http", &server.addr, "--insecure"], "https://");
     assert_eq!(run(&["attack", "mutants", &https]).0, 2);
+}
+
+#[test]
+fn handshakes_are_full_unless_sessions_are_resumed() {
+    let Identity { cert, key, .. } = &Identity::new();
+    let server = Builtin::start_with(&["--cert", cert, "--key", key]);
+    let https = format!("https://{}/plaintext", server.addr);
+    let load = ["connect", &https, "--ca-file", cert, "-c", "4", "--threads", "2", "-n", "60"];
+    for more in [&[][..], &["--resume"]] {
+        let run = bench(&[&load[..], more].concat());
+        let result = run.result();
+        assert_eq!((run.code, &result["errors"]["total"]), (0, &0.into()), "{}", run.stderr);
+        let handshakes = &result["handshakes"];
+        let number = |name: &str| handshakes[name].as_u64().expect("a number");
+        let (full, resumed) = (number("full"), number("resumed"));
+        // A connection that is opened when the last operation is begun already has a handshake, and is closed unused.
+        assert!(full + resumed >= 60, "{handshakes}");
+        assert_eq!(handshakes["latency_ns"]["count"], full + resumed);
+        // Each connection leaves more than the next one uses up; only the first at each of the four places may find nothing.
+        let is_right = if more.is_empty() { resumed == 0 } else { (1..=4).contains(&full) };
+        assert!(is_right, "{handshakes}");
+        assert_eq!(result["plan"]["tls"]["resumes"], !more.is_empty());
+        assert!(run.stdout.contains("  handshakes   ") && run.page().contains(">full handshakes</th>"));
+    }
+    let run = bench(&[&load[..], &["--fail-if", "full-handshakes>10"]].concat());
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    refused(&["connect", &server.addr, "--resume"], "https://");
+    let (code, ..) = process::run(&["bench", "connect", "--resume"]);
+    assert_eq!(code, 2, "the built-in server has no certificate");
+}
+
+#[test]
+fn a_server_that_resumes_nothing_is_told_of() {
+    let Identity { cert, key, .. } = &Identity::new();
+    let addr = odd::listen_over_tls(cert, key);
+    let https = format!("https://{addr}/");
+    let load = ["connect", &https, "--ca-file", cert, "-c", "2", "-n", "8"];
+    let run = bench(&[&load[..], &["--resume"]].concat());
+    assert!(run.code == 1 && run.stdout.contains("not one TLS session was resumed"), "{}", run.stdout);
+    let result = run.result();
+    assert_eq!((&result["handshakes"]["full"], &result["errors"]["total"]), (&8.into(), &0.into()));
+    assert_eq!(bench(&load).code, 0);
 }
 
 #[test]

@@ -1,5 +1,10 @@
 //! Servers that do not what a client hopes for.
 
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::NoServerSessionStorage;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -90,4 +95,26 @@ pub(crate) fn say_once(mut stream: TcpStream, bytes: &[u8]) {
 /// Reads, and never answers.
 pub(crate) fn keep_silent(stream: TcpStream) {
     say(stream, b"");
+}
+
+/// Listens with TLS, without tickets and without a memory of sessions, and answers one request on each connection.
+pub(crate) fn listen_over_tls(cert: &str, key: &str) -> String {
+    let chain = vec![CertificateDer::from_pem_file(cert).expect("it is a certificate")];
+    let key = PrivateKeyDer::from_pem_file(key).expect("it is a key");
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let config = config.with_safe_default_protocol_versions().expect("it has all versions");
+    let mut config = config.with_no_client_auth().with_single_cert(chain, key).expect("they match");
+    (config.send_tls13_tickets, config.session_storage) = (0, Arc::new(NoServerSessionStorage {}));
+    let config = Arc::new(config);
+    listen(move |stream| {
+        let session = ServerConnection::new(config.clone()).expect("it can be used");
+        let mut stream = StreamOwned::new(session, stream);
+        let mut request = [0; 4096];
+        if stream.read(&mut request).is_ok_and(|bytes| bytes > 0) {
+            // A client that has gone is no failure.
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            stream.conn.send_close_notify();
+            let _ = stream.flush();
+        }
+    })
 }
