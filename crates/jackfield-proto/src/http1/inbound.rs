@@ -116,6 +116,17 @@ impl Inbound {
         }
     }
 
+    /// Whether all of it was read, and only its end is still to be told.
+    pub(super) fn is_over(&self) -> bool {
+        self.plan != Plan::Undecided && self.reader.is_over()
+    }
+
+    /// The same request with its trailers, which were read before.
+    pub(super) fn with_trailers(mut self, lines: &[u8]) -> Self {
+        self.kept.extend_from_slice(lines);
+        self
+    }
+
     /// Bytes that it takes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
         size_of::<Self>() + self.kept.capacity()

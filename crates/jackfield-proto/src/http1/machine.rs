@@ -164,6 +164,29 @@ impl Machine {
         }
     }
 
+    /// Takes the request of [`Event::Request`] for one that came as [`Event::Head`], because its body is not wanted yet.
+    /// What is behind its head is to be shown again, and the machine must be told what to do with the body.
+    pub fn put_off_body(&mut self, request: &Request<'_>, limits: &Limits) {
+        let reader = match request.header("transfer-encoding") {
+            Some(_) => BodyReader::chunked(),
+            None => BodyReader::Length(request.body().len() as u64),
+        };
+        self.inbound = Some(Box::new(Inbound::new(reader, request.head(), false, limits)));
+    }
+
+    /// The same where the body was taken, and only the end is not wanted yet: [`Event::End`] comes with the next step.
+    pub fn put_off_end(&mut self, request: &Request<'_>, limits: &Limits) {
+        let inbound = Inbound::new(BodyReader::Length(0), request.head(), false, limits);
+        self.inbound = Some(Box::new(inbound.with_trailers(request.trailer_lines())));
+        self.stream();
+    }
+
+    /// Whether the body that was announced has come whole, and its end is told with the next step, without further bytes.
+    #[must_use]
+    pub fn is_end_due(&self) -> bool {
+        self.owed == Owed::Open && self.inbound.as_ref().is_some_and(|inbound| inbound.is_over())
+    }
+
     /// Notes that the answer to the open request comes later.
     #[inline]
     pub fn defer(&mut self) {

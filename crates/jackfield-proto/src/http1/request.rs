@@ -69,6 +69,16 @@ impl<'b> Request<'b> {
         self.head.bytes.len()
     }
 
+    /// The head as it came.
+    pub(crate) const fn head(&self) -> &'b [u8] {
+        self.head.bytes
+    }
+
+    /// The lines of the trailers as they came.
+    pub(crate) const fn trailer_lines(&self) -> &'b [u8] {
+        self.trailers
+    }
+
     pub(crate) const fn with_keep_alive(self, keep_alive: bool) -> Self {
         Self { keep_alive, ..self }
     }

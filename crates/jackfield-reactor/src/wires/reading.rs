@@ -9,6 +9,7 @@ use crate::planted::planted;
 use crate::reason::{Limit, Reason};
 use crate::wire::flags::{Flags, ReadStop};
 use crate::wire::life::Phase;
+use crate::wire::timer_key;
 
 /// Why a connection is not read just now. Each reason comes and goes by itself, and several may hold at once.
 ///
@@ -106,11 +107,15 @@ impl Wires {
         })
     }
 
-    /// The peer's end was read too early: it is told once more, behind the bytes that are kept.
+    /// The peer's end was read too early: it is told once more, behind what is kept. If that is kept because the user has
+    /// paused reading, it is kept for [`Limits::unread_wait`](crate::Limits::unread_wait), as bytes are.
     pub fn put_off_end(&mut self, id: ConnectionId) {
-        if let Some(wire) = self.get(id) {
-            wire.flags.remove(Flags::ENDED);
-            wire.flags.insert(Flags::UNREAD);
+        let due = self.now.after(self.limits.unread_wait).0;
+        let Some(wire) = self.get(id) else { return };
+        wire.flags.remove(Flags::ENDED);
+        wire.flags.insert(Flags::UNREAD);
+        if wire.has(ReadStop::PAUSED) {
+            self.arm_once(id, timer_key::UNREAD, due);
         }
     }
 

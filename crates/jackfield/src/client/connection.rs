@@ -293,8 +293,8 @@ impl Connection<'_> {
         self.links.link(self.id).overflow = Some(overflow);
     }
 
-    /// Reads nothing more until [`Connection::resume_read`]; what was read already is kept. Its idle time doesn't
-    /// count meanwhile.
+    /// Reads nothing more until [`Connection::resume_read`]. What was read already is kept and not handed out, the end of a body
+    /// that was streamed too. Its idle time doesn't count meanwhile.
     #[doc(alias = "Pause")]
     #[doc(alias = "AcceptData")]
     pub fn pause_read(&mut self) {

@@ -21,7 +21,7 @@ pub(super) fn feed<C: Client>(
         return websocket::feed(client, connection, rx, scratch, limits);
     }
     let (mut at, mut budget) = (0, connection.links.events_per_turn);
-    while at < rx.len() {
+    while at < rx.len() || connection.links.link(connection.id).extra().frame.is_end_due() {
         if budget == 0 {
             connection.wires.yield_turn(connection.id);
             break;
@@ -83,9 +83,6 @@ fn ask<C: Client>(client: &mut C, connection: &mut Connection<'_>, head: &FrameH
     match action {
         FrameAction::TakeOver => {
             set(connection, FrameState::Taken(head.payload()));
-            if head.payload_bytes() == 0 {
-                hand_out(client, connection, &mut [], head.payload());
-            }
             head.header_bytes()
         }
         FrameAction::Close(code) => {

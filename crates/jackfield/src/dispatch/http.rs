@@ -19,10 +19,7 @@ pub(super) fn take<C: Client>(
     bytes: usize,
 ) -> Stepped {
     match step {
-        Step::Event(used, event) => {
-            self::event(client, connection, event, bytes - used);
-            Stepped::On(used)
-        }
+        Step::Event(used, event) => Stepped::On(self::event(client, connection, event, used, bytes - used)),
         Step::Need(used) => {
             connection.links.await_rest_of_request(connection.wires, connection.id);
             Stepped::Stop(used)
@@ -42,8 +39,15 @@ pub(super) fn take<C: Client>(
     }
 }
 
+/// Returns how many bytes of those that it used are done with.
 #[inline(always)]
-fn event<C: Client>(client: &mut C, connection: &mut Connection<'_>, event: Event<'_>, rest_bytes: usize) {
+fn event<C: Client>(
+    client: &mut C,
+    connection: &mut Connection<'_>,
+    event: Event<'_>,
+    mut used: usize,
+    rest_bytes: usize,
+) -> usize {
     let link = connection.links.link(connection.id);
     let asks = link.asks;
     if link.awaited != Awaited::Nothing {
@@ -52,12 +56,18 @@ fn event<C: Client>(client: &mut C, connection: &mut Connection<'_>, event: Even
     match event {
         Event::Request(request) if !request.has_body() => {
             connection.links.metrics.requests.add(1);
-            if !asks.about_requests() {
-                return self::request(client, connection, &request);
+            if asks.about_requests() {
+                asked_about(client, connection, asks, request);
+            } else {
+                self::request(client, connection, &request);
             }
-            return asked_about(client, connection, asks, request);
+            return used;
         }
-        Event::Request(request) => request_with_body(client, connection, &request),
+        Event::Request(request) => {
+            if request_with_body(client, connection, &request) == BodyIs::PutOff {
+                used = request.head_bytes();
+            }
+        }
         Event::Upgrade(request) => upgrade(client, connection, &request, rest_bytes),
         Event::Head(request) => head(client, connection, &request),
         Event::Body(part) => {
@@ -69,6 +79,7 @@ fn event<C: Client>(client: &mut C, connection: &mut Connection<'_>, event: Even
     if asks.for_a_record() {
         connection.links.settle_exchange(connection.wires, connection.id);
     }
+    used
 }
 
 /// A request without a body where the gate has something to decide first, or exchanges are recorded. It takes a copy, so
@@ -166,46 +177,87 @@ fn body<C: Client>(client: &mut C, connection: &mut Connection<'_>, part: &[u8])
     call_named(client, connection, Callback::Body, |client, connection| client.on_body(connection, part));
 }
 
+/// What became of a body that lay whole in the buffer.
+#[derive(PartialEq, Eq)]
+enum BodyIs {
+    Done,
+    /// The client has paused reading at the head: it comes later.
+    PutOff,
+}
+
 /// A body that lay whole in the buffer was not announced: its plan is asked for now.
 #[inline(never)]
-fn request_with_body<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
+fn request_with_body<C: Client>(
+    client: &mut C,
+    connection: &mut Connection<'_>,
+    request: &Request<'_>,
+) -> BodyIs {
     connection.links.metrics.requests.add(1);
     if asks_about_requests(connection) && !passes_gate(connection, request) {
-        return;
+        return BodyIs::Done;
     }
     let head = request.head_only();
     let plan = call_named(client, connection, Callback::Head, |client, connection| {
         client.on_head(connection, &head)
     });
     if connection.wires.is_closing(connection.id) {
+        return BodyIs::Done;
+    }
+    match plan {
+        BodyPlan::Reject(status) => {
+            connection.links.respond_with_status(connection.wires, connection.id, status);
+        }
+        _ if is_paused(connection) => {
+            connection.links.put_off_body(connection.wires, connection.id, request);
+            follow(connection, plan);
+            return BodyIs::PutOff;
+        }
+        BodyPlan::Stream => stream_whole(client, connection, request),
+        BodyPlan::Collect | BodyPlan::CollectUpTo(_) => {
+            if request.body().len() as u64 > body_bytes_max(connection, plan) {
+                refuse_request(connection, http1::Error::BodyTooLarge);
+            } else {
+                self::request(client, connection, request);
+            }
+        }
+    }
+    BodyIs::Done
+}
+
+/// The most that this plan collects.
+fn body_bytes_max(connection: &Connection<'_>, plan: BodyPlan) -> u64 {
+    match plan {
+        BodyPlan::CollectUpTo(bytes) => bytes,
+        _ => connection.links.limits_of(connection.id).body_bytes_max,
+    }
+}
+
+/// Whether the callback that was called just now has paused reading.
+fn is_paused(connection: &Connection<'_>) -> bool {
+    connection.wires.is_stopped() && !connection.wires.goes_on(connection.id)
+}
+
+/// A request that breaks the rules, or a limit.
+#[cold]
+fn refuse_request(connection: &mut Connection<'_>, error: http1::Error) {
+    let why = Reason::Protocol(ProtocolError::Http(error));
+    connection.links.close(connection.wires, connection.id, why);
+}
+
+/// A body that is streamed lay whole in the buffer: it is one part, unless its client pauses there the end comes behind it.
+fn stream_whole<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
+    let part = request.body();
+    if !part.is_empty() {
+        body(client, connection, part);
+    }
+    if connection.wires.is_closing(connection.id) {
         return;
     }
-    let body_bytes_max = match plan {
-        BodyPlan::Collect => connection.links.limits_of(connection.id).body_bytes_max,
-        BodyPlan::CollectUpTo(bytes) => bytes,
-        BodyPlan::Reject(status) => {
-            return connection.links.respond_with_status(connection.wires, connection.id, status);
-        }
-        BodyPlan::Stream => {
-            let part = request.body();
-            if !part.is_empty() {
-                body(client, connection, part);
-            }
-            if !connection.wires.is_closing(connection.id) {
-                self::request(client, connection, &request.without_body());
-            }
-            return;
-        }
-    };
-    if request.body().len() as u64 > body_bytes_max {
-        let error = http1::Error::BodyTooLarge;
-        return connection.links.close(
-            connection.wires,
-            connection.id,
-            Reason::Protocol(ProtocolError::Http(error)),
-        );
+    if is_paused(connection) {
+        connection.links.put_off_end(connection.wires, connection.id, request);
+    } else {
+        self::request(client, connection, &request.without_body());
     }
-    self::request(client, connection, request);
 }
 
 /// A head whose body is still to come.
@@ -218,27 +270,33 @@ fn head<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Re
     let plan = call_named(client, connection, Callback::Head, |client, connection| {
         client.on_head(connection, request)
     });
+    if follow(connection, plan) {
+        connection.links.await_body(connection.wires, connection.id);
+    }
+}
+
+/// Does what is planned with a body that was announced. False: it is not going to be read.
+fn follow(connection: &mut Connection<'_>, plan: BodyPlan) -> bool {
+    let body_bytes_max = body_bytes_max(connection, plan);
     let Connection { id, wires, links } = connection;
-    let body_bytes_max = links.limits_of(*id).body_bytes_max;
-    let Some(outbox) = wires.outbox(*id) else { return };
-    let Protocol::Http(machine) = &mut links.link(*id).protocol else { return };
+    let Some(outbox) = wires.outbox(*id) else { return false };
+    let Protocol::Http(machine) = &mut links.link(*id).protocol else { return false };
     let planned = match plan {
-        BodyPlan::Collect => machine.collect(body_bytes_max),
-        BodyPlan::CollectUpTo(bytes) => machine.collect(bytes),
+        BodyPlan::Collect | BodyPlan::CollectUpTo(_) => machine.collect(body_bytes_max),
         BodyPlan::Stream => {
             machine.stream();
             Ok(())
         }
         BodyPlan::Reject(status) => {
             links.respond_with_status(wires, *id, status);
-            return links.await_body(wires, *id);
+            return true;
         }
     };
-    if let Err(error) = planned {
-        return links.close(wires, *id, Reason::Protocol(ProtocolError::Http(error)));
+    match planned {
+        Ok(()) => machine.encode_continue(outbox.tail()),
+        Err(error) => refuse_request(connection, error),
     }
-    machine.encode_continue(outbox.tail());
-    links.await_body(wires, *id);
+    planned.is_ok()
 }
 
 #[inline(never)]

@@ -233,6 +233,9 @@ impl Links {
         // With an answer that is still open the rest of the body is missing, and will not come any more, if it is the
         // peer that has ended, and not this side that reads no further request.
         let more_comes = !wires.has_ended(id);
+        if !more_comes && self.is_end_kept(id) && !wires.goes_on(id) {
+            return wires.put_off_end(id);
+        }
         if !more_comes && self.owes_answer(id) {
             return self.on_peer_left(wires, id);
         }
@@ -244,6 +247,15 @@ impl Links {
         let is_awaited = more_comes && matches!(self.link(id).protocol, Protocol::WebSocket(_));
         if !owed && !is_awaited {
             self.close(wires, id, Reason::Peer);
+        }
+    }
+
+    /// Whether a request or a frame has come whole, and its client has not heard of its end.
+    fn is_end_kept(&self, id: ConnectionId) -> bool {
+        let link = &self.table[id.slot()];
+        match &link.protocol {
+            Protocol::Http(machine) => machine.is_end_due(),
+            _ => link.extra.as_ref().is_some_and(|extra| extra.frame.is_end_due()),
         }
     }
 

@@ -65,6 +65,13 @@ impl Links {
         }
     }
 
+    /// What was counted of the body comes once more.
+    pub(crate) fn uncount_body(&mut self, id: ConnectionId, body: &[u8]) {
+        if let Some(record) = self.record(id) {
+            record.bytes_in -= body.len() as u64;
+        }
+    }
+
     /// Its answer begins with a head of these parts: by themselves, so that the usual way need not have one in memory.
     #[inline(never)]
     pub(crate) fn record_answer(

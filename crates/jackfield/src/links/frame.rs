@@ -15,3 +15,10 @@ pub(crate) enum FrameState {
     /// In the one at which its client has closed.
     Dropped(FramePayload),
 }
+
+impl FrameState {
+    /// True if the last part of a frame that was taken over is still to be handed out, and is empty.
+    pub(crate) fn is_end_due(self) -> bool {
+        matches!(self, Self::Taken(payload) if payload.bytes_left() == 0)
+    }
+}

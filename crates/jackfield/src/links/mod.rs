@@ -27,6 +27,7 @@ mod opening;
 mod output;
 mod peer;
 mod protocol;
+mod put_off;
 mod record;
 mod replay;
 mod resume;

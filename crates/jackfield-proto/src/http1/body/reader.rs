@@ -33,6 +33,12 @@ impl BodyReader {
         }
     }
 
+    /// True if nothing is left of it, and only its end is still to be told.
+    pub(crate) const fn is_over(&self) -> bool {
+        // The end of the coding is told with its last byte.
+        matches!(self, Self::Length(0))
+    }
+
     /// Bytes that are still to come at least, going by what the peer has announced.
     pub(crate) fn bytes_due(&self) -> u64 {
         match self {

@@ -1,0 +1,31 @@
+//! What lay whole in the buffer, and is not wanted yet because its client has paused reading.
+
+use crate::links::{Links, Protocol};
+use jackfield_proto::http1::{Limits, Machine, Request};
+use jackfield_reactor::{ConnectionId, Wires};
+
+impl Links {
+    /// The client has paused at the head of a request whose body lies in the buffer: it is shown that later.
+    #[cold]
+    pub(crate) fn put_off_body(&mut self, wires: &mut Wires, id: ConnectionId, request: &Request<'_>) {
+        // It is counted when it is handed out.
+        self.uncount_body(id, request.body());
+        self.put_off(wires, id, |machine, limits| machine.put_off_body(request, limits));
+    }
+
+    /// The client has paused at a body that was all of it: its end is told later.
+    #[cold]
+    pub(crate) fn put_off_end(&mut self, wires: &mut Wires, id: ConnectionId, request: &Request<'_>) {
+        self.put_off(wires, id, |machine, limits| machine.put_off_end(request, limits));
+    }
+
+    fn put_off(&mut self, wires: &mut Wires, id: ConnectionId, put_off: impl FnOnce(&mut Machine, &Limits)) {
+        let settings = self.settings.clone();
+        let link = self.link(id);
+        let limits = &settings.listeners[usize::from(link.listener)].limits.http;
+        if let Protocol::Http(machine) = &mut link.protocol {
+            put_off(machine, limits);
+        }
+        self.charge(wires, id);
+    }
+}
