@@ -1,7 +1,10 @@
 //! A real Redis over TLS, with a certificate of its own and a password.
 
+#[path = "../../jackfield-reactor/tests/common/identity.rs"]
+mod identity;
 mod support;
 
+use identity::Identity;
 use jackfield::History;
 use jackfield_redis::Redis;
 use std::net::TcpListener;
@@ -11,12 +14,10 @@ use support::{Instance, Site, wait};
 
 #[test]
 fn k2_a_redis_is_reached_over_tls_with_a_password() {
-    let signed = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let pem = signed.cert.pem();
-    let path = |name: &str| env::temp_dir().join(format!("jackfield-redis-tls-{}-{name}", process::id()));
-    let (cert, key) = (path("cert.pem"), path("key.pem"));
-    fs::write(&cert, &pem).unwrap();
-    fs::write(&key, signed.signing_key.serialize_pem()).unwrap();
+    let identity = Identity::new();
+    let (pem, _) = identity.pem();
+    let folder = env::temp_dir().join(format!("jackfield-redis-tls-{}", process::id()));
+    let (cert, key) = identity.files_in(&folder);
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let option = |text: String| -> &'static str { text.leak() };
     let options = [
@@ -50,9 +51,7 @@ fn k2_a_redis_is_reached_over_tls_with_a_password() {
         wait(|| site.told.has("Down"));
         assert!(!site.told.has("Up"), "{:?}", site.told.all());
     }
-    for path in [cert, key] {
-        fs::remove_file(path).unwrap();
-    }
+    fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]

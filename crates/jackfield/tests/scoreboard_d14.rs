@@ -1,6 +1,8 @@
 //! Exhausted descriptors: a server in a process of its own that may have few of them. The process is this test again.
 #![cfg(target_os = "linux")]
 
+#[path = "../../jackfield-reactor/tests/common/identity.rs"]
+mod identity;
 mod support;
 
 use jackfield::{Client, Exchange, Limits, Listener, Request, Server};
@@ -89,18 +91,15 @@ fn serve_in_child() {
     if env::var_os(CHILD).is_none() {
         return;
     }
-    let signed = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let dir = env::temp_dir().join(format!("jackfield-d14-{}", std::process::id()));
-    fs::create_dir_all(&dir).unwrap();
-    fs::write(dir.join("c.pem"), signed.cert.pem()).unwrap();
-    fs::write(dir.join("k.pem"), signed.signing_key.serialize_pem()).unwrap();
+    let (certificate, key) = identity::Identity::new().files_in(&dir);
     // How busy the machine is must not matter here: overload would refuse as well.
     let limits = Limits::default().with(|limits| limits.lag_target = Duration::ZERO);
     let server = Server::builder()
         .preset(limits)
         .listen("127.0.0.1:0")
         .listen(Listener::tcp("127.0.0.1:0").lines().busy_banner("busy\n"))
-        .listen(Listener::tcp("127.0.0.1:0").tls(dir.join("c.pem"), dir.join("k.pem")))
+        .listen(Listener::tcp("127.0.0.1:0").tls(certificate, key))
         .reactors(1)
         .bind()
         .unwrap();

@@ -1,5 +1,7 @@
 //! Options from a file.
 
+#[path = "../../jackfield-reactor/tests/common/identity.rs"]
+mod identity;
 mod support;
 
 use jackfield::{Client, Error, Exchange, Request, ServerBuilder};
@@ -195,11 +197,7 @@ fn l14_limits_are_changes_of_a_preset() {
 #[test]
 fn l14_tls_has_its_options() {
     let folder = std::env::temp_dir().join(format!("jackfield-l14-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let made = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
-    let (chain, key) = (folder.join("a.pem"), folder.join("a.key"));
-    std::fs::write(&chain, made.cert.pem()).unwrap();
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let (chain, key) = identity::Identity::of(&["a.example"]).files_in(&folder);
     let (chain, key) = (chain.display(), key.display());
     let text = format!(
         r#"

@@ -5,7 +5,7 @@ mod support;
 mod tls;
 
 use jackfield::{Client, Exchange, Host, Listener, Request, Server};
-use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519};
+use rcgen::{PKCS_ECDSA_P256_SHA256, PKCS_ED25519};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
@@ -37,12 +37,10 @@ impl Files {
 
     /// A new certificate for itself, with a new key; what it is shown as.
     fn make(&self, name: &str, kind: &'static rcgen::SignatureAlgorithm) -> Vec<u8> {
-        let key = KeyPair::generate_for(kind).unwrap();
-        let certificate = CertificateParams::new([name.to_owned()]).unwrap().self_signed(&key).unwrap();
-        let (chain, private) = self.pair(name);
-        fs::write(chain, certificate.pem()).unwrap();
-        fs::write(private, key.serialize_pem()).unwrap();
-        certificate.der().to_vec()
+        let made = tls::Identity::with_key(&[name], kind);
+        let (chain, key) = self.pair(name);
+        made.write(&chain, &key);
+        made.certificate.der().to_vec()
     }
 
     fn pair(&self, name: &str) -> (PathBuf, PathBuf) {

@@ -220,9 +220,9 @@ fn t3_what_is_not_found_in_time_ends_at_the_deadline_of_the_handshake() {
 fn challenge(name: &str) -> (Vec<u8>, String, String) {
     let mut params = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
     params.custom_extensions = vec![rcgen::CustomExtension::new_acme_identifier(&[7; 32])];
-    let key = rcgen::KeyPair::generate().unwrap();
-    let certificate = params.self_signed(&key).unwrap();
-    (certificate.der().to_vec(), certificate.pem(), key.serialize_pem())
+    let made = tls::Identity::with_params(&params, &rcgen::PKCS_ECDSA_P256_SHA256);
+    let (chain, key) = made.pem();
+    (made.certificate.der().to_vec(), chain, key)
 }
 
 #[test]

@@ -1,5 +1,9 @@
 //! T7 of docs/features.md: the watch on certificates that come to their end.
 
+#[path = "../../jackfield-reactor/tests/common/identity.rs"]
+mod identity;
+
+use identity::Identity;
 use jackfield::test::{TestOptions, TestServer};
 use jackfield::{Client, ExpiringCertificate, Host, Listener, Observer};
 use std::sync::{Arc, Mutex};
@@ -38,9 +42,8 @@ fn host(host: Host, ends: &Arc<Mutex<Day>>) -> Host {
         let (year, month, day) = *ends.lock().unwrap();
         let mut params = rcgen::CertificateParams::new(["a.example".to_owned()]).unwrap();
         params.not_after = rcgen::date_time_ymd(year, month, day);
-        let key = rcgen::KeyPair::generate().unwrap();
-        let certificate = params.self_signed(&key).unwrap();
-        Ok((certificate.pem().into_bytes(), key.serialize_pem().into_bytes()))
+        let (chain, key) = Identity::with_params(&params, &rcgen::PKCS_ECDSA_P256_SHA256).pem();
+        Ok((chain.into_bytes(), key.into_bytes()))
     })
 }
 

@@ -2,19 +2,23 @@
 
 #[path = "../../../crates/jackfield/tests/common/mod.rs"]
 mod common;
+#[path = "../../../crates/jackfield-reactor/tests/common/configs.rs"]
+mod configs;
 #[path = "../common/http.rs"]
 mod http;
+#[path = "../../../crates/jackfield-reactor/tests/common/identity.rs"]
+mod identity;
 #[path = "../common/process.rs"]
 mod process;
 #[path = "../common/sockets.rs"]
 mod sockets;
 
-mod certificates;
 mod conversations;
 mod every;
 mod first;
 mod protocols;
 mod proxy;
+mod secure_curl;
 mod sites;
 mod sizes;
 mod streams;

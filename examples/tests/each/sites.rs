@@ -43,7 +43,7 @@ fn rest_answers_curl() {
 fn files_answers_curl() {
     let dir = TempDir::new("files");
     let page = dir.write("page.html", "0123456789");
-    let root = page.parent().unwrap().to_str().unwrap();
+    let root = dir.path().to_str().unwrap();
     let (_example, addr) = Example::start("files", &["--root", root]);
     let url = format!("http://{addr}/page.html");
     let Some(whole) = curl(&[&url]) else { return };

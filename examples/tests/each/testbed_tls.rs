@@ -1,9 +1,10 @@
 //! `testbed` over TLS: with rustls, curl and OpenSSL, and with several hosts.
 
-use crate::certificates::{secure_curl, self_signed, until};
 use crate::common::connect;
 use crate::http::Http;
+use crate::identity::Identity;
 use crate::process::{Example, TempDir, run};
+use crate::secure_curl::{secure_curl, until};
 use crate::streams::events;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -11,41 +12,25 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tungstenite::Message;
 
-/// A certificate for this host, made just now.
-struct Identity {
+/// A testbed with a TLS listener, which has a certificate made just now, and one without.
+struct Testbed {
+    _example: Example,
+    secure: SocketAddr,
+    plain: SocketAddr,
+    identity: Identity,
+    cert: String,
     dir: TempDir,
-    certificate: rcgen::CertifiedKey<rcgen::KeyPair>,
-    cert: PathBuf,
-    key: PathBuf,
 }
 
-impl Identity {
-    fn new(name: &str) -> Self {
-        let certificate =
-            rcgen::generate_simple_self_signed(["localhost".into(), "127.0.0.1".into()]).unwrap();
-        let dir = TempDir::new(name);
-        let cert = dir.write("cert.pem", &certificate.cert.pem());
-        let key = dir.write("key.pem", &certificate.signing_key.serialize_pem());
-        Self { dir, certificate, cert, key }
-    }
-
-    /// What a client needs that trusts this certificate.
-    fn client(&self, version: &'static rustls::SupportedProtocolVersion) -> Arc<rustls::ClientConfig> {
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(self.certificate.cert.der().clone()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider);
-        let config = config.with_protocol_versions(&[version]).unwrap();
-        Arc::new(config.with_root_certificates(roots).with_no_client_auth())
-    }
-
-    /// A testbed with a TLS listener, and one without.
-    fn start(&self) -> (Example, SocketAddr, SocketAddr) {
-        let [cert, key] = [&self.cert, &self.key].map(|path| path.to_str().unwrap());
-        let args = ["--tls", "127.0.0.1:0", "--listen", "127.0.0.1:0", "--cert", cert, "--key", key];
+impl Testbed {
+    fn start(name: &str) -> Self {
+        let (identity, dir) = (Identity::of(&["localhost", "127.0.0.1"]), TempDir::new(name));
+        let (cert, key) = identity.files_in(dir.path());
+        let [cert, key] = [cert, key].map(|path| path.to_str().unwrap().to_owned());
+        let args = ["--tls", "127.0.0.1:0", "--listen", "127.0.0.1:0", "--cert", &cert, "--key", &key];
         let mut example = Example::spawn("testbed", args);
         let (secure, plain) = (example.addr(), example.addr());
-        (example, secure, plain)
+        Self { _example: example, secure, plain, identity, cert, dir }
     }
 }
 
@@ -59,11 +44,10 @@ fn secured(
 
 #[test]
 fn testbed_speaks_tls_with_rustls() {
-    let identity = Identity::new("rustls");
-    let (_example, secure, plain) = identity.start();
+    let Testbed { secure, plain, identity, .. } = &Testbed::start("rustls");
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
-        let config = identity.client(version);
-        let secured = || secured(&config, secure);
+        let config = Arc::new(identity.client_config(&[version]));
+        let secured = || secured(&config, *secure);
         let mut http = Http::over(secured());
         http.get("/").is(200, "text/html", "OK");
         assert_eq!(http.get("/big").body.len(), 8 << 20);
@@ -79,9 +63,9 @@ fn testbed_speaks_tls_with_rustls() {
             assert!(socket.read().unwrap() == message, "{} bytes", message.len());
         }
     }
-    Http::connect(plain).get("/").is(200, "text/html", "OK");
+    Http::connect(*plain).get("/").is(200, "text/html", "OK");
     // Who does not speak TLS there is told so in plain.
-    let mut lost = connect(secure);
+    let mut lost = connect(*secure);
     lost.write_all(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
     let mut answer = Vec::new();
     lost.read_to_end(&mut answer).unwrap();
@@ -94,16 +78,14 @@ fn testbed_speaks_tls_with_rustls() {
 
 #[test]
 fn testbed_speaks_tls_with_curl() {
-    let identity = Identity::new("tls-curl");
-    let (_example, secure, _) = identity.start();
-    let (port, cacert) = (secure.port(), identity.cert.to_str().unwrap());
+    let Testbed { secure, cert, dir, .. } = &Testbed::start("tls-curl");
+    let port = secure.port();
     let (root, big) = (format!("https://localhost:{port}/"), format!("https://127.0.0.1:{port}/big"));
     let resolve = format!("localhost:{port}:127.0.0.1");
-    let args =
-        ["-sS", "--cacert", cacert, "--resolve", &resolve, "-w", "|%{ssl_verify_result} %{http_code}|"];
+    let args = ["-sS", "--cacert", cert, "--resolve", &resolve, "-w", "|%{ssl_verify_result} %{http_code}|"];
     let Some(finished) = run("curl", args.iter().chain(&[&*root]), "") else { return };
     assert_eq!(String::from_utf8_lossy(&finished.stdout), "OK|0 200|");
-    let copy = identity.dir.write("big", "");
+    let copy = dir.write("big", "");
     let Some(finished) = run("curl", args.iter().chain(&["-o", copy.to_str().unwrap(), &*big]), "") else {
         return;
     };
@@ -113,13 +95,12 @@ fn testbed_speaks_tls_with_curl() {
 
 #[test]
 fn testbed_speaks_tls_with_openssl() {
-    let identity = Identity::new("tls-openssl");
-    let (_example, secure, _) = identity.start();
+    let Testbed { secure, cert, .. } = &Testbed::start("tls-openssl");
     let secure = secure.to_string();
     for version in ["-tls1_2", "-tls1_3"] {
         let args =
             ["s_client", "-connect", &secure, "-servername", "localhost", "-verify_return_error", "-quiet"];
-        let trust = ["-CAfile", identity.cert.to_str().unwrap(), version];
+        let trust = ["-CAfile", cert, version];
         let request = "GET /plaintext HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
         let Some(finished) = run("openssl", args.iter().chain(&trust), request) else { return };
         let answer = String::from_utf8_lossy(&finished.stdout);
@@ -135,8 +116,9 @@ fn testbed_speaks_tls_with_openssl() {
 fn testbed_has_hosts_and_reads_their_certificates_again() {
     let dir = TempDir::new("testbed-hosts");
     let host = |name: &str| {
-        let (chain, key) = self_signed(name);
-        (dir.write(&format!("{name}.pem"), &chain), dir.write(&format!("{name}.key"), &key))
+        let files = (dir.path().join(format!("{name}.pem")), dir.path().join(format!("{name}.key")));
+        Identity::of(&[name]).write(&files.0, &files.1);
+        files
     };
     let [a, b] = ["a.test", "b.test"].map(host);
     let option = |name: &str, (chain, key): &(PathBuf, PathBuf)| {

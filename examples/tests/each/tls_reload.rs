@@ -1,12 +1,13 @@
 //! The example `tls_reload`, with curl.
 
-use crate::certificates::{secure_curl, self_signed, until};
+use crate::identity::Identity;
 use crate::process::{Example, TempDir};
+use crate::secure_curl::{secure_curl, until};
 
 #[test]
 fn tls_reload_has_two_hosts_and_reads_certificates_again() {
     let dir = TempDir::new("tls-reload");
-    let at = dir.write("ca.pem", "").parent().unwrap().to_owned();
+    let at = dir.path();
     let (example, addr) = Example::start("tls_reload", &["--dir", at.to_str().unwrap()]);
     let file = |name: &str| at.join(name);
     let ca = file("ca.pem");
@@ -18,7 +19,7 @@ fn tls_reload_has_two_hosts_and_reads_certificates_again() {
     assert!(page.contains("to staff.localhost, a certificate of yours: true"), "{page}");
     assert_eq!(secure_curl("staff.localhost", addr, &ca, &[]).unwrap(), "");
     // Half of a pair changes nothing, the whole one does.
-    let (chain, key) = self_signed("localhost");
+    let (chain, key) = Identity::new().pem();
     dir.write("localhost.pem", &chain);
     example.signal("HUP");
     let new = dir.write("new.pem", &chain);

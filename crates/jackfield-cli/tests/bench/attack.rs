@@ -2,7 +2,7 @@
 
 use crate::odd;
 use crate::process::{Directory, run};
-use crate::tool::Builtin;
+use crate::tool::{Builtin, certificate};
 use serde_json::Value;
 use std::fs;
 
@@ -124,15 +124,7 @@ fn a_server_that_does_not_answer_is_not_attacked() {
 #[test]
 fn a_target_may_speak_tls() {
     let directory = Directory::new();
-    fs::create_dir_all(directory.path("")).expect("it is made");
-    let signed = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("it can be signed");
-    let write = |name: &str, text: String| {
-        let path = directory.path(name);
-        fs::write(&path, text).expect("it is written");
-        path.into_os_string().into_string().expect("it is UTF-8")
-    };
-    let (cert, key) =
-        (write("cert.pem", signed.cert.pem()), write("key.pem", signed.signing_key.serialize_pem()));
+    let [cert, key] = certificate(&directory, "server");
     let server = Builtin::start_with(&["--cert", &cert, "--key", &key]);
     // On a busy machine a client that behaves well needs a while for its handshake: this server has time for it.
     let hasty = Builtin::start_with(&["--cert", &cert, "--key", &key, "--head-timeout", "2s"]);

@@ -4,6 +4,8 @@
 
 mod attack;
 mod check;
+#[path = "../../../jackfield-reactor/tests/common/identity.rs"]
+mod identity;
 mod odd;
 mod plan;
 mod process;
@@ -15,7 +17,7 @@ use serde_json::Value;
 use std::io::Read;
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use tool::{Builtin, bench, bench_until, failed, refused};
+use tool::{Builtin, bench, bench_until, certificate, failed, refused};
 
 /// The program under test.
 const TOOL: &str = env!("CARGO_BIN_EXE_jackfield");
@@ -333,36 +335,11 @@ fn a_websocket_is_opened_as_it_is_wanted() {
     failed(&["ws", &seen, "--protocol", "b", "--protocol", "a", "-H", "X-Y: 1"], "status 200");
 }
 
-/// Files with certificates for this machine.
-struct Identity {
-    _directory: Directory,
-    cert: String,
-    key: String,
-    /// One that nobody here has the key of.
-    other: String,
-}
-
-impl Identity {
-    fn new() -> Self {
-        let directory = Directory::new();
-        std::fs::create_dir_all(directory.path("")).expect("it is made");
-        let sign = || rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("it can be signed");
-        let write = |name: &str, text: String| {
-            let path = directory.path(name);
-            std::fs::write(&path, text).expect("it is written");
-            path.into_os_string().into_string().expect("it is UTF-8")
-        };
-        let signed = sign();
-        let cert = write("cert.pem", signed.cert.pem());
-        let key = write("key.pem", signed.signing_key.serialize_pem());
-        let other = write("other.pem", sign().cert.pem());
-        Self { _directory: directory, cert, key, other }
-    }
-}
-
 #[test]
 fn targets_may_speak_tls() {
-    let Identity { cert, key, other, .. } = &Identity::new();
+    let directory = Directory::new();
+    let [cert, key] = &certificate(&directory, "server");
+    let [other, _] = &certificate(&directory, "other");
     let server = Builtin::start_with(&["--cert", cert, "--key", key]);
     let url = |scheme: &str, path: &str| format!("{scheme}://{}{path}", server.addr);
     let (https, wss) = (url("https", "/plaintext"), url("wss", "/"));
@@ -393,7 +370,8 @@ fn targets_may_speak_tls() {
 
 #[test]
 fn handshakes_are_full_unless_sessions_are_resumed() {
-    let Identity { cert, key, .. } = &Identity::new();
+    let directory = Directory::new();
+    let [cert, key] = &certificate(&directory, "server");
     let server = Builtin::start_with(&["--cert", cert, "--key", key]);
     let https = format!("https://{}/plaintext", server.addr);
     let load = ["connect", &https, "--ca-file", cert, "-c", "4", "--threads", "2", "-n", "60"];
@@ -422,7 +400,8 @@ fn handshakes_are_full_unless_sessions_are_resumed() {
 
 #[test]
 fn a_server_that_resumes_nothing_is_told_of() {
-    let Identity { cert, key, .. } = &Identity::new();
+    let directory = Directory::new();
+    let [cert, key] = &certificate(&directory, "server");
     let addr = odd::listen_over_tls(cert, key);
     let https = format!("https://{addr}/");
     let load = ["connect", &https, "--ca-file", cert, "-c", "2", "-n", "8"];

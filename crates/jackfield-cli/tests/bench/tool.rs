@@ -1,6 +1,7 @@
 //! `jackfield bench` with a report, and the built-in server.
 
 use super::TOOL;
+use super::identity::Identity;
 use super::process::{Directory, run};
 use serde_json::Value;
 use std::fs;
@@ -19,6 +20,12 @@ pub(crate) struct Run {
 pub(crate) struct Builtin {
     child: Child,
     pub(crate) addr: String,
+}
+
+/// A certificate for the address of the built-in server, and its key, as files in a folder of this name.
+pub(crate) fn certificate(directory: &Directory, name: &str) -> [String; 2] {
+    let (certificate, key) = Identity::of(&["127.0.0.1"]).files_in(&directory.path(name));
+    [certificate, key].map(|path| path.into_os_string().into_string().expect("it is UTF-8"))
 }
 
 /// Runs `jackfield bench` to its end, with a report of its own.

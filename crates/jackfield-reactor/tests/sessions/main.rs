@@ -3,6 +3,10 @@
 
 #![cfg(feature = "tls")]
 
+#[path = "../common/configs.rs"]
+mod configs;
+#[path = "../common/identity.rs"]
+mod identity;
 mod preamble;
 mod start_tls;
 mod tls;

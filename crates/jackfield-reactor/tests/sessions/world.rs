@@ -3,12 +3,13 @@
 //! The service speaks lines: it echoes them, `starttls` asks for TLS, `flood` for a mebibyte and the end, and what it
 //! hears is written to a log.
 
+use crate::identity::Identity;
 use jackfield_reactor::{
     ConnectionId, Eviction, FarEnd, Incoming, Limits, MemoryDriver, Reason, Service, Session, Stream, Wires,
 };
 use rustls::client::Resumption;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, Connection, RootCertStore, ServerConfig, ServerConnection};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -30,23 +31,11 @@ pub(crate) struct Configs {
 pub(crate) fn configs() -> &'static Configs {
     static CONFIGS: OnceLock<Configs> = OnceLock::new();
     CONFIGS.get_or_init(|| {
-        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key");
-        let params = rcgen::CertificateParams::new(["localhost".to_owned()]).expect("a name");
-        let certificate = CertificateDer::from(params.self_signed(&key).expect("a certificate"));
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        // By name: with the features of other crates there may be more than one.
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let server = ServerConfig::builder_with_provider(provider.clone());
-        let server = server.with_safe_default_protocol_versions().expect("its own").with_no_client_auth();
-        let server = server.with_single_cert(vec![certificate.clone()], key).expect("its own key");
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate).expect("a certificate");
-        let client = ClientConfig::builder_with_provider(provider);
-        let client = client.with_safe_default_protocol_versions().expect("its own");
-        let mut client = client.with_root_certificates(roots).with_no_client_auth();
+        let identity = Identity::with_key(&["localhost"], &rcgen::PKCS_ED25519);
+        let mut client = identity.client_config(rustls::DEFAULT_VERSIONS);
         // A resumed handshake would be shorter than the first.
         client.resumption = Resumption::disabled();
-        Configs { server: server.into(), client: client.into() }
+        Configs { server: identity.server_config(), client: client.into() }
     })
 }
 

@@ -2,6 +2,12 @@
 //!
 //! Nothing sleeps for luck: tests wait for what the server tells, or for bytes, with an upper bound.
 
+#[cfg(feature = "tls")]
+#[path = "../common/configs.rs"]
+mod configs;
+#[cfg(feature = "tls")]
+#[path = "../common/identity.rs"]
+mod identity;
 mod server;
 #[cfg(feature = "tls")]
 mod tls;

@@ -1,10 +1,11 @@
 //! TLS with a real client: rustls on a blocking socket.
 
+use crate::identity::Identity;
 use crate::server::{Plan, Server, Told, pattern, say};
 use crate::{connect, read, read_to_end, reset};
 use jackfield_reactor::{Limits, Reason, Tls};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, Connection, RootCertStore, ServerConfig, StreamOwned};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, StreamOwned};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, OnceLock};
@@ -19,20 +20,9 @@ struct Configs {
 fn configs() -> &'static Configs {
     static CONFIGS: OnceLock<Configs> = OnceLock::new();
     CONFIGS.get_or_init(|| {
-        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-        let certificate = CertificateDer::from(pair.cert);
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(pair.signing_key.serialize_der()));
-        // By name: with the features of other crates there may be more than one.
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let server = ServerConfig::builder_with_provider(provider.clone());
-        let server = server.with_safe_default_protocol_versions().expect("its own").with_no_client_auth();
-        let server = server.with_single_cert(vec![certificate.clone()], key).expect("its own key");
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate).expect("a certificate");
-        let client = ClientConfig::builder_with_provider(provider);
-        let client = client.with_safe_default_protocol_versions().expect("its own");
-        let client = client.with_root_certificates(roots).with_no_client_auth();
-        Configs { server: server.into(), client: client.into() }
+        let identity = Identity::new();
+        let client = identity.client_config(rustls::DEFAULT_VERSIONS);
+        Configs { server: identity.server_config(), client: client.into() }
     })
 }
 

@@ -3,6 +3,14 @@
 // Each test binary uses its own part of this.
 #![allow(dead_code, unreachable_pub)]
 
+#[path = "../../../jackfield-reactor/tests/common/configs.rs"]
+mod configs;
+#[path = "../../../jackfield-reactor/tests/common/identity.rs"]
+mod identity;
+
+pub use identity::Identity;
+
+use configs::provider;
 use jackfield::test::{FarEnd, TestServer};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
@@ -13,73 +21,30 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Certificate and key for `localhost`.
-pub struct Identity {
-    certificate: rcgen::Certificate,
-    key: rcgen::KeyPair,
-}
-
 impl Identity {
-    pub fn new() -> Self {
-        let rcgen::CertifiedKey { cert: certificate, signing_key: key } =
-            rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        Self { certificate, key }
-    }
-
     /// The paths of both as PEM files, in a directory of this name.
     pub fn files(&self, name: &str) -> (PathBuf, PathBuf) {
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-        fs::create_dir_all(&folder).unwrap();
-        let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
-        fs::write(&certificate, self.certificate.pem()).unwrap();
-        fs::write(&key, self.key.serialize_pem()).unwrap();
-        (certificate, key)
-    }
-
-    /// A server's configuration that was made elsewhere.
-    pub fn server_config(&self) -> Arc<rustls::ServerConfig> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = rustls::ServerConfig::builder_with_provider(provider);
-        let key = PrivateKeyDer::try_from(self.key.serialize_der()).unwrap();
-        let chain = vec![self.certificate.der().clone()];
-        let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
-        Arc::new(builder.with_single_cert(chain, key).unwrap())
+        self.files_in(&PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name))
     }
 
     /// A server's configuration by which peers may show certificates of this authority.
     pub fn server_config_with_clients(&self, authority: &Authority) -> rustls::ServerConfig {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let roots = Arc::new(authority.roots());
-        let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider.clone());
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(authority.roots()), provider());
         let verifier = verifier.allow_unauthenticated().build().unwrap();
-        let builder = rustls::ServerConfig::builder_with_provider(provider);
-        let key = PrivateKeyDer::try_from(self.key.serialize_der()).unwrap();
+        let builder = rustls::ServerConfig::builder_with_provider(provider());
         let builder = builder.with_safe_default_protocol_versions().unwrap();
-        let builder = builder.with_client_cert_verifier(verifier);
-        builder.with_single_cert(vec![self.certificate.der().clone()], key).unwrap()
+        let (chain, key) = self.chain();
+        builder.with_client_cert_verifier(verifier).with_single_cert(chain, key).unwrap()
     }
 
-    /// A peer that speaks these versions.
-    pub fn client_config(&self, versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.certificate.der().clone()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider);
-        let builder = builder.with_protocol_versions(versions).unwrap();
-        builder.with_root_certificates(roots).with_no_client_auth()
-    }
-
-    /// The same for a peer that shows a certificate of its own.
+    /// A peer that shows a certificate of its own.
     pub fn client_config_as(
         &self,
         client: &Issued,
         versions: &[&'static SupportedProtocolVersion],
     ) -> ClientConfig {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.certificate.der().clone()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider);
-        let builder = builder.with_protocol_versions(versions).unwrap().with_root_certificates(roots);
+        let builder = ClientConfig::builder_with_provider(provider());
+        let builder = builder.with_protocol_versions(versions).unwrap().with_root_certificates(self.roots());
         builder.with_client_auth_cert(client.chain.clone(), client.key.clone_key()).unwrap()
     }
 
@@ -143,9 +108,8 @@ impl Authority {
         certificate: Option<&Issued>,
         versions: &[&'static SupportedProtocolVersion],
     ) -> ClientConfig {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions).unwrap();
-        let builder = builder.with_root_certificates(self.roots());
+        let builder = ClientConfig::builder_with_provider(provider());
+        let builder = builder.with_protocol_versions(versions).unwrap().with_root_certificates(self.roots());
         match certificate {
             Some(own) => builder.with_client_auth_cert(own.chain.clone(), own.key.clone_key()).unwrap(),
             None => builder.with_no_client_auth(),

@@ -1,14 +1,8 @@
-//! A certificate made just now, and curl over TLS.
+//! curl over TLS.
 
 use crate::process::run;
 use std::net::SocketAddr;
 use std::path::Path;
-
-/// A certificate that it has issued for itself, and its key.
-pub(crate) fn self_signed(name: &str) -> (String, String) {
-    let pair = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
-    (pair.cert.pem(), pair.signing_key.serialize_pem())
-}
 
 /// What curl gets over TLS from a host at this address, with these options more. Empty: nothing, or curl is missing.
 pub(crate) fn secure_curl(host: &str, addr: SocketAddr, trusted: &Path, options: &[&str]) -> Option<String> {
