@@ -2,13 +2,25 @@
 //! lose, delay and double.
 
 use jackfield::{Broker, Inbox, Position, QueueFull, SharedTopic};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// What a server has told of its subscribers is forgotten after this time.
+pub const PRESENCE_TTL: Duration = Duration::from_secs(6);
 
 /// What all servers share: as a Redis has it.
 #[derive(Clone, Default)]
-pub struct Hub(Arc<Mutex<BTreeMap<String, Stream>>>);
+pub struct Hub(Arc<Mutex<Kept>>);
+
+#[derive(Default)]
+struct Kept {
+    streams: BTreeMap<String, Stream>,
+    /// What each server has told of its subscribers, and when.
+    told: BTreeMap<u64, (Vec<u8>, Duration)>,
+    now: Duration,
+}
 
 struct Stream {
     epoch: u64,
@@ -35,6 +47,9 @@ struct State {
     queue: VecDeque<(SharedTopic, Vec<u8>)>,
     /// To where each topic was read, and whether that was all at some time.
     followed: BTreeMap<String, (SharedTopic, Option<Position>, bool)>,
+    /// When the others were heard last, and who they were.
+    heard: Duration,
+    known: BTreeSet<u64>,
 }
 
 /// What goes wrong while it moves.
@@ -58,18 +73,34 @@ impl Hub {
 
     /// It is started again, and has forgotten everything.
     pub fn forget(&self) {
-        for stream in self.lock().values_mut() {
+        let mut kept = self.lock();
+        kept.told.clear();
+        for stream in kept.streams.values_mut() {
             *stream = Stream { epoch: stream.epoch + 1, ..Stream::default() };
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Stream>> {
+    /// Time passes for what servers have told of their subscribers.
+    pub fn pass(&self, time: Duration) {
+        self.lock().now += time;
+    }
+
+    /// What all servers tell of their subscribers, one of them this, and what time it is.
+    fn exchange(&self, node: u64, told: Vec<u8>) -> (BTreeMap<u64, (Vec<u8>, Duration)>, Duration) {
+        let mut kept = self.lock();
+        let now = kept.now;
+        kept.told.insert(node, (told, now));
+        kept.told.retain(|_, (_, when)| now - *when < PRESENCE_TTL);
+        (kept.told.clone(), now)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn add(&self, topic: &SharedTopic, message: Vec<u8>) {
-        let mut streams = self.lock();
-        let stream = streams.entry(topic.name.to_string()).or_default();
+        let mut kept = self.lock();
+        let stream = kept.streams.entry(topic.name.to_string()).or_default();
         stream.head += 1;
         stream.messages.push_back((Position { epoch: stream.epoch, offset: stream.head }, message));
         while stream.messages.len() > topic.history.events() {
@@ -79,8 +110,8 @@ impl Hub {
 
     /// What comes behind a position, and where it ends.
     fn read(&self, topic: &str, after: Option<Position>) -> (Vec<(Position, Vec<u8>)>, Position) {
-        let mut streams = self.lock();
-        let stream = streams.entry(topic.to_owned()).or_default();
+        let mut kept = self.lock();
+        let stream = kept.streams.entry(topic.to_owned()).or_default();
         let new = stream.messages.iter().filter(|(position, _)| Some(*position) > after).cloned();
         (new.collect(), Position { epoch: stream.epoch, offset: stream.head })
     }
@@ -113,6 +144,7 @@ impl Node {
 
     /// What waits goes out, and what is new comes in.
     pub fn pump(&self, faults: Faults) {
+        self.exchange_presence();
         let (inbox, mut out, followed) = {
             let mut state = self.lock();
             if !state.is_up {
@@ -128,6 +160,29 @@ impl Node {
         for (name, (topic, after, is_live)) in followed {
             self.hand_in(&inbox, &name, (&topic, after, is_live), faults);
         }
+    }
+
+    /// As often as it moves it tells who is subscribed, and hears of the others; those it hears nothing of are forgotten.
+    fn exchange_presence(&self) {
+        let Some((inbox, is_up)) = ({
+            let state = self.lock();
+            state.inbox.clone().map(|inbox| (inbox, state.is_up))
+        }) else {
+            return;
+        };
+        let told = if is_up { inbox.presence() } else { Vec::new() };
+        let mut state = self.lock();
+        let (mut all, now) = match is_up {
+            true => self.0.hub.exchange(self.0.number, told),
+            false if self.0.hub.lock().now - state.heard < PRESENCE_TTL => return,
+            false => (BTreeMap::new(), state.heard),
+        };
+        all.remove(&self.0.number);
+        state.heard = now;
+        let known = std::mem::replace(&mut state.known, all.keys().copied().collect());
+        drop(state);
+        all.iter().for_each(|(node, (told, _))| inbox.set_presence(*node, Some(told)));
+        known.iter().filter(|node| !all.contains_key(node)).for_each(|node| inbox.set_presence(*node, None));
     }
 
     fn hand_in(
@@ -202,7 +257,11 @@ impl Broker for Node {
     }
 
     fn stop(&self) {
-        self.lock().inbox = None;
+        let mut state = self.lock();
+        if state.is_up {
+            self.0.hub.lock().told.remove(&self.0.number);
+        }
+        state.inbox = None;
     }
 
     fn node(&self) -> u64 {

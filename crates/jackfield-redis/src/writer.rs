@@ -1,5 +1,6 @@
 //! The thread that talks to Redis: it sends what is published, opens what is to be read, and connects again.
 
+use crate::presence::Presence;
 use crate::queue::{Item, Queue};
 use crate::reader::{BLOCK, Followed, Reader};
 use crate::stream::{self, Added, Addition};
@@ -32,6 +33,7 @@ pub(crate) struct Setup {
     pub(crate) client: redis::Client,
     pub(crate) prefix: String,
     pub(crate) timeout: Duration,
+    pub(crate) presence: Duration,
     pub(crate) node: u64,
     pub(crate) queue: Arc<Queue>,
     pub(crate) inbox: Inbox,
@@ -41,8 +43,11 @@ pub(crate) struct Writer {
     setup: Setup,
     topics: BTreeMap<Arc<str>, Topic>,
     followed: Arc<Followed>,
+    presence: Presence,
     /// What was told last that is wrong.
     told: Option<String>,
+    /// What was told last that is wrong with the presence.
+    told_of_presence: Option<String>,
 }
 
 struct Topic {
@@ -73,7 +78,9 @@ enum End {
 
 impl Writer {
     pub(crate) fn new(setup: Setup) -> Self {
-        Self { setup, topics: BTreeMap::new(), followed: Arc::default(), told: None }
+        let presence = Presence::new(setup.presence, &setup.prefix, setup.node);
+        let (topics, followed) = (BTreeMap::new(), Arc::default());
+        Self { setup, topics, followed, presence, told: None, told_of_presence: None }
     }
 
     /// Works until it is stopped.
@@ -93,6 +100,7 @@ impl Writer {
                 End::Stopped => return,
                 End::Gone(why) => self.tell(why),
             }
+            self.presence.forget_if_old(&self.setup.inbox);
             self.setup.queue.sleep(pause);
             pause = (pause * 2).min(PAUSE_MAX);
             if self.setup.queue.is_stopped() {
@@ -121,6 +129,7 @@ impl Writer {
 
     fn serve(&mut self, mut writes: Connection, reads: Connection) -> End {
         self.setup.queue.mend();
+        self.presence.begin();
         for topic in self.topics.values_mut() {
             (topic.is_open, topic.epoch, topic.rests_until) = (false, None, None);
         }
@@ -151,10 +160,30 @@ impl Writer {
             }
             self.open(connection)?;
             self.send(connection)?;
+            self.exchange_presence(connection)?;
             if taken.is_stopped && !self.has_work() {
+                // If that fails, it is forgotten later.
+                let _ = self.presence.end(connection);
                 return Ok(End::Stopped);
             }
         }
+    }
+
+    fn exchange_presence(&mut self, connection: &mut Connection) -> RedisResult<()> {
+        if !self.presence.wait().is_zero() {
+            return Ok(());
+        }
+        let why = match self.presence.exchange(connection, &self.setup.inbox) {
+            Ok(()) => None,
+            Err(error) if is_gone(&error) => return Err(error),
+            Err(error) => Some(error.to_string()),
+        };
+        self.presence.forget_if_old(&self.setup.inbox);
+        if why.is_some() && why != self.told_of_presence {
+            self.setup.inbox.presence_down(why.as_deref().unwrap_or_default());
+        }
+        self.told_of_presence = why;
+        Ok(())
     }
 
     /// How long it may wait for something new.
@@ -163,7 +192,8 @@ impl Writer {
             return Duration::ZERO;
         }
         let rests = self.topics.values().filter_map(|topic| topic.rests_until).min();
-        rests.map_or(PATIENCE, |until| until.saturating_duration_since(Instant::now()))
+        let rest = rests.map_or(PATIENCE, |until| until.saturating_duration_since(Instant::now()));
+        rest.min(self.presence.wait())
     }
 
     fn has_work(&self) -> bool {

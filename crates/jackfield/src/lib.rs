@@ -94,9 +94,9 @@ pub use shared::ExpiringCertificate;
 #[cfg(feature = "tls")]
 pub use shared::TlsInfo;
 pub use shared::{
-    AnsweredAs, Broker, BrokerEvent, Busy, Drain, FailedHandshake, Finished, Handle, Inbox, JobPanicked,
-    ListenerInfo, ListenerState, Metrics, NotPosted, Observer, Offloaded, Peer, QueueFull, RefuseReason,
-    SharedTopic, SlowCallback, State, WhichListener,
+    AnsweredAs, Broker, BrokerEvent, Busy, ClusterMember, Drain, FailedHandshake, Finished, Handle, Inbox,
+    JobPanicked, ListenerInfo, ListenerState, Metrics, NotPosted, Observer, Offloaded, Peer, QueueFull,
+    RefuseReason, SharedTopic, SlowCallback, State, WhichListener,
 };
 pub use topics::{History, Overflow, Position, Subscribed};
 #[cfg(feature = "files")]

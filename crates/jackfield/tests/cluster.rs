@@ -3,8 +3,8 @@
 mod support;
 
 use jackfield::test::{FarEnd, TestOptions, TestServer};
-use jackfield::{BrokerEvent, Handle, History, Limits, Observer, Published};
-use jackfield_fuzz::hub::{Faults, Hub, Node};
+use jackfield::{BrokerEvent, ClusterMember, Handle, History, Limits, Observer, Published};
+use jackfield_fuzz::hub::{Faults, Hub, Node, PRESENCE_TTL};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -102,6 +102,76 @@ fn members_of_both_get_one_order_with_the_ids_of_one_history() {
         assert_eq!(reader.take(), seen[0][at + 1..]);
         reader.reset();
     }
+}
+
+/// Members over all servers, as each server sees them.
+#[track_caller]
+fn check_presence(sites: &[Site], expected: &[usize]) {
+    let counts: Vec<usize> = sites.iter().map(|site| site.handle().cluster_subscribers("t")).collect();
+    assert_eq!(counts, expected);
+    for site in sites {
+        let handle = site.handle();
+        let members = handle.cluster_members("t");
+        assert_eq!(members.len(), handle.cluster_subscribers("t"), "all of these few are named");
+        let own = members.iter().take_while(|member| member.node == handle.node()).map(|member| member.id);
+        assert_eq!(own.collect::<Vec<_>>(), handle.members("t"), "those of its own come first");
+        assert!(members.len() == members.iter().collect::<BTreeSet<&ClusterMember>>().len());
+    }
+}
+
+#[test]
+fn k2_members_are_known_on_all_servers() {
+    let (hub, mut sites) = two(History::new(100));
+    check_presence(&sites, &[0, 0]);
+    let first = sites[0].read("");
+    let others = [sites[1].read(""), sites[1].read("")];
+    settle(&mut sites);
+    check_presence(&sites, &[3, 3]);
+    assert_eq!(
+        [0, 1].map(|site: usize| sites[site].handle().subscribers("t")),
+        [1, 2],
+        "that is each one's own"
+    );
+    assert_eq!(sites[0].handle().cluster_members("t")[1..], sites[1].handle().cluster_members("t")[..2]);
+    // A topic that is not declared is each server's own.
+    let _undeclared = Reader::connect(&mut sites[0].server, "other", "");
+    settle(&mut sites);
+    assert_eq!([0, 1].map(|site: usize| sites[site].handle().cluster_subscribers("other")), [1, 0]);
+    first.reset();
+    settle(&mut sites);
+    check_presence(&sites, &[2, 2]);
+    // The hub forgets everything, and is told again.
+    hub.forget();
+    sites[0].node.pump(Faults::default());
+    check_presence(&sites, &[0, 2]);
+    settle(&mut sites);
+    check_presence(&sites, &[2, 2]);
+    others.into_iter().for_each(Reader::reset);
+    settle(&mut sites);
+    check_presence(&sites, &[0, 0]);
+}
+
+/// One that is killed can't say so, and one that is cut off hears nothing: both end with the time to live.
+#[test]
+fn k2_members_of_a_server_that_is_killed_are_forgotten() {
+    let (hub, mut sites) = two(History::new(100));
+    let _readers = [sites[0].read(""), sites[1].read("")];
+    settle(&mut sites);
+    check_presence(&sites, &[2, 2]);
+    sites[1].node.set_up(false);
+    settle(&mut sites);
+    check_presence(&sites, &[2, 2]);
+    hub.pass(PRESENCE_TTL);
+    settle(&mut sites);
+    check_presence(&sites, &[1, 1]);
+    sites[1].node.set_up(true);
+    settle(&mut sites);
+    check_presence(&sites, &[2, 2]);
+    // One that ends in good order says so.
+    let [one, other] = sites;
+    drop(other);
+    one.node.pump(Faults::default());
+    check_presence(&[one], &[1]);
 }
 
 /// A client that moves to a server that has not got all yet that the client has.

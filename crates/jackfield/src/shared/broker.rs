@@ -17,6 +17,8 @@ use std::sync::Arc;
 /// something in twice, and late; what it leaves out is found by the offsets, and told to the members by one `resync`
 /// event. While it can't reach the others ([`Inbox::down`]) it keeps what is to go out, in a queue with a bound; the
 /// members of this server get that at once.
+///
+/// It may carry besides what each server tells of its subscribers: see [`Inbox::presence`].
 #[diagnostic::on_unimplemented(
     note = "implement `Broker` for `{Self}`; it is shared by all threads, so it must be `Send` and `Sync`"
 )]
@@ -82,6 +84,12 @@ pub enum BrokerEvent<'a> {
         /// What the broker said.
         why: &'a str,
     },
+    /// Servers can't tell each other of their subscribers; publications go on. Tried again soon; told when it begins, and when
+    /// the reason changes.
+    PresenceDown {
+        /// What the broker said.
+        why: &'a str,
+    },
     /// A publication was refused, for too many wait to go out. Told with the first, and with the first after each time
     /// that the broker is up again; [`Metrics::broker_refused`](crate::Metrics::broker_refused) counts all.
     Refused,
@@ -98,6 +106,9 @@ pub(super) trait Receive: Send + Sync {
     fn up(&self);
     fn down(&self, why: &str);
     fn topic_down(&self, topic: &str, why: &str);
+    fn presence(&self) -> Vec<u8>;
+    fn set_presence(&self, node: u64, told: Option<&[u8]>);
+    fn presence_down(&self, why: &str);
 }
 
 impl SharedTopic {
@@ -136,6 +147,25 @@ impl Inbox {
     /// One topic can't be read or published to, and this is why; the others go on. [`Inbox::live`] ends it.
     pub fn topic_down(&self, topic: &str, why: &str) {
         self.0.topic_down(topic, why);
+    }
+
+    /// What this server tells the others of its subscribers at this moment, 256 KiB at most. It replaces what was told before.
+    /// A broker that carries it asks every few seconds, tells it the others, and forgets it when it was not told for some
+    /// times that span. One that does not carry it lets each server count its own.
+    #[must_use]
+    pub fn presence(&self) -> Vec<u8> {
+        self.0.presence()
+    }
+
+    /// Hands in what another server, which has this number ([`Broker::node`]), tells by its [`Inbox::presence`]. `None`: it has
+    /// ended, or has told nothing for too long. More than 256 other servers are passed over.
+    pub fn set_presence(&self, node: u64, told: Option<&[u8]>) {
+        self.0.set_presence(node, told);
+    }
+
+    /// The broker does not carry it just now, and this is why. All else goes on.
+    pub fn presence_down(&self, why: &str) {
+        self.0.presence_down(why);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::message::Prepared;
 use crate::shared::broker::{Broker, BrokerEvent, SharedTopic};
-use crate::topics::{Log, Origin, Position};
+use crate::topics::{Elsewhere, Log, Origin, Position};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -12,6 +12,8 @@ type Teller = Box<dyn Fn(BrokerEvent<'_>) + Send + Sync>;
 pub(crate) struct Cluster {
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) node: u64,
+    /// The subscribers that other servers have.
+    pub(crate) elsewhere: Elsewhere,
     teller: OnceLock<Teller>,
     is_up: AtomicBool,
     has_told_refusal: AtomicBool,
@@ -23,6 +25,7 @@ impl Cluster {
         Self {
             node: broker.node(),
             broker,
+            elsewhere: Elsewhere::default(),
             teller: OnceLock::new(),
             is_up: AtomicBool::new(false),
             has_told_refusal: AtomicBool::new(false),

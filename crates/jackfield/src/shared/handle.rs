@@ -358,15 +358,15 @@ impl Handle {
         self.0.outgoing.load(Ordering::Relaxed)
     }
 
-    /// How many subscribers a topic has, on all reactors.
+    /// How many subscribers a topic has, on all reactors of this server.
     #[must_use]
     pub fn subscribers(&self, topic: &str) -> usize {
         self.0.topic_index.count(topic)
     }
 
-    /// The subscribers of a topic on all reactors of this server, at this moment, by reactor. It costs a look at each. Of a
-    /// server with a [`Broker`](crate::Broker) the members on others are not known here. A connection that is still given what
-    /// it has missed is none yet.
+    /// The subscribers of a topic on all reactors of this server, at this moment, by reactor. It costs a look at each. Those on
+    /// other servers with the same [`Broker`](crate::Broker) are in [`Handle::cluster_members`]. A connection that is still
+    /// given what it has missed is none yet.
     ///
     /// ```
     /// use jackfield::Handle;

@@ -89,6 +89,23 @@ impl Receive for Receiver {
             self.observer.on_broker(BrokerEvent::TopicDown { topic, why });
         }
     }
+
+    fn presence(&self) -> Vec<u8> {
+        self.handle().map(|handle| handle.presence()).unwrap_or_default()
+    }
+
+    fn set_presence(&self, node: u64, told: Option<&[u8]>) {
+        let Some(handle) = self.handle() else { return };
+        if let Some(cluster) = handle.shared().cluster.as_ref().filter(|cluster| cluster.node != node) {
+            cluster.elsewhere.set(node, told);
+        }
+    }
+
+    fn presence_down(&self, why: &str) {
+        if self.handle().is_some() {
+            self.observer.on_broker(BrokerEvent::PresenceDown { why });
+        }
+    }
 }
 
 impl Receiver {

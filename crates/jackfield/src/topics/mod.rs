@@ -2,6 +2,7 @@
 //!
 //! This room knows no wire, no link and no mailbox. `tests/loom.rs` compiles it a second time.
 
+mod elsewhere;
 mod index;
 mod log;
 mod members;
@@ -10,6 +11,7 @@ mod position;
 mod presence;
 mod remote;
 
+pub(crate) use elsewhere::{Elsewhere, tell};
 pub(crate) use index::{ARC_BYTES, Counts, TopicIndex};
 pub use log::History;
 pub(crate) use log::{Log, Logged, Logs, Lost, Order, Portion};
