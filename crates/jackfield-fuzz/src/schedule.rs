@@ -14,6 +14,7 @@ use jackfield::{
     BodyPlan, Client, Connection, ConnectionId, Exchange, Heartbeat, LateUpgrade, Limits, Message,
     OnRateExceeded, Rate, Raw, Reply, Request, TimerId, Upgrade, WebSocket as Socket,
 };
+use rustls::crypto::{CryptoProvider, GetRandomFailed, SecureRandom};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use std::any::Any;
@@ -293,12 +294,15 @@ fn tls() -> Tls {
     static TLS: OnceLock<Tls> = OnceLock::new();
     TLS.get_or_init(|| {
         let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key");
-        let params = rcgen::CertificateParams::new(["localhost".to_owned()]).expect("a name");
+        let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).expect("a name");
+        // All certificates of a simulation are of one length.
+        params.serial_number = Some(1_u64.into());
         let certificate = CertificateDer::from(params.self_signed(&key).expect("a certificate"));
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let mut roots = RootCertStore::empty();
         roots.add(certificate.clone()).expect("a certificate");
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let ring = rustls::crypto::ring::default_provider();
+        let provider = Arc::new(CryptoProvider { secure_random: &Seeded, ..ring });
         let server = ServerConfig::builder_with_provider(provider.clone());
         let server = server.with_safe_default_protocol_versions().expect("versions of its own");
         let client = ClientConfig::builder_with_provider(provider);
@@ -316,10 +320,28 @@ fn tls() -> Tls {
     .clone()
 }
 
+thread_local! {
+    /// What TLS takes for chance in the simulation of this thread.
+    static CHANCE: RefCell<Random> = RefCell::new(Random::new(0));
+}
+
+/// Chance from the seed: the order of the extensions in a ClientHello and what is in it are the same for the same seed. Keys
+/// are still the provider's own, but all of one length.
+#[derive(Debug)]
+struct Seeded;
+
+impl SecureRandom for Seeded {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), GetRandomFailed> {
+        CHANCE.with_borrow_mut(|chance| bytes.fill_with(|| chance.below(256) as u8));
+        Ok(())
+    }
+}
+
 /// The same with limits that are changed.
 #[must_use]
 pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits)) -> Sim {
     options.message_bytes_max = 30_000;
+    CHANCE.set(Random::new(seed));
     if options.tls.is_none() && has_tls(seed) {
         options.tls = Some(tls());
     }
