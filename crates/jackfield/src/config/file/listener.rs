@@ -246,7 +246,14 @@ mod tests {
     fn every_option_of_a_listener_has_its_name_in_files() {
         // What is made of values that no file can hold.
         let in_code_only = ["from_std", "from_std_unix", "from_env", "tls_config", "missing_host"];
-        let mut options = options_of(include_str!("../listener.rs"), "impl Listener {");
+        let sources = [
+            include_str!("../listener/mod.rs"),
+            include_str!("../listener/spoken.rs"),
+            include_str!("../listener/edge.rs"),
+            include_str!("../listener/socket.rs"),
+            include_str!("../listener/tls.rs"),
+        ];
+        let mut options = sources.map(|source| options_of(source, "impl Listener {")).concat();
         options.retain(|name| !in_code_only.contains(name));
         let mut known = KNOWN.to_vec();
         options.sort_unstable();

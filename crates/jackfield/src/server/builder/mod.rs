@@ -1,23 +1,18 @@
 //! A server's options.
 
+mod bind;
+mod check;
+mod sockets;
+
 #[cfg(feature = "tls")]
-use crate::config::{ACME_HTTP_PATH, AcmeChallenges};
-use crate::config::{Changes, Limits, Listener, ListenerSettings, Place};
-use crate::gate::{Allowed, Authenticator, Gate, Hosts, Origins, Reserved, StatusPaths};
+use crate::config::AcmeChallenges;
+use crate::config::{Changes, Limits, Listener};
+use crate::gate::{Allowed, Authenticator, Hosts, Origins, StatusPaths};
 use crate::observe::AccessLog;
-use crate::server::Server;
-use crate::server::error::{Error, Result};
-#[cfg(all(feature = "signals", unix))]
-use crate::server::signals::{Purpose, Signals};
 #[cfg(feature = "expiry")]
 use crate::shared::EXPIRY_DAYS;
-use crate::shared::{
-    Broker, Guarded, Names, NoObserver, Observer, Settings, THREADS_MAX, WallClock, backlog_max,
-};
-use jackfield_reactor::{self as reactor, Addr, ListenOptions, REACTORS_MAX};
-use std::net::{SocketAddr, ToSocketAddrs};
+use crate::shared::{Broker, Guarded, NoObserver, Observer, THREADS_MAX};
 use std::sync::Arc;
-use std::{io, thread};
 
 /// A server's options, in any order. [`ServerBuilder::bind`] checks them, and reports everything that is wrong at once; nothing
 /// is bound before.
@@ -44,8 +39,8 @@ pub struct ServerBuilder {
     presets: Vec<Limits>,
     changes: Changes,
     /// Or what is wrong with them.
-    origins: std::result::Result<Origins, Vec<String>>,
-    hosts: std::result::Result<Hosts, Vec<String>>,
+    origins: Result<Origins, Vec<String>>,
+    hosts: Result<Hosts, Vec<String>>,
     reserved: Vec<String>,
     websockets: Option<Vec<String>>,
     authenticator: Option<Arc<dyn Authenticator>>,
@@ -272,8 +267,9 @@ impl ServerBuilder {
         self
     }
 
-    /// Serves at the addresses that can be bound, if others can't: [`Server::failed_addrs`] lists those, and they are logged.
-    /// A server that can listen nowhere is an error all the same. Default: no, and one that can't be bound lets none listen.
+    /// Serves at the addresses that can be bound, if others can't:
+    /// [`Server::failed_addrs`](crate::Server::failed_addrs) lists those, and they are logged. A server that can listen
+    /// nowhere is an error all the same. Default: no, and one that can't be bound lets none listen.
     #[doc(alias = "MultiListenEx")]
     #[doc(alias = "ListenAllOK")]
     #[must_use]
@@ -359,300 +355,5 @@ impl ServerBuilder {
     pub fn reload_tls_on_sighup(mut self) -> Self {
         self.reloads = true;
         self
-    }
-
-    /// Checks everything, then binds all listeners.
-    ///
-    /// # Errors
-    /// [`Error::Options`] lists everything that is wrong, before anything is bound; [`Error::Bind`] lists every
-    /// listener that can't be bound, and then none is.
-    #[doc(alias = "Listen")]
-    pub fn bind(self) -> Result<Server> {
-        let reactors = self.reactors.unwrap_or_else(cores);
-        let Checked { limits, addrs, listeners } = self.check(reactors)?;
-        let Bound { sockets, listeners, failed } = self.bind_all(&addrs, &listeners)?;
-        let listeners = listeners.into_iter().chain(ListenerSettings::of_outgoing(&limits)).collect();
-        let settings = Settings {
-            limits,
-            listeners,
-            gate: Gate {
-                hosts: self.hosts.unwrap_or_default(),
-                origins: self.origins.unwrap_or_default(),
-                reserved: Reserved(self.reserved),
-                websockets: self.websockets.map(Reserved),
-                authenticator: self.authenticator,
-                status: self.status,
-                #[cfg(feature = "tls")]
-                challenges: self.acme.as_ref().map(|_| ACME_HTTP_PATH),
-                #[cfg(not(feature = "tls"))]
-                challenges: None,
-            },
-            exposes_errors: self.exposes_errors,
-            watchdog: self.watchdog.unwrap_or(reactors > 1),
-            offload_threads: self.offload_threads,
-            observer: self.observer,
-            access_log: self.access_log.map(AccessLog::start).transpose()?,
-            #[cfg(feature = "tls")]
-            acme: self.acme,
-            #[cfg(feature = "expiry")]
-            expiry_days: self.expiry_days,
-            #[cfg(feature = "tls")]
-            handshake_threads: self.handshake_threads,
-            clock: WallClock::System,
-            names: Names::System,
-            seed: None,
-        };
-        let mut server = Server::new(settings, sockets, reactors, self.broker)?;
-        server.failed = failed;
-        #[cfg(all(feature = "signals", unix))]
-        if self.signals {
-            server.shut_down_on_signals()?;
-        }
-        #[cfg(all(feature = "signals", feature = "tls", unix))]
-        if self.reloads {
-            server.reload_on_sighup()?;
-        }
-        Ok(server)
-    }
-
-    fn check(&self, reactors: usize) -> Result<Checked> {
-        let limits = self.changes.made_to(self.presets.first().cloned().unwrap_or_default());
-        let mut faults = self.faults.clone();
-        faults.extend(limits.faults());
-        if self.presets.len() > 1 {
-            faults.push("`preset` is given more than once: give one, and `limits` for what differs".into());
-        }
-        if self.listeners.is_empty() {
-            faults.push("there is no listener: give one with `listen`".into());
-        }
-        if !(1..=REACTORS_MAX).contains(&reactors) {
-            faults.push(format!("`reactors` must be 1 to {REACTORS_MAX}"));
-        }
-        if !(1..=1024).contains(&self.offload_threads) {
-            faults.push("`offload_threads` must be 1 to 1024".into());
-        }
-        #[cfg(feature = "tls")]
-        if self.handshake_threads > 64 {
-            faults.push("`handshake_threads` must be 0 to 64".into());
-        }
-        let (mut addrs, mut listeners) = (Vec::new(), Vec::new());
-        for (number, listener) in self.listeners.iter().enumerate() {
-            match resolve(&listener.place) {
-                Ok(found) => addrs.push(found),
-                Err(error) => faults.push(format!("`{}` is not an address: {error}", listener.place)),
-            }
-            match listener.settings(number, &limits) {
-                Ok(settings) => listeners.push(settings),
-                Err(wrong) => faults.extend(wrong),
-            }
-        }
-        let names: Vec<_> = self.listeners.iter().filter_map(|listener| listener.name.as_ref()).collect();
-        let twice = names.iter().enumerate().filter(|(at, name)| names[..*at].contains(name));
-        faults.extend(
-            twice.map(|(_, name)| format!("two listeners are named `{name}`: give each its own name")),
-        );
-        if addrs.iter().map(|addrs| addrs.len().max(1)).sum::<usize>() > LISTENERS_MAX {
-            faults.push(format!(
-                "there are more than {LISTENERS_MAX} listeners, where each address of a name counts",
-            ));
-        }
-        faults.extend(self.origins.as_ref().err().into_iter().flatten().cloned());
-        faults.extend(self.hosts.as_ref().err().into_iter().flatten().cloned());
-        let wrong = self.reserved.iter().filter(|path| !path.starts_with('/'));
-        faults.extend(wrong.map(|path| format!("`{path}` is reserved, and is no path such as `/health`")));
-        let websockets = self.websockets.iter().flatten();
-        let wrong = websockets.chain(self.status.0.iter().flatten()).filter(|path| !path.starts_with('/'));
-        faults.extend(wrong.map(|path| format!("`{path}` is no path such as `/metrics`")));
-        if faults.is_empty() { Ok(Checked { limits, addrs, listeners }) } else { Err(Error::Options(faults)) }
-    }
-
-    /// A socket for each address of each listener, with the settings that its connections have.
-    fn bind_all(&self, addrs: &[Vec<SocketAddr>], settings: &[ListenerSettings]) -> Result<Bound> {
-        let mut all = Bound { sockets: Vec::new(), listeners: Vec::new(), failed: Vec::new() };
-        for ((addrs, listener), settings) in addrs.iter().zip(&self.listeners).zip(settings) {
-            let (bound, errors) = bind_place(&listener.place, addrs, &listener.options);
-            report_clamped(&listener.place, listener.options.backlog);
-            all.listeners.extend(bound.iter().map(|_| settings.clone()));
-            all.sockets.extend(bound.into_iter().map(|socket| (socket, listener.options.clone())));
-            all.failed.extend(errors);
-        }
-        let is_enough = all.failed.is_empty() || self.allows_partial_bind && !all.sockets.is_empty();
-        if !is_enough {
-            return Err(Error::Bind(all.failed));
-        }
-        all.failed.iter().for_each(
-            |(addr, error)| log::error!(target: "jackfield::accept", "does not listen at {addr}: {error}"),
-        );
-        Ok(all)
-    }
-}
-
-/// What listens, and what could not.
-struct Bound {
-    sockets: Vec<(reactor::Listener, ListenOptions)>,
-    /// Of each socket.
-    listeners: Vec<ListenerSettings>,
-    failed: Vec<(Addr, io::Error)>,
-}
-
-/// Options in which nothing is wrong.
-struct Checked {
-    limits: Limits,
-    /// Of each listener over IP that is to be bound; others have none.
-    addrs: Vec<Vec<SocketAddr>>,
-    listeners: Vec<ListenerSettings>,
-}
-
-/// Sockets that listen: a link counts them, and what connections of this side's own have in their place, in one byte.
-const LISTENERS_MAX: usize = 250;
-
-/// Says so if the system lets fewer connections wait than were asked for.
-fn report_clamped(place: &Place, backlog: u32) {
-    let most = backlog_max();
-    if backlog > most {
-        log::warn!(target: "jackfield::accept", "`{place}`: the system lets {most} connections wait, not {backlog}: see `somaxconn`");
-    }
-}
-
-/// How often another free port is looked for that all addresses of a name have.
-const PORT_TRIES: usize = 8;
-
-/// Binds one listener, at all its addresses.
-fn bind_place(
-    place: &Place,
-    addrs: &[SocketAddr],
-    options: &ListenOptions,
-) -> (Vec<reactor::Listener>, Vec<(Addr, io::Error)>) {
-    let (bound, addr) = match place {
-        Place::Tcp(_) => return bind_addresses(addrs, options),
-        #[cfg(unix)]
-        Place::Unix(path) => {
-            (reactor::Listener::bind_unix(path, options), Addr::Unix(Some(path.as_path().into())))
-        }
-        Place::Adopted(socket) => {
-            let addr = socket.local_addr().map_or(Addr::Unix(None), Addr::Ip);
-            (socket.try_clone().and_then(|socket| reactor::Listener::from_std(socket, options)), addr)
-        }
-        #[cfg(unix)]
-        Place::AdoptedUnix(socket) => {
-            let addr = socket
-                .local_addr()
-                .map_or(Addr::Unix(None), |addr| Addr::Unix(addr.as_pathname().map(Into::into)));
-            (socket.try_clone().and_then(|socket| reactor::Listener::from_std_unix(socket, options)), addr)
-        }
-    };
-    match bound {
-        Ok(socket) => (vec![socket], Vec::new()),
-        Err(error) => (Vec::new(), vec![(addr, error)]),
-    }
-}
-
-/// Binds all addresses of one listener. Where the port is zero, all get the same one.
-fn bind_addresses(
-    addrs: &[SocketAddr],
-    options: &ListenOptions,
-) -> (Vec<reactor::Listener>, Vec<(Addr, io::Error)>) {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let (mut bound, mut failed, mut port) = (Vec::new(), Vec::new(), 0);
-        for addr in addrs {
-            let wanted = if addr.port() == 0 { SocketAddr::new(addr.ip(), port) } else { *addr };
-            match reactor::Listener::bind(wanted, options) {
-                Ok(socket) => {
-                    port = socket
-                        .local_addr()
-                        .ok()
-                        .and_then(|addr| addr.as_ip())
-                        .map_or(port, |addr| addr.port());
-                    bound.push(socket);
-                }
-                Err(error) => failed.push((wanted.into(), error)),
-            }
-        }
-        if !bound.is_empty() && addrs.len() > 1 {
-            failed.retain(|(_, error)| !is_absent(error));
-        }
-        let may_find_another = addrs.iter().all(|addr| addr.port() == 0) && !bound.is_empty();
-        if failed.is_empty() || !may_find_another || tries == PORT_TRIES {
-            return (bound, failed);
-        }
-    }
-}
-
-/// True if this machine has no such address, as one without IPv6 has none of `localhost`'s.
-fn is_absent(error: &io::Error) -> bool {
-    const NO_SUCH_FAMILY: i32 = 97;
-    error.kind() == io::ErrorKind::AddrNotAvailable
-        || (cfg!(target_os = "linux") && error.raw_os_error() == Some(NO_SUCH_FAMILY))
-}
-
-/// All addresses of a name, each once, in the order of the system.
-fn resolve(place: &Place) -> io::Result<Vec<SocketAddr>> {
-    let Place::Tcp(addr) = place else { return Ok(Vec::new()) };
-    let mut addrs = Vec::new();
-    for addr in addr.to_socket_addrs()? {
-        if !addrs.contains(&addr) {
-            addrs.push(addr);
-        }
-    }
-    if addrs.is_empty() { Err(io::Error::other("the name has no address")) } else { Ok(addrs) }
-}
-
-fn cores() -> usize {
-    thread::available_parallelism().map_or(1, Into::into).min(REACTORS_MAX)
-}
-
-impl Server {
-    /// A server for HTTP, WebSocket and event streams at one address, with the defaults. Port 0 takes any that is
-    /// free.
-    ///
-    /// # Errors
-    /// As [`ServerBuilder::bind`].
-    pub fn bind(listener: impl Into<Listener>) -> Result<Self> {
-        Self::builder().listen(listener).bind()
-    }
-
-    /// A server with options.
-    #[doc(alias = "CreateServer")]
-    #[must_use]
-    #[doc(alias = "Create")]
-    pub fn builder() -> ServerBuilder {
-        ServerBuilder::default()
-    }
-
-    #[cfg(all(feature = "signals", unix))]
-    fn shut_down_on_signals(&mut self) -> Result<()> {
-        let (signals, waker) = Signals::catch(Purpose::Shutdown, &self.handle.shared().signalled)?;
-        self.signals.push(signals);
-        Ok(self.drivers[0].wake_on(waker)?)
-    }
-
-    #[cfg(all(feature = "signals", feature = "tls", unix))]
-    fn reload_on_sighup(&mut self) -> Result<()> {
-        let wish = &self.handle.shared().reload;
-        let (signals, waker) = Signals::catch(Purpose::Reload, wish.flag())?;
-        wish.drain_from(waker.try_clone()?);
-        self.signals.push(signals);
-        Ok(self.drivers[0].wake_on(waker)?)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_listener_has_options_of_its_own() {
-        let listener = Listener::tcp("127.0.0.1:0").backlog(7).nodelay(false).reuse_port(true);
-        let options = listener.options;
-        assert_eq!((options.backlog, options.socket.nodelay, options.reuse_port), (7, false, true));
-    }
-
-    #[test]
-    fn who_is_to_be_greeted_first_is_not_left_waiting() {
-        let listener = Listener::tcp("127.0.0.1:0").lines().banner("hello").defer_accept(true);
-        let fault = ServerBuilder::default().listen(listener).bind().err().map(|error| error.to_string());
-        assert!(fault.as_ref().is_some_and(|fault| fault.contains("speaks first")), "{fault:?}");
     }
 }

@@ -1,0 +1,76 @@
+//! Who may connect to a listener, and which proxies it trusts.
+
+use super::Listener;
+
+impl Listener {
+    /// Takes connections from these networks only, such as `192.0.2.0/24`, `2001:db8::/32` or one address. All others are reset
+    /// before any work is done for them, TLS included, and reported with
+    /// [`RefuseReason::Denied`](crate::RefuseReason::Denied). Behind [`Listener::proxy_required`] it is the address that the
+    /// proxy names; where that names none, the connection is the proxy's own, and comes in. May be repeated. Default: all
+    /// networks.
+    ///
+    /// ```
+    /// use jackfield::{Listener, Server};
+    ///
+    /// let office = Listener::tcp("127.0.0.1:0").allowed_networks(["192.0.2.0/24", "2001:db8:7::/48"]);
+    /// let server = Server::builder().listen(office).bind()?;
+    /// # Ok::<(), jackfield::Error>(())
+    /// ```
+    #[doc(alias = "allowlist")]
+    #[must_use]
+    #[doc(alias = "AllowedClients")]
+    pub fn allowed_networks<N: ToString>(mut self, networks: impl IntoIterator<Item = N>) -> Self {
+        let allowed = self.allowed.get_or_insert_default();
+        allowed.extend(networks.into_iter().map(|network| network.to_string()));
+        self
+    }
+
+    /// Takes no connections from these networks, although they may be allowed: they are treated as those that
+    /// [`Listener::allowed_networks`] does not list. May be repeated. Default: none.
+    #[doc(alias = "blocklist")]
+    #[must_use]
+    #[doc(alias = "BlockedClients")]
+    pub fn denied_networks<N: ToString>(mut self, networks: impl IntoIterator<Item = N>) -> Self {
+        self.denied.extend(networks.into_iter().map(|network| network.to_string()));
+        self
+    }
+
+    /// Trusts proxies in these networks, such as `10.0.0.0/8` or `::1`: what they say of where a request comes from is believed,
+    /// and [`Connection::client_ip`](crate::Connection::client_ip) tells it. They have to set `X-Forwarded-For`, or add to
+    /// it, on every request. May be repeated. Default: nobody.
+    #[must_use]
+    pub fn trusted_proxies<N: ToString>(mut self, networks: impl IntoIterator<Item = N>) -> Self {
+        self.proxies.extend(networks.into_iter().map(|network| network.to_string()));
+        self
+    }
+
+    /// The trusted proxies set `Forwarded` (RFC 7239) in place of `X-Forwarded-For`. Only one of the two is read: the other
+    /// may be the word of a client that the proxy has passed on.
+    #[must_use]
+    pub fn reads_forwarded(mut self) -> Self {
+        self.reads_forwarded = true;
+        self
+    }
+
+    /// Takes connections from proxies in these networks only, each of which begins with a header of the PROXY protocol,
+    /// version 1 or 2: [`Peer::addr`](crate::Peer::addr) is then the address that it names, and
+    /// [`Peer::proxy`](crate::Peer::proxy) the proxy. A connection from elsewhere is closed at once and reported with
+    /// [`RefuseReason::Untrusted`](crate::RefuseReason::Untrusted); one that does not begin with a header is reset and
+    /// reported with [`RefuseReason::Proxy`](crate::RefuseReason::Proxy), and so is one whose header has not come within
+    /// `limits.reactor.handshake`. Those proxies are [`Listener::trusted_proxies`] too. Default: no header is expected, and
+    /// what looks like one is no request.
+    ///
+    /// ```
+    /// use jackfield::{Listener, Server};
+    ///
+    /// let behind = Listener::tcp("127.0.0.1:0").proxy_required(["10.1.0.0/16"]);
+    /// let server = Server::builder().listen(behind).bind()?;
+    /// # Ok::<(), jackfield::Error>(())
+    /// ```
+    #[doc(alias = "haproxy")]
+    #[must_use]
+    pub fn proxy_required<N: ToString>(mut self, networks: impl IntoIterator<Item = N>) -> Self {
+        self.requires_proxy = true;
+        self.trusted_proxies(networks)
+    }
+}

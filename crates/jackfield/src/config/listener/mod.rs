@@ -1,0 +1,207 @@
+//! Where a server listens, and what is spoken there.
+
+mod edge;
+mod settings;
+mod socket;
+mod spoken;
+#[cfg(feature = "tls")]
+mod tls;
+
+pub(crate) use settings::ListenerSettings;
+
+use crate::config::changes::Changes;
+use crate::config::limits::Limits;
+use crate::config::place::Place;
+use crate::config::speaks::{LF, Speaks};
+#[cfg(feature = "tls")]
+use crate::config::tls::TlsOptions;
+use jackfield_reactor::{ListenOptions, Passed};
+#[cfg(unix)]
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Where a server listens, and what is spoken there. Default: HTTP, and what begins with it: WebSocket and event streams.
+///
+/// ```
+/// use jackfield::{Listener, Server};
+///
+/// let api = Listener::tcp("127.0.0.1:0").name("api").limits(|limits| limits.body_bytes_max = 16 << 20);
+/// let mail = Listener::tcp("127.0.0.1:0").lines().banner("220 ready\r\n").busy_banner("421 busy\r\n");
+/// let server = Server::builder().listen(api).listen(mail).listen("127.0.0.1:0").bind()?;
+/// # Ok::<(), jackfield::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Listener {
+    pub(crate) place: Place,
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) options: ListenOptions,
+    pub(crate) speaks: Speaks,
+    /// It serves the server's own pages and nothing else.
+    pub(crate) is_status: bool,
+    pub(crate) delimiter: u8,
+    pub(crate) banner: Vec<u8>,
+    pub(crate) busy_banner: Vec<u8>,
+    pub(crate) changes: Changes,
+    /// Networks, as they were given: of those who may connect, if not all may; of those who may not; of trusted proxies.
+    pub(crate) allowed: Option<Vec<String>>,
+    pub(crate) denied: Vec<String>,
+    pub(crate) proxies: Vec<String>,
+    pub(crate) requires_proxy: bool,
+    pub(crate) reads_forwarded: bool,
+    /// Each reactor has a socket of its own.
+    pub(crate) each_reactor: bool,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: TlsOptions,
+}
+
+impl Listener {
+    /// Listens at an address such as `127.0.0.1:8080`, `[::]:0` or `localhost:80`. A name stands for all its addresses, as
+    /// far as this machine has them; [`Server::local_addrs`](crate::Server::local_addrs) tells which. Port 0 takes any that
+    /// is free, the same for all addresses of a name. `[::]` takes no connections over IPv4: see
+    /// [`Listener::dual_stack`].
+    #[doc(alias = "PortNum")]
+    #[doc(alias = "Port")]
+    pub fn tcp(addr: impl ToString) -> Self {
+        Self::at(Place::Tcp(addr.to_string()))
+    }
+
+    /// Listens at a unix socket. A file that was left there by a process that has ended is replaced, if nobody answers at it;
+    /// the file goes when the server does. Who may connect is decided by the rights of its folder and by
+    /// [`Listener::mode`], and [`Connection::peer_credentials`](crate::Connection::peer_credentials) tells who did.
+    ///
+    /// ```no_run
+    /// use jackfield::{Listener, Server};
+    ///
+    /// let server = Server::builder().listen(Listener::unix("/run/chat.sock").mode(0o660)).bind()?;
+    /// # Ok::<(), jackfield::Error>(())
+    /// ```
+    #[cfg(unix)]
+    #[must_use]
+    pub fn unix(path: impl Into<PathBuf>) -> Self {
+        Self::at(Place::Unix(path.into()))
+    }
+
+    /// The rights of the file of a [`Listener::unix`], such as `0o660`. They are set before anybody can connect. Default:
+    /// what the process gives to files.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn mode(mut self, mode: u32) -> Self {
+        self.options.unix_mode = Some(mode);
+        self
+    }
+
+    /// Takes a socket that listens already, such as one that was inherited. How it listens stays as it is; options of its
+    /// connections, such as [`Listener::nodelay`], are set.
+    #[doc(alias = "adopt")]
+    #[must_use]
+    #[doc(alias = "HSocket")]
+    pub fn from_std(socket: std::net::TcpListener) -> Self {
+        Self::at(Place::Adopted(Arc::new(socket)))
+    }
+
+    /// The same with a unix socket. Its file is not removed at the end.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn from_std_unix(socket: std::os::unix::net::UnixListener) -> Self {
+        Self::at(Place::AdoptedUnix(Arc::new(socket)))
+    }
+
+    /// Takes the sockets that a service manager has passed to this process, such as systemd for a `.socket` unit: socket
+    /// activation, by `LISTEN_PID`, `LISTEN_FDS` and `LISTEN_FDNAMES` (sd_listen_fds(3)). Each comes with its name, which is
+    /// `unknown` where it was given none; the first of each other name has it as [`Listener::name`] too. Sockets for TCP and
+    /// unix sockets that listen are taken, once: a second call finds none. Programs that this process starts don't get
+    /// them. Empty: none was passed to this process, or the system is not Linux.
+    ///
+    /// ```
+    /// use jackfield::{Listener, Server};
+    ///
+    /// let mut passed = Listener::from_env()?;
+    /// let server = match passed.pop() {
+    ///     Some((_name, listener)) => Server::bind(listener)?,
+    ///     None => Server::bind("127.0.0.1:0")?,
+    /// };
+    /// # Ok::<(), jackfield::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If `LISTEN_FDS` is no number, or a descriptor is not there or no socket that listens.
+    #[doc(alias = "sd_listen_fds")]
+    #[doc(alias = "LISTEN_FDS")]
+    pub fn from_env() -> std::io::Result<Vec<(String, Self)>> {
+        let mut all: Vec<(String, Self)> = Vec::new();
+        for (name, socket) in Passed::take()? {
+            let listener = match socket {
+                Passed::Tcp(socket) => Self::from_std(socket),
+                #[cfg(unix)]
+                Passed::Unix(socket) => Self::from_std_unix(socket),
+            };
+            let is_first = name != "unknown" && all.iter().all(|(before, _)| *before != name);
+            let listener = if is_first { listener.name(name.as_str()) } else { listener };
+            all.push((name, listener));
+        }
+        Ok(all)
+    }
+
+    fn at(place: Place) -> Self {
+        Self {
+            place,
+            name: None,
+            options: ListenOptions::default(),
+            speaks: Speaks::Http,
+            is_status: false,
+            delimiter: LF,
+            banner: Vec::new(),
+            busy_banner: Vec::new(),
+            changes: Changes::default(),
+            allowed: None,
+            denied: Vec::new(),
+            proxies: Vec::new(),
+            requires_proxy: false,
+            reads_forwarded: false,
+            each_reactor: false,
+            #[cfg(feature = "tls")]
+            tls: TlsOptions::default(),
+        }
+    }
+
+    /// What [`Peer::listener_name`](crate::Peer::listener_name) and [`Handle::listeners`](crate::Handle::listeners) call it, and by
+    /// which [`Handle::pause_listening`](crate::Handle::pause_listening) finds it. No two listeners of a server may have the same.
+    /// Default: none.
+    ///
+    /// ```
+    /// use jackfield::{Listener, Server};
+    ///
+    /// let admin = Listener::tcp("127.0.0.1:0").name("admin");
+    /// let server = Server::builder().listen("127.0.0.1:0").listen(admin).bind()?;
+    /// assert!(server.handle().pause_listening("admin").is_ok());
+    /// # Ok::<(), jackfield::Error>(())
+    /// ```
+    #[must_use]
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Changes limits and timeouts for the connections of this listener. The changes are made to what the server has, at
+    /// [`ServerBuilder::bind`](crate::ServerBuilder::bind) and in their order, whatever comes first. What concerns the server as
+    /// a whole, or nothing that this listener speaks, is a mistake that `bind` reports.
+    ///
+    /// ```
+    /// use jackfield::{Listener, Server};
+    ///
+    /// let uploads = Listener::tcp("127.0.0.1:0").limits(|limits| limits.body_bytes_max = 64 << 20);
+    /// let server = Server::builder().listen(uploads).bind();
+    /// assert!(server.is_err_and(|error| error.to_string().contains("wire_memory_bytes_max")));
+    /// ```
+    #[must_use]
+    pub fn limits(mut self, change: impl Fn(&mut Limits) + Send + Sync + 'static) -> Self {
+        self.changes.push(change);
+        self
+    }
+}
+
+impl<A: ToString> From<A> for Listener {
+    fn from(addr: A) -> Self {
+        Self::tcp(addr)
+    }
+}

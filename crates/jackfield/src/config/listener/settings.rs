@@ -1,0 +1,201 @@
+//! What the connections of a listener need to know.
+
+use super::Listener;
+use crate::config::address_rules::AddressRules;
+use crate::config::defences::{concerns, is_server_wide};
+use crate::config::limits::Limits;
+use crate::config::network::Networks;
+use crate::config::place::Place;
+use crate::config::speaks::{LF, Speaks};
+use crate::config::table::LimitRow;
+#[cfg(feature = "tls")]
+use crate::config::tls::{ListenerTls, TlsHosts};
+use std::sync::Arc;
+
+/// What is special to one listener.
+#[derive(Clone)]
+pub(crate) struct ListenerSettings {
+    /// Which of the listeners that were given it is. One that has several addresses has several of these.
+    pub(crate) number: usize,
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) limits: Limits,
+    pub(crate) speaks: Speaks,
+    pub(crate) is_status: bool,
+    /// Where lines are spoken, the byte at the end of each.
+    pub(crate) delimiter: u8,
+    pub(crate) banner: Vec<u8>,
+    pub(crate) busy_banner: Vec<u8>,
+    /// Which addresses may connect, and how often; `None`: all, and as often as they like.
+    pub(crate) rules: Option<Arc<AddressRules>>,
+    /// Networks of trusted proxies.
+    pub(crate) proxies: Networks,
+    /// Each connection begins with the header of a proxy.
+    pub(crate) requires_proxy: bool,
+    /// They use `Forwarded` in place of `X-Forwarded-For`.
+    pub(crate) reads_forwarded: bool,
+    /// Each reactor accepts at a socket of its own, and hands no connection over.
+    pub(crate) each_reactor: bool,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<ListenerTls>,
+}
+
+impl Listener {
+    /// What the connections of the listener of this number need to know, made from the limits of the server.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub(crate) fn settings(&self, number: usize, server: &Limits) -> Result<ListenerSettings, Vec<String>> {
+        let limits = self.changes.made_to(server.clone());
+        let mut faults = self.faults();
+        let wrong = limits.faults().into_iter().filter(|fault| !server.faults().contains(fault));
+        let misplaced = misplaced(server, &limits, self.speaks);
+        faults.extend(wrong.chain(misplaced).map(|fault| format!("listener `{}`: {fault}", self.place)));
+        #[cfg(feature = "tls")]
+        let tls = self.tls.load(self.speaks).unwrap_or_else(|wrong| {
+            faults.extend(wrong.into_iter().map(|fault| format!("listener `{}`: {fault}", self.place)));
+            None
+        });
+        let mut networks = |texts: &Vec<String>| {
+            Networks::parse_all(texts).unwrap_or_else(|wrong| {
+                faults.extend(wrong);
+                Networks::default()
+            })
+        };
+        let proxies = networks(&self.proxies);
+        let rules = AddressRules {
+            allowed: self.allowed.as_ref().map(&mut networks),
+            denied: networks(&self.denied),
+            proxies: proxies.clone(),
+            is_behind_proxy: self.requires_proxy,
+            connections_max: limits.connections_per_address_max,
+            accepts_max: limits.accepts_per_address_max.min(ACCEPTS_MAX),
+        };
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        Ok(ListenerSettings {
+            number,
+            name: self.name.clone(),
+            limits,
+            speaks: self.speaks,
+            is_status: self.is_status,
+            delimiter: self.delimiter,
+            banner: self.banner.clone(),
+            busy_banner: self.busy_banner.clone(),
+            rules: (!rules.is_empty()).then(|| Arc::new(rules)),
+            proxies,
+            requires_proxy: self.requires_proxy,
+            reads_forwarded: self.reads_forwarded,
+            each_reactor: self.each_reactor,
+            #[cfg(feature = "tls")]
+            tls,
+        })
+    }
+
+    fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if self.speaks == Speaks::Http && !(self.banner.is_empty() && self.busy_banner.is_empty()) {
+            faults.push(format!("`{}` speaks HTTP, and HTTP has no banner", self.place));
+        }
+        if self.allowed.as_ref().is_some_and(Vec::is_empty) {
+            faults.push(format!("`{}` allows no network, so that nobody could connect", self.place));
+        }
+        let has_lists = self.allowed.is_some() || !self.denied.is_empty();
+        if has_lists && self.place.has_no_addresses() && !self.requires_proxy {
+            faults.push(format!(
+                "`{}` has no peers with addresses: who may connect is decided by its file",
+                self.place
+            ));
+        }
+        if self.each_reactor && !(cfg!(target_os = "linux") && matches!(self.place, Place::Tcp(_))) {
+            faults.push(format!(
+                "`{}` is one socket: only Linux, at an address, has one for `each_reactor`",
+                self.place
+            ));
+        }
+        if self.requires_proxy && self.proxies.is_empty() {
+            faults.push(format!("`{}` requires proxies, and trusts none", self.place));
+        }
+        if self.options.socket.keep_alive.is_some_and(|keep_alive| !keep_alive.is_valid()) {
+            faults.push(format!(
+                "`{}`: the times of a keep-alive are from 1 to 32,767 seconds, and its probes from 1 to 127",
+                self.place
+            ));
+        }
+        if self.options.deferred && !self.banner.is_empty() {
+            faults.push(format!("`{}` speaks first, and its connections can't be deferred", self.place));
+        }
+        faults
+    }
+}
+
+/// A rate counts in microseconds.
+const ACCEPTS_MAX: u32 = 1_000_000;
+
+/// Limits that a listener has changed and that are none of its own.
+fn misplaced(server: &Limits, listener: &Limits, speaks: Speaks) -> Vec<String> {
+    let changed = server.table().into_iter().zip(listener.table()).filter(|(before, after)| before != after);
+    let name = |(before, _): (LimitRow, LimitRow)| before.name;
+    let fault = |name: &'static str| match concerns(name) {
+        _ if is_server_wide(name) => {
+            Some(format!("`{name}` concerns the whole server: set it with `ServerBuilder::limits`"))
+        }
+        Some(on) if !on.is_spoken(speaks) => Some(format!("`{name}` means nothing for what is spoken here")),
+        _ => None,
+    };
+    changed.map(name).filter_map(fault).collect()
+}
+
+impl ListenerSettings {
+    /// Listeners for HTTP, bytes and lines, in this order, edited.
+    ///
+    /// # Panics
+    /// If something is wrong with them.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(crate) fn one_of_each(limits: &Limits, edit: impl Fn(Listener) -> Listener) -> Box<[Self]> {
+        let speaks = [Speaks::Http, Speaks::Raw, Speaks::Lines].into_iter().enumerate();
+        let settings = |(number, speaks)| {
+            edit(Listener { speaks, ..Listener::tcp("in memory") }).settings(number, limits)
+        };
+        speaks
+            .map(|listener| settings(listener).unwrap_or_else(|faults| panic!("{}", faults.join("; "))))
+            .collect()
+    }
+
+    /// What the connections need to know that this side begins: in bytes, in lines, as WebSockets.
+    pub(crate) fn of_outgoing(limits: &Limits) -> [Self; 3] {
+        [Speaks::Raw, Speaks::Lines, Speaks::Http].map(|speaks| Self {
+            number: usize::MAX,
+            name: None,
+            limits: limits.clone(),
+            speaks,
+            is_status: false,
+            delimiter: LF,
+            banner: Vec::new(),
+            busy_banner: Vec::new(),
+            rules: None,
+            proxies: Networks::default(),
+            requires_proxy: false,
+            reads_forwarded: false,
+            each_reactor: false,
+            #[cfg(feature = "tls")]
+            tls: None,
+        })
+    }
+
+    /// Its hosts, if each has its own certificates.
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls_hosts(&self) -> Option<&Arc<TlsHosts>> {
+        match &self.tls {
+            Some(ListenerTls::Hosts(hosts)) => Some(hosts),
+            Some(ListenerTls::Ready(_)) | None => None,
+        }
+    }
+
+    pub(crate) fn is_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        return false;
+    }
+}

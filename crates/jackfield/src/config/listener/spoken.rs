@@ -1,0 +1,74 @@
+//! What is spoken at a listener.
+
+use super::Listener;
+use crate::config::speaks::{LF, Speaks};
+
+impl Listener {
+    /// A protocol of the user's own, in bytes: `on_data`.
+    #[must_use]
+    #[doc(alias = "Proto")]
+    pub fn raw(mut self) -> Self {
+        (self.speaks, self.is_status) = (Speaks::Raw, false);
+        self
+    }
+
+    /// A protocol of the user's own, in lines: `on_line`. They end with LF or CR LF.
+    #[must_use]
+    pub fn lines(self) -> Self {
+        self.lines_until(LF)
+    }
+
+    /// The same with lines that end with another byte, such as NUL. It is no part of the line that `on_line` gets, and
+    /// what else may stand in a line is not looked at.
+    ///
+    /// ```
+    /// use jackfield::Listener;
+    ///
+    /// let listener = Listener::tcp("127.0.0.1:0").lines_until(0);
+    /// ```
+    #[doc(alias = "LineEnd")]
+    #[must_use]
+    pub fn lines_until(mut self, delimiter: u8) -> Self {
+        (self.speaks, self.delimiter, self.is_status) = (Speaks::Lines, delimiter, false);
+        self
+    }
+
+    /// Serves `/metrics`, as [`Metrics::prometheus`](crate::Metrics::prometheus) writes them, and `/health`, which is 200 or,
+    /// while the server drains, 503; all else is 404. Its connections have no client, and are admitted while a reactor is
+    /// overloaded, and when the server is full: 64 of them at most, or fewer by its own `connections_max`. No
+    /// [`Authenticator`](crate::Authenticator) is asked, so bind it to an address that only your monitoring reaches. The same pages
+    /// on the other listeners are [`ServerBuilder::status_paths`](crate::ServerBuilder::status_paths).
+    ///
+    /// ```
+    /// use jackfield::{Listener, Server};
+    ///
+    /// let server = Server::builder()
+    ///     .listen("127.0.0.1:0")
+    ///     .listen(Listener::tcp("127.0.0.1:0").status())
+    ///     .bind()?;
+    /// # Ok::<(), jackfield::Error>(())
+    /// ```
+    #[must_use]
+    pub fn status(mut self) -> Self {
+        self.speaks = Speaks::Http;
+        self.is_status = true;
+        self
+    }
+
+    /// What every new connection hears first, on a listener for a protocol of the user's own. Default: nothing.
+    #[doc(alias = "Banner")]
+    #[must_use]
+    pub fn banner(mut self, banner: impl Into<Vec<u8>>) -> Self {
+        self.banner = banner.into();
+        self
+    }
+
+    /// What a new connection hears when there is no room, on a listener for a protocol of the user's own; HTTP says
+    /// 503. Default: nothing.
+    #[doc(alias = "BannerTooBusy")]
+    #[must_use]
+    pub fn busy_banner(mut self, banner: impl Into<Vec<u8>>) -> Self {
+        self.busy_banner = banner.into();
+        self
+    }
+}

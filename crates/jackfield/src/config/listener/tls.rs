@@ -1,0 +1,94 @@
+//! TLS at a listener.
+
+use super::Listener;
+use crate::config::client_auth::ClientAuth;
+use crate::config::host::Host;
+use crate::config::missing_host::{FindHost, MissingHost};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+impl Listener {
+    /// TLS 1.2 and 1.3 below whatever is spoken, with a certificate chain and a key from PEM files, read when the
+    /// server is bound.
+    #[doc(alias = "SslContext")]
+    #[must_use]
+    #[doc(alias = "SSLCert")]
+    #[doc(alias = "SslEnable")]
+    #[doc(alias = "UseSSL")]
+    pub fn tls(mut self, certificates: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        self.tls.hosts.push(Host::fallback().certificate(certificates, key));
+        self
+    }
+
+    /// TLS below whatever is spoken, configured elsewhere.
+    #[must_use]
+    pub fn tls_config(mut self, config: Arc<rustls::ServerConfig>) -> Self {
+        self.tls.ready = Some(config);
+        self
+    }
+
+    /// TLS below whatever is spoken, with the certificates of this host for those who ask for one of its names. Who asks for
+    /// none of them is shown those of [`Listener::tls`], or else of the first host. May be repeated. The files are read
+    /// when the server is bound, and again by [`Handle::reload_tls`](crate::Handle::reload_tls).
+    #[doc(alias = "SNI")]
+    #[must_use]
+    pub fn host(mut self, host: Host) -> Self {
+        self.tls.hosts.push(host);
+        self
+    }
+
+    /// Whether the handshake of a peer fails that asks for a name of no host, or for none: it hears `unrecognized_name`
+    /// (RFC 6066 section 3). Default: no.
+    #[must_use]
+    pub fn strict_sni(mut self, is_strict: bool) -> Self {
+        self.tls.is_strict = is_strict;
+        self
+    }
+
+    /// The protocols that its hosts name by ALPN (RFC 7301), the preferred first, but those that have their own:
+    /// [`Host::alpn`]. A peer that names others only fails its handshake; one that names none does not. Default: `http/1.1`
+    /// and `http/1.0` where HTTP is spoken, and none for protocols of the user's own.
+    #[must_use]
+    pub fn alpn<N: AsRef<[u8]>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.tls.alpn = Some(names.into_iter().map(|name| name.as_ref().to_vec()).collect());
+        self
+    }
+
+    /// Whether the clients of its hosts are asked for certificates, but of those that have their own rule:
+    /// [`Host::client_auth`]. Default: [`ClientAuth::none`].
+    #[doc(alias = "SSLClientAuthentication")]
+    #[must_use]
+    #[doc(alias = "SslCliCertMethod")]
+    #[doc(alias = "SSLAuthenticateClients")]
+    pub fn client_auth(mut self, client_auth: ClientAuth) -> Self {
+        self.tls.client_auth = Some(client_auth);
+        self
+    }
+
+    /// Finds hosts when they are asked for: with a name that no host of this listener is called, the closure is called on a
+    /// thread for blocking work, where it may read files or ask a database, and the handshake goes on with what it
+    /// returns. No reactor waits meanwhile, and the handshake has its deadline, `limits.reactor.handshake`. `None`: the
+    /// peer is answered as without this. What was found is kept, the last 1024 of them, until
+    /// [`Handle::reload_tls`](crate::Handle::reload_tls); other listeners do not see it. Of those threads there are
+    /// [`ServerBuilder::offload_threads`](crate::ServerBuilder::offload_threads); where 1024 wait for them already, the
+    /// handshake fails. Default: none.
+    ///
+    /// ```no_run
+    /// use jackfield::{Host, Listener};
+    ///
+    /// let listener = Listener::tcp("[::]:443").tls("default.pem", "default.key").missing_host(|asked| {
+    ///     let folder = std::path::Path::new("/etc/certificates").join(asked.name().to_ascii_lowercase());
+    ///     folder.is_dir().then(|| Host::new(asked.name()).certificate(folder.join("chain.pem"), folder.join("key.pem")))
+    /// });
+    /// ```
+    #[doc(alias = "OnSslServerName")]
+    #[doc(alias = "missingServerName")]
+    #[must_use]
+    pub fn missing_host(
+        mut self,
+        find: impl Fn(&MissingHost) -> Option<Host> + Send + Sync + 'static,
+    ) -> Self {
+        self.tls.find = Some(FindHost(Arc::new(find)));
+        self
+    }
+}

@@ -1,0 +1,121 @@
+//! What is wrong with a server's options, all of it at once.
+
+use super::ServerBuilder;
+use crate::config::{Limits, ListenerSettings, Place};
+use crate::server::error::{Error, Result};
+use jackfield_reactor::REACTORS_MAX;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+
+/// Options in which nothing is wrong.
+pub(super) struct Checked {
+    pub(super) limits: Limits,
+    /// Of each listener over IP that is to be bound; others have none.
+    pub(super) addrs: Vec<Vec<SocketAddr>>,
+    pub(super) listeners: Vec<ListenerSettings>,
+}
+
+/// Sockets that listen: a link counts them, and what connections of this side's own have in their place, in one byte.
+const LISTENERS_MAX: usize = 250;
+
+impl ServerBuilder {
+    /// # Errors
+    /// Everything that is wrong.
+    pub(super) fn check(&self, reactors: usize) -> Result<Checked> {
+        let limits = self.changes.made_to(self.presets.first().cloned().unwrap_or_default());
+        let mut faults = self.faults.clone();
+        faults.extend(limits.faults());
+        faults.extend(self.faults_of_counts(reactors));
+        let (mut addrs, mut listeners) = (Vec::new(), Vec::new());
+        for (number, listener) in self.listeners.iter().enumerate() {
+            match resolve(&listener.place) {
+                Ok(found) => addrs.push(found),
+                Err(error) => faults.push(format!("`{}` is not an address: {error}", listener.place)),
+            }
+            match listener.settings(number, &limits) {
+                Ok(settings) => listeners.push(settings),
+                Err(wrong) => faults.extend(wrong),
+            }
+        }
+        faults.extend(self.faults_of_names());
+        if addrs.iter().map(|addrs| addrs.len().max(1)).sum::<usize>() > LISTENERS_MAX {
+            faults.push(format!(
+                "there are more than {LISTENERS_MAX} listeners, where each address of a name counts",
+            ));
+        }
+        faults.extend(self.faults_of_gate());
+        if faults.is_empty() { Ok(Checked { limits, addrs, listeners }) } else { Err(Error::Options(faults)) }
+    }
+
+    fn faults_of_counts(&self, reactors: usize) -> Vec<String> {
+        let mut faults = Vec::new();
+        if self.presets.len() > 1 {
+            faults.push("`preset` is given more than once: give one, and `limits` for what differs".into());
+        }
+        if self.listeners.is_empty() {
+            faults.push("there is no listener: give one with `listen`".into());
+        }
+        if !(1..=REACTORS_MAX).contains(&reactors) {
+            faults.push(format!("`reactors` must be 1 to {REACTORS_MAX}"));
+        }
+        if !(1..=1024).contains(&self.offload_threads) {
+            faults.push("`offload_threads` must be 1 to 1024".into());
+        }
+        #[cfg(feature = "tls")]
+        if self.handshake_threads > 64 {
+            faults.push("`handshake_threads` must be 0 to 64".into());
+        }
+        faults
+    }
+
+    fn faults_of_names(&self) -> Vec<String> {
+        let names: Vec<_> = self.listeners.iter().filter_map(|listener| listener.name.as_ref()).collect();
+        let twice = names.iter().enumerate().filter(|(at, name)| names[..*at].contains(name));
+        twice.map(|(_, name)| format!("two listeners are named `{name}`: give each its own name")).collect()
+    }
+
+    /// What is wrong with origins, hosts and paths.
+    fn faults_of_gate(&self) -> Vec<String> {
+        let mut faults: Vec<String> = Vec::new();
+        faults.extend(self.origins.as_ref().err().into_iter().flatten().cloned());
+        faults.extend(self.hosts.as_ref().err().into_iter().flatten().cloned());
+        let wrong = self.reserved.iter().filter(|path| !path.starts_with('/'));
+        faults.extend(wrong.map(|path| format!("`{path}` is reserved, and is no path such as `/health`")));
+        let websockets = self.websockets.iter().flatten();
+        let wrong = websockets.chain(self.status.0.iter().flatten()).filter(|path| !path.starts_with('/'));
+        faults.extend(wrong.map(|path| format!("`{path}` is no path such as `/metrics`")));
+        faults
+    }
+}
+
+/// All addresses of a name, each once, in the order of the system.
+fn resolve(place: &Place) -> io::Result<Vec<SocketAddr>> {
+    let Place::Tcp(addr) = place else { return Ok(Vec::new()) };
+    let mut addrs = Vec::new();
+    for addr in addr.to_socket_addrs()? {
+        if !addrs.contains(&addr) {
+            addrs.push(addr);
+        }
+    }
+    if addrs.is_empty() { Err(io::Error::other("the name has no address")) } else { Ok(addrs) }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Listener;
+    use crate::server::ServerBuilder;
+
+    #[test]
+    fn a_listener_has_options_of_its_own() {
+        let listener = Listener::tcp("127.0.0.1:0").backlog(7).nodelay(false).reuse_port(true);
+        let options = listener.options;
+        assert_eq!((options.backlog, options.socket.nodelay, options.reuse_port), (7, false, true));
+    }
+
+    #[test]
+    fn who_is_to_be_greeted_first_is_not_left_waiting() {
+        let listener = Listener::tcp("127.0.0.1:0").lines().banner("hello").defer_accept(true);
+        let fault = ServerBuilder::default().listen(listener).bind().err().map(|error| error.to_string());
+        assert!(fault.as_ref().is_some_and(|fault| fault.contains("speaks first")), "{fault:?}");
+    }
+}
