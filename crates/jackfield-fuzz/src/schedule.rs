@@ -11,7 +11,7 @@ use jackfield::sim::peer::{Ask, Bytes, Events, Garbage, Heard, Http, Said, Silen
 use jackfield::sim::{Options, Outside, Random, Sim, Tls};
 use jackfield::test::listener;
 use jackfield::{
-    BodyPlan, Client, Connection, ConnectionId, Exchange, Heartbeat, LateUpgrade, Limits, Message,
+    Bandwidth, BodyPlan, Client, Connection, ConnectionId, Exchange, Heartbeat, LateUpgrade, Limits, Message,
     OnRateExceeded, Rate, Raw, Reply, Request, TimerId, Upgrade, WebSocket as Socket,
 };
 use rustls::crypto::{CryptoProvider, GetRandomFailed, SecureRandom};
@@ -350,7 +350,13 @@ pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits
     if seed % 2 == 1 {
         options.reserved = ["/tag/", crowd::PATH].map(Into::into).into();
     }
-    if options.limits.rate != Rate::default() {
+    // By chance of its own: a seed without it is what it was before there was a limit.
+    let mut bandwidth = Random::new(seed ^ 0xba4d);
+    if bandwidth.chance(60) {
+        let [bytes_in, bytes_out] = [(); 2].map(|()| bandwidth.between(500, 30_000) as u32);
+        options.limits.bandwidth = Bandwidth::new(bytes_in, bytes_out);
+    }
+    if options.limits.rate != Rate::default() || options.limits.bandwidth != Bandwidth::default() {
         // Whoever may say little in a second needs many.
         options.patience = Duration::from_secs(600);
     }

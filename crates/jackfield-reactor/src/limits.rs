@@ -115,3 +115,34 @@ impl Default for Limits {
         }
     }
 }
+
+/// How many bytes a connection may receive and send in a second: a token bucket in each direction, which holds one second's
+/// worth, is full at first and fills evenly. So in any time of *n* seconds at most *n* + 1 times as much passes.
+///
+/// Bytes are counted as plain text; what TLS adds is not. What the peer sends above `bytes_in` is left in the socket, so that
+/// TCP slows the peer down; what is sent to it above `bytes_out` waits in its queue, in portions of a tenth of a second. No
+/// deadline counts the time for which only this limit holds the connection up.
+///
+/// ```
+/// use jackfield_reactor::Bandwidth;
+///
+/// let bandwidth = Bandwidth::new(0, 64 << 10);
+/// assert_eq!((bandwidth.bytes_in, bandwidth.bytes_out), (0, 65_536));
+/// ```
+#[doc(alias = "BandwidthLimit")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Bandwidth {
+    /// Bytes from the peer in a second; disabled by zero. Default: zero.
+    pub bytes_in: u32,
+    /// Bytes to the peer in a second; disabled by zero. Default: zero.
+    pub bytes_out: u32,
+}
+
+impl Bandwidth {
+    /// So many bytes a second in, and so many out; each is disabled by zero.
+    #[must_use]
+    pub const fn new(bytes_in: u32, bytes_out: u32) -> Self {
+        Self { bytes_in, bytes_out }
+    }
+}

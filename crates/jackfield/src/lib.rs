@@ -111,7 +111,7 @@ pub use jackfield_proto::sse::Event;
 pub use jackfield_proto::websocket::{FrameHead, Message};
 pub use jackfield_reactor as reactor;
 pub use jackfield_reactor::{
-    Addr, ConnectionId, Credentials, KeepAlive, Pressure, ReadPause, Time, WireStats,
+    Addr, Bandwidth, ConnectionId, Credentials, KeepAlive, Pressure, ReadPause, Time, WireStats,
 };
 /// The version of rustls whose configurations [`Listener::tls_config`] and [`Raw::start_tls`] take (feature `tls`).
 #[cfg(feature = "tls")]

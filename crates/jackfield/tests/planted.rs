@@ -91,6 +91,9 @@ const BUGS: [&str; 73] = [
     "members get a message again when its position is known",
 ];
 
+/// Its number keeps its distance: those between are being planted.
+const LATER: [(u32, &str); 1] = [(80, "bytes that wait for their bandwidth are never written")];
+
 #[test]
 fn every_planted_bug_is_found() {
     let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
@@ -98,7 +101,7 @@ fn every_planted_bug_is_found() {
     // What panics on the way is told by the table.
     std::panic::set_hook(Box::new(|_| {}));
     let mut missed = Vec::new();
-    for (bug, name) in (1..).zip(BUGS) {
+    for (bug, name) in (1..).zip(BUGS).chain(LATER) {
         if number("JACKFIELD_PLANTED").is_some_and(|only| only != u64::from(bug)) {
             continue;
         }

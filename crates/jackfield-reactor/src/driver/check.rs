@@ -70,7 +70,7 @@ impl MemoryDriver {
             Err(format!("{id} believes that it is on a list, and is not"))
         } else if wire.has(Flags::AGAIN) && !self.reactor.wires.again.contains(&id) {
             Err(format!("{id} waits to be looked at again, and nobody will"))
-        } else if wire.queued() > 0 && !wire.has(WriteStop::BLOCKED) {
+        } else if wire.queued() > 0 && !wire.has(Flags::from(WriteStop::BLOCKED) | WriteStop::HELD) {
             Err(format!("{id} has {} bytes queued, and nobody will write them", wire.queued()))
         } else if carried > carry_bytes_max {
             Err(format!("{id} has carried {carried} bytes, which is more than {carry_bytes_max}"))

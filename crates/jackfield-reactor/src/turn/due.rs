@@ -40,6 +40,8 @@ impl Reactor {
         }
         self.wires.disarm(id, key);
         match key {
+            timer_key::READ_TOKENS => self.wires.read_by_new_tokens(id),
+            timer_key::WRITE_TOKENS => self.on_write_tokens(id),
             timer_key::UNREAD => self.on_unread(id),
             timer_key::HANDSHAKE => self.wires.on_handshake_due(id),
             key if self.wires.is_heard(id) => service.on_timer(&mut self.wires, id, key),
@@ -60,10 +62,18 @@ impl Reactor {
             return self.wires.arm(id, timer_key::IDLE, now.after(idle - quiet).0);
         }
         self.wires.arm(id, timer_key::IDLE, now.after(idle).0);
-        // A wire that is not read is not idle: its peer may have sent something.
-        if self.wires.listens(id) {
+        // A wire that is not read is not idle, for its peer may have sent something; nor is one that waits for its tokens.
+        if self.wires.listens(id) && !self.wires.waits_for_tokens(id) {
             service.on_idle(&mut self.wires, id, quiet);
         }
+    }
+
+    /// It may send more.
+    fn on_write_tokens(&mut self, id: ConnectionId) {
+        if !planted(80) {
+            self.wires.write_by_new_tokens(id);
+        }
+        self.close_on(id);
     }
 
     /// The peer has closed, and bytes that came before that were not wanted in all this time.
@@ -86,7 +96,7 @@ impl Reactor {
     fn on_flush(&mut self, id: ConnectionId) {
         let before = self.wires.timer_note(id, timer_key::FLUSH);
         self.wires.disarm(id, timer_key::FLUSH);
-        let least = self.wires.limits.flush_interval_bytes_min;
+        let least = self.wires.least_to_flush(id);
         let Some(left) = self.wires.left_to_flush(id) else { return };
         let taken = before.wrapping_sub(left as u32) as usize;
         if taken < least && !planted(59) {

@@ -116,7 +116,14 @@ impl Reactor {
             if budget == 0 {
                 return self.wires.look_again(id);
             }
-            let got = wire.session.read(&mut self.rx[self.headroom..]);
+            let got = if wire.has(Flags::READ_BY_TOKENS) {
+                match self.read_by_tokens(id) {
+                    Some(got) => got,
+                    None => return,
+                }
+            } else {
+                wire.session.read(&mut self.rx[self.headroom..])
+            };
             if matches!(got, ReadOutcome::Preamble) {
                 if !self.is_welcome(id, service) {
                     return;
@@ -149,6 +156,18 @@ impl Reactor {
                 return;
             }
         }
+    }
+
+    /// Reads no more than its tokens allow. `None`: they allow nothing for a while.
+    #[cold]
+    fn read_by_tokens(&mut self, id: ConnectionId) -> Option<ReadOutcome> {
+        let room = self.rx.len() - self.headroom;
+        let room = room.min(self.wires.read_tokens(id)?);
+        let got = self.wires.get(id)?.session.read(&mut self.rx[self.headroom..self.headroom + room]);
+        if let ReadOutcome::Bytes { count, .. } = got {
+            self.wires.use_read_tokens(id, count);
+        }
+        Some(got)
     }
 
     /// The preamble was read: the layer above learns who the peer is. False: it does not want it.

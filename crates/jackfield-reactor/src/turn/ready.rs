@@ -114,7 +114,9 @@ impl Reactor {
         };
         if wire.outbox.as_ref().is_some_and(|outbox| !outbox.is_empty()) {
             // What has gathered in this turn goes on gathering: every edge tells of room, asked for or not.
-            if wire.has(WriteStop::BLOCKED) || !wire.has(Flags::DIRTY) {
+            if wire.has(WriteStop::BY_TOKENS) {
+                self.wires.write_by_tokens(id);
+            } else if wire.has(WriteStop::BLOCKED) || !wire.has(Flags::DIRTY) {
                 self.wires.write_out(id);
             }
         } else {
@@ -126,6 +128,11 @@ impl Reactor {
         }
         self.wires.charge_encrypted(id);
         self.wires.note_write(id);
+        self.close_on(id);
+    }
+
+    /// What was queued may have left: then our end is next, if it is due.
+    pub(super) fn close_on(&mut self, id: ConnectionId) {
         match self.wires.get(id) {
             Some(wire)
                 if wire.outbox.is_none() && (wire.phase == Phase::Closing || wire.has(Flags::END_DUE)) =>

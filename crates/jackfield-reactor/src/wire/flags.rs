@@ -66,6 +66,8 @@ impl Flags {
     pub(crate) const RESTARTED: Self = Self(1 << 14);
     /// It is read on when it is congested.
     pub(crate) const READS_ON: Self = Self(1 << 15);
+    /// It is read by tokens: what comes has a limit for each second.
+    pub(crate) const READ_BY_TOKENS: Self = Self(1 << 31);
     /// The layer above is told when the kernel has taken something of it.
     pub(crate) const TELLS_WRITES: Self = Self(1 << 29);
     /// Those that take nothing off the usual path.
@@ -103,11 +105,14 @@ impl ReadStop {
     pub(crate) const MEMORY: Self = Self(Flags(1 << 19));
     /// The peer has said more than it may, and waits for a while.
     pub(crate) const RATE: Self = Self(Flags(1 << 20));
+    /// As much has come as its bandwidth allows, until it allows more.
+    pub(crate) const BANDWIDTH: Self = Self(Flags(1 << 21));
     /// Any of them.
-    pub(crate) const ANY: Self = Self(Flags(0x1f << 16));
+    pub(crate) const ANY: Self = Self(Flags(0x3f << 16));
     /// Each of them.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 5] = [Self::PAUSED, Self::ANSWER, Self::CONGESTED, Self::MEMORY, Self::RATE];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::PAUSED, Self::ANSWER, Self::CONGESTED, Self::MEMORY, Self::RATE, Self::BANDWIDTH];
 }
 
 impl WriteStop {
@@ -115,8 +120,15 @@ impl WriteStop {
     pub(crate) const BLOCKED: Self = Self(Flags(1 << 24));
     /// Nothing is written any more.
     pub(crate) const CUT: Self = Self(Flags(1 << 25));
+    /// It is out of tokens, until a timer tells of more. Never together with `BLOCKED`.
+    pub(crate) const HELD: Self = Self(Flags(1 << 22));
+    /// It is written by tokens only, for as long as its bandwidth is limited.
+    pub(crate) const BY_TOKENS: Self = Self(Flags(1 << 23));
     /// Any of them.
-    pub(crate) const ANY: Self = Self(Flags(3 << 24));
+    pub(crate) const ANY: Self = Self(Flags(0xf << 22));
+    /// Each of them.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 4] = [Self::BLOCKED, Self::CUT, Self::HELD, Self::BY_TOKENS];
 }
 
 impl Flags {
@@ -144,6 +156,11 @@ impl Flags {
     #[inline(always)]
     pub(crate) fn gathers(self) -> bool {
         self.0 & (Self::DIRTY.0 | ReadStop::CONGESTED.0.0) == Self::DIRTY.0
+    }
+
+    /// It is written by tokens, and nothing keeps it from that now.
+    pub(crate) fn may_write_by_tokens(self) -> bool {
+        self.0 & WriteStop::ANY.0.0 == WriteStop::BY_TOKENS.0.0
     }
 
     /// Nothing is the matter.
@@ -191,9 +208,10 @@ mod tests {
         let stops: Vec<u32> = ReadStop::ALL.iter().map(|stop| stop.0.0).collect();
         assert!(stops.iter().all(|bits| bits.is_power_of_two()));
         assert_eq!(stops.iter().sum::<u32>(), ReadStop::ANY.0.0, "each once");
-        assert_eq!(WriteStop::BLOCKED.0.0 + WriteStop::CUT.0.0, WriteStop::ANY.0.0);
+        let stops: Vec<u32> = WriteStop::ALL.iter().map(|stop| stop.0.0).collect();
+        assert_eq!(stops.iter().sum::<u32>(), WriteStop::ANY.0.0, "each once");
         assert!(!Flags::default().has(ReadStop::ANY) && Flags::default().is_plain());
-        let others = Flags::CONGESTED_AND_READ | Flags::END_DUE | Flags::RESET_DUE;
+        let others = Flags::CONGESTED_AND_READ | Flags::END_DUE | Flags::RESET_DUE | Flags::READ_BY_TOKENS;
         assert!(!others.has(ReadStop::ANY) && !others.has(WriteStop::ANY));
         for flag in [ReadStop::ANY.into(), WriteStop::ANY.into(), Flags::UNREAD, Flags::PEER_CLOSED, others] {
             let mut flags = Flags::ENCRYPTS | Flags::WRITES_COUNT_AS_ACTIVITY | Flags::READS_ON;

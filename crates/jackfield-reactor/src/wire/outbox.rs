@@ -202,6 +202,33 @@ impl Outbox {
         Ok(taken)
     }
 
+    /// Writes at most so many bytes, until the kernel takes less than it is given.
+    #[cold]
+    pub(crate) fn write_some(&mut self, session: &mut Session, bytes_max: usize) -> io::Result<usize> {
+        let mut total = 0;
+        while total < bytes_max && !self.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES_FEW];
+            let own = self.pieces.iter().map(Piece::unsent).chain([&self.tail[self.sent..]]);
+            let (mut count, mut given) = (0, 0);
+            for (slice, bytes) in slices.iter_mut().zip(own) {
+                let bytes = &bytes[..bytes.len().min(bytes_max - total - given)];
+                *slice = IoSlice::new(bytes);
+                count += 1;
+                given += bytes.len();
+            }
+            let taken = match session.write_vectored(&slices[..count]) {
+                Err(_) if total > 0 => return Ok(total),
+                written => written?,
+            };
+            self.take(taken);
+            total += taken;
+            if taken < given {
+                break;
+            }
+        }
+        Ok(total)
+    }
+
     /// One write of what waits, then `header` and `payload` from where they lie; only what the kernel does not take
     /// of them is copied.
     pub(crate) fn write_through(

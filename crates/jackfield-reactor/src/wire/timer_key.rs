@@ -7,6 +7,8 @@ pub(crate) const HANDSHAKE: u32 = u32::MAX - 3;
 pub(crate) const MEMORY: u32 = u32::MAX - 4;
 pub(crate) const UNREAD: u32 = u32::MAX - 5;
 pub(crate) const FLUSH: u32 = u32::MAX - 6;
+pub(crate) const READ_TOKENS: u32 = u32::MAX - 7;
+pub(crate) const WRITE_TOKENS: u32 = u32::MAX - 8;
 
 /// The largest timer key of the layer above.
 pub const TIMER_KEY_MAX: u32 = u32::MAX - 16;

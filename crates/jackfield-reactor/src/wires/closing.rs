@@ -167,6 +167,7 @@ impl Wires {
         }
         self.uncharge_wire(id);
         self.forget_peer(id);
+        self.forget_bandwidth(id);
         self.stats.closed.add(1);
         match self.generations.of(id.slot()) + u32::from(!planted(2)) {
             next if next <= GENERATION_MAX => {

@@ -3,7 +3,9 @@
 //! Here is the table and what can be asked. What can be done is one file for each idea: `output`, `reading`,
 //! `closing`, `charge` and `timers`.
 
+mod bandwidth;
 mod broadcast;
+mod buckets;
 mod charge;
 mod closing;
 mod connect;
@@ -74,6 +76,8 @@ pub struct Wires {
     pub(crate) wheel: Wheel,
     /// The timers of those that have many, by slot.
     timer_indexes: HashMap<usize, timer_index::TimerIndex>,
+    /// What those whose bandwidth is limited may still receive and send, by slot.
+    buckets: HashMap<usize, buckets::Buckets>,
     /// Those that linger, and besides them some that are gone: the oldest first.
     lingering: VecDeque<ConnectionId>,
     lingering_count: usize,
@@ -144,6 +148,7 @@ impl Wires {
             peers: Slab::new(),
             wheel: Wheel::new(now.0),
             timer_indexes: HashMap::new(),
+            buckets: HashMap::new(),
             lingering: VecDeque::new(),
             lingering_count: 0,
             limits,

@@ -9,6 +9,7 @@ use super::pools::pooled_outbox;
 use crate::id::ConnectionId;
 use crate::planted::planted;
 use crate::reason::Reason;
+use crate::session::Session;
 use crate::wire::Wire;
 use crate::wire::flags::{Flags, ReadStop, WriteStop};
 use crate::wire::life::Phase;
@@ -242,14 +243,31 @@ impl Wires {
         }
     }
 
+    /// At the end of the turn it is flushed.
+    pub(super) fn flush_later(&mut self, id: ConnectionId) {
+        if self.get(id).is_some_and(|wire| wire.raise(Flags::DIRTY)) {
+            self.dirty.push(id);
+        }
+    }
+
     /// The same when the system tells of room, whatever it told before.
     pub(crate) fn write_out(&mut self, id: ConnectionId) {
+        self.write_by(id, Outbox::write_to);
+    }
+
+    /// One such write of what is queued.
+    #[inline(always)]
+    pub(super) fn write_by(
+        &mut self,
+        id: ConnectionId,
+        write: impl FnOnce(&mut Outbox, &mut Session) -> io::Result<usize>,
+    ) {
         let Some(wire) = self.get(id) else { return };
         let Some(mut outbox) = wire.outbox.take() else { return };
         if outbox.is_empty() {
             return self.recycle(outbox);
         }
-        let written = outbox.write_to(&mut wire.session);
+        let written = write(&mut outbox, &mut wire.session);
         if outbox.is_empty() {
             self.recycle(outbox);
         } else if let Some(wire) = self.get(id) {
@@ -259,10 +277,22 @@ impl Wires {
         self.wrote(id, written);
     }
 
-    /// To write to an aborted wire, or to a blocked one before the system tells of room, would be in vain.
+    /// To write to an aborted wire, or to a blocked one before the system tells of room, would be in vain. One that is
+    /// written by tokens has its time at the end of the turn.
     #[cold]
     #[inline(never)]
     fn not_now(&mut self, id: ConnectionId) {
+        if self.peek(id).is_some_and(|wire| wire.flags.may_write_by_tokens()) {
+            if id != self.current {
+                return self.write_by_tokens(id);
+            }
+            self.flush_later(id);
+        }
+        self.keep_for_later(id);
+    }
+
+    /// Nothing is written now: what is queued is charged and compared with the marks.
+    pub(super) fn keep_for_later(&mut self, id: ConnectionId) {
         let unused = |wire: &mut Wire| wire.outbox.take_if(|outbox| outbox.is_empty());
         match self.get(id).and_then(unused) {
             Some(outbox) => self.recycle(outbox),
@@ -329,10 +359,11 @@ impl Wires {
         } else if queued <= low && wire.has(Flags::CONGESTED) && !planted(12) {
             self.drained.push(id);
         }
-        if waiting > 0 {
-            self.watch_stall(id);
-        } else if let Some(wire) = self.get(id) {
+        let Some(wire) = self.get(id) else { return };
+        if waiting == 0 {
             wire.flags.remove(WriteStop::BLOCKED);
+        } else if !wire.has(WriteStop::BY_TOKENS) {
+            self.watch_stall(id);
         }
     }
 

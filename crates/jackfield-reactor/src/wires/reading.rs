@@ -26,6 +26,8 @@ pub enum ReadPause {
     Answer,
     /// It has said more than its rate allows.
     Rate,
+    /// As much has come from it as its bandwidth allows.
+    Bandwidth,
     /// Memory is scarce, and it holds much of it.
     Memory,
 }
@@ -53,6 +55,7 @@ impl Wires {
             (ReadStop::CONGESTED, ReadPause::Congested),
             (ReadStop::ANSWER, ReadPause::Answer),
             (ReadStop::RATE, ReadPause::Rate),
+            (ReadStop::BANDWIDTH, ReadPause::Bandwidth),
             (ReadStop::MEMORY, ReadPause::Memory),
         ];
         reasons.into_iter().find(|(stop, _)| flags.has(*stop)).map(|(_, pause)| pause)

@@ -7,7 +7,7 @@ use crate::message::{Publication, Published, Sent};
 use crate::shared::{Busy, Handle, NotPosted, Peer};
 use crate::topics::{Overflow, Subscribed};
 use jackfield_proto::http1::Request;
-use jackfield_reactor::{ConnectionId, Credentials, ReadPause, Time, WireStats, Wires};
+use jackfield_reactor::{Bandwidth, ConnectionId, Credentials, ReadPause, Time, WireStats, Wires};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use std::{fmt, io};
@@ -268,10 +268,30 @@ impl Connection<'_> {
     }
 
     /// Sets how much it may say in a second, from the next bytes on that are read; [`Rate::default`]: any amount.
-    #[doc(alias = "BandwidthLimit")]
-    #[doc(alias = "BandwidthSampling")]
     pub fn set_rate(&mut self, rate: Rate) {
         self.links.set_rate(self.wires, self.id, rate);
+    }
+
+    /// Sets how many bytes it may receive and send in a second from now on; [`Bandwidth::default`]: any number. What is
+    /// sent faster is queued, and counts towards [`Sent::Congested`](crate::Sent::Congested) and `outbox_bytes_max` as it does
+    /// for a slow peer. Without effect on a connection that is closing.
+    ///
+    /// ```
+    /// use jackfield::{Bandwidth, Client, Connection};
+    ///
+    /// struct Visitor;
+    ///
+    /// impl Client for Visitor {
+    ///     fn on_connect(&mut self, connection: &mut Connection<'_>) {
+    ///         // 64 KiB a second from it, and 1 MiB to it.
+    ///         connection.set_bandwidth(Bandwidth::new(64 << 10, 1 << 20));
+    ///     }
+    /// }
+    /// ```
+    #[doc(alias = "BandwidthLimit")]
+    #[doc(alias = "BandwidthSampling")]
+    pub fn set_bandwidth(&mut self, bandwidth: Bandwidth) {
+        self.wires.set_bandwidth(self.id, bandwidth);
     }
 
     /// Sets how long it may last, from its beginning on; zero: any time. What happens then is said at

@@ -54,6 +54,8 @@ pub(crate) const DEFENCES: &[(&str, On, Off)] = &[
     ("line_bytes_max", On::Lines, Off::Above(16 * MIB)),
     ("rate.messages", On::Messages, Off::Zero),
     ("rate.bytes", On::All, Off::Zero),
+    ("bandwidth.bytes_in", On::All, Off::Zero),
+    ("bandwidth.bytes_out", On::All, Off::Zero),
     ("control_frames", On::Http, Off::ZeroOrAbove(100_000)),
     ("body_bytes_max", On::Http, Off::Above(1024 * MIB)),
     ("http.head_bytes_max", On::Http, Off::Never),

@@ -6,6 +6,7 @@ use crate::config::rate::Rate;
 use crate::config::when_full::WhenFull;
 use jackfield_proto::{http1, websocket};
 use jackfield_reactor as reactor;
+use jackfield_reactor::Bandwidth;
 use std::time::Duration;
 
 /// Every limit and every timeout of a server. The defaults are meant for the open network.
@@ -77,6 +78,9 @@ pub struct Limits {
     /// What a connection may say in a second, from its beginning on;
     /// [`Connection::set_rate`](crate::Connection::set_rate) changes it. Default: any amount.
     pub rate: Rate,
+    /// Bytes that a connection may receive and send in a second, from its beginning on;
+    /// [`Connection::set_bandwidth`](crate::Connection::set_bandwidth) changes it. Default: any number.
+    pub bandwidth: Bandwidth,
     /// WebSocket Pings and Pongs of one connection in a second; then 1008 and close. More than 65,534 counts as 65,534.
     /// Disabled by zero. Default: 100.
     pub control_frames: u32,
@@ -176,6 +180,7 @@ impl Default for Limits {
             topic_bytes_max: 255,
             line_bytes_max: 64 << 10,
             rate: Rate::default(),
+            bandwidth: Bandwidth::default(),
             control_frames: 100,
             body_bytes_max: 1 << 20,
             http: http1::Limits::default(),

@@ -12,7 +12,6 @@
 /// let rate = Rate::new(100, 1 << 20).on_exceeded(OnRateExceeded::Close);
 /// assert_eq!((rate.messages, rate.bytes), (100, 1 << 20));
 /// ```
-#[doc(alias = "BandwidthLimit")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rate {

@@ -1,19 +1,16 @@
 //! How much a connection may say in a second: a token bucket of messages and one of bytes.
-//!
-//! Both are counted in thousandths, so that a millisecond adds what a second holds, and nothing is lost by rounding.
 
 use crate::config::{OnRateExceeded, Rate};
-use jackfield_reactor::Time;
+use jackfield_reactor::{Time, TokenBucket};
 use std::time::Duration;
 
 /// What a connection may still say.
 #[derive(Debug)]
 pub(crate) struct Bucket {
-    rate: Rate,
-    /// In thousandths. At most a second's worth, and below zero after a read that was too long.
-    messages: i64,
-    bytes: i64,
-    filled_at: Time,
+    messages: TokenBucket,
+    /// In debt after a read that was too long.
+    bytes: TokenBucket,
+    on_exceeded: OnRateExceeded,
     /// Since when it is not read.
     paused_at: Option<Time>,
     /// For how long it was not read since this was last asked.
@@ -28,10 +25,9 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 impl Bucket {
     pub(crate) fn new(rate: Rate, now: Time, said: u64) -> Self {
         Self {
-            rate,
-            messages: full(rate.messages),
-            bytes: full(rate.bytes),
-            filled_at: now,
+            messages: TokenBucket::new(rate.messages, now),
+            bytes: TokenBucket::new(rate.bytes, now),
+            on_exceeded: rate.on_exceeded,
             paused_at: None,
             paused: Duration::ZERO,
             said_before: said,
@@ -39,40 +35,35 @@ impl Bucket {
     }
 
     pub(crate) fn excess(&self) -> OnRateExceeded {
-        self.rate.on_exceeded
+        self.on_exceeded
     }
 
     /// Bytes are going to be looked at. `said`: the messages that the reactor has counted before.
     pub(crate) fn begin(&mut self, now: Time, said: u64) {
-        let passed = i64::try_from(now.since(self.filled_at).as_millis()).unwrap_or(i64::MAX);
-        self.messages = filled(self.messages, self.rate.messages, passed);
-        self.bytes = filled(self.bytes, self.rate.bytes, passed);
-        (self.filled_at, self.said_before) = (now, said);
+        self.messages.fill(now);
+        self.bytes.fill(now);
+        self.said_before = said;
     }
 
     /// They were looked at: how many bytes were used, and the messages that are counted now.
     pub(crate) fn charge(&mut self, used: usize, said: u64) {
-        let messages = said.wrapping_sub(self.said_before);
-        self.messages = self.messages.saturating_sub(thousand(messages));
-        self.bytes = self.bytes.saturating_sub(thousand(used as u64));
+        self.messages.take(said.wrapping_sub(self.said_before));
+        self.bytes.take(used as u64);
     }
 
     /// Messages that may come now.
     pub(crate) fn messages_left(&self) -> usize {
-        match self.rate.messages {
-            0 => usize::MAX,
-            _ => usize::try_from(self.messages / 1000).unwrap_or(0),
-        }
+        usize::try_from(self.messages.left()).unwrap_or(usize::MAX)
     }
 
     pub(crate) fn has_bytes(&self) -> bool {
-        self.rate.bytes == 0 || self.bytes >= 1000
+        self.bytes.left() > 0
     }
 
     /// From now on the connection is not read, and for so long.
     pub(crate) fn pause(&mut self, now: Time) -> Duration {
         self.paused_at.get_or_insert(now);
-        wait(self.messages, self.rate.messages).max(wait(self.bytes, self.rate.bytes)).max(SHORTEST_PAUSE)
+        self.messages.wait(1).max(self.bytes.wait(1)).max(SHORTEST_PAUSE)
     }
 
     pub(crate) fn resume(&mut self, now: Time) {
@@ -85,26 +76,6 @@ impl Bucket {
     pub(crate) fn take_pause(&mut self) -> Duration {
         std::mem::take(&mut self.paused)
     }
-}
-
-fn thousand(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX).saturating_mul(1000)
-}
-
-/// A second's worth.
-fn full(rate: u32) -> i64 {
-    thousand(rate.into())
-}
-
-/// The tokens after these milliseconds.
-fn filled(tokens: i64, rate: u32, passed_ms: i64) -> i64 {
-    tokens.saturating_add(i64::from(rate).saturating_mul(passed_ms)).min(full(rate))
-}
-
-/// How long it takes until there is a whole token.
-fn wait(tokens: i64, rate: u32) -> Duration {
-    let missing = u64::try_from(1000_i64.saturating_sub(tokens)).unwrap_or(0);
-    Duration::from_millis(if rate == 0 { 0 } else { missing.div_ceil(rate.into()) })
 }
 
 #[cfg(test)]

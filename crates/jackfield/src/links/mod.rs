@@ -56,7 +56,7 @@ use crate::links::walk::Walk;
 use crate::shared::{Handle, ReactorMetrics, Settings};
 use crate::topics::Topics;
 use jackfield_proto::http1::Fields;
-use jackfield_reactor::{ConnectionId, Time, WRITE_THROUGH_BYTES_MIN, Wires, table};
+use jackfield_reactor::{Bandwidth, ConnectionId, Time, WRITE_THROUGH_BYTES_MIN, Wires, table};
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -202,6 +202,9 @@ impl Links {
     pub(crate) fn apply_limits(&mut self, wires: &mut Wires, id: ConnectionId, limits: &Limits) {
         if limits.rate.is_bounded() {
             self.set_rate(wires, id, limits.rate);
+        }
+        if limits.bandwidth != Bandwidth::default() {
+            wires.set_bandwidth(id, limits.bandwidth);
         }
         if !limits.max_lifetime.is_zero() {
             wires.set_timer(id, key::LIFETIME, limits.max_lifetime);

@@ -28,7 +28,7 @@ pub(crate) fn field<'l>(limits: &'l mut Limits, path: &str) -> Option<&'l mut dy
     field!(limits, path:
         connections_max, when_full, outgoing_max, memory_bytes_max, mailbox_max, mailbox_bytes_max, events_per_turn,
         connections_per_address_max, accepts_per_address_max, topics_max, topic_bytes_max, line_bytes_max, body_bytes_max, control_frames,
-        rate.messages, rate.bytes, rate.on_exceeded,
+        rate.messages, rate.bytes, rate.on_exceeded, bandwidth.bytes_in, bandwidth.bytes_out,
         http.head_bytes_max, http.headers_max, http.target_bytes_max, http.chunk_line_bytes_max,
         http.chunk_extension_bytes_max, http.trailer_bytes_max, http.drain_bytes_max,
         websocket.message_bytes_max, websocket.frame_in_place_bytes_max, websocket.stream_above,

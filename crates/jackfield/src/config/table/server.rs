@@ -65,6 +65,18 @@ impl Limits {
                 "the connection is not read for a while, or gets 429 or 1008 and is closed; disabled by zero",
             ),
             row("rate.bytes", "bytes a second", self.rate.bytes.into(), "the same"),
+            row(
+                "bandwidth.bytes_in",
+                "bytes a second",
+                self.bandwidth.bytes_in.into(),
+                "more is left in the socket for a while; disabled by zero",
+            ),
+            row(
+                "bandwidth.bytes_out",
+                "bytes a second",
+                self.bandwidth.bytes_out.into(),
+                "more waits in the queue for a while; disabled by zero",
+            ),
             row("control_frames", "a second", self.control_frames.into(), "1008 and close; disabled by zero"),
         ]
     }

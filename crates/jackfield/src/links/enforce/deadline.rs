@@ -24,7 +24,7 @@ impl Links {
             link.awaited = awaited;
             wires.set_timer(id, key::DEADLINE, deadline);
             // A pause before this does not move the new deadline.
-            self.take_pause(id);
+            self.take_pause(wires, id);
         }
         self.charge(wires, id);
     }
@@ -123,7 +123,7 @@ impl Links {
             self.link(id).awaited = awaited;
             return wires.set_timer(id, key::DEADLINE, whole);
         }
-        let paused = self.take_pause(id);
+        let paused = self.take_pause(wires, id);
         if !paused.is_zero() && awaited != Awaited::Nothing {
             self.link(id).awaited = awaited;
             return wires.set_timer(id, key::DEADLINE, paused);
@@ -142,6 +142,8 @@ impl Links {
         let Some(stats) = wires.wire_stats(id) else { return true };
         let (interval, bytes_min) =
             (self.limits_of(id).body_interval, self.limits_of(id).body_interval_bytes_min);
+        // Half of what its bandwidth allows will do.
+        let bytes_min = wires.bandwidth_in(id, interval).map_or(bytes_min, |bytes| bytes_min.min(bytes / 2));
         let link = self.link(id);
         // A body that was only discarded ends without an event.
         if !matches!(&link.protocol, Protocol::Http(machine) if machine.awaits() == Awaits::Body) {

@@ -74,8 +74,9 @@ impl Links {
     }
 
     /// For how long the peer was read-paused since this was last asked: its deadlines are put off by that.
-    pub(crate) fn take_pause(&mut self, id: ConnectionId) -> Duration {
-        self.bucket(id).map_or(Duration::ZERO, |bucket| bucket.take_pause())
+    pub(crate) fn take_pause(&mut self, wires: &mut Wires, id: ConnectionId) -> Duration {
+        let by_rate = self.bucket(id).map_or(Duration::ZERO, |bucket| bucket.take_pause());
+        by_rate.max(wires.take_bandwidth_pause(id))
     }
 
     /// Whether these bytes begin, or go on with, what counts as a message: control frames and the body of a request

@@ -1,0 +1,98 @@
+//! How much may pass in a second.
+//!
+//! Tokens are counted in thousandths, so that a millisecond adds what a second holds, and nothing is lost by rounding.
+
+use crate::time::Time;
+use std::time::Duration;
+
+/// A token bucket: it holds the tokens of one second at most, and they come back evenly. More may be taken than it holds; the
+/// debt is paid first.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenBucket {
+    rate: u32,
+    /// Below zero: a debt.
+    thousandths: i64,
+    filled_at: Time,
+}
+
+impl TokenBucket {
+    /// A full one, of so many tokens a second. Zero is no limit.
+    pub fn new(rate: u32, now: Time) -> Self {
+        Self { rate, thousandths: full(rate), filled_at: now }
+    }
+
+    /// Tokens a second.
+    pub fn rate(&self) -> u32 {
+        self.rate
+    }
+
+    /// Adds what has come back until now.
+    pub fn fill(&mut self, now: Time) {
+        let passed = i64::try_from(now.since(self.filled_at).as_millis()).unwrap_or(i64::MAX);
+        let more = i64::from(self.rate).saturating_mul(passed);
+        self.thousandths = self.thousandths.saturating_add(more).min(full(self.rate));
+        self.filled_at = now;
+    }
+
+    /// Takes so many.
+    pub fn take(&mut self, tokens: u64) {
+        self.thousandths = self.thousandths.saturating_sub(thousand(tokens));
+    }
+
+    /// Whole tokens that it holds; without a limit `u64::MAX`.
+    pub fn left(&self) -> u64 {
+        if self.rate == 0 { u64::MAX } else { u64::try_from(self.thousandths / 1000).unwrap_or(0) }
+    }
+
+    /// How long it takes, from when it was last filled, until it holds so many, or is full.
+    pub fn wait(&self, tokens: u64) -> Duration {
+        let missing = thousand(tokens).min(full(self.rate)).saturating_sub(self.thousandths);
+        let missing = u64::try_from(missing).unwrap_or(0);
+        Duration::from_millis(
+            missing.checked_div(self.rate.into()).map_or(0, |_| missing.div_ceil(self.rate.into())),
+        )
+    }
+}
+
+fn thousand(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX).saturating_mul(1000)
+}
+
+/// A second's worth.
+fn full(rate: u32) -> i64 {
+    thousand(rate.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// At these times (in ms) so many are taken; what is left then, and how long it takes until there are so many.
+    fn check(rate: u32, steps: &[(u64, u64, u64, (u64, u64))]) {
+        let mut bucket = TokenBucket::new(rate, Time(0));
+        for &(at, taken, left, (tokens, wait_ms)) in steps {
+            bucket.fill(Time(at));
+            bucket.take(taken);
+            assert_eq!(bucket.left(), left, "at {at}");
+            assert_eq!(bucket.wait(tokens), Duration::from_millis(wait_ms), "at {at}");
+        }
+    }
+
+    #[test]
+    fn it_holds_a_second_and_fills_by_the_millisecond() {
+        check(
+            10,
+            &[(0, 10, 0, (1, 100)), (99, 0, 0, (1, 1)), (100, 0, 1, (1, 0)), (60_000, 3, 7, (10, 300))],
+        );
+        check(3, &[(0, 3, 0, (1, 334)), (333, 0, 0, (1, 1)), (334, 0, 1, (3, 666))]);
+        // A debt is paid in full, and nobody waits for more than it can hold.
+        check(1000, &[(0, 5000, 0, (1, 4001)), (4000, 0, 0, (1, 1)), (4001, 0, 1, (u64::MAX, 999))]);
+        check(0, &[(0, u64::MAX, u64::MAX, (u64::MAX, 0)), (u64::MAX, 1, u64::MAX, (1, 0))]);
+    }
+
+    #[test]
+    fn no_number_overflows() {
+        let most = u64::from(u32::MAX);
+        check(u32::MAX, &[(0, u64::MAX, 0, (1, 2147482649)), (u64::MAX, most, 0, (u64::MAX, 1000))]);
+    }
+}

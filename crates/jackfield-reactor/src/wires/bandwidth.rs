@@ -1,0 +1,170 @@
+//! How fast bytes pass: a token bucket in each direction, for the wires whose bandwidth is limited.
+//!
+//! What comes in is read no further than there are tokens; then the wire is not read until a portion of them has come back. What
+//! goes out is written no further; then the wire is *held*, which is the limit's doing and not the peer's, and a timer writes
+//! on. Others have neither bucket nor timer: that they are not limited is part of marks that are looked at anyway.
+
+use super::Wires;
+use super::buckets::{Buckets, portion, tokens_in};
+use crate::id::ConnectionId;
+use crate::limits::Bandwidth;
+use crate::wire::flags::{Flags, ReadStop, WriteStop};
+use crate::wire::life::Phase;
+use crate::wire::timer_key;
+use std::time::Duration;
+
+impl Wires {
+    /// From now on so much may pass, and both buckets are full. Not for a wire that is closing.
+    pub fn set_bandwidth(&mut self, id: ConnectionId, bandwidth: Bandwidth) {
+        let now = self.now;
+        let Some(wire) = self.get(id).filter(|wire| wire.phase < Phase::Closing) else { return };
+        wire.flags.remove(Flags::READ_BY_TOKENS | WriteStop::BY_TOKENS);
+        if bandwidth.bytes_in > 0 {
+            wire.flags.insert(Flags::READ_BY_TOKENS);
+        }
+        if bandwidth.bytes_out > 0 {
+            wire.flags.insert(WriteStop::BY_TOKENS);
+        }
+        let paused = self.take_bandwidth_pause(id);
+        self.buckets.remove(&id.slot());
+        if bandwidth != Bandwidth::default() {
+            self.buckets.insert(id.slot(), Buckets::new(bandwidth, now, paused));
+        }
+        self.disarm(id, timer_key::READ_TOKENS);
+        self.resume_reading(id, ReadStop::BANDWIDTH);
+        self.disarm(id, timer_key::WRITE_TOKENS);
+        if self.unhold(id) {
+            self.flush_later(id);
+        }
+    }
+
+    /// True while something waits to be sent to a peer for no other reason than its bandwidth.
+    pub fn waits_for_tokens(&self, id: ConnectionId) -> bool {
+        self.peek(id).is_some_and(|wire| wire.has(WriteStop::HELD))
+    }
+
+    /// For how long a connection was not read because of its bandwidth since this was last asked.
+    pub fn take_bandwidth_pause(&mut self, id: ConnectionId) -> Duration {
+        let now = self.now;
+        self.buckets_of(id).map_or(Duration::ZERO, |buckets| buckets.take_pause(now))
+    }
+
+    /// Bytes that a peer's bandwidth lets come in for certain in such a time, if it is limited.
+    pub fn bandwidth_in(&self, id: ConnectionId, time: Duration) -> Option<u64> {
+        let buckets = self.buckets.get(&id.slot()).filter(|_| self.peek(id).is_some())?;
+        (buckets.input.rate() > 0).then(|| tokens_in(&buckets.input, time))
+    }
+
+    fn buckets_of(&mut self, id: ConnectionId) -> Option<&mut Buckets> {
+        let limited = Flags::READ_BY_TOKENS | WriteStop::BY_TOKENS;
+        self.peek(id).filter(|wire| wire.has(limited))?;
+        self.buckets.get_mut(&id.slot())
+    }
+
+    /// Bytes that may be read now. `None`: none, until a timer says so.
+    pub(crate) fn read_tokens(&mut self, id: ConnectionId) -> Option<usize> {
+        let now = self.now;
+        // A handshake has no bytes that count.
+        if self.peek(id)?.phase == Phase::Handshake {
+            return Some(usize::MAX);
+        }
+        let Some(buckets) = self.buckets_of(id) else { return Some(usize::MAX) };
+        buckets.input.fill(now);
+        let left = buckets.input.left();
+        if left > 0 {
+            return Some(usize::try_from(left).unwrap_or(usize::MAX));
+        }
+        buckets.pause(now);
+        let wait = buckets.input.wait(portion(&buckets.input));
+        self.stop_reading(id, ReadStop::BANDWIDTH);
+        self.arm(id, timer_key::READ_TOKENS, now.after(wait).0);
+        None
+    }
+
+    /// So many were read.
+    pub(crate) fn use_read_tokens(&mut self, id: ConnectionId, count: usize) {
+        if let Some(buckets) = self.buckets_of(id) {
+            buckets.input.take(count as u64);
+        }
+    }
+
+    /// A portion may be read again.
+    pub(crate) fn read_by_new_tokens(&mut self, id: ConnectionId) {
+        let now = self.now;
+        if let Some(buckets) = self.buckets_of(id) {
+            buckets.resume(now);
+        }
+        self.resume_reading(id, ReadStop::BANDWIDTH);
+    }
+
+    /// Writes what is queued as far as there are tokens, and then waits for the one that is at fault: the kernel, which tells
+    /// of room, or the limit.
+    #[cold]
+    pub(crate) fn write_by_tokens(&mut self, id: ConnectionId) {
+        let now = self.now;
+        let Some(wire) = self.peek(id).filter(|wire| !wire.has(WriteStop::HELD)) else { return };
+        let before = wire.bytes_out;
+        let Some(buckets) = self.buckets_of(id) else { return };
+        buckets.output.fill(now);
+        let most = usize::try_from(buckets.output.left()).unwrap_or(usize::MAX);
+        if most > 0 {
+            self.write_by(id, |outbox, session| outbox.write_some(session, most));
+        } else {
+            self.keep_for_later(id);
+        }
+        let Some(wire) = self.peek(id).filter(|wire| !wire.has(WriteStop::CUT)) else { return };
+        let (taken, queued) = (wire.bytes_out - before, wire.queued());
+        let encrypted = wire.session.encrypted_bytes();
+        if let Some(buckets) = self.buckets_of(id) {
+            buckets.output.take(taken);
+        }
+        if encrypted > 0 || (queued > 0 && taken < most as u64) {
+            self.watch_stall(id);
+        } else if queued > 0 {
+            self.await_tokens(id, queued);
+        }
+    }
+
+    /// What is queued waits for tokens.
+    fn await_tokens(&mut self, id: ConnectionId, queued: usize) {
+        let now = self.now;
+        let Some(buckets) = self.buckets_of(id) else { return };
+        let wait = buckets.output.wait(portion(&buckets.output).min(queued as u64));
+        if let Some(wire) = self.get(id) {
+            wire.flags.remove(WriteStop::BLOCKED);
+            wire.flags.insert(WriteStop::HELD);
+        }
+        self.arm(id, timer_key::WRITE_TOKENS, now.after(wait).0);
+    }
+
+    /// A portion may be written.
+    pub(crate) fn write_by_new_tokens(&mut self, id: ConnectionId) {
+        if self.unhold(id) {
+            self.write_by_tokens(id);
+        }
+    }
+
+    fn unhold(&mut self, id: ConnectionId) -> bool {
+        let Some(wire) = self.get(id).filter(|wire| wire.has(WriteStop::HELD)) else { return false };
+        wire.flags.remove(WriteStop::HELD);
+        true
+    }
+
+    /// What a closing wire has to have written in [`Limits::flush_interval`](crate::Limits::flush_interval): not more than half
+    /// of what its bandwidth allows.
+    pub(crate) fn least_to_flush(&mut self, id: ConnectionId) -> usize {
+        let (least, interval) = (self.limits.flush_interval_bytes_min, self.limits.flush_interval);
+        match self.buckets_of(id) {
+            Some(buckets) if buckets.output.rate() > 0 => {
+                least.min(usize::try_from(tokens_in(&buckets.output, interval) / 2).unwrap_or(usize::MAX))
+            }
+            _ => least,
+        }
+    }
+
+    pub(super) fn forget_bandwidth(&mut self, id: ConnectionId) {
+        if self.buckets_of(id).is_some() {
+            self.buckets.remove(&id.slot());
+        }
+    }
+}
