@@ -1,5 +1,5 @@
-//! An event-driven server framework without async: HTTP/1.1, WebSocket, server-sent events, TLS and protocols of your
-//! own, on one reactor. Each connection gets an instance of your own [`Client`] type.
+//! An event-driven server framework without async: HTTP/1.1, WebSocket, server-sent events, TLS and your own protocols,
+//! on one reactor for each core. Each connection gets an instance of your own [`Client`] type.
 //!
 //! ```no_run
 //! use jackfield::{Client, Message, Server, WebSocket};
@@ -17,32 +17,32 @@
 //! }
 //! ```
 //!
-//! A callback gets its connection typed by what that speaks: an [`Exchange`] for a request, a [`WebSocket`], an
-//! [`EventStream`], a [`Raw`] connection. All of them are a [`Connection`] too, which sets timers, subscribes to
-//! topics, and sends to any other connection. What comes from other threads goes through a [`Handle`].
+//! A callback gets a context that fits the protocol: an [`Exchange`] for a request, a [`WebSocket`], an
+//! [`EventStream`], or a [`Raw`] connection. Each of them is also a [`Connection`], which sets timers, subscribes to
+//! topics, and sends to any other connection. Other threads use a [`Handle`].
 //!
 //! The [`guide`] has ten short chapters, from the first server to several machines.
 //!
 //! # When something goes wrong
 //!
-//! Every bound and time is a field of [`Limits`], with presets for three places where a server may stand, and
-//! [`Server::audit`] says which defences are off where others can reach it. A connection that meets a bound ends with
-//! a [`Reason`], which its client hears in [`Client::on_disconnect`] and [`Metrics::ended`] counts; what happens to
-//! new connections, and what does not end a connection, is told to the [`Observer`].
+//! Every limit and timeout is a field of [`Limits`], with presets for three kinds of networks. [`Server::audit`] lists
+//! the defences that are off on listeners that other machines can reach. A connection that exceeds a limit ends with a
+//! [`Reason`], which its client gets in [`Client::on_disconnect`], and which [`Metrics::ended`] counts. The
+//! [`Observer`] gets reports about refused connections, and about events that do not end a connection.
 //!
-//! A panic in a callback ends its own connection: a request that is not answered yet gets 500, a WebSocket closes
-//! with 1011, anything else is reset, and `on_disconnect` still comes, once. The other connections, the reactor and
-//! the memory of the server are as before, and [`Observer::on_panic`] has what was thrown. This needs unwinding: with
-//! `panic = "abort"` in the profile of the build, which no library can undo, the first panic ends the process with
-//! all connections, and nothing is drained.
+//! A panic in a callback ends its own connection: a request that is not answered yet gets 500, a WebSocket closes with
+//! 1011, any other connection is reset, and `on_disconnect` still comes once. The other connections, the reactor and
+//! the memory of the server are not affected, and [`Observer::on_panic`] gets the payload of the panic. This needs
+//! unwinding: with `panic = "abort"` in the build profile, which no library can change, the first panic ends the
+//! process with all connections, and nothing is drained.
 //!
 //! # Logs
 //!
-//! What somebody should know of goes to the [`log`](https://docs.rs/log) crate, with a target for each area: `jackfield::server`,
-//! `jackfield::accept`, `jackfield::overload`, `jackfield::memory`, `jackfield::tls`, `jackfield::connect`, `jackfield::broker`,
-//! `jackfield::offload`, `jackfield::access` (the [`AccessLog`]), and `jackfield::client` for what is wrong in code of yours, such
-//! as a panic. A connection is named by its id, as in `r0-17.3`. What a record is about is in its key-values too:
-//! `connection`, `listener`, `reactor`, `bytes`. No header and no query is ever logged with its secrets:
+//! Messages for the operator go to the [`log`](https://docs.rs/log) crate, with a target for each area: `jackfield::server`,
+//! `jackfield::accept`, `jackfield::overload`, `jackfield::memory`, `jackfield::tls`, `jackfield::connect`,
+//! `jackfield::broker`, `jackfield::offload`, `jackfield::access` (the [`AccessLog`]), and `jackfield::client` for mistakes in
+//! your code, such as a panic. A connection is named by its id, as in `r0-17.3`. Records also have key-values: `connection`,
+//! `listener`, `reactor`, `bytes`. Headers and queries are never logged with their secrets:
 //! [`MaskedQuery`](proto::http1::MaskedQuery).
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -113,6 +113,6 @@ pub use jackfield_reactor as reactor;
 pub use jackfield_reactor::{
     Addr, Bandwidth, ConnectionId, Credentials, KeepAlive, Pressure, ReadPause, Time, WireStats,
 };
-/// The version of rustls whose configurations [`Listener::tls_config`] and [`Raw::start_tls`] take (feature `tls`).
+/// The rustls version whose configurations [`Listener::tls_config`] and [`Raw::start_tls`] take (feature `tls`).
 #[cfg(feature = "tls")]
 pub use rustls;

@@ -1,11 +1,11 @@
-//! Answers that are compressed for clients that take it.
+//! Compressed answers, for clients that accept them.
 
 use crate::message::Body;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use jackfield_proto::http1::{Fields, Request};
 use std::io::{self, Write};
 
-/// How an answer is compressed, by what its request accepts (feature `compression`):
+/// How an answer is compressed, depending on what its request accepts (feature `compression`):
 /// [`ResponseBuilder::compressed`](crate::ResponseBuilder::compressed).
 ///
 /// ```
@@ -22,15 +22,15 @@ use std::io::{self, Write};
 /// }
 /// ```
 ///
-/// It is a small value, which a task can keep with its [`Reply`](crate::Reply). A body that is longer than 1 KiB is
-/// compressed, if that makes it shorter and it is of a type that can be: text, JSON, XML, JavaScript, SVG and the like. What is
-/// compressed already, as its type or a line `Content-Encoding` says, stays as it is. So does a part of something (206,
-/// `Content-Range`), what must not be changed (`Cache-Control: no-transform`), and what has a strong `ETag`, which would name
-/// two different bodies: give a weak one (`W/".."`). A body that is sent in parts is not compressed. The answer to HEAD has the
-/// lines of the answer to GET. Each answer of these says `Vary: Accept-Encoding`, compressed or not.
+/// It is a small value, which a task can keep with its [`Reply`](crate::Reply). A body above 1 KiB is compressed if that makes
+/// it shorter and its type is text, JSON, XML, JavaScript, SVG or similar. A body that is already compressed, by its type or by
+/// a `Content-Encoding`, is not changed. Neither is a part (206, `Content-Range`), an answer with `Cache-Control:
+/// no-transform`, or an answer with a strong `ETag`, which would name two different bodies: use a weak one (`W/".."`). A body
+/// that is sent in parts is not compressed. The answer to HEAD has the header lines of the answer to GET. Every answer with
+/// this option has `Vary: Accept-Encoding`, compressed or not.
 ///
-/// A body with a secret beside something that an attacker chooses tells by its length what it says, as in BREACH: answer without
-/// compression then.
+/// Do not compress a body that has a secret together with text that an attacker chooses: its length can reveal the secret, as
+/// in BREACH.
 #[doc(alias = "gzip")]
 #[doc(alias = "CompressionLayer")]
 #[doc(alias = "Compress")]
@@ -52,8 +52,8 @@ enum Coding {
 const BYTES_MIN: usize = 1 << 10;
 
 impl Compression {
-    /// By what the client of this request accepts, with its preferences (RFC 9110 section 12.5.3): gzip or deflate, and gzip where
-    /// it takes both alike; neither where it prefers `identity`, or does not say.
+    /// Chooses by the `Accept-Encoding` of this request and its weights (RFC 9110 section 12.5.3): gzip or deflate, and gzip if
+    /// both have the same weight. No compression if it prefers `identity` or has no such header.
     #[must_use]
     pub fn accepted_by(request: &Request<'_>) -> Self {
         let any = quality(request, &["*"]);
@@ -65,7 +65,7 @@ impl Compression {
         Self { coding: (wanted > 0.0 && wanted >= identity).then_some(coding), level: 1 }
     }
 
-    /// How hard to try, from 1, which is fast, to 9, which is small. Default: 1.
+    /// The effort, from 1 (fast) to 9 (smallest result). Default: 1.
     #[must_use]
     pub fn level(self, level: u8) -> Self {
         Self { level: level.clamp(1, 9), ..self }

@@ -1,4 +1,4 @@
-//! What every callback can do, whatever the connection speaks.
+//! What every callback can do, with any protocol.
 
 use crate::config::{Outgoing, Rate};
 use crate::disconnect::{Reason, Timeout};
@@ -14,11 +14,11 @@ use std::{fmt, io};
 
 /// A connection, in one of its callbacks.
 ///
-/// It reaches every other connection of its reactor too: what is sent to them acts at once, with a true answer. The
-/// kernel sees it after the callback, in one write for each connection.
+/// It can also send to every other connection of its reactor. Such a send acts at once on the other's queue, and
+/// returns the real result. The bytes go to the kernel after the callback, in one write for each connection.
 ///
-/// To send to the connection itself, take it as what it speaks: `as_websocket()`, `as_events()`, `as_raw()`; or use
-/// [`Connection::send_to`] with its own id, which leaves in whatever it speaks.
+/// To send to the connection itself, convert it to the context of its protocol: `as_websocket()`, `as_events()`,
+/// `as_raw()`. Or use [`Connection::send_to`] with its own id, which works with any protocol.
 ///
 /// ```
 /// use jackfield::{Client, Connection, Disconnect, Exchange, Request};
@@ -47,12 +47,12 @@ pub struct Connection<'a> {
     pub(crate) links: &'a mut Links,
 }
 
-/// Which of a connection's timers: a number of the user's choice.
+/// Names one of a connection's timers: a number of your choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TimerId(pub u16);
 
 impl Connection<'_> {
-    /// Its name, which never names another connection.
+    /// Its id. No other connection ever gets the same id.
     #[doc(alias = "ConnectionId")]
     #[doc(alias = "CliId")]
     #[must_use]
@@ -67,13 +67,13 @@ impl Connection<'_> {
         self.wires.now()
     }
 
-    /// The server, for other threads.
+    /// A handle to the server, for other threads.
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.links.handle.clone()
     }
 
-    /// Who is at the other end, as the factory saw it.
+    /// Facts about the peer, as the factory saw them.
     #[must_use]
     pub fn peer(&self) -> Peer {
         self.links.peer(self.wires, self.id)
@@ -89,10 +89,10 @@ impl Connection<'_> {
         peer.source().as_ip().ok_or(io::ErrorKind::Unsupported.into())
     }
 
-    /// Where a request of this connection comes from: the address of its peer, or, if that is one of the
-    /// [`Listener::trusted_proxies`](crate::Listener::trusted_proxies), the last address in the header that they set which is
-    /// none of theirs. What comes before that in the header is a client's own word and is not looked at. `None`: it came
-    /// over a unix socket, and no PROXY header says more.
+    /// Where a request of this connection comes from: the address of its peer, or, if the peer is one of the
+    /// [`Listener::trusted_proxies`](crate::Listener::trusted_proxies), the last address in their header that is not one of
+    /// these proxies. Earlier addresses in the header are not read, because a client can invent them. `None`: the connection
+    /// came over a unix socket, and no PROXY header names an address.
     ///
     /// ```
     /// use jackfield::{Client, Exchange, Request};
@@ -113,8 +113,8 @@ impl Connection<'_> {
         self.links.client_ip(self.wires, self.id, request)
     }
 
-    /// Which process connected, over a unix socket: as the system knew it when it did. `None` over IP, and where the system does
-    /// not tell (only Linux does here).
+    /// The process that connected over a unix socket, as the system knew it at that moment. `None` over IP, and on systems
+    /// other than Linux.
     #[doc(alias = "SO_PEERCRED")]
     #[must_use]
     pub fn peer_credentials(&self) -> Option<Credentials> {
@@ -130,14 +130,14 @@ impl Connection<'_> {
         self.wires.local_addr(self.id)?.as_ip().ok_or(io::ErrorKind::Unsupported.into())
     }
 
-    /// The index of the listener that it came to; `usize::MAX` of a connection that this side has begun.
+    /// The index of the listener that accepted it; `usize::MAX` for an outgoing connection.
     #[must_use]
     pub fn listener(&self) -> usize {
         let listener = usize::from(self.links.table[self.id.slot()].listener);
         self.links.settings.listeners[listener].number
     }
 
-    /// What it has done so far.
+    /// Its counters: bytes in and out, age and the like.
     #[doc(alias = "ReadCount")]
     #[doc(alias = "WriteCount")]
     #[must_use]
@@ -145,8 +145,8 @@ impl Connection<'_> {
         self.wires.wire_stats(self.id)
     }
 
-    /// Bytes that were sent to it and wait for the kernel, this callback's included. The answer to its handshake, or the head
-    /// of its event stream, is not counted.
+    /// Bytes that were sent to it and wait for the kernel, including those of this callback. The answer to its handshake and
+    /// the head of its event stream are not counted.
     #[doc(alias = "BufferedByteCount")]
     #[must_use]
     #[doc(alias = "DataToSend")]
@@ -155,22 +155,23 @@ impl Connection<'_> {
         self.wires.queued_messages(self.id)
     }
 
-    /// Messages to it that were dropped, because it reads too slowly, by its [`Overflow`] policy.
+    /// Messages to it that its [`Overflow`] policy dropped, because the peer reads too slowly.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.links.table[self.id.slot()].extra.as_ref().map_or(0, |extra| extra.dropped)
     }
 
-    /// Asks for [`Client::on_sent`](crate::Client::on_sent) with this tag, when the kernel has taken all that was sent to this
-    /// connection so far, to its last byte: over TLS as records. So a message that was just sent has a notice of its own, and
-    /// one that is asked for behind several tells that all of them are flushed. It comes in the next turn at the
-    /// earliest, also if nothing was queued. That the peer has got it is more, which only the peer can say.
+    /// Asks for [`Client::on_sent`](crate::Client::on_sent) with this tag, when the kernel has taken every byte that was sent
+    /// to this connection so far (with TLS: every record). Call it after one message to get a notice for that message; call it
+    /// after several to learn that all of them are flushed. The notice comes in the next turn at the earliest, also if nothing
+    /// was queued. It does not mean that the peer has received the bytes.
     ///
-    /// A WebSocket message in fragments counts as a whole, with what waits for its end. What waits in the queue of an
-    /// [`Overflow`] policy is not sent yet, and neither is the rest of an answer's body that is read piece by piece.
+    /// A WebSocket message in fragments counts as a whole, together with messages that wait for its end. Messages in
+    /// the queue of an [`Overflow`] policy do not count as sent, and neither does the rest of a body that is read piece
+    /// by piece.
     ///
-    /// `Gone`: the connection is closing; what then stays unsent is in the `Disconnect`. `Full`: 1,024 notices wait already,
-    /// and this one won't come. Otherwise `Queued`. Connections that do not ask pay nothing.
+    /// `Gone`: the connection is closing; `Disconnect::unsent` has the bytes that are not sent. `Full`: 1,024 notices wait
+    /// already, and this one won't come. Otherwise `Queued`. A connection without notices costs nothing more.
     ///
     /// ```
     /// use jackfield::{Client, Connection};
@@ -203,8 +204,8 @@ impl Connection<'_> {
         self.links.notify_sent(self.wires, self.id, tag)
     }
 
-    /// Bytes that its buffers hold on the heap, as they count towards the limits: what was read and not used, the
-    /// part of a message or body that is here, and what waits for the kernel without what is shared.
+    /// Bytes that its buffers hold on the heap, as they are charged: bytes that were read and not used, the part of a
+    /// message or body that has arrived, and bytes that wait for the kernel, without shared memory.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.wires.memory_of(self.id)
@@ -232,7 +233,7 @@ impl Connection<'_> {
         self.links.handle.ids_of(self.wires.reactor())
     }
 
-    /// True while it takes what is sent to it.
+    /// True while it accepts sends.
     #[must_use]
     #[doc(alias = "stop_flag")]
     pub fn is_open(&self) -> bool {
@@ -249,7 +250,7 @@ impl Connection<'_> {
         }
     }
 
-    /// Sets or moves one of its timers. They end with the connection.
+    /// Sets one of its timers, or moves it. Timers end with the connection.
     pub fn set_timer(&mut self, timer: TimerId, after: Duration) {
         self.wires.set_timer(self.id, timer.0.into(), after);
     }
@@ -259,15 +260,16 @@ impl Connection<'_> {
         self.wires.cancel_timer(self.id, timer.0.into())
     }
 
-    /// Sets the idle timeout from now on; disabled by zero. On a WebSocket and an event stream it takes the heartbeat's
-    /// place, until the connection becomes one of them, and what is sent to the peer counts as activity too. On HTTP
-    /// it is the time between two requests: one that has begun has deadlines of its own.
+    /// Sets the idle timeout from now on; disabled by zero. On a WebSocket or an event stream it replaces the
+    /// heartbeat, and bytes that are sent count as activity too. When an HTTP connection becomes a WebSocket or an
+    /// event stream, its heartbeat applies again. On HTTP it is the time between two requests; a request that has begun
+    /// has its own deadlines.
     #[doc(alias = "TimeoutIdle")]
     pub fn set_idle_timeout(&mut self, idle: Duration) {
         self.links.set_own_idle_timeout(self.wires, self.id, idle);
     }
 
-    /// Sets how much it may say in a second, from the next bytes on that are read; [`Rate::default`]: any amount.
+    /// Sets how much the peer may send in a second, from the next read on; [`Rate::default`]: any amount.
     pub fn set_rate(&mut self, rate: Rate) {
         self.links.set_rate(self.wires, self.id, rate);
     }
@@ -294,8 +296,8 @@ impl Connection<'_> {
         self.wires.set_bandwidth(self.id, bandwidth);
     }
 
-    /// Sets how long it may last, from its beginning on; zero: any time. What happens then is said at
-    /// [`Limits::max_lifetime`](crate::Limits::max_lifetime).
+    /// Sets how long it may last, counted from its beginning; disabled by zero.
+    /// [`Limits::max_lifetime`](crate::Limits::max_lifetime) says what happens then.
     #[doc(alias = "AbsoluteTimeout")]
     pub fn set_max_lifetime(&mut self, lifetime: Duration) {
         let age = self.stats().map_or(Duration::ZERO, |stats| stats.age);
@@ -313,22 +315,22 @@ impl Connection<'_> {
         self.links.link(self.id).overflow = Some(overflow);
     }
 
-    /// Reads nothing more until [`Connection::resume_read`]. What was read already is kept and not handed out, the end of a body
-    /// that was streamed too. Its idle time doesn't count meanwhile.
+    /// Stops reading until [`Connection::resume_read`]. Bytes that were read already are kept and not delivered; the end of a
+    /// streamed body waits too. Meanwhile the idle timeout does not run.
     #[doc(alias = "Pause")]
     #[doc(alias = "AcceptData")]
     pub fn pause_read(&mut self) {
         self.wires.pause(self.id);
     }
 
-    /// Reads on.
+    /// Reads again.
     #[doc(alias = "Resume")]
     pub fn resume_read(&mut self) {
         self.wires.resume(self.id);
     }
 
-    /// Why it is not read just now; `None`: it is, or its peer has closed its side. Of several reasons one is told. Until it is
-    /// read again its idle timeout and its heartbeat rest.
+    /// Why the connection is not read now. `None`: it is read, or its peer has closed its side. If there are several reasons,
+    /// one of them is given. Until it is read again, its idle timeout and its heartbeat do not run.
     ///
     /// ```
     /// use jackfield::{Connection, ReadPause};
@@ -342,17 +344,17 @@ impl Connection<'_> {
         self.wires.read_pause(self.id)
     }
 
-    /// True while it is not read, for whatever reason: [`Connection::read_pause`] tells it.
+    /// True while it is not read; [`Connection::read_pause`] gives the reason.
     #[must_use]
     pub fn is_read_paused(&self) -> bool {
         self.read_pause().is_some()
     }
 
-    /// Whether it is read on while too much is queued for its peer ([`Sent::Congested`]). Default: no, so that a peer that
-    /// asks and does not read what it gets can make the server hold no more than that. `true` is for bridges: two peers that
-    /// both send before they read would wait for each other for ever. What is sent to such a peer is then bounded by
-    /// `outbox_bytes_max` and its [`Overflow`] only; pause the one connection while the other is congested, if that
-    /// is too much.
+    /// Whether the connection is still read while too much is queued for its peer ([`Sent::Congested`]). Default: no. So a
+    /// peer that sends requests and does not read the answers can't make the server hold more than that. `true` is for
+    /// bridges: without it two peers that both send before they read would wait for each other for ever. With it only
+    /// `outbox_bytes_max` and the [`Overflow`] policy bound the queue; if that is too much, pause one connection while the
+    /// other is congested.
     #[doc(alias = "read_while_congested")]
     pub fn set_read_while_congested(&mut self, reads: bool) {
         self.wires.set_read_while_congested(self.id, reads);
@@ -364,16 +366,17 @@ impl Connection<'_> {
         self.links.subscribe(self.wires, self.id, topic)
     }
 
-    /// Subscribes it to a topic, and gives it what was published there since the publication with this id: of an event stream
-    /// what a browser sends as `Last-Event-ID` when it comes back ([`last_event_id`](crate::last_event_id)), of a WebSocket
-    /// what its page has kept, if the topic's history is [`numbered`](crate::History::numbered). An empty one: nothing but
-    /// what comes from now on. A connection that is no event stream, WebSocket, raw or line connection yet is refused.
+    /// Subscribes it to a topic, and sends it the messages that were published there after the one with this id. For an event
+    /// stream the id is what a browser sends as `Last-Event-ID` when it connects again
+    /// ([`last_event_id`](crate::last_event_id)); for a WebSocket it is what the page has stored, if the topic's history is
+    /// [`numbered`](crate::History::numbered). With an empty id it gets only new messages. The call is refused on a
+    /// connection that is not yet an event stream, a WebSocket, or a raw or line connection.
     ///
-    /// If the topic keeps a history ([`Handle::declare_topic`](crate::Handle::declare_topic)), the client gets exactly what it
-    /// has missed and what comes after it, in order and each once. If not all of that is kept,
-    /// or the id is none of this topic's, it gets one event `resync` instead, with the data `{"missed":N}` (`null`: not
-    /// known) and an id from which it can go on, and what comes after it. A long history comes in portions, as fast as
-    /// the client reads. Until it is complete, the connection is not counted as a subscriber.
+    /// If the topic keeps a history ([`Handle::declare_topic`](crate::Handle::declare_topic)), the peer gets exactly the
+    /// messages that it missed, and then the new ones, in order and each once. If some of them are not kept any more, or the
+    /// id is not one of this topic, it gets one event `resync` instead, with the data `{"missed":N}` (`null`: not known) and
+    /// an id from which it can resume, and then the new messages. A long history comes in portions, as fast as the peer reads.
+    /// Until it is complete, the connection is not counted as a subscriber.
     ///
     /// ```
     /// use jackfield::{Client, Exchange, Request, last_event_id};
@@ -419,8 +422,9 @@ impl Connection<'_> {
         self.links.publish(self.wires, topic, publication.into().content(), ConnectionId::NONE)
     }
 
-    /// Sends to a connection, in whatever that speaks: at once if it lives on this reactor, by mailbox if on another.
-    /// What becomes of it there is not known here, so the answer is [`Sent::Queued`] then.
+    /// Sends to a connection, in the form of its protocol: at once if it is on this reactor, through a mailbox if it is
+    /// on another. In the second case the result on the other reactor is not known here, so the answer is
+    /// [`Sent::Queued`].
     #[doc(alias = "sendOne")]
     pub fn send_to<'m>(&mut self, id: ConnectionId, publication: impl Into<Publication<'m>>) -> Sent {
         self.links.send_anywhere(self.wires, id, publication.into().content())
@@ -438,13 +442,14 @@ impl Connection<'_> {
         self.links.handle.offload(self.id, job)
     }
 
-    /// Sends to all other connections of this reactor that have a client, each in what it speaks, and says how many took
-    /// it. Those of other reactors are not reached: for all of a server's, subscribe them to a topic.
+    /// Sends to all other connections of this reactor that have a client, to each in the form of its protocol, and
+    /// returns how many accepted it. It does not reach connections of other reactors: to reach all, subscribe them to a
+    /// topic.
     pub fn send_to_others<'m>(&mut self, publication: impl Into<Publication<'m>>) -> usize {
         self.links.send_to_others(self.wires, publication.into().content(), self.id)
     }
 
-    /// Begins a connection on this reactor, and gives its id at once. What becomes of it is told to its own client: see
+    /// Begins a connection on this reactor, and returns its id at once. Its own client gets the result: see
     /// [`Outgoing`].
     ///
     /// # Errors
@@ -455,8 +460,8 @@ impl Connection<'_> {
         self.links.connect(self.wires, &outgoing)
     }
 
-    /// Closes in good order: what is queued is written, a WebSocket says 1000, then the end. Nothing can be sent
-    /// afterwards.
+    /// Closes gracefully: the queue is written, a WebSocket sends a Close with 1000, then the connection ends. Nothing
+    /// can be sent after this call.
     #[doc(alias = "CloseDelayed")]
     #[doc(alias = "end")]
     #[doc(alias = "Release")]
@@ -464,12 +469,12 @@ impl Connection<'_> {
         self.links.close(self.wires, self.id, Reason::Local);
     }
 
-    /// Closes a WebSocket with a code and a reason, which is cut to 123 bytes: what is queued is written before, the
-    /// peer's Close is awaited for [`Limits::close_wait`](crate::Limits::close_wait), then the connection ends. On
-    /// anything else, which has no codes, it is [`Connection::close`].
+    /// Closes a WebSocket with a code and a reason, which is cut to 123 bytes. The queue is written first. Then the
+    /// server waits up to [`Limits::close_wait`](crate::Limits::close_wait) for the peer's Close, and the connection
+    /// ends. On other protocols, which have no codes, it is the same as [`Connection::close`].
     ///
     /// A code that must not be sent (RFC 6455 section 7.4: below 1000, 1004 to 1006, 1015 to 2999, above 4999) is a bug of
-    /// the caller: it is logged as an error, and 1000 goes out without a reason.
+    /// the caller: it is logged as an error, and 1000 without a reason is sent.
     ///
     /// ```
     /// use jackfield::{Client, Message, WebSocket};
@@ -491,14 +496,15 @@ impl Connection<'_> {
         self.links.close_with(self.wires, self.id, code, reason);
     }
 
-    /// Writes what is queued, and then resets the connection: the peer gets that, and knows that it is not all. What the
-    /// system has taken and not delivered yet may be lost with the reset. On a unix socket it is a close.
+    /// Writes what is queued, and then resets the connection. So the peer gets the queued bytes, and knows that the data
+    /// is not complete. Bytes that the system has taken but not delivered yet may be lost with the reset. On a unix
+    /// socket it is a close.
     pub fn abort_after_flush(&mut self) {
         self.links.abort_after_flush(self.wires, self.id, Reason::Local);
     }
 
-    /// Drops what is queued, what was answered before this call included, and resets the connection. Nothing follows
-    /// but `on_disconnect`. [`Connection::abort_after_flush`] drops nothing.
+    /// Drops the queue, including answers that were given before this call, and resets the connection. Only
+    /// `on_disconnect` follows. [`Connection::abort_after_flush`] drops nothing.
     #[doc(alias = "Abort")]
     #[doc(alias = "terminate")]
     #[doc(alias = "destroy")]
@@ -506,8 +512,8 @@ impl Connection<'_> {
         self.links.abort(self.wires, self.id, Reason::Local);
     }
 
-    /// Closes another connection in good order, of this reactor at once, of another by its mailbox. One that is gone
-    /// is closed already.
+    /// Closes another connection gracefully: at once if it is on this reactor, through the mailbox if it is on another.
+    /// If it is gone, nothing happens.
     ///
     /// # Errors
     /// [`Busy`]: the other reactor could not be asked. The connection stays.

@@ -1,4 +1,4 @@
-//! The verbs of an event stream.
+//! The methods of an event stream.
 
 use crate::client::connection::Connection;
 use crate::client::context::context;
@@ -6,10 +6,10 @@ use crate::links::Protocol;
 use crate::message::{Publication, Sent};
 use jackfield_proto::http1::Request;
 
-/// A stream of server-sent events: an answer that goes on until somebody ends it.
+/// A stream of server-sent events: an answer that goes on until your code or the peer ends it.
 ///
-/// Silence is filled with comments, so that proxies keep the stream open. It ends with the connection. It has no
-/// `on_open`: what is to be said first is said where it is begun.
+/// While nothing is sent, comments keep the stream open in proxies. It ends with the connection. It has no `on_open`:
+/// send the first events where you begin the stream.
 ///
 /// ```
 /// use jackfield::{Client, Event, Exchange, Request};
@@ -33,8 +33,8 @@ pub struct EventStream<'a> {
 context!(EventStream);
 
 impl EventStream<'_> {
-    /// Sends an event, or a text as the data of one. An event that can't be written as it is (a line break in its name
-    /// or id) is [`Sent::Unfit`], and so are bytes; nothing of it is sent.
+    /// Sends an event, or a text as the data of an event. An event that is not valid (with a line break in its name or
+    /// id) is [`Sent::Unfit`], and so are bytes; nothing is sent then.
     pub fn send<'m>(&mut self, publication: impl Into<Publication<'m>>) -> Sent {
         let Connection { id, wires, links } = &mut self.connection;
         // The answer to a HEAD ended with its head.
@@ -46,8 +46,8 @@ impl EventStream<'_> {
 }
 
 impl EventStream<'_> {
-    /// Sends a last event, by which the page is to close its `EventSource`, and ends the stream behind it. A page that comes
-    /// back all the same is stopped by [`Exchange::finish_events`](crate::Exchange::finish_events).
+    /// Sends a last event, which tells the page to close its `EventSource`, and then ends the stream. If the page connects
+    /// again all the same, [`Exchange::finish_events`](crate::Exchange::finish_events) stops it.
     ///
     /// ```
     /// use jackfield::{Client, Event, Exchange, Request, last_event_id};
@@ -72,9 +72,9 @@ impl EventStream<'_> {
     }
 }
 
-/// The id with which an `EventSource` comes back: the field `Last-Event-ID`, or `lastEventId` in the query, by which a page
-/// names one that it has kept. `None`: there is none, it is longer than 256 bytes, or no UTF-8. The one in the query is
-/// not decoded: ids of a topic's history need that not.
+/// The id that an `EventSource` sends when it connects again: the field `Last-Event-ID`, or `lastEventId` in the query,
+/// which a page can set to an id that it has stored. `None`: there is none, it is longer than 256 bytes, or it is not
+/// UTF-8. The id in the query is not decoded, because ids of a topic's history need no decoding.
 ///
 /// ```
 /// use jackfield::{Client, Exchange, Request, last_event_id};

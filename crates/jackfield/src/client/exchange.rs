@@ -11,7 +11,8 @@ use crate::message::Body;
 use jackfield_proto::http1::{FieldError, Fields, ResponseHead};
 use std::time::Duration;
 
-/// A request that is to be answered, once: each answer uses the exchange up. One that is dropped unused is a 500.
+/// A request that you answer once: each answer consumes the exchange. If an exchange is dropped without an answer, the
+/// peer gets a 500.
 ///
 /// ```
 /// use jackfield::{Client, Exchange, Request};
@@ -30,7 +31,7 @@ use std::time::Duration;
 /// }
 /// ```
 ///
-/// What makes no sense does not compile, such as a second answer, or a WebSocket's message:
+/// A second answer, or a WebSocket message as an answer, does not compile:
 ///
 /// ```compile_fail,E0382
 /// fn twice(exchange: jackfield::Exchange<'_>) {
@@ -53,8 +54,8 @@ context!(Exchange);
 impl<'a> Exchange<'a> {
     /// Answers.
     ///
-    /// A status that no final answer can have (below 200, above 999) is sent as 500. So is an answer whose content type
-    /// can't be written, such as one with a line break: nothing is repaired, and its body is not sent. See
+    /// A status that a final answer can't have (below 200, above 999) is sent as 500. So is an answer whose content
+    /// type is not valid, such as one with a line break: nothing is repaired, and its body is not sent. See
     /// [`HeaderValue`](crate::HeaderValue).
     #[doc(alias = "SendHttpResponse")]
     #[inline(always)]
@@ -76,29 +77,29 @@ impl<'a> Exchange<'a> {
         self.error(404);
     }
 
-    /// Answers with a status whose meaning is the whole message.
+    /// Answers with a status; the body is the meaning of the status.
     #[doc(alias = "SendHttp500Response")]
     pub fn error(self, status: u16) {
         let text = jackfield_proto::http1::reason_phrase(status);
         self.respond(status, "text/plain", text);
     }
 
-    /// Sends the client elsewhere, with a status such as 302, 303 or 308. A location that can't be written, such as one
-    /// with a line break, is a 500.
+    /// Redirects the peer to another location, with a status such as 302, 303 or 308. A location that is not valid,
+    /// such as one with a line break, gives a 500.
     pub fn redirect(self, status: u16, location: &str) {
         // A location that can't be written has become a 500.
         let _ = self.response(status).header("Location", location).body("", "");
     }
 
-    /// Lets the answer say that the connection closes after it, and closes it then. To close at once, without an
-    /// answer, is [`Connection::close`].
+    /// Adds `Connection: close` to the answer, and closes the connection after it. To close at once, without an answer,
+    /// use [`Connection::close`].
     pub fn close_after(&mut self) {
         if let Protocol::Http(machine) = self.connection.protocol() {
             machine.close_after();
         }
     }
 
-    /// An answer with header lines of its own.
+    /// An answer with your own header lines.
     #[must_use]
     pub fn response(self, status: u16) -> ResponseBuilder<Self> {
         let fields = std::mem::take(&mut self.connection.links.fields);
@@ -119,15 +120,15 @@ impl<'a> Exchange<'a> {
         EventStream { connection: self.connection }
     }
 
-    /// Answers later, from any thread. Further requests of this connection wait until then.
+    /// Answers later, from any thread. Until then the next requests of this connection wait.
     #[must_use]
     pub fn defer(mut self) -> Reply {
         let sequence = self.connection.defer_answer();
         Reply::new(self.connection.handle(), self.connection.id, sequence)
     }
 
-    /// The same with a deadline: if the answer has not come, or begun, in this time, the client gets 503 and its connection
-    /// ends with [`Timeout::Answer`](crate::Timeout::Answer). What the `Reply` says later reaches nobody.
+    /// The same with a deadline: if the answer has not come or begun within this time, the peer gets 503 and its connection
+    /// ends with [`Timeout::Answer`](crate::Timeout::Answer). A later answer of the `Reply` is dropped.
     ///
     /// ```
     /// use jackfield::{Client, Exchange, Reply, Request};
@@ -173,8 +174,9 @@ impl Connection<'_> {
 }
 
 impl Exchange<'_> {
-    /// Answers 204, by which an `EventSource` stops for good (WHATWG HTML, section "Processing model" of server-sent
-    /// events): for one that comes back although its stream has ended with [`EventStream::finish`].
+    /// Answers 204, which makes an `EventSource` stop for good (WHATWG HTML, section "Processing model" of server-sent
+    /// events). Use it for an `EventSource` that connects again although its stream has ended with
+    /// [`EventStream::finish`].
     pub fn finish_events(self) {
         // It has no line that could be wrong.
         let _ = self.response(204).body("", "");
@@ -182,10 +184,10 @@ impl Exchange<'_> {
 }
 
 impl<'a> ResponseBuilder<Exchange<'a>> {
-    /// Begins the answer; its body follows in parts. With a length it must have just that many bytes.
+    /// Begins the answer; its body follows in parts. If a length is given, the body must have exactly that many bytes.
     ///
     /// # Errors
-    /// The first header line that can't be written. The answer is a 500 then.
+    /// The first header line that is not valid. The answer is a 500 then.
     pub fn stream(
         self,
         content_type: &str,
@@ -204,10 +206,10 @@ impl<'a> ResponseBuilder<Exchange<'a>> {
 }
 
 impl<'a> ResponseBuilder<Exchange<'a>> {
-    /// Begins a stream of server-sent events. Its status is 200, whatever was given.
+    /// Begins a stream of server-sent events. Its status is always 200.
     ///
     /// # Errors
-    /// The first header line that can't be written. The answer is a 500 then.
+    /// The first header line that is not valid. The answer is a 500 then.
     pub fn events(self) -> Result<EventStream<'a>, FieldError> {
         let error = self.unwritable(EVENT_STREAM);
         let Self { mut to, fields, .. } = self;

@@ -10,19 +10,19 @@ use crate::shared::Peer;
     note = "a closure that makes them is given to `Server::serve`"
 )]
 pub trait ClientFactory {
-    /// The user's own type, one instance for each connection.
+    /// Your own type; each connection gets an instance.
     type Client: Client;
 
     /// Makes the client of a new connection, or refuses it.
     ///
     /// # Errors
-    /// [`Refuse`] says what the new connection gets to hear.
+    /// [`Refuse`] says what the new connection gets.
     #[doc(alias = "OnClientCreate")]
     #[doc(alias = "getConnectionImpl")]
     fn create(&mut self, peer: &Peer) -> Result<Self::Client, Refuse>;
 }
 
-/// A new connection is refused.
+/// How a new connection is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refuse {
@@ -30,9 +30,9 @@ pub enum Refuse {
     Silent,
     /// It is reset.
     Reset,
-    /// It hears that the server is busy: 503, or the busy banner of its listener.
+    /// It gets 503, or the busy banner of its listener.
     Busy,
-    /// It hears these bytes.
+    /// It gets these bytes, and is closed.
     Banner(Vec<u8>),
 }
 

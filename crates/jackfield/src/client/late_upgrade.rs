@@ -1,4 +1,4 @@
-//! A decision on a WebSocket that comes later, from any thread.
+//! A deferred decision about a WebSocket, from any thread.
 
 use crate::client::reply::Reply;
 use crate::client::response::{ResponseBuilder, ResponseTarget, sealed};
@@ -8,7 +8,8 @@ use jackfield_proto::http1::{FieldError, Fields};
 use jackfield_proto::websocket::is_handshake_field;
 use jackfield_reactor::ConnectionId;
 
-/// A deferred decision on a WebSocket. Any thread may make it. Dropped undecided, it is a 503.
+/// A deferred decision about a WebSocket. Any thread may decide. If it is dropped without a decision, the peer gets a
+/// 503.
 #[derive(Debug)]
 pub struct LateUpgrade {
     reply: Reply,
@@ -33,12 +34,12 @@ impl LateUpgrade {
         self.reply.id
     }
 
-    /// The subprotocols that the client offers, best first.
+    /// The subprotocols that the peer offers, the preferred one first.
     pub fn protocols(&self) -> impl Iterator<Item = &str> {
         self.offered.iter().map(AsRef::as_ref)
     }
 
-    /// Chooses a subprotocol. False, and nothing chosen, if the client does not offer it or one was chosen before.
+    /// Chooses a subprotocol. False, and nothing is chosen, if the peer does not offer it or if one was chosen before.
     pub fn choose(&mut self, protocol: &str) -> bool {
         let chosen = !self.has_protocol
             && self.protocols().any(|offered| offered == protocol)
@@ -55,8 +56,8 @@ impl LateUpgrade {
     /// Adds a header line to the answer that accepts.
     ///
     /// # Errors
-    /// The line can't be written as it is, or belongs to the handshake (`Sec-WebSocket-*`, `Upgrade`, `Connection`).
-    /// It is not added then.
+    /// The line is not valid, or belongs to the handshake (`Sec-WebSocket-*`, `Upgrade`, `Connection`). It is not added
+    /// then.
     pub fn header(&mut self, name: &str, value: impl HeaderValue) -> Result<(), FieldError> {
         if is_handshake_field(name) {
             return Err(FieldError::Reserved);
@@ -81,14 +82,14 @@ impl LateUpgrade {
         self.refuse(status, "text/plain", Fields::new(), text.into());
     }
 
-    /// Refuses, with header lines of its own, such as the `WWW-Authenticate` of a 401 (RFC 9110 section 11.6.1). Those
-    /// that were given with `header` are for the answer that accepts.
+    /// Refuses with your own header lines, such as the `WWW-Authenticate` of a 401 (RFC 9110 section 11.6.1). Lines
+    /// that were added with `header` are only for the answer that accepts.
     #[must_use]
     pub fn response(self, status: u16) -> ResponseBuilder<Self> {
         ResponseBuilder::new(self, status, Fields::new())
     }
 
-    /// Whether the client is still there. It may leave just afterwards.
+    /// Whether the peer is still connected. It may leave right after this call.
     #[must_use]
     pub fn is_connected(&self) -> bool {
         self.reply.is_connected()

@@ -1,4 +1,4 @@
-//! The user's own class, and all that its methods are given.
+//! Your own client type, and everything that its methods get.
 //!
 //! This room knows no dispatch, and other threads only through `Handle`. Only its traits are generic.
 
@@ -100,15 +100,15 @@ use std::any::{Any, type_name};
     note = "every method of `Client` has a default: write `impl Client for {Self} {{}}`, and the callbacks that you want in it"
 )]
 pub trait Client: sealed::AsAny {
-    /// The connection is up, TLS included, and nothing has been said yet. On a raw or line connection this is the place
-    /// to speak first, with [`Connection::as_raw`]; a WebSocket begins with `on_open`, an event stream with the answer
-    /// that makes it one, in `on_request`.
+    /// The connection is up (with TLS: the handshake is done), and no bytes were exchanged yet. On a raw or line
+    /// connection you can send first here, with [`Connection::as_raw`]; a WebSocket begins with `on_open`, an event
+    /// stream with the answer that makes it one, in `on_request`.
     #[doc(alias = "OnClientConnect")]
     #[doc(alias = "OnClientConnected")]
     fn on_connect(&mut self, connection: &mut Connection<'_>) {}
 
-    /// A request has come, with its body if it has one. The exchange is used up by the answer; one that is dropped
-    /// unused is a 500. Default: 404.
+    /// A request has come, with its body if it has one. The answer consumes the exchange; if it is dropped without an
+    /// answer, the peer gets a 500. Default: 404.
     #[doc(alias = "OnHttpRequest")]
     #[doc(alias = "handleRequest")]
     #[doc(alias = "OnGetDocument")]
@@ -118,7 +118,7 @@ pub trait Client: sealed::AsAny {
         exchange.not_found();
     }
 
-    /// A request asks to go on with WebSocket; the handshake is valid, and its origin allowed. Default: yes.
+    /// A request asks for a WebSocket; its handshake is valid, and its origin is allowed. Default: accept.
     #[doc(alias = "OnWebSocketRequest")]
     #[doc(alias = "WebSocketOpenRequest")]
     #[doc(alias = "OnWSHandshake")]
@@ -126,7 +126,7 @@ pub trait Client: sealed::AsAny {
         upgrade.accept();
     }
 
-    /// The WebSocket is open. It comes before the first message. Event streams don't come here: they begin in
+    /// The WebSocket is open. This comes before the first message. Event streams don't come here: they begin in
     /// `on_request`, with [`Exchange::events`].
     #[doc(alias = "OnWebSocketConnected")]
     #[doc(alias = "OnWSReady")]
@@ -134,14 +134,14 @@ pub trait Client: sealed::AsAny {
     #[doc(alias = "Connected")]
     fn on_open(&mut self, socket: &mut WebSocket<'_>) {}
 
-    /// A stream of events has begun, by the answer to a request or by one that was given later. It comes right after the
-    /// callback in which it was begun, and before anything else is done with it. `last_event_id` is what the request named
-    /// ([`last_event_id`]); of an answer that was given later it is not known any more.
+    /// An event stream has begun, by an answer at once or by a deferred one. This comes right after the callback in which
+    /// it was begun, and before any other callback of it. `last_event_id` is the id in the request ([`last_event_id`]);
+    /// after a deferred answer it is not known any more.
     #[doc(alias = "OnSseOpen")]
     fn on_events(&mut self, events: &mut EventStream<'_>, last_event_id: Option<&str>) {}
 
-    /// A message has come, whole. Default: closes with 1003, so that a server without WebSocket opens none that it
-    /// would have to serve.
+    /// A whole message has come. Default: closes with 1003. (The default [`Client::on_upgrade`] accepts, so without
+    /// your own `on_message` a WebSocket opens, and closes at its first message.)
     #[doc(alias = "OnWebSocketMessage")]
     #[doc(alias = "OnWSFrameRcvd")]
     #[doc(alias = "gotMessage")]
@@ -150,9 +150,9 @@ pub trait Client: sealed::AsAny {
         socket.close_with(1003, "no messages are taken here");
     }
 
-    /// A part of a message has come that is longer than `websocket.stream_above` of the limits, which disables this by
-    /// default. Parts of a text are whole characters, and the last part may be empty. Between two parts may come anything
-    /// but another message. Default: closes with 1009, as too long.
+    /// A part of a long message has come. Only messages longer than the limit `websocket.stream_above` come in parts; by
+    /// default none does. The parts of a text have whole characters, and the last part may be empty. Between two parts
+    /// other callbacks may come, but no other message. Default: closes with 1009 (too long).
     #[doc(alias = "BufferMessage")]
     #[doc(alias = "EOM")]
     #[doc(alias = "gotRawMessage")]
@@ -160,16 +160,16 @@ pub trait Client: sealed::AsAny {
         socket.close_with(1009, "messages are taken whole here");
     }
 
-    /// Bytes of a protocol of the user's own have come. Returns how many were used: the rest comes again, with more
-    /// behind it. Called until it returns 0 or nothing is left. Default: closes.
+    /// Bytes of your own protocol have come. Return how many you used: the rest comes again, together with the next
+    /// bytes. It is called until it returns 0 or nothing is left. Default: closes.
     #[doc(alias = "OnDataAvailable")]
     fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
         raw.close();
         data.len()
     }
 
-    /// What was queued for the peer has drained to the low-water mark, after it had been above the high one: send on. (The
-    /// drain of a shutdown is another thing.)
+    /// The queue for the peer was above the high-water mark, and has now drained to the low-water mark: you can send more.
+    /// (It has nothing to do with the drain at a shutdown.)
     #[doc(alias = "ReadyToSend")]
     #[doc(alias = "OnDataSent")]
     #[doc(alias = "OnSendData")]
@@ -177,17 +177,19 @@ pub trait Client: sealed::AsAny {
     #[doc(alias = "pollDataImmediate")]
     fn on_drain(&mut self, connection: &mut Connection<'_>) {}
 
-    /// The kernel has taken all that was sent to the connection before [`Connection::notify_sent`] asked for this, with that
-    /// tag. It comes once for each time that it was asked for, in that order, or `on_disconnect` comes instead.
+    /// The kernel has taken all that was sent to the connection before the call of [`Connection::notify_sent`] with this
+    /// tag. It comes once for each call, in the order of the calls; if the connection ends first, `on_disconnect` comes
+    /// instead.
     #[doc(alias = "OnWSFrameSent")]
     fn on_sent(&mut self, connection: &mut Connection<'_>, tag: u64) {}
 
-    /// A timer of [`Connection::set_timer`] is due. For something that all connections of a reactor share, and that is
-    /// not to drift, there is [`Setup::every`].
+    /// A timer of [`Connection::set_timer`] is due. For a periodic task of a whole reactor, without drift, use
+    /// [`Setup::every`].
     fn on_timer(&mut self, connection: &mut Connection<'_>, timer: TimerId) {}
 
-    /// The connection has ended. The last call; the connection takes nothing more, but others do. To close or abort it here
-    /// does nothing, and a panic is reported and changes nothing: what was sent still arrives.
+    /// The connection has ended. This is the last callback. You can't send to this connection any more, but to others. To
+    /// close or abort it here has no effect. A panic here is reported and has no other effect: bytes that were sent still
+    /// arrive.
     #[doc(alias = "OnClientDisconnect")]
     #[doc(alias = "OnClientDisconnected")]
     #[doc(alias = "connectionClosed")]
@@ -197,24 +199,23 @@ pub trait Client: sealed::AsAny {
     #[doc(alias = "notifyClosed")]
     fn on_disconnect(&mut self, connection: &mut Connection<'_>, end: &Disconnect) {}
 
-    /// A line of a line protocol has come, without its end, which is LF or CR LF. Default: closes.
+    /// A line of a line protocol has come, without its line end (LF or CR LF). Default: closes.
     #[doc(alias = "LineMode")]
     fn on_line(&mut self, raw: &mut Raw<'_>, line: &[u8]) {
         raw.close();
     }
 
-    /// A line is longer than it may be. Default: aborts. If the connection is kept, the
-    /// whole line is dropped.
+    /// A line is too long. Default: aborts. If you keep the connection, the whole line is dropped.
     #[doc(alias = "OnLineLimitExceeded")]
     fn on_line_limit(&mut self, raw: &mut Raw<'_>) {
         raw.abort();
     }
 
     /// The peer of a raw or line connection has closed its side: nothing more comes from it, but it may still listen.
-    /// `rest` is what it sent last and was not used: what `on_data` left, or a last line without its end. Default: closes.
-    /// A client that has still something to say overrides it, says that, and closes then or later; until it does the
-    /// connection stays, for `raw_idle` at most. It comes once, and also while the connection is read-paused, if nothing is
-    /// unread.
+    /// `rest` has its last bytes that were not used: the bytes that `on_data` left, or a last line without a line end.
+    /// Default: closes. If you still want to send something, override this, send, and close then or later; until then the
+    /// connection stays, idle for `raw_idle` at most. It comes once, and also while the connection is read-paused, if
+    /// nothing is unread.
     ///
     /// ```
     /// use jackfield::{Client, Raw};
@@ -238,35 +239,36 @@ pub trait Client: sealed::AsAny {
         raw.close();
     }
 
-    /// The server ends a raw or line connection by itself: for its idle timeout, because it has lasted as long as it may,
-    /// or because the server shuts down. What is sent here still goes out. It comes behind what the peer has sent so far,
-    /// unless the connection is read-paused with something unread until the deadline of the shutdown; what then is lost is
-    /// told by [`Disconnect::unread`]. Default: nothing is said.
+    /// The server ends a raw or line connection: at its idle timeout, at the end of its lifetime, or because the server
+    /// shuts down. You can still send here. It comes after all bytes that the peer has sent so far, unless the connection
+    /// stays read-paused with unread bytes until the deadline of the shutdown; [`Disconnect::unread`] counts the lost
+    /// bytes. Default: sends nothing.
     #[doc(alias = "goodbye")]
     fn on_goodbye(&mut self, raw: &mut Raw<'_>, why: Reason) {}
 
-    /// TLS that [`Raw::start_tls`] has asked for is established: what comes and what is sent is encrypted from now on. A
+    /// The TLS handshake that [`Raw::start_tls`] began is done: from now on all bytes are encrypted, both ways. A
     /// handshake that fails ends the connection with [`Reason::Tls`](crate::Reason::Tls) or with a timeout.
     #[doc(alias = "OnSslHandshakeDone")]
     #[doc(alias = "OnSslVerifyPeer")]
     fn on_secure(&mut self, raw: &mut Raw<'_>) {}
 
     /// A value was posted to this connection, by [`Handle::post`](crate::Handle::post) or
-    /// [`Handle::post_to_topic`](crate::Handle::post_to_topic): `value.downcast::<T>()` gives it back as what it is.
+    /// [`Handle::post_to_topic`](crate::Handle::post_to_topic): `value.downcast::<T>()` gives it in its own type.
     fn on_post(&mut self, connection: &mut Connection<'_>, value: Box<dyn Any + Send>) {}
 
-    /// A Ping or Pong has come. The answer to a Ping is on its way already.
+    /// A ping or pong has come. A ping was answered already.
     fn on_control(&mut self, socket: &mut WebSocket<'_>, control: Control<'_>) {}
 
-    /// Whether [`Client::on_frame`] is to be asked about each frame of this WebSocket. It is asked once, before `on_open`; where
-    /// the answer is no, frames cost nothing more. Default: no.
+    /// Whether [`Client::on_frame`] is called for each frame of this WebSocket. This is asked once, before `on_open`. If the
+    /// answer is no, frames cost nothing more. Default: no.
     fn wants_frames(&self) -> bool {
         false
     }
 
-    /// The head of a frame has come, of any opcode and with any reserved bits, and its payload perhaps not yet: what is to be
-    /// done with it? Only if [`Client::wants_frames`] says yes. Frames with a wrong mask or length, or control frames that are
-    /// long or in fragments, don't come here: they close the connection with 1002. Default: it goes on as usual.
+    /// The head of a frame has come, with any opcode and any reserved bits; its payload may still be missing. The result says
+    /// what to do with the frame. It is called only if [`Client::wants_frames`] returns true. Frames with a wrong mask or
+    /// length, and control frames that are too long or in fragments, don't come here: they close the connection with 1002.
+    /// Default: the frame is handled as usual.
     ///
     /// ```
     /// use jackfield::{Client, FrameAction, FrameHead, WebSocket};
@@ -302,8 +304,8 @@ pub trait Client: sealed::AsAny {
     }
 
     /// A part of the payload of a frame that [`Client::on_frame`] has taken over has come, without its mask. Parts come as they
-    /// arrive, the last one may be empty, and nothing is kept of them: no limit of messages concerns them but the time that
-    /// a message may take.
+    /// arrive, the last part may be empty, and they are not buffered. Of the limits for messages only the deadline applies to
+    /// them.
     fn on_frame_part(&mut self, socket: &mut WebSocket<'_>, part: &[u8], is_last: bool) {}
 
     /// The heartbeat of an idle WebSocket is due. Default: a ping.
@@ -312,30 +314,31 @@ pub trait Client: sealed::AsAny {
         HeartbeatAction::Ping
     }
 
-    /// The head of a request has come whose body is still to be decided on. Only for requests with a body. Default:
-    /// collect it, up to `body_bytes_max`.
+    /// The head of a request with a body has come, and you decide what happens to the body. Default: collect it, up to
+    /// `body_bytes_max`.
     #[doc(alias = "OnBeforeProcessRequest")]
     fn on_head(&mut self, connection: &mut Connection<'_>, request: &Request<'_>) -> BodyPlan {
         BodyPlan::Collect
     }
 
-    /// Part of a body that is streamed. `on_request` comes after the last one, with an empty body.
+    /// A part of a streamed body has come. `on_request` comes after the last part, with an empty body.
     #[doc(alias = "OnPostedData")]
     fn on_body(&mut self, connection: &mut Connection<'_>, part: &[u8]) {}
 
-    /// The name of its type, for reports about it.
+    /// The name of the client's type, for reports.
     #[doc(hidden)]
     fn type_name(&self) -> &'static str {
         type_name::<Self>()
     }
 
-    /// Takes another client's place, at [`Connection::replace`]. Only a boxed client can; the others give it back.
+    /// Replaces this client by another, at [`Connection::replace`]. Only a boxed client can be replaced; others give
+    /// the new one back.
     #[doc(hidden)]
     fn become_client(&mut self, client: Box<dyn Client>) -> Result<(), Box<dyn Client>> {
         Err(client)
     }
 
-    /// What [`Handle::with_client`](crate::Handle::with_client) looks at: this, or what is in the box.
+    /// What [`Handle::with_client`](crate::Handle::with_client) uses: this client, or the client in the box.
     #[doc(hidden)]
     fn as_client(&mut self) -> &mut dyn Any {
         self.as_any()
@@ -345,7 +348,7 @@ pub trait Client: sealed::AsAny {
 mod sealed {
     use std::any::Any;
 
-    /// Whatever has no borrowed parts, which a client must not have.
+    /// Every type without borrowed parts. A client must be such a type.
     pub trait AsAny: Any {
         /// As a value whose type can be asked for.
         fn as_any(&mut self) -> &mut dyn Any;
@@ -358,51 +361,51 @@ mod sealed {
     }
 }
 
-/// What is to be done with a request's body.
+/// What happens to the body of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BodyPlan {
-    /// It is collected and comes with the request, up to `body_bytes_max` of the server's limits.
+    /// It is collected and comes with the request, up to the limit `body_bytes_max`.
     Collect,
     /// It is collected, up to this number of bytes.
     CollectUpTo(u64),
-    /// Its parts come with `on_body` as they arrive, in any number.
+    /// Any number of parts come with `on_body` as they arrive.
     Stream,
-    /// It is refused with this status, and the request with it.
+    /// The request and its body are refused with this status.
     Reject(u16),
 }
 
 /// A control frame of a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Control<'b> {
-    /// A Ping, and what it said. It has been answered.
+    /// A ping with its payload. It was answered already.
     Ping(&'b [u8]),
-    /// A Pong, and what it said.
+    /// A pong with its payload.
     Pong(&'b [u8]),
 }
 
-/// What is done with a frame that came in on a WebSocket.
+/// What happens to a frame that came in on a WebSocket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FrameAction {
-    /// It becomes a message, or whatever else it is in the protocol.
+    /// It is handled as usual: as a message or a control frame.
     #[default]
     Continue,
-    /// Its payload comes with [`Client::on_frame_part`], and the protocol knows nothing of it.
+    /// Its payload comes with [`Client::on_frame_part`], and the server does not use it in any other way.
     TakeOver,
     /// The WebSocket is closed with this code, and the frame dropped.
     Close(u16),
 }
 
-/// What is done for a WebSocket whose heartbeat is due.
+/// What happens when the heartbeat of a WebSocket is due.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HeartbeatAction {
-    /// A ping, and the end if nothing is heard after it.
+    /// A ping is sent, and the connection ends if no byte comes after it.
     #[default]
     Ping,
-    /// Nothing; it is asked again after the same idle time.
+    /// Nothing; you are asked again after the same idle time.
     Skip,
-    /// The client has sent something of its own, which the peer has to answer as it would a ping.
+    /// Your code has sent something that the peer must answer, as if it were a ping.
     Sent,
 }

@@ -1,4 +1,4 @@
-//! The verbs of a protocol of the user's own.
+//! The methods of a connection with your own protocol.
 
 use crate::client::connection::Connection;
 use crate::client::context::context;
@@ -8,7 +8,7 @@ use crate::message::{Publication, Sent};
 #[cfg(feature = "tls")]
 use std::{io, sync::Arc};
 
-/// A connection with a protocol of the user's own, in one of its callbacks.
+/// A connection with your own protocol, in one of its callbacks.
 ///
 /// ```
 /// use jackfield::{Client, Connection, Raw};
@@ -45,20 +45,20 @@ impl Raw<'_> {
         }
     }
 
-    /// From the next byte on, what comes is cut into lines, which end with LF or CR LF.
+    /// From the next byte on, input comes as lines, which end with LF or CR LF.
     pub fn read_lines(&mut self) {
         self.speak(Protocol::lines(LF));
     }
 
-    /// From the next byte on, what comes is cut into lines that end with this byte. Only of LF a CR before it belongs to the
-    /// end.
+    /// From the next byte on, input comes as lines that end with this byte. If the byte is LF, a CR before it is part of the
+    /// line end.
     pub fn read_lines_until(&mut self, delimiter: u8) {
         self.speak(Protocol::lines(delimiter));
     }
 
-    /// Half a close: sends what is queued and then this side's end, and goes on reading what the peer has to say. Nothing can
-    /// be sent afterwards. The connection ends when its client closes it, which [`Client::on_peer_closed`] does by default
-    /// when the peer ends too, or by its idle timeout.
+    /// A half-close: writes what is queued, then sends FIN, and still reads from the peer. Nothing can be sent after this
+    /// call. The connection ends when your code closes it (the default [`Client::on_peer_closed`] does when the peer closes
+    /// too), or at its idle timeout.
     ///
     /// [`Client::on_peer_closed`]: crate::Client::on_peer_closed
     #[doc(alias = "half_close")]
@@ -66,15 +66,15 @@ impl Raw<'_> {
         self.connection.wires.shutdown_write(self.connection.id);
     }
 
-    /// From the next byte on, what comes is handed out as it is.
+    /// From the next byte on, input comes as plain bytes.
     pub fn read_bytes(&mut self) {
         self.speak(Protocol::Raw);
     }
 
-    /// Begins TLS on a connection that speaks plain text, as its server: STARTTLS. What was sent before still goes out in
-    /// plain text; what comes behind the present line or bytes belongs to TLS, and plain text there ends the connection, for
-    /// it may have been inserted by an attacker on the way (RFC 3207 section 6). Until [`Client::on_secure`](crate::Client::on_secure)
-    /// nothing is read or taken; the handshake has the deadline `limits.reactor.handshake`.
+    /// Begins TLS on a plain-text connection, as the server: STARTTLS. Bytes that were sent before this call still leave as
+    /// plain text. Bytes after the present line or data belong to TLS; plain text there ends the connection, because an
+    /// attacker may have inserted it on the way (RFC 3207 section 6). Until [`Client::on_secure`](crate::Client::on_secure) no
+    /// data is delivered and no send is accepted; the handshake has the deadline `limits.reactor.handshake`.
     ///
     /// ```
     /// use jackfield::{Client, Raw};
@@ -121,7 +121,7 @@ impl Raw<'_> {
 }
 
 impl Connection<'_> {
-    /// The connection as one with a protocol of the user's own, if it is one.
+    /// The connection as one with your own protocol, if it is one.
     pub fn as_raw(&mut self) -> Option<Raw<'_>> {
         matches!(self.protocol(), Protocol::Raw | Protocol::Lines { .. })
             .then(|| Raw { connection: self.reborrow() })

@@ -10,7 +10,7 @@ use std::fmt;
 
 /// A reactor, in a closure that runs on its thread: of [`Setup::every`](crate::Setup::every) or of [`Handle::run_on`].
 ///
-/// It reaches the connections of its reactor as a callback does: what is sent to them acts at once, with a true answer.
+/// It can send to the connections of its reactor as a callback can: a send acts at once, and returns the real result.
 ///
 /// ```
 /// use jackfield::{Handle, Reactor};
@@ -88,7 +88,7 @@ impl Reactor<'_> {
         self.links.connect(self.wires, &outgoing)
     }
 
-    /// Gives a value to a connection, as [`Handle::post`]: its client gets it in the next turn.
+    /// Posts a value to a connection, as [`Handle::post`] does: its client gets it in the next turn.
     ///
     /// # Errors
     /// As [`Handle::post`].
@@ -98,11 +98,11 @@ impl Reactor<'_> {
 }
 
 impl Handle {
-    /// Runs a closure on a reactor's thread, in its next turn. A panic of the closure is told to
-    /// [`Observer::on_panic`](crate::Observer::on_panic), with an id that names no connection.
+    /// Runs a closure on a reactor's thread, in its next turn. If the closure panics,
+    /// [`Observer::on_panic`](crate::Observer::on_panic) gets a report, with an id that belongs to no connection.
     ///
     /// # Errors
-    /// [`Busy`]: the closure is dropped, and never runs.
+    /// [`Busy`]: the closure does not run, and is dropped.
     #[doc(alias = "defer")]
     #[doc(alias = "spawn")]
     pub fn run_on(

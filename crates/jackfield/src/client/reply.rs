@@ -1,4 +1,4 @@
-//! An answer that comes later, from any thread.
+//! A deferred answer, from any thread.
 
 use crate::client::response::{ResponseBuilder, ResponseTarget, sealed};
 use crate::links::EVENT_STREAM;
@@ -9,11 +9,12 @@ use crate::shared::{Answer, AnswerKind, Busy, Command, Handle, Part, PartKind};
 use jackfield_proto::http1::{FieldError, Fields, reason_phrase};
 use jackfield_reactor::ConnectionId;
 
-/// The answer to a deferred request. Any thread may give it. A full mailbox never refuses it: its place is reserved.
-/// Dropped, it is a 500. If its connection is gone by then, nothing happens. A client that closes its side while it waits
-/// is gone, unless [`Limits::half_closed`](crate::Limits::half_closed) keeps such clients.
+/// The answer to a deferred request. Any thread may give it. It has a reserved place in the mailbox, so a full mailbox
+/// never refuses it. If it is dropped without an answer, the peer gets a 500. If the connection is gone, nothing happens.
+/// A peer that closes its side while it waits counts as gone, unless [`Limits::half_closed`](crate::Limits::half_closed)
+/// keeps such connections.
 ///
-/// It has the verbs of an [`Exchange`](crate::Exchange), which take effect on the connection's reactor.
+/// It has the methods of an [`Exchange`](crate::Exchange), which take effect on the connection's reactor.
 ///
 /// ```
 /// use jackfield::{Client, Exchange, Request};
@@ -55,7 +56,7 @@ impl Reply {
         self.id
     }
 
-    /// Whether the client is still there. It may leave just afterwards.
+    /// Whether the peer is still connected. It may leave right after this call.
     #[must_use]
     pub fn is_connected(&self) -> bool {
         self.handle.contains(self.id)
@@ -63,7 +64,7 @@ impl Reply {
 
     /// Answers.
     ///
-    /// An answer that can't be written is a 500, as with [`Exchange::respond`](crate::Exchange::respond).
+    /// An answer that is not valid gives a 500, as with [`Exchange::respond`](crate::Exchange::respond).
     pub fn respond(mut self, status: u16, content_type: &str, body: impl Into<Body<'static>>) {
         self.post(status, content_type, Fields::new(), AnswerKind::Whole(body.into()));
     }
@@ -78,19 +79,19 @@ impl Reply {
         self.error(404);
     }
 
-    /// Answers with a status whose meaning is the whole message.
+    /// Answers with a status; the body is the meaning of the status.
     pub fn error(self, status: u16) {
         self.respond(status, "text/plain", reason_phrase(status));
     }
 
-    /// Sends the client elsewhere, with a status such as 302, 303 or 308. A location that can't be written, such as one
-    /// with a line break, is a 500.
+    /// Redirects the peer to another location, with a status such as 302, 303 or 308. A location that is not valid,
+    /// such as one with a line break, gives a 500.
     pub fn redirect(self, status: u16, location: &str) {
         // A location that can't be written has become a 500.
         let _ = self.response(status).header("Location", location).body("", "");
     }
 
-    /// An answer with header lines of its own.
+    /// An answer with your own header lines.
     #[must_use]
     pub fn response(self, status: u16) -> ResponseBuilder<Self> {
         ResponseBuilder::new(self, status, Fields::new())
@@ -102,7 +103,7 @@ impl Reply {
         self.begin_stream(status, content_type, Fields::new(), None)
     }
 
-    /// Begins a stream of server-sent events. From now on any thread may send it some, with
+    /// Begins a stream of server-sent events. From now on any thread may send events to it, with
     /// [`Handle::send`](crate::Handle::send) and the id that is returned.
     pub fn events(self) -> ConnectionId {
         self.begin_events(Fields::new())
@@ -149,7 +150,7 @@ impl sealed::Sealed for Reply {
 }
 
 impl ResponseBuilder<Reply> {
-    /// Begins the answer; its body follows in parts. With a length it must have just that many bytes.
+    /// Begins the answer; its body follows in parts. If a length is given, the body must have exactly that many bytes.
     ///
     /// # Errors
     /// The first header line that can't be written, the type included. The answer is a 500 then.
@@ -163,7 +164,7 @@ impl ResponseBuilder<Reply> {
     /// Begins a stream of server-sent events, as [`Reply::events`]. Its status is 200, whatever was given.
     ///
     /// # Errors
-    /// The first header line that can't be written. The answer is a 500 then.
+    /// The first header line that is not valid. The answer is a 500 then.
     pub fn events(self) -> Result<ConnectionId, FieldError> {
         match self.unwritable(EVENT_STREAM) {
             Some(error) => Err(error),
@@ -172,10 +173,10 @@ impl ResponseBuilder<Reply> {
     }
 }
 
-/// The body of a deferred answer, whose parts come from any thread, in order.
+/// The body of a deferred answer; any thread sends its parts, in order.
 ///
-/// Dropped before its end, the answer is broken off: the connection is reset, so that what has come of the body doesn't
-/// look like all of it.
+/// If it is dropped before its end, the connection is reset, so that the peer does not take the part that arrived for
+/// the whole body.
 #[derive(Debug)]
 pub struct ReplyStream {
     handle: Handle,
@@ -191,15 +192,15 @@ impl ReplyStream {
         self.id
     }
 
-    /// Whether the client is still there. It may leave just afterwards.
+    /// Whether the peer is still connected. It may leave right after this call.
     #[must_use]
     pub fn is_connected(&self) -> bool {
         self.handle.contains(self.id)
     }
 
-    /// Sends a part. [`Sent::Gone`]: the client has left. [`Sent::Full`]: the mailbox of its reactor is full, and the part
-    /// was not taken; try again. A part that its connection can't take later, because too much is queued for it or because
-    /// it goes beyond the announced length, breaks the answer off.
+    /// Sends a part. [`Sent::Gone`]: the peer has left. [`Sent::Full`]: the mailbox of its reactor is full, and the part
+    /// was not accepted; try again. If the connection can't accept the part later, because too much is queued or because
+    /// it exceeds the announced length, the connection is reset.
     pub fn write<'m>(&mut self, part: impl Into<Body<'m>>) -> Sent {
         if !self.is_connected() {
             return Sent::Gone;
@@ -219,12 +220,12 @@ impl ReplyStream {
         self.handle.pull_here(self.id, self.sequence, source);
     }
 
-    /// Ends the body. One that is shorter than was announced closes the connection, so that the client can tell.
+    /// Ends the body. If it is shorter than announced, the connection closes, so that the peer notices it.
     pub fn finish(self) {
         self.finish_with(Fields::new());
     }
 
-    /// Ends the body, with trailers where the client can take them.
+    /// Ends the body, with trailers if the peer accepts them.
     pub fn finish_with(mut self, trailers: Fields) {
         self.end(PartKind::End(trailers));
     }

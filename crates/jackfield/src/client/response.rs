@@ -1,11 +1,11 @@
-//! An answer with header lines of its own.
+//! An answer with your own header lines.
 
 #[cfg(feature = "compression")]
 use crate::client::compression::Compression;
 use crate::message::{Body, HeaderValue};
 use jackfield_proto::http1::{FieldError, Fields, ResponseHead};
 
-/// An answer with header lines of its own. Nothing is sent before `body` or `stream`.
+/// An answer with your own header lines. Nothing is sent before `body` or `stream`.
 ///
 /// ```
 /// use jackfield::{Client, Exchange, Request};
@@ -20,8 +20,8 @@ use jackfield_proto::http1::{FieldError, Fields, ResponseHead};
 /// }
 /// ```
 ///
-/// A line that can't be written as it is, such as one with a line break in it, is never repaired: the answer becomes
-/// a 500, and the error is returned.
+/// A line that is not valid, such as one with a line break, is never repaired: the answer becomes a 500, and the error
+/// is returned.
 #[derive(Debug)]
 pub struct ResponseBuilder<T> {
     pub(super) to: T,
@@ -32,7 +32,7 @@ pub struct ResponseBuilder<T> {
     pub(super) compression: Option<Compression>,
 }
 
-/// What can be answered with a [`ResponseBuilder`].
+/// A value that can be answered with a [`ResponseBuilder`].
 pub trait ResponseTarget: sealed::Sealed {}
 
 pub(crate) mod sealed {
@@ -64,8 +64,7 @@ impl<T: ResponseTarget> ResponseBuilder<T> {
         Self { status, ..self }
     }
 
-    /// Adds a header line: text, bytes or an integer. The lines about framing and the date are written by the server
-    /// itself.
+    /// Adds a header line: text, bytes or an integer. The server itself writes the lines about framing and the date.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl HeaderValue) -> Self {
         if let Err(error) = value.push_to(&mut self.fields, name) {
@@ -74,18 +73,19 @@ impl<T: ResponseTarget> ResponseBuilder<T> {
         self
     }
 
-    /// Compresses the body, if that is worth it and the client takes it: see [`Compression`] (feature `compression`). Default:
-    /// it is sent as it is.
+    /// Compresses the body, if that makes it shorter and the peer accepts it: see [`Compression`] (feature `compression`).
+    /// Default: no compression.
     #[cfg(feature = "compression")]
     #[must_use]
     pub fn compressed(self, compression: Compression) -> Self {
         Self { compression: Some(compression), ..self }
     }
 
-    /// Sends the answer. An empty content type sends none, or leaves it to a header line `Content-Type`.
+    /// Sends the answer. With an empty `content_type` the answer has no `Content-Type`, except one that was added with
+    /// `header`.
     ///
     /// # Errors
-    /// The first header line that can't be written, the type included. The answer is a 500 then.
+    /// The first header line or content type that is not valid. The answer is a 500 then.
     pub fn body<'m>(self, content_type: &str, body: impl Into<Body<'m>>) -> Result<(), FieldError> {
         let error = self.unwritable(content_type);
         #[cfg(feature = "compression")]

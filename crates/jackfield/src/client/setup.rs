@@ -9,7 +9,7 @@ use std::time::Duration;
 /// A reactor before it serves, on its own thread: the argument of the closure of
 /// [`Server::serve_with`](crate::Server::serve_with).
 ///
-/// What the closure makes stays on this thread. So the clients of one reactor, and what is done every so often, share
+/// Values that the closure makes stay on this thread. So the clients of one reactor, and its periodic tasks, can share
 /// state in an `Rc`, without a lock:
 ///
 /// ```no_run
@@ -76,19 +76,19 @@ impl Setup {
         self.handle.clone()
     }
 
-    /// Begins a connection when the reactor begins to turn: see [`Outgoing`].
+    /// Begins a connection when the reactor starts: see [`Outgoing`].
     pub fn connect(&mut self, outgoing: Outgoing) {
         self.outgoing.push(outgoing);
     }
 
-    /// Does something every so often, on this reactor's thread, for the first time a period after it began to serve;
-    /// at least a millisecond apart. The times are multiples of the period, however long each run takes, so in the long
-    /// run none is lost to drift. A tick whose time has passed by a period or more is skipped, and counted in
-    /// [`Metrics::ticks_missed`](crate::Metrics::ticks_missed). They go on while the server drains, and end with the
+    /// Runs a closure periodically on this reactor's thread, the first time one period after the reactor began to
+    /// serve. The period is at least a millisecond. The times are multiples of the period, however long each run takes,
+    /// so there is no drift. A tick that is late by a period or more is skipped, and counted in
+    /// [`Metrics::ticks_missed`](crate::Metrics::ticks_missed). Ticks go on while the server drains, and end with the
     /// reactor.
     ///
-    /// A panic is told to [`Observer::on_panic`](crate::Observer::on_panic), with an id that names no connection, and the
-    /// next tick comes as if nothing had happened.
+    /// If the closure panics, [`Observer::on_panic`](crate::Observer::on_panic) gets a report, with an id that belongs to
+    /// no connection, and the next tick comes as usual.
     #[doc(alias = "interval")]
     #[doc(alias = "run_interval")]
     #[doc(alias = "setInterval")]

@@ -7,7 +7,7 @@ use crate::message::Sent;
 use jackfield_proto::http1::{BodyError, Fields, Owed};
 
 /// An answer whose body is sent in parts, in its first callback or in any later one
-/// ([`Connection::as_response`](crate::Connection::as_response)). Further requests of the connection wait until its
+/// ([`Connection::as_response`](crate::Connection::as_response)). The next requests of the connection wait until its
 /// end.
 ///
 /// ```
@@ -26,10 +26,10 @@ use jackfield_proto::http1::{BodyError, Fields, Owed};
 /// }
 /// ```
 ///
-/// Dropped unfinished it stays, for a later callback may go on with it. If none does, nothing is written for
-/// [`Limits::answer_timeout`](crate::Limits::answer_timeout), and the connection is reset with
-/// [`Timeout::Answer`](crate::Timeout::Answer). It ends at once when its client closes its side, unless
-/// [`Limits::half_closed`](crate::Limits::half_closed) keeps that.
+/// To drop it does not end the answer: a later callback may continue it. If nothing is written for
+/// [`Limits::answer_timeout`](crate::Limits::answer_timeout), the connection is reset with
+/// [`Timeout::Answer`](crate::Timeout::Answer). The answer ends at once when the peer closes its side, unless
+/// [`Limits::half_closed`](crate::Limits::half_closed) keeps such connections.
 pub struct ResponseStream<'a> {
     pub(crate) connection: Connection<'a>,
 }
@@ -37,7 +37,7 @@ pub struct ResponseStream<'a> {
 context!(ResponseStream);
 
 impl ResponseStream<'_> {
-    /// Sends a part. One that would go beyond the announced length is [`Sent::Unfit`].
+    /// Sends a part. A part that would exceed the announced length is [`Sent::Unfit`].
     pub fn write(&mut self, part: &(impl AsRef<[u8]> + ?Sized)) -> Sent {
         let Connection { id, wires, links } = &mut self.connection;
         links.send_part(wires, *id, part.as_ref())
@@ -46,12 +46,12 @@ impl ResponseStream<'_> {
     /// Ends the body.
     ///
     /// # Errors
-    /// It is shorter than was announced: the connection closes then, so that the client can tell.
+    /// It is shorter than announced: then the connection closes, so that the peer notices it.
     pub fn finish(self) -> Result<(), BodyError> {
         self.finish_with(&Fields::new())
     }
 
-    /// Ends the body, with trailers where the client can take them.
+    /// Ends the body, with trailers if the peer accepts them.
     ///
     /// # Errors
     /// As [`ResponseStream::finish`].

@@ -1,4 +1,4 @@
-//! The decision on a WebSocket.
+//! The decision about a WebSocket.
 
 use crate::client::connection::Connection;
 use crate::client::context::context;
@@ -11,7 +11,8 @@ use crate::shared::Switching;
 use jackfield_proto::http1::{FieldError, Fields};
 use jackfield_proto::websocket::{Offer, is_handshake_field};
 
-/// A request for a WebSocket, to be accepted or refused, at once or later. One that is dropped undecided is answered with 503.
+/// A request for a WebSocket, which you accept or refuse, at once or later. If it is dropped without a decision, the peer gets
+/// a 503.
 ///
 /// ```
 /// use jackfield::{Client, Request, Upgrade};
@@ -42,25 +43,25 @@ pub struct Upgrade<'a> {
 context!(Upgrade);
 
 impl<'a> Upgrade<'a> {
-    /// The subprotocols that the client offers, best first.
+    /// The subprotocols that the peer offers, the preferred one first.
     #[doc(alias = "SubProtocols")]
     pub fn protocols(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.offer.protocols()
     }
 
-    /// The extensions that the client offers, as they stand there.
+    /// The extensions that the peer offers, as they were sent.
     pub fn extensions(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.offer.extensions().map(|extension| extension.as_str())
     }
 
-    /// The page's origin, if a browser asks.
+    /// The origin of the page, if the request comes from a browser.
     #[doc(alias = "OriginHeader")]
     #[must_use]
     pub fn origin(&self) -> Option<&'a str> {
         self.offer.origin()
     }
 
-    /// Chooses a subprotocol. False, and nothing chosen, if the client does not offer it or one was chosen before.
+    /// Chooses a subprotocol. False, and nothing is chosen, if the peer does not offer it or if one was chosen before.
     pub fn choose(&mut self, protocol: &str) -> bool {
         let chosen = !self.has_protocol
             && self.offer.offers(protocol)
@@ -69,9 +70,9 @@ impl<'a> Upgrade<'a> {
         chosen
     }
 
-    /// Chooses the first of these subprotocols that the client offers, and says what stands beside it: so the order is the
-    /// server's preference, and what comes back is a value of your own. `None`, and nothing chosen, if there is none, or one
-    /// was chosen before: reject with a status of your choice then, or accept without a subprotocol.
+    /// Chooses the first of these subprotocols that the peer offers, and returns the value beside it. So the order is the
+    /// server's preference, and the result is your own value. `None`, and nothing is chosen, if none is offered or if one
+    /// was chosen before: then reject with a status of your choice, or accept without a subprotocol.
     ///
     /// ```
     /// use jackfield::{Client, Request, Upgrade};
@@ -103,8 +104,8 @@ impl<'a> Upgrade<'a> {
     /// Adds a header line to the answer that accepts.
     ///
     /// # Errors
-    /// The line can't be written as it is, or belongs to the handshake (`Sec-WebSocket-*`, `Upgrade`, `Connection`).
-    /// It is not added then.
+    /// The line is not valid, or belongs to the handshake (`Sec-WebSocket-*`, `Upgrade`, `Connection`). It is not added
+    /// then.
     #[doc(alias = "ResponseHeaders")]
     pub fn header(&mut self, name: &str, value: impl HeaderValue) -> Result<(), FieldError> {
         if is_handshake_field(name) {
@@ -138,7 +139,7 @@ impl<'a> Upgrade<'a> {
         ResponseBuilder::new(self, status, Fields::new())
     }
 
-    /// Decides later, from any thread, but within `upgrade_wait`. What the client sends meanwhile waits.
+    /// Decides later, from any thread, but within `upgrade_wait`. Bytes that the peer sends meanwhile wait.
     #[must_use]
     pub fn defer(mut self) -> LateUpgrade {
         let sequence = self.connection.defer_answer();

@@ -10,9 +10,9 @@ use std::any::{Any, type_name};
 pub(crate) type Visit = Box<dyn FnOnce(&mut dyn Any, &mut Connection<'_>) -> Result<(), &'static str> + Send>;
 
 impl Handle {
-    /// Runs a closure with the client of a connection, on its reactor's thread and between its callbacks, if the connection is
-    /// still there. `C` is the type of the client; of one in a box, `Box<dyn Client>`, it is the type in the box. If the client is of
-    /// another type, the closure is dropped, and that is logged. A panic ends the connection, as in a callback.
+    /// Runs a closure with the client of a connection, on its reactor's thread and between its callbacks, if the connection
+    /// still exists. `C` is the type of the client; if clients are `Box<dyn Client>`, it is the type in the box. If the client
+    /// is of another type, the closure is dropped, and that is logged. A panic ends the connection, as in a callback.
     ///
     /// ```
     /// use jackfield::{Client, ConnectionId, Handle};
@@ -33,7 +33,7 @@ impl Handle {
     /// ```
     ///
     /// # Errors
-    /// [`Busy`]: the closure is dropped, and never runs.
+    /// [`Busy`]: the closure does not run, and is dropped.
     #[doc(alias = "GetTaskRunner")]
     #[doc(alias = "notify")]
     pub fn with_client<C: Client, R>(

@@ -1,4 +1,4 @@
-//! The verbs of a WebSocket.
+//! The methods of a WebSocket.
 
 use crate::client::connection::Connection;
 use crate::client::context::context;
@@ -34,7 +34,7 @@ use std::time::Duration;
 /// }
 /// ```
 ///
-/// An answer to a request makes no sense here, and does not compile:
+/// It can't answer a request; this does not compile:
 ///
 /// ```compile_fail,E0599
 /// fn answer(socket: &mut jackfield::WebSocket<'_>) {
@@ -52,8 +52,8 @@ pub struct WebSocket<'a> {
 context!(WebSocket);
 
 impl WebSocket<'_> {
-    /// Sends a message: a text, bytes, or the data of an event. Ignoring what became of it is safe: a peer that reads
-    /// too slowly meets its connection's overflow policy.
+    /// Sends a message: a text, bytes, or the data of an event. You may ignore the result: if the peer reads too
+    /// slowly, the overflow policy of the connection applies.
     #[doc(alias = "SendWebSocketMessage")]
     #[doc(alias = "WSSendText")]
     #[doc(alias = "SendText")]
@@ -68,7 +68,7 @@ impl WebSocket<'_> {
         }
     }
 
-    /// Sends a Ping of at most 125 bytes, the rest being cut off. The Pong comes with `on_control`.
+    /// Sends a ping of at most 125 bytes; a longer payload is cut. The pong comes with `on_control`.
     #[doc(alias = "WSSendPing")]
     pub fn ping(&mut self, payload: &[u8]) {
         let Connection { id, wires, links } = &mut self.connection;
@@ -79,9 +79,9 @@ impl WebSocket<'_> {
         }
     }
 
-    /// Begins a message that is sent in fragments. Control frames go out between them; other messages for this connection wait
-    /// for its end, and count towards its backlog. Nothing of it is compressed. `None`: the connection is closing, or another
-    /// such message has not ended.
+    /// Begins a message that is sent in fragments. Control frames may go out between them; other messages to this connection
+    /// wait for its end, and count towards the backlog. The message is not compressed. `None`: the connection is closing, or
+    /// another message in fragments has not ended.
     ///
     /// ```
     /// use jackfield::{MessageKind, WebSocket};
@@ -100,7 +100,7 @@ impl WebSocket<'_> {
         begun.is_accepted().then(|| MessageWriter { connection: self.connection.reborrow() })
     }
 
-    /// The message that was begun and has not ended, unless it comes out of a reader.
+    /// The message in fragments that has not ended, unless it comes from a reader.
     #[doc(alias = "WSSendFrame")]
     pub fn writer(&mut self) -> Option<MessageWriter<'_>> {
         let link = &self.links.table[self.id.slot()];
@@ -108,10 +108,11 @@ impl WebSocket<'_> {
         fragments.reader.is_none().then(|| MessageWriter { connection: self.connection.reborrow() })
     }
 
-    /// Sends what a reader gives as one message, in frames of at most 16 KiB, the next ones when the connection has drained:
-    /// so no more than a few of them are in memory. It is read on the reactor's thread, and must not block. Other messages
-    /// wait as with [`WebSocket::begin`]. A reader that fails closes the connection with 1011; a text that is not UTF-8 is
-    /// for the peer to find. `Full`, and nothing sent: another message in fragments has not ended.
+    /// Sends the content of a reader as one message, in frames of at most 16 KiB. The next frames are read when the
+    /// connection has drained, so only a few frames are in memory. The reader runs on the reactor's thread, and must not
+    /// block. Other messages wait as with [`WebSocket::begin`]. If the reader fails, the connection closes with 1011. A text
+    /// is not checked for UTF-8; the peer will refuse it if it is wrong. `Full`, and nothing is sent: another message in
+    /// fragments has not ended.
     #[doc(alias = "SendFile")]
     #[doc(alias = "WSSendBinaryStream")]
     pub fn send_reader(&mut self, kind: MessageKind, reader: impl Read + 'static) -> Sent {
@@ -119,9 +120,9 @@ impl WebSocket<'_> {
         links.begin_fragments(wires, *id, opcode(kind), Some(Box::new(reader)))
     }
 
-    /// The subprotocol that a server has chosen, on a WebSocket that this side has begun: one of
-    /// [`Outgoing::subprotocol`](crate::Outgoing::subprotocol), or none. On one that came in it is what
-    /// [`Upgrade::choose`](crate::Upgrade::choose) was told, and not kept here.
+    /// The subprotocol that the other server chose, on an outgoing WebSocket: one of
+    /// [`Outgoing::subprotocol`](crate::Outgoing::subprotocol), or none. On an accepted WebSocket it is always `None`:
+    /// your own [`Upgrade::choose`](crate::Upgrade::choose) chose it, and it is not stored.
     #[doc(alias = "protocol")]
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
@@ -129,8 +130,8 @@ impl WebSocket<'_> {
         link.extra.as_ref()?.subprotocol.as_deref()
     }
 
-    /// In `on_control`, with a Pong that answers the heartbeat's Ping: the time between the two, in whole milliseconds, as the
-    /// turns of the reactor see it. `None` in any other callback, and for a Pong that answers nothing or a
+    /// In `on_control`, with a pong that answers the heartbeat's ping: the time between the two, in whole milliseconds, as the
+    /// reactor's clock measures it. `None` in any other callback, and for a pong that answers nothing or a
     /// [`WebSocket::ping`].
     ///
     /// ```
@@ -154,7 +155,7 @@ impl WebSocket<'_> {
         self.connection.links.round_trip
     }
 
-    /// From now on this is its heartbeat, whatever the server's is.
+    /// Sets the heartbeat of this WebSocket; the server's heartbeat does not apply to it any more.
     #[doc(alias = "WSPingSecs")]
     pub fn set_heartbeat(&mut self, heartbeat: Heartbeat) {
         let Connection { id, wires, links } = &mut self.connection;

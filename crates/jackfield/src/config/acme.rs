@@ -1,12 +1,12 @@
-//! Answers to the challenges by which an ACME server finds out whether a host is ours.
+//! Answers to the challenges with which an ACME server checks that a host is ours.
 
 use crate::config::tls::{HostConfig, challenge};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// Answers to the challenges of an ACME server (RFC 8555), such as Let's Encrypt: while one stands here, all listeners of the
-/// server give it. What speaks ACME is not here: a crate that does, such as `instant-acme`, says what is to be answered, and
-/// when it has got a certificate, [`Handle::reload_tls`](crate::Handle::reload_tls) shows it. Clones are the same.
+/// Answers to the challenges of an ACME server (RFC 8555), such as Let's Encrypt: all listeners of the server give the
+/// answers that are stored here. The ACME client is not included: a crate such as `instant-acme` provides the answers. When
+/// it has got a certificate, [`Handle::reload_tls`](crate::Handle::reload_tls) loads it. All clones share the same answers.
 ///
 /// ```no_run
 /// use jackfield::{AcmeChallenges, Server};
@@ -36,19 +36,19 @@ const ANSWERS_MAX: usize = 1024;
 pub(crate) const HTTP_PATH: &str = "/.well-known/acme-challenge/";
 
 impl AcmeChallenges {
-    /// Answers at `/.well-known/acme-challenge/` and this token with this text, the key authorization (RFC 8555 section 8.3), on
-    /// every listener for HTTP, before any client sees the request. False: 1024 are kept already.
+    /// Stores this text, the key authorization (RFC 8555 section 8.3), as the answer at `/.well-known/acme-challenge/` and this
+    /// token. Every listener for HTTP gives it, before a client sees the request. False: 1024 answers are stored already.
     #[doc(alias = "http-01")]
     pub fn answer_http(&self, token: impl Into<String>, authorization: impl Into<Arc<str>>) -> bool {
         put(&mut self.write().http, token.into(), authorization.into())
     }
 
-    /// Answers those who ask for this host by ALPN `acme-tls/1` with this certificate and its key, both as PEM (RFC 8737), on
-    /// every listener with hosts or certificates from files, and closes when the handshake is over. The certificate has
-    /// the key authorization in it.
+    /// Stores this certificate and its key, both as PEM, for peers that ask for this host with the ALPN name `acme-tls/1`
+    /// (RFC 8737). Every listener with hosts or with certificates from files shows it, and closes when the handshake is over.
+    /// The certificate contains the key authorization.
     ///
     /// # Errors
-    /// Everything that is wrong with the pair; or that 1024 are kept already.
+    /// Everything that is wrong with the pair; or that 1024 answers are stored already.
     #[doc(alias = "tls-alpn-01")]
     pub fn answer_tls(
         &self,
@@ -61,7 +61,7 @@ impl AcmeChallenges {
         has_room.then_some(()).ok_or_else(|| vec!["there are too many answers already".into()])
     }
 
-    /// Gives no answer to this token, or for this host, any more.
+    /// Removes the answer for this token or this host.
     pub fn remove(&self, token_or_name: &str) {
         let mut inside = self.write();
         inside.http.remove(token_or_name);

@@ -9,10 +9,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Whether the clients of a listener or a host are asked for a certificate, and by whom it must be issued. A client that shows
-/// one that is not so fails its handshake, whether it had to show one or not. What it has shown is in
-/// [`TlsInfo::certificates`](crate::TlsInfo::certificates), for the factory, which may refuse. Lists of revoked certificates are
-/// not looked at.
+/// Whether the peers of a listener or a host are asked for a certificate, and which roots must have issued it. A peer with a
+/// certificate of another issuer fails its handshake, even if no certificate is required. The peer's certificates are in
+/// [`TlsInfo::certificates`](crate::TlsInfo::certificates), for the factory, which may refuse. Revocation lists are not
+/// checked.
 ///
 /// ```no_run
 /// use jackfield::{ClientAuth, Host, Listener};
@@ -36,21 +36,21 @@ enum Asked {
 }
 
 impl ClientAuth {
-    /// Nobody is asked. The default.
+    /// No certificate is asked for. The default.
     #[must_use]
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// Clients are asked for a certificate that one of these roots has issued, and may have none. The file has the roots' own
-    /// certificates, as PEM; it is read when the server is bound, and again by
+    /// Peers are asked for a certificate that one of these roots has issued, but may have none. The file has the root
+    /// certificates as PEM; it is read when the server is bound, and again by
     /// [`Handle::reload_tls`](crate::Handle::reload_tls).
     #[must_use]
     pub fn requested(roots: impl Into<PathBuf>) -> Self {
         Self(Asked::Requested(roots.into()))
     }
 
-    /// The same, and a client without one fails its handshake.
+    /// The same, but a peer without a certificate fails its handshake.
     #[must_use]
     pub fn required(roots: impl Into<PathBuf>) -> Self {
         Self(Asked::Required(roots.into()))

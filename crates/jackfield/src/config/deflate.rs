@@ -11,8 +11,8 @@ use jackfield_proto::websocket::deflate::{Options, WINDOW_BITS_MAX};
 /// # Ok::<(), jackfield::Error>(())
 /// ```
 ///
-/// A message that carries a secret beside something that an attacker chooses tells by its length what it says, as in
-/// CRIME and BREACH: send such messages on a listener without compression.
+/// Do not compress a message that has a secret together with text that an attacker chooses: its length can reveal the
+/// secret, as in CRIME and BREACH. Send such messages on a listener without compression.
 ///
 /// [`Limits::deflate`]: crate::Limits::deflate
 #[doc(alias = "compression")]
@@ -20,35 +20,36 @@ use jackfield_proto::websocket::deflate::{Options, WINDOW_BITS_MAX};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deflate {
-    /// Whether clients may ask for compression, and who shares a compressor. Each listener may have its own; the
-    /// server's is what an [`Outgoing::websocket`](crate::Outgoing::websocket) offers. Default: disabled.
+    /// Whether peers may ask for compression, and which connections share a compressor. Each listener may have its own
+    /// mode; the server's mode is what an [`Outgoing::websocket`](crate::Outgoing::websocket) offers. Default:
+    /// disabled.
     pub mode: DeflateMode,
     /// The shortest message that is compressed, in bytes; shorter ones gain nothing. Default: 256.
     pub message_bytes_min: usize,
-    /// The largest window of what is sent, as a power of two, 9 to 15. Smaller ones save memory and compress less.
-    /// Default: 15, which is 32 KiB.
+    /// The largest window for messages that are sent, as a power of two, 9 to 15. Smaller windows save memory and
+    /// compress less. Default: 15, which is 32 KiB.
     pub window_bits_max: u8,
-    /// How hard to try, from 1, which is fast, to 9, which is small. Default: 1.
+    /// The effort, from 1 (fast) to 9 (smallest result). Default: 1.
     pub level: u8,
-    /// Bytes that dedicated compressors and decompressors may take, on all reactors together, each of which has an equal
-    /// part. A connection that finds no room for its own has each message compressed by itself. It is part of
+    /// Bytes that all dedicated compressors and decompressors may take; each reactor has an equal part. If no memory is
+    /// left for a connection's own compressor, each of its messages is compressed by itself. This memory is part of
     /// `memory_bytes_max`. Default: 64 MiB, which is enough for some 150 connections.
     pub memory_bytes_max: usize,
 }
 
-/// Who shares a compressor.
+/// Which connections share a compressor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DeflateMode {
-    /// Nothing is compressed, and no offer taken.
+    /// Nothing is compressed, and no offer is accepted.
     #[default]
     Disabled,
     /// All connections of a reactor share one compressor and one decompressor, some 430 KiB together. Each message is
-    /// compressed by itself (no context takeover), and what is published to many only once.
+    /// compressed by itself (no context takeover), and a published message only once.
     Shared,
-    /// A connection has a compressor of its own, from its first long message on, and a decompressor from the peer's first
-    /// compressed one on, so that a message may refer to those before it (context takeover): some 370 KiB and 47 KiB. What
-    /// is published to many is compressed by itself, once, and the connection's own compressor begins anew behind it.
+    /// Each connection has its own compressor, from its first long message on, and its own decompressor, from the peer's
+    /// first compressed message on, so that a message may refer to earlier ones (context takeover): some 370 KiB and 47
+    /// KiB. A published message is compressed by itself, once, and the connection's own compressor starts again after it.
     Dedicated,
 }
 

@@ -1,4 +1,4 @@
-//! Until when certificates are good.
+//! When certificates expire.
 
 use rustls_pki_types::CertificateDer;
 

@@ -1,12 +1,12 @@
-//! When an idle WebSocket is pinged, and when it is given up.
+//! When an idle WebSocket is pinged, and when it counts as dead.
 
 use crate::config::limits::Limits;
 use std::time::Duration;
 
-/// When an idle WebSocket is pinged, with what, and when it is given up.
+/// When an idle WebSocket is pinged, with which payload, and when it counts as dead.
 ///
-/// The server's is made of its [`Limits`]; [`Handle::set_heartbeat`](crate::Handle::set_heartbeat) changes it while
-/// it runs, and [`WebSocket::set_heartbeat`](crate::WebSocket::set_heartbeat) sets one for a single connection.
+/// The server's heartbeat comes from its [`Limits`]; [`Handle::set_heartbeat`](crate::Handle::set_heartbeat) changes it
+/// while it runs, and [`WebSocket::set_heartbeat`](crate::WebSocket::set_heartbeat) sets one for a single connection.
 ///
 /// ```
 /// use jackfield::Heartbeat;
@@ -19,31 +19,31 @@ use std::time::Duration;
 #[non_exhaustive]
 #[doc(alias = "getHeartbeat")]
 pub struct Heartbeat {
-    /// The idle time after which the peer is pinged; zero: never, and `websocket_idle` is what ends it.
+    /// The idle time after which the peer is pinged; disabled by zero, and then `websocket_idle` applies.
     pub after: Duration,
     /// Longest idle time after a ping; then the connection is aborted with `Timeout::Heartbeat`. Zero counts as a
     /// millisecond.
     pub dead_after: Duration,
-    /// What the ping says: at most 125 bytes (RFC 6455 section 5.5), the rest is cut off.
+    /// The payload of the ping: at most 125 bytes (RFC 6455 section 5.5); a longer one is cut.
     #[doc(alias = "getHeartbeatMessage")]
     #[doc(alias = "setHeartbeatMessage")]
     pub payload: Vec<u8>,
 }
 
 impl Heartbeat {
-    /// A ping after so much idle time, disabled by zero; the rest is the default.
+    /// A ping after this idle time, disabled by zero; the other fields have their defaults.
     #[must_use]
     pub fn every(after: Duration) -> Self {
         Self { after, ..Self::default() }
     }
 
-    /// How long nothing may come after a ping.
+    /// How long the peer may send nothing after a ping.
     #[must_use]
     pub fn dead_after(self, dead_after: Duration) -> Self {
         Self { dead_after, ..self }
     }
 
-    /// What the ping says: at most 125 bytes, the rest is cut off.
+    /// The payload of the ping: at most 125 bytes; a longer one is cut.
     #[must_use]
     pub fn payload(self, payload: impl Into<Vec<u8>>) -> Self {
         Self { payload: payload.into(), ..self }

@@ -1,4 +1,4 @@
-//! A host: its names, its certificates, and the rules that hold for its peers.
+//! A host: its names, its certificates, and the rules for its peers.
 
 use crate::config::alpn::fault_of_alpn;
 use crate::config::client_auth::ClientAuth;
@@ -32,12 +32,12 @@ pub struct Host {
 }
 
 impl Host {
-    /// A host of this name. `*.a.example` stands for all names with one label in place of the star.
+    /// A host with this name. `*.a.example` stands for all names with one label in place of the star.
     pub fn new(name: impl Into<String>) -> Self {
         Self::of_names(vec![name.into()])
     }
 
-    /// The host of those who ask for no other, as [`Listener::tls`](crate::Listener::tls) makes one.
+    /// The host for peers that ask for no other host, like the one that [`Listener::tls`](crate::Listener::tls) makes.
     #[must_use]
     pub fn fallback() -> Self {
         Self::of_names(Vec::new())
@@ -47,23 +47,23 @@ impl Host {
         Self { names, pairs: Vec::new(), alpn: None, client_auth: None, tag: None }
     }
 
-    /// One more of its names.
+    /// Adds a name.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.names.push(name.into());
         self
     }
 
-    /// A certificate chain and its key from PEM files. With several, each peer is shown the first whose kind of key it
-    /// understands.
+    /// A certificate chain and its key from PEM files. With several, each peer gets the first whose kind of key it
+    /// supports.
     #[must_use]
     pub fn certificate(mut self, chain: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         self.pairs.push(Pair::files(chain.into(), key.into()));
         self
     }
 
-    /// The same from anywhere else: the closure gives the chain and the key, both as PEM. It is asked when the server is bound,
-    /// and again by [`Handle::reload_tls`](crate::Handle::reload_tls), on the thread that calls these.
+    /// The same from a closure, which returns the chain and the key, both as PEM. It is called when the server is bound, and
+    /// again by [`Handle::reload_tls`](crate::Handle::reload_tls), on the thread that calls them.
     ///
     /// ```
     /// use jackfield::Host;
@@ -85,8 +85,8 @@ impl Host {
         self
     }
 
-    /// A file with an answer of OCSP (RFC 6960), in DER, that is shown with the certificate that was given last. It is
-    /// passed on as it is, to peers that ask for one (RFC 6066 section 8), and read again with the certificate. Without one
+    /// A file with an OCSP response (RFC 6960) in DER, for the certificate that was added last. It is sent unchanged to
+    /// peers that ask for one (RFC 6066 section 8), and read again together with the certificate. Without a certificate
     /// before it, it has no effect.
     #[doc(alias = "OCSP stapling")]
     #[must_use]
@@ -97,15 +97,15 @@ impl Host {
         self
     }
 
-    /// The protocols that it names by ALPN (RFC 7301), the preferred first, in place of those of
-    /// [`Listener::alpn`](crate::Listener::alpn). A peer that names others only fails its handshake.
+    /// The protocols that it offers by ALPN (RFC 7301), the preferred one first, instead of those of
+    /// [`Listener::alpn`](crate::Listener::alpn). A peer that names only other protocols fails its handshake.
     #[must_use]
     pub fn alpn<N: AsRef<[u8]>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         self.alpn = Some(names.into_iter().map(|name| name.as_ref().to_vec()).collect());
         self
     }
 
-    /// Whether its clients are asked for certificates, in place of
+    /// Whether its peers are asked for certificates, instead of
     /// [`Listener::client_auth`](crate::Listener::client_auth).
     #[must_use]
     pub fn client_auth(mut self, client_auth: ClientAuth) -> Self {
@@ -113,7 +113,8 @@ impl Host {
         self
     }
 
-    /// A number by which the factory knows it: [`TlsInfo::host_tag`](crate::TlsInfo::host_tag). Default: none.
+    /// A number with which the factory can recognise it: [`TlsInfo::host_tag`](crate::TlsInfo::host_tag). Default:
+    /// none.
     #[doc(alias = "HostTag")]
     #[must_use]
     pub fn tag(mut self, tag: u64) -> Self {

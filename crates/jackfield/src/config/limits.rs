@@ -1,4 +1,4 @@
-//! Every bound and every time of a server, in one place.
+//! Every limit and every timeout of a server, in one place.
 
 #[cfg(feature = "deflate")]
 use crate::config::deflate::Deflate;
@@ -9,7 +9,7 @@ use jackfield_reactor as reactor;
 use jackfield_reactor::Bandwidth;
 use std::time::Duration;
 
-/// Every limit and every timeout of a server. The defaults are meant for the open network.
+/// Every limit and every timeout of a server. The defaults are made for the internet.
 ///
 /// ```
 /// use jackfield::{Limits, Server};
@@ -32,135 +32,139 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Connections of the whole server, and, where a listener sets it, of that listener; one more is refused with `503`,
-    /// or with the busy banner. Default: 1,000,000, which is far beyond what the system's own limit on descriptors
-    /// allows unless it was raised.
+    /// The most connections of the whole server, or of one listener if that sets it; one more is refused with `503`, or
+    /// with the busy banner. Default: 1,000,000, which is far more than the system's own limit for descriptors allows,
+    /// unless that was raised.
     pub connections_max: usize,
-    /// What becomes of one more. Default: it is refused.
+    /// What happens to one more connection. Default: it is refused.
     pub when_full: WhenFull,
-    /// Connections of one address, or of one network of 64 bits for IPv6, as far as their listeners limit them; one more is
-    /// reset before any work is done for it. Proxies that a listener trusts are not limited, and neither are unix sockets.
-    /// Behind [`Listener::proxy_required`](crate::Listener::proxy_required) it is the address that the proxy names. Disabled
-    /// by zero. Default: disabled, for behind one address there may be many.
+    /// The most connections of one address, or of one IPv6 network of 64 bits, at the listeners that set this limit; one
+    /// more is reset before any work is done for it. Trusted proxies of a listener are not limited, and neither are unix
+    /// sockets. Behind [`Listener::proxy_required`](crate::Listener::proxy_required) the address that the proxy names
+    /// counts. Disabled by zero. Default: disabled, because many users may share one address.
     pub connections_per_address_max: usize,
-    /// New connections of one address in a second, and as many at once; one more is reset. Of some 16,000 addresses it is
-    /// known how often they have connected lately; with more, those that connect seldom begin anew. Otherwise as
-    /// `connections_per_address_max`. Disabled by zero, and more than a million is a million. Default: disabled.
+    /// The most new connections of one address in a second, and also the largest burst; one more is reset. The server
+    /// remembers the rates of some 16,000 addresses; if there are more, addresses that connect seldom are forgotten and
+    /// start again. In all else it is like `connections_per_address_max`. Disabled by zero; more than a million counts as
+    /// a million. Default: disabled.
     pub accepts_per_address_max: u32,
-    /// Connections that this side has begun and that have not ended, of the whole server: [`Outgoing`](crate::Outgoing). One
-    /// more is not begun. They don't count for `connections_max`. Default: 65,536.
+    /// The most outgoing connections of the whole server that have not ended: [`Outgoing`](crate::Outgoing). One more is not
+    /// begun. They don't count for `connections_max`. Default: 65,536.
     pub outgoing_max: usize,
-    /// Bytes that the buffers of all connections may hold on the heap, over all reactors: what was read and not used,
-    /// messages and bodies that are not whole, and what waits for peers. Of what is shared only the reference counts.
-    /// Histories of topics are not part of it: [`History::max_bytes`](crate::History::max_bytes) limits each.
+    /// Bytes that the buffers of all connections may hold on the heap, over all reactors: bytes that were read and not
+    /// used, messages and bodies that are not complete, and bytes that wait for peers. Of shared memory only the
+    /// reference counts. Histories of topics are not part of it: [`History::max_bytes`](crate::History::max_bytes)
+    /// limits each.
     ///
-    /// From 80 % on, connections that hold much are not read, until 70 % is reached again. At 100 % the largest are
-    /// ended, with 503 or 1013 where that can still be sent. The limit can be exceeded by one read of each reactor, or one
-    /// growth of a buffer, and by what callbacks queue in one turn. Disabled by `usize::MAX`. Default: 1 GiB, on each
-    /// machine the same: enough for 1,000 readers that have stopped with all that may be queued for them.
+    /// When 80 % is used, connections that hold much are not read, until use is back at 70 %. At 100 % the connections
+    /// that hold most are ended, with 503 or 1013 if that can still be sent. The limit can be exceeded by one read of each
+    /// reactor, or one growth of a buffer, and by the bytes that callbacks queue in one turn. Disabled by `usize::MAX`.
+    /// Default: 1 GiB, the same on each machine: enough for the full queues of 1,000 peers that do not read.
     pub memory_bytes_max: usize,
-    /// Commands that wait in a reactor's mailbox; one more is given back as full. Default: 65,536.
+    /// The most commands that wait in a reactor's mailbox; one more is refused as full. Default: 65,536.
     pub mailbox_max: usize,
-    /// Bytes of the commands that wait in a reactor's mailbox, counted before the next one: none is refused for its own
-    /// size. They are part of `memory_bytes_max`. One more is given back as full. Default: 64 MiB.
+    /// The most bytes of the commands that wait in a reactor's mailbox. They are counted before the next command, so no
+    /// command is refused for its own size. They are part of `memory_bytes_max`. One more is refused as full. Default:
+    /// 64 MiB.
     pub mailbox_bytes_max: usize,
-    /// Messages and requests of one connection that are handed out in one turn; the rest waits for the next one.
-    /// Default: 64.
+    /// The most messages and requests of one connection that are delivered in one turn; the rest waits for the next
+    /// turn. Default: 64.
     pub events_per_turn: usize,
     /// Topics of one connection. Default: 128.
     pub topics_max: usize,
     /// Bytes of a topic's name. Default: 255.
     pub topic_bytes_max: usize,
-    /// Bytes of a line of a line protocol. A longer one is an event of its own, which closes by default.
+    /// The longest line of a line protocol, in bytes. A longer one gives `on_line_limit`, which aborts by default.
     /// Default: 64 KiB.
     #[doc(alias = "LineLimit")]
     pub line_bytes_max: usize,
-    /// What a connection may say in a second, from its beginning on;
+    /// What a peer may send in a second, from the beginning of its connection;
     /// [`Connection::set_rate`](crate::Connection::set_rate) changes it. Default: any amount.
     pub rate: Rate,
     /// Bytes that a connection may receive and send in a second, from its beginning on;
     /// [`Connection::set_bandwidth`](crate::Connection::set_bandwidth) changes it. Default: any number.
     pub bandwidth: Bandwidth,
-    /// WebSocket Pings and Pongs of one connection in a second; then 1008 and close. More than 65,534 counts as 65,534.
-    /// Disabled by zero. Default: 100.
+    /// The most WebSocket pings and pongs of one connection in a second; then 1008 and close. More than 65,534 counts
+    /// as 65,534. Disabled by zero. Default: 100.
     pub control_frames: u32,
-    /// Bytes of a request's body that is collected, unless its client says otherwise; more is answered with 413.
+    /// The longest request body that is collected, in bytes, unless `on_head` decides otherwise; a longer one gets 413.
     /// Default: 1 MiB.
     pub body_bytes_max: u64,
-    /// Bounds of HTTP heads and framing: [`proto::http1::Limits`](jackfield_proto::http1::Limits).
+    /// Limits of HTTP heads and framing: [`proto::http1::Limits`](jackfield_proto::http1::Limits).
     pub http: http1::Limits,
-    /// Bounds of WebSocket frames and messages: [`proto::websocket::Limits`](jackfield_proto::websocket::Limits).
+    /// Limits of WebSocket frames and messages: [`proto::websocket::Limits`](jackfield_proto::websocket::Limits).
     pub websocket: websocket::Limits,
     /// Whether WebSocket messages are compressed, and how. A listener may have its own `mode`. Default: disabled.
     #[cfg(feature = "deflate")]
     pub deflate: Deflate,
-    /// Bounds and times of the transport: [`reactor::Limits`](jackfield_reactor::Limits).
+    /// Limits and timeouts of the transport: [`reactor::Limits`](jackfield_reactor::Limits).
     pub reactor: reactor::Limits,
     /// Longest time for a request's head, from its first byte on; then 408 and close. Default: 10 s.
     pub head_timeout: Duration,
-    /// How often the flow of a request's body is looked at. Default: 10 s.
+    /// How often the speed of a request's body is checked. Default: 10 s.
     pub body_interval: Duration,
-    /// The least that must come of a request's body in such an interval; otherwise 408 and close. Default: 10 KiB.
+    /// The least bytes of a request's body that must come in such an interval; otherwise 408 and close. Default: 10
+    /// KiB.
     pub body_interval_bytes_min: u64,
-    /// Idle timeout of an HTTP connection between two requests; disabled by zero. A request that has begun is under way:
-    /// `head_timeout` and `body_interval` hold it to a pace. So is an answer, until the kernel has all of it.
+    /// Idle timeout of an HTTP connection between two requests; disabled by zero. A request that has begun is not idle:
+    /// `head_timeout` and `body_interval` are its deadlines. Neither is an answer, until the kernel has all of it.
     /// Default: 75 s.
     #[doc(alias = "DefaultIdleTimeout")]
     #[doc(alias = "setTtl")]
     pub http_idle: Duration,
-    /// Idle timeout of a WebSocket without heartbeat, in which nothing comes and nothing is sent; disabled by zero.
-    /// Default: 120 s.
+    /// Idle timeout of a WebSocket without heartbeat: the longest time in which nothing comes and nothing is sent;
+    /// disabled by zero. Default: 120 s.
     pub websocket_idle: Duration,
-    /// Idle timeout of a connection with a protocol of the user's own; disabled by zero. Default: 300 s.
+    /// Idle timeout of a connection with your own protocol; disabled by zero. Default: 300 s.
     pub raw_idle: Duration,
-    /// Idle time of a WebSocket after which it is pinged; zero: no heartbeat. Default: 30 s.
+    /// Idle time of a WebSocket after which it is pinged; disabled by zero. Default: 30 s.
     #[doc(alias = "WSPingEnabled")]
     pub heartbeat: Duration,
     /// Longest idle time after such a ping; then the connection is closed. Default: 20 s.
     pub heartbeat_dead: Duration,
-    /// Idle time after which an event stream gets a comment; zero: none. Default: 15 s.
+    /// Idle time after which an event stream gets a comment; disabled by zero. Default: 15 s.
     pub events_heartbeat: Duration,
     /// Longest wait for the peer's Close after ours. Default: 5 s.
     #[doc(alias = "WaitForCloseResponse")]
     pub close_wait: Duration,
     /// Longest wait for a deferred decision on an upgrade; then 503. Default: 10 s.
     pub upgrade_wait: Duration,
-    /// Requests on one connection; the answer to the last one says so, and the connection closes. Disabled by zero. Default:
-    /// disabled.
+    /// The most requests on one connection; the answer to the last one has `Connection: close`, and the connection closes.
+    /// Disabled by zero. Default: disabled.
     #[doc(alias = "MaxRequestsKeepAlive")]
     pub requests_max: u32,
-    /// Whether a client that closes its side while an answer is owed, or is being sent in parts, still gets it. `false`: it
-    /// has left, and its connection ends at once with [`Reason::Peer`](crate::Reason::Peer), so that nobody works for a
-    /// client that is not there. `true`: it is kept, for clients that half-close (RFC 9112 section 9.6), and
-    /// `answer_timeout` bounds the wait. What is answered in its own callback is sent either way; an event stream ends
-    /// either way. Default: `false`.
+    /// Whether a peer that closes its side while its answer is deferred, or is being sent in parts, still gets it. `false`:
+    /// the peer counts as gone, and its connection ends at once with [`Reason::Peer`](crate::Reason::Peer), so that no work
+    /// is done for a peer that has left. `true`: the connection is kept, for peers that half-close (RFC 9112 section 9.6),
+    /// and `answer_timeout` bounds the wait. In both cases, an answer that is given in the request's own callback is sent,
+    /// and an event stream ends. Default: `false`.
     pub half_closed: bool,
-    /// Longest wait for an answer that is owed to a client that has closed its side; then 503 and close. And the longest
-    /// time in which nothing is written to an answer that is being sent in parts; then it is reset. The latter is looked
-    /// at once in each such time, so that it takes up to twice as long. Disabled by zero. Default: 60 s.
+    /// Longest wait for the answer to a peer that has closed its side; then 503 and close. Also the longest time in
+    /// which nothing is written to an answer that is being sent in parts; then it is reset. The second is checked once
+    /// in each such time, so it may take up to twice as long. Disabled by zero. Default: 60 s.
     #[doc(alias = "KeepAliveTimeXferSec")]
     pub answer_timeout: Duration,
     /// Longest time for a WebSocket message that comes in pieces; then 1008. Default: 60 s.
     pub message_timeout: Duration,
     /// How long a connection may last, whatever it does; disabled by zero. Then it is drained as at a shutdown: a
-    /// WebSocket gets 1001, and an answer that is owed is given, if it is given within `drain`. Default: any time.
+    /// WebSocket gets 1001, and an answer that is still to come is sent, if it comes within `drain`. Default: disabled.
     pub max_lifetime: Duration,
-    /// A reactor whose events wait longer than this is behind: see `lag_window`. Disabled by zero. Default: 5 ms.
+    /// A reactor whose events wait longer than this lags: see `lag_window`. Disabled by zero. Default: 5 ms.
     pub lag_target: Duration,
-    /// A reactor that was behind for this time, without a millisecond of sleep meanwhile, is overloaded. Then it admits only
-    /// as many new connections as keep the lag at half its target. The others get `503`, or the busy banner, and
+    /// A reactor that lagged for this time, and did not sleep for a millisecond meanwhile, is overloaded. Then it admits
+    /// only as many new connections as keep the lag at half its target. The others get `503`, or the busy banner, and
     /// upgrades to WebSocket are closed with 1013. Overload ends when the lag was below half the target for this time.
     /// Default: 100 ms.
     pub lag_window: Duration,
-    /// A callback that runs for longer than this is reported, and new connections go to other reactors meanwhile. It
-    /// is the watchdog that sees it; zero: there is none. Default: 10 ms.
+    /// A callback that runs for longer than this is reported, and new connections go to other reactors meanwhile. The
+    /// watchdog notices it; zero disables the watchdog. Default: 10 ms.
     pub callback_slow: Duration,
     /// A callback that runs for longer than this is reported once more, as one that may never end. Default: 1 s.
     pub callback_stall: Duration,
-    /// Longest drain at shutdown; what is still there then is aborted. Default: 30 s.
+    /// Longest drain at a shutdown; connections that are left then are aborted. Default: 30 s.
     pub drain: Duration,
-    /// The time over which a shutdown by a signal drains connections: [`Drain::spread`](crate::Drain::spread). Not longer than
-    /// `drain`. Default: zero, and all are drained at once.
+    /// The time over which a shutdown by a signal spreads the drain of the connections:
+    /// [`Drain::spread`](crate::Drain::spread). Not longer than `drain`. Default: zero, and all are drained at once.
     pub drain_spread: Duration,
 }
 
@@ -215,7 +219,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// These limits with a change: a value in one expression.
+    /// These limits with a change, as one expression.
     ///
     /// ```
     /// use jackfield::Limits;

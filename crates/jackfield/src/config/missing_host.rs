@@ -1,10 +1,10 @@
-//! Hosts that are found when somebody asks for them.
+//! Hosts that are found on demand.
 
 use crate::config::host::Host;
 use std::fmt;
 use std::sync::Arc;
 
-/// What a peer has asked for that no host of the listener is called: see
+/// A server name that no host of the listener has, as a peer asked for it: see
 /// [`Listener::missing_host`](crate::Listener::missing_host).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MissingHost {
@@ -13,13 +13,13 @@ pub struct MissingHost {
 }
 
 impl MissingHost {
-    /// The name (SNI), as the peer has written it. It is a valid one.
+    /// The name (SNI), as the peer sent it. It is a valid name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The protocols that the peer names by ALPN.
+    /// The protocols that the peer offers by ALPN.
     pub fn alpn(&self) -> impl Iterator<Item = &[u8]> {
         self.alpn.iter().map(Vec::as_slice)
     }

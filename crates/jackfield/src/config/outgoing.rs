@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A connection that this server begins: where to, and what is spoken there. It gets a client from the same factory as
-/// those that come in, and lives on a reactor as they do.
+/// An outgoing connection: its address and its protocol. Its client comes from the same factory as those of accepted
+/// connections, and it runs on a reactor like them.
 ///
-/// Within [`Outgoing::timeout`] one of two things happens, once: the connection is up, TLS included, and
-/// [`Client::on_connect`](crate::Client::on_connect) comes; or it is not, and
-/// [`Client::on_disconnect`](crate::Client::on_disconnect) comes alone, with
-/// [`Reason::Connect`](crate::Reason::Connect). The factory makes the client just before, and knows the connection by
+/// Within [`Outgoing::timeout`] one of two things happens, once. Either the connection is up (with TLS: the handshake
+/// is done), and [`Client::on_connect`](crate::Client::on_connect) comes. Or it failed, and only
+/// [`Client::on_disconnect`](crate::Client::on_disconnect) comes, with [`Reason::Connect`](crate::Reason::Connect). The
+/// factory makes the client just before, and recognises the connection by
 /// [`Peer::is_outgoing`](crate::Peer::is_outgoing) and [`Peer::tag`](crate::Peer::tag).
 ///
 /// ```
@@ -85,7 +85,7 @@ const WITHIN: Duration = Duration::from_secs(10);
 
 impl Outgoing {
     /// To a host and port such as `192.0.2.1:80`, `[2001:db8::1]:80` or `db.example:5432`. The addresses of a name are
-    /// looked up on a thread of its own, and tried one after the other, each for its share of the time.
+    /// looked up on another thread, and tried one after the other, each for its share of the time.
     pub fn tcp(addr: impl ToString) -> Self {
         Self::to(Target::Tcp(addr.to_string()))
     }
@@ -97,8 +97,8 @@ impl Outgoing {
 
     /// A WebSocket at an address such as `ws://a.example/chat?room=1` or `wss://a.example:8443/`. The latter needs
     /// [`Outgoing::tls`]. When it is open, `on_connect` and [`Client::on_open`](crate::Client::on_open) come, and
-    /// [`WebSocket::subprotocol`](crate::WebSocket::subprotocol) says what was agreed on. A server that says no, or
-    /// answers against the rules, is [`ConnectError::Status`](crate::ConnectError::Status) or
+    /// [`WebSocket::subprotocol`](crate::WebSocket::subprotocol) says what was agreed on. If the server refuses, or
+    /// breaks the rules, the error is [`ConnectError::Status`](crate::ConnectError::Status) or
     /// [`ConnectError::WebSocket`](crate::ConnectError::WebSocket).
     ///
     /// ```
@@ -117,14 +117,14 @@ impl Outgoing {
         Self { is_secure, ..outgoing }
     }
 
-    /// Offers a subprotocol, on an [`Outgoing::websocket`]; those that are offered first are preferred.
+    /// Offers a subprotocol, on an [`Outgoing::websocket`]. The first offer is the preferred one.
     #[must_use]
     pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
         self.websocket.get_or_insert_default().subprotocols.push(name.into());
         self
     }
 
-    /// A header of the request of an [`Outgoing::websocket`]. One that can't be written makes the connection
+    /// Adds a header to the request of an [`Outgoing::websocket`]. If it is not valid, the connection fails with
     /// [`ConnectError::Invalid`](crate::ConnectError::Invalid).
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -132,9 +132,9 @@ impl Outgoing {
         self
     }
 
-    /// Offers no compression, on an [`Outgoing::websocket`]. Without this it is offered if the server's own
-    /// [`Limits::deflate`](crate::Limits::deflate) is not disabled, as it is by default; and messages are compressed, both
-    /// ways, if the other server agrees.
+    /// Offers no compression, on an [`Outgoing::websocket`]. Without this call, compression is offered if the server's own
+    /// [`Limits::deflate`](crate::Limits::deflate) is on (by default it is off), and messages are compressed both ways if
+    /// the other server agrees.
     #[must_use]
     pub fn uncompressed(mut self) -> Self {
         self.websocket.get_or_insert_default().is_uncompressed = true;
@@ -157,21 +157,21 @@ impl Outgoing {
         }
     }
 
-    /// A protocol of the user's own, in bytes: `on_data`. The default.
+    /// Your own protocol, in bytes: `on_data`. The default.
     #[must_use]
     pub fn raw(mut self) -> Self {
         self.speaks = Speaks::Raw;
         self
     }
 
-    /// A protocol of the user's own, in lines: `on_line`.
+    /// Your own protocol, in lines: `on_line`.
     #[must_use]
     pub fn lines(mut self) -> Self {
         self.speaks = Speaks::Lines;
         self
     }
 
-    /// A number of the user's choice, by which the factory knows what the connection is for. The bits of an id are one:
+    /// A number of your choice, which tells the factory what the connection is for. It may be the bits of an id:
     /// [`ConnectionId::to_bits`](crate::ConnectionId::to_bits). Default: 0.
     #[must_use]
     pub fn tag(mut self, tag: u64) -> Self {
@@ -180,8 +180,7 @@ impl Outgoing {
     }
 
     /// How long it may take until the connection is up: the look-up of its name, the attempts at all addresses, and the
-    /// handshake of TLS. Then it has failed with [`ConnectError::Timeout`](crate::ConnectError::Timeout).
-    /// Default: 10 s.
+    /// TLS handshake. After that it fails with [`ConnectError::Timeout`](crate::ConnectError::Timeout). Default: 10 s.
     #[must_use]
     #[doc(alias = "TimeoutConnect")]
     pub fn timeout(mut self, within: Duration) -> Self {
@@ -196,22 +195,22 @@ impl Outgoing {
         self
     }
 
-    /// As [`Listener::keep_alive`](crate::Listener::keep_alive). With times that the system does not take, the connection is
-    /// [`ConnectError::Invalid`](crate::ConnectError::Invalid). Default: none.
+    /// As [`Listener::keep_alive`](crate::Listener::keep_alive). With times that the system does not accept, the connection
+    /// fails with [`ConnectError::Invalid`](crate::ConnectError::Invalid). Default: none.
     #[must_use]
     pub fn keep_alive(mut self, keep_alive: KeepAlive) -> Self {
         self.socket.keep_alive = Some(keep_alive);
         self
     }
 
-    /// As [`Listener::send_buffer`](crate::Listener::send_buffer). Default: as the system has it.
+    /// As [`Listener::send_buffer`](crate::Listener::send_buffer). Default: the system's.
     #[must_use]
     pub fn send_buffer(mut self, bytes: u32) -> Self {
         self.socket.send_buffer_bytes = bytes;
         self
     }
 
-    /// As [`Listener::receive_buffer`](crate::Listener::receive_buffer). Default: as the system has it.
+    /// As [`Listener::receive_buffer`](crate::Listener::receive_buffer). Default: the system's.
     #[must_use]
     pub fn receive_buffer(mut self, bytes: u32) -> Self {
         self.socket.receive_buffer_bytes = bytes;
@@ -219,8 +218,8 @@ impl Outgoing {
     }
 
     /// TLS below whatever is spoken. The configuration says whose certificates are trusted; the features `tls-webpki-roots` and
-    /// `tls-native-roots` have a constructor of one each, in `jackfield::roots`. The certificate has to be for
-    /// the host that is connected to, or for [`Outgoing::server_name`].
+    /// `tls-native-roots` have a constructor of one each, in `jackfield::roots`. The certificate must be valid for the host of
+    /// the address, or for [`Outgoing::server_name`].
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls(mut self, config: Arc<rustls::ClientConfig>) -> Self {
@@ -228,7 +227,7 @@ impl Outgoing {
         self
     }
 
-    /// The name that is asked for and that the certificate has to be for, in place of the host.
+    /// The server name (SNI) for TLS, for which the certificate must be valid, instead of the host of the address.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn server_name(mut self, name: impl Into<String>) -> Self {

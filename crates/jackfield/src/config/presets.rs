@@ -1,4 +1,4 @@
-//! Limits for three places where a server may stand.
+//! Limits for three kinds of networks.
 
 use crate::config::limits::Limits;
 use crate::config::rate::Rate;
@@ -9,12 +9,10 @@ const HOUR: Duration = Duration::from_secs(3600);
 const MIB: usize = 1 << 20;
 
 impl Limits {
-    /// For a listener that only this machine reaches: its peers are programs of the same hands, and a debugger may
-    /// stop either end.
+    /// For a listener that only this machine can reach: you run its peers too, and a debugger may stop either side.
     ///
-    /// No idle timeout ends a connection, nobody is too slow within an hour, no heartbeat disturbs a trace, control
-    /// frames are not counted, messages and bodies may have 64 MiB, and a shutdown waits for one second only. What
-    /// bounds memory stays.
+    /// No idle timeout ends a connection, deadlines are an hour, no heartbeat disturbs a trace, control frames are not
+    /// counted, messages and bodies may have 64 MiB, and a shutdown waits only one second. The limits for memory stay.
     #[must_use]
     pub fn local() -> Self {
         let mut limits = Self {
@@ -41,11 +39,11 @@ impl Limits {
         limits
     }
 
-    /// For a network whose machines are known: mistakes happen there, attacks do not.
+    /// For a network of known machines: mistakes happen there, attacks do not.
     ///
     /// Messages, bodies and backlogs may have 16 MiB, heads and slow bodies have 30 s, an idle connection is kept for
-    /// five minutes and a chatty peer may send 1,000 control frames a second. Machines are switched off without a
-    /// goodbye, so the heartbeat is quicker: 15 s and 10 s.
+    /// five minutes, and a peer may send 1,000 control frames a second. Machines may be switched off without closing
+    /// connections, so the heartbeat is faster: 15 s and 10 s.
     #[must_use]
     pub fn lan() -> Self {
         let mut limits = Self {
@@ -63,11 +61,11 @@ impl Limits {
         limits
     }
 
-    /// For the open network: the defaults, which are made for it, and besides them what a default must not decide.
+    /// For the internet: the defaults, and also limits that a default can't set for every server.
     ///
-    /// At most 100,000 connections, 1,000 of them and 200 a second of one address; one may say 1,000 messages and 16 MiB in a
-    /// second, and is not read for a while if it says more; and after a day each has to come again, so that a server that
-    /// was taken out of service gets empty.
+    /// At most 100,000 connections; from one address at most 1,000, and 200 new ones a second. A connection may send 1,000
+    /// messages and 16 MiB in a second, and is not read for a while if it sends more. After a day each connection ends and
+    /// the peer must connect again, so that a server that was taken out of service becomes empty.
     #[must_use]
     pub fn internet() -> Self {
         Self {

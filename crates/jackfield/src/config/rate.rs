@@ -1,4 +1,4 @@
-//! How much a connection may say in a second.
+//! How much a peer may send in a second.
 
 /// How much a peer may send in a second: a token bucket of messages and one of bytes, each of which holds one second's
 /// worth.
@@ -15,21 +15,21 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rate {
-    /// WebSocket messages, requests (refused ones included) and lines in a second; disabled by zero. A protocol of the
-    /// user's own in bytes has no messages. Default: zero.
+    /// WebSocket messages, requests (also refused ones) and lines in a second; disabled by zero. Your own protocol in
+    /// bytes has no messages. Default: zero.
     pub messages: u32,
-    /// Bytes in a second, as plain text, heads and frames included; disabled by zero. Default: zero.
+    /// Bytes in a second, counted before encryption, with heads and frames; disabled by zero. Default: zero.
     pub bytes: u32,
-    /// What happens to a peer that says more.
+    /// What happens to a peer that sends more.
     pub on_exceeded: OnRateExceeded,
 }
 
-/// What happens to a peer that says more than its [`Rate`] allows.
+/// What happens to a peer that sends more than its [`Rate`] allows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnRateExceeded {
-    /// It is not read for a tenth of a second at least, so that TCP slows it down. Its idle time and its deadlines don't
-    /// count meanwhile. [`Observer::on_throttled`](crate::Observer::on_throttled) reports it.
+    /// It is not read for at least a tenth of a second, so that TCP slows it down. Meanwhile its idle timeout and its
+    /// deadlines do not run. [`Observer::on_throttled`](crate::Observer::on_throttled) reports it.
     #[default]
     Pause,
     /// The connection ends with [`Limit::Rate`](crate::Limit::Rate): a WebSocket is closed with 1008, a request answered with 429.
@@ -37,7 +37,7 @@ pub enum OnRateExceeded {
 }
 
 impl Rate {
-    /// This many messages and bytes in a second; disabled by zero. More is answered by
+    /// This many messages and bytes in a second; disabled by zero. A peer that sends more meets
     /// [`OnRateExceeded::Pause`].
     #[must_use]
     pub const fn new(messages: u32, bytes: u32) -> Self {

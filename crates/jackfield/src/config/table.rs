@@ -12,11 +12,11 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LimitRow {
-    /// Where it is set, from [`Limits`] on.
+    /// The path of its field in [`Limits`].
     pub name: &'static str,
-    /// What it is counted in.
+    /// Its unit.
     pub unit: &'static str,
-    /// Its value unless it is set.
+    /// Its value in these limits.
     pub value: u64,
     /// What happens when it is reached.
     pub consequence: &'static str,

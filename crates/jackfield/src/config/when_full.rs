@@ -1,6 +1,6 @@
-//! What becomes of a new connection when there are as many as there may be.
+//! What happens to a new connection when the server is full.
 
-/// What becomes of a new connection when there are [`Limits::connections_max`](crate::Limits::connections_max) already. Set
+/// What happens to a new connection when there are [`Limits::connections_max`](crate::Limits::connections_max) already. Set
 /// with [`Limits::when_full`](crate::Limits::when_full).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -12,8 +12,8 @@ pub enum WhenFull {
     /// backlog is full too, the system lets it wait or refuses it.
     #[doc(alias = "Backpressure")]
     Wait,
-    /// It takes the place of an idle one: an HTTP connection to which no answer is owed, which ends with
-    /// [`Limit::Connections`](crate::Limit::Connections). Of the next 64 places on the reactor that accepts it is the one from
-    /// which nothing came for the longest time. If there is none within 1,024 places, the new connection is refused.
+    /// It replaces an idle connection: an HTTP connection without an open request, which ends with
+    /// [`Limit::Connections`](crate::Limit::Connections). Among the next 64 places of the accepting reactor, the one that was
+    /// idle longest is chosen. If there is none within 1,024 places, the new connection is refused.
     EvictIdle,
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-/// How a connection has ended: why, how old it was, and how many bytes went each way.
+/// How a connection has ended: the reason, its age, and the bytes in each direction.
 ///
 /// ```
 /// use jackfield::{Client, Connection, Disconnect, Reason};
@@ -25,7 +25,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Disconnect {
-    /// Why it ended. The first reason stands.
+    /// Why it ended. If there are several reasons, the first one counts.
     pub reason: Reason,
     /// The code of the WebSocket Close that the peer sent, if it sent one (RFC 6455 section 7.1.5; 1005 for a Close
     /// without code). A peer that did not answer ours in time has none.
@@ -33,18 +33,18 @@ pub struct Disconnect {
     pub close_code: Option<u16>,
     /// The reason in the peer's Close; empty if it gave none.
     pub close_reason: Box<str>,
-    /// The status of a server that did not open a WebSocket for this side: see [`ConnectError::Status`].
+    /// The status of a server that refused an outgoing WebSocket: see [`ConnectError::Status`].
     pub status: Option<u16>,
     /// Bytes read, as plain text.
     pub bytes_in: u64,
     /// Bytes the kernel took, as plain text.
     pub bytes_out: u64,
-    /// Bytes of `bytes_in` that were kept for the client and that it has not used: because the connection was
-    /// read-paused, or because more was to follow. What a client leaves of the bytes that it has just been shown when it
-    /// closes is not counted.
+    /// Bytes of `bytes_in` that were kept for the client and that it has not used, because the connection was
+    /// read-paused, or because a message was not complete. If a client closes in `on_data`, the bytes of that call that
+    /// it does not use are not counted.
     pub unread: u64,
-    /// Bytes that were queued for the peer and dropped, as the connection was aborted, or closed for its backlog. Memory
-    /// that was taken back by an eviction is not counted.
+    /// Bytes that were queued for the peer and dropped, because the connection was aborted, or closed for its backlog.
+    /// Bytes that an eviction dropped are not counted.
     pub unsent: u64,
     /// How long the connection lasted.
     pub age: Duration,
@@ -55,7 +55,7 @@ pub struct Disconnect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The peer finished its side, or sent a Close.
+    /// The peer closed its side, or sent a Close.
     Peer,
     /// The peer reset the connection, or vanished while something was sent to it.
     PeerReset,
@@ -63,16 +63,16 @@ pub enum Reason {
     Local,
     /// A deadline passed.
     Timeout(Timeout),
-    /// The peer broke a protocol. It was told so.
+    /// The peer broke a protocol. It got the matching status or close code.
     Protocol(ProtocolError),
     /// A bound was exceeded.
     Limit(Limit),
     /// TLS failed.
     Tls,
-    /// It did not begin with the header of a proxy, as its listener requires:
+    /// It did not begin with a PROXY header, as its listener requires:
     /// [`Listener::proxy_required`](crate::Listener::proxy_required).
     Proxy,
-    /// A connection that this side has begun did not come about: see [`Outgoing`](crate::Outgoing).
+    /// An outgoing connection failed: see [`Outgoing`](crate::Outgoing).
     Connect(ConnectError),
     /// The operating system refused an operation on the socket.
     Io(ErrorKind),
@@ -87,13 +87,13 @@ pub enum Reason {
 #[non_exhaustive]
 #[doc(alias = "OnTimeout")]
 pub enum Timeout {
-    /// Nothing was heard for too long.
+    /// Nothing came for too long.
     Idle,
     /// A request's head did not come in time.
     Head,
     /// A request's body came too slowly.
     Body,
-    /// The pieces of a WebSocket message did not come in time.
+    /// The fragments of a WebSocket message did not come in time.
     Message,
     /// A WebSocket was silent after a ping.
     Heartbeat,
@@ -101,11 +101,11 @@ pub enum Timeout {
     Write,
     /// The TLS handshake did not end in time.
     Handshake,
-    /// Nobody decided on an upgrade in time.
+    /// Your code did not decide about an upgrade in time.
     Upgrade,
-    /// The connection has lasted as long as it may.
+    /// The longest lifetime of the connection is over.
     Lifetime,
-    /// An answer was not given in time, or did not go on.
+    /// An answer was not given in time, or was not continued.
     Answer,
 }
 
@@ -113,45 +113,45 @@ pub enum Timeout {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Limit {
-    /// The peer reads too slowly for what is sent to it.
+    /// The peer reads too slowly, and its backlog is full.
     Backlog,
-    /// More had to be kept between two reads than is allowed.
+    /// More bytes had to be kept between two reads than is allowed.
     ReadBuffer,
     /// A line is too long.
     Line,
-    /// Its buffers held more than one connection's may, or much when there was no memory left for all.
+    /// Its buffers held more than one connection may, or it was among the largest when the memory of all was used up.
     Memory,
-    /// It said more in a second than its [`Rate`](crate::Rate) allows.
+    /// It sent more in a second than its [`Rate`](crate::Rate) allows.
     Rate,
     /// Too many control frames came within a second.
     ControlFrames,
     /// The reactor is overloaded.
     Overload,
-    /// It was idle, and a new connection needed its place: see [`WhenFull::EvictIdle`](crate::WhenFull::EvictIdle).
+    /// It was idle, and a new connection replaced it: see [`WhenFull::EvictIdle`](crate::WhenFull::EvictIdle).
     Connections,
 }
 
-/// Why a connection that this side has begun did not come about.
+/// Why an outgoing connection failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// What was asked for can't be connected to, such as TLS to what is no name of a server.
+    /// The target is not valid, for example TLS to a text that is not a server name.
     Invalid,
     /// The name has no address.
     Name,
-    /// Too many names wait to be looked up.
+    /// Too many name look-ups wait.
     Busy,
     /// It was not up in time: see [`Outgoing::timeout`](crate::Outgoing::timeout).
     Timeout,
-    /// The system says so of the last address that was tried: it refused, or there is no way to it.
+    /// The system's error for the last address that was tried: for example it refused, or there is no route to it.
     Io(ErrorKind),
-    /// The other side has closed it before it was up.
+    /// The other side closed it before it was up.
     Closed,
     /// TLS failed, or the certificate is not trusted.
     Tls,
-    /// The server does not open a WebSocket. What it says instead is [`Disconnect::status`].
+    /// The server refused the WebSocket. [`Disconnect::status`] has its status.
     Status,
-    /// What the server says breaks the rules of an opening handshake (RFC 6455, section 4.1).
+    /// The server's answer breaks the rules of the opening handshake (RFC 6455, section 4.1).
     WebSocket,
 }
 

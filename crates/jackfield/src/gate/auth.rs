@@ -32,7 +32,7 @@ use std::net::SocketAddr;
     note = "implement `Authenticator` for `{Self}`; it is shared by all threads, so it must be `Send` and `Sync`"
 )]
 pub trait Authenticator: Send + Sync {
-    /// What becomes of a request, whose body may still be to come. `peer` is its address, if it comes over IP.
+    /// Decides about a request, whose body may not have come yet. `peer` is the peer's address, if it connects over IP.
     #[doc(alias = "authenticate")]
     #[doc(alias = "authenticateByIP")]
     #[doc(alias = "requiresAuthentication")]

@@ -3,20 +3,20 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// The body of an answer: borrowed, given away, or shared with other answers.
+/// The body of an answer: borrowed, owned, or shared with other answers.
 ///
-/// A large borrowed body is written from where it lies, and only what the kernel does not take at once is copied. One
-/// that is given away or shared is never copied at all.
+/// A large borrowed body is written directly, and only the part that the kernel does not take at once is copied. An
+/// owned or shared body is never copied.
 ///
-/// What waits for a slow reader counts towards [`Limits::memory_bytes_max`](crate::Limits): of a body that is given
-/// away all of it until it is written, of a shared one only the reference, for its bytes are whose it is.
+/// Bytes that wait for a slow reader count towards [`Limits::memory_bytes_max`](crate::Limits): an owned body counts
+/// whole until it is written, a shared body only with its reference, because its bytes belong to your code.
 #[derive(Clone, Debug)]
 pub enum Body<'m> {
     /// Borrowed for the time of the call.
     Borrowed(&'m [u8]),
-    /// Given away.
+    /// Owned.
     Owned(Vec<u8>),
-    /// Shared: a slow reader costs a reference.
+    /// Shared: a slow reader costs only a reference.
     Shared(Arc<[u8]>),
 }
 
@@ -39,7 +39,7 @@ impl Body<'_> {
         }
     }
 
-    /// The same, kept beyond the call: a borrowed one is copied.
+    /// The same body without a borrow: a borrowed one is copied.
     #[must_use]
     pub fn into_owned(self) -> Body<'static> {
         match self {

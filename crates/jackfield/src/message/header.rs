@@ -1,4 +1,4 @@
-//! What the value of a header line can be given as.
+//! The types that the value of a header line can have.
 
 use jackfield_proto::http1::{FieldError, Fields};
 use std::borrow::Cow;

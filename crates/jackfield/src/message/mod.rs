@@ -1,4 +1,4 @@
-//! What is sent, and what became of it.
+//! Messages to send, and the results of sending.
 //!
 //! This room knows no connection.
 

@@ -8,11 +8,10 @@ use std::iter;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// A message or an event that is encoded once, however many connections it goes to, on whatever reactors and however
-/// often.
+/// A message or an event that is encoded once, for any number of connections, reactors and sends.
 ///
-/// It can be made of anything that can be sent, and holds each form (a WebSocket's frame, an event stream's event)
-/// encoded at most once, in memory that all its copies share. From 2 KiB on its receivers share that memory too.
+/// It can be made from anything that can be sent. Each form (a WebSocket frame, an event of an event stream) is encoded
+/// at most once, in memory that all its clones share. From 2 KiB on its receivers share that memory too.
 ///
 /// ```
 /// use jackfield::{Client, Connection, ConnectionId, Prepared};

@@ -1,4 +1,4 @@
-//! What is sent or published, before it is known what its receivers speak.
+//! A message before the protocols of its receivers are known.
 
 use crate::message::form::Form;
 use crate::message::prepared::{self, Marks, Prepared};
@@ -8,13 +8,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What can be sent to a connection, or published to many.
+/// A message that can be sent to a connection, or published to many.
 ///
-/// It is made by `into()` from text (`&str`, `String`, `&String`, `Cow<str>`), from bytes (`&[u8]`, `Vec<u8>`,
-/// `&Vec<u8>`, an array by reference), from a [`Message`], from an [`Event`], and from a [`Prepared`] one. So every
-/// method that takes one takes all of these, by value as well as by reference.
+/// `into()` makes it from text (`&str`, `String`, `&String`, `Cow<str>`), from bytes (`&[u8]`, `Vec<u8>`, `&Vec<u8>`,
+/// an array by reference), from a [`Message`], from an [`Event`], and from a [`Prepared`] one. So every method with
+/// such a parameter accepts all of these, by value or by reference.
 ///
-/// What a receiver gets follows from what it speaks:
+/// What a receiver gets depends on its protocol:
 ///
 /// | | WebSocket | event stream | raw or line connection |
 /// | --- | --- | --- | --- |
@@ -22,8 +22,8 @@ use std::time::Duration;
 /// | bytes | a binary message | nothing: [`Sent::Unfit`](crate::Sent::Unfit) | the bytes |
 /// | an event | its data as a text message | the event with its name and id | the bytes of its data |
 ///
-/// An event without data, such as a comment, has nothing to say to a WebSocket or a raw connection. One that can't be
-/// written as it is (a line break in its name or id) fits no event stream. Nothing of either is sent there.
+/// An event without data, such as a comment, is not sent to a WebSocket or a raw connection. An event that is not valid
+/// (with a line break in its name or id) is not sent to an event stream.
 ///
 /// ```
 /// use jackfield::{Event, Handle, Prepared};
@@ -61,15 +61,15 @@ pub(crate) enum Content<'a> {
 }
 
 impl<'m> Publication<'m> {
-    /// Gives it a key: of those that wait for a slow peer only the newest with the same key is kept, where the policy is
-    /// [`Overflow::NewestPerKey`](crate::Overflow::NewestPerKey). It is encoded and allocated now, as a [`Prepared`] one.
+    /// Gives it a key: with the policy [`Overflow::NewestPerKey`](crate::Overflow::NewestPerKey), only the newest message
+    /// with the same key waits for a slow peer. It is encoded and allocated now, like a [`Prepared`] one.
     #[must_use]
     pub fn key(self, key: &str) -> Self {
         self.marked(|marks| marks.key = Some(key.into()))
     }
 
-    /// Gives it a time to live: it is dropped and counted if it has waited for longer in the queue of a slow peer, where the
-    /// policy has one ([`Overflow`](crate::Overflow)). It is encoded and allocated now, as a [`Prepared`] one.
+    /// Gives it a time to live: if it has waited longer in the queue of a slow peer, it is dropped and counted. This needs a
+    /// policy with a queue ([`Overflow`](crate::Overflow)). It is encoded and allocated now, like a [`Prepared`] one.
     #[doc(alias = "expiration")]
     #[must_use]
     pub fn ttl(self, ttl: Duration) -> Self {

@@ -1,7 +1,7 @@
-//! What became of a message.
+//! The result of sending a message.
 
-/// What became of a message. Ignoring it is safe: what happens to a slow consumer is decided by its
-/// [`Overflow`](crate::Overflow) policy, which closes the connection unless told otherwise.
+/// The result of sending a message. You may ignore it: the [`Overflow`](crate::Overflow) policy decides what happens to
+/// a slow consumer. By default it closes the connection.
 ///
 /// ```
 /// use jackfield::{Sent, WebSocket};
@@ -18,35 +18,35 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Sent {
-    /// It is on its way.
+    /// It is queued.
     Queued,
-    /// It is on its way, behind more than the high-water mark: wait for `on_drain` before sending much more. Until
-    /// then nothing is read from this connection either.
+    /// It is queued, and the queue is above the high-water mark: wait for `on_drain` before you send much more. Until
+    /// then this connection is not read either.
     Congested,
-    /// Too much is queued for this peer, and the policy was applied; or the mailbox of its reactor is full.
+    /// Too much is queued for this peer, and its policy was applied; or the mailbox of its reactor is full.
     Full,
     /// The connection is gone or closing.
     Gone,
-    /// This protocol has no way to carry it, such as binary on an event stream.
+    /// The protocol can't carry it, such as binary data on an event stream.
     Unfit,
 }
 
 impl Sent {
-    /// True if the message is on its way.
+    /// True if the message is queued.
     #[must_use]
     pub const fn is_accepted(&self) -> bool {
         matches!(self, Self::Queued | Self::Congested)
     }
 }
 
-/// What became of a published message.
+/// The result of publishing a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Published {
     /// Subscribers of this reactor that got it.
     pub here: usize,
-    /// Reactors that it was passed on to.
+    /// Other reactors that it was sent to.
     pub reactors: usize,
-    /// Reactors that have subscribers and a full mailbox: theirs did not get it.
+    /// Reactors with subscribers and a full mailbox: their subscribers did not get it.
     pub full: usize,
 }

@@ -1,4 +1,4 @@
-//! Which defences are off where others can reach the server.
+//! Which defences are off on listeners that other machines can reach.
 
 use crate::config::{DEFENCES, LimitRow, Limits, On};
 use crate::gate::Origins;
@@ -7,14 +7,14 @@ use jackfield_reactor::Addr;
 use std::fmt;
 use std::net::SocketAddr;
 
-/// Which defences are off on listeners that can be reached from outside, that is from more than this machine: what
-/// [`Server::audit`](crate::Server::audit) found.
+/// The defences that are off on listeners that other machines can reach: the result of
+/// [`Server::audit`](crate::Server::audit).
 ///
 /// Its [`Display`](fmt::Display) form has a line for each, and is empty if there is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Audit {
-    /// What was found: limits first, in the order of [`Limits::table`].
+    /// The findings: limits first, in the order of [`Limits::table`].
     pub findings: Vec<Finding>,
 }
 
@@ -24,9 +24,9 @@ pub struct Audit {
 pub struct Finding {
     /// What is off: the name of a limit as in [`Limits::table`], or `tls`, `origins` or `panic`.
     pub defence: &'static str,
-    /// The listeners that go without it, in the order in which they were given.
+    /// The listeners without it, in the order of `listen`.
     pub listeners: Vec<SocketAddr>,
-    /// What is the matter with it.
+    /// What is wrong with it.
     pub state: String,
     /// What turns it on.
     pub remedy: String,

@@ -1,4 +1,4 @@
-//! A server whose one reactor turns in a loop of the user's own.
+//! A server whose only reactor runs in a loop of your own.
 
 use crate::client::{Client, ClientFactory, Closure, IntoClient, Setup};
 use crate::dispatch::Dispatcher;
@@ -13,7 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A server whose one reactor turns in a loop of your own, on its thread: see [`Server::embed`].
+/// A server whose only reactor runs in a loop of your own, on the loop's thread: see [`Server::embed`].
 ///
 /// ```no_run
 /// use jackfield::{Client, Message, Peer, Server, WebSocket};
@@ -44,8 +44,8 @@ use std::time::Duration;
 /// }
 /// ```
 ///
-/// A loop that waits by itself, with `epoll` or `kqueue`, waits for the server's descriptor (`AsRawFd`) to be readable, for
-/// [`Embedded::timeout`] at most, and then calls [`Embedded::poll`] with a time of zero. It never reads the descriptor.
+/// A loop that waits by itself, with `epoll` or `kqueue`, waits until the server's descriptor (`AsRawFd`) is readable, for
+/// at most [`Embedded::timeout`], and then calls [`Embedded::poll`] with a time of zero. Do not read from the descriptor.
 ///
 /// When it is dropped the server ends as by `shutdown(Drain::now())`: every client gets its `on_disconnect`.
 pub struct Embedded {
@@ -66,12 +66,12 @@ struct Running {
 }
 
 impl Server {
-    /// Serves in a loop of your own, in place of [`Server::serve`]: nothing happens but in [`Embedded::poll`], on the thread
+    /// Serves in a loop of your own, instead of [`Server::serve`]: everything happens in [`Embedded::poll`], on the thread
     /// that calls it. The closure is the one of [`Server::serve_with`], and need not be `Send`.
     ///
     /// # Errors
     /// [`Error::Options`] if the server has more than one reactor: [`ServerBuilder::reactors`](crate::ServerBuilder::reactors).
-    /// [`Error::Io`] if there is no thread for the watchdog.
+    /// [`Error::Io`] if the watchdog's thread can't be started.
     #[doc(alias = "ProcessMessages")]
     #[doc(alias = "MessagePump")]
     #[doc(alias = "DoEvents")]
@@ -117,13 +117,13 @@ impl Server {
 }
 
 impl Embedded {
-    /// Waits for something to happen, for this time at most, and takes one turn. `None`: for any time; zero: does not wait.
-    /// False: the server has ended, by [`Handle::shutdown`] or a signal.
+    /// Waits for an event, for at most this time, and takes one turn. `None`: no bound; zero: does not wait. Returns false
+    /// when the server has ended, by [`Handle::shutdown`] or a signal.
     ///
     /// A turn does a bounded amount of work, so one call may leave some for the next: [`Embedded::timeout`] is zero then.
     ///
     /// # Errors
-    /// [`Error::Io`] if polling fails, which no connection can bring about. The server has ended then.
+    /// [`Error::Io`] if polling fails, which no connection can cause. The server has ended then.
     #[doc(alias = "OnMessagePump")]
     #[doc(alias = "ProcessMessage")]
     pub fn poll(&mut self, wait_max: Option<Duration>) -> Result<bool> {
@@ -138,14 +138,14 @@ impl Embedded {
         Ok(self.running.is_some())
     }
 
-    /// How long a loop may wait for the descriptor at most before it calls [`Embedded::poll`], as things are now: a timer is
-    /// due then. Zero: there is something to do already. `None`: any time.
+    /// The longest time that a loop may now wait for the descriptor before it calls [`Embedded::poll`]: then a timer is due.
+    /// Zero: there is work already. `None`: no bound.
     #[must_use]
     pub fn timeout(&self) -> Option<Duration> {
         self.running.as_ref().and_then(|_| self.driver.timeout())
     }
 
-    /// The server for other threads, and for this loop: what it sends is carried out in the next turn.
+    /// A handle for other threads, and for this loop: its commands are executed in the next turn.
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.handle.clone()

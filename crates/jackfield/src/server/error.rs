@@ -3,18 +3,18 @@
 use jackfield_reactor::Addr;
 use std::{fmt, io};
 
-/// What a server's own functions return.
+/// The result of a server's functions.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why a server does not start, or stopped.
 #[non_exhaustive]
 #[doc(alias = "SocketErrs")]
 pub enum Error {
-    /// The options are wrong: everything that is, one sentence each. Nothing was bound.
+    /// The options are wrong: one sentence for each mistake. Nothing was bound.
     Options(Vec<String>),
-    /// Listeners can't be bound: each that can't, and why. None of the others listens either.
+    /// Some listeners can't be bound: each of them, with its error. The others do not listen either.
     Bind(Vec<(Addr, io::Error)>),
-    /// The operating system refused what a server can't do without.
+    /// The operating system refused something that the server needs.
     Io(io::Error),
     /// A reactor panicked outside of any callback: in the closure that makes its factory, or by a bug of Jackfield.
     /// The others were shut down.

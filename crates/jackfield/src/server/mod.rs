@@ -116,8 +116,7 @@ impl Server {
         })
     }
 
-    /// The addresses that the listeners really have, in the order in which they were given. A listener at a name has as many
-    /// as the name.
+    /// The real addresses of the listeners, in the order of `listen`. A listener at a name has all addresses of the name.
     #[doc(alias = "GetAddress")]
     #[doc(alias = "BindPort")]
     #[must_use]
@@ -125,14 +124,14 @@ impl Server {
         &self.ip_addrs
     }
 
-    /// The same with those of unix sockets.
+    /// The same, with the addresses of unix sockets.
     #[must_use]
     pub fn addrs(&self) -> &[Addr] {
         &self.addrs
     }
 
-    /// The addresses at which it does not listen, and why: none, unless
-    /// [`ServerBuilder::allow_partial_bind`] lets a server go without some.
+    /// The addresses that could not be bound, with their errors: none, unless [`ServerBuilder::allow_partial_bind`] is
+    /// set.
     #[must_use]
     pub fn failed_addrs(&self) -> &[(Addr, std::io::Error)] {
         &self.failed
@@ -149,8 +148,8 @@ impl Server {
         self.ip_addrs[0]
     }
 
-    /// Lists each defence that is off, or so wide that it is off, on a listener that more than this machine can
-    /// reach, with what turns it on. Nothing is changed by it; a server may well go without some.
+    /// Lists each defence that is off, or set so wide that it has no effect, on a listener that other machines can
+    /// reach, and what turns it on. It changes nothing; not every server needs all of them.
     ///
     /// ```
     /// let server = jackfield::Server::bind("127.0.0.1:0")?;

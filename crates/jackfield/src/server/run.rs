@@ -11,14 +11,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
 impl Server {
-    /// Serves, with a client from the closure for each connection, until [`Handle::shutdown`]. The closure is cloned
-    /// for each reactor; it returns a client, or a `Result` of one and a [`Refuse`](crate::Refuse).
+    /// Serves until [`Handle::shutdown`]; the closure makes a client for each connection. The closure is cloned for
+    /// each reactor; it returns a client, or a `Result` of one and a [`Refuse`](crate::Refuse).
     ///
-    /// The first reactor runs on this thread. What the closure captures goes to the threads of the others, so it has to
-    /// be `Send`: what is not, such as an `Rc` that the clients of a reactor share, is made in [`Server::serve_with`].
+    /// The first reactor runs on this thread. Values that the closure captures move to the threads of the other
+    /// reactors, so they must be `Send`. For values that are not `Send`, such as an `Rc` that the clients of a reactor
+    /// share, use [`Server::serve_with`].
     ///
     /// # Errors
-    /// [`Error::Io`] if polling fails, which no connection can bring about.
+    /// [`Error::Io`] if polling fails, which no connection can cause.
     #[doc(alias = "MessageLoop")]
     #[doc(alias = "waitStop")]
     pub fn serve<F, M>(self, make: F) -> Result<()>
@@ -30,8 +31,8 @@ impl Server {
         self.serve_factory(move |_setup| Closure(make.clone()))
     }
 
-    /// The same with a closure that is made on each reactor's thread, where more can be set up: see [`Setup`]. What it
-    /// hands to its clients stays on that thread, and need not be `Send`: an `Rc` will do.
+    /// The same, but the closure is made on each reactor's thread, where you can set up more: see [`Setup`]. Values
+    /// that it gives to its clients stay on that thread and need not be `Send`: an `Rc` is enough.
     ///
     /// # Errors
     /// As [`Server::serve`].

@@ -51,7 +51,7 @@ impl<T: ResponseTarget> ResponseBuilder<T> {
     /// Sends the answer with a value as JSON, as [`Exchange::json`].
     ///
     /// # Errors
-    /// The first header line that can't be written. The answer is a 500 then.
+    /// The first header line that is not valid. The answer is a 500 then.
     pub fn json<V: Serialize + ?Sized>(self, value: &V) -> Result<(), FieldError> {
         match written(value) {
             Some(body) => self.body(JSON, body),

@@ -1,4 +1,4 @@
-//! Options from a file, by the names that they have in the code.
+//! Options from a file, with the same names as in the code.
 //!
 //! A file is read whole, whatever is wrong with it: the mistakes are kept, and `bind` tells of them together with those that it
 //! finds itself.

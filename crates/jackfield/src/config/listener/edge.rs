@@ -3,10 +3,10 @@
 use super::Listener;
 
 impl Listener {
-    /// Takes connections from these networks only, such as `192.0.2.0/24`, `2001:db8::/32` or one address. All others are reset
-    /// before any work is done for them, TLS included, and reported with
-    /// [`RefuseReason::Denied`](crate::RefuseReason::Denied). Behind [`Listener::proxy_required`] it is the address that the
-    /// proxy names; where that names none, the connection is the proxy's own, and comes in. May be repeated. Default: all
+    /// Accepts connections from these networks only, such as `192.0.2.0/24`, `2001:db8::/32` or one address. All others are
+    /// reset before any work is done for them, TLS included, and reported with
+    /// [`RefuseReason::Denied`](crate::RefuseReason::Denied). Behind [`Listener::proxy_required`] the address that the proxy
+    /// names counts; if it names none, the connection is the proxy's own, and is accepted. May be repeated. Default: all
     /// networks.
     ///
     /// ```
@@ -25,7 +25,7 @@ impl Listener {
         self
     }
 
-    /// Takes no connections from these networks, although they may be allowed: they are treated as those that
+    /// Accepts no connections from these networks, even if they are allowed: they are treated like networks that
     /// [`Listener::allowed_networks`] does not list. May be repeated. Default: none.
     #[doc(alias = "blocklist")]
     #[must_use]
@@ -35,30 +35,30 @@ impl Listener {
         self
     }
 
-    /// Trusts proxies in these networks, such as `10.0.0.0/8` or `::1`: what they say of where a request comes from is believed,
-    /// and [`Connection::client_ip`](crate::Connection::client_ip) tells it. They have to set `X-Forwarded-For`, or add to
-    /// it, on every request. May be repeated. Default: nobody.
+    /// Trusts proxies in these networks, such as `10.0.0.0/8` or `::1`: the address that they name for a request is believed,
+    /// and [`Connection::client_ip`](crate::Connection::client_ip) returns it. They must set `X-Forwarded-For`, or add to it,
+    /// on every request. May be repeated. Default: none.
     #[must_use]
     pub fn trusted_proxies<N: ToString>(mut self, networks: impl IntoIterator<Item = N>) -> Self {
         self.proxies.extend(networks.into_iter().map(|network| network.to_string()));
         self
     }
 
-    /// The trusted proxies set `Forwarded` (RFC 7239) in place of `X-Forwarded-For`. Only one of the two is read: the other
-    /// may be the word of a client that the proxy has passed on.
+    /// The trusted proxies set `Forwarded` (RFC 7239) instead of `X-Forwarded-For`. Only one of the two is read: the other
+    /// may come from the client itself, and the proxy may have passed it on.
     #[must_use]
     pub fn reads_forwarded(mut self) -> Self {
         self.reads_forwarded = true;
         self
     }
 
-    /// Takes connections from proxies in these networks only, each of which begins with a header of the PROXY protocol,
-    /// version 1 or 2: [`Peer::addr`](crate::Peer::addr) is then the address that it names, and
-    /// [`Peer::proxy`](crate::Peer::proxy) the proxy. A connection from elsewhere is closed at once and reported with
-    /// [`RefuseReason::Untrusted`](crate::RefuseReason::Untrusted); one that does not begin with a header is reset and
-    /// reported with [`RefuseReason::Proxy`](crate::RefuseReason::Proxy), and so is one whose header has not come within
-    /// `limits.reactor.handshake`. Those proxies are [`Listener::trusted_proxies`] too. Default: no header is expected, and
-    /// what looks like one is no request.
+    /// Accepts connections from proxies in these networks only. Each connection must begin with a header of the PROXY
+    /// protocol, version 1 or 2: [`Peer::addr`](crate::Peer::addr) is then the address in the header, and
+    /// [`Peer::proxy`](crate::Peer::proxy) the proxy. A connection from another network is closed at once and reported with
+    /// [`RefuseReason::Untrusted`](crate::RefuseReason::Untrusted). A connection that does not begin with a header, or
+    /// whose header does not come within `limits.reactor.handshake`, is reset and reported with
+    /// [`RefuseReason::Proxy`](crate::RefuseReason::Proxy). These proxies count as [`Listener::trusted_proxies`] too.
+    /// Default: no header is expected, and a PROXY header is a bad request.
     ///
     /// ```
     /// use jackfield::{Listener, Server};

@@ -20,7 +20,7 @@ use jackfield_reactor::{ListenOptions, Passed};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Where a server listens, and what is spoken there. Default: HTTP, and what begins with it: WebSocket and event streams.
+/// Where a server listens, and the protocol there. Default: HTTP, with WebSocket and event streams, which begin as HTTP.
 ///
 /// ```
 /// use jackfield::{Listener, Server};
@@ -55,19 +55,18 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens at an address such as `127.0.0.1:8080`, `[::]:0` or `localhost:80`. A name stands for all its addresses, as
-    /// far as this machine has them; [`Server::local_addrs`](crate::Server::local_addrs) tells which. Port 0 takes any that
-    /// is free, the same for all addresses of a name. `[::]` takes no connections over IPv4: see
-    /// [`Listener::dual_stack`].
+    /// Listens at an address such as `127.0.0.1:8080`, `[::]:0` or `localhost:80`. A name stands for all its addresses that
+    /// this machine has; [`Server::local_addrs`](crate::Server::local_addrs) lists them. Port 0 takes any free port, the
+    /// same for all addresses of a name. `[::]` takes no connections over IPv4: see [`Listener::dual_stack`].
     #[doc(alias = "PortNum")]
     #[doc(alias = "Port")]
     pub fn tcp(addr: impl ToString) -> Self {
         Self::at(Place::Tcp(addr.to_string()))
     }
 
-    /// Listens at a unix socket. A file that was left there by a process that has ended is replaced, if nobody answers at it;
-    /// the file goes when the server does. Who may connect is decided by the rights of its folder and by
-    /// [`Listener::mode`], and [`Connection::peer_credentials`](crate::Connection::peer_credentials) tells who did.
+    /// Listens at a unix socket. A socket file that another process left there is replaced, if no server answers at it. The
+    /// file is removed when the server ends. The rights of its folder and [`Listener::mode`] decide which users may connect,
+    /// and [`Connection::peer_credentials`](crate::Connection::peer_credentials) tells which process did.
     ///
     /// ```no_run
     /// use jackfield::{Listener, Server};
@@ -81,8 +80,8 @@ impl Listener {
         Self::at(Place::Unix(path.into()))
     }
 
-    /// The rights of the file of a [`Listener::unix`], such as `0o660`. They are set before anybody can connect. Default:
-    /// what the process gives to files.
+    /// The rights of the file of a [`Listener::unix`], such as `0o660`. They are set before anyone can connect. Default:
+    /// the usual rights of files that the process makes.
     #[cfg(unix)]
     #[must_use]
     pub fn mode(mut self, mode: u32) -> Self {
@@ -90,8 +89,8 @@ impl Listener {
         self
     }
 
-    /// Takes a socket that listens already, such as one that was inherited. How it listens stays as it is; options of its
-    /// connections, such as [`Listener::nodelay`], are set.
+    /// Takes a socket that listens already, such as an inherited one. Its backlog and its address stay as they are;
+    /// options for its connections, such as [`Listener::nodelay`], are set.
     #[doc(alias = "adopt")]
     #[must_use]
     #[doc(alias = "HSocket")]
@@ -108,9 +107,9 @@ impl Listener {
 
     /// Takes the sockets that a service manager has passed to this process, such as systemd for a `.socket` unit: socket
     /// activation, by `LISTEN_PID`, `LISTEN_FDS` and `LISTEN_FDNAMES` (sd_listen_fds(3)). Each comes with its name, which is
-    /// `unknown` where it was given none; the first of each other name has it as [`Listener::name`] too. Sockets for TCP and
-    /// unix sockets that listen are taken, once: a second call finds none. Programs that this process starts don't get
-    /// them. Empty: none was passed to this process, or the system is not Linux.
+    /// `unknown` if it has none. The first socket of each other name also gets it as [`Listener::name`]. Listening TCP and
+    /// unix sockets are taken, once: a second call finds none. Child processes do not inherit them. Empty: no socket was
+    /// passed to this process, or the system is not Linux.
     ///
     /// ```
     /// use jackfield::{Listener, Server};
@@ -124,7 +123,7 @@ impl Listener {
     /// ```
     ///
     /// # Errors
-    /// If `LISTEN_FDS` is no number, or a descriptor is not there or no socket that listens.
+    /// If `LISTEN_FDS` is not a number, or if a descriptor does not exist or is not a listening socket.
     #[doc(alias = "sd_listen_fds")]
     #[doc(alias = "LISTEN_FDS")]
     pub fn from_env() -> std::io::Result<Vec<(String, Self)>> {
@@ -164,9 +163,9 @@ impl Listener {
         }
     }
 
-    /// What [`Peer::listener_name`](crate::Peer::listener_name) and [`Handle::listeners`](crate::Handle::listeners) call it, and by
-    /// which [`Handle::pause_listening`](crate::Handle::pause_listening) finds it. No two listeners of a server may have the same.
-    /// Default: none.
+    /// Its name in [`Peer::listener_name`](crate::Peer::listener_name) and [`Handle::listeners`](crate::Handle::listeners),
+    /// with which [`Handle::pause_listening`](crate::Handle::pause_listening) finds it. Two listeners of a server can't have
+    /// the same name. Default: none.
     ///
     /// ```
     /// use jackfield::{Listener, Server};
@@ -182,9 +181,9 @@ impl Listener {
         self
     }
 
-    /// Changes limits and timeouts for the connections of this listener. The changes are made to what the server has, at
-    /// [`ServerBuilder::bind`](crate::ServerBuilder::bind) and in their order, whatever comes first. What concerns the server as
-    /// a whole, or nothing that this listener speaks, is a mistake that `bind` reports.
+    /// Changes limits and timeouts for the connections of this listener. The changes are applied to the server's limits at
+    /// [`ServerBuilder::bind`](crate::ServerBuilder::bind), in their order, even if the server's limits are set later. A limit
+    /// of the whole server, or of a protocol that this listener does not use, is a mistake that `bind` reports.
     ///
     /// ```
     /// use jackfield::{Listener, Server};

@@ -4,7 +4,7 @@ use super::Listener;
 use jackfield_reactor::KeepAlive;
 
 impl Listener {
-    /// New connections that the system keeps waiting; the kernel has an upper bound of its own. Default: 1024.
+    /// How many new connections may wait in the system; the kernel has its own upper bound. Default: 1024.
     #[doc(alias = "ListenBacklog")]
     #[must_use]
     #[doc(alias = "ConnectionBacklog")]
@@ -21,11 +21,11 @@ impl Listener {
         self
     }
 
-    /// Gives each reactor a socket of its own at this address (`SO_REUSEPORT`), at which it accepts by itself; Linux only. The
-    /// system spreads new connections by their addresses, evenly on average. None is handed over, which saves a short
-    /// connection two wake-ups; but they don't go to the reactor that has the fewest, one that is held up keeps those that wait
-    /// at its socket, and other processes of the same user may listen there too. Default: the first reactor accepts, and hands
-    /// connections to the one that has the fewest.
+    /// Gives each reactor its own socket at this address (`SO_REUSEPORT`), at which it accepts by itself; Linux only. The
+    /// system spreads new connections by their addresses, evenly on average. No connection moves to another reactor, which
+    /// saves a short connection two wake-ups. But connections don't go to the reactor that has the fewest; if a reactor is held
+    /// up, the connections at its socket wait; and other processes of the same user may listen there too. Default: the first
+    /// reactor accepts, and gives each connection to the reactor that has the fewest.
     #[doc(alias = "SO_REUSEPORT")]
     #[must_use]
     pub fn each_reactor(mut self, each_reactor: bool) -> Self {
@@ -34,8 +34,9 @@ impl Listener {
         self
     }
 
-    /// Lets a listener at an IPv6 address such as `[::]:80` take connections over IPv4 too. Their addresses are seen in
-    /// mapped form (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2). Default: off, so that each address is what it seems.
+    /// Lets a listener at an IPv6 address such as `[::]:80` accept IPv4 connections too. Their addresses appear in
+    /// mapped form (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2). Default: off, so that no IPv4 address appears as
+    /// IPv6.
     #[must_use]
     #[doc(alias = "SocketFamily")]
     pub fn dual_stack(mut self, dual_stack: bool) -> Self {
@@ -43,7 +44,7 @@ impl Listener {
         self
     }
 
-    /// Sends small writes at once, and does not wait for more to fill a segment. Default: on.
+    /// Sends small writes at once, and does not wait until a segment is full. Default: on.
     #[doc(alias = "TCP_NODELAY")]
     #[must_use]
     pub fn nodelay(mut self, nodelay: bool) -> Self {
@@ -51,9 +52,9 @@ impl Listener {
         self
     }
 
-    /// Lets the system probe peers that are silent, and break the connections of those that don't answer:
-    /// `on_disconnect` then comes with [`Reason::Io`](crate::Reason::Io). For connections that have no heartbeat and no
-    /// idle timeout. Times that the system does not take are an error of `bind`. Default: none.
+    /// Lets the system probe silent peers, and break the connections of peers that don't answer: `on_disconnect` then
+    /// comes with [`Reason::Io`](crate::Reason::Io). It is meant for connections without heartbeat and idle timeout.
+    /// Times that the system does not accept are an error of `bind`. Default: none.
     ///
     /// ```
     /// use jackfield::{KeepAlive, Listener};
@@ -70,9 +71,9 @@ impl Listener {
         self
     }
 
-    /// Makes each close of a socket a reset, so that nothing is left of it in the system. What the peer has not got by then
-    /// may be lost. A time to wait (`SO_LINGER`) is not offered, for the system would hold the reactor meanwhile;
-    /// `limits.reactor.linger` waits without that. Default: off.
+    /// Makes each close of a socket a reset, so that the system keeps nothing of it. Bytes that the peer has not received
+    /// by then may be lost. There is no option for a time (`SO_LINGER`), because the system would block the reactor;
+    /// `limits.reactor.linger` waits without blocking. Default: off.
     #[doc(alias = "SO_LINGER")]
     #[must_use]
     #[doc(alias = "LingerOnOff")]
@@ -81,8 +82,8 @@ impl Listener {
         self
     }
 
-    /// The size of the system's buffer for what a connection sends, in bytes, of which Linux takes the double and no more
-    /// than `net.core.wmem_max`; zero leaves it to the system, which then adapts it. Default: as the system has it.
+    /// The size of the system's send buffer of a connection, in bytes. Linux doubles it, up to `net.core.wmem_max`. With
+    /// zero the system sets the size itself and adapts it. Default: the system's.
     #[doc(alias = "SO_SNDBUF")]
     #[must_use]
     #[doc(alias = "BufSize")]
@@ -91,8 +92,8 @@ impl Listener {
         self
     }
 
-    /// The size of the system's buffer for what a connection receives, in bytes, of which Linux takes the double and no more
-    /// than `net.core.rmem_max`; zero leaves it to the system, which then adapts it. Default: as the system has it.
+    /// The size of the system's receive buffer of a connection, in bytes. Linux doubles it, up to `net.core.rmem_max`. With
+    /// zero the system sets the size itself and adapts it. Default: the system's.
     #[doc(alias = "SO_RCVBUF")]
     #[must_use]
     pub fn receive_buffer(mut self, bytes: u32) -> Self {
@@ -100,10 +101,9 @@ impl Listener {
         self
     }
 
-    /// Bytes of a connection that the system may keep before it has sent them; disabled by zero. The rest
-    /// waits in the server, within its bounds: without this, peers that don't read can use up the memory that the
-    /// system has for all sockets, and then nobody is served. Large bodies for fast peers cost more calls. Linux
-    /// only. Default: 64 KiB.
+    /// The most unsent bytes of a connection that the system holds; disabled by zero. The rest waits in the server,
+    /// within its limits. Without this, peers that don't read can use up the system's memory for all sockets, and then
+    /// no connection is served. Large bodies for fast peers need more system calls. Linux only. Default: 64 KiB.
     #[doc(alias = "TCP_NOTSENT_LOWAT")]
     #[must_use]
     pub fn notsent_lowat(mut self, bytes: u32) -> Self {
@@ -111,11 +111,11 @@ impl Listener {
         self
     }
 
-    /// Leaves new connections that have said nothing yet to the system for about a second. Nearly all are accepted
-    /// when their first bytes are there, so that a connection for one request costs one wake-up and not two: a
-    /// quarter less of the processor, where that is what a server does. The price: a silent
-    /// connection is invisible in that time, no limit and no timeout concerns it, and `on_connect` comes late. Not for protocols in
-    /// which the server speaks first. Linux only. Default: off.
+    /// Leaves new connections that have sent nothing yet in the system for about a second. Nearly all are accepted when their
+    /// first bytes have come, so that a connection for one request costs one wake-up and not two. A server for such connections
+    /// then uses a quarter less processor time. The price: the server does not see a silent connection during that time, no
+    /// limit and no timeout applies to it, and `on_connect` comes late. Do not use it for protocols in which the server sends
+    /// first. Linux only. Default: off.
     #[doc(alias = "TCP_DEFER_ACCEPT")]
     #[must_use]
     pub fn defer_accept(mut self, deferred: bool) -> Self {

@@ -4,7 +4,7 @@ use super::Listener;
 use crate::config::speaks::{LF, Speaks};
 
 impl Listener {
-    /// A protocol of the user's own, in bytes: `on_data`.
+    /// Your own protocol, in bytes: `on_data`.
     #[must_use]
     #[doc(alias = "Proto")]
     pub fn raw(mut self) -> Self {
@@ -12,14 +12,14 @@ impl Listener {
         self
     }
 
-    /// A protocol of the user's own, in lines: `on_line`. They end with LF or CR LF.
+    /// Your own protocol, in lines: `on_line`. They end with LF or CR LF.
     #[must_use]
     pub fn lines(self) -> Self {
         self.lines_until(LF)
     }
 
-    /// The same with lines that end with another byte, such as NUL. It is no part of the line that `on_line` gets, and
-    /// what else may stand in a line is not looked at.
+    /// The same with lines that end with another byte, such as NUL. The line that `on_line` gets does not contain it,
+    /// and the other bytes of a line are not checked.
     ///
     /// ```
     /// use jackfield::Listener;
@@ -34,10 +34,10 @@ impl Listener {
     }
 
     /// Serves `/metrics`, as [`Metrics::prometheus`](crate::Metrics::prometheus) writes them, and `/health`, which is 200 or,
-    /// while the server drains, 503; all else is 404. Its connections have no client, and are admitted while a reactor is
-    /// overloaded, and when the server is full: 64 of them at most, or fewer by its own `connections_max`. No
-    /// [`Authenticator`](crate::Authenticator) is asked, so bind it to an address that only your monitoring reaches. The same pages
-    /// on the other listeners are [`ServerBuilder::status_paths`](crate::ServerBuilder::status_paths).
+    /// while the server drains, 503; all other paths are 404. Its connections have no client. They are admitted even while a
+    /// reactor is overloaded or the server is full: at most 64 of them, or fewer if its own `connections_max` is lower. No
+    /// [`Authenticator`](crate::Authenticator) is asked, so bind it to an address that only your monitoring can reach. The same
+    /// pages on the other listeners are [`ServerBuilder::status_paths`](crate::ServerBuilder::status_paths).
     ///
     /// ```
     /// use jackfield::{Listener, Server};
@@ -55,7 +55,7 @@ impl Listener {
         self
     }
 
-    /// What every new connection hears first, on a listener for a protocol of the user's own. Default: nothing.
+    /// The first bytes that every new connection gets, on a listener for your own protocol. Default: none.
     #[doc(alias = "Banner")]
     #[must_use]
     pub fn banner(mut self, banner: impl Into<Vec<u8>>) -> Self {
@@ -63,7 +63,7 @@ impl Listener {
         self
     }
 
-    /// What a new connection hears when there is no room, on a listener for a protocol of the user's own; HTTP says
+    /// The bytes that a new connection gets when the server is full, on a listener for your own protocol; HTTP says
     /// 503. Default: nothing.
     #[doc(alias = "BannerTooBusy")]
     #[must_use]

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 impl Listener {
-    /// TLS 1.2 and 1.3 below whatever is spoken, with a certificate chain and a key from PEM files, read when the
+    /// TLS 1.2 and 1.3 below the protocol, with a certificate chain and a key from PEM files, which are read when the
     /// server is bound.
     #[doc(alias = "SslContext")]
     #[must_use]
@@ -20,16 +20,16 @@ impl Listener {
         self
     }
 
-    /// TLS below whatever is spoken, configured elsewhere.
+    /// TLS below the protocol, with your own configuration.
     #[must_use]
     pub fn tls_config(mut self, config: Arc<rustls::ServerConfig>) -> Self {
         self.tls.ready = Some(config);
         self
     }
 
-    /// TLS below whatever is spoken, with the certificates of this host for those who ask for one of its names. Who asks for
-    /// none of them is shown those of [`Listener::tls`], or else of the first host. May be repeated. The files are read
-    /// when the server is bound, and again by [`Handle::reload_tls`](crate::Handle::reload_tls).
+    /// TLS below the protocol, with the certificates of this host for peers that ask for one of its names. A peer that asks
+    /// for no known name gets those of [`Listener::tls`], otherwise those of the first host. May be repeated. The files are
+    /// read when the server is bound, and again by [`Handle::reload_tls`](crate::Handle::reload_tls).
     #[doc(alias = "SNI")]
     #[must_use]
     pub fn host(mut self, host: Host) -> Self {
@@ -37,24 +37,24 @@ impl Listener {
         self
     }
 
-    /// Whether the handshake of a peer fails that asks for a name of no host, or for none: it hears `unrecognized_name`
-    /// (RFC 6066 section 3). Default: no.
+    /// Whether a handshake fails if the peer asks for an unknown name, or for no name: it gets the alert
+    /// `unrecognized_name` (RFC 6066 section 3). Default: no.
     #[must_use]
     pub fn strict_sni(mut self, is_strict: bool) -> Self {
         self.tls.is_strict = is_strict;
         self
     }
 
-    /// The protocols that its hosts name by ALPN (RFC 7301), the preferred first, but those that have their own:
-    /// [`Host::alpn`]. A peer that names others only fails its handshake; one that names none does not. Default: `http/1.1`
-    /// and `http/1.0` where HTTP is spoken, and none for protocols of the user's own.
+    /// The protocols that its hosts offer by ALPN (RFC 7301), the preferred one first, except hosts that have their own:
+    /// [`Host::alpn`]. If a peer names only other protocols, its handshake fails; if it names none, it does not. Default:
+    /// `http/1.1` and `http/1.0` with HTTP, and none with your own protocol.
     #[must_use]
     pub fn alpn<N: AsRef<[u8]>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         self.tls.alpn = Some(names.into_iter().map(|name| name.as_ref().to_vec()).collect());
         self
     }
 
-    /// Whether the clients of its hosts are asked for certificates, but of those that have their own rule:
+    /// Whether the peers of its hosts are asked for certificates, except hosts that have their own rule:
     /// [`Host::client_auth`]. Default: [`ClientAuth::none`].
     #[doc(alias = "SSLClientAuthentication")]
     #[must_use]
@@ -65,12 +65,12 @@ impl Listener {
         self
     }
 
-    /// Finds hosts when they are asked for: with a name that no host of this listener is called, the closure is called on a
-    /// thread for blocking work, where it may read files or ask a database, and the handshake goes on with what it
-    /// returns. No reactor waits meanwhile, and the handshake has its deadline, `limits.reactor.handshake`. `None`: the
-    /// peer is answered as without this. What was found is kept, the last 1024 of them, until
-    /// [`Handle::reload_tls`](crate::Handle::reload_tls); other listeners do not see it. Of those threads there are
-    /// [`ServerBuilder::offload_threads`](crate::ServerBuilder::offload_threads); where 1024 wait for them already, the
+    /// Finds hosts on demand: if a peer asks for a name that no host of this listener has, the closure runs on a thread for
+    /// blocking work, where it may read files or ask a database, and the handshake goes on with the host that it returns.
+    /// No reactor waits meanwhile, and the handshake has its deadline, `limits.reactor.handshake`. `None`: the handshake
+    /// goes on as if there were no closure. The last 1024 hosts that were found are kept until
+    /// [`Handle::reload_tls`](crate::Handle::reload_tls); other listeners do not use them. The number of these threads is
+    /// [`ServerBuilder::offload_threads`](crate::ServerBuilder::offload_threads); if 1024 jobs wait for them already, the
     /// handshake fails. Default: none.
     ///
     /// ```no_run

@@ -1,4 +1,4 @@
-//! The access log: a line for each exchange that is over.
+//! The access log: a line for each finished exchange.
 
 mod line;
 mod spool;
@@ -10,12 +10,12 @@ use spool::Spool;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-/// A line for each exchange that is over, in the common log format or as JSON: see
+/// A line for each finished exchange, in the common log format or as JSON: see
 /// [`ServerBuilder::access_log`](crate::ServerBuilder::access_log).
 ///
-/// Reactors only append to a buffer in memory; a thread of its own writes what is there every 50 ms, so that a slow disk
-/// holds nobody up. Each buffer is bounded (1 MiB): lines beyond it are dropped, and how many is said in the log. A write
-/// that fails is reported once, and its lines are lost. A server without an access log pays nothing.
+/// Reactors only append to a buffer in memory; a separate thread writes the buffers every 50 ms, so a slow disk does not
+/// hold up a reactor. Each buffer is bounded (1 MiB): lines above that are dropped, and their number is logged. A failed
+/// write is reported once, and its lines are lost. A server without an access log has no cost for it.
 ///
 /// A line has the path without its query by default; with [`AccessLog::queries`] it has the query as
 /// [`MaskedQuery`](crate::proto::http1::MaskedQuery) shows it.
@@ -42,8 +42,8 @@ pub struct AccessLog {
 
 impl AccessLog {
     /// The common log format: `192.0.2.1 - - [01/Jan/2026:00:00:00 +0000] "GET /path HTTP/1.1" 200 123`. The bytes are
-    /// those of the answer with its head; an exchange without an answer has the status 000. What can't stand in quotes is
-    /// escaped as `\xHH`.
+    /// those of the answer with its head; an exchange without an answer has the status 000. Bytes that are not allowed
+    /// inside quotes are escaped as `\xHH`.
     #[must_use]
     pub fn common(sink: impl Write + Send + 'static) -> Self {
         Self::new(Format::Common, sink)

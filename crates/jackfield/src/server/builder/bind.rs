@@ -21,8 +21,8 @@ impl ServerBuilder {
     /// Checks everything, then binds all listeners.
     ///
     /// # Errors
-    /// [`Error::Options`] lists everything that is wrong, before anything is bound; [`Error::Bind`] lists every
-    /// listener that can't be bound, and then none is.
+    /// [`Error::Options`] lists all mistakes, before anything is bound; [`Error::Bind`] lists every listener that can't
+    /// be bound, and then none is bound.
     #[doc(alias = "Listen")]
     pub fn bind(self) -> Result<Server> {
         let reactors = self.reactors.unwrap_or_else(cores);
@@ -102,8 +102,7 @@ struct Bound {
 }
 
 impl Server {
-    /// A server for HTTP, WebSocket and event streams at one address, with the defaults. Port 0 takes any that is
-    /// free.
+    /// A server for HTTP, WebSocket and event streams at one address, with the defaults. Port 0 takes any free port.
     ///
     /// # Errors
     /// As [`ServerBuilder::bind`].

@@ -14,8 +14,8 @@ use crate::shared::EXPIRY_DAYS;
 use crate::shared::{Broker, Guarded, NoObserver, Observer, THREADS_MAX};
 use std::sync::Arc;
 
-/// A server's options, in any order. [`ServerBuilder::bind`] checks them, and reports everything that is wrong at once; nothing
-/// is bound before.
+/// A server's options, in any order. [`ServerBuilder::bind`] checks them, and reports all mistakes at once, before anything is
+/// bound.
 ///
 /// ```
 /// use jackfield::{Limits, Listener, Server};
@@ -31,7 +31,7 @@ use std::sync::Arc;
 /// # Ok::<(), jackfield::Error>(())
 /// ```
 ///
-/// With the feature `serde` they can come from a file, by the names of these methods.
+/// With the feature `serde` they can come from a file, with the names of these methods as keys.
 #[doc(alias = "Config")]
 pub struct ServerBuilder {
     listeners: Vec<Listener>,
@@ -102,8 +102,7 @@ impl Default for ServerBuilder {
 }
 
 impl ServerBuilder {
-    /// Listens there: an address, or a [`Listener`] that speaks something else than HTTP or has options of its own.
-    /// May be repeated.
+    /// Adds a listener: an address for HTTP, or a [`Listener`] with another protocol or with options. May be repeated.
     #[doc(alias = "MultiListenSockets")]
     #[must_use]
     #[doc(alias = "addListener")]
@@ -113,7 +112,7 @@ impl ServerBuilder {
         self
     }
 
-    /// How many reactors there are, each with a thread of its own; the first runs on the thread that serves.
+    /// How many reactors there are, each with its own thread; the first runs on the thread that calls `serve`.
     /// Connections are spread evenly over them. Default: as many as there are cores.
     #[must_use]
     pub fn reactors(mut self, reactors: usize) -> Self {
@@ -121,8 +120,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Changes limits and timeouts. May be repeated: all changes are made at [`ServerBuilder::bind`], in their order, so that
-    /// none takes another back. A listener's own changes come after these: [`Listener::limits`].
+    /// Changes limits and timeouts. May be repeated: all changes are applied at [`ServerBuilder::bind`], in their order, and
+    /// none discards another. The changes of a listener are applied after these: [`Listener::limits`].
     ///
     /// ```
     /// # use std::time::Duration;
@@ -143,8 +142,8 @@ impl ServerBuilder {
         self
     }
 
-    /// The limits that all changes begin with, whether they are made before or after this call. Given twice is a mistake that
-    /// `bind` reports. Default: [`Limits::default`], which is made for the open network.
+    /// The limits to which all changes are applied, also changes that come before this call. To call it twice is a mistake
+    /// that `bind` reports. Default: [`Limits::default`], which is made for the internet.
     ///
     /// ```
     /// use jackfield::{Limits, Server};
@@ -158,22 +157,23 @@ impl ServerBuilder {
         self
     }
 
-    /// Lets pages of these origins open WebSockets, besides those of the host that is asked and clients that send no
-    /// `Origin`. Others get 403. Default: an empty list.
+    /// Allows pages of these origins to open WebSockets, in addition to pages of the server's own host and to clients
+    /// that send no `Origin`. Others get 403. Default: an empty list.
     ///
     /// An origin is a scheme, a host and a port, as in `https://a.example` or `http://localhost:3000`. All three are
-    /// compared, in any case, and a port that is left out is the scheme's own (RFC 6454 section 5).
-    /// `https://*.a.example` stands for all hosts with one label before `.a.example`. The host that is asked is the
-    /// target's if it has one, and that of `Host` otherwise (RFC 9112 section 3.2.2). What can match no page is a
-    /// mistake that [`ServerBuilder::bind`] reports. The last call of this, `only_origins` and `any_origin` counts.
+    /// compared, without regard to case; a missing port is the default port of the scheme (RFC 6454 section 5).
+    /// `https://*.a.example` stands for all hosts with one label before `.a.example`. The server's own host is the host
+    /// of the request's target if it has one, otherwise that of `Host` (RFC 9112 section 3.2.2). An origin that can
+    /// match no page is a mistake that [`ServerBuilder::bind`] reports. If you call this, `only_origins` and
+    /// `any_origin`, the last call counts.
     #[must_use]
     pub fn allowed_origins<O: AsRef<str>>(mut self, origins: impl IntoIterator<Item = O>) -> Self {
         self.origins = Allowed::parse_all(origins).map(Origins::Listed);
         self
     }
 
-    /// Lets pages of these origins open WebSockets, and nobody else: neither other pages of the host that is asked,
-    /// nor clients that send no `Origin`, as programs do. Others get 403. The origins are written as for
+    /// Allows only pages of these origins to open WebSockets: no other pages of the server's own host, and no clients
+    /// without `Origin`, such as most programs. Others get 403. Write the origins as for
     /// [`ServerBuilder::allowed_origins`].
     #[must_use]
     pub fn only_origins<O: AsRef<str>>(mut self, origins: impl IntoIterator<Item = O>) -> Self {
@@ -181,34 +181,34 @@ impl ServerBuilder {
         self
     }
 
-    /// Lets any page open WebSockets. Only for servers that trust no cookie and no address.
+    /// Allows any page to open WebSockets. Use it only if the server trusts no cookie and no address.
     #[must_use]
     pub fn any_origin(mut self) -> Self {
         self.origins = Ok(Origins::Any);
         self
     }
 
-    /// Answers requests for these hosts only, such as `a.example`, or `localhost:8080` where the port counts too. Others
-    /// get 421 before their clients see them, and so do requests that name no host. It is the defence against DNS
-    /// rebinding, by which a page reaches a server that listens on its visitor's own machine. Default: any host.
+    /// Answers requests for these hosts only, such as `a.example`, or `localhost:8080` if the port counts too. Requests
+    /// for other hosts, and requests without a host, get 421 before a client sees them. This is the defence against DNS
+    /// rebinding, with which a page can reach a server on its visitor's own machine. Default: any host.
     #[must_use]
     pub fn allowed_hosts<H: AsRef<str>>(mut self, hosts: impl IntoIterator<Item = H>) -> Self {
         self.hosts = Hosts::parse_all(hosts);
         self
     }
 
-    /// Serves requests for this path even while a reactor is overloaded: for a health check or an administrator. One
-    /// that ends with `/` stands for all paths below it. May be repeated. Where a path is reserved, overload lets new
-    /// connections in, and the head of their first request decides whether they stay; over TLS that costs a
-    /// handshake. Default: none.
+    /// Serves requests for this path even while a reactor is overloaded: for a health check or an administrator. A path
+    /// that ends with `/` stands for all paths below it. May be repeated. If there is such a path, new connections are
+    /// accepted even under overload, and the head of their first request decides whether they stay; with TLS that costs
+    /// a handshake. Default: none.
     #[must_use]
     pub fn overload_exempt(mut self, path: impl Into<String>) -> Self {
         self.reserved.push(path.into());
         self
     }
 
-    /// Declares the paths at which a request may become a WebSocket; one that ends with `/` stands for all paths below it.
-    /// At others the wish to upgrade is ignored (RFC 9110 section 7.8), and the request comes with `on_request` as any
+    /// Sets the paths at which a request may become a WebSocket; a path that ends with `/` stands for all paths below it.
+    /// At other paths an upgrade is ignored (RFC 9110 section 7.8), and the request comes with `on_request` like any
     /// other. Repeated calls add to the list. Default: any path, and `on_upgrade` decides.
     #[must_use]
     pub fn websocket_paths<P: Into<String>>(mut self, paths: impl IntoIterator<Item = P>) -> Self {
@@ -216,18 +216,18 @@ impl ServerBuilder {
         self
     }
 
-    /// Asks this about every request before its client sees it: see [`Authenticator`]. Given twice, the last one counts.
-    /// Default: none.
+    /// Asks this authenticator about every request before a client sees it: see [`Authenticator`]. If you call it twice,
+    /// the last call counts. Default: none.
     #[must_use]
     pub fn authenticator(mut self, authenticator: impl Authenticator + 'static) -> Self {
         self.authenticator = Some(Arc::new(authenticator));
         self
     }
 
-    /// Serves the metrics as Prometheus reads them, and the health, at these two paths of every listener for HTTP, before
-    /// any client sees the request, and under overload too. Health is 200, and 503 while the server drains. The
-    /// authenticator is asked here too; without one, everybody who reaches the listener can read them. [`Listener::status`] is a
-    /// listener for these pages alone. Default: none.
+    /// Serves the metrics in the format of Prometheus, and the health, at these two paths of every listener for HTTP, before a
+    /// client sees the request, and under overload too. Health is 200, and 503 while the server drains. The authenticator is
+    /// asked here too; without one, everyone who can reach the listener can read these pages. [`Listener::status`] is a
+    /// listener only for these pages. Default: none.
     ///
     /// ```
     /// let builder = jackfield::Server::builder().listen("127.0.0.1:0").status_paths("/metrics", "/health");
@@ -240,9 +240,9 @@ impl ServerBuilder {
         self
     }
 
-    /// Whether the answers that the server gives by itself to a request (400, 408, 500 and the like) say in their bodies what went
-    /// wrong, a panic's text included. For development: it may be more than a stranger should know. Default: no, and they say no
-    /// more than their status.
+    /// Whether the server's own answers to a request (400, 408, 500 and the like) say in their bodies what went wrong,
+    /// including the text of a panic. Use it for development: the text may tell too much to strangers. Default: no; they say
+    /// only their status.
     #[must_use]
     pub fn expose_errors(mut self, exposes: bool) -> Self {
         self.exposes_errors = exposes;
@@ -251,16 +251,16 @@ impl ServerBuilder {
 
     /// Whether a thread watches for callbacks that hold their reactor up: see
     /// [`Limits::callback_slow`](crate::Limits::callback_slow). It looks 300 to 600 times a second. Default: yes with
-    /// two reactors or more; a server of one reactor has one thread then, for which the system's calls cost less, and
-    /// there is no other reactor that new connections could go to.
+    /// two reactors or more. With one reactor the server has only one thread without it, which makes system calls
+    /// cheaper, and there is no other reactor to which new connections could go.
     #[must_use]
     pub fn watchdog(mut self, watches: bool) -> Self {
         self.watchdog = Some(watches);
         self
     }
 
-    /// How many threads there are at most for [`Handle::offload`](crate::Handle::offload), 1 to 1024. They are started when
-    /// they are needed. Default: 4.
+    /// The most threads for [`Handle::offload`](crate::Handle::offload), 1 to 1024. They are started when they are needed.
+    /// Default: 4.
     #[must_use]
     pub fn offload_threads(mut self, threads: usize) -> Self {
         self.offload_threads = threads;
@@ -268,8 +268,8 @@ impl ServerBuilder {
     }
 
     /// Serves at the addresses that can be bound, if others can't:
-    /// [`Server::failed_addrs`](crate::Server::failed_addrs) lists those, and they are logged. A server that can listen
-    /// nowhere is an error all the same. Default: no, and one that can't be bound lets none listen.
+    /// [`Server::failed_addrs`](crate::Server::failed_addrs) lists those, and they are logged. If no address can be
+    /// bound, it is still an error. Default: no; if one address can't be bound, none listens.
     #[doc(alias = "MultiListenEx")]
     #[doc(alias = "ListenAllOK")]
     #[must_use]
@@ -278,22 +278,22 @@ impl ServerBuilder {
         self
     }
 
-    /// Who is told what happens to the server as a whole.
+    /// Sets the observer, which gets reports about the whole server.
     #[must_use]
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observer = Arc::new(Guarded(Arc::new(observer)));
         self
     }
 
-    /// Writes a line for each exchange that is over, besides what the observer is told. Given twice, the last one counts.
-    /// Default: none.
+    /// Writes a line for each finished exchange, in addition to the observer's reports. If you call it twice, the last
+    /// call counts. Default: none.
     #[must_use]
     pub fn access_log(mut self, log: AccessLog) -> Self {
         self.access_log = Some(log);
         self
     }
 
-    /// Answers challenges of ACME: see [`AcmeChallenges`]. Default: none.
+    /// Answers ACME challenges: see [`AcmeChallenges`]. Default: none.
     #[cfg(feature = "tls")]
     #[doc(alias = "SslX509Certs")]
     #[must_use]
@@ -302,9 +302,9 @@ impl ServerBuilder {
         self
     }
 
-    /// From so many days before its end on, the certificate of each host is reported once a day
-    /// ([`Observer::on_certificate_expiring`]), and when the server starts; disabled by zero. Ready configurations
-    /// ([`Listener::tls_config`]) are not looked at. Default: 30.
+    /// If the certificate of a host expires within this number of days, it is reported when the server starts and then
+    /// once a day ([`Observer::on_certificate_expiring`]); disabled by zero. Ready configurations
+    /// ([`Listener::tls_config`]) are not checked. Default: 30.
     #[cfg(feature = "expiry")]
     #[doc(alias = "CertExpireDays")]
     #[must_use]
@@ -313,10 +313,10 @@ impl ServerBuilder {
         self
     }
 
-    /// Lets so many threads, 0 to 64, do what is dear in handshakes of TLS: the exchange of keys and the signature, for listeners
-    /// with hosts or certificates from files. Then a crowd of new peers does not make those who are connected wait, and
-    /// each handshake costs two hand-overs between threads more. Of TLS 1.2 a part stays on the reactor. Where 1024 wait for
-    /// these threads, the reactor does the work itself. Default: 0, and reactors do it, a bounded number a turn
+    /// Sets how many threads, 0 to 64, do the expensive part of TLS handshakes: the key exchange and the signature, for
+    /// listeners with hosts or certificates from files. Then many new peers do not make open connections wait, but each
+    /// handshake needs two more switches between threads. With TLS 1.2 a part stays on the reactor. If 1024 handshakes wait for
+    /// these threads, the reactor does the work itself. Default: 0; then the reactors do it, a bounded number a turn
     /// (`limits.reactor.handshakes_per_turn`).
     #[cfg(feature = "tls")]
     #[doc(alias = "tls_offload")]
@@ -326,8 +326,8 @@ impl ServerBuilder {
         self
     }
 
-    /// What carries publications of topics with a history between servers, such as that of the crate
-    /// `jackfield-redis`. Default: none, and the server is alone.
+    /// Sets the broker, which carries publications of topics with a history between servers, such as the one in the
+    /// crate `jackfield-redis`. Default: none; the server does not share its topics.
     #[doc(alias = "cluster")]
     #[doc(alias = "adapter")]
     #[must_use]
@@ -336,9 +336,9 @@ impl ServerBuilder {
         self
     }
 
-    /// Shuts the server down in good order at SIGTERM or SIGINT. A second one ends the process at once. When the
-    /// server has ended, or was dropped, signals do again what they do without it, unless another server of the
-    /// process wants them. Default: off.
+    /// Drains the server and shuts it down at SIGTERM or SIGINT. A second signal ends the process at once. When the
+    /// server has ended or was dropped, signals again have their usual effect, unless another server of the process
+    /// uses them. Default: off.
     #[cfg(all(feature = "signals", unix))]
     #[must_use]
     pub fn shutdown_on_signals(mut self) -> Self {
@@ -347,8 +347,8 @@ impl ServerBuilder {
     }
 
     /// Reads the certificates of all listeners again at SIGHUP, as [`Handle::reload_tls`](crate::Handle::reload_tls), on a
-    /// thread for blocking work. What came of it is told to [`Observer::on_tls_reload`]: if anything is wrong all stays as it
-    /// was. When the server has ended, or was dropped, the signal does again what it does without it. Default: off.
+    /// thread for blocking work. [`Observer::on_tls_reload`] gets the result: if anything is wrong, the old certificates
+    /// stay. When the server has ended or was dropped, the signal again has its usual effect. Default: off.
     #[cfg(all(feature = "signals", feature = "tls", unix))]
     #[doc(alias = "SIGHUP")]
     #[must_use]
