@@ -35,9 +35,9 @@ pub struct Disconnect {
     pub close_reason: Box<str>,
     /// The status of a server that refused an outgoing WebSocket: see [`ConnectError::Status`].
     pub status: Option<u16>,
-    /// Bytes read, as plain text.
+    /// Bytes read, after decryption.
     pub bytes_in: u64,
-    /// Bytes the kernel took, as plain text.
+    /// Bytes that the kernel took, counted before encryption.
     pub bytes_out: u64,
     /// Bytes of `bytes_in` that were kept for the client and that it has not used, because the connection was
     /// read-paused, or because a message was not complete. If a client closes in `on_data`, the bytes of that call that

@@ -23,35 +23,36 @@ use std::sync::Arc;
     note = "implement `Broker` for `{Self}`; it is shared by all threads, so it must be `Send` and `Sync`"
 )]
 pub trait Broker: Send + Sync {
-    /// Begins to work. What comes in is handed to this inbox. Called once, before anything else.
+    /// Starts the broker. It gives incoming messages to this inbox. Called once, before any other method.
     fn start(&self, inbox: Inbox);
 
-    /// Sends a message to all servers, this one included, in order behind those before it for the same topic.
+    /// Sends a message to all servers, including this one, in order after earlier messages for the same topic.
     ///
     /// # Errors
-    /// [`QueueFull`]: too much waits. The message is not kept.
+    /// [`QueueFull`]: too many messages wait. This message is dropped.
     fn publish(&self, topic: &SharedTopic, message: Vec<u8>) -> Result<(), QueueFull>;
 
-    /// From now on the topic is read, from behind this position; `None`: what is kept of its end, as far as the topic's
-    /// history reaches. When all that was there has been handed in, [`Inbox::live`] says so. Asked again of a topic that is
-    /// followed when a client has got more on another server than was handed in here: it wants to know what there is now.
+    /// Reads the topic from now on, beginning after this position. `None`: begin with the newest entries that the topic's
+    /// history can hold. When all existing entries were given to the inbox, call [`Inbox::live`]. This may be called again
+    /// for a topic that is already followed, when a client has got more on another server than was received here: then read
+    /// what there is now, and call [`Inbox::live`] again.
     fn follow(&self, topic: &SharedTopic, from: Option<Position>);
 
-    /// The topic has no members here any more, and need not be read.
+    /// The topic has no members on this server any more, and need not be read.
     fn unfollow(&self, topic: &SharedTopic);
 
-    /// The server has ended: nothing is handed in any more, and what waits is dropped or sent at once. May be called
-    /// more than once.
+    /// The server has ended: give nothing more to the inbox, and drop waiting messages or send them at once. May be
+    /// called more than once.
     fn stop(&self);
 
-    /// A number that tells this server from all others that use the broker, also from itself before a restart, and is
-    /// not zero. Asked once. Default: a random one.
+    /// A number, not zero, that no other server of the broker has, and that this server did not have before a restart.
+    /// Called once. Default: a random number.
     fn node(&self) -> u64 {
         RandomState::new().build_hasher().finish().max(1)
     }
 }
 
-/// A topic that several servers have.
+/// A topic that several servers share.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SharedTopic {
@@ -61,7 +62,7 @@ pub struct SharedTopic {
     pub history: History,
 }
 
-/// What is to go out has no room in the broker's queue.
+/// The broker's queue for outgoing messages is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueFull;
 
@@ -71,17 +72,17 @@ pub struct QueueFull;
 pub enum BrokerEvent<'a> {
     /// It can be reached.
     Up,
-    /// It can't be reached, or does not do what it should. Tried again soon; told when it begins, and when the reason
+    /// It can't be reached, or does not work. It is tried again soon. Reported when this begins, and when the reason
     /// changes.
     Down {
-        /// What it said, or the system.
+        /// The error of the broker or of the system.
         why: &'a str,
     },
-    /// One topic can't be read or published to; the others go on. Tried again soon.
+    /// One topic can't be read or published to; the others go on. It is tried again soon.
     TopicDown {
         /// Its name.
         topic: &'a str,
-        /// What the broker said.
+        /// The error of the broker.
         why: &'a str,
     },
     /// Servers can't tell each other of their subscribers; publications go on. Tried again soon; told when it begins, and when
@@ -90,12 +91,14 @@ pub enum BrokerEvent<'a> {
         /// What the broker said.
         why: &'a str,
     },
-    /// A publication was refused, for too many wait to go out. Told with the first, and with the first after each time
-    /// that the broker is up again; [`Metrics::broker_refused`](crate::Metrics::broker_refused) counts all.
+    /// A publication was refused, because too many wait to be sent. Only the first one is reported, and the first one
+    /// after each time that the broker is up again; [`Metrics::broker_refused`](crate::Metrics::broker_refused) counts
+    /// all.
     Refused,
 }
 
-/// Where a [`Broker`] hands in what has come. Any thread may use it. After the server has ended it does nothing.
+/// The place where a [`Broker`] delivers incoming messages. Any thread may use it. After the server has ended it does
+/// nothing.
 #[derive(Clone)]
 pub struct Inbox(pub(super) Arc<dyn Receive>);
 
@@ -120,31 +123,31 @@ impl SharedTopic {
 }
 
 impl Inbox {
-    /// Hands in what has come of a topic, in the order of the positions: each message as [`Broker::publish`] got it. An
-    /// offset of zero, with an empty message, says that a new epoch begins. What was handed in before is passed over, and
-    /// so is what can't be read; what lies between the last position and the next is known to be missing.
+    /// Delivers incoming messages of a topic, in the order of their positions; each message is as [`Broker::publish`] got
+    /// it. An offset of zero, with an empty message, means that a new epoch begins. Messages that were delivered before
+    /// are skipped, and so are messages that can't be read. A gap between two positions counts as lost messages.
     pub fn receive(&self, topic: &str, messages: &[(Position, Vec<u8>)]) {
         self.0.receive(topic, messages);
     }
 
-    /// All that the broker has of a topic was handed in, up to this position: what comes from now on is new. Said again
-    /// after each [`Inbox::down`], when what came meanwhile was handed in.
+    /// All that the broker has of a topic was delivered, up to this position; messages from now on are new. Call it
+    /// again after each [`Inbox::down`], when the messages of that time were delivered.
     pub fn live(&self, topic: &str, head: Position) {
         self.0.live(topic, head);
     }
 
-    /// The broker can be reached. Each topic that is followed goes the usual way again when [`Inbox::live`] says so.
+    /// The broker can be reached. Each followed topic works normally again after its [`Inbox::live`].
     pub fn up(&self) {
         self.0.up();
     }
 
-    /// The broker can't be reached, and this is why. What is published meanwhile goes to the members here at once. It may
-    /// be said again with another reason.
+    /// The broker can't be reached, for this reason. Until it is up, published messages go to the members on this server
+    /// at once. It may be called again with another reason.
     pub fn down(&self, why: &str) {
         self.0.down(why);
     }
 
-    /// One topic can't be read or published to, and this is why; the others go on. [`Inbox::live`] ends it.
+    /// One topic can't be read or published to, for this reason; the others go on. [`Inbox::live`] ends this state.
     pub fn topic_down(&self, topic: &str, why: &str) {
         self.0.topic_down(topic, why);
     }

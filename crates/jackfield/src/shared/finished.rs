@@ -5,7 +5,7 @@ use jackfield_reactor::ConnectionId;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// An exchange that is over: what was asked, and what became of it.
+/// A finished exchange: the request, and how it was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finished<'e> {
@@ -19,8 +19,8 @@ pub struct Finished<'e> {
     pub method: &'e str,
     /// Its path, without the query.
     pub path: &'e str,
-    /// What follows the first `?`, as it was sent: it may have secrets in it, which
-    /// [`MaskedQuery`](crate::proto::http1::MaskedQuery) leaves out.
+    /// The query after the first `?`, as it was sent. It may contain secrets, which
+    /// [`MaskedQuery`](crate::proto::http1::MaskedQuery) masks.
     pub query: Option<&'e str>,
     /// The version that the peer speaks.
     pub version: Version,
@@ -29,16 +29,16 @@ pub struct Finished<'e> {
     /// Bytes of the request: its head as it came, and its body without the framing of chunks. A body that was refused
     /// doesn't count.
     pub bytes_in: u64,
-    /// Bytes of the answer, head and body, as plain text; those that the kernel has not taken yet included.
+    /// Bytes of the answer, head and body, before encryption, including those that the kernel has not taken yet.
     pub bytes_out: u64,
-    /// When it was over, in seconds since 1970.
+    /// When it finished, in seconds since 1970.
     pub unix_seconds: u64,
-    /// From the turn in which the head had come to that in which the last byte of the answer was queued, or the
-    /// connection ended. In milliseconds; a simulation and a test server have their own clock.
+    /// The time from the turn in which the head was complete to the turn in which the last byte of the answer was
+    /// queued, or the connection ended. In milliseconds; a simulation and a test server have their own clock.
     pub duration: Duration,
     /// How it was answered.
     pub answered: AnsweredAs,
-    /// The answer is whole. False if the connection ended before that.
+    /// True if the answer is complete. False if the connection ended earlier.
     pub is_complete: bool,
 }
 
@@ -54,9 +54,9 @@ pub(crate) trait FinishedSink: Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AnsweredAs {
-    /// In its callback, or by the server itself.
+    /// In the request's own callback, or by the server itself.
     AtOnce,
-    /// Later, whole.
+    /// Later, in one piece.
     Later,
     /// With a body in parts, at once or later.
     Stream,

@@ -23,10 +23,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
-/// A server as any thread sees it: sends, publishes, posts, closes, counts, and shuts down.
+/// A handle to a server, for any thread: it sends, publishes, posts, closes, counts, and shuts down.
 ///
-/// What goes to a connection is put into its reactor's mailbox: it never waits, and what one thread sends to one
-/// connection arrives in order. A full mailbox is an answer, and so is a server that has ended.
+/// A command for a connection goes into the mailbox of its reactor. The call never waits, and the commands of one
+/// thread for one connection arrive in order. If the mailbox is full or the server has ended, the call returns that.
 ///
 /// ```no_run
 /// use jackfield::{Client, Connection, Drain, Server};
@@ -96,8 +96,8 @@ impl Handle {
         }))
     }
 
-    /// Sends to a connection, in whatever that speaks. Whether it was still there when the message arrived is not
-    /// known here.
+    /// Sends to a connection, in the form of its protocol. The result does not tell whether the connection still exists
+    /// when the message arrives.
     ///
     /// # Errors
     /// [`Busy`].
@@ -106,17 +106,17 @@ impl Handle {
         self.send_content(id, publication.into().content())
     }
 
-    /// Sends to all subscribers of a topic, on all reactors. The index of topics is locked for the time of a look.
+    /// Sends to all subscribers of a topic, on all reactors. The index of topics is locked for one look-up.
     #[doc(alias = "sendAll")]
     #[doc(alias = "broadcast")]
     pub fn publish<'m>(&self, topic: &str, publication: impl Into<Publication<'m>>) -> Published {
         self.publish_but(topic, publication.into().content(), usize::MAX)
     }
 
-    /// Gives a value to a connection: its client gets it with `on_post`, on its own reactor.
+    /// Posts a value to a connection: its client gets it with `on_post`, on its own reactor.
     ///
     /// # Errors
-    /// [`NotPosted`] has the value, and why it is not on its way.
+    /// [`NotPosted`] has the value, and the reason why it was not posted.
     #[doc(alias = "GetTaskRunner")]
     #[doc(alias = "do_send")]
     pub fn post<T: Any + Send>(&self, id: ConnectionId, value: T) -> Result<(), NotPosted<T>> {
@@ -135,8 +135,8 @@ impl Handle {
     }
 
     /// Runs a job that may block on a thread of a small pool: reading a file, hashing a password, asking a database. Its
-    /// result comes to the connection as a value of type [`Offloaded<T>`], with `on_post`, which a full mailbox doesn't
-    /// refuse; a job that panics is told so. If the connection has gone by then, the job has run all the same.
+    /// result comes to the connection as a value of type [`Offloaded<T>`], with `on_post`, even if the mailbox is full;
+    /// if the job panics, the value says so. If the connection is gone by then, the job still runs to its end.
     ///
     /// The pool has four threads, or as many as [`ServerBuilder::offload_threads`](crate::ServerBuilder::offload_threads)
     /// says, which are started when they are needed; 1024 jobs may wait for them. When the server ends, jobs that wait are
@@ -195,7 +195,7 @@ impl Handle {
         }
     }
 
-    /// Gives a copy of a value to the client of each subscriber of a topic, on all reactors, with `on_post`.
+    /// Posts a copy of a value to each subscriber of a topic, on all reactors; its client gets it with `on_post`.
     ///
     /// ```
     /// use jackfield::{Client, Connection, Handle};
@@ -234,14 +234,13 @@ impl Handle {
         published
     }
 
-    /// Lets a topic keep what is published to it, in one order for all its subscribers on all reactors. Each publication
-    /// goes out on event streams with an id, in the place of any it had, and
-    /// [`Connection::subscribe_from`](crate::Connection::subscribe_from) gives a client that comes back what it has
-    /// missed. To be done before the first client subscribes. False: it was done already, or the topic has subscribers;
-    /// nothing changes then.
+    /// Gives a topic a history, in one order for all its subscribers on all reactors. On event streams each publication
+    /// gets an id, which replaces its own, and [`Connection::subscribe_from`](crate::Connection::subscribe_from) sends a
+    /// client that connects again the messages that it missed. Call it before the first client subscribes. False: the
+    /// topic was declared before, or has subscribers; nothing changes then.
     ///
-    /// A publish to such a topic takes a lock that its reactors share. A reactor that is further behind than the history
-    /// reaches has its subscribers told by a `resync` event. A server without such topics pays nothing for them.
+    /// A publish to such a topic takes a lock that its reactors share. If a reactor is so late that the history does not
+    /// reach back far enough, its subscribers get a `resync` event. A server without such topics has no cost for them.
     ///
     /// ```
     /// use jackfield::{History, Server};
@@ -265,7 +264,7 @@ impl Handle {
     }
 
     /// The ids of all connections that have a client, on all reactors, at this moment: from before `on_connect` until
-    /// after `on_disconnect`. It costs a look at each, and no reactor waits for longer than that.
+    /// after `on_disconnect`. The cost grows with the number of connections, and a reactor may have to wait that long.
     ///
     /// ```
     /// use jackfield::Handle;
@@ -317,9 +316,9 @@ impl Handle {
         self.post_command(id.reactor(), Command::Abort(id))
     }
 
-    /// Begins a connection, on the reactor that has the fewest. What becomes of it is told to its client: see [`Outgoing`]. A
-    /// server that has reached [`Limits::outgoing_max`](crate::Limits::outgoing_max), or that begins to shut down
-    /// meanwhile, drops it, and logs that.
+    /// Begins a connection, on the reactor that has the fewest. Its client gets the result: see [`Outgoing`]. If
+    /// [`Limits::outgoing_max`](crate::Limits::outgoing_max) is reached, or the server begins to shut down meanwhile, the
+    /// command is dropped, and that is logged.
     ///
     /// # Errors
     /// [`Busy`].
@@ -331,7 +330,7 @@ impl Handle {
         self.post_command(self.least_loaded(0), Command::Connect(Box::new(outgoing)))
     }
 
-    /// From now on this is the heartbeat of every WebSocket that has none of its own, of those to come too.
+    /// Sets the heartbeat of every WebSocket that has no heartbeat of its own, also of future ones.
     ///
     /// # Errors
     /// [`Busy::Full`]: a reactor's mailbox is full, and it keeps the heartbeat that it had. The others have the new
@@ -344,7 +343,7 @@ impl Handle {
         posts.fold(Ok(()), Result::and)
     }
 
-    /// How many connections the server has, without those that it has begun itself: these are [`Handle::outgoing`].
+    /// How many accepted connections the server has; [`Handle::outgoing`] counts the others.
     #[doc(alias = "ClientCount")]
     #[must_use]
     #[doc(alias = "HasConnection")]
@@ -352,7 +351,7 @@ impl Handle {
         self.0.connections.load(Ordering::Relaxed)
     }
 
-    /// How many connections the server has begun itself, those included that are not up yet.
+    /// How many outgoing connections the server has, including those that are not up yet.
     #[must_use]
     pub fn outgoing(&self) -> usize {
         self.0.outgoing.load(Ordering::Relaxed)
@@ -364,9 +363,9 @@ impl Handle {
         self.0.topic_index.count(topic)
     }
 
-    /// The subscribers of a topic on all reactors of this server, at this moment, by reactor. It costs a look at each. Those on
-    /// other servers with the same [`Broker`](crate::Broker) are in [`Handle::cluster_members`]. A connection that is still
-    /// given what it has missed is none yet.
+    /// The subscribers of a topic on all reactors of this server, at this moment, by reactor. The cost grows with the number of
+    /// members. Members on other servers with the same [`Broker`](crate::Broker) are in [`Handle::cluster_members`]. A
+    /// connection that is still getting its missed messages is not a member yet.
     ///
     /// ```
     /// use jackfield::Handle;
@@ -401,17 +400,18 @@ impl Handle {
         metrics
     }
 
-    /// Where the server is in its life.
+    /// The state of the server.
     #[doc(alias = "IsRunning")]
     #[must_use]
     pub fn state(&self) -> State {
         state_of(self.0.state.load(Ordering::Acquire))
     }
 
-    /// Shuts the server down. It takes no new connections. Requests whose head has come are answered, and the answer says
-    /// that it is the last. WebSockets get a Close, event streams a `retry:` and their end; protocols of the user's own end
-    /// behind what is queued. At the deadline the rest is aborted, read-paused connections with an unread request too.
-    /// Every client gets its `on_disconnect`, and `serve` returns. A second call can only shorten the deadline.
+    /// Shuts the server down. It accepts no new connections. Requests that have arrived are answered, and the answer has
+    /// `Connection: close`. WebSockets get a Close, event streams get a `retry:` and their end; connections with your own
+    /// protocol end after their queue is written. At the deadline the remaining connections are aborted, also read-paused
+    /// ones with an unread request. Every client gets its `on_disconnect`, and `serve` returns. A second call can only
+    /// shorten the deadline.
     #[doc(alias = "Shutdown")]
     #[doc(alias = "DisconnectAll")]
     #[doc(alias = "stopNoWait")]

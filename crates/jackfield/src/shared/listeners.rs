@@ -1,4 +1,4 @@
-//! The listeners of a server: what they are called, where they listen, and whether they do.
+//! The listeners of a server: their names, their addresses, and their states.
 
 use crate::config::{AddressRules, ListenerSettings};
 use jackfield_reactor::{Addr, ListenOptions};
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 pub enum ListenerState {
     /// It accepts connections, or does as soon as the server serves.
     Listening,
-    /// It accepts nobody. New connections wait in its backlog, as many as that holds.
+    /// It accepts no connections. New connections wait in its backlog, as many as that holds.
     Paused,
     /// Its socket is closed, and the system refuses new connections.
     Stopped,
@@ -29,12 +29,12 @@ pub struct ListenerInfo {
     pub name: Option<Arc<str>>,
     /// Its addresses, as they were when the server was bound.
     pub addrs: Vec<Addr>,
-    /// What it does. A shutdown of the server does not change it.
+    /// Its state. A shutdown of the server does not change it.
     pub state: ListenerState,
-    /// How many connections have come to it and are still there.
+    /// How many open connections it has accepted.
     pub connections: usize,
-    /// How many connections may wait there: what [`Listener::backlog`](crate::Listener::backlog) asked for, or the most that
-    /// the system allows, where it tells (Linux).
+    /// How many connections may wait there: the value of [`Listener::backlog`](crate::Listener::backlog), or less if the
+    /// system allows less (known only on Linux).
     pub backlog: u32,
 }
 
@@ -42,9 +42,9 @@ pub struct ListenerInfo {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WhichListener<'n> {
-    /// The one of this number, in the order in which they were given.
+    /// The listener with this number, in the order of `listen`.
     Number(usize),
-    /// The one of this name.
+    /// The listener with this name.
     Named(&'n str),
     /// All of them.
     All,

@@ -24,8 +24,9 @@ impl Handle {
         self.shared().listeners.infos()
     }
 
-    /// Accepts nobody there until [`Handle::resume_listening`]: new connections wait in the backlog of the system, and those
-    /// that are there stay. One that is being accepted just now may still come in. A listener that was stopped stays so.
+    /// Accepts no connections there until [`Handle::resume_listening`]: new connections wait in the backlog of the system,
+    /// and open connections stay. A connection that is just being accepted may still come in. A stopped listener stays
+    /// stopped.
     ///
     /// ```
     /// # use jackfield::{Busy, Handle};
@@ -46,8 +47,8 @@ impl Handle {
         Ok(())
     }
 
-    /// Closes the sockets of a listener, or of all (`..`): the system refuses new connections, those in the backlog too, and
-    /// connections that are there stay. [`Handle::resume_listening`] listens again.
+    /// Closes the sockets of a listener, or of all (`..`): the system refuses new connections, also those in the backlog,
+    /// and open connections stay. [`Handle::resume_listening`] listens again.
     ///
     /// # Errors
     /// [`Busy::Unknown`]: there is no such listener.
@@ -58,9 +59,9 @@ impl Handle {
         self.change_listeners(which.into(), ListenerState::Stopped)
     }
 
-    /// Accepts again what was paused, and listens again where that was stopped, at the same addresses. Where another program
-    /// has taken one of them meanwhile, [`Observer::on_accept_error`](crate::Observer::on_accept_error) gets the error, and the
-    /// listener is stopped.
+    /// Resumes a paused listener, and opens a stopped one again, at the same addresses. If another program has taken one of
+    /// them meanwhile, [`Observer::on_accept_error`](crate::Observer::on_accept_error) gets the error, and the listener is
+    /// stopped.
     ///
     /// # Errors
     /// [`Busy::Unknown`], or [`Busy::Stopped`] while the server shuts down and when it has ended.

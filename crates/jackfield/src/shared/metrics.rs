@@ -5,7 +5,7 @@ use jackfield_reactor::{Counter, Stats, TURN_NS};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a server has done so far, summed over its reactors: [`Handle::metrics`](crate::Handle::metrics).
+/// Counters of a server, summed over its reactors: [`Handle::metrics`](crate::Handle::metrics).
 ///
 /// ```
 /// use jackfield::Handle;
@@ -19,7 +19,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metrics {
-    /// Connections taken up.
+    /// Connections that were opened.
     pub opened: u64,
     /// Connections that ended.
     pub closed: u64,
@@ -29,7 +29,7 @@ pub struct Metrics {
     pub refused_descriptors: u64,
     /// Those of them that were refused because a reactor was overloaded.
     pub refused_overload: u64,
-    /// Those of them that were refused because their network is not allowed, or denied.
+    /// Those of them that were refused because their network is not allowed, or is denied.
     pub refused_denied: u64,
     /// Those of them that were refused because their address had as many connections as it may.
     pub refused_address_full: u64,
@@ -41,25 +41,25 @@ pub struct Metrics {
     pub requests: u64,
     /// WebSocket messages and lines received.
     pub messages_in: u64,
-    /// Messages and events sent, each subscriber of a published one counted.
+    /// Messages and events sent; a published message counts once for each subscriber.
     pub messages_out: u64,
-    /// Messages that were compressed. One that goes to many is compressed once. 0 without the feature `deflate`.
+    /// Messages that were compressed. A published message is compressed once. 0 without the feature `deflate`.
     pub compressed: u64,
     /// Messages dropped because their receiver was too slow.
     pub dropped: u64,
-    /// Bytes read, as plain text.
+    /// Bytes read, after decryption.
     pub bytes_in: u64,
-    /// Bytes the kernel took, as plain text.
+    /// Bytes that the kernel took, counted before encryption.
     pub bytes_out: u64,
     /// Callbacks that panicked.
     pub panics: u64,
-    /// Bytes that the buffers of all connections hold on the heap just now: what was read and not used, messages and
-    /// bodies that are not whole, what waits for peers without what is shared, buffers that wait for their next use, and
-    /// what waits in the mailboxes of the reactors.
+    /// Bytes that are now charged on the heap: bytes that were read and not used, messages and bodies that are not
+    /// complete, bytes that wait for peers (without shared memory), buffers that wait for their next use, and commands
+    /// in the mailboxes of the reactors.
     pub memory_bytes: u64,
-    /// Connections that were ended for the memory they held.
+    /// Connections that were evicted because of the memory that they held.
     pub evicted: u64,
-    /// How often a peer was not read for a while because it said more than its rate allows.
+    /// How often a connection was not read for a while because its peer sent more than its rate allows.
     pub throttled: u64,
     /// Callbacks that were seen to run for longer than [`Limits::callback_slow`](crate::Limits::callback_slow).
     pub slow_callbacks: u64,
@@ -78,11 +78,11 @@ pub struct Metrics {
     pub turn_ns_max: u64,
     /// The time of all timed turns together in nanoseconds.
     pub turn_ns_sum: u64,
-    /// How long what became ready lately waited at most, in nanoseconds, on the reactor that is most behind.
+    /// The longest recent wait of an event for its reactor, in nanoseconds, on the reactor that lags most.
     pub lag_ns: u64,
     /// Reactors that are overloaded now.
     pub overloaded: u64,
-    /// Publications that were refused because too many wait to go out to the broker.
+    /// Publications that were refused because too many wait for the broker.
     pub broker_refused: u64,
     /// 1 while there is a broker that can't be reached.
     pub broker_down: u64,
@@ -126,8 +126,8 @@ impl ReactorMetrics {
 }
 
 impl Metrics {
-    /// Connections that ended for this reason, those whose TLS handshake failed included. What exactly a peer broke
-    /// of a protocol, or what the system said, makes no difference.
+    /// Connections that ended for this reason, including those whose TLS handshake failed. The detail of a protocol
+    /// error or of a system error makes no difference.
     ///
     /// ```
     /// use jackfield::{Limit, Reason, Server, Timeout};
@@ -144,8 +144,8 @@ impl Metrics {
         self.ends[why.class()]
     }
 
-    /// The histogram of the turns that were timed: how many took at most each of these times, and last, without a bound, how
-    /// many there are. Where turns are short one in 64 is timed; of those that take more than a millisecond nearly all are.
+    /// The histogram of the timed turns: for each of these times, how many turns took at most that long; the last entry has
+    /// no bound and counts all. Of short turns one in 64 is timed; of turns over a millisecond nearly all are.
     pub fn turn_times(&self) -> impl Iterator<Item = (Option<Duration>, u64)> {
         let bounds = TURN_NS.map(|bound| Some(Duration::from_nanos(bound))).into_iter().chain([None]);
         let below = self.turn_times.into_iter().scan(0, |sum, turns| {

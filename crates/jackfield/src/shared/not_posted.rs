@@ -1,9 +1,9 @@
-//! A value that could not be handed to another thread.
+//! A value that could not be posted to another thread.
 
 use crate::shared::state::Busy;
 use std::fmt;
 
-/// A value could not be posted: here it is back.
+/// A value that could not be posted, given back.
 ///
 /// ```
 /// use jackfield::{ConnectionId, Handle, NotPosted};

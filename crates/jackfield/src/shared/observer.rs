@@ -1,4 +1,4 @@
-//! What happens to the server as a whole.
+//! Reports about the whole server.
 
 use crate::disconnect::{Limit, Reason};
 use crate::shared::broker::BrokerEvent;
@@ -37,21 +37,21 @@ use std::time::Duration;
     note = "implement `Observer` for `{Self}`; it is shared by all threads, so it must be `Send` and `Sync`"
 )]
 pub trait Observer: Send + Sync {
-    /// All listeners are up and the reactors turn.
+    /// All listeners are open and the reactors run.
     #[doc(alias = "OnServerCreated")]
     fn on_started(&self, handle: &Handle) {
         let _ = handle;
     }
 
-    /// The server has gone from one state to the next, on the thread that brought that about. Each state comes once at most,
-    /// and before [`Observer::on_started`] and [`Observer::on_stopped`].
+    /// The server has changed its state; called on the thread that caused the change. Each state comes at most once, and
+    /// before [`Observer::on_started`] and [`Observer::on_stopped`].
     #[doc(alias = "OnChangeState")]
     fn on_state(&self, before: State, now: State) {
         log::debug!(target: "jackfield::server", "the server was {before:?} and is {now:?}");
     }
 
-    /// A listener was paused, stopped or resumed, by its number, on the thread that asked for it. It is told once for each
-    /// change; one that pauses by itself, for want of room or of descriptors, is not.
+    /// The listener with this number was paused, stopped or resumed; called on the thread that asked for it, once for each
+    /// change. A listener that pauses by itself, because the server is full or has no descriptors, is not reported.
     #[doc(alias = "listenerStarted")]
     #[doc(alias = "stopc")]
     fn on_listener(&self, listener: usize, now: ListenerState) {
@@ -62,14 +62,14 @@ pub trait Observer: Send + Sync {
     #[doc(alias = "OnServerDestroyed")]
     fn on_stopped(&self) {}
 
-    /// A new connection was refused, before or by its factory. No client was made for it.
+    /// A new connection was refused, by the factory or earlier. No client was made for it.
     #[doc(alias = "ConnectionRequest")]
     fn on_refused(&self, peer: &Peer, why: RefuseReason) {
         let _ = (peer, why);
     }
 
-    /// A reactor can't keep up, and new connections are refused from now on (`is_on`), or it can again. `lag` is how
-    /// long what was ready waited lately. See [`Limits::lag_window`](crate::Limits::lag_window).
+    /// A reactor is overloaded, and new connections are refused from now on (`is_on`), or the overload is over. `lag`
+    /// is how long events waited recently. See [`Limits::lag_window`](crate::Limits::lag_window).
     fn on_overload(&self, reactor: usize, is_on: bool, lag: Duration) {
         match is_on {
             true => {
@@ -81,9 +81,9 @@ pub trait Observer: Send + Sync {
         }
     }
 
-    /// A new connection could not be accepted; it is tried again soon. Told once a second at most of each reactor;
-    /// [`Metrics::accept_errors`](crate::Metrics::accept_errors) counts all. A lack of descriptors comes here only if
-    /// the descriptor in reserve was taken as well; otherwise new connections are refused with
+    /// A new connection could not be accepted; the server tries again soon. Called at most once a second for each
+    /// reactor; [`Metrics::accept_errors`](crate::Metrics::accept_errors) counts all errors. A lack of descriptors
+    /// comes here only if the reserve descriptor is used too; otherwise new connections are refused with
     /// [`RefuseReason::Descriptors`].
     #[doc(alias = "LastError")]
     #[doc(alias = "OnError")]
@@ -98,8 +98,8 @@ pub trait Observer: Send + Sync {
         log::debug!(target: "jackfield::tls", connection:% = id; "{id} from {}: the TLS handshake failed: {error}", peer.addr());
     }
 
-    /// A signal has let certificates be read again: see `ServerBuilder::reload_tls_on_sighup`. `faults` has everything that
-    /// is wrong with them; if there is anything, the old ones stay, all of them. Told on a thread for blocking work.
+    /// A signal made the server read its certificates again: see `ServerBuilder::reload_tls_on_sighup`. `faults` lists all
+    /// mistakes in them; if there is any, all old certificates stay. Called on a thread for blocking work.
     fn on_tls_reload(&self, faults: &[String]) {
         match faults {
             [] => log::info!(target: "jackfield::tls", "the certificates were read again"),
@@ -109,8 +109,8 @@ pub trait Observer: Send + Sync {
         }
     }
 
-    /// A certificate comes to its end, or is past it: told when the server starts, and then once a day, of each host of which it
-    /// is so. See [`ServerBuilder::expiry_days`](crate::ServerBuilder::expiry_days).
+    /// A certificate expires soon, or has expired. Called when the server starts and then once a day, for each such host. See
+    /// [`ServerBuilder::expiry_days`](crate::ServerBuilder::expiry_days).
     #[cfg(feature = "expiry")]
     #[doc(alias = "CertExpireDays")]
     fn on_certificate_expiring(&self, expiring: &ExpiringCertificate) {
@@ -124,9 +124,9 @@ pub trait Observer: Send + Sync {
         log::error!(target: "jackfield::client", connection:% = id; "{id}: a callback panicked: {}", panic_text(payload));
     }
 
-    /// The memory that the buffers of all connections hold has risen above 80 % of the budget
-    /// (`budget_bytes`, [`Limits::memory_bytes_max`](crate::Limits)), or is back at 70 %. Each change is reported once, on the
-    /// thread of the reactor that found it. Two changes that come close together may be reported in the wrong order.
+    /// The memory of the buffers of all connections has risen above 80 % of the budget (`budget_bytes`,
+    /// [`Limits::memory_bytes_max`](crate::Limits)), or is back at 70 %. Each change is reported once, on the thread of the
+    /// reactor that found it. Two changes that come close together may be reported in the wrong order.
     fn on_pressure(&self, pressure: Pressure, budget_bytes: usize) {
         match pressure {
             Pressure::High => {
@@ -138,15 +138,15 @@ pub trait Observer: Send + Sync {
         }
     }
 
-    /// A connection is ended for the memory it holds, in bytes. Its client hears of it as of any other end, with
+    /// A connection is evicted because of the memory that it holds, in bytes. Its client gets `on_disconnect` with
     /// [`Limit::Memory`](crate::Limit::Memory).
     fn on_evicted(&self, id: ConnectionId, bytes: usize) {
         log::warn!(target: "jackfield::memory", connection:% = id, bytes; "{id}: ended, for its buffers hold {bytes} bytes");
     }
 
-    /// A callback has run for longer than [`Limits::callback_slow`](crate::Limits::callback_slow), and runs still;
-    /// told once more if it runs for longer than [`Limits::callback_stall`](crate::Limits::callback_stall). On a
-    /// thread of its own, that of the watchdog: see [`ServerBuilder::watchdog`](crate::ServerBuilder::watchdog).
+    /// A callback has run for longer than [`Limits::callback_slow`](crate::Limits::callback_slow), and still runs;
+    /// called once more if it runs for longer than [`Limits::callback_stall`](crate::Limits::callback_stall). Called on
+    /// the watchdog's thread: see [`ServerBuilder::watchdog`](crate::ServerBuilder::watchdog).
     fn on_slow_callback(&self, slow: &SlowCallback) {
         let SlowCallback { reactor, connection, callback, running, is_stalled } = slow;
         let level = if *is_stalled { log::Level::Error } else { log::Level::Warn };
@@ -158,33 +158,33 @@ pub trait Observer: Send + Sync {
         let _ = id;
     }
 
-    /// Whether [`Observer::on_finished`] is to be called for the exchanges of this listener. Asked when a server starts, once
-    /// for each of its reactors: where the answer is no, nothing is recorded. Default: no.
+    /// Whether [`Observer::on_finished`] is called for the exchanges of this listener. Called when a server starts, once for
+    /// each of its reactors. If the answer is no, nothing is recorded. Default: no.
     fn wants_finished(&self, listener: usize) -> bool {
         let _ = listener;
         false
     }
 
-    /// An exchange is over: its answer was given, its connection ended, or it became a WebSocket. For access logs,
-    /// metrics and hooks; only if [`Observer::wants_finished`] says so. A request whose head was malformed has no
-    /// exchange. Told on the reactor's thread, in the order in which exchanges end, so that what is slow belongs
-    /// elsewhere.
+    /// An exchange has finished: its answer was given, its connection ended, or it became a WebSocket. Use it for
+    /// access logs, metrics and hooks. It is called only if [`Observer::wants_finished`] returns true. A request with a
+    /// malformed head has no exchange. Called on the reactor's thread, in the order in which exchanges end, so do slow
+    /// work on another thread.
     #[doc(alias = "OnAfterAnswer")]
     #[doc(alias = "OnHttpRequestDone")]
     fn on_finished(&self, finished: &Finished<'_>) {
         let _ = finished;
     }
 
-    /// A topic has got a subscriber or lost one: how many it had and has on all reactors of this server, as the reactor
-    /// sees it on whose thread this is told; zero `now` means that nobody is left. Where reactors change it at the same time
-    /// their numbers may overlap, but of those who leave an empty topic behind one at least tells zero.
+    /// A topic has got a subscriber or lost one. `before` and `now` count its subscribers on all reactors of this server, as
+    /// the calling reactor sees them; zero `now` means that the topic is empty. If several reactors change a topic at the
+    /// same time, their numbers may overlap, but when the topic becomes empty, at least one call has zero.
     #[doc(alias = "subscription")]
     fn on_subscription(&self, topic: &str, before: usize, now: usize) {
         let _ = (topic, before, now);
     }
 
-    /// The broker can be reached or not, or has no room. Told on a thread of the broker's, and [`BrokerEvent::Refused`] on
-    /// that of the publisher.
+    /// The broker can be reached, can't be reached, or has a full queue. Called on a thread of the broker;
+    /// [`BrokerEvent::Refused`] comes on the thread of the publisher.
     fn on_broker(&self, event: BrokerEvent<'_>) {
         match event {
             BrokerEvent::Up => log::info!(target: "jackfield::broker", "the broker can be reached"),
@@ -192,46 +192,46 @@ pub trait Observer: Send + Sync {
         }
     }
 
-    /// A peer has reached a limit whose consequence is that it is not read for a while, such as [`Limit::Rate`].
+    /// A peer has reached a limit such as [`Limit::Rate`], and is not read for a while.
     fn on_throttled(&self, id: ConnectionId, why: Limit) {
         let _ = (id, why);
     }
 }
 
-/// A callback that holds its reactor up, as it was seen from outside.
+/// A callback that holds up its reactor, as the watchdog saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SlowCallback {
     /// The number of the reactor.
     pub reactor: usize,
-    /// Whose callback it is.
+    /// The connection whose callback it is.
     pub connection: ConnectionId,
     /// Its name, such as `on_message`.
     pub callback: &'static str,
-    /// The least time that it has run. Several calls of `on_data` or of `on_line` with the bytes of one read count as
-    /// one.
+    /// The time that it has run at least. Several calls of `on_data` or of `on_line` with the bytes of one read count
+    /// as one.
     pub running: Duration,
     /// This is the second report: it has exceeded [`Limits::callback_stall`](crate::Limits::callback_stall).
     pub is_stalled: bool,
 }
 
-/// A TLS handshake that did not come to its end.
+/// A TLS handshake that failed or did not end in time.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct FailedHandshake {
     /// The connection, which is gone.
     pub id: ConnectionId,
-    /// Where it came from.
+    /// The peer.
     pub peer: Peer,
-    /// How it ended: [`Reason::Tls`] if what the peer said was wrong or could not be agreed on.
+    /// Why it failed: [`Reason::Tls`] if the peer made an error or the two sides could not agree.
     pub reason: Reason,
-    /// The same in more words, where TLS has any: `peer sent no certificates`, for example.
+    /// The TLS error as text, if there is one: for example `peer sent no certificates`.
     pub error: String,
-    /// The host that the peer had asked for, as far as it had got.
+    /// The server name that the peer asked for, if the handshake came that far.
     pub server_name: Option<String>,
 }
 
-/// A certificate that comes to its end.
+/// A certificate that expires soon or has expired.
 #[cfg(feature = "expiry")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -240,7 +240,8 @@ pub struct ExpiringCertificate {
     pub listener: usize,
     /// The first name of the host.
     pub host: String,
-    /// Whole days that are left; negative: it is past its end. Of several certificates of a host that of the one that ends first.
+    /// Whole days that are left; negative if it has expired. If a host has several certificates, the one that expires first
+    /// counts.
     pub days_left: i64,
 }
 
@@ -250,11 +251,11 @@ pub struct ExpiringCertificate {
 pub enum RefuseReason {
     /// The server holds as many connections as it may.
     Full,
-    /// The factory said no.
+    /// The factory refused it.
     Factory,
     /// The factory panicked.
     Panic,
-    /// The system did not take its socket up.
+    /// The system could not register its socket.
     System,
     /// The server is shutting down.
     Shutdown,
@@ -270,10 +271,10 @@ pub enum RefuseReason {
     AddressFull,
     /// Its address connects too often: [`Limits::accepts_per_address_max`](crate::Limits::accepts_per_address_max).
     AddressRate,
-    /// It comes from none of the proxies that its listener takes connections from:
+    /// It does not come from one of the proxies that its listener requires:
     /// [`Listener::proxy_required`](crate::Listener::proxy_required).
     Untrusted,
-    /// It did not begin with the header of a proxy, or not in time.
+    /// It did not begin with a PROXY header, or the header did not come in time.
     Proxy,
 }
 

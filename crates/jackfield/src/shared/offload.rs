@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// What a job of [`Connection::offload`](crate::Connection::offload) has come to: what it returned, or that it panicked.
+/// The result of a job of [`Connection::offload`](crate::Connection::offload): what it returned, or that it panicked.
 pub type Offloaded<T> = Result<T, JobPanicked>;
 
 /// A job panicked. Its thread goes on with others.
@@ -17,7 +17,7 @@ pub type Offloaded<T> = Result<T, JobPanicked>;
 pub struct JobPanicked(String);
 
 impl JobPanicked {
-    /// What the panic said; empty if it was no text.
+    /// The message of the panic; empty if it was not a text.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0

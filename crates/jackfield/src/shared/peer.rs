@@ -6,8 +6,8 @@ use jackfield_reactor::{self as reactor, Addr};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Who is at the other end of a connection, and how it came about: what the factory sees before there is a client, and
-/// [`Connection::peer`](crate::Connection::peer) later.
+/// Facts about the peer of a connection: the factory gets them before there is a client, and
+/// [`Connection::peer`](crate::Connection::peer) returns them later.
 ///
 /// ```
 /// use jackfield::Peer;
@@ -34,8 +34,8 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Where the connection comes from, or where it goes to if it is outgoing. Its source, where a trusted proxy has said
-    /// for whom it speaks: see [`Peer::proxy`].
+    /// The address of the peer: where the connection comes from, or where it goes to if it is outgoing. Behind a PROXY
+    /// header it is the address in the header: see [`Peer::proxy`].
     #[doc(alias = "RemoteHost")]
     #[must_use]
     #[doc(alias = "RemotePort")]
@@ -49,14 +49,13 @@ impl Peer {
         self.addr().ip()
     }
 
-    /// The address of the proxy that speaks for [`Peer::addr`], if one does.
+    /// The address of the proxy that sent a PROXY header with [`Peer::addr`], if there is one.
     #[must_use]
     pub fn proxy(&self) -> Option<&Addr> {
         self.wire.proxied.as_ref().map(|_| &self.wire.addr)
     }
 
-    /// The index of the listener that it came to, in the order in which they were given. An outgoing connection came to
-    /// none: `usize::MAX`.
+    /// The index of the listener that accepted it, in the order of `listen`; `usize::MAX` for an outgoing connection.
     #[doc(alias = "MultiListenIndex")]
     #[must_use]
     #[doc(alias = "addHandlerToListener")]
@@ -64,7 +63,7 @@ impl Peer {
         self.listener
     }
 
-    /// The name of the listener that it came to, if that has one: [`Listener::name`](crate::Listener::name).
+    /// The name of the listener that accepted it, if that has one: [`Listener::name`](crate::Listener::name).
     #[must_use]
     pub fn listener_name(&self) -> Option<&str> {
         self.listener_name.as_deref()
@@ -76,20 +75,20 @@ impl Peer {
         self.reactor
     }
 
-    /// True if it speaks TLS.
+    /// True if it uses TLS.
     #[must_use]
     pub fn is_tls(&self) -> bool {
         self.is_tls
     }
 
-    /// What the handshake of TLS has come to. `None`: it speaks no TLS, or has not come to the end of its handshake.
+    /// The facts of the TLS handshake. `None`: it does not use TLS, or its handshake is not done.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls(&self) -> Option<&TlsInfo> {
         self.tls.as_deref()
     }
 
-    /// True if this side has begun it: see [`Outgoing`](crate::Outgoing).
+    /// True if it is outgoing: see [`Outgoing`](crate::Outgoing).
     #[must_use]
     pub fn is_outgoing(&self) -> bool {
         self.tag.is_some()

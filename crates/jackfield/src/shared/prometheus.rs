@@ -10,11 +10,11 @@ use std::io::ErrorKind;
 pub(crate) const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 impl Metrics {
-    /// All of them as text, as Prometheus reads it: counters end in `_total`, times are in seconds, and the ends of
-    /// connections have their reason as a label. To be shown or written with `{}`.
+    /// All of them as text in the format of Prometheus: counters end in `_total`, times are in seconds, and the ends of
+    /// connections have their reason as a label. Write it with `{}`.
     ///
     /// [`ServerBuilder::status_paths`](crate::ServerBuilder::status_paths) and
-    /// [`Listener::status`](crate::Listener::status) serve it without a line of yours.
+    /// [`Listener::status`](crate::Listener::status) serve it without code of yours.
     ///
     /// ```
     /// let metrics = jackfield::Server::bind("127.0.0.1:0")?.handle().metrics();

@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 impl Handle {
     /// Reads the certificates and keys of all listeners once more, from the files that [`Listener::tls`](crate::Listener::tls)
-    /// and [`Host`](crate::Host) name. New handshakes are shown what was read; connections that are open go on with what they
-    /// have. It reads files, so that it belongs on a thread that may wait.
+    /// and [`Host`](crate::Host) name. New handshakes use the new certificates; open connections go on with the old ones. It
+    /// reads files, so call it on a thread that may block.
     ///
     /// ```no_run
     /// use jackfield::Handle;

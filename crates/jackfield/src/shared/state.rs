@@ -1,14 +1,14 @@
-//! Where a server is in its life, how it ends, and why it could not take something.
+//! The state of a server, how it shuts down, and why it could not accept a command.
 
 use std::fmt;
 use std::time::Duration;
 
-/// Where a server is in its life.
+/// The state of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 #[non_exhaustive]
 pub enum State {
-    /// Bound, and not serving yet.
+    /// Bound, but not serving yet.
     Starting,
     /// Serving.
     Running,
@@ -31,26 +31,26 @@ pub enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drain {
-    /// How long connections may take to end; what is still there then is aborted. Default: 30 s.
+    /// How long connections may take to end; those that are left then are aborted. Default: 30 s.
     pub deadline: Duration,
-    /// The code of the Close that WebSockets get. Default: 1001, going away, which takes the place of a code that must
-    /// not be sent too.
+    /// The code of the Close that WebSockets get. Default: 1001 (going away), which also replaces a code that must not
+    /// be sent.
     pub close_code: u16,
-    /// The time over which the connections are drained, each at its own part of it, so that their peers don't come back
-    /// together; at most the deadline, which should leave time behind it. Meanwhile those whose time has not come are served as
-    /// before. Default: zero, and all are drained at once.
+    /// The time over which the drain of the connections is spread, so that their peers don't all connect again at the same
+    /// moment. It is at most the deadline, which should be longer. A connection is served as before until its own moment comes.
+    /// Default: zero; all are drained at once.
     pub spread: Duration,
 }
 
-/// The reactor that should have taken this can't now. Try again later, or give up.
+/// The reactor can't accept the command now. Try again later, or give up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Busy {
     /// Its mailbox is full.
     Full,
-    /// It doesn't exist: the id, or the number or name of the listener, is not of this server.
+    /// It doesn't exist: this server has no such reactor or listener.
     Unknown,
-    /// It has ended, and with it all its connections.
+    /// It has ended, and all its connections too.
     Stopped,
 }
 

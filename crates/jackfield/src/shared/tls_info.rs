@@ -3,8 +3,8 @@
 use rustls::pki_types::CertificateDer;
 use rustls::{CipherSuite, Connection, HandshakeKind, ProtocolVersion};
 
-/// What the handshake of a connection has come to, as [`Peer::tls`](crate::Peer::tls) tells it: the factory sees it before
-/// there is a client, and may refuse.
+/// The facts of a connection's TLS handshake, from [`Peer::tls`](crate::Peer::tls): the factory sees them before there is
+/// a client, and may refuse.
 ///
 /// ```
 /// use jackfield::{Client, Peer, Refuse};
@@ -71,7 +71,8 @@ impl TlsInfo {
         self.cipher_suite
     }
 
-    /// The host that the peer has asked for (SNI, RFC 6066 section 3). `None`: for none, or this side has begun the connection.
+    /// The server name that the peer asked for (SNI, RFC 6066 section 3). `None`: it asked for none, or the connection is
+    /// outgoing.
     #[doc(alias = "SNI")]
     #[must_use]
     #[doc(alias = "SSLConnectionRequest")]
@@ -79,7 +80,7 @@ impl TlsInfo {
         self.server_name.as_deref()
     }
 
-    /// The tag of the host whose certificate it was shown, if that has one: [`Host::tag`](crate::Host::tag).
+    /// The tag of the host whose certificate the peer got, if that has one: [`Host::tag`](crate::Host::tag).
     #[must_use]
     pub fn host_tag(&self) -> Option<u64> {
         self.host_tag
@@ -92,7 +93,7 @@ impl TlsInfo {
         self.alpn.as_deref()
     }
 
-    /// True if the session goes on from an earlier one, without a new look at certificates.
+    /// True if the session was resumed from an earlier one, without checking certificates again.
     #[doc(alias = "session reuse")]
     #[must_use]
     pub fn is_resumed(&self) -> bool {
@@ -100,7 +101,7 @@ impl TlsInfo {
     }
 
     /// The certificates of the peer, its own first, if it was asked for them and has any. They were checked against the
-    /// roots that the listener or the host trusts; in a resumed session they are those of the first one.
+    /// roots of the listener or the host. In a resumed session they are the certificates of the first session.
     #[doc(alias = "SSLClientAuthentication")]
     #[must_use]
     pub fn certificates(&self) -> &[CertificateDer<'static>] {

@@ -1,12 +1,12 @@
-//! Your own client code and the production reactor on an in-memory network, with a clock of its own and seeded
-//! faults: thousands of bad days in a second.
+//! Your own client code and the production reactor on an in-memory network, with a virtual clock and seeded faults:
+//! thousands of bad days in a second.
 //!
-//! A [`Sim`] has a server whose clients come from your closure, and [`peer`]s that talk to it. In the *storm* things
-//! go wrong as [`Faults`] says: bytes arrive one by one or late, readiness is told twice or for nothing, peers stop
-//! reading, vanish, half-close, the clock jumps, reactors fall behind, callbacks panic. Then comes a *calm* in which
-//! all work must end, and a *farewell* after which nothing may be left. All chance comes from the seed: the same seed
-//! gives the same trace, byte for byte. With [`Options::tls`] all of it is spoken over TLS, and what goes wrong does so
-//! below it, with its records.
+//! A [`Sim`] has a server whose clients come from your closure, and [`peer`]s that talk to it. In the *storm*
+//! [`Faults`] decides what goes wrong: bytes arrive one by one or late, readiness is reported twice or for nothing,
+//! peers stop reading, vanish or half-close, the clock jumps, reactors lag, callbacks panic. Then comes a *calm* in
+//! which all work must end, and a *farewell* after which nothing may be left. All random choices come from the seed:
+//! the same seed gives the same trace, byte for byte. With [`Options::tls`] all connections use TLS, and the faults
+//! happen below it, to its records.
 //!
 //! ```
 //! use jackfield::sim::{self, Options, Sim, peer};

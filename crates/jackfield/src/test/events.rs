@@ -30,7 +30,7 @@ impl TestEvents {
         Self { exchange, decoder: Decoder::new(), whole: Whole::default(), came: VecDeque::new() }
     }
 
-    /// The next event, if one has come. Comments are no events.
+    /// The next event, if one has come. Comments don't count.
     ///
     /// # Panics
     /// The server breaks the format, or HTTP.
@@ -54,7 +54,7 @@ impl TestEvents {
         }
     }
 
-    /// When the server wants its client to come back, in milliseconds, if it has said so.
+    /// After how many milliseconds the server wants its client to connect again, if it has sent that.
     #[must_use]
     pub fn retry_ms(&self) -> Option<u64> {
         self.decoder.retry_ms()

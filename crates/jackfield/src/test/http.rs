@@ -39,7 +39,7 @@ impl TestExchange {
         Self { http, answer: TestResponse::default(), is_whole: false }
     }
 
-    /// The answer, if it is whole by now.
+    /// The answer, if it is complete.
     ///
     /// # Panics
     /// What has come breaks HTTP, or the connection ended in the middle of the answer.
@@ -48,7 +48,7 @@ impl TestExchange {
         self.is_whole.then(|| self.answer.clone())
     }
 
-    /// What has come of the body so far.
+    /// The part of the body that has come so far.
     pub fn body(&mut self) -> &[u8] {
         self.pull();
         &self.answer.body

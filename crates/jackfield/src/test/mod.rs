@@ -116,8 +116,8 @@ pub struct TestOptions {
     pub access_log: Option<AccessLog>,
     /// What carries publications between servers, as [`ServerBuilder::broker`](crate::ServerBuilder::broker).
     pub broker: Option<Arc<dyn Broker>>,
-    /// Changes the listeners for HTTP, bytes and lines, each by itself, as the methods of [`Listener`] do. What it makes of
-    /// their addresses does not matter. Default: nothing.
+    /// Changes the listeners for HTTP, bytes and lines, each by itself, as the methods of [`Listener`] do. Changes of
+    /// addresses have no effect. Default: nothing.
     pub listener: Box<dyn Fn(Listener) -> Listener>,
     /// TLS on every listener, as [`Listener::tls_config`](crate::Listener::tls_config): the far ends then carry its
     /// records. Default: none.
@@ -132,8 +132,8 @@ pub struct TestOptions {
     /// As [`ServerBuilder::expiry_days`](crate::ServerBuilder::expiry_days). Default: 30.
     #[cfg(feature = "expiry")]
     pub expiry_days: u32,
-    /// Listeners in place of the three of [`listener`], by index in this order. Their addresses and what else concerns the
-    /// system means nothing here. Default: none, which stands for the three.
+    /// Listeners that replace the three of [`listener`]; their order gives the index. Addresses and system options have no
+    /// effect here. Default: empty, which means the three.
     pub listeners: Vec<Listener>,
 }
 
@@ -200,7 +200,7 @@ impl TestServer {
     /// A server with options.
     ///
     /// # Panics
-    /// One of the allowed origins or hosts is none.
+    /// One of the allowed origins or hosts is not valid.
     pub fn with_options<F, M>(options: TestOptions, make: F) -> Self
     where
         F: FnMut(&Peer) -> M + 'static,
@@ -214,7 +214,7 @@ impl TestServer {
     /// [`Server::serve_with`](crate::Server::serve_with).
     ///
     /// # Panics
-    /// One of the allowed origins is none.
+    /// One of the allowed origins is not valid.
     pub fn with_setup<F, M, K>(options: TestOptions, maker: K) -> Self
     where
         F: FnMut(&Peer) -> M + 'static,
@@ -402,24 +402,23 @@ impl TestServer {
         self.core.connect_from(peer, listener)
     }
 
-    /// A new connection to one of the [`listener`]s for whom there is no descriptor left.
+    /// A new connection to one of the [`listener`]s, while no descriptor is left.
     pub fn turn_away(&mut self, listener: usize) -> FarEnd {
         self.core.turn_away(listener)
     }
 
-    /// A new connection at one of the [`listener`]s could not be accepted, for a reason that the reserve does not help
-    /// against.
+    /// A new connection at one of the [`listener`]s could not be accepted, and the reserve descriptor does not help.
     pub fn fail_accept(&mut self, listener: usize, error: &io::Error) {
         self.core.fail_accept(listener, error);
     }
 
-    /// The present turn makes what is ready wait for so long, and the reactor did not sleep before it. There is no
-    /// clock here that could measure it; what it does not hear of is no lag.
+    /// Reports a lag: in this turn events waited for this long, and the reactor did not sleep before. A test server
+    /// can't measure lag itself; without this call there is none.
     pub fn lag(&mut self, lag: Duration) {
         self.core.lag(lag);
     }
 
-    /// Turns until nothing moves any more without time passing, commands from the handle included.
+    /// Takes turns until nothing more happens without time passing; commands of the handle are included.
     pub fn run(&mut self) {
         self.core.run();
     }

@@ -93,10 +93,10 @@ impl TestRequest {
         self
     }
 
-    /// Sends it, and gives the answer.
+    /// Sends it, and returns the answer.
     ///
     /// # Panics
-    /// There is no answer, or none that keeps to HTTP. One that is given later is for [`TestRequest::begin`].
+    /// There is no answer, or it breaks HTTP. For a deferred answer use [`TestRequest::begin`].
     #[must_use]
     pub fn send(self) -> TestResponse {
         let what = format!("{} {}", self.method, self.target);

@@ -12,10 +12,10 @@ pub struct TlsClient {
 }
 
 impl TlsClient {
-    /// With this configuration, and with this name of the server in mind.
+    /// With this configuration, for a server of this name.
     ///
     /// # Panics
-    /// It is the name of no server.
+    /// It is not a valid server name.
     #[must_use]
     pub fn new(config: Arc<ClientConfig>, name: &str) -> Self {
         let name = ServerName::try_from(name.to_owned()).unwrap_or_else(|error| panic!("`{name}`: {error}"));

@@ -108,7 +108,7 @@ impl TestWebSocket {
         self.came.pop_front()
     }
 
-    /// Begins the closing handshake. What comes before the server's Close still comes.
+    /// Begins the closing handshake. Messages before the server's Close are still delivered.
     ///
     /// # Panics
     /// The code must not be sent (RFC 6455 section 7.4).

@@ -10,7 +10,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How much of what is published a topic keeps, so that a subscriber who was away gets what it has missed: see
+/// How much of its publications a topic keeps, so that a subscriber that was away gets the messages that it missed: see
 /// [`Handle::declare_topic`](crate::Handle::declare_topic).
 ///
 /// ```
@@ -25,8 +25,8 @@ use std::time::Duration;
 ///
 /// A topic may have policies and keep nothing: [`History::none`].
 ///
-/// Histories are not charged to [`Limits::memory_bytes_max`](crate::Limits::memory_bytes_max): they take up to
-/// [`History::max_bytes`] for each topic that is declared, and what each publication takes besides its payload.
+/// Histories are not charged to [`Limits::memory_bytes_max`](crate::Limits::memory_bytes_max): each declared topic
+/// takes up to [`History::max_bytes`], and some bytes for each publication in addition to its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct History {
@@ -38,8 +38,8 @@ pub struct History {
 }
 
 impl History {
-    /// Keeps nothing: for a topic that has policies of its own ([`History::overflow`], [`History::max_backlog`]) and is published
-    /// to as one that was not declared. What else is said of it has no effect.
+    /// Keeps nothing: for a topic that only has policies ([`History::overflow`], [`History::max_backlog`]). Messages to it are
+    /// published as if it were not declared. Other options have no effect.
     ///
     /// ```
     /// use jackfield::{Handle, History, Overflow};
@@ -69,7 +69,7 @@ impl History {
         Self { bytes_max: bytes, ..self }
     }
 
-    /// The longest time one is kept; disabled by zero.
+    /// The longest time for which a publication is kept; disabled by zero.
     pub fn max_age(self, age: Duration) -> Self {
         Self { age_max: age, ..self }
     }
@@ -77,7 +77,7 @@ impl History {
     /// WebSockets get each publication with its id, so that they can resume from it as event streams do
     /// ([`Connection::subscribe_from`](crate::Connection::subscribe_from)): a text or an event as a JSON object with `id`,
     /// `event` if it has a name, and `data` as a text; bytes as a binary message with the id and a line feed before them. Raw
-    /// and line connections get the same bytes. Default: they get what was published, without ids.
+    /// and line connections get the same bytes. Default: they get publications without ids.
     ///
     /// ```
     /// use jackfield::{History, Server};
@@ -94,8 +94,8 @@ impl History {
         Self { is_numbered: true, ..self }
     }
 
-    /// What happens to members that read too slowly, if their connections have set nothing stricter. Default: what their
-    /// connections say.
+    /// The policy for members that read too slowly, unless their connection has a stricter one. Default: the policy of
+    /// the connection.
     ///
     /// ```
     /// use jackfield::{Handle, History, Overflow, Publication};
@@ -114,9 +114,9 @@ impl History {
         Self { policy: Policy { overflow: Some(overflow), ..self.policy }, ..self }
     }
 
-    /// The most bytes that may wait for a member. Above that it gets nothing more of this topic, and its policy is applied; a queue
-    /// of that policy is bounded by this too. The value counts as at least `outbox_bytes_high` and at most `outbox_bytes_max`.
-    /// Messages to this member alone are still bounded by `outbox_bytes_max`. Default: `outbox_bytes_max`.
+    /// The most bytes that may wait for a member. Above that it gets no more messages of this topic, and its policy is applied;
+    /// the queue of that policy has the same bound. The value counts as at least `outbox_bytes_high` and at most
+    /// `outbox_bytes_max`. Messages to this member alone are still bounded by `outbox_bytes_max`. Default: `outbox_bytes_max`.
     pub fn max_backlog(self, bytes: usize) -> Self {
         Self { policy: Policy { backlog_max: Some(bytes), ..self.policy }, ..self }
     }

@@ -7,15 +7,15 @@ use jackfield_reactor::table::hash_table_bytes;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What became of a subscription.
+/// The result of a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Subscribed {
     /// The connection is a subscriber now.
     New,
-    /// It was one already.
+    /// The connection was a subscriber already.
     Already,
-    /// It has as many topics as it may, or the name is too long or empty.
+    /// The connection has too many topics, or the name is too long or empty.
     Refused,
     /// It is gone.
     Gone,

@@ -1,9 +1,9 @@
 //! What happens to a peer that reads too slowly.
 
 /// What happens to a peer that reads more slowly than you send, once its backlog has reached the limit
-/// `limits.reactor.outbox_bytes_max`. A connection has a policy ([`Connection::set_overflow`](crate::Connection::set_overflow)), and
-/// a topic with a history may have one ([`History::overflow`](crate::History::overflow)). If both are set, the one that is
-/// listed first here counts.
+/// `limits.reactor.outbox_bytes_max`. A connection has a policy
+/// ([`Connection::set_overflow`](crate::Connection::set_overflow)), and a topic with a history may have one
+/// ([`History::overflow`](crate::History::overflow)). If both are set, the one that is listed first here applies.
 ///
 /// ```
 /// use jackfield::{Client, Connection, Overflow};
@@ -18,23 +18,24 @@
 /// }
 /// ```
 ///
-/// With the last two, what is published to a congested peer waits in a queue of its connection. What is sent to this peer alone,
-/// and control frames, go past that queue. What the queue still has when its connection ends is dropped.
+/// With the last two, messages that are published to a congested peer wait in a queue of its connection. Messages to this peer
+/// alone, and control frames, do not go through that queue. When the connection ends, the messages in the queue are dropped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Overflow {
-    /// The connection is closed, a WebSocket with 1013 (try again later). The default: nothing is lost unnoticed.
+    /// The connection is closed, a WebSocket with 1013 (try again later). This is the default: no message is lost
+    /// without a notice.
     #[default]
     Close,
-    /// The sender is told [`Sent::Full`](crate::Sent::Full), and decides. A published message is dropped and counted.
+    /// The sender gets [`Sent::Full`](crate::Sent::Full), and decides. A published message is dropped and counted.
     GiveBack,
     /// The message is dropped and counted.
     DropNewest,
-    /// Of what was published and waits, the oldest makes room. It is counted.
+    /// The oldest published message that waits is dropped and counted.
     DropOldest,
-    /// Of what was published with a key ([`Publication::key`](crate::Publication::key)) and waits, only the newest for each
-    /// key is kept, in the order in which they were published; a key that changes faster than the peer reads comes last.
-    /// What has no key waits as with [`Overflow::DropOldest`]. What is dropped is counted.
+    /// Of the messages with a key ([`Publication::key`](crate::Publication::key)) that wait, only the newest for each key
+    /// is kept, in the order in which they were published; so a key that changes faster than the peer reads comes last. A
+    /// message without a key waits as with [`Overflow::DropOldest`]. Dropped messages are counted.
     NewestPerKey,
 }
 

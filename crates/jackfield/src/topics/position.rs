@@ -3,12 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A place in the history of a topic, as `epoch.offset`: the epoch in hexadecimal tells one history from every other,
-/// also from that of the same topic before a restart, and later ones are higher; the offset counts what was published,
-/// from 1.
+/// A position in the history of a topic, as `epoch.offset`. The epoch, in hexadecimal, is different for each history,
+/// also for the same topic after a restart; later epochs are higher. The offset counts the publications, from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
-    /// Which history. Zero: none that is known yet.
+    /// Which history. Zero: not known yet.
     pub epoch: u64,
     /// How many publications there have been up to here.
     pub offset: u64,

@@ -19,7 +19,7 @@ pub struct Basic {
 }
 
 impl Basic {
-    /// Those of a request, if it has any that are UTF-8.
+    /// The name and password of a request, if it has them and they are UTF-8.
     #[must_use]
     pub fn of(request: &Request<'_>) -> Option<Self> {
         let encoded = credentials(request, "basic")?;
@@ -49,8 +49,8 @@ fn credentials<'b>(request: &Request<'b>, scheme: &str) -> Option<&'b str> {
     given.eq_ignore_ascii_case(scheme).then(|| rest.trim_matches(' '))
 }
 
-/// Whether a secret that was given is the right one, in a time that does not tell how much of it is: that depends on the
-/// length of what was given alone. An empty secret is never right.
+/// Whether a given secret is the right one, in constant time: the time depends only on the length of the given secret.
+/// An empty secret is never right.
 ///
 /// ```
 /// assert!(jackfield::is_same_secret("t0k3n", "t0k3n"));
@@ -70,7 +70,7 @@ pub fn is_same_secret(given: impl AsRef<[u8]>, secret: impl AsRef<[u8]>) -> bool
     black_box(difference) == 0
 }
 
-/// An [`Authenticator`] that asks for a name and a password (RFC 7617). Over anything but TLS both can be read on the way.
+/// An [`Authenticator`] that asks for a name and a password (RFC 7617). Without TLS both can be read on the way.
 ///
 /// ```
 /// use jackfield::{BasicAuth, Server, is_same_secret};

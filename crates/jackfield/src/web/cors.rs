@@ -6,9 +6,9 @@ use std::time::Duration;
 
 /// Which pages of other origins may read answers: the CORS protocol of the Fetch standard.
 ///
-/// [`Cors::preflight`] answers the question that a browser asks first, and [`Cors::allow`] adds the lines to an answer. An
-/// origin that is not allowed gets answers without these lines, so that its pages can't read them; it is no defence
-/// against requests, which a page may send anyway.
+/// [`Cors::preflight`] answers the preflight request of a browser, and [`Cors::allow`] adds the header lines to an answer.
+/// A page of another origin gets answers without these lines and can't read them. This does not prevent requests, which a
+/// page may send anyway.
 ///
 /// ```
 /// use jackfield::{Client, Cors, Exchange, Request};
@@ -45,7 +45,8 @@ impl Cors {
         Self::new(Some(origins.into_iter().map(Into::into).collect()))
     }
 
-    /// For pages of any origin: only for what everybody may read. Requests with cookies are never allowed then.
+    /// For pages of any origin: use it only for data that everyone may read. Requests with cookies are never allowed
+    /// then.
     #[must_use]
     pub fn any_origin() -> Self {
         Self::new(None)
@@ -84,15 +85,16 @@ impl Cors {
         self
     }
 
-    /// For how long a browser may remember the answer to its question, in whole seconds. Default: as long as it likes.
+    /// For how long a browser may keep the answer to a preflight request, in whole seconds. Default: the browser
+    /// decides.
     #[must_use]
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age.as_secs());
         self
     }
 
-    /// Answers the question that a browser asks before a request, with 204, or with 403 if the page may not. `None` then;
-    /// any other request is given back.
+    /// Answers a browser's preflight request with 204, or with 403 if the page is not allowed, and returns `None`. Any
+    /// other request is given back.
     pub fn preflight<'a>(&self, exchange: Exchange<'a>, request: &Request<'_>) -> Option<Exchange<'a>> {
         let is_question = request.method() == "OPTIONS" && request.header("origin").is_some();
         let Some(method) = request.header("access-control-request-method").filter(|_| is_question) else {
@@ -112,7 +114,7 @@ impl Cors {
         None
     }
 
-    /// Adds the lines to an answer that let the page read it which asks, if it may.
+    /// Adds the header lines to an answer that let the page read it, if the page is allowed.
     #[must_use]
     pub fn allow<T: ResponseTarget>(
         &self,

@@ -7,8 +7,8 @@ use serde::Serialize;
 const JSON: &str = "application/json";
 
 impl Exchange<'_> {
-    /// Answers with 200 and a value as JSON (feature `json`). One that can't be written as JSON, such as a map whose keys
-    /// are no strings, is a bug of the caller: it is logged as an error, and the answer is a 500.
+    /// Answers with 200 and a value as JSON (feature `json`). A value that can't be written as JSON, such as a map with
+    /// keys that are not strings, is a bug of the caller: it is logged as an error, and the answer is a 500.
     ///
     /// ```
     /// use jackfield::{Client, Exchange, Request};

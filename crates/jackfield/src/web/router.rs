@@ -9,12 +9,12 @@ use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::str::FromStr;
 
-/// From paths and methods to routes of your own type, such as an enum. It is made once, when a server starts, and only
-/// answers what a request asks for; what is done with that is yours.
+/// From paths and methods to routes of your own type, such as an enum. Make it once, when the server starts. It only
+/// finds the route of a request; your code handles it.
 ///
-/// `{name}` stands for one segment, `{*name}` for the rest of the path, which is not empty. What is static wins over
-/// `{name}`, and that over `{*name}`. Paths are matched as they were sent, so that an escaped `/` splits no segment;
-/// parameters are decoded.
+/// `{name}` stands for one segment, `{*name}` for the rest of the path, which is not empty. A static segment has
+/// priority over `{name}`, and `{name}` over `{*name}`. Paths are matched as they were sent, so an escaped `/` does not
+/// split a segment; parameters are decoded.
 ///
 /// ```
 /// use jackfield::{Client, Exchange, Found, Request, Router};
@@ -73,18 +73,18 @@ struct Entry<R> {
     allow: String,
 }
 
-/// What a request asks for.
+/// The result of a look-up.
 #[derive(Debug)]
 #[non_exhaustive]
 #[doc(alias = "setDefaultHandler")]
 pub enum Found<'r, 'b, R> {
     /// A route, and the parameters of its path.
     Route(&'r R, Params<'r, 'b>),
-    /// It asks what is allowed here, by OPTIONS, and no route answers that.
+    /// An OPTIONS request for a path whose routes don't include OPTIONS. The value is for `Allow`.
     Options(&'r str),
-    /// There is something at this path, and for other methods.
+    /// The path has routes, but for other methods. The value is for `Allow`.
     NotAllowed(&'r str),
-    /// There is nothing at this path.
+    /// The path has no route.
     NotFound,
     /// A parameter of the path is not UTF-8 when it is decoded.
     Malformed,
@@ -103,7 +103,7 @@ struct PathHasher(u64);
 pub struct RouterError(Vec<String>);
 
 impl<R> Routes<R> {
-    /// A route for this method, whose case matters.
+    /// A route for this method. Upper and lower case are different.
     #[must_use]
     #[doc(alias = "addHttpMethod")]
     pub fn route(mut self, method: &str, path: &str, route: R) -> Self {
@@ -152,7 +152,7 @@ impl<R> Routes<R> {
     /// The router of these routes.
     ///
     /// # Errors
-    /// Everything that is wrong: paths that don't begin with `/`, are malformed, or stand for the same as others, and a
+    /// All mistakes: paths that don't begin with `/`, that are malformed, or that match the same as another, and a
     /// method that was given twice.
     pub fn build(self) -> Result<Router<R>, RouterError> {
         let (mut tree, mut literal, mut faults) = (matchit::Router::new(), HashMap::default(), Vec::new());
@@ -271,7 +271,8 @@ impl<R> Router<R> {
 }
 
 impl<R> Found<'_, '_, R> {
-    /// Answers what is no route: 404, 405 and 204 with `Allow`, or 400. (A route that is dropped here is a 500.)
+    /// Answers if there is no route: with 404, with 405 or 204 and `Allow`, or with 400. (If it has a route, the answer
+    /// is a 500.)
     pub fn refuse(self, exchange: Exchange<'_>) {
         let (status, allow) = match self {
             Self::Route(..) => return exchange.error(500),
@@ -292,7 +293,7 @@ impl<'b> Params<'_, 'b> {
         percent_decode_str(self.raw(name)?).decode_utf8().ok()
     }
 
-    /// The same as a value of another type. `None` too if it is none.
+    /// The same, parsed as another type. `None` also if it can't be parsed.
     #[must_use]
     pub fn parse<T: FromStr>(&self, name: &str) -> Option<T> {
         self.get(name)?.parse().ok()

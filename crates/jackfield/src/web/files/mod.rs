@@ -20,12 +20,12 @@ use std::sync::Arc;
 /// (several too), and files that are compressed already (feature `files`).
 ///
 /// Files are opened and read on the pool of [`Handle::offload`](crate::Handle::offload), in pieces of 64 KiB, each when the
-/// connection has taken the one before; no reactor waits for a disk. If too many jobs wait there, the answer is 503. A
-/// file that changes while it is sent ends its answer with a reset, so that nobody takes half of each for a whole.
+/// connection has taken the one before; no reactor waits for a disk. If too many jobs wait there, the answer is 503. If a
+/// file changes while it is sent, the connection is reset, so that the peer does not mix two versions.
 ///
-/// What is not served is 404: paths that climb (`..`), have an empty segment, a NUL or a backslash, are not UTF-8 when they
-/// are decoded, or have a segment that begins with `.`; what is no file, such as a device; and what a symbolic link leads
-/// to outside of the folder. Who can change the folder while the server runs can get around the last one.
+/// These paths are 404: paths with `..`, an empty segment, a NUL, a backslash, or a segment that begins with `.`; paths
+/// that are not UTF-8 when they are decoded; paths that are not a file, such as a device; and symbolic links that lead out
+/// of the folder. A user who can change the folder while the server runs can get around the last rule.
 ///
 /// ```no_run
 /// use jackfield::{Client, Exchange, Files, Request, Server};
@@ -67,7 +67,7 @@ impl Files {
     /// The files of a folder and of those below it.
     ///
     /// # Errors
-    /// It is no folder, or can't be read.
+    /// It is not a folder, or can't be read.
     pub fn folder(path: impl AsRef<Path>) -> io::Result<Self> {
         let root = fs::canonicalize(path)?;
         match root.is_dir() {
@@ -76,10 +76,10 @@ impl Files {
         }
     }
 
-    /// One file, whatever path is asked for.
+    /// One file, for every path.
     ///
     /// # Errors
-    /// It is no file, or can't be read.
+    /// It is not a file, or can't be read.
     pub fn file(path: impl AsRef<Path>) -> io::Result<Self> {
         let root = fs::canonicalize(path)?;
         match root.is_file() {
@@ -94,7 +94,7 @@ impl Files {
         Self(Arc::new(Options { root, is_file, index, cache_control, precompressed, links_out, hidden }))
     }
 
-    /// The file that stands for its folder; none: a folder is 404. Default: `index.html`.
+    /// The file that is served for a folder; `None`: a folder is 404. Default: `index.html`.
     #[must_use]
     pub fn index(self, name: Option<&str>) -> Self {
         self.with(|options| options.index = name.map(str::to_owned))
@@ -106,7 +106,7 @@ impl Files {
         self.with(|options| options.cache_control = Some(value.into()))
     }
 
-    /// Whether `a.js.br`, `a.js.zst` or `a.js.gz` beside `a.js` is sent in its place to who takes it. Default: no.
+    /// Whether `a.js.br`, `a.js.zst` or `a.js.gz` beside `a.js` is sent instead to peers that accept it. Default: no.
     #[must_use]
     pub fn precompressed(self, precompressed: bool) -> Self {
         self.with(|options| options.precompressed = precompressed)
@@ -135,7 +135,7 @@ impl Files {
         self.answer_at(exchange, request, request.path());
     }
 
-    /// Answers with the file at this path, as it was sent, such as the rest behind a prefix.
+    /// Answers with the file at this path, which is not decoded yet, for example the rest after a prefix.
     pub fn answer_at(&self, exchange: Exchange<'_>, request: &Request<'_>, path: &str) {
         if !matches!(request.method(), "GET" | "HEAD") {
             // The line can be written.
