@@ -1,12 +1,12 @@
 //! What the way through Redis costs, beside bare loops with the same crate: messages a second from one server, and the time
 //! from a publish on one server to its delivery on another. Both kinds run in turns, and what counts is their ratio.
-//! `cargo run --release -p jackfield-benches --bin bench-redis`.
+//! `cargo run --profile fast -p jackfield-benches --bin bench-redis`.
 
 use jackfield::{Client, Exchange, Handle, History, Request, Server};
 use jackfield_redis::Redis;
 use redis::{Cmd, Connection, Value};
 use std::error::Error;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -174,6 +174,27 @@ fn bare_reader(redis: &Instance, key: &'static str) -> Outcome<mpsc::Receiver<In
     Ok(receiver)
 }
 
+/// A chain with the same threads and the same socket as a server has between a publish and its peer, but for the reactor, and
+/// without any code of a server: a thread that adds for others, and one that waits in `XREAD` and writes to a socket.
+fn bare_chain(redis: &Instance) -> Outcome<(mpsc::Sender<()>, TcpStream)> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let near = TcpStream::connect(listener.local_addr()?)?;
+    let mut far = listener.accept()?.0;
+    far.set_nodelay(true)?;
+    let (adds, orders) = mpsc::channel::<()>();
+    let mut connection = redis.connect()?;
+    // Both end with the process.
+    thread::spawn(move || orders.iter().all(|()| add_bare("chain", &mut connection).is_ok()));
+    let entries = bare_reader(redis, "chain")?;
+    thread::spawn(move || entries.iter().all(|_| far.write_all(b"x").is_ok()));
+    Ok((adds, near))
+}
+
+fn add_bare(key: &str, connection: &mut Connection) -> redis::RedisResult<()> {
+    let mut command = redis::cmd("XADD");
+    command.arg(key).arg("MAXLEN").arg("~").arg(KEPT).arg("*").arg("m").arg("x").exec(connection)
+}
+
 fn latency(redis: &Instance, a: &Handle, b: SocketAddr) -> Outcome<()> {
     let mut stream = TcpStream::connect(b)?;
     stream.set_nodelay(true)?;
@@ -192,31 +213,31 @@ fn latency(redis: &Instance, a: &Handle, b: SocketAddr) -> Outcome<()> {
     follows.send(())?;
     while next_data(&mut stream)? != "ready" {}
     let (reader, mut bare) = (bare_reader(redis, "bare")?, redis.connect()?);
+    let (adds, mut chain) = bare_chain(redis)?;
     thread::sleep(Duration::from_millis(100));
-    let (mut theirs, mut ours) = (Vec::new(), Vec::new());
+    let (mut theirs, mut ours, mut chains) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..LATENCIES {
         thread::sleep(Duration::from_millis(2));
         let begin = Instant::now();
-        redis::cmd("XADD")
-            .arg("bare")
-            .arg("MAXLEN")
-            .arg("~")
-            .arg(KEPT)
-            .arg("*")
-            .arg("m")
-            .arg("x")
-            .exec(&mut bare)?;
+        add_bare("bare", &mut bare)?;
         theirs.push((reader.recv()? - begin).as_secs_f64() * 1e6);
         thread::sleep(Duration::from_millis(2));
         let begin = Instant::now();
         a.publish(TOPIC, "x");
         next_data(&mut stream)?;
         ours.push(begin.elapsed().as_secs_f64() * 1e6);
+        thread::sleep(Duration::from_millis(2));
+        let begin = Instant::now();
+        adds.send(())?;
+        chain.read_exact(&mut [0])?;
+        chains.push(begin.elapsed().as_secs_f64() * 1e6);
     }
-    let ((ours, ..), (theirs, ..)) = (median(ours), median(theirs));
+    let ((ours, ..), (theirs, ..), (chains, ..)) = (median(ours), median(theirs), median(chains));
     println!(
-        "from publish to delivery on another server: {ours:.0} µs, bare {theirs:.0} µs, ratio {:.2}",
-        ours / theirs
+        "from publish to delivery on another server: {ours:.0} µs, bare {theirs:.0} µs, ratio {:.2}; \
+         a bare chain of the same threads {chains:.0} µs, ratio {:.2}",
+        ours / theirs,
+        ours / chains
     );
     Ok(())
 }

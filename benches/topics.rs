@@ -1,5 +1,5 @@
 //! Topics: a publication to many members, with its allocations; the same with members that do not read; a history that is
-//! written and read. `cargo bench -p jackfield-benches --bench topics`.
+//! written and read. `cargo bench --profile fast -p jackfield-benches --bench topics`.
 
 use divan::{AllocProfiler, Bencher, counter::ItemsCount};
 use jackfield::test::{FarEnd, TestServer};
@@ -38,13 +38,14 @@ fn members(server: &mut TestServer, count: usize) -> Vec<FarEnd> {
     ends
 }
 
-/// A message of 4 KiB to so many members that read: the message is allocated once, whatever their number.
+/// A message of 4 KiB to so many members that read: the message is allocated once, whatever their number. The far ends keep
+/// their room, for what they allocate would be counted too.
 #[divan::bench(args = [1_000, 10_000], sample_count = 20, sample_size = 1)]
 fn publish(bencher: Bencher<'_, '_>, count: usize) {
     let mut server = TestServer::new(|_peer| Member);
     let ends = members(&mut server, count);
     let (server, text) = (RefCell::new(server), "x".repeat(4 << 10));
-    let drained = || ends.iter().for_each(|far| drop(far.take()));
+    let drained = || ends.iter().for_each(FarEnd::discard);
     bencher.counter(ItemsCount::new(count)).with_inputs(drained).bench_local_values(|()| {
         let mut server = server.borrow_mut();
         server.handle().publish("room", &*text);
@@ -52,26 +53,41 @@ fn publish(bencher: Bencher<'_, '_>, count: usize) {
     });
 }
 
-/// Keyed messages of 100 bytes to 900 members that read, and to so many besides that never do. What counts is the ratio of
-/// the two: one in ten that does not read is to leave the others 99 % of their rate.
+const MEMBERS: usize = 1_000;
+
+/// Keyed messages of 100 bytes to 1,000 members, of whom so many never read. What counts is the rate of those that read, beside
+/// the rate when all do: one in ten that does not read is to leave the others 99 % of it.
 #[divan::bench(args = [0, 100], sample_count = 200, sample_size = 1)]
 fn publish_beside_members_that_do_not_read(bencher: Bencher<'_, '_>, stuck: usize) {
+    publish_beside(bencher, stuck, 1);
+}
+
+/// The same with 20 publications in each turn, which are gathered where all members read.
+#[divan::bench(args = [0, 100], sample_count = 200, sample_size = 1)]
+fn publish_20_beside_members_that_do_not_read(bencher: Bencher<'_, '_>, stuck: usize) {
+    publish_beside(bencher, stuck, 20);
+}
+
+fn publish_beside(bencher: Bencher<'_, '_>, stuck: usize, burst: usize) {
     let mut server = TestServer::new(|_peer| Member);
-    let (ends, stuck) = (members(&mut server, 900), members(&mut server, stuck));
+    let (ends, stuck) = (members(&mut server, MEMBERS - stuck), members(&mut server, stuck));
     stuck.iter().for_each(|far| far.set_room(Some(0)));
     let (server, text) = (RefCell::new(server), "x".repeat(100));
     let publish = || {
         let mut server = server.borrow_mut();
-        server.handle().publish("room", Publication::from(&*text).key("k"));
+        for _ in 0..burst {
+            server.handle().publish("room", Publication::from(&*text).key("k"));
+        }
         server.run();
     };
-    let drained = || ends.iter().for_each(|far| drop(far.take()));
+    let drained = || ends.iter().for_each(FarEnd::discard);
     // Those that don't read have a full backlog before.
-    for _ in 0..2_000 {
+    for _ in 0..2_000 / burst {
         publish();
         drained();
     }
-    bencher.counter(ItemsCount::new(900_usize)).with_inputs(drained).bench_local_values(|()| publish());
+    let items = ItemsCount::new(ends.len() * burst);
+    bencher.counter(items).with_inputs(drained).bench_local_values(|()| publish());
 }
 
 fn with_history() -> TestServer {
