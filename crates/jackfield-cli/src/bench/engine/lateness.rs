@@ -1,0 +1,65 @@
+//! Answers that take too long, and what has not come in the end.
+
+use super::Engine;
+use super::link::{Link, link};
+use crate::bench::speaker::{Part, Speaker};
+use jackfield_reactor::{ConnectionId, Reason, Wires};
+
+/// How often within the timeout connections are looked at, and how long it is at least and at most from one look to the
+/// next.
+const SWEEPS: u64 = 20;
+const SWEEP_NS_MIN: u64 = 5_000_000;
+const SWEEP_NS_MAX: u64 = 500_000_000;
+/// The name of an answer that did not come in time.
+pub(super) const NO_ANSWER: &str = "no answer in time";
+
+impl<S: Speaker> Engine<S> {
+    /// Gives up connections whose answer takes too long. Looks at all of them now and then only.
+    #[inline]
+    pub(crate) fn sweep(&mut self, wires: &mut Wires) {
+        let now = self.now();
+        if now >= self.sweep_at {
+            self.sweep_at = now + (self.setup.timeout_ns / SWEEPS).clamp(SWEEP_NS_MIN, SWEEP_NS_MAX);
+            self.sweep_all(wires, now);
+        }
+    }
+
+    fn sweep_all(&mut self, wires: &mut Wires, now: u64) {
+        let is_late = |link: &&Link<S::State>| {
+            link.owes() && now.saturating_sub(link.waits_since) > self.setup.timeout_ns
+        };
+        let late: Vec<ConnectionId> =
+            self.links.iter().flatten().filter(is_late).map(|link| link.id).collect();
+        for id in late {
+            self.time_out(wires, id);
+        }
+    }
+
+    /// Counts what is not answered yet as if its time were over.
+    pub(crate) fn end(&mut self) {
+        let links = self.links.iter().flatten().filter(|link| link.owes());
+        let waiting: usize = links.map(|link| link.in_flight.len()).sum();
+        self.tally.count_errors(NO_ANSWER, waiting);
+        self.tally.count_errors("due, but no connection was free to send it", self.pace.owed(self.now()));
+    }
+
+    /// Counts streams on which nothing has come since then, although something was published.
+    pub(crate) fn count_silent(&mut self, since: u64) {
+        if self.setup.deliveries > 1 && self.pace.taken() > 0 {
+            let is_silent =
+                |link: &&Link<S::State>| link.part == Part::Listens && !link.is_slow && link.heard_at < since;
+            let silent = self.links.iter().flatten().filter(is_silent).count();
+            self.tally.count_errors("nothing came on a stream", silent);
+        }
+    }
+
+    #[cold]
+    fn time_out(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let Some(link) = link(&mut self.links, id) else { return };
+        link.is_over = true;
+        let waiting = link.in_flight.len().max(1);
+        self.tally.count_errors(NO_ANSWER, waiting - 1);
+        self.fail(NO_ANSWER.into());
+        wires.abort(id, Reason::Local);
+    }
+}

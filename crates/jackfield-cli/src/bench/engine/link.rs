@@ -1,0 +1,80 @@
+//! What the engine knows of one connection.
+
+use crate::bench::speaker::{Heard, Part, Speaker};
+use crate::bench::tally::Tally;
+use jackfield_reactor::{ConnectionId, Wires};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// How long a slow reader sleeps between two reads.
+const SLOW_PAUSE: Duration = Duration::from_millis(250);
+
+/// The engine's part of one connection.
+#[derive(Debug)]
+pub(super) struct Link<T> {
+    pub(super) id: ConnectionId,
+    pub(super) place: usize,
+    pub(super) part: Part,
+    pub(super) is_slow: bool,
+    pub(super) is_ready: bool,
+    /// In the queue of the waiting.
+    pub(super) is_waiting: bool,
+    /// Its end is in order, or was counted already.
+    pub(super) is_over: bool,
+    /// When the operations in flight were due.
+    pub(super) in_flight: VecDeque<u64>,
+    /// Since then the server owes the answer that comes next, if it owes any.
+    pub(super) waits_since: u64,
+    /// When something was heard last.
+    pub(super) heard_at: u64,
+    /// Since then it has room for an operation, if it is in the queue.
+    pub(super) free_since: u64,
+    pub(super) state: T,
+}
+
+impl<T> Link<T> {
+    /// What is remembered of the connection, and where to tell what is heard on it now.
+    #[inline]
+    pub(super) fn listen<'a>(
+        &'a mut self,
+        now: u64,
+        out: &'a mut Vec<u8>,
+        tally: &'a mut Tally,
+    ) -> (&'a mut T, Heard<'a>) {
+        let heard = Heard {
+            now,
+            out,
+            tally,
+            in_flight: &mut self.in_flight,
+            is_slow: self.is_slow,
+            is_ready: self.is_ready,
+            is_over: self.is_over,
+        };
+        (&mut self.state, heard)
+    }
+
+    /// The server has something to answer. A slow reader does not wait for it.
+    pub(super) fn owes(&self) -> bool {
+        !self.is_slow && !self.is_over && (!self.is_ready || !self.in_flight.is_empty())
+    }
+
+    #[inline]
+    pub(super) fn has_room<S: Speaker<State = T>>(&self, speaker: &S, pipeline: usize) -> bool {
+        self.is_ready
+            && !self.is_over
+            && self.part != Part::Listens
+            && self.in_flight.len() < pipeline
+            && speaker.may_send(&self.state)
+    }
+}
+
+#[inline]
+pub(super) fn link<T>(links: &mut [Option<Link<T>>], id: ConnectionId) -> Option<&mut Link<T>> {
+    links.get_mut(id.slot())?.as_mut().filter(|link| link.id == id)
+}
+
+/// Reads nothing for a while.
+pub(super) fn nap(wires: &mut Wires, id: ConnectionId) {
+    wires.pause(id);
+    wires.set_timer(id, 0, SLOW_PAUSE);
+}

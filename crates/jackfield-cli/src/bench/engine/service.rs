@@ -1,0 +1,151 @@
+//! What the reactor tells.
+
+use super::Engine;
+use super::lateness::NO_ANSWER;
+use super::link::{link, nap};
+use crate::bench::speaker::{Fault, Speaker};
+use crate::bench::tally::Kind;
+use jackfield_reactor::{ConnectionId, Incoming, Reason, Service, Timeout, Wires};
+use rustls::HandshakeKind;
+use std::time::Duration;
+
+impl<S: Speaker> Service for Engine<S> {
+    fn on_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rx: &mut [u8]) -> usize {
+        let now = self.now();
+        let Some(link) = link(&mut self.links, id) else { return rx.len() };
+        self.out.clear();
+        let (was_ready, was_in_flight) = (link.is_ready, link.in_flight.len());
+        link.heard_at = now;
+        let (state, mut heard) = link.listen(now, &mut self.out, &mut self.tally);
+        let used = match self.speaker.receive(state, rx, &mut heard) {
+            Ok(used) => used,
+            Err(fault) => {
+                self.give_up(wires, id, fault);
+                return rx.len();
+            }
+        };
+        let (became_ready, mut is_over) = (heard.is_ready && !was_ready, heard.is_over);
+        if self.setup.renews && !is_over && link.in_flight.is_empty() {
+            // The server was asked to close and does not.
+            is_over = true;
+            wires.close(id, Reason::Local);
+        }
+        if became_ready || link.in_flight.len() < was_in_flight {
+            link.waits_since = now;
+        }
+        link.is_over = is_over;
+        self.is_proven |= became_ready || link.is_ready;
+        let naps = link.is_slow && link.is_ready;
+        self.follow_up(wires, id, now, became_ready, is_over);
+        if naps {
+            nap(wires, id);
+        }
+        used
+    }
+
+    fn on_end(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let now = self.now();
+        if let Some(link) = link(&mut self.links, id) {
+            self.out.clear();
+            let (state, mut heard) = link.listen(now, &mut self.out, &mut self.tally);
+            self.speaker.end(state, &mut heard);
+            link.is_over = heard.is_over;
+        }
+        wires.close(id, Reason::Peer);
+    }
+
+    fn on_close(&mut self, _wires: &mut Wires, id: ConnectionId, reason: Reason) {
+        let Some(link) = self.links.get_mut(id.slot()).and_then(Option::take) else { return };
+        self.open -= 1;
+        self.ready -= usize::from(link.is_ready);
+        self.vacant.push(link.place);
+        if !link.is_over {
+            self.tally.count_errors("unanswered", link.in_flight.len());
+            self.fail(kind_of(reason, link.is_slow));
+        }
+    }
+
+    fn on_timer(&mut self, wires: &mut Wires, id: ConnectionId, _key: u32) {
+        wires.resume(id);
+    }
+
+    fn on_wake(&mut self, wires: &mut Wires) {
+        let now = self.now();
+        self.serve(wires, now);
+        self.set_alarm(now);
+    }
+
+    fn on_accept(&mut self, _wires: &mut Wires, _incoming: Incoming) {}
+
+    fn on_established(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let now = self.now();
+        let is_resumed =
+            wires.tls(id).is_some_and(|session| session.handshake_kind() == Some(HandshakeKind::Resumed));
+        if let Some(link) = link(&mut self.links, id) {
+            self.tally.record_handshake(is_resumed, link.waits_since, now);
+        }
+        self.begin(wires, id, now);
+    }
+
+    fn on_drain(&mut self, _wires: &mut Wires, _id: ConnectionId) {}
+
+    fn on_idle(&mut self, _wires: &mut Wires, _id: ConnectionId, _quiet: Duration) {}
+
+    fn on_accept_error(&mut self, _wires: &mut Wires, _listener: usize, _error: &std::io::Error) {}
+}
+
+impl<S: Speaker> Engine<S> {
+    /// What follows from what was heard on a connection.
+    fn follow_up(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        now: u64,
+        became_ready: bool,
+        is_over: bool,
+    ) {
+        if !self.out.is_empty() {
+            if let Some(outbox) = wires.outbox(id) {
+                outbox.tail().extend_from_slice(&self.out);
+            }
+        }
+        if became_ready {
+            self.make_ready(wires, id);
+        }
+        if is_over {
+            // The end that the server promised is awaited: the side that ends first has to remember the connection.
+            return;
+        }
+        self.feed(wires, id, now);
+        if self.publisher != ConnectionId::NONE && self.publisher != id {
+            self.feed(wires, self.publisher, now);
+        }
+    }
+
+    #[cold]
+    fn give_up(&mut self, wires: &mut Wires, id: ConnectionId, fault: Fault) {
+        if let Some(link) = link(&mut self.links, id) {
+            link.is_over = true;
+            self.tally.count_errors("unanswered", link.in_flight.len());
+        }
+        self.fail(fault.0);
+        wires.abort(id, Reason::Local);
+    }
+}
+
+/// Under which name the end of a connection is counted that should not have ended.
+fn kind_of(reason: Reason, is_slow: bool) -> Kind {
+    match reason {
+        Reason::Peer | Reason::Reset if is_slow => "slow reader cut off".into(),
+        Reason::Peer => "closed by the server".into(),
+        Reason::Reset => "reset by the server".into(),
+        Reason::Tls => {
+            "TLS: the handshake failed, or the certificate is not trusted (see --ca-file and --insecure)"
+                .into()
+        }
+        Reason::Timeout(Timeout::Handshake) => NO_ANSWER.into(),
+        Reason::Timeout(Timeout::Write) => "nothing could be sent for a long time".into(),
+        Reason::Io(kind) => kind.to_string().into(),
+        other => format!("{other:?}").into(),
+    }
+}
