@@ -11,38 +11,49 @@
 //! curl http://127.0.0.1:8080/slow/500
 //! ```
 
-use jackfield::{Client, Exchange, Found, Request, Router, Server, bearer, is_same_secret};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use jackfield::{Client, Exchange, Found, Params, Request, Router, Server, bearer, is_same_secret};
+use std::{sync::Arc, sync::Mutex, time::Duration};
 
-enum Route {
-    Note,
-    Add,
-    Slow,
-}
+/// What answers the requests of a route.
+type Handler = fn(&Api, Exchange<'_>, &Request<'_>, Params<'_, '_>);
 
 struct Api {
-    routes: Router<Route>,
+    routes: Router<Handler>,
     notes: Mutex<Vec<String>>,
     token: String,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Api {
-    fn add(&self, exchange: Exchange<'_>, request: &Request<'_>) {
+    fn note(&self, exchange: Exchange<'_>, _request: &Request<'_>, params: Params<'_, '_>) {
+        let notes = self.notes.lock().unwrap();
+        match params.parse::<usize>("id").and_then(|id| notes.get(id.checked_sub(1)?)) {
+            Some(note) => exchange.json(note),
+            None => exchange.not_found(),
+        }
+    }
+
+    fn add(&self, exchange: Exchange<'_>, request: &Request<'_>, _params: Params<'_, '_>) {
         if !bearer(request).is_some_and(|token| is_same_secret(token, &self.token)) {
-            let _ = exchange.response(401).header("WWW-Authenticate", "Bearer realm=\"notes\"").body("", "");
-            return;
+            let refused = exchange.response(401).header("WWW-Authenticate", "Bearer realm=\"notes\"");
+            return refused.body("", "").unwrap();
         }
+        let mut notes = self.notes.lock().unwrap();
         match request.json() {
-            Ok(note) => {
-                let mut notes = self.notes.lock().unwrap();
-                notes.push(note);
-                let _ =
-                    exchange.response(201).header("Location", format!("/notes/{}", notes.len())).body("", "");
-            }
-            Err(error) => exchange.respond(error.status(), "text/plain", error.to_string()),
+            Ok(note) => notes.push(note),
+            Err(error) => return exchange.respond(error.status(), "text/plain", error.to_string()),
         }
+        let created = exchange.response(201).header("Location", format!("/notes/{}", notes.len()));
+        created.body("", "").unwrap();
+    }
+
+    fn slow(&self, exchange: Exchange<'_>, _request: &Request<'_>, params: Params<'_, '_>) {
+        let wait = Duration::from_millis(params.parse("ms").unwrap_or(100));
+        let reply = exchange.defer_within(Duration::from_secs(2));
+        self.runtime.spawn(async move {
+            tokio::time::sleep(wait).await;
+            reply.ok("text/plain", format!("{wait:?} later\n"));
+        });
     }
 }
 
@@ -51,22 +62,7 @@ struct Visitor(Arc<Api>);
 impl Client for Visitor {
     fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
         match self.0.routes.at(request) {
-            Found::Route(Route::Note, params) => {
-                let notes = self.0.notes.lock().unwrap();
-                match params.parse::<usize>("id").and_then(|id| notes.get(id.checked_sub(1)?)) {
-                    Some(note) => exchange.json(note),
-                    None => exchange.not_found(),
-                }
-            }
-            Found::Route(Route::Add, _) => self.0.add(exchange, request),
-            Found::Route(Route::Slow, params) => {
-                let wait = Duration::from_millis(params.parse("ms").unwrap_or(100));
-                let reply = exchange.defer_within(Duration::from_secs(2));
-                self.0.runtime.spawn(async move {
-                    tokio::time::sleep(wait).await;
-                    reply.ok("text/plain", format!("{wait:?} later\n"));
-                });
-            }
+            Found::Route(handler, params) => handler(&self.0, exchange, request, params),
             other => other.refuse(exchange),
         }
     }
@@ -74,14 +70,11 @@ impl Client for Visitor {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let options = options::Options::read("rest [--listen ADDR] [--token TOKEN]");
-    let routes = Router::routes()
-        .get("/notes/{id}", Route::Note)
-        .post("/notes", Route::Add)
-        .get("/slow/{ms}", Route::Slow);
+    let routes = Router::<Handler>::routes().get("/notes/{id}", Api::note).post("/notes", Api::add);
+    let routes = routes.get("/slow/{ms}", Api::slow).build()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build()?;
     let token = options.value("--token").unwrap_or("secret").to_owned();
-    let api = Api { routes: routes.build()?, notes: Mutex::new(vec!["bread".into()]), token, runtime };
-    let api = Arc::new(api);
+    let api = Arc::new(Api { routes, notes: Mutex::new(vec!["bread".into()]), token, runtime });
     let addr = options.value("--listen").unwrap_or("127.0.0.1:8080");
     let server = Server::builder().listen(addr).shutdown_on_signals().bind()?;
     println!("listening on {}", server.local_addr());

@@ -9,15 +9,12 @@
 //!
 //! The page at `/` reads fast, and has the gauges of all. Two slow clients are the server's own: it connects to itself.
 
-use jackfield::{
-    Client, Connection, Event, Exchange, Outgoing, Overflow, Publication, Raw, Reactor, Request, Server,
-    TimerId,
-};
+use jackfield::{Bandwidth, Client, Connection, Event, Exchange, Outgoing, Overflow};
+use jackfield::{Publication, Raw, Reactor, Request, Server, TimerId};
 use std::time::Duration;
 
 const PAGE: &str = include_str!("ticker.html");
 const STYLE: &str = include_str!("showcase/page.css");
-const TIMER: TimerId = TimerId(0);
 const GAUGE_AFTER: Duration = Duration::from_millis(250);
 
 /// One for each connection. It has the name that the query of its request gives.
@@ -33,34 +30,30 @@ impl Client for Viewer {
                 let mut events = exchange.events();
                 events.set_overflow(Overflow::NewestPerKey);
                 events.subscribe("prices");
-                events.set_timer(TIMER, GAUGE_AFTER);
+                events.set_timer(TimerId(0), GAUGE_AFTER);
             }
             "/backlog" => drop(exchange.events().subscribe("backlog")),
             _ => exchange.not_found(),
         }
     }
 
-    /// A slow client of the server's own asks for prices, and reads some of them every two seconds.
+    /// A slow client of the server's own asks for prices, and reads 20 kB of them in a second.
     fn on_connect(&mut self, connection: &mut Connection<'_>) {
         if connection.peer().is_outgoing() {
+            connection.set_bandwidth(Bandwidth::new(20_000, 0));
             connection.send_to(connection.id(), "GET /prices?slow HTTP/1.1\r\nHost: localhost\r\n\r\n");
         }
     }
 
-    fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
-        raw.pause_read();
-        raw.set_timer(TIMER, Duration::from_secs(2));
+    fn on_data(&mut self, _raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
         data.len()
     }
 
-    fn on_timer(&mut self, connection: &mut Connection<'_>, _timer: TimerId) {
-        if connection.peer().is_outgoing() {
-            return connection.resume_read();
-        }
+    fn on_timer(&mut self, connection: &mut Connection<'_>, timer: TimerId) {
         let (id, waits, replaced) = (connection.id().to_bits(), connection.buffered(), connection.dropped());
         let gauge = format!(r#"{{"client":{id},"name":"{}","waits":{waits},"replaced":{replaced}}}"#, self.0);
         connection.publish_to_all("backlog", Event::data(gauge));
-        connection.set_timer(TIMER, GAUGE_AFTER);
+        connection.set_timer(timer, GAUGE_AFTER);
     }
 }
 

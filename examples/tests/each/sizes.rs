@@ -4,12 +4,14 @@ use std::fs;
 use std::path::Path;
 
 /// Examples, and how many lines of code they may have.
-const CODE_LINES_MAX: [(&str, usize); 7] = [
+const CODE_LINES_MAX: [(&str, usize); 9] = [
     ("gate", 60),
     ("banner", 60),
     ("heartbeat", 60),
     ("upload", 60),
     ("testing", 60),
+    ("rest", 60),
+    ("ticker", 60),
     ("bridge", 40),
     ("proxy", 150),
 ];
