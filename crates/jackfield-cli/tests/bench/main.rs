@@ -17,7 +17,7 @@ use serde_json::Value;
 use std::io::Read;
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use tool::{Builtin, bench, bench_until, certificate, failed, refused};
+use tool::{Builtin, bench, bench_until, certificate, failed, refused, run_until};
 
 /// The program under test.
 const TOOL: &str = env!("CARGO_BIN_EXE_jackfield");
@@ -428,12 +428,12 @@ fn several_threads_share_the_load() {
 
 #[test]
 fn a_report_is_written_when_it_is_asked_for_and_never_over_another() {
-    let (code, stdout, stderr) = run(&[&["bench", "http"], &SHORT[..]].concat());
+    let (code, stdout, stderr) = run_until(&["bench", "http", "-c", "4"]);
     assert!(code == 0 && !stdout.contains("report:"), "{stderr}");
     let first = bench(&[&["http"], &SHORT[..]].concat());
     let directory = first.directory.path(".");
     let there = ["--report", directory.to_str().expect("it is UTF-8")];
-    let again = |more: &[&str]| run(&[&["bench", "http"], &SHORT[..], &there, more].concat());
+    let again = |more: &[&str]| run_until(&[&["bench", "http", "-c", "4"], &there[..], more].concat());
     let old = first.result();
     let (code, stdout, stderr) = again(&[]);
     assert!(code == 2 && stdout.is_empty() && stderr.contains("--force"), "{stderr}");
@@ -449,7 +449,7 @@ fn a_report_is_written_when_it_is_asked_for_and_never_over_another() {
 
 #[test]
 fn the_result_is_printed_as_json() {
-    let (code, stdout, stderr) = run(&[&["bench", "http", "--json"], &SHORT[..]].concat());
+    let (code, stdout, stderr) = run_until(&["bench", "http", "--json", "-c", "4"]);
     assert_eq!((code, &*stderr), (0, ""));
     let result: Value = serde_json::from_str(&stdout).expect("it is JSON and nothing else");
     assert_eq!((&result["end"]["how"], &result["plan"]["mode"]), (&"complete".into(), &"http".into()));

@@ -48,6 +48,17 @@ pub(crate) fn bench_until(args: &[&str], has_measured: impl Fn(&Run) -> bool) ->
     run
 }
 
+/// The same without a report: for longer where nothing was answered, which is the failure without a word.
+pub(crate) fn run_until(args: &[&str]) -> (i32, String, String) {
+    let mut ran = run(&[args, &["-d", "200ms"]].concat());
+    for duration in ["2s", "20s"] {
+        if ran.0 == 1 && ran.2.is_empty() {
+            ran = run(&[args, &["-d", duration]].concat());
+        }
+    }
+    ran
+}
+
 /// Runs it, and checks that it says why nothing could be measured.
 pub(crate) fn refused(args: &[&str], why: &str) {
     let run = bench(&[args, &["--duration=100ms"][..usize::from(!args.contains(&"-d"))]].concat());
