@@ -362,6 +362,8 @@ impl Party {
         }
         self.ended = true;
         book.note(format_args!("peer {} sees the end, clean: {clean}", self.number));
+        // With an alert the end says nothing of what came before it.
+        let clean = clean && !self.conduct.forged;
         if !self.said.silent && !self.plan.never_reads {
             self.tell(|peer, line| peer.on_end(line, clean));
         }
