@@ -26,6 +26,7 @@ mod core;
 mod events;
 mod http;
 mod line;
+mod options;
 mod request;
 #[cfg(feature = "tls")]
 mod tls;
@@ -34,6 +35,7 @@ mod websocket;
 pub use events::{TestEvent, TestEvents};
 pub use http::{TestExchange, TestResponse};
 pub use jackfield_reactor::{Dial, FarEnd};
+pub use options::TestOptions;
 pub use request::{TestConnection, TestRequest};
 #[cfg(feature = "tls")]
 pub use tls::TlsClient;
@@ -41,18 +43,8 @@ pub use websocket::{TestMessage, TestWebSocket};
 
 use self::core::Core;
 use crate::client::{Closure, IntoClient, Setup};
-#[cfg(feature = "tls")]
-use crate::config::{ACME_HTTP_PATH, AcmeChallenges, ListenerTls};
-use crate::config::{Limits, Listener, ListenerSettings};
 use crate::dispatch::Dispatcher;
-use crate::gate::{Allowed, Authenticator, Gate, Hosts, Origins, Reserved, StatusPaths};
-use crate::observe::AccessLog;
-#[cfg(feature = "expiry")]
-use crate::shared::EXPIRY_DAYS;
-use crate::shared::{
-    Broker, Guarded, Handle, Listeners, Names, NoObserver, Observer, Peer, Pool, RemoteReactor, Settings,
-    WallClock,
-};
+use crate::shared::{Guarded, Handle, Listeners, Observer, Peer, Pool, RemoteReactor};
 use jackfield_reactor::{Budget, MemoryDriver, Wires};
 use line::Line;
 use std::cell::Ref;
@@ -86,57 +78,6 @@ pub struct TestServer {
     tls: Option<TlsClient>,
 }
 
-/// Options of a [`TestServer`].
-pub struct TestOptions {
-    /// The server's limits.
-    pub limits: Limits,
-    /// What happens to the server as a whole is told to it.
-    pub observer: Arc<dyn Observer>,
-    /// Which pages may open a WebSocket, as
-    /// [`ServerBuilder::allowed_origins`](crate::ServerBuilder::allowed_origins); `None`: any.
-    pub origins: Option<Vec<String>>,
-    /// Hosts that it answers for, as [`ServerBuilder::allowed_hosts`](crate::ServerBuilder::allowed_hosts); none: any.
-    pub hosts: Vec<String>,
-    /// Paths that are served even under overload, as [`ServerBuilder::overload_exempt`](crate::ServerBuilder::overload_exempt).
-    pub reserved: Vec<String>,
-    /// The addresses of names with their ports, such as `db.example:5432`, for connections that the server begins. Others
-    /// have none.
-    pub names: Vec<(String, Vec<SocketAddr>)>,
-    /// It decides on every request, as [`ServerBuilder::authenticator`](crate::ServerBuilder::authenticator).
-    pub authenticator: Option<Arc<dyn Authenticator>>,
-    /// Paths at which a request may become a WebSocket, as
-    /// [`ServerBuilder::websocket_paths`](crate::ServerBuilder::websocket_paths); `None`: any.
-    pub websocket_paths: Option<Vec<String>>,
-    /// Whether bodies say what went wrong, as [`ServerBuilder::expose_errors`](crate::ServerBuilder::expose_errors).
-    pub expose_errors: bool,
-    /// Where metrics and health are served, as [`ServerBuilder::status_paths`](crate::ServerBuilder::status_paths).
-    pub status_paths: Option<[String; 2]>,
-    /// Where finished exchanges are written down, as [`ServerBuilder::access_log`](crate::ServerBuilder::access_log). All is
-    /// written when the server has been dropped.
-    pub access_log: Option<AccessLog>,
-    /// What carries publications between servers, as [`ServerBuilder::broker`](crate::ServerBuilder::broker).
-    pub broker: Option<Arc<dyn Broker>>,
-    /// Changes the listeners for HTTP, bytes and lines, each by itself, as the methods of [`Listener`] do. Changes of
-    /// addresses have no effect. Default: nothing.
-    pub listener: Box<dyn Fn(Listener) -> Listener>,
-    /// TLS on every listener, as [`Listener::tls_config`](crate::Listener::tls_config): the far ends then carry its
-    /// records. Default: none.
-    #[cfg(feature = "tls")]
-    pub tls: Option<Arc<rustls::ServerConfig>>,
-    /// TLS of the clients that [`TestServer::get`] and its neighbours make. Default: none, which fits listeners without TLS.
-    #[cfg(feature = "tls")]
-    pub tls_client: Option<TlsClient>,
-    /// Answers to challenges of ACME, as [`ServerBuilder::acme`](crate::ServerBuilder::acme). Default: none.
-    #[cfg(feature = "tls")]
-    pub acme: Option<AcmeChallenges>,
-    /// As [`ServerBuilder::expiry_days`](crate::ServerBuilder::expiry_days). Default: 30.
-    #[cfg(feature = "expiry")]
-    pub expiry_days: u32,
-    /// Listeners that replace the three of [`listener`]; their order gives the index. Addresses and system options have no
-    /// effect here. Default: empty, which means the three.
-    pub listeners: Vec<Listener>,
-}
-
 /// The listeners of a test server, by index.
 pub mod listener {
     /// HTTP.
@@ -145,45 +86,6 @@ pub mod listener {
     pub const RAW: usize = 1;
     /// A protocol of the user's own, in lines.
     pub const LINES: usize = 2;
-}
-
-/// 2026-01-01 00:00:00 UTC.
-const BEGIN: u64 = 1_767_225_600;
-
-impl Default for TestOptions {
-    fn default() -> Self {
-        Self {
-            limits: Limits::default(),
-            observer: Arc::new(NoObserver),
-            origins: Some(Vec::new()),
-            hosts: Vec::new(),
-            reserved: Vec::new(),
-            names: Vec::new(),
-            authenticator: None,
-            websocket_paths: None,
-            expose_errors: false,
-            listener: Box::new(|listener| listener),
-            status_paths: None,
-            access_log: None,
-            broker: None,
-            #[cfg(feature = "tls")]
-            tls: None,
-            #[cfg(feature = "tls")]
-            tls_client: None,
-            #[cfg(feature = "tls")]
-            acme: None,
-            #[cfg(feature = "expiry")]
-            expiry_days: EXPIRY_DAYS,
-            listeners: Vec::new(),
-        }
-    }
-}
-
-/// # Panics
-/// If something is wrong with them.
-fn settings_of(listeners: &[Listener], limits: &Limits) -> Box<[ListenerSettings]> {
-    let settings = listeners.iter().enumerate().map(|(number, listener)| listener.settings(number, limits));
-    settings.map(|settings| settings.unwrap_or_else(|faults| panic!("{}", faults.join("; ")))).collect()
 }
 
 impl TestServer {
@@ -225,59 +127,14 @@ impl TestServer {
         let mut driver = MemoryDriver::new(0, options.limits.reactor.clone());
         driver.reactor.wires.share_budget(Arc::new(Budget::new(options.limits.memory_bytes_max)));
         let remote = RemoteReactor::new(None, &options.limits, &driver.reactor.wires);
-        let observer: Arc<dyn Observer> = Arc::new(Guarded(options.observer));
-        let listeners = match &options.listeners[..] {
-            [] => ListenerSettings::one_of_each(&options.limits, &options.listener),
-            given => settings_of(given, &options.limits),
-        };
+        let observer: Arc<dyn Observer> = Arc::new(Guarded(options.observer.clone()));
+        let listeners = options.given_listeners();
         let places = Listeners::new(&listeners, listeners.iter().map(|_| None).collect());
-        let handle =
-            Handle::new([remote].into(), places, Box::new(observer.clone()), options.broker, Pool::Inline);
+        let broker = options.broker.clone();
+        let handle = Handle::new([remote].into(), places, Box::new(observer.clone()), broker, Pool::Inline);
         #[cfg(feature = "tls")]
-        let listeners = listeners
-            .into_iter()
-            .map(|listener| match &options.tls {
-                Some(tls) => ListenerSettings { tls: Some(ListenerTls::Ready(tls.clone())), ..listener },
-                None => listener,
-            })
-            .collect::<Vec<_>>();
-        let listeners = listeners.into_iter().chain(ListenerSettings::of_outgoing(&options.limits)).collect();
-        let hosts = Hosts::parse_all(options.hosts).unwrap_or_else(|faults| panic!("{}", faults.join("; ")));
-        let origins = match options.origins.map(Allowed::parse_all) {
-            None => Origins::Any,
-            Some(Ok(allowed)) => Origins::Listed(allowed),
-            Some(Err(faults)) => panic!("{}", faults.join("; ")),
-        };
-        let settings = Settings {
-            listeners,
-            limits: options.limits,
-            gate: Gate {
-                hosts,
-                origins,
-                reserved: Reserved(options.reserved),
-                status: StatusPaths(options.status_paths),
-                authenticator: options.authenticator,
-                websockets: options.websocket_paths.map(Reserved),
-                #[cfg(feature = "tls")]
-                challenges: options.acme.as_ref().map(|_| ACME_HTTP_PATH),
-                #[cfg(not(feature = "tls"))]
-                challenges: None,
-            },
-            exposes_errors: options.expose_errors,
-            watchdog: false,
-            offload_threads: 1,
-            #[cfg(feature = "tls")]
-            acme: options.acme,
-            #[cfg(feature = "expiry")]
-            expiry_days: options.expiry_days,
-            #[cfg(feature = "tls")]
-            handshake_threads: 0,
-            observer,
-            access_log: options.access_log.map(|log| log.start().expect("a thread can be started")),
-            clock: WallClock::From(BEGIN),
-            names: Names::Table(options.names),
-            seed: Some(0),
-        };
+        let tls_client = options.tls_client.clone();
+        let settings = options.settings(listeners, observer);
         handle.start_broker(&settings.observer);
         #[cfg(feature = "tls")]
         handle.keep_hosts(&settings.listeners);
@@ -288,7 +145,7 @@ impl TestServer {
         Self {
             core: Core::new(driver, Box::new(service), handle),
             #[cfg(feature = "tls")]
-            tls: options.tls_client,
+            tls: tls_client,
         }
     }
 
