@@ -5,6 +5,7 @@
 //! cargo run --example cluster -- --listen 127.0.0.1:8080 --second 127.0.0.1:8081
 //! curl -sN http://127.0.0.1:8080/news                       # what both publish, in one order
 //! curl -sN http://127.0.0.1:8081/news?lastEventId=ID        # from an event on, at the other server
+//! curl -s http://127.0.0.1:8080/readers                     # how many readers both have
 //! ```
 //!
 //! It starts a `redis-server` of its own, in a folder of its own, and ends it; `--broker URL` uses one that is there. Both
@@ -19,6 +20,8 @@ const PAGE: &str = include_str!("cluster.html");
 const STYLE: &str = include_str!("showcase/page.css");
 const NEWS: &str = "news";
 const TICK: Duration = Duration::from_millis(100);
+/// How often each server tells the other how many readers it has.
+const TOLD_EVERY: Duration = Duration::from_millis(500);
 
 /// One for each connection. It knows the ports of both servers.
 struct Reader {
@@ -31,6 +34,10 @@ impl Client for Reader {
             "/" => exchange.ok("text/html; charset=utf-8", PAGE),
             "/page.css" => exchange.ok("text/css; charset=utf-8", STYLE),
             "/ports" => exchange.ok("application/json", self.ports),
+            "/readers" => {
+                let readers = exchange.handle().cluster_subscribers(NEWS);
+                exchange.ok("application/json", readers.to_string());
+            }
             "/news" => {
                 // The page of one server reads the news of the other.
                 let answer = Cors::any_origin().allow(exchange.response(200), request);
@@ -54,7 +61,8 @@ fn publisher(server: char) -> impl FnMut(&mut Reactor<'_>) {
 }
 
 fn bind(addr: &str, redis: &str) -> Result<Server, Box<dyn Error>> {
-    let server = Server::builder().listen(addr).broker(Redis::new(redis)?).shutdown_on_signals().bind()?;
+    let broker = Redis::new(redis)?.presence_interval(TOLD_EVERY);
+    let server = Server::builder().listen(addr).broker(broker).shutdown_on_signals().bind()?;
     server.handle().declare_topic(NEWS, History::new(10_000));
     println!("listening on {}", server.local_addr());
     Ok(server)

@@ -18,6 +18,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 /// An event stream, read by lines.
 struct Events(Http<TcpStream>);
@@ -139,6 +140,12 @@ fn cluster_gives_who_moves_everything_once() {
     // Until a server has reached the Redis, its readers get its own news only.
     let mut events = Events::open(addrs[1], "/news");
     while !events.next().data.starts_with('A') {}
+    // The first server knows of the reader of the second.
+    let knows_of_it = |_| {
+        thread::sleep(Duration::from_millis(20));
+        Http::connect(addrs[0]).get("/readers").body == b"1"
+    };
+    assert!((0..1000).any(knows_of_it));
     let mut last = BTreeMap::new();
     let mut target = format!("/news?lastEventId={}", events.next().id);
     for stay in 0..20 {
