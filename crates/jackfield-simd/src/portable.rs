@@ -67,15 +67,7 @@ pub fn is_ascii(bytes: &[u8]) -> bool {
 /// Whether one of these two is among the bytes.
 #[inline(always)]
 pub fn has_either(bytes: &[u8], one: u8, other: u8) -> bool {
-    // Sets the top bit of a byte that is `wanted`, and above it perhaps those of others.
-    let found = |word: u64, wanted: u8| {
-        let differs = word ^ u64::from_ne_bytes([wanted; 8]);
-        differs.wrapping_sub(ONES) & !differs
-    };
-    let has = |word: &[u8; 8]| {
-        let word = u64::from_ne_bytes(*word);
-        found(word, one) | found(word, other)
-    };
+    let has = |word: &[u8; 8]| found(word, one) | found(word, other);
     let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) else {
         return bytes.iter().any(|byte| *byte == one || *byte == other);
     };
@@ -83,6 +75,14 @@ pub fn has_either(bytes: &[u8], one: u8, other: u8) -> bool {
     let ends = has(first) | has(last);
     let all = if bytes.len() > 16 { between.fold(ends, |all, word| all | has(word)) } else { ends };
     all & TOPS != 0
+}
+
+/// Has the top bit of each byte that is `wanted`, and above such a byte perhaps those of others: [`TOPS`] has none of it if there is
+/// no such byte.
+#[inline(always)]
+pub fn found(word: &[u8; 8], wanted: u8) -> u64 {
+    let differs = u64::from_ne_bytes(*word) ^ u64::from_ne_bytes([wanted; 8]);
+    differs.wrapping_sub(ONES) & !differs
 }
 
 /// The words between the first and the last.
@@ -118,4 +118,5 @@ pub fn ascii_end(bytes: &[u8], end: u8) -> usize {
 }
 
 const ONES: u64 = u64::from_ne_bytes([1; 8]);
-const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
+/// The top bit of each byte.
+pub const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);

@@ -106,6 +106,13 @@ impl<'b> Request<'b> {
         text(self.head.target())
     }
 
+    /// The bytes of [`Request::target`], without the check that makes them text.
+    #[must_use]
+    #[inline(always)]
+    pub fn target_bytes(&self) -> &'b [u8] {
+        self.head.target()
+    }
+
     /// The path without the query, not decoded: of an absolute-form target its path. It begins with `/`, except for
     /// `OPTIONS *`, where it is `*`.
     #[must_use]

@@ -74,6 +74,11 @@ impl Asks {
         self.0 & Self::ACCESS_LOG != 0
     }
 
+    #[inline(always)]
+    pub(crate) fn is_for_the_access_log_only(self) -> bool {
+        self.0 & Self::RECORD == Self::ACCESS_LOG
+    }
+
     const GATE: u8 = 1;
     const OBSERVER: u8 = 2;
     const ACCESS_LOG: u8 = 4;

@@ -5,7 +5,7 @@ use crate::links::date::Date;
 use crate::links::link::Link;
 use crate::links::protocol::Protocol;
 use crate::links::record::{ExchangeRecord, Parts};
-use crate::shared::{AnsweredAs, Finished, Settings};
+use crate::shared::{AnsweredAs, Finished, LogEntry, Settings};
 use jackfield_proto::http1::{Fields, Owed, Request, ResponseHead};
 use jackfield_reactor::{ConnectionId, Wires};
 
@@ -45,7 +45,9 @@ impl Links {
             return self.go_on(wires, id, request);
         }
         if let Some(record) = open_record.end_lent(id) {
-            tell(record, Parts::of(request), settings, date, link, wires, id, true);
+            if !log_fast(record, request, settings, date, link, wires, id) {
+                tell(record, Parts::of(request), settings, date, link, wires, id, true);
+            }
         }
     }
 
@@ -154,6 +156,33 @@ impl Links {
             open => open,
         }
     }
+}
+
+/// Tells the access log of an exchange that is over, if nobody else wants to know of it and the log needs no more than
+/// this. False if it was not told.
+#[inline(always)]
+fn log_fast(
+    record: &ExchangeRecord,
+    request: &Request<'_>,
+    settings: &Settings,
+    date: &mut Date,
+    link: &Link,
+    wires: &Wires,
+    id: ConnectionId,
+) -> bool {
+    let Some(log) = settings.access_log.as_ref().filter(|_| link.asks.is_for_the_access_log_only()) else {
+        return false;
+    };
+    log.take_entry(&LogEntry {
+        reactor: id.reactor(),
+        peer: wires.source_ip(id),
+        method: request.method(),
+        target: request.target_bytes(),
+        version: request.version(),
+        status: record.status,
+        bytes_out: wires.sent(id).saturating_sub(record.sent_before),
+        unix_seconds: date.at(wires.now()).unix_seconds(),
+    })
 }
 
 /// Tells those who want to know of an exchange that is over.

@@ -48,6 +48,22 @@ pub(crate) trait FinishedSink: Send + Sync {
     fn wants(&self, listener: usize) -> bool;
 
     fn take(&self, finished: &Finished<'_>);
+
+    /// Takes one that was answered in its event, if this is enough to know of it. False: it is to be told with `take`.
+    fn take_entry(&self, entry: &LogEntry<'_>) -> bool;
+}
+
+/// What is known of an exchange without looking closer.
+pub(crate) struct LogEntry<'e> {
+    pub(crate) reactor: usize,
+    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) method: &'e str,
+    /// As it was sent.
+    pub(crate) target: &'e [u8],
+    pub(crate) version: Version,
+    pub(crate) status: u16,
+    pub(crate) bytes_out: u64,
+    pub(crate) unix_seconds: u64,
 }
 
 /// How an exchange was answered.

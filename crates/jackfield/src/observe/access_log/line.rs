@@ -125,7 +125,7 @@ fn push_front<const N: usize>(line: &mut Vec<u8>, bytes: [u8; N], count: usize) 
 }
 
 /// ` HTTP/1.1" 200 `; 000 stands for no answer.
-fn version_and_status(version: Version, status: u16) -> [u8; 15] {
+pub(super) fn version_and_status(version: Version, status: u16) -> [u8; 15] {
     let mut text = *b" HTTP/1.1\" 200 ";
     if version == Version::Http10 {
         text[8] = b'0';
@@ -140,7 +140,7 @@ fn number(line: &mut Vec<u8>, number: u64) {
 }
 
 /// Each octet of an address with a point behind it, and how long that is.
-const OCTETS: [([u8; 4], u8); 256] = {
+pub(super) const OCTETS: [([u8; 4], u8); 256] = {
     let (mut octets, mut octet) = ([([0; 4], 0); 256], 0);
     while octet < 256 {
         let [hundreds, tens, ones] = [octet / 100, octet / 10 % 10, octet % 10];

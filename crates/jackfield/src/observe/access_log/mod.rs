@@ -1,10 +1,11 @@
 //! The access log: a line for each finished exchange.
 
+mod fast_line;
 mod line;
 mod spool;
 mod stamp;
 
-use crate::shared::{Finished, FinishedSink};
+use crate::shared::{Finished, FinishedSink, LogEntry};
 use line::Format;
 use spool::Spool;
 use std::io::{self, Write};
@@ -106,9 +107,17 @@ impl FinishedSink for Running {
 
     fn take(&self, finished: &Finished<'_>) {
         let query = finished.query.filter(|_| self.queries);
-        self.spool.append(finished.connection.reactor(), finished.unix_seconds, |bytes, stamp| {
-            self.format.write(bytes, stamp, finished, query);
+        self.spool.append(finished.connection.reactor(), finished.unix_seconds, |lines| {
+            self.format.write(&mut lines.bytes, &lines.stamp, finished, query);
+            true
         });
+    }
+
+    fn take_entry(&self, entry: &LogEntry<'_>) -> bool {
+        self.format == Format::Common
+            && self.spool.append(entry.reactor, entry.unix_seconds, |lines| {
+                fast_line::append(&mut lines.bytes, &lines.stamp, entry)
+            })
     }
 }
 

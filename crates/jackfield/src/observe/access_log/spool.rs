@@ -1,5 +1,6 @@
 //! Lines on their way to where they are written: a buffer for each reactor, and a thread that empties them.
 
+use super::fast_line::LINE_BYTES;
 use super::stamp::Stamp;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -27,9 +28,9 @@ struct Lanes {
 struct Lane(Mutex<Lines>);
 
 #[derive(Default)]
-struct Lines {
-    bytes: Vec<u8>,
-    stamp: Stamp,
+pub(super) struct Lines {
+    pub(super) bytes: Vec<u8>,
+    pub(super) stamp: Stamp,
 }
 
 impl Spool {
@@ -44,26 +45,32 @@ impl Spool {
         Ok(Self { lanes, writer: join.thread().clone(), join: Some(join) })
     }
 
-    /// Appends a line of this reactor. One for which there is no room is dropped and counted.
-    pub(super) fn append(&self, reactor: usize, unix_seconds: u64, line: impl FnOnce(&mut Vec<u8>, &Stamp)) {
+    /// Appends a line of this reactor, and says what that said. One for which there is no room is dropped and counted.
+    #[inline(always)]
+    pub(super) fn append(
+        &self,
+        reactor: usize,
+        unix_seconds: u64,
+        line: impl FnOnce(&mut Lines) -> bool,
+    ) -> bool {
         let lane = &self.lanes.lanes[reactor % LANES];
         let mut lines = lane.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Lines { bytes, stamp } = &mut *lines;
-        if bytes.len() >= LANE_BYTES_MAX {
+        if lines.bytes.len() >= LANE_BYTES_MAX {
             self.lanes.dropped.fetch_add(1, Ordering::Relaxed);
-            return;
+            return true;
         }
-        let is_first = bytes.is_empty();
-        if is_first {
+        let was_empty = lines.bytes.is_empty();
+        if was_empty {
             // All that it may need: pages that are not used cost nothing.
-            bytes.reserve(LANE_BYTES_MAX);
+            lines.bytes.reserve(LANE_BYTES_MAX + LINE_BYTES);
         }
-        stamp.renew(unix_seconds);
-        line(bytes, stamp);
+        lines.stamp.renew(unix_seconds);
+        let is_appended = line(&mut lines);
         drop(lines);
-        if is_first {
+        if was_empty && is_appended {
             self.writer.unpark();
         }
+        is_appended
     }
 }
 
