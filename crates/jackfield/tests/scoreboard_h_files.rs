@@ -307,6 +307,76 @@ fn h11_a_large_file_is_read_as_it_is_taken() {
     assert_eq!((statuses(head.as_bytes()), &*last), (vec![206], &bytes[bytes.len() - 5..]));
 }
 
+/// A file that is kept is answered with as one that is read, and read anew when it has changed.
+#[test]
+fn h11_a_file_is_kept_until_it_changes() {
+    let folder = usual();
+    let medium = [7; 100_000];
+    folder.write("medium.bin", &medium);
+    // Until no later change can be taken for this one.
+    std::thread::sleep(Duration::from_millis(30));
+    for files in [Files::folder(folder.root()), Files::file(folder.root().join("a.txt"))] {
+        let mut server = serve(files.unwrap().cache_control("no-cache"));
+        for path in ["/a.txt", "/", "/sub/", "/medium.bin", "/empty.css"] {
+            let first = check(&mut server, path, 200);
+            let etag = line(&first.0, "ETag").to_owned();
+            assert_eq!(check(&mut server, path, 200), first);
+            let (head, body) = ask(&mut server, "HEAD", path, "");
+            assert!(head == first.0 && body.is_empty());
+            let (head, body) = ask(&mut server, "GET", path, &format!("If-None-Match: {etag}\r\n"));
+            assert_eq!(
+                (statuses(head.as_bytes()), &*body, line(&head, "ETag")),
+                (vec![304], &[][..], &*etag)
+            );
+        }
+        let (head, body) = ask(&mut server, "GET", "/a.txt", "Range: bytes=2-3\r\n");
+        assert_eq!((statuses(head.as_bytes()), &*body), (vec![206], &b"23"[..]));
+        check(&mut server, "/a.txt", 200);
+        for (bytes, expected) in [(b"9876543210", b"9876543210"), (b"0123456789", b"0123456789")] {
+            folder.write("a.txt", bytes);
+            assert_eq!(check(&mut server, "/a.txt", 200).1, expected, "same length, same time");
+        }
+    }
+    let mut server = serve(Files::folder(folder.root()).unwrap());
+    check(&mut server, "/a.txt", 200);
+    fs::remove_file(folder.root().join("a.txt")).unwrap();
+    check(&mut server, "/a.txt", 404);
+    assert_eq!(ask(&mut server, "GET", "/medium.bin", "").1, medium);
+    fs::remove_file(folder.root().join("medium.bin")).unwrap();
+    fs::create_dir(folder.root().join("medium.bin")).unwrap();
+    check(&mut server, "/medium.bin", 308);
+}
+
+/// No job of the pool is needed for what is kept; what is not to be kept waits for one.
+#[cfg(target_os = "linux")]
+#[test]
+fn h11_a_file_that_is_kept_needs_no_pool() {
+    let folder = usual();
+    std::thread::sleep(Duration::from_millis(30));
+    for (cache, status) in [(1 << 20, 200), (0, 503)] {
+        let files = Files::folder(folder.root()).unwrap().cache(cache);
+        let builder = Server::builder().listen("127.0.0.1:0").offload_threads(1);
+        let live = Live::serve(builder, move |_peer| Page(files.clone()));
+        let ask = || {
+            let mut stream = live.connect();
+            stream.write_all(b"GET /a.txt HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
+            statuses(real::read_to_end(&mut stream).as_bytes())
+        };
+        assert_eq!(ask(), [200]);
+        let (gate, theirs) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+        let (taken, end) = (gate.clone(), theirs.clone());
+        let block = move || {
+            taken.wait();
+            end.wait();
+        };
+        assert!(live.handle.offload(jackfield::ConnectionId::NONE, block).is_ok());
+        gate.wait();
+        while live.handle.offload(jackfield::ConnectionId::NONE, || ()).is_ok() {}
+        assert_eq!(ask(), [status]);
+        theirs.wait();
+    }
+}
+
 /// What was sent must not look like a whole.
 #[test]
 fn h11_a_file_that_changes_while_it_is_sent_ends_the_answer() {

@@ -167,7 +167,7 @@ impl Contender {
         let is_connect = row.play == Play::Connect;
         match self.kind {
             Kind::Ours if is_connect => Some("`Listener::defer_accept`, as Bun's listener is by default"),
-            Kind::Ours if row.file.is_some() => Some("`Files::answer`: read by a thread of the pool"),
+            Kind::Ours if row.file.is_some() => Some("`Files::answer`: the file is in its cache"),
             Kind::Nginx if row.file.is_some() => Some("`sendfile on`"),
             Kind::Nginx if is_connect => Some("`listen ... deferred`"),
             Kind::Bun => Some(self.bun_api(row)),

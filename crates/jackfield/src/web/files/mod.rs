@@ -1,13 +1,17 @@
 //! A folder, or one file, as answers.
 
+mod cache;
 mod condition;
 mod encoding;
 mod path;
 mod range;
 mod source;
+mod version;
 
-use crate::client::{Exchange, Reply, ResponseBuilder};
-use condition::{Condition, Stamp};
+use crate::client::{Exchange, Reply, ResponseBuilder, ResponseTarget};
+use crate::message::Body;
+use cache::{Cache, CachedFile};
+use condition::{Condition, Stamp, Verdict};
 use jackfield_proto::http1::Request;
 use range::{Ranges, Selected};
 use source::{FileSource, PIECE_BYTES};
@@ -22,6 +26,9 @@ use std::sync::Arc;
 /// Files are opened and read on the pool of [`Handle::offload`](crate::Handle::offload), in pieces of 64 KiB, each when the
 /// connection has taken the one before; no reactor waits for a disk. If too many jobs wait there, the answer is 503. If a
 /// file changes while it is sent, the connection is reset, so that the peer does not mix two versions.
+///
+/// On Linux, files of up to 1 MiB are cached in memory ([`Files::cache`]). The reactor itself answers with a cached file, after
+/// it has checked that the file has not changed. This check never waits for a disk.
 ///
 /// These paths are 404: paths with `..`, an empty segment, a NUL, a backslash, or a segment that begins with `.`; paths
 /// that are not UTF-8 when they are decoded; paths that are not a file, such as a device; and symbolic links that lead out
@@ -61,7 +68,11 @@ struct Options {
     precompressed: bool,
     links_out: bool,
     hidden: bool,
+    cache: Arc<Cache>,
 }
+
+/// Bytes of cached files, unless another number was given.
+const CACHE_BYTES: usize = 16 << 20;
 
 impl Files {
     /// The files of a folder and of those below it.
@@ -91,7 +102,29 @@ impl Files {
     fn new(root: PathBuf, is_file: bool) -> Self {
         let index = Some("index.html".into());
         let (cache_control, precompressed, links_out, hidden) = (None, false, false, false);
-        Self(Arc::new(Options { root, is_file, index, cache_control, precompressed, links_out, hidden }))
+        let cache = Arc::new(Cache::new(CACHE_BYTES));
+        Self(Arc::new(Options {
+            root,
+            is_file,
+            index,
+            cache_control,
+            precompressed,
+            links_out,
+            hidden,
+            cache,
+        }))
+    }
+
+    /// The most bytes that cached files may take in memory, for all clones together. Default: 16 MiB. Disabled by zero.
+    ///
+    /// A file is cached when it is first sent whole, if it takes at most an eighth of these bytes and at most 1 MiB, and if
+    /// its last change was more than 20 ms ago (3 s on file systems that know only whole seconds). Before each answer its
+    /// device, inode, length and times are compared, so a changed file is read again. The oldest files that are not
+    /// being sent make room for new ones. Ranges, compressed neighbours and paths with a symbolic link are never answered
+    /// from the cache, and other systems than Linux have none.
+    #[must_use]
+    pub fn cache(self, bytes: usize) -> Self {
+        self.with(|options| options.cache = Arc::new(Cache::new(bytes)))
     }
 
     /// The file that is served for a folder; `None`: a folder is 404. Default: `index.html`.
@@ -145,15 +178,24 @@ impl Files {
         let relative =
             if self.0.is_file { Some(PathBuf::new()) } else { path::relative(path, self.0.hidden) };
         let Some(relative) = relative else { return exchange.not_found() };
+        let is_folder = path.ends_with('/') || path.is_empty();
+        let condition = Condition::of(request);
+        let ranges = request.header_str("range").and_then(Ranges::parse);
+        let encodings = if self.0.precompressed { encoding::accepted(request) } else { Vec::new() };
+        if ranges.is_none() && encodings.is_empty() {
+            if let Some(cached) = self.0.cached(&relative, is_folder) {
+                return self.0.answer_from_cache(exchange, &cached, &condition);
+            }
+        }
         let asked = Asked {
             options: self.0.clone(),
             relative,
-            is_folder: path.ends_with('/') || path.is_empty(),
+            is_folder,
             here: request.path().into(),
             is_head: request.method() == "HEAD",
-            condition: Condition::of(request),
-            ranges: request.header_str("range").and_then(Ranges::parse),
-            encodings: if self.0.precompressed { encoding::accepted(request) } else { Vec::new() },
+            condition,
+            ranges,
+            encodings,
         };
         let handle = exchange.handle();
         let mut work = Some((asked, exchange.defer()));
@@ -164,6 +206,52 @@ impl Files {
         if let Some((_, reply)) = work {
             // The line can be written.
             let _ = reply.response(503).header("Retry-After", 1).body("", "");
+        }
+    }
+}
+
+impl Options {
+    /// The file at a path, if it is cached and has not changed.
+    fn cached(&self, relative: &Path, is_folder: bool) -> Option<Arc<CachedFile>> {
+        if self.is_file {
+            return self.cache.find(&self.root);
+        }
+        let path = self.root.join(relative);
+        if is_folder { self.cache.find(&path.join(self.index.as_ref()?)) } else { self.cache.find(&path) }
+    }
+
+    /// Answers with a cached file.
+    fn answer_from_cache(&self, exchange: Exchange<'_>, cached: &CachedFile, condition: &Condition) {
+        let (status, kind, body) = match condition.verdict(&cached.etag, &cached.stamp) {
+            Verdict::Go => (200, &*cached.content_type, Body::Shared(cached.body.clone())),
+            Verdict::Answer(status) => (status, "", Body::Borrowed(&[])),
+        };
+        let answer = exchange.response(status);
+        // Lines that can't be written have become a 500.
+        let _ = self.describe(answer, &cached.etag, cached.last_modified.as_deref(), None).body(kind, body);
+    }
+
+    /// The lines that all answers about a file have.
+    fn describe<T: ResponseTarget>(
+        &self,
+        answer: ResponseBuilder<T>,
+        etag: &str,
+        last_modified: Option<&str>,
+        encoding: Option<&str>,
+    ) -> ResponseBuilder<T> {
+        let mut answer = answer.header("ETag", etag).header("Accept-Ranges", "bytes");
+        if let Some(modified) = last_modified {
+            answer = answer.header("Last-Modified", modified);
+        }
+        if let Some(encoding) = encoding {
+            answer = answer.header("Content-Encoding", encoding);
+        }
+        if self.precompressed {
+            answer = answer.header("Vary", "Accept-Encoding");
+        }
+        match &self.cache_control {
+            Some(value) => answer.header("Cache-Control", value),
+            None => answer,
         }
     }
 }
@@ -242,15 +330,15 @@ impl Asked {
 
     fn send(self, reply: Reply, path: &Path, opened: Opened) {
         let Opened { file, stamp, encoding } = opened;
-        let etag = stamp.etag(encoding.map(|encoding| encoding.name));
+        let encoding = encoding.map(|encoding| encoding.name);
+        let (etag, last_modified) = (stamp.etag(encoding), stamp.last_modified());
+        let describe =
+            |status| self.options.describe(reply.response(status), &etag, last_modified.as_deref(), encoding);
         let content_type = media_type(path);
-        match self.condition.verdict(&etag, &stamp) {
-            condition::Verdict::Go => {}
-            condition::Verdict::Answer(status) => {
-                // Lines that can't be written have become a 500.
-                let _ = self.describe(reply.response(status), &stamp, &etag, encoding).body("", "");
-                return;
-            }
+        if let Verdict::Answer(status) = self.condition.verdict(&etag, &stamp) {
+            // Lines that can't be written have become a 500.
+            let _ = describe(status).body("", "");
+            return;
         }
         let wanted = self.ranges.as_ref().filter(|_| self.condition.takes_range(&etag, &stamp));
         let selected = wanted.map_or(Selected::All, |ranges| ranges.select(stamp.bytes));
@@ -264,37 +352,48 @@ impl Asked {
                 (206, kind, source::several(ranges, stamp.bytes, &boundary, &content_type))
             }
         };
-        let mut answer = self.describe(reply.response(status), &stamp, &etag, encoding);
+        let mut answer = describe(status);
         if let Some(range) = selected.content_range(stamp.bytes) {
             answer = answer.header("Content-Range", range);
         }
         let source = FileSource::new(file, stamp, pieces);
+        let cache = &self.options.cache;
+        if selected == Selected::All && encoding.is_none() && !self.is_head {
+            if let Some(version) = source.version().filter(|_| cache.make_room(path, stamp.bytes)) {
+                let cached =
+                    CachedFile { version, stamp, content_type, etag, last_modified, body: Arc::new([]) };
+                return send_and_cache(answer, cache, path, source, cached);
+            }
+        }
         send_source(answer, &kind, source, self.is_head);
     }
+}
 
-    /// The lines that all answers about a file have.
-    fn describe(
-        &self,
-        answer: ResponseBuilder<Reply>,
-        stamp: &Stamp,
-        etag: &str,
-        encoding: Option<&'static encoding::Encoding>,
-    ) -> ResponseBuilder<Reply> {
-        let mut answer = answer.header("ETag", etag).header("Accept-Ranges", "bytes");
-        if let Some(modified) = stamp.last_modified() {
-            answer = answer.header("Last-Modified", modified);
+/// Sends a file for which the cache has room, and puts it there.
+fn send_and_cache(
+    answer: ResponseBuilder<Reply>,
+    cache: &Cache,
+    path: &Path,
+    mut source: FileSource,
+    mut cached: CachedFile,
+) {
+    let length = source.bytes_left();
+    // Lines that can't be written have become a 500.
+    let _ = match source.read_all() {
+        Ok(bytes) if source.version() == Some(cached.version) => {
+            cached.body = bytes.into();
+            let answered = answer.body(&cached.content_type, cached.body.clone());
+            cache.insert(path.into(), cached);
+            answered
         }
-        if let Some(encoding) = encoding {
-            answer = answer.header("Content-Encoding", encoding.name);
+        read => {
+            cache.give_back(length);
+            match read {
+                Ok(bytes) => answer.body(&cached.content_type, bytes),
+                Err(_) => answer.with_status(500).body("", ""),
+            }
         }
-        if self.options.precompressed {
-            answer = answer.header("Vary", "Accept-Encoding");
-        }
-        match &self.options.cache_control {
-            Some(value) => answer.header("Cache-Control", value),
-            None => answer,
-        }
-    }
+    };
 }
 
 /// Sends what is small at once, and the rest as it is taken.

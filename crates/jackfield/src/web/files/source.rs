@@ -2,6 +2,7 @@
 
 use super::condition::Stamp;
 use super::range::{Span, content_range};
+use super::version::Version;
 use crate::message::Source;
 use std::collections::VecDeque;
 use std::fs::File;
@@ -39,9 +40,15 @@ impl FileSource {
         bytes.sum()
     }
 
+    /// The version that is being sent, if the file still has it, and no later one can be taken for it.
+    pub(super) fn version(&self) -> Option<Version> {
+        let version = Version::settled(&self.file)?;
+        (Stamp::of(&self.file).ok()? == self.stamp).then_some(version)
+    }
+
     /// All that is left, which must be little.
     pub(super) fn read_all(&mut self) -> io::Result<Vec<u8>> {
-        let mut all = Vec::new();
+        let mut all = Vec::with_capacity(self.bytes_left() as usize);
         while let Some(piece) = self.read()? {
             all.extend(piece);
         }
@@ -50,9 +57,11 @@ impl FileSource {
 
     fn read_span(&mut self, span: Span) -> io::Result<Vec<u8>> {
         let count = (span.end - span.start).min(PIECE_BYTES as u64);
-        let mut bytes = vec![0; count as usize];
+        let mut bytes = Vec::with_capacity(count as usize);
         self.file.seek(SeekFrom::Start(span.start))?;
-        self.file.read_exact(&mut bytes)?;
+        if (&self.file).take(count).read_to_end(&mut bytes)? as u64 != count {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         // What was read may be of another version already.
         if Stamp::of(&self.file)? != self.stamp {
             return Err(io::ErrorKind::InvalidData.into());

@@ -1,0 +1,176 @@
+//! Files in memory, within a bound.
+
+use super::condition::Stamp;
+use super::version::Version;
+use std::collections::{HashMap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A file as it is answered with.
+#[derive(Debug)]
+pub(super) struct CachedFile {
+    pub(super) version: Version,
+    pub(super) stamp: Stamp,
+    pub(super) content_type: String,
+    pub(super) etag: String,
+    pub(super) last_modified: Option<String>,
+    pub(super) body: Arc<[u8]>,
+}
+
+/// The cached files of a folder.
+#[derive(Debug)]
+pub(super) struct Cache {
+    bytes_max: usize,
+    inside: Mutex<Inside>,
+}
+
+#[derive(Debug, Default)]
+struct Inside {
+    files: HashMap<PathBuf, Arc<CachedFile>>,
+    /// In the order in which they came.
+    order: VecDeque<PathBuf>,
+    /// Bytes of all of them, and those for which room was made.
+    bytes: usize,
+}
+
+/// What a file takes besides its bytes.
+const FILE_BYTES: usize = 1024;
+/// A longer one is not cached.
+const LENGTH_MAX: usize = 1 << 20;
+/// Of the bound, one file takes at most this part.
+const PART: usize = 8;
+/// Files that are looked at for one that can go.
+const LOOKS_MAX: usize = 16;
+
+impl Cache {
+    pub(super) fn new(bytes_max: usize) -> Self {
+        Self { bytes_max, inside: Mutex::default() }
+    }
+
+    /// The file at a path, if it is cached and has not changed.
+    pub(super) fn find(&self, path: &Path) -> Option<Arc<CachedFile>> {
+        if self.bytes_max == 0 {
+            return None;
+        }
+        let cached = self.lock().files.get(path).cloned()?;
+        (Version::at_once(path)? == cached.version).then_some(cached)
+    }
+
+    /// Makes room for the file at a path, of this length, at the cost of those that came first and are not being sent.
+    /// False: it is not to be cached.
+    pub(super) fn make_room(&self, path: &Path, length: u64) -> bool {
+        let Ok(length) = usize::try_from(length) else { return false };
+        if length > LENGTH_MAX || length + FILE_BYTES > self.bytes_max / PART {
+            return false;
+        }
+        let mut inside = self.lock();
+        if inside.files.get(path).is_some_and(|old| old.is_in_use()) {
+            // A version of it that stays as long as it is being sent.
+            return false;
+        }
+        for _ in 0..LOOKS_MAX {
+            if inside.bytes + length + FILE_BYTES <= self.bytes_max {
+                inside.bytes += length + FILE_BYTES;
+                return true;
+            }
+            inside.drop_first();
+        }
+        false
+    }
+
+    /// Adds a file for which there is room.
+    pub(super) fn insert(&self, path: PathBuf, file: CachedFile) {
+        let mut inside = self.lock();
+        match inside.files.insert(path.clone(), Arc::new(file)) {
+            Some(old) => inside.bytes -= old.bytes(),
+            None => inside.order.push_back(path),
+        }
+    }
+
+    /// Gives room back: the file could not be read.
+    pub(super) fn give_back(&self, length: u64) {
+        self.lock().bytes -= length as usize + FILE_BYTES;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inside {
+    /// The one that came first goes; if it is being sent it stays as the last.
+    fn drop_first(&mut self) {
+        let Some(path) = self.order.pop_front() else { return };
+        match self.files.get(&path) {
+            Some(file) if file.is_in_use() => self.order.push_back(path),
+            _ => self.bytes -= self.files.remove(&path).map_or(0, |file| file.bytes()),
+        }
+    }
+}
+
+impl CachedFile {
+    fn bytes(&self) -> usize {
+        self.body.len() + FILE_BYTES
+    }
+
+    /// Its bytes wait for a reader.
+    fn is_in_use(&self) -> bool {
+        Arc::strong_count(&self.body) > 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, File};
+
+    /// The bound holds for any files, and those that are being sent stay.
+    #[test]
+    fn the_bound_holds() {
+        let path = std::env::temp_dir().join(format!("jackfield-cache-{}", std::process::id()));
+        fs::write(&path, "x").unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        let file = File::open(&path).unwrap();
+        let (Some(version), Ok(stamp)) = (Version::settled(&file), Stamp::of(&file)) else {
+            return assert!(cfg!(not(target_os = "linux")));
+        };
+        let of_length = |length: usize| {
+            let (etag, content_type) = Default::default();
+            CachedFile {
+                version,
+                stamp,
+                content_type,
+                etag,
+                last_modified: None,
+                body: vec![0; length].into(),
+            }
+        };
+        let cache = Cache::new(80_000);
+        assert!(!cache.make_room(&path, 9_000), "more than its part");
+        assert!(!Cache::new(usize::MAX).make_room(&path, 1 << 21), "too long");
+        assert!(Cache::new(0).find(&path).is_none());
+        let mut sent = Vec::new();
+        for number in 0..200_usize {
+            let length = number * 37 % 8_000;
+            let name = PathBuf::from(format!("{}", number % 60));
+            if cache.make_room(&name, length as u64) {
+                let kept = of_length(length);
+                sent.extend((number % 20 == 0).then(|| kept.body.clone()));
+                cache.insert(name, kept);
+            }
+            let inside = cache.lock();
+            let held: usize = inside.files.values().map(|kept| kept.bytes()).sum();
+            assert!(inside.bytes == held && held <= 80_000 && inside.order.len() == inside.files.len());
+        }
+        assert!(cache.lock().files.len() > 5);
+        assert!(cache.make_room(&path, 5));
+        cache.insert(path.clone(), of_length(5));
+        assert_eq!(cache.find(&path).map(|kept| kept.body.len()), Some(5));
+        fs::write(&path, "xy").unwrap();
+        assert!(cache.find(&path).is_none(), "it has changed");
+        fs::remove_file(&path).unwrap();
+        assert!(cache.find(&path).is_none(), "it is gone");
+        assert!(cache.make_room(&path, 7));
+        cache.give_back(7);
+    }
+}
