@@ -319,6 +319,20 @@ fn the_bytes_of_a_request_are_counted_once() {
     }
 }
 
+/// The 30 s are for a client that does not read on, and not for one that takes longer than that with many short pauses.
+#[test]
+fn who_reads_on_again_and_again_gets_all_behind_the_end() {
+    const PARTS: usize = 40;
+    let head = "POST /stream HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let chunks = format!("{head}{}0\r\n\r\n", "1\r\nx\r\n".repeat(PARTS));
+    for (at, input) in
+        [(listener::HTTP, chunks), (listener::LINES, "x\n".repeat(PARTS)), (listener::RAW, "x".repeat(PARTS))]
+    {
+        let [usual, pausing] = [false, true].map(|pauses| heard_of(at, pauses, &[input.as_bytes()]));
+        assert_eq!(pausing, usual);
+    }
+}
+
 /// Its request is whole, and is not lost to the end behind it; but it does not wait for ever either.
 #[test]
 fn who_never_reads_on_is_gone_30_seconds_behind_the_end() {

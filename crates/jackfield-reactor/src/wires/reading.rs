@@ -76,6 +76,10 @@ impl Wires {
 
     /// Takes [`Wires::pause`] back: what was kept is shown again, and the socket is read.
     pub fn resume(&mut self, id: ConnectionId) {
+        if self.peek(id).is_some_and(|wire| wire.has(Flags::PEER_CLOSED)) {
+            // Somebody reads on. The next pause has its own time.
+            self.disarm(id, timer_key::UNREAD);
+        }
         self.resume_reading(id, ReadStop::PAUSED);
     }
 

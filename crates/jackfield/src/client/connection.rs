@@ -430,7 +430,8 @@ impl Connection<'_> {
         self.links.send_anywhere(self.wires, id, publication.into().content())
     }
 
-    /// Runs a job that may block on a thread of a small pool; its result comes with `on_post`: see [`Handle::offload`].
+    /// Runs a job that may block on a thread of a small pool. Its result comes with `on_post`, as an
+    /// [`Offloaded<T>`](crate::Offloaded): see [`Handle::offload`].
     ///
     /// # Errors
     /// [`NotPosted`] has the job, and why it does not run: [`Busy::Full`].
