@@ -193,7 +193,9 @@ fn what_goes_wrong_with_the_last_answer_is_its_own_reason() {
             }
             let mut stream = exchange.stream(200, "text/plain");
             let part = vec![b'x'; 1 << 20];
-            (0..40).for_each(|_| drop(stream.write(&part)));
+            (0..40).for_each(|_| {
+                stream.write(&part);
+            });
         },
         ..Probe::default()
     });
