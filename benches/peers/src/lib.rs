@@ -6,17 +6,22 @@
 
 pub mod coalesce;
 pub mod hub;
+pub mod tls;
+mod tls_config;
 
 use bytes::Bytes;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use hub::{Hub, Seat};
+use rustls::ServerConfig;
 use socket2::{Domain, Socket, Type};
 use std::fmt::Display;
 use std::future::{Future, poll_fn};
 use std::net::{SocketAddr, TcpListener};
 use std::process::exit;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::thread::LocalKey;
+use tokio::net::TcpStream;
 
 #[cfg(feature = "mimalloc")]
 #[global_allocator]
@@ -52,22 +57,35 @@ pub enum Mode {
 
 /// The command line: `NAME MODE --listen ADDR`. A mode without a place in `can` ends the process with [`GAP`] and `why`.
 pub fn args(can: &[Mode], why: &str) -> (Mode, SocketAddr) {
-    let (mode, addr, _) = parse(can, why, false);
+    let (mode, addr, _) = parse(can, why, &[]);
     (mode, addr)
 }
 
 /// The same with `--read-buffer BYTES` after it, for what is built on tungstenite: it fills so many bytes with zeroes
 /// before each read, and reads no more at once, so no size is the best for short and for long messages.
 pub fn args_with_buffer(can: &[Mode], why: &str) -> (Mode, SocketAddr, usize) {
-    parse(can, why, true)
+    let (mode, addr, more) = parse(can, why, &["--read-buffer"]);
+    (mode, addr, more.read_buffer)
 }
 
-fn parse(can: &[Mode], why: &str, buffer: bool) -> (Mode, SocketAddr, usize) {
+/// The same with all that may come after it.
+pub fn args_with_tls(can: &[Mode], why: &str) -> (Mode, SocketAddr, More) {
+    parse(can, why, &["--read-buffer", "--cert", "--key"])
+}
+
+/// What may come after the address.
+pub struct More {
+    pub read_buffer: usize,
+    /// TLS is spoken, with `--cert FILE` and `--key FILE`.
+    pub tls: Option<Arc<ServerConfig>>,
+}
+
+fn parse(can: &[Mode], why: &str, more: &[&str]) -> (Mode, SocketAddr, More) {
     let mut args = std::env::args();
     let name = args.next().unwrap_or_default();
     let name = name.rsplit('/').next().unwrap_or_default().to_owned();
     let usage = || -> ! {
-        let more = if buffer { " [--read-buffer BYTES]" } else { "" };
+        let more: String = more.iter().map(|option| format!(" [{option} VALUE]")).collect();
         eprintln!("usage: {name} http|ws|fanout|sse --listen ADDRESS{more}");
         exit(2)
     };
@@ -85,12 +103,19 @@ fn parse(can: &[Mode], why: &str, buffer: bool) -> (Mode, SocketAddr, usize) {
     }
     let (Some("--listen"), Some(addr)) = (args.next().as_deref(), args.next()) else { usage() };
     let Ok(addr) = addr.parse() else { usage() };
-    let size = match (args.next().as_deref(), args.next().map(|size| size.parse())) {
-        (None, _) => READ_BUFFER,
-        (Some("--read-buffer"), Some(Ok(size))) if buffer && args.next().is_none() => size,
-        _ => usage(),
-    };
-    (mode, addr, size)
+    let (mut read_buffer, mut cert, mut key) = (READ_BUFFER, None, None);
+    while let Some(option) = args.next() {
+        match (option.as_str(), args.next()) {
+            (option, Some(value)) if more.contains(&option) => match option {
+                "--cert" => cert = Some(value),
+                "--key" => key = Some(value),
+                _ => read_buffer = value.parse().unwrap_or_else(|_| usage()),
+            },
+            _ => usage(),
+        }
+    }
+    let tls = cert.zip(key).map(|(cert, key)| tls::config(&cert, &key));
+    (mode, addr, More { read_buffer, tls })
 }
 
 /// Ends the process with a sentence.
@@ -127,7 +152,7 @@ pub fn announce(listener: &TcpListener) {
 /// benchmarks: the loops here are bounded by themselves.
 pub fn serve<F: Future<Output = ()> + Send + 'static>(
     addr: SocketAddr,
-    mut connection: impl FnMut(tokio::net::TcpStream) -> F,
+    mut connection: impl FnMut(TcpStream) -> F,
 ) -> ! {
     let listener = listener(addr);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();

@@ -11,16 +11,25 @@
 //! limit raw --listen 127.0.0.1:0 --block-bytes 20      # as many bytes back, over bare TCP
 //! limit sse --listen 127.0.0.1:0 --request-bytes 47     # GET /feed is a stream; any other request is an event for all
 //! ```
+//!
+//! With `--cert FILE --key FILE` behind it, all of this over TLS.
+
+mod tls;
+#[path = "../../src/tls_config.rs"]
+mod tls_config;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::net::{self, RecvFlags, SendFlags, SocketFlags, SocketType, sockopt};
+use rustls::ServerConfig;
 use sha1::{Digest, Sha1};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::process::exit;
+use std::sync::Arc;
+use tls::{Pushed, Tls};
 
 /// How much one `recv` takes.
 const READ: usize = 256 << 10;
@@ -84,6 +93,7 @@ struct Connection {
     owed: usize,
     phase: usize,
     head: Vec<u8>,
+    tls: Option<Box<Tls>>,
 }
 
 struct Limit {
@@ -96,6 +106,9 @@ struct Limit {
     connections: Vec<Option<Connection>>,
     free: Vec<usize>,
     read: Vec<u8>,
+    /// What was decrypted of it.
+    plain: Vec<u8>,
+    tls: Option<Arc<ServerConfig>>,
     /// How many events everyone is owed at the end of this turn.
     published: usize,
 }
@@ -104,7 +117,7 @@ fn main() {
     let usage = || -> ! {
         eprintln!(
             "usage: limit http|sse --listen ADDRESS --request-bytes N, ws|fanout --listen ADDRESS --frame-bytes N, \
-             or raw --listen ADDRESS --block-bytes N"
+             or raw --listen ADDRESS --block-bytes N; behind it --cert FILE --key FILE"
         );
         exit(2)
     };
@@ -117,10 +130,12 @@ fn main() {
         Some("raw") => (Mode::Raw, "--block-bytes"),
         _ => usage(),
     };
-    let (mut addr, mut length) = (None, None);
+    let (mut addr, mut length, mut cert, mut key) = (None, None, None, None);
     while let Some(arg) = args.next() {
         let value = args.next().unwrap_or_default();
         match arg.as_str() {
+            "--cert" => cert = Some(value),
+            "--key" => key = Some(value),
             "--listen" => addr = value.parse::<SocketAddr>().ok(),
             name if name == unit => length = value.parse().ok().filter(|&length| length > 0),
             _ => usage(),
@@ -148,6 +163,13 @@ fn main() {
         connections: Vec::new(),
         free: Vec::new(),
         read: vec![0; READ],
+        plain: Vec::new(),
+        tls: cert.zip(key).map(|(cert, key)| {
+            tls_config::load(&cert, &key).unwrap_or_else(|error| {
+                eprintln!("limit: no TLS with {cert} and {key}: {error}");
+                exit(1)
+            })
+        }),
         published: 0,
     };
     let error = limit.run(addr).unwrap_err();
@@ -238,9 +260,10 @@ impl Limit {
             }
             let flags = EventFlags::IN | EventFlags::RDHUP | EventFlags::ET;
             epoll::add(&self.epoll, &socket, EventData::new_u64(id as u64), flags)?;
+            let tls = self.tls.as_ref().and_then(|config| Tls::new(config.clone())).map(Box::new);
             let head = Vec::new();
             self.connections[id] =
-                Some(Connection { socket, role, writable: false, part: 0, owed: 0, phase: 0, head });
+                Some(Connection { socket, role, writable: false, part: 0, owed: 0, phase: 0, head, tls });
         }
     }
 
@@ -255,13 +278,18 @@ impl Limit {
                 Ok((_, 0)) => open = false,
                 Ok((_, count)) => {
                     more = count == READ || flags.intersects(over);
+                    let mut bytes = &self.read[..count];
+                    if let Some(tls) = &mut connection.tls {
+                        open = tls.decrypt(bytes, &mut self.plain);
+                        bytes = &self.plain;
+                    }
                     if connection.role == Role::New {
-                        match connection.begin(self.mode, &self.read[..count]) {
+                        match connection.begin(self.mode, bytes) {
                             Some(rest) => received += rest,
                             None => open = false,
                         }
                     } else {
-                        received += count;
+                        received += bytes.len();
                     }
                 }
                 Err(Errno::AGAIN) => more = false,
@@ -288,6 +316,8 @@ impl Limit {
         if open && connection.owed > 0 {
             let tape = if connection.role == Role::Subscriber { &self.events } else { &self.answers };
             open = connection.send(tape, &self.epoll, id);
+        } else if open {
+            open = connection.push(&self.epoll, id);
         }
         if !open {
             self.close(id);
@@ -328,14 +358,24 @@ impl Connection {
         let head = std::mem::take(&mut self.head);
         let answer = if mode == Mode::Sse { STREAM.into() } else { accept(&head[..end])? };
         self.role = if mode == Mode::Ws { Role::Answers } else { Role::Subscriber };
-        let sent = net::send(&self.socket, answer.as_bytes(), SendFlags::NOSIGNAL).ok()?;
-        (sent == answer.len()).then_some(head.len() - end - 4)
+        if let Some(tls) = &mut self.tls {
+            tls.encrypt(answer.as_bytes());
+        } else if net::send(&self.socket, answer.as_bytes(), SendFlags::NOSIGNAL) != Ok(answer.len()) {
+            return None;
+        }
+        Some(head.len() - end - 4)
     }
 
     /// Sends what is owed, and asks for the rest of the room if there wasn't enough: false if the connection is over.
     fn send(&mut self, tape: &Tape, epoll: &OwnedFd, id: usize) -> bool {
         while self.owed > 0 {
             let end = (self.phase + self.owed).min(tape.bytes.len());
+            if let Some(tls) = &mut self.tls {
+                tls.encrypt(&tape.bytes[self.phase..end]);
+                self.owed -= end - self.phase;
+                self.phase = if self.owed == 0 { 0 } else { end % tape.unit };
+                continue;
+            }
             match net::send(&self.socket, &tape.bytes[self.phase..end], SendFlags::NOSIGNAL) {
                 Ok(count) => {
                     self.owed -= count;
@@ -343,15 +383,26 @@ impl Connection {
                     self.phase = if self.owed == 0 { 0 } else { (self.phase + count) % tape.unit };
                 }
                 Err(Errno::AGAIN) if self.writable => return true,
-                Err(Errno::AGAIN) => {
-                    self.writable = true;
-                    let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
-                    return epoll::modify(epoll, &self.socket, EventData::new_u64(id as u64), flags).is_ok();
-                }
+                Err(Errno::AGAIN) => return self.ask_for_room(epoll, id),
                 Err(Errno::INTR) => {}
                 Err(_) => return false,
             }
         }
-        true
+        self.push(epoll, id)
+    }
+
+    /// Sends what TLS has ready, if there is TLS: false if the connection is over.
+    fn push(&mut self, epoll: &OwnedFd, id: usize) -> bool {
+        match self.tls.as_mut().map(|tls| tls.push(&self.socket)) {
+            None | Some(Pushed::All) => true,
+            Some(Pushed::NoRoom) => self.writable || self.ask_for_room(epoll, id),
+            Some(Pushed::Failed) => false,
+        }
+    }
+
+    fn ask_for_room(&mut self, epoll: &OwnedFd, id: usize) -> bool {
+        self.writable = true;
+        let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
+        epoll::modify(epoll, &self.socket, EventData::new_u64(id as u64), flags).is_ok()
     }
 }

@@ -12,8 +12,9 @@ use axum::{Router, http::HeaderValue};
 use bytes::Bytes;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use jackfield_peers::{
-    EVENT, Events, HELLO, MAX_MESSAGE, Mode, args_with_buffer, echo, fanout, hub::Hub, serve,
+    EVENT, Events, HELLO, MAX_MESSAGE, Mode, More, args_with_tls, echo, fanout, hub::Hub, serve, tls,
 };
+use tokio::io::{AsyncRead, AsyncWrite};
 
 thread_local! {
     static STREAMS: Hub<Bytes> = Hub::default();
@@ -54,18 +55,23 @@ async fn everyone(State(buffer): State<usize>, socket: WebSocketUpgrade) -> impl
 }
 
 fn main() {
-    let (mode, addr, buffer) = args_with_buffer(&[Mode::Http, Mode::Ws, Mode::Fanout, Mode::Sse], "");
+    let (mode, addr, More { read_buffer: buffer, tls }) =
+        args_with_tls(&[Mode::Http, Mode::Ws, Mode::Fanout, Mode::Sse], "");
     let router = match mode {
         Mode::Http => Router::new().route("/plaintext", get(plaintext)),
         Mode::Sse => Router::new().route("/feed", get(feed)).route("/publish", any(publish)),
         Mode::Ws => Router::new().fallback(ws).with_state(buffer),
         Mode::Fanout => Router::new().fallback(everyone).with_state(buffer),
     };
+    match tls {
+        None => serve(addr, move |stream| talk(stream, router.clone())),
+        Some(tls) => tls::serve(addr, tls, move |stream| talk(stream, router.clone())),
+    }
+}
+
+async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router) {
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder.pipeline_flush(true);
-    serve(addr, move |stream| {
-        let service = TowerToHyperService::new(router.clone());
-        let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
-        async { connection.await.unwrap_or_default() }
-    })
+    let service = TowerToHyperService::new(router);
+    builder.serve_connection(TokioIo::new(stream), service).with_upgrades().await.unwrap_or_default();
 }

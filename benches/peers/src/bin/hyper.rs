@@ -4,15 +4,17 @@
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use http_body_util::{Either, Full, StreamBody};
-use hyper::body::{Frame, Incoming};
+use hyper::body::{Body, Frame, Incoming};
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use jackfield_peers::{EVENT, Events, HELLO, Mode, args_with_tls, hub::Hub, serve, tls};
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::{Ready, ready};
-use jackfield_peers::{EVENT, Events, HELLO, Mode, args, hub::Hub, serve};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 thread_local! {
     static STREAMS: Hub<Bytes> = Hub::default();
@@ -57,18 +59,24 @@ fn sse(request: Request<Incoming>) -> Answer<Either<Full<Bytes>, Feed>> {
 }
 
 fn main() {
-    let (mode, addr) =
-        args(&[Mode::Http, Mode::Sse], "hyper has no WebSocket; fastwebsockets is the one built on it");
+    let (mode, addr, more) = args_with_tls(
+        &[Mode::Http, Mode::Sse],
+        "hyper has no WebSocket; fastwebsockets is the one built on it",
+    );
+    match (mode, more.tls) {
+        (Mode::Sse, None) => serve(addr, |stream| talk(stream, sse)),
+        (Mode::Sse, Some(tls)) => tls::serve(addr, tls, |stream| talk(stream, sse)),
+        (_, None) => serve(addr, |stream| talk(stream, http)),
+        (_, Some(tls)) => tls::serve(addr, tls, |stream| talk(stream, http)),
+    }
+}
+
+async fn talk<S, B>(stream: S, answer: fn(Request<Incoming>) -> Answer<B>)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
     let mut builder = Builder::new();
     builder.pipeline_flush(true);
-    match mode {
-        Mode::Sse => serve(addr, move |stream| {
-            let connection = builder.serve_connection(TokioIo::new(stream), service_fn(sse));
-            async { connection.await.unwrap_or_default() }
-        }),
-        _ => serve(addr, move |stream| {
-            let connection = builder.serve_connection(TokioIo::new(stream), service_fn(http));
-            async { connection.await.unwrap_or_default() }
-        }),
-    }
+    builder.serve_connection(TokioIo::new(stream), service_fn(answer)).await.unwrap_or_default();
 }

@@ -153,11 +153,6 @@ impl Handshakes {
         let added = self.latencies.add(&other.latencies);
         debug_assert!(added.is_ok(), "all have the same bounds");
     }
-
-    /// The share that was resumed; none of none.
-    pub fn resumed_share(&self) -> f64 {
-        self.resumed as f64 / (self.full + self.resumed).max(1) as f64
-    }
 }
 
 /// Later than this is late.

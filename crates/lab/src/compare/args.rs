@@ -54,7 +54,8 @@ pub(crate) struct Whereabouts {
 }
 
 pub(crate) const COMPARE: &str = "\
-Rows: http, http-16, http-browser, ws, ws-16, ws-1k, ws-16k, fanout, sse, sse-16, raw, connect, idle-http, idle-ws.
+Rows: http, http-16, http-browser, ws, ws-16, ws-1k, ws-16k, fanout, sse, sse-16, raw, file-1k, file-1m, connect,
+tls-http, tls-ws-16k, tls-full, tls-resumed, tls-idle, idle-http, idle-ws.
 
 The limit and the peers are built beforehand; who is missing stands in the tables as a gap:
   benches/peers/install.sh

@@ -60,7 +60,7 @@ impl Running {
     ) -> Result<Self, Gap> {
         let recipe = contender.recipe(row, places, "127.0.0.1:0").map_err(Gap::Lasting)?;
         if contender.kind == Kind::Nginx {
-            return Self::start_nginx(recipe, places, core, under).map_err(failure)?;
+            return Self::start_nginx(recipe, row, places, core, under).map_err(failure)?;
         }
         let (mut running, output) = Self::spawn(&recipe, core, under).map_err(failure)?;
         for _ in 0..contender.which_address(row) {
@@ -126,6 +126,7 @@ impl Running {
     /// nginx neither chooses a port nor tells it: it gets one that was free a moment ago.
     fn start_nginx(
         recipe: Recipe,
+        row: &Row,
         places: &Places,
         core: Option<usize>,
         under: &[String],
@@ -134,9 +135,17 @@ impl Running {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let directory = env::temp_dir().join(format!("jackfield-nginx-{}-{number}", std::process::id()));
         let addr = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let template = fs::read_to_string(places.root.join("benches/peers/nginx.conf"))?;
+        let template = |name| fs::read_to_string(places.root.join("benches/peers").join(name));
         files::write_samples(&directory.join("files"))?;
-        fs::write(directory.join("nginx.conf"), template.replace("@LISTEN@", &addr.to_string()))?;
+        let mut listen = addr.to_string();
+        if row.is_tls {
+            listen.push_str(" ssl");
+            let path = |path: PathBuf| path.to_string_lossy().into_owned();
+            let (cert, key) = (path(places.identity.cert()), path(places.identity.key()));
+            let text = template("nginx-tls.conf")?.replace("@CERT@", &cert).replace("@KEY@", &key);
+            fs::write(directory.join("tls.conf"), text)?;
+        }
+        fs::write(directory.join("nginx.conf"), template("nginx.conf")?.replace("@LISTEN@", &listen))?;
         let prefix = directory.to_string_lossy().into_owned();
         let args = ["-p", &prefix, "-c", "nginx.conf", "-e", "stderr"].map(str::to_owned).to_vec();
         let (mut running, _) = Self::spawn(&Recipe { args, ..recipe }, core, under)?;

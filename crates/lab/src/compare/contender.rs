@@ -1,5 +1,6 @@
 //! Who is compared.
 
+use super::identity::Identity;
 use super::rows::Row;
 use jackfield_cli::bench::plan::Play;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,8 @@ pub(crate) struct Places {
     pub(crate) root: PathBuf,
     /// The directory of the peers' programs.
     pub(crate) peers: PathBuf,
+    /// What the servers show over TLS.
+    pub(crate) identity: Identity,
 }
 
 /// What is to be started.
@@ -120,6 +123,9 @@ impl Contender {
             return Ok(Recipe { program, args });
         }
         args.extend(["--listen".into(), listen.to_owned()]);
+        if row.is_tls {
+            args.extend(places.identity.args());
+        }
         if self.kind == Kind::Limit {
             args.extend(row.limit_args());
         }
@@ -166,6 +172,10 @@ impl Contender {
     pub(crate) fn api(&self, row: &Row) -> Option<&'static str> {
         let is_connect = row.play == Play::Connect;
         match self.kind {
+            Kind::Ours if row.is_tls && is_connect => Some("rustls with ring, `Listener::defer_accept`"),
+            Kind::Ours | Kind::Limit if row.is_tls => Some("rustls with ring"),
+            Kind::Peer if row.is_tls => Some("tokio-rustls with ring"),
+            Kind::Nginx if row.is_tls => Some("OpenSSL"),
             Kind::Ours if is_connect => Some("`Listener::defer_accept`, as Bun's listener is by default"),
             Kind::Ours if row.file.is_some() => Some("`Files::answer`: the file is in its cache"),
             Kind::Nginx if row.file.is_some() => Some("`sendfile on`"),
@@ -189,9 +199,19 @@ impl Contender {
         self.more.first().copied().unwrap_or_else(|| row.peer_mode())
     }
 
+    fn speaks_tls(&self) -> bool {
+        match self.kind {
+            Kind::Ours | Kind::Limit | Kind::Nginx => true,
+            Kind::Bun => false,
+            Kind::Peer => matches!(self.program, "axum" | "hyper"),
+        }
+    }
+
     /// Why it has no part in a row, where it could not say so itself.
     fn refuses(&self, row: &Row) -> Option<&'static str> {
-        if row.file.is_some() && !matches!(self.kind, Kind::Ours | Kind::Nginx) {
+        if row.is_tls && !self.speaks_tls() {
+            Some("it is not set up for TLS here")
+        } else if row.file.is_some() && !matches!(self.kind, Kind::Ours | Kind::Nginx) {
             Some("it serves no files here")
         } else if row.play == Play::Raw && self.is_peer() {
             Some("no bare TCP in it")
@@ -223,13 +243,21 @@ mod tests {
     use super::super::rows::ROWS;
     use super::*;
 
+    fn places() -> Places {
+        Places {
+            root: "/nowhere".into(),
+            peers: "/nowhere".into(),
+            identity: Identity::at("/nowhere".into()),
+        }
+    }
+
     fn named(name: &str) -> &'static Contender {
         CONTENDERS.iter().find(|contender| contender.name == name).expect(name)
     }
 
     #[test]
     fn who_is_missing_is_told() {
-        let places = Places { root: "/nowhere".into(), peers: "/nowhere/target/release".into() };
+        let places = Places { peers: "/nowhere/target/release".into(), ..places() };
         for (name, why) in [("hyper", "not built"), ("limit", "not built"), ("bun", "not installed")] {
             assert_eq!(named(name).recipe(&ROWS[0], &places, "a"), Err(why.to_owned()));
         }
@@ -238,9 +266,13 @@ mod tests {
 
     #[test]
     fn the_built_in_server_is_there() {
-        let places = Places { root: "/nowhere".into(), peers: "/nowhere".into() };
+        let places = places();
         let recipe = named("ours").recipe(&ROWS[0], &places, "127.0.0.1:0").expect("it is there");
         assert_eq!(recipe.args, ["serve", "--tied", "--deferred", "--listen", "127.0.0.1:0"]);
+        let over_tls = ROWS.iter().find(|row| row.is_tls).expect("it is there");
+        let recipe = named("ours").recipe(over_tls, &places, "127.0.0.1:0").expect("it is there");
+        assert_eq!(recipe.args[5..], ["--cert", "/nowhere/cert.pem", "--key", "/nowhere/key.pem"]);
+        assert!(named("ntex").recipe(over_tls, &places, "a").is_err_and(|why| why.contains("for TLS")));
         assert!(!named("ours").is_peer() && !named("limit").is_peer() && named("nginx").is_peer());
     }
 
@@ -253,7 +285,7 @@ mod tests {
 
     #[test]
     fn what_bun_is_asked_for_is_named() {
-        let places = Places { root: "/nowhere".into(), peers: "/nowhere".into() };
+        let places = places();
         let api = |name| named(name).api(&ROWS[0]).unwrap_or_default();
         assert!(api("bun").contains("static route") && api("bun, handler").contains("function"));
         assert_eq!(named("bun, handler").bun_mode(&ROWS[0]), "http-handler");

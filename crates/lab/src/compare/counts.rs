@@ -180,7 +180,8 @@ impl Counter {
         };
         let running = Running::start(contender, row, &ground.places, ground.server_core(), &command);
         let running = running.map_err(explain)?;
-        let outcome = bench::bench(&plan(row, operations), &running.server());
+        let plan = ground.places.identity.secure(row, plan(row, operations));
+        let outcome = plan.and_then(|plan| bench::bench(&plan, &running.server()));
         running.stop();
         let text = take(&file);
         let outcome = outcome.map_err(ground::failure).map_err(explain)?;

@@ -3,6 +3,7 @@
 use super::args::Whereabouts;
 use super::child::{Gap, Running};
 use super::contender::{Contender, Places};
+use super::identity::Identity;
 use super::rows::{self, Row};
 use super::turn::Turn;
 use crate::base::cores::{self, Cores};
@@ -26,6 +27,8 @@ pub(crate) struct Ground {
 
 /// The longest look at connections that do nothing.
 const IDLE_MAX: Duration = Duration::from_millis(300);
+/// Where more handshakes are full ones, the row measures something else.
+const FULL_SHARE_MAX: f64 = 0.05;
 /// How long a server has to notice that its clients have gone.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -42,7 +45,7 @@ impl Ground {
         let root = root.canonicalize().map_err(|error| Error::File(root, error))?;
         let peers = args.peers.clone().unwrap_or_else(|| root.join("benches/peers/target/release"));
         Ok(Self {
-            places: Places { root, peers },
+            places: Places { root, peers, identity: Identity::new()? },
             cores: Cores::choose(args.server_core, args.client_core),
             // Once this process is kept on a core, it sees no other.
             core_count: thread::available_parallelism().map_or(1, usize::from),
@@ -77,37 +80,61 @@ impl Ground {
         let running = Running::start(contender, row, &self.places, self.server_core(), &[])?;
         let server = running.server();
         if row.is_idle() {
-            idle_turn(row, &server, duration, idle_connections)
+            self.idle_turn(row, &server, duration, idle_connections)
         } else {
-            busy_turn(row, &server, duration)
+            self.busy_turn(row, &server, duration)
         }
     }
-}
 
-fn busy_turn(row: &Row, server: &Server, duration: Duration) -> Result<Turn, Gap> {
-    let outcome = bench::bench(&row.plan(duration, 0), server).map_err(failure)?;
-    if outcome.operations == 0 {
-        let why = outcome.errors.keys().next().map_or("no answer came", |kind| kind);
-        return Err(Gap::Failure(format!("not one operation succeeded: {why}")));
+    fn bench(&self, row: &Row, server: &Server, duration: Duration, idle: usize) -> Result<Outcome, Gap> {
+        let plan = self.places.identity.secure(row, row.plan(duration, idle)).map_err(failure)?;
+        bench::bench(&plan, server).map_err(failure)
     }
-    Ok(Turn { rate: outcome.rate(), cost: outcome.server_ns_per_operation(), ..loads(&outcome) })
+
+    fn busy_turn(&self, row: &Row, server: &Server, duration: Duration) -> Result<Turn, Gap> {
+        let outcome = self.bench(row, server, duration, 0)?;
+        if outcome.operations == 0 {
+            let why = outcome.errors.keys().next().map_or("no answer came", |kind| kind);
+            return Err(Gap::Failure(format!("not one operation succeeded: {why}")));
+        }
+        // The first handshake of each connection has nothing to resume.
+        let (full, resumed) = (outcome.handshakes.full, outcome.handshakes.resumed);
+        if row.resumes
+            && (full + resumed) as f64 * FULL_SHARE_MAX < full.saturating_sub(row.connections as u64) as f64
+        {
+            return Err(Gap::Failure(format!("it resumed only {resumed} of {} sessions", full + resumed)));
+        }
+        Ok(Turn { rate: outcome.rate(), cost: outcome.server_ns_per_operation(), ..loads(&outcome) })
+    }
+
+    /// What memory has grown by between a tenth of the connections and all of them: so what a server only needs once is
+    /// in neither.
+    fn idle_turn(
+        &self,
+        row: &Row,
+        server: &Server,
+        duration: Duration,
+        connections: usize,
+    ) -> Result<Turn, Gap> {
+        let few = (connections / 10).max(1);
+        let duration = duration.min(IDLE_MAX);
+        let memory = |outcome: &Outcome| outcome.server.and_then(|server| server.own_memory_end);
+        let first = self.bench(row, server, duration, few)?;
+        thread::sleep(PAUSE);
+        let second = self.bench(row, server, duration, connections)?;
+        let Some((first, last)) = memory(&first).zip(memory(&second)) else {
+            return Err(Gap::Failure("its memory can't be read".into()));
+        };
+        let cost = last.saturating_sub(first) as f64 / (connections - few) as f64;
+        let rate = connections as f64 / second.opened_in.as_secs_f64();
+        Ok(Turn { rate, cost: Some(cost), ..loads(&second) })
+    }
 }
 
-/// What memory has grown by between a tenth of the connections and all of them: so what a server only needs once is
-/// in neither.
-fn idle_turn(row: &Row, server: &Server, duration: Duration, connections: usize) -> Result<Turn, Gap> {
-    let few = (connections / 10).max(1);
-    let duration = duration.min(IDLE_MAX);
-    let memory = |outcome: &Outcome| outcome.server.and_then(|server| server.own_memory_end);
-    let first = bench::bench(&row.plan(duration, few), server).map_err(failure)?;
-    thread::sleep(PAUSE);
-    let second = bench::bench(&row.plan(duration, connections), server).map_err(failure)?;
-    let Some((first, last)) = memory(&first).zip(memory(&second)) else {
-        return Err(Gap::Failure("its memory can't be read".into()));
-    };
-    let cost = last.saturating_sub(first) as f64 / (connections - few) as f64;
-    let rate = connections as f64 / second.opened_in.as_secs_f64();
-    Ok(Turn { rate, cost: Some(cost), ..loads(&second) })
+impl Drop for Ground {
+    fn drop(&mut self) {
+        self.places.identity.remove();
+    }
 }
 
 fn loads(outcome: &Outcome) -> Turn {

@@ -12,6 +12,7 @@ pub(crate) mod child;
 pub(crate) mod contender;
 pub(crate) mod counts;
 pub(crate) mod ground;
+pub(crate) mod identity;
 pub(crate) mod json;
 pub(crate) mod markdown;
 pub(crate) mod origin;

@@ -22,6 +22,10 @@ pub(crate) struct Row {
     pub(crate) has_browser_head: bool,
     /// What is asked for, where it is not what the load is made for: a file.
     pub(crate) file: Option<&'static str>,
+    /// TLS is spoken below.
+    pub(crate) is_tls: bool,
+    /// Each connection resumes the TLS session of an earlier one.
+    pub(crate) resumes: bool,
 }
 
 /// The name that each server is greeted by, wherever it listens: the limit has to know how long a request is.
@@ -40,7 +44,14 @@ pub(crate) const fn row(id: &'static str, title: &'static str, play: Play) -> Ro
         publishers: usize::MAX,
         has_browser_head: false,
         file: None,
+        is_tls: false,
+        resumes: false,
     }
+}
+
+/// The same over TLS.
+const fn over_tls(row: Row) -> Row {
+    Row { is_tls: true, ..row }
 }
 
 /// All of them, in the order of the table.
@@ -76,6 +87,29 @@ pub(crate) const ROWS: &[Row] = &[
     Row { file: Some("/1k.bin"), ..row("file-1k", "A static file of 1 KiB, 64 connections", Play::Http) },
     Row { file: Some("/1m.bin"), ..row("file-1m", "A static file of 1 MiB, 64 connections", Play::Http) },
     row("connect", "Connections made, used for one request and closed, 64 at a time", Play::Connect),
+    over_tls(row("tls-http", "HTTP over TLS, 64 connections, one request in flight on each", Play::Http)),
+    over_tls(Row {
+        size: 16 << 10,
+        ..row(
+            "tls-ws-16k",
+            "WebSocket echo of 16 KiB over TLS, 64 connections, one in flight on each",
+            Play::Ws,
+        )
+    }),
+    over_tls(row(
+        "tls-full",
+        "Full TLS handshakes: connections made, used for one request and closed, 64 at a time",
+        Play::Connect,
+    )),
+    over_tls(Row {
+        resumes: true,
+        ..row(
+            "tls-resumed",
+            "Resumed TLS handshakes: connections made, used for one request and closed, 64 at a time",
+            Play::Connect,
+        )
+    }),
+    over_tls(row("tls-idle", "Memory of an idle HTTP connection over TLS", Play::IdleHttp)),
     row("idle-http", "Memory of an idle HTTP connection", Play::IdleHttp),
     Row { size: 20, ..row("idle-ws", "Memory of an idle WebSocket", Play::IdleWs) },
 ];
