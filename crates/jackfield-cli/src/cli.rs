@@ -30,7 +30,7 @@ pub(crate) enum Command {
     /// Simulate Jackfield's server on bad networks, a schedule for each seed
     #[command(after_help = SIM)]
     Sim(Sim),
-    /// Attack a server of yours, and show how well it holds
+    /// Attack a server of yours, and show how it reacts
     #[command(after_help = attack::AFTER)]
     Attack(Attack),
     /// The server that `bench` starts when it is given none
@@ -42,7 +42,7 @@ pub(crate) enum Command {
 pub(crate) enum Bench {
     #[command(flatten)]
     Load(Box<Mode>),
-    /// HTTP requests as a file plans them: in stages, several paths with weights, thresholds
+    /// HTTP requests by a plan in a file: stages, several paths with weights, thresholds
     #[command(after_help = PLAN)]
     Plan(PlanFile),
 }
@@ -60,16 +60,16 @@ Examples:
   jackfield bench ws --rate 50k --fail-if 'p99>2ms'
   jackfield bench idle -c 10000 --ws            memory of an idle WebSocket
 
-`jackfield bench --help` explains what is measured, `jackfield bench MODE --help` lists the options.";
+`jackfield bench --help` explains the measurements, `jackfield bench MODE --help` lists the options.";
 
 const BENCH_ABOUT: &str = "\
 Put load on a server, and report throughput, latency, processor time and memory.
 
-Without a target the built-in server is started as a process of its own, so the command always works, and shows what \
-Jackfield itself costs. With --report DIR a page with plots goes to DIR/index.html, its figures to DIR/result.json.
+Without a target the built-in server is started as a separate process, so the command always works, and shows the cost \
+of Jackfield itself. With --report DIR a page with plots goes to DIR/index.html, its figures to DIR/result.json.
 
-Without --rate each connection begins an operation as soon as one ends: that finds the throughput, but its latencies \
-are those of a server that is always full. With --rate operations are due at fixed times, and latency counts from the \
+Without --rate each connection begins an operation as soon as one ends: that finds the highest throughput, but the \
+latencies are those of a full server. With --rate operations are due at fixed times, and latency counts from the \
 time at which an operation is due, even if it is sent later: that finds the latency at a given load.";
 
 const BENCH: &str = "\
@@ -83,4 +83,4 @@ Examples:
   jackfield bench fanout --connections 64 --slow-readers 2
 
 Exit status: 0 when all went well; 1 when a --fail-if condition was met, or no operation succeeded; 2 when the command \
-line makes no sense, before anything is started; 130 after Ctrl-C, which shows what was measured until then.";
+line is wrong, before anything is started; 130 after Ctrl-C, which shows the results until then.";

@@ -1,16 +1,16 @@
-//! Several [Jackfield](jackfield) servers with one order and one history of their topics, by Redis Streams.
+//! Several [Jackfield](jackfield) servers share the order and the history of their topics, through Redis Streams.
 //!
-//! Each topic that keeps a history is a stream, bounded as its history is. What a server publishes goes to Redis, on a
-//! thread of this crate's own and many in one pipeline, and comes back to all servers that have members of the topic: so
-//! all members get one order. The id of an entry (`epoch-offset`) is the id by which a client resumes, on any of them.
+//! Each topic with a history is a stream with the same bounds as the history. A thread of this crate sends publications
+//! to Redis, many in one pipeline, and they come back to all servers that have members of the topic: so all members get
+//! the same order. The id of an entry (`epoch-offset`) is the id with which a client resumes, on any of the servers.
 //!
-//! While Redis is gone the members of each server go on getting what is published there. What is to go out waits in a
-//! bounded queue and is caught up, in order and each once. A server that was away for longer than the history tells its
-//! members by one `resync` event; so does one whose Redis comes back empty. The server's
-//! [`Observer::on_broker`](jackfield::Observer::on_broker) hears of it, and its metrics.
+//! While Redis is away, the members of each server still get the messages that are published on that server. Messages
+//! for other servers wait in a bounded queue and are sent later, in order and each once. If a server was away for
+//! longer than the history, or if its Redis comes back empty, its members get one `resync` event.
+//! [`Observer::on_broker`](jackfield::Observer::on_broker) and the metrics of the server report it.
 //!
-//! A Redis that loses what it had acknowledged (the machine fails, with the append-only file not synced) begins a new
-//! epoch if a server finds that out; with `appendfsync always` it loses nothing.
+//! A Redis can lose entries that it acknowledged, if its machine fails before the append-only file is synced. If a
+//! server notices that, a new epoch begins. With `appendfsync always` Redis loses nothing.
 //!
 //! ```no_run
 //! use jackfield::{History, Server};
@@ -42,9 +42,9 @@ use writer::{Setup, Writer};
 
 /// A Redis as the broker of servers: see [`ServerBuilder::broker`](jackfield::ServerBuilder::broker).
 ///
-/// It needs Redis 7 or later, or Valkey, and no cluster of them. The user of the Redis may do `XADD`, `XREAD`, `XRANGE`,
-/// `XREVRANGE`, `EXPIRE`, `MULTI` and `EXEC` on keys that begin with the prefix, and for presence `SET`, `MGET`, `DEL`,
-/// `PEXPIRE`, `SADD`, `SMEMBERS` and `SREM`.
+/// It needs Redis 7 or later, or Valkey; a Redis Cluster is not supported. The Redis user needs the right to `XADD`,
+/// `XREAD`, `XRANGE`, `XREVRANGE`, `EXPIRE`, `MULTI` and `EXEC` on keys that begin with the prefix, and for presence
+/// `SET`, `MGET`, `DEL`, `PEXPIRE`, `SADD`, `SMEMBERS` and `SREM`.
 pub struct Redis {
     client: redis::Client,
     prefix: String,
@@ -55,28 +55,28 @@ pub struct Redis {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// An address that is none.
+/// An address that is not valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadAddress(String);
 
 impl Redis {
     /// The Redis at this address: `redis://user:password@host:port/database`, all but the host optional; `rediss://` over
-    /// TLS, with the feature `tls`; `redis+unix:///path` for a unix socket. Nothing is connected yet.
+    /// TLS, with the feature `tls`; `redis+unix:///path` for a unix socket. It does not connect yet.
     ///
-    /// With TLS the process has ring as its default cryptography from now on, unless it has another: the client of Redis takes
-    /// that of the process, and can't be given one.
+    /// With TLS, ring becomes the default cryptography of the process, unless the process has another: the Redis client uses
+    /// the one of the process, and can't be given another.
     ///
     /// # Errors
-    /// The address is none, or it asks for TLS and the feature is off.
+    /// The address is not valid, or it asks for TLS and the feature is off.
     pub fn new(address: &str) -> Result<Self, BadAddress> {
         redis::Client::open(address).map(Self::with).map_err(bad_address)
     }
 
-    /// The same over TLS, for a Redis whose certificate is not signed by one that the system trusts: it must be signed by one
-    /// of these, in PEM format, or be one of them.
+    /// The same over TLS, for a Redis whose certificate is not trusted by the system: it must be signed by one of these
+    /// certificates (PEM), or be one of them.
     ///
     /// # Errors
-    /// The address is none or not one of TLS (`rediss://`), or these are no certificates.
+    /// The address is not valid or not `rediss://`, or the text has no valid certificates.
     #[cfg(feature = "tls")]
     pub fn with_root_certificates(address: &str, pem: &[u8]) -> Result<Self, BadAddress> {
         let roots = redis::TlsCertificates { client_tls: None, root_cert: Some(pem.to_vec()) };
@@ -100,22 +100,22 @@ impl Redis {
         }
     }
 
-    /// How the keys begin. Servers with different ones have nothing to do with each other. Default: `jackfield`.
+    /// The prefix of the keys. Servers with different prefixes share nothing. Default: `jackfield`.
     #[must_use]
     pub fn prefix(mut self, prefix: &str) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// How many messages may wait to go out, and how many bytes they may have together. More are refused. Default: 10,000
-    /// messages and 16 MiB.
+    /// How many messages may wait for Redis, and how many bytes they may have together. One more is refused. Default:
+    /// 10,000 messages and 16 MiB.
     #[must_use]
     pub fn queue(mut self, messages: usize, bytes: usize) -> Self {
         self.queue = Arc::new(Queue::new(messages, bytes));
         self
     }
 
-    /// How long an answer is waited for, and a connection. After that it counts as gone. Default: 5 s.
+    /// How long to wait for an answer or a connection. After that Redis counts as away. Default: 5 s.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -196,7 +196,7 @@ impl fmt::Debug for Redis {
 
 impl fmt::Display for BadAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no address of a Redis: {}", self.0)
+        write!(f, "not an address of a Redis: {}", self.0)
     }
 }
 

@@ -311,11 +311,11 @@ fn c16_reactors_share_the_count_of_an_address() {
 fn d4_what_is_wrong_with_networks_is_said_at_the_bind() {
     let any = || Listener::tcp("127.0.0.1:0");
     let rows = [
-        (any().allowed_networks(["192.0.2.0/33"]), "no network"),
-        (any().denied_networks(["somewhere"]), "no network"),
-        (any().allowed_networks([""; 0]), "nobody could connect"),
+        (any().allowed_networks(["192.0.2.0/33"]), "is not a network"),
+        (any().denied_networks(["somewhere"]), "is not a network"),
+        (any().allowed_networks([""; 0]), "no peer could connect"),
         #[cfg(unix)]
-        (Listener::unix("/nowhere/at/all").denied_networks(["192.0.2.1"]), "no peers with addresses"),
+        (Listener::unix("/nowhere/at/all").denied_networks(["192.0.2.1"]), "whose peers have no addresses"),
     ];
     for (listener, fault) in rows {
         let error = Server::builder().listen(listener).bind().expect_err("something is wrong");

@@ -182,7 +182,7 @@ fn w1_paths_for_websocket_are_declared() {
         }
     }
     let error = Server::builder().listen("127.0.0.1:0").websocket_paths(["chat"]).bind().unwrap_err();
-    assert!(error.to_string().contains("`chat` is no path"), "{error}");
+    assert!(error.to_string().contains("`chat` is not a path"), "{error}");
 }
 
 #[test]

@@ -149,21 +149,21 @@ fn l14_everything_that_is_wrong_is_said_at_once_by_its_name() {
     "#;
     let faults = faults(wrong);
     for part in [
-        "`reacters` is no option: there are `listen`, `reactors`, ",
+        "`reacters` is not an option; the options are `listen`, `reactors`, ",
         "`reactors` must be 1 to ",
         "`watchdog` must be true or false",
         "`preset` must be `local`, `lan` or `internet`",
         "`only_origins` and `any_origin` contradict each other",
         "`status_paths` must be a list of two texts",
-        "`limits.http_idel` is no limit",
+        "`limits.http_idel` is not a limit",
         "`limits.http_idle` must be a time such as",
         "`limits.http.headers_max` must be a whole number",
-        "`limits.http.headers` is no limit",
+        "`limits.http.headers` is not a limit",
         "`limits.when_full` must be `refuse`, `wait` or `evict_idle`",
         "`line_bytes_max` must not be zero",
-        "`listen[0].nam` is no option: there are `tcp`, ",
-        "`listen[0].limits.body_byte_max` is no limit",
-        "listener `127.0.0.1:0`: `reactor.read_bytes` concerns the whole server",
+        "`listen[0].nam` is not an option; the options are `tcp`, ",
+        "`listen[0].limits.body_byte_max` is not a limit",
+        "listener `127.0.0.1:0`: `reactor.read_bytes` is a limit of the whole server",
         "`listen[0].raw` and `listen[0].lines` contradict each other",
         "`listen[1]` must have one of `tcp` and `unix`",
         "`listen[2]` must have one of `tcp` and `unix`",
@@ -221,6 +221,6 @@ fn l14_tls_has_its_options() {
     let faults = faults(&wrong);
     assert_eq!(faults.len(), 2, "{faults:?}");
     assert!(faults[0].contains("`listen[0].host[0].client_auth` must be a table"), "{faults:?}");
-    assert!(faults[1].contains("`listen[0].host[0].tags` is no option"), "{faults:?}");
+    assert!(faults[1].contains("`listen[0].host[0].tags` is not an option"), "{faults:?}");
     std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -48,8 +48,8 @@ fn audited(options: ServerBuilder) -> Vec<String> {
 }
 
 /// What goes without TLS.
-const PLAIN: &str = "0.0.0.0:PORT: tls: what is said can be read and changed on its way; turn it on with `Listener::tls`, \
-    unless something in front of the server does that";
+const PLAIN: &str = "0.0.0.0:PORT: tls: the data can be read and changed on its way; turn it on with `Listener::tls`, \
+    unless a proxy in front of the server does that";
 
 #[test]
 fn n15_the_audit_lists_what_is_off_where_others_can_reach_it() {
@@ -71,10 +71,10 @@ fn n15_the_audit_lists_what_is_off_where_others_can_reach_it() {
     assert_eq!(
         audited(everywhere().preset(wide).any_origin()),
         [
-            "0.0.0.0:PORT: head_timeout is 3600000 ms, so wide that it is off; turn it on with \
+            "0.0.0.0:PORT: head_timeout is 3600000 ms, so wide that it has no effect; turn it on with \
                 `.limits(|limits| limits.head_timeout = Duration::from_millis(10000))`",
             PLAIN,
-            "0.0.0.0:PORT: origins: any page may open a WebSocket in the name of its visitor; turn it on with \
+            "0.0.0.0:PORT: origins: any page may open a WebSocket with the rights of its visitor; turn it on with \
                 `ServerBuilder::allowed_origins` in place of `any_origin`",
         ]
     );

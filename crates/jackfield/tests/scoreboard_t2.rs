@@ -200,7 +200,7 @@ fn t2_everything_that_is_wrong_is_named_at_once() {
     }
     let listener = Listener::tcp("127.0.0.1:0").host(Host::new("two words")).host(Host::new("c.example"));
     let error = Server::builder().listen(listener).bind().unwrap_err().to_string();
-    for expected in ["`two words` is no host", "`c.example` has no certificate"] {
+    for expected in ["`two words` is not a host", "`c.example` has no certificate"] {
         assert!(error.contains(expected), "{expected}: {error}");
     }
     let config = tls::Identity::new().server_config();

@@ -107,7 +107,7 @@ fn w15_options_are_checked_and_each_listener_has_its_own_mode() {
         Server::builder().listen(listener).bind().err().map(|error| error.to_string()).unwrap_or_default()
     };
     assert_eq!(on(|limits| limits.deflate.mode = DeflateMode::Shared), "");
-    assert!(on(|limits| limits.deflate.level = 9).contains("concerns the whole server"));
+    assert!(on(|limits| limits.deflate.level = 9).contains("is a limit of the whole server"));
 }
 
 #[test]

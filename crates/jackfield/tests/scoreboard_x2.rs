@@ -69,7 +69,7 @@ fn x2_such_a_listener_stops_and_goes_on_at_all_reactors() {
 fn x2_what_is_one_socket_can_not_be_each_reactors() {
     let path = std::env::temp_dir().join(format!("jackfield-x2-{}", std::process::id()));
     let error = Server::builder().listen(Listener::unix(&path).each_reactor(true)).bind().unwrap_err();
-    assert!(error.to_string().contains("is one socket"), "{error}");
+    assert!(error.to_string().contains("can only be one socket"), "{error}");
     let server = Server::builder().listen(Listener::tcp("127.0.0.1:0").each_reactor(true)).reactors(1).bind();
     assert!(server.is_ok(), "one reactor has one");
 }

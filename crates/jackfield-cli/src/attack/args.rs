@@ -30,7 +30,7 @@ pub struct Attack {
     /// Connections of `slow-heads`, `idle`, `descriptors` and `slow-readers` [default: 5,000, 15,000, 600 and 3,000]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
     pub connections: Option<u32>,
-    /// Requests of `mutants`; there is a tenth as many WebSocket sessions
+    /// Requests of `mutants`; the number of WebSocket sessions is a tenth of it
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     #[arg(value_parser = clap::value_parser!(u64).range(10..=1_000_000_000))]
     pub count: u64,
@@ -81,7 +81,7 @@ The well-behaved client beside the attack asks for the path of the URL, which mu
 path with a body of 1 MiB or more. Memory, descriptors and processor time of your server are read if it runs on this \
 machine and --server-pid names it. Attack only servers that are yours.
 
-A row has a goal where one holds for any server: the well-behaved client is served, nothing is left behind. What a \
-connection may cost you know yourself.
+A row has a goal if the goal is right for any server: the well-behaved client is served, nothing is left behind. \
+Only you know what a connection may cost.
 
 Exit status: 0 when every goal that could be measured is met, 1 when one is missed, 2 when nothing could be measured.";

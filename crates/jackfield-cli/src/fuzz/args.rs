@@ -15,19 +15,19 @@ pub(crate) struct Fuzz {
     /// How long to fuzz each target, such as `60s` or `10m`
     #[arg(short, long, value_name = "TIME", value_parser = parse_duration, default_value = "60s")]
     pub(crate) time: Duration,
-    /// End after so many inputs of each target and job, if the time is not over before
+    /// End after this number of inputs of each target and job, unless the time is over earlier
     #[arg(long, value_name = "N")]
     pub(crate) executions: Option<u64>,
-    /// The seed of the first job; the others have those behind it [default: from the clock]
+    /// The seed of the first job; the others have the next seeds [default: from the clock]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
     /// Threads [default: one for each core]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
-    /// Inputs to begin with are in DIR/TARGET, besides those that each target has; `export` writes them there
+    /// More inputs to begin with, in DIR/TARGET; `export` writes the inputs of each target there
     #[arg(long, value_name = "DIR", default_value = "fuzz/corpus")]
     pub(crate) corpus: PathBuf,
-    /// Where an input that fails is saved
+    /// The folder for inputs that fail
     #[arg(long, value_name = "DIR", default_value = "findings")]
     pub(crate) findings: PathBuf,
 }
@@ -55,8 +55,8 @@ Examples:
   jackfield fuzz http1_machine --time 10m
   jackfield fuzz all --time 60s --seed 7 --jobs 2
 
-The same seed makes the same inputs. Exit status: 0 when everything held, 1 when something did not: then the input is \
-saved and a test for it printed.";
+The same seed makes the same inputs. Exit status: 0 when every property held, 1 when one failed: then the input is saved, and \
+a test for it is printed.";
 
 pub(crate) const SIM: &str = "\
 Examples:

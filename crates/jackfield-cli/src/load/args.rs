@@ -13,7 +13,7 @@ use std::time::Duration;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Mode {
-    /// HTTP requests on connections that stay
+    /// HTTP requests on keep-alive connections
     #[command(after_help = HTTP)]
     Http(Http),
     /// WebSocket messages and their echo
@@ -47,7 +47,7 @@ pub(crate) struct PlanFile {
     /// Print the results of all stages as JSON instead of text
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) json: bool,
-    /// Write a page, `index.html`, and all figures, `result.json`, for each stage into a folder of its own in this folder
+    /// Write a page, `index.html`, and all figures, `result.json`, for each stage into a subfolder of this folder
     #[arg(long, value_name = "DIR", help_heading = OUTPUT)]
     pub(crate) report: Option<PathBuf>,
     /// Write over reports that are there already
@@ -84,7 +84,7 @@ pub(crate) struct Headers {
 pub(crate) struct Upgrade {
     #[command(flatten)]
     pub(crate) headers: Headers,
-    /// A subprotocol to offer; may be repeated, the one that is wanted most first
+    /// A subprotocol to offer; may be repeated, the preferred one first
     #[arg(long = "protocol", value_name = "NAME", value_parser = parse_token, help_heading = REQUEST)]
     pub(crate) protocols: Vec<String>,
 }
@@ -136,7 +136,7 @@ pub(crate) struct Sse {
     /// The path of the streams [default: the one in the URL, or /; on the built-in server /feed]
     #[arg(long, value_parser = parse_path, help_heading = LOAD)]
     pub(crate) path: Option<String>,
-    /// The path that events are posted to; a server of your own needs it [default: on the built-in server /publish]
+    /// The path to which events are posted; needed for a server of your own [default: on the built-in server /publish]
     #[arg(long, value_name = "PATH", value_parser = parse_path, help_heading = LOAD)]
     pub(crate) publish_path: Option<String>,
 }
@@ -253,7 +253,7 @@ pub(crate) struct Output {
     /// Show what has changed since an earlier `result.json`
     #[arg(long, value_name = "OLD.json", help_heading = OUTPUT)]
     pub(crate) compare: Option<PathBuf>,
-    /// Exit with code 1 if this is so: `p99>2ms`, `rate<100k`, `errors>0`, `server-cpu>5us`, `memory>64MiB`; may be repeated
+    /// Exit with code 1 if this condition is met: `p99>2ms`, `rate<100k`, `errors>0`, `server-cpu>5us`, `memory>64MiB`; may be repeated
     #[arg(long, value_name = "CONDITION", help_heading = OUTPUT)]
     pub(crate) fail_if: Vec<Condition>,
 }

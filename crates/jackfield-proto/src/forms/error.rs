@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Why a form with parts is not read further. The blame is the client's; [`status`](Self::status) says how to answer.
+/// Why a multipart form is not read further. It is an error of the client; [`status`](Self::status) is the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MultipartError {
     /// The `Content-Type` is not `multipart/form-data`.

@@ -5,10 +5,11 @@ use memchr::memmem;
 use super::params::media_type;
 use super::{MultipartError, Part};
 
-/// The parts of a form that is whole, in order. It ends with the first error.
+/// The parts of a complete form, in order. It ends with the first error.
 ///
-/// Reading is strict where parsers that disagree could be played off against each other: lines end in CR LF, nothing stands
-/// before the first boundary, and nothing but the line's end behind one. A boundary with other text behind it is content.
+/// Reading is strict where parsers disagree, because an attacker could use the difference: lines end in CR LF, nothing
+/// comes before the first boundary, and only the line end follows a boundary. A boundary with other text after it is
+/// content.
 #[derive(Clone, Debug)]
 pub struct Multipart<'b> {
     /// What stands behind the last boundary that was found; `None` after the end.
@@ -22,8 +23,8 @@ impl<'b> Multipart<'b> {
     ///
     /// # Errors
     ///
-    /// The type is another, or has no boundary, or the body does not begin with it. What is wrong with the parts comes with
-    /// them.
+    /// The type is not `multipart/form-data`, or has no boundary, or the body does not begin with the boundary. Errors in
+    /// the parts come later, with the parts.
     pub fn new(content_type: &str, body: &'b [u8]) -> Result<Self, MultipartError> {
         let (kind, params) = media_type(content_type);
         if !kind.eq_ignore_ascii_case("multipart/form-data") {

@@ -23,8 +23,8 @@ pub fn is_urlencoded(content_type: &str) -> bool {
     media_type(content_type).0.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
-/// Names and values, as the WHATWG URL standard reads them (section 5.1): `+` is a blank, an escape that is none stays as
-/// it is, what is not UTF-8 becomes U+FFFD, and a name without `=` has an empty value. So there are no errors.
+/// Names and values, as the WHATWG URL standard reads them (section 5.1): `+` is a blank, an invalid escape is not
+/// changed, bytes that are not UTF-8 become U+FFFD, and a name without `=` has an empty value. So there are no errors.
 #[derive(Clone, Copy)]
 pub struct Pairs<'b> {
     inner: form_urlencoded::Parse<'b>,

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-/// Why bytes were refused. All of these are the peer's doing.
+/// Why bytes were refused. All of these are errors of the peer.
 ///
-/// [`status`](Self::status) is what a server answers before it closes; `Display` says in a sentence what is wrong,
-/// for the log and not for the peer.
+/// [`status`](Self::status) is the server's answer before it closes; `Display` describes the error in a sentence, for
+/// the log and not for the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Error {

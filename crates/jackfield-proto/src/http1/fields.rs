@@ -30,9 +30,9 @@ impl Fields {
     ///
     /// # Errors
     ///
-    /// The name is no token, the value has a control character, the name is one that the encoder writes itself
-    /// (`Content-Length`, `Transfer-Encoding`, `Connection`, `Keep-Alive`, `Upgrade`, `Date`), or the line is the second
-    /// of a field that stands only once, such as `Content-Type` or `Location`. Nothing is added then.
+    /// The name is not a token, the value has a control character, the encoder writes this field itself
+    /// (`Content-Length`, `Transfer-Encoding`, `Connection`, `Keep-Alive`, `Upgrade`, `Date`), or the field may occur
+    /// only once and is there already, such as `Content-Type` or `Location`. Nothing is added then.
     pub fn push(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), FieldError> {
         self.push_bytes(name.as_bytes(), value.as_ref())
     }
@@ -144,7 +144,7 @@ pub(crate) fn is_forbidden_trailer(name: &str) -> bool {
     FORBIDDEN_TRAILERS.iter().any(|forbidden| name.eq_ignore_ascii_case(forbidden))
 }
 
-/// Why a line was not added. The caller's fault, or that of the source of the value.
+/// Why a line was not added. It is an error of the caller, or of the source of the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldError {
     /// The name is no token (RFC 9110 section 5.1).

@@ -1,9 +1,9 @@
 //! Every bound of the HTTP/1.1 machines, with its unit and what happens beyond it.
 
-/// How much a peer may send of each part of a message before it is refused.
+/// The largest size of each part of a message; more is refused.
 ///
-/// All of them bound memory or work that a peer can cause. The number of fields is bounded by
-/// [`HEADERS_MAX`](super::HEADERS_MAX) in any case, because there are no more slots for them.
+/// All of them bound memory or work that a peer can cause. The number of fields is never above
+/// [`HEADERS_MAX`](super::HEADERS_MAX), because there are no more slots for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of a head: start line, fields and the empty line, at most [`HEAD_BYTES_MAX`]. Beyond it: 431. Default
@@ -53,7 +53,7 @@ impl Limits {
     }
 }
 
-/// Bytes a head can have, whatever the limits say: what lies in it is found again by places of sixteen bits.
+/// The most bytes of a head, whatever the limits say: positions in a head have sixteen bits.
 pub const HEAD_BYTES_MAX: usize = u16::MAX as usize;
 /// Bytes of a method. No registered one has more than 17 (`UPDATEREDIRECTREF`); beyond it: 501, as RFC 9112 section
 /// 3 asks for methods longer than any that is known.

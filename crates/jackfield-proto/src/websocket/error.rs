@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// What was wrong with the peer's bytes. The blame is always the peer's; [`close_code`](Self::close_code) says what to
-/// tell it.
+/// What was wrong with the peer's bytes. It is always an error of the peer; [`close_code`](Self::close_code) is the
+/// code for its Close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Error {
     /// A reserved bit is set, and no extension that would give it a meaning was agreed on, or it has none in this frame

@@ -1,7 +1,7 @@
 //! What the machine hands out.
 
-/// A whole message. It borrows its bytes: from the receive buffer if it came in one frame and one read, otherwise from the buffer
-/// in which its parts were put together. It is valid during the call that hands it out; copy what you want to keep.
+/// A whole message. It borrows its bytes: from the receive buffer if it came in one frame and one read, otherwise from the
+/// buffer in which its parts were collected. It is valid only during the callback; copy what you want to keep.
 ///
 /// ```
 /// use jackfield_proto::websocket::Message;
@@ -18,12 +18,12 @@
 pub enum Message<'b> {
     /// Text, already checked to be UTF-8.
     Text(&'b str),
-    /// Bytes that mean what the two sides agreed on.
+    /// Bytes; their meaning is up to the two sides.
     Binary(&'b [u8]),
 }
 
 impl<'b> Message<'b> {
-    /// The payload, whichever kind it is.
+    /// The payload, of either kind.
     #[inline]
     pub const fn as_bytes(&self) -> &'b [u8] {
         match self {

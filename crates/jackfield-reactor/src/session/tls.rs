@@ -1,8 +1,8 @@
 //! TLS below every protocol: the only file that knows how rustls is driven.
 //!
-//! Its face is small, so that another way of driving rustls changes this file only: `decrypt` reads encrypted bytes and
-//! gives plain ones, `encrypt` takes plain bytes and writes encrypted ones, `push` writes what is still encrypted, `close` says
-//! goodbye, and `is_handshaking` tells the state.
+//! Its interface is small, so that another way of driving rustls changes only this file: `decrypt` reads encrypted bytes and
+//! returns plain ones, `encrypt` takes plain bytes and writes encrypted ones, `push` writes encrypted bytes that wait, `close`
+//! sends close_notify, and `is_handshaking` tells the state.
 
 use super::below::{Bare, Below, DECODE_ERROR, NO_TLS, fatal_alert, not_taken};
 use crate::reason::Reason;
@@ -18,18 +18,19 @@ use std::sync::Arc;
 pub struct Tls {
     below: Below,
     session: Connection,
-    /// An error of the stream that was met behind good bytes, and is told after them; or what was refused, and why.
+    /// An error of the stream that came after good bytes and is reported after them; or what was refused, and why.
     fault: Option<io::Error>,
-    /// The peer's end came without its goodbye.
+    /// The peer's FIN came without close_notify.
     was_cut: bool,
-    /// Bytes that were encrypted and that the kernel has not taken; rustls does not tell how many they are. At least so
-    /// many: what the records add is not counted.
+    /// A lower bound of the encrypted bytes that the kernel has not taken: rustls does not tell their number, and the
+    /// bytes that records add are not counted.
     encrypted: usize,
-    /// Bytes in plain text that were given to rustls since the kernel last had all: so many of them it may not have.
+    /// Plain bytes that were given to rustls since the kernel last took everything: at most this many have not reached
+    /// it.
     unpushed: u32,
 }
 
-/// What a peer has said last and that was not read yet.
+/// What comes next from the peer and was not read yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ahead {
     /// Nothing, as far as is known.
@@ -74,7 +75,7 @@ impl Tls {
         Self { below, session, fault: None, was_cut: false, encrypted: 0, unpushed: 0 }
     }
 
-    /// Takes what was read behind the hello that it was made from. False: that breaks TLS.
+    /// Takes the bytes that were read after the ClientHello that it was made from. False: they break TLS.
     pub(super) fn read_behind_hello(&mut self) -> bool {
         match self.session.process_new_packets() {
             Ok(_) => true,
@@ -85,8 +86,8 @@ impl Tls {
         }
     }
 
-    /// Answers so, unencrypted, to a peer whose first byte is not that of a TLS handshake, such as a browser that was
-    /// pointed at the port with `http:`. The connection ends with [`Reason::Tls`](crate::Reason::Tls) as without it.
+    /// Sets the unencrypted answer to a peer whose first byte does not begin a TLS handshake, such as a browser that
+    /// opened the port with `http:`. The connection ends with [`Reason::Tls`](crate::Reason::Tls), with or without it.
     #[must_use]
     pub fn with_plain_answer(mut self, answer: &'static [u8]) -> Self {
         self.below.set_plain_answer(answer);
@@ -98,7 +99,7 @@ impl Tls {
         &self.session
     }
 
-    /// True if the peer's end came without the goodbye of TLS, so that somebody else may have cut the connection.
+    /// True if the peer's FIN came without close_notify, so that an attacker may have cut the connection.
     pub fn was_cut(&self) -> bool {
         self.was_cut
     }
@@ -111,7 +112,7 @@ impl Tls {
         }
     }
 
-    /// What was met last that ends the connection, if anything was.
+    /// The last error that ends the connection, if there was one.
     pub(crate) fn fault(&self) -> Option<&io::Error> {
         self.fault.as_ref()
     }
@@ -129,7 +130,7 @@ impl Tls {
         self.below.feed(bytes);
     }
 
-    /// Bytes that were said already: the kernel gets them before anything of this session.
+    /// Bytes that are to be sent first: the kernel gets them before any byte of this session.
     pub(crate) fn say_before(&mut self, bytes: &[u8]) {
         self.below.say(bytes);
     }
@@ -155,15 +156,15 @@ impl Tls {
         }
     }
 
-    /// What comes next, of what is here already: it is decrypted for that, up to the first bytes, and kept by rustls, which
-    /// takes no more than one read.
+    /// What comes next, of the bytes that are here already: they are decrypted up to the first plain bytes, and rustls
+    /// keeps these, at most one read.
     #[cold]
     pub(crate) fn peek(&mut self) -> Ahead {
         if self.fault.is_some() {
             return Ahead::Bytes;
         }
         loop {
-            // An error is found again, and told, when it is read on.
+            // The next read finds the error again and reports it.
             let Ok(state) = self.session.process_new_packets() else { return Ahead::Bytes };
             if state.plaintext_bytes_to_read() > 0 {
                 return Ahead::Bytes;
@@ -191,7 +192,7 @@ impl Tls {
         let mut count = 0;
         loop {
             match self.session.reader().read(&mut room[count..]) {
-                // close_notify: the peer's end, in good order.
+                // close_notify: a clean end of the peer.
                 Ok(0) => return bytes_or(ReadOutcome::End, count),
                 Ok(more) => count += more,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
@@ -205,7 +206,7 @@ impl Tls {
                 return ReadOutcome::Bytes { count, drained: false };
             }
             match self.read_records() {
-                // The session says at the next read whether that is in good order.
+                // At the next read the session says whether that end is clean.
                 Ok(0) if self.is_handshaking() => return ReadOutcome::End,
                 Ok(_) if self.below.has_said_last() => return self.refuse(io::Error::other(NO_TLS)),
                 Ok(_) => {
@@ -221,16 +222,16 @@ impl Tls {
                     };
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // Of the stream nothing is invalid: rustls has no room for more of one message.
+                // The stream itself is valid: rustls has no room for more of one message.
                 Err(error) if error.kind() == ErrorKind::InvalidData => return self.refuse(error),
                 Err(error) => return self.bytes_before(error, count),
             }
         }
     }
 
-    /// What was read breaks TLS. What came before it can't be answered any more: the peer hears an alert and nothing after
-    /// it. Of a handshake message that is too long rustls says none; in plain text it is said here, and what is encrypted
-    /// already ends without a goodbye, so that it does not look like an end in good order.
+    /// The bytes that were read break TLS. Earlier messages can't be answered any more: the peer gets an alert and nothing
+    /// after it. For a handshake message that is too long rustls sends no alert. If the session is not encrypted yet, the
+    /// alert is sent here; otherwise the connection ends without close_notify, so that it does not look like a clean end.
     #[cold]
     fn refuse(&mut self, why: io::Error) -> ReadOutcome {
         self.fault = Some(why);
@@ -246,7 +247,7 @@ impl Tls {
         below.read_into(|stream| session.read_tls(stream))
     }
 
-    /// The error, or first the bytes that lay before it.
+    /// The error; or first the bytes that came before it.
     #[cold]
     fn bytes_before(&mut self, error: io::Error, count: usize) -> ReadOutcome {
         if count == 0 {
@@ -257,7 +258,7 @@ impl Tls {
     }
 
     /// Takes until the kernel blocks: a short count means "an edge will come", as with a bare socket. rustls alone
-    /// would take its fill and stop, and nothing would ever wake us.
+    /// would fill its buffer and stop, and no event would wake us.
     pub(crate) fn encrypt(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut taken = 0;
         for slice in slices {
@@ -302,7 +303,7 @@ impl Tls {
         self.encrypted + self.below.waiting()
     }
 
-    /// Of the bytes in plain text that it was given so many at most have not reached the kernel whole, as records.
+    /// An upper bound of the plain bytes that have not reached the kernel as complete records.
     pub(crate) fn unpushed_bytes(&self) -> usize {
         self.unpushed as usize + self.below.waiting()
     }
@@ -311,7 +312,8 @@ impl Tls {
         self.below.charged
     }
 
-    /// Says goodbye, so that the peer can tell the end from a cut. `Ok(false)`: the kernel did not take all of it.
+    /// Sends close_notify, so that the peer can tell a clean end from a cut. `Ok(false)`: the kernel did not take all
+    /// of it.
     pub(crate) fn close(&mut self) -> io::Result<bool> {
         if !self.below.has_said_last() {
             self.session.send_close_notify();
@@ -324,12 +326,12 @@ impl Tls {
     }
 }
 
-/// What was read so far is told first, and the end when it is asked for again.
+/// Bytes that were read so far are reported first, and the end at the next call.
 fn bytes_or(end: ReadOutcome, count: usize) -> ReadOutcome {
     if count == 0 { end } else { ReadOutcome::Bytes { count, drained: false } }
 }
 
 /// What rustls may hold encrypted before the kernel takes it: one write's worth of records.
 const ENCRYPTED_BYTES_MAX: usize = 64 << 10;
-/// What is said of a handshake message that is too long.
+/// The alert for a handshake message that is too long.
 const DECODE_ERROR_ALERT: [u8; 7] = fatal_alert(DECODE_ERROR);

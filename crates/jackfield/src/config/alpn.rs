@@ -7,9 +7,9 @@ pub(super) const HTTP: [&[u8]; 2] = [b"http/1.1", b"http/1.0"];
 pub(super) fn fault_of_alpn(name: &[u8]) -> Option<String> {
     let name_as_text = String::from_utf8_lossy(name);
     match name {
-        b"h2" | b"h3" => Some(format!("`{name_as_text}` is not spoken here, and can't be named by `alpn`")),
+        b"h2" | b"h3" => Some(format!("`{name_as_text}` is not supported, and can't be offered by `alpn`")),
         _ if (1..=255).contains(&name.len()) => None,
-        _ => Some(format!("`{name_as_text}` is no name of a protocol: those have 1 to 255 bytes")),
+        _ => Some(format!("`{name_as_text}` is not a protocol name: those have 1 to 255 bytes")),
     }
 }
 

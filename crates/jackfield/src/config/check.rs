@@ -61,7 +61,7 @@ impl Limits {
         ];
         let times = times.iter().filter(|(_, time)| time.is_zero());
         let mut faults: Vec<String> =
-            times.map(|(name, _)| format!("`{name}` must not be zero: nobody could be in time")).collect();
+            times.map(|(name, _)| format!("`{name}` must not be zero: no peer could be in time")).collect();
         if !self.heartbeat.is_zero() && self.heartbeat_dead.is_zero() {
             faults.push("`heartbeat_dead` must not be zero: no peer could answer a ping in time".into());
         }
@@ -73,8 +73,8 @@ impl Limits {
 
     /// More than its type, or the memory of a reactor, has room for.
     fn too_large(&self) -> Vec<String> {
-        let ours = "each reactor has such a buffer";
-        let head = "the parser has room for no more";
+        let ours = "each reactor has a buffer of this size";
+        let head = "the parser has no room for more";
         let most = [
             ("reactor.carry_bytes_max", self.reactor.carry_bytes_max, BUFFER_BYTES_MAX, ours),
             ("reactor.read_bytes", self.reactor.read_bytes, BUFFER_BYTES_MAX, ours),

@@ -73,7 +73,7 @@ impl ClientAuth {
             Asked::Requested(path) => (path, false),
             Asked::Required(path) => (path, true),
         };
-        let wrong = |error: String| format!("no roots from {}: {error}", path.display());
+        let wrong = |error: String| format!("can't read root certificates from {}: {error}", path.display());
         let roots = read_roots(path).map_err(wrong)?;
         let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone());
         let verifier = if is_required { verifier } else { verifier.allow_unauthenticated() };

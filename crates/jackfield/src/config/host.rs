@@ -143,8 +143,9 @@ impl Host {
             let host = name.strip_prefix("*.").unwrap_or(name);
             rustls_pki_types::DnsName::try_from(host).is_err() || host.contains('*')
         });
-        let mut faults: Vec<String> =
-            wrong.map(|name| format!("`{name}` is no host such as `a.example` or `*.a.example`")).collect();
+        let mut faults: Vec<String> = wrong
+            .map(|name| format!("`{name}` is not a host such as `a.example` or `*.a.example`"))
+            .collect();
         if self.pairs.is_empty() {
             faults.push(format!("the host `{}` has no certificate", self.names.join("`, `")));
         }

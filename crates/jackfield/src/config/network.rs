@@ -47,7 +47,8 @@ impl Networks {
             match Network::parse(text) {
                 Some(network) => networks.insert(network),
                 None => {
-                    faults.push(format!("`{text}` is no network such as `192.0.2.0/24` or `2001:db8::/32`"));
+                    faults
+                        .push(format!("`{text}` is not a network such as `192.0.2.0/24` or `2001:db8::/32`"));
                 }
             }
         }

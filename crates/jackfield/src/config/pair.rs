@@ -48,7 +48,7 @@ impl Pair {
             }
             PairSource::Made(make) => {
                 let (chain, key) =
-                    make().map_err(|error| vec![format!("no certificate was made: {error}")])?;
+                    make().map_err(|error| vec![format!("the closure gave no certificate: {error}")])?;
                 certified(Ok(chain), Ok(key), &"what was made", &"what was made", provider)
             }
         };
@@ -56,7 +56,8 @@ impl Pair {
         match (pair, fs::read(path)) {
             (pair, Err(error)) => {
                 let faults = pair.err().unwrap_or_default();
-                Err([faults, vec![format!("no answer of OCSP from {}: {error}", path.display())]].concat())
+                Err([faults, vec![format!("can't read an OCSP response from {}: {error}", path.display())]]
+                    .concat())
             }
             (pair, Ok(ocsp)) => pair.map(|pair| CertifiedKey { ocsp: Some(ocsp), ..pair }),
         }
@@ -102,10 +103,10 @@ fn parse(
 ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Vec<String>> {
     let certificates = chain
         .and_then(|pem| certificates(&pem))
-        .map_err(|error| format!("no certificate from {chain_from}: {error}"));
+        .map_err(|error| format!("can't read a certificate from {chain_from}: {error}"));
     let key = key
         .and_then(|pem| PrivateKeyDer::from_pem_slice(&pem).map_err(|error| error.to_string()))
-        .map_err(|error| format!("no private key from {key_from}: {error}"));
+        .map_err(|error| format!("can't read a private key from {key_from}: {error}"));
     match (certificates, key) {
         (Ok(certificates), Ok(key)) => Ok((certificates, key)),
         (certificates, key) => Err(certificates.err().into_iter().chain(key.err()).collect()),

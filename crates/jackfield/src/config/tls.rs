@@ -173,7 +173,7 @@ impl TlsHosts {
                 HostAnswer::Host(config)
             }
             Err(faults) => {
-                log::error!(target: "jackfield::tls", "a host for `{}` was found: {}", asked.name, faults.join("; "));
+                log::error!(target: "jackfield::tls", "the host that was found for `{}` can't be used: {}", asked.name, faults.join("; "));
                 self.usual()
             }
         }

@@ -224,17 +224,17 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Peer => f.write_str("the peer ended it"),
+            Self::Peer => f.write_str("the peer closed it"),
             Self::PeerReset => f.write_str("the peer reset it"),
-            Self::Local => f.write_str("this side ended it"),
+            Self::Local => f.write_str("this side closed it"),
             Self::Timeout(timeout) => write!(f, "timeout: {timeout:?}"),
             Self::Protocol(ProtocolError::Http(error)) => write!(f, "the peer broke HTTP: {error}"),
             Self::Protocol(ProtocolError::WebSocket(error)) => write!(f, "the peer broke WebSocket: {error}"),
             Self::Limit(limit) => write!(f, "limit: {limit:?}"),
             Self::Tls => f.write_str("TLS failed"),
-            Self::Proxy => f.write_str("it did not begin with the header of a proxy"),
-            Self::Connect(error) => write!(f, "no connection: {error}"),
-            Self::Io(kind) => write!(f, "the system says: {kind}"),
+            Self::Proxy => f.write_str("it did not begin with a PROXY header"),
+            Self::Connect(error) => write!(f, "the connection failed: {error}"),
+            Self::Io(kind) => write!(f, "the operating system reported: {kind}"),
             Self::Panic => f.write_str("a callback panicked"),
             Self::Shutdown => f.write_str("the server was shut down"),
         }
@@ -244,14 +244,14 @@ impl fmt::Display for Reason {
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Invalid => f.write_str("this can't be connected to"),
+            Self::Invalid => f.write_str("the target is not valid"),
             Self::Name => f.write_str("the name has no address"),
-            Self::Busy => f.write_str("too many names wait to be looked up"),
+            Self::Busy => f.write_str("too many name look-ups wait"),
             Self::Timeout => f.write_str("it was not up in time"),
-            Self::Io(kind) => write!(f, "the system says: {kind}"),
+            Self::Io(kind) => write!(f, "the operating system reported: {kind}"),
             Self::Closed => f.write_str("the other side closed it"),
             Self::Tls => f.write_str("TLS failed"),
-            Self::Status => f.write_str("the server does not open a WebSocket"),
+            Self::Status => f.write_str("the server refused the WebSocket"),
             Self::WebSocket => f.write_str("the server broke the rules of the opening handshake"),
         }
     }

@@ -84,7 +84,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         self.with_client(wires, id, Callback::Visit, |client, connection| {
             let ran = visit.take().map(|visit| visit(client.as_client(), connection));
             if let Some(Err(wanted)) = ran {
-                log::error!(target: "jackfield::client", connection:% = id; "{id}: its client is no `{wanted}`");
+                log::error!(target: "jackfield::client", connection:% = id; "{id}: its client is not a `{wanted}`");
             }
         });
         self.drop_guarded(id, visit);

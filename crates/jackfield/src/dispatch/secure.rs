@@ -39,7 +39,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             let (handle, hosts) = (handle.clone(), hosts.clone());
             Box::new(move || {
                 let found = attempt(|| hosts.find_missing(&asked)).unwrap_or_else(|panicked| {
-                    log::error!(target: "jackfield::client", "a host for `{}` can't be found: {panicked}", asked.name);
+                    log::error!(target: "jackfield::client", "the look-up of a host for `{}` panicked: {panicked}", asked.name);
                     HostAnswer::Nothing
                 });
                 // A reactor that has ended has no use for it.

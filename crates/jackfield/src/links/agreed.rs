@@ -9,7 +9,7 @@ pub(crate) struct Compression(u8);
 
 impl Compression {
     pub(crate) const NONE: Self = Self(0);
-    /// The size of our window, as a power of two: 9 to 15, or 0 where nothing is compressed.
+    /// The size of our window, as a power of two: 9 to 15, or 0 if nothing is compressed.
     const WINDOW_BITS: u8 = 0x0f;
     /// Our messages may refer to those before.
     const OWN: u8 = 0x10;
@@ -49,7 +49,7 @@ impl Compression {
         self.0 & Self::PEERS_OWN != 0
     }
 
-    /// Whether the peer takes what is compressed for a window of this size, which is the largest.
+    /// Whether the peer accepts messages that are compressed for the largest window.
     pub(crate) fn has_window(self, bits: u8) -> bool {
         self.window_bits() == bits
     }

@@ -1,9 +1,9 @@
-//! What a connection's bytes and requests meet before its client.
+//! The checks that a connection's bytes and requests pass before they reach its client.
 
 use crate::shared::Settings;
 
-/// What is done with the bytes and requests of a connection before its client sees them. Nothing is the usual case, and
-/// one comparison. All but the rate is that of its listener.
+/// The checks of a connection's bytes and requests before its client sees them. Usually there are none, which costs one
+/// comparison. All but the rate come from its listener.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Asks(u8);
 
@@ -55,7 +55,7 @@ impl Asks {
         self.0 & Self::GATE != 0
     }
 
-    /// They are counted, for there may only be so many.
+    /// They are counted, because their number is limited.
     pub(crate) fn for_a_count(self) -> bool {
         self.0 & Self::COUNT != 0
     }

@@ -19,7 +19,7 @@ pub(crate) struct Bucket {
     said_before: u64,
 }
 
-/// A pause is so long at least: a peer at its bound costs ten timers a second, and not one for each message.
+/// The shortest pause: a peer at its limit costs ten timers a second, not one for each message.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 
 impl Bucket {

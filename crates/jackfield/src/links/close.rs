@@ -1,4 +1,4 @@
-//! Closes connections, in the good order of what they speak or at once.
+//! Closes connections: gracefully in their protocol, or at once.
 
 use crate::config::{ListenerSettings, Speaks};
 use crate::disconnect::{At, Disconnect, Goodbye, Reason, Standing, busy, close_text, goodbye, retry};
@@ -15,7 +15,7 @@ use std::time::Duration;
 /// The code of a Close that has none (RFC 6455 section 7.1.5).
 const NO_CODE: u16 = 1005;
 
-/// What a body is that says what went wrong.
+/// The content type of a body that says what went wrong.
 const EXPOSED: &str = "text/plain; charset=utf-8";
 
 impl Links {
@@ -29,7 +29,7 @@ impl Links {
         }
     }
 
-    /// Where a connection stands that is to end.
+    /// The state of a connection that is going to end.
     pub(super) fn standing(&self, wires: &Wires, id: ConnectionId) -> Standing {
         let at = match &self.table[id.slot()].protocol {
             Protocol::Http(machine) => match machine.owed() {
@@ -47,8 +47,7 @@ impl Links {
         Standing { at, has_backlog: wires.has_backlog(id), is_scarce: false }
     }
 
-    /// True if the connection may be ended because another needs its place: HTTP, taken up for good, and nothing is owed to
-    /// it.
+    /// True if the connection may be replaced by another: it speaks HTTP, is admitted for good, and has no open request.
     pub(crate) fn is_evictable(&self, wires: &Wires, id: ConnectionId) -> bool {
         let Standing { at, has_backlog, .. } = self.standing(wires, id);
         let is_admitted = self.table[id.slot()].admission == Admission::Admitted;
@@ -76,7 +75,7 @@ impl Links {
         }
     }
 
-    /// What a new connection at this listener is told when there is no room for it.
+    /// The bytes that a new connection at this listener gets when the server is full.
     pub(crate) fn busy_text<'l>(&self, listener: &'l ListenerSettings) -> &'l [u8] {
         match listener.speaks {
             // The refusal was counted before.
@@ -93,8 +92,8 @@ impl Links {
         self.end(wires, id, why);
     }
 
-    /// A request may be there that nobody has read yet: it is answered, with the word that it is the last. If the connection
-    /// is not read just now, that is waited for.
+    /// A request may have arrived that was not read yet: it is answered, with `Connection: close`. If the connection is
+    /// read-paused, the server waits until it is read.
     fn read_first(&mut self, wires: &mut Wires, id: ConnectionId, why: Reason) {
         if wires.is_paused_and_empty(id) {
             return self.end(wires, id, why);
@@ -104,7 +103,7 @@ impl Links {
         wires.read_finally(id);
     }
 
-    /// The answer that is owed, or the next, says that it is the last.
+    /// The answer that is due, or the next one, has `Connection: close`.
     fn close_after_answer(&mut self, id: ConnectionId) {
         if let Protocol::Http(machine) = &mut self.link(id).protocol {
             machine.close_after();
@@ -114,9 +113,9 @@ impl Links {
     /// Closes a connection on behalf of the user, with a code where there are codes.
     pub(crate) fn close_with(&mut self, wires: &mut Wires, id: ConnectionId, code: u16, text: &str) {
         if let Err(error) = self.close_websocket(wires, id, Some(code), text, Reason::Local) {
-            log::error!(target: "jackfield::client", connection:% = id; "{id}: not closed with {code} but with 1000: {error}");
+            log::error!(target: "jackfield::client", connection:% = id; "{id}: closed with 1000 instead of {code}: {error}");
         }
-        // What is no WebSocket, and what got a code that must not be sent; another one is closing already.
+        // A connection that is not a WebSocket, or a code that must not be sent; otherwise it is closing already.
         if wires.is_open(id) {
             self.close(wires, id, Reason::Local);
         }
@@ -148,8 +147,8 @@ impl Links {
         }
     }
 
-    /// Why a connection ends, unless that is known. One that reads its last request, for a reason that is known, may still
-    /// end for another: what goes wrong with the answer.
+    /// Sets why a connection ends, unless a reason is known. A connection that reads its last request has a reason
+    /// already, but an error of the answer may still replace it.
     fn note_reason(&mut self, wires: &Wires, id: ConnectionId, why: Reason) {
         let is_open = wires.is_open(id);
         let link = self.link(id);
@@ -169,7 +168,7 @@ impl Links {
         debug_assert!(closed.is_ok(), "{code} may be sent");
     }
 
-    /// Begins the closing handshake: our Close is the last word, and the peer's is awaited for a while.
+    /// Begins the closing handshake: nothing is sent after our Close, and the peer's Close is awaited for a while.
     pub(super) fn close_websocket(
         &mut self,
         wires: &mut Wires,
@@ -227,11 +226,11 @@ impl Links {
         self.end(wires, id, Reason::Peer);
     }
 
-    /// The peer has ended its side, and all that came before was read. Or this side reads no further request; then what is
-    /// owed, an answer or the closing handshake, comes first.
+    /// The peer has closed its side, and all bytes before that were read. Or this side reads no further request; then an
+    /// answer that is due, or the closing handshake, comes first.
     pub(crate) fn on_peer_end(&mut self, wires: &mut Wires, id: ConnectionId) {
-        // With an answer that is still open the rest of the body is missing, and will not come any more, if it is the
-        // peer that has ended, and not this side that reads no further request.
+        // While an answer is open, the rest of the request's body is missing. If the peer has closed, it will never
+        // come; if only this side stopped reading requests, it may.
         let more_comes = !wires.has_ended(id);
         if !more_comes && self.is_end_kept(id) && !wires.goes_on(id) {
             return wires.put_off_end(id);
@@ -242,15 +241,14 @@ impl Links {
         let owed = self.owes_answer(id)
             || (more_comes
                 && matches!(&self.link(id).protocol, Protocol::Http(machine) if machine.owed() == Owed::Open));
-        // What became a WebSocket with the last bytes has begun its closing handshake, and the peer's part is
-        // awaited.
+        // If the last bytes made it a WebSocket, its closing handshake has begun, and the peer's Close is awaited.
         let is_awaited = more_comes && matches!(self.link(id).protocol, Protocol::WebSocket(_));
         if !owed && !is_awaited {
             self.close(wires, id, Reason::Peer);
         }
     }
 
-    /// Whether a request or a frame has come whole, and its client has not heard of its end.
+    /// Whether a request or a frame has come whole, but its end was not delivered to the client.
     fn is_end_kept(&self, id: ConnectionId) -> bool {
         let link = &self.table[id.slot()];
         match &link.protocol {

@@ -81,8 +81,8 @@ impl Compressors {
         self.0.as_ref().map_or(usize::MAX, |shared| shared.options.message_bytes_min)
     }
 
-    /// Agrees with a peer: its machine and the answer's header lines get to know. Without memory for compressors of
-    /// its own, each of its messages is compressed by itself.
+    /// Agrees with a peer, and tells its machine and the answer's header lines. Without memory for its own compressors,
+    /// each of its messages is compressed by itself.
     pub(crate) fn agree(&mut self, agreed: Option<Agreed>, socket: &mut Socket, fields: &mut Fields) {
         let (Some(wanted), Some(shared)) = (agreed, &mut self.0) else { return };
         let bytes = shared.own_bytes + Compression::of(&wanted).reserved_bytes();
@@ -98,7 +98,7 @@ impl Compressors {
         shared.inflates = true;
     }
 
-    /// What a server is offered that is asked for a WebSocket. Without memory for compressors of its own, each message is
+    /// The offer to a server from which a WebSocket is requested. Without memory for its own compressors, each message is
     /// to be compressed by itself.
     pub(crate) fn offer(&self, limits: &Limits) -> Offering {
         let Some(shared) = self.0.as_ref().filter(|_| limits.compresses()) else {

@@ -11,7 +11,7 @@ use jackfield_reactor::{self as reactor, Above, Addr, ConnectionId, Wires};
 use std::net::SocketAddr;
 
 impl Links {
-    /// Begins a connection. What becomes of it is told later, whatever that is.
+    /// Begins a connection. The result comes later, success or failure.
     ///
     /// # Errors
     /// [`Busy::Stopped`] if the server shuts down, [`Busy::Full`] if there is no room.

@@ -1,7 +1,7 @@
-//! Drains connections, one or all: what has been asked is answered first.
+//! Drains connections, one or all: requests that have come are answered first.
 //!
-//! A shutdown concerns each connection twice at most, once to be drained and once, at the deadline, to be aborted. It
-//! walks over all of them, a part in each turn, so that those that are still being served wait for no more than a part.
+//! A shutdown visits each connection at most twice: once to drain it and once, at the deadline, to abort it. It walks
+//! over all of them, a part in each turn, so that connections that are still served wait for one part only.
 
 use crate::disconnect::{Goodbye, Reason, Timeout, goodbye};
 use crate::links::Links;

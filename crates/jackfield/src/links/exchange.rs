@@ -1,4 +1,4 @@
-//! Keeps the record of an exchange, where an observer wants to be told of those that are finished.
+//! Keeps the record of an exchange, if an observer wants reports of finished exchanges.
 
 use crate::links::Links;
 use crate::links::date::Date;
@@ -10,8 +10,8 @@ use jackfield_proto::http1::{Fields, Owed, Request, ResponseHead};
 use jackfield_reactor::{ConnectionId, Wires};
 
 impl Links {
-    /// A request has come that lies whole in the receive buffer: [`Links::end_event`] must follow in its event. Until then
-    /// nobody is told of its end, and nothing that it says is copied.
+    /// A whole request is in the receive buffer: [`Links::end_event`] must follow in its event. Until then its end is not
+    /// reported, and nothing of it is copied.
     #[inline(never)]
     pub(crate) fn begin_exchange(&mut self, wires: &mut Wires, id: ConnectionId, request: &Request<'_>) {
         if let Some(last) = self.open_record.owner() {
@@ -34,7 +34,7 @@ impl Links {
         self.open_record.keep_asked(request);
     }
 
-    /// The event is over that has begun an exchange: its observer is told if it is over as well.
+    /// The event that began an exchange is over: if the exchange has finished too, it is reported.
     #[inline(never)]
     pub(crate) fn end_event(&mut self, wires: &mut Wires, id: ConnectionId, request: &Request<'_>) {
         let Self { open_record, table, settings, date, .. } = self;
@@ -51,7 +51,7 @@ impl Links {
         }
     }
 
-    /// It is not: it goes on without what its event has of it.
+    /// It has not finished: it goes on without the data of its event.
     #[cold]
     fn go_on(&mut self, wires: &mut Wires, id: ConnectionId, request: &Request<'_>) {
         if self.open_record.owner() == Some(id) {
@@ -74,7 +74,7 @@ impl Links {
         }
     }
 
-    /// Its answer begins with a head of these parts: by themselves, so that the usual way need not have one in memory.
+    /// Its answer begins with a head of these parts. They are separate, so that the usual path needs no head in memory.
     #[inline(never)]
     pub(crate) fn record_answer(
         &mut self,
@@ -89,7 +89,7 @@ impl Links {
         }
     }
 
-    /// After anything that may have finished an exchange: its observer is told if it has.
+    /// Called after anything that may finish an exchange: if it has, it is reported.
     #[cold]
     pub(crate) fn settle_exchange(&mut self, wires: &mut Wires, id: ConnectionId) {
         let answered = match &self.table[id.slot()].protocol {
@@ -140,7 +140,7 @@ impl Links {
         self.charge(wires, id);
     }
 
-    /// The exchange whose event is over goes on: its record is kept with its link.
+    /// The exchange goes on after its event: its record moves to its link.
     #[cold]
     fn keep_exchange(&mut self, wires: &mut Wires, id: ConnectionId) {
         if let Some(record) = self.open_record.take(id) {
@@ -158,8 +158,8 @@ impl Links {
     }
 }
 
-/// Tells the access log of an exchange that is over, if nobody else wants to know of it and the log needs no more than
-/// this. False if it was not told.
+/// Gives a finished exchange to the access log, if only the log wants it and needs no more than this. False if it was not
+/// given.
 #[inline(always)]
 fn log_fast(
     record: &ExchangeRecord,
@@ -185,7 +185,7 @@ fn log_fast(
     })
 }
 
-/// Tells those who want to know of an exchange that is over.
+/// Reports a finished exchange to its observers.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 fn tell(

@@ -1,4 +1,4 @@
-//! The topic that the running broadcast of a reactor goes to, and how its members get what is published.
+//! The topic of a reactor's running broadcast, and how its members get messages.
 
 use crate::message::Form;
 

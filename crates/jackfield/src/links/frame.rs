@@ -8,7 +8,7 @@ pub(crate) enum FrameState {
     /// The next byte begins a frame.
     #[default]
     Head,
-    /// In a frame that is the machine's, which has still to use so many bytes.
+    /// In a frame for the machine, which has still to use this many bytes.
     Passing(u64),
     /// In one that its client has taken over.
     Taken(FramePayload),

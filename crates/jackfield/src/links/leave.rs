@@ -1,4 +1,4 @@
-//! What becomes of an answer that comes later when its client closes its side, and when it does not come.
+//! What happens to a deferred answer when its peer closes its side, and when the answer does not come.
 
 use crate::disconnect::{Reason, Timeout};
 use crate::links::Links;
@@ -10,7 +10,7 @@ use jackfield_reactor::{ConnectionId, Wires};
 use std::time::Duration;
 
 impl Links {
-    /// Whether an answer, or a decision on an upgrade, is owed that comes later, or is being sent in parts.
+    /// Whether a deferred answer or a deferred decision on an upgrade is due, or an answer is being sent in parts.
     pub(super) fn owes_answer(&self, id: ConnectionId) -> bool {
         matches!(self.answer_phase(id), Some(Owed::Deferred | Owed::Streaming))
     }
@@ -22,8 +22,8 @@ impl Links {
         }
     }
 
-    /// The client has closed its side. Where an answer is owed it has left, unless half-closed clients are kept: then the
-    /// answer has a deadline. Where none is owed, what came before is read first, and its end behind that.
+    /// The peer has closed its side. If an answer is due, the peer counts as gone, unless half-closed connections are
+    /// kept: then the answer has a deadline. If no answer is due, the earlier bytes are read first, and then the end.
     #[cold]
     pub(crate) fn on_peer_left(&mut self, wires: &mut Wires, id: ConnectionId) {
         if !self.owes_answer(id) || planted(55) {
@@ -51,8 +51,8 @@ impl Links {
         wires.set_timer(id, key::ANSWER, deadline);
     }
 
-    /// An answer that is being sent in parts goes on while something is written to it, or its client still has to take
-    /// what was. One that was deferred is overdue.
+    /// An answer that is being sent in parts may go on if something was written to it, or if its peer still has to take
+    /// bytes. A deferred answer is overdue.
     #[cold]
     pub(crate) fn on_answer_due(&mut self, wires: &mut Wires, id: ConnectionId) {
         let sent_before = self.link(id).extra().answer_bytes;

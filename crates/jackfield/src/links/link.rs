@@ -20,9 +20,9 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub(crate) struct Link {
     pub(crate) protocol: Protocol,
-    /// What few connections need, made on first use.
+    /// State that few connections need, made at the first use.
     pub(crate) extra: Option<Box<Extra>>,
-    /// Why it is closing, when that is more than the wire can say.
+    /// Why it is closing, if the wire's reason is not enough.
     pub(crate) reason: Option<Reason>,
     pub(crate) listener: u8,
     /// What its bytes and requests meet before its client.
@@ -30,7 +30,7 @@ pub(crate) struct Link {
     pub(crate) awaited: Awaited,
     /// `None`: nothing was set.
     pub(crate) overflow: Option<Overflow>,
-    /// The user has set its idle timeout: then that ends it, and no heartbeat is sent.
+    /// The user has set its idle timeout: it replaces the heartbeat.
     pub(crate) has_own_idle_timeout: bool,
     pub(crate) admission: Admission,
 }
@@ -44,7 +44,7 @@ pub(crate) enum Admission {
     Admitted,
     /// This side has begun it.
     Outgoing,
-    /// It was let in while its reactor is overloaded: the head of its first request decides.
+    /// It was admitted while its reactor is overloaded: the head of its first request decides.
     Provisional,
 }
 

@@ -1,8 +1,7 @@
-//! Numbers that nobody can foresee: the keys and masks of WebSockets that this side has begun (RFC 6455, sections 4.1 and
-//! 10.3).
+//! Unpredictable numbers: the keys and masks of outgoing WebSockets (RFC 6455, sections 4.1 and 10.3).
 //!
-//! A keyed hash of a counter. The key is the system's chance, by way of the standard library, which protects its tables
-//! with the same; in a simulation it is the seed. So nothing is asked of the system for a frame, and nothing is allocated.
+//! A keyed hash of a counter. The key is random, from the standard library, which uses the same source for its hash
+//! tables; in a simulation it is the seed. So a frame needs no system call and no allocation.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{BuildHasher, Hasher, RandomState};

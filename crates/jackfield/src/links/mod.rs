@@ -1,4 +1,4 @@
-//! One reactor's part of a server without the types of the user: the third table, beside the wires and the clients.
+//! One reactor's part of a server without the user's types: the third table, beside the wires and the clients.
 //!
 //! This room knows no client and no context, and reads and writes nothing itself.
 
@@ -67,27 +67,27 @@ pub(crate) struct Links {
     pub(crate) table: Vec<Link>,
     pub(crate) topics: Topics,
     pub(crate) fan_out: Option<FanOut>,
-    /// Of topics with a history and members here: how far these have got.
+    /// For topics with a history and members here: how far the members have got.
     delivered: HashMap<Arc<str>, Delivered>,
-    /// Who gets a portion of what it has missed next.
+    /// Connections that wait for the next portion of their missed messages.
     replaying: Turns,
-    /// Who has to wait with that until something is new.
+    /// Connections that can't resume before a new message comes.
     awaiting: Turns,
-    /// Closed while something was published to them: they leave their topics behind it.
+    /// Closed during a publish to them: they leave their topics after it.
     leaving: Vec<ConnectionId>,
     pub(crate) handle: Handle,
     pub(crate) settings: Arc<Settings>,
     pub(crate) metrics: Arc<ReactorMetrics>,
     open_record: OpenRecord,
-    /// For how long the Pong was waited for that is just being handed out.
+    /// The round trip of the pong that is being delivered.
     pub(crate) round_trip: Option<Duration>,
     /// Header lines of answers are gathered here, so that they need no buffer of their own.
     pub(crate) fields: Fields,
-    /// What takes the place of the present client after its callback: a `Box<dyn Client>`.
+    /// The replacement of the present client after its callback: a `Box<dyn Client>`.
     pub(crate) replacement: Option<Box<dyn Any>>,
     /// What a callback has panicked with, for a peer that is told.
     pub(crate) panic_text: String,
-    /// Shutting down: what is still there at this time is aborted.
+    /// Shutting down: connections that are left at this time are aborted.
     pub(crate) drain_until: Option<Time>,
     /// The code of the Close that WebSockets get then.
     drain_code: u16,

@@ -1,4 +1,4 @@
-//! The record of an exchange: what was asked, and what became of it, from the head to the last byte of its answer.
+//! The record of an exchange: the request and its result, from the head to the last byte of its answer.
 
 use crate::shared::AnsweredAs;
 use jackfield_proto::http1::{Request, Version};
@@ -83,13 +83,13 @@ impl Asked {
     }
 }
 
-/// The record of the exchange whose event is being handled. Nearly all exchanges end with their event, so that it
-/// stays here; one that goes on is given to its link.
+/// The record of the exchange whose event is being handled. Nearly all exchanges finish in their event, so the record
+/// stays here; if the exchange goes on, it moves to its link.
 pub(super) struct OpenRecord {
     /// [`ConnectionId::NONE`]: there is none.
     of: ConnectionId,
     record: Box<ExchangeRecord>,
-    /// What was asked is not in the record: the event has it, and brings it at its end.
+    /// The request is not in the record: the event has it, and adds it at its end.
     is_lent: bool,
     spare: SpareRecords,
 }
@@ -147,7 +147,7 @@ impl OpenRecord {
         is_it.then_some(&*self.record)
     }
 
-    /// That of this connection is taken out, for its exchange goes on behind the event.
+    /// Takes out the record of this connection, because its exchange goes on after the event.
     pub(super) fn take(&mut self, id: ConnectionId) -> Option<Box<ExchangeRecord>> {
         self.end(id)?;
         Some(std::mem::replace(&mut self.record, self.spare.pop()))

@@ -1,4 +1,4 @@
-//! What clients have missed, and whose turn it is to get a portion of it.
+//! The messages that clients have missed, and which client gets the next portion.
 
 use crate::message::Prepared;
 use crate::shared::Following;
@@ -7,7 +7,7 @@ use jackfield_reactor::ConnectionId;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// What a client has missed of one topic. It is no member of the topic before it has got all of it.
+/// What a client has missed of one topic. It becomes a member of the topic only when it has got all of it.
 #[derive(Debug)]
 pub(crate) struct Replay {
     following: Following,
@@ -32,7 +32,7 @@ pub(crate) struct Missed {
     pub(crate) is_listed: bool,
 }
 
-/// How far the members of a topic with a history have got, those of this reactor. They have all got the same.
+/// How far the members of a topic with a history have got on this reactor. All of them have got the same.
 #[derive(Debug)]
 pub(crate) struct Delivered {
     /// `None`: not known before the broker has said where the history is.
@@ -66,6 +66,6 @@ impl Delivered {
     }
 }
 
-/// Those who wait for their turn. Who has left, and who does not read, is found out when its turn comes, so that neither
-/// an end nor a subscription looks for its place in here.
+/// Connections that wait for their turn. Whether one has left or does not read is checked when its turn comes, so that
+/// neither an end nor a subscription must search this queue.
 pub(crate) type Turns = VecDeque<ConnectionId>;

@@ -1,5 +1,5 @@
-//! Topics with a history: what is new goes to the members in one order, and a client that comes back gets what it has
-//! missed, in portions, before it becomes a member.
+//! Topics with a history: new messages go to the members in one order. A client that connects again gets its missed
+//! messages, in portions, before it becomes a member.
 
 use crate::links::Links;
 use crate::links::replay::{Delivered, Progress, Replay};
@@ -10,13 +10,14 @@ use jackfield_proto::sse::Event;
 use jackfield_reactor::{ConnectionId, Wires};
 use std::sync::Arc;
 
-/// Publications that one turn takes out of histories for those who come back, and for the members of one topic.
+/// The most publications that one turn takes out of histories for clients that resume, and for the members of one
+/// topic.
 const PUBLICATIONS_PER_TURN: usize = 1024;
 
 /// The longest id that is looked for.
 const ID_BYTES_MAX: usize = 256;
 
-/// Publications that are taken out of a history for one who comes back, before it is another's turn.
+/// The most publications that a client that resumes gets before the next client has its turn.
 const PORTION: usize = 128;
 
 impl Links {
@@ -55,7 +56,7 @@ impl Links {
         Published { here, ..published }
     }
 
-    /// What is new in a history goes to the members of this reactor. To how many the last of it went.
+    /// Sends new messages of a history to the members of this reactor. Returns how many got the last one.
     pub(crate) fn deliver(&mut self, wires: &mut Wires, log: &Arc<Log<Prepared>>) -> usize {
         log.clear_notified(self.reactor);
         self.wake_awaiting(wires);
@@ -108,7 +109,7 @@ impl Links {
         let Some(log) = log else {
             let subscribed = self.subscribe(wires, id, topic);
             if subscribed == Subscribed::New && !last_event_id.is_empty() {
-                // Nothing was kept, so something may be missing: never in silence.
+                // Nothing was kept, so messages may be missing; the client must learn that.
                 self.send(wires, id, Content::Event(&Event::data("{\"missed\":null}").event("resync")));
             }
             return subscribed;
@@ -116,7 +117,7 @@ impl Links {
         if let Err(refused) = self.may_subscribe(wires, id, topic) {
             return refused;
         }
-        // A longer one is none, whatever its beginning is.
+        // A longer text is not an id, whatever its beginning is.
         let name = if last_event_id.len() <= ID_BYTES_MAX { last_event_id } else { "" };
         let replay = Replay::new(self.handle.follow(&log), Progress::Named(name.into()));
         let missed = &mut self.link(id).extra().missed;
@@ -138,8 +139,8 @@ impl Links {
         }
     }
 
-    /// Goes on with those whose turn it is. What this turn has no room for waits for the next; who reads too slowly gets
-    /// its turn when it has drained.
+    /// Continues with the clients whose turn it is. The rest waits for the next turn; a client that reads too slowly
+    /// gets its turn when it has drained.
     pub(crate) fn replay_on(&mut self, wires: &mut Wires) {
         let mut budget = PUBLICATIONS_PER_TURN;
         for _ in 0..self.replaying.len() {
@@ -165,12 +166,13 @@ impl Links {
         }
     }
 
-    /// A portion of what a connection has missed, which is not congested. How many publications were read for it.
+    /// Sends a portion of its missed messages to a connection that is not congested. Returns how many publications were
+    /// read for it.
     fn replay_portion(&mut self, wires: &mut Wires, id: ConnectionId) -> usize {
         let Some((index, after)) = self.next_replay(wires, id) else { return 0 };
         let log = self.link(id).extra().missed.replays[index].log().clone();
-        // Where there are members, they have got all up to here. One that has got more on another reactor or server waits for
-        // them: they are notified of what it has got, or were.
+        // If there are members, they have got all up to here. A client that got more on another reactor or server waits for
+        // them: a notice of that was sent, or will be.
         let has_members = self.topics.place(&log.name).is_some();
         let members = if has_members { self.place_of_members(&log) } else { None };
         let found = log.read(&after, members.as_ref(), PORTION, wires.now());
@@ -196,7 +198,8 @@ impl Links {
         found.visits
     }
 
-    /// Sends what was found until the connection is congested. Where it is then, which was here before.
+    /// Sends these publications, beginning at this position, until the connection is congested. Returns its new
+    /// position.
     fn send_missed(
         &mut self,
         wires: &mut Wires,
@@ -210,7 +213,7 @@ impl Links {
                 return at;
             }
             match self.send(wires, id, Content::Prepared(&with_id(log, logged))) {
-                // What fits no event stream is no event that it has missed.
+                // A message that has no form for event streams does not count as missed.
                 Sent::Queued | Sent::Congested | Sent::Unfit => at = logged.place,
                 Sent::Full | Sent::Gone => return at,
             }
@@ -218,8 +221,8 @@ impl Links {
         found.to
     }
 
-    /// The replay of a connection that can go on, and where it is. Of one whose id names nothing that is kept it is told,
-    /// and it becomes a member. If all have to wait, so does the connection.
+    /// The replay of a connection that can go on, and its position. If its id names nothing that is kept, the connection
+    /// gets a `resync` and becomes a member. If the members must wait, so does the connection.
     fn next_replay(&mut self, wires: &mut Wires, id: ConnectionId) -> Option<(usize, Place)> {
         let mut index = self.link(id).extra().missed.replays.len();
         while index > 0 {
@@ -239,7 +242,7 @@ impl Links {
                 return Some((index, place));
             }
             if !is_asked && self.handle.ask_for(&log, &name) {
-                // It was on another node, which is ahead of this one.
+                // It was on another node that is ahead of this one.
                 self.link(id).extra().missed.replays[index].progress = Progress::AskedFor(name);
                 continue;
             }
@@ -259,7 +262,7 @@ impl Links {
         }
     }
 
-    /// Something is new: those who waited for it get their turn.
+    /// A new message came: connections that waited for it get their turn.
     fn wake_awaiting(&mut self, wires: &mut Wires) {
         for id in std::mem::take(&mut self.awaiting) {
             if wires.is_open(id) {
@@ -269,14 +272,14 @@ impl Links {
         }
     }
 
-    /// The topic is followed as long as what is returned lives: until the connection is a member, which follows it too. If
-    /// nobody did in between, the broker would be asked anew for all that it has.
+    /// The topic is followed as long as the returned value lives: until the connection is a member, which follows it too.
+    /// Without it the topic could be unfollowed in between, and the broker would be asked again for all that it has.
     #[must_use]
     fn end_replay(&mut self, id: ConnectionId, index: usize) -> Replay {
         self.link(id).extra().missed.replays.swap_remove(index)
     }
 
-    /// A client can't have all that came after this offset: it is told so, and gets what comes from now on.
+    /// A client can't get all messages after this offset: it gets a `resync`, and then the new messages.
     fn skip_to_present(
         &mut self,
         wires: &mut Wires,

@@ -14,7 +14,7 @@ use jackfield_reactor::{ConnectionId, Wires};
 use std::sync::Arc;
 
 impl Links {
-    /// Takes the bytes of a connection that came to a listener for these pages alone. Returns how many were used.
+    /// Takes the bytes of a connection at a listener only for these pages. Returns how many were used.
     #[cold]
     pub(crate) fn feed_status(
         &mut self,

@@ -58,7 +58,7 @@ impl Links {
         extra.topics_bytes += bytes;
         self.charge_tables(wires);
         self.charge(wires, id);
-        // Read after the count of subscribers is set: who publishes later sees that.
+        // Read after the count of subscribers is set, so that a later publisher sees the count.
         if let Some(log) = self.handle.shared().logs.find(topic).filter(|_| is_first) {
             let following = self.handle.follow(&log);
             let place = at.or_else(|| log.present());
@@ -97,8 +97,7 @@ impl Links {
         }
     }
 
-    /// A connection that is closing takes nothing more, and is in no topic from now on. Where something is just being
-    /// published, when that is over.
+    /// A closing connection accepts nothing more and leaves its topics now, or after the publish that is in progress.
     pub(crate) fn leave_soon(&mut self, wires: &mut Wires, id: ConnectionId) {
         let extra = self.table[id.slot()].extra.as_deref();
         if extra.is_none_or(|extra| extra.topics.is_empty() && extra.missed.replays.is_empty()) {
@@ -119,7 +118,7 @@ impl Links {
         }
     }
 
-    /// Who stood last among the members now stands in the leaver's place, and pays for what that paid for.
+    /// The last member now has the leaver's place, and is charged for what the leaver was charged for.
     fn leave_topic(&mut self, wires: &mut Wires, id: ConnectionId, left: Subscription) {
         let name = self.topics.find_name(left.topic);
         let moved = match self.topics.leave(id.reactor(), left, &self.handle.shared().topic_index) {
@@ -131,7 +130,8 @@ impl Links {
             Left::Nobody => None,
         };
         if let Some(name) = name {
-            // Read after the count is set: of two who leave at the same time one sees that nobody is left.
+            // Read after the count is set, so that of two members that leave at the same time one sees that the topic
+            // is empty.
             let now = self.handle.subscribers(&name);
             self.settings.observer.on_subscription(&name, now + 1, now);
         }

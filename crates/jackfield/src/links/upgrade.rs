@@ -32,8 +32,8 @@ impl Links {
         }
     }
 
-    /// An answer is owed, and `rest_bytes` are behind its request. A peer that is to speak WebSocket has nothing to
-    /// say before that.
+    /// An answer is due, and `rest_bytes` came after its request. A peer that asked for a WebSocket must wait for the
+    /// answer.
     #[cold]
     #[inline(never)]
     pub(crate) fn bound_early_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rest_bytes: usize) {

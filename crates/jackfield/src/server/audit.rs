@@ -47,22 +47,22 @@ impl Audit {
             (
                 "tls",
                 exposed.listeners(|listener| !settings.listeners[listener].is_tls()),
-                "what is said can be read and changed on its way",
-                "`Listener::tls`, unless something in front of the server does that",
+                "the data can be read and changed on its way",
+                "`Listener::tls`, unless a proxy in front of the server does that",
             ),
             (
                 "origins",
                 exposed.listeners(|listener| {
                     settings.gate.origins == Origins::Any && exposed.is(listener, On::Http)
                 }),
-                "any page may open a WebSocket in the name of its visitor",
+                "any page may open a WebSocket with the rights of its visitor",
                 "`ServerBuilder::allowed_origins` in place of `any_origin`",
             ),
             (
                 "panic",
                 exposed.listeners(|_| aborts),
                 "a panic in one callback ends the process, and every connection with it",
-                "`panic = \"unwind\"` in the profile of the build",
+                "`panic = \"unwind\"` in the build profile",
             ),
         ];
         for (defence, listeners, state, remedy) in others {
@@ -128,7 +128,7 @@ fn finding(better: &LimitRow, value: u64, listeners: Vec<SocketAddr>) -> Finding
     let LimitRow { name, unit, value: better, .. } = better;
     let state = match value {
         0 => "is off".into(),
-        value => format!("is {value} {unit}, so wide that it is off"),
+        value => format!("is {value} {unit}, so wide that it has no effect"),
     };
     let better = if *unit == "ms" { format!("Duration::from_millis({better})") } else { better.to_string() };
     let remedy = format!("`.limits(|limits| limits.{name} = {better})`");

@@ -30,7 +30,7 @@ impl fmt::Display for Error {
                     failed.iter().map(|(addr, error)| format!("{addr}: {error}")).collect();
                 write!(f, "can't listen at {}", failed.join("; "))
             }
-            Self::Io(error) => write!(f, "the system refuses: {error}"),
+            Self::Io(error) => write!(f, "the operating system refused: {error}"),
             Self::Reactor(number) => write!(
                 f,
                 "reactor {number} panicked outside of a callback, or the closure that makes its factory did"

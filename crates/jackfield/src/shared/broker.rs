@@ -180,7 +180,7 @@ impl fmt::Debug for Inbox {
 
 impl fmt::Display for QueueFull {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("too much waits for the broker")
+        f.write_str("the broker's queue is full")
     }
 }
 

@@ -115,7 +115,7 @@ pub trait Observer: Send + Sync {
     #[doc(alias = "CertExpireDays")]
     fn on_certificate_expiring(&self, expiring: &ExpiringCertificate) {
         let ExpiringCertificate { listener, host, days_left } = expiring;
-        log::warn!(target: "jackfield::tls", "listener {listener}: {days_left} days are left of the certificate of {host}");
+        log::warn!(target: "jackfield::tls", "listener {listener}: the certificate of {host} has {days_left} days left");
     }
 
     /// A callback panicked. Its connection ends with it; the others and the reactor go on.
@@ -130,10 +130,10 @@ pub trait Observer: Send + Sync {
     fn on_pressure(&self, pressure: Pressure, budget_bytes: usize) {
         match pressure {
             Pressure::High => {
-                log::warn!(target: "jackfield::memory", bytes = budget_bytes; "80 % of the {budget_bytes} bytes for buffers are used");
+                log::warn!(target: "jackfield::memory", bytes = budget_bytes; "the buffers use 80 % of their {budget_bytes} bytes");
             }
             _ => {
-                log::info!(target: "jackfield::memory", bytes = budget_bytes; "the {budget_bytes} bytes for buffers suffice again");
+                log::info!(target: "jackfield::memory", bytes = budget_bytes; "buffers are below 70 % of {budget_bytes} bytes again");
             }
         }
     }
@@ -141,7 +141,7 @@ pub trait Observer: Send + Sync {
     /// A connection is evicted because of the memory that it holds, in bytes. Its client gets `on_disconnect` with
     /// [`Limit::Memory`](crate::Limit::Memory).
     fn on_evicted(&self, id: ConnectionId, bytes: usize) {
-        log::warn!(target: "jackfield::memory", connection:% = id, bytes; "{id}: ended, for its buffers hold {bytes} bytes");
+        log::warn!(target: "jackfield::memory", connection:% = id, bytes; "{id}: evicted, because its buffers hold {bytes} bytes");
     }
 
     /// A callback has run for longer than [`Limits::callback_slow`](crate::Limits::callback_slow), and still runs;

@@ -110,7 +110,7 @@ impl Queue {
             match self.start_thread() {
                 Ok(()) => inside.threads += 1,
                 Err(error) if inside.threads == 0 => {
-                    log::error!(target: "jackfield::offload", "no thread for blocking work: {error}");
+                    log::error!(target: "jackfield::offload", "can't start a thread for blocking work: {error}");
                     return false;
                 }
                 Err(_) => {}

@@ -21,11 +21,11 @@ impl Handle {
             Ok(Ok(Some(bytes))) => PartKind::Pulled(bytes, source),
             Ok(Ok(None)) => PartKind::End(Fields::new()),
             Ok(Err(error)) => {
-                log::debug!(target: "jackfield::offload", connection:% = id; "{id}: a body can't be read on: {error}");
+                log::debug!(target: "jackfield::offload", connection:% = id; "{id}: the rest of a body can't be read: {error}");
                 PartKind::Broken
             }
             Err(panicked) => {
-                log::error!(target: "jackfield::offload", connection:% = id; "{id}: a body can't be read on: {panicked}");
+                log::error!(target: "jackfield::offload", connection:% = id; "{id}: the rest of a body can't be read: {panicked}");
                 PartKind::Broken
             }
         };

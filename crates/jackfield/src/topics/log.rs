@@ -1,4 +1,4 @@
-//! What a topic keeps of what was published, whoever is subscribed.
+//! The publications that a topic keeps, independent of its subscribers.
 
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError};
 use crate::topics::overflow::{Overflow, Policy};
@@ -146,7 +146,7 @@ pub(crate) struct Log<T> {
     pub(crate) name: Arc<str>,
     pub(crate) history: History,
     kept: Mutex<Kept<T>>,
-    /// Reactors that know of something new which they have not looked at yet.
+    /// Reactors that were notified of new messages and have not looked at them yet.
     notified: Box<[AtomicBool]>,
 }
 
@@ -156,7 +156,7 @@ struct Kept<T> {
     bytes: usize,
     /// The position of the newest, kept or not.
     head: Position,
-    /// The latest time that a reactor has named: threads without a reactor have no clock.
+    /// The latest time that a reactor reported, because threads without a reactor have no clock.
     now: Time,
     /// Where what is published goes first, if other nodes have the topic too.
     remote: Option<Remote<T>>,
@@ -164,7 +164,7 @@ struct Kept<T> {
 
 #[derive(Debug)]
 struct Entry<T> {
-    /// `None`: nothing is to be given here, for it came twice or can't be read.
+    /// `None`: there is nothing to deliver, because it came twice or can't be read.
     item: Option<T>,
     bytes: usize,
     at: Time,
@@ -180,7 +180,7 @@ pub(crate) struct Logged<T> {
     pub(crate) item: T,
     /// Its publisher, if that is not to hear it.
     pub(crate) but: ConnectionId,
-    /// The place says more than its own id, if it has one: somebody who has got it has got more.
+    /// The position of a client that has got this message; it may include more than the message's own id.
     pub(crate) is_ahead: bool,
 }
 
@@ -229,7 +229,8 @@ impl<T: Clone> Log<T> {
         kept.trim(&self.history);
     }
 
-    /// Sends a publication out, from where it comes back with its position. `None`: no other node has the topic.
+    /// Sends a publication to the broker, from which it comes back with its position. `None`: no other node has the
+    /// topic.
     pub(crate) fn send_out(
         &self,
         item: &T,
@@ -240,8 +241,7 @@ impl<T: Clone> Log<T> {
         Some(self.lock(None).remote.as_mut()?.send_out(item, bytes, but, send))
     }
 
-    /// Takes what comes in from the broker, for a topic that goes through one. An offset of zero is nothing but the
-    /// beginning of an epoch. False: it is nothing new.
+    /// Takes a message from the broker. An offset of zero only begins a new epoch. False: it is not new.
     pub(crate) fn take_in(
         &self,
         position: Position,
@@ -255,7 +255,7 @@ impl<T: Clone> Log<T> {
         }
         let before = Position { offset: position.offset.saturating_sub(1), ..position };
         if kept.head != before && !planted(72) {
-            // What lies between is missing, and so nothing before it counts.
+            // The messages in the gap are missing, so earlier messages can't be used any more.
             kept.begin_at(before);
         }
         let Some(remote) = kept.remote.as_mut().filter(|_| position.offset > 0) else { return true };
@@ -273,7 +273,7 @@ impl<T: Clone> Log<T> {
         true
     }
 
-    /// All up to this position was handed in: from now on what is published goes the usual way.
+    /// All messages up to this position were delivered: from now on publications go through the broker.
     pub(crate) fn set_live(&self, head: Position) {
         let mut kept = self.lock(None);
         if head > kept.head {
@@ -290,7 +290,7 @@ impl<T: Clone> Log<T> {
         self.lock(None).remote.as_mut().is_some_and(Remote::set_down)
     }
 
-    /// One more wants to know what is published. The first has it read, `from` where it was read to.
+    /// One more follower. The first one starts reading, at `from`, the position that was reached before.
     pub(crate) fn follow(&self, read: impl FnOnce(Option<Position>) -> bool) {
         let mut kept = self.lock(None);
         let head = kept.head;
@@ -299,14 +299,14 @@ impl<T: Clone> Log<T> {
         }
     }
 
-    /// One less. After the last it is not read any more.
+    /// One follower less. After the last one reading stops.
     pub(crate) fn unfollow(&self, stop: impl FnOnce()) {
         if let Some(remote) = &mut self.lock(None).remote {
             remote.unfollow(stop);
         }
     }
 
-    /// Where those are who get what comes from now on. `None`: it is not known before the broker has said so.
+    /// The position of a client that gets only new messages. `None`: not known before the broker has reported it.
     pub(crate) fn present(&self) -> Option<Place> {
         let kept = self.lock(None);
         match &kept.remote {
@@ -315,14 +315,14 @@ impl<T: Clone> Log<T> {
         }
     }
 
-    /// How many publications are ahead of their position for those who are at this place.
+    /// How many publications a client at this position got before they had a position.
     pub(crate) fn ahead_at(&self, place: &Place) -> u64 {
         let kept = self.lock(None);
         let ahead = |remote: &Remote<T>| remote.ahead_of(Origin::default(), Some(place.ahead)).count();
         kept.remote.as_ref().map_or(0, |remote| ahead(remote) as u64)
     }
 
-    /// Where those are who came before it was known: at what was the newest then.
+    /// The position of clients that came before it was known: the newest position at that time.
     pub(crate) fn beginning(&self) -> Option<Place> {
         let kept = self.lock(None);
         let (offset, node) = match &kept.remote {
@@ -333,12 +333,12 @@ impl<T: Clone> Log<T> {
         Some(Place { position, ahead: Origin { node, sequence: 0 } })
     }
 
-    /// Whether it will be known, as soon as the broker answers.
+    /// Whether it will be known when the broker answers.
     pub(crate) fn is_awaited(&self) -> bool {
         self.lock(None).remote.as_ref().is_some_and(Remote::is_awaited)
     }
 
-    /// The place that this id names. `None`: it is no id of this history, or names what is still to come.
+    /// The position that this id names. `None`: it is not an id of this history, or it is in the future.
     pub(crate) fn locate(&self, id: &str, now: Time) -> Option<Place> {
         let place: Place = id.parse().ok()?;
         let kept = self.lock(Some(now));
@@ -351,8 +351,8 @@ impl<T: Clone> Log<T> {
         }
     }
 
-    /// Has the broker asked for all that it has, if this id may name something that other nodes have got and this one has not
-    /// yet. False: it does not.
+    /// Asks the broker for all that it has, if this id may name a message that other nodes have and this one does not have
+    /// yet. False: it can't.
     pub(crate) fn ask_for(&self, id: &str, read: impl FnOnce(Position)) -> bool {
         let Ok(place) = id.parse::<Place>() else { return false };
         let mut kept = self.lock(None);
@@ -369,7 +369,7 @@ impl<T: Clone> Log<T> {
         self.lock(Some(now)).read(after, up_to, most)
     }
 
-    /// A reactor is going to be notified. False: it was, and has not looked yet.
+    /// Marks that a reactor is notified. False: it was notified before and has not looked yet.
     pub(crate) fn notify(&self, reactor: usize) -> bool {
         self.notified.get(reactor).is_some_and(|notified| !notified.swap(true, Ordering::AcqRel))
     }
@@ -381,7 +381,7 @@ impl<T: Clone> Log<T> {
         }
     }
 
-    /// Whatever looks at it, what is too old has gone.
+    /// Every access first drops messages that are too old.
     fn lock(&self, now: Option<Time>) -> MutexGuard<'_, Kept<T>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(now) = now {
@@ -480,7 +480,7 @@ impl<T: Clone> Kept<T> {
 /// The topics that keep a history.
 #[derive(Debug)]
 pub(crate) struct Logs<T> {
-    /// Set with the first: a server without any locks nothing for them.
+    /// Set with the first one, so that a server without histories takes no lock for them.
     is_any: AtomicBool,
     logs: Mutex<HashMap<Arc<str>, Arc<Log<T>>>>,
     /// Of topics that are declared and keep nothing.

@@ -21,8 +21,9 @@ pub(crate) struct Origin {
     pub(crate) sequence: u64,
 }
 
-/// How much of a topic somebody has got: all up to a position, and of one node's own besides all up to a number, which
-/// were given out while the node could not reach the others. On the wire `epoch.offset`, or `epoch.offset.node.number`.
+/// How much of a topic a client has got: all messages up to a position, and also the messages of one node up to a
+/// number, which that node delivered while it could not reach the others. On the wire `epoch.offset`, or
+/// `epoch.offset.node.number`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) position: Position,
@@ -34,12 +35,13 @@ pub(crate) struct Place {
 pub(crate) struct NotAPlace;
 
 impl Place {
-    /// Whether somebody who is here has got this already, although it stands behind.
+    /// Whether a client at this position has already got this message, although its position is later.
     pub(crate) fn is_past(&self, origin: Origin) -> bool {
         self.ahead.node == origin.node && origin.sequence <= self.ahead.sequence
     }
 
-    /// This has come where it belongs: behind the last of those that somebody has got before, none is ahead any more.
+    /// The message has come at its own position. After the last message that a client got early, none is ahead any
+    /// more.
     pub(crate) fn pass(&mut self, origin: Origin) {
         if self.ahead.node == origin.node && origin.sequence >= self.ahead.sequence {
             self.ahead.sequence = 0;

@@ -1,12 +1,12 @@
-//! Whether a topic may have a subscriber anywhere, told without a lock.
+//! Whether a topic may have a subscriber on any reactor, without a lock.
 
 use crate::sync::{AtomicUsize, Ordering, TOPIC_NUMBERS};
 
 /// How many topics with subscribers have each number. A topic's number follows from its name, and several may share one: then
 /// it may seem that one has subscribers that has none, but never the other way round.
 ///
-/// Changed only while the index is locked. The weakest order will do: who publishes behind a subscription, by whatever it
-/// learned of that, sees what was written before it.
+/// Changed only while the index is locked. The weakest memory order is enough: a publisher that learned of a
+/// subscription, in whatever way, also sees what was written before it.
 #[derive(Debug)]
 pub(super) struct Presence(Box<[AtomicUsize]>);
 
@@ -28,7 +28,7 @@ impl Presence {
     }
 }
 
-/// The number of a topic, by FNV-1a: who makes topics share a number gains nothing but a lock.
+/// The number of a topic, by FNV-1a: an attacker who makes topics share a number only causes a lock.
 pub(super) fn number(topic: &str) -> usize {
     let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     let hash = topic.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, mix);

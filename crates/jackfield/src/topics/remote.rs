@@ -24,7 +24,7 @@ pub(crate) struct Remote<T> {
     is_live: bool,
     /// What is sent out is expected back soon.
     is_up: bool,
-    /// The broker was asked for all that it has, for somebody who has got more than was handed in here.
+    /// The broker was asked for all that it has, because a client has got more than was delivered here.
     is_asked: bool,
     /// The offset of the newest when it became live, in the present epoch.
     live_from: u64,
@@ -112,7 +112,7 @@ impl<T: Clone> Remote<T> {
         Outcome::New
     }
 
-    /// Whether this is a higher number than any before of its node, which it is from now on not any more.
+    /// Whether this number is higher than all earlier numbers of its node; from now on it is one of them.
     fn is_news(&mut self, origin: Origin) -> bool {
         let known = self.nodes.iter().position(|known| known.node == origin.node);
         if known.is_some_and(|at| self.nodes[at].sequence >= origin.sequence) && !planted(71) {
@@ -161,13 +161,14 @@ impl<T: Clone> Remote<T> {
         }
     }
 
-    /// How far ahead those are who begin now, if that can be said.
+    /// How far ahead a client is that begins now, if that is known.
     pub(crate) fn present(&self) -> Option<Origin> {
         let sequence = if self.is_up { 0 } else { self.sequence };
         (self.is_live || !self.is_up).then_some(self.still_ahead(Origin { node: self.node, sequence }))
     }
 
-    /// How far ahead somebody is who has got all that came in, and this besides: nothing is, if it has come in too.
+    /// How far ahead a client is that has got all messages that came in, and this one too; zero, if this one has come
+    /// in as well.
     pub(crate) fn still_ahead(&self, ahead: Origin) -> Origin {
         let has_come = ahead.sequence <= self.last(ahead.node);
         if has_come { Origin { node: self.node, sequence: 0 } } else { ahead }
@@ -178,7 +179,7 @@ impl<T: Clone> Remote<T> {
         self.nodes.iter().find(|known| known.node == node).map_or(0, |known| known.sequence)
     }
 
-    /// The offset from which those get all who came before it was live.
+    /// The offset from which clients get all messages that came before it was live.
     pub(crate) fn beginning(&self) -> Option<u64> {
         self.is_live.then_some(self.live_from)
     }
@@ -187,7 +188,7 @@ impl<T: Clone> Remote<T> {
         (!self.is_live || self.is_asked) && self.is_up
     }
 
-    /// Asks the broker for all that it has, unless it can't be reached. False: that would be of no use.
+    /// Asks the broker for all that it has, unless it can't be reached. False: asking would not help.
     pub(crate) fn ask(&mut self, read: impl FnOnce()) -> bool {
         let is_of_use = self.is_live && self.is_up;
         if is_of_use && !std::mem::replace(&mut self.is_asked, true) {
@@ -196,7 +197,7 @@ impl<T: Clone> Remote<T> {
         is_of_use
     }
 
-    /// How far ahead somebody is who says so. `None`: that is not to be known here.
+    /// How far ahead a client is that claims this. `None`: this server can't know it.
     pub(crate) fn locate(&self, ahead: Origin) -> Option<Origin> {
         let is_known = match ahead.node {
             _ if !self.is_live => false,
@@ -207,7 +208,7 @@ impl<T: Clone> Remote<T> {
         is_known.then_some(ahead)
     }
 
-    /// What is given out ahead of its position, behind what somebody has got and up to what another has.
+    /// Messages that were delivered before they had a position, after one client's position and up to another's.
     pub(crate) fn ahead_of(&self, got: Origin, up_to: Option<Origin>) -> impl Iterator<Item = &Own<T>> {
         let number = |ahead: Origin| if ahead.node == self.node { ahead.sequence } else { 0 };
         let (from, to) = (number(got), up_to.map_or(u64::MAX, number));

@@ -37,7 +37,7 @@ impl Reader {
     /// There is no such option, but these.
     pub(crate) fn unknown(&mut self, path: &str, known: &[&str]) {
         let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
-        self.faults.push(format!("`{path}` is no option: there are {}", known.join(", ")));
+        self.faults.push(format!("`{path}` is not an option; the options are {}", known.join(", ")));
     }
 
     /// Formats that let a key stand twice must not: one of the values would be lost. And of options of which one only makes
@@ -83,7 +83,8 @@ impl Reader {
             Some(Ok(())) => changes.push((within.to_owned(), value.clone())),
             Some(Err(what)) => self.faults.push(format!("`{path}{within}` must be {what}")),
             None => {
-                self.faults.push(format!("`{path}{within}` is no limit: they are the fields of `Limits`"));
+                self.faults
+                    .push(format!("`{path}{within}` is not a limit: the limits are the fields of `Limits`"));
             }
         }
     }

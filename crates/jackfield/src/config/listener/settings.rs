@@ -95,26 +95,26 @@ impl Listener {
     fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         if self.speaks == Speaks::Http && !(self.banner.is_empty() && self.busy_banner.is_empty()) {
-            faults.push(format!("`{}` speaks HTTP, and HTTP has no banner", self.place));
+            faults.push(format!("`{}` is a listener for HTTP, which has no banner", self.place));
         }
         if self.allowed.as_ref().is_some_and(Vec::is_empty) {
-            faults.push(format!("`{}` allows no network, so that nobody could connect", self.place));
+            faults.push(format!("`{}` allows no network, so no peer could connect", self.place));
         }
         let has_lists = self.allowed.is_some() || !self.denied.is_empty();
         if has_lists && self.place.has_no_addresses() && !self.requires_proxy {
             faults.push(format!(
-                "`{}` has no peers with addresses: who may connect is decided by its file",
+                "`{}` is a unix socket, whose peers have no addresses: the rights of its file decide which users may connect",
                 self.place
             ));
         }
         if self.each_reactor && !(cfg!(target_os = "linux") && matches!(self.place, Place::Tcp(_))) {
             faults.push(format!(
-                "`{}` is one socket: only Linux, at an address, has one for `each_reactor`",
+                "`{}` can only be one socket: `each_reactor` needs Linux and an IP address",
                 self.place
             ));
         }
         if self.requires_proxy && self.proxies.is_empty() {
-            faults.push(format!("`{}` requires proxies, and trusts none", self.place));
+            faults.push(format!("`{}` requires proxies, but trusts no network", self.place));
         }
         if self.options.socket.keep_alive.is_some_and(|keep_alive| !keep_alive.is_valid()) {
             faults.push(format!(
@@ -123,7 +123,7 @@ impl Listener {
             ));
         }
         if self.options.deferred && !self.banner.is_empty() {
-            faults.push(format!("`{}` speaks first, and its connections can't be deferred", self.place));
+            faults.push(format!("`{}` sends first, so `defer_accept` is not possible", self.place));
         }
         faults
     }
@@ -138,9 +138,11 @@ fn misplaced(server: &Limits, listener: &Limits, speaks: Speaks) -> Vec<String> 
     let name = |(before, _): (LimitRow, LimitRow)| before.name;
     let fault = |name: &'static str| match concerns(name) {
         _ if is_server_wide(name) => {
-            Some(format!("`{name}` concerns the whole server: set it with `ServerBuilder::limits`"))
+            Some(format!("`{name}` is a limit of the whole server: set it with `ServerBuilder::limits`"))
         }
-        Some(on) if !on.is_spoken(speaks) => Some(format!("`{name}` means nothing for what is spoken here")),
+        Some(on) if !on.is_spoken(speaks) => {
+            Some(format!("`{name}` has no effect with the protocol of this listener"))
+        }
         _ => None,
     };
     changed.map(name).filter_map(fault).collect()

@@ -157,7 +157,7 @@ impl Links {
                     self.send_frame_of_message(wires, id, &scratch[..bytes], false);
                 }
                 Err(error) => {
-                    log::error!(target: "jackfield::client", connection:% = id; "{id}: a message could not be read to its end: {error}");
+                    log::error!(target: "jackfield::client", connection:% = id; "{id}: the reader of a message failed: {error}");
                     self.close_with(wires, id, 1011, "");
                     break true;
                 }

@@ -40,7 +40,7 @@ impl ServerBuilder {
         faults.extend(self.faults_of_names());
         if addrs.iter().map(|addrs| addrs.len().max(1)).sum::<usize>() > LISTENERS_MAX {
             faults.push(format!(
-                "there are more than {LISTENERS_MAX} listeners, where each address of a name counts",
+                "there are more than {LISTENERS_MAX} listeners (each address of a name counts)",
             ));
         }
         faults.extend(self.faults_of_gate());
@@ -50,10 +50,10 @@ impl ServerBuilder {
     fn faults_of_counts(&self, reactors: usize) -> Vec<String> {
         let mut faults = Vec::new();
         if self.presets.len() > 1 {
-            faults.push("`preset` is given more than once: give one, and `limits` for what differs".into());
+            faults.push("`preset` is given more than once: give one, and change it with `limits`".into());
         }
         if self.listeners.is_empty() {
-            faults.push("there is no listener: give one with `listen`".into());
+            faults.push("there is no listener: add one with `listen`".into());
         }
         if !(1..=REACTORS_MAX).contains(&reactors) {
             faults.push(format!("`reactors` must be 1 to {REACTORS_MAX}"));
@@ -80,10 +80,10 @@ impl ServerBuilder {
         faults.extend(self.origins.as_ref().err().into_iter().flatten().cloned());
         faults.extend(self.hosts.as_ref().err().into_iter().flatten().cloned());
         let wrong = self.reserved.iter().filter(|path| !path.starts_with('/'));
-        faults.extend(wrong.map(|path| format!("`{path}` is reserved, and is no path such as `/health`")));
+        faults.extend(wrong.map(|path| format!("`{path}` is not a path such as `/health`")));
         let websockets = self.websockets.iter().flatten();
         let wrong = websockets.chain(self.status.0.iter().flatten()).filter(|path| !path.starts_with('/'));
-        faults.extend(wrong.map(|path| format!("`{path}` is no path such as `/metrics`")));
+        faults.extend(wrong.map(|path| format!("`{path}` is not a path such as `/metrics`")));
         faults
     }
 }
@@ -116,6 +116,6 @@ mod tests {
     fn who_is_to_be_greeted_first_is_not_left_waiting() {
         let listener = Listener::tcp("127.0.0.1:0").lines().banner("hello").defer_accept(true);
         let fault = ServerBuilder::default().listen(listener).bind().err().map(|error| error.to_string());
-        assert!(fault.as_ref().is_some_and(|fault| fault.contains("speaks first")), "{fault:?}");
+        assert!(fault.as_ref().is_some_and(|fault| fault.contains("sends first")), "{fault:?}");
     }
 }

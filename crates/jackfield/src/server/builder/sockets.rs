@@ -10,7 +10,10 @@ use std::net::SocketAddr;
 pub(super) fn report_clamped(place: &Place, backlog: u32) {
     let most = backlog_max();
     if backlog > most {
-        log::warn!(target: "jackfield::accept", "`{place}`: the system lets {most} connections wait, not {backlog}: see `somaxconn`");
+        log::warn!(
+            target: "jackfield::accept",
+            "`{place}`: the system allows a backlog of {most} connections, not {backlog}: see `somaxconn`"
+        );
     }
 }
 
