@@ -1,5 +1,7 @@
 //! Inputs that benchmarks share.
 
+pub mod beside;
+
 /// A small request, as a load generator sends it.
 pub const SMALL_REQUEST: &[u8] = b"GET /plaintext HTTP/1.1\r\nHost: localhost:8080\r\n\r\n";
 
