@@ -307,22 +307,22 @@ impl ResolvesServerCert for Keys {
     }
 }
 
-/// The cryptography that was built in.
+/// The cryptography that was built in. Where both are, aws-lc: ring is a default, and the other was asked for.
 pub(super) fn provider() -> Option<Arc<CryptoProvider>> {
-    #[cfg(feature = "tls-ring")]
-    return Some(Arc::new(rustls::crypto::ring::default_provider()));
-    #[cfg(all(feature = "tls-aws-lc", not(feature = "tls-ring")))]
+    #[cfg(feature = "tls-aws-lc")]
     return Some(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
+    #[cfg(all(feature = "tls-ring", not(feature = "tls-aws-lc")))]
+    return Some(Arc::new(rustls::crypto::ring::default_provider()));
     #[cfg(not(any(feature = "tls-ring", feature = "tls-aws-lc")))]
     None
 }
 
 /// Makes and reads tickets, by keys that change every six hours and are good for twelve.
 fn tickets() -> Result<Arc<dyn ProducesTickets>, rustls::Error> {
-    #[cfg(feature = "tls-ring")]
-    return rustls::crypto::ring::Ticketer::new();
-    #[cfg(all(feature = "tls-aws-lc", not(feature = "tls-ring")))]
+    #[cfg(feature = "tls-aws-lc")]
     return rustls::crypto::aws_lc_rs::Ticketer::new();
+    #[cfg(all(feature = "tls-ring", not(feature = "tls-aws-lc")))]
+    return rustls::crypto::ring::Ticketer::new();
     #[cfg(not(any(feature = "tls-ring", feature = "tls-aws-lc")))]
     Err(rustls::Error::General("no cryptography was built in".into()))
 }
