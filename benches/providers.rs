@@ -1,8 +1,9 @@
 //! What TLS costs a server with each provider of cryptography: handshakes in memory, full and resumed, and records.
 //!
-//! `cargo run --profile fast -p jackfield-benches --features providers --bin bench-providers`. The server's steps alone are timed, of rustls
-//! without a socket; the providers take turns, so that what else the machine does falls on both. TLS 1.3, X25519, a certificate of
-//! ECDSA on P-256, and AES-256-GCM, which is what both choose by themselves.
+//! `cargo run --profile fast -p jackfield-benches --features providers --bin bench-providers`
+//!
+//! Only the server's steps are timed, with rustls and no socket. The providers take turns, so a busy machine slows both. TLS 1.3,
+//! X25519, a certificate with ECDSA on P-256 and AES-256-GCM: both providers choose these by themselves.
 
 use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, aws_lc_rs, ring};
