@@ -45,6 +45,7 @@
 
 #![forbid(unsafe_code)]
 
+mod calls;
 mod catch;
 mod cluster;
 mod crowd;
@@ -52,6 +53,7 @@ mod deflate;
 mod finding;
 mod held;
 pub mod hub;
+mod identity;
 mod log;
 mod mail;
 mod minimise;

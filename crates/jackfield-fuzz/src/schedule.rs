@@ -1,26 +1,24 @@
 //! The server that is simulated: an echo, a chat, crowds, event streams, lines, bytes, and HTTP in all its ways, with the peers
 //! that know what it owes them.
 
+use crate::calls::{self, Speaker};
 use crate::cluster::{self, Cluster};
 use crate::crowd;
 use crate::deflate;
 use crate::held::{self, Held};
+use crate::identity::{identity, seed_tls};
 use crate::mail::{Floods, Letter, Mail};
 use crate::order::Order;
 use jackfield::sim::peer::{Ask, Bytes, Events, Garbage, Heard, Http, Said, Silent, WebSocket};
-use jackfield::sim::{Options, Outside, Random, Sim, Tls};
+use jackfield::sim::{Options, Outside, Random, Sim};
 use jackfield::test::listener;
 use jackfield::{
-    Bandwidth, BodyPlan, Client, Connection, ConnectionId, Exchange, Heartbeat, LateUpgrade, Limits, Message,
-    OnRateExceeded, Rate, Raw, Reply, Request, TimerId, Upgrade, WebSocket as Socket,
+    Bandwidth, BodyPlan, Client, Connection, ConnectionId, Disconnect, Exchange, Heartbeat, LateUpgrade,
+    Limits, Message, OnRateExceeded, Peer, Rate, Raw, Reply, Request, TimerId, Upgrade, WebSocket as Socket,
 };
-use rustls::crypto::{CryptoProvider, GetRandomFailed, SecureRandom};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use std::any::Any;
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// What is owed from outside, shared by all clients.
@@ -34,6 +32,7 @@ struct Owed {
     /// Members of the room, by reactor.
     members: [usize; 2],
     crowd: crowd::Shared,
+    calls: calls::Shared,
     floods: Floods,
     mail: Mail,
 }
@@ -54,6 +53,8 @@ struct Visitor {
     posts: usize,
     /// The number of the latest letter from outside.
     latest: usize,
+    /// It speaks first, and to a listener of its own server.
+    speaker: Option<Speaker>,
 }
 
 const TICK: TimerId = TimerId(1);
@@ -63,9 +64,11 @@ const NEVER: TimerId = TimerId(3);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 impl Visitor {
-    fn new(owed: Shared) -> Self {
+    fn new(owed: Shared, peer: &Peer) -> Self {
+        let speaker = peer.tag().and_then(|tag| owed.borrow().calls.borrow().speaker(tag));
         let (path, body) = (String::new(), Vec::new());
-        Self { owed, me: None, path, left: 0, is_paused: false, room: None, body, posts: 0, latest: 0 }
+        let (me, room, left, posts, latest, is_paused) = (None, None, 0, 0, 0, false);
+        Self { owed, me, path, left, is_paused, room, body, posts, latest, speaker }
     }
 
     fn number(&self) -> usize {
@@ -115,6 +118,16 @@ impl Client for Visitor {
         connection.set_timer(NEVER, MILLISECOND * 3);
         assert!(connection.cancel_timer(NEVER));
         connection.set_timer(TimerId(4), Duration::from_secs(3));
+        if let (Some(speaker), Some(mut raw)) = (&mut self.speaker, connection.as_raw()) {
+            speaker.begin(&mut raw);
+        }
+        calls::begin_next(connection, &self.owed.borrow().calls);
+    }
+
+    fn on_disconnect(&mut self, connection: &mut Connection<'_>, _end: &Disconnect) {
+        if connection.peer().is_outgoing() {
+            calls::begin_next(connection, &self.owed.borrow().calls);
+        }
     }
 
     fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
@@ -224,6 +237,9 @@ impl Client for Visitor {
 
     fn on_line(&mut self, raw: &mut Raw<'_>, line: &[u8]) {
         self.awake();
+        if let Some(speaker) = &mut self.speaker {
+            return speaker.hear(raw, line);
+        }
         if let Some(text) = std::str::from_utf8(line).ok().and_then(|line| line.strip_prefix(crowd::WORD)) {
             crowd::enter(raw, &self.owed.borrow().crowd);
             return crowd::answer(raw, &self.owed.borrow().crowd, text);
@@ -289,61 +305,13 @@ fn has_proxies(seed: u64) -> bool {
     matches!(seed % 16, 6 | 7)
 }
 
-/// One identity for all days. With Ed25519, so that every handshake has the same length.
-fn tls() -> Tls {
-    static TLS: OnceLock<Tls> = OnceLock::new();
-    TLS.get_or_init(|| {
-        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key");
-        let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).expect("a name");
-        // All certificates of a simulation are of one length.
-        params.serial_number = Some(1_u64.into());
-        let certificate = CertificateDer::from(params.self_signed(&key).expect("a certificate"));
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate.clone()).expect("a certificate");
-        let ring = rustls::crypto::ring::default_provider();
-        let provider = Arc::new(CryptoProvider { secure_random: &Seeded, ..ring });
-        let server = ServerConfig::builder_with_provider(provider.clone());
-        let server = server.with_safe_default_protocol_versions().expect("versions of its own");
-        let client = ClientConfig::builder_with_provider(provider);
-        let client = client.with_safe_default_protocol_versions().expect("versions of its own");
-        Tls {
-            server: server
-                .with_no_client_auth()
-                .with_single_cert(vec![certificate], key)
-                .expect("its own key")
-                .into(),
-            client: client.with_root_certificates(roots).with_no_client_auth().into(),
-            name: ServerName::try_from("localhost").expect("a name"),
-        }
-    })
-    .clone()
-}
-
-thread_local! {
-    /// What TLS takes for chance in the simulation of this thread.
-    static CHANCE: RefCell<Random> = RefCell::new(Random::new(0));
-}
-
-/// Chance from the seed: the order of the extensions in a ClientHello and what is in it are the same for the same seed. Keys
-/// are still the provider's own, but all of one length.
-#[derive(Debug)]
-struct Seeded;
-
-impl SecureRandom for Seeded {
-    fn fill(&self, bytes: &mut [u8]) -> Result<(), GetRandomFailed> {
-        CHANCE.with_borrow_mut(|chance| bytes.fill_with(|| chance.below(256) as u8));
-        Ok(())
-    }
-}
-
 /// The same with limits that are changed.
 #[must_use]
 pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits)) -> Sim {
     options.message_bytes_max = 30_000;
-    CHANCE.set(Random::new(seed));
+    seed_tls(seed);
     if options.tls.is_none() && has_tls(seed) {
-        options.tls = Some(tls());
+        options.tls = Some(identity().tls.clone());
     }
     options.proxy |= has_proxies(seed);
     options.limits = limits(&mut Random::new(seed ^ 0xabcd));
@@ -372,6 +340,7 @@ pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits
     }
     let deflates = deflate::limits(seed, &mut options.limits);
     change(&mut options.limits);
+    let (calls, tls) = (calls::limits(seed, &mut options.limits), options.tls.clone());
     let cluster = if floods.mailbox_max.is_none() { Cluster::of(seed, &mut options) } else { None };
     let may_be_cut_off = options.limits.memory_bytes_max < 1 << 20
         || options.limits.reactor.wire_memory_bytes_max < 1 << 20
@@ -382,7 +351,10 @@ pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits
     let owed = Shared::default();
     owed.borrow_mut().floods = floods;
     let shared = owed.clone();
-    let mut sim = Sim::new(seed, options, move |_peer| Visitor::new(shared.clone()));
+    if options.tls.is_some() {
+        ask_for_hosts(seed, &mut options);
+    }
+    let mut sim = Sim::new(seed, options, move |peer| Visitor::new(shared.clone(), peer));
     let peers = sim.random().between(2, 7);
     for number in 0..peers {
         add(&mut sim, number, may_be_cut_off, half_closed, floods);
@@ -419,8 +391,20 @@ pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits
     if random.chance(100) {
         sim.add(Held::new(&mut random));
     }
+    if calls {
+        calls::add(&mut sim, seed, tls.as_ref(), &owed.borrow().calls);
+    }
     sim.outside(move |outside| act_outside(outside, &owed));
     sim
+}
+
+/// On half of the days with TLS peers ask for hosts, and have little time for their handshakes.
+fn ask_for_hosts(seed: u64, options: &mut Options) {
+    let mut random = Random::new(seed ^ 0x4051);
+    if random.chance(500) {
+        options.host = Some(identity().host.clone());
+        options.limits.reactor.handshake = Duration::from_millis(random.between(200, 3000) as u64);
+    }
 }
 
 /// Small ones often, so that every bound is met.
@@ -630,6 +614,7 @@ fn act_outside(outside: &mut Outside<'_>, owed: &Shared) {
     let (calm, mut owed) = (outside.is_calm(), owed.borrow_mut());
     if !calm {
         crowd::act_outside(outside, &owed.crowd);
+        calls::act_outside(outside, &owed.calls);
     }
     while !owed.replies.is_empty() && (calm || outside.random().chance(500)) {
         let index = outside.random().below(owed.replies.len());

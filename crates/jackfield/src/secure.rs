@@ -4,9 +4,11 @@
 #[cfg(feature = "sim")]
 use rustls::ServerConfig;
 #[cfg(feature = "sim")]
+use rustls::ServerConnection;
+#[cfg(feature = "sim")]
 use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection};
+use rustls::{ClientConfig, ClientConnection, Connection};
 use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
 
@@ -27,18 +29,26 @@ pub struct Tls {
 
 #[cfg(feature = "sim")]
 impl Tls {
-    #[cfg(feature = "sim")]
-    pub(crate) fn peer(&self) -> Secure {
+    /// Of a peer that asks for this host, or for the usual one.
+    pub(crate) fn peer(&self, host: Option<ServerName<'static>>) -> Secure {
         let mut config = ClientConfig::clone(&self.client);
         // The first handshake of a simulation is as long as the second.
         config.resumption = Resumption::disabled();
-        Secure::new(Arc::new(config), self.name.clone())
+        Secure::new(Arc::new(config), host.unwrap_or_else(|| self.name.clone()))
+    }
+
+    /// Of a peer to whom the server connects.
+    pub(crate) fn server_side(&self) -> Secure {
+        let session = ServerConnection::new(self.server.clone());
+        Secure::of(
+            session.unwrap_or_else(|error| panic!("no peer can use this configuration: {error}")).into(),
+        )
     }
 }
 
-/// A peer's side of TLS.
+/// A peer's side of TLS: a client's, or a server's where the simulated server has connected to it.
 pub(crate) struct Secure {
-    session: ClientConnection,
+    session: Connection,
     /// What is to be carried to the server.
     pub(crate) records: Vec<u8>,
     /// Bytes in plain text that were given to it, and that came out of it.
@@ -51,8 +61,10 @@ pub(crate) struct Secure {
 impl Secure {
     pub(crate) fn new(config: Arc<ClientConfig>, name: ServerName<'static>) -> Self {
         let session = ClientConnection::new(config, name);
-        let mut session =
-            session.unwrap_or_else(|error| panic!("no peer can use this configuration: {error}"));
+        Self::of(session.unwrap_or_else(|error| panic!("no peer can use this configuration: {error}")).into())
+    }
+
+    fn of(mut session: Connection) -> Self {
         session.set_buffer_limit(None);
         Self {
             session,

@@ -6,8 +6,8 @@ mod tls;
 
 use jackfield::test::{Dial, FarEnd, TestOptions, TestServer, listener};
 use jackfield::{
-    Busy, Client, ConnectError, Connection, ConnectionId, Disconnect, Drain, Limits, Listener, Outgoing,
-    Peer, Raw, Reason, Refuse, Server,
+    Busy, Client, ConnectError, Connection, ConnectionId, Disconnect, Drain, Limit, Limits, Listener,
+    Outgoing, Peer, Raw, Reason, Refuse, Server,
 };
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
@@ -194,6 +194,42 @@ fn c25_what_fails_is_told_once_and_in_time() {
     check_failure("one.example:80", aborted, Reason::Local);
     let shut_down = |lab: &mut Lab, _| lab.server.handle().shutdown(Drain::default());
     check_failure("one.example:80", shut_down, Reason::Shutdown);
+}
+
+/// It holds memory when there is none, and that is what its client hears: it had been told that no WebSocket was opened.
+#[test]
+fn c25_one_that_is_evicted_on_its_way_ends_for_its_memory() {
+    let limits = Limits::default().with(|limits| limits.memory_bytes_max = 100);
+    let log = Log::default();
+    let mut server =
+        TestServer::with_options(TestOptions { limits, ..TestOptions::default() }, Dialer::maker(&log));
+    server.handle().connect(Outgoing::tcp("192.0.2.1:80").tag(7)).unwrap();
+    server.run();
+    let events = log.take();
+    assert_eq!(
+        events.last().unwrap(),
+        &format!("7: disconnect {:?}", Reason::Limit(Limit::Memory)),
+        "{events:?}"
+    );
+    assert_eq!((events.len(), server.handle().outgoing()), (2, 0));
+}
+
+/// Its peer takes nothing, so what is queued for it is not waited for.
+#[test]
+fn c25_one_that_is_closed_on_its_way_is_over_at_once() {
+    let log = Log::default();
+    let mut server = TestServer::with_options(TestOptions::default(), Dialer::maker(&log));
+    server.handle().connect(Outgoing::websocket("ws://192.0.2.1/").tag(7)).unwrap();
+    server.run();
+    let Dial { id, far, .. } = server.take_dials().remove(0);
+    far.set_room(Some(0));
+    far.accept();
+    server.run();
+    assert_eq!(log.take(), [""; 0]);
+    server.handle().close(id).unwrap();
+    server.run();
+    assert_eq!(log.take().last().unwrap(), &format!("7: disconnect {:?}", Reason::Local));
+    assert_eq!((server.handle().outgoing(), server.wires().len()), (0, 0));
 }
 
 #[test]

@@ -55,6 +55,10 @@ impl Reactor {
         if broken && planted(57) {
             return self.wires.abort(id, Reason::Reset);
         }
+        if broken && planted(88) && wire.phase == Phase::Lingering {
+            wire.session.stream_mut().reset();
+            return self.end_wire(id, service);
+        }
         match wire.step(hint) {
             Act::Read | Act::Discard => {
                 wire.flags.insert(Flags::UNREAD);

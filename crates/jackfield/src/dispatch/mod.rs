@@ -251,6 +251,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
         match link.admission {
             Admission::Uncounted => {}
             _ if planted(36) => {}
+            Admission::Outgoing if planted(85) => {}
             Admission::Outgoing => self.links.handle.uncount_outgoing(id.reactor()),
             _ => self.links.uncount(wires, id, link.listener.into()),
         }

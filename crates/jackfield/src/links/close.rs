@@ -121,13 +121,21 @@ impl Links {
         }
     }
 
-    /// Closes the connection after what is queued; nothing is added.
+    /// Closes the connection after what is queued; nothing is added. One that this side has begun and that is not up yet has
+    /// nothing to say to anybody, and its peer may take nothing: it ends at once.
     pub(crate) fn end(&mut self, wires: &mut Wires, id: ConnectionId, why: Reason) {
-        if wires.contains(id) {
+        if wires.contains(id) && self.is_on_its_way(id) {
+            self.abort(wires, id, why);
+        } else if wires.contains(id) {
             self.note_reason(wires, id, why);
             wires.close(id, reactor::Reason::Local);
             self.leave_soon(wires, id);
         }
+    }
+
+    fn is_on_its_way(&self, id: ConnectionId) -> bool {
+        let link = &self.table[id.slot()];
+        link.admission == Admission::Outgoing && matches!(link.protocol, Protocol::None | Protocol::Opening)
     }
 
     /// Drops what is queued and resets the connection.

@@ -1,7 +1,7 @@
 //! Connections that this side begins.
 
 use crate::config::{Offering, Outgoing, Speaks, Target};
-use crate::disconnect::{ConnectError, Reason};
+use crate::disconnect::{ConnectError, Limit, Reason};
 use crate::links::Links;
 use crate::links::link::Admission;
 use crate::links::opening::Opening;
@@ -82,6 +82,8 @@ impl Links {
                 let addrs = found.map(|(_, addrs)| addrs.clone()).unwrap_or_default();
                 self.resolved(wires, id, addrs);
             }
+            #[cfg(feature = "sim")]
+            Names::Made(make) => self.resolved(wires, id, make(name)),
         }
     }
 
@@ -105,7 +107,7 @@ impl Links {
             Reason::Io(kind) => Reason::Connect(ConnectError::Io(kind)),
             Reason::Tls => Reason::Connect(ConnectError::Tls),
             // More than an answer may have.
-            Reason::Limit(_) => Reason::Connect(ConnectError::WebSocket),
+            Reason::Limit(Limit::ReadBuffer) => Reason::Connect(ConnectError::WebSocket),
             other => other,
         });
     }

@@ -3,6 +3,7 @@
 //! A keyed hash of a counter. The key is random, from the standard library, which uses the same source for its hash
 //! tables; in a simulation it is the seed. So a frame needs no system call and no allocation.
 
+use jackfield_reactor::planted::planted;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
@@ -40,7 +41,7 @@ impl Masks {
     }
 
     fn next(&mut self) -> [u8; 8] {
-        self.count += 1;
+        self.count += u64::from(!planted(84));
         let mut hasher = self.keyed.clone();
         hasher.write_u64(self.count);
         hasher.finish().to_ne_bytes()

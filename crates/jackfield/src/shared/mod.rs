@@ -62,6 +62,8 @@ pub use observer::{FailedHandshake, Observer, RefuseReason, SlowCallback};
 pub(crate) use observer::{Guarded, NoObserver};
 #[cfg(feature = "tls")]
 pub(crate) use offload::attempt;
+#[cfg(feature = "sim")]
+pub(crate) use offload::{HeldJobs, Job};
 pub use offload::{JobPanicked, Offloaded};
 pub(crate) use offload::{Pool, THREADS_MAX};
 pub(crate) use panic_text::panic_text;

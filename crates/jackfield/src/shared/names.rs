@@ -13,6 +13,9 @@ pub(crate) enum Names {
     /// A table, for tests: what is not in it has no address.
     #[cfg(feature = "test-util")]
     Table(Vec<(String, Vec<SocketAddr>)>),
+    /// A function, for simulations.
+    #[cfg(feature = "sim")]
+    Made(fn(&str) -> Vec<SocketAddr>),
 }
 
 /// Names that wait to be looked up, and the threads that do it. They end when there is nothing left to do.

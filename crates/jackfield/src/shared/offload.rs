@@ -44,9 +44,17 @@ pub(crate) enum Pool {
     /// Jobs run at once on the thread that asks: for a server in memory, where the same acts must have the same order.
     #[cfg(feature = "test-util")]
     Inline,
+    /// Jobs wait until somebody takes them: for a simulation, which decides when each is done.
+    #[cfg(feature = "sim")]
+    Held(HeldJobs),
 }
 
-type Job = Box<dyn FnOnce() + Send>;
+/// Jobs that wait until somebody takes them.
+#[cfg(feature = "sim")]
+#[derive(Clone, Default)]
+pub(crate) struct HeldJobs(Arc<Mutex<VecDeque<Job>>>);
+
+pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 pub(crate) struct Queue {
     inside: Mutex<Inside>,
@@ -87,6 +95,11 @@ impl Pool {
                 make()();
                 true
             }
+            #[cfg(feature = "sim")]
+            Self::Held(jobs) => {
+                jobs.lock().push_back(make());
+                true
+            }
         }
     }
 
@@ -96,7 +109,21 @@ impl Pool {
             Self::Threads(queue) => queue.end(),
             #[cfg(feature = "test-util")]
             Self::Inline => {}
+            #[cfg(feature = "sim")]
+            Self::Held(jobs) => jobs.lock().clear(),
         }
+    }
+}
+
+#[cfg(feature = "sim")]
+impl HeldJobs {
+    /// The job that waits for the longest time.
+    pub(crate) fn take(&self) -> Option<Job> {
+        self.lock().pop_front()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Job>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

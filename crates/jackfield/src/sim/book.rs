@@ -1,8 +1,9 @@
 //! The book of a simulation: its trace, what became of each connection, and what was found to be wrong.
 
 use super::Random;
+use super::hosts::Asked;
 use crate::disconnect::{Disconnect, Reason};
-use crate::shared::{Finished, RefuseReason};
+use crate::shared::{Finished, Peer, RefuseReason, TlsInfo};
 use jackfield_reactor::{Addr, ConnectionId};
 use std::collections::VecDeque;
 use std::fmt::{self, Write};
@@ -39,6 +40,8 @@ pub(super) struct Pages {
     pub(super) is_forged: bool,
     /// Before that a shutdown ends no exchange that its peer waits for.
     pub(super) drains_until: Option<u64>,
+    /// So many milliseconds the clock has leapt over.
+    pub(super) leapt: u64,
     /// Exchanges that were told to be over.
     pub(super) finished: u64,
 }
@@ -82,6 +85,41 @@ pub(super) struct Record {
     unfinished: Option<String>,
     /// The same, where a shutdown has ended the connection before its deadline.
     pub(super) cut_off: Option<String>,
+    /// The host that it asks for by TLS, and how long its handshake may take.
+    host: Option<(Asked, Duration)>,
+    /// What the clock had leapt over when it was accepted.
+    pub(super) leapt_before: u64,
+    /// Its client has heard that it is there.
+    pub(super) is_up: bool,
+    /// The server begins it.
+    pub(super) call: Option<CallRecord>,
+}
+
+/// What is known of a connection that the server begins.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CallRecord {
+    pub(super) attempt: Attempt,
+    pub(super) within: Duration,
+    /// Its id on the way there.
+    dialled: Option<ConnectionId>,
+    /// Addresses that were tried.
+    pub(super) tried: usize,
+    /// A client was made for it.
+    is_made: bool,
+    /// The factory made none.
+    pub(super) is_declined: bool,
+    /// Its time was over, and it was still under way: since when.
+    pub(super) overdue_since: Option<u64>,
+}
+
+/// How far a connection is that the server begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Attempt {
+    #[default]
+    None,
+    /// It was asked for from outside, and no reactor is known to have begun it.
+    Posted,
+    Begun,
 }
 
 /// What the server said of a connection's end.
@@ -90,6 +128,7 @@ pub(super) struct Ended {
     pub(super) reason: Reason,
     pub(super) bytes_in: u64,
     pub(super) bytes_out: u64,
+    pub(super) age: Duration,
 }
 
 /// What has happened, in lines. Its hash is of the same bytes.
@@ -98,6 +137,9 @@ pub(super) struct Trace {
     text: Option<String>,
     now: u64,
 }
+
+/// A new connection may be so many milliseconds on its way to its reactor.
+const HANDED_OVER: u64 = 100;
 
 /// What an injected panic carries.
 pub(super) struct Bomb;
@@ -169,8 +211,9 @@ impl Book {
         let record = &mut pages.records[peer];
         let finding = match (record.id, record.end, outer) {
             (_, _, Some((outer, within))) => Some(format!("inside {within} of peer {outer}")),
-            (None, ..) if what == "connect" => {
+            (None, ..) if what == "connect" || record.may_fail(what) => {
                 (record.id, record.overloaded, record.connected_at) = (Some(id), is_overloaded, now);
+                record.is_up = what == "connect";
                 None
             }
             (None, ..) => Some("before on_connect".into()),
@@ -191,7 +234,7 @@ impl Book {
         pages.trace.note(format_args!("peer {peer} ended: {reason:?}, {bytes_in} in, {bytes_out} out"));
         let (now, drains_until) = (pages.trace.now, pages.drains_until);
         let record = &mut pages.records[peer];
-        record.end = Some(Ended { reason, bytes_in, bytes_out });
+        record.end = Some(Ended { reason, bytes_in, bytes_out, age });
         let ages = now - record.connected_at..=now - record.accepted_at;
         let is_known = ages.contains(&(age.as_millis() as u64));
         let is_early = reason == Reason::Shutdown && drains_until.is_some_and(|until| now < until);
@@ -248,6 +291,90 @@ impl Book {
         }
     }
 
+    /// A peer asks for this host by TLS, and its handshake may take so long.
+    pub(super) fn expect_host(&self, peer: usize, asked: Asked, within: Duration) {
+        self.pages().records[peer].host = Some((asked, within));
+    }
+
+    /// Whether a peer that has come through its handshake was shown the host that it has asked for, and in time.
+    pub(super) fn check_host(&self, peer: usize, newcomer: &Peer) {
+        let pages = self.pages();
+        let (record, now, leapt) = (&pages.records[peer], pages.trace.now, pages.leapt);
+        let Some((asked, within)) = record.host else { return };
+        let took = now - record.accepted_at - (leapt - record.leapt_before);
+        let is_late = took > within.as_millis() as u64 + HANDED_OVER && !record.may_be_provisional;
+        drop(pages);
+        let shown = newcomer.tls().map(TlsInfo::host_tag);
+        if asked.is_refused() || shown != Some(asked.tag()) {
+            self.wrong("promises", format!("peer {peer} asks for {asked:?} and is shown {shown:?}"));
+        }
+        if is_late {
+            self.wrong(
+                "limits",
+                format!("the handshake of peer {peer} took {took} ms, and may take {within:?}"),
+            );
+        }
+    }
+
+    /// A connection is begun by the server, or is not after all.
+    pub(super) fn begin_call(&self, peer: usize, attempt: Attempt) {
+        let mut pages = self.pages();
+        pages.trace.note(format_args!("call {peer}: {attempt:?}"));
+        let now = pages.trace.now;
+        let record = &mut pages.records[peer];
+        record.accepted_at = now;
+        if let Some(call) = &mut record.call {
+            call.attempt = attempt;
+        }
+    }
+
+    /// A reactor wants to be connected to that address of a call: one after the other.
+    pub(super) fn dialled(&self, peer: usize, id: ConnectionId, at: usize) {
+        self.call_is_begun(peer);
+        let mut pages = self.pages();
+        pages.trace.note(format_args!("{id} is connected to address {at} of call {peer}"));
+        let Some(call) = &mut pages.records[peer].call else { return };
+        let next = std::mem::replace(&mut call.tried, at + 1);
+        call.dialled = Some(id);
+        drop(pages);
+        if next != at {
+            self.wrong("promises", format!("call {peer} tries its address {at} in place of {next}"));
+        }
+    }
+
+    /// A reactor has begun it, now at the latest.
+    fn call_is_begun(&self, peer: usize) {
+        let is_posted = |call: &CallRecord| call.attempt == Attempt::Posted;
+        if self.pages().records[peer].call.as_ref().is_some_and(is_posted) {
+            self.begin_call(peer, Attempt::Begun);
+        }
+    }
+
+    /// The factory is asked for the client of a call. False: it is none.
+    pub(super) fn made_for_call(&self, peer: usize) -> bool {
+        if self.pages().records.get(peer).is_none_or(|record| record.call.is_none()) {
+            self.wrong("promises", format!("a client is made for call {peer}, which there is not"));
+            return false;
+        }
+        self.call_is_begun(peer);
+        let mut pages = self.pages();
+        pages.trace.note(format_args!("call {peer} gets a client"));
+        let Some(call) = &mut pages.records[peer].call else { return false };
+        let is_second = std::mem::replace(&mut call.is_made, true);
+        drop(pages);
+        if is_second {
+            self.wrong("callbacks", format!("a second client is made for call {peer}"));
+        }
+        true
+    }
+
+    /// The factory has made no client for it.
+    pub(super) fn declined_call(&self, peer: usize) {
+        if let Some(call) = &mut self.pages().records[peer].call {
+            call.is_declined = true;
+        }
+    }
+
     /// Whether a notice is to be asked for now.
     pub(super) fn wants_notice(&self) -> bool {
         self.pages().notices.as_mut().is_some_and(|(random, per_mille)| random.chance(*per_mille))
@@ -297,7 +424,7 @@ impl Book {
     pub(super) fn evicted(&self, id: ConnectionId, bytes: usize) {
         let mut pages = self.pages();
         pages.trace.note(format_args!("{id} is evicted with {bytes} bytes"));
-        match pages.records.iter_mut().find(|record| record.id == Some(id)) {
+        match pages.records.iter_mut().find(|record| record.known_id() == Some(id)) {
             Some(record) => record.evicted = true,
             None => pages.nobody_was_evicted = true,
         }
@@ -314,6 +441,28 @@ impl Book {
             // Without the hook of panics, which would print it.
             std::panic::resume_unwind(Box::new(Bomb));
         }
+    }
+}
+
+impl Record {
+    /// Of a connection that the server may begin, and that has so much time then.
+    pub(super) fn of_call(within: Duration) -> Self {
+        Self { call: Some(CallRecord { within, ..CallRecord::default() }), ..Self::default() }
+    }
+
+    /// A connection of the server's own may end before it is up.
+    fn may_fail(&self, what: &str) -> bool {
+        self.call.is_some() && what == "disconnect"
+    }
+
+    /// The id that its client knows, or that it has on its way there.
+    pub(super) fn known_id(&self) -> Option<ConnectionId> {
+        self.id.or_else(|| self.attempt_id())
+    }
+
+    /// Its id, if the server has begun it and it is not up yet.
+    pub(super) fn attempt_id(&self) -> Option<ConnectionId> {
+        self.call.as_ref().filter(|_| self.id.is_none())?.dialled
     }
 }
 
@@ -388,7 +537,7 @@ pub(super) fn proxy_header(peer: usize) -> String {
     format!("PROXY {family} {} {} {} {}\r\n", from.ip(), to.ip(), from.port(), to.port())
 }
 
-fn numbered(network: u8, peer: usize) -> SocketAddr {
+pub(super) fn numbered(network: u8, peer: usize) -> SocketAddr {
     let [_, a, b, c] = (peer as u32 + 1).to_be_bytes();
     let v4 = Ipv4Addr::new(network, a, b, c);
     // Of the two kinds the reactor keeps each in another way.

@@ -6,7 +6,7 @@
 //! peers stop reading, vanish or half-close, the clock jumps, reactors lag, callbacks panic. Then comes a *calm* in
 //! which all work must end, and a *farewell* after which nothing may be left. All random choices come from the seed:
 //! the same seed gives the same trace, byte for byte. With [`Options::tls`] all connections use TLS, and the faults
-//! happen below it, to its records.
+//! happen below it, to its records. [`Sim::call`] plays those to whom the server connects.
 //!
 //! ```
 //! use jackfield::sim::{self, Options, Sim, peer};
@@ -46,14 +46,20 @@
 //! set, and prints its trace. `JACKFIELD_SIM_SEEDS` is the number of seeds to run instead of the test's own.
 
 mod book;
+mod call;
+mod called;
+mod dial;
+mod hosts;
 mod network;
 mod options;
 pub mod peer;
+mod places;
 mod random;
 mod run;
 mod watched;
 
 pub use crate::secure::Tls;
+pub use call::Call;
 pub use options::{Faults, Options};
 pub use random::Random;
 pub use run::{Outside, Sim};
@@ -134,7 +140,10 @@ fn rare_faults(faults: Faults, seed: u64) -> Faults {
     let (tricklers, neighbours) = (often(400), often(100));
     let long_jumps = random.chance(100);
     let notices = if random.chance(200) { random.below(500) as u16 } else { 0 };
-    Faults { tricklers, neighbours, long_jumps, notices, ..faults }
+    let mut random = Random::new(seed ^ 0xd1a1);
+    let dials = if random.chance(700) { random.below(500) as u16 } else { 0 };
+    let jobs = if random.chance(700) { random.below(900) as u16 } else { 0 };
+    Faults { tricklers, neighbours, long_jumps, notices, dials, jobs, ..faults }
 }
 
 /// A number from the environment.

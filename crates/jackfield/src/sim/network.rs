@@ -2,6 +2,7 @@
 
 use super::Random;
 use super::book::{Book, Ended, Record, digest};
+use super::called::Called;
 use super::options::Faults;
 use super::peer::{Line, Peer, Saying};
 use crate::disconnect::{Limit, Reason, Timeout};
@@ -24,6 +25,8 @@ pub(super) struct Party {
     pub(super) wake: u64,
     pub(super) far: Option<FarEnd>,
     pub(super) conduct: Conduct,
+    /// The server connects to it.
+    pub(super) called: Option<Called>,
     plan: Plan,
     /// TLS above its connection, if there is any.
     secure: Option<Secure>,
@@ -45,6 +48,8 @@ pub(super) struct Told<'a> {
     pub(super) settings: &'a Settings,
     /// It was shut down, or has evicted somebody who had no client.
     pub(super) may_end: bool,
+    /// It may have begun as many connections of its own as it may have.
+    pub(super) may_be_full: bool,
 }
 
 /// What is going to happen to a peer, decided by chance before it comes.
@@ -140,6 +145,7 @@ impl Party {
             wake,
             far,
             conduct,
+            called: None,
             plan,
             secure,
             said,
@@ -172,9 +178,17 @@ impl Party {
 
     /// True if it would do something, had its time come.
     pub(super) fn has_work(&self) -> bool {
-        let Some(far) = &self.far else { return true };
+        let Some(far) = &self.far else { return self.called.as_ref().is_none_or(Called::is_asked) };
         let comes = !self.plan.never_reads && far.waiting() > 0;
-        comes || self.has_to_send() || (!self.ended && (far.is_finished() || far.is_reset()))
+        comes
+            || self.has_to_tell()
+            || self.has_to_send()
+            || (!self.ended && (far.is_finished() || far.is_reset()))
+    }
+
+    /// It would speak, though nothing has come.
+    fn has_to_tell(&self) -> bool {
+        !self.sent_end && !self.said.silent && self.peer.has_news()
     }
 
     fn has_to_send(&self) -> bool {
@@ -204,6 +218,9 @@ impl Party {
         }
         if calm || self.random.chance(800) {
             self.take_in(calm, book);
+        }
+        if self.has_to_tell() {
+            self.tell(|peer, line| peer.on_news(line));
         }
         if calm || self.random.chance(800) {
             self.send_out(calm, book);
@@ -261,7 +278,9 @@ impl Party {
         let Some(secure) = &mut self.secure else { return bytes };
         book.note(format_args!("peer {} takes records of {}", self.number, bytes.len()));
         secure.hear(&bytes).unwrap_or_else(|text| {
-            if !self.conduct.forged {
+            // A client that gives its handshake up may say so, which a server takes for a fault.
+            let is_given_up = self.called.is_some() && secure.is_handshaking();
+            if !self.conduct.forged && !is_given_up {
                 book.wrong("protocol", format!("peer {} can't decrypt what came: {text}", self.number));
             }
             // There is nothing more that it could say or hear.
@@ -387,6 +406,7 @@ impl Party {
             || self.conduct.never_reads
             || self.conduct.cut
             || (self.far.is_some() && self.peer.is_done())
+            || (self.far.is_none() && self.called.as_ref().is_some_and(|called| !called.is_asked()))
     }
 
     /// It takes a few bytes now and then, and goes on so until the server has enough of it.
@@ -416,6 +436,9 @@ impl Party {
 
     /// Whether what the server says of the end is true, and excuses what is missing.
     pub(super) fn judge(&self, record: &Record, was_told: &Told<'_>) -> Result<(), String> {
+        if self.called.is_some() && !record.is_up {
+            return self.judge_call(record, was_told);
+        }
         let Some(far) = &self.far else { return Ok(()) };
         let Some(end) = record.end else { return self.judge_refusal(record, was_told) };
         self.judge_bytes(far, end)?;
@@ -469,8 +492,23 @@ impl Party {
         self.secure.is_some() && (self.is_hindered() || was_told.may_end)
     }
 
+    /// The host that it asks for is not there, and it will hear so by an alert.
+    pub(super) fn is_refused_by_tls(&mut self) {
+        (self.conduct.cut, self.conduct.forged) = (true, true);
+    }
+
+    /// It has broken the connection off, or the network has.
+    pub(super) fn has_broken_off(&self) -> bool {
+        self.conduct.reset || self.conduct.cut || self.conduct.forged
+    }
+
+    /// It has ended its side in good order.
+    pub(super) fn has_finished(&self) -> bool {
+        self.conduct.finished
+    }
+
     /// Something keeps it from saying all that it has to say, in time.
-    fn is_hindered(&self) -> bool {
+    pub(super) fn is_hindered(&self) -> bool {
         let Conduct { reset, cut, slow, slow_reader, never_reads, .. } = self.conduct;
         reset || cut || slow || slow_reader || never_reads || self.said.silent
     }

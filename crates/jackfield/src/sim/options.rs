@@ -1,7 +1,7 @@
 //! What a simulation is made of.
 
 use super::{Random, Tls};
-use crate::config::Limits;
+use crate::config::{Host, Limits};
 use crate::shared::{Broker, NoObserver, Observer};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +20,10 @@ pub struct Options {
     pub reserved: Vec<String>,
     /// TLS on every connection; the faults are below it. Default: none.
     pub tls: Option<Tls>,
+    /// With [`Options::tls`]: the usual host of all listeners, in place of the configuration there. Some peers ask for others, with
+    /// names in `.hosts.sim`, which are found on another thread and have the same certificate, or for one that there is not.
+    /// Default: none.
+    pub host: Option<Host>,
     /// HTTP listeners besides [`listener`](crate::test::listener)'s, with how many connections each may have. The first has the
     /// index 3. Default: none.
     pub listeners: Vec<usize>,
@@ -83,6 +87,10 @@ pub struct Faults {
     /// Behind what a client has sent in a callback a notice of it is asked for, which the user's client does not hear of. That is
     /// no fault, but chance all the same.
     pub notices: u16,
+    /// An address to which the server connects refuses, resets, or does not answer.
+    pub dials: u16,
+    /// A job on another thread, such as the search for a host, takes up to twenty seconds.
+    pub jobs: u16,
     /// A jump of the clock may be over fifty days.
     pub long_jumps: bool,
     /// Whether peers may fall silent when they have done their work, instead of leaving.
@@ -99,6 +107,7 @@ impl Default for Options {
             observer: Arc::new(NoObserver),
             reserved: Vec::new(),
             tls: None,
+            host: None,
             listeners: Vec::new(),
             begin: 0,
             broker: None,
@@ -133,6 +142,8 @@ impl Default for Faults {
             tricklers: 10,
             neighbours: 5,
             notices: 50,
+            dials: 200,
+            jobs: 100,
             long_jumps: true,
             silence: true,
             shutdown: true,
@@ -161,6 +172,8 @@ impl Faults {
             tricklers: 0,
             neighbours: 0,
             notices: 0,
+            dials: 0,
+            jobs: 0,
             long_jumps: false,
             silence: false,
             shutdown: false,
@@ -195,6 +208,8 @@ impl Faults {
             tricklers: 0,
             neighbours: 0,
             notices: 0,
+            dials: 0,
+            jobs: 0,
             long_jumps: false,
         };
         // The last of all, so that a seed without it is what it was before.

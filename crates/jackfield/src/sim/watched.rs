@@ -1,6 +1,7 @@
 //! The user's client with somebody who writes down what is asked of it, and the same for the observer.
 
 use super::book::{Bomb, Book, address, peer_of};
+use super::dial::is_place_of;
 use crate::client::{
     BodyPlan, Client, Connection, Control, EventStream, Exchange, FrameAction, HeartbeatAction, Raw, TimerId,
     Upgrade, WebSocket,
@@ -112,7 +113,8 @@ impl<C: Client> Client for Watched<C> {
 
     fn on_disconnect(&mut self, connection: &mut Connection<'_>, end: &Disconnect) {
         let (book, peer) = (self.book.clone(), self.peer);
-        if connection.peer_addr().ok() != Some(address(peer)) {
+        let (found, is_call) = (connection.peer_addr().ok(), connection.peer().is_outgoing());
+        if if is_call { !is_place_of(peer, found) } else { found != Some(address(peer)) } {
             book.wrong("state", format!("the address of peer {peer} is {:?}", connection.peer_addr()));
         }
         let noted = Noted(|| book.disconnected(peer, end));

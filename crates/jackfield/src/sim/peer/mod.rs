@@ -1,4 +1,4 @@
-//! Who connects to the simulated server: state machines on the client's roles of [`jackfield_proto`].
+//! Who connects to the simulated server, and to whom it connects: state machines on the client's roles of [`jackfield_proto`].
 //!
 //! A peer says what it wants to say, looks at what comes, and knows when its work is done. *How* its bytes travel (in
 //! which pieces, how late, whether they arrive at all) is not its business but the network's.
@@ -8,16 +8,20 @@ mod deflating;
 mod events;
 mod http;
 mod lines;
+mod relay;
 mod rude;
 mod websocket;
+mod websocket_server;
 
 pub use bytes::Bytes;
 pub use deflating::Fault;
 pub use events::Events;
 pub use http::{Ask, Http};
 pub use lines::Lines;
+pub use relay::Relay;
 pub use rude::{Garbage, Silent};
 pub use websocket::{Heard, Said, WebSocket};
+pub use websocket_server::WebSocketServer;
 
 use super::Random;
 use crate::config::Speaks;
@@ -36,6 +40,16 @@ pub trait Peer {
 
     /// Bytes have come. What it leaves in the vector comes again, with more behind it.
     fn on_bytes(&mut self, line: &mut Line<'_>, bytes: &mut Vec<u8>);
+
+    /// True if it has something to say or do although nothing has come. Default: never.
+    fn has_news(&self) -> bool {
+        false
+    }
+
+    /// Says or does that.
+    fn on_news(&mut self, line: &mut Line<'_>) {
+        let _ = line;
+    }
 
     /// The server has ended its side. `clean`: in good order, so that nothing that it said may be cut short.
     fn on_end(&mut self, line: &mut Line<'_>, clean: bool) {

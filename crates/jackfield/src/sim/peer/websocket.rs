@@ -29,14 +29,14 @@ impl Said {
         }
     }
 
-    fn message(&self) -> Message<'_> {
+    pub(super) fn message(&self) -> Message<'_> {
         match self {
             Self::Text(text) => Message::Text(text),
             Self::Binary(bytes) => Message::Binary(bytes),
         }
     }
 
-    fn is(&self, message: &Message<'_>) -> bool {
+    pub(super) fn is(&self, message: &Message<'_>) -> bool {
         matches!((self, message), (Self::Text(_), Message::Text(_)) | (Self::Binary(_), Message::Binary(_)))
             && self.bytes() == message.as_bytes()
     }

@@ -47,10 +47,11 @@ impl Sim {
         let commands: usize = shared.remotes.iter().map(|remote| remote.waiting().0).sum();
         let of_listeners =
             shared.counts_of_listeners().iter().fold(0, |all: usize, count| all.wrapping_add(*count));
-        let left = [connections, of_listeners, loads.sum(), topics, commands];
-        if left != [0; 5] {
+        let outgoing = self.handle.outgoing();
+        let left = [connections, outgoing, of_listeners, loads.sum(), topics, commands];
+        if left != [0; 6] {
             let text = format!(
-                "connections, those of listeners, loads, topics and commands that are left: {left:?}"
+                "connections, outgoing ones, those of listeners, loads, topics and commands that are left: {left:?}"
             );
             return Err(wrong("accounts", text));
         }
@@ -77,7 +78,8 @@ impl Sim {
     fn judge_parties(&self) -> Judged {
         let records = self.book.pages().records.clone();
         let may_end = self.shut_down_at.is_some() || self.book.pages().nobody_was_evicted;
-        let was_told = Told { settings: &self.settings, may_end };
+        let may_be_full = self.options.limits.outgoing_max < self.parties.len();
+        let was_told = Told { settings: &self.settings, may_end, may_be_full };
         for (party, record) in self.parties.iter().zip(&records) {
             let number = party.number;
             if record.id.is_some() && !record.dropped {

@@ -23,6 +23,9 @@ where
     type Client = Watched<M::Client>;
 
     fn create(&mut self, newcomer: &Newcomer) -> Result<Self::Client, Refuse> {
+        if let Some(tag) = newcomer.tag() {
+            return self.create_for_call(newcomer, tag as usize);
+        }
         let peer = peer_of(newcomer.addr());
         let expected = if self.is_proxied { Some(Addr::from(proxy_of(peer))) } else { None };
         if *newcomer.addr() != Addr::from(address(peer)) || newcomer.proxy() != expected.as_ref() {
@@ -30,8 +33,24 @@ where
                 format!("peer {peer} is taken for {} by way of {:?}", newcomer.addr(), newcomer.proxy());
             self.book.wrong("promises", text);
         }
+        self.book.check_host(peer, newcomer);
         self.book.note(format_args!("peer {peer} reaches reactor {}", newcomer.reactor));
         let client = (self.make.borrow_mut())(newcomer).into_client()?;
         Ok(Watched::new(client, self.book.clone(), peer))
+    }
+}
+
+impl<F, M> Maker<F>
+where
+    F: FnMut(&Newcomer) -> M,
+    M: IntoClient,
+{
+    fn create_for_call(&mut self, newcomer: &Newcomer, number: usize) -> Result<Watched<M::Client>, Refuse> {
+        if !self.book.made_for_call(number) {
+            return Err(Refuse::Silent);
+        }
+        let made = (self.make.borrow_mut())(newcomer).into_client();
+        let client = made.inspect_err(|_| self.book.declined_call(number))?;
+        Ok(Watched::new(client, self.book.clone(), number))
     }
 }

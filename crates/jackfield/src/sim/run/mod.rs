@@ -3,7 +3,9 @@
 //!
 //! A [`Sim`] is made here. `phases` leads it to its end by `turn` and `time`; `bounds` and `end` judge what came of it.
 
+mod asking;
 mod bounds;
+mod calls;
 mod end;
 mod factory;
 mod node;
@@ -12,6 +14,7 @@ mod phases;
 mod settings;
 mod time;
 mod turn;
+mod workers;
 
 pub use outside::Outside;
 
@@ -19,15 +22,17 @@ use factory::Maker;
 use node::Node;
 use outside::Outsider;
 use settings::{OF_EACH, settings};
+use workers::Workers;
 
+use super::Random;
 use super::book::{Book, Record};
+use super::hosts::Asked;
 use super::network::Party;
 use super::options::Options;
 use super::peer::Peer;
-use super::{Random, Tls};
 use crate::client::{Client, IntoClient, Setup};
 use crate::dispatch::Dispatcher;
-use crate::shared::{Handle, Listeners, Peer as Newcomer, Pool, RemoteReactor, Settings};
+use crate::shared::{Handle, HeldJobs, Listeners, Peer as Newcomer, Pool, RemoteReactor, Settings};
 use jackfield_reactor::{Budget, MemoryDriver};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -47,6 +52,7 @@ pub struct Sim {
     nodes: Vec<Node>,
     parties: Vec<Party>,
     outsiders: Vec<Outsider>,
+    workers: Workers,
     now: u64,
     turns: usize,
     /// Turns since time passed or a byte moved.
@@ -78,14 +84,15 @@ impl Sim {
             driver.reactor.wires.share_budget(budget.clone());
             driver.skip(Duration::from_millis(options.begin));
         }
-        // Every second one records its exchanges, so that the usual way is looked at too.
-        let settings = Arc::new(settings(&options, &book, seed % 2 == 0));
+        let settings = Arc::new(settings(&options, &book, seed));
         let sockets = OF_EACH + options.listeners.len();
         let listeners = Listeners::new(&settings.listeners, vec![None; sockets]);
         let remotes = drivers.iter().map(|driver| remote(driver, &options)).collect();
         let broker = options.broker.clone();
-        let handle =
-            Handle::new(remotes, listeners, Box::new(settings.observer.clone()), broker, Pool::Inline);
+        let jobs = HeldJobs::default();
+        let workers = Workers::new(jobs.clone(), seed);
+        let observer = Box::new(settings.observer.clone());
+        let handle = Handle::new(remotes, listeners, observer, broker, Pool::Held(jobs));
         handle.start_broker(&settings.observer);
         let make = Rc::new(RefCell::new(make));
         let nodes = drivers.into_iter().enumerate().map(|(number, driver)| {
@@ -109,6 +116,7 @@ impl Sim {
             nodes,
             parties,
             outsiders,
+            workers,
             now,
             turns,
             turns_idle,
@@ -122,8 +130,13 @@ impl Sim {
         let number = self.parties.len();
         self.book.pages().records.push(Record::default());
         let random = self.random.fork();
-        let secure = self.options.tls.as_ref().map(Tls::peer);
+        let asked = Asked::by(number, self.seed, &self.options);
+        let name = asked.as_ref().and_then(Asked::name);
+        let secure = self.options.tls.as_ref().map(|tls| tls.peer(name));
         let mut party = Party::new(number, Box::new(peer), secure, &self.options.faults, random);
+        if let Some(asked) = asked {
+            self.expect_host(&mut party, &asked);
+        }
         party.wake += self.now;
         self.parties.push(party);
         self

@@ -2,7 +2,7 @@
 
 use crate::shared::Handle;
 use crate::sim::Random;
-use crate::sim::book::{Book, digest};
+use crate::sim::book::{Book, Record, digest};
 use jackfield_reactor::ConnectionId;
 
 pub(super) type Outsider = Box<dyn FnMut(&mut Outside<'_>)>;
@@ -40,11 +40,18 @@ impl Outside<'_> {
         self.random.pick(&ids).copied()
     }
 
+    /// Any connection that the server has begun and that was not up when it was last heard of: it has no client yet.
+    pub fn any_attempt(&mut self) -> Option<ConnectionId> {
+        let ids: Vec<ConnectionId> =
+            self.book.pages().records.iter().filter_map(Record::attempt_id).collect();
+        self.random.pick(&ids).copied()
+    }
+
     /// Closes or aborts a connection, which excuses what it still owes.
     pub fn end(&mut self, id: ConnectionId, aborts: bool) {
         let mut pages = self.book.pages();
         pages.trace.note(format_args!("outside: {id} is to be ended, by abort: {aborts}"));
-        for record in pages.records.iter_mut().filter(|record| record.id == Some(id)) {
+        for record in pages.records.iter_mut().filter(|record| record.known_id() == Some(id)) {
             record.commanded = true;
         }
         drop(pages);

@@ -4,7 +4,9 @@ use crate::config::{Limits, Listener, ListenerSettings, ListenerTls};
 use crate::gate::{Gate, Origins, Reserved};
 use crate::shared::{Names, Settings, WallClock};
 use crate::sim::book::{Book, PROXIES};
+use crate::sim::hosts::with_hosts;
 use crate::sim::options::Options;
+use crate::sim::places::look_up;
 use crate::sim::watched::Eyes;
 use std::sync::Arc;
 
@@ -13,11 +15,14 @@ pub(super) const OF_EACH: usize = 3;
 /// 2026-01-01 00:00:00 UTC.
 const BEGIN: u64 = 1_767_225_600;
 
-pub(super) fn settings(options: &Options, book: &Book, records: bool) -> Settings {
+pub(super) fn settings(options: &Options, book: &Book, seed: u64) -> Settings {
     let tls = options.tls.as_ref().map(|tls| ListenerTls::Ready(tls.server.clone()));
-    let proxied = |listener: Listener| match options.proxy {
-        true => listener.proxy_required([PROXIES]),
-        false => listener,
+    let proxied = |listener: Listener| {
+        let listener = if options.proxy { listener.proxy_required([PROXIES]) } else { listener };
+        match &options.host {
+            Some(host) => with_hosts(listener, host, seed),
+            None => listener,
+        }
     };
     let listeners = ListenerSettings::one_of_each(&options.limits, proxied).into_iter();
     let more = options.listeners.iter().enumerate().map(|(number, &connections_max)| {
@@ -30,7 +35,10 @@ pub(super) fn settings(options: &Options, book: &Book, records: bool) -> Setting
     Settings {
         exposes_errors: false,
         listeners: listeners
-            .map(|listener| ListenerSettings { tls: tls.clone(), ..listener })
+            .map(|listener| ListenerSettings {
+                tls: listener.tls.clone().or_else(|| tls.clone()),
+                ..listener
+            })
             .chain(ListenerSettings::of_outgoing(&options.limits))
             .collect(),
         limits: options.limits.clone(),
@@ -47,11 +55,12 @@ pub(super) fn settings(options: &Options, book: &Book, records: bool) -> Setting
             observer: options.observer.clone(),
             book: book.clone(),
             has_tls: options.tls.is_some(),
-            records,
+            // Every second one, so that the usual way is looked at too.
+            records: seed % 2 == 0,
         }),
         access_log: None,
         clock: WallClock::From(BEGIN),
-        names: Names::Table(Vec::new()),
-        seed: Some(0),
+        names: Names::Made(look_up),
+        seed: Some(seed),
     }
 }

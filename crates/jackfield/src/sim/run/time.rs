@@ -20,8 +20,10 @@ impl Sim {
         let reactors = self.nodes.iter().filter_map(|node| node.driver.deadline().map(|deadline| deadline.0));
         let held = self.nodes.iter().flat_map(|node| node.held.iter().map(|(until, _)| *until));
         let bell = self.is_rung().then_some(self.now + 1);
+        let jobs = self.workers.next();
         let shutdown = self.shut_down_at.filter(|at| *at > self.now && !calm);
-        let Some(mut next) = peers.chain(reactors).chain(held).chain(bell).chain(shutdown).min() else {
+        let Some(mut next) = peers.chain(reactors).chain(held).chain(bell).chain(jobs).chain(shutdown).min()
+        else {
             return false;
         };
         if next > end {
@@ -29,7 +31,9 @@ impl Sim {
         }
         if !calm && self.random.chance(self.options.faults.clock_jumps) {
             let scale = if self.options.faults.long_jumps { LONG_JUMP_SCALE } else { 1 };
-            next += self.random.size(60_000) as u64 * scale;
+            let leap = self.random.size(60_000) as u64 * scale;
+            next += leap;
+            self.book.pages().leapt += leap;
         }
         let span = next.saturating_sub(self.now);
         if span > SLOW {

@@ -6,6 +6,7 @@ use super::settings::OF_EACH;
 use crate::config::Speaks;
 use crate::sim::Random;
 use crate::sim::book::{Book, Judged, Wrong, address, proxy_header, proxy_of, wrong};
+use crate::sim::dial::check_deadlines;
 use jackfield_reactor::{ConnectionId, MemoryDriver, Ready};
 
 /// More turns without time passing or a byte moving than any work needs: something spins.
@@ -15,6 +16,8 @@ impl Sim {
     /// Lets peers and reactors do what they can do now. False: nobody could.
     pub(super) fn step(&mut self, calm: bool) -> Result<bool, Wrong> {
         let mut moved = false;
+        self.take_dials();
+        moved |= self.work(calm);
         for index in 0..self.parties.len() {
             let party = &self.parties[index];
             if party.wake > self.now || !party.has_work() {
@@ -23,12 +26,17 @@ impl Sim {
             moved = true;
             if party.far.is_some() {
                 self.parties[index].act(self.now, calm, &self.book);
+            } else if party.called.is_some() {
+                self.parties[index].answer(self.now, calm, &self.book);
             } else {
                 self.accept(index, calm);
             }
         }
         for index in 0..self.nodes.len() {
             moved |= self.turn(index, calm)?;
+        }
+        if !moved {
+            check_deadlines(&self.book, self.now);
         }
         match self.book.pages().wrong.clone() {
             Some(wrong) => Err(wrong),
@@ -59,6 +67,7 @@ impl Sim {
         let reserves = is_http && !self.options.reserved.is_empty();
         let mut pages = self.book.pages();
         pages.records[index].accepted_at = self.now;
+        pages.records[index].leapt_before = pages.leapt;
         pages.records[index].may_be_provisional = reserves && !pages.overloaded.is_empty();
         drop(pages);
         let far = driver.connect(service, whence, listener);

@@ -1,0 +1,61 @@
+//! Connections that the server may begin, as the user's code has them.
+
+use super::book::{Attempt, Book};
+use crate::client::Connection;
+use crate::config::Outgoing;
+use crate::shared::{Busy, Handle, State};
+
+/// A connection that the server may begin, once, to a peer of the simulation: [`Sim::call`](super::Sim::call).
+pub struct Call {
+    pub(super) number: usize,
+    pub(super) outgoing: Outgoing,
+    pub(super) book: Book,
+    /// More connections than so many of its own the server may not have.
+    pub(super) outgoing_max: usize,
+}
+
+impl Call {
+    /// The tag by which the factory knows it.
+    #[must_use]
+    pub fn tag(&self) -> u64 {
+        self.number as u64
+    }
+
+    /// Begins it on the reactor of this connection.
+    pub fn begin(self, connection: &mut Connection<'_>) {
+        let handle = connection.handle();
+        self.book.begin_call(self.number, Attempt::Begun);
+        let begun = connection.connect(self.outgoing.clone());
+        self.check(begun.map(drop), &handle, false);
+    }
+
+    /// Has it begun from outside. On the way to a reactor it is lost if the server shuts down, or has as many as it may.
+    pub fn post(self, handle: &Handle) {
+        self.book.begin_call(self.number, Attempt::Posted);
+        let posted = handle.connect(self.outgoing.clone());
+        // The mailbox may be full.
+        self.check(posted, handle, true);
+    }
+
+    /// Nobody hears of one that was not begun, and there must be a reason for that.
+    fn check(&self, begun: Result<(), Busy>, handle: &Handle, may_be_full: bool) {
+        let Err(why) = begun else { return };
+        self.book.begin_call(self.number, Attempt::None);
+        let is_full = may_be_full || handle.outgoing() >= self.outgoing_max;
+        let is_stopped = handle.state() >= State::Draining;
+        let is_true = match why {
+            Busy::Full => is_full,
+            _ => is_stopped,
+        };
+        if !is_true {
+            self.book.wrong("promises", format!("call {} is not begun: {why}", self.number));
+        }
+    }
+}
+
+impl std::fmt::Debug for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { number, outgoing, .. } = self;
+        f.debug_struct("Call").field("number", number).field("outgoing", outgoing).finish()
+    }
+}

@@ -1,0 +1,79 @@
+//! Where the server may connect to, and what becomes of each attempt.
+
+use super::Random;
+use super::places::address;
+use jackfield_reactor::FarEnd;
+use std::io::ErrorKind;
+
+/// The side of the network: what becomes of each address that is tried.
+#[derive(Debug)]
+pub(super) struct Called {
+    pub(super) fates: Vec<Fate>,
+    /// An attempt that nobody has answered yet, and which one it is.
+    pub(super) asked: Option<(FarEnd, usize)>,
+    /// What the latest attempt was told that failed.
+    pub(super) failed: Option<ErrorKind>,
+}
+
+/// What becomes of an attempt, so many milliseconds after it was made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fate {
+    pub(super) answer: Answer,
+    pub(super) delay: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    Accept,
+    Refuse(ErrorKind),
+    Reset,
+    Silence,
+}
+
+/// Addresses of no use before the one that may accept.
+const MOST_BEFORE: usize = 3;
+
+impl Called {
+    /// By chance: some addresses of no use, and one that accepts.
+    pub(super) fn new(random: &mut Random, dials: u16) -> Self {
+        let mut fates = Vec::new();
+        if !random.chance(dials / 10) {
+            let before = if random.chance(dials) { random.between(1, MOST_BEFORE) } else { 0 };
+            fates.extend((0..before).map(|_| Fate::bad(random)));
+            fates.push(if random.chance(dials) { Fate::bad(random) } else { Fate::good(random) });
+        }
+        Self { fates, asked: None, failed: None }
+    }
+
+    /// Where to: a name with all its addresses, or the address if there is but one.
+    pub(super) fn place(&self, number: usize, is_named: bool) -> String {
+        match self.fates.len() {
+            1 if !is_named => address(number, 0).to_string(),
+            count => format!("call-{number}-{count}.sim:80"),
+        }
+    }
+
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.is_some()
+    }
+}
+
+impl Fate {
+    fn good(random: &mut Random) -> Self {
+        Self { answer: Answer::Accept, delay: delay(random) }
+    }
+
+    fn bad(random: &mut Random) -> Self {
+        let answers = [
+            Answer::Refuse(ErrorKind::ConnectionRefused),
+            Answer::Refuse(ErrorKind::HostUnreachable),
+            Answer::Reset,
+            Answer::Silence,
+        ];
+        Self { answer: answers[random.below(answers.len())], delay: delay(random) }
+    }
+}
+
+fn delay(random: &mut Random) -> u64 {
+    if random.chance(500) { 0 } else { random.size(1000) as u64 }
+}

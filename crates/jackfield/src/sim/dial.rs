@@ -1,0 +1,140 @@
+//! Connections that the server begins, on the side of the network: attempts are answered, and what the server says of each
+//! connection in the end must be true.
+
+use super::book::{Attempt, Book, Ended, Record};
+use super::called::{Answer, Called, Fate};
+use super::network::{Party, Told};
+use super::places::place_of;
+use crate::config::Limits;
+use crate::disconnect::{ConnectError, Limit, Reason};
+use jackfield_reactor::{Dial, FarEnd, MemoryDriver};
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+
+/// What a reactor wants to be connected to since it was last asked.
+pub(super) fn take_dials(driver: &mut MemoryDriver, parties: &mut [Party], book: &Book, now: u64) {
+    for Dial { id, addr, far } in driver.take_dials() {
+        let place = addr.as_ip().as_ref().and_then(place_of);
+        let party = place.and_then(|(number, at)| Some((parties.get_mut(number)?, at)));
+        let Some((party, at)) = party.filter(|(party, _)| party.called.is_some()) else {
+            return book.wrong("promises", format!("{id} is connected to {addr}, where nobody is"));
+        };
+        book.dialled(party.number, id, at);
+        party.dialled(far, at, now);
+    }
+}
+
+impl Party {
+    fn dialled(&mut self, far: FarEnd, at: usize, now: u64) {
+        let Some(called) = &mut self.called else { return };
+        if self.far.is_some() {
+            // It was accepted, and the server did not hear of it in time: there is nobody left to accept it again.
+            (called.asked, called.failed) = (None, Some(ErrorKind::ConnectionRefused));
+            return far.refuse(ErrorKind::ConnectionRefused);
+        }
+        called.asked = Some((far, at));
+        self.wake = now + called.fates.get(at).map_or(0, |fate| fate.delay);
+    }
+
+    /// Answers the attempt that is under way.
+    pub(super) fn answer(&mut self, now: u64, calm: bool, book: &Book) {
+        let Some(called) = &mut self.called else { return };
+        let Some((far, at)) = called.asked.take().filter(|(far, _)| !far.is_released()) else { return };
+        let answer = called.fates.get(at).map_or(Answer::Silence, |fate| fate.answer);
+        book.note(format_args!("call {} at its address {at}: {answer:?}", self.number));
+        match answer {
+            Answer::Silence => {}
+            Answer::Refuse(why) => {
+                called.failed = Some(why);
+                far.refuse(why);
+            }
+            Answer::Reset => {
+                called.failed = Some(ErrorKind::ConnectionReset);
+                far.reset();
+            }
+            Answer::Accept => {
+                far.accept();
+                self.connected(far);
+                if calm {
+                    self.calm_down(now);
+                }
+            }
+        }
+    }
+
+    /// Whether what the server says of a connection that it did not get is true.
+    pub(super) fn judge_call(&self, record: &Record, was_told: &Told<'_>) -> Result<(), String> {
+        let (Some(called), Some(call)) = (&self.called, &record.call) else { return Ok(()) };
+        let Some(end) = record.end else {
+            return match call.attempt {
+                Attempt::None => Ok(()),
+                // On its way to the reactor.
+                Attempt::Posted if was_told.may_end || was_told.may_be_full => Ok(()),
+                _ if call.is_declined => Ok(()),
+                _ => Err("nobody was told what became of a connection that was begun".into()),
+            };
+        };
+        if self.explains_failure(called, record, end, was_told) {
+            return Ok(());
+        }
+        let Called { fates, failed, .. } = called;
+        Err(format!(
+            "it was not connected for {:?} after {:?} of {:?}, and there is no reason for that: {} tries, {fates:?}, {failed:?}",
+            end.reason, end.age, call.within, call.tried
+        ))
+    }
+
+    fn explains_failure(&self, called: &Called, record: &Record, end: Ended, was_told: &Told<'_>) -> bool {
+        let Some(call) = &record.call else { return false };
+        let (is_last, is_answered) = (call.tried == called.fates.len(), self.far.is_some());
+        let is_late = |fate: &Fate| fate.answer == Answer::Silence || fate.delay > 0;
+        match end.reason {
+            Reason::Connect(ConnectError::Name) => called.fates.is_empty(),
+            Reason::Connect(ConnectError::Io(_)) if is_answered && self.has_broken_off() => true,
+            Reason::Connect(ConnectError::Io(why)) => is_last && called.failed == Some(why),
+            Reason::Connect(ConnectError::Timeout) => {
+                let is_held_up = called.fates.iter().any(is_late) || self.is_hindered();
+                end.age >= call.within && (is_held_up || !self.peer.is_fair())
+            }
+            Reason::Connect(
+                ConnectError::Closed | ConnectError::Tls | ConnectError::WebSocket | ConnectError::Status,
+            ) => {
+                let is_cut = self.has_broken_off() || self.has_finished() || !self.peer.is_fair();
+                is_answered && is_cut
+            }
+            Reason::Local => record.commanded,
+            Reason::Shutdown => was_told.may_end,
+            Reason::Limit(Limit::Memory) => has_little_memory(&was_told.settings.limits),
+            Reason::Panic => record.bombed,
+            _ => false,
+        }
+    }
+}
+
+/// Who holds much is evicted, and that is told of those only who have a client.
+fn has_little_memory(limits: &Limits) -> bool {
+    let usual = Limits::default();
+    limits.memory_bytes_max < usual.memory_bytes_max
+        || limits.reactor.wire_memory_bytes_max < usual.reactor.wire_memory_bytes_max
+}
+
+/// A call that was begun is up or has failed within its time, or a millisecond after the time has leapt over its end: what is asked
+/// for then is a deadline that is over already.
+pub(super) fn check_deadlines(book: &Book, now: u64) {
+    let mut pages = book.pages();
+    let overdue = pages.records.iter_mut().position(|record| {
+        let (begin, is_up) = (record.accepted_at, record.id.is_some());
+        let begun = record.call.as_mut().filter(|call| call.attempt == Attempt::Begun && !call.is_declined);
+        let late = begun.filter(|call| !is_up && now > begin + call.within.as_millis() as u64);
+        late.is_some_and(|call| now > *call.overdue_since.get_or_insert(now) + 1)
+    });
+    drop(pages);
+    if let Some(number) = overdue {
+        book.wrong("liveness", format!("call {number} is neither up nor has it failed in time"));
+    }
+}
+
+/// Whether that is where the peer of a call is. One that has got nowhere has no address.
+pub(super) fn is_place_of(peer: usize, found: Option<SocketAddr>) -> bool {
+    found.is_none_or(|found| place_of(&found).is_some_and(|(number, _)| number == peer))
+}

@@ -1,0 +1,31 @@
+//! The addresses to which the simulated server connects: each call has its own, one port for each attempt.
+
+use super::book::numbered;
+use std::net::{IpAddr, SocketAddr};
+
+/// In this network they are.
+const NETWORK: u8 = 12;
+const FIRST_PORT: u16 = 1000;
+
+pub(super) fn address(number: usize, at: usize) -> SocketAddr {
+    let mut address = numbered(NETWORK, number);
+    address.set_port(FIRST_PORT + at as u16);
+    address
+}
+
+/// Whose address it is, and which of his.
+pub(super) fn place_of(address: &SocketAddr) -> Option<(usize, usize)> {
+    let IpAddr::V4(ip) = address.ip().to_canonical() else { return None };
+    let [NETWORK, a, b, c] = ip.octets() else { return None };
+    let number = u32::from_be_bytes([0, a, b, c]).checked_sub(1)?;
+    Some((number as usize, address.port().checked_sub(FIRST_PORT)?.into()))
+}
+
+/// The addresses of a name, as [`Called::place`] has made it.
+pub(super) fn look_up(name: &str) -> Vec<SocketAddr> {
+    let numbers = name.strip_prefix("call-").and_then(|rest| rest.strip_suffix(".sim:80"));
+    let numbers = numbers.and_then(|numbers| numbers.split_once('-'));
+    let numbers = numbers.and_then(|(number, count)| number.parse().ok().zip(count.parse().ok()));
+    let Some((number, count)) = numbers else { return Vec::new() };
+    (0..count).map(|at| address(number, at)).collect()
+}

@@ -1,0 +1,68 @@
+//! Peers to whom the server connects.
+
+use super::Sim;
+use crate::config::Outgoing;
+use crate::sim::Call;
+use crate::sim::book::Record;
+use crate::sim::called::Called;
+use crate::sim::dial::take_dials;
+use crate::sim::network::Party;
+use crate::sim::peer::Peer;
+
+impl Sim {
+    /// A peer to whom the server may connect, once, by what is given back: as the closure says, at this host and port. A peer
+    /// that is not [fair](Peer::is_fair) speaks no TLS.
+    ///
+    /// ```
+    /// use jackfield::sim::{Call, Options, Sim, peer};
+    /// use jackfield::{Client, Connection, Outgoing, Raw};
+    /// use std::{cell::Cell, rc::Rc};
+    ///
+    /// struct Caller(Rc<Cell<Option<Call>>>);
+    ///
+    /// impl Client for Caller {
+    ///     fn on_connect(&mut self, connection: &mut Connection<'_>) {
+    ///         if let Some(call) = self.0.take() {
+    ///             call.begin(connection);
+    ///         }
+    ///     }
+    ///
+    ///     fn on_line(&mut self, raw: &mut Raw<'_>, line: &[u8]) {
+    ///         raw.send([line, b"\n"].concat());
+    ///     }
+    /// }
+    ///
+    /// let next = Rc::new(Cell::new(None));
+    /// let calls = next.clone();
+    /// let mut sim = Sim::new(1, Options::default(), move |_peer| Caller(calls.clone()));
+    /// // The peer at the other end says two lines, and expects them back.
+    /// let call = sim.call(peer::Bytes::lines(["one", "two"]), |to| Outgoing::tcp(to).lines());
+    /// next.set(Some(call));
+    /// sim.add(peer::Silent::default());
+    /// sim.run();
+    /// ```
+    ///
+    /// # Panics
+    /// It is to be with TLS, and [`Options::tls`](crate::sim::Options::tls) is none.
+    pub fn call(&mut self, peer: impl Peer + 'static, outgoing: impl FnOnce(&str) -> Outgoing) -> Call {
+        let number = self.parties.len();
+        let mut random = self.random.fork();
+        let called = Called::new(&mut random, self.options.faults.dials);
+        let outgoing = outgoing(&called.place(number, random.chance(500))).tag(number as u64);
+        self.book.pages().records.push(Record::of_call(outgoing.within));
+        let secure = (outgoing.tls.is_some() && peer.is_fair())
+            .then(|| self.options.tls.as_ref().expect("TLS of the simulation").server_side());
+        let mut party = Party::new(number, Box::new(peer), secure, &self.options.faults, random);
+        party.called = Some(called);
+        self.parties.push(party);
+        let outgoing_max = self.options.limits.outgoing_max;
+        Call { number, outgoing, book: self.book.clone(), outgoing_max }
+    }
+
+    /// What the reactors want to be connected to by now.
+    pub(super) fn take_dials(&mut self) {
+        for node in &mut self.nodes {
+            take_dials(&mut node.driver, &mut self.parties, &self.book, self.now);
+        }
+    }
+}
