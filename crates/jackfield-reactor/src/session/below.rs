@@ -15,6 +15,8 @@ pub(super) struct Below {
     /// taken: they go before those of the session.
     before: Vec<u8>,
     plain: Plain,
+    /// The last read of the stream was short: it has nothing more for now, as far as is known.
+    is_drained: bool,
     /// What is charged in the account of the reactor.
     pub(super) charged: u32,
 }
@@ -32,7 +34,14 @@ enum Plain {
 
 impl Below {
     pub(super) fn new(stream: Stream) -> Self {
-        Self { stream, early: VecDeque::new(), before: Vec::new(), plain: Plain::Nothing, charged: 0 }
+        Self {
+            stream,
+            early: VecDeque::new(),
+            before: Vec::new(),
+            plain: Plain::Nothing,
+            is_drained: false,
+            charged: 0,
+        }
     }
 
     /// Answers so to a peer whose first byte is not that of a handshake.
@@ -69,6 +78,16 @@ impl Below {
         self.before.len()
     }
 
+    /// True if a read since [`Below::begin_reads`] was short, so that another one would be in vain.
+    pub(super) fn is_drained(&self) -> bool {
+        self.is_drained
+    }
+
+    /// The stream may have something.
+    pub(super) fn begin_reads(&mut self) {
+        self.is_drained = false;
+    }
+
     /// Gives TLS what was read already, or else what the stream has. The first byte of all is looked at on the way.
     pub(super) fn read_into(
         &mut self,
@@ -82,7 +101,7 @@ impl Below {
             return Ok(count);
         }
         if !matches!(self.plain, Plain::Answer(_)) {
-            return take(&mut Bare(&mut self.stream));
+            return take(&mut Watched { stream: &mut self.stream, is_drained: &mut self.is_drained });
         }
         let mut first = None;
         let count = take(&mut First { stream: &mut self.stream, byte: &mut first })?;
@@ -112,14 +131,8 @@ impl Below {
     }
 }
 
-/// A stream as rustls reads and writes it.
+/// A stream as rustls writes it.
 pub(super) struct Bare<'a>(pub(super) &'a mut Stream);
-
-impl Read for Bare<'_> {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        self.0.receive(room)
-    }
-}
 
 impl Write for Bare<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -132,6 +145,20 @@ impl Write for Bare<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// A stream as rustls reads it, and whether the last read was short.
+struct Watched<'a> {
+    stream: &'a mut Stream,
+    is_drained: &'a mut bool,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let count = self.stream.receive(room)?;
+        *self.is_drained = count < room.len();
+        Ok(count)
     }
 }
 

@@ -190,6 +190,7 @@ impl Tls {
 
     fn decrypt_records(&mut self, room: &mut [u8]) -> ReadOutcome {
         let mut count = 0;
+        self.below.begin_reads();
         loop {
             match self.session.reader().read(&mut room[count..]) {
                 // close_notify: a clean end of the peer.
@@ -204,6 +205,9 @@ impl Tls {
             }
             if count == room.len() {
                 return ReadOutcome::Bytes { count, drained: false };
+            }
+            if count > 0 && self.below.is_drained() {
+                return ReadOutcome::Bytes { count, drained: true };
             }
             match self.read_records() {
                 // At the next read the session says whether that end is clean.
