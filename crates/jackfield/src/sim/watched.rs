@@ -244,6 +244,8 @@ impl Observer for Eyes {
     fn on_tls_error(&self, failed: &FailedHandshake) {
         let FailedHandshake { id, reason: why, .. } = failed;
         self.book.note(format_args!("{id} does not end its handshake: {why:?}"));
+        // The observer is not told of an eviction before the end of a handshake.
+        self.book.pages().nobody_was_evicted |= *why == Reason::Limit(Limit::Memory);
         if !self.has_tls || (*why == Reason::Tls && !self.book.pages().is_forged) {
             self.book
                 .wrong("accounts", format!("{id} failed in a handshake that there is not, or is in order"));
