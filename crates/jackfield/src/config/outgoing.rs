@@ -133,7 +133,7 @@ impl Outgoing {
     }
 
     /// Offers no compression, on an [`Outgoing::websocket`]. Without this call, compression is offered if the server's own
-    /// [`Limits::deflate`](crate::Limits::deflate) is on (by default it is off), and messages are compressed both ways if
+    /// `Limits::deflate` is on (by default it is off), and messages are compressed both ways if
     /// the other server agrees.
     #[must_use]
     pub fn uncompressed(mut self) -> Self {
