@@ -8,7 +8,7 @@ use super::peer::{Line, Peer, Saying};
 use crate::disconnect::{Limit, Reason, Timeout};
 use crate::secure::Secure;
 use crate::shared::{RefuseReason, Settings};
-use jackfield_reactor::FarEnd;
+use jackfield_reactor::{Bandwidth, FarEnd};
 
 /// A peer that trickles takes up to so many bytes, each time that so many milliseconds have passed.
 const TRICKLE_BYTES: usize = 50;
@@ -442,7 +442,7 @@ impl Party {
         let Some(far) = &self.far else { return Ok(()) };
         let Some(end) = record.end else { return self.judge_refusal(record, was_told) };
         self.judge_bytes(far, end)?;
-        if !self.explains(record, end.reason) {
+        if !self.explains(record, end.reason, was_told) {
             return Err(format!(
                 "it ended with {:?}, and there is no reason for that: {:?}",
                 end.reason, self.conduct
@@ -545,8 +545,9 @@ impl Party {
         }
     }
 
-    fn explains(&self, record: &Record, reason: Reason) -> bool {
+    fn explains(&self, record: &Record, reason: Reason, was_told: &Told<'_>) -> bool {
         let conduct = &self.conduct;
+        let is_limited = was_told.settings.limits.bandwidth != Bandwidth::default();
         match reason {
             Reason::Peer => {
                 // The goodbye of TLS is the peer's end, though the stream below it may be cut before its own.
@@ -572,7 +573,8 @@ impl Party {
             Reason::Protocol(_) | Reason::Limit(Limit::ReadBuffer | Limit::Line | Limit::ControlFrames) => {
                 !self.peer.is_fair()
             }
-            Reason::Limit(Limit::Backlog) => conduct.slow_reader || conduct.slow,
+            // With a limited bandwidth what is sent waits, however fast the peer reads.
+            Reason::Limit(Limit::Backlog) => conduct.slow_reader || conduct.slow || is_limited,
             Reason::Limit(Limit::Memory) => record.evicted,
             Reason::Limit(Limit::Overload) => record.overloaded,
             Reason::Tls => conduct.forged,
