@@ -419,6 +419,8 @@ impl Party {
         if self.ended || self.sent_end || self.conduct.never_reads {
             return;
         }
+        // Who is called, and not reached yet, has not said anything.
+        self.conduct.cut |= self.called.is_some() && self.far.is_none();
         match self.random.below(3) {
             0 if faults.silence && self.peer.may_fall_silent() => {
                 book.note(format_args!("peer {} falls silent", self.number));

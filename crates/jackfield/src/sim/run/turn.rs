@@ -149,6 +149,18 @@ impl Sim {
         random.shuffle(&mut ready);
         ready
     }
+
+    /// Ends the jobs that are done by now. False: there is none.
+    fn work(&mut self, calm: bool) -> bool {
+        let faults = if calm { None } else { Some(self.options.faults.jobs) };
+        let mut has_worked = false;
+        while let Some(job) = self.workers.take_done(self.now, faults) {
+            self.book.note(format_args!("a job on another thread is done"));
+            job();
+            has_worked = true;
+        }
+        has_worked
+    }
 }
 
 /// Something is told of a connection that has ended, if there is one of this reactor.

@@ -1,6 +1,5 @@
 //! Threads for work that blocks, on which each job takes its time.
 
-use super::Sim;
 use crate::shared::{HeldJobs, Job};
 use crate::sim::Random;
 
@@ -26,7 +25,7 @@ impl Workers {
     }
 
     /// A job that is done by now. Without faults each is.
-    fn take_done(&mut self, now: u64, faults: Option<u16>) -> Option<Job> {
+    pub(super) fn take_done(&mut self, now: u64, faults: Option<u16>) -> Option<Job> {
         while let Some(job) = self.queue.take() {
             let is_late = faults.is_some_and(|per_mille| self.random.chance(per_mille));
             let wait = if is_late { self.random.size(LONG) } else { 0 };
@@ -34,19 +33,5 @@ impl Workers {
         }
         let done = self.under_way.iter().position(|(until, _)| faults.is_none() || *until <= now)?;
         Some(self.under_way.remove(done).1)
-    }
-}
-
-impl Sim {
-    /// Ends the jobs that are done by now. False: there is none.
-    pub(super) fn work(&mut self, calm: bool) -> bool {
-        let faults = if calm { None } else { Some(self.options.faults.jobs) };
-        let mut has_worked = false;
-        while let Some(job) = self.workers.take_done(self.now, faults) {
-            self.book.note(format_args!("a job on another thread is done"));
-            job();
-            has_worked = true;
-        }
-        has_worked
     }
 }
