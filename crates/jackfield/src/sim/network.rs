@@ -52,6 +52,13 @@ pub(super) struct Told<'a> {
     pub(super) may_be_full: bool,
 }
 
+impl Told<'_> {
+    /// What is sent may wait, in both directions, however fast the other side reads.
+    fn limits_bandwidth(&self) -> bool {
+        self.settings.limits.bandwidth != Bandwidth::default()
+    }
+}
+
 /// What is going to happen to a peer, decided by chance before it comes.
 #[derive(Debug, Default)]
 struct Plan {
@@ -491,7 +498,7 @@ impl Party {
 
     /// Its handshake may have ended with it: then it never had a client.
     fn may_never_have_been_heard(&self, was_told: &Told<'_>) -> bool {
-        self.secure.is_some() && (self.is_hindered() || was_told.may_end)
+        self.secure.is_some() && (self.is_hindered() || was_told.may_end || was_told.limits_bandwidth())
     }
 
     /// The host that it asks for is not there, and it will hear so by an alert.
@@ -549,7 +556,6 @@ impl Party {
 
     fn explains(&self, record: &Record, reason: Reason, was_told: &Told<'_>) -> bool {
         let conduct = &self.conduct;
-        let is_limited = was_told.settings.limits.bandwidth != Bandwidth::default();
         match reason {
             Reason::Peer => {
                 // The goodbye of TLS is the peer's end, though the stream below it may be cut before its own.
@@ -575,8 +581,9 @@ impl Party {
             Reason::Protocol(_) | Reason::Limit(Limit::ReadBuffer | Limit::Line | Limit::ControlFrames) => {
                 !self.peer.is_fair()
             }
-            // With a limited bandwidth what is sent waits, however fast the peer reads.
-            Reason::Limit(Limit::Backlog) => conduct.slow_reader || conduct.slow || is_limited,
+            Reason::Limit(Limit::Backlog) => {
+                conduct.slow_reader || conduct.slow || was_told.limits_bandwidth()
+            }
             Reason::Limit(Limit::Memory) => record.evicted,
             Reason::Limit(Limit::Overload) => record.overloaded,
             Reason::Tls => conduct.forged,
