@@ -141,6 +141,41 @@ fn t3_a_host_is_found_when_somebody_asks_for_it() {
 }
 
 /// Shakes hands over a socket.
+/// What came together with the end of a handshake, and was more than one read, was not read on.
+#[test]
+fn t3_what_comes_with_the_end_of_a_late_handshake_is_read_to_its_end() {
+    let authority = Arc::new(Authority::new("servers"));
+    let issuer = authority.clone();
+    let listener = Listener::tcp("127.0.0.1:0").host(authority.host("usual.example"));
+    let listener = listener.missing_host(move |missing| Some(issuer.host(missing.name())));
+    let server = Server::builder().listen(listener).reactors(1);
+    let server = server.limits(|limits| limits.reactor.read_bytes = 1024);
+    let live = Live::serve(server, |_peer| Probe::default());
+    let body = "x".repeat(30_000);
+    let request = format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    for (number, version) in VERSIONS.into_iter().enumerate() {
+        let name = ServerName::try_from(format!("late{number}.example")).unwrap();
+        let config = authority.client(None, &[version]);
+        let mut session = ClientConnection::new(Arc::new(config), name).unwrap();
+        let mut stream = live.connect();
+        session.writer().write_all(request.as_bytes()).unwrap();
+        while session.is_handshaking() {
+            // The last flight and the request leave in one write.
+            let mut flight = Vec::new();
+            while session.wants_write() {
+                session.write_tls(&mut flight).unwrap();
+            }
+            stream.write_all(&flight).unwrap();
+            if session.is_handshaking() {
+                session.read_tls(&mut stream).unwrap();
+                session.process_new_packets().unwrap();
+            }
+        }
+        let answer = real::read_answer(&mut StreamOwned::new(session, stream));
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{version:?}: {answer}");
+    }
+}
+
 fn open(
     live: &Live,
     name: &str,

@@ -57,6 +57,12 @@ fn what_a_broker_has_lost_is_told_once() {
     bad_day(37, sim::options_of(37, false)).run();
 }
 
+/// A handshake was not read for a while, and the end of its peer came with its last flight: nobody read it.
+#[test]
+fn what_comes_with_the_end_of_a_handshake_that_was_resumed_is_read() {
+    bad_day(233_639, sim::options_of(233_639, false)).run();
+}
+
 #[test]
 fn without_faults_everything_is_answered() {
     for seed in 0..20 {

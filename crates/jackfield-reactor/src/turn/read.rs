@@ -153,6 +153,10 @@ impl Reactor {
             }
             budget = budget.saturating_sub(count);
             if !self.take_in(id, count, service) {
+                // Reading was resumed before the handshake was over: what that asked for is still to be done.
+                if self.wires.peek(id).is_some_and(|wire| wire.has(Flags::RECHECK)) {
+                    self.wires.look_again(id);
+                }
                 return;
             }
         }

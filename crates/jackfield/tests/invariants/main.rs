@@ -30,6 +30,7 @@ fn every_bound_has_a_name_a_unit_a_default_and_a_consequence() {
             "deflate: Deflate",
             "reactor: Limits",
             "rate: Rate",
+            "bandwidth: Bandwidth",
             "on_exceeded: OnRateExceeded",
             "when_full: WhenFull",
         ]
