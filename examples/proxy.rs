@@ -64,9 +64,12 @@ impl Client for Front {
         // What comes before the other end is there waits for that, behind the head.
         let is_up = self.3.is_empty();
         let _ = self.2.encode_part(part, &mut self.3);
-        let back = self.1.filter(|_| is_up);
-        if back.map(|back| connection.send_to(back, take(&mut self.3))) == Some(Sent::Congested) {
-            connection.pause_read();
+        match self.1 {
+            Some(back) if is_up && connection.send_to(back, take(&mut self.3)) == Sent::Congested => {
+                connection.pause_read();
+            }
+            Some(_) => {}
+            None => self.3.clear(),
         }
     }
 

@@ -63,6 +63,12 @@ fn what_comes_with_the_end_of_a_handshake_that_was_resumed_is_read() {
     bad_day(233_639, sim::options_of(233_639, false)).run();
 }
 
+/// A connection of our own, whose peer had closed before we knew that it was connected, and which was not read then.
+#[test]
+fn an_end_that_comes_while_it_is_being_connected_is_noticed() {
+    bad_day(491_678, sim::options_of(491_678, false)).run();
+}
+
 #[test]
 fn without_faults_everything_is_answered() {
     for seed in 0..20 {
