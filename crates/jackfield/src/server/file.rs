@@ -42,7 +42,7 @@ use serde::de::{Deserialize, Deserializer, Error};
 ///     limits.http_idle = 10
 /// "#;
 /// let error = toml::from_str::<jackfield::ServerBuilder>(text)?.bind().unwrap_err().to_string();
-/// assert!(error.contains("`reacters` is no option"), "{error}");
+/// assert!(error.contains("`reacters` is not an option"), "{error}");
 /// assert!(error.contains("`limits.http_idle` must be a time"), "{error}");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
