@@ -416,6 +416,7 @@ fn limits(random: &mut Random) -> Limits {
     // Whoever falls silent must be found out.
     (limits.http_idle, limits.raw_idle) = (usual.http_idle, usual.raw_idle);
     limits.websocket_idle = usual.websocket_idle;
+    limits.body_interval_bytes_min = limits.body_interval_bytes_min.max(1);
     if random.chance(700) {
         limits.reactor.read_bytes = random.between(16, 4000);
         limits.reactor.outbox_bytes_high = random.between(50, 5000);

@@ -292,6 +292,13 @@ fn c18_a_peer_that_is_too_slow_by_itself_is_not_kept() {
         lab.advance(SECOND);
     }
     assert_eq!(statuses(&far.take()), [408]);
+    // Also where its limit allows less than two bytes in that time.
+    let limits = limited(1, 0).with(|limits| limits.body_interval = SECOND);
+    let mut lab = Lab::with_limits(limits, probe);
+    let silent = lab.connect();
+    silent.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n");
+    lab.advance(SECOND * 600);
+    assert_eq!(lab.connections(), 0, "{:?}", lab.log.events());
 }
 
 #[test]

@@ -142,8 +142,9 @@ impl Links {
         let Some(stats) = wires.wire_stats(id) else { return true };
         let (interval, bytes_min) =
             (self.limits_of(id).body_interval, self.limits_of(id).body_interval_bytes_min);
-        // Half of what its bandwidth allows will do.
-        let bytes_min = wires.bandwidth_in(id, interval).map_or(bytes_min, |bytes| bytes_min.min(bytes / 2));
+        // Half of what its bandwidth allows will do, but not nothing.
+        let bytes_min =
+            wires.bandwidth_in(id, interval).map_or(bytes_min, |bytes| bytes_min.min((bytes / 2).max(1)));
         let link = self.link(id);
         // A body that was only discarded ends without an event.
         if !matches!(&link.protocol, Protocol::Http(machine) if machine.awaits() == Awaits::Body) {
