@@ -2,14 +2,19 @@
 
 use super::Reactor;
 use super::service::Service;
-use crate::wires::ready::Ready;
+use crate::id::ConnectionId;
+use crate::wire::flags::Flags;
 
 impl Reactor {
     /// The system tells something of a stream that is being connected. It is a hint, as all that it tells.
     #[cold]
     #[inline(never)]
-    pub(super) fn on_connect_ready<S: Service + ?Sized>(&mut self, ready: &Ready, service: &mut S) {
-        let id = ready.id;
+    pub(super) fn on_connect_ready<S: Service + ?Sized>(
+        &mut self,
+        id: ConnectionId,
+        ended: bool,
+        service: &mut S,
+    ) {
         let Some(connected) = self.wires.peek(id).map(|wire| wire.session.stream().is_connected()) else {
             return;
         };
@@ -18,8 +23,8 @@ impl Reactor {
             Ok(true) => {
                 if self.wires.begin_above(id) {
                     // Its peer may have said all that it has to say, and no other edge tells of that.
-                    if let Some(wire) = self.wires.get(id) {
-                        wire.note_hints(ready.ended, ready.broken);
+                    if let Some(wire) = self.wires.get(id).filter(|_| ended) {
+                        wire.flags.insert(Flags::PEER_CLOSED);
                     }
                     self.wires.begin_event(id);
                     self.is_established(id, service);

@@ -153,12 +153,17 @@ impl Reactor {
             }
             budget = budget.saturating_sub(count);
             if !self.take_in(id, count, service) {
-                // Reading was resumed before the handshake was over: what that asked for is still to be done.
-                if self.wires.peek(id).is_some_and(|wire| wire.has(Flags::RECHECK)) {
-                    self.wires.look_again(id);
-                }
-                return;
+                return self.recheck_later(id);
             }
+        }
+    }
+
+    /// Reading was resumed before the handshake was over: what that asked for is still to be done.
+    #[cold]
+    #[inline(never)]
+    fn recheck_later(&mut self, id: ConnectionId) {
+        if self.wires.peek(id).is_some_and(|wire| wire.has(Flags::RECHECK)) {
+            self.wires.look_again(id);
         }
     }
 

@@ -34,7 +34,7 @@ impl Reactor {
             return;
         }
         if self.wires.is_connecting(id) {
-            return self.on_connect_ready(&ready, service);
+            return self.on_connect_ready(id, ended || broken, service);
         }
         if writable {
             self.on_writable(id);
@@ -46,7 +46,12 @@ impl Reactor {
             _ => return,
         };
         let Some(wire) = self.wires.get(id) else { return };
-        wire.note_hints(ended, broken);
+        if ended || broken {
+            wire.flags.insert(Flags::PEER_CLOSED);
+        }
+        if broken {
+            wire.flags.insert(Flags::HUNG_UP);
+        }
         if broken && planted(57) {
             return self.wires.abort(id, Reason::Reset);
         }

@@ -109,16 +109,6 @@ impl Wire {
         is_news
     }
 
-    /// What the system says of its peer: it has ended its side, or both sides have ended.
-    pub(crate) fn note_hints(&mut self, ended: bool, broken: bool) {
-        if ended || broken {
-            self.flags.insert(Flags::PEER_CLOSED);
-        }
-        if broken {
-            self.flags.insert(Flags::HUNG_UP);
-        }
-    }
-
     pub(crate) fn queued(&self) -> usize {
         self.outbox.as_ref().map_or(0, |outbox| outbox.queued())
     }

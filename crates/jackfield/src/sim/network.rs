@@ -57,6 +57,11 @@ impl Told<'_> {
     fn limits_bandwidth(&self) -> bool {
         self.settings.limits.bandwidth != Bandwidth::default()
     }
+
+    /// Connections may not be read for a while, new ones among them.
+    fn is_short_of_memory(&self) -> bool {
+        self.settings.limits.memory_bytes_max < 1 << 20
+    }
 }
 
 /// What is going to happen to a peer, decided by chance before it comes.
@@ -498,7 +503,8 @@ impl Party {
 
     /// Its handshake may have ended with it: then it never had a client.
     fn may_never_have_been_heard(&self, was_told: &Told<'_>) -> bool {
-        self.secure.is_some() && (self.is_hindered() || was_told.may_end || was_told.limits_bandwidth())
+        let may_wait = was_told.limits_bandwidth() || was_told.is_short_of_memory();
+        self.secure.is_some() && (self.is_hindered() || was_told.may_end || may_wait)
     }
 
     /// The host that it asks for is not there, and it will hear so by an alert.
