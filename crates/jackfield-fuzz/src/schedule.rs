@@ -328,6 +328,10 @@ pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits
         // Whoever may say little in a second needs many.
         options.patience = Duration::from_secs(600);
     }
+    if options.limits.bandwidth != Bandwidth::default() {
+        // A full backlog leaves with 500 bytes in each of them.
+        options.patience = Duration::from_secs(3000);
+    }
     if options.limits.memory_bytes_max < 1 << 20 {
         // Whoever waits for memory waits for so long, and is then looked at once a second.
         options.patience += options.limits.reactor.memory_wait + Duration::from_secs(1);
