@@ -69,6 +69,12 @@ fn an_end_that_comes_while_it_is_being_connected_is_noticed() {
     bad_day(491_678, sim::options_of(491_678, false)).run();
 }
 
+/// A client that was closed by what it was sent of what it had missed: its place was looked for once more.
+#[test]
+fn a_client_that_ends_while_it_catches_up_is_over() {
+    bad_day(934_772, sim::options_of(934_772, false)).run();
+}
+
 #[test]
 fn without_faults_everything_is_answered() {
     for seed in 0..20 {
