@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 const ROUNDS: usize = 101;
-/// What is timed at once, in bytes of bodies: so little that a round is seldom interrupted.
+/// What is timed at once, in bytes of bodies: few enough that a round is seldom interrupted.
 const ROUND_BYTES: usize = 256 << 10;
 
 #[derive(Serialize)]

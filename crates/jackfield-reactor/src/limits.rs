@@ -142,7 +142,7 @@ pub struct Bandwidth {
 }
 
 impl Bandwidth {
-    /// So many bytes a second in, and so many out; each is disabled by zero.
+    /// The limits for bytes in and bytes out, each in bytes a second; each is disabled by zero.
     #[must_use]
     pub const fn new(bytes_in: u32, bytes_out: u32) -> Self {
         Self { bytes_in, bytes_out }

@@ -12,7 +12,7 @@ const SPANS: u32 = 3;
 const NODES_MAX: usize = 256;
 
 pub(crate) struct Presence {
-    /// How often it is told; never, if zero.
+    /// How often this server tells the others; disabled by zero.
     every: Duration,
     prefix: String,
     node: u64,

@@ -48,7 +48,7 @@ pub(crate) fn bench_until(args: &[&str], has_measured: impl Fn(&Run) -> bool) ->
     run
 }
 
-/// The same without a report: for longer where nothing was answered, which is the failure without a word.
+/// The same without a report: runs longer if nothing was answered, because then the tool fails without a message.
 pub(crate) fn run_until(args: &[&str]) -> (i32, String, String) {
     let mut ran = run(&[args, &["-d", "200ms"]].concat());
     for duration in ["2s", "20s"] {

@@ -202,7 +202,7 @@ impl Outbox {
         Ok(taken)
     }
 
-    /// Writes at most so many bytes, until the kernel takes less than it is given.
+    /// Writes up to this number of bytes, until the kernel takes less than it is given.
     #[cold]
     pub(crate) fn write_some(&mut self, session: &mut Session, bytes_max: usize) -> io::Result<usize> {
         let mut total = 0;

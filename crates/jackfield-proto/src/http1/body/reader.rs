@@ -35,7 +35,7 @@ impl BodyReader {
 
     /// True if nothing is left of it, and only its end is still to be told.
     pub(crate) const fn is_over(&self) -> bool {
-        // The end of the coding is told with its last byte.
+        // The last byte of the coding also reports its end.
         matches!(self, Self::Length(0))
     }
 
