@@ -1,21 +1,21 @@
-//! Bodies of requests that are JSON.
+//! Request bodies in JSON.
 
 use crate::http1::Request;
 use serde::de::Deserialize;
 use std::fmt;
 
-/// Why the body of a request is not the JSON that was asked for. The blame is the client's.
+/// Why the body of a request could not be read as JSON. It is an error of the client.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum JsonError {
     /// Its `Content-Type` says something else: neither `application/json` nor a type that ends in `+json`.
     MediaType,
-    /// It is malformed, or has another shape: where, and what. What it says may name fields of your types.
+    /// It is malformed, or does not fit the type. The error says where and why; its text may name fields of your types.
     Body(serde_json::Error),
 }
 
 impl JsonError {
-    /// The status for the refusal: 415 for another type, and 400 for all else.
+    /// The status of the answer: 415 for another media type, and 400 for all other errors.
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self {
@@ -45,9 +45,8 @@ impl std::error::Error for JsonError {
 
 /// Bodies that are JSON (feature `json`).
 impl<'b> Request<'b> {
-    /// The body, which must have been collected, of a request with `Content-Type: application/json` or another type that ends
-    /// in `+json`. Strings without escapes borrow it. Values that lie more than 128 deep are
-    /// an error.
+    /// Reads the body as JSON. The body must have been collected, and the `Content-Type` must be `application/json` or end in
+    /// `+json`. Strings without escapes borrow the body. Values that are nested more than 128 deep are an error.
     ///
     /// ```no_run
     /// # use jackfield_proto::{http1::Request, json::JsonError};
@@ -65,7 +64,7 @@ impl<'b> Request<'b> {
     ///
     /// # Errors
     ///
-    /// [`JsonError`] says where, and [`JsonError::status`] how to answer.
+    /// [`JsonError`] says what is wrong and where. Answer with [`JsonError::status`].
     pub fn json<T: Deserialize<'b>>(&self) -> Result<T, JsonError> {
         if !self.header_str("content-type").is_some_and(is_json) {
             return Err(JsonError::MediaType);

@@ -6,8 +6,8 @@ pub const fn cookies(field: &[u8]) -> Cookies<'_> {
     Cookies { rest: field }
 }
 
-/// Names and values, as they were sent: neither quotes nor escapes are taken away, since they mean only what the server that
-/// set the cookie wants them to. A piece without a name, without `=`, or that is not UTF-8, is left out.
+/// Names and values as they were sent. Quotes and escapes are kept: only the server that set the cookie knows what they mean.
+/// A piece that has no name, has no `=`, or is not UTF-8 is left out.
 #[derive(Clone, Copy, Debug)]
 pub struct Cookies<'b> {
     rest: &'b [u8],

@@ -2,18 +2,18 @@
 
 use std::fmt;
 
-/// Why a multipart form is not read further. It is an error of the client; [`status`](Self::status) is the answer.
+/// Why a multipart form is not read further. It is an error of the client: answer with [`status`](Self::status).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MultipartError {
     /// The `Content-Type` is not `multipart/form-data`.
     MediaType,
-    /// The `Content-Type` has no boundary, two, or one that is none (RFC 2046, section 5.1.1).
+    /// The `Content-Type` has no boundary, more than one, or an invalid one (RFC 2046, section 5.1.1).
     Boundary,
-    /// The body does not begin with the boundary, or something stands behind one that does not belong there.
+    /// The body does not begin with the boundary, or other text than a line end follows the first boundary.
     Delimiter,
-    /// A part's header is malformed.
+    /// The header of a part is malformed, or longer than [`PART_HEAD_BYTES_MAX`](super::PART_HEAD_BYTES_MAX).
     Head,
-    /// A part has no `Content-Disposition: form-data` with a name, or two (RFC 7578, section 4.2).
+    /// A part has no `Content-Disposition: form-data` with a name, or more than one (RFC 7578, section 4.2).
     Disposition,
     /// The body ends before its last boundary.
     Truncated,
@@ -22,8 +22,7 @@ pub enum MultipartError {
 }
 
 impl MultipartError {
-    /// The status for the refusal: 415 for another media type, 413 for too many parts, and 400 for
-    /// all else.
+    /// The status of the answer: 415 for another media type, 413 for too many parts, and 400 for all other errors.
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {

@@ -1,7 +1,7 @@
-//! What clients fill in: query strings, cookies and forms, as iterators over the request's own bytes.
+//! Query strings, cookies and forms, as iterators over the bytes of the request.
 //!
-//! Nothing is copied but what has to be decoded, and nothing is collected: what a client may send is bounded by the limits
-//! on heads and bodies. Pairs come in the order in which they were sent, and a name may come more than once.
+//! Only what must be decoded is copied, and nothing is collected: the limits of heads and bodies bound what a client can
+//! send. Pairs come in the order in which they were sent, and a name may come more than once.
 //!
 //! ```
 //! use jackfield_proto::forms::{Multipart, cookies, query};

@@ -5,7 +5,7 @@ use memchr::memmem;
 use super::params::media_type;
 use super::{MultipartError, Part};
 
-/// The parts of a complete form, in order. It ends with the first error.
+/// The parts of a complete form, in order. The iterator ends with the first error.
 ///
 /// Reading is strict where parsers disagree, because an attacker could use the difference: lines end in CR LF, nothing
 /// comes before the first boundary, and only the line end follows a boundary. A boundary with other text after it is
@@ -19,12 +19,12 @@ pub struct Multipart<'b> {
 }
 
 impl<'b> Multipart<'b> {
-    /// The parts of `body`, whose `Content-Type` is this.
+    /// The parts of `body`. `content_type` is the value of its `Content-Type`.
     ///
     /// # Errors
     ///
-    /// The type is not `multipart/form-data`, or has no boundary, or the body does not begin with the boundary. Errors in
-    /// the parts come later, with the parts.
+    /// The type is not `multipart/form-data`, its boundary is missing or invalid, or the body does not begin with the
+    /// boundary. The iterator reports errors in the parts.
     pub fn new(content_type: &str, body: &'b [u8]) -> Result<Self, MultipartError> {
         let (kind, params) = media_type(content_type);
         if !kind.eq_ignore_ascii_case("multipart/form-data") {
@@ -117,11 +117,11 @@ fn is_boundary(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&byte)
 }
 
-/// Parts of a form; one with more is an error.
+/// The most parts of a form. With more, the iterator ends with [`MultipartError::TooMany`].
 pub const PARTS_MAX: usize = 1000;
 
-/// Bytes of the header of a part; one with more is malformed.
+/// The most bytes of the header of a part. A longer one is [`MultipartError::Head`].
 pub const PART_HEAD_BYTES_MAX: usize = 16 << 10;
 
-/// Bytes of a boundary (RFC 2046, section 5.1.1).
+/// The most bytes of a boundary (RFC 2046, section 5.1.1). A longer one is [`MultipartError::Boundary`].
 pub const BOUNDARY_BYTES_MAX: usize = 70;

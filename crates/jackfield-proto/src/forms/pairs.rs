@@ -16,15 +16,15 @@ pub fn urlencoded(body: &[u8]) -> Pairs<'_> {
     Pairs { inner: form_urlencoded::parse(body) }
 }
 
-/// Whether a `Content-Type` says that a body is such a form. Its parameters mean nothing. If it is another, 415 is the
-/// answer.
+/// Whether a `Content-Type` is `application/x-www-form-urlencoded`. Its parameters are ignored. Answer any other type with
+/// 415.
 #[must_use]
 pub fn is_urlencoded(content_type: &str) -> bool {
     media_type(content_type).0.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
-/// Names and values, as the WHATWG URL standard reads them (section 5.1): `+` is a blank, an invalid escape is not
-/// changed, bytes that are not UTF-8 become U+FFFD, and a name without `=` has an empty value. So there are no errors.
+/// Names and values, as the WHATWG URL standard reads them (section 5.1): `+` is a space, an invalid escape is not changed,
+/// bytes that are not UTF-8 become U+FFFD, and a name without `=` has an empty value. So there are no errors.
 #[derive(Clone, Copy)]
 pub struct Pairs<'b> {
     inner: form_urlencoded::Parse<'b>,

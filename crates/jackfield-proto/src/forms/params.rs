@@ -4,13 +4,13 @@ use std::borrow::Cow;
 
 use crate::chars::is_token;
 
-/// What stands before the parameters, such as a media type, and the parameters.
+/// The text before the parameters, such as a media type, and the parameters.
 pub(super) fn media_type(value: &str) -> (&str, Params<'_>) {
     let (first, rest) = value.split_at(value.find(';').unwrap_or(value.len()));
     (first.trim_matches(BLANKS), Params { rest })
 }
 
-/// Names and values. The iterator ends at the first that is malformed, and then [`is_over`](Self::is_over) is false.
+/// Names and values. The iterator ends at the first malformed one; [`is_over`](Self::is_over) is then false.
 pub(super) struct Params<'b> {
     rest: &'b str,
 }
@@ -49,8 +49,8 @@ impl<'b> Iterator for Params<'b> {
     }
 }
 
-/// A value up to its closing quote, and what follows that. Only a quote and a backslash are escaped by a backslash: paths in
-/// the names of files have backslashes that were not.
+/// A value up to its closing quote, and what follows that. A backslash escapes only a quote or a backslash, because some
+/// clients send file names with a path in which backslashes are not escaped.
 fn quoted_value(text: &str) -> Option<(Cow<'_, str>, &str)> {
     let (mut end, mut is_escaped, mut has_escapes) = (None, false, false);
     for (at, byte) in text.bytes().enumerate() {

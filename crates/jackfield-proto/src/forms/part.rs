@@ -38,8 +38,8 @@ impl<'b> Part<'b> {
         &self.name
     }
 
-    /// The name of the file, if it is one, as the client sent it. It may have anything in it, `../` too: never use it as a
-    /// path.
+    /// The name of the file as the client sent it; `None` if the part is not a file. It may contain anything, even `../`:
+    /// never use it as a path.
     #[must_use]
     pub fn filename(&self) -> Option<&str> {
         self.filename.as_deref()
@@ -51,7 +51,7 @@ impl<'b> Part<'b> {
         std::str::from_utf8(self.header("content-type")?).ok()
     }
 
-    /// The value of the first field of this name in the part's header, whose case does not matter.
+    /// The value of the first field with this name in the header of the part. The case of the name does not matter.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&'b [u8]> {
         Lines::new(self.head).find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value)
@@ -64,7 +64,7 @@ impl<'b> Part<'b> {
     }
 }
 
-/// Whether these are lines of fields, each with its CR LF.
+/// Whether `head` is made of field lines, each with its CR LF.
 fn is_head(mut head: &[u8]) -> bool {
     while !head.is_empty() {
         let Some(end) = memchr::memmem::find(head, b"\r\n") else { return false };

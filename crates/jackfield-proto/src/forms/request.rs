@@ -1,11 +1,11 @@
-//! What a request has of these.
+//! Query strings, cookies and forms of a request.
 
 use super::{Cookies, Multipart, MultipartError, Pairs, cookies, is_urlencoded, query, urlencoded};
 use crate::http1::Request;
 
-/// What clients fill in (feature `forms`). See [`forms`](crate::forms).
+/// Query strings, cookies and forms (feature `forms`). See [`forms`](crate::forms).
 impl<'b> Request<'b> {
-    /// The pairs of the query string, decoded, in order. None without a query.
+    /// The pairs of the query string, decoded, in order. Empty if there is no query.
     ///
     /// ```no_run
     /// # fn page(request: &jackfield_proto::http1::Request<'_>) -> u32 {
@@ -18,19 +18,19 @@ impl<'b> Request<'b> {
         query(self.query().unwrap_or_default())
     }
 
-    /// The cookies of all fields `Cookie`, as they were sent, in order.
+    /// The cookies of all `Cookie` fields, as they were sent, in order.
     pub fn cookies(&self) -> impl Iterator<Item = (&'b str, &'b str)> {
         self.header_all("cookie").flat_map(|field| -> Cookies<'b> { cookies(field) })
     }
 
-    /// The first cookie of this name, whose case matters.
+    /// The first cookie with this name. The case of the name matters.
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<&'b str> {
         self.cookies().find(|(given, _)| *given == name).map(|(_, value)| value)
     }
 
-    /// The pairs of a body that is `application/x-www-form-urlencoded`, decoded. `None`: it is of another type, for which 415
-    /// is the answer. The body must have been collected.
+    /// The pairs of a body that is `application/x-www-form-urlencoded`, decoded. `None` if it has another type: answer with
+    /// 415. The body must have been collected.
     #[must_use]
     pub fn form(&self) -> Option<Pairs<'b>> {
         is_urlencoded(self.header_str("content-type")?).then(|| urlencoded(self.body()))
@@ -40,7 +40,7 @@ impl<'b> Request<'b> {
     ///
     /// # Errors
     ///
-    /// As [`Multipart::new`]; [`MultipartError::status`] is the answer.
+    /// As [`Multipart::new`]. Answer with [`MultipartError::status`].
     pub fn multipart(&self) -> Result<Multipart<'b>, MultipartError> {
         Multipart::new(self.header_str("content-type").unwrap_or_default(), self.body())
     }

@@ -18,10 +18,10 @@ use super::{
 use crate::chars::is_token_name;
 use crate::step::Step;
 
-/// Requests that may be outstanding. Beyond it [`ClientMachine::encode_request`] refuses.
+/// The most requests that may be outstanding. With one more, [`ClientMachine::encode_request`] gives [`RequestError::Full`].
 pub const PIPELINE_REQUESTS_MAX: usize = 256;
-/// Interim responses to one request. Beyond it the server is taken for broken: each of them costs the client work and
-/// none of them brings an end.
+/// The most interim responses (1xx) to one request. One more is [`Error::TooManyInterim`]: each costs the client work, and
+/// none completes the request.
 pub const INTERIM_MAX: u8 = 32;
 
 /// What a server has sent.
@@ -29,7 +29,8 @@ pub const INTERIM_MAX: u8 = 32;
 pub enum ClientEvent<'b> {
     /// An interim response (1xx), 101 excepted. The final one is still to come.
     Interim(Response<'b>),
-    /// 101: the connection speaks another protocol now. What follows is not HTTP and is left alone.
+    /// 101: the connection speaks another protocol now. The bytes that follow are not HTTP, and the machine does not touch
+    /// them.
     Switched(Response<'b>),
     /// The head of a final response. Its body follows in parts, and then [`End`](Self::End): step again, even if no
     /// bytes are left.
@@ -58,7 +59,7 @@ pub struct RequestHead<'m> {
 pub enum RequestBody {
     /// There is none, and no length is sent.
     None,
-    /// So many bytes follow.
+    /// This number of bytes follows.
     Length(u64),
     /// It is sent in chunks. The server must speak HTTP/1.1.
     Chunked,
@@ -121,7 +122,8 @@ impl ClientMachine {
     ///
     /// # Errors
     ///
-    /// Something in the head cannot be sent, or it is not the time to send it. Nothing is written then.
+    /// Something in the head cannot be sent, the body of the request before is not finished, too many requests are
+    /// outstanding, or the connection serves no further request: see [`RequestError`]. Nothing is written then.
     pub fn encode_request(
         &mut self,
         head: &RequestHead<'_>,
@@ -151,7 +153,8 @@ impl ClientMachine {
         self.outgoing.encode_part(part, out)
     }
 
-    /// Ends the body. Trailers are written in the chunked coding only, and without those that may not be trailers.
+    /// Ends the body. Trailers are written only in the chunked coding. Fields that must not be trailers (RFC 9110 section
+    /// 6.5.1) are left out.
     ///
     /// # Errors
     ///
@@ -162,10 +165,11 @@ impl ClientMachine {
         ended
     }
 
-    /// Looks at the bytes that have come and were not used before, always from the first unused one on. `slots` are
-    /// room to lend, which a response borrows.
+    /// Reads the bytes that have come and are not used yet, always from the first unused byte on. `slots` is lent memory that
+    /// a response borrows.
     ///
-    /// It pauses when the connection is of no use any more: see [`keep_alive`](Self::keep_alive).
+    /// After a response that ends HTTP on this connection it gives [`Step::Paused`]: no further response is read. See
+    /// [`keep_alive`](Self::keep_alive).
     pub fn step<'b>(
         &mut self,
         rx: &'b [u8],
@@ -181,11 +185,11 @@ impl ClientMachine {
         }
     }
 
-    /// Says that the server has ended its side, which ends a body that nothing else delimits.
+    /// Reports that the server has closed its side. This completes a body that lasts until the connection closes.
     ///
     /// # Errors
     ///
-    /// [`Error::Truncated`] if a response was due or under way.
+    /// [`Error::Truncated`] if a response is missing or incomplete.
     pub fn end_of_input(&mut self) -> Result<Option<ClientEvent<'static>>, Error> {
         (self.keep_alive, self.is_over) = (false, true);
         match self.reader.take() {
@@ -195,8 +199,8 @@ impl ClientMachine {
         }
     }
 
-    /// The trailers of the response that ended last, until the next one begins. Those that RFC 9110 section 6.5.1
-    /// keeps out of trailers are left out.
+    /// The trailers of the response that ended last, until the next one begins. Fields that must not be trailers (RFC 9110
+    /// section 6.5.1) are left out.
     pub fn trailers(&self) -> impl Iterator<Item = (&str, &[u8])> {
         Lines::new(&self.trailers).filter(|(name, _)| !is_forbidden_trailer(name))
     }
@@ -207,8 +211,8 @@ impl ClientMachine {
         self.keep_alive
     }
 
-    /// Requests whose responses are not complete. When the connection has ended, they are those that were not
-    /// answered, except for one whose response broke off.
+    /// The number of requests whose responses are not complete. After [`end_of_input`](Self::end_of_input) it is the number
+    /// of requests that got no response; one whose response broke off is not counted.
     #[must_use]
     pub fn outstanding(&self) -> usize {
         self.asked.len() + usize::from(self.reader.is_some())
@@ -251,7 +255,7 @@ impl ClientMachine {
         }
     }
 
-    /// Decides what a response means for what follows it (RFC 9112 section 6.3).
+    /// Finds out how the body of a response is delimited, and whether HTTP goes on after it (RFC 9112 section 6.3).
     fn accept<'b>(
         &mut self,
         response: Response<'b>,
@@ -336,7 +340,7 @@ impl ClientMachine {
         self.search_end(rx, limits).unwrap_or_else(|| self.fault(blame))
     }
 
-    /// Gives the connection up.
+    /// Reports an error after which nothing more is read.
     #[cold]
     fn fault<'b>(&mut self, error: Error) -> Step<ClientEvent<'b>, Error> {
         (self.keep_alive, self.is_over) = (false, true);
@@ -385,18 +389,18 @@ fn encode_head(head: &RequestHead<'_>, body: RequestBody, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Why a request was not sent. The sender's doing, apart from [`Closing`](Self::Closing).
+/// Why a request was not sent. All but [`Closing`](Self::Closing) are errors of the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestError {
     /// The method is no token, too long, or `CONNECT`.
     Method,
     /// The target has none of the forms of RFC 9112 section 3.2, or bytes that may not be in it.
     Target,
-    /// The host is malformed, or stands among the fields too.
+    /// The host is malformed, or the fields contain `Host` too.
     Host,
     /// More than [`PIPELINE_REQUESTS_MAX`] requests are outstanding.
     Full,
-    /// The body of the request before is not finished.
+    /// The body of the previous request is not finished.
     BodyUnfinished,
     /// The connection serves no further request.
     Closing,

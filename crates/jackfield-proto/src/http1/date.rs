@@ -1,4 +1,4 @@
-//! The date, rendered once a second instead of once an answer.
+//! The date, rendered once a second instead of once for each answer.
 
 use std::fmt;
 use std::io::Write;
@@ -9,7 +9,7 @@ use httpdate::HttpDate;
 /// The beginning of nearly every answer, ready to be copied:
 /// `HTTP/1.1 200 OK`, `Date: ...` and `Content-Type: `.
 ///
-/// Most of a head is thereby one copy. Each reactor owns one block and renews it when its clock passes a second.
+/// So most of a head is written with one copy. Each reactor owns one block and renews it when its clock passes a second.
 #[derive(Clone)]
 pub struct DateBlock {
     bytes: [u8; BLOCK_BYTES],
@@ -25,7 +25,7 @@ impl DateBlock {
         block
     }
 
-    /// Renders the block anew if the second has changed. A time after the year 9999 is taken for its last second.
+    /// Renders the block anew if the second has changed. A time after the year 9999 counts as the last second of that year.
     #[inline]
     pub fn renew(&mut self, unix_seconds: u64) {
         if self.unix_seconds != unix_seconds {

@@ -5,30 +5,29 @@ use std::io::Write;
 use super::{DateBlock, FieldError, Fields, reason_phrase, words};
 use crate::chars::is_field_text;
 
-/// What an answer says about itself, apart from its body.
+/// The head of an answer.
 #[derive(Clone, Copy, Debug)]
 pub struct ResponseHead<'m> {
     /// The status, from 200 to 999. Any other number is sent as 500: an answer is final, and has three digits.
     pub status: u16,
-    /// The type of the body, or `""` for none, or for one that stands among the fields.
+    /// The media type of the body. `""` if there is none, or if `fields` contains it.
     pub content_type: &'m str,
-    /// Further lines. Their names and values were checked when they were added.
+    /// Further fields. Their names and values were checked when they were added.
     pub fields: &'m Fields,
 }
 
 impl<'m> ResponseHead<'m> {
-    /// A head without further lines.
+    /// A head without further fields.
     #[must_use]
     pub const fn new(status: u16, content_type: &'m str) -> Self {
         Self { status, content_type, fields: &NO_FIELDS }
     }
 
-    /// Whether the head can be written as it stands. If not, a 500 is sent in its place, with no line of its own and
-    /// no body.
+    /// Whether the head can be written. If not, a 500 without further fields and without a body is sent instead.
     ///
     /// # Errors
     ///
-    /// The content type has a control character, or stands among the fields too.
+    /// The content type has a control character, or the fields contain a `Content-Type` too.
     pub fn check(&self) -> Result<(), FieldError> {
         if self.content_type.is_empty() {
             Ok(())
@@ -41,8 +40,7 @@ impl<'m> ResponseHead<'m> {
         }
     }
 
-    /// The status that its peer gets: 500 in place of one that no final answer can have, and of a head that can't be
-    /// written.
+    /// The status that the peer gets: 500 if a final answer can't have `status`, or if the head can't be written.
     #[must_use]
     #[inline(always)]
     pub fn sent_status(&self) -> u16 {

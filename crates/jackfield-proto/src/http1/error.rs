@@ -1,11 +1,11 @@
-//! What a peer did wrong, and what to tell it.
+//! What a peer did wrong, and how to answer.
 
 use std::fmt;
 
 /// Why bytes were refused. All of these are errors of the peer.
 ///
-/// [`status`](Self::status) is the server's answer before it closes; `Display` describes the error in a sentence, for
-/// the log and not for the peer.
+/// A server answers with [`status`](Self::status) and closes. `Display` describes the error in a sentence for the log, not
+/// for the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Error {
@@ -25,7 +25,7 @@ pub enum Error {
     VersionUnsupported,
     /// The status line of a response is malformed.
     StatusLine,
-    /// A line ends in something other than CR LF, or an empty line too many stands before a request.
+    /// A line ends in something other than CR LF, or more than one empty line comes before a request.
     LineEnd,
     /// A field name is no token, has space before its colon, or the line folds (RFC 9112 section 5.2).
     FieldName,
@@ -45,9 +45,9 @@ pub enum Error {
     ContentLength,
     /// More than one `Content-Length`, even if they agree.
     ContentLengthTwice,
-    /// `Content-Length` beside `Transfer-Encoding`: the classic of request smuggling.
+    /// Both `Content-Length` and `Transfer-Encoding`: the classic way of request smuggling.
     LengthAndCoding,
-    /// `Transfer-Encoding` is malformed, or stands more than once.
+    /// `Transfer-Encoding` is malformed, or there is more than one.
     TransferEncoding,
     /// `Transfer-Encoding` in HTTP/1.0, which does not know it.
     TransferEncodingInHttp10,
@@ -67,11 +67,11 @@ pub enum Error {
     ChunkEnd,
     /// The trailer section is longer than `trailer_bytes_max`.
     TrailersTooLarge,
-    /// The body is longer than the `body_bytes_max` it was to be collected with.
+    /// The body is longer than the `body_bytes_max` that was given to [`Machine::collect`](super::Machine::collect).
     BodyTooLarge,
-    /// After the answer more of an unwanted body came than `drain_bytes_max`.
+    /// After the answer, more bytes of an unwanted body came than `drain_bytes_max`.
     DrainTooLong,
-    /// A response came to no request.
+    /// A response came, but no request was outstanding.
     Unasked,
     /// More interim responses to one request than [`INTERIM_MAX`](super::INTERIM_MAX).
     TooManyInterim,
@@ -80,8 +80,8 @@ pub enum Error {
 }
 
 impl Error {
-    /// The status a server answers with. For what only a [`ClientMachine`](super::ClientMachine) meets it is what a
-    /// gateway would say, 502.
+    /// The status that a server answers with. Errors that only a [`ClientMachine`](super::ClientMachine) finds give 502, as a
+    /// gateway would answer.
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {

@@ -134,7 +134,7 @@ impl Facts {
         self.has(WEBSOCKET) && self.has(UPGRADE)
     }
 
-    /// Whether the peer waits for a word before it sends the body.
+    /// Whether the peer waits for `100 Continue` before it sends the body.
     pub(crate) const fn expects_continue(self) -> bool {
         self.has(EXPECT)
     }

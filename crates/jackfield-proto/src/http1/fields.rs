@@ -1,8 +1,8 @@
 //! Header lines to send, checked when they are added.
 //!
-//! One rule holds for a line that cannot be written as it stands, because of its name, its value, or a line beside it: it
-//! is never repaired and never left out. [`Fields::push`] gives the error and adds nothing, a handshake gives the error
-//! and writes nothing, and an answer whose head has such a line is sent as a 500 with no line of its own and no body.
+//! One rule holds for a line that can't be written because of its name, its value, or another line: it is never repaired and
+//! never left out. [`Fields::push`] gives the error and adds nothing. A handshake gives the error and writes nothing. An
+//! answer whose head has such a line is sent as a 500 without further fields and without a body.
 
 use std::fmt;
 
@@ -10,8 +10,8 @@ use crate::chars::{is_field_text, is_token_name};
 
 /// Header or trailer lines to send. Whatever is in here is safe to put on the wire.
 ///
-/// It is a buffer to reuse: an empty one owns no memory, and [`clear`](Self::clear) keeps what it has. The checks
-/// stand at the entrance, so that no answer can be split in two by a value that came from a peer.
+/// It can be reused: a new one owns no memory, and [`clear`](Self::clear) keeps the memory. Lines are checked when they are
+/// added, so that a value that came from a peer can't split an answer in two.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields {
     lines: Vec<u8>,
@@ -37,7 +37,7 @@ impl Fields {
         self.push_bytes(name.as_bytes(), value.as_ref())
     }
 
-    /// Forgets the lines and keeps the memory.
+    /// Removes all lines and keeps the memory.
     pub fn clear(&mut self) {
         self.lines.clear();
         self.single = 0;
@@ -105,7 +105,7 @@ impl<'m> IntoIterator for &'m Fields {
     }
 }
 
-/// Goes through lines that were checked before: names and values.
+/// Iterates over lines that were checked before, as names and values.
 #[derive(Clone, Debug)]
 pub struct Lines<'m> {
     rest: &'m [u8],
@@ -144,7 +144,7 @@ pub(crate) fn is_forbidden_trailer(name: &str) -> bool {
     FORBIDDEN_TRAILERS.iter().any(|forbidden| name.eq_ignore_ascii_case(forbidden))
 }
 
-/// Why a line was not added. It is an error of the caller, or of the source of the value.
+/// Why a line was not added. It is an error of the caller, or the value came from an untrusted source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldError {
     /// The name is no token (RFC 9110 section 5.1).
@@ -153,7 +153,7 @@ pub enum FieldError {
     Value,
     /// The encoder writes this field itself.
     Reserved,
-    /// The field stands only once (RFC 9110 section 5.3), and is there already.
+    /// The field may occur only once (RFC 9110 section 5.3), and is there already.
     Repeated,
 }
 

@@ -85,8 +85,8 @@ impl Inbound {
         self.plan = Plan::Stream;
     }
 
-    /// Drops the rest of the body. Says whether that is worth while: not if the peer may never send it, since it was
-    /// not told to continue, and not if it is known to be too long. Then only closing the connection ends it.
+    /// Drops the rest of the body. False if that is not worth while, and the connection must close instead: the peer still
+    /// waits for `100 Continue` and may never send the body, or the body is known to be too long.
     pub(super) fn drain(&mut self) -> bool {
         (self.plan, self.allowance) = (Plan::Drain, self.drain_bytes_max);
         // The answer was given: the request is not needed again.
@@ -116,7 +116,7 @@ impl Inbound {
         }
     }
 
-    /// Whether all of it was read, and only its end is still to be told.
+    /// Whether all of it was read, and only its end is still to be reported.
     pub(super) fn is_over(&self) -> bool {
         self.plan != Plan::Undecided && self.reader.is_over()
     }
@@ -137,12 +137,12 @@ impl Inbound {
         Kept { bytes: self.kept, head_end: self.head_end, body_end: self.body_end }
     }
 
-    /// Notes that the peer has been told to continue.
+    /// Notes that `100 Continue` was sent.
     pub(super) fn set_continued(&mut self) {
         self.expects_continue = false;
     }
 
-    /// Whether the peer must be told to continue before it sends the body that somebody waits for.
+    /// Whether the body is wanted and the peer sends it only after `100 Continue`.
     pub(super) fn wants_continue(&self) -> bool {
         self.expects_continue && matches!(self.plan, Plan::Collect | Plan::Stream)
     }

@@ -1,9 +1,8 @@
-//! Every bound of the HTTP/1.1 machines, with its unit and what happens beyond it.
+//! Every limit of the HTTP/1.1 machines, with its unit and what happens beyond it.
 
 /// The largest size of each part of a message; more is refused.
 ///
-/// All of them bound memory or work that a peer can cause. The number of fields is never above
-/// [`HEADERS_MAX`](super::HEADERS_MAX), because there are no more slots for them.
+/// Each bounds memory or work that a peer can cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of a head: start line, fields and the empty line, at most [`HEAD_BYTES_MAX`]. Beyond it: 431. Default
@@ -16,8 +15,7 @@ pub struct Limits {
     pub target_bytes_max: usize,
     /// Bytes of one chunk's size line with its extensions. Beyond it: 400. Default 256.
     pub chunk_line_bytes_max: usize,
-    /// Bytes of chunk extensions in a whole body, since they are paid for and dropped. Beyond it: 400.
-    /// Default 16 KiB.
+    /// Bytes of all chunk extensions of a body, because they cost work and are dropped. Beyond it: 400. Default 16 KiB.
     pub chunk_extension_bytes_max: usize,
     /// Bytes of the trailer section after a chunked body. Beyond it: 431. Default 8 KiB.
     pub trailer_bytes_max: usize,
@@ -55,6 +53,6 @@ impl Limits {
 
 /// The most bytes of a head, whatever the limits say: positions in a head have sixteen bits.
 pub const HEAD_BYTES_MAX: usize = u16::MAX as usize;
-/// Bytes of a method. No registered one has more than 17 (`UPDATEREDIRECTREF`); beyond it: 501, as RFC 9112 section
-/// 3 asks for methods longer than any that is known.
+/// The most bytes of a method. A longer one gets 501 (RFC 9112 section 3). No registered method has more than 17
+/// (`UPDATEREDIRECTREF`).
 pub const METHOD_BYTES_MAX: usize = 32;

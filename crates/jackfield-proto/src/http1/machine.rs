@@ -28,11 +28,11 @@ mod answer;
 pub enum Event<'b> {
     /// A request, whole: without a body, or with one that lay whole in the buffer. Its answer is due.
     Request(Request<'b>),
-    /// A request without a body that asks to go on with WebSocket. Its answer is due: a usual one declines, and
+    /// A request without a body that asks for WebSocket. Its answer is due: an ordinary answer declines, and
     /// [`Machine::encode_switching`] accepts. Bytes behind it are not touched until then.
     Upgrade(Request<'b>),
-    /// A head whose body is still to come. Its answer is due, and the machine must be told what to do with the body:
-    /// [`collect`](Machine::collect), [`stream`](Machine::stream), or answer at once, which drops it. Nothing is read
+    /// A head whose body is still to come. Its answer is due, and you decide what to do with the body: call
+    /// [`collect`](Machine::collect), call [`stream`](Machine::stream), or answer now, which drops the body. Nothing is read
     /// before that.
     Head(Request<'b>),
     /// Part of a streamed body, never empty. Step again, even if no bytes are left: the end may be due.
@@ -52,15 +52,15 @@ pub enum Owed {
     Open,
     /// The answer comes later.
     Deferred,
-    /// The head of the answer is written, its body follows in parts.
+    /// The head of the answer is written; its body follows in parts.
     Streaming,
     /// The connection speaks another protocol now.
     Switched,
-    /// The last answer is written, or none can be: the connection must close.
+    /// The last answer is written, or no answer can be: the connection must close.
     Done,
 }
 
-/// What the peer has begun and not finished, which is what a deadline is about.
+/// What the peer has begun and not finished, so that a deadline can be set for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Awaits {
     /// Nothing: the peer is between two requests, or it is our turn.
@@ -73,9 +73,9 @@ pub enum Awaits {
 
 /// The server's side of one HTTP/1.1 connection.
 ///
-/// The caller shows it what has come with [`step`](Self::step), and gives the answers with `respond` or
-/// `respond_stream`. It holds no bytes, except of a request whose body comes in pieces. After an answer the caller
-/// steps again, even if no new bytes have come: pipelined requests may lie in the buffer.
+/// The caller passes the bytes that have come to [`step`](Self::step), and answers with `respond` or `respond_stream`. The
+/// machine keeps no bytes, except those of a request whose body comes in pieces. After an answer the caller steps again, even
+/// if no new bytes have come: the buffer may hold pipelined requests.
 #[derive(Debug)]
 pub struct Machine {
     /// The request whose body is owed.
@@ -103,17 +103,16 @@ impl Machine {
         }
     }
 
-    /// Looks at the bytes that have come and were not used before, always from the first unused one on.
+    /// Reads the bytes that have come and are not used yet, always from the first unused byte on.
     ///
-    /// `slots` and `whole` are lent: the one holds the places of a request's fields, the other what [`Event::End`]
-    /// and a chunked body borrow. `whole` may have grown by a body when it comes back. Nothing of the sort is reserved
-    /// on the peer's word.
+    /// `slots` and `whole` are lent memory: `slots` holds the positions of the fields of a request, `whole` holds what
+    /// [`Event::End`] and a chunked body borrow. `whole` may grow by the size of a body. It grows with the bytes that have
+    /// come; a length that the peer only announces reserves nothing.
     ///
     /// `rx` may be empty: after an event the end of a body can be due without further bytes.
     ///
-    /// After [`Step::Fault`] the [`owed`](Self::owed) tells what can still be said: if it is [`Owed::Open`],
-    /// answer with [`Error::status`], which closes; otherwise an answer is under way or given, and only closing is
-    /// left.
+    /// After [`Step::Fault`], see [`owed`](Self::owed): if it is [`Owed::Open`], answer with [`Error::status`], and the
+    /// connection closes after that. Otherwise an answer was begun or sent before, and you can only close.
     // A second caller must not take it out of the loop of the first.
     #[inline(always)]
     pub fn step<'b>(
@@ -140,14 +139,15 @@ impl Machine {
         }
     }
 
-    /// Collects the body of the request that [`Event::Head`] announced, to be handed out with [`Event::End`].
+    /// Collects the body of the request that [`Event::Head`] announced; [`Event::End`] brings it complete.
     ///
-    /// A chunked body that turns out to be longer ends in [`Step::Fault`] as soon as it does.
+    /// If a chunked body turns out to be longer than `body_bytes_max`, [`step`](Self::step) gives [`Step::Fault`] as soon as
+    /// that is known.
     ///
     /// # Errors
     ///
-    /// [`Error::BodyTooLarge`] if the announced length says that it is longer than `body_bytes_max`. Then nothing has
-    /// been decided: answer with 413, or stream it.
+    /// [`Error::BodyTooLarge`] if the announced length says that it is longer than `body_bytes_max`. The body is then still
+    /// undecided: answer with 413, or stream it.
     pub fn collect(&mut self, body_bytes_max: u64) -> Result<(), Error> {
         match &mut self.inbound {
             Some(inbound) if inbound.plan() != Plan::Drain => inbound.collect(body_bytes_max),
@@ -155,7 +155,7 @@ impl Machine {
         }
     }
 
-    /// Hands the body of the request that [`Event::Head`] announced out as it comes, with [`Event::Body`].
+    /// Streams the body of the request that [`Event::Head`] announced: each part comes with [`Event::Body`].
     pub fn stream(&mut self) {
         if let Some(inbound) = &mut self.inbound {
             if inbound.plan() != Plan::Drain {
@@ -164,8 +164,8 @@ impl Machine {
         }
     }
 
-    /// Takes the request of [`Event::Request`] for one that came as [`Event::Head`], because its body is not wanted yet.
-    /// What is behind its head is to be shown again, and the machine must be told what to do with the body.
+    /// Treats the request of [`Event::Request`] as if it had come with [`Event::Head`], because its body is not wanted yet.
+    /// Pass the bytes behind its head to [`step`](Self::step) again, and decide what to do with the body.
     pub fn put_off_body(&mut self, request: &Request<'_>, limits: &Limits) {
         let reader = match request.header("transfer-encoding") {
             Some(_) => BodyReader::chunked(),
@@ -174,14 +174,15 @@ impl Machine {
         self.inbound = Some(Box::new(Inbound::new(reader, request.head(), false, limits)));
     }
 
-    /// The same where the body was taken, and only the end is not wanted yet: [`Event::End`] comes with the next step.
+    /// As [`put_off_body`](Self::put_off_body), but the body was used and only its end is not wanted yet: [`Event::End`]
+    /// comes with the next step.
     pub fn put_off_end(&mut self, request: &Request<'_>, limits: &Limits) {
         let inbound = Inbound::new(BodyReader::Length(0), request.head(), false, limits);
         self.inbound = Some(Box::new(inbound.with_trailers(request.trailer_lines())));
         self.stream();
     }
 
-    /// Whether the body that was announced has come whole, and its end is told with the next step, without further bytes.
+    /// Whether the announced body is complete, so that the next step reports its end without further bytes.
     #[must_use]
     pub fn is_end_due(&self) -> bool {
         self.owed == Owed::Open && self.inbound.as_ref().is_some_and(|inbound| inbound.is_over())
@@ -195,8 +196,8 @@ impl Machine {
         }
     }
 
-    /// Closes the connection after the answer: the one that is due, or else the next. If its head is not written yet,
-    /// it says so.
+    /// Lets the connection close after the answer that is due, or after the next one if none is due. The answer says so to
+    /// the peer, unless its head is written already.
     pub fn close_after(&mut self) {
         self.flags |= CLOSE;
     }
@@ -215,8 +216,8 @@ impl Machine {
         self.sequence
     }
 
-    /// What the peer has begun and not finished. An unwanted body that is being dropped counts, one that waits for a
-    /// decision does not.
+    /// What the peer has begun and not finished. A body that is being dropped counts; a body that waits for a decision does
+    /// not.
     #[must_use]
     pub fn awaits(&self) -> Awaits {
         match &self.inbound {
@@ -233,7 +234,7 @@ impl Machine {
         self.awaits() != Awaits::Nothing
     }
 
-    /// Bytes on the heap that it holds: of a request whose body comes in pieces.
+    /// Bytes that it holds on the heap, for a request whose body comes in pieces.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         self.inbound.as_ref().map_or(0, |inbound| inbound.heap_bytes())
@@ -246,9 +247,9 @@ impl Machine {
         self.flags & CLOSE != 0 || matches!(self.owed, Owed::Done)
     }
 
-    /// Whether the peer has said that the present request, or the one that was answered just now, is its last one: a
-    /// client that asks for the close "MUST NOT send further requests on that connection" (RFC 9112 section 9.6). Not if it
-    /// was answered before its body had come: that still will.
+    /// Whether the peer has said that the present request, or the one that was answered just now, is its last one: a client
+    /// that asks for the close "MUST NOT send further requests on that connection" (RFC 9112 section 9.6). False if the
+    /// request was answered before its body was complete, because the rest of the body still comes.
     #[must_use]
     #[inline]
     pub const fn is_last_request(&self) -> bool {

@@ -1,8 +1,8 @@
-//! What must not be written down: passwords, cookies, tokens.
+//! Secrets that must not be logged: passwords, cookies, tokens.
 
 use std::fmt;
 
-/// A query, or a target with one, as it may be written down: the values of pairs whose names speak of secrets are `***`.
+/// A query, or a target with a query, for a log: if the name of a pair suggests a secret, its value is shown as `***`.
 ///
 /// ```
 /// use jackfield_proto::http1::MaskedQuery;
@@ -11,9 +11,9 @@ use std::fmt;
 /// assert_eq!(shown, "page=2&access_token=***&Password=***");
 /// ```
 ///
-/// A name speaks of a secret if one of these is in it, in any case: `auth`, `code`, `key`, `jwt`, `pass`, `pwd`, `secret`,
-/// `session`, `sid`, `sig`, `token`. Names are compared as they were sent, not decoded; one with a `%` in it counts as such a
-/// name. It is a net for what is usual, and no proof.
+/// A name suggests a secret if it contains one of these, in any case: `auth`, `code`, `key`, `jwt`, `pass`, `pwd`, `secret`,
+/// `session`, `sid`, `sig`, `token`. Names are compared as they were sent, not decoded; a name with a `%` in it counts as a
+/// secret. This finds the usual names; it is no guarantee.
 #[derive(Clone, Copy)]
 pub struct MaskedQuery<'q>(pub &'q str);
 

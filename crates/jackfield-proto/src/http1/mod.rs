@@ -1,12 +1,12 @@
 //! HTTP/1.1 for both roles (RFC 9110 and RFC 9112).
 //!
-//! [`Machine`] is the server's side of a connection, [`ClientMachine`] the client's. Both are shown the bytes that
-//! have come, hand out events that borrow them, and encode what is to be sent; neither owns a socket or a clock.
+//! [`Machine`] is the server's side of a connection, [`ClientMachine`] the client's. Both read the bytes that have come, give
+//! events that borrow them, and encode what is to be sent. Neither owns a socket or a clock.
 //!
-//! Reading is strict, because a lenient reader behind a lenient proxy is how requests get smuggled: lines end in CR
-//! LF, fields neither fold nor have space before the colon, a body has exactly one delimiter and it is beyond doubt.
-//! Request heads that leave nothing to say are read in one pass made for them; all others are parsed by httparse, and
-//! what it lets pass is caught here.
+//! Reading is strict, because a lenient reader behind a lenient proxy is how requests get smuggled: lines end in CR LF,
+//! fields neither fold nor have space before the colon, a body has exactly one delimiter and it is beyond doubt. Usual
+//! request heads are read in one pass that is made for them. All others are parsed by httparse, and what httparse accepts
+//! against these rules is refused here.
 //!
 //! ```
 //! use jackfield_proto::Step;

@@ -1,11 +1,11 @@
-//! Where a page comes from (RFC 6454).
+//! The origin of a page (RFC 6454).
 
 use super::authority::{Authority, scheme_port};
 
 /// An origin: a scheme, a host and a port, as the field `Origin` names it (RFC 6454 section 7).
 ///
-/// Two are equal if they are the same origin (section 5): schemes and hosts are compared without regard to case, and a
-/// port that is not there is the one that the scheme implies, so that `https://a.example:443` is `https://a.example`.
+/// Two are equal if they are the same origin (section 5). The case of schemes and hosts does not matter, and a missing port
+/// is the default port of the scheme: `https://a.example:443` equals `https://a.example`.
 #[derive(Clone, Copy, Debug)]
 pub struct Origin<'b> {
     scheme: &'b str,
@@ -13,8 +13,8 @@ pub struct Origin<'b> {
 }
 
 impl<'b> Origin<'b> {
-    /// Reads `scheme://host` or `scheme://host:port`. `None` if it is malformed, and for `null`, which is the origin of
-    /// pages that have none and is the same as no other.
+    /// Reads `scheme://host` or `scheme://host:port`. `None` if it is malformed, and for `null`: pages without an origin send
+    /// it, and it equals no other origin.
     #[must_use]
     pub fn parse(text: &'b str) -> Option<Self> {
         let (scheme, authority) = text.split_once("://")?;
@@ -34,16 +34,15 @@ impl<'b> Origin<'b> {
         self.authority.host()
     }
 
-    /// The port: the one that is there, or the one that the scheme implies; 80 for `http` and `ws`, 443 for `https` and
-    /// `wss`. `None` for other schemes without a port.
+    /// The port, or the default port of the scheme: 80 for `http` and `ws`, 443 for `https` and `wss`. `None` for other
+    /// schemes without a port.
     #[must_use]
     pub const fn port(&self) -> Option<u16> {
         self.authority.port()
     }
 
-    /// Whether a request to this authority goes to the origin's own host and port. Where the authority has no port,
-    /// this is the one that the origin's scheme implies: a server behind a proxy cannot know the scheme that the peer
-    /// has used.
+    /// Whether this authority is the host and port of the origin. If the authority has no port, the default port of the
+    /// origin's scheme is assumed, because a server behind a proxy cannot know which scheme the peer has used.
     #[must_use]
     pub fn is_at(&self, authority: Authority<'_>) -> bool {
         let port = authority.or_port(scheme_port(self.scheme)).port();

@@ -12,8 +12,7 @@ use super::version::Version;
 
 /// A request, borrowed from the bytes it came in.
 ///
-/// To make a `str` of its path or its method takes a pass over the bytes, so it is done when you ask for it: keep the path if you
-/// need it twice.
+/// The path and the method are checked and made a `str` each time that you ask for them: keep the path if you need it twice.
 ///
 /// ```
 /// use jackfield_proto::http1::Request;
@@ -43,19 +42,19 @@ impl<'b> Request<'b> {
         Self { body, trailers, has_body: true, ..self }
     }
 
-    /// The same request with an empty body, where the body was taken before. The trailers stay.
+    /// The same request with an empty body, for a caller that has used the body before. The trailers stay.
     #[must_use]
     pub const fn without_body(self) -> Self {
         Self { body: &[], ..self }
     }
 
-    /// The same request as it is when its body is still to come: without body and trailers.
+    /// The same request without body and trailers, as it is while its body is still to come.
     #[must_use]
     pub const fn head_only(self) -> Self {
         Self { body: &[], trailers: &[], ..self }
     }
 
-    /// Whether the head announced a body: a `Content-Length` above zero, or the chunked coding. It says the same with
+    /// Whether the head announced a body: a `Content-Length` above zero, or the chunked coding. The result is the same with
     /// every event of a request, however much of the body has come. A chunked body may turn out to be empty.
     #[must_use]
     #[inline]
@@ -63,7 +62,7 @@ impl<'b> Request<'b> {
         self.has_body
     }
 
-    /// Bytes of the head as it came, from the first to the empty line behind it.
+    /// The length of the head in bytes, with the empty line at its end.
     #[must_use]
     pub const fn head_bytes(&self) -> usize {
         self.head.bytes.len()
@@ -113,8 +112,8 @@ impl<'b> Request<'b> {
         self.head.target()
     }
 
-    /// The path without the query, not decoded: of an absolute-form target its path. It begins with `/`, except for
-    /// `OPTIONS *`, where it is `*`.
+    /// The path without the query, not decoded. If the target is an absolute URI, it is the path of that. It begins with `/`,
+    /// except for `OPTIONS *`, where it is `*`.
     #[must_use]
     #[inline(always)]
     pub fn path(&self) -> &'b str {
@@ -134,7 +133,7 @@ impl<'b> Request<'b> {
         target.get(before + 1..).filter(|_| before < target.len()).map(text)
     }
 
-    /// [`Request::path`] and [`Request::query`] by one look at the target.
+    /// [`Request::path`] and [`Request::query`], for the cost of one of them.
     #[must_use]
     #[inline(always)]
     pub fn path_and_query(&self) -> (&'b str, Option<&'b str>) {
@@ -153,8 +152,8 @@ impl<'b> Request<'b> {
         target::host(self.target()).or_else(|| self.header_str("host"))
     }
 
-    /// The same, taken apart. An absolute-form target that names no port has the one of its scheme, 80 or 443. `None`
-    /// without a host, which is possible in HTTP/1.0 only, and with a port beyond 65,535.
+    /// [`Request::host`], split into host and port. For an absolute-form target without a port it is the default port of the
+    /// scheme, 80 or 443. `None` if there is no host, which is possible in HTTP/1.0 only, or if the port is beyond 65,535.
     #[must_use]
     pub fn authority(&self) -> Option<Authority<'b>> {
         match target::host(self.target()) {
@@ -170,21 +169,21 @@ impl<'b> Request<'b> {
         self.head.version
     }
 
-    /// The value of the first field of this name, whose case does not matter.
+    /// The value of the first field with this name. The case of the name does not matter.
     #[must_use]
     #[inline]
     pub fn header(&self, name: &str) -> Option<&'b [u8]> {
         find(self.head.bytes, self.head.headers, name).next()
     }
 
-    /// The same, if it is UTF-8.
+    /// As [`Request::header`], if the value is UTF-8.
     #[must_use]
     #[inline]
     pub fn header_str(&self, name: &str) -> Option<&'b str> {
         std::str::from_utf8(self.header(name)?).ok()
     }
 
-    /// The values of all fields of this name, in order.
+    /// The values of all fields with this name, in order.
     pub fn header_all(&self, name: &str) -> impl Iterator<Item = &'b [u8]> {
         find(self.head.bytes, self.head.headers, name)
     }
@@ -197,14 +196,14 @@ impl<'b> Request<'b> {
         HeaderIter::new(self.head.bytes, self.head.headers)
     }
 
-    /// The body, if it was collected: whole, once all of it has come. Empty before that, and if it was handed out in parts.
+    /// The complete body, if it was collected. Empty until all of it has come, and if it was streamed.
     #[must_use]
     #[inline]
     pub const fn body(&self) -> &'b [u8] {
         self.body
     }
 
-    /// The fields after a chunked body. Those that RFC 9110 section 6.5.1 keeps out of trailers are left out.
+    /// The fields after a chunked body. Fields that must not be trailers (RFC 9110 section 6.5.1) are left out.
     pub fn trailers(&self) -> impl Iterator<Item = (&'b str, &'b [u8])> + use<'b> {
         Lines::new(self.trailers).filter(|(name, _)| !is_forbidden_trailer(name))
     }
@@ -217,7 +216,7 @@ impl<'b> Request<'b> {
     }
 }
 
-/// Without its secrets: see [`MaskedQuery`]; the values of `Authorization`, `Cookie` and their like are `***`.
+/// Secrets are not shown: see [`MaskedQuery`]. The values of `Authorization`, `Cookie` and similar fields are `***`.
 impl fmt::Debug for Request<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
@@ -230,7 +229,7 @@ impl fmt::Debug for Request<'_> {
     }
 }
 
-/// Goes through the fields of a head: names and values.
+/// Iterates over the fields of a head, as names and values.
 #[derive(Clone)]
 pub struct HeaderIter<'b> {
     head: &'b [u8],

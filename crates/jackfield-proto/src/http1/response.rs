@@ -41,7 +41,7 @@ impl<'b> Response<'b> {
         self.status
     }
 
-    /// The reason phrase, which means nothing (RFC 9112 section 4). Empty if it is not ASCII.
+    /// The reason phrase. A client should ignore it (RFC 9112 section 4). Empty if it is not ASCII.
     #[must_use]
     pub const fn reason(&self) -> &'b str {
         self.reason
@@ -53,19 +53,19 @@ impl<'b> Response<'b> {
         self.version
     }
 
-    /// The value of the first field of this name, whose case does not matter.
+    /// The value of the first field with this name. The case of the name does not matter.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&'b [u8]> {
         find(self.head, self.spans, name).next()
     }
 
-    /// The same, if it is UTF-8.
+    /// As [`Response::header`], if the value is UTF-8.
     #[must_use]
     pub fn header_str(&self, name: &str) -> Option<&'b str> {
         std::str::from_utf8(self.header(name)?).ok()
     }
 
-    /// The values of all fields of this name, in order.
+    /// The values of all fields with this name, in order.
     pub fn header_all(&self, name: &str) -> impl Iterator<Item = &'b [u8]> {
         find(self.head, self.spans, name)
     }

@@ -5,13 +5,12 @@
 
 use super::authority::is_valid_host;
 
-/// Fields a head can have, whatever the limits say.
+/// The most fields of a head, whatever the limits say. A head with more gets 431.
 pub const HEADERS_MAX: usize = 100;
 
-/// Room for the fields of one head: made once, and lent to each step.
+/// Memory for the positions of the fields of one head: made once, and lent to each step.
 ///
-/// It also remembers the last host that was found valid, since most requests name the same as the one before. This
-/// changes no verdict.
+/// It also remembers the last valid host, because most requests name the same host as the one before. This changes no result.
 #[derive(Clone)]
 pub struct HeaderSlots {
     spans: [Span; HEADERS_MAX],

@@ -1,13 +1,13 @@
-//! Where a request wants to go: the target's forms and the host (RFC 9112 section 3.2).
+//! The forms of a request target, and the host (RFC 9112 section 3.2).
 
 use super::authority::{Authority, is_valid_host, scheme_port};
 use super::{Error, words};
 
-/// The path that the request at the front of `rx` asks for, without the query, once its first line is there: for a
-/// decision that is made before the request is read.
+/// The path, without the query, of the request at the front of `rx`, as soon as its first line is complete. It is for
+/// decisions that are made before the request is read.
 ///
-/// It is as [`Request::path`](super::Request::path) gives it, and empty if the line is no request line. One empty line
-/// in front is passed over (RFC 9112 section 2.2). `None` as long as the line has not come to its end.
+/// It is the same as [`Request::path`](super::Request::path), or empty if the line is not a request line. One empty line in
+/// front is ignored (RFC 9112 section 2.2). `None` until the line is complete.
 #[must_use]
 pub fn requested_path(rx: &[u8]) -> Option<&str> {
     let rx = rx.strip_prefix(b"\r\n").unwrap_or(rx);

@@ -1,6 +1,6 @@
 //! The versions of HTTP that the machines speak.
 
-/// The versions served.
+/// The supported versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Version {
     /// HTTP/1.0: no chunked coding, and the connection closes unless both sides say otherwise.

@@ -2,25 +2,25 @@
 
 use std::fmt;
 
-/// Why the first bytes of a connection are no header that can be used. The blame is the peer's, and there is no way to tell
+/// Why the first bytes of a connection are not a valid header. It is an error of the peer. The protocol has no way to answer
 /// it: close the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Error {
-    /// They begin like neither version.
+    /// They do not begin like either version of the protocol.
     NoHeader,
     /// The header is longer than the limit of its version.
     TooLong,
-    /// A line of version 1 that is not as section 2.1 has it.
+    /// A line of version 1 that breaks the format of section 2.1.
     Line,
     /// A version beyond 2.
     Version,
     /// A command other than LOCAL and PROXY.
     Command,
-    /// A family of addresses, or a transport, that is not specified.
+    /// An unknown address family or transport.
     Family,
-    /// The header has no room for the addresses of its family.
+    /// The header is too short for the addresses of its family.
     Addresses,
-    /// The type-length-value vectors do not fill what is left of the header.
+    /// The type-length-value vectors do not exactly fill the rest of the header.
     Tlv,
     /// The checksum of the header is wrong.
     Checksum,

@@ -1,4 +1,4 @@
-//! What a header says.
+//! The contents of a header.
 
 use core::net::SocketAddr;
 
@@ -22,10 +22,10 @@ pub enum Version {
     V2,
 }
 
-/// Where the connection comes from and goes to, as the proxy sees it.
+/// The source and the destination of the connection, as the proxy sees them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Addresses<'b> {
-    /// The proxy does not say. The connection's own addresses are all that is known.
+    /// The proxy gives no addresses. Only the addresses of the connection itself are known.
     Unknown,
     /// Two addresses of one family, IPv4 or IPv6.
     Ip {
@@ -73,8 +73,8 @@ impl<'b> Header<'b> {
         self.version
     }
 
-    /// Whether the proxy has made the connection for itself, such as for a health check (`LOCAL`, version 2 only). Then its
-    /// own addresses are the right ones, and there are neither others nor vectors.
+    /// Whether the proxy has made the connection for itself, for example for a health check (`LOCAL`, version 2 only). Then
+    /// the addresses of the connection itself count; the header has neither addresses nor vectors.
     #[must_use]
     pub const fn is_local(&self) -> bool {
         self.is_local

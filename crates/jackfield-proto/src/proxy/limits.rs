@@ -1,10 +1,11 @@
-//! How much a proxy may say.
+//! Limits of a header.
 
-/// How much a proxy may say.
+/// Limits of a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of a header of version 2, its first 16 included. Beyond it: [`Error::TooLong`](super::Error::TooLong), as soon
-    /// as the length is there. Default 552: the 536 that the specification expects of a receiver, and the 16.
+    /// The most bytes of a header of version 2, with its first 16. A longer one is [`Error::TooLong`](super::Error::TooLong),
+    /// as soon as its length is known. Default 552: these 16, and the 536 that the specification expects a receiver to
+    /// accept.
     ///
     /// A header of version 1 is bounded by [`V1_BYTES_MAX`].
     pub header_bytes_max: usize,

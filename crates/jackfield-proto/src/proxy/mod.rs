@@ -1,10 +1,10 @@
-//! The PROXY protocol, versions 1 and 2: what a proxy says of the connection that it passes on.
+//! The PROXY protocol, versions 1 and 2: what a proxy says about the connection that it forwards.
 //!
-//! The specification is `doc/proxy-protocol.txt` of HAProxy. [`parse`] is shown the first bytes of a connection and answers
-//! with a [`Header`], which borrows them; what follows the header is the connection's own.
+//! The specification is `doc/proxy-protocol.txt` of HAProxy. [`parse`] reads the first bytes of a connection and gives a
+//! [`Header`], which borrows them. The bytes behind the header belong to the protocol of the connection.
 //!
-//! Reading is strict, and the header must be there: a server that takes a header from some peers and none from others
-//! lets each peer say where it comes from. Which peers are proxies is for the caller to know.
+//! Reading is strict, and the header must be there. If it were optional, any peer could send a header with a false address.
+//! The caller must know which peers are proxies.
 //!
 //! ```
 //! use jackfield_proto::Step;

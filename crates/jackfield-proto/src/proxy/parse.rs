@@ -1,4 +1,4 @@
-//! Which version it is.
+//! Finds the version, and reads the header.
 
 use super::v2::SIGNATURE;
 use super::{Error, Header, Limits, v1, v2};
@@ -6,9 +6,9 @@ use crate::step::Step;
 
 /// Reads the header at the front of `rx`, the first bytes of a connection.
 ///
-/// It keeps nothing between two calls: after [`Step::Need`], which uses up nothing, call it again with all the bytes and
-/// those that have come. What cannot become a header is a [`Step::Fault`] as soon as that is certain, and the beginning of
-/// one never is.
+/// It keeps nothing between two calls. [`Step::Need`] uses no bytes: call it again with the same bytes and those that have
+/// come since. Bytes that cannot become a valid header are a [`Step::Fault`] as soon as that is certain; the beginning of a
+/// valid header never is.
 pub fn parse<'b>(rx: &'b [u8], limits: &Limits) -> Step<Header<'b>, Error> {
     let parsed = if begins(rx, SIGNATURE) {
         v2::parse(rx, limits)

@@ -1,6 +1,6 @@
 //! Type-length-value vectors (section 2.2).
 
-/// What a proxy says besides the addresses.
+/// One type-length-value vector: what a proxy says besides the addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tlv<'b> {
     /// The type, such as [`Tlv::AUTHORITY`].
@@ -14,11 +14,11 @@ impl Tlv<'_> {
     pub const ALPN: u8 = 0x01;
     /// The name of the host that the peer asked for, in UTF-8.
     pub const AUTHORITY: u8 = 0x02;
-    /// A checksum of the header, which was found right.
+    /// The checksum of the header. It has been verified.
     pub const CRC32C: u8 = 0x03;
     /// Padding.
     pub const NOOP: u8 = 0x04;
-    /// What the proxy calls the connection, at most 128 bytes.
+    /// The proxy's name for the connection, at most 128 bytes.
     pub const UNIQUE_ID: u8 = 0x05;
     /// What is known of TLS between the peer and the proxy.
     pub const SSL: u8 = 0x20;
@@ -26,7 +26,7 @@ impl Tlv<'_> {
     pub const NETNS: u8 = 0x30;
 }
 
-/// Goes through vectors that were checked before.
+/// Iterates over vectors that were checked before.
 #[derive(Clone, Copy, Debug)]
 pub struct Tlvs<'b> {
     rest: &'b [u8],

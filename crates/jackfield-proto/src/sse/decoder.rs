@@ -1,4 +1,4 @@
-//! An event stream that comes in.
+//! Reads an event stream.
 
 use memchr::{memchr, memchr2};
 
@@ -7,9 +7,9 @@ use crate::step::Step;
 
 /// Reads an event stream as the WHATWG HTML standard says, section "Interpreting an event stream".
 ///
-/// Bytes that are not UTF-8 become U+FFFD, unknown fields and comments are ignored, and so is what follows the last
-/// empty line when the stream ends. A decoder serves one stream; for the next one, which the client asks for with
-/// [`last_event_id`](Self::last_event_id), make a new one with [`resume`](Self::resume).
+/// Bytes that are not UTF-8 become U+FFFD, unknown fields and comments are ignored, and so is what follows the last empty
+/// line when the stream ends. A decoder reads one stream. For the next stream, which the client requests with
+/// [`last_event_id`](Self::last_event_id), make a new decoder with [`resume`](Self::resume).
 ///
 /// ```
 /// use jackfield_proto::Step;
@@ -50,8 +50,8 @@ pub struct DecodedEvent<'b> {
     pub last_event_id: &'b str,
 }
 
-/// Room for an event, lent to [`Decoder::step`]. One can serve all decoders of a thread; what is in it between two
-/// steps means nothing to them.
+/// Memory for one event, lent to [`Decoder::step`]. All decoders of a thread can share one: they keep nothing in it between
+/// two steps.
 #[derive(Clone, Debug, Default)]
 pub struct Whole {
     data: String,
@@ -59,7 +59,7 @@ pub struct Whole {
     id: String,
 }
 
-/// What a server may make a decoder keep.
+/// The most that a decoder keeps in memory.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// The longest line, in bytes without its end; 64 KiB by default. A longer one is [`Error::LineTooLong`].
@@ -76,18 +76,18 @@ impl Default for Limits {
 }
 
 impl Decoder {
-    /// At the start of a first stream.
+    /// A decoder for the first stream.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// At the start of a further stream, which was asked for with this id in `Last-Event-ID`.
+    /// A decoder for a later stream, which was requested with this id in `Last-Event-ID`.
     pub fn resume(last_event_id: &str) -> Self {
         Self { id: last_event_id.to_owned(), last_event_id: last_event_id.to_owned(), ..Self::default() }
     }
 
-    /// Finds the next event. After an event the caller steps again with the bytes behind it; [`Step::Need`] has always
-    /// taken all bytes.
+    /// Finds the next event. After an event, step again with the bytes behind it. [`Step::Need`] always uses all bytes. What
+    /// exceeds the limits is a [`Step::Fault`].
     pub fn step<'b>(
         &mut self,
         rx: &[u8],
@@ -114,12 +114,12 @@ impl Decoder {
         }
     }
 
-    /// What to name in `Last-Event-ID` when the connection is lost; empty if there is nothing to name.
+    /// The id to send in `Last-Event-ID` when the client reconnects; empty if there is none.
     pub fn last_event_id(&self) -> &str {
         &self.last_event_id
     }
 
-    /// How many milliseconds the server wants us to wait before we come back, if it said so.
+    /// How many milliseconds to wait before reconnecting, if the server has sent `retry`.
     pub fn retry_ms(&self) -> Option<u64> {
         self.retry_ms
     }

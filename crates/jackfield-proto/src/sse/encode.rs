@@ -1,12 +1,12 @@
-//! An event on its way out.
+//! Writes an event.
 
 use memchr::{memchr2, memchr3, memmem};
 use std::borrow::Cow;
 
 use super::FieldError;
 
-/// An event to send. All parts are optional; a receiver shows only those that have data, and an empty text is data. Each text is
-/// borrowed, or given away as a `String`: neither is copied before it is encoded.
+/// An event to send. All parts are optional, but a receiver reports only events with data; an empty text is data. Each text
+/// is borrowed, or moved in as a `String`: neither is copied before it is encoded.
 ///
 /// ```
 /// use jackfield_proto::sse::Event;
@@ -33,35 +33,34 @@ impl<'m> Event<'m> {
         Self { data: Some(data.into()), ..Self::empty() }
     }
 
-    /// A comment, which receivers ignore: a sign of life that no proxy and no browser mistakes for an event. It has
-    /// one line.
+    /// A comment, which receivers ignore: it shows that the connection is alive, and is not an event. It has one line.
     #[inline]
     pub fn comment(comment: impl Into<Cow<'m, str>>) -> Self {
         Self::empty().with_comment(comment)
     }
 
-    /// Nothing yet: for an event that has only an id or a time to wait.
+    /// An event without data yet: for one that has only an id or a `retry` time.
     #[inline]
     pub const fn empty() -> Self {
         Self { data: None, event: None, id: None, retry_ms: None, comment: None }
     }
 
-    /// The name under which a page listens for the event. Without it, or with an empty one, it is `message`.
+    /// The name under which a page listens for the event. Without a name, or with an empty one, it is `message`.
     #[inline]
     pub fn event(mut self, name: impl Into<Cow<'m, str>>) -> Self {
         self.event = Some(name.into());
         self
     }
 
-    /// What the receiver names in `Last-Event-ID` when it comes back, until another id comes. An empty one says that
-    /// there is nothing to name.
+    /// The id that the receiver sends in `Last-Event-ID` when it reconnects, until another id comes. An empty one clears the
+    /// id.
     #[inline]
     pub fn id(mut self, id: impl Into<Cow<'m, str>>) -> Self {
         self.id = Some(id.into());
         self
     }
 
-    /// How many milliseconds the receiver waits before it comes back after the connection is lost.
+    /// How many milliseconds the receiver waits before it reconnects after the connection is lost.
     #[inline]
     pub fn retry(mut self, retry_ms: u64) -> Self {
         self.retry_ms = Some(retry_ms);
@@ -75,17 +74,17 @@ impl<'m> Event<'m> {
         self
     }
 
-    /// The data that it was given, if any.
+    /// The data, if there is any.
     #[inline]
     pub fn text(&self) -> Option<&str> {
         self.data.as_deref()
     }
 
-    /// Appends the event, the empty line at its end included.
+    /// Appends the event, with the empty line at its end.
     ///
     /// # Errors
     ///
-    /// A name, id or comment that would break out of its line. Nothing is appended then.
+    /// A name, id or comment contains a character that would end its line: see [`FieldError`]. Nothing is appended then.
     #[inline]
     pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), FieldError> {
         self.check()?;
@@ -125,14 +124,14 @@ impl<'m> Event<'m> {
     }
 }
 
-/// Appends an event of which only the data is said, as [`Event::data`] would.
+/// Appends an event that has only data, as [`Event::data`] does.
 #[inline]
 pub fn encode_data(data: &str, out: &mut Vec<u8>) {
     data_lines(data.as_bytes(), out);
     out.push(b'\n');
 }
 
-/// The length of the encoded event that these bytes begin with; as many as they are if it goes on behind them.
+/// The length of the encoded event at the front of these bytes; all of them if the event is not complete.
 pub fn event_bytes(bytes: &[u8]) -> usize {
     match bytes {
         [b'\n', ..] => 1,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Why an event was not encoded: a field has something in it that would end its line. The blame is the caller's.
+/// Why an event was not encoded: a field contains a character that would end its line. It is an error of the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FieldError {
     /// The event's name has a CR, LF or NUL in it.
@@ -25,7 +25,7 @@ impl fmt::Display for FieldError {
 
 impl std::error::Error for FieldError {}
 
-/// Why a stream is not read further. No stream is malformed, so the only reasons are its limits.
+/// Why a stream is not read further. No bytes are malformed in this format, so the only reasons are the limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Error {
     /// A line longer than [`Limits::line_bytes_max`](super::Limits::line_bytes_max).

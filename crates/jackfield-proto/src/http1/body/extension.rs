@@ -1,5 +1,5 @@
-//! Chunk extensions (RFC 9112 section 7.1.1), byte by byte. Nothing is made of them, but what is none is refused:
-//! readers that skip to the next line, each by its own idea of a line, are how chunks get smuggled.
+//! Chunk extensions (RFC 9112 section 7.1.1), byte by byte. They are ignored, but a malformed one is refused: readers that
+//! skip to the next line, and disagree about where it begins, are how chunks get smuggled.
 
 use crate::chars::{is_field_value, is_token};
 

@@ -5,8 +5,8 @@ use std::io::Write;
 
 use crate::http1::fields::{Fields, is_forbidden_trailer};
 
-/// How the body that is being sent is delimited. One word, because every connection has one: the highest values stand
-/// for what is not a length.
+/// How the body that is being sent is delimited. It is one integer, because every connection has one: the highest values
+/// stand for what is not a length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Outgoing(u64);
 
@@ -22,7 +22,7 @@ impl Outgoing {
     /// The longest length that can be announced.
     const LENGTH_MAX: u64 = u64::MAX - 4;
 
-    /// A body of this length. Longer ones than any disk holds are cut, and then end too early.
+    /// A body of this length. A length above `LENGTH_MAX`, more than any disk holds, counts as `LENGTH_MAX`.
     pub(crate) fn length(bytes: u64) -> Self {
         Self(bytes.min(Self::LENGTH_MAX))
     }
@@ -75,13 +75,13 @@ fn encode_trailers(trailers: &Fields, out: &mut Vec<u8>) {
     }
 }
 
-/// Why a part was not sent. The sender's doing.
+/// Why a part was not sent. It is an error of the sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyError {
-    /// More than the announced length. Nothing of the part was written.
+    /// The part goes beyond the announced length. Nothing of it was written.
     TooLong,
-    /// The body ended before the announced length. Nothing can be sent after it: the connection must close, so that
-    /// the peer does not take the next message for the rest of this one.
+    /// The body ended before the announced length. The connection must close; otherwise the peer would take the next message
+    /// for the rest of this one.
     TooShort,
     /// No body is being sent in parts.
     NotStreaming,

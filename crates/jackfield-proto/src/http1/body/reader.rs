@@ -33,7 +33,7 @@ impl BodyReader {
         }
     }
 
-    /// True if nothing is left of it, and only its end is still to be told.
+    /// True if all bytes of the body were read and only [`Piece::End`] is still to be reported.
     pub(crate) const fn is_over(&self) -> bool {
         // The last byte of the coding also reports its end.
         matches!(self, Self::Length(0))

@@ -1,8 +1,8 @@
 //! The writing side of the server's machine: answers, whole and in parts.
 //!
-//! An answer decides three things that hang together: how its body is delimited, what the peer is told about the
-//! connection, and what becomes of a body that has not been read. The last comes first, because it may close the
-//! connection, and the head has to say so.
+//! An answer decides three things that depend on each other: how its body is delimited, what it says about the connection,
+//! and what becomes of a body that has not been read. The last is decided first, because it may close the connection, and the
+//! head has to say so.
 
 use super::{CLOSE, HEAD, HTTP10, LAST, Machine, Owed};
 use crate::http1::body::Outgoing;
@@ -26,8 +26,8 @@ impl Machine {
         }
     }
 
-    /// Writes the head of an answer whose body is whole. What it returns says whether the body must follow: not if
-    /// the head cannot be written ([`ResponseHead::check`]) and a 500 went out in its place.
+    /// Writes the head of an answer whose body is complete. The result says whether the body must follow: see [`SendBody`].
+    /// It must not if the head can't be written ([`ResponseHead::check`]): then a 500 was written instead.
     ///
     /// If no answer is due, nothing is written.
     #[inline]
@@ -48,9 +48,9 @@ impl Machine {
 
     /// Writes the head of an answer whose body follows in parts.
     ///
-    /// Without `body_bytes` it is chunked, or ends with the connection in HTTP/1.0. In answer to `HEAD`, and with 204,
-    /// 205 and 304, and if a 500 went out in place of a head that cannot be written ([`ResponseHead::check`]), the parts
-    /// are taken and not written. If no answer is due, nothing is written.
+    /// Without `body_bytes` the body is chunked; in HTTP/1.0 it ends with the connection. The parts are accepted but not
+    /// written in answer to `HEAD`, with 204, 205 and 304, and if the head can't be written ([`ResponseHead::check`]) and a
+    /// 500 was written instead. If no answer is due, nothing is written.
     pub fn respond_stream(
         &mut self,
         head: &ResponseHead<'_>,
@@ -78,13 +78,13 @@ impl Machine {
         self.owed = Owed::Streaming;
     }
 
-    /// Writes the head of an answer whose body lasts until the connection ends, in any version. What it returns says
-    /// whether the body must follow; if not, the answer is complete.
+    /// Writes the head of an answer whose body lasts until the connection closes, in HTTP/1.1 too. The result says whether
+    /// the body must follow; if not, the answer is complete.
     ///
-    /// If the head cannot be written ([`ResponseHead::check`]), a 500 is the complete answer.
+    /// If the head can't be written ([`ResponseHead::check`]), a 500 without a body is the complete answer.
     ///
-    /// For streams that end only when one side leaves: their parts need no framing. If no answer is due, nothing is
-    /// written.
+    /// This is for streams that end only when one side closes, such as event streams: their parts need no framing. If no
+    /// answer is due, nothing is written.
     pub fn respond_until_close(
         &mut self,
         head: &ResponseHead<'_>,
@@ -109,9 +109,9 @@ impl Machine {
         SendBody::Yes
     }
 
-    /// Gives the peer up that began something and did not go on with it: an answer that says so can be given now, and
-    /// the connection closes after it. If an answer is under way, it is finished before that; if it has been given and
-    /// only an unwanted body is missing, nothing is left to say.
+    /// Gives up waiting for a peer that began something and did not finish it. If nothing was answered yet, an answer such as
+    /// 408 can be given now, and the connection closes after it. If an answer is being sent, the connection closes after
+    /// that. If the answer was sent and only the rest of an unwanted body is missing, the connection just closes.
     pub fn give_up(&mut self) {
         if self.owed == Owed::Idle && self.is_draining() {
             self.owed = Owed::Done;
@@ -132,7 +132,8 @@ impl Machine {
         self.outgoing.encode_part(part, out)
     }
 
-    /// Ends the body. Trailers are written in the chunked coding only, and without those that may not be trailers.
+    /// Ends the body. Trailers are written only in the chunked coding. Fields that must not be trailers (RFC 9110 section
+    /// 6.5.1) are left out.
     ///
     /// # Errors
     ///
@@ -188,14 +189,14 @@ impl Machine {
         if sends { SendBody::Yes } else { SendBody::No }
     }
 
-    /// Answers in place of a head that cannot be written. The body that belongs to that must not follow.
+    /// Answers with a 500 instead of a head that can't be written. The body of that head must not follow.
     #[cold]
     fn respond_unwritable(&mut self, date: &DateBlock, out: &mut Vec<u8>) -> SendBody {
         let _ = self.respond_any(&UNWRITABLE, 0, date, out);
         SendBody::No
     }
 
-    /// Drops what is left of the body, or the connection if that is the better way.
+    /// Drops what is left of the body, or lets the connection close if dropping is not worth while.
     fn give_up_body(&mut self) {
         let Some(inbound) = &mut self.inbound else { return };
         if !inbound.drain() {
