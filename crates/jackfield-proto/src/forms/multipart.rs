@@ -7,9 +7,9 @@ use super::{MultipartError, Part};
 
 /// The parts of a complete form, in order. The iterator ends with the first error.
 ///
-/// Reading is strict where parsers disagree, because an attacker could use the difference: lines end in CR LF, nothing
-/// comes before the first boundary, and only the line end follows a boundary. A boundary with other text after it is
-/// content.
+/// Reading is strict where parsers disagree, because an attacker could use the difference: lines end in CR LF, at most one CR
+/// LF comes before the first boundary, and only the line end follows a boundary. Behind the first one, a boundary with other
+/// text after it is content.
 #[derive(Clone, Debug)]
 pub struct Multipart<'b> {
     /// What stands behind the last boundary that was found; `None` after the end.

@@ -1,21 +1,21 @@
-//! What a Close says (RFC 6455, sections 5.5.1 and 7.4).
+//! The code and the reason of a Close (RFC 6455, sections 5.5.1 and 7.4).
 
 use std::fmt;
 
 use super::{CloseFrame, Error};
 
-/// Whether a Close may bear this code (RFC 6455, section 7.4, and the IANA registry): 1000 to 1003, 1007 to 1014, and
-/// 3000 to 4999 for libraries and applications. 1005, 1006 and 1015 are for reports inside a program only.
+/// Whether a Close may have this code (RFC 6455, section 7.4, and the IANA registry): 1000 to 1003, 1007 to 1014, and 3000 to
+/// 4999 for libraries and applications. 1005, 1006 and 1015 are never sent; they are only for reports inside a program.
 pub const fn is_valid_close_code(code: u16) -> bool {
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }
 
-/// Why a Close was not encoded. The blame is the caller's.
+/// Why a Close was not encoded. It is an error of the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseError {
     /// The code must not be sent; see [`is_valid_close_code`].
     InvalidCode(u16),
-    /// A reason without a code has no form on the wire.
+    /// There is a reason but no code, which a Close frame cannot express.
     ReasonWithoutCode,
 }
 

@@ -1,4 +1,4 @@
-//! Frames on their way out.
+//! Writes frames.
 
 #[cfg(feature = "deflate")]
 use super::frame::RSV1;
@@ -17,8 +17,8 @@ pub fn encode(message: Message<'_>, out: &mut Vec<u8>) {
 
 /// Appends a server's frame. `fin` is false for all fragments of a message but its last.
 ///
-/// The caller answers for the order of fragments, and for control frames being final and 125 bytes at most
-/// (RFC 6455, section 5.5).
+/// The caller must send fragments in order, and control frames whole and with a payload of at most 125 bytes (RFC 6455,
+/// section 5.5); nothing is checked here.
 #[inline(always)]
 pub fn encode_frame(opcode: Opcode, fin: bool, payload: &[u8], out: &mut Vec<u8>) {
     // A header of a length known to the compiler is a store; one of any length would be a call.
@@ -31,28 +31,29 @@ pub fn encode_frame(opcode: Opcode, fin: bool, payload: &[u8], out: &mut Vec<u8>
     out.extend_from_slice(payload);
 }
 
-/// The length of the frame that these bytes begin with, which is one that was encoded here, masked or not; it may go on
-/// behind them.
+/// The length of the frame at the front of these bytes. The frame was encoded here, masked or not, and may be longer than the
+/// bytes given.
 pub fn frame_bytes(bytes: &[u8]) -> usize {
     header_of(bytes).map_or(bytes.len(), |header| {
         header.header_bytes.saturating_add(usize::try_from(header.payload_bytes).unwrap_or(usize::MAX))
     })
 }
 
-/// Appends a client's frame, masked with `key`, which must be fresh, random and unforeseeable for each frame
-/// (RFC 6455, section 10.3).
+/// Appends a client's frame, masked with `key`, which must be new, random and unpredictable for each frame (RFC 6455, section
+/// 10.3).
 pub fn encode_masked(opcode: Opcode, fin: bool, payload: &[u8], key: [u8; 4], out: &mut Vec<u8>) {
     encode_masked_behind(frame_header(opcode, fin, payload.len()), payload, key, out);
 }
 
-/// Appends a server's frame, which is whole and was encoded here, as a client's; what is no frame is left out.
+/// Appends a complete server's frame, which was encoded here, as a client's frame. If `frame` is not such a frame, nothing is
+/// appended.
 pub fn encode_frame_masked(frame: &[u8], key: [u8; 4], out: &mut Vec<u8>) {
     let Some(header) = header_of(frame) else { return };
     let (header, payload) = frame.split_at(header.header_bytes);
     append_masked(header, payload, key, out);
 }
 
-/// The same behind a header that is already there, but for its mask bit.
+/// The same for a header that is already made, except for its mask bit.
 pub fn encode_masked_behind(header: FrameHeader, payload: &[u8], key: [u8; 4], out: &mut Vec<u8>) {
     append_masked(header.as_bytes(), payload, key, out);
 }
@@ -72,7 +73,7 @@ fn header_of(frame: &[u8]) -> Option<Header> {
     Header::parse(frame, Accepts { role: Role::Server, compressed: true, unmasked: true }).ok().flatten()
 }
 
-/// The header of a server's frame by itself, for a payload that is written from where it lies.
+/// Only the header of a server's frame, for a payload that is written without being copied.
 #[inline]
 pub fn frame_header(opcode: Opcode, fin: bool, payload_bytes: usize) -> FrameHeader {
     let mut bytes = [0; HEADER_BYTES_MAX];
@@ -105,8 +106,8 @@ pub struct FrameHeader {
 }
 
 impl FrameHeader {
-    /// The same for a message that is compressed, or the first of its fragments (RFC 7692, section 6). Only for a peer that
-    /// has agreed on that.
+    /// The same for a compressed message, or for its first fragment (RFC 7692, section 6). Only for a peer that has agreed to
+    /// compression.
     #[cfg(feature = "deflate")]
     #[must_use]
     pub const fn compressed(mut self) -> Self {

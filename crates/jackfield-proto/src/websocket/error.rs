@@ -6,8 +6,8 @@ use std::fmt;
 /// code for its Close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Error {
-    /// A reserved bit is set, and no extension that would give it a meaning was agreed on, or it has none in this frame
-    /// (RFC 7692, section 6: only in the first frame of a message).
+    /// A reserved bit is set that no agreed extension uses, or that must not be set in this frame (RFC 7692, section 6: only
+    /// in the first frame of a message).
     ReservedBit,
     /// An opcode that RFC 6455 reserves.
     UnknownOpcode,
@@ -45,8 +45,9 @@ pub enum Error {
 }
 
 impl Error {
-    /// The code for the Close that tells the peer (RFC 6455, section 7.4.1): 1002 for broken framing, 1007 for a payload
-    /// that is not UTF-8 or not compressed as it should be, 1008 and 1009 for what is legal but more than we take.
+    /// The code for the Close that is sent to the peer (RFC 6455, section 7.4.1): 1002 for broken framing, 1007 for a payload
+    /// that is not UTF-8 or not validly compressed, 1008 (too many fragments) and 1009 (message too long) for what is legal
+    /// but beyond the limits.
     pub const fn close_code(self) -> u16 {
         match self {
             Self::TextNotUtf8 | Self::CloseReasonNotUtf8 | Self::Compression => 1007,

@@ -1,4 +1,4 @@
-//! What the machine hands out.
+//! The events of the machine.
 
 /// A whole message. It borrows its bytes: from the receive buffer if it came in one frame and one read, otherwise from the
 /// buffer in which its parts were collected. It is valid only during the callback; copy what you want to keep.
@@ -80,25 +80,25 @@ impl<'b, const N: usize> From<&'b [u8; N]> for Message<'b> {
     }
 }
 
-/// What the peer said.
+/// What the peer sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'b> {
     /// A whole message.
     Message(Message<'b>),
-    /// A part of a message that is longer than [`Limits::stream_above`](super::Limits::stream_above), as it arrives: of a text
-    /// whole characters only. The last part may be empty. No other message comes before it.
+    /// A part of a message that is longer than [`Limits::stream_above`](super::Limits::stream_above), as it arrives. A part
+    /// of a text has whole characters only. The last part may be empty. No other message comes before it.
     Part {
-        /// Its kind is that of the message.
+        /// The part, of the same kind as the message.
         part: Message<'b>,
-        /// The message is over with it.
+        /// Whether it is the last part of the message.
         is_last: bool,
     },
-    /// A Ping, at most 125 bytes. Answer with a Pong that bears the same payload, unless a Close was received
-    /// (RFC 6455, section 5.5.2).
+    /// A Ping, at most 125 bytes. Answer with a Pong with the same payload, unless a Close was received (RFC 6455, section
+    /// 5.5.2).
     Ping(&'b [u8]),
     /// A Pong.
     Pong {
-        /// At most 125 bytes. That of the Ping it answers, if the peer keeps to RFC 6455, section 5.5.3.
+        /// At most 125 bytes. It is the payload of the Ping that it answers, if the peer follows RFC 6455, section 5.5.3.
         payload: &'b [u8],
         /// Whether it answers a Ping that [`Machine::ping`] encoded. An unsolicited Pong is legal too, as a sign of
         /// life in one direction (RFC 6455, section 5.5.3).
@@ -106,18 +106,18 @@ pub enum Event<'b> {
         /// [`Machine::ping`]: super::Machine::ping
         is_solicited: bool,
     },
-    /// The peer's Close. No event comes after it. If none was sent yet, answer with [`Machine::close`] and the same
-    /// code; when both are through, the server closes the TCP connection (RFC 6455, section 7.1.1).
+    /// The peer's Close. No event comes after it. If none was sent yet, answer with [`Machine::close`] and the same code;
+    /// when both have sent a Close, the server closes the TCP connection (RFC 6455, section 7.1.1).
     ///
     /// [`Machine::close`]: super::Machine::close
     Close(CloseFrame<'b>),
 }
 
-/// What a Close frame says.
+/// The contents of a Close frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CloseFrame<'b> {
-    /// The status code (RFC 6455, section 7.4), `None` if the frame was empty. Codes that must not be sent (1005,
-    /// 1006, 1015, unassigned ones) never show here: they are a [`Fault`](crate::Step::Fault).
+    /// The status code (RFC 6455, section 7.4), `None` if the frame was empty. Codes that must not be sent (1005, 1006, 1015,
+    /// unassigned ones) never appear here: they are a [`Fault`](crate::Step::Fault).
     pub code: Option<u16>,
     /// The reason, for logs and not for users; empty if there was none. At most 123 bytes.
     pub reason: &'b str,

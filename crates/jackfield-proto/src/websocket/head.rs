@@ -1,9 +1,9 @@
-//! The head of a frame that came in, for those who look at frames before they become messages.
+//! The head of a received frame, for a caller that handles frames before they become messages.
 
 use super::frame::{Accepts, FIN, check_control, check_mask, key, length};
 use super::{Error, mask};
 
-/// The head of a frame that came in (RFC 6455, section 5.2). Its opcode and its reserved bits may be any.
+/// The head of a received frame (RFC 6455, section 5.2). Its opcode and its reserved bits are not checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameHead {
     first: u8,
@@ -12,18 +12,18 @@ pub struct FrameHead {
     key: [u8; 4],
 }
 
-/// What is at the front of the bytes, where a frame begins.
+/// What is at the front of the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NextFrame {
-    /// A frame, of which the head is here.
+    /// A frame whose head is complete.
     Head(FrameHead),
-    /// Less than a head.
+    /// Less than a complete head.
     Incomplete,
-    /// What only the machine can do something with: it breaks the rules, or nothing is listened to any more.
+    /// Bytes for the machine only: they break the rules, or the machine drops all bytes now.
     Machines,
 }
 
-/// The payload of a frame that is taken out of the machine's hands, as it comes.
+/// The payload of a frame that the caller handles instead of the machine, as it arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FramePayload {
     bytes_left: u64,
@@ -55,8 +55,7 @@ impl FrameHead {
         self.first & FIN != 0
     }
 
-    /// What it is: 0 goes on with a message, 1 is text, 2 binary, 8 Close, 9 Ping, 10 Pong. The others mean nothing in the
-    /// protocol itself.
+    /// The opcode: 0 continues a message, 1 is text, 2 binary, 8 Close, 9 Ping, 10 Pong. The others are reserved.
     #[must_use]
     pub fn opcode(&self) -> u8 {
         self.first & 0x0f
@@ -68,20 +67,20 @@ impl FrameHead {
         self.opcode() & 8 != 0
     }
 
-    /// The three bits for extensions: 4 is the first of them, which says that a message is compressed, if that was agreed on
-    /// (RFC 7692).
+    /// The three bits for extensions. 4 is the first of them: it marks a compressed message if compression was agreed on (RFC
+    /// 7692).
     #[must_use]
     pub fn reserved(&self) -> u8 {
         self.first >> 4 & 7
     }
 
-    /// Bytes of its payload, which need not have come yet.
+    /// The length of its payload in bytes. The payload need not have come yet.
     #[must_use]
     pub fn payload_bytes(&self) -> u64 {
         self.payload_bytes
     }
 
-    /// Bytes of the head itself.
+    /// The length of the head in bytes.
     #[must_use]
     pub fn header_bytes(&self) -> usize {
         self.header_bytes
@@ -95,7 +94,7 @@ impl FrameHead {
 }
 
 impl FramePayload {
-    /// Takes what is there of it at the front of the bytes, unmasked where it lies: how many bytes.
+    /// Unmasks, in place, the bytes of the payload that are at the front of `rx`. Returns how many these are.
     pub fn take(&mut self, rx: &mut [u8]) -> usize {
         let bytes = usize::try_from(self.bytes_left).map_or(rx.len(), |left| left.min(rx.len()));
         mask::apply(&mut rx[..bytes], self.key);

@@ -1,6 +1,6 @@
 //! How much memory a peer may use.
 
-/// Limits for a peer, with the consequence of each.
+/// Limits for a peer, and what happens beyond each.
 ///
 /// They are an argument of each step, not a part of the machine: all connections of a listener share one set.
 #[derive(Clone, Debug)]
@@ -8,17 +8,16 @@ pub struct Limits {
     /// The longest message, in bytes of payload over all its fragments; 1 MiB by default. A longer message gets 1009,
     /// as soon as a frame's header says so and before any byte of that frame is kept.
     pub message_bytes_max: usize,
-    /// The longest payload of an unfragmented message that waits in the caller's receive buffer until it is whole; 16
-    /// KiB by default. Longer messages, and fragments, move to a separate buffer as they come. The caller's buffer must
-    /// hold this much and 14 bytes of header, or such a frame never gets whole. More than `u32::MAX` counts as
-    /// `u32::MAX`.
+    /// The longest payload of an unfragmented message that waits in the caller's receive buffer until it is whole; 16 KiB by
+    /// default. Longer messages, and fragments, move to a separate buffer as they come. The caller's buffer must hold this
+    /// much and 14 bytes of header; otherwise such a frame never becomes complete. More than `u32::MAX` counts as `u32::MAX`.
     pub frame_in_place_bytes_max: usize,
-    /// Longer messages come in parts, as they arrive: [`Event::Part`](super::Event::Part). So at most this number of bytes, and
-    /// one read, are kept of a message, however long it is. Less than 125 counts as 125. Disabled by `usize::MAX`, which is the
-    /// default: all messages come whole. One that is compressed comes whole always, and may not be longer than this.
+    /// Longer messages come in parts, as they arrive: [`Event::Part`](super::Event::Part). So at most this number of bytes,
+    /// and one read, are kept of a message, however long it is. Less than 125 counts as 125. Disabled by `usize::MAX`, which
+    /// is the default: all messages come whole. A compressed message always comes whole, and must not be longer than this.
     pub stream_above: usize,
-    /// The most frames of one message. One more gets 1008. Disabled by zero, and 0 by default: any number is legal (RFC
-    /// 6455, section 5.4), and memory is bounded by `message_bytes_max` all the same.
+    /// The most frames of one message. One more gets 1008. Disabled by zero, which is the default: any number is legal (RFC
+    /// 6455, section 5.4), and `message_bytes_max` bounds the memory anyway.
     pub fragments_max: u32,
     /// Whether a client's frames may come without a mask, against RFC 6455, section 5.1: for tests that write frames by hand.
     /// The mask protects intermediaries that could take frames for requests (section 10.3). `false` by default.

@@ -40,8 +40,8 @@ use crate::step::Step;
 
 /// One end of a WebSocket connection, after the opening handshake.
 ///
-/// It takes 16 bytes, and owns memory only while a message spans frames or reads, or a Pong waits; and from the first
-/// compressed message on, if the peer's messages may refer to those before.
+/// It takes 16 bytes. It owns memory only while a message spans frames or reads, while a Pong waits, and from the first
+/// compressed message on if the peer's messages may refer to earlier ones.
 ///
 /// ```
 /// use jackfield_proto::Step;
@@ -125,7 +125,7 @@ impl Machine {
         Self { rare: None, checked_bytes: 0, bits: 0, role, state: State::Open }
     }
 
-    /// From now on the peer may compress its messages, as was agreed on in the handshake.
+    /// From now on the peer may compress its messages, as agreed in the handshake.
     #[cfg(feature = "deflate")]
     pub fn accept_deflate(&mut self, agreed: &super::deflate::Agreed) {
         let takeover = match self.role {
@@ -135,13 +135,13 @@ impl Machine {
         self.bits |= INFLATES | if takeover { TAKEOVER } else { 0 };
     }
 
-    /// Finds the next event in `rx`, the bytes that have arrived and were not yet used up.
+    /// Finds the next event in `rx`, the bytes that have arrived and are not used yet.
     ///
-    /// The caller drops as many bytes from the front as the answer says. After [`Step::Need`] it steps again when
-    /// there is more behind what it kept; the kept bytes must be the same. After [`Step::Fault`], and after the
-    /// peer's Close, all bytes are used up without an event.
+    /// The caller drops as many bytes from the front as the result says. After [`Step::Need`] it steps again when more bytes
+    /// have come behind those that it kept; the kept bytes must not change. After [`Step::Fault`], and after the peer's
+    /// Close, all bytes are used up without an event.
     ///
-    /// `scratch` is lent for a message that had to be put together: such an event borrows it.
+    /// `scratch` is lent memory for a message that came in several pieces: its event borrows it.
     #[inline(always)]
     pub fn step<'b>(
         &mut self,
@@ -164,11 +164,11 @@ impl Machine {
         self.step_long(rx, scratch, limits)
     }
 
-    /// The frame at the front of `rx`, for a caller that looks at frames before the machine gets them. To be asked where a
-    /// frame begins: behind the last byte of the one before.
+    /// The frame at the front of `rx`, for a caller that looks at frames before the machine gets them. Call it only where a
+    /// frame begins: behind the last byte of the previous frame.
     ///
-    /// A caller that lets the machine have the frame gives it no bytes behind its end, so that it knows where the next one
-    /// begins; one that takes it over passes over its head and [`FrameHead::payload`].
+    /// To leave the frame to the machine, give the machine no bytes behind the end of the frame, so that you know where the
+    /// next one begins. To handle the frame yourself, skip its head and read its [`FrameHead::payload`].
     pub fn next_frame(&self, rx: &[u8], limits: &Limits) -> NextFrame {
         if !matches!(self.state, State::Open | State::Waiting | State::Message) {
             return NextFrame::Machines;
@@ -180,8 +180,8 @@ impl Machine {
         }
     }
 
-    /// The length of the frame at the front, if it is what nearly every frame is: whole, final, masked, of at most 125
-    /// bytes, text or binary, and nothing else has to be minded.
+    /// The length of the frame at the front, if it is the usual kind: complete, final, masked, of at most 125 bytes, text or
+    /// binary, and the machine is in no other state that matters.
     ///
     /// Then [`take_short_frame`](Self::take_short_frame) does what [`step`](Self::step) would do, and the two are small
     /// enough to be part of their caller.
@@ -193,7 +193,7 @@ impl Machine {
         is_short.then_some(6 + length)
     }
 
-    /// The message in a frame that [`short_frame`](Self::short_frame) has found just now, unmasked. `frame` is all of it.
+    /// The unmasked message in a frame that [`short_frame`](Self::short_frame) has just found. `frame` is the whole frame.
     ///
     /// # Errors
     /// Text that is not UTF-8 (RFC 6455, section 8.1).
@@ -250,12 +250,12 @@ impl Machine {
         }
     }
 
-    /// Begins the closing handshake, or answers the peer's Close: appends a Close, the first time. Returns whether it
-    /// was the first time; after that, nothing is appended.
+    /// Begins the closing handshake, or answers the peer's Close: the first call appends a Close and returns true. Later
+    /// calls append nothing and return false.
     ///
-    /// The reason is cut to 123 bytes, at the end of a character. `mask` is the key that a client needs for each
-    /// frame, and `None` for a server. From now on the caller must send no data (RFC 6455, section 5.5.1); what the
-    /// peer still sends is read and dropped, and only its Close is an event. A Pong that waited is dropped.
+    /// The reason is cut to 123 bytes, at the end of a character. `mask` is the key that a client needs for each frame, and
+    /// `None` for a server. From now on the caller must send no data (RFC 6455, section 5.5.1); what the peer still sends is
+    /// read and dropped, and only its Close is an event. A waiting Pong is dropped.
     ///
     /// # Errors
     ///
@@ -281,11 +281,11 @@ impl Machine {
         Ok(true)
     }
 
-    /// Appends a Ping, and awaits its Pong: that will be solicited. Only the first 125 bytes of the payload count, and
-    /// `mask` is as in [`close`](Self::close). After a Close was sent, it does nothing.
+    /// Appends a Ping. The Pong that answers it will be reported as solicited. Only the first 125 bytes of the payload are
+    /// sent; `mask` is as in [`close`](Self::close). After a Close was sent, this does nothing.
     ///
-    /// A Pong answers one Ping or more, so at most as many Pongs are solicited as there were Pings. At most 16,383 are
-    /// awaited at a time.
+    /// A Pong may answer several Pings, so at most as many Pongs are solicited as Pings were sent. At most 16,383 are awaited
+    /// at a time.
     pub fn ping(&mut self, payload: &[u8], mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
         if !self.has_sent_close() {
             self.encode_control(Opcode::Ping, control(payload), mask, out);
@@ -293,18 +293,18 @@ impl Machine {
         }
     }
 
-    /// Keeps the payload of a Pong for later, in place of the one that waited, if any: a Pong answers all the Pings
-    /// before it (RFC 6455, section 5.5.3), so a flood of Pings costs one frame.
+    /// Keeps the payload of a Pong for later and replaces a waiting one: a Pong answers all the Pings before it (RFC 6455,
+    /// section 5.5.3), so a flood of Pings costs one frame.
     ///
-    /// For a caller whose transport is congested; one that is not encodes the Pong at once. Only the first 125 bytes
-    /// count. After a Close was sent, it does nothing.
+    /// Use it when the connection is congested; otherwise encode the Pong directly. Only the first 125 bytes are kept. After
+    /// a Close was sent, this does nothing.
     pub fn queue_pong(&mut self, payload: &[u8]) {
         if !self.has_sent_close() {
             self.rare_mut().pong = Some(control(payload).into());
         }
     }
 
-    /// Appends the Pong that waited, if any, and says whether there was one. `mask` is as in [`close`](Self::close).
+    /// Appends the waiting Pong, if any, and returns whether there was one. `mask` is as in [`close`](Self::close).
     pub fn take_pong(&mut self, mask: Option<[u8; 4]>, out: &mut Vec<u8>) -> bool {
         let Some(pong) = self.rare.as_mut().and_then(|rare| rare.pong.take()) else { return false };
         self.encode_control(Opcode::Pong, &pong, mask, out);
@@ -318,7 +318,7 @@ impl Machine {
         self.rare.as_ref().is_some_and(|rare| rare.pong.is_some())
     }
 
-    /// Whether it is the client's end, whose frames are masked.
+    /// Whether this is the client's end. A client's frames are masked.
     #[inline]
     pub const fn is_client(&self) -> bool {
         matches!(self.role, Role::Client)
@@ -342,14 +342,14 @@ impl Machine {
         matches!(self.state, State::PeerClosed | State::Closed)
     }
 
-    /// Whether some fragments of a message, or a part of a long one, are here and the rest is not: the caller has no
-    /// bytes of it, but it may want a deadline for the rest.
+    /// Whether a message has begun and is not complete: some fragments, or a part of a long frame, have been used. The caller
+    /// may want a deadline for the rest.
     #[inline]
     pub fn is_inside_message(&self) -> bool {
         self.state == State::Message
     }
 
-    /// Bytes on the heap that it holds: of a message that spans frames or reads, of a Pong that waits, and of a window for
+    /// Bytes that it holds on the heap: for a message that spans frames or reads, for a waiting Pong, and for the window of
     /// compressed messages.
     pub fn heap_bytes(&self) -> usize {
         self.rare.as_ref().map_or(0, |rare| {

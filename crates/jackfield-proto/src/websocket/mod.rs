@@ -2,23 +2,23 @@
 //!
 //! # The picture
 //!
-//! [`Machine::step`] is shown the bytes that have arrived and answers with an [`Event`]: a whole [`Message`], a Ping,
-//! a Pong or a Close. A frame that lies whole in the receive buffer is unmasked where it lies and handed out from
-//! there; nothing is copied and nothing allocated. Only a message that spans frames or reads is put together in a
-//! vector of its own, which moves to the caller's [`Scratch`] when it is whole.
+//! [`Machine::step`] reads the bytes that have arrived and returns an [`Event`]: a whole [`Message`], a Ping, a Pong or a
+//! Close. A frame that is complete in the receive buffer is unmasked in place, and the event borrows it: nothing is copied
+//! and nothing is allocated. Only a message that spans frames or reads is collected in a separate vector, which moves to the
+//! caller's [`Scratch`] when the message is complete.
 //!
-//! What goes out is encoded by free functions that know no state: [`encode()`] for a server's message,
-//! [`encode_frame`] for any frame, [`encode_masked`] for a client. The machine itself encodes only what has state: the
-//! Close that is sent once ([`Machine::close`]), and the Pong that waited ([`Machine::take_pong`]).
+//! Outgoing frames are encoded by free functions without state: [`encode()`] for a server's message, [`encode_frame`] for any
+//! frame, [`encode_masked`] for a client. The machine itself encodes only what has state: the Close, which is sent once
+//! ([`Machine::close`]), and a waiting Pong ([`Machine::take_pong`]).
 //!
-//! The opening handshake ([`Offer`], [`encode_request`], [`check_response`]) looks at header fields as pairs of name
-//! and value, so that it works with any HTTP parser.
+//! The opening handshake ([`Offer`], [`encode_request`], [`check_response`]) takes header fields as pairs of name and value,
+//! so that it works with any HTTP parser.
 //!
 //! # What is not here
 //!
-//! Only one extension, permessage-deflate, and that behind the feature `deflate`: any other frame with a reserved bit is
-//! an error. No timeouts: how long to wait for the peer's Close or for
-//! the rest of a message is for the caller, which has a clock. No randomness: a client's masking keys are arguments.
+//! The only extension is permessage-deflate, with the feature `deflate`; any other frame with a reserved bit is an error.
+//! There are no timeouts: the caller, which has a clock, decides how long to wait for the peer's Close or for the rest of a
+//! message. There is no randomness: a client's masking keys are arguments.
 
 mod close;
 #[cfg(feature = "deflate")]

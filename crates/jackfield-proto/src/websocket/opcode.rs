@@ -1,6 +1,6 @@
 //! What a frame is: its opcode.
 
-/// The opcodes of RFC 6455, section 5.2. All others are reserved, and a frame that bears one is an error.
+/// The opcodes of RFC 6455, section 5.2. All others are reserved, and a frame with one of them is an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Opcode {
@@ -10,11 +10,11 @@ pub enum Opcode {
     Text = 0x1,
     /// A message of bytes, or its first fragment.
     Binary = 0x2,
-    /// The one frame of the closing handshake.
+    /// The frame of the closing handshake, which each side sends once.
     Close = 0x8,
     /// Asks for a Pong with the same payload.
     Ping = 0x9,
-    /// Answers a Ping, or is a sign of life without a Ping before it.
+    /// Answers a Ping, or shows without a Ping that the peer is alive.
     Pong = 0xa,
 }
 

@@ -1,10 +1,10 @@
-//! Room for messages that had to be put together.
+//! Memory for messages that came in several pieces.
 
-/// Room that is lent to [`Machine::step`](super::Machine::step) for a message that had to be put together: such an event
+/// Memory that is lent to [`Machine::step`](super::Machine::step) for a message that came in several pieces: its event
 /// borrows it.
 ///
-/// One can serve all connections of a thread; what is in it between two steps means nothing to the machines. An empty
-/// one owns no memory. It grows to the longest message there was, and [`trim`](Self::trim) gives memory back.
+/// All connections of a thread can share one: the machines keep nothing in it between two steps. A new one owns no memory. It
+/// grows to the size of the longest message so far, and [`trim`](Self::trim) frees memory.
 #[derive(Debug, Default)]
 pub struct Scratch {
     /// A message that came in pieces. Free for other uses between two steps.
@@ -15,13 +15,13 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// No memory yet.
+    /// An empty one, without memory.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Gives the buffers of messages back that can hold more bytes than this.
+    /// Frees the buffers whose capacity is more than this number of bytes.
     #[inline]
     pub fn trim(&mut self, bytes_max: usize) {
         if self.whole.capacity() > bytes_max {

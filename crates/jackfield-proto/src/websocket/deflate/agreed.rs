@@ -6,7 +6,7 @@ use super::options::{Options, WINDOW_BITS_MAX, WINDOW_BITS_MIN, window_bits};
 use super::params::{NAME, Params};
 use crate::websocket::Extension;
 
-/// What both sides have agreed on. Its `Display` is the value of `Sec-WebSocket-Extensions` for the answer.
+/// The parameters that both sides have agreed on. Its `Display` is the value of `Sec-WebSocket-Extensions` for the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Agreed {
     pub(super) server_context_takeover: bool,
@@ -18,29 +18,29 @@ pub struct Agreed {
 }
 
 impl Agreed {
-    /// Takes the first of a client's offers that can be accepted, if there is one. The others are declined without an
-    /// error (RFC 7692, section 5.1): those of other extensions, those with a parameter that is unknown, malformed or
-    /// there twice, and those that ask the server for a window of 8 bits.
+    /// Accepts the first acceptable offer of a client, if there is one. Other offers are declined without an error (RFC 7692,
+    /// section 5.1): other extensions, offers with a parameter that is unknown, malformed or repeated, and offers that ask
+    /// the server for a window of 8 bits.
     #[must_use]
     pub fn negotiate<'b>(offers: impl IntoIterator<Item = Extension<'b>>, options: &Options) -> Option<Self> {
         offers.into_iter().find_map(|offer| Self::accept(&Params::parse(offer)?, options))
     }
 
-    /// The same, with every message by itself: for a server that has no memory for more windows. It may say so whatever the
-    /// client has offered (RFC 7692, sections 7.1.1.1 and 7.1.1.2).
+    /// The same without context takeover in both directions, for a server that has no memory for more windows. A server may
+    /// ask for this whatever the client has offered (RFC 7692, sections 7.1.1.1 and 7.1.1.2).
     #[must_use]
     pub const fn without_takeover(mut self) -> Self {
         (self.server_context_takeover, self.client_context_takeover) = (false, false);
         self
     }
 
-    /// Whether the server's messages may refer to those before.
+    /// Whether the server's messages may refer to earlier ones.
     #[must_use]
     pub const fn server_context_takeover(&self) -> bool {
         self.server_context_takeover
     }
 
-    /// Whether the client's messages may refer to those before.
+    /// Whether the client's messages may refer to earlier ones.
     #[must_use]
     pub const fn client_context_takeover(&self) -> bool {
         self.client_context_takeover
@@ -52,8 +52,7 @@ impl Agreed {
         self.server_window_bits
     }
 
-    /// The largest window of the client's messages, as a power of two, 8 to 15. A client of ours that may have 8 only does
-    /// not compress.
+    /// The largest window of the client's messages, as a power of two, 8 to 15. If it is 8, our client does not compress.
     #[must_use]
     pub const fn client_window_bits(&self) -> u8 {
         self.client_window_bits

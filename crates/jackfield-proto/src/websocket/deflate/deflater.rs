@@ -20,8 +20,8 @@ pub struct Deflater {
 }
 
 impl Deflater {
-    /// A deflater with a window of this size, as a power of two, 9 to 15. With `takeover` it serves one connection, whose
-    /// messages refer to those before; without, it serves all connections whose agreed window is no smaller.
+    /// A deflater with a window of this size, as a power of two, 9 to 15. With `takeover` it serves one connection, and
+    /// messages may refer to earlier ones. Without, it can serve all connections whose agreed window is at least this large.
     #[must_use]
     pub fn new(options: &Options, window_bits: u8, takeover: bool) -> Self {
         let window_bits = self::window_bits(window_bits);
@@ -35,8 +35,8 @@ impl Deflater {
         }
     }
 
-    /// Appends a message as one frame, compressed if that is worth while: not if it is short, and not if it gets no
-    /// shorter. Says whether it was. `mask` is the key that a client needs for each frame, and `None` for a server.
+    /// Appends a message as one frame, compressed if that is worth while: not if it is short, and not if it gets no shorter.
+    /// Returns whether it was compressed. `mask` is the key that a client needs for each frame, and `None` for a server.
     ///
     /// With takeover, all messages that are not short must reach the peer, and in this order.
     pub fn encode(&mut self, message: Message<'_>, mask: Option<[u8; 4]>, out: &mut Vec<u8>) -> bool {
@@ -55,10 +55,10 @@ impl Deflater {
         is_compressed
     }
 
-    /// The frame of a message, compressed: a server's header and the payload behind it. `None`: the message is to go out
-    /// as it is, because it is short or gets no shorter.
+    /// The frame of a message, compressed: a server's header and the payload behind it. `None`: send the message
+    /// uncompressed, because it is short or gets no shorter.
     ///
-    /// With takeover, what comes out must reach the peer, and in this order.
+    /// With takeover, each compressed message must reach the peer, and in this order.
     pub fn compress(&mut self, message: Message<'_>) -> Option<(FrameHeader, &[u8])> {
         let payload = message.as_bytes();
         if payload.len() < self.message_bytes_min || !self.compress_payload(payload) {
@@ -68,13 +68,13 @@ impl Deflater {
         Some((header, &self.compressed))
     }
 
-    /// The next message refers to none before: to be called when the peer got a compressed message that is not of this
-    /// deflater, for it is in the peer's window.
+    /// The next message refers to no earlier one. Call this when the peer got a compressed message from another deflater,
+    /// because the peer's window then contains that message.
     pub fn forget(&mut self) {
         self.inner.reset();
     }
 
-    /// Gives the buffer back, if it can hold more bytes than this.
+    /// Frees the buffer if its capacity is more than this number of bytes.
     pub fn trim(&mut self, bytes_max: usize) {
         if self.compressed.capacity() > bytes_max {
             self.compressed = Vec::new();
@@ -87,7 +87,7 @@ impl Deflater {
         Self::heap_bytes_of(self.window_bits) + self.compressed.capacity()
     }
 
-    /// What one with a window of this size takes on the heap before it has compressed anything, about.
+    /// About how many bytes a deflater with a window of this size takes on the heap before it has compressed anything.
     #[must_use]
     pub const fn heap_bytes_of(window_bits: u8) -> usize {
         STATE_BYTES + (WINDOW_FACTOR << window_bits)

@@ -13,23 +13,23 @@ pub struct Inflater {
 }
 
 impl Inflater {
-    /// What each takes on the heap, about: its window of 32 KiB included.
+    /// About how many bytes each takes on the heap, with its window of 32 KiB.
     pub const HEAP_BYTES: usize = 47 << 10;
 
-    /// With `takeover` it serves one peer, whose messages may refer to those before; without, it serves any number of
-    /// peers. It understands windows of all sizes.
+    /// With `takeover` it serves one peer, whose messages may refer to earlier ones. Without, it serves any number of peers.
+    /// It accepts windows of all sizes.
     #[must_use]
     pub fn new(takeover: bool) -> Self {
         Self { inner: Decompress::new(false), takeover }
     }
 
-    /// Decompresses the payload of a message into `out`, whose content is thrown away. `out` grows with what comes out,
-    /// and never beyond `bytes_max` by more than a byte.
+    /// Decompresses the payload of a message into `out`, whose old content is dropped. `out` grows with the result, to at
+    /// most one byte more than `bytes_max`.
     ///
     /// # Errors
     ///
-    /// The message is longer than `bytes_max`, or is not compressed as it should be. What is in `out` means nothing
-    /// then, and with takeover no further message can be understood.
+    /// The message is longer than `bytes_max`, or the compressed data is invalid. The content of `out` is then undefined, and
+    /// with takeover no further message can be decompressed.
     pub fn inflate(
         &mut self,
         payload: &[u8],
@@ -95,12 +95,12 @@ fn make_room(out: &mut Vec<u8>, bytes_max: usize) {
     }
 }
 
-/// Why a message was not decompressed. The blame is the peer's.
+/// Why a message was not decompressed. It is an error of the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InflateError {
     /// It is longer than the limit.
     TooLong,
-    /// It is not compressed as it should be.
+    /// The compressed data is invalid.
     Corrupt,
 }
 

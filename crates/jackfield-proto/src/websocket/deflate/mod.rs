@@ -1,16 +1,15 @@
 //! Compressed messages: permessage-deflate (RFC 7692).
 //!
-//! [`Agreed::negotiate`] picks the first acceptable one of a client's offers, and its `Display` is the answer. A client
-//! makes its offer with [`Offered`], which checks the answer too.
-//! [`Machine::accept_deflate`](super::Machine::accept_deflate) lets the peer compress its messages from then on, and
-//! [`Deflater::encode`] compresses ours.
+//! [`Agreed::negotiate`] picks the first acceptable one of a client's offers, and its `Display` is the answer. A client makes
+//! its offer with [`Offered`], which checks the answer too. After [`Machine::accept_deflate`](super::Machine::accept_deflate)
+//! the peer may compress its messages, and [`Deflater::encode`] compresses ours.
 //!
 //! *Context takeover* means that a message may refer to those before it. It compresses better, and costs each connection
 //! some 370 KiB to compress and 47 KiB to decompress. Without it, which is the default,
 //! all connections of a thread share one of each, and a message compresses the same for all of them.
 //!
-//! The server's window has 9 to 15 bits, which is 512 bytes to 32 KiB. 8 bits, which RFC 7692 has too, is nothing that
-//! zlib can keep to: an offer that asks for it is declined.
+//! The server's window has 9 to 15 bits, which is 512 bytes to 32 KiB. RFC 7692 also allows 8 bits, which zlib can't do: an
+//! offer that asks for it is declined.
 //!
 //! ```
 //! use jackfield_proto::Step;

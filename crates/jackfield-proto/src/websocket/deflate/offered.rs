@@ -22,7 +22,7 @@ use crate::websocket::handshake::{
 pub struct Offered(Agreed);
 
 impl Offered {
-    /// What these options allow: for a client `window_bits_max` is about its own messages, as it is for a server.
+    /// The offer that these options make. `window_bits_max` is the window for the client's own messages.
     #[must_use]
     pub fn new(options: &Options) -> Self {
         Self(Agreed {
@@ -44,7 +44,7 @@ impl Offered {
     ///
     /// # Errors
     ///
-    /// Something that cannot be written, or would break the head. Nothing is appended then.
+    /// As with [`encode_request`](crate::websocket::encode_request). Nothing is appended then.
     pub fn encode_request(
         &self,
         target: &str,
@@ -58,12 +58,12 @@ impl Offered {
     }
 
     /// As [`check_response`](crate::websocket::check_response), for a request that made this offer. `None`: the server has
-    /// declined it, and nothing is compressed.
+    /// declined the offer, and nothing is compressed.
     ///
     /// # Errors
     ///
-    /// The first rule that is broken: those of RFC 6455, section 4.1, and that the server agrees to this offer or to
-    /// nothing (RFC 7692, section 5.1).
+    /// The first broken rule of RFC 6455, section 4.1, or the server has agreed to something that was not offered (RFC 7692,
+    /// section 5.1).
     pub fn check_response<'b>(
         &self,
         status: u16,

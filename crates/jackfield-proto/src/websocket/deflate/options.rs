@@ -1,19 +1,19 @@
-//! What is offered and accepted.
+//! The options of compression.
 
 /// What a server accepts or a client offers, and how it compresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Whether a server's messages may refer to those before, if the client lets them. Off by default: each connection of a
+    /// Whether a server's messages may refer to earlier ones, if the client allows it. Off by default: each connection of a
     /// server then needs a compressor of its own.
     pub server_context_takeover: bool,
-    /// Whether a client's messages may refer to those before. Off by default: each connection of a server then needs a
+    /// Whether a client's messages may refer to earlier ones. Off by default: each connection of a server then needs a
     /// decompressor of its own.
     pub client_context_takeover: bool,
     /// The largest window for our messages, as a power of two, 9 to 15; 15 by default.
     pub window_bits_max: u8,
-    /// How hard to try, from 1, which is fast, to 9, which is small; 1 by default.
+    /// The compression level, from 1 (fastest) to 9 (smallest result); 1 by default.
     pub level: u8,
-    /// The shortest message that is compressed, in bytes; 256 by default. Short ones gain nothing.
+    /// The shortest message that is compressed, in bytes; 256 by default. Compression gains nothing for short messages.
     pub message_bytes_min: usize,
 }
 

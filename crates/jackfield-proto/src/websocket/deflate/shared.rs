@@ -3,8 +3,8 @@
 use super::Deflater;
 use super::options::{Options, WINDOW_BITS_MAX, WINDOW_BITS_MIN, window_bits};
 
-/// The deflaters of a thread, for connections without context takeover: one for each size of window that was asked for,
-/// which is nearly always one.
+/// The deflaters of a thread, for connections without context takeover: one for each window size in use, which is nearly
+/// always one.
 #[derive(Debug)]
 pub struct SharedDeflaters {
     options: Options,
@@ -19,7 +19,7 @@ impl SharedDeflaters {
         Self { options, deflaters: [const { None }; WINDOW_SIZES] }
     }
 
-    /// The one for windows of this size, as a power of two, 9 to 15.
+    /// The deflater for windows of this size, as a power of two, 9 to 15.
     pub fn for_window(&mut self, bits: u8) -> &mut Deflater {
         let bits = window_bits(bits);
         let options = &self.options;
@@ -27,7 +27,7 @@ impl SharedDeflaters {
             .get_or_insert_with(|| Box::new(Deflater::new(options, bits, false)))
     }
 
-    /// Gives the buffers back that can hold more bytes than this.
+    /// Frees the buffers whose capacity is more than this number of bytes.
     pub fn trim(&mut self, bytes_max: usize) {
         self.deflaters.iter_mut().flatten().for_each(|deflater| deflater.trim(bytes_max));
     }

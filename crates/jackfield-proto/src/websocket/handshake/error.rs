@@ -1,9 +1,8 @@
-//! Why there is no WebSocket connection.
+//! Errors of the opening handshake.
 
 use std::fmt;
 
-/// What is wrong with a client's opening handshake. The blame is the client's;
-/// [`status`](Self::status) says how to answer.
+/// What is wrong with a client's opening handshake. It is an error of the client: answer with [`status`](Self::status).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HandshakeError {
     /// The method is not `GET`.
@@ -29,8 +28,8 @@ pub enum HandshakeError {
 }
 
 impl HandshakeError {
-    /// The status for the refusal: 405, 426 for a wrong version, where the answer must bear the field
-    /// `Sec-WebSocket-Version:` [`VERSION`](super::VERSION), and 400 for all else.
+    /// The status of the answer: 405 for another method; 426 for a wrong version, and the answer must have the field
+    /// `Sec-WebSocket-Version:` [`VERSION`](super::VERSION); 400 for all other errors.
     pub const fn status(self) -> u16 {
         match self {
             Self::Method => 405,
@@ -59,17 +58,17 @@ impl fmt::Display for HandshakeError {
 
 impl std::error::Error for HandshakeError {}
 
-/// What is wrong with a server's answer to our opening handshake. The blame is the server's, and all that is left to
-/// do is to close the connection (RFC 6455, section 4.1).
+/// What is wrong with a server's answer to our opening handshake. It is an error of the server: close the connection (RFC
+/// 6455, section 4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ResponseError {
-    /// The server answered with this status instead of 101: a refusal, a redirection, or a want of credentials.
+    /// The server answered with this status instead of 101: a refusal, a redirection, or a request for credentials.
     Status(u16),
     /// No `Upgrade` with the value `websocket`.
     Upgrade,
     /// No `Connection` with the token `upgrade`.
     Connection,
-    /// No `Sec-WebSocket-Accept`, more than one, or another than the one that belongs to our key.
+    /// No `Sec-WebSocket-Accept`, more than one, or one that does not match our key.
     Accept,
     /// A `Sec-WebSocket-Protocol` that we did not offer, or more than one.
     Protocol,
@@ -94,17 +93,17 @@ impl fmt::Display for ResponseError {
 
 impl std::error::Error for ResponseError {}
 
-/// Why a head was not encoded. The blame is the caller's, and nothing was written.
+/// Why a head was not encoded. It is an error of the caller, and nothing was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EncodeError {
-    /// The target is empty, or has a blank or a control character in it.
+    /// The target is empty, or contains a space or a control character.
     Target,
-    /// The host has a blank or a control character in it.
+    /// The host contains a space or a control character.
     Host,
     /// A subprotocol is not a token, or is offered twice.
     Protocol,
-    /// A further field has a name that is not a token, that the handshake itself writes, or a value that would break
-    /// its line.
+    /// A further field has a name that is not a token or that the handshake writes itself, or a value that would end its
+    /// line.
     Field,
 }
 

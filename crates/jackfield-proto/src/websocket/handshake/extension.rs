@@ -2,14 +2,14 @@
 
 use crate::chars::is_token;
 
-/// An extension that a peer names, with its parameters. The grammar of it is checked.
+/// An extension that a peer names, with its parameters. Its grammar was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extension<'b> {
     text: &'b str,
 }
 
 impl<'b> Extension<'b> {
-    /// As it stands in the field, without the blanks around it.
+    /// The extension as it was sent, without the spaces around it.
     #[must_use]
     pub const fn as_str(&self) -> &'b str {
         self.text
@@ -21,8 +21,8 @@ impl<'b> Extension<'b> {
         token(self.text).unwrap_or_default().0
     }
 
-    /// The parameters in order: names, and values of those that have one. The quotes around a value are taken away, the
-    /// backslashes in it are not: no registered parameter needs them.
+    /// The parameters in order: names, and values of those that have one. The quotes around a value are removed; backslashes
+    /// in it stay, because no registered parameter needs them.
     pub fn params(&self) -> impl Iterator<Item = (&'b str, Option<&'b str>)> + use<'b> {
         let mut rest = token(self.text).unwrap_or_default().1;
         std::iter::from_fn(move || {

@@ -25,8 +25,8 @@ pub(super) fn encode_field(name: &str, value: &str, out: &mut Vec<u8>) {
     }
 }
 
-/// Whether a field belongs to the handshake alone: it is written by the handshake itself, or would contradict what that
-/// writes. So it must not be sent besides, by either side.
+/// Whether a field belongs to the handshake: the handshake writes it itself, or it would contradict what the handshake
+/// writes. So neither side may add it.
 ///
 /// These are all whose names begin with `Sec-WebSocket-` (RFC 6455, section 11.3), `Host`, `Upgrade` and `Connection`, and
 /// `Content-Length` and `Transfer-Encoding`, since neither message has a body.
@@ -39,6 +39,6 @@ pub fn is_handshake_field(name: &str) -> bool {
 const PREFIX: &[u8] = b"Sec-WebSocket-";
 const OWN_FIELDS: [&str; 5] = ["Host", "Upgrade", "Connection", "Content-Length", "Transfer-Encoding"];
 
-/// The one version there is. A refusal with status 426 says so in a field `Sec-WebSocket-Version`
-/// (RFC 6455, section 4.2.2).
+/// The only version of the protocol. An answer with status 426 names it in the field `Sec-WebSocket-Version` (RFC 6455,
+/// section 4.2.2).
 pub const VERSION: &str = "13";

@@ -6,7 +6,7 @@ use super::lines::{VERSION, check_fields, encode_field, encode_fields};
 use super::once::Once;
 use super::{EncodeError, Extension, HandshakeError, accept, extension, token};
 
-/// A client's opening handshake that keeps all the rules. It borrows the head of the request.
+/// A valid opening handshake of a client. It borrows the head of the request.
 ///
 /// ```
 /// use jackfield_proto::websocket::Offer;
@@ -38,8 +38,7 @@ impl<'b> Offer<'b> {
     ///
     /// # Errors
     ///
-    /// The first rule of RFC 6455, section 4.2.1, that is broken, in the order of [`HandshakeError`]'s variants. So a
-    /// client of another version learns about the version, whatever else it does differently.
+    /// The first broken rule of RFC 6455, section 4.2.1, in the order of the variants of [`HandshakeError`].
     pub fn check(
         method: &str,
         http11: bool,

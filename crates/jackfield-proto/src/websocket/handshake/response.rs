@@ -13,13 +13,13 @@ pub struct Accepted<'b> {
 
 /// Appends a client's opening handshake.
 ///
-/// `target` is the path with the query, `host` is the value of `Host` (with the port, unless it is the scheme's own),
-/// `key` is a fresh random number, `protocols` are offered in this order, and `fields` are sent besides (`Origin`,
-/// `Cookie`, `Authorization`).
+/// `target` is the path with the query, `host` is the value of `Host` (with the port, unless it is the scheme's own), `key`
+/// is a new random number, `protocols` are offered in this order, and `fields` are added (`Origin`, `Cookie`,
+/// `Authorization`).
 ///
 /// # Errors
 ///
-/// Something that cannot be written, or would break the head. Nothing is appended then.
+/// The target, the host, a subprotocol or a field can't be written: see [`EncodeError`]. Nothing is appended then.
 pub fn encode_request(
     target: &str,
     host: &str,
@@ -66,8 +66,8 @@ pub(in crate::websocket) fn encode_extended(
 ///
 /// # Errors
 ///
-/// The first rule of RFC 6455, section 4.1, that is broken. The connection must be closed then; after a
-/// [`ResponseError::Status`] the answer may be read first, as that of any other request.
+/// The first broken rule of RFC 6455, section 4.1. Close the connection; after a [`ResponseError::Status`] you may read the
+/// answer first, as an ordinary HTTP answer.
 pub fn check_response<'b>(
     status: u16,
     headers: impl Iterator<Item = (&'b str, &'b [u8])>,
