@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 const ROUNDS: usize = 101;
-/// What is timed at once, in bytes of bodies: few enough that a round is seldom interrupted.
+/// How many bytes of bodies one timed round handles: so few that the system seldom interrupts a round.
 const ROUND_BYTES: usize = 256 << 10;
 
 #[derive(Serialize)]
