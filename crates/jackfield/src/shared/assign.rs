@@ -49,10 +49,11 @@ impl Handle {
     /// A reactor, and the listener of a socket, has one connection less.
     pub(crate) fn uncount(&self, reactor: usize, listener: usize) {
         let shared = self.shared();
-        shared.connections.fetch_sub(1, Ordering::SeqCst);
+        // First: who sees by the count of all that a connection is over sees it here as well.
         if let Some(remote) = self.remote(reactor) {
             remote.load.fetch_sub(1, Ordering::Relaxed);
         }
+        shared.connections.fetch_sub(1, Ordering::SeqCst);
         if let Some(count) = shared.listeners.connections(if planted(60) { 0 } else { listener }) {
             count.fetch_sub(1, Ordering::SeqCst);
         }
