@@ -45,6 +45,7 @@ struct Lines {
     is_dialled: bool,
     /// Why nobody will.
     refusal: Option<ErrorKind>,
+    reads: usize,
     writes: usize,
     edges: Edges,
     /// The wire that has the near end, and where it is listed when there is something to tell it.
@@ -95,6 +96,7 @@ impl Pipe {
 
     pub(crate) fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         let mut lines = self.0.lines();
+        lines.reads += 1;
         if lines.reset || (lines.reset_behind && lines.inbound.is_empty()) {
             lines.reset = true;
             return Err(ErrorKind::ConnectionReset.into());
@@ -347,6 +349,11 @@ impl FarEnd {
     /// How many bytes the server has sent altogether.
     pub fn received(&self) -> usize {
         self.0.lines().outbound_total
+    }
+
+    /// How often the server tried to read.
+    pub fn reads(&self) -> usize {
+        self.0.lines().reads
     }
 
     /// How often the server wrote.

@@ -34,6 +34,20 @@ fn a_conversation_is_the_same_however_its_bytes_are_split() {
     }
 }
 
+/// A request by TLS costs the same system calls as one in plain text.
+#[test]
+fn a_small_message_is_one_read_and_its_answer_one_write() {
+    let (mut world, mut peer) = (tls(), client());
+    world.converse(&mut peer, 1 << 20);
+    for length in [1, 100, 4000] {
+        let (reads, writes) = (world.far.reads(), world.far.writes());
+        let message = [&vec![b'x'; length][..], b"\n"].concat();
+        assert_eq!(world.say(&mut peer, &message, 1 << 20), message);
+        let calls = (world.far.reads() - reads, world.far.writes() - writes);
+        assert_eq!(calls, (1, 1), "reads and writes of {length} bytes");
+    }
+}
+
 #[test]
 fn a_cut_is_told_from_an_end() {
     let (mut world, mut peer) = (tls(), client());
