@@ -92,7 +92,7 @@ const BUGS: [&str; 73] = [
 ];
 
 /// Their numbers keep a distance: those between are being planted.
-const LATER: [(u32, &str); 10] = [
+const LATER: [(u32, &str); 11] = [
     (80, "bytes that wait for their bandwidth are never written"),
     (81, "nobody is told of a connection of the server's own that did not come about"),
     (82, "of all addresses of a name only the first is tried"),
@@ -103,6 +103,7 @@ const LATER: [(u32, &str); 10] = [
     (87, "while a host is looked for the handshake has no deadline"),
     (88, "a hang-up of both sides destroys what a lingering connection has sent"),
     (89, "the age of a connection wraps after 49.7 days"),
+    (90, "while a name is looked up the connection that it is for has no deadline"),
 ];
 
 #[test]

@@ -83,7 +83,7 @@ impl Links {
                 self.resolved(wires, id, addrs);
             }
             #[cfg(feature = "sim")]
-            Names::Made(make) => self.resolved(wires, id, make(name)),
+            Names::Made(make) => self.handle.look_up_held(id, make(name)),
         }
     }
 

@@ -30,6 +30,14 @@ impl Handle {
         state.threads > 0
     }
 
+    /// The addresses of a name are known already, and a job that the simulation holds tells the reactor.
+    #[cfg(feature = "sim")]
+    pub(crate) fn look_up_held(&self, id: ConnectionId, found: Vec<SocketAddr>) {
+        let handle = self.clone();
+        let tell = move || drop(handle.post_reserved(id.reactor(), Command::Resolved(id, found)));
+        self.shared().pool.submit_reserved(Box::new(tell));
+    }
+
     fn look_up_all(&self) {
         while let Some((id, name)) = self.shared().look_ups.next() {
             let found = name.to_socket_addrs().map(distinct).unwrap_or_default();

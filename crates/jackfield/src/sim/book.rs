@@ -79,6 +79,8 @@ pub(super) struct Record {
     /// When it was accepted, and when its client heard of it.
     pub(super) accepted_at: u64,
     connected_at: u64,
+    /// When it was asked for from outside: its reactor has begun it then or later.
+    posted_at: Option<u64>,
     /// Notices that its client waits for, the first first: the tag, and how many bytes must have left before.
     pub(super) notices: VecDeque<(u64, u64)>,
     /// An exchange that was not over when the connection ended.
@@ -235,7 +237,8 @@ impl Book {
         let (now, drains_until) = (pages.trace.now, pages.drains_until);
         let record = &mut pages.records[peer];
         record.end = Some(Ended { reason, bytes_in, bytes_out, age });
-        let ages = now - record.connected_at..=now - record.accepted_at;
+        let begun_at = record.posted_at.unwrap_or(record.accepted_at);
+        let ages = now - record.connected_at..=now - begun_at;
         let is_known = ages.contains(&(age.as_millis() as u64));
         let is_early = reason == Reason::Shutdown && drains_until.is_some_and(|until| now < until);
         record.cut_off = record.unfinished.take().filter(|_| is_early);
@@ -346,7 +349,9 @@ impl Book {
     fn call_is_begun(&self, peer: usize) {
         let is_posted = |call: &CallRecord| call.attempt == Attempt::Posted;
         if self.pages().records[peer].call.as_ref().is_some_and(is_posted) {
+            let posted_at = self.pages().records[peer].accepted_at;
             self.begin_call(peer, Attempt::Begun);
+            self.pages().records[peer].posted_at = Some(posted_at);
         }
     }
 

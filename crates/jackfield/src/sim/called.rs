@@ -11,6 +11,8 @@ pub(super) struct Called {
     pub(super) fates: Vec<Fate>,
     /// An attempt that nobody has answered yet, and which one it is.
     pub(super) asked: Option<(FarEnd, usize)>,
+    /// Its name is looked up first, which may take its time.
+    pub(super) is_named: bool,
     /// What the latest attempt was told that failed.
     pub(super) failed: Option<ErrorKind>,
 }
@@ -42,14 +44,16 @@ impl Called {
             fates.extend((0..before).map(|_| Fate::bad(random)));
             fates.push(if random.chance(dials) { Fate::bad(random) } else { Fate::good(random) });
         }
-        Self { fates, asked: None, failed: None }
+        let is_named = fates.len() != 1 || random.chance(500);
+        Self { fates, asked: None, is_named, failed: None }
     }
 
     /// Where to: a name with all its addresses, or the address if there is but one.
-    pub(super) fn place(&self, number: usize, is_named: bool) -> String {
-        match self.fates.len() {
-            1 if !is_named => address(number, 0).to_string(),
-            count => format!("call-{number}-{count}.sim:80"),
+    pub(super) fn place(&self, number: usize) -> String {
+        if self.is_named {
+            format!("call-{number}-{}.sim:80", self.fates.len())
+        } else {
+            address(number, 0).to_string()
         }
     }
 

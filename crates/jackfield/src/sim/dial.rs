@@ -4,7 +4,7 @@
 use super::book::{Attempt, Book, Ended, Record};
 use super::called::{Answer, Called, Fate};
 use super::network::{Party, Told};
-use super::places::place_of;
+use super::places::{place_of, place_of_ip};
 use crate::config::Limits;
 use crate::disconnect::{ConnectError, Limit, Reason};
 use jackfield_reactor::{Dial, FarEnd, MemoryDriver};
@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 /// What a reactor wants to be connected to since it was last asked.
 pub(super) fn take_dials(driver: &mut MemoryDriver, parties: &mut [Party], book: &Book, now: u64) {
     for Dial { id, addr, far } in driver.take_dials() {
-        let place = addr.as_ip().as_ref().and_then(place_of);
+        let place = place_of(&addr);
         let party = place.and_then(|(number, at)| Some((parties.get_mut(number)?, at)));
         let Some((party, at)) = party.filter(|(party, _)| party.called.is_some()) else {
             return book.wrong("promises", format!("{id} is connected to {addr}, where nobody is"));
@@ -93,7 +93,8 @@ impl Party {
             Reason::Connect(ConnectError::Io(_)) if is_answered && self.has_broken_off() => true,
             Reason::Connect(ConnectError::Io(why)) => is_last && called.failed == Some(why),
             Reason::Connect(ConnectError::Timeout) => {
-                let is_held_up = called.fates.iter().any(is_late) || self.is_hindered();
+                let is_looked_up = called.is_named && call.tried == 0;
+                let is_held_up = is_looked_up || called.fates.iter().any(is_late) || self.is_hindered();
                 end.age >= call.within && (is_held_up || !self.peer.is_fair())
             }
             Reason::Connect(
@@ -136,5 +137,5 @@ pub(super) fn check_deadlines(book: &Book, now: u64) {
 
 /// Whether that is where the peer of a call is. One that has got nowhere has no address.
 pub(super) fn is_place_of(peer: usize, found: Option<SocketAddr>) -> bool {
-    found.is_none_or(|found| place_of(&found).is_some_and(|(number, _)| number == peer))
+    found.is_none_or(|found| place_of_ip(&found).is_some_and(|(number, _)| number == peer))
 }

@@ -1,11 +1,15 @@
 //! The addresses to which the simulated server connects: each call has its own, one port for each attempt.
 
 use super::book::numbered;
+use jackfield_reactor::Addr;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 /// In this network they are.
 const NETWORK: u8 = 12;
 const FIRST_PORT: u16 = 1000;
+/// Unix sockets are here.
+const SOCKETS: &str = "/sim/call-";
 
 pub(super) fn address(number: usize, at: usize) -> SocketAddr {
     let mut address = numbered(NETWORK, number);
@@ -13,8 +17,20 @@ pub(super) fn address(number: usize, at: usize) -> SocketAddr {
     address
 }
 
+/// A peer that is called may be at a unix socket instead.
+pub(super) fn socket_path(number: usize) -> PathBuf {
+    format!("{SOCKETS}{number}").into()
+}
+
 /// Whose address it is, and which of his.
-pub(super) fn place_of(address: &SocketAddr) -> Option<(usize, usize)> {
+pub(super) fn place_of(address: &Addr) -> Option<(usize, usize)> {
+    match address {
+        Addr::Ip(address) => place_of_ip(address),
+        other => Some((other.path()?.to_str()?.strip_prefix(SOCKETS)?.parse().ok()?, 0)),
+    }
+}
+
+pub(super) fn place_of_ip(address: &SocketAddr) -> Option<(usize, usize)> {
     let IpAddr::V4(ip) = address.ip().to_canonical() else { return None };
     let [NETWORK, a, b, c] = ip.octets() else { return None };
     let number = u32::from_be_bytes([0, a, b, c]).checked_sub(1)?;

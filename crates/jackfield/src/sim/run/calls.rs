@@ -1,17 +1,18 @@
 //! Peers to whom the server connects.
 
 use super::Sim;
-use crate::config::Outgoing;
+use crate::config::{Outgoing, Target};
 use crate::sim::Call;
 use crate::sim::book::Record;
 use crate::sim::called::Called;
 use crate::sim::dial::take_dials;
 use crate::sim::network::Party;
 use crate::sim::peer::Peer;
+use crate::sim::places::socket_path;
 
 impl Sim {
-    /// A peer to whom the server may connect, once, by what is given back: as the closure says, at this host and port. A peer
-    /// that is not [fair](Peer::is_fair) speaks no TLS.
+    /// A peer to whom the server may connect, once, by what is given back: as the closure says, at this host and port. Some of those
+    /// without TLS and WebSocket are at a unix socket instead. A peer that is not [fair](Peer::is_fair) speaks no TLS.
     ///
     /// ```
     /// use jackfield::sim::{Call, Options, Sim, peer};
@@ -48,7 +49,11 @@ impl Sim {
         let number = self.parties.len();
         let mut random = self.random.fork();
         let called = Called::new(&mut random, self.options.faults.dials);
-        let outgoing = outgoing(&called.place(number, random.chance(500))).tag(number as u64);
+        let mut outgoing = outgoing(&called.place(number)).tag(number as u64);
+        let is_bare = !outgoing.is_secure && outgoing.websocket.is_none();
+        if is_bare && !called.is_named && random.chance(500) {
+            outgoing.target = Target::Unix(socket_path(number));
+        }
         self.book.pages().records.push(Record::of_call(outgoing.within));
         let secure = (outgoing.tls.is_some() && peer.is_fair())
             .then(|| self.options.tls.as_ref().expect("TLS of the simulation").server_side());
