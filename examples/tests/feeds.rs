@@ -14,14 +14,14 @@ use http::Http;
 use process::Example;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 /// An event stream, read by lines.
-struct Events(Http<TcpStream>);
+struct Events(Http<common::Steady>);
 
 #[derive(Debug, Default)]
 struct Event {

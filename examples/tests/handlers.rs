@@ -19,13 +19,13 @@ mod process;
 mod sockets;
 
 use chromium::Chromium;
-use common::{expect_close, websocket};
+use common::{Steady, expect_close, websocket};
 use devtools::{Browser, Outcome, Tab};
 use http::{Answer, Http};
 use process::{Example, TempDir, run};
 use sockets::hear;
 use std::fs;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use tungstenite::{Message, WebSocket};
 
 /// What a request for a WebSocket is answered with.
@@ -76,7 +76,7 @@ fn gate_lets_in_who_may() {
     assert!(refused.starts_with("HTTP/1.1 403 Forbidden\r\n") && refused.contains("X-Why: members only\r\n"));
 }
 
-fn websocket_at(addr: SocketAddr, path: &str) -> WebSocket<TcpStream> {
+fn websocket_at(addr: SocketAddr, path: &str) -> WebSocket<Steady> {
     tungstenite::client(format!("ws://{addr}{path}"), common::connect(addr)).unwrap().0
 }
 
@@ -114,7 +114,7 @@ fn banner_greets_and_says_when_it_is_full() {
     }
 }
 
-fn say(socket: &mut WebSocket<TcpStream>, line: &str) {
+fn say(socket: &mut WebSocket<Steady>, line: &str) {
     socket.send(Message::text(line)).unwrap();
 }
 

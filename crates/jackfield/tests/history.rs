@@ -11,7 +11,7 @@ use jackfield::{
 };
 use std::io::{Read, Write};
 use std::time::Duration;
-use support::real::Live;
+use support::real::{Live, read_some};
 use support::{get, socket, text};
 
 /// Streams what it is asked for: `/topic`, from `Last-Event-ID` on. WebSockets are members, and publish what they say.
@@ -361,7 +361,7 @@ fn all_reactors_see_one_order() {
         .map(|reader| {
             let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
             while events(&bytes).len() < 3 * EACH {
-                let count = reader.read(&mut buffer).unwrap();
+                let count = read_some(reader, &mut buffer).unwrap();
                 assert!(count > 0, "only {} came", events(&bytes).len());
                 bytes.extend(&buffer[..count]);
             }
@@ -503,7 +503,7 @@ fn a_reader_that_moves_between_reactors_gets_each_once() {
         while seen.len() < wanted {
             let mut bytes = Vec::new();
             while !bytes.ends_with(b"\n\n") || events(&bytes).is_empty() {
-                let count = stream.read(&mut buffer).unwrap();
+                let count = read_some(&mut stream, &mut buffer).unwrap();
                 assert!(count > 0, "only {} came", seen.len() + events(&bytes).len());
                 bytes.extend(&buffer[..count]);
             }
@@ -639,7 +639,7 @@ fn n1_on_two_reactors_one_that_comes_back_misses_nothing() {
         live.handle.publish("t", number.to_string());
         let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
         let seen = loop {
-            let count = stream.read(&mut buffer).unwrap();
+            let count = read_some(&mut stream, &mut buffer).unwrap();
             assert!(count > 0);
             bytes.extend(&buffer[..count]);
             let head = bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4);

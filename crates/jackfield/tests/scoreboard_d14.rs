@@ -125,7 +125,7 @@ fn asks(stream: &mut TcpStream) -> String {
     let _ = stream.write_all(get("/").as_bytes());
     let mut bytes = Vec::new();
     let mut room = [0; 4096];
-    while let Ok(count @ 1..) = stream.read(&mut room) {
+    while let Ok(count @ 1..) = real::read_some(stream, &mut room) {
         bytes.extend_from_slice(&room[..count]);
         if bytes.ends_with(b"hello") {
             break;

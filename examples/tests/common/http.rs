@@ -1,8 +1,8 @@
 //! A client for HTTP that sends what it is told to, and reads whole answers.
 
-use super::common::connect;
+use super::common::{Steady, connect};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 
 /// A client for HTTP, on whatever transport.
 pub(crate) struct Http<S: Read + Write> {
@@ -16,7 +16,7 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
 }
 
-impl Http<TcpStream> {
+impl Http<Steady> {
     pub(crate) fn connect(addr: SocketAddr) -> Self {
         Self::over(connect(addr))
     }

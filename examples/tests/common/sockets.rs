@@ -1,11 +1,11 @@
 //! What a WebSocket hears.
 
-use std::net::TcpStream;
+use super::common::Steady;
 use tungstenite::{Message, WebSocket};
 
 /// The text that comes next.
 #[track_caller]
-pub(crate) fn hear(socket: &mut WebSocket<TcpStream>) -> String {
+pub(crate) fn hear(socket: &mut WebSocket<Steady>) -> String {
     loop {
         match socket.read().unwrap() {
             Message::Text(text) => return text.to_string(),

@@ -1,14 +1,14 @@
 //! The examples in which WebSockets talk with each other or with the server: `chat` and `quiz`.
 
-use crate::common::{expect_close, websocket};
+use crate::common::{Steady, expect_close, websocket};
 use crate::http::Http;
 use crate::process::Example;
 use crate::sockets::hear;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use tungstenite::{Message, WebSocket};
 
 /// Enters the chat and says which id one has got.
-fn enter(addr: SocketAddr) -> (WebSocket<TcpStream>, String) {
+fn enter(addr: SocketAddr) -> (WebSocket<Steady>, String) {
     let mut socket = websocket(addr);
     let id = hear(&mut socket).strip_prefix("you ").unwrap().to_owned();
     (socket, id)

@@ -1,13 +1,13 @@
 //! `testbed` over TLS: with rustls, curl and OpenSSL, and with several hosts.
 
-use crate::common::connect;
+use crate::common::{Steady, connect};
 use crate::http::Http;
 use crate::identity::Identity;
 use crate::process::{Example, TempDir, run};
 use crate::secure_curl::{secure_curl, until};
 use crate::streams::events;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tungstenite::Message;
@@ -37,7 +37,7 @@ impl Testbed {
 fn secured(
     config: &Arc<rustls::ClientConfig>,
     addr: SocketAddr,
-) -> rustls::StreamOwned<rustls::ClientConnection, TcpStream> {
+) -> rustls::StreamOwned<rustls::ClientConnection, Steady> {
     let session = rustls::ClientConnection::new(config.clone(), "localhost".try_into().unwrap());
     rustls::StreamOwned::new(session.unwrap(), connect(addr))
 }

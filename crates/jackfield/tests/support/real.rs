@@ -110,9 +110,19 @@ pub fn read_answer(stream: &mut impl Read) -> String {
     head + &super::text(&body)
 }
 
+/// Reads once, and once more after an interruption: a machine that was suspended interrupts each read that has a bound.
+pub fn read_some(stream: &mut impl Read, room: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match stream.read(room) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
+}
+
 /// True if the peer was reset or closed.
 pub fn is_gone(stream: &mut TcpStream) -> bool {
-    match stream.read(&mut [0; 64]) {
+    match read_some(stream, &mut [0; 64]) {
         Ok(count) => count == 0,
         Err(error) => error.kind() != io::ErrorKind::WouldBlock,
     }
