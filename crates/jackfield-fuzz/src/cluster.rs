@@ -144,9 +144,9 @@ struct Reader {
     /// By publisher, the number that comes next.
     next: BTreeMap<char, usize>,
     got: usize,
-    /// So many more publications were missed, as it was told.
+    /// Missed publications that were reported and have not been found as gaps yet.
     missed: usize,
-    /// How many were missed could not be told.
+    /// Publications were missed, and their number is unknown.
     has_lost: bool,
 }
 
@@ -156,7 +156,7 @@ impl Reader {
         if event.event == "resync" {
             let count = event.data.strip_prefix("{\"missed\":").and_then(|rest| rest.strip_suffix('}'));
             match count.map(str::parse::<usize>) {
-                Some(Ok(0)) => return Err("nothing was missed, and it is told so".into()),
+                Some(Ok(0)) => return Err("`resync` reports 0 missed events".into()),
                 Some(Ok(count)) => self.missed += count,
                 _ => self.has_lost = true,
             }

@@ -1,23 +1,23 @@
-//! How often each slot was used: what tells the connections of one slot apart.
+//! How often each slot was used, which distinguishes the connections of one slot.
 
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 use crate::table;
 use std::sync::Arc;
 
-/// The generation of each slot that was ever used: that of the connection in it, or of the next one.
+/// The generation of each slot that was used: that of the connection in it, or of the next one.
 ///
-/// Shared, so that other threads can tell which connection has a slot: counting the slots that are taken needs no
-/// ids beside this. Locked where a connection begins or ends, never for what goes over it.
+/// It is shared, so that other threads can tell which connection has a slot without a table of ids. It is locked when a
+/// connection begins or ends, never for its bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Generations(Arc<Mutex<Vec<u32>>>);
 
 impl Generations {
-    /// That of a slot; zero if it was never used.
+    /// The generation of a slot. Zero if the slot was never used.
     pub fn of(&self, slot: usize) -> u32 {
         self.lock().get(slot).copied().unwrap_or(0)
     }
 
-    /// The same of a slot that is going to be used.
+    /// The generation of a slot that is about to be used.
     pub(crate) fn begin(&self, slot: usize) -> u32 {
         let mut generations = self.lock();
         table::extend_gently(&mut generations, slot, || 0);

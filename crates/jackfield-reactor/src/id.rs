@@ -1,22 +1,21 @@
-//! The name of one connection, which outlives the connection without ever naming another.
+//! The id of a connection. It is never used for another connection.
 
 use mio::Token;
 use std::fmt;
 use std::str::FromStr;
 
-/// Reactor (8 bits), generation (21) and slot (24) in one integer, which is also the token that the operating
-/// system hands back with an event. It is less than 2^53, so that a program that knows no integers but those of a double,
-/// such as one that reads JSON in a browser, can tell ids apart; and it is never 0.
+/// The id of a connection: reactor (8 bits), generation (21 bits) and slot (24 bits) in one integer. The integer is also
+/// the event token. It is less than 2^53, so programs whose only numbers are doubles, such as JSON in a browser, can
+/// represent it. It is never 0.
 ///
-/// A slot is used again after its connection ended, but with the next generation: an id that was kept too long names
-/// nothing, never another connection. A slot whose generations are used up, after two million connections, is
-/// retired.
+/// A slot is used again after its connection has ended, but with the next generation. So an id that was kept too long names
+/// no connection, and never another one. A slot is retired when its generations are used up, after two million connections.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(u64);
 
-/// Slots of one reactor: the most connections that it can hold.
+/// The number of slots of one reactor, which is the most connections that it can hold.
 pub const SLOTS_MAX: usize = 1 << SLOT_BITS;
-/// Reactors of one server. The number after the last names the driver's own event sources.
+/// The most reactors of one server. The number after the last one is reserved for the driver's own event sources.
 pub const REACTORS_MAX: usize = 255;
 
 const SLOT_BITS: u32 = 24;
@@ -31,7 +30,7 @@ const DRIVER: u64 = (REACTORS_MAX as u64) << REACTOR_SHIFT;
 compile_error!("jackfield needs a 64-bit target: a connection's id is its event token");
 
 impl ConnectionId {
-    /// Names no connection.
+    /// An id that names no connection.
     pub const NONE: Self = Self(u64::MAX);
     /// The waker: a command waits in the mailbox.
     pub(crate) const WAKER: Self = Self(u64::MAX - 1);
@@ -40,8 +39,8 @@ impl ConnectionId {
     /// What a slot is called whose generations are used up.
     pub(crate) const RETIRED: Self = Self(u64::MAX - 3);
 
-    /// The id of the connection that has this slot of this reactor after so many others had it: for tables that keep
-    /// less than an id.
+    /// The id of a connection from its parts. `generation` is how often the slot was used before. For tables that store
+    /// less than a whole id.
     pub fn new(reactor: u8, generation: u32, slot: usize) -> Self {
         debug_assert!(
             slot < SLOTS_MAX && usize::from(reactor) < REACTORS_MAX && generation <= GENERATION_MAX
@@ -68,14 +67,14 @@ impl ConnectionId {
         Self(token)
     }
 
-    /// The reactor on which the connection lives.
+    /// The number of the connection's reactor.
     #[inline(always)]
     #[doc(alias = "tid")]
     pub fn reactor(self) -> usize {
         (self.0 >> REACTOR_SHIFT) as usize
     }
 
-    /// The place in the tables of its reactor.
+    /// The index in the tables of its reactor.
     #[inline(always)]
     pub fn slot(self) -> usize {
         (self.0 & (SLOTS_MAX as u64 - 1)) as usize
@@ -86,12 +85,13 @@ impl ConnectionId {
         ((self.0 >> SLOT_BITS) as u32 & ((1 << GENERATION_BITS) - 1)).saturating_sub(1)
     }
 
-    /// The id as one integer, for a log or a wire format: from 1 to 2^53 - 1.
+    /// The id as an integer from 1 to 2^53 - 1, for a log or a wire format.
     pub fn to_bits(self) -> u64 {
         self.0
     }
 
-    /// The id that [`ConnectionId::to_bits`] gave. Any integer is safe: what it does not name is gone.
+    /// The id from the integer of [`ConnectionId::to_bits`]. Any integer is allowed: one that no connection has gives an id
+    /// that names no connection.
     pub fn from_bits(bits: u64) -> Self {
         let has_generation = bits >> SLOT_BITS & ((1 << GENERATION_BITS) - 1) != 0;
         if bits >= DRIVER || !has_generation { Self::NONE } else { Self(bits) }
@@ -105,7 +105,7 @@ impl fmt::Display for ConnectionId {
     }
 }
 
-/// This text names no connection of any server.
+/// The text is not the id of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotAnId;
 

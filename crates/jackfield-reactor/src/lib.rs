@@ -1,11 +1,11 @@
-//! Readiness, connections, buffers, timers and mailboxes: a reactor that knows no protocol.
+//! The reactor: readiness, connections, buffers, timers and mailboxes. It knows no protocol.
 //!
-//! A [`Reactor`] holds the *wires*, the I/O halves of its connections, and takes *turns*: it is told the time and what
-//! is ready, reads, hands the bytes to its [`Service`], and writes what the service answered. It neither polls nor
-//! reads a clock. [`Driver`] does both with mio; [`MemoryDriver`] plays them without the operating system, for
+//! A [`Reactor`] owns the *wires*. A wire is the I/O half of a connection. The reactor works in *turns*. In each turn it
+//! gets the time and a list of what is ready, reads, passes the bytes to its [`Service`], and writes the service's answers.
+//! It neither polls nor reads a clock: [`Driver`] does both, with mio. [`MemoryDriver`] replaces the operating system in
 //! tests and simulations.
 //!
-//! There is no HTTP and no WebSocket in this crate, and nothing in it depends on a crate that knows them.
+//! This crate has no HTTP and no WebSocket, and depends on no crate that has them.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

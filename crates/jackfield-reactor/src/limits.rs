@@ -72,11 +72,11 @@ pub struct Limits {
     /// Longest wait for the peer's FIN, even if bytes come: time for the peer to read an answer while it still sends a
     /// body that is too long. Default: 30 s.
     pub linger_max: Duration,
-    /// The most connections that may linger at once, in addition to `wires_max`; with one more the oldest is dropped.
+    /// The most connections that may linger at the same time, in addition to `wires_max`; with one more the oldest is dropped.
     /// Default: 4,096.
     pub lingering_max: usize,
     /// Longest time for which a connection may stay paused with unread bytes after its peer has closed. Then it is closed
-    /// with [`Reason::Peer`](crate::Reason). Without unread bytes the end is reported at once. Other reasons not to read a
+    /// with [`Reason::Peer`](crate::Reason). Without unread bytes the end is reported immediately. Other reasons not to read a
     /// connection have their own limits. Default: 30 s.
     pub unread_wait: Duration,
     /// Longest time for which a connection is not read because memory is short. Then it is evicted with

@@ -1,11 +1,12 @@
-//! Commands from other threads: the only place where threads meet.
+//! Commands from other threads to a reactor.
 
 use crate::planted::planted;
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError, Waker};
 use std::collections::VecDeque;
 
-/// A box of commands for one reactor, bounded in number and in bytes. The first command of a batch wakes the reactor,
-/// which takes some in each turn. Nobody ever waits: a full box gives the command back.
+/// A queue of commands to one reactor, from any thread. Its length is limited in commands and in bytes. The first command
+/// of a batch wakes the reactor, which takes some commands in each turn. No caller ever waits: a full queue returns the
+/// command.
 #[derive(Debug)]
 pub struct Mailbox<M> {
     inside: Mutex<Inside<M>>,
@@ -22,7 +23,7 @@ struct Inside<M> {
     counted: usize,
     /// Bytes of all of them.
     bytes: usize,
-    /// Its owner has ended, and will never look into it again.
+    /// The reactor has ended and takes no more commands.
     is_closed: bool,
 }
 
@@ -33,21 +34,21 @@ struct Posted<M> {
     counts: bool,
 }
 
-/// Why a command was not put in; here it is back.
+/// Why a command was not queued. The command is returned.
 #[derive(Debug, PartialEq, Eq)]
 pub enum PostError<M> {
-    /// The box is full.
+    /// The queue is full.
     Full(M),
-    /// The box is closed.
+    /// The queue is closed.
     Closed(M),
 }
 
-/// What was taken out of a box.
+/// What [`Mailbox::take`] has taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Taken {
-    /// Bytes of the commands that were taken.
+    /// The bytes of the taken commands.
     pub bytes: usize,
-    /// Others are left: nobody will be woken for them.
+    /// Commands are left. The reactor will not be woken for them.
     pub more: bool,
 }
 
@@ -58,19 +59,18 @@ const PLACES_FIRST: usize = 64;
 const PLACES_KEPT: usize = 1024;
 
 impl<M> Mailbox<M> {
-    /// A box for `commands_max` commands of `bytes_max` bytes together. As with an outbox, what lay there before is
-    /// compared with the bound in bytes, so that no command is refused for its own size. Without a waker nobody is woken:
-    /// the owner of the box must look into it, as the in-memory driver does at every turn.
+    /// A queue for `commands_max` commands and `bytes_max` bytes. Only the bytes that are queued already are compared with
+    /// `bytes_max`, so no command is refused for its own size. Without a waker the owner must look into the queue by
+    /// itself, as the in-memory driver does in each turn.
     pub fn new(waker: Option<Waker>, commands_max: usize, bytes_max: usize) -> Self {
         let inside = Mutex::new(Inside { commands: VecDeque::new(), counted: 0, bytes: 0, is_closed: false });
         Self { inside, woken: AtomicBool::new(false), waker, commands_max, bytes_max }
     }
 
-    /// Puts a command in that takes so many bytes, or gives it back if the box is full or closed.
+    /// Queues a command that counts for this many bytes, and wakes the reactor.
     ///
     /// # Errors
-    /// [`PostError::Full`]: as many commands, or as many bytes, wait already as may. [`PostError::Closed`]: nobody will
-    /// ever look into the box again.
+    /// [`PostError::Full`]: the limit of commands or of bytes is reached. [`PostError::Closed`]: the reactor has ended.
     pub fn post(&self, command: M, bytes: usize) -> Result<(), PostError<M>> {
         let mut inside = self.lock();
         if inside.is_closed {
@@ -86,8 +86,8 @@ impl<M> Mailbox<M> {
         Ok(())
     }
 
-    /// Puts a command in that must not be refused, on top of those that count: for what is bounded elsewhere, such as
-    /// the one answer that a connection may owe. A closed box gives it back.
+    /// Queues a command beyond the limits. Only for commands whose number is limited elsewhere, such as one answer for each
+    /// connection. If the queue is closed, the command is returned.
     pub fn post_reserved(&self, command: M, bytes: usize) -> Option<M> {
         let mut inside = self.lock();
         if inside.is_closed {
@@ -99,12 +99,13 @@ impl<M> Mailbox<M> {
         None
     }
 
-    /// Closes the box for good: its owner has ended. What is in it can still be taken.
+    /// Closes the queue: no more commands can be posted. Those in it can still be taken.
     pub fn close(&self) {
         self.lock().is_closed = true;
     }
 
-    /// Moves the first `most` commands to the end of `into`. It allocates nothing once `into` has grown.
+    /// Moves at most `most` commands to the end of `into`, the oldest first. Allocates nothing if `into` has enough
+    /// capacity.
     pub fn take(&self, into: &mut Vec<M>, most: usize) -> Taken {
         // The mark is cleared first, and by a swap: a thread that set it before has put its command in, as is seen here,
         // and a thread that sets it later finds it cleared.
@@ -126,22 +127,22 @@ impl<M> Mailbox<M> {
         taken
     }
 
-    /// True if a command was put in since the box was last looked into.
+    /// True if a command was posted after the last [`Mailbox::take`].
     pub fn has_commands(&self) -> bool {
         self.woken.load(Ordering::Acquire)
     }
 
-    /// Commands that wait, woken for or not.
+    /// How many commands are queued.
     pub fn len(&self) -> usize {
         self.lock().commands.len()
     }
 
-    /// True if none waits.
+    /// True if no command is queued.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Bytes of the commands that wait.
+    /// The bytes of the queued commands.
     pub fn bytes(&self) -> usize {
         self.lock().bytes
     }

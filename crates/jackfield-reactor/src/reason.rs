@@ -2,36 +2,35 @@
 
 use std::io::{self, ErrorKind};
 
-/// Why a connection ended, as far as the transport can tell.
+/// Why a connection ended, as far as the transport knows.
 ///
-/// What a protocol means by it is the business of the layer above, which keeps its own account under
-/// [`Reason::Service`].
+/// Reasons of a protocol belong to the layer above, which has its own list for [`Reason::Service`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The peer finished its side in good order.
+    /// The peer closed its side in good order.
     Peer,
-    /// The peer reset the connection, or vanished while something was written to it.
+    /// The peer reset the connection, or was gone when something was written to it.
     Reset,
     /// This side closed or aborted it.
     Local,
-    /// A deadline passed.
+    /// A timeout of the transport.
     Timeout(Timeout),
-    /// A bound was exceeded.
+    /// A limit of the transport was exceeded.
     Limit(Limit),
-    /// The TLS handshake failed, or a record was forged or malformed.
+    /// The TLS handshake failed, or a TLS record was invalid.
     Tls,
-    /// What came before the session was no preamble: see [`Session::behind_preamble`](crate::Session::behind_preamble).
+    /// The first bytes were no valid preamble: see [`Session::behind_preamble`](crate::Session::behind_preamble).
     Preamble,
-    /// A connection of our own did not come about: see [`Wires::connect`](crate::Wires::connect).
+    /// An outgoing connection could not be established: see [`Wires::connect`](crate::Wires::connect).
     Connect(ErrorKind),
-    /// The operating system refused an operation on the socket.
+    /// An operation on the socket failed.
     Io(ErrorKind),
-    /// A callback of the layer above panicked.
+    /// A callback of the service panicked.
     Panic,
-    /// The server is going down.
+    /// The server shuts down.
     Shutdown,
-    /// A reason that only the layer above understands: a number of its own.
+    /// A reason that only the service knows, as a number of its own.
     Service(u8),
 }
 
@@ -47,27 +46,27 @@ impl Reason {
     }
 }
 
-/// The deadlines of the transport.
+/// The timeouts of the transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Timeout {
-    /// Nothing was heard for as long as the layer above allowed.
+    /// Nothing came from the peer for the idle timeout.
     Idle,
-    /// Bytes were queued and the peer took none of them.
+    /// Output was queued, and the peer took too little of it in time.
     Write,
-    /// The TLS handshake did not end in time.
+    /// The TLS handshake, the preamble or the outgoing connection was not complete in time.
     Handshake,
 }
 
-/// The bounds of the transport.
+/// The limits of the transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Limit {
-    /// More bytes had to be kept between two reads than the carry holds.
+    /// More unused bytes than [`Limits::carry_bytes_max`](crate::Limits::carry_bytes_max) had to be kept between two reads.
     ReadBuffer,
     /// More bytes were queued for the peer than its outbox may hold.
     Backlog,
-    /// Its buffers held too much memory: for one connection, or when there was none left for all.
+    /// The connection was evicted: its buffers held too much memory, or the memory for all connections was used up.
     Memory,
 }
 

@@ -7,72 +7,75 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// Adds. Only the owner may: it is a load and a store, without a lock on the bus.
+    /// Adds `amount`; wraps on overflow. Only the thread that owns the counter may call it: it is a load and a store, and
+    /// no atomic addition.
     #[inline(always)]
     pub fn add(&self, amount: u64) {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
     }
 
-    /// Sets. Only the owner may.
+    /// Sets the value. Only the thread that owns the counter may call it.
     #[inline(always)]
     pub fn set(&self, value: u64) {
         self.0.store(value, Ordering::Relaxed);
     }
 
-    /// The present value; from another thread it may be a moment old.
+    /// The value. Another thread may see a value that is slightly old.
     pub fn value(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// What a reactor has done since it began.
+/// Counters of one reactor since it was created.
 ///
-/// Apart from what other threads write: a line of the cache that two reactors count in costs both of them a fifth of their
-/// time. Two lines, for they are fetched in pairs.
+/// The alignment keeps them away from data that other threads write. A cache line that two reactors write costs each of
+/// them a fifth of its time, and processors fetch lines in pairs, hence 128 bytes.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub struct Stats {
-    /// Connections taken up.
+    /// Connections that were added.
     pub opened: Counter,
-    /// Connections that ended.
+    /// Connections that were removed, after their linger time if they had one.
     pub closed: Counter,
-    /// Bytes read, as plain text.
+    /// Bytes that were read, counted as plain text.
     pub bytes_in: Counter,
-    /// Bytes handed to the kernel, as plain text.
+    /// Bytes that were written to the kernel, counted as plain text.
     pub bytes_out: Counter,
-    /// Turns taken.
+    /// Turns.
     pub turns: Counter,
-    /// Events that named a connection which had ended.
+    /// Events for a connection that had already been removed.
     pub stale: Counter,
-    /// Bytes that the buffers of connections hold on the heap just now, those in the pools included.
+    /// Bytes that are charged now: the buffers of connections on the heap, the buffers in the pools, and tables that the
+    /// service has charged.
     pub memory_bytes: Counter,
-    /// Connections that were ended for the memory they held.
+    /// Connections that were evicted because of the memory that they held.
     pub evicted: Counter,
-    /// New connections that were refused because no descriptor was left.
+    /// New connections that were refused because no descriptor was free.
     pub exhausted: Counter,
-    /// Failures to accept for which the reserve was of no help.
+    /// Accepts that failed, without those in which the reserve descriptor helped.
     pub accept_errors: Counter,
-    /// Places of tables and lists that were looked at, besides those of what was ready: each walk over connections,
-    /// members, timers or listeners counts its steps. What it grows by for one act is what that act costs; tests go by it,
-    /// and by no clock.
+    /// How many entries of tables and lists were looked at, without those of connections that were ready. Each loop over
+    /// connections, members, timers or listeners counts its steps. So the difference between two values is the cost of what
+    /// was done in between, and a test can check that cost without a clock.
     pub visits: Counter,
-    /// The connection whose callback runs, as the bits of its id; those of no connection while none does. For a watchdog on
-    /// another thread, which sees it a moment late.
+    /// The connection whose callback runs now, as [`ConnectionId::to_bits`](crate::ConnectionId::to_bits). If no callback
+    /// runs, the bits name no connection. For a watchdog on another thread, which may see a value that is slightly old.
     pub at: Counter,
-    /// The label of what is done to it: see [`Wires::mark`](crate::Wires::mark).
+    /// What the callback does, as the label that was given to [`Wires::mark`](crate::Wires::mark).
     pub doing: Counter,
-    /// Time of one turn in nanoseconds, as last timed (every long one is, and some others).
+    /// The duration of the turn that was timed last, in nanoseconds. All turns of more than a millisecond are timed, and
+    /// some others.
     pub turn_ns: Counter,
-    /// The longest of the timed turns in nanoseconds.
+    /// The longest of the timed turns, in nanoseconds.
     pub turn_ns_max: Counter,
-    /// The time of all timed turns together in nanoseconds.
+    /// The sum of all timed turns, in nanoseconds.
     pub turn_ns_sum: Counter,
-    /// How many of the timed turns took at most so long: the first longer than the one before, up to [`TURN_NS`], and in the
-    /// last place those that took longer.
+    /// A histogram of the timed turns. Element *i* counts the turns that took at most `TURN_NS[i]` and more than `TURN_NS[i
+    /// - 1]` nanoseconds. The last element counts the turns that took longer than the last value of [`TURN_NS`].
     pub turn_times: [Counter; TURN_NS.len() + 1],
 }
 
-/// The bounds of [`Stats::turn_times`] in nanoseconds.
+/// The upper bounds of [`Stats::turn_times`], in nanoseconds.
 pub const TURN_NS: [u64; 11] = [
     50_000,
     100_000,

@@ -2,16 +2,15 @@
 
 use slab::Slab;
 
-/// Makes room for one more, an eighth at a time. A vector that doubles would hold up to twice the memory of the
-/// connections that exist; so it is at most a ninth more, for copying each entry eight times on the way up instead of
-/// once.
+/// Makes room for one more entry, by an eighth of the length at a time. A vector that doubles would take up to twice the
+/// memory of its entries; this one takes at most an eighth more, and copies each entry more often while it grows.
 pub fn reserve_gently<T>(slab: &mut Slab<T>) {
     if slab.len() == slab.capacity() {
         slab.reserve_exact(step(slab.len()));
     }
 }
 
-/// The same for a plain table with one entry for each slot: makes `slot` exist.
+/// The same for a table with one entry for each slot: extends the table with `empty` until it has an entry for `slot`.
 pub fn extend_gently<T>(table: &mut Vec<T>, slot: usize, empty: impl FnMut() -> T) {
     if slot >= table.capacity() {
         table.reserve_exact(slot - table.len() + step(slot));
@@ -21,8 +20,8 @@ pub fn extend_gently<T>(table: &mut Vec<T>, slot: usize, empty: impl FnMut() -> 
     }
 }
 
-/// Bytes that a hash table of the standard library takes which has room for so many entries: a power of two of places, of
-/// which seven of eight are used at most, and a byte for each of them.
+/// The bytes that a hash table of the standard library takes if it has room for this many entries. The number of places is
+/// a power of two, at most seven of eight are used, and each needs one byte more than its entry.
 pub fn hash_table_bytes<T>(capacity: usize) -> usize {
     match capacity {
         0 => 0,

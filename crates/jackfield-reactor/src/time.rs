@@ -1,10 +1,10 @@
-//! Time is an argument: milliseconds since the reactor began.
+//! Time is an argument: milliseconds since the reactor was created.
 
 use std::fmt;
 use std::time::Duration;
 
-/// Milliseconds since the reactor began. Read once a turn by the driver; everything within a turn happens at the
-/// same time.
+/// Milliseconds since the reactor was created. The driver reads the clock once in each turn, so all of a turn happens at
+/// the same time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Hash)]
 pub struct Time(pub u64);
 
@@ -12,13 +12,13 @@ pub struct Time(pub u64);
 pub(crate) const NEVER: Time = Time(u64::MAX);
 
 impl Time {
-    /// This much later. Saturates.
+    /// The time `wait` later, rounded up to a whole millisecond. Saturates.
     #[must_use]
     pub fn after(self, wait: Duration) -> Self {
         Self(self.0.saturating_add(millis(wait)))
     }
 
-    /// The time that has passed since `earlier`; zero if that lies in the future.
+    /// The time since `earlier`. Zero if `earlier` is later than this.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }

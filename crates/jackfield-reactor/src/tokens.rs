@@ -1,12 +1,13 @@
-//! How much may pass in a second.
+//! Token buckets.
 //!
-//! Tokens are counted in thousandths, so that a millisecond adds what a second holds, and nothing is lost by rounding.
+//! Tokens are counted in thousandths, so that each millisecond adds a whole number of them, and nothing is lost by
+//! rounding.
 
 use crate::time::Time;
 use std::time::Duration;
 
-/// A token bucket: it holds the tokens of one second at most, and they come back evenly. More may be taken than it holds; the
-/// debt is paid first.
+/// A token bucket. It holds at most the tokens of one second, and fills evenly. More tokens can be taken than it holds; the
+/// debt is paid before new tokens count.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenBucket {
     rate: u32,
@@ -16,17 +17,17 @@ pub struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// A full one, of so many tokens a second. Zero is no limit.
+    /// A full bucket with this rate, in tokens a second. Disabled by zero.
     pub fn new(rate: u32, now: Time) -> Self {
         Self { rate, thousandths: full(rate), filled_at: now }
     }
 
-    /// Tokens a second.
+    /// The rate, in tokens a second.
     pub fn rate(&self) -> u32 {
         self.rate
     }
 
-    /// Adds what has come back until now.
+    /// Adds the tokens of the time since the last call.
     pub fn fill(&mut self, now: Time) {
         let passed = i64::try_from(now.since(self.filled_at).as_millis()).unwrap_or(i64::MAX);
         let more = i64::from(self.rate).saturating_mul(passed);
@@ -34,17 +35,18 @@ impl TokenBucket {
         self.filled_at = now;
     }
 
-    /// Takes so many.
+    /// Takes this many tokens, even if it holds fewer.
     pub fn take(&mut self, tokens: u64) {
         self.thousandths = self.thousandths.saturating_sub(thousand(tokens));
     }
 
-    /// Whole tokens that it holds; without a limit `u64::MAX`.
+    /// The whole tokens that it holds; zero if it has a debt. `u64::MAX` if it is disabled.
     pub fn left(&self) -> u64 {
         if self.rate == 0 { u64::MAX } else { u64::try_from(self.thousandths / 1000).unwrap_or(0) }
     }
 
-    /// How long it takes, from when it was last filled, until it holds so many, or is full.
+    /// How long it takes after the last [`TokenBucket::fill`] until it holds this many tokens, or is full. Rounded up to a
+    /// whole millisecond; zero if it is disabled.
     pub fn wait(&self, tokens: u64) -> Duration {
         let missing = thousand(tokens).min(full(self.rate)).saturating_sub(self.thousandths);
         let missing = u64::try_from(missing).unwrap_or(0);

@@ -1,18 +1,18 @@
-//! What buffers hold, and how much they may.
+//! The memory that buffers hold, and its limit.
 //!
-//! Each reactor keeps an [`Account`] of its own; the reactors of a server share a [`Budget`]. A buffer knows what it is
-//! charged for, and is charged where it is kept, grown or given back, so that whatever keeps nothing pays nothing.
+//! Each reactor has its own [`Account`]. The reactors of a server share a [`Budget`]. A buffer knows how much it is charged
+//! for, and is charged when it is kept, grows or is given back. So a connection that keeps nothing costs nothing here.
 
 pub(crate) mod account;
 
 use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 use Ordering::SeqCst;
 
-/// How much the buffers of all reactors that share it may hold.
+/// The limit of the memory that the buffers of several reactors may hold together.
 ///
-/// Above 80 % of it there is *pressure*: connections that hold half the average or more are not read until 70 % is
-/// reached again. Above all of it the largest connections are evicted, by the reactor that finds it so and of its own;
-/// one that holds less than its share of the budget evicts no more than it needs itself.
+/// Above 80 % of it there is *pressure*: connections that hold at least half the average are not read until 70 % is reached
+/// again. Above 100 % the largest connections are evicted. The reactor that notices it evicts connections of its own. A
+/// reactor that holds less than its share of the budget evicts only what is needed to get back to 100 %.
 #[derive(Debug)]
 pub struct Budget {
     bytes_max: usize,
@@ -24,13 +24,13 @@ pub struct Budget {
     is_pressed: AtomicBool,
 }
 
-/// A change of the memory's state, told once by whichever reactor finds it.
+/// A change of memory pressure. The reactor that notices it reports it, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Pressure {
     /// More than 80 % of the budget is held.
     High,
-    /// It is 70 % or less again.
+    /// After [`Pressure::High`], at most 70 % of the budget is held.
     Relieved,
 }
 
@@ -38,14 +38,15 @@ pub enum Pressure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Eviction {
-    /// It holds more than one connection may.
+    /// It holds more than [`Limits::wire_memory_bytes_max`](crate::Limits::wire_memory_bytes_max).
     TooLarge,
-    /// The budget is used up, and it is among the largest; or it was not read for want of memory for too long.
+    /// The budget is exceeded and the connection is one of the largest, or it was not read for
+    /// [`Limits::memory_wait`](crate::Limits::memory_wait) because memory was short.
     Scarce,
 }
 
 impl Budget {
-    /// This many bytes; `usize::MAX`: any number.
+    /// A budget of this many bytes. `usize::MAX` disables it.
     pub fn new(bytes_max: usize) -> Self {
         let (accounts, used) = (AtomicUsize::new(0), AtomicUsize::new(0));
         Self { bytes_max, accounts, used, is_pressed: AtomicBool::new(false) }
@@ -56,13 +57,13 @@ impl Budget {
         self.bytes_max
     }
 
-    /// Charges bytes that no reactor's account knows of, such as a mailbox's. To be taken back with
-    /// [`Budget::give_back`]; a reactor finds what they bring about when it next charges something itself.
+    /// Charges bytes that belong to no reactor's account, such as those of a mailbox. [`Budget::give_back`] takes them
+    /// back. A reactor reacts to them when it next charges something itself.
     pub fn charge(&self, bytes: usize) {
         self.used.fetch_add(bytes, SeqCst);
     }
 
-    /// Takes [`Budget::charge`] back.
+    /// Takes back bytes that were charged with [`Budget::charge`].
     pub fn give_back(&self, bytes: usize) {
         self.used.fetch_sub(bytes, SeqCst);
     }
@@ -72,19 +73,19 @@ impl Budget {
         self.is_pressed.load(SeqCst)
     }
 
-    /// Above it there is pressure: 80 %.
+    /// More than this is pressure: 80 %.
     fn high(&self) -> usize {
         self.bytes_max - self.bytes_max / 5
     }
 
-    /// From it on there is none any more: 70 %.
+    /// At this and below there is no pressure any more: 70 %.
     fn low(&self) -> usize {
         self.high() - self.bytes_max / 10
     }
 }
 
 impl Default for Budget {
-    /// Any number of bytes.
+    /// A disabled budget.
     fn default() -> Self {
         Self::new(usize::MAX)
     }

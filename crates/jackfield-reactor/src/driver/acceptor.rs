@@ -46,7 +46,8 @@ struct Place {
     shut_until: Time,
 }
 
-/// The listeners of a driver, for others that are to stand in for it.
+/// The listeners of a driver, for another driver that can accept in its place: see
+/// [`Driver::stand_in_for`](crate::Driver::stand_in_for).
 #[derive(Clone, Debug, Default)]
 pub struct Listeners(Arc<Mutex<Vec<Weak<Listener>>>>);
 
@@ -259,7 +260,7 @@ fn accept_one<S: Service + ?Sized>(
     }
 }
 
-/// A new connection for whom there is no descriptor hears the service's last word, and is let go of at once.
+/// Sends the service's last bytes to a new connection for which no descriptor is free, and closes it immediately.
 pub(crate) fn refuse<S: Service + ?Sized>(incoming: Incoming, wires: &mut Wires, service: &mut S) {
     let Incoming { stream, peer } = incoming;
     wires.stats.exhausted.add(1);

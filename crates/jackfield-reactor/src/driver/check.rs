@@ -1,4 +1,4 @@
-//! What a reactor holds, and what must hold of it between two turns.
+//! The accounts of a reactor, and its invariants between two turns.
 
 use super::in_memory::MemoryDriver;
 use crate::id::ConnectionId;
@@ -6,27 +6,29 @@ use crate::wire::Wire;
 use crate::wire::flags::{Flags, ReadStop, WriteStop};
 use crate::wire::life::Phase;
 
-/// What a reactor holds: all of it is zero once every connection has ended.
+/// What a reactor holds. When all connections have ended, every field is zero, except that `held` still has the tables that
+/// the service has charged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Accounts {
-    /// Connections.
+    /// Connections, with those that linger.
     pub wires: usize,
     /// Their timers, set or not.
     pub timers: usize,
     /// Bytes that wait for the kernel.
     pub queued: usize,
-    /// Those of them, of the connection that has the most, that count towards the bound.
+    /// The most bytes that one connection has queued, counted towards
+    /// [`Limits::outbox_bytes_max`](crate::Limits::outbox_bytes_max).
     pub backlog: usize,
     /// Bytes that were read and not used.
     pub carried: usize,
-    /// Bytes that its account says are held, in the pools too.
+    /// Charged bytes, with those in the pools: see [`Wires::memory_bytes`](crate::Wires::memory_bytes).
     pub held: usize,
-    /// Places on the lists of those to be flushed, looked at again, drained and closed.
+    /// Entries in the lists of connections to flush, to read again, to report as drained, and to close.
     pub listed: usize,
 }
 
 impl MemoryDriver {
-    /// What the reactor holds.
+    /// What the reactor holds now.
     pub fn accounts(&self) -> Accounts {
         let wires = &self.reactor.wires;
         let sum = |of: fn(&Wire) -> usize| wires.slab.iter().map(|(_, wire)| of(wire)).sum::<usize>();
@@ -43,10 +45,10 @@ impl MemoryDriver {
         }
     }
 
-    /// What must hold between two turns, whatever happened before.
+    /// Checks the invariants that hold between any two turns.
     ///
     /// # Errors
-    /// What does not hold, and of whom.
+    /// The invariant that does not hold, and the connection.
     pub fn check(&self) -> Result<(), String> {
         let wires = &self.reactor.wires;
         if !(wires.dirty.is_empty() && wires.drained.is_empty() && wires.ending.is_empty()) {
@@ -79,10 +81,10 @@ impl MemoryDriver {
         }
     }
 
-    /// What must hold besides when all that became ready was told, and nothing moves any more without time passing.
+    /// Checks the invariants that also hold when all readiness was reported and [`MemoryDriver::run`] has returned.
     ///
     /// # Errors
-    /// As with [`MemoryDriver::check`].
+    /// As [`MemoryDriver::check`].
     pub fn check_rest(&self) -> Result<(), String> {
         self.check()?;
         for (_, wire) in &self.reactor.wires.slab {

@@ -16,32 +16,35 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Drives a reactor without the operating system: what is deterministic above it stays so.
+/// Drives a reactor without sockets, threads and a real clock. The same calls always give the same result, as long as the
+/// service is deterministic too.
 #[derive(Debug)]
 pub struct MemoryDriver {
-    /// The reactor that is driven.
+    /// The reactor.
     pub reactor: Reactor,
     now: Time,
-    /// New connections that the service did not want when they came.
+    /// New connections that [`Service::may_accept`] did not accept.
     backlog: VecDeque<Incoming>,
 }
 
-/// More turns without an end than any exchange needs: something spins.
+/// More turns than any test needs: a loop that never ends.
 const TURNS_MAX: usize = 1_000_000;
 
 impl MemoryDriver {
-    /// A driver at time zero.
+    /// A driver at time zero, for the reactor with this number.
     pub fn new(reactor: u8, limits: Limits) -> Self {
         let now = Time(0);
         Self { reactor: Reactor::new(reactor, now, limits, None), now, backlog: VecDeque::new() }
     }
 
-    /// The present time.
+    /// The time of its clock.
     pub fn now(&self) -> Time {
         self.now
     }
 
-    /// A new connection from `peer` to the listener of that index. The far end is the peer's to play.
+    /// Makes a new connection from the address `peer` to the listener with this index, and lets the service accept it. If
+    /// [`Service::may_accept`] says no, it waits as in a backlog. The test plays the peer, with the far end that is
+    /// returned.
     pub fn connect<S: Service + ?Sized>(
         &mut self,
         service: &mut S,
@@ -87,7 +90,8 @@ impl MemoryDriver {
         }
     }
 
-    /// A new connection could not be accepted: it is reported to the service, as [`Driver`](crate::Driver) does.
+    /// Plays a failed accept at this listener: calls [`Service::on_accept_error`] and counts the error, as
+    /// [`Driver`](crate::Driver) does.
     pub fn fail_accept<S: Service + ?Sized>(&mut self, service: &mut S, listener: usize, error: &io::Error) {
         self.reactor.wires.now = self.now;
         self.reactor.wires.stats.accept_errors.add(1);
@@ -95,8 +99,8 @@ impl MemoryDriver {
         self.reactor.settle(service);
     }
 
-    /// A new connection for whom there is no descriptor, as [`Driver`](crate::Driver) treats it. What it hears is at the far
-    /// end, which is closed already.
+    /// Plays a new connection for which no descriptor is free: calls [`Service::on_exhausted`], as
+    /// [`Driver`](crate::Driver) does. The bytes that it returns are at the far end, and the connection is closed.
     pub fn refuse<S: Service + ?Sized>(
         &mut self,
         service: &mut S,
@@ -109,26 +113,27 @@ impl MemoryDriver {
         far
     }
 
-    /// What becomes ready waits for so long, after the reactor had nothing to do for `idle`: what
-    /// [`Driver`](crate::Driver) measures, there being no clock here.
+    /// Calls [`Service::on_loop_lag`] with these times. [`Driver`](crate::Driver) measures them; this driver can't, because
+    /// its clock stands still during a turn.
     pub fn lag<S: Service + ?Sized>(&mut self, service: &mut S, lag: Duration, idle: Duration) {
         self.reactor.wires.now = self.now;
         service.on_loop_lag(&mut self.reactor.wires, lag, idle);
     }
 
-    /// The same where others had the processor meanwhile, and this reactor so much of it.
+    /// Plays a lag of `waited` in which this reactor had the processor only for `used`; other threads had it for the rest.
+    /// The service is told the smaller of the two.
     pub fn lag_beside<S: Service + ?Sized>(&mut self, service: &mut S, waited: Duration, used: Duration) {
         self.lag(service, super::clock::own_share(waited, used), Duration::ZERO);
     }
 
-    /// One turn with whatever has become ready since the last one.
+    /// Takes one turn with all that has become ready since the last one.
     pub fn turn<S: Service + ?Sized>(&mut self, service: &mut S) {
         let ready = self.take_ready();
         self.turn_with(ready, service);
     }
 
-    /// One turn with this readiness: for a test that wants to delay it, repeat it, merge it, or make it up. What is made
-    /// up may be in vain, but must not say of a connection that it has ended or is broken if it is not.
+    /// Takes one turn with this readiness. A test can delay, repeat, merge or invent it. Invented readiness may be wrong
+    /// about `readable` and `writable`, but must not say that a connection has ended or is broken if it has not.
     pub fn turn_with<S: Service + ?Sized>(&mut self, ready: Vec<Ready>, service: &mut S) {
         self.reactor.turn(self.now, ready, service);
         if !self.reactor.wires.acceptor.is_empty() {
@@ -137,7 +142,7 @@ impl MemoryDriver {
         }
     }
 
-    /// What has become ready since this was last asked, in the order in which it did.
+    /// What has become ready since the last call, in that order.
     pub fn take_ready(&mut self) -> Vec<Ready> {
         let wires = &self.reactor.wires;
         let ids = wires.ready.take();
@@ -155,31 +160,31 @@ impl MemoryDriver {
         all
     }
 
-    /// What connections of our own wanted to be connected to since this was last asked.
+    /// The outgoing connections that the service has begun since the last call. The test plays the server of each.
     pub fn take_dials(&mut self) -> Vec<Dial> {
         std::mem::take(&mut self.reactor.wires.dials)
     }
 
-    /// What tells a turn that the reactor was woken.
+    /// The event that tells a turn that the reactor was woken.
     pub fn wake_event() -> Ready {
         Ready { id: ConnectionId::WAKER, readable: true, writable: false, ended: false, broken: false }
     }
 
-    /// Lets time pass without a turn, over deadlines too: as if the process had been stopped for so long.
+    /// Moves the clock without a turn, also past deadlines, as if the process had been stopped for this time.
     pub fn skip(&mut self, span: Duration) {
         self.now = self.now.after(span);
     }
 
-    /// When the reactor wants its next turn, whatever happens until then.
+    /// When the reactor needs its next turn even if nothing becomes ready. `None`: never.
     pub fn deadline(&self) -> Option<Time> {
         self.reactor.timeout(self.now).map(|wait| self.now.after(wait))
     }
 
-    /// Turns until nothing moves any more without time passing. What was done to wires since the last turn is brought
-    /// to its end first.
+    /// Takes turns until nothing more happens without time passing. Before the first turn, work that was begun outside of a
+    /// turn is completed.
     ///
     /// # Panics
-    /// If it never comes to rest: that is a bug of the reactor or of the service, which a test must see.
+    /// After a million turns: the reactor or the service is in an endless loop, which is a bug.
     pub fn run<S: Service + ?Sized>(&mut self, service: &mut S) {
         self.reactor.settle(service);
         for _ in 0..TURNS_MAX {
@@ -192,7 +197,7 @@ impl MemoryDriver {
         panic!("the reactor does not come to rest");
     }
 
-    /// Lets time pass, and stops at each deadline on the way.
+    /// Moves the clock by `span`. On the way it stops at each deadline and takes the turns that are due.
     pub fn advance<S: Service + ?Sized>(&mut self, span: Duration, service: &mut S) {
         let end = self.now.after(span);
         self.run(service);
@@ -209,7 +214,7 @@ impl MemoryDriver {
         self.run(service);
     }
 
-    /// Wakes the service, as a command in its mailbox would.
+    /// Takes one turn in which the service is woken, as by a command in its mailbox.
     pub fn wake<S: Service + ?Sized>(&mut self, service: &mut S) {
         self.turn_with(vec![Self::wake_event()], service);
     }

@@ -1,4 +1,4 @@
-//! The driver for real sockets: polls, reads the clock once a turn, and accepts.
+//! The driver for real sockets: it polls, reads the clock once a turn, and accepts.
 
 mod acceptor;
 pub(crate) mod check;
@@ -23,10 +23,10 @@ use mio::Waker;
 use std::io;
 use std::time::Duration;
 
-/// Drives a reactor with mio.
+/// Drives a reactor with mio: sockets, the system's event queue and the real clock.
 #[derive(Debug)]
 pub struct Driver {
-    /// The reactor that is driven.
+    /// The reactor.
     pub reactor: Reactor,
     queue: Queue,
     /// How many of them were taken in this turn.
@@ -40,14 +40,14 @@ pub struct Driver {
     wake_streams: Vec<mio::net::UnixStream>,
 }
 
-/// How long a busy reactor would sleep: see where it polls.
+/// How long a busy reactor would sleep: see [`Driver::turn`].
 const NAP: Duration = Duration::from_secs(1);
 
 impl Driver {
-    /// A driver with no listeners.
+    /// A driver without listeners, for the reactor with this number.
     ///
     /// # Errors
-    /// If the system gives no event queue.
+    /// The system gives no event queue.
     pub fn new(reactor: u8, limits: Limits) -> io::Result<Self> {
         let queue = Queue::new()?;
         let registry = queue.registry().try_clone()?;
@@ -64,19 +64,19 @@ impl Driver {
         })
     }
 
-    /// What wakes this reactor, for its mailbox.
+    /// The waker of this reactor, for its mailbox.
     ///
     /// # Errors
-    /// If the system gives no descriptor for it. There can be one only.
+    /// The system gives no descriptor for it. Each driver has one waker only.
     pub fn waker(&self) -> io::Result<Waker> {
         self.queue.waker()
     }
 
-    /// Wakes this reactor as well whenever something can be read from the stream, which nobody reads: for
-    /// whatever can do no more than write a byte, such as a signal handler.
+    /// Wakes this reactor also when bytes can be read from `stream`. The bytes are never read. For code that can only write
+    /// a byte, such as a signal handler.
     ///
     /// # Errors
-    /// If the system does not register it.
+    /// The system does not register the stream.
     #[cfg(unix)]
     pub fn wake_on(&mut self, stream: std::os::unix::net::UnixStream) -> io::Result<()> {
         stream.set_nonblocking(true)?;
@@ -86,35 +86,36 @@ impl Driver {
         Ok(())
     }
 
-    /// Accepts from a listener, whose index is the number of those before it.
+    /// Accepts connections at this listener. Its index is the number of listeners that were added before.
     ///
     /// # Errors
-    /// If the system does not register it.
+    /// The system does not register it.
     pub fn listen(&mut self, listener: Listener) -> io::Result<()> {
         self.acceptor.listen(listener, self.queue.registry())
     }
 
-    /// Leaves a number out: the listener that has it is another driver's. For several drivers of which each accepts at sockets
-    /// of its own, under the same numbers.
+    /// Skips one listener index: the listener with this index belongs to another driver. For several drivers that have
+    /// sockets of their own under the same indexes.
     pub fn skip_listener(&mut self) {
         self.acceptor.skip();
     }
 
-    /// The listeners of this driver, for others that are to stand in for it.
+    /// The listeners of this driver, for [`Driver::stand_in_for`] of other drivers.
     pub fn listeners(&self) -> Listeners {
         self.acceptor.listeners()
     }
 
-    /// Another driver's listeners. Nobody is accepted at them before [`Wires::stand_in`](crate::Wires::stand_in), and
-    /// they don't outlive that driver's. Without effect where the system can't watch a socket from two event queues.
+    /// Gives this driver the listeners of another one, at which it can accept in its place. It does not accept there before
+    /// [`Wires::stand_in`](crate::Wires::stand_in). It does not keep them open: they close with the other driver's. Without
+    /// effect where the system can't watch a socket with two event queues.
     pub fn stand_in_for(&mut self, listeners: Listeners) {
         self.acceptor.stand_in_for(listeners);
     }
 
-    /// Turns until the service says [`Wires::halt`](crate::Wires::halt).
+    /// Takes turns until the service calls [`Wires::halt`](crate::Wires::halt).
     ///
     /// # Errors
-    /// If polling fails, which no connection can bring about.
+    /// Polling fails. No connection can cause that.
     pub fn run<S: Service + ?Sized>(&mut self, service: &mut S) -> io::Result<()> {
         self.reactor.settle(service);
         // One guard for all turns: to enter one at each of them costs 50 instructions.
@@ -126,8 +127,8 @@ impl Driver {
         }
     }
 
-    /// Waits for something to happen, at most so long, and takes one turn. What was done to wires since the last turn
-    /// is brought to its end first.
+    /// Waits until something is ready or due, for at most `wait_max`, and takes one turn. `None`: waits without a limit.
+    /// Before that, work that was begun outside of a turn is completed.
     ///
     /// # Errors
     /// As [`Driver::run`].
@@ -146,8 +147,8 @@ impl Driver {
         polled
     }
 
-    /// How long a loop that waits for [`Driver`]'s descriptor may wait for it at most, as things are now: then
-    /// [`Driver::poll`] has something to do that the descriptor does not tell of. `None`: for as long as it likes.
+    /// How long another event loop may wait for the descriptor of this driver. After that time [`Driver::poll`] must be
+    /// called, because a timer or other work is due. `None`: there is no limit.
     pub fn timeout(&self) -> Option<Duration> {
         self.timeout_at(self.clock.at(Instant::now()))
     }
@@ -276,8 +277,8 @@ impl Driver {
     }
 }
 
-/// The descriptor of the event queue: it is readable while [`Driver::poll`] has something to do, but for what is due by
-/// time, of which [`Driver::timeout`] tells. Only to be waited for.
+/// The descriptor of the event queue, for another event loop. It is readable when [`Driver::poll`] has something to do. It
+/// does not show what is due by time: [`Driver::timeout`] does. Only wait for it; do not read or close it.
 #[cfg(unix)]
 impl std::os::fd::AsRawFd for Driver {
     fn as_raw_fd(&self) -> std::os::fd::RawFd {

@@ -1,4 +1,4 @@
-//! A stream of our own that is not connected yet, and what is to be spoken above it.
+//! An outgoing stream that is not connected yet, and the protocol above it.
 
 use crate::reason::Reason;
 use crate::stream::Stream;
@@ -14,18 +14,18 @@ use std::io::ErrorKind;
 #[cfg(feature = "tls")]
 use std::sync::Arc;
 
-/// What is spoken above a connection of our own.
+/// The protocol above an outgoing connection.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Above {
-    /// Nothing: the stream as it is.
+    /// None: the plain stream.
     Plain,
-    /// TLS, as the client of a server of that name.
+    /// TLS, as a client of the server with this name.
     #[cfg(feature = "tls")]
     Tls(Arc<ClientConfig>, ServerName<'static>),
 }
 
-/// A stream that is being connected.
+/// An outgoing stream that is not connected yet.
 #[derive(Debug)]
 pub struct Connecting {
     pub(crate) stream: Stream,

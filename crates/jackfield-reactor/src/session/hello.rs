@@ -1,6 +1,6 @@
-//! The first message of a peer that speaks TLS, read before it is known with which configuration it is answered.
+//! The ClientHello of a peer, read before the TLS configuration is chosen.
 //!
-//! rustls keeps what it has read: when the configuration is found the handshake goes on with that, and nothing is read twice.
+//! rustls keeps the bytes: the handshake goes on with them, and nothing is read twice.
 
 use super::below::{Below, DECODE_ERROR, NO_TLS, fatal_alert};
 use super::tls::Tls;
@@ -11,8 +11,8 @@ use rustls::server::{Accepted, AcceptedAlert, Acceptor, ClientHello};
 use rustls::{AlertDescription, Error, ServerConnection};
 use std::io::{self, ErrorKind};
 
-/// A stream whose peer is to say hello: [`Service::on_hello`](crate::Service::on_hello) then finds the configuration with which
-/// it is answered, by the host that it asks for or whatever else it has said.
+/// A stream whose ClientHello is to be read (RFC 8446 section 4.1.2). [`Service::on_hello`](crate::Service::on_hello) then
+/// chooses the TLS configuration, by the host that the peer asks for (RFC 6066 section 3) or anything else in the message.
 #[derive(Debug)]
 pub struct Hello {
     below: Below,
@@ -31,7 +31,7 @@ enum Stage {
     Taken,
 }
 
-/// A session that was made from a hello, or why there is none and what the peer hears.
+/// The answer to a ClientHello: a TLS session that was made from it, or an error and the alert that the peer gets.
 pub type Answer = Result<ServerConnection, (Error, AcceptedAlert)>;
 
 impl Hello {
@@ -41,7 +41,7 @@ impl Hello {
         Self { below: Below::new(stream), stage, fault: None, server_name: None }
     }
 
-    /// See [`Tls::with_plain_answer`].
+    /// As [`Tls::with_plain_answer`].
     #[must_use]
     pub fn with_plain_answer(mut self, answer: &'static [u8]) -> Self {
         self.below.set_plain_answer(answer);

@@ -1,6 +1,6 @@
-//! What is spoken above a stream first. No wires here.
+//! The protocol directly above a stream. No wires here.
 //!
-//! A wire reads from and writes to a [`Session`]: the stream itself, TLS above it, or a preamble that is read before either.
+//! A wire reads from and writes to a [`Session`]: the stream itself, TLS above it, or a preamble before either.
 
 #[cfg(feature = "tls")]
 mod below;
@@ -22,26 +22,26 @@ use crate::stream::Stream;
 use crate::stream::outcome::ReadOutcome;
 use std::io::{self, ErrorKind, IoSlice};
 
-/// What a wire reads from and writes to.
+/// What a wire reads from and writes to: a stream, or a protocol directly above it.
 ///
-/// An enum and not a trait object: for a bare TCP stream the choice is made by one comparison.
+/// It is an enum and no trait object, so that the choice is one comparison for a plain TCP stream.
 #[derive(Debug)]
 pub enum Session {
-    /// The stream as it is.
+    /// The stream without a further protocol.
     Plain(Stream),
-    /// TLS above a stream.
+    /// TLS above the stream.
     #[cfg(feature = "tls")]
     Tls(Box<Tls>),
-    /// TLS whose configuration is found when the peer has said hello.
+    /// TLS whose configuration is chosen after the ClientHello was read.
     #[cfg(feature = "tls")]
     Hello(Box<Hello>),
-    /// Bytes that come before one of the others: see [`Session::behind_preamble`].
+    /// A preamble before one of the other sessions: see [`Session::behind_preamble`].
     Preamble(Box<BehindPreamble>),
-    /// A stream of our own that is not connected yet.
+    /// An outgoing stream that is not connected yet.
     Connecting(Box<Connecting>),
 }
 
-/// A session that begins behind a preamble.
+/// A session that begins after a preamble: see [`Session::behind_preamble`].
 #[derive(Debug)]
 pub struct BehindPreamble {
     preamble: PreambleReader,
@@ -85,9 +85,10 @@ impl Session {
         }
     }
 
-    /// A preamble of at most `bytes_max` bytes before that session. The parser is handed in; the reactor knows no
-    /// protocol. It must come within [`Limits::handshake`](crate::Limits::handshake), together with a handshake of the
-    /// session. A connection whose first bytes are no preamble is reset with [`Reason::Preamble`](crate::Reason::Preamble).
+    /// Puts a preamble of at most `bytes_max` bytes before this session, such as the PROXY protocol's header. `parse` reads
+    /// it, because the reactor knows no protocol. The preamble, and the handshake of the session if it has one, must be
+    /// complete within [`Limits::handshake`](crate::Limits::handshake). If the first bytes are no valid preamble, or it is
+    /// longer, the connection ends with [`Reason::Preamble`](crate::Reason::Preamble).
     #[must_use]
     pub fn behind_preamble(self, parse: PreambleParser, bytes_max: usize) -> Self {
         let preamble = PreambleReader::new(parse, bytes_max);

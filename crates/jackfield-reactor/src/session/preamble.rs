@@ -1,6 +1,6 @@
-//! Bytes that come before the session, such as the header in which a proxy says for whom it speaks.
+//! Bytes before the session, such as the header in which a proxy tells the address of its client.
 //!
-//! The reactor knows no protocol: the bytes are read by a function that is handed in.
+//! The reactor knows no protocol, so a function that is passed in reads them.
 
 use crate::planted::planted;
 use crate::reason::Reason;
@@ -8,31 +8,33 @@ use crate::stream::Stream;
 use crate::stream::addr::Addr;
 use crate::stream::outcome::ReadOutcome;
 
-/// Reads the first bytes of a connection. It is shown all of them that have come, again and again, until it is done.
+/// Parses the first bytes of a connection. Each call gets all bytes that have come so far, until the result is not
+/// [`PreambleRead::Incomplete`].
 pub type PreambleParser = fn(&[u8]) -> PreambleRead;
 
-/// What the first bytes of a connection say.
+/// The result of a [`PreambleParser`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PreambleRead {
-    /// More of them are needed.
+    /// More bytes are needed.
     Incomplete,
-    /// They are no preamble: the connection is reset with [`Reason::Preamble`].
+    /// The bytes are no preamble: the connection ends with [`Reason::Preamble`].
     Invalid,
-    /// The preamble takes this many bytes; those behind it are the session's.
+    /// The preamble is complete. The bytes after it belong to the session.
     Done {
-        /// Its length in bytes. If it is more than there are, the preamble counts as invalid.
+        /// The length of the preamble in bytes. If fewer bytes have come, or it was complete before the last bytes came,
+        /// the preamble is invalid.
         bytes: usize,
-        /// What it said of where the connection comes from.
+        /// The addresses that the proxy told.
         proxied: Option<Proxied>,
     },
 }
 
-/// For which connection a proxy speaks.
+/// The addresses of the connection for which a proxy speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proxied {
-    /// Where that connection comes from.
+    /// The client's address.
     pub source: Addr,
-    /// Where it went to.
+    /// The address that the client connected to.
     pub destination: Addr,
 }
 

@@ -13,7 +13,7 @@ use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerCon
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::sync::Arc;
 
-/// A stream with TLS above it.
+/// TLS above a stream.
 #[derive(Debug)]
 pub struct Tls {
     below: Below,
@@ -45,15 +45,15 @@ impl Tls {
     /// The server's side of a connection.
     ///
     /// # Errors
-    /// If rustls refuses the configuration.
+    /// rustls refuses the configuration.
     pub fn server(stream: Stream, config: Arc<ServerConfig>) -> Result<Self, rustls::Error> {
         Ok(Self::above(stream, ServerConnection::new(config)?))
     }
 
-    /// The client's side of a connection to a server of that name.
+    /// The client's side of a connection to the server with this name.
     ///
     /// # Errors
-    /// If rustls refuses the configuration.
+    /// rustls refuses the configuration.
     pub fn client(
         stream: Stream,
         config: Arc<ClientConfig>,
@@ -94,7 +94,7 @@ impl Tls {
         self
     }
 
-    /// The session of rustls: what was negotiated.
+    /// The rustls session, which knows what was negotiated.
     pub fn session(&self) -> &Connection {
         &self.session
     }

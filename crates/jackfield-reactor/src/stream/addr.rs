@@ -1,17 +1,17 @@
-//! Where one end of a connection is.
+//! The address of one end of a connection.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Where one end of a connection is: an internet address with its port, or a unix socket.
+/// The address of one end of a connection: an IP address with a port, or a unix socket.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Addr {
     /// An IP address and a port.
     Ip(SocketAddr),
-    /// A unix socket and its path. Clients usually have none.
+    /// A unix socket and its path. The client's end usually has no path.
     Unix(Option<Arc<Path>>),
 }
 

@@ -1,14 +1,14 @@
-//! Which process is at the other end of a unix socket.
+//! Which process has the other end of a unix socket.
 
-/// Which process connected over a unix socket, as the system knew it when it did.
+/// The process that connected over a unix socket, as it was when it connected (`SO_PEERCRED`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Credentials {
-    /// The number of the process. It may have ended, and another may have its number.
+    /// The process id. The process may have ended since, and another process may have its id.
     pub pid: i32,
-    /// The user that it ran as.
+    /// The user id that it ran as.
     pub uid: u32,
-    /// The group that it ran as.
+    /// The group id that it ran as.
     pub gid: u32,
 }
 

@@ -20,30 +20,35 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 #[cfg(unix)]
 use std::path::{Path, PathBuf};
 
-/// New connections that the system keeps waiting, unless told otherwise. The kernel has an upper bound of its own.
+/// The default of [`ListenOptions::backlog`].
 pub const BACKLOG: u32 = 1024;
 
-/// How long a deferred new connection may be silent before it is accepted all the same: the least that can be asked for.
+/// How long the kernel waits for the first bytes of a connection before it is accepted without them. One second is the
+/// smallest value.
 #[cfg(any(target_os = "android", target_os = "linux"))]
 const DEFER_SECONDS: i32 = 1;
 
-/// How to listen.
+/// Options of a listening socket.
 #[derive(Clone, Debug)]
 pub struct ListenOptions {
-    /// New connections that the system keeps waiting. Default: [`BACKLOG`].
+    /// How many new connections may wait in the kernel until they are accepted (`listen(2)`). The kernel has its own upper
+    /// limit. Default: [`BACKLOG`], 1,024.
     pub backlog: u32,
-    /// Lets several sockets listen at the same address, in one process or in several; the system spreads new connections
-    /// over them. Default: off.
+    /// Allows several sockets to listen at the same address, in one process or in several (`SO_REUSEPORT`). Linux
+    /// distributes new connections over them. Only for TCP, and without effect on Solaris, illumos and Windows. Default:
+    /// off.
     pub reuse_port: bool,
-    /// Options of the connections that are accepted.
+    /// Options of the accepted connections.
     pub socket: SocketOptions,
-    /// Lets a listener at an IPv6 address take connections over IPv4 too, whose addresses it then sees in their mapped form
+    /// Lets a listener at an IPv6 address also accept connections over IPv4. Their addresses then have the IPv4-mapped form
     /// (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2). Default: off.
     pub dual_stack: bool,
-    /// New connections that have said nothing yet stay with the system for about a second, so that nearly all are accepted when
-    /// there is something to be read. Linux only. Default: off.
+    /// The kernel holds a new connection back until its first bytes have come, for at most about a second
+    /// (`TCP_DEFER_ACCEPT`). So most connections can be read as soon as they are accepted. Linux and Android only, and only
+    /// for sockets that [`Listener::bind`] creates. Default: off.
     pub deferred: bool,
-    /// The rights of the file of a unix socket, set before anybody can connect. Default: what the process gives to files.
+    /// The permissions of the file of a unix socket, as for `chmod(2)`. They are set before a peer can connect. `None`: the
+    /// umask of the process decides. Default: `None`.
     pub unix_mode: Option<u32>,
 }
 
@@ -60,19 +65,19 @@ impl Default for ListenOptions {
     }
 }
 
-/// A socket that listens.
+/// A listening socket, for TCP or a unix socket.
 #[derive(Debug)]
 pub struct Listener {
     socket: Socket,
     #[cfg(unix)]
     _file: Option<SocketFile>,
-    /// Options that the system does not hand down to those that are accepted.
+    /// Options that the system does not pass on to accepted sockets.
     left: SocketOptions,
-    /// Nearly all that are accepted have said something.
+    /// Most accepted connections have bytes to read.
     pub(crate) deferred: bool,
 }
 
-/// The file of a unix socket, which goes with it.
+/// The file of a unix socket. It is removed when the listener is dropped.
 #[cfg(unix)]
 #[derive(Debug)]
 struct SocketFile(PathBuf);
@@ -85,10 +90,11 @@ enum Socket {
 }
 
 impl Listener {
-    /// Binds and listens. Port 0 takes any that is free: see [`Listener::local_addr`].
+    /// Creates a TCP socket, binds it to `addr` and listens. With port 0 the system chooses a free port:
+    /// [`Listener::local_addr`] tells it. On Unix the socket has `SO_REUSEADDR`.
     ///
     /// # Errors
-    /// What the system says: the address is in use, not this machine's, or not allowed.
+    /// The error of the system: the address is in use, does not belong to this machine, or is not permitted.
     pub fn bind(addr: SocketAddr, options: &ListenOptions) -> io::Result<Self> {
         let socket = socket2::Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
         if addr.is_ipv6() {
@@ -114,21 +120,22 @@ impl Listener {
         Ok(Self { deferred, ..Self::of_tcp(socket.into(), options) })
     }
 
-    /// Takes a socket that listens already, such as one that was inherited. Of the options those of its connections concern
-    /// it; how it listens stays as it is.
+    /// Uses a TCP socket that listens already, such as one that was inherited. Only [`ListenOptions::socket`] applies to
+    /// it; the other options have no effect.
     ///
     /// # Errors
-    /// If the socket can't be made non-blocking, or an option can't be set.
+    /// The socket can't be made non-blocking, or an option can't be set.
     pub fn from_std(socket: std::net::TcpListener, options: &ListenOptions) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         options.socket.set_tcp(SockRef::from(&socket))?;
         Ok(Self::of_tcp(socket, options))
     }
 
-    /// Takes a unix socket that listens already. Its file is not removed.
+    /// Uses a unix socket that listens already. Only the buffer sizes of [`ListenOptions::socket`] apply to it. Its file is
+    /// not removed when the listener is dropped.
     ///
     /// # Errors
-    /// If the socket can't be made non-blocking.
+    /// The socket can't be made non-blocking.
     #[cfg(unix)]
     pub fn from_std_unix(
         socket: std::os::unix::net::UnixListener,
@@ -139,13 +146,14 @@ impl Listener {
         Ok(Self { socket, _file: None, left: options.socket, deferred: false })
     }
 
-    /// Binds a unix socket to a path and listens. Of the options the backlog, the mode and
-    /// the sizes of buffers concern it. A socket that was left
-    /// there by a process that has ended is replaced; the file goes when the listener does. Who may connect is decided by
-    /// the rights of the file and its folder.
+    /// Creates a unix socket, binds it to a path and listens. Only [`ListenOptions::backlog`], [`ListenOptions::unix_mode`]
+    /// and the buffer sizes of [`ListenOptions::socket`] apply to it. If a process that has ended left a socket at the
+    /// path, it is replaced. The file is removed when the listener is dropped. The permissions of the file and of its
+    /// folder decide which processes may connect.
     ///
     /// # Errors
-    /// What the system says: somebody listens there, something else lies there, the path is too long or not allowed.
+    /// The error of the system: another process listens at the path, the path names something else, is too long, or is not
+    /// permitted.
     #[cfg(unix)]
     pub fn bind_unix(path: impl AsRef<Path>, options: &ListenOptions) -> io::Result<Self> {
         let path = path.as_ref();
@@ -179,10 +187,10 @@ impl Listener {
         }
     }
 
-    /// The address that it really has.
+    /// The address that the socket is bound to.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system.
     pub fn local_addr(&self) -> io::Result<Addr> {
         match &self.socket {
             Socket::Tcp(socket) => socket.local_addr().map(Addr::Ip),

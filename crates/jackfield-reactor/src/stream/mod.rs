@@ -1,4 +1,4 @@
-//! Bytes to and from the other end. No TLS here, and no wires.
+//! A byte stream to the peer, without TLS and without wires.
 
 pub(crate) mod addr;
 pub(crate) mod credentials;
@@ -24,9 +24,9 @@ use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Shutdown};
 use std::time::Duration;
 
-/// Bytes to and from the other end, as the kernel or the memory gives and takes them.
+/// A byte stream to the peer: a socket, or an in-memory connection.
 ///
-/// An enum and not a trait object: the choice is made by one comparison, and a wire stays small.
+/// It is an enum and no trait object, so that the choice is one comparison, and a wire stays small.
 #[derive(Debug)]
 pub enum Stream {
     /// A TCP socket.
@@ -36,11 +36,11 @@ pub enum Stream {
     Unix(UnixStream),
     /// The near end of an in-memory connection.
     Memory(Pipe),
-    /// Nothing: what stays behind where a stream was taken away. Reading gives the end, writing an error.
+    /// No stream: the rest when a stream was moved out. A read returns the end, a write returns an error.
     Closed,
 }
 
-/// What a new connection has sent before it is refused is read in pieces of this size, and not more than so many.
+/// A connection that is refused is read at most [`REFUSE_READS_MAX`] times, with a buffer of this size.
 const REFUSE_READ_BYTES: usize = 4 << 10;
 const REFUSE_READS_MAX: usize = 4;
 
@@ -203,9 +203,9 @@ impl Stream {
         }
     }
 
-    /// Says a last word to a new connection and lets go of it at once, without waiting for its end: for when there is no
-    /// room even for waiting. Nothing is said if `word` is empty. A peer that is gone already, or takes nothing, hears
-    /// nothing.
+    /// Sends `word` to a new connection that is refused, and closes it immediately. It does not wait for the peer: it is for a
+    /// server that has no room even for that. If `word` is empty, nothing is sent. If the peer is gone or takes nothing,
+    /// `word` is lost.
     pub fn refuse_and_drop(mut self, word: &[u8]) {
         if word.is_empty() {
             return;
@@ -221,7 +221,7 @@ impl Stream {
         }
     }
 
-    /// Lets go of a new connection with a reset, at once and without a word: the system keeps nothing of it.
+    /// Resets a new connection immediately, without sending anything. The kernel keeps nothing of it.
     pub fn reset_and_drop(mut self) {
         self.reset();
     }

@@ -1,31 +1,32 @@
-//! What the system is told of a socket before it carries bytes.
+//! Options of a connection's socket.
 
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::time::Duration;
 
-/// Bytes of a connection that the system may keep before it has sent them, unless told otherwise.
+/// The default of [`SocketOptions::unsent_bytes`]: 64 KiB.
 pub const UNSENT_BYTES: u32 = 64 << 10;
 
-/// Options of the socket of a connection. What is not set is as the system has it.
+/// Options of a connection's socket. An option that is not set has the system's default. A unix socket uses only the two
+/// buffer sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketOptions {
-    /// Sends small writes at once instead of waiting to fill a segment (`TCP_NODELAY`). Default: on.
+    /// Sends small writes immediately, without Nagle's algorithm (`TCP_NODELAY`). Default: on.
     pub nodelay: bool,
-    /// Bytes of a connection that the system may keep before it has sent them (`TCP_NOTSENT_LOWAT`); zero: as many as it
-    /// likes, which on Linux may be megabytes. What it does not take waits in the outbox, where it is bounded and, if it is
-    /// shared, is there only once: so peers that don't read can't use up the memory that the system has for all sockets.
-    /// Linux only. Default: [`UNSENT_BYTES`].
+    /// How many unsent bytes of a connection the kernel takes (`TCP_NOTSENT_LOWAT`). Zero is the system's default, which on
+    /// Linux may be megabytes. Bytes that the kernel does not take stay in the outbox. There they are limited, and a
+    /// message to many connections exists only once. So peers that do not read can't use up the memory that the kernel has
+    /// for all sockets. Linux and Android only. Default: [`UNSENT_BYTES`].
     pub unsent_bytes: u32,
-    /// Probes for a peer that is silent (`SO_KEEPALIVE`). Default: none.
+    /// Probes of a peer from which nothing comes (`SO_KEEPALIVE`). Default: none.
     pub keep_alive: Option<KeepAlive>,
-    /// Each close of the socket is a reset (`SO_LINGER` with a time of zero). A longer time is not offered: the system would
-    /// hold the thread that closes, although the socket does not block. Default: off.
+    /// Each close of the socket sends a RST (`SO_LINGER` with a time of zero). Longer times are not offered: the close
+    /// would block the reactor's thread, although the socket is non-blocking. Default: off.
     pub reset_on_close: bool,
-    /// The size of the system's send buffer (`SO_SNDBUF`), of which Linux takes the double; zero: as the system has it.
+    /// The size of the kernel's send buffer in bytes (`SO_SNDBUF`). Linux doubles it. Zero is the system's default.
     /// Default: 0.
     pub send_buffer_bytes: u32,
-    /// The size of the system's receive buffer (`SO_RCVBUF`), of which Linux takes the double; zero: as the system has it.
+    /// The size of the kernel's receive buffer in bytes (`SO_RCVBUF`). Linux doubles it. Zero is the system's default.
     /// Default: 0.
     pub receive_buffer_bytes: u32,
 }
@@ -77,9 +78,9 @@ impl SocketOptions {
     }
 }
 
-/// How the system looks after a peer that is silent (TCP keep-alive, RFC 9293 section 3.8.4): it sends probes, and a
-/// connection whose peer answers none of them is broken. It finds out that the peer's machine is gone, not that its program
-/// hangs: a heartbeat or an idle timeout does that.
+/// TCP keep-alive (RFC 9293 section 3.8.4). When nothing has come from the peer for a while, the kernel sends probes. If
+/// none of them is answered, the connection is broken. This detects a peer whose machine is gone, but not a peer whose
+/// program hangs: for that use a heartbeat or an idle timeout.
 ///
 /// ```
 /// use jackfield_reactor::KeepAlive;
@@ -100,8 +101,8 @@ const SECONDS_MAX: u64 = 32_767;
 const PROBES_MAX: u32 = 127;
 
 impl KeepAlive {
-    /// Probes begin when nothing came for this time, in whole seconds from 1 to 32,767. Default of the others: what the
-    /// system has, which on Linux is a probe every 75 s, nine times.
+    /// Sends the first probe when nothing came for `idle`, in whole seconds from 1 to 32,767. The interval and the number
+    /// of probes have the system's defaults: on Linux 75 s and nine probes.
     #[must_use]
     pub fn after(idle: Duration) -> Self {
         Self { idle, interval: None, probes: None }
@@ -114,14 +115,14 @@ impl KeepAlive {
         self
     }
 
-    /// How many probes without an answer break the connection, from 1 to 127.
+    /// After how many unanswered probes the connection is broken, from 1 to 127.
     #[must_use]
     pub fn probes(mut self, probes: u32) -> Self {
         self.probes = Some(probes);
         self
     }
 
-    /// Whether the system can be told so: each time and number is within its bounds.
+    /// True if each time and number is within its bounds. The system refuses others.
     #[must_use]
     pub fn is_valid(&self) -> bool {
         let is_time = |time: Duration| (1..=SECONDS_MAX).contains(&time.as_secs());

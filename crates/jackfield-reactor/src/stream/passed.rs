@@ -1,4 +1,4 @@
-//! Sockets that listen already and that a service manager has passed to this process.
+//! Listening sockets that a service manager has passed to this process.
 
 use socket2::{Domain, SockRef, Type};
 use std::io::{self, ErrorKind};
@@ -8,10 +8,10 @@ use std::os::fd::OwnedFd;
 #[cfg(unix)]
 use std::os::unix::net::UnixListener;
 
-/// A socket that listens already.
+/// A listening socket that was passed to this process.
 #[derive(Debug)]
 pub enum Passed {
-    /// For TCP.
+    /// A TCP socket.
     Tcp(TcpListener),
     /// A unix socket.
     #[cfg(unix)]
@@ -19,11 +19,11 @@ pub enum Passed {
 }
 
 impl Passed {
-    /// Takes the sockets that a service manager has passed to this process, each with its name: sd_listen_fds(3). They are
-    /// given once. Empty: there are none, or the system is another than Linux.
+    /// Takes the sockets that a service manager has passed to this process, each with its name, as in `sd_listen_fds(3)`. A
+    /// second call gives none. Empty if there are none, or if the system is neither Linux nor Android.
     ///
     /// # Errors
-    /// What the system says, and if one is no listening socket for a stream.
+    /// The error of the system, or one of the descriptors is not a listening stream socket.
     pub fn take() -> io::Result<Vec<(String, Self)>> {
         #[cfg(any(target_os = "android", target_os = "linux"))]
         return jackfield_sys::take_passed()?.into_iter().map(Self::named).collect();

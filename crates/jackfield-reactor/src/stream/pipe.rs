@@ -1,15 +1,16 @@
-//! An in-memory connection: the near end is a wire's transport, the far end belongs to whoever plays the peer.
+//! An in-memory connection. The near end is a wire's transport; a test that plays the peer has the far end.
 
 use crate::id::ConnectionId;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The near end: what the reactor holds.
+/// The near end of an in-memory connection, which the reactor has.
 #[derive(Debug)]
 pub struct Pipe(Arc<Shared>);
 
-/// The far end: what the peer holds. It stays readable after the near end is gone.
+/// The far end of an in-memory connection, for a test that plays the peer. It can still be read after the near end is gone.
+/// Where its methods say *the server*, they mean the near end.
 #[derive(Clone, Debug)]
 pub struct FarEnd(Arc<Shared>);
 
@@ -32,7 +33,7 @@ struct Lines {
     room: Option<usize>,
     /// The longest read the near end gets; without a number, any.
     read_max: Option<usize>,
-    /// The longest write that is taken at once; without a number, any.
+    /// The longest write that is taken in one call; without a number, any.
     write_max: Option<usize>,
     /// So many reads and writes are told that there is nothing for now, although there is.
     stumbles: (u32, u32),
@@ -67,7 +68,7 @@ pub(crate) struct Edges {
 }
 
 impl Pipe {
-    /// Both ends of a new connection.
+    /// A new connection: both ends.
     pub fn pair() -> (Self, FarEnd) {
         let shared = Arc::new(Shared { lines: Mutex::default() });
         (Self(shared.clone()), FarEnd(shared))
@@ -233,21 +234,21 @@ impl Drop for Pipe {
 }
 
 impl FarEnd {
-    /// Answers to a connection that the server has begun: it is connected.
+    /// Accepts an outgoing connection of the server: it is established now.
     pub fn accept(&self) {
         let mut lines = self.0.lines();
         lines.is_dialled = false;
         lines.raise(Edges { writable: true, ..Edges::default() });
     }
 
-    /// Refuses a connection that the server has begun.
+    /// Refuses an outgoing connection of the server, with this error.
     pub fn refuse(&self, why: ErrorKind) {
         let mut lines = self.0.lines();
         lines.refusal = Some(why);
         lines.raise(Edges { readable: true, writable: true, ended: true, broken: true });
     }
 
-    /// Sends bytes to the server. Who has finished sends nothing more.
+    /// Sends bytes to the server. Does nothing after [`FarEnd::finish`].
     pub fn send(&self, bytes: &[u8]) {
         let mut lines = self.0.lines();
         if lines.inbound_ended {
@@ -257,7 +258,7 @@ impl FarEnd {
         lines.raise(Edges { readable: true, ..Edges::default() });
     }
 
-    /// Finishes the peer's side, as a FIN does.
+    /// Closes the peer's side, as a FIN does.
     pub fn finish(&self) {
         let mut lines = self.0.lines();
         lines.inbound_ended = true;
@@ -265,52 +266,53 @@ impl FarEnd {
         lines.raise(Edges { readable: true, ended: true, broken, ..Edges::default() });
     }
 
-    /// Breaks the connection, as a RST does.
+    /// Resets the connection, as a RST does. Bytes that the server has not read are lost.
     pub fn reset(&self) {
         let mut lines = self.0.lines();
         lines.reset = true;
         lines.raise(Edges { readable: true, writable: true, ended: true, broken: true });
     }
 
-    /// Breaks the connection as well, but what was sent before can still be read.
+    /// Resets the connection, but the server can still read the bytes that were sent before.
     pub fn reset_behind(&self) {
         let mut lines = self.0.lines();
         lines.reset_behind = true;
         lines.raise(Edges { readable: true, writable: true, ended: true, broken: true });
     }
 
-    /// Lets the next reads and writes of the server find nothing for now, although there is something: as if it came
-    /// only after them.
+    /// Makes the next `reads` reads and `writes` writes of the server return `WouldBlock` although they could succeed. A
+    /// new edge follows each, as if the bytes or the room came only then.
     pub fn stumble(&self, reads: u32, writes: u32) {
         self.0.lines().stumbles = (reads, writes);
     }
 
-    /// Lets signals interrupt the next reads and writes of the server.
+    /// Makes the next `reads` reads and `writes` writes of the server return `Interrupted`, as a signal does.
     pub fn interrupt(&self, reads: u32, writes: u32) {
         self.0.lines().interrupts = (reads, writes);
     }
 
-    /// Tells the server that it can read or write, whether it can or not.
+    /// Reports to the server that it can read or write, even if it can't.
     pub fn nudge(&self, readable: bool, writable: bool) {
         self.0.lines().raise(Edges { readable, writable, ..Edges::default() });
     }
 
-    /// Lets each write of the server take at most so many bytes; there is room for the rest at once.
+    /// Limits each write of the server to this many bytes. The rest can be written immediately, after a new edge. `None`: no
+    /// limit.
     pub fn set_write_max(&self, write_max: Option<usize>) {
         self.0.lines().write_max = write_max;
     }
 
-    /// True once the server has let go of the connection: nothing that is sent will ever be read.
+    /// True once the server has dropped its end: bytes that are sent now are never read.
     pub fn is_released(&self) -> bool {
         self.0.lines().released
     }
 
-    /// How many bytes the server has sent that were not taken yet.
+    /// The number of bytes that the server has sent and [`FarEnd::take`] has not taken yet.
     pub fn waiting(&self) -> usize {
         self.0.lines().outbound.len()
     }
 
-    /// Lets the server write so many bytes from now on: a small number is a slow reader, `None` a boundless one.
+    /// Sets how many more bytes the server may write. A small number plays a slow reader. `None`: no limit.
     pub fn set_room(&self, room: Option<usize>) {
         let mut lines = self.0.lines();
         lines.room = room;
@@ -320,33 +322,33 @@ impl FarEnd {
         }
     }
 
-    /// How many more bytes the server may write; `None`: any number.
+    /// How many more bytes the server may write. `None`: no limit.
     pub fn room(&self) -> Option<usize> {
         self.0.lines().room
     }
 
-    /// How many bytes that were sent the server has not read yet.
+    /// The number of sent bytes that the server has not read yet.
     pub fn unread(&self) -> usize {
         self.0.lines().inbound.len()
     }
 
-    /// Lets the server read at most so many bytes at a time: the rest arrives after it has read them.
+    /// Limits each read of the server to this many bytes. The rest arrives after that read. `None`: no limit.
     pub fn set_read_max(&self, read_max: Option<usize>) {
         self.0.lines().read_max = read_max;
     }
 
-    /// What the server sent since this was last asked.
+    /// Takes the bytes that the server has sent since the last call.
     pub fn take(&self) -> Vec<u8> {
         std::mem::take(&mut self.0.lines().outbound)
     }
 
-    /// Drops what the server sent since this was last asked. The room for it stays, so that what comes next is written without
-    /// an allocation: for tests and benchmarks that count them.
+    /// Drops the bytes that the server has sent since the last [`FarEnd::take`]. The buffer keeps its capacity, so later
+    /// writes allocate nothing: for tests and benchmarks that count allocations.
     pub fn discard(&self) {
         self.0.lines().outbound.clear();
     }
 
-    /// How many bytes the server has sent altogether.
+    /// The number of bytes that the server has sent in total.
     pub fn received(&self) -> usize {
         self.0.lines().outbound_total
     }
@@ -356,17 +358,17 @@ impl FarEnd {
         self.0.lines().reads
     }
 
-    /// How often the server wrote.
+    /// How often the server tried to write, without interrupted writes and writes after a reset.
     pub fn writes(&self) -> usize {
         self.0.lines().writes
     }
 
-    /// True once the server has finished its side or let go of the connection.
+    /// True once the server has closed its side or dropped its end.
     pub fn is_finished(&self) -> bool {
         self.0.lines().outbound_ended
     }
 
-    /// True once the connection was broken by either side.
+    /// True once either side has reset the connection.
     pub fn is_reset(&self) -> bool {
         let lines = self.0.lines();
         lines.reset || lines.reset_behind

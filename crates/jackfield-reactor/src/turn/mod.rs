@@ -1,8 +1,8 @@
-//! One turn of the reactor: what was put off, readiness, timers, and the end of the turn.
+//! One turn of the reactor: delayed work, readiness, timers, and the end of the turn.
 //!
-//! The reactor neither polls nor reads a clock: a driver tells it the time and what is ready. Within a turn each
-//! wire's bytes go up once, its answers go down in one write, and what was written to other wires is flushed once at
-//! the end.
+//! The reactor neither polls nor reads a clock: a driver gives it the time and what is ready. In a turn the bytes of each
+//! wire are passed to the service once, and its answers leave in one write. Output for other wires is written once, at the
+//! end of the turn.
 
 mod closing;
 mod connect;
@@ -30,10 +30,10 @@ use std::time::Duration;
 
 /// One reactor: its wires, and the receive buffer that they share.
 ///
-/// The buffer stands beside the wires and never inside, so that bytes and wires can be borrowed at the same time.
+/// The buffer is beside the wires and not inside, so that bytes and wires can be borrowed at the same time.
 #[derive(Debug)]
 pub struct Reactor {
-    /// The wires.
+    /// The wires of this reactor.
     pub wires: Wires,
     /// Room for a carry, then room for one read: a carried rest is copied to the end of the former, so that it and
     /// the new bytes lie together.
@@ -44,15 +44,15 @@ pub struct Reactor {
 }
 
 impl Reactor {
-    /// A reactor with no wires. The registry is where sockets are registered; without one there are only in-memory
-    /// wires.
+    /// The reactor with this number, without wires. `registry` registers sockets; without one there are only in-memory
+    /// connections.
     pub fn new(reactor: u8, now: Time, limits: Limits, registry: Option<Registry>) -> Self {
         let headroom = limits.carry_bytes_max;
         let rx = vec![0; headroom + limits.read_bytes].into();
         Self { wires: Wires::new(reactor, now, limits, registry), rx, headroom, spare: Vec::new() }
     }
 
-    /// One turn.
+    /// Takes one turn: sets the time, processes what is ready, fires timers, and completes all work that this has begun.
     pub fn turn<S: Service + ?Sized>(
         &mut self,
         now: Time,
@@ -119,7 +119,7 @@ impl Reactor {
         }
     }
 
-    /// How long the driver may sleep. `None`: until something happens.
+    /// How long the driver may sleep. `None`: until something is ready.
     pub fn timeout(&self, now: Time) -> Option<Duration> {
         if !self.wires.again.is_empty() {
             return Some(Duration::ZERO);

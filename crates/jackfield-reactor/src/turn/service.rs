@@ -1,4 +1,4 @@
-//! What the reactor calls.
+//! The calls from the reactor to the layer above.
 
 use crate::budget::{Eviction, Pressure};
 use crate::id::ConnectionId;
@@ -10,133 +10,150 @@ use std::any::Any;
 use std::io;
 use std::time::Duration;
 
-/// A new connection at a listener.
+/// A new connection that a listener has accepted.
 #[derive(Debug)]
 pub struct Incoming {
-    /// The connection.
+    /// The byte stream of the connection.
     pub stream: Stream,
-    /// Where it comes from, and the listener that it came to.
+    /// The peer's address, and the index of the listener.
     pub peer: Peer,
 }
 
-/// The layer above: one object for all wires of a reactor.
+/// The layer above the reactor: one object that gets the events of all connections of one reactor.
 ///
-/// Every method gets all wires mutably, so whatever happens on one connection can be told to any other at once. None
-/// gets the receive buffer but `on_bytes`, and there as an argument of its own: what is parsed from it may live while
-/// wires are written to.
+/// Each method gets all connections of the reactor as `&mut Wires`. So an event on one connection can write to any other
+/// connection in the same call. Only `on_bytes` gets received bytes. They are a separate argument, so they can stay
+/// borrowed while the service writes to connections.
 ///
-/// Once a connection was closed or aborted, by whomever, nothing is said of it but `on_close`, and before that perhaps
-/// [`Service::on_evict`].
+/// After a connection is closed or aborted, by either side, only two more calls can come for it: perhaps
+/// [`Service::on_evict`], and then [`Service::on_close`].
 ///
-/// No method must panic but `on_bytes`, the one that is called for nearly every event: the reactor guards that, many
-/// calls at once, and tells of a panic by `on_panic`. Whatever else runs the user's code guards it itself.
+/// Only `on_bytes` may panic. The reactor catches that panic and calls `on_panic`. A panic in any other method goes through
+/// the reactor to the caller of the driver, so a method that runs user code must catch panics itself.
 pub trait Service {
-    /// Whether the next connection at this listener may be accepted. If not, it waits in the backlog until
-    /// [`Wires::accept_again`]. Default: yes.
+    /// Whether the reactor may accept the next connection at the listener with this index. If not, the connection waits in
+    /// the listener's backlog until [`Wires::accept_again`]. Default: yes.
     fn may_accept(&mut self, wires: &mut Wires, listener: usize) -> bool {
         let _ = (wires, listener);
         true
     }
 
-    /// A new connection: take it up with [`Wires::insert`], hand it to another reactor, or drop it.
+    /// A new connection was accepted. The service adds it with [`Wires::insert`], passes it to another reactor, or drops
+    /// it.
     fn on_accept(&mut self, wires: &mut Wires, incoming: Incoming);
 
-    /// The preamble of a connection was read, and its peer is known from now on. What comes behind it has not begun: to
-    /// refuse the connection here, with [`Wires::abort`], costs no handshake. Default: nothing happens.
+    /// The preamble of a connection was read, so [`Wires::peer`] knows the address that a proxy gave. No TLS handshake has
+    /// begun yet: [`Wires::abort`] here refuses the connection at the lowest cost. Default: does nothing.
     fn on_preamble(&mut self, wires: &mut Wires, id: ConnectionId) {
         let _ = (wires, id);
     }
 
-    /// A peer has said hello, at a session that is a [`Hello`](crate::Hello): [`Wires::take_hello`] and [`Wires::secure`]
-    /// answer it, now or later, or [`Wires::refuse_hello`] does. Until then the connection is not read. By default nothing
-    /// is answered, and the handshake ends at its deadline.
+    /// The TLS ClientHello of a [`Hello`](crate::Hello) session was read (RFC 8446 section 4.1.2). The service answers with
+    /// [`Wires::take_hello`] and [`Wires::secure`], now or later, or with [`Wires::refuse_hello`]. The connection is not
+    /// read until then. Default: does nothing, and the connection ends at the handshake deadline.
     #[cfg(feature = "tls")]
     fn on_hello(&mut self, wires: &mut Wires, id: ConnectionId) {
         let _ = (wires, id);
     }
 
-    /// What comes before is over, a preamble or a TLS handshake: the connection can be talked to from now on. Only for
-    /// sessions that have one. After [`Wires::start_tls`](Wires::start_tls) it comes once more.
+    /// The connection can be written to: its preamble and its TLS handshake are complete, or an outgoing connection is
+    /// established. Sessions that have none of these do not get this call. It comes again after the handshake that
+    /// [`Wires::start_tls`](Wires::start_tls) begins.
     fn on_established(&mut self, wires: &mut Wires, id: ConnectionId);
 
-    /// The carried rest and what was read behind it. Returns how much was used; the rest comes again with the next
-    /// bytes. After [`Wires::resume`], [`Wires::release`], [`Wires::yield_turn`] and a drain it comes again without
-    /// any, and the method is called even if there is no rest: something may be due that needs no bytes.
+    /// Bytes of this connection: those that earlier calls did not use, then the new ones. Returns how many bytes were used.
+    /// The others are kept, and come again in front of the next bytes. The kept bytes have a limit:
+    /// [`Limits::carry_bytes_max`](crate::Limits::carry_bytes_max).
+    ///
+    /// The call also comes without new bytes, and even with an empty slice, after [`Wires::resume`], [`Wires::release`],
+    /// [`Wires::yield_turn`], and when a congested connection has drained: there may be work that needs no bytes.
     fn on_bytes(&mut self, wires: &mut Wires, id: ConnectionId, rx: &mut [u8]) -> usize;
 
-    /// `on_bytes` of this connection panicked, with this payload. Its bytes count as used, its answers so far are sent,
-    /// and this method decides what becomes of it. By default the panic goes on.
+    /// `on_bytes` of this connection panicked; `payload` is the value of the panic. All bytes of that call count as used.
+    /// Output that was written before the panic is sent. The service decides whether the connection goes on. Default: the
+    /// panic is resumed.
     fn on_panic(&mut self, wires: &mut Wires, id: ConnectionId, payload: Box<dyn Any + Send>) {
         let _ = (wires, id);
         std::panic::resume_unwind(payload);
     }
 
-    /// The peer has finished its side, and all that it had sent was handed up. Nothing more comes, but it may still
-    /// listen. Or it has not, and all that came before [`Wires::read_finally`] was read.
+    /// The peer has closed its side, and all bytes that it sent before were passed to `on_bytes`. No more bytes will come,
+    /// but the peer may still read. The call also comes after [`Wires::read_finally`], when all bytes that had arrived were
+    /// read; [`Wires::has_ended`] is false then.
     fn on_end(&mut self, wires: &mut Wires, id: ConnectionId);
 
-    /// The peer has finished its side while the connection is not read (it is paused, an answer is owed, it is congested, ..),
-    /// and bytes that came before that wait to be read, or may (what TLS still holds is not known). Told once for each
-    /// time that its reading stops, as the system tells it. [`Service::on_end`] still comes when they were read. Where no
-    /// bytes wait it comes at once instead, although the connection is not read: [`Wires::goes_on`] tells the one from
-    /// the other. A paused connection is kept like this for [`Limits::unread_wait`](crate::Limits::unread_wait). Default:
-    /// nothing happens.
+    /// The peer has closed its side while the connection is not read: see [`ReadPause`](crate::ReadPause). Bytes that it
+    /// sent before may still be unread. [`Service::on_end`] follows when they have been read.
+    ///
+    /// If it is known that no bytes are unread, `on_end` comes immediately instead, although the connection is not read;
+    /// [`Wires::goes_on`] is false in that call. The call is repeated at most once for each time that reading stops. A
+    /// connection that is paused by the user is kept in this state for [`Limits::unread_wait`](crate::Limits::unread_wait).
+    /// Default: does nothing.
     fn on_peer_closed(&mut self, wires: &mut Wires, id: ConnectionId) {
         let _ = (wires, id);
     }
 
-    /// A congested connection has drained to the low-water mark.
+    /// A congested connection has drained to the low-water mark
+    /// ([`Limits::outbox_bytes_low`](crate::Limits::outbox_bytes_low)).
     fn on_drain(&mut self, wires: &mut Wires, id: ConnectionId);
 
-    /// Nothing was heard for as long as [`Wires::set_idle_timeout`] said, although it was listened for.
+    /// No byte came from the peer for the time that [`Wires::set_idle_timeout`] set. `quiet` is the time since the last
+    /// byte. The call does not come while the connection is not read, or waits for its bandwidth limit. It is repeated
+    /// after each further such time without a byte.
     fn on_idle(&mut self, wires: &mut Wires, id: ConnectionId, quiet: Duration);
 
-    /// A timer that was set with [`Wires::set_timer`].
+    /// A timer that was set with [`Wires::set_timer`] has fired. `key` is its key.
     fn on_timer(&mut self, wires: &mut Wires, id: ConnectionId, key: u32);
 
-    /// The reactor was woken: a command waits in its mailbox, or its alarm was due.
+    /// The reactor was woken: there are commands in its mailbox, or [`Wires::set_alarm`] or [`Wires::go_on_next_turn`]
+    /// asked for this call.
     fn on_wake(&mut self, wires: &mut Wires);
 
-    /// The last call for this connection, exactly once for each that was taken up, at the latest when its end has been sent.
-    /// It can still be asked about, and others can be written to; it takes no output itself. Behind this call the id names
-    /// nothing any more. The connection may linger for a while: see [`Wires::lingering`].
+    /// The connection has ended, for this reason. The call comes exactly once for each connection that was added, and it is
+    /// the last one for this id. It comes at the latest when our FIN was sent. In this call the connection can still be
+    /// asked about, and other connections can be written to, but this one takes no output. After it the id is unknown. The
+    /// socket may linger for a while: see [`Wires::lingering`].
     fn on_close(&mut self, wires: &mut Wires, id: ConnectionId, reason: Reason);
 
-    /// Nothing is left of a connection for which [`Service::on_close`] has come: it does not linger, or has lingered.
-    /// Default: nothing happens.
+    /// A connection for which [`Service::on_close`] came has been removed: it did not linger, or its linger time is over.
+    /// Default: does nothing.
     fn on_removed(&mut self, wires: &mut Wires) {
         let _ = wires;
     }
 
-    /// The memory that the buffers of all reactors hold has passed a mark of their [`Budget`](crate::Budget). Told once
-    /// for each change, by whichever reactor finds it.
+    /// The memory that the buffers of all reactors use has crossed a threshold of their [`Budget`](crate::Budget). One
+    /// reactor, the one that notices it, makes this call, once for each change. Default: does nothing.
     fn on_pressure(&mut self, wires: &mut Wires, pressure: Pressure) {
         let _ = (wires, pressure);
     }
 
-    /// The connection must give its memory back: now is the time for a last word. If it is not closing after this, or
-    /// holds more than a last word needs, it is aborted with [`Limit::Memory`](crate::Limit::Memory). Told of one that is
-    /// closing already as well, for what it has still to say goes with it. Default: no word.
+    /// The connection is about to be evicted to free its memory. The service may write a last message here, such as an
+    /// error, and close the connection. If the connection is not closing after this call, or holds more than 4 KiB, it is
+    /// aborted with [`Limit::Memory`](crate::Limit::Memory). The call also comes for a connection that is closing already,
+    /// because its queued output may be lost. Default: does nothing.
     fn on_evict(&mut self, wires: &mut Wires, id: ConnectionId, why: Eviction) {
         let _ = (wires, id, why);
     }
 
-    /// A new connection could not be accepted. The driver tries again after a pause. A lack of descriptors comes here only if
-    /// the one in reserve was of no help either: see [`Service::on_exhausted`].
+    /// A new connection could not be accepted. The driver tries this listener again after 50 ms. If the process has no free
+    /// descriptor, this call comes only if the reserve descriptor does not help; otherwise [`Service::on_exhausted`] comes.
     fn on_accept_error(&mut self, wires: &mut Wires, listener: usize, error: &io::Error);
 
-    /// No descriptor is left for a new connection: instead of [`Service::on_accept`]. It hears what is returned, and is let go
-    /// of at once. Default: not a word.
+    /// A new connection was accepted with the reserve descriptor, because no other descriptor is free. This call replaces
+    /// [`Service::on_accept`]. The bytes that it returns are sent to the peer, and the connection is closed immediately.
+    /// Default: no bytes.
     fn on_exhausted(&mut self, wires: &mut Wires, peer: &Peer) -> &[u8] {
         let _ = (wires, peer);
         &[]
     }
 
-    /// What became ready lately waited for so long at most: the time that the present turn has taken, and if a poll did
-    /// not tell of everything, the turns before it since then; without the time for which this thread did not have the
-    /// processor, where the system tells that. `idle`: for so long before this turn there was nothing
-    /// to do. Told at the end of the turn: where turns take longer than a millisecond, of each; otherwise of some.
-    /// Default: nothing happens.
+    /// How late this reactor handles events. `lag` is an upper bound of the time that an event had to wait: the time that
+    /// this turn has taken, and also that of the turns before it if the last poll could not return all events. On Linux and
+    /// Android it does not include the time for which other threads had the processor. `idle` is the time for which the
+    /// reactor slept before this turn.
+    ///
+    /// The call comes at the end of the turn: after each turn of more than a millisecond, and otherwise after at most one
+    /// in 64 turns. Default: does nothing.
     fn on_loop_lag(&mut self, wires: &mut Wires, lag: Duration, idle: Duration) {
         let _ = (wires, lag, idle);
     }

@@ -1,4 +1,4 @@
-//! What callbacks have begun is brought to its end: drains, flushes, closes, and what memory asks for.
+//! Completes the work that callbacks have begun: drains, flushes, closes, and evictions.
 
 use super::Reactor;
 use super::service::Service;
@@ -12,8 +12,8 @@ use crate::wire::life::Phase;
 const ALL: usize = usize::MAX;
 
 impl Reactor {
-    /// Brings to an end what callbacks have begun: drains, flushes and closes, until nothing is left. Each turn ends
-    /// with it; what happens outside of a turn needs it too.
+    /// Completes the work that callbacks have begun: drains, flushes and closes, until nothing is left. Each turn ends with
+    /// it. After wires were changed outside of a turn, call it too.
     #[inline(always)]
     pub fn settle<S: Service + ?Sized>(&mut self, service: &mut S) {
         let wires = &self.wires;

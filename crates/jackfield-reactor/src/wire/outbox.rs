@@ -6,15 +6,12 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
-/// Bytes on their way to one peer: own bytes at the end, where encoders append, and before them pieces that were
-/// handed over whole or are shared with other outboxes.
+/// The bytes that are queued for one peer, in order. Encoders append to the *tail*. Before it there can be *pieces*: whole
+/// bodies, and bytes that are shared with other outboxes.
 ///
-/// Of messages ([`Outbox::begin_messages`]) it keeps what it needs to find out which one has begun: what the kernel has of
-/// a buffer is dropped with the whole buffer only, so that the first buffer begins where a message does, or with what came
-/// before all messages, or it is the rest of one.
-///
-/// Invariants: `sent` is 0 while there are pieces, and at most the length of the tail; only the first piece has sent
-/// bytes; `counted` <= `queued`; a buffer with a head has only such before it that are heads as a whole.
+/// After [`Outbox::begin_messages`] it can tell which message the kernel has begun to take. A buffer is freed only when the
+/// kernel has all of it. So the first buffer begins at a message, or with bytes from before all messages, or it is the rest
+/// of one message.
 #[derive(Debug, Default)]
 pub struct Outbox {
     tail: Vec<u8>,
@@ -53,9 +50,11 @@ enum PieceBytes {
     Shared(Arc<[u8]>),
 }
 
-/// A shorter piece is copied: cheaper than a reference count and a slice of its own in the write.
+/// The smallest piece that is kept by reference, in bytes. A shorter piece is copied: that costs less than a reference
+/// count and an own slice in the write.
 pub const SHARE_BYTES_MIN: usize = 2048;
-/// A longer payload is written from where it lies instead of being copied into the outbox first.
+/// From this size on, in bytes, a payload should be written without a copy into the outbox: see
+/// [`Wires::write_through`](crate::Wires::write_through).
 pub const WRITE_THROUGH_BYTES_MIN: usize = 8 << 10;
 /// What a pooled outbox keeps: a peak is given back.
 const TAIL_BYTES_KEPT: usize = 64 << 10;
@@ -64,19 +63,20 @@ const SLICES_FEW: usize = 32;
 const SLICES_MAX: usize = 1024;
 
 impl Outbox {
-    /// Where encoders append.
+    /// The end of the queue, where encoders append.
     #[inline(always)]
     pub fn tail(&mut self) -> &mut Vec<u8> {
         &mut self.tail
     }
 
-    /// Bytes that wait for the kernel.
+    /// Queued bytes that the kernel has not taken.
     #[inline(always)]
     pub fn queued(&self) -> usize {
         self.piece_bytes + self.tail.len() - self.sent
     }
 
-    /// Bytes that count towards the bound: all but the bodies handed over whole.
+    /// The queued bytes that count towards [`Limits::outbox_bytes_max`](crate::Limits::outbox_bytes_max): all but whole
+    /// bodies.
     #[inline(always)]
     pub fn counted(&self) -> usize {
         self.queued() - (self.piece_bytes - self.piece_bytes_counted)
@@ -87,7 +87,7 @@ impl Outbox {
         self.piece_bytes | self.tail.len() == 0
     }
 
-    /// Bytes that it takes on the heap. What it shares with others is theirs who made it.
+    /// Bytes that it takes on the heap. Shared bytes belong to their maker and do not count.
     pub(crate) fn heap_bytes(&self) -> usize {
         size_of::<Self>()
             + self.tail.capacity()
@@ -95,12 +95,12 @@ impl Outbox {
             + self.owned_bytes
     }
 
-    /// Those of them that bodies take which were handed over whole.
+    /// The part of [`Outbox::heap_bytes`] that whole bodies take.
     pub(crate) fn body_bytes(&self) -> usize {
         self.body_bytes
     }
 
-    /// Appends bytes that other outboxes hold as well, by reference if that is cheaper than by copy.
+    /// Appends bytes that other outboxes have too. From [`SHARE_BYTES_MIN`] on they are shared; fewer are copied.
     pub fn share(&mut self, bytes: &Arc<[u8]>) {
         if bytes.len() < SHARE_BYTES_MIN {
             return self.tail.extend_from_slice(bytes);
@@ -108,7 +108,8 @@ impl Outbox {
         self.push(PieceBytes::Shared(bytes.clone()), true);
     }
 
-    /// Appends a body handed over whole and shared, which doesn't count towards the bound.
+    /// Appends a whole shared body. From [`SHARE_BYTES_MIN`] on it does not count towards the limit; a shorter one is
+    /// copied and counts.
     pub fn share_body(&mut self, bytes: Arc<[u8]>) {
         if bytes.len() < SHARE_BYTES_MIN {
             return self.tail.extend_from_slice(&bytes);
@@ -116,7 +117,8 @@ impl Outbox {
         self.push(PieceBytes::Shared(bytes), false);
     }
 
-    /// Appends a body handed over whole, which doesn't count towards the bound.
+    /// Appends a whole body and takes ownership of it. From [`SHARE_BYTES_MIN`] on it does not count towards the limit; a
+    /// shorter one is copied and counts.
     pub fn own_body(&mut self, bytes: Vec<u8>) {
         if bytes.len() < SHARE_BYTES_MIN {
             return self.tail.extend_from_slice(&bytes);
@@ -124,21 +126,23 @@ impl Outbox {
         self.push(PieceBytes::Owned(bytes), false);
     }
 
-    /// What was appended so far is no message and is never dropped; from now on each message is appended whole, so that
-    /// [`Wires::drop_backlog`](crate::Wires::drop_backlog) can tell which one has begun.
+    /// Marks the beginning of the messages. Bytes that were appended before belong to no message, and are never dropped.
+    /// From now on each message must be appended whole, so that [`Wires::drop_backlog`](crate::Wires::drop_backlog) can
+    /// tell which one has begun.
     pub fn begin_messages(&mut self) {
         self.head = self.tail.len();
         self.pieces.iter_mut().for_each(|piece| piece.head = piece.bytes().len());
     }
 
-    /// Bytes that wait for the kernel, without those that come before the first message.
+    /// Queued bytes, without those that come before the first message.
     pub(crate) fn queued_messages(&self) -> usize {
         let heads = self.pieces.iter().map(Piece::unsent_head).take_while(|bytes| *bytes > 0);
         self.queued() - heads.sum::<usize>() - self.head.saturating_sub(self.sent)
     }
 
-    /// Drops all messages that have not begun, and says how many bytes they were. `message_bytes` tells the length of the
-    /// message that begins with these bytes, which are of a whole number of messages; more than they are is as much as they are.
+    /// Drops all messages that have not begun, and returns the number of dropped bytes. `message_bytes` returns the length
+    /// of the message at the beginning of the given bytes, which are whole messages. A result beyond their end counts as
+    /// their length.
     #[cold]
     pub(crate) fn drop_unbegun(&mut self, message_bytes: fn(&[u8]) -> usize) -> usize {
         let before = self.queued();
@@ -191,7 +195,7 @@ impl Outbox {
         self.pieces.push_back(piece);
     }
 
-    /// One write. `Ok(true)`: nothing is left.
+    /// One write. Returns how many bytes were taken.
     #[inline(always)]
     pub(crate) fn write_to(&mut self, session: &mut Session) -> io::Result<usize> {
         if self.piece_bytes != 0 {
@@ -229,8 +233,8 @@ impl Outbox {
         Ok(total)
     }
 
-    /// One write of what waits, then `header` and `payload` from where they lie; only what the kernel does not take
-    /// of them is copied.
+    /// One write of what is queued, then `header` and `payload` without a copy. Only what the kernel does not take of them
+    /// is copied.
     pub(crate) fn write_through(
         &mut self,
         session: &mut Session,
@@ -323,7 +327,7 @@ impl Outbox {
         Ok((given, session.write_vectored(&slices[..count])?))
     }
 
-    /// The kernel took so many bytes: returns how many of them were not this outbox's.
+    /// The kernel took `taken` bytes. Returns how many of them were not from this outbox.
     fn take(&mut self, mut taken: usize) -> usize {
         while let Some(piece) = self.pieces.front_mut() {
             let left = piece.unsent().len();
@@ -356,7 +360,7 @@ impl Outbox {
         }
     }
 
-    /// All that waits, in one piece. Nothing is left.
+    /// All queued bytes as one piece. The outbox is empty after it.
     #[cfg(feature = "tls")]
     pub(crate) fn take_all(&mut self) -> Vec<u8> {
         let mut all = Vec::with_capacity(self.queued());

@@ -1,28 +1,28 @@
-//! Who is at the other end, kept for as long as the wire is there: after a reset the system does not tell it any more.
+//! The peer of a wire. It is kept as long as the wire, because after a reset the system does not tell it any more.
 
 use crate::session::preamble::Proxied;
 use crate::stream::addr::Addr;
 use std::net::{Ipv4Addr, SocketAddr};
 
-/// Who is at the other end of a connection, and where it came in.
+/// The other end of a connection, and the listener that it came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Peer {
-    /// The address that the connection comes from. Of a unix socket it has seldom a path.
+    /// The address that the connection comes from. The client of a unix socket usually has no path.
     pub addr: Addr,
-    /// The index of the listener that it came to.
+    /// The index of the listener.
     pub listener: usize,
-    /// For which connection it speaks, if it is a proxy that has said so in its preamble.
+    /// The connection for which a proxy speaks, if the peer is a proxy that sent a preamble.
     pub proxied: Option<Proxied>,
 }
 
 impl Peer {
-    /// A peer that speaks for itself.
+    /// A peer without a proxy.
     pub fn new(addr: impl Into<Addr>, listener: usize) -> Self {
         Self { addr: addr.into(), listener, proxied: None }
     }
 
-    /// Where the connection comes from, as the proxy says if there is one.
+    /// The address that the connection comes from: the one that the proxy gave, if there is one, otherwise `addr`.
     pub fn source(&self) -> &Addr {
         self.proxied.as_ref().map_or(&self.addr, |proxied| &proxied.source)
     }

@@ -1,4 +1,4 @@
-//! The keys of a wire's timers: the reactor has the largest, every smaller one is the layer above's.
+//! The keys of a wire's timers. The largest are the reactor's; all smaller ones are the service's.
 
 pub(crate) const IDLE: u32 = u32::MAX;
 pub(crate) const STALL: u32 = u32::MAX - 1;
@@ -10,5 +10,5 @@ pub(crate) const FLUSH: u32 = u32::MAX - 6;
 pub(crate) const READ_TOKENS: u32 = u32::MAX - 7;
 pub(crate) const WRITE_TOKENS: u32 = u32::MAX - 8;
 
-/// The largest timer key of the layer above.
+/// The largest timer key that the service may use.
 pub const TIMER_KEY_MAX: u32 = u32::MAX - 16;

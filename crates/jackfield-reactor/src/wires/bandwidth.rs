@@ -1,8 +1,9 @@
-//! How fast bytes pass: a token bucket in each direction, for the wires whose bandwidth is limited.
+//! Bandwidth limits: a token bucket in each direction, for the wires that have a limit.
 //!
-//! What comes in is read no further than there are tokens; then the wire is not read until a portion of them has come back. What
-//! goes out is written no further; then the wire is *held*, which is the limit's doing and not the peer's, and a timer writes
-//! on. Others have neither bucket nor timer: that they are not limited is part of marks that are looked at anyway.
+//! Input is read only as far as there are tokens; then the wire is not read until some have come back. Output is written
+//! only as far as there are tokens; then the wire is *held*, which is because of the limit and not of the peer, and a timer
+//! continues. Wires without a limit have neither bucket nor timer, and cost nothing more: the test for it is part of flags
+//! that are read anyway.
 
 use super::Wires;
 use super::buckets::{Buckets, portion, tokens_in};
@@ -14,7 +15,7 @@ use crate::wire::timer_key;
 use std::time::Duration;
 
 impl Wires {
-    /// From now on so much may pass, and both buckets are full. Not for a wire that is closing.
+    /// Sets the bandwidth limit of the connection, with full buckets. Does nothing if the connection is closing.
     pub fn set_bandwidth(&mut self, id: ConnectionId, bandwidth: Bandwidth) {
         let now = self.now;
         let Some(wire) = self.get(id).filter(|wire| wire.phase < Phase::Closing) else { return };
@@ -38,18 +39,18 @@ impl Wires {
         }
     }
 
-    /// True while something waits to be sent to a peer for no other reason than its bandwidth.
+    /// True while output waits only because of the bandwidth limit.
     pub fn waits_for_tokens(&self, id: ConnectionId) -> bool {
         self.peek(id).is_some_and(|wire| wire.has(WriteStop::HELD))
     }
 
-    /// For how long a connection was not read because of its bandwidth since this was last asked.
+    /// How long the connection was not read because of its bandwidth limit, since the last call.
     pub fn take_bandwidth_pause(&mut self, id: ConnectionId) -> Duration {
         let now = self.now;
         self.buckets_of(id).map_or(Duration::ZERO, |buckets| buckets.take_pause(now))
     }
 
-    /// Bytes that a peer's bandwidth lets come in for certain in such a time, if it is limited.
+    /// How many bytes the bandwidth limit lets come in during `time`. `None`: incoming bytes have no limit.
     pub fn bandwidth_in(&self, id: ConnectionId, time: Duration) -> Option<u64> {
         let buckets = self.buckets.get(&id.slot()).filter(|_| self.peek(id).is_some())?;
         (buckets.input.rate() > 0).then(|| tokens_in(&buckets.input, time))

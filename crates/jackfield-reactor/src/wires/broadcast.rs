@@ -1,18 +1,18 @@
-//! What goes to many wires at once: written down once, and copied to each when that can't be put off any longer.
+//! Broadcasts: output for many wires, stored once, and copied to each wire only when it must be.
 //!
-//! Where many messages of one turn go to the same wires, a look at each outbox for each message is nearly all of the
-//! work. So the layer above looks at each for the first one, and gathers those that follow here. As soon as somebody
-//! wants one of the outboxes, or the turn ends, all that has gathered goes to all of them: the order stays as it was.
+//! When one turn sends many messages to the same wires, checking each outbox for each message would be nearly all of the
+//! work. So the service checks each outbox for the first message, and collects the next ones here. As soon as one of the
+//! outboxes is used, or the turn ends, all collected bytes are copied to all of them. So the order is kept.
 
 use super::Wires;
 use crate::id::ConnectionId;
 
-/// The most that gathers.
+/// The most bytes that are collected.
 const BYTES_MAX: usize = 16 << 10;
 
 impl Wires {
-    /// Begins a broadcast to wires that are all open and below the high-water mark, and for which something waits for the
-    /// end of the turn already. End the one before first.
+    /// Begins a broadcast to these connections. Each must be open, below the high-water mark, and have output that waits
+    /// for the end of the turn: [`Wires::gathering`] returns its outbox. The broadcast before must have ended.
     pub fn begin_broadcast(&mut self, to: Vec<ConnectionId>) {
         debug_assert!(self.broadcast.to.is_empty(), "one at a time");
         self.broadcast.to = to;
@@ -22,8 +22,9 @@ impl Wires {
         self.broadcast.bytes_max = room.min(BYTES_MAX);
     }
 
-    /// Gathers bytes for all wires of the broadcast but one. False: there is none, or something has happened to one of the
-    /// wires, so that each is to be looked at: end it, and begin another.
+    /// Adds bytes for all connections of the broadcast except `but`. [`ConnectionId::NONE`]: no exception. False: nothing
+    /// was added, because there is no broadcast, it is full, or one of its connections has changed. Then end it, check each
+    /// connection, and begin another.
     #[inline(always)]
     pub fn broadcast(&mut self, bytes: &[u8], but: ConnectionId) -> bool {
         let broadcast = &mut self.broadcast;
@@ -38,7 +39,7 @@ impl Wires {
         true
     }
 
-    /// Ends the broadcast, and gives the list of its wires back.
+    /// Ends the broadcast and returns the list of its connections.
     pub fn end_broadcast(&mut self) -> Vec<ConnectionId> {
         self.interrupt_broadcast();
         std::mem::take(&mut self.broadcast.to)

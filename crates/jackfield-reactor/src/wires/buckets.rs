@@ -1,34 +1,34 @@
-//! What the connections whose bandwidth is limited may still receive and send.
+//! The token buckets of connections whose bandwidth is limited.
 
 use crate::limits::Bandwidth;
 use crate::time::Time;
 use crate::tokens::TokenBucket;
 use std::time::Duration;
 
-/// What one connection may still receive and send.
+/// How much one connection may still receive and send.
 #[derive(Debug)]
 pub(crate) struct Buckets {
     pub(super) input: TokenBucket,
     pub(super) output: TokenBucket,
-    /// Since when it is not read.
+    /// Since when the connection is not read.
     paused_at: Option<Time>,
-    /// For how long it was not read since this was last asked.
+    /// How long it was not read since [`Buckets::take_pause`] was last called.
     paused: Duration,
 }
 
-/// Whoever is out of tokens waits for those of a tenth of a second, so that its limit costs ten timers a second and not one for
-/// each byte.
+/// A connection without tokens waits until a tenth of a second's tokens are there. So its limit costs at most ten timers a
+/// second, and not one timer for each byte.
 const PORTIONS: u32 = 10;
 
 impl Buckets {
-    /// Both full. `paused`: for so long it was not read before.
+    /// Two full buckets. `paused`: how long the connection was not read before.
     pub(super) fn new(bandwidth: Bandwidth, now: Time, paused: Duration) -> Self {
         let [input, output] =
             [bandwidth.bytes_in, bandwidth.bytes_out].map(|rate| TokenBucket::new(rate, now));
         Self { input, output, paused_at: None, paused }
     }
 
-    /// From now on it is not read.
+    /// The connection is not read from now on.
     pub(super) fn pause(&mut self, now: Time) {
         self.paused_at.get_or_insert(now);
     }
@@ -39,7 +39,7 @@ impl Buckets {
         }
     }
 
-    /// For how long it was not read since this was last asked, until now.
+    /// How long it was not read since the last call, until now.
     pub(super) fn take_pause(&mut self, now: Time) -> Duration {
         if self.paused_at.is_some() {
             self.resume(now);
@@ -49,12 +49,12 @@ impl Buckets {
     }
 }
 
-/// The tokens that are waited for at least.
+/// The smallest number of tokens that is waited for.
 pub(super) fn portion(bucket: &TokenBucket) -> u64 {
     (bucket.rate() / PORTIONS).max(1).into()
 }
 
-/// The tokens that come back in such a time.
+/// The tokens that come back in this time.
 pub(super) fn tokens_in(bucket: &TokenBucket, time: Duration) -> u64 {
     let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     u64::from(bucket.rate()).saturating_mul(milliseconds) / 1000

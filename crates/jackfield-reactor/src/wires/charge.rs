@@ -1,4 +1,4 @@
-//! What the buffers of each wire hold, charged where they are kept, grown or given back.
+//! The memory of each wire's buffers. It is charged when a buffer is kept, grows or is given back.
 
 use super::Wires;
 use crate::budget::account::Account;
@@ -9,39 +9,40 @@ use slab::Slab;
 use std::sync::Arc;
 
 impl Wires {
-    /// Lets this reactor share a budget with others. To be called before there are connections; without it any
-    /// number of bytes may be held, of all connections together.
+    /// Sets the budget that this reactor shares with others. Call it before there are connections. Default: a budget
+    /// without a limit.
     pub fn share_budget(&mut self, budget: Arc<Budget>) {
         debug_assert_eq!(self.account.total(), 0, "the old budget would be left with what was charged");
         self.account = Account::new(budget);
     }
 
-    /// The budget that this reactor shares.
+    /// The budget of this reactor.
     pub fn budget(&self) -> &Arc<Budget> {
         &self.account.budget
     }
 
-    /// Bytes that the buffers of this reactor's connections hold on the heap, those in its pools included.
+    /// Charged bytes of this reactor: the buffers of its connections on the heap, the buffers in its pools, and tables that
+    /// the service has charged.
     pub fn memory_bytes(&self) -> usize {
         self.account.total()
     }
 
-    /// Bytes that the buffers of one connection hold on the heap: what was read and not used, what the layer above has
-    /// charged, and what waits for the kernel without what is shared with others.
+    /// Charged bytes of one connection: bytes that were read and not used, bytes that the service has charged, its timers,
+    /// and output that waits for the kernel. Bytes that are shared with other connections do not count.
     pub fn memory_of(&self, id: ConnectionId) -> usize {
         let cork = if id == self.current { self.cork.charged as usize } else { 0 };
         cork + self.peek(id).map_or(0, Wire::charged)
     }
 
-    /// Charges what the layer above holds for a connection on the heap, in place of what it has charged before. What is
-    /// shared with others is not to be counted.
+    /// Charges the heap memory that the service holds for a connection, in place of what it charged before. Memory that is
+    /// shared with other connections must not be counted.
     #[cold]
     #[inline(never)]
     pub fn charge_above(&mut self, id: ConnectionId, bytes: usize) {
         self.charge_all_above(id, bytes + self.timer_bytes(id));
     }
 
-    /// Charges tables of the layer above that belong to no connection, in place of what was charged for them before.
+    /// Charges tables of the service that belong to no connection, in place of what was charged before.
     pub fn charge_tables(&mut self, bytes: usize) {
         self.account.charge_tables(bytes);
         self.charged(ConnectionId::IDLE, false);

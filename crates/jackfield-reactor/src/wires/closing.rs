@@ -1,4 +1,4 @@
-//! How a wire ends: closed, aborted, and at last removed.
+//! How a wire ends: closed, aborted, and then removed.
 
 use super::Wires;
 use crate::id::{ConnectionId, GENERATION_MAX};
@@ -13,8 +13,10 @@ use crate::wire::peer::PeerSlot;
 use crate::wire::timer_key;
 
 impl Wires {
-    /// Closes: writes what is queued and sends the end. Then `on_close` comes, and the peer's end is waited for a little, so that
-    /// a reset does not destroy what was sent. The first reason given stands.
+    /// Closes the connection in good order: writes the queued output and then our FIN.
+    /// [`Service::on_close`](crate::Service::on_close) comes then. The connection lingers until the peer's FIN has come,
+    /// for [`Limits::linger`](crate::Limits::linger) after the last bytes, so that no reset destroys output on its way. If
+    /// several reasons are given, the first one counts.
     pub fn close(&mut self, id: ConnectionId, reason: Reason) {
         self.interrupt_broadcast();
         if let Some(wire) = self.get(id).filter(|wire| wire.is_known()) {
@@ -25,8 +27,8 @@ impl Wires {
         }
     }
 
-    /// Drops what is queued and resets the connection. The first reason given stands. Once our end is sent nothing is left to
-    /// be dropped, and this does nothing: a reset would destroy what was sent.
+    /// Drops the queued output and resets the connection. If several reasons are given, the first one counts. Once our FIN
+    /// was sent this does nothing: nothing is queued any more, and a reset could destroy output on its way.
     pub fn abort(&mut self, id: ConnectionId, reason: Reason) {
         self.interrupt_broadcast();
         let Some(wire) = self.get(id).filter(|wire| wire.is_known() && !wire.has_sent_end()) else { return };
@@ -41,8 +43,8 @@ impl Wires {
         }
     }
 
-    /// Writes what is queued, and then resets the connection in place of sending the end. What the system has taken and not
-    /// yet delivered may be lost with that. The first reason given stands.
+    /// Writes the queued output, and then resets the connection in place of a FIN. Output that the kernel has taken and not
+    /// delivered may be lost. If several reasons are given, the first one counts.
     pub fn abort_behind(&mut self, id: ConnectionId, reason: Reason) {
         if let Some(wire) = self.get(id).filter(|wire| wire.phase < Phase::Closing) {
             wire.flags.insert(Flags::RESET_DUE);
@@ -50,8 +52,8 @@ impl Wires {
         }
     }
 
-    /// Takes no further output and sends our end behind what is queued, but goes on listening, until the layer above
-    /// closes: half a close.
+    /// Half-closes the connection: takes no more output, and sends our FIN after the queued output. The connection is still
+    /// read until it is closed.
     pub fn shutdown_write(&mut self, id: ConnectionId) {
         self.close_output(id);
         if let Some(wire) = self.get(id).filter(|wire| wire.phase == Phase::OutputClosed) {
@@ -60,16 +62,16 @@ impl Wires {
         }
     }
 
-    /// The layer above knows that the peer has said its last word, so that its end need not be waited for once all that
-    /// it has sent is read.
+    /// Tells the reactor that the peer will send nothing more by its protocol. So the close does not wait for the peer's
+    /// FIN once all received bytes were read.
     pub fn take_as_ended(&mut self, id: ConnectionId) {
         if let Some(wire) = self.get(id) {
             wire.flags.insert(Flags::LAST_WORD);
         }
     }
 
-    /// Takes no further output, but goes on listening: for a protocol whose last word was said and whose peer still
-    /// has to answer.
+    /// Takes no more output. What is queued is sent, without a FIN, and the connection is still read. For a protocol that
+    /// has sent its last message and waits for the peer's answer.
     pub fn close_output(&mut self, id: ConnectionId) {
         self.interrupt_broadcast();
         if let Some(wire) = self.get(id) {

@@ -1,4 +1,4 @@
-//! Connections of our own: from a list of addresses to one of them that answers.
+//! Outgoing connections: from a list of addresses to the first one that answers.
 
 use super::dial::Dial;
 use super::{BOTH_WAYS, Wires};
@@ -18,12 +18,12 @@ use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 impl Wires {
-    /// Begins a connection of our own, and gives its id. Its addresses are told by [`Wires::dial`]. Within that time it is
-    /// established, `above` included, and [`Service::on_established`](crate::Service::on_established) comes; or it has
-    /// failed, and [`Service::on_close`](crate::Service::on_close) comes. `listener` is what [`Peer::listener`] will be.
+    /// Begins an outgoing connection and returns its id. [`Wires::dial`] gives it the addresses. If it is established
+    /// within `within`, with the protocol `above`, [`Service::on_established`](crate::Service::on_established) comes.
+    /// Otherwise [`Service::on_close`](crate::Service::on_close) comes. `listener` becomes [`Peer::listener`].
     ///
     /// # Errors
-    /// [`ErrorKind::OutOfMemory`] if the table is full.
+    /// [`ErrorKind::OutOfMemory`] if [`Wires::is_full`].
     pub fn connect(
         &mut self,
         above: Above,
@@ -41,8 +41,10 @@ impl Wires {
         Ok(id)
     }
 
-    /// Tries these addresses for a connection that [`Wires::connect`] has begun, one after the other, until one of them
-    /// answers. Each may take as long as the others. If none does, the connection has failed with the error of the last.
+    /// Tries these addresses one after the other for a connection that [`Wires::connect`] has begun, until one answers. The
+    /// time that is left is divided equally among them. If none answers, the connection ends with
+    /// [`Reason::Connect`](crate::Reason::Connect) and the error of the last one, or with
+    /// [`Timeout::Handshake`](crate::Timeout::Handshake) if its time is over.
     pub fn dial(&mut self, id: ConnectionId, addrs: impl IntoIterator<Item = Addr>) {
         if let Some(connecting) = self.connecting(id) {
             connecting.add(addrs.into_iter().take(if planted(82) { 1 } else { usize::MAX }));
@@ -50,7 +52,8 @@ impl Wires {
         }
     }
 
-    /// There is no address for a connection that [`Wires::connect`] has begun.
+    /// Ends a connection that [`Wires::connect`] has begun, with [`Reason::Connect`](crate::Reason::Connect): there is no
+    /// address for it.
     pub fn give_up(&mut self, id: ConnectionId, why: ErrorKind) {
         if self.connecting(id).is_some() {
             self.abort(id, Reason::Connect(why));

@@ -1,16 +1,16 @@
-//! Whom an in-memory reactor wants to be connected to.
+//! Outgoing connections of an in-memory reactor.
 
 use crate::id::ConnectionId;
 use crate::stream::addr::Addr;
 use crate::stream::pipe::FarEnd;
 
-/// A connection that an in-memory reactor wants to somebody: who plays that decides what becomes of it.
+/// An outgoing connection that an in-memory reactor has begun. The test plays its server.
 #[derive(Clone, Debug)]
 pub struct Dial {
-    /// The connection.
+    /// The id of the connection.
     pub id: ConnectionId,
-    /// Where it wants to.
+    /// The address that it connects to.
     pub addr: Addr,
-    /// The other end, for [`FarEnd::accept`] or [`FarEnd::refuse`]; otherwise it is silent.
+    /// The server's end. The test answers with [`FarEnd::accept`] or [`FarEnd::refuse`]; until then nothing happens.
     pub far: FarEnd,
 }

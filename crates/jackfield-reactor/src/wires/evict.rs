@@ -1,4 +1,4 @@
-//! Who must give its memory back, and what is left of it then.
+//! Which connections are evicted, and what is left of them.
 
 use super::Wires;
 use crate::budget::Eviction;
@@ -7,7 +7,7 @@ use crate::reason::{Limit, Reason};
 use crate::wire::Wire;
 use crate::wire::life::Phase;
 
-/// What an evicted connection may still hold, for its last word.
+/// What an evicted connection may still hold, for its last message.
 const LAST_WORD_BYTES: usize = 4 << 10;
 
 impl Wires {
@@ -39,7 +39,7 @@ impl Wires {
         large.map(|(id, _)| (id, Eviction::Scarce)).collect()
     }
 
-    /// The layer above has said its last word to an evicted connection, or has none: what is left of it goes.
+    /// The service has sent its last message to an evicted connection, or has none: the rest of the connection goes.
     pub(crate) fn evict(&mut self, id: ConnectionId) {
         if let Some(carry) = self.get(id).and_then(|wire| wire.carry.take()) {
             self.give_back_carry(carry);
@@ -56,7 +56,7 @@ impl Wires {
 }
 
 impl Wire {
-    /// What would be gained if it went. Who is closing already with no more than a last word would gain nothing.
+    /// The bytes that an eviction would free. One that is closing and holds no more than a last message would free nothing.
     fn evictable_bytes(&self) -> usize {
         match self.phase {
             Phase::Dead => 0,

@@ -1,4 +1,4 @@
-//! TLS whose configuration is found by what the peer has said first.
+//! TLS whose configuration is chosen by the peer's ClientHello.
 
 use super::Wires;
 use crate::id::ConnectionId;
@@ -12,19 +12,19 @@ use rustls::server::{Accepted, ClientHello};
 use std::io;
 
 impl Wires {
-    /// What a peer has said first, between [`Service::on_hello`](crate::Service::on_hello) and [`Wires::take_hello`].
+    /// The ClientHello of the connection, from [`Service::on_hello`](crate::Service::on_hello) until [`Wires::take_hello`].
     pub fn hello(&self, id: ConnectionId) -> Option<ClientHello<'_>> {
         self.peek(id)?.session.hello()?.heard()
     }
 
-    /// Takes that, so that a session can be made of it, on another thread if need be: it is given back with
-    /// [`Wires::secure`]. Until then the connection is not read, and its handshake has its deadline.
+    /// Takes the ClientHello, so that a TLS session can be made from it, also on another thread. [`Wires::secure`] gives
+    /// the session back. Until then the connection is not read, and its handshake deadline goes on.
     pub fn take_hello(&mut self, id: ConnectionId) -> Option<Box<Accepted>> {
         self.get(id)?.session.hello_mut()?.take()
     }
 
-    /// The handshake goes on with this session, or the connection ends with [`Reason::Tls`] and an alert. Nothing happens if
-    /// the connection is gone or waits for no such answer.
+    /// Continues the handshake with this session; or, if the answer is an error, sends its alert and closes the connection
+    /// with [`Reason::Tls`]. Does nothing if the connection is gone or [`Wires::take_hello`] was not called.
     pub fn secure(&mut self, id: ConnectionId, answer: Answer) {
         let Some(wire) = self.waiting(id) else { return };
         if wire.session.hello().is_some_and(Hello::is_taken) {
@@ -33,7 +33,8 @@ impl Wires {
         }
     }
 
-    /// The connection ends with [`Reason::Tls`] and this alert.
+    /// Sends this alert (RFC 8446 section 6.2) and closes the connection with [`Reason::Tls`]. [`Wires::tls_fault`] then
+    /// has `why`.
     pub fn refuse_hello(&mut self, id: ConnectionId, alert: AlertDescription, why: &'static str) {
         if let Some(hello) = self.waiting(id).and_then(|wire| wire.session.hello_mut()) {
             hello.refuse_for(alert, why);
@@ -41,13 +42,14 @@ impl Wires {
         }
     }
 
-    /// The host that a peer has asked for by TLS, from the time that its ClientHello is known.
+    /// The host name that the peer asked for with TLS (SNI, RFC 6066 section 3), once its ClientHello was read.
     pub fn server_name(&self, id: ConnectionId) -> Option<&str> {
         let session = &self.peek(id)?.session;
         session.hello().map_or_else(|| session.tls()?.server_name(), Hello::server_name)
     }
 
-    /// What TLS found wrong with the connection, if it did. To be asked in [`Service::on_close`](crate::Service::on_close).
+    /// The TLS error that ended the connection, if there was one. Ask for it in
+    /// [`Service::on_close`](crate::Service::on_close).
     pub fn tls_fault(&self, id: ConnectionId) -> Option<&io::Error> {
         let session = &self.peek(id)?.session;
         session.hello().map_or_else(|| session.tls().and_then(Tls::fault), Hello::fault)

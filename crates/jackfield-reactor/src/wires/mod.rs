@@ -1,7 +1,7 @@
-//! Every wire of one reactor: what the layer above may ask of them and do to them.
+//! All wires of one reactor: what the service may ask and do.
 //!
-//! Here is the table and what can be asked. What can be done is one file for each idea: `output`, `reading`,
-//! `closing`, `charge` and `timers`.
+//! This file has the table and the questions. The acts have a file for each idea: `output`, `reading`, `closing`, `charge`
+//! and `timers`, among others.
 
 mod bandwidth;
 mod broadcast;
@@ -62,9 +62,10 @@ use std::time::Duration;
 
 const BOTH_WAYS: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
-/// Every wire of one reactor. Not generic: user types never reach it.
+/// All connections of one reactor. A *wire* is the I/O half of a connection.
 ///
-/// Each method takes the id of the wire that is meant. An id whose wire is gone does nothing, or answers `None`.
+/// Nearly all methods take the id of a connection. If the connection is gone, they do nothing, or return `None`, `false` or
+/// zero.
 #[derive(Debug)]
 pub struct Wires {
     pub(crate) slab: Slab<Wire>,
@@ -123,19 +124,19 @@ pub struct Wires {
     pub(crate) acceptor: VecDeque<AcceptorOrder>,
 }
 
-/// What a connection has done so far.
+/// The counters of one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WireStats {
-    /// Bytes read, as plain text.
+    /// Bytes that were read, counted as plain text.
     pub bytes_in: u64,
-    /// Bytes the kernel took, as plain text.
+    /// Bytes that were written to the kernel, counted as plain text.
     #[doc(alias = "BytesSent")]
     pub bytes_out: u64,
     /// Bytes that wait for the kernel.
     pub queued: usize,
-    /// Time since it was taken up.
+    /// Time since the connection was added.
     pub age: Duration,
-    /// Time since something was heard.
+    /// Time since the last byte came from the peer.
     pub quiet: Duration,
 }
 
@@ -182,12 +183,13 @@ impl Wires {
         }
     }
 
-    /// Takes a connection up. It is registered once, for both directions and by edges, and never again: at once, or if it
-    /// comes from a deferred listener, when its first bytes have been read and it is still there.
+    /// Adds a connection. Its socket is registered once with the system, for both directions and edge-triggered. A
+    /// connection from a listener with [`ListenOptions::deferred`](crate::ListenOptions::deferred) is first read, and
+    /// registered only if it is still there after that.
     ///
     /// # Errors
-    /// [`io::ErrorKind::OutOfMemory`] if the table is full, or what the system said when it did not register the
-    /// socket. The transport is dropped, and with it the connection.
+    /// [`io::ErrorKind::OutOfMemory`] if [`Wires::is_full`], or the error of the system when it did not register the
+    /// socket. The session is dropped, which closes the connection.
     pub fn insert(&mut self, mut session: Session, peer: Peer) -> io::Result<ConnectionId> {
         if self.is_full() {
             return Err(io::ErrorKind::OutOfMemory.into());
@@ -234,23 +236,24 @@ impl Wires {
         }
     }
 
-    /// True if no further connection can be taken up.
+    /// True if no more connections can be added.
     pub fn is_full(&self) -> bool {
         self.len() >= self.limits.wires_max || self.slab.len() >= SLOTS_MAX
     }
 
-    /// True while the connection exists, even if it is already closing. One that lingers is gone.
+    /// True while the connection exists, also while it is closing. False while it lingers.
     pub fn contains(&self, id: ConnectionId) -> bool {
         self.known(id).is_some()
     }
 
-    /// How many connections there are, without those that linger.
+    /// The number of connections, without those that linger.
     pub fn len(&self) -> usize {
         self.slab.len() - self.retired - self.lingering_count
     }
 
-    /// How many linger: [`Service::on_close`](crate::Service::on_close) was called, and what their peers still send is read
-    /// and dropped, so that nothing that was sent to them is destroyed.
+    /// The number of connections that linger. [`Service::on_close`](crate::Service::on_close) was called for them and our
+    /// FIN was sent. What their peers still send is read and dropped, because a close with unread bytes is a reset, which
+    /// may destroy output on its way.
     pub fn lingering(&self) -> usize {
         self.lingering_count
     }
@@ -260,14 +263,15 @@ impl Wires {
         self.slab.len() == self.retired
     }
 
-    /// The ids of all connections, by slot.
+    /// The ids of all connections, in the order of their slots.
     pub fn ids(&self) -> impl Iterator<Item = ConnectionId> {
         self.stats.visits.add(self.slab.len() as u64);
         self.slab.iter().filter(|(_, wire)| wire.is_known()).map(|(_, wire)| wire.id)
     }
 
-    /// A part of a walk over all connections: the ids in the next `most` slots from this one on, and where the next part
-    /// begins, if there is one. A connection that is taken up meanwhile may be in none of the parts.
+    /// A part of a loop over all connections: the ids in the next `most` slots, beginning with the slot `from`. The second
+    /// value is the slot where the next part begins, or `None` after the last. A connection that is added during the loop
+    /// may be left out.
     pub fn part(&self, from: usize, most: usize) -> (Vec<ConnectionId>, Option<usize>) {
         let end = from.saturating_add(most.max(1)).min(self.generations.len());
         let wires = (from..end).filter_map(|slot| self.slab.get(slot));
@@ -288,13 +292,13 @@ impl Wires {
         self.reactor.into()
     }
 
-    /// The bounds of this reactor.
+    /// The limits of this reactor.
     #[inline(always)]
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// Which connection each slot has, for other threads.
+    /// The generation of each slot, for other threads.
     pub fn generations(&self) -> &Generations {
         &self.generations
     }
@@ -304,7 +308,7 @@ impl Wires {
         &self.stats
     }
 
-    /// What the connection has done so far.
+    /// The counters of this connection.
     pub fn wire_stats(&self, id: ConnectionId) -> Option<WireStats> {
         let wire = self.known(id)?;
         Some(WireStats {
@@ -316,7 +320,7 @@ impl Wires {
         })
     }
 
-    /// Bytes that were read and handed up, and that the layer above has not used yet.
+    /// Bytes that were passed to `on_bytes` and not used yet.
     pub fn unread(&self, id: ConnectionId) -> usize {
         self.peek(id).and_then(|wire| wire.carry.as_ref()).map_or(0, |carry| carry.len())
     }
@@ -327,47 +331,49 @@ impl Wires {
         self.peek(id)?.session.tls().map(Tls::session)
     }
 
-    /// True if what it says and hears is encrypted.
+    /// True if the connection uses TLS, also while its handshake is not complete.
     pub fn is_encrypted(&self, id: ConnectionId) -> bool {
         self.peek(id).is_some_and(|wire| wire.session.encrypts())
     }
 
-    /// True while the connection takes new output.
+    /// True while the connection takes output.
     pub fn is_open(&self, id: ConnectionId) -> bool {
         self.peek(id).is_some_and(|wire| wire.phase == Phase::Open)
     }
 
-    /// True once the connection is closing or aborted: nothing it says or hears matters any more.
+    /// True if the connection is closing, aborted or gone: nothing more is taken from it or for it.
     pub fn is_closing(&self, id: ConnectionId) -> bool {
         self.peek(id).is_none_or(|wire| wire.phase >= Phase::Closing)
     }
 
-    /// True once the peer has finished its side.
+    /// True once the peer's end of the stream (its FIN, or close_notify over TLS) was read.
     pub fn has_ended(&self, id: ConnectionId) -> bool {
         self.peek(id).is_some_and(|wire| wire.has(Flags::ENDED))
     }
 
-    /// Shows a watchdog on another thread what is being done to a connection.
+    /// Shows a watchdog on another thread which connection is handled and what is done, as [`Stats::at`](crate::Stats::at)
+    /// and [`Stats::doing`](crate::Stats::doing).
     pub fn mark(&self, id: ConnectionId, label: u8) {
         self.stats.at.set(id.to_bits());
         self.stats.doing.set(label.into());
     }
 
-    /// Shows that its bytes are being handed up, which the reactor does by itself whenever that begins.
+    /// Shows a watchdog that bytes of the connection are handled, with the label of [`Wires::set_label`]. The reactor does
+    /// this before each `on_bytes`.
     pub fn mark_bytes(&self, id: ConnectionId) {
         if let Some(wire) = self.peek(id) {
             self.mark(id, wire.label);
         }
     }
 
-    /// What the connection's bytes are for, in the words of the layer above.
+    /// Sets the label that a watchdog sees while bytes of this connection are handled. The service defines its meaning.
     pub fn set_label(&mut self, id: ConnectionId, label: u8) {
         if let Some(wire) = self.get(id) {
             wire.label = label;
         }
     }
 
-    /// Lets the driver return from its loop at the end of the turn.
+    /// Makes [`Driver::run`](crate::Driver::run) return at the end of the turn.
     pub fn halt(&mut self) {
         self.halted = true;
     }
@@ -377,35 +383,34 @@ impl Wires {
         self.halted
     }
 
-    /// Whether the driver accepts new connections. What came before and is still in the backlog waits.
+    /// Sets whether the driver accepts new connections. If not, they wait in the backlog.
     pub fn set_listening(&mut self, listening: bool) {
         self.listening = listening;
     }
 
-    /// Lets the driver close its listeners: new connections are refused by the system from now on, those in the backlog
-    /// included.
+    /// Makes the driver close its listeners. The system refuses new connections then, and drops those in the backlog.
     pub fn stop_listening(&mut self) {
         self.listening = false;
         self.acceptor.push_back(AcceptorOrder::Shut);
     }
 
-    /// Lets the driver accept again at listeners at which [`Service::may_accept`](crate::Service::may_accept) said no.
+    /// Makes the driver ask [`Service::may_accept`](crate::Service::may_accept) again at the listeners for which it said
+    /// no.
     pub fn accept_again(&mut self) {
         self.acceptor.push_back(AcceptorOrder::Retry);
     }
 
-    /// Lets the driver close one listener: new connections there are refused by the system from now on, those in its backlog
-    /// included.
+    /// Makes the driver close one listener. The system refuses new connections there, and drops those in its backlog.
     pub fn close_listener(&mut self, listener: usize) {
         self.acceptor.push_back(AcceptorOrder::Close(listener));
     }
 
-    /// Lets the driver accept at this listener, in the place of the one of that index that was closed.
+    /// Makes the driver accept at this listener, under the index of one that was closed.
     pub fn reopen_listener(&mut self, index: usize, listener: Listener) {
         self.acceptor.push_back(AcceptorOrder::Reopen(index, Box::new(listener)));
     }
 
-    /// Lets the driver accept in place of another that can't just now, or not any more: see
+    /// Makes the driver accept at the listeners of another driver, which is overloaded or blocked, or ends that. See
     /// [`Driver::stand_in_for`](crate::Driver::stand_in_for).
     pub fn stand_in(&mut self, stands_in: bool) {
         if self.listening {
@@ -413,7 +418,7 @@ impl Wires {
         }
     }
 
-    /// Bytes that the tables take, used or not: their share in the cost of a connection.
+    /// The bytes that the tables take, used or not. They are part of the cost of a connection.
     pub fn table_bytes(&self) -> usize {
         self.slab.capacity() * size_of::<Wire>()
             + self.peers.capacity() * size_of::<Peer>()
@@ -421,14 +426,14 @@ impl Wires {
             + self.wheel.table_bytes()
     }
 
-    /// True if the peer ended its side of a TLS connection without the goodbye that TLS has for it: what it sent may
-    /// have been cut short by somebody else. Many a peer is just impolite.
+    /// True if the peer closed its side of a TLS connection without close_notify (RFC 8446 section 6.1). An attacker may
+    /// have cut its last bytes off; but many peers never send close_notify.
     #[cfg(feature = "tls")]
     pub fn was_cut(&self, id: ConnectionId) -> bool {
         self.peek(id).and_then(|wire| wire.session.tls()).is_some_and(Tls::was_cut)
     }
 
-    /// A wire that the layer above has not heard the last of.
+    /// A wire for which `on_close` has not come yet.
     pub(crate) fn known(&self, id: ConnectionId) -> Option<&Wire> {
         self.peek(id).filter(|wire| wire.is_known())
     }

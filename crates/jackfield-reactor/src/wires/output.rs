@@ -1,8 +1,8 @@
-//! What goes out: outboxes, the cork of the current event, and the marks.
+//! Output: outboxes, the cork of the current event, and the marks.
 //!
-//! The current wire's answers gather in the cork, which is written once after the event; any other wire's gather in
-//! an outbox of its own, which is flushed once at the end of the turn. What the kernel does not take stays in the
-//! wire's outbox, and the wire is *blocked*: nothing more is written before the system tells of room.
+//! Output for the current wire is collected in the cork, which is written once after the event. Output for any other wire
+//! is collected in its own outbox, which is flushed once at the end of the turn. What the kernel does not take stays in the
+//! wire's outbox, and the wire is *blocked*: nothing more is written until the system reports that it is writable.
 
 use super::Wires;
 use super::pools::pooled_outbox;
@@ -18,8 +18,8 @@ use crate::wire::timer_key;
 use std::io;
 
 impl Wires {
-    /// Where answers are encoded. Nothing is sent yet: the current wire's is written once after its event, any
-    /// other's once at the end of the turn. `None`: the connection is gone, or takes nothing more.
+    /// The outbox of the connection, to which output is appended. It is written later: for the current connection once
+    /// after its event, for others once at the end of the turn. `None`: the connection is gone, or takes no more output.
     #[inline(always)]
     pub fn outbox(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
         if self.broadcast.has_bytes() && !planted(43) {
@@ -37,8 +37,8 @@ impl Wires {
         self.outbox_of(id)
     }
 
-    /// The outbox of a wire for which something waits for the end of the turn already: the usual case where messages go
-    /// to many. `None`: ask [`Wires::outbox`].
+    /// The outbox of a connection that already has output for the end of the turn. That is the usual case when messages go
+    /// to many connections, and faster than [`Wires::outbox`]. `None`: use [`Wires::outbox`].
     #[inline(always)]
     pub fn gathering(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
         let wire = self.slab.get_mut(id.slot())?;
@@ -47,24 +47,23 @@ impl Wires {
         wire.outbox.as_deref_mut().filter(|_| gathers)
     }
 
-    /// Bytes that wait for the kernel, this event's answers included.
+    /// Bytes that wait for the kernel, with the output of the current event.
     pub fn queued(&self, id: ConnectionId) -> usize {
         self.queued_now(id) + self.broadcast.owed(id)
     }
 
-    /// Bytes that were sent so far, what waits for the kernel included, as plain text.
+    /// Bytes that were sent so far, counted as plain text, with those that wait for the kernel.
     #[inline]
     pub fn sent(&self, id: ConnectionId) -> u64 {
         self.known(id).map_or(0, |wire| wire.bytes_out) + self.queued(id) as u64
     }
 
-    /// True if the kernel has not taken all that was sent: some waits for it, in plain text or encrypted already.
+    /// True if the kernel has not taken everything that was sent. The rest may be plain text or already encrypted.
     pub fn has_backlog(&self, id: ConnectionId) -> bool {
         self.queued(id) > 0 || self.peek(id).is_some_and(|wire| wire.session.encrypted_bytes() > 0)
     }
 
-    /// Bytes of messages that wait for the kernel: all that waits, but what was said before
-    /// [`Outbox::begin_messages`].
+    /// Bytes of messages that wait for the kernel: all but those from before [`Outbox::begin_messages`].
     pub fn queued_messages(&self, id: ConnectionId) -> usize {
         let outbox = if id == self.current {
             Some(&self.cork)
@@ -74,9 +73,10 @@ impl Wires {
         outbox.map_or(0, |outbox| outbox.queued_messages()) + self.broadcast.owed(id)
     }
 
-    /// Drops all queued messages that have not begun to be written, gives their memory back, and says how many bytes they
-    /// were. What the session has encrypted has begun. `message_bytes` tells the length of the message that these bytes
-    /// begin with. To be called before the last word, for a wire that takes no further messages: it doesn't drain.
+    /// Drops all queued messages that the kernel has not begun to take, frees their memory, and returns the number of
+    /// dropped bytes. A message that is partly encrypted has begun. `message_bytes` returns the length of the message at
+    /// the beginning of the given bytes. Call it before the last message of a connection that takes no further messages:
+    /// `on_drain` does not come.
     #[cold]
     #[inline(never)]
     pub fn drop_backlog(&mut self, id: ConnectionId, message_bytes: fn(&[u8]) -> usize) -> usize {
@@ -96,8 +96,9 @@ impl Wires {
         if id == self.current { self.cork.queued() } else { self.peek(id).map_or(0, Wire::queued) }
     }
 
-    /// Writes what has gathered for a connection before its time. To be called when its outbox has passed the
-    /// high-water mark; returns true if it is still above it, so that its peer is not read until it has drained.
+    /// Writes the queued output of a connection now, before the end of its event or of the turn. Call it when the outbox
+    /// has passed the high-water mark. True if the connection is congested after that: its peer is not read until it has
+    /// drained.
     #[cold]
     #[inline(never)]
     pub fn flush_early(&mut self, id: ConnectionId) -> bool {
@@ -110,9 +111,9 @@ impl Wires {
         self.is_congested(id)
     }
 
-    /// Writes `header` and `payload` behind what is queued, from where they lie; what the kernel does not take of
-    /// them is copied. For payloads of [`WRITE_THROUGH_BYTES_MIN`](crate::WRITE_THROUGH_BYTES_MIN) and more.
-    /// `None`: as with [`Wires::outbox`]. Otherwise whether the connection is congested now.
+    /// Writes `header` and `payload` after the queued output, without copying them; only what the kernel does not take is
+    /// copied. For payloads of at least [`WRITE_THROUGH_BYTES_MIN`](crate::WRITE_THROUGH_BYTES_MIN). `None`: the connection
+    /// is gone, or takes no more output. Otherwise: whether the connection is congested now.
     #[inline(never)]
     pub fn write_through(&mut self, id: ConnectionId, header: &[u8], payload: &[u8]) -> Option<bool> {
         self.outbox(id)?;
@@ -135,12 +136,12 @@ impl Wires {
         }
     }
 
-    /// True if more is queued than the high-water mark, and until that has drained to the low one.
+    /// True from when more bytes than the high-water mark were queued until they have drained to the low-water mark.
     pub fn is_congested(&self, id: ConnectionId) -> bool {
         self.peek(id).is_some_and(|wire| wire.has(Flags::CONGESTED))
     }
 
-    /// Whether it is read while it is congested. Default: no.
+    /// Sets whether the connection is read while it is congested. Default: no.
     pub fn set_read_while_congested(&mut self, id: ConnectionId, reads: bool) {
         let is_congested = self.is_congested(id);
         let Some(wire) = self.get(id) else { return };

@@ -1,4 +1,4 @@
-//! Who is at the other end of each wire.
+//! The peer of each wire.
 
 use super::Wires;
 use crate::id::ConnectionId;
@@ -11,13 +11,14 @@ use std::io;
 use std::net::SocketAddr;
 
 impl Wires {
-    /// Who is at the other end. Known from the accept to `on_close`, after a reset too.
+    /// The peer of the connection. It is known until `on_close`, also after a reset.
     pub fn peer(&self, id: ConnectionId) -> Option<Peer> {
         let slot = self.peek(id)?.peer;
         slot.peer().or_else(|place| self.peers.get(place).cloned().ok_or(place)).ok()
     }
 
-    /// Where the connection comes from, as its proxy says if there is one; `None`: it has no address of IP.
+    /// The IP address and port that the connection comes from: those that the proxy gave, if there is one. `None` for a
+    /// unix socket.
     #[inline]
     pub fn source_ip(&self, id: ConnectionId) -> Option<SocketAddr> {
         match self.peek(id)?.peer {
@@ -31,16 +32,16 @@ impl Wires {
         self.peers.get(place)?.source().as_ip()
     }
 
-    /// Which process is at the other end of a unix socket, asked of the system each time; `None`: it is none, or the system
-    /// does not tell.
+    /// The process at the other end of a unix socket. Each call asks the system. `None`: the connection is no unix socket,
+    /// or the system does not tell.
     pub fn peer_credentials(&self, id: ConnectionId) -> Option<Credentials> {
         self.peek(id)?.session.stream().credentials()
     }
 
-    /// This side's address, asked of the system each time.
+    /// The address of our end. Each call asks the system.
     ///
     /// # Errors
-    /// If the connection is gone.
+    /// The connection is gone, or the error of the system.
     pub fn local_addr(&self, id: ConnectionId) -> io::Result<Addr> {
         self.peek(id).ok_or(io::ErrorKind::NotConnected)?.session.stream().local_addr()
     }

@@ -4,7 +4,7 @@ use crate::id::ConnectionId;
 use crate::planted::planted;
 use std::ops::Range;
 
-/// What goes to many wires at once.
+/// The output of a broadcast to many wires.
 #[derive(Debug, Default)]
 pub(crate) struct Broadcast {
     pub(super) to: Vec<ConnectionId>,

@@ -14,8 +14,8 @@ use std::time::Duration;
 const LOOK: Duration = Duration::from_secs(1);
 
 impl Wires {
-    /// To be called where another reactor has found pressure on the budget: what is large here is not read either. True
-    /// if that is news.
+    /// Call this when another reactor has found pressure on the shared budget: large connections of this reactor are not
+    /// read from now on, and its pools are emptied. True if the pressure is new to this reactor.
     pub fn mind_pressure(&mut self) -> bool {
         let was_pressed = self.account.is_pressed();
         if !self.account.is_high() {

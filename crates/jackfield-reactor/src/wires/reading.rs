@@ -1,7 +1,7 @@
-//! Whether a wire is read, and what is kept of its bytes meanwhile.
+//! Whether a wire is read, and which of its bytes are kept meanwhile.
 //!
-//! [`ReadStop`] has the reasons for which a wire is not read, each without regard to the others. When the last of them is
-//! over it is looked at again, carry first.
+//! [`ReadStop`] has the reasons for which a wire is not read. Each is independent of the others. When the last one ends,
+//! the wire is processed again, first its carry.
 
 use super::Wires;
 use crate::id::ConnectionId;
@@ -11,43 +11,45 @@ use crate::wire::flags::{Flags, ReadStop};
 use crate::wire::life::Phase;
 use crate::wire::timer_key;
 
-/// Why a connection is not read just now. Each reason comes and goes by itself, and several may hold at once.
+/// Why a connection is not read now. Each reason begins and ends independently, and several can apply at the same time.
 ///
-/// None of them is for ever but the first: an answer comes or has a deadline, a peer that takes nothing is aborted, and so on.
+/// Only `User` can last without a limit. Every other reason has a deadline, or ends by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ReadPause {
-    /// It was paused by a call, and is until it is resumed by one.
+    /// Your code has paused it, and has not resumed it yet.
     User,
-    /// More is queued for its peer than `outbox_bytes_high`, until no more than `outbox_bytes_low` is. Not for one that is to
-    /// be read while it is congested.
+    /// More bytes than [`Limits::outbox_bytes_high`](crate::Limits::outbox_bytes_high) were queued for the peer, and they
+    /// have not drained to [`Limits::outbox_bytes_low`](crate::Limits::outbox_bytes_low) yet. Not for a connection that is
+    /// set to be read while it is congested.
     Congested,
-    /// An answer is owed, or a decision on an upgrade.
+    /// A request has no answer yet, or an upgrade is not decided on.
     Answer,
-    /// It has said more than its rate allows.
+    /// The peer has exceeded its rate.
     Rate,
-    /// As much has come from it as its bandwidth allows.
+    /// The bandwidth limit for incoming bytes is used up.
     Bandwidth,
-    /// Memory is scarce, and it holds much of it.
+    /// Memory is short, and this connection holds much of it: see [`Budget`](crate::Budget).
     Memory,
 }
 
 impl Wires {
-    /// True once something happened to the current wire that takes it off the usual path: ask
-    /// [`Wires::goes_on`] before the next of its bytes is looked at.
+    /// True if the current connection may not go on as usual: it was closed, stopped reading, or became congested. Then ask
+    /// [`Wires::goes_on`] before the next of its bytes is used.
     #[inline(always)]
     pub fn is_stopped(&self) -> bool {
         self.stopped
     }
 
-    /// True while the layer above should go on with the bytes it holds.
+    /// True while the connection is read and takes bytes: the service may go on with the bytes that it has.
     pub fn goes_on(&self, id: ConnectionId) -> bool {
         self.peek(id).is_some_and(|wire| {
             matches!(wire.phase, Phase::Open | Phase::OutputClosed) && !wire.has(ReadStop::ANY)
         })
     }
 
-    /// Why it is not read; `None`: it is, or its peer's end was read. Of several reasons the first of the list.
+    /// Why the connection is not read. If there are several reasons, the first in the order of [`ReadPause`]. `None`: it is
+    /// read, or is unknown.
     pub fn read_pause(&self, id: ConnectionId) -> Option<ReadPause> {
         let flags = self.peek(id)?.flags;
         let reasons = [
@@ -61,7 +63,7 @@ impl Wires {
         reasons.into_iter().find(|(stop, _)| flags.has(*stop)).map(|(_, pause)| pause)
     }
 
-    /// Takes what is kept of a wire's bytes from it: what was handed up and not used. They count as used.
+    /// Removes and returns the bytes that were passed to `on_bytes` and not used. They count as used.
     pub fn take_unread(&mut self, id: ConnectionId) -> Vec<u8> {
         let Some(mut carry) = self.lift_carry(id) else { return Vec::new() };
         let unread = carry.unused().to_vec();
@@ -69,12 +71,12 @@ impl Wires {
         unread
     }
 
-    /// Stops reading because the user said so. The rest of the current bytes is kept.
+    /// Stops reading, by the user's wish. Unused bytes are kept.
     pub fn pause(&mut self, id: ConnectionId) {
         self.stop_reading(id, ReadStop::PAUSED);
     }
 
-    /// Takes [`Wires::pause`] back: what was kept is shown again, and the socket is read.
+    /// Ends [`Wires::pause`]. If there is no other reason not to read, kept bytes come again, and the socket is read.
     pub fn resume(&mut self, id: ConnectionId) {
         if self.peek(id).is_some_and(|wire| wire.has(Flags::PEER_CLOSED)) {
             // Somebody reads on. The next pause has its own time.
@@ -83,30 +85,30 @@ impl Wires {
         self.resume_reading(id, ReadStop::PAUSED);
     }
 
-    /// Stops reading because an answer is owed. Independent of [`Wires::pause`].
+    /// Stops reading until an answer has been given. Independent of [`Wires::pause`].
     pub fn hold(&mut self, id: ConnectionId) {
         self.stop_reading(id, ReadStop::ANSWER);
     }
 
-    /// Takes [`Wires::hold`] back.
+    /// Ends [`Wires::hold`].
     pub fn release(&mut self, id: ConnectionId) {
         if !planted(6) {
             self.resume_reading(id, ReadStop::ANSWER);
         }
     }
 
-    /// Stops reading because the peer has said more than it may. Independent of [`Wires::pause`].
+    /// Stops reading because the peer has exceeded its rate. Independent of [`Wires::pause`].
     pub fn throttle(&mut self, id: ConnectionId) {
         self.stop_reading(id, ReadStop::RATE);
     }
 
-    /// Takes [`Wires::throttle`] back.
+    /// Ends [`Wires::throttle`].
     pub fn unthrottle(&mut self, id: ConnectionId) {
         self.resume_reading(id, ReadStop::RATE);
     }
 
-    /// True if it is paused by the user, and no bytes have come that were not handed up, as far as is known. The peer's end
-    /// may have.
+    /// True if the connection is paused by [`Wires::pause`], no bytes are kept, and it is known that none can be read. The
+    /// peer may have closed its side.
     pub fn is_paused_and_empty(&mut self, id: ConnectionId) -> bool {
         self.get(id).is_some_and(|wire| {
             let is_paused = wire.has(ReadStop::PAUSED) && wire.carry.is_none();
@@ -114,8 +116,9 @@ impl Wires {
         })
     }
 
-    /// The peer's end was read too early: it is told once more, behind what is kept. If that is kept because the user has
-    /// paused reading, it is kept for [`Limits::unread_wait`](crate::Limits::unread_wait), as bytes are.
+    /// The service can't handle [`Service::on_end`](crate::Service::on_end) yet: the call comes again when the kept bytes
+    /// have been used. If the connection is paused by [`Wires::pause`], it is kept for
+    /// [`Limits::unread_wait`](crate::Limits::unread_wait) at most.
     pub fn put_off_end(&mut self, id: ConnectionId) {
         let due = self.now.after(self.limits.unread_wait).0;
         let Some(wire) = self.get(id) else { return };
@@ -126,9 +129,9 @@ impl Wires {
         }
     }
 
-    /// Takes what the peer has sent so far for all that it has to say: what is there already is read, once nothing keeps
-    /// it from being read any more, and then the layer above is told of an end, as if it had come from the peer.
-    /// [`Wires::has_ended`] knows that it has not.
+    /// Reads what has already arrived from the peer, and then calls [`Service::on_end`](crate::Service::on_end), although
+    /// the peer has not closed its side. [`Wires::has_ended`] is false in that call. While there is a reason not to read
+    /// the connection, all of this waits.
     pub fn read_finally(&mut self, id: ConnectionId) {
         if let Some(wire) = self.get(id) {
             wire.flags.insert(Flags::FINAL_READ);
@@ -136,7 +139,7 @@ impl Wires {
         }
     }
 
-    /// Leaves the rest of the current bytes for the next turn, so that others have theirs.
+    /// Leaves the unused bytes for the next turn, so that other connections get their share of this one.
     pub fn yield_turn(&mut self, id: ConnectionId) {
         if let Some(wire) = self.get(id) {
             wire.flags.insert(if planted(5) { Flags::default() } else { Flags::RECHECK });
@@ -144,7 +147,7 @@ impl Wires {
         }
     }
 
-    /// Reads it in the next turn, whether the system tells of something or not.
+    /// Reads the wire in the next turn, without an event of the system.
     pub(super) fn read_soon(&mut self, id: ConnectionId) {
         if let Some(wire) = self.get(id) {
             wire.flags.insert(Flags::UNREAD);
@@ -160,7 +163,7 @@ impl Wires {
         }
     }
 
-    /// The unused rest of a wire's bytes stays within its bound, unless it was this side that stopped reading.
+    /// The unused bytes stay within their limit, unless it was this side that stopped reading.
     pub(crate) fn check_carry(&mut self, id: ConnectionId) {
         let carry_bytes_max = self.limits.carry_bytes_max;
         let Some(wire) = self.get(id) else { return };
@@ -170,7 +173,7 @@ impl Wires {
         }
     }
 
-    /// True while the layer above is told of the wire.
+    /// True while the service gets the events of the wire.
     pub(crate) fn is_heard(&self, id: ConnectionId) -> bool {
         self.peek(id).is_some_and(|wire| wire.phase < Phase::Closing)
     }
@@ -194,7 +197,7 @@ impl Wires {
         }
     }
 
-    /// Whatever the wire was not read for is over: it is looked at again, carry first.
+    /// Ends one reason not to read the wire. It is processed again in the next turn, first its carry.
     pub(crate) fn resume_reading(&mut self, id: ConnectionId, why: ReadStop) {
         let now = self.now;
         let Some(wire) = self.get(id) else { return };

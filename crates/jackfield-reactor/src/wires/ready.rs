@@ -1,19 +1,19 @@
-//! What is told of one wire.
+//! The readiness of one wire.
 
 use crate::id::ConnectionId;
 
-/// What the operating system, or a simulation of it, says of one wire. By edges: it is said once. All of it is a hint: what
-/// is true a read, or a question, finds out.
+/// What the operating system, or a simulation of it, reports about one wire. It is edge-triggered: each change is reported
+/// once. It is only a hint; a read or a write finds out what is true.
 #[derive(Clone, Copy, Debug)]
 pub struct Ready {
-    /// The wire.
+    /// The id of the wire.
     pub id: ConnectionId,
-    /// Something can be read.
+    /// Bytes can be read.
     pub readable: bool,
-    /// Something can be written again.
+    /// Bytes can be written again.
     pub writable: bool,
-    /// The peer has finished its side; bytes from before may still be there to be read.
+    /// The peer has closed its side. Bytes that it sent before may still be unread.
     pub ended: bool,
-    /// Both directions are closed: it is broken, or both sides have ended.
+    /// Both directions are closed: the connection is broken, or both sides have closed.
     pub broken: bool,
 }

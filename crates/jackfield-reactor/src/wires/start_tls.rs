@@ -1,8 +1,8 @@
-//! TLS above a connection that already speaks, as STARTTLS asks for it.
+//! TLS on a connection that has already carried plain text, as for STARTTLS (RFC 3207).
 //!
-//! What was said before goes out in plain text, and before anything of TLS. What was heard and not used, wherever it
-//! lies, is TLS's: plain text that a peer, or somebody between, has sent behind the command is then a malformed record
-//! that ends the connection. It is never taken for something that came from inside TLS (CVE-2011-0411 and its kind).
+//! Queued output leaves in plain text, before any byte of TLS. Received bytes that were not used belong to TLS. If a peer,
+//! or an attacker on the way, has sent plain text after the command, it is a malformed record, which ends the connection.
+//! So plain text is never taken for something that came through TLS (CVE-2011-0411 and similar).
 
 use super::Wires;
 use crate::id::ConnectionId;
@@ -18,20 +18,20 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 impl Wires {
-    /// Puts TLS above a connection that is open and plain, as its server. What is queued for it goes out as it is; from
-    /// now on nothing more is taken until the handshake is over and
-    /// [`Service::on_established`](crate::Service::on_established) comes once more. Called in `on_bytes`, the bytes behind
-    /// those that are reported as used belong to TLS: stop there ([`Wires::goes_on`] is false).
+    /// Starts TLS on an open, plain connection, as the server. Queued output leaves in plain text. Then no more output is
+    /// taken until the handshake is complete and [`Service::on_established`](crate::Service::on_established) comes again.
+    /// If it is called in `on_bytes`, the bytes after those that are returned as used belong to TLS. [`Wires::goes_on`] is
+    /// false then.
     ///
     /// # Errors
-    /// [`ErrorKind::NotConnected`] if the connection is not open, [`ErrorKind::InvalidInput`] if it is not plain, and what
-    /// rustls says if it refuses the configuration. The connection then stays as it is.
+    /// [`ErrorKind::NotConnected`] if the connection is not open. [`ErrorKind::InvalidInput`] if it is not plain. The error
+    /// of rustls if it refuses the configuration. The connection is unchanged then.
     pub fn start_tls(&mut self, id: ConnectionId, config: Arc<ServerConfig>) -> io::Result<()> {
         let session = ServerConnection::new(config).map_err(io::Error::other)?;
         self.put_above(id, session.into())
     }
 
-    /// The same as the client of a server of that name.
+    /// The same as the client of the server with this name.
     ///
     /// # Errors
     /// As [`Wires::start_tls`].

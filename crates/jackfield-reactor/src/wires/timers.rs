@@ -1,4 +1,4 @@
-//! What may be timed: the user's timers of a wire, by key, its idle timeout, and the service's alarm.
+//! The timers of a wire: those of the service, by key, and its idle timeout. Also the service's alarm.
 
 use super::Wires;
 use crate::id::ConnectionId;
@@ -8,16 +8,17 @@ use crate::wire::flags::Flags;
 use crate::wire::timer_key::{self, TIMER_KEY_MAX};
 use std::time::Duration;
 
-/// What the user sets takes so long at least: what sets itself again must not keep the turn from ending.
+/// The shortest time of a timer: a timer that sets itself again must not keep the turn from ending.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 /// An alarm that is due in any turn.
 const NEXT_TURN: Time = Time(0);
 
 impl Wires {
-    /// Sets the idle timeout: when no byte has come from the peer for this time, `on_idle` is called. Disabled by zero.
-    /// Activity costs one store: the wheel looks at it only when it would fire. A timeout that has passed already fires a
-    /// millisecond later; one of more than 49 days is one of 49 days.
+    /// Sets the idle timeout: when no byte has come from the peer for this time,
+    /// [`Service::on_idle`](crate::Service::on_idle) comes. Disabled by zero. If that time has already passed, it comes
+    /// after a millisecond. The longest is 49 days; more counts as 49 days. A received byte costs one store: the timer is
+    /// compared with it only when it fires.
     pub fn set_idle_timeout(&mut self, id: ConnectionId, timeout: Duration) {
         let idle_ms = u32::try_from(millis(timeout)).unwrap_or(u32::MAX);
         let Some(wire) = self.peek(id) else { return };
@@ -29,7 +30,7 @@ impl Wires {
         }
     }
 
-    /// Whether writing restarts the idle timeout as well, for a peer that has nothing to say. By default it does not.
+    /// Sets whether a write restarts the idle timeout too, for a peer that sends nothing. Default: no.
     pub fn set_writes_as_activity(&mut self, id: ConnectionId, count: bool) {
         if let Some(wire) = self.get(id) {
             wire.flags.remove(Flags::WRITES_COUNT_AS_ACTIVITY);
@@ -37,7 +38,8 @@ impl Wires {
         }
     }
 
-    /// Sets or moves the timer `key` of the connection, at most [`TIMER_KEY_MAX`]. It takes a millisecond at least.
+    /// Sets or moves the timer `key` of the connection. `key` is at most [`TIMER_KEY_MAX`]. The shortest time is a
+    /// millisecond.
     pub fn set_timer(&mut self, id: ConnectionId, key: u32, after: Duration) {
         debug_assert!(key <= TIMER_KEY_MAX, "the largest keys are the reactor's own");
         self.arm(id, key, self.now.after(after.max(SHORTEST)).0);
@@ -59,8 +61,8 @@ impl Wires {
         Some(Time(self.wheel.entry(entry).at))
     }
 
-    /// Wakes the service after so long, once, as if a command had come. There is one alarm: a new one takes the
-    /// place of the one before. It takes a millisecond at least.
+    /// Wakes the service once after this time, as a command does. There is one alarm: a new one replaces the old one. The
+    /// shortest time is a millisecond.
     pub fn set_alarm(&mut self, after: Duration) {
         self.alarm_set = self.now.after(after.max(SHORTEST));
         if self.alarm != NEXT_TURN {
@@ -68,8 +70,7 @@ impl Wires {
         }
     }
 
-    /// Something is left over that this turn had no budget for: the service is woken in the next turn, as if a command had
-    /// come, and that turn does not sleep.
+    /// Wakes the service in the next turn, which comes without a sleep. For work that did not fit into this turn's budget.
     pub fn go_on_next_turn(&mut self) {
         if !planted(47) {
             self.alarm = NEXT_TURN;
@@ -85,7 +86,7 @@ impl Wires {
         self.alarm = self.alarm_set;
     }
 
-    /// Timers of all connections, set or not: zero once every connection is gone.
+    /// The number of timers of all connections, set or not.
     pub fn timers(&self) -> usize {
         self.wheel.len()
     }

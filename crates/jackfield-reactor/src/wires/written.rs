@@ -1,4 +1,4 @@
-//! What the kernel has taken: told to the layer above for the wires that it has asked for, and for no others.
+//! Reports to the service what the kernel has taken, only for the wires for which it asked.
 
 use super::Wires;
 use crate::id::ConnectionId;
@@ -6,8 +6,8 @@ use crate::planted::planted;
 use crate::wire::flags::Flags;
 
 impl Wires {
-    /// From now on [`Wires::take_written`] tells when the kernel has taken something of this connection, and once in the next
-    /// turn whatever it has taken. Costs nothing where it is not asked for.
+    /// Lists the connection in [`Wires::take_written`] when the kernel has taken something of it, and wakes the service in
+    /// the next turn. This call itself lists it once too. Connections for which it was not called cost nothing.
     pub fn tell_writes(&mut self, id: ConnectionId) {
         if let Some(wire) = self.get(id) {
             wire.flags.insert(Flags::TELLS_WRITES);
@@ -22,7 +22,8 @@ impl Wires {
         }
     }
 
-    /// Bytes in plain text that the kernel has for certain; over TLS as records, whole. [`Wires::sent`] says how many were sent.
+    /// The number of bytes that the kernel has taken for certain, counted as plain text. Over TLS only complete records
+    /// count. [`Wires::sent`] also counts what is queued.
     pub fn written(&self, id: ConnectionId) -> u64 {
         if planted(66) {
             return self.sent(id);
@@ -30,8 +31,8 @@ impl Wires {
         self.known(id).map_or(0, |wire| wire.bytes_out.saturating_sub(wire.session.unpushed_bytes() as u64))
     }
 
-    /// Appends the connections of which the kernel has taken something since the last call: each once, and some that are
-    /// gone perhaps.
+    /// Appends the connections of which the kernel has taken something since the last call, each once. Some of them may be
+    /// gone.
     pub fn take_written(&mut self, ids: &mut Vec<ConnectionId>) {
         let mut written = std::mem::take(&mut self.written);
         for id in &written {

@@ -134,7 +134,7 @@ pub struct Limits {
     #[doc(alias = "MaxRequestsKeepAlive")]
     pub requests_max: u32,
     /// Whether a peer that closes its side while its answer is deferred, or is being sent in parts, still gets it. `false`:
-    /// the peer counts as gone, and its connection ends at once with [`Reason::Peer`](crate::Reason::Peer), so that no work
+    /// the peer counts as gone, and its connection ends immediately with [`Reason::Peer`](crate::Reason::Peer), so that no work
     /// is done for a peer that has left. `true`: the connection is kept, for peers that half-close (RFC 9112 section 9.6),
     /// and `answer_timeout` bounds the wait. In both cases, an answer that is given in the request's own callback is sent,
     /// and an event stream ends. Default: `false`.
@@ -164,7 +164,7 @@ pub struct Limits {
     /// Longest drain at a shutdown; connections that are left then are aborted. Default: 30 s.
     pub drain: Duration,
     /// The time over which a shutdown by a signal spreads the drain of the connections:
-    /// [`Drain::spread`](crate::Drain::spread). Not longer than `drain`. Default: zero, and all are drained at once.
+    /// [`Drain::spread`](crate::Drain::spread). Not longer than `drain`. Default: zero, and all are drained at the same time.
     pub drain_spread: Duration,
 }
 
