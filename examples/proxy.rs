@@ -1,5 +1,5 @@
 //! A reverse proxy for one HTTP server: bodies go through in parts, both ways, and the fast side waits for the slow one.
-//! Each request has a connection of its own to that server. What the two ends post to one another means: go on.
+//! Each request has a connection of its own to that server, whose answer is read when the request is over.
 //!
 //! ```sh
 //! cargo run --example proxy -- --listen 127.0.0.1:8080 --to 127.0.0.1:9001
@@ -11,166 +11,215 @@ use jackfield::{Raw, Reply, ReplyStream, Sent, Server};
 use options::Options;
 use std::{any::Any, mem::take};
 
-/// Lines that concern one connection, or are written anew.
-const OWN: &str =
-    " connection content-length date expect host keep-alive te trailer transfer-encoding upgrade ";
-
-/// In the tag of an end at the upstream, beside the id of the client's end: the answer has no body.
+/// In the tag of an upstream connection, beside the id of the client's: the answer has no body.
 const HEAD: u64 = 1 << 63;
 
-/// A client's end: where to, the other end, what encodes the request, its head and its reply until that end takes them.
-struct Front(String, Option<ConnectionId>, ClientMachine, Vec<u8>, Option<Reply>);
+/// An answer that is owed. If it is dropped, wherever it is, the client gets a 502.
+struct Owed(Option<Reply>);
 
-/// The end at the upstream: the client's end, what decodes the answer, and where that goes.
-struct Back(ConnectionId, ClientMachine, Option<Reply>, Option<ReplyStream>);
+/// What an upstream connection tells the client's: that it is up, has room or has read something; or that it is gone.
+struct News(ConnectionId, bool);
 
-fn passes(name: &str) -> bool {
-    !OWN.contains(&format!(" {} ", name.to_ascii_lowercase()))
+/// A client's connection.
+#[derive(Default)]
+struct Front {
+    to: String,
+    /// Of the present request, even if it is not up yet. None: it is gone, or there was none.
+    upstream: Option<ConnectionId>,
+    http: ClientMachine,
+    /// The head of the request. Empty as soon as the upstream is up.
+    head: Vec<u8>,
+    /// Until the upstream takes it.
+    owed: Option<Owed>,
+}
+
+/// A connection to the upstream, and where its answer goes to.
+struct Upstream {
+    client: ConnectionId,
+    http: ClientMachine,
+    owed: Option<Owed>,
+    answer: Option<ReplyStream>,
+}
+
+impl Drop for Owed {
+    fn drop(&mut self) {
+        let _ = self.0.take().map(|reply| reply.error(502));
+    }
+}
+
+fn length(field: Option<&str>) -> Option<u64> {
+    field?.parse().ok()
 }
 
 impl Front {
-    fn begin(&mut self, to: &mut Connection<'_>, request: &Request<'_>, body: RequestBody) -> Option<()> {
-        let mut fields = Fields::default();
-        for (name, value) in request.headers().filter(|(name, _)| passes(name)) {
+    /// Encodes the head, and connects. Without a length the body is framed as `unsaid`.
+    fn begin(
+        &mut self,
+        client: &mut Connection<'_>,
+        request: &Request<'_>,
+        unsaid: RequestBody,
+    ) -> Option<()> {
+        *self = Self { to: take(&mut self.to), ..Self::default() };
+        let mut fields = Fields::new();
+        for (name, value) in request.headers().end_to_end() {
             fields.push(name, value).ok()?;
         }
-        fields.push("X-Forwarded-For", to.client_ip(request)?.to_string()).ok()?;
-        let (method, target, host) = (request.method(), request.target(), request.host()?);
+        let via = if request.version() == Version::Http10 { "1.0 jackfield" } else { "1.1 jackfield" };
+        fields.push("Via", via).ok()?;
+        fields.push("X-Forwarded-For", client.client_ip(request)?.to_string()).ok()?;
+        let (method, target, host) = (request.method(), request.target(), request.host().unwrap_or(&self.to));
         let head = RequestHead { method, target, host, fields: &fields };
-        (self.2, self.3) = Default::default();
-        self.2.encode_request(&head, body, &mut self.3).ok()?;
-        let tag = to.id().to_bits() | if method == "HEAD" { HEAD } else { 0 };
-        self.1 = Some(to.connect(Outgoing::tcp(&self.0).tag(tag)).ok()?);
+        let body = length(request.header_str("content-length")).map_or(unsaid, RequestBody::Length);
+        self.http.encode_request(&head, body, &mut self.head).ok()?;
+        let tag = client.id().to_bits() | if method == "HEAD" { HEAD } else { 0 };
+        self.upstream = Some(client.connect(Outgoing::tcp(&self.to).tag(tag)).ok()?);
         Some(())
     }
 
+    /// As soon as the upstream is up, it is asked for more of the answer. If it is gone, the reply is dropped.
     fn go_on(&mut self, handle: &Handle) {
-        let Some(back) = self.1 else { return self.4.take().map_or((), |reply| reply.error(502)) };
-        let _ = handle.send(back, take(&mut self.3));
-        let posted = handle.post(back, self.4.take());
-        let _ = posted.map_err(|failed| failed.value.map(|reply| reply.error(502)));
+        if self.head.is_empty() {
+            let owed = self.owed.take();
+            let _ = self.upstream.map(|upstream| handle.post(upstream, owed));
+        }
     }
 }
 
 impl Client for Front {
-    fn on_head(&mut self, connection: &mut Connection<'_>, request: &Request<'_>) -> BodyPlan {
-        let length = request.header_str("content-length").and_then(|length| length.parse().ok());
-        let body = length.map_or(RequestBody::Chunked, RequestBody::Length);
-        connection.pause_read();
-        self.begin(connection, request, body).map_or(BodyPlan::Reject(502), |()| BodyPlan::Stream)
+    fn on_head(&mut self, client: &mut Connection<'_>, request: &Request<'_>) -> BodyPlan {
+        let begun = self.begin(client, request, RequestBody::Chunked).map(|()| client.pause_read());
+        begun.map_or(BodyPlan::Reject(502), |()| BodyPlan::Stream)
     }
 
-    fn on_body(&mut self, connection: &mut Connection<'_>, part: &[u8]) {
-        // What comes before the other end is there waits for that, behind the head.
-        let is_up = self.3.is_empty();
-        let _ = self.2.encode_part(part, &mut self.3);
-        match self.1 {
-            Some(back) if is_up && connection.send_to(back, take(&mut self.3)) == Sent::Congested => {
-                connection.pause_read();
-            }
-            Some(_) => {}
-            None => self.3.clear(),
+    /// It comes when the upstream is up.
+    fn on_body(&mut self, client: &mut Connection<'_>, part: &[u8]) {
+        let mut out = Vec::new();
+        let _ = self.http.encode_part(part, &mut out);
+        if self.upstream.map(|upstream| client.send_to(upstream, out)) == Some(Sent::Congested) {
+            client.pause_read();
         }
     }
 
     fn on_request(&mut self, mut exchange: Exchange<'_>, request: &Request<'_>) {
-        let is_up = self.3.is_empty();
-        let has_body = self.2.encode_end(&Fields::default(), &mut self.3).is_ok();
-        if !has_body && self.begin(&mut exchange, request, RequestBody::None).is_none() {
+        if request.has_body() {
+            let mut out = Vec::new();
+            let _ = self.http.encode_end(&Fields::new(), &mut out);
+            let _ = self.upstream.map(|upstream| exchange.send_to(upstream, out));
+        } else if self.begin(&mut exchange, request, RequestBody::None).is_none() {
             return exchange.error(502);
         }
         let handle = exchange.handle();
-        self.4 = Some(exchange.defer());
-        if has_body && is_up {
-            self.go_on(&handle);
-        }
+        self.owed = Some(Owed(Some(exchange.defer())));
+        self.go_on(&handle);
     }
 
-    /// The other end has room for more of the request, asks for more of the answer, or is gone.
-    fn on_post(&mut self, connection: &mut Connection<'_>, gone: Box<dyn Any + Send>) {
-        if gone.downcast::<Option<ConnectionId>>().is_ok_and(|gone| *gone == self.1) {
-            (self.1, self.3) = (None, Vec::new());
+    fn on_post(&mut self, client: &mut Connection<'_>, news: Box<dyn Any + Send>) {
+        let Ok(News(upstream, is_up)) = news.downcast().map(|news| *news) else { return };
+        if self.upstream != Some(upstream) {
+            return; // it is that of an earlier request
         }
-        connection.resume_read();
+        self.upstream = self.upstream.filter(|_| is_up);
+        let _ = client.send_to(upstream, take(&mut self.head));
+        client.resume_read();
         // Else it drains.
-        if connection.buffered() <= 64 << 10 {
-            self.on_drain(connection);
+        if client.buffered() <= 64 << 10 {
+            self.on_drain(client);
         }
     }
 
-    fn on_drain(&mut self, connection: &mut Connection<'_>) {
-        let _ = self.1.map(|back| connection.send_to(back, take(&mut self.3)));
-        self.go_on(&connection.handle());
+    fn on_drain(&mut self, client: &mut Connection<'_>) {
+        self.go_on(&client.handle());
     }
 
-    fn on_disconnect(&mut self, connection: &mut Connection<'_>, _end: &Disconnect) {
-        let _ = self.1.map(|back| connection.handle().abort(back));
+    fn on_disconnect(&mut self, client: &mut Connection<'_>, _end: &Disconnect) {
+        let Some(upstream) = self.upstream else { return };
+        // Nobody needs the rest. If the mailbox is full, it is read and dropped.
+        let _ = client.handle().abort(upstream).or_else(|_| client.close_other(upstream));
     }
 }
 
-impl Back {
-    fn take(&mut self, event: ClientEvent<'_>) {
+impl Upstream {
+    fn tell(&self, upstream: &mut Connection<'_>, is_up: bool) {
+        let told = upstream.handle().post(self.client, News(upstream.id(), is_up));
+        // The mailbox is full. An answer that has begun is broken off by its timeout.
+        if told.is_err() && self.answer.is_none() {
+            let _ = upstream.close_other(self.client);
+        }
+    }
+
+    fn take(&mut self, event: ClientEvent<'_>, body: &mut Vec<u8>) {
         match event {
             ClientEvent::Head(response) => {
-                let length = response.header_str("content-length").and_then(|length| length.parse().ok());
-                let Some(mut answer) = self.2.take().map(|reply| reply.response(response.status())) else {
-                    return;
-                };
-                for (name, value) in response.headers().filter(|(name, _)| passes(name)) {
+                let Some(reply) = self.owed.take().and_then(|mut owed| owed.0.take()) else { return };
+                let mut answer = reply.response(response.status());
+                for (name, value) in response.headers().end_to_end() {
                     answer = answer.header(name, value);
                 }
-                self.3 = answer.stream("", length).ok();
+                self.answer = answer.stream("", length(response.header_str("content-length"))).ok();
             }
-            ClientEvent::Body(part) => drop(self.3.as_mut().map(|body| body.write(part.to_vec()))),
-            ClientEvent::End => self.3.take().map_or((), ReplyStream::finish),
+            ClientEvent::Body(part) => body.extend_from_slice(part),
+            ClientEvent::End => {
+                self.pass(take(body));
+                let _ = self.answer.take().map(ReplyStream::finish);
+            }
             ClientEvent::Interim(_) | ClientEvent::Switched(_) => {}
         }
     }
+
+    /// Passes on what came in one read. If it is not taken, as by a full mailbox, the answer is broken off.
+    fn pass(&mut self, body: Vec<u8>) {
+        if !body.is_empty() {
+            self.answer.take_if(|answer| !answer.write(body).is_accepted());
+        }
+    }
 }
 
-impl Client for Back {
-    fn on_connect(&mut self, connection: &mut Connection<'_>) {
-        connection.pause_read();
-        self.on_drain(connection);
+impl Client for Upstream {
+    fn on_connect(&mut self, upstream: &mut Connection<'_>) {
+        upstream.pause_read();
+        self.on_drain(upstream);
     }
 
-    fn on_drain(&mut self, connection: &mut Connection<'_>) {
-        let _ = connection.handle().post(self.0, None::<ConnectionId>);
+    fn on_drain(&mut self, upstream: &mut Connection<'_>) {
+        self.tell(upstream, true);
     }
 
-    /// An answer is read from when the request is over, so that there is somebody to give it to.
-    fn on_post(&mut self, connection: &mut Connection<'_>, value: Box<dyn Any + Send>) {
-        self.2 = self.2.take().or_else(|| *value.downcast().ok()?);
-        if self.2.is_some() || self.3.is_some() {
-            connection.resume_read();
+    fn on_post(&mut self, upstream: &mut Connection<'_>, owed: Box<dyn Any + Send>) {
+        self.owed = self.owed.take().or_else(|| *owed.downcast().ok()?);
+        if self.owed.is_some() || self.answer.is_some() {
+            upstream.resume_read();
         }
     }
 
     fn on_data(&mut self, raw: &mut Raw<'_>, data: &mut [u8]) -> usize {
-        let (mut used, mut slots) = (0, HeaderSlots::new());
+        let (mut used, mut body, mut slots) = (0, Vec::new(), HeaderSlots::new());
         loop {
-            match self.1.step(&data[used..], &mut slots, &Limits::default()) {
-                Step::Event(bytes, event) => used += (self.take(event), bytes).1,
-                Step::Need(bytes) if self.1.outstanding() > 0 => break used += bytes,
+            match self.http.step(&data[used..], &mut slots, &Limits::default()) {
+                Step::Event(bytes, event) => used += (self.take(event, &mut body), bytes).1,
+                Step::Need(bytes) if self.http.outstanding() > 0 => break used += bytes,
                 _ => return (raw.close(), data.len()).1,
             }
         }
-        if used > 0 {
+        self.pass(body);
+        if self.owed.is_none() && self.answer.is_none() {
+            raw.abort();
+        } else if used > 0 {
             raw.pause_read();
             self.on_drain(raw);
         }
         used
     }
 
-    fn on_peer_closed(&mut self, raw: &mut Raw<'_>, _rest: &[u8]) {
-        let _ = self.1.end_of_input().map(|end| end.map(|end| self.take(end)));
+    fn on_peer_closed(&mut self, raw: &mut Raw<'_>, rest: &[u8]) {
+        if let Some(end) = self.http.end_of_input().ok().flatten().filter(|_| rest.is_empty()) {
+            self.take(end, &mut Vec::new());
+        }
         raw.close();
     }
 
-    /// An answer that has not begun is a 502, and one that has is broken off with `self.3`.
-    fn on_disconnect(&mut self, connection: &mut Connection<'_>, _end: &Disconnect) {
-        let _ = self.2.take().map(|reply| reply.error(502));
-        let _ = connection.handle().post(self.0, Some(connection.id()));
+    /// What is owed is dropped with this: an answer that has begun is broken off, as after a reset.
+    fn on_disconnect(&mut self, upstream: &mut Connection<'_>, _end: &Disconnect) {
+        self.tell(upstream, false);
     }
 }
 
@@ -178,12 +227,13 @@ fn main() -> jackfield::Result<()> {
     let options = Options::read("proxy [--listen ADDR] [--to ADDR]");
     let to = options.value("--to").unwrap_or("127.0.0.1:9001").to_owned();
     let addr = options.value("--listen").unwrap_or("127.0.0.1:8080");
-    let server = Server::builder().listen(addr).shutdown_on_signals().bind()?;
+    // A WebSocket nowhere: such a request is passed on as any other.
+    let server = Server::builder().listen(addr).websocket_paths([""; 0]).shutdown_on_signals().bind()?;
     println!("listening on {}", server.local_addr());
     server.serve(move |peer: &Peer| -> Box<dyn Client> {
+        let Some(tag) = peer.tag() else { return Box::new(Front { to: to.clone(), ..Front::default() }) };
         let mut http = ClientMachine::new();
-        let Some(tag) = peer.tag() else { return Box::new(Front(to.clone(), None, http, Vec::new(), None)) };
         let _ = http.begin(if tag & HEAD > 0 { "HEAD" } else { "GET" });
-        Box::new(Back(ConnectionId::from_bits(tag & !HEAD), http, None, None))
+        Box::new(Upstream { client: ConnectionId::from_bits(tag & !HEAD), http, owed: None, answer: None })
     })
 }

@@ -14,6 +14,7 @@ impl Sources {
     pub(crate) fn read(root: &Path) -> Result<Sources, String> {
         let mut files = Vec::new();
         collect(&root.join("crates"), &mut files)?;
+        collect(&root.join("examples/tests"), &mut files)?;
         let mut sources = Sources::default();
         for path in files {
             let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -48,7 +49,7 @@ impl Sources {
     }
 
     /// What is wrong with the tests that a text refers to. They are written as ``file.rs`: `function`, `function``, the
-    /// file seen from the folder `crates`.
+    /// file seen from the folder `crates`: those of the examples begin with `../`.
     pub(crate) fn check_references(&self, text: &str) -> Result<usize, String> {
         let mut file: Option<(&str, usize)> = None;
         let mut count = 0;
@@ -61,8 +62,9 @@ impl Sources {
                 continue;
             }
             let Some((path, functions)) = &mut file else { return Err(format!("`{word}` without a file")) };
-            if !self.tests.contains(&(format!("crates/{path}"), word.to_owned())) {
-                return Err(format!("there is no test `{word}` in `crates/{path}`"));
+            let place = path.strip_prefix("../").map_or_else(|| format!("crates/{path}"), str::to_owned);
+            if !self.tests.contains(&(place.clone(), word.to_owned())) {
+                return Err(format!("there is no test `{word}` in `{place}`"));
             }
             *functions += 1;
             count += 1;
@@ -131,6 +133,8 @@ fn no_test() {}
             ("nothing", Ok(0)),
             ("`a/tests/x.rs`: `no_test`", Err("there is no test `no_test`")),
             ("`a/tests/y.rs`: `plain`", Err("there is no test `plain`")),
+            ("`../crates/a/tests/x.rs`: `plain`", Ok(1)),
+            ("`../a/tests/x.rs`: `plain`", Err("no test `plain` in `a/tests/x.rs`")),
             ("`plain`", Err("`plain` without a file")),
             ("`a/tests/x.rs`", Err("`a/tests/x.rs` without a function")),
             ("`a/tests/x.rs`, `a/tests/x.rs`: `plain`", Err("`a/tests/x.rs` without a function")),

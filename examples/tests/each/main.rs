@@ -18,6 +18,8 @@ mod every;
 mod first;
 mod protocols;
 mod proxy;
+mod proxy_ends;
+mod proxy_fields;
 mod secure_curl;
 mod sites;
 mod sizes;

@@ -1,22 +1,33 @@
-//! The example `proxy`: between a client and an upstream that the test plays, and with curl.
+//! The example `proxy`: between a client and an upstream that the test plays, and with curl. What goes wrong is in
+//! `proxy_ends`, and which fields pass in `proxy_fields`.
 
 use crate::common::{LIMIT, connect};
 use crate::http::Http;
 use crate::process::Example;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::process::Command;
 use std::thread;
 
 /// A proxy before an upstream that the test plays.
-fn start() -> (Example, SocketAddr, TcpListener) {
+pub(crate) fn start() -> (Example, SocketAddr, TcpListener) {
+    start_to("127.0.0.1")
+}
+
+/// The same where the proxy knows the upstream by this name.
+pub(crate) fn start_to(host: &str) -> (Example, SocketAddr, TcpListener) {
     let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (example, addr) = Example::start("proxy", &["--to", &upstream.local_addr().unwrap().to_string()]);
-    (example, addr, upstream)
+    let to = format!("{host}:{}", upstream.local_addr().unwrap().port());
+    let (example, addr) = Example::start("proxy", &["--to", &to]);
+    // The system takes this limit for an accept too.
+    let upstream = TcpStream::from(OwnedFd::from(upstream));
+    upstream.set_read_timeout(Some(LIMIT)).unwrap();
+    (example, addr, TcpListener::from(OwnedFd::from(upstream)))
 }
 
 /// A request as the upstream gets it: its lines, and its body.
-fn read_request(stream: &TcpStream) -> (Vec<String>, BufReader<TcpStream>) {
+pub(crate) fn read_request(stream: &TcpStream) -> (Vec<String>, BufReader<TcpStream>) {
     stream.set_read_timeout(Some(LIMIT)).unwrap();
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut lines = Vec::new();
@@ -32,7 +43,7 @@ fn read_request(stream: &TcpStream) -> (Vec<String>, BufReader<TcpStream>) {
 
 const MIB: usize = 1 << 20;
 
-fn bytes(count: usize) -> Vec<u8> {
+pub(crate) fn bytes(count: usize) -> Vec<u8> {
     (0..count).map(|at| (at % 251) as u8).collect()
 }
 
@@ -135,67 +146,6 @@ fn proxy_streams_large_bodies_both_ways() {
             );
             read_all(&mut reader);
         });
-    }
-}
-
-/// A body without a length is over with its connection, and that is known from one that is broken off.
-#[test]
-fn proxy_tells_an_end_from_a_break() {
-    let (_example, addr, upstream) = start();
-    for (head, is_whole) in
-        [("", true), ("Content-Length: 99\r\n", false), ("Transfer-Encoding: chunked\r\n", false)]
-    {
-        let mut client = connect(addr);
-        client.write_all(b"GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").unwrap();
-        let (mut stream, _) = upstream.accept().unwrap();
-        let _request = read_request(&stream);
-        stream.write_all(format!("HTTP/1.1 200 OK\r\n{head}\r\n5\r\nhello").as_bytes()).unwrap();
-        let (_lines, mut reader) = read_request(&client);
-        drop((stream, _request));
-        let mut rest = Vec::new();
-        let is_broken = reader.read_to_end(&mut rest).is_err();
-        let ends = rest.ends_with(b"0\r\n\r\n");
-        assert_eq!((is_broken, ends), (!is_whole, is_whole), "{head}: {}", String::from_utf8_lossy(&rest));
-    }
-}
-
-#[test]
-fn proxy_answers_502_for_an_upstream_that_does_not() {
-    let (_example, addr, upstream) = start();
-    // It closes without an answer, or says what is none.
-    for said in ["", "HTTP/1.1 200", "what?\r\n\r\n"] {
-        let mut client = Http::connect(addr);
-        client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
-        let (mut stream, _) = upstream.accept().unwrap();
-        let _request = read_request(&stream);
-        stream.write_all(said.as_bytes()).unwrap();
-        drop((stream, _request));
-        assert_eq!(client.answer(true).status, 502, "{said}");
-    }
-    // Nobody listens there any more.
-    drop(upstream);
-    let mut client = Http::connect(addr);
-    assert_eq!(client.get("/").status, 502);
-    assert_eq!(client.ask("POST", "/", "", "a body").status, 502, "and the connection is still good");
-    assert_eq!(client.get("/").status, 502);
-}
-
-/// The upstream learns that nobody waits any more, whether it is sent to or sends.
-#[test]
-fn proxy_ends_with_its_client() {
-    let (_example, addr, upstream) = start();
-    for request in [
-        "GET / HTTP/1.1\r\nHost: test\r\n\r\n",
-        "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\nhalf",
-    ] {
-        let mut client = connect(addr);
-        client.write_all(request.as_bytes()).unwrap();
-        let (stream, _) = upstream.accept().unwrap();
-        let (_lines, mut reader) = read_request(&stream);
-        drop(client);
-        let mut rest = Vec::new();
-        let _ = reader.read_to_end(&mut rest);
-        assert!(rest.len() <= 4);
     }
 }
 

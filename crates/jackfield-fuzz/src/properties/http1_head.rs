@@ -6,8 +6,8 @@ use crate::partition::same_however_cut;
 use crate::tally::count_round_trips;
 use jackfield_proto::Step;
 use jackfield_proto::http1::{
-    Authority, ClientMachine, Event, HeaderSlots, Limits, Machine, Owed, Request, RequestBody, RequestHead,
-    Version, requested_path,
+    Authority, ClientMachine, Event, Fields, HeaderSlots, Limits, Machine, Owed, Request, RequestBody,
+    RequestHead, Version, requested_path,
 };
 
 /// The first request of a connection: however it is cut, the same head comes or the same refusal, and nothing after a
@@ -61,6 +61,12 @@ fn check(request: &Request<'_>, limits: &Limits) {
     assert!(request.target().bytes().all(|byte| byte.is_ascii_graphic()), "{:?}", request.target());
     let is_text = |value: &[u8]| !value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0));
     assert!(request.headers().all(|(_, value)| is_text(value)), "a value has what ends a line");
+    let mut all = request.headers();
+    for (name, value) in request.headers().end_to_end() {
+        assert!(all.any(|field| field == (name, value)), "what is forwarded is a part of all, in its order");
+        let added = Fields::new().push(name, value);
+        assert_eq!(added, Ok(()), "what is forwarded can be sent");
+    }
     if let Some(authority) = request.authority() {
         assert!(request.host().is_some_and(|host| host.starts_with(authority.host())));
         assert!(Authority::parse(authority.host()).is_some_and(|again| again.port().is_none()));

@@ -240,7 +240,66 @@ impl<'b> HeaderIter<'b> {
     pub(crate) fn new(head: &'b [u8], spans: &'b [Span]) -> Self {
         Self { head, spans: spans.iter() }
     }
+
+    /// Only the fields that a proxy forwards, in order. These are left out:
+    ///
+    /// - fields of one hop (RFC 9110 section 7.6.1): those that `Connection` names, and `Connection`, `Keep-Alive`,
+    ///   `Proxy-Connection`, `TE`, `Trailer`, `Transfer-Encoding` and `Upgrade`;
+    /// - what authenticates a client to a proxy (RFC 9110 section 11.7): `Proxy-Authenticate`,
+    ///   `Proxy-Authentication-Info` and `Proxy-Authorization`;
+    /// - what a sender writes itself, or has answered: `Content-Length`, `Date`, `Expect` and `Host`.
+    ///
+    /// Call it before the first `next`: a `Connection` field that was taken before names nothing. Its cost is at most the
+    /// number of fields times the length of what `Connection` names.
+    ///
+    /// ```
+    /// use jackfield_proto::http1::{FieldError, Fields, Request};
+    ///
+    /// fn forwarded(request: &Request<'_>) -> Result<Fields, FieldError> {
+    ///     let mut fields = Fields::new();
+    ///     for (name, value) in request.headers().end_to_end() {
+    ///         fields.push(name, value)?;
+    ///     }
+    ///     Ok(fields)
+    /// }
+    /// ```
+    #[doc(alias = "hop_by_hop")]
+    pub fn end_to_end(self) -> impl Iterator<Item = (&'b str, &'b [u8])> + use<'b> {
+        let all = self.clone();
+        let is_named = move |name: &str| {
+            let mut lists = all.clone().filter(|(field, _)| field.eq_ignore_ascii_case("Connection"));
+            lists.any(|(_, list)| list_has(list, name))
+        };
+        self.filter(move |(name, _)| !is_kept_back(name) && !is_named(name))
+    }
 }
+
+fn is_kept_back(name: &str) -> bool {
+    KEPT_BACK.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// Whether a list of names has this one, in any case (RFC 9110 section 5.6.1).
+fn list_has(list: &[u8], name: &str) -> bool {
+    list.split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(name.as_bytes()))
+}
+
+/// What a proxy does not forward, whether `Connection` names it or not.
+const KEPT_BACK: [&str; 14] = [
+    "Connection",
+    "Content-Length",
+    "Date",
+    "Expect",
+    "Host",
+    "Keep-Alive",
+    "Proxy-Authenticate",
+    "Proxy-Authentication-Info",
+    "Proxy-Authorization",
+    "Proxy-Connection",
+    "TE",
+    "Trailer",
+    "Transfer-Encoding",
+    "Upgrade",
+];
 
 impl<'b> Iterator for HeaderIter<'b> {
     type Item = (&'b str, &'b [u8]);

@@ -4,6 +4,7 @@ mod answers;
 mod bodies;
 mod client;
 mod empty_line;
+mod end_to_end;
 mod origins;
 mod requests;
 mod round_trip;

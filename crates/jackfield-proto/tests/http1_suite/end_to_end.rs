@@ -1,0 +1,59 @@
+//! Which fields a proxy forwards (RFC 9110 section 7.6.1), of requests and of responses.
+
+use jackfield_proto::Step;
+use jackfield_proto::http1::{ClientEvent, ClientMachine, Event, HeaderIter, HeaderSlots, Limits, Machine};
+
+/// The lines of a head, and the names and values that are forwarded.
+const ROWS: [(&str, &[&str]); 16] = [
+    ("", &[]),
+    ("A: 1\r\nB:\r\nA: 2\r\n", &["A=1", "B=", "A=2"]),
+    ("A: 1\r\nConnection: a\r\nAA: 2\r\n", &["AA=2"]),
+    ("Connection: A\r\na: 1\r\na: 2\r\nb: 3\r\n", &["b=3"]),
+    ("Connection: close\r\nClose: 1\r\nA: 2\r\n", &["A=2"]),
+    ("Connection: keep-alive, b ,\tc\t,,d\r\nA: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\n", &["A=1"]),
+    ("connection: a\r\nA: 1\r\nB: 2\r\nC: 3\r\nCONNECTION: b\r\n", &["C=3"]),
+    ("Connection:\r\nA: 1\r\n", &["A=1"]),
+    ("Connection: , ,\r\nA: 1\r\n", &["A=1"]),
+    ("Connection: a b, c;d, \"e\"\r\nA: 1\r\nB: 2\r\nC: 3\r\nE: 4\r\n", &["A=1", "B=2", "C=3", "E=4"]),
+    ("X-Connection: a\r\nA: 1\r\n", &["X-Connection=a", "A=1"]),
+    ("Keep-Alive: 5\r\nPROXY-CONNECTION: a\r\nte: gzip\r\nTrailer: A\r\nUpgrade: b\r\nA: 1\r\n", &["A=1"]),
+    (
+        "Proxy-Authorization: a\r\nproxy-authenticate: b\r\nProxy-Authentication-Info: c\r\nProxy-A: 1\r\n",
+        &["Proxy-A=1"],
+    ),
+    (
+        "Authorization: a\r\nWWW-Authenticate: b\r\nCookie: c\r\n",
+        &["Authorization=a", "WWW-Authenticate=b", "Cookie=c"],
+    ),
+    ("Content-Length: 0\r\nDate: now\r\nExpect: 100-continue\r\nContent-Type: a\r\n", &["Content-Type=a"]),
+    ("Transfer-Encoding: chunked\r\nTransfer: 1\r\nVia: 1.1 a\r\n", &["Transfer=1", "Via=1.1 a"]),
+];
+
+fn forwarded(headers: HeaderIter<'_>) -> Vec<String> {
+    let fields = headers.end_to_end();
+    fields.map(|(name, value)| format!("{name}={}", String::from_utf8_lossy(value))).collect()
+}
+
+#[test]
+fn fields_of_one_hop_are_not_forwarded() {
+    let limits = Limits::default();
+    for (lines, expected) in ROWS {
+        let (mut slots, mut whole) = (HeaderSlots::new(), Vec::new());
+        let head = format!("POST / HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
+        match Machine::new().step(head.as_bytes(), &mut slots, &mut whole, &limits) {
+            Step::Event(_, Event::Head(request) | Event::Request(request) | Event::Upgrade(request)) => {
+                assert_eq!(forwarded(request.headers()), expected, "{lines:?}");
+            }
+            other => panic!("{lines:?}: {other:?}"),
+        }
+        let (mut client, mut slots) = (ClientMachine::new(), HeaderSlots::new());
+        client.begin("GET").unwrap();
+        let head = format!("HTTP/1.1 200 OK\r\n{lines}\r\n");
+        match client.step(head.as_bytes(), &mut slots, &limits) {
+            Step::Event(_, ClientEvent::Head(response)) => {
+                assert_eq!(forwarded(response.headers()), expected, "{lines:?}");
+            }
+            other => panic!("{lines:?}: {other:?}"),
+        }
+    }
+}
