@@ -1,6 +1,7 @@
 //! Every target, for a fixed number of executions: in CI, and with every `cargo test`.
 
 use jackfield_fuzz::{Runner, TARGETS, Tally, Target};
+use std::thread;
 
 /// Inputs of each target. The server is slower than a parser, and has longer inputs.
 const EXECUTIONS: [(&str, u64); 2] = [("server", 1500), ("", 4000)];
@@ -18,17 +19,25 @@ fn every_seed_holds() {
     }
 }
 
+fn run(target: &Target) -> Tally {
+    let run = Runner::new(target).seed(1).executions(executions(target)).run();
+    let report = run.unwrap_or_else(|finding| panic!("{finding}"));
+    assert_eq!(report.executions, executions(target));
+    // Something was reached that no seed shows.
+    assert!(report.corpus > target.seeds.len(), "{}: {report:?}", target.name);
+    report.tally
+}
+
 #[test]
 fn every_target_holds_for_a_while() {
     let mut tally = Tally::default();
-    for target in TARGETS {
-        let run = Runner::new(target).seed(1).executions(executions(target)).run();
-        let report = run.unwrap_or_else(|finding| panic!("{finding}"));
-        assert_eq!(report.executions, executions(target));
-        // Something was reached that no seed shows.
-        assert!(report.corpus > target.seeds.len(), "{}: {report:?}", target.name);
-        tally += report.tally;
-    }
+    thread::scope(|scope| {
+        let runs = TARGETS.iter().map(|target| scope.spawn(|| run(target)));
+        // All are begun before the first is waited for.
+        for run in runs.collect::<Vec<_>>() {
+            tally += run.join().expect("it has told what is wrong");
+        }
+    });
     assert!(tally.partitions > 50_000 && tally.round_trips > 5000, "{tally:?}");
 }
 
