@@ -308,6 +308,42 @@ fn has_proxies(seed: u64) -> bool {
 /// The same with limits that are changed.
 #[must_use]
 pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits)) -> Sim {
+    let floods = Floods::of(seed);
+    let mut doors = Random::new(seed ^ 0xd005);
+    set_up(seed, &mut options, floods, &mut doors);
+    let deflates = deflate::limits(seed, &mut options.limits);
+    change(&mut options.limits);
+    let (calls, tls) = (calls::limits(seed, &mut options.limits), options.tls.clone());
+    let cluster = if floods.mailbox_max.is_none() { Cluster::of(seed, &mut options) } else { None };
+    if options.tls.is_some() {
+        ask_for_hosts(seed, &mut options);
+    }
+    let day = Day::new(floods, &options);
+    let owed = Shared::default();
+    owed.borrow_mut().floods = floods;
+    let shared = owed.clone();
+    let mut sim = Sim::new(seed, options, move |peer| Visitor::new(shared.clone(), peer));
+    day.add_usual(&mut sim, &mut doors);
+    day.add_rare(&mut sim, seed);
+    if let Some(cluster) = cluster {
+        cluster.add(&mut sim, seed);
+    }
+    if deflates {
+        deflate::add(&mut sim, seed, floods.mailbox_max.is_some());
+    }
+    let mut random = Random::new(seed ^ 0x4e1d);
+    if random.chance(100) {
+        sim.add(Held::new(&mut random));
+    }
+    if calls {
+        calls::add(&mut sim, seed, tls.as_ref(), &owed.borrow().calls);
+    }
+    sim.outside(move |outside| act_outside(outside, &owed));
+    sim
+}
+
+/// The options of a day, and how long its peers must be able to wait with them.
+fn set_up(seed: u64, options: &mut Options, floods: Floods, doors: &mut Random) {
     options.message_bytes_max = 30_000;
     seed_tls(seed);
     if options.tls.is_none() && has_tls(seed) {
@@ -336,70 +372,69 @@ pub fn bad_day_with(seed: u64, mut options: Options, change: impl Fn(&mut Limits
         // Whoever waits for memory waits for so long, and is then looked at once a second.
         options.patience += options.limits.reactor.memory_wait + Duration::from_secs(1);
     }
-    let floods = Floods::of(seed);
     options.limits.mailbox_max = floods.mailbox_max.unwrap_or(options.limits.mailbox_max);
-    let mut doors = Random::new(seed ^ 0xd005);
     if doors.chance(100) {
         options.listeners = (0..doors.between(2, 9)).map(|_| doors.between(1, 4)).collect();
     }
-    let deflates = deflate::limits(seed, &mut options.limits);
-    change(&mut options.limits);
-    let (calls, tls) = (calls::limits(seed, &mut options.limits), options.tls.clone());
-    let cluster = if floods.mailbox_max.is_none() { Cluster::of(seed, &mut options) } else { None };
-    let may_be_cut_off = options.limits.memory_bytes_max < 1 << 20
-        || options.limits.reactor.wire_memory_bytes_max < 1 << 20
-        || options.limits.rate.on_exceeded == OnRateExceeded::Close;
-    let half_closed = options.limits.half_closed;
-    let lags = options.faults.lags > 0;
-    let (listeners, own) = (options.listeners.len(), listener::LINES + 1);
-    let owed = Shared::default();
-    owed.borrow_mut().floods = floods;
-    let shared = owed.clone();
-    if options.tls.is_some() {
-        ask_for_hosts(seed, &mut options);
-    }
-    let mut sim = Sim::new(seed, options, move |peer| Visitor::new(shared.clone(), peer));
-    let peers = sim.random().between(2, 7);
-    for number in 0..peers {
-        add(&mut sim, number, may_be_cut_off, half_closed, floods);
-    }
-    for _ in 0..2 * listeners {
-        // More than there is room for, at one listener or another.
-        let peer = http(&mut doors, may_be_cut_off, half_closed);
-        sim.add(peer.at(own + doors.below(listeners)));
-    }
-    if lags && sim.random().chance(300) {
-        // More than an overloaded reactor lets in.
-        for _ in 0..6 {
-            let mut random = sim.random().fork();
-            sim.add(http(&mut random, may_be_cut_off, half_closed));
+}
+
+/// What the peers of a day must know of its options.
+struct Day {
+    floods: Floods,
+    /// A limit may end connections that have done nothing wrong.
+    may_be_cut_off: bool,
+    half_closed: bool,
+    lags: bool,
+    /// Listeners that have little room.
+    listeners: usize,
+}
+
+impl Day {
+    fn new(floods: Floods, options: &Options) -> Self {
+        let Limits { memory_bytes_max, reactor, rate, half_closed, .. } = &options.limits;
+        let is_short_of_memory = *memory_bytes_max < 1 << 20 || reactor.wire_memory_bytes_max < 1 << 20;
+        Self {
+            floods,
+            may_be_cut_off: is_short_of_memory || rate.on_exceeded == OnRateExceeded::Close,
+            half_closed: *half_closed,
+            lags: options.faults.lags > 0,
+            listeners: options.listeners.len(),
         }
     }
-    // By chance of its own: a seed without a crowd is what it was without crowds.
-    let mut random = Random::new(seed ^ 0xc0d);
-    // What is published to other reactors is lost where mailboxes are full.
-    if random.chance(200) && floods.mailbox_max.is_none() {
-        crowd::add(&mut sim, &mut random);
+
+    /// Some peers of each kind, and more than there is room for.
+    fn add_usual(&self, sim: &mut Sim, doors: &mut Random) {
+        let Self { may_be_cut_off, half_closed, .. } = *self;
+        let peers = sim.random().between(2, 7);
+        for number in 0..peers {
+            add(sim, number, may_be_cut_off, half_closed, self.floods);
+        }
+        for _ in 0..2 * self.listeners {
+            // More than there is room for, at one listener or another.
+            let peer = http(doors, may_be_cut_off, half_closed);
+            sim.add(peer.at(listener::LINES + 1 + doors.below(self.listeners)));
+        }
+        if self.lags && sim.random().chance(300) {
+            // More than an overloaded reactor lets in.
+            for _ in 0..6 {
+                let mut random = sim.random().fork();
+                sim.add(http(&mut random, may_be_cut_off, half_closed));
+            }
+        }
     }
-    let mut random = Random::new(seed ^ 0x1eaf);
-    if random.chance(200) {
-        sim.add(leaver(&mut random));
+
+    /// By chance of their own: a seed without a crowd is what it was without crowds.
+    fn add_rare(&self, sim: &mut Sim, seed: u64) {
+        let mut random = Random::new(seed ^ 0xc0d);
+        // What is published to other reactors is lost where mailboxes are full.
+        if random.chance(200) && self.floods.mailbox_max.is_none() {
+            crowd::add(sim, &mut random);
+        }
+        let mut random = Random::new(seed ^ 0x1eaf);
+        if random.chance(200) {
+            sim.add(leaver(&mut random));
+        }
     }
-    if let Some(cluster) = cluster {
-        cluster.add(&mut sim, seed);
-    }
-    if deflates {
-        deflate::add(&mut sim, seed, floods.mailbox_max.is_some());
-    }
-    let mut random = Random::new(seed ^ 0x4e1d);
-    if random.chance(100) {
-        sim.add(Held::new(&mut random));
-    }
-    if calls {
-        calls::add(&mut sim, seed, tls.as_ref(), &owed.borrow().calls);
-    }
-    sim.outside(move |outside| act_outside(outside, &owed));
-    sim
 }
 
 /// On half of the days with TLS peers ask for hosts, and have little time for their handshakes.

@@ -106,20 +106,14 @@ pub(super) struct Conduct {
     pub(super) never_reads: bool,
 }
 
-impl Party {
-    pub(super) fn new(
-        number: usize,
-        peer: Box<dyn Peer>,
-        secure: Option<Secure>,
-        faults: &Faults,
-        mut random: Random,
-    ) -> Self {
+impl Plan {
+    fn new(random: &mut Random, faults: &Faults, is_secure: bool) -> Self {
         let often = |random: &mut Random, per_mille: u16| if random.chance(300) { per_mille } else { 0 };
         let mut plan = Plan {
             splits: random.chance(faults.splits),
-            stumbles: often(&mut random, faults.stumbles),
-            spurious: often(&mut random, faults.spurious),
-            delays: often(&mut random, faults.delays),
+            stumbles: often(random, faults.stumbles),
+            spurious: often(random, faults.spurious),
+            delays: often(random, faults.delays),
             window: random.chance(faults.slow_readers).then(|| random.size(2000) + 1),
             never_reads: random.chance(faults.never_readers),
             cut: None,
@@ -130,7 +124,7 @@ impl Party {
             let how = [Cut::Finish, Cut::Reset, Cut::ResetBehind][random.below(3)];
             plan.cut = Some((random.size(3000), how));
         }
-        if secure.is_some() && random.chance(faults.cuts / 2) {
+        if is_secure && random.chance(faults.cuts / 2) {
             plan.cut = Some((random.size(3000), Cut::Forge));
         }
         if plan.never_reads {
@@ -140,12 +134,31 @@ impl Party {
             // The server sees no more of it than of a peer that takes nothing, only later.
             (plan.trickles, plan.window, plan.cut) = (true, Some(random.size(300)), None);
         }
-        let conduct = Conduct {
+        plan
+    }
+}
+
+impl Conduct {
+    fn of(plan: &Plan, faults: &Faults) -> Self {
+        Self {
             slow: plan.delays > 0,
             slow_reader: plan.window.is_some() || plan.splits || plan.stumbles > 0 || faults.held > 0,
             never_reads: plan.never_reads || plan.trickles,
-            ..Conduct::default()
-        };
+            ..Self::default()
+        }
+    }
+}
+
+impl Party {
+    pub(super) fn new(
+        number: usize,
+        peer: Box<dyn Peer>,
+        secure: Option<Secure>,
+        faults: &Faults,
+        mut random: Random,
+    ) -> Self {
+        let plan = Plan::new(&mut random, faults, secure.is_some());
+        let conduct = Conduct::of(&plan, faults);
         let comes_late = faults.lags > 0 && random.chance(500);
         // Several come at once, so that some of them are too many for a reactor that is behind.
         let wake = if comes_late { [150, 400, 1000, 2000][random.below(4)] } else { random.size(200) } as u64;
