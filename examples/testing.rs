@@ -5,8 +5,8 @@
 //!
 //! ```text
 //! $ cargo test --example testing
-//! test tests::a_bid_that_is_higher_is_told_to_all ... ok
-//! test tests::who_says_nothing_for_ten_seconds_is_sent_away ... ok
+//! test tests::a_higher_bid_is_sent_to_all ... ok
+//! test tests::a_connection_is_closed_after_ten_idle_seconds ... ok
 //! test tests::what_is_no_bid_is_refused ... ok
 //!
 //! $ cargo run --example testing -- --listen 127.0.0.1:8080
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bid_that_is_higher_is_told_to_all() {
+    fn a_higher_bid_is_sent_to_all() {
         let server = server();
         let mut listener = server.websocket("/");
         assert_eq!(server.post("/").body("10").send().status(), 201);
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn who_says_nothing_for_ten_seconds_is_sent_away() {
+    fn a_connection_is_closed_after_ten_idle_seconds() {
         let mut server = server();
         let mut listener = server.websocket("/");
         server.advance(Duration::from_secs(9));

@@ -128,7 +128,7 @@ fn dashboard_resumes_and_tells_the_gap_after_a_restart() {
 
 /// A client that moves after every third event.
 #[test]
-fn cluster_gives_who_moves_everything_once() {
+fn cluster_gives_a_moving_reader_everything_once() {
     if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
         println!("skipped: there is no redis-server on this machine");
         return;

@@ -45,7 +45,7 @@ fn check_knock(addr: SocketAddr, path: &str, fields: &str, status: u16, field: (
 }
 
 #[test]
-fn gate_lets_in_who_may() {
+fn gate_admits_only_permitted_requests() {
     let (_example, addr) = Example::start("gate", &["--word", "a word"]);
     let protocol = "Sec-WebSocket-Protocol";
     check_knock(addr, "/open", "", 101, (protocol, None));
@@ -81,7 +81,7 @@ fn websocket_at(addr: SocketAddr, path: &str) -> WebSocket<Steady> {
 }
 
 #[test]
-fn banner_greets_and_says_when_it_is_full() {
+fn banner_sends_a_banner_or_a_busy_banner() {
     let any = "127.0.0.1:0";
     let args = ["--desk", any, "--shout", any, "--http", any, "--max", "1"];
     let mut example = Example::spawn("banner", args);

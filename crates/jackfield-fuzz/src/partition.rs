@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "in parts of [")]
-    fn a_difference_is_told() {
+    fn a_difference_is_reported() {
         same_however_cut(b"some bytes", |parts| parts.len());
     }
 }

@@ -407,7 +407,7 @@ fn a_fault_spoils_nothing_for_the_next_connection() {
 }
 
 #[test]
-fn what_comes_after_our_close_is_dropped_compressed_or_not() {
+fn messages_after_our_close_are_dropped_compressed_or_not() {
     let mut peer = Peer::new(true, &Limits::default());
     peer.feed(&frames("41f248cd")[..8]);
     assert_eq!(peer.machine.close(Some(1000), "", None, &mut Vec::new()), Ok(true));

@@ -88,7 +88,7 @@ impl World {
 }
 
 #[test]
-fn who_answers_is_spoken_with() {
+fn an_accepted_outgoing_connection_is_established() {
     let mut world = World::new();
     let Dial { id, addr, far } = world.dial(1);
     assert_eq!((id, addr.to_string()), (world.id, "192.0.2.1:80".to_owned()));
@@ -105,7 +105,7 @@ fn who_answers_is_spoken_with() {
 
 /// What was sent at once with the answer is told behind it.
 #[test]
-fn who_answers_and_speaks_at_once_is_heard() {
+fn bytes_sent_with_the_accept_are_read() {
     let mut world = World::new();
     let far = world.dial(1).far;
     far.accept();
@@ -167,7 +167,7 @@ fn addresses_that_never_come_have_the_same_deadline() {
 }
 
 #[test]
-fn a_name_without_address_is_told() {
+fn a_name_without_address_is_reported() {
     let mut world = World::new();
     world.driver.reactor.wires.give_up(world.id, ErrorKind::NotFound);
     world.check(&["close Connect(NotFound) unix:"]);

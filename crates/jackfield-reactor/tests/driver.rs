@@ -82,7 +82,7 @@ fn a_turn_waits_no_longer_than_it_is_told_and_is_woken_by_a_stream() {
 
 #[test]
 #[should_panic(expected = "a bug of the service")]
-fn a_panic_that_the_service_does_not_take_goes_on_to_whoever_drives() {
+fn a_panic_that_the_service_does_not_handle_reaches_the_caller() {
     let _alone = DESCRIPTORS.lock();
     let mut driver = Driver::new(0, Limits::default()).expect("an event queue");
     let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");

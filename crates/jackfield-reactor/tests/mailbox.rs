@@ -3,7 +3,7 @@
 use jackfield_reactor::{Mailbox, PostError, Taken};
 
 #[test]
-fn a_full_box_gives_the_command_back() {
+fn a_full_mailbox_returns_the_command() {
     let mailbox = Mailbox::new(None, 2, 100);
     assert_eq!(mailbox.post(1, 1), Ok(()));
     assert_eq!(mailbox.post(2, 1), Ok(()));

@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_to_additions_are_told_apart() {
+    fn answers_to_additions_are_distinguished() {
         assert_eq!(added(&bulk("5-2")), Added::At(Position { epoch: 5, offset: 2 }));
         assert_eq!(added(&Value::Nil), Added::Elsewhere);
         assert!(matches!(added(&Value::Okay), Added::Refused(_)));

@@ -72,7 +72,7 @@ fn k2_servers_that_end_or_are_cut_off_are_forgotten() {
 }
 
 #[test]
-fn k2_a_redis_that_comes_back_is_told_again_who_is_there() {
+fn k2_presence_is_sent_again_to_a_redis_that_comes_back() {
     let Some(mut redis) = Instance::start() else { return };
     let mut sites = [(); 2].map(|()| site(&redis.address()));
     let _readers = [sites[0].read(""), sites[1].read("")];
@@ -88,7 +88,7 @@ fn k2_a_redis_that_comes_back_is_told_again_who_is_there() {
 }
 
 #[test]
-fn k2_a_redis_that_does_not_carry_presence_is_told_once_and_carries_the_rest() {
+fn k2_a_redis_without_presence_is_reported_once_and_still_used() {
     let Some(redis) = Instance::start() else { return };
     redis.ask(&["SET", "jackfield:nodes", "a string"]);
     let mut sites = [(); 2].map(|()| site(&redis.address()));

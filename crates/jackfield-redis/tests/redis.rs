@@ -50,7 +50,7 @@ fn k2_members_of_both_servers_get_one_order_and_resume_on_any() {
 
 /// A reader that moves between two servers at each event misses nothing.
 #[test]
-fn k2_one_that_moves_at_every_event_misses_nothing() {
+fn k2_an_event_stream_that_moves_at_every_event_misses_nothing() {
     const EVENTS: u32 = 100;
     let Some(redis) = Instance::start() else { return };
     let mut sites = [(); 2].map(|()| Site::live(&redis, History::new(1000)));
@@ -215,7 +215,7 @@ fn k2_a_redis_that_is_killed_in_the_middle_loses_and_doubles_nothing() {
 }
 
 #[test]
-fn k2_who_was_away_longer_than_the_history_is_told_once() {
+fn k2_a_reader_away_longer_than_the_history_is_told_once() {
     let Some(redis) = Instance::start() else { return };
     let cable = Cable::to(redis.port);
     let mut away = Site::connected(Redis::new(&cable.address()).unwrap(), History::new(10));
@@ -245,7 +245,7 @@ fn k2_who_was_away_longer_than_the_history_is_told_once() {
 }
 
 #[test]
-fn k2_a_redis_that_comes_back_empty_is_told_once() {
+fn k2_a_redis_that_comes_back_empty_is_reported_once() {
     let Some(mut redis) = Instance::start() else { return };
     let mut site = Site::live(&redis, History::new(100));
     let mut reader = site.read_from("begin");
@@ -283,7 +283,7 @@ fn k2_a_redis_that_comes_back_empty_is_told_once() {
 
 /// What it has lost was acknowledged, and no member had got it: the server that has published it knows.
 #[test]
-fn k2_a_redis_that_has_lost_what_it_had_acknowledged_is_told_once() {
+fn k2_a_redis_that_lost_acknowledged_messages_is_reported_once() {
     let Some(redis) = Instance::start() else { return };
     let key = "jackfield:topic:t";
     let cables = [(); 2].map(|()| Cable::to(redis.port));
@@ -314,7 +314,7 @@ fn k2_a_redis_that_has_lost_what_it_had_acknowledged_is_told_once() {
 }
 
 #[test]
-fn k2_a_wrong_password_is_told_and_tried_again() {
+fn k2_a_wrong_password_is_reported_and_tried_again() {
     let Some(redis) = Instance::start_with(&["--requirepass", "right"]) else { return };
     let address = |password: &str| format!("redis://:{password}@127.0.0.1:{}", redis.port);
     let mut site = Site::new(Redis::new(&address("wrong")).unwrap(), History::new(100));
@@ -396,7 +396,7 @@ fn k2_a_slow_redis_doubles_nothing() {
 }
 
 #[test]
-fn k2_a_redis_without_memory_is_told_and_caught_up() {
+fn k2_a_redis_out_of_memory_is_reported_and_caught_up() {
     let Some(redis) = Instance::start() else { return };
     let mut site = Site::live(&redis, History::new(1000));
     let mut other = Site::live(&redis, History::new(1000));

@@ -125,7 +125,7 @@ fn check_socket(how: How, lengths: &[usize], room: usize) {
 }
 
 #[test]
-fn what_has_begun_is_written_and_the_backlog_is_dropped() {
+fn a_message_that_has_begun_is_written_and_the_backlog_is_dropped() {
     for how in WAYS {
         for room in [0, 1, 2, 1000, 1012, 1013, 1014, 70_000, 300_000] {
             check_socket(how, &[1000], room);
@@ -159,7 +159,7 @@ fn what_comes_before_the_messages_is_kept() {
 
 /// What TLS has encrypted has begun.
 #[test]
-fn so_it_is_over_tls() {
+fn over_tls_encrypted_bytes_count_as_begun() {
     let identity = Identity::new();
     for (how, lengths, room) in [
         (How::Send, &[1000][..], 100),

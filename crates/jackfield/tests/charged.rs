@@ -148,7 +148,7 @@ fn n5_a_topic_is_charged_as_long_as_somebody_is_in_it() {
 
 /// Topics alone can make a connection too large. A client that has asked for nothing gets no answer then.
 #[test]
-fn n5_who_has_too_many_topics_is_evicted_in_silence() {
+fn n5_a_connection_with_too_many_topics_is_evicted_without_a_message() {
     let mut options = TestOptions::default();
     options.limits.reactor.wire_memory_bytes_max = 30_000;
     let mut world = World::new(options, |me, it| subscribe(it, me, 128, 250));

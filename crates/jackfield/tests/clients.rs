@@ -148,7 +148,7 @@ fn fragments_come_back_as_one_message_with_a_ping_between_them() {
 }
 
 #[test]
-fn pings_are_answered_with_their_own_words() {
+fn pings_are_answered_with_their_own_payload() {
     let server = Running::start();
     let mut socket = websocket(server.addr);
     for payload in [vec![], vec![0xff], vec![b'p'; 125]] {
@@ -160,7 +160,7 @@ fn pings_are_answered_with_their_own_words() {
 }
 
 #[test]
-fn the_client_closes_with_a_code_and_hears_it_again() {
+fn the_client_closes_with_a_code_and_gets_it_back() {
     let server = Running::start();
     let mut socket = websocket(server.addr);
     socket.close(Some(close_frame(4000, "enough"))).unwrap();
@@ -241,7 +241,7 @@ fn text_that_is_not_utf_8_is_1007() {
 }
 
 #[test]
-fn what_breaks_the_framing_is_1002() {
+fn broken_framing_is_1002() {
     let server = Running::start();
     let cases: [&[u8]; 5] = [
         // Unmasked, an unknown opcode, a reserved bit, a continuation of nothing, a Close with half a code.
@@ -260,7 +260,7 @@ fn what_breaks_the_framing_is_1002() {
 }
 
 #[test]
-fn a_shutdown_tells_everybody_goodbye() {
+fn a_shutdown_closes_every_websocket_with_1001() {
     let server = Running::start();
     // As many as there are reactors, and one more.
     let sockets: Vec<_> = (0..3).map(|_| websocket(server.addr)).collect();

@@ -80,7 +80,7 @@ fn check(listener: usize, opening: &str, with: Option<(u16, &'static str)>, expe
 }
 
 #[test]
-fn a_websocket_says_the_code_and_waits_for_the_peers() {
+fn a_websocket_close_sends_its_code_and_waits_for_the_peers() {
     check(listener::HTTP, socket::UPGRADE, None, b"\x88\x02\x03\xe8", false);
     check(listener::HTTP, socket::UPGRADE, Some((4000, "bye")), b"\x88\x05\x0f\xa0bye", false);
     check(listener::HTTP, socket::UPGRADE, Some((1006, "lost")), b"\x88\x02\x03\xe8", false);
@@ -103,7 +103,7 @@ fn what_has_no_codes_closes() {
 }
 
 #[test]
-fn who_is_gone_is_closed_already_and_who_never_was_is_unknown() {
+fn an_ended_connection_is_closed_and_one_that_never_was_is_unknown() {
     let mut server = TestServer::new(|_peer| Closer);
     let (far, id) = open(&mut server, listener::RAW, "");
     far.reset();
@@ -138,7 +138,7 @@ impl Client for Member {
 
 /// It stayed in its topics for as long as its peer's Close was awaited, or what was queued was written.
 #[test]
-fn who_is_closed_is_in_no_topic_from_then_on() {
+fn a_closed_connection_is_in_no_topic() {
     let ways: [fn(&Handle, ConnectionId); 3] = [
         |handle, id| handle.close(id).expect("there is room"),
         |handle, id| handle.close_with(id, 4000, "kicked").expect("there is room"),
@@ -164,7 +164,7 @@ fn who_is_closed_is_in_no_topic_from_then_on() {
 
 /// One that is closed while something is published to it leaves too, and the others stay in their places.
 #[test]
-fn who_is_closed_for_its_backlog_leaves_the_topic_that_it_is_published_to() {
+fn a_connection_closed_for_its_backlog_leaves_the_published_topic() {
     let mut server = TestServer::new(|_peer| Member);
     let ends: Vec<FarEnd> = (0..9).map(|_| open(&mut server, listener::HTTP, socket::UPGRADE).0).collect();
     ends.iter().step_by(2).for_each(|far| far.set_room(Some(0)));

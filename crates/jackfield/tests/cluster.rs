@@ -176,7 +176,7 @@ fn k2_members_of_a_server_that_is_killed_are_forgotten() {
 
 /// A client that moves to a server that has not got all yet that the client has.
 #[test]
-fn k2_who_moves_faster_than_what_it_has_got_misses_nothing() {
+fn k2_a_reader_that_moves_before_its_events_arrive_misses_nothing() {
     let (_hub, mut sites) = two(History::new(100));
     let mut reader = sites[0].read("");
     let mut other = sites[1].read("");
@@ -209,7 +209,7 @@ fn k2_who_moves_faster_than_what_it_has_got_misses_nothing() {
 
 /// The only member of a server comes back while that is cut off: it is known all the time what there was.
 #[test]
-fn who_comes_back_alone_to_one_that_is_cut_off_misses_nothing() {
+fn the_only_reader_of_a_server_that_is_cut_off_misses_nothing() {
     let (_hub, mut sites) = two(History::new(100));
     let mut reader = sites[1].read("");
     settle(&mut sites);
@@ -299,7 +299,7 @@ fn one_that_is_cut_off_serves_its_own_and_catches_up() {
 }
 
 #[test]
-fn who_was_cut_off_longer_than_the_history_is_told_once() {
+fn a_reader_cut_off_longer_than_the_history_is_told_once() {
     let (_hub, mut sites) = two(History::new(10));
     let mut reader = sites[0].read("");
     settle(&mut sites);
@@ -319,7 +319,7 @@ fn who_was_cut_off_longer_than_the_history_is_told_once() {
 }
 
 #[test]
-fn a_broker_that_has_forgotten_everything_is_told_once() {
+fn a_broker_that_has_lost_everything_is_reported_once() {
     let (hub, mut sites) = two(History::new(10));
     let mut reader = sites[0].read("");
     settle(&mut sites);
@@ -349,7 +349,7 @@ fn a_broker_that_has_forgotten_everything_is_told_once() {
 }
 
 #[test]
-fn what_the_broker_has_lost_is_told() {
+fn messages_that_the_broker_lost_are_reported() {
     let (_hub, mut sites) = two(History::new(100));
     let mut reader = sites[0].read("");
     settle(&mut sites);
@@ -365,7 +365,7 @@ fn what_the_broker_has_lost_is_told() {
 /// It was told that nothing was missed, with an id that names no place: while it changed from a reader of the past to a
 /// member the topic was not read, and nobody knew where its end was.
 #[test]
-fn the_only_reader_that_comes_back_too_late_is_told_how_much_it_has_missed() {
+fn the_only_reader_that_returns_too_late_is_told_how_much_it_missed() {
     let (_hub, mut sites) = two(History::new(3));
     for number in 0..10 {
         sites[1].publish(&number.to_string());

@@ -374,7 +374,7 @@ fn slow_readers(count: usize) -> World {
 
 /// Each command read up to 1,024 publications for each client that does not read, and sent none.
 #[test]
-fn who_does_not_read_its_history_costs_others_nothing() {
+fn a_reader_that_does_not_read_its_history_costs_others_nothing() {
     let [few, many] = [100, 400].map(|count| {
         let mut world = slow_readers(count);
         let before = world.visits();

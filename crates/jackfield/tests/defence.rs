@@ -183,7 +183,7 @@ fn chunked(body: &str) -> String {
 
 const RATE: Rate = Rate::new(3, 200);
 
-fn newcomers() -> Vec<Class> {
+fn new_connections() -> Vec<Class> {
     vec![
         Class {
             rows: &["connections_max"],
@@ -484,7 +484,7 @@ fn deadlines() -> Vec<Class> {
     ]
 }
 
-fn silences() -> Vec<Class> {
+fn idle_connections() -> Vec<Class> {
     vec![
         Class {
             rows: &["http_idle"],
@@ -639,7 +639,10 @@ fn lab_drain() -> Duration {
 }
 
 fn classes() -> Vec<Class> {
-    [newcomers(), rates(), sizes(), heads(), deadlines(), silences(), ends()].into_iter().flatten().collect()
+    [new_connections(), rates(), sizes(), heads(), deadlines(), idle_connections(), ends()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Says back what it is told, refuses what wants to be refused, decides late on `/late` and answers `/never`.
@@ -725,7 +728,7 @@ fn no_limit_is_without_its_class() {
 }
 
 #[test]
-fn a_handshake_that_does_not_end_is_told_and_counted() {
+fn a_handshake_that_does_not_end_is_reported_and_counted() {
     let watcher = Watcher::default();
     let options = TestOptions {
         observer: Arc::new(watcher.clone()),

@@ -108,7 +108,7 @@ fn check(input: &str, framing: usize, told: &str) {
 }
 
 #[test]
-fn each_exchange_is_told_once() {
+fn each_exchange_is_reported_once() {
     check(&get("/a?b=c"), 0, "GET /a: 200 AtOnce, IN in, OUT out, 0 ms");
     check(&get("/none"), 0, "GET /none: 500 AtOnce, IN in, OUT out, 0 ms");
     check(&get("/evil"), 0, "GET /evil: 500 AtOnce, IN in, OUT out, 0 ms");

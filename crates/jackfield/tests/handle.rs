@@ -50,7 +50,7 @@ fn members(limits: Limits) -> (TestServer, Receiver<(ConnectionId, u32)>) {
 }
 
 #[test]
-fn c8_ids_are_those_who_have_a_client() {
+fn c8_the_ids_are_those_of_connections_with_a_client() {
     let (mut server, _heard) = members(Limits::default());
     let handle = server.handle();
     assert_eq!(handle.ids(), []);
@@ -71,7 +71,7 @@ fn c8_ids_are_those_who_have_a_client() {
 
 /// Who is refused never had a client.
 #[test]
-fn the_refused_are_not_listed() {
+fn refused_connections_are_not_listed() {
     let mut server = TestServer::new(|_peer| Err::<Member, _>(jackfield::Refuse::Busy));
     let far = server.connect();
     far.send(get("/").as_bytes());
@@ -204,7 +204,7 @@ fn a_server_that_has_ended_takes_nothing_and_keeps_nothing() {
 }
 
 #[test]
-fn so_does_one_that_never_served_and_one_that_was_shut_down() {
+fn a_server_that_never_served_or_was_shut_down_takes_nothing_either() {
     let id = ConnectionId::new(0, 0, 0);
     let server = Server::bind("127.0.0.1:0").unwrap();
     let handle = server.handle();

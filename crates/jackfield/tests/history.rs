@@ -164,7 +164,7 @@ fn from_each_place_the_rest_is_given_whole() {
 
 /// More than is kept comes in one turn: what is lost is told, and the rest is given.
 #[test]
-fn a_burst_that_is_longer_than_the_history_is_told() {
+fn a_burst_longer_than_the_history_is_reported() {
     let mut server = server(History::new(10));
     let far = open(&mut server, "t", "");
     publish(&mut server, 1..=50);
@@ -192,7 +192,7 @@ fn check_resync(server: &mut TestServer, topic: &str, last: &str, missed: &str) 
 }
 
 #[test]
-fn what_can_not_be_given_is_told_once() {
+fn missing_messages_are_reported_once() {
     let mut server = server(History::new(10));
     assert!(server.handle().declare_topic("other", History::new(10)));
     assert!(!server.handle().declare_topic("t", History::new(99)), "once");
@@ -267,7 +267,7 @@ fn each_publication_keeps_its_name_and_gets_an_id() {
 /// Much of it comes in portions, as fast as its reader reads: others are served meanwhile, and what is published
 /// meanwhile comes in its place.
 #[test]
-fn a_long_history_holds_nobody_up() {
+fn a_long_history_blocks_no_other_connection() {
     const EVENTS: u32 = 20_000;
     let mut server = server(History::new(EVENTS as usize * 2));
     let first = open(&mut server, "t", "");
@@ -305,7 +305,7 @@ fn a_long_history_holds_nobody_up() {
 }
 
 #[test]
-fn who_leaves_while_it_is_given_what_it_has_missed_leaves_nothing() {
+fn a_reader_that_leaves_during_its_catch_up_leaves_nothing() {
     let mut server = server(History::new(10_000));
     let first = open(&mut server, "t", "");
     publish(&mut server, 1..=5000);
@@ -592,7 +592,7 @@ fn n1_a_websocket_that_is_cut_at_every_message_misses_nothing() {
 
 /// A WebSocket that can't have all is told once, with an id to go on from; event streams of the topic are as ever.
 #[test]
-fn n1_a_websocket_is_told_what_it_can_not_have() {
+fn n1_a_websocket_is_told_how_many_messages_it_missed() {
     let mut server = server(History::new(10).numbered());
     let (far, stream) = (open_socket(&mut server, ""), open(&mut server, "t", ""));
     (1..=50).for_each(|number| publish(&mut server, number..=number));
@@ -619,7 +619,7 @@ fn n1_a_websocket_is_told_what_it_can_not_have() {
 
 /// One that comes back to another reactor each time.
 #[test]
-fn n1_on_two_reactors_one_that_comes_back_misses_nothing() {
+fn n1_on_two_reactors_a_reader_that_reconnects_misses_nothing() {
     const EVENTS: u32 = 200;
     let live = Live::serve(Server::builder().listen("127.0.0.1:0").reactors(2), |_peer| Reader);
     assert!(live.handle.declare_topic("t", History::new(EVENTS as usize + 1)));

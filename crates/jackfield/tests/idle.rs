@@ -93,7 +93,7 @@ fn a_body_that_is_dropped_is_under_way_too() {
 
 /// What was begun and does not go on still ends, by its own deadline.
 #[test]
-fn what_is_under_way_has_a_deadline_of_its_own() {
+fn a_request_under_way_has_its_own_deadline() {
     for (begun, reason) in [
         ("GET / HT", "disconnect Timeout(Head)"),
         ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n", "disconnect Timeout(Body)"),

@@ -148,7 +148,7 @@ fn check_ends(said: &str, leaves: Leaves, half_closed: bool) {
 const ALL: [Leaves; 3] = [Leaves::Fin, Leaves::FinAtOnce, Leaves::Reset];
 
 #[test]
-fn who_leaves_while_something_is_owed_is_gone_at_once() {
+fn a_peer_that_closes_before_its_answer_ends_immediately() {
     let [late, stream, events, paused] = ["/late", "/stream", "/events", "/paused"].map(get);
     let upgrade = socket::UPGRADE.to_owned();
     for leaves in ALL {
@@ -174,7 +174,7 @@ fn who_leaves_while_something_is_owed_is_gone_at_once() {
 
 /// Nothing is owed: what came whole before the end is answered, all of it.
 #[test]
-fn who_asks_and_half_closes_gets_what_is_answered_at_once() {
+fn an_immediate_answer_reaches_a_half_closed_peer() {
     for half_closed in [false, true] {
         for count in [1, 3] {
             let mut place = Place::new(half_closed);
@@ -189,7 +189,7 @@ fn who_asks_and_half_closes_gets_what_is_answered_at_once() {
 
 /// The answers that came before the one that is owed are sent; what is behind it is not asked any more.
 #[test]
-fn what_was_answered_before_is_sent() {
+fn earlier_answers_are_sent() {
     let mut place = Place::new(false);
     let far = place.server.connect();
     let said = ["/", "/late", "/"].map(get).concat();
@@ -200,7 +200,7 @@ fn what_was_answered_before_is_sent() {
 
 /// With `half_closed` the answer is given, and what was asked behind it too.
 #[test]
-fn who_half_closes_is_kept_where_that_is_set() {
+fn a_half_closed_connection_is_kept_if_that_is_set() {
     for leaves in [Leaves::Fin, Leaves::FinAtOnce] {
         let mut place = Place::new(true);
         let far = place.server.connect();
@@ -224,7 +224,7 @@ fn who_half_closes_is_kept_where_that_is_set() {
 
 /// An answer that does not come has a deadline then.
 #[test]
-fn who_half_closed_does_not_wait_for_ever() {
+fn a_half_closed_peer_does_not_wait_for_ever() {
     for said in [get("/late"), get("/late") + &get("/"), socket::UPGRADE.to_owned()] {
         let mut place = Place::new(true);
         let far = place.server.connect();
@@ -287,7 +287,7 @@ fn a_finished_answer_has_no_deadline() {
 
 /// Over TLS it is the same, whether the peer says the goodbye of TLS, just ends, or is broken off.
 #[test]
-fn over_tls_who_leaves_while_something_is_owed_is_gone_at_once() {
+fn over_tls_a_peer_that_closes_before_its_answer_ends_immediately() {
     let identity = Identity::new();
     let [late, stream, events, paused] = ["/late", "/stream", "/events", "/paused"].map(get);
     let upgrade = socket::UPGRADE.to_owned();
@@ -335,7 +335,7 @@ fn check_ends_over_tls(identity: &Identity, said: &str, leaves: Leaves, says_goo
 
 /// What is answered at once is answered over TLS too.
 #[test]
-fn over_tls_who_asks_and_half_closes_gets_what_is_answered_at_once() {
+fn over_tls_an_immediate_answer_reaches_a_half_closed_peer() {
     let identity = Identity::new();
     for count in [1, 3] {
         let mut place = Place::with(false, Some(&identity));
@@ -351,7 +351,7 @@ fn over_tls_who_asks_and_half_closes_gets_what_is_answered_at_once() {
 
 /// With `half_closed` a deferred answer still comes.
 #[test]
-fn over_tls_who_half_closes_is_kept_where_that_is_set() {
+fn over_tls_a_half_closed_connection_is_kept_if_that_is_set() {
     let identity = Identity::new();
     let mut place = Place::with(true, Some(&identity));
     let far = place.server.connect();

@@ -47,7 +47,7 @@ fn has_subscribers_on(topics: &Topics, reactor: usize) -> bool {
 }
 
 #[test]
-fn of_two_reactors_that_subscribe_and_publish_one_hears_of_the_other() {
+fn of_two_reactors_that_subscribe_and_publish_one_sees_the_other() {
     let alone = Arc::new(AtomicUsize::new(0));
     let count = alone.clone();
     loom::model(move || {
@@ -64,7 +64,7 @@ fn of_two_reactors_that_subscribe_and_publish_one_hears_of_the_other() {
 }
 
 #[test]
-fn whoever_leaves_does_not_take_the_topic_from_one_who_comes() {
+fn a_leaving_member_does_not_remove_the_topic_of_a_joining_one() {
     loom::model(|| {
         let directory = Arc::new(TopicIndex::new(2, Arc::default()));
         let both = directory.clone();

@@ -55,7 +55,7 @@ impl Drop for Neighbours {
 }
 
 #[test]
-fn b7_beside_busy_neighbours_nobody_is_refused() {
+fn b7_no_connection_is_refused_because_of_other_processes() {
     let server = Server::builder().listen("127.0.0.1:0").reactors(1);
     let server = server.limits(|limits| limits.lag_target = LAG_TARGET).bind().unwrap();
     let live = Live::run(server, |server| server.serve(|_peer| Worker));

@@ -228,7 +228,7 @@ fn new_server(shared: &Rc<Shared>) -> TestServer {
 }
 
 #[test]
-fn ten_thousand_panics_harm_nobody_else() {
+fn ten_thousand_panics_harm_no_other_connection() {
     // Ten thousand lines on the terminal would help nobody.
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| {}));
@@ -310,7 +310,7 @@ impl Client for Leaver {
 
 /// It reset the connection, and what the peer had not taken yet was lost.
 #[test]
-fn what_was_sent_arrives_whatever_is_done_in_on_disconnect() {
+fn sent_output_arrives_whatever_on_disconnect_does() {
     let ways: [(LastAct, u64); 3] = [
         (|_| panic::panic_any("in on_disconnect"), 1),
         (|connection| connection.abort(), 0),

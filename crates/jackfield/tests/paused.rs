@@ -321,7 +321,7 @@ fn the_bytes_of_a_request_are_counted_once() {
 
 /// The 30 s are for a client that does not read on, and not for one that takes longer than that with many short pauses.
 #[test]
-fn who_reads_on_again_and_again_gets_all_behind_the_end() {
+fn a_connection_that_resumes_repeatedly_gets_all_bytes_after_the_peers_end() {
     const PARTS: usize = 40;
     let head = "POST /stream HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
     let chunks = format!("{head}{}0\r\n\r\n", "1\r\nx\r\n".repeat(PARTS));
@@ -335,7 +335,7 @@ fn who_reads_on_again_and_again_gets_all_behind_the_end() {
 
 /// Its request is whole, and is not lost to the end behind it; but it does not wait for ever either.
 #[test]
-fn who_never_reads_on_is_gone_30_seconds_behind_the_end() {
+fn a_connection_that_never_resumes_ends_30_seconds_after_the_peers_end() {
     for pauses_at in ["head", "body"] {
         let log = Log::default();
         let notes = log.clone();

@@ -186,7 +186,7 @@ fn large_ones_are_the_same() {
 
 /// Each member of a broadcast hears it in its own form, and the account says to how many it went.
 #[test]
-fn a_broadcast_counts_those_who_can_hear_it() {
+fn a_broadcast_counts_its_receivers() {
     let mut server = TestServer::new(|_peer| Sender);
     let receivers = receivers(&mut server);
     let before = server.handle().metrics().messages_out;

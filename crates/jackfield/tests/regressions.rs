@@ -161,7 +161,7 @@ fn a_slow_reader_is_not_dead() {
 
 /// The same when the user does not listen.
 #[test]
-fn who_is_paused_is_not_dead() {
+fn a_paused_connection_is_not_dead() {
     let mut lab = Lab::new(|| Probe {
         on_timer: |_, c, t| {
             if t.0 == 1 {
@@ -245,7 +245,7 @@ fn a_rejected_body_has_to_flow_too() {
 
 /// It stayed to the deadline.
 #[test]
-fn who_becomes_a_websocket_in_a_drain_is_seen_out() {
+fn a_connection_that_becomes_a_websocket_in_a_drain_is_drained() {
     static LATE: Mutex<Vec<LateUpgrade>> = Mutex::new(Vec::new());
     let mut lab =
         Lab::new(|| Probe { on_upgrade: |_, u, _| LATE.lock().unwrap().push(u.defer()), ..Probe::default() });
@@ -262,7 +262,7 @@ fn who_becomes_a_websocket_in_a_drain_is_seen_out() {
 
 /// A refusal that lingered counted as a connection.
 #[test]
-fn who_is_refused_takes_nobodys_place() {
+fn a_refused_connection_takes_no_place() {
     let mut options = TestOptions::default();
     options.limits.connections_max = 2;
     let mut lab = Lab::with_options(options, Probe::default);
@@ -296,7 +296,7 @@ fn lines_that_are_there_already_are_found() {
 
 /// Whole or in pieces, nothing follows an abort but the end.
 #[test]
-fn an_abort_at_the_head_is_the_last_word() {
+fn after_an_abort_at_the_head_nothing_is_sent() {
     for cut in [false, true] {
         let mut lab = Lab::new(|| Probe {
             on_head: |_, connection, _| {
@@ -340,7 +340,7 @@ fn the_limit_of_a_line_does_not_depend_on_the_cut() {
 
 /// A number beyond all reason is told, and is no panic.
 #[test]
-fn limits_beyond_reason_are_told() {
+fn limits_beyond_reason_are_reported() {
     let mut limits = Limits::default();
     limits.websocket.frame_in_place_bytes_max = usize::MAX;
     limits.reactor.carry_bytes_max = usize::MAX;

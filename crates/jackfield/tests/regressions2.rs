@@ -67,7 +67,7 @@ fn a_heartbeat_that_is_switched_off_finds_nobody_dead() {
 
 /// The deadline of a ping that was answered stood for a later one that was never sent.
 #[test]
-fn who_was_not_pinged_owes_no_pong() {
+fn a_peer_that_was_not_pinged_need_not_answer() {
     let options = with(|limits| {
         (limits.heartbeat, limits.heartbeat_dead) = (SECOND * 10, SECOND * 25);
         limits.websocket_idle = Duration::ZERO;
@@ -122,7 +122,7 @@ fn a_broadcast_keeps_to_the_bound_of_its_members() {
 
 /// Whoever was closing already was evicted without a word, and as if its last answer had gone out.
 #[test]
-fn the_eviction_of_a_closing_connection_is_told() {
+fn the_eviction_of_a_closing_connection_is_reported() {
     let limits = Limits::default().with(|limits| limits.memory_bytes_max = 8000);
     let mut lab = Lab::with_limits(limits, || Probe {
         on_request: |_, mut exchange, _| {
@@ -301,7 +301,7 @@ fn a_paused_connection_lasts_until_the_deadline_only_if_something_has_come() {
 
 /// A newcomer on trial that got its client only then was not told that its answer was the last.
 #[test]
-fn who_passes_its_trial_during_the_shutdown_hears_that_it_ends() {
+fn a_connection_admitted_during_the_shutdown_is_told_of_it() {
     let reserved = vec!["/health".to_owned()];
     let mut options = TestOptions { reserved, ..TestOptions::default() };
     options.limits.memory_bytes_max = 100_000;
@@ -352,7 +352,7 @@ fn a_paused_connection_whose_peer_has_left_holds_no_shutdown_up() {
 
 /// The same over a socket, where only a look at it tells.
 #[test]
-fn the_system_is_asked_whether_a_paused_peer_has_said_something() {
+fn the_system_is_asked_whether_a_paused_peer_has_sent_bytes() {
     let seen = Log::default();
     let log = seen.clone();
     let mut live = Live::serve(Server::builder().listen("127.0.0.1:0").reactors(1), move |_peer| {
@@ -441,7 +441,7 @@ fn what_is_published_around_an_end_keeps_its_order() {
 
 /// A newcomer on trial whose client pauses or closes in `on_connect` was handed its request all the same.
 #[test]
-fn who_passes_its_trial_is_heard_only_if_its_client_listens() {
+fn an_admitted_connection_is_read_only_if_its_client_reads() {
     let acts: [fn(&mut Probe, &mut Connection<'_>); 3] =
         [|_, c| c.pause_read(), |_, c| c.close(), |_, c| c.abort()];
     for act in acts {

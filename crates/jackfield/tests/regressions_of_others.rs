@@ -360,7 +360,7 @@ fn send_from_other_thread_wakes_loop_at_once() {
 
 /// A server that names connections by a descriptor, a pointer or an index means another one by the same name later.
 #[test]
-fn stale_connection_id_never_reaches_a_stranger() {
+fn stale_connection_id_never_reaches_another_connection() {
     let mut lab = Lab::new(Probe::default);
     let handle = lab.server.handle();
     let mut stale: Vec<ConnectionId> = Vec::new();

@@ -22,7 +22,7 @@ fn t0_1_text_and_binary_go_both_ways() {
 
 /// CEF drops what goes beyond 1 MiB with a line in a log.
 #[test]
-fn t0_2_nothing_is_dropped_in_silence() {
+fn t0_2_nothing_is_dropped_without_a_report() {
     let (options, seen) = observed();
     let mut lab = Lab::with_options(options, || Probe {
         on_message: |_, socket, _| {
@@ -58,7 +58,7 @@ fn t0_3_a_long_answer_is_written_before_the_close() {
 
 /// CEF closes without an answer when a body passes 1 MiB, and knows no chunked ones.
 #[test]
-fn t0_4_too_much_is_answered() {
+fn t0_4_requests_above_a_limit_are_answered() {
     let mut lab = Lab::new(Probe::default);
     for (input, status) in [
         ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2000000\r\n\r\n".to_owned(), 413),
@@ -142,7 +142,7 @@ fn t0_10_an_old_id_is_never_a_new_connection() {
 
 /// ICS frees its clients without telling them when the server is destroyed.
 #[test]
-fn t0_11_every_client_hears_of_its_end_on_every_path() {
+fn t0_11_every_client_gets_on_disconnect_on_every_path() {
     let mut lab = Lab::new(Probe::default);
     let _far = lab.connect();
     lab.server.handle().shutdown(jackfield::Drain::now());
@@ -240,7 +240,7 @@ fn t0_22_half_a_head_has_its_deadline_by_default() {
 
 /// A refusal costs no client.
 #[test]
-fn t0_8_a_refused_newcomer_never_connects() {
+fn t0_8_a_refused_connection_never_gets_on_connect() {
     let mut server = jackfield::test::TestServer::new(|_peer| Err::<Probe, Refuse>(Refuse::Silent));
     let far = server.connect();
     assert!(far.is_finished());

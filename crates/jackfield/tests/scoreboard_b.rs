@@ -59,7 +59,7 @@ fn b1_the_result_of_a_send_tells_the_pressure() {
 }
 
 #[test]
-fn b1_what_is_sent_to_who_is_gone_comes_back() {
+fn b1_a_send_to_a_closed_connection_returns_the_message() {
     let mut lab = Lab::new(messaged!(|probe, socket, message| {
         let stranger = jackfield::ConnectionId::from_bits(socket.id().to_bits() + (1 << 24));
         assert_eq!(socket.send_to(stranger, message), Sent::Gone);
@@ -141,7 +141,7 @@ fn b3_the_default_closes_with_1013_at_1_mib() {
 }
 
 #[test]
-fn b3_a_message_can_be_given_back() {
+fn b3_an_overflowing_message_can_be_returned() {
     let (mut lab, seen, far) = overflowing(|_, socket, _| {
         socket.set_overflow(Overflow::GiveBack);
         assert_eq!(fill(socket), 1045);
@@ -239,7 +239,7 @@ fn b4_the_backlog_is_known() {
 
 /// Neither the answer to a handshake nor the head of an event stream is counted, sent or not.
 #[test]
-fn b4_what_the_server_says_itself_is_no_backlog() {
+fn b4_output_of_the_server_itself_is_no_backlog() {
     let mut lab = Lab::new(|| Probe {
         on_open: |probe, socket| {
             probe.log.note(format!("buffered {}", socket.buffered()));
@@ -274,7 +274,7 @@ fn b4_what_the_server_says_itself_is_no_backlog() {
 }
 
 #[test]
-fn b5_what_a_turn_says_leaves_in_one_write() {
+fn b5_output_of_a_turn_leaves_in_one_write() {
     let mut lab = Lab::new(messaged!(|_, socket, message| {
         for _ in 0..10 {
             socket.send(message);
@@ -324,7 +324,7 @@ fn b5_a_batch_outside_of_a_callback_leaves_in_one_write() {
 }
 
 #[test]
-fn b6_an_echo_to_who_does_not_read_stays_small() {
+fn b6_an_echo_to_a_peer_that_does_not_read_stays_small() {
     let mut lab = Lab::new(Probe::default);
     let far = lab.websocket();
     far.set_room(Some(0));
@@ -423,7 +423,7 @@ fn b8_an_idle_connection_holds_no_buffer() {
 }
 
 #[test]
-fn b3_what_nobody_can_be_given_back_is_dropped_and_counted() {
+fn b3_overflow_that_can_not_be_returned_is_dropped_and_counted() {
     let (mut lab, seen, far) = overflowing(|_, socket, _| {
         socket.set_overflow(Overflow::GiveBack);
         fill(socket);

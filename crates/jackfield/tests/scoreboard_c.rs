@@ -151,7 +151,7 @@ fn c3_create_comes_first_then_connect() {
 }
 
 #[test]
-fn c4_a_refused_newcomer_hears_what_it_should_and_no_client_sees_it() {
+fn c4_a_refused_connection_gets_its_answer_and_no_client() {
     let busy = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     for (refuse, word) in [
         (Refuse::Silent, ""),
@@ -218,7 +218,7 @@ fn c5_every_connect_has_exactly_one_disconnect() {
 }
 
 #[test]
-fn c6_the_disconnect_says_why_and_what_had_passed() {
+fn c6_the_disconnect_has_the_reason_and_the_byte_counts() {
     let mut lab = Lab::new(|| Probe {
         on_disconnect: |probe, _, end| {
             probe.log.note(format!(
@@ -244,7 +244,7 @@ fn c6_the_disconnect_says_why_and_what_had_passed() {
 }
 
 #[test]
-fn c6_every_reason_says_something_of_its_own() {
+fn c6_each_reason_has_its_own_text() {
     use jackfield::{Limit, ProtocolError, Reason, Timeout};
     let timeouts = [
         Timeout::Idle,
@@ -279,7 +279,7 @@ fn c6_every_reason_says_something_of_its_own() {
 }
 
 #[test]
-fn c7_an_id_of_another_server_names_nobody() {
+fn c7_an_id_of_another_server_names_no_connection() {
     let mut lab = Lab::new(|| Probe {
         on_message: |probe, socket, message| {
             let unknown = ConnectionId::from_bits(9 << 56);
@@ -446,7 +446,7 @@ fn c11_the_peers_end_makes_the_wait_short() {
 }
 
 #[test]
-fn c11_who_has_promised_to_say_no_more_is_not_waited_for() {
+fn c11_a_peer_that_announced_its_end_is_not_waited_for() {
     let close = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
     let old = "GET / HTTP/1.0\r\n\r\n";
     // What is still unread then could make the close a reset: it is read first, and dropped.
@@ -499,7 +499,7 @@ fn c11_on_a_real_socket_close_delivers_and_abort_resets() {
 }
 
 #[test]
-fn c12_while_paused_messages_are_kept_and_silence_does_not_count() {
+fn c12_a_paused_connection_keeps_messages_and_is_not_idle() {
     let mut lab = Lab::new(|| Probe {
         on_message: |_, socket, message| {
             if message == Message::Text("pause") {
@@ -559,7 +559,7 @@ fn c13_a_line_over_64_kib_closes_by_default() {
 }
 
 #[test]
-fn c13_the_user_may_keep_who_sends_a_long_line() {
+fn c13_a_connection_can_be_kept_after_a_line_that_is_too_long() {
     let limits = Limits::default().with(|limits| limits.line_bytes_max = 4);
     let mut lab = Lab::with_options(TestOptions { limits, ..TestOptions::default() }, || Probe {
         on_line_limit: |_, raw| {
@@ -639,7 +639,7 @@ fn c14_what_is_kept_is_bounded() {
 }
 
 #[test]
-fn c15_a_banner_greets_and_a_busy_banner_sends_away() {
+fn c15_new_connections_get_a_banner_and_refused_ones_a_busy_banner() {
     let listener = || Listener::tcp("127.0.0.1:0").lines().banner("hello\n").busy_banner("busy\n");
     let builder =
         Server::builder().listen(listener()).reactors(1).limits(|limits| limits.connections_max = 1);
@@ -662,7 +662,7 @@ fn c15_there_is_no_banner_by_default_and_none_for_http() {
 }
 
 #[test]
-fn c16_one_too_many_is_refused_with_503() {
+fn c16_a_connection_above_the_limit_is_refused_with_503() {
     let limits = Limits::default().with(|limits| limits.connections_max = 2);
     let (options, seen) = observed();
     let mut lab = Lab::with_options(TestOptions { limits, ..options }, Probe::default);
@@ -680,7 +680,7 @@ fn c16_one_too_many_is_refused_with_503() {
 }
 
 #[test]
-fn c16_a_flood_of_refused_newcomers_costs_little() {
+fn c16_a_flood_of_refused_connections_costs_little() {
     let limits = Limits::default().with(|limits| limits.connections_max = 1);
     let mut lab = Lab::with_options(TestOptions { limits, ..TestOptions::default() }, Probe::default);
     let far = lab.connect();

@@ -135,7 +135,7 @@ fn check(name: &str, is_in: bool, listener: usize, hello: &[u8], flood: &[u8]) {
 }
 
 #[test]
-fn c18_what_comes_is_read_no_faster_than_its_limit() {
+fn c18_input_is_read_no_faster_than_its_limit() {
     let body = format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {LONG}\r\n\r\n");
     check("HTTP", true, listener::HTTP, body.as_bytes(), &[b'x'; LONG]);
     let messages: Vec<u8> = (0..LONG / 100).flat_map(|_| socket::binary(&[b'x'; 100])).collect();
@@ -145,7 +145,7 @@ fn c18_what_comes_is_read_no_faster_than_its_limit() {
 }
 
 #[test]
-fn c18_what_is_sent_leaves_no_faster_than_its_limit() {
+fn c18_output_is_written_no_faster_than_its_limit() {
     check("HTTP", false, listener::HTTP, b"", get("/long").as_bytes());
     check("events", false, listener::HTTP, get("/events").as_bytes(), b"");
     check("WebSocket", false, listener::HTTP, socket::UPGRADE.as_bytes(), b"");
@@ -154,7 +154,7 @@ fn c18_what_is_sent_leaves_no_faster_than_its_limit() {
 }
 
 #[test]
-fn c18_each_connection_and_each_direction_has_tokens_of_its_own_and_saves_those_of_one_second() {
+fn c18_each_connection_and_direction_has_its_own_tokens_for_one_second() {
     let mut lab = Lab::with_limits(limited(100, 1000), || Probe {
         on_data: |_, raw, data| {
             raw.send("x".repeat(2000));
@@ -186,7 +186,7 @@ fn c18_each_connection_and_each_direction_has_tokens_of_its_own_and_saves_those_
 }
 
 #[test]
-fn c18_it_can_be_set_while_it_runs() {
+fn c18_a_bandwidth_limit_can_be_changed_at_run_time() {
     let mut lab = Lab::new(|| Probe {
         on_data: |_, raw, data| {
             match &data[..] {
@@ -302,7 +302,7 @@ fn c18_a_peer_that_is_too_slow_by_itself_is_not_kept() {
 }
 
 #[test]
-fn c18_what_is_queued_leaves_before_a_close_and_a_shutdown_ends_at_its_deadline() {
+fn c18_queued_output_leaves_before_a_close_and_a_shutdown_ends_at_its_deadline() {
     let closed = || Probe {
         on_data: |_, raw, _| {
             raw.send("x".repeat(3000));

@@ -33,7 +33,7 @@ fn plain() -> TcpStream {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn c19_by_default_small_writes_leave_at_once_and_the_rest_is_the_systems() {
+fn c19_the_defaults_are_nodelay_and_the_values_of_the_system() {
     let plain = plain();
     let plain = SockRef::from(&plain);
     assert!(!plain.tcp_nodelay().unwrap());
@@ -101,7 +101,7 @@ impl Client for Dialer {
 }
 
 #[test]
-fn c19_a_connection_of_our_own_has_options_too() {
+fn c19_an_outgoing_connection_has_options_too() {
     let log = Log::default();
     let client = log.clone();
     let mut server = TestServer::new(move |_peer| Dialer(client.clone()));

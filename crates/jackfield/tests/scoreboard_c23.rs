@@ -43,7 +43,7 @@ fn end_of(log: &Log) -> Vec<String> {
 
 /// A half-close is an event, with what came last and was not used. By default it closes.
 #[test]
-fn c23_a_half_close_is_told_with_what_came_last() {
+fn c23_a_half_close_is_reported_with_the_last_bytes() {
     for at in BOTH {
         for (said, rest) in [("", ""), ("a\nb\n", ""), ("a\nbrest", "rest")] {
             let rest = if at == listener::LINES && !rest.is_empty() { "brest" } else { rest };
@@ -67,7 +67,7 @@ fn c23_a_half_close_is_told_with_what_came_last() {
 
 /// However the bytes are cut, the same line is the last.
 #[test]
-fn c13_a_last_line_without_its_end_is_told() {
+fn c13_a_last_line_without_a_line_end_is_reported() {
     fn make() -> Probe {
         Probe { on_peer_closed: |_, raw, rest| assert_eq!(raw.send(rest), Sent::Queued), ..Probe::default() }
     }
@@ -101,7 +101,7 @@ impl EscapeText for str {
 
 /// A client that keeps a half-closed connection can go on to send, and its idle timeout bounds it.
 #[test]
-fn c23_who_half_closes_can_be_served_further() {
+fn c23_a_half_closed_connection_can_be_served_further() {
     for at in BOTH {
         let mut lab = Lab::new(staying);
         let far = lab.connect_to(at);
@@ -134,7 +134,7 @@ fn c23_who_half_closes_can_be_served_further() {
 /// While it is read-paused it is told as well, unless something is unread: then behind that, within 30 s; what is lost
 /// then is told.
 #[test]
-fn c23_a_paused_connection_hears_of_it_too() {
+fn c23_a_half_close_is_reported_to_a_paused_connection() {
     fn make() -> Probe {
         Probe {
             on_connect: |_, connection| connection.pause_read(),
@@ -194,7 +194,7 @@ fn c23_over_tls_a_half_close_is_the_same() {
 #[test]
 fn c23_a_paused_connection_over_tls_is_not_waited_for() {
     fn make() -> Probe {
-        Probe { on_connect: |_, connection| connection.pause_read(), ..polite() }
+        Probe { on_connect: |_, connection| connection.pause_read(), ..with_goodbye() }
     }
     for (says, ends) in [("", true), ("", false), ("unread", true), ("unread", false)] {
         let (identity, options) = secured();
@@ -216,7 +216,7 @@ fn c23_a_paused_connection_over_tls_is_not_waited_for() {
 
 /// Half a close by this side: the peer sees the end behind all that was queued, and is read on.
 #[test]
-fn c11_half_a_close_is_followed_by_what_the_peer_still_says() {
+fn c11_after_a_half_close_the_peers_bytes_still_arrive() {
     fn make() -> Probe {
         Probe {
             on_data: |_, raw, data| {
@@ -268,7 +268,7 @@ fn c11_half_a_close_is_followed_by_what_the_peer_still_says() {
 }
 
 #[test]
-fn c11_half_a_close_over_tls_says_goodbye() {
+fn c11_a_half_close_over_tls_sends_close_notify() {
     let (identity, options) = secured();
     let mut lab = Lab::with_options(options, || Probe {
         on_line: |_, raw, line| {
@@ -326,7 +326,7 @@ fn end_of_all(log: &Log) -> Vec<String> {
 }
 
 /// Says goodbye with the reason.
-fn polite() -> Probe {
+fn with_goodbye() -> Probe {
     Probe {
         on_goodbye: |_, raw, why| {
             raw.send(format!("goodbye: {why}\n"));
@@ -350,11 +350,11 @@ fn polite() -> Probe {
 }
 
 #[test]
-fn l9_a_client_can_say_goodbye() {
+fn l9_a_client_can_send_a_last_message() {
     for at in BOTH {
         // At a shutdown, read-paused or not, and half-closed.
         for said in ["", "pause"] {
-            let mut lab = Lab::new(polite);
+            let mut lab = Lab::new(with_goodbye);
             let far = lab.connect_to(at);
             far.send(said.as_bytes());
             far.send(if at == listener::LINES && !said.is_empty() { b"\n" } else { b"" });
@@ -365,7 +365,7 @@ fn l9_a_client_can_say_goodbye() {
             assert!(far.is_finished() && !far.is_reset());
             assert_eq!(end_of(&lab.log), ["goodbye Shutdown", "disconnect Shutdown", "0 unread", "drop"]);
         }
-        let mut lab = Lab::new(|| Probe { on_peer_closed: |_, _, _| {}, ..polite() });
+        let mut lab = Lab::new(|| Probe { on_peer_closed: |_, _, _| {}, ..with_goodbye() });
         let far = lab.connect_to(at);
         far.finish();
         lab.run();
@@ -374,7 +374,7 @@ fn l9_a_client_can_say_goodbye() {
         assert_eq!(lab.log.count("goodbye"), 1);
         assert!(text(&far.take()).starts_with("goodbye") && lab.connections() == 0);
         // At its idle timeout, and at the end of its lifetime.
-        let mut lab = Lab::new(polite);
+        let mut lab = Lab::new(with_goodbye);
         let far = lab.connect_to(at);
         lab.advance(SECOND * 299);
         assert_eq!(lab.log.count("goodbye"), 0);
@@ -382,7 +382,7 @@ fn l9_a_client_can_say_goodbye() {
         assert_eq!(text(&far.take()), "goodbye: timeout: Idle\n");
         assert!(far.is_finished() && lab.log.has("disconnect Timeout(Idle)"));
         let limits = Limits::default().with(|limits| limits.max_lifetime = SECOND * 100);
-        let mut lab = Lab::with_limits(limits, polite);
+        let mut lab = Lab::with_limits(limits, with_goodbye);
         let far = lab.connect_to(at);
         lab.advance(SECOND * 100);
         assert_eq!(text(&far.take()), "goodbye: timeout: Lifetime\n");
@@ -392,11 +392,11 @@ fn l9_a_client_can_say_goodbye() {
 
 /// What has come before a shutdown is delivered, however much a turn leaves over.
 #[test]
-fn l9_what_raw_and_line_clients_have_said_is_delivered_at_a_shutdown() {
+fn l9_output_of_raw_and_line_clients_is_delivered_at_a_shutdown() {
     let lines: String = (0..1000).map(|number| format!("{number}\n")).collect();
     for at in BOTH {
         for paused in [false, true] {
-            let mut lab = Lab::new(polite);
+            let mut lab = Lab::new(with_goodbye);
             let far = lab.connect_to(at);
             if paused {
                 lab.say(&far, if at == listener::LINES { "pause\n" } else { "pause" });
@@ -418,8 +418,8 @@ fn l9_what_raw_and_line_clients_have_said_is_delivered_at_a_shutdown() {
 
 /// What a client that stays read-paused never gets is told at the deadline.
 #[test]
-fn l9_what_is_not_delivered_is_told() {
-    let mut lab = Lab::new(polite);
+fn l9_undelivered_output_is_reported() {
+    let mut lab = Lab::new(with_goodbye);
     let far = lab.connect_to(listener::LINES);
     lab.say(&far, "pause\none\ntwo\n");
     lab.server.handle().shutdown(Drain::within(SECOND * 5));

@@ -117,7 +117,7 @@ impl Lab {
 }
 
 #[test]
-fn c25_the_factory_makes_the_client_of_what_this_side_has_begun() {
+fn c25_the_factory_makes_the_client_of_an_outgoing_connection() {
     let mut lab = Lab::new();
     let id = lab.ask_for("192.0.2.1:80");
     let Dial { id: dialled, addr, far } = lab.dialled();
@@ -174,7 +174,7 @@ fn check_failure(addr: &str, fate: impl FnOnce(&mut Lab, ConnectionId), expected
 }
 
 #[test]
-fn c25_what_fails_is_told_once_and_in_time() {
+fn c25_a_failed_outgoing_connection_is_reported_once_and_in_time() {
     let refused = |lab: &mut Lab, _| lab.dialled().far.refuse(ErrorKind::ConnectionRefused);
     let connect = |error| Reason::Connect(error);
     check_failure("one.example:80", refused, connect(ConnectError::Io(ErrorKind::ConnectionRefused)));
@@ -198,7 +198,7 @@ fn c25_what_fails_is_told_once_and_in_time() {
 
 /// It holds memory when there is none, and that is what its client hears: it had been told that no WebSocket was opened.
 #[test]
-fn c25_one_that_is_evicted_on_its_way_ends_for_its_memory() {
+fn c25_an_evicted_outgoing_connection_ends_with_the_memory_limit() {
     let limits = Limits::default().with(|limits| limits.memory_bytes_max = 100);
     let log = Log::default();
     let mut server =
@@ -216,7 +216,7 @@ fn c25_one_that_is_evicted_on_its_way_ends_for_its_memory() {
 
 /// Its peer takes nothing, so what is queued for it is not waited for.
 #[test]
-fn c25_one_that_is_closed_on_its_way_is_over_at_once() {
+fn c25_closing_an_unfinished_outgoing_connection_ends_it_immediately() {
     let log = Log::default();
     let mut server = TestServer::with_options(TestOptions::default(), Dialer::maker(&log));
     server.handle().connect(Outgoing::websocket("ws://192.0.2.1/").tag(7)).unwrap();
@@ -233,7 +233,7 @@ fn c25_one_that_is_closed_on_its_way_is_over_at_once() {
 }
 
 #[test]
-fn c25_no_more_are_begun_than_may_be() {
+fn c25_the_number_of_outgoing_connections_is_limited() {
     let options = TestOptions {
         limits: Limits::default().with(|limits| limits.outgoing_max = 2),
         ..TestOptions::default()
@@ -265,7 +265,7 @@ fn c25_no_more_are_begun_than_may_be() {
 
 /// A factory that refuses, or panics, when it is asked for the client of a connection of our own.
 #[test]
-fn c25_a_factory_may_not_want_it() {
+fn c25_a_factory_can_decline_an_outgoing_connection() {
     for is_up in [false, true] {
         for panics in [false, true] {
             let mut server = TestServer::new(move |_peer: &Peer| {
@@ -362,7 +362,7 @@ fn c25_to_a_unix_socket() {
 }
 
 #[test]
-fn c25_tls_is_up_before_the_client_hears_of_it() {
+fn c25_tls_is_established_before_on_connect() {
     let (identity, stranger) = (tls::Identity::new(), tls::Identity::new());
     let log = Log::default();
     let server = dialer(&log, [lines(), lines().tls_config(identity.server_config())]);
@@ -389,7 +389,7 @@ fn c25_tls_is_up_before_the_client_hears_of_it() {
 }
 
 #[test]
-fn c25_what_is_set_up_connects_when_its_reactor_begins() {
+fn c25_connections_begun_in_the_setup_connect_when_the_reactor_starts() {
     let log = Log::default();
     let notes = log.clone();
     let mut server = TestServer::with_setup(TestOptions::default(), move |setup| {

@@ -50,7 +50,7 @@ fn c25_a_certificate_that_no_root_of_mozilla_has_issued_is_not_trusted() {
 
 /// In a process of its own: the environment says which file is the system's.
 #[test]
-fn c25_whom_the_system_trusts_is_trusted() {
+fn c25_certificates_of_the_system_roots_are_trusted() {
     if let Some(role) = std::env::var_os("ROOTS_ROLE") {
         return play(&role.into_string().unwrap());
     }
@@ -59,7 +59,9 @@ fn c25_whom_the_system_trusts_is_trusted() {
     std::fs::write(&garbage, "no certificate\n").unwrap();
     for (role, file) in [("trusted", &trusted), ("none", &garbage)] {
         let mut again = Command::new(std::env::current_exe().unwrap());
-        again.args(["--exact", "c25_whom_the_system_trusts_is_trusted"]).env_remove("SSL_CERT_DIR");
+        again
+            .args(["--exact", "c25_certificates_of_the_system_roots_are_trusted"])
+            .env_remove("SSL_CERT_DIR");
         let output = again.env("ROOTS_ROLE", role).env("SSL_CERT_FILE", file).output().unwrap();
         assert!(output.status.success(), "{role}: {output:?}");
     }

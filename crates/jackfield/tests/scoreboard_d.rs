@@ -69,7 +69,7 @@ fn d1_each_head_has_its_own_10_s() {
 }
 
 #[test]
-fn d1_who_never_sent_a_byte_is_closed_in_silence() {
+fn d1_a_connection_that_never_sent_a_byte_is_closed_without_an_answer() {
     let mut lab = Lab::new(Probe::default);
     let far = lab.connect();
     lab.advance(SECOND * 75);
@@ -78,7 +78,7 @@ fn d1_who_never_sent_a_byte_is_closed_in_silence() {
 }
 
 #[test]
-fn d1_a_slow_loris_is_cut_off_though_it_never_falls_silent() {
+fn d1_a_slow_loris_is_closed_although_it_keeps_sending() {
     let mut lab = Lab::new(Probe::default);
     let far = lab.connect();
     far.send(b"GET / HTTP/1.1\r\n");
@@ -147,7 +147,7 @@ fn d3_heads_of_16_kib_with_100_headers_and_targets_of_8_kib() {
 }
 
 #[test]
-fn d3_a_head_that_never_ends_is_refused_at_its_bound() {
+fn d3_an_endless_head_is_refused_at_its_limit() {
     let mut lab = Lab::new(Probe::default);
     let far = lab.connect();
     far.send(b"GET / HTTP/1.1\r\nHost: h\r\n");
@@ -179,7 +179,7 @@ fn kinds() -> [(usize, &'static str, Vec<u8>, &'static str); 3] {
 }
 
 #[test]
-fn d5_a_peer_that_says_more_is_not_read_for_a_while() {
+fn d5_a_peer_above_its_rate_is_not_read_for_a_while() {
     for (listener, hello, message, heard) in kinds() {
         let mut lab = Lab::with_limits(rated(TEN), Probe::default);
         let far = lab.connect_to(listener);
@@ -202,7 +202,7 @@ fn d5_a_peer_that_says_more_is_not_read_for_a_while() {
 }
 
 #[test]
-fn d5_or_is_cut_off_if_that_is_wanted() {
+fn d5_a_peer_above_its_rate_can_be_disconnected() {
     for (listener, hello, message, heard) in kinds() {
         let mut lab = Lab::with_limits(rated(TEN_OR_CLOSE), Probe::default);
         let far = lab.connect_to(listener);
@@ -245,7 +245,7 @@ fn d5_control_frames_and_bodies_are_no_messages() {
 }
 
 #[test]
-fn d5_bytes_are_counted_on_whatever_is_spoken() {
+fn d5_bytes_are_counted_for_every_protocol() {
     let rate = Rate::new(0, 10_000);
     let data = [
         (listener::RAW, "", vec![b'x'; 1000]),
@@ -277,7 +277,7 @@ fn d5_bytes_are_counted_on_whatever_is_spoken() {
 }
 
 #[test]
-fn d5_a_pause_is_no_silence_and_no_deadline() {
+fn d5_a_pause_counts_neither_as_idle_nor_for_deadlines() {
     // A body of 5 KiB a second would be too slow, if it were the peer's fault.
     let rate = Rate::new(0, 512);
     let mut lab = Lab::with_limits(rated(rate).with(|limits| limits.http_idle = SECOND * 5), || Probe {
@@ -341,7 +341,7 @@ fn d5_a_deadline_is_put_off_by_the_time_of_a_pause() {
 }
 
 #[test]
-fn d5_it_can_be_changed_for_a_connection_while_it_runs() {
+fn d5_the_rate_of_one_connection_can_be_changed() {
     let mut lab = Lab::new(|| Probe {
         on_line: |probe, raw, line| {
             probe.count += 1;
@@ -379,7 +379,7 @@ fn d5_a_throttled_peer_is_still_closed_in_good_order() {
 }
 
 #[test]
-fn d5_a_panic_of_a_bounded_connection_bounds_nobody_else() {
+fn d5_a_panic_of_a_limited_connection_limits_no_other_one() {
     let mut lab = Lab::new(|| Probe {
         on_message: |_, socket, message| match message.as_bytes() {
             b"slow" => socket.set_rate(Rate::new(2, 0)),
@@ -435,7 +435,7 @@ fn d6_control_frames_come_at_most_100_times_a_second() {
 
 /// A server that asks after each message, and a peer that answers each time.
 #[test]
-fn d6_pongs_that_answer_are_no_flood() {
+fn d6_solicited_pongs_are_no_flood() {
     let mut lab =
         Lab::new(|| Probe { on_message: |_, socket, _| socket.ping(b"there?"), ..Probe::default() });
     let far = lab.websocket();
@@ -608,7 +608,7 @@ fn d8_malformed_chunks_are_refused_and_closed() {
 }
 
 #[test]
-fn d8_the_fault_behind_good_requests_ends_them() {
+fn d8_an_error_after_good_requests_is_answered_and_closes() {
     let input = [&get("/1"), &get("/2"), "BAD\r\n\r\n", &get("/3")].concat();
     let outcome = outcome(Probe::default, listener::HTTP, input.as_bytes());
     assert_eq!(statuses(&outcome.output), [200, 200, 400]);

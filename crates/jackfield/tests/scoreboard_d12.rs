@@ -125,7 +125,7 @@ fn d12_both_versions_say_where_a_connection_comes_from_however_they_are_split() 
 }
 
 #[test]
-fn d12_a_health_check_of_the_proxy_is_its_own() {
+fn d12_a_health_check_has_the_address_of_the_proxy() {
     let mut lab = Lab::required();
     let far = lab.connect(PROXY, listener::HTTP);
     let mut local = b"\r\n\r\n\0\r\nQUIT\n".to_vec();
@@ -150,7 +150,7 @@ fn check_bad(bytes: &[u8]) {
 }
 
 #[test]
-fn d12_what_is_no_header_is_closed_at_once() {
+fn d12_an_invalid_header_closes_the_connection_immediately() {
     check_bad(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
     check_bad(b"PROXY TCP4 203.0.113.7\r\n");
     check_bad(&[b"PROXY ", &[b'x'; 200][..]].concat());
@@ -179,7 +179,7 @@ fn d12_a_header_that_does_not_come_has_a_deadline() {
 }
 
 #[test]
-fn d12_a_header_from_a_stranger_is_not_read() {
+fn d12_a_header_from_an_untrusted_address_is_not_read() {
     for from in [STRANGER, "[2001:db9::1]:6", "[::ffff:192.0.2.66]:6"] {
         let mut lab = Lab::required();
         let far = lab.connect(from, listener::HTTP);
@@ -195,7 +195,7 @@ fn d12_a_header_from_a_stranger_is_not_read() {
 }
 
 #[test]
-fn d12_where_no_header_is_expected_it_is_no_request() {
+fn d12_without_the_option_a_header_is_an_invalid_request() {
     let mut lab = Lab::new(|listener| listener.trusted_proxies(["10.0.0.0/8"]));
     for header in [&b"PROXY TCP4 203.0.113.7 198.51.100.1 1234 443\r\n"[..], &v2(0x11, &[0; 12])] {
         let far = lab.connect(PROXY, listener::HTTP);
@@ -250,7 +250,7 @@ fn d12_tls_begins_behind_the_header() {
 }
 
 #[test]
-fn d12_what_is_no_network_is_a_mistake_that_bind_reports() {
+fn d12_bind_reports_an_invalid_network() {
     let wrong = Listener::tcp("127.0.0.1:0").trusted_proxies(["10.0.0.1/8", "a.example"]);
     let nobody = Listener::tcp("127.0.0.1:0").proxy_required([""; 0]);
     let error = Server::builder().listen(wrong).listen(nobody).bind().unwrap_err().to_string();

@@ -157,9 +157,9 @@ fn give_it_time_to_spin() {
 }
 
 #[test]
-fn d14_newcomers_without_a_descriptor_are_answered_at_once() {
+fn d14_new_connections_without_a_descriptor_are_answered_immediately() {
     serve_in_child();
-    let few = Few::start("d14_newcomers_without_a_descriptor_are_answered_at_once");
+    let few = Few::start("d14_new_connections_without_a_descriptor_are_answered_immediately");
     let mut streams: Vec<TcpStream> = (0..600).map(|_| real::connect(few.http)).collect();
     let (mut served, mut refused) = (Vec::new(), 0);
     for mut stream in streams.drain(..) {
@@ -206,9 +206,9 @@ fn l16_a_lack_of_descriptors_does_not_spin() {
 }
 
 #[test]
-fn d14_service_follows_relief_at_once() {
+fn d14_connections_are_served_again_when_a_descriptor_is_free() {
     serve_in_child();
-    let few = Few::start("d14_service_follows_relief_at_once");
+    let few = Few::start("d14_connections_are_served_again_when_a_descriptor_is_free");
     let mut served = few.fill(300);
     for round in 0..50 {
         assert!(asks(&mut real::connect(few.http)).starts_with("HTTP/1.1 503 "));
@@ -227,9 +227,9 @@ fn d14_service_follows_relief_at_once() {
 }
 
 #[test]
-fn d14_a_request_that_was_sent_already_does_not_destroy_the_answer() {
+fn d14_a_request_sent_before_the_refusal_does_not_destroy_it() {
     serve_in_child();
-    let few = Few::start("d14_a_request_that_was_sent_already_does_not_destroy_the_answer");
+    let few = Few::start("d14_a_request_sent_before_the_refusal_does_not_destroy_it");
     let _served = few.fill(300);
     for bytes in [1, 1000, 10_000] {
         for _ in 0..50 {
@@ -244,9 +244,9 @@ fn d14_a_request_that_was_sent_already_does_not_destroy_the_answer() {
 }
 
 #[test]
-fn d14_other_listeners_say_their_own_word() {
+fn d14_listeners_of_other_protocols_send_their_busy_banner() {
     serve_in_child();
-    let few = Few::start("d14_other_listeners_say_their_own_word");
+    let few = Few::start("d14_listeners_of_other_protocols_send_their_busy_banner");
     let _served = few.fill(300);
     assert_eq!(real::read_to_end(&mut real::connect(few.lines)), "busy\n");
     let mut tls = real::connect(few.tls);

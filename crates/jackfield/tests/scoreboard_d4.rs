@@ -95,7 +95,7 @@ fn d4_networks_are_allowed_or_denied_before_anything_is_made() {
 }
 
 #[test]
-fn d4_by_default_an_address_may_connect_as_often_as_it_likes() {
+fn d4_by_default_the_connection_rate_of_an_address_is_unlimited() {
     let mut lab = Lab::new(|_| {}, |listener| listener);
     let guests: Vec<_> = (1..1000).map(|port| lab.welcome(&format!("192.0.2.1:{port}"))).collect();
     assert_eq!(lab.server.handle().count(), guests.len());
@@ -106,7 +106,7 @@ fn d4_by_default_an_address_may_connect_as_often_as_it_likes() {
 }
 
 #[test]
-fn c16_an_address_has_so_many_connections_and_one_of_ipv6_counts_by_its_network() {
+fn c16_connections_per_address_are_limited_and_ipv6_counts_by_network() {
     let mut lab = Lab::new(per_address(2), |listener| listener);
     let first = lab.welcome("192.0.2.1:1");
     let _second = lab.welcome("192.0.2.1:2");
@@ -126,7 +126,7 @@ fn c16_an_address_has_so_many_connections_and_one_of_ipv6_counts_by_its_network(
 
 /// However a connection ends or is refused for something else: its address gets its place back.
 #[test]
-fn c16_no_place_of_an_address_is_lost() {
+fn c16_the_count_of_an_address_never_leaks() {
     let edit = |listener: Listener| listener.limits(|limits| limits.connections_max = 2);
     let mut lab = Lab::new(per_address(3), edit);
     for round in 0..20 {
@@ -150,7 +150,7 @@ fn c16_no_place_of_an_address_is_lost() {
 }
 
 #[test]
-fn d4_an_address_connects_so_often_in_a_second() {
+fn d4_new_connections_per_address_and_second_are_limited() {
     let mut lab = Lab::new(|limits| limits.accepts_per_address_max = 4, |listener| listener);
     let ports = |begin: u16| (begin..begin + 4).map(|port| format!("192.0.2.1:{port}"));
     let _guests: Vec<_> = ports(1).map(|from| lab.welcome(&from)).collect();
@@ -170,7 +170,7 @@ fn d4_an_address_connects_so_often_in_a_second() {
 
 /// What is refused costs no place of its listener, and none of those that are idle is ended for it.
 #[test]
-fn d4_who_is_refused_takes_no_place_of_others() {
+fn d4_a_refused_connection_takes_no_place() {
     let edit = |listener: Listener| listener.denied_networks(["198.51.100.0/24"]);
     let mut lab = Lab::new(
         |limits| {
@@ -193,7 +193,7 @@ fn header(client: &str) -> Vec<u8> {
 }
 
 #[test]
-fn d4_behind_a_proxy_it_is_the_address_that_the_proxy_names() {
+fn d4_behind_a_proxy_the_address_from_its_header_counts() {
     let mut lab = Lab::new(per_address(1), |listener| {
         listener.proxy_required(["10.0.0.0/8"]).denied_networks(["203.0.113.64/26"])
     });
@@ -237,7 +237,7 @@ fn d4_behind_a_proxy_it_is_the_address_that_the_proxy_names() {
 
 /// The first bytes of a handshake may come together with the header: they are not looked at.
 #[test]
-fn c4_behind_a_proxy_nobody_is_refused_after_a_handshake() {
+fn c4_behind_a_proxy_no_connection_is_refused_after_its_handshake() {
     let identity = tls::Identity::new();
     let config = identity.server_config();
     let mut lab = Lab::new(
@@ -258,7 +258,7 @@ fn c4_behind_a_proxy_nobody_is_refused_after_a_handshake() {
 
 /// Proxies that are trusted for what they say of each request connect for many.
 #[test]
-fn d4_no_limit_concerns_a_trusted_proxy() {
+fn d4_a_trusted_proxy_has_no_limit() {
     let mut lab = Lab::new(per_address(1), |listener| listener.trusted_proxies(["10.0.0.0/8"]));
     let _guests: Vec<_> = (1..10).map(|port| lab.welcome(&format!("10.0.0.9:{port}"))).collect();
     let _guest = lab.welcome("192.0.2.1:1");
@@ -266,7 +266,7 @@ fn d4_no_limit_concerns_a_trusted_proxy() {
 }
 
 #[test]
-fn c4_over_tls_the_refused_get_no_handshake() {
+fn c4_a_refused_tls_connection_gets_no_handshake() {
     let identity = tls::Identity::new();
     let log = Log::default();
     let secure =
@@ -308,7 +308,7 @@ fn c16_reactors_share_the_count_of_an_address() {
 }
 
 #[test]
-fn d4_what_is_wrong_with_networks_is_said_at_the_bind() {
+fn d4_bind_reports_invalid_networks() {
     let any = || Listener::tcp("127.0.0.1:0");
     let rows = [
         (any().allowed_networks(["192.0.2.0/33"]), "is not a network"),

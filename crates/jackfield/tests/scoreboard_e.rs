@@ -152,7 +152,7 @@ fn e3_the_names_of_other_frameworks_lead_here() {
 }
 
 #[test]
-fn e4_everything_that_is_wrong_is_said_at_once() {
+fn e4_all_errors_are_reported_together() {
     let limits = Limits::default().with(|limits| {
         limits.events_per_turn = 0;
         limits.mailbox_max = 0;
@@ -174,13 +174,13 @@ fn e4_everything_that_is_wrong_is_said_at_once() {
 }
 
 #[test]
-fn e4_a_server_without_a_listener_is_told_what_to_do() {
+fn e4_the_error_without_a_listener_says_what_to_do() {
     let error = Server::builder().bind().unwrap_err().to_string();
     assert!(error.contains("`listen`"), "{error}");
 }
 
 #[test]
-fn e4_times_in_which_nobody_could_do_anything_are_all_named() {
+fn e4_timeouts_that_are_too_short_to_use_are_all_named() {
     let zero = Duration::ZERO;
     let mut limits = Limits::default().with(|limits| {
         limits.head_timeout = zero;
@@ -201,7 +201,7 @@ fn e4_times_in_which_nobody_could_do_anything_are_all_named() {
 }
 
 #[test]
-fn e4_an_error_says_what_it_is_of_and_keeps_its_cause() {
+fn e4_an_error_names_its_subject_and_keeps_its_cause() {
     let addr = jackfield::Addr::Ip("127.0.0.1:80".parse().unwrap());
     let refused = || io::Error::from(io::ErrorKind::PermissionDenied);
     for (error, word, has_cause) in [

@@ -182,6 +182,6 @@ fn e6_a_test_has_listeners_of_its_own() {
 
 #[test]
 #[should_panic(expected = "GET /late is not answered: use `begin`")]
-fn e6_what_is_not_answered_is_told() {
+fn e6_a_missing_answer_is_reported() {
     let _ = TestServer::new(|_peer| Site::default()).get("/late").send();
 }

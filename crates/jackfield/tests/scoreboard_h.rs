@@ -65,7 +65,7 @@ fn keeping() -> Probe {
     }
 }
 
-/// Replies that are owed. A thread has one test.
+/// Replies that are pending. A thread has one test.
 #[derive(Default)]
 struct Kept(std::cell::RefCell<Vec<Reply>>);
 
@@ -83,7 +83,7 @@ fn take_reply() -> Reply {
     KEPT.with(|kept| kept.0.borrow_mut().remove(0))
 }
 
-fn owed() -> usize {
+fn pending_answers() -> usize {
     KEPT.with(|kept| kept.0.borrow().len())
 }
 
@@ -94,7 +94,7 @@ fn h2_a_deferred_answer_comes_from_any_thread_and_in_order() {
     assert_eq!(lab.ask(&far, [get("/1"), get("/2"), get("/3")].concat()), "");
     for body in ["one", "two", "three"] {
         // The next request waits for the answer to the one before.
-        assert_eq!(owed(), 1);
+        assert_eq!(pending_answers(), 1);
         let reply = take_reply();
         std::thread::spawn(move || reply.respond(200, "text/plain", body)).join().unwrap();
         lab.run();
@@ -213,7 +213,7 @@ fn h2_an_answer_to_a_peer_that_has_gone_does_nothing() {
 }
 
 #[test]
-fn h2_the_idle_timer_rests_while_an_answer_is_owed() {
+fn h2_the_idle_timeout_does_not_run_while_an_answer_is_pending() {
     let mut lab = Lab::new(keeping);
     let far = lab.connect();
     lab.say(&far, get("/"));
@@ -494,7 +494,7 @@ fn h6_pipelined_requests_are_answered_in_order_in_one_write() {
 }
 
 #[test]
-fn h6_a_body_between_pipelined_requests_is_not_taken_for_one() {
+fn h6_a_body_between_pipelined_requests_is_not_parsed_as_a_request() {
     let post = "POST /b HTTP/1.1\r\nHost: h\r\nContent-Length: 28\r\n\r\nGET /x HTTP/1.1\r\nHost: h\r\n\r\n";
     let input = [&get("/a"), post, &get("/c")].concat();
     let body = "GET /x HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -503,7 +503,7 @@ fn h6_a_body_between_pipelined_requests_is_not_taken_for_one() {
 }
 
 #[test]
-fn h6_bytes_behind_an_owed_answer_are_bounded() {
+fn h6_bytes_behind_a_pending_answer_are_bounded() {
     let mut lab = Lab::new(keeping);
     let far = lab.connect();
     lab.say(&far, get("/0"));
@@ -514,9 +514,9 @@ fn h6_bytes_behind_an_owed_answer_are_bounded() {
     let taken = lab.server.handle().metrics().bytes_in as usize;
     let limits = Limits::default().reactor;
     assert!(taken <= limits.read_bytes + limits.carry_bytes_max, "{taken} bytes taken");
-    assert_eq!(owed(), 1);
+    assert_eq!(pending_answers(), 1);
     let mut answered = 0;
-    while owed() > 0 && answered < 1000 {
+    while pending_answers() > 0 && answered < 1000 {
         take_reply().respond(200, "text/plain", "x");
         lab.run();
         answered += 1;
@@ -806,7 +806,7 @@ fn h20_a_peer_that_has_finished_its_side_still_gets_its_answer() {
 }
 
 #[test]
-fn h5_a_connection_may_have_so_many_requests() {
+fn h5_the_requests_of_a_connection_can_be_limited() {
     let make = answering!(|_, exchange, _| exchange.ok("text/plain", "x"));
     let mut lab = Lab::with_limits(Limits::default().with(|limits| limits.requests_max = 3), make);
     let far = lab.connect();

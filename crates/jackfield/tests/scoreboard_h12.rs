@@ -82,7 +82,7 @@ fn check_accepted(accepts: &str, coding: Option<&str>) {
 }
 
 #[test]
-fn h12_the_client_has_what_it_prefers() {
+fn h12_the_clients_preferred_encoding_is_used() {
     for (accepts, coding) in [
         ("", None),
         ("gzip", Some("gzip")),
@@ -112,7 +112,7 @@ fn h12_the_client_has_what_it_prefers() {
 }
 
 #[test]
-fn h12_only_what_gains_by_it_is_compressed() {
+fn h12_only_content_that_gains_is_compressed() {
     for (target, line, is_compressed) in [
         ("/200/1025/text/plain", "", true),
         ("/200/1024/text/plain", "", false),
@@ -168,7 +168,7 @@ fn h12_a_late_answer_is_compressed_too() {
 
 /// Nobody asked for it.
 #[test]
-fn h12_it_is_off_unless_an_answer_asks_for_it() {
+fn h12_compression_is_off_unless_an_answer_asks_for_it() {
     struct Plain;
     impl Client for Plain {
         fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {

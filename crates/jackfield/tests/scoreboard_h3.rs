@@ -54,7 +54,7 @@ fn h3_bodies_say_what_went_wrong_only_where_that_is_wanted() {
 }
 
 #[test]
-fn h3_it_is_off() {
+fn h3_error_details_are_off_by_default() {
     assert!(!TestOptions::default().expose_errors);
     assert!(Server::builder().listen("127.0.0.1:0").expose_errors(true).bind().is_ok());
 }

@@ -140,7 +140,7 @@ fn h11_a_folder_is_served_with_types() {
 }
 
 #[test]
-fn h11_what_climbs_or_is_no_file_is_not_there() {
+fn h11_paths_outside_the_folder_and_non_files_are_not_found() {
     let folder = usual();
     fs::write(folder.0.join("outside.txt"), "secret").unwrap();
     #[cfg(unix)]
@@ -259,7 +259,7 @@ fn h11_ranges_are_parts_or_416() {
 }
 
 #[test]
-fn h11_compressed_neighbours_are_sent_to_who_takes_them() {
+fn h11_precompressed_files_are_sent_to_clients_that_accept_them() {
     let folder = usual();
     folder.write("a.txt.gz", b"gzipped");
     folder.write("a.txt.br", b"brotli");

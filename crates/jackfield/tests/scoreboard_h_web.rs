@@ -106,7 +106,7 @@ fn h13_paths_and_methods_lead_to_routes_of_ones_own() {
 }
 
 #[test]
-fn h13_what_is_no_route_is_404_405_204_or_400() {
+fn h13_a_request_without_a_route_is_404_405_204_or_400() {
     for (method, path, status, allow) in [
         ("GET", "/none", 404, ""),
         ("GET", "/users/", 404, ""),
@@ -322,7 +322,7 @@ fn guarded(authenticator: impl Authenticator + 'static, request: &str) -> String
 }
 
 #[test]
-fn h15_basic_lets_in_who_knows_the_password() {
+fn h15_basic_admits_requests_with_the_password() {
     let auth = || {
         BasicAuth::new("the \"cellar\"", |user, password| {
             is_same_secret(user, "alice") & is_same_secret(password, "a:b")
@@ -353,7 +353,7 @@ fn h15_basic_lets_in_who_knows_the_password() {
 }
 
 #[test]
-fn h15_bearer_lets_in_who_has_the_token() {
+fn h15_bearer_admits_requests_with_the_token() {
     for (line, status, challenge) in [
         ("Authorization: Bearer t0k3n\r\n", 200, ""),
         ("Authorization: Bearer t0k3m\r\n", 401, "Bearer realm=\"r\", error=\"invalid_token\""),

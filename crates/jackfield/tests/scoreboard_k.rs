@@ -25,7 +25,7 @@ fn k1_several_servers_share_a_port_when_both_want_to() {
 }
 
 #[test]
-fn k1_by_default_a_port_is_ones_own() {
+fn k1_by_default_a_port_is_not_shared() {
     let server = Server::bind("127.0.0.1:0").unwrap();
     assert!(TcpListener::bind(server.local_addr()).is_err());
     assert!(Server::bind(server.local_addr()).is_err());
@@ -34,7 +34,7 @@ fn k1_by_default_a_port_is_ones_own() {
 /// Who came first and says nothing would have been accepted first.
 #[test]
 #[cfg(target_os = "linux")]
-fn a_deferred_newcomer_is_there_when_it_has_said_something() {
+fn a_deferred_connection_is_accepted_when_bytes_have_come() {
     let rows =
         [(false, ["connect", "connect", "request GET / "]), (true, ["connect", "request GET / ", "connect"])];
     for (deferred, order) in rows {

@@ -70,7 +70,7 @@ fn l2_the_factory_and_the_client_know_their_listener() {
 }
 
 #[test]
-fn l5_a_listener_keeps_1024_newcomers_waiting() {
+fn l5_a_listener_keeps_1024_connections_waiting() {
     assert_eq!(jackfield::reactor::BACKLOG, 1024);
     let clamp = std::fs::read_to_string("/proc/sys/net/core/somaxconn");
     let clamp = clamp.ok().and_then(|clamp| clamp.trim().parse().ok()).unwrap_or(128);
@@ -115,7 +115,7 @@ fn l6_started_and_stopped_come_once_each() {
 }
 
 #[test]
-fn l8_everyone_is_told_before_the_server_has_stopped() {
+fn l8_all_clients_are_told_before_the_server_has_stopped() {
     struct Told(Log);
     impl Client for Told {
         fn on_disconnect(&mut self, connection: &mut Connection<'_>, end: &Disconnect) {
@@ -151,7 +151,7 @@ thread_local! {
 }
 
 #[test]
-fn l9_everybody_is_seen_out() {
+fn l9_all_connections_are_drained() {
     assert_eq!(Drain::default(), Drain::within(SECOND * 30).with_close_code(1001));
     let mut lab = Lab::new(|| Probe {
         on_request: |_, exchange, request| match request.path() {
@@ -218,7 +218,7 @@ impl Client for Busy {
 }
 
 #[test]
-fn l9_no_request_is_lost_that_came_before() {
+fn l9_no_request_from_before_the_drain_is_lost() {
     let log = Log::default();
     let (go_on, waiting) = mpsc::channel();
     let client = Busy(log.clone(), Arc::new(Mutex::new(waiting)));
@@ -266,7 +266,7 @@ fn l9_at_the_deadline_the_rest_is_aborted() {
 }
 
 #[test]
-fn l9_an_earlier_deadline_counts_and_newcomers_are_turned_away() {
+fn l9_an_earlier_deadline_counts_and_new_connections_are_refused() {
     let mut lab = Lab::new(Probe::default);
     let far = lab.websocket();
     lab.server.handle().shutdown(Drain::default());
@@ -322,7 +322,7 @@ fn l17_several_servers_live_in_one_process() {
 }
 
 #[test]
-fn l8_a_drain_without_anybody_ends_at_once() {
+fn l8_a_drain_without_connections_ends_immediately() {
     let mut live = Live::serve(Server::builder().listen("127.0.0.1:0"), |_peer| Which);
     // Who waited for the deadline would be too late.
     live.handle.shutdown(Drain::within(real::LONG * 10));
@@ -374,7 +374,7 @@ fn l18_a_listener_has_timeouts_of_its_own() {
 }
 
 #[test]
-fn l18_what_a_listener_can_not_limit_is_told() {
+fn l18_limits_that_a_listener_can_not_have_are_reported() {
     let wrong = Listener::tcp("127.0.0.1:0").lines().limits(|limits| {
         limits.memory_bytes_max = 7;
         limits.mailbox_bytes_max = 7;

@@ -70,7 +70,7 @@ fn l10_the_same_connections_have_the_same_turns() {
 }
 
 #[test]
-fn l10_without_a_spread_all_are_told_at_once_and_a_second_shutdown_can_shorten_it() {
+fn l10_without_a_spread_all_drain_together_and_a_second_shutdown_can_shorten_it() {
     let (mut at_once, mut fars) = lab(50);
     assert_eq!(Drain::default().spread, Duration::ZERO);
     at_once.server.handle().shutdown(Drain::within(30 * SECOND));
@@ -102,7 +102,7 @@ fn l10_a_spread_ends_at_the_deadline() {
 }
 
 #[test]
-fn l10_at_a_signal_the_limits_say_how() {
+fn l10_a_signal_shuts_down_as_the_limits_say() {
     let limits = Limits::default();
     assert_eq!((limits.drain, limits.drain_spread), (30 * SECOND, Duration::ZERO));
     let server = Server::builder().listen("127.0.0.1:0");

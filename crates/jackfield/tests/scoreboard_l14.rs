@@ -106,7 +106,7 @@ fn l14_a_server_is_made_from_a_file() {
 }
 
 #[test]
-fn l14_what_is_not_in_the_file_has_its_default_and_calls_may_follow() {
+fn l14_missing_keys_have_defaults_and_builder_calls_may_follow() {
     let server = options("listen = '127.0.0.1:0'").listen("127.0.0.1:0").reactors(3).bind().unwrap();
     assert_eq!((server.local_addrs().len(), server.handle().reactors()), (2, 3));
     let error = options("").bind().unwrap_err();
@@ -114,7 +114,7 @@ fn l14_what_is_not_in_the_file_has_its_default_and_calls_may_follow() {
 }
 
 #[test]
-fn l14_everything_that_is_wrong_is_said_at_once_by_its_name() {
+fn l14_all_errors_are_reported_together_by_name() {
     let wrong = r#"
         reacters = 2
         reactors = 0
@@ -174,7 +174,7 @@ fn l14_everything_that_is_wrong_is_said_at_once_by_its_name() {
 }
 
 #[test]
-fn l14_any_format_will_do_and_what_it_forbids_is_its_error() {
+fn l14_any_format_works_and_reports_its_own_errors() {
     let server: ServerBuilder =
         serde_json::from_str(r#"{"listen": ["127.0.0.1:0"], "limits": {"raw_idle": "1 h"}}"#).unwrap();
     assert!(server.bind().is_ok());

@@ -109,7 +109,7 @@ fn l4_sockets_that_were_passed_are_served_by_their_names() {
 }
 
 #[test]
-fn l4_what_was_passed_to_another_process_is_left_alone() {
+fn l4_sockets_passed_to_another_process_are_left_alone() {
     check("none", "", vec![tcp().into()]);
     check("none", "LISTEN_FDS=1", vec![tcp().into()]);
     check("none", "LISTEN_PID=1 LISTEN_FDS=1", vec![tcp().into()]);
@@ -117,7 +117,7 @@ fn l4_what_was_passed_to_another_process_is_left_alone() {
 }
 
 #[test]
-fn l4_what_is_no_socket_that_listens_is_named() {
+fn l4_a_passed_socket_that_does_not_listen_is_named() {
     check("LISTEN_FDS is no number", "LISTEN_PID=$$ LISTEN_FDS=many", vec![tcp().into()]);
     check("of LISTEN_FDS", "LISTEN_PID=$$ LISTEN_FDS=1000", vec![tcp().into()]);
     check("`log`, which was passed", "LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=web:log", vec![tcp().into()]);

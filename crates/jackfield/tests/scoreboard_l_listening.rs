@@ -98,7 +98,7 @@ fn l2_listeners_have_names() {
 }
 
 #[test]
-fn l5_what_the_system_lets_wait_is_known() {
+fn l5_the_backlog_that_the_system_allows_is_known() {
     let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn");
     let most = most.ok().and_then(|most| most.trim().parse().ok()).unwrap_or(u32::MAX);
     for (wanted, expected) in [(7, 7), (u32::MAX, most)] {
@@ -177,7 +177,7 @@ fn l7_a_unix_socket_stops_and_goes_on() {
 }
 
 #[test]
-fn l7_an_address_that_is_gone_is_told() {
+fn l7_an_address_that_was_taken_meanwhile_is_reported() {
     let notes = Notes::default();
     let (live, mut admin) = two_listeners(&notes);
     live.handle.stop_listening(0).unwrap();
@@ -223,7 +223,7 @@ fn l11_a_paused_listener_is_stopped_by_a_shutdown() {
 }
 
 #[test]
-fn l12_each_change_of_state_is_told_once() {
+fn l12_each_change_of_state_is_reported_once() {
     let notes = Notes::default();
     let builder = Server::builder().listen("127.0.0.1:0").reactors(2).observer(notes.clone());
     let mut live = Live::serve(builder, Named::at);
@@ -240,7 +240,7 @@ fn l12_each_change_of_state_is_told_once() {
 }
 
 #[test]
-fn l16_one_failed_accept_a_second_is_told() {
+fn l16_failed_accepts_are_reported_once_a_second() {
     let notes = Notes::default();
     let options = TestOptions { observer: Arc::new(notes.clone()), ..TestOptions::default() };
     let mut lab = Lab::with_options(options, Probe::default);
@@ -264,7 +264,7 @@ fn at_most(connections: usize, when_full: WhenFull) -> Limits {
 }
 
 #[test]
-fn c16_who_comes_when_the_server_is_full_waits() {
+fn c16_a_new_connection_to_a_full_server_waits() {
     let mut lab = Lab::with_limits(at_most(2, WhenFull::Wait), Probe::default);
     let (one, two) = (lab.connect(), lab.connect());
     let (three, four) = (lab.connect(), lab.connect_to(listener::LINES));
@@ -330,7 +330,7 @@ fn c16_a_new_connection_takes_the_place_of_an_idle_one() {
 }
 
 #[test]
-fn c16_where_nobody_is_idle_the_new_connection_is_refused() {
+fn c16_if_no_connection_is_idle_the_new_one_is_refused() {
     let mut lab = Lab::with_limits(at_most(2, WhenFull::EvictIdle), Probe::default);
     let (_socket, _events) = (lab.websocket(), lab.events());
     let late = lab.connect();

@@ -18,7 +18,7 @@ fn lab(limits: Limits, make: fn() -> Probe) -> Lab {
 }
 
 #[test]
-fn m1_http_may_be_silent_for_75_s_a_websocket_for_120_s() {
+fn m1_the_idle_timeout_is_75_s_for_http_and_120_s_for_websocket() {
     let limits = Limits::default().with(|limits| limits.heartbeat = Duration::ZERO);
     let mut lab = lab(limits, Probe::default);
     let (http, socket) = (lab.connect(), lab.websocket());
@@ -35,7 +35,7 @@ fn m1_http_may_be_silent_for_75_s_a_websocket_for_120_s() {
 }
 
 #[test]
-fn m1_each_byte_begins_it_anew() {
+fn m1_each_byte_restarts_the_idle_timeout() {
     let mut lab = lab(Limits::default().with(|limits| limits.heartbeat = Duration::ZERO), Probe::default);
     let far = lab.websocket();
     for _ in 0..10 {
@@ -45,7 +45,7 @@ fn m1_each_byte_begins_it_anew() {
 }
 
 #[test]
-fn m1_any_time_from_1_ms_can_be_set_while_it_runs() {
+fn m1_an_idle_timeout_from_1_ms_on_can_be_set_at_run_time() {
     let mut lab = Lab::new(|| Probe {
         on_data: |probe, raw, data| {
             probe.count += 1;
@@ -76,7 +76,7 @@ fn m1_any_time_from_1_ms_can_be_set_while_it_runs() {
 const SHORT: Duration = Duration::from_secs(10);
 
 #[test]
-fn m2_a_connection_lasts_so_long_at_most_whatever_it_does() {
+fn m2_the_lifetime_of_a_connection_is_limited_whatever_it_does() {
     let mut lab = lab(Limits::default().with(|limits| limits.max_lifetime = SHORT), Probe::default);
     let (http, socket, events) = (lab.connect(), lab.websocket(), lab.events());
     let (raw, lines) = (lab.connect_to(listener::RAW), lab.connect_to(listener::LINES));
@@ -102,7 +102,7 @@ fn m2_a_connection_lasts_so_long_at_most_whatever_it_does() {
 }
 
 #[test]
-fn m2_an_answer_that_is_owed_is_given_if_it_is_given_in_time() {
+fn m2_a_pending_answer_is_sent_if_it_comes_in_time() {
     static OWED: Mutex<Vec<Reply>> = Mutex::new(Vec::new());
     let limits = Limits::default().with(|limits| {
         limits.max_lifetime = SHORT;
@@ -129,7 +129,7 @@ fn m2_an_answer_that_is_owed_is_given_if_it_is_given_in_time() {
 }
 
 #[test]
-fn m2_it_can_be_set_while_it_runs_and_is_off_by_default() {
+fn m2_the_lifetime_can_be_set_at_run_time_and_is_off_by_default() {
     let mut lab = Lab::new(|| Probe {
         on_data: |_, raw, data| {
             raw.set_max_lifetime(SECOND * u32::from(data[0] - b'0'));
@@ -254,7 +254,7 @@ fn m5_a_client_may_ping_skip_or_send_something_else() {
 }
 
 #[test]
-fn m3_a_ping_comes_after_30_s_of_silence_and_the_end_20_s_later() {
+fn m3_a_ping_comes_after_30_idle_seconds_and_the_end_20_s_later() {
     let mut lab = Lab::new(Probe::default);
     let far = lab.websocket();
     lab.advance(SECOND * 30 - MS);
@@ -430,7 +430,7 @@ fn m8_head_and_body_have_deadlines() {
 }
 
 #[test]
-fn m9_a_peer_that_takes_nothing_for_30_s_is_given_up() {
+fn m9_a_peer_that_reads_nothing_for_30_s_is_disconnected() {
     let mut lab = Lab::new(|| Probe {
         on_request: |_, exchange, _| exchange.ok("text/plain", vec![b'x'; 100_000]),
         ..Probe::default()
@@ -447,7 +447,7 @@ fn m9_a_peer_that_takes_nothing_for_30_s_is_given_up() {
 }
 
 #[test]
-fn m9_a_slow_reader_is_not_given_up() {
+fn m9_a_slow_reader_is_not_disconnected() {
     let mut lab = Lab::new(|| Probe {
         on_request: |_, exchange, _| exchange.ok("text/plain", vec![b'x'; 100_000]),
         ..Probe::default()
@@ -464,7 +464,7 @@ fn m9_a_slow_reader_is_not_given_up() {
 }
 
 #[test]
-fn m9_it_counts_while_closing_too() {
+fn m9_the_write_timeout_runs_while_closing_too() {
     let mut lab = Lab::new(|| Probe {
         on_request: |_, mut exchange, _| {
             exchange.close();

@@ -55,7 +55,7 @@ fn long(start: impl ToString) -> String {
 const MANY: usize = 4000;
 
 #[test]
-fn b3_the_oldest_that_waits_makes_room() {
+fn b3_the_oldest_queued_message_can_be_dropped() {
     let mut server = TestServer::new(|_peer| Member);
     let far = member(&mut server, "oldest");
     for number in 0..MANY {
@@ -76,7 +76,7 @@ fn b3_the_oldest_that_waits_makes_room() {
 
 /// Ten thousand updates of twenty keys, and fifty members that read nothing.
 #[test]
-fn n10_of_each_key_the_newest_waits_and_memory_is_flat() {
+fn n10_only_the_newest_of_each_key_waits_and_memory_stays_flat() {
     const KEYS: usize = 20;
     const UPDATES: usize = 10_000;
     let mut server = TestServer::new(|_peer| Member);
@@ -104,7 +104,7 @@ fn n10_of_each_key_the_newest_waits_and_memory_is_flat() {
 }
 
 #[test]
-fn n10_what_is_too_late_is_dropped() {
+fn n10_expired_messages_are_dropped() {
     let mut server = TestServer::new(|_peer| Member);
     let far = member(&mut server, "oldest");
     for number in 0..100 {
@@ -125,7 +125,7 @@ fn n10_what_is_too_late_is_dropped() {
 }
 
 #[test]
-fn n10_control_frames_and_what_is_for_one_alone_go_first() {
+fn n10_control_frames_and_direct_messages_go_first() {
     let mut server = TestServer::new(|_peer| Member);
     let far = member(&mut server, "oldest");
     for number in 0..200 {
@@ -229,7 +229,7 @@ fn p13_the_cap_of_one_topic_is_not_that_of_others() {
 
 /// One member in ten that does not read takes nothing from the others.
 #[test]
-fn n10_others_get_all_meanwhile() {
+fn n10_other_subscribers_get_everything() {
     let mut server = TestServer::new(|_peer| Member);
     let stuck = member(&mut server, "newest per key");
     let readers: Vec<FarEnd> = (0..9).map(|_| member(&mut server, "newest per key")).collect();

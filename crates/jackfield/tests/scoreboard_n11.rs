@@ -146,22 +146,22 @@ fn n11_a_request_that_takes_long_is_reported_with_its_name() {
 }
 
 #[test]
-fn n11_so_is_a_message() {
+fn n11_a_slow_on_message_is_reported() {
     check("on_message", 0, &[socket::UPGRADE.as_bytes(), &socket::text("x")], socket::SWITCHED.len());
 }
 
 #[test]
-fn n11_so_is_a_line() {
+fn n11_a_slow_on_line_is_reported() {
     check("on_line", 1, &[b"x\n"], 0);
 }
 
 #[test]
-fn n11_so_is_a_timer() {
+fn n11_a_slow_on_timer_is_reported() {
     check("on_timer", 0, &[get("/timer").as_bytes()], 0);
 }
 
 #[test]
-fn n11_the_others_take_over_while_the_one_that_accepts_is_held_up() {
+fn n11_other_reactors_accept_while_the_accepting_one_is_blocked() {
     let stage = Stage::new(3, |builder| builder);
     let mut streams = stage.on_each(3);
     // Nobody is served by luck: the first reactor has fewer connections than the others.
@@ -184,7 +184,7 @@ fn n11_the_others_take_over_while_the_one_that_accepts_is_held_up() {
 }
 
 #[test]
-fn n11_one_more_takes_over_if_the_deputy_is_held_up_too() {
+fn n11_a_third_reactor_accepts_if_the_second_is_blocked_too() {
     let stage = Stage::new(3, |builder| builder);
     let mut streams = stage.on_each(3);
     for stream in &mut streams[..2] {
@@ -199,7 +199,7 @@ fn n11_one_more_takes_over_if_the_deputy_is_held_up_too() {
 }
 
 #[test]
-fn n11_one_reactor_has_a_sentinel_only_if_it_is_asked_for() {
+fn n11_a_single_reactor_has_a_watchdog_only_if_asked_for() {
     for (asked, threads) in [(None, 0), (Some(true), 1), (Some(false), 0)] {
         let adjust = |builder: ServerBuilder| match asked {
             Some(watches) => builder.watchdog(watches),

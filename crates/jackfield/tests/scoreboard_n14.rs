@@ -75,7 +75,7 @@ fn n14_the_defaults() {
 }
 
 #[test]
-fn n14_newcomers_hear_503_while_those_who_are_there_are_served() {
+fn n14_new_connections_get_503_while_existing_ones_are_served() {
     let (mut lab, told) = lab(&[]);
     let before = lab.connect();
     overload(&mut lab);
@@ -93,7 +93,7 @@ fn n14_newcomers_hear_503_while_those_who_are_there_are_served() {
 }
 
 #[test]
-fn n14_the_refused_are_asked_to_come_back_at_different_times() {
+fn n14_refused_connections_get_different_retry_times() {
     let seconds = |lab: &mut Lab| -> Vec<String> {
         lab.connect();
         let all = (0..16).map(|_| {
@@ -115,7 +115,7 @@ fn n14_the_refused_are_asked_to_come_back_at_different_times() {
 }
 
 #[test]
-fn n14_it_ends_when_the_lag_was_below_half_the_target_for_the_window() {
+fn n14_overload_ends_when_the_lag_was_below_half_the_target_for_the_window() {
     let (mut lab, told) = lab(&[]);
     overload(&mut lab);
     lag(&mut lab, MS * 4, 50);
@@ -134,7 +134,7 @@ fn n14_it_ends_when_the_lag_was_below_half_the_target_for_the_window() {
 }
 
 #[test]
-fn n14_whoever_comes_after_a_pause_is_let_in() {
+fn n14_a_new_connection_after_a_pause_is_admitted() {
     let (mut lab, told) = lab(&[]);
     overload(&mut lab);
     // Counted from the end of the last turn.
@@ -145,7 +145,7 @@ fn n14_whoever_comes_after_a_pause_is_let_in() {
 }
 
 #[test]
-fn n14_a_reserved_route_is_served_and_the_first_head_decides() {
+fn n14_an_exempt_route_is_served_and_the_first_head_decides() {
     let (mut lab, told) = lab(&["/health", "/admin/"]);
     overload(&mut lab);
     // It takes the one place.
@@ -177,7 +177,7 @@ fn n14_a_reserved_route_is_served_and_the_first_head_decides() {
 }
 
 #[test]
-fn n14_who_fails_the_trial_never_had_a_client() {
+fn n14_a_refused_provisional_connection_never_had_a_client() {
     let (mut lab, told) = lab(&["/health"]);
     overload(&mut lab);
     lab.connect();
@@ -198,7 +198,7 @@ fn n14_who_fails_the_trial_never_had_a_client() {
 }
 
 #[test]
-fn n14_on_trial_there_are_deadlines_too() {
+fn n14_provisional_connections_have_deadlines_too() {
     let (mut lab, _told) = lab(&["/health"]);
     overload(&mut lab);
     lab.connect();
@@ -212,7 +212,7 @@ fn n14_on_trial_there_are_deadlines_too() {
 }
 
 #[test]
-fn n14_on_a_listener_without_heads_nobody_is_tried() {
+fn n14_a_listener_without_http_has_no_provisional_connections() {
     let (mut lab, _told) = lab(&["/health"]);
     overload(&mut lab);
     lab.connect();
@@ -221,7 +221,7 @@ fn n14_on_a_listener_without_heads_nobody_is_tried() {
 }
 
 #[test]
-fn n14_an_upgrade_on_a_connection_that_is_there_is_closed_with_1013() {
+fn n14_an_upgrade_on_an_existing_connection_is_closed_with_1013() {
     let (mut lab, _told) = lab(&["/reserved"]);
     let (there, reserved) = (lab.connect(), lab.connect());
     overload(&mut lab);
@@ -249,7 +249,7 @@ fn n14_a_target_of_zero_turns_it_off() {
 
 /// Without a client it was taken for one whose handshake had failed.
 #[test]
-fn n14_who_leaves_before_its_trial_has_failed_in_no_handshake() {
+fn n14_a_provisional_connection_that_leaves_is_no_failed_handshake() {
     let (mut lab, told) = lab(&["/health"]);
     overload(&mut lab);
     told.take();

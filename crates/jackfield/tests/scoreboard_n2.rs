@@ -30,7 +30,7 @@ fn n2_the_same_seed_gives_the_same_trace() {
 }
 
 #[test]
-fn n2_a_day_of_silence_takes_few_turns() {
+fn n2_an_idle_day_takes_few_turns() {
     let day = Duration::from_secs(24 * 60 * 60);
     let limits = Limits::default().with(|limits| limits.http_idle = day);
     let options =

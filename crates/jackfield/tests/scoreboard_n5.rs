@@ -95,7 +95,7 @@ fn check(what: &str, listener: usize, begin: &[&[u8]], chunk: &[u8], chunks: usi
 }
 
 #[test]
-fn n5_what_is_booked_is_what_the_allocator_gave() {
+fn n5_the_charged_bytes_are_the_allocated_bytes() {
     let (http, chunk) = (listener::HTTP, [b'x'; 4 * KIB]);
     let (upgrade, go) = (socket::UPGRADE.as_bytes(), socket::text("go"));
     let owned = get("/owned");
@@ -176,14 +176,14 @@ fn check_peak(budget: usize, body: usize, chunk: usize, seconds: u64) {
 }
 
 #[test]
-fn n5_the_budget_is_never_passed_by_more_than_a_read_and_what_a_buffer_grew_by() {
+fn n5_the_budget_is_exceeded_by_at_most_a_read_and_the_growth_of_a_buffer() {
     check_peak(MIB, 100 * KIB, 4 * KIB, 1);
     check_peak(MIB, 30 * KIB, 500, 1);
     check_peak(300 * KIB, 60 * KIB, 10_000, 1);
 }
 
 #[test]
-fn n5_pressure_is_told_once_stops_the_largest_and_ends() {
+fn n5_pressure_is_reported_once_pauses_the_largest_and_ends() {
     let (mut lab, told) = lab(MIB, |_| {});
     let ends = posting(&mut lab, 4, 400 * KIB);
     let small = posting(&mut lab, 1, 20 * KIB);
@@ -211,7 +211,7 @@ fn n5_pressure_is_told_once_stops_the_largest_and_ends() {
 }
 
 #[test]
-fn n5_who_waits_for_memory_too_long_is_ended_and_the_others_go_on() {
+fn n5_a_connection_that_waits_for_memory_too_long_is_evicted() {
     let (mut lab, told) = lab(MIB, |_| {});
     let ends = posting(&mut lab, 7, 120 * KIB);
     for _ in 0..12 {
@@ -326,7 +326,7 @@ fn n5_the_slow_reader_of_a_shared_body_costs_a_reference() {
 }
 
 #[test]
-fn n5_a_body_that_was_given_away_is_no_fault_of_its_reader() {
+fn n5_a_body_handed_over_whole_does_not_evict_its_reader() {
     let mut options = TestOptions::default();
     options.limits.reactor.wire_memory_bytes_max = 10 * KIB;
     let mut server = TestServer::with_options(options, |_peer| Store::default());

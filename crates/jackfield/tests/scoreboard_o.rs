@@ -152,7 +152,7 @@ fn o6_each_listener_is_recorded_or_not() {
 
 /// A write that fails loses its lines, and the server goes on.
 #[test]
-fn o6_a_log_that_cant_be_written_holds_nobody_up() {
+fn o6_a_log_that_cant_be_written_blocks_no_connection() {
     struct Full;
     impl Write for Full {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {

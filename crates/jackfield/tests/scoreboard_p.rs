@@ -47,7 +47,7 @@ fn here(count: usize) -> String {
 }
 
 #[test]
-fn p1_one_is_sent_to_by_its_id_and_all_by_a_topic() {
+fn p1_messages_go_to_one_connection_by_id_and_to_all_by_topic() {
     let mut lab = Lab::new(|| Probe {
         on_open: |_, socket| {
             socket.subscribe("all");
@@ -157,7 +157,7 @@ fn p9_the_members_of_a_topic_are_listed() {
 }
 
 #[test]
-fn p9_those_of_all_reactors_are_among_them() {
+fn p9_members_on_all_reactors_are_listed() {
     let live = Live::serve(Server::builder().listen("127.0.0.1:0").reactors(2), |_peer| Member);
     let mut peers: Vec<_> = (0..8).map(|_| live.connect()).collect();
     for peer in &mut peers {
@@ -257,7 +257,7 @@ fn p4_a_publish_reaches_every_reactor_in_order() {
 }
 
 #[test]
-fn p4_a_full_mailbox_is_told() {
+fn p4_a_full_mailbox_is_reported() {
     let limits = jackfield::Limits::default().with(|limits| limits.mailbox_max = 3);
     let options = jackfield::test::TestOptions { limits, ..jackfield::test::TestOptions::default() };
     let mut lab = Lab::with_options(options, obedient);
@@ -365,7 +365,7 @@ impl jackfield::Observer for Subscriptions {
 }
 
 #[test]
-fn p5_each_change_of_a_topic_is_told_with_its_old_and_new_count() {
+fn p5_each_change_of_a_topic_is_reported_with_its_old_and_new_count() {
     struct Comer;
     impl Client for Comer {
         fn on_line(&mut self, raw: &mut jackfield::Raw<'_>, line: &[u8]) {

@@ -160,7 +160,7 @@ fn s5_the_disconnect_comes_when_the_peer_leaves_and_not_at_the_next_write() {
 }
 
 #[test]
-fn s5_what_the_peer_says_on_a_stream_is_dropped() {
+fn s5_bytes_from_the_peer_of_a_stream_are_dropped() {
     let mut lab = Lab::new(Probe::default);
     let far = lab.events();
     for _ in 0..100 {
@@ -230,7 +230,7 @@ fn s7_a_stream_is_filled_as_it_drains() {
 }
 
 #[test]
-fn s8_a_comment_comes_after_15_s_of_silence() {
+fn s8_a_comment_comes_after_15_idle_seconds() {
     let mut lab = Lab::new(Probe::default);
     let far = lab.events();
     lab.advance(Duration::from_millis(14_999));
@@ -369,7 +369,7 @@ fn s4_a_stream_that_begins_is_an_event_with_the_last_id() {
 }
 
 #[test]
-fn s4_so_is_one_that_begins_later() {
+fn s4_a_deferred_stream_has_the_last_id_too() {
     struct Later;
     impl Client for Later {
         fn on_request(&mut self, exchange: Exchange<'_>, _request: &Request<'_>) {

@@ -65,7 +65,7 @@ fn t1_every_protocol_is_spoken_over_tls_1_2_and_1_3() {
 }
 
 #[test]
-fn t1_the_connection_ends_with_a_goodbye() {
+fn t1_the_connection_ends_with_close_notify() {
     let identity = Identity::new();
     let live = Live::serve(builder(&identity), |_peer| Probe::default());
     let mut stream = identity.connect(live.addr(), identity.client_config(&VERSIONS));
@@ -121,7 +121,7 @@ fn server<C: Client + 'static>(
 
 /// Readers that stop over TLS: what was encrypted for them counts, and has a deadline like all that waits.
 #[test]
-fn n5_over_tls_a_slow_reader_of_a_shared_body_costs_64_kib_more_and_is_given_up() {
+fn n5_over_tls_a_slow_reader_of_a_shared_body_costs_64_kib_more_and_is_disconnected() {
     const READERS: usize = 20;
     let identity = Identity::new();
     let body: Arc<[u8]> = vec![7; 32 << 20].into();
@@ -174,7 +174,7 @@ impl Client for Pusher {
 
 /// With nothing in the outbox the deadline of a write once did not begin.
 #[test]
-fn n5_what_only_lies_encrypted_has_the_deadline_of_a_write_too() {
+fn n5_output_that_is_already_encrypted_has_the_write_timeout_too() {
     let identity = Identity::new();
     let log = Log::default();
     let clients = log.clone();

@@ -230,7 +230,7 @@ fn end_of(server: &mut TestServer, far: &FarEnd, at_once: &[u8]) -> End {
 }
 
 #[test]
-fn t1_what_is_wrong_in_a_handshake_ends_it_at_once_or_at_its_deadline() {
+fn t1_a_wrong_handshake_ends_immediately_or_at_its_deadline() {
     let (identity, authority) = (Identity::new(), Authority::new("servers"));
     let watcher = Watcher::default();
     let listeners = vec![

@@ -157,7 +157,7 @@ fn t2_each_host_shows_its_own_certificate() {
 }
 
 #[test]
-fn t2_where_names_are_strict_nobody_else_is_shown_one() {
+fn t2_with_strict_names_other_hosts_get_no_certificate() {
     let files = Files::new("t2-strict");
     let a = files.make("a.example", &PKCS_ED25519);
     let server = serve(Listener::tcp("127.0.0.1:0").host(files.host("a.example")).strict_sni(true));
@@ -185,7 +185,7 @@ fn t2_a_host_may_have_keys_of_two_kinds() {
 }
 
 #[test]
-fn t2_everything_that_is_wrong_is_named_at_once() {
+fn t2_all_errors_are_named_together() {
     let files = Files::new("t2-wrong");
     files.make("good.example", &PKCS_ED25519);
     let (chain, _) = files.pair("good.example");
@@ -209,7 +209,7 @@ fn t2_everything_that_is_wrong_is_named_at_once() {
 }
 
 #[test]
-fn t6_new_certificates_are_shown_in_new_handshakes_and_nobody_is_cut() {
+fn t6_new_handshakes_show_new_certificates_and_no_connection_is_closed() {
     let files = Files::new("t6-reload");
     let names = ["default.example", "a.example"];
     let old = names.map(|name| files.make(name, &PKCS_ED25519));
@@ -276,7 +276,7 @@ fn t6_under_load_not_one_request_fails() {
 
 /// A server without such files has nothing to read.
 #[test]
-fn t6_without_files_it_does_nothing() {
+fn t6_a_reload_without_files_does_nothing() {
     let config = tls::Identity::new().server_config();
     let server = serve(Listener::tcp("127.0.0.1:0").tls_config(config));
     assert!(server.handle.reload_tls().is_ok());

@@ -87,7 +87,7 @@ fn visit(server: &mut TestServer, name: &str, config: &ClientConfig, seen: &Log)
 }
 
 #[test]
-fn t3_a_host_is_found_when_somebody_asks_for_it() {
+fn t3_a_host_is_looked_up_when_a_client_asks_for_it() {
     let authority = Arc::new(Authority::new("servers"));
     for is_strict in [false, true] {
         let (asked, issuer) = (Log::default(), authority.clone());
@@ -143,7 +143,7 @@ fn t3_a_host_is_found_when_somebody_asks_for_it() {
 /// Shakes hands over a socket.
 /// What came together with the end of a handshake, and was more than one read, was not read on.
 #[test]
-fn t3_what_comes_with_the_end_of_a_late_handshake_is_read_to_its_end() {
+fn t3_bytes_with_the_end_of_a_deferred_handshake_are_all_read() {
     let authority = Arc::new(Authority::new("servers"));
     let issuer = authority.clone();
     let listener = Listener::tcp("127.0.0.1:0").host(authority.host("usual.example"));
@@ -196,7 +196,7 @@ fn ask(stream: &mut StreamOwned<ClientConnection, TcpStream>) {
 }
 
 #[test]
-fn t3_the_reactor_goes_on_meanwhile() {
+fn t3_the_reactor_goes_on_while_a_host_is_looked_up() {
     let authority = Arc::new(Authority::new("servers"));
     let (found, wait) = channel::<()>();
     let (wait, issuer) = (Mutex::new(wait), authority.clone());
@@ -231,7 +231,7 @@ fn t3_the_reactor_goes_on_meanwhile() {
 }
 
 #[test]
-fn t3_what_is_not_found_in_time_ends_at_the_deadline_of_the_handshake() {
+fn t3_a_host_not_found_in_time_ends_at_the_handshake_deadline() {
     let authority = Authority::new("servers");
     let (found, wait) = channel::<()>();
     let wait = Mutex::new(wait);

@@ -85,7 +85,7 @@ fn t2_a_host_has_protocols_and_a_tag_of_its_own() {
 
 /// Whom nobody has a certificate for hears so by name.
 #[test]
-fn t2_where_names_are_strict_the_alert_says_so() {
+fn t2_with_strict_names_the_alert_says_so() {
     let authority = Authority::new("servers");
     let (mut server, seen, told) = serve(vec![listener().host(authority.host("a.example")).strict_sni(true)]);
     for version in VERSIONS {
@@ -97,7 +97,7 @@ fn t2_where_names_are_strict_the_alert_says_so() {
 }
 
 #[test]
-fn t2_what_is_wrong_with_protocols_and_roots_is_named() {
+fn t2_errors_in_protocols_and_roots_are_named() {
     let authority = Authority::new("servers");
     let empty = authority.file("t2-empty");
     fs::write(&empty, "").unwrap();

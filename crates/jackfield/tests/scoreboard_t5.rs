@@ -22,7 +22,7 @@ fn options(config: rustls::ServerConfig) -> TestOptions {
 
 /// Each handshake, as the factory sees it, and what it is to see.
 #[test]
-fn t5_the_factory_sees_what_the_handshake_has_come_to() {
+fn t5_the_factory_sees_the_result_of_the_handshake() {
     let (identity, authority) = (Identity::new(), Authority::new("clients"));
     let mut config = identity.server_config_with_clients(&authority);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -82,7 +82,7 @@ impl Observer for Failures {
 }
 
 #[test]
-fn t5_a_handshake_that_fails_is_told_with_the_address_and_why() {
+fn t5_a_failed_handshake_is_reported_with_address_and_reason() {
     let identity = Identity::new();
     let failures = Failures::default();
     let mut config = Arc::into_inner(identity.server_config()).unwrap();

@@ -79,7 +79,7 @@ fn deferring() -> Probe {
     }
 }
 
-fn take_late() -> LateUpgrade {
+fn take_deferred_upgrade() -> LateUpgrade {
     LATE.with(|late| late.borrow_mut().remove(0))
 }
 
@@ -90,7 +90,7 @@ fn w2_the_decision_may_come_later_from_another_thread() {
     let input = socket::upgrade_with("Sec-WebSocket-Protocol: a, b\r\n");
     // What the client says meanwhile is kept.
     assert_eq!(lab.ask(&far, [input.as_bytes(), &socket::text("early")].concat()), "");
-    let mut late = take_late();
+    let mut late = take_deferred_upgrade();
     let thread = std::thread::spawn(move || {
         assert_eq!(late.protocols().collect::<Vec<_>>(), ["a", "b"]);
         assert!(!late.choose("c") && late.choose("b") && !late.choose("a"));
@@ -108,19 +108,19 @@ fn w2_the_decision_may_come_later_from_another_thread() {
 }
 
 #[test]
-fn w2_refused_dropped_or_late_it_is_an_answer_of_its_own() {
+fn w2_a_refused_dropped_or_late_decision_has_its_own_answer() {
     let limits = Limits::default();
     assert_eq!(limits.upgrade_wait, SECOND * 10);
     let mut lab = Lab::new(deferring);
     let far = lab.connect();
     lab.say(&far, UPGRADE);
-    take_late().reject(401);
+    take_deferred_upgrade().reject(401);
     lab.run();
     assert_eq!(statuses(&far.take()), [401]);
     assert_eq!(lab.ask(&far, get("/")), ok("GET / "), "HTTP goes on");
 
     lab.say(&far, UPGRADE);
-    drop(take_late());
+    drop(take_deferred_upgrade());
     lab.run();
     assert_eq!(statuses(&far.take()), [503]);
 
@@ -131,19 +131,19 @@ fn w2_refused_dropped_or_late_it_is_an_answer_of_its_own() {
     lab.advance(Duration::from_millis(1));
     assert_eq!(statuses(&far.take()), [503]);
     assert!(far.is_finished());
-    take_late().accept();
+    take_deferred_upgrade().accept();
     lab.run();
     assert_eq!(text(&far.take()), "", "too late");
 }
 
 #[test]
-fn w2_who_has_left_before_the_decision_gets_no_websocket() {
+fn w2_a_peer_that_left_before_the_decision_gets_no_websocket() {
     let mut lab = Lab::new(deferring);
     let far = lab.connect();
     lab.say(&far, UPGRADE);
     far.finish();
     lab.run();
-    let late = take_late();
+    let late = take_deferred_upgrade();
     assert_eq!(late.id().to_string(), "r0-0.0");
     late.accept();
     lab.run();
@@ -170,7 +170,7 @@ fn w2_more_than_4_kib_before_the_decision_are_refused() {
             lab.run();
             assert_eq!(statuses(&far.take()).first().copied(), status, "{bytes}, whole: {whole}");
             assert_eq!(far.is_finished(), status.is_some());
-            take_late().accept();
+            take_deferred_upgrade().accept();
             lab.run();
             assert_eq!(statuses(&far.take()).len(), usize::from(status.is_none()));
         }
@@ -308,7 +308,7 @@ fn w6_an_origin_must_match_the_host() {
 }
 
 #[test]
-fn w6_a_strict_list_refuses_its_own_host_and_whoever_has_no_origin() {
+fn w6_a_strict_list_refuses_its_own_host_and_requests_without_origin() {
     let builder = Server::builder().listen("127.0.0.1:0").only_origins(["https://a.example"]);
     let live = Live::serve(builder, |_peer| Probe::default());
     for (line, status) in [("", 403), ("Origin: http://h\r\n", 403), ("Origin: https://a.example\r\n", 101)] {
@@ -322,7 +322,7 @@ fn w6_a_strict_list_refuses_its_own_host_and_whoever_has_no_origin() {
 
 /// RFC 9112 section 3.2.2: the target wins, and a page that can choose its target can't choose `Host`.
 #[test]
-fn w6_the_host_that_is_asked_is_that_of_an_absolute_target() {
+fn w6_the_host_of_an_absolute_target_counts() {
     for (host, origin, status) in [("h", "http://h", 403), ("h", "http://a.example", 101)] {
         let request = socket::upgrade_with(&format!("Origin: {origin}\r\n"))
             .replace("Host: h", &format!("Host: {host}"))
@@ -357,7 +357,7 @@ fn w7_the_handshake_is_strict() {
 }
 
 #[test]
-fn w7_who_does_not_ask_to_upgrade_gets_an_answer() {
+fn w7_a_request_without_an_upgrade_gets_an_answer() {
     for (from, to) in [
         ("Upgrade: websocket", "Upgrade: h2c"),
         ("Connection: Upgrade", "Connection: x"),
@@ -396,7 +396,7 @@ fn w9_text_and_binary_are_kept_apart() {
 }
 
 #[test]
-fn w9_what_is_not_utf8_fails_with_1007() {
+fn w9_invalid_utf8_fails_with_1007() {
     for bytes in [&b"\xff"[..], b"a\xc3(", b"\xed\xa0\x80", b"\xc0\xaf", b"ends in the middle \xe2\x82"] {
         let outcome = outcome(
             Probe::default,
@@ -576,7 +576,7 @@ fn w14_a_reason_is_cut_at_123_bytes_between_characters() {
 }
 
 /// `on_connect` can't be asked which code is to be sent, but the message of the peer can.
-fn closing_as_told() -> Probe {
+fn closing_with_the_code_in_the_message() -> Probe {
     Probe {
         on_message: |_, socket, message| {
             let code = message.as_bytes().try_into().map(u16::from_be_bytes);
@@ -591,12 +591,12 @@ fn closing_as_told() -> Probe {
 fn w14_a_code_that_must_not_be_sent_is_1000_without_a_reason() {
     for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535_u16] {
         let input = [socket::binary(&code.to_be_bytes()), socket::text("behind")].concat();
-        check(closing_as_told, &input, &[closing(1000)]);
+        check(closing_with_the_code_in_the_message, &input, &[closing(1000)]);
     }
     for code in [1000, 1001, 1003, 1007, 1014, 3000, 4999_u16] {
         let input = [socket::binary(&code.to_be_bytes()), socket::text("behind")].concat();
         let told = Frame::new(FIN | CLOSE, [&code.to_be_bytes()[..], b"told"].concat());
-        check(closing_as_told, &input, &[told]);
+        check(closing_with_the_code_in_the_message, &input, &[told]);
     }
 }
 
@@ -763,7 +763,7 @@ fn n9_subprotocols_are_matched_by_the_preference_of_the_server() {
             let far = lab.connect();
             let mut answer = lab.ask(&far, &request);
             if is_late {
-                let mut late = take_late();
+                let mut late = take_deferred_upgrade();
                 match late.choose_first(VERSIONS) {
                     Some(_) => late.accept(),
                     None => late.reject(406),

@@ -100,7 +100,7 @@ fn w11_other_messages_wait_for_the_end_whoever_sends_them() {
 }
 
 #[test]
-fn w11_what_waits_is_bounded_and_charged() {
+fn w11_waiting_messages_are_bounded_and_charged() {
     let limits = Limits::default().with(|limits| {
         limits.reactor.outbox_bytes_low = 100;
         limits.reactor.outbox_bytes_high = 1000;

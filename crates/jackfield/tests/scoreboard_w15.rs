@@ -59,7 +59,7 @@ fn check_offer(deflate: Deflate, offer: &str, answer: Option<&str>) {
 }
 
 #[test]
-fn w15_the_first_offer_that_can_be_accepted_is_and_without_takeover_by_default() {
+fn w15_the_first_acceptable_offer_is_accepted_by_default_without_takeover() {
     for offer in [
         "permessage-deflate",
         OFFER,
@@ -191,7 +191,7 @@ fn w15_compressed_messages_come_as_messages_in_any_split() {
 }
 
 #[test]
-fn w15_what_can_not_be_decompressed_ends_with_1007() {
+fn w15_a_message_that_can_not_be_decompressed_ends_with_1007() {
     for payload in [&b"\xff"[..], b"\xf2\x48\xcd\x00\x11\x00\x00", b"\x00\x05\x00\xfa"] {
         let mut lab = lab(shared(), Probe::default);
         let far = lab.connect();
@@ -276,7 +276,7 @@ fn joining() -> Probe {
 
 /// What is published is in the window of each peer, which the connection's own compressor does not know.
 #[test]
-fn w15_what_is_published_spoils_no_takeover() {
+fn w15_publishing_does_not_break_context_takeover() {
     for sizes in [[1001, 1000, 1001, 1001, 1000, 1000, 1001], [5001, 5000, 5001, 301, 100, 101, 4000]] {
         let mut lab = lab(Deflate::dedicated(), joining);
         let mut peer = Deflating::open(&mut lab, OFFER);
@@ -337,7 +337,7 @@ fn w15_compressors_are_charged() {
 }
 
 #[test]
-fn w16_what_goes_to_many_is_compressed_once() {
+fn w16_a_message_to_many_is_compressed_once() {
     for bytes in [300, 1000, 2048, 100_000] {
         for deflate in [shared(), Deflate::dedicated()] {
             let mut lab = lab(deflate, joining);

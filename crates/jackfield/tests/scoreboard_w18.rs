@@ -84,7 +84,7 @@ fn w18_a_frame_may_close_the_websocket() {
 }
 
 #[test]
-fn w18_who_does_not_look_has_the_protocol_alone() {
+fn w18_without_on_frame_the_protocol_alone_decides() {
     let (log, back) = check(Probe::default, &[socket::text("a"), masked(FIN | 3, b"own")]);
     assert_eq!(log[0], "text a");
     assert!(!log.iter().any(|event| event.starts_with("frame")), "{log:?}");

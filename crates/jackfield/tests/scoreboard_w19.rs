@@ -109,7 +109,7 @@ fn s6_a_flush_has_its_notice() {
 }
 
 #[test]
-fn w19_over_tls_it_comes_when_the_last_record_has_left() {
+fn w19_over_tls_the_notice_comes_when_the_last_record_has_left() {
     let identity = Identity::new();
     let options = TestOptions { tls: Some(identity.server_config()), ..TestOptions::default() };
     let mut lab = Lab::with_options(options, speaker);
@@ -219,7 +219,7 @@ impl Client for Chatty {
 }
 
 #[test]
-fn w19_one_that_asks_again_and_again_gets_one_notice_a_turn() {
+fn w19_repeated_requests_get_one_notice_a_turn() {
     let mut server = jackfield::test::TestServer::new(|_peer| Chatty);
     let far = server.connect_to(listener::RAW);
     let id = server.wires().ids().next().expect("there is one");

@@ -251,7 +251,7 @@ fn check_refused(answer: &str, status: Option<u16>, error: ConnectError) {
 }
 
 #[test]
-fn w22_a_server_that_says_no_or_breaks_the_rules_is_told_once() {
+fn w22_a_server_that_refuses_or_breaks_the_rules_is_reported_once() {
     check_refused("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", Some(403), ConnectError::Status);
     let interim =
         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n";
@@ -289,7 +289,7 @@ fn w22_a_server_that_does_not_answer_has_the_deadline_of_all_of_it() {
 }
 
 #[test]
-fn w22_what_can_t_be_asked_for_is_told_too() {
+fn w22_an_invalid_request_is_reported_too() {
     for outgoing in [
         Outgoing::websocket("http://192.0.2.1/"),
         Outgoing::websocket("wss://192.0.2.1/"),

@@ -229,7 +229,7 @@ const PLAIN: &str =
 const TAKEOVER: &str = "permessage-deflate; client_max_window_bits";
 
 #[test]
-fn w22_what_was_not_offered_opens_no_websocket() {
+fn w22_an_answer_that_was_not_offered_opens_no_websocket() {
     for (deflate, outgoing, answer) in [
         (Deflate::disabled(), Outgoing::websocket(URL), "permessage-deflate"),
         (Deflate::shared(), Outgoing::websocket(URL).uncompressed(), "permessage-deflate"),

@@ -105,7 +105,7 @@ fn x2_there_are_as_many_reactors_as_cores() {
 }
 
 #[test]
-fn x2_newcomers_go_to_the_least_loaded_reactor() {
+fn x2_new_connections_go_to_the_least_loaded_reactor() {
     let (live, log) = homebodies(4);
     let mut streams = Vec::new();
     for count in 1..41 {
@@ -264,7 +264,7 @@ fn x9_no_callback_comes_inside_of_another() {
 }
 
 #[test]
-fn x9_what_is_done_in_a_callback_acts_at_once() {
+fn x9_calls_in_a_callback_act_immediately() {
     let mut lab = Lab::new(|| Probe {
         on_message: |probe, socket, message| {
             let other = socket.connection_ids().into_iter().find(|peer| *peer != socket.id()).unwrap();
@@ -298,7 +298,7 @@ impl Client for Bridge {
 }
 
 #[test]
-fn x3_a_connection_reaches_those_of_other_reactors() {
+fn x3_a_connection_can_send_to_connections_of_other_reactors() {
     let live = Live::serve(Server::builder().listen("127.0.0.1:0").reactors(2), |_peer| Bridge);
     let open = || {
         let mut stream = live.connect();
@@ -342,7 +342,7 @@ impl Client for Gated {
 }
 
 #[test]
-fn x3_what_does_not_fit_into_another_reactors_mailbox_is_told() {
+fn x3_a_full_mailbox_of_another_reactor_is_reported() {
     let (log, gate, ids) = (Log::default(), Arc::new(Barrier::new(2)), Arc::default());
     let notes = log.clone();
     let limits = Limits::default().with(|limits| limits.mailbox_max = 2);

@@ -67,7 +67,7 @@ fn x2_such_a_listener_stops_and_goes_on_at_all_reactors() {
 }
 
 #[test]
-fn x2_what_is_one_socket_can_not_be_each_reactors() {
+fn x2_a_single_socket_can_not_be_split_over_reactors() {
     let path = std::env::temp_dir().join(format!("jackfield-x2-{}", std::process::id()));
     let error = Server::builder().listen(Listener::unix(&path).each_reactor(true)).bind().unwrap_err();
     assert!(error.to_string().contains("can only be one socket"), "{error}");

@@ -90,7 +90,7 @@ fn ask(addr: SocketAddr, path: &str) -> TcpStream {
 }
 
 #[test]
-fn x6_nothing_happens_but_in_a_poll_on_the_thread_that_calls_it() {
+fn x6_all_work_happens_in_poll_on_the_calling_thread() {
     let (mut server, addr, notes, watcher) = embedded();
     assert_eq!(
         (server.handle().state(), &**watcher.0.lock().unwrap()),
@@ -144,7 +144,7 @@ fn x6_a_panic_ends_its_connection_and_the_loop_goes_on() {
 }
 
 #[test]
-fn x6_it_ends_once_by_a_shutdown() {
+fn x6_an_embedded_server_ends_once_by_a_shutdown() {
     let (mut server, addr, notes, watcher) = embedded();
     let mut stream = ask(addr, "/one");
     poll_until(&mut server, &notes, "/one");
@@ -164,7 +164,7 @@ fn x6_it_ends_once_by_a_shutdown() {
 }
 
 #[test]
-fn x6_one_that_is_dropped_tells_its_clients() {
+fn x6_a_dropped_embedded_server_tells_its_clients() {
     let (mut server, addr, notes, watcher) = embedded();
     let mut stream = ask(addr, "/one");
     poll_until(&mut server, &notes, "/one");

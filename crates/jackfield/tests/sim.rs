@@ -45,7 +45,7 @@ fn the_same_seed_gives_the_same_trace() {
 /// What was held against the server, and was no fault of it: a long answer of which the network took a byte a turn, and
 /// a message that waited for memory.
 #[test]
-fn who_only_takes_its_time_is_not_blamed() {
+fn a_slow_peer_is_no_violation() {
     for seed in [566_381, 903_300] {
         bad_day(seed, sim::options_of(seed, false)).run();
     }
@@ -53,7 +53,7 @@ fn who_only_takes_its_time_is_not_blamed() {
 
 /// The only reader of a topic came back too late, and was told that nothing was missed.
 #[test]
-fn what_a_broker_has_lost_is_told_once() {
+fn messages_that_a_broker_lost_are_reported_once() {
     bad_day(37, sim::options_of(37, false)).run();
 }
 
@@ -105,7 +105,7 @@ fn a_violation_names_its_seed() {
 
 /// Seed 283402: a request was deferred when everybody had left already, and nobody outside was asked for its answer.
 #[test]
-fn an_answer_that_is_owed_after_the_calm_is_given() {
+fn an_answer_that_is_pending_after_the_calm_is_given() {
     struct Late(Rc<RefCell<Vec<Reply>>>);
 
     impl Client for Late {

@@ -135,7 +135,7 @@ fn a_peer_that_reads_at_once_never_meets_the_overflow_policy() {
 
 /// Seed 57: the end was read early, while the upgrade was being decided on, and what lay before it was dropped.
 #[test]
-fn what_came_before_the_end_is_answered_behind_a_late_no() {
+fn requests_before_the_end_are_answered_after_a_late_refusal() {
     let (mut server, visitor) = server(Limits::default().with(|limits| limits.half_closed = true));
     let far = server.connect();
     far.send(&[&handshake("/late")[..], b"GET /next HTTP/1.1\r\nHost: sim\r\n\r\n"].concat());
@@ -151,7 +151,7 @@ fn what_came_before_the_end_is_answered_behind_a_late_no() {
 
 /// Seed 240: an exchange that was seen out by a shutdown ended for no reason of its own.
 #[test]
-fn an_exchange_that_is_seen_out_ends_by_the_shutdown() {
+fn an_exchange_that_is_drained_ends_by_the_shutdown() {
     let (mut server, visitor) = server(Limits::default());
     let far = server.connect();
     far.send(b"GET /stream HTTP/1.1\r\nHost: sim\r\n\r\n");

@@ -78,7 +78,7 @@ fn read_body(lines: &[String], reader: &mut impl BufRead) -> (Vec<u8>, bool) {
 /// A body without a length is over with its connection. That is told from one that is broken off, for a client too that
 /// knows the end by nothing else (HTTP/1.0).
 #[test]
-fn proxy_tells_an_end_from_a_break() {
+fn proxy_distinguishes_an_end_from_a_break() {
     let (_example, addr, upstream) = start();
     for version in ["1.1", "1.0"] {
         for (head, sent, how, is_whole) in ENDS {

@@ -64,7 +64,7 @@ fn testbed_sends_hard_events() {
 }
 
 #[test]
-fn testbed_sends_no_events_to_who_asks_for_the_head() {
+fn testbed_sends_no_events_to_a_head_request() {
     let (_example, addr) = Example::start("testbed", &[]);
     for target in ["/sse", "/feed"] {
         let mut http = Http::connect(addr);

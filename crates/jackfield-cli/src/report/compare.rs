@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_that_can_not_be_compared_are_told_from_those_that_can() {
+    fn runs_that_can_not_be_compared_are_distinguished() {
         let old = json!({ "plan": { "mode": "http", "target": "a:1" }, "machine": { "cores": 2 } });
         let new = json!({ "plan": { "mode": "http", "target": "a:2" }, "machine": { "cores": 4 } });
         assert_eq!(differences(&old, &new), ["machine.cores: 2 then, 4 now"]);

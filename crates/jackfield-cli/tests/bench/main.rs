@@ -413,7 +413,7 @@ fn handshakes_are_full_unless_sessions_are_resumed() {
 }
 
 #[test]
-fn a_server_that_resumes_nothing_is_told_of() {
+fn a_server_without_resumption_is_reported() {
     let directory = Directory::new();
     let [cert, key] = &certificate(&directory, "server");
     let addr = odd::listen_over_tls(cert, key);

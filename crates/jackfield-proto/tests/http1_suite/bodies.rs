@@ -209,7 +209,7 @@ fn continue_is_sent_when_the_body_is_wanted() {
 }
 
 #[test]
-fn continue_is_not_sent_to_who_does_not_wait() {
+fn continue_is_not_sent_to_a_client_that_does_not_wait() {
     for head in [
         "POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n",
@@ -316,7 +316,7 @@ fn a_drained_body_that_ends_while_the_answer_streams_uses_its_bytes() {
 }
 
 #[test]
-fn no_memory_is_reserved_on_the_peers_word() {
+fn an_announced_length_alone_reserves_no_memory() {
     for field in [
         "Content-Length: 18446744073709551615\r\n\r\n",
         "Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n",
@@ -329,7 +329,7 @@ fn no_memory_is_reserved_on_the_peers_word() {
 }
 
 #[test]
-fn a_peer_that_does_not_go_on_is_given_up() {
+fn an_unfinished_request_or_body_can_be_given_up() {
     let (date, head) = (DateBlock::new(NOW), ResponseHead::new(408, ""));
     // Within a head, and within a body that is wanted: the peer is told.
     let mut machine = Machine::new();

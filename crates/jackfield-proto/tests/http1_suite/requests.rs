@@ -322,7 +322,7 @@ fn an_absolute_target_wins_over_host() {
 }
 
 #[test]
-fn causes_are_told_apart() {
+fn causes_are_distinguished() {
     for (text, expected) in [
         ("GET / HTTP/1.1\r\n\r\n", Error::HostMissing),
         ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", Error::HostTwice),

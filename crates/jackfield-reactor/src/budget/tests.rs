@@ -22,7 +22,7 @@ fn reactors_know_of_each_other_but_for_a_grain() {
 }
 
 #[test]
-fn what_an_account_held_goes_with_it() {
+fn a_dropped_account_gives_back_what_it_held() {
     let budget = Arc::new(Budget::new(1 << 20));
     let (mut one, other) = (account(&budget), account(&budget));
     one.charge(&mut 0, 500_000);
@@ -31,7 +31,7 @@ fn what_an_account_held_goes_with_it() {
 }
 
 #[test]
-fn each_change_is_told_once() {
+fn each_change_is_reported_once() {
     let budget = Arc::new(Budget::new(1_000_000));
     let (mut one, mut other, mut place) = (account(&budget), account(&budget), 0);
     let rows = [
@@ -51,7 +51,7 @@ fn each_change_is_told_once() {
 }
 
 #[test]
-fn who_holds_half_the_average_is_large() {
+fn half_the_average_memory_is_large() {
     let mut account = account(&Arc::default());
     let mut places = [0; 4];
     for (place, bytes) in places.iter_mut().zip([100, 300, 0, 200]) {

@@ -233,7 +233,7 @@ mod tests {
 
     /// B7: a server with hardly any load of its own refused 424 connections, because others kept the machine busy.
     #[test]
-    fn what_others_take_of_the_processor_is_no_lag() {
+    fn processor_time_of_other_threads_is_no_lag() {
         let rows: [(Cpu, _, _); 5] = [
             (|| Some(MS * 1002), 50, 2),
             (|| Some(MS * 1050), 50, 50),
@@ -257,7 +257,7 @@ mod tests {
 
     /// What is behind has waited since the first of the turns that did not take all, and so long is what counts.
     #[test]
-    fn what_is_behind_waits_for_all_turns_since_then() {
+    fn lag_includes_all_turns_since_a_full_poll() {
         let mut clock = clock_with(|| Some(MS * 1030));
         let begin = clock.begin;
         assert_eq!(clock.own_lag(begin + MS * 40, true), MS * 30);

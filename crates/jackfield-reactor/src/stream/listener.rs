@@ -343,7 +343,7 @@ mod tests {
 
     /// Where accepted sockets inherit nothing.
     #[test]
-    fn an_accepted_unix_socket_has_the_buffers_that_its_listener_was_told() {
+    fn an_accepted_unix_socket_has_the_buffer_sizes_of_its_listener() {
         let folder = std::env::temp_dir().join(format!("jackfield-options-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let socket = SocketOptions { send_buffer_bytes: 20_000, ..SocketOptions::default() };

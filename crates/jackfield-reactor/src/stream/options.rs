@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_system_would_refuse_is_known_before() {
+    fn values_that_the_system_refuses_are_known_before() {
         let seconds = Duration::from_secs;
         let rows = [
             (KeepAlive::after(seconds(1)), true),

@@ -73,7 +73,7 @@ fn pressure_is_minded_and_ends_on_all_reactors() {
 
 /// Its timer went on for a second, for nobody.
 #[test]
-fn with_the_last_connection_nobody_is_looked_after() {
+fn the_memory_timer_ends_with_the_last_connection() {
     let [mut one, _other] = pair();
     let (large, _far) = connect(&mut one, 900_000);
     one.settle(&mut Deaf);
@@ -85,7 +85,7 @@ fn with_the_last_connection_nobody_is_looked_after() {
 
 /// It was neither read nor evicted, for nothing would have been gained, for as long as others held on.
 #[test]
-fn who_has_given_all_back_is_read_again_whatever_others_hold() {
+fn a_wire_that_gave_its_memory_back_is_read_again_whatever_others_hold() {
     let [mut one, mut other] = pair();
     let (_large, _far) = connect(&mut one, 750_000);
     one.settle(&mut Deaf);
@@ -101,7 +101,7 @@ fn who_has_given_all_back_is_read_again_whatever_others_hold() {
 
 /// It had heard of pressure, and not of its end: the first to send it something was not read for a second.
 #[test]
-fn nobody_is_paused_when_the_pressure_is_over_elsewhere() {
+fn no_wire_is_paused_when_another_reactor_has_ended_the_pressure() {
     let [mut one, mut other] = pair();
     let (large, _far) = connect(&mut one, 900_000);
     one.settle(&mut Deaf);
@@ -116,7 +116,7 @@ fn nobody_is_paused_when_the_pressure_is_over_elsewhere() {
 }
 
 #[test]
-fn who_holds_less_than_its_share_evicts_no_more_than_it_needs() {
+fn a_reactor_below_its_share_evicts_no_more_than_it_needs() {
     let [mut one, mut other] = pair();
     let (large, _far) = connect(&mut one, 900_000);
     let some = [20_000, 25_000, 60_000].map(|bytes| connect(&mut other, bytes).0);

@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_read_is_not_read_for_a_hint() {
+    fn a_hint_does_not_read_a_paused_wire() {
         each(|phase, reading, event, act| {
             let is_stopped = matches!(reading, Reading::Paused | Reading::Waits);
             if is_hint(event) && is_stopped && phase < Phase::Lingering {

@@ -189,7 +189,7 @@ fn the_first_reason_stands() {
 }
 
 #[test]
-fn a_muted_wire_still_listens() {
+fn a_wire_with_closed_output_is_still_read() {
     let mut world = World::new();
     world.connect();
     world.send(0, "say a; close_output; say b\nhello\n");
@@ -209,7 +209,7 @@ fn a_muted_wire_still_listens() {
 }
 
 #[test]
-fn a_muted_wire_gets_its_backlog() {
+fn a_wire_with_closed_output_gets_its_backlog() {
     let mut world = World::new();
     world.connect();
     world.room(0, Some(3));
@@ -313,7 +313,7 @@ const WAYS: &[Way] = &[
 ];
 
 #[test]
-fn the_end_is_told_once_on_every_path() {
+fn the_end_is_reported_once_on_every_path() {
     for (name, act, reason) in WAYS {
         let mut world = World::new();
         world.connect();
@@ -353,7 +353,7 @@ fn a_stale_id_does_nothing() {
 
 /// Its peer finds the last bytes and the end behind them together, before others have their turn.
 #[test]
-fn what_ends_in_its_own_event_does_not_wait_for_the_end_of_the_turn() {
+fn a_wire_that_ends_in_its_own_event_does_not_wait_for_the_end_of_the_turn() {
     let mut world = World::new();
     world.connect_many(3);
     world.service.log.clear();
@@ -368,7 +368,7 @@ fn what_ends_in_its_own_event_does_not_wait_for_the_end_of_the_turn() {
 
 /// One that another has ended before is in the list, and not its last: the end of the turn sees to it.
 #[test]
-fn what_ends_with_others_is_wound_up_once() {
+fn wires_that_end_together_are_each_closed_once() {
     for how in ["close", "abort"] {
         let mut world = World::new();
         world.connect_many(4);
@@ -407,7 +407,7 @@ fn a_reset_is_noticed_whatever_keeps_the_wire_from_being_read() {
 }
 
 #[test]
-fn an_end_behind_which_nothing_waits_is_told_whatever_keeps_the_wire_from_being_read() {
+fn an_end_without_unread_bytes_is_reported_although_the_wire_is_not_read() {
     for (stop, _) in STOPS {
         let mut world = World::new();
         world.connect();
@@ -422,7 +422,7 @@ fn an_end_behind_which_nothing_waits_is_told_whatever_keeps_the_wire_from_being_
 
 /// A2: it had said all it wanted in one go, so that the news of its end came together with its bytes.
 #[test]
-fn an_end_that_comes_with_the_bytes_before_it_is_told_at_once() {
+fn an_end_that_comes_with_the_last_bytes_is_reported_immediately() {
     for (stop, _) in STOPS {
         let mut world = World::new();
         world.connect();
@@ -435,7 +435,7 @@ fn an_end_that_comes_with_the_bytes_before_it_is_told_at_once() {
 }
 
 #[test]
-fn an_end_behind_bytes_is_told_when_they_were_read_and_that_there_is_one_at_once() {
+fn an_end_behind_unread_bytes_is_announced_immediately_and_reported_after_them() {
     for (stop, go) in STOPS {
         let mut world = World::new();
         world.connect();
@@ -457,7 +457,7 @@ fn an_end_behind_bytes_is_told_when_they_were_read_and_that_there_is_one_at_once
 }
 
 #[test]
-fn a_paused_wire_whose_peer_has_closed_is_kept_for_so_long() {
+fn a_paused_wire_whose_peer_has_closed_is_kept_for_a_limited_time() {
     let mut world = World::with(|limits| limits.unread_wait = Duration::from_secs(7));
     world.connect();
     world.send(0, "pause\n");
@@ -472,7 +472,7 @@ fn a_paused_wire_whose_peer_has_closed_is_kept_for_so_long() {
 
 /// A1: both directions are closed, which looks like a reset, and is the normal end: five of nine answers were cut.
 #[test]
-fn what_was_sent_is_not_destroyed_because_both_sides_have_ended() {
+fn output_is_not_destroyed_when_both_sides_have_ended() {
     for (stop, _) in STOPS {
         let mut world = World::new();
         world.connect();
@@ -553,7 +553,7 @@ fn a_wire_lingers_as_long_as_something_comes_but_not_for_ever() {
 }
 
 #[test]
-fn those_that_linger_are_bounded_and_take_no_place() {
+fn lingering_connections_are_bounded_and_take_no_place() {
     let mut world = World::with(|limits| (limits.wires_max, limits.lingering_max) = (1, 3));
     for wire in 0..5 {
         world.connect();

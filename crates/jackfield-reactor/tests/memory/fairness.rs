@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_flood_gives_way_to_others() {
+fn a_flood_does_not_block_others() {
     let mut world = World::with(|limits| limits.read_bytes = 60);
     world.connect();
     world.connect();
@@ -17,7 +17,7 @@ fn a_flood_gives_way_to_others() {
 }
 
 #[test]
-fn a_flood_behind_a_rest_gives_way_too() {
+fn a_flood_behind_kept_bytes_does_not_block_others() {
     let mut world = World::with(|limits| limits.read_bytes = 60);
     world.connect();
     world.send(0, "sa");
@@ -66,7 +66,7 @@ fn a_wire_that_is_not_read_does_not_spin() {
 
 /// All timers that were due fired in one turn, however many they were.
 #[test]
-fn timers_that_are_due_together_give_way_to_others() {
+fn timers_that_are_due_together_do_not_block_others() {
     let mut world = World::with(|limits| limits.timers_per_turn = 3);
     world.connect_many(2);
     world.act(0, &(1..=10).map(|key| format!("timer {key} 50")).collect::<Vec<_>>().join("; "));
@@ -81,7 +81,7 @@ fn timers_that_are_due_together_give_way_to_others() {
 }
 
 #[test]
-fn wires_that_are_looked_at_again_give_way_to_others() {
+fn wires_that_are_processed_again_do_not_block_others() {
     let mut world = World::with(|limits| limits.looks_per_turn = 3);
     world.connect_many(11);
     (0..10).for_each(|wire| world.send(wire, "pause\nsay x\n"));
@@ -98,7 +98,7 @@ fn wires_that_are_looked_at_again_give_way_to_others() {
 
 /// The service is woken in the next turn, which does not sleep, and its alarm is not forgotten for that.
 #[test]
-fn what_is_left_over_is_done_in_the_next_turn() {
+fn work_over_the_budget_is_done_in_the_next_turn() {
     let mut world = World::new();
     world.wires().set_alarm(Duration::from_millis(50));
     world.wires().go_on_next_turn();

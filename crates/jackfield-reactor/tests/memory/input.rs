@@ -23,7 +23,7 @@ fn a_byte_at_a_time_takes_a_turn_each_and_nothing_more() {
 
 /// A short read says that the socket is empty: then nobody looked any more.
 #[test]
-fn a_last_look_is_told_of_whatever_comes_in_the_same_turn() {
+fn a_final_read_includes_bytes_that_come_in_the_same_turn() {
     for bytes in ["", "say x\nhal", "hal"] {
         let mut world = World::new();
         world.connect_many(2);
@@ -61,7 +61,7 @@ fn more_rest_than_the_carry_holds_closes() {
 }
 
 #[test]
-fn what_a_paused_wire_was_sent_comes_after_resume() {
+fn bytes_sent_to_a_paused_wire_come_after_resume() {
     let mut world = World::with(|limits| limits.carry_bytes_max = 100);
     world.connect();
     let rest = "say b\n".repeat(50);
@@ -75,7 +75,7 @@ fn what_a_paused_wire_was_sent_comes_after_resume() {
 }
 
 #[test]
-fn what_a_paused_wire_had_read_comes_after_resume_without_new_bytes() {
+fn kept_bytes_of_a_paused_wire_come_after_resume_without_new_bytes() {
     for (stop, go) in [("pause", "resume"), ("hold", "release")] {
         let mut world = World::new();
         world.connect();
@@ -121,7 +121,7 @@ fn a_reset_is_noticed_although_nobody_reads() {
 }
 
 #[test]
-fn a_reset_that_comes_with_bytes_is_noticed_by_the_pause_that_they_ask_for() {
+fn a_reset_behind_bytes_is_noticed_when_they_pause_the_wire() {
     let mut world = World::new();
     world.connect();
     world.far[0].send(b"pause\n");
@@ -162,7 +162,7 @@ fn the_end_comes_once_and_after_the_last_byte() {
 
 /// The system says with every further edge that the peer has finished.
 #[test]
-fn the_end_is_not_told_again_with_a_later_edge() {
+fn the_end_is_not_reported_again_with_a_later_edge() {
     let mut world = World::new();
     world.connect();
     world.finish(0);
@@ -197,7 +197,7 @@ fn a_read_that_fills_its_room_is_followed_by_another() {
 
 /// An interrupted read forgot that its socket was unread, and an interrupted write ended its connection.
 #[test]
-fn what_a_signal_interrupts_is_done_again() {
+fn interrupted_calls_are_made_again() {
     let mut world = World::new();
     world.connect();
     world.far[0].interrupt(3, 3);

@@ -40,7 +40,7 @@ fn check_splits(input: &str) {
 }
 
 #[test]
-fn a_full_table_takes_nobody() {
+fn a_full_table_takes_no_connection() {
     let mut world = World::with(|limits| limits.wires_max = 1);
     world.connect();
     let far = world.driver.connect(&mut world.service, ([127, 0, 0, 1], 1).into(), 0);
@@ -70,7 +70,7 @@ fn what_was_done_is_counted() {
 }
 
 #[test]
-fn the_bell_is_heard_and_the_alarm_once() {
+fn a_command_and_an_alarm_each_wake_the_service_once() {
     let mut world = World::new();
     world.driver.wake(&mut world.service);
     world.expect(&["wake"]);

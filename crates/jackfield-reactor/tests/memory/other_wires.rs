@@ -18,7 +18,7 @@ fn closing_a_wire_that_is_later_in_the_same_batch() {
 }
 
 #[test]
-fn another_connection_in_a_slot_does_not_get_the_news_of_the_one_before() {
+fn the_next_connection_in_a_slot_gets_no_events_of_the_one_before() {
     let mut world = World::new();
     world.connect();
     let before = world.id(0);
@@ -60,7 +60,7 @@ fn every_callback_may_write_to_and_close_others() {
 }
 
 #[test]
-fn an_aborted_wire_hears_of_no_timer_that_is_due_at_the_same_time() {
+fn an_aborted_wire_gets_no_timer_that_is_due_at_the_same_time() {
     for how in ["abort", "close"] {
         let mut world = World::new();
         world.connect_many(2);

@@ -20,7 +20,7 @@ fn all_answers_of_an_event_leave_in_one_write() {
 }
 
 #[test]
-fn what_others_say_leaves_in_one_write_at_the_end_of_the_turn() {
+fn messages_from_others_leave_in_one_write_at_the_end_of_the_turn() {
     let mut world = World::new();
     world.connect_many(3);
     world.far[0].send(b"@2 say a; @2 say b\n@2 share 3000\n");
@@ -37,7 +37,7 @@ fn what_others_say_leaves_in_one_write_at_the_end_of_the_turn() {
 
 /// An edge by which bytes can be read tells of room as well, whether that was asked for or not.
 #[test]
-fn what_gathers_is_not_written_at_an_edge_that_tells_of_room_too() {
+fn collected_output_is_not_written_at_a_writable_edge() {
     let mut world = World::new();
     world.connect_many(2);
     world.far[0].send(b"@1 say a\n");
@@ -85,7 +85,7 @@ fn closing_a_blocked_wire_writes_nothing_in_vain() {
 }
 
 #[test]
-fn each_crossing_of_the_marks_is_told_once() {
+fn each_crossing_of_the_marks_is_reported_once() {
     let mut world = narrow();
     world.room(0, Some(0));
     world.send(0, "fill 1000\n");
@@ -109,7 +109,7 @@ fn each_crossing_of_the_marks_is_told_once() {
 
 /// It is found drained twice before anybody is told.
 #[test]
-fn a_wire_that_is_written_to_again_before_it_is_told_is_told_once() {
+fn a_wire_written_to_again_before_on_drain_gets_on_drain_once() {
     let mut world = narrow();
     world.connect();
     world.room(0, Some(0));
@@ -135,7 +135,7 @@ fn a_congested_wire_is_not_read_until_it_drains() {
 }
 
 #[test]
-fn a_wire_is_congested_by_what_others_say() {
+fn a_wire_is_congested_by_messages_from_others() {
     let mut world = narrow();
     world.connect();
     world.room(0, Some(0));
@@ -148,7 +148,7 @@ fn a_wire_is_congested_by_what_others_say() {
 }
 
 #[test]
-fn what_on_drain_writes_may_congest_again() {
+fn output_written_in_on_drain_may_congest_again() {
     let mut world = narrow();
     world.on("0 drain", "fill 3000");
     world.room(0, Some(0));

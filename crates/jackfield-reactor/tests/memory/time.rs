@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn idle_is_told_exactly_when_it_is_due() {
+fn idle_is_reported_exactly_when_it_is_due() {
     let mut world = World::new();
     world.connect();
     world.advance(100);
@@ -30,7 +30,7 @@ fn idle_is_told_exactly_when_it_is_due() {
 }
 
 #[test]
-fn who_is_not_listened_to_is_not_silent() {
+fn a_connection_that_is_not_read_is_not_idle() {
     for (stop, go) in [("pause", "resume"), ("hold", "release"), ("fill 70000", "")] {
         let mut world = World::new();
         world.connect();
@@ -51,7 +51,7 @@ fn who_is_not_listened_to_is_not_silent() {
 }
 
 #[test]
-fn writes_count_as_sound_if_asked() {
+fn writes_count_as_activity_if_asked() {
     for (sound, expected) in [("", "0 idle 1000"), ("sound", "0 idle 1400")] {
         let mut world = World::new();
         world.connect();
@@ -71,7 +71,7 @@ fn writes_count_as_sound_if_asked() {
 }
 
 #[test]
-fn a_write_that_nobody_takes_is_no_sound() {
+fn a_write_that_the_kernel_does_not_take_is_no_activity() {
     let mut world = World::new();
     world.connect();
     world.room(0, Some(0));
@@ -145,7 +145,7 @@ fn timers_go_with_their_wire() {
 }
 
 #[test]
-fn a_closing_wire_hears_of_no_timer_and_no_idle_timeout() {
+fn a_closing_wire_gets_no_timer_and_no_idle_timeout() {
     let mut world = World::new();
     world.connect();
     world.room(0, Some(0));

@@ -17,7 +17,7 @@ fn hello(session: &mut Connection) -> Vec<u8> {
 }
 
 #[test]
-fn what_was_said_before_is_plain_and_what_follows_is_not() {
+fn output_before_starttls_is_plain_and_later_output_is_not() {
     for size in SIZES {
         let (mut world, mut peer) = (plain(), client());
         assert_eq!(world.send(b"hello\nstarttls\n", size), b"hello\ngo\n");
@@ -29,7 +29,7 @@ fn what_was_said_before_is_plain_and_what_follows_is_not() {
 
 /// Whether it comes with the command, in part with it, or after it.
 #[test]
-fn plain_text_behind_the_command_is_never_heard() {
+fn plain_text_behind_the_command_is_never_used() {
     let words = b"hello\nstarttls\nsecret\nmore\n";
     for cut in 0..=words.len() {
         let mut world = plain();
@@ -65,7 +65,7 @@ fn a_handshake_that_follows_the_command_at_once_is_the_same_however_it_is_split(
 }
 
 #[test]
-fn what_the_kernel_does_not_take_of_the_plain_text_goes_first() {
+fn plain_text_that_the_kernel_did_not_take_goes_first() {
     let (mut world, mut peer) = (plain(), client());
     world.far.set_room(Some(4));
     let words = [b"hello\nstarttls\n".to_vec(), hello(&mut peer)].concat();
@@ -136,7 +136,7 @@ fn a_broadcast_goes_out_before_it() {
 }
 
 #[test]
-fn what_was_said_before_is_counted() {
+fn output_before_starttls_is_counted() {
     for room in [None, Some(2)] {
         let mut world = plain();
         world.far.set_room(room);
@@ -151,7 +151,7 @@ fn what_was_said_before_is_counted() {
 
 /// The layer above knows the connection, although it is in a handshake.
 #[test]
-fn an_eviction_in_its_handshake_is_told() {
+fn an_eviction_in_the_handshake_is_reported() {
     let mut world = plain();
     world.send(b"starttls\n", 1 << 20);
     let id = world.driver.reactor.wires.ids().next().expect("one");

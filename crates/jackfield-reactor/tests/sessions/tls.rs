@@ -49,7 +49,7 @@ fn a_small_message_is_one_read_and_its_answer_one_write() {
 }
 
 #[test]
-fn a_cut_is_told_from_an_end() {
+fn a_cut_is_distinguished_from_an_end() {
     let (mut world, mut peer) = (tls(), client());
     world.say(&mut peer, b"hello\n", 1000);
     world.far.finish();
@@ -146,7 +146,7 @@ fn a_wire_that_is_closed_while_its_peer_does_not_read_ends_after_an_interval() {
 }
 
 #[test]
-fn the_clients_side_begins_by_itself() {
+fn the_clients_side_sends_first() {
     for size in SIZES {
         let mut world = World::new(|stream| -> Session {
             Tls::client(stream, client_config(), name()).expect("a good configuration").into()
@@ -173,7 +173,7 @@ fn the_address_is_known_after_a_reset() {
 /// With TLS a wire can be blocked without anything in its outbox. An outbox that was asked for and not used was charged
 /// for, became the cork of the next event, and stayed charged when that had nothing to say.
 #[test]
-fn an_outbox_that_was_asked_for_and_not_used_is_charged_to_nobody() {
+fn an_outbox_that_was_not_used_is_not_charged() {
     let (mut world, mut peer) = (tls(), client());
     world.say(&mut peer, b"hello\n", 1000);
     let [line, half] = ["line\n", "half"].map(|words| {

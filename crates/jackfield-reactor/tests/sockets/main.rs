@@ -185,7 +185,7 @@ fn an_aborted_wire_sends_nothing_more() {
 }
 
 #[test]
-fn what_is_sent_to_a_paused_wire_comes_after_resume() {
+fn bytes_sent_to_a_paused_wire_come_after_resume() {
     let plan = Plan { open: |wires, id| wires.pause(id), ..Plan::default() };
     let server = Server::start(plan);
     let mut client = connect(&server);
@@ -200,7 +200,7 @@ fn what_is_sent_to_a_paused_wire_comes_after_resume() {
 }
 
 #[test]
-fn what_was_sent_before_the_close_arrives_although_the_peer_goes_on_sending() {
+fn output_before_the_close_arrives_although_the_peer_goes_on_sending() {
     let plan = Plan {
         bytes: |wires, id, rx| {
             say(wires, id, &pattern(100_000));

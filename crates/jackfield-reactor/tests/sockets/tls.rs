@@ -128,7 +128,7 @@ fn sixteen_mebibytes_both_ways_with_a_reader_that_comes_late() {
 }
 
 #[test]
-fn all_that_was_written_before_the_close_arrives_and_then_the_goodbye() {
+fn all_output_before_the_close_arrives_and_then_close_notify() {
     // Through every way into the outbox, and more than any buffer on the way holds.
     let plan = Plan {
         open: |wires, id| {
@@ -152,7 +152,7 @@ fn all_that_was_written_before_the_close_arrives_and_then_the_goodbye() {
 }
 
 #[test]
-fn a_connection_that_is_cut_is_told_from_one_that_ended() {
+fn a_cut_connection_is_distinguished_from_one_that_ended() {
     for bytes in [&b""[..], b"hello"] {
         let server = Server::start(encrypted(Plan::default()));
         let mut client = connect_tls(&server);
@@ -224,7 +224,7 @@ fn a_forged_record_ends_it() {
 const PLAIN: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\nSpeak TLS.\n";
 
 /// A server that answers in plain text to who doesn't speak TLS.
-fn polite() -> Server {
+fn with_plain_answer() -> Server {
     let config = configs().server.clone();
     let session = move |stream| {
         let tls = Tls::server(stream, config.clone()).expect("a good configuration");
@@ -234,8 +234,8 @@ fn polite() -> Server {
 }
 
 #[test]
-fn who_does_not_speak_tls_is_answered_in_plain_text_if_asked() {
-    let server = polite();
+fn a_peer_without_tls_is_answered_in_plain_text_if_asked() {
+    let server = with_plain_answer();
     for request in [&b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..], b"G", &[b'P'; 200_000]] {
         let mut client = connect(&server);
         client.write_all(request).expect("the system takes it");

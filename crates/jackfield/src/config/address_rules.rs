@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_denied_is_so_although_allowed() {
+    fn denied_networks_win_over_allowed_ones() {
         let rows = [
             (None, "198.51.100.1", "192.0.2.1", true),
             (None, "192.0.2.0/24", "192.0.2.1", false),

@@ -203,7 +203,7 @@ mod tests {
     use std::io::ErrorKind;
 
     #[test]
-    fn those_who_are_refused_come_back_at_different_times() {
+    fn refused_connections_get_different_retry_times() {
         let mut seconds: Vec<usize> = (0..8).map(retry_after).collect();
         assert_eq!(seconds[0], 5);
         assert_eq!((busy(0), retry(0)), (busy!(5), retry!(5)));
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn every_end_in_every_place_has_its_goodbye() {
+    fn every_end_in_every_state_has_its_last_message() {
         let mut classes: Vec<usize> = ROWS.iter().map(|(why, _)| why.class()).collect();
         classes.sort_unstable();
         assert_eq!(classes, (0..CLASSES).collect::<Vec<_>>(), "a row for each reason");

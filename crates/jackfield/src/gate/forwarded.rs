@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_is_read_from_its_end_while_those_who_wrote_it_are_trusted() {
+    fn the_list_is_read_from_its_end_while_its_hops_are_trusted() {
         let by = ForwardedBy::XForwardedFor;
         check(by, &[], "10.0.0.1");
         check(by, &["X-Forwarded-For: 203.0.113.7"], "203.0.113.7");

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn n14_whoever_has_time_to_sleep_is_not_overloaded() {
+    fn n14_a_reactor_that_sleeps_is_not_overloaded() {
         let (mut overload, mut now) = (overload(), 0);
         // Long callbacks, with a pause before each: what comes in waits at times, and no queue stands.
         assert_eq!(turns(&mut overload, &mut now, 60_000, 50, 1), None);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn n14_it_is_left_below_half_the_target_only() {
+    fn n14_overload_ends_only_below_half_the_target() {
         let (mut overload, mut now) = (overload(), 0);
         turns(&mut overload, &mut now, 200, 10, 0);
         assert!(overload.is_on());
@@ -209,7 +209,7 @@ mod tests {
 
     /// One that was overloaded once, and had two thirds of its time to sleep ever since, let in one a turn for ever.
     #[test]
-    fn n14_whoever_has_time_to_sleep_lets_all_in_again() {
+    fn n14_a_reactor_that_sleeps_admits_all_again() {
         let (mut overload, mut now) = (overload(), 0);
         turns(&mut overload, &mut now, 200, 10, 0);
         assert!(overload.is_on());
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn n14_at_twice_the_capacity_all_of_it_is_used_and_nobody_waits_for_long() {
+    fn n14_at_double_load_all_capacity_is_used_and_waits_are_short() {
         let (usual, usual_p99) = model(600);
         let (peak, peak_p99) = model(526);
         println!("{usual}/s within {usual_p99} us, {peak}/s within {peak_p99} us");

@@ -131,7 +131,7 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn n10_the_queue_does_what_a_list_does(acts in prop::collection::vec(act(), 0..80), by_key: bool) {
+        fn n10_the_queue_behaves_like_a_list(acts in prop::collection::vec(act(), 0..80), by_key: bool) {
             const BYTES_MAX: usize = 1000;
             let (mut queue, mut model, mut now) = (SendQueue::default(), Vec::<Item>::new(), 0);
             for (number, act) in acts.into_iter().enumerate() {

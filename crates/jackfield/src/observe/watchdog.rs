@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn n11_a_slow_callback_is_told_of_within_twice_the_threshold() {
+    fn n11_a_slow_callback_is_reported_within_twice_the_threshold() {
         for begin in 100..120 {
             let found = play(&[(0, asleep(1)), (begin, message(2, 1)), (begin + 50, asleep(2))], 300);
             let [(told, Verdict::Slow(running)), (_, Verdict::Over)] = found[..] else { panic!("{found:?}") };
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn n11_a_stall_is_told_of_once_more_after_a_second() {
+    fn n11_a_stall_is_reported_again_after_a_second() {
         let found = play(&[(0, asleep(1)), (100, message(2, 1)), (3100, asleep(2))], 4000);
         let [(_, Verdict::Slow(_)), (told, Verdict::Stalled(_)), (over, Verdict::Over)] = found[..] else {
             panic!("{found:?}")
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn n11_sleep_and_work_of_the_servers_own_are_no_callbacks() {
+    fn n11_sleep_and_the_servers_own_work_are_no_callbacks() {
         let own = Sight { doing: Callback::None as u64, ..message(2, 0) };
         assert_eq!(play(&[(0, asleep(1)), (1000, own)], 3000), []);
     }

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn n15_what_is_so_wide_that_it_is_off_is_found_where_it_counts() {
+    fn n15_limits_so_high_that_they_are_off_are_found() {
         let addrs =
             ["192.0.2.1:80", "[2001:db8::1]:81", "0.0.0.0:82"].map(|addr| Addr::Ip(addr.parse().unwrap()));
         let mut limits = Limits::internet();
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn n15_nothing_is_found_where_nobody_comes_from_outside() {
+    fn n15_the_audit_finds_nothing_on_local_listeners() {
         let addrs =
             ["127.0.0.1:80", "[::1]:81", "[::ffff:127.0.0.1]:82"].map(|addr| Addr::Ip(addr.parse().unwrap()));
         let audit = Audit::of(&settings(Limits::local(), Origins::Any), &addrs, true);

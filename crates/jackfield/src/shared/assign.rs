@@ -117,7 +117,7 @@ mod tests {
 
     /// They were handed over by a reactor that did not know of the shutdown yet, and counted for ever.
     #[test]
-    fn newcomers_for_a_reactor_that_has_ended_are_counted_no_more() {
+    fn connections_for_a_reactor_that_has_ended_are_no_longer_counted() {
         let drivers = [0, 1].map(|reactor| MemoryDriver::new(reactor, Default::default()));
         let limits = Limits::default();
         let remotes =

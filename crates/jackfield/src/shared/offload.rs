@@ -199,7 +199,7 @@ mod tests {
 
     /// As many run at once as there are threads, as many wait as may, and the next is refused.
     #[test]
-    fn x8_a_pool_that_is_full_says_so() {
+    fn x8_a_full_pool_is_reported() {
         let pool = Pool::new(2);
         let (started, starts) = mpsc::channel();
         let (release, gate) = mpsc::channel::<()>();
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn x8_a_panic_is_told_and_costs_no_thread() {
+    fn x8_a_panic_is_reported_and_costs_no_thread() {
         let pool = Pool::new(1);
         let (sender, results) = mpsc::channel();
         for number in 0..3 {

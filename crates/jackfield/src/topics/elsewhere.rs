@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_has_a_bound() {
+    fn the_reported_text_has_a_limit() {
         let names: Vec<String> = (0..2000).map(|number| format!("{number:0255}")).collect();
         let told = tell(names.iter().map(|name| (&**name, ids(20))));
         assert!(told.len() <= TOLD_BYTES_MAX);

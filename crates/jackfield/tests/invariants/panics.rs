@@ -167,7 +167,7 @@ fn trigger(server: &mut TestServer, listener: usize, words: &str) -> FarEnd {
 }
 
 #[test]
-fn a_panic_ends_that_connection_only_and_is_told_once() {
+fn a_panic_ends_that_connection_only_and_is_reported_once() {
     for (at, listener, words) in BOMBS {
         let (mut server, bystander, log, seen) = bombs(at);
         let far = trigger(&mut server, listener, words);
@@ -210,7 +210,7 @@ fn a_panic_in_the_last_callback_or_in_drop_is_contained() {
 }
 
 #[test]
-fn a_panic_in_the_factory_refuses_its_newcomer() {
+fn a_panic_in_the_factory_refuses_the_connection() {
     let (options, seen) = observed();
     let mut count = 0;
     let mut server = TestServer::with_options(options, move |_peer| {
@@ -280,7 +280,7 @@ fn a_posted_value_whose_drop_panics_ends_nothing_but_itself() {
 }
 
 #[test]
-fn an_observer_that_panics_harms_nobody() {
+fn an_observer_that_panics_harms_no_connection() {
     struct Bad;
     impl jackfield::Observer for Bad {
         fn on_started(&self, _handle: &jackfield::Handle) {

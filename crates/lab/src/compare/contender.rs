@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_missing_is_told() {
+    fn a_missing_server_is_reported() {
         let places = Places { peers: "/nowhere/target/release".into(), ..places() };
         for (name, why) in [("hyper", "not built"), ("limit", "not built"), ("bun", "not installed")] {
             assert_eq!(named(name).recipe(&ROWS[0], &places, "a"), Err(why.to_owned()));

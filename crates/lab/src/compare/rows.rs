@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_limit_is_told_what_will_come() {
+    fn the_limit_program_gets_the_expected_request_size() {
         let arg = |id| ROWS.iter().find(|row| row.id == id).map(|row| row.limit_args()[1].clone());
         let head = "GET /plaintext HTTP/1.1\r\nHost: localhost:8080\r\n\r\n";
         assert_eq!(arg("http"), Some(head.len().to_string()));

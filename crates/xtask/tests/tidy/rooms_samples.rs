@@ -249,7 +249,7 @@ fn a_failure_says_what_to_do() {
 }
 
 #[test]
-fn a_room_that_is_not_listed_is_told_its_place() {
+fn an_unlisted_room_is_reported_with_its_place() {
     let files: Files = &[
         ("ARCHITECTURE.md", "## Rooms\n```text\na: low < high < lib\n```\n"),
         ("crates/a/src/lib.rs", "mod low;\nmod new;\nmod high;\n"),

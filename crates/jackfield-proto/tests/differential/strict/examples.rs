@@ -72,7 +72,7 @@ fn bodies_are_as_long_as_the_fields_say() {
 }
 
 #[test]
-fn connections_persist_as_told() {
+fn connections_persist_as_the_headers_say() {
     // RFC 9112 section 9.3.
     for (line, fields, persists) in [
         ("HTTP/1.1", "Host: a\r\n", true),

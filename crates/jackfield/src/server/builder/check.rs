@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_to_be_greeted_first_is_not_left_waiting() {
+    fn a_banner_and_deferred_accepts_are_an_error() {
         let listener = Listener::tcp("127.0.0.1:0").lines().banner("hello").defer_accept(true);
         let fault = ServerBuilder::default().listen(listener).bind().err().map(|error| error.to_string());
         assert!(fault.as_ref().is_some_and(|fault| fault.contains("sends first")), "{fault:?}");

@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn h11_paths_that_climb_are_none() {
+    fn h11_paths_that_leave_the_folder_are_invalid() {
         for (path, expected) in [
             ("/", Some("")),
             ("", Some("")),

@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn h11_ranges_are_what_they_say_or_nothing() {
+    fn h11_ranges_are_parsed_or_ignored() {
         let all = Some(Selected::All);
         for (value, selected) in [
             ("bytes=0-0", Some(Selected::One(0..1))),
