@@ -14,16 +14,16 @@ use std::sync::Arc;
 
 /// TLS on every connection of a simulation.
 ///
-/// The same seed gives the same trace as long as records repeat in length: take a certificate whose signatures do, such as
-/// one of Ed25519. Sessions are not resumed.
+/// The same seed gives the same trace only if TLS records have the same length each time. Use a certificate whose
+/// signatures have a fixed length, such as Ed25519. Sessions are not resumed.
 #[cfg(feature = "sim")]
 #[derive(Clone, Debug)]
 pub struct Tls {
-    /// The server's side.
+    /// The server's configuration.
     pub server: Arc<ServerConfig>,
-    /// The peers' side.
+    /// The peers' configuration.
     pub client: Arc<ClientConfig>,
-    /// The name for which the server's certificate is.
+    /// The name of the server, which its certificate must have.
     pub name: ServerName<'static>,
 }
 

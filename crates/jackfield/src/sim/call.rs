@@ -1,11 +1,11 @@
-//! Connections that the server may begin, as the user's code has them.
+//! Outgoing connections of the simulated server, as your code begins them.
 
 use super::book::{Attempt, Book};
 use crate::client::Connection;
 use crate::config::Outgoing;
 use crate::shared::{Busy, Handle, State};
 
-/// A connection that the server may begin, once, to a peer of the simulation: [`Sim::call`](super::Sim::call).
+/// An outgoing connection that the server may begin once, to a peer of the simulation: see [`Sim::call`](super::Sim::call).
 pub struct Call {
     pub(super) number: usize,
     pub(super) outgoing: Outgoing,
@@ -15,13 +15,13 @@ pub struct Call {
 }
 
 impl Call {
-    /// The tag by which the factory knows it.
+    /// The tag of the connection, by which the factory recognises it.
     #[must_use]
     pub fn tag(&self) -> u64 {
         self.number as u64
     }
 
-    /// Begins it on the reactor of this connection.
+    /// Begins it, on the reactor of this connection.
     pub fn begin(self, connection: &mut Connection<'_>) {
         let handle = connection.handle();
         self.book.begin_call(self.number, Attempt::Begun);
@@ -29,7 +29,8 @@ impl Call {
         self.check(begun.map(drop), &handle, false);
     }
 
-    /// Has it begun from outside. On the way to a reactor it is lost if the server shuts down, or has as many as it may.
+    /// Begins it from outside of the reactors, with a command. The command is lost if the server shuts down meanwhile, or
+    /// has too many outgoing connections already.
     pub fn post(self, handle: &Handle) {
         self.book.begin_call(self.number, Attempt::Posted);
         let posted = handle.connect(self.outgoing.clone());

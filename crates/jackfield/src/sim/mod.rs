@@ -1,12 +1,12 @@
-//! Your own client code and the production reactor on an in-memory network, with a virtual clock and seeded faults:
-//! thousands of bad days in a second.
+//! Simulations: your client code and the production reactor on an in-memory network, with a virtual clock and with faults that
+//! depend on a seed. Thousands of faulty runs take a second.
 //!
-//! A [`Sim`] has a server whose clients come from your closure, and [`peer`]s that talk to it. In the *storm*
-//! [`Faults`] decides what goes wrong: bytes arrive one by one or late, readiness is reported twice or for nothing,
-//! peers stop reading, vanish or half-close, the clock jumps, reactors lag, callbacks panic. Then comes a *calm* in
-//! which all work must end, and a *farewell* after which nothing may be left. All random choices come from the seed:
-//! the same seed gives the same trace, byte for byte. With [`Options::tls`] all connections use TLS, and the faults
-//! happen below it, to its records. [`Sim::call`] plays those to whom the server connects.
+//! A [`Sim`] has a server whose clients come from your closure, and [`peer`]s that talk to it. It has three parts. In the
+//! *storm*, [`Faults`] decides what goes wrong: bytes arrive one by one or late, readiness is reported twice or wrongly,
+//! peers stop reading, vanish or half-close, the clock jumps, reactors lag, callbacks panic. In the *calm* the faults stop,
+//! and all work must end. In the *farewell* all peers leave, and nothing may remain. All random choices come from the seed:
+//! the same seed gives the same trace, byte for byte. With [`Options::tls`] all connections use TLS, and the faults happen
+//! below it, to its records. [`Sim::call`] adds a peer that the server connects to.
 //!
 //! ```
 //! use jackfield::sim::{self, Options, Sim, peer};
@@ -27,23 +27,23 @@
 //! });
 //! ```
 //!
-//! # What is checked, always
+//! # What is always checked
 //!
-//! | oracle | what it says |
+//! | check | what it says |
 //! | --- | --- |
-//! | `callbacks` | `on_connect` first, `on_disconnect` exactly once and last, none inside another, none with another's id |
-//! | `protocol` | what a peer gets is what its protocol and its expectations allow, in order: answers, echoes, events |
-//! | `promises` | each byte that left arrived; a peer that misses something was told why; a shutdown waits for what is owed |
-//! | `liveness` | when the faults stop all work ends, within [`Options::patience`]; at last nobody is left; nothing spins |
+//! | `callbacks` | `on_connect` is first, `on_disconnect` comes once and is last, no callback runs inside another or with another's id |
+//! | `protocol` | a peer gets what its protocol and its expectations allow, in order: answers, echoes, events |
+//! | `promises` | each sent byte arrived; a peer that misses a message was told why; a shutdown waits for pending answers |
+//! | `liveness` | when the faults stop, all work ends within [`Options::patience`]; at the end no peer is left; nothing spins |
 //! | `state` | between two turns nothing waits for an event that will not come |
-//! | `accounts` | in the end connections, timers, buffers, topics and mailboxes are back at zero |
-//! | `limits` | bounds hold |
-//! | `no panic` | no callback panics but those that were made to; assertions of your own are oracles too |
+//! | `accounts` | at the end connections, timers, buffers, topics and mailboxes are back at zero |
+//! | `limits` | no limit is exceeded |
+//! | `no panic` | no callback panics except those with an injected panic; so your own assertions are checks too |
 //!
-//! # A seed that failed
+//! # A seed that fails
 //!
-//! is printed with the command that replays it: [`each_seed`] runs only the seed in `JACKFIELD_SIM_SEED`, if that is
-//! set, and prints its trace. `JACKFIELD_SIM_SEEDS` is the number of seeds to run instead of the test's own.
+//! is printed with the command that replays it. [`each_seed`] runs only the seed in `JACKFIELD_SIM_SEED`, if that is set, and
+//! prints its trace. `JACKFIELD_SIM_SEEDS` is the number of seeds to run instead of the test's own.
 
 mod book;
 mod call;
@@ -66,35 +66,35 @@ pub use run::{Outside, Sim};
 
 use jackfield_reactor::Time;
 
-/// How a simulation went.
+/// The result of a simulation that did not fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
-    /// Its seed.
+    /// The seed.
     pub seed: u64,
-    /// Turns of the reactors.
+    /// The number of turns that the reactors took.
     pub turns: usize,
-    /// When it ended, by its own clock.
+    /// The virtual time at its end.
     pub time: Time,
-    /// Peers that came.
+    /// The number of peers.
     pub peers: usize,
     /// A hash of the trace.
     pub trace_hash: u64,
-    /// The trace, if [`Options::trace`] asked for it.
+    /// The trace as text; empty unless [`Options::trace`] is on.
     pub trace: String,
 }
 
-/// Something that must not happen has happened.
+/// A check of the simulation failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Violation {
     /// The seed with which it happens again.
     pub seed: u64,
-    /// Which of the oracles saw it: see [the module](self).
+    /// The name of the check that failed: see [the module](self).
     pub oracle: &'static str,
-    /// What was seen.
+    /// What is wrong.
     pub text: String,
-    /// What happened before, if [`Options::trace`] asked for it.
+    /// The trace until then as text; empty unless [`Options::trace`] is on.
     pub trace: String,
 }
 
@@ -107,11 +107,11 @@ impl std::fmt::Display for Violation {
     }
 }
 
-/// Runs a simulation for each seed from 0 on, with a mix of faults of its own. Without the environment variables that
-/// [the module](self) names, there are so many `seeds`.
+/// Runs a simulation for each seed from 0 to `seeds` - 1, each with its own mix of faults. Two environment variables change
+/// the seeds: see [the module](self).
 ///
 /// # Panics
-/// When a simulation does; on the way the seed is printed with the command that replays it.
+/// A simulation fails. The seed is printed, with the command that replays it.
 pub fn each_seed(seeds: u64, mut run: impl FnMut(u64, Options)) {
     if let Some(seed) = variable("JACKFIELD_SIM_SEED") {
         return run(seed, options_of(seed, true));
@@ -121,7 +121,7 @@ pub fn each_seed(seeds: u64, mut run: impl FnMut(u64, Options)) {
     }
 }
 
-/// The options that [`each_seed`] gives to a seed: a mix of faults, on one reactor or two.
+/// The options that [`each_seed`] uses for a seed: its own mix of faults, and one or two reactors.
 #[must_use]
 pub fn options_of(seed: u64, trace: bool) -> Options {
     let mut random = Random::new(!seed);

@@ -1,4 +1,4 @@
-//! What a simulation is made of.
+//! The options of a simulation.
 
 use super::{Random, Tls};
 use crate::config::{Host, Limits};
@@ -6,96 +6,100 @@ use crate::shared::{Broker, NoObserver, Observer};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a simulation is made of, besides its seed and its clients.
+/// The options of a simulation: everything but its seed and its peers.
 #[derive(Clone)]
 pub struct Options {
-    /// The server's limits. Default: those of a server.
+    /// The server's limits. Default: [`Limits::default`].
     pub limits: Limits,
-    /// What goes wrong, and how often. Default: [`Faults::default`].
+    /// Which faults happen, and how often. Default: [`Faults::default`].
     pub faults: Faults,
-    /// What happens to the server as a whole is told to it.
+    /// The server's observer. Default: none.
     pub observer: Arc<dyn Observer>,
-    /// Paths that are served even under overload, as [`ServerBuilder::overload_exempt`](crate::ServerBuilder::overload_exempt).
-    /// Default: none.
+    /// Paths that are served even under overload, as
+    /// [`ServerBuilder::overload_exempt`](crate::ServerBuilder::overload_exempt). Default: none.
     pub reserved: Vec<String>,
-    /// TLS on every connection; the faults are below it. Default: none.
+    /// TLS on every connection. Faults happen below it, to its records. Default: none.
     pub tls: Option<Tls>,
-    /// With [`Options::tls`]: the usual host of all listeners, in place of the configuration there. Some peers ask for others, with
-    /// names in `.hosts.sim`, which are found on another thread and have the same certificate, or for one that there is not.
-    /// Default: none.
+    /// The default host of all listeners; it needs [`Options::tls`], and replaces the server configuration there. Some
+    /// peers then ask for a name in `.hosts.sim`, which is looked up on another thread and has the same certificate. Others
+    /// ask for a name that does not exist. Default: none.
     pub host: Option<Host>,
-    /// HTTP listeners besides [`listener`](crate::test::listener)'s, with how many connections each may have. The first has the
-    /// index 3. Default: none.
+    /// More HTTP listeners after those of [`listener`](crate::test::listener). Each number is the most connections of that
+    /// listener. The first one has the index 3. Default: none.
     pub listeners: Vec<usize>,
-    /// Its own time begins so many milliseconds after zero: what wraps does so on the way. Default: 0.
+    /// The time at which the virtual clock begins, in milliseconds. A large value tests what wraps around. Default: 0.
     pub begin: u64,
-    /// What carries publications between servers, as [`ServerBuilder::broker`](crate::ServerBuilder::broker). Its work is done
-    /// by somebody [outside](super::Sim::outside). Default: none.
+    /// The broker that carries publications between servers, as [`ServerBuilder::broker`](crate::ServerBuilder::broker).
+    /// Code that is called [outside](super::Sim::outside) of the reactors must do its work. Default: none.
     pub broker: Option<Arc<dyn Broker>>,
-    /// Every connection comes by way of a proxy, and begins with its header. Default: none.
+    /// Whether all connections come from a proxy and begin with a PROXY protocol header. Default: `false`.
     pub proxy: bool,
-    /// Reactors. They take their turns one after the other, in any order. Default: 1.
+    /// The number of reactors. They take their turns one after the other, in any order. Default: 1.
     pub reactors: usize,
-    /// For so long of its own time it lets things go wrong; then the faults stop. It ends earlier if every peer has
-    /// done its work. Default: 60 s.
+    /// The longest storm, in virtual time. The faults stop after it. The storm ends earlier if all peers are done. Default:
+    /// 60 s.
     pub storm: Duration,
-    /// For so long of its own time after the storm peers may still need to end their work; whoever needs more is
-    /// taken for stuck. Default: 5 s.
+    /// How long the calm may last, in virtual time: peers that are not done then count as stuck. If the server shuts down,
+    /// its drain time is added. Default: 5 s.
     pub patience: Duration,
-    /// More turns than any simulation needs. Default: 200,000.
+    /// The most turns. A simulation that takes more fails. Default: 200,000.
     pub turns_max: usize,
-    /// The longest message or body that is sent: what one peer's backlog may have above its bound. Default: 1 MiB.
+    /// The size of the longest message or body that is sent, in bytes. The backlog of a peer may exceed its limit by this
+    /// much. Default: 1 MiB.
     pub message_bytes_max: usize,
-    /// Keeps the trace as a text too. Default: only its hash.
+    /// Whether the trace is also kept as text. Default: `false`, only its hash is kept.
     pub trace: bool,
 }
 
-/// What goes wrong, and how often in a thousand cases.
+/// Which faults happen in the storm. Each number is a rate: how often in a thousand cases, from 0 to 1,000. Zero disables
+/// the fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Faults {
-    /// Reads and writes are cut anywhere, and sent bytes arrive in pieces.
+    /// A peer's reads and writes are cut at random places, and its bytes arrive in pieces.
     pub splits: u16,
-    /// Reads and writes find nothing for now, although there is something.
+    /// Reads and writes return `WouldBlock` although they could succeed.
     pub stumbles: u16,
-    /// Readiness is told although nothing has happened, told twice, or told of connections that are gone.
+    /// Readiness is reported although nothing has happened, or twice, or for a connection that has ended.
     pub spurious: u16,
-    /// Readiness is told later, and together with what comes meanwhile.
+    /// Readiness is reported late, together with what has become ready meanwhile.
     pub held: u16,
-    /// A peer waits for up to some seconds before it goes on.
+    /// A peer waits for up to 5 s before it continues.
     pub delays: u16,
-    /// A peer takes little at a time of what is sent to it.
+    /// A peer reads only small portions of what is sent to it.
     pub slow_readers: u16,
-    /// A peer never takes anything beyond a few bytes.
+    /// A peer reads nothing: at most 300 bytes can be written to it.
     pub never_readers: u16,
-    /// A peer ends its side after any byte, or breaks the connection there. Half as often a record of TLS is forged.
+    /// A peer closes its side or resets the connection after a random byte. With TLS a record is changed on its way, half
+    /// as often.
     pub cuts: u16,
-    /// A peer ends its side when it has said everything, and waits for the answers.
+    /// A peer closes its side when it has sent everything, and waits for the answers. Only for peers that can do that:
+    /// [`Peer::outlives_half_close`](super::peer::Peer::outlives_half_close).
     pub half_closes: u16,
-    /// A new connection can't be accepted for lack of descriptors, and is a little later.
+    /// A new connection can't be accepted. It comes again after 100 ms, or is refused because no descriptor is free.
     pub accept_errors: u16,
-    /// The clock jumps over deadlines, by up to a minute.
+    /// The clock jumps by up to a minute, past deadlines.
     pub clock_jumps: u16,
     /// A callback panics, before or after it has done its work.
     pub panics: u16,
-    /// A reactor falls behind, for up to two seconds: whatever is ready waits for each of its turns. It only says so,
-    /// and takes no time; but from then on it is overloaded.
+    /// A reactor lags for up to two seconds: in each turn it reports that events waited for 1 to 50 ms. The virtual clock
+    /// does not move for it. The reactor becomes overloaded.
     pub lags: u16,
-    /// A peer takes a few bytes each five seconds, to the end. At the farewell the server closes its connection.
+    /// A peer reads a few bytes every five seconds, and never stops. In the farewell the server closes its connection.
     pub tricklers: u16,
-    /// Others have the processor while a reactor takes a turn, so that it is late without having done anything.
+    /// Other processes have the processor during a turn, so that it is late although the reactor has done nothing.
     pub neighbours: u16,
-    /// Behind what a client has sent in a callback a notice of it is asked for, which the user's client does not hear of. That is
-    /// no fault, but chance all the same.
+    /// After a callback has sent something, the simulation asks for a notice of when it has left. Your client does not get
+    /// the notice. This is no fault, but it is random too.
     pub notices: u16,
     /// An address to which the server connects refuses, resets, or does not answer.
     pub dials: u16,
-    /// A job on another thread, such as the search for a host, takes up to twenty seconds.
+    /// A job on another thread, such as a lookup of a host, takes up to twenty seconds.
     pub jobs: u16,
-    /// A jump of the clock may be over fifty days.
+    /// Whether a jump of the clock may be longer than fifty days.
     pub long_jumps: bool,
-    /// Whether peers may fall silent when they have done their work, instead of leaving.
+    /// Whether peers that are done may stay connected and send nothing, instead of leaving.
     pub silence: bool,
-    /// Whether the server may be shut down while peers are still there.
+    /// Whether the server may be shut down while peers are connected.
     pub shutdown: bool,
 }
 
@@ -123,7 +127,7 @@ impl Default for Options {
 }
 
 impl Default for Faults {
-    /// A bad day: some of everything.
+    /// The default rates: some of each fault.
     fn default() -> Self {
         Self {
             splits: 300,
@@ -152,7 +156,7 @@ impl Default for Faults {
 }
 
 impl Faults {
-    /// Nothing goes wrong.
+    /// No faults.
     #[must_use]
     pub fn none() -> Self {
         Self {
@@ -180,7 +184,7 @@ impl Faults {
         }
     }
 
-    /// Another mix for each seed: some faults are often, some rare, some do not happen at all. Different mixes find
+    /// Rates that depend on the seed: some faults are frequent, some are rare, and some do not happen. Different mixes find
     /// different bugs.
     #[must_use]
     pub fn mixed(random: &mut Random) -> Self {

@@ -1,17 +1,17 @@
-//! Where all chance of a simulation comes from.
+//! The random numbers of a simulation.
 
-/// A stream of numbers that depends on its seed and on nothing else (SplitMix64).
+/// A sequence of random numbers that depends only on its seed (SplitMix64).
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// The stream of a seed.
+    /// The sequence of this seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// A stream of its own that begins here: what is taken from it moves nothing in this one.
+    /// A new sequence, seeded from this one. Numbers taken from it do not change this one.
     #[must_use]
     pub fn fork(&mut self) -> Self {
         Self(self.bits())
@@ -26,35 +26,35 @@ impl Random {
         bits ^ (bits >> 31)
     }
 
-    /// A number from 0 to `count` - 1; 0 if there is none.
+    /// A number from 0 to `count` - 1; 0 if `count` is 0.
     pub fn below(&mut self, count: usize) -> usize {
         // The remainder favours small numbers by less than one in 2^40 for what is asked here.
         (self.bits() % count.max(1) as u64) as usize
     }
 
-    /// A number from `low` to `high`, both included.
+    /// A number from `low` to `high`, inclusive.
     pub fn between(&mut self, low: usize, high: usize) -> usize {
         low + self.below(high.saturating_sub(low) + 1)
     }
 
-    /// True so often in a thousand cases.
+    /// True with a probability of `per_mille` in a thousand.
     pub fn chance(&mut self, per_mille: u16) -> bool {
         per_mille > 0 && self.below(1000) < usize::from(per_mille)
     }
 
-    /// A size from 0 to `max`: small ones as often as large ones.
+    /// A size from 0 to `max`. Small sizes are as likely as large ones: each power of two has the same probability.
     pub fn size(&mut self, max: usize) -> usize {
         let digits = usize::BITS - max.leading_zeros();
         let magnitude = self.below(digits as usize + 1);
         self.below(1usize.checked_shl(magnitude as u32).unwrap_or(usize::MAX)).min(max)
     }
 
-    /// So many random bytes.
+    /// This many random bytes.
     pub fn bytes(&mut self, count: usize) -> Vec<u8> {
         (0..count).map(|_| self.bits() as u8).collect()
     }
 
-    /// A text of about so many bytes, some of its characters longer than one.
+    /// A random text of at least `bytes` bytes, and at most three more. Some of its characters take several bytes.
     pub fn text(&mut self, bytes: usize) -> String {
         const CHARS: [char; 8] = ['a', 'b', '0', ' ', 'é', '→', '😀', 'z'];
         let mut text = String::new();
@@ -64,12 +64,12 @@ impl Random {
         text
     }
 
-    /// One of these.
+    /// A random element; `None` if there is none.
     pub fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
         from.get(self.below(from.len()))
     }
 
-    /// Brings them into any order.
+    /// Puts the elements into a random order.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last + 1));

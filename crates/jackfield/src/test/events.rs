@@ -1,4 +1,4 @@
-//! Event streams.
+//! Event streams of a test client.
 
 use super::http::TestExchange;
 use jackfield_proto::Step;
@@ -13,15 +13,15 @@ pub struct TestEvents {
     came: VecDeque<TestEvent>,
 }
 
-/// An event as a client sees it.
+/// An event that came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TestEvent {
-    /// Its lines of data, with an LF between them.
+    /// The data: its lines, with an LF between them.
     pub data: String,
-    /// Its name; `message` if it has none.
+    /// The name; `message` if the event has none.
     pub event: String,
-    /// Its id, or the last one that came; empty if none did.
+    /// The id of this event, or of the last event that had one; empty if none had.
     pub id: String,
 }
 
@@ -30,10 +30,10 @@ impl TestEvents {
         Self { exchange, decoder: Decoder::new(), whole: Whole::default(), came: VecDeque::new() }
     }
 
-    /// The next event, if one has come. Comments don't count.
+    /// The next event, if one has come. Comments are skipped.
     ///
     /// # Panics
-    /// The server breaks the format, or HTTP.
+    /// The stream breaks the format, or the answer breaks HTTP.
     #[expect(clippy::should_implement_trait, reason = "there may be another one later")]
     pub fn next(&mut self) -> Option<TestEvent> {
         let bytes = self.exchange.take_body();
@@ -54,19 +54,19 @@ impl TestEvents {
         }
     }
 
-    /// After how many milliseconds the server wants its client to connect again, if it has sent that.
+    /// After how many milliseconds the server wants its client to reconnect. `None` if it has not sent that.
     #[must_use]
     pub fn retry_ms(&self) -> Option<u64> {
         self.decoder.retry_ms()
     }
 
-    /// True once the server has ended it.
+    /// True once the server has ended the stream.
     pub fn is_finished(&mut self) -> bool {
         self.exchange.pull();
         self.exchange.is_whole()
     }
 
-    /// Leaves, in good order.
+    /// Closes the client's side, in good order.
     pub fn close(self) {
         self.exchange.http().borrow_mut().line.finish();
     }

@@ -1,4 +1,4 @@
-//! A connection that speaks HTTP, and the answers that come on it.
+//! An HTTP connection of a test client, and its answers.
 
 use super::line::Line;
 use jackfield_proto::Step;
@@ -13,7 +13,7 @@ pub(super) struct Http {
     slots: HeaderSlots,
 }
 
-/// A request that was sent. Its answer may be given later.
+/// A request that was sent. Its answer may come later.
 pub struct TestExchange {
     http: Rc<RefCell<Http>>,
     answer: TestResponse,
@@ -42,7 +42,7 @@ impl TestExchange {
     /// The answer, if it is complete.
     ///
     /// # Panics
-    /// What has come breaks HTTP, or the connection ended in the middle of the answer.
+    /// The answer breaks HTTP, or the connection ended in the middle of it.
     pub fn answer(&mut self) -> Option<TestResponse> {
         self.pull();
         self.is_whole.then(|| self.answer.clone())
@@ -112,20 +112,20 @@ impl TestResponse {
         is_switch
     }
 
-    /// The status.
+    /// The status code.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.status
     }
 
-    /// The first header of this name, in any case; `None` if there is none, or if it is no UTF-8.
+    /// The first header with this name, in any case. `None` if there is none, or if its value is not UTF-8.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let (_, value) = self.headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name))?;
         std::str::from_utf8(value).ok()
     }
 
-    /// All headers, in their order.
+    /// All headers, in the order in which they came.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.headers.iter().map(|(name, value)| (&**name, &**value))
     }
@@ -139,7 +139,7 @@ impl TestResponse {
     /// The body as text.
     ///
     /// # Panics
-    /// It is no UTF-8.
+    /// The body is not UTF-8.
     #[must_use]
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap_or_else(|error| panic!("the body is no text: {error}"))

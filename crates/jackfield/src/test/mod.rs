@@ -1,5 +1,4 @@
-//! Your own client code on in-memory connections, with a clock that moves when it is told to: no socket, no thread,
-//! no sleep.
+//! Tests: your client code on in-memory connections, with a clock that your test moves. No socket, no thread, no sleep.
 //!
 //! ```
 //! use jackfield::{Client, Exchange, Request, test::TestServer};
@@ -53,7 +52,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A server of one reactor on in-memory connections, with a clock that you move. The same calls give the same bytes each time.
+/// A server with one reactor on in-memory connections, with a clock that your test moves. The same calls give the same
+/// bytes each time.
 ///
 /// ```
 /// use jackfield::test::TestServer;
@@ -71,7 +71,7 @@ use std::time::Duration;
 /// assert_eq!(server.get("/").send().text(), "hello");
 /// ```
 ///
-/// Its clock begins at 2026-01-01 00:00:00 UTC.
+/// The clock begins at 2026-01-01 00:00:00 UTC.
 pub struct TestServer {
     core: Core,
     #[cfg(feature = "tls")]
@@ -82,14 +82,14 @@ pub struct TestServer {
 pub mod listener {
     /// HTTP.
     pub const HTTP: usize = 0;
-    /// A protocol of the user's own, in bytes.
+    /// Your own protocol, in bytes.
     pub const RAW: usize = 1;
-    /// A protocol of the user's own, in lines.
+    /// Your own protocol, in lines.
     pub const LINES: usize = 2;
 }
 
 impl TestServer {
-    /// A server with the defaults.
+    /// A server with default options, whose clients come from the closure `make`.
     pub fn new<F, M>(make: F) -> Self
     where
         F: FnMut(&Peer) -> M + 'static,
@@ -99,10 +99,10 @@ impl TestServer {
         Self::with_options(TestOptions::default(), make)
     }
 
-    /// A server with options.
+    /// A server with these options.
     ///
     /// # Panics
-    /// One of the allowed origins or hosts is not valid.
+    /// A listener, or one of the allowed origins or hosts, is not valid.
     pub fn with_options<F, M>(options: TestOptions, make: F) -> Self
     where
         F: FnMut(&Peer) -> M + 'static,
@@ -112,11 +112,11 @@ impl TestServer {
         Self::with_setup(options, move |_setup| make)
     }
 
-    /// A server with options, and with a closure that sets its reactor up, as
+    /// A server with these options. The closure `maker` sets the reactor up, as
     /// [`Server::serve_with`](crate::Server::serve_with).
     ///
     /// # Panics
-    /// One of the allowed origins is not valid.
+    /// A listener, or one of the allowed origins or hosts, is not valid.
     pub fn with_setup<F, M, K>(options: TestOptions, maker: K) -> Self
     where
         F: FnMut(&Peer) -> M + 'static,
@@ -149,17 +149,17 @@ impl TestServer {
         }
     }
 
-    /// A new connection to the listener for HTTP.
+    /// Makes a new connection to the HTTP listener. The test plays the peer, byte by byte.
     pub fn connect(&mut self) -> FarEnd {
         self.connect_to(listener::HTTP)
     }
 
-    /// A new connection to one of the [`listener`]s.
+    /// Makes a new connection to one of the [`listener`]s.
     pub fn connect_to(&mut self, listener: usize) -> FarEnd {
         self.core.connect_to(listener)
     }
 
-    /// A request by GET, on a new connection to the listener for HTTP.
+    /// A GET request on a new connection to the HTTP listener.
     ///
     /// ```
     /// use jackfield::{Client, Exchange, Request, test::TestServer};
@@ -183,17 +183,17 @@ impl TestServer {
         self.http().get(target)
     }
 
-    /// A request by POST, on a new connection to the listener for HTTP.
+    /// A POST request on a new connection to the HTTP listener.
     pub fn post(&self, target: &str) -> TestRequest {
         self.http().post(target)
     }
 
-    /// A request by any method, on a new connection to the listener for HTTP.
+    /// A request with any method, on a new connection to the HTTP listener.
     pub fn request(&self, method: &str, target: &str) -> TestRequest {
         self.http().request(method, target)
     }
 
-    /// A WebSocket, without subprotocols: [`TestRequest::websocket`] opens others.
+    /// Opens a WebSocket without subprotocols. For others use [`TestRequest::websocket`].
     ///
     /// ```
     /// use jackfield::{Client, Message, WebSocket, test::TestServer};
@@ -215,30 +215,30 @@ impl TestServer {
     /// ```
     ///
     /// # Panics
-    /// The server opens none.
+    /// The server refuses the upgrade.
     #[must_use]
     pub fn websocket(&self, target: &str) -> TestWebSocket {
         let opened = self.get(target).websocket(&[]);
         opened.unwrap_or_else(|answer| panic!("the server opens no WebSocket at {target}: {answer:?}"))
     }
 
-    /// An event stream: [`TestRequest::events`] begins others.
+    /// Opens an event stream. To add headers use [`TestRequest::events`].
     ///
     /// # Panics
-    /// The server begins none.
+    /// The server's answer is no event stream.
     #[must_use]
     pub fn events(&self, target: &str) -> TestEvents {
         let begun = self.get(target).events();
         begun.unwrap_or_else(|answer| panic!("the server begins no event stream at {target}: {answer:?}"))
     }
 
-    /// A new connection to the listener for HTTP, for several requests to one client of yours.
+    /// A new connection to the HTTP listener, for several requests to the same client of yours.
     #[must_use]
     pub fn http(&self) -> TestConnection {
         self.http_to(listener::HTTP)
     }
 
-    /// The same to the listener of this index, which must speak HTTP.
+    /// The same for the listener with this index, which must speak HTTP.
     #[must_use]
     pub fn http_to(&self, listener: usize) -> TestConnection {
         #[cfg(feature = "tls")]
@@ -248,50 +248,50 @@ impl TestServer {
         TestConnection::new(line)
     }
 
-    /// The outgoing connections that the server has begun since the last call. The test plays the other side of each: it answers with
-    /// [`FarEnd::accept`] or [`FarEnd::refuse`], or not at all.
+    /// The outgoing connections that the server has begun since the last call. The test plays the other end of each: it
+    /// answers with [`FarEnd::accept`] or [`FarEnd::refuse`], or not at all.
     pub fn take_dials(&mut self) -> Vec<Dial> {
         self.core.take_dials()
     }
 
-    /// A new connection from this address to one of the [`listener`]s.
+    /// Makes a new connection from this address to one of the [`listener`]s.
     pub fn connect_from(&mut self, peer: SocketAddr, listener: usize) -> FarEnd {
         self.core.connect_from(peer, listener)
     }
 
-    /// A new connection to one of the [`listener`]s, while no descriptor is left.
+    /// Makes a new connection to one of the [`listener`]s while no descriptor is free, so that it is refused.
     pub fn turn_away(&mut self, listener: usize) -> FarEnd {
         self.core.turn_away(listener)
     }
 
-    /// A new connection at one of the [`listener`]s could not be accepted, and the reserve descriptor does not help.
+    /// Plays a failed accept at one of the [`listener`]s, against which the reserve descriptor does not help.
     pub fn fail_accept(&mut self, listener: usize, error: &io::Error) {
         self.core.fail_accept(listener, error);
     }
 
-    /// Reports a lag: in this turn events waited for this long, and the reactor did not sleep before. A test server
-    /// can't measure lag itself; without this call there is none.
+    /// Reports a lag: events of this turn waited for this long, and the reactor did not sleep before. A test server can't
+    /// measure lag itself; without this call it has none.
     pub fn lag(&mut self, lag: Duration) {
         self.core.lag(lag);
     }
 
-    /// Takes turns until nothing more happens without time passing; commands of the handle are included.
+    /// Takes turns until nothing more happens without time passing. Commands of the handle are executed too.
     pub fn run(&mut self) {
         self.core.run();
     }
 
-    /// Lets time pass, and stops at each deadline on the way.
+    /// Moves the clock by `span`. On the way it stops at each deadline and takes the turns that are due.
     pub fn advance(&mut self, span: Duration) {
         self.core.advance(span);
     }
 
-    /// The server for other threads.
+    /// The server's handle, for other threads.
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.core.handle()
     }
 
-    /// The reactor's wires, for their accounts.
+    /// The connections of the reactor, for what a test wants to check there, such as memory and timers.
     #[must_use]
     pub fn wires(&self) -> Ref<'_, Wires> {
         self.core.wires()

@@ -1,4 +1,4 @@
-//! What a server in memory is made of.
+//! The options of a test server.
 
 #[cfg(feature = "tls")]
 use super::tls::TlsClient;
@@ -15,53 +15,60 @@ use std::sync::Arc;
 
 /// Options of a [`TestServer`](crate::test::TestServer).
 pub struct TestOptions {
-    /// The server's limits.
+    /// The server's limits. Default: [`Limits::default`].
     pub limits: Limits,
-    /// What happens to the server as a whole is told to it.
+    /// The server's observer. Default: none.
     pub observer: Arc<dyn Observer>,
-    /// Which pages may open a WebSocket, as
-    /// [`ServerBuilder::allowed_origins`](crate::ServerBuilder::allowed_origins); `None`: any.
+    /// Which origins may open a WebSocket, as [`ServerBuilder::allowed_origins`](crate::ServerBuilder::allowed_origins).
+    /// `None`: all origins. Default: an empty list, which allows only the server's own host, and clients without `Origin`.
     pub origins: Option<Vec<String>>,
-    /// Hosts that it answers for, as [`ServerBuilder::allowed_hosts`](crate::ServerBuilder::allowed_hosts); none: any.
+    /// The hosts that the server answers for, as [`ServerBuilder::allowed_hosts`](crate::ServerBuilder::allowed_hosts).
+    /// Default: empty, which means all hosts.
     pub hosts: Vec<String>,
-    /// Paths that are served even under overload, as [`ServerBuilder::overload_exempt`](crate::ServerBuilder::overload_exempt).
+    /// Paths that are served even under overload, as
+    /// [`ServerBuilder::overload_exempt`](crate::ServerBuilder::overload_exempt). Default: none.
     pub reserved: Vec<String>,
-    /// The addresses of names with their ports, such as `db.example:5432`, for connections that the server begins. Others
-    /// have none.
+    /// The addresses of host names with a port, such as `db.example:5432`, for outgoing connections. A name that is not
+    /// listed has no address. Default: empty.
     pub names: Vec<(String, Vec<SocketAddr>)>,
-    /// It decides on every request, as [`ServerBuilder::authenticator`](crate::ServerBuilder::authenticator).
+    /// The authenticator, which decides on each request, as
+    /// [`ServerBuilder::authenticator`](crate::ServerBuilder::authenticator). Default: none.
     pub authenticator: Option<Arc<dyn Authenticator>>,
-    /// Paths at which a request may become a WebSocket, as
-    /// [`ServerBuilder::websocket_paths`](crate::ServerBuilder::websocket_paths); `None`: any.
+    /// The paths at which a request may become a WebSocket, as
+    /// [`ServerBuilder::websocket_paths`](crate::ServerBuilder::websocket_paths). `None`: all paths. Default: `None`.
     pub websocket_paths: Option<Vec<String>>,
-    /// Whether bodies say what went wrong, as [`ServerBuilder::expose_errors`](crate::ServerBuilder::expose_errors).
+    /// Whether the bodies of error responses say what went wrong, as
+    /// [`ServerBuilder::expose_errors`](crate::ServerBuilder::expose_errors). Default: `false`.
     pub expose_errors: bool,
-    /// Where metrics and health are served, as [`ServerBuilder::status_paths`](crate::ServerBuilder::status_paths).
+    /// The paths of metrics and health, as [`ServerBuilder::status_paths`](crate::ServerBuilder::status_paths). Default:
+    /// none.
     pub status_paths: Option<[String; 2]>,
-    /// Where finished exchanges are written down, as [`ServerBuilder::access_log`](crate::ServerBuilder::access_log). All is
-    /// written when the server has been dropped.
+    /// The access log, as [`ServerBuilder::access_log`](crate::ServerBuilder::access_log). All lines have been written when
+    /// the server has been dropped. Default: none.
     pub access_log: Option<AccessLog>,
-    /// What carries publications between servers, as [`ServerBuilder::broker`](crate::ServerBuilder::broker).
+    /// The broker that carries publications between servers, as [`ServerBuilder::broker`](crate::ServerBuilder::broker).
+    /// Default: none.
     pub broker: Option<Arc<dyn Broker>>,
-    /// Changes the listeners for HTTP, bytes and lines, each by itself, as the methods of [`Listener`] do. Changes of
-    /// addresses have no effect. Default: nothing.
+    /// Changes the three default listeners (HTTP, bytes and lines): it is called for each, as if with the methods of
+    /// [`Listener`]. Changes of addresses have no effect. Default: no change.
     pub listener: Box<dyn Fn(Listener) -> Listener>,
-    /// TLS on every listener, as [`Listener::tls_config`](crate::Listener::tls_config): the far ends then carry its
+    /// TLS on every listener, as [`Listener::tls_config`](crate::Listener::tls_config). The far ends then carry TLS
     /// records. Default: none.
     #[cfg(feature = "tls")]
     pub tls: Option<Arc<rustls::ServerConfig>>,
-    /// TLS of the clients that [`TestServer::get`](crate::test::TestServer::get) and its neighbours make. Default: none,
-    /// which fits listeners without TLS.
+    /// TLS for the clients of [`TestServer::get`](crate::test::TestServer::get) and the other methods for HTTP. Needed if
+    /// the listeners have TLS. Default: none.
     #[cfg(feature = "tls")]
     pub tls_client: Option<TlsClient>,
-    /// Answers to challenges of ACME, as [`ServerBuilder::acme`](crate::ServerBuilder::acme). Default: none.
+    /// The answers to ACME challenges, as [`ServerBuilder::acme`](crate::ServerBuilder::acme). Default: none.
     #[cfg(feature = "tls")]
     pub acme: Option<AcmeChallenges>,
-    /// As [`ServerBuilder::expiry_days`](crate::ServerBuilder::expiry_days). Default: 30.
+    /// How many days before its end a certificate is reported, as
+    /// [`ServerBuilder::expiry_days`](crate::ServerBuilder::expiry_days). Default: 30.
     #[cfg(feature = "expiry")]
     pub expiry_days: u32,
-    /// Listeners that replace the three of [`listener`](crate::test::listener); their order gives the index. Addresses and
-    /// system options have no effect here. Default: empty, which means the three.
+    /// Listeners that replace the three of [`listener`](crate::test::listener). Their order gives the indexes. Addresses
+    /// and system options have no effect. Default: empty, so there are the three.
     pub listeners: Vec<Listener>,
 }
 

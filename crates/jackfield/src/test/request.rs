@@ -1,4 +1,4 @@
-//! Requests, and what they open.
+//! Requests of a test client.
 
 use super::events::TestEvents;
 use super::http::{Http, TestExchange, TestResponse};
@@ -29,17 +29,17 @@ impl TestConnection {
         Self(Rc::new(RefCell::new(Http::new(line))))
     }
 
-    /// A request by GET on this connection.
+    /// A GET request on this connection.
     pub fn get(&self, target: &str) -> TestRequest {
         self.request("GET", target)
     }
 
-    /// A request by POST on this connection.
+    /// A POST request on this connection.
     pub fn post(&self, target: &str) -> TestRequest {
         self.request("POST", target)
     }
 
-    /// A request by any method on this connection.
+    /// A request with any method on this connection.
     pub fn request(&self, method: &str, target: &str) -> TestRequest {
         TestRequest {
             http: self.0.clone(),
@@ -51,7 +51,7 @@ impl TestConnection {
         }
     }
 
-    /// True once the server has ended it.
+    /// True once the server has closed the connection.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         let line = &mut self.0.borrow_mut().line;
@@ -59,41 +59,41 @@ impl TestConnection {
         line.is_finished()
     }
 
-    /// Ends this side in good order.
+    /// Closes the client's side, in good order.
     pub fn close(&self) {
         self.0.borrow_mut().line.finish();
     }
 
-    /// Breaks the connection.
+    /// Resets the connection.
     pub fn reset(&self) {
         self.0.borrow_mut().line.reset();
     }
 }
 
 impl TestRequest {
-    /// A further header. `Host` is [`TestRequest::host`], and the length of the body is added.
+    /// Adds a header. `Host` is set with [`TestRequest::host`], and `Content-Length` is added with the body.
     ///
     /// # Panics
-    /// It can't be sent.
+    /// The header can't be sent.
     pub fn header(mut self, name: &str, value: impl HeaderValue) -> Self {
         let added = value.push_to(&mut self.fields, name);
         added.unwrap_or_else(|error| panic!("the header `{name}` can't be sent: {error}"));
         self
     }
 
-    /// The host that is asked. Default: `test`.
+    /// The `Host` header. Default: `test`.
     pub fn host(mut self, host: &str) -> Self {
         host.clone_into(&mut self.host);
         self
     }
 
-    /// A body, and its length with it. Default: none.
+    /// The body; it also sets `Content-Length`. Default: none.
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = Some(body.into());
         self
     }
 
-    /// Sends it, and returns the answer.
+    /// Sends the request and returns the answer.
     ///
     /// # Panics
     /// There is no answer, or it breaks HTTP. For a deferred answer use [`TestRequest::begin`].
@@ -104,10 +104,10 @@ impl TestRequest {
         answer.unwrap_or_else(|| panic!("{what} is not answered: use `begin` if the answer comes later"))
     }
 
-    /// Sends it. The answer may come when time has passed, or when another thread has given it.
+    /// Sends the request. The answer may come later: after time has passed, or from another thread.
     ///
     /// # Panics
-    /// It can't be sent.
+    /// The request can't be sent.
     pub fn begin(self) -> TestExchange {
         let mut out = Vec::new();
         let encoded = self.encode(&mut self.http.borrow_mut().machine, &mut out);
@@ -136,10 +136,10 @@ impl TestRequest {
         Ok(())
     }
 
-    /// Opens a WebSocket, with these subprotocols on offer.
+    /// Sends an upgrade to WebSocket, and offers these subprotocols.
     ///
     /// # Errors
-    /// The answer, if the server opens none.
+    /// The server's answer, if it refuses the upgrade.
     ///
     /// # Panics
     /// There is no answer, or a 101 that breaks the rules of the opening handshake (RFC 6455 section 4.1).
@@ -159,10 +159,10 @@ impl TestRequest {
         }
     }
 
-    /// Opens an event stream.
+    /// Sends a request for an event stream.
     ///
     /// # Errors
-    /// The answer, if it is another.
+    /// The server's answer, if it is no event stream.
     ///
     /// # Panics
     /// There is no answer.

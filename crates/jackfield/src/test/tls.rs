@@ -1,10 +1,10 @@
-//! How a test client speaks TLS.
+//! TLS of test clients.
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::sync::Arc;
 
-/// How test clients speak TLS: [`TestOptions::tls_client`](super::TestOptions::tls_client).
+/// TLS of the test clients, for [`TestOptions::tls_client`](super::TestOptions::tls_client).
 #[derive(Clone, Debug)]
 pub struct TlsClient {
     pub(super) config: Arc<ClientConfig>,
@@ -12,10 +12,10 @@ pub struct TlsClient {
 }
 
 impl TlsClient {
-    /// With this configuration, for a server of this name.
+    /// A client with this configuration, for the server with this name.
     ///
     /// # Panics
-    /// It is not a valid server name.
+    /// `name` is not a valid server name.
     #[must_use]
     pub fn new(config: Arc<ClientConfig>, name: &str) -> Self {
         let name = ServerName::try_from(name.to_owned()).unwrap_or_else(|error| panic!("`{name}`: {error}"));

@@ -1,4 +1,4 @@
-//! WebSockets.
+//! WebSockets of a test client.
 
 use super::http::{Http, TestResponse};
 use jackfield_proto::Step;
@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// A WebSocket of a test client: see [`TestServer::websocket`](super::TestServer::websocket). It answers Pings and the
-/// server's Close as every client does.
+/// server's Close by itself.
 pub struct TestWebSocket {
     http: Rc<RefCell<Http>>,
     protocol: Option<String>,
@@ -30,7 +30,7 @@ pub enum TestMessage {
     Binary(Vec<u8>),
 }
 
-/// A test has no attackers between its ends, and is the same each time.
+/// A constant key: a test has no attackers, and must be the same each time.
 pub(super) const KEY: [u8; 16] = *b"a test's own key";
 
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
@@ -73,13 +73,13 @@ impl TestWebSocket {
         }
     }
 
-    /// The subprotocol that the server chose.
+    /// The subprotocol that the server has chosen.
     #[must_use]
     pub fn protocol(&self) -> Option<&str> {
         self.protocol.as_deref()
     }
 
-    /// Sends a message in one frame, and lets everything happen that can happen now.
+    /// Sends a message in one frame, and runs the server until nothing more happens.
     pub fn send<'m>(&mut self, message: impl Into<Message<'m>>) {
         let message = message.into();
         let opcode = match message {
@@ -108,7 +108,7 @@ impl TestWebSocket {
         self.came.pop_front()
     }
 
-    /// Begins the closing handshake. Messages before the server's Close are still delivered.
+    /// Sends a Close. Messages that come before the server's Close are still returned.
     ///
     /// # Panics
     /// The code must not be sent (RFC 6455 section 7.4).
@@ -119,19 +119,19 @@ impl TestWebSocket {
         self.say(&out);
     }
 
-    /// The code and the reason of the server's Close, if that has come; 1005 stands for none.
+    /// The code and the reason of the server's Close, if it has come. 1005 means that it has no code.
     pub fn closed(&mut self) -> Option<(u16, &str)> {
         self.pull();
         self.closed.as_ref().map(|(code, reason)| (*code, &**reason))
     }
 
-    /// True once the server has ended the connection.
+    /// True once the server has closed the connection.
     pub fn is_finished(&mut self) -> bool {
         self.pull();
         self.http.borrow().line.is_finished()
     }
 
-    /// Breaks the connection.
+    /// Resets the connection.
     pub fn reset(self) {
         self.http.borrow_mut().line.reset();
     }

@@ -1,12 +1,12 @@
-//! A peer of a protocol of the user's own.
+//! A peer for your own protocol.
 
 use super::{Line, Peer, excerpt};
 use crate::config::Speaks;
 use std::collections::VecDeque;
 
-/// Says pieces of bytes, one after the other, and expects others back, in order.
+/// Sends pieces of bytes and expects an answer to each, in order.
 ///
-/// It works for lines and for plain bytes alike: what comes back is compared as a stream.
+/// For lines and for plain bytes: what comes is compared as one stream.
 #[derive(Debug)]
 pub struct Bytes {
     listener: usize,
@@ -17,13 +17,13 @@ pub struct Bytes {
 }
 
 impl Bytes {
-    /// A peer of this listener that says the first of each pair and expects the second.
+    /// A peer of the listener with this index. It sends the first element of each pair and expects the second.
     #[must_use]
     pub fn new(listener: usize, pieces: Vec<(Vec<u8>, Vec<u8>)>) -> Self {
         Self { listener, pieces: pieces.into(), expected: VecDeque::new(), ahead: 1000 }
     }
 
-    /// Lines to an echo of lines.
+    /// Sends these lines to [`listener::LINES`](crate::test::listener::LINES) and expects each one back.
     #[must_use]
     pub fn lines<S: Into<String>>(lines: impl IntoIterator<Item = S>) -> Self {
         let pieces = lines.into_iter().map(|line| {

@@ -7,9 +7,9 @@ use jackfield_proto::websocket::{Machine, Message};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// It has so many bytes when it is decompressed, which are more than the server takes.
+    /// The message has this many bytes when it is decompressed. That must be more than the server's limit.
     Bomb(usize),
-    /// It can't be decompressed.
+    /// The message can't be decompressed.
     Corrupt,
 }
 

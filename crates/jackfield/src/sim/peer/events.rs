@@ -1,4 +1,4 @@
-//! A peer that reads a stream of events.
+//! A peer that reads an event stream.
 
 use super::{Ask, Line, Peer, excerpt};
 use jackfield_proto::Step;
@@ -10,7 +10,7 @@ use std::fmt;
 
 type Judge = Box<dyn FnMut(usize, &DecodedEvent<'_>) -> Result<(), String>>;
 
-/// Asks for a stream of events and reads so many of them, checking each; then it has seen enough.
+/// Reads an event stream and checks each event. It is done after a number of events.
 pub struct Events {
     ask: Ask,
     machine: ClientMachine,
@@ -23,8 +23,8 @@ pub struct Events {
 }
 
 impl Events {
-    /// A peer that reads so many events at this path. `judge` is given the number of each, from 0 on, and what it
-    /// says.
+    /// A peer that reads `wanted` events from `target`. `judge` checks each event; it gets the event and its number, from 0
+    /// on.
     #[must_use]
     pub fn new(
         target: impl Into<String>,
@@ -42,7 +42,7 @@ impl Events {
         }
     }
 
-    /// A peer that reads whatever comes at this path, and stays for as long as it may.
+    /// A peer that reads all events from `target`, and stays as long as it can.
     #[must_use]
     pub fn endless(
         target: impl Into<String>,

@@ -1,4 +1,4 @@
-//! A peer that asks over HTTP.
+//! A peer that sends HTTP requests.
 
 use super::{Line, Peer, excerpt};
 use crate::config::Speaks;
@@ -10,29 +10,29 @@ use jackfield_proto::websocket::encode_request;
 use std::collections::VecDeque;
 use std::fmt;
 
-/// What is asked.
+/// A request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ask {
     /// The method.
     pub method: String,
     /// The target.
     pub target: String,
-    /// The body; without one, none is announced.
+    /// The body. Without one the request announces none.
     pub body: Option<Vec<u8>>,
     /// Whether the body is sent in chunks.
     pub chunked: bool,
-    /// Whether it asks for WebSocket, which it does not speak: it expects a no.
+    /// Whether the request asks for an upgrade to WebSocket. The peer expects a refusal.
     pub upgrade: bool,
 }
 
 impl Ask {
-    /// A GET.
+    /// A GET request.
     #[must_use]
     pub fn get(target: impl Into<String>) -> Self {
         Self { method: "GET".into(), target: target.into(), ..Self::default() }
     }
 
-    /// A POST.
+    /// A POST request with a body.
     #[must_use]
     pub fn post(target: impl Into<String>, body: Vec<u8>) -> Self {
         Self { method: "POST".into(), target: target.into(), body: Some(body), ..Self::default() }
@@ -41,8 +41,7 @@ impl Ask {
 
 type Check = Box<dyn FnMut(&Ask, u16, &[u8]) -> Result<(), String>>;
 
-/// Asks one thing after the other, some before the answer to the one before is there, and checks each answer. They
-/// must come in the order of the requests.
+/// Sends requests and checks each answer. The answers must come in the order of the requests.
 pub struct Http {
     machine: ClientMachine,
     asks: VecDeque<Ask>,
@@ -71,7 +70,7 @@ enum HalfCloses {
 }
 
 impl Http {
-    /// A peer that asks these, and is content with any 200.
+    /// Sends these requests and accepts any answer with the status 200.
     #[must_use]
     pub fn new(asks: Vec<Ask>) -> Self {
         let check = |ask: &Ask, status: u16, _: &[u8]| match status {
@@ -94,41 +93,42 @@ impl Http {
         }
     }
 
-    /// It connects to this listener, one for HTTP.
+    /// Connects to the listener with this index, which must speak HTTP.
     #[must_use]
     pub fn at(mut self, listener: usize) -> Self {
         self.listener = listener;
         self
     }
 
-    /// It does not close its side before it has all its answers: the server gives none that comes later to one that has.
+    /// Keeps its side open until it has all answers. For answers that come later than the request's callback: the server
+    /// gives none to a peer that has closed its side.
     #[must_use]
     pub fn staying(mut self) -> Self {
         self.half_closes = HalfCloses::Never;
         self
     }
 
-    /// It closes its side as soon as it has said everything, and wants no answer any more.
+    /// Closes its side as soon as it has sent everything, and expects no more answers.
     #[must_use]
     pub fn leaving(mut self) -> Self {
         self.half_closes = HalfCloses::Leaves;
         self
     }
 
-    /// Asks the same target so many times.
+    /// Sends `times` GET requests for the same target.
     #[must_use]
     pub fn get(target: &str, times: usize) -> Self {
         Self::new(vec![Ask::get(target); times])
     }
 
-    /// Asks up to so many things before the first of them is answered. Default: 1.
+    /// How many requests may be unanswered at a time. Default: 1.
     #[must_use]
     pub fn pipelined(mut self, depth: usize) -> Self {
         self.depth = depth.max(1);
         self
     }
 
-    /// Checks each answer: what was asked, its status and its body.
+    /// Checks each answer: the request, the status and the body. Default: the status must be 200.
     #[must_use]
     pub fn expecting(mut self, check: impl FnMut(&Ask, u16, &[u8]) -> Result<(), String> + 'static) -> Self {
         self.check = Box::new(check);

@@ -1,4 +1,4 @@
-//! A peer that speaks in lines, and judges those that come.
+//! A peer that sends lines and checks those that come.
 
 use super::{Heard, Line, Peer, excerpt};
 use crate::config::Speaks;
@@ -7,7 +7,7 @@ use std::fmt;
 
 type Judge = Box<dyn FnMut(&str) -> Heard>;
 
-/// Says one line after the other, and expects an answer to each, in order, with others between them.
+/// Sends lines and expects an answer to each, in order. Other lines may come between the answers.
 pub struct Lines {
     to_say: VecDeque<String>,
     said: VecDeque<String>,
@@ -16,21 +16,21 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// A peer that says these lines, and expects each back as it is.
+    /// Sends these lines and expects each one back unchanged.
     #[must_use]
     pub fn new(lines: Vec<String>) -> Self {
         let judge = Box::new(|_: &str| Heard::Echo);
         Self { to_say: lines.into(), said: VecDeque::new(), ahead: 4, judge }
     }
 
-    /// Says up to so many lines before the first of them is answered. Default: 4.
+    /// How many lines may be unanswered at a time. Default: 4.
     #[must_use]
     pub fn ahead(mut self, lines: usize) -> Self {
         self.ahead = lines.max(1);
         self
     }
 
-    /// Judges each line that comes, without its end.
+    /// Checks each line that comes, without its line end.
     #[must_use]
     pub fn hearing(mut self, judge: impl FnMut(&str) -> Heard + 'static) -> Self {
         self.judge = Box::new(judge);

@@ -1,7 +1,8 @@
-//! Who connects to the simulated server, and to whom it connects: state machines on the client's roles of [`jackfield_proto`].
+//! The peers of the simulated server: those that connect to it, and those that it connects to. They are state machines on
+//! the client side of [`jackfield_proto`].
 //!
-//! A peer says what it wants to say, looks at what comes, and knows when its work is done. *How* its bytes travel (in
-//! which pieces, how late, whether they arrive at all) is not its business but the network's.
+//! A peer decides what it sends, checks what comes, and knows when it is done. The network decides *how* its bytes travel:
+//! in which pieces, how late, and whether they arrive.
 
 mod bytes;
 mod deflating;
@@ -28,74 +29,75 @@ use crate::config::Speaks;
 
 /// A peer of the simulated server.
 ///
-/// All methods are called by the simulation, in the order of one connection's life.
+/// The simulation calls the methods. Each peer has one connection.
 pub trait Peer {
-    /// The listener that it connects to: one of [`listener`](crate::test::listener). Default: HTTP.
+    /// The index of the listener that it connects to, as in [`listener`](crate::test::listener). Default: HTTP.
     fn listener(&self) -> usize {
         Speaks::Http as usize
     }
 
-    /// Its connection is up.
+    /// The connection is established.
     fn on_connect(&mut self, line: &mut Line<'_>);
 
-    /// Bytes have come. What it leaves in the vector comes again, with more behind it.
+    /// Bytes have come. Those that it leaves in the vector come again, with the next bytes after them.
     fn on_bytes(&mut self, line: &mut Line<'_>, bytes: &mut Vec<u8>);
 
-    /// True if it has something to say or do although nothing has come. Default: never.
+    /// True if the peer wants [`Peer::on_news`], although nothing has come. Default: `false`.
     fn has_news(&self) -> bool {
         false
     }
 
-    /// Says or does that.
+    /// Called while [`Peer::has_news`] is true, to send or do something. Default: does nothing.
     fn on_news(&mut self, line: &mut Line<'_>) {
         let _ = line;
     }
 
-    /// The server has ended its side. `clean`: in good order, so that nothing that it said may be cut short.
+    /// The server has closed its side. `clean` is false if sent bytes may have been lost. Default: does nothing.
     fn on_end(&mut self, line: &mut Line<'_>, clean: bool) {
         let _ = (line, clean);
     }
 
-    /// Its work is done, and it is asked to leave in the good order of what it speaks. Default: it ends its side.
+    /// The peer is done and should leave, in good order for its protocol. Default: closes its side.
     fn leave(&mut self, line: &mut Line<'_>) {
         line.finish();
     }
 
-    /// True once it has got all that it came for. A peer that never has is stuck.
+    /// True once the peer has got everything that it expects. A peer for which this stays false is stuck.
     fn is_done(&self) -> bool;
 
-    /// True once it has said all that it will say before it leaves.
+    /// True once the peer has sent everything that it sends before it leaves. Default: [`Peer::is_done`].
     fn has_said_all(&self) -> bool {
         self.is_done()
     }
 
-    /// True if it gets all its answers even if it ends its side as soon as it has said everything.
+    /// True if the peer gets all its answers even if it closes its side as soon as it has sent everything. Default:
+    /// `false`.
     fn outlives_half_close(&self) -> bool {
         false
     }
 
-    /// True if it keeps to its protocol, so that the server has nothing to complain of.
+    /// True if the peer keeps to its protocol, so that the server finds no protocol error. Default: `true`.
     fn is_fair(&self) -> bool {
         true
     }
 
-    /// True if the server has reason to close the connection on its own.
+    /// True if the server has a reason to close the connection by itself. Default: `true`.
     fn expects_close(&self) -> bool {
         true
     }
 
-    /// True if the server ends the connection some time after the peer has said its last word.
+    /// True if the server ends the connection some time after the peer has sent its last byte. Default: `true`.
     fn may_fall_silent(&self) -> bool {
         true
     }
 
-    /// What it waits for, for the account of one that is stuck.
+    /// What the peer waits for, for the report of a peer that is stuck. Default: `something`.
     fn waits_for(&self) -> String {
         "something".into()
     }
 }
 
-/// What a peer can do, in one of its methods.
+/// What a peer can do in its methods: the connection as the peer has it.
 pub struct Line<'a> {
     pub(super) said: &'a mut Saying,
     pub(super) random: &'a mut Random,
@@ -114,38 +116,38 @@ pub(super) struct Saying {
 }
 
 impl Line<'_> {
-    /// Says so much.
+    /// Sends bytes.
     pub fn say(&mut self, bytes: &[u8]) {
         self.bytes().extend_from_slice(bytes);
     }
 
-    /// Where encoders append what is to be said.
+    /// The bytes to send: encoders append here.
     pub fn bytes(&mut self) -> &mut Vec<u8> {
         &mut self.said.bytes
     }
 
-    /// Ends its side behind what was said.
+    /// Closes the peer's side after the bytes that were sent.
     pub fn finish(&mut self) {
         self.said.finished = true;
     }
 
-    /// Breaks the connection, and with it what was said and did not arrive.
+    /// Resets the connection. Sent bytes that have not arrived are lost.
     pub fn reset(&mut self) {
         self.said.reset = true;
     }
 
-    /// Chance. A peer takes it from here only, so that the seed decides.
+    /// The peer's random numbers. It must use no others, so that the seed decides everything.
     pub fn random(&mut self) -> &mut Random {
         self.random
     }
 
-    /// What came is wrong, whatever has happened: the simulation fails.
+    /// Reports that something wrong came: the simulation fails.
     pub fn wrong(&mut self, text: impl Into<String>) {
         self.said.wrong.get_or_insert(text.into());
     }
 
-    /// What came is wrong, unless the server reports that the connection ended by a panic, a timeout, a limit or a
-    /// shutdown.
+    /// Reports that something wrong came. The simulation fails unless the server says that the connection ended by a panic,
+    /// a timeout, a limit or a shutdown.
     pub fn suspect(&mut self, text: impl Into<String>) {
         self.said.suspicion.get_or_insert(text.into());
     }

@@ -1,11 +1,10 @@
-//! Two peers that pass what each of them hears to the other: between a connection that the server has begun and one of its
-//! own listeners.
+//! Two peers that pass bytes to each other: one at an outgoing connection of the server, the other at one of its listeners.
 
 use super::{Line, Peer};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// One of two who pass on what they hear.
+/// One of two peers that pass each other all bytes that they get.
 #[derive(Debug)]
 pub struct Relay {
     listener: usize,
@@ -24,7 +23,7 @@ struct Passed {
 }
 
 impl Relay {
-    /// Two, of which the second connects to this listener.
+    /// Two peers. The second one connects to the listener with this index.
     #[must_use]
     pub fn pair(listener: usize) -> (Self, Self) {
         let (here, there) = (Shared::default(), Shared::default());

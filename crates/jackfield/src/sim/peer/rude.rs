@@ -1,16 +1,16 @@
-//! Peers that want nothing: those that talk nonsense, and those that say nothing.
+//! Peers without a purpose: one sends garbage, one sends nothing.
 
 use super::{Line, Peer};
 use crate::config::Speaks;
 
-/// Talks nonsense: random bytes, or something that begins well.
+/// Sends random bytes, to an HTTP listener perhaps after a valid beginning.
 #[derive(Debug, Default)]
 pub struct Garbage {
     listener: usize,
     done: bool,
 }
 
-/// Says nothing.
+/// Sends nothing.
 #[derive(Debug, Default)]
 pub struct Silent {
     listener: usize,
@@ -27,7 +27,7 @@ const BEGINNINGS: [&str; 6] = [
 ];
 
 impl Garbage {
-    /// At this listener.
+    /// Connects to the listener with this index.
     #[must_use]
     pub fn new(listener: usize) -> Self {
         Self { listener, done: false }
@@ -35,7 +35,7 @@ impl Garbage {
 }
 
 impl Silent {
-    /// At this listener.
+    /// Connects to the listener with this index.
     #[must_use]
     pub fn new(listener: usize) -> Self {
         Self { listener }

@@ -1,4 +1,4 @@
-//! A peer that speaks WebSocket.
+//! A WebSocket client.
 
 use super::deflating::{Deflating, Fault};
 use super::{Line, Peer, excerpt};
@@ -12,7 +12,7 @@ use jackfield_proto::websocket::{
 use std::collections::VecDeque;
 use std::fmt;
 
-/// A message, of one kind or the other.
+/// A message to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Said {
     /// Text.
@@ -42,23 +42,23 @@ impl Said {
     }
 }
 
-/// What a peer makes of a message that came.
+/// What a peer decides about a message that came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
-    /// The echo of the oldest message of its own that has not come back: it must be equal.
+    /// It is the echo of the peer's oldest message that has not come back. It must be equal.
     Echo,
-    /// The answer to that message, whatever it says.
+    /// It is the answer to that message, whatever it contains.
     Answer,
-    /// Something else that may come.
+    /// It is another message that may come.
     Other,
-    /// It must not have come: why.
+    /// It must not come; the text says why.
     Wrong(String),
 }
 
 type Judge = Box<dyn FnMut(&Message<'_>) -> Heard>;
 
-/// Opens a WebSocket and says one message after the other, in frames cut anywhere, with Pings between them. Every
-/// message, and every Ping, must come back in order.
+/// Opens a WebSocket and sends messages, in frames of random size, with Pings between them. Each message and each Ping must
+/// come back, in order.
 pub struct WebSocket {
     target: String,
     key: [u8; 16],
@@ -81,7 +81,7 @@ pub struct WebSocket {
 }
 
 impl WebSocket {
-    /// A peer that says these messages at this path, and expects each back as it is.
+    /// Opens the WebSocket at `target`, sends these messages, and expects each one back unchanged.
     #[must_use]
     pub fn new(target: impl Into<String>, messages: Vec<Said>) -> Self {
         Self {
@@ -104,42 +104,42 @@ impl WebSocket {
         }
     }
 
-    /// So many short texts to an echo at `/`.
+    /// Sends this many short texts to an echo at `/`.
     #[must_use]
     pub fn echo(messages: usize) -> Self {
         Self::new("/", (0..messages).map(|number| Said::Text(format!("message {number}"))).collect())
     }
 
-    /// Says up to so many messages before the first of them has come back. Default: 4.
+    /// How many messages may be on their way at a time. Default: 4.
     #[must_use]
     pub fn ahead(mut self, messages: usize) -> Self {
         self.ahead = messages.max(1);
         self
     }
 
-    /// Is content with a no to its handshake.
+    /// Accepts that the server refuses the upgrade.
     #[must_use]
     pub fn may_be_refused(mut self) -> Self {
         self.may_be_refused = true;
         self
     }
 
-    /// Offers compression as these options say, and compresses if the server agrees.
+    /// Offers compression with these options, and compresses if the server agrees.
     #[must_use]
     pub fn deflating(mut self, options: Options) -> Self {
         self.deflating = Some(Deflating::new(options));
         self
     }
 
-    /// Breaks the rules when all else is said and has come back, where it offers compression. The server has to say so,
-    /// with the right code.
+    /// After all messages have come back, breaks the rules once, if compression was agreed on. The server must close with
+    /// the right code.
     #[must_use]
     pub fn breaking(mut self, fault: Fault) -> Self {
         self.fault = Some(fault);
         self
     }
 
-    /// Judges each message that comes.
+    /// Checks each message that comes.
     #[must_use]
     pub fn hearing(mut self, judge: impl FnMut(&Message<'_>) -> Heard + 'static) -> Self {
         self.judge = Box::new(judge);

@@ -1,4 +1,4 @@
-//! A peer that takes the server's own WebSockets: the other side of [`Outgoing::websocket`](crate::Outgoing::websocket).
+//! A WebSocket server as a peer: the other side of [`Outgoing::websocket`](crate::Outgoing::websocket).
 
 use super::{Line, Peer, Said, excerpt};
 use jackfield_proto::Step;
@@ -9,8 +9,8 @@ use jackfield_proto::websocket::{
 use std::collections::VecDeque;
 use std::fmt;
 
-/// Opens the WebSocket that is asked for, and says one message after the other. Each must come back as it is, in a frame with
-/// a mask, and no two masks in a row are the same.
+/// Accepts the upgrade and sends messages. Each must come back unchanged, in a masked frame, and no mask may be the same as
+/// the one before.
 pub struct WebSocketServer {
     http: HttpMachine,
     machine: Machine,
@@ -30,7 +30,7 @@ pub struct WebSocketServer {
 }
 
 impl WebSocketServer {
-    /// A peer that says these messages.
+    /// Sends these messages.
     #[must_use]
     pub fn new(messages: Vec<Said>) -> Self {
         Self {
@@ -49,7 +49,7 @@ impl WebSocketServer {
         }
     }
 
-    /// Answers no.
+    /// Refuses the upgrade.
     #[must_use]
     pub fn refusing(mut self) -> Self {
         self.refuses = true;

@@ -11,8 +11,8 @@ use crate::sim::peer::Peer;
 use crate::sim::places::socket_path;
 
 impl Sim {
-    /// A peer to whom the server may connect, once, by what is given back: as the closure says, at this host and port. Some of those
-    /// without TLS and WebSocket are at a unix socket instead. A peer that is not [fair](Peer::is_fair) speaks no TLS.
+    /// Adds a peer that the server may connect to, once, with the [`Call`] that is returned. The closure `outgoing` gets
+    /// the host and port of the peer and says how to connect. A peer that is not [fair](Peer::is_fair) has no TLS.
     ///
     /// ```
     /// use jackfield::sim::{Call, Options, Sim, peer};
@@ -44,7 +44,7 @@ impl Sim {
     /// ```
     ///
     /// # Panics
-    /// It is to be with TLS, and [`Options::tls`](crate::sim::Options::tls) is none.
+    /// `outgoing` asks for TLS, and [`Options::tls`](crate::sim::Options::tls) is `None`.
     pub fn call(&mut self, peer: impl Peer + 'static, outgoing: impl FnOnce(&str) -> Outgoing) -> Call {
         let number = self.parties.len();
         let mut random = self.random.fork();

@@ -1,7 +1,6 @@
-//! The simulation itself: a storm in which things go wrong, a calm in which all work must end, a farewell after which
-//! nothing must be left.
+//! The simulation: a storm with faults, a calm in which all work must end, and a farewell after which nothing may be left.
 //!
-//! A [`Sim`] is made here. `phases` leads it to its end by `turn` and `time`; `bounds` and `end` judge what came of it.
+//! A [`Sim`] is created here. `phases` runs it, with `turn` and `time`; `bounds` and `end` check the result.
 
 mod asking;
 mod bounds;
@@ -39,9 +38,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A server of the user's own clients on an in-memory network, with a clock of its own and seeded faults.
+/// A server with your clients on an in-memory network, with a virtual clock and faults that depend on the seed.
 ///
-/// See [the module](crate::sim) for what it does and checks.
+/// [The module](crate::sim) says what it does and what it checks.
 pub struct Sim {
     seed: u64,
     options: Options,
@@ -63,8 +62,7 @@ pub struct Sim {
 }
 
 impl Sim {
-    /// A server with the client from the closure for each connection, and nobody there yet. All that is left to
-    /// chance depends on the seed.
+    /// A server whose clients come from the closure `make`, without peers. All random choices depend on `seed`.
     pub fn new<F, M>(seed: u64, options: Options, make: F) -> Self
     where
         F: FnMut(&Newcomer) -> M + 'static,
@@ -125,7 +123,7 @@ impl Sim {
         }
     }
 
-    /// A peer, who connects soon after the beginning.
+    /// Adds a peer, which connects soon after the beginning.
     pub fn add(&mut self, peer: impl Peer + 'static) -> &mut Self {
         let number = self.parties.len();
         self.book.pages().records.push(Record::default());
@@ -142,19 +140,19 @@ impl Sim {
         self
     }
 
-    /// Somebody outside of the reactors, such as another thread: called between two turns, at any time, and again and
-    /// again in the calm and after it, so that an answer that is owed can be given at last.
+    /// Adds code that runs outside of the reactors, as on another thread. It is called between turns, at random times, and
+    /// repeatedly in the calm and the farewell, so that it can give pending answers.
     pub fn outside(&mut self, act: impl FnMut(&mut Outside<'_>) + 'static) -> &mut Self {
         self.outsiders.push(Box::new(act));
         self
     }
 
-    /// Chance, as the seed has it: for whoever builds the peers.
+    /// The simulation's random numbers, for code that creates peers.
     pub fn random(&mut self) -> &mut Random {
         &mut self.random
     }
 
-    /// The server for other threads.
+    /// The server's handle, as other threads have it.
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.handle.clone()

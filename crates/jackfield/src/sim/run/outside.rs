@@ -1,4 +1,4 @@
-//! What happens outside of the reactors, as on another thread of the user.
+//! Code that runs outside of the reactors, as on another thread.
 
 use crate::shared::Handle;
 use crate::sim::Random;
@@ -7,7 +7,7 @@ use jackfield_reactor::ConnectionId;
 
 pub(super) type Outsider = Box<dyn FnMut(&mut Outside<'_>)>;
 
-/// What somebody outside of the reactors can do, between two of their turns.
+/// What code outside of the reactors can use, between two turns: see [`Sim::outside`](crate::sim::Sim::outside).
 pub struct Outside<'a> {
     pub(super) handle: &'a Handle,
     pub(super) random: &'a mut Random,
@@ -16,38 +16,38 @@ pub struct Outside<'a> {
 }
 
 impl Outside<'_> {
-    /// The server, as any thread has it.
+    /// The server's handle, as other threads have it.
     #[must_use]
     pub fn handle(&self) -> &Handle {
         self.handle
     }
 
-    /// Chance.
+    /// The random numbers for this code.
     pub fn random(&mut self) -> &mut Random {
         self.random
     }
 
-    /// True when the faults have stopped: what is owed is to be given now.
+    /// True when the faults have stopped. Pending answers must be given now.
     #[must_use]
     pub fn is_calm(&self) -> bool {
         self.calm
     }
 
-    /// Any connection that there is or was.
+    /// A random connection that exists or existed; `None` if there was none.
     pub fn any_connection(&mut self) -> Option<ConnectionId> {
         let ids: Vec<ConnectionId> =
             self.book.pages().records.iter().filter_map(|record| record.id).collect();
         self.random.pick(&ids).copied()
     }
 
-    /// Any connection that the server has begun and that was not up when it was last heard of: it has no client yet.
+    /// A random outgoing connection that was not established when its state was last known, so that it has no client yet.
     pub fn any_attempt(&mut self) -> Option<ConnectionId> {
         let ids: Vec<ConnectionId> =
             self.book.pages().records.iter().filter_map(Record::attempt_id).collect();
         self.random.pick(&ids).copied()
     }
 
-    /// Closes or aborts a connection, which excuses what it still owes.
+    /// Closes a connection, or aborts it if `aborts` is true. Missing answers on it are no violation then.
     pub fn end(&mut self, id: ConnectionId, aborts: bool) {
         let mut pages = self.book.pages();
         pages.trace.note(format_args!("outside: {id} is to be ended, by abort: {aborts}"));
@@ -61,7 +61,7 @@ impl Outside<'_> {
         }
     }
 
-    /// Writes something into the trace.
+    /// Writes a line into the trace.
     pub fn note(&self, text: &str) {
         self.book.note(format_args!("outside: {text} ({:08x})", digest(text.as_bytes())));
     }

@@ -18,10 +18,10 @@ const LATE: u64 = 1000;
 const PATIENT: u64 = 1000;
 
 impl Sim {
-    /// Runs to the end.
+    /// Runs the simulation to its end.
     ///
     /// # Panics
-    /// If something is wrong: with the seed, what it is, and the command that replays it.
+    /// A check fails. The message has the seed, what is wrong, and the command that replays it.
     pub fn run(self) -> Report {
         match self.try_run() {
             Ok(report) => {
@@ -35,10 +35,10 @@ impl Sim {
         }
     }
 
-    /// Runs to the end, which is a report or the first thing that was wrong.
+    /// Runs the simulation to its end.
     ///
     /// # Errors
-    /// What was wrong.
+    /// The first check that fails.
     pub fn try_run(mut self) -> Result<Report, Violation> {
         let played = catch_unwind(AssertUnwindSafe(|| self.play()));
         let wrong = match played {
