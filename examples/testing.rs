@@ -7,7 +7,7 @@
 //! $ cargo test --example testing
 //! test tests::a_higher_bid_is_sent_to_all ... ok
 //! test tests::a_connection_is_closed_after_ten_idle_seconds ... ok
-//! test tests::what_is_no_bid_is_refused ... ok
+//! test tests::an_invalid_bid_is_refused ... ok
 //!
 //! $ cargo run --example testing -- --listen 127.0.0.1:8080
 //! listening on 127.0.0.1:8080
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_bid_is_refused() {
+    fn an_invalid_bid_is_refused() {
         let server = server();
         for body in ["", "much", "-1", "1.5"] {
             assert_eq!(server.post("/").body(body).send().status(), 400, "{body:?}");

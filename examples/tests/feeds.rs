@@ -102,7 +102,7 @@ fn offset(event: &Event) -> u64 {
 }
 
 #[test]
-fn dashboard_resumes_and_tells_the_gap_after_a_restart() {
+fn dashboard_resumes_and_shows_the_gap_after_a_restart() {
     let (example, addr) = Example::start("dashboard", &[]);
     let mut events = Events::open(addr, "/samples");
     let first = [events.next(), events.next()];

@@ -72,7 +72,7 @@ fn http_errors_say_what_is_wrong_and_are_answered_with_a_registered_status() {
 }
 
 #[test]
-fn callers_of_http_are_told_what_they_did() {
+fn wrong_uses_of_http_are_explained() {
     use http1::FieldError::{Name, Repeated, Reserved, Value};
     check(&[&BodyError::TooLong, &BodyError::TooShort, &BodyError::NotStreaming]);
     check(&[&Name, &Value, &Reserved, &Repeated]);

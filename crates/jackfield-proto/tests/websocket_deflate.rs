@@ -166,7 +166,7 @@ fn w22_a_frame_that_is_encoded_gets_a_mask() {
 }
 
 #[test]
-fn what_was_agreed_on() {
+fn agreed_parameters_are_known() {
     let agreed = negotiate("permessage-deflate; server_max_window_bits=11", &with_takeover()).unwrap();
     assert!(agreed.server_context_takeover() && agreed.client_context_takeover());
     assert_eq!(agreed.server_window_bits(), 11);
@@ -289,7 +289,7 @@ fn compressed_messages_come_as_messages() {
 
 /// The second Hello of RFC 7692, section 7.2.3.2, refers to the first.
 #[test]
-fn a_message_refers_to_those_before_only_if_that_was_agreed_on() {
+fn a_message_uses_context_takeover_only_if_agreed() {
     let both = frames("c1f248cdc9c90700 c1f200110000");
     check(true, &Limits::default(), &both, "T:Hello T:Hello");
     check(false, &Limits::default(), &both, "T:Hello E1007");
@@ -613,7 +613,7 @@ fn messages_that_follow_allocate_nothing() {
 
 proptest! {
     #[test]
-    fn what_is_compressed_is_read_again(
+    fn compressed_messages_are_decompressed_unchanged(
         messages in prop::collection::vec(prop::collection::vec(0_u8..4, 0..3000), 1..6),
         cut in 1_usize..3000,
         takeover: bool,

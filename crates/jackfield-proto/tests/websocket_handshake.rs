@@ -168,7 +168,7 @@ fn statuses() {
 
 /// W4, W6.
 #[test]
-fn what_an_offer_says() {
+fn offers_are_read() {
     let fields = change(
         REQUEST,
         "Origin: https://b.example|Sec-WebSocket-Protocol: chat , superchat|+Sec-WebSocket-Protocol: ,v2.x|\

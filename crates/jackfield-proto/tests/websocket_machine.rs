@@ -565,7 +565,7 @@ fn a_message_uses_at_most_twice_its_bytes() {
 }
 
 #[test]
-fn what_comes_whole_is_not_copied() {
+fn whole_frames_are_not_copied() {
     for role in ROLES {
         for frames in ["81:hello", "82*125", "81*126", "82*16000", "81*70000", "89:ping"] {
             let mut peer = Peer::new(role, Limits::default());

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_shown_in_seconds() {
+    fn time_is_shown_in_seconds() {
         for (time, shown) in [(0, "0.000 s"), (7, "0.007 s"), (12_345, "12.345 s")] {
             assert_eq!(Time(time).to_string(), shown);
         }

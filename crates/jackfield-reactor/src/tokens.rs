@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn it_holds_a_second_and_fills_by_the_millisecond() {
+    fn a_rate_bucket_holds_one_second_and_fills_by_the_millisecond() {
         check(
             10,
             &[(0, 10, 0, (1, 100)), (99, 0, 0, (1, 1)), (100, 0, 1, (1, 0)), (60_000, 3, 7, (10, 300))],

@@ -97,7 +97,7 @@ fn a_panic_that_the_service_does_not_handle_reaches_the_caller() {
 
 /// D9: who waited behind the one that brought the bug to light was forgotten.
 #[test]
-fn a_panic_at_one_new_connection_keeps_those_behind_it() {
+fn a_panic_at_one_new_connection_keeps_the_next_ones() {
     let _alone = DESCRIPTORS.lock();
     let mut driver = Driver::new(0, Limits::default()).expect("an event queue");
     let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -115,7 +115,7 @@ fn a_panic_at_one_new_connection_keeps_those_behind_it() {
 
 /// D9, without sockets: neither the orders behind the one that panics are lost, nor those who wait in the backlog.
 #[test]
-fn a_panic_in_an_order_keeps_those_behind_it() {
+fn a_panic_in_a_driver_order_keeps_the_next_orders() {
     let mut driver = MemoryDriver::new(0, Limits::default());
     let mut counts = Counts { bugs: 1, is_full: true, ..Counts::default() };
     let peer = "127.0.0.1:1".parse().expect("an address");

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_entry_is_left_out() {
+    fn an_invalid_entry_is_left_out() {
         let entry = |id: &str, message: &str| {
             Value::Array(vec![bulk(id), Value::Array(vec![bulk("m"), bulk(message)])])
         };

@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_passed_to_another_process_is_not_ours() {
+    fn sockets_passed_to_another_process_are_not_taken() {
         let rows = [
             (None, None, Some(0)),
             (None, Some("1"), Some(0)),

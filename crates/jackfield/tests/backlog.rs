@@ -139,7 +139,7 @@ fn a_message_that_has_begun_is_written_and_the_backlog_is_dropped() {
 
 /// A 101 that was not sent yet is no part of the backlog.
 #[test]
-fn what_comes_before_the_messages_is_kept() {
+fn bytes_before_the_messages_are_kept() {
     for room in [0, 1, SWITCHED.len() - 1, SWITCHED.len(), SWITCHED.len() + 1] {
         let mut place = Place::new(TestOptions::default());
         let far = place.server.connect();

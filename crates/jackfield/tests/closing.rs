@@ -87,7 +87,7 @@ fn a_websocket_close_sends_its_code_and_waits_for_the_peers() {
 }
 
 #[test]
-fn what_has_no_codes_closes() {
+fn a_protocol_without_close_codes_just_closes() {
     for with in [None, Some((4000, "bye")), Some((1006, "lost"))] {
         for (listener, opening) in [
             (listener::HTTP, String::new()),

@@ -232,7 +232,7 @@ fn the_only_reader_of_a_server_that_is_cut_off_misses_nothing() {
 
 /// Who joins a server that is cut off, whose own publications have all come back: it is not ahead of them.
 #[test]
-fn nobody_is_ahead_of_what_has_come_back() {
+fn no_position_is_ahead_of_what_the_broker_returned() {
     let (_hub, mut sites) = two(History::new(100));
     let [mut stays, leaves] = [0, 1].map(|site| sites[site].read(""));
     settle(&mut sites);
@@ -393,7 +393,7 @@ fn the_only_reader_that_returns_too_late_is_told_how_much_it_missed() {
 
 /// The simulation with seed 3471: what members have got ahead of its position was not counted.
 #[test]
-fn what_is_ahead_of_its_position_is_missed_too() {
+fn messages_ahead_of_the_position_count_as_missed() {
     let (_hub, mut sites) = two(History::new(3));
     let mut stays = sites[0].read("");
     settle(&mut sites);

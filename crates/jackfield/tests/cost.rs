@@ -389,7 +389,7 @@ fn a_reader_that_does_not_read_its_history_costs_others_nothing() {
 
 /// Each end, and each subscription, looked at all who still had something to get.
 #[test]
-fn an_end_among_those_who_missed_something_costs_the_same_however_many_there_are() {
+fn an_end_among_slow_readers_costs_the_same_however_many_there_are() {
     let [few, many] = [100, 400].map(|count| {
         let mut world = slow_readers(count);
         let before = world.visits();

@@ -143,7 +143,7 @@ impl Cut {
 
 /// From each place in a history its rest, whole, and what comes then.
 #[test]
-fn from_each_place_the_rest_is_given_whole() {
+fn from_each_position_the_whole_rest_is_given() {
     let mut server = server(History::new(100));
     let all = open(&mut server, "t", "");
     publish(&mut server, 1..=100);
@@ -222,7 +222,7 @@ fn missing_messages_are_reported_once() {
 }
 
 #[test]
-fn what_is_too_old_is_not_given() {
+fn messages_that_are_too_old_are_not_given() {
     let mut server = server(History::new(1000).max_age(Duration::from_secs(60)));
     let all = open(&mut server, "t", "");
     publish(&mut server, 1..=1);
@@ -428,7 +428,7 @@ fn a_client_that_is_ahead_of_its_reactor_gets_nothing_twice() {
 
 /// Only members were counted: with one id in each, a client had a place in as many topics as it asked for.
 #[test]
-fn what_is_still_missed_counts_as_a_subscription() {
+fn a_pending_catch_up_counts_as_a_subscription() {
     /// Wants all four topics, from these ids on; on another path the one that it names.
     struct Many;
     impl Client for Many {

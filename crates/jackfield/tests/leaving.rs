@@ -243,7 +243,7 @@ fn a_half_closed_peer_does_not_wait_for_ever() {
 
 /// An answer in parts goes on as long as something is written to it, or its client still has to take what was.
 #[test]
-fn an_answer_that_nobody_goes_on_with_is_reset() {
+fn an_unfinished_answer_is_reset() {
     for (half_closed, leaves) in
         [(false, None), (true, None), (true, Some(Leaves::Fin)), (true, Some(Leaves::FinAtOnce))]
     {

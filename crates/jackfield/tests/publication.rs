@@ -151,7 +151,7 @@ fn bytes_fit_no_event_stream() {
 }
 
 #[test]
-fn an_event_is_its_data_to_those_who_take_no_events() {
+fn without_event_streams_an_event_is_its_data() {
     static EVENT: LazyLock<Event<'_>> = LazyLock::new(|| Event::data("a\nb").event("tick").id("9"));
     let forms: [&[u8]; 3] = [b"\x81\x03a\nb", b"event: tick\nid: 9\ndata: a\ndata: b\n\n", b"a\nb"];
     check(|| EVENT.clone().into(), forms);
@@ -161,7 +161,7 @@ fn an_event_is_its_data_to_those_who_take_no_events() {
 }
 
 #[test]
-fn what_can_not_be_written_is_not_sent() {
+fn an_event_that_can_not_be_written_is_not_sent() {
     check(|| Event::comment("psst").into(), [b"", b": psst\n\n", b""]);
     check(|| Prepared::new(Event::comment("psst")).into(), [b"", b": psst\n\n", b""]);
     check(|| Event::data("x").id("a\nb").into(), [b"\x81\x01x", b"", b"x"]);

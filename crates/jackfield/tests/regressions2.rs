@@ -29,7 +29,7 @@ fn with(change: impl Fn(&mut Limits)) -> TestOptions {
 
 /// The new bucket was charged with all that the reactor had ever counted.
 #[test]
-fn a_rate_that_is_set_by_a_message_owes_nothing_for_others() {
+fn a_rate_set_by_a_message_begins_without_a_debt() {
     let mut lab = Lab::with_options(with(|limits| limits.rate = messages(1000)), || Probe {
         on_message: |_, socket, message| {
             if message == Message::Text("slow") {
@@ -49,7 +49,7 @@ fn a_rate_that_is_set_by_a_message_owes_nothing_for_others() {
 
 /// With a heartbeat of none the deadline of a ping that was answered came back, and met a peer that had nothing to say.
 #[test]
-fn a_heartbeat_that_is_switched_off_finds_nobody_dead() {
+fn a_disabled_heartbeat_finds_no_dead_peer() {
     let options = with(|limits| {
         (limits.heartbeat, limits.heartbeat_dead) = (SECOND * 10, SECOND * 5);
         limits.websocket_idle = Duration::ZERO;
@@ -184,7 +184,7 @@ fn a_request_that_waits_for_its_rate_is_answered_at_the_shutdown() {
 
 /// What went wrong with the last answer of a connection that was being drained was told as the shutdown.
 #[test]
-fn what_goes_wrong_with_the_last_answer_is_its_own_reason() {
+fn a_failure_in_the_last_answer_is_the_reason() {
     let mut lab = Lab::with_options(with(|limits| limits.rate = messages(1)), || Probe {
         on_connect: |_, connection| connection.set_overflow(Overflow::Close),
         on_request: |_, exchange, request| {
@@ -395,7 +395,7 @@ fn a_websocket_that_begins_during_the_shutdown_has_its_handshake() {
 
 /// A connection that publishes, ends in its own event, and publishes once more when it is gone.
 #[test]
-fn what_is_published_around_an_end_keeps_its_order() {
+fn messages_published_around_an_end_keep_their_order() {
     let mut lab = Lab::new(|| Probe {
         on_open: |_, socket| {
             socket.subscribe("all");

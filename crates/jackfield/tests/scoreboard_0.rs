@@ -86,7 +86,7 @@ fn t0_5_times_are_on_and_a_refusal_has_a_status() {
 
 /// CEF clears its table of ids before it tells of the disconnects.
 #[test]
-fn t0_6_disconnects_are_told_while_others_can_still_be_called() {
+fn t0_6_on_disconnect_can_still_call_other_clients() {
     let mut lab = Lab::new(|| Probe {
         on_disconnect: |probe, connection, _| {
             probe.log.note(format!("{} peers", connection.connection_ids().len()));

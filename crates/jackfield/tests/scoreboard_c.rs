@@ -626,7 +626,7 @@ fn seen(make: fn() -> Probe, listener: usize, input: &[u8], kind: &str) -> Vec<S
 }
 
 #[test]
-fn c14_what_is_kept_is_bounded() {
+fn c14_kept_bytes_are_bounded() {
     let mut lab = Lab::new(|| Probe { on_data: |_, _, _| 0, ..Probe::default() });
     let far = lab.connect_to(listener::RAW);
     lab.say(&far, vec![0; 64 << 10]);

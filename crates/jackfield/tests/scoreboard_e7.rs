@@ -13,7 +13,7 @@ fn cargo(args: &[&str]) -> String {
 
 /// `cargo package` itself is a step of `.ci/run`; here is what it would take and the registry ask for.
 #[test]
-fn e7_every_crate_that_is_published_has_what_the_registry_shows() {
+fn e7_every_published_crate_has_the_registrys_metadata() {
     let metadata: Value =
         serde_json::from_str(&cargo(&["metadata", "--no-deps", "--offline", "--format-version", "1"]))
             .unwrap();

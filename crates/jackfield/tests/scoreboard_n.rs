@@ -52,7 +52,7 @@ const PLAIN: &str = "0.0.0.0:PORT: tls: the data can be read and changed on its 
     unless a proxy in front of the server does that";
 
 #[test]
-fn n15_the_audit_lists_what_is_off_where_others_can_reach_it() {
+fn n15_the_audit_lists_disabled_limits_on_reachable_listeners() {
     let everywhere = || Server::builder().listen("0.0.0.0:0");
     assert_eq!(audited(Server::builder().listen("127.0.0.1:0").listen("[::1]:0").any_origin()), [""; 0]);
     let by_default = [

@@ -119,7 +119,7 @@ fn check(name: &str, source: &str) {
 }
 
 #[test]
-fn n12_what_a_protocol_does_not_have_does_not_compile() {
+fn n12_methods_of_another_protocol_do_not_compile() {
     check("no_such_method", NO_SUCH_METHOD);
 }
 

@@ -112,7 +112,7 @@ fn s2_an_event_has_data_name_id_retry_and_comment() {
 }
 
 #[test]
-fn s2_what_would_break_out_of_its_line_is_an_error() {
+fn s2_an_event_field_with_a_line_end_is_an_error() {
     for event in [
         Event::data("x").id("a\nb"),
         Event::data("x").id("a\rb"),

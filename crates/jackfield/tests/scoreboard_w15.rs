@@ -242,7 +242,7 @@ fn w15_a_decision_that_comes_late_takes_the_offer_too() {
 }
 
 #[test]
-fn w15_with_takeover_a_message_refers_to_those_before() {
+fn w15_context_takeover_uses_the_messages_before() {
     let mut lab = lab(Deflate::dedicated(), Probe::default);
     let mut peer = Deflating::open(&mut lab, OFFER);
     let message = text(&noise(2000).iter().map(|byte| b'a' + byte % 26).collect::<Vec<u8>>());

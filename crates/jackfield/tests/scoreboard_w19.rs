@@ -138,7 +138,7 @@ fn w19_over_tls_the_notice_comes_when_the_last_record_has_left() {
 }
 
 #[test]
-fn w19_a_message_in_fragments_counts_as_a_whole_and_what_waits_for_its_end_too() {
+fn w19_a_fragmented_message_and_messages_behind_it_get_whole_notices() {
     let mut lab = Lab::new(|| Probe {
         on_message: |_, socket, message| match message.as_bytes() {
             b"begin" => {

@@ -149,7 +149,7 @@ fn a_tick_reaches_all_of_its_reactor() {
 }
 
 #[test]
-fn all_others_are_reached_in_what_they_speak() {
+fn a_send_to_all_others_reaches_each_in_its_protocol() {
     let mut server = TestServer::new(|_peer| Nobody);
     let (sender, other) = (server.connect(), server.connect());
     for far in [&sender, &other] {

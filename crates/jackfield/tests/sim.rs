@@ -59,7 +59,7 @@ fn messages_that_a_broker_lost_are_reported_once() {
 
 /// A handshake was not read for a while, and the end of its peer came with its last flight: nobody read it.
 #[test]
-fn what_comes_with_the_end_of_a_handshake_that_was_resumed_is_read() {
+fn bytes_with_the_end_of_a_resumed_handshake_are_read() {
     bad_day(233_639, sim::options_of(233_639, false)).run();
 }
 

@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_promised_must_be_there() {
+    fn a_named_fault_test_must_exist() {
         let test = "`a/tests/x.rs`: `fails_without_it`";
         check_row(&format!("| A1 | w | k | {test} |  | mended |"), &[]);
         check_row(&format!("| A1 | w | k | {test} | a lost wake-up | mended |"), &[]);

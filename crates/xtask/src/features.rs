@@ -204,7 +204,7 @@ Later: H19.
     }
 
     #[test]
-    fn what_no_test_shows_is_planned_and_the_rest_is_counted() {
+    fn rows_without_tests_are_planned_and_the_others_are_counted() {
         let sorted = |text: &str, tests: &[&str]| Features::parse(text).unwrap().sorted(&sources(tests));
         assert_eq!(sorted(DOCUMENT, ALL), DOCUMENT);
         let part = "| W1 | Upgrade | a part |\n| L1 | Ports | all |";

@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_prose_of_this_repository_promises_is_shown() {
+    fn promises_in_the_documents_have_tests() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let text = fs::read_to_string(root.join(FEATURES)).unwrap();
         let features = Features::parse(&text).unwrap();

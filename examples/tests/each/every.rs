@@ -45,7 +45,7 @@ fn unknown_options_are_refused_with_the_usage() {
 }
 
 #[test]
-fn what_is_wrong_on_the_command_line_is_said() {
+fn wrong_command_lines_are_explained() {
     for (name, options, code) in [
         ("hello", &["--listen", "nowhere"][..], 1),
         ("chat", &["--listen", "127.0.0.1:0", "--reactors", "none"], 2),

@@ -28,7 +28,7 @@ fn code_lines(source: &str) -> usize {
 }
 
 #[test]
-fn they_are_short() {
+fn examples_are_short() {
     for (name, most) in CODE_LINES_MAX {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../{name}.rs"));
         let lines = code_lines(&fs::read_to_string(path).unwrap());

@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_people_write_is_read() {
+    fn durations_and_sizes_are_read_as_people_write_them() {
         for (text, ms) in [("2", 2000), ("1.5s", 1500), ("300ms", 300), ("2m", 120_000), (" 5 ms", 5)] {
             assert_eq!(parse_duration(text), Ok(Duration::from_millis(ms)), "{text}");
         }
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_can_be_read() {
+    fn units_are_readable() {
         assert_eq!(
             [time(0.0), time(999.0), time(1500.0), time(2.345e7)],
             ["0 ns", "999 ns", "1.50 µs", "23.4 ms"]

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn so_often_as_it_is_asked_to_something_is_due() {
+    fn operations_are_due_at_the_requested_rate() {
         // The steps of a second, each woken for once: what pacing costs is counted in them, and not in operations.
         for (rate, steps) in [(500.0, 500), (10_000.0, 10_000), (60_000.0, 10_000), (1e6, 10_000)] {
             let mut pace = Pace::new(Some(rate), None);

@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_named_with_its_key() {
+    fn an_invalid_value_is_named_with_its_key() {
         for (from, to, words) in [
             ("connections = 10", "conections = 10", "unknown field `conections`"),
             ("weight = 9", "wait = 9", "unknown field `wait`"),

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_stays_unless_it_may_be_replaced() {
+    fn an_existing_report_stays_unless_forced() {
         let path = scratch("old");
         fs::create_dir_all(&path).expect("it can be made");
         fs::write(path.join("index.html"), "mine, and longer").expect("it can be written");

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_explained() {
+    fn an_invalid_goal_is_explained() {
         for (text, word) in [
             ("p99", "`p99>2ms`"),
             ("p99=2ms", "`p99>2ms`"),

@@ -234,7 +234,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_came_from_outside_is_escaped() {
+    fn outside_text_is_escaped() {
         let result = json!({
             "command": "jackfield bench http '<script>'",
             "plan": { "mode": "http", "target": "\"&<b>" },

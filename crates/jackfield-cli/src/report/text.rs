@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_doubtful_is_said() {
+    fn doubtful_results_are_marked() {
         let mut result = json!({
             "plan": { "mode": "http", "rate": 1000.0 },
             "client": { "is_bottleneck": true },

@@ -83,7 +83,7 @@ fn slow_readers_cost_a_reference() {
 }
 
 #[test]
-fn of_a_server_elsewhere_is_shown_what_can_be_seen() {
+fn for_a_remote_server_only_visible_values_are_shown() {
     let server = Builtin::start();
     let url = format!("http://{}/plaintext", server.addr);
     check(&["mutants", "--count", "500", &url], &["memory", "descriptors"], 8);

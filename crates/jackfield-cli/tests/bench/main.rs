@@ -290,7 +290,7 @@ fn at_a_high_rate_several_answers_are_looked_at_together() {
 }
 
 #[test]
-fn so_many_operations_and_no_more() {
+fn exactly_the_requested_number_of_operations_is_done() {
     for args in [
         &["http"][..],
         &["ws", "-p", "3"],
@@ -496,7 +496,7 @@ fn ctrl_c_gives_what_was_measured_until_then() {
 }
 
 #[test]
-fn what_can_not_be_measured_is_said() {
+fn impossible_measurements_are_explained() {
     let nobody = odd::nobody();
     let hangs_up = odd::listen(drop);
     let speaks_otherwise = odd::listen(|stream| odd::say(stream, b"220 ready\r\n"));

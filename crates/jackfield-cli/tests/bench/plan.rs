@@ -73,7 +73,7 @@ fn the_stages_are_shown_one_after_the_other_and_side_by_side() {
 }
 
 #[test]
-fn what_makes_no_sense_is_said_before_anything_is_started_or_written() {
+fn an_invalid_plan_is_reported_before_anything_is_started() {
     for (from, to, why) in [
         ("weight", "wait", "unknown field `wait`"),
         ("\"400ms\"", "\"soon\"", "stage 1: duration: `soon`"),

@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_regular_is_read_as_httparse_reads_it() {
+    fn a_regular_head_is_read_as_by_httparse() {
         let mut slots = HeaderSlots::new();
         for seed in SEEDS {
             let slow = read_slowly(seed.as_bytes());

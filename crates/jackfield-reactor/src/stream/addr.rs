@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_kind_says_what_it_is() {
+    fn each_kind_of_address_has_its_text() {
         let unix = |path: &str| Addr::Unix(Some(Path::new(path).into()));
         let v4 = SocketAddr::from(([192, 0, 2, 1], 80));
         let rows = [

@@ -449,7 +449,7 @@ mod tests {
     proptest! {
         /// Whatever is appended in whatever way leaves in order, however little the kernel takes at a time.
         #[test]
-        fn what_goes_in_comes_out(acts in prop::collection::vec(act(), 0..60)) {
+        fn an_outbox_writes_all_bytes_in_order(acts in prop::collection::vec(act(), 0..60)) {
             let (near, far) = Pipe::pair();
             let mut session = Session::Plain(Stream::Memory(near));
             let (mut outbox, mut wanted) = (Outbox::default(), Vec::new());

@@ -123,7 +123,7 @@ fn a_connection_without_one_is_reset() {
 }
 
 #[test]
-fn it_must_be_there_in_time_and_may_end_before() {
+fn a_preamble_has_a_deadline_and_the_peer_may_end_before() {
     let mut world = World::new(behind);
     world.send(b"from 2", 1);
     world.advance(Duration::from_secs(10));
@@ -137,7 +137,7 @@ fn it_must_be_there_in_time_and_may_end_before() {
 
 /// What came with the end of a handshake and was put off was never counted.
 #[test]
-fn what_is_put_off_is_counted_once() {
+fn bytes_of_a_delayed_read_are_counted_once() {
     for words in ["local;", "local;hello\n", "local;hello\nmore\n"] {
         let mut world = World::new(behind);
         world.service.pauses = true;

@@ -112,7 +112,7 @@ fn it_can_begin_outside_of_the_connections_own_events() {
 }
 
 #[test]
-fn it_must_be_over_in_time() {
+fn a_handshake_by_starttls_has_a_deadline() {
     let mut world = plain();
     world.send(b"starttls\n", 1);
     world.advance(Duration::from_secs(10));

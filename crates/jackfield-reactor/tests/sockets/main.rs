@@ -45,7 +45,7 @@ fn read_to_end(client: &mut impl Read) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_sent_comes_back() {
+fn bytes_of_any_length_are_echoed() {
     let server = Server::start(Plan::default());
     let mut client = connect(&server);
     for len in [1, 5, 1000, 65_535, 65_536, 65_537, 200_000] {

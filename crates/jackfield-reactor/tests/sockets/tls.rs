@@ -53,7 +53,7 @@ fn part(mut client: Client) {
 }
 
 #[test]
-fn what_is_sent_comes_back() {
+fn bytes_of_any_length_are_echoed() {
     let server = Server::start(encrypted(Plan::default()));
     let mut client = connect_tls(&server);
     for len in [1, 5, 1000, 16_384, 16_385, 65_537] {

@@ -18,7 +18,7 @@ fn bind(path: &PathBuf) -> std::io::Result<Listener> {
 }
 
 #[test]
-fn what_is_sent_comes_back() {
+fn bytes_of_any_length_are_echoed() {
     let path = path("echo");
     let server = Server::start_at(bind(&path).expect("nothing lies there"), Plan::default());
     assert_eq!(server.addr.path(), Some(&*path));

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_late_keeps_its_times() {
+    fn a_late_tick_keeps_its_schedule() {
         let period = Duration::from_millis(10);
         check(period, &[5, 14, 15, 16, 25, 29, 35], &[None, None, Some(0), None, Some(0), None, Some(0)]);
         // Late by less than a period, and by more.

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_host_is_named() {
+    fn an_invalid_host_is_named() {
         let host = Host::new("two words").name("*.*.a").name("*").name("ok.example");
         let faults = host.faults();
         assert_eq!(faults.len(), 4, "{faults:?}");

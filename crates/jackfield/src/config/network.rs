@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_network_is_named() {
+    fn an_invalid_network_is_named() {
         let wrong = [
             "",
             "192.0.2.0/33",

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_host_is_named() {
+    fn an_invalid_host_is_named() {
         let faults = Hosts::parse_all(["a", "*.a", "http://a", "a/", ""]).expect_err("only one is a host");
         assert_eq!(faults.len(), 4, "{faults:?}");
     }

@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_match_nothing_is_refused_with_a_reason() {
+    fn an_origin_that_can_match_nothing_is_refused_with_a_reason() {
         let rows = [
             ("example.com", "no origin"),
             ("https://", "no origin"),

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cant_be_written_is_an_error() {
+    fn a_header_that_cant_be_written_is_an_error() {
         let mut fields = Fields::new();
         for (name, value, error) in [
             ("X", "a\r\nEvil: 1", FieldError::Value),

@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_prepared_is_encoded_once_in_each_form() {
+    fn a_prepared_message_is_encoded_once_in_each_form() {
         for prepared in [Prepared::new("hi"), Prepared::new(Event::data("hi").id("1"))] {
             let again = Prepared::new(&prepared);
             for form in [Form::Frame, Form::Event, Form::Bytes] {

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_is_read_and_nothing_else_is() {
+    fn only_valid_presence_messages_are_read() {
         model(|| {
             let topics = [("room", ids(3)), ("empty", ids(0)), ("crowd", ids(NAMED_MAX + 5))];
             let told = tell(topics.into_iter());

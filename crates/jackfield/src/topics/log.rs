@@ -590,7 +590,7 @@ mod tests {
     }
 
     #[test]
-    fn it_keeps_no_more_than_it_may() {
+    fn a_log_keeps_no_more_than_its_limits() {
         check(History::new(10), 3, 1..=3);
         check(History::new(10), 10, 1..=10);
         check(History::new(10), 25, 16..=25);
@@ -602,7 +602,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_old_goes_though_nothing_comes() {
+    fn old_messages_expire_without_new_ones() {
         model(|| {
             let log = log(History::new(100).max_age(Duration::from_secs(1)));
             log.append(Some(Time(0)), 1, ConnectionId::NONE, |position| position.offset);

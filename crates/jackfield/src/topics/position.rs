@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_and_nothing_else() {
+    fn only_written_positions_are_read() {
         for (epoch, offset, node, sequence) in [
             (0, 0, 0, 0),
             (0x1f, 17, 0, 0),

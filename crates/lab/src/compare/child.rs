@@ -243,7 +243,7 @@ mod tests {
     use std::os::unix::process::ExitStatusExt;
 
     #[test]
-    fn what_a_server_says_is_understood() {
+    fn the_output_of_a_failed_server_is_understood() {
         let status = |code: i32| Some(ExitStatus::from_raw(code << 8));
         assert_eq!(explain(status(3), "gap: it can't\n"), Gap::Lasting("it can't".into()));
         assert_eq!(explain(status(1), "a\nb\n\n"), Gap::Failure("it ended at once: b".into()));

@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_bun_is_asked_for_is_named() {
+    fn the_api_that_bun_uses_is_named() {
         let places = places();
         let api = |name| named(name).api(&ROWS[0]).unwrap_or_default();
         assert!(api("bun").contains("static route") && api("bun, handler").contains("function"));

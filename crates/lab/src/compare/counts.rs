@@ -269,7 +269,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_counters_write_is_understood() {
+    fn the_output_of_the_counters_is_read() {
         assert_eq!(total("events: Ir\nfn=a\n1 2\nsummary: 123456 \n"), Some(123_456.0));
         assert_eq!(total("summary: none"), None);
         let text = "% time     seconds  usecs/call     calls    errors syscall\n\

@@ -121,7 +121,7 @@ fn counters_that_are_not_installed_are_gaps() {
 }
 
 #[test]
-fn what_can_not_be_compared_is_said() {
+fn impossible_comparisons_are_explained() {
     let root = repository();
     for (args, word) in [
         (&["--rows=quic"][..], "`quic` is not one of"),

@@ -135,7 +135,7 @@ fn hosts_are_those_of_the_grammar() {
 }
 
 #[test]
-fn what_is_not_whole_is_waited_for() {
+fn an_incomplete_message_is_waited_for() {
     for (text, end) in [
         ("", End::Idle),
         ("\r\n\r\n\r", End::Idle),

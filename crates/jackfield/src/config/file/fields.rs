@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_chosen_is_named() {
+    fn choices_are_set_by_name() {
         let mut limits = Limits::default();
         let mut set =
             |path: &str, word: &str| field(&mut limits, path).unwrap().set(&Value::Text(word.into()));

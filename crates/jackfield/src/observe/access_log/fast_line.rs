@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_usual_line_is_that_of_the_general_way() {
+    fn the_fast_line_is_the_same_as_the_general_one() {
         for length in 0..=TARGET_BYTES_MAX {
             check("192.0.2.10:1", "GET", &format!("/{:x<length$}", ""), 200, 7, length < TARGET_BYTES_MAX);
         }
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unusual_is_left_to_the_general_way() {
+    fn unusual_lines_are_left_to_the_general_code() {
         for byte in ['?', '"', '\\'] {
             for at in 1..40 {
                 for length in at + 1..40 {
