@@ -68,7 +68,7 @@ impl Below {
         self.plain = Plain::Said;
     }
 
-    /// The last word was said in plain text.
+    /// The last output was sent in plain text.
     pub(super) fn has_said_last(&self) -> bool {
         matches!(self.plain, Plain::Said)
     }

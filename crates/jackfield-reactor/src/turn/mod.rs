@@ -87,7 +87,7 @@ impl Reactor {
         self.settle(service);
     }
 
-    /// The first part of a turn: who wants to be woken, and what was put off.
+    /// The first part of a turn: the alarm, and delayed work.
     #[inline(always)]
     pub(crate) fn begin<S: Service + ?Sized>(&mut self, now: Time, service: &mut S) {
         self.wires.now = now;

@@ -137,6 +137,7 @@ pub trait Service {
 
     /// A new connection could not be accepted. The driver tries this listener again after 50 ms. If the process has no free
     /// descriptor, this call comes only if the reserve descriptor does not help; otherwise [`Service::on_exhausted`] comes.
+    /// The call also comes if a listener can't be registered after [`Wires::reopen_listener`].
     fn on_accept_error(&mut self, wires: &mut Wires, listener: usize, error: &io::Error);
 
     /// A new connection was accepted with the reserve descriptor, because no other descriptor is free. This call replaces
@@ -150,7 +151,7 @@ pub trait Service {
     /// How late this reactor handles events. `lag` is an upper bound of the time that an event had to wait: the time that
     /// this turn has taken, and also that of the turns before it if the last poll could not return all events. On Linux and
     /// Android it does not include the time for which other threads had the processor. `idle` is the time for which the
-    /// reactor slept before this turn.
+    /// reactor slept before this turn; zero if the turn before was not timed.
     ///
     /// The call comes at the end of the turn: after each turn of more than a millisecond, and otherwise after at most one
     /// in 64 turns. Default: does nothing.

@@ -15,7 +15,7 @@ pub(crate) struct Carry {
 const KEPT_BYTES_MAX: usize = 32 << 10;
 
 impl Carry {
-    /// Room for so many bytes; it grows with what comes.
+    /// Room for this many bytes; it grows when more come.
     pub(crate) fn new(bytes: usize) -> Self {
         Self { bytes: Vec::with_capacity(bytes), start: 0, charged: 0 }
     }

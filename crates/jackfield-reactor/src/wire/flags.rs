@@ -97,7 +97,7 @@ impl Flags {
 impl ReadStop {
     /// The user wants no bytes, until the user does.
     pub(crate) const PAUSED: Self = Self(Flags(1 << 16));
-    /// The protocol wants no bytes: an answer is owed, until it is given.
+    /// The protocol wants no bytes until a pending answer is given.
     pub(crate) const ANSWER: Self = Self(Flags(1 << 17));
     /// Too much is queued, until it has drained or stalled.
     pub(crate) const CONGESTED: Self = Self(Flags(1 << 18));

@@ -35,9 +35,9 @@ pub(crate) enum Phase {
     Handshake,
     /// Both ways are open.
     Open,
-    /// The layer above has said its last word, but still listens.
+    /// The layer above takes no more output, but the wire is still read.
     OutputClosed,
-    /// What is queued is being written, then the end is sent. Nothing is heard any more.
+    /// What is queued is being written, then the end is sent. Received bytes are dropped.
     Closing,
     /// The end was sent; what the peer still sends is read and dropped until its end comes.
     Lingering,

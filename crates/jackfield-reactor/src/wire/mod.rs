@@ -22,7 +22,7 @@ use crate::wire::outbox::Outbox;
 pub(crate) struct Wire {
     pub(crate) id: ConnectionId,
     pub(crate) session: Session,
-    /// Who is at the other end.
+    /// The other end.
     pub(crate) peer: PeerSlot,
     /// What the kernel did not take yet. Most wires have none.
     pub(crate) outbox: Option<Box<Outbox>>,

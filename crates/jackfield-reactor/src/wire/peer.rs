@@ -28,7 +28,7 @@ impl Peer {
     }
 }
 
-/// What a wire has of its peer: nearly always all of it, and else a place in the table of peers.
+/// The peer of a wire: nearly always all of it, otherwise an index in the table of peers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum PeerSlot {
     V4 { listener: u8, port: u16, ip: [u8; 4] },
@@ -39,7 +39,7 @@ pub(crate) enum PeerSlot {
 const _: () = assert!(size_of::<PeerSlot>() == 8);
 
 impl PeerSlot {
-    /// A peer that needs no place in the table: one with an address of IPv4 that speaks for itself.
+    /// A peer that needs no place in the table: one with an IPv4 address and without a proxy.
     pub(crate) fn of(peer: &Peer) -> Option<Self> {
         match (peer.addr.as_ip(), u8::try_from(peer.listener), &peer.proxied) {
             (Some(SocketAddr::V4(addr)), Ok(listener), None) => {

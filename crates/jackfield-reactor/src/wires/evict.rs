@@ -11,7 +11,7 @@ use crate::wire::life::Phase;
 const LAST_WORD_BYTES: usize = 4 << 10;
 
 impl Wires {
-    /// Whether it still has to go, for others may have gone before it, or its memory.
+    /// Whether it still must be evicted: others may have been evicted before it, or it may have freed its memory.
     pub(crate) fn is_still_to_evict(&self, id: ConnectionId, why: Eviction) -> bool {
         let gains = self.peek(id).is_some_and(|wire| wire.evictable_bytes() > 0);
         gains && (why != Eviction::TooLarge || self.is_too_large(id))

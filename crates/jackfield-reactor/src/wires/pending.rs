@@ -9,7 +9,7 @@ use std::ops::Range;
 pub(crate) struct Broadcast {
     pub(super) to: Vec<ConnectionId>,
     pub(super) bytes: Vec<u8>,
-    /// Who is not to have which of the bytes.
+    /// Which bytes are not for which wire.
     pub(super) but: Vec<(ConnectionId, Range<usize>)>,
     /// Nothing has happened so far that the layer above must look at each wire for again.
     pub(super) goes_on: bool,

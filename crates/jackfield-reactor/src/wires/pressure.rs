@@ -29,7 +29,7 @@ impl Wires {
         !was_pressed
     }
 
-    /// The mark was passed just now: who holds much does not get the chance to grow once more.
+    /// The mark was passed just now: large wires must not grow once more.
     fn pause_the_large(&mut self) {
         self.stats.visits.add(self.slab.len() as u64);
         let wires = self.slab.iter().map(|(_, wire)| wire);
