@@ -30,12 +30,16 @@
 //! [`Machine::medium_frame`] are for the frames that nearly all frames are, small enough to be part of the caller, and
 //! [`Machine::step_long`] for the rest.
 
-use super::frame::{Accepts, FIN, Header, MASKED, Role};
+mod advance;
+mod deliver;
+mod plain;
+
+use super::frame::{Accepts, Role};
 use super::head::{FrameHead, NextFrame};
 use super::inflation::Inflation;
 use super::scratch::Scratch;
 use super::spanning::Spanning;
-use super::{CloseError, Error, Event, Limits, Message, Opcode, close, encode, mask, utf8};
+use super::{CloseError, Error, Event, Limits, Opcode, close, encode};
 use crate::step::Step;
 
 /// One end of a WebSocket connection, after the opening handshake.
@@ -94,20 +98,6 @@ struct Rare {
     pong: Option<Box<[u8]>>,
     /// For a peer whose messages may refer to those before, from its first compressed one on.
     inflation: Option<Inflation>,
-}
-
-/// What [`Machine::advance`] found at the front of the bytes.
-enum Advance {
-    /// Too little to say anything.
-    Starved,
-    /// This number of bytes is done with; look at the rest.
-    Took(usize),
-    /// A frame that is an event by itself, and where it ends.
-    Frame(Header, usize),
-    /// The message of this kind in the caller's vector is whole; whether it is compressed.
-    Whole(Opcode, bool),
-    /// A part of a message of this kind is in the caller's vector; whether it is the last.
-    Part(Opcode, bool),
 }
 
 impl Machine {
@@ -177,76 +167,6 @@ impl Machine {
             Ok(Some(head)) => NextFrame::Head(head),
             Ok(None) => NextFrame::Incomplete,
             Err(_) => NextFrame::Machines,
-        }
-    }
-
-    /// The length of the frame at the front, if it is the usual kind: complete, final, masked, of at most 125 bytes, text or
-    /// binary, and the machine is in no other state that matters.
-    ///
-    /// Then [`take_short_frame`](Self::take_short_frame) does what [`step`](Self::step) would do, and the two are small
-    /// enough to be part of their caller.
-    #[inline(always)]
-    pub fn short_frame(&self, rx: &[u8], limits: &Limits) -> Option<usize> {
-        let [first, second, _, _, _, _, rest @ ..] = rx else { return None };
-        let length = usize::from(second ^ MASKED);
-        let is_short = length < 126 && self.is_plain(Role::Server, *first, length, rest, limits);
-        is_short.then_some(6 + length)
-    }
-
-    /// The unmasked message in a frame that [`short_frame`](Self::short_frame) has just found. `frame` is the whole frame.
-    ///
-    /// # Errors
-    /// Text that is not UTF-8 (RFC 6455, section 8.1).
-    #[inline(always)]
-    pub fn take_short_frame<'b>(&mut self, frame: &'b mut [u8]) -> Result<Message<'b>, Error> {
-        let Some(([first, _, key @ ..], payload)) = frame.split_first_chunk_mut::<6>() else {
-            return Ok(Message::Binary(&[]));
-        };
-        mask::apply_short(payload, *key);
-        self.plain_message(*first, payload)
-    }
-
-    /// [`short_frame`](Self::short_frame) for a frame of at most 65,535 bytes.
-    #[inline(always)]
-    pub fn medium_frame(&self, rx: &[u8], limits: &Limits) -> Option<usize> {
-        let [first, MASKED_LENGTH_16, l0, l1, _, _, _, _, rest @ ..] = rx else { return None };
-        let length = usize::from(u16::from_be_bytes([*l0, *l1]));
-        let is_medium = length > 125
-            && length <= limits.stream_above
-            && self.is_plain(Role::Server, *first, length, rest, limits);
-        is_medium.then_some(8 + length)
-    }
-
-    /// [`take_short_frame`](Self::take_short_frame) for what [`medium_frame`](Self::medium_frame) has found.
-    ///
-    /// # Errors
-    /// Text that is not UTF-8 (RFC 6455, section 8.1).
-    #[inline(always)]
-    pub fn take_medium_frame<'b>(&mut self, frame: &'b mut [u8]) -> Result<Message<'b>, Error> {
-        let Some(([first, _, _, _, key @ ..], payload)) = frame.split_first_chunk_mut::<8>() else {
-            return Ok(Message::Binary(&[]));
-        };
-        mask::apply(payload, *key);
-        self.plain_message(*first, payload)
-    }
-
-    /// Whether a frame that this role receives is a message by itself, and nothing else has to be minded.
-    #[inline(always)]
-    fn is_plain(&self, role: Role, first: u8, length: usize, rest: &[u8], limits: &Limits) -> bool {
-        matches!(first, FINAL_TEXT | FINAL_BINARY)
-            && length <= rest.len()
-            && length <= limits.message_bytes_max
-            && (self.state == State::Open) & (self.role == role)
-    }
-
-    #[inline(always)]
-    fn plain_message<'b>(&mut self, first: u8, payload: &'b [u8]) -> Result<Message<'b>, Error> {
-        if first == FINAL_BINARY {
-            return Ok(Message::Binary(payload));
-        }
-        match utf8::text(payload) {
-            Ok(text) => Ok(Message::Text(text)),
-            Err(_) => Err(self.end_with(Error::TextNotUtf8)),
         }
     }
 
@@ -359,194 +279,10 @@ impl Machine {
         })
     }
 
-    /// The short frame that a client receives has a way of its own as well; anything else takes the long way round.
-    #[inline(never)]
-    fn step_long<'b>(
-        &mut self,
-        rx: &'b mut [u8],
-        scratch: &'b mut Scratch,
-        limits: &Limits,
-    ) -> Step<Event<'b>, Error> {
-        if let [first, length @ 0..126, rest @ ..] = &*rx {
-            let (first, length) = (*first, usize::from(*length));
-            if self.is_plain(Role::Client, first, length, rest, limits) {
-                let opcode = if first == FINAL_TEXT { Opcode::Text } else { Opcode::Binary };
-                return self.deliver(opcode, &rx[2..2 + length], 2 + length);
-            }
-        }
-        self.step_any(rx, scratch, limits)
-    }
-
-    #[inline(never)]
-    fn step_any<'b>(
-        &mut self,
-        rx: &'b mut [u8],
-        scratch: &'b mut Scratch,
-        limits: &Limits,
-    ) -> Step<Event<'b>, Error> {
-        let mut used = 0;
-        loop {
-            match self.advance(&rx[used..], &mut scratch.whole, limits) {
-                Ok(Advance::Took(bytes)) => used += bytes,
-                Ok(Advance::Starved) => return Step::Need(used),
-                Ok(Advance::Frame(header, end)) => {
-                    let payload = header.unmask(&mut rx[used..], end);
-                    if header.is_compressed {
-                        return self.deliver_inflated(
-                            header.opcode,
-                            Some(payload),
-                            scratch,
-                            limits,
-                            used + end,
-                        );
-                    }
-                    return self.deliver(header.opcode, payload, used + end);
-                }
-                Ok(Advance::Whole(kind, true)) => {
-                    return self.deliver_inflated(kind, None, scratch, limits, used);
-                }
-                Ok(Advance::Whole(kind, false)) => return self.deliver(kind, &scratch.whole, used),
-                Ok(Advance::Part(kind, is_last)) => {
-                    return self.deliver_part(kind, &scratch.whole, is_last, used);
-                }
-                Err(error) => return self.fault(error),
-            }
-        }
-    }
-
-    #[inline]
-    fn advance(&mut self, rx: &[u8], whole: &mut Vec<u8>, limits: &Limits) -> Result<Advance, Error> {
-        match self.state {
-            State::Open | State::Waiting => self.advance_open(rx, whole, limits),
-            State::Message => self.advance_message(rx, whole, limits),
-            State::Closing => self.advance_closing(rx, limits),
-            _ if rx.is_empty() => Ok(Advance::Starved),
-            State::Failed | State::FailedClosing | State::PeerClosed | State::Closed => {
-                Ok(Advance::Took(rx.len()))
-            }
-        }
-    }
-
-    #[inline]
-    fn advance_open(&mut self, rx: &[u8], whole: &mut Vec<u8>, limits: &Limits) -> Result<Advance, Error> {
-        let Some(header) = Header::parse(rx, self.accepts(limits))? else { return Ok(Advance::Starved) };
-        if header.opcode.is_control() {
-            return Ok(whole_frame(header, rx));
-        }
-        if header.opcode == Opcode::Continuation {
-            return Err(Error::NothingToContinue);
-        }
-        let bytes_max =
-            if header.is_compressed { limits.whole_bytes_max() } else { limits.message_bytes_max };
-        if header.payload_bytes > bytes_max as u64 {
-            return Err(Error::MessageTooLong);
-        }
-        if !header.fin || header.payload_bytes > limits.whole_bytes_max() as u64 {
-            return Ok(self.begin(&header, rx, whole, limits));
-        }
-        if let Some(end) = header.end_in(rx) {
-            (self.state, self.checked_bytes) = (State::Open, 0);
-            return Ok(Advance::Frame(header, end));
-        }
-        if header.payload_bytes > limits.frame_in_place_bytes_max.min(u32::MAX as usize) as u64 {
-            return Ok(self.begin(&header, rx, whole, limits));
-        }
-        self.wait(&header, rx)
-    }
-
-    /// The frame stays in the caller's buffer until it is whole; but what of its text is there is checked.
-    #[cold]
-    fn wait(&mut self, header: &Header, rx: &[u8]) -> Result<Advance, Error> {
-        if header.opcode == Opcode::Text && !header.is_compressed {
-            let checked = self.checked_bytes as usize;
-            let fresh = rx.get(header.header_bytes + checked..).unwrap_or_default();
-            let key = mask::rotated(header.key, checked);
-            let more = utf8::whole_chars_bytes_masked(fresh, key).map_err(|_| Error::TextNotUtf8)?;
-            // The frame is below `u32::MAX` bytes, or it would not wait.
-            self.checked_bytes += more as u32;
-            self.state = State::Waiting;
-        }
-        Ok(Advance::Starved)
-    }
-
     /// What is accepted of the other end.
     #[inline]
     fn accepts(&self, limits: &Limits) -> Accepts {
         Accepts { role: self.role, compressed: self.bits & INFLATES != 0, unmasked: limits.accept_unmasked }
-    }
-
-    /// The message gets a buffer of its own.
-    #[cold]
-    fn begin(&mut self, header: &Header, rx: &[u8], whole: &mut Vec<u8>, limits: &Limits) -> Advance {
-        // A vector that was large enough for the last such message is used again, but not if this connection would
-        // then hold much more memory than it has sent bytes.
-        let arrived_bytes = header.payload_bytes.min(rx.len() as u64);
-        let reuse = whole.capacity() as u64 <= 2 * arrived_bytes;
-        let bytes = if reuse { std::mem::take(whole) } else { Vec::new() };
-        self.rare_mut().message = Some(Spanning::begin(header, bytes, limits));
-        (self.state, self.checked_bytes) = (State::Message, 0);
-        Advance::Took(header.header_bytes)
-    }
-
-    fn advance_message(&mut self, rx: &[u8], whole: &mut Vec<u8>, limits: &Limits) -> Result<Advance, Error> {
-        let accepts = self.accepts(limits);
-        let message = self.rare.as_mut().and_then(|rare| rare.message.as_mut());
-        let Some(message) = message else { return Ok(Advance::Starved) };
-        if message.is_whole() {
-            return Ok(self.finish(whole));
-        }
-        if message.frame_bytes_left() > 0 && !rx.is_empty() {
-            message.reuse(whole);
-            return message.take(rx).map(Advance::Took);
-        }
-        let header = if message.frame_bytes_left() > 0 { None } else { Header::parse(rx, accepts)? };
-        // What came before a control frame, or before nothing for now, is handed out first.
-        if message.has_part() && header.is_none_or(|header| header.opcode.is_control()) {
-            return Ok(Advance::Part(message.take_part(whole), false));
-        }
-        let Some(header) = header else { return Ok(Advance::Starved) };
-        if header.opcode.is_control() {
-            return Ok(whole_frame(header, rx));
-        }
-        message.go_on(&header, limits)?;
-        Ok(Advance::Took(header.header_bytes))
-    }
-
-    fn finish(&mut self, whole: &mut Vec<u8>) -> Advance {
-        let message = self.rare.as_mut().and_then(|rare| rare.message.take());
-        let Some(message) = message else { return Advance::Starved };
-        self.tidy();
-        self.state = State::Open;
-        let streams = message.streams();
-        let (kind, is_compressed, bytes) = message.finish();
-        *whole = bytes;
-        if streams { Advance::Part(kind, true) } else { Advance::Whole(kind, is_compressed) }
-    }
-
-    fn advance_closing(&mut self, rx: &[u8], limits: &Limits) -> Result<Advance, Error> {
-        let owed = self.rare.as_ref().map_or(0, |rare| rare.dropping_bytes);
-        if owed > 0 {
-            return Ok(self.drop_payload(owed, rx));
-        }
-        let Some(header) = Header::parse(rx, self.accepts(limits))? else { return Ok(Advance::Starved) };
-        if header.opcode == Opcode::Close {
-            return Ok(whole_frame(header, rx));
-        }
-        if let Some(end) = header.end_in(rx) {
-            return Ok(Advance::Took(end));
-        }
-        self.rare_mut().dropping_bytes = header.payload_bytes;
-        Ok(Advance::Took(header.header_bytes))
-    }
-
-    fn drop_payload(&mut self, owed: u64, rx: &[u8]) -> Advance {
-        if rx.is_empty() {
-            return Advance::Starved;
-        }
-        let dropped = usize::try_from(owed).map_or(rx.len(), |owed| owed.min(rx.len()));
-        self.rare_mut().dropping_bytes = owed - dropped as u64;
-        self.tidy();
-        Advance::Took(dropped)
     }
 
     /// Our Close is sent: a message that has begun will not be delivered, but its current frame must be got past.
@@ -558,70 +294,6 @@ impl Machine {
         }
         self.checked_bytes = 0;
         self.tidy();
-    }
-
-    /// The event for a payload that is whole and unmasked.
-    fn deliver<'b>(&mut self, opcode: Opcode, payload: &'b [u8], used: usize) -> Step<Event<'b>, Error> {
-        let event = match opcode {
-            Opcode::Text => match utf8::text(payload) {
-                Ok(text) => Event::Message(Message::Text(text)),
-                Err(_) => return self.fault(Error::TextNotUtf8),
-            },
-            // A continuation is never an event by itself: the message it belongs to has the kind of its first frame.
-            Opcode::Binary | Opcode::Continuation => Event::Message(Message::Binary(payload)),
-            Opcode::Ping => Event::Ping(payload),
-            Opcode::Pong => {
-                let is_solicited = self.bits & PINGS > 0;
-                self.bits -= u16::from(is_solicited);
-                Event::Pong { payload, is_solicited }
-            }
-            Opcode::Close => match close::parse(payload) {
-                Ok(frame) => {
-                    self.end(State::PeerClosed, State::Closed);
-                    Event::Close(frame)
-                }
-                Err(error) => return self.fault(error),
-            },
-        };
-        Step::Event(used, event)
-    }
-
-    /// The event for a part of a message.
-    fn deliver_part<'b>(
-        &mut self,
-        kind: Opcode,
-        part: &'b [u8],
-        is_last: bool,
-        used: usize,
-    ) -> Step<Event<'b>, Error> {
-        let part = match kind {
-            Opcode::Text => match utf8::text(part) {
-                Ok(text) => Message::Text(text),
-                Err(_) => return self.fault(Error::TextNotUtf8),
-            },
-            _ => Message::Binary(part),
-        };
-        Step::Event(used, Event::Part { part, is_last })
-    }
-
-    /// The event for a compressed message that is whole: `payload`, or what is in the scratch.
-    #[inline(never)]
-    fn deliver_inflated<'b>(
-        &mut self,
-        kind: Opcode,
-        payload: Option<&[u8]>,
-        scratch: &'b mut Scratch,
-        limits: &Limits,
-        used: usize,
-    ) -> Step<Event<'b>, Error> {
-        let own = match self.bits & TAKEOVER != 0 {
-            true => Inflation::own(&mut self.rare_mut().inflation),
-            false => None,
-        };
-        match Inflation::inflate(own, payload, scratch, limits) {
-            Ok(message) => self.deliver(kind, message, used),
-            Err(error) => self.fault(error),
-        }
     }
 
     fn fault<'b>(&mut self, error: Error) -> Step<Event<'b>, Error> {
@@ -676,13 +348,6 @@ fn control(payload: &[u8]) -> &[u8] {
     &payload[..payload.len().min(CONTROL_BYTES_MAX)]
 }
 
-fn whole_frame(header: Header, rx: &[u8]) -> Advance {
-    match header.end_in(rx) {
-        Some(end) => Advance::Frame(header, end),
-        None => Advance::Starved,
-    }
-}
-
 /// In [`Machine::bits`]: the peer may compress its messages.
 const INFLATES: u16 = 1 << 15;
 /// And they may refer to those before.
@@ -691,9 +356,3 @@ const TAKEOVER: u16 = 1 << 14;
 const PINGS: u16 = TAKEOVER - 1;
 /// The longest payload of a control frame (RFC 6455, section 5.5).
 const CONTROL_BYTES_MAX: usize = 125;
-/// The first byte of a text message in one frame.
-const FINAL_TEXT: u8 = FIN | Opcode::Text as u8;
-/// The first byte of a binary message in one frame.
-const FINAL_BINARY: u8 = FIN | Opcode::Binary as u8;
-/// The second byte of a masked frame with a length in two bytes.
-const MASKED_LENGTH_16: u8 = MASKED | 126;

@@ -97,6 +97,24 @@ pub enum BrokerEvent<'a> {
     Refused,
 }
 
+impl fmt::Display for BrokerEvent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Up => f.write_str("the broker can be reached"),
+            Self::Down { why } => write!(f, "the broker can't be reached: {why}"),
+            Self::TopicDown { topic, why } => {
+                write!(f, "the broker does not pass on the topic {topic:?}: {why}")
+            }
+            Self::PresenceDown { why } => {
+                write!(f, "the broker does not tell servers of each other's subscribers: {why}")
+            }
+            Self::Refused => {
+                f.write_str("a message for the other servers is refused: too many wait for the broker")
+            }
+        }
+    }
+}
+
 /// The place where a [`Broker`] delivers incoming messages. Any thread may use it. After the server has ended it does
 /// nothing.
 #[derive(Clone)]

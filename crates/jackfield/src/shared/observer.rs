@@ -187,8 +187,8 @@ pub trait Observer: Send + Sync {
     /// [`BrokerEvent::Refused`] comes on the thread of the publisher.
     fn on_broker(&self, event: BrokerEvent<'_>) {
         match event {
-            BrokerEvent::Up => log::info!(target: "jackfield::broker", "the broker can be reached"),
-            event => log::warn!(target: "jackfield::broker", "broker: {event:?}"),
+            BrokerEvent::Up => log::info!(target: "jackfield::broker", "{event}"),
+            event => log::warn!(target: "jackfield::broker", "{event}"),
         }
     }
 
