@@ -88,7 +88,7 @@ impl Session {
     /// Puts a preamble of at most `bytes_max` bytes before this session, such as the PROXY protocol's header. `parse` reads
     /// it, because the reactor knows no protocol. The preamble, and the handshake of the session if it has one, must be
     /// complete within [`Limits::handshake`](crate::Limits::handshake). If the first bytes are no valid preamble, or it is
-    /// longer, the connection ends with [`Reason::Preamble`](crate::Reason::Preamble).
+    /// longer, the connection is reset with [`Reason::Preamble`](crate::Reason::Preamble).
     #[must_use]
     pub fn behind_preamble(self, parse: PreambleParser, bytes_max: usize) -> Self {
         let preamble = PreambleReader::new(parse, bytes_max);

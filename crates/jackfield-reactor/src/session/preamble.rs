@@ -17,7 +17,7 @@ pub type PreambleParser = fn(&[u8]) -> PreambleRead;
 pub enum PreambleRead {
     /// More bytes are needed.
     Incomplete,
-    /// The bytes are no preamble: the connection ends with [`Reason::Preamble`].
+    /// The bytes are no preamble: the connection is reset with [`Reason::Preamble`].
     Invalid,
     /// The preamble is complete. The bytes after it belong to the session.
     Done {

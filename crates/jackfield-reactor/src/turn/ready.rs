@@ -184,7 +184,7 @@ impl Reactor {
             }
             // The alert that says why is still to reach the peer. What may be left behind what broke the rules is read
             // and dropped then, for to close over it would be a reset.
-            ReadOutcome::Refused(reason) if wire.session.encrypts() => {
+            ReadOutcome::Refused(reason @ Reason::Tls) if wire.session.encrypts() => {
                 wire.flags.insert(Flags::UNREAD);
                 self.wires.close(id, reason);
             }

@@ -109,15 +109,27 @@ fn a_peer_that_speaks_tls_behind_it_is_never_answered_in_plain_text() {
     }
 }
 
+/// Over TLS it ended with a close_notify, before any handshake.
 #[test]
-fn a_connection_without_one_is_reset() {
-    // The second is as long as it may be, and not whole.
-    for first in ["GET / HTTP/1.1;", &"x".repeat(40)] {
-        for size in SIZES {
-            let mut world = World::new(behind);
-            world.send(first.as_bytes(), size);
-            assert_eq!(world.log(), [format!("close Preamble {PEER} at 3")], "in pieces of {size}");
-            assert!(world.far.is_reset());
+fn a_connection_without_one_is_reset_and_nothing_is_sent() {
+    let over_tls = |stream| {
+        let tls = Tls::server(stream, configs().server.clone()).expect("a good configuration");
+        Session::from(tls).behind_preamble(parse, 40)
+    };
+    for (kind, make) in [("plain", behind as fn(Stream) -> Session), ("TLS", over_tls)] {
+        // The second is as long as it may be, and not whole.
+        for first in ["GET / HTTP/1.1;", &"x".repeat(40)] {
+            for size in SIZES {
+                let mut world = World::new(make);
+                let answer = world.send(first.as_bytes(), size);
+                assert!(answer.is_empty(), "{kind}, in pieces of {size}: {answer:?}");
+                assert_eq!(
+                    world.log(),
+                    [format!("close Preamble {PEER} at 3")],
+                    "{kind}, in pieces of {size}"
+                );
+                assert!(world.far.is_reset(), "{kind}, in pieces of {size}");
+            }
         }
     }
 }
