@@ -120,6 +120,45 @@ fn a_broadcast_keeps_to_the_bound_of_its_members() {
     assert!(queued[1..].iter().all(|queued| (BOUND..=BOUND + 20).contains(queued)), "{queued:?} bytes wait");
 }
 
+/// A congested member that was read, and that something else was sent to in the same turn, got what was published then before
+/// what had been published before.
+#[test]
+fn a_congested_member_that_is_read_gets_what_is_published_in_order() {
+    let options = with(|limits| {
+        (limits.reactor.outbox_bytes_high, limits.reactor.outbox_bytes_low) = (1000, 100);
+    });
+    let mut lab = Lab::with_options(options, || Probe {
+        on_open: |_, socket| {
+            socket.set_overflow(Overflow::DropOldest);
+            socket.set_read_while_congested(true);
+            socket.subscribe("room");
+        },
+        ..Probe::default()
+    });
+    let members: Vec<_> = (0..6).map(|_| lab.websocket()).collect();
+    let (slow, handle) = (&members[0], lab.server.handle());
+    let id = handle.ids()[0];
+    slow.set_room(Some(0));
+    let long = "x".repeat(1200);
+    for text in [&*long, "1", "2"] {
+        handle.publish("room", text);
+        lab.run();
+    }
+    // It is below the mark again, and has not drained.
+    slow.set_room(Some(500));
+    lab.run();
+    slow.set_room(Some(0));
+    handle.send(id, "to it alone").unwrap();
+    for text in ["3", "4"] {
+        handle.publish("room", text);
+    }
+    lab.run();
+    slow.set_room(None);
+    lab.run();
+    assert_eq!(socket::texts(&slow.take()), [&*long, "to it alone", "1", "2", "3", "4"]);
+    assert!(members[1..].iter().all(|far| socket::texts(&far.take()) == [&*long, "1", "2", "3", "4"]));
+}
+
 /// Whoever was closing already was evicted without a word, and as if its last answer had gone out.
 #[test]
 fn the_eviction_of_a_closing_connection_is_reported() {

@@ -155,7 +155,7 @@ impl Flags {
     /// Something waits for the end of the turn, and not too much.
     #[inline(always)]
     pub(crate) fn gathers(self) -> bool {
-        self.0 & (Self::DIRTY.0 | ReadStop::CONGESTED.0.0) == Self::DIRTY.0
+        self.0 & (Self::DIRTY.0 | Self::CONGESTED.0) == Self::DIRTY.0
     }
 
     /// It is written by tokens, and nothing keeps it from that now.
