@@ -6,7 +6,8 @@ mod support;
 
 use jackfield::test::{FarEnd, TestOptions, TestServer};
 use jackfield::{
-    Client, Connection, ConnectionId, Drain, Exchange, History, Limits, Raw, Request, Subscribed, TimerId,
+    Client, Connection, ConnectionId, Drain, Exchange, History, Limits, Overflow, Raw, Request, Subscribed,
+    TimerId,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -147,6 +148,60 @@ fn many_publishes_of_one_turn_visit_each_member_a_few_times() {
             assert!(world.ends[100..].iter().all(|far| far.take().len() == 100));
         },
     );
+}
+
+/// One member that did not read made each message look at all members.
+#[test]
+fn many_publishes_of_one_turn_look_at_congested_members_only() {
+    const MEMBERS: usize = 100;
+    const STUCK: usize = 5;
+    const MESSAGES: usize = 50;
+    let limits = Limits::default().with(|limits| {
+        limits.reactor.outbox_bytes_high = 1000;
+        limits.reactor.outbox_bytes_low = 100;
+        limits.reactor.outbox_bytes_max = 4000;
+    });
+    let policies = [Overflow::GiveBack, Overflow::DropNewest, Overflow::DropOldest, Overflow::NewestPerKey];
+    for (policy, is_full) in policies.into_iter().flat_map(|policy| [(policy, false), (policy, true)]) {
+        let mut world = World::new(0, limits.clone(), || Member);
+        let handle = world.server.handle();
+        handle.declare_topic("all", History::none().overflow(policy));
+        let raw = jackfield::test::listener::RAW;
+        world.ends.extend((0..MEMBERS).map(|_| world.server.connect_to(raw)));
+        let (stuck, others) = world.ends.split_at(STUCK);
+        stuck.iter().for_each(|far| far.set_room(Some(0)));
+        // Above the high-water mark, or up to the bound.
+        for _ in 0..if is_full { 50 } else { 11 } {
+            handle.publish("all", "m".repeat(100));
+            world.server.run();
+        }
+        others.iter().for_each(FarEnd::discard);
+        let before = world.server.wires().stats().visits.value();
+        let messages: Vec<String> = (0..MESSAGES).map(|number| format!("{number:02},")).collect();
+        for message in &messages {
+            handle.publish("all", &**message);
+        }
+        world.server.run();
+        let visits = world.server.wires().stats().visits.value() - before;
+        let most = 3 * MEMBERS + MESSAGES * STUCK + 100;
+        assert!(visits <= most as u64, "{visits} places, {policy:?}, full: {is_full}");
+        let all = messages.concat();
+        assert!(others.iter().all(|far| far.take() == all.as_bytes()), "{policy:?}, full: {is_full}");
+        // They get all of it, or what their policy leaves, in order.
+        for far in stuck {
+            far.set_room(None);
+        }
+        world.server.run();
+        let keeps = !is_full || policy == Overflow::DropOldest || policy == Overflow::NewestPerKey;
+        let (got, dropped) = (stuck[0].take(), handle.metrics().dropped);
+        assert_eq!(got.ends_with(all.as_bytes()), keeps, "{policy:?}, full: {is_full}");
+        assert_eq!(dropped > 0, is_full, "{policy:?}: {dropped}");
+        assert!(stuck[1..].iter().all(|far| far.take() == got), "{policy:?}, full: {is_full}");
+        // They stand with the others again.
+        handle.publish("all", "end");
+        world.server.run();
+        assert!(world.ends.iter().all(|far| far.take() == b"end"), "{policy:?}, full: {is_full}");
+    }
 }
 
 #[test]

@@ -4,14 +4,14 @@ mod support;
 
 use jackfield::test::{FarEnd, TestOptions};
 use jackfield::{
-    BodyPlan, Client, Connection, Drain, Heartbeat, HeartbeatAction, Limits, Message, Overflow, Rate, Server,
-    State, TimerId, WebSocket,
+    BodyPlan, Client, Connection, ConnectionId, Drain, Heartbeat, HeartbeatAction, History, Limits, Message,
+    MessageKind, Overflow, Rate, Server, State, TimerId, WebSocket,
 };
 use std::net::Shutdown;
 use std::time::Duration;
 use support::probe::{Log, Probe};
 use support::real::{self, Live};
-use support::socket::{self, FIN};
+use support::socket::{self, CONTINUATION, FIN, Frame, TEXT};
 use support::{Lab, get, statuses, text};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -120,6 +120,71 @@ fn a_broadcast_keeps_to_the_bound_of_its_members() {
     assert!(queued[1..].iter().all(|queued| (BOUND..=BOUND + 20).contains(queued)), "{queued:?} bytes wait");
 }
 
+/// A congested member that published itself got what was gathered behind its own message before what waited for it.
+#[test]
+fn a_congested_member_that_publishes_gets_the_others_messages_in_order() {
+    let options = with(|limits| {
+        (limits.reactor.outbox_bytes_high, limits.reactor.outbox_bytes_low) = (1000, 100);
+    });
+    let mut lab = Lab::with_options(options, || Probe {
+        on_open: |_, socket| {
+            socket.set_overflow(Overflow::DropOldest);
+            socket.subscribe("room");
+        },
+        on_timer: |_, connection, _| {
+            connection.publish("room", "its own");
+            for number in 3..6 {
+                connection.handle().publish("room", format!("{number}"));
+                connection.publish_to_all("room", format!("{number} to all"));
+            }
+        },
+        on_message: |_, socket, _| _ = socket.set_timer(TimerId(1), SECOND),
+        ..Probe::default()
+    });
+    let members: Vec<_> = (0..6).map(|_| lab.websocket()).collect();
+    let slow = &members[0];
+    lab.say(slow, socket::text("a timer"));
+    slow.set_room(Some(0));
+    let handle = lab.server.handle();
+    let long = "x".repeat(1200);
+    for text in [&*long, "1", "2"] {
+        handle.publish("room", text);
+        lab.run();
+    }
+    // It is below the mark again, and has not drained.
+    slow.set_room(Some(500));
+    lab.run();
+    slow.set_room(Some(0));
+    lab.advance(SECOND);
+    slow.set_room(None);
+    lab.run();
+    let expected = [&*long, "1", "2", "3 to all", "4 to all", "5 to all", "3", "4", "5"];
+    assert_eq!(socket::texts(&slow.take()), expected);
+}
+
+/// What was gathered behind the message of a publisher went to it in the middle of a message in fragments.
+#[test]
+fn a_publisher_in_the_middle_of_a_message_gets_the_others_messages_behind_it() {
+    let mut lab = Lab::new(|| Probe {
+        on_open: |_, socket| _ = socket.subscribe("room"),
+        on_message: |_, socket, message| {
+            if message == Message::Text("end") {
+                socket.writer().expect("a message has begun").finish();
+                return;
+            }
+            socket.begin(MessageKind::Text).expect("no other has begun").write("one");
+            socket.publish("room", "its own");
+            socket.publish_to_all("room", "to all");
+        },
+        ..Probe::default()
+    });
+    let members: Vec<_> = (0..6).map(|_| lab.websocket()).collect();
+    assert_eq!(socket::frames(&lab.say(&members[0], socket::text("begin"))), [Frame::new(TEXT, "one")]);
+    assert!(members[1..].iter().all(|far| socket::texts(&far.take()) == ["its own", "to all"]));
+    let end = socket::frames(&lab.say(&members[0], socket::text("end")));
+    assert_eq!(end, [Frame::new(FIN | CONTINUATION, ""), Frame::text("to all")]);
+}
+
 /// A congested member that was read, and that something else was sent to in the same turn, got what was published then before
 /// what had been published before.
 #[test]
@@ -157,6 +222,70 @@ fn a_congested_member_that_is_read_gets_what_is_published_in_order() {
     lab.run();
     assert_eq!(socket::texts(&slow.take()), [&*long, "to it alone", "1", "2", "3", "4"]);
     assert!(members[1..].iter().all(|far| socket::texts(&far.take()) == [&*long, "1", "2", "3", "4"]));
+}
+
+/// What happens to a congested member between two messages of one turn, while the others' messages gather.
+#[track_caller]
+fn check_apart(policy: Overflow, act: fn(&mut Lab, ConnectionId, &FarEnd), expected: &[&str]) {
+    let options = with(|limits| {
+        (limits.reactor.outbox_bytes_high, limits.reactor.outbox_bytes_low) = (1000, 100);
+    });
+    let mut lab = Lab::with_options(options, || Probe {
+        on_open: |_, socket| _ = socket.subscribe("room"),
+        on_post: |_, connection, _| _ = connection.unsubscribe("room"),
+        ..Probe::default()
+    });
+    let handle = lab.server.handle();
+    handle.declare_topic("room", History::none().overflow(policy));
+    let members: Vec<_> = (0..6).map(|_| lab.websocket()).collect();
+    let (id, slow) = (handle.ids()[0], &members[0]);
+    slow.set_room(Some(0));
+    let long = "x".repeat(1200);
+    handle.publish("room", &*long);
+    lab.run();
+    for text in ["1", "2"] {
+        handle.publish("room", text);
+    }
+    act(&mut lab, id, slow);
+    for text in ["3", "4"] {
+        handle.publish("room", text);
+    }
+    lab.run();
+    slow.set_room(None);
+    lab.run();
+    handle.publish("room", "5");
+    lab.run();
+    let frames = socket::frames(&slow.take());
+    let texts = frames.iter().filter(|frame| frame.first == FIN | TEXT && frame.payload != long.as_bytes());
+    let got: Vec<_> = texts.map(|frame| text(&frame.payload)).collect();
+    assert_eq!(got, expected, "{policy:?}");
+    let all = [&*long, "1", "2", "3", "4", "5"];
+    assert!(members[1..].iter().all(|far| socket::texts(&far.take()) == all), "{policy:?}");
+}
+
+#[test]
+fn a_member_that_stands_apart_may_leave_or_end_or_come_back() {
+    for policy in [Overflow::GiveBack, Overflow::DropOldest] {
+        check_apart(policy, |_, _, _| {}, &["1", "2", "3", "4", "5"]);
+        let leave = |lab: &mut Lab, id, _: &FarEnd| lab.server.handle().post(id, ()).expect("it is there");
+        check_apart(policy, leave, &["1", "2"]);
+        // It has drained when the second half comes, or drains in the same turn.
+        let drain = |lab: &mut Lab, _, slow: &FarEnd| {
+            slow.set_room(None);
+            lab.run();
+        };
+        check_apart(policy, drain, &["1", "2", "3", "4", "5"]);
+        check_apart(policy, |_, _, slow| slow.set_room(None), &["1", "2", "3", "4", "5"]);
+        // To it alone, behind what is in its outbox already.
+        let send = |lab: &mut Lab, id, _: &FarEnd| _ = lab.server.handle().send(id, "alone");
+        let queues = policy == Overflow::DropOldest;
+        let sent =
+            if queues { ["alone", "1", "2", "3", "4", "5"] } else { ["1", "2", "alone", "3", "4", "5"] };
+        check_apart(policy, send, &sent);
+        check_apart(policy, |lab, id, _| lab.server.handle().abort(id).expect("it is there"), &[]);
+        let sent: &[&str] = if queues { &[] } else { &["1", "2"] };
+        check_apart(policy, |lab, id, _| lab.server.handle().close(id).expect("it is there"), sent);
+    }
 }
 
 /// Whoever was closing already was evicted without a word, and as if its last answer had gone out.

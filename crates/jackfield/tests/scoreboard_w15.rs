@@ -297,6 +297,32 @@ fn w15_publishing_does_not_break_context_takeover() {
     }
 }
 
+/// The same for what was gathered behind a message of its own to the others, which have no compressors of their own.
+#[test]
+fn w15_what_is_published_behind_ones_own_message_spoils_no_takeover() {
+    let mut lab = lab(Deflate::dedicated(), || Probe {
+        on_open: |_, socket| _ = socket.subscribe("room"),
+        on_message: |_, socket, message| {
+            if message.len() % 2 == 1 {
+                socket.send(message);
+            } else {
+                socket.publish("room", message);
+                socket.publish_to_all("room", message);
+            }
+        },
+        ..Probe::default()
+    });
+    let mut peer = Deflating::open(&mut lab, OFFER);
+    let offer = "permessage-deflate; server_no_context_takeover";
+    let mut others: Vec<_> = (0..5).map(|_| Deflating::open(&mut lab, offer)).collect();
+    for bytes in [1001, 1000, 1001, 301, 500, 301] {
+        let message = long(bytes);
+        assert_eq!(peer.say(&mut lab, &message).0, [message.as_str()], "{bytes}");
+        let theirs = if bytes % 2 == 0 { vec![message.as_str(); 2] } else { Vec::new() };
+        assert!(others.iter_mut().all(|other| other.hear() == theirs), "{bytes}");
+    }
+}
+
 #[test]
 fn w15_dedicated_compressors_stay_within_their_memory() {
     let mut deflate = Deflate::dedicated();

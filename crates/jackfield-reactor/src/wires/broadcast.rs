@@ -12,10 +12,11 @@ const BYTES_MAX: usize = 16 << 10;
 
 impl Wires {
     /// Begins a broadcast to these connections. Each must be open, below the high-water mark, and have output that waits
-    /// for the end of the turn: [`Wires::gathering`] returns its outbox. The broadcast before must have ended.
-    pub fn begin_broadcast(&mut self, to: Vec<ConnectionId>) {
+    /// for the end of the turn: [`Wires::gathering`] returns its outbox. Those that are also in `apart`, in the same order,
+    /// may be in any state: they get nothing of the broadcast. The broadcast before must have ended.
+    pub fn begin_broadcast(&mut self, to: Vec<ConnectionId>, apart: Vec<ConnectionId>) {
         debug_assert!(self.broadcast.to.is_empty(), "one at a time");
-        self.broadcast.to = to;
+        (self.broadcast.to, self.broadcast.apart) = (to, apart);
         self.broadcast.goes_on = true;
         // All of them are below the mark: so much more is within their bound too.
         let room = self.limits.outbox_bytes_max.saturating_sub(self.limits.outbox_bytes_high);
@@ -39,9 +40,15 @@ impl Wires {
         true
     }
 
+    /// A connection that gets nothing of the broadcast, by its place in the list of them.
+    pub fn apart(&self, number: usize) -> Option<ConnectionId> {
+        self.broadcast.apart.get(number).copied()
+    }
+
     /// Ends the broadcast and returns the list of its connections.
     pub fn end_broadcast(&mut self) -> Vec<ConnectionId> {
         self.interrupt_broadcast();
+        self.broadcast.apart = Vec::new();
         std::mem::take(&mut self.broadcast.to)
     }
 
@@ -49,7 +56,9 @@ impl Wires {
     #[inline(always)]
     pub(crate) fn interrupt_broadcast(&mut self) {
         if self.broadcast.goes_on() {
-            self.distribute();
+            if self.broadcast.has_bytes() {
+                self.distribute();
+            }
             self.broadcast.goes_on = false;
         }
     }
@@ -61,7 +70,11 @@ impl Wires {
         let high = self.limits.outbox_bytes_high;
         let mut broadcast = std::mem::take(&mut self.broadcast);
         self.stats.visits.add(broadcast.to.len() as u64);
+        let mut apart = broadcast.apart.iter().peekable();
         for &id in &broadcast.to {
+            if apart.next_if(|left_out| **left_out == id).is_some() {
+                continue;
+            }
             let outbox = match self.gathering(id) {
                 Some(outbox) => outbox,
                 None => match self.corked(id) {

@@ -28,6 +28,13 @@ impl Wires {
         self.corked(id)
     }
 
+    /// The same for a connection that gets nothing of the broadcast that is in progress, if any. What is collected for the others
+    /// stays where it is.
+    pub fn outbox_apart(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
+        debug_assert_eq!(self.broadcast.owed(id), 0, "{id} would get it out of order");
+        self.corked(id)
+    }
+
     /// The same, behind what a broadcast has still to bring.
     #[inline(always)]
     pub(super) fn corked(&mut self, id: ConnectionId) -> Option<&mut Outbox> {

@@ -11,10 +11,12 @@ pub(crate) struct Look {
 }
 
 /// The topic whose members the reactor's broadcast goes to. They are lent to it.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct FanOut {
     pub(crate) place: usize,
     pub(crate) members: usize,
+    /// Some of them are congested, and are looked at for each message.
+    pub(crate) has_apart: bool,
     pub(crate) look: Look,
     /// The first message was long enough to be compressed.
     pub(crate) is_long: bool,

@@ -21,7 +21,7 @@ impl Links {
     #[cold]
     pub(crate) fn is_full(wires: &mut Wires, id: ConnectionId, cap: usize) -> bool {
         Self::relieve(wires, id);
-        wires.outbox(id).is_some_and(|outbox| outbox.counted() >= cap && !planted(42))
+        wires.outbox_apart(id).is_some_and(|outbox| outbox.counted() >= cap && !planted(42))
     }
 
     /// Where something that is sent to one connection goes, whose backlog has reached the cap or which is gone.
@@ -106,7 +106,8 @@ impl Links {
         (0..count).for_each(|_| self.count_dropped(wires, id));
     }
 
-    /// Where something that is published to a topic goes, unless the connection is gone or too much is queued for it.
+    /// Where something that is published to a topic goes, unless the connection is gone or too much is queued for it. No
+    /// broadcast has anything for it.
     #[inline(never)]
     pub(crate) fn outbox_for_published<'w>(
         &mut self,
@@ -115,12 +116,12 @@ impl Links {
         place: usize,
     ) -> Option<&'w mut Outbox> {
         let cap = self.backlog_max(wires, place);
-        if wires.outbox(id)?.counted() >= cap && Self::is_full(wires, id, cap) {
+        if wires.outbox_apart(id)?.counted() >= cap && Self::is_full(wires, id, cap) {
             let policy = self.policy_of(id, place);
             self.overflow(wires, id, policy, true);
             return None;
         }
-        wires.outbox(id)
+        wires.outbox_apart(id)
     }
 
     /// Too much is queued for a peer: what happens is the policy.

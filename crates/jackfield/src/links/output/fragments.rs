@@ -210,7 +210,7 @@ impl Links {
         sent
     }
 
-    fn fragments(&mut self, id: ConnectionId) -> Option<&mut Fragments> {
+    pub(super) fn fragments(&mut self, id: ConnectionId) -> Option<&mut Fragments> {
         self.link(id).extra.as_mut()?.fragments.as_deref_mut()
     }
 

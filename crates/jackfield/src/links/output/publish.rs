@@ -2,7 +2,8 @@
 //! they are large.
 //!
 //! Where many small ones of a turn go to the same topic, only the first looks at each member; the others gather in a
-//! broadcast of the reactor, which copies them to all members at once.
+//! broadcast of the reactor, which copies them to all members at once. Congested members stand apart: each message looks at
+//! them, and at no other.
 
 use crate::links::Links;
 use crate::links::compression::Compressors;
@@ -14,6 +15,9 @@ use jackfield_reactor::{ConnectionId, Outbox, SHARE_BYTES_MIN, Wires};
 
 /// With fewer members a broadcast saves nothing.
 const BROADCAST_MEMBERS_MIN: usize = 4;
+
+/// Where more members are congested, nothing is gathered: it bounds the list of them, 32 KiB for each reactor.
+const APART_MAX: usize = 4096;
 
 /// Whom something that is published goes to.
 #[derive(Clone, Copy)]
@@ -103,9 +107,9 @@ impl Links {
         count
     }
 
-    /// Something small was published to the same topic just now, so no member has to be looked at.
+    /// Something small was published to the same topic just now, so only congested members have to be looked at.
     fn gather(
-        &self,
+        &mut self,
         wires: &mut Wires,
         to: To,
         content: Content<'_>,
@@ -113,13 +117,40 @@ impl Links {
         compressors: &mut Compressors,
     ) -> Option<usize> {
         let is_same = |fan_out: &&FanOut| fan_out.place == to.place && fan_out.is_long == to.is_long;
-        let fan_out = self.fan_out.as_ref().filter(is_same)?;
+        let fan_out = *self.fan_out.as_ref().filter(is_same)?;
         let form = if planted(46) { Form::Frame } else { fan_out.look.form };
         let is_deflated = fan_out.look.is_deflated && compressors.append(content, scratch);
         if !(is_deflated || content.encode(form, scratch)) || !wires.broadcast(scratch, to.but) {
             return None;
         }
-        Some(fan_out.members - usize::from(self.is_member(to.but, to.place)))
+        let count = fan_out.members - usize::from(self.is_member(to.but, to.place));
+        Some(if fan_out.has_apart { count - self.publish_apart(wires, to, content, scratch) } else { count })
+    }
+
+    /// Publishes to the members that the broadcast leaves out: each by its policy. How many of them don't get it.
+    #[cold]
+    #[inline(never)]
+    fn publish_apart(&mut self, wires: &mut Wires, to: To, content: Content<'_>, encoded: &[u8]) -> usize {
+        // Members that are closed now leave after the publish, as always while they are lent.
+        let fan_out = self.fan_out.take();
+        let (high, mut refused, mut prepared) = (wires.limits().outbox_bytes_high, 0, None);
+        for number in 0.. {
+            let Some(id) = wires.apart(number) else { break };
+            wires.stats().visits.add(1);
+            if id == to.but || (wires.is_congested(id) && self.waits(wires, to, id, content, &mut prepared)) {
+                continue;
+            }
+            let Some(outbox) = self.outbox_for_published(wires, id, to.place) else {
+                refused += 1;
+                continue;
+            };
+            outbox.tail().extend_from_slice(encoded);
+            if outbox.queued() > high {
+                Self::relieve(wires, id);
+            }
+        }
+        self.fan_out = fan_out;
+        refused
     }
 
     /// Something small is copied to each subscriber, and allocates nothing.
@@ -186,8 +217,8 @@ impl Links {
         })
     }
 
-    /// Appends something to the outbox of each member but one, and says to how many. If they are all of one form and
-    /// have no backlog, the reactor may go on with a broadcast to them.
+    /// Appends something to the outbox of each member but one, and says to how many. If they are all of one form, the
+    /// reactor may go on with a broadcast to those that are not congested.
     #[inline(always)]
     fn append_to_each(
         &mut self,
@@ -205,12 +236,19 @@ impl Links {
         wires.stats().visits.add(members.len() as u64);
         let common = members.first().and_then(|id| self.look(*id, window));
         let (mut count, mut is_even) = (0, may_go_on && members.len() >= BROADCAST_MEMBERS_MIN);
-        let mut prepared = None;
+        let (mut prepared, mut apart) = (None, Vec::new());
         for &id in &members {
             let look = self.look(id, window);
             is_even &= look == common;
             if id == but {
-                is_even &= wires.outbox(id).is_some_and(|outbox| outbox.queued() < high);
+                is_even = is_even
+                    && match wires.is_congested(id) {
+                        true => self.put_apart(id, look, &mut apart),
+                        false => {
+                            !self.needs_own_frames(id, look)
+                                && wires.outbox(id).is_some_and(|outbox| outbox.queued() < high)
+                        }
+                    };
                 continue;
             }
             if holds {
@@ -223,15 +261,18 @@ impl Links {
             let outbox = match wires.gathering(id) {
                 Some(outbox) if outbox.queued() < high => outbox,
                 _ => {
-                    if wires.is_congested(id) && self.waits(wires, to, id, content, &mut prepared) {
-                        count += usize::from(look.is_some());
-                        is_even = false;
-                        continue;
+                    let is_congested = wires.is_congested(id);
+                    if is_congested {
+                        is_even = is_even && self.put_apart(id, look, &mut apart);
+                        if self.waits(wires, to, id, content, &mut prepared) {
+                            count += usize::from(look.is_some());
+                            continue;
+                        }
                     }
                     match self.outbox_for_published(wires, id, place) {
                         Some(outbox) => outbox,
                         None => {
-                            is_even = false;
+                            is_even &= is_congested;
                             continue;
                         }
                     }
@@ -240,7 +281,8 @@ impl Links {
             if look.is_some_and(|look| append(look, outbox, &mut self.masks)) {
                 count += 1;
                 if outbox.queued() > high {
-                    is_even = false;
+                    // Seen above if it was congested before. Otherwise it has just been written to.
+                    is_even &= apart.last() == Some(&id);
                     Self::relieve(wires, id);
                 }
             } else {
@@ -252,13 +294,39 @@ impl Links {
             }
         }
         match common {
-            Some(look) if is_even && look.form != Form::Masked => {
-                self.fan_out = Some(FanOut { place, members: members.len(), look, is_long });
-                wires.begin_broadcast(members);
+            Some(look)
+                if is_even
+                    && look.form != Form::Masked
+                    && members.len() - apart.len() >= BROADCAST_MEMBERS_MIN =>
+            {
+                let (members_count, has_apart) = (members.len(), !apart.is_empty());
+                self.fan_out = Some(FanOut { place, members: members_count, has_apart, look, is_long });
+                wires.begin_broadcast(members, apart);
             }
             _ => self.topics.give_members_back(place, members),
         }
         count
+    }
+
+    /// A congested member stands apart from those that get a broadcast. False: there may be none, because too many do, or
+    /// because this one can't have the same bytes.
+    #[cold]
+    #[inline(never)]
+    fn put_apart(&mut self, id: ConnectionId, look: Option<Look>, apart: &mut Vec<ConnectionId>) -> bool {
+        let may = apart.len() < APART_MAX && !self.needs_own_frames(id, look);
+        if may {
+            apart.push(id);
+        }
+        may
+    }
+
+    /// Whether a member can't have the same bytes as the others: a message in fragments goes to it, or its own compressor
+    /// must know what it gets.
+    #[inline(never)]
+    fn needs_own_frames(&mut self, id: ConnectionId, look: Option<Look>) -> bool {
+        let has_own =
+            look.is_some_and(|look| look.is_deflated) && self.link(id).protocol.compression().has_own();
+        has_own || (self.fragmenting > 0 && self.fragments(id).is_some())
     }
 
     /// How a member gets what is published; `None`: it takes nothing.
