@@ -138,7 +138,7 @@ fn a_congested_member_that_publishes_gets_the_others_messages_in_order() {
                 connection.publish_to_all("room", format!("{number} to all"));
             }
         },
-        on_message: |_, socket, _| _ = socket.set_timer(TimerId(1), SECOND),
+        on_message: |_, socket, _| socket.set_timer(TimerId(1), SECOND),
         ..Probe::default()
     });
     let members: Vec<_> = (0..6).map(|_| lab.websocket()).collect();
