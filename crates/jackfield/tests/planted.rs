@@ -94,7 +94,7 @@ const BUGS: [&str; 73] = [
 /// Their numbers keep a distance: those between are being planted.
 const LATER: [(u32, &str); 11] = [
     (80, "bytes that wait for their bandwidth are never written"),
-    (81, "nobody is told of a connection of the server's own that did not come about"),
+    (81, "the failure of a connection that the server begins is not reported"),
     (82, "of all addresses of a name only the first is tried"),
     (83, "an attempt to connect that nobody answers has no end"),
     (84, "the key and all masks of a WebSocket that the server has begun are the same"),

@@ -120,13 +120,29 @@ fn a_broadcast_keeps_to_the_bound_of_its_members() {
     assert!(queued[1..].iter().all(|queued| (BOUND..=BOUND + 20).contains(queued)), "{queued:?} bytes wait");
 }
 
+fn low_marks() -> TestOptions {
+    with(|limits| (limits.reactor.outbox_bytes_high, limits.reactor.outbox_bytes_low) = (1000, 100))
+}
+
+/// Publishes a long message, `1` and `2`, and lets this member take so much that it is below the high mark again, but has not
+/// drained. Returns the long message.
+fn congest(lab: &mut Lab, slow: &FarEnd) -> String {
+    slow.set_room(Some(0));
+    let long = "x".repeat(1200);
+    for text in [&*long, "1", "2"] {
+        lab.server.handle().publish("room", text);
+        lab.run();
+    }
+    slow.set_room(Some(500));
+    lab.run();
+    slow.set_room(Some(0));
+    long
+}
+
 /// A congested member that published itself got what was gathered behind its own message before what waited for it.
 #[test]
 fn a_congested_member_that_publishes_gets_the_others_messages_in_order() {
-    let options = with(|limits| {
-        (limits.reactor.outbox_bytes_high, limits.reactor.outbox_bytes_low) = (1000, 100);
-    });
-    let mut lab = Lab::with_options(options, || Probe {
+    let mut lab = Lab::with_options(low_marks(), || Probe {
         on_open: |_, socket| {
             socket.set_overflow(Overflow::DropOldest);
             socket.subscribe("room");
@@ -144,17 +160,7 @@ fn a_congested_member_that_publishes_gets_the_others_messages_in_order() {
     let members: Vec<_> = (0..6).map(|_| lab.websocket()).collect();
     let slow = &members[0];
     lab.say(slow, socket::text("a timer"));
-    slow.set_room(Some(0));
-    let handle = lab.server.handle();
-    let long = "x".repeat(1200);
-    for text in [&*long, "1", "2"] {
-        handle.publish("room", text);
-        lab.run();
-    }
-    // It is below the mark again, and has not drained.
-    slow.set_room(Some(500));
-    lab.run();
-    slow.set_room(Some(0));
+    let long = congest(&mut lab, slow);
     lab.advance(SECOND);
     slow.set_room(None);
     lab.run();
@@ -189,10 +195,7 @@ fn a_publisher_in_the_middle_of_a_message_gets_the_others_messages_behind_it() {
 /// what had been published before.
 #[test]
 fn a_congested_member_that_is_read_gets_what_is_published_in_order() {
-    let options = with(|limits| {
-        (limits.reactor.outbox_bytes_high, limits.reactor.outbox_bytes_low) = (1000, 100);
-    });
-    let mut lab = Lab::with_options(options, || Probe {
+    let mut lab = Lab::with_options(low_marks(), || Probe {
         on_open: |_, socket| {
             socket.set_overflow(Overflow::DropOldest);
             socket.set_read_while_congested(true);
@@ -203,16 +206,7 @@ fn a_congested_member_that_is_read_gets_what_is_published_in_order() {
     let members: Vec<_> = (0..6).map(|_| lab.websocket()).collect();
     let (slow, handle) = (&members[0], lab.server.handle());
     let id = handle.ids()[0];
-    slow.set_room(Some(0));
-    let long = "x".repeat(1200);
-    for text in [&*long, "1", "2"] {
-        handle.publish("room", text);
-        lab.run();
-    }
-    // It is below the mark again, and has not drained.
-    slow.set_room(Some(500));
-    lab.run();
-    slow.set_room(Some(0));
+    let long = congest(&mut lab, slow);
     handle.send(id, "to it alone").unwrap();
     for text in ["3", "4"] {
         handle.publish("room", text);
@@ -227,10 +221,7 @@ fn a_congested_member_that_is_read_gets_what_is_published_in_order() {
 /// What happens to a congested member between two messages of one turn, while the others' messages gather.
 #[track_caller]
 fn check_apart(policy: Overflow, act: fn(&mut Lab, ConnectionId, &FarEnd), expected: &[&str]) {
-    let options = with(|limits| {
-        (limits.reactor.outbox_bytes_high, limits.reactor.outbox_bytes_low) = (1000, 100);
-    });
-    let mut lab = Lab::with_options(options, || Probe {
+    let mut lab = Lab::with_options(low_marks(), || Probe {
         on_open: |_, socket| _ = socket.subscribe("room"),
         on_post: |_, connection, _| _ = connection.unsubscribe("room"),
         ..Probe::default()

@@ -75,8 +75,8 @@ fn read_body(lines: &[String], reader: &mut impl BufRead) -> (Vec<u8>, bool) {
     }
 }
 
-/// A body without a length is over with its connection. That is told from one that is broken off, for a client too that
-/// knows the end by nothing else (HTTP/1.0).
+/// The end of the connection is the end of a body without a length, and a reset is not: also for an HTTP/1.0 client, which
+/// sees the end of a body by nothing else.
 #[test]
 fn proxy_distinguishes_an_end_from_a_break() {
     let (_example, addr, upstream) = start();
