@@ -182,7 +182,7 @@ fn proxy_answers_502_for_an_upstream_that_does_not() {
             assert_eq!(client.answer(true).status, 502, "{said:?} {how:?}");
         }
     }
-    // It ends at once, and has read nothing.
+    // The upstream closes without reading anything.
     for request in [b"GET / HTTP/1.1\r\nHost: test\r\n\r\n".to_vec(), post("1.1")] {
         let mut client = Http::connect(addr);
         client.send(&request);
