@@ -17,6 +17,10 @@ pub(crate) const STAGE: &str = "/crowd/stage";
 /// What a line for it begins with.
 pub(crate) const WORD: &str = "crowd ";
 const TOPIC: &str = "crowd";
+/// What a member says to itself when it has left.
+const GONE: &str = "gone\n";
+/// What it says to itself before it becomes a member, with the number of the last act that it must not hear of.
+const BACK: &str = "back ";
 
 /// What its members speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +34,8 @@ enum Speech {
 #[derive(Debug, Default)]
 pub(crate) struct Crowd {
     members: Vec<ConnectionId>,
+    /// Acts so far, of all.
+    acts: usize,
     /// What was said from outside.
     outside: usize,
 }
@@ -43,6 +49,8 @@ enum Act {
     PublishToAll,
     /// To all others, for it is no member meanwhile.
     PublishAway,
+    /// It is no member until its next message.
+    Leave,
     /// To itself.
     Send,
     /// To another member, if there is one on its reactor.
@@ -52,11 +60,6 @@ enum Act {
 }
 
 impl Act {
-    /// Whether the member itself hears of it.
-    fn comes_back(self) -> bool {
-        matches!(self, Self::PublishToAll | Self::Send | Self::End)
-    }
-
     /// Whether every other member does.
     fn reaches_all(self) -> bool {
         matches!(self, Self::Publish | Self::PublishToAll | Self::PublishAway)
@@ -65,8 +68,8 @@ impl Act {
 
 /// What the message of this number brings about, and how long each thing is: the same for whoever asks.
 fn acts(salt: u64, name: usize, number: usize) -> Vec<(Act, usize)> {
-    const ALL: [Act; 6] =
-        [Act::Publish, Act::Publish, Act::PublishToAll, Act::PublishAway, Act::Send, Act::SendTo];
+    use Act::{Leave, Publish, PublishAway, PublishToAll, Send, SendTo};
+    const ALL: [Act; 7] = [Publish, Publish, PublishToAll, PublishAway, Leave, Send, SendTo];
     let mut random = Random::new(salt ^ (name * 1000 + number) as u64);
     let many = if random.chance(50) { 200 } else { 10 };
     let (count, long) = (random.size(many), random.chance(200));
@@ -88,10 +91,10 @@ impl Crowd {
 
 /// Somebody is there who is to hear all that is said.
 pub(crate) fn enter(connection: &mut Connection<'_>, crowd: &RefCell<Crowd>) {
-    let id = connection.id();
-    connection.subscribe(TOPIC);
-    if !crowd.borrow().members.contains(&id) {
-        crowd.borrow_mut().members.push(id);
+    let (id, mut crowd) = (connection.id(), crowd.borrow_mut());
+    if !crowd.members.contains(&id) {
+        crowd.members.push(id);
+        join(connection, crowd.acts);
     }
 }
 
@@ -100,25 +103,43 @@ pub(crate) fn answer(connection: &mut Connection<'_>, crowd: &RefCell<Crowd>, me
     let Some([salt, name, number]) = numbers(message) else { panic!("not of the crowd: {message}") };
     let me = connection.id();
     let is_member = crowd.borrow().members.contains(&me);
+    if is_member {
+        join(connection, crowd.borrow().acts);
+    }
     let mut others = crowd.borrow().members.clone();
     others.retain(|id| *id != me && id.reactor() == me.reactor());
     for (at, (act, size)) in acts(salt as u64, name, number).into_iter().enumerate() {
+        crowd.borrow_mut().acts += 1;
+        let so_far = crowd.borrow().acts;
         // With an end that is the line's, where lines are spoken.
-        let text = format!("{name} {number} {at} {}\n", "x".repeat(size));
+        let text = format!("{name} {number} {at} {so_far} {}\n", "x".repeat(size));
         match act {
             Act::Publish => drop(connection.publish(TOPIC, text.as_str()).here),
             Act::PublishToAll => drop(connection.publish_to_all(TOPIC, text.as_str()).here),
             Act::PublishAway => {
-                connection.unsubscribe(TOPIC);
+                let was_member = connection.unsubscribe(TOPIC);
                 connection.publish_to_all(TOPIC, text.as_str());
-                if is_member {
-                    connection.subscribe(TOPIC);
+                if was_member {
+                    join(connection, so_far);
                 }
             }
+            Act::Leave if connection.unsubscribe(TOPIC) => say(connection, GONE),
+            Act::Leave => {}
             Act::Send | Act::End => say(connection, &text),
             Act::SendTo if others.is_empty() => {}
             Act::SendTo => drop(connection.send_to(others[(number + at) % others.len()], text.as_str())),
         }
+    }
+}
+
+/// Whoever comes, or comes back, is told so before it may hear more. If nobody else of its reactor is there, it hears of no
+/// earlier act.
+fn join(connection: &mut Connection<'_>, acts: usize) {
+    if connection.topics().all(|topic| topic != TOPIC) {
+        let reactor = connection.id().reactor();
+        let is_first = connection.handle().members(TOPIC).iter().all(|id| id.reactor() != reactor);
+        say(connection, &format!("{BACK}{}\n", if is_first { acts } else { 0 }));
+        connection.subscribe(TOPIC);
     }
 }
 
@@ -130,10 +151,10 @@ fn say(connection: &mut Connection<'_>, text: &str) {
     }
 }
 
-/// The three numbers at the beginning of a message.
-fn numbers(text: &str) -> Option<[usize; 3]> {
-    let mut words = text.split(' ').map(|word| word.parse().ok());
-    Some([words.next()??, words.next()??, words.next()??])
+/// The numbers at the beginning of a message.
+fn numbers<const N: usize>(text: &str) -> Option<[usize; N]> {
+    let words = text.split(' ').map_while(|word| word.trim_end().parse().ok());
+    words.take(N).collect::<Vec<_>>().try_into().ok()
 }
 
 /// Lets some come in: all of one kind, or of several.
@@ -193,6 +214,10 @@ struct Ears {
     /// Who it is, if it speaks.
     name: Option<usize>,
     is_member: bool,
+    /// It has left, and has not come back.
+    is_away: bool,
+    /// The last act that it must not hear of.
+    before: usize,
     /// Of each who speaks: what comes next, by the number of the message and the place in it.
     latest: HashMap<usize, (usize, usize)>,
     outside: usize,
@@ -200,7 +225,15 @@ struct Ears {
 
 impl Ears {
     fn new(salt: u32, name: Option<usize>, is_member: bool) -> Self {
-        Self { salt: salt.into(), name, is_member, latest: HashMap::new(), outside: 0 }
+        Self {
+            salt: salt.into(),
+            name,
+            is_member,
+            is_away: false,
+            before: 0,
+            latest: HashMap::new(),
+            outside: 0,
+        }
     }
 
     fn judge(&mut self, text: &str) -> Heard {
@@ -211,16 +244,35 @@ impl Ears {
         if let Some(rest) = text.strip_prefix("outside ") {
             return self.hear_outside(rest);
         }
-        let Some([name, number, at]) = numbers(text) else { return Err(format!("no numbers: {text}")) };
+        if text.trim_end() == GONE.trim_end() {
+            self.is_away = true;
+            return Ok(Heard::Other);
+        }
+        if let Some([before]) = text.strip_prefix(BACK).and_then(numbers) {
+            (self.is_away, self.before) = (false, before);
+            self.latest.retain(|name, _| Some(*name) == self.name);
+            return Ok(Heard::Other);
+        }
+        let Some([name, number, at, said]) = numbers(text) else { return Err(format!("no numbers: {text}")) };
         let is_own = Some(name) == self.name;
+        let acts = acts(self.salt, name, number);
+        if self.is_away && !is_own {
+            return match acts.get(at) {
+                Some((Act::SendTo, _)) => Ok(Heard::Other),
+                _ => Err(format!("{name} {number} {at} came to one that has left")),
+            };
+        }
+        if !is_own && said <= self.before {
+            return Err(format!("{name} {number} {at} was said before it was a member"));
+        }
         let first = if is_own { Some((0, 0)) } else { None };
         if let Some(from) = self.latest.get(&name).copied().or(first) {
             self.check_gap(name, from, (number, at))?;
         }
         self.latest.insert(name, (number, at + 1));
-        match acts(self.salt, name, number).get(at) {
+        match acts.get(at) {
             None => Err(format!("{name} never said {number} {at}")),
-            Some((act, _)) if is_own && !self.comes_back(*act) => {
+            Some((act, _)) if is_own && !self.comes_back(&acts, at) => {
                 Err(format!("{number} {at} is {act:?}, and has come back"))
             }
             Some((Act::End | Act::Send, _)) if !is_own => Err(format!("{name} {number} {at} is another's")),
@@ -229,9 +281,12 @@ impl Ears {
         }
     }
 
-    /// Whether what it brought about is for itself too.
-    fn comes_back(&self, act: Act) -> bool {
-        act.comes_back() && (self.is_member || act != Act::PublishToAll)
+    /// Whether one of the acts that it brought about is for itself too.
+    fn comes_back(&self, acts: &[(Act, usize)], at: usize) -> bool {
+        match acts[at].0 {
+            Act::PublishToAll => self.is_member && acts[..at].iter().all(|(act, _)| *act != Act::Leave),
+            act => matches!(act, Act::Send | Act::End),
+        }
     }
 
     /// Nothing that a member would have heard lies between what it waits for and what has come.
@@ -244,8 +299,9 @@ impl Ears {
             let acts = acts(self.salt, name, number);
             let end = if number == to.0 { to.1 } else { acts.len() };
             let is_own = Some(name) == self.name;
-            let is_due = |act: Act| if is_own { self.comes_back(act) } else { act.reaches_all() };
-            let missing = (begin..end).find(|&at| acts.get(at).is_some_and(|(act, _)| is_due(*act)));
+            let is_due =
+                |at: usize| if is_own { self.comes_back(&acts, at) } else { acts[at].0.reaches_all() };
+            let missing = (begin..end.min(acts.len())).find(|at| is_due(*at));
             if let Some(at) = missing {
                 return Err(format!("{name} {to:?} came before {number} {at}"));
             }

@@ -1,7 +1,7 @@
 //! What threads meet at in the directory of topics. `tests/loom.rs` compiles that with loom's own in this place, and
 //! so sees every order.
 
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 pub(crate) use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Numbers that topics share: see `topics/presence.rs`.

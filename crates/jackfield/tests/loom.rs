@@ -19,7 +19,7 @@ use topics::{History, Logs, Order, TopicIndex, Topics};
 /// What the directory finds in the server at the same path.
 mod sync {
     pub(crate) use loom::model;
-    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
     pub(crate) use loom::sync::{Mutex, MutexGuard};
     pub(crate) use std::sync::PoisonError;
 
@@ -85,6 +85,32 @@ fn a_leaving_member_does_not_remove_the_topic_of_a_joining_one() {
         );
         assert_eq!(directory.count(TOPIC), 1);
     });
+}
+
+/// A subscriber that comes after all others of its reactor have left, and gets a message that was published before, misses
+/// none that follows it.
+#[test]
+fn a_new_subscriber_misses_nothing_behind_the_first_message_that_it_gets() {
+    let first = Arc::new(AtomicUsize::new(0));
+    let count = first.clone();
+    loom::model(move || {
+        let index = Arc::new(TopicIndex::new(2, Arc::default()));
+        let mut topics = Topics::default();
+        let old = topics.join(connection(0), TOPIC, &index, Default::default);
+        let publishers = index.clone();
+        // What `Handle::pass_on` puts into the mailbox of the reactor.
+        let publisher = thread::spawn(move || {
+            [1, 2, 3].map(|_| publishers.find(TOPIC).and_then(|(_, counts)| counts.generation(0)))
+        });
+        topics.leave(0, old, &index);
+        topics.join(connection(0), TOPIC, &index, Default::default);
+        let mailbox = publisher.join().expect("it does not fail");
+        let is_heard = |sent: Option<_>| sent.is_some_and(|sent| topics.place_of(TOPIC, 0, sent).is_some());
+        let heard = mailbox.map(is_heard);
+        assert!(heard.is_sorted(), "{heard:?}");
+        count.fetch_add(usize::from(heard[0] != heard[2]), Ordering::Relaxed);
+    });
+    assert!(first.load(Ordering::Relaxed) > 0, "the orders in which it comes in between are among them");
 }
 
 /// Of a publisher and a subscriber that come at the same time: the publication is either before the subscriber, or the

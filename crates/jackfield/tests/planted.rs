@@ -92,7 +92,7 @@ const BUGS: [&str; 73] = [
 ];
 
 /// Their numbers keep a distance: those between are being planted.
-const LATER: [(u32, &str); 11] = [
+const LATER: [(u32, &str); 12] = [
     (80, "bytes that wait for their bandwidth are never written"),
     (81, "the failure of a connection that the server begins is not reported"),
     (82, "of all addresses of a name only the first is tried"),
@@ -104,6 +104,7 @@ const LATER: [(u32, &str); 11] = [
     (88, "a hang-up of both sides destroys what a lingering connection has sent"),
     (89, "the age of a connection wraps after 49.7 days"),
     (90, "while a name is looked up the connection that it is for has no deadline"),
+    (91, "what was published before all subscribers of a reactor left reaches those that come later"),
 ];
 
 #[test]

@@ -256,6 +256,30 @@ fn p4_a_publish_reaches_every_reactor_in_order() {
     }
 }
 
+/// Otherwise it would get an older message, and miss newer ones that were published while nobody was there.
+#[test]
+fn p4_a_new_subscriber_gets_no_message_that_was_for_those_who_have_left() {
+    let mut lab = Lab::new(obedient);
+    let [old, new, other] = [lab.websocket(), lab.websocket(), lab.websocket()];
+    let handle = lab.server.handle();
+    for stays in [false, true] {
+        order(&mut lab, &old, "+t");
+        if stays {
+            order(&mut lab, &other, "+t");
+        }
+        assert_eq!(handle.publish("t", "old").reactors, 1);
+        assert_eq!(handle.post_to_topic("t", 1).reactors, 1);
+        old.send(&socket::text("-t"));
+        new.send(&socket::text("+t"));
+        lab.run();
+        assert_eq!(handle.publish("t", "new").reactors, 1);
+        lab.run();
+        let got = [&old, &new, &other].map(|far| socket::texts(&far.take()).join(" "));
+        assert_eq!(got, if stays { ["", "old new", "old new"] } else { ["", "new", ""] });
+        order(&mut lab, &new, "-t");
+    }
+}
+
 #[test]
 fn p4_a_full_mailbox_is_reported() {
     let limits = jackfield::Limits::default().with(|limits| limits.mailbox_max = 3);

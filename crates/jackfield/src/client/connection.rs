@@ -395,7 +395,8 @@ impl Connection<'_> {
         self.links.subscribe_from(self.wires, self.id, topic, last_event_id)
     }
 
-    /// Ends a subscription. False if there was none.
+    /// Ends a subscription. False if there was none. Messages that other threads have published and that are still on
+    /// their way here may be missed, also if the connection subscribes again at once.
     pub fn unsubscribe(&mut self, topic: &str) -> bool {
         self.links.unsubscribe(self.wires, self.id, topic)
     }

@@ -38,12 +38,14 @@ impl<F: ClientFactory> Dispatcher<F> {
             }
             Command::Adopt(incoming, is_provisional) => self.adopt(wires, incoming, is_provisional),
             Command::Send(id, message) => self.links.send_for_another(wires, id, &message),
-            Command::Publish(topic, message) => {
-                self.links.publish_here(wires, &topic, Content::Prepared(&message));
+            Command::Publish(topic, generation, message) => {
+                self.links.publish_here(wires, &topic, generation, Content::Prepared(&message));
             }
             Command::Deliver(log) => drop(self.links.deliver(wires, &log)),
             Command::Post(id, value) => self.hand_out(wires, id, value),
-            Command::PostToTopic(topic, copies) => self.hand_out_copies(wires, &topic, copies),
+            Command::PostToTopic(topic, generation, copies) => {
+                self.hand_out_copies(wires, &topic, generation, copies);
+            }
             Command::Run(job, _) => self.run_job(wires, job),
             Command::RunWith(id, job, _) => self.visit(wires, id, job),
             Command::Connect(outgoing) => self.connect(wires, &outgoing),

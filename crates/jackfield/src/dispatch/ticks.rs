@@ -4,6 +4,7 @@ use crate::client::{ClientFactory, Job, Reactor};
 use crate::dispatch::Dispatcher;
 use crate::dispatch::call::guard;
 use crate::shared::{Callback, Copies};
+use crate::topics::Generation;
 use jackfield_reactor::{ConnectionId, Wires};
 use std::any::Any;
 use std::time::Duration;
@@ -44,9 +45,15 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
-    /// A copy of a value for each subscriber of a topic. Those who come or go while it is handed out change nothing.
-    pub(super) fn hand_out_copies(&mut self, wires: &mut Wires, topic: &str, mut copies: Copies) {
-        for id in self.links.members_of(wires, topic) {
+    /// A copy of a value for each subscriber of a topic that it was posted to. Those who come or go while it is handed out change nothing.
+    pub(super) fn hand_out_copies(
+        &mut self,
+        wires: &mut Wires,
+        topic: &str,
+        generation: Generation,
+        mut copies: Copies,
+    ) {
+        for id in self.links.members_of(wires, topic, generation) {
             match guard(|| (copies.0)()) {
                 Ok(copy) => self.hand_out(wires, id, copy),
                 Err(payload) => return self.report_panic(&*payload),

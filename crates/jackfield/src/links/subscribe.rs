@@ -3,7 +3,7 @@
 use crate::links::Links;
 use crate::links::link::Extra;
 use crate::links::replay::Delivered;
-use crate::topics::{Left, Place, Subscribed, Subscription};
+use crate::topics::{Generation, Left, Place, Subscribed, Subscription};
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Wires};
 
@@ -150,10 +150,16 @@ impl Links {
         }
     }
 
-    /// The subscribers of a topic on this reactor, as they are now.
-    pub(crate) fn members_of(&mut self, wires: &mut Wires, topic: &str) -> Vec<ConnectionId> {
+    /// The subscribers of a topic on this reactor, as they are now, if there are still some of this generation.
+    pub(crate) fn members_of(
+        &mut self,
+        wires: &mut Wires,
+        topic: &str,
+        generation: Generation,
+    ) -> Vec<ConnectionId> {
         self.end_fan_out(wires);
-        self.topics.find(topic).map_or_else(Vec::new, |(_, topic)| topic.members.clone())
+        let place = self.topics.place_of(topic, wires.reactor(), generation);
+        place.map_or_else(Vec::new, |place| self.topics.members(place).to_vec())
     }
 
     pub(crate) fn topics_of(&self, id: ConnectionId) -> impl Iterator<Item = &str> {

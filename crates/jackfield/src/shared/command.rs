@@ -5,7 +5,7 @@ use crate::config::HostAnswer;
 use crate::config::{Agreed, Heartbeat, Outgoing};
 use crate::message::{Body, Prepared, Source};
 use crate::shared::state::Drain;
-use crate::topics::Log;
+use crate::topics::{Generation, Log};
 use jackfield_proto::http1::Fields;
 use jackfield_reactor::{ConnectionId, Incoming};
 use std::any::Any;
@@ -19,11 +19,11 @@ pub(crate) enum Command {
     /// A new connection that another reactor accepted for this one, and whether it is provisional.
     Adopt(Incoming, bool),
     Send(ConnectionId, Prepared),
-    Publish(Arc<str>, Prepared),
+    Publish(Arc<str>, Generation, Prepared),
     /// Something new is in the history of a topic.
     Deliver(Arc<Log<Prepared>>),
     Post(ConnectionId, Box<dyn Any + Send>),
-    PostToTopic(Arc<str>, Copies),
+    PostToTopic(Arc<str>, Generation, Copies),
     /// A closure for the reactor, in a box of a type that only those above know, and the bytes that it captured.
     Run(Box<dyn Any + Send>, usize),
     /// The same for the client of a connection.
@@ -58,10 +58,10 @@ impl Command {
     /// own size is known, not what it points to.
     pub(crate) fn bytes(&self) -> usize {
         let heap = match self {
-            Self::Send(_, message) | Self::Publish(_, message) => message.heap_bytes(),
+            Self::Send(_, message) | Self::Publish(.., message) => message.heap_bytes(),
             Self::Post(_, value) => size_of_val(&**value),
             Self::Run(job, captured) | Self::RunWith(_, job, captured) => size_of_val(&**job) + captured,
-            Self::PostToTopic(_, copies) => size_of_val(&*copies.0),
+            Self::PostToTopic(.., copies) => size_of_val(&*copies.0),
             Self::CloseWith(.., reason) => reason.len(),
             Self::Connect(outgoing) => size_of_val(&**outgoing),
             Self::Resolved(_, addrs) => size_of_val(&**addrs),

@@ -223,10 +223,10 @@ impl Handle {
     pub fn post_to_topic<T: Any + Clone + Send>(&self, topic: &str, value: T) -> Published {
         let Some((name, counts)) = self.0.topic_index.find(topic) else { return Published::default() };
         let mut published = Published::default();
-        let subscribing = (0..self.reactors()).filter(|reactor| counts.of(*reactor) > 0);
-        for reactor in subscribing {
+        for reactor in 0..self.reactors() {
+            let Some(generation) = counts.generation(reactor) else { continue };
             let copies = Copies::of(value.clone());
-            match self.post_command(reactor, Command::PostToTopic(name.clone(), copies)) {
+            match self.post_command(reactor, Command::PostToTopic(name.clone(), generation, copies)) {
                 Ok(()) => published.reactors += 1,
                 Err(_) => published.full += 1,
             }

@@ -97,21 +97,17 @@ impl Handle {
         but: usize,
     ) -> Published {
         let mut published = Published::default();
-        let subscribes = |reactor: usize| reactor != but && counts.of(reactor) > 0;
+        let generation = |reactor: usize| counts.generation(reactor).filter(|_| reactor != but);
         // It is there once, however many mailboxes it waits in.
-        let sharers = (0..self.shared().remotes.len()).filter(|reactor| subscribes(*reactor)).count();
+        let sharers = (0..self.reactors()).filter(|reactor| generation(*reactor).is_some()).count();
         for (reactor, remote) in self.shared().remotes.iter().enumerate() {
-            if subscribes(reactor) {
-                if planted(41) {
-                    continue;
-                }
-                let command = Command::Publish(topic.clone(), message.clone());
-                let shared = message.heap_bytes();
-                let bytes = command.bytes() - shared + shared.div_ceil(sharers.max(1));
-                match remote.post_of(command, bytes) {
-                    Ok(()) => published.reactors += 1,
-                    Err(_) => published.full += 1,
-                }
+            let Some(generation) = generation(reactor).filter(|_| !planted(41)) else { continue };
+            let command = Command::Publish(topic.clone(), generation, message.clone());
+            let shared = message.heap_bytes();
+            let bytes = command.bytes() - shared + shared.div_ceil(sharers.max(1));
+            match remote.post_of(command, bytes) {
+                Ok(()) => published.reactors += 1,
+                Err(_) => published.full += 1,
             }
         }
         published

@@ -1,6 +1,6 @@
 //! Which topics have subscribers on which reactor.
 
-use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 use crate::topics::presence::Presence;
 use jackfield_reactor::table::hash_table_bytes;
 use jackfield_reactor::{Budget, ConnectionId};
@@ -23,7 +23,17 @@ pub(crate) struct TopicIndex {
     budget: Arc<Budget>,
 }
 
-type Table = HashMap<Arc<str>, Arc<Counts>>;
+#[derive(Debug, Default)]
+struct Table {
+    topics: HashMap<Arc<str>, Arc<Counts>>,
+    /// The last one that was given out.
+    generation: Generation,
+}
+
+/// Tells the subscribers of a topic that a reactor has from those it had before its last one left. What was published to
+/// those, and still waits, is not for these: they would get it, and miss what was published in between.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Generation(u32);
 
 /// Subscribers of one topic, by reactor. Each number is written by its reactor only.
 ///
@@ -37,7 +47,8 @@ pub(crate) struct Counts(Box<[Count]>);
 /// and when somebody asks, never for a message.
 #[derive(Debug, Default)]
 struct Count {
-    total: AtomicUsize,
+    /// Below its generation, so that both are read at once.
+    total: AtomicU64,
     members: Mutex<Vec<ConnectionId>>,
 }
 
@@ -48,7 +59,7 @@ impl TopicIndex {
 
     /// Bytes of its table.
     pub(crate) fn table_bytes(&self) -> usize {
-        table_bytes(&self.lock())
+        table_bytes(&self.lock().topics)
     }
 
     /// Subscribers of a topic on all reactors.
@@ -59,14 +70,14 @@ impl TopicIndex {
     /// Topics that have a subscriber somewhere.
     #[cfg(feature = "sim")]
     pub(crate) fn len(&self) -> usize {
-        self.lock().len()
+        self.lock().topics.len()
     }
 
     pub(crate) fn find(&self, topic: &str) -> Option<(Arc<str>, Arc<Counts>)> {
         if !self.presence.may_have(topic) {
             return None;
         }
-        self.lock().get_key_value(topic).map(|(name, counts)| (name.clone(), counts.clone()))
+        self.lock().topics.get_key_value(topic).map(|(name, counts)| (name.clone(), counts.clone()))
     }
 
     /// Subscribers of a topic on all reactors, by reactor.
@@ -78,28 +89,29 @@ impl TopicIndex {
     /// A reactor has its first subscriber. The count is set while the index is locked, so that a member that leaves
     /// just now does not take the topic away.
     pub(super) fn enter(&self, topic: &str, reactor: usize) -> (Arc<str>, Arc<Counts>) {
-        let mut topics = self.lock();
-        let (name, counts) = match topics.get_key_value(topic) {
+        let mut table = self.lock();
+        let (name, counts) = match table.topics.get_key_value(topic) {
             Some((name, counts)) => (name.clone(), counts.clone()),
             None => {
                 let name: Arc<str> = topic.into();
                 let counts = Arc::new(Counts((0..self.reactors).map(|_| Count::default()).collect()));
-                self.change(&mut topics, |topics| drop(topics.insert(name.clone(), counts.clone())));
+                self.change(&mut table, |topics| drop(topics.insert(name.clone(), counts.clone())));
                 self.presence.add(topic);
                 (name, counts)
             }
         };
-        counts.set(reactor, 1);
+        table.generation.0 = table.generation.0.wrapping_add(1);
+        counts.begin(reactor, table.generation);
         (name, counts)
     }
 
     /// The last subscriber of a reactor has left.
     pub(super) fn leave(&self, topic: &str, reactor: usize) {
-        let mut topics = self.lock();
-        if let Some(counts) = topics.get(topic) {
+        let mut table = self.lock();
+        if let Some(counts) = table.topics.get(topic) {
             counts.set(reactor, 0);
             if counts.total() == 0 {
-                self.change(&mut topics, |topics| {
+                self.change(&mut table, |topics| {
                     topics.remove(topic);
                     if topics.is_empty() {
                         topics.shrink_to_fit();
@@ -111,10 +123,10 @@ impl TopicIndex {
     }
 
     /// Changes the table, and charges what it holds then.
-    fn change(&self, topics: &mut Table, change: impl FnOnce(&mut Table)) {
-        let before = table_bytes(topics);
-        change(topics);
-        self.budget.charge(table_bytes(topics));
+    fn change(&self, table: &mut Table, change: impl FnOnce(&mut HashMap<Arc<str>, Arc<Counts>>)) {
+        let before = table_bytes(&table.topics);
+        change(&mut table.topics);
+        self.budget.charge(table_bytes(&table.topics));
         self.budget.give_back(before);
     }
 
@@ -127,7 +139,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn table_bytes(topics: &Table) -> usize {
+fn table_bytes(topics: &HashMap<Arc<str>, Arc<Counts>>) -> usize {
     hash_table_bytes::<(Arc<str>, Arc<Counts>)>(topics.capacity())
 }
 
@@ -138,7 +150,13 @@ impl Counts {
     }
 
     pub(crate) fn of(&self, reactor: usize) -> usize {
-        self.0.get(reactor).map_or(0, |count| count.total.load(Ordering::Relaxed))
+        self.0.get(reactor).map_or(0, |count| count.read().0)
+    }
+
+    /// The generation of a reactor's subscribers, if it has any.
+    pub(crate) fn generation(&self, reactor: usize) -> Option<Generation> {
+        let (total, generation) = self.0.get(reactor)?.read();
+        (total > 0).then_some(generation)
     }
 
     pub(crate) fn total(&self) -> usize {
@@ -147,7 +165,14 @@ impl Counts {
 
     pub(super) fn set(&self, reactor: usize, count: usize) {
         if let Some(place) = self.0.get(reactor) {
-            place.total.store(count, Ordering::Relaxed);
+            place.write(count, place.read().1);
+        }
+    }
+
+    /// A reactor has its first subscriber.
+    fn begin(&self, reactor: usize, generation: Generation) {
+        if let Some(place) = self.0.get(reactor) {
+            place.write(1, generation);
         }
     }
 
@@ -167,6 +192,18 @@ impl Counts {
                 *members = Vec::new();
             }
         }
+    }
+}
+
+impl Count {
+    fn read(&self) -> (usize, Generation) {
+        let both = self.total.load(Ordering::Relaxed);
+        (both as u32 as usize, Generation((both >> u32::BITS) as u32))
+    }
+
+    fn write(&self, total: usize, generation: Generation) {
+        let total = u32::try_from(total).unwrap_or(u32::MAX);
+        self.total.store(u64::from(generation.0) << u32::BITS | u64::from(total), Ordering::Relaxed);
     }
 }
 

@@ -1,8 +1,9 @@
 //! The topics of one reactor, and their members.
 
-use crate::topics::index::{ARC_BYTES, Counts, MEMBERS_FIRST, TopicIndex, push_gently};
+use crate::topics::index::{ARC_BYTES, Counts, Generation, MEMBERS_FIRST, TopicIndex, push_gently};
 use crate::topics::overflow::Policy;
 use jackfield_reactor::ConnectionId;
+use jackfield_reactor::planted::planted;
 use jackfield_reactor::table::hash_table_bytes;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -84,6 +85,13 @@ impl Topics {
         Some((place, self.topics.get(place)?.as_ref()?))
     }
 
+    /// The place of a topic that still has subscribers of this generation.
+    pub(crate) fn place_of(&self, name: &str, reactor: usize, generation: Generation) -> Option<usize> {
+        let (place, topic) = self.find(name)?;
+        let is_theirs = topic.counts.generation(reactor) == Some(generation) || planted(91);
+        is_theirs.then_some(place)
+    }
+
     pub(crate) fn place(&self, name: &str) -> Option<usize> {
         self.places.get(name).copied()
     }
@@ -95,6 +103,10 @@ impl Topics {
 
     pub(crate) fn name(&self, place: usize) -> Option<&str> {
         Some(&self.topics.get(place)?.as_ref()?.name)
+    }
+
+    pub(crate) fn members(&self, place: usize) -> &[ConnectionId] {
+        self.topics.get(place).and_then(Option::as_ref).map_or(&[], |topic| &topic.members)
     }
 
     /// The members of a topic, for as long as something is published to them. No member joins or leaves meanwhile.

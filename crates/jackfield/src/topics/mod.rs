@@ -12,7 +12,7 @@ mod presence;
 mod remote;
 
 pub(crate) use elsewhere::{Elsewhere, tell};
-pub(crate) use index::{ARC_BYTES, Counts, TopicIndex};
+pub(crate) use index::{ARC_BYTES, Counts, Generation, TopicIndex};
 pub use log::History;
 pub(crate) use log::{Log, Logged, Logs, Lost, Order, Portion};
 pub use members::Subscribed;

@@ -10,6 +10,7 @@ use crate::links::compression::Compressors;
 use crate::links::fan_out::{FanOut, Look};
 use crate::links::masks::Masks;
 use crate::message::{Content, Form, Prepared, Published};
+use crate::topics::Generation;
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Outbox, SHARE_BYTES_MIN, Wires};
 
@@ -69,9 +70,15 @@ impl Links {
         Published { here: self.publish_at(wires, place, Content::Prepared(&prepared), but), ..published }
     }
 
-    /// Publishes to the subscribers of this reactor.
-    pub(crate) fn publish_here(&mut self, wires: &mut Wires, topic: &str, content: Content<'_>) {
-        if let Some(place) = self.topics.place(topic) {
+    /// Publishes to the subscribers of this reactor, if there are still some of this generation.
+    pub(crate) fn publish_here(
+        &mut self,
+        wires: &mut Wires,
+        topic: &str,
+        generation: Generation,
+        content: Content<'_>,
+    ) {
+        if let Some(place) = self.topics.place_of(topic, wires.reactor(), generation) {
             self.publish_at(wires, place, content, ConnectionId::NONE);
             self.let_leave(wires);
         }
