@@ -11,6 +11,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Server {
     child: Child,
+    name: String,
     /// Where it listens.
     pub addr: SocketAddr,
 }
@@ -30,7 +31,7 @@ impl Server {
         let output = child.stdout.take().expect("it is piped");
         BufReader::new(output).read_line(&mut line).expect("its first line");
         let addr = line.trim().strip_prefix("listening on ").expect("its address");
-        Self { child, addr: addr.parse().expect("an address") }
+        Self { child, name: name.into(), addr: addr.parse().expect("an address") }
     }
 
     /// The processor time that all of its threads have taken.
@@ -45,6 +46,18 @@ impl Server {
             text.split(' ').next().expect("the first").parse::<u64>().expect("nanoseconds")
         });
         Duration::from_nanos(times.sum())
+    }
+
+    /// Bytes of its memory that are resident.
+    ///
+    /// # Panics
+    /// If the system does not tell them, or it has ended.
+    #[must_use]
+    pub fn resident(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+        let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+        kib << 10
     }
 }
 
@@ -66,29 +79,31 @@ pub fn role() -> Option<(String, Vec<String>)> {
 /// Rounds of each server; the first is to warm up and does not count.
 const ROUNDS: usize = 11;
 
-/// Gives both servers the same load in turns, which says how many operations it was, and prints what one of them took, the bare
-/// one first, and the ratio: medians of all rounds, with the least and the most of the ratio.
+/// Gives both servers the same load in turns, which says how many operations it was, and prints what one of them took for
+/// each server, and the ratio: medians of all rounds, with the least and the most of the ratio.
 ///
 /// # Panics
 /// If a server takes no time.
-pub fn compare(what: &str, [bare, ours]: [&Server; 2], mut load: impl FnMut(SocketAddr) -> u64) {
+pub fn compare(what: &str, [first, second]: [&Server; 2], mut load: impl FnMut(SocketAddr) -> u64) {
     let mut each = |server: &Server| {
         let before = server.cpu();
         let operations = load(server.addr);
         (server.cpu() - before).as_nanos() as f64 / operations as f64
     };
-    let rounds: Vec<[f64; 2]> = (0..ROUNDS).map(|_| [each(bare), each(ours)]).skip(1).collect();
+    let rounds: Vec<[f64; 2]> = (0..ROUNDS).map(|_| [each(first), each(second)]).skip(1).collect();
     let sorted = |of: fn(&[f64; 2]) -> f64| {
         let mut values: Vec<f64> = rounds.iter().map(of).collect();
         values.sort_unstable_by(f64::total_cmp);
         values
     };
-    let [bare, ours, ratio] = [sorted(|it| it[0]), sorted(|it| it[1]), sorted(|it| it[1] / it[0])];
+    let [ns, other_ns, ratio] = [sorted(|it| it[0]), sorted(|it| it[1]), sorted(|it| it[1] / it[0])];
     let middle = ratio.len() / 2;
     println!(
-        "{what}: bare {:.0} ns, ours {:.0} ns, {:.3} ({:.3} - {:.3})",
-        bare[middle],
-        ours[middle],
+        "{what}: {} {:.0} ns, {} {:.0} ns, {:.3} ({:.3} - {:.3})",
+        first.name,
+        ns[middle],
+        second.name,
+        other_ns[middle],
         ratio[middle],
         ratio[0],
         ratio[ratio.len() - 1],
