@@ -15,17 +15,17 @@ use jackfield_proto::http1;
 use jackfield_reactor::{self as reactor, ConnectionId, Incoming, Session, Wires, table};
 use std::time::Duration;
 
-/// New connections that are being refused, and kept until the refusal is sent. More than these get the refusal and
-/// are dropped at once.
+/// The most connections that are kept until their refusal is sent. Above that a connection gets its refusal and is
+/// dropped at once.
 const REFUSALS_MAX: usize = 256;
 
-/// Connections of a listener that has only the server's own pages. They are admitted when the server is full too.
+/// The most connections of a status listener. They are admitted even if the server is full.
 const STATUS_CONNECTIONS_MAX: usize = 64;
 
-/// So many slots of connections are looked at to find those that are idle,
+/// Slots that are looked at in one step of the search for an idle connection.
 const SLOTS_FOR_IDLE: usize = 64;
 
-/// and so often, as long as none is.
+/// The most steps of that search.
 const LOOKS_FOR_IDLE: usize = 16;
 
 /// The answer to plain HTTP at a port for TLS.
@@ -34,11 +34,11 @@ const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain
     Connection: close\r\n\r\nThis port speaks TLS: use an https address.\n";
 
 impl<F: ClientFactory> Dispatcher<F> {
-    /// A new connection at a listener of this reactor: refused, taken up here, or handed to the reactor that has the
-    /// fewest.
+    /// Takes a new connection at a listener of this reactor: refuses it, adopts it here, or hands it to the reactor
+    /// with the fewest connections.
     pub(super) fn admit(&mut self, wires: &mut Wires, incoming: Incoming) {
         let here = wires.reactor();
-        // Others may know of a shutdown before this reactor, and have ended.
+        // Other reactors may know of a shutdown before this one, and may have ended.
         if self.links.drain_until.is_some() || self.links.handle.state() >= State::Draining {
             return self.report_refused(&self.peer_of(&incoming, here), RefuseReason::Shutdown);
         }
@@ -49,7 +49,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             self.report_refused(&self.peer_of(&incoming, here), why);
             return incoming.stream.reset_and_drop();
         }
-        // After a while without work the overload is over.
+        // Updates the overload, which ends after some time without work.
         self.links.is_overloaded(wires.now());
         let listener = incoming.peer.listener;
         let stays = self.settings.listeners.get(listener).is_some_and(|listener| listener.each_reactor);
@@ -74,7 +74,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
-    /// Hands a new connection to another reactor. One that has ended takes none.
+    /// Hands a new connection to another reactor. A reactor that has ended takes none.
     fn hand_over(&self, there: usize, incoming: Incoming, is_provisional: bool) {
         let refused = self.links.handle.post_reserved(there, Command::Adopt(incoming, is_provisional));
         if let Some(Command::Adopt(incoming, _)) = refused {
@@ -83,15 +83,16 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
-    /// Where only proxies may come in, whether it is one. Who reaches a unix socket is decided by its file.
+    /// Whether a connection comes from a trusted proxy, if its listener requires that. For a unix socket the rights of
+    /// its file decide.
     fn may_come_in(&self, incoming: &Incoming) -> bool {
         let listener = self.settings.listeners.get(incoming.peer.listener);
         let Some(listener) = listener.filter(|listener| listener.requires_proxy) else { return true };
         incoming.peer.addr.ip().is_none_or(|ip| listener.proxies.contain(ip))
     }
 
-    /// Makes room for a new connection at this socket, if its listener wants that: of some connections that are idle, the one
-    /// that has been so for the longest time ends. False: there is none.
+    /// Makes room for a new connection at this socket, if its listener has `EvictIdle`: of some idle connections it ends the
+    /// one that was idle longest. False: none was found.
     #[cold]
     fn evict_idle(&mut self, wires: &mut Wires, socket: usize) -> bool {
         let Some(listener) = self.settings.listeners.get(socket) else { return false };
@@ -117,7 +118,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             }
         }
         let Some(id) = found else { return false };
-        // Its place is another's from now on.
+        // The new connection takes its place in the counts.
         let link = self.links.link(id);
         link.admission = Admission::Uncounted;
         let socket = link.listener.into();
@@ -126,11 +127,11 @@ impl<F: ClientFactory> Dispatcher<F> {
         true
     }
 
-    /// How many connections the server may have, and how many the listener.
+    /// The connection limits of the server and of the listener.
     pub(super) fn most(&self, listener: usize) -> (usize, usize) {
         let all = self.settings.limits.connections_max;
         match self.settings.listeners.get(listener) {
-            // A server that is full is one that somebody has to look at.
+            // An operator needs the status pages most when the server is full.
             Some(listener) if listener.is_status => {
                 (usize::MAX, listener.limits.connections_max.min(STATUS_CONNECTIONS_MAX))
             }
@@ -139,14 +140,14 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
-    /// Whether the first request of a new connection may be for a path that is reserved.
+    /// Whether the first request of a new connection may be for an exempt path.
     fn may_be_provisional(&self, incoming: &Incoming) -> bool {
         let listener = self.settings.listeners.get(incoming.peer.listener);
         self.settings.gate.exempts_any() && listener.is_some_and(|listener| listener.speaks == Speaks::Http)
     }
 
-    /// Takes a new connection up that was counted for this reactor already. If it is provisional, the head of its
-    /// first request decides whether it stays.
+    /// Adopts a new connection that is already counted for this reactor. If it is provisional, the head of its first
+    /// request decides whether it stays.
     pub(super) fn adopt(&mut self, wires: &mut Wires, incoming: Incoming, is_provisional: bool) {
         let (peer, listener) = (self.peer_of(&incoming, wires.reactor()), incoming.peer.listener);
         let whence = incoming.peer.clone();
@@ -156,7 +157,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         let link = self.links.link(id);
         link.admission = if is_provisional { Admission::Provisional } else { Admission::Admitted };
         match is_provisional {
-            // A header or a handshake comes first.
+            // A PROXY header or a TLS handshake comes first.
             _ if !wires.is_open(id) => {}
             true => self.await_first_request(wires, id),
             false if self.is_status(listener) => self.await_first_request(wires, id),
@@ -164,7 +165,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
-    /// A proxy has said for whom it speaks: whether that address may come in.
+    /// The PROXY header is read: checks the address in it.
     #[cold]
     pub(super) fn admit_proxied(&mut self, wires: &mut Wires, id: ConnectionId) {
         let Some(whence) = wires.peer(id) else { return };
@@ -178,7 +179,8 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
-    /// What comes first is over, a header or a TLS handshake: only now the connection gets its client, unless its client has asked for it.
+    /// The PROXY header or TLS handshake is done: now the connection gets its client. If it has one already, the client
+    /// has begun STARTTLS.
     pub(super) fn begin(&mut self, wires: &mut Wires, id: ConnectionId) {
         if self.clients.get(id.slot()).is_some_and(Option::is_some) {
             return self.with_client(wires, id, Callback::Secure, |client, connection| {
@@ -203,7 +205,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         self.create(wires, id, &peer);
     }
 
-    /// A new connection that was taken up already.
+    /// The peer of a connection that was adopted earlier.
     pub(super) fn peer_again(&mut self, wires: &Wires, id: ConnectionId) -> Peer {
         self.links.peer(wires, id)
     }
@@ -265,7 +267,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
-    /// There is no room: the new connection is refused, kept open for that if not too many others are.
+    /// Refuses a new connection. It is kept open until the refusal is sent, unless too many others are.
     #[cold]
     fn refuse_new(&mut self, wires: &mut Wires, incoming: Incoming, why: RefuseReason) {
         let (peer, listener) = (self.peer_of(&incoming, wires.reactor()), incoming.peer.listener);
@@ -278,7 +280,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         self.refuse(wires, id, &Refuse::Busy);
     }
 
-    /// No descriptor is left for a new connection: what it is told.
+    /// No descriptor is left for a new connection. Returns its refusal.
     #[cold]
     pub(super) fn exhausted(&mut self, wires: &Wires, peer: &reactor::Peer) -> &[u8] {
         let listener = peer.listener;
@@ -286,8 +288,8 @@ impl<F: ClientFactory> Dispatcher<F> {
         self.busy(listener)
     }
 
-    /// What a new connection at this listener is told when there is no room for it. With TLS nothing: a handshake is
-    /// work, and there is no room for that either.
+    /// The refusal for a new connection at this listener when the server is full. With TLS it is empty, because a
+    /// handshake costs work.
     fn busy(&self, listener: usize) -> &[u8] {
         match self.settings.listeners.get(listener) {
             Some(listener) if !listener.is_tls() => self.links.busy_text(listener),
@@ -295,7 +297,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
-    /// Refuses a connection that has no client: what it is told, and the end.
+    /// Refuses a connection that has no client, and ends it.
     pub(super) fn refuse(&mut self, wires: &mut Wires, id: ConnectionId, refuse: &Refuse) {
         self.refusals += 1;
         self.links.link(id).protocol = Protocol::Refused;
@@ -307,7 +309,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
-    /// The end of a connection that never had a client.
+    /// A connection that never had a client has ended.
     #[cold]
     pub(super) fn never_begun(&mut self, wires: &Wires, id: ConnectionId, why: reactor::Reason) {
         let link = self.links.link(id);
@@ -315,7 +317,7 @@ impl<F: ClientFactory> Dispatcher<F> {
             self.refusals -= 1;
             return;
         }
-        // Without a client only a provisional connection speaks HTTP.
+        // Without a client only a provisional connection speaks HTTP, and its handshake is done.
         let is_secured = matches!(link.protocol, Protocol::Http(_));
         let listener = usize::from(link.listener);
         let why = link.reason.unwrap_or_else(|| Reason::from_wire(why));
@@ -366,18 +368,18 @@ impl<F: ClientFactory> Dispatcher<F> {
         self.links.peer_at(incoming.peer.clone(), reactor)
     }
 
-    /// What is spoken first, as the listener wants it: the header of a proxy, TLS.
+    /// The session above the stream, by the listener's options: a PROXY header, TLS, or plain.
     fn session(&self, incoming: Incoming) -> Option<Session> {
         let requires_proxy = self.settings.listeners.get(incoming.peer.listener)?.requires_proxy;
         let session = self.secure(incoming)?;
         Some(if requires_proxy { behind_header(session) } else { session })
     }
 
-    /// Puts TLS above the socket, where the listener wants it.
+    /// The session with TLS, if the listener has it.
     #[cfg(feature = "tls")]
     fn secure(&self, incoming: Incoming) -> Option<Session> {
         let listener = self.settings.listeners.get(incoming.peer.listener)?;
-        // To plain HTTP at a port for TLS something can be said, to others not.
+        // A plain HTTP request at a TLS port can be answered; other protocols can't.
         let plain = if listener.speaks == Speaks::Http { PLAIN_HTTP } else { &[] };
         Some(match &listener.tls {
             Some(ListenerTls::Ready(config)) => {

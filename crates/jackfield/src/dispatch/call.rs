@@ -10,11 +10,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// A guarded callback: what it returned, or what it panicked with.
 pub(super) type Guarded<T> = Result<T, Box<dyn Any + Send>>;
 
-/// How far a step came with the bytes it was shown.
+/// How many bytes a step used.
 pub(super) enum Stepped {
     /// It used this number of bytes, and the next step may follow.
     On(usize),
-    /// It used this number of bytes, and can do nothing with the rest now.
+    /// It used this number of bytes, and can't use the rest now.
     Stop(usize),
 }
 
@@ -23,7 +23,7 @@ pub(super) fn guard<T>(call: impl FnOnce() -> T) -> Guarded<T> {
     catch_unwind(AssertUnwindSafe(call))
 }
 
-/// Calls the client, and puts another in its place if it asked for that.
+/// Calls the client, and replaces it if the callback asked for that.
 #[inline(always)]
 pub(super) fn call<C: Client, T>(
     client: &mut C,
@@ -37,7 +37,7 @@ pub(super) fn call<C: Client, T>(
     value
 }
 
-/// The same for a callback that is not the usual one for bytes: the watchdog sees which it is.
+/// The same for a named callback, which the watchdog can report.
 pub(super) fn call_named<C: Client, T>(
     client: &mut C,
     connection: &mut Connection<'_>,
@@ -70,7 +70,7 @@ pub(super) fn run<C: Client, T>(
 #[inline(never)]
 fn replace<C: Client>(client: &mut C, connection: &mut Connection<'_>) {
     let Some(replacement) = connection.links.replacement.take() else { return };
-    // The client that is replaced is dropped in it.
+    // The assignment drops the old client.
     let Ok(replacement) = replacement.downcast::<Box<dyn Client>>() else { return };
     match guard(|| client.become_client(*replacement).is_ok()) {
         Ok(true) => {}
@@ -82,7 +82,7 @@ fn replace<C: Client>(client: &mut C, connection: &mut Connection<'_>) {
     }
 }
 
-/// A callback panicked: its connection ends, with what can still be said.
+/// A callback panicked: ends its connection, with a 500 or a Close if that is still possible.
 #[cold]
 #[inline(never)]
 pub(super) fn panicked(connection: &mut Connection<'_>, payload: &(dyn Any + Send)) {
@@ -95,13 +95,13 @@ pub(super) fn panicked(connection: &mut Connection<'_>, payload: &(dyn Any + Sen
     }
 }
 
-/// A callback panicked whose connection has ended already.
+/// Reports a panic of a callback whose connection has ended already.
 #[cold]
 pub(super) fn report_panic(connection: &mut Connection<'_>, payload: &(dyn Any + Send)) {
     let Connection { id, links, .. } = connection;
     links.metrics.panics.add(1);
     links.settings.observer.on_panic(*id, payload);
     let replacement = links.replacement.take();
-    // One panic is reported already.
+    // One panic is reported already; this drop may panic too.
     let _ = guard(|| drop(replacement));
 }

@@ -1,4 +1,4 @@
-//! What other threads ask of this reactor.
+//! Commands of other threads.
 
 use super::http;
 use crate::client::{Client, ClientFactory, Connection, Visit};
@@ -14,7 +14,7 @@ use jackfield_reactor::{ConnectionId, Wires};
 use std::any::Any;
 
 impl<F: ClientFactory> Dispatcher<F> {
-    /// Carries commands out, as many as one turn may.
+    /// Carries out as many commands as one turn may.
     pub(super) fn read_commands(&mut self, wires: &mut Wires) {
         let mut commands = std::mem::take(&mut self.commands);
         if let Some(remote) = self.links.handle.remote(wires.reactor()) {
@@ -70,7 +70,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
-    /// A posted value, for the client if it is still there.
+    /// Hands a posted value to the client, if it is still there.
     pub(super) fn hand_out(&mut self, wires: &mut Wires, id: ConnectionId, value: Box<dyn Any + Send>) {
         let mut value = Some(value);
         self.with_client(wires, id, Callback::Post, |client, connection| {
@@ -81,7 +81,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         self.drop_guarded(id, value);
     }
 
-    /// A closure for the client, if that is still there.
+    /// Runs a closure with the client, if it is still there.
     fn visit(&mut self, wires: &mut Wires, id: ConnectionId, job: Box<dyn Any + Send>) {
         let Ok(visit) = job.downcast::<Visit>() else { return };
         let mut visit = Some(*visit);
@@ -94,7 +94,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         self.drop_guarded(id, visit);
     }
 
-    /// A deferred answer, which may begin a stream of events.
+    /// Gives a deferred answer, which may begin an event stream.
     fn answer(&mut self, wires: &mut Wires, answer: Answer) {
         let id = answer.id;
         let is_stream = |links: &mut Links| matches!(links.link(id).protocol, Protocol::Events);
@@ -112,7 +112,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
-    /// A deferred decision: the connection becomes a WebSocket, if it is still owed that.
+    /// Carries out a deferred decision: the connection becomes a WebSocket, if the decision is still owed.
     fn accept(&mut self, wires: &mut Wires, acceptance: Acceptance) {
         let id = acceptance.id;
         if !self.links.accept_deferred(wires, acceptance) {

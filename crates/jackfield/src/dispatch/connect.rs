@@ -1,4 +1,4 @@
-//! Connections that this side begins, and that don't come about.
+//! Outgoing connections: their begin, and their failure.
 
 use crate::client::{Client, ClientFactory, Connection};
 use crate::config::Outgoing;
@@ -10,14 +10,14 @@ use jackfield_reactor::planted::planted;
 use jackfield_reactor::{self as reactor, ConnectionId, Service, Wires};
 
 impl<F: ClientFactory> Dispatcher<F> {
-    /// Begins a connection for somebody who is not there any more to be told that it could not be begun.
+    /// Begins an outgoing connection for a caller that does not wait for the result.
     pub(super) fn connect(&mut self, wires: &mut Wires, outgoing: &Outgoing) {
         if let Err(why) = self.links.connect(wires, outgoing) {
             log::warn!(target: "jackfield::connect", "a connection to {:?} was not begun: {why}", outgoing.target);
         }
     }
 
-    /// Bytes of a server that is to open a WebSocket. `None`: it is no such connection.
+    /// Reads a server's answer to the request for a WebSocket. `None`: it is no such connection.
     pub(super) fn read_opening(
         &mut self,
         wires: &mut Wires,
@@ -38,13 +38,13 @@ impl<F: ClientFactory> Dispatcher<F> {
         Some(used)
     }
 
-    /// A connection of our own that has no client yet, and has not been refused one.
+    /// Whether it is an outgoing connection without a client, to which the factory has not refused one.
     pub(super) fn is_connecting(&mut self, id: ConnectionId) -> bool {
         let link = self.links.link(id);
         link.admission == Admission::Outgoing && !matches!(link.protocol, Protocol::Refused)
     }
 
-    /// A connection of our own has failed before it was up. Its client is made to be told so.
+    /// An outgoing connection has failed before it was up. Its client is made now, to get the failure.
     #[cold]
     pub(super) fn connect_failed(&mut self, wires: &mut Wires, id: ConnectionId, why: reactor::Reason) {
         if planted(81) {
@@ -65,7 +65,7 @@ impl<F: ClientFactory> Dispatcher<F> {
                 }
                 self.drop_guarded(id, client);
             }
-            // It does not want to know.
+            // The factory made no client.
             Ok(Err(_)) => {}
             Err(payload) => report_panic(&mut connection, &*payload),
         }

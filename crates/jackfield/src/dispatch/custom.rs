@@ -7,7 +7,7 @@ use crate::dispatch::call::{Stepped, call};
 use crate::links::Protocol;
 use memchr::memchr;
 
-/// Hands the bytes out as they are. A client that uses none waits for more.
+/// Delivers the bytes as they are. A client that uses none waits for more.
 pub(super) fn take<C: Client>(client: &mut C, connection: &mut Connection<'_>, rest: &mut [u8]) -> Stepped {
     let bytes = rest.len();
     if bytes == 0 {
@@ -22,7 +22,7 @@ pub(super) fn take<C: Client>(client: &mut C, connection: &mut Connection<'_>, r
     }
 }
 
-/// Hands the next line out, once its end has come.
+/// Delivers the next line, if its end has come.
 pub(super) fn take_line<C: Client>(
     client: &mut C,
     connection: &mut Connection<'_>,
@@ -33,7 +33,7 @@ pub(super) fn take_line<C: Client>(
         return Stepped::Stop(0);
     };
     let (delimiter, from) = (*delimiter, (*searched as usize).min(rest.len()));
-    // Of LF, a CR before it belongs to the end.
+    // If lines end with LF, a CR before it belongs to the line end.
     let without_cr = |line| line_of(line, delimiter);
     let Some(end) = memchr(delimiter, &rest[from..]).map(|end| from + end) else {
         *searched = u32::try_from(rest.len()).unwrap_or(u32::MAX);
@@ -60,18 +60,18 @@ pub(super) fn take_line<C: Client>(
     Stepped::On(end + 1)
 }
 
-/// A line without a CR that belongs to its end, or may.
+/// A line without a final CR that belongs to its end, or may belong to it.
 fn line_of(line: &[u8], delimiter: u8) -> &[u8] {
     line.strip_suffix(b"\r").filter(|_| delimiter == LF).unwrap_or(line)
 }
 
-/// All of it is used up, so that nothing of the next line was searched.
+/// A line is used up: nothing of the next line was searched yet.
 fn forget(searched: &mut u32, bytes: usize) -> usize {
     *searched = 0;
     bytes
 }
 
-/// The line is too long, and dropped: what has come of it now, and what is still to come.
+/// The line is too long. Drops what has come of it, and what is still to come.
 #[cold]
 fn drop_line<C: Client>(
     client: &mut C,

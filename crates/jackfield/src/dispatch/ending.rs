@@ -1,4 +1,4 @@
-//! What the clients of raw and line connections hear of an end: that the peer has closed, and that the server will.
+//! The end of raw and line connections: `on_peer_closed` and `on_goodbye`.
 
 use crate::client::{Client, ClientFactory, Raw};
 use crate::disconnect::Reason;
@@ -8,12 +8,13 @@ use crate::shared::Callback;
 use jackfield_reactor::{ConnectionId, Wires};
 
 impl<F: ClientFactory> Dispatcher<F> {
-    /// Whether a connection speaks a protocol of the user's own.
+    /// Whether a connection is raw or in lines.
     pub(super) fn speaks_own(&self, id: ConnectionId) -> bool {
         matches!(self.links.table[id.slot()].protocol, Protocol::Raw | Protocol::Lines { .. })
     }
 
-    /// All that came before the end was handed up: the peer's, or that of what is read at all.
+    /// All bytes before the end were delivered: before the peer's FIN, or before the point where this side stops
+    /// reading.
     #[cold]
     pub(super) fn on_own_end(&mut self, wires: &mut Wires, id: ConnectionId) {
         match self.links.link(id).reason {
@@ -22,7 +23,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
-    /// The peer has closed its side. Whether the connection goes on is for its client to say.
+    /// The peer has closed its side. The client decides whether the connection goes on.
     fn tell_peer_closed(&mut self, wires: &mut Wires, id: ConnectionId) {
         let before = self.links.link(id).reason;
         self.links.link(id).reason.get_or_insert(Reason::Peer);
@@ -41,14 +42,14 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
-    /// A part of the way through all connections, while the server shuts down.
+    /// Drains the next part of all connections, while the server shuts down.
     pub(super) fn drain_on(&mut self, wires: &mut Wires) {
         for id in self.links.next_to_drain(wires) {
             self.drain(wires, id, Reason::Shutdown);
         }
     }
 
-    /// Drains a connection. Where nothing is to be read before, a client with a protocol of its own has its last word now.
+    /// Drains a connection. If nothing has to be read first, a raw or line client gets `on_goodbye` now.
     pub(super) fn drain(&mut self, wires: &mut Wires, id: ConnectionId, why: Reason) {
         if self.speaks_own(id) && (wires.has_ended(id) || wires.is_paused_and_empty(id)) {
             self.say_goodbye(wires, id, why);
@@ -57,7 +58,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
-    /// The client of a protocol of its own has its last word, and its connection ends.
+    /// Calls `on_goodbye` of a raw or line client, and ends its connection.
     #[cold]
     pub(super) fn say_goodbye(&mut self, wires: &mut Wires, id: ConnectionId, why: Reason) {
         self.links.link(id).reason.get_or_insert(why);

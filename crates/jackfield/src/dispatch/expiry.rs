@@ -1,14 +1,14 @@
-//! The watch on certificates.
+//! Reports certificates that expire soon.
 
 use crate::client::{Reactor, Tick};
 use crate::shared::{ExpiringCertificate, Handle, Settings};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often it is looked.
+/// The interval of the checks.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Looks at all certificates at once, and then every day. One reactor does it for all.
+/// Checks all certificates at the start, and then every day. One reactor does it for all.
 pub(super) fn watch(reactor: usize, handle: &Handle, settings: &Arc<Settings>) -> Option<Tick> {
     if reactor != 0 || settings.expiry_days == 0 {
         return None;

@@ -1,4 +1,4 @@
-//! From bytes to the loop of what a connection speaks: at its full rate, or at the rate that it is held to.
+//! From bytes to the loop of the connection's protocol, with or without a limited rate.
 
 use super::{custom, frames, http};
 use crate::client::{Client, Connection};
@@ -8,8 +8,8 @@ use crate::links::Protocol;
 use jackfield_proto::http1::{Awaits, HeaderSlots, Owed};
 use jackfield_proto::websocket::Scratch;
 
-/// Lets the machine of the connection's protocol make events of the bytes, and calls the client with each. Returns
-/// how many bytes were used.
+/// Makes events of the bytes with the machine of the connection's protocol, and calls the client with each. Returns how
+/// many bytes were used.
 #[inline(never)]
 pub(super) fn feed<C: Client>(
     client: &mut C,
@@ -24,7 +24,7 @@ pub(super) fn feed<C: Client>(
         let rest = &mut rx[at..];
         let bytes = rest.len();
         let stepped = match connection.protocol() {
-            // Upgraded just now.
+            // The connection has just become a WebSocket.
             Protocol::WebSocket(_) => return at + frames::feed(client, connection, rest, scratch, limits),
             Protocol::Http(machine) => {
                 let step = machine.step(rest, slots, &mut scratch.whole, &limits.http);
@@ -32,7 +32,7 @@ pub(super) fn feed<C: Client>(
             }
             Protocol::Raw => custom::take(client, connection, rest),
             Protocol::Lines { .. } => custom::take_line(client, connection, rest, limits),
-            // The peer of an event stream has nothing to say, nor has one that was refused.
+            // Bytes of an event stream's peer are ignored, and so are those of a refused connection.
             Protocol::Events | Protocol::Opening | Protocol::Refused | Protocol::None => Stepped::Stop(bytes),
         };
         match stepped {
@@ -53,8 +53,8 @@ pub(super) fn feed<C: Client>(
     }
 }
 
-/// The bytes of a connection whose client looks at frames, or that has a bounded rate: then they become as many events as it has
-/// left, and behind them comes a pause, in which the rest is kept, or the end.
+/// Handles bytes of a connection whose client looks at frames, or which has a rate. With a rate, as many events are made as it
+/// allows now. Then the connection pauses and the rest is kept, or it ends.
 #[cold]
 #[inline(never)]
 pub(super) fn feed_unusual<C: Client>(
@@ -79,7 +79,7 @@ pub(super) fn feed_unusual<C: Client>(
     used
 }
 
-/// True if a machine has more to say although no bytes are left: the end of a body that was used up.
+/// True if a machine has an event left although no bytes are left: the end of a body.
 #[inline(always)]
 fn is_unfinished(connection: &mut Connection<'_>) -> bool {
     match connection.protocol() {

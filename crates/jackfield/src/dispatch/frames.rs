@@ -8,7 +8,7 @@ use crate::links::{FrameState, Protocol};
 use crate::shared::Callback;
 use jackfield_proto::websocket::{FrameHead, FramePayload, NextFrame, Scratch};
 
-/// The bytes of a WebSocket, frame by frame if its client looks at them. Returns how many were used.
+/// Handles the bytes of a WebSocket, frame by frame if its client looks at frames. Returns how many were used.
 #[inline(never)]
 pub(super) fn feed<C: Client>(
     client: &mut C,
@@ -74,7 +74,7 @@ fn next(connection: &mut Connection<'_>, rx: &[u8], limits: &Limits) -> NextFram
     }
 }
 
-/// Asks the client about a frame, and says how many bytes are done with.
+/// Asks the client about a frame. Returns how many bytes were used.
 fn ask<C: Client>(client: &mut C, connection: &mut Connection<'_>, head: &FrameHead) -> usize {
     let is_client = connection.is_websocket_client();
     let action = call_named(client, connection, Callback::Frame, |client, connection| {
@@ -97,7 +97,7 @@ fn ask<C: Client>(client: &mut C, connection: &mut Connection<'_>, head: &FrameH
     }
 }
 
-/// Hands out what is there of a frame that was taken over. What is still to come has the deadline of a message.
+/// Delivers the present part of a frame that was taken over. The rest of the frame has the deadline of a message.
 fn hand_out<C: Client>(
     client: &mut C,
     connection: &mut Connection<'_>,
@@ -122,7 +122,7 @@ fn hand_out<C: Client>(
     used
 }
 
-/// The machine has used so many of the bytes that are left of a frame.
+/// The state after the machine has used this many of the bytes that are left of a frame.
 fn after(left: u64, used: usize) -> FrameState {
     match left - used as u64 {
         0 => FrameState::Head,

@@ -10,7 +10,7 @@ use jackfield_proto::Step;
 use jackfield_proto::http1::{self, Event, Fields, Owed, Request, Version};
 use jackfield_proto::websocket::Offer;
 
-/// Takes what the machine made of the bytes it was shown.
+/// Handles the next event that the machine makes of the bytes.
 #[inline(always)]
 pub(super) fn take<C: Client>(
     client: &mut C,
@@ -39,7 +39,7 @@ pub(super) fn take<C: Client>(
     }
 }
 
-/// Returns how many bytes of those that it used are done with.
+/// Returns how many of the bytes are used up.
 #[inline(always)]
 fn event<C: Client>(
     client: &mut C,
@@ -82,8 +82,8 @@ fn event<C: Client>(
     used
 }
 
-/// A request without a body where the gate has something to decide first, or exchanges are recorded. It takes a copy, so
-/// that the usual way need not have the request in memory.
+/// A request without a body that has checks to pass, or is recorded. It gets a copy, so that the usual path need not
+/// have the request in memory.
 #[inline(never)]
 fn asked_about<C: Client>(client: &mut C, connection: &mut Connection<'_>, asks: Asks, request: Request<'_>) {
     if !asks.for_a_record() {
@@ -99,8 +99,7 @@ fn asked_about<C: Client>(client: &mut C, connection: &mut Connection<'_>, asks:
     }
 }
 
-/// An exchange that is recorded, in the event that has its request: however that ends, by a panic too, the record is
-/// settled.
+/// A recorded exchange, in the event that has its request. Dropping it settles the record, after a panic too.
 struct Recorded<'r, 'c, 'b> {
     connection: &'r mut Connection<'c>,
     request: &'r Request<'b>,
@@ -113,7 +112,7 @@ impl Drop for Recorded<'_, '_, '_> {
     }
 }
 
-/// Where the gate has something to decide first, or exchanges are recorded: false if the request is refused.
+/// Makes the checks of a request, if it has any. False if the request is refused.
 #[cold]
 #[inline(never)]
 fn passes_gate(connection: &mut Connection<'_>, request: &Request<'_>) -> bool {
@@ -139,14 +138,14 @@ fn asks_about_requests(connection: &mut Connection<'_>) -> bool {
     connection.links.link(connection.id).asks.about_requests()
 }
 
-/// A request that was announced is there with all its body.
+/// A request whose head was announced before is complete.
 #[inline(never)]
 fn end<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
     connection.links.count_body(connection.id, request.body());
     self::request(client, connection, request);
 }
 
-/// A request is there with all its body.
+/// A request is complete.
 #[inline(always)]
 fn request<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
     call(client, connection, |client, connection| {
@@ -177,15 +176,15 @@ fn body<C: Client>(client: &mut C, connection: &mut Connection<'_>, part: &[u8])
     call_named(client, connection, Callback::Body, |client, connection| client.on_body(connection, part));
 }
 
-/// What became of a body that lay whole in the buffer.
+/// What was done with a body that was whole in the buffer.
 #[derive(PartialEq, Eq)]
 enum BodyIs {
     Done,
-    /// The client has paused reading at the head: it comes later.
+    /// The client has paused reading at the head: the body is delivered later.
     PutOff,
 }
 
-/// A body that lay whole in the buffer was not announced: its plan is asked for now.
+/// A request whose body is whole in the buffer: its head was not announced, so `on_head` is called now.
 #[inline(never)]
 fn request_with_body<C: Client>(
     client: &mut C,
@@ -232,19 +231,19 @@ fn body_bytes_max(connection: &Connection<'_>, plan: BodyPlan) -> u64 {
     }
 }
 
-/// Whether the callback that was called just now has paused reading.
+/// Whether the last callback has paused reading.
 fn is_paused(connection: &Connection<'_>) -> bool {
     connection.wires.is_stopped() && !connection.wires.goes_on(connection.id)
 }
 
-/// A request that breaks the rules, or a limit.
+/// Refuses a request that breaks the rules, or a limit.
 #[cold]
 fn refuse_request(connection: &mut Connection<'_>, error: http1::Error) {
     let why = Reason::Protocol(ProtocolError::Http(error));
     connection.links.close(connection.wires, connection.id, why);
 }
 
-/// A body that is streamed lay whole in the buffer: it is one part, unless its client pauses there the end comes behind it.
+/// Streams a body that is whole in the buffer: it is one part. Its end follows at once, unless the client pauses.
 fn stream_whole<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
     let part = request.body();
     if !part.is_empty() {
@@ -260,7 +259,7 @@ fn stream_whole<C: Client>(client: &mut C, connection: &mut Connection<'_>, requ
     }
 }
 
-/// A head whose body is still to come.
+/// Handles a head whose body is still to come.
 #[inline(never)]
 fn head<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Request<'_>) {
     connection.links.metrics.requests.add(1);
@@ -275,7 +274,7 @@ fn head<C: Client>(client: &mut C, connection: &mut Connection<'_>, request: &Re
     }
 }
 
-/// Does what is planned with a body that was announced. False: it is not going to be read.
+/// Follows the plan for an announced body. False: the body will not be read.
 fn follow(connection: &mut Connection<'_>, plan: BodyPlan) -> bool {
     let body_bytes_max = body_bytes_max(connection, plan);
     let Connection { id, wires, links } = connection;
@@ -358,7 +357,7 @@ pub(super) fn opened<C: Client>(client: &mut C, connection: &mut Connection<'_>)
     }
 }
 
-/// What the callback left: an answer that is due, one that comes later, or the end.
+/// After a callback: an answer may be missing, deferred or given, or the connection may be ending.
 #[cold]
 #[inline(never)]
 fn after_callback<C: Client>(client: &C, connection: &mut Connection<'_>, unanswered: u16) {

@@ -1,4 +1,4 @@
-//! The listeners, as the handle wants them.
+//! Pauses, stops and resumes listeners, as the handle asks.
 
 use crate::client::ClientFactory;
 use crate::config::WhenFull;
@@ -16,7 +16,8 @@ impl<F: ClientFactory> Dispatcher<F> {
         self.links.handle.may_accept(wires.reactor(), socket, waits.then(|| self.most(socket)))
     }
 
-    /// Closes listeners that were stopped and opens those again that are to go on. Others that paused accept again.
+    /// Closes the sockets of stopped listeners, and opens those of resumed ones again. Resumed listeners that were only
+    /// paused accept again.
     #[cold]
     pub(super) fn look_at_listeners(&mut self, wires: &mut Wires) {
         if let Some(remote) = self.links.handle.remote(wires.reactor()) {
@@ -46,7 +47,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         wires.accept_again();
     }
 
-    /// Those that only stand in for the reactor that accepts leave it to that.
+    /// A reactor that only accepts in place of another leaves this to it.
     fn reopen(&mut self, wires: &mut Wires, socket: usize, number: usize) {
         let is_own = self.settings.listeners.get(socket).is_some_and(|listener| listener.each_reactor);
         if wires.reactor() != 0 && !is_own {

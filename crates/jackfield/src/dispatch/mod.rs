@@ -1,8 +1,8 @@
-//! The only code that is instantiated for each user type: it takes what the reactor says of a wire, lets the machine
-//! of the connection's protocol make events of it, and calls the client.
+//! The only code that is instantiated for each user type. It takes the reactor's events of a wire, makes events of the
+//! connection's protocol with its machine, and calls the client.
 //!
-//! Clients stand in a table of their own, so that a callback borrows one client and, besides it, everything else.
-//! Callbacks are guarded, those that bytes bring about by the reactor: a panic ends its connection and nothing else.
+//! Clients are in a separate table, so that a callback borrows one client and, independently, everything else.
+//! Callbacks are guarded (those for bytes by the reactor): a panic ends only its connection.
 
 mod admission;
 mod call;
@@ -41,34 +41,34 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// A server's part of one reactor: the factory, its clients, and what the links know of each.
+/// The server's part of one reactor: the factory, the clients, and the links.
 pub(crate) struct Dispatcher<F: ClientFactory> {
     factory: F,
-    /// In the slots of their wires.
+    /// By the slots of their wires.
     clients: Vec<Option<F::Client>>,
     links: Links,
     settings: Arc<Settings>,
-    /// Lent to the machines: a message or request that was put together, for the time of its callback.
+    /// Lent to the machines: holds a message or request that was put together from parts, during its callback.
     scratch: Scratch,
-    /// Lent to the machines: where the fields of the request at hand are.
+    /// Lent to the machines: the positions of the present request's fields.
     slots: HeaderSlots,
     commands: Vec<Command>,
-    /// Of these the kernel has taken something.
+    /// Connections from which the kernel has taken bytes, and which have notices.
     written: Vec<ConnectionId>,
     ticks: Vec<Tick>,
-    /// What is connected to at the start.
+    /// Outgoing connections that are begun at the start.
     outgoing: Vec<Outgoing>,
-    /// Wires that only exist to tell a new connection that there is no room.
+    /// The number of wires that only exist until their refusal is sent.
     refusals: usize,
     /// Sockets whose listeners were stopped.
     closed_sockets: Vec<usize>,
-    /// From where on the next idle connection is looked for.
+    /// The slot at which the next search for an idle connection begins.
     evict_from: usize,
-    /// When a failed accept was reported to the observer.
+    /// The time of the last report of a failed accept.
     accept_error_at: Option<Time>,
 }
 
-/// What is kept of each lent buffer for the next message: a peak is given back.
+/// Each lent buffer keeps this capacity for the next message; more is freed.
 const SCRATCH_BYTES_KEPT: usize = 64 << 10;
 
 /// A failed accept is reported to the observer at most once in this time.
@@ -163,7 +163,7 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
     }
 
     fn on_panic(&mut self, wires: &mut Wires, id: ConnectionId, payload: Box<dyn Any + Send>) {
-        // It may have been set for a connection with a bounded rate.
+        // It may have been lowered for a connection with a rate.
         self.links.events_per_turn = self.settings.limits.events_per_turn;
         panicked(&mut Connection { id, wires, links: &mut self.links }, &*payload);
     }
@@ -296,7 +296,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         self.drop_guarded(id, client);
     }
 
-    /// Drops what is the user's, whose `Drop` may panic.
+    /// Drops a value of the user's, whose `Drop` may panic.
     fn drop_guarded<T>(&self, id: ConnectionId, value: T) {
         if let Err(payload) = guard(|| drop(value)) {
             self.links.metrics.panics.add(1);

@@ -1,4 +1,4 @@
-//! New connections that are let in although their reactor is overloaded, because a path is reserved: the head of
+//! Provisional connections: admitted although their reactor is overloaded, because some paths are exempt. The head of
 //! their first request decides. Before that they have no client.
 
 use crate::client::{ClientFactory, Refuse};
@@ -10,7 +10,7 @@ use jackfield_reactor::{ConnectionId, Service, Wires};
 use std::time::Duration;
 
 impl<F: ClientFactory> Dispatcher<F> {
-    /// Awaits the first request of a new connection.
+    /// Waits for the first request of a new connection.
     pub(super) fn await_first_request(&mut self, wires: &mut Wires, id: ConnectionId) {
         self.links.link(id).protocol = Protocol::Http(http1::Machine::new());
         let idle = self.links.limits_of(id).http_idle;
@@ -19,8 +19,8 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
-    /// Bytes of a provisional connection, which decide when the line of the request is there; of one for the server's own
-    /// pages; or of one that is refused, which don't matter.
+    /// Handles bytes of a connection without a client: of a provisional one, which is decided on when its request line is
+    /// complete; of one at a status listener; or of a refused one, whose bytes are ignored.
     #[cold]
     #[inline(never)]
     pub(super) fn on_bytes_without_client(
@@ -62,7 +62,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         let peer = self.peer_again(wires, id);
         self.create(wires, id, &peer);
         if self.links.drain_until.is_some() {
-            // It was drained before there was a client, and the machine is another.
+            // The drain began before there was a client, with another machine.
             if let Protocol::Http(machine) = &mut self.links.link(id).protocol {
                 machine.close_after();
             }

@@ -1,11 +1,11 @@
-//! The header with which a proxy says for whom it speaks.
+//! The PROXY header.
 
 use jackfield_proto::Step;
 use jackfield_proto::proxy::{Addresses, Header, Limits, parse};
 use jackfield_reactor::{Addr, PreambleRead, Proxied, Session};
 use std::path::Path;
 
-/// What stands behind the header of a proxy.
+/// Puts the PROXY header before a session.
 pub(super) fn behind_header(session: Session) -> Session {
     session.behind_preamble(read, Limits::default().header_bytes_max)
 }
@@ -18,7 +18,7 @@ fn read(rx: &[u8]) -> PreambleRead {
     }
 }
 
-/// For whom the proxy speaks; `None`: for itself, or it does not say.
+/// The address in the header. `None`: the proxy's own connection, or no known address.
 fn proxied(header: &Header<'_>) -> Option<Proxied> {
     match header.addresses() {
         Addresses::Unknown => None,
@@ -31,7 +31,7 @@ fn proxied(header: &Header<'_>) -> Option<Proxied> {
     }
 }
 
-/// A path that is no text is not told.
+/// A path that is not UTF-8 becomes an unnamed address.
 fn unix(path: &[u8]) -> Addr {
     let path = std::str::from_utf8(path).ok().filter(|path| !path.is_empty());
     Addr::Unix(path.map(|path| Path::new(path).into()))

@@ -1,4 +1,4 @@
-//! Which configuration of TLS a peer is answered with, once it has said hello.
+//! Chooses the TLS configuration for a ClientHello.
 
 use crate::client::{ClientFactory, Refuse};
 use crate::config::{ACME, HostAnswer, HostConfig, MissingHost, TlsHosts};
@@ -9,7 +9,7 @@ use rustls::AlertDescription;
 use std::sync::Arc;
 
 impl<F: ClientFactory> Dispatcher<F> {
-    /// A peer has said hello: the host that it asks for answers, now or when somebody has found it.
+    /// A ClientHello has come: answers with the host that it names, now or when a thread has found it.
     pub(super) fn find_host(&mut self, wires: &mut Wires, id: ConnectionId) {
         let listener = usize::from(self.links.link(id).listener);
         let Some(hosts) = self.settings.listeners[listener].tls_hosts() else { return };
@@ -27,7 +27,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
-    /// A thread for blocking work looks for the host, and this reactor goes on.
+    /// Lets a thread for blocking work look for the host; this reactor goes on.
     fn look_for_host(&mut self, wires: &mut Wires, id: ConnectionId, hosts: &Arc<TlsHosts>) {
         let Some(hello) = wires.hello(id) else { return };
         let asked = MissingHost {
@@ -42,7 +42,7 @@ impl<F: ClientFactory> Dispatcher<F> {
                     log::error!(target: "jackfield::client", "the look-up of a host for `{}` panicked: {panicked}", asked.name);
                     HostAnswer::Nothing
                 });
-                // A reactor that has ended has no use for it.
+                // A reactor that has ended needs no result.
                 let _ = handle.post_reserved(id.reactor(), Command::HostFound(id, found));
             })
         });
@@ -51,7 +51,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
-    /// What came of it. The peer may have gone meanwhile.
+    /// A thread has found the host, or none. The peer may be gone by now.
     pub(super) fn host_found(&mut self, wires: &mut Wires, id: ConnectionId, found: HostAnswer) {
         match found {
             HostAnswer::Host(host) => self.answer_hello(wires, id, &host),
@@ -61,7 +61,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
-    /// The handshake goes on, here or on a thread for that.
+    /// Goes on with the handshake, here or on a handshake thread.
     fn answer_hello(&mut self, wires: &mut Wires, id: ConnectionId, host: &HostConfig) {
         let Some(hello) = wires.take_hello(id) else { return };
         if host.tag.is_some() {
@@ -85,7 +85,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
-    /// Who has only come to see an answer of ACME goes without a client (RFC 8737 section 3).
+    /// A connection that was only an ACME challenge is closed without a client (RFC 8737 section 3).
     pub(super) fn was_challenge(&mut self, wires: &mut Wires, id: ConnectionId) -> bool {
         let is_one = self.settings.acme.is_some()
             && wires.tls(id).is_some_and(|session| session.alpn_protocol() == Some(ACME));

@@ -1,4 +1,4 @@
-//! Clients hear that what they have sent has left.
+//! Notices of what was sent (`on_sent`).
 
 use crate::client::{Client, ClientFactory};
 use crate::dispatch::Dispatcher;
@@ -6,8 +6,8 @@ use crate::shared::Callback;
 use jackfield_reactor::Wires;
 
 impl<F: ClientFactory> Dispatcher<F> {
-    /// Tells those of which the kernel has taken something since the last turn. Who asks for another notice in the callback
-    /// hears of it in the next turn at the earliest, so that none holds the others up.
+    /// Calls `on_sent` for connections from which the kernel has taken bytes since the last turn. A notice that is
+    /// requested in this callback comes in the next turn at the earliest, so that no client holds up the others.
     pub(super) fn tell_sent(&mut self, wires: &mut Wires) {
         let mut written = std::mem::take(&mut self.written);
         wires.take_written(&mut written);

@@ -1,4 +1,4 @@
-//! What was set up on the reactor's thread: periodic closures, and those that other threads send.
+//! Closures on the reactor's thread: periodic ticks, and closures from other threads.
 
 use crate::client::{ClientFactory, Job, Reactor};
 use crate::dispatch::Dispatcher;
@@ -10,7 +10,7 @@ use std::any::Any;
 use std::time::Duration;
 
 impl<F: ClientFactory> Dispatcher<F> {
-    /// The reactor begins to turn: what it connects to by itself is begun, and from now on the ticks count.
+    /// The reactor starts: begins its outgoing connections and its ticks.
     pub(crate) fn start_up(&mut self, wires: &mut Wires) {
         for outgoing in std::mem::take(&mut self.outgoing) {
             self.connect(wires, &outgoing);
@@ -20,7 +20,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
-    /// Runs the ticks that are due, and has the reactor woken for the next.
+    /// Runs the ticks that are due, and sets the alarm for the next.
     #[cold]
     pub(super) fn run_ticks(&mut self, wires: &mut Wires) {
         let now = Duration::from_millis(wires.now().0);
@@ -62,7 +62,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         self.drop_guarded(ConnectionId::NONE, copies);
     }
 
-    /// A panic ends nothing but the closure's own run.
+    /// Runs a closure. A panic ends only this run.
     fn run_on_reactor(&mut self, wires: &mut Wires, run: impl FnOnce(&mut Reactor<'_>)) {
         let links = &mut self.links;
         wires.mark(ConnectionId::NONE, Callback::Reactor as u8);

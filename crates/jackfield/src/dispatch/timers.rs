@@ -1,4 +1,4 @@
-//! What is due: timers, idle timeouts, heartbeats.
+//! Timers, idle timeouts and heartbeats that are due.
 
 use crate::client::{Client, ClientFactory, HeartbeatAction, TimerId};
 use crate::disconnect::{Reason, Timeout};
@@ -10,14 +10,14 @@ use jackfield_reactor::{ConnectionId, Wires};
 use std::time::Duration;
 
 impl<F: ClientFactory> Dispatcher<F> {
-    /// A timer is due: one of the user, or one of the server.
+    /// A timer of the user or of the server is due.
     pub(super) fn on_due(&mut self, wires: &mut Wires, id: ConnectionId, key: u32) {
         match key {
             0..=key::USER_MAX => self.with_client(wires, id, Callback::Timer, |client, connection| {
                 client.on_timer(connection, TimerId(key as u16));
             }),
             key::DEADLINE => self.links.on_deadline(wires, id),
-            // Why it closes is known already.
+            // The reason is known already.
             key::CLOSE => self.links.end(wires, id, Reason::Local),
             key::UPGRADE => self.links.on_undecided(wires, id),
             key::DEAD => self.links.on_dead(wires, id),
@@ -31,7 +31,7 @@ impl<F: ClientFactory> Dispatcher<F> {
         }
     }
 
-    /// Nothing was heard for as long as its idle timeout.
+    /// No byte has come for the idle timeout.
     pub(super) fn on_quiet(&mut self, wires: &mut Wires, id: ConnectionId, quiet: Duration) {
         let beats = !self.links.heartbeat_of(id).after.is_zero();
         let link = self.links.link(id);
@@ -52,7 +52,7 @@ impl<F: ClientFactory> Dispatcher<F> {
     fn on_heartbeat(&mut self, wires: &mut Wires, id: ConnectionId, quiet: Duration) {
         let after = self.links.heartbeat_of(id).after;
         if quiet < after * 2 {
-            // It is the first of this idle time: something was heard after the ping before.
+            // The first ping of this idle time: a byte has come since the ping before.
             wires.cancel_timer(id, key::DEAD);
         }
         let mut beat = HeartbeatAction::Skip;
@@ -72,7 +72,7 @@ impl<F: ClientFactory> Dispatcher<F> {
                 socket.ping(heartbeat.ping_payload(), mask, outbox.tail());
             }
         }
-        // The first ping that is not answered counts, however many follow it.
+        // The deadline runs from the first ping without an answer, even if others follow.
         if !wires.has_timer(id, key::DEAD) && !planted(37) {
             wires.set_timer(id, key::DEAD, heartbeat.dead_after);
         }

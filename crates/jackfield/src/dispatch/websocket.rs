@@ -9,7 +9,7 @@ use crate::shared::Callback;
 use jackfield_proto::Step;
 use jackfield_proto::websocket::{Error, Event, Message, Scratch};
 
-/// Lets the machine make events of the bytes, and calls the client with each. Returns how many bytes were used.
+/// Makes events of the bytes with the machine, and calls the client with each. Returns how many bytes were used.
 #[inline(never)]
 pub(super) fn feed<C: Client>(
     client: &mut C,
@@ -20,7 +20,7 @@ pub(super) fn feed<C: Client>(
 ) -> usize {
     let (mut at, mut budget) = (0, connection.links.events_per_turn);
     loop {
-        // What `plain` finds is the server's.
+        // `plain` only finds frames of the server role.
         let mut is_client = false;
         let (used, message) = match plain(connection, &mut rx[at..], limits) {
             Some((used, Ok(message))) => (used, Some(message)),
@@ -38,7 +38,7 @@ pub(super) fn feed<C: Client>(
             },
         };
         at += used;
-        // The one place that calls the client with a message, so that the compiler makes it part of this loop.
+        // The only place that calls the client with a message, so that the compiler inlines it into this loop.
         if let Some(message) = message {
             connection.links.metrics.messages_in.add(1);
             call(client, connection, |client, connection| {
@@ -59,8 +59,8 @@ pub(super) fn feed<C: Client>(
     }
 }
 
-/// The frames that nearly all frames are have a way of their own, on which nothing is looked at twice: how many bytes
-/// it used, and the message.
+/// The short path for nearly all frames: a frame that is a whole message. Returns how many bytes it used, and the
+/// message.
 #[inline(always)]
 fn plain<'b>(
     connection: &mut Connection<'_>,
@@ -79,13 +79,13 @@ fn plain<'b>(
     Some((used, machine.take_medium_frame(&mut rx[..used])))
 }
 
-/// What any other step came to.
+/// The result of any other step.
 enum Outcome<'b> {
     /// A message that the client has not got yet, and how many bytes it used.
     Message(usize, Message<'b>),
-    /// Something else, which is done with, and how many bytes it used.
+    /// Another event, which is done, and how many bytes it used.
     Other(usize),
-    /// Nothing more can be done now: this number of bytes is used.
+    /// No further event now: this number of bytes is used.
     Nothing(usize),
 }
 
@@ -144,7 +144,7 @@ fn fail(connection: &mut Connection<'_>, error: Error) {
     connection.links.close(connection.wires, connection.id, reason);
 }
 
-/// A message is whole that was begun before, or that may have been the first one that is compressed.
+/// A message is complete that was begun in an earlier read, or that may have been the first compressed one.
 fn settle_message(connection: &mut Connection<'_>) {
     let link = connection.links.link(connection.id);
     if link.awaited != Awaited::Nothing {

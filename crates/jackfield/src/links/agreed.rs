@@ -11,18 +11,19 @@ impl Compression {
     pub(crate) const NONE: Self = Self(0);
     /// The size of our window, as a power of two: 9 to 15, or 0 if nothing is compressed.
     const WINDOW_BITS: u8 = 0x0f;
-    /// Our messages may refer to those before.
+    /// Our messages may refer to earlier ones (context takeover).
     const OWN: u8 = 0x10;
-    /// And the peer's.
+    /// The peer's messages may refer to earlier ones.
     const PEERS_OWN: u8 = 0x20;
 
-    /// A server's.
+    /// What a server has agreed to with its client.
     pub(super) fn of(agreed: &Agreed) -> Self {
         let takeovers = (agreed.server_context_takeover(), agreed.client_context_takeover());
         Self::new(agreed.server_window_bits(), takeovers)
     }
 
-    /// A client's. Where its window may be too small for any compressor of ours, nothing is compressed.
+    /// What a client has agreed to with its server. If the server's window may be too small for our compressors,
+    /// nothing is compressed.
     pub(super) fn of_client(agreed: &Agreed) -> Self {
         let takeovers = (agreed.client_context_takeover(), agreed.server_context_takeover());
         match agreed.client_window_bits() {
@@ -44,7 +45,7 @@ impl Compression {
         self.0 & Self::OWN != 0
     }
 
-    /// Whether the peer's compressed messages are kept track of in memory of the connection's own.
+    /// Whether the connection has its own memory for the peer's compressed messages.
     pub(crate) fn has_peers_own(self) -> bool {
         self.0 & Self::PEERS_OWN != 0
     }
@@ -58,7 +59,7 @@ impl Compression {
         self.0 & Self::WINDOW_BITS
     }
 
-    /// What it may take of the memory for dedicated compressors.
+    /// Bytes that it may take from the memory for dedicated compressors.
     pub(super) fn reserved_bytes(self) -> usize {
         let own = if self.has_own() { Deflater::heap_bytes_of(self.window_bits()) } else { 0 };
         own + if self.has_peers_own() { Inflater::HEAP_BYTES } else { 0 }

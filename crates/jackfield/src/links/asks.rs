@@ -2,13 +2,13 @@
 
 use crate::shared::Settings;
 
-/// The checks of a connection's bytes and requests before its client sees them. Usually there are none, which costs one
-/// comparison. All but the rate come from its listener.
+/// The checks of a connection's bytes and requests before its client sees them. Usually there are none, and that costs
+/// one comparison. All but the rate come from its listener.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Asks(u8);
 
 impl Asks {
-    /// Of each socket that listens.
+    /// The checks of each listening socket.
     pub(crate) fn of_sockets(settings: &Settings) -> Box<[Self]> {
         let gate = flag(settings.gate.judges_requests(), Self::GATE);
         let asks = settings.listeners.iter().map(|listener| {
@@ -20,24 +20,24 @@ impl Asks {
         asks.collect()
     }
 
-    /// Something is done with its requests.
+    /// Its requests are checked, counted or recorded.
     #[inline(always)]
     pub(crate) fn about_requests(self) -> bool {
         self.0 & (Self::GATE | Self::RECORD | Self::COUNT) != 0
     }
 
-    /// What it may say in a second is bounded: see [`Extra::bucket`](crate::links::link::Extra).
+    /// Its rate is limited: see [`Extra::bucket`](crate::links::link::Extra).
     pub(crate) fn is_rated(self) -> bool {
         self.0 & Self::RATE != 0
     }
 
-    /// Its bytes take another way than usual.
+    /// Its bytes take the slow path.
     #[inline(always)]
     pub(crate) fn is_unusual(self) -> bool {
         self.0 & (Self::RATE | Self::FRAMES) != 0
     }
 
-    /// Its client looks at the frames of a WebSocket.
+    /// Its client sees the frames of a WebSocket.
     pub(crate) fn about_frames(self) -> bool {
         self.0 & Self::FRAMES != 0
     }
@@ -55,12 +55,12 @@ impl Asks {
         self.0 & Self::GATE != 0
     }
 
-    /// They are counted, because their number is limited.
+    /// Its requests are counted, because their number is limited.
     pub(crate) fn for_a_count(self) -> bool {
         self.0 & Self::COUNT != 0
     }
 
-    /// It is recorded, for somebody.
+    /// Its exchanges are recorded, for the observer or the access log.
     #[inline(always)]
     pub(crate) fn for_a_record(self) -> bool {
         self.0 & Self::RECORD != 0

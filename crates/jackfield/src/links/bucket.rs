@@ -1,21 +1,21 @@
-//! How much a connection may say in a second: a token bucket of messages and one of bytes.
+//! The rate of a connection: a token bucket for messages and one for bytes.
 
 use crate::config::{OnRateExceeded, Rate};
 use jackfield_reactor::{Time, TokenBucket};
 use std::time::Duration;
 
-/// What a connection may still say.
+/// How many messages and bytes a connection may still send.
 #[derive(Debug)]
 pub(crate) struct Bucket {
     messages: TokenBucket,
     /// In debt after a read that was too long.
     bytes: TokenBucket,
     on_exceeded: OnRateExceeded,
-    /// Since when it is not read.
+    /// The begin of the present pause.
     paused_at: Option<Time>,
-    /// For how long it was not read since this was last asked.
+    /// The length of the pauses since `take_pause`.
     paused: Duration,
-    /// What the reactor had counted before the present bytes.
+    /// The reactor's count of messages before the present bytes.
     said_before: u64,
 }
 
@@ -38,20 +38,20 @@ impl Bucket {
         self.on_exceeded
     }
 
-    /// Bytes are going to be looked at. `said`: the messages that the reactor has counted before.
+    /// Called before bytes are handled. `said`: the messages that the reactor has counted so far.
     pub(crate) fn begin(&mut self, now: Time, said: u64) {
         self.messages.fill(now);
         self.bytes.fill(now);
         self.said_before = said;
     }
 
-    /// They were looked at: how many bytes were used, and the messages that are counted now.
+    /// Called after bytes were handled: how many were used, and the messages that the reactor has counted now.
     pub(crate) fn charge(&mut self, used: usize, said: u64) {
         self.messages.take(said.wrapping_sub(self.said_before));
         self.bytes.take(used as u64);
     }
 
-    /// Messages that may come now.
+    /// Messages that are allowed now.
     pub(crate) fn messages_left(&self) -> usize {
         usize::try_from(self.messages.left()).unwrap_or(usize::MAX)
     }
@@ -60,7 +60,7 @@ impl Bucket {
         self.bytes.left() > 0
     }
 
-    /// From now on the connection is not read, and for so long.
+    /// Begins a pause in which the connection is not read. Returns its length.
     pub(crate) fn pause(&mut self, now: Time) -> Duration {
         self.paused_at.get_or_insert(now);
         self.messages.wait(1).max(self.bytes.wait(1)).max(SHORTEST_PAUSE)
@@ -72,7 +72,7 @@ impl Bucket {
         }
     }
 
-    /// For how long the connection was not read since this was last asked.
+    /// The length of the pauses since the last call.
     pub(crate) fn take_pause(&mut self) -> Duration {
         std::mem::take(&mut self.paused)
     }
@@ -82,7 +82,8 @@ impl Bucket {
 mod tests {
     use super::*;
 
-    /// At these times (in ms) so much is said; what is left of messages then, and how long the pause would be.
+    /// Charges messages and bytes at these times (in ms); then checks the messages that are left and the length of a
+    /// pause.
     fn check(rate: Rate, said: &[(u64, u64, usize, usize, u64)]) {
         let mut bucket = Bucket::new(rate, Time(0), 0);
         for &(at, messages, bytes, left, pause_ms) in said {

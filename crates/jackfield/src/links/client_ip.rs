@@ -7,7 +7,8 @@ use jackfield_reactor::{ConnectionId, Wires};
 use std::net::IpAddr;
 
 impl Links {
-    /// Where a request of this connection comes from. `None`: from a unix socket, and no proxy says more.
+    /// The address of the client that sent a request. `None`: it came through a unix socket, and no trusted proxy names
+    /// an address.
     pub(crate) fn client_ip(&self, wires: &Wires, id: ConnectionId, request: &Request<'_>) -> Option<IpAddr> {
         let listener = &self.settings.listeners[usize::from(self.table[id.slot()].listener)];
         let by = if listener.reads_forwarded { ForwardedBy::Forwarded } else { ForwardedBy::XForwardedFor };

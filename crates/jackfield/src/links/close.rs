@@ -19,7 +19,7 @@ const NO_CODE: u16 = 1005;
 const EXPOSED: &str = "text/plain; charset=utf-8";
 
 impl Links {
-    /// Ends a connection for this reason, with what its peer is to be told ([`goodbye`]).
+    /// Ends a connection for this reason, and sends its peer what [`goodbye`] says.
     #[cold]
     #[inline(never)]
     pub(crate) fn close(&mut self, wires: &mut Wires, id: ConnectionId, why: Reason) {
@@ -78,7 +78,7 @@ impl Links {
     /// The bytes that a new connection at this listener gets when the server is full.
     pub(crate) fn busy_text<'l>(&self, listener: &'l ListenerSettings) -> &'l [u8] {
         match listener.speaks {
-            // The refusal was counted before.
+            // This refusal is counted already.
             Speaks::Http => busy(self.metrics.refused.value().wrapping_sub(1)),
             Speaks::Raw | Speaks::Lines => &listener.busy_banner,
         }
@@ -92,8 +92,8 @@ impl Links {
         self.end(wires, id, why);
     }
 
-    /// A request may have arrived that was not read yet: it is answered, with `Connection: close`. If the connection is
-    /// read-paused, the server waits until it is read.
+    /// Answers a request that has arrived but was not read yet, with `Connection: close`. If the connection is
+    /// read-paused, the server waits until it is resumed.
     fn read_first(&mut self, wires: &mut Wires, id: ConnectionId, why: Reason) {
         if wires.is_paused_and_empty(id) {
             return self.end(wires, id, why);
@@ -115,14 +115,14 @@ impl Links {
         if let Err(error) = self.close_websocket(wires, id, Some(code), text, Reason::Local) {
             log::error!(target: "jackfield::client", connection:% = id; "{id}: closed with 1000 instead of {code}: {error}");
         }
-        // A connection that is not a WebSocket, or a code that must not be sent; otherwise it is closing already.
+        // Not a WebSocket, or a code that must not be sent. If the connection is not open, it is closing already.
         if wires.is_open(id) {
             self.close(wires, id, Reason::Local);
         }
     }
 
-    /// Closes the connection after what is queued; nothing is added. One that this side has begun and that is not up yet has
-    /// nothing to say to anybody, and its peer may take nothing: it ends at once.
+    /// Closes the connection after the queued bytes, and adds none. An outgoing connection that is not up yet ends at once:
+    /// its peer may never take what is queued.
     pub(crate) fn end(&mut self, wires: &mut Wires, id: ConnectionId, why: Reason) {
         if wires.contains(id) && self.is_on_its_way(id) {
             self.abort(wires, id, why);
@@ -146,7 +146,7 @@ impl Links {
         }
     }
 
-    /// Resets the connection behind what is queued.
+    /// Resets the connection after the queued bytes.
     pub(crate) fn abort_after_flush(&mut self, wires: &mut Wires, id: ConnectionId, why: Reason) {
         if wires.contains(id) {
             self.note_reason(wires, id, why);
@@ -193,14 +193,14 @@ impl Links {
         link.reason.get_or_insert(why);
         self.charge(wires, id);
         wires.close_output(id);
-        // The answer to it must be heard.
+        // The peer's Close must be read.
         wires.unthrottle(id);
         wires.set_timer(id, key::CLOSE, self.limits_of(id).close_wait);
         self.leave_soon(wires, id);
         Ok(())
     }
 
-    /// Ends an exchange, begun or not, with a status if an answer can still be given, and the connection with it.
+    /// Ends an exchange and its connection, with a status if an answer can still be given.
     fn fail_exchange(&mut self, wires: &mut Wires, id: ConnectionId, status: u16, why: Reason) {
         if let Protocol::Http(machine) = &mut self.link(id).protocol {
             machine.give_up();
@@ -217,7 +217,7 @@ impl Links {
         self.end(wires, id, why);
     }
 
-    /// The peer's Close: it is answered with its own code, unless it is the answer to ours, and the connection ends.
+    /// Handles the peer's Close: answers it with its own code, unless it answers ours, and ends the connection.
     #[inline(never)]
     pub(crate) fn on_peer_close(&mut self, wires: &mut Wires, id: ConnectionId, frame: &CloseFrame<'_>) {
         self.link(id).extra().close = Some((frame.code.unwrap_or(NO_CODE), frame.reason.into()));
@@ -225,17 +225,17 @@ impl Links {
         let mask = self.mask_for(id);
         if let Some(outbox) = wires.outbox(id) {
             if let Protocol::WebSocket(machine) = &mut self.link(id).protocol {
-                // What a peer may send, may be sent back.
+                // A code that a peer may send may be sent back.
                 let _ = machine.close(frame.code, "", mask, outbox.tail());
             }
         }
-        // Nothing may follow a Close (RFC 6455 section 5.5.1), so the peer's end need not be waited for.
+        // Nothing may follow a Close (RFC 6455 section 5.5.1), so there is no need to wait for the peer's FIN.
         wires.take_as_ended(id);
         self.end(wires, id, Reason::Peer);
     }
 
-    /// The peer has closed its side, and all bytes before that were read. Or this side reads no further request; then an
-    /// answer that is due, or the closing handshake, comes first.
+    /// The peer has closed its side, and all bytes before that were read. Also called when this side reads no further
+    /// request: then an answer that is owed, or the closing handshake, comes first.
     pub(crate) fn on_peer_end(&mut self, wires: &mut Wires, id: ConnectionId) {
         // While an answer is open, the rest of the request's body is missing. If the peer has closed, it will never
         // come; if only this side stopped reading requests, it may.
@@ -265,7 +265,7 @@ impl Links {
         }
     }
 
-    /// The account of a connection's end. It is counted.
+    /// Makes the [`Disconnect`] of a connection, and counts its end.
     pub(crate) fn disconnect(
         &mut self,
         wires: &Wires,

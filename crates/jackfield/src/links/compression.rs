@@ -16,12 +16,12 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct OwnDeflater {
     deflater: Deflater,
-    /// The peer got a compressed message that is not of this compressor.
+    /// The peer got a compressed message of another compressor since the last one of this.
     is_passed: bool,
 }
 
 impl OwnDeflater {
-    /// Whatever it compresses must be sent.
+    /// Compresses a message. The result must be sent, because later messages may refer to it.
     pub(crate) fn compress(&mut self, message: Message<'_>) -> Option<(FrameHeader, &[u8])> {
         if std::mem::take(&mut self.is_passed) {
             self.deflater.forget();
@@ -50,16 +50,16 @@ pub(crate) struct Compressors(Option<Box<Shared>>);
 struct Shared {
     options: Options,
     deflaters: SharedDeflaters,
-    /// A peer has agreed on compression, so that there may be a shared decompressor.
+    /// A peer has agreed on compression, so the shared decompressor may be in use.
     inflates: bool,
-    /// What was promised of `own_bytes_max`.
+    /// How much of `own_bytes_max` was promised.
     own_bytes: usize,
     own_bytes_max: usize,
     metrics: Arc<ReactorMetrics>,
 }
 
 impl Compressors {
-    /// Those of one of so many reactors. None, if no listener compresses.
+    /// The compressors of one of `reactors` reactors. None, if no listener compresses.
     pub(crate) fn new(settings: &Settings, reactors: usize, metrics: &Arc<ReactorMetrics>) -> Self {
         if !settings.listeners.iter().any(|listener| listener.limits.compresses()) {
             return Self::default();
@@ -76,18 +76,18 @@ impl Compressors {
         })))
     }
 
-    /// The length from which on messages are compressed.
+    /// The shortest message that is compressed.
     pub(crate) fn message_bytes_min(&self) -> usize {
         self.0.as_ref().map_or(usize::MAX, |shared| shared.options.message_bytes_min)
     }
 
-    /// Agrees with a peer, and tells its machine and the answer's header lines. Without memory for its own compressors,
-    /// each of its messages is compressed by itself.
+    /// Agrees with a peer on compression, sets up its machine, and adds the header line to the answer. Without memory
+    /// for dedicated compressors there is no context takeover.
     pub(crate) fn agree(&mut self, agreed: Option<Agreed>, socket: &mut Socket, fields: &mut Fields) {
         let (Some(wanted), Some(shared)) = (agreed, &mut self.0) else { return };
         let bytes = shared.own_bytes + Compression::of(&wanted).reserved_bytes();
         let agreed = if bytes <= shared.own_bytes_max { wanted } else { wanted.without_takeover() };
-        // Nobody else writes this line.
+        // Only this function writes this line.
         let promised = if planted(69) { wanted } else { agreed };
         if fields.push("Sec-WebSocket-Extensions", promised.to_string()).is_err() {
             return;
@@ -98,8 +98,8 @@ impl Compressors {
         shared.inflates = true;
     }
 
-    /// The offer to a server from which a WebSocket is requested. Without memory for its own compressors, each message is
-    /// to be compressed by itself.
+    /// The offer to a server at which a WebSocket is opened. Without memory for dedicated compressors it offers no
+    /// context takeover.
     pub(crate) fn offer(&self, limits: &Limits) -> Offering {
         let Some(shared) = self.0.as_ref().filter(|_| limits.compresses()) else {
             return Offering::default();
@@ -115,7 +115,7 @@ impl Compressors {
         Offering(Some(Offered::new(&by_themselves)))
     }
 
-    /// What may be agreed on with such a server, or was, takes the place of what was there before.
+    /// Replaces what was reserved for such a server: first by the most that it may agree to, then by what it agreed to.
     pub(crate) fn promise(&mut self, agreed: Option<Agreed>, place: &mut Option<Agreed>) {
         let bytes = |agreed: Option<Agreed>| {
             agreed.map_or(0, |agreed| Compression::of_client(&agreed).reserved_bytes())
@@ -126,7 +126,7 @@ impl Compressors {
         *place = agreed;
     }
 
-    /// A WebSocket that this side has begun is open, and what was agreed on counts from now on.
+    /// An outgoing WebSocket is open: its machine uses what was agreed on.
     pub(crate) fn begin_as_client(&mut self, agreed: Option<Agreed>, socket: &mut Socket) {
         let (Some(agreed), Some(shared)) = (agreed, &mut self.0) else { return };
         socket.accept_deflate(&agreed);
@@ -148,7 +148,7 @@ impl Compressors {
         Some(Box::new(OwnDeflater { deflater, is_passed: false }))
     }
 
-    /// A message by itself, as a frame for a peer whose window has so many bits.
+    /// Compresses a message without takeover, as a frame for a peer with this window.
     pub(crate) fn compress(&mut self, message: Message<'_>, window_bits: u8) -> Option<(FrameHeader, &[u8])> {
         let Shared { deflaters, metrics, .. } = self.0.as_deref_mut()?;
         let compressed = deflaters.for_window(window_bits).compress(message)?;
@@ -156,7 +156,7 @@ impl Compressors {
         Some(compressed)
     }
 
-    /// The frame that is the same for all, to be shared. `None`: it is not to be compressed.
+    /// The frame for all receivers, to be shared. `None`: it is not worth compressing.
     pub(crate) fn share(&mut self, content: Content<'_>) -> Option<Arc<[u8]>> {
         match content {
             Content::Prepared(prepared) => self.share_prepared(prepared).cloned(),
@@ -164,13 +164,13 @@ impl Compressors {
         }
     }
 
-    /// The same of something prepared, which keeps it.
+    /// The same for a prepared message, which keeps the frame.
     pub(crate) fn share_prepared<'p>(&mut self, prepared: &'p Prepared) -> Option<&'p Arc<[u8]>> {
         let window_bits = self.window_bits()?;
         prepared.deflated(window_bits, |message| self.make_frame(message))
     }
 
-    /// Appends the frame that is the same for all. False, and nothing appended: it is not to be compressed.
+    /// Appends the frame for all receivers. False, and nothing appended: it is not worth compressing.
     pub(crate) fn append(&mut self, content: Content<'_>, out: &mut Vec<u8>) -> bool {
         if let Content::Prepared(prepared) = content {
             let shared = self.share_prepared(prepared);
@@ -186,21 +186,21 @@ impl Compressors {
         true
     }
 
-    /// Gives peaks of the buffers back.
+    /// Frees buffers that have grown large.
     pub(crate) fn trim(&mut self) {
         if let Some(shared) = &mut self.0 {
             shared.deflaters.trim(BUFFER_BYTES_KEPT);
         }
     }
 
-    /// What all take on the heap.
+    /// Bytes of all compressors on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.0.as_ref().map_or(0, |shared| {
             shared.deflaters.heap_bytes() + if shared.inflates { Inflater::HEAP_BYTES } else { 0 }
         })
     }
 
-    /// The window of the frames that are the same for all, as a power of two: the largest. `None`: there are none.
+    /// The window of the frames for all receivers, as a power of two: the largest. `None`: nothing is compressed.
     pub(crate) fn window_bits(&self) -> Option<u8> {
         self.0.as_ref().map(|shared| shared.options.window_bits_max)
     }
@@ -209,7 +209,7 @@ impl Compressors {
         let window_bits = self.window_bits()?;
         let (header, payload) = self.compress(message, window_bits)?;
         let parts = [header.as_bytes(), payload];
-        // Zeros of the right length, then what belongs there: so that it is allocated once.
+        // Filled with zeros first, so that it is allocated once.
         let mut frame: Arc<[u8]> = iter::repeat_n(0, parts.iter().map(|part| part.len()).sum()).collect();
         if let Some(bytes) = Arc::get_mut(&mut frame) {
             let (head, body) = bytes.split_at_mut(parts[0].len());
@@ -220,5 +220,5 @@ impl Compressors {
     }
 }
 
-/// What a buffer of compressed messages keeps: a peak is given back.
+/// A buffer of compressed messages that has grown above this is freed.
 const BUFFER_BYTES_KEPT: usize = 64 << 10;

@@ -98,7 +98,7 @@ impl Links {
         wires.dial(id, addrs.into_iter().map(Addr::Ip));
     }
 
-    /// A connection that this side has begun has ended before it was up: why.
+    /// Notes why an outgoing connection has ended before it was up.
     pub(crate) fn note_connect_failure(&mut self, id: ConnectionId, why: reactor::Reason) {
         let link = self.link(id);
         link.reason = Some(match link.reason.unwrap_or_else(|| Reason::from_wire(why)) {
@@ -106,7 +106,7 @@ impl Links {
             Reason::Timeout(_) => Reason::Connect(ConnectError::Timeout),
             Reason::Io(kind) => Reason::Connect(ConnectError::Io(kind)),
             Reason::Tls => Reason::Connect(ConnectError::Tls),
-            // More than an answer may have.
+            // The server's answer was too long.
             Reason::Limit(Limit::ReadBuffer) => Reason::Connect(ConnectError::WebSocket),
             other => other,
         });
@@ -126,7 +126,7 @@ fn above(outgoing: &Outgoing) -> Result<Above, ConnectError> {
     plain(outgoing)
 }
 
-/// Nothing, if that was asked for.
+/// A plain session, unless TLS was asked for.
 fn plain(outgoing: &Outgoing) -> Result<Above, ConnectError> {
     if outgoing.is_secure { Err(ConnectError::Invalid) } else { Ok(Above::Plain) }
 }

@@ -5,7 +5,7 @@ use jackfield_proto::http1::DateBlock;
 use jackfield_reactor::Time;
 use std::time::Duration;
 
-/// The present second as HTTP says it, rendered once a second.
+/// The present second as an HTTP date, rendered once a second.
 pub(crate) struct Date {
     clock: WallClock,
     block: DateBlock,

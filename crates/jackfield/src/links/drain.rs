@@ -14,8 +14,8 @@ use jackfield_reactor::{ConnectionId, Wires};
 use std::time::Duration;
 
 impl Links {
-    /// No new connections any more, and all connections are drained. Again: an earlier deadline
-    /// counts, and a shorter time over which they are drained.
+    /// Accepts no new connections, and drains all. If it is called again, the earlier deadline and the shorter spread
+    /// count.
     pub(crate) fn shut_down(&mut self, wires: &mut Wires, drain: Drain) {
         let deadline = wires.now().after(drain.deadline);
         let is_first = self.drain_until.is_none();
@@ -33,8 +33,8 @@ impl Links {
         wires.set_alarm(until.since(wires.now()));
     }
 
-    /// A part of the way through all connections, while the server shuts down, which is to be drained; what is left at the
-    /// deadline is aborted.
+    /// The next part of the walk over all connections while the server shuts down: the connections to be drained now.
+    /// Connections that are left at the deadline are aborted.
     pub(crate) fn next_to_drain(&mut self, wires: &mut Wires) -> Vec<ConnectionId> {
         let Some(until) = self.drain_until else { return Vec::new() };
         if !self.aborts && wires.now() >= until {
@@ -57,7 +57,7 @@ impl Links {
         ids
     }
 
-    /// Has a connection drained at its own part of the time over which all are.
+    /// Sets a connection's own moment of a spread drain.
     fn drain_in_time(&self, wires: &mut Wires, id: ConnectionId) {
         let seed = self.settings.seed.unwrap_or_default() ^ ((wires.reactor() as u64) << 32);
         let span = u64::try_from(self.drain_spread.as_nanos()).unwrap_or(u64::MAX);
@@ -65,8 +65,8 @@ impl Links {
         wires.set_timer(id, key::DRAIN, Duration::from_nanos(nanos as u64));
     }
 
-    /// Ends the reactor of a server that shuts down once no connection is left. Those that linger are waited for until the
-    /// deadline: what was sent to them may still be on its way.
+    /// Ends the reactor of a server that shuts down once no connection is left. It waits for lingering connections until
+    /// the deadline, because bytes that were sent to them may not have arrived yet.
     pub(crate) fn halt_if_drained(&self, wires: &mut Wires) {
         let Some(until) = self.drain_until else { return };
         let left = if wires.now() >= until { wires.len() } else { wires.len() + wires.lingering() };
@@ -75,7 +75,7 @@ impl Links {
         }
     }
 
-    /// Drains a connection: requests that have come, or whose head has, are answered first.
+    /// Drains a connection: requests that have come, at least their head, are answered first.
     pub(crate) fn drain(&mut self, wires: &mut Wires, id: ConnectionId, why: Reason) {
         let goodbye = match goodbye(self.standing(wires, id), why) {
             Goodbye::Close(_) if why == Reason::Shutdown && is_valid_close_code(self.drain_code) => {
@@ -86,8 +86,8 @@ impl Links {
         self.say_goodbye(wires, id, goodbye, why);
     }
 
-    /// A connection has lasted as long as it may. True: it is to be drained as at a shutdown, so that an answer that is owed
-    /// is given first, if it is given in time.
+    /// A connection has reached its lifetime. True: it is to be drained as at a shutdown, so that an answer that is owed is
+    /// sent first.
     #[cold]
     pub(crate) fn has_lasted(&mut self, wires: &mut Wires, id: ConnectionId) -> bool {
         let why = Reason::Timeout(Timeout::Lifetime);
@@ -97,14 +97,14 @@ impl Links {
                 self.abort(wires, id, why);
                 return false;
             }
-            // It ends already, for another reason, and has a deadline for that.
+            // It is ending already, for another reason and with its own deadline.
             Some(_) => return false,
         }
         wires.set_timer(id, key::LIFETIME, self.settings.limits.drain);
         true
     }
 
-    /// What becomes a WebSocket or an event stream while the server shuts down is drained like those before it.
+    /// Drains a connection that has become a WebSocket or an event stream while the server shuts down.
     pub(crate) fn drain_if_draining(&mut self, wires: &mut Wires, id: ConnectionId) {
         if self.drain_until.is_some() {
             self.drain(wires, id, Reason::Shutdown);
@@ -112,8 +112,8 @@ impl Links {
     }
 }
 
-/// The part of a span at which the n-th of many has its turn, in fractions of 2^64: multiples of the golden section, which lie as
-/// evenly as can be however many there are. The seed moves them all.
+/// The moment of the n-th connection, as a fraction of the span in units of 2^-64. Multiples of the golden ratio are spread as
+/// evenly as possible for any number of connections. The seed shifts all of them.
 fn part(seed: u64, number: u64) -> u64 {
     const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
     number.wrapping_add(seed).wrapping_mul(GOLDEN)
@@ -123,7 +123,7 @@ fn part(seed: u64, number: u64) -> u64 {
 mod tests {
     use super::*;
 
-    /// However many there are, each tenth of the time has its tenth of them, give or take two.
+    /// For any number of connections, each tenth of the time has a tenth of them, or at most two more or fewer.
     #[test]
     fn l10_the_turns_are_spread_evenly() {
         for (seed, count) in [(0, 10), (0, 1000), (7, 333), (u64::MAX, 50_000)] {

@@ -10,12 +10,12 @@ use jackfield_proto::http1::{Fields, Owed, Request, ResponseHead};
 use jackfield_reactor::{ConnectionId, Wires};
 
 impl Links {
-    /// A whole request is in the receive buffer: [`Links::end_event`] must follow in its event. Until then its end is not
-    /// reported, and nothing of it is copied.
+    /// Begins the record of a request that is whole in the receive buffer. [`Links::end_event`] must follow in the same
+    /// event. Until then nothing is reported or copied.
     #[inline(never)]
     pub(crate) fn begin_exchange(&mut self, wires: &mut Wires, id: ConnectionId, request: &Request<'_>) {
         if let Some(last) = self.open_record.owner() {
-            // A panic has ended its event before its time.
+            // A panic ended that event early.
             self.keep_exchange(wires, last);
         }
         let (now, sent) = (wires.now(), wires.sent(id));
@@ -27,14 +27,14 @@ impl Links {
         record.answered = AnsweredAs::AtOnce;
     }
 
-    /// A head has come that is not all of its request, or may become another protocol.
+    /// Begins the record of a request whose body is still to come, or which may become another protocol.
     #[cold]
     pub(crate) fn begin_long_exchange(&mut self, wires: &mut Wires, id: ConnectionId, request: &Request<'_>) {
         self.begin_exchange(wires, id, request);
         self.open_record.keep_asked(request);
     }
 
-    /// The event that began an exchange is over: if the exchange has finished too, it is reported.
+    /// Ends the event that began an exchange. If the exchange has finished too, it is reported.
     #[inline(never)]
     pub(crate) fn end_event(&mut self, wires: &mut Wires, id: ConnectionId, request: &Request<'_>) {
         let Self { open_record, table, settings, date, .. } = self;
@@ -51,7 +51,7 @@ impl Links {
         }
     }
 
-    /// It has not finished: it goes on without the data of its event.
+    /// Keeps what the record needs of the request, because the exchange goes on after its event.
     #[cold]
     fn go_on(&mut self, wires: &mut Wires, id: ConnectionId, request: &Request<'_>) {
         if self.open_record.owner() == Some(id) {
@@ -60,21 +60,22 @@ impl Links {
         }
     }
 
-    /// Part of the body of the request has come.
+    /// Counts a part of the request's body.
     pub(crate) fn count_body(&mut self, id: ConnectionId, part: &[u8]) {
         if let Some(record) = self.record(id) {
             record.bytes_in += part.len() as u64;
         }
     }
 
-    /// What was counted of the body comes once more.
+    /// Takes counted bytes of the body back, because they will be counted again.
     pub(crate) fn uncount_body(&mut self, id: ConnectionId, body: &[u8]) {
         if let Some(record) = self.record(id) {
             record.bytes_in -= body.len() as u64;
         }
     }
 
-    /// Its answer begins with a head of these parts. They are separate, so that the usual path needs no head in memory.
+    /// Records the head of the answer. Its parts are separate arguments, so that the usual path needs no head in
+    /// memory.
     #[inline(never)]
     pub(crate) fn record_answer(
         &mut self,
@@ -89,7 +90,7 @@ impl Links {
         }
     }
 
-    /// Called after anything that may finish an exchange: if it has, it is reported.
+    /// Reports the exchange if it has finished. Called after anything that may finish it.
     #[cold]
     pub(crate) fn settle_exchange(&mut self, wires: &mut Wires, id: ConnectionId) {
         let answered = match &self.table[id.slot()].protocol {
@@ -121,7 +122,7 @@ impl Links {
             Protocol::Http(machine) => {
                 !matches!(machine.owed(), Owed::Open | Owed::Deferred | Owed::Streaming)
             }
-            // It has no other end.
+            // An event stream ends only with its connection.
             Protocol::Events => true,
             _ => false,
         };
@@ -158,7 +159,7 @@ impl Links {
     }
 }
 
-/// Gives a finished exchange to the access log, if only the log wants it and needs no more than this. False if it was not
+/// Gives a finished exchange to the access log, if only the log wants it and this data is enough. False if it was not
 /// given.
 #[inline(always)]
 fn log_fast(

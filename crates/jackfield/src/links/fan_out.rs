@@ -6,18 +6,18 @@ use crate::message::Form;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Look {
     pub(crate) form: Form,
-    /// A frame that is compressed.
+    /// It gets compressed frames.
     pub(crate) is_deflated: bool,
 }
 
-/// The topic whose members the reactor's broadcast goes to. They are lent to it.
+/// The topic of the running broadcast. The list of its members is lent to the reactor.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FanOut {
     pub(crate) place: usize,
     pub(crate) members: usize,
-    /// Some of them are congested, and are looked at for each message.
+    /// Some members are congested, and are visited for each message.
     pub(crate) has_apart: bool,
     pub(crate) look: Look,
-    /// The first message was long enough to be compressed.
+    /// The first message was long enough to be compressed. Only messages for which the same holds are gathered with it.
     pub(crate) is_long: bool,
 }

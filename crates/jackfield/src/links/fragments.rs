@@ -12,7 +12,7 @@ pub(crate) struct Fragments {
     pub(crate) has_begun: bool,
     /// Whole messages, as frames.
     pub(crate) waiting: Vec<u8>,
-    /// Notices that were asked for meanwhile: behind so many of these bytes, and with which tag.
+    /// Notices that were requested meanwhile: after how many of these bytes, and with which tag.
     pub(crate) notices: Vec<(usize, u64)>,
     /// Where the rest of the message comes from.
     pub(crate) reader: Option<Box<dyn Read>>,

@@ -10,9 +10,9 @@ pub(crate) enum FrameState {
     Head,
     /// In a frame for the machine, which has still to use this many bytes.
     Passing(u64),
-    /// In one that its client has taken over.
+    /// In a frame that its client has taken over.
     Taken(FramePayload),
-    /// In the one at which its client has closed.
+    /// In the frame at which its client has closed the connection.
     Dropped(FramePayload),
 }
 

@@ -35,7 +35,7 @@ impl Links {
         self.await_answer(wires, id);
     }
 
-    /// From now on an answer that does not come, or does not go on, has a deadline.
+    /// Sets a deadline for an answer that is deferred, or sent in parts.
     #[cold]
     pub(crate) fn await_answer(&mut self, wires: &mut Wires, id: ConnectionId) {
         let answer_timeout = self.limits_of(id).answer_timeout;
@@ -46,13 +46,13 @@ impl Links {
         }
     }
 
-    /// The answer that is deferred now has this deadline.
+    /// Sets a deadline for the deferred answer.
     pub(crate) fn bound_answer(&mut self, wires: &mut Wires, id: ConnectionId, deadline: Duration) {
         wires.set_timer(id, key::ANSWER, deadline);
     }
 
-    /// An answer that is being sent in parts may go on if something was written to it, or if its peer still has to take
-    /// bytes. A deferred answer is overdue.
+    /// The deadline of an answer has passed. An answer in parts may go on if something was written to it, or if its
+    /// peer still has to take bytes. A deferred answer is overdue.
     #[cold]
     pub(crate) fn on_answer_due(&mut self, wires: &mut Wires, id: ConnectionId) {
         let sent_before = self.link(id).extra().answer_bytes;

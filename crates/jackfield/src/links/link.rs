@@ -25,7 +25,7 @@ pub(crate) struct Link {
     /// Why it is closing, if the wire's reason is not enough.
     pub(crate) reason: Option<Reason>,
     pub(crate) listener: u8,
-    /// What its bytes and requests meet before its client.
+    /// The checks before its client sees bytes and requests.
     pub(crate) asks: Asks,
     pub(crate) awaited: Awaited,
     /// `None`: nothing was set.
@@ -38,13 +38,13 @@ pub(crate) struct Link {
 /// Whether a connection counts, and whether it stays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Admission {
-    /// It does not count as a connection of the server: it is only refused.
+    /// It does not count as a connection of the server, because it is being refused.
     #[default]
     Uncounted,
     Admitted,
-    /// This side has begun it.
+    /// It is an outgoing connection.
     Outgoing,
-    /// It was admitted while its reactor is overloaded: the head of its first request decides.
+    /// It was admitted although its reactor is overloaded. The head of its first request decides whether it stays.
     Provisional,
 }
 
@@ -56,57 +56,59 @@ pub(crate) enum Awaited {
     Head,
     Body,
     Message,
-    /// An upgrade is being decided on, and what comes before that is kept. Its deadline is `key::UPGRADE`.
+    /// An upgrade is being decided on, and bytes that come before the decision are kept. Its deadline is
+    /// `key::UPGRADE`.
     Early,
 }
 
-/// What few connections need.
+/// State that few connections need.
 #[derive(Debug, Default)]
 pub(crate) struct Extra {
     pub(crate) topics: Vec<Subscription>,
-    /// What it pays for in these.
+    /// Bytes that it is charged for its topics.
     pub(crate) topics_bytes: usize,
     pub(crate) missed: Missed,
     /// The peer's Close.
     pub(crate) close: Option<(u16, Box<str>)>,
-    /// Bytes read when the flow of a body was last looked at.
+    /// Bytes read at the last check of a body's rate.
     pub(crate) body_bytes: u64,
-    /// Bytes that were sent when the flow of an answer was last looked at.
+    /// Bytes sent at the last check of an answer.
     pub(crate) answer_bytes: u64,
-    /// Bytes that were queued for it, and dropped when it was closed for its backlog.
+    /// Bytes of its backlog that were dropped when it was closed.
     pub(crate) unsent: u64,
-    /// Messages that were dropped, by its overflow policy.
+    /// Messages that its overflow policy has dropped.
     pub(crate) dropped: u64,
-    /// What was published to it and waits, if its policy or a topic's has a queue.
+    /// Published messages that wait for it, if its policy or a topic's has a queue.
     pub(crate) queue: Option<Box<SendQueue>>,
-    /// What it may still say, if that is bounded.
+    /// Its rate, if it has one.
     pub(crate) bucket: Option<Box<Bucket>>,
     /// A heartbeat that is not the server's.
     pub(crate) heartbeat: Option<Arc<Heartbeat>>,
-    /// The tag of a connection that this side has begun.
+    /// The tag of an outgoing connection.
     pub(crate) tag: Option<u64>,
     /// The tag of the host that it has asked for by TLS.
     #[cfg(feature = "tls")]
     pub(crate) host_tag: Option<u64>,
-    /// A WebSocket that this side has begun and that is not open yet.
+    /// An outgoing WebSocket that is not open yet.
     pub(crate) opening: Option<Box<Opening>>,
-    /// What its server has agreed to about compression, until it is open; before that the most that it may agree to.
+    /// Until it is open: the compression to which its server has agreed, or the most to which it may agree.
     pub(crate) agreed: Option<Agreed>,
-    /// The status of a server that did not open it.
+    /// The status with which a server refused to open it.
     pub(crate) status: Option<u16>,
-    /// The subprotocol of a WebSocket that this side has begun.
+    /// The subprotocol of an outgoing WebSocket.
     pub(crate) subprotocol: Option<Box<str>>,
-    /// The exchange that is under way, if exchanges are recorded.
+    /// The present exchange, if exchanges are recorded.
     pub(crate) exchange: Option<Box<ExchangeRecord>>,
-    /// The body of the answer that is pulled when this has drained, and its exchange.
+    /// The source of an answer's body, from which the next piece is read when the connection has drained, and its
+    /// exchange.
     pub(crate) source: Option<(u32, Box<dyn Source>)>,
     /// The message that is being sent in fragments.
     pub(crate) fragments: Option<Box<Fragments>>,
-    /// Where it stands, if its client looks at its frames.
+    /// The state of its frames, if its client looks at them.
     pub(crate) frame: FrameState,
-    /// What its client is told of when that has left.
+    /// The notices that its client gets when bytes have left.
     pub(crate) notices: Option<Box<Notices>>,
-    /// Its own compressor, once it was needed.
+    /// Its own compressor, made when it is first needed.
     pub(crate) deflater: Option<Box<OwnDeflater>>,
 }
 

@@ -7,7 +7,7 @@ use jackfield_reactor::planted::planted;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-/// Where unforeseeable numbers come from.
+/// A source of unpredictable numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct Masks {
     keyed: DefaultHasher,
@@ -15,7 +15,7 @@ pub(crate) struct Masks {
 }
 
 impl Masks {
-    /// Those of a reactor. With a seed they are always the same.
+    /// The source of a reactor. With a seed the numbers are always the same.
     pub(crate) fn new(seed: Option<u64>, reactor: usize) -> Self {
         let mut keyed = match seed {
             None => RandomState::new().build_hasher(),

@@ -67,13 +67,13 @@ pub(crate) struct Links {
     pub(crate) table: Vec<Link>,
     pub(crate) topics: Topics,
     pub(crate) fan_out: Option<FanOut>,
-    /// For topics with a history and members here: how far the members have got.
+    /// For topics with a history and members here: the members' position.
     delivered: HashMap<Arc<str>, Delivered>,
     /// Connections that wait for the next portion of their missed messages.
     replaying: Turns,
     /// Connections that can't resume before a new message comes.
     awaiting: Turns,
-    /// Closed during a publish to them: they leave their topics after it.
+    /// Connections that were closed during a publish to them. They leave their topics after it.
     leaving: Vec<ConnectionId>,
     pub(crate) handle: Handle,
     pub(crate) settings: Arc<Settings>,
@@ -85,37 +85,37 @@ pub(crate) struct Links {
     pub(crate) fields: Fields,
     /// The replacement of the present client after its callback: a `Box<dyn Client>`.
     pub(crate) replacement: Option<Box<dyn Any>>,
-    /// What a callback has panicked with, for a peer that is told.
+    /// The text of a callback's panic, for peers that are told.
     pub(crate) panic_text: String,
-    /// Shutting down: connections that are left at this time are aborted.
+    /// During a shutdown: the time at which the connections that are left are aborted.
     pub(crate) drain_until: Option<Time>,
-    /// The code of the Close that WebSockets get then.
+    /// The code of the Close that WebSockets get at a shutdown.
     drain_code: u16,
-    /// The time over which connections are drained, each at its own.
+    /// The time over which the drain of the connections is spread.
     drain_spread: Duration,
     /// The walk over all connections that goes on in the next turn.
     walk: Option<Walk>,
-    /// The time to drain is over.
+    /// The deadline of the drain has passed.
     aborts: bool,
-    /// How many events the bytes of one read may become: the limit, or less while a connection with a bounded rate
-    /// has its turn.
+    /// How many events may be made of the bytes of one read: the limit, or less while a connection with a rate is
+    /// served.
     pub(crate) events_per_turn: usize,
-    /// By listener, the heartbeat of every WebSocket that has none of its own.
+    /// For each listener the heartbeat of the WebSockets that have none of their own.
     pub(crate) heartbeats: Box<[Arc<Heartbeat>]>,
     pub(crate) overload: Overload,
-    /// By socket, what is done with requests before their clients see them.
+    /// For each listening socket the checks before clients see requests.
     asks: Box<[Asks]>,
     pub(crate) compressors: Compressors,
     /// Connections in the middle of a message that is sent in fragments.
     fragmenting: usize,
-    /// Those of them whose readers go on in the next turn.
+    /// Those of them whose readers continue in the next turn.
     pulling: Vec<ConnectionId>,
-    /// A shorter message is encoded at once: it is neither compressed nor written from where it lies.
+    /// Messages shorter than this are encoded at once: they are neither compressed nor written from their own buffer.
     pub(crate) short_bytes: usize,
     pub(crate) reactor: usize,
     /// Messages for many are encoded here first.
     pub(crate) scratch: Vec<u8>,
-    /// The types of clients that have left something unanswered, and what their peers got.
+    /// The types of clients that have left something unanswered, and the status that their peers got.
     reported: Vec<(&'static str, u16)>,
     date: Date,
     pub(crate) masks: Masks,
@@ -185,7 +185,7 @@ impl Links {
         &mut self.table[id.slot()]
     }
 
-    /// The mask of its next frame, if it is a WebSocket that this side has begun.
+    /// The mask of its next frame, if it is an outgoing WebSocket.
     pub(crate) fn mask_for(&mut self, id: ConnectionId) -> Option<[u8; 4]> {
         match &self.table[id.slot()].protocol {
             Protocol::WebSocket(socket) if socket.is_client() => Some(self.masks.mask()),
@@ -193,7 +193,7 @@ impl Links {
         }
     }
 
-    /// The limits that count for a connection: those of its listener.
+    /// The limits of a connection: those of its listener.
     pub(crate) fn limits_of(&self, id: ConnectionId) -> &Limits {
         &self.settings.listeners[usize::from(self.table[id.slot()].listener)].limits
     }

@@ -8,11 +8,11 @@ use crate::shared::{ReactorMetrics, Settings};
 use jackfield_proto::http1::Fields;
 use std::sync::Arc;
 
-/// There are none.
+/// No compressors.
 #[derive(Debug, Default)]
 pub(crate) struct Compressors;
 
-/// There is none.
+/// No compressor.
 #[derive(Debug)]
 pub(crate) enum OwnDeflater {}
 

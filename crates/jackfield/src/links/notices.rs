@@ -1,22 +1,22 @@
-//! What a connection is told of when the kernel has taken all that was sent before.
+//! Notices that tell a client when the kernel has taken all that was sent before.
 
 use std::collections::VecDeque;
 
-/// What a connection is told of when the kernel has taken all that was sent before: the oldest first.
+/// The notices of a connection, the oldest first. Each is due when the kernel has taken all that was sent before it.
 #[derive(Debug, Default)]
 pub(crate) struct Notices(VecDeque<Notice>);
 
 #[derive(Debug)]
 struct Notice {
-    /// That many bytes the kernel must have.
+    /// Due when the kernel has taken this many bytes of the connection.
     at: u64,
     tag: u64,
 }
 
-/// More must not wait for one connection.
+/// The most notices that may wait on a connection.
 pub(crate) const NOTICES_MAX: usize = 1024;
 
-/// Room for so many is kept.
+/// Capacity that is kept when no notice waits.
 const NOTICES_KEPT: usize = 8;
 
 impl Notices {
@@ -28,7 +28,7 @@ impl Notices {
         self.0.len()
     }
 
-    /// How many are due when the kernel has taken this number of bytes.
+    /// The number of notices that are due when the kernel has taken this many bytes.
     pub(crate) fn due(&self, written: u64) -> usize {
         self.0.iter().take_while(|notice| notice.at <= written).count()
     }

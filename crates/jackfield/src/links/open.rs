@@ -9,7 +9,8 @@ use jackfield_proto::http1::HeaderSlots;
 use jackfield_reactor::{ConnectionId, Wires};
 
 impl Links {
-    /// The stream is up below a WebSocket that this side opens: it asks for that. False: it is no such connection.
+    /// The stream below an outgoing WebSocket is up: sends the request for the upgrade. False: it is no such
+    /// connection.
     pub(crate) fn ask_for_websocket(&mut self, wires: &mut Wires, id: ConnectionId) -> bool {
         let now = wires.now();
         let extra = self.table[id.slot()].extra.as_deref_mut();
@@ -21,7 +22,7 @@ impl Links {
         true
     }
 
-    /// Bytes of the answer to that. `None`: it is no such connection.
+    /// Reads bytes of the answer. `None`: it is no such connection.
     pub(crate) fn read_opening(
         &mut self,
         wires: &mut Wires,
@@ -53,7 +54,7 @@ impl Links {
         Some(opened)
     }
 
-    /// A WebSocket that a server has opened, with what was agreed on.
+    /// The state of a WebSocket that a server has accepted, with the agreed compression.
     pub(crate) fn opened(&mut self, id: ConnectionId) -> Socket {
         let agreed = self.table[id.slot()].extra.as_mut().and_then(|extra| extra.agreed.take());
         let mut socket = Socket::client();

@@ -13,27 +13,27 @@ pub(crate) struct Opening {
     key: [u8; 16],
     subprotocols: Vec<String>,
     offering: Offering,
-    /// All of the request, until it is sent.
+    /// The request, until it is sent.
     pub(super) request: Vec<u8>,
-    /// When it has to be open.
+    /// The time by which it must be open.
     pub(super) deadline: Time,
 }
 
-/// What a server has agreed to that opens a WebSocket.
+/// What a server has agreed to when it accepted a WebSocket.
 #[derive(Debug, Default)]
 pub(crate) struct Accepted {
     pub(super) subprotocol: Option<Box<str>>,
     pub(super) agreed: Option<Agreed>,
 }
 
-/// What the bytes of the server's answer say.
+/// The result of reading the server's answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Opened {
-    /// It is not whole: this many bytes are used.
+    /// The answer is not complete: this many bytes are used.
     NotYet(usize),
-    /// The WebSocket is open behind this many bytes.
+    /// The WebSocket is open, after this many bytes.
     Yes(usize),
-    /// It will not be, and this is the status that the server has answered, if it has answered.
+    /// The server did not accept it. The status of its answer, if it has answered.
     No(Option<u16>),
 }
 
@@ -61,7 +61,7 @@ impl Opening {
         size_of::<Self>() + self.request.capacity() + names.sum::<usize>()
     }
 
-    /// Reads the answer; what the server has agreed to goes to `accepted`.
+    /// Reads the answer, and writes what the server has agreed to into `accepted`.
     pub(super) fn read(
         &mut self,
         rx: &[u8],

@@ -9,7 +9,7 @@ use jackfield_reactor::{self as reactor, Addr, ConnectionId, Wires};
 use std::sync::Arc;
 
 impl Links {
-    /// Who is at the other end of a connection that was taken up.
+    /// The peer of an adopted connection.
     pub(crate) fn peer(&self, wires: &Wires, id: ConnectionId) -> Peer {
         let link = &self.table[id.slot()];
         let unknown = || reactor::Peer::new(Addr::Unix(None), link.listener.into());
@@ -24,7 +24,7 @@ impl Links {
         }
     }
 
-    /// A connection that came to a socket is not there any more: neither its reactor, nor its listener, nor its address has it.
+    /// Takes a connection out of the counts of its reactor, its listener and its address.
     pub(crate) fn uncount(&self, wires: &Wires, id: ConnectionId, socket: usize) {
         if self.handle.counts_addresses(socket) {
             if let Some(peer) = wires.peer(id) {
@@ -34,8 +34,8 @@ impl Links {
         self.handle.uncount(id.reactor(), socket);
     }
 
-    /// Who is at the other end of one that was not. What the wire calls a listener is the index of a socket; what the user
-    /// sees is which of the listeners it is that were given.
+    /// The peer of a connection that is not adopted yet. The wire's `listener` is the index of a socket; the user sees the
+    /// number of the listener.
     pub(crate) fn peer_at(&self, wire: reactor::Peer, reactor: usize) -> Peer {
         let listener = self.settings.listeners.get(wire.listener);
         let number = listener.map_or(wire.listener, |listener| listener.number);
@@ -53,7 +53,7 @@ impl Links {
         }
     }
 
-    /// The facts of its handshake, once that is over.
+    /// The facts of its TLS handshake, once that is over.
     #[cfg(feature = "tls")]
     fn tls_info(&self, wires: &Wires, id: ConnectionId) -> Option<Arc<TlsInfo>> {
         let host_tag = self.table[id.slot()].extra.as_ref().and_then(|extra| extra.host_tag);

@@ -11,7 +11,7 @@ pub(crate) enum Protocol {
     /// Nothing: the slot is free, or the handshake of TLS is not over.
     #[default]
     None,
-    /// Nothing: it never had a client, and exists only to say a last word.
+    /// Nothing: it never had a client, and exists only to send a refusal.
     Refused,
     Http(http1::Machine),
     /// HTTP as a client, until the server has opened a WebSocket: see [`Opening`](crate::links::opening::Opening).
@@ -19,10 +19,10 @@ pub(crate) enum Protocol {
     WebSocket(Socket),
     /// An event stream: an answer that never ends.
     Events,
-    /// The user's own, in bytes.
+    /// A protocol of the user's own, in bytes.
     Raw,
-    /// The user's own, in lines. `searched` bytes were searched for the end of the present one, which is skipped if
-    /// it was too long.
+    /// A protocol of the user's own, in lines. `searched` bytes of the present line were searched for its end. The line
+    /// is skipped if it was too long.
     Lines {
         searched: u32,
         skips: bool,
@@ -46,7 +46,7 @@ impl Protocol {
         Self::Lines { searched: 0, skips: false, delimiter }
     }
 
-    /// How a published message looks to this connection; `None`: it takes none.
+    /// The form in which this connection gets published messages. `None`: it gets none.
     #[inline(always)]
     pub(crate) fn form(&self) -> Option<Form> {
         match self {
@@ -58,7 +58,7 @@ impl Protocol {
         }
     }
 
-    /// What was agreed on with a WebSocket's peer about compression.
+    /// The compression that was agreed on with a WebSocket's peer.
     #[inline(always)]
     pub(crate) fn compression(&self) -> Compression {
         match self {
@@ -69,7 +69,7 @@ impl Protocol {
 }
 
 impl Socket {
-    /// One that this side has begun.
+    /// The state of an outgoing WebSocket.
     pub(crate) fn client() -> Self {
         Self::of(websocket::Machine::client())
     }

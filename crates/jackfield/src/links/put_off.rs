@@ -1,19 +1,19 @@
-//! What lay whole in the buffer, and is not wanted yet because its client has paused reading.
+//! Bodies that are whole in the buffer, but are delivered later, because the client has paused reading.
 
 use crate::links::{Links, Protocol};
 use jackfield_proto::http1::{Limits, Machine, Request};
 use jackfield_reactor::{ConnectionId, Wires};
 
 impl Links {
-    /// The client has paused at the head of a request whose body lies in the buffer: it is shown that later.
+    /// The client has paused at the head of a request whose body is in the buffer: the body is delivered later.
     #[cold]
     pub(crate) fn put_off_body(&mut self, wires: &mut Wires, id: ConnectionId, request: &Request<'_>) {
-        // It is counted when it is handed out.
+        // It is counted when it is delivered.
         self.uncount_body(id, request.body());
         self.put_off(wires, id, |machine, limits| machine.put_off_body(request, limits));
     }
 
-    /// The client has paused at a body that was all of it: its end is told later.
+    /// The client has paused at the last part of a body: the end is delivered later.
     #[cold]
     pub(crate) fn put_off_end(&mut self, wires: &mut Wires, id: ConnectionId, request: &Request<'_>) {
         self.put_off(wires, id, |machine, limits| machine.put_off_end(request, limits));

@@ -4,27 +4,27 @@ use crate::shared::AnsweredAs;
 use jackfield_proto::http1::{Request, Version};
 use jackfield_reactor::{ConnectionId, Time};
 
-/// What was asked, and what has become of it so far.
+/// A request and its result so far.
 #[derive(Debug)]
 pub(crate) struct ExchangeRecord {
     pub(super) asked: Asked,
     pub(super) begun_at: Time,
     pub(super) bytes_in: u64,
-    /// What was sent on the connection before its answer.
+    /// Bytes sent on the connection before its answer.
     pub(super) sent_before: u64,
-    /// That of its answer, 0 so far.
+    /// The status of its answer, 0 before that.
     pub(super) status: u16,
     pub(super) answered: AnsweredAs,
 }
 
 impl ExchangeRecord {
-    /// Bytes that it takes, with what was asked.
+    /// Bytes that it takes, with the parts of its request.
     pub(super) fn heap_bytes(&self) -> usize {
         size_of::<Self>() + self.asked.text.capacity()
     }
 }
 
-/// The parts of a request that outlive it, one behind the other in one buffer: the method, the path, and the query.
+/// The parts of a request that outlive it, one after another in one buffer: method, path and query.
 #[derive(Debug)]
 pub(super) struct Asked {
     text: String,
@@ -35,7 +35,7 @@ pub(super) struct Asked {
     version: Version,
 }
 
-/// What was asked, wherever it is kept.
+/// Method, path and query, borrowed from a request or from an [`Asked`].
 #[derive(Clone, Copy)]
 pub(super) struct Parts<'r> {
     pub(super) method: &'r str,
@@ -61,7 +61,7 @@ impl Default for ExchangeRecord {
 }
 
 impl Asked {
-    /// Takes a request, in the buffer of the one before.
+    /// Copies the parts of a request, into the buffer of the one before.
     pub(super) fn take(&mut self, request: &Request<'_>) {
         let Parts { method, path, query, version } = Parts::of(request);
         self.path_at = method.len();
@@ -89,7 +89,7 @@ pub(super) struct OpenRecord {
     /// [`ConnectionId::NONE`]: there is none.
     of: ConnectionId,
     record: Box<ExchangeRecord>,
-    /// The request is not in the record: the event has it, and adds it at its end.
+    /// The parts of the request are not in the record yet: the event has the request, and adds them at its end.
     is_lent: bool,
     spare: SpareRecords,
 }
@@ -104,14 +104,14 @@ impl OpenRecord {
         }
     }
 
-    /// That of this connection begins, without what was asked.
+    /// Begins the record of this connection, without the parts of the request.
     #[inline(always)]
     pub(super) fn begin(&mut self, id: ConnectionId) -> &mut ExchangeRecord {
         (self.of, self.is_lent) = (id, true);
         &mut self.record
     }
 
-    /// It is to know by itself what was asked.
+    /// Copies the parts of the request into the record.
     pub(super) fn keep_asked(&mut self, request: &Request<'_>) {
         self.record.asked.take(request);
         self.is_lent = false;
@@ -122,13 +122,13 @@ impl OpenRecord {
         (self.of != ConnectionId::NONE).then_some(self.of)
     }
 
-    /// That of this connection.
+    /// The record, if it is of this connection.
     #[inline(always)]
     pub(super) fn of(&mut self, id: ConnectionId) -> Option<&mut ExchangeRecord> {
         (self.of == id).then_some(&mut *self.record)
     }
 
-    /// That of this connection is over, unless its event is yet to bring what was asked.
+    /// Ends the record of this connection, unless its event has yet to add the parts of the request.
     pub(super) fn end(&mut self, id: ConnectionId) -> Option<&ExchangeRecord> {
         let is_it = self.of == id && !self.is_lent;
         if is_it {
@@ -137,7 +137,7 @@ impl OpenRecord {
         is_it.then_some(&*self.record)
     }
 
-    /// That of this connection is over, in the event that has what was asked.
+    /// Ends the record of this connection, in the event that has the request.
     #[inline(always)]
     pub(super) fn end_lent(&mut self, id: ConnectionId) -> Option<&ExchangeRecord> {
         let is_it = self.of == id && self.is_lent;
@@ -153,15 +153,15 @@ impl OpenRecord {
         Some(std::mem::replace(&mut self.record, self.spare.pop()))
     }
 
-    /// One that is over, and whose place is to be used again.
+    /// Takes back a record that is over, to use its memory again.
     pub(super) fn give_back(&mut self, record: Box<ExchangeRecord>) {
         self.spare.keep(record);
     }
 }
 
-/// Records that no exchange needs just now: the next ones are made in their place.
+/// Records that no exchange uses now, kept for the next exchanges.
 #[derive(Default)]
-// The boxes are what is spared.
+// Boxes, because it is their allocation that is saved.
 #[allow(clippy::vec_box)]
 struct SpareRecords(Vec<Box<ExchangeRecord>>);
 
@@ -177,7 +177,7 @@ impl SpareRecords {
     }
 }
 
-/// As many exchanges as are often under way at once on one reactor.
+/// About as many as one reactor often has open at once.
 const SPARE_RECORDS_MAX: usize = 64;
 /// A longer target is rare, and its buffer is not kept.
 const TEXT_BYTES_KEPT: usize = 512;

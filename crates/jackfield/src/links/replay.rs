@@ -7,7 +7,8 @@ use jackfield_reactor::ConnectionId;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// What a client has missed of one topic. It becomes a member of the topic only when it has got all of it.
+/// The replay of one topic to a client. The client becomes a member of the topic only when it has got all that it
+/// missed.
 #[derive(Debug)]
 pub(crate) struct Replay {
     following: Following,
@@ -17,14 +18,14 @@ pub(crate) struct Replay {
 /// How far a client has got.
 #[derive(Debug)]
 pub(crate) enum Progress {
-    /// To what it names. It can be looked for as soon as the broker has said where the history is.
+    /// To the position that this id names. It can be looked up as soon as the broker has reported the present position.
     Named(Box<str>),
-    /// The same. It was not known here, and the broker was asked for all that it has.
+    /// The same, but the id was not known here, and the broker was asked for all that it has.
     AskedFor(Box<str>),
     At(Place),
 }
 
-/// What a connection has missed, by topic.
+/// The replays of a connection, by topic.
 #[derive(Debug, Default)]
 pub(crate) struct Missed {
     pub(crate) replays: Vec<Replay>,
@@ -32,10 +33,10 @@ pub(crate) struct Missed {
     pub(crate) is_listed: bool,
 }
 
-/// How far the members of a topic with a history have got on this reactor. All of them have got the same.
+/// The position of the members of a topic with a history, on this reactor. It is the same for all of them.
 #[derive(Debug)]
 pub(crate) struct Delivered {
-    /// `None`: not known before the broker has said where the history is.
+    /// `None`: not known until the broker has reported its position.
     pub(crate) place: Option<Place>,
     _following: Following,
 }

@@ -39,7 +39,7 @@ impl Links {
         }
     }
 
-    /// The broker has no room for it.
+    /// The broker had no room for this publication.
     fn publish_unsent(
         &mut self,
         wires: &mut Wires,
@@ -81,7 +81,7 @@ impl Links {
         count
     }
 
-    /// How far the members of this reactor have got. `None`: the broker has not said where the history is.
+    /// The position of the members of this reactor. `None`: the broker has not reported one yet.
     fn place_of_members(&mut self, log: &Arc<Log<Prepared>>) -> Option<Place> {
         if !self.delivered.contains_key(&log.name) {
             // Members from before the topic was declared have got nothing of its history.
@@ -102,7 +102,7 @@ impl Links {
         last_event_id: &str,
     ) -> Subscribed {
         if !last_event_id.is_empty() && self.link(id).protocol.form().is_none() {
-            // What it has missed could not be said.
+            // It takes no publications, so it could not get a `resync` either.
             return Subscribed::Refused;
         }
         let log = self.handle.shared().logs.find(topic).filter(|_| !last_event_id.is_empty());
@@ -185,7 +185,7 @@ impl Links {
         }
         let at = self.send_missed(wires, id, after, &log, &found);
         if self.link(id).extra().missed.replays.get(index).is_none() {
-            // It was closed by what it was sent.
+            // Sending to it has closed it.
             return found.visits;
         }
         let is_complete = members.map_or(at == found.to && found.visits < PORTION, |members| at == members);
@@ -257,7 +257,7 @@ impl Links {
         None
     }
 
-    /// A connection can't go on before something is new.
+    /// Lets a connection wait until a new message comes.
     fn wait(&mut self, id: ConnectionId) {
         let missed = &mut self.link(id).extra().missed;
         if !missed.replays.is_empty() {
@@ -300,14 +300,14 @@ impl Links {
     }
 }
 
-/// Says how many publications were missed, if that is known, and where the rest begins.
+/// The `resync` event: how many publications were missed, if that is known, and the position from which the rest comes.
 fn resync(log: &Log<Prepared>, present: &Place, missed: Option<u64>) -> Prepared {
     let missed = missed.map_or("null".into(), |missed| missed.to_string());
     let data = format!("{{\"missed\":{missed}}}");
     Prepared::new(Event::data(&data).event("resync")).with_id(present, log.history.is_numbered())
 }
 
-/// It goes out with the place of those who get it.
+/// A publication with the position of those who get it as its id.
 fn with_id(log: &Log<Prepared>, logged: &Logged<Prepared>) -> Prepared {
     match logged.is_ahead {
         true => logged.item.with_id(logged.place, log.history.is_numbered()),

@@ -14,7 +14,7 @@ use jackfield_reactor::{ConnectionId, Wires};
 use std::sync::Arc;
 
 impl Links {
-    /// Takes the bytes of a connection at a listener only for these pages. Returns how many were used.
+    /// Handles the bytes of a connection at a listener that serves only these pages. Returns how many were used.
     #[cold]
     pub(crate) fn feed_status(
         &mut self,
@@ -91,13 +91,13 @@ impl Links {
         debug_assert!(pushed.is_ok(), "the line is valid");
         self.respond(wires, id, &ResponseHead { status, content_type, fields: &fields }, Body::from(body));
         match &self.link(id).protocol {
-            // With the body still to come.
+            // The body is still to come.
             Protocol::Http(machine) if machine.owed() == Owed::Open => {}
             _ => self.after_answer(wires, id),
         }
     }
 
-    /// What is answered to a challenge of ACME at this path.
+    /// The answer to an ACME challenge at this path.
     fn challenge(&self, path: &str) -> Option<String> {
         #[cfg(feature = "tls")]
         return self

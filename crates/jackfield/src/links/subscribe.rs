@@ -45,8 +45,8 @@ impl Links {
         Ok(())
     }
 
-    /// Makes a connection a member of a topic. If that has a history, its members here have got all up to a place: the
-    /// present one, unless another is given.
+    /// Makes a connection a member of a topic. If the topic has a history, its members here get the position `at`, or
+    /// else the present one.
     pub(super) fn join(&mut self, wires: &mut Wires, id: ConnectionId, topic: &str, at: Option<Place>) {
         self.end_fan_out(wires);
         let is_first = self.topics.place(topic).is_none();
@@ -103,7 +103,7 @@ impl Links {
         if extra.is_none_or(|extra| extra.topics.is_empty() && extra.missed.replays.is_empty()) {
             return;
         }
-        // Those of a broadcast are given back first.
+        // The members of a broadcast are given back first.
         if self.topics.is_lent() && self.fan_out.is_none() {
             self.leaving.push(id);
         } else {
@@ -111,14 +111,14 @@ impl Links {
         }
     }
 
-    /// Those that were closed while something was published to them leave: all that was to be published is.
+    /// After a publish: connections that were closed during it leave their topics.
     pub(crate) fn let_leave(&mut self, wires: &mut Wires) {
         while let Some(id) = self.leaving.pop() {
             self.leave_topics(wires, id);
         }
     }
 
-    /// The last member now has the leaver's place, and is charged for what the leaver was charged for.
+    /// Takes a connection out of a topic. The last member takes its place, and is charged what it was charged.
     fn leave_topic(&mut self, wires: &mut Wires, id: ConnectionId, left: Subscription) {
         let name = self.topics.find_name(left.topic);
         let moved = match self.topics.leave(id.reactor(), left, &self.handle.shared().topic_index) {

@@ -13,7 +13,7 @@ use jackfield_reactor::{ConnectionId, Wires};
 const EARLY_BYTES_MAX: usize = 4 << 10;
 
 impl Links {
-    /// Says 101; from now on the connection is a WebSocket.
+    /// Sends the 101, and makes the connection a WebSocket.
     pub(crate) fn switch_to_websocket(&mut self, wires: &mut Wires, id: ConnectionId, switching: Switching) {
         let Switching { accept, mut fields, deflate } = switching;
         let Some(outbox) = wires.outbox(id) else { return };
@@ -32,7 +32,7 @@ impl Links {
         }
     }
 
-    /// An answer is due, and `rest_bytes` came after its request. A peer that asked for a WebSocket must wait for the
+    /// `rest_bytes` came after a request that is not answered yet. A peer that asked for a WebSocket must wait for the
     /// answer.
     #[cold]
     #[inline(never)]
@@ -47,8 +47,8 @@ impl Links {
         self.respond_with_status(wires, id, 400);
     }
 
-    /// A reactor that is overloaded takes no WebSocket: 1013 says so in a way that scripts in browsers can see (RFC
-    /// 6455 section 7.4.2, and IANA's registry of codes).
+    /// An overloaded reactor refuses an upgrade with 1013, because scripts in browsers can see this code and not a 503
+    /// (RFC 6455 section 7.4.2, and IANA's registry of codes).
     #[cold]
     pub(crate) fn try_again_later(&mut self, wires: &mut Wires, id: ConnectionId, offer: &Offer<'_>) {
         self.metrics.refused_overload.add(1);
@@ -57,7 +57,7 @@ impl Links {
         self.close(wires, id, Reason::Limit(Limit::Overload));
     }
 
-    /// A decision that was deferred: the connection becomes a WebSocket, unless its exchange is over or its peer
+    /// Carries out a deferred decision: the connection becomes a WebSocket, unless its exchange is over or its peer is
     /// gone. True if it does.
     pub(crate) fn accept_deferred(&mut self, wires: &mut Wires, acceptance: Acceptance) -> bool {
         let Acceptance { id, sequence, switching } = acceptance;
@@ -77,7 +77,7 @@ impl Links {
         true
     }
 
-    /// An upgrade was not decided on in time, here or by the server that was asked for it.
+    /// An upgrade was not decided on in time, here or by the other server.
     pub(crate) fn on_undecided(&mut self, wires: &mut Wires, id: ConnectionId) {
         match &self.link(id).protocol {
             Protocol::Http(machine) if machine.owed() == Owed::Deferred => {

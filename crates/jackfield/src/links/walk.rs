@@ -1,13 +1,13 @@
 //! A walk over all connections of a reactor, a part of it in each turn.
 
-/// Where it stands, and what it does.
+/// The next slot, and what is done to each connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Walk {
     pub(super) slot: usize,
     pub(super) does: Does,
 }
 
-/// What is done to each connection on the way.
+/// What is done to each connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Does {
     Drain,

@@ -6,11 +6,11 @@ use crate::links::protocol::Protocol;
 use jackfield_proto::websocket::{Opcode, encode_frame, encode_masked};
 use jackfield_reactor::{ConnectionId, Wires};
 
-/// The most that are counted.
+/// The highest count.
 const CONTROLS_MAX: u16 = u16::MAX - 1;
 
 impl Links {
-    /// Counts one more Ping or Pong. True if they are too many: then the connection ends.
+    /// Counts a Ping or Pong. True if there are too many: then the connection ends.
     #[inline(never)]
     pub(crate) fn is_flood(&mut self, wires: &mut Wires, id: ConnectionId) -> bool {
         let (now, most) = (wires.now().0 as u32, self.limits_of(id).control_frames);
@@ -27,11 +27,11 @@ impl Links {
         is_flood
     }
 
-    /// Answers a Ping: at once, or, to a peer that does not read, with the newest only and when it reads again.
+    /// Answers a Ping at once. A peer that does not read gets only the newest Pong, when it reads again.
     #[inline(never)]
     pub(crate) fn pong(&mut self, wires: &mut Wires, id: ConnectionId, payload: &[u8]) {
         let is_high = wires.queued(id) > wires.limits().outbox_bytes_high;
-        // Bytes that were not tried to be written yet say nothing of the peer, and no drain would follow them.
+        // Bytes that the reactor has not tried to write yet do not show a slow peer, and no drain would follow them.
         let congested = wires.is_congested(id) || (is_high && wires.flush_early(id));
         let mask = self.mask_for(id);
         let Some(outbox) = wires.outbox(id) else { return };

@@ -1,4 +1,4 @@
-//! What a peer has begun must come in time.
+//! Deadlines for what a peer has begun: a head, a body, a message.
 
 use crate::disconnect::{Reason, Timeout};
 use crate::links::Links;
@@ -29,7 +29,7 @@ impl Links {
         self.charge(wires, id);
     }
 
-    /// What the peer had begun is there.
+    /// What the peer had begun is complete.
     #[cold]
     #[inline(never)]
     pub(crate) fn clear_deadline(&mut self, wires: &mut Wires, id: ConnectionId) {
@@ -38,7 +38,7 @@ impl Links {
         self.charge(wires, id);
     }
 
-    /// After the bytes of a read of HTTP: what was begun and is not there yet has a deadline.
+    /// After a read of HTTP: a head or body that is not complete gets a deadline.
     #[inline(always)]
     pub(crate) fn await_rest_of_request(&mut self, wires: &mut Wires, id: ConnectionId) {
         let Protocol::Http(machine) = &self.link(id).protocol else { return };
@@ -47,12 +47,12 @@ impl Links {
                 let deadline = self.limits_of(id).head_timeout;
                 self.set_deadline(wires, id, Awaited::Head, deadline);
             }
-            // More of it is kept now, or nothing any more.
+            // The number of kept bytes has changed.
             Awaits::Nothing | Awaits::Body => self.charge(wires, id),
         }
     }
 
-    /// After the bytes of a read of a WebSocket: a message that was begun has a deadline.
+    /// After a read of a WebSocket: a message that is not complete gets a deadline.
     #[inline(always)]
     pub(crate) fn await_rest_of_message(&mut self, wires: &mut Wires, id: ConnectionId, has_rest: bool) {
         let Protocol::WebSocket(machine) = &self.link(id).protocol else { return };
@@ -62,7 +62,7 @@ impl Links {
         }
     }
 
-    /// From now on the body must come fast enough, whether it is wanted or only discarded.
+    /// From now on the body must come fast enough, also if it is discarded.
     pub(crate) fn await_body(&mut self, wires: &mut Wires, id: ConnectionId) {
         let so_far = wires.wire_stats(id).map_or(0, |stats| stats.bytes_in);
         self.link(id).extra().body_bytes = so_far;
@@ -70,8 +70,8 @@ impl Links {
         self.set_deadline(wires, id, Awaited::Body, interval);
     }
 
-    /// An event of HTTP has come while something was awaited: unless it is a part of what is awaited, the wait is
-    /// over.
+    /// An event of HTTP has come while a deadline was set: the deadline ends, unless the event is only a part of what
+    /// is awaited.
     #[cold]
     #[inline(never)]
     pub(crate) fn settle_deadline(&mut self, wires: &mut Wires, id: ConnectionId) {
@@ -81,7 +81,7 @@ impl Links {
         }
     }
 
-    /// A control frame that came in pieces is there: nothing is awaited any more, unless it stood inside a message.
+    /// A control frame that came in pieces is complete: the deadline ends, unless the frame came inside a message.
     pub(crate) fn settle_control_deadline(&mut self, wires: &mut Wires, id: ConnectionId) {
         let link = self.link(id);
         let is_awaited = link.awaited == Awaited::Message;
@@ -91,26 +91,26 @@ impl Links {
         }
     }
 
-    /// Nothing was heard for as long as the idle timeout, and nothing keeps the connection alive.
+    /// No byte has come for the idle timeout, and no heartbeat keeps the connection alive.
     #[cold]
     pub(crate) fn on_idle(&mut self, wires: &mut Wires, id: ConnectionId) {
         let why = Reason::Timeout(Timeout::Idle);
         match &self.table[id.slot()].protocol {
-            // What is under way has deadlines of its own.
+            // An exchange has its own deadlines.
             Protocol::Http(_) if self.has_exchange(wires, id) => {}
             _ => self.close(wires, id, why),
         }
     }
 
-    /// Whether an HTTP connection is not between two requests: one has begun, an answer is owed, or the last bytes of
-    /// one are still to be taken.
+    /// Whether an HTTP connection is within an exchange: a request has begun, an answer is owed, or the peer has not
+    /// taken its last bytes yet.
     fn has_exchange(&self, wires: &Wires, id: ConnectionId) -> bool {
         let link = &self.table[id.slot()];
         let is_idle = matches!(&link.protocol, Protocol::Http(machine) if machine.owed() == Owed::Idle);
         !is_idle || link.awaited != Awaited::Nothing || wires.queued(id) > 0
     }
 
-    /// What was begun is overdue.
+    /// The deadline has passed.
     pub(crate) fn on_deadline(&mut self, wires: &mut Wires, id: ConnectionId) {
         let awaited = std::mem::take(&mut self.link(id).awaited);
         let limits = self.limits_of(id);
@@ -137,16 +137,16 @@ impl Links {
         }
     }
 
-    /// Whether a body has come fast enough since this was last asked. If so, it is asked again later.
+    /// Whether a body has come fast enough since the last call. If so, the next check is scheduled.
     fn body_flows(&mut self, wires: &mut Wires, id: ConnectionId) -> bool {
         let Some(stats) = wires.wire_stats(id) else { return true };
         let (interval, bytes_min) =
             (self.limits_of(id).body_interval, self.limits_of(id).body_interval_bytes_min);
-        // Half of what its bandwidth allows will do, but not nothing.
+        // Half of what its bandwidth allows is enough, but never nothing.
         let bytes_min =
             wires.bandwidth_in(id, interval).map_or(bytes_min, |bytes| bytes_min.min((bytes / 2).max(1)));
         let link = self.link(id);
-        // A body that was only discarded ends without an event.
+        // The end of a discarded body is no event, so the body may be over.
         if !matches!(&link.protocol, Protocol::Http(machine) if machine.awaits() == Awaits::Body) {
             return true;
         }

@@ -1,4 +1,4 @@
-//! Asks the gate what becomes of a request.
+//! Asks the gate whether a request may pass.
 
 use crate::gate::{Access, Asked, Verdict};
 use crate::links::Links;
@@ -9,7 +9,7 @@ use jackfield_reactor::{ConnectionId, Wires};
 use std::sync::Arc;
 
 impl Links {
-    /// Whether a request that asks for no WebSocket goes on to its client. If not it is answered here.
+    /// Whether a request that is no upgrade goes on to its client. If not, it is answered here.
     pub(crate) fn admits(&mut self, wires: &mut Wires, id: ConnectionId, request: &Request<'_>) -> bool {
         let verdict = self.judge(wires, request, None);
         let may_go_on = !matches!(verdict, Verdict::Refuse(_));
@@ -24,7 +24,7 @@ impl Links {
         false
     }
 
-    /// A request has come on a connection that may only have so many: the answer to the last one says so.
+    /// Counts a request on a connection with a limit on requests. The answer to the last one has `Connection: close`.
     pub(crate) fn count_request(&mut self, id: ConnectionId) {
         let requests_max = self.limits_of(id).requests_max;
         if let Protocol::Http(machine) = &mut self.link(id).protocol {
@@ -34,7 +34,7 @@ impl Links {
         }
     }
 
-    /// Whether its authenticator lets a request in. If not it is answered here.
+    /// Whether the authenticator allows a request. If not, it is answered here.
     fn authenticates(&mut self, wires: &mut Wires, id: ConnectionId, request: &Request<'_>) -> bool {
         let Some(authenticator) = self.settings.gate.authenticator.clone() else { return true };
         let peer = wires.peer(id).and_then(|peer| peer.source().as_ip());
@@ -53,7 +53,7 @@ impl Links {
         false
     }
 
-    /// What becomes of a request for a WebSocket, in the name of a page of this origin.
+    /// The gate's decision on an upgrade with this origin.
     pub(crate) fn judge_upgrade(
         &mut self,
         wires: &Wires,

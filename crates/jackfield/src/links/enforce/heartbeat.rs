@@ -10,15 +10,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 impl Links {
-    /// The heartbeat that counts for a connection.
+    /// The heartbeat of a connection: its own, or its listener's.
     pub(crate) fn heartbeat_of(&self, id: ConnectionId) -> &Arc<Heartbeat> {
         let link = &self.table[id.slot()];
         let own = link.extra.as_ref().and_then(|extra| extra.heartbeat.as_ref());
         own.unwrap_or(&self.heartbeats[usize::from(link.listener)])
     }
 
-    /// Waits for the silence of what has become a WebSocket, or got another heartbeat. Without one nothing asks a peer
-    /// for an answer that only listens: then it is not silent as long as something is sent to it.
+    /// Sets the idle timer of a connection that has become a WebSocket, or got another heartbeat. Without a heartbeat a
+    /// peer that only receives never has to answer, so it is not idle as long as something is sent to it.
     pub(crate) fn await_idle(&mut self, wires: &mut Wires, id: ConnectionId) {
         let heartbeat = self.heartbeat_of(id);
         let (idle, is_asked) = (heartbeat.idle(self.limits_of(id)), !heartbeat.after.is_zero());
@@ -26,7 +26,7 @@ impl Links {
         wires.set_idle_timeout(id, idle);
     }
 
-    /// From now on an idle timeout of its own ends a connection, and no heartbeat keeps it.
+    /// Sets an idle timeout for one connection. It replaces the heartbeat.
     pub(crate) fn set_own_idle_timeout(&mut self, wires: &mut Wires, id: ConnectionId, idle: Duration) {
         let link = self.link(id);
         link.has_own_idle_timeout = true;
@@ -36,14 +36,14 @@ impl Links {
         wires.set_idle_timeout(id, idle);
     }
 
-    /// An event stream on which nothing was said for a while says so, lest a proxy takes it for dead.
+    /// Sends a comment on an idle event stream, so that no proxy takes it for dead.
     pub(crate) fn keep_events_alive(&mut self, wires: &mut Wires, id: ConnectionId) {
         if let Some(outbox) = wires.outbox(id) {
             outbox.tail().extend_from_slice(b":\n\n");
         }
     }
 
-    /// Nothing came for a while after a ping: then the peer is gone. Any byte is a sign of life.
+    /// No byte has come for some time after a ping: the peer counts as dead.
     pub(crate) fn on_dead(&mut self, wires: &mut Wires, id: ConnectionId) {
         let dead = self.heartbeat_of(id).dead_after;
         let Some(quiet) = wires.wire_stats(id).map(|stats| stats.quiet) else { return };
@@ -54,7 +54,7 @@ impl Links {
         }
     }
 
-    /// A Pong has come that was asked for. If the heartbeat did: for how long it was waited for.
+    /// A Pong has come that answers a ping of this side. For the heartbeat's ping it returns the round-trip time.
     pub(crate) fn on_pong(&mut self, wires: &mut Wires, id: ConnectionId) -> Option<Duration> {
         let due = wires.timer_due(id, key::DEAD)?;
         wires.cancel_timer(id, key::DEAD);
@@ -62,7 +62,7 @@ impl Links {
         Some(self.heartbeat_of(id).dead_after.saturating_sub(left))
     }
 
-    /// From now on this is the heartbeat of every WebSocket that has none of its own.
+    /// Sets the heartbeat of every WebSocket that has none of its own.
     pub(crate) fn set_heartbeat(&mut self, wires: &mut Wires, heartbeat: Arc<Heartbeat>) {
         self.heartbeats.fill(heartbeat);
         let ids: Vec<ConnectionId> = wires.ids().filter(|id| has_servers(&self.table[id.slot()])).collect();
@@ -71,7 +71,7 @@ impl Links {
         }
     }
 
-    /// From now on this is the heartbeat of one WebSocket.
+    /// Sets the heartbeat of one WebSocket.
     pub(crate) fn set_own_heartbeat(&mut self, wires: &mut Wires, id: ConnectionId, heartbeat: Heartbeat) {
         let link = self.link(id);
         link.extra().heartbeat = Some(Arc::new(heartbeat));

@@ -1,4 +1,4 @@
-//! What the buffers of a connection are charged with.
+//! Charges memory to connections, and evicts the largest.
 
 use crate::disconnect::{At, Limit, Reason, Standing, goodbye};
 use crate::links::Links;
@@ -6,12 +6,12 @@ use crate::links::link::Awaited;
 use crate::links::protocol::Protocol;
 use jackfield_reactor::{ConnectionId, Eviction, Wires};
 
-/// What is kept of the scratch buffer between two uses.
+/// The scratch buffer keeps this capacity between two uses.
 const SCRATCH_BYTES_KEPT: usize = 64 << 10;
 
 impl Links {
-    /// Charges what the machine of a connection's protocol, and what few connections need, holds on the heap, wherever that
-    /// may have changed.
+    /// Charges the heap memory of a connection's machine and of its [`Extra`](crate::links::link::Extra). Called wherever
+    /// that may have changed.
     #[cold]
     #[inline(never)]
     pub(crate) fn charge(&mut self, wires: &mut Wires, id: ConnectionId) {
@@ -25,32 +25,32 @@ impl Links {
         wires.charge_above(id, machine + extra);
     }
 
-    /// Charges what the connections of this reactor have in common: topics, and compressors.
+    /// Charges what the connections of this reactor share: topics and compressors.
     pub(crate) fn charge_tables(&mut self, wires: &mut Wires) {
         wires.charge_tables(self.topics.table_bytes() + self.compressors.heap_bytes());
     }
 
-    /// Gives the scratch buffer back after its use. A peak is not kept.
+    /// Gives the scratch buffer back after its use, and frees it if it has grown large.
     pub(crate) fn keep_scratch(&mut self, scratch: Vec<u8>) {
         if scratch.capacity() <= SCRATCH_BYTES_KEPT {
             self.scratch = scratch;
         }
     }
 
-    /// Ends a connection that must give its memory back. A peer that reads what is sent is told why; any other
-    /// connection is aborted, for what is queued is what it holds.
+    /// Evicts a connection. A peer that reads is told why. Otherwise the connection is aborted, because the queued
+    /// bytes are the memory that it holds.
     #[cold]
     pub(crate) fn evict(&mut self, wires: &mut Wires, id: ConnectionId, why: Eviction) {
         self.settings.observer.on_evicted(id, wires.memory_of(id));
         let reason = Reason::Limit(Limit::Memory);
         if wires.is_closing(id) {
-            // It was to end in good order, and does not.
+            // It was closing, and is aborted instead.
             self.link(id).reason = Some(reason);
             self.abort(wires, id, reason);
         } else {
             let mut stands = Standing { is_scarce: why != Eviction::TooLarge, ..self.standing(wires, id) };
             if stands.at == At::Idle && self.link(id).awaited == Awaited::Nothing {
-                // It has asked for nothing, so no answer may come.
+                // There is no request, so no answer may be sent.
                 stands.at = At::Done;
             }
             self.say_goodbye(wires, id, goodbye(stands, reason), reason);

@@ -1,11 +1,11 @@
-//! From a reactor's lag to the new connections that it still takes.
+//! From a reactor's lag to the new connections that it still admits.
 
 use crate::links::Links;
 use jackfield_reactor::{Time, Wires};
 use std::time::Duration;
 
 impl Links {
-    /// Takes a turn's lag, and tells the others what it means for new connections.
+    /// Takes the lag of a turn, and publishes the admission quota to other reactors.
     pub(crate) fn take_lag(&mut self, now: Time, lag: Duration, idle: Duration) {
         self.metrics.lag_ns.set(u64::try_from(lag.as_nanos()).unwrap_or(u64::MAX));
         let is_full = self.handle.remote(self.reactor).is_some_and(|remote| remote.quota.is_empty());
@@ -27,7 +27,7 @@ impl Links {
         self.overload.is_on()
     }
 
-    /// Whether this reactor takes one WebSocket more: if it is overloaded, as many as its quota says.
+    /// Whether this reactor admits one more WebSocket. If it is overloaded, its quota decides.
     pub(crate) fn has_room_for_upgrade(&mut self, wires: &Wires) -> bool {
         !self.is_overloaded(wires.now())
             || self.handle.remote(self.reactor).is_none_or(|remote| remote.quota.take())

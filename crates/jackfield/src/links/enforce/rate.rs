@@ -11,9 +11,9 @@ use jackfield_reactor::{ConnectionId, Wires};
 use std::time::Duration;
 
 impl Links {
-    /// From now on this is what a connection may say.
+    /// Sets the rate of a connection.
     pub(crate) fn set_rate(&mut self, wires: &mut Wires, id: ConnectionId, rate: Rate) {
-        // A callback may ask for it whose message is counted already.
+        // The message of the callback that calls this is counted already.
         let said = self.said();
         let link = self.link(id);
         link.asks.set_rated(rate.is_bounded());
@@ -36,7 +36,7 @@ impl Links {
         self.metrics.requests.value().wrapping_add(self.metrics.messages_in.value())
     }
 
-    /// A peer has said more than it may: it is not read until it may say more.
+    /// A peer has exceeded its rate: it is not read for a while.
     pub(crate) fn throttle(&mut self, wires: &mut Wires, id: ConnectionId) {
         let now = wires.now();
         let Some(wait) = self.bucket(id).map(|bucket| bucket.pause(now)) else { return };
@@ -46,7 +46,7 @@ impl Links {
         self.settings.observer.on_throttled(id, Limit::Rate);
     }
 
-    /// It may say more.
+    /// Reads a throttled peer again.
     pub(crate) fn unthrottle(&mut self, wires: &mut Wires, id: ConnectionId) {
         let now = wires.now();
         if let Some(bucket) = self.bucket(id) {
@@ -55,7 +55,7 @@ impl Links {
         wires.unthrottle(id);
     }
 
-    /// How many events these bytes may become. `None`: none, and that had its consequence.
+    /// How many events may be made of these bytes. `None`: none, and the connection was throttled or closed.
     pub(crate) fn ration(&mut self, wires: &mut Wires, id: ConnectionId, rx: &[u8]) -> Option<usize> {
         let is_message = self.begins_message(id, rx);
         let (now, said) = (wires.now(), self.said());
@@ -73,14 +73,14 @@ impl Links {
         None
     }
 
-    /// For how long the peer was read-paused since this was last asked: its deadlines are put off by that.
+    /// For how long the peer was not read since the last call. Its deadlines are moved by this time.
     pub(crate) fn take_pause(&mut self, wires: &mut Wires, id: ConnectionId) -> Duration {
         let by_rate = self.bucket(id).map_or(Duration::ZERO, |bucket| bucket.take_pause());
         by_rate.max(wires.take_bandwidth_pause(id))
     }
 
-    /// Whether these bytes begin, or go on with, what counts as a message: control frames and the body of a request
-    /// that is counted already do not.
+    /// Whether these bytes count as a message. Control frames don't, nor does the body of a request that is counted
+    /// already.
     fn begins_message(&mut self, id: ConnectionId, rx: &[u8]) -> bool {
         match &self.link(id).protocol {
             Protocol::WebSocket(_) => rx.first().is_some_and(|first| first & 8 == 0),

@@ -40,7 +40,7 @@ impl Links {
         (&mut self.table[id.slot()], self.date.at(now))
     }
 
-    /// After an answer that was not given in its own callback: on to the next request, or to the end.
+    /// After an answer that was not given in its own callback: goes on to the next request, or ends the connection.
     pub(crate) fn after_answer(&mut self, wires: &mut Wires, id: ConnectionId) {
         if self.link(id).asks.for_a_record() && !planted(53) {
             self.settle_exchange(wires, id);
@@ -70,7 +70,7 @@ impl Links {
         self.end(wires, id, why);
     }
 
-    /// After an answer, or a decision, that was waited for: what the peer has sent meanwhile is looked at.
+    /// After an answer or a decision: reads on, beginning with what the peer has sent meanwhile.
     pub(crate) fn read_on(&mut self, wires: &mut Wires, id: ConnectionId) {
         wires.release(id);
         if self.link(id).awaited == Awaited::Early {
@@ -132,7 +132,7 @@ impl Links {
         self.after_answer(wires, id);
     }
 
-    /// Answers a request for WebSocket that is none: 426 says which version would do (RFC 6455 section 4.4).
+    /// Answers an invalid upgrade. 426 names the version that is supported (RFC 6455 section 4.4).
     #[cold]
     pub(crate) fn decline_upgrade(&mut self, wires: &mut Wires, id: ConnectionId, error: HandshakeError) {
         let mut fields = Fields::new();
@@ -146,7 +146,7 @@ impl Links {
         self.after_answer(wires, id);
     }
 
-    /// A deferred answer, or the beginning of one, unless its exchange is over for another reason.
+    /// Gives a deferred answer or its beginning, unless its exchange is over.
     pub(crate) fn answer_deferred(&mut self, wires: &mut Wires, answer: Answer) {
         let Answer { id, sequence, status, content_type, fields, kind } = answer;
         if !self.is_owed(wires, id, sequence) || planted(40) {
@@ -155,7 +155,7 @@ impl Links {
         wires.cancel_timer(id, key::UPGRADE);
         wires.cancel_timer(id, key::ANSWER);
         if matches!(kind, AnswerKind::Events) && wires.has_ended(id) {
-            // Nobody would end the stream.
+            // A stream whose peer has gone would never end.
             return self.close(wires, id, Reason::Peer);
         }
         let head = ResponseHead { status, content_type: &content_type, fields: &fields };
@@ -179,7 +179,7 @@ impl Links {
         self.is_in(wires, id, sequence, Owed::Deferred)
     }
 
-    /// Whether this exchange is under way, and this is owed.
+    /// Whether this exchange is the present one, and this is owed.
     pub(super) fn is_in(&self, wires: &Wires, id: ConnectionId, sequence: u32, owed: Owed) -> bool {
         wires.contains(id)
             && matches!(&self.table[id.slot()].protocol, Protocol::Http(machine)

@@ -10,21 +10,21 @@ use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Outbox, Wires};
 
 impl Links {
-    /// Above high water: written at once, unless that was tried before and the kernel would take nothing.
+    /// Above high water: writes at once, unless an earlier try has shown that the kernel takes nothing.
     #[cold]
     pub(crate) fn relieve(wires: &mut Wires, id: ConnectionId) -> bool {
         wires.is_congested(id) || wires.flush_early(id)
     }
 
-    /// Whether no more is taken for a connection, even when what the kernel takes was written: a cork that was not
-    /// tried to be written yet says nothing of its peer.
+    /// Whether the backlog has reached the cap. First writes what the kernel takes, because bytes that the reactor has
+    /// not tried to write yet do not show a slow peer.
     #[cold]
     pub(crate) fn is_full(wires: &mut Wires, id: ConnectionId, cap: usize) -> bool {
         Self::relieve(wires, id);
         wires.outbox_apart(id).is_some_and(|outbox| outbox.counted() >= cap && !planted(42))
     }
 
-    /// Where something that is sent to one connection goes, whose backlog has reached the cap or which is gone.
+    /// The outbox for a message to one connection whose backlog seems to have reached the cap, or which is gone.
     #[cold]
     pub(crate) fn outbox_at_cap<'w>(
         &mut self,
@@ -40,7 +40,7 @@ impl Links {
         wires.outbox(id).ok_or(Sent::Gone)
     }
 
-    /// Whether one more message is taken for a connection.
+    /// Whether a connection may get one more message.
     #[cfg(feature = "deflate")]
     pub(super) fn may_send(&mut self, wires: &mut Wires, id: ConnectionId) -> Result<(), Sent> {
         let cap = wires.limits().outbox_bytes_max;
@@ -50,19 +50,19 @@ impl Links {
         }
     }
 
-    /// The policy for what is published to a topic: the stricter one of the connection's and the topic's.
+    /// The overflow policy for a published message: the stricter of the connection's and the topic's.
     pub(crate) fn policy_of(&self, id: ConnectionId, place: usize) -> Overflow {
         let own = self.table[id.slot()].overflow;
         own.into_iter().chain(self.topics.policy(place).overflow).min().unwrap_or_default()
     }
 
-    /// From so many bytes of backlog on a member of a topic gets nothing more that is published there.
+    /// The backlog, in bytes, from which on a member of a topic gets no more of its messages.
     pub(crate) fn backlog_max(&self, wires: &Wires, place: usize) -> usize {
         let (high, most) = (wires.limits().outbox_bytes_high, wires.limits().outbox_bytes_max);
         self.topics.policy(place).backlog_max.map_or(most, |own| own.max(high).min(most))
     }
 
-    /// Something that was published waits until a connection has drained.
+    /// Queues a published message until the connection has drained.
     #[cold]
     #[inline(never)]
     pub(crate) fn queue_up(
@@ -78,7 +78,7 @@ impl Links {
         self.count_all_dropped(wires, id, dropped);
     }
 
-    /// A connection has drained: what waits goes on, until it is congested again or nothing is left.
+    /// A connection has drained: sends from its queue until it is congested again or the queue is empty.
     pub(crate) fn refill(&mut self, wires: &mut Wires, id: ConnectionId) {
         while !wires.is_congested(id) && wires.is_open(id) {
             let now = wires.now();
@@ -96,7 +96,7 @@ impl Links {
         }
     }
 
-    /// A connection ends: what waits for it does not go out any more.
+    /// A connection ends: drops its queue.
     pub(crate) fn drop_queue(&mut self, wires: &mut Wires, id: ConnectionId) {
         let queue = self.link(id).extra.as_mut().and_then(|extra| extra.queue.take());
         self.count_all_dropped(wires, id, queue.map_or(0, |queue| queue.len()));
@@ -106,8 +106,8 @@ impl Links {
         (0..count).for_each(|_| self.count_dropped(wires, id));
     }
 
-    /// Where something that is published to a topic goes, unless the connection is gone or too much is queued for it. No
-    /// broadcast has anything for it.
+    /// The outbox for a published message, unless the connection is gone or its backlog is too large. No broadcast may
+    /// hold bytes for this connection.
     #[inline(never)]
     pub(crate) fn outbox_for_published<'w>(
         &mut self,
@@ -124,7 +124,7 @@ impl Links {
         wires.outbox_apart(id)
     }
 
-    /// Too much is queued for a peer: what happens is the policy.
+    /// Applies the overflow policy to a connection with too large a backlog.
     #[cold]
     pub(crate) fn overflow(
         &mut self,
@@ -139,14 +139,14 @@ impl Links {
                 self.close(wires, id, Reason::Limit(Limit::Backlog));
             }
             Overflow::GiveBack if !is_published => return,
-            // What is sent to it alone does not wait in the queue.
+            // Messages to one connection do not go through the queue.
             Overflow::GiveBack | Overflow::DropNewest | Overflow::DropOldest | Overflow::NewestPerKey => {}
         }
         self.count_dropped(wires, id);
     }
 
-    /// What is queued and has not begun to be written is dropped, so that its peer soon hears why it is closed. Where the
-    /// server knows no messages the connection is reset, and all of it is dropped.
+    /// Drops the messages of the backlog that have not begun to be written, so that the peer soon gets the Close. If the
+    /// server does not know where messages end, it drops all of it and resets the connection.
     fn drop_backlog(&mut self, wires: &mut Wires, id: ConnectionId) {
         let dropped = match &self.link(id).protocol {
             Protocol::WebSocket(_) => wires.drop_backlog(id, websocket::frame_bytes),
@@ -156,7 +156,7 @@ impl Links {
         self.link(id).extra().unsent += dropped as u64;
     }
 
-    /// A message was dropped: that is counted and reported.
+    /// Counts and reports a dropped message.
     #[cold]
     pub(crate) fn count_dropped(&mut self, wires: &mut Wires, id: ConnectionId) {
         self.link(id).extra().dropped += 1;

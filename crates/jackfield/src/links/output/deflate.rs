@@ -8,7 +8,7 @@ use jackfield_reactor::{ConnectionId, Wires};
 use std::sync::Arc;
 
 impl Links {
-    /// Sends a message compressed, with the mask that a client needs. `None`: it is to go out as it is.
+    /// Sends a message compressed, with a mask if this side is the client. `None`: send it uncompressed.
     pub(super) fn send_deflated(
         &mut self,
         wires: &mut Wires,
@@ -20,7 +20,7 @@ impl Links {
         if !compression.is_on() || message.len() < self.compressors.message_bytes_min() {
             return None;
         }
-        // What a compressor has seen must be sent, if later messages may refer to it.
+        // Asked before, because a message that the compressor has seen must be sent: later ones may refer to it.
         if let Err(sent) = self.may_send(wires, id) {
             return Some(sent);
         }
@@ -36,7 +36,7 @@ impl Links {
         sent
     }
 
-    /// Sends something prepared, compressed as it is for all. `None`: it is to go out as it is.
+    /// The compressed form of a prepared message for this connection. `None`: send it uncompressed.
     pub(super) fn deflated<'p>(&mut self, id: ConnectionId, prepared: &'p Prepared) -> Option<&'p Arc<[u8]>> {
         let compression = self.link(id).protocol.compression();
         let window_bits = self.compressors.window_bits()?;
@@ -48,12 +48,12 @@ impl Links {
         Some(shared)
     }
 
-    /// Whether a message of this length is compressed, where that was agreed on.
+    /// Whether a message of this length is compressed, if compression was agreed on.
     pub(super) fn is_long(&self, bytes: usize) -> bool {
         bytes >= self.compressors.message_bytes_min()
     }
 
-    /// A connection gets a compressed message that is not of its own compressor.
+    /// Notes that a connection gets a compressed message that its own compressor has not made.
     pub(super) fn pass_by_own(&mut self, id: ConnectionId) {
         let extra = self.link(id).extra.as_mut();
         if let Some(own) = extra.and_then(|extra| extra.deflater.as_mut()) {

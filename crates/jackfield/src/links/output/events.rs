@@ -6,7 +6,7 @@ use jackfield_proto::http1::{Fields, Owed, ResponseHead, SendBody};
 use jackfield_reactor::{ConnectionId, Wires};
 
 impl Links {
-    /// From now on the connection is an event stream, which lasts until its end.
+    /// Makes the connection an event stream until its end.
     pub(crate) fn begin_events(&mut self, wires: &mut Wires, id: ConnectionId, mut fields: Fields) {
         add_fields(&mut fields);
         let now = wires.now();
@@ -33,7 +33,7 @@ impl Links {
 /// The type of an event stream.
 pub(crate) const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
 
-/// Neither caches nor proxies may keep events back.
+/// Caches and proxies must not hold events back.
 fn add_fields(fields: &mut Fields) {
     for (name, value) in [("Cache-Control", "no-cache"), ("X-Accel-Buffering", "no")] {
         let pushed = fields.push(name, value);

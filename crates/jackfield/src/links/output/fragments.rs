@@ -1,4 +1,4 @@
-//! A message in fragments: piece by piece from its sender, or pulled out of a reader as its connection drains. Other
+//! A message in fragments: given piece by piece by its sender, or read from a reader as the connection drains. Other
 //! messages for the same connection wait for its end; control frames don't (RFC 6455, section 5.4).
 
 use crate::disconnect::Reason;
@@ -14,11 +14,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// A reader's piece, which becomes one frame.
 const PIECE_BYTES: usize = 16 << 10;
 
-/// Pieces that one connection may take out of its reader in a turn.
+/// Pieces that one connection may read in a turn.
 const PIECES_PER_TURN: usize = 4;
 
 impl Links {
-    /// Begins a message in fragments. What was not accepted has begun none: `Full` says that another one has not ended.
+    /// Begins a message in fragments. If it is not accepted, no message has begun; `Full` also means that an earlier
+    /// one has not ended.
     pub(crate) fn begin_fragments(
         &mut self,
         wires: &mut Wires,
@@ -45,7 +46,7 @@ impl Links {
         Sent::Queued
     }
 
-    /// Sends a fragment of the message that has begun, which must be of its kind. An empty one is none.
+    /// Sends a fragment of the message that has begun, of the same kind. An empty fragment is not sent.
     pub(crate) fn send_fragment(&mut self, wires: &mut Wires, id: ConnectionId, part: Message<'_>) -> Sent {
         let Some(fragments) = self.fragments(id) else { return Sent::Gone };
         let is_text = matches!(part, Message::Text(_));
@@ -72,7 +73,7 @@ impl Links {
         let due = self.link(id).extra().notices.as_mut();
         due.into_iter().for_each(|due| notices.clone().for_each(|(at, tag)| due.push(at, tag)));
         if let Some(outbox) = wires.outbox(id) {
-            // It was taken when it came.
+            // These messages were accepted when they were sent.
             outbox.tail().extend_from_slice(&fragments.waiting);
             if outbox.queued() > wires.limits().outbox_bytes_high {
                 Self::relieve(wires, id);
@@ -82,7 +83,7 @@ impl Links {
         sent
     }
 
-    /// Keeps a whole message back while another one is being sent in fragments. `None`: there is none.
+    /// Holds a whole message back while another is being sent in fragments. `None`: none is being sent.
     #[cold]
     pub(super) fn hold_back(
         &mut self,
@@ -112,7 +113,7 @@ impl Links {
         Some(Sent::Queued)
     }
 
-    /// A connection has ended, with this link.
+    /// A connection with this link has ended.
     pub(crate) fn forget(&mut self, link: &Link) {
         self.compressors.end(link.protocol.compression());
         if let Some(extra) = &link.extra {
@@ -123,7 +124,7 @@ impl Links {
         }
     }
 
-    /// Goes on with the connections whose readers have had their part of the last turn.
+    /// Continues with the readers that used up their part of the last turn.
     pub(crate) fn pull_fragments_on(&mut self, wires: &mut Wires) {
         for id in std::mem::take(&mut self.pulling) {
             if wires.is_open(id) {
@@ -132,7 +133,7 @@ impl Links {
         }
     }
 
-    /// Takes the next pieces out of a connection's reader, if it has one and is not congested.
+    /// Sends the next pieces of a connection's reader, if it has one and is not congested.
     pub(crate) fn pull_fragments(&mut self, wires: &mut Wires, id: ConnectionId) {
         let Some(mut reader) = self.fragments(id).and_then(|fragments| fragments.reader.take()) else {
             return;
@@ -173,7 +174,7 @@ impl Links {
         }
     }
 
-    /// One read. A panic of the reader is its connection's only.
+    /// Reads one piece. A panic of the reader ends only its connection.
     fn read_piece(&mut self, id: ConnectionId, reader: &mut dyn Read, piece: &mut [u8]) -> io::Result<usize> {
         loop {
             match catch_unwind(AssertUnwindSafe(|| reader.read(piece))) {
@@ -214,7 +215,7 @@ impl Links {
         self.link(id).extra.as_mut()?.fragments.as_deref_mut()
     }
 
-    /// While a message is being sent in fragments anywhere, no message takes the short way.
+    /// While any message is being sent in fragments, no message of this reactor takes the short path.
     fn count_fragmenting(&mut self, change: isize) {
         self.fragmenting = self.fragmenting.saturating_add_signed(change);
         let message_bytes_min = self.compressors.message_bytes_min();

@@ -1,4 +1,4 @@
-//! What leaves: answers, events, messages to one and to many.
+//! All output: answers, events, messages to one connection and to many.
 //!
 //! Its files import from `links/`, and never from each other.
 

@@ -1,4 +1,4 @@
-//! Notices of what was sent: asked for behind it, and told when the kernel has taken all of that.
+//! Notices of what was sent: requested after it, and given when the kernel has taken all of it.
 
 use crate::links::Links;
 use crate::links::notices::NOTICES_MAX;
@@ -6,8 +6,8 @@ use crate::message::Sent;
 use jackfield_reactor::{ConnectionId, Wires};
 
 impl Links {
-    /// Asks for a notice with this tag behind all that was sent to a connection so far. A message in fragments that has not
-    /// ended, and what waits for its end, count as sent.
+    /// Requests a notice with this tag for all that was sent to a connection so far. A message in fragments that has not
+    /// ended, and messages that wait for its end, count as sent.
     #[cold]
     pub(crate) fn notify_sent(&mut self, wires: &mut Wires, id: ConnectionId, tag: u64) -> Sent {
         if !wires.is_open(id) {
@@ -35,7 +35,7 @@ impl Links {
         notices.map_or(0, |notices| notices.due(wires.written(id)))
     }
 
-    /// Takes the tag of the first of them. When none is left, writes are as cheap as before.
+    /// Takes the tag of the first notice. When none is left, writes are watched no more.
     pub(crate) fn take_notice(&mut self, wires: &mut Wires, id: ConnectionId) -> Option<u64> {
         let extra = self.link(id).extra.as_mut()?;
         let notices = extra.notices.as_mut()?;

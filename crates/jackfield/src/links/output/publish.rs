@@ -1,9 +1,9 @@
-//! One message to the members of a topic: encoded once for each protocol, copied when they are small and shared when
-//! they are large.
+//! A message to the members of a topic: encoded once for each protocol, copied if it is small and shared if it is
+//! large.
 //!
-//! Where many small ones of a turn go to the same topic, only the first looks at each member; the others gather in a
-//! broadcast of the reactor, which copies them to all members at once. Congested members stand apart: each message looks at
-//! them, and at no other.
+//! If a turn has many small messages for one topic, only the first visits each member. The others are gathered in a
+//! broadcast of the reactor, which copies them to all members at once. Congested members stand apart: each message visits
+//! these only.
 
 use crate::links::Links;
 use crate::links::compression::Compressors;
@@ -14,22 +14,22 @@ use crate::topics::Generation;
 use jackfield_reactor::planted::planted;
 use jackfield_reactor::{ConnectionId, Outbox, SHARE_BYTES_MIN, Wires};
 
-/// With fewer members a broadcast saves nothing.
+/// For fewer members a broadcast saves nothing.
 const BROADCAST_MEMBERS_MIN: usize = 4;
 
-/// Where more members are congested, nothing is gathered: it bounds the list of them, 32 KiB for each reactor.
+/// If more members are congested, nothing is gathered. This bounds their list to 32 KiB for each reactor.
 const APART_MAX: usize = 4096;
 
-/// Whom something that is published goes to.
+/// The receivers of a published message.
 #[derive(Clone, Copy)]
 struct To {
     /// The topic.
     place: usize,
-    /// The member that does not get it.
+    /// The member that does not get it: its publisher.
     but: ConnectionId,
-    /// It is long enough to be compressed.
+    /// The message is long enough to be compressed.
     is_long: bool,
-    /// Then the window that it is compressed for, as a power of two.
+    /// The window for which it is compressed, as a power of two.
     window: Option<u8>,
 }
 
@@ -59,7 +59,7 @@ impl Links {
         }
         let reactor = wires.reactor();
         let Some((place, local)) = self.topics.find(topic) else {
-            // There is no subscriber here: another reactor may have some.
+            // No subscriber here, but another reactor may have some.
             return self.handle.publish_but(topic, content, reactor);
         };
         if local.counts.total() == local.counts.of(reactor) {
@@ -114,7 +114,8 @@ impl Links {
         count
     }
 
-    /// Something small was published to the same topic just now, so only congested members have to be looked at.
+    /// Adds a small message to the running broadcast for the same topic, so that only congested members have to be
+    /// visited.
     fn gather(
         &mut self,
         wires: &mut Wires,
@@ -134,11 +135,12 @@ impl Links {
         Some(if fan_out.has_apart { count - self.publish_apart(wires, to, content, scratch) } else { count })
     }
 
-    /// Publishes to the members that the broadcast leaves out: each by its policy. How many of them don't get it.
+    /// Publishes to the members that stand apart from the broadcast, each by its policy. Returns how many of them don't
+    /// get it.
     #[cold]
     #[inline(never)]
     fn publish_apart(&mut self, wires: &mut Wires, to: To, content: Content<'_>, encoded: &[u8]) -> usize {
-        // Members that are closed now leave after the publish, as always while they are lent.
+        // Members that are closed now leave their topics after the publish, because the list of members is lent.
         let fan_out = self.fan_out.take();
         let (high, mut refused, mut prepared) = (wires.limits().outbox_bytes_high, 0, None);
         for number in 0.. {
@@ -160,7 +162,7 @@ impl Links {
         refused
     }
 
-    /// Something small is copied to each subscriber, and allocates nothing.
+    /// Copies a small message to each subscriber, without an allocation.
     fn copy_to_each(
         &mut self,
         wires: &mut Wires,
@@ -173,7 +175,7 @@ impl Links {
         let has_frame = content.encode(Form::Frame, scratch);
         let frame_end = scratch.len();
         let has_event = content.encode(Form::Event, scratch);
-        // Made when the first member wants it.
+        // Made when the first member needs it.
         let mut deflated = None;
         let (frame, event) = scratch.split_at(frame_end);
         self.append_to_each(wires, to, content, true, |look, outbox, masks| {
@@ -192,7 +194,7 @@ impl Links {
         })
     }
 
-    /// Something large is encoded when the first subscriber wants it in a form, and shared by all who want it so.
+    /// Encodes a large message when the first subscriber needs a form, and shares it with all others of that form.
     fn share_with_each(
         &mut self,
         wires: &mut Wires,
@@ -224,8 +226,8 @@ impl Links {
         })
     }
 
-    /// Appends something to the outbox of each member but one, and says to how many. If they are all of one form, the
-    /// reactor may go on with a broadcast to those that are not congested.
+    /// Appends a message to the outbox of each member but its publisher, and returns to how many. If all members have
+    /// one form, a broadcast begins for those that are not congested.
     #[inline(always)]
     fn append_to_each(
         &mut self,
@@ -238,7 +240,7 @@ impl Links {
         let To { place, but, is_long, window } = to;
         self.end_fan_out(wires);
         let (high, holds) = (wires.limits().outbox_bytes_high, self.fragmenting > 0);
-        // The policy for a slow member needs all of the links, and changes no membership.
+        // Lent, because the policy for a slow member needs all of the links. It changes no membership.
         let members = self.topics.lend_members(place);
         wires.stats().visits.add(members.len() as u64);
         let common = members.first().and_then(|id| self.look(*id, window));
@@ -288,7 +290,8 @@ impl Links {
             if look.is_some_and(|look| append(look, outbox, &mut self.masks)) {
                 count += 1;
                 if outbox.queued() > high {
-                    // Seen above if it was congested before. Otherwise it has just been written to.
+                    // A member that was congested before is in `apart` already. Otherwise this message has congested
+                    // it.
                     is_even &= apart.last() == Some(&id);
                     Self::relieve(wires, id);
                 }
@@ -315,8 +318,8 @@ impl Links {
         count
     }
 
-    /// A congested member stands apart from those that get a broadcast. False: there may be none, because too many do, or
-    /// because this one can't have the same bytes.
+    /// Puts a congested member apart from those that get the broadcast. False: no broadcast is possible, because too many
+    /// stand apart, or because this member can't get the same bytes.
     #[cold]
     #[inline(never)]
     fn put_apart(&mut self, id: ConnectionId, look: Option<Look>, apart: &mut Vec<ConnectionId>) -> bool {
@@ -327,8 +330,8 @@ impl Links {
         may
     }
 
-    /// Whether a member can't have the same bytes as the others: a message in fragments goes to it, or its own compressor
-    /// must know what it gets.
+    /// Whether a member can't get the same bytes as the others: a message in fragments is being sent to it, or its own
+    /// compressor must know its messages.
     #[inline(never)]
     fn needs_own_frames(&mut self, id: ConnectionId, look: Option<Look>) -> bool {
         let has_own =
@@ -336,7 +339,7 @@ impl Links {
         has_own || (self.fragmenting > 0 && self.fragments(id).is_some())
     }
 
-    /// How a member gets what is published; `None`: it takes nothing.
+    /// How a member gets published messages. `None`: it gets none.
     #[inline(always)]
     fn look(&self, id: ConnectionId, window: Option<u8>) -> Option<Look> {
         let link = &self.table[id.slot()];
@@ -344,8 +347,8 @@ impl Links {
         Some(Look { form: link.protocol.form()?, is_deflated })
     }
 
-    /// Whether something that is published waits in the queue of a congested connection, by its policy or the topic's. It is
-    /// encoded once for all of them.
+    /// Queues a published message for a congested connection, if its policy or the topic's has a queue. It is encoded once
+    /// for all of them.
     #[cold]
     #[inline(never)]
     fn waits(
@@ -366,7 +369,7 @@ impl Links {
         waits
     }
 
-    /// Gets the members of a topic back that were lent to the reactor: before a connection joins or leaves one.
+    /// Ends the broadcast, and takes the lent list of members back. Called before a connection joins or leaves a topic.
     pub(crate) fn end_fan_out(&mut self, wires: &mut Wires) {
         if let Some(FanOut { place, .. }) = self.fan_out.take() {
             self.topics.give_members_back(place, wires.end_broadcast());

@@ -1,4 +1,4 @@
-//! One message to one connection: encoded into its outbox, written through if it is large.
+//! A message to one connection: encoded into its outbox, or written through if it is large.
 
 use crate::links::Links;
 use crate::message::{Content, Form, Prepared, Sent};
@@ -9,7 +9,7 @@ use jackfield_reactor::{ConnectionId, SHARE_BYTES_MIN, WRITE_THROUGH_BYTES_MIN, 
 use std::sync::Arc;
 
 impl Links {
-    /// Sends to any connection of this reactor, in whatever that speaks.
+    /// Sends to any connection of this reactor, in the form of its protocol.
     pub(crate) fn send(&mut self, wires: &mut Wires, id: ConnectionId, content: Content<'_>) -> Sent {
         if !wires.is_open(id) {
             return Sent::Gone;
@@ -46,14 +46,14 @@ impl Links {
         }
     }
 
-    /// Sends to all connections of this reactor that have a client, but one. To how many it went.
+    /// Sends to all connections of this reactor that have a client, but one. Returns to how many.
     pub(crate) fn send_to_others(
         &mut self,
         wires: &mut Wires,
         content: Content<'_>,
         but: ConnectionId,
     ) -> usize {
-        // Encoded once; what is small is encoded as fast as it is copied.
+        // A large message is encoded once. A small one is encoded as fast as it is copied.
         let is_prepared = content.len() >= SHARE_BYTES_MIN || self.is_long(content.len());
         let prepared = is_prepared.then(|| content.prepare());
         let content = prepared.as_ref().map_or(content, Content::Prepared);
@@ -61,7 +61,7 @@ impl Links {
         others.filter(|id| self.send(wires, *id, content).is_accepted()).count()
     }
 
-    /// Sends on the request of another thread, which is not there any more to get the outcome.
+    /// Sends for another thread, which does not wait for the result.
     pub(crate) fn send_for_another(&mut self, wires: &mut Wires, id: ConnectionId, message: &Prepared) {
         let sent = self.send(wires, id, Content::Prepared(message));
         if sent == Sent::Full && self.link(id).overflow == Some(Overflow::GiveBack) {
@@ -69,7 +69,7 @@ impl Links {
         }
     }
 
-    /// Sends a message as a WebSocket frame. Who calls it knows that the connection is a WebSocket.
+    /// Sends a message as a WebSocket frame. The connection must be a WebSocket.
     #[inline(always)]
     pub(crate) fn send_frame(&mut self, wires: &mut Wires, id: ConnectionId, message: Message<'_>) -> Sent {
         let high = wires.limits().outbox_bytes_high;
@@ -100,7 +100,7 @@ impl Links {
         self.send_bytes(wires, id, header.as_bytes(), message.as_bytes())
     }
 
-    /// Sends a frame with a mask, on a WebSocket that this side has begun.
+    /// Sends a frame with a mask, on an outgoing WebSocket.
     #[cold]
     #[inline(never)]
     pub(crate) fn send_masked(&mut self, wires: &mut Wires, id: ConnectionId, content: Content<'_>) -> Sent {
@@ -165,7 +165,7 @@ impl Links {
         }
     }
 
-    /// Sends bytes that others get too, if the backlog before them is below the cap. Large ones are not copied.
+    /// Sends shared bytes, if the backlog before them is below the cap. Large ones are not copied.
     fn send_shared(&mut self, wires: &mut Wires, id: ConnectionId, bytes: &Arc<[u8]>) -> Sent {
         let (high, cap) = (wires.limits().outbox_bytes_high, wires.limits().outbox_bytes_max);
         let outbox = match wires.outbox(id) {

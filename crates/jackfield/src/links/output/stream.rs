@@ -10,7 +10,7 @@ use jackfield_proto::http1::{BodyError, Fields, Owed, ResponseHead};
 use jackfield_reactor::{ConnectionId, Wires};
 
 impl Links {
-    /// Begins the answer that is owed; its body follows in parts.
+    /// Begins the answer that is owed. Its body follows in parts.
     pub(crate) fn begin_stream(
         &mut self,
         wires: &mut Wires,
@@ -29,11 +29,11 @@ impl Links {
         }
     }
 
-    /// Sends a part of a body. One that would go beyond the announced length is unfit.
+    /// Sends a part of a body. A part beyond the announced length is `Unfit`.
     pub(crate) fn send_part(&mut self, wires: &mut Wires, id: ConnectionId, part: &[u8]) -> Sent {
         let cap = wires.limits().outbox_bytes_max;
         let Some(outbox) = wires.outbox(id) else { return Sent::Gone };
-        // Asked before it is encoded: the machine counts what was.
+        // Checked first, because the machine counts what was encoded.
         if outbox.counted() >= cap && Self::is_full(wires, id, cap) {
             let policy = self.link(id).overflow.unwrap_or_default();
             self.overflow(wires, id, policy, false);
@@ -68,7 +68,7 @@ impl Links {
         ended
     }
 
-    /// A piece of a body was sent that is pulled: the next one is read now, or when the connection has drained.
+    /// A piece of a pulled body was sent: the next is read now, or when the connection has drained.
     fn pull_next(&mut self, wires: &mut Wires, id: ConnectionId, sequence: u32, source: Box<dyn Source>) {
         if wires.is_congested(id) {
             self.link(id).extra().source = Some((sequence, source));
@@ -78,7 +78,7 @@ impl Links {
         }
     }
 
-    /// The connection has drained: the body that it waits with is read on.
+    /// The connection has drained: reads the next piece of its body.
     pub(crate) fn pull_on(&mut self, wires: &mut Wires, id: ConnectionId) {
         let Some(extra) = &mut self.link(id).extra else { return };
         if let Some((sequence, source)) = extra.source.take() {
@@ -89,14 +89,14 @@ impl Links {
         }
     }
 
-    /// A part of a deferred answer, unless its exchange is over for another reason.
+    /// Sends a part of a deferred answer, unless its exchange is over.
     pub(crate) fn continue_deferred(&mut self, wires: &mut Wires, part: Part) {
         let Part { id, sequence, kind } = part;
         if !self.is_in(wires, id, sequence, Owed::Streaming) {
             return;
         }
-        // Whoever sent it is not there any more to be told. A part that was not taken leaves a gap, so that nothing may
-        // follow it; a body that is shorter than it was to be closes the connection.
+        // The sender does not wait for the result. A part that was not taken leaves a gap, so nothing may follow it; a
+        // body that is shorter than announced closes the connection.
         match kind {
             PartKind::Bytes(bytes) if self.send_part(wires, id, bytes.as_bytes()).is_accepted() => {}
             PartKind::End(trailers) => drop(self.end_stream(wires, id, &trailers)),
