@@ -70,7 +70,7 @@ pub(super) fn run<C: Client, T>(
 #[inline(never)]
 fn replace<C: Client>(client: &mut C, connection: &mut Connection<'_>) {
     let Some(replacement) = connection.links.replacement.take() else { return };
-    // The assignment drops the old client.
+    // The old client is dropped inside the guard below.
     let Ok(replacement) = replacement.downcast::<Box<dyn Client>>() else { return };
     match guard(|| client.become_client(*replacement).is_ok()) {
         Ok(true) => {}

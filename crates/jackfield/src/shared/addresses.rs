@@ -1,7 +1,7 @@
-//! How many connections each address has, and how often it connects.
+//! Limits by address: the connections of each address, and its rate of new ones.
 //!
-//! An address of IPv4 counts by itself, one of IPv6 by its network of 64 bits, which is what one subscriber has. Nothing is
-//! kept, and nothing is locked, where no listener limits that. What a connection costs here does not grow with their number.
+//! An IPv4 address counts by itself, an IPv6 address by its /64, which is what one subscriber has. If no listener has such a
+//! limit, nothing is kept or locked. The cost of a connection here does not depend on the number of connections.
 
 use jackfield_reactor::Time;
 use std::collections::HashMap;
@@ -10,39 +10,39 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// Parts of the table of counts: one that grows holds up few others, and not for long.
+/// Parts of the table of counts: while one part grows, few other connections wait for it, and not for long.
 const PARTS: usize = 64;
 
-/// The table of rates: so many rows of so many places. In a full row a new address takes the place of the one that has
-/// connected the least often lately, and that one begins anew.
+/// The table of rates has this many rows of `PLACES` places. In a full row a new address takes the place of the one
+/// that has connected least lately; that one starts again.
 const ROWS: usize = 4096;
 const PLACES: usize = 4;
 
-/// What a rate counts time in.
+/// Rates count time in microseconds.
 const SECOND_MICROS: u64 = 1_000_000;
 
-/// How many connections each address has, and how often it connects.
+/// The counts and rates of addresses.
 #[derive(Default)]
 pub(crate) struct Addresses {
-    /// By chance, or from a seed: nobody can choose addresses that share a row.
+    /// Random, or from a seed, so that no peer can choose addresses that share a row.
     keyed: OnceLock<DefaultHasher>,
     counts: OnceLock<Box<[Part]>>,
     rates: OnceLock<Mutex<Box<[[Rated; PLACES]]>>>,
 }
 
-/// How many connections some addresses have.
+/// The number of connections of some addresses, by key.
 type Part = Mutex<HashMap<u64, usize>>;
 
 /// An address that has connected lately.
 #[derive(Clone, Copy, Debug, Default)]
 struct Rated {
     key: u64,
-    /// When its connections so far would have come at the highest rate, in microseconds; 0: a free place.
+    /// The time at which its connections so far would be allowed at the highest rate, in microseconds. 0: a free place.
     due: u64,
 }
 
 impl Addresses {
-    /// With a seed addresses share rows in the same way each time.
+    /// With a seed the addresses that share a row are always the same.
     pub(crate) fn seed(&self, seed: Option<u64>) {
         let _ = self.keyed.get_or_init(|| {
             let mut keyed = match seed {
@@ -54,8 +54,8 @@ impl Addresses {
         });
     }
 
-    /// What an address is known by. Two that are known by the same count as one, which is a matter of chance and of 2 to the
-    /// power of 64.
+    /// The key of an address: 64 bits of a keyed hash. Two addresses with the same key count as one; the chance of that is 1
+    /// in 2 to the power of 64.
     pub(crate) fn key(&self, ip: IpAddr) -> u64 {
         self.seed(None);
         let mut keyed = self.keyed.get().cloned().unwrap_or_default();
@@ -66,7 +66,7 @@ impl Addresses {
         keyed.finish()
     }
 
-    /// Whether an address may have one more connection: then it has.
+    /// Counts one more connection of an address. False, and not counted: it has as many as it may.
     pub(crate) fn count(&self, key: u64, most: usize) -> bool {
         let mut part = self.part(key);
         match part.entry(key) {
@@ -93,7 +93,7 @@ impl Addresses {
         lock(&parts[key as usize % PARTS])
     }
 
-    /// Whether an address may connect once more in this second. At first it may do so as often as in a second at once.
+    /// Whether an address may connect now. A new address may use the connections of one second at once.
     pub(crate) fn take(&self, key: u64, now: Time, a_second: u32) -> bool {
         let rates = self.rates.get_or_init(|| Mutex::new(vec![[Rated::default(); PLACES]; ROWS].into()));
         let mut rates = lock(rates);
@@ -110,14 +110,14 @@ impl Addresses {
         may
     }
 
-    /// Addresses that have a connection.
+    /// The number of addresses that have a connection.
     #[cfg(test)]
     fn len(&self) -> usize {
         self.counts.get().map_or(0, |parts| parts.iter().map(|part| lock(part).len()).sum())
     }
 }
 
-/// One panics while it holds this only for want of memory.
+/// A panic while this is locked can only come from a lack of memory.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -168,7 +168,7 @@ mod tests {
         assert!(addresses.take(8, Time(10_000), 4), "others have a rate of their own");
     }
 
-    /// However many addresses there are: who connects often is not forgotten for those who connect once.
+    /// Even with many addresses, one that connects often is not dropped for others that connect once.
     #[test]
     fn the_table_of_rates_does_not_grow() {
         let addresses = Addresses::default();

@@ -1,4 +1,4 @@
-//! Which reactor gets a new connection, and how many each has.
+//! Assigns new connections to reactors, and counts them.
 
 use crate::shared::command::Command;
 use crate::shared::handle::Handle;
@@ -8,8 +8,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
 impl Handle {
-    /// The reactor with the fewest connections, this one before others that have as many. Reactors that
-    /// can take no connection just now are passed over, if there are others.
+    /// The reactor with the fewest connections; of several, this one first. Reactors that can take no connection now
+    /// are skipped, if there are others.
     pub(crate) fn least_loaded(&self, here: usize) -> usize {
         let rank = |&reactor: &usize| {
             let remote = &self.shared().remotes[reactor];
@@ -18,8 +18,8 @@ impl Handle {
         (0..self.shared().remotes.len()).min_by_key(rank).unwrap_or(here)
     }
 
-    /// Counts a new connection for a reactor and for the listener of a socket. False, and not counted: the server or the listener has
-    /// as many as it may have.
+    /// Counts a new connection for a reactor and for the listener of a socket. False, and not counted: the server or the listener
+    /// is full.
     pub(crate) fn assign(
         &self,
         reactor: usize,
@@ -40,16 +40,16 @@ impl Handle {
         has_room
     }
 
-    /// A reactor, the listener of a socket and an address have one connection less.
+    /// Uncounts a connection for its reactor, its listener and its address.
     pub(crate) fn uncount_peer(&self, reactor: usize, peer: &Peer) {
         self.leave(peer);
         self.uncount(reactor, peer.listener);
     }
 
-    /// A reactor, and the listener of a socket, has one connection less.
+    /// Uncounts a connection for its reactor and its listener.
     pub(crate) fn uncount(&self, reactor: usize, listener: usize) {
         let shared = self.shared();
-        // First: who sees by the count of all that a connection is over sees it here as well.
+        // First, so that a thread that sees the lower count of the server also sees the lower count here.
         if let Some(remote) = self.remote(reactor) {
             remote.load.fetch_sub(1, Ordering::Relaxed);
         }
@@ -60,7 +60,7 @@ impl Handle {
         self.tell_of_room();
     }
 
-    /// Counts a connection that a reactor begins. False, and not counted: there are as many as there may be.
+    /// Counts an outgoing connection. False, and not counted: there are as many as allowed.
     pub(crate) fn assign_outgoing(&self, reactor: usize, most: usize) -> bool {
         if self.shared().outgoing.fetch_add(1, Ordering::Relaxed) >= most {
             self.shared().outgoing.fetch_sub(1, Ordering::Relaxed);
@@ -72,7 +72,7 @@ impl Handle {
         true
     }
 
-    /// A connection that a reactor has begun is over.
+    /// Uncounts an outgoing connection.
     pub(crate) fn uncount_outgoing(&self, reactor: usize) {
         self.shared().outgoing.fetch_sub(1, Ordering::Relaxed);
         if let Some(remote) = self.remote(reactor) {
@@ -80,8 +80,8 @@ impl Handle {
         }
     }
 
-    /// A reactor has ended: it takes no more commands, those that wait are dropped, and connections that were handed to
-    /// it are counted no more.
+    /// A reactor has ended: it takes no more commands. Those that wait are dropped, and connections that were handed to
+    /// it are uncounted.
     pub(crate) fn end_reactor(&self, reactor: usize) {
         let Some(remote) = self.remote(reactor) else { return };
         remote.close();
@@ -92,7 +92,7 @@ impl Handle {
             if let Command::Adopt(incoming, _) = &command {
                 self.uncount_peer(reactor, &incoming.peer);
             }
-            // A value of the user's may panic when it is dropped, and the others go all the same.
+            // If dropping a value of the user's panics, the other commands are dropped all the same.
             if catch_unwind(AssertUnwindSafe(|| drop(command))).is_err() {
                 remote.metrics.panics.add(1);
             }
@@ -115,7 +115,8 @@ mod tests {
     use std::net::SocketAddr;
     use std::sync::Arc;
 
-    /// They were handed over by a reactor that did not know of the shutdown yet, and counted for ever.
+    /// The connections were handed over by a reactor that did not know of the shutdown yet, and stayed counted for
+    /// ever.
     #[test]
     fn connections_for_a_reactor_that_has_ended_are_no_longer_counted() {
         let drivers = [0, 1].map(|reactor| MemoryDriver::new(reactor, Default::default()));

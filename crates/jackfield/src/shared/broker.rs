@@ -1,4 +1,4 @@
-//! The seam to other servers: what goes out to a broker and what comes in from it pass here.
+//! The interface to a broker, which connects several servers.
 
 use crate::topics::{History, Position};
 use std::fmt;
@@ -120,7 +120,7 @@ impl fmt::Display for BrokerEvent<'_> {
 #[derive(Clone)]
 pub struct Inbox(pub(super) Arc<dyn Receive>);
 
-/// The server behind an inbox.
+/// The server, as its inbox uses it.
 pub(super) trait Receive: Send + Sync {
     fn receive(&self, topic: &str, messages: &[(Position, Vec<u8>)]);
     fn live(&self, topic: &str, head: Position);

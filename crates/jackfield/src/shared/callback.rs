@@ -1,10 +1,10 @@
 //! Names of callbacks, for the watchdog.
 
-/// What a reactor may be doing for one of its connections. The number is what it shows.
+/// The callback that a reactor is running. The watchdog reads its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Callback {
-    /// Nothing of the user's.
+    /// No code of the user's.
     None,
     Create,
     Connect,
@@ -29,12 +29,12 @@ pub(crate) enum Callback {
     Drain,
     Sent,
     Heartbeat,
-    /// A tick, or a closure of another thread: of no connection.
+    /// A tick, or a closure of another thread; it belongs to no connection.
     Reactor,
     Disconnect,
 }
 
-/// By their numbers.
+/// Their names, by number.
 pub(crate) const NAMES: [&str; 26] = [
     "",
     "ClientFactory::create",

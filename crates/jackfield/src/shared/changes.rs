@@ -1,9 +1,9 @@
-//! Who is told that something changed, as those below the observer see it.
+//! The observer's part that lower rooms may use: changes of the server and of listeners.
 
 use crate::shared::listeners::ListenerState;
 use crate::shared::state::State;
 
-/// Who is told that the server or a listener has changed: the observer.
+/// Gets changes of the server and of listeners. The observer implements it.
 pub(crate) trait ChangeSink: Send + Sync {
     fn on_state(&self, before: State, now: State);
     fn on_listener(&self, listener: usize, now: ListenerState);

@@ -1,4 +1,4 @@
-//! The broker of a server, and what is known of it.
+//! The broker of a server, and its state.
 
 use crate::message::Prepared;
 use crate::shared::broker::{Broker, BrokerEvent, SharedTopic};
@@ -8,11 +8,11 @@ use std::sync::{Arc, OnceLock};
 
 type Teller = Box<dyn Fn(BrokerEvent<'_>) + Send + Sync>;
 
-/// The broker of a server, and what is known of it.
+/// The broker of a server, and its state.
 pub(crate) struct Cluster {
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) node: u64,
-    /// The subscribers that other servers have.
+    /// The subscribers on other servers.
     pub(crate) elsewhere: Elsewhere,
     teller: OnceLock<Teller>,
     is_up: AtomicBool,
@@ -33,19 +33,19 @@ impl Cluster {
         }
     }
 
-    /// Who tells the observer.
+    /// Sets the function that reports to the observer.
     pub(super) fn set_teller(&self, teller: impl Fn(BrokerEvent<'_>) + Send + Sync + 'static) {
-        // It is set here and nowhere else.
+        // It is set only here.
         let _ = self.teller.set(Box::new(teller));
     }
 
-    /// Sends a publication out. False: it has no room.
+    /// Sends a publication to the broker. False: the broker's queue is full.
     pub(super) fn send(&self, log: &Log<Prepared>, origin: Origin, item: &Prepared) -> bool {
         let message = [&origin.node.to_be_bytes()[..], &origin.sequence.to_be_bytes(), &item.pack()].concat();
         self.broker.publish(&shared(log), message).is_ok()
     }
 
-    /// Has a topic read, and says whether the broker can be reached.
+    /// Makes the broker read a topic, and returns whether it can be reached.
     pub(super) fn follow(&self, log: &Log<Prepared>, from: Option<Position>) -> bool {
         self.broker.follow(&shared(log), from);
         self.is_up()
@@ -55,7 +55,7 @@ impl Cluster {
         self.broker.unfollow(&shared(log));
     }
 
-    /// A publication had no room. Told with the first since the broker was reached.
+    /// Counts a publication that the broker had no room for. Reports only the first since the broker was reached.
     pub(super) fn count_refused(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
         if !self.has_told_refusal.swap(true, Ordering::Relaxed) {

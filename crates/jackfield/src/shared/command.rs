@@ -1,4 +1,4 @@
-//! What one thread asks of another's reactor.
+//! The commands of other threads to a reactor.
 
 #[cfg(feature = "tls")]
 use crate::config::HostAnswer;
@@ -13,7 +13,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// What one thread asks of another's reactor.
+/// A command of another thread to a reactor.
 #[derive(Debug)]
 pub(crate) enum Command {
     /// A new connection that another reactor accepted for this one, and whether it is provisional.
@@ -24,7 +24,7 @@ pub(crate) enum Command {
     Deliver(Arc<Log<Prepared>>),
     Post(ConnectionId, Box<dyn Any + Send>),
     PostToTopic(Arc<str>, Generation, Copies),
-    /// A closure for the reactor, in a box of a type that only those above know, and the bytes that it captured.
+    /// A closure for the reactor, in a box whose type only higher rooms know, and the bytes that it captured.
     Run(Box<dyn Any + Send>, usize),
     /// The same for the client of a connection.
     RunWith(ConnectionId, Box<dyn Any + Send>, usize),
@@ -32,30 +32,30 @@ pub(crate) enum Command {
     CloseWith(ConnectionId, u16, Box<str>),
     Abort(ConnectionId),
     Connect(Box<Outgoing>),
-    /// The addresses of the name that a connection waits for; none: it has none.
+    /// The addresses of the name that a connection waits for; empty if it has none.
     Resolved(ConnectionId, Vec<SocketAddr>),
     Answer(Box<Answer>),
     Part(Box<Part>),
     Accept(Box<Acceptance>),
     Heartbeat(Arc<Heartbeat>),
-    /// The host that a peer has asked for by TLS, as far as there is one.
+    /// The TLS host that a peer has asked for, if there is one.
     #[cfg(feature = "tls")]
     HostFound(ConnectionId, HostAnswer),
-    /// A handshake that another thread has done the work of.
+    /// The result of a handshake step on another thread.
     #[cfg(feature = "tls")]
     Secured(ConnectionId, Box<jackfield_reactor::Answer>),
-    /// A listener is to pause, to stop or to go on.
+    /// A listener was paused, stopped or resumed.
     LookAtListeners,
-    /// To accept in the place of the reactor that does, or not any more.
+    /// Accept in place of the accepting reactor (true), or no longer.
     StandIn(bool),
     Shutdown(Drain),
-    /// Another reactor has found that memory is scarce.
+    /// Another reactor has found memory pressure.
     Pressure,
 }
 
 impl Command {
-    /// Bytes that it takes while it waits: its place in a mailbox and what it owns on the heap. Of a posted value only its
-    /// own size is known, not what it points to.
+    /// Bytes that it takes while it waits: its place in a mailbox and its heap memory. For a posted value only its own
+    /// size is known, not what it points to.
     pub(crate) fn bytes(&self) -> usize {
         let heap = match self {
             Self::Send(_, message) | Self::Publish(.., message) => message.heap_bytes(),
@@ -93,11 +93,11 @@ impl Command {
     }
 }
 
-/// What a mailbox takes for each command: the command, its size, and whether it counts. The box grows by a tenth, of which
-/// half is free on average.
+/// Bytes of a mailbox for each command: the command, its size, and whether it counts. The mailbox grows by a tenth, of
+/// which half is free on average.
 const PLACE_BYTES: usize = (size_of::<Command>() + 2 * size_of::<usize>()) * 21 / 20;
 
-/// Makes copies of a value, one for each client that gets it.
+/// Makes a copy of a value for each client that gets it.
 pub(crate) struct Copies(pub(crate) Box<dyn FnMut() -> Box<dyn Any + Send> + Send>);
 
 impl Copies {
@@ -116,7 +116,7 @@ impl fmt::Debug for Copies {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) id: ConnectionId,
-    /// The exchange that it answers: a later one on the same connection is not meant.
+    /// The exchange that it answers; a later one on the same connection must not get it.
     pub(crate) sequence: u32,
     pub(crate) status: u16,
     pub(crate) content_type: Box<str>,
@@ -124,13 +124,13 @@ pub(crate) struct Answer {
     pub(crate) kind: AnswerKind,
 }
 
-/// How a deferred answer goes on behind its head.
+/// What follows the head of a deferred answer.
 #[derive(Debug)]
 pub(crate) enum AnswerKind {
     Whole(Body<'static>),
-    /// In parts, of this length altogether if that is known.
+    /// A body in parts, with its whole length if that is known.
     Stream(Option<u64>),
-    /// As a stream of events.
+    /// A stream of events.
     Events,
 }
 
@@ -148,9 +148,9 @@ pub(crate) enum PartKind {
     Bytes(Body<'static>),
     /// The end of the body, with its trailers.
     End(Fields),
-    /// A piece of a body that is pulled, and what the next one comes from.
+    /// A piece of a pulled body, and the source of the next piece.
     Pulled(Vec<u8>, Box<dyn Source>),
-    /// There is no end: the answer is broken off.
+    /// The answer ends early: the connection is reset.
     Broken,
 }
 
@@ -174,7 +174,7 @@ impl PartKind {
     }
 }
 
-/// A deferred yes to an upgrade.
+/// A deferred acceptance of an upgrade.
 #[derive(Debug)]
 pub(crate) struct Acceptance {
     pub(crate) id: ConnectionId,
@@ -182,11 +182,11 @@ pub(crate) struct Acceptance {
     pub(crate) switching: Switching,
 }
 
-/// What is said in the answer by which a connection becomes a WebSocket.
+/// The content of a 101.
 #[derive(Debug)]
 pub(crate) struct Switching {
     pub(crate) accept: [u8; 28],
     pub(crate) fields: Fields,
-    /// The offer to compress that is taken.
+    /// The compression that is agreed on.
     pub(crate) deflate: Option<Agreed>,
 }

@@ -3,8 +3,8 @@
 use crate::shared::handle::Handle;
 use crate::shared::state::State;
 
-/// Dropped when a server has ended, also one that never served: from then on its handles take nothing, and what waits in
-/// the mailboxes is dropped.
+/// Dropped when a server has ended, also if it never served. From then on its handles accept no commands, and those that
+/// wait in mailboxes are dropped.
 pub(crate) struct Ending(pub(crate) Handle);
 
 impl Drop for Ending {

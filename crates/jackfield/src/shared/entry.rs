@@ -1,4 +1,4 @@
-//! Whether a new connection may come in, as far as its address goes.
+//! Checks the address of new connections.
 
 use crate::shared::handle::Handle;
 use crate::shared::observer::RefuseReason;
@@ -6,10 +6,9 @@ use jackfield_reactor::{self as reactor, Time};
 use std::net::IpAddr;
 
 impl Handle {
-    /// Whether a new connection may come in, as far as its address goes. Then it counts until [`Handle::leave`].
+    /// Checks the address of a new connection. If it is allowed, it counts until [`Handle::leave`].
     ///
-    /// # Errors
-    /// Why not.
+    /// # Errors The reason of the refusal.
     pub(crate) fn enter(&self, peer: &reactor::Peer, now: Time) -> Result<(), RefuseReason> {
         let Some(rules) = self.shared().listeners.rules(peer.listener) else { return Ok(()) };
         let Some(ip) = rules.ip(peer) else { return Ok(()) };
@@ -30,7 +29,7 @@ impl Handle {
         Ok(())
     }
 
-    /// A connection that came in is over.
+    /// A connection that was counted by its address has ended.
     pub(crate) fn leave(&self, peer: &reactor::Peer) {
         if let Some(ip) = self.counted(peer) {
             let addresses = &self.shared().addresses;
@@ -38,12 +37,12 @@ impl Handle {
         }
     }
 
-    /// Whether connections that come to a socket count for their addresses.
+    /// Whether connections of a socket are counted by address.
     pub(crate) fn counts_addresses(&self, socket: usize) -> bool {
         self.shared().listeners.rules(socket).is_some_and(|rules| rules.connections_max > 0)
     }
 
-    /// The address for which a connection counts.
+    /// The address by which a connection is counted.
     fn counted(&self, peer: &reactor::Peer) -> Option<IpAddr> {
         let rules = self.shared().listeners.rules(peer.listener).filter(|rules| rules.connections_max > 0)?;
         rules.ip(peer).filter(|ip| rules.limit(*ip))

@@ -1,4 +1,4 @@
-//! What an observer is told of an exchange that is over.
+//! Reports of finished exchanges.
 
 use jackfield_proto::http1::Version;
 use jackfield_reactor::ConnectionId;
@@ -42,23 +42,23 @@ pub struct Finished<'e> {
     pub is_complete: bool,
 }
 
-/// Who is told of exchanges besides the observer.
+/// Gets finished exchanges besides the observer: the access log.
 pub(crate) trait FinishedSink: Send + Sync {
-    /// Whether it wants to be told of those of this listener.
+    /// Whether it wants the exchanges of this listener.
     fn wants(&self, listener: usize) -> bool;
 
     fn take(&self, finished: &Finished<'_>);
 
-    /// Takes one that was answered in its event, if this is enough to know of it. False: it is to be told with `take`.
+    /// Takes an exchange that was answered in its event, if this data is enough. False: call `take`.
     fn take_entry(&self, entry: &LogEntry<'_>) -> bool;
 }
 
-/// What is known of an exchange without looking closer.
+/// The data of an exchange that costs nothing to get.
 pub(crate) struct LogEntry<'e> {
     pub(crate) reactor: usize,
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) method: &'e str,
-    /// As it was sent.
+    /// The target as it was sent.
     pub(crate) target: &'e [u8],
     pub(crate) version: Version,
     pub(crate) status: u16,

@@ -184,7 +184,7 @@ impl Handle {
             Box::new(move || {
                 let Some(job) = job else { return };
                 let result: Offloaded<T> = attempt(job);
-                // Who has ended gives it back.
+                // A reactor that has ended gives it back.
                 let _ = handle.post_reserved(id.reactor(), Command::Post(id, Box::new(result)));
             })
         });
@@ -418,7 +418,7 @@ impl Handle {
     pub fn shutdown(&self, drain: Drain) {
         self.set_state(State::Draining);
         for remote in &self.0.remotes {
-            // Who has ended has nothing to drain.
+            // A reactor that has ended has nothing to drain.
             let _ = remote.post_reserved(Command::Shutdown(drain));
         }
     }
@@ -440,7 +440,7 @@ impl Handle {
         self.0.remotes.get(reactor)
     }
 
-    /// A server's state only ever moves on.
+    /// A server's state only moves forward.
     pub(crate) fn set_state(&self, state: State) {
         let before = self.0.state.fetch_max(state as u8, Ordering::AcqRel);
         if before < state as u8 {
@@ -458,10 +458,10 @@ impl Handle {
         self.remote(reactor)?.post_reserved(command)
     }
 
-    /// Lets every reactor but one know that memory is scarce.
+    /// Reports memory pressure to every reactor but one.
     pub(crate) fn report_pressure(&self, but: usize) {
         for reactor in (0..self.reactors()).filter(|reactor| *reactor != but) {
-            // Who has ended has no memory to give back.
+            // A reactor that has ended has no memory to free.
             let _ = self.post_reserved(reactor, Command::Pressure);
         }
     }
@@ -476,7 +476,7 @@ fn state_of(number: u8) -> State {
     }
 }
 
-/// Tells a history from all others, of this process and of those before it on this machine.
+/// A new epoch for a history: different from all others of this process and of earlier processes on this machine.
 fn new_epoch() -> u64 {
     static NUMBER: AtomicU16 = AtomicU16::new(0);
     let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What comes in from the broker goes into the histories, and the reactors are told.
+//! Puts messages from the broker into the histories, and notifies the reactors.
 
 use crate::message::Prepared;
 use crate::shared::Shared;
@@ -15,7 +15,7 @@ struct Receiver {
 }
 
 impl Handle {
-    /// Has the broker begin, if there is one.
+    /// Starts the broker, if there is one.
     pub(crate) fn start_broker(&self, observer: &Arc<dyn Observer>) {
         let Some(cluster) = &self.shared().cluster else { return };
         let teller = observer.clone();
@@ -24,7 +24,7 @@ impl Handle {
         cluster.broker.start(Inbox(Arc::new(receiver)));
     }
 
-    /// Has the topic of a history read, for as long as this lives.
+    /// Makes the broker read the topic of a history as long as the returned value lives.
     pub(crate) fn follow(&self, log: &Arc<Log<Prepared>>) -> Following {
         if let Some(cluster) = &self.shared().cluster {
             log.follow(|from| cluster.follow(log, from));
@@ -32,8 +32,7 @@ impl Handle {
         Following { log: log.clone(), handle: self.clone() }
     }
 
-    /// Has the broker hand in all that it has, if an id may be found there that is not known here yet. False: it is not to be
-    /// found.
+    /// Asks the broker for all that it has, if it may have an id that is not known here yet. False: it can't have it.
     pub(crate) fn ask_for(&self, log: &Arc<Log<Prepared>>, id: &str) -> bool {
         let Some(cluster) = &self.shared().cluster else { return false };
         log.ask_for(id, |from| {
@@ -120,14 +119,14 @@ impl Receiver {
     }
 }
 
-/// What waits goes to the members here now.
+/// The broker is down: the publications that are out go to the members here now.
 fn set_down(handle: &Handle, log: &Arc<Log<Prepared>>) {
     if log.set_down() {
         handle.notify_all(log);
     }
 }
 
-/// Who has published a message, and what it is.
+/// The origin of a message, and its content.
 fn split(message: &[u8]) -> (Origin, &[u8]) {
     let parts = message.split_first_chunk().and_then(|(node, rest)| Some((node, rest.split_first_chunk()?)));
     match parts {
@@ -138,7 +137,7 @@ fn split(message: &[u8]) -> (Origin, &[u8]) {
     }
 }
 
-/// The topic of a history is read as long as this lives, if it goes through a broker.
+/// As long as this lives, the broker reads the topic, if the topic goes through a broker.
 #[derive(Debug)]
 pub(crate) struct Following {
     pub(crate) log: Arc<Log<Prepared>>,

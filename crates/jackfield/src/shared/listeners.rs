@@ -73,17 +73,17 @@ impl From<RangeFull> for WhichListener<'_> {
 pub(crate) struct Listeners {
     sockets: Box<[Socket]>,
     places: Box<[Place]>,
-    /// Of each socket.
+    /// The address rules of each socket.
     rules: Box<[Option<Arc<AddressRules>>]>,
-    /// The most that the system kept waiting at a socket when they began.
+    /// The system's limit on a backlog, read when the listeners were opened.
     backlog_max: u32,
 }
 
-/// A socket that listens.
+/// A listening socket.
 pub(crate) struct Socket {
     /// The number of its listener.
     pub(crate) listener: usize,
-    /// What it takes to listen there again; `None` where that can't be done.
+    /// What is needed to listen there again; `None` if that is impossible.
     pub(crate) at: Option<(Addr, ListenOptions)>,
 }
 
@@ -94,7 +94,7 @@ struct Place {
 }
 
 impl Listeners {
-    /// `at`: of each socket, what it takes to listen there again.
+    /// `at`: for each socket, what is needed to listen there again.
     pub(crate) fn new(settings: &[ListenerSettings], at: Vec<Option<(Addr, ListenOptions)>>) -> Self {
         let sockets: Box<[_]> =
             settings.iter().zip(at).map(|(settings, at)| Socket { listener: settings.number, at }).collect();
@@ -106,12 +106,12 @@ impl Listeners {
             state: AtomicU8::new(ListenerState::Listening as u8),
         };
         let rules = settings.iter().map(|settings| settings.rules.clone()).collect();
-        // Not read where there is no socket.
+        // Not read if there is no socket, as in tests.
         let backlog_max = if sockets.iter().any(|socket| socket.at.is_some()) { backlog_max() } else { 0 };
         Self { sockets, places: (0..count).map(place).collect(), rules, backlog_max }
     }
 
-    /// Which addresses may connect to a socket, if not all may and as often as they like.
+    /// The address rules of a socket, if it has any.
     pub(crate) fn rules(&self, socket: usize) -> Option<&AddressRules> {
         self.rules.get(socket)?.as_deref()
     }
@@ -120,7 +120,7 @@ impl Listeners {
         &self.sockets
     }
 
-    /// How many connections came to the listener of this socket. Those that this side has begun came to none.
+    /// The count of connections of this socket's listener. Outgoing connections have no listener.
     pub(crate) fn connections(&self, socket: usize) -> Option<&AtomicUsize> {
         Some(&self.places.get(self.sockets.get(socket)?.listener)?.connections)
     }
@@ -133,13 +133,13 @@ impl Listeners {
         }
     }
 
-    /// True if that is a change.
+    /// True if this changes the state.
     pub(crate) fn set_state(&self, number: usize, state: ListenerState) -> bool {
         let place = self.places.get(number);
         place.is_some_and(|place| place.state.swap(state as u8, Ordering::SeqCst) != state as u8)
     }
 
-    /// The numbers of those that are meant; none: there is no such listener.
+    /// The numbers of the listeners that are meant; empty if there are none.
     pub(crate) fn find(&self, which: WhichListener<'_>) -> Vec<usize> {
         let is_meant = |number: &usize| match which {
             WhichListener::All => true,
@@ -167,7 +167,7 @@ impl Listeners {
     }
 }
 
-/// The most connections that the system keeps waiting at a socket, where it tells.
+/// The system's limit on a backlog, if it can be read.
 pub(crate) fn backlog_max() -> u32 {
     let text = std::fs::read_to_string("/proc/sys/net/core/somaxconn").ok();
     text.and_then(|text| text.trim().parse().ok()).unwrap_or(u32::MAX)

@@ -1,4 +1,4 @@
-//! Listeners that pause, stop and go on, and whether the next connection may be accepted.
+//! Pauses, stops and resumes listeners; decides whether the next connection may be accepted.
 
 use crate::shared::command::Command;
 use crate::shared::handle::Handle;
@@ -93,11 +93,11 @@ impl Handle {
         }
     }
 
-    /// Lets a reactor look at the state of its listeners. It is asked once until it does.
+    /// Makes a reactor look at the state of its listeners, with one command until it has looked.
     fn ask_for_look(&self, reactor: usize) {
         let Some(remote) = self.remote(reactor) else { return };
         if !remote.is_to_look.swap(true, Ordering::SeqCst) {
-            // Who has ended has no listeners.
+            // A reactor that has ended has no listeners.
             let _ = remote.post_reserved(Command::LookAtListeners);
         }
     }
@@ -118,8 +118,8 @@ impl Handle {
             remote.waits_for_room.store(true, Ordering::SeqCst);
         }
         shared.waits_for_room.store(true, Ordering::SeqCst);
-        // A connection that ended meanwhile did not know that this reactor waits. If this one accepts now, it will be woken
-        // for nothing.
+        // A connection may have ended before this reactor was marked as waiting, so check again. If it accepts now, it is
+        // later woken for nothing.
         self.has_room(socket, most)
     }
 
@@ -135,7 +135,7 @@ impl Handle {
             && of_listener.is_none_or(|count| count.load(Ordering::SeqCst) < most_of_listener)
     }
 
-    /// There is room: those that wait for it are woken.
+    /// There is room: wakes the reactors that wait for it.
     pub(crate) fn tell_of_room(&self) {
         let shared = self.shared();
         if !shared.waits_for_room.load(Ordering::SeqCst)

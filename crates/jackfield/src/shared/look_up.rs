@@ -1,4 +1,4 @@
-//! Looks the addresses of names up, on threads of its own: the system's call may wait for long.
+//! Looks up the addresses of names on separate threads, because the system's call may block for long.
 
 use crate::shared::command::Command;
 use crate::shared::handle::Handle;
@@ -6,14 +6,15 @@ use jackfield_reactor::ConnectionId;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::thread;
 
-/// One name that takes long does not hold up the others.
+/// The most threads, so that one slow name does not hold up the others.
 const THREADS_MAX: usize = 4;
 
-/// Names that may wait; one more is not looked up.
+/// The most names that may wait; one more is not looked up.
 const WAITING_MAX: usize = 1024;
 
 impl Handle {
-    /// Looks a name with a port up for a connection, whose reactor is told. False: too many wait already.
+    /// Looks up a name with a port for a connection, and sends the result to its reactor. False: too many names wait
+    /// already.
     pub(crate) fn look_up(&self, id: ConnectionId, name: &str) -> bool {
         let mut state = self.shared().look_ups.lock();
         if state.waiting.len() >= WAITING_MAX {
@@ -30,7 +31,7 @@ impl Handle {
         state.threads > 0
     }
 
-    /// The addresses of a name are known already, and a job that the simulation holds tells the reactor.
+    /// For the simulation: the addresses are known already, and a held job sends them to the reactor.
     #[cfg(feature = "sim")]
     pub(crate) fn look_up_held(&self, id: ConnectionId, found: Vec<SocketAddr>) {
         let handle = self.clone();
@@ -41,7 +42,7 @@ impl Handle {
     fn look_up_all(&self) {
         while let Some((id, name)) = self.shared().look_ups.next() {
             let found = name.to_socket_addrs().map(distinct).unwrap_or_default();
-            // A reactor that has ended has no use for it.
+            // A reactor that has ended needs no result.
             let _ = self.post_reserved(id.reactor(), Command::Resolved(id, found));
         }
     }

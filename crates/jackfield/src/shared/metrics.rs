@@ -90,8 +90,8 @@ pub struct Metrics {
     turn_times: [u64; TURN_NS.len() + 1],
 }
 
-/// The counters of one reactor. Its thread writes them, any thread reads them. Apart from other reactors', as
-/// [`Stats`] are.
+/// The counters of one reactor. Its thread writes them, any thread reads them. They share no cache line with another
+/// reactor's, like [`Stats`].
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(crate) struct ReactorMetrics {
@@ -112,7 +112,7 @@ pub(crate) struct ReactorMetrics {
     pub(crate) panics: Counter,
     pub(crate) throttled: Counter,
     pub(crate) ticks_missed: Counter,
-    /// These two are the watchdog's.
+    /// The watchdog's thread writes these two.
     pub(crate) slow_callbacks: Counter,
     pub(crate) stalled_callbacks: Counter,
     ends: [Counter; CLASSES],

@@ -90,27 +90,27 @@ pub(crate) struct Shared {
     pub(crate) topic_index: TopicIndex,
     /// The histories of topics that keep one.
     pub(crate) logs: Logs<Prepared>,
-    /// What carries those to other servers and back.
+    /// The broker that connects the histories of several servers.
     pub(crate) cluster: Option<Cluster>,
-    /// Threads for what blocks.
+    /// Threads for blocking work.
     pub(crate) pool: Pool,
-    /// Threads for handshakes of TLS.
+    /// Threads for TLS handshakes.
     #[cfg(feature = "tls")]
     pub(crate) handshakes: std::sync::OnceLock<Pool>,
     /// Connections of all reactors, handed over or not.
     pub(crate) connections: AtomicUsize,
     pub(crate) listeners: Listeners,
     pub(crate) addresses: Addresses,
-    /// Connections that this side has begun, of all reactors.
+    /// Outgoing connections of all reactors.
     pub(crate) outgoing: AtomicUsize,
     pub(crate) look_ups: LookUps,
-    /// Hosts whose certificates can be read anew, once the server is bound.
+    /// Hosts whose certificates can be reloaded. Set when the server is bound.
     #[cfg(feature = "tls")]
     pub(crate) tls_hosts: std::sync::OnceLock<Vec<Arc<crate::config::TlsHosts>>>,
-    /// A reactor has connections at its listeners that wait until others end.
+    /// New connections wait at a listener of some reactor until others end.
     pub(crate) waits_for_room: AtomicBool,
     pub(crate) changes: Box<dyn ChangeSink>,
-    /// A signal asked for the end. The reactor that it wakes shuts the others down too.
+    /// A signal asked for a shutdown. The reactor that it wakes also shuts down the others.
     pub(crate) signalled: Arc<AtomicBool>,
     /// A signal asks for certificates to be read again.
     #[cfg(all(feature = "signals", feature = "tls", unix))]
@@ -120,7 +120,7 @@ pub(crate) struct Shared {
 
 #[cfg(feature = "sim")]
 impl Shared {
-    /// Connections of each listener.
+    /// The number of connections of each listener.
     pub(crate) fn counts_of_listeners(&self) -> Vec<usize> {
         self.listeners.infos().iter().map(|listener| listener.connections).collect()
     }

@@ -1,4 +1,4 @@
-//! Where the addresses of names come from.
+//! The source of the addresses of names.
 
 use jackfield_reactor::ConnectionId;
 use std::collections::VecDeque;
@@ -6,11 +6,11 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Where the addresses of names come from.
+/// The source of the addresses of names.
 #[derive(Clone, Debug)]
 pub(crate) enum Names {
     System,
-    /// A table, for tests: what is not in it has no address.
+    /// A table, for tests. Other names have no address.
     #[cfg(feature = "test-util")]
     Table(Vec<(String, Vec<SocketAddr>)>),
     /// A function, for simulations.
@@ -18,7 +18,7 @@ pub(crate) enum Names {
     Made(fn(&str) -> Vec<SocketAddr>),
 }
 
-/// Names that wait to be looked up, and the threads that do it. They end when there is nothing left to do.
+/// Names that wait to be looked up, and the threads that do it. Threads end when no name waits.
 #[derive(Debug, Default)]
 pub(crate) struct LookUps(Mutex<State>);
 

@@ -278,7 +278,7 @@ pub enum RefuseReason {
     Proxy,
 }
 
-/// The observer of a server that was given none.
+/// The observer of a server without one.
 pub(crate) struct NoObserver;
 
 impl Observer for NoObserver {}

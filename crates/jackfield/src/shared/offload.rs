@@ -1,4 +1,4 @@
-//! A few threads for what blocks, so that reactors don't.
+//! A few threads for blocking work, so that reactors do not block.
 
 use crate::shared::panic_text::panic_text;
 use std::any::Any;
@@ -32,7 +32,7 @@ impl fmt::Display for JobPanicked {
 
 impl std::error::Error for JobPanicked {}
 
-/// Runs a job, and says what became of it.
+/// Runs a job, and returns its result or that it panicked.
 pub(crate) fn attempt<T>(job: impl FnOnce() -> T) -> Offloaded<T> {
     catch_unwind(AssertUnwindSafe(job))
         .map_err(|payload: Box<dyn Any + Send>| JobPanicked(panic_text(&*payload).to_owned()))
@@ -41,15 +41,15 @@ pub(crate) fn attempt<T>(job: impl FnOnce() -> T) -> Offloaded<T> {
 /// Threads that are started when they are needed, up to a number, and jobs that wait for them.
 pub(crate) enum Pool {
     Threads(Arc<Queue>),
-    /// Jobs run at once on the thread that asks: for a server in memory, where the same acts must have the same order.
+    /// Jobs run at once on the caller's thread. For a server in memory, whose order must always be the same.
     #[cfg(feature = "test-util")]
     Inline,
-    /// Jobs wait until somebody takes them: for a simulation, which decides when each is done.
+    /// Jobs wait until they are taken. For a simulation, which decides when each is done.
     #[cfg(feature = "sim")]
     Held(HeldJobs),
 }
 
-/// Jobs that wait until somebody takes them.
+/// Jobs that wait until they are taken.
 #[cfg(feature = "sim")]
 #[derive(Clone, Default)]
 pub(crate) struct HeldJobs(Arc<Mutex<VecDeque<Job>>>);
@@ -76,13 +76,13 @@ impl Pool {
         Self::Threads(Arc::new(Queue { inside, has_work, threads_max }))
     }
 
-    /// Puts a job in. False, and none is made, if [`JOBS_MAX`] wait already, or no thread can be started, or the server has
-    /// ended.
+    /// Adds a job. False, and the job is not made, if [`JOBS_MAX`] jobs wait already, no thread can be started, or the
+    /// server has ended.
     pub(crate) fn submit(&self, make: impl FnOnce() -> Job) -> bool {
         self.put(JOBS_MAX, make)
     }
 
-    /// The same for a job that must not be refused: of those there is one for each connection at most.
+    /// The same for a job that must not be refused. Each connection has at most one such job.
     pub(crate) fn submit_reserved(&self, job: Job) -> bool {
         self.put(usize::MAX, || job)
     }
@@ -117,7 +117,7 @@ impl Pool {
 
 #[cfg(feature = "sim")]
 impl HeldJobs {
-    /// The job that waits for the longest time.
+    /// Takes the job that has waited longest.
     pub(crate) fn take(&self) -> Option<Job> {
         self.lock().pop_front()
     }
@@ -159,7 +159,7 @@ impl Queue {
         loop {
             if let Some(job) = inside.jobs.pop_front() {
                 drop(inside);
-                // Its panic is told with its result; one of its `Drop` must not cost the thread.
+                // A panic of the job is in its result. A panic of its `Drop` must not end the thread.
                 let _ = attempt(job);
                 inside = self.lock();
             } else if inside.is_over {
@@ -178,7 +178,7 @@ impl Queue {
         let jobs = std::mem::take(&mut inside.jobs);
         drop(inside);
         self.has_work.notify_all();
-        // The user's, whose `Drop` may panic.
+        // The user's jobs, whose `Drop` may panic.
         let _ = attempt(|| drop(jobs));
     }
 
@@ -197,7 +197,7 @@ mod tests {
     use super::*;
     use std::sync::mpsc;
 
-    /// As many run at once as there are threads, as many wait as may, and the next is refused.
+    /// With all threads busy and the queue full, the next job is refused.
     #[test]
     fn x8_a_full_pool_is_reported() {
         let pool = Pool::new(2);

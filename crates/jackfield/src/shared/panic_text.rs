@@ -1,8 +1,8 @@
-//! What was panicked with.
+//! The text of a panic.
 
 use std::any::Any;
 
-/// What was panicked with, if that is a text, as it nearly always is.
+/// The payload of a panic as text, which it nearly always is.
 pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<&str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text")

@@ -22,13 +22,13 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Peer {
     pub(crate) wire: reactor::Peer,
-    /// Which of the listeners that were given it came to.
+    /// The number of its listener.
     pub(crate) listener: usize,
     pub(crate) listener_name: Option<Arc<str>>,
     pub(crate) reactor: usize,
     pub(crate) is_tls: bool,
     pub(crate) tag: Option<u64>,
-    /// Once its handshake is over.
+    /// Set when its TLS handshake is done.
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<Arc<TlsInfo>>,
 }

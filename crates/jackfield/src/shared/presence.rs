@@ -1,4 +1,4 @@
-//! Who is subscribed on all servers that share a broker.
+//! The subscribers on all servers that share a broker.
 
 use crate::shared::handle::Handle;
 use crate::topics::tell;
@@ -54,7 +54,7 @@ impl Handle {
         all.map(|(node, id)| ClusterMember { node, id }).collect()
     }
 
-    /// What this server tells the others of its subscribers.
+    /// This server's report of its subscribers.
     pub(super) fn presence(&self) -> Vec<u8> {
         let logs = self.shared().logs.all();
         tell(logs.iter().map(|log| (&*log.name, self.members(&log.name))))

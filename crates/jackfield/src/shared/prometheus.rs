@@ -122,7 +122,7 @@ fn seconds(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / 1e9
 }
 
-/// One of each class, and its label.
+/// A reason of each class, with its label.
 const REASONS: [(&str, Reason); 29] = [
     ("peer", Reason::Peer),
     ("peer_reset", Reason::PeerReset),

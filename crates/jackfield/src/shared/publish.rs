@@ -1,4 +1,4 @@
-//! The only way of a published message from one reactor to the others, and to other servers.
+//! The only path of a published message from one reactor to the others, and to other servers.
 
 use crate::message::{Content, Prepared, Published};
 use crate::shared::command::Command;
@@ -9,8 +9,8 @@ use jackfield_reactor::{ConnectionId, Time};
 use std::sync::Arc;
 
 impl Handle {
-    /// Adds a publication to the history of its topic, at once or by way of the broker. Whether it is there already. What
-    /// there was no room for is given back.
+    /// Adds a publication to the history of its topic, at once or through the broker. Returns whether it is there
+    /// already. If the broker has no room, it is given back.
     pub(crate) fn append(
         &self,
         log: &Log<Prepared>,
@@ -34,8 +34,8 @@ impl Handle {
         }
     }
 
-    /// Lets every reactor but one that has subscribers look at what is new in the history of a topic. One that was
-    /// asked to and has not yet is asked once.
+    /// Notifies every reactor but one that has subscribers of new messages in a history. A reactor that has not yet
+    /// looked after an earlier notice gets no second one.
     pub(crate) fn notify(&self, log: &Arc<Log<Prepared>>, but: usize) -> Published {
         let mut published = Published::default();
         let Some((_, counts)) = self.shared().topic_index.find(&log.name) else { return published };
@@ -46,12 +46,12 @@ impl Handle {
         published
     }
 
-    /// The same for all reactors, those included whose connections only wait to become subscribers.
+    /// The same for all reactors, also those whose connections only wait to become subscribers.
     pub(crate) fn notify_all(&self, log: &Arc<Log<Prepared>>) {
         (0..self.reactors()).for_each(|reactor| self.notify_reactor(log, reactor));
     }
 
-    /// Has one reactor look, as if another had published something.
+    /// Notifies one reactor, as if another had published.
     pub(crate) fn notify_reactor(&self, log: &Arc<Log<Prepared>>, reactor: usize) {
         if log.notify(reactor) {
             let _ = self.post_reserved(reactor, Command::Deliver(log.clone()));
@@ -70,8 +70,8 @@ impl Handle {
         self.pass_on_to_all(topic, content, but)
     }
 
-    /// What the broker has no room for still goes to the members of this server, if they get what is published here at
-    /// once just now.
+    /// Passes on a publication that the broker refused, if the broker is down: then the members of this server get it
+    /// at once.
     pub(crate) fn pass_on_unsent(&self, topic: &str, unsent: &Unsent, but: usize) -> Published {
         let Unsent(prepared, goes_on) = unsent;
         let published = match goes_on {
@@ -88,7 +88,7 @@ impl Handle {
         }
     }
 
-    /// Passes a message on to every reactor but one that has subscribers.
+    /// Passes a message on to every other reactor that has subscribers.
     pub(crate) fn pass_on(
         &self,
         topic: &Arc<str>,
@@ -98,7 +98,7 @@ impl Handle {
     ) -> Published {
         let mut published = Published::default();
         let generation = |reactor: usize| counts.generation(reactor).filter(|_| reactor != but);
-        // It is there once, however many mailboxes it waits in.
+        // It is in memory once, even if it waits in several mailboxes.
         let sharers = (0..self.reactors()).filter(|reactor| generation(*reactor).is_some()).count();
         for (reactor, remote) in self.shared().remotes.iter().enumerate() {
             let Some(generation) = generation(reactor).filter(|_| !planted(41)) else { continue };
@@ -114,5 +114,5 @@ impl Handle {
     }
 }
 
-/// What did not go out, and whether it is still to go to the members here.
+/// A publication that the broker had no room for, and whether the members here still get it.
 pub(crate) struct Unsent(pub(crate) Prepared, pub(crate) bool);

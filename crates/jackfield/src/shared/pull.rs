@@ -1,4 +1,4 @@
-//! Bodies that are pulled: read on the pool, sent on the reactor.
+//! Pulled bodies: read on the pool, sent on the reactor.
 
 use crate::message::Source;
 use crate::shared::Handle;
@@ -8,14 +8,14 @@ use jackfield_proto::http1::Fields;
 use jackfield_reactor::ConnectionId;
 
 impl Handle {
-    /// Lets the pool read the next piece of a body, for the answer of this exchange.
+    /// Makes the pool read the next piece of a body, for the answer of this exchange.
     pub(crate) fn pull(&self, id: ConnectionId, sequence: u32, source: Box<dyn Source>) {
         let handle = self.clone();
-        // A server that has ended has nobody left to send to.
+        // A server that has ended has no connections left.
         let _ = self.shared().pool.submit_reserved(Box::new(move || handle.pull_here(id, sequence, source)));
     }
 
-    /// The same on this thread, which may block.
+    /// Reads it on this thread, which may block.
     pub(crate) fn pull_here(&self, id: ConnectionId, sequence: u32, mut source: Box<dyn Source>) {
         let kind = match attempt(|| source.read()) {
             Ok(Ok(Some(bytes))) => PartKind::Pulled(bytes, source),

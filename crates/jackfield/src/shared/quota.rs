@@ -1,8 +1,8 @@
-//! How many new connections an overloaded reactor still takes.
+//! How many new connections an overloaded reactor still admits.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// New connections that an overloaded reactor still takes, as the reactor that accepts them sees it.
+/// The new connections that an overloaded reactor still admits. The accepting reactor takes from it.
 #[derive(Debug)]
 pub(crate) struct Quota(AtomicUsize);
 
@@ -14,7 +14,7 @@ impl Quota {
         self.0.store(quota.unwrap_or(Self::ENDLESS), Ordering::Relaxed);
     }
 
-    /// True if there is room for one more new connection, who takes it.
+    /// Takes a place for one new connection. False: there is none.
     pub(crate) fn take(&self) -> bool {
         let one_less = |quota: usize| if quota == Self::ENDLESS { None } else { quota.checked_sub(1) };
         let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);

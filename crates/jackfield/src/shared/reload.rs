@@ -46,7 +46,7 @@ impl Handle {
         Ok(())
     }
 
-    /// The same on a thread for blocking work, for nobody who waits: the observer is told what came of it.
+    /// The same on a thread for blocking work. The observer gets the result.
     #[cfg(all(feature = "signals", unix))]
     pub(crate) fn reload_tls_later(&self, observer: Arc<dyn Observer>) {
         let handle = self.clone();
@@ -56,15 +56,15 @@ impl Handle {
         }));
     }
 
-    /// What can be read anew. Each address of a name has the same.
+    /// Keeps the hosts that can be reloaded. All addresses of a name have the same hosts.
     pub(crate) fn keep_hosts(&self, listeners: &[ListenerSettings]) {
         let mut all: Vec<_> = listeners.iter().filter_map(ListenerSettings::tls_hosts).cloned().collect();
         all.dedup_by(|one, other| Arc::ptr_eq(one, other));
-        // A server is bound once.
+        // Set once, because a server is bound once.
         let _ = self.shared().tls_hosts.set(all);
     }
 
-    /// The number of a listener, the name of a host there, and the last second of its certificates, since 1970.
+    /// For each host: the number of its listener, its name, and the last valid second of its certificates, since 1970.
     #[cfg(feature = "expiry")]
     pub(crate) fn ends_of_certificates(&self, settings: &Settings) -> Vec<(usize, String, i64)> {
         let all = self.shared().tls_hosts.get().map_or(&[][..], |all| all);

@@ -1,15 +1,15 @@
-//! A signal that asks for certificates to be read again.
+//! The signal to reload certificates.
 
 use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-/// What the handler of the signal leaves behind, and the reactor that it wakes finds.
+/// Set by the handler of the signal, and read by the reactor that it wakes.
 #[derive(Debug, Default)]
 pub(crate) struct ReloadWish {
     is_wanted: Arc<AtomicBool>,
-    /// What the handler writes to, so that the reactor wakes: it must not fill up.
+    /// The handler writes to this to wake the reactor. It must be emptied, or it fills up.
     waker: OnceLock<UnixStream>,
 }
 
@@ -19,11 +19,11 @@ impl ReloadWish {
     }
 
     pub(crate) fn drain_from(&self, waker: UnixStream) {
-        // A server is bound once.
+        // Set once, because a server is bound once.
         let _ = self.waker.set(waker);
     }
 
-    /// Whether a signal has come since this was last asked. One that comes meanwhile is not lost.
+    /// Whether a signal has come since the last call. A signal during the call is not lost.
     #[inline(always)]
     pub(crate) fn take(&self) -> bool {
         self.is_wanted.load(Ordering::Relaxed) && self.take_slowly()

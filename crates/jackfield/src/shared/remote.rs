@@ -1,4 +1,4 @@
-//! A reactor, as the other threads see it.
+//! A reactor, as other threads see it.
 
 use crate::config::Limits;
 use crate::shared::command::Command;
@@ -11,30 +11,30 @@ use jackfield_reactor::{Budget, Mailbox, PostError, Wires};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// One reactor, as the others see it.
+/// The part of a reactor that other threads use.
 pub(crate) struct RemoteReactor {
     mailbox: Mailbox<Command>,
-    /// What waits in the mailbox is charged to it.
+    /// Commands that wait in the mailbox are charged to it.
     budget: Arc<Budget>,
-    /// Connections that it has or is being given.
+    /// Connections that it has, or that are on their way to it.
     pub(crate) load: AtomicUsize,
     pub(crate) metrics: Arc<ReactorMetrics>,
     pub(crate) roster: Roster,
-    /// New connections that it still takes, if it is overloaded.
+    /// New connections that it still admits, if it is overloaded.
     pub(crate) quota: Quota,
-    /// It has been asked to look at its listeners, and has not looked yet.
+    /// It was asked to look at its listeners, and has not looked yet.
     pub(crate) is_to_look: AtomicBool,
-    /// Connections wait at its listeners until others end.
+    /// New connections wait at its listeners until others end.
     pub(crate) waits_for_room: AtomicBool,
-    /// A callback runs there for too long, as the watchdog sees it.
+    /// The watchdog has seen a callback that runs too long there.
     pub(crate) held_up: AtomicBool,
 }
 
 impl RemoteReactor {
-    /// The place of the reactor that has these wires and shares their budget.
+    /// The remote part of the reactor with these wires; it shares their budget.
     pub(crate) fn new(waker: Option<Waker>, limits: &Limits, wires: &Wires) -> Self {
         let metrics = Arc::new(ReactorMetrics::default());
-        // It is set here and nowhere else.
+        // It is set only here.
         let _ = metrics.wires.set(wires.stats().clone());
         Self {
             mailbox: Mailbox::new(waker, limits.mailbox_max, limits.mailbox_bytes_max),
@@ -63,14 +63,14 @@ impl RemoteReactor {
         self.post_of(command, bytes)
     }
 
-    /// The same for a command whose bytes are shared with others, and of which so many are this one's.
+    /// The same for a command that shares its bytes with others; `bytes` is its part.
     pub(crate) fn post_of(&self, command: Command, bytes: usize) -> Result<(), Busy> {
         self.try_post(command, bytes).map_or(Ok(()), |(why, _)| Err(why))
     }
 
-    /// The same, which gives back what is not taken.
+    /// The same, but a command that is refused is given back.
     pub(crate) fn try_post(&self, command: Command, bytes: usize) -> Option<(Busy, Command)> {
-        // Charged first: it may be taken out before this thread goes on.
+        // Charged first, because it may be taken out before this thread goes on.
         self.budget.charge(bytes);
         let refused = match self.mailbox.post(command, bytes) {
             Ok(()) => return None,
@@ -92,7 +92,7 @@ impl RemoteReactor {
         refused
     }
 
-    /// Its thread has ended: nothing more is taken. What waits can still be taken out.
+    /// Closes the mailbox, because its reactor has ended. Commands that wait can still be taken out.
     pub(crate) fn close(&self) {
         self.mailbox.close();
     }
@@ -104,24 +104,24 @@ impl RemoteReactor {
         taken.more
     }
 
-    /// True if a command came since it was last looked into.
+    /// True if a command has come since the mailbox was last read.
     #[cfg(feature = "test-util")]
     pub(crate) fn has_commands(&self) -> bool {
         self.mailbox.has_commands()
     }
 
-    /// Commands that wait, and their bytes.
+    /// The number of commands that wait, and their bytes.
     pub(crate) fn waiting(&self) -> (usize, usize) {
         (self.mailbox.len(), self.mailbox.bytes())
     }
 
-    /// What [`RemoteReactor::take`] does, for the bug that does it too late.
+    /// For a planted bug, which does this later than [`RemoteReactor::take`].
     #[cfg(feature = "planted-bugs")]
     pub(crate) fn clear_woken(&self) {
         self.mailbox.clear_woken();
     }
 
-    /// True if it can't take anybody just now.
+    /// True if it can't take a new connection now.
     pub(crate) fn is_away(&self) -> bool {
         self.held_up.load(Ordering::Relaxed) || self.quota.is_empty()
     }

@@ -3,13 +3,12 @@
 use jackfield_reactor::{ConnectionId, Generations, table};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The connections of one reactor that have a client, for other threads. Locked where a connection begins or ends, and
-/// where somebody asks, never for a message.
+/// The connections of one reactor that have a client, for other threads. Locked when a connection begins or ends and
+/// when a thread reads it, never for a message.
 #[derive(Debug)]
 pub(crate) struct Roster {
     generations: Generations,
-    /// A bit for each slot that has a client. The connection in it does not go, nor does its generation change, without
-    /// this lock.
+    /// A bit for each slot that has a client. A connection ends, and its generation changes, only under this lock.
     taken: Mutex<Vec<u64>>,
 }
 
@@ -56,7 +55,7 @@ impl Roster {
         slots.map(|slot| ConnectionId::new(reactor as u8, self.generations.of(slot), slot)).collect()
     }
 
-    /// A panic can't leave half a bit.
+    /// A panic can't leave it inconsistent.
     fn lock(&self) -> MutexGuard<'_, Vec<u64>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }

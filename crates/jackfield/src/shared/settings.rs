@@ -1,4 +1,4 @@
-//! What the reactors of a server share and never change.
+//! Settings that the reactors of a server share and never change.
 
 #[cfg(feature = "tls")]
 use crate::config::AcmeChallenges;
@@ -11,52 +11,52 @@ use jackfield_reactor::Time;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// What the reactors of a server share and never change.
+/// Settings that the reactors of a server share and never change.
 pub(crate) struct Settings {
     pub(crate) limits: Limits,
-    /// Of each socket that listens, and behind them those of connections that this side begins.
+    /// The settings of each listening socket, and after them those for outgoing connections.
     pub(crate) listeners: Box<[ListenerSettings]>,
     pub(crate) gate: Gate,
-    /// Whether a peer is told what went wrong, and not only with which status.
+    /// Whether the body of an error answer says what was wrong.
     pub(crate) exposes_errors: bool,
     pub(crate) watchdog: bool,
-    /// Threads for what blocks, at most.
+    /// The most threads for blocking work.
     pub(crate) offload_threads: usize,
-    /// From so many days before its end on, a certificate is reported; never, if zero.
+    /// A certificate is reported from this many days before it expires; disabled by zero.
     #[cfg(feature = "expiry")]
     pub(crate) expiry_days: u32,
-    /// Threads for handshakes of TLS.
+    /// Threads for TLS handshakes.
     #[cfg(feature = "tls")]
     pub(crate) handshake_threads: usize,
     pub(crate) observer: Arc<dyn Observer>,
-    /// Where finished exchanges are written down.
+    /// The access log.
     pub(crate) access_log: Option<Arc<dyn FinishedSink>>,
-    /// Answers to challenges of ACME.
+    /// Answers to ACME challenges.
     #[cfg(feature = "tls")]
     pub(crate) acme: Option<AcmeChallenges>,
     pub(crate) clock: WallClock,
     pub(crate) names: Names,
-    /// From which masks and keys are made; `None`: from chance.
+    /// The seed of masks and keys. `None`: they are random.
     pub(crate) seed: Option<u64>,
 }
 
-/// The usual one of them.
+/// The default of `expiry_days`.
 #[cfg(feature = "expiry")]
 pub(crate) const EXPIRY_DAYS: u32 = 30;
 
 impl Settings {
-    /// The index of the settings of connections that this side begins and that speak this.
+    /// The index of the settings for outgoing connections with this protocol.
     pub(crate) fn outgoing_listener(&self, speaks: Speaks) -> usize {
         let is_it = |listener: &ListenerSettings| listener.number == usize::MAX && listener.speaks == speaks;
         self.listeners.iter().rposition(is_it).unwrap_or_default()
     }
 }
 
-/// Where the time of day comes from.
+/// The source of the time of day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WallClock {
     System,
-    /// A reactor's time zero is this second: simulations always have the same one.
+    /// A reactor's time zero is this second since 1970, for simulations.
     #[cfg(feature = "test-util")]
     From(u64),
 }

@@ -38,7 +38,7 @@ pub struct TlsInfo {
 }
 
 impl TlsInfo {
-    /// Those of a session that was shown the host of this tag. `None`: its handshake is not over.
+    /// The facts of a session at the host with this tag. `None`: its handshake is not done.
     pub(crate) fn of(session: &Connection, host_tag: Option<u64>) -> Option<Self> {
         if session.is_handshaking() {
             return None;

@@ -1,7 +1,7 @@
-//! The subscribers that other servers have, as they have told; and how a server tells of its own.
+//! The subscribers of other servers, as these report them; and the report of a server's own subscribers.
 //!
-//! What is told is one version byte, then for each topic the length of its name, the name, how many subscribers it has, how
-//! many of these are named, and their ids.
+//! A report is one version byte; then for each topic the length of its name, the name, the number of its subscribers, the
+//! number of listed IDs, and the IDs.
 
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 use jackfield_reactor::ConnectionId;
@@ -9,26 +9,26 @@ use std::collections::BTreeMap;
 
 const VERSION: u8 = 1;
 
-/// Other servers that are known at most. More are passed over.
+/// The most other servers whose reports are kept. More are ignored.
 const NODES_MAX: usize = 256;
 
-/// The most bytes that one server tells. Topics for which there is no more room are left out.
+/// The most bytes of a report. Topics that do not fit are left out.
 const TOLD_BYTES_MAX: usize = 256 << 10;
 
-/// From here on subscribers are counted only, and not named.
+/// After this many bytes of a report subscribers are only counted, and their IDs not listed.
 const NAMED_BYTES_MAX: usize = 128 << 10;
 
-/// Subscribers of one topic that are named at most. All are counted.
+/// The most IDs that are listed for a topic. All subscribers are counted.
 const NAMED_MAX: usize = 1000;
 
 const NUMBER: usize = size_of::<u32>();
 const ID: usize = size_of::<u64>();
 
-/// What each server has told of each topic, by name.
+/// The last report of each server, by its node.
 #[derive(Debug, Default)]
 pub(crate) struct Elsewhere(Mutex<BTreeMap<u64, Vec<Told>>>);
 
-/// What one server has told of one topic.
+/// A server's report about one topic.
 #[derive(Debug)]
 struct Told {
     topic: Box<str>,
@@ -37,7 +37,7 @@ struct Told {
 }
 
 impl Elsewhere {
-    /// This is all that a server has told. `None`, and what can't be read: it has told nothing.
+    /// Replaces the report of a server. `None`, or a report that can't be read, removes it.
     pub(crate) fn set(&self, node: u64, told: Option<&[u8]>) {
         let told = told.and_then(read).unwrap_or_default();
         let mut nodes = self.lock();
@@ -53,7 +53,7 @@ impl Elsewhere {
         self.lock().values().map(counts).fold(0, usize::saturating_add)
     }
 
-    /// Those that were named, with their server.
+    /// The listed IDs of a topic, with their servers.
     pub(crate) fn members(&self, topic: &str) -> Vec<(u64, ConnectionId)> {
         let nodes = self.lock();
         let of_topic = nodes.iter().filter_map(|(node, told)| Some((*node, find(told, topic)?)));
@@ -70,7 +70,7 @@ fn find<'a>(told: &'a [Told], topic: &str) -> Option<&'a Told> {
     told.get(at)
 }
 
-/// What a server tells of its topics, which are given with their subscribers.
+/// Writes the report about these topics and their subscribers.
 pub(crate) fn tell<'a>(topics: impl Iterator<Item = (&'a str, Vec<ConnectionId>)>) -> Vec<u8> {
     let mut out = vec![VERSION];
     for (topic, members) in topics.filter(|(_, members)| !members.is_empty()) {
@@ -92,7 +92,7 @@ fn push_number(number: usize, out: &mut Vec<u8>) {
     out.extend(u32::try_from(number).unwrap_or(u32::MAX).to_be_bytes());
 }
 
-/// Reads what [`tell`] writes. `None`: it is nothing like it.
+/// Reads a report that [`tell`] has written. `None`: it is malformed.
 fn read(told: &[u8]) -> Option<Vec<Told>> {
     let (&VERSION, mut rest) = told.split_first()? else { return None };
     if told.len() > TOLD_BYTES_MAX + NAMED_MAX * ID {
@@ -142,7 +142,7 @@ mod tests {
             let room: Vec<_> =
                 ids(3).into_iter().map(|id| (7, id)).chain(ids(1).into_iter().map(|id| (9, id))).collect();
             assert_eq!(elsewhere.members("room"), room);
-            // What is cut, but for behind a topic, and what is of another version tells nothing.
+            // A report that is cut within a topic, or has another version, is malformed.
             let of_room = tell([("room", ids(3))].into_iter()).len();
             for end in 0..of_room + 10 {
                 elsewhere.set(7, Some(&told[..end]));

@@ -7,47 +7,48 @@ use jackfield_reactor::{Budget, ConnectionId};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The two counts of references in front of what is shared.
+/// The two reference counts of an `Arc`.
 pub(crate) const ARC_BYTES: usize = 2 * size_of::<usize>();
 
-/// The topics of all reactors: how many subscribers each reactor has. Locked when a topic appears on a reactor or
-/// vanishes from it, and when something is published that is to reach other reactors only. A message to a topic with
-/// subscribers on its own reactor takes no lock, and one to a topic without subscribers none either, but by chance: see
-/// [`Presence`].
+/// The topics of all reactors, with the number of subscribers on each. Locked when a reactor gets the first subscriber
+/// of a topic or loses the last, and for a publication that only other reactors may get. A message to a topic with
+/// subscribers on its own reactor takes no lock. A message to a topic without subscribers takes one only if topics
+/// share a number: see [`Presence`].
 #[derive(Debug)]
 pub(crate) struct TopicIndex {
     presence: Presence,
     topics: Mutex<Table>,
     reactors: usize,
-    /// The table is charged to it; what is in the table, to connections.
+    /// The table is charged to this budget; its topics are charged to connections.
     budget: Arc<Budget>,
 }
 
 #[derive(Debug, Default)]
 struct Table {
     topics: HashMap<Arc<str>, Arc<Counts>>,
-    /// The last one that was given out.
+    /// The last generation that was used.
     generation: Generation,
 }
 
-/// Tells the subscribers of a topic that a reactor has from those it had before its last one left. What was published to
-/// those, and still waits, is not for these: they would get it, and miss what was published in between.
+/// Distinguishes a reactor's present subscribers of a topic from earlier ones, who have all left. A message that still
+/// waits for the earlier ones is not for the present ones: they would get it, but miss messages that were published in
+/// between.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Generation(u32);
 
 /// Subscribers of one topic, by reactor. Each number is written by its reactor only.
 ///
-/// Of two reactors that both subscribe somebody and then publish, at least one must see that the other's number is
-/// not zero, or neither new connection would hear of the other. The weakest order will do: a number leaves zero, and
-/// comes back to it, only while the index is locked, so a thread that locks it later sees what was there earlier.
+/// If two reactors both subscribe a connection and then publish, at least one of them must see that the other's number
+/// is not zero; otherwise neither new subscriber would get a message. The weakest memory order is enough: a number
+/// leaves zero, and returns to it, only while the index is locked, so a thread that locks it later sees the change.
 #[derive(Debug)]
 pub(crate) struct Counts(Box<[Count]>);
 
-/// The subscribers of one reactor: how many, and for other threads who they are. The list is locked when one comes or goes,
-/// and when somebody asks, never for a message.
+/// The subscribers of one reactor: their number, and their IDs for other threads. The list is locked when a subscriber
+/// comes or goes and when a thread reads it, never for a message.
 #[derive(Debug, Default)]
 struct Count {
-    /// Below its generation, so that both are read at once.
+    /// The number in the lower bits and the generation in the upper ones, so that both are read at once.
     total: AtomicU64,
     members: Mutex<Vec<ConnectionId>>,
 }
@@ -86,8 +87,8 @@ impl TopicIndex {
         counts.0.iter().flat_map(|count| lock(&count.members).clone()).collect()
     }
 
-    /// A reactor has its first subscriber. The count is set while the index is locked, so that a member that leaves
-    /// just now does not take the topic away.
+    /// A reactor gets its first subscriber. The count is set while the index is locked, so that a member that leaves at
+    /// the same time does not remove the topic.
     pub(super) fn enter(&self, topic: &str, reactor: usize) -> (Arc<str>, Arc<Counts>) {
         let mut table = self.lock();
         let (name, counts) = match table.topics.get_key_value(topic) {
@@ -122,7 +123,7 @@ impl TopicIndex {
         }
     }
 
-    /// Changes the table, and charges what it holds then.
+    /// Changes the table, and charges its new size.
     fn change(&self, table: &mut Table, change: impl FnOnce(&mut HashMap<Arc<str>, Arc<Counts>>)) {
         let before = table_bytes(&table.topics);
         change(&mut table.topics);
@@ -144,7 +145,7 @@ fn table_bytes(topics: &HashMap<Arc<str>, Arc<Counts>>) -> usize {
 }
 
 impl Counts {
-    /// Bytes that it takes, with what the references to it count by.
+    /// Bytes that it takes, with its reference counts.
     pub(super) fn heap_bytes(&self) -> usize {
         ARC_BYTES + size_of::<Self>() + size_of_val(&*self.0)
     }
@@ -169,7 +170,7 @@ impl Counts {
         }
     }
 
-    /// A reactor has its first subscriber.
+    /// A reactor gets its first subscriber.
     fn begin(&self, reactor: usize, generation: Generation) {
         if let Some(place) = self.0.get(reactor) {
             place.write(1, generation);
@@ -207,7 +208,8 @@ impl Count {
     }
 }
 
-/// Members for whom a list has room at first. Later it grows by an eighth, so that what no member pays for is small.
+/// The first capacity of a list of members. Later a list grows by an eighth, so that little memory is charged to no
+/// member.
 pub(super) const MEMBERS_FIRST: usize = 4;
 
 pub(super) fn push_gently(members: &mut Vec<ConnectionId>, id: ConnectionId) {
@@ -223,7 +225,7 @@ mod tests {
     use crate::sync::{TOPIC_NUMBERS, model};
     use crate::topics::presence::number;
 
-    /// What would lock here would wait for itself.
+    /// The index is locked meanwhile, so a second lock would deadlock.
     #[test]
     fn a_topic_without_subscribers_is_looked_for_without_a_lock() {
         model(|| {
@@ -242,7 +244,7 @@ mod tests {
         });
     }
 
-    /// Topics that share a number don't hide each other.
+    /// Topics that share a number do not hide each other.
     #[test]
     fn many_topics_come_and_go() {
         model(|| {

@@ -140,7 +140,7 @@ impl History {
     }
 }
 
-/// The history of one topic, with what all reactors have published in one order. `T` is a publication.
+/// The history of one topic: the publications of all reactors in one order. `T` is a publication.
 #[derive(Debug)]
 pub(crate) struct Log<T> {
     pub(crate) name: Arc<str>,
@@ -156,15 +156,15 @@ struct Kept<T> {
     bytes: usize,
     /// The position of the newest, kept or not.
     head: Position,
-    /// The latest time that a reactor reported, because threads without a reactor have no clock.
+    /// The latest time that a reactor gave, because other threads have no clock.
     now: Time,
-    /// Where what is published goes first, if other nodes have the topic too.
+    /// The state of a topic that goes through a broker.
     remote: Option<Remote<T>>,
 }
 
 #[derive(Debug)]
 struct Entry<T> {
-    /// `None`: there is nothing to deliver, because it came twice or can't be read.
+    /// `None`: nothing to deliver, because the message came twice or can't be read.
     item: Option<T>,
     bytes: usize,
     at: Time,
@@ -172,29 +172,29 @@ struct Entry<T> {
     origin: Origin,
 }
 
-/// A publication out of the history.
+/// A publication that was read from the history.
 #[derive(Debug)]
 pub(crate) struct Logged<T> {
-    /// Where somebody is who has got it.
+    /// The position of a client that has got it.
     pub(crate) place: Place,
     pub(crate) item: T,
-    /// Its publisher, if that is not to hear it.
+    /// Its publisher, if the publisher does not get it.
     pub(crate) but: ConnectionId,
-    /// The position of a client that has got this message; it may include more than the message's own id.
+    /// True if `place` also names messages without a position, so that it differs from the message's own id.
     pub(crate) is_ahead: bool,
 }
 
-/// What was found behind a place.
+/// The publications after a place.
 #[derive(Debug)]
 pub(crate) struct Portion<T> {
-    /// Not all that came behind it is kept.
+    /// Some publications after the place are not kept any more.
     pub(crate) lost: Option<Lost>,
-    /// Where what is kept begins.
+    /// The place after which all publications are here.
     pub(crate) from: Place,
     pub(crate) items: Vec<Logged<T>>,
-    /// Where somebody is who has got all of them.
+    /// The position of a client that has got all of them.
     pub(crate) to: Place,
-    /// How many entries were looked at.
+    /// How many entries were visited.
     pub(crate) visits: usize,
 }
 
@@ -206,7 +206,7 @@ pub(crate) enum Lost {
     Unknown,
 }
 
-/// Who published what has no other node: it is told apart from nothing.
+/// The origin of publications of a topic without a broker. It differs from every real origin.
 const NOBODY: Origin = Origin { node: 0, sequence: u64::MAX };
 
 impl<T: Clone> Log<T> {
@@ -215,7 +215,7 @@ impl<T: Clone> Log<T> {
         Self { name, history, kept: Mutex::new(kept), notified }
     }
 
-    /// Adds a publication of so many bytes, which is made for its position. For a topic that no other node has.
+    /// Adds a publication of `bytes` bytes, which `make` makes for its position. For a topic without a broker.
     pub(crate) fn append(
         &self,
         now: Option<Time>,
@@ -229,8 +229,7 @@ impl<T: Clone> Log<T> {
         kept.trim(&self.history);
     }
 
-    /// Sends a publication to the broker, from which it comes back with its position. `None`: no other node has the
-    /// topic.
+    /// Sends a publication to the broker, from which it comes back with its position. `None`: the topic has no broker.
     pub(crate) fn send_out(
         &self,
         item: &T,
@@ -255,7 +254,7 @@ impl<T: Clone> Log<T> {
         }
         let before = Position { offset: position.offset.saturating_sub(1), ..position };
         if kept.head != before && !planted(72) {
-            // The messages in the gap are missing, so earlier messages can't be used any more.
+            // The messages in the gap are missing, so earlier messages are dropped.
             kept.begin_at(before);
         }
         let Some(remote) = kept.remote.as_mut().filter(|_| position.offset > 0) else { return true };
@@ -285,7 +284,7 @@ impl<T: Clone> Log<T> {
         }
     }
 
-    /// The others can't be reached. False: that was known.
+    /// The broker can't be reached. False: that was known.
     pub(crate) fn set_down(&self) -> bool {
         self.lock(None).remote.as_mut().is_some_and(Remote::set_down)
     }
@@ -333,7 +332,7 @@ impl<T: Clone> Log<T> {
         Some(Place { position, ahead: Origin { node, sequence: 0 } })
     }
 
-    /// Whether it will be known when the broker answers.
+    /// Whether the position is expected from the broker.
     pub(crate) fn is_awaited(&self) -> bool {
         self.lock(None).remote.as_ref().is_some_and(Remote::is_awaited)
     }
@@ -364,7 +363,7 @@ impl<T: Clone> Log<T> {
         !is_own && remote.ask(|| read(head))
     }
 
-    /// The publications behind a place up to another, but no more than so many.
+    /// The publications after a place, up to another place, at most `most` of them.
     pub(crate) fn read(&self, after: &Place, up_to: Option<&Place>, most: usize, now: Time) -> Portion<T> {
         self.lock(Some(now)).read(after, up_to, most)
     }
@@ -374,14 +373,14 @@ impl<T: Clone> Log<T> {
         self.notified.get(reactor).is_some_and(|notified| !notified.swap(true, Ordering::AcqRel))
     }
 
-    /// A reactor is going to look at what is new.
+    /// A reactor is about to read the new messages.
     pub(crate) fn clear_notified(&self, reactor: usize) {
         if let Some(notified) = self.notified.get(reactor) {
             notified.swap(false, Ordering::AcqRel);
         }
     }
 
-    /// Every access first drops messages that are too old.
+    /// Locks the history. Every access first drops messages that are too old.
     fn lock(&self, now: Option<Time>) -> MutexGuard<'_, Kept<T>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(now) = now {
@@ -440,12 +439,12 @@ impl<T: Clone> Kept<T> {
         Self { entries: VecDeque::new(), bytes: 0, head, now: Time(0), remote }
     }
 
-    /// The offset of the oldest that is kept, or of the next to come.
+    /// The offset of the oldest publication that is kept, or of the next one if none is.
     fn first(&self) -> u64 {
         self.head.offset + 1 - self.entries.len() as u64
     }
 
-    /// Nothing is kept up to here.
+    /// Drops all publications, and continues after this position.
     fn begin_at(&mut self, head: Position) {
         self.entries.clear();
         self.bytes = 0;
@@ -480,19 +479,19 @@ impl<T: Clone> Kept<T> {
 /// The topics that keep a history.
 #[derive(Debug)]
 pub(crate) struct Logs<T> {
-    /// Set with the first one, so that a server without histories takes no lock for them.
+    /// Set with the first history, so that a server without histories takes no lock.
     is_any: AtomicBool,
     logs: Mutex<HashMap<Arc<str>, Arc<Log<T>>>>,
-    /// Of topics that are declared and keep nothing.
+    /// The policies of topics that are declared without a history.
     policies: Mutex<HashMap<Arc<str>, Policy>>,
 }
 
-/// Where the positions of a history come from.
+/// What gives the positions of a history.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Order {
-    /// It is this server's alone, and of this epoch.
+    /// This server, with this epoch.
     Own(u64),
-    /// Of a broker, to which this server is a node with this number.
+    /// A broker, for which this server is the node with this number.
     Broker(u64),
 }
 
@@ -505,7 +504,7 @@ impl<T: Clone> Logs<T> {
         }
     }
 
-    /// Adds one. False: there is one already.
+    /// Adds a history. False: the topic has one already.
     pub(crate) fn declare(&self, topic: &str, order: Order, history: History, reactors: usize) -> bool {
         let mut logs = self.lock();
         let mut policies = self.policies.lock().unwrap_or_else(PoisonError::into_inner);
@@ -533,7 +532,7 @@ impl<T: Clone> Logs<T> {
         self.lock().get(topic).cloned()
     }
 
-    /// What a topic that was declared says of slow members.
+    /// The policy of a declared topic for slow members.
     pub(crate) fn policy_of(&self, topic: &str) -> Policy {
         if let Some(log) = self.lock().get(topic) {
             return log.history.policy;
@@ -541,7 +540,7 @@ impl<T: Clone> Logs<T> {
         self.policies.lock().unwrap_or_else(PoisonError::into_inner).get(topic).copied().unwrap_or_default()
     }
 
-    /// All of them, by name.
+    /// All histories, by name.
     pub(crate) fn all(&self) -> Vec<Arc<Log<T>>> {
         let mut all: Vec<_> = self.lock().values().cloned().collect();
         all.sort_by(|one, other| one.name.cmp(&other.name));
@@ -574,7 +573,7 @@ mod tests {
         }
     }
 
-    /// Publishes so many of 10 bytes, one a millisecond; what is kept then.
+    /// Publishes `count` messages of 10 bytes, one a millisecond, and checks which are kept.
     #[track_caller]
     fn check(history: History, count: u64, kept: std::ops::RangeInclusive<u64>) {
         model(move || {
@@ -596,7 +595,7 @@ mod tests {
         check(History::new(10), 25, 16..=25);
         check(History::new(0), 25, 25..=25);
         check(History::new(100).max_bytes(35), 25, 23..=25);
-        // The newest is kept whatever its size, and nothing that is too old.
+        // The newest is kept whatever its size. Nothing that is too old is kept.
         check(History::new(100).max_bytes(5), 25, 25..=25);
         check(History::new(100).max_age(Duration::from_millis(4)), 25, 21..=25);
     }

@@ -32,50 +32,50 @@ pub(crate) struct Topics {
     is_lent: bool,
 }
 
-/// Subscribers in the order in which they came, except that the last one takes the place of one that leaves.
+/// Subscribers in the order in which they came, but the last one takes the place of one that leaves.
 #[derive(Debug)]
 pub(crate) struct Topic {
     pub(crate) name: Arc<str>,
     pub(crate) members: Vec<ConnectionId>,
     pub(crate) counts: Arc<Counts>,
-    /// What happens to its members that read too slowly, and from how much backlog on, if the topic says so.
+    /// Its policy for members that read too slowly.
     pub(crate) policy: Policy,
 }
 
-/// A connection's own note of a subscription: which topic, and where it stands among the members.
+/// A subscription as its connection keeps it: the topic, and its place in the list of members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Subscription {
     pub(crate) topic: usize,
     pub(crate) position: usize,
 }
 
-/// What a member has left behind.
+/// What changed in the list when a member left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Left {
-    /// The last member has moved to its place, and has to know.
+    /// This member, the last one, has moved to its place and must be told.
     Moved(ConnectionId),
-    /// It was the last one of this topic.
+    /// It was the only member of this topic.
     Empty(Arc<str>),
-    /// It stood last.
+    /// It was the last in the list: nobody has moved.
     Nobody,
 }
 
 impl Topics {
-    /// Bytes of the tables in which all topics stand.
+    /// Bytes of the tables of all topics.
     pub(crate) fn table_bytes(&self) -> usize {
         hash_table_bytes::<(Arc<str>, usize)>(self.places.capacity())
             + self.topics.capacity() * size_of::<Option<Topic>>()
             + self.free.capacity() * size_of::<usize>()
     }
 
-    /// Bytes that a member pays for: its places in both lists, and if it is the first one the topic itself.
+    /// Bytes that are charged to a member: its places in both lists, and for the first member also the topic.
     pub(crate) fn bytes_of(&self, subscription: Subscription) -> usize {
         let topic = self.topics.get(subscription.topic).and_then(Option::as_ref);
         let whole = topic.filter(|_| subscription.position == 0);
         2 * size_of::<ConnectionId>() + whole.map_or(0, Topic::heap_bytes)
     }
 
-    /// What the topic says of slow members.
+    /// The topic's policy for slow members.
     pub(crate) fn policy(&self, place: usize) -> Policy {
         self.topics.get(place).and_then(Option::as_ref).map_or_else(Policy::default, |topic| topic.policy)
     }
@@ -96,7 +96,7 @@ impl Topics {
         self.places.get(name).copied()
     }
 
-    /// The name of a topic, to be kept.
+    /// The shared name of a topic.
     pub(crate) fn find_name(&self, place: usize) -> Option<Arc<str>> {
         Some(self.topics.get(place)?.as_ref()?.name.clone())
     }
@@ -109,7 +109,7 @@ impl Topics {
         self.topics.get(place).and_then(Option::as_ref).map_or(&[], |topic| &topic.members)
     }
 
-    /// The members of a topic, for as long as something is published to them. No member joins or leaves meanwhile.
+    /// Lends the list of members for a publish. No member may join or leave before it is given back.
     pub(crate) fn lend_members(&mut self, place: usize) -> Vec<ConnectionId> {
         self.is_lent = true;
         self.topics[place].as_mut().map(|topic| std::mem::take(&mut topic.members)).unwrap_or_default()
@@ -126,7 +126,7 @@ impl Topics {
         }
     }
 
-    /// Makes a connection a member and says where it stands.
+    /// Makes a connection a member, and returns its subscription.
     pub(crate) fn join(
         &mut self,
         id: ConnectionId,
@@ -142,7 +142,7 @@ impl Topics {
         Subscription { topic: place, position: topic.members.len() - 1 }
     }
 
-    /// Takes a member out.
+    /// Removes a member.
     pub(crate) fn leave(&mut self, reactor: usize, subscription: Subscription, index: &TopicIndex) -> Left {
         let Some(Some(topic)) = self.topics.get_mut(subscription.topic) else { return Left::Nobody };
         topic.members.swap_remove(subscription.position);
@@ -180,7 +180,7 @@ impl Topics {
 }
 
 impl Topic {
-    /// Bytes of its name, of its counts, and of the places that both lists had at first but one.
+    /// Bytes of its name, of its counts, and of the first capacity of both lists without one place.
     fn heap_bytes(&self) -> usize {
         let name = ARC_BYTES + self.name.len().next_multiple_of(align_of::<usize>());
         name + self.counts.heap_bytes() + 2 * (MEMBERS_FIRST - 1) * size_of::<ConnectionId>()

@@ -1,4 +1,4 @@
-//! Topics as data: the members of one reactor, how many each reactor has, and what a topic keeps.
+//! Topics as data: the members on one reactor, the counts of all reactors, and the histories.
 //!
 //! This room knows no wire, no link and no mailbox. `tests/loom.rs` compiles it a second time.
 

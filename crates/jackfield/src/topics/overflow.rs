@@ -40,7 +40,7 @@ pub enum Overflow {
 }
 
 impl Overflow {
-    /// What is published waits in a queue.
+    /// With this policy published messages wait in a queue.
     pub(crate) fn is_queue(self) -> bool {
         matches!(self, Self::DropOldest | Self::NewestPerKey)
     }
@@ -58,7 +58,7 @@ mod tests {
     }
 }
 
-/// What a topic says of members that read too slowly. What it says nothing of is as their connections have it.
+/// A topic's policy for members that read too slowly. Where it is `None`, the connection's applies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Policy {
     pub(crate) overflow: Option<Overflow>,

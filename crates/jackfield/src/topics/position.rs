@@ -13,8 +13,8 @@ pub struct Position {
     pub offset: u64,
 }
 
-/// Who published something first: a number of the node, and the number of the publication among those of the node for
-/// the same topic, from 1.
+/// The first publisher of a message: the node, and the number of the message among those of this node for the same
+/// topic, from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Origin {
     pub(crate) node: u64,
@@ -30,7 +30,7 @@ pub(crate) struct Place {
     pub(crate) ahead: Origin,
 }
 
-/// This text is no place.
+/// The text is not a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NotAPlace;
 

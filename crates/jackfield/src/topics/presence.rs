@@ -2,8 +2,8 @@
 
 use crate::sync::{AtomicUsize, Ordering, TOPIC_NUMBERS};
 
-/// How many topics with subscribers have each number. A topic's number follows from its name, and several may share one: then
-/// it may seem that one has subscribers that has none, but never the other way round.
+/// For each number, how many topics with subscribers have it. A topic's number is a hash of its name, and topics may share a
+/// number. Then a topic without subscribers may seem to have some, but never the other way round.
 ///
 /// Changed only while the index is locked. The weakest memory order is enough: a publisher that learned of a
 /// subscription, in whatever way, also sees what was written before it.

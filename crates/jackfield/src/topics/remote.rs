@@ -1,18 +1,18 @@
-//! What a history has besides, if its publications go through a broker: they go out first, and come back with their
-//! position.
+//! The additional state of a history whose publications go through a broker: they are sent to it, and come back with
+//! their position.
 //!
-//! While the broker can't be reached, the members here get what is published here at once, ahead of its position. It is
-//! known by its number when it comes back, so that nobody gets it twice.
+//! While the broker can't be reached, the members here get the publications of this node at once, ahead of their
+//! position. When such a publication comes back, its number identifies it, so that no member gets it twice.
 
 use crate::topics::position::Origin;
 use jackfield_reactor::ConnectionId;
 use jackfield_reactor::planted::planted;
 use std::collections::VecDeque;
 
-/// Publications that are out at most: more are refused.
+/// The most publications that may be out; more are refused.
 const OUT_MAX: usize = 1 << 14;
 
-/// Nodes whose last number is known at most. The one that was silent for longest makes room.
+/// The most nodes whose last number is kept. The node that has published nothing for the longest time is dropped first.
 const NODES_MAX: usize = 256;
 
 #[derive(Debug)]
@@ -20,18 +20,18 @@ pub(crate) struct Remote<T> {
     pub(crate) node: u64,
     /// The number of the last publication of this node.
     sequence: u64,
-    /// All that the broker has was handed in, and what comes is too.
+    /// All messages of the broker were received, and new ones are received too.
     is_live: bool,
-    /// What is sent out is expected back soon.
+    /// The broker can be reached.
     is_up: bool,
-    /// The broker was asked for all that it has, because a client has got more than was delivered here.
+    /// The broker was asked for all that it has, because a client has got more than was received here.
     is_asked: bool,
-    /// The offset of the newest when it became live, in the present epoch.
+    /// The newest offset when it became live, in the present epoch.
     live_from: u64,
     followers: usize,
-    /// What is out, in its order.
+    /// The publications that are out, in their order.
     out: VecDeque<Own<T>>,
-    /// The last number of each node, the one that was silent for longest first.
+    /// The last number of each node, the node that has published nothing for the longest time first.
     nodes: Vec<Origin>,
 }
 
@@ -44,24 +44,24 @@ pub(crate) struct Own<T> {
     pub(crate) but: ConnectionId,
 }
 
-/// What became of a publication that was to go out.
+/// The result of sending a publication to the broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// It is out, and comes back.
+    /// It is out, and will come back.
     Out,
-    /// It waits for the broker, and goes to the members here at once.
+    /// It waits for the broker, but the members here get it at once.
     Ahead,
-    /// There is no more room for what waits: nobody else gets it.
+    /// No more publications may wait: no other node gets it.
     Full { is_up: bool },
 }
 
-/// What comes in.
+/// A message that came from the broker.
 #[derive(Debug)]
 pub(crate) enum Outcome<T> {
-    /// This node has sent it, and still has it.
+    /// A publication of this node, which still has it.
     Own(Own<T>),
     New,
-    /// It was here before.
+    /// It came before.
     Twice,
 }
 
@@ -112,7 +112,7 @@ impl<T: Clone> Remote<T> {
         Outcome::New
     }
 
-    /// Whether this number is higher than all earlier numbers of its node; from now on it is one of them.
+    /// Whether this number is higher than all earlier numbers of its node. Stores it.
     fn is_news(&mut self, origin: Origin) -> bool {
         let known = self.nodes.iter().position(|known| known.node == origin.node);
         if known.is_some_and(|at| self.nodes[at].sequence >= origin.sequence) && !planted(71) {
@@ -127,7 +127,7 @@ impl<T: Clone> Remote<T> {
         true
     }
 
-    /// All that comes in the new epoch is new to those who are here.
+    /// A new epoch begins: all its messages are new to the present members.
     pub(crate) fn begin_epoch(&mut self) {
         self.live_from = 0;
     }
@@ -144,7 +144,7 @@ impl<T: Clone> Remote<T> {
         std::mem::replace(&mut self.is_up, false)
     }
 
-    /// `read` has it read, and says whether the broker is there.
+    /// `read` makes the broker read the topic, and returns whether the broker can be reached.
     pub(crate) fn follow(&mut self, read: impl FnOnce() -> bool) {
         self.followers += 1;
         if self.followers == 1 {
@@ -161,14 +161,14 @@ impl<T: Clone> Remote<T> {
         }
     }
 
-    /// How far ahead a client is that begins now, if that is known.
+    /// How far ahead of its position a new client is, if that is known.
     pub(crate) fn present(&self) -> Option<Origin> {
         let sequence = if self.is_up { 0 } else { self.sequence };
         (self.is_live || !self.is_up).then_some(self.still_ahead(Origin { node: self.node, sequence }))
     }
 
-    /// How far ahead a client is that has got all messages that came in, and this one too; zero, if this one has come
-    /// in as well.
+    /// How far ahead a client is that has got all received messages and also this one. Zero if this one was received
+    /// too.
     pub(crate) fn still_ahead(&self, ahead: Origin) -> Origin {
         let has_come = ahead.sequence <= self.last(ahead.node);
         if has_come { Origin { node: self.node, sequence: 0 } } else { ahead }
@@ -179,7 +179,7 @@ impl<T: Clone> Remote<T> {
         self.nodes.iter().find(|known| known.node == node).map_or(0, |known| known.sequence)
     }
 
-    /// The offset from which clients get all messages that came before it was live.
+    /// The newest offset when it became live: clients from before that get all messages after it.
     pub(crate) fn beginning(&self) -> Option<u64> {
         self.is_live.then_some(self.live_from)
     }
@@ -197,7 +197,7 @@ impl<T: Clone> Remote<T> {
         is_of_use
     }
 
-    /// How far ahead a client is that claims this. `None`: this server can't know it.
+    /// Checks how far ahead a client claims to be. `None`: this server can't know it.
     pub(crate) fn locate(&self, ahead: Origin) -> Option<Origin> {
         let is_known = match ahead.node {
             _ if !self.is_live => false,
