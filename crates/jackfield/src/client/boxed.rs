@@ -1,4 +1,4 @@
-//! A client whose class is chosen, and changed, at run time.
+//! A client whose type is chosen, and may be changed, at run time.
 
 use crate::client::connection::{Connection, TimerId};
 use crate::client::events::EventStream;
@@ -12,7 +12,7 @@ use jackfield_proto::http1::Request;
 use jackfield_proto::websocket::{FrameHead, Message};
 use std::any::Any;
 
-/// A client whose class is chosen, and changed, at run time.
+/// A client whose type is chosen, and may be changed, at run time.
 impl Client for Box<dyn Client> {
     fn as_client(&mut self) -> &mut dyn Any {
         (**self).as_client()

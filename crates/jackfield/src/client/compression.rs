@@ -36,7 +36,7 @@ use std::io::{self, Write};
 #[doc(alias = "Compress")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Compression {
-    /// `None`: the client takes none of ours.
+    /// `None`: the client accepts none of ours.
     coding: Option<Coding>,
     level: u8,
 }
@@ -44,11 +44,11 @@ pub struct Compression {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Coding {
     Gzip,
-    /// In the format of zlib, as RFC 9110 section 8.4.1.2 has it.
+    /// In the zlib format (RFC 9110 section 8.4.1.2).
     Deflate,
 }
 
-/// What is not longer is not compressed.
+/// A body up to this length is not compressed.
 const BYTES_MIN: usize = 1 << 10;
 
 impl Compression {
@@ -71,7 +71,7 @@ impl Compression {
         Self { level: level.clamp(1, 9), ..self }
     }
 
-    /// The body that is sent, with the lines that say so.
+    /// The body to be sent; adds the header lines for it.
     pub(super) fn apply<'m>(
         self,
         status: u16,
@@ -123,7 +123,7 @@ fn push(fields: &mut Fields, name: &str, value: &str) {
     debug_assert!(pushed.is_ok(), "the line is valid, and may stand beside others of its name");
 }
 
-/// How much the client wants a coding of one of these names, 0 to 1. `None`: it says nothing of it.
+/// The weight that the client gives a coding with one of these names, 0 to 1. `None`: it does not name it.
 fn quality(request: &Request<'_>, names: &[&str]) -> Option<f32> {
     let items = request.header_all("accept-encoding").flat_map(|field| field.split(|byte| *byte == b','));
     let of = |item: &[u8]| {
@@ -135,7 +135,7 @@ fn quality(request: &Request<'_>, names: &[&str]) -> Option<f32> {
     items.filter_map(of).reduce(f32::max)
 }
 
-/// A weight that can't be read is none.
+/// A weight that can't be read counts as zero.
 fn weight(params: &str) -> f32 {
     let Some((name, value)) = params.split_once('=') else {
         return if params.trim().is_empty() { 1.0 } else { 0.0 };
@@ -144,12 +144,12 @@ fn weight(params: &str) -> f32 {
     value.filter(|weight| (0.0..=1.0).contains(weight)).unwrap_or(0.0)
 }
 
-/// Whether an answer of this status has the whole of something for its body.
+/// Whether an answer with this status has a complete representation as its body.
 fn is_whole(status: u16) -> bool {
     !matches!(status, 0..=199 | 204..=206 | 304)
 }
 
-/// Whether its lines let the body be changed.
+/// Whether its header lines allow a change of the body.
 fn is_changeable(fields: &Fields) -> bool {
     fields.iter().all(|(name, value)| {
         let has = |word: &str| {
@@ -165,7 +165,7 @@ fn is_changeable(fields: &Fields) -> bool {
     })
 }
 
-/// Whether what is of this type can be compressed, and is not already.
+/// Whether a body of this type can be compressed, and is not compressed already.
 fn is_compressible(content_type: &str, fields: &Fields) -> bool {
     let line = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     let of_line = line.and_then(|(_, value)| std::str::from_utf8(value).ok()).unwrap_or("");
@@ -176,7 +176,7 @@ fn is_compressible(content_type: &str, fields: &Fields) -> bool {
     kind == "text" || matches!(suffix, "json" | "xml" | "yaml") || TYPES.contains(&media_type.as_str())
 }
 
-/// Types that are text by another name, or as loose.
+/// Types that compress as well as text.
 const TYPES: [&str; 11] = [
     "application/json",
     "application/ndjson",

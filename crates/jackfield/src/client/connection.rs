@@ -302,7 +302,7 @@ impl Connection<'_> {
     pub fn set_max_lifetime(&mut self, lifetime: Duration) {
         let age = self.stats().map_or(Duration::ZERO, |stats| stats.age);
         if self.links.table[self.id.slot()].reason == Some(Reason::Timeout(Timeout::Lifetime)) {
-            // It is being drained for that, and the same timer is its deadline.
+            // It is being drained because its lifetime is over, and the same timer is its deadline.
         } else if lifetime.is_zero() {
             self.wires.cancel_timer(self.id, key::LIFETIME);
         } else {

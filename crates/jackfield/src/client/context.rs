@@ -1,6 +1,6 @@
 //! The macro of the typed contexts.
 
-/// Each context is the plain connection with a protocol's own verbs on top.
+/// Makes a context type: a plain connection with the methods of one protocol.
 macro_rules! context {
     ($name:ident) => {
         impl<'a> std::ops::Deref for $name<'a> {
@@ -19,8 +19,8 @@ macro_rules! context {
             }
         }
 
-        /// The verbs of the plain connection whose arguments are often made of the connection itself, as in
-        /// `publish("room", format!("{} came", socket.id()))`: a call through `Deref` would borrow it before that.
+        /// The methods of the plain connection whose arguments often use the connection itself, as in `publish("room",
+        /// format!("{} came", socket.id()))`: a call through `Deref` would borrow it first.
         impl $name<'_> {
             /// As [`Connection::publish`](crate::Connection::publish).
             #[inline]

@@ -37,7 +37,7 @@ impl EventStream<'_> {
     /// id) is [`Sent::Unfit`], and so are bytes; nothing is sent then.
     pub fn send<'m>(&mut self, publication: impl Into<Publication<'m>>) -> Sent {
         let Connection { id, wires, links } = &mut self.connection;
-        // The answer to a HEAD ended with its head.
+        // The answer to a HEAD has ended with its head.
         match links.link(*id).protocol {
             Protocol::Events => links.send(wires, *id, publication.into().content()),
             _ => Sent::Gone,
@@ -101,7 +101,7 @@ pub fn last_event_id<'b>(request: &Request<'b>) -> Option<&'b str> {
     (!id.is_empty() && id.len() <= ID_BYTES_MAX).then_some(id)
 }
 
-/// The longest id of an event that is taken.
+/// The longest event id that is accepted.
 const ID_BYTES_MAX: usize = 256;
 
 impl Connection<'_> {

@@ -87,7 +87,7 @@ impl<'a> Exchange<'a> {
     /// Redirects the peer to another location, with a status such as 302, 303 or 308. A location that is not valid,
     /// such as one with a line break, gives a 500.
     pub fn redirect(self, status: u16, location: &str) {
-        // A location that can't be written has become a 500.
+        // If the location can't be written, the answer is a 500.
         let _ = self.response(status).header("Location", location).body("", "");
     }
 
@@ -152,7 +152,7 @@ impl<'a> Exchange<'a> {
         self.defer()
     }
 
-    /// Begins an event stream, with these lines in its head besides its own.
+    /// Begins an event stream, with these additional header lines.
     fn begin_events(&mut self, fields: Fields) {
         let Connection { id, wires, links } = &mut self.connection;
         links.begin_events(wires, *id, fields);
@@ -165,7 +165,7 @@ impl<'a> Exchange<'a> {
 }
 
 impl Connection<'_> {
-    /// Notes that the open answer comes later, and says which it is.
+    /// Marks the open answer as deferred, and returns its number.
     pub(crate) fn defer_answer(&mut self) -> u32 {
         let Protocol::Http(machine) = self.protocol() else { return 0 };
         machine.defer();
@@ -178,7 +178,7 @@ impl Exchange<'_> {
     /// events). Use it for an `EventSource` that connects again although its stream has ended with
     /// [`EventStream::finish`].
     pub fn finish_events(self) {
-        // It has no line that could be wrong.
+        // It has no header line that could be wrong.
         let _ = self.response(204).body("", "");
     }
 }
@@ -234,7 +234,7 @@ impl Connection<'_> {
     pub(super) fn answer(&mut self, status: u16, content_type: &str, fields: Fields, body: Body<'_>) {
         let Self { id, wires, links } = self;
         links.respond(wires, *id, &ResponseHead { status, content_type, fields: &fields }, body);
-        // Its buffer serves the next answer too.
+        // The next answer uses its buffer again.
         links.fields = fields;
     }
 }

@@ -1,4 +1,4 @@
-//! Who makes a client for each connection.
+//! Factories, which make a client for each connection.
 
 use crate::client::Client;
 use crate::shared::Peer;
@@ -68,8 +68,8 @@ impl<C: Client> IntoClient for Result<C, Refuse> {
     }
 }
 
-/// A closure as a factory. A type of its own: through a blanket implementation the closure's argument could not be
-/// inferred.
+/// A closure as a factory. It is a separate type because with a blanket implementation the closure's argument could not
+/// be inferred.
 pub(crate) struct Closure<F>(pub(crate) F);
 
 impl<F, M> ClientFactory for Closure<F>

@@ -72,7 +72,7 @@ impl LateUpgrade {
         let fields = std::mem::take(&mut self.switching.fields);
         let switching = Switching { fields, ..self.switching };
         let acceptance = Acceptance { id, sequence, switching };
-        // With a reactor that has ended its connections are gone.
+        // If the reactor has ended, its connections are gone too.
         let _ = self.reply.handle.post_reserved(id.reactor(), Command::Accept(Box::new(acceptance)));
     }
 

@@ -106,14 +106,14 @@ impl Raw<'_> {
     #[doc(alias = "STARTTLS")]
     pub fn start_tls(&mut self, config: Arc<rustls::ServerConfig>) -> io::Result<()> {
         self.connection.wires.start_tls(self.connection.id, config)?;
-        // What came of a line before is TLS's.
+        // The rest of the bytes belongs to TLS, so the begun line is forgotten.
         if let Protocol::Lines { searched, skips, .. } = self.connection.protocol() {
             (*searched, *skips) = (0, false);
         }
         Ok(())
     }
 
-    /// What is there already is looked at anew.
+    /// Changes the protocol, and handles the bytes that are there already again.
     fn speak(&mut self, protocol: Protocol) {
         *self.connection.protocol() = protocol;
         self.connection.wires.yield_turn(self.connection.id);

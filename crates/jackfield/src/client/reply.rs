@@ -87,7 +87,7 @@ impl Reply {
     /// Redirects the peer to another location, with a status such as 302, 303 or 308. A location that is not valid,
     /// such as one with a line break, gives a 500.
     pub fn redirect(self, status: u16, location: &str) {
-        // A location that can't be written has become a 500.
+        // If the location can't be written, the answer is a 500.
         let _ = self.response(status).header("Location", location).body("", "");
     }
 
@@ -213,7 +213,7 @@ impl ReplyStream {
         }
     }
 
-    /// Sends the body that is read from this, each piece when the one before was taken. The first is read here.
+    /// Sends the body from this source, each piece when the one before was taken. The first piece is read here.
     #[cfg(feature = "files")]
     pub(crate) fn pull(mut self, source: Box<dyn Source>) {
         self.is_open = false;
@@ -230,7 +230,7 @@ impl ReplyStream {
         self.end(PartKind::End(trailers));
     }
 
-    /// The last part has its place in the mailbox, as the answer of a [`Reply`] has.
+    /// Ends the stream. Like the answer of a [`Reply`], the end has a reserved place in the mailbox.
     fn end(&mut self, kind: PartKind) {
         self.is_open = false;
         self.handle.post_reserved(self.id.reactor(), self.part(kind));

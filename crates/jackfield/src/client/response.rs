@@ -110,7 +110,7 @@ impl<T: ResponseTarget> ResponseBuilder<T> {
         }
     }
 
-    /// Why the answer can't be written with a body of this type, if it can't.
+    /// The error, if the answer can't be written with a body of this type.
     pub(super) fn unwritable(&self, content_type: &str) -> Option<FieldError> {
         let head = ResponseHead { status: self.status, content_type, fields: &self.fields };
         self.error.or_else(|| head.check().err())

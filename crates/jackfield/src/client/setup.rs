@@ -1,4 +1,4 @@
-//! What is set up on a reactor's thread before it serves.
+//! The setup on a reactor's thread before it serves.
 
 use crate::client::reactor::Reactor;
 use crate::config::Outgoing;
@@ -48,15 +48,15 @@ pub struct Setup {
     pub(crate) outgoing: Vec<Outgoing>,
 }
 
-/// Something that is done every so often.
+/// A periodic tick.
 pub(crate) struct Tick {
     period: Duration,
-    /// When it is due, since the reactor began. `None`: it has not been looked at yet.
+    /// When it is due, since the start of the reactor. `None`: it was not checked yet.
     pub(crate) next: Option<Duration>,
     pub(crate) run: Box<dyn FnMut(&mut Reactor<'_>)>,
 }
 
-/// No tick comes more often: a turn knows no shorter time.
+/// The shortest period: time in turns has no finer unit.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 impl Setup {
@@ -99,13 +99,13 @@ impl Setup {
 }
 
 impl Tick {
-    /// One that is due at once, and then every so often.
+    /// A tick that is due at once, and then after each period.
     #[cfg(feature = "expiry")]
     pub(crate) fn from_now(period: Duration, run: impl FnMut(&mut Reactor<'_>) + 'static) -> Self {
         Self { period, next: Some(Duration::ZERO), run: Box::new(run) }
     }
 
-    /// Whether it is due, and how many of its times have passed besides this one.
+    /// If it is due, returns how many earlier times were missed.
     pub(crate) fn take_due(&mut self, now: Duration) -> Option<u64> {
         let next = *self.next.get_or_insert(now + self.period);
         let late = now.checked_sub(next)?;
@@ -127,7 +127,7 @@ impl fmt::Debug for Setup {
 mod tests {
     use super::*;
 
-    /// At these times it is looked at. Where it was due, how many were missed.
+    /// Checks a tick at these times, and compares how many were missed where it was due.
     #[track_caller]
     fn check(period: Duration, looks_ms: &[u64], expected: &[Option<u64>]) {
         let mut tick = Tick { period, next: None, run: Box::new(|_| {}) };
@@ -139,7 +139,7 @@ mod tests {
     fn a_late_tick_keeps_its_schedule() {
         let period = Duration::from_millis(10);
         check(period, &[5, 14, 15, 16, 25, 29, 35], &[None, None, Some(0), None, Some(0), None, Some(0)]);
-        // Late by less than a period, and by more.
+        // Late by less than a period, and by more than one.
         check(period, &[0, 19, 20, 55, 59, 60], &[None, Some(0), Some(0), Some(2), None, Some(0)]);
         check(
             Duration::from_micros(33_333),

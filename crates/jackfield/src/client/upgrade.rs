@@ -129,7 +129,7 @@ impl<'a> Upgrade<'a> {
     #[doc(alias = "Cancel")]
     pub fn reject(self, status: u16) {
         let text = jackfield_proto::http1::reason_phrase(status);
-        // There is no header line that could be wrong.
+        // It has no header line that could be wrong.
         let _ = self.response(status).body("text/plain", text);
     }
 

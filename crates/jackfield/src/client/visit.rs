@@ -6,7 +6,7 @@ use crate::shared::{Busy, Command, Handle};
 use jackfield_reactor::ConnectionId;
 use std::any::{Any, type_name};
 
-/// A closure for a client, whatever its type is. `Err`: it wants one of another type, which is named.
+/// A closure for a client of any type. `Err`: it needs a client of another type, and this is its name.
 pub(crate) type Visit = Box<dyn FnOnce(&mut dyn Any, &mut Connection<'_>) -> Result<(), &'static str> + Send>;
 
 impl Handle {

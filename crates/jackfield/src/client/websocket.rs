@@ -45,7 +45,7 @@ use std::time::Duration;
 #[doc(alias = "WebsocketContext")]
 pub struct WebSocket<'a> {
     pub(crate) connection: Connection<'a>,
-    /// This side has begun it, so that its frames are masked.
+    /// It is an outgoing WebSocket, so its frames are masked.
     pub(crate) is_client: bool,
 }
 
@@ -178,7 +178,7 @@ impl Connection<'_> {
             .then(|| WebSocket { connection: self.reborrow(), is_client })
     }
 
-    /// Whether it is a WebSocket that this side has begun.
+    /// Whether it is an outgoing WebSocket.
     pub(crate) fn is_websocket_client(&mut self) -> bool {
         matches!(self.protocol(), Protocol::WebSocket(socket) if socket.is_client())
     }

@@ -1,4 +1,4 @@
-//! Answers to the challenges with which an ACME server checks that a host is ours.
+//! Answers to the challenges by which an ACME server checks that a host is ours.
 
 use crate::config::tls::{HostConfig, challenge};
 use std::collections::HashMap;
@@ -25,14 +25,14 @@ pub struct AcmeChallenges(Arc<RwLock<Inside>>);
 struct Inside {
     /// By token.
     http: HashMap<String, Arc<str>>,
-    /// By name, in small letters.
+    /// By name, in lower case.
     tls: HashMap<String, Arc<HostConfig>>,
 }
 
-/// Answers of each kind that are kept.
+/// The most answers of each kind.
 const ANSWERS_MAX: usize = 1024;
 
-/// Where the former are asked for (RFC 8555 section 8.3).
+/// The path of HTTP challenges (RFC 8555 section 8.3).
 pub(crate) const HTTP_PATH: &str = "/.well-known/acme-challenge/";
 
 impl AcmeChallenges {
@@ -82,7 +82,7 @@ impl AcmeChallenges {
     }
 }
 
-/// False: there is no room.
+/// Adds an answer. False: there is no room.
 fn put<V>(answers: &mut HashMap<String, V>, key: String, value: V) -> bool {
     let has_room = answers.len() < ANSWERS_MAX || answers.contains_key(&key);
     if has_room {

@@ -1,34 +1,34 @@
-//! Which addresses may connect to a listener, and how often.
+//! The address rules of a listener: which addresses may connect, and how often.
 
 use crate::config::network::Networks;
 use jackfield_reactor as reactor;
 use std::net::IpAddr;
 
-/// Which addresses may connect to a listener, and how often. They concern connections over IP.
+/// Which addresses may connect to a listener, and how often. Only for connections over IP.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AddressRules {
-    /// Those that may; `None`: all.
+    /// The networks that may connect. `None`: all.
     pub(crate) allowed: Option<Networks>,
-    /// Those that may not, although they are allowed.
+    /// The networks that may not, even if they are in `allowed`.
     pub(crate) denied: Networks,
-    /// Trusted proxies, which no limit concerns: they connect for others.
+    /// Trusted proxies. No limit applies to them, because they connect for others.
     pub(crate) proxies: Networks,
-    /// A proxy names the address.
+    /// The address comes from a PROXY header.
     pub(crate) is_behind_proxy: bool,
-    /// Connections of one address; zero: any number.
+    /// The most connections of one address; disabled by zero.
     pub(crate) connections_max: usize,
-    /// New connections of one address in a second; zero: any number.
+    /// The most new connections of one address in a second; disabled by zero.
     pub(crate) accepts_max: u32,
 }
 
 impl AddressRules {
-    /// True if they let everybody in.
+    /// True if they allow everything.
     pub(crate) fn is_empty(&self) -> bool {
         let lists = self.allowed.is_some() || self.denied != Networks::default();
         !lists && self.connections_max == 0 && self.accepts_max == 0
     }
 
-    /// The address that they concern, if there is one: behind a proxy the one that this has named.
+    /// The address to which they apply, if there is one: behind a proxy the address that it has named.
     pub(crate) fn ip(&self, peer: &reactor::Peer) -> Option<IpAddr> {
         match &peer.proxied {
             Some(proxied) => proxied.source.ip(),

@@ -1,4 +1,4 @@
-//! Which of a client's offers to compress messages is taken, and what is offered to a server.
+//! Negotiation of compression: which of a client's offers is accepted, and what is offered to a server.
 
 use crate::config::deflate::DeflateMode;
 use crate::config::limits::Limits;
@@ -7,7 +7,7 @@ pub(crate) use jackfield_proto::websocket::deflate::Agreed;
 use jackfield_proto::websocket::deflate::Offered;
 use jackfield_proto::websocket::{self, Accepted, EncodeError, ResponseError};
 
-/// What is offered to a server, with its WebSocket's request.
+/// The offer to a server, in the request for a WebSocket.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Offering(pub(crate) Option<Offered>);
 
@@ -44,7 +44,7 @@ impl Offering {
         }
     }
 
-    /// Checks the answer to that, which has the status 101.
+    /// Checks the answer to the request, which has the status 101.
     pub(crate) fn check_response<'b>(
         self,
         headers: impl Iterator<Item = (&'b str, &'b [u8])>,

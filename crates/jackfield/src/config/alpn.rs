@@ -1,9 +1,9 @@
-//! Names of protocols, by which peers agree in the handshake (RFC 7301).
+//! Names of protocols for ALPN (RFC 7301).
 
-/// What HTTP listeners speak, the preferred first (IANA has the names).
+/// The names for HTTP listeners, the preferred first (from IANA's registry).
 pub(super) const HTTP: [&[u8]; 2] = [b"http/1.1", b"http/1.0"];
 
-/// What is wrong with the name of a protocol (RFC 7301 section 3.1).
+/// The mistake in the name of a protocol, if there is one (RFC 7301 section 3.1).
 pub(super) fn fault_of_alpn(name: &[u8]) -> Option<String> {
     let name_as_text = String::from_utf8_lossy(name);
     match name {
@@ -13,5 +13,5 @@ pub(super) fn fault_of_alpn(name: &[u8]) -> Option<String> {
     }
 }
 
-/// What a challenge of ACME is asked for with (RFC 8737 section 6.2).
+/// The name by which an ACME server asks for a challenge (RFC 8737 section 6.2).
 pub(crate) const ACME: &[u8] = b"acme-tls/1";

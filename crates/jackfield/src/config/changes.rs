@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 type Change = Arc<dyn Fn(&mut Limits) + Send + Sync>;
 
-/// Changes of limits, in the order in which they were asked for.
+/// Changes of limits, in the order of the calls.
 #[derive(Clone, Default)]
 pub(crate) struct Changes(Vec<Change>);
 
@@ -15,7 +15,7 @@ impl Changes {
         self.0.push(Arc::new(change));
     }
 
-    /// These limits with all changes made.
+    /// Applies all changes to these limits.
     pub(crate) fn made_to(&self, mut limits: Limits) -> Limits {
         self.0.iter().for_each(|change| change(&mut limits));
         limits

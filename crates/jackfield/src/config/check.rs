@@ -1,15 +1,15 @@
-//! What is wrong with limits, said all at once.
+//! Finds all mistakes in limits.
 
 use crate::config::limits::Limits;
 use jackfield_proto::http1;
 #[cfg(feature = "deflate")]
 use jackfield_proto::websocket::deflate::{WINDOW_BITS_MAX, WINDOW_BITS_MIN};
 
-/// The most that one of a reactor's own buffers may hold.
+/// The highest size of one of a reactor's buffers.
 const BUFFER_BYTES_MAX: usize = 1 << 30;
 
 impl Limits {
-    /// What is wrong with these limits, one sentence each.
+    /// All mistakes in these limits, one sentence each.
     pub(crate) fn faults(&self) -> Vec<String> {
         let mut faults = self.zeros();
         faults.extend(self.wrong_times());
@@ -22,7 +22,7 @@ impl Limits {
         faults
     }
 
-    /// Counts that nothing could happen without.
+    /// Counts that must not be zero.
     fn zeros(&self) -> Vec<String> {
         let reactor = &self.reactor;
         let zero = [
@@ -47,7 +47,7 @@ impl Limits {
         zero.map(|(name, _)| format!("`{name}` must not be zero")).collect()
     }
 
-    /// Times in which nobody could do anything, or not all.
+    /// Times that are zero, or contradict each other.
     fn wrong_times(&self) -> Vec<String> {
         let reactor = &self.reactor;
         let times = [
@@ -71,7 +71,7 @@ impl Limits {
         faults
     }
 
-    /// More than its type, or the memory of a reactor, has room for.
+    /// Limits above what their type or the memory of a reactor can hold.
     fn too_large(&self) -> Vec<String> {
         let ours = "each reactor has a buffer of this size";
         let head = "the parser has no room for more";
@@ -92,7 +92,7 @@ impl Limits {
         (!rises).then(|| "`reactor.outbox_bytes_low`, `_high` and `_max` must rise in this order".into())
     }
 
-    /// What is collected in a buffer, which doubles as it grows. What comes in parts has none.
+    /// Limits on what is collected in a buffer, which doubles as it grows. What comes in parts is not collected.
     fn too_large_to_keep(&self) -> Vec<String> {
         let room = self.reactor.wire_memory_bytes_max as u64;
         let whole_bytes_max = self.websocket.message_bytes_max.min(self.websocket.stream_above);
@@ -111,7 +111,7 @@ impl Limits {
             .collect()
     }
 
-    /// What must be whole in the bytes that are kept between two reads.
+    /// Limits on what must be whole in the carry.
     fn too_large_to_carry(&self) -> Vec<String> {
         let carried = [
             ("http.head_bytes_max", self.http.head_bytes_max),

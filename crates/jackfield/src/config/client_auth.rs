@@ -1,4 +1,4 @@
-//! Whether clients are asked for certificates.
+//! Client certificates.
 
 use crate::config::pair::certificates;
 use rustls::RootCertStore;
@@ -60,10 +60,9 @@ impl ClientAuth {
         matches!(self.0, Asked::No)
     }
 
-    /// What looks at the certificates of clients, if they are asked for any.
+    /// The verifier of client certificates, if any are requested.
     ///
-    /// # Errors
-    /// What is wrong with the roots.
+    /// # Errors The mistakes in the roots.
     pub(super) fn load(
         &self,
         provider: &Arc<CryptoProvider>,

@@ -1,30 +1,30 @@
-//! From when on a limit counts as disabled, and which listeners it protects.
+//! For the audit: when a limit counts as disabled, and which listeners it protects.
 
 use crate::config::speaks::Speaks;
 
-/// When a limit is as good as none.
+/// When a limit counts as off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Off {
-    /// Never: it is no defence against peers, or options that would turn it off are refused.
+    /// Never: it is no defence against peers, or values that would turn it off are refused.
     Never,
-    /// At zero, which stands for any.
+    /// At zero.
     Zero,
-    /// Above this it is so wide that it is off.
+    /// Above this value, which is so wide that it has no effect.
     Above(u64),
-    /// Either.
+    /// At zero, or above this value.
     ZeroOrAbove(u64),
 }
 
-/// Whom a limit concerns.
+/// The connections to which a limit applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum On {
     All,
-    /// HTTP, and what it becomes.
+    /// HTTP, and what it can become.
     Http,
     /// Protocols of the user's own.
     Own,
     Lines,
-    /// Whatever has messages.
+    /// Protocols with messages.
     Messages,
     Tls,
 }
@@ -39,7 +39,7 @@ const KIB: u64 = 1 << 10;
 
 const MIB: u64 = 1 << 20;
 
-/// Each limit, by its name in [`Limits::table`]. A test sees to it that none is forgotten.
+/// Each limit, by its name in [`Limits::table`]. A test checks that none is missing.
 pub(crate) const DEFENCES: &[(&str, On, Off)] = &[
     ("connections_max", On::All, Off::Above(1_000_000)),
     ("connections_per_address_max", On::All, Off::Zero),
@@ -130,8 +130,8 @@ pub(crate) const DEFENCES: &[(&str, On, Off)] = &[
     ("drain_spread", On::All, Off::Never),
 ];
 
-/// Limits that a listener can't have of its own, besides all that begin with `reactor.`: the transport below them doesn't
-/// know to which listener a connection came, and one compressor serves all listeners.
+/// Limits that a listener can't change, besides all that begin with `reactor.`: the transport does not know the listener
+/// of a connection, and one compressor serves all listeners.
 const SERVER_WIDE: [&str; 14] = [
     "deflate.message_bytes_min",
     "deflate.window_bits_max",
@@ -153,13 +153,13 @@ pub(crate) fn is_server_wide(name: &str) -> bool {
     name.starts_with("reactor.") || SERVER_WIDE.contains(&name)
 }
 
-/// Whom the limit of this name concerns.
+/// The connections to which the limit of this name applies.
 pub(crate) fn concerns(name: &str) -> Option<On> {
     DEFENCES.iter().find(|(known, ..)| *known == name).map(|(_, on, _)| *on)
 }
 
 impl On {
-    /// Whether a listener that speaks this at first can come to what is meant.
+    /// Whether connections of a listener with this protocol can be among those that are meant.
     pub(crate) fn is_spoken(self, speaks: Speaks) -> bool {
         match self {
             Self::All | Self::Tls => true,

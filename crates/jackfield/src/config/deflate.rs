@@ -1,4 +1,4 @@
-//! Whether WebSocket messages are compressed, and how.
+//! Options for the compression of WebSocket messages.
 
 use jackfield_proto::websocket::deflate::{Options, WINDOW_BITS_MAX};
 
@@ -82,7 +82,7 @@ impl Deflate {
         }
     }
 
-    /// The same, as the protocol wants it.
+    /// The same options in the form of the protocol crate.
     pub(crate) fn options(&self) -> Options {
         let takeover = self.mode == DeflateMode::Dedicated;
         Options {

@@ -53,7 +53,7 @@ impl Heartbeat {
         Self { after: limits.heartbeat, dead_after: limits.heartbeat_dead, payload: Vec::new() }
     }
 
-    /// The idle time after which a WebSocket is looked after.
+    /// The idle timer of a WebSocket: the time to the ping, or without heartbeat the idle timeout.
     pub(crate) fn idle(&self, limits: &Limits) -> Duration {
         if self.after.is_zero() { limits.websocket_idle } else { self.after }
     }
@@ -64,7 +64,7 @@ impl Heartbeat {
 }
 
 impl Default for Heartbeat {
-    /// A ping after 30 s, the end 20 s later, and nothing in the ping.
+    /// A ping after 30 s without payload, and the end 20 s later.
     fn default() -> Self {
         Self::of_limits(&Limits::default())
     }

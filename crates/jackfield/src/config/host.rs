@@ -22,10 +22,10 @@ use std::path::PathBuf;
 #[doc(alias = "IcsHosts")]
 #[derive(Clone, Debug)]
 pub struct Host {
-    /// None: it is shown to clients that ask for no other name.
+    /// Empty: it is the fallback for peers that name no known host.
     pub(crate) names: Vec<String>,
     pub(crate) pairs: Vec<Pair>,
-    /// `None`: those of the listener.
+    /// `None`: the listener's.
     pub(crate) alpn: Option<Vec<Vec<u8>>>,
     pub(crate) client_auth: Option<ClientAuth>,
     pub(crate) tag: Option<u64>,
@@ -122,7 +122,7 @@ impl Host {
         self
     }
 
-    /// What it is called in reports.
+    /// Its name in reports.
     #[cfg(feature = "expiry")]
     pub(crate) fn title(&self) -> String {
         self.names.first().map_or("the fallback", |name| name).to_owned()

@@ -1,26 +1,26 @@
-//! Networks: addresses that begin alike.
+//! Networks: addresses with the same prefix.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Addresses that begin alike, such as `192.0.2.0/24` or `2001:db8::/32`. A mapped address of IPv4 (RFC 4291, section
-/// 2.5.5.2) is that of IPv4.
+/// Addresses with the same prefix, such as `192.0.2.0/24` or `2001:db8::/32`. An IPv4-mapped address (RFC 4291, section
+/// 2.5.5.2) counts as its IPv4 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Network {
-    /// Of IPv4 in mapped form.
+    /// IPv4 addresses in mapped form.
     addr: u128,
-    /// How many bits of the mapped form count.
+    /// The length of the prefix, in bits of the mapped form.
     bits: u32,
 }
 
-/// Some of them: for each number of bits that count, all addresses in order, so that a long list is no long search.
+/// Several networks: for each prefix length all addresses in order, so that searching a long list is fast.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Networks(Vec<(u32, Vec<u128>)>);
 
-/// The bits of a mapped address that say that it is one.
+/// The length of the prefix of mapped addresses.
 const MAPPED_BITS: u32 = 96;
 
 impl Network {
-    /// A network, or one address. `None`: it is neither, or has bits behind those that count.
+    /// Reads a network or one address. `None`: it is neither, or has bits set after the prefix.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (addr, bits) = match text.split_once('/') {
             Some((addr, bits)) => (addr, Some(bits)),
@@ -39,7 +39,7 @@ impl Network {
 }
 
 impl Networks {
-    /// The networks of a list, or what is wrong with each that is none.
+    /// The networks of a list, or the mistakes in it.
     pub(crate) fn parse_all<N: AsRef<str>>(texts: impl IntoIterator<Item = N>) -> Result<Self, Vec<String>> {
         let (mut networks, mut faults) = (Self::default(), Vec::new());
         for text in texts {
@@ -73,7 +73,7 @@ impl Networks {
     }
 }
 
-/// The bits that count.
+/// The mask of a prefix.
 fn mask(bits: u32) -> u128 {
     u128::MAX.checked_shl(128 - bits).unwrap_or(0)
 }

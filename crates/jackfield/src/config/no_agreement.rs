@@ -1,4 +1,4 @@
-//! In place of `agreement` without the feature `deflate`: no offer is taken, and none is made.
+//! In place of `agreement` without the feature `deflate`: no offer is accepted, and none is made.
 
 use crate::config::limits::Limits;
 use jackfield_proto::websocket::{self, Accepted, EncodeError, Offer, ResponseError};
@@ -7,7 +7,7 @@ use jackfield_proto::websocket::{self, Accepted, EncodeError, Offer, ResponseErr
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Offering;
 
-/// There is none.
+/// No agreement.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Agreed {}
 

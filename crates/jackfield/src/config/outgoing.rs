@@ -1,4 +1,4 @@
-//! Where to connect to, and what is spoken there.
+//! The target and the options of an outgoing connection.
 
 use crate::config::speaks::Speaks;
 use jackfield_reactor::{KeepAlive, SocketOptions};
@@ -47,7 +47,7 @@ pub struct Outgoing {
     pub(crate) target: Target,
     pub(crate) speaks: Speaks,
     pub(crate) tag: u64,
-    /// It was asked for as one with TLS.
+    /// The URL asks for TLS (`wss`).
     pub(crate) is_secure: bool,
     pub(crate) within: Duration,
     pub(crate) socket: SocketOptions,

@@ -1,4 +1,4 @@
-//! A certificate chain and its key, wherever they come from.
+//! A certificate chain and its key, from files or from a closure.
 
 use rustls::crypto::CryptoProvider;
 use rustls::sign::CertifiedKey;
@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
-/// A certificate chain, its key, and what is shown with them.
+/// A certificate chain, its key, and an OCSP response.
 #[derive(Clone, Debug)]
 pub(crate) struct Pair {
     source: PairSource,
-    /// A file with an answer of OCSP, in DER.
+    /// A file with an OCSP response, in DER.
     ocsp: Option<PathBuf>,
 }
 
@@ -23,7 +23,7 @@ enum PairSource {
     Made(Arc<MakePair>),
 }
 
-/// Gives a chain and its key, both as PEM.
+/// Returns a chain and its key, both as PEM.
 type MakePair = dyn Fn() -> io::Result<(Vec<u8>, Vec<u8>)> + Send + Sync;
 
 impl Pair {
@@ -39,8 +39,7 @@ impl Pair {
         self.ocsp = Some(path);
     }
 
-    /// # Errors
-    /// Everything that is wrong with it.
+    /// # Errors All mistakes in it.
     pub(crate) fn load(&self, provider: &CryptoProvider) -> Result<CertifiedKey, Vec<String>> {
         let pair = match &self.source {
             PairSource::Files(chain, key) => {
@@ -80,11 +79,10 @@ fn certified(
         .map_err(|error| vec![format!("{chain_from} and {key_from}: {error}")])
 }
 
-/// The certificate of a challenge of ACME and its key. Whether they belong together is not looked at: it has an extension that
-/// must be understood, and only ACME does (RFC 8737 section 3).
+/// The certificate of an ACME challenge and its key. It is not checked that they belong together, because the certificate has
+/// a critical extension that only ACME servers understand (RFC 8737 section 3).
 ///
-/// # Errors
-/// Everything that is wrong with them.
+/// # Errors All mistakes in them.
 pub(super) fn of_challenge(
     chain: Vec<u8>,
     key: Vec<u8>,
@@ -113,7 +111,7 @@ fn parse(
     }
 }
 
-/// All certificates in a text, one at least.
+/// All certificates in a text, at least one.
 pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let all = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
     match all {

@@ -1,4 +1,4 @@
-//! Where a listener listens.
+//! The places where a listener can listen.
 
 use std::fmt;
 use std::net::TcpListener;
@@ -16,14 +16,14 @@ pub(crate) enum Place {
     /// A file.
     #[cfg(unix)]
     Unix(PathBuf),
-    /// A socket that listens already.
+    /// A socket that is listening already.
     Adopted(Arc<TcpListener>),
     #[cfg(unix)]
     AdoptedUnix(Arc<UnixListener>),
 }
 
 impl Place {
-    /// Those who connect there have no address.
+    /// Connections there have no IP address.
     pub(crate) fn has_no_addresses(&self) -> bool {
         match self {
             #[cfg(unix)]

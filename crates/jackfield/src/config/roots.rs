@@ -1,4 +1,4 @@
-//! Whose certificates a connection of this server's own trusts: a configuration for each usual answer.
+//! Trusted roots for outgoing TLS: a configuration for each usual choice.
 
 use crate::config::tls::{provider, without_provider};
 use rustls::{ClientConfig, RootCertStore};

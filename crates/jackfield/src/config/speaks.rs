@@ -1,9 +1,9 @@
-//! What a listener's connections speak at first.
+//! The protocol with which a listener's connections begin.
 
-/// What a listener's connections speak at first.
+/// The protocol with which a listener's connections begin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Speaks {
-    /// HTTP, and from there on WebSocket or event streams.
+    /// HTTP, which may become a WebSocket or an event stream.
     #[default]
     Http,
     /// A protocol of the user's own, in bytes.
@@ -12,5 +12,5 @@ pub(crate) enum Speaks {
     Lines,
 }
 
-/// The usual end of a line. A CR before it belongs to the end.
+/// The usual line end. A CR before it belongs to it.
 pub(crate) const LF: u8 = b'\n';

@@ -1,4 +1,4 @@
-//! From the hosts of a listener to a configuration of TLS for each, and to newer ones.
+//! Makes and reloads the TLS configurations of a listener's hosts.
 
 use crate::config::alpn::{ACME, HTTP, fault_of_alpn};
 use crate::config::client_auth::ClientAuth;
@@ -16,32 +16,32 @@ use rustls::sign::CertifiedKey;
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// TLS on a listener, as it is asked for.
+/// The TLS options of a listener.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TlsOptions {
     /// A ready configuration.
     pub(crate) ready: Option<Arc<ServerConfig>>,
     pub(crate) hosts: Vec<Host>,
-    /// Who asks for a name of no host is shown none.
+    /// A peer that names no known host gets an alert.
     pub(crate) is_strict: bool,
-    /// For hosts that have none of their own. `None`: what is usual for what is spoken.
+    /// For hosts that have none of their own. `None`: the default of the protocol.
     pub(crate) alpn: Option<Vec<Vec<u8>>>,
     /// For hosts that have none of their own.
     pub(crate) client_auth: Option<ClientAuth>,
-    /// Finds hosts that are none of these.
+    /// Finds missing hosts.
     pub(crate) find: Option<FindHost>,
 }
 
-/// TLS on a listener, as it is.
+/// The loaded TLS of a listener.
 #[derive(Clone, Debug)]
 pub(crate) enum ListenerTls {
     /// A ready configuration for all.
     Ready(Arc<ServerConfig>),
-    /// The host that a peer asks for has one.
+    /// A configuration for each host.
     Hosts(Arc<TlsHosts>),
 }
 
-/// The hosts of a listener, as they are shown now.
+/// The hosts of a listener with their present configurations.
 #[derive(Debug)]
 pub(crate) struct TlsHosts {
     options: TlsOptions,
@@ -49,15 +49,15 @@ pub(crate) struct TlsHosts {
     provider: Arc<CryptoProvider>,
     /// In the order of the hosts. Read once for each handshake.
     shown: RwLock<Loaded>,
-    /// Those that were found when somebody asked for them, the oldest first.
+    /// Hosts that were found on demand, the oldest first.
     found: RwLock<VecDeque<(Host, Arc<HostConfig>)>>,
 }
 
-/// Which configuration answers a peer.
+/// The result of the search for a host.
 #[derive(Debug)]
 pub(crate) enum HostAnswer {
     Host(Arc<HostConfig>),
-    /// Somebody may know one.
+    /// The closure for missing hosts may find one.
     Perhaps,
     Nothing,
 }
@@ -67,22 +67,21 @@ pub(crate) enum HostAnswer {
 pub(crate) struct HostConfig {
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) tag: Option<u64>,
-    /// The last second of the certificate that ends first, since 1970.
+    /// The last valid second of the certificate that expires first, since 1970.
     #[cfg(feature = "expiry")]
     ends: Option<i64>,
 }
 
-/// Hosts that were found and are kept.
+/// The most hosts found on demand that are kept.
 const FOUND_MAX: usize = 1024;
 
-/// Of each host, its configuration.
+/// The configuration of each host.
 pub(crate) type Loaded = Vec<Arc<HostConfig>>;
 
 impl TlsOptions {
-    /// TLS of a listener that speaks so, if it has any.
+    /// Loads the TLS of a listener with this protocol, if it has TLS.
     ///
-    /// # Errors
-    /// Everything that is wrong, with its files too.
+    /// # Errors All mistakes, those in files included.
     pub(crate) fn load(&self, speaks: Speaks) -> Result<Option<ListenerTls>, Vec<String>> {
         let has_defaults = self.alpn.is_some() || self.client_auth.is_some() || self.find.is_some();
         match &self.ready {
@@ -99,7 +98,7 @@ impl TlsOptions {
         }
     }
 
-    /// The protocols that a host names by ALPN.
+    /// The ALPN names of a host.
     fn alpn_of(&self, host: &Host, speaks: Speaks) -> Vec<Vec<u8>> {
         let usual = || match speaks {
             Speaks::Http => HTTP.map(<[u8]>::to_vec).into(),
@@ -129,7 +128,7 @@ impl TlsHosts {
         Ok(hosts)
     }
 
-    /// Reads the files, once more if need be.
+    /// Reads all files, for the first time or for a reload.
     ///
     /// # Errors
     /// Everything that is wrong with them.
@@ -145,13 +144,13 @@ impl TlsHosts {
         if faults.is_empty() { Ok(loaded) } else { Err(faults) }
     }
 
-    /// From now on these are used for new handshakes, and what was found besides them is looked for again.
+    /// Uses these configurations for new handshakes, and forgets hosts that were found on demand.
     pub(crate) fn show(&self, loaded: Loaded) {
         *self.shown.write().unwrap_or_else(PoisonError::into_inner) = loaded;
         self.found.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// The configuration for a peer that asks for this name, or for none.
+    /// The configuration for a peer that names this host, or none.
     pub(crate) fn find(&self, asked: Option<&str>) -> HostAnswer {
         let named = asked.and_then(|asked| self.named(asked));
         match named {
@@ -161,7 +160,7 @@ impl TlsHosts {
         }
     }
 
-    /// The same on a thread that may wait, where somebody may know one.
+    /// Calls the closure for missing hosts, on a thread that may block.
     pub(crate) fn find_missing(&self, asked: &MissingHost) -> HostAnswer {
         let Some(find) = &self.options.find else { return self.usual() };
         let Some(host) = (find.0)(asked) else { return self.usual() };
@@ -191,19 +190,19 @@ impl TlsHosts {
         if let Some(host) = self.options.hosts.iter().position(|host| host.is_called(asked)) {
             return self.shown(host);
         }
-        // The newest first: what was found twice at the same time is there twice.
+        // The newest first, because a host that two threads have found at the same time is there twice.
         let found = self.found.read().unwrap_or_else(PoisonError::into_inner);
         found.iter().rev().find(|(host, _)| host.is_called(asked)).map(|(_, config)| config.clone())
     }
 
-    /// For those who ask for no host.
+    /// The answer for peers that name no host.
     fn usual(&self) -> HostAnswer {
         let default = || self.options.hosts.iter().position(|host| host.names.is_empty()).unwrap_or(0);
         let shown = (!self.options.is_strict).then(default).and_then(|host| self.shown(host));
         shown.map_or(HostAnswer::Nothing, HostAnswer::Host)
     }
 
-    /// Each host with the last second of its certificates, since 1970.
+    /// Each host with the last valid second of its certificates, since 1970.
     #[cfg(feature = "expiry")]
     pub(crate) fn ends(&self) -> Vec<(String, i64)> {
         let shown = self.shown.read().unwrap_or_else(PoisonError::into_inner);
@@ -217,8 +216,8 @@ impl TlsHosts {
         self.shown.read().unwrap_or_else(PoisonError::into_inner).get(host).cloned()
     }
 
-    /// The configuration of a host. Each has keys of its own for its tickets, so that no session is resumed where other rules
-    /// hold; they outlive a reload, but where the roots of clients are read anew.
+    /// Makes the configuration of a host. Each host has its own ticket keys, so that no session is resumed under other rules.
+    /// The keys survive a reload, unless the host has roots for client certificates.
     fn configure(&self, host: &Host, before: Option<&HostConfig>) -> Result<HostConfig, Vec<String>> {
         let Self { options, provider, .. } = self;
         let (mut keys, mut faults) = (Vec::new(), Vec::new());
@@ -272,7 +271,7 @@ fn server_config(
     Ok(config.with_cert_resolver(Arc::new(Keys(keys))))
 }
 
-/// The configuration that answers a challenge of ACME with this chain and key, both as PEM.
+/// The configuration for an ACME challenge, with this chain and key, both as PEM.
 ///
 /// # Errors
 /// Everything that is wrong with them.
@@ -290,12 +289,12 @@ pub(super) fn challenge(chain: Vec<u8>, key: Vec<u8>) -> Result<HostConfig, Vec<
     })
 }
 
-/// Why there is no [`provider`].
+/// The error if there is no [`provider`].
 pub(super) fn without_provider() -> String {
     "TLS from files or with these roots needs the feature `tls-ring` or `tls-aws-lc`".to_owned()
 }
 
-/// The keys of a host, of one kind or several.
+/// The keys of a host, of one or several kinds.
 #[derive(Debug)]
 struct Keys(Vec<Arc<CertifiedKey>>);
 
@@ -307,7 +306,7 @@ impl ResolvesServerCert for Keys {
     }
 }
 
-/// The cryptography that was built in. Where both are, aws-lc: ring is a default, and the other was asked for.
+/// The cryptography that was built in. If both are, it is aws-lc, because ring is a default and aws-lc was chosen.
 pub(super) fn provider() -> Option<Arc<CryptoProvider>> {
     #[cfg(feature = "tls-aws-lc")]
     return Some(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
@@ -317,7 +316,7 @@ pub(super) fn provider() -> Option<Arc<CryptoProvider>> {
     None
 }
 
-/// Makes and reads tickets, by keys that change every six hours and are good for twelve.
+/// Makes and reads tickets. The keys change every six hours, and a ticket is valid for twelve.
 fn tickets() -> Result<Arc<dyn ProducesTickets>, rustls::Error> {
     #[cfg(feature = "tls-aws-lc")]
     return rustls::crypto::aws_lc_rs::Ticketer::new();

@@ -14,14 +14,14 @@ use crate::disconnect::reason::{Limit, ProtocolError, Reason, Timeout};
 use jackfield_reactor::planted::planted;
 use std::borrow::Cow;
 
-/// What a connection speaks, and where it stands in that.
+/// The protocol of a connection, and its state in that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum At {
-    /// It has no client, and is to get none.
+    /// It has no client, and will get none.
     New,
-    /// HTTP, and no answer is owed. Of a request no more than a part of its head can be there.
+    /// HTTP, and no answer is owed. At most a part of a request's head has come.
     Idle,
-    /// HTTP, and an answer is owed of which nothing was sent.
+    /// HTTP, and an answer is owed that has not begun.
     Owed,
     /// HTTP, and an answer is being sent in parts.
     Streaming,
@@ -33,40 +33,40 @@ pub(crate) enum At {
     Own,
 }
 
-/// Where a connection stands that is to end.
+/// The state of a connection that is going to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Standing {
     pub(crate) at: At,
     /// The kernel has not taken all that was sent.
     pub(crate) has_backlog: bool,
-    /// It is not its own fault that its memory is taken back: the server has none left.
+    /// Memory is scarce in the whole server; the connection is not too large by itself.
     pub(crate) is_scarce: bool,
 }
 
-/// How a connection ends.
+/// What a peer gets when its connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Goodbye {
-    /// An answer with this status, and the end.
+    /// An answer with this status, then the end.
     Status(u16),
-    /// A Close with this code. The peer's is awaited.
+    /// A Close with this code; then the peer's Close is awaited.
     Close(u16),
-    /// A Close with this code, and the end.
+    /// A Close with this code, then the end.
     CloseAndEnd(u16),
-    /// What is queued, and the end.
+    /// The queued bytes, then the end.
     End,
-    /// Nothing: it is reset, and what is queued is dropped.
+    /// A reset. The queued bytes are dropped.
     Reset,
-    /// What has come is read first, and answered.
+    /// What has come is read and answered first.
     ReadFirst,
-    /// The answer that is owed comes first, and says that it is the last.
+    /// The answer that is owed comes first, with `Connection: close`.
     AnswerFirst,
-    /// When to come back, in the words of an event stream, and the end.
+    /// A `retry:` of an event stream, then the end.
     Retry,
-    /// That there is no room: 503, or the busy banner of its listener, and the end.
+    /// 503 or the busy banner of the listener, then the end.
     Busy,
 }
 
-/// How a connection ends that stands there, for this reason.
+/// How a connection in this state ends for this reason.
 #[expect(clippy::match_same_arms, reason = "a table is read row by row")]
 pub(crate) fn goodbye(stands: Standing, why: Reason) -> Goodbye {
     let Standing { at, has_backlog, is_scarce } = stands;
@@ -76,9 +76,9 @@ pub(crate) fn goodbye(stands: Standing, why: Reason) -> Goodbye {
             Goodbye::Reset
         }
         (_, Reason::Timeout(Timeout::Heartbeat | Timeout::Write | Timeout::Handshake)) => Goodbye::Reset,
-        // What is queued is what it holds.
+        // The queued bytes are the memory that it holds.
         (_, Reason::Limit(Limit::Memory)) if has_backlog => Goodbye::Reset,
-        // What was answered before is on its way.
+        // Earlier answers are still being sent.
         (At::Idle | At::Done, Reason::Panic) if has_backlog => Goodbye::End,
         (At::Idle | At::Done, Reason::Panic) => Goodbye::Reset,
         (At::Done, _) => Goodbye::End,
@@ -95,13 +95,13 @@ pub(crate) fn goodbye(stands: Standing, why: Reason) -> Goodbye {
         (At::Streaming, _) => Goodbye::Reset,
         (At::Events, Reason::Shutdown | Reason::Timeout(Timeout::Lifetime)) => Goodbye::Retry,
         (At::Events | At::Own, Reason::Panic | Reason::Limit(Limit::Line)) => Goodbye::Reset,
-        // Nobody knows where a message of it ends.
+        // The server does not know where its messages end.
         (At::Own, Reason::Limit(Limit::Backlog)) => Goodbye::Reset,
         (At::Events | At::Own, _) => Goodbye::End,
     }
 }
 
-/// The status that says so, if there is one.
+/// The status for this reason, if there is one.
 fn status(why: Reason, is_scarce: bool) -> Option<u16> {
     Some(match why {
         Reason::Protocol(ProtocolError::Http(error)) => error.status(),
@@ -115,7 +115,7 @@ fn status(why: Reason, is_scarce: bool) -> Option<u16> {
     })
 }
 
-/// The code that says so (RFC 6455 section 7.4.1, and IANA's registry for 1012 to 1014). Each may be sent.
+/// The close code for this reason (RFC 6455 section 7.4.1, and IANA's registry for 1012 to 1014). Each may be sent.
 fn websocket_goodbye(why: Reason, is_scarce: bool) -> Goodbye {
     match why {
         Reason::Local => Goodbye::Close(1000),
@@ -131,7 +131,7 @@ fn websocket_goodbye(why: Reason, is_scarce: bool) -> Goodbye {
         Reason::Limit(Limit::Rate | Limit::ControlFrames) => Goodbye::CloseAndEnd(1008),
         Reason::Limit(Limit::Backlog) => Goodbye::CloseAndEnd(1013),
         Reason::Panic => Goodbye::CloseAndEnd(1011),
-        // It has left.
+        // The peer is gone.
         Reason::Peer
         | Reason::PeerReset
         | Reason::Io(_)
@@ -141,7 +141,7 @@ fn websocket_goodbye(why: Reason, is_scarce: bool) -> Goodbye {
     }
 }
 
-/// What a Close says besides its code; nothing where that says it all.
+/// The reason text of a Close; empty if the code is enough.
 pub(crate) fn close_text(why: Reason) -> Cow<'static, str> {
     Cow::Borrowed(match why {
         Reason::Protocol(ProtocolError::WebSocket(error)) => return error.to_string().into(),
@@ -155,19 +155,18 @@ pub(crate) fn close_text(why: Reason) -> Cow<'static, str> {
     })
 }
 
-/// When the peer of an event stream should come back; `number` spreads them, as [`busy`] does.
+/// The `retry:` for the peer of an event stream. `number` spreads the times, as in [`busy`].
 pub(crate) fn retry(number: u64) -> &'static [u8] {
     RETRY[retry_after(number) - 1]
 }
 
-/// What a new HTTP connection is told when there is no room for it. `refused` is how many were refused before it:
-/// with that number the time after which it should come back changes.
+/// The 503 for a new HTTP connection. `refused`, the number of earlier refusals, varies its `Retry-After`.
 pub(crate) fn busy(refused: u64) -> &'static [u8] {
     BUSY[retry_after(refused) - 1]
 }
 
-/// After how many seconds a refused peer should come back: 1 to 8, each as often as the others, so
-/// that they don't come back together. No chance is in it: the same acts give the same bytes.
+/// The seconds after which a refused peer should come back: 1 to 8, each equally often, so that peers don't come back
+/// together. It is not random: the same acts give the same bytes.
 fn retry_after(refused: u64) -> usize {
     const STEP: u64 = 5;
     1 + (refused.wrapping_mul(STEP).wrapping_add(STEP - 1) % BUSY.len() as u64) as usize
@@ -214,7 +213,7 @@ mod tests {
     const PLACES: [At; 8] =
         [At::New, At::Idle, At::Owed, At::Streaming, At::Done, At::WebSocket, At::Events, At::Own];
 
-    /// Where there is no backlog, and memory is not scarce. Of reasons with something inside, one of each class.
+    /// Without a backlog, and with enough memory. One reason of each class.
     const ROWS: [(Reason, &str); CLASSES] = [
         // in the order of `PLACES`: New, Idle, Owed, Streaming, Done, WebSocket, Events, Own
         (Reason::Peer, "busy end end reset end end end end"),
@@ -254,13 +253,13 @@ mod tests {
         (Reason::Shutdown, "busy read answer answer end close:1001 retry read"),
     ];
 
-    /// What a backlog makes of it.
+    /// Rows that differ with a backlog.
     const WITH_BACKLOG: [(Reason, &str); 2] = [
         (Reason::Limit(Limit::Memory), "busy reset reset reset reset reset reset reset"),
         (Reason::Panic, "busy end 500 reset end end:1011 reset reset"),
     ];
 
-    /// What it makes of it that the server has no memory left.
+    /// Rows that differ if memory is scarce.
     const SCARCE: [(Reason, &str); 1] =
         [(Reason::Limit(Limit::Memory), "busy 503 503 reset end end:1013 end end")];
 
@@ -302,7 +301,7 @@ mod tests {
         }
     }
 
-    /// A code that must not be sent would be a Close that is not sent.
+    /// With a code that must not be sent, no Close would be sent.
     #[test]
     fn each_code_may_be_sent_and_its_text_fits() {
         for (why, _) in ROWS {

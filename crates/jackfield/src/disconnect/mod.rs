@@ -1,4 +1,4 @@
-//! Why a connection ends, and what its peer is told.
+//! Why a connection ends, and what its peer gets.
 //!
 //! This room only decides; `links/close.rs` acts.
 

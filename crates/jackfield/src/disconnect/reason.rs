@@ -187,7 +187,7 @@ impl Reason {
     }
 }
 
-/// How many classes of reasons there are.
+/// The number of classes of reasons.
 pub(crate) const CLASSES: usize = TIMEOUTS + LIMITS + 11;
 
 const TIMEOUTS: usize = Timeout::Answer as usize + 1;
@@ -195,7 +195,7 @@ const TIMEOUTS: usize = Timeout::Answer as usize + 1;
 const LIMITS: usize = Limit::Connections as usize + 1;
 
 impl Reason {
-    /// Which counter is its own: below [`CLASSES`].
+    /// The index of its counter, below [`CLASSES`].
     pub(crate) fn class(self) -> usize {
         match self {
             Self::Timeout(timeout) => timeout as usize,

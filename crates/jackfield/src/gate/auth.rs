@@ -1,4 +1,4 @@
-//! Who may ask.
+//! Authentication of requests.
 
 use jackfield_proto::http1::Request;
 use std::net::SocketAddr;

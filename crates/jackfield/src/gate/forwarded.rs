@@ -1,9 +1,9 @@
-//! For whom trusted proxies speak, as a request says: `X-Forwarded-For`, or `Forwarded` (RFC 7239).
+//! The client's address from trusted proxies: `X-Forwarded-For`, or `Forwarded` (RFC 7239).
 
 use jackfield_proto::http1::Request;
 use std::net::{IpAddr, SocketAddr};
 
-/// Which header of trusted proxies is believed.
+/// The header of trusted proxies that is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum ForwardedBy {
     #[default]
@@ -11,9 +11,9 @@ pub(crate) enum ForwardedBy {
     Forwarded,
 }
 
-/// Where a request comes from that came over a connection from there. Each proxy adds the address that it has heard the
-/// request from at the end of the list, so it is read from the end, for as long as those who have added to it are trusted.
-/// What is no address ends it, for everything before that may be anybody's word.
+/// The address of the client that sent a request. Each proxy appends the address from which it got the request, so the
+/// list is read from its end, as long as the addresses are trusted proxies. Text that is no address ends the list, because
+/// everything before it may be forged.
 pub(crate) fn client_ip(
     hop: IpAddr,
     request: &Request<'_>,
@@ -47,8 +47,8 @@ pub(crate) fn client_ip(
     ip
 }
 
-/// The value of `for` in an element of `Forwarded`, without its quotes. A comma in a quoted text is no address, whatever
-/// is made of it.
+/// The value of `for` in an element of `Forwarded`, without its quotes. A quoted text with a comma is never an address,
+/// so it need not be split correctly.
 fn forwarded_for(element: &str) -> Option<&str> {
     let mut pairs = element.split(';').filter_map(|pair| pair.trim().split_once('='));
     let (_, value) = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))?;
@@ -69,7 +69,7 @@ mod tests {
     use jackfield_proto::Step;
     use jackfield_proto::http1::{Event, HeaderSlots, Limits, Machine};
 
-    /// Over a connection from 10.0.0.1, where all of 10.0.0.0/8 is trusted.
+    /// Checks a connection from 10.0.0.1, with all of 10.0.0.0/8 trusted.
     #[track_caller]
     fn check(by: ForwardedBy, fields: &[&str], expected: &str) {
         let mut bytes = b"GET / HTTP/1.1\r\nHost: h\r\n".to_vec();
@@ -81,7 +81,7 @@ mod tests {
         let is_trusted = |ip: IpAddr| matches!(ip, IpAddr::V4(ip) if ip.octets()[0] == 10);
         let found = client_ip("10.0.0.1".parse().unwrap(), &request, by, is_trusted);
         assert_eq!(found.to_string(), expected, "{fields:?}");
-        // Nobody else is believed.
+        // The header of any other peer is ignored.
         let stranger = "192.0.2.9".parse().unwrap();
         assert_eq!(client_ip(stranger, &request, by, is_trusted), stranger);
     }
@@ -102,7 +102,7 @@ mod tests {
         check(by, &["X-Forwarded-For: 1.1.1.1, unknown"], "10.0.0.1");
         check(by, &["X-Forwarded-For: 1.1.1.1, garbage, 10.0.0.2"], "10.0.0.2");
         check(by, &["X-Forwarded-For: 1.1.1.1,, 10.0.0.2"], "10.0.0.2");
-        // The other header is another proxy's, or nobody's.
+        // The other header may be forged.
         check(by, &["Forwarded: for=1.1.1.1"], "10.0.0.1");
     }
 

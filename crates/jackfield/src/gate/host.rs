@@ -1,15 +1,15 @@
-//! Which hosts a server answers for.
+//! The hosts for which a server answers.
 
 use jackfield_proto::http1::Authority;
 
-/// Which hosts a server answers for: none listed, any.
+/// The hosts for which a server answers. An empty list stands for any host.
 ///
-/// A page of an attacker can let its own name point at a server that only this browser reaches (DNS rebinding). What it
-/// can't choose is the host that the browser then asks for, which is that name.
+/// An attacker's page can make its own host name point at a server that only this browser reaches (DNS rebinding). But
+/// the browser's request then names that host, and the page can't change it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Hosts(Vec<Host>);
 
-/// A host; without a port at any.
+/// A host. Without a port it stands for every port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Host {
     name: Box<str>,
@@ -17,7 +17,7 @@ struct Host {
 }
 
 impl Hosts {
-    /// The hosts of a list, or what is wrong with each that is none.
+    /// The hosts of a list, or the mistakes in it.
     pub(crate) fn parse_all<H: AsRef<str>>(texts: impl IntoIterator<Item = H>) -> Result<Self, Vec<String>> {
         let (mut hosts, mut faults) = (Vec::new(), Vec::new());
         for text in texts {

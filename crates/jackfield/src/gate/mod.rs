@@ -1,4 +1,4 @@
-//! Who may come in: decisions that depend on their arguments alone.
+//! Decisions on requests and connections that depend only on their arguments.
 //!
 //! This room knows no client, no wire and no link. A request comes to [`Gate::judge`] before its client sees it, if a
 //! flag of its connection says that there is something to decide.
@@ -22,34 +22,34 @@ pub(crate) use status::{Page, StatusPaths};
 use jackfield_reactor::planted::planted;
 use std::sync::Arc;
 
-/// The policy of a server: who may come in.
+/// A server's policy on requests.
 #[derive(Clone, Default)]
 pub(crate) struct Gate {
     pub(crate) hosts: Hosts,
     pub(crate) origins: Origins,
     /// Paths that are served even under overload.
     pub(crate) reserved: Reserved,
-    /// It decides on each request.
+    /// Decides on each request.
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
     /// Paths at which a request may become a WebSocket; `None`: all.
     pub(crate) websockets: Option<Reserved>,
-    /// Paths that the server itself answers.
+    /// The paths of the status pages.
     pub(crate) status: StatusPaths,
-    /// The path below which challenges of ACME are answered, if they are.
+    /// The path below which ACME challenges are answered, if they are.
     pub(crate) challenges: Option<&'static str>,
 }
 
-/// What a request asks for, as far as that decides.
+/// The parts of a request that matter for the decision.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked<'r> {
     /// The authority of the target, or that of `Host`.
     pub(crate) host: Option<&'r str>,
     pub(crate) path: &'r str,
-    /// It asks to go on with WebSocket, in the name of a page of this origin.
+    /// For an upgrade: its origin, if it has one.
     pub(crate) upgrade: Option<Option<&'r str>>,
 }
 
-/// What becomes of a request.
+/// The decision on a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// Its client decides.
@@ -58,12 +58,12 @@ pub(crate) enum Verdict {
     Refuse(u16),
     /// The server itself answers.
     Serve(Page),
-    /// There is no room for a WebSocket now.
+    /// The reactor is overloaded: no WebSocket now.
     TryLater,
 }
 
 impl Gate {
-    /// Whether there is something to decide on requests that ask for no WebSocket.
+    /// Whether requests that are no upgrades need a decision.
     pub(crate) fn judges_requests(&self) -> bool {
         !self.hosts.are_any()
             || self.status.are_any()
@@ -71,7 +71,7 @@ impl Gate {
             || self.challenges.is_some()
     }
 
-    /// What becomes of a request. Whether there is room for one WebSocket more is asked only if that decides.
+    /// Decides on a request. `has_room` (for one more WebSocket) is called only if everything else allows the request.
     pub(crate) fn judge(&self, asked: &Asked<'_>, has_room: impl FnOnce() -> bool) -> Verdict {
         if !self.hosts.allow(asked.host) {
             // Misdirected Request (RFC 9110 section 15.5.20).
@@ -89,7 +89,7 @@ impl Gate {
         Verdict::Pass
     }
 
-    /// What the server itself answers at this path.
+    /// The page that the server itself has at this path.
     fn page(&self, path: &str) -> Option<Page> {
         match self.challenges {
             Some(below) if path.starts_with(below) => Some(Page::Challenge),
@@ -97,7 +97,7 @@ impl Gate {
         }
     }
 
-    /// Whether a request for this path may become a WebSocket. Elsewhere it is one as any other.
+    /// Whether a request for this path may become a WebSocket. At other paths an upgrade is an ordinary request.
     pub(crate) fn upgrades(&self, path: &str) -> bool {
         self.websockets.as_ref().is_none_or(|paths| paths.contains(path))
     }
@@ -111,7 +111,7 @@ impl Gate {
         self.reserved.contains(path) || self.page(path).is_some()
     }
 
-    /// Whether a new connection whose first request asks for this path stays, although its reactor may be overloaded.
+    /// Whether a provisional connection stays, if its first request is for this path.
     pub(crate) fn keeps_provisional(&self, path: &str, is_overloaded: impl FnOnce() -> bool) -> bool {
         (self.is_exempt(path) && !planted(45)) || !is_overloaded()
     }
@@ -121,7 +121,7 @@ impl Gate {
 mod tests {
     use super::*;
 
-    /// The first that objects has the verdict.
+    /// The first check that refuses decides.
     #[test]
     fn the_gate_judges_in_order() {
         let gate = Gate {

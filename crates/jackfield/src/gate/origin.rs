@@ -1,32 +1,33 @@
-//! Which pages may open a WebSocket.
+//! The origins of pages that may open a WebSocket.
 
 use jackfield_proto::http1::{Authority, Origin};
 
-/// Which pages may open a WebSocket.
+/// The pages that may open a WebSocket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Origins {
-    /// Those of the host that is asked, and who is no page.
+    /// Pages of the request's own host, and requests without an origin.
     #[default]
     Same,
-    /// These as well.
+    /// Also pages of these origins.
     Listed(Vec<Allowed>),
-    /// These and nobody else: no other page of the same host, and nobody without an origin.
+    /// Only pages of these origins: no other page of the same host, and no request without an origin.
     Only(Vec<Allowed>),
     Any,
 }
 
-/// An origin that is allowed, or all those of one label below a host.
+/// An allowed origin, or all hosts of one label below a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Allowed {
     scheme: Box<str>,
-    /// Behind `*.` if any label may stand before it.
+    /// The host. With a star, the part after `*.`.
     host: Box<str>,
     port: Option<u16>,
     has_any_label: bool,
 }
 
 impl Origins {
-    /// Whether a page of this origin may open a WebSocket at this host. No origin is no browser.
+    /// Whether a page of this origin may open a WebSocket at this host. Requests without an origin don't come from
+    /// browsers.
     pub(crate) fn allow(&self, origin: Option<&str>, host: &str) -> bool {
         let (listed, is_strict) = match self {
             Self::Any => return true,
@@ -42,7 +43,7 @@ impl Origins {
 }
 
 impl Allowed {
-    /// The origins of a list, or what is wrong with each that is none.
+    /// The origins of a list, or the mistakes in it.
     pub(crate) fn parse_all<O: AsRef<str>>(
         texts: impl IntoIterator<Item = O>,
     ) -> Result<Vec<Self>, Vec<String>> {
@@ -56,10 +57,9 @@ impl Allowed {
         if faults.is_empty() { Ok(allowed) } else { Err(faults) }
     }
 
-    /// An origin as a server's options have it.
+    /// Reads an origin of the server's options.
     ///
-    /// # Errors
-    /// What is wrong with it.
+    /// # Errors The mistake in it.
     fn parse(text: &str) -> Result<Self, String> {
         let wrong = |why: &str| Err(format!("`{text}` {why}"));
         if text == "null" {
@@ -68,7 +68,7 @@ impl Allowed {
         if !text.is_ascii() {
             return wrong("is not in ASCII: write its host as browsers send it (`xn--..`)");
         }
-        // A label in front that may be any.
+        // A star stands for one label.
         let below = text.replacen("://*.", "://", 1);
         if below.contains('*') || below.ends_with("://") && below != text {
             return wrong("has a `*` that is not one whole label in front, as in `https://*.example`");

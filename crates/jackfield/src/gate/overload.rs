@@ -12,7 +12,7 @@
 use jackfield_reactor::Time;
 use std::time::Duration;
 
-/// Watches the lag of one reactor. Time and lag are arguments.
+/// The overload control of one reactor, by its lag. Time and lag are arguments.
 #[derive(Debug)]
 pub(crate) struct Overload {
     /// Zero: never overloaded.
@@ -21,17 +21,17 @@ pub(crate) struct Overload {
     /// The most new connections of one turn.
     quota_max: usize,
     is_on: bool,
-    /// Since then the lag was above the target, and the reactor never idle.
+    /// Since this time the lag was above the target, and the reactor was never idle.
     over_since: Option<Time>,
-    /// Since then the lag was below half the target.
+    /// Since this time the lag was below half the target.
     under_since: Option<Time>,
     /// The end of the turn that was observed last.
     told: Time,
-    /// New connections that the next turn may let in, while overloaded.
+    /// New connections that the next turn may admit while overloaded.
     quota: usize,
 }
 
-/// After so long without anything to do, nothing was waiting.
+/// A sleep of this length means that no work was waiting.
 const IDLE_MIN: Duration = Duration::from_millis(1);
 
 impl Overload {
@@ -53,8 +53,7 @@ impl Overload {
         self.is_on
     }
 
-    /// Takes a turn's lag, and whether new connections took all the room that there was. True if that has changed the
-    /// state.
+    /// Takes a turn's lag, and whether new connections used up the quota. True if that has changed the state.
     pub(crate) fn observe(&mut self, now: Time, lag: Duration, idle: Duration, is_full: bool) -> bool {
         if self.target.is_zero() {
             return false;
@@ -65,7 +64,7 @@ impl Overload {
         self.told = now.after(lag);
         let is_idle = idle >= IDLE_MIN;
         self.over_since = self.over_since.filter(|_| !is_idle && lag > self.target);
-        // Where more would come in if they could, it is the refusals that keep the lag low.
+        // If the quota is used up, only the refusals may keep the lag low.
         let is_under = (lag < self.target / 2 || (is_idle && lag <= self.target)) && !is_full;
         self.under_since = self.under_since.filter(|_| is_under);
         if lag > self.target {
@@ -81,8 +80,8 @@ impl Overload {
         self.is_on != was_on
     }
 
-    /// A new connection waits for two turns, one at the acceptor and one with its request, so each is to take half
-    /// the target; but where the reactor sleeps between its turns, no connection waits for the one before.
+    /// A new connection waits for two turns, one at the acceptor and one with its request, so each turn may take half
+    /// of the target. If the reactor sleeps between its turns, no connection waits for the one before it.
     fn adjust_quota(&mut self, lag: Duration, sleeps: bool, is_full: bool) {
         let aim = self.target / 2;
         if lag > aim && !sleeps {
@@ -93,7 +92,8 @@ impl Overload {
         }
     }
 
-    /// A reactor that has observed no lag for a whole window had nothing to do. True if that has changed the state.
+    /// Ends the overload if no lag was observed for a whole window, because the reactor had nothing to do. True if that
+    /// has changed the state.
     pub(crate) fn refresh(&mut self, now: Time) -> bool {
         let is_over = self.is_on && now.since(self.told) >= self.window;
         if is_over {
@@ -102,7 +102,7 @@ impl Overload {
         is_over
     }
 
-    /// How many new connections the next turn may let in; `None`: any number.
+    /// How many new connections the next turn may admit. `None`: any number.
     pub(crate) fn quota(&self) -> Option<usize> {
         self.is_on.then_some(self.quota)
     }
@@ -118,7 +118,7 @@ mod tests {
         Overload::new(MS * 5, MS * 100, 256)
     }
 
-    /// Turns of so many milliseconds, one after the other, until `end`. Says when the state changed, if it did.
+    /// Runs turns of `turn` milliseconds until `end`. Returns when the state changed, if it did.
     fn turns(overload: &mut Overload, now: &mut u64, end: u64, turn: u64, idle: u64) -> Option<u64> {
         let mut changed = None;
         while *now < end {
@@ -144,9 +144,9 @@ mod tests {
     #[test]
     fn n14_a_reactor_that_sleeps_is_not_overloaded() {
         let (mut overload, mut now) = (overload(), 0);
-        // Long callbacks, with a pause before each: what comes in waits at times, and no queue stands.
+        // Long callbacks, with a pause before each: events wait at times, but no queue builds up.
         assert_eq!(turns(&mut overload, &mut now, 60_000, 50, 1), None);
-        // One very long turn alone is none either.
+        // One very long turn is no overload either.
         assert!(!overload.observe(Time(70_000), MS * 5000, MS * 10, false));
         assert!(!overload.observe(Time(75_000), MS * 2, Duration::ZERO, false));
     }
@@ -189,8 +189,8 @@ mod tests {
         assert_eq!(overload.quota(), None);
     }
 
-    /// New connections that were handed to a reactor which had rested for long were refused: they had taken all the
-    /// quota that it had left, and so it seemed to be the refusals that kept its lag low.
+    /// New connections were refused by a reactor that had been idle for long: they had used up its old quota, so it
+    /// looked as if only the refusals kept its lag low.
     #[test]
     fn n14_a_turn_after_a_rest_finds_no_overload() {
         let (mut overload, mut now) = (overload(), 0);
@@ -207,14 +207,15 @@ mod tests {
         assert!(overload.is_on() && overload.quota() == Some(1));
     }
 
-    /// One that was overloaded once, and had two thirds of its time to sleep ever since, let in one a turn for ever.
+    /// A reactor that was overloaded once, and slept two thirds of the time after that, admitted one connection a turn
+    /// for ever.
     #[test]
     fn n14_a_reactor_that_sleeps_admits_all_again() {
         let (mut overload, mut now) = (overload(), 0);
         turns(&mut overload, &mut now, 200, 10, 0);
         assert!(overload.is_on());
         for _ in 0..100 {
-            // Somebody is refused at first.
+            // Connections are refused at first.
             overload.observe(Time(now), MS * 3, MS * 7, overload.quota().is_some_and(|quota| quota < 50));
             now += 10;
         }
@@ -244,9 +245,9 @@ mod tests {
         assert_eq!(turns(&mut overload, &mut now, end + 500, 1, 0), Some(begin + 600));
     }
 
-    /// A model of a reactor: new connections come at an even pace, and each has one request, which is served in the
-    /// turn after the one that lets it in. All times in microseconds. Says how many were served in a second, and
-    /// after how long 99 of 100 of them, once it has settled.
+    /// A model of a reactor: new connections come at an even pace. Each has one request, which is served in the turn
+    /// after the one that admits it. All times are in microseconds. Returns how many were served in a second, and the
+    /// 99th percentile of their times, once it has settled.
     fn model(pace: u64) -> (usize, u64) {
         let [serve, accept, refuse, turn] = [500, 15, 25, 10];
         let mut overload = overload();

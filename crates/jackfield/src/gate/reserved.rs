@@ -1,6 +1,6 @@
 //! Paths that are served even under overload.
 
-/// Paths that are served even by an overloaded reactor. One that ends with `/` stands for all paths below it.
+/// Paths that are served even by an overloaded reactor. A path that ends with `/` stands for all paths below it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reserved(pub(crate) Vec<String>);
 

@@ -1,6 +1,6 @@
 //! Pages about the server itself.
 
-/// Where metrics and health are served, besides what clients serve.
+/// The paths of the metrics and health pages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StatusPaths(pub(crate) Option<[String; 2]>);
 
@@ -9,12 +9,12 @@ pub(crate) struct StatusPaths(pub(crate) Option<[String; 2]>);
 pub(crate) enum Page {
     Metrics,
     Health,
-    /// The answer to a challenge of ACME.
+    /// The answer to an ACME challenge.
     Challenge,
 }
 
 impl StatusPaths {
-    /// Those of a listener for nothing else.
+    /// The paths of a status listener.
     pub(crate) fn usual() -> Self {
         Self(Some(["/metrics".into(), "/health".into()]))
     }

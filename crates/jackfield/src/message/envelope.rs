@@ -1,11 +1,11 @@
-//! A publication with its id in it, for receivers whose protocol has no place for ids.
+//! A publication that carries its id, for receivers whose protocol has no place for ids.
 
 use crate::message::prepared::{MadeOf, Prepared};
 use jackfield_proto::websocket::Message;
 use std::fmt::Write;
 
 impl Prepared {
-    /// The same, whose frame has this id in it. `None`: it has no frame.
+    /// The same with this id in its frame. `None`: it has no frame.
     pub(super) fn numbered(&self, id: &str) -> Option<Self> {
         match self.made_of() {
             MadeOf::Binary(bytes) => {
@@ -33,13 +33,13 @@ fn json(id: &str, event: Option<&str>, data: &[u8]) -> Prepared {
     Prepared::of_message(Message::Text(&object))
 }
 
-/// The name of an event, as it is written.
+/// The name of an encoded event.
 fn name(event: &[u8]) -> Option<&str> {
     let line = event.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"event: "))?;
     std::str::from_utf8(line).ok()
 }
 
-/// RFC 8259 section 7.
+/// Writes a JSON string (RFC 8259 section 7).
 fn push_text(text: &str, out: &mut String) {
     out.push('"');
     for character in text.chars() {
@@ -48,7 +48,7 @@ fn push_text(text: &str, out: &mut String) {
             '\\' => out.push_str("\\\\"),
             '\n' => out.push_str("\\n"),
             character if character < ' ' => {
-                // A `String` takes all.
+                // Writing to a `String` can't fail.
                 let _ = write!(out, "\\u{:04x}", u32::from(character));
             }
             character => out.push(character),

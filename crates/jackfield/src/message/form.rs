@@ -1,14 +1,14 @@
-//! What a message looks like to its receiver.
+//! The forms of a message for its receivers.
 
-/// What a published message looks like to a member.
+/// The form in which a member gets a published message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// A WebSocket's.
+    /// A frame of a WebSocket.
     Frame,
-    /// A WebSocket's that this side has begun. Each receiver has a mask of its own, so that nothing is shared.
+    /// A masked frame of an outgoing WebSocket. Each frame has its own mask, so it can't be shared.
     Masked,
-    /// An event stream's.
+    /// An event of an event stream.
     Event,
-    /// Just as it is: for a protocol of the user's own.
+    /// The bytes alone, for raw and line connections.
     Bytes,
 }

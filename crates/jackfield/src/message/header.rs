@@ -61,7 +61,7 @@ macro_rules! integers {
     };
 }
 
-/// Those of the smallest number of 64 bits, with its sign.
+/// The length of the smallest number of 64 bits, with its sign.
 const DIGITS_MAX: usize = 20;
 
 bytes! { &str &String String &[u8] &Vec<u8> Vec<u8> }

@@ -1,9 +1,9 @@
 //! A publication as bytes, on its way to another node.
 //!
-//! One byte of version; its time to live in milliseconds, four bytes, zero for none; the length of its key, two bytes, one
-//! more than it is and zero for none, and the key; a byte that says what it is, and then: the text; the bytes; or of an
-//! event the length of its encoded form (a number of four bytes, the highest there is for none), that form, a byte that
-//! says whether it has data, and the data. Numbers are big-endian.
+//! The parts are: the version (1 byte); the time to live in milliseconds (4 bytes, zero for none); the length of the key
+//! plus one (2 bytes, zero for no key), and the key; the kind (1 byte). For a text or bytes the content follows. For an
+//! event follow the length of its encoded form (4 bytes, the highest number for none), that form, whether it has data (1
+//! byte), and the data. Numbers are big-endian.
 
 use crate::message::prepared::{MadeOf, Marks, Prepared};
 use jackfield_proto::websocket::Message;
@@ -13,7 +13,7 @@ const VERSION: u8 = 1;
 const NONE: u32 = u32::MAX;
 
 impl Prepared {
-    /// Itself as bytes.
+    /// Encodes the publication.
     pub(crate) fn pack(&self) -> Vec<u8> {
         let (kind, first, second) = match self.made_of() {
             MadeOf::Text(text) => (b't', text, None),
@@ -24,7 +24,7 @@ impl Prepared {
             Vec::with_capacity(first.len() + second.and_then(|(_, event)| event).map_or(0, <[u8]>::len) + 7);
         let Marks { key, ttl } = self.marks();
         packet.push(VERSION);
-        // A longer time is none.
+        // A time that does not fit counts as none.
         let ttl = ttl.map_or(0, |ttl| u32::try_from(ttl.as_millis()).unwrap_or(0).max(1));
         packet.extend(ttl.to_be_bytes());
         let key = key.as_deref().filter(|key| key.len() < usize::from(u16::MAX));
@@ -41,7 +41,7 @@ impl Prepared {
         packet
     }
 
-    /// Reads what [`Prepared::pack`] writes. `None`: it is nothing like it.
+    /// Reads what [`Prepared::pack`] has written. `None`: it is malformed.
     pub(crate) fn unpack(packet: &[u8]) -> Option<Self> {
         let (&VERSION, rest) = packet.split_first()? else { return None };
         let (ttl, rest) = rest.split_first_chunk()?;
@@ -84,7 +84,7 @@ fn unpack_event(rest: &[u8]) -> Option<Prepared> {
     }
 }
 
-/// Whether it ends where an event ends, and nowhere before.
+/// Whether these bytes are exactly one event.
 fn is_one_event(event: &[u8]) -> bool {
     let end = event.windows(2).position(|two| two == b"\n\n").map(|at| at + 2);
     text(event).is_some() && !event.contains(&b'\r') && (end == Some(event.len()) || event == b"\n")
@@ -100,7 +100,7 @@ mod tests {
     use crate::message::{Form, Publication};
     use jackfield_proto::sse::Event;
 
-    /// It comes out as it went in, and no part of it does.
+    /// A packet is read as it was written, and no part of it can be read.
     #[track_caller]
     fn check(prepared: &Prepared) {
         let packet = prepared.pack();

@@ -1,4 +1,4 @@
-//! A message that is encoded once, however many connections it goes to.
+//! A message that is encoded once for many connections.
 
 use crate::message::form::Form;
 use jackfield_proto::sse::Event;
@@ -37,34 +37,35 @@ pub struct Prepared(Arc<Forms>);
 
 #[derive(Debug)]
 struct Forms {
-    /// A WebSocket's frame, whose payload is the message itself. `None`: an event without data.
+    /// The frame for WebSockets, whose payload is the message itself. `None`: an event without data.
     frame: Option<Arc<[u8]>>,
     header_bytes: u8,
-    /// Of a text it is made when the first event stream wants it. `None`: there is none.
+    /// The event for event streams. For a text it is made when the first event stream needs it. `None`: it has no such
+    /// form.
     event: OnceLock<Option<Arc<[u8]>>>,
-    /// It was an event, whose name and id no frame has.
+    /// It was made from an event.
     is_event: bool,
-    /// What it was before its frame got an id.
+    /// The message before its frame got an id.
     plain: Option<Prepared>,
     marks: Marks,
-    /// Made when the first WebSocket wants it that has agreed on compression.
+    /// Made when the first WebSocket with compression needs it.
     #[cfg(feature = "deflate")]
     deflated: OnceLock<Deflated>,
 }
 
-/// What counts for a publication while it waits in the queue of a slow peer.
+/// Properties of a publication that matter in the queue of a slow peer.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Marks {
     pub(super) key: Option<Arc<str>>,
     pub(super) ttl: Option<Duration>,
 }
 
-/// What a prepared publication was made of, as bytes.
+/// The source of a prepared publication, as bytes.
 #[derive(Debug)]
 pub(super) enum MadeOf<'a> {
     Text(&'a [u8]),
     Binary(&'a [u8]),
-    /// Its data, and the event as it is written.
+    /// Its data, and the encoded event.
     Event(Option<&'a [u8]>, Option<&'a [u8]>),
 }
 
@@ -74,11 +75,11 @@ pub(super) enum MadeOf<'a> {
 struct Deflated {
     /// The size of the window that it needs, as a power of two.
     window_bits: u8,
-    /// `None`: it gets no shorter.
+    /// `None`: compressing does not make it shorter.
     frame: Option<Arc<[u8]>>,
 }
 
-/// The two counts of an `Arc`.
+/// The two reference counts of an `Arc`.
 const ARC_BYTES: usize = 2 * size_of::<usize>();
 
 impl Prepared {
@@ -94,7 +95,7 @@ impl Prepared {
         Self::of_forms(event.text().map(Message::Text), OnceLock::from(self::event(event)), true)
     }
 
-    /// An event that is encoded already, and its data.
+    /// Makes it from an encoded event and its data.
     pub(super) fn of_encoded_event(data: Option<&str>, event: Option<&[u8]>) -> Self {
         Self::of_forms(data.map(Message::Text), OnceLock::from(event.map(Arc::from)), true)
     }
@@ -104,7 +105,7 @@ impl Prepared {
         Self::with_frame(frame, header_bytes.unwrap_or(0), event, is_event)
     }
 
-    /// What it was made of: a text, bytes, or an event with its encoded form.
+    /// Its source: a text, bytes, or an event with its encoded form.
     pub(super) fn made_of(&self) -> MadeOf<'_> {
         let payload = self.encoded(Form::Bytes);
         match payload {
@@ -114,12 +115,12 @@ impl Prepared {
         }
     }
 
-    /// The same, which goes out with this id on event streams, whatever id it had; `in_frames`: on WebSockets too.
+    /// The same with this id on event streams, in place of any earlier id. `in_frames`: on WebSockets too.
     pub(crate) fn with_id(&self, id: impl fmt::Display, in_frames: bool) -> Self {
         let plain = self.0.plain.as_ref().unwrap_or(self);
         let id = id.to_string();
         let with_id = |event: &Arc<[u8]>| {
-            // The last id of an event counts, and its last line is empty.
+            // The last id in an event counts, and the last line of an event is empty.
             let lines = event.strip_suffix(b"\n").unwrap_or(event);
             [lines, format!("id: {id}\n\n").as_bytes()].concat().into()
         };
@@ -177,8 +178,8 @@ impl Prepared {
         }))
     }
 
-    /// Its frame, compressed for a window of this size, as a power of two. It is made once, by whoever wants it first; `None`:
-    /// it gets no shorter, or was made for another size, as another server may have.
+    /// Its frame, compressed for a window of this size, as a power of two. It is made once, when it is first needed. `None`:
+    /// it does not get shorter, or it was made for another size, by another server of this process.
     #[cfg(feature = "deflate")]
     pub(crate) fn deflated(
         &self,
@@ -215,7 +216,7 @@ impl Prepared {
         first.is_some_and(|first| first & 0x0f == Opcode::Text as u8)
     }
 
-    /// The same, to be shared. `None`: it has no such form that is kept by itself.
+    /// The same, shared. `None`: this form is not kept separately.
     pub(crate) fn shared(&self, form: Form) -> Option<&Arc<[u8]>> {
         match form {
             Form::Frame => self.0.frame.as_ref(),
@@ -235,7 +236,7 @@ impl Prepared {
         self.0.frame.as_ref().map_or(0, |frame| frame.len() - usize::from(self.0.header_bytes))
     }
 
-    /// Bytes on the heap, which all that share it share.
+    /// Bytes on the heap, which all holders share.
     pub(crate) fn heap_bytes(&self) -> usize {
         let encoded = [self.0.frame.as_ref(), self.0.event.get().and_then(Option::as_ref)];
         let encoded = encoded.into_iter().flatten();
@@ -246,7 +247,7 @@ impl Prepared {
         ARC_BYTES + size_of::<Forms>() + bytes.sum::<usize>() + plain
     }
 
-    /// The event that carries a text.
+    /// The event for a text.
     fn make_event(&self) -> Option<Arc<[u8]>> {
         let text = std::str::from_utf8(self.encoded(Form::Bytes)?).ok()?;
         event(&Event::data(text))
@@ -260,7 +261,7 @@ fn event(event: &Event<'_>) -> Option<Arc<[u8]>> {
     Some(bytes.into())
 }
 
-/// A message as a frame, and the bytes before its payload.
+/// A message as a frame, and the length of its header.
 pub(super) fn frame(message: Message<'_>) -> (Arc<[u8]>, u8) {
     let opcode = match message {
         Message::Text(_) => Opcode::Text,
@@ -268,7 +269,7 @@ pub(super) fn frame(message: Message<'_>) -> (Arc<[u8]>, u8) {
     };
     let (header, payload) = (websocket::frame_header(opcode, true, message.len()), message.as_bytes());
     let header = header.as_bytes();
-    // Zeros of the right length, then what belongs there: so that it is allocated once.
+    // Filled with zeros first, so that it is allocated once.
     let mut frame: Arc<[u8]> = iter::repeat_n(0, header.len() + payload.len()).collect();
     if let Some(bytes) = Arc::get_mut(&mut frame) {
         let (head, body) = bytes.split_at_mut(header.len());

@@ -40,7 +40,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct Publication<'m>(Held<'m>);
 
-/// Borrowed or given away.
+/// Borrowed or owned.
 #[derive(Clone, Debug)]
 enum Held<'m> {
     Message(Message<'m>),
@@ -52,7 +52,7 @@ enum Held<'m> {
     Lent(&'m Prepared),
 }
 
-/// The same, looked at: what is encoded, whoever holds it.
+/// A borrowed view of a publication, which can be encoded.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Content<'a> {
     Message(Message<'a>),
@@ -83,8 +83,7 @@ impl<'m> Publication<'m> {
         Self(Held::Prepared(prepared.with_marks(marks)))
     }
 
-    /// The message that it is, if it is a borrowed one: then nothing is left to be dropped, which the usual way of a
-    /// message need not look after.
+    /// The message, if it is a borrowed one. Then nothing has to be dropped, so the usual path needs no drop code.
     #[inline(always)]
     pub(crate) fn into_message(self) -> Result<Message<'m>, Self> {
         match self.0 {
@@ -130,8 +129,8 @@ impl<'a> Content<'a> {
         }
     }
 
-    /// Appends it as a frame with a mask, which is `deflated` where there is such. False, and nothing appended: an event
-    /// without data.
+    /// Appends it as a masked frame; `deflated` is its compressed payload, if there is one. False, and nothing appended:
+    /// an event without data.
     pub(crate) fn encode_masked(self, mask: [u8; 4], deflated: Option<&[u8]>, out: &mut Vec<u8>) -> bool {
         if let Some(frame) = deflated {
             websocket::encode_frame_masked(frame, mask, out);
@@ -148,7 +147,7 @@ impl<'a> Content<'a> {
         true
     }
 
-    /// The same, encoded for those who share it.
+    /// Encodes it in this form, to be shared.
     pub(crate) fn share(self, form: Form) -> Option<Arc<[u8]>> {
         match (self, form) {
             (Self::Prepared(prepared), form) => prepared.shared(form).cloned(),
@@ -160,7 +159,7 @@ impl<'a> Content<'a> {
         }
     }
 
-    /// The message that it is for who takes no events, unless it is encoded already.
+    /// The message for receivers without events, unless it is encoded already.
     pub(crate) fn message(self) -> Option<Message<'a>> {
         match self {
             Self::Message(message) => Some(message),
@@ -169,7 +168,7 @@ impl<'a> Content<'a> {
         }
     }
 
-    /// What it says, without a frame or fields around it. `None`: an event without data.
+    /// Its payload, without a frame or fields. `None`: an event without data.
     pub(crate) fn payload(self) -> Option<&'a [u8]> {
         match self {
             Self::Message(message) => Some(message.as_bytes()),
@@ -178,12 +177,12 @@ impl<'a> Content<'a> {
         }
     }
 
-    /// Its length in bytes, without a frame or fields around it.
+    /// The length of its payload in bytes, without a frame or fields.
     pub(crate) fn len(self) -> usize {
         self.payload().map_or(0, <[u8]>::len)
     }
 
-    /// The same, encoded once for all who get it.
+    /// Encodes it once for all receivers.
     pub(crate) fn prepare(self) -> Prepared {
         match self {
             Self::Prepared(prepared) => prepared.clone(),
@@ -247,7 +246,7 @@ impl<'m, const N: usize> From<&'m [u8; N]> for Publication<'m> {
 mod tests {
     use super::*;
 
-    /// What a publication looks like as a frame, as an event and as bytes, prepared and not.
+    /// Checks the forms of a publication (frame, event, bytes), prepared and not.
     #[track_caller]
     fn check<'m>(publication: impl Into<Publication<'m>>, forms: [Option<&[u8]>; 3]) {
         let publication = publication.into();

@@ -1,16 +1,16 @@
-//! What waits for a slow peer behind its outbox.
+//! The queue of a slow peer, behind its outbox.
 
 use crate::message::prepared::{Marks, Prepared};
 use jackfield_reactor::Time;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-/// What was published to a peer that reads too slowly, in the order in which it was published.
+/// Messages that were published to a slow peer, in the order in which they were published.
 #[derive(Debug, Default)]
 pub(crate) struct SendQueue {
-    /// By number, which only goes up.
+    /// By number; numbers only go up.
     waiting: BTreeMap<u64, Waiting>,
-    /// The number of the newest with each key, if only that is kept.
+    /// The number of the newest message with each key, if only that is kept.
     keys: HashMap<Arc<str>, u64>,
     next: u64,
     bytes: usize,
@@ -20,16 +20,16 @@ pub(crate) struct SendQueue {
 struct Waiting {
     message: Prepared,
     bytes: usize,
-    /// When it is too late.
+    /// When its time to live ends.
     due: Option<Time>,
 }
 
-/// What an entry takes besides its message, which others may share.
+/// Bytes of an entry without its message, which may be shared.
 const ENTRY_BYTES: usize = size_of::<u64>() + size_of::<Waiting>();
 
 impl SendQueue {
-    /// Adds a message; with `by_key` it takes the place of an older one with its key. More bytes than so many drop the
-    /// oldest, but not the newest. How many were dropped.
+    /// Adds a message; with `by_key` it replaces an older one with its key. Above `bytes_max` the oldest are dropped,
+    /// but never the newest. Returns how many were dropped.
     pub(crate) fn push(&mut self, message: Prepared, now: Time, by_key: bool, bytes_max: usize) -> usize {
         let number = self.next;
         self.next += 1;
@@ -46,7 +46,7 @@ impl SendQueue {
         dropped
     }
 
-    /// The oldest that is not too late, and how many were.
+    /// Takes the oldest message that is not too old. Returns also how many were too old.
     pub(crate) fn pop(&mut self, now: Time) -> (Option<Prepared>, usize) {
         let mut late = 0;
         while let Some(first) = self.pop_first() {
@@ -66,7 +66,7 @@ impl SendQueue {
         self.waiting.is_empty()
     }
 
-    /// Bytes on the heap without the messages, which are shared: the tables, about.
+    /// About the bytes on the heap, without the messages, which are shared.
     pub(crate) fn heap_bytes(&self) -> usize {
         size_of::<Self>()
             + self.waiting.len() * ENTRY_BYTES
@@ -114,7 +114,7 @@ mod tests {
         ]
     }
 
-    /// The model: a list that is searched from end to end.
+    /// An item of the model, which is a list that is always searched completely.
     struct Item {
         number: usize,
         key: Option<u8>,

@@ -1,4 +1,4 @@
-//! A body that is pulled.
+//! Pulled bodies.
 
 use std::fmt;
 use std::io;
@@ -8,7 +8,6 @@ use std::io;
 pub(crate) trait Source: fmt::Debug + Send {
     /// The next piece; `None` at the end.
     ///
-    /// # Errors
-    /// There is no more, though there should be: the answer is broken off.
+    /// # Errors The source failed before its end: the answer is broken off.
     fn read(&mut self) -> io::Result<Option<Vec<u8>>>;
 }

@@ -16,7 +16,7 @@ macro_rules! field {
     };
 }
 
-/// The field of this path, which begins with a point, as in `.http.head_bytes_max`.
+/// The field with this path, which begins with a dot, as in `.http.head_bytes_max`.
 #[rustfmt::skip]
 pub(crate) fn field<'l>(limits: &'l mut Limits, path: &str) -> Option<&'l mut dyn Slot> {
     #[cfg(feature = "deflate")]
@@ -73,7 +73,8 @@ from_word!(Limits, "`local`, `lan` or `internet`":
 mod tests {
     use super::*;
 
-    /// Each row of the table of limits, but options of listeners, is a field that a file can set, and sets that one.
+    /// For each row of the table of limits, except options of listeners, a file can set the field, and sets the right
+    /// one.
     #[test]
     fn every_limit_can_be_set_by_its_name() {
         let before = Limits::default().table();

@@ -1,4 +1,4 @@
-//! A listener in a file: an address, or a table of what `Listener` has.
+//! A listener in a file: an address, or a table with the methods of `Listener` as keys.
 
 #[cfg(feature = "tls")]
 use crate::config::client_auth::ClientAuth;
@@ -11,10 +11,10 @@ use jackfield_reactor::KeepAlive;
 #[cfg(any(unix, feature = "tls"))]
 use std::path::PathBuf;
 
-/// Where listeners stand.
+/// The key of the listeners.
 pub(crate) const LISTEN: &str = "listen";
 
-/// What a listener speaks, if that is not HTTP.
+/// The keys for a protocol other than HTTP.
 const SPEAKS: &[&str] = &["raw", "lines", "lines_until", "status"];
 
 const PLACES: &[&str] = &["tcp", "unix"];
@@ -54,7 +54,7 @@ pub(super) const KNOWN: &[&str] = &[
     "strict_sni",
 ];
 
-/// The listener that a value describes. `None`: nothing of it can be used.
+/// The listener that a value describes. `None`: the value can't be used.
 pub(crate) fn listener(reader: &mut Reader, path: &str, value: &Value) -> Option<Listener> {
     match value {
         Value::Text(addr) => Some(Listener::tcp(addr)),
@@ -152,7 +152,7 @@ fn set(reader: &mut Reader, listener: Listener, path: &str, key: &str, value: &V
     }
 }
 
-/// Probes of silent peers: a table with the idle time after which they begin, and perhaps the time between two and their number.
+/// TCP keep-alive: a table with the idle time, and optionally the interval and the number of probes.
 fn keep_alive(reader: &mut Reader, listener: Listener, path: &str, value: &Value) -> Listener {
     const KNOWN: &[&str] = &["after", "interval", "probes"];
     let options = if let Value::Table(options) = value { &options[..] } else { &[] };
@@ -177,7 +177,7 @@ fn keep_alive(reader: &mut Reader, listener: Listener, path: &str, value: &Value
     listener.keep_alive(keep_alive)
 }
 
-/// Hosts: a list of tables, each with the names and the pairs of files of one.
+/// Hosts: a list of tables, each with the names and the pairs of files of one host.
 #[cfg(feature = "tls")]
 fn hosts(reader: &mut Reader, path: &str, value: &Value) -> Vec<Host> {
     let Value::List(all) = value else {
@@ -196,7 +196,7 @@ fn host(reader: &mut Reader, path: &str, value: &Value) -> Option<Host> {
         return None;
     };
     reader.check(&format!("{path}."), options, &[]);
-    // One without a name is shown to those who ask for no other.
+    // A host without a name is the fallback.
     let name = options.iter().find(|(key, _)| key == KNOWN[0]);
     let names = name.map(|(_, value)| reader.read::<Vec<String>>(&format!("{path}.name"), value));
     let mut names = names.unwrap_or(Some(Vec::new()))?.into_iter();
@@ -219,7 +219,7 @@ fn host(reader: &mut Reader, path: &str, value: &Value) -> Option<Host> {
     }))
 }
 
-/// Whether clients are asked for certificates: a table that names the file of the roots.
+/// Client certificates: a table that names the file of the roots.
 #[cfg(feature = "tls")]
 fn client_auth(reader: &mut Reader, path: &str, value: &Value) -> Option<ClientAuth> {
     let options = if let Value::Table(options) = value { &options[..] } else { &[] };
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn every_option_of_a_listener_has_its_name_in_files() {
-        // What is made of values that no file can hold.
+        // Methods whose arguments no file can hold.
         let in_code_only = ["from_std", "from_std_unix", "from_env", "tls_config", "missing_host"];
         let sources = [
             include_str!("../listener/mod.rs"),

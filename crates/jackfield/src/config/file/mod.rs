@@ -1,7 +1,6 @@
 //! Options from a file, with the same names as in the code.
 //!
-//! A file is read whole, whatever is wrong with it: the mistakes are kept, and `bind` tells of them together with those that it
-//! finds itself.
+//! A file is always read to its end. The mistakes are kept, and `bind` reports them together with those that it finds itself.
 
 mod fields;
 mod listener;

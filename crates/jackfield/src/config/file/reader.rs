@@ -1,17 +1,17 @@
-//! Reads options out of tables, and keeps what is wrong with them.
+//! Reads options from tables, and collects mistakes.
 
 use crate::config::file::fields::field;
 use crate::config::file::value::{FromValue, Value};
 use crate::config::limits::Limits;
 
-/// What is wrong so far.
+/// The mistakes so far.
 #[derive(Default)]
 pub(crate) struct Reader {
     pub(crate) faults: Vec<String>,
 }
 
 impl Reader {
-    /// What a value has to be.
+    /// Reads a value as a type; a mistake is noted.
     pub(crate) fn read<T: FromValue>(&mut self, path: &str, value: &Value) -> Option<T> {
         let read = T::from_value(value);
         if read.is_none() {
@@ -20,7 +20,7 @@ impl Reader {
         read
     }
 
-    /// Options with one set to a value.
+    /// Sets one option to a value.
     pub(crate) fn set<O, T: FromValue>(
         &mut self,
         options: O,
@@ -34,14 +34,14 @@ impl Reader {
         }
     }
 
-    /// There is no such option, but these.
+    /// Notes an unknown option, and names the known ones.
     pub(crate) fn unknown(&mut self, path: &str, known: &[&str]) {
         let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
         self.faults.push(format!("`{path}` is not an option; the options are {}", known.join(", ")));
     }
 
-    /// Formats that let a key stand twice must not: one of the values would be lost. And of options of which one only makes
-    /// sense there must be one.
+    /// Notes keys that occur twice, which some formats allow: one of the values would be lost. Also notes options that
+    /// exclude each other.
     pub(crate) fn check(&mut self, path: &str, options: &[(String, Value)], exclusive: &[&str]) {
         for (at, (key, _)) in options.iter().enumerate() {
             if options[..at].iter().any(|(before, _)| before == key) {
@@ -55,7 +55,7 @@ impl Reader {
         }
     }
 
-    /// The changes of limits that a table asks for.
+    /// The changes of limits in a table.
     pub(crate) fn limits(
         &mut self,
         path: &str,
@@ -65,13 +65,13 @@ impl Reader {
         self.collect(path, "", value, &mut changes);
         move |limits| {
             for (field_path, value) in &changes {
-                // It could be set when it was read.
+                // It can be set, because that was checked when it was read.
                 let _ = field(limits, field_path).map(|slot| slot.set(value));
             }
         }
     }
 
-    /// `within`: where the value belongs in `Limits`, as `field` wants it.
+    /// `within`: the path of the value in `Limits`, as in `field`.
     fn collect(&mut self, path: &str, within: &str, value: &Value, changes: &mut Vec<(String, Value)>) {
         if let Value::Table(options) = value {
             self.check(&format!("{path}{within}."), options, &[]);

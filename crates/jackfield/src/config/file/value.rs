@@ -1,4 +1,4 @@
-//! What a file of options says, whatever its format is, and what can be made of that.
+//! Values in a file of options, in any format, and their conversion.
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::fmt;
@@ -14,22 +14,21 @@ pub(crate) enum Value {
     List(Vec<Value>),
     /// Keys and values, in their order.
     Table(Vec<(String, Value)>),
-    /// What no option is made of: a fraction, a number below zero, nothing.
+    /// A value that no option has: a fraction, a number below zero, nothing.
     Other,
 }
 
-/// What can be made of a value.
+/// A type that can be read from a value.
 pub(crate) trait FromValue: Sized {
-    /// What it has to be, for an error.
+    /// The description of the type, for errors.
     const WHAT: &'static str;
 
     fn from_value(value: &Value) -> Option<Self>;
 }
 
-/// What can be set to a value.
+/// A field that can be set to a value.
 pub(crate) trait Slot {
-    /// # Errors
-    /// What the value has to be.
+    /// # Errors The description of the type.
     fn set(&mut self, value: &Value) -> Result<(), &'static str>;
 }
 
@@ -41,7 +40,7 @@ impl<T: FromValue> Slot for T {
 }
 
 impl Value {
-    /// A number, or a text that is one with a unit, each of which stands for so many.
+    /// A number, or a text with a number and a unit. `units`: their names and factors.
     fn number(&self, units: &[(&str, u64)]) -> Option<u64> {
         match self {
             Self::Number(number) => Some(*number),
@@ -80,7 +79,7 @@ impl FromValue for Duration {
 
     fn from_value(value: &Value) -> Option<Self> {
         match value {
-            // Of another number nobody knows what it is counted in.
+            // The unit of any other bare number is unknown.
             Value::Number(number) => (*number == 0).then_some(Self::ZERO),
             text => text.number(TIMES).map(Self::from_millis),
         }

@@ -36,19 +36,19 @@ pub struct Listener {
     pub(crate) name: Option<Arc<str>>,
     pub(crate) options: ListenOptions,
     pub(crate) speaks: Speaks,
-    /// It serves the server's own pages and nothing else.
+    /// It serves only the status pages.
     pub(crate) is_status: bool,
     pub(crate) delimiter: u8,
     pub(crate) banner: Vec<u8>,
     pub(crate) busy_banner: Vec<u8>,
     pub(crate) changes: Changes,
-    /// Networks, as they were given: of those who may connect, if not all may; of those who may not; of trusted proxies.
+    /// Networks as they were given: allowed ones (`None`: all), denied ones, and trusted proxies.
     pub(crate) allowed: Option<Vec<String>>,
     pub(crate) denied: Vec<String>,
     pub(crate) proxies: Vec<String>,
     pub(crate) requires_proxy: bool,
     pub(crate) reads_forwarded: bool,
-    /// Each reactor has a socket of its own.
+    /// Each reactor has its own socket.
     pub(crate) each_reactor: bool,
     #[cfg(feature = "tls")]
     pub(crate) tls: TlsOptions,

@@ -1,4 +1,4 @@
-//! What the connections of a listener need to know.
+//! The settings of a listener's connections.
 
 use super::Listener;
 use crate::config::address_rules::AddressRules;
@@ -12,38 +12,37 @@ use crate::config::table::LimitRow;
 use crate::config::tls::{ListenerTls, TlsHosts};
 use std::sync::Arc;
 
-/// What is special to one listener.
+/// The settings of one listener.
 #[derive(Clone)]
 pub(crate) struct ListenerSettings {
-    /// Which of the listeners that were given it is. One that has several addresses has several of these.
+    /// The number of the listener. A listener with several addresses has several of these settings.
     pub(crate) number: usize,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) limits: Limits,
     pub(crate) speaks: Speaks,
     pub(crate) is_status: bool,
-    /// Where lines are spoken, the byte at the end of each.
+    /// For lines: the byte that ends them.
     pub(crate) delimiter: u8,
     pub(crate) banner: Vec<u8>,
     pub(crate) busy_banner: Vec<u8>,
-    /// Which addresses may connect, and how often; `None`: all, and as often as they like.
+    /// Which addresses may connect, and how often. `None`: no rules.
     pub(crate) rules: Option<Arc<AddressRules>>,
     /// Networks of trusted proxies.
     pub(crate) proxies: Networks,
-    /// Each connection begins with the header of a proxy.
+    /// Each connection begins with a PROXY header.
     pub(crate) requires_proxy: bool,
-    /// They use `Forwarded` in place of `X-Forwarded-For`.
+    /// The proxies use `Forwarded` and not `X-Forwarded-For`.
     pub(crate) reads_forwarded: bool,
-    /// Each reactor accepts at a socket of its own, and hands no connection over.
+    /// Each reactor accepts at its own socket, and hands no connection over.
     pub(crate) each_reactor: bool,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<ListenerTls>,
 }
 
 impl Listener {
-    /// What the connections of the listener of this number need to know, made from the limits of the server.
+    /// The settings of the listener with this number, on top of the server's limits.
     ///
-    /// # Errors
-    /// Everything that is wrong.
+    /// # Errors All mistakes.
     pub(crate) fn settings(&self, number: usize, server: &Limits) -> Result<ListenerSettings, Vec<String>> {
         let limits = self.changes.made_to(server.clone());
         let mut faults = self.faults();
@@ -129,10 +128,10 @@ impl Listener {
     }
 }
 
-/// A rate counts in microseconds.
+/// The highest rate, because rates count in microseconds.
 const ACCEPTS_MAX: u32 = 1_000_000;
 
-/// Limits that a listener has changed and that are none of its own.
+/// Limits that a listener has changed, but can't change.
 fn misplaced(server: &Limits, listener: &Limits, speaks: Speaks) -> Vec<String> {
     let changed = server.table().into_iter().zip(listener.table()).filter(|(before, after)| before != after);
     let name = |(before, _): (LimitRow, LimitRow)| before.name;
@@ -151,8 +150,7 @@ fn misplaced(server: &Limits, listener: &Limits, speaks: Speaks) -> Vec<String> 
 impl ListenerSettings {
     /// Listeners for HTTP, bytes and lines, in this order, edited.
     ///
-    /// # Panics
-    /// If something is wrong with them.
+    /// # Panics If there is a mistake in them.
     #[cfg(any(test, feature = "test-util"))]
     pub(crate) fn one_of_each(limits: &Limits, edit: impl Fn(Listener) -> Listener) -> Box<[Self]> {
         let speaks = [Speaks::Http, Speaks::Raw, Speaks::Lines].into_iter().enumerate();
@@ -164,7 +162,7 @@ impl ListenerSettings {
             .collect()
     }
 
-    /// What the connections need to know that this side begins: in bytes, in lines, as WebSockets.
+    /// The settings of outgoing connections: in bytes, in lines, and WebSockets.
     pub(crate) fn of_outgoing(limits: &Limits) -> [Self; 3] {
         [Speaks::Raw, Speaks::Lines, Speaks::Http].map(|speaks| Self {
             number: usize::MAX,

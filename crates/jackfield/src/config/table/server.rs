@@ -1,4 +1,4 @@
-//! The limits of the server as a whole, and those that any protocol has.
+//! The limits of the server as a whole, and those of every protocol.
 
 use crate::config::limits::Limits;
 use crate::config::table::{LimitRow, row};

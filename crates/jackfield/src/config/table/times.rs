@@ -1,10 +1,10 @@
-//! Timeouts, and what is counted within them.
+//! Timeouts, and the least numbers of bytes within them.
 
 use crate::config::limits::Limits;
 use crate::config::table::{LimitRow, row, time};
 
 impl Limits {
-    /// Of writing, closing and waiting, whatever is spoken.
+    /// Timeouts of writing, closing and waiting, for every protocol.
     pub(super) fn write_rows(&self) -> Vec<LimitRow> {
         let reactor = &self.reactor;
         vec![
@@ -56,7 +56,7 @@ impl Limits {
         ]
     }
 
-    /// How long is waited for a peer.
+    /// Timeouts for a peer's next bytes.
     pub(super) fn wait_rows(&self) -> Vec<LimitRow> {
         vec![
             time("head_timeout", self.head_timeout, "408 and close"),
@@ -110,7 +110,7 @@ impl Limits {
         ]
     }
 
-    /// Of overload, slow callbacks and the end.
+    /// Times of overload, slow callbacks and the drain.
     pub(super) fn overload_rows(&self) -> Vec<LimitRow> {
         vec![
             time("lag_target", self.lag_target, "the reactor lags: see the next row"),

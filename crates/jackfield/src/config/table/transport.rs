@@ -1,4 +1,4 @@
-//! The limits of connections whatever they speak: buffers, and the work of a turn.
+//! The limits of connections with any protocol: buffers, and the work of a turn.
 
 use crate::config::limits::Limits;
 use crate::config::table::{LimitRow, row};
@@ -101,7 +101,7 @@ impl Limits {
         ]
     }
 
-    /// What the system keeps for a listener and its connections, where it is set for each.
+    /// Limits of the kernel's queues, which each listener sets.
     pub(super) fn listener_rows() -> Vec<LimitRow> {
         vec![
             row(
