@@ -1,5 +1,5 @@
-//! A client's side of TLS in memory. In a simulation it stands between a peer and the network, so that what goes wrong below it
-//! goes wrong with its records.
+//! A peer's side of TLS in memory. In a simulation it is between a peer and the network, so that the network's faults happen to
+//! its records.
 
 #[cfg(feature = "sim")]
 use rustls::ServerConfig;
@@ -29,15 +29,15 @@ pub struct Tls {
 
 #[cfg(feature = "sim")]
 impl Tls {
-    /// Of a peer that asks for this host, or for the usual one.
+    /// The side of a peer that connects to the server and names this host, or the usual one.
     pub(crate) fn peer(&self, host: Option<ServerName<'static>>) -> Secure {
         let mut config = ClientConfig::clone(&self.client);
-        // The first handshake of a simulation is as long as the second.
+        // Without resumption every handshake of a simulation is equally long.
         config.resumption = Resumption::disabled();
         Secure::new(Arc::new(config), host.unwrap_or_else(|| self.name.clone()))
     }
 
-    /// Of a peer to whom the server connects.
+    /// The side of a peer to which the server connects.
     pub(crate) fn server_side(&self) -> Secure {
         let session = ServerConnection::new(self.server.clone());
         Secure::of(
@@ -46,12 +46,12 @@ impl Tls {
     }
 }
 
-/// A peer's side of TLS: a client's, or a server's where the simulated server has connected to it.
+/// A peer's side of TLS: the client's, or the server's if the simulated server has connected to it.
 pub(crate) struct Secure {
     session: Connection,
-    /// What is to be carried to the server.
+    /// Records to be sent to the server.
     pub(crate) records: Vec<u8>,
-    /// Bytes in plain text that were given to it, and that came out of it.
+    /// Bytes of plain text that went in, and that came out.
     pub(crate) said: usize,
     pub(crate) heard: usize,
     pub(crate) has_said_goodbye: bool,
@@ -81,13 +81,13 @@ impl Secure {
         self.session.is_handshaking()
     }
 
-    /// True if something is to be carried to the server.
+    /// True if there are records to be sent to the server.
     pub(crate) fn has_records(&self) -> bool {
         !self.records.is_empty() || self.session.wants_write()
     }
 
-    /// Says bytes, and what TLS has to say besides. A session that an alert has ended takes nothing more: its buffer has no
-    /// bound, so that is the only reason.
+    /// Encrypts bytes, and adds what TLS itself sends. Its buffer has no bound, so it refuses bytes only after an alert has
+    /// ended the session.
     pub(crate) fn say(&mut self, plain: &[u8]) {
         if self.session.writer().write_all(plain).is_ok() {
             self.said += plain.len();
@@ -95,7 +95,7 @@ impl Secure {
         self.fill();
     }
 
-    /// Says that nothing more will come, once.
+    /// Sends the close_notify, once.
     pub(crate) fn say_goodbye(&mut self) {
         if !std::mem::replace(&mut self.has_said_goodbye, true) {
             self.session.send_close_notify();
@@ -109,7 +109,7 @@ impl Secure {
         }
     }
 
-    /// Takes records, and gives the plain text in them.
+    /// Decrypts records.
     pub(crate) fn hear(&mut self, mut records: &[u8]) -> Result<Vec<u8>, String> {
         let mut plain = Vec::new();
         while !records.is_empty() {

@@ -113,7 +113,7 @@ impl Raw<'_> {
         Ok(())
     }
 
-    /// Changes the protocol, and handles the bytes that are there already again.
+    /// Changes the protocol. Bytes that are there already are delivered in the new one.
     fn speak(&mut self, protocol: Protocol) {
         *self.connection.protocol() = protocol;
         self.connection.wires.yield_turn(self.connection.id);

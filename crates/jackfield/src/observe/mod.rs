@@ -1,4 +1,4 @@
-//! What is made of what happens in a server.
+//! Reports for the operator: the watchdog and the access log.
 //!
 //! Nothing in `links/` or below needs this room.
 

@@ -1,10 +1,9 @@
-//! The watchdog: a thread that looks at the reactors from outside, and says which callback keeps one from its
-//! work.
+//! The watchdog: a thread that looks at the reactors from outside, and reports callbacks that run too long.
 //!
-//! A reactor shows which connection's callback runs, which costs it a few stores for each read; the watchdog looks at
-//! that a few times within the shortest span that counts as slow. Where it sees the same callback again, that has run
-//! at least since the first sight of it. While a reactor is held up, new connections go to the others; if it is the
-//! one that accepts, another accepts in its place.
+//! A reactor stores which connection's callback runs, a few stores for each read. The watchdog reads that several times
+//! within the shortest time that counts as slow. If it sees the same callback again, the callback has run at least
+//! since it was first seen. While a reactor is held up, new connections go to the others; if it is the accepting
+//! reactor, another accepts in its place.
 
 use crate::config::Limits;
 use crate::shared::{Callback, Command, Handle, NAMES, RemoteReactor, Settings, SlowCallback};
@@ -16,13 +15,13 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// The thread. It ends with this.
+/// The thread. It ends when this is dropped.
 pub(crate) struct Watchdog {
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What a reactor was seen doing. As long as all of it is the same, it is the same callback.
+/// What a reactor was doing at a look. If all of it is unchanged, it is still the same callback.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Sight {
     at: u64,
@@ -32,7 +31,7 @@ struct Sight {
     messages: u64,
 }
 
-/// What is known of one reactor.
+/// The state of one reactor.
 #[derive(Debug, Default)]
 struct Watch {
     sight: Sight,
@@ -40,7 +39,7 @@ struct Watch {
     told: Told,
 }
 
-/// How far a callback has been reported.
+/// Which reports of a callback were made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Told {
     #[default]
@@ -49,7 +48,7 @@ enum Told {
     Stalled,
 }
 
-/// What a look has found.
+/// The result of a look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     /// Nothing new.
@@ -57,7 +56,7 @@ enum Verdict {
     /// A callback has run for this time, and it is time to report it.
     Slow(Duration),
     Stalled(Duration),
-    /// The one that was reported is over.
+    /// The reported callback has ended.
     Over,
 }
 
@@ -75,13 +74,13 @@ impl Drop for Watchdog {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // It panics only if an observer does, whose panics are caught.
+            // The thread can't panic, because panics of observers are caught.
             let _ = thread.join();
         }
     }
 }
 
-/// Until the other end of the channel is gone.
+/// Runs until the other end of the channel is gone.
 fn watch(handle: &Handle, settings: &Settings, stopped: &Receiver<()>) {
     let begin = Instant::now();
     let remotes = &handle.shared().remotes;
@@ -99,8 +98,8 @@ fn watch(handle: &Handle, settings: &Settings, stopped: &Receiver<()>) {
     }
 }
 
-/// Until the next look: where a callback runs it is looked at more often. So it is reported after one and a half
-/// times the span that is slow, which leaves as much again for a machine that is busy elsewhere.
+/// The time until the next look. While a callback runs, looks are more frequent, so that it is reported after at most
+/// one and a half times the limit. That leaves some time for a busy machine.
 fn pause(watches: &[Watch], slow: Duration) -> Duration {
     let is_any_busy = watches.iter().any(|watch| watch.sight.is_callback());
     let wait = if is_any_busy { slow / 6 } else { slow / 3 };
@@ -123,8 +122,8 @@ fn report(settings: &Settings, reactor: usize, remote: &RemoteReactor, sight: Si
     settings.observer.on_slow_callback(&SlowCallback { reactor, connection, callback, running, is_stalled });
 }
 
-/// While the reactor that accepts is held up, another does, and one more if that is held up as well. Commands say so:
-/// a full mailbox must not matter.
+/// While the accepting reactor is held up, another accepts, and one more if that is held up too. The commands are
+/// reserved, so that a full mailbox does not matter.
 fn appoint(remotes: &[RemoteReactor], deputy: &mut Option<usize>) {
     let is_held_up = |reactor: usize| remotes[reactor].held_up.load(Ordering::Relaxed);
     let next = match *deputy {
@@ -137,7 +136,7 @@ fn appoint(remotes: &[RemoteReactor], deputy: &mut Option<usize>) {
         for (reactor, stands_in) in
             commands.into_iter().filter_map(|(reactor, order)| Some((reactor?, order)))
         {
-            // Who has ended accepts nothing.
+            // A reactor that has ended accepts nothing.
             let _ = remotes[reactor].post_reserved(Command::StandIn(stands_in));
         }
         *deputy = next;
@@ -159,7 +158,7 @@ impl Sight {
     }
 
     fn is_callback(&self) -> bool {
-        // A tick is of no connection. Between two events another mark stands there.
+        // A tick belongs to no connection. Between two events there is another mark.
         let is_of_none = self.at == ConnectionId::NONE.to_bits();
         let is_of_one = ConnectionId::from_bits(self.at) != ConnectionId::NONE;
         self.doing != Callback::None as u64 && (is_of_none || is_of_one)
@@ -192,8 +191,7 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// A reactor that does one thing after another, and a watchdog that looks at it now and then. Says what was
-    /// found, and when.
+    /// Plays a reactor's acts, and a watchdog that looks at it. Returns what was found, and when.
     fn play(acts: &[(u64, Sight)], end: u64) -> Vec<(u64, Verdict)> {
         let limits = Limits::default();
         let mut watch = Watch::default();

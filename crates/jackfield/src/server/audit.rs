@@ -1,4 +1,4 @@
-//! Which defences are off on listeners that other machines can reach.
+//! The audit: defences that are off on listeners that other machines can reach.
 
 use crate::config::{DEFENCES, LimitRow, Limits, On};
 use crate::gate::Origins;
@@ -74,14 +74,14 @@ impl Audit {
     }
 }
 
-/// The listeners that more than this machine can reach.
+/// The listeners that other machines can reach.
 struct Exposed<'s> {
     settings: &'s Settings,
     addrs: &'s [Addr],
 }
 
 impl Exposed<'_> {
-    /// Those of them, by index, of which this is true.
+    /// The addresses of those for whose index this is true.
     fn listeners(&self, which: impl Fn(usize) -> bool) -> Vec<SocketAddr> {
         let outside =
             self.addrs.iter().enumerate().filter_map(|(listener, addr)| Some((listener, addr.as_ip()?)));
@@ -103,12 +103,12 @@ fn limits_off(exposed: &Exposed<'_>) -> Vec<Finding> {
         let Some((_, on, off)) = DEFENCES.iter().find(|(name, ..)| *name == better.name) else { continue };
         let value = |listener: usize| tables[listener][number].value;
         let is_off = |listener: usize| {
-            // A heartbeat finds a dead peer sooner than the idle timeout that it stands for.
+            // A heartbeat replaces the idle timeout, and finds a dead peer sooner.
             let heartbeat = exposed.settings.listeners[listener].limits.heartbeat;
             let is_replaced = better.name == "websocket_idle" && !heartbeat.is_zero();
             exposed.is(listener, *on) && off.is(value(listener)) && !is_replaced
         };
-        // Listeners may have values of their own: one finding for each value.
+        // Listeners may have different values: one finding for each value.
         let mut values: Vec<u64> =
             (0..tables.len()).filter(|listener| is_off(*listener)).map(value).collect();
         values.sort_unstable();
@@ -123,7 +123,7 @@ fn limits_off(exposed: &Exposed<'_>) -> Vec<Finding> {
     findings
 }
 
-/// A limit that is off with this value, beside the row of a better one.
+/// A finding for a limit that is off with this value. `better`: the row with a better value.
 fn finding(better: &LimitRow, value: u64, listeners: Vec<SocketAddr>) -> Finding {
     let LimitRow { name, unit, value: better, .. } = better;
     let state = match value {
@@ -164,7 +164,7 @@ mod tests {
     fn n15_no_limit_is_forgotten() {
         let mut known: Vec<&str> = DEFENCES.iter().map(|(name, ..)| *name).collect();
         let table = Limits::default().table();
-        // What is not built yet stands in brackets.
+        // Limits of features that are not built in are in brackets.
         let mut names: Vec<&str> =
             table.iter().map(|row| row.name).filter(|name| !name.starts_with('(')).collect();
         known.sort_unstable();

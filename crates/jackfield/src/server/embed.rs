@@ -57,7 +57,7 @@ pub struct Embedded {
     running: Option<Running>,
 }
 
-/// What goes when the server ends, in this order.
+/// Dropped when the server ends, in this order.
 struct Running {
     _watchdog: Option<Watchdog>,
     _ending: Ending,
@@ -159,7 +159,7 @@ impl Embedded {
     }
 }
 
-/// Readable while [`Embedded::poll`] has something to do, but for what is due by time. Only to be waited for.
+/// Readable while [`Embedded::poll`] has something to do, except for timers. Use it only to wait.
 #[cfg(unix)]
 impl std::os::fd::AsRawFd for Embedded {
     fn as_raw_fd(&self) -> std::os::fd::RawFd {
@@ -171,7 +171,7 @@ impl Drop for Embedded {
     fn drop(&mut self) {
         if self.running.is_some() {
             self.handle.shutdown(Drain::now());
-            // If polling fails, there is nobody left to be told.
+            // In a drop an error can't be returned.
             let _ = self.driver.run(&mut *self.service);
             self.end();
         }

@@ -39,7 +39,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// The same sentence: `main` prints this form of what it returns, and a list of quoted strings is no help.
+/// The same text as `Display`, because `main` prints this form of an error.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -61,7 +61,7 @@ impl<'de> Deserialize<'de> for ServerBuilder {
     }
 }
 
-/// What pages may open WebSockets.
+/// The options for origins, which exclude each other.
 const ORIGINS: &[&str] = &["allowed_origins", "only_origins", "any_origin"];
 
 const KNOWN: &[&str] = &[
@@ -86,7 +86,7 @@ const KNOWN: &[&str] = &[
     "reload_tls_on_sighup",
 ];
 
-/// Options with one set.
+/// Sets one option.
 fn set(reader: &mut Reader, builder: ServerBuilder, key: &str, value: &Value) -> ServerBuilder {
     match key {
         LISTEN => listen(reader, builder, value),

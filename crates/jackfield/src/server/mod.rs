@@ -46,9 +46,9 @@ pub struct Server {
     drivers: Vec<Driver>,
     handle: Handle,
     ending: Ending,
-    /// Of each socket that listens.
+    /// The address of each listening socket.
     addrs: Vec<Addr>,
-    /// Those of them that are over IP.
+    /// The IP addresses among them.
     ip_addrs: Vec<SocketAddr>,
     pub(crate) failed: Vec<(Addr, std::io::Error)>,
     #[cfg(all(feature = "signals", unix))]
@@ -99,7 +99,7 @@ impl Server {
         handle.keep_hosts(&settings.listeners);
         #[cfg(feature = "tls")]
         if settings.handshake_threads > 0 {
-            // A server is bound once.
+            // Set once, because a server is bound once.
             let _ = handle.shared().handshakes.set(Pool::new(settings.handshake_threads));
         }
         handle.start_broker(&settings.observer);
@@ -168,7 +168,7 @@ impl Server {
     }
 }
 
-/// Lets a further reactor listen at sockets of its own where that is wanted.
+/// Opens the sockets of a further reactor for listeners with `each_reactor`.
 fn listen_beside(
     driver: &mut Driver,
     settings: &Settings,

@@ -72,7 +72,7 @@ impl Server {
             handle.end_reactor(number);
             let ended = ended.map_err(|_| Error::Reactor(number)).and_then(|ended| Ok(ended?));
             if ended.is_err() {
-                // A reactor less is a server that answers some and not others: better none.
+                // Without one reactor the server would not serve all its connections, so all end.
                 handle.shutdown(Drain::now());
             }
             ended
@@ -86,7 +86,7 @@ impl Server {
         ended
     }
 
-    /// Where callbacks are watched, what watches them.
+    /// Starts the watchdog, if it is on.
     pub(super) fn start_watchdog(&self) -> Result<Option<Watchdog>> {
         let settings = &self.settings;
         let watches = settings.watchdog && !settings.limits.callback_slow.is_zero();
@@ -94,8 +94,8 @@ impl Server {
     }
 }
 
-/// The first reactor runs here: a server of one reactor has one thread, and the system's calls cost less then.
-/// Returns when all have ended, with the first error.
+/// Runs the first reactor on this thread: a server with one reactor then has one thread, which makes system calls
+/// cheaper. Returns when all reactors have ended, with the first error.
 fn run_all<R>(drivers: Vec<Driver>, handle: &Handle, run: R) -> Result<()>
 where
     R: FnOnce(usize, Driver) -> Result<()> + Clone + Send + 'static,

@@ -1,8 +1,7 @@
-//! What a server does at signals: it shuts down, or reads its certificates again.
+//! Signals: they make a server shut down, or reload its certificates.
 //!
-//! What concerns the process is registered once and for good: a library can't take the handler of a signal away
-//! again, so what it does depends on flags. What concerns one server is registered with it and taken back with
-//! it.
+//! The handlers of the process are registered once and for ever, because a library can't safely remove a signal
+//! handler; flags decide what they do. The part of one server is registered with the server and removed with it.
 
 use signal_hook::SigId;
 #[cfg(feature = "tls")]
@@ -14,7 +13,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-/// What a server wants signals for.
+/// The purpose of a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// It is shut down; a second signal ends the process.
@@ -33,7 +32,7 @@ impl Purpose {
         }
     }
 
-    /// What the servers of this process have asked for.
+    /// The state of this process for this purpose.
     fn process(self) -> MutexGuard<'static, Process> {
         static SHUTDOWN: LazyLock<Mutex<Process>> = LazyLock::new(Mutex::default);
         #[cfg(feature = "tls")]
@@ -47,31 +46,31 @@ impl Purpose {
     }
 }
 
-/// What the servers of this process have asked for, for one purpose.
+/// The state of this process for one purpose.
 #[derive(Default)]
 struct Process {
     servers: usize,
     is_registered: bool,
-    /// No server wants these signals: they do what they would do without us.
+    /// No server wants these signals, so they have their default effect.
     is_unwanted: Arc<AtomicBool>,
-    /// A signal has come since the last server asked: the next one ends the process.
+    /// A signal has come since the last server registered: the next one ends the process.
     has_come: Arc<AtomicBool>,
 }
 
-/// The signals of one server, which are given back when this is dropped.
+/// The signals of one server, which are released when this is dropped.
 pub(crate) struct Signals {
     ids: Vec<SigId>,
     purpose: Purpose,
 }
 
 impl Signals {
-    /// From now on a signal raises the flag and writes to the other end of the stream that is returned.
+    /// From now on a signal sets the flag and writes to the other end of the returned stream.
     ///
-    /// No thread waits for it: a second thread would make every call to the system dearer for the first.
+    /// No thread waits for signals, because a second thread would make the system calls of the first more expensive.
     pub(crate) fn catch(purpose: Purpose, caught: &Arc<AtomicBool>) -> io::Result<(Self, UnixStream)> {
         let (waker, sender) = UnixStream::pair()?;
         purpose.process().enter(purpose)?;
-        // From here on what was registered is given back by its drop.
+        // From here on the drop of `signals` releases what was registered.
         let mut signals = Self { ids: Vec::new(), purpose };
         for signal in purpose.signals() {
             signals.ids.push(flag::register(*signal, caught.clone())?);
@@ -96,7 +95,7 @@ impl Process {
             for signal in purpose.signals() {
                 flag::register_conditional_default(*signal, self.is_unwanted.clone())?;
                 if purpose == Purpose::Shutdown {
-                    // In this order: the second signal finds the flag raised by the first.
+                    // The order matters: the second signal finds the flag that the first has set.
                     flag::register_conditional_shutdown(*signal, 1, self.has_come.clone())?;
                     flag::register(*signal, self.has_come.clone())?;
                 }

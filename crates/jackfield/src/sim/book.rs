@@ -1,4 +1,4 @@
-//! The book of a simulation: its trace, what became of each connection, and what was found to be wrong.
+//! The book of a simulation: its trace, the record of each connection, and the first finding.
 
 use super::Random;
 use super::hosts::Asked;
@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Clients, the observer, peers and the simulation write into the same book. One thread does; the lock is there
+/// Clients, the observer, peers and the simulation write into the same book, all on one thread. The lock is there only
 /// because an observer must be `Sync`.
 #[derive(Clone, Default)]
 pub(super) struct Book(Arc<Mutex<Pages>>);
@@ -21,32 +21,32 @@ pub(super) struct Pages {
     pub(super) trace: Trace,
     /// By the number of the peer.
     pub(super) records: Vec<Record>,
-    /// The first thing that was wrong.
+    /// The first finding.
     pub(super) wrong: Option<Wrong>,
-    /// The callback that runs.
+    /// The callback that is running.
     inside: Option<(usize, &'static str)>,
     bombs: Option<(Random, u16)>,
-    /// How often a notice of what was sent is asked for.
+    /// How often a notice of what was sent is requested.
     notices: Option<(Random, u16)>,
-    /// Peers of which the server said that so many bytes have left.
+    /// Peers, and how many bytes the server says have left for them.
     left: Vec<(usize, u64)>,
-    /// The reactors that say they are overloaded.
+    /// The reactors that report overload.
     pub(super) overloaded: Vec<usize>,
-    /// So long what one of them was told of a lag may count.
+    /// Until this time a lag that a reactor was told of may have an effect.
     lags_until: u64,
-    /// A connection was evicted that had no client yet.
+    /// A connection without a client was evicted.
     pub(super) nobody_was_evicted: bool,
-    /// A record of TLS was forged on its way.
+    /// A TLS record was forged on its way.
     pub(super) is_forged: bool,
-    /// Before that a shutdown ends no exchange that its peer waits for.
+    /// Before this time a shutdown ends no exchange that its peer waits for.
     pub(super) drains_until: Option<u64>,
-    /// So many milliseconds the clock has leapt over.
+    /// The milliseconds that the clock has jumped over.
     pub(super) leapt: u64,
-    /// Exchanges that were told to be over.
+    /// Exchanges that were reported as finished.
     pub(super) finished: u64,
 }
 
-/// What was wrong: by which oracle, and how so.
+/// A finding: the oracle, and its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Wrong {
     pub(super) oracle: &'static str,
@@ -59,7 +59,7 @@ pub(super) fn wrong(oracle: &'static str, text: String) -> Wrong {
     Wrong { oracle, text }
 }
 
-/// One connection, as its client saw it.
+/// One connection, as its client has seen it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Record {
     pub(super) id: Option<ConnectionId>,
@@ -68,63 +68,63 @@ pub(super) struct Record {
     pub(super) dropped: bool,
     pub(super) bombed: bool,
     pub(super) refused: Option<RefuseReason>,
-    /// Under overload the head of its first request decides on it, and before that it has no client.
+    /// It may be provisional: the head of its first request decides on it, and before that it has no client.
     pub(super) may_be_provisional: bool,
     /// Its reactor was overloaded while it was there.
     pub(super) overloaded: bool,
     /// It held too much memory.
     pub(super) evicted: bool,
-    /// Somebody outside closed or aborted it.
+    /// Code outside of the reactors has closed or aborted it.
     pub(super) commanded: bool,
-    /// When it was accepted, and when its client heard of it.
+    /// When it was accepted, and when its client got `on_connect`.
     pub(super) accepted_at: u64,
     connected_at: u64,
-    /// When it was asked for from outside: its reactor has begun it then or later.
+    /// When it was requested from outside of the reactor, which begins it then or later.
     posted_at: Option<u64>,
-    /// Notices that its client waits for, the first first: the tag, and how many bytes must have left before.
+    /// Notices that its client waits for, in their order: the tag, and how many bytes must have left before it.
     pub(super) notices: VecDeque<(u64, u64)>,
-    /// An exchange that was not over when the connection ended.
+    /// An exchange that had not finished when the connection ended.
     unfinished: Option<String>,
-    /// The same, where a shutdown has ended the connection before its deadline.
+    /// The same, if a shutdown has ended the connection before its deadline.
     pub(super) cut_off: Option<String>,
-    /// The host that it asks for by TLS, and how long its handshake may take.
+    /// The TLS host that it asks for, and how long its handshake may take.
     host: Option<(Asked, Duration)>,
-    /// What the clock had leapt over when it was accepted.
+    /// The milliseconds that the clock had jumped over when it was accepted.
     pub(super) leapt_before: u64,
-    /// Its client has heard that it is there.
+    /// Its client has got `on_connect`.
     pub(super) is_up: bool,
-    /// The server begins it.
+    /// It is an outgoing connection.
     pub(super) call: Option<CallRecord>,
 }
 
-/// What is known of a connection that the server begins.
+/// The record of an outgoing connection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CallRecord {
     pub(super) attempt: Attempt,
     pub(super) within: Duration,
-    /// Its id on the way there.
+    /// Its id while it is being connected.
     dialled: Option<ConnectionId>,
     /// Addresses that were tried.
     pub(super) tried: usize,
-    /// A client was made for it.
+    /// Its client was made.
     is_made: bool,
     /// The factory made none.
     pub(super) is_declined: bool,
-    /// Its time was over, and it was still under way: since when.
+    /// Since when it is overdue: its time is over, but it is neither up nor has it failed.
     pub(super) overdue_since: Option<u64>,
 }
 
-/// How far a connection is that the server begins.
+/// The state of an outgoing connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Attempt {
     #[default]
     None,
-    /// It was asked for from outside, and no reactor is known to have begun it.
+    /// It was requested from outside, and it is not known whether a reactor has begun it.
     Posted,
     Begun,
 }
 
-/// What the server said of a connection's end.
+/// The server's account of a connection's end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ended {
     pub(super) reason: Reason,
@@ -133,20 +133,20 @@ pub(super) struct Ended {
     pub(super) age: Duration,
 }
 
-/// What has happened, in lines. Its hash is of the same bytes.
+/// What has happened, in lines, and the hash of these bytes.
 pub(super) struct Trace {
     hash: u64,
     text: Option<String>,
     now: u64,
 }
 
-/// A new connection may be so many milliseconds on its way to its reactor.
+/// Milliseconds that a new connection may take to reach its reactor.
 const HANDED_OVER: u64 = 100;
 
-/// What an injected panic carries.
+/// The payload of an injected panic.
 pub(super) struct Bomb;
 
-/// Ends a callback in the book, whether it returned or panicked.
+/// Notes the end of a callback when it returns or panics.
 struct Leave<'b>(&'b Book);
 
 impl Book {
@@ -167,12 +167,12 @@ impl Book {
         self.pages().trace.note(line);
     }
 
-    /// The server may find a handshake that is not in order.
+    /// Notes that the server may see an invalid handshake.
     pub(super) fn forged(&self) {
         self.pages().is_forged = true;
     }
 
-    /// Something is wrong. The first finding stands.
+    /// Notes a finding. Only the first one is kept.
     pub(super) fn wrong(&self, oracle: &'static str, text: String) {
         let mut pages = self.pages();
         pages.trace.note(format_args!("WRONG ({oracle}): {text}"));
@@ -187,7 +187,7 @@ impl Book {
         self.pages().bombs = None;
     }
 
-    /// A callback: noted, checked against those before it, and now and then blown up.
+    /// Runs a callback: notes it, checks its order, and sometimes injects a panic.
     pub(super) fn during<T>(
         &self,
         peer: usize,
@@ -259,8 +259,8 @@ impl Book {
         }
     }
 
-    /// A reactor is told that it is behind, which counts for so long after its window. Where it has done nothing itself, no
-    /// overload begins, and one that there is lasts for a window more.
+    /// Notes that a reactor was told of a lag, which has an effect until some time after its window. If the lag was not the
+    /// reactor's own work, no overload begins, but a present one lasts for another window.
     pub(super) fn lags(&self, lag: Duration, window: Duration) {
         let mut pages = self.pages();
         if !lag.is_zero() || !pages.overloaded.is_empty() {
@@ -294,12 +294,12 @@ impl Book {
         }
     }
 
-    /// A peer asks for this host by TLS, and its handshake may take so long.
+    /// Notes that a peer asks for this TLS host, and how long its handshake may take.
     pub(super) fn expect_host(&self, peer: usize, asked: Asked, within: Duration) {
         self.pages().records[peer].host = Some((asked, within));
     }
 
-    /// Whether a peer that has come through its handshake was shown the host that it has asked for, and in time.
+    /// Checks that a peer whose handshake is done got the host that it has asked for, in time.
     pub(super) fn check_host(&self, peer: usize, newcomer: &Peer) {
         let pages = self.pages();
         let (record, now, leapt) = (&pages.records[peer], pages.trace.now, pages.leapt);
@@ -319,7 +319,7 @@ impl Book {
         }
     }
 
-    /// A connection is begun by the server, or is not after all.
+    /// Notes the state of an outgoing connection that was begun, or could not be begun.
     pub(super) fn begin_call(&self, peer: usize, attempt: Attempt) {
         let mut pages = self.pages();
         pages.trace.note(format_args!("call {peer}: {attempt:?}"));
@@ -331,7 +331,7 @@ impl Book {
         }
     }
 
-    /// A reactor wants to be connected to that address of a call: one after the other.
+    /// Notes that a reactor tries this address of a call. The addresses must be tried in their order.
     pub(super) fn dialled(&self, peer: usize, id: ConnectionId, at: usize) {
         self.call_is_begun(peer);
         let mut pages = self.pages();
@@ -345,7 +345,7 @@ impl Book {
         }
     }
 
-    /// A reactor has begun it, now at the latest.
+    /// Notes that a reactor has begun it, at this time at the latest.
     fn call_is_begun(&self, peer: usize) {
         let is_posted = |call: &CallRecord| call.attempt == Attempt::Posted;
         if self.pages().records[peer].call.as_ref().is_some_and(is_posted) {
@@ -355,7 +355,7 @@ impl Book {
         }
     }
 
-    /// The factory is asked for the client of a call. False: it is none.
+    /// Notes that the factory is asked for the client of a call. False: it is no call.
     pub(super) fn made_for_call(&self, peer: usize) -> bool {
         if self.pages().records.get(peer).is_none_or(|record| record.call.is_none()) {
             self.wrong("promises", format!("a client is made for call {peer}, which there is not"));
@@ -380,17 +380,17 @@ impl Book {
         }
     }
 
-    /// Whether a notice is to be asked for now.
+    /// Whether a notice is requested now.
     pub(super) fn wants_notice(&self) -> bool {
         self.pages().notices.as_mut().is_some_and(|(random, per_mille)| random.chance(*per_mille))
     }
 
-    /// A notice was asked for, behind so many bytes.
+    /// Notes that a notice was requested after this many bytes.
     pub(super) fn asked_for_notice(&self, peer: usize, tag: u64, behind: u64) {
         self.pages().records[peer].notices.push_back((tag, behind));
     }
 
-    /// A notice has come: each comes once, in the order in which they were asked for.
+    /// Checks a notice: each comes once, in the order of the requests.
     pub(super) fn noticed(&self, peer: usize, tag: u64) {
         let mut pages = self.pages();
         pages.trace.note(format_args!("peer {peer}: notice {tag}"));
@@ -404,7 +404,7 @@ impl Book {
         }
     }
 
-    /// Peers of which the server said since the last call that so many bytes have left.
+    /// The peers for which the server has said since the last call how many bytes have left.
     pub(super) fn take_left(&self) -> Vec<(usize, u64)> {
         std::mem::take(&mut self.pages().left)
     }
@@ -443,24 +443,24 @@ impl Book {
             pages.records[peer].bombed = true;
             pages.trace.note(format_args!("peer {peer}: its callback panics"));
             drop(pages);
-            // Without the hook of panics, which would print it.
+            // Without the panic hook, which would print it.
             std::panic::resume_unwind(Box::new(Bomb));
         }
     }
 }
 
 impl Record {
-    /// Of a connection that the server may begin, and that has so much time then.
+    /// The record of an outgoing connection that must be up within this time.
     pub(super) fn of_call(within: Duration) -> Self {
         Self { call: Some(CallRecord { within, ..CallRecord::default() }), ..Self::default() }
     }
 
-    /// A connection of the server's own may end before it is up.
+    /// An outgoing connection may end before it is up.
     fn may_fail(&self, what: &str) -> bool {
         self.call.is_some() && what == "disconnect"
     }
 
-    /// The id that its client knows, or that it has on its way there.
+    /// Its id, known to its client or from the attempt.
     pub(super) fn known_id(&self) -> Option<ConnectionId> {
         self.id.or_else(|| self.attempt_id())
     }
@@ -480,7 +480,7 @@ impl Drop for Leave<'_> {
 impl Trace {
     pub(super) fn note(&mut self, line: fmt::Arguments<'_>) {
         let now = self.now;
-        // Writing to memory does not fail.
+        // Writing to memory can't fail.
         let _ = writeln!(self, "{now:>7} {line}");
     }
 
@@ -515,13 +515,13 @@ fn fnv(hash: u64, bytes: &[u8]) -> u64 {
     bytes.iter().fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// A few digits that stand for these bytes in a trace.
+/// A short hash of bytes, for the trace.
 pub(super) fn digest(bytes: &[u8]) -> u32 {
     let hash = fnv(FNV_BEGIN, bytes);
     (hash ^ (hash >> 32)) as u32
 }
 
-/// Each peer has an address of its own, by which the factory knows it again.
+/// Each peer has its own address, by which the factory identifies it.
 pub(super) fn address(peer: usize) -> SocketAddr {
     numbered(10, peer)
 }
@@ -531,10 +531,10 @@ pub(super) fn proxy_of(peer: usize) -> SocketAddr {
     numbered(11, peer)
 }
 
-/// Where all proxies are.
+/// The network of all proxies.
 pub(super) const PROXIES: &str = "11.0.0.0/8";
 
-/// What the proxy of a peer says first.
+/// The PROXY header of a peer's proxy.
 pub(super) fn proxy_header(peer: usize) -> String {
     let (from, to) = (address(peer), numbered(10, 0));
     let family = if from.is_ipv4() { "TCP4" } else { "TCP6" };
@@ -545,11 +545,11 @@ pub(super) fn proxy_header(peer: usize) -> String {
 pub(super) fn numbered(network: u8, peer: usize) -> SocketAddr {
     let [_, a, b, c] = (peer as u32 + 1).to_be_bytes();
     let v4 = Ipv4Addr::new(network, a, b, c);
-    // Of the two kinds the reactor keeps each in another way.
+    // The reactor stores the two kinds of addresses differently, so both occur.
     if peer % 2 == 0 { (v4, 1000).into() } else { (v4.to_ipv6_mapped(), 1000).into() }
 }
 
-/// The peer of this address.
+/// The peer with this address.
 pub(super) fn peer_of(addr: &Addr) -> usize {
     match addr.ip().map(|ip| ip.to_canonical()) {
         Some(IpAddr::V4(ip)) => {

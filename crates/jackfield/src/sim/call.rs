@@ -10,7 +10,7 @@ pub struct Call {
     pub(super) number: usize,
     pub(super) outgoing: Outgoing,
     pub(super) book: Book,
-    /// More connections than so many of its own the server may not have.
+    /// The most outgoing connections of the server.
     pub(super) outgoing_max: usize,
 }
 
@@ -38,7 +38,7 @@ impl Call {
         self.check(posted, handle, true);
     }
 
-    /// Nobody hears of one that was not begun, and there must be a reason for that.
+    /// A call that was not begun is not reported, and there must be a reason for it.
     fn check(&self, begun: Result<(), Busy>, handle: &Handle, may_be_full: bool) {
         let Err(why) = begun else { return };
         self.book.begin_call(self.number, Attempt::None);

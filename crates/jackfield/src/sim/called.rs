@@ -1,23 +1,23 @@
-//! Where the server may connect to, and what becomes of each attempt.
+//! The targets of outgoing connections, and the fate of each attempt.
 
 use super::Random;
 use super::places::address;
 use jackfield_reactor::FarEnd;
 use std::io::ErrorKind;
 
-/// The side of the network: what becomes of each address that is tried.
+/// The side of the network: the fate of each address that is tried.
 #[derive(Debug)]
 pub(super) struct Called {
     pub(super) fates: Vec<Fate>,
-    /// An attempt that nobody has answered yet, and which one it is.
+    /// The attempt that was not answered yet, and its number.
     pub(super) asked: Option<(FarEnd, usize)>,
-    /// Its name is looked up first, which may take its time.
+    /// Its name is looked up first, which may take some time.
     pub(super) is_named: bool,
-    /// What the latest attempt was told that failed.
+    /// The error of the latest attempt that has failed.
     pub(super) failed: Option<ErrorKind>,
 }
 
-/// What becomes of an attempt, so many milliseconds after it was made.
+/// The fate of an attempt, and after how many milliseconds it comes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fate {
     pub(super) answer: Answer,
@@ -32,11 +32,11 @@ pub(super) enum Answer {
     Silence,
 }
 
-/// Addresses of no use before the one that may accept.
+/// The most failing addresses before the one that may accept.
 const MOST_BEFORE: usize = 3;
 
 impl Called {
-    /// By chance: some addresses of no use, and one that accepts.
+    /// At random: some failing addresses, and one that accepts.
     pub(super) fn new(random: &mut Random, dials: u16) -> Self {
         let mut fates = Vec::new();
         if !random.chance(dials / 10) {
@@ -48,7 +48,7 @@ impl Called {
         Self { fates, asked: None, is_named, failed: None }
     }
 
-    /// Where to: a name with all its addresses, or the address if there is but one.
+    /// The target: a name with all its addresses, or the address if there is only one.
     pub(super) fn place(&self, number: usize) -> String {
         if self.is_named {
             format!("call-{number}-{}.sim:80", self.fates.len())

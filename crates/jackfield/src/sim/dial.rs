@@ -1,5 +1,5 @@
-//! Connections that the server begins, on the side of the network: attempts are answered, and what the server says of each
-//! connection in the end must be true.
+//! Outgoing connections on the side of the network: answers attempts, and checks what the server reports of each
+//! connection in the end.
 
 use super::book::{Attempt, Book, Ended, Record};
 use super::called::{Answer, Called, Fate};
@@ -11,7 +11,7 @@ use jackfield_reactor::{Dial, FarEnd, MemoryDriver};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 
-/// What a reactor wants to be connected to since it was last asked.
+/// Takes the attempts that a reactor has made since the last call.
 pub(super) fn take_dials(driver: &mut MemoryDriver, parties: &mut [Party], book: &Book, now: u64) {
     for Dial { id, addr, far } in driver.take_dials() {
         let place = place_of(&addr);
@@ -28,7 +28,7 @@ impl Party {
     fn dialled(&mut self, far: FarEnd, at: usize, now: u64) {
         let Some(called) = &mut self.called else { return };
         if self.far.is_some() {
-            // It was accepted, and the server did not hear of it in time: there is nobody left to accept it again.
+            // It was accepted, but too late for the server. Its listener accepts no second attempt.
             (called.asked, called.failed) = (None, Some(ErrorKind::ConnectionRefused));
             return far.refuse(ErrorKind::ConnectionRefused);
         }
@@ -36,7 +36,7 @@ impl Party {
         self.wake = now + called.fates.get(at).map_or(0, |fate| fate.delay);
     }
 
-    /// Answers the attempt that is under way.
+    /// Answers the present attempt.
     pub(super) fn answer(&mut self, now: u64, calm: bool, book: &Book) {
         let Some(called) = &mut self.called else { return };
         let Some((far, at)) = called.asked.take().filter(|(far, _)| !far.is_released()) else { return };
@@ -62,7 +62,7 @@ impl Party {
         }
     }
 
-    /// Whether what the server says of a connection that it did not get is true.
+    /// Checks what the server reports of a connection that failed.
     pub(super) fn judge_call(&self, record: &Record, was_told: &Told<'_>) -> Result<(), String> {
         let (Some(called), Some(call)) = (&self.called, &record.call) else { return Ok(()) };
         let Some(end) = record.end else {
@@ -112,15 +112,15 @@ impl Party {
     }
 }
 
-/// Who holds much is evicted, and that is told of those only who have a client.
+/// With little memory large connections are evicted, and an eviction is reported only for connections with a client.
 fn has_little_memory(limits: &Limits) -> bool {
     let usual = Limits::default();
     limits.memory_bytes_max < usual.memory_bytes_max
         || limits.reactor.wire_memory_bytes_max < usual.reactor.wire_memory_bytes_max
 }
 
-/// A call that was begun is up or has failed within its time, or a millisecond after the time has leapt over its end: what is asked
-/// for then is a deadline that is over already.
+/// A call that was begun must be up or have failed within its time. If the clock jumps over the end of that time, it has one more
+/// millisecond.
 pub(super) fn check_deadlines(book: &Book, now: u64) {
     let mut pages = book.pages();
     let overdue = pages.records.iter_mut().position(|record| {
@@ -135,7 +135,7 @@ pub(super) fn check_deadlines(book: &Book, now: u64) {
     }
 }
 
-/// Whether that is where the peer of a call is. One that has got nowhere has no address.
+/// Whether this is the address of a call's peer. A call that has reached no address has none.
 pub(super) fn is_place_of(peer: usize, found: Option<SocketAddr>) -> bool {
     found.is_none_or(|found| place_of_ip(&found).is_some_and(|(number, _)| number == peer))
 }

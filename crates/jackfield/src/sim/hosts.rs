@@ -1,12 +1,12 @@
-//! Hosts that peers ask for by TLS: the usual one, others that are found on another thread when somebody asks for them, and one
-//! that there is not.
+//! The TLS hosts that peers ask for: the usual one, hosts that are found on another thread on demand, and one that does not
+//! exist.
 
 use super::Random;
 use super::options::Options;
 use crate::config::{Host, Listener, MissingHost};
 use rustls::pki_types::ServerName;
 
-/// Which of them a peer asks for, and whether it has one.
+/// The host that a peer asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
     Usual {
@@ -14,20 +14,20 @@ pub(super) enum Asked {
     },
     /// By its number.
     Late(u64),
-    /// There is none, and it is shown the usual one, or refused.
+    /// A host that does not exist: the peer gets the usual one, or is refused.
     Nobody {
         tag: Option<u64>,
         is_refused: bool,
     },
 }
 
-/// Hosts that are found when somebody asks for them: few, so that some are asked for twice.
+/// The number of hosts that are found on demand: few, so that some are asked for twice.
 const LATE_HOSTS: usize = 3;
 /// The tag of the first of them.
 const LATE_TAG: u64 = 1000;
 
 impl Asked {
-    /// By chance of its own, where there are hosts at all.
+    /// At random, with its own random numbers, if there are hosts at all.
     pub(super) fn by(peer: usize, seed: u64, options: &Options) -> Option<Self> {
         let tag = options.host.as_ref()?.tag;
         let mut random = Random::new(seed ^ 0x4057 ^ (peer as u64) << 32);
@@ -38,7 +38,7 @@ impl Asked {
         })
     }
 
-    /// The name that it asks for, if it is not that of the usual host.
+    /// The name that it asks for, if it is not the usual host's.
     pub(super) fn name(&self) -> Option<ServerName<'static>> {
         let name = match self {
             Self::Usual { .. } => return None,
@@ -48,7 +48,7 @@ impl Asked {
         ServerName::try_from(name).ok()
     }
 
-    /// Somebody looks for it on another thread.
+    /// Whether it is looked for on another thread.
     pub(super) fn is_looked_for(&self) -> bool {
         !matches!(self, Self::Usual { .. })
     }
@@ -57,7 +57,7 @@ impl Asked {
         matches!(self, Self::Nobody { is_refused: true, .. })
     }
 
-    /// The tag of the host that it is shown.
+    /// The tag of the host that it gets.
     pub(super) fn tag(&self) -> Option<u64> {
         match self {
             Self::Usual { tag } | Self::Nobody { tag, .. } => *tag,
@@ -66,7 +66,7 @@ impl Asked {
     }
 }
 
-/// Whether those are refused who ask for what there is not.
+/// Whether peers that ask for a missing host are refused.
 fn is_strict(seed: u64) -> bool {
     seed & 16 != 0
 }

@@ -133,7 +133,7 @@ pub fn options_of(seed: u64, trace: bool) -> Options {
     Options { faults, reactors, begin, trace, ..Options::default() }
 }
 
-/// By chance of its own: a seed without them is what it was before there were any.
+/// With separate random numbers, so that seeds without these faults run as before.
 fn rare_faults(faults: Faults, seed: u64) -> Faults {
     let mut random = Random::new(seed ^ 0xfa17);
     let mut often = |most: u16| if random.chance(100) { random.below(usize::from(most)) as u16 } else { 0 };
@@ -152,7 +152,7 @@ fn variable(name: &str) -> Option<u64> {
     Some(value.parse().unwrap_or_else(|_| panic!("{name} is to be a number, and is `{value}`")))
 }
 
-/// The command that replays a seed: the present test once more, if it is one that reads the variable.
+/// The command that replays a seed: the present test again, if it reads the variable.
 fn replay_command(seed: u64) -> String {
     let package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
     let package = if package.is_empty() { package } else { format!(" -p {package}") };

@@ -1,4 +1,4 @@
-//! How a peer's bytes travel: in which pieces, how late, and whether they arrive at all.
+//! How a peer's bytes travel: in which pieces, how late, and whether they arrive.
 
 use super::Random;
 use super::book::{Book, Ended, Record, digest};
@@ -10,11 +10,11 @@ use crate::secure::Secure;
 use crate::shared::{RefuseReason, Settings};
 use jackfield_reactor::{Bandwidth, FarEnd};
 
-/// A peer that trickles takes up to so many bytes, each time that so many milliseconds have passed.
+/// A peer that trickles takes at most this many bytes each time, and waits between two times.
 const TRICKLE_BYTES: usize = 50;
 const TRICKLE_INTERVAL: u64 = 5000;
 
-/// The line of a first request is shorter.
+/// Longer than the line of any first request.
 const FIRST_LINE_BYTES: usize = 200;
 
 /// One peer, its connection, and what the network does to it.
@@ -25,14 +25,14 @@ pub(super) struct Party {
     pub(super) wake: u64,
     pub(super) far: Option<FarEnd>,
     pub(super) conduct: Conduct,
-    /// The server connects to it.
+    /// Set if the server connects to it.
     pub(super) called: Option<Called>,
     plan: Plan,
     /// TLS above its connection, if there is any.
     secure: Option<Secure>,
     said: Saying,
     random: Random,
-    /// What came and was not used by the peer.
+    /// Bytes that have come and that the peer has not used.
     came: Vec<u8>,
     taken: usize,
     sent: usize,
@@ -43,28 +43,28 @@ pub(super) struct Party {
     pub(super) ended: bool,
 }
 
-/// What the server was told that matters for a new connection without a client.
+/// What may explain that a connection ended without a client.
 pub(super) struct Told<'a> {
     pub(super) settings: &'a Settings,
-    /// It was shut down, or has evicted somebody who had no client.
+    /// The server was shut down, or has evicted a connection without a client.
     pub(super) may_end: bool,
-    /// It may have begun as many connections of its own as it may have.
+    /// The server may have reached its limit on outgoing connections.
     pub(super) may_be_full: bool,
 }
 
 impl Told<'_> {
-    /// What is sent may wait, in both directions, however fast the other side reads.
+    /// Bytes may wait in both directions, however fast the other side reads.
     fn limits_bandwidth(&self) -> bool {
         self.settings.limits.bandwidth != Bandwidth::default()
     }
 
-    /// Connections may not be read for a while, new ones among them.
+    /// The server may stop reading connections for a while, also new ones.
     fn is_short_of_memory(&self) -> bool {
         self.settings.limits.memory_bytes_max < 1 << 20
     }
 }
 
-/// What is going to happen to a peer, decided by chance before it comes.
+/// What is going to happen to a peer, decided at random before it connects.
 #[derive(Debug, Default)]
 struct Plan {
     splits: bool,
@@ -75,7 +75,7 @@ struct Plan {
     never_reads: bool,
     cut: Option<(usize, Cut)>,
     half_close: bool,
-    /// It takes a few bytes now and then, to the end.
+    /// It takes a few bytes at a time, until the end.
     trickles: bool,
 }
 
@@ -84,24 +84,24 @@ enum Cut {
     Finish,
     Reset,
     ResetBehind,
-    /// Of a record one bit is turned over on its way.
+    /// One bit of a record is flipped on its way.
     Forge,
 }
 
-/// What a peer has done that the server may answer with an end.
+/// Acts of a peer because of which the server may end its connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Conduct {
     reset: bool,
-    /// It ended its side, before it had said everything.
+    /// It ended its side before it had sent everything.
     cut: bool,
     /// One of its records was forged on the way.
     forged: bool,
     finished: bool,
     /// It did so before it saw the server's end.
     left_first: bool,
-    /// It, or the time, left the server waiting.
+    /// The peer, or a jump of the clock, left the server waiting.
     pub(super) slow: bool,
-    /// Not all that was written for it was always taken at once.
+    /// It did not always take all bytes at once.
     slow_reader: bool,
     pub(super) never_reads: bool,
 }
@@ -131,7 +131,7 @@ impl Plan {
             plan.window = Some(random.size(300));
         }
         if !plan.never_reads && random.chance(faults.tricklers) {
-            // The server sees no more of it than of a peer that takes nothing, only later.
+            // For the server this is like a peer that takes nothing, only later.
             (plan.trickles, plan.window, plan.cut) = (true, Some(random.size(300)), None);
         }
         plan
@@ -160,7 +160,7 @@ impl Party {
         let plan = Plan::new(&mut random, faults, secure.is_some());
         let conduct = Conduct::of(&plan, faults);
         let comes_late = faults.lags > 0 && random.chance(500);
-        // Several come at once, so that some of them are too many for a reactor that is behind.
+        // Several connect at the same time, so that a reactor that lags refuses some.
         let wake = if comes_late { [150, 400, 1000, 2000][random.below(4)] } else { random.size(200) } as u64;
         let (said, came) = (Saying::default(), Vec::new());
         let (taken, sent, first_line, sent_end, ended, far) = (0, 0, Vec::new(), false, false, None);
@@ -201,7 +201,7 @@ impl Party {
         call(&mut *self.peer, &mut Line { said: &mut self.said, random: &mut self.random })
     }
 
-    /// True if it would do something, had its time come.
+    /// True if it will do something when its time comes.
     pub(super) fn has_work(&self) -> bool {
         let Some(far) = &self.far else { return self.called.as_ref().is_none_or(Called::is_asked) };
         let comes = !self.plan.never_reads && far.waiting() > 0;
@@ -211,7 +211,7 @@ impl Party {
             || (!self.ended && (far.is_finished() || far.is_reset()))
     }
 
-    /// It would speak, though nothing has come.
+    /// It has something to send, although nothing has come.
     fn has_to_tell(&self) -> bool {
         !self.sent_end && !self.said.silent && self.peer.has_news()
     }
@@ -226,7 +226,7 @@ impl Party {
         self.secure.as_ref().is_some_and(Secure::has_records)
     }
 
-    /// It wants to end its side, and what it said before is on its way.
+    /// It wants to end its side, and all that it has sent is on its way.
     fn may_finish(&self) -> bool {
         let is_open = !self.secure.as_ref().is_some_and(Secure::is_handshaking);
         is_open && (self.said.finished || self.closes_half())
@@ -236,7 +236,7 @@ impl Party {
         self.plan.half_close && self.peer.outlives_half_close() && self.peer.has_said_all()
     }
 
-    /// Does one thing or another. `calm`: nothing goes wrong any more.
+    /// Does one act at random. `calm`: no more faults.
     pub(super) fn act(&mut self, now: u64, calm: bool, book: &Book) {
         if !calm {
             self.stumble();
@@ -298,23 +298,23 @@ impl Party {
         }
     }
 
-    /// What came in plain text. Below TLS the bytes are never the same twice, and only their number is written down.
+    /// Decrypts what has come. The bytes of TLS are different in each run, so the trace has only their number.
     fn decrypt(&mut self, bytes: Vec<u8>, book: &Book) -> Vec<u8> {
         let Some(secure) = &mut self.secure else { return bytes };
         book.note(format_args!("peer {} takes records of {}", self.number, bytes.len()));
         secure.hear(&bytes).unwrap_or_else(|text| {
-            // A client that gives its handshake up may say so, which a server takes for a fault.
+            // A client that gives up its handshake may send an alert, which the server reports as an error.
             let is_given_up = self.called.is_some() && secure.is_handshaking();
             if !self.conduct.forged && !is_given_up {
                 book.wrong("protocol", format!("peer {} can't decrypt what came: {text}", self.number));
             }
-            // There is nothing more that it could say or hear.
+            // It can neither send nor receive any more.
             self.said.reset = true;
             Vec::new()
         })
     }
 
-    /// What it has said is on its way into records, behind what TLS has to say.
+    /// Encrypts what it has said, after what TLS itself sends.
     fn encrypt(&mut self, book: &Book) {
         let may_finish = self.may_finish();
         let Some(secure) = &mut self.secure else { return };
@@ -398,7 +398,7 @@ impl Party {
             return;
         }
         let clean = !far.is_reset() && !self.plan.never_reads;
-        // Before the end of the handshake a goodbye is in plain text, and could be anybody's.
+        // Before the end of the handshake a close_notify is in plain text, and might be forged.
         let is_cut =
             self.secure.as_ref().is_some_and(|secure| !secure.is_handshaking() && !secure.has_heard_goodbye);
         if clean && is_cut && !self.conduct.forged {
@@ -406,14 +406,14 @@ impl Party {
         }
         self.ended = true;
         book.note(format_args!("peer {} sees the end, clean: {clean}", self.number));
-        // With an alert the end says nothing of what came before it.
+        // After an alert the end does not show that all bytes arrived.
         let clean = clean && !self.conduct.forged;
         if !self.said.silent && !self.plan.never_reads {
             self.tell(|peer, line| peer.on_end(line, clean));
         }
     }
 
-    /// The faults stop: what the network withheld comes now.
+    /// The faults stop: the network delivers what it has held back.
     pub(super) fn calm_down(&mut self, now: u64) {
         self.wake = self.wake.min(now);
         self.plan.cut = None;
@@ -425,7 +425,7 @@ impl Party {
         }
     }
 
-    /// It is not waited for any more.
+    /// The simulation does not wait for it any more.
     pub(super) fn is_settled(&self) -> bool {
         self.ended
             || self.conduct.never_reads
@@ -434,7 +434,7 @@ impl Party {
             || (self.far.is_none() && self.called.as_ref().is_some_and(|called| !called.is_asked()))
     }
 
-    /// It takes a few bytes now and then, and goes on so until the server has enough of it.
+    /// It trickles until the server ends its connection.
     pub(super) fn trickles(&self) -> bool {
         self.plan.trickles && !self.ended
     }
@@ -444,7 +444,7 @@ impl Party {
         if self.ended || self.sent_end || self.conduct.never_reads {
             return;
         }
-        // Who is called, and not reached yet, has not said anything.
+        // A called peer that is not connected yet has sent nothing.
         self.conduct.cut |= self.called.is_some() && self.far.is_none();
         match self.random.below(3) {
             0 if faults.silence && self.peer.may_fall_silent() => {
@@ -461,7 +461,7 @@ impl Party {
         format!("peer {}: {place}", self.number)
     }
 
-    /// Whether what the server says of the end is true, and excuses what is missing.
+    /// Checks that the server's account of the end is true, and explains what is missing.
     pub(super) fn judge(&self, record: &Record, was_told: &Told<'_>) -> Result<(), String> {
         if self.called.is_some() && !record.is_up {
             return self.judge_call(record, was_told);
@@ -498,9 +498,9 @@ impl Party {
         }
     }
 
-    /// Whether what the server says of its bytes is true.
+    /// Checks the server's account of the bytes.
     fn judge_bytes(&self, far: &FarEnd, end: Ended) -> Result<(), String> {
-        // What was given to TLS may have been lost below it, unless both have said goodbye.
+        // Bytes that were given to TLS may have been lost below it, unless both sides have sent a close_notify.
         let (arrived, sent, is_whole) = match &self.secure {
             None => (far.received(), self.sent - far.unread(), true),
             Some(secure) => (secure.heard, secure.said, secure.has_heard_goodbye),
@@ -514,18 +514,18 @@ impl Party {
         Ok(())
     }
 
-    /// Its handshake may have ended with it: then it never had a client.
+    /// It may have ended during its handshake: then it never had a client.
     fn may_never_have_been_heard(&self, was_told: &Told<'_>) -> bool {
         let may_wait = was_told.limits_bandwidth() || was_told.is_short_of_memory();
         self.secure.is_some() && (self.is_hindered() || was_told.may_end || may_wait)
     }
 
-    /// The host that it asks for is not there, and it will hear so by an alert.
+    /// The host that it asks for does not exist, and it will get an alert.
     pub(super) fn is_refused_by_tls(&mut self) {
         (self.conduct.cut, self.conduct.forged) = (true, true);
     }
 
-    /// It has broken the connection off, or the network has.
+    /// The peer or the network has broken the connection.
     pub(super) fn has_broken_off(&self) -> bool {
         self.conduct.reset || self.conduct.cut || self.conduct.forged
     }
@@ -535,7 +535,7 @@ impl Party {
         self.conduct.finished
     }
 
-    /// Something keeps it from saying all that it has to say, in time.
+    /// Something keeps it from sending everything in time.
     pub(super) fn is_hindered(&self) -> bool {
         let Conduct { reset, cut, slow, slow_reader, never_reads, .. } = self.conduct;
         reset || cut || slow || slow_reader || never_reads || self.said.silent
@@ -548,7 +548,7 @@ impl Party {
         Some(line.split(' ').nth(1).unwrap_or_default())
     }
 
-    /// Whether there is a reason for it never to have had a client.
+    /// Checks that there is a reason why it never had a client.
     fn judge_refusal(&self, record: &Record, was_told: &Told<'_>) -> Result<(), String> {
         let Conduct { reset, cut, slow, .. } = self.conduct;
         let has_left = reset || cut || slow || self.said.silent || self.first_path().is_none();
@@ -577,7 +577,7 @@ impl Party {
         let conduct = &self.conduct;
         match reason {
             Reason::Peer => {
-                // The goodbye of TLS is the peer's end, though the stream below it may be cut before its own.
+                // A close_notify ends the peer's side, even if the stream below is cut before its FIN.
                 let has_said_goodbye = self.secure.as_ref().is_some_and(|secure| secure.has_said_goodbye);
                 conduct.finished || has_said_goodbye || self.peer.is_done() || !self.peer.is_fair()
             }
@@ -592,7 +592,7 @@ impl Party {
                     || self.peer.expects_close()
                     || !self.peer.is_fair()
             }
-            // What the user's own client and settings bring about is no matter of the peer's.
+            // These ends come from the user's client and settings, not from the peer.
             Reason::Timeout(Timeout::Upgrade | Timeout::Lifetime | Timeout::Answer)
             | Reason::Limit(Limit::Rate | Limit::Connections)
             | Reason::Shutdown => true,

@@ -127,7 +127,7 @@ impl Default for Options {
 }
 
 impl Default for Faults {
-    /// The default rates: some of each fault.
+    /// The default rates: some faults of each kind.
     fn default() -> Self {
         Self {
             splits: 300,
@@ -216,7 +216,7 @@ impl Faults {
             jobs: 0,
             long_jumps: false,
         };
-        // The last of all, so that a seed without it is what it was before.
+        // The last random number, so that seeds without it run as before.
         Self { lags: often(100), ..faults }
     }
 }

@@ -1,14 +1,14 @@
-//! The addresses to which the simulated server connects: each call has its own, one port for each attempt.
+//! The addresses to which the simulated server connects: each call has its own address, and a port for each attempt.
 
 use super::book::numbered;
 use jackfield_reactor::Addr;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-/// In this network they are.
+/// The network of these addresses.
 const NETWORK: u8 = 12;
 const FIRST_PORT: u16 = 1000;
-/// Unix sockets are here.
+/// The paths of unix sockets begin with this.
 const SOCKETS: &str = "/sim/call-";
 
 pub(super) fn address(number: usize, at: usize) -> SocketAddr {
@@ -17,12 +17,12 @@ pub(super) fn address(number: usize, at: usize) -> SocketAddr {
     address
 }
 
-/// A peer that is called may be at a unix socket instead.
+/// The path, if the called peer is at a unix socket.
 pub(super) fn socket_path(number: usize) -> PathBuf {
     format!("{SOCKETS}{number}").into()
 }
 
-/// Whose address it is, and which of his.
+/// The call of an address, and the number of the attempt.
 pub(super) fn place_of(address: &Addr) -> Option<(usize, usize)> {
     match address {
         Addr::Ip(address) => place_of_ip(address),

@@ -28,7 +28,7 @@ impl Random {
 
     /// A number from 0 to `count` - 1; 0 if `count` is 0.
     pub fn below(&mut self, count: usize) -> usize {
-        // The remainder favours small numbers by less than one in 2^40 for what is asked here.
+        // The remainder favours small numbers by less than one in 2^40 for the counts used here.
         (self.bits() % count.max(1) as u64) as usize
     }
 

@@ -1,4 +1,4 @@
-//! The user's client with somebody who writes down what is asked of it, and the same for the observer.
+//! Wrappers of the user's client and observer that write their callbacks into the book.
 
 use super::book::{Bomb, Book, address, peer_of};
 use super::dial::is_place_of;
@@ -17,12 +17,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The user's client, and the book in which its callbacks are written down.
+/// The user's client, and the book for its callbacks.
 pub(super) struct Watched<C> {
     client: C,
     book: Book,
     peer: usize,
-    /// Notices that were asked for.
+    /// The number of notices that were requested.
     asked: u64,
 }
 
@@ -36,7 +36,7 @@ impl<C> Watched<C> {
         book.during(*peer, id, what, || call(client))
     }
 
-    /// Now and then a notice of what was sent is asked for, of which the book knows.
+    /// Sometimes requests a notice of what was sent, and notes it in the book.
     fn ask_for_notice(&mut self, connection: &mut Connection<'_>) {
         let Some(stats) = connection.stats().filter(|_| self.book.wants_notice()) else { return };
         let tag = OWN_NOTICE | self.asked;
@@ -47,7 +47,7 @@ impl<C> Watched<C> {
     }
 }
 
-/// The tags of notices that the user's client does not hear of.
+/// The tags of the wrapper's own notices, which the user's client does not get.
 const OWN_NOTICE: u64 = 1 << 63;
 
 impl<C> Drop for Watched<C> {
@@ -185,7 +185,7 @@ impl<C: Client> Client for Watched<C> {
     }
 }
 
-/// Written down when the callback is over, however it ends: until then it is not after the disconnect.
+/// Notes something when the callback is over, after a panic too: before that the disconnect has not ended.
 struct Noted<F: FnMut()>(F);
 
 impl<F: FnMut()> Drop for Noted<F> {
@@ -199,7 +199,7 @@ pub(super) struct Eyes {
     pub(super) observer: Arc<dyn Observer>,
     pub(super) book: Book,
     pub(super) has_tls: bool,
-    /// Exchanges are recorded.
+    /// Whether exchanges are recorded.
     pub(super) records: bool,
 }
 
@@ -244,7 +244,7 @@ impl Observer for Eyes {
     fn on_tls_error(&self, failed: &FailedHandshake) {
         let FailedHandshake { id, reason: why, .. } = failed;
         self.book.note(format_args!("{id} does not end its handshake: {why:?}"));
-        // The observer is not told of an eviction before the end of a handshake.
+        // An eviction during a handshake is not reported to the observer.
         self.book.pages().nobody_was_evicted |= *why == Reason::Limit(Limit::Memory);
         if !self.has_tls || (*why == Reason::Tls && !self.book.pages().is_forged) {
             self.book

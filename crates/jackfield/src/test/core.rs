@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// A server in memory, for whoever plays a part in the test. All share one.
+/// A server in memory, which the test server and its clients share.
 #[derive(Clone)]
 pub(super) struct Core(Rc<RefCell<Inside>>);
 
@@ -17,7 +17,7 @@ struct Inside {
     service: Box<dyn Service>,
     handle: Handle,
     peers: u16,
-    /// The last to be dropped.
+    /// Dropped last.
     _ending: Ending,
 }
 

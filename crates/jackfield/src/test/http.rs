@@ -6,7 +6,7 @@ use jackfield_proto::http1::{ClientEvent, ClientMachine, HeaderSlots, Limits};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// What a connection needs between two requests.
+/// A connection's state, which it keeps between two requests.
 pub(super) struct Http {
     pub(super) line: Line,
     pub(super) machine: ClientMachine,
@@ -59,7 +59,7 @@ impl TestExchange {
         std::mem::take(&mut self.answer.body)
     }
 
-    /// What has come of the answer so far.
+    /// The part of the answer that has come so far.
     pub(super) fn so_far(&self) -> &TestResponse {
         &self.answer
     }
@@ -96,7 +96,7 @@ impl TestExchange {
 }
 
 impl TestResponse {
-    /// True if it is whole by that.
+    /// True if the answer is complete with this event.
     fn take(&mut self, event: ClientEvent<'_>) -> bool {
         let is_switch = matches!(event, ClientEvent::Switched(_));
         match event {

@@ -7,7 +7,7 @@ use super::tls::TlsClient;
 use crate::secure::Secure;
 use jackfield_reactor::FarEnd;
 
-/// A connection, and what has come that nobody has used.
+/// A connection, and the bytes that have come and were not used.
 pub(super) struct Line {
     core: Core,
     far: FarEnd,
@@ -32,7 +32,7 @@ impl Line {
         Self { core, far, rx: Vec::new() }
     }
 
-    /// Sends bytes, and lets everything happen that can happen now.
+    /// Sends bytes, and runs the server until nothing is left to do now.
     pub(super) fn send(&mut self, bytes: &[u8]) {
         #[cfg(feature = "tls")]
         if let Some(secure) = &mut self.secure {
@@ -43,7 +43,7 @@ impl Line {
         self.pull();
     }
 
-    /// Lets everything happen that can happen now, and takes what has come.
+    /// Runs the server until nothing is left to do now, and takes what has come.
     pub(super) fn pull(&mut self) {
         #[cfg(feature = "tls")]
         if self.secure.is_some() {
@@ -66,7 +66,7 @@ impl Line {
             if !secure.has_records() {
                 return;
             }
-            // Only what it says by itself, such as the end of a handshake.
+            // Only what TLS itself sends, such as the end of a handshake.
             secure.say(b"");
         }
     }

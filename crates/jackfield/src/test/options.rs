@@ -116,10 +116,9 @@ impl TestOptions {
         }
     }
 
-    /// What a server's reactors share and never change.
+    /// The settings that a server's reactors share and never change.
     ///
-    /// # Panics
-    /// One of the allowed origins or hosts is none.
+    /// # Panics If one of the allowed origins or hosts is malformed.
     pub(super) fn settings(
         self,
         listeners: Box<[ListenerSettings]>,

@@ -30,7 +30,7 @@ pub enum TestMessage {
     Binary(Vec<u8>),
 }
 
-/// A constant key: a test has no attackers, and must be the same each time.
+/// A constant key: a test must be the same each time, and has no attackers.
 pub(super) const KEY: [u8; 16] = *b"a test's own key";
 
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
@@ -159,7 +159,7 @@ impl TestWebSocket {
             match event {
                 Event::Message(message) => self.came.push_back(message.into()),
                 Event::Ping(payload) => encode_masked(Opcode::Pong, true, payload, MASK, &mut answers),
-                // The limits ask for no parts.
+                // The limits allow no parts.
                 Event::Pong { .. } | Event::Part { .. } => {}
                 Event::Close(close) => {
                     self.closed = Some((close.code.unwrap_or(NO_CODE), close.reason.to_owned()));

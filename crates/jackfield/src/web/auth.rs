@@ -1,4 +1,4 @@
-//! Basic and Bearer.
+//! The schemes Basic and Bearer.
 
 use crate::gate::{Access, Authenticator};
 use base64::Engine;
@@ -41,7 +41,7 @@ pub fn bearer<'b>(request: &Request<'b>) -> Option<&'b str> {
     credentials(request, "bearer").filter(|token| !token.is_empty())
 }
 
-/// What follows the scheme in `Authorization`. Two such fields are none.
+/// The text after the scheme in `Authorization`. Two such fields count as none.
 fn credentials<'b>(request: &Request<'b>, scheme: &str) -> Option<&'b str> {
     let mut fields = request.header_all("authorization");
     let (Some(field), None) = (fields.next(), fields.next()) else { return None };
@@ -138,7 +138,7 @@ impl<F> fmt::Debug for BearerAuth<F> {
     }
 }
 
-/// As it stands in a quoted string. What can't stand in a field is left out.
+/// Escapes a text for a quoted string. Characters that a field can't have are left out.
 fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len());
     for character in text.chars().filter(|character| !character.is_control()) {

@@ -1,4 +1,4 @@
-//! Which pages of other origins may read answers (the CORS protocol of the Fetch standard).
+//! CORS: which pages of other origins may read answers (the Fetch standard).
 
 use crate::client::{Exchange, ResponseBuilder, ResponseTarget};
 use jackfield_proto::http1::Request;
@@ -30,7 +30,7 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Cors {
-    /// None: any.
+    /// `None`: any origin.
     origins: Option<Vec<String>>,
     methods: String,
     headers: String,
@@ -109,7 +109,7 @@ impl Cors {
             true => self.describe(self.allow(exchange.response(204), request)),
             false => vary(exchange.response(403)),
         };
-        // A line that can't be written has become a 500.
+        // If a header line can't be written, the answer is a 500.
         let _ = answer.body("", "");
         None
     }
@@ -154,7 +154,7 @@ impl Cors {
     }
 }
 
-/// Caches must know that answers differ.
+/// Tells caches that answers differ by origin.
 fn vary<T: ResponseTarget>(answer: ResponseBuilder<T>) -> ResponseBuilder<T> {
     answer.header("Vary", "Origin")
 }
@@ -163,7 +163,7 @@ fn list<'m>(names: impl IntoIterator<Item = &'m str>) -> String {
     names.into_iter().collect::<Vec<_>>().join(", ")
 }
 
-/// Whether a name is in a list, in any case. No name is in every list.
+/// Whether a name is in a list; case does not matter. An empty name is in every list.
 fn has(list: &str, name: &[u8]) -> bool {
     let name = name.trim_ascii();
     name.is_empty() || list.split(", ").any(|known| known.as_bytes().eq_ignore_ascii_case(name))

@@ -1,6 +1,6 @@
-//! What an HTTP server needs besides: small values that are used inside of `on_request`, each by itself.
+//! Small, independent values for use inside of `on_request`.
 //!
-//! Nothing but the hall imports this room, and it knows no dispatch.
+//! Only the root of the crate imports this room, and it knows no dispatch.
 
 mod auth;
 mod cors;

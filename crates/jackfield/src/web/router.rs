@@ -50,7 +50,7 @@ use std::str::FromStr;
 #[doc(alias = "setHandler")]
 pub struct Router<R> {
     entries: Vec<Entry<R>>,
-    /// Paths without parameters, which win over all others, by their text. By number of their entries, as the tree.
+    /// Paths without parameters, which have priority, with the index of their entries.
     literal: HashMap<Box<str>, usize, BuildHasherDefault<PathHasher>>,
     tree: matchit::Router<usize>,
 }
@@ -61,12 +61,12 @@ pub struct Routes<R> {
     paths: Vec<(String, Entry<R>)>,
 }
 
-/// What there is at one path.
+/// The routes of one path.
 #[derive(Clone, Debug)]
 struct Entry<R> {
     /// In the order in which they were given.
     methods: Vec<(String, R)>,
-    /// Which of them is for GET, as most requests are.
+    /// The index of the route for GET, because most requests are GET.
     get: Option<usize>,
     websocket: Option<R>,
     /// The value of `Allow`.
@@ -94,7 +94,7 @@ pub enum Found<'r, 'b, R> {
 #[derive(Debug)]
 pub struct Params<'r, 'b>(Option<matchit::Params<'r, 'b>>);
 
-/// A hash of a few instructions. What is in its table is the program's own, so nobody can make entries collide.
+/// A hash of a few instructions. The table has only the program's own paths, so no attacker can make entries collide.
 #[derive(Default)]
 struct PathHasher(u64);
 
@@ -169,7 +169,7 @@ impl<R> Routes<R> {
             if let Err(error) = tree.insert(path.clone(), entries.len()) {
                 faults.push(format!("`{path}`: {error}"));
             }
-            // Braces that are doubled stand for themselves: the tree knows them.
+            // Doubled braces stand for braces, and the tree handles them.
             if !path.contains(['{', '}']) {
                 literal.insert(path.into(), entries.len());
             }
@@ -206,7 +206,7 @@ impl<R> Entry<R> {
             .map(|(_, it)| it)
     }
 
-    /// What may be asked here, what nobody has to give a route for included.
+    /// The methods that are allowed here, also those that need no route.
     fn allowed(&self) -> Vec<&str> {
         let mut allowed: Vec<&str> = self.methods.iter().map(|(method, _)| method.as_str()).collect();
         if self.websocket.is_some() && !allowed.contains(&"GET") {
@@ -281,7 +281,7 @@ impl<R> Found<'_, '_, R> {
             Self::Options(allow) => (204, allow),
             Self::NotAllowed(allow) => (405, allow),
         };
-        // A method is a token, so the line can be written; else it has become a 500.
+        // A method is a token, so the line can be written; otherwise the answer is a 500.
         let _ = exchange.response(status).header("Allow", allow).body("", "");
     }
 }
@@ -316,7 +316,7 @@ impl<'b> Params<'_, 'b> {
 }
 
 impl Hasher for PathHasher {
-    /// Of words of eight bytes, the last of which may overlap the one before it.
+    /// Hashes words of eight bytes; the last may overlap the one before it.
     #[inline]
     fn write(&mut self, path: &[u8]) {
         const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -327,7 +327,7 @@ impl Hasher for PathHasher {
         self.0 = words.fold(last.wrapping_mul(ODD), |hash, word| (hash ^ word).wrapping_mul(ODD));
     }
 
-    /// It says that a text ends, which is all that there is.
+    /// Ignored: it marks the end of a text, and only one text is hashed.
     #[inline]
     fn write_u8(&mut self, _end: u8) {}
 

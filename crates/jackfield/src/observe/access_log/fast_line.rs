@@ -1,4 +1,4 @@
-//! The usual line of the common format, made in a fixed array, where nearly each part is a copy of known length.
+//! The usual line of the common format, made in a fixed array, in which nearly each part is a copy of known length.
 //!
 //! It is for a short target in which nothing must be escaped, cut off or masked, and a peer with an IPv4 address. All other
 //! lines are left to [`line`](super::line), which makes the same text.
@@ -10,11 +10,11 @@ use jackfield_proto::http1::Version;
 use jackfield_simd::portable::{TOPS, found};
 use std::net::IpAddr;
 
-/// A line, and room behind its end for copies that are longer than their text.
+/// A line, with room after its end for copies that are longer than their text.
 pub(super) const LINE_BYTES: usize = 192;
-/// Nearly all lines are as short as this.
+/// Nearly all lines are at most this long.
 const SHORT_BYTES: usize = 128;
-/// All targets of this length fit, whatever the other parts are.
+/// Targets up to this length always fit, whatever the other parts are.
 const TARGET_BYTES_MAX: usize = 96;
 
 /// A line that is being made.
@@ -32,7 +32,7 @@ pub(super) fn append(lines: &mut Vec<u8>, stamp: &Stamp, entry: &LogEntry<'_>) -
     }
     let end = lines.len() + line.end;
     match line.text.first_chunk::<SHORT_BYTES>() {
-        // A copy of so many bytes takes a few instructions only.
+        // A copy of a fixed length takes only a few instructions.
         Some(text) if line.end <= SHORT_BYTES => lines.extend_from_slice(text),
         _ => lines.extend_from_slice(&line.text),
     }
@@ -48,7 +48,7 @@ impl FastLine {
             let (digits, count) = OCTETS[usize::from(octet)];
             self.put(digits, count.into())?;
         }
-        // Without the last point.
+        // Without the last dot.
         self.end -= 1;
         self.put(stamp.common, stamp.common.len())?;
         match entry.method {
@@ -68,7 +68,7 @@ impl FastLine {
         self.put([b'\n'], 1)
     }
 
-    /// Copies all of these bytes, and keeps so many of them.
+    /// Copies all of these bytes, and keeps the first `kept`.
     #[inline(always)]
     fn put<const N: usize>(&mut self, bytes: [u8; N], kept: usize) -> Option<()> {
         *self.text.get_mut(self.end..self.end + N)?.first_chunk_mut()? = bytes;
@@ -76,7 +76,8 @@ impl FastLine {
         Some(())
     }
 
-    /// A path without a query that needs no escape: looked at and copied by words, of which the last two may overlap.
+    /// Copies a path without a query that needs no escape. It is checked and copied by words, of which the last two may
+    /// overlap.
     #[inline(always)]
     fn put_target(&mut self, target: &[u8]) -> Option<()> {
         if target.first() != Some(&b'/') || target.len() > TARGET_BYTES_MAX {
@@ -158,7 +159,7 @@ mod tests {
     use jackfield_reactor::ConnectionId;
     use std::time::Duration;
 
-    /// The line of an exchange, if it is a usual one: then it must be the one that the general way makes.
+    /// Checks whether a line is a usual one, and then compares it with the line that the general code makes.
     fn check(peer: &str, method: &str, target: &str, status: u16, bytes_out: u64, is_usual: bool) {
         let (peer, version, unix_seconds) = (peer.parse().ok(), Version::Http11, 1_767_225_599);
         let mut stamp = Stamp::default();

@@ -113,11 +113,11 @@ fn ipv4(line: &mut Vec<u8>, octets: [u8; 4]) {
         text[at..at + 4].copy_from_slice(&digits);
         at += usize::from(count);
     }
-    // Without the last point.
+    // Without the last dot.
     push_front(line, text, at - 1);
 }
 
-/// Appends the first of these bytes: to copy all of them, whose number is known, takes a few instructions only.
+/// Appends the first `count` of these bytes. Copying all of them, a fixed number, takes only a few instructions.
 fn push_front<const N: usize>(line: &mut Vec<u8>, bytes: [u8; N], count: usize) {
     let end = line.len() + count;
     line.extend_from_slice(&bytes);
@@ -139,7 +139,7 @@ fn number(line: &mut Vec<u8>, number: u64) {
     line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
-/// Each octet of an address with a point behind it, and how long that is.
+/// Each octet of an address with a dot after it, and the length of that.
 pub(super) const OCTETS: [([u8; 4], u8); 256] = {
     let (mut octets, mut octet) = ([([0; 4], 0); 256], 0);
     while octet < 256 {
@@ -155,7 +155,7 @@ pub(super) const OCTETS: [([u8; 4], u8); 256] = {
     octets
 };
 
-/// Appends visible ASCII, which a target is. Only quotes and backslashes are escaped.
+/// Appends visible ASCII, such as a target. Only quotes and backslashes are escaped.
 #[inline(always)]
 fn escaped(line: &mut Vec<u8>, text: &str, escape: fn(&mut Vec<u8>, u8)) {
     if !jackfield_simd::portable::has_either(text.as_bytes(), b'"', b'\\') {
@@ -182,7 +182,7 @@ fn masked(line: &mut Vec<u8>, query: &str, escape: fn(&mut Vec<u8>, u8)) {
             Ok(())
         }
     }
-    // It never fails.
+    // This writer never fails.
     let _ = std::fmt::Write::write_fmt(&mut Escaped(line, escape), format_args!("{}", MaskedQuery(query)));
 }
 

@@ -76,7 +76,7 @@ impl AccessLog {
         Self { format, queries: false, listeners: Vec::new(), sink: Box::new(sink) }
     }
 
-    /// Starts the thread that writes.
+    /// Starts the writing thread.
     pub(crate) fn start(self) -> io::Result<Arc<dyn FinishedSink>> {
         let Self { format, queries, listeners, sink } = self;
         Ok(Arc::new(Running { format, queries, listeners, spool: Spool::start(sink)? }))
@@ -95,7 +95,7 @@ impl std::fmt::Debug for AccessLog {
 struct Running {
     format: Format,
     queries: bool,
-    /// None: all.
+    /// Empty: all listeners.
     listeners: Vec<usize>,
     spool: Spool,
 }

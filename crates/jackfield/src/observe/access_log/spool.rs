@@ -1,4 +1,4 @@
-//! Lines on their way to where they are written: a buffer for each reactor, and a thread that empties them.
+//! Lines that wait to be written: a buffer for each reactor, and a thread that empties them.
 
 use super::fast_line::LINE_BYTES;
 use super::stamp::Stamp;
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::Duration;
 
-/// What is appended is written until this is dropped, and all of it before the drop returns.
+/// Writes appended lines until it is dropped. The drop returns when all lines are written.
 pub(super) struct Spool {
     lanes: Arc<Lanes>,
     writer: Thread,
@@ -16,13 +16,13 @@ pub(super) struct Spool {
 }
 
 struct Lanes {
-    /// Reactors whose numbers differ by as many as there are share one.
+    /// If there are more reactors, several share a lane.
     lanes: [Lane; LANES],
     dropped: AtomicU64,
     is_over: AtomicBool,
 }
 
-/// On cache lines of its own, as its reactor's thread takes it for each exchange.
+/// On its own cache lines, because its reactor's thread locks it for each exchange.
 #[derive(Default)]
 #[repr(align(128))]
 struct Lane(Mutex<Lines>);
@@ -45,7 +45,8 @@ impl Spool {
         Ok(Self { lanes, writer: join.thread().clone(), join: Some(join) })
     }
 
-    /// Appends a line of this reactor, and says what that said. One for which there is no room is dropped and counted.
+    /// Appends a line of this reactor, and returns the result of `append`. A line for which there is no room is dropped
+    /// and counted.
     #[inline(always)]
     pub(super) fn append(
         &self,
@@ -61,7 +62,7 @@ impl Spool {
         }
         let was_empty = lines.bytes.is_empty();
         if was_empty {
-            // All that it may need: pages that are not used cost nothing.
+            // Reserves the whole bound: pages that are not used cost nothing.
             lines.bytes.reserve(LANE_BYTES_MAX + LINE_BYTES);
         }
         lines.stamp.renew(unix_seconds);
@@ -79,7 +80,7 @@ impl Drop for Spool {
         self.lanes.is_over.store(true, Ordering::Release);
         self.writer.unpark();
         if let Some(join) = self.join.take() {
-            // It panics only if the user's sink does, which has nothing to do with the server.
+            // The thread panics only if the user's sink does, and that does not concern the server.
             let _ = join.join();
         }
     }
@@ -126,7 +127,7 @@ impl Lanes {
 }
 
 const LANES: usize = 16;
-/// What a reactor's lines may take while they wait, but for the end of the last one.
+/// The most bytes of a reactor's waiting lines; the last line may exceed it.
 const LANE_BYTES_MAX: usize = 1 << 20;
-/// How long lines gather.
+/// The time for which lines gather before they are written.
 const GATHER: Duration = Duration::from_millis(50);

@@ -2,11 +2,11 @@
 
 use std::io::Write;
 
-/// A second as both formats show it.
+/// A second in both formats.
 #[derive(Debug)]
 pub(super) struct Stamp {
     unix_seconds: Option<u64>,
-    /// ` - - [01/Jan/2026:00:00:00 +0000] "`: with what stands around it, so that it is one copy.
+    /// ` - - [01/Jan/2026:00:00:00 +0000] "`: with the text around it, so that it is one copy.
     pub(super) common: [u8; 35],
     /// `2026-01-01T00:00:00Z`
     pub(super) iso: [u8; 20],
@@ -43,8 +43,8 @@ impl Stamp {
     }
 }
 
-/// Year, month and day of so many days after 1970-01-01, in the calendar of today. Years begin in March here, so that
-/// the leap day is their last, and 400 of them always have the same number of days.
+/// Year, month and day of the `days`-th day after 1970-01-01, in the Gregorian calendar. Years begin in March here, so
+/// that the leap day is their last day; 400 years always have the same number of days.
 fn date(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, of_era) = (days / 146_097, days % 146_097);
@@ -57,7 +57,7 @@ fn date(days: u64) -> (u64, u64, u64) {
 }
 
 const DAY: u64 = 24 * 3600;
-/// The last one that these formats can say: 9999-12-31, 23:59:59.
+/// The last second that the formats can show: 9999-12-31, 23:59:59.
 const LAST_SECOND: u64 = 253_402_300_799;
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

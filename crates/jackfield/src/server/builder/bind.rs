@@ -72,7 +72,7 @@ impl ServerBuilder {
         Ok(server)
     }
 
-    /// A socket for each address of each listener, with the settings that its connections have.
+    /// Binds a socket for each address of each listener, with the settings for its connections.
     fn bind_all(&self, addrs: &[Vec<SocketAddr>], settings: &[ListenerSettings]) -> Result<Bound> {
         let mut all = Bound { sockets: Vec::new(), listeners: Vec::new(), failed: Vec::new() };
         for ((addrs, listener), settings) in addrs.iter().zip(&self.listeners).zip(settings) {
@@ -93,10 +93,10 @@ impl ServerBuilder {
     }
 }
 
-/// What listens, and what could not.
+/// The sockets that were bound, and the addresses that failed.
 struct Bound {
     sockets: Vec<(reactor::Listener, ListenOptions)>,
-    /// Of each socket.
+    /// The settings of each socket.
     listeners: Vec<ListenerSettings>,
     failed: Vec<(Addr, io::Error)>,
 }

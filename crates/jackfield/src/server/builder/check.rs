@@ -1,4 +1,4 @@
-//! What is wrong with a server's options, all of it at once.
+//! Finds all mistakes in a server's options.
 
 use super::ServerBuilder;
 use crate::config::{Limits, ListenerSettings, Place};
@@ -7,20 +7,20 @@ use jackfield_reactor::REACTORS_MAX;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 
-/// Options in which nothing is wrong.
+/// Options without mistakes.
 pub(super) struct Checked {
     pub(super) limits: Limits,
-    /// Of each listener over IP that is to be bound; others have none.
+    /// The addresses of each listener; empty for those without IP, or with a ready socket.
     pub(super) addrs: Vec<Vec<SocketAddr>>,
     pub(super) listeners: Vec<ListenerSettings>,
 }
 
-/// Sockets that listen: a link counts them, and what connections of this side's own have in their place, in one byte.
+/// The most listening sockets: a link has the index of its settings in one byte, and outgoing connections need some
+/// too.
 const LISTENERS_MAX: usize = 250;
 
 impl ServerBuilder {
-    /// # Errors
-    /// Everything that is wrong.
+    /// # Errors All mistakes.
     pub(super) fn check(&self, reactors: usize) -> Result<Checked> {
         let limits = self.changes.made_to(self.presets.first().cloned().unwrap_or_default());
         let mut faults = self.faults.clone();
@@ -74,7 +74,7 @@ impl ServerBuilder {
         twice.map(|(_, name)| format!("two listeners are named `{name}`: give each its own name")).collect()
     }
 
-    /// What is wrong with origins, hosts and paths.
+    /// Mistakes in origins, hosts and paths.
     fn faults_of_gate(&self) -> Vec<String> {
         let mut faults: Vec<String> = Vec::new();
         faults.extend(self.origins.as_ref().err().into_iter().flatten().cloned());

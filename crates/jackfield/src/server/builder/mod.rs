@@ -38,7 +38,7 @@ pub struct ServerBuilder {
     reactors: Option<usize>,
     presets: Vec<Limits>,
     changes: Changes,
-    /// Or what is wrong with them.
+    /// The mistakes in them, if there are any.
     origins: Result<Origins, Vec<String>>,
     hosts: Result<Hosts, Vec<String>>,
     reserved: Vec<String>,
@@ -58,7 +58,7 @@ pub struct ServerBuilder {
     expiry_days: u32,
     #[cfg(feature = "tls")]
     handshake_threads: usize,
-    /// What is wrong with a file that options came from.
+    /// The mistakes in a file of options.
     pub(super) faults: Vec<String>,
     #[cfg(all(feature = "signals", unix))]
     signals: bool,

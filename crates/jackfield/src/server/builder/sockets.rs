@@ -6,7 +6,7 @@ use jackfield_reactor::{self as reactor, Addr, ListenOptions};
 use std::io;
 use std::net::SocketAddr;
 
-/// Says so if the system lets fewer connections wait than were asked for.
+/// Logs that the system allows a shorter backlog than was requested.
 pub(super) fn report_clamped(place: &Place, backlog: u32) {
     let most = backlog_max();
     if backlog > most {
@@ -17,7 +17,7 @@ pub(super) fn report_clamped(place: &Place, backlog: u32) {
     }
 }
 
-/// How often another free port is looked for that all addresses of a name have.
+/// How many ports are tried to find one that is free at all addresses of a name.
 const PORT_TRIES: usize = 8;
 
 /// Binds one listener, at all its addresses.
@@ -50,7 +50,7 @@ pub(super) fn bind_place(
     }
 }
 
-/// Binds all addresses of one listener. Where the port is zero, all get the same one.
+/// Binds all addresses of one listener. If the port is zero, all get the same port.
 fn bind_addresses(
     addrs: &[SocketAddr],
     options: &ListenOptions,
@@ -83,7 +83,7 @@ fn bind_addresses(
     }
 }
 
-/// True if this machine has no such address, as one without IPv6 has none of `localhost`'s.
+/// True if this machine does not have the address, such as `localhost`'s IPv6 address without IPv6.
 fn is_absent(error: &io::Error) -> bool {
     const NO_SUCH_FAMILY: i32 = 97;
     error.kind() == io::ErrorKind::AddrNotAvailable

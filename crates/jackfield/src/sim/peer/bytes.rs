@@ -12,7 +12,7 @@ pub struct Bytes {
     listener: usize,
     pieces: VecDeque<(Vec<u8>, Vec<u8>)>,
     expected: VecDeque<u8>,
-    /// Pieces are said before the answer to those before them is there, up to so many bytes.
+    /// Pieces are sent before earlier ones are answered, up to this many bytes.
     ahead: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What a peer that compresses its messages has besides.
+//! The additional state of a peer that compresses its messages.
 
 use jackfield_proto::websocket::deflate::{Agreed, Deflater, Offered, Options};
 use jackfield_proto::websocket::{Machine, Message};
@@ -18,7 +18,7 @@ pub enum Fault {
 pub(super) struct Deflating {
     options: Options,
     pub(super) offered: Offered,
-    /// Once the server has agreed.
+    /// Set when the server has agreed.
     deflater: Option<Deflater>,
 }
 
@@ -40,10 +40,10 @@ impl Deflating {
         self.deflater.as_mut()?.compress(message).map(|(_, payload)| payload.to_vec())
     }
 
-    /// The payload of a message that breaks the rules, and the code with which the server has to say so.
+    /// The payload of a message that breaks the rules, and the close code that the server must send.
     pub(super) fn break_rules(&self, fault: Fault) -> (Vec<u8>, u16) {
         let (payload, code) = match fault {
-            // A block of a kind that there is not.
+            // A block of an invalid kind.
             Fault::Corrupt => (vec![0xff; 4], 1007),
             Fault::Bomb(bytes) => {
                 let mut own = Deflater::new(&Options::default(), 9, false);
@@ -51,7 +51,7 @@ impl Deflating {
                 (compressed.map(|(_, payload)| payload.to_vec()).unwrap_or_default(), 1009)
             }
         };
-        // Where nothing was agreed on, nothing may be compressed.
+        // Without agreement nothing may be compressed.
         (payload, if self.deflater.is_some() { code } else { 1002 })
     }
 }

@@ -15,7 +15,7 @@ pub struct Events {
     ask: Ask,
     machine: ClientMachine,
     decoder: Decoder,
-    /// `None`: as many as come.
+    /// `None`: any number.
     wanted: Option<usize>,
     seen: usize,
     judge: Judge,
@@ -132,7 +132,7 @@ impl Peer for Events {
         false
     }
 
-    /// The server keeps a stream open for as long as its peer is there.
+    /// The server keeps a stream open as long as its peer is connected.
     fn may_fall_silent(&self) -> bool {
         false
     }

@@ -50,7 +50,7 @@ pub struct Http {
     check: Check,
     status: u16,
     body: Vec<u8>,
-    /// The body that is being read has an announced length, so that no end of the connection may cut it.
+    /// The present body has an announced length, so the end of the connection must not cut it.
     has_length: bool,
     told_to_close: bool,
     broken: bool,
@@ -65,7 +65,7 @@ enum HalfCloses {
     Answered,
     /// Perhaps not all: it does not close its side before it has them.
     Never,
-    /// Whatever: it leaves as soon as it has said everything.
+    /// Any number of them: it leaves as soon as it has sent everything.
     Leaves,
 }
 
@@ -205,7 +205,7 @@ impl Http {
         }
     }
 
-    /// An overloaded server says by another protocol that it has no room for that.
+    /// An overloaded server accepts the WebSocket and closes it with 1013.
     fn switched(&mut self, line: &mut Line<'_>) {
         let text = "the server speaks another protocol";
         match self.asked.front() {
@@ -220,7 +220,7 @@ impl Http {
         let Some(ask) = self.asked.pop_front() else { return };
         self.told_to_close |= !self.machine.keep_alive();
         if let Err(text) = (self.check)(&ask, self.status, &self.body) {
-            // A server in need says so in its own words.
+            // Answers of the server itself, for example under overload.
             match self.status {
                 408 | 500 | 503 => line.suspect(text),
                 _ => line.wrong(text),
@@ -255,7 +255,7 @@ impl Peer for Http {
 
     fn on_end(&mut self, line: &mut Line<'_>, clean: bool) {
         if self.half_closes == HalfCloses::Leaves {
-            // It wanted no more.
+            // The peer wanted no more answers.
         } else if self.machine.has_partial() {
             let text = format!("an answer was cut after {} of its body", excerpt(&self.body));
             match clean && self.has_length {

@@ -103,7 +103,7 @@ pub struct Line<'a> {
     pub(super) random: &'a mut Random,
 }
 
-/// What a peer has said and done that the network has not carried yet.
+/// Bytes and acts of a peer that the network has not carried yet.
 #[derive(Debug, Default)]
 pub(super) struct Saying {
     pub(super) bytes: Vec<u8>,
@@ -111,7 +111,7 @@ pub(super) struct Saying {
     pub(super) reset: bool,
     pub(super) wrong: Option<String>,
     pub(super) suspicion: Option<String>,
-    /// It has fallen silent: nothing that it says is carried any more.
+    /// It has become silent: nothing that it sends is carried any more.
     pub(super) silent: bool,
 }
 
@@ -153,7 +153,7 @@ impl Line<'_> {
     }
 }
 
-/// The beginning of some bytes, for an account.
+/// The beginning of some bytes, for a report.
 fn excerpt(bytes: &[u8]) -> String {
     let cut = &bytes[..bytes.len().min(40)];
     format!("{} bytes {:?}", bytes.len(), String::from_utf8_lossy(cut))

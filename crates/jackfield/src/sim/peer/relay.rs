@@ -14,7 +14,7 @@ pub struct Relay {
 
 type Shared = Rc<RefCell<Passed>>;
 
-/// What is on its way from one to the other.
+/// Bytes on their way from one to the other.
 #[derive(Debug, Default)]
 struct Passed {
     bytes: Vec<u8>,

@@ -65,7 +65,7 @@ pub struct WebSocket {
     http: ClientMachine,
     machine: Machine,
     open: bool,
-    /// The server said no, or what came is no use: nothing is looked at any more.
+    /// The server refused, or sent something invalid: further bytes are ignored.
     closed: bool,
     to_say: VecDeque<Said>,
     said: VecDeque<Said>,
@@ -76,7 +76,7 @@ pub struct WebSocket {
     may_be_refused: bool,
     deflating: Option<Deflating>,
     fault: Option<Fault>,
-    /// The code with which the server has to close, since it was said.
+    /// The code with which the server must close, since it was sent.
     code: Option<u16>,
 }
 
@@ -174,7 +174,7 @@ impl WebSocket {
         self.encode_frames(opcode, payload, compressed.is_some(), line);
     }
 
-    /// One message in frames of any size, now and then with a Ping between them.
+    /// Encodes a message in frames of random sizes, sometimes with a Ping between them.
     fn encode_frames(&mut self, kind: Opcode, payload: &[u8], is_compressed: bool, line: &mut Line<'_>) {
         let (mut opcode, mut rest) = (kind, payload);
         loop {
@@ -187,7 +187,7 @@ impl WebSocket {
             let fin = behind.is_empty();
             let key = mask(line);
             let header = frame_header(opcode, fin, part.len());
-            // Of a compressed message the first frame says so.
+            // The first frame of a compressed message is marked.
             let header = if is_compressed && opcode == kind { header.compressed() } else { header };
             encode_masked_behind(header, part, key, line.bytes());
             if fin {
@@ -250,7 +250,7 @@ impl WebSocket {
             Step::Event(used, event) => {
                 match event {
                     Event::Message(message) => self.hear(line, &message),
-                    // Its limits ask for none.
+                    // Its limits allow no parts.
                     Event::Part { .. } => {}
                     Event::Ping(payload) => {
                         let (key, payload) = (mask(line), payload.to_vec());
@@ -259,13 +259,13 @@ impl WebSocket {
                     Event::Pong { payload, .. } => self.pong(line, payload),
                     Event::Close(frame) => {
                         let (code, key) = (frame.code, mask(line));
-                        // One that holds too much is told 1009 too.
+                        // A connection with too much memory gets 1009 too.
                         let is_fault = matches!(code, Some(1002 | 1003 | 1007));
                         if is_fault && code != self.code {
                             line.wrong(format!("it is told {code:?}, and not {:?}", self.code));
                         }
                         self.got_close = true;
-                        // What the server may send, may be sent back.
+                        // A code that the server may send may be sent back.
                         let _ = self.machine.close(code, "", Some(key), line.bytes());
                         line.finish();
                     }
@@ -296,7 +296,7 @@ impl WebSocket {
         }
     }
 
-    /// A Pong answers the oldest Ping, or a later one if the server had no room for those before it.
+    /// A Pong answers the oldest Ping, or a later one if the server has dropped earlier ones.
     fn pong(&mut self, line: &mut Line<'_>, payload: &[u8]) {
         match self.pings.iter().position(|ping| ping == payload) {
             Some(index) => drop(self.pings.drain(..=index)),
@@ -344,7 +344,7 @@ impl Peer for WebSocket {
         if self.machine.is_inside_message() && clean {
             line.suspect("a message was cut");
         }
-        // A Pong that waited for its peer to read is not owed to one that leaves.
+        // A peer that leaves does not get the Pongs that still waited.
         self.pings.clear();
         line.finish();
     }

@@ -15,7 +15,7 @@ pub struct WebSocketServer {
     http: HttpMachine,
     machine: Machine,
     is_open: bool,
-    /// It answers no, with a status.
+    /// It refuses, with a status.
     refuses: bool,
     is_refused: bool,
     got_close: bool,
@@ -23,7 +23,7 @@ pub struct WebSocketServer {
     said: VecDeque<Said>,
     pings: VecDeque<Vec<u8>>,
     ahead: usize,
-    /// Of the latest frame.
+    /// The mask of the latest frame.
     mask: Option<[u8; 4]>,
     /// The next byte is the first of a frame.
     is_between: bool,
@@ -112,7 +112,7 @@ impl WebSocketServer {
                     Event::Pong { payload, .. } => self.pong(line, payload),
                     Event::Close(frame) => {
                         self.got_close = true;
-                        // What was said may be said back.
+                        // A code that was received may be sent back.
                         let _ = self.machine.close(frame.code, "", None, line.bytes());
                         line.finish();
                     }
@@ -145,7 +145,7 @@ impl WebSocketServer {
         }
     }
 
-    /// A Pong answers the oldest Ping, or a later one if there was no room for those before it.
+    /// A Pong answers the oldest Ping, or a later one if earlier ones were dropped.
     fn pong(&mut self, line: &mut Line<'_>, payload: &[u8]) {
         match self.pings.iter().position(|ping| ping == payload) {
             Some(index) => drop(self.pings.drain(..=index)),

@@ -5,7 +5,7 @@ use crate::sim::hosts::Asked;
 use crate::sim::network::Party;
 
 impl Sim {
-    /// What a peer hears that asks for this host, and when at the latest.
+    /// Notes what a peer that asks for this host must get, and by when.
     pub(super) fn expect_host(&self, party: &mut Party, asked: &Asked) {
         if asked.is_refused() {
             party.is_refused_by_tls();

@@ -1,11 +1,11 @@
-//! What is judged on the way: bounds hold, and nobody waits for what will not come.
+//! Checks during the run: bounds hold, and nothing waits for an event that will not come.
 
 use super::Sim;
 use super::settings::OF_EACH;
 use crate::sim::book::{Judged, wrong};
 use jackfield_reactor::{Accounts, ConnectionId, WRITE_THROUGH_BYTES_MIN};
 
-/// The head of an answer, roughly.
+/// About the size of an answer's head.
 const HEAD_BYTES: usize = 1000;
 
 impl Sim {
@@ -25,7 +25,7 @@ impl Sim {
         if wires > most {
             return Err(wrong("limits", format!("{wires} connections where {most} may be")));
         }
-        // A message is taken if what was there before is below the bound; small answers gather for one event.
+        // A message is accepted if the backlog before it is below the bound; small answers gather during one event.
         let gathered = limits.events_per_turn * (WRITE_THROUGH_BYTES_MIN + HEAD_BYTES);
         let most = limits.reactor.outbox_bytes_max + self.options.message_bytes_max + gathered;
         if backlog > most {
@@ -34,7 +34,7 @@ impl Sim {
         Ok(())
     }
 
-    /// What the server said to have left has reached the network.
+    /// Bytes that have left, as the server says, must have reached the network.
     pub(super) fn check_notices(&self) -> Judged {
         for (peer, bytes) in self.book.take_left() {
             let left = self.parties[peer].far.as_ref().map_or(0, |far| far.received() as u64);
@@ -46,7 +46,7 @@ impl Sim {
         Ok(())
     }
 
-    /// Nobody waits for a notice that is due.
+    /// No client waits for a notice that is due.
     fn check_waiting_notices(&self) -> Judged {
         let pages = self.book.pages();
         let waiting = pages.records.iter().filter(|record| record.end.is_none() && !record.bombed);

@@ -1,4 +1,4 @@
-//! Peers to whom the server connects.
+//! Peers to which the server connects.
 
 use super::Sim;
 use crate::config::{Outgoing, Target};
@@ -64,7 +64,7 @@ impl Sim {
         Call { number, outgoing, book: self.book.clone(), outgoing_max }
     }
 
-    /// What the reactors want to be connected to by now.
+    /// Takes the new attempts of all reactors.
     pub(super) fn take_dials(&mut self) {
         for node in &mut self.nodes {
             take_dials(&mut node.driver, &mut self.parties, &self.book, self.now);

@@ -1,4 +1,4 @@
-//! What is judged in the end: nothing is left, and each peer got what it was promised.
+//! Checks at the end: nothing is left over, and each peer got what it was promised.
 
 use super::Sim;
 use crate::shared::State;
@@ -9,7 +9,7 @@ use jackfield_reactor::Accounts;
 use std::sync::atomic::Ordering;
 
 impl Sim {
-    /// What the compressors that a reactor keeps may take: one for each window, and what is decompressed.
+    /// The most memory of a reactor's compressors: one for each window, and a decompressor.
     fn compressors_max(&self) -> usize {
         if !self.settings.listeners.iter().any(|listener| listener.limits.compresses()) {
             return 0;
@@ -29,7 +29,7 @@ impl Sim {
     fn judge_accounts(&self) -> Judged {
         for (index, node) in self.nodes.iter().enumerate() {
             let accounts = node.driver.accounts();
-            // What a reactor has made to compress with it keeps.
+            // A reactor keeps its compressors.
             let held = accounts.held.saturating_sub(self.compressors_max());
             if (Accounts { held, ..accounts }) != Accounts::default() {
                 return Err(wrong("accounts", format!("reactor {index} has something left: {accounts:?}")));
@@ -38,7 +38,7 @@ impl Sim {
         Ok(())
     }
 
-    /// What the reactors share is back at zero.
+    /// Checks that the counts which the reactors share are back at zero.
     fn judge_shared(&self) -> Judged {
         let shared = self.handle.shared();
         let connections = shared.connections.load(Ordering::Relaxed);

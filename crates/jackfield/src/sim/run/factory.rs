@@ -8,7 +8,7 @@ use jackfield_reactor::Addr;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// The factory, shared by the reactors, which are on one thread here.
+/// The factory, shared by the reactors, which all run on one thread here.
 pub(super) struct Maker<F> {
     pub(super) make: Rc<RefCell<F>>,
     pub(super) book: Book,

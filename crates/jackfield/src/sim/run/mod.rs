@@ -1,4 +1,5 @@
-//! The simulation: a storm with faults, a calm in which all work must end, and a farewell after which nothing may be left.
+//! The simulation: a storm with faults, a calm in which all work must end, and a farewell after which nothing may be
+//! left over.
 //!
 //! A [`Sim`] is created here. `phases` runs it, with `turn` and `time`; `bounds` and `end` check the result.
 
@@ -54,10 +55,10 @@ pub struct Sim {
     workers: Workers,
     now: u64,
     turns: usize,
-    /// Turns since time passed or a byte moved.
+    /// Turns since the clock moved or a byte moved.
     turns_idle: usize,
     shut_down_at: Option<u64>,
-    /// It was shut down, and this is the deadline by which nobody is left.
+    /// The server was shut down, and this is the deadline by which all connections must have ended.
     drained_at: Option<u64>,
 }
 
@@ -71,7 +72,7 @@ impl Sim {
     {
         let mut random = Random::new(seed);
         let bombs = (random.fork(), options.faults.panics);
-        // By chance of its own: a seed without them is what it was before there were any.
+        // With separate random numbers, so that seeds without notices run as before.
         let notices = (Random::new(seed ^ 0x5e17), options.faults.notices);
         let book = Book::new(options.trace, bombs, notices);
         let mut drivers: Vec<MemoryDriver> = (0..options.reactors.max(1))

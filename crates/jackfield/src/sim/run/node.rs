@@ -1,4 +1,4 @@
-//! One reactor of the simulation, with the events that it is told later.
+//! One reactor of the simulation, with the events that it gets later.
 
 use crate::sim::Random;
 use jackfield_reactor::{MemoryDriver, Ready, Service};
@@ -9,15 +9,15 @@ pub(super) struct Node {
     pub(super) driver: MemoryDriver,
     pub(super) service: Box<dyn Service>,
     pub(super) held: Vec<(u64, Ready)>,
-    /// It is behind until then, and by so much.
+    /// Until when it lags, and by how much.
     pub(super) behind: (u64, Lag),
 }
 
-/// By how much a reactor is behind.
+/// The lag of a reactor.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Lag {
     pub(super) waited: Duration,
-    /// What of it the reactor has worked; the rest others had the processor.
+    /// The part of it in which the reactor itself has worked; in the rest others had the processor.
     pub(super) used: Duration,
 }
 
@@ -26,8 +26,8 @@ impl Node {
         Self { driver, service: Box::new(service), held: Vec::new(), behind: (0, Lag::default()) }
     }
 
-    /// What has become ready, and of what was held back what is due. Some events are held, by this chance in
-    /// thousand; without one all that is held is due.
+    /// The ready events, with those held back that are due. Some events are held back, with this chance in a thousand;
+    /// without a chance all held events are due.
     pub(super) fn take_ready(&mut self, now: u64, holds: Option<u16>, random: &mut Random) -> Vec<Ready> {
         let Self { driver, held, .. } = self;
         let mut ready: Vec<Ready> = Vec::new();
@@ -39,7 +39,7 @@ impl Node {
             !is_due
         });
         for event in driver.take_ready() {
-            // What is held is told with what comes meanwhile, and never after it.
+            // A held event is merged with a new one of its connection, and never comes after it.
             if let Some((_, earlier)) = held.iter_mut().find(|(_, earlier)| earlier.id == event.id) {
                 unite(earlier, event);
             } else if holds.is_some_and(|per_mille| random.chance(per_mille)) {
@@ -66,7 +66,7 @@ fn unite(earlier: &mut Ready, event: Ready) {
     earlier.broken |= event.broken;
 }
 
-/// Bytes of one reactor, both ways.
+/// Bytes that one reactor has moved, in both directions.
 pub(super) fn bytes_moved(driver: &MemoryDriver) -> u64 {
     let stats = driver.reactor.wires.stats();
     stats.bytes_in.value().wrapping_add(stats.bytes_out.value())

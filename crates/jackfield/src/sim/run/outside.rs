@@ -1,4 +1,4 @@
-//! Code that runs outside of the reactors, as on another thread.
+//! Code that runs outside of the reactors, as if on another thread.
 
 use crate::shared::Handle;
 use crate::sim::Random;

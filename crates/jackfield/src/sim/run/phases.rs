@@ -1,4 +1,4 @@
-//! The way of a simulation: the storm, the calm, the farewell, and the report.
+//! The phases of a simulation: the storm, the calm, the farewell, and the report.
 
 use super::Sim;
 use super::outside::Outside;
@@ -12,9 +12,9 @@ use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-/// A reactor may hear of a shutdown so much later, in milliseconds.
+/// How much later a reactor may get the command to shut down, in milliseconds.
 const LATE: u64 = 1000;
-/// For so long after a shutdown no other deadline than its own ends what is owed.
+/// For this many milliseconds after a shutdown only its own deadline ends exchanges.
 const PATIENT: u64 = 1000;
 
 impl Sim {
@@ -55,7 +55,7 @@ impl Sim {
         drop(pages);
         match wrong {
             Some(Wrong { oracle, text }) => {
-                // What is in an unsound state is better not dropped: that would ask for more of the same.
+                // After a finding the server's state may be broken, so it is not dropped: that could panic again.
                 let seed = self.seed;
                 std::mem::forget(self);
                 Err(Violation { seed, oracle, text, trace })
@@ -87,7 +87,7 @@ impl Sim {
             if self.step(false)? || self.pass_time(end, false) {
                 continue;
             }
-            // Only somebody outside can go on.
+            // Only code outside of the reactors can go on.
             self.act_outside(true);
             if !self.is_rung() {
                 break;
@@ -96,7 +96,7 @@ impl Sim {
         Ok(())
     }
 
-    /// The faults stop: all work must end, soon.
+    /// The faults stop: all work must end soon.
     fn calm(&mut self) -> Judged {
         self.book.note(format_args!("the calm"));
         self.book.defuse();
@@ -121,7 +121,7 @@ impl Sim {
         }
     }
 
-    /// Everybody leaves, or falls silent: nothing must be left, at last.
+    /// All peers leave or become silent: in the end nothing may be left over.
     fn farewell(&mut self) -> Judged {
         self.book.note(format_args!("the farewell"));
         for party in &mut self.parties {
@@ -130,10 +130,10 @@ impl Sim {
         let (mut condemned, mut tricklers) = (HashSet::new(), Vec::new());
         let end = self.now + millis(self.farewell_max());
         loop {
-            // Some have a client only when their handshake is done. A mailbox may be full.
+            // Again, because some get a client only after their handshake, and a mailbox may have been full.
             tricklers.extend(self.condemn_tricklers(&mut condemned));
             tricklers.retain(|id| self.handle.close(*id) == Err(Busy::Full));
-            // A request whose turn comes only now may be answered from there.
+            // A request that is read only now may be answered from outside.
             self.act_outside(true);
             if self.step(true)? {
                 continue;
@@ -150,7 +150,8 @@ impl Sim {
         }
     }
 
-    /// Who trickles leaves only if the server wants it to, which must not take for ever.
+    /// A peer that trickles leaves only when the server ends it. Code outside aborts it, so that this does not take for
+    /// ever.
     fn condemn_tricklers(&mut self, condemned: &mut HashSet<ConnectionId>) -> Vec<ConnectionId> {
         let mut pages = self.book.pages();
         let mut ids = Vec::new();
@@ -165,7 +166,7 @@ impl Sim {
         ids
     }
 
-    /// The longest that a connection may outlive its peer's interest.
+    /// The longest time that a connection may last after its peer has left.
     fn farewell_max(&self) -> Duration {
         let limits = &self.options.limits;
         let silence = limits.http_idle.max(limits.raw_idle).max(limits.heartbeat + limits.heartbeat_dead);

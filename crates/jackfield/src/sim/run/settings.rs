@@ -1,4 +1,4 @@
-//! The settings of the simulated server: what all reactors of it share and never change.
+//! The settings of the simulated server, which its reactors share and never change.
 
 use crate::config::{Limits, Listener, ListenerSettings, ListenerTls};
 use crate::gate::{Gate, Origins, Reserved};
@@ -10,7 +10,7 @@ use crate::sim::places::look_up;
 use crate::sim::watched::Eyes;
 use std::sync::Arc;
 
-/// The listeners that there always are: one of each kind.
+/// The number of listeners that always exist: one of each kind.
 pub(super) const OF_EACH: usize = 3;
 /// 2026-01-01 00:00:00 UTC.
 const BEGIN: u64 = 1_767_225_600;
@@ -55,7 +55,7 @@ pub(super) fn settings(options: &Options, book: &Book, seed: u64) -> Settings {
             observer: options.observer.clone(),
             book: book.clone(),
             has_tls: options.tls.is_some(),
-            // Every second one, so that the usual way is looked at too.
+            // In every second run, so that the path without records is tested too.
             records: seed % 2 == 0,
         }),
         access_log: None,

@@ -1,4 +1,4 @@
-//! The clock of the simulation: how it goes on, jumps, and leaves reactors behind.
+//! The clock of the simulation: it moves, jumps, and makes reactors lag.
 
 use super::Sim;
 use super::node::Lag;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// A jump of a minute becomes one of fifty days.
 const LONG_JUMP_SCALE: u64 = 72_000;
-/// A longer wait, in milliseconds, may meet the deadlines of those who waited.
+/// After a longer wait, in milliseconds, deadlines may have passed.
 const SLOW: u64 = 1000;
 
 impl Sim {
@@ -14,7 +14,7 @@ impl Sim {
         self.handle.shared().remotes.iter().any(|remote| remote.has_commands())
     }
 
-    /// Lets time pass up to the next thing that is to happen. False: nothing is before the end.
+    /// Moves the clock to the next event. False: there is none before the end.
     pub(super) fn pass_time(&mut self, end: u64, calm: bool) -> bool {
         let peers = self.parties.iter().filter(|party| party.has_work()).map(|party| party.wake);
         let reactors = self.nodes.iter().filter_map(|node| node.driver.deadline().map(|deadline| deadline.0));
@@ -37,7 +37,7 @@ impl Sim {
         }
         let span = next.saturating_sub(self.now);
         if span > SLOW {
-            // Whoever waited for this meets the deadlines of others.
+            // Deadlines of waiting peers may have passed.
             self.parties.iter_mut().for_each(|party| party.conduct.slow = true);
         }
         self.now += span;
@@ -65,7 +65,7 @@ impl Sim {
         }
     }
 
-    /// Others have the processor for a while, which is no overload.
+    /// Other processes have the processor for a while, which is no overload.
     fn be_held_up(&mut self) {
         let Self { nodes, random, now, book, options, .. } = self;
         for (index, node) in nodes.iter_mut().enumerate() {

@@ -1,4 +1,4 @@
-//! One step of everybody: peers that connect and act, and a turn of each reactor.
+//! One step: peers connect and act, and each reactor has a turn.
 
 use super::Sim;
 use super::node::{Node, bytes_moved};
@@ -9,11 +9,11 @@ use crate::sim::book::{Book, Judged, Wrong, address, proxy_header, proxy_of, wro
 use crate::sim::dial::check_deadlines;
 use jackfield_reactor::{ConnectionId, MemoryDriver, Ready};
 
-/// More turns without time passing or a byte moving than any work needs: something spins.
+/// More turns than any work needs without a move of the clock or of a byte: then the reactor spins.
 const TURNS_IDLE_MAX: usize = 20_000;
 
 impl Sim {
-    /// Lets peers and reactors do what they can do now. False: nobody could.
+    /// Lets peers and reactors do what they can do now. False: there was nothing to do.
     pub(super) fn step(&mut self, calm: bool) -> Result<bool, Wrong> {
         let mut moved = false;
         self.take_dials();
@@ -44,7 +44,7 @@ impl Sim {
         }
     }
 
-    /// All listeners are the first reactor's.
+    /// Accepts a peer's connection. All listeners belong to the first reactor.
     fn accept(&mut self, index: usize, calm: bool) {
         let party = &mut self.parties[index];
         let Node { driver, service, .. } = &mut self.nodes[0];
@@ -56,7 +56,7 @@ impl Sim {
             if no_descriptor && self.random.chance(500) {
                 return party.connected(driver.refuse(service, whence, listener));
             }
-            // The descriptor in reserve is gone too, or it was about something else.
+            // The reserve descriptor is used too, or it is another error.
             let error = std::io::Error::from(std::io::ErrorKind::ConnectionAborted);
             let error = if no_descriptor { std::io::Error::other("too many open files") } else { error };
             driver.fail_accept(service, listener, &error);
@@ -80,7 +80,7 @@ impl Sim {
         }
     }
 
-    /// A turn of one reactor, if there is something to be done in it.
+    /// A turn of one reactor, if it has something to do.
     fn turn(&mut self, index: usize, calm: bool) -> Result<bool, Wrong> {
         let ready = self.readiness(index, calm);
         let driver = &self.nodes[index].driver;
@@ -128,7 +128,7 @@ impl Sim {
         }
     }
 
-    /// What the reactor is told: what is ready, somewhat later, more often, and in another order than it became so.
+    /// The events for a reactor: some come later, more often, and in another order.
     fn readiness(&mut self, index: usize, calm: bool) -> Vec<Ready> {
         let (random, faults) = (&mut self.random, &self.options.faults);
         let holds = if calm { None } else { Some(faults.held) };
@@ -150,7 +150,7 @@ impl Sim {
         ready
     }
 
-    /// Ends the jobs that are done by now. False: there is none.
+    /// Ends the jobs that are done. False: there is none.
     fn work(&mut self, calm: bool) -> bool {
         let faults = if calm { None } else { Some(self.options.faults.jobs) };
         let mut has_worked = false;
@@ -163,7 +163,7 @@ impl Sim {
     }
 }
 
-/// Something is told of a connection that has ended, if there is one of this reactor.
+/// An event for a connection of this reactor that has ended, if there is one.
 fn late_event(index: usize, book: &Book, random: &mut Random) -> Option<Ready> {
     let pages = book.pages();
     let gone = pages.records.iter().filter(|record| record.end.is_some()).filter_map(|record| record.id);

@@ -1,17 +1,17 @@
-//! Threads for work that blocks, on which each job takes its time.
+//! Threads for blocking work, on which each job takes some time.
 
 use crate::shared::{HeldJobs, Job};
 use crate::sim::Random;
 
-/// Jobs that wait and jobs that are under way.
+/// Jobs that wait, and jobs that run.
 pub(super) struct Workers {
     queue: HeldJobs,
     under_way: Vec<(u64, Job)>,
-    /// By chance of its own: a seed without jobs is what it was before there were any.
+    /// Separate random numbers, so that seeds without jobs run as before.
     random: Random,
 }
 
-/// A job that takes long takes up to so many milliseconds.
+/// The longest time of a slow job, in milliseconds.
 const LONG: usize = 20_000;
 
 impl Workers {
@@ -24,7 +24,7 @@ impl Workers {
         self.under_way.iter().map(|(until, _)| *until).min()
     }
 
-    /// A job that is done by now. Without faults each is.
+    /// Takes a job that is done. Without faults every job is.
     pub(super) fn take_done(&mut self, now: u64, faults: Option<u16>) -> Option<Job> {
         while let Some(job) = self.queue.take() {
             let is_late = faults.is_some_and(|per_mille| self.random.chance(per_mille));

@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A file as it is answered with.
+/// A cached file.
 #[derive(Debug)]
 pub(super) struct CachedFile {
     pub(super) version: Version,
@@ -27,19 +27,19 @@ pub(super) struct Cache {
 #[derive(Debug, Default)]
 struct Inside {
     files: HashMap<PathBuf, Arc<CachedFile>>,
-    /// In the order in which they came.
+    /// The paths, in the order in which they were added.
     order: VecDeque<PathBuf>,
-    /// Bytes of all of them, and those for which room was made.
+    /// Bytes of all files, and of those for which room was made.
     bytes: usize,
 }
 
-/// What a file takes besides its bytes.
+/// Memory that a file takes in addition to its bytes.
 const FILE_BYTES: usize = 1024;
-/// A longer one is not cached.
+/// The longest file that is cached.
 const LENGTH_MAX: usize = 1 << 20;
-/// Of the bound, one file takes at most this part.
+/// One file may take at most this part of the bound.
 const PART: usize = 8;
-/// Files that are looked at for one that can go.
+/// The most files that are looked at to find one that can be dropped.
 const LOOKS_MAX: usize = 16;
 
 impl Cache {
@@ -56,8 +56,8 @@ impl Cache {
         (Version::at_once(path)? == cached.version).then_some(cached)
     }
 
-    /// Makes room for the file at a path, of this length, at the cost of those that came first and are not being sent.
-    /// False: it is not to be cached.
+    /// Makes room for a file of this length, by dropping the oldest files that are not being sent. False: it must not
+    /// be cached.
     pub(super) fn make_room(&self, path: &Path, length: u64) -> bool {
         let Ok(length) = usize::try_from(length) else { return false };
         if length > LENGTH_MAX || length + FILE_BYTES > self.bytes_max / PART {
@@ -65,7 +65,7 @@ impl Cache {
         }
         let mut inside = self.lock();
         if inside.files.get(path).is_some_and(|old| old.is_in_use()) {
-            // A version of it that stays as long as it is being sent.
+            // An older version of it is being sent, and stays until then.
             return false;
         }
         for _ in 0..LOOKS_MAX {
@@ -87,7 +87,7 @@ impl Cache {
         }
     }
 
-    /// Gives room back: the file could not be read.
+    /// Gives the room back, because the file could not be read.
     pub(super) fn give_back(&self, length: u64) {
         self.lock().bytes -= length as usize + FILE_BYTES;
     }
@@ -98,7 +98,7 @@ impl Cache {
 }
 
 impl Inside {
-    /// The one that came first goes; if it is being sent it stays as the last.
+    /// Drops the oldest file; if it is being sent, it becomes the newest instead.
     fn drop_first(&mut self) {
         let Some(path) = self.order.pop_front() else { return };
         match self.files.get(&path) {
@@ -113,19 +113,19 @@ impl CachedFile {
         self.body.len() + FILE_BYTES
     }
 
-    /// Its bytes wait for a reader.
+    /// Its bytes are still being sent.
     fn is_in_use(&self) -> bool {
         Arc::strong_count(&self.body) > 1
     }
 }
 
-// Elsewhere nothing is cached.
+// On other systems nothing is cached.
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
     use std::fs::{self, File};
 
-    /// The bound holds for any files, and those that are being sent stay.
+    /// The bound holds for any files, and files that are being sent stay.
     #[test]
     fn the_bound_holds() {
         let path = std::env::temp_dir().join(format!("jackfield-cache-{}", std::process::id()));

@@ -5,14 +5,14 @@ use std::fs::File;
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// What tells one version of a file from another.
+/// Distinguishes one version of a file from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     pub(super) bytes: u64,
     modified: Option<SystemTime>,
 }
 
-/// Under which conditions something is wanted.
+/// The conditions of a request.
 #[derive(Debug, Default)]
 pub(super) struct Condition {
     is_match: Option<String>,
@@ -45,7 +45,7 @@ impl Stamp {
         self.second().map(httpdate::fmt_http_date)
     }
 
-    /// A number that few other versions have.
+    /// A hash, which few other versions share.
     pub(super) fn hash(&self) -> u64 {
         (self.nanoseconds() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.bytes.rotate_left(32)
     }
@@ -55,7 +55,7 @@ impl Stamp {
         since.unwrap_or_default().as_nanos()
     }
 
-    /// Without the parts of the second, which the date of a header does not have.
+    /// The time in whole seconds, as in a header's date.
     fn second(&self) -> Option<SystemTime> {
         let since = self.modified?.duration_since(UNIX_EPOCH).ok()?;
         Some(UNIX_EPOCH + Duration::from_secs(since.as_secs()))
@@ -80,7 +80,7 @@ impl Condition {
         }
     }
 
-    /// In the order of RFC 9110 section 13.2.2.
+    /// Evaluates the conditions in the order of RFC 9110 section 13.2.2.
     pub(super) fn verdict(&self, etag: &str, stamp: &Stamp) -> Verdict {
         let second = stamp.second();
         let is_newer = |than: SystemTime| second.is_none_or(|second| second > than);
@@ -96,7 +96,7 @@ impl Condition {
         }
     }
 
-    /// Whether ranges of this version are wanted: a range of another one would not fit.
+    /// Whether the ranges are meant for this version; ranges of another would not fit.
     pub(super) fn takes_range(&self, etag: &str, stamp: &Stamp) -> bool {
         match &self.range {
             None => true,
@@ -106,7 +106,7 @@ impl Condition {
     }
 }
 
-/// Whether a list of tags has this one, or is `*`. A weak one is the same only where that is enough.
+/// Whether a list of tags contains this one, or is `*`. `weak`: weak comparison is enough.
 fn lists(tags: &str, etag: &str, weak: bool) -> bool {
     tags.trim() == "*"
         || tags.split(',').map(str::trim).any(|tag| match tag.strip_prefix("W/") {

@@ -1,9 +1,9 @@
-//! Files that are compressed already.
+//! Compressed files beside the original.
 
 use jackfield_proto::http1::Request;
 use std::path::{Path, PathBuf};
 
-/// An encoding, and the ending of files that have it.
+/// An encoding, and the extension of its files.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Encoding {
     pub(super) name: &'static str,
@@ -26,13 +26,13 @@ impl Encoding {
     }
 }
 
-/// Those that the client takes, ours first.
+/// The encodings that the client accepts, in our order.
 pub(super) fn accepted(request: &Request<'_>) -> Vec<&'static Encoding> {
     let takes = |name: &str| request.header_all("accept-encoding").any(|field| takes(field, name));
     ENCODINGS.iter().filter(|encoding| takes(encoding.name)).collect()
 }
 
-/// Whether a value of `Accept-Encoding` takes this one (RFC 9110 section 12.5.3).
+/// Whether a value of `Accept-Encoding` accepts this one (RFC 9110 section 12.5.3).
 fn takes(field: &[u8], name: &str) -> bool {
     field.split(|byte| *byte == b',').any(|item| {
         let Ok(item) = std::str::from_utf8(item) else { return false };

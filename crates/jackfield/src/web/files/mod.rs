@@ -60,7 +60,7 @@ pub struct Files(Arc<Options>);
 
 #[derive(Clone, Debug)]
 struct Options {
-    /// Without links.
+    /// The folder's path, without links.
     root: PathBuf,
     is_file: bool,
     index: Option<String>,
@@ -71,7 +71,7 @@ struct Options {
     cache: Arc<Cache>,
 }
 
-/// Bytes of cached files, unless another number was given.
+/// The default bound of the cache.
 const CACHE_BYTES: usize = 16 << 20;
 
 impl Files {
@@ -231,7 +231,7 @@ impl Options {
         let _ = self.describe(answer, &cached.etag, cached.last_modified.as_deref(), None).body(kind, body);
     }
 
-    /// The lines that all answers about a file have.
+    /// Adds the header lines that all answers for a file have.
     fn describe<T: ResponseTarget>(
         &self,
         answer: ResponseBuilder<T>,
@@ -256,7 +256,7 @@ impl Options {
     }
 }
 
-/// What a request asks for, kept for the pool.
+/// The parts of a request that the pool needs.
 struct Asked {
     options: Arc<Options>,
     relative: PathBuf,
@@ -267,11 +267,11 @@ struct Asked {
     is_head: bool,
     condition: Condition,
     ranges: Option<Ranges>,
-    /// Which encodings the client takes, best first.
+    /// The encodings that the client accepts, the best first.
     encodings: Vec<&'static encoding::Encoding>,
 }
 
-/// A file that is open, and how it is encoded.
+/// An open file, and its encoding.
 struct Opened {
     file: File,
     stamp: Stamp,
@@ -306,7 +306,7 @@ impl Asked {
         }
     }
 
-    /// Where a path leads to, if it stays below the root.
+    /// The target of a path, if it stays below the root.
     fn confined(&self, path: &Path) -> io::Result<PathBuf> {
         if self.options.links_out {
             return Ok(path.into());
@@ -369,7 +369,7 @@ impl Asked {
     }
 }
 
-/// Sends a file for which the cache has room, and puts it there.
+/// Sends a file for which the cache has room, and caches it.
 fn send_and_cache(
     answer: ResponseBuilder<Reply>,
     cache: &Cache,
@@ -396,10 +396,10 @@ fn send_and_cache(
     };
 }
 
-/// Sends what is small at once, and the rest as it is taken.
+/// Sends a small file at once, and a large one piece by piece.
 fn send_source(answer: ResponseBuilder<Reply>, kind: &str, mut source: FileSource, is_head: bool) {
     let bytes = source.bytes_left();
-    // An error is a line that can't be written; the answer is a 500 then.
+    // An error means that a header line can't be written: the answer is a 500.
     if bytes <= PIECE_BYTES as u64 && !is_head {
         let _ = match source.read_all() {
             Ok(body) => answer.body(kind, body),
@@ -415,11 +415,11 @@ fn send_source(answer: ResponseBuilder<Reply>, kind: &str, mut source: FileSourc
 
 enum Entry {
     File(PathBuf),
-    /// Its path lacks the slash.
+    /// A folder, but the path has no slash at its end.
     Folder,
 }
 
-/// Opens what is a file: to open something else may block, or do more.
+/// Opens a path only if it is a file, because opening something else may block, or have effects.
 fn open_file(path: &Path) -> io::Result<File> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());
@@ -428,7 +428,7 @@ fn open_file(path: &Path) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
 }
 
-/// The media type by the name; text is taken for UTF-8.
+/// The media type by the name. Text counts as UTF-8.
 fn media_type(path: &Path) -> String {
     let guess = mime_guess::from_path(path).first_raw().unwrap_or("application/octet-stream");
     let is_text = guess.starts_with("text/") || matches!(guess, "application/javascript" | "image/svg+xml");

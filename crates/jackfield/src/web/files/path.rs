@@ -3,7 +3,7 @@
 use percent_encoding::percent_decode_str;
 use std::path::PathBuf;
 
-/// The path that was asked for, relative to the folder; `None`: it climbs, or names something that is none of its files.
+/// The requested path, relative to the folder. `None`: it leaves the folder, or is not allowed.
 pub(super) fn relative(path: &str, hidden: bool) -> Option<PathBuf> {
     let decoded = percent_decode_str(path).decode_utf8().ok()?;
     let inner = decoded.strip_prefix('/').unwrap_or(&decoded);
@@ -20,7 +20,7 @@ pub(super) fn relative(path: &str, hidden: bool) -> Option<PathBuf> {
     inner.split('/').all(is_good).then(|| inner.split('/').collect())
 }
 
-/// Names that are devices on Windows in every folder, with any ending, and streams beside a file.
+/// Names that are devices in every folder on Windows, with any extension, and alternate streams of a file.
 fn is_device(segment: &str) -> bool {
     if !cfg!(windows) {
         return false;
@@ -63,7 +63,7 @@ mod tests {
             ("/a%00", None),
             ("/a%5C..%5Cb", None),
             ("/.git/config", None),
-            // A point and a slash in more bytes than they have.
+            // Overlong encodings of a dot and a slash.
             ("/%C0%AE%C0%AE/b", None),
             ("/%C0%AFetc", None),
             ("/%FF", None),

@@ -1,30 +1,30 @@
-//! Parts of a file that are asked for (RFC 9110 section 14).
+//! Requested parts of a file (RFC 9110 section 14).
 
-/// The ranges of bytes that were asked for.
+/// The requested ranges of bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Ranges(Vec<Spec>);
 
-/// First and last, or how many from the end.
+/// First and last byte, or a number of bytes from the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Spec {
     From(u64, Option<u64>),
     Last(u64),
 }
 
-/// A range of a file: its first byte, and the one behind its last.
+/// A range of a file: its first byte, and the one after its last.
 pub(super) type Span = std::ops::Range<u64>;
 
 /// What is sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Selected {
     All,
-    /// Nothing of what was asked for is there.
+    /// No requested range is within the file.
     None,
     One(Span),
     Several(Vec<Span>),
 }
 
-/// More ranges than these, or such that overlap, cost more than they are worth: all is sent then (RFC 9110 section 14.2).
+/// The most ranges. With more, or with ranges that overlap, the whole file is sent (RFC 9110 section 14.2).
 const RANGES_MAX: usize = 16;
 
 impl Ranges {
@@ -67,7 +67,7 @@ impl Spec {
         }
     }
 
-    /// What there is of it.
+    /// The part of the range that exists.
     fn span(self, bytes: u64) -> Option<Span> {
         match self {
             Self::From(first, last) if first < bytes => {
@@ -94,7 +94,7 @@ pub(super) fn content_range(span: &Span, bytes: u64) -> String {
     format!("bytes {}-{}/{bytes}", span.start, span.end - 1)
 }
 
-/// Digits and nothing else; more than fit are very many.
+/// A number of digits only. A number that does not fit counts as the highest one.
 fn number(text: &str) -> Option<u64> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().unwrap_or(u64::MAX))

@@ -8,10 +8,10 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// What is read at once.
+/// The size of a piece.
 pub(super) const PIECE_BYTES: usize = 64 << 10;
 
-/// What is sent: a text of ours, or bytes of the file.
+/// A part of the body: a text of ours, or bytes of the file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Piece {
     Text(Vec<u8>),
@@ -22,7 +22,7 @@ pub(super) enum Piece {
 #[derive(Debug)]
 pub(super) struct FileSource {
     file: File,
-    /// What it was when the answer began.
+    /// Its version when the answer began.
     stamp: Stamp,
     pieces: VecDeque<Piece>,
 }
@@ -40,13 +40,13 @@ impl FileSource {
         bytes.sum()
     }
 
-    /// The version that is being sent, if the file still has it, and no later one can be taken for it.
+    /// The version that is being sent, if the file still has it, and if no later one can be mistaken for it.
     pub(super) fn version(&self) -> Option<Version> {
         let version = Version::settled(&self.file)?;
         (Stamp::of(&self.file).ok()? == self.stamp).then_some(version)
     }
 
-    /// All that is left, which must be little.
+    /// Reads all that is left, which must be little.
     pub(super) fn read_all(&mut self) -> io::Result<Vec<u8>> {
         let mut all = Vec::with_capacity(self.bytes_left() as usize);
         while let Some(piece) = self.read()? {
@@ -62,7 +62,7 @@ impl FileSource {
         if (&self.file).take(count).read_to_end(&mut bytes)? as u64 != count {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        // What was read may be of another version already.
+        // The bytes may already be of another version.
         if Stamp::of(&self.file)? != self.stamp {
             return Err(io::ErrorKind::InvalidData.into());
         }
@@ -91,7 +91,7 @@ pub(super) fn one(span: &Span) -> Vec<Piece> {
     vec![Piece::Bytes(span.clone())]
 }
 
-/// As the parts of a `multipart/byteranges` (RFC 9110 section 14.6).
+/// The pieces of a `multipart/byteranges` (RFC 9110 section 14.6).
 pub(super) fn several(spans: &[Span], bytes: u64, boundary: &str, content_type: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
     for (number, span) in spans.iter().enumerate() {

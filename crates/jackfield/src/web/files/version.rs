@@ -1,36 +1,36 @@
-//! What tells a version of a file from all others, and what the system knows of it without asking a disk.
+//! Identifies a version of a file, without access to a disk.
 
 use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A version of a file: two that are the same have the same bytes.
+/// A version of a file: equal versions have equal bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Version {
     device: (u32, u32),
     inode: u64,
     bytes: u64,
     modified: (i64, u32),
-    /// When its bytes or what is known of it were changed: nobody can set that back.
+    /// When its bytes or its attributes were changed. This time can't be set back.
     changed: (i64, u32),
 }
 
 impl Version {
-    /// That of an open file. `None`: the system doesn't tell, or the file was changed so lately that the next change
-    /// might get the same time.
+    /// The version of an open file. `None`: the system does not give it, or the file was changed so recently that the
+    /// next change might get the same time.
     pub(super) fn settled(file: &File) -> Option<Self> {
         let version = system::version(file)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
         version.is_settled(now).then_some(version)
     }
 
-    /// That of the file at a path, if the system has all in memory that leads there, and no part of the path is a
-    /// symbolic link. It never waits for a disk.
+    /// The version of the file at a path, if the system has the whole path in memory, and no part of it is a symbolic
+    /// link. It never waits for a disk.
     pub(super) fn at_once(path: &Path) -> Option<Self> {
         system::version_at_once(path)
     }
 
-    /// Whether the last change is long ago. `now` is the time since 1970.
+    /// Whether the last change is long enough ago. `now` is the time since 1970.
     fn is_settled(&self, now: Duration) -> bool {
         let (seconds, nanoseconds) = self.changed;
         let grain = if nanoseconds == 0 { COARSE_GRAIN } else { FINE_GRAIN };
@@ -39,9 +39,9 @@ impl Version {
     }
 }
 
-/// Longer than any tick of a system by which it takes the time of a change.
+/// Longer than the resolution of change times on any system with fine times.
 const FINE_GRAIN: Duration = Duration::from_millis(20);
-/// The same for file systems that know whole seconds, or every second one.
+/// The same for file systems with a resolution of one or two seconds.
 const COARSE_GRAIN: Duration = Duration::from_secs(3);
 
 #[cfg(target_os = "linux")]
@@ -63,7 +63,7 @@ mod system {
         })
     }
 
-    /// To open a path only as a place does nothing to what is there, a device included.
+    /// Opens the path with `O_PATH`, which has no effect on what is there, not even on a device.
     pub(super) fn version_at_once(path: &Path) -> Option<Version> {
         let resolve = ResolveFlags::CACHED | ResolveFlags::NO_SYMLINKS;
         version(openat2(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve).ok()?)
@@ -97,7 +97,7 @@ mod tests {
             ((100, 1), 21, true),
             ((100, 0), 2999, false),
             ((100, 0), 3000, true),
-            // Of a clock that is ahead, and from before 1970.
+            // From a clock that is ahead, and from before 1970.
             ((200, 1), 21, false),
             ((-1, 1), 21, false),
         ] {
