@@ -69,8 +69,11 @@ impl Instance {
         let port = self.port.to_string();
         let fixed =
             ["--port", &port, "--bind", "127.0.0.1", "--appendonly", "yes", "--save", "", "--dir", "."];
+        // Otherwise it may lose what it has acknowledged when it is killed: it puts off its writes while the disk is busy.
+        let safe = ["--appendfsync", "always"];
         let child = Command::new("redis-server")
             .args(fixed)
+            .args(safe)
             .args(&self.options)
             .current_dir(&self.folder)
             .stdout(Stdio::null())
@@ -281,8 +284,8 @@ impl Site {
             self.publish(first);
             !self.take(&mut reader).is_empty()
         });
-        // More of them may be on their way.
-        self.publish("ready");
+        // More of them may be on their way, and a short queue may be full of them.
+        wait(|| self.publish("ready").full == 0);
         self.take_until(&mut reader, "ready");
         reader
     }
