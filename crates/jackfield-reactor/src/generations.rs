@@ -1,4 +1,4 @@
-//! How often each slot was used, which distinguishes the connections of one slot.
+//! How often each slot was used. This distinguishes the connections of one slot.
 
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 use crate::table;
@@ -30,7 +30,7 @@ impl Generations {
         generations[slot] = generation;
     }
 
-    /// Slots that were ever used.
+    /// The number of slots that were ever used.
     pub(crate) fn len(&self) -> usize {
         self.lock().len()
     }
@@ -39,7 +39,7 @@ impl Generations {
         self.lock().capacity() * size_of::<u32>()
     }
 
-    /// A panic can't leave half a number.
+    /// A panic can't leave it inconsistent.
     fn lock(&self) -> MutexGuard<'_, Vec<u32>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -34,9 +34,10 @@ impl ConnectionId {
     pub const NONE: Self = Self(u64::MAX);
     /// The waker: a command waits in the mailbox.
     pub(crate) const WAKER: Self = Self(u64::MAX - 1);
-    /// The current wire while there is none. Nobody outside has this id, so nobody writes into the cork by it.
+    /// Stands for the current wire while there is none. No code outside has this id, so none can write into the cork
+    /// with it.
     pub(crate) const IDLE: Self = Self(u64::MAX - 2);
-    /// What a slot is called whose generations are used up.
+    /// The id of a slot whose generations are used up.
     pub(crate) const RETIRED: Self = Self(u64::MAX - 3);
 
     /// The id of a connection from its parts. `generation` is how often the slot was used before. For tables that store
@@ -48,12 +49,12 @@ impl ConnectionId {
         Self(u64::from(reactor) << REACTOR_SHIFT | u64::from(generation + 1) << SLOT_BITS | slot as u64)
     }
 
-    /// The driver's own sources: listeners, by index.
+    /// The id of a listener, by index.
     pub(crate) fn listener(index: usize) -> Self {
         Self(DRIVER | index as u64)
     }
 
-    /// The index of the listener that this names, if it names one.
+    /// The index of the listener, if this is the id of one.
     pub(crate) fn as_listener(self) -> Option<usize> {
         (self.0 - self.slot() as u64 == DRIVER).then_some(self.slot())
     }

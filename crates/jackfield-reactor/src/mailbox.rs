@@ -19,9 +19,9 @@ pub struct Mailbox<M> {
 #[derive(Debug)]
 struct Inside<M> {
     commands: VecDeque<Posted<M>>,
-    /// Those of them that count towards `commands_max`.
+    /// The number of commands that count towards `commands_max`.
     counted: usize,
-    /// Bytes of all of them.
+    /// Bytes of all commands.
     bytes: usize,
     /// The reactor has ended and takes no more commands.
     is_closed: bool,
@@ -52,10 +52,10 @@ pub struct Taken {
     pub more: bool,
 }
 
-/// Room for commands at first. Later it grows by a tenth, so that what no command pays for is small.
+/// The first capacity. Later it grows by a tenth, so that little memory is charged to no command.
 const PLACES_FIRST: usize = 64;
 
-/// Room for commands that an empty box keeps.
+/// The capacity that an empty mailbox keeps.
 const PLACES_KEPT: usize = 1024;
 
 impl<M> Mailbox<M> {
@@ -107,8 +107,8 @@ impl<M> Mailbox<M> {
     /// Moves at most `most` commands to the end of `into`, the oldest first. Allocates nothing if `into` has enough
     /// capacity.
     pub fn take(&self, into: &mut Vec<M>, most: usize) -> Taken {
-        // The mark is cleared first, and by a swap: a thread that set it before has put its command in, as is seen here,
-        // and a thread that sets it later finds it cleared.
+        // The mark is cleared first, by a swap. A thread that set it before has added its command, which is seen here. A
+        // thread that sets it later finds it cleared, and wakes the reactor.
         self.woken.swap(planted(16), Ordering::AcqRel);
         let mut inside = self.lock();
         let Inside { commands, counted, bytes, .. } = &mut *inside;
@@ -121,7 +121,7 @@ impl<M> Mailbox<M> {
         }
         *bytes -= taken.bytes;
         if commands.is_empty() {
-            // A peak is not kept.
+            // Memory of a peak is freed.
             commands.shrink_to(PLACES_KEPT);
         }
         taken
@@ -156,13 +156,13 @@ impl<M> Mailbox<M> {
     fn wake(&self) {
         if !self.woken.swap(true, Ordering::AcqRel) {
             if let Some(waker) = &self.waker {
-                // Fails only if the descriptor is gone, and then the reactor is gone as well.
+                // This fails only if the descriptor is gone, and then the reactor is gone too.
                 let _ = waker.wake();
             }
         }
     }
 
-    /// A panic cannot leave the fields at odds, so a poisoned lock is as good as any.
+    /// A panic can't leave the fields inconsistent, so a poisoned lock can be used.
     fn lock(&self) -> MutexGuard<'_, Inside<M>> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }

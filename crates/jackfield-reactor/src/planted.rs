@@ -1,4 +1,4 @@
-//! Bugs that were planted to prove that the simulation finds them. Without the feature `planted-bugs` there is none.
+//! Planted bugs, which prove that the simulation finds them. Without the feature `planted-bugs` there are none.
 
 #[cfg(feature = "planted-bugs")]
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -35,11 +35,11 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Why a connection ended whose socket gave this error.
+    /// The reason for an error of a socket.
     pub(crate) fn of_error(error: &io::Error) -> Self {
         match error.kind() {
             ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted => Self::Reset,
-            // No socket says so. A session does that is written to after what it has read broke it.
+            // No socket gives this error. A TLS session gives it, if it is written to after invalid bytes were read.
             ErrorKind::InvalidData => Self::Tls,
             kind => Self::Io(kind),
         }
@@ -74,7 +74,7 @@ pub enum Limit {
 mod tests {
     use super::*;
 
-    /// The last was `Io(InvalidData)`: the simulation found it (seed 62743), where an answer was written to a TLS session after a
+    /// The last one was `Io(InvalidData)`. The simulation found that (seed 62743): an answer was written to a TLS session after a
     /// forged record.
     #[test]
     fn an_error_has_its_reason() {

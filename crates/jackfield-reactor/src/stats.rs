@@ -91,7 +91,7 @@ pub const TURN_NS: [u64; 11] = [
 ];
 
 impl Stats {
-    /// A turn was timed.
+    /// Counts a timed turn.
     pub(crate) fn time_turn(&self, nanoseconds: u64) {
         self.turn_ns.set(nanoseconds);
         self.turn_ns_max.set(self.turn_ns_max.value().max(nanoseconds));

@@ -1,4 +1,5 @@
-//! What threads meet at. `tests/loom.rs` compiles mailbox and budget with loom's own in this place, and so sees every order.
+//! Synchronisation. `tests/loom.rs` compiles mailbox and budget with loom's types in place of these, and so tries every
+//! order.
 
 pub(crate) use mio::Waker;
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

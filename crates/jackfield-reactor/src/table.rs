@@ -32,7 +32,7 @@ pub fn hash_table_bytes<T>(capacity: usize) -> usize {
 }
 
 fn places_bytes<T>(places: usize) -> usize {
-    // The bytes of the first group stand at the end once more.
+    // The bytes of the first group are repeated at the end.
     const GROUP_BYTES: usize = 16;
     places * (size_of::<T>() + 1) + GROUP_BYTES
 }

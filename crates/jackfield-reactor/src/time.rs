@@ -25,7 +25,7 @@ impl Time {
 }
 
 impl Time {
-    /// What [`Time::since`] would say if times had 32 bits, as they once had.
+    /// What [`Time::since`] would return if times had 32 bits. For a planted bug.
     pub(crate) fn low_since(self, earlier: Self) -> Duration {
         Duration::from_millis((self.0 as u32).saturating_sub(earlier.0 as u32).into())
     }

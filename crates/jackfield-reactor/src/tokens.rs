@@ -60,7 +60,7 @@ fn thousand(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX).saturating_mul(1000)
 }
 
-/// A second's worth.
+/// The tokens of one second, in thousandths.
 fn full(rate: u32) -> i64 {
     thousand(rate.into())
 }
@@ -69,7 +69,8 @@ fn full(rate: u32) -> i64 {
 mod tests {
     use super::*;
 
-    /// At these times (in ms) so many are taken; what is left then, and how long it takes until there are so many.
+    /// Takes tokens at these times (in ms); checks how many are left, and how long it takes until a number of them is
+    /// there.
     fn check(rate: u32, steps: &[(u64, u64, u64, (u64, u64))]) {
         let mut bucket = TokenBucket::new(rate, Time(0));
         for &(at, taken, left, (tokens, wait_ms)) in steps {
@@ -87,7 +88,7 @@ mod tests {
             &[(0, 10, 0, (1, 100)), (99, 0, 0, (1, 1)), (100, 0, 1, (1, 0)), (60_000, 3, 7, (10, 300))],
         );
         check(3, &[(0, 3, 0, (1, 334)), (333, 0, 0, (1, 1)), (334, 0, 1, (3, 666))]);
-        // A debt is paid in full, and nobody waits for more than it can hold.
+        // A debt is paid in full. A wait for more tokens than the bucket holds is a wait for a full bucket.
         check(1000, &[(0, 5000, 0, (1, 4001)), (4000, 0, 0, (1, 1)), (4001, 0, 1, (u64::MAX, 999))]);
         check(0, &[(0, u64::MAX, u64::MAX, (u64::MAX, 0)), (u64::MAX, 1, u64::MAX, (1, 0))]);
     }

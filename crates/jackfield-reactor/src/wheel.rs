@@ -19,10 +19,10 @@ const LEVELS: usize = 6;
 const LAST: usize = LEVELS - 1;
 const BUCKETS: usize = 64;
 const DIGIT_BITS: u32 = 6;
-/// Further ahead than any wheel turn (2,179 years would need one level more): later timers wait in the last bucket
-/// and are put in again when it is reached.
+/// The span of the whole wheel. Timers that are further ahead wait in the last bucket and are inserted again when it is
+/// reached.
 const SPAN: u64 = 1 << (DIGIT_BITS * LEVELS as u32);
-/// An entry that hangs in no bucket.
+/// An entry that is in no bucket.
 const IDLE: u16 = u16::MAX;
 
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(crate) struct Entry {
     pub(crate) at: u64,
     pub(crate) id: ConnectionId,
     pub(crate) key: u32,
-    /// What the reactor notes for one of its own timers.
+    /// A value that the reactor keeps with one of its own timers.
     pub(crate) note: u32,
     /// The next timer of the same connection.
     pub(crate) sibling: u32,
@@ -39,11 +39,11 @@ pub(crate) struct Entry {
     bucket: u16,
 }
 
-/// Nearly each connection has one.
+/// Nearly every connection has one, so it must be small.
 const _: () = assert!(size_of::<Entry>() == 40);
 
-/// What a timer takes: its place in the table, which says besides whether it is used. The table grows by an eighth, of
-/// which half is free on average.
+/// Bytes of a timer: its place in the table, with the mark whether it is used. The table grows by an eighth, of which
+/// half is free on average.
 pub(crate) const TIMER_BYTES: usize = (size_of::<Entry>() + align_of::<Entry>()) * 17 / 16;
 
 #[derive(Debug)]
@@ -53,7 +53,7 @@ pub(crate) struct Wheel {
     used: [u64; LEVELS],
     /// Everything before this time has fired.
     now: u64,
-    /// No timer is due before: lowered when one is set, found anew only when it has passed.
+    /// No timer is due before this time. Lowered when a timer is set, and computed again only when it has passed.
     next: u64,
 }
 
@@ -83,7 +83,7 @@ impl Wheel {
         self.entry(index).bucket != IDLE
     }
 
-    /// Sets or moves an entry. A time that has passed fires at the next look.
+    /// Sets or moves an entry. If its time has passed, it fires at the next check.
     pub(crate) fn set(&mut self, index: u32, at: u64) {
         self.unset(index);
         self.entry_mut(index).at = at;
@@ -91,7 +91,7 @@ impl Wheel {
         self.link(index);
     }
 
-    /// Takes an entry out of the wheel; it stays its connection's.
+    /// Takes an entry out of the wheel; its connection keeps it.
     pub(crate) fn unset(&mut self, index: u32) {
         let Entry { next, prev, bucket, .. } = *self.entry(index);
         if bucket == IDLE {
@@ -110,13 +110,13 @@ impl Wheel {
         self.entry_mut(index).bucket = IDLE;
     }
 
-    /// Takes an entry out for good and returns the next of its connection.
+    /// Removes an entry, and returns the next one of its connection.
     pub(crate) fn remove(&mut self, index: u32) -> u32 {
         self.unset(index);
         self.entries.remove(index as usize).sibling
     }
 
-    /// The next timer that is due, unset; its entry stays its connection's.
+    /// Takes the next timer that is due. Its connection keeps the entry.
     pub(crate) fn due(&mut self, now: u64) -> Option<(ConnectionId, u32)> {
         if now < self.next { None } else { self.due_now(now) }
     }
@@ -127,7 +127,7 @@ impl Wheel {
         self.next
     }
 
-    /// How many entries there are, set or not: for the accounts of tests.
+    /// The number of entries, set or not, for tests.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -144,7 +144,7 @@ impl Wheel {
             let (level, begin) = self.first_bucket();
             self.next = begin;
             if begin > now {
-                // What lies further ahead moves down when its bucket is reached.
+                // Entries further ahead move down when their bucket is reached.
                 self.now = self.now.max(now);
                 return None;
             }
@@ -160,7 +160,7 @@ impl Wheel {
         }
     }
 
-    /// The bucket that is reached first: its level and when it begins. `u64::MAX` if all are empty.
+    /// The bucket that is reached first: its level and its begin. `u64::MAX` if all are empty.
     fn first_bucket(&self) -> (usize, u64) {
         let now = self.now;
         for (level, &used) in self.used.iter().enumerate() {
@@ -169,8 +169,8 @@ impl Wheel {
             }
             let ahead = used.rotate_right(digit(now, level) as u32);
             let span = 1u64 << (DIGIT_BITS * level as u32);
-            // Level 0 can hold the present; above it an entry differs in its digit, so it lies ahead. The last level
-            // can wrap: what lies in its present bucket is a whole turn away, behind all others.
+            // Level 0 can hold the present time. On higher levels an entry differs in its digit, so it is ahead. The
+            // last level can wrap: entries in its present bucket are a whole turn away, after all others.
             let ahead = match (level, ahead & !1) {
                 (0..LAST, _) => ahead.trailing_zeros(),
                 (_, 0) => BUCKETS as u32,
@@ -246,7 +246,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against a plain table: the same timers fire at the same looks, none early, none late, none twice.
+        /// Compares with a plain table: the same timers fire at the same checks, none early, late or twice.
         #[test]
         fn fires_what_a_plain_table_fires(start in 0u64..1_000_000_000, acts in prop::collection::vec(act(), 0..200)) {
             let mut now = start;

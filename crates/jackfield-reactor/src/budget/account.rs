@@ -1,31 +1,31 @@
-//! What the buffers of one reactor hold.
+//! The account of one reactor: the memory of its buffers.
 
 use super::{Budget, Pressure};
 use crate::sync::Ordering::{Relaxed, SeqCst};
 use std::sync::Arc;
 
-/// What the buffers of one reactor hold.
+/// The memory that the buffers of one reactor hold.
 #[derive(Debug)]
 pub(crate) struct Account {
     pub(crate) budget: Arc<Budget>,
-    /// Sum of all that is charged.
+    /// The sum of all charges to connections.
     held: usize,
-    /// How many places hold something.
+    /// The number of charges that are not zero.
     items: usize,
-    /// In buffers that wait for their next use.
+    /// Bytes of buffers in the pools.
     pooled: usize,
-    /// In tables that all share.
+    /// Bytes of tables that all connections share.
     tables: usize,
-    /// What of all three the budget has been told.
+    /// The part of these sums that is published to the budget.
     published: usize,
-    /// There was pressure when something was last charged.
+    /// Whether there was pressure at the last charge.
     is_pressed: bool,
 }
 
-/// Changes of less are not published: what the reactors of one budget can be wrong by, each.
+/// Smaller changes are not published, so the budget may be wrong by this amount for each reactor.
 pub(crate) const GRAIN_BYTES: usize = 16 << 10;
 
-/// What the pools of one reactor keep at most.
+/// The most bytes in the pools of one reactor.
 pub(crate) const POOLED_BYTES_MAX: usize = 16 << 20;
 
 impl Account {
@@ -34,7 +34,7 @@ impl Account {
         Self { budget, held: 0, items: 0, pooled: 0, tables: 0, published: 0, is_pressed: false }
     }
 
-    /// Charges a place for what it holds now. True if that is more than before.
+    /// Sets a charge to the bytes that are held now. True if that is more than before.
     pub(crate) fn charge(&mut self, place: &mut u32, bytes: usize) -> bool {
         let now = u32::try_from(bytes).unwrap_or(u32::MAX);
         let before = std::mem::replace(place, now);
@@ -47,7 +47,7 @@ impl Account {
         now > before
     }
 
-    /// Makes room in the pools for a buffer of this size. False: it must go.
+    /// Makes room in the pools for a buffer of this size. False: the buffer must be freed.
     pub(crate) fn pool(&mut self, bytes: usize) -> bool {
         let fits = !self.is_pressed && self.pooled + bytes <= POOLED_BYTES_MAX;
         self.pooled += if fits { bytes } else { 0 };
@@ -60,7 +60,7 @@ impl Account {
         self.pooled -= bytes;
     }
 
-    /// Charges the tables that all share for what they hold now.
+    /// Sets the charge for the shared tables.
     pub(crate) fn charge_tables(&mut self, bytes: usize) {
         self.tables = bytes;
     }
@@ -68,7 +68,8 @@ impl Account {
     pub(crate) fn publish(&mut self) {
         let total = self.total();
         if total.abs_diff(self.published) >= GRAIN_BYTES || total == 0 {
-            // In one order with the mark of `news`, so that who passes a mark and who gives back don't miss each other.
+            // `SeqCst`, in one order with the mark in `news`: otherwise a reactor that passes a threshold and one that
+            // frees memory could miss each other.
             self.budget.used.fetch_add(total.wrapping_sub(self.published), SeqCst);
             self.published = total;
         }
@@ -79,13 +80,13 @@ impl Account {
         self.held + self.pooled + self.tables
     }
 
-    /// What all reactors hold, as far as this one knows.
+    /// The bytes of all reactors, as far as this one knows.
     pub(crate) fn known(&self) -> usize {
         self.budget.used.load(SeqCst).wrapping_sub(self.published).wrapping_add(self.total())
     }
 
-    /// So many bytes have to go: down to 15/16 of the budget, so that the next ones come later; but if it is not here
-    /// that they are held, only what is above it.
+    /// The bytes that this reactor must free: down to 15/16 of the budget, so that the next eviction comes later. If
+    /// this reactor holds less than its share, only what is above the budget.
     pub(crate) fn excess(&self) -> usize {
         let bytes_max = self.budget.bytes_max;
         let share = bytes_max / self.budget.accounts.load(Relaxed).max(1);
@@ -112,11 +113,12 @@ impl Account {
         self.is_pressed
     }
 
-    /// What has to be told: each change once, whichever reactor finds it.
+    /// A change of pressure to be reported: each change once, by the reactor that finds it.
     pub(crate) fn news(&mut self) -> Option<Pressure> {
         if self.is_high() {
             let is_news = !self.budget.is_pressed.swap(true, SeqCst);
-            // Who gave the rest back meanwhile saw no mark to take away, and may charge nothing any more.
+            // A reactor that has freed the rest meanwhile found no mark to clear, and may never charge again, so clear
+            // it here.
             let is_over = is_news && self.is_relieved() && self.budget.is_pressed.swap(false, SeqCst);
             (is_news && !is_over).then_some(Pressure::High)
         } else if self.is_relieved() {
@@ -127,12 +129,12 @@ impl Account {
         }
     }
 
-    /// So many bytes are above the mark at which there is no pressure any more.
+    /// The bytes above the threshold at which the pressure ends.
     pub(crate) fn surplus(&self) -> usize {
         self.known().saturating_sub(self.budget.low())
     }
 
-    /// So many bytes are below the mark at which there is pressure.
+    /// The bytes below the threshold at which pressure begins.
     pub(crate) fn room(&self) -> usize {
         self.budget.high().saturating_sub(self.known())
     }
@@ -141,12 +143,12 @@ impl Account {
         self.surplus() == 0
     }
 
-    /// True if there is something to be told once enough was given back.
+    /// True if the end of pressure must be reported when enough memory is freed.
     pub(crate) fn is_strained(&self) -> bool {
         self.is_pressed || self.budget.is_pressed()
     }
 
-    /// What is charged and what is in the pools, for the accounts of tests.
+    /// The charged bytes and those in the pools, for tests.
     pub(crate) fn parts(&self) -> [usize; 2] {
         [self.held, self.pooled]
     }

@@ -1,7 +1,7 @@
 //! The memory that buffers hold, and its limit.
 //!
-//! Each reactor has its own [`Account`]. The reactors of a server share a [`Budget`]. A buffer knows how much it is charged
-//! for, and is charged when it is kept, grows or is given back. So a connection that keeps nothing costs nothing here.
+//! Each reactor has its own [`Account`]. The reactors of a server share a [`Budget`]. A buffer knows its charge, which
+//! changes when the buffer is kept, grows or is freed. So a connection without buffers costs nothing here.
 
 pub(crate) mod account;
 
@@ -16,11 +16,11 @@ use Ordering::SeqCst;
 #[derive(Debug)]
 pub struct Budget {
     bytes_max: usize,
-    /// How many accounts share it.
+    /// The number of accounts that share it.
     accounts: AtomicUsize,
-    /// What the accounts have published.
+    /// The sum that the accounts have published.
     used: AtomicUsize,
-    /// There was pressure, and it is not over yet.
+    /// There is pressure.
     is_pressed: AtomicBool,
 }
 
@@ -73,12 +73,12 @@ impl Budget {
         self.is_pressed.load(SeqCst)
     }
 
-    /// More than this is pressure: 80 %.
+    /// Above this there is pressure: 80 %.
     fn high(&self) -> usize {
         self.bytes_max - self.bytes_max / 5
     }
 
-    /// At this and below there is no pressure any more: 70 %.
+    /// At or below this the pressure ends: 70 %.
     fn low(&self) -> usize {
         self.high() - self.bytes_max / 10
     }

@@ -1,4 +1,4 @@
-//! Here and not beside what is tested, which `tests/loom.rs` compiles too.
+//! Tests in a separate file, because `tests/loom.rs` compiles the tested files too.
 
 use crate::budget::account::{Account, GRAIN_BYTES, POOLED_BYTES_MAX};
 use crate::budget::{Budget, Pressure};

@@ -1,8 +1,8 @@
-//! The acceptor: listeners, who waits at them, and what is done when no descriptor is left for a new connection.
+//! The acceptor: listeners, waiting connections, and what is done when no descriptor is left.
 //!
-//! Without a descriptor nobody can be accepted, so nobody can be told either: new connections would wait in the backlog, and
-//! a loop that goes on trying would spin. One descriptor is therefore held in reserve. When the system has no other it
-//! is given up for as long as it takes to accept one new connection, say the service's last word, and let go of it.
+//! Without a descriptor no connection can be accepted, and so none can be refused either: new connections would wait in the
+//! backlog, and a loop that keeps trying would spin. So one descriptor is held in reserve. When no other is left, it is
+//! closed, one new connection is accepted, gets the service's refusal, and is closed.
 
 use super::reserve::{Reserve, is_for_lack_of_descriptors};
 use crate::id::ConnectionId;
@@ -23,18 +23,17 @@ use std::time::Duration;
 #[cfg(test)]
 mod tests;
 
-/// The listeners, and which of them have somebody waiting.
+/// The listeners, and which of them have waiting connections.
 #[derive(Debug, Default)]
 pub(crate) struct Acceptor {
     places: Vec<Place>,
-    /// Listeners that may have new connections of which no further edge will tell, in the order in which they have
-    /// their turn.
+    /// Listeners that may have new connections without a further event, in the order of their turns.
     waiting: VecDeque<usize>,
     /// Listeners that may have new connections which the service does not want now.
     unwanted: Vec<usize>,
     reserve: Reserve,
     own: Listeners,
-    /// Those of another driver, at which this one may have to accept.
+    /// The listeners of another driver, at which this one may have to accept.
     others: Listeners,
 }
 
@@ -42,7 +41,7 @@ pub(crate) struct Acceptor {
 struct Place {
     /// `None`: it was closed.
     listener: Option<Arc<Listener>>,
-    /// After a failed accept nobody is accepted here before this time.
+    /// After a failed accept no connection is accepted here before this time.
     shut_until: Time,
 }
 
@@ -52,13 +51,13 @@ struct Place {
 pub struct Listeners(Arc<Mutex<Vec<Weak<Listener>>>>);
 
 impl Listeners {
-    /// One panics while it holds this only for want of memory.
+    /// A panic while this is locked can only come from a lack of memory.
     fn lock(&self) -> MutexGuard<'_, Vec<Weak<Listener>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// How long a listener rests after an accept has failed for whatever the reserve does not help against.
+/// How long a listener pauses after an accept has failed and the reserve descriptor does not help.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 impl Acceptor {
@@ -68,7 +67,7 @@ impl Acceptor {
         self.add(listener, registry)
     }
 
-    /// A listener that is another driver's, in the place of the next.
+    /// Adds a place without a listener, because the listener belongs to another driver.
     pub(crate) fn skip(&mut self) {
         self.own.lock().push(Weak::new());
         self.places.push(Place { listener: None, shut_until: Time(0) });
@@ -81,7 +80,7 @@ impl Acceptor {
         Ok(())
     }
 
-    /// Closes one listener: where no other driver accepts at it just now, the system refuses new connections.
+    /// Closes one listener. If no other driver accepts at it now, the system refuses new connections.
     pub(crate) fn close(&mut self, index: usize, registry: &Registry) {
         if let Some(listener) = self.places.get_mut(index).and_then(|place| place.listener.take()) {
             unwatch(&listener, registry);
@@ -90,7 +89,7 @@ impl Acceptor {
         }
     }
 
-    /// Another listener in the place of one that was closed.
+    /// Puts another listener in the place of a closed one.
     pub(crate) fn reopen(&mut self, index: usize, listener: Listener, registry: &Registry) -> io::Result<()> {
         let Some(place) = self.places.get_mut(index) else { return Ok(()) };
         let mut listener = Arc::new(listener);
@@ -107,7 +106,7 @@ impl Acceptor {
         self.waiting.extend(self.unwanted.drain(..));
     }
 
-    /// Closes all listeners for good. The indices of those who wait don't matter any more.
+    /// Closes all listeners for ever. The indices of waiting ones do not matter any more.
     pub(crate) fn shut(&mut self) {
         self.others = Listeners::default();
         self.places.clear();
@@ -124,21 +123,21 @@ impl Acceptor {
         self.others = others;
     }
 
-    /// Accepts in the other's place as well, as far as the system allows it.
+    /// Accepts also in place of the other driver, as far as the system allows it.
     pub(crate) fn stand_in(&mut self, registry: &Registry) {
         if self.places.is_empty() {
             let listeners: Vec<_> = self.others.lock().iter().map(Weak::upgrade).collect();
             for listener in listeners {
                 let added = listener.is_some_and(|listener| self.add(listener, registry).is_ok());
                 if !added {
-                    // It was closed, or new connections wait for the other driver.
+                    // It was closed, or it can't be watched here: then new connections wait for the other driver.
                     self.places.push(Place { listener: None, shut_until: Time(0) });
                 }
             }
         }
     }
 
-    /// Leaves the other's listeners to it again. A connection that waits there is seen by both.
+    /// Leaves the other driver's listeners to it again. Both drivers see a connection that waits there.
     pub(crate) fn step_back(&mut self, registry: &Registry) {
         if !self.others.lock().is_empty() {
             self.places
@@ -151,7 +150,7 @@ impl Acceptor {
         }
     }
 
-    /// Keeps the listeners' events and passes on the wires'.
+    /// Keeps events of listeners and passes on events of wires.
     #[inline(always)]
     pub(crate) fn sort(&mut self, ready: Ready) -> Option<Ready> {
         let Some(listener) = ready.id.as_listener() else { return Some(ready) };
@@ -166,22 +165,22 @@ impl Acceptor {
         !self.waiting.is_empty()
     }
 
-    /// Somebody waits: how long it takes until one of those can be accepted.
+    /// How long it takes until a waiting connection can be accepted, if one waits.
     #[cold]
     pub(crate) fn pause(&self, now: Time) -> Option<Duration> {
         let places = self.waiting.iter().filter_map(|&index| self.places.get(index));
         places.map(|place| place.shut_until.since(now)).min()
     }
 
-    /// Accepts those who wait, as many as one turn may: one at each listener in turn, so that a crowd at one of them does
-    /// not keep the others waiting. The next turn goes on with the listener behind the last.
+    /// Accepts as many waiting connections as one turn may: one at each listener in turn, so that many at one listener do
+    /// not hold up the others. The next turn continues with the next listener.
     #[cold]
     pub(crate) fn accept<S: Service + ?Sized>(&mut self, wires: &mut Wires, service: &mut S) {
         wires.mark(ConnectionId::IDLE, 0);
         self.reserve.refill();
         let (mut budget, mut resting) = (wires.limits.accepts_per_turn, 0);
         while budget > 0 && wires.listening && resting < self.waiting.len() {
-            // It stays in front until it is done, so that a panic of the service loses none.
+            // It stays at the front until it is done, so that a panic of the service loses none.
             let Some(&index) = self.waiting.front() else { return };
             wires.stats.visits.add(1);
             let still_waits = match self.places.get_mut(index) {
@@ -211,7 +210,7 @@ impl Acceptor {
 }
 
 impl Place {
-    /// False: nobody waits here any more.
+    /// Accepts one connection at a listener. False: none waits there any more.
     fn accept_next<S: Service + ?Sized>(
         &mut self,
         index: usize,
@@ -244,7 +243,7 @@ fn accept_one<S: Service + ?Sized>(
     let Some(socket) = &place.listener else { return Err(ErrorKind::WouldBlock.into()) };
     match socket.accept() {
         Err(error) if is_for_lack_of_descriptors(&error) && reserve.give_up() => {
-            // Some systems say so even if nobody waits.
+            // Some systems report this even if no connection waits.
             let accepted = socket.accept().map(incoming);
             let told = accepted.map(|incoming| refuse(incoming, wires, service));
             reserve.refill();
@@ -267,7 +266,7 @@ pub(crate) fn refuse<S: Service + ?Sized>(incoming: Incoming, wires: &mut Wires,
     stream.refuse_and_drop(service.on_exhausted(wires, &peer));
 }
 
-/// By its descriptor, and not through the socket: two event queues may watch it.
+/// Watches the descriptor and not the socket, because two event queues may watch it.
 #[cfg(unix)]
 fn watch(listener: &mut Arc<Listener>, registry: &Registry, index: usize) -> io::Result<()> {
     let token = ConnectionId::listener(index).token();
@@ -276,11 +275,11 @@ fn watch(listener: &mut Arc<Listener>, registry: &Registry, index: usize) -> io:
 
 #[cfg(unix)]
 fn unwatch(listener: &Listener, registry: &Registry) {
-    // It fails only if it was not watched.
+    // This fails only if it was not watched.
     let _ = registry.deregister(&mut SourceFd(&listener.descriptor()));
 }
 
-/// One event queue only can watch a socket here.
+/// On this system only one event queue can watch a socket.
 #[cfg(not(unix))]
 fn watch(listener: &mut Arc<Listener>, registry: &Registry, index: usize) -> io::Result<()> {
     let token = ConnectionId::listener(index).token();
@@ -291,7 +290,7 @@ fn watch(listener: &mut Arc<Listener>, registry: &Registry, index: usize) -> io:
 #[cfg(not(unix))]
 fn unwatch(_listener: &Listener, _registry: &Registry) {}
 
-/// Errors of `accept` that are about the new connection only: the next one may be fine.
+/// Errors of `accept` that concern only the new connection: the next one may succeed.
 fn concerns_the_connection_only(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted)
 }

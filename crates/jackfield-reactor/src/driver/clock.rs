@@ -9,7 +9,7 @@ pub(super) use monotonic::Instant;
 #[cfg(not(any(target_os = "android", target_os = "linux")))]
 pub(super) use std::time::Instant;
 
-/// The system's clock, read on the way that costs least: each turn reads it once, and the standard library's takes twenty
+/// The system's clock, read in the cheapest way: each turn reads it once, and the standard library takes twenty
 /// instructions more.
 #[cfg(any(target_os = "android", target_os = "linux"))]
 mod monotonic {
@@ -62,25 +62,25 @@ pub(crate) struct Clock {
     start: Instant,
     pub(crate) now: Time,
     next: Instant,
-    /// This turn is timed, and began here.
+    /// Whether this turn is timed, and its begin.
     pub(crate) is_timed: bool,
     pub(crate) begin: Instant,
-    /// The end of the turn that was timed last.
+    /// The end of the last timed turn.
     pub(crate) end: Instant,
-    /// The number of that turn, and whether the one before it was timed as well.
+    /// The number of the last timed turn, and whether the turn before it was timed too.
     timed_turn: u64,
     pub(crate) follows: bool,
     /// All turns up to this number are timed.
     watched_turn: u64,
-    /// Since then no poll has told of everything that was ready, and the processor time that was used until then.
+    /// Since this time no poll has returned all ready events; and the processor time that was used by then.
     pub(crate) behind: Option<(Instant, Duration)>,
-    /// Tells the processor time that this thread has used.
+    /// Returns the processor time that this thread has used.
     cpu: fn() -> Option<Duration>,
-    /// What it told last.
+    /// Its last result.
     cpu_used: Duration,
 }
 
-/// What this thread has used of the processor; `None` where the system does not tell.
+/// The processor time of this thread. `None`: the system does not give it.
 fn thread_cpu_time() -> Option<Duration> {
     #[cfg(any(target_os = "android", target_os = "linux"))]
     {
@@ -92,17 +92,17 @@ fn thread_cpu_time() -> Option<Duration> {
     None
 }
 
-/// What of a wait is this thread's own: not more than it has used of the processor meanwhile.
+/// The part of a wait that this thread has caused: at most the processor time that it has used meanwhile.
 pub(super) fn own_share(waited: Duration, used: Duration) -> Duration {
     if planted(62) { waited } else { waited.min(used) }
 }
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// Where turns are short, one in so many is timed at most.
+/// Of short turns at most one in this many is timed.
 const TURNS_PER_SAMPLE: u64 = 64;
 
-/// So many turns are timed after more than a millisecond has passed between two.
+/// How many turns are timed after more than a millisecond has passed between two turns.
 const WATCHED_TURNS: u64 = 8;
 
 impl Clock {
@@ -124,10 +124,9 @@ impl Clock {
         }
     }
 
-    /// Of the time up to `end` for which something may have waited, what this thread's own work can have taken: not more than
-    /// the processor time that it has used since the last long turn. For the rest others had the processor, and to refuse
-    /// anybody for that would help nobody. `is_full`: the poll may not have told of everything. The system is asked only where
-    /// the time is long.
+    /// The lag up to `end` that this thread's own work can have caused: at most the processor time that it has used since the
+    /// last long turn. In the rest of the time other threads had the processor, and refusing connections would not help
+    /// against that. `is_full`: the poll may not have returned all events. The processor time is read only if the lag is long.
     pub(crate) fn own_lag(&mut self, end: Instant, is_full: bool) -> Duration {
         let (since, used_before) = self.behind.take().unwrap_or((self.begin, self.cpu_used));
         if is_full {
@@ -142,7 +141,7 @@ impl Clock {
         own_share(waited, used.saturating_sub(used_before))
     }
 
-    /// A turn begins. Most fall into the millisecond of the one before and cost two comparisons.
+    /// Begins a turn. Most turns are in the same millisecond as the one before, and cost two comparisons.
     #[inline(always)]
     pub(crate) fn tick(&mut self, at: Instant, turn: u64) {
         if at >= self.next {
@@ -152,15 +151,15 @@ impl Clock {
         }
     }
 
-    /// That moment in whole milliseconds since the start.
+    /// An instant in whole milliseconds since the start.
     pub(crate) fn at(&self, at: Instant) -> Time {
         let passed = at.saturating_duration_since(self.start);
         Time(passed.as_secs() * 1000 + u64::from(passed.subsec_millis()))
     }
 
-    /// Another millisecond has begun: nearly always the next one, under load. If not, a turn was long, or the reactor
-    /// slept, and the next turns will tell which: long ones often alternate with short ones. Where turns are short, a few
-    /// are timed, and the others are not worth a further look at the clock.
+    /// Another millisecond has begun; under load it is nearly always the next one. If not, a turn was long, or the
+    /// reactor slept. So the next turns are timed, because long turns often alternate with short ones. Of short turns
+    /// only a few are timed, because each costs another read of the clock.
     #[inline(never)]
     fn begin_millisecond(&mut self, at: Instant, turn: u64) {
         self.now = Time(self.now.0 + 1);
@@ -186,8 +185,8 @@ impl Clock {
 mod tests {
     use super::*;
 
-    /// Turns of so many microseconds, in turns, with nothing between them: how many of a thousand were timed, and of how
-    /// many of these it is known that there was no sleep before them.
+    /// Runs a thousand turns with these lengths in microseconds, repeated, without sleep. Returns how many were timed,
+    /// and for how many of these it is known that there was no sleep before.
     fn timed(lengths: &[u64]) -> (usize, usize) {
         let mut clock = Clock::new();
         let (mut at, mut timed, mut known) = (clock.start, 0, 0);
@@ -204,7 +203,8 @@ mod tests {
         (timed, known)
     }
 
-    /// A server at its limit accepts in one turn and serves in the next, and only the short ones were timed.
+    /// The fault: a server at its limit accepts in one turn and serves in the next, and only the short turns were
+    /// timed.
     #[test]
     fn long_turns_are_timed_though_they_alternate_with_short_ones() {
         for lengths in [&[5000][..], &[5000, 20], &[20, 20, 5000, 20, 20, 20], &[2500, 40, 300]] {
@@ -223,15 +223,15 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// Tells a thread's processor time.
+    /// Returns a thread's processor time.
     type Cpu = fn() -> Option<Duration>;
 
-    /// A clock whose thread has used so much of the processor when it is asked.
+    /// A clock whose thread has the processor time that `cpu` returns.
     fn clock_with(cpu: Cpu) -> Clock {
         Clock { cpu, cpu_used: MS * 1000, ..Clock::new() }
     }
 
-    /// B7: a server with hardly any load of its own refused 424 connections, because others kept the machine busy.
+    /// B7: a server with little load refused 424 connections, because other processes kept the machine busy.
     #[test]
     fn processor_time_of_other_threads_is_no_lag() {
         let rows: [(Cpu, _, _); 5] = [
@@ -255,7 +255,7 @@ mod tests {
         assert_eq!(clock.own_lag(end, false), end - clock.begin);
     }
 
-    /// What is behind has waited since the first of the turns that did not take all, and so long is what counts.
+    /// The lag counts from the first turn that did not take all events.
     #[test]
     fn lag_includes_all_turns_since_a_full_poll() {
         let mut clock = clock_with(|| Some(MS * 1030));

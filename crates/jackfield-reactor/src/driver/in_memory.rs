@@ -27,7 +27,7 @@ pub struct MemoryDriver {
     backlog: VecDeque<Incoming>,
 }
 
-/// More turns than any test needs: a loop that never ends.
+/// More turns than any test needs: then a loop does not end.
 const TURNS_MAX: usize = 1_000_000;
 
 impl MemoryDriver {
@@ -61,9 +61,9 @@ impl MemoryDriver {
         far
     }
 
-    /// Accepts those in the backlog that the service wants.
+    /// Accepts the connections in the backlog that the service wants.
     fn accept<S: Service + ?Sized>(&mut self, service: &mut S) {
-        // A panic of the service leaves the others where they are.
+        // A panic of the service leaves the others in the backlog.
         for _ in 0..self.backlog.len() {
             let Some(listener) = self.backlog.front().map(|incoming| incoming.peer.listener) else { return };
             let is_wanted = service.may_accept(&mut self.reactor.wires, listener);
@@ -76,8 +76,7 @@ impl MemoryDriver {
         }
     }
 
-    /// What [`Driver`](crate::Driver) does with its listeners. There are none here, so that one that is opened again has
-    /// no other backlog.
+    /// Carries out orders for listeners. There are no real ones here, so a reopened listener keeps the same backlog.
     fn obey<S: Service + ?Sized>(&mut self, service: &mut S) {
         for _ in 0..self.reactor.wires.acceptor.len() {
             let Some(order) = self.reactor.wires.acceptor.pop_front() else { return };

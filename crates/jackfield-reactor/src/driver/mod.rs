@@ -29,18 +29,18 @@ pub struct Driver {
     /// The reactor.
     pub reactor: Reactor,
     queue: Queue,
-    /// How many of them were taken in this turn.
+    /// How many events of this turn were handled.
     events_taken: usize,
     /// The time of the last poll.
     polled_at: Time,
     acceptor: Acceptor,
     clock: Clock,
-    /// Streams that wake it, kept open.
+    /// Streams whose other ends wake it, kept open.
     #[cfg(unix)]
     wake_streams: Vec<mio::net::UnixStream>,
 }
 
-/// How long a busy reactor would sleep: see [`Driver::turn`].
+/// The timeout of a busy reactor's wait: see [`Driver::turn`].
 const NAP: Duration = Duration::from_secs(1);
 
 impl Driver {
@@ -118,7 +118,7 @@ impl Driver {
     /// Polling fails. No connection can cause that.
     pub fn run<S: Service + ?Sized>(&mut self, service: &mut S) -> io::Result<()> {
         self.reactor.settle(service);
-        // One guard for all turns: to enter one at each of them costs 50 instructions.
+        // One guard for all turns, because a guard for each turn costs 50 instructions.
         loop {
             match guard(|| self.run_guarded(service)) {
                 Ok(end) => return end,
@@ -142,7 +142,7 @@ impl Driver {
             self.recover(payload, service);
             Ok(())
         });
-        // What the caller does until the next poll is no callback.
+        // The caller's code until the next poll is no callback.
         self.reactor.wires.mark(ConnectionId::IDLE, 0);
         polled
     }
@@ -167,7 +167,7 @@ impl Driver {
         self.reactor.wires.stats().at.set(ConnectionId::IDLE.to_bits());
         let is_busy = std::mem::replace(&mut self.polled_at, self.clock.now) == self.clock.now;
         if is_busy && wait_max.is_none() && self.has_nothing_near() {
-            // The length of a sleep that does not come about, by all appearances, is not worth computing.
+            // Events are probably ready, so the exact timeout is not worth computing.
             self.queue.wait(Some(NAP))?;
         } else {
             let wait = self.wait(wait_max);
@@ -189,25 +189,25 @@ impl Driver {
         Ok(())
     }
 
-    /// True if nothing is due within a [`NAP`], and nobody waits at a listener.
+    /// True if nothing is due within a [`NAP`], and no connection waits at a listener.
     #[inline(always)]
     fn has_nothing_near(&self) -> bool {
         self.reactor.rests_until(self.clock.now.after(NAP)) && !self.has_new_connections()
     }
 
-    /// How long to sleep, if nothing happens.
+    /// The longest sleep.
     #[inline(never)]
     fn wait(&self, wait_max: Option<Duration>) -> Option<Duration> {
         shorter(self.timeout_at(self.clock.now), wait_max)
     }
 
-    /// How long nothing is due from that time on.
+    /// The time from `now` until something is due.
     fn timeout_at(&self, now: Time) -> Option<Duration> {
         let wait = self.reactor.timeout(now);
         if self.has_new_connections() { shorter(wait, self.acceptor.pause(now)) } else { wait }
     }
 
-    /// A panic costs its event: the turn that it was in goes on behind that.
+    /// After a panic: the turn continues after its event.
     #[cold]
     fn recover<S: Service + ?Sized>(&mut self, payload: Panic, service: &mut S) {
         self.reactor.caught(payload, service);
@@ -238,7 +238,7 @@ impl Driver {
     #[cold]
     fn obey<S: Service + ?Sized>(&mut self, service: &mut S) {
         let registry = self.queue.registry();
-        // A panic of the service leaves the others for the next turn.
+        // A panic of the service leaves the other orders for the next turn.
         for _ in 0..self.reactor.wires.acceptor.len() {
             let Some(order) = self.reactor.wires.acceptor.pop_front() else { return };
             match order {
@@ -265,11 +265,11 @@ impl Driver {
     fn time<S: Service + ?Sized>(&mut self, service: &mut S) {
         let Self { reactor, queue, clock, .. } = self;
         let end = Instant::now();
-        // Of turns that were not timed it is not known that there were none.
+        // After a turn that was not timed it is unknown whether the reactor slept.
         let idle =
             if clock.follows { clock.begin.saturating_duration_since(clock.end) } else { Duration::ZERO };
         let taken = end.saturating_duration_since(clock.begin);
-        // Of what did not fit into one poll, the rest waits for the next turn and longer.
+        // Events that did not fit into one poll wait at least until the next turn.
         let lag = clock.own_lag(end, queue.is_full());
         (clock.end, clock.is_timed) = (end, false);
         reactor.wires.stats().time_turn(u64::try_from(taken.as_nanos()).unwrap_or(u64::MAX));

@@ -1,4 +1,4 @@
-//! The event queue: mio's, and on Linux waited for with a bare system call, for the reason that `stream/socket.rs` gives.
+//! The event queue: mio's. On Linux the wait is a direct system call, for the reason in `stream/socket.rs`.
 
 use crate::id::ConnectionId;
 use crate::wires::ready::Ready;
@@ -7,10 +7,10 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-/// Events of one wait.
+/// The most events of one wait.
 const EVENTS_MAX: usize = 1024;
 
-/// The event queue, and what it told last.
+/// The event queue, and the events of the last wait.
 pub(crate) struct Queue {
     poll: Poll,
     events: wait::Events,
@@ -35,7 +35,7 @@ impl Queue {
         Waker::new(self.poll.registry(), ConnectionId::WAKER.token())
     }
 
-    /// Waits until something happens, at most that long. A signal may end it before.
+    /// Waits for events, at most this long. A signal may end the wait earlier.
     #[inline(always)]
     pub(crate) fn wait(&mut self, wait_max: Option<Duration>) -> io::Result<()> {
         match wait::wait(&mut self.poll, &mut self.events, wait_max) {
@@ -44,19 +44,19 @@ impl Queue {
         }
     }
 
-    /// What the last wait told.
+    /// The events of the last wait.
     #[inline(always)]
     pub(crate) fn events(&self) -> impl Iterator<Item = wait::Event<'_>> {
         self.events.iter()
     }
 
-    /// What another event queue may wait for.
+    /// The descriptor, for another event queue.
     #[cfg(unix)]
     pub(crate) fn descriptor(&self) -> std::os::fd::RawFd {
         std::os::fd::AsRawFd::as_raw_fd(&self.poll)
     }
 
-    /// True if there was perhaps more to be told than it could tell.
+    /// True if there may be more events than the last wait could return.
     pub(crate) fn is_full(&self) -> bool {
         self.events().count() == EVENTS_MAX
     }

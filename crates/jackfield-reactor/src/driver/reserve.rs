@@ -1,19 +1,19 @@
-//! The spare descriptor, and when it helps.
+//! The reserve descriptor.
 
 use socket2::{Domain, Socket, Type};
 use std::io;
 
-/// A descriptor that is good for nothing but to be given up: a socket that is bound to nothing.
+/// The reserve descriptor: an unbound socket, only there to be closed.
 #[derive(Debug, Default)]
 pub(crate) struct Reserve(Option<Socket>);
 
 impl Reserve {
-    /// False if there was none to be given up.
+    /// Closes it. False if it was closed already.
     pub(crate) fn give_up(&mut self) -> bool {
         self.0.take().is_some()
     }
 
-    /// If it was taken meanwhile, this is tried again with the next connection.
+    /// Opens it again. If no descriptor is free, this is tried again with the next connection.
     pub(crate) fn refill(&mut self) {
         if self.0.is_none() {
             self.0 = Socket::new(Domain::IPV4, Type::STREAM, None).ok();
@@ -21,7 +21,7 @@ impl Reserve {
     }
 }
 
-/// No descriptor is left in the process or in the system. The standard library has no kind of error for it.
+/// True if no descriptor is left in the process or in the system. The standard library has no error kind for that.
 pub(crate) fn is_for_lack_of_descriptors(error: &io::Error) -> bool {
     let codes: &[i32] = if cfg!(windows) { &[10024] } else { &[EMFILE, ENFILE] };
     error.raw_os_error().is_some_and(|code| codes.contains(&code))

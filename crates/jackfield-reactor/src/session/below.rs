@@ -1,4 +1,4 @@
-//! What lies below TLS: the stream, with what was read from it and said to it before there was a session.
+//! The stream below TLS, with bytes that were read or written before there was a session.
 
 use crate::stream::Stream;
 use std::collections::VecDeque;
@@ -8,27 +8,27 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 #[derive(Debug)]
 pub(super) struct Below {
     pub(super) stream: Stream,
-    /// Bytes that were read from the stream before there was a session: they are its first. They are no more than one read
-    /// and what was carried, are gone when it is read next, and are not charged.
+    /// Bytes that were read before there was a session: they are its first. They are at most one read and the carry, they
+    /// are used at the next read, and they are not charged.
     early: VecDeque<u8>,
-    /// Bytes in plain text, said before there was a session or instead of one, that the kernel has not
-    /// taken: they go before those of the session.
+    /// Plain text that was written before or instead of a session, and that the kernel has not taken. It goes out
+    /// before the bytes of the session.
     before: Vec<u8>,
     plain: Plain,
-    /// The last read of the stream was short: it has nothing more for now, as far as is known.
+    /// The last read of the stream was short, so it is probably empty.
     is_drained: bool,
     /// What is charged in the account of the reactor.
     pub(super) charged: u32,
 }
 
-/// What is said to a peer that doesn't speak TLS at all.
+/// The answer to a peer that does not speak TLS.
 #[derive(Clone, Copy, Debug)]
 enum Plain {
-    /// An alert, as to any other whose records are malformed; or it did speak TLS.
+    /// No special answer: an alert, as for any malformed record.
     Nothing,
-    /// This, if the first byte is not that of a handshake.
+    /// This text, if the first byte is not that of a handshake.
     Answer(&'static [u8]),
-    /// It was said. No record must follow.
+    /// The answer was sent. No record may follow.
     Said,
 }
 
@@ -44,12 +44,12 @@ impl Below {
         }
     }
 
-    /// Answers so to a peer whose first byte is not that of a handshake.
+    /// Sets the answer to a peer whose first byte is not that of a handshake.
     pub(super) fn set_plain_answer(&mut self, answer: &'static [u8]) {
         self.plain = Plain::Answer(answer);
     }
 
-    /// Bytes that were read from the stream already: they come before what is still to be read from it.
+    /// Adds bytes that were read from the stream already. They come before those that are still in it.
     pub(super) fn feed(&mut self, bytes: &[u8]) {
         if let Some(first) = bytes.first() {
             self.look_at_first(*first);
@@ -57,12 +57,12 @@ impl Below {
         self.early.extend(bytes);
     }
 
-    /// Bytes that are to go before anything of a session. After an alert no record must follow.
+    /// Writes plain text before anything of the session.
     pub(super) fn say(&mut self, bytes: &[u8]) {
         self.before.extend_from_slice(bytes);
     }
 
-    /// Says that the connection ends, and why, in plain text. No record must follow.
+    /// Writes an alert in plain text. No record may follow.
     pub(super) fn alert(&mut self, alert: &[u8]) {
         self.say(alert);
         self.plain = Plain::Said;
@@ -73,22 +73,22 @@ impl Below {
         matches!(self.plain, Plain::Said)
     }
 
-    /// What was said in plain text and not taken, in bytes.
+    /// The plain text that the kernel has not taken, in bytes.
     pub(super) fn waiting(&self) -> usize {
         self.before.len()
     }
 
-    /// True if a read since [`Below::begin_reads`] was short, so that another one would be in vain.
+    /// True if a read since [`Below::begin_reads`] was short, so that another one would find nothing.
     pub(super) fn is_drained(&self) -> bool {
         self.is_drained
     }
 
-    /// The stream may have something.
+    /// Begins a series of reads: the stream may have bytes.
     pub(super) fn begin_reads(&mut self) {
         self.is_drained = false;
     }
 
-    /// Gives TLS what was read already, or else what the stream has. The first byte of all is looked at on the way.
+    /// Gives TLS the bytes that were read already, or else those of the stream. Checks the very first byte.
     pub(super) fn read_into(
         &mut self,
         take: impl FnOnce(&mut dyn Read) -> io::Result<usize>,
@@ -109,7 +109,7 @@ impl Below {
         Ok(count)
     }
 
-    /// The first byte of all that the peer says.
+    /// Checks the first byte of the peer.
     fn look_at_first(&mut self, byte: u8) {
         let Plain::Answer(answer) = self.plain else { return };
         if byte == RECORD_OF_HANDSHAKE {
@@ -119,7 +119,7 @@ impl Below {
         }
     }
 
-    /// Writes what was said in plain text. `Ok(false)`: the kernel did not take all of it.
+    /// Writes the plain text that waits. `Ok(false)`: the kernel did not take all of it.
     pub(super) fn push(&mut self) -> io::Result<bool> {
         while !self.before.is_empty() {
             match self.stream.write(&self.before) {
@@ -131,7 +131,7 @@ impl Below {
     }
 }
 
-/// A stream as rustls writes it.
+/// The stream as a writer for rustls.
 pub(super) struct Bare<'a>(pub(super) &'a mut Stream);
 
 impl Write for Bare<'_> {
@@ -148,7 +148,7 @@ impl Write for Bare<'_> {
     }
 }
 
-/// A stream as rustls reads it, and whether the last read was short.
+/// The stream as a reader for rustls; notes whether the last read was short.
 struct Watched<'a> {
     stream: &'a mut Stream,
     is_drained: &'a mut bool,
@@ -162,7 +162,7 @@ impl Read for Watched<'_> {
     }
 }
 
-/// The same, and the first byte that was read.
+/// The same; notes also the first byte.
 struct First<'a> {
     stream: &'a mut Stream,
     byte: &'a mut Option<u8>,
@@ -182,15 +182,15 @@ pub(super) fn not_taken(error: io::Error) -> io::Result<bool> {
     if error.kind() == ErrorKind::WouldBlock { Ok(false) } else { Err(error) }
 }
 
-/// What is wrong with a peer whose first byte is not that of a handshake.
+/// The error for a peer whose first byte is not that of a handshake.
 pub(super) const NO_TLS: &str = "the peer does not speak TLS";
 
-/// A fatal alert of this kind: a record of two bytes (RFC 8446, sections 5.1, 6 and 6.2).
+/// The record of a fatal alert (RFC 8446, sections 5.1, 6 and 6.2).
 pub(super) const fn fatal_alert(description: u8) -> [u8; 7] {
     [21, 3, 3, 0, 2, 2, description]
 }
 
-/// The description of such an alert.
+/// The alert `decode_error`.
 pub(super) const DECODE_ERROR: u8 = 50;
 
 /// The first byte of every TLS connection (RFC 8446, section 5.1).

@@ -29,19 +29,19 @@ pub enum Above {
 #[derive(Debug)]
 pub struct Connecting {
     pub(crate) stream: Stream,
-    /// Of the stream's socket.
+    /// The options of the stream's socket.
     pub(crate) options: SocketOptions,
     above: Above,
     /// Addresses that were not tried yet.
     rest: VecDeque<Addr>,
-    /// Why the last of those failed that were.
+    /// Why the last address that was tried has failed.
     failed: ErrorKind,
-    /// When all of it must be over, what is spoken above included.
+    /// The deadline of the whole attempt, with the handshake above.
     deadline: Time,
 }
 
 impl Connecting {
-    /// It waits for addresses.
+    /// An attempt that waits for addresses.
     pub(crate) fn new(above: Above, options: SocketOptions, deadline: Time) -> Self {
         let (stream, rest) = (Stream::Closed, VecDeque::new());
         Self { stream, options, above, rest, failed: ErrorKind::NotFound, deadline }
@@ -59,23 +59,23 @@ impl Connecting {
         self.rest.extend(addrs);
     }
 
-    /// The next address, and how much of the time that is left is its own: each gets as much as the others.
+    /// The next address, and its deadline: all remaining addresses share the remaining time equally.
     pub(crate) fn next(&mut self, now: Time) -> Option<(Addr, Time)> {
         let share = self.deadline.since(now) / u32::try_from(self.rest.len()).unwrap_or(u32::MAX).max(1);
         self.rest.pop_front().map(|addr| (addr, now.after(share)))
     }
 
-    /// The address that was tried is none.
+    /// Notes the error of an address.
     pub(crate) fn note_failure(&mut self, why: ErrorKind) {
         (self.stream, self.failed) = (Stream::Closed, why);
     }
 
-    /// Why there is no connection, now that there is no further address.
+    /// The reason of the failure, when no address is left.
     pub(crate) fn failure(&self) -> Reason {
         Reason::Connect(self.failed)
     }
 
-    /// It is connected: the stream, and what is spoken from now on.
+    /// The connected stream, and the protocol above it.
     pub(crate) fn into_parts(self) -> (Stream, Above) {
         (self.stream, self.above)
     }

@@ -17,17 +17,17 @@ use std::io::{self, ErrorKind};
 pub struct Hello {
     below: Below,
     stage: Stage,
-    /// What was refused, and why.
+    /// The error, if the hello was refused.
     fault: Option<io::Error>,
     /// The host that it asks for.
     server_name: Option<Box<str>>,
 }
 
-/// How far the hello is.
+/// The state of the hello.
 enum Stage {
     Reading(Box<Acceptor>),
     Heard(Box<Accepted>),
-    /// Somebody has it, and will answer.
+    /// The service has taken it, and will answer.
     Taken,
 }
 
@@ -48,7 +48,7 @@ impl Hello {
         self
     }
 
-    /// What the peer has said, if it has, and nobody has taken it.
+    /// The hello, if it is complete and not taken.
     pub(crate) fn heard(&self) -> Option<ClientHello<'_>> {
         match &self.stage {
             Stage::Heard(accepted) => Some(accepted.client_hello()),
@@ -56,7 +56,7 @@ impl Hello {
         }
     }
 
-    /// What was heard, for whoever answers it.
+    /// Takes the hello, to answer it.
     pub(crate) fn take(&mut self) -> Option<Box<Accepted>> {
         match std::mem::replace(&mut self.stage, Stage::Taken) {
             Stage::Heard(accepted) => Some(accepted),
@@ -67,7 +67,7 @@ impl Hello {
         }
     }
 
-    /// The host that the peer asks for.
+    /// The server name in it.
     pub(crate) fn server_name(&self) -> Option<&str> {
         self.server_name.as_deref()
     }
@@ -88,7 +88,7 @@ impl Hello {
         self.below.feed(bytes);
     }
 
-    /// Reads until the hello is whole, and nothing behind it.
+    /// Reads until the hello is complete, and nothing after it.
     pub(crate) fn read(&mut self) -> ReadOutcome {
         let outcome = self.read_records();
         match (self.below.push(), outcome) {
@@ -113,7 +113,7 @@ impl Hello {
                 },
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return ReadOutcome::Nothing,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // Of the stream nothing is invalid: rustls has no room for more of one message.
+                // The stream does not give this error. rustls gives it if a handshake message is too long.
                 Err(error) if error.kind() == ErrorKind::InvalidData => {
                     self.below.alert(&fatal_alert(DECODE_ERROR));
                     return self.refuse(error);
@@ -132,7 +132,7 @@ impl Hello {
         let mut bytes = Vec::new();
         let written = alert.write_all(&mut bytes);
         debug_assert!(written.is_ok(), "memory takes all");
-        // To what is no message at all rustls says nothing.
+        // rustls has no alert for bytes that are no message.
         if bytes.is_empty() {
             bytes.extend_from_slice(&fatal_alert(DECODE_ERROR));
         }
@@ -140,14 +140,14 @@ impl Hello {
         self.refuse(io::Error::other(error))
     }
 
-    /// What was heard is answered by an alert.
+    /// Refuses the hello with an alert.
     pub(crate) fn refuse_for(&mut self, description: AlertDescription, why: &'static str) {
         self.take();
         self.below.alert(&fatal_alert(description.into()));
         self.fault = Some(io::Error::other(why));
     }
 
-    /// What was taken is answered: the session that goes on, or this with its alert.
+    /// Applies the answer to a hello that was taken. Returns the TLS session, or this with its alert.
     pub(crate) fn into_tls(mut self: Box<Self>, answer: Answer) -> Result<Tls, Box<Self>> {
         match answer {
             Ok(session) => Ok(Tls::on(self.below, session)),
@@ -166,7 +166,7 @@ impl Hello {
         self.below.push()
     }
 
-    /// Bytes that were said and not taken yet, and the place where they are charged.
+    /// The bytes that the kernel has not taken, and their charge.
     pub(crate) fn waiting(&mut self) -> (&mut u32, usize) {
         let bytes = self.waiting_bytes();
         (&mut self.below.charged, bytes)
@@ -180,7 +180,7 @@ impl Hello {
         self.below.charged
     }
 
-    /// Ends our side. Before there is a session an alert is all that TLS has to say.
+    /// Ends our side. Before there is a session TLS can only send an alert.
     pub(crate) fn close(&mut self) -> io::Result<bool> {
         if !self.below.push()? {
             return Ok(false);

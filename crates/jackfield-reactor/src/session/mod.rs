@@ -45,12 +45,12 @@ pub enum Session {
 #[derive(Debug)]
 pub struct BehindPreamble {
     preamble: PreambleReader,
-    /// What came behind the preamble with its last bytes, and whether the stream was empty then.
+    /// Bytes that came with the end of the preamble, and whether the stream was empty then.
     behind: Option<(Vec<u8>, bool)>,
     above: Session,
 }
 
-/// It is part of every wire. (With debug assertions mio keeps more in each socket.)
+/// It is part of every wire, so it must be small. (With debug assertions mio keeps more in each socket.)
 const _: () = assert!(size_of::<Session>() <= 16 || cfg!(debug_assertions));
 
 impl From<Stream> for Session {
@@ -74,7 +74,7 @@ impl From<Hello> for Session {
 }
 
 impl Session {
-    /// What is spoken above a stream of our own that is connected.
+    /// The session above a connected outgoing stream.
     pub(crate) fn of_client(stream: Stream, above: Above) -> Result<Self, Reason> {
         match above {
             Above::Plain => Ok(stream.into()),
@@ -130,8 +130,8 @@ impl Session {
         }
     }
 
-    /// Encrypted bytes that the kernel did not take are invisible to the outbox: they are pushed at each writable edge.
-    /// `Ok(true)`: nothing is left.
+    /// Writes encrypted bytes that the kernel has not taken. The outbox does not see them, so this is called at each
+    /// writable event. `Ok(true)`: nothing is left.
     pub(crate) fn push(&mut self) -> io::Result<bool> {
         match self {
             Self::Plain(_) | Self::Connecting(_) => Ok(true),
@@ -143,7 +143,7 @@ impl Session {
         }
     }
 
-    /// True if it encrypts what it is given, and may keep some of that for itself.
+    /// True if it encrypts, and may keep encrypted bytes.
     pub(crate) fn encrypts(&self) -> bool {
         match self {
             Self::Plain(_) | Self::Connecting(_) => false,
@@ -153,7 +153,7 @@ impl Session {
         }
     }
 
-    /// What it keeps encrypted, in bytes, and the place where that is charged.
+    /// The encrypted bytes that it keeps, and their charge.
     pub(crate) fn encrypted(&mut self) -> Option<(&mut u32, usize)> {
         match self {
             Self::Plain(_) | Self::Connecting(_) => None,
@@ -165,7 +165,7 @@ impl Session {
         }
     }
 
-    /// What it keeps encrypted, in bytes.
+    /// The number of encrypted bytes that it keeps.
     pub(crate) fn encrypted_bytes(&self) -> usize {
         match self {
             Self::Plain(_) | Self::Connecting(_) => 0,
@@ -177,7 +177,7 @@ impl Session {
         }
     }
 
-    /// Bytes in plain text that it was given, and that the kernel may not have yet.
+    /// The number of plain bytes that it was given and that the kernel may not have yet.
     pub(crate) fn unpushed_bytes(&self) -> usize {
         match self {
             Self::Plain(_) | Self::Connecting(_) => 0,
@@ -189,7 +189,7 @@ impl Session {
         }
     }
 
-    /// What of it is charged.
+    /// The charge for its encrypted bytes.
     pub(crate) fn encrypted_charged(&self) -> u32 {
         match self {
             Self::Plain(_) | Self::Connecting(_) => 0,
@@ -201,7 +201,7 @@ impl Session {
         }
     }
 
-    /// True while the session itself still talks and nothing can be said above it.
+    /// True during the handshake, when nothing can be sent above the session.
     pub(crate) fn is_handshaking(&self) -> bool {
         match self {
             Self::Plain(_) => false,
@@ -216,7 +216,7 @@ impl Session {
         }
     }
 
-    /// True if it has something to say before the peer has said anything.
+    /// True if this side sends first.
     pub(crate) fn begins(&self) -> bool {
         match self {
             #[cfg(feature = "tls")]
@@ -225,20 +225,20 @@ impl Session {
         }
     }
 
-    /// The preamble was read: what it said of where the connection comes from. Told once.
+    /// The addresses in the preamble, when it was read. Returned once.
     pub(crate) fn take_proxied(&mut self) -> Option<Proxied> {
         let Self::Preamble(behind) = self else { return None };
         behind.preamble.proxied.take()
     }
 
-    /// The preamble is the session's no longer.
+    /// Replaces the preamble by the session after it.
     pub(crate) fn leave_preamble(&mut self) {
         if let Self::Preamble(behind) = self {
             *self = std::mem::replace(&mut behind.above, Self::Plain(Stream::Closed));
         }
     }
 
-    /// Bytes that were read before this session was put above the stream: they are its first.
+    /// Adds bytes that were read before this session began. They are its first.
     #[cold]
     pub(crate) fn feed(&mut self, bytes: &[u8]) {
         #[cfg(feature = "tls")]
@@ -251,8 +251,7 @@ impl Session {
         let _ = bytes;
     }
 
-    /// Says that nothing more will be written. `Ok(false)`: the kernel does not take that yet; to be said again at
-    /// the next writable edge.
+    /// Ends our side. `Ok(false)`: the kernel does not take that yet; call it again at the next writable event.
     pub(crate) fn shutdown_write(&mut self) -> io::Result<bool> {
         match self {
             Self::Plain(stream) => stream.shutdown_write().map(|()| true),
@@ -265,12 +264,12 @@ impl Session {
         }
     }
 
-    /// True if to close it says all that [`Session::finish`] says, so that this need not be said before.
+    /// True if closing the socket already sends all that [`Session::finish`] would send.
     pub(crate) fn closes_in_order(&self) -> bool {
         matches!(self, Self::Plain(_))
     }
 
-    /// True if it is known that no bytes wait to be read. Nothing is taken, but that TLS decrypts what is there.
+    /// True if it is known that no bytes wait to be read. It takes no bytes, but TLS decrypts those that are there.
     pub(crate) fn is_empty(&mut self) -> bool {
         match self {
             Self::Plain(stream) => stream.is_empty(),
@@ -282,7 +281,7 @@ impl Session {
         }
     }
 
-    /// True if it is known that the peer's end comes next. Nothing is taken, but that TLS decrypts what is there.
+    /// True if it is known that the peer's end comes next. It takes no bytes, but TLS decrypts those that are there.
     pub(crate) fn is_at_end(&mut self) -> bool {
         match self {
             Self::Plain(stream) => stream.is_at_end(),
@@ -294,7 +293,7 @@ impl Session {
         }
     }
 
-    /// One read of bytes that nobody will look at.
+    /// Reads bytes to drop them.
     pub(crate) fn discard(&mut self, room: &mut [u8]) -> ReadOutcome {
         self.stream_mut().read(room)
     }
@@ -325,7 +324,7 @@ impl Session {
         }
     }
 
-    /// TLS, if it has that.
+    /// The TLS session, if there is one.
     #[cfg(feature = "tls")]
     pub(crate) fn tls(&self) -> Option<&Tls> {
         match self {
@@ -335,7 +334,7 @@ impl Session {
         }
     }
 
-    /// The hello, if it waits for that or for an answer.
+    /// The hello, if it is awaited or not answered yet.
     #[cfg(feature = "tls")]
     pub(crate) fn hello(&self) -> Option<&Hello> {
         match self {
@@ -345,7 +344,7 @@ impl Session {
         }
     }
 
-    /// The same, to take or to refuse it.
+    /// The hello, to take or to refuse it.
     #[cfg(feature = "tls")]
     pub(crate) fn hello_mut(&mut self) -> Option<&mut Hello> {
         match self {
@@ -354,7 +353,7 @@ impl Session {
         }
     }
 
-    /// A hello that was taken is answered. False: by an alert, or what came behind it breaks TLS.
+    /// Answers a hello that was taken. False: with an alert, or the bytes after the hello break TLS.
     #[cfg(feature = "tls")]
     pub(crate) fn secure(&mut self, answer: Answer) -> bool {
         match std::mem::replace(self, Self::Plain(Stream::Closed)) {
@@ -378,7 +377,7 @@ impl Session {
 }
 
 impl BehindPreamble {
-    /// Reads the preamble, and then what comes behind it.
+    /// Reads the preamble, and then the bytes after it.
     #[cold]
     fn read(&mut self, room: &mut [u8]) -> ReadOutcome {
         let Self { preamble, behind, above } = self;
@@ -399,7 +398,7 @@ impl BehindPreamble {
 }
 
 impl Session {
-    /// Reads on behind bytes that were read for it already.
+    /// Reads the session, beginning with bytes that were read already.
     #[cold]
     fn read_on(&mut self, rest: &[u8], drained: bool, room: &mut [u8]) -> ReadOutcome {
         match self {
@@ -417,7 +416,7 @@ impl Session {
                 room[..rest.len()].copy_from_slice(rest);
                 ReadOutcome::Bytes { count: rest.len(), drained }
             }
-            // The peer's end may be behind the preamble, of which no other edge tells.
+            // The peer's end may follow the preamble without a further event.
             _ => self.read(room),
         }
     }

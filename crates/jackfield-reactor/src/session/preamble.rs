@@ -42,7 +42,7 @@ pub struct Proxied {
 #[derive(Debug)]
 pub(crate) struct PreambleReader {
     parse: PreambleParser,
-    /// All of it that has come, while it is not whole.
+    /// The bytes that have come, until it is complete.
     bytes: Vec<u8>,
     bytes_max: usize,
     pub(super) is_done: bool,
@@ -54,8 +54,8 @@ impl PreambleReader {
         Self { parse, bytes: Vec::new(), bytes_max, is_done: false, proxied: None }
     }
 
-    /// Reads until the preamble is whole: then what came behind it, and whether the stream is known to be empty.
-    /// Otherwise what is to be said of the connection.
+    /// Reads until the preamble is complete. Then returns the bytes after it, and whether the stream is known to be
+    /// empty; otherwise the outcome of the read.
     pub(super) fn read(
         &mut self,
         stream: &mut Stream,
@@ -66,9 +66,9 @@ impl PreambleReader {
             let ReadOutcome::Bytes { count, drained } = outcome else { return Err(outcome) };
             self.bytes.extend_from_slice(&room[..count]);
             match (self.parse)(&self.bytes) {
-                // The peer's end may be behind it, of which no other edge tells.
+                // The peer's end may follow without a further event, so read again.
                 PreambleRead::Incomplete if self.bytes.len() < self.bytes_max => {}
-                // It was not whole before the last read, so that what is behind it came with that.
+                // It was not complete before the last read, so the bytes after it came with that read.
                 PreambleRead::Done { bytes, proxied } if self.bytes.len().saturating_sub(count) <= bytes => {
                     let Some(rest) = self.bytes.get(bytes..) else { break };
                     let rest = if planted(65) { Vec::new() } else { rest.to_vec() };

@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub struct Tls {
     below: Below,
     session: Connection,
-    /// An error of the stream that came after good bytes and is reported after them; or what was refused, and why.
+    /// An error of the stream that is reported after the bytes before it; or the reason of a refusal.
     fault: Option<io::Error>,
     /// The peer's FIN came without close_notify.
     was_cut: bool,
@@ -30,10 +30,10 @@ pub struct Tls {
     unpushed: u32,
 }
 
-/// What comes next from the peer and was not read yet.
+/// What comes next from the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ahead {
-    /// Nothing, as far as is known.
+    /// Nothing that is known.
     Nothing,
     /// Bytes, or an error.
     Bytes,
@@ -62,20 +62,20 @@ impl Tls {
         Ok(Self::above(stream, ClientConnection::new(config, name)?))
     }
 
-    /// A session of rustls above a stream.
+    /// A rustls session above a stream.
     pub(crate) fn above(stream: Stream, session: impl Into<Connection>) -> Self {
         Self::on(Below::new(stream), session)
     }
 
-    /// The same above a stream that has been read from.
+    /// The same above a stream from which bytes were read already.
     pub(super) fn on(below: Below, session: impl Into<Connection>) -> Self {
         let mut session = session.into();
-        // rustls then takes what it is given and never more than it can encrypt: see `encrypt`.
+        // With a limit rustls takes no more than it can encrypt: see `encrypt`.
         session.set_buffer_limit(Some(ENCRYPTED_BYTES_MAX));
         Self { below, session, fault: None, was_cut: false, encrypted: 0, unpushed: 0 }
     }
 
-    /// Takes the bytes that were read after the ClientHello that it was made from. False: they break TLS.
+    /// Handles the bytes that were read after the ClientHello. False: they break TLS.
     pub(super) fn read_behind_hello(&mut self) -> bool {
         match self.session.process_new_packets() {
             Ok(_) => true,
@@ -104,7 +104,7 @@ impl Tls {
         self.was_cut
     }
 
-    /// The host that the peer has asked for.
+    /// The server name that the peer has asked for.
     pub(crate) fn server_name(&self) -> Option<&str> {
         match &self.session {
             Connection::Server(session) => session.server_name(),
@@ -125,12 +125,12 @@ impl Tls {
         &mut self.below.stream
     }
 
-    /// Bytes that were read from the stream already: they come before what is still to be read from it.
+    /// Adds bytes that were read from the stream already. They come before those that are still in it.
     pub(crate) fn feed(&mut self, bytes: &[u8]) {
         self.below.feed(bytes);
     }
 
-    /// Bytes that are to be sent first: the kernel gets them before any byte of this session.
+    /// Sends these bytes before any byte of this session.
     pub(crate) fn say_before(&mut self, bytes: &[u8]) {
         self.below.say(bytes);
     }
@@ -149,15 +149,15 @@ impl Tls {
             return ReadOutcome::Failed(error);
         }
         let outcome = self.decrypt_records(room);
-        // Flights of the handshake, alerts and key updates, whatever was read.
+        // Writes what TLS itself sends (handshake, alerts, key updates), whatever was read.
         match (self.push(), outcome) {
             (Err(error), ReadOutcome::Nothing) => ReadOutcome::from_error(error),
             (_, outcome) => outcome,
         }
     }
 
-    /// What comes next, of the bytes that are here already: they are decrypted up to the first plain bytes, and rustls
-    /// keeps these, at most one read.
+    /// What comes next from the bytes that are here already. They are decrypted up to the first plain bytes, which
+    /// rustls keeps, at most one read.
     #[cold]
     pub(crate) fn peek(&mut self) -> Ahead {
         if self.fault.is_some() {
@@ -210,7 +210,7 @@ impl Tls {
                 return ReadOutcome::Bytes { count, drained: true };
             }
             match self.read_records() {
-                // At the next read the session says whether that end is clean.
+                // The session reports at the next read whether that end is clean.
                 Ok(0) if self.is_handshaking() => return ReadOutcome::End,
                 Ok(_) if self.below.has_said_last() => return self.refuse(io::Error::other(NO_TLS)),
                 Ok(_) => {
@@ -226,7 +226,7 @@ impl Tls {
                     };
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // The stream itself is valid: rustls has no room for more of one message.
+                // The stream does not give this error. rustls gives it if a message is too long.
                 Err(error) if error.kind() == ErrorKind::InvalidData => return self.refuse(error),
                 Err(error) => return self.bytes_before(error, count),
             }
@@ -234,7 +234,7 @@ impl Tls {
     }
 
     /// The bytes that were read break TLS. Earlier messages can't be answered any more: the peer gets an alert and nothing
-    /// after it. For a handshake message that is too long rustls sends no alert. If the session is not encrypted yet, the
+    /// after it. rustls sends no alert for a handshake message that is too long. If the session is not encrypted yet, the
     /// alert is sent here; otherwise the connection ends without close_notify, so that it does not look like a clean end.
     #[cold]
     fn refuse(&mut self, why: io::Error) -> ReadOutcome {
@@ -251,7 +251,7 @@ impl Tls {
         below.read_into(|stream| session.read_tls(stream))
     }
 
-    /// The error; or first the bytes that came before it.
+    /// Returns the bytes that came before an error, or else the error.
     #[cold]
     fn bytes_before(&mut self, error: io::Error, count: usize) -> ReadOutcome {
         if count == 0 {
@@ -261,8 +261,8 @@ impl Tls {
         ReadOutcome::Bytes { count, drained: false }
     }
 
-    /// Takes until the kernel blocks: a short count means "an edge will come", as with a bare socket. rustls alone
-    /// would fill its buffer and stop, and no event would wake us.
+    /// Encrypts until the kernel blocks. Then a short count means that a writable event will come, as with a bare
+    /// socket. If it stopped when the buffer of rustls is full, no event might come.
     pub(crate) fn encrypt(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut taken = 0;
         for slice in slices {
@@ -281,7 +281,7 @@ impl Tls {
         Ok(taken)
     }
 
-    /// Writes what is encrypted. `Ok(false)`: the kernel did not take all of it.
+    /// Writes encrypted bytes. `Ok(false)`: the kernel did not take all of them.
     pub(crate) fn push(&mut self) -> io::Result<bool> {
         if !self.below.push()? {
             return Ok(false);
@@ -297,7 +297,7 @@ impl Tls {
         Ok(true)
     }
 
-    /// Bytes that were encrypted and not taken yet, and the place where they are charged.
+    /// The encrypted bytes that the kernel has not taken, and their charge.
     pub(crate) fn encrypted(&mut self) -> (&mut u32, usize) {
         let bytes = self.encrypted_bytes();
         (&mut self.below.charged, bytes)
@@ -330,12 +330,12 @@ impl Tls {
     }
 }
 
-/// Bytes that were read so far are reported first, and the end at the next call.
+/// Returns the bytes that were read so far; the end is reported at the next call.
 fn bytes_or(end: ReadOutcome, count: usize) -> ReadOutcome {
     if count == 0 { end } else { ReadOutcome::Bytes { count, drained: false } }
 }
 
-/// What rustls may hold encrypted before the kernel takes it: one write's worth of records.
+/// The most encrypted bytes that rustls may hold: the records of one write.
 const ENCRYPTED_BYTES_MAX: usize = 64 << 10;
 /// The alert for a handshake message that is too long.
 const DECODE_ERROR_ALERT: [u8; 7] = fatal_alert(DECODE_ERROR);

@@ -1,4 +1,4 @@
-//! Which process has the other end of a unix socket.
+//! The process at the other end of a unix socket.
 
 /// The process that connected over a unix socket, as it was when it connected (`SO_PEERCRED`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -71,7 +71,7 @@ pub struct Listener {
     socket: Socket,
     #[cfg(unix)]
     _file: Option<SocketFile>,
-    /// Options that the system does not pass on to accepted sockets.
+    /// Options that accepted sockets do not inherit.
     left: SocketOptions,
     /// Most accepted connections have bytes to read.
     pub(crate) deferred: bool,
@@ -98,7 +98,7 @@ impl Listener {
     pub fn bind(addr: SocketAddr, options: &ListenOptions) -> io::Result<Self> {
         let socket = socket2::Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
         if addr.is_ipv6() {
-            // v4 has a listener of its own unless it was asked for here: mapped addresses would surprise every filter.
+            // Without `dual_stack` IPv4 needs its own listener, because filters do not expect mapped addresses.
             socket.set_only_v6(!options.dual_stack)?;
         }
         #[cfg(unix)]
@@ -107,7 +107,7 @@ impl Listener {
         if options.reuse_port {
             socket.set_reuse_port(true)?;
         }
-        // On Linux accepted sockets inherit these, which saves some calls for each of them.
+        // On Linux accepted sockets inherit these, which saves calls for each of them.
         options.socket.set_tcp(SockRef::from(&socket))?;
         #[cfg(any(target_os = "android", target_os = "linux"))]
         if options.deferred {
@@ -199,7 +199,7 @@ impl Listener {
         }
     }
 
-    /// The next connection.
+    /// Accepts the next connection.
     pub(crate) fn accept(&self) -> io::Result<(Stream, Addr)> {
         match &self.socket {
             Socket::Tcp(socket) => {
@@ -212,7 +212,7 @@ impl Listener {
             #[cfg(unix)]
             Socket::Unix(socket) => {
                 let (stream, addr) = socket.accept()?;
-                // One that refuses has them as the system does.
+                // If the socket refuses them, it keeps the system's values.
                 let _ = self.left.set_unix(SockRef::from(&stream));
                 Ok((Stream::Unix(stream), Addr::of_unix(&addr)))
             }
@@ -227,7 +227,7 @@ impl Listener {
         }
     }
 
-    /// What the event queue watches, where that can't be done by a descriptor.
+    /// The source for the event queue, on systems where it can't watch a descriptor.
     #[cfg(not(unix))]
     pub(crate) fn source(&mut self) -> &mut TcpListener {
         let Socket::Tcp(socket) = &mut self.socket;
@@ -235,7 +235,8 @@ impl Listener {
     }
 }
 
-/// Where accepted sockets don't inherit it. One that is gone already refuses it, which is no fault of the listener's.
+/// Sets options that accepted sockets do not inherit. A socket whose peer is gone refuses them; that is no error of the
+/// listener.
 fn set_left(stream: &TcpStream, options: &SocketOptions) {
     let _ = options.set_tcp(SockRef::from(stream));
 }
@@ -243,12 +244,12 @@ fn set_left(stream: &TcpStream, options: &SocketOptions) {
 #[cfg(unix)]
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // If it is gone already, or is not ours to remove, nothing is lost.
+        // It does not matter if it is gone already, or can't be removed.
         let _ = std::fs::remove_file(&self.0);
     }
 }
 
-/// A socket at which nobody listens any more.
+/// Whether the file is a socket at which no server listens any more.
 #[cfg(unix)]
 fn is_left_over(path: &Path) -> bool {
     let is_socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
@@ -263,7 +264,7 @@ mod tests {
     use std::os::unix::net::UnixStream;
     use std::time::Duration;
 
-    /// What the system says of a socket.
+    /// The options of a socket, as the system reports them.
     #[derive(Debug, PartialEq, Eq)]
     struct Told {
         nodelay: bool,
@@ -292,7 +293,7 @@ mod tests {
         }
     }
 
-    /// Both ends: one that was accepted, and one of our own, with the same options.
+    /// Checks both ends: an accepted socket and an outgoing one, with the same options.
     fn check(options: &SocketOptions, check: impl Fn(Told)) {
         let listening = ListenOptions { socket: *options, ..ListenOptions::default() };
         let listener = Listener::bind(([127, 0, 0, 1], 0).into(), &listening).unwrap();
@@ -303,7 +304,7 @@ mod tests {
         check(told(SockRef::from(&own)));
     }
 
-    /// The connection is there when the system has carried it to the other end.
+    /// Accepts until the system has delivered the connection.
     fn retried(listener: &Listener) -> (Stream, Addr) {
         loop {
             match listener.accept() {
@@ -328,7 +329,7 @@ mod tests {
             send_buffer_bytes: 20_000,
             receive_buffer_bytes: 30_000,
         };
-        // Linux counts what it needs for itself, as much again.
+        // Linux doubles the value for its own needs.
         let factor = if cfg!(target_os = "linux") { 2 } else { 1 };
         let unsent_bytes = if cfg!(target_os = "linux") { 10_000 } else { UNSENT_BYTES };
         let expected = Told {
@@ -341,7 +342,7 @@ mod tests {
         check(&all, |told| assert_eq!(told, expected));
     }
 
-    /// Where accepted sockets inherit nothing.
+    /// Accepted unix sockets inherit nothing.
     #[test]
     fn an_accepted_unix_socket_has_the_buffer_sizes_of_its_listener() {
         let folder = std::env::temp_dir().join(format!("jackfield-options-{}", std::process::id()));
@@ -360,7 +361,7 @@ mod tests {
         std::fs::remove_dir_all(folder).unwrap();
     }
 
-    /// It was taken for a failed accept, and paused its listener.
+    /// The fault: this counted as a failed accept and paused the listener.
     #[test]
     fn a_socket_that_refuses_an_option_is_accepted_all_the_same() {
         let (refuses, _peer) = UnixStream::pair().unwrap();

@@ -36,7 +36,7 @@ pub enum Stream {
     Unix(UnixStream),
     /// The near end of an in-memory connection.
     Memory(Pipe),
-    /// No stream: the rest when a stream was moved out. A read returns the end, a write returns an error.
+    /// No stream: left behind when a stream was moved out. A read returns the end, a write returns an error.
     Closed,
 }
 
@@ -47,7 +47,7 @@ const REFUSE_READS_MAX: usize = 4;
 impl Stream {
     /// Begins to connect to an address: see [`Stream::is_connected`].
     pub(crate) fn connect(addr: &Addr, options: &SocketOptions) -> io::Result<Self> {
-        // One that has failed already tells that when it is asked, and not when it is given options.
+        // Errors of the options are ignored: a stream that has failed already reports that in `is_connected`.
         match addr {
             Addr::Ip(addr) => {
                 let stream = TcpStream::connect(*addr)?;
@@ -64,7 +64,7 @@ impl Stream {
         }
     }
 
-    /// Whether a stream of our own is connected; an error if it never will be.
+    /// Whether an outgoing stream is connected. An error: it never will be.
     pub(crate) fn is_connected(&self) -> io::Result<bool> {
         if let Some(error) = self.take_error() {
             return Err(error);
@@ -83,8 +83,8 @@ impl Stream {
         }
     }
 
-    /// One read. On Linux a read that does not fill its room has emptied the socket, unless its peer has finished;
-    /// elsewhere only "nothing for now" says so.
+    /// One read. On Linux a read that does not fill its buffer has emptied the socket, unless its peer has finished. On
+    /// other systems only `WouldBlock` shows that.
     #[inline(always)]
     pub(crate) fn read(&mut self, room: &mut [u8]) -> ReadOutcome {
         match self.receive(room) {
@@ -112,7 +112,7 @@ impl Stream {
         }
     }
 
-    /// A read that gave no bytes, made again if a signal has interrupted it.
+    /// The outcome of a read without bytes. It is made again if a signal has interrupted it.
     #[cold]
     #[inline(never)]
     fn read_again(&mut self, error: io::Error, room: &mut [u8]) -> ReadOutcome {
@@ -149,7 +149,7 @@ impl Stream {
         })
     }
 
-    /// Says that nothing more will be written.
+    /// Ends our side.
     pub(crate) fn shutdown_write(&mut self) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
@@ -163,7 +163,7 @@ impl Stream {
         }
     }
 
-    /// True if it is known that no bytes wait to be read. Nothing is taken.
+    /// True if it is known that no bytes wait to be read. Takes no bytes.
     pub(crate) fn is_empty(&self) -> bool {
         let mut first = [MaybeUninit::uninit()];
         let peeked = match self {
@@ -179,7 +179,7 @@ impl Stream {
         }
     }
 
-    /// True if it is known that the peer's end comes next. Nothing is taken.
+    /// True if it is known that the peer's end comes next. Takes no bytes.
     pub(crate) fn is_at_end(&self) -> bool {
         let mut first = [MaybeUninit::uninit()];
         let peeked = match self {
@@ -192,7 +192,7 @@ impl Stream {
         matches!(peeked, Ok(0))
     }
 
-    /// What broke the connection, if something has: asked without a read, and told once.
+    /// The error that has broken the connection, if any: without a read, and reported once.
     pub(crate) fn take_error(&self) -> Option<io::Error> {
         match self {
             Self::Tcp(stream) => stream.take_error().ok().flatten(),
@@ -212,7 +212,7 @@ impl Stream {
         }
         let _ = self.write(word);
         let _ = self.shutdown_write();
-        // To close over bytes that were not read would be a reset, which may destroy the word on its way.
+        // A close with unread bytes would send a reset, which may destroy the refusal on its way.
         let mut room = [0; REFUSE_READ_BYTES];
         for _ in 0..REFUSE_READS_MAX {
             if !matches!(self.read(&mut room), ReadOutcome::Bytes { drained: false, .. }) {
@@ -226,20 +226,20 @@ impl Stream {
         self.reset();
     }
 
-    /// Makes the coming close a reset, so that the peer learns that something was lost.
+    /// Makes the next close a reset, so that the peer sees that bytes were lost.
     pub(crate) fn reset(&mut self) {
         match self {
-            // A socket that can't be told so is closed all the same.
+            // If the option can't be set, the socket is closed without a reset.
             Self::Tcp(stream) => drop(SockRef::from(&*stream).set_linger(Some(Duration::ZERO))),
             Self::Memory(pipe) => pipe.reset(),
-            // A unix socket has no reset: what was not read is lost with its end.
+            // A unix socket has no reset. Unread bytes are lost at its end.
             #[cfg(unix)]
             Self::Unix(_) => {}
             Self::Closed => {}
         }
     }
 
-    /// Which process is at the other end of a unix socket, if the system tells.
+    /// The process at the other end of a unix socket, if the system reports it.
     pub(crate) fn credentials(&self) -> Option<Credentials> {
         match self {
             #[cfg(any(target_os = "android", target_os = "linux"))]
@@ -248,7 +248,7 @@ impl Stream {
         }
     }
 
-    /// What the event queue watches, if it can.
+    /// The source for the event queue, if there is one.
     pub(crate) fn source(&mut self) -> Option<&mut dyn Source> {
         match self {
             Self::Tcp(stream) => Some(stream),
@@ -265,7 +265,7 @@ impl Stream {
         }
     }
 
-    /// This side's address, asked of the system. It is known as long as the stream is there, after a reset too.
+    /// This side's address, from the system. It is known as long as the stream exists, after a reset too.
     pub(crate) fn local_addr(&self) -> io::Result<Addr> {
         match self {
             Self::Tcp(stream) => stream.local_addr().map(Addr::Ip),
@@ -277,8 +277,7 @@ impl Stream {
     }
 }
 
-/// A signal that interrupts a call has taken and given nothing: it is made again, or nobody would be told of what it would
-/// have found.
+/// Makes a call again if a signal has interrupted it; otherwise readiness would be lost.
 fn uninterrupted(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
     loop {
         match call() {

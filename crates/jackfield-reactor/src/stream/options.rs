@@ -45,7 +45,7 @@ impl Default for SocketOptions {
 }
 
 impl SocketOptions {
-    /// Tells a socket of TCP. On Linux those that a listener accepts inherit all of it.
+    /// Sets the options of a TCP socket. On Linux accepted sockets inherit all of them.
     pub(crate) fn set_tcp(&self, socket: SockRef<'_>) -> io::Result<()> {
         socket.set_tcp_nodelay(self.nodelay)?;
         #[cfg(any(target_os = "android", target_os = "linux"))]
@@ -61,7 +61,7 @@ impl SocketOptions {
         self.set_buffers(&socket)
     }
 
-    /// Tells a unix socket. Those that a listener accepts inherit nothing.
+    /// Sets the options of a unix socket. Accepted sockets inherit nothing.
     #[cfg(unix)]
     pub(crate) fn set_unix(&self, socket: SockRef<'_>) -> io::Result<()> {
         self.set_buffers(&socket)
@@ -96,7 +96,7 @@ pub struct KeepAlive {
     probes: Option<u32>,
 }
 
-/// The longest time, and the most probes, that Linux takes.
+/// The longest time, and the most probes, that Linux accepts.
 const SECONDS_MAX: u64 = 32_767;
 const PROBES_MAX: u32 = 127;
 

@@ -1,27 +1,27 @@
-//! What one read gave.
+//! The outcome of one read.
 
 use crate::reason::Reason;
 use std::io;
 
-/// What one read gave.
+/// The outcome of one read.
 #[derive(Debug)]
 pub(crate) enum ReadOutcome {
-    /// So many bytes. `drained`: the source is known to be empty, so that the next edge tells of more.
+    /// Bytes. `drained`: the source is known to be empty, so an event will report more.
     Bytes { count: usize, drained: bool },
     /// Nothing for now.
     Nothing,
     /// The peer has finished its side.
     End,
-    /// What comes before the session was read, and nothing of what comes behind it yet.
+    /// The preamble was read, and nothing after it yet.
     Preamble,
     /// The connection is broken.
     Failed(io::Error),
-    /// The peer does not speak as it should, and the connection ends for this reason.
+    /// The peer broke the protocol, and the connection ends for this reason.
     Refused(Reason),
 }
 
 impl ReadOutcome {
-    /// What follows from a read of this many bytes into a buffer of that size.
+    /// The outcome of a read of `count` bytes into a buffer of `room` bytes.
     #[inline(always)]
     pub(crate) fn of_count(count: usize, room: usize) -> Self {
         match count {

@@ -1,4 +1,4 @@
-//! An in-memory connection. The near end is a wire's transport; a test that plays the peer has the far end.
+//! An in-memory connection. The near end is a wire's stream; the test, as the peer, has the far end.
 
 use crate::id::ConnectionId;
 use std::collections::VecDeque;
@@ -27,38 +27,38 @@ struct Lines {
     outbound_ended: bool,
     /// The near end is gone.
     released: bool,
-    /// All that was ever sent outbound, taken away or not.
+    /// All bytes that were ever sent by the near end.
     outbound_total: usize,
-    /// How many more bytes the near end may write; without a number, any.
+    /// How many more bytes the near end may write. `None`: any number.
     room: Option<usize>,
-    /// The longest read the near end gets; without a number, any.
+    /// The longest read of the near end. `None`: any length.
     read_max: Option<usize>,
-    /// The longest write that is taken in one call; without a number, any.
+    /// The longest write that is taken in one call. `None`: any length.
     write_max: Option<usize>,
-    /// So many reads and writes are told that there is nothing for now, although there is.
+    /// How many reads and writes get `WouldBlock` although they could succeed.
     stumbles: (u32, u32),
-    /// So many reads and writes are interrupted by a signal.
+    /// How many reads and writes are interrupted by a signal.
     interrupts: (u32, u32),
     reset: bool,
-    /// The connection breaks once what was sent before is read.
+    /// The connection breaks when the bytes before are read.
     reset_behind: bool,
-    /// It is of our own, and nobody has answered yet.
+    /// It is an outgoing connection without an answer yet.
     is_dialled: bool,
-    /// Why nobody will.
+    /// The error with which it was refused.
     refusal: Option<ErrorKind>,
     reads: usize,
     writes: usize,
     edges: Edges,
-    /// The wire that has the near end, and where it is listed when there is something to tell it.
+    /// The wire with the near end, and the list to which it is added when it has an event.
     home: Option<(ConnectionId, ReadyList)>,
 }
 
-/// The wires of one reactor that have something to be told, in the order in which it happened: a turn costs what is
-/// ready, and not what is there.
+/// The wires of one reactor that have an event, in order. So the cost of a turn depends on the ready wires and not on
+/// all.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ReadyList(Arc<Mutex<Vec<ConnectionId>>>);
 
-/// What has changed for the near end since it was last asked. A new connection can be written to.
+/// The events of the near end since the last call. A new connection is writable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Edges {
     pub(crate) readable: bool,
@@ -74,19 +74,19 @@ impl Pipe {
         (Self(shared.clone()), FarEnd(shared))
     }
 
-    /// Both ends of a connection of our own, until somebody decides at the far one.
+    /// Both ends of an outgoing connection, which the far end has yet to accept or refuse.
     pub(crate) fn dialled() -> (Self, FarEnd) {
         let (near, far) = Self::pair();
         near.0.lines().is_dialled = true;
         (near, far)
     }
 
-    /// False while nobody has answered to a connection of our own.
+    /// False while an outgoing connection has no answer.
     pub(crate) fn is_connected(&self) -> bool {
         !self.0.lines().is_dialled
     }
 
-    /// The wire that has this end: from now on it is listed when there is something to tell it.
+    /// Sets the wire with this end: from now on it is listed when it has an event.
     pub(crate) fn enlist(&self, id: ConnectionId, list: &ReadyList) {
         let mut lines = self.0.lines();
         if lines.edges != Edges::default() {
@@ -122,7 +122,7 @@ impl Pipe {
         room[cut..count].copy_from_slice(&back[..count - cut]);
         lines.inbound.drain(..count);
         if count < room.len() && (!lines.inbound.is_empty() || lines.reset_behind) {
-            // As if the rest arrived only now: a short read has emptied a socket.
+            // As if the rest arrived only now, because a short read means an empty socket.
             let (ended, broken) = (lines.inbound_ended || lines.reset_behind, lines.reset_behind);
             lines.raise(Edges { readable: true, ended, broken, ..Edges::default() });
         }
@@ -159,7 +159,7 @@ impl Pipe {
         if taken == 0 && wanted > 0 { Err(ErrorKind::WouldBlock.into()) } else { Ok(taken) }
     }
 
-    /// Both directions are closed with it if the peer has ended: as Linux does, that is told as a hang-up.
+    /// If the peer has ended too, both directions are closed: that is reported as a hang-up, as on Linux.
     pub(crate) fn shutdown_write(&mut self) {
         let mut lines = self.0.lines();
         lines.outbound_ended = true;
@@ -168,18 +168,18 @@ impl Pipe {
         }
     }
 
-    /// What the peer has not taken yet is lost with it.
+    /// Resets the connection: bytes that the peer has not taken are lost.
     pub(crate) fn reset(&mut self) {
         self.0.lines().break_off();
     }
 
-    /// The peer's end comes next.
+    /// Whether the peer's end comes next.
     pub(crate) fn is_at_end(&self) -> bool {
         let lines = self.0.lines();
         lines.inbound.is_empty() && lines.inbound_ended && !lines.reset && !lines.reset_behind
     }
 
-    /// That the peer has broken it, if it has.
+    /// The error, if the peer has broken it.
     pub(crate) fn take_error(&self) -> Option<io::Error> {
         let mut lines = self.0.lines();
         let refusal = lines.refusal.take();
@@ -188,26 +188,26 @@ impl Pipe {
             .map(io::Error::from)
     }
 
-    /// No bytes wait to be read.
+    /// Whether no bytes wait to be read.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.lines().inbound.is_empty()
     }
 
-    /// Bytes that wait to be read, and nothing is on its way that would tell of them.
+    /// Whether bytes wait to be read without an event for them.
     pub(crate) fn is_forgotten(&self) -> bool {
         let lines = self.0.lines();
         let has_news = !lines.inbound.is_empty() || lines.inbound_ended || lines.reset || lines.reset_behind;
         has_news && lines.edges == Edges::default()
     }
 
-    /// The peer has broken it.
+    /// Whether the peer has broken it.
     pub(crate) fn is_broken(&self) -> bool {
         let lines = self.0.lines();
         lines.reset || (lines.reset_behind && lines.inbound.is_empty())
     }
 
-    /// What has changed since this was last asked: each edge is told once, as the system tells it, and with each the
-    /// end that was told before.
+    /// The events since the last call. Each event is returned once, as the system does it, and always with an end that
+    /// was reported before.
     pub(crate) fn take_edges(&self) -> Option<Edges> {
         let mut lines = self.0.lines();
         let mut edges = std::mem::take(&mut lines.edges);
@@ -224,7 +224,7 @@ impl Drop for Pipe {
     fn drop(&mut self) {
         let mut lines = self.0.lines();
         if !lines.inbound.is_empty() && !lines.edges.readable {
-            // To close over bytes that have come and were not read is a reset.
+            // A close with unread bytes is a reset.
             lines.break_off();
         }
         lines.outbound_ended = true;
@@ -405,7 +405,7 @@ impl ReadyList {
         self.lock().push(id);
     }
 
-    /// All that are listed, which is nobody any more. There is room for as many the next time.
+    /// Takes all listed wires. The list keeps its capacity.
     pub(crate) fn take(&self) -> Vec<ConnectionId> {
         let mut list = self.lock();
         if list.is_empty() {

@@ -1,7 +1,7 @@
 //! Reads and writes of sockets.
 //!
-//! On Linux these are bare system calls: with two threads in the process each call through the C library costs some
-//! fifty instructions more, for threads that might be cancelled in it, which threads of Rust never are.
+//! On Linux these are direct system calls. With two threads in the process each call through the C library costs some
+//! fifty instructions more, because a thread may be cancelled in it; Rust never does that.
 
 use std::io::{self, IoSlice};
 
@@ -16,7 +16,7 @@ mod calls {
         Ok(rustix::net::recv(socket, room, RecvFlags::empty())?.0)
     }
 
-    /// A peer that is gone is an error and no signal.
+    /// Sends bytes. If the peer is gone, that is an error and no signal.
     #[inline(always)]
     pub(crate) fn send(socket: &mut impl AsFd, bytes: &[u8]) -> io::Result<usize> {
         Ok(rustix::net::send(socket, bytes, SendFlags::NOSIGNAL)?)

@@ -1,5 +1,5 @@
-//! The steps of a wire to its end: what is queued is written, our end is sent, the layer above is told, and then what the
-//! peer still sends is read and dropped for a while.
+//! The steps of a wire to its end: queued bytes are written, our FIN is sent, the layer above is told, and then bytes of
+//! the peer are read and dropped for a while.
 
 use super::Reactor;
 use super::service::Service;
@@ -10,7 +10,8 @@ use crate::wire::flags::{Flags, WriteStop};
 use crate::wire::life::{Event, Phase};
 
 impl Reactor {
-    /// A step towards the end: what is queued is written, then our end is sent, then the peer's awaited.
+    /// Makes the next step towards the end: queued bytes are written, then our FIN is sent, then the peer's FIN is
+    /// awaited.
     pub(super) fn advance_close<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         self.wires.flush(id);
         let Some(wire) = self.wires.get(id) else { return };
@@ -20,7 +21,7 @@ impl Reactor {
             Phase::Closing if wire.outbox.is_some() && !planted(20) => self.wires.watch_flush(id),
             Phase::Closing if planted(31) => {}
             Phase::Closing if wire.has(Flags::RESET_DUE) => self.reset(id, service),
-            // The end of both sides at once.
+            // Both sides end at once.
             Phase::Closing if wire.is_over() && wire.session.closes_in_order() => self.end_wire(id, service),
             Phase::Closing => {
                 let is_sent = wire.session.shutdown_write();
@@ -40,7 +41,7 @@ impl Reactor {
         }
     }
 
-    /// Half a close: our end goes out when all that was queued has, and nothing else happens.
+    /// A half-close: our FIN is sent after the queued bytes, and nothing else happens.
     fn send_end(&mut self, id: ConnectionId) {
         let Some(wire) = self.wires.get(id).filter(|wire| wire.outbox.is_none()) else { return };
         let is_sent = wire.session.shutdown_write();
@@ -57,7 +58,7 @@ impl Reactor {
         }
     }
 
-    /// What was queued is written, and was to be the last.
+    /// Resets a wire whose last queued bytes are written.
     fn reset<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let Some(wire) = self.wires.get(id) else { return };
         if wire.session.encrypted_bytes() > 0 {
@@ -67,7 +68,7 @@ impl Reactor {
         self.end_wire(id, service);
     }
 
-    /// Our end is sent: the layer above hears the last of the wire, which may have to linger.
+    /// Our FIN is sent: tells the layer above that the wire has ended. The wire may have to linger.
     fn await_end<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let Some(wire) = self.wires.get(id) else { return };
         if wire.is_over() {
@@ -83,7 +84,7 @@ impl Reactor {
         }
     }
 
-    /// The layer above hears of the end, if it has not yet, and then the slot is free.
+    /// Tells the layer above of the end, if it does not know yet, and frees the slot.
     pub(super) fn end_wire<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let Some(wire) = self.wires.get(id) else { return };
         wire.flags.insert(WriteStop::CUT);
@@ -94,7 +95,7 @@ impl Reactor {
         self.remove(id, service);
     }
 
-    /// Once for each wire.
+    /// Calls `on_close`, once for each wire.
     fn tell_close<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let Some(reason) = self.wires.peek(id).map(|wire| wire.reason) else { return };
         let calls = if planted(21) { 2 } else { usize::from(!planted(22)) };

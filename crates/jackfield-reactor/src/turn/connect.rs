@@ -1,4 +1,4 @@
-//! Streams of our own that are connected, or are not going to be.
+//! Outgoing streams that are connected, or have failed.
 
 use super::Reactor;
 use super::service::Service;
@@ -6,7 +6,7 @@ use crate::id::ConnectionId;
 use crate::wire::flags::Flags;
 
 impl Reactor {
-    /// The system tells something of a stream that is being connected. It is a hint, as all that it tells.
+    /// An event for a stream that is being connected. It is only a hint, like every event.
     #[cold]
     #[inline(never)]
     pub(super) fn on_connect_ready<S: Service + ?Sized>(
@@ -22,7 +22,7 @@ impl Reactor {
             Ok(false) => {}
             Ok(true) => {
                 if self.wires.begin_above(id) {
-                    // Its peer may have said all that it has to say, and no other edge tells of that.
+                    // Its peer may have ended already, without a further event.
                     if let Some(wire) = self.wires.get(id).filter(|_| ended) {
                         wire.flags.insert(Flags::PEER_CLOSED);
                     }

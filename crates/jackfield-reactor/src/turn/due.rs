@@ -19,7 +19,7 @@ impl Reactor {
         }
     }
 
-    /// As many as one turn may. Those that are left are due still, so that the next turn does not sleep.
+    /// Fires as many timers as one turn may. Those that are left stay due, so the next turn does not sleep.
     #[cold]
     #[inline(never)]
     fn fire_due<S: Service + ?Sized>(&mut self, service: &mut S) {
@@ -49,7 +49,7 @@ impl Reactor {
         }
     }
 
-    /// The timer is as old as the idle timeout; what was heard since then puts it off.
+    /// The timer was set an idle timeout ago. Bytes that have come since then postpone it.
     fn on_idle<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let now = self.wires.now;
         let Some(wire) = self.wires.peek(id).filter(|wire| wire.phase < Phase::Closing) else { return };
@@ -62,13 +62,14 @@ impl Reactor {
             return self.wires.arm(id, timer_key::IDLE, now.after(idle - quiet).0);
         }
         self.wires.arm(id, timer_key::IDLE, now.after(idle).0);
-        // A wire that is not read is not idle, for its peer may have sent something; nor is one that waits for its tokens.
+        // A wire that is not read is not idle, because its peer may have sent something; nor is one that waits for
+        // tokens.
         if self.wires.listens(id) && !self.wires.waits_for_tokens(id) {
             service.on_idle(&mut self.wires, id, quiet);
         }
     }
 
-    /// It may send more.
+    /// It has tokens to write again.
     fn on_write_tokens(&mut self, id: ConnectionId) {
         if !planted(80) {
             self.wires.write_by_new_tokens(id);
@@ -76,7 +77,7 @@ impl Reactor {
         self.close_on(id);
     }
 
-    /// The peer has closed, and bytes that came before that were not wanted in all this time.
+    /// The peer has closed, and the wire stayed paused with unread bytes for the whole time.
     fn on_unread(&mut self, id: ConnectionId) {
         let is_left = |wire: &Wire| wire.has(ReadStop::PAUSED) && !wire.has(Flags::ENDED);
         if self.wires.peek(id).is_some_and(is_left) {
@@ -84,7 +85,7 @@ impl Reactor {
         }
     }
 
-    /// It was put off whenever the kernel took something.
+    /// The write timeout. It was postponed whenever the kernel took bytes.
     fn on_stall(&mut self, id: ConnectionId) {
         self.wires.disarm(id, timer_key::STALL);
         if self.wires.peek(id).is_some_and(|wire| wire.has(WriteStop::BLOCKED)) {
@@ -92,7 +93,7 @@ impl Reactor {
         }
     }
 
-    /// What a closing wire has still to write must shrink by so much in each interval.
+    /// In each interval a closing wire must write a least number of its remaining bytes.
     fn on_flush(&mut self, id: ConnectionId) {
         let before = self.wires.timer_note(id, timer_key::FLUSH);
         self.wires.disarm(id, timer_key::FLUSH);
@@ -106,7 +107,7 @@ impl Reactor {
         }
     }
 
-    /// A lingering wire goes when nothing came for a while, or when it has lingered for long.
+    /// A lingering wire ends when no byte has come for some time, or when it has lingered for its longest time.
     fn on_linger<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let (now, limits) = (self.wires.now, &self.wires.limits);
         let Some(wire) = self.wires.peek(id) else { return };

@@ -35,11 +35,11 @@ use std::time::Duration;
 pub struct Reactor {
     /// The wires of this reactor.
     pub wires: Wires,
-    /// Room for a carry, then room for one read: a carried rest is copied to the end of the former, so that it and
-    /// the new bytes lie together.
+    /// Room for a carry, then room for one read. A carry is copied to the end of the first part, so that it and the new
+    /// bytes are contiguous.
     rx: Box<[u8]>,
     headroom: usize,
-    /// The list that is being worked on changes places with this one, so that neither allocates.
+    /// Swapped with the list that is being processed, so that neither allocates.
     spare: Vec<ConnectionId>,
 }
 
@@ -64,7 +64,7 @@ impl Reactor {
         self.end(service);
     }
 
-    /// Takes what is ready, guarded: a panic costs one of them.
+    /// Handles ready events under a guard: a panic ends one of them.
     pub(crate) fn take_all<S: Service + ?Sized>(
         &mut self,
         ready: &mut impl Iterator<Item = Ready>,
@@ -79,8 +79,8 @@ impl Reactor {
         }
     }
 
-    /// The last part of a turn: what is due by time, and then all that was begun. What was ready comes before, so that
-    /// no deadline beats bytes that are there already, however long the process was suspended.
+    /// The last part of a turn: timers, and then the work that callbacks have begun. Events come before timers, so that
+    /// bytes that are there already win against a deadline, even if the process was suspended.
     #[inline(always)]
     pub(crate) fn end<S: Service + ?Sized>(&mut self, service: &mut S) {
         self.fire_timers(service);
@@ -102,17 +102,17 @@ impl Reactor {
         }
     }
 
-    /// After a panic that came out of [`Reactor::on_ready`]: tells the service, and brings the event to its end.
+    /// After a panic out of [`Reactor::on_ready`]: tells the service, and completes the event.
     #[cold]
     pub(crate) fn caught<S: Service + ?Sized>(&mut self, payload: Panic, service: &mut S) {
         let id = self.wires.current;
         if id == ConnectionId::IDLE {
-            // Not the service's.
+            // Not a panic of the service.
             resume_unwind(payload);
         }
         service.on_panic(&mut self.wires, id, payload);
         self.wires.end_event();
-        // Whether the read had emptied the socket is forgotten.
+        // It is unknown whether the read had emptied the socket.
         if let Some(wire) = self.wires.get(id) {
             wire.flags.insert(Flags::UNREAD);
             self.wires.look_again(id);

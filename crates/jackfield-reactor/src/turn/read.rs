@@ -1,4 +1,4 @@
-//! Bytes go up: what was read and what was carried.
+//! Passes bytes to the service: the carry and what was read.
 
 use super::Reactor;
 use super::service::Service;
@@ -11,8 +11,8 @@ use crate::wire::life::Phase;
 use crate::wires::Wires;
 
 impl Reactor {
-    /// The usual event: bytes to be read, and neither end nor error. False if the wire is not as it usually is: nothing
-    /// carried, nothing queued, nothing the matter.
+    /// The usual event: bytes to be read, and neither end nor error. False if the wire is not in its usual state: no
+    /// carry, nothing queued, no flags.
     #[inline(always)]
     pub(crate) fn on_readable<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) -> bool {
         let Self { wires, rx, headroom, .. } = self;
@@ -32,8 +32,8 @@ impl Reactor {
         true
     }
 
-    /// The bytes of a plain wire go up, and its answers down. Nearly always one read has emptied the socket, and all
-    /// of it was used.
+    /// Passes the bytes of a usual wire to the service, and writes the answers. Nearly always one read has emptied the
+    /// socket, and all bytes are used.
     #[inline(always)]
     fn deliver<S: Service + ?Sized>(
         &mut self,
@@ -56,9 +56,9 @@ impl Reactor {
         }
     }
 
-    /// After an event that may have kept something, or ended its wire, for which two things don't wait for the turn's
-    /// end: too much that is kept, and a step towards the wire's own end. The peer then finds the last bytes and the end
-    /// behind them at once.
+    /// After an event that may have kept bytes or ended its wire. Two things do not wait for the end of the turn: a
+    /// carry that is too long, and a step of the wire to its end, so that the peer gets the last bytes and the FIN
+    /// together.
     #[cold]
     #[inline(never)]
     pub(super) fn after_event<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
@@ -70,8 +70,8 @@ impl Reactor {
         }
     }
 
-    /// Shows a wire's carry again, reads it, hands the bytes up, keeps the rest, and writes the answers once.
-    /// `certain`: a short read says that the socket is empty, because its peer has not finished.
+    /// Passes a wire's carry again, reads, passes the bytes, keeps the rest, and writes the answers once. `certain`: a
+    /// short read means that the socket is empty, because its peer has not finished.
     #[inline(never)]
     pub(super) fn pump<S: Service + ?Sized>(&mut self, id: ConnectionId, certain: bool, service: &mut S) {
         let Some(wire) = self.wires.get(id) else { return };
@@ -92,7 +92,7 @@ impl Reactor {
             self.wires.end_event();
             self.after_event(id, service);
         }
-        // It may be read no longer, with something in the socket of which no edge will tell.
+        // It may not be read any more, although the socket has bytes without a further event.
         if self.wires.peek(id).is_some_and(|wire| wire.has(Flags::HUNG_UP | Flags::PEER_CLOSED)) {
             self.notice(id, service);
         }
@@ -102,7 +102,7 @@ impl Reactor {
         let mut budget = self.wires.limits.read_bytes;
         loop {
             let Some(wire) = self.wires.get(id) else { return };
-            // A session that was put above an open wire talks first.
+            // A session above an open wire does its handshake first.
             if wire.has(Flags::RECHECK) && wire.phase != Phase::Handshake {
                 wire.flags.remove(Flags::RECHECK);
                 if !self.show_carry(id, service) {
@@ -132,7 +132,7 @@ impl Reactor {
             }
             let Some(wire) = self.wires.get(id) else { return };
             if wire.has(Flags::ENCRYPTS) {
-                // While it reads it writes what it can, too.
+                // A read of TLS may also write.
                 self.wires.charge_encrypted(id);
             }
             #[cfg(feature = "tls")]
@@ -147,7 +147,7 @@ impl Reactor {
             }
             let ReadOutcome::Bytes { count, drained } = got else { return self.take_end(id, got, service) };
             let Some(wire) = self.wires.get(id) else { return };
-            // A last look ends with a read that gave nothing.
+            // A final read ends only when a read returns nothing.
             if drained && (certain || planted(30)) && !wire.has(Flags::FINAL_READ) {
                 wire.flags.remove(Flags::UNREAD);
             }
@@ -158,7 +158,7 @@ impl Reactor {
         }
     }
 
-    /// Reading was resumed before the handshake was over: what that asked for is still to be done.
+    /// Reading was resumed before the end of the handshake: the recheck is still to be done.
     #[cold]
     #[inline(never)]
     fn recheck_later(&mut self, id: ConnectionId) {
@@ -179,7 +179,7 @@ impl Reactor {
         Some(got)
     }
 
-    /// The preamble was read: the layer above learns who the peer is. False: it does not want it.
+    /// The preamble was read: the layer above gets the peer's address. False: it has refused the connection.
     #[cold]
     fn is_welcome<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) -> bool {
         let proxied = self.wires.get(id).and_then(|wire| wire.session.take_proxied());
@@ -190,7 +190,7 @@ impl Reactor {
         self.wires.listens(id)
     }
 
-    /// What was read together with the end of the handshake waits, because the layer above did not want it at once.
+    /// Keeps bytes that were read with the end of the handshake, because the layer above is not reading now.
     #[cold]
     fn put_off(&mut self, id: ConnectionId, got: &ReadOutcome) {
         match *got {
@@ -208,14 +208,13 @@ impl Reactor {
                     wire.flags.remove(Flags::UNREAD);
                 }
             }
-            // The session will say so again.
+            // The session will report this again.
             ReadOutcome::End | ReadOutcome::Preamble | ReadOutcome::Failed(_) | ReadOutcome::Refused(_) => {}
         }
     }
 
-    /// Hands up what was read, behind what was carried. Whichever of the two is shorter is copied to the other, so
-    /// that a peer who sends one byte at a time costs no more than the bytes it sends. False: the wire is not to be
-    /// read on in this turn.
+    /// Passes the carry and the bytes that were read. The shorter of the two is copied to the other, so that a peer
+    /// that sends single bytes costs no more than these bytes. False: do not read the wire on in this turn.
     fn take_in<S: Service + ?Sized>(&mut self, id: ConnectionId, count: usize, service: &mut S) -> bool {
         let Self { wires, rx, headroom, .. } = self;
         let now = wires.now;
@@ -245,7 +244,7 @@ impl Reactor {
         wires.goes_on(id) && !wires.peek(id).is_some_and(|wire| wire.has(Flags::RECHECK))
     }
 
-    /// Shows the carry without reading. False: the wire is not to be read on in this turn.
+    /// Passes the carry without reading. False: do not read the wire on in this turn.
     fn show_carry<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) -> bool {
         let wires = &mut self.wires;
         match wires.lift_carry(id) {
@@ -253,7 +252,7 @@ impl Reactor {
                 let used = hand_over(wires, id, carry.unused(), service);
                 put_back(wires, id, carry, used);
             }
-            // Something may be due that needs no bytes, such as the end of what was used up.
+            // There may be work that needs no bytes, such as the end of a body.
             None => {
                 hand_over(wires, id, &mut [], service);
             }
@@ -261,7 +260,7 @@ impl Reactor {
         wires.goes_on(id) && !wires.peek(id).is_some_and(|wire| wire.has(Flags::RECHECK))
     }
 
-    /// Reads and drops what a peer still sends after our end.
+    /// Reads and drops bytes that a peer sends after our FIN.
     pub(super) fn discard(&mut self, id: ConnectionId) {
         let (mut budget, now) = (self.wires.limits.read_bytes, self.wires.now);
         while let Some(wire) = self.wires.get(id) {
@@ -307,8 +306,8 @@ impl Reactor {
         );
     }
 
-    /// Reads new connections that have said something already, before the system is to watch them: of those that came for one
-    /// request nearly all are gone then.
+    /// Reads deferred connections, which have bytes already, before the system watches them. Most that come for one request
+    /// have ended by then.
     #[cold]
     pub(crate) fn read_deferred<S: Service + ?Sized>(&mut self, service: &mut S) {
         self.each(
@@ -325,7 +324,7 @@ impl Reactor {
     }
 }
 
-/// Hands bytes up, guarded by itself. Returns how many were used.
+/// Passes bytes to the service under its own guard. Returns how many were used.
 fn hand_over<S: Service + ?Sized>(
     wires: &mut Wires,
     id: ConnectionId,
@@ -339,7 +338,7 @@ fn hand_over<S: Service + ?Sized>(
     })
 }
 
-/// What was not used of the receive buffer goes into a carry.
+/// Keeps the unused bytes of the receive buffer in a carry.
 #[cold]
 #[inline(never)]
 fn keep_rest(wires: &mut Wires, id: ConnectionId, rest: &[u8], drained: bool) {
@@ -360,7 +359,7 @@ fn keep_rest(wires: &mut Wires, id: ConnectionId, rest: &[u8], drained: bool) {
 fn put_back(wires: &mut Wires, id: ConnectionId, mut carry: Box<crate::wire::carry::Carry>, used: usize) {
     carry.used(used);
     if let Some(wire) = wires.get(id).filter(|wire| wire.phase == Phase::Handshake) {
-        // What came behind the command that began it is the session's.
+        // Bytes after the command that began the session belong to it.
         wire.session.feed(carry.unused());
         return wires.give_back_carry(carry);
     }

@@ -1,4 +1,4 @@
-//! What the operating system tells of a wire.
+//! Events of the operating system.
 
 use super::Reactor;
 use super::service::Service;
@@ -12,7 +12,7 @@ use crate::wire::timer_key;
 use crate::wires::ready::Ready;
 
 impl Reactor {
-    /// Whatever is ready at one wire. A panic of [`Service::on_bytes`] may come out of it: see [`Reactor::caught`].
+    /// Handles the readiness of one wire. It may panic with a panic of [`Service::on_bytes`]: see [`Reactor::caught`].
     #[inline(always)]
     pub(crate) fn on_ready<S: Service + ?Sized>(&mut self, ready: Ready, service: &mut S) {
         let Ready { id, readable, ended, broken, .. } = ready;
@@ -67,7 +67,7 @@ impl Reactor {
             Act::Nothing => {}
             _ => {
                 if !wire.has(Flags::ENDED) {
-                    // No further edge tells of it.
+                    // No further event will report it.
                     wire.flags.insert(Flags::UNREAD);
                 }
                 self.notice(id, service);
@@ -75,8 +75,7 @@ impl Reactor {
         }
     }
 
-    /// What the system has told of a wire that is not read, and that nobody is going to find out by reading it: that it
-    /// is broken, or that its peer has closed.
+    /// Handles what a read would find, for a wire that is not read: that it is broken, or that its peer has closed.
     #[cold]
     #[inline(never)]
     pub(super) fn notice<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
@@ -92,8 +91,8 @@ impl Reactor {
         }
     }
 
-    /// The peer's end is told at once if nothing was before it; otherwise that it has closed, once, and the end when it is
-    /// read.
+    /// If no bytes come before the peer's end, the end is reported at once. Otherwise `on_peer_closed` comes once, and the
+    /// end when it is read.
     fn look_for_end<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) {
         let (now, unread_wait) = (self.wires.now, self.wires.limits.unread_wait);
         let Some(wire) = self.wires.get(id) else { return };
@@ -117,14 +116,15 @@ impl Reactor {
             Err(error) => return self.wires.abort(id, Reason::of_error(&error)),
         };
         if wire.outbox.as_ref().is_some_and(|outbox| !outbox.is_empty()) {
-            // What has gathered in this turn goes on gathering: every edge tells of room, asked for or not.
+            // Output that is still being collected in this turn is not written here: a writable event also comes when
+            // the wire was not blocked.
             if wire.has(WriteStop::BY_TOKENS) {
                 self.wires.write_by_tokens(id);
             } else if wire.has(WriteStop::BLOCKED) || !wire.has(Flags::DIRTY) {
                 self.wires.write_out(id);
             }
         } else {
-            // What was blocked is invisible here: encrypted by the session already.
+            // The blocked bytes are in the session, encrypted already.
             if pushed {
                 wire.flags.remove(WriteStop::BLOCKED);
             }
@@ -135,7 +135,7 @@ impl Reactor {
         self.close_on(id);
     }
 
-    /// What was queued may have left: then our end is next, if it is due.
+    /// If the queued bytes have left, continues with our FIN, if that is due.
     pub(super) fn close_on(&mut self, id: ConnectionId) {
         match self.wires.get(id) {
             Some(wire)
@@ -182,8 +182,8 @@ impl Reactor {
                     }
                 }
             }
-            // The alert that says why is still to reach the peer. What may be left behind what broke the rules is read
-            // and dropped then, for to close over it would be a reset.
+            // The alert must still reach the peer. Bytes after the invalid ones are read and dropped, because a close
+            // with unread bytes would be a reset.
             ReadOutcome::Refused(reason @ Reason::Tls) if wire.session.encrypts() => {
                 wire.flags.insert(Flags::UNREAD);
                 self.wires.close(id, reason);
@@ -200,7 +200,8 @@ impl Reactor {
         }
     }
 
-    /// A peer's hello is whole: how it is answered is asked, and until that is known it is not read. True if it has just come.
+    /// True if a ClientHello has just become complete. Then the service is asked for the answer, and the wire is not
+    /// read until it is known.
     #[cfg(feature = "tls")]
     #[inline(always)]
     pub(super) fn has_heard_hello<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) -> bool {
@@ -222,8 +223,7 @@ impl Reactor {
         true
     }
 
-    /// The end of the transport's own talk: the layer above hears of the wire for the first time. True if that has
-    /// just happened.
+    /// True if the handshake has just ended. Then the layer above gets `on_established`.
     #[inline(always)]
     pub(super) fn is_established<S: Service + ?Sized>(&mut self, id: ConnectionId, service: &mut S) -> bool {
         let Some(wire) = self.wires.get(id) else { return false };

@@ -8,7 +8,7 @@ use crate::wire::Wire;
 use crate::wire::flags::{Flags, ReadStop};
 use crate::wire::life::Phase;
 
-/// What callbacks have begun has no budget of its own.
+/// Work that callbacks have begun has no budget of its own.
 const ALL: usize = usize::MAX;
 
 impl Reactor {
@@ -24,13 +24,13 @@ impl Reactor {
 
     #[inline(never)]
     pub(super) fn settle_slow<S: Service + ?Sized>(&mut self, service: &mut S) {
-        // A callback may write to further wires, or close them: until nothing is left.
+        // Repeats until nothing is left, because a callback may write to further wires or close them.
         loop {
             self.wires.interrupt_broadcast();
             if !self.wires.drained.is_empty() {
                 self.each(ALL, |wires| &mut wires.drained, |this, id| this.tell_drained(id, service));
             } else if !self.wires.dirty.is_empty() {
-                // The callback that wrote to many is over.
+                // No callback is running any more.
                 self.wires.mark(ConnectionId::IDLE, 0);
                 self.each(ALL, |wires| &mut wires.dirty, Self::flush_dirty);
             } else if !self.wires.ending.is_empty() {
@@ -62,7 +62,7 @@ impl Reactor {
         }
     }
 
-    /// Tells of pressure, and ends those that hold too much.
+    /// Reports pressure, and evicts connections.
     #[cold]
     fn mind_memory<S: Service + ?Sized>(&mut self, service: &mut S) {
         if let Some(pressure) = self.wires.begin_memory_work() {

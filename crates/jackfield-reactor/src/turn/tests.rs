@@ -1,4 +1,4 @@
-//! What a reactor with its wires does, seen from inside.
+//! Tests of a reactor with access to its private state.
 
 use super::Reactor;
 use super::service::{Incoming, Service};
@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Drops what it hears, and has no last word.
+/// A service that ignores all bytes and sends nothing.
 struct Deaf;
 
 impl Service for Deaf {
@@ -45,7 +45,7 @@ fn pair() -> [Reactor; 2] {
     })
 }
 
-/// A connection for which so much is charged.
+/// A connection with this charge.
 fn connect(reactor: &mut Reactor, bytes: usize) -> (ConnectionId, FarEnd) {
     let (near, far) = Pipe::pair();
     let peer = Peer::new(SocketAddr::from(([127, 0, 0, 1], 1)), 0);
@@ -71,7 +71,7 @@ fn pressure_is_minded_and_ends_on_all_reactors() {
     assert_eq!((one.wires.timers(), other.wires.timers()), (0, 0));
 }
 
-/// Its timer went on for a second, for nobody.
+/// The fault: the timer went on although there was no connection.
 #[test]
 fn the_memory_timer_ends_with_the_last_connection() {
     let [mut one, _other] = pair();
@@ -83,7 +83,8 @@ fn the_memory_timer_ends_with_the_last_connection() {
     assert_eq!((one.wires.len(), one.wires.timers()), (0, 0));
 }
 
-/// It was neither read nor evicted, for nothing would have been gained, for as long as others held on.
+/// The fault: it was neither read nor evicted as long as others held their memory, because evicting it would have freed
+/// nothing.
 #[test]
 fn a_wire_that_gave_its_memory_back_is_read_again_whatever_others_hold() {
     let [mut one, mut other] = pair();
@@ -99,7 +100,8 @@ fn a_wire_that_gave_its_memory_back_is_read_again_whatever_others_hold() {
     assert_eq!(other.wires.timers(), 0);
 }
 
-/// It had heard of pressure, and not of its end: the first to send it something was not read for a second.
+/// The fault: the reactor knew of the pressure and not of its end, so the first connection that sent bytes was not read
+/// for a second.
 #[test]
 fn no_wire_is_paused_when_another_reactor_has_ended_the_pressure() {
     let [mut one, mut other] = pair();
@@ -138,7 +140,7 @@ fn a_slot_is_retired_before_its_generation_wraps() {
         reactor.wires.abort(id, Reason::Local);
         reactor.settle(&mut Deaf);
     }
-    // The slot is used up: nothing of it is left, and nobody gets it again.
+    // The slot is used up: no memory of it is left, and it is not used again.
     let (id, far) = connect(&mut reactor, 0);
     assert_eq!((id.slot(), reactor.wires.len(), reactor.wires.timers()), (1, 1, 0));
     assert_eq!(reactor.wires.ids().collect::<Vec<_>>(), [id]);
@@ -156,7 +158,7 @@ fn a_slot_is_retired_before_its_generation_wraps() {
     assert_eq!(connect(&mut reactor, 0).0, ConnectionId::new(0, 1, 1));
 }
 
-/// Of an address of IPv6 there is a row in a table of its own, which goes with the connection.
+/// An IPv6 address is in a separate table, and is removed with its connection.
 #[test]
 fn the_table_of_peers_is_empty_when_they_have_gone() {
     let mut reactor = Reactor::new(0, Time(0), Limits::default(), None);
@@ -173,7 +175,7 @@ fn the_table_of_peers_is_empty_when_they_have_gone() {
     assert_eq!((reactor.wires.len(), reactor.wires.kept_peers()), (0, 0));
 }
 
-/// D9: a list that is being worked off keeps what a panic has kept from its turn, in front of what came meanwhile.
+/// D9: a list keeps the items that were not processed because of a panic, in front of new ones.
 #[test]
 fn a_panic_that_goes_through_a_list_loses_nothing_of_it() {
     let mut reactor = Reactor::new(0, Time(0), Limits::default(), None);

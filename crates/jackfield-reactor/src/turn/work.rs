@@ -33,8 +33,8 @@ use crate::wires::Wires;
 use std::panic::resume_unwind;
 
 impl Reactor {
-    /// Works off a list, up to so many of it, in its order. What is left stays on the list, in front of what came
-    /// meanwhile: what is over the budget, and what a panic that goes through here has kept from its turn.
+    /// Processes a list in its order, at most `most` items. The rest stays on the list, in front of new items: items
+    /// above the budget, and items that were not reached because of a panic.
     pub(super) fn each(
         &mut self,
         most: usize,

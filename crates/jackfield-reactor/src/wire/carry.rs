@@ -1,21 +1,21 @@
-//! What is kept of a connection's bytes between two reads.
+//! Bytes of a connection that are kept between two reads.
 
-/// Bytes that were read and not used yet. Only a connection in the middle of something has one, and it goes back to
-/// the pool as soon as it is empty.
+/// Bytes that were read and not used yet. Only a connection with an incomplete message has one; when it is empty, it
+/// goes back to the pool.
 #[derive(Debug)]
 pub(crate) struct Carry {
     bytes: Vec<u8>,
-    /// Where the unused bytes begin: using some moves no others.
+    /// Where the unused bytes begin, so that using some does not move the others.
     start: usize,
-    /// What it is charged for in the account of its reactor.
+    /// Its charge in the account of its reactor.
     pub(crate) charged: u32,
 }
 
-/// How large a carry may be that is kept for its next use.
+/// A larger carry is not kept in the pool.
 const KEPT_BYTES_MAX: usize = 32 << 10;
 
 impl Carry {
-    /// Room for this many bytes; it grows when more come.
+    /// A carry with room for this many bytes. It grows when more come.
     pub(crate) fn new(bytes: usize) -> Self {
         Self { bytes: Vec::with_capacity(bytes), start: 0, charged: 0 }
     }
@@ -25,7 +25,7 @@ impl Carry {
         size_of::<Self>() + self.bytes.capacity()
     }
 
-    /// Empty again. Says whether it is small enough to be kept for its next use.
+    /// Empties it. True if it is small enough for the pool.
     pub(crate) fn reset(&mut self) -> bool {
         self.bytes.clear();
         self.start = 0;

@@ -1,16 +1,16 @@
-//! What is the matter with a wire besides its phase. All clear is the usual case, and one comparison.
+//! The flags of a wire, in addition to its phase. In the usual case none is set, which is one comparison.
 //!
-//! They lie in one word, so that the usual case stays one comparison, and are of three types, so that a reason for not
-//! reading can't be taken for one for not writing.
+//! They are in one word, so that the usual case is one comparison. They have three types, so that a reason not to read
+//! can't be used as a reason not to write.
 
 use std::fmt;
 use std::ops::BitOr;
 
-/// A set of marks.
+/// A set of flags.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Flags(u32);
 
-/// Why a wire is not read. Each reason comes and goes without regard to the others; what ends it is said beside it.
+/// Why a wire is not read. The reasons are independent of each other. The comment of each says what ends it.
 #[derive(Clone, Copy)]
 pub(crate) struct ReadStop(Flags);
 
@@ -18,31 +18,31 @@ pub(crate) struct ReadStop(Flags);
 #[derive(Clone, Copy)]
 pub(crate) struct WriteStop(Flags);
 
-/// On a list of its reactor, once.
+/// The wire is on a list of its reactor, once.
 impl Flags {
     /// To be flushed at the end of the turn.
     pub(crate) const DIRTY: Self = Self(1);
-    /// To be looked at in the next turn.
+    /// To be processed in the next turn.
     pub(crate) const AGAIN: Self = Self(1 << 1);
-    /// To be closed: at the end of the turn, or of its own event.
+    /// To be closed at the end of the turn, or of its own event.
     pub(crate) const ENDING: Self = Self(1 << 2);
-    /// The kernel has taken something, and the layer above is to be told of it.
+    /// The kernel has taken bytes, and the layer above must be told.
     pub(crate) const WRITE_TOLD: Self = Self(1 << 30);
 }
 
-/// What is still to be read.
+/// Flags about unread bytes.
 impl Flags {
-    /// The socket may hold something of which no further edge will tell.
+    /// The socket may have bytes without a further event.
     pub(crate) const UNREAD: Self = Self(1 << 3);
-    /// The carry is to be shown again although nothing was read behind it.
+    /// The carry must be passed again, although no new bytes were read.
     pub(crate) const RECHECK: Self = Self(1 << 4);
-    /// Once its socket is empty, the layer above is told that the peer has ended.
+    /// When the socket is empty, the layer above is told that the peer has ended.
     pub(crate) const FINAL_READ: Self = Self(1 << 5);
 }
 
-/// What is known of the peer.
+/// Flags about the peer.
 impl Flags {
-    /// A hint: its end is in the socket, perhaps behind bytes.
+    /// A hint: its end is in the socket, perhaps after bytes.
     pub(crate) const PEER_CLOSED: Self = Self(1 << 6);
     /// The layer above was told of that hint.
     pub(crate) const PEER_CLOSED_TOLD: Self = Self(1 << 7);
@@ -50,27 +50,27 @@ impl Flags {
     pub(crate) const HUNG_UP: Self = Self(1 << 8);
     /// A fact: its end was read.
     pub(crate) const ENDED: Self = Self(1 << 9);
-    /// The layer above knows that it sends nothing more.
+    /// The layer above knows that the peer sends nothing more.
     pub(crate) const LAST_WORD: Self = Self(1 << 10);
 }
 
-/// What a wire is like for all of its life.
+/// Properties of a wire.
 impl Flags {
-    /// Writing restarts the idle timeout as well: for a stream whose peer has nothing to say.
+    /// Writing restarts the idle timeout too, for a stream whose peer sends nothing.
     pub(crate) const WRITES_COUNT_AS_ACTIVITY: Self = Self(1 << 11);
-    /// Its session encrypts what it is given, and may keep some of it.
+    /// Its session encrypts, and may keep encrypted bytes.
     pub(crate) const ENCRYPTS: Self = Self(1 << 12);
     /// It has more timers than its chain: the others are in an index.
     pub(crate) const MANY_TIMERS: Self = Self(1 << 13);
-    /// TLS was put above it when it was open: the layer above knows it, although it may be in a handshake.
+    /// TLS was started on an open wire (STARTTLS): the layer above knows the wire, although it may be in a handshake.
     pub(crate) const RESTARTED: Self = Self(1 << 14);
-    /// It is read on when it is congested.
+    /// It is also read while it is congested.
     pub(crate) const READS_ON: Self = Self(1 << 15);
-    /// It is read by tokens: what comes has a limit for each second.
+    /// It is read by tokens: incoming bytes have a bandwidth limit.
     pub(crate) const READ_BY_TOKENS: Self = Self(1 << 31);
-    /// The layer above is told when the kernel has taken something of it.
+    /// The layer above is told when the kernel has taken bytes.
     pub(crate) const TELLS_WRITES: Self = Self(1 << 29);
-    /// Those that take nothing off the usual path.
+    /// Flags with which a wire stays on the usual path.
     const TRAITS: Self = Self(
         Self::WRITES_COUNT_AS_ACTIVITY.0
             | Self::ENCRYPTS.0
@@ -82,30 +82,30 @@ impl Flags {
     );
 }
 
-/// How it stands with what is sent.
+/// Flags about output.
 impl Flags {
-    /// Too much is queued, and it is read all the same.
+    /// Congested, but read all the same.
     pub(crate) const CONGESTED_AND_READ: Self = Self(1 << 26);
-    /// Too much is queued, whether it is read or not.
+    /// Congested, read or not.
     pub(crate) const CONGESTED: Self = Self(ReadStop::CONGESTED.0.0 | Self::CONGESTED_AND_READ.0);
-    /// Behind what is queued our end is sent, and the peer is listened to further on.
+    /// After the queued bytes our FIN is sent, and the wire is still read.
     pub(crate) const END_DUE: Self = Self(1 << 27);
-    /// Behind what is queued it is reset.
+    /// After the queued bytes it is reset.
     pub(crate) const RESET_DUE: Self = Self(1 << 28);
 }
 
 impl ReadStop {
-    /// The user wants no bytes, until the user does.
+    /// The user has paused it, until the user resumes it.
     pub(crate) const PAUSED: Self = Self(Flags(1 << 16));
-    /// The protocol wants no bytes until a pending answer is given.
+    /// An answer is owed, until it is given.
     pub(crate) const ANSWER: Self = Self(Flags(1 << 17));
-    /// Too much is queued, until it has drained or stalled.
+    /// It is congested, until it has drained or stalled.
     pub(crate) const CONGESTED: Self = Self(Flags(1 << 18));
     /// Memory is scarce, and this wire holds much of it: until there is room again, or it is evicted.
     pub(crate) const MEMORY: Self = Self(Flags(1 << 19));
-    /// The peer has said more than it may, and waits for a while.
+    /// The peer has exceeded its rate, for some time.
     pub(crate) const RATE: Self = Self(Flags(1 << 20));
-    /// As much has come as its bandwidth allows, until it allows more.
+    /// The incoming bandwidth is used up, until there are tokens.
     pub(crate) const BANDWIDTH: Self = Self(Flags(1 << 21));
     /// Any of them.
     pub(crate) const ANY: Self = Self(Flags(0x3f << 16));
@@ -116,13 +116,13 @@ impl ReadStop {
 }
 
 impl WriteStop {
-    /// The kernel did not take all it was given, so that an edge will tell of room.
+    /// The kernel did not take all bytes, so a writable event will come.
     pub(crate) const BLOCKED: Self = Self(Flags(1 << 24));
     /// Nothing is written any more.
     pub(crate) const CUT: Self = Self(Flags(1 << 25));
-    /// It is out of tokens, until a timer tells of more. Never together with `BLOCKED`.
+    /// It has no tokens, until a timer fires. Never together with `BLOCKED`.
     pub(crate) const HELD: Self = Self(Flags(1 << 22));
-    /// It is written by tokens only, for as long as its bandwidth is limited.
+    /// It is written by tokens, as long as its bandwidth is limited.
     pub(crate) const BY_TOKENS: Self = Self(Flags(1 << 23));
     /// Any of them.
     pub(crate) const ANY: Self = Self(Flags(0xf << 22));
@@ -152,18 +152,18 @@ impl Flags {
         self.0 == 0
     }
 
-    /// Something waits for the end of the turn, and not too much.
+    /// Output is collected until the end of the turn, and is not too much.
     #[inline(always)]
     pub(crate) fn gathers(self) -> bool {
         self.0 & (Self::DIRTY.0 | Self::CONGESTED.0) == Self::DIRTY.0
     }
 
-    /// It is written by tokens, and nothing keeps it from that now.
+    /// It is written by tokens, and nothing prevents a write now.
     pub(crate) fn may_write_by_tokens(self) -> bool {
         self.0 & WriteStop::ANY.0.0 == WriteStop::BY_TOKENS.0.0
     }
 
-    /// Nothing is the matter.
+    /// No flag is set that takes it off the usual path.
     #[inline(always)]
     pub(crate) fn is_plain(self) -> bool {
         self.0 & !Self::TRAITS.0 == 0

@@ -28,20 +28,20 @@
 
 use super::flags::{Flags, ReadStop};
 
-/// Where a wire is in its life.
+/// The phase of a wire's life.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Phase {
-    /// The session talks for itself; the layer above hears nothing yet.
+    /// The session does its handshake; the layer above gets nothing yet.
     Handshake,
     /// Both ways are open.
     Open,
     /// The layer above takes no more output, but the wire is still read.
     OutputClosed,
-    /// What is queued is being written, then the end is sent. Received bytes are dropped.
+    /// Queued bytes are being written, then our FIN is sent. Received bytes are dropped.
     Closing,
-    /// The end was sent; what the peer still sends is read and dropped until its end comes.
+    /// Our FIN was sent. Bytes of the peer are read and dropped until its FIN comes.
     Lingering,
-    /// Nothing is written any more; it goes at the end of its own event, or of the turn.
+    /// Nothing is written any more. It is removed at the end of its own event, or of the turn.
     Dead,
 }
 
@@ -51,7 +51,7 @@ pub(crate) enum Reading {
     On,
     /// The user has paused it.
     Paused,
-    /// It is not read for a reason that ends by itself.
+    /// It is not read, for a reason that ends by itself.
     Waits,
     /// The peer's end was read.
     Over,
@@ -68,47 +68,47 @@ pub(crate) enum Event {
     End,
     /// The handshake is over.
     Established,
-    /// Of the layer above: TLS is put above it; it has said its last word; it closes; it aborts.
+    /// From the layer above: it starts TLS; it takes no more output; it closes; it aborts.
     Restart,
     CloseOutput,
     Close,
     Abort,
-    /// All that was queued is written, and our end behind it.
+    /// All queued bytes and our FIN were sent.
     Sent,
-    /// Nothing is waited for any more.
+    /// The wire waits for nothing any more.
     Over,
 }
 
-/// What is done.
+/// What the reactor does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Act {
     Nothing,
-    /// Read it, and hand up what was read.
+    /// Read it, and pass the bytes.
     Read,
-    /// Note it, for when it is read again.
+    /// Note it for the time when the wire is read again.
     Later,
-    /// Look whether the peer's end comes next.
+    /// Check whether the peer's end comes next.
     Look,
     /// Ask the socket whether it is broken.
     Ask,
     /// Read it, and drop what was read.
     Discard,
-    /// Tell that the peer has ended.
+    /// Report that the peer has ended.
     TellEnd,
-    /// On to `Open`, `Handshake`, `OutputClosed`, `Closing`, `Lingering`.
+    /// Change to `Open`, `Handshake`, `OutputClosed`, `Closing`, `Lingering`.
     Open,
     Restart,
     Mute,
     Close,
     Linger,
-    /// On to `Dead`: what the kernel has still to send is dropped, or delivered.
+    /// Change to `Dead`: bytes that the kernel still has are dropped, or delivered.
     Reset,
     Finish,
     /// It can't happen.
     Never,
 }
 
-/// By event, and by what [`column`] makes of phase and reading. An open wire's columns are those of `OutputClosed` too.
+/// Rows are events; columns are [`column`] of phase and reading. `OutputClosed` has the columns of an open wire.
 #[rustfmt::skip]
 const TABLE: [(Event, [Act; 9]); 11] = {
     use Act::*;
@@ -160,7 +160,7 @@ impl Reading {
 }
 
 impl Act {
-    /// The phase that a wire is in after it.
+    /// The phase of a wire after it.
     pub(crate) const fn leads_to(self, phase: Phase) -> Phase {
         match self {
             Self::Open => Phase::Open,
@@ -182,7 +182,7 @@ mod tests {
         [Phase::Handshake, Phase::Open, Phase::OutputClosed, Phase::Closing, Phase::Lingering, Phase::Dead];
     const READINGS: [Reading; 4] = [Reading::On, Reading::Paused, Reading::Waits, Reading::Over];
 
-    /// Every combination, and what the essay says of it.
+    /// Checks every combination against the essay above.
     fn each(mut check: impl FnMut(Phase, Reading, Event, Act)) {
         for (index, (event, _)) in TABLE.iter().enumerate() {
             assert_eq!(*event as usize, index, "the rows are in the order of the events");
@@ -225,7 +225,7 @@ mod tests {
             if is_hint(event) && is_stopped && phase < Phase::Lingering {
                 assert!(!matches!(act, Act::Read | Act::Discard), "{phase:?} {reading:?} {event:?}: {act:?}");
             }
-            // And what may be read is.
+            // And whatever may be read is read.
             if is_hint(event) && reading == Reading::On && phase < Phase::Closing {
                 assert_eq!(act, Act::Read);
             }

@@ -24,13 +24,13 @@ pub(crate) struct Wire {
     pub(crate) session: Session,
     /// The other end.
     pub(crate) peer: PeerSlot,
-    /// What the kernel did not take yet. Most wires have none.
+    /// Output that the kernel has not taken yet. Most wires have none.
     pub(crate) outbox: Option<Box<Outbox>>,
-    /// What was read and not used yet. Most wires have none.
+    /// Bytes that were read and not used yet. Most wires have none.
     pub(crate) carry: Option<Box<Carry>>,
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
-    /// When it was accepted, and when something was last heard.
+    /// When it was accepted, and when the last byte came.
     pub(crate) since: Time,
     pub(crate) heard: Time,
     /// The first of its timers.
@@ -40,7 +40,7 @@ pub(crate) struct Wire {
     pub(crate) flags: Flags,
     pub(crate) phase: Phase,
     pub(crate) reason: Reason,
-    /// What its bytes are for, as the layer above has said: shown while they are handed up.
+    /// A number from the layer above, shown to the watchdog while bytes are passed.
     pub(crate) label: u8,
 }
 
@@ -67,28 +67,28 @@ impl Wire {
         }
     }
 
-    /// The usual case: open, nothing carried, nothing queued, nothing the matter.
+    /// The usual case: open, no carry, no outbox, no flags.
     #[inline(always)]
     pub(crate) fn is_plain(&self) -> bool {
         self.flags.is_plain() && self.phase == Phase::Open && self.carry.is_none() && self.outbox.is_none()
     }
 
-    /// True if nothing comes any more that a reset could be the answer to.
+    /// True if the peer sends no more bytes that could cause a reset.
     pub(crate) fn is_over(&self) -> bool {
         self.has(Flags::ENDED) || (self.has(Flags::LAST_WORD) && !self.has(Flags::UNREAD))
     }
 
-    /// Our end is sent behind all that was queued, and the layer above is just told of it.
+    /// Our FIN was sent after all queued bytes, and the layer above is being told.
     pub(crate) fn has_sent_end(&self) -> bool {
         self.phase == Phase::Closing && self.has(WriteStop::CUT)
     }
 
-    /// The layer above has not heard the last of it.
+    /// `on_close` has not come yet.
     pub(crate) fn is_known(&self) -> bool {
         self.phase != Phase::Lingering && self.id != ConnectionId::RETIRED
     }
 
-    /// Goes on in its life: what is to be done at this event.
+    /// Applies an event to its phase. Returns what must be done.
     pub(crate) fn step(&mut self, event: Event) -> Act {
         let act = life::step(self.phase, Reading::of(self.flags), event);
         debug_assert_ne!(act, Act::Never, "{event:?} of a wire that is {:?}, {:?}", self.phase, self.flags);
@@ -101,7 +101,7 @@ impl Wire {
         self.flags.has(flags)
     }
 
-    /// Sets a flag and says whether that is news.
+    /// Sets a flag. True if it was not set before.
     pub(crate) fn raise(&mut self, flag: impl Into<Flags>) -> bool {
         let flag = flag.into();
         let is_news = !self.flags.has(flag);

@@ -1,4 +1,4 @@
-//! Bytes on their way out, in order.
+//! Bytes to be sent, in order.
 
 use crate::planted::planted;
 use crate::session::Session;
@@ -15,27 +15,27 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub struct Outbox {
     tail: Vec<u8>,
-    /// Bytes at the front of the tail that the kernel has.
+    /// Bytes at the front of the tail that the kernel has taken.
     sent: usize,
     /// Bytes at the front of the tail, sent or not, that come before the first message.
     head: usize,
     pieces: VecDeque<Piece>,
     /// Unsent bytes of the pieces.
     piece_bytes: usize,
-    /// Those of them that count towards the bound.
+    /// The part of them that counts towards the bound.
     piece_bytes_counted: usize,
     /// Bytes on the heap that its own pieces take.
     owned_bytes: usize,
-    /// Those of them that are bodies handed over whole.
+    /// The part of them that are whole bodies.
     body_bytes: usize,
-    /// What it is charged for in the account of its reactor.
+    /// Its charge in the account of its reactor.
     pub(crate) charged: u32,
 }
 
 #[derive(Debug)]
 struct Piece {
     bytes: PieceBytes,
-    /// Bytes at its front that the kernel has. Only the first piece has such.
+    /// Bytes at its front that the kernel has taken. Only the first piece has any.
     sent: usize,
     /// Bytes at its front, sent or not, that come before the first message.
     head: usize,
@@ -56,9 +56,9 @@ pub const SHARE_BYTES_MIN: usize = 2048;
 /// From this size on, in bytes, a payload should be written without a copy into the outbox: see
 /// [`Wires::write_through`](crate::Wires::write_through).
 pub const WRITE_THROUGH_BYTES_MIN: usize = 8 << 10;
-/// What a pooled outbox keeps: a peak is given back.
+/// A pooled outbox keeps at most this capacity.
 const TAIL_BYTES_KEPT: usize = 64 << 10;
-/// Slices in one write: few in nearly every case, the most that the system takes in the others.
+/// Slices in one write: few in nearly every case, otherwise the most that the system takes.
 const SLICES_FEW: usize = 32;
 const SLICES_MAX: usize = 1024;
 
@@ -233,8 +233,7 @@ impl Outbox {
         Ok(total)
     }
 
-    /// One write of what is queued, then `header` and `payload` without a copy. Only what the kernel does not take of them
-    /// is copied.
+    /// Writes the queued bytes, then `header` and `payload`, in one call. Only what the kernel does not take is copied.
     pub(crate) fn write_through(
         &mut self,
         session: &mut Session,
@@ -252,7 +251,7 @@ impl Outbox {
         written
     }
 
-    /// The usual case of it: no piece waits.
+    /// The usual case: no piece waits.
     fn write_plain_through(
         &mut self,
         session: &mut Session,
@@ -260,7 +259,7 @@ impl Outbox {
         payload: &[u8],
     ) -> io::Result<usize> {
         let slices = [&self.tail[self.sent..], header, payload].map(IoSlice::new);
-        // Often nothing waits: an empty slice is no reason for a longer list.
+        // Often nothing waits, so an empty slice is left out.
         let from = usize::from(slices[0].is_empty());
         let taken = session.write_vectored(&slices[from..])?;
         let left = self.take(taken);
@@ -270,8 +269,8 @@ impl Outbox {
         Ok(taken)
     }
 
-    /// Writes until the kernel takes less than it is given, which is nearly always once: there can be more pieces than
-    /// one write takes slices, and that they are left is no reason for it to tell of room later.
+    /// Writes until the kernel takes less than it is given, nearly always once. More than one write is needed if there
+    /// are more pieces than slices: for the rest no writable event would come.
     #[inline(never)]
     fn write_pieces(&mut self, session: &mut Session, extra: &[&[u8]]) -> io::Result<usize> {
         let mut total = 0;
@@ -296,7 +295,7 @@ impl Outbox {
         }
     }
 
-    /// Copies what the kernel did not take of bytes that were written from where they lie, and that are one message.
+    /// Keeps a copy of the bytes that the kernel did not take of a message that was written without a copy.
     fn keep_unsent(&mut self, extra: &[&[u8]], taken: usize) {
         let mut gone = taken;
         for bytes in extra {
@@ -310,7 +309,7 @@ impl Outbox {
         }
     }
 
-    /// One write: how many bytes it was given, and how many it took.
+    /// One write. Returns how many bytes were offered, and how many were taken.
     fn write_slices<const N: usize>(
         &self,
         session: &mut Session,
@@ -355,12 +354,12 @@ impl Outbox {
             self.tail.clear();
             (self.sent, self.head) = (0, 0);
         } else if self.sent > TAIL_BYTES_KEPT && self.sent > self.tail.len() / 2 {
-            // A stream that never runs dry must not grow for ever.
+            // Otherwise the tail of a stream that is never empty would grow for ever.
             self.turn_tail_into_piece();
         }
     }
 
-    /// All queued bytes as one piece. The outbox is empty after it.
+    /// Takes all queued bytes as one piece. The outbox is empty after it.
     #[cfg(feature = "tls")]
     pub(crate) fn take_all(&mut self) -> Vec<u8> {
         let mut all = Vec::with_capacity(self.queued());
@@ -371,7 +370,7 @@ impl Outbox {
         all
     }
 
-    /// Empty and fit for the pool: a peak is not kept.
+    /// Empties it for the pool, and frees a large buffer.
     #[inline(always)]
     pub(crate) fn reset(&mut self) {
         if self.heap_bytes() > size_of::<Self>() + TAIL_BYTES_KEPT || !self.is_empty() {
@@ -407,7 +406,7 @@ impl Piece {
         self.head.saturating_sub(self.sent)
     }
 
-    /// Keeps this many of its bytes, and drops the rest. What is shared is one message, and stays whole.
+    /// Keeps this many of its bytes, and drops the rest. A shared piece is one message, and stays whole.
     fn shorten(&mut self, bytes: usize) {
         if let PieceBytes::Owned(own) = &mut self.bytes {
             own.truncate(bytes);
@@ -447,7 +446,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is appended in whatever way leaves in order, however little the kernel takes at a time.
+        /// All bytes leave in order, however they were appended and however little the kernel takes at a time.
         #[test]
         fn an_outbox_writes_all_bytes_in_order(acts in prop::collection::vec(act(), 0..60)) {
             let (near, far) = Pipe::pair();
@@ -481,7 +480,7 @@ mod tests {
         }
     }
 
-    /// Messages: their length in four bytes, and then so many.
+    /// A message: its length in four bytes, and then its bytes.
     fn message(len: usize, fill: u8) -> Vec<u8> {
         [&(len as u32).to_be_bytes()[..], &vec![fill; len]].concat()
     }
@@ -491,8 +490,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whenever the backlog is dropped, its peer gets the head, whole messages, and what comes behind: all messages
-        /// that have begun, and no others.
+        /// Whenever the backlog is dropped, the peer gets the head, all messages that have begun, and later output, and
+        /// nothing else.
         #[test]
         fn a_message_that_has_begun_is_kept_and_no_other(
             head in prop::collection::vec(0usize..5000, 0..3),
@@ -509,7 +508,7 @@ mod tests {
                 if len % 2 == 0 { outbox.own_body(vec![b'h'; len]) } else { outbox.tail().extend(vec![b'h'; len]) }
             }
             outbox.begin_messages();
-            // Where the messages that are still in the outbox end.
+            // The ends of the messages that are still in the outbox.
             let mut ends = vec![wanted.len()];
             for (number, (how, len, room)) in acts.into_iter().enumerate() {
                 let bytes = message(len, number as u8);

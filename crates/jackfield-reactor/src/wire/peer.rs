@@ -1,4 +1,4 @@
-//! The peer of a wire. It is kept as long as the wire, because after a reset the system does not tell it any more.
+//! The peer of a wire. It is stored, because after a reset the system does not know it any more.
 
 use crate::session::preamble::Proxied;
 use crate::stream::addr::Addr;
@@ -28,14 +28,14 @@ impl Peer {
     }
 }
 
-/// The peer of a wire: nearly always all of it, otherwise an index in the table of peers.
+/// The peer of a wire: nearly always the whole address, otherwise an index into the table of peers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum PeerSlot {
     V4 { listener: u8, port: u16, ip: [u8; 4] },
     Kept(u32),
 }
 
-/// It is part of every wire.
+/// It is part of every wire, so it must be small.
 const _: () = assert!(size_of::<PeerSlot>() == 8);
 
 impl PeerSlot {

@@ -62,10 +62,10 @@ impl Wires {
         self.buckets.get_mut(&id.slot())
     }
 
-    /// Bytes that may be read now. `None`: none, until a timer says so.
+    /// Bytes that may be read now. `None`: none, until a timer fires.
     pub(crate) fn read_tokens(&mut self, id: ConnectionId) -> Option<usize> {
         let now = self.now;
-        // A handshake has no bytes that count.
+        // Bytes of a handshake do not count.
         if self.peek(id)?.phase == Phase::Handshake {
             return Some(usize::MAX);
         }
@@ -82,14 +82,14 @@ impl Wires {
         None
     }
 
-    /// So many were read.
+    /// Takes tokens for bytes that were read.
     pub(crate) fn use_read_tokens(&mut self, id: ConnectionId, count: usize) {
         if let Some(buckets) = self.buckets_of(id) {
             buckets.input.take(count as u64);
         }
     }
 
-    /// A portion may be read again.
+    /// There are tokens to read again.
     pub(crate) fn read_by_new_tokens(&mut self, id: ConnectionId) {
         let now = self.now;
         if let Some(buckets) = self.buckets_of(id) {
@@ -98,8 +98,7 @@ impl Wires {
         self.resume_reading(id, ReadStop::BANDWIDTH);
     }
 
-    /// Writes what is queued as far as there are tokens, and then waits for the one that is at fault: the kernel, which tells
-    /// of room, or the limit.
+    /// Writes queued bytes as far as there are tokens. Then it waits for a writable event of the kernel, or for tokens.
     #[cold]
     pub(crate) fn write_by_tokens(&mut self, id: ConnectionId) {
         let now = self.now;
@@ -126,7 +125,7 @@ impl Wires {
         }
     }
 
-    /// What is queued waits for tokens.
+    /// Lets queued bytes wait for tokens.
     fn await_tokens(&mut self, id: ConnectionId, queued: usize) {
         let now = self.now;
         let Some(buckets) = self.buckets_of(id) else { return };
@@ -138,7 +137,7 @@ impl Wires {
         self.arm(id, timer_key::WRITE_TOKENS, now.after(wait).0);
     }
 
-    /// A portion may be written.
+    /// There are tokens to write again.
     pub(crate) fn write_by_new_tokens(&mut self, id: ConnectionId) {
         if self.unhold(id) {
             self.write_by_tokens(id);
@@ -151,8 +150,8 @@ impl Wires {
         true
     }
 
-    /// What a closing wire has to have written in [`Limits::flush_interval`](crate::Limits::flush_interval): not more than half
-    /// of what its bandwidth allows.
+    /// The least number of bytes that a closing wire must write in [`Limits::flush_interval`](crate::Limits::flush_interval):
+    /// at most half of what its bandwidth allows.
     pub(crate) fn least_to_flush(&mut self, id: ConnectionId) -> usize {
         let (least, interval) = (self.limits.flush_interval_bytes_min, self.limits.flush_interval);
         match self.buckets_of(id) {

@@ -18,7 +18,7 @@ impl Wires {
         debug_assert!(self.broadcast.to.is_empty(), "one at a time");
         (self.broadcast.to, self.broadcast.apart) = (to, apart);
         self.broadcast.goes_on = true;
-        // All of them are below the mark: so much more is within their bound too.
+        // All members are below high water, so this many more bytes are within their bound.
         let room = self.limits.outbox_bytes_max.saturating_sub(self.limits.outbox_bytes_high);
         self.broadcast.bytes_max = room.min(BYTES_MAX);
     }
@@ -52,7 +52,7 @@ impl Wires {
         std::mem::take(&mut self.broadcast.to)
     }
 
-    /// Something happens that a broadcast must not go on behind.
+    /// Ends a broadcast, because messages after this event must not join it.
     #[inline(always)]
     pub(crate) fn interrupt_broadcast(&mut self) {
         if self.broadcast.goes_on() {
@@ -63,7 +63,7 @@ impl Wires {
         }
     }
 
-    /// All that has gathered goes to the outboxes.
+    /// Copies all collected bytes to the outboxes.
     #[cold]
     #[inline(never)]
     pub(super) fn distribute(&mut self) {

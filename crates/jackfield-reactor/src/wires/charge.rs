@@ -48,12 +48,12 @@ impl Wires {
         self.charged(ConnectionId::IDLE, false);
     }
 
-    /// What the layer above has charged, and its timers.
+    /// Charges the memory of the layer above, and the timers.
     pub(super) fn charge_all_above(&mut self, id: ConnectionId, bytes: usize) {
         let Some(wire) = wire_of(&mut self.slab, id) else { return };
         let grew = self.account.charge(&mut wire.above, bytes);
         self.charged(id, grew);
-        // What has to be done about it is done as soon as this event is over.
+        // Memory work is done as soon as this event is over.
         self.stopped |= self.memory_work.is_due && id == self.current;
     }
 
@@ -65,7 +65,7 @@ impl Wires {
         self.charged(id, grew);
     }
 
-    /// What the transport keeps of what it was given; it is no part of the outbox any more. Returns it.
+    /// Charges encrypted bytes in the session, which are not in the outbox any more. Returns their number.
     pub(crate) fn charge_encrypted(&mut self, id: ConnectionId) -> usize {
         let Some(wire) = wire_of(&mut self.slab, id) else { return 0 };
         let Some((place, bytes)) = wire.session.encrypted() else { return 0 };
@@ -82,7 +82,7 @@ impl Wires {
         self.charged(id, grew);
     }
 
-    /// The cork, which was a wire's backlog, has become smaller.
+    /// Charges the cork, which holds a wire's backlog and has become smaller.
     pub(super) fn charge_cork(&mut self) {
         if self.cork.charged > 0 {
             let bytes = self.cork.heap_bytes();
@@ -91,14 +91,14 @@ impl Wires {
         }
     }
 
-    /// The cork was written whole, which had been a wire's backlog.
+    /// Uncharges the cork, which held a wire's backlog and was written completely.
     #[cold]
     pub(super) fn uncharge_cork(&mut self) {
         self.account.charge(&mut self.cork.charged, 0);
         self.charged(ConnectionId::IDLE, false);
     }
 
-    /// A wire is about to go: nothing of it stays charged.
+    /// Removes all charges of a wire that is about to be removed.
     pub(super) fn uncharge_wire(&mut self, id: ConnectionId) {
         let Some(wire) = wire_of(&mut self.slab, id) else { return };
         if wire.above > 0 {
@@ -110,13 +110,13 @@ impl Wires {
         self.charged(ConnectionId::IDLE, false);
     }
 
-    /// Something was charged: is there something to be done about it?
+    /// After a charge: notes whether there is memory work.
     pub(super) fn charged(&mut self, id: ConnectionId, grew: bool) {
         self.tell_memory();
         if grew {
             self.mind_growth(id);
         }
-        // Another reactor may have given it back.
+        // Another reactor may have freed memory.
         if (self.account.is_strained() || !self.memory_work.memory_paused.is_empty())
             && self.account.is_relieved()
         {
@@ -144,8 +144,7 @@ impl Wires {
 
     /// What must hold between two turns: each buffer is charged for what it takes.
     ///
-    /// # Errors
-    /// Whose is not.
+    /// # Errors The first buffer for which this is not true.
     pub(crate) fn check_account(&self) -> Result<(), String> {
         let mut held = 0;
         for (_, wire) in &self.slab {
@@ -167,7 +166,7 @@ impl Wires {
 }
 
 impl Wire {
-    /// What its buffers are charged for.
+    /// The charges of its buffers.
     pub(super) fn charged(&self) -> usize {
         let outbox = self.outbox.as_ref().map_or(0, |outbox| outbox.charged as usize);
         let carry = self.carry.as_ref().map_or(0, |carry| carry.charged as usize);
@@ -175,7 +174,7 @@ impl Wire {
     }
 }
 
-/// A wire, while the account is borrowed too.
+/// Finds a wire while the account is borrowed.
 fn wire_of(slab: &mut Slab<Wire>, id: ConnectionId) -> Option<&mut Wire> {
     slab.get_mut(id.slot()).filter(|wire| wire.id == id)
 }

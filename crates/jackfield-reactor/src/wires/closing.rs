@@ -93,12 +93,12 @@ impl Wires {
         let (at, is_watched) =
             (self.now.after(self.limits.flush_interval).0, self.has_timer(id, timer_key::FLUSH));
         if let Some(left) = self.left_to_flush(id).filter(|_| !is_watched) {
-            // The lower half will do: what is left only shrinks, and the difference wraps.
+            // The lower half is enough, because the number only shrinks, and the difference wraps.
             self.arm_noted(id, timer_key::FLUSH, at, left as u32);
         }
     }
 
-    /// Our end was sent, and the layer above has heard the last of the wire: what is left of it is its session, and the slot.
+    /// Our FIN was sent, and the layer above got `on_close`: only the session and the slot are left.
     pub(crate) fn begin_lingering(&mut self, id: ConnectionId) {
         self.drop_timers(id);
         self.charge_all_above(id, 0);
@@ -117,13 +117,13 @@ impl Wires {
         self.bound_lingering();
     }
 
-    /// When it has lingered for as long as it may.
+    /// The time at which its linger ends.
     pub(crate) fn linger_end(&self, id: ConnectionId) -> u64 {
         let passed = (self.now.0 as u32).wrapping_sub(self.timer_note(id, timer_key::LINGER));
         self.now.after(self.limits.linger_max).0.saturating_sub(passed.into())
     }
 
-    /// One too many goes at once, the oldest first.
+    /// If too many wires linger, removes the oldest.
     fn bound_lingering(&mut self) {
         while self.lingering.front().is_some_and(|&id| !self.lingers(id)) {
             self.lingering.pop_front();
@@ -153,8 +153,8 @@ impl Wires {
         }
     }
 
-    /// Frees the slot; the next wire in it has another generation. A slot whose generations are used up stays
-    /// taken for ever.
+    /// Frees the slot. The next wire in it has another generation. A slot whose generations are used up is never used
+    /// again.
     pub(crate) fn remove(&mut self, id: ConnectionId) {
         let Some(wire) = self.get(id) else { return };
         let (outbox, carry, lingers) =
@@ -186,7 +186,7 @@ impl Wires {
         self.retired += 1;
         if let Some(wire) = self.get(id) {
             wire.id = ConnectionId::RETIRED;
-            // The socket is closed by being replaced.
+            // Replacing the session closes the socket.
             wire.session = Session::Plain(Stream::Closed);
         }
     }

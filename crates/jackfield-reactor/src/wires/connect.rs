@@ -79,7 +79,7 @@ impl Wires {
         }
     }
 
-    /// Tries the next address that can be tried.
+    /// Tries the next address.
     fn dial_next(&mut self, id: ConnectionId) {
         let now = self.now;
         loop {
@@ -102,7 +102,7 @@ impl Wires {
         }
     }
 
-    /// A stream that is being connected; the system tells when it is.
+    /// Begins to connect a stream. An event reports when it is connected.
     fn open(&mut self, id: ConnectionId, addr: &Addr, options: &SocketOptions) -> io::Result<Stream> {
         let Some(registry) = &self.registry else {
             let (near, far) = Pipe::dialled();
@@ -117,7 +117,7 @@ impl Wires {
         Ok(stream)
     }
 
-    /// The stream of a wire is connected: what is to be spoken above it begins. False: nothing can.
+    /// The stream of a wire is connected: begins the session above it. False: that failed.
     pub(crate) fn begin_above(&mut self, id: ConnectionId) -> bool {
         let now = self.now;
         let Some(wire) = self.get(id) else { return false };
@@ -145,8 +145,7 @@ impl Wires {
         }
     }
 
-    /// What comes before the layer above hears of a wire has taken too long: the handshake, or the address that is being
-    /// tried, and then the next has its turn.
+    /// The deadline of a handshake or of an address has passed. For an address, the next one is tried.
     pub(crate) fn on_handshake_due(&mut self, id: ConnectionId) {
         if planted(87) && self.peek(id).is_some_and(|wire| wire.has(ReadStop::ANSWER)) {
             return;

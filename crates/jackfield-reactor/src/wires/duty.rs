@@ -1,4 +1,4 @@
-//! What is to be done about memory once the present event is over.
+//! Memory work that is done after the present event.
 
 use crate::budget::Eviction;
 use crate::id::ConnectionId;
@@ -6,16 +6,16 @@ use crate::time::Time;
 use crate::wheel::NIL;
 use std::collections::VecDeque;
 
-/// What is to be done about memory once the present event is over.
+/// Memory work that is done after the present event.
 #[derive(Debug)]
 pub(crate) struct MemoryWork {
-    /// Something is, and the end of the turn will see to it at the latest.
+    /// There is work, which is done at the end of the turn at the latest.
     pub(crate) is_due: bool,
-    /// Those that must go.
+    /// Connections to be evicted.
     pub(crate) to_evict: VecDeque<(ConnectionId, Eviction)>,
-    /// Those that are not read, and since when.
+    /// Connections that are not read because of memory, and since when.
     pub(super) memory_paused: Vec<(ConnectionId, Time)>,
-    /// The timer that looks after them, which is no wire's.
+    /// The timer for their next check. It belongs to no wire.
     pub(super) timer: u32,
 }
 

@@ -7,7 +7,7 @@ use crate::reason::{Limit, Reason};
 use crate::wire::Wire;
 use crate::wire::life::Phase;
 
-/// What an evicted connection may still hold, for its last message.
+/// The most bytes that an evicted connection may keep, for its last message.
 const LAST_WORD_BYTES: usize = 4 << 10;
 
 impl Wires {
@@ -17,7 +17,7 @@ impl Wires {
         gains && (why != Eviction::TooLarge || self.is_too_large(id))
     }
 
-    /// A body that the layer above handed over whole is no fault of the peer's.
+    /// Whether a connection holds too much. Whole bodies do not count, because the peer has not caused them.
     pub(super) fn is_too_large(&self, id: ConnectionId) -> bool {
         let cork = if id == self.current { self.cork.body_bytes() } else { 0 };
         let outbox = self.peek(id).and_then(|wire| wire.outbox.as_ref());
@@ -25,7 +25,7 @@ impl Wires {
         self.memory_of(id) > self.limits.wire_memory_bytes_max.saturating_add(bodies)
     }
 
-    /// In the order of the table those that hold at least half as much as the one that holds most.
+    /// The connections that hold at least half as much as the largest, in the order of the table.
     pub(super) fn largest(&self) -> Vec<(ConnectionId, Eviction)> {
         self.stats.visits.add(2 * self.slab.len() as u64);
         let wires = || self.slab.iter().map(|(_, wire)| (wire.id, wire.evictable_bytes()));
@@ -39,7 +39,7 @@ impl Wires {
         large.map(|(id, _)| (id, Eviction::Scarce)).collect()
     }
 
-    /// The service has sent its last message to an evicted connection, or has none: the rest of the connection goes.
+    /// The service has sent its last message to an evicted connection, or has none: frees the rest of its memory.
     pub(crate) fn evict(&mut self, id: ConnectionId) {
         if let Some(carry) = self.get(id).and_then(|wire| wire.carry.take()) {
             self.give_back_carry(carry);
@@ -56,7 +56,7 @@ impl Wires {
 }
 
 impl Wire {
-    /// The bytes that an eviction would free. One that is closing and holds no more than a last message would free nothing.
+    /// The bytes that an eviction would free. A closing connection with at most a last message would free nothing.
     fn evictable_bytes(&self) -> usize {
         match self.phase {
             Phase::Dead => 0,

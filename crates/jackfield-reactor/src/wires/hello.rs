@@ -59,11 +59,11 @@ impl Wires {
         self.get(id).filter(|wire| wire.phase == Phase::Handshake)
     }
 
-    /// What was said goes out, and the wire is read on. In its own event that comes by itself.
+    /// Writes the answer, and reads the wire on. Within the wire's own event both happen anyway.
     fn go_on(&mut self, id: ConnectionId, is_secured: bool) {
         let Some(wire) = self.get(id) else { return };
         wire.flags.remove(ReadStop::ANSWER);
-        // What is left behind what broke the rules is read and dropped: to close over it would be a reset.
+        // Bytes after the invalid ones are read and dropped, because a close with unread bytes would be a reset.
         wire.flags.insert(Flags::UNREAD);
         let pushed = wire.session.push();
         self.charge_encrypted(id);

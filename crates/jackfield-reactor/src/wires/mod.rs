@@ -72,36 +72,36 @@ pub struct Wires {
     /// The next generation of each slot that was ever used.
     generations: Generations,
     retired: usize,
-    /// What of the peers does not fit into their wires.
+    /// Peers that do not fit into their wires.
     peers: Slab<Peer>,
     pub(crate) wheel: Wheel,
     /// The timers of those that have many, by slot.
     timer_indexes: HashMap<usize, timer_index::TimerIndex>,
-    /// What those whose bandwidth is limited may still receive and send, by slot.
+    /// The token buckets of wires with a bandwidth limit, by slot.
     buckets: HashMap<usize, buckets::Buckets>,
-    /// Those that linger, and besides them some that are gone: the oldest first.
+    /// Lingering wires, the oldest first. Some may have been removed already.
     lingering: VecDeque<ConnectionId>,
     lingering_count: usize,
     pub(crate) limits: Limits,
     pub(crate) stats: Arc<Stats>,
     pub(crate) now: Time,
-    /// The wire whose bytes are being handed up, and its cork: answers are written once, after the event.
+    /// The wire whose bytes are being passed. Its answers go into the cork, which is written once after the event.
     pub(crate) current: ConnectionId,
     pub(crate) cork: Box<Outbox>,
-    /// Something happened to the current wire that takes it off the usual path.
+    /// The current wire must leave the usual path.
     pub(crate) stopped: bool,
     broadcast: pending::Broadcast,
     pub(crate) dirty: Vec<ConnectionId>,
     pub(crate) again: Vec<ConnectionId>,
     pub(crate) ending: Vec<ConnectionId>,
     pub(crate) drained: Vec<ConnectionId>,
-    /// Of these the kernel has taken something, and the layer above wants to know it.
+    /// Wires from which the kernel has taken bytes, for which the layer above has asked to be told.
     written: Vec<ConnectionId>,
-    /// The in-memory wires that have something to be told.
+    /// The in-memory wires that have events.
     pub(crate) ready: ReadyList,
-    /// What in-memory wires of our own are to be connected to.
+    /// The attempts of outgoing in-memory wires.
     pub(crate) dials: Vec<dial::Dial>,
-    // Boxed: a wire holds one as a single pointer, and the boxes themselves are reused too.
+    // Boxed, because a wire has it as one pointer, and the boxes are reused too.
     #[expect(clippy::vec_box)]
     outboxes: Vec<Box<Outbox>>,
     #[expect(clippy::vec_box)]
@@ -110,17 +110,17 @@ pub struct Wires {
     pub(crate) memory_work: duty::MemoryWork,
     pub(crate) handshakes_left: usize,
     registry: Option<Registry>,
-    /// Those that are taken up now are not watched by the system yet, and are these.
+    /// While true, the system does not watch new wires yet; `unwatched` lists them.
     pub(crate) is_unwatched: bool,
     pub(crate) unwatched: Vec<ConnectionId>,
     reactor: u8,
-    /// When the service wants to be woken although nothing happens: its alarm, or [`NEXT_TURN`].
+    /// When the service is woken without an event: its alarm, or [`NEXT_TURN`].
     pub(crate) alarm: Time,
-    /// Its alarm, whatever is to happen in the next turn.
+    /// Its alarm, without regard to [`NEXT_TURN`].
     pub(crate) alarm_set: Time,
     halted: bool,
     pub(crate) listening: bool,
-    /// What the driver is to do with its acceptor, once.
+    /// Orders for the driver's acceptor.
     pub(crate) acceptor: VecDeque<AcceptorOrder>,
 }
 
@@ -212,20 +212,20 @@ impl Wires {
         self.stats.opened.add(1);
         self.begin_handshake(id);
         if begins {
-            // It speaks when it is read.
+            // It sends first, when it is read.
             self.read_soon(id);
         }
         Ok(id)
     }
 
-    /// What the session itself says must be over in time.
+    /// Sets the deadline of the handshake.
     pub(super) fn begin_handshake(&mut self, id: ConnectionId) {
         if self.peek(id).is_some_and(|wire| wire.phase == Phase::Handshake) {
             self.arm(id, timer_key::HANDSHAKE, self.now.after(self.limits.handshake).0);
         }
     }
 
-    /// Lets the system watch a wire, which it has not done yet: what happened meanwhile is the first thing that it tells.
+    /// Lets the system watch a wire from now on. Its first event reports what has happened before.
     pub(crate) fn watch(&mut self, id: ConnectionId) {
         let Some(wire) = self.slab.get_mut(id.slot()).filter(|wire| wire.id == id) else { return };
         let (Some(registry), Some(source)) = (&self.registry, wire.session.stream_mut().source()) else {

@@ -1,11 +1,11 @@
-//! What a driver is to do with its acceptor.
+//! Orders for a driver's acceptor.
 
 use crate::stream::listener::Listener;
 
-/// What a driver is to do with its acceptor at the end of the turn.
+/// An order for a driver's acceptor, carried out at the end of the turn.
 #[derive(Debug)]
 pub(crate) enum AcceptorOrder {
-    /// Close it for good.
+    /// Close it for ever.
     Shut,
     /// Accept at the listeners of another driver too.
     StandIn,

@@ -35,7 +35,7 @@ impl Wires {
         self.corked(id)
     }
 
-    /// The same, behind what a broadcast has still to bring.
+    /// The same, after the bytes of a running broadcast.
     #[inline(always)]
     pub(super) fn corked(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
         if id == self.current && !self.stopped {
@@ -49,7 +49,7 @@ impl Wires {
     #[inline(always)]
     pub fn gathering(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
         let wire = self.slab.get_mut(id.slot())?;
-        // A congested one is to be looked at: what is queued for it may be below the high-water mark again.
+        // A congested wire must be checked: its queue may be below high water again.
         let gathers = wire.id == id && wire.phase == Phase::Open && wire.flags.gathers();
         wire.outbox.as_deref_mut().filter(|_| gathers)
     }
@@ -175,7 +175,7 @@ impl Wires {
         Some(wire.outbox.get_or_insert_with(|| pooled_outbox(outboxes, account)))
     }
 
-    /// From now on answers of this wire are corked, behind what is queued for it already.
+    /// From now on answers of this wire go into the cork, after its queued bytes.
     pub(crate) fn begin_event(&mut self, id: ConnectionId) {
         (self.current, self.stopped) = (id, false);
         let Some(wire) = self.get(id) else { return };
@@ -187,10 +187,9 @@ impl Wires {
         }
     }
 
-    /// One write for the whole event. The cork stays with the reactor; what the kernel does not take goes to the
-    /// wire. If others wait to be flushed at the end of the turn, this wire waits with them: where messages go to many,
-    /// those that are still to come in this turn go to this one too, and then one write serves for all.
-    /// True if something was kept.
+    /// Ends the event with one write. The cork stays with the reactor; bytes that the kernel does not take go to the
+    /// wire. If other wires wait for the end of the turn, this one waits too: when messages go to many, this wire may
+    /// get more of them in this turn, and then one write is enough. True if bytes were kept.
     #[inline(always)]
     pub(crate) fn end_event(&mut self) -> bool {
         let is_done = self.cork.is_empty() || (self.dirty.is_empty() && self.write_cork());
@@ -214,7 +213,7 @@ impl Wires {
         let written = cork.write_to(&mut wire.session);
         let is_empty = cork.is_empty();
         match written {
-            // The usual case: all of it left, and nothing is the matter.
+            // The usual case: all bytes were taken, and no flag is set.
             Ok(count) if is_empty && wire.flags.is_empty() => {
                 wire.bytes_out += count as u64;
                 stats.bytes_out.add(count as u64);
@@ -242,7 +241,7 @@ impl Wires {
         }
     }
 
-    /// One write of what is queued for a wire that is not the current one, if it can take something.
+    /// Writes the queued bytes of a wire that is not the current one, if it can take any.
     pub(crate) fn flush(&mut self, id: ConnectionId) {
         match self.get(id) {
             Some(wire) if wire.has(WriteStop::ANY) => self.not_now(id),
@@ -251,19 +250,19 @@ impl Wires {
         }
     }
 
-    /// At the end of the turn it is flushed.
+    /// Marks a wire to be flushed at the end of the turn.
     pub(super) fn flush_later(&mut self, id: ConnectionId) {
         if self.get(id).is_some_and(|wire| wire.raise(Flags::DIRTY)) {
             self.dirty.push(id);
         }
     }
 
-    /// The same when the system tells of room, whatever it told before.
+    /// The same at a writable event, even if the wire was blocked.
     pub(crate) fn write_out(&mut self, id: ConnectionId) {
         self.write_by(id, Outbox::write_to);
     }
 
-    /// One such write of what is queued.
+    /// Makes one write of the queued bytes.
     #[inline(always)]
     pub(super) fn write_by(
         &mut self,
@@ -285,8 +284,8 @@ impl Wires {
         self.wrote(id, written);
     }
 
-    /// To write to an aborted wire, or to a blocked one before the system tells of room, would be in vain. One that is
-    /// written by tokens has its time at the end of the turn.
+    /// A write to an aborted wire, or to a blocked one before its writable event, would do nothing. A wire with tokens
+    /// is written at the end of the turn.
     #[cold]
     #[inline(never)]
     fn not_now(&mut self, id: ConnectionId) {
@@ -299,7 +298,7 @@ impl Wires {
         self.keep_for_later(id);
     }
 
-    /// Nothing is written now: what is queued is charged and compared with the marks.
+    /// Writes nothing now: charges the queued bytes, and compares them with the water marks.
     pub(super) fn keep_for_later(&mut self, id: ConnectionId) {
         let unused = |wire: &mut Wire| wire.outbox.take_if(|outbox| outbox.is_empty());
         match self.get(id).and_then(unused) {
@@ -310,7 +309,7 @@ impl Wires {
         self.weigh(id, queued);
     }
 
-    /// Accounts for one write: marks, deadlines, and the end if the peer is gone.
+    /// After a write: updates water marks and deadlines, and ends the wire if the peer is gone.
     #[inline(never)]
     fn wrote(&mut self, id: ConnectionId, written: io::Result<usize>) {
         let queued = self.queued_now(id);
@@ -349,14 +348,14 @@ impl Wires {
         }
     }
 
-    /// Compares what is queued with the marks, and sees to it that somebody looks after it.
+    /// Compares the queued bytes with the water marks, and schedules what must follow.
     #[cold]
     #[inline(never)]
     pub(super) fn weigh(&mut self, id: ConnectionId, queued: usize) {
-        // What the transport has taken and the kernel has not is waited for as well.
+        // Encrypted bytes that the kernel has not taken count too.
         let waiting = queued + self.charge_encrypted(id);
         let (high, low) = (self.limits.outbox_bytes_high, self.limits.outbox_bytes_low);
-        // What is full is congested, though it may not be above the mark.
+        // A full outbox counts as congested, even if it is not above high water.
         let is_full = queued >= self.limits.outbox_bytes_max;
         let is_current = id == self.current;
         let Some(wire) = self.get(id).filter(|wire| wire.phase < Phase::Dead) else { return };
@@ -375,8 +374,7 @@ impl Wires {
         }
     }
 
-    /// The kernel has not taken all: from now on it must take something within the bound. A timer that is left from
-    /// an earlier backlog begins anew.
+    /// The kernel has not taken all bytes: sets the write timeout. A timer from an earlier backlog is set again.
     pub(crate) fn watch_stall(&mut self, id: ConnectionId) {
         let Some(wire) = self.get(id) else { return };
         if wire.raise(WriteStop::BLOCKED) && !planted(11) {
@@ -385,11 +383,11 @@ impl Wires {
         }
     }
 
-    /// The kernel has taken something of a blocked wire's, or has just begun to block. If too little was taken since that was
-    /// last noted, nothing is put off.
+    /// Postpones the write timeout when the kernel has taken bytes, or has just begun to block. If it has taken too little
+    /// since the last time, the timeout is not postponed.
     pub(crate) fn put_off_stall(&mut self, id: ConnectionId) {
         let Some(wire) = self.peek(id).filter(|wire| wire.has(WriteStop::BLOCKED)) else { return };
-        // What the session keeps is not taken yet. The lower half will do: the difference wraps.
+        // Bytes in the session are not taken yet. The lower half is enough, because the difference wraps.
         let taken = wire.bytes_out.wrapping_sub(wire.session.encrypted_bytes() as u64) as u32;
         let least = self.limits.write_stall_bytes_min;
         let is_little = || (taken.wrapping_sub(self.timer_note(id, timer_key::STALL)) as usize) < least;

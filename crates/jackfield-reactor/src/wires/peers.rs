@@ -53,14 +53,14 @@ impl Wires {
         })
     }
 
-    /// A proxy has said for whom it speaks.
+    /// Sets the addresses that a proxy has given.
     pub(crate) fn set_proxied(&mut self, id: ConnectionId, proxied: Proxied) {
         if let Some(peer) = self.peer(id) {
             self.replace_peer(id, Peer { proxied: Some(proxied), ..peer });
         }
     }
 
-    /// The address of a wire of our own that is being tried.
+    /// Sets the address that an outgoing wire is trying.
     pub(super) fn set_peer_addr(&mut self, id: ConnectionId, addr: Addr) {
         if let Some(peer) = self.peer(id) {
             self.replace_peer(id, Peer { addr, ..peer });

@@ -1,4 +1,4 @@
-//! The bytes of a broadcast that no outbox has yet.
+//! The bytes of a broadcast that are not in the outboxes yet.
 
 use crate::id::ConnectionId;
 use crate::planted::planted;
@@ -8,14 +8,14 @@ use std::ops::Range;
 #[derive(Debug, Default)]
 pub(crate) struct Broadcast {
     pub(super) to: Vec<ConnectionId>,
-    /// Those of them that get nothing of it, in the same order.
+    /// Members that get nothing of it, in the same order.
     pub(super) apart: Vec<ConnectionId>,
     pub(super) bytes: Vec<u8>,
     /// Which bytes are not for which wire.
     pub(super) but: Vec<(ConnectionId, Range<usize>)>,
-    /// Nothing has happened so far that the layer above must look at each wire for again.
+    /// More messages may join: nothing has happened for which each wire must be checked again.
     pub(super) goes_on: bool,
-    /// When more has gathered, the marks of the outboxes are to be looked at again.
+    /// Above this the water marks of the outboxes must be checked again.
     pub(super) bytes_max: usize,
 }
 
@@ -30,7 +30,7 @@ impl Broadcast {
         self.goes_on
     }
 
-    /// Bytes that have gathered for a wire.
+    /// The number of collected bytes for a wire.
     pub(super) fn owed(&self, id: ConnectionId) -> usize {
         if !self.has_bytes() || !self.to.contains(&id) || self.apart.contains(&id) {
             return 0;
@@ -39,7 +39,7 @@ impl Broadcast {
         self.bytes.len() - spared
     }
 
-    /// Appends to an outbox what has gathered for its wire.
+    /// Appends the collected bytes for a wire to its outbox.
     pub(super) fn copy(&self, id: ConnectionId, out: &mut Vec<u8>) {
         let mut from = 0;
         for (_, range) in self.but.iter().filter(|(but, _)| *but == id && !planted(44)) {

@@ -1,4 +1,4 @@
-//! Buffers that wait for their next use.
+//! Pools of buffers for reuse.
 
 use super::Wires;
 use crate::budget::account::Account;
@@ -6,7 +6,7 @@ use crate::id::ConnectionId;
 use crate::wire::carry::Carry;
 use crate::wire::outbox::Outbox;
 
-/// Carries that the pool keeps.
+/// The most carries that the pool keeps.
 const CARRIES_KEPT_MAX: usize = 64;
 
 impl Wires {
@@ -34,7 +34,8 @@ impl Wires {
         }
     }
 
-    /// A wire's carry, to be shown. It is charged again when it is put back: nobody may come to that if there is a panic.
+    /// Takes a wire's carry, to pass it. It is uncharged here and charged again when it is put back, because after a
+    /// panic it is not put back.
     pub(crate) fn lift_carry(&mut self, id: ConnectionId) -> Option<Box<Carry>> {
         let mut carry = self.get(id)?.carry.take()?;
         self.account.charge(&mut carry.charged, 0);
@@ -50,7 +51,8 @@ impl Wires {
         self.charged(ConnectionId::IDLE, false);
     }
 
-    /// There are never more buffers in the pools than connections that could use them, and without connections no timer.
+    /// Trims the pools, so that they never have more buffers than there are connections to use them; without
+    /// connections there is also no timer.
     pub(super) fn trim_pools(&mut self) {
         let most = self.slab.len();
         while self.outboxes.len() > most {

@@ -1,4 +1,4 @@
-//! Memory is scarce: who is not read until there is room again.
+//! Memory pressure: which wires are not read until there is room again.
 
 use super::Wires;
 use crate::budget::{Eviction, Pressure};
@@ -10,7 +10,7 @@ use crate::wire::timer_key;
 use std::cmp::Reverse;
 use std::time::Duration;
 
-/// How often those that are not read for want of memory are looked at: another reactor may have given some back.
+/// How often memory-paused wires are checked, because another reactor may have freed memory.
 const LOOK: Duration = Duration::from_secs(1);
 
 impl Wires {
@@ -29,7 +29,7 @@ impl Wires {
         !was_pressed
     }
 
-    /// The mark was passed just now: large wires must not grow once more.
+    /// Pressure has just begun: pauses the large wires, so that they do not grow further.
     fn pause_the_large(&mut self) {
         self.stats.visits.add(self.slab.len() as u64);
         let wires = self.slab.iter().map(|(_, wire)| wire);
@@ -39,16 +39,16 @@ impl Wires {
         }
     }
 
-    /// The end of the turn sees to it, or the end of this event.
+    /// Schedules memory work for the end of this event or turn.
     pub(super) fn attend_memory_later(&mut self) {
         if !self.memory_work.is_due {
             self.memory_work.is_due = true;
-            // Nobody's name: the list must not be empty.
+            // An id of no wire, only so that the list is not empty.
             self.ending.push(ConnectionId::IDLE);
         }
     }
 
-    /// It is not read until there is room again.
+    /// Pauses a wire until there is room again.
     pub(super) fn pause_for_memory(&mut self, id: ConnectionId) {
         let Some(wire) = self.get(id).filter(|wire| wire.phase < Phase::Closing) else { return };
         if wire.has(ReadStop::MEMORY) {
@@ -61,7 +61,7 @@ impl Wires {
         }
     }
 
-    /// Reads on where there is room again, or gives up those that have waited for too long, the largest first.
+    /// Resumes memory-paused wires if there is room again. Evicts those that have waited too long, the largest first.
     pub(crate) fn look_after_memory_paused(&mut self) {
         let (now, wait, mut surplus) = (self.now, self.limits.memory_wait, self.account.surplus());
         if surplus == 0 {
@@ -70,7 +70,7 @@ impl Wires {
         let mut memory_paused = std::mem::take(&mut self.memory_work.memory_paused);
         self.stats.visits.add(memory_paused.len() as u64);
         memory_paused.retain(|&(id, _)| {
-            // Who holds nothing has nothing to give back.
+            // A wire without memory can't free any.
             if self.memory_of(id) == 0 {
                 self.resume_reading(id, ReadStop::MEMORY);
             }
@@ -90,8 +90,8 @@ impl Wires {
         self.look_later();
     }
 
-    /// Lets as many be read again as may double what they hold without bringing the pressure back, the smallest first,
-    /// and one in any case.
+    /// Resumes wires, the smallest first, as long as all of them could double their memory without pressure; always at
+    /// least one.
     fn release_memory_paused(&mut self) {
         let (mut room, mut is_first) = (self.account.room(), true);
         while let Some(&(id, _)) = self.memory_work.memory_paused.last() {
@@ -112,7 +112,7 @@ impl Wires {
         self.peek(id).is_some_and(|wire| wire.has(ReadStop::MEMORY))
     }
 
-    /// The timer is there as long as somebody waits.
+    /// Sets the timer as long as wires are paused.
     pub(super) fn look_later(&mut self) {
         match (self.memory_work.memory_paused.is_empty(), self.memory_work.timer) {
             (true, NIL) => return,
@@ -129,8 +129,8 @@ impl Wires {
         self.wheel.set(self.memory_work.timer, self.now.after(LOOK).0);
     }
 
-    /// What is to be told. Besides, it is found out who has to go: the largest that hold enough for some room to be
-    /// there again.
+    /// Returns a change of pressure to be reported, and selects the connections to be evicted: the largest, until there
+    /// is room again.
     pub(crate) fn begin_memory_work(&mut self) -> Option<Pressure> {
         self.memory_work.is_due = false;
         let news = self.account.news();
@@ -140,7 +140,7 @@ impl Wires {
         if self.memory_work.to_evict.is_empty() && self.account.is_over() {
             self.memory_work.to_evict = self.largest().into();
         }
-        // As long as somebody is found, there may be more to do.
+        // As long as connections are found, there may be more work.
         self.memory_work.is_due |= !self.memory_work.to_evict.is_empty();
         news
     }

@@ -79,7 +79,7 @@ impl Wires {
     /// Ends [`Wires::pause`]. If there is no other reason not to read, kept bytes come again, and the socket is read.
     pub fn resume(&mut self, id: ConnectionId) {
         if self.peek(id).is_some_and(|wire| wire.has(Flags::PEER_CLOSED)) {
-            // Somebody reads on. The next pause has its own time.
+            // The wire is read again. The next pause has its own deadline.
             self.disarm(id, timer_key::UNREAD);
         }
         self.resume_reading(id, ReadStop::PAUSED);
@@ -189,7 +189,7 @@ impl Wires {
             wire.flags.insert(why);
             let is_hinted = wire.has(Flags::HUNG_UP | Flags::PEER_CLOSED) && !wire.has(Flags::ENDED);
             if is_hinted {
-                // Nobody is going to read the news from the socket: it is noticed there, and told for this stop as well.
+                // The wire will not be read, so a close of the peer must be noticed and reported again for this stop.
                 wire.flags.remove(Flags::PEER_CLOSED_TOLD);
                 self.look_again(id);
             }

@@ -46,7 +46,7 @@ impl Wires {
     }
 
     fn put_above(&mut self, id: ConnectionId, session: Connection) -> io::Result<()> {
-        // It may write to this wire, which must still have its stream.
+        // A broadcast may write to this wire, which must still have its stream then.
         self.interrupt_broadcast();
         let wire = self.get(id).filter(|wire| wire.phase == Phase::Open).ok_or(ErrorKind::NotConnected)?;
         let Session::Plain(stream) = &mut wire.session else { return Err(ErrorKind::InvalidInput.into()) };
@@ -72,7 +72,7 @@ impl Wires {
         Ok(())
     }
 
-    /// Writes what was said before, and accounts for what the kernel does not take of it.
+    /// Writes earlier plain text, and charges what the kernel does not take.
     fn push(&mut self, id: ConnectionId) {
         let Some(wire) = self.get(id) else { return };
         match wire.session.push() {
@@ -84,7 +84,7 @@ impl Wires {
         }
     }
 
-    /// All that is queued for a wire: this event's answers, or else what is in its outbox.
+    /// Takes all queued bytes of a wire: the cork if it is the current one, otherwise its outbox.
     fn take_queued(&mut self, id: ConnectionId) -> Vec<u8> {
         if id == self.current {
             let queued = self.cork.take_all();

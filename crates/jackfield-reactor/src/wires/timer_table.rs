@@ -1,8 +1,8 @@
 //! The timers of a wire: a chain of a few, and an index for those of which a wire has more.
 //!
-//! Nearly every wire has one or two, and the wheel's entries are chained for it. Who has more than [`CHAIN_MAX`] has the
-//! others in an index by key, so that each is set, moved and cancelled at the same cost however many there are. Then all
-//! of its timers are charged to the connection, with the index.
+//! Nearly every wire has one or two, which are chained through the wheel's entries. If a wire has more than
+//! [`CHAIN_MAX`], the others are in an index by key, so that the cost of setting, moving and cancelling one does not
+//! depend on their number. Then all timers of the wire and the index are charged to the connection.
 
 use super::Wires;
 use super::timer_index::CHAIN_MAX;
@@ -18,7 +18,7 @@ impl Wires {
         }
     }
 
-    /// The same, with something to be known when it fires.
+    /// The same, with a value that is available when it fires.
     pub(crate) fn arm_noted(&mut self, id: ConnectionId, key: u32, at: u64, note: u32) {
         self.arm(id, key, at);
         if let Some(entry) = self.timer_entry(id, key) {
@@ -26,7 +26,7 @@ impl Wires {
         }
     }
 
-    /// What was noted for a timer; zero if there is none.
+    /// The value of a timer; zero if there is no such timer.
     pub(crate) fn timer_note(&self, id: ConnectionId, key: u32) -> u32 {
         self.timer_entry(id, key).map_or(0, |entry| self.wheel.entry(entry).note)
     }
@@ -61,7 +61,7 @@ impl Wires {
         was_set
     }
 
-    /// All timers of a wire go.
+    /// Removes all timers of a wire.
     pub(super) fn drop_timers(&mut self, id: ConnectionId) {
         let Some(wire) = self.get(id).filter(|_| !planted(3)) else { return };
         let mut timer = std::mem::replace(&mut wire.timers, NIL);
@@ -78,7 +78,7 @@ impl Wires {
         }
     }
 
-    /// Bytes of its index that are part of what is charged for the layer above.
+    /// Bytes for its timers in the charge of the layer above.
     pub(super) fn timer_bytes(&self, id: ConnectionId) -> usize {
         match self.peek(id) {
             Some(wire) if wire.has(Flags::MANY_TIMERS) => {
@@ -109,7 +109,7 @@ impl Wires {
         self.timer_indexes.get(&id.slot())?.entries.get(&key).copied()
     }
 
-    /// A timer that the wire has not yet.
+    /// Makes a timer that the wire does not have yet.
     fn make_timer(&mut self, id: ConnectionId, key: u32) -> Option<u32> {
         let wire = self.slab.get_mut(id.slot()).filter(|wire| wire.id == id)?;
         let (mut chained, mut entry) = (0, wire.timers);

@@ -77,7 +77,7 @@ impl Wires {
         }
     }
 
-    /// The service is woken now.
+    /// Takes the alarm, because the service is being woken.
     #[cold]
     pub(crate) fn take_alarm(&mut self) {
         if self.alarm_set <= self.now {

@@ -44,7 +44,7 @@ impl Wires {
         self.written = written;
     }
 
-    /// The kernel has taken something: if that is asked for, the service is woken for it in the next turn.
+    /// The kernel has taken bytes: if the service has asked for that, it is woken in the next turn.
     #[cold]
     pub(crate) fn note_write(&mut self, id: ConnectionId) {
         let Some(wire) = self.get(id) else { return };

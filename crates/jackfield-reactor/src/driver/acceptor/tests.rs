@@ -1,4 +1,4 @@
-//! When the acceptor tries, and when it pauses.
+//! When the acceptor accepts, and when it pauses.
 
 use super::*;
 use crate::limits::Limits;
@@ -27,7 +27,7 @@ impl Service for Errors {
     }
 }
 
-/// A socket that does not listen: each accept fails, and the reserve is of no help.
+/// A socket that does not listen: each accept fails, and the reserve descriptor does not help.
 fn broken() -> Listener {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     Listener::from_std(socket.into(), &ListenOptions::default()).expect("it can be set")
@@ -41,7 +41,7 @@ fn a_failed_accept_is_tried_again_after_a_pause_and_not_before() {
     let mut errors = Errors::default();
     for (now, tries) in [(0, 1), (1, 1), (49, 1), (50, 2), (99, 2), (100, 3), (1000, 4)] {
         wires.now = Time(now);
-        // Turns go by, as many as there may be.
+        // Many turns pass.
         for _ in 0..100 {
             acceptor.accept(&mut wires, &mut errors);
         }
