@@ -18,16 +18,24 @@ use std::sync::Arc;
 pub struct Tls {
     below: Below,
     session: Connection,
-    /// An error of the stream that is reported after the bytes before it; or the reason of a refusal.
-    fault: Option<io::Error>,
+    fault: Option<Fault>,
     /// The peer's FIN came without close_notify.
     was_cut: bool,
     /// A lower bound of the encrypted bytes that the kernel has not taken: rustls does not tell their number, and the
-    /// bytes that records add are not counted.
+    /// bytes that records add are not counted. Zero only if all plain bytes have reached it.
     encrypted: usize,
     /// Plain bytes that were given to rustls since the kernel last took everything: at most this many have not reached
     /// it.
     unpushed: u32,
+}
+
+/// What ends it.
+#[derive(Debug)]
+enum Fault {
+    /// An error of the stream that is reported after the bytes before it.
+    Stream(io::Error),
+    /// The reason of a refusal.
+    Refused(io::Error),
 }
 
 /// What comes next from the peer.
@@ -114,7 +122,8 @@ impl Tls {
 
     /// The last error that ends the connection, if there was one.
     pub(crate) fn fault(&self) -> Option<&io::Error> {
-        self.fault.as_ref()
+        let (Fault::Stream(error) | Fault::Refused(error)) = self.fault.as_ref()?;
+        Some(error)
     }
 
     pub(crate) fn stream(&self) -> &Stream {
@@ -145,8 +154,13 @@ impl Tls {
 
     /// Reads until the room is full or the socket is empty.
     pub(crate) fn decrypt(&mut self, room: &mut [u8]) -> ReadOutcome {
-        if let Some(error) = self.fault.take() {
-            return ReadOutcome::Failed(error);
+        match self.fault.take() {
+            None => {}
+            Some(Fault::Stream(error)) => return ReadOutcome::Failed(error),
+            Some(refused) => {
+                self.fault = Some(refused);
+                return ReadOutcome::Refused(Reason::Tls);
+            }
         }
         let outcome = self.decrypt_records(room);
         // Writes what TLS itself sends (handshake, alerts, key updates), whatever was read.
@@ -181,7 +195,7 @@ impl Tls {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ahead::Nothing,
                 Err(error) => {
-                    self.fault = Some(error);
+                    self.fault = Some(Fault::Stream(error));
                     return Ahead::Bytes;
                 }
             }
@@ -238,7 +252,7 @@ impl Tls {
     /// alert is sent here; otherwise the connection ends without close_notify, so that it does not look like a clean end.
     #[cold]
     fn refuse(&mut self, why: io::Error) -> ReadOutcome {
-        self.fault = Some(why);
+        self.fault = Some(Fault::Refused(why));
         if !self.session.wants_write() && !self.below.has_said_last() {
             let is_plain = self.session.protocol_version().is_none();
             self.below.alert(if is_plain { &DECODE_ERROR_ALERT } else { &[] });
@@ -257,7 +271,7 @@ impl Tls {
         if count == 0 {
             return ReadOutcome::Failed(error);
         }
-        self.fault = Some(error);
+        self.fault = Some(Fault::Stream(error));
         ReadOutcome::Bytes { count, drained: false }
     }
 
@@ -288,7 +302,11 @@ impl Tls {
         }
         while self.session.wants_write() {
             match self.session.write_tls(&mut Bare(&mut self.below.stream)) {
-                Ok(count) => self.encrypted = self.encrypted.saturating_sub(count),
+                // As long as something is left that is one byte at least.
+                Ok(count) => {
+                    let least = usize::from(self.unpushed > 0);
+                    self.encrypted = self.encrypted.saturating_sub(count).max(least);
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return not_taken(error),
             }

@@ -46,7 +46,8 @@ impl Reactor {
         let Some(wire) = self.wires.get(id).filter(|wire| wire.outbox.is_none()) else { return };
         let is_sent = wire.session.shutdown_write();
         if matches!(is_sent, Ok(true)) {
-            wire.flags.remove(Flags::END_DUE);
+            // All that was blocked has left before it.
+            wire.flags.remove(Flags::END_DUE | WriteStop::BLOCKED);
             wire.flags.insert(WriteStop::CUT);
         }
         self.wires.charge_encrypted(id);

@@ -111,10 +111,12 @@ impl Reactor {
 
     fn on_writable(&mut self, id: ConnectionId) {
         let Some(wire) = self.wires.get(id).filter(|wire| !wire.has(WriteStop::CUT)) else { return };
+        let before = wire.session.encrypted_bytes();
         let pushed = match if planted(50) { Ok(true) } else { wire.session.push() } {
             Ok(pushed) => pushed,
             Err(error) => return self.wires.abort(id, Reason::of_error(&error)),
         };
+        let was_taken = wire.session.encrypted_bytes() < before;
         if wire.outbox.as_ref().is_some_and(|outbox| !outbox.is_empty()) {
             // Output that is still being collected in this turn is not written here: a writable event also comes when
             // the wire was not blocked.
@@ -123,11 +125,11 @@ impl Reactor {
             } else if wire.has(WriteStop::BLOCKED) || !wire.has(Flags::DIRTY) {
                 self.wires.write_out(id);
             }
-        } else {
+        } else if pushed {
             // The blocked bytes are in the session, encrypted already.
-            if pushed {
-                wire.flags.remove(WriteStop::BLOCKED);
-            }
+            wire.flags.remove(WriteStop::BLOCKED);
+        }
+        if was_taken {
             self.wires.put_off_stall(id);
         }
         self.wires.charge_encrypted(id);

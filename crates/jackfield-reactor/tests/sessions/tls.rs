@@ -1,7 +1,7 @@
 //! TLS over memory, as server and as client.
 
 use crate::world::{PEER, SIZES, World, client, client_config, configs, name, server};
-use jackfield_reactor::{Session, Tls};
+use jackfield_reactor::{Reason, Session, Tls};
 use std::io::Write;
 use std::time::Duration;
 
@@ -193,4 +193,105 @@ fn an_outbox_that_was_not_used_is_not_charged() {
     world.far.send(&half);
     world.run();
     world.driver.check().expect("all is in order");
+}
+
+/// What the kernel took of the records counted for nothing as long as some of them were left; and that it told of room counted
+/// even if it took nothing.
+#[test]
+fn a_peer_that_takes_little_at_a_time_has_not_stalled_and_one_that_takes_nothing_has() {
+    let ten = Duration::from_secs(10);
+    // Most of the first is not in TLS yet, and all of the second is.
+    for bytes in [1 << 19, 60_000] {
+        let (mut world, mut peer) = (tls(), client());
+        world.say(&mut peer, b"hello\n", 1000);
+        world.far.set_write_max(None);
+        world.far.set_room(Some(0));
+        world.queue(bytes);
+        world.run();
+        for round in 0..12 {
+            world.advance(ten);
+            assert_eq!(world.log().len(), 2, "of {bytes} bytes, round {round}");
+            world.far.set_room(Some(1000));
+            world.run();
+        }
+        for _ in 0..3 {
+            assert_eq!(world.log().len(), 2, "of {bytes} bytes");
+            world.advance(ten);
+            world.far.nudge(false, true);
+            world.run();
+        }
+        assert_eq!(world.log()[2..], [format!("close Timeout(Write) {PEER} at 3")], "of {bytes} bytes");
+    }
+}
+
+/// What was blocked left with our end, and its deadline stayed: half a minute later it was a stall.
+#[test]
+fn a_half_close_leaves_no_deadline_behind() {
+    let (mut world, mut peer) = (tls(), client());
+    world.say(&mut peer, b"hello\n", 1000);
+    world.far.set_write_max(None);
+    world.far.set_room(Some(0));
+    world.queue(1000);
+    world.run();
+    let id = world.id();
+    world.driver.reactor.wires.shutdown_write(id);
+    // There is room before the system has told of it.
+    world.far.set_room(None);
+    world.run();
+    assert!(world.far.is_finished(), "our end is sent");
+    world.advance(Duration::from_secs(60));
+    assert_eq!(world.log(), [&format!("established {PEER}"), "line hello"]);
+    assert_eq!(world.say(&mut peer, b"more\n", 1000).len(), 1000, "and the peer is read on");
+    assert_eq!(world.log()[2..], ["line more"]);
+}
+
+/// How many bytes TLS keeps is known by a lower bound, which was zero before the last bytes of a record had left.
+#[test]
+fn the_last_bytes_of_a_record_are_waited_for() {
+    // A record of 100 bytes is 122 bytes long.
+    for room in [0, 1, 99, 100, 101, 121] {
+        let (mut world, mut peer) = (tls(), client());
+        world.say(&mut peer, b"hello\n", 1000);
+        world.far.set_write_max(None);
+        let before = world.far.received();
+        world.far.set_room(Some(room));
+        world.queue(100);
+        world.run();
+        let id = world.id();
+        assert!(world.driver.reactor.wires.has_backlog(id), "{room} bytes were taken");
+        world.driver.reactor.wires.abort_behind(id, Reason::Local);
+        world.run();
+        assert!(!world.far.is_reset(), "{room} bytes were taken");
+        world.far.set_room(None);
+        world.run();
+        assert_eq!(world.log()[2..], [format!("close Local {PEER} at 3")]);
+        assert_eq!(world.far.received() - before, 122, "{room} bytes were taken");
+        assert!(world.far.is_reset());
+    }
+}
+
+/// It ended as a socket that has failed.
+#[test]
+fn a_malformed_record_behind_the_handshake_has_its_reason_although_reading_was_paused() {
+    let (mut world, mut peer) = (tls(), client());
+    let mut flights = Vec::new();
+    for _ in 0..2 {
+        flights.clear();
+        peer.write_tls(&mut flights).expect("memory");
+        if peer.is_handshaking() {
+            let mut answer = &world.send(&flights, 1 << 20)[..];
+            while !answer.is_empty() {
+                peer.read_tls(&mut answer).expect("memory");
+                peer.process_new_packets().expect("well-formed records");
+            }
+        }
+    }
+    world.service.pauses = true;
+    world.send(&[&flights[..], &[0x17, 3, 3, 0, 20], &[9; 20]].concat(), 1 << 20);
+    assert_eq!(world.log(), [format!("established {PEER}")]);
+    let id = world.id();
+    world.driver.reactor.wires.resume(id);
+    world.far.finish();
+    world.run();
+    assert_eq!(world.log()[1..], [format!("close Tls {PEER} at 3")]);
 }

@@ -60,6 +60,8 @@ pub(crate) struct Lines {
     pub(crate) log: Vec<String>,
     /// It is read no further when it is established.
     pub(crate) pauses: bool,
+    /// It is aborted when its preamble is known.
+    pub(crate) refuses: bool,
     make: Box<dyn FnMut(Stream) -> Session>,
     id: ConnectionId,
 }
@@ -78,8 +80,13 @@ impl World {
 
     pub(crate) fn from(peer: SocketAddr, make: impl FnMut(Stream) -> Session + 'static) -> Self {
         let mut driver = MemoryDriver::new(0, Limits::default());
-        let mut service =
-            Lines { log: Vec::new(), pauses: false, make: Box::new(make), id: ConnectionId::NONE };
+        let mut service = Lines {
+            log: Vec::new(),
+            pauses: false,
+            refuses: false,
+            make: Box::new(make),
+            id: ConnectionId::NONE,
+        };
         let far = driver.connect(&mut service, peer, 3);
         Self { driver, service, far }
     }
@@ -134,6 +141,17 @@ impl World {
         self.converse(session, size)
     }
 
+    /// The only connection.
+    pub(crate) fn id(&self) -> ConnectionId {
+        self.driver.reactor.wires.ids().next().expect("one")
+    }
+
+    /// Queues so many bytes for the peer.
+    pub(crate) fn queue(&mut self, bytes: usize) {
+        let id = self.id();
+        Lines::say(&mut self.driver.reactor.wires, id, &vec![b'x'; bytes]);
+    }
+
     pub(crate) fn log(&self) -> Vec<&str> {
         self.service.log.iter().map(String::as_str).collect()
     }
@@ -151,6 +169,12 @@ impl Service for Lines {
     fn on_accept(&mut self, wires: &mut Wires, incoming: Incoming) {
         let session = (self.make)(incoming.stream);
         self.id = wires.insert(session, incoming.peer).expect("there is room");
+    }
+
+    fn on_preamble(&mut self, wires: &mut Wires, id: ConnectionId) {
+        if self.refuses {
+            wires.abort(id, Reason::Local);
+        }
     }
 
     fn on_established(&mut self, wires: &mut Wires, id: ConnectionId) {
