@@ -187,7 +187,7 @@ impl Reactor {
             self.wires.set_proxied(id, proxied);
         }
         service.on_preamble(&mut self.wires, id);
-        self.wires.listens(id)
+        self.wires.listens(id) && !self.wires.is_closing(id)
     }
 
     /// Keeps bytes that were read with the end of the handshake, because the layer above is not reading now.

@@ -134,6 +134,26 @@ fn a_connection_without_one_is_reset_and_nothing_is_sent() {
     }
 }
 
+/// What came behind the preamble was handed up after the abort; over TLS its handshake was begun.
+#[test]
+fn what_is_behind_a_preamble_that_is_refused_is_not_read() {
+    let over_tls = |stream| {
+        let tls = Tls::server(stream, configs().server.clone()).expect("a good configuration");
+        Session::from(tls).behind_preamble(parse, 40)
+    };
+    let mut hello = Vec::new();
+    client().write_tls(&mut hello).expect("memory");
+    let rows = [(&b"hello\n"[..], behind as fn(Stream) -> Session), (b"", behind), (&hello, over_tls)];
+    for (words, make) in rows {
+        let mut world = World::new(make);
+        world.service.refuses = true;
+        let answer = world.send(&[b"from 203.0.113.9:99;", words].concat(), 1 << 20);
+        assert_eq!(world.log(), [format!("close Local {PEER} at 3")]);
+        assert!(answer.is_empty() && world.far.is_reset());
+        assert_eq!(world.driver.reactor.wires.stats().bytes_in.value(), 0);
+    }
+}
+
 #[test]
 fn a_preamble_has_a_deadline_and_the_peer_may_end_before() {
     let mut world = World::new(behind);
