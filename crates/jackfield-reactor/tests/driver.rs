@@ -2,7 +2,8 @@
 #![cfg(unix)]
 
 use jackfield_reactor::{
-    ConnectionId, Driver, Incoming, Limits, ListenOptions, Listener, MemoryDriver, Reason, Service, Wires,
+    Above, Addr, ConnectionId, Driver, Incoming, Limits, ListenOptions, Listener, MemoryDriver, Reason,
+    Service, SocketOptions, Wires,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::{self, ErrorKind, Write};
@@ -78,6 +79,20 @@ fn a_turn_waits_no_longer_than_it_is_told_and_is_woken_by_a_stream() {
         driver.poll(Some(LONG), &mut counts).expect("polling does not fail");
         assert_eq!(counts.woken, wakes, "nobody reads the stream, and each byte wakes it all the same");
     }
+}
+
+/// A connection that had failed before the first turn was reported when something else was due.
+#[test]
+fn work_that_was_begun_outside_of_a_turn_is_due() {
+    let _alone = DESCRIPTORS.lock();
+    let mut driver = Driver::new(0, Limits::default()).expect("an event queue");
+    assert_eq!(driver.timeout(), None);
+    let wires = &mut driver.reactor.wires;
+    let id = wires.connect(Above::Plain, SocketOptions::default(), 0, LONG).expect("there is room");
+    wires.dial(id, [Addr::Unix(None)]);
+    assert_eq!(driver.timeout(), Some(Duration::ZERO));
+    driver.poll(Some(Duration::ZERO), &mut Counts::default()).expect("polling does not fail");
+    assert!(driver.reactor.wires.is_empty() && driver.timeout() != Some(Duration::ZERO));
 }
 
 #[test]

@@ -150,6 +150,10 @@ impl Driver {
     /// How long another event loop may wait for the descriptor of this driver. After that time [`Driver::poll`] must be
     /// called, because a timer or other work is due. `None`: there is no limit.
     pub fn timeout(&self) -> Option<Duration> {
+        if self.reactor.is_unsettled() {
+            // It was begun outside of a turn.
+            return Some(Duration::ZERO);
+        }
         self.timeout_at(self.clock.at(Instant::now()))
     }
 

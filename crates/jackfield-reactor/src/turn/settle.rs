@@ -16,10 +16,16 @@ impl Reactor {
     /// it. After wires were changed outside of a turn, call it too.
     #[inline(always)]
     pub fn settle<S: Service + ?Sized>(&mut self, service: &mut S) {
-        let wires = &self.wires;
-        if !(wires.dirty.is_empty() && wires.drained.is_empty() && wires.ending.is_empty()) {
+        if self.is_unsettled() {
             self.settle_slow(service);
         }
+    }
+
+    /// True if work was begun that is not completed yet.
+    #[inline(always)]
+    pub(crate) fn is_unsettled(&self) -> bool {
+        let wires = &self.wires;
+        !(wires.dirty.is_empty() && wires.drained.is_empty() && wires.ending.is_empty())
     }
 
     #[inline(never)]
