@@ -58,7 +58,7 @@ pub trait Service {
 
     /// The connection can be written to: its preamble and its TLS handshake are complete, or an outgoing connection is
     /// established. Sessions that have none of these do not get this call. It comes again after the handshake that
-    /// [`Wires::start_tls`](Wires::start_tls) begins.
+    /// `Wires::start_tls` begins (feature `tls`).
     fn on_established(&mut self, wires: &mut Wires, id: ConnectionId);
 
     /// Bytes of this connection: those that earlier calls did not use, then the new ones. Returns how many bytes were used.
