@@ -39,6 +39,8 @@ pub mod roots;
 mod speaks;
 mod table;
 #[cfg(feature = "tls")]
+mod tickets;
+#[cfg(feature = "tls")]
 mod tls;
 mod when_full;
 

@@ -8,10 +8,11 @@ use crate::config::host::Host;
 use crate::config::missing_host::{FindHost, MissingHost};
 use crate::config::pair::of_challenge;
 use crate::config::speaks::Speaks;
+use crate::config::tickets::Tickets;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{ClientHello, ProducesTickets, ResolvesServerCert};
+use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -246,7 +247,7 @@ impl TlsHosts {
                 config.session_storage = before.session_storage.clone();
                 config.ticketer = before.ticketer.clone();
             }
-            None => config.ticketer = tickets().map_err(wrong)?,
+            None => config.ticketer = Arc::new(Tickets::new().map_err(wrong)?),
         }
         Ok(HostConfig {
             config: Arc::new(config),
@@ -314,14 +315,4 @@ pub(super) fn provider() -> Option<Arc<CryptoProvider>> {
     return Some(Arc::new(rustls::crypto::ring::default_provider()));
     #[cfg(not(any(feature = "tls-ring", feature = "tls-aws-lc")))]
     None
-}
-
-/// Makes and reads tickets. The keys change every six hours, and a ticket is valid for twelve.
-fn tickets() -> Result<Arc<dyn ProducesTickets>, rustls::Error> {
-    #[cfg(feature = "tls-aws-lc")]
-    return rustls::crypto::aws_lc_rs::Ticketer::new();
-    #[cfg(all(feature = "tls-ring", not(feature = "tls-aws-lc")))]
-    return rustls::crypto::ring::Ticketer::new();
-    #[cfg(not(any(feature = "tls-ring", feature = "tls-aws-lc")))]
-    Err(rustls::Error::General("no cryptography was built in".into()))
 }
