@@ -6,7 +6,7 @@ mod support;
 mod tls;
 
 use jackfield::test::{TestOptions, TestServer};
-use jackfield::{AcmeChallenges, Host, Limits, Listener, Peer, Reason, Server, Timeout};
+use jackfield::{AcmeChallenges, Handle, Host, Limits, Listener, Peer, Reason, Server, Timeout};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
@@ -140,7 +140,31 @@ fn t3_a_host_is_looked_up_when_a_client_asks_for_it() {
     }
 }
 
-/// Shakes hands over a socket.
+/// It was kept, as it had been found before the reload.
+#[test]
+fn t3_a_host_that_was_found_during_a_reload_is_looked_up_again() {
+    let authority = Arc::new(Authority::new("servers"));
+    let (asked, reloads) = (Log::default(), Arc::new(Mutex::new(None::<Handle>)));
+    let (calls, reload, issuer) = (asked.clone(), reloads.clone(), authority.clone());
+    let listener = Listener::tcp("in memory").host(authority.host("usual.example"));
+    let listener = listener.missing_host(move |missing| {
+        calls.note(missing.name());
+        let host = issuer.host(missing.name()).tag(2);
+        let handle = reload.lock().unwrap().take();
+        if let Some(handle) = handle {
+            handle.reload_tls().unwrap();
+        }
+        Some(host)
+    });
+    let (mut server, seen, _) = serve(TestOptions { listeners: vec![listener], ..TestOptions::default() });
+    *reloads.lock().unwrap() = Some(server.handle());
+    let config = authority.client(None, &VERSIONS);
+    for called in ["late.example", "late.example", ""] {
+        assert_eq!(visit(&mut server, "late.example", &config, &seen), "Some(2)");
+        assert_eq!(asked.take().join(", "), called);
+    }
+}
+
 /// What came together with the end of a handshake, and was more than one read, was not read on.
 #[test]
 fn t3_bytes_with_the_end_of_a_deferred_handshake_are_all_read() {
@@ -176,6 +200,7 @@ fn t3_bytes_with_the_end_of_a_deferred_handshake_are_all_read() {
     }
 }
 
+/// Shakes hands over a socket.
 fn open(
     live: &Live,
     name: &str,

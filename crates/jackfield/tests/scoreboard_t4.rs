@@ -5,7 +5,7 @@ mod support;
 mod tls;
 
 use jackfield::test::{TestOptions, TestServer};
-use jackfield::{ClientAuth, Host, Listener, Peer, Server};
+use jackfield::{ClientAuth, Handle, Host, Listener, Peer, Server};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme, SupportedProtocolVersion};
@@ -248,6 +248,33 @@ fn t6_certificates_from_a_closure_are_asked_for_again() {
     let faults = reload(None).unwrap_err();
     assert!(faults.len() == 1 && faults[0].contains("the closure gave no certificate"), "{faults:?}");
     reload(Some(second.issue("a.example"))).unwrap();
+    let config = second.client(None, &VERSIONS);
+    assert_eq!(visit(&mut server, 0, "a.example", &config, &seen), "None none certificates 0 resumed false");
+}
+
+/// A reload that was overtaken by a later one showed what it had read before that.
+#[test]
+fn t6_a_reload_does_not_undo_a_later_one() {
+    let (first, second) = (Authority::new("first"), Authority::new("second"));
+    let newest = Arc::new(Mutex::new(first.issue("a.example")));
+    let later = Arc::new(Mutex::new(None::<(Handle, Issued)>));
+    let (files, overtakes) = (newest.clone(), later.clone());
+    let host = Host::new("a.example").certificate_from(move || {
+        let read = {
+            let Issued { chain_pem, key_pem, .. } = &*files.lock().unwrap();
+            (chain_pem.clone().into_bytes(), key_pem.clone().into_bytes())
+        };
+        // The files are read, and now they change.
+        let later = overtakes.lock().unwrap().take();
+        if let Some((handle, issued)) = later {
+            *files.lock().unwrap() = issued;
+            handle.reload_tls().unwrap();
+        }
+        Ok(read)
+    });
+    let (mut server, seen, _) = serve(vec![listener().host(host)]);
+    *later.lock().unwrap() = Some((server.handle(), second.issue("a.example")));
+    server.handle().reload_tls().unwrap();
     let config = second.client(None, &VERSIONS);
     assert_eq!(visit(&mut server, 0, "a.example", &config, &seen), "None none certificates 0 resumed false");
 }

@@ -15,6 +15,7 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// The TLS options of a listener.
@@ -48,8 +49,10 @@ pub(crate) struct TlsHosts {
     options: TlsOptions,
     speaks: Speaks,
     provider: Arc<CryptoProvider>,
-    /// In the order of the hosts. Read once for each handshake.
+    /// Read once for each handshake.
     shown: RwLock<Loaded>,
+    /// How many times reading the files has begun.
+    rounds: AtomicU64,
     /// Hosts that were found on demand, the oldest first.
     found: RwLock<VecDeque<(Host, Arc<HostConfig>)>>,
 }
@@ -77,7 +80,13 @@ pub(crate) struct HostConfig {
 const FOUND_MAX: usize = 1024;
 
 /// The configuration of each host.
-pub(crate) type Loaded = Vec<Arc<HostConfig>>;
+#[derive(Debug, Default)]
+pub(crate) struct Loaded {
+    /// The number of the read. A later one has newer files.
+    round: u64,
+    /// In the order of the hosts.
+    configs: Vec<Arc<HostConfig>>,
+}
 
 impl TlsOptions {
     /// Loads the TLS of a listener with this protocol, if it has TLS.
@@ -122,6 +131,7 @@ impl TlsHosts {
             speaks,
             provider,
             shown: RwLock::default(),
+            rounds: AtomicU64::new(0),
             found: RwLock::default(),
         };
         let loaded = hosts.read()?;
@@ -134,20 +144,26 @@ impl TlsHosts {
     /// # Errors
     /// Everything that is wrong with them.
     pub(crate) fn read(&self) -> Result<Loaded, Vec<String>> {
-        let before = self.shown.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let (mut loaded, mut faults) = (Vec::new(), Vec::new());
+        let round = self.rounds.fetch_add(1, Ordering::SeqCst) + 1;
+        let before = self.shown.read().unwrap_or_else(PoisonError::into_inner).configs.clone();
+        let (mut configs, mut faults) = (Vec::new(), Vec::new());
         for (number, host) in self.options.hosts.iter().enumerate() {
             match self.configure(host, before.get(number).map(|before| &**before)) {
-                Ok(config) => loaded.push(Arc::new(config)),
+                Ok(config) => configs.push(Arc::new(config)),
                 Err(wrong) => faults.extend(wrong),
             }
         }
-        if faults.is_empty() { Ok(loaded) } else { Err(faults) }
+        if faults.is_empty() { Ok(Loaded { round, configs }) } else { Err(faults) }
     }
 
-    /// Uses these configurations for new handshakes, and forgets hosts that were found on demand.
+    /// Uses these configurations for new handshakes, unless newer ones are used already. Hosts that were found on demand
+    /// are looked up again.
     pub(crate) fn show(&self, loaded: Loaded) {
-        *self.shown.write().unwrap_or_else(PoisonError::into_inner) = loaded;
+        let mut shown = self.shown.write().unwrap_or_else(PoisonError::into_inner);
+        if shown.round < loaded.round {
+            *shown = loaded;
+        }
+        drop(shown);
         self.found.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
@@ -164,12 +180,13 @@ impl TlsHosts {
     /// Calls the closure for missing hosts, on a thread that may block.
     pub(crate) fn find_missing(&self, asked: &MissingHost) -> HostAnswer {
         let Some(find) = &self.options.find else { return self.usual() };
+        let round = self.rounds.load(Ordering::SeqCst);
         let Some(host) = (find.0)(asked) else { return self.usual() };
         let faults = host.faults();
         let config = if faults.is_empty() { self.configure(&host, None) } else { Err(faults) };
         match config.map(Arc::new) {
             Ok(config) => {
-                self.keep(host, config.clone());
+                self.keep(host, config.clone(), round);
                 HostAnswer::Host(config)
             }
             Err(faults) => {
@@ -179,8 +196,12 @@ impl TlsHosts {
         }
     }
 
-    fn keep(&self, host: Host, config: Arc<HostConfig>) {
+    /// A host whose look-up began before a reload is not kept after it.
+    fn keep(&self, host: Host, config: Arc<HostConfig>, round: u64) {
         let mut found = self.found.write().unwrap_or_else(PoisonError::into_inner);
+        if round != self.rounds.load(Ordering::SeqCst) {
+            return;
+        }
         if found.len() >= FOUND_MAX {
             found.pop_front();
         }
@@ -208,13 +229,13 @@ impl TlsHosts {
     pub(crate) fn ends(&self) -> Vec<(String, i64)> {
         let shown = self.shown.read().unwrap_or_else(PoisonError::into_inner);
         let found = self.found.read().unwrap_or_else(PoisonError::into_inner);
-        let hosts = self.options.hosts.iter().zip(shown.iter());
+        let hosts = self.options.hosts.iter().zip(&shown.configs);
         let hosts = hosts.chain(found.iter().map(|(host, config)| (host, config)));
         hosts.filter_map(|(host, config)| Some((host.title(), config.ends?))).collect()
     }
 
     fn shown(&self, host: usize) -> Option<Arc<HostConfig>> {
-        self.shown.read().unwrap_or_else(PoisonError::into_inner).get(host).cloned()
+        self.shown.read().unwrap_or_else(PoisonError::into_inner).configs.get(host).cloned()
     }
 
     /// Makes the configuration of a host. Each host has its own ticket keys, so that no session is resumed under other rules.
