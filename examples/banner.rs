@@ -1,5 +1,5 @@
 //! Three listeners of one server: lines with a banner, bytes with another, and HTTP that shows how many are connected. Each
-//! takes so many clients and no more; who comes then is told so.
+//! has a limit on its clients; further clients get a message and are closed.
 //!
 //! ```text
 //! $ cargo run --example banner -- --max 1
@@ -44,13 +44,13 @@ fn main() -> jackfield::Result<()> {
     let options = options::Options::read("banner [--desk ADDR] [--shout ADDR] [--http ADDR] [--max CLIENTS]");
     let addr = |name, default: &'static str| options.value(name).unwrap_or(default);
     let max = options.number("--max").unwrap_or(2);
-    // A limit of one listener: the others have room when it has none.
+    // A limit of one listener: the others still have room when it is full.
     let limited = |listener: Listener| listener.limits(move |limits| limits.connections_max = max);
     let desk = Listener::tcp(addr("--desk", "127.0.0.1:2000")).name("desk").lines();
     let desk = desk.banner("+ the desk is open\r\n").busy_banner("- the desk is busy, come back\r\n");
     let shout = Listener::tcp(addr("--shout", "127.0.0.1:2001")).name("shout").raw();
     let shout = shout.banner("say something\n").busy_banner("it is too loud already\n");
-    // Here one that is too much gets a 503.
+    // Here a connection above the limit gets a 503.
     let http = Listener::tcp(addr("--http", "127.0.0.1:8080")).name("http");
     let builder = Server::builder().listen(limited(desk)).listen(limited(shout)).listen(limited(http));
     let server = builder.shutdown_on_signals().bind()?;

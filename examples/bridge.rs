@@ -1,4 +1,4 @@
-//! Passes each connection on to another server: two connections that write to one another, and pause one another.
+//! Passes each connection on to another server: two connections that write to each other, and pause each other.
 //!
 //! ```sh
 //! cargo run --example bridge -- --listen 127.0.0.1:9002 --to db.example:5432
@@ -8,12 +8,13 @@ use jackfield::{Client, Connection, ConnectionId, Disconnect, Listener, Outgoing
 use options::Options;
 use std::any::Any;
 
-/// One end of a bridge: the other end, and where that is to be found. The first waits until the second is there.
+/// One end of a bridge: the id of the other end, and the address to connect to. The first end waits until the second is
+/// connected.
 struct End(Option<ConnectionId>, String);
 
 impl Client for End {
     fn on_connect(&mut self, connection: &mut Connection<'_>) {
-        // Whether this end can be written to is no reason not to read it: the other end is.
+        // Read this end also while it is congested: only a congested other end is a reason to pause it.
         connection.set_read_while_congested(true);
         if self.0.is_some() {
             return self.on_drain(connection);
@@ -31,7 +32,7 @@ impl Client for End {
         data.len()
     }
 
-    /// The other end may write, and learns which this one is.
+    /// Resumes the other end, and tells it the id of this one.
     fn on_drain(&mut self, connection: &mut Connection<'_>) {
         let _ = self.0.map(|other| connection.handle().post(other, connection.id()));
     }

@@ -1,11 +1,11 @@
-//! A chat with one room, private messages and presence, on as many reactors as one likes, and its page at `/`.
+//! A chat with one room, private messages and presence, on any number of reactors, and its page at `/`.
 //!
 //! ```sh
 //! cargo run --example chat -- --listen 127.0.0.1:8080 --reactors 2
 //! ```
 //!
-//! A member sends text messages: `/name NAME`, `/to ID TEXT` for one member only, `/who`, and anything else is said to
-//! all. It gets lines of words, of which the first says what it is:
+//! A member sends text messages: `/name NAME`, `/to ID TEXT` for one member only, `/who`; any other text goes to all.
+//! It gets lines, whose first word says what they are:
 //!
 //! | line | meaning |
 //! | --- | --- |
@@ -20,13 +20,13 @@ use jackfield::{
     Client, Connection, ConnectionId, Disconnect, Exchange, Message, Request, Sent, Server, WebSocket,
 };
 
-/// The page is part of the program, so that it can be started from anywhere.
+/// The page is part of the program, so the program can be started in any folder.
 const PAGE: &str = include_str!("chat.html");
-/// The topic that all members subscribe to, on whatever reactor they live.
+/// The topic of all members, on all reactors.
 const ROOM: &str = "room";
 const NAME_CHARS_MAX: usize = 20;
 
-/// One for each connection. Who only fetched the page has no name.
+/// One for each connection. A browser that only fetches the page has no name.
 #[derive(Default)]
 struct Member {
     name: Option<String>,
@@ -55,8 +55,8 @@ impl Client for Member {
         match text.split_once(' ').unwrap_or((text, "")) {
             ("/name", name) => self.rename(name),
             ("/to", rest) => self.whisper(socket, rest),
-            // Members come and go on all reactors at once, so a number that is sent around could be out of date where
-            // it arrives. The topic always knows; whoever hears of a change asks.
+            // Members come and go on all reactors at once, so a published number could be out of date when it arrives.
+            // The topic always has the present number, so each member asks for it after a change.
             ("/who", _) => {
                 socket.send(format!("here {}", socket.subscribers(ROOM)));
             }
@@ -68,7 +68,7 @@ impl Client for Member {
     }
 
     fn on_disconnect(&mut self, connection: &mut Connection<'_>, _end: &Disconnect) {
-        // Its own subscription has ended by now.
+        // Its own subscription has ended already.
         if self.name.is_some() {
             connection.publish(ROOM, format!("left {}", connection.id().to_bits()));
         }
@@ -76,7 +76,7 @@ impl Client for Member {
 }
 
 impl Member {
-    /// A name is one word, so that lines stay easy to take apart.
+    /// A name is one word, so that lines are easy to parse.
     fn rename(&mut self, name: &str) {
         let chars = name.chars().filter(|c| c.is_alphanumeric());
         let name: String = chars.take(NAME_CHARS_MAX).collect();
@@ -85,13 +85,13 @@ impl Member {
         }
     }
 
-    /// To one member, which may live on another reactor.
+    /// Sends to one member, which may be on another reactor.
     fn whisper(&self, socket: &mut WebSocket<'_>, rest: &str) {
         let (to, text) = rest.split_once(' ').unwrap_or((rest, ""));
-        // Any number is safe: what it does not name is gone.
+        // Any number is safe: if it names no connection, sending gives `Gone`.
         let id = to.parse().map_or(ConnectionId::NONE, ConnectionId::from_bits);
         let line = self.line("whispered", socket.id(), text);
-        // Who lives on another reactor may be gone all the same when the message arrives.
+        // A member on another reactor may still be gone when the message arrives.
         if let Sent::Gone | Sent::Unfit = socket.send_to(id, &line) {
             socket.send(format!("gone {to}"));
         }

@@ -8,22 +8,22 @@
 use jackfield::{Client, Connection, EventStream, Exchange, Request, Server, TimerId};
 use std::time::{Duration, SystemTime};
 
-/// What a browser shows at `/`. It comes back by itself if the stream is lost.
+/// The page at `/`. A browser reconnects by itself if the stream is lost.
 const PAGE: &str = "<!doctype html><title>Clock</title><h1 id=time>--:--:--</h1><script>
 new EventSource('time').onmessage = event => document.getElementById('time').textContent = event.data;
 </script>";
 
-/// A connection has as many timers as it likes, told apart by a number. The clock has one.
+/// A connection may have any number of timers, each with its own number. The clock has one.
 const TICK: TimerId = TimerId(0);
 
-/// One for each connection. What time it is, the system remembers.
+/// One for each connection. It has no state.
 struct Clock;
 
 impl Client for Clock {
     fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
         match request.path() {
             "/" => exchange.ok("text/html", PAGE),
-            // From here on the connection is an event stream, until one side leaves.
+            // From here on the connection is an event stream until it ends.
             "/time" => tick(&mut exchange.events()),
             _ => exchange.not_found(),
         }
@@ -36,13 +36,14 @@ impl Client for Clock {
     }
 }
 
-/// Tells the time, and sets the timer for the next second. It ends with the connection, so nothing is to be cleaned up.
+/// Sends the time, and sets the timer for the next second. Timers end with their connection, so there is nothing to
+/// clean up.
 fn tick(events: &mut EventStream<'_>) {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let seconds = now.as_secs();
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
     events.send(format!("{hour:02}:{minute:02}:{second:02} UTC"));
-    // To the beginning of the next second, so that the clock does not drift.
+    // Until the beginning of the next second, so that the clock does not drift.
     events.set_timer(TICK, Duration::from_millis(1000 - u64::from(now.subsec_millis())));
 }
 

@@ -1,5 +1,5 @@
-//! Two servers and a Redis by one command. A client that moves from one server to the other, or whose server or Redis is
-//! away for a while, goes on where it was: it misses nothing, and gets nothing twice.
+//! Two servers and a Redis with one command. If a client moves from one server to the other, or if its server or the
+//! Redis is away for a while, the client continues where it was: it misses nothing, and gets nothing twice.
 //!
 //! ```sh
 //! cargo run --example cluster -- --listen 127.0.0.1:8080 --second 127.0.0.1:8081
@@ -8,8 +8,8 @@
 //! curl -s http://127.0.0.1:8080/readers                     # how many readers both have
 //! ```
 //!
-//! It starts a `redis-server` of its own, in a folder of its own, and ends it; `--broker URL` uses one that is there. Both
-//! servers have the page, which is a client of both.
+//! It starts its own `redis-server` in a new folder, and ends it; `--broker URL` uses a running one instead. Both servers
+//! serve the page, which is a client of both.
 
 use jackfield::{Client, Cors, Event, Exchange, History, Reactor, Request, Server, last_event_id};
 use jackfield_redis::Redis;
@@ -20,7 +20,7 @@ const PAGE: &str = include_str!("cluster.html");
 const STYLE: &str = include_str!("showcase/page.css");
 const NEWS: &str = "news";
 const TICK: Duration = Duration::from_millis(100);
-/// How often each server tells the other how many readers it has.
+/// How often each server reports its number of readers to the other.
 const TOLD_EVERY: Duration = Duration::from_millis(500);
 
 /// One for each connection. It knows the ports of both servers.
@@ -83,7 +83,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let a = bind(options.value("--listen").unwrap_or("127.0.0.1:8080"), &redis)?;
     let b = bind(options.value("--second").unwrap_or("127.0.0.1:8081"), &redis)?;
     println!("open http://{}/", a.local_addr());
-    // As long as the program lives, both servers do.
+    // Leaked, because both servers run as long as the program.
     let ports = format!("[{},{}]", a.local_addr().port(), b.local_addr().port()).leak();
     let other = thread::spawn(|| serve(b, 'B', ports));
     serve(a, 'A', ports)?;

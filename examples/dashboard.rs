@@ -1,5 +1,5 @@
-//! Charts of the server itself in the browser, by server-sent events that resume: a page that comes back gets what it has
-//! missed, and a page whose server was started anew hears that there is a gap, and shows it.
+//! Charts of the server itself in the browser, by server-sent events that resume. A page that reconnects gets what it has
+//! missed. If the server was restarted, the page is told that there is a gap, and shows it.
 //!
 //! ```sh
 //! cargo run --example dashboard -- --listen 127.0.0.1:8080
@@ -7,7 +7,7 @@
 //! curl -sN http://127.0.0.1:8080/samples?lastEventId=ID                   # what came behind it, at once
 //! ```
 //!
-//! Open the page, let it lose its stream with its button, end the server with Ctrl-C and start it again.
+//! Open the page, drop its stream with the button, then end the server with Ctrl-C and start it again.
 
 use jackfield::{Client, Event, Exchange, History, Reactor, Request, Server, last_event_id};
 use std::time::{Duration, SystemTime};
@@ -16,7 +16,7 @@ const PAGE: &str = include_str!("dashboard.html");
 const STYLE: &str = include_str!("showcase/page.css");
 const SAMPLES: &str = "samples";
 const TICK: Duration = Duration::from_millis(250);
-/// Two minutes of them are kept.
+/// Samples that are kept: those of two minutes.
 const KEPT: usize = 480;
 
 /// One for each connection.
@@ -29,11 +29,11 @@ impl Client for Viewer {
             "/page.css" => exchange.ok("text/css; charset=utf-8", STYLE),
             "/samples" => {
                 let mut events = exchange.events();
-                // A browser that has lost the stream comes back after so many milliseconds.
+                // A browser that has lost the stream reconnects after this many milliseconds.
                 events.send(Event::empty().retry(500));
                 let last = last_event_id(request);
                 if last.is_some() {
-                    // Samples that are not newer were missed.
+                    // The page missed the samples up to this time.
                     events.send(Event::data(now_ms().to_string()).event("back"));
                 }
                 events.subscribe_from(SAMPLES, last.unwrap_or_default());
@@ -47,7 +47,7 @@ fn now_ms() -> u128 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis()
 }
 
-/// Publishes what has happened since it was called last.
+/// Publishes what has happened since the last call.
 fn sampler() -> impl FnMut(&mut Reactor<'_>) {
     let mut before = (0, 0);
     move |reactor| {

@@ -1,4 +1,4 @@
-//! A WebSocket server that says everything back.
+//! A WebSocket server that sends every message back.
 //!
 //! ```sh
 //! cargo run --example echo -- --listen 127.0.0.1:9001
@@ -6,12 +6,12 @@
 
 use jackfield::{Client, Message, Server, WebSocket};
 
-/// One for each connection. It has nothing to remember.
+/// One for each connection. It has no state.
 struct Echo;
 
 impl Client for Echo {
     fn on_message(&mut self, socket: &mut WebSocket<'_>, message: Message<'_>) {
-        // A peer that sends and never reads is closed for it, so what became of the message may be ignored.
+        // The result can be ignored: a peer that sends and never reads is closed by the server.
         socket.send(message);
     }
 }

@@ -1,5 +1,5 @@
-//! A server in a loop of the program's own: one thread waits for datagrams and for the server. What comes as a datagram goes to
-//! all event streams, and the clients and the loop share a counter without a lock.
+//! A server in the program's own loop: one thread waits for datagrams and for the server. Each datagram goes to all event
+//! streams, and the clients and the loop share a counter without a lock.
 //!
 //! ```sh
 //! cargo run --example embedded_loop -- --listen 127.0.0.1:8080 --datagrams 127.0.0.1:8081

@@ -1,4 +1,4 @@
-//! Serves a folder, with ranges, conditions and files that are compressed already, and writes an access log.
+//! Serves a folder, with ranges, conditions and compressed files beside the originals, and writes an access log.
 //!
 //! ```sh
 //! cargo run --example files -- --listen 127.0.0.1:8080 --root docs

@@ -1,5 +1,5 @@
-//! Who may open a WebSocket: all, none, who speaks a subprotocol of ours, or who knows a word that a thread of its own
-//! checks as slowly as it likes.
+//! Which peers may open a WebSocket: all, none, those that offer a subprotocol of ours, or those that know a word,
+//! which another thread checks slowly.
 //!
 //! ```text
 //! $ cargo run --example gate -- --listen 127.0.0.1:8080 --word "open sesame"
@@ -18,7 +18,7 @@ use jackfield::{
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-/// What a browser shows: a button for each gate, and what became of it.
+/// The page: a button for each gate, and the result.
 const PAGE: &str = r#"<!doctype html><title>Gate</title><h1>Gate</h1>
 <button onclick="knock('open')">open</button> <button onclick="knock('closed')">closed</button>
 <button onclick="knock('chat', ['chat.v1', 'chat.v2'])">subprotocol</button>
@@ -53,7 +53,7 @@ impl Client for Guest {
             },
             "/secret" => {
                 let word = request.query().unwrap_or_default().replace("%20", " ");
-                // Where the guard has too much to do, the upgrade is dropped, and its client gets a 503.
+                // If the guard has too much to do, the upgrade is dropped, and the peer gets a 503.
                 let _ = self.guard.try_send((upgrade.defer(), word));
             }
             _ => drop(upgrade.response(403).header("X-Why", "members only").body("text/plain", "no\n")),
@@ -65,7 +65,7 @@ impl Client for Guest {
     }
 }
 
-/// Decides on one after the other, on a thread where it may take its time.
+/// Decides on the upgrades one after another, on a thread that may block.
 fn stand_guard(knocks: &Receiver<Knock>, secret: &str) {
     for (mut upgrade, word) in knocks {
         if is_same_secret(&word, secret) {

@@ -1,4 +1,4 @@
-//! A handler as Qore's `WebSocketHandler` has it, driven from a browser: send to all, send to one, stop one, list the ids,
+//! A handler like Qore's `WebSocketHandler`, controlled from a browser: send to all, send to one, stop one, list the ids,
 //! and set the heartbeat of all connections while they run.
 //!
 //! ```text
@@ -18,7 +18,7 @@ use jackfield::{
 };
 use std::time::Duration;
 
-/// What a browser shows: a line to write, and all that came.
+/// The page: an input line, and all that has come.
 const PAGE: &str = r#"<!doctype html><title>Heartbeat</title><h1>Heartbeat</h1>
 <form><input id=line size=50 placeholder="ids | all TEXT | one ID TEXT | stop ID | heartbeat SECONDS"></form>
 <pre id=log></pre><script>
@@ -33,7 +33,7 @@ struct Member;
 
 impl Client for Member {
     fn on_request(&mut self, mut exchange: Exchange<'_>, _request: &Request<'_>) {
-        // So that ids are those of WebSockets.
+        // The connection ends, so that the listed ids are only those of WebSockets.
         exchange.close_after();
         exchange.ok("text/html", PAGE);
     }
@@ -55,7 +55,7 @@ impl Client for Member {
     }
 }
 
-/// Does what a line says, by the same `Handle` that any thread may have, and says what was done.
+/// Carries out the command in a line, with the `Handle` that any thread may use, and returns the answer.
 fn obey(connection: &Connection<'_>, line: &str) -> Option<String> {
     let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
     let handle = connection.handle();

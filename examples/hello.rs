@@ -1,4 +1,4 @@
-//! The smallest server over HTTP: it greets whoever asks.
+//! The smallest HTTP server: it answers with a greeting.
 //!
 //! ```sh
 //! cargo run --example hello -- --listen 127.0.0.1:8080
@@ -7,12 +7,12 @@
 
 use jackfield::{Client, Exchange, Request, Server};
 
-/// One for each connection. It has nothing to remember.
+/// One for each connection. It has no state.
 struct Hello;
 
 impl Client for Hello {
     fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
-        // The answer uses the exchange up: to answer twice does not compile.
+        // The answer consumes the exchange: a second answer does not compile.
         match request.path() {
             "/" => exchange.ok("text/plain", "Hello, world!\n"),
             _ => exchange.not_found(),

@@ -1,16 +1,16 @@
-//! A protocol of one's own over bare TCP, in lines: an adding machine with a banner.
+//! A protocol of your own over TCP, in lines: an adding machine with a banner.
 //!
 //! ```sh
 //! cargo run --example lines -- --listen 127.0.0.1:2000
 //! nc 127.0.0.1 2000
 //! ```
 //!
-//! The server speaks first. Then each line is a command: `ADD n`, `TOTAL`, `QUIT`. Each answer is a line that begins
-//! with `+` or `-`.
+//! The server sends the banner first. Then each line is a command: `ADD n`, `TOTAL`, `QUIT`. Each answer is a line that
+//! begins with `+` or `-`.
 
 use jackfield::{Client, Listener, Raw, Server};
 
-/// One for each connection, which remembers what was added on it.
+/// One for each connection, with the total of that connection.
 #[derive(Default)]
 struct Adder {
     total: i64,
@@ -22,7 +22,7 @@ impl Client for Adder {
             Some(Ok(total)) => format!("+ {total}\r\n"),
             Some(Err(complaint)) => format!("- {complaint}\r\n"),
             None => {
-                // What is queued is written before the end.
+                // Queued output is written before the end.
                 raw.send("+ bye\r\n");
                 return raw.close();
             }
@@ -37,7 +37,7 @@ impl Client for Adder {
 }
 
 impl Adder {
-    /// The total after a command, or what is wrong with it. `None`: the peer takes its leave.
+    /// The total after a command, or the mistake in it. `None`: the peer quits.
     fn obey(&mut self, line: &str) -> Option<Result<i64, &'static str>> {
         let (command, argument) = line.split_once(' ').unwrap_or((line, ""));
         match command {

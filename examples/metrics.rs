@@ -1,5 +1,5 @@
-//! A server that is watched: metrics as Prometheus reads them and health on a listener of their own, an access log as
-//! JSON, and an observer that counts what a dashboard wants to know by status.
+//! A monitored server: metrics for Prometheus and health on a separate listener, an access log as JSON, and an observer
+//! that counts answers by status.
 //!
 //! ```sh
 //! cargo run --example metrics -- --listen 127.0.0.1:8080 --status 127.0.0.1:9090

@@ -1,5 +1,5 @@
-//! A reverse proxy for one HTTP server: bodies go through in parts, both ways, and the fast side waits for the slow one.
-//! Each request has a connection of its own to that server, whose answer is read when the request is over.
+//! A reverse proxy for one HTTP server. Bodies are forwarded in parts, both ways, and the fast side waits for the slow
+//! one. Each request has its own connection to that server, whose answer is read when the request is over.
 //!
 //! ```sh
 //! cargo run --example proxy -- --listen 127.0.0.1:8080 --to 127.0.0.1:9001
@@ -11,25 +11,26 @@ use jackfield::{Raw, Reply, ReplyStream, Sent, Server};
 use options::Options;
 use std::{any::Any, mem::take};
 
-/// In the tag of an upstream connection, beside the id of the client's: the answer has no body.
+/// A bit in the tag of an upstream connection, beside the id of the client's connection: the answer has no body.
 const HEAD: u64 = 1 << 63;
 
-/// An answer that is owed. If it is dropped, wherever it is, the client gets a 502.
+/// An answer that is owed. If it is dropped anywhere, the client gets a 502.
 struct Owed(Option<Reply>);
 
-/// What an upstream connection tells the client's: that it is up, has room or has read something; or that it is gone.
+/// A message from an upstream connection to the client's connection: it is up, has room, or has read something (true);
+/// or it is gone (false).
 struct News(ConnectionId, bool);
 
 /// A client's connection.
 #[derive(Default)]
 struct Front {
     to: String,
-    /// Of the present request, even if it is not up yet. None: it is gone, or there was none.
+    /// The upstream connection of the present request, perhaps not up yet. `None`: it is gone, or there was none.
     upstream: Option<ConnectionId>,
     http: ClientMachine,
-    /// The head of the request. Empty as soon as the upstream is up.
+    /// The head of the request. Empty when the upstream is up.
     head: Vec<u8>,
-    /// Until the upstream takes it.
+    /// The owed answer, until the upstream takes it.
     owed: Option<Owed>,
 }
 
@@ -76,7 +77,7 @@ impl Front {
         Some(())
     }
 
-    /// As soon as the upstream is up, it is asked for more of the answer. If it is gone, the reply is dropped.
+    /// If the upstream is up, asks it for more of the answer. If it is gone, the reply is dropped.
     fn go_on(&mut self, handle: &Handle) {
         if self.head.is_empty() {
             let owed = self.owed.take();
@@ -91,7 +92,7 @@ impl Client for Front {
         begun.map_or(BodyPlan::Reject(502), |()| BodyPlan::Stream)
     }
 
-    /// It comes when the upstream is up.
+    /// Comes only while the upstream is up.
     fn on_body(&mut self, client: &mut Connection<'_>, part: &[u8]) {
         let mut out = Vec::new();
         let _ = self.http.encode_part(part, &mut out);
@@ -116,12 +117,12 @@ impl Client for Front {
     fn on_post(&mut self, client: &mut Connection<'_>, news: Box<dyn Any + Send>) {
         let Ok(News(upstream, is_up)) = news.downcast().map(|news| *news) else { return };
         if self.upstream != Some(upstream) {
-            return; // it is that of an earlier request
+            return; // it belongs to an earlier request
         }
         self.upstream = self.upstream.filter(|_| is_up);
         let _ = client.send_to(upstream, take(&mut self.head));
         client.resume_read();
-        // Else it drains.
+        // Otherwise `on_drain` continues.
         if client.buffered() <= 64 << 10 {
             self.on_drain(client);
         }
@@ -133,7 +134,7 @@ impl Client for Front {
 
     fn on_disconnect(&mut self, client: &mut Connection<'_>, _end: &Disconnect) {
         let Some(upstream) = self.upstream else { return };
-        // Nobody needs the rest. If the mailbox is full, it is read and dropped.
+        // The rest of the answer is not needed. If the mailbox is full, it is read and dropped.
         let _ = client.handle().abort(upstream).or_else(|_| client.close_other(upstream));
     }
 }
@@ -141,7 +142,7 @@ impl Client for Front {
 impl Upstream {
     fn tell(&self, upstream: &mut Connection<'_>, is_up: bool) {
         let told = upstream.handle().post(self.client, News(upstream.id(), is_up));
-        // The mailbox is full. An answer that has begun is broken off by its timeout.
+        // The mailbox is full. An answer that has begun is ended by its timeout.
         if told.is_err() && self.answer.is_none() {
             let _ = upstream.close_other(self.client);
         }
@@ -166,7 +167,7 @@ impl Upstream {
         }
     }
 
-    /// Passes on what came in one read. If it is not taken, as by a full mailbox, the answer is broken off.
+    /// Passes on the bytes of one read. If they are not taken, for example by a full mailbox, the answer is broken off.
     fn pass(&mut self, body: Vec<u8>) {
         if !body.is_empty() {
             self.answer.take_if(|answer| !answer.write(body).is_accepted());
@@ -217,7 +218,7 @@ impl Client for Upstream {
         raw.close();
     }
 
-    /// What is owed is dropped with this: an answer that has begun is broken off, as after a reset.
+    /// The owed answer is dropped with this value: an answer that has begun is broken off, as after a reset.
     fn on_disconnect(&mut self, upstream: &mut Connection<'_>, _end: &Disconnect) {
         self.tell(upstream, false);
     }
@@ -227,7 +228,7 @@ fn main() -> jackfield::Result<()> {
     let options = Options::read("proxy [--listen ADDR] [--to ADDR]");
     let to = options.value("--to").unwrap_or("127.0.0.1:9001").to_owned();
     let addr = options.value("--listen").unwrap_or("127.0.0.1:8080");
-    // A WebSocket nowhere: such a request is passed on as any other.
+    // No path accepts a WebSocket: a request for one is passed on like any other.
     let server = Server::builder().listen(addr).websocket_paths([""; 0]).shutdown_on_signals().bind()?;
     println!("listening on {}", server.local_addr());
     server.serve(move |peer: &Peer| -> Box<dyn Client> {

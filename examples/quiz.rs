@@ -4,8 +4,8 @@
 //! cargo run --example quiz -- --listen 127.0.0.1:8080 --within 5
 //! ```
 //!
-//! A WebSocket client is sent `1 what is your name?` and answers `1 Ann`. One that does not answer in time is closed with
-//! 4000. How it is done is in `quiz/asking.rs`, on top of `notify_sent` and `on_sent`.
+//! A WebSocket client gets `1 what is your name?` and answers `1 Ann`. If it does not answer in time, it is closed with
+//! 4000. `quiz/asking.rs` shows how, on top of `notify_sent` and `on_sent`.
 
 #[path = "quiz/asking.rs"]
 mod asking;
@@ -21,7 +21,7 @@ const QUESTIONS: [&str; 3] = ["what is your name?", "what is your quest?", "what
 struct Candidate(Asking);
 
 impl Candidate {
-    /// Asks the question behind so many answers, if there is one.
+    /// Asks the next question after this many answers, if there is one.
     fn go_on(&mut self, socket: &mut WebSocket<'_>, answers: u16) {
         match QUESTIONS.get(usize::from(answers)) {
             Some(question) => drop(self.0.ask(socket, question)),

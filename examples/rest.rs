@@ -1,8 +1,8 @@
-//! A small REST service: routes, JSON, a token for who writes, and a tokio runtime behind it for what waits elsewhere.
+//! A small REST service: routes, JSON, a token for writing, and a tokio runtime behind it for work that waits.
 //!
-//! The server has no async. Where a library needs it (a database, a client for another service), its future runs on a
-//! runtime of its own threads: the exchange is deferred, and the `Reply` moves into the task, which may answer whenever it
-//! likes. A task that is dropped or panics answers 500, and one that takes too long 503.
+//! The server has no async. If a library needs it (a database, a client for another service), its future runs on a runtime
+//! with its own threads: the exchange is deferred, and the `Reply` moves into the task, which may answer at any time. If
+//! the task is dropped or panics, the answer is a 500; if it takes too long, a 503.
 //!
 //! ```sh
 //! cargo run --example rest -- --listen 127.0.0.1:8080 --token secret
@@ -14,7 +14,7 @@
 use jackfield::{Client, Exchange, Found, Params, Request, Router, Server, bearer, is_same_secret};
 use std::{sync::Arc, sync::Mutex, time::Duration};
 
-/// What answers the requests of a route.
+/// The handler of a route.
 type Handler = fn(&Api, Exchange<'_>, &Request<'_>, Params<'_, '_>);
 
 struct Api {

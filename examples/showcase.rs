@@ -51,12 +51,12 @@ use std::time::{Duration, Instant};
 const ROOM: &str = "room";
 const NAME_CHARS_MAX: usize = 24;
 const LINE_CHARS_MAX: usize = 500;
-/// Who comes back sooner has not been away: the others hear nothing of it.
+/// A visitor who comes back sooner was not away: the others are not told.
 const AWAY_AFTER: Duration = Duration::from_secs(8);
-/// Of so many it is remembered that they may come back; the others are told of at once.
+/// The most visitors that are remembered as away. If there are more, their leaving is reported at once.
 const AWAY_MAX: usize = 1000;
 
-/// A chat looks who is there.
+/// The timer with which a chat updates its presence.
 const TICK: TimerId = TimerId(0);
 const TICK_AFTER: Duration = Duration::from_secs(1);
 
@@ -64,7 +64,7 @@ const LATE: Duration = Duration::from_secs(1);
 const FORMS_MAX: usize = 1024;
 
 const TEXT: &str = "text/plain; charset=utf-8";
-/// Path, content type and content of all that the page is made of.
+/// Path, content type and content of all files of the page.
 const FILES: [(&str, &str, &str); 5] = [
     ("/", "text/html; charset=utf-8", include_str!("showcase/page.html")),
     ("/page.css", "text/css; charset=utf-8", include_str!("showcase/page.css")),
@@ -72,7 +72,7 @@ const FILES: [(&str, &str, &str); 5] = [
     ("/favicon.svg", "image/svg+xml", include_str!("showcase/favicon.svg")),
     ("/showcase.rs", TEXT, include_str!("showcase.rs")),
 ];
-/// The page takes what it needs from this server and from nowhere else, and no page may frame it.
+/// The page loads everything from this server only, and no page may frame it.
 const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// One for each connection.
@@ -87,23 +87,23 @@ enum Role {
     Browser,
     /// It is a WebSocket.
     Chatter(Chatter),
-    /// It is the other end of one of the server's own connections.
+    /// It is the client end of one of the server's own connections.
     Load(Load),
 }
 
 /// What the connections of all reactors share.
 struct Shared {
-    /// What tells this server from the others that use the same Redis.
+    /// Distinguishes this server from others that use the same Redis.
     node: String,
     guests: AtomicU64,
-    /// Lines that were said so far.
+    /// The number of chat lines so far.
     lines: AtomicU64,
     forms: SyncSender<Form>,
     past: Past,
     level: Level,
-    /// Who has left and may come back, and since when.
+    /// Visitors who have left and may come back, and since when.
     away: Mutex<Vec<(String, Time)>>,
-    /// Where others in the network reach the page.
+    /// The address of the page for other machines in the network.
     network: Option<SocketAddr>,
 }
 
@@ -161,12 +161,12 @@ impl Client for Visitor {
     }
 }
 
-/// Somebody in the chat.
+/// A visitor in the chat.
 #[derive(Default)]
 struct Chatter {
-    /// None until the page's first line says how its visitor wants to be called.
+    /// `None` until the page has sent the visitor's name.
     name: Option<String>,
-    /// How many were here when it was last told.
+    /// The last number of visitors that was sent to it.
     told: usize,
 }
 
@@ -223,8 +223,8 @@ impl Chatter {
         socket.publish(FEED, Event::data(format!("{key}\t{name}\t{text}")).event("said"));
     }
 
-    /// The number is looked up, not published: two that were published by two reactors at once could arrive in either
-    /// order, and the older one would stay on the page.
+    /// The number is looked up and not published: two numbers that two reactors publish at the same time could arrive
+    /// in either order, and the older one would stay on the page.
     fn tell_presence(&mut self, connection: &mut Connection<'_>) {
         let here = connection.subscribers(ROOM);
         if here != self.told {
@@ -234,7 +234,7 @@ impl Chatter {
     }
 }
 
-/// A form that is to be answered by another thread.
+/// A form that another thread answers.
 struct Form {
     text: String,
     reply: Reply,
@@ -246,15 +246,15 @@ impl Shared {
         format!("guest-{}", self.guests.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
-    /// Begins a stream: with the figures of the last minute, or, for one that comes back, with what it has missed.
+    /// Begins a stream: with the figures of the last minute, or, if it comes back, with what it has missed.
     fn watch(&self, events: &mut EventStream<'_>, request: &Request<'_>) {
-        // A browser that loses the stream comes back by itself, after so many milliseconds.
+        // A browser that loses the stream reconnects by itself, after this many milliseconds.
         events.send(Event::empty().retry(1000));
         events.send(Event::data(&self.node).event("node"));
         let by_browser = request.header_str("Last-Event-ID");
         match by_browser.or_else(|| request.query()?.strip_prefix("after=")) {
             Some(id) => {
-                // Whatever is older was missed.
+                // Older figures were missed.
                 events.send(Event::data(events.now().0.to_string()).event("back"));
                 events.subscribe_from(FEED, id);
             }
@@ -265,7 +265,7 @@ impl Shared {
         }
     }
 
-    /// Somebody has left, and it is waited for a while before anybody is told. False if too many have.
+    /// Notes that a visitor has left. The others are told only after a while. False if too many are away.
     fn is_away(&self, name: &str, now: Time) -> bool {
         let mut away = self.away();
         let has_room = away.len() < AWAY_MAX;
@@ -275,14 +275,14 @@ impl Shared {
         has_room
     }
 
-    /// Whether somebody of this name has just left.
+    /// Whether a visitor of this name has just left.
     fn is_back(&self, name: &str) -> bool {
         let mut away = self.away();
         let place = away.iter().position(|(left, _)| left == name);
         place.map(|place| away.remove(place)).is_some()
     }
 
-    /// Tells of those who did not come back.
+    /// Reports the visitors who did not come back.
     fn tell_who_left(&self, reactor: &mut Reactor<'_>) {
         let now = reactor.now();
         let gone: Vec<String> = {
@@ -299,7 +299,7 @@ impl Shared {
         self.away.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Hands a form over to the thread that answers it. The reactor goes on at once.
+    /// Gives a form to the thread that answers it. The reactor goes on at once.
     fn defer(&self, exchange: Exchange<'_>, body: &[u8]) {
         let text = clean(&String::from_utf8_lossy(body), LINE_CHARS_MAX);
         let form = Form { text, reply: exchange.defer(), due: Instant::now() + LATE };
@@ -309,9 +309,9 @@ impl Shared {
     }
 }
 
-/// The thread that answers forms, until there is nobody left who could hand one over.
+/// The thread that answers forms, until no sender is left.
 ///
-/// All of them wait equally long, so whoever came first is due first, and nobody waits for another's second.
+/// All forms wait equally long, so the first one is due first, and none waits for another.
 fn answer_forms(forms: Receiver<Form>) {
     for Form { text, reply, due } in forms {
         thread::sleep(due.saturating_duration_since(Instant::now()));
@@ -332,7 +332,7 @@ fn send_file(exchange: Exchange<'_>, path: &str) {
     }
 }
 
-/// What a visitor wrote, without the characters that would end a line or a part of one, and not too much of it.
+/// A visitor's text without separators and line ends, cut to a length.
 fn clean(text: &str, chars_max: usize) -> String {
     let text: String = text.trim().chars().filter(|c| !c.is_control()).take(chars_max).collect();
     text.trim_end().to_owned()
@@ -372,14 +372,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         network,
     });
     let served = server.serve_with(move |setup| reactor(setup, addr, shared.clone()));
-    // With the server went all who could hand a form over, so this thread ends as well.
+    // The server was the last sender of forms, so the thread ends too.
     if answerer.join().is_err() {
         eprintln!("the thread that answers forms panicked");
     }
     Ok(served?)
 }
 
-/// Says what becomes of the connection with the Redis.
+/// Prints the state of the connection to the Redis.
 struct BrokerTold;
 
 impl Observer for BrokerTold {
@@ -392,7 +392,7 @@ impl Observer for BrokerTold {
     }
 }
 
-/// What a reactor does: the first one takes the figures, and begins the server's own load.
+/// Sets up a reactor: the first one takes the figures, and begins the server's own load.
 fn reactor(setup: &mut Setup, addr: SocketAddr, shared: Arc<Shared>) -> impl FnMut(&Peer) -> Visitor + use<> {
     if setup.reactor() == 0 {
         Load::begin(setup, addr);

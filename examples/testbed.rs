@@ -1,5 +1,5 @@
-//! The server that test suites of others are pointed at. All limits and timeouts stand at the library's defaults,
-//! except those that such suites exceed on purpose: see `bind`.
+//! The server for conformance suites and load generators. All limits and timeouts have their defaults, except those
+//! that such suites exceed on purpose: see `bind`.
 //!
 //! ```sh
 //! cargo run --release --example testbed -- --listen 127.0.0.1:9001 --tls 127.0.0.1:9002 --cert C.pem --key K.pem
@@ -31,7 +31,7 @@ const SUBPROTOCOL: &str = "echo.test";
 const FEED: &str = "feed";
 /// The topic of all WebSockets, with `--broadcast`.
 const EVERYBODY: &str = "everybody";
-/// What both keep, with `--broker`.
+/// The history of both topics, with `--broker`.
 const HISTORY_EVENTS: usize = 10_000;
 const MAX_MESSAGE_BYTES: usize = 16 << 20;
 const BIG_BYTES: usize = 8 << 20;
@@ -48,7 +48,7 @@ struct Testbed {
     is_broadcast: bool,
 }
 
-/// What a WebSocket message asks for.
+/// The command in a WebSocket message.
 enum Wish<'m> {
     Close(u16, &'m str),
     Echo,

@@ -1,15 +1,15 @@
-//! A Redis of a program's own.
+//! A Redis that this program starts for itself.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio, exit};
 use std::time::Duration;
 use std::{env, fs, io, process, thread};
 
-/// How often it is looked for, while it begins.
+/// The time between two attempts to connect while it starts.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 const LOOKS_MAX: u32 = 2000;
 
-/// It ends when its input does, and so with the program, however that ends. Ctrl-C is the program's to handle.
+/// It ends when its input ends, so always together with the program. The program handles Ctrl-C.
 const SCRIPT: &str = "trap '' INT
     redis-server --port 0 --unixsocket socket --appendonly yes --save '' &
     cat && kill $! && wait";
@@ -70,7 +70,7 @@ impl OwnRedis {
 impl Drop for OwnRedis {
     fn drop(&mut self) {
         drop(self.child.stdin.take());
-        // It fails if it was waited for already.
+        // This fails if it was waited for already.
         let _ = self.child.wait();
         let _ = fs::remove_dir_all(&self.folder);
     }

@@ -1,10 +1,10 @@
-//! Questions to a peer: each has a number, an answer that names it, and a time in which that must come.
+//! Questions to a peer: each has a number, an answer with the same number, and a timeout.
 
 use jackfield::{Connection, TimerId, WebSocket};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// The questions to one peer that are not answered. What is sent is `number question`, and what comes back `number answer`.
+/// The open questions to one peer. A question is sent as `number question`, and its answer comes as `number answer`.
 pub(crate) struct Asking {
     within: Duration,
     last: u16,
@@ -17,7 +17,7 @@ impl Asking {
         Self { within, last: 0, open: BTreeSet::new() }
     }
 
-    /// Asks, and says under which number. `None`: the connection takes nothing more.
+    /// Asks a question, and returns its number. `None`: the connection takes no more output.
     pub(crate) fn ask(&mut self, socket: &mut WebSocket<'_>, question: &str) -> Option<u16> {
         let number = self.last.wrapping_add(1);
         let is_on_its_way = socket.send(format!("{number} {question}")).is_accepted()
@@ -29,7 +29,7 @@ impl Asking {
         is_on_its_way.then_some(number)
     }
 
-    /// To be called in `on_sent`. The time begins here, so that a slow line is not taken for a peer that is slow.
+    /// Call it in `on_sent`. The timeout begins here, so that a slow network does not count as a slow peer.
     pub(crate) fn sent(&self, connection: &mut Connection<'_>, tag: u64) {
         if let Ok(number) = u16::try_from(tag) {
             if self.open.contains(&number) {
@@ -38,7 +38,8 @@ impl Asking {
         }
     }
 
-    /// To be called with each message: which question it answers, and how. `None`: no open one.
+    /// Call it with each message. Returns the number of the question and the answer. `None`: it answers no open
+    /// question.
     pub(crate) fn answer<'m>(
         &mut self,
         connection: &mut Connection<'_>,
@@ -50,7 +51,7 @@ impl Asking {
         Some((number, answer))
     }
 
-    /// To be called in `on_timer`: the question that was not answered in time.
+    /// Call it in `on_timer`. Returns the question that was not answered in time.
     pub(crate) fn time_out(&mut self, timer: TimerId) -> Option<u16> {
         self.open.remove(&timer.0).then_some(timer.0)
     }

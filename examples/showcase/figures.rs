@@ -1,20 +1,21 @@
-//! What the charts show: taken twice a second on one reactor, kept for a minute, and published to a topic with a history.
+//! The figures of the charts: taken twice a second on one reactor, kept for a minute, and published to a topic with a
+//! history.
 
 use jackfield::{Event, History, Metrics, Reactor, Time};
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::Duration;
 
-/// The topic of all event streams: the figures, and what is said in the chat.
+/// The topic of all event streams: the figures and the chat.
 pub(crate) const FEED: &str = "feed";
 /// How often figures are taken.
 pub(crate) const TICK: Duration = Duration::from_millis(500);
-/// They are those of the last second.
+/// Each figure is over one second.
 const TICKS: usize = 2;
-/// How many a page that is opened begins with: those of a minute.
+/// The number of figures with which a new page begins: those of a minute.
 const PAST: usize = 120;
 
-/// What a stream that comes back can be given: nothing that is older, and not more.
+/// The history for streams that come back: a minute, and no more events than that.
 pub(crate) fn history() -> History {
     History::new(1000).max_bytes(1 << 20).max_age(Duration::from_secs(300))
 }
@@ -80,8 +81,8 @@ fn json(
     )
 }
 
-/// The time, in milliseconds, that this share of the turns stayed within that were timed meanwhile: the upper bound of a
-/// class of the histogram. `None` if none was timed.
+/// The time in milliseconds within which this share of the timed turns stayed: the upper bound of a class of the
+/// histogram. `None` if no turn was timed.
 fn within(before: &Metrics, now: &Metrics, share: f64) -> Option<f64> {
     let classes = now.turn_times().zip(before.turn_times());
     let classes: Vec<(Option<Duration>, u64)> =

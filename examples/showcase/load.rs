@@ -10,16 +10,16 @@ const CONNECTIONS: u64 = 4;
 const TICK: TimerId = TimerId(1);
 const TICK_AFTER: Duration = Duration::from_millis(20);
 const TICKS_PER_SECOND: u64 = 50;
-/// Messages that may be under way on a connection: if the server is slower than the load, the load waits.
+/// The most messages in flight on a connection: if the server is slower than the load, the load waits.
 const IN_FLIGHT_MAX: u64 = 2000;
-/// What may be asked for, in messages a second.
+/// The levels that can be chosen, in messages a second.
 const LEVELS: [u64; 3] = [0, 4000, 40_000];
-/// Each is counted where it is sent and where it comes, on its way there and on its way back.
+/// Each message counts when it is sent and when it is received, on both ways.
 const MESSAGES_PER_ECHO: u64 = 4;
-/// What each connection has to be owed for an echo, if it is owed the whole load at each tick.
+/// At each tick a connection is credited with the whole load. This credit is one echo.
 const OWED_PER_ECHO: u64 = CONNECTIONS * TICKS_PER_SECOND * MESSAGES_PER_ECHO;
 
-/// How many messages a second there are to be.
+/// The chosen load, in messages a second.
 pub(crate) struct Level(AtomicU64);
 
 impl Level {
@@ -31,7 +31,7 @@ impl Level {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// False if it is none that can be asked for.
+    /// False if this is not one of the levels.
     pub(crate) fn set(&self, text: &str) -> bool {
         let level = text.parse().ok().filter(|level| LEVELS.contains(level));
         if let Some(level) = level {
@@ -41,16 +41,16 @@ impl Level {
     }
 }
 
-/// The other end of one of these connections.
+/// The client end of one of these connections.
 #[derive(Default)]
 pub(crate) struct Load {
     in_flight: u64,
-    /// What was asked for and not sent yet, of [`OWED_PER_ECHO`] for each echo.
+    /// The credit that was not used yet; an echo costs [`OWED_PER_ECHO`].
     owed: u64,
 }
 
 impl Load {
-    /// Begins the connections, when the reactor begins to turn.
+    /// Begins the connections when the reactor starts.
     pub(crate) fn begin(setup: &mut Setup, server: SocketAddr) {
         for _ in 0..CONNECTIONS {
             setup.connect(Outgoing::websocket(format!("ws://{}/chat", reached(server))));
@@ -75,13 +75,13 @@ impl Load {
         }
     }
 
-    /// One has come back.
+    /// A message has come back.
     pub(crate) fn on_message(&mut self) {
         self.in_flight = self.in_flight.saturating_sub(1);
     }
 }
 
-/// The address at which a server is reached from its own machine.
+/// The address of a server for its own machine.
 fn reached(mut server: SocketAddr) -> SocketAddr {
     if server.ip().is_unspecified() {
         server.set_ip(if server.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
@@ -89,7 +89,7 @@ fn reached(mut server: SocketAddr) -> SocketAddr {
     server
 }
 
-/// The address at which others in the network reach a server, if they do.
+/// The address of a server for other machines in the network, if they can reach it.
 pub(crate) fn in_the_network(mut server: SocketAddr) -> Option<SocketAddr> {
     if server.ip().is_unspecified() {
         server.set_ip(own_address()?);
@@ -97,7 +97,7 @@ pub(crate) fn in_the_network(mut server: SocketAddr) -> Option<SocketAddr> {
     Some(server).filter(|server| !server.ip().is_loopback())
 }
 
-/// The address from which this machine would send to the world. Nothing is sent: the socket only looks for a route.
+/// The address from which this machine would send to the internet. Nothing is sent: the socket only looks up a route.
 fn own_address() -> Option<IpAddr> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
     socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;

@@ -86,7 +86,7 @@ impl Redis {
     fn with(client: redis::Client) -> Self {
         #[cfg(feature = "tls")]
         if matches!(client.get_connection_info().addr, redis::ConnectionAddr::TcpTls { .. }) {
-            // One that was chosen before stays.
+            // A provider that was installed before stays.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         Self {
@@ -164,11 +164,11 @@ impl Broker for Redis {
         self.queue.push(Item::Unfollow(topic.name.clone()));
     }
 
-    /// What waits is sent, if Redis can be reached. Waits for that, for twice the timeout at most.
+    /// Sends what waits, if Redis can be reached, and waits for that, at most twice the timeout.
     fn stop(&self) {
         self.queue.stop();
         if let Some(thread) = self.thread().take() {
-            // It says what it has to say to the observer.
+            // The thread has reported its errors to the observer.
             let _ = thread.join();
         }
     }
@@ -185,7 +185,7 @@ impl Redis {
 }
 
 impl fmt::Debug for Redis {
-    /// Without the address, in which a password may be.
+    /// Without the address, which may contain a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redis")
             .field("prefix", &self.prefix)

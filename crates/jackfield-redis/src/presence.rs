@@ -1,26 +1,27 @@
-//! What each server tells the others of its subscribers: a key of its own that expires, and a set of all that have one.
+//! The report of each server about its subscribers: a key for each server, which expires, and a set of all servers with
+//! a key.
 
 use jackfield::Inbox;
 use redis::{Connection, RedisResult};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-/// A server that has told nothing for this number of spans is forgotten.
+/// A server without a report for this many intervals is forgotten.
 const SPANS: u32 = 3;
 
-/// Other servers that are asked for at most.
+/// The most other servers whose reports are read.
 const NODES_MAX: usize = 256;
 
 pub(crate) struct Presence {
-    /// How often this server tells the others; disabled by zero.
+    /// The interval of this server's reports; disabled by zero.
     every: Duration,
     prefix: String,
     node: u64,
-    /// When it was told last, or tried.
+    /// When this server last sent its report, or tried to.
     told: Option<Instant>,
-    /// When the others were heard last.
+    /// When the reports of the others were last read.
     heard: Option<Instant>,
-    /// Servers that have been handed in.
+    /// Servers whose reports were given to the inbox.
     known: BTreeSet<u64>,
 }
 
@@ -29,7 +30,7 @@ impl Presence {
         Self { every, prefix: prefix.to_owned(), node, told: None, heard: None, known: BTreeSet::new() }
     }
 
-    /// How long there is until it is to be told.
+    /// The time until the next report.
     pub(crate) fn wait(&self) -> Duration {
         match self.told {
             _ if self.every.is_zero() => Duration::MAX,
@@ -38,12 +39,12 @@ impl Presence {
         }
     }
 
-    /// Redis is new, or was away: it may know nothing.
+    /// The connection is new: Redis may have no report of this server.
     pub(crate) fn begin(&mut self) {
         self.told = None;
     }
 
-    /// Tells what there is here, and hands in what the others have told.
+    /// Sends this server's report, and gives those of the others to the inbox.
     pub(crate) fn exchange(&mut self, connection: &mut Connection, inbox: &Inbox) -> RedisResult<()> {
         self.told = Some(Instant::now());
         let nodes = self.tell(connection, &inbox.presence())?;
@@ -71,7 +72,7 @@ impl Presence {
         }
     }
 
-    /// Gives the other servers that have told something, and may have died since.
+    /// Sends the report. Returns the other servers in the set, which may have died since.
     fn tell(&self, connection: &mut Connection, told: &[u8]) -> RedisResult<Vec<u64>> {
         let lives = self.lifetime().as_millis().max(1) as u64;
         let mut pipeline = redis::pipe();
@@ -84,7 +85,7 @@ impl Presence {
         Ok(nodes.filter(|node| *node != self.node).take(NODES_MAX).collect())
     }
 
-    /// The server ends: the others need not wait until it is forgotten.
+    /// Deletes the report of a server that ends, so that the others need not wait until it expires.
     pub(crate) fn end(&self, connection: &mut Connection) -> RedisResult<()> {
         if self.told.is_none() {
             return Ok(());
@@ -94,7 +95,7 @@ impl Presence {
         pipeline.exec(connection)
     }
 
-    /// If nothing is heard of the others for long, they are forgotten.
+    /// Forgets the other servers if their reports could not be read for long.
     pub(crate) fn forget_if_old(&mut self, inbox: &Inbox) {
         let is_old = self.heard.is_some_and(|heard| heard.elapsed() >= self.lifetime());
         if is_old {

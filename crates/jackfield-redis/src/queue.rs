@@ -1,4 +1,4 @@
-//! What the server asks of the thread: publications, with a bound, and which topics are to be read.
+//! The queue from the server to the thread: publications, with a bound, and topics to be read.
 
 use jackfield::{Position, QueueFull, SharedTopic};
 use std::collections::VecDeque;
@@ -9,7 +9,7 @@ pub(crate) enum Item {
     Publish(SharedTopic, Vec<u8>),
     Follow(SharedTopic, Option<Position>),
     Unfollow(Arc<str>),
-    /// Redis did not let the followed topics be read: each is to be opened again.
+    /// Redis has refused to read the followed topics: each must be opened again.
     Reopen,
 }
 
@@ -17,25 +17,25 @@ pub(crate) struct Queue {
     messages_max: usize,
     bytes_max: usize,
     state: Mutex<State>,
-    /// Something is new.
+    /// Signals a change.
     changed: Condvar,
 }
 
 #[derive(Default)]
 struct State {
     items: VecDeque<Item>,
-    /// Publications that Redis has not taken, those that the thread holds included, and their bytes.
+    /// Publications that Redis has not taken, also those that the thread holds, and their bytes.
     messages: usize,
     bytes: usize,
     is_stopped: bool,
     is_broken: bool,
 }
 
-/// What was found in the queue.
+/// The content of the queue.
 pub(crate) struct Taken {
     pub(crate) items: VecDeque<Item>,
     pub(crate) is_stopped: bool,
-    /// The other connection with Redis is gone.
+    /// The other connection to Redis is gone.
     pub(crate) is_broken: bool,
 }
 
@@ -59,8 +59,8 @@ impl Queue {
         self.put(self.lock(), item);
     }
 
-    /// The thread looks before it waits, so that it is woken by the first only; and without the lock, for which it would wait
-    /// again.
+    /// Wakes the thread only for the first item, because it checks the queue before it waits. The lock is released first, so
+    /// that the thread need not wait for it.
     fn put(&self, mut state: MutexGuard<'_, State>, item: Item) {
         state.items.push_back(item);
         let is_first = state.items.len() == 1;
@@ -88,7 +88,7 @@ impl Queue {
         self.changed.notify_one();
     }
 
-    /// Both connections are new.
+    /// Both connections were made again.
     pub(crate) fn mend(&self) {
         self.lock().is_broken = false;
     }
@@ -97,7 +97,7 @@ impl Queue {
         self.lock().is_stopped
     }
 
-    /// All that is there, which is waited for, but no longer than this.
+    /// Takes all items. Waits for the first one, at most this long.
     pub(crate) fn take(&self, patience: Duration) -> Taken {
         let is_idle = |state: &mut State| state.items.is_empty() && !state.is_stopped && !state.is_broken;
         let waited = self.changed.wait_timeout_while(self.lock(), patience, is_idle);
@@ -106,7 +106,7 @@ impl Queue {
         Taken { items, is_stopped: state.is_stopped, is_broken: std::mem::take(&mut state.is_broken) }
     }
 
-    /// Waits so long, unless it is stopped before.
+    /// Waits this long, or until it is stopped.
     pub(crate) fn sleep(&self, span: Duration) {
         let waited = self.changed.wait_timeout_while(self.lock(), span, |state| !state.is_stopped);
         drop(waited.unwrap_or_else(PoisonError::into_inner));

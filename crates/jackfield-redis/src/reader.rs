@@ -1,4 +1,4 @@
-//! Reads all followed topics at once, on a connection and a thread of its own, for it waits in Redis.
+//! Reads all followed topics at once, on a separate connection and thread, because the read blocks in Redis.
 
 use crate::queue::{Item, Queue};
 use crate::stream;
@@ -9,21 +9,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How long Redis is to wait for something new before it answers that there is nothing.
+/// How long a read blocks in Redis if there is nothing new.
 pub(crate) const BLOCK: Duration = Duration::from_secs(1);
 
-/// Which topics are read, and to where each was.
+/// The topics that are read, each with the position up to which it was read.
 #[derive(Default)]
 pub(crate) struct Followed(Mutex<BTreeMap<Arc<str>, (String, Position)>>);
 
 pub(crate) struct Reader {
     pub(crate) connection: Connection,
     pub(crate) followed: Arc<Followed>,
-    /// A stream in which something appears when there are other topics to be read.
+    /// A stream that gets an entry when the followed topics change.
     pub(crate) wake_key: String,
     pub(crate) queue: Arc<Queue>,
     pub(crate) inbox: Inbox,
-    /// The other connection is gone, or all ends.
+    /// The other connection is gone, or the server ends.
     pub(crate) is_over: Arc<AtomicBool>,
 }
 
@@ -57,7 +57,7 @@ impl Reader {
         while !self.is_over.load(Ordering::Acquire) {
             match self.read(&mut woken) {
                 Ok(()) => {}
-                // Redis is there, and does not let one of them be read. It does not say which.
+                // Redis answers, but refuses to read one of the topics. It does not say which.
                 Err(error) if error.kind() != ErrorKind::IoError && !error.is_unrecoverable_error() => {
                     self.queue.push(Item::Reopen);
                     self.queue.sleep(BLOCK);

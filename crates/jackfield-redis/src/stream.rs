@@ -1,4 +1,4 @@
-//! A topic as a stream of Redis: what is asked of it, and what the answers mean.
+//! A topic as a Redis stream: the commands, and the meaning of the answers.
 //!
 //! The id of an entry is `epoch-offset`. A stream begins with an entry `epoch-0` that has no message; its epoch is the
 //! time at which it was made, so a stream that was lost and made again has a higher one.
@@ -7,10 +7,10 @@ use jackfield::{History, Position};
 use redis::{Cmd, Connection, ErrorKind, FromRedisValue, RedisError, RedisResult, Value};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Entries that are read at once.
+/// Entries that are read with one command.
 pub(crate) const PAGE: usize = 1000;
 
-/// How often a stream is looked for that others make and lose.
+/// How often it is tried to find or make a stream, if others make and lose it.
 const TRIES: usize = 8;
 
 /// The one field of an entry.
@@ -32,8 +32,8 @@ fn position(id: &str) -> Option<Position> {
     Some(Position { epoch: epoch.parse().ok()?, offset: offset.parse().ok()? })
 }
 
-/// The command that adds a message to one stream, behind what its epoch has. If there is no stream, none is made. All but the
-/// message is encoded once, for it is the same each time.
+/// The command that adds a message to a stream, within its epoch. If there is no stream, none is made. Everything but the
+/// message is encoded once, because it is always the same.
 pub(crate) struct Addition(Vec<u8>);
 
 impl Addition {
@@ -51,7 +51,7 @@ impl Addition {
     }
 }
 
-/// Commands that Redis carries out together or not at all.
+/// Commands that Redis carries out all or none.
 pub(crate) fn transaction(commands: &[u8]) -> Vec<u8> {
     [b"*1\r\n$5\r\nMULTI\r\n", commands, b"*1\r\n$4\r\nEXEC\r\n"].concat()
 }
@@ -63,7 +63,7 @@ fn push_bulk(text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// What became of a message that was added.
+/// The result of adding a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Added {
     At(Position),
@@ -89,7 +89,7 @@ pub(crate) fn added(answer: &Value) -> Added {
     }
 }
 
-/// The position of the newest entry. A stream that is not there is made, with an epoch above this one.
+/// The position of the newest entry. If there is no stream, one is made, with a higher epoch than `known`.
 pub(crate) fn head(connection: &mut Connection, key: &str, known: u64) -> RedisResult<Position> {
     for _ in 0..TRIES {
         if let Some(head) = newest(connection, key)? {
@@ -106,7 +106,7 @@ fn newest(connection: &mut Connection, key: &str) -> RedisResult<Option<Position
     Ok(newest.last().map(|(position, _)| *position))
 }
 
-/// Begins a new epoch, above this one, unless another has done so just now.
+/// Begins a new epoch, higher than `known`, unless another server has just done so.
 pub(crate) fn begin(connection: &mut Connection, key: &str, known: u64) -> RedisResult<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
     let id = id(Position { epoch: now.max(known + 1), offset: 0 });
@@ -116,13 +116,13 @@ pub(crate) fn begin(connection: &mut Connection, key: &str, known: u64) -> Redis
     }
 }
 
-/// A page of what comes behind a position.
+/// A page of entries after a position.
 pub(crate) fn behind(connection: &mut Connection, key: &str, after: Position) -> RedisResult<Vec<Entry>> {
     let from = format!("({}", id(after));
     entries(connection, Cmd::new().arg("XRANGE").arg(key).arg(from).arg("+").arg("COUNT").arg(PAGE))
 }
 
-/// The end of an epoch up to its newest entry, as far as the history reaches.
+/// The newest entries of an epoch, as many as the history keeps.
 pub(crate) fn tail(
     connection: &mut Connection,
     key: &str,
@@ -147,7 +147,7 @@ pub(crate) fn tail(
     Ok(tail)
 }
 
-/// Asks for entries, the oldest first.
+/// Reads entries, the oldest first.
 fn entries(connection: &mut Connection, command: &Cmd) -> RedisResult<Vec<Entry>> {
     let answer = command.query::<Value>(connection)?;
     let mut entries = read_entries(&answer);
@@ -155,7 +155,7 @@ fn entries(connection: &mut Connection, command: &Cmd) -> RedisResult<Vec<Entry>
     Ok(entries)
 }
 
-/// The entries of a list. What is no entry of ours is left out, and its place is a gap.
+/// The entries of a list. Entries of another form are left out, and leave a gap.
 pub(crate) fn read_entries(answer: &Value) -> Vec<Entry> {
     let Value::Array(entries) = answer else { return Vec::new() };
     entries.iter().filter_map(read_entry).collect()

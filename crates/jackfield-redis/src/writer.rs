@@ -1,4 +1,4 @@
-//! The thread that talks to Redis: it sends what is published, opens what is to be read, and connects again.
+//! The writing thread: it sends publications, opens topics to be read, and reconnects.
 
 use crate::presence::Presence;
 use crate::queue::{Item, Queue};
@@ -12,21 +12,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Messages, and their bytes, that go out in one pipeline at most; at least one.
+/// The most messages, and bytes, of one pipeline; it has at least one message.
 const BATCH_MESSAGES: usize = 512;
 const BATCH_BYTES: usize = 4 << 20;
 
-/// How long the thread waits before it connects again: at first, and at most.
+/// The pause before a reconnect: the first, and the longest.
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 
-/// How long a topic rests that Redis does not let be read or written.
+/// The pause of a topic that Redis refuses to read or write.
 const TOPIC_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long the thread waits for something to do before it looks around.
+/// The longest wait for the queue before the thread checks its state.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long the stream by which the reader is woken is kept, in seconds.
+/// How long the stream that wakes the reader is kept, in seconds.
 const WAKE_SECONDS: u64 = 60;
 
 pub(crate) struct Setup {
@@ -44,33 +44,34 @@ pub(crate) struct Writer {
     topics: BTreeMap<Arc<str>, Topic>,
     followed: Arc<Followed>,
     presence: Presence,
-    /// What was told last that is wrong.
+    /// The last reported error.
     told: Option<String>,
-    /// What was told last that is wrong with the presence.
+    /// The last reported error of the presence.
     told_of_presence: Option<String>,
 }
 
 struct Topic {
     shared: SharedTopic,
     key: String,
-    /// `None`: it is to be looked for.
+    /// The epoch of the stream. `None`: it must be read first.
     epoch: Option<u64>,
-    /// The newest that is known of.
+    /// The newest position that is known.
     known: Position,
-    /// What Redis has not acknowledged, in its order.
+    /// Messages that Redis has not acknowledged, in order.
     pending: VecDeque<Vec<u8>>,
-    /// How many of these, from the front, it may have all the same: the connection was lost before the answer.
+    /// How many of them, from the front, Redis may have all the same, because the connection was lost before its
+    /// answer.
     in_doubt: usize,
-    /// It is to be read, from behind this position.
+    /// The topic must be read, beginning after this position.
     wanted: Option<Option<Position>>,
-    /// It is read by the reader.
+    /// The reader reads it.
     is_open: bool,
-    /// Something was wrong: not before this.
+    /// After an error: no attempt before this time.
     rests_until: Option<Instant>,
     told: Option<String>,
 }
 
-/// What ends the work with one connection.
+/// Why the work with one connection ends.
 enum End {
     Stopped,
     Gone(String),
@@ -162,7 +163,7 @@ impl Writer {
             self.send(connection)?;
             self.exchange_presence(connection)?;
             if taken.is_stopped && !self.has_work() {
-                // If that fails, it is forgotten later.
+                // If this fails, the report expires later.
                 let _ = self.presence.end(connection);
                 return Ok(End::Stopped);
             }
@@ -186,7 +187,7 @@ impl Writer {
         Ok(())
     }
 
-    /// How long it may wait for something new.
+    /// The longest wait for the queue now.
     fn patience(&self) -> Duration {
         if self.has_work() {
             return Duration::ZERO;
@@ -237,12 +238,12 @@ impl Writer {
         })
     }
 
-    /// Hands in what there is of topics that are to be read, and has the reader go on with them.
+    /// Loads the topics that must be read, and gives them to the reader.
     fn open(&mut self, connection: &mut Connection) -> RedisResult<()> {
         let mut opens = false;
         let Self { topics, setup, followed, .. } = self;
         for (name, topic) in topics.iter_mut().filter(|(_, topic)| topic.is_ready() && topic.is_to_open()) {
-            // Where the reader was when the connection was lost, if it was ever that far.
+            // Continue where the reader was when the connection was lost, if it had read anything.
             topic.close(name, followed);
             match topic.load(connection, &setup.inbox) {
                 Ok(head) => {
@@ -257,7 +258,7 @@ impl Writer {
         if opens { self.wake(connection) } else { Ok(()) }
     }
 
-    /// Lets the reader know that there are other topics now.
+    /// Wakes the reader, because the followed topics have changed.
     fn wake(&self, connection: &mut Connection) -> RedisResult<()> {
         let key = self.wake_key();
         let mut pipeline = redis::pipe();
@@ -270,7 +271,7 @@ impl Writer {
         format!("{}:wake:{:x}", self.setup.prefix, self.setup.node)
     }
 
-    /// One pipeline, which is carried out whole or not at all.
+    /// Sends one pipeline, which Redis carries out completely or not at all.
     fn send(&mut self, connection: &mut Connection) -> RedisResult<()> {
         let Self { topics, setup, followed, .. } = self;
         let waits = |topic: &Topic| topic.is_ready() && !topic.pending.is_empty();
@@ -312,11 +313,11 @@ impl Writer {
     }
 }
 
-/// Sends so many commands, and gives their answers. All are carried out, or none is.
+/// Sends `count` commands, and returns their answers. Redis carries out all or none.
 fn carry_out(connection: &mut Connection, commands: &[u8], count: usize) -> RedisResult<Vec<Value>> {
     match count {
         0 => Ok(Vec::new()),
-        // It is whole by itself.
+        // A single command needs no transaction.
         1 => {
             let answers = connection.req_packed_commands(commands, 0, 1)?;
             match answers.first() {
@@ -335,7 +336,7 @@ fn carry_out(connection: &mut Connection, commands: &[u8], count: usize) -> Redi
     }
 }
 
-/// Nothing of a pipeline was carried out.
+/// Handles a pipeline of which nothing was carried out.
 fn refuse_all(
     batch: Vec<(&mut Topic, usize)>,
     why: &str,
@@ -362,7 +363,7 @@ impl Topic {
         self.is_to_open() || !self.pending.is_empty()
     }
 
-    /// The reader leaves it, and where it was is kept.
+    /// Takes the topic from the reader, and keeps the reader's position.
     fn close(&mut self, name: &str, followed: &Followed) {
         if let Some(position) = followed.remove(name) {
             if let Some(wanted) = &mut self.wanted {
@@ -372,7 +373,7 @@ impl Topic {
         self.is_open = false;
     }
 
-    /// Hands in what there is behind what was handed in, and says to where.
+    /// Gives all entries after the last known position to the inbox. Returns the new position.
     fn load(&mut self, connection: &mut Connection, inbox: &Inbox) -> RedisResult<Position> {
         let from = self.wanted.flatten();
         let head = self.head(connection, self.known.max(from.unwrap_or_default()))?;
@@ -394,8 +395,8 @@ impl Topic {
         }
     }
 
-    /// The position of the newest entry. If the stream has not all up to what is known of, it has lost what it had acknowledged,
-    /// and a new epoch begins: what comes now is not what those positions meant.
+    /// The position of the newest entry. If the stream ends before the known position, Redis has lost entries that it had
+    /// acknowledged. Then a new epoch begins, because these positions will mean other messages.
     fn head(&self, connection: &mut Connection, known: Position) -> RedisResult<Position> {
         let head = stream::head(connection, &self.key, self.known.epoch)?;
         if known.epoch != head.epoch || known.offset <= head.offset {
@@ -405,7 +406,7 @@ impl Topic {
         stream::head(connection, &self.key, head.epoch)
     }
 
-    /// The epoch in which messages are added. What is in doubt is looked for first.
+    /// The epoch in which messages are added. First looks for messages that are in doubt.
     fn prepare(&mut self, connection: &mut Connection, queue: &Queue) -> RedisResult<u64> {
         if let Some(epoch) = self.epoch.filter(|_| self.in_doubt == 0) {
             return Ok(epoch);
@@ -420,7 +421,7 @@ impl Topic {
         Ok(head.epoch)
     }
 
-    /// Whether the last of what is in doubt has arrived. A pipeline arrives whole.
+    /// Whether the last message in doubt has arrived. A pipeline arrives completely or not at all.
     fn is_there(&self, connection: &mut Connection) -> RedisResult<bool> {
         let Some(message) = self.pending.get(self.in_doubt - 1) else { return Ok(false) };
         let mut at = self.known;
@@ -453,7 +454,7 @@ impl Topic {
                     self.known = position;
                     count += 1;
                 }
-                // Those behind it have met the same.
+                // The messages after it had the same result.
                 Added::Elsewhere => {
                     self.epoch = None;
                     break;
@@ -467,7 +468,7 @@ impl Topic {
         self.acknowledge(count, &setup.queue);
     }
 
-    /// Redis does not let it be read or written. An error of the connection is given back.
+    /// Notes that Redis refuses to read or write the topic. An error of the connection is returned.
     fn fail(&mut self, error: RedisError, setup: &Setup, followed: &Followed) -> RedisResult<()> {
         if is_gone(&error) {
             return Err(error);
@@ -488,7 +489,7 @@ impl Topic {
     }
 }
 
-/// Whether the connection is of no use any more.
+/// Whether the connection can't be used any more.
 fn is_gone(error: &RedisError) -> bool {
     let is_for_all = matches!(
         error.kind(),
