@@ -168,7 +168,7 @@ fn uploaded(answer: &str) -> (usize, Vec<u8>) {
 }
 
 #[test]
-fn upload_writes_what_comes_and_tells_how_far_it_is() {
+fn upload_writes_what_comes_and_reports_its_progress() {
     let dir = TempDir::new("upload");
     let folder = dir.write("here", "").parent().unwrap().to_str().unwrap().to_owned();
     let (_example, addr) = Example::start("upload", &["--folder", &folder]);

@@ -392,7 +392,7 @@ fn few_streams_may_end_in_one_message() {
 
 /// One peer's fault is not another's: they share an inflater.
 #[test]
-fn a_fault_spoils_nothing_for_the_next_connection() {
+fn an_error_does_not_affect_the_next_connection() {
     let mut scratch = Scratch::new();
     for bytes in ["c1f248cd", "c1ff", "c1f200110000", "c1000500faf048656c6c6f00"] {
         let (mut one, mut other) = (Machine::server(), Machine::server());
@@ -516,7 +516,7 @@ fn deflaters_are_shared_by_the_size_of_the_window() {
 
 /// A message of another deflater is in the peer's window too, which the deflater of the connection can't know.
 #[test]
-fn a_deflater_that_has_forgotten_refers_to_nothing() {
+fn a_reset_deflater_refers_to_no_earlier_message() {
     let options = with_takeover();
     let (mut own, mut shared) = (Deflater::new(&options, 15, true), Deflater::new(&options, 15, false));
     let (mut client, mut scratch, text) = (Machine::client(), Scratch::new(), "over and over ".repeat(50));

@@ -344,7 +344,7 @@ fn what_would_break_a_head_is_not_written() {
 }
 
 #[test]
-fn fields_of_the_handshake_are_its_own() {
+fn fields_of_the_handshake_are_refused() {
     for (name, is_own) in [
         ("Sec-WebSocket-Accept", true),
         ("Sec-WebSocket-Key", true),

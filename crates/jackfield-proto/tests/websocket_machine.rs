@@ -770,7 +770,7 @@ fn pongs_coalesce_to_the_newest() {
 }
 
 #[test]
-fn a_pong_waits_beside_a_message() {
+fn a_pong_can_wait_during_a_message() {
     let mut peer = Peer::new(Role::Server, Limits::default());
     peer.feed(&build(Role::Server, "01:hel"));
     assert!(peer.machine.is_inside_message());

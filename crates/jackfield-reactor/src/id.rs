@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_come_back() {
+    fn an_id_keeps_its_parts() {
         for (reactor, generation, slot) in [(0, 0, 0), (254, GENERATION_MAX, SLOTS_MAX - 1), (3, 9, 17)] {
             let id = ConnectionId::new(reactor, generation, slot);
             assert_eq!((id.reactor(), id.generation(), id.slot()), (usize::from(reactor), generation, slot));

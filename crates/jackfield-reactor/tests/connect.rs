@@ -178,7 +178,7 @@ fn a_name_without_address_is_reported() {
 }
 
 #[test]
-fn it_can_be_closed_and_aborted_before_anybody_answers() {
+fn it_can_be_closed_and_aborted_before_an_answer() {
     for end in [Wires::close, Wires::abort] {
         let mut world = World::new();
         let far = world.dial(2).far;

@@ -66,7 +66,7 @@ const LONG: Duration = Duration::from_secs(60);
 static DESCRIPTORS: Mutex<()> = Mutex::new(());
 
 #[test]
-fn a_turn_waits_no_longer_than_it_is_told_and_is_woken_by_a_stream() {
+fn a_turn_waits_at_most_the_given_time_and_is_woken_by_a_stream() {
     let _alone = DESCRIPTORS.lock();
     let mut driver = Driver::new(0, Limits::default()).expect("an event queue");
     let (stream, mut writer) = UnixStream::pair().expect("two descriptors");

@@ -144,7 +144,7 @@ fn check<const POSTERS: usize>(commands: [usize; POSTERS]) {
 }
 
 #[test]
-fn nobody_sleeps_while_a_command_waits_and_the_waker_is_used_once_a_batch() {
+fn no_reactor_sleeps_while_a_command_waits_and_the_waker_is_used_once_a_batch() {
     check([1, 1]);
     check([2]);
 }

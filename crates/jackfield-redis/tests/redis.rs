@@ -101,7 +101,7 @@ fn k2_a_websocket_that_moves_at_every_message_misses_nothing() {
 /// While something is wrong, neither thread tries without a pause: by Redis's clock there are never more attempts, or commands, than
 /// the pauses allow.
 #[test]
-fn k2_no_thread_spins_whatever_is_wrong() {
+fn k2_no_thread_spins_after_any_error() {
     const TIME_MS: u64 = 3000;
     let Some(redis) = Instance::start() else { return };
     let cable = Cable::to(redis.port);
@@ -214,7 +214,7 @@ fn k2_a_redis_that_is_killed_in_the_middle_loses_and_doubles_nothing() {
 }
 
 #[test]
-fn k2_a_reader_away_longer_than_the_history_is_told_once() {
+fn k2_a_reader_away_longer_than_the_history_gets_one_resync() {
     let Some(redis) = Instance::start() else { return };
     let cable = Cable::to(redis.port);
     let mut away = Site::connected(Redis::new(&cable.address()).unwrap(), History::new(10));

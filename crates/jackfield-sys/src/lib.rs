@@ -97,7 +97,7 @@ mod tests {
     use std::net::{TcpListener, UdpSocket};
 
     #[test]
-    fn a_wait_tells_what_happened_and_ends_in_time() {
+    fn a_wait_returns_events_and_ends_in_time() {
         let mut poll = mio::Poll::new().expect("an event queue");
         let mut events = Events::new(4);
         let mut wait = |poll: &mio::Poll, wait_max| {

@@ -25,14 +25,14 @@ fn a_planted_allocation_is_seen() {
 }
 
 #[test]
-fn a_message_of_up_to_16_kib_in_and_out_costs_none() {
+fn a_message_of_up_to_16_kib_in_and_out_allocates_nothing() {
     for bytes in [0, 20, 125, 126, 1000, 5000, 10_000, 16_000, 16 << 10] {
         check(&format!("{bytes} bytes"), echo(bytes, 1), 0);
     }
 }
 
 #[test]
-fn messages_in_bursts_cost_none() {
+fn messages_in_bursts_allocate_nothing() {
     for (bytes, burst) in [(20, 16), (20, 500), (1000, 30), (10_000, 3)] {
         check(&format!("{burst} of {bytes} bytes"), echo(bytes, burst), 0);
     }
@@ -45,13 +45,13 @@ fn a_message_in_fragments_costs_a_buffer_at_most() {
 }
 
 #[test]
-fn pings_cost_none() {
+fn pings_allocate_nothing() {
     let ping = socket::ping(b"hello");
     check("a ping", move |addr, rounds| repeat(&mut open(addr), &ping, 7, rounds), 0);
 }
 
 #[test]
-fn a_keep_alive_request_costs_none() {
+fn a_keep_alive_request_allocates_nothing() {
     let browser = "GET / HTTP/1.1\r\nHost: h\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101\r\n\
         Accept: text/html,application/xhtml+xml\r\nAccept-Language: en\r\nAccept-Encoding: gzip, br\r\n\
         Connection: keep-alive\r\nCookie: a=b; c=d\r\nUpgrade-Insecure-Requests: 1\r\n\r\n";
@@ -74,7 +74,7 @@ fn a_keep_alive_request_costs_none() {
 }
 
 #[test]
-fn a_line_of_the_access_log_costs_none() {
+fn a_line_of_the_access_log_allocates_nothing() {
     for log in [AccessLog::common, AccessLog::json] {
         let option = |builder: jackfield::ServerBuilder| builder.access_log(log(std::io::sink()));
         // Its buffers grow a few times until a line more makes no difference.
@@ -84,24 +84,24 @@ fn a_line_of_the_access_log_costs_none() {
 }
 
 #[test]
-fn an_answer_in_parts_costs_none() {
+fn an_answer_in_parts_allocates_nothing() {
     let head = ok_bytes("") - "Content-Length: 0".len() + "Transfer-Encoding: chunked".len();
     check("a stream", requests(get("/stream"), head + "4\r\npart\r\n0\r\n\r\n".len(), 1), 0);
 }
 
 #[test]
-fn an_event_costs_none() {
+fn an_event_allocates_nothing() {
     check("an event", heard("event", "data: an event\n\n".len(), listen), 0);
 }
 
 #[test]
-fn a_timer_set_moved_and_cancelled_costs_none() {
+fn a_timer_set_moved_and_cancelled_allocates_nothing() {
     let order = socket::text("timer");
     check("two timers", move |addr, rounds| repeat(&mut open(addr), &order, 5, rounds), 0);
 }
 
 #[test]
-fn a_small_publish_costs_none_and_a_large_one_costs_one() {
+fn a_small_publish_allocates_nothing_and_a_large_one_once() {
     check("a small publish", heard("publish", 7, open), 0);
     check("a small publish to an event stream", heard("publish", "data: small\n\n".len(), listen), 0);
     check("a large publish", heard("publish much", 8004, open), 1);

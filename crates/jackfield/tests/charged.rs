@@ -134,7 +134,7 @@ fn n5_topics_are_charged_with_their_names_memberships_and_tables() {
 
 /// Who stays in a topic pays for what the one paid for who has left.
 #[test]
-fn n5_a_topic_is_charged_as_long_as_somebody_is_in_it() {
+fn n5_a_topic_is_charged_as_long_as_it_has_subscribers() {
     let mut world = World::new(TestOptions::default(), |_, it| subscribe(it, 0, 128, 250));
     world.server.advance(Duration::from_secs(2));
     while let Some(far) = (world.ends.len() > 1).then(|| world.ends.remove(0)) {

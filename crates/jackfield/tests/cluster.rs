@@ -256,7 +256,7 @@ fn no_position_is_ahead_of_what_the_broker_returned() {
 
 /// One that is cut off: its own members get what it publishes at once; then all catch up.
 #[test]
-fn one_that_is_cut_off_serves_its_own_and_catches_up() {
+fn a_server_that_is_cut_off_serves_its_own_members_and_catches_up() {
     let (_hub, mut sites) = two(History::new(100));
     let mut readers = [sites[0].read(""), sites[1].read("")];
     settle(&mut sites);
@@ -299,7 +299,7 @@ fn one_that_is_cut_off_serves_its_own_and_catches_up() {
 }
 
 #[test]
-fn a_reader_cut_off_longer_than_the_history_is_told_once() {
+fn a_reader_away_longer_than_the_history_gets_one_resync() {
     let (_hub, mut sites) = two(History::new(10));
     let mut reader = sites[0].read("");
     settle(&mut sites);
@@ -365,7 +365,7 @@ fn messages_that_the_broker_lost_are_reported() {
 /// It was told that nothing was missed, with an id that names no place: while it changed from a reader of the past to a
 /// member the topic was not read, and nobody knew where its end was.
 #[test]
-fn the_only_reader_that_returns_too_late_is_told_how_much_it_missed() {
+fn the_only_reader_that_returns_too_late_gets_the_number_of_missed_messages() {
     let (_hub, mut sites) = two(History::new(3));
     for number in 0..10 {
         sites[1].publish(&number.to_string());
@@ -415,7 +415,7 @@ fn messages_ahead_of_the_position_count_as_missed() {
 
 /// Nothing is published that nobody keeps: the publisher is told, the observer and the metrics too.
 #[test]
-fn the_queue_of_one_that_is_cut_off_has_a_bound() {
+fn the_queue_of_a_server_that_is_cut_off_has_a_bound() {
     let (hub, told) = (Hub::default(), Told::default());
     let mut site = Site::with(&hub, 0xa, History::new(10), 3, told.clone());
     let mut reader = site.read("");
@@ -464,7 +464,7 @@ fn only_topics_with_members_are_read() {
 /// The model: a reader of 1,000 events is cut off at each byte of them, and comes back to one server or the other, which
 /// are restarted now and then. What it gets is what comes behind the last event that it has whole, to the byte.
 #[test]
-fn n1_a_reader_that_is_cut_at_every_byte_misses_nothing_on_two_servers_that_restart() {
+fn n1_a_reader_cut_off_at_every_byte_misses_nothing_on_two_servers_that_restart() {
     const EVENTS: usize = 1000;
     const RESTART_EVERY: usize = 499;
     let hub = Hub::default();

@@ -708,7 +708,7 @@ fn check(class: &Class) {
 }
 
 #[test]
-fn every_class_ends_in_a_clear_word_an_event_with_its_reason_and_a_counter() {
+fn every_class_has_an_answer_an_event_with_its_reason_and_a_counter() {
     classes().iter().for_each(check);
 }
 

@@ -99,7 +99,7 @@ fn check(at: &str, listener: usize, begin: &str, happens: Happens, told: &str, r
 }
 
 #[test]
-fn peers_are_told_why() {
+fn each_peer_gets_its_goodbye() {
     let [idle, owed, stream, events] = [get("/"), get("/owed"), get("/stream"), get("/events")];
     let places = [
         ("nothing is asked", listener::HTTP, ""),

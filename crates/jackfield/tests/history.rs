@@ -561,7 +561,7 @@ fn seen_of(payload: &[u8]) -> Seen {
 
 /// The model for WebSockets: one that is cut off behind each message, and comes back with the id that was in it.
 #[test]
-fn n1_a_websocket_that_is_cut_at_every_message_misses_nothing() {
+fn n1_a_websocket_cut_off_at_every_message_misses_nothing() {
     const EVENTS: u32 = 300;
     let mut server = server(History::new(EVENTS as usize + 1).numbered());
     let mut far = open_socket(&mut server, "");
@@ -592,7 +592,7 @@ fn n1_a_websocket_that_is_cut_at_every_message_misses_nothing() {
 
 /// A WebSocket that can't have all is told once, with an id to go on from; event streams of the topic are as ever.
 #[test]
-fn n1_a_websocket_is_told_how_many_messages_it_missed() {
+fn n1_a_websocket_gets_the_number_of_messages_it_missed() {
     let mut server = server(History::new(10).numbered());
     let (far, stream) = (open_socket(&mut server, ""), open(&mut server, "t", ""));
     (1..=50).for_each(|number| publish(&mut server, number..=number));

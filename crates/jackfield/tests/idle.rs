@@ -131,7 +131,7 @@ fn an_answer_that_is_being_read_is_under_way() {
 
 /// A deadline of the protocol before does not reach the one after it.
 #[test]
-fn a_switch_of_protocol_leaves_no_deadline_behind() {
+fn a_switch_of_protocol_leaves_no_deadline() {
     let make = || Probe {
         on_request: |_, exchange, _| {
             exchange.events();

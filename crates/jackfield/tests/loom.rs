@@ -90,7 +90,7 @@ fn a_leaving_member_does_not_remove_the_topic_of_a_joining_one() {
 /// A subscriber that comes after all others of its reactor have left, and gets a message that was published before, misses
 /// none that follows it.
 #[test]
-fn a_new_subscriber_misses_nothing_behind_the_first_message_that_it_gets() {
+fn a_new_subscriber_misses_nothing_after_its_first_message() {
     let first = Arc::new(AtomicUsize::new(0));
     let count = first.clone();
     loom::model(move || {

@@ -310,7 +310,7 @@ impl Client for Leaver {
 
 /// It reset the connection, and what the peer had not taken yet was lost.
 #[test]
-fn sent_output_arrives_whatever_on_disconnect_does() {
+fn sent_output_arrives_even_if_on_disconnect_panics_or_aborts() {
     let ways: [(LastAct, u64); 3] = [
         (|_| panic::panic_any("in on_disconnect"), 1),
         (|connection| connection.abort(), 0),

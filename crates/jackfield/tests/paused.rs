@@ -207,7 +207,7 @@ fn post(path: &str, body: &str) -> String {
 }
 
 #[test]
-fn a_streamed_body_and_what_comes_behind_it() {
+fn a_streamed_body_and_the_bytes_after_it() {
     for (first, told) in [
         (post("/stream", "abcde"), vec!["head /stream", "body abcde", "request /stream "]),
         (CHUNKED.into(), vec!["head /stream", "body abcde", "request /stream t"]),
@@ -243,7 +243,7 @@ fn pipelined_requests() {
 }
 
 #[test]
-fn frames_behind_the_handshake() {
+fn frames_after_the_handshake() {
     let long = "a long one, which comes in parts, ".repeat(4);
     let frames = [
         socket::text("one"),

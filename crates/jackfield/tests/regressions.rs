@@ -107,7 +107,7 @@ fn the_deadline_of_an_upgrade_ends_with_its_decision() {
 
 /// What was only corked was taken for a slow peer.
 #[test]
-fn a_pong_behind_a_full_cork_is_not_lost() {
+fn a_pong_after_a_full_cork_is_not_lost() {
     let mut lab = Lab::new(|| Probe {
         on_message: |_, s, _| {
             for _ in 0..10 {
@@ -319,7 +319,7 @@ fn after_an_abort_at_the_head_nothing_is_sent() {
 
 /// However it is cut, a line of just the limit is a line, and the rest of one that is too long is never another.
 #[test]
-fn the_limit_of_a_line_does_not_depend_on_the_cut() {
+fn the_limit_of_a_line_does_not_depend_on_the_split() {
     for (input, lines, limits) in [("0123456789\r\n", 1, 0), ("0123456789ABCDELETE ALL\nnext\n", 1, 1)] {
         for cut in 0..=input.len() {
             let mut options = TestOptions::default();

@@ -170,7 +170,7 @@ fn a_congested_member_that_publishes_gets_the_others_messages_in_order() {
 
 /// What was gathered behind the message of a publisher went to it in the middle of a message in fragments.
 #[test]
-fn a_publisher_in_the_middle_of_a_message_gets_the_others_messages_behind_it() {
+fn a_publisher_in_the_middle_of_a_message_gets_the_others_messages_after_it() {
     let mut lab = Lab::new(|| Probe {
         on_open: |_, socket| _ = socket.subscribe("room"),
         on_message: |_, socket, message| {
@@ -460,7 +460,7 @@ fn a_paused_connection_lasts_until_the_deadline_only_if_something_has_come() {
 
 /// A newcomer on trial that got its client only then was not told that its answer was the last.
 #[test]
-fn a_connection_admitted_during_the_shutdown_is_told_of_it() {
+fn a_connection_admitted_during_the_shutdown_is_drained() {
     let reserved = vec!["/health".to_owned()];
     let mut options = TestOptions { reserved, ..TestOptions::default() };
     options.limits.memory_bytes_max = 100_000;

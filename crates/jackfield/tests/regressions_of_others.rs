@@ -97,7 +97,7 @@ fn slow_reader_does_not_stall_others() {
 
 /// A server that flushes before it looks at its timers, or keeps timers with what is written, forgets them here.
 #[test]
-fn jammed_client_does_not_stop_timers() {
+fn slow_client_does_not_stop_timers() {
     let mut lab = Lab::new(|| Probe {
         on_open: |_, socket| {
             socket.set_overflow(Overflow::GiveBack);
@@ -174,7 +174,7 @@ fn vanished_sse_client_is_noticed() {
 
 /// A server whose deadline begins anew with each byte keeps a connection for ever that sends one now and then.
 #[test]
-fn dribbled_header_is_closed() {
+fn slow_header_is_closed() {
     let head = format!("GET / HTTP/1.1\r\nHost: h\r\nX: {}", "x".repeat(1000));
     let upgrade = socket::upgrade_with(&format!("X: {}\r\n", "x".repeat(1000)));
     // In a start line, in a field, in the fields of a handshake, and in the second request of a connection.

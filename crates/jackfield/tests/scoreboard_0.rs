@@ -222,7 +222,7 @@ fn t0_17_dead_peers_end_versions_count_and_errors_stay_here() {
 
 /// uWebSockets ends the process when a handler returns without an answer.
 #[test]
-fn t0_21_a_forgotten_answer_is_a_500() {
+fn t0_21_a_missing_answer_is_a_500() {
     let mut lab = Lab::new(|| Probe { on_request: |_, _exchange, _| {}, ..Probe::default() });
     let far = lab.connect();
     assert_eq!(statuses(&lab.say(&far, get("/").repeat(2))), [500, 500]);

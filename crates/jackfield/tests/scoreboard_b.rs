@@ -27,7 +27,7 @@ macro_rules! messaged {
 }
 
 #[test]
-fn b1_the_result_of_a_send_tells_the_pressure() {
+fn b1_the_result_of_a_send_shows_the_pressure() {
     let mut lab = Lab::new(messaged!(|probe, socket, _| {
         let message = Message::Binary(&[7; 1000]);
         let mut last = None;
@@ -189,7 +189,7 @@ fn b3_no_message_is_refused_for_its_own_size() {
 }
 
 #[test]
-fn b3_a_body_handed_over_whole_does_not_count_but_chunks_do() {
+fn b3_a_whole_body_does_not_count_but_chunks_do() {
     let mut lab = Lab::new(|| Probe {
         on_request: |probe, exchange, request| match request.path() {
             "/whole" => exchange.ok("text/plain", vec![b'x'; 4 * MIB]),

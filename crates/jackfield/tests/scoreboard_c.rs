@@ -34,7 +34,7 @@ impl Client for Counter {
 }
 
 #[test]
-fn c1_each_connection_has_an_object_of_its_own() {
+fn c1_each_connection_has_its_own_object() {
     let mut server = TestServer::new(|_peer| Counter::default());
     let (one, two) = (server.connect(), server.connect());
     for (far, count) in [(&one, "1"), (&one, "2"), (&two, "1"), (&one, "3"), (&two, "2")] {

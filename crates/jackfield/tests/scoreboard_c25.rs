@@ -322,7 +322,7 @@ fn c25_over_tcp_to_our_own_listener() {
 }
 
 #[test]
-fn c25_a_port_at_which_nobody_listens_and_a_name_that_is_none() {
+fn c25_a_closed_port_and_an_invalid_name() {
     let log = Log::default();
     let server = dialer(&log, [lines(), lines()]);
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

@@ -232,7 +232,7 @@ fn d12_the_header_of_a_request_counts_from_trusted_hops_only() {
 }
 
 #[test]
-fn d12_tls_begins_behind_the_header() {
+fn d12_tls_begins_after_the_header() {
     let identity = tls::Identity::new();
     let config = identity.server_config();
     let mut lab = Lab::new(move |listener| listener.proxy_required(["10.0.0.9"]).tls_config(config.clone()));

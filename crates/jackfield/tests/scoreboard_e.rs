@@ -219,7 +219,7 @@ fn e4_an_error_names_its_subject_and_keeps_its_cause() {
 }
 
 #[test]
-fn e4_more_listeners_than_can_be_told_apart_are_refused() {
+fn e4_too_many_listeners_are_refused() {
     let builder = (0..251).fold(Server::builder(), |builder, _| builder.listen("127.0.0.1:0"));
     let error = builder.bind().unwrap_err().to_string();
     assert!(error.contains("250 listeners"), "{error}");

@@ -160,7 +160,7 @@ fn e6_the_same_over_tls() {
 }
 
 #[test]
-fn e6_a_test_has_listeners_of_its_own() {
+fn e6_a_test_has_its_own_listeners() {
     let listeners = vec![
         Listener::tcp("in memory").name("public"),
         Listener::tcp("in memory").name("admin").limits(|limits| limits.body_bytes_max = 3),

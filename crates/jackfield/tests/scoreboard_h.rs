@@ -137,7 +137,7 @@ fn h2_a_full_mailbox_takes_the_answer_all_the_same() {
 }
 
 #[test]
-fn h2_a_deferred_answer_has_header_lines_of_its_own() {
+fn h2_a_deferred_answer_has_its_own_header_lines() {
     let mut lab = Lab::new(keeping);
     let far = lab.connect();
     lab.say(&far, [get("/1"), get("/2")].concat());
@@ -293,7 +293,7 @@ fn h4_a_stream_is_chunked_and_ends_with_the_connection_on_1_0() {
 }
 
 #[test]
-fn h4_a_stream_goes_on_in_later_callbacks() {
+fn h4_a_stream_continues_in_later_callbacks() {
     let mut lab = Lab::new(|| Probe {
         on_request: |_, exchange, _| {
             let mut stream = exchange.stream(200, "text/plain");
@@ -503,7 +503,7 @@ fn h6_a_body_between_pipelined_requests_is_not_parsed_as_a_request() {
 }
 
 #[test]
-fn h6_bytes_behind_a_pending_answer_are_bounded() {
+fn h6_bytes_after_a_pending_answer_are_bounded() {
     let mut lab = Lab::new(keeping);
     let far = lab.connect();
     lab.say(&far, get("/0"));
@@ -671,7 +671,7 @@ fn h9_another_expectation_is_answered_with_417() {
 }
 
 #[test]
-fn h10_a_stream_tells_its_pressure_and_drains() {
+fn h10_a_stream_shows_its_pressure_and_drains() {
     let mut lab = Lab::new(|| Probe {
         on_request: |probe, exchange, _| {
             let mut stream = exchange.stream(200, "text/plain");

@@ -195,7 +195,7 @@ fn h11_one_file_is_served_for_any_path() {
 }
 
 #[test]
-fn h11_conditions_are_looked_at_in_order() {
+fn h11_conditions_are_evaluated_in_order() {
     let folder = usual();
     let mut server = serve(Files::folder(folder.root()).unwrap());
     let (head, _) = check(&mut server, "/a.txt", 200);

@@ -86,7 +86,7 @@ fn routed(exchange: Exchange<'_>, request: &Request<'_>) {
 }
 
 #[test]
-fn h13_paths_and_methods_lead_to_routes_of_ones_own() {
+fn h13_paths_and_methods_lead_to_the_users_own_routes() {
     for (method, path, expected) in [
         ("GET", "/", "Root []"),
         ("GET", "/?a=b", "Root []"),

@@ -365,7 +365,7 @@ fn l18_limits_compose_in_any_order() {
 }
 
 #[test]
-fn l18_a_listener_has_timeouts_of_its_own() {
+fn l18_a_listener_has_its_own_timeouts() {
     let listener = |bytes| Listener::tcp("127.0.0.1:0").limits(move |limits| limits.body_bytes_max = bytes);
     let live = Live::serve(Server::builder().listen(listener(3)).listen(listener(4)), |_peer| Which);
     let post = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody";

@@ -62,7 +62,7 @@ fn l3_a_unix_socket_is_served_as_any_other() {
 }
 
 #[test]
-fn l3_a_stale_file_is_replaced_only_if_nobody_answers_at_it() {
+fn l3_a_stale_file_is_replaced_only_if_no_server_answers_at_it() {
     let path = path("stale");
     drop(UnixListener::bind(&path).unwrap());
     assert!(path.exists(), "it was left there");

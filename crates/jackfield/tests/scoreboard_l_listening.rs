@@ -164,7 +164,7 @@ fn l7_all_listeners_stop() {
 
 #[cfg(unix)]
 #[test]
-fn l7_a_unix_socket_stops_and_goes_on() {
+fn l7_a_unix_socket_stops_and_resumes() {
     use std::os::unix::net::UnixStream;
     let path = std::env::temp_dir().join(format!("jackfield-l7-{}", std::process::id()));
     let builder = Server::builder().listen(Listener::unix(&path)).listen("127.0.0.1:0").reactors(1);

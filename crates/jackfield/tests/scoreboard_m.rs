@@ -76,7 +76,7 @@ fn m1_an_idle_timeout_from_1_ms_on_can_be_set_at_run_time() {
 const SHORT: Duration = Duration::from_secs(10);
 
 #[test]
-fn m2_the_lifetime_of_a_connection_is_limited_whatever_it_does() {
+fn m2_the_lifetime_of_an_active_connection_is_limited_too() {
     let mut lab = lab(Limits::default().with(|limits| limits.max_lifetime = SHORT), Probe::default);
     let (http, socket, events) = (lab.connect(), lab.websocket(), lab.events());
     let (raw, lines) = (lab.connect_to(listener::RAW), lab.connect_to(listener::LINES));

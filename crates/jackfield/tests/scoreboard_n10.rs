@@ -193,7 +193,7 @@ fn backlog_of(cap: Option<usize>, overflow: Overflow) -> usize {
 }
 
 #[test]
-fn p13_a_topic_has_a_cap_of_its_own() {
+fn p13_a_topic_has_its_own_cap() {
     const KIB: usize = 1 << 10;
     let one = long(0).len();
     for overflow in [Overflow::DropNewest, Overflow::DropOldest] {

@@ -264,7 +264,7 @@ fn n5_above_the_budget_the_largest_are_evicted() {
 }
 
 #[test]
-fn n5_a_connection_has_a_bound_of_its_own() {
+fn n5_a_connection_has_its_own_bound() {
     let (mut lab, told) = lab(MIB, |limits| {
         limits.reactor.wire_memory_bytes_max = 64 * KIB;
         (limits.websocket.message_bytes_max, limits.body_bytes_max) = (MIB, MIB as u64);
@@ -326,7 +326,7 @@ fn n5_the_slow_reader_of_a_shared_body_costs_a_reference() {
 }
 
 #[test]
-fn n5_a_body_handed_over_whole_does_not_evict_its_reader() {
+fn n5_a_whole_body_does_not_evict_its_reader() {
     let mut options = TestOptions::default();
     options.limits.reactor.wire_memory_bytes_max = 10 * KIB;
     let mut server = TestServer::with_options(options, |_peer| Store::default());

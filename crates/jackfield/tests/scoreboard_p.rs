@@ -182,7 +182,7 @@ impl Client for Member {
 }
 
 #[test]
-fn p3_a_publish_does_not_come_back_unless_it_should() {
+fn p3_a_publish_reaches_its_publisher_only_if_asked() {
     let mut lab = Lab::new(obedient);
     let sockets = [lab.websocket(), lab.websocket(), lab.websocket()];
     for far in &sockets[..2] {
@@ -258,7 +258,7 @@ fn p4_a_publish_reaches_every_reactor_in_order() {
 
 /// Otherwise it would get an older message, and miss newer ones that were published while nobody was there.
 #[test]
-fn p4_a_new_subscriber_gets_no_message_that_was_for_those_who_have_left() {
+fn p4_a_new_subscriber_gets_no_message_for_earlier_subscribers() {
     let mut lab = Lab::new(obedient);
     let [old, new, other] = [lab.websocket(), lab.websocket(), lab.websocket()];
     let handle = lab.server.handle();

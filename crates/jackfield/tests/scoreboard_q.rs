@@ -36,7 +36,7 @@ fn q3_each_parser_and_the_whole_server_hold_for_inputs_at_random() {
 }
 
 #[test]
-fn q4_however_a_session_is_cut_its_events_are_the_same() {
+fn q4_however_a_session_is_split_its_events_are_the_same() {
     // `outcome` cuts at every byte; `invariants` does it with sessions made at random.
     let make = || Probe {
         on_head: |_, _, request| match request.path() {

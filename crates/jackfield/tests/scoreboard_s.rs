@@ -29,7 +29,7 @@ fn s1_an_exchange_becomes_an_event_stream() {
 }
 
 #[test]
-fn s1_an_event_stream_has_header_lines_of_its_own() {
+fn s1_an_event_stream_has_its_own_header_lines() {
     let mut lab = Lab::new(|| Probe {
         on_request: |probe, exchange, request| {
             let value = if request.path() == "/good" { "1" } else { "a\r\nX-B: b" };

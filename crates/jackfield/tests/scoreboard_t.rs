@@ -329,7 +329,7 @@ fn t10_a_line_protocol_starts_tls() {
 
 /// Whoever is between may put commands behind STARTTLS: none of them is ever taken for one that came over TLS.
 #[test]
-fn t10_plain_text_behind_starttls_ends_the_connection() {
+fn t10_plain_text_after_starttls_ends_the_connection() {
     let identity = Identity::new();
     let bytes = b"STARTTLS\nMAIL FROM:<evil>\nRCPT TO:<you>\n";
     for cut in 0..bytes.len() {
@@ -347,7 +347,7 @@ fn t10_plain_text_behind_starttls_ends_the_connection() {
 }
 
 #[test]
-fn t10_a_handshake_that_does_not_come_has_a_deadline() {
+fn t10_a_handshake_that_does_not_begin_has_a_deadline() {
     let identity = Identity::new();
     let (mut server, log) = starts_tls(&identity);
     let far = server.connect_to(listener::LINES);

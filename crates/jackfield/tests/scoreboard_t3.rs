@@ -351,7 +351,7 @@ fn t8_a_challenge_by_http_is_answered_before_any_client() {
 }
 
 #[test]
-fn t1_handshakes_may_be_done_by_threads_of_their_own() {
+fn t1_handshakes_may_run_on_separate_threads() {
     let authority = Authority::new("servers");
     let watcher = Watcher::default();
     let listener = Listener::tcp("127.0.0.1:0").host(authority.host("a.example"));
@@ -383,7 +383,7 @@ fn t1_handshakes_may_be_done_by_threads_of_their_own() {
 
 /// What comes behind the hello and breaks TLS is found whichever way the hello was answered.
 #[test]
-fn t1_garbage_behind_the_hello_ends_with_an_alert() {
+fn t1_garbage_after_the_hello_ends_with_an_alert() {
     let authority = Authority::new("servers");
     let watcher = Watcher::default();
     let listener = Listener::tcp("127.0.0.1:0").host(authority.host("a.example"));

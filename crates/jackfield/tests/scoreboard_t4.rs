@@ -50,7 +50,7 @@ fn visit(server: &mut TestServer, at: usize, name: &str, config: &ClientConfig, 
 }
 
 #[test]
-fn t2_a_host_has_protocols_and_a_tag_of_its_own() {
+fn t2_a_host_has_its_own_protocols_and_tag() {
     let authority = Authority::new("servers");
     let hosts = listener()
         .alpn(["http/1.1"])

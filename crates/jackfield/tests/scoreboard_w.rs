@@ -448,7 +448,7 @@ fn w10_fragments_become_one_message() {
 }
 
 #[test]
-fn w10_a_megabyte_in_whatever_pieces_is_one_message() {
+fn w10_a_megabyte_in_any_pieces_is_one_message() {
     let payload: Vec<u8> = (0..1 << 20).map(|index| (index % 251) as u8).collect();
     for fragment in [1 << 20, 100_000, 1000] {
         let mut lab = Lab::new(Probe::default);

@@ -69,7 +69,7 @@ fn w11_a_message_goes_out_in_fragments_and_control_frames_between_them() {
 }
 
 #[test]
-fn w11_other_messages_wait_for_the_end_whoever_sends_them() {
+fn w11_other_messages_from_any_sender_wait_for_the_end() {
     let mut lab = Lab::new(orders);
     let (far, other) = (lab.websocket(), lab.websocket());
     let third = lab.websocket();

@@ -299,7 +299,7 @@ fn w15_publishing_does_not_break_context_takeover() {
 
 /// The same for what was gathered behind a message of its own to the others, which have no compressors of their own.
 #[test]
-fn w15_what_is_published_behind_ones_own_message_spoils_no_takeover() {
+fn w15_messages_published_after_ones_own_break_no_takeover() {
     let mut lab = lab(Deflate::dedicated(), || Probe {
         on_open: |_, socket| _ = socket.subscribe("room"),
         on_message: |_, socket, message| {

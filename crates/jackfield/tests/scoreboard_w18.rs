@@ -32,7 +32,7 @@ fn check(make: fn() -> Probe, frames: &[Vec<u8>]) -> (Vec<String>, Vec<Frame>) {
 }
 
 #[test]
-fn w18_each_frame_is_looked_at_and_goes_on_or_is_taken_over() {
+fn w18_each_frame_passes_or_is_taken_over() {
     let (log, back) = check(
         looking,
         &[

@@ -138,7 +138,7 @@ fn w19_over_tls_the_notice_comes_when_the_last_record_has_left() {
 }
 
 #[test]
-fn w19_a_fragmented_message_and_messages_behind_it_get_whole_notices() {
+fn w19_a_fragmented_message_and_messages_after_it_get_whole_notices() {
     let mut lab = Lab::new(|| Probe {
         on_message: |_, socket, message| match message.as_bytes() {
             b"begin" => {
@@ -170,7 +170,7 @@ fn w19_a_fragmented_message_and_messages_behind_it_get_whole_notices() {
 }
 
 #[test]
-fn w19_no_notice_comes_behind_a_close_and_too_many_do_not_wait() {
+fn w19_no_notice_comes_after_a_close_and_too_many_do_not_wait() {
     let mut lab = Lab::new(|| Probe {
         on_message: |probe, socket, message| match message.as_bytes() {
             b"many" => {

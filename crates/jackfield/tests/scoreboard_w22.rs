@@ -183,7 +183,7 @@ fn open() -> Lab {
 }
 
 #[test]
-fn w22_every_frame_has_a_mask_of_its_own() {
+fn w22_every_frame_has_its_own_mask() {
     let mut lab = open();
     for round in 0..50 {
         lab.say(&format!("round {round}"));
@@ -266,7 +266,7 @@ fn w22_a_server_that_refuses_or_breaks_the_rules_is_reported_once() {
 }
 
 #[test]
-fn w22_a_subprotocol_that_was_not_offered_is_none() {
+fn w22_a_subprotocol_that_was_not_offered_is_refused() {
     let mut lab = Lab::new(outgoing());
     let (_, answer) = lab.answer(Some("chat.v3"));
     lab.send(&answer, usize::MAX);

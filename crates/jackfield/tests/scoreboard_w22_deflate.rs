@@ -270,7 +270,7 @@ fn w22_takeover_is_offered_while_there_is_memory_for_it() {
 }
 
 #[test]
-fn w22_a_server_that_compresses_wrongly_is_told_why() {
+fn w22_a_server_that_compresses_wrongly_gets_the_close_code() {
     let bomb = {
         let mut bytes = Vec::new();
         let mut deflater = Deflater::new(&websocket::deflate::Options::default(), 15, false);

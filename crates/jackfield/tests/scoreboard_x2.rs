@@ -39,7 +39,7 @@ fn spread(addr: SocketAddr, listener: usize) -> [usize; 2] {
 }
 
 #[test]
-fn x2_each_reactor_accepts_at_a_socket_of_its_own() {
+fn x2_each_reactor_accepts_at_its_own_socket() {
     let live = live();
     let on = spread(live.addrs[1], 1);
     assert!(on[0] > 0 && on[1] > 0, "{on:?}");
@@ -48,7 +48,7 @@ fn x2_each_reactor_accepts_at_a_socket_of_its_own() {
 }
 
 #[test]
-fn x2_such_a_listener_stops_and_goes_on_at_all_reactors() {
+fn x2_such_a_listener_stops_and_resumes_at_all_reactors() {
     let live = live();
     let addr = live.addrs[1];
     live.handle.stop_listening("own").unwrap();

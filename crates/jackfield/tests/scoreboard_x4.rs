@@ -69,7 +69,7 @@ fn x4_the_client_may_be_in_a_box() {
 }
 
 #[test]
-fn x4_a_client_of_another_type_and_one_that_is_gone_are_not_disturbed() {
+fn x4_a_client_of_another_type_or_gone_is_not_run() {
     let mut server = TestServer::new(|_peer| Counter::default());
     let far = server.connect();
     server.run();

@@ -105,7 +105,7 @@ fn x6_all_work_happens_in_poll_on_the_calling_thread() {
 }
 
 #[test]
-fn x6_the_descriptor_is_readable_and_the_timeout_tells_when_there_is_something_to_do() {
+fn x6_the_descriptor_is_readable_and_the_timeout_ends_when_there_is_work() {
     let (mut server, addr, notes, _watcher) = embedded();
     // A loop of the user's own, which knows nothing of the server but its descriptor.
     let (mut poll, mut events) = (Poll::new().unwrap(), Events::with_capacity(8));
@@ -133,7 +133,7 @@ fn x6_the_descriptor_is_readable_and_the_timeout_tells_when_there_is_something_t
 }
 
 #[test]
-fn x6_a_panic_ends_its_connection_and_the_loop_goes_on() {
+fn x6_a_panic_ends_its_connection_and_the_loop_continues() {
     let (mut server, addr, notes, _watcher) = embedded();
     let mut stream = ask(addr, "/panic");
     poll_until(&mut server, &notes, "disconnect");
@@ -164,7 +164,7 @@ fn x6_an_embedded_server_ends_once_by_a_shutdown() {
 }
 
 #[test]
-fn x6_a_dropped_embedded_server_tells_its_clients() {
+fn x6_a_dropped_embedded_server_disconnects_its_clients() {
     let (mut server, addr, notes, watcher) = embedded();
     let mut stream = ask(addr, "/one");
     poll_until(&mut server, &notes, "/one");

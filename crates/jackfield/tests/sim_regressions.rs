@@ -110,7 +110,7 @@ fn a_peer_that_answers_a_ping_within_the_millisecond_lives_on() {
 
 /// Seed 3834: a Pong waited for a drain that nothing would bring about.
 #[test]
-fn a_ping_behind_large_messages_is_answered_at_once() {
+fn a_ping_after_large_messages_is_answered_at_once() {
     let mut limits = Limits::default();
     (limits.reactor.outbox_bytes_low, limits.reactor.outbox_bytes_high) = (10, 100);
     let (mut server, _visitor) = server(limits);

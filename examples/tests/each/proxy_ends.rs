@@ -103,7 +103,7 @@ fn proxy_distinguishes_an_end_from_a_break() {
 
 /// The reset comes while the proxy reads nothing of the upstream, because the client takes nothing.
 #[test]
-fn proxy_tells_an_end_from_a_break_for_a_slow_client() {
+fn proxy_distinguishes_an_end_from_a_break_for_a_slow_client() {
     let (_example, addr, upstream) = start();
     let body = bytes(MUCH);
     for (how, is_whole) in [(Reset, false), (Close, true)] {

@@ -8,7 +8,7 @@ use tungstenite::Message;
 use tungstenite::client::IntoClientRequest;
 
 #[test]
-fn testbed_echoes_and_closes_as_it_is_told() {
+fn testbed_echoes_and_closes_on_command() {
     let (_example, addr) = Example::start("testbed", &[]);
     // More than the library takes by default.
     let mut socket = websocket(addr);

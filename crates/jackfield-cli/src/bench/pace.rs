@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_handed_out_however_late_it_is() {
+    fn times_are_given_out_however_late_it_is() {
         let mut pace = Pace::new(Some(1000.0), None);
         assert_eq!((pace.take(5_000_000), pace.next()), (None, None), "it has not begun");
         pace.start(1_000_000);

@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_is_what_the_user_wants() {
+    fn a_request_has_what_the_user_has_set() {
         let plain = Request::get("a:1", "/x");
         let fields = [("Host".to_owned(), "b".to_owned()), ("X-Y".to_owned(), "1".to_owned())];
         for (request, bytes) in [

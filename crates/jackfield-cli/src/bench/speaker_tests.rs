@@ -107,7 +107,7 @@ fn answers_are_counted() {
 }
 
 #[test]
-fn answers_nobody_asked_for_are_a_fault() {
+fn unsolicited_answers_are_an_error() {
     let sum = check(|| Http::new(&Request::get("a", "/")), 2, [OK, OK, OK].concat().as_bytes());
     assert_eq!((sum.operations, sum.fault.is_some()), (2, true));
     assert!(check(|| Http::new(&Request::get("a", "/")), 2, b"220 ready\r\n").fault.is_some());
@@ -135,7 +135,7 @@ fn echoes_are_counted_and_pings_answered() {
 }
 
 #[test]
-fn deliveries_are_counted_and_ones_own_messages_known() {
+fn deliveries_are_counted_and_own_messages_recognised() {
     let message = |publisher: u32| [&5u64.to_le_bytes()[..], &publisher.to_le_bytes(), b"xxxx"].concat();
     let mut bytes = Vec::new();
     for publisher in [3, 0, 1] {
@@ -154,7 +154,7 @@ fn deliveries_are_counted_and_ones_own_messages_known() {
 }
 
 #[test]
-fn events_are_counted_whatever_they_say() {
+fn events_are_counted_with_any_content() {
     let make = || {
         let feed = Feed {
             host: "a",

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn without_fixed_times_nothing_counts_behind_the_end() {
+    fn without_fixed_times_nothing_counts_after_the_end() {
         let mut tally = Tally::new();
         tally.record(1, 10);
         tally.end(false);

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_within_its_spread_is_none() {
+    fn a_change_within_its_spread_does_not_count() {
         let run = |mean: f64, swing: f64| {
             let rate = |number: usize| mean + if number / 2 % 2 == 0 { swing } else { -swing };
             json!({

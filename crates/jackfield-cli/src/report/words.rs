@@ -147,7 +147,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_run_is_told_in_sentences() {
+    fn a_run_is_described_in_sentences() {
         let result = json!({
             "when": "today", "tool": "jackfield 1", "opening_seconds": 0.002,
             "machine": { "system": "linux", "kernel": "6.1", "cores": 2, "memory_bytes": 1u64 << 33 },

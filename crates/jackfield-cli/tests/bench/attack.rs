@@ -51,7 +51,7 @@ fn check(args: &[&str], gaps: &[&str], rows_min: usize) -> Vec<Value> {
 }
 
 #[test]
-fn slow_heads_are_gone_in_time() {
+fn slow_heads_are_ended_in_time() {
     let rows = check(&["slow-heads", "-c", "100", "--head-timeout", "500ms"], &[], 7);
     // How many of them on a busy machine is not this test's business.
     let detail = rows.iter().find_map(|row| row["detail"].as_str()?.strip_suffix(" got 408"));
@@ -70,7 +70,7 @@ fn without_descriptors_the_others_are_served() {
 }
 
 #[test]
-fn mutants_leave_nothing_behind() {
+fn mutants_leave_nothing_over() {
     for seed in ["1", "2"] {
         let rows = check(&["mutants", "--count", "2000", "--seed", seed], &[], 8);
         assert!(rows[0]["figure"].as_f64() >= Some(2000.0), "{rows:?}");
@@ -100,7 +100,7 @@ fn for_a_remote_server_only_visible_values_are_shown() {
 }
 
 #[test]
-fn a_server_that_closes_behind_each_answer_is_not_accused_for_it() {
+fn a_server_that_closes_after_each_answer_has_no_failures() {
     for answer in
         ["HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi", "HTTP/1.0 200 OK\r\n\r\nhi"]
     {

@@ -158,7 +158,7 @@ fn a_server_that_runs_already_is_measured_from_outside() {
 }
 
 #[test]
-fn a_server_of_ones_own_is_asked_for_its_own_paths() {
+fn the_users_server_gets_requests_for_its_own_paths() {
     // It answers the path that it is expected to be asked for, and nothing else.
     let serves = |path: &'static str| odd::listen(move |stream| odd::answer(stream, path));
     let sites = [serves("/"), serves("/a?b=1")];

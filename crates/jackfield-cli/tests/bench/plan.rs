@@ -39,7 +39,7 @@ fn plan(text: &str, more: &[&str]) -> (i32, String, String, Directory) {
 }
 
 #[test]
-fn each_stage_is_a_run_of_its_own_with_requests_by_their_weights() {
+fn each_stage_is_a_separate_run_with_requests_by_their_weights() {
     let (code, stdout, stderr, directory) = plan(PLAN, &["--json"]);
     assert_eq!(code, 1, "the second stage has errors, and may have none: {stderr}");
     assert!(stderr.contains("failed: errors>0"), "{stderr}");
@@ -63,7 +63,7 @@ fn each_stage_is_a_run_of_its_own_with_requests_by_their_weights() {
 }
 
 #[test]
-fn the_stages_are_shown_one_after_the_other_and_side_by_side() {
+fn the_stages_are_shown_one_by_one_and_side_by_side() {
     let good = PLAN.replace("/nowhere", "/plaintext");
     let (code, stdout, stderr, _directory) = plan(&good, &[]);
     assert_eq!(code, 0, "{stderr}");

@@ -268,7 +268,7 @@ fn lines_cannot_be_injected() {
 }
 
 #[test]
-fn a_field_that_stands_once_is_not_added_twice() {
+fn a_field_that_may_occur_once_is_not_added_twice() {
     let mut fields = Fields::new();
     for name in ["Content-Type", "ETag", "Expires", "Last-Modified", "Location", "Retry-After"] {
         assert_eq!(fields.push(name, "a"), Ok(()));

@@ -88,7 +88,7 @@ pub(crate) const CHUNKED_CASES: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn chunked_bodies_are_decoded_however_they_are_cut() {
+fn chunked_bodies_are_decoded_however_they_are_split() {
     for (body, expected) in CHUNKED_CASES {
         let text = format!("{CHUNKED}{body}");
         check_with(text.as_bytes(), expected, Bodies::Collect(32), &Limits::default());
@@ -99,7 +99,7 @@ fn chunked_bodies_are_decoded_however_they_are_cut() {
 }
 
 #[test]
-fn chunk_limits_hold_however_the_bytes_are_cut() {
+fn chunk_limits_hold_however_the_bytes_are_split() {
     let limits = Limits {
         chunk_line_bytes_max: 6,
         chunk_extension_bytes_max: 8,

@@ -145,7 +145,7 @@ const CASES: &[(&[&str], &str, &str)] = &[
 ];
 
 #[test]
-fn responses_are_read_however_they_are_cut() {
+fn responses_are_read_however_they_are_split() {
     for (methods, bytes, expected) in CASES {
         for parts in cuts(bytes.as_bytes()) {
             assert_eq!(see(methods, &parts), *expected, "{} parts: {bytes:?}", parts.len());

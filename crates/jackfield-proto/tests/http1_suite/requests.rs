@@ -222,7 +222,7 @@ pub(crate) const CASES: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn requests_are_served_or_refused_however_they_are_cut() {
+fn requests_are_served_or_refused_however_they_are_split() {
     assert!(CASES.len() >= 110);
     for (bytes, expected) in CASES {
         check_with(bytes.as_bytes(), expected, Bodies::Collect(32), &Limits::default());
@@ -230,7 +230,7 @@ fn requests_are_served_or_refused_however_they_are_cut() {
 }
 
 #[test]
-fn limits_hold_however_the_bytes_are_cut() {
+fn limits_hold_however_the_bytes_are_split() {
     let limits = Limits { head_bytes_max: 60, headers_max: 2, target_bytes_max: 10, ..Limits::default() };
     let check = |bytes: &str, expected: &str| {
         check_with(bytes.as_bytes(), expected, Bodies::Stream, &limits);
@@ -288,7 +288,7 @@ fn with_request(text: &str, look: impl FnOnce(&Event<'_>)) {
 }
 
 #[test]
-fn a_request_tells_its_parts() {
+fn a_request_has_its_parts() {
     let text = "GET /a/b?c=d?e HTTP/1.1\r\nHost: here:80\r\nX: 1\r\nx: 2\r\nY: \u{e9}\r\n\r\n";
     with_request(text, |event| {
         let Event::Request(request) = event else { panic!("{event:?}") };

@@ -236,7 +236,7 @@ proptest! {
     }
 
     #[test]
-    fn spoilt_requests_are_seen_alike_however_they_are_cut(
+    fn invalid_requests_are_refused_alike_however_they_are_split(
         picks in vec(any::<prop::sample::Index>(), 1..4),
         spoils in vec((any::<prop::sample::Index>(), 0_u8..3, spoiler()), 0..4),
         lengths in vec(1_usize..60, 0..10),

@@ -22,7 +22,7 @@ fn reactors_know_of_each_other_but_for_a_grain() {
 }
 
 #[test]
-fn a_dropped_account_gives_back_what_it_held() {
+fn a_dropped_account_frees_what_it_held() {
     let budget = Arc::new(Budget::new(1 << 20));
     let (mut one, other) = (account(&budget), account(&budget));
     one.charge(&mut 0, 500_000);

@@ -269,7 +269,7 @@ mod tests {
 
     #[cfg(any(target_os = "android", target_os = "linux"))]
     #[test]
-    fn the_system_tells_the_processor_time_of_a_thread() {
+    fn the_system_reports_the_processor_time_of_a_thread() {
         let before = thread_cpu_time().expect("Linux tells it");
         let mut sum = 0u64;
         while thread_cpu_time() == Some(before) {

@@ -86,7 +86,7 @@ fn the_memory_timer_ends_with_the_last_connection() {
 /// The fault: it was neither read nor evicted as long as others held their memory, because evicting it would have freed
 /// nothing.
 #[test]
-fn a_wire_that_gave_its_memory_back_is_read_again_whatever_others_hold() {
+fn a_wire_that_freed_its_memory_is_read_again_although_others_hold_theirs() {
     let [mut one, mut other] = pair();
     let (_large, _far) = connect(&mut one, 750_000);
     one.settle(&mut Deaf);

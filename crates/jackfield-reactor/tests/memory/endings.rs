@@ -174,7 +174,7 @@ fn abort_drops_and_resets() {
 }
 
 #[test]
-fn the_first_reason_stands() {
+fn the_first_reason_counts() {
     for (commands, reason) in [
         ("close 1; close 2; abort 3", "Service(1)"),
         ("abort 1; abort 2; close 3", "Service(1)"),
@@ -390,7 +390,7 @@ const STOPS: [(&str, &str); 4] =
     [("pause", "resume"), ("hold", "release"), ("throttle", "unthrottle"), ("fill 70000", "")];
 
 #[test]
-fn a_reset_is_noticed_whatever_keeps_the_wire_from_being_read() {
+fn a_reset_is_noticed_for_any_reason_not_to_read() {
     for (stop, _) in STOPS {
         for unread in ["", "unheard\n"] {
             let mut world = World::new();
@@ -435,7 +435,7 @@ fn an_end_that_comes_with_the_last_bytes_is_reported_immediately() {
 }
 
 #[test]
-fn an_end_behind_unread_bytes_is_announced_immediately_and_reported_after_them() {
+fn an_end_after_unread_bytes_is_announced_at_once_and_reported_after_them() {
     for (stop, go) in STOPS {
         let mut world = World::new();
         world.connect();

@@ -17,7 +17,7 @@ fn a_flood_does_not_block_others() {
 }
 
 #[test]
-fn a_flood_behind_kept_bytes_does_not_block_others() {
+fn a_flood_after_kept_bytes_does_not_block_others() {
     let mut world = World::with(|limits| limits.read_bytes = 60);
     world.connect();
     world.send(0, "sa");
@@ -31,7 +31,7 @@ fn a_flood_behind_kept_bytes_does_not_block_others() {
 }
 
 #[test]
-fn a_wire_that_yields_goes_on_in_the_next_turn() {
+fn a_wire_that_yields_continues_in_the_next_turn() {
     let mut world = World::new();
     world.connect();
     world.connect();

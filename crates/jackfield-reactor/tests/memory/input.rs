@@ -109,7 +109,7 @@ fn paused_and_resumed_within_a_callback() {
 }
 
 #[test]
-fn a_reset_is_noticed_although_nobody_reads() {
+fn a_reset_is_noticed_although_the_wire_is_not_read() {
     for (why, rest) in [("pause", ""), ("hold", "say unheard\n"), ("pause; hold", "")] {
         let mut world = World::new();
         world.connect();
@@ -121,7 +121,7 @@ fn a_reset_is_noticed_although_nobody_reads() {
 }
 
 #[test]
-fn a_reset_behind_bytes_is_noticed_when_they_pause_the_wire() {
+fn a_reset_after_bytes_is_noticed_when_they_pause_the_wire() {
     let mut world = World::new();
     world.connect();
     world.far[0].send(b"pause\n");
@@ -132,7 +132,7 @@ fn a_reset_behind_bytes_is_noticed_when_they_pause_the_wire() {
 }
 
 #[test]
-fn the_end_of_a_paused_wire_comes_behind_its_bytes_after_resume() {
+fn the_end_of_a_paused_wire_comes_after_its_bytes_when_it_is_resumed() {
     for rest in ["say a\n", "say a\nsay b\n"] {
         let mut world = World::new();
         world.connect();

@@ -163,7 +163,7 @@ fn output_written_in_on_drain_may_congest_again() {
 }
 
 #[test]
-fn write_through_keeps_the_order_whatever_the_kernel_takes() {
+fn write_through_keeps_the_order_however_much_the_kernel_takes() {
     for room in (0..60).chain([8_000, 9_000, 20_000, 30_000]) {
         let mut world = World::new();
         world.connect();
@@ -176,7 +176,7 @@ fn write_through_keeps_the_order_whatever_the_kernel_takes() {
 }
 
 #[test]
-fn shared_pieces_keep_the_order_whatever_the_kernel_takes() {
+fn shared_pieces_keep_the_order_however_much_the_kernel_takes() {
     for room in [0, 1, 5, 2999, 3000, 3001, 3005, 7004, 12_003, 12_010] {
         let mut world = World::new();
         world.connect();

@@ -42,7 +42,7 @@ fn the_source_is_known_before_the_first_byte() {
 
 /// The simulation found it (seed 19478): an end that came together with the last bytes of the preamble was never read.
 #[test]
-fn an_end_right_behind_it_is_read() {
+fn an_end_right_after_it_is_read() {
     for (bytes, expected) in [
         ("from 203.0.113.9:99;", &["established 203.0.113.9:99", "end"][..]),
         ("from 203.0.113.9:99;hello\n", &["established 203.0.113.9:99", "line hello", "end"]),
@@ -60,7 +60,7 @@ fn an_end_right_behind_it_is_read() {
 }
 
 #[test]
-fn tls_begins_behind_it() {
+fn tls_begins_after_it() {
     for size in SIZES {
         let (mut world, mut peer) = (
             World::new(|stream| {
@@ -84,7 +84,7 @@ fn tls_begins_behind_it() {
 
 /// The first byte of TLS came together with the preamble, and one in the middle of a record was taken for the first.
 #[test]
-fn a_peer_that_speaks_tls_behind_it_is_never_answered_in_plain_text() {
+fn a_peer_that_speaks_tls_after_it_is_never_answered_in_plain_text() {
     let behind_both = |stream| {
         let tls = Tls::server(stream, configs().server.clone()).expect("a good configuration");
         Session::from(tls.with_plain_answer(b"speak TLS")).behind_preamble(parse, 40)

@@ -29,7 +29,7 @@ fn output_before_starttls_is_plain_and_later_output_is_not() {
 
 /// Whether it comes with the command, in part with it, or after it.
 #[test]
-fn plain_text_behind_the_command_is_never_used() {
+fn plain_text_after_the_command_is_never_used() {
     let words = b"hello\nstarttls\nsecret\nmore\n";
     for cut in 0..=words.len() {
         let mut world = plain();

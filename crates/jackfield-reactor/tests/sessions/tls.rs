@@ -49,7 +49,7 @@ fn a_small_message_is_one_read_and_its_answer_one_write() {
 }
 
 #[test]
-fn a_cut_is_distinguished_from_an_end() {
+fn a_cut_is_distinguished_from_a_clean_end() {
     let (mut world, mut peer) = (tls(), client());
     world.say(&mut peer, b"hello\n", 1000);
     world.far.finish();

@@ -149,7 +149,7 @@ fn a_reset_is_noticed() {
 }
 
 #[test]
-fn a_reset_is_noticed_although_nobody_reads() {
+fn a_reset_is_noticed_although_the_wire_is_not_read() {
     let plan = Plan {
         open: |wires, id| {
             wires.pause(id);
@@ -200,7 +200,7 @@ fn bytes_sent_to_a_paused_wire_come_after_resume() {
 }
 
 #[test]
-fn output_before_the_close_arrives_although_the_peer_goes_on_sending() {
+fn output_before_the_close_arrives_although_the_peer_keeps_sending() {
     let plan = Plan {
         bytes: |wires, id, rx| {
             say(wires, id, &pattern(100_000));
@@ -330,7 +330,7 @@ fn commands_of_other_threads_wake_it() {
 }
 
 #[test]
-fn new_connections_wait_while_nobody_is_accepted() {
+fn new_connections_wait_while_none_is_accepted() {
     let server = Server::start(Plan::default());
     let mut first = connect(&server);
     assert!(matches!(server.told(), Told::Open(_)));

@@ -180,7 +180,7 @@ fn a_reset_is_noticed() {
 }
 
 #[test]
-fn a_client_that_leaves_within_the_handshake() {
+fn a_client_that_leaves_during_the_handshake() {
     let server = Server::start(encrypted(Plan::default()));
     let mut session = session();
     let mut client = connect(&server);
@@ -291,7 +291,7 @@ fn a_peer_that_sends_a_byte_at_a_time() {
 }
 
 #[test]
-fn one_handshake_a_turn_and_all_get_theirs() {
+fn with_one_handshake_a_turn_all_are_completed() {
     let limits = Limits { handshakes_per_turn: 1, ..Limits::default() };
     let server = Server::start(encrypted(Plan { limits, ..Plan::default() }));
     let mut clients: Vec<Client> = (0..20).map(|_| connect_tls(&server)).collect();

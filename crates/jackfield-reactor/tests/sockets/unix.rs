@@ -45,7 +45,7 @@ fn bytes_of_any_length_are_echoed() {
 }
 
 #[test]
-fn only_a_socket_at_which_nobody_listens_is_replaced() {
+fn only_a_socket_without_a_server_is_replaced() {
     let path = path("left");
     drop(UnixListener::bind(&path).expect("nothing lies there"));
     let listener = bind(&path).expect("nobody listens any more");

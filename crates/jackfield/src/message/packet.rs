@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_packet_is_none() {
+    fn an_invalid_packet_is_refused() {
         let event = |event: &[u8], rest: &[u8]| {
             [b"\x01\0\0\0\0\0\0e", &(event.len() as u32).to_be_bytes()[..], event, rest].concat()
         };

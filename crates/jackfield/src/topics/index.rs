@@ -227,7 +227,7 @@ mod tests {
 
     /// The index is locked meanwhile, so a second lock would deadlock.
     #[test]
-    fn a_topic_without_subscribers_is_looked_for_without_a_lock() {
+    fn a_topic_without_subscribers_needs_no_lock() {
         model(|| {
             let index = TopicIndex::new(2, Arc::default());
             index.enter("taken", 0);

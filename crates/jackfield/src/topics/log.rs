@@ -613,7 +613,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_id_of_its_own_names_a_place_in_it() {
+    fn only_its_own_ids_name_a_place_in_a_history() {
         model(|| {
             let log = log(History::new(3));
             (0..5).for_each(|_| log.append(None, 1, ConnectionId::NONE, |position| position.offset));

@@ -51,7 +51,7 @@ mod tests {
     use super::Overflow::*;
 
     #[test]
-    fn the_stricter_stands_first() {
+    fn the_stricter_policy_comes_first() {
         let order = [Close, GiveBack, DropNewest, DropOldest, NewestPerKey];
         assert!(order.is_sorted());
         assert_eq!(order.map(super::Overflow::is_queue), [false, false, false, true, true]);

@@ -106,7 +106,7 @@ mod tests {
     use crate::server::ServerBuilder;
 
     #[test]
-    fn a_listener_has_options_of_its_own() {
+    fn a_listener_has_its_own_options() {
         let listener = Listener::tcp("127.0.0.1:0").backlog(7).nodelay(false).reuse_port(true);
         let options = listener.options;
         assert_eq!((options.backlog, options.socket.nodelay, options.reuse_port), (7, false, true));
