@@ -1,10 +1,10 @@
-//! What the tool `jackfield` is made of. This is no interface: it may change with each release, and is public for the
-//! measurements of Jackfield's own repository only.
+//! The parts of the tool `jackfield`. This is no stable interface: it may change with each release, and is public only
+//! for the measurements in Jackfield's own repository.
 //!
 //! [`cli`] is the command line, one variant for each subcommand. [`mod@load`] puts load on one server, with the engine of
 //! [`mod@bench`] and the pages of [`report`]; [`serve`] is the server that is started when none is named. [`mod@fuzz`]
-//! looks for what is wrong with the protocols and the server, and [`mod@attack`] does harm to a server that runs. A further
-//! subcommand is a room with its arguments, a variant, and a line in `run`.
+//! searches for faults in the protocols and the server, and [`mod@attack`] attacks a running server. Another subcommand
+//! needs a room with its arguments, a variant, and a line in `run`.
 
 #[doc(hidden)]
 pub mod attack;

@@ -1,4 +1,4 @@
-//! The built-in server: what every mode of `bench` needs.
+//! The built-in server, for every mode of `bench`.
 
 use crate::base::proc;
 use clap::Args;
@@ -52,20 +52,20 @@ pub struct Serve {
 pub struct Builtin {
     /// Rounds of computing for each request to `/work`.
     work: u64,
-    /// What comes goes to everybody.
+    /// Its messages go to all members.
     is_member: bool,
 }
 
 /// The topic of the streams at `/feed`.
 const FEED: &str = "feed";
-/// What is published if nothing is given.
+/// The default publication.
 const NEWS: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 /// The topic of the WebSockets at `/fanout`.
 const EVERYBODY: &str = "everybody";
 /// Room for the largest message that is sent.
 const MESSAGE_BYTES_MAX: usize = 1 << 30;
 
-/// What is at `/large`, made when it is asked for first.
+/// The body at `/large`, made at the first request.
 static LARGE: LazyLock<Arc<[u8]>> = LazyLock::new(|| vec![b'x'; LARGE_BYTES].into());
 /// Its length.
 const LARGE_BYTES: usize = 8 << 20;
@@ -104,7 +104,7 @@ impl Client for Builtin {
 }
 
 impl Builtin {
-    /// Whatever is not measured by the request, apart from what is, which becomes one small function then.
+    /// Requests that are not measured. They are in a separate function, so that the measured one stays small.
     #[inline(never)]
     fn on_other_request(&mut self, mut exchange: Exchange<'_>, request: &Request<'_>) {
         match request.path() {
@@ -166,18 +166,18 @@ pub fn serve(args: &Serve) -> jackfield::Result<()> {
         .shutdown_on_signals()
         .bind()?;
     for addr in server.local_addrs() {
-        // Nobody need listen.
+        // The output may be closed.
         let _ = writeln!(io::stdout(), "listening on {addr}");
     }
     let work = args.work;
     server.serve(move |_peer| Builtin { work, ..Builtin::default() })
 }
 
-/// A load generator that is killed can't end its server; the system does.
+/// Lets the system end the server if the load generator is killed.
 #[cfg(target_os = "linux")]
 fn tie() {
     use rustix::process::{Signal, set_parent_process_death_signal};
-    // It would run on alone, which is what happens on other systems.
+    // If this fails, the server would keep running, as on other systems.
     let _ = set_parent_process_death_signal(Some(Signal::TERM));
 }
 

@@ -1,11 +1,10 @@
-//! Requests and WebSocket sessions with something wrong in them: those that the fuzzer begins with and what is sound,
-//! changed by the fuzzer's own mutator.
+//! Mutated requests and WebSocket sessions: the fuzzer's seeds and valid inputs, changed by the fuzzer's mutator.
 
 use jackfield::sim::Random;
 use jackfield_fuzz::{Mutator, Target};
 use jackfield_proto::websocket::{Opcode, encode_masked};
 
-/// Makes them, the same ones for the same seed.
+/// Makes mutants. The same seed gives the same mutants.
 #[derive(Debug)]
 pub(crate) struct Breeder {
     random: Random,
@@ -14,17 +13,17 @@ pub(crate) struct Breeder {
     handshakes: Brood,
 }
 
-/// Inputs of one kind, and what changes them.
+/// Inputs of one kind, and their mutator.
 #[derive(Debug)]
 struct Brood {
     mutator: Mutator<'static>,
     parents: Vec<Vec<u8>>,
-    /// One of so many stays as it is.
+    /// One input in this many is not changed.
     sound_every: usize,
     spare: Vec<u8>,
 }
 
-/// What the built-in server answers: mutants of it get past the head.
+/// Requests that the built-in server answers, so that mutants get past the head.
 const REQUESTS: &[&[u8]] = &[
     b"GET /plaintext HTTP/1.1\r\nHost: a.example\r\n\r\n",
     b"HEAD /plaintext?a=b&c=%20 HTTP/1.1\r\nHost: a.example\r\nAccept: */*\r\n\r\n",
@@ -40,13 +39,13 @@ const REQUESTS: &[&[u8]] = &[
       Cache-Control: max-age=0\r\nUpgrade-Insecure-Requests: 1\r\n\r\n",
 ];
 
-/// A sound handshake.
+/// A valid handshake.
 const UPGRADE: &[u8] = b"GET / HTTP/1.1\r\nHost: a.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
-/// A mutant's length: more than a head may have, so that this is tried as well.
+/// The longest mutant: longer than a head may be, so that this limit is tested too.
 const BYTES_MAX: usize = 20_000;
-/// Sound frames are so long.
+/// Payload lengths of valid frames.
 const PAYLOADS: [usize; 6] = [0, 5, 125, 126, 4000, 70_000];
 
 impl Breeder {
@@ -56,7 +55,7 @@ impl Breeder {
             Brood::new(random.fork(), target, sound.iter().map(|bytes| bytes.to_vec()).collect(), sound_every)
         };
         let requests = brood("http1_machine", REQUESTS, 8);
-        // Most of the sessions are to begin.
+        // Most handshakes are valid, so that most sessions begin.
         let handshakes = brood("websocket_handshake", &[UPGRADE], 16);
         let mut frames = brood("websocket_server", &[], 4);
         frames.parents.extend(PAYLOADS.map(echo));
@@ -72,7 +71,7 @@ impl Breeder {
         self.requests.breed(out);
     }
 
-    /// Appends a handshake, which is seldom wrong.
+    /// Appends a handshake, which is seldom mutated.
     pub(crate) fn handshake(&mut self, out: &mut Vec<u8>) {
         if self.random.chance(60) { self.handshakes.breed(out) } else { out.extend_from_slice(UPGRADE) }
     }
@@ -86,7 +85,7 @@ impl Breeder {
 }
 
 impl Brood {
-    /// The sound ones, and those that a target of the fuzzer begins with.
+    /// The valid inputs, and the seeds of a target of the fuzzer.
     fn new(random: Random, target: &str, mut parents: Vec<Vec<u8>>, sound_every: usize) -> Self {
         let target = Target::named(target).expect("it is one of the fuzzer's targets");
         parents.extend(target.seeds.iter().map(|seed| seed.to_vec()));
@@ -108,7 +107,7 @@ impl Brood {
     }
 }
 
-/// A message that comes back.
+/// A message that the server echoes.
 fn echo(bytes: usize) -> Vec<u8> {
     let mut frame = Vec::new();
     encode_masked(Opcode::Binary, true, &vec![b'x'; bytes], [1, 2, 3, 4], &mut frame);

@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 
 /// What the connections of one attack do.
 pub(crate) trait Role {
-    /// What is remembered of one connection.
+    /// The state of one connection.
     type State: std::fmt::Debug;
 
-    /// A new connection, and its first words.
+    /// A new connection: writes its first bytes.
     fn open(&mut self, turn: &mut Turn<'_>) -> Self::State;
 
-    /// Bytes have come. Says how many of them are done with; the rest comes again, before others.
+    /// Handles bytes. Returns how many were used; the rest comes again, before new ones.
     fn hear(&mut self, state: &mut Self::State, rx: &[u8], turn: &mut Turn<'_>) -> usize;
 
     /// The alarm that was set last.
@@ -29,24 +29,24 @@ pub(crate) trait Role {
         turn.leave = Leave::Reset;
     }
 
-    /// The connection is gone, whichever side ended it.
+    /// The connection has ended, by either side.
     fn gone(&mut self, _state: Self::State) {}
 }
 
-/// What a connection can do when it is its turn.
+/// What a connection can do in its turn.
 #[derive(Debug)]
 pub(crate) struct Turn<'a> {
     pub(crate) now: Instant,
-    /// What is sent.
+    /// Bytes to be sent.
     pub(crate) out: &'a mut Vec<u8>,
     /// When to call again.
     pub(crate) alarm: Option<Duration>,
-    /// Reads nothing any more.
+    /// Stops reading.
     pub(crate) is_deaf: bool,
     pub(crate) leave: Leave,
 }
 
-/// How a connection leaves.
+/// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leave {
     /// Not yet.
@@ -63,7 +63,7 @@ pub(crate) struct Crowd<R: Role> {
     driver: Driver,
     cast: Cast<R>,
     place: Place,
-    /// What the kernel may keep for each.
+    /// The kernel's receive buffer of each connection.
     receive_bytes: Option<usize>,
 }
 
@@ -75,13 +75,13 @@ struct Cast<R: Role> {
     out: Vec<u8>,
 }
 
-/// The longest sleep between two looks at the clock.
+/// The longest sleep between two checks of the clock.
 const TICK: Duration = Duration::from_millis(5);
-/// Connections that are opened in one go; servers have bounded backlogs.
+/// Connections that are opened at once; backlogs of servers are bounded.
 const OPENED_AT_ONCE: usize = 64;
 
 impl<R: Role> Crowd<R> {
-    /// Nobody yet.
+    /// A crowd without connections.
     ///
     /// # Errors
     /// The system gives no event queue.
@@ -90,7 +90,7 @@ impl<R: Role> Crowd<R> {
         Ok(Self { driver: Driver::new(0, limits())?, cast, place, receive_bytes: None })
     }
 
-    /// Lets the kernel keep only so much for each connection that is opened from now on.
+    /// Sets the kernel's receive buffer of connections that are opened from now on.
     pub(crate) fn set_receive_bytes(&mut self, bytes: usize) {
         self.receive_bytes = Some(bytes);
     }
@@ -99,12 +99,12 @@ impl<R: Role> Crowd<R> {
         &mut self.cast.role
     }
 
-    /// Connections that there are, those included that wait for the end of the other side.
+    /// The number of connections, also those that wait for the other side's end.
     pub(crate) fn len(&self) -> usize {
         self.driver.reactor.wires.len() + self.driver.reactor.wires.lingering()
     }
 
-    /// Opens so many, at this rate, while `meanwhile` is called between turns. Says how many could be opened.
+    /// Opens connections at this rate, and calls `meanwhile` between turns. Returns how many could be opened.
     ///
     /// # Errors
     /// The system fails this process.
@@ -127,12 +127,12 @@ impl<R: Role> Crowd<R> {
         Ok(opened)
     }
 
-    /// Opens so many at most, and says how many.
+    /// Opens at most this many, and returns how many.
     pub(crate) fn connect(&mut self, wanted: usize) -> usize {
         (0..wanted.min(OPENED_AT_ONCE)).take_while(|_| self.connect_one().is_ok()).count()
     }
 
-    /// Waits for something to happen, a little while at most.
+    /// Waits for an event, for a short time at most.
     ///
     /// # Errors
     /// Polling fails.
@@ -140,7 +140,7 @@ impl<R: Role> Crowd<R> {
         Ok(self.driver.poll(Some(TICK), &mut self.cast)?)
     }
 
-    /// Lets time pass, until then or until enough has happened. True if it has.
+    /// Runs turns until this time, or until `is_enough`. True if it was enough.
     ///
     /// # Errors
     /// As [`Crowd::turn`].
@@ -160,7 +160,7 @@ impl<R: Role> Crowd<R> {
         }
     }
 
-    /// Lets so many leave, of those that are there: one half in good order, the other at once.
+    /// Ends this many connections: one half in good order, the other with a reset.
     pub(crate) fn dismiss(&mut self, count: usize) {
         let wires = &mut self.driver.reactor.wires;
         let ids: Vec<ConnectionId> = wires.ids().filter(|id| !wires.is_closing(*id)).take(count).collect();
@@ -171,7 +171,7 @@ impl<R: Role> Crowd<R> {
 
     fn connect_one(&mut self) -> std::io::Result<()> {
         let stream = TcpStream::connect(self.place.addr)?;
-        // Each write is to be on its way at once.
+        // Each write must be sent at once.
         stream.set_nodelay(true)?;
         if let Some(bytes) = self.receive_bytes {
             SockRef::from(&stream).set_recv_buffer_size(bytes)?;
@@ -179,7 +179,7 @@ impl<R: Role> Crowd<R> {
         let wires = &mut self.driver.reactor.wires;
         let id =
             wires.insert(Tls::session(self.place.tls.as_ref(), stream)?, Peer::new(self.place.addr, 0))?;
-        // Over TLS the first words have to wait for the handshake.
+        // With TLS the first bytes wait for the handshake.
         if self.place.tls.is_none() {
             self.cast.welcome(wires, id);
         }
@@ -187,19 +187,19 @@ impl<R: Role> Crowd<R> {
     }
 }
 
-/// Connections that are opened a second, where there are many.
+/// Connections that are opened in a second, if there are many.
 pub(crate) const PACE: f64 = 2500.0;
 
-/// So many connections are open.
+/// Shows how many connections are open.
 pub(crate) fn describe_crowd(progress: &Progress, attack: &'static str, open: usize, wanted: usize) {
     progress.counted(attack, open as u64, wanted as u64, format!("{open} of {wanted} connections"));
 }
 
-/// After so many connects in vain nobody is opened any more.
+/// After this many failed connects no more are opened.
 const CONNECT_FAILURES_MAX: usize = 1000;
 
 impl<R: Role> Cast<R> {
-    /// A connection that can be used says its first words.
+    /// A connection is up: writes its first bytes.
     fn welcome(&mut self, wires: &mut Wires, id: ConnectionId) {
         if self.members.len() <= id.slot() {
             self.members.resize_with(id.slot() + 1, || None);

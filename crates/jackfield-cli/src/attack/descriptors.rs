@@ -12,13 +12,13 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// Each asks once and stays.
+/// Each connection sends one request and stays.
 #[derive(Debug, Default)]
 struct Askers {
     request: Vec<u8>,
     served: usize,
     refused: usize,
-    /// Ended or reset without a word.
+    /// Ended or reset without an answer.
     closed: usize,
 }
 
@@ -29,7 +29,7 @@ enum Asker {
     Refused,
 }
 
-/// What becomes of a new connection.
+/// What happened to a new connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Welcome {
     Served,
@@ -39,14 +39,14 @@ enum Welcome {
     Ignored,
 }
 
-/// How long it takes until everybody has been dealt with.
+/// The time that the server has to answer or refuse all connections.
 const OPENING: Duration = Duration::from_secs(1);
-/// How long the processor time is measured.
+/// For how long the processor time is measured.
 const WATCH: Duration = Duration::from_secs(3);
-/// A new connection that has waited so long was ignored.
+/// A new connection that has waited this long counts as ignored.
 const PATIENCE: Duration = Duration::from_secs(1);
 const NEW: usize = 20;
-/// How often some leave.
+/// How often some connections leave.
 const RELIEFS: usize = 5;
 /// How many leave each time.
 const LEAVING: usize = 20;
@@ -72,7 +72,7 @@ pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
         format!("of {opened} connections {served} served, {refused} answered otherwise, {closed} closed"),
     );
 
-    // What the normal client costs is not meant.
+    // The cost of the normal client must not be included.
     normal.set_resting(true);
     let percent = idle_cpu(&victim, &mut crowd)?;
     normal.set_resting(false);
@@ -96,7 +96,7 @@ pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
     Ok(sheet)
 }
 
-/// The percentage of a core that the server uses while nobody does anything.
+/// The percentage of a core that the server uses while no connection does anything.
 fn idle_cpu(victim: &Victim, crowd: &mut Crowd<Askers>) -> Result<Figure, Error> {
     let (before, begin) = (victim.cpu(), Instant::now());
     crowd.play_until(begin + WATCH, |_| false)?;
@@ -104,7 +104,7 @@ fn idle_cpu(victim: &Victim, crowd: &mut Crowd<Askers>) -> Result<Figure, Error>
     Ok(used.map(|seconds| seconds / begin.elapsed().as_secs_f64() * 100.0))
 }
 
-/// Lets some leave, again and again; the longest time until a new connection was served.
+/// Ends some connections, several times. Returns the longest time until a new connection was served.
 fn relieve(victim: &Victim, crowd: &mut Crowd<Askers>, request: &[u8]) -> Result<Duration, Error> {
     let mut longest = Duration::ZERO;
     for _ in 0..RELIEFS {
@@ -113,7 +113,7 @@ fn relieve(victim: &Victim, crowd: &mut Crowd<Askers>, request: &[u8]) -> Result
         let begin = Instant::now();
         while greet(victim.place().addr, request).0 != Welcome::Served {
             if begin.elapsed() > PATIENCE {
-                // Nobody was served at all; waiting longer changes nothing.
+                // No connection was served; waiting longer would not help.
                 return Ok(begin.elapsed());
             }
         }
@@ -122,7 +122,7 @@ fn relieve(victim: &Victim, crowd: &mut Crowd<Askers>, request: &[u8]) -> Result
     Ok(longest)
 }
 
-/// A new connection that asks, and how long it takes until it is answered or closed.
+/// Opens a connection with a request. Returns what happened, and after how long.
 fn greet(addr: SocketAddr, request: &[u8]) -> (Welcome, Duration) {
     let begin = Instant::now();
     let welcome = ask(addr, request).unwrap_or_else(|error| match error.kind() {
@@ -141,7 +141,7 @@ fn ask(addr: SocketAddr, request: &[u8]) -> io::Result<Welcome> {
     Ok(if status == OK { Welcome::Served } else { Welcome::Refused })
 }
 
-/// What an answer to a served request begins with.
+/// The beginning of a successful answer.
 const OK: [u8; 12] = *b"HTTP/1.1 200";
 
 impl Role for Askers {

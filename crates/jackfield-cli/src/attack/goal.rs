@@ -1,4 +1,4 @@
-//! What was found, what is to hold, and whether it holds.
+//! Figures, their goals, and whether these are met.
 
 use crate::base::units;
 
@@ -40,7 +40,7 @@ pub enum Unit {
 pub enum Verdict {
     Met,
     Missed,
-    /// Nobody knows.
+    /// It could not be measured.
     Gap,
     /// It has no goal.
     None,
@@ -152,7 +152,7 @@ impl Unit {
     }
 }
 
-/// Up to here bytes are shown one by one.
+/// Up to this number bytes are shown without a larger unit.
 const BYTES_COUNTED_MAX: f64 = 10_000.0;
 
 /// The growth of a figure. What has shrunk has grown by nothing.

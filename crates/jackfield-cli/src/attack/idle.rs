@@ -1,4 +1,4 @@
-//! `idle`: connections that have said something once, and what memory they cost.
+//! `idle`: the memory of connections that are idle after one request.
 
 use super::args::Attack;
 use super::goal::{Figure, Sheet, Unit};
@@ -9,11 +9,11 @@ use crate::bench;
 use crate::bench::plan::{Plan, Play};
 use std::time::Duration;
 
-/// How long the connections are left alone.
+/// How long the connections are idle before memory is read.
 const REST: Duration = Duration::from_millis(300);
-/// How long the server has to notice that they have gone.
+/// How long the server may take to notice that they have closed.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// What either side needs besides the connections.
+/// Descriptors of each side that are no connections.
 const OTHER_DESCRIPTORS: usize = 64;
 
 pub(crate) fn run(args: &Attack) -> Result<Sheet, Error> {
@@ -32,8 +32,8 @@ pub(crate) fn run(args: &Attack) -> Result<Sheet, Error> {
     Ok(sheet)
 }
 
-/// What the server's pages grow by between a tenth of the connections and all of them, for each: what it only needs
-/// once is in neither.
+/// The growth of the server's pages between a tenth of the connections and all of them, for each connection. So memory
+/// that is needed only once does not count.
 fn cost(args: &Attack, play: Play, wanted: usize) -> Result<Figure, Error> {
     let victim = Victim::new(args, &[])?;
     let few = (wanted / 10).max(1);
@@ -48,7 +48,7 @@ fn cost(args: &Attack, play: Play, wanted: usize) -> Result<Figure, Error> {
         Ok(memory.map(|bytes| bytes as f64).ok_or_else(|| "the server's memory can't be read".to_owned()))
     };
     let first = memory(few)?;
-    // Gaps of another kind show in the second figure.
+    // Other errors show in the second figure.
     let _ = victim.settle(&start, PATIENCE);
     let second = memory(wanted)?;
     Ok(super::goal::growth(&first, &second).map(|grown| grown / (wanted - few) as f64))

@@ -1,9 +1,8 @@
-//! `attack`: what people do to servers on the open network, done to one on purpose, and whether it keeps within its
-//! goals.
+//! `attack`: does to one server what attackers do on the internet, and checks its goals.
 //!
 //! Each attack is a file: [`slow_heads`], [`idle`], [`descriptors`], [`mutants`], [`slow_readers`]. Its connections are a
-//! [`crowd`] with a role, beside them goes on a [`normal`] client, and what it does to the [`victim`] is read from
-//! outside. What comes out are rows with a [`goal`] each, which [`table`] shows.
+//! [`crowd`] with a role. A [`normal`] client runs beside them. The effect on the [`victim`] is measured from outside.
+//! The result is rows with a [`goal`] each, which [`table`] shows.
 
 pub mod args;
 mod breed;

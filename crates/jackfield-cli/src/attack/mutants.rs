@@ -1,4 +1,4 @@
-//! `mutants`: requests and WebSocket sessions with something wrong in them, on many connections.
+//! `mutants`: mutated requests and WebSocket sessions, on many connections.
 
 use super::args::Attack;
 use super::breed::Breeder;
@@ -18,24 +18,24 @@ struct Requests {
     score: Score,
 }
 
-/// Connections that become WebSockets, and get mutated frames then.
+/// Connections that become WebSockets, on which mutated frames are sent.
 #[derive(Debug)]
 struct Sessions {
     breeder: Breeder,
     score: Score,
 }
 
-/// What came of the mutants.
+/// The results of the mutants.
 #[derive(Clone, Copy, Debug, Default)]
 struct Score {
-    /// Mutants that the server has seen: those behind one that it refused don't count.
+    /// Mutants that the server has seen; those after a refused one do not count.
     reached: u64,
     connections: u64,
     /// Answers of any status, or handshakes that were accepted.
     answers: u64,
     /// Connections that the server has ended.
     ended: u64,
-    /// Connections that it had no time for: 503.
+    /// Connections that were refused with 503.
     refused: u64,
 }
 
@@ -45,10 +45,10 @@ struct Mutants {
     sent: u64,
     answers: u64,
     writes: u64,
-    /// It has said something on this connection since it was opened.
+    /// The server has sent bytes on this connection.
     is_heard: bool,
     is_ended: bool,
-    /// It had no time for it.
+    /// The server has refused it with 503.
     is_refused: bool,
 }
 
@@ -61,19 +61,19 @@ trait Scored: Role {
 const POOL: usize = 64;
 /// Writes on one connection.
 const WRITES_MAX: u64 = 8;
-/// A server that has said nothing for so long waits for more.
+/// A server that sends nothing for this time waits for more bytes.
 const QUIET: Duration = Duration::from_millis(20);
-/// What each answer begins with.
+/// The beginning of every answer.
 const ANSWER: &[u8] = b"HTTP/1.1 ";
-/// What a server says that has no time; no mutant is answered so.
+/// The answer of an overloaded server. No mutant gets it otherwise.
 const BUSY: &[u8] = b"HTTP/1.1 503";
-/// How long the server has to close everything.
+/// How long the server may take to close everything.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// So many a second must be possible on any machine.
+/// The least rate, which any machine must reach.
 const PER_SECOND_MIN: u64 = 1000;
-/// There is a tenth as many sessions as requests.
+/// There are ten requests for each session.
 const REQUESTS_PER_SESSION: u64 = 10;
-/// Before memory is looked at the first time, so many of these are made: what the server only needs once is not meant.
+/// Mutants before memory is first read, so that memory that is needed only once does not count.
 const WARM_UP: u64 = 500;
 
 pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
@@ -90,7 +90,7 @@ pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
     Ok(sheet)
 }
 
-/// Sends so many mutants, and notes what that has done. The first role is for the warm-up.
+/// Sends mutants, and notes the results. The first role is for the warm-up.
 fn attack<R: Scored>(
     victim: &Victim,
     (what, count): (&'static str, u64),
@@ -101,7 +101,7 @@ fn attack<R: Scored>(
     let normal = Normal::start(victim, true)?;
     let descriptors = victim.descriptors();
     send(&mut Crowd::new(warm_up, victim.place())?, WARM_UP.min(count), |_| {})?;
-    // What it says of itself is said by the rows below.
+    // The rows below show the result.
     let _ = victim.settle(&descriptors, PATIENCE);
     let memory = victim.memory();
     let mut most: Figure = Ok(0.0);
@@ -143,7 +143,7 @@ fn attack<R: Scored>(
     Ok(())
 }
 
-/// Keeps a pool of connections until so many mutants have reached the server, or it takes too long.
+/// Keeps a pool of connections until `count` mutants have reached the server, or it takes too long.
 fn send<R: Scored>(crowd: &mut Crowd<R>, count: u64, mut meanwhile: impl FnMut(Score)) -> Result<(), Error> {
     let deadline = Instant::now() + PATIENCE + Duration::from_secs(count / PER_SECOND_MIN);
     let done = |crowd: &mut Crowd<R>| crowd.role().score().reached >= count;
@@ -161,7 +161,7 @@ fn send<R: Scored>(crowd: &mut Crowd<R>, count: u64, mut meanwhile: impl FnMut(S
 }
 
 impl Score {
-    /// A connection is gone on which so many mutants were answered, or are as good as that.
+    /// Counts a connection that has ended, with the mutants that have reached the server on it.
     fn count(&mut self, mutants: &Mutants, reached: u64) {
         self.ended += u64::from(mutants.is_ended);
         self.refused += u64::from(mutants.is_refused);
@@ -173,7 +173,7 @@ impl Score {
 }
 
 impl Mutants {
-    /// The first words that come.
+    /// Handles the first bytes that come.
     fn hear_first(&mut self, rx: &[u8]) -> bool {
         let is_first = !self.is_heard;
         if is_first {
@@ -214,7 +214,7 @@ impl Role for Requests {
         } else {
             turn.alarm = Some(QUIET);
         }
-        // The beginning of an answer may be in what is left.
+        // The rest may contain the beginning of an answer.
         rx.len().saturating_sub(ANSWER.len() - 1)
     }
 
@@ -228,7 +228,7 @@ impl Role for Requests {
     }
 
     fn gone(&mut self, mutants: Mutants) {
-        // One more was seen and not answered, or it would have been answered.
+        // The server has seen one more, which it did not answer.
         let reached = mutants.sent.min(mutants.answers + 1);
         self.score.count(&mutants, reached);
     }

@@ -1,4 +1,4 @@
-//! A client that behaves well while others attack: what it suffers is what counts.
+//! A well-behaved client during an attack. The effect on it is measured.
 
 use super::victim::{Line, Place, Victim};
 use crate::base::error::Error;
@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// A thread that asks again and again on a connection that stays, and is ended with this.
+/// A thread that sends requests on an open connection. It ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Normal {
     shared: Arc<Shared>,
@@ -27,13 +27,13 @@ struct Shared {
     lap: Mutex<Lap>,
 }
 
-/// What it has seen since the last look.
+/// Its results since the last call.
 #[derive(Debug)]
 pub(crate) struct Lap {
     /// Latencies in nanoseconds.
     pub(crate) latencies: Histogram<u64>,
     pub(crate) failures: u64,
-    /// The first of them.
+    /// The first failure.
     pub(crate) failure: Option<String>,
 }
 
@@ -44,15 +44,15 @@ struct Asker {
     connection: Option<Box<dyn Line>>,
 }
 
-/// From one request to the next.
+/// The time between two requests.
 const PERIOD: Duration = Duration::from_millis(5);
-/// One request in so many is made on a new connection: too few of them to matter at the 99th percentile.
+/// One request in this many is made on a new connection: too few to matter for the 99th percentile.
 const NEW_EVERY: u64 = 128;
 /// An answer that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Normal {
-    /// Begins. One that `renews` its connection now and then also fails if no new connection is served.
+    /// Starts it. With `renews` it sometimes opens a new connection, and so fails if the server accepts none.
     ///
     /// # Errors
     /// The first request fails already.
@@ -71,13 +71,13 @@ impl Normal {
         Ok(Self { shared, thread: Some(thread) })
     }
 
-    /// What it has seen since the last call.
+    /// Takes the results since the last call.
     pub(crate) fn lap(&self) -> Lap {
         let mut lap = self.shared.lap.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut lap, Lap::new())
     }
 
-    /// Asks for nothing, or goes on.
+    /// Stops or continues the requests.
     pub(crate) fn set_resting(&self, rests: bool) {
         self.shared.rests.store(rests, Ordering::Relaxed);
     }
@@ -86,7 +86,7 @@ impl Normal {
 impl Drop for Normal {
     fn drop(&mut self) {
         self.shared.is_over.store(true, Ordering::Relaxed);
-        // If it has panicked, that was said already.
+        // A panic was printed already.
         self.thread.take().map(JoinHandle::join);
     }
 }
@@ -101,7 +101,7 @@ impl Lap {
         self.latencies.value_at_quantile(0.99) as f64 / 1e9
     }
 
-    /// How it went, for a table.
+    /// A description for a table.
     pub(crate) fn describe(&self) -> String {
         let asked = self.latencies.len() + self.failures;
         match &self.failure {
@@ -135,12 +135,12 @@ impl Asker {
         }
     }
 
-    /// One request and its answer, and how long it took.
+    /// Makes a request, and returns how long the answer took.
     fn ask(&mut self, number: u64) -> io::Result<Duration> {
         let is_new = self.renews && number % NEW_EVERY == 1;
         let begin = Instant::now();
-        // The one before stays until the new one is served, so that the server never has fewer connections than usual:
-        // what it has when the attack begins is compared with what is left in the end.
+        // The earlier connection stays until the new one is served, so that the server always has the same number: the
+        // descriptors before and after the attack are compared.
         let (mut connection, _before) = match self.connection.take() {
             Some(connection) if !is_new => (connection, None),
             before => (self.place.connect(PATIENCE)?, before),
@@ -153,7 +153,7 @@ impl Asker {
     }
 }
 
-/// Reads an answer; says whether the connection serves another request.
+/// Reads an answer. Returns whether the connection serves another request.
 fn read_answer(connection: &mut dyn Line) -> io::Result<bool> {
     let (mut answers, mut bytes, mut room) = (Answers::new(), Vec::new(), [0; 4096]);
     let status = loop {

@@ -1,4 +1,4 @@
-//! `slow-heads`: connections that send a byte of a request's head now and then, for as long as they may.
+//! `slow-heads`: connections that slowly send a request's head byte by byte, as long as the server allows.
 
 use super::args::Attack;
 use super::crowd::{Crowd, Leave, PACE, Role, Turn, describe_crowd};
@@ -11,12 +11,12 @@ use crate::base::units;
 use jackfield::sim::Random;
 use std::time::{Duration, Instant};
 
-/// Each with a head that never ends. Every second one goes on when the server has ended its side.
+/// Connections with heads that never end. Every second one continues after the server has ended its side.
 #[derive(Debug)]
 struct SlowHeads {
     random: Random,
     opened: usize,
-    /// Those whose end has come.
+    /// The number of connections that have ended.
     ended: usize,
     answered: usize,
     /// The longest from the first byte to the server's end.
@@ -31,20 +31,20 @@ struct Dribbler {
     is_ended: bool,
 }
 
-/// What is sent, a byte at a time; the last one again and again.
+/// The bytes that are sent one by one; the last one is repeated.
 const HEAD: &[u8] = b"GET /plaintext HTTP/1.1\r\nHost: a.example\r\nUser-Agent: x";
-/// From one byte to the next.
+/// The shortest pause between two bytes.
 const PAUSE_MS_MIN: usize = 500;
 const PAUSE_MS_MAX: usize = 1500;
 /// The server drops a connection whose peer does not end its side after so long (`reactor.linger`).
 const LINGER: Duration = Duration::from_secs(2);
-/// What this side may be late by.
+/// How much this side may be late.
 const SLACK: Duration = Duration::from_millis(500);
-/// How often it is looked how far it is.
+/// The time between two checks.
 const LOOK: Duration = Duration::from_millis(100);
-/// How long the normal client is watched before: as long as during the attack, but not longer than this.
+/// How long the normal client runs before the attack: as long as during it, but at most this.
 const BEFORE_MAX: Duration = Duration::from_secs(10);
-/// With more of a core in the hands of others, a 99th percentile tells how they get on.
+/// If other processes use more of a core than this, a 99th percentile shows their effect.
 const OTHERS_MAX: f64 = 0.2;
 
 pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
@@ -66,8 +66,8 @@ pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
     let mut crowd = Crowd::new(role, victim.place())?;
     let opened = crowd.open(wanted, PACE, |open| describe_crowd(progress, "slow-heads", open, wanted))?;
     let opened_at = Instant::now();
-    // All are there until the first one's time is over. To look at them costs the machine milliseconds, which the normal
-    // client would wait: it is done once.
+    // All connections are open until the first one's timeout. Reading the server's memory takes milliseconds, which
+    // would delay the normal client, so it is done once.
     crowd.play_until(opened_at + args.head_timeout / 2, |_| false)?;
     let most = growth(&memory, &victim.memory());
     let deadline = opened_at + args.head_timeout + LINGER * 3;
@@ -111,7 +111,7 @@ fn wait_until_gone(
         next = Instant::now() + LOOK;
         let ended = crowd.role().ended;
         progress.counted("slow-heads", ended as u64, opened as u64, format!("{ended} of {opened} are gone"));
-        // Who ignores the end learns only by its next byte that the connection is gone.
+        // A connection that ignores the end notices only at its next byte that it is gone.
         ended >= opened
             && match (victim.descriptors(), start) {
                 (Ok(now), Ok(start)) => now <= *start,
@@ -121,7 +121,7 @@ fn wait_until_gone(
     Ok(())
 }
 
-/// What the normal client has suffered.
+/// The effect on the normal client.
 fn judge_normal(before: &Lap, during: &Lap, others: &Figure, sheet: &mut Sheet) {
     let ratio = during.p99() / before.p99().max(1e-9);
     let [then, now] = [before, during].map(|lap| units::time(lap.p99() * 1e9));
@@ -140,7 +140,7 @@ fn judge_normal(before: &Lap, during: &Lap, others: &Figure, sheet: &mut Sheet) 
         .note(during.describe());
 }
 
-/// What other processes use of the machine, from the beginning on.
+/// The processor time of other processes, since the beginning.
 struct Others {
     begin: Instant,
     used: Figure,

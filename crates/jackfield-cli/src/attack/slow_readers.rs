@@ -1,4 +1,4 @@
-//! `slow-readers`: a large shared body for readers that stop reading, and die.
+//! `slow-readers`: readers of a large shared body that stop reading, and vanish.
 
 use super::args::Attack;
 use super::crowd::{Crowd, Leave, Role, Turn, describe_crowd};
@@ -15,7 +15,7 @@ use jackfield_proto::http1::Limits;
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
-/// Each asks, reads the beginning of the answer, and nothing more.
+/// Each sends a request, reads the beginning of the answer, and nothing more.
 #[derive(Debug)]
 struct SlowReaders {
     request: Vec<u8>,
@@ -26,13 +26,13 @@ struct SlowReaders {
     cut_off: usize,
 }
 
-/// Where the built-in server has its large body.
+/// The path of the large body on the built-in server.
 const PATH: &str = "/large";
-/// A smaller body fits into the buffers on the way, and no reader of it is slow.
+/// A smaller body fits into the buffers on the way, so no reader of it is slow.
 const BODY_BYTES_MIN: usize = 1 << 20;
-/// How many are opened a second.
+/// How many are opened in a second.
 const READERS_PER_SECOND: f64 = 1000.0;
-/// What the kernel keeps for each reader.
+/// The kernel's receive buffer of each reader.
 const RECEIVE_BYTES: usize = 4096;
 /// How long they stay after the last one was answered.
 const STAY: Duration = Duration::from_secs(2);
@@ -42,12 +42,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
     let wanted = args.connections.map_or(3000, |count| count as usize);
     let victim = Victim::new(args, &[])?;
-    // A server of the user's own is asked for what it was named with.
+    // The user's own server gets requests for the path of its URL.
     let path = if args.target.is_some() { victim.path.clone() } else { PATH.to_owned() };
     let request = Request::get(victim.host(), &path).encode();
     let mut sheet = Sheet::new("slow-readers");
     let start = victim.memory();
-    // The body is there once somebody has asked for it, and somebody has seen it whole.
+    // The server makes the body at the first request, so it is downloaded once.
     let body_bytes = match download(&victim, &request) {
         Ok(bytes) if bytes >= BODY_BYTES_MIN => bytes,
         Ok(bytes) => {
@@ -97,8 +97,8 @@ pub(crate) fn run(args: &Attack, progress: &Progress) -> Result<Sheet, Error> {
     Ok(sheet)
 }
 
-/// Opens connections until so many have been answered, or it takes too long, and says how many. A server that can't keep
-/// up may refuse some of them; others come in their place.
+/// Opens connections until `wanted` are answered, or it takes too long. Returns how many are. Connections that a busy
+/// server refuses are replaced.
 fn fill(crowd: &mut Crowd<SlowReaders>, wanted: usize, progress: &Progress) -> Result<usize, Error> {
     let (begin, mut opened) = (Instant::now(), 0);
     while crowd.role().answered < wanted && begin.elapsed() < PATIENCE * 3 {
@@ -115,7 +115,7 @@ fn fill(crowd: &mut Crowd<SlowReaders>, wanted: usize, progress: &Progress) -> R
     Ok(opened)
 }
 
-/// Reads an answer to its end, and says how long it is.
+/// Reads an answer to its end, and returns its length.
 fn download(victim: &Victim, request: &[u8]) -> io::Result<usize> {
     let mut connection = victim.place().connect(PATIENCE)?;
     connection.write_all(request)?;

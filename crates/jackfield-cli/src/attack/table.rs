@@ -1,4 +1,4 @@
-//! What is printed, and what is written to files.
+//! The results as text, Markdown and JSON.
 
 use super::goal::{Bound, Row, Verdict};
 use crate::base::machine;
@@ -21,7 +21,7 @@ pub fn text(rows: &[Row]) -> String {
     text
 }
 
-/// Longer goals push the others aside.
+/// The widest column of goals; longer goals exceed it.
 const GOAL_WIDTH_MAX: usize = 60;
 
 /// The section of a document.

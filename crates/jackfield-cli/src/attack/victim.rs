@@ -19,16 +19,15 @@ pub(crate) struct Place {
     pub(crate) tls: Option<Tls>,
 }
 
-/// A connection that is read and written where the thread waits, TLS included.
+/// A blocking connection, with or without TLS.
 pub(crate) trait Line: Read + Write + Send {}
 
 impl<T: Read + Write + Send> Line for T {}
 
 impl Place {
-    /// A new connection, which waits at most so long for anything.
+    /// Opens a connection whose calls wait at most `patience`.
     ///
-    /// # Errors
-    /// There is none to be had.
+    /// # Errors It can't be opened.
     pub(crate) fn connect(&self, patience: Duration) -> io::Result<Box<dyn Line>> {
         let connection = TcpStream::connect_timeout(&self.addr, patience)?;
         connection.set_read_timeout(Some(patience))?;
@@ -41,16 +40,16 @@ impl Place {
     }
 }
 
-/// The server under attack. A built-in one ends with this.
+/// The server under attack. A built-in one ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Victim {
     server: Server,
     tls: Option<Tls>,
-    /// What its well-behaved client asks for.
+    /// The path that the well-behaved client requests.
     pub(crate) path: String,
 }
 
-/// The time between two looks at whether the server has closed something.
+/// The time between two checks whether the server has closed descriptors.
 const LOOK: Duration = Duration::from_millis(20);
 
 impl Victim {
@@ -85,7 +84,7 @@ impl Victim {
         &self.server.host
     }
 
-    /// Bytes of memory of its own, page by page; what its sockets cost the kernel is not in it.
+    /// Its own memory in bytes, without the kernel's memory for sockets.
     pub(crate) fn memory(&self) -> Figure {
         self.read(|pid| proc::own_memory(pid).map(|bytes| bytes as f64))
     }
@@ -95,7 +94,7 @@ impl Victim {
         self.read(|pid| proc::cpu(pid).map(|cpu| cpu.as_secs_f64()))
     }
 
-    /// Processor time of all that has nothing to do with the attack.
+    /// Processor time of processes that are not part of the attack.
     pub(crate) fn cpu_of_others(&self) -> Figure {
         let all = proc::cpu_of_all().map(|all| all.saturating_sub(proc::own_cpu()).as_secs_f64());
         growth(&self.cpu(), &all.ok_or_else(|| "the processor time of others is not known".into()))
@@ -106,7 +105,7 @@ impl Victim {
         self.read(|pid| proc::descriptors(pid).map(|count| count as f64))
     }
 
-    /// Waits until it has no more descriptors than these, at most so long, and tells how many it has.
+    /// Waits until it has no more descriptors than at `start`, at most `patience`. Returns how many it has.
     pub(crate) fn settle(&self, start: &Figure, patience: Duration) -> Figure {
         let deadline = Instant::now() + patience;
         loop {

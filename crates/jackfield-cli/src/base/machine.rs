@@ -1,4 +1,4 @@
-//! Where and of what a figure was taken.
+//! The machine, the commit and the command of a measurement.
 
 use crate::base::proc;
 use serde_json::{Value, json};
@@ -68,7 +68,7 @@ pub fn program(name: &str) -> Option<PathBuf> {
     directories.map(|directory| directory.join(name)).find(|path| path.is_file())
 }
 
-/// A word as a shell takes it.
+/// Quotes a word for a shell.
 fn quote(word: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,+@%".contains(&byte);
     if !word.is_empty() && word.bytes().all(is_plain) {

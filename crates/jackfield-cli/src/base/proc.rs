@@ -1,4 +1,4 @@
-//! What the system knows of a process: its processor time and its memory.
+//! Processor time and memory of a process, from the system.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
@@ -29,10 +29,10 @@ pub fn cpu(pid: u32) -> Option<Duration> {
     Some(exact.unwrap_or(ticks))
 }
 
-/// What the clock ticks may be ahead of the exact time by: a few of them.
+/// How much the clock ticks may be ahead of the exact time: a few ticks.
 const TICKS_OFF_MAX: Duration = Duration::from_millis(30);
 
-/// The sum over all threads that there are.
+/// The sum over all present threads.
 fn cpu_of_threads(pid: u32) -> Option<Duration> {
     let mut sum = 0;
     for thread in fs::read_dir(format!("/proc/{pid}/task")).ok()?.map_while(Result::ok) {
@@ -104,7 +104,7 @@ pub fn raise_descriptor_limit() {
 /// Lets this process open so many descriptors; `None`: as many as it may.
 pub fn set_descriptor_limit(descriptors: Option<u64>) {
     let limit = getrlimit(Resource::Nofile);
-    // Where it is refused, opening that many connections will tell.
+    // If it is refused, opening the connections will fail.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: descriptors.or(limit.maximum), ..limit });
 }
 

@@ -1,9 +1,9 @@
-//! The line that tells how it goes.
+//! The progress line.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use std::time::Duration;
 
-/// A line on the terminal that is written over again and again. Where there is no terminal, there is no line.
+/// A line on the terminal that is rewritten. Without a terminal there is no line.
 #[derive(Debug)]
 pub(crate) struct Progress {
     bar: ProgressBar,
@@ -18,7 +18,7 @@ impl Progress {
         Self { bar }
     }
 
-    /// Connections are being opened.
+    /// Shows how many connections are open.
     pub(crate) fn opening(&self, ready: usize, wanted: usize, errors: u64) {
         self.bar.set_prefix("opening");
         self.bar.set_length(wanted as u64);
@@ -26,7 +26,7 @@ impl Progress {
         self.bar.set_message(format!("{ready} of {wanted} connections, errors {errors}"));
     }
 
-    /// So much of something is done.
+    /// Shows how much of a count is done.
     pub(crate) fn counted(&self, phase: &'static str, done: u64, whole: u64, message: String) {
         self.bar.set_prefix(phase);
         self.bar.set_length(whole);
@@ -34,7 +34,7 @@ impl Progress {
         self.bar.set_message(message);
     }
 
-    /// What has this name is so far along.
+    /// Shows how much of a time has passed.
     pub(crate) fn along(&self, name: &'static str, passed: Duration, whole: Duration, message: String) {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         self.bar.set_message(message);

@@ -1,4 +1,4 @@
-//! Random numbers for masks and keys: fresh ones, though nothing here has to be secret.
+//! Random numbers for masks and keys: different in each run, but not secret.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -6,8 +6,9 @@ use rustls::pki_types::ServerName;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What rustls keeps by itself is eight tickets for a server, which are used up at once where many connections are opened
-/// together: half of their handshakes would be full ones. Names are not told apart: a run has one server.
+/// A store for TLS sessions. rustls itself keeps eight tickets for a server, which are used up at once if many
+/// connections are opened together: half of their handshakes would be full ones. Server names are ignored, because a run
+/// has one server.
 #[derive(Debug)]
 pub(crate) struct Sessions {
     tickets_max: usize,
@@ -17,9 +18,9 @@ pub(crate) struct Sessions {
 #[derive(Debug, Default)]
 struct Known {
     group: Option<NamedGroup>,
-    /// Of TLS 1.2, which may be resumed again and again.
+    /// The TLS 1.2 session, which may be resumed many times.
     session: Option<Tls12ClientSessionValue>,
-    /// Of TLS 1.3, each good for once. The oldest is used first.
+    /// TLS 1.3 tickets, each for one use. The oldest is used first.
     tickets: VecDeque<Tls13ClientSessionValue>,
 }
 
@@ -27,7 +28,7 @@ struct Known {
 const TICKETS_PER_CONNECTION: usize = 4;
 
 impl Sessions {
-    /// For so many connections at a time.
+    /// A store for this many simultaneous connections.
     pub(crate) fn new(connections: usize) -> Self {
         Self { tickets_max: connections.saturating_mul(TICKETS_PER_CONNECTION), known: Mutex::default() }
     }

@@ -1,4 +1,4 @@
-//! Whose certificates are trusted, for targets with TLS.
+//! Trusted certificates for targets with TLS.
 
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -9,7 +9,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, Signatur
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Where systems keep the certificates that they trust.
+/// The files in which systems keep trusted certificates.
 const SYSTEM_FILES: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -30,7 +30,7 @@ pub fn trusting(file: Option<&Path>) -> Result<ClientConfig, String> {
     let unreadable = |why: String| format!("{}: {why}", file.display());
     let certificates = CertificateDer::pem_file_iter(&file).map_err(|error| unreadable(error.to_string()))?;
     let mut roots = RootCertStore::empty();
-    // What one system trusts, another need not be able to read.
+    // Some certificates of a system may be unreadable for rustls.
     roots.add_parsable_certificates(certificates.filter_map(Result::ok));
     if roots.is_empty() {
         return Err(unreadable("there is no certificate in it".into()));
@@ -52,7 +52,7 @@ pub fn trusting_anybody() -> Result<ClientConfig, String> {
     Ok(speaking_http(config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()))
 }
 
-/// What both have: each handshake is a full one, so that all cost the same.
+/// Settings of both: each handshake is a full one, so that all cost the same.
 fn speaking_http(mut config: ClientConfig) -> ClientConfig {
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.resumption = Resumption::disabled();
@@ -64,7 +64,7 @@ fn system_file() -> Option<PathBuf> {
     named.into_iter().chain(SYSTEM_FILES.map(PathBuf::from)).find(|file| file.is_file())
 }
 
-/// Believes every certificate, and checks only that the server has its key.
+/// Accepts every certificate, and checks only that the server has its key.
 #[derive(Debug)]
 struct Anybody(Arc<CryptoProvider>);
 

@@ -1,4 +1,4 @@
-//! What wakes the reactor when an operation is due: the reactor's own timers count milliseconds.
+//! Wakes the reactor when an operation is due, because the reactor's own timers have only milliseconds.
 
 use jackfield_reactor::Driver;
 use std::io;
@@ -36,13 +36,13 @@ impl Alarm {
             tv_nsec: after.subsec_nanos().into(),
         };
         let spec = Itimerspec { it_interval: Timespec { tv_sec: 0, tv_nsec: 0 }, it_value: value };
-        // It fails for times only that are none.
+        // It fails only for invalid times.
         let set = timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &spec);
         debug_assert!(set.is_ok());
     }
 }
 
-/// The same by a thread that sleeps, where the kernel has no such timer.
+/// The same with a sleeping thread, for kernels without such a timer.
 #[cfg(not(target_os = "linux"))]
 #[derive(Debug)]
 pub(crate) struct Alarm {

@@ -1,13 +1,13 @@
-//! `fanout`: every connection publishes what every connection hears.
+//! `fanout`: every connection publishes, and every connection receives all messages.
 
 use super::plan::Plan;
 use super::speaker::{Fault, Heard, Opened, Part, Speaker};
 use super::ws::{Opening, Socket, Sockets};
 
-/// WebSockets at a server that sends each message to all of them. What is counted are deliveries.
+/// WebSockets at a server that sends each message to all of them. Deliveries are counted.
 ///
-/// A message says when it was due and who published it, so that its latency is known wherever it comes, and its
-/// publisher knows when it has made the round.
+/// A message contains its due time and its publisher. So each receiver knows its latency, and the publisher knows when
+/// its message has reached all.
 #[derive(Debug)]
 pub(crate) struct Fanout {
     sockets: Sockets,
@@ -15,17 +15,17 @@ pub(crate) struct Fanout {
     members: Members,
 }
 
-/// Who publishes, and what.
+/// The members, and their messages.
 #[derive(Clone, Debug)]
 pub(crate) struct Members {
     /// Bytes of a message, [`MESSAGE_BYTES_MIN`] at least.
     pub(crate) bytes: usize,
-    /// The first ones: they would hold up their own messages, and publish nothing.
+    /// The first members. They publish nothing, because they would hold up their own messages.
     pub(crate) slow_readers: usize,
     /// How many of the others publish.
     pub(crate) publishers: usize,
-    /// How many messages make a round, where they need not be those that were published: what they say is not looked
-    /// at. So a server is served too that has prepared its messages.
+    /// How many messages make a round, if any messages count and their content is ignored. For servers that send
+    /// prepared messages.
     pub(crate) round: Option<usize>,
 }
 
@@ -37,16 +37,16 @@ impl Members {
     }
 }
 
-/// One subscriber, and publisher.
+/// A subscriber and publisher.
 #[derive(Debug)]
 pub(crate) struct Member {
     socket: Socket,
     number: u32,
-    /// Messages that have come and belong to no round yet.
+    /// Messages that have come and do not belong to a round yet.
     pub(super) count: usize,
 }
 
-/// When a message was due, and the number of its publisher.
+/// The due time of a message, and the number of its publisher.
 pub(crate) const MESSAGE_BYTES_MIN: usize = 12;
 
 impl Fanout {
@@ -105,7 +105,7 @@ impl Speaker for Fanout {
     }
 }
 
-/// When a message was due, and who published it.
+/// The due time of a message, and its publisher.
 fn read_stamp(message: &[u8]) -> Option<(u64, u32)> {
     let (due, rest) = message.split_first_chunk::<8>()?;
     let (publisher, _) = rest.split_first_chunk::<4>()?;

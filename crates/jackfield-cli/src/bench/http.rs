@@ -1,4 +1,4 @@
-//! `http`: requests and their answers, on connections that stay.
+//! `http`: requests and their answers, on keep-alive connections.
 
 use super::request::Request;
 use super::speaker::{Fault, Heard, Opened, Part, Speaker};
@@ -9,34 +9,34 @@ use std::collections::VecDeque;
 
 /// Keeps requests in flight and checks the status of their answers.
 ///
-/// An answer that is like the one before, byte by byte, is not parsed: it means the same. So the load generator
-/// costs less than the server that it is to load.
+/// An answer with the same bytes as the one before is not parsed again. So the load generator costs less than the
+/// server.
 #[derive(Debug)]
 pub(crate) struct Http {
     requests: Vec<Asked>,
-    /// The order in which they are sent, again and again; empty if there is only one.
+    /// The order in which they are sent, repeated; empty if there is only one.
     order: Vec<u16>,
     next: usize,
     limits: Limits,
 }
 
-/// A request, and what is known of its answer.
+/// A request, and its last answer.
 #[derive(Debug)]
 struct Asked {
     /// The whole request.
     request: Vec<u8>,
     method: String,
-    /// What is said of it in errors, if it is one of several.
+    /// Its name in errors, if it is one of several.
     name: String,
-    /// The last answer that was parsed, if it was good and came whole.
+    /// The last answer that was parsed, if it was successful and came in one piece.
     known: Vec<u8>,
 }
 
-/// What is remembered of one connection.
+/// The state of one connection.
 #[derive(Debug)]
 pub(crate) struct Talk {
     answers: Answers,
-    /// Which requests are in flight, if there are several to choose from.
+    /// The requests in flight, if there are several kinds.
     asked: VecDeque<u16>,
 }
 
@@ -49,22 +49,22 @@ pub(crate) struct Answers {
     status: u16,
 }
 
-/// What was found in the bytes of a connection.
+/// The result of reading bytes of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// So many bytes are done with; the rest of the answer is still to come.
+    /// This many bytes are used; the rest of the answer is still to come.
     Part(usize),
-    /// So many bytes are done with, and with them an answer of this status.
+    /// This many bytes are used, and an answer with this status is complete.
     Whole(usize, u16),
 }
 
 impl Http {
-    /// Sends this request again and again.
+    /// Repeats this request.
     pub(crate) fn new(request: &Request<'_>) -> Self {
         Self::of(&[(*request, 1)])
     }
 
-    /// Sends these requests, each as often as its weight says, well mixed.
+    /// Sends these requests, mixed by their weights.
     pub(crate) fn of(requests: &[(Request<'_>, u32)]) -> Self {
         let is_one = requests.len() == 1;
         let asked = |(request, _): &(Request<'_>, u32)| Asked {
@@ -93,8 +93,8 @@ impl Http {
     }
 }
 
-/// The numbers of things, each as often as its weight says and as evenly apart as can be: each gains its weight in every
-/// round, and the richest pays all weights together.
+/// Numbers in an order in which each occurs as often as its weight, as evenly as possible: in every round each gains its
+/// weight, and the one with the most is chosen and pays the sum of all weights.
 fn mixed(weights: &[u32]) -> Vec<u16> {
     let all: i64 = weights.iter().copied().map(i64::from).sum();
     let mut wealth = vec![0i64; weights.len()];
@@ -102,7 +102,7 @@ fn mixed(weights: &[u32]) -> Vec<u16> {
         for (wealth, weight) in wealth.iter_mut().zip(weights) {
             *wealth += i64::from(*weight);
         }
-        // The first of those that are equally rich.
+        // The first of those with the most.
         let richest = (0..wealth.len()).rev().max_by_key(|number| wealth[*number]).unwrap_or_default();
         wealth[richest] -= all;
         richest as u16
@@ -184,7 +184,7 @@ impl Answers {
         self.machine.keep_alive()
     }
 
-    /// The server has ended its side: the status of the answer that this is the end of, if it is.
+    /// The server has ended its side: the status of the answer that ends with it, if one does.
     pub(crate) fn end(&mut self) -> Option<u16> {
         matches!(self.machine.end_of_input(), Ok(Some(ClientEvent::End))).then_some(self.status)
     }

@@ -1,4 +1,4 @@
-//! `idle`: connections that have said something once, and then only cost memory.
+//! `idle`: connections that send one request, and then only cost memory.
 
 use super::http::{Answers, Found, Http};
 use super::speaker::{Fault, Heard, Opened, Part, Speaker};

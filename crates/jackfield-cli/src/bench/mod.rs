@@ -1,8 +1,8 @@
 //! The load generator.
 //!
-//! [`Plan`] is what is to be done, [`Server`] whom it is done to. The [`engine`] plays the client on all connections,
-//! and what is said on them is one file for each mode: [`http`], [`ws`], [`sse`], [`raw`], [`idle`],
-//! [`fanout`]. [`run`] leads it through the phases of a run, and [`Outcome`] is what comes out.
+//! [`Plan`] says what is done, and [`Server`] to which server. The [`engine`] is the client on all connections. Each
+//! mode has a file: [`http`], [`ws`], [`sse`], [`raw`], [`idle`], [`fanout`]. [`run`] leads through the phases of a
+//! run, and [`Outcome`] is the result.
 
 pub(crate) mod alarm;
 pub(crate) mod engine;

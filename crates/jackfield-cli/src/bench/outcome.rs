@@ -51,9 +51,9 @@ pub struct Outcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
     Complete,
-    /// The user did not want to wait.
+    /// The user has interrupted it.
     Interrupted,
-    /// From the start the server did not answer as it should.
+    /// The server gave wrong answers from the start.
     Failed(Kind),
 }
 
@@ -191,9 +191,9 @@ impl Outcome {
     }
 }
 
-/// Five of the ticks in which Linux counts processor time: less says nothing.
+/// Five ticks of Linux's processor time; less is too inexact.
 const CPU_MIN: Duration = Duration::from_millis(50);
-/// If more of all operations are late, the latencies are those of the load generator.
+/// If more operations than this share are late, the latencies are invalid.
 const LATE_SHARE_MAX: f64 = 0.01;
-/// Beyond this share of a core a thread has nothing left.
+/// Above this share of a core a thread counts as fully used.
 const CLIENT_SHARE_MAX: f64 = 0.95;

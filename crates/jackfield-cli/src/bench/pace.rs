@@ -1,24 +1,24 @@
 //! When the next operation is due.
 //!
-//! At a fixed rate each operation has a time at which it should begin, and its latency counts from there, however late
-//! it could really be sent: a server that stalls for a second delays all operations of that second, not only the one
-//! that is on its way (the *coordinated omission* of load generators that wait for their turn).
+//! At a fixed rate each operation has a time at which it should begin. Its latency counts from that time, even if it is
+//! sent later. So a server that stalls for a second delays all operations of that second, and not only the one in
+//! flight (the *coordinated omission* of other load generators).
 
-/// Hands out the times at which operations should begin.
+/// Gives out the times at which operations should begin.
 #[derive(Debug)]
 pub(crate) struct Pace {
     /// Nanoseconds between two operations; `None`: whenever there is room.
     gap_ns: Option<f64>,
     begin: u64,
-    /// Nothing that is due then or later is handed out.
+    /// Operations that are due at this time or later are not given out.
     end: u64,
     taken: u64,
-    /// So many are handed out, and no more.
+    /// The most operations that are given out.
     most: u64,
 }
 
 impl Pace {
-    /// So many operations a second, and so many altogether; `None`: as many as can be.
+    /// Operations a second, and altogether. `None`: without limit.
     pub(crate) fn new(rate: Option<f64>, most: Option<u64>) -> Self {
         let gap_ns = rate.map(|rate| 1e9 / rate);
         Self { gap_ns, begin: u64::MAX, end: u64::MAX, taken: 0, most: most.unwrap_or(u64::MAX) }
@@ -34,7 +34,7 @@ impl Pace {
         self.end = end;
     }
 
-    /// When the next operation should have begun, if it is due.
+    /// Takes the next operation, if it is due. Returns its due time.
     #[inline]
     pub(crate) fn take(&mut self, now: u64) -> Option<u64> {
         let due = self.due(now)?;
@@ -52,13 +52,13 @@ impl Pace {
         (now >= self.begin && due <= now && due < self.end && self.taken < self.most).then_some(due)
     }
 
-    /// When something will be due next, if that is still to come.
+    /// When the next operation will be due, if one will.
     pub(crate) fn next(&self) -> Option<u64> {
         let due = self.begin.checked_add(due_after(self.taken, self.gap_ns?))?;
         (due < self.end && self.taken < self.most).then_some(due)
     }
 
-    /// Operations that were handed out.
+    /// Operations that were given out.
     pub(crate) fn taken(&self) -> u64 {
         self.taken
     }
@@ -68,7 +68,7 @@ impl Pace {
         let Some(gap) = self.gap_ns.filter(|_| now >= self.begin) else { return 0 };
         let passed = now.min(self.end - 1) - self.begin.min(self.end - 1);
         let mut due = (passed as f64 / gap) as u64;
-        // What is rounded to a common time is counted by it.
+        // Operations that were rounded to the same time are counted by that time.
         while due_after(due, gap) <= passed {
             due += 1;
         }
@@ -89,8 +89,8 @@ fn due_after(number: u64, gap_ns: f64) -> u64 {
     if gap_ns < STEP_NS_MIN { ((due / STEP_NS_MIN).floor() * STEP_NS_MIN) as u64 } else { due as u64 }
 }
 
-/// More often this program does not wake for what is due: that would cost it more than the server. At higher rates, what
-/// falls due between two steps is due with the first.
+/// The shortest time between two wake-ups: more would cost this program more than the server. At higher rates the
+/// operations between two steps are due together with the first.
 const STEP_NS_MIN: f64 = 100_000.0;
 
 #[cfg(test)]
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn operations_are_due_at_the_requested_rate() {
-        // The steps of a second, each woken for once: what pacing costs is counted in them, and not in operations.
+        // The steps of a second, with one wake-up each: they are the cost of pacing, and not the operations.
         for (rate, steps) in [(500.0, 500), (10_000.0, 10_000), (60_000.0, 10_000), (1e6, 10_000)] {
             let mut pace = Pace::new(Some(rate), None);
             pace.start(0);

@@ -1,4 +1,4 @@
-//! What is to be done, the same for all modes.
+//! The plan of a run, the same for all modes.
 
 use crate::base::sessions::Sessions;
 use crate::base::target::Target;
@@ -264,7 +264,7 @@ impl Play {
     }
 }
 
-/// A shorter run says nothing.
+/// The shortest run.
 const DURATION_MIN: Duration = Duration::from_millis(50);
 /// How long an answer may take, if nothing else is said.
 pub const TIMEOUT: Duration = Duration::from_secs(5);

@@ -9,14 +9,14 @@ pub(crate) struct Raw {
 }
 
 impl Raw {
-    /// Blocks of so many bytes.
+    /// Blocks of this many bytes.
     pub(crate) fn new(bytes: usize) -> Self {
         Self { block: vec![b'x'; bytes.max(1)] }
     }
 }
 
 impl Speaker for Raw {
-    /// Bytes of the current block that are here.
+    /// Bytes of the current block that have come.
     type State = usize;
 
     fn connect(&mut self, _index: usize) -> (usize, Part) {

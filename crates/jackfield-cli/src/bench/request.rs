@@ -1,4 +1,4 @@
-//! An HTTP request as the user wants it.
+//! An HTTP request with the user's options.
 
 use std::fmt::Write;
 
@@ -18,7 +18,7 @@ pub struct Request<'a> {
     pub body: &'a [u8],
 }
 
-/// What a browser sends behind `Host`.
+/// The fields that a browser sends after `Host`.
 const BROWSER_FIELDS: &str = "Connection: keep-alive\r\n\
     Cache-Control: max-age=0\r\n\
     sec-ch-ua: \"Chromium\";v=\"142\", \"Not:A-Brand\";v=\"99\"\r\n\
@@ -38,7 +38,7 @@ const BROWSER_FIELDS: &str = "Connection: keep-alive\r\n\
     _ga=GA1.1.1483920561.1763100000; _ga_7Q2K9XW4LM=GS2.1.s1763100000$o3$g1$t1763100423$j60$l0$h0; \
     locale=en; consent=analytics%3Dyes%26ads%3Dno; last=docs%2Fguide\r\n";
 
-/// Methods whose requests have a length, though it is zero.
+/// Methods whose requests have a length even if it is zero.
 const WITH_BODY: [&str; 3] = ["POST", "PUT", "PATCH"];
 
 impl<'a> Request<'a> {

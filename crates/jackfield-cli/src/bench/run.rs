@@ -1,4 +1,4 @@
-//! A run: the threads that put the load on, and what is made of what they count.
+//! A run: the threads of the load generator, and the sum of their counts.
 
 use super::engine::Setup;
 use super::outcome::{End, Outcome, Sample, ServerUse};
@@ -18,8 +18,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
-/// Puts the load on the server, on as many threads as the plan says. `make` gives each its speaker. With `interrupt` the
-/// run ends at once, and what was counted so far is its outcome.
+/// Runs the plan on its threads. `make` makes the speaker of each. `interrupt` ends the run at once with the results so
+/// far.
 ///
 /// # Errors
 /// If the system fails this process.
@@ -44,7 +44,7 @@ pub(crate) fn run<S: Speaker>(
             match worker {
                 Ok(worker) => workers.push(worker),
                 Err(error) => {
-                    // Those that run already end with this.
+                    // This ends the threads that run already.
                     shared.is_stopped.store(true, Ordering::Relaxed);
                     return Err(Error::Io(error));
                 }
@@ -79,10 +79,10 @@ struct Share {
     offset: u64,
 }
 
-/// Divides the plan as evenly as can be.
+/// Divides the plan as evenly as possible.
 fn shares(plan: &Plan) -> impl Iterator<Item = Share> {
     let threads = plan.threads.max(1);
-    // The publisher of events has a connection of its own.
+    // The publisher of events has its own connection.
     let places = plan.connections + usize::from(plan.play == Play::Sse);
     let (operations, rate) = (plan.operations, plan.rate);
     (0..threads).map(move |number| Share {
@@ -124,12 +124,12 @@ struct Lead<'a> {
     pid: Option<u32>,
     warm_up: Vec<Sample>,
     samples: Vec<Sample>,
-    /// Of all laps of the measured time.
+    /// The latencies of all laps of the measured time.
     latencies: Histogram<u64>,
     last: Meter,
 }
 
-/// What the meters said.
+/// The meters at one time.
 #[derive(Clone, Copy, Debug, Default)]
 struct Meter {
     at: f64,
@@ -138,24 +138,24 @@ struct Meter {
     all_cpu: Option<Duration>,
 }
 
-/// The same lap on all threads.
+/// The sum of one lap over all threads.
 struct Merged {
     threads: usize,
     operations: u64,
     latencies: Histogram<u64>,
 }
 
-/// The longest sleep between two looks at whether there is anything new.
+/// The longest sleep between two checks.
 const TICK: Duration = Duration::from_millis(10);
 /// The longest wait for all connections to come up.
 const OPENING_MAX: Duration = Duration::from_secs(30);
-/// How long a slow server has to subscribe a WebSocket that is open: where operations are counted, none may be missed.
+/// How long a slow server may take to subscribe an open WebSocket. If operations are counted, none may be missed.
 const SUBSCRIBING_MAX: Duration = Duration::from_millis(300);
-/// How many samples there are in a run, and how long one is at least and at most.
+/// The number of samples of a run, and the shortest and longest sample.
 const SAMPLES: u32 = 100;
 const SAMPLE_MIN: Duration = Duration::from_millis(100);
 const SAMPLE_MAX: Duration = Duration::from_secs(1);
-/// Operations in flight for a publisher that has to keep a rate.
+/// Operations in flight for a publisher with a rate.
 const PUBLISHER_PIPELINE: usize = 65_536;
 
 type Workers<'s> = Vec<ScopedJoinHandle<'s, std::io::Result<Total>>>;
@@ -168,7 +168,7 @@ impl Lead<'_> {
         let (mut meter, mut last) = (self.read_meter(0.0), self.read_meter(0.0));
         if end.is_none() {
             let course = self.course();
-            // Nobody else sets it.
+            // It is set only here.
             let _ = self.shared.course.set(course);
             (meter, last) = self.follow(&course, &workers);
         }
@@ -179,7 +179,7 @@ impl Lead<'_> {
         let memory_end = self.pid.and_then(proc::memory);
         let mut totals = Vec::new();
         for worker in workers {
-            // A thread that panics is a bug of this program, and none to go on after.
+            // A panic of a thread is a bug of this program, so the run ends.
             totals.push(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
         }
         let end = self.shared.failure.get().map(|why| End::Failed(why.clone())).or(end);
@@ -199,10 +199,10 @@ impl Lead<'_> {
         Ok(outcome)
     }
 
-    /// Waits until all connections are up. Says why they are not.
+    /// Waits until all connections are open. Returns the reason if they are not.
     fn open(&self, begin: Instant, workers: &Workers<'_>) -> Option<End> {
         let wanted = self.plan.connections + usize::from(self.plan.play == Play::Sse);
-        // There the connections are what is measured.
+        // In this mode opening connections is measured.
         if self.plan.play == Play::Connect {
             return None;
         }
@@ -230,14 +230,13 @@ impl Lead<'_> {
         let warm_up = if self.plan.operations.is_some() { Duration::ZERO } else { self.plan.warm_up() };
         let measure = begin + nanos(warm_up);
         let end = measure.saturating_add(nanos(self.plan.duration));
-        // Where messages go round in turns, the last round never ends.
+        // If messages go in rounds, the last round never ends.
         let patience = if self.plan.is_constant { 0 } else { end.saturating_add(nanos(self.plan.timeout)) };
         let lap = (self.plan.duration / SAMPLES).clamp(SAMPLE_MIN, SAMPLE_MAX).min(self.plan.duration);
         Course { begin, measure, end, patience, lap: nanos(lap) }
     }
 
-    /// Takes what the threads tell, until their measured time is over. Gives what the meters said at its beginning and
-    /// at its end.
+    /// Collects the laps of the threads until the measured time is over. Returns the meters at its begin and end.
     fn follow(&mut self, course: &Course, workers: &Workers<'_>) -> (Meter, Meter) {
         let mut merged: BTreeMap<(bool, u64), Merged> = BTreeMap::new();
         let mut first = None;
@@ -260,7 +259,7 @@ impl Lead<'_> {
                 Err(_) => break,
             }
         }
-        // A thread that was held up has left laps out.
+        // A delayed thread may have left out laps.
         for sum in merged.iter().filter(|((is_measured, _), _)| *is_measured).map(|(_, sum)| sum) {
             self.count(sum);
         }
@@ -269,7 +268,7 @@ impl Lead<'_> {
         (first.unwrap_or(last), last)
     }
 
-    /// One thread has ended a lap; once all have, it is a sample.
+    /// Takes a lap of one thread. When all threads have ended it, it is a sample.
     fn take(
         &mut self,
         lap: Lap,
@@ -334,7 +333,7 @@ impl Lead<'_> {
         debug_assert!(added.is_ok(), "all have the same bounds");
     }
 
-    /// What all threads have counted.
+    /// Sums the counts of all threads.
     fn sum(&mut self, totals: Vec<Total>, end: End) -> Outcome {
         let mut outcome = Outcome {
             end,
@@ -393,7 +392,7 @@ impl Lead<'_> {
     }
 }
 
-/// From one look at the connections that come up to the next: short, because it is measured.
+/// The time between two checks of opening connections: short, because this time is measured.
 const OPENING_LOOK: Duration = Duration::from_millis(1);
 
 fn seconds(nanos: u64) -> f64 {

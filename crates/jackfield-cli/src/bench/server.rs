@@ -62,13 +62,13 @@ impl Server {
         let program = std::env::current_exe().map_err(Error::Server)?;
         let mut command = Command::new(program);
         command.args(["serve", "--tied"]).args(args).stdin(Stdio::null()).stdout(Stdio::piped());
-        // Ctrl-C is for this program, which ends the server when the answers are counted.
+        // Ctrl-C goes to this program only, which ends the server when the answers are counted.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command.spawn().map_err(Error::Server)?;
         let stdout = child.stdout.take();
         let pid = Some(child.id());
-        // From here on it is ended whatever happens.
+        // From here on it is always ended.
         let mut server =
             Self { addr: ([0, 0, 0, 0], 0).into(), host: String::new(), pid, child: Some(child) };
         let addrs = stdout.map(read_addrs).unwrap_or_default();
@@ -81,7 +81,7 @@ impl Server {
     }
 }
 
-/// The addresses that a new server prints: for HTTP and what comes of it, and for bare TCP.
+/// The addresses that a new server prints: for HTTP and its upgrades, and for bare TCP.
 fn read_addrs(stdout: ChildStdout) -> Vec<SocketAddr> {
     let lines = BufReader::new(stdout).lines().map_while(Result::ok);
     let addrs = lines.filter_map(|line| line.strip_prefix("listening on ")?.parse().ok());
@@ -91,7 +91,7 @@ fn read_addrs(stdout: ChildStdout) -> Vec<SocketAddr> {
 impl Drop for Server {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
-            // Both fail if it has ended by itself already.
+            // Both fail only if it has ended by itself.
             let _ = child.kill();
             let _ = child.wait();
         }

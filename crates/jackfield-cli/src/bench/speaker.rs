@@ -1,21 +1,21 @@
-//! What the engine asks of each mode.
+//! The interface between the engine and a mode.
 
 use super::tally::{Kind, Tally};
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-/// What the connections of one mode say, and what they make of what they hear.
+/// Makes the output of one mode's connections, and handles their input.
 pub(crate) trait Speaker {
-    /// What is remembered of one connection.
+    /// The state of one connection.
     type State;
 
-    /// A new connection, and its part. `index` counts the places, not the connections that have filled them.
+    /// The state of a new connection, and its part. `index` is the number of its place.
     fn connect(&mut self, index: usize) -> (Self::State, Part);
 
-    /// The first words. A connection that has none is ready at once.
+    /// Writes the first bytes. A connection that has none is ready at once.
     fn open(&mut self, state: &mut Self::State, out: &mut Vec<u8>) -> Opened;
 
-    /// Whether the connection may begin a further operation, besides the bound on those in flight.
+    /// Whether the connection may begin another operation, apart from the bound on operations in flight.
     fn may_send(&self, _state: &Self::State) -> bool {
         true
     }
@@ -23,15 +23,14 @@ pub(crate) trait Speaker {
     /// Begins an operation that is due at `due`.
     fn send(&mut self, state: &mut Self::State, due: u64, out: &mut Vec<u8>);
 
-    /// True if the operation that was begun last need not be waited for: its answer has come with those before it.
+    /// True if the last operation has its answer already, because it came together with earlier ones.
     fn is_settled(&mut self, _state: &mut Self::State) -> bool {
         false
     }
 
-    /// Bytes have come. Says how many were used.
+    /// Handles bytes. Returns how many were used.
     ///
-    /// # Errors
-    /// The server broke the protocol: the connection is given up.
+    /// # Errors The server broke the protocol: the connection is closed.
     fn receive(
         &mut self,
         state: &mut Self::State,
@@ -39,18 +38,18 @@ pub(crate) trait Speaker {
         heard: &mut Heard<'_>,
     ) -> Result<usize, Fault>;
 
-    /// The server has finished its side, which may be the end of an operation.
+    /// The server has ended its side, which may end an operation.
     fn end(&mut self, _state: &mut Self::State, _heard: &mut Heard<'_>) {}
 }
 
-/// A connection's part in the play.
+/// The part of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// Sends, and hears the answer.
+    /// Sends, and receives the answer.
     Talks,
-    /// Only listens.
+    /// Only receives.
     Listens,
-    /// Sends what others hear: it is looked after whenever they have heard something.
+    /// Publishes to others. It is served whenever they have received something.
     Publishes,
 }
 
@@ -63,30 +62,30 @@ pub(crate) enum Opened {
     Waits,
 }
 
-/// Why a connection was given up: the name under which it is counted.
+/// Why a connection was closed: the kind by which it is counted.
 #[derive(Debug)]
 pub(crate) struct Fault(pub(crate) Kind);
 
 impl Fault {
-    /// Something is wrong with what came, as the error says.
+    /// A fault in the server's bytes, with the error.
     pub(crate) fn of(what: &str, error: impl std::fmt::Display) -> Self {
         Self(Cow::Owned(format!("{what}: {error}")))
     }
 }
 
-/// Where a speaker tells what it heard.
+/// The place for what a speaker has received.
 #[derive(Debug)]
 pub(crate) struct Heard<'a> {
     /// Nanoseconds since the load generator began.
     pub(crate) now: u64,
-    /// What goes back at once, such as a Pong.
+    /// Bytes to be sent at once, such as a Pong.
     pub(crate) out: &'a mut Vec<u8>,
     pub(crate) tally: &'a mut Tally,
     /// When the operations in flight were due.
     pub(crate) in_flight: &'a mut VecDeque<u64>,
     pub(crate) is_slow: bool,
     pub(crate) is_ready: bool,
-    /// Nothing more comes on this connection, and that is in order.
+    /// The connection is complete: its end is expected.
     pub(crate) is_over: bool,
 }
 
@@ -124,7 +123,7 @@ impl Heard<'_> {
         self.acknowledge()
     }
 
-    /// Something has come that was due at `since`.
+    /// Counts a delivery that was due at `since`.
     #[inline]
     pub(crate) fn delivery(&mut self, since: u64) {
         if self.is_slow {

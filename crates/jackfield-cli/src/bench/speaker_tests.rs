@@ -1,4 +1,4 @@
-//! Every speaker hears the same, however the bytes of the server are cut.
+//! Every speaker has the same results, however the bytes of the server are split.
 
 use super::fanout::{Fanout, Members};
 use super::http::Http;
@@ -12,7 +12,7 @@ use super::ws::{Opening, Ws};
 use jackfield_proto::websocket::{Message, Offer, Opcode, encode, encode_frame, encode_response};
 use std::collections::VecDeque;
 
-/// What was heard in all.
+/// The sum of the results.
 #[derive(Debug, Default, PartialEq)]
 struct Sum {
     operations: u64,
@@ -24,7 +24,7 @@ struct Sum {
     is_over: bool,
 }
 
-/// Feeds the bytes in two parts, as the reactor does: what is not used comes again with what is behind it.
+/// Feeds the bytes in two parts, as the reactor does: unused bytes come again with the next ones.
 fn hear<S: Speaker>(speaker: &mut S, in_flight: usize, bytes: &[u8], cut: usize) -> Sum {
     let (mut state, _) = speaker.connect(0);
     let (mut out, mut tally) = (Vec::new(), Tally::new());
@@ -59,7 +59,7 @@ fn hear<S: Speaker>(speaker: &mut S, in_flight: usize, bytes: &[u8], cut: usize)
     sum
 }
 
-/// The server's consent, if a WebSocket was asked for.
+/// The server's 101, if a WebSocket was requested.
 fn answer_of(request: &[u8]) -> Vec<u8> {
     let mut answer = Vec::new();
     let text = String::from_utf8_lossy(request);
@@ -72,17 +72,17 @@ fn answer_of(request: &[u8]) -> Vec<u8> {
     answer
 }
 
-/// Wherever the bytes are cut, the sum is the same. Returns it.
+/// Checks that the sum is the same for every split of the bytes. Returns it.
 fn check<S: Speaker>(make: impl Fn() -> S, in_flight: usize, bytes: &[u8]) -> Sum {
     let whole = hear(&mut make(), in_flight, bytes, usize::MAX);
     let mut speaker = make();
     for cut in 0..bytes.len() + 200 {
         let mut sum = hear(&mut make(), in_flight, bytes, cut);
-        // A mask differs from time to time; what is under it is the business of the crate that put it there.
+        // Masks are random, so only the length is compared.
         assert_eq!(sum.out.len(), whole.out.len());
         sum.out.clone_from(&whole.out);
         assert_eq!(sum, whole, "cut at {cut}");
-        // Once more by a speaker that knows some answers already.
+        // Again with a speaker that knows some answers already.
         assert_eq!(hear(&mut speaker, in_flight, bytes, cut).operations, whole.operations, "cut at {cut}");
     }
     whole

@@ -1,4 +1,4 @@
-//! `sse`: one publisher, and streams of server-sent events on which everything it published comes.
+//! `sse`: one publisher, and event streams that get all its publications.
 
 use super::http::{Answers, Found};
 use super::speaker::{Fault, Heard, Opened, Part, Speaker};
@@ -9,25 +9,25 @@ use std::io::Write;
 
 /// Event streams, and a connection that publishes.
 ///
-/// The body of a publication says when it was due. A server that publishes something else is served too: then the
-/// n-th event of a stream is taken for the n-th publication. And since all streams get the same events, one that came
-/// on another stream already, byte by byte, is not decoded again.
+/// The body of a publication contains its due time. If the server publishes something else, the n-th event of a stream
+/// counts as the n-th publication. All streams get the same events, so an event with the same bytes as one on another
+/// stream is not decoded again.
 #[derive(Debug)]
 pub(crate) struct Sse {
     feed: Vec<u8>,
     publish_head: Vec<u8>,
-    /// Bytes of a publication; none if the server knows what to publish.
+    /// Bytes of a publication; none if the server makes the content.
     bytes: usize,
     streams: usize,
     slow_readers: usize,
-    /// Publications that may be on their way to the streams, unless there is a rate.
+    /// The most publications in flight, unless there is a rate.
     ahead: Option<usize>,
     is_bursty: bool,
     /// When each publication was due.
     published: Vec<u64>,
-    /// Events that have come on each stream, or were missed because it was lost.
+    /// Events that have come on each stream, or were missed because the stream was lost.
     events: Vec<usize>,
-    /// The same on all streams but those of slow readers.
+    /// The sum over all streams but those of slow readers.
     delivered: u64,
     recent: Vec<Recent>,
     whole: Whole,
@@ -47,12 +47,12 @@ pub(crate) enum Line {
 pub(crate) struct Stream {
     machine: ClientMachine,
     decoder: Decoder,
-    /// Between two events: nothing is kept of the next one.
+    /// It is between two events, with no bytes of the next one.
     is_between: bool,
     place: usize,
 }
 
-/// An event that came on some stream lately.
+/// An event that has come on some stream recently.
 #[derive(Debug, Default)]
 struct Recent {
     number: usize,
@@ -62,22 +62,22 @@ struct Recent {
 
 /// The digits of a time in nanoseconds.
 pub(crate) const PUBLICATION_BYTES_MIN: usize = 20;
-/// Events that are remembered: streams are not further apart than what one read brings.
+/// Events that are remembered: streams differ by at most the events of one read.
 const RECENT_MAX: usize = 256;
 
-/// What is to be streamed.
+/// The plan of the streams.
 #[derive(Debug)]
 pub(crate) struct Feed<'a> {
     pub(crate) host: &'a str,
     pub(crate) path: &'a str,
     pub(crate) publish_path: &'a str,
-    /// Bytes of a publication, [`PUBLICATION_BYTES_MIN`] at least; or none, if the server knows what to publish.
+    /// Bytes of a publication, at least [`PUBLICATION_BYTES_MIN`]; or none, if the server makes the content.
     pub(crate) bytes: usize,
     pub(crate) streams: usize,
     pub(crate) slow_readers: usize,
-    /// Publications that may be on their way to the streams; `None` if there is a rate.
+    /// The most publications in flight; `None` if there is a rate.
     pub(crate) ahead: Option<usize>,
-    /// Those are all sent at once, when all before them have come.
+    /// They are sent together, when all earlier ones have come.
     pub(crate) is_bursty: bool,
 }
 
@@ -178,7 +178,7 @@ impl Sse {
         Ok(())
     }
 
-    /// How a publication is asked for.
+    /// The method of a publication's request.
     fn publish_method(&self) -> &'static str {
         if self.bytes == 0 { "GET" } else { "POST" }
     }
@@ -212,7 +212,7 @@ impl Sse {
 impl Speaker for Sse {
     type State = Line;
 
-    /// The last place is the publisher's.
+    /// The last place is that of the publisher.
     fn connect(&mut self, index: usize) -> (Line, Part) {
         if index == self.streams {
             return (Line::Publisher(Box::new(Answers::new())), Part::Publishes);
@@ -236,7 +236,7 @@ impl Speaker for Sse {
         let published = self.published.len() as u64;
         self.ahead.is_none_or(|ahead| {
             let ahead = ahead as u64;
-            // The last burst but the current one.
+            // The burst before the current one.
             if self.is_bursty {
                 arrived >= published / ahead * ahead
             } else {
@@ -265,7 +265,7 @@ impl Speaker for Sse {
     }
 }
 
-/// A request with so many bytes to publish, or with none.
+/// The head of a request that publishes this many bytes, or none.
 fn publish_head(host: &str, path: &str, bytes: usize) -> String {
     if bytes == 0 {
         return format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
@@ -275,7 +275,7 @@ fn publish_head(host: &str, path: &str, bytes: usize) -> String {
     )
 }
 
-/// When the publication was due, if it says so and that can be true.
+/// The due time in a publication, if it has a plausible one.
 fn read_stamp(data: &str, now: u64) -> Option<u64> {
     data.get(..PUBLICATION_BYTES_MIN)?.parse().ok().filter(|due| *due <= now)
 }

@@ -1,4 +1,4 @@
-//! What one thread counts: operations, their latencies, and errors by kind.
+//! The counts of one thread: operations, latencies, and errors by kind.
 
 use hdrhistogram::Histogram;
 use std::borrow::Cow;
@@ -12,7 +12,7 @@ pub(crate) type Kind = Cow<'static, str>;
 pub(crate) struct Tally {
     /// Operations that ended within the measured time.
     pub(crate) operations: u64,
-    /// The same of slow readers, whose latency says nothing about the server.
+    /// The same of slow readers, whose latencies are not counted.
     pub(crate) slow_operations: u64,
     /// Operations that this program began late, although a connection was free for them.
     pub(crate) late_operations: u64,
@@ -20,9 +20,9 @@ pub(crate) struct Tally {
     pub(crate) errors: BTreeMap<Kind, u64>,
     /// TLS handshakes that ended within the measured time.
     pub(crate) handshakes: Handshakes,
-    /// Latencies in nanoseconds since they were taken last.
+    /// Latencies in nanoseconds since they were last taken.
     latencies: Histogram<u64>,
-    /// The latency of what was due before is not counted.
+    /// Latencies of operations that were due earlier are not counted.
     from: u64,
     counts: Counts,
 }
@@ -38,7 +38,7 @@ pub struct Handshakes {
     pub latencies: Histogram<u64>,
 }
 
-/// What is counted, in the order of a run.
+/// What is counted, in the order of the phases of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Counts {
     All,
@@ -77,12 +77,12 @@ impl Tally {
         }
     }
 
-    /// The same of a slow reader.
+    /// Counts an operation of a slow reader.
     pub(crate) fn record_slow(&mut self) {
         self.slow_operations += u64::from(self.counts == Counts::All);
     }
 
-    /// An operation was begun so late, and only this program is to blame.
+    /// Counts an operation that this program has begun this much too late.
     #[inline]
     pub(crate) fn record_delay(&mut self, delay_ns: u64) {
         if delay_ns > LATE_NS && self.counts == Counts::All {
@@ -111,7 +111,7 @@ impl Tally {
         }
     }
 
-    /// Forgets everything. The latency of what was due before `from` will not be counted; that it ended will.
+    /// Resets all counts. Latencies of operations that were due before `from` will not be counted, but their ends will.
     pub(crate) fn restart(&mut self, from: u64) {
         *self = Self { from, ..Self::new() };
     }
@@ -146,7 +146,7 @@ impl Handshakes {
         Self { full: 0, resumed: 0, latencies: new_histogram() }
     }
 
-    /// What another thread has counted besides.
+    /// Adds the counts of another thread.
     pub(crate) fn add(&mut self, other: &Self) {
         self.full += other.full;
         self.resumed += other.resumed;
@@ -155,7 +155,7 @@ impl Handshakes {
     }
 }
 
-/// Later than this is late.
+/// An operation that begins later than this counts as late.
 pub(crate) const LATE_NS: u64 = 1_000_000;
 
 pub(crate) fn new_histogram() -> Histogram<u64> {

@@ -15,37 +15,37 @@ use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What all threads of a run see.
+/// The state that all threads of a run share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     /// All times count from here, in nanoseconds.
     pub(crate) epoch: Instant,
-    /// Given once all connections are up.
+    /// Set when all connections are open.
     pub(crate) course: OnceLock<Course>,
     /// The run ends at once.
     pub(crate) is_stopped: AtomicBool,
     /// Connections that can be used.
     pub(crate) ready: AtomicUsize,
     pub(crate) errors: AtomicU64,
-    /// Why it makes no sense to go on.
+    /// The reason to give up.
     pub(crate) failure: OnceLock<Kind>,
 }
 
-/// When what begins and ends.
+/// The times of the phases.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Course {
     /// The first operation is due.
     pub(crate) begin: u64,
-    /// From here on it is measured.
+    /// The begin of the measured time.
     pub(crate) measure: u64,
     pub(crate) end: u64,
-    /// Until then answers are waited for.
+    /// How long to wait for answers.
     pub(crate) patience: u64,
-    /// From one lap to the next.
+    /// The length of a lap.
     pub(crate) lap: u64,
 }
 
-/// What happened on one thread in one lap of the measured time, or of what goes before.
+/// The counts of one thread in one lap of the measured time or of the warm-up.
 #[derive(Debug)]
 pub(crate) struct Lap {
     pub(crate) is_measured: bool,
@@ -57,7 +57,7 @@ pub(crate) struct Lap {
     pub(crate) is_last: bool,
 }
 
-/// What one thread has counted in all.
+/// All counts of one thread.
 #[derive(Debug)]
 pub(crate) struct Total {
     /// The measured time, if it began.
@@ -73,7 +73,7 @@ pub(crate) struct Total {
     pub(crate) bytes_out: u64,
     /// The thread's use of a core within the measured time.
     pub(crate) cpu: Duration,
-    /// How often it looked in that time at what had come.
+    /// The number of its turns in that time.
     pub(crate) turns: u64,
 }
 
@@ -83,14 +83,14 @@ pub(crate) struct Worker<'a, S: Speaker> {
     engine: Engine<S>,
     shared: &'a Shared,
     laps: Sender<Lap>,
-    /// The first operation is due so long after the beginning, so that threads take turns.
+    /// The delay of its first operation, so that threads take turns.
     offset: u64,
     rest: Duration,
-    /// The least time from one look at what came to the next, where that saves more than it costs.
+    /// The shortest time between two reads of answers, at high rates.
     nap: Option<Duration>,
     /// The load is on.
     is_begun: bool,
-    /// What this thread has published of its counters.
+    /// The part of its counters that this thread has published.
     ready: usize,
     errors: u64,
     operations: u64,
@@ -143,7 +143,7 @@ impl<'a, S: Speaker> Worker<'a, S> {
     pub(crate) fn run(mut self) -> io::Result<Total> {
         let Some(course) = self.open()? else { return Ok(self.total(None)) };
         self.pause(self.rest)?;
-        // A thread that looks again and again needs no alarm.
+        // A thread that wakes regularly needs no alarm.
         let needs_alarm = self.engine.pace.is_fixed() && self.nap.is_none();
         let alarm = if needs_alarm { Some(Alarm::new(&mut self.driver)?) } else { None };
         let begin = course.begin.max(self.shared.now()) + self.offset;
@@ -166,7 +166,7 @@ impl<'a, S: Speaker> Worker<'a, S> {
         Ok(self.total(Some((start, end))))
     }
 
-    /// Opens connections until it is known what comes next. `None`: nothing.
+    /// Opens connections until the course is set. `None`: the run has ended.
     fn open(&mut self) -> io::Result<Option<Course>> {
         loop {
             if let Some(course) = self.shared.course.get() {
@@ -208,12 +208,12 @@ impl<'a, S: Speaker> Worker<'a, S> {
         let latencies = self.engine.tally.take_latencies();
         let lap = Lap { is_measured, number, operations: operations - self.operations, latencies, is_last };
         self.operations = operations;
-        // Nobody listens any more only if the run has failed.
+        // The receiver is gone only if the run has failed.
         let _ = self.laps.send(lap);
     }
 
-    /// Waits for the answers to what was due before the end: an operation that is left out because it took too long
-    /// would make the latencies look better than they are.
+    /// Waits for the answers to operations that were due before the end: without the slow ones the latencies would look
+    /// better than they are.
     fn drain(&mut self, course: &Course) -> io::Result<()> {
         let is_patient = !self.shared.is_stopped.load(Ordering::Relaxed) && course.patience > course.end;
         if !is_patient {
@@ -244,7 +244,7 @@ impl<'a, S: Speaker> Worker<'a, S> {
         Ok(!self.shared.is_stopped.load(Ordering::Relaxed))
     }
 
-    /// Lets the other threads know, if there is anything new.
+    /// Publishes changed counters to the other threads.
     fn publish(&mut self) {
         let (ready, errors) = (self.engine.ready(), self.engine.error_count());
         if ready != self.ready {
@@ -255,7 +255,7 @@ impl<'a, S: Speaker> Worker<'a, S> {
             self.shared.errors.fetch_add(errors.wrapping_sub(self.errors), Ordering::Relaxed);
             self.errors = errors;
             if let Some(why) = self.engine.failure() {
-                // The first reason is as good as any.
+                // The first reason is kept.
                 let _ = self.shared.failure.set(why.clone());
                 self.shared.is_stopped.store(true, Ordering::Relaxed);
             }
@@ -318,8 +318,8 @@ impl Shared {
     }
 }
 
-/// How long a thread with this rate sleeps between two looks at what came. To be woken for each answer costs as much as
-/// the answer itself; at high rates several are looked at together.
+/// How long a thread with this rate sleeps between two reads of answers. A wake-up for each answer costs as much as the
+/// answer itself, so at high rates several are read together.
 pub(crate) fn nap(rate: Option<f64>) -> Option<Duration> {
     rate.filter(|rate| *rate >= NAP_RATE_MIN).map(|_| NAP)
 }
@@ -336,15 +336,14 @@ fn sleep_exactly() {
     let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
 }
 
-/// A client must read while it writes, however much that is: two sides that both wait for the other to read would wait
-/// for ever.
+/// A client must always read while it writes: otherwise both sides could wait for each other for ever.
 pub(crate) fn limits() -> Limits {
     Limits {
         outbox_bytes_high: usize::MAX,
         outbox_bytes_max: usize::MAX,
         write_stall: Duration::from_secs(3600),
         linger: Duration::from_millis(200),
-        // Who has left reads nothing more, however much comes.
+        // A connection that has ended reads nothing more.
         linger_max: Duration::from_millis(200),
         ..Limits::default()
     }

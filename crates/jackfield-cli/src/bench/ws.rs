@@ -17,7 +17,7 @@ pub(crate) struct Ws {
     payload: Payload,
 }
 
-/// What all modes with WebSockets share: the handshake, frames in and frames out.
+/// The common part of all modes with WebSockets: the handshake, frames in and frames out.
 #[derive(Debug)]
 pub(crate) struct Sockets {
     host: String,
@@ -30,7 +30,7 @@ pub(crate) struct Sockets {
     http_limits: http1::Limits,
 }
 
-/// What opens a WebSocket.
+/// The options of the handshake.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Opening<'a> {
     pub(crate) host: &'a str,
@@ -41,7 +41,7 @@ pub(crate) struct Opening<'a> {
     pub(crate) fields: &'a [(String, String)],
 }
 
-/// One WebSocket, or what is to become one.
+/// A WebSocket, or a connection that will become one.
 #[derive(Debug)]
 pub(crate) enum Socket {
     Shaking(Box<Handshake>),
@@ -56,12 +56,12 @@ pub(crate) struct Handshake {
 }
 
 impl Ws {
-    /// Sends this message again and again.
+    /// Repeats this message.
     pub(crate) fn new(opening: &Opening<'_>, payload: &Payload) -> Self {
         Self { sockets: Sockets::new(opening), payload: payload.clone() }
     }
 
-    /// Bytes of a message of so many bytes as it is sent, with its head and its mask.
+    /// The length of the frame of a message of this length, with its head and mask.
     pub(crate) fn frame_bytes(bytes: usize) -> usize {
         let mut frame = Vec::new();
         encode_masked(Opcode::Binary, true, &vec![b'x'; bytes], [1; 4], &mut frame);
@@ -117,7 +117,7 @@ impl Sockets {
         encode_masked(Opcode::Binary, true, payload, self.random.mask(), out);
     }
 
-    /// Appends the handshake's request. What is malformed in it the server will tell.
+    /// Appends the request of the handshake. If it is malformed, the server will refuse it.
     pub(crate) fn shake(&mut self, socket: &mut Socket, out: &mut Vec<u8>) -> Opened {
         if let Socket::Shaking(handshake) = socket {
             let protocols: Vec<&str> = self.protocols.iter().map(String::as_str).collect();
@@ -161,7 +161,7 @@ impl Sockets {
                         Event::Ping(payload) => {
                             encode_masked(Opcode::Pong, true, payload, self.random.mask(), heard.out);
                         }
-                        // The limits ask for no parts.
+                        // The limits allow no parts.
                         Event::Pong { .. } | Event::Part { .. } => {}
                         Event::Close(close) => {
                             let code =
@@ -180,7 +180,7 @@ impl Sockets {
 }
 
 impl Handshake {
-    /// How many bytes the server's consent took, if it is here.
+    /// The length of the server's 101, if it is complete.
     fn step(
         &mut self,
         rx: &[u8],

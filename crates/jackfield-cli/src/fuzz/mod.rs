@@ -25,7 +25,7 @@ pub(crate) enum Error {
     Corpus(io::Error),
 }
 
-/// What came of one target, or of all.
+/// The result of one target, or of all.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sum {
     executions: u64,
@@ -33,18 +33,18 @@ struct Sum {
     elapsed: Duration,
 }
 
-/// What the jobs of one target share.
+/// The state that the jobs of one target share.
 struct Bench<'a> {
     target: &'a Target,
     args: &'a Fuzz,
     seed: u64,
     line: Line,
-    /// The newest of each job.
+    /// The latest progress of each job.
     jobs: Mutex<Vec<Option<Progress>>>,
     is_over: AtomicBool,
 }
 
-/// Does what `fuzz` is asked to; says whether everything held.
+/// Runs `fuzz`. Returns whether all properties held.
 ///
 /// # Errors
 /// If the name is not known, or the corpus can't be used.
@@ -100,7 +100,7 @@ fn fuzz_one(args: &Fuzz, target: &Target, seed: u64) -> Result<(Sum, Vec<Finding
                 })
             })
             .collect();
-        // A job that panics is a bug of the runner itself, and none to go on after.
+        // A panic of a job is a bug of the runner itself, so the run ends.
         started
             .into_iter()
             .map(|job| job.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
@@ -140,7 +140,7 @@ impl Bench<'_> {
         })
     }
 
-    /// A job has come so far. The first one draws the line.
+    /// Notes the progress of a job. The first job draws the line.
     fn tell(&self, job: usize, progress: &Progress) -> ControlFlow<()> {
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         jobs[job] = Some(*progress);

@@ -12,10 +12,10 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What the jobs share.
+/// The state that the jobs share.
 struct Run {
     end: u64,
-    /// The next seed that nobody has.
+    /// The next free seed.
     next: AtomicU64,
     done: AtomicU64,
     turns: AtomicU64,
@@ -23,13 +23,12 @@ struct Run {
     violation: Mutex<Option<Violation>>,
 }
 
-/// Between two looks of the line at how far it is.
+/// The time between two updates of the progress line.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Runs the seeds; says whether all invariants held.
+/// Runs the seeds. Returns whether all invariants held.
 ///
-/// # Errors
-/// There are not so many seeds.
+/// # Errors There are fewer seeds than requested.
 pub(crate) fn sim(args: &Sim) -> Result<bool, Error> {
     if let Some(seed) = args.replay {
         return Ok(replay(seed));
@@ -50,7 +49,7 @@ pub(crate) fn sim(args: &Sim) -> Result<bool, Error> {
     thread::scope(|scope| {
         let jobs: Vec<_> = (0..jobs(args.jobs)).map(|_| scope.spawn(|| run.work())).collect();
         while jobs.iter().any(|job| !job.is_finished()) {
-            // It only waits to look again; what is shown depends on nothing here.
+            // Only the progress line waits here.
             thread::park_timeout(LOOK);
             let done = run.done.load(Ordering::Relaxed);
             line.along(
@@ -73,7 +72,7 @@ pub(crate) fn sim(args: &Sim) -> Result<bool, Error> {
 impl Run {
     fn work(&self) {
         while !self.is_over.load(Ordering::Relaxed) {
-            // Never past the end: behind the last seed of all there is no other.
+            // Never past the end, because the last seed has no successor.
             let more = |next: u64| (next < self.end).then(|| next + 1);
             let Ok(seed) = self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) else { return };
             match bad_day(seed, options_of(seed, false)).try_run() {

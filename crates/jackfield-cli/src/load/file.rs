@@ -1,4 +1,4 @@
-//! A plan in a file: what each stage does.
+//! A plan in a file, with its stages.
 
 use super::values::{
     CONNECTIONS, CONNECTIONS_MAX, PIPELINE_MAX, THREADS_MAX, parse_header, parse_method, parse_path,
@@ -15,7 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// One part of a plan, which is a run of its own.
+/// One part of a plan, which is a separate run.
 #[derive(Debug)]
 pub(super) struct Stage {
     /// Letters, digits and -._ only: it is the name of a folder.
@@ -98,7 +98,7 @@ fn stages(text: &str) -> Result<Vec<Stage>, String> {
 }
 
 impl File {
-    /// What all stages have in common.
+    /// The common part of all stages.
     fn base(&self) -> Result<Plan, String> {
         let target: Option<Target> =
             self.target.as_deref().map(str::parse).transpose().map_err(|why| format!("target: {why}"))?;

@@ -8,10 +8,9 @@ use std::sync::atomic::AtomicBool;
 /// The exit code of a process that ends by Ctrl-C: 128 and the number of the signal.
 pub(crate) const EXIT: u8 = 130;
 
-/// What becomes true with the first of these signals. With the second the process ends at once.
+/// A flag that the first of these signals sets. The second ends the process at once.
 ///
-/// # Errors
-/// If the system takes no handler.
+/// # Errors The handler can't be registered.
 pub(crate) fn flag() -> io::Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {

@@ -27,12 +27,11 @@ const OTHER_DESCRIPTORS: usize = 32;
 
 /// Puts load on a server, and reports.
 ///
-/// # Errors
-/// Nothing could be measured, which is found before the run wherever that is possible.
+/// # Errors Nothing could be measured. If possible, this is found before the run.
 pub(crate) fn load(mode: &Mode) -> Result<ExitCode, Error> {
     let output = &mode.common().output;
     let plan = plan::plan(mode).map_err(Error::Usage)?;
-    // Read first: the run may write over it.
+    // Read first, because the run may overwrite it.
     let old = output.compare.as_deref().map(report::read).transpose()?;
     proc::raise_descriptor_limit();
     check_descriptors(&plan, proc::descriptor_limit())?;
@@ -46,8 +45,7 @@ pub(crate) fn load(mode: &Mode) -> Result<ExitCode, Error> {
     Ok(verdict(&plan, &outcome, &output.fail_if, &result))
 }
 
-/// # Errors
-/// So many connections this process may not have.
+/// # Errors This process may not have that many connections.
 fn check_descriptors(plan: &Plan, limit: Option<usize>) -> Result<(), Error> {
     let wanted = plan.connections.saturating_add(OTHER_DESCRIPTORS);
     match limit {
@@ -60,7 +58,7 @@ fn check_descriptors(plan: &Plan, limit: Option<usize>) -> Result<(), Error> {
     }
 }
 
-/// Writes the report, and tells of the run on the standard output.
+/// Writes the report, and prints the result.
 fn show(output: &Output, result: &Value, old: Option<&Value>, folder: Option<Folder>) -> Result<(), Error> {
     let mut text = if output.json { format!("{result:#}\n") } else { text::report(result, old) };
     if let Some(folder) = folder {
@@ -69,7 +67,7 @@ fn show(output: &Output, result: &Value, old: Option<&Value>, folder: Option<Fol
             text.push_str(&format!("\nreport: {}\n", page.display()));
         }
     }
-    // A reader that has gone does not change the verdict.
+    // A closed standard output does not change the exit code.
     let _ = io::stdout().write_all(text.as_bytes());
     Ok(())
 }

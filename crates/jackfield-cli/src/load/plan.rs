@@ -6,10 +6,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-/// What the command line asks for.
+/// Makes the plan of a command line.
 ///
-/// # Errors
-/// What makes no sense together, as a sentence.
+/// # Errors Options that contradict each other, as a sentence.
 pub(crate) fn plan(mode: &Mode) -> Result<Plan, String> {
     let mut plan = base(mode)?;
     match mode {
@@ -79,7 +78,7 @@ fn base(mode: &Mode) -> Result<Plan, String> {
     })
 }
 
-/// Where it goes: a server of the user's own has its own paths, and only the built-in one those of this tool.
+/// The path of the requests: a user's server has its own paths, and the built-in server has those of this tool.
 fn path(mode: &Mode, play: Play) -> Result<String, String> {
     let target = mode.common().target.as_ref();
     match (mode.path(), target) {
@@ -155,7 +154,7 @@ fn read(file: &Path) -> Result<Vec<u8>, String> {
     fs::read(file).map_err(|error| format!("{}: {error}", file.display()))
 }
 
-/// How long it is measured, if nothing else is said.
+/// The default duration.
 const DURATION: Duration = Duration::from_secs(10);
-/// The longest that a number of operations may take, if nothing else is said.
+/// The default of the longest time for a number of operations.
 const NUMBER_MAX: Duration = Duration::from_secs(3600);

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// Carries a plan out. It ends with the first stage that is interrupted, or in which the server does not answer at all.
+/// Runs a plan. It ends early if a stage is interrupted, or if the server does not answer at all.
 ///
 /// # Errors
 /// The plan makes no sense, a report can't be written, or nothing could be measured.
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &PlanFile) -> Result<ExitCode, Error> {
 }
 
 fn say(text: &str) {
-    // A reader that has gone does not change the verdict.
+    // A closed standard output does not change the exit code.
     let _ = io::stdout().write_all(text.as_bytes());
 }
 

@@ -5,7 +5,7 @@ use crate::bench::fanout::MESSAGE_BYTES_MIN;
 use crate::bench::sse::PUBLICATION_BYTES_MIN;
 use std::time::Duration;
 
-/// Connections that are open at the same time, unless it is said how many.
+/// The default number of connections.
 pub(super) const CONNECTIONS: u32 = 64;
 pub(super) const CONNECTIONS_MAX: u32 = 1_000_000;
 pub(super) const THREADS_MAX: u16 = 256;
@@ -50,7 +50,7 @@ pub(super) fn parse_method(text: &str) -> Result<String, String> {
     }
 }
 
-/// A word as HTTP has it (RFC 9110, section 5.6.2).
+/// An HTTP token (RFC 9110, section 5.6.2).
 pub(super) fn parse_token(text: &str) -> Result<String, String> {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if !text.is_empty() && text.bytes().all(is_token) {
@@ -74,7 +74,7 @@ pub(super) fn parse_header(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Fields that follow from other options.
+/// Fields that other options set.
 const OWN_FIELDS: [&str; 6] = [
     "Content-Length",
     "Transfer-Encoding",

@@ -9,26 +9,26 @@ pub(crate) struct Change {
     pub(crate) metric: &'static Metric,
     pub(crate) old: f64,
     pub(crate) new: f64,
-    /// By how many hundredths of the old value the change may be off, as far as the course of both runs tells.
+    /// How far the change may be off, in per cent of the old value, estimated from the course of both runs.
     pub(crate) spread: Option<f64>,
 }
 
-/// Whether a change is a good one.
+/// Whether a change is an improvement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trend {
     Better,
     Worse,
-    /// Neither, or too small to tell from the noise of two runs.
+    /// Neither, or within the noise of two runs.
     Same,
 }
 
 impl Change {
-    /// The change in hundredths of the old value, if that is not zero.
+    /// The change in per cent of the old value, if that is not zero.
     pub(crate) fn percent(&self) -> Option<f64> {
         (self.old != 0.0).then(|| (self.new - self.old) / self.old * 100.0)
     }
 
-    /// Whether it is a good one.
+    /// Whether it is an improvement.
     pub(crate) fn trend(&self) -> Trend {
         let noise = self.spread.unwrap_or_default().max(NOISE_PERCENT);
         let is_small = self.percent().map_or(self.new == self.old, |percent| percent.abs() < noise);
@@ -40,7 +40,7 @@ impl Change {
         }
     }
 
-    /// The change as it is shown.
+    /// The change as text.
     pub(crate) fn show(&self) -> String {
         match self.spread {
             Some(spread) if self.percent().is_some() => format!("{} ± {}", self.brief(), digits(spread)),
@@ -59,18 +59,18 @@ impl Change {
     }
 }
 
-/// From this change on a factor says more than hundredths.
+/// From this change on a factor is shown instead of per cent.
 const TIMES_FROM: f64 = 900.0;
 
-/// A number with as many digits as it deserves.
+/// A number with a sensible number of digits.
 fn digits(value: f64) -> String {
     if value < 100.0 { format!("{value:.1}") } else { crate::base::units::count(value) }
 }
 
-/// Two runs of the same program differ by as much.
+/// Two runs of the same program may differ by this much.
 const NOISE_PERCENT: f64 = 3.0;
 
-/// What can be compared, figure by figure.
+/// The changes of all figures that both runs have.
 pub(crate) fn changes(old: &Value, new: &Value) -> Vec<Change> {
     let pairs = METRICS.iter().filter_map(|metric| {
         let spread = metric.sample.and_then(|field| spread(old, new, field));
@@ -79,22 +79,22 @@ pub(crate) fn changes(old: &Value, new: &Value) -> Vec<Change> {
     pairs.filter(|change| change.old != 0.0 || change.new != 0.0).collect()
 }
 
-/// How far the change of a figure may be off, in hundredths of the old one: twice the standard error of its mean, as the
-/// parts of each run tell it. What differs between two runs of the same server comes on top.
+/// How far the change of a figure may be off, in per cent of the old one: twice the standard error of its mean, from the
+/// parts of each run. The difference between two runs of the same server is not included.
 fn spread(old: &Value, new: &Value, field: &str) -> Option<f64> {
     let (old, new) = (Parts::of(old, field)?, Parts::of(new, field)?);
     let error = (old.error / old.mean).hypot(new.error / new.mean);
     Some(2.0 * error * new.mean / old.mean * 100.0)
 }
 
-/// The mean of a figure in the equal parts of a run, and its standard error. Samples that follow each other resemble each
-/// other, so single ones would promise too much.
+/// The mean of a figure over equal parts of a run, and its standard error. Single samples are not used, because
+/// neighbouring samples are similar, and the error would look too small.
 struct Parts {
     mean: f64,
     error: f64,
 }
 
-/// How many parts a run has, and how few samples say nothing.
+/// The number of parts of a run; a run with fewer samples has no spread.
 const PARTS: usize = 10;
 const SAMPLES_MIN: usize = 2 * PARTS;
 
@@ -115,13 +115,13 @@ impl Parts {
     }
 }
 
-/// In what the two runs differ besides the server: then a change need not be the server's.
+/// Differences between the two runs apart from the server. They may be the cause of a change.
 pub(crate) fn differences(old: &Value, new: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for part in ["plan", "machine"] {
         let (Some(before), Some(after)) = (old[part].as_object(), new[part].as_object()) else { continue };
         for (name, value) in after {
-            // The built-in server has another port each time.
+            // The built-in server has a different port each time.
             let other = before.get(name).unwrap_or(&Value::Null);
             if other != value && name != "target" {
                 found.push(format!("{part}.{name}: {other} then, {value} now"));

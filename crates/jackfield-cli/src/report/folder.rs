@@ -1,18 +1,18 @@
-//! The folder of a report: found to be writable before the run, and never written over by surprise.
+//! The folder of a report: checked before the run, and never overwritten without `--force`.
 
 use crate::base::error::Error;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-/// A folder that a report can be written into. What was made for it goes with this, unless something is written.
+/// A writable folder for a report. If nothing is written, dropping this removes what was created.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
     files: [File; 2],
-    /// What is removed again.
+    /// Files to be removed again.
     made: Vec<PathBuf>,
-    /// The outermost folder that was made, and is removed again.
+    /// The outermost folder that was created, to be removed again.
     made_folder: Option<PathBuf>,
 }
 
@@ -60,10 +60,9 @@ impl Folder {
         }
     }
 
-    /// Writes the result and its page, and says where the page is.
+    /// Writes the result and its page. Returns the path of the page.
     ///
-    /// # Errors
-    /// A file can't be written after all.
+    /// # Errors A file can't be written.
     pub(crate) fn write(mut self, result: &str, page: &str) -> Result<PathBuf, Error> {
         for ((file, name), text) in self.files.iter_mut().zip(NAMES).zip([result, page]) {
             let write = |file: &mut File| -> io::Result<()> {
@@ -87,7 +86,7 @@ impl Drop for Folder {
 /// Removes files, and a folder with the folders in it if there is nothing else.
 fn remove(files: &[PathBuf], folder: Option<&Path>) {
     for file in files {
-        // What can't be removed is empty, and does no harm.
+        // A file that can't be removed is empty.
         let _ = fs::remove_file(file);
     }
     let Some(outermost) = folder else { return };

@@ -22,18 +22,18 @@ enum Relation {
     AtMost,
 }
 
-/// What became of a condition.
+/// The result of a condition.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Verdict {
     Passed,
-    /// It is met, by this value.
+    /// It is met by this value: the run has failed.
     Failed(f64),
-    /// The run has no such figure. That is no success either.
+    /// The run has no such figure, which is no success either.
     Unknown,
 }
 
 impl Condition {
-    /// Whether the run has failed by it.
+    /// Checks whether the run has failed.
     pub(crate) fn judge(&self, result: &Value) -> Verdict {
         let Some(value) = self.metric.value(result) else { return Verdict::Unknown };
         let is_met = match self.relation {
@@ -45,7 +45,7 @@ impl Condition {
         if is_met { Verdict::Failed(value) } else { Verdict::Passed }
     }
 
-    /// What is to be said of a verdict other than [`Verdict::Passed`].
+    /// The message for a verdict other than [`Verdict::Passed`].
     pub(crate) fn complaint(&self, verdict: &Verdict) -> Option<String> {
         match verdict {
             Verdict::Passed => None,
@@ -88,7 +88,7 @@ impl fmt::Display for Condition {
     }
 }
 
-/// The longer ones come first, because the shorter ones begin them.
+/// Longer ones come first, because shorter ones are their prefixes.
 const RELATIONS: [(&str, Relation); 4] =
     [(">=", Relation::AtLeast), ("<=", Relation::AtMost), (">", Relation::Above), ("<", Relation::Below)];
 

@@ -1,4 +1,4 @@
-//! `index.html`: what a run has shown, as a page that begins with its result.
+//! `index.html`: the results of a run, as a page that begins with the most important ones.
 
 use super::compare::{self, Change, Trend};
 use super::markup;
@@ -35,7 +35,7 @@ pub(crate) fn page(result: &Value, old: Option<&Value>) -> String {
     markup::page(&title, &body)
 }
 
-/// A figure that one looks for first.
+/// One of the most important figures.
 struct Tile {
     metric: Option<&'static Metric>,
     name: String,
@@ -127,7 +127,7 @@ fn arrow(change: &Change) -> &'static str {
     }
 }
 
-/// What has changed since the earlier run.
+/// The changes since the earlier run.
 fn comparison(result: &Value, old: Option<&Value>, changes: &[Change]) -> Markup {
     let Some(old) = old else { return html! {} };
     let differences = compare::differences(old, result);
@@ -163,7 +163,7 @@ fn comparison(result: &Value, old: Option<&Value>, changes: &[Change]) -> Markup
     }
 }
 
-/// How many hundredths a picture of a change shows at least and at most to each side.
+/// The smallest and largest change, in per cent, that a picture shows to each side.
 const MIN_REACH: f64 = 10.0;
 const MAX_REACH: f64 = 100.0;
 
@@ -220,7 +220,7 @@ fn errors(kinds: &Value) -> Markup {
     }
 }
 
-/// Where, when and of what the figures were taken.
+/// The machine, the time and the server of the run.
 fn environment(result: &Value) -> Markup {
     html! {
         h2 { "How it was measured" }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 /// The version of the layout. A reader refuses any other.
 pub(crate) const SCHEMA: u32 = 1;
 
-/// Latencies that are told one by one.
+/// The percentiles with their own fields.
 const QUANTILES: [(&str, f64); 7] = [
     ("p50", 0.5),
     ("p75", 0.75),
@@ -21,7 +21,7 @@ const QUANTILES: [(&str, f64); 7] = [
     ("p99.99", 0.9999),
 ];
 
-/// All that there is to tell of a run.
+/// All figures of a run.
 pub(crate) fn result(plan: &Plan, server: &Server, outcome: &Outcome) -> Value {
     let (when, unix_seconds) = machine::now();
     json!({
@@ -112,7 +112,7 @@ fn throughput(plan: &Plan, outcome: &Outcome) -> Value {
     })
 }
 
-/// TLS handshakes, where they are what is measured.
+/// TLS handshakes, if they are measured.
 fn handshakes(plan: &Plan, outcome: &Outcome) -> Option<Value> {
     (plan.play == Play::Connect && plan.tls.is_some()).then(|| {
         let handshakes = &outcome.handshakes;
@@ -148,7 +148,7 @@ fn errors(outcome: &Outcome) -> Value {
 
 fn server_use(plan: &Plan, outcome: &Outcome) -> Option<Value> {
     let server = outcome.server?;
-    // Elsewhere most of the growth is that of buffers, which all connections share.
+    // In other modes most of the growth is in shared buffers.
     let idle_memory = outcome.memory_per_connection(plan.connections).filter(|_| plan.play.is_idle());
     Some(json!({
         "pid": server.pid,
@@ -161,7 +161,7 @@ fn server_use(plan: &Plan, outcome: &Outcome) -> Option<Value> {
     }))
 }
 
-/// Pairs of a share of all operations and the latency that they stay within, ever closer to all.
+/// Pairs of a share of all operations and their highest latency, with shares ever closer to 1.
 fn percentiles(outcome: &Outcome) -> Vec<Value> {
     let mut points = Vec::new();
     let mut last = f64::NAN;
@@ -175,7 +175,7 @@ fn percentiles(outcome: &Outcome) -> Vec<Value> {
     points
 }
 
-/// How many points there are until half of the rest is left.
+/// The number of points until half of the rest is left.
 const STEPS_PER_HALF: u32 = 5;
 
 /// Bounds that are 1, 2 or 5 times a power of ten.
@@ -193,7 +193,7 @@ fn fine() -> Vec<u64> {
 
 const FINE: u32 = 20;
 
-/// How many operations took how long, between which of the bounds, the lower one included.
+/// The number of operations between each two bounds, the lower one included.
 fn histogram(outcome: &Outcome, bounds: &[u64]) -> Vec<Value> {
     let mut buckets: Vec<(u64, u64, u64)> = Vec::new();
     let mut bounds = bounds.iter().copied().peekable();
@@ -201,7 +201,7 @@ fn histogram(outcome: &Outcome, bounds: &[u64]) -> Vec<Value> {
         let latency = step.value_iterated_to();
         while buckets.last().is_none_or(|(_, to, _)| latency >= *to) {
             let (Some(from), Some(to)) = (bounds.next(), bounds.peek()) else { break };
-            // What is below the first latency is left out; what is between two is not.
+            // Empty buckets below the first latency are left out, but not those between two latencies.
             if !buckets.is_empty() || latency < *to {
                 buckets.push((from, *to, 0));
             }

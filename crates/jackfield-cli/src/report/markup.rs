@@ -1,4 +1,4 @@
-//! What all pages are made of.
+//! The common parts of all pages.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 

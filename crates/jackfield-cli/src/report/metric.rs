@@ -1,4 +1,4 @@
-//! The figures that can be compared, and made a condition of.
+//! The figures that can be compared, and that conditions can use.
 
 use crate::base::units;
 use serde_json::Value;
@@ -8,11 +8,11 @@ use serde_json::Value;
 pub(crate) struct Metric {
     /// Its name on the command line.
     pub(crate) name: &'static str,
-    /// What it is called in a table.
+    /// Its name in a table.
     pub(crate) title: &'static str,
     /// Where it is in `result.json`.
     pub(crate) pointer: &'static str,
-    /// The field of its samples over time that tells how steady it was.
+    /// The field of its samples over time, for the spread.
     pub(crate) sample: Option<&'static str>,
     pub(crate) quantity: Quantity,
     pub(crate) wanted: Wanted,
@@ -23,7 +23,7 @@ pub(crate) struct Metric {
 pub(crate) enum Wanted {
     More,
     Less,
-    /// It says how a run was, and is neither good nor bad.
+    /// It describes a run, and is neither good nor bad.
     Neither,
 }
 
@@ -32,7 +32,7 @@ pub(crate) enum Wanted {
 pub(crate) enum Quantity {
     /// Nanoseconds.
     Time,
-    /// So many a second.
+    /// A number a second.
     Rate,
     Bytes,
     Percent,
@@ -52,7 +52,7 @@ impl Metric {
 }
 
 impl Quantity {
-    /// A value as people write it.
+    /// A value with its unit.
     pub(crate) fn show(self, value: f64) -> String {
         match self {
             Self::Time => units::time(value),
@@ -63,7 +63,7 @@ impl Quantity {
         }
     }
 
-    /// The value that was written, in the unit of `result.json`. A time has to have a unit.
+    /// Reads a value, in the unit of `result.json`. A time must have a unit.
     pub(crate) fn parse(self, text: &str) -> Option<f64> {
         match self {
             Self::Time => units::parse(text, f64::NAN, units::DURATIONS).map(|seconds| seconds * 1e9),
@@ -130,7 +130,7 @@ const fn metric(
 }
 
 impl Metric {
-    /// The same, with a field of the samples that tells how steady it was.
+    /// The same, with a field of the samples for the spread.
     const fn sampled(self, field: &'static str) -> Self {
         Self { sample: Some(field), ..self }
     }

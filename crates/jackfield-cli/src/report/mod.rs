@@ -1,4 +1,4 @@
-//! What is made of the outcome of a run.
+//! The report of a run.
 //!
 //! [`json`] has every figure, and everything else is read from there: the [`text`] on the terminal, the page of
 //! [`html`] with its plots, what has changed ([`compare`]) and whether that is too much ([`gate`]). So what is shown

@@ -1,7 +1,7 @@
 //! Plots as SVG, drawn here: lines and columns over one axis each way. Colours come from `plot.css`.
 //!
-//! A page has each plot twice, for a wide place and for a narrow one, and shows the one that fits: letters in an SVG
-//! shrink with it, and would be too small to read on a phone.
+//! A page has each plot twice, wide and narrow, and shows the one that fits: letters in an SVG shrink with it, and
+//! would be too small on a phone.
 
 use super::scale::{Range, Scale};
 use maud::{Markup, PreEscaped, html};
@@ -60,7 +60,7 @@ pub struct Mark {
     pub name: &'static str,
 }
 
-/// How large it is drawn.
+/// The size of a plot.
 #[derive(Clone, Copy, Debug)]
 struct Frame {
     class: &'static str,
@@ -70,12 +70,12 @@ struct Frame {
 
 const WIDE: Frame = Frame { class: "wide", width: 640.0, height: 250.0 };
 const NARROW: Frame = Frame { class: "narrow", width: 330.0, height: 220.0 };
-/// Room for what is written at the axes.
+/// Room for the labels of the axes.
 const LEFT: f64 = 66.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 20.0;
 const BOTTOM: f64 = 26.0;
-/// How wide a letter at an axis is, and how far two texts are apart.
+/// The width of a letter at an axis, and the distance of two labels.
 const LETTER: f64 = 6.6;
 const GAP: f64 = 10.0;
 
@@ -146,7 +146,7 @@ impl<'a> Plot<'a> {
         }
     }
 
-    /// All values of the first axis that something is drawn at.
+    /// All values of the first axis with a point.
     fn across(&self) -> impl Iterator<Item = f64> + Clone {
         let columns = self.columns.iter().flat_map(|(from, to, _)| [*from, *to]);
         self.lines.iter().flat_map(|line| &line.points).map(|point| point.0).chain(columns)
@@ -174,7 +174,7 @@ impl<'a> Plot<'a> {
     }
 }
 
-/// A plot on its way to the page.
+/// A plot that is being drawn.
 struct Drawing {
     frame: Frame,
     x: Range,
@@ -194,7 +194,7 @@ impl Drawing {
         self.frame.height - BOTTOM
     }
 
-    /// From one place of the first axis to another, over the whole height.
+    /// A rectangle over the whole height, between two values of the first axis.
     fn span(&self, from: f64, to: f64) -> (String, String, String) {
         let (from, to) = (self.x(from), self.x(to));
         (one(from), one((to - from).max(1.0)), one(self.floor() - TOP))
@@ -220,7 +220,7 @@ impl Drawing {
         }
     }
 
-    /// The marks of the first axis, and what is written at them where there is room.
+    /// The marks of the first axis, with labels where there is room.
     fn columns_of_grid(&self, show: fn(f64) -> String) -> Markup {
         let mut free_from = 0.0;
         let mut texts = Vec::new();
@@ -248,7 +248,7 @@ impl Drawing {
             return html! {};
         }
         let (left, right) = (self.x(from), self.x(to));
-        // What is there shows, however little it is.
+        // Even the smallest value is visible.
         let top = self.y(value).min(self.floor() - 1.5);
         let gap = if right - left > 4.0 { 1.0 } else { 0.0 };
         html! {
@@ -271,14 +271,14 @@ impl Drawing {
         path
     }
 
-    /// What is below a line.
+    /// The area below a line.
     fn area(&self, points: &[(f64, f64)]) -> String {
         let (Some(first), Some(last)) = (points.first(), points.last()) else { return String::new() };
         let floor = one(self.y(0.0));
         format!("{}L{} {floor}L{} {floor}Z", self.path(points), one(self.x(last.0)), one(self.x(first.0)))
     }
 
-    /// Names above their lines, pushed apart where they would overlap.
+    /// Names above their lines, moved apart if they would overlap.
     fn marks(&self, marks: &[Mark]) -> Markup {
         let half = |mark: &Mark| mark.name.chars().count() as f64 * LETTER / 2.0;
         let mut free_from = 0.0;
@@ -292,7 +292,7 @@ impl Drawing {
             .zip(marks.iter().map(place))
             .map(|(mark, (at, middle))| (at, middle, mark))
             .collect();
-        // What has been pushed out at the right comes back.
+        // Names that were moved out at the right come back.
         let mut free_to = self.frame.width;
         for (_, middle, mark) in texts.iter_mut().rev() {
             *middle = middle.min(free_to - half(mark));
@@ -307,7 +307,7 @@ impl Drawing {
     }
 }
 
-/// What each kind is called.
+/// The name of each kind.
 const BANDS: [(BandKind, &str); 2] =
     [(BandKind::WarmUp, "warm-up, not counted"), (BandKind::Fault, "errors")];
 
@@ -320,7 +320,7 @@ impl BandKind {
     }
 }
 
-/// A place, to a tenth of a pixel.
+/// A coordinate, to a tenth of a pixel.
 fn one(value: f64) -> String {
     format!("{value:.1}")
 }

@@ -1,4 +1,4 @@
-//! The plots of a run: how long operations took, and how it went over time.
+//! The plots of a run: the distribution of latencies, and the course over time.
 
 use super::plot::{Axis, Band, BandKind, Line, Mark, Plot};
 use super::scale::Scale;
@@ -49,7 +49,7 @@ fn quantiles(result: &Value) -> Vec<(f64, f64)> {
     points.filter_map(|point| Some((point[0].as_f64()?, point[1].as_f64()?))).collect()
 }
 
-/// How many operations took how long, as columns.
+/// The distribution of latencies, as columns.
 fn distribution(result: &Value) -> Markup {
     let buckets = ["distribution", "histogram"].iter().find_map(|name| result[*name].as_array());
     let columns: Vec<(f64, f64, f64)> = buckets
@@ -76,13 +76,13 @@ fn distribution(result: &Value) -> Markup {
     Plot { columns, marks, hints, caption, ..Plot::new("Distribution", TIMES, COUNTS) }.figure()
 }
 
-/// What was seen over time, the warm-up included.
+/// The samples over time, with the warm-up.
 struct Course<'a> {
     samples: Vec<Interval<'a>>,
     bands: Vec<Band>,
 }
 
-/// From one sample to the next.
+/// The interval between two samples.
 struct Interval<'a> {
     from: f64,
     to: f64,
@@ -95,7 +95,7 @@ impl<'a> Course<'a> {
         let warm_up = || result["warm_up"].as_array().into_iter().flatten();
         let all: Vec<&Value> = warm_up().chain(result["samples"].as_array().into_iter().flatten()).collect();
         let number = |sample: &Value, name: &str| sample[name].as_f64().unwrap_or_default();
-        // Where the first one begins is not told; as long ago as the next one lasts.
+        // The begin of the first interval is unknown; it is taken to be as long as the second.
         let second = all.get(1).map_or(0.0, |sample| number(sample, "at"));
         let first = all.first().map_or(0.0, |sample| number(sample, "at"));
         let mut last = (first - (second - first), 0.0);
@@ -162,7 +162,7 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// A field of all samples. A latency of zero is that of an interval in which nothing happened.
+    /// A field of all samples. A latency of zero means an interval without operations.
     fn points(&self, field: &str) -> Vec<(f64, f64)> {
         let is_latency = field.ends_with("_ns");
         let value = |interval: &Interval<'_>| {
@@ -186,12 +186,12 @@ impl Interval<'_> {
     }
 }
 
-/// Without the digits that only come from binary fractions.
+/// Rounds away digits that come from binary fractions.
 fn round(value: f64) -> f64 {
     (value * 1e6).round() / 1e6
 }
 
-/// A round number in little room.
+/// A short round number.
 fn short(value: f64) -> String {
     let (factor, unit) = match value {
         1e9.. => (1e9, "G"),
@@ -202,7 +202,7 @@ fn short(value: f64) -> String {
     format!("{}{unit}", round(value / factor))
 }
 
-/// A round time in little room.
+/// A short round time.
 fn short_time(ns: f64) -> String {
     let (factor, unit) = match ns {
         1e9.. => (1e9, "s"),

@@ -1,15 +1,15 @@
-//! How values become places on an axis, and which of them are written there.
+//! The scale of an axis, and its labels.
 
 /// How values become places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
-    /// From zero, in equal steps; from below zero, if there are such values.
+    /// In equal steps, from zero or from the lowest negative value.
     Linear,
-    /// The same, in steps that are round for a computer.
+    /// The same, in steps of powers of two.
     Binary,
     /// Each power of ten takes the same room.
     Logarithmic,
-    /// Shares of a whole, with ever more room for what is closer to all of it: 0, 90 %, 99 %, 99.9 % and so on.
+    /// Shares of a whole, with equal room for 0, 90 %, 99 %, 99.9 % and so on.
     Tail,
 }
 
@@ -22,7 +22,7 @@ pub struct Range {
     pub marks: Vec<f64>,
 }
 
-/// The closest to all that the tail can be told.
+/// The end of the tail scale, in nines.
 const TAIL_MAX: f64 = 7.0;
 
 impl Range {

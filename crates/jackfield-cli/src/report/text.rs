@@ -1,4 +1,4 @@
-//! What is said on the terminal when the run is over.
+//! The report on the terminal.
 
 use super::compare::{self, Trend};
 use super::metric::Metric;
@@ -22,7 +22,7 @@ pub(crate) fn report(result: &Value, old: Option<&Value>) -> String {
     text
 }
 
-/// What makes the figures doubtful.
+/// Warnings about doubtful figures.
 pub(crate) fn warnings(result: &Value) -> Vec<String> {
     let mut warnings = Vec::new();
     match result["end"]["how"].as_str() {
@@ -68,9 +68,9 @@ pub(crate) fn warnings(result: &Value) -> Vec<String> {
     warnings
 }
 
-/// This share of the rate that was asked for counts as all of it.
+/// This share of the requested rate counts as reached.
 const RATE_REACHED: f64 = 0.98;
-/// More of a core than this a machine at rest does not use.
+/// A machine at rest uses less of a core than this.
 const OTHERS_PERCENT_MAX: f64 = 20.0;
 /// The longest bar of a histogram.
 const BAR: usize = 40;
@@ -177,7 +177,7 @@ pub(crate) fn histogram(buckets: &Value) -> String {
     for bucket in buckets {
         let bound = |name: &str| short_time(bucket[name].as_f64().unwrap_or_default());
         let share = count(bucket) / total.max(1.0) * 100.0;
-        // What is there shows, however little it is.
+        // Even the smallest bucket is visible.
         let length = (count(bucket) / most * BAR as f64).ceil() as usize;
         let bar = "#".repeat(length);
         let line = format!("  {:>6} - {:<6} {bar:<BAR$} {share:6.2} %", bound("from_ns"), bound("to_ns"));
@@ -206,7 +206,7 @@ fn errors(kinds: &Value) -> String {
     text
 }
 
-/// What has changed, as a table.
+/// The changes, as a table.
 fn comparison(old: &Value, new: &Value) -> String {
     let mut text = format!("\ncompared with {}\n", old["when"].as_str().unwrap_or("an earlier run"));
     for difference in compare::differences(old, new) {

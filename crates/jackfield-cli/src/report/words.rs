@@ -1,10 +1,10 @@
-//! What was done, where and on what, in sentences.
+//! The run, the server and the machine, in sentences.
 
 use super::metric::Metric;
 use crate::base::units;
 use serde_json::Value;
 
-/// What was done, as a heading.
+/// The heading of a run.
 pub(crate) fn title(result: &Value) -> String {
     let plan = &result["plan"];
     let what = match plan["mode"].as_str().unwrap_or_default() {
@@ -56,7 +56,7 @@ pub(crate) fn load(result: &Value) -> String {
     format!("{}; measured for {seconds:.1} s.", parts.join(", "))
 }
 
-/// Where and on what it was measured, one paragraph each.
+/// The machine and the server, one paragraph each.
 pub(crate) fn environment(result: &Value) -> Vec<String> {
     [machine(result), server(result), client(result), course(result)].into_iter().flatten().collect()
 }

@@ -1,12 +1,11 @@
-//! Answers that take too long, and what has not come in the end.
+//! Answers that take too long, or have not come at the end.
 
 use super::Engine;
 use super::link::{Link, link};
 use crate::bench::speaker::{Part, Speaker};
 use jackfield_reactor::{ConnectionId, Reason, Wires};
 
-/// How often within the timeout connections are looked at, and how long it is at least and at most from one look to the
-/// next.
+/// How often connections are checked within the timeout, and the shortest and longest time between two checks.
 const SWEEPS: u64 = 20;
 const SWEEP_NS_MIN: u64 = 5_000_000;
 const SWEEP_NS_MAX: u64 = 500_000_000;
@@ -14,7 +13,7 @@ const SWEEP_NS_MAX: u64 = 500_000_000;
 pub(super) const NO_ANSWER: &str = "no answer in time";
 
 impl<S: Speaker> Engine<S> {
-    /// Gives up connections whose answer takes too long. Looks at all of them now and then only.
+    /// Closes connections whose answer takes too long. Checks all of them only from time to time.
     #[inline]
     pub(crate) fn sweep(&mut self, wires: &mut Wires) {
         let now = self.now();
@@ -35,7 +34,7 @@ impl<S: Speaker> Engine<S> {
         }
     }
 
-    /// Counts what is not answered yet as if its time were over.
+    /// Counts operations without an answer as timed out.
     pub(crate) fn end(&mut self) {
         let links = self.links.iter().flatten().filter(|link| link.owes());
         let waiting: usize = links.map(|link| link.in_flight.len()).sum();
@@ -43,7 +42,7 @@ impl<S: Speaker> Engine<S> {
         self.tally.count_errors("due, but no connection was free to send it", self.pace.owed(self.now()));
     }
 
-    /// Counts streams on which nothing has come since then, although something was published.
+    /// Counts streams that got nothing since this time, although there was a publication.
     pub(crate) fn count_silent(&mut self, since: u64) {
         if self.setup.deliveries > 1 && self.pace.taken() > 0 {
             let is_silent =

@@ -1,4 +1,4 @@
-//! What the engine knows of one connection.
+//! The engine's state of one connection.
 
 use crate::bench::speaker::{Heard, Part, Speaker};
 use crate::bench::tally::Tally;
@@ -17,23 +17,23 @@ pub(super) struct Link<T> {
     pub(super) part: Part,
     pub(super) is_slow: bool,
     pub(super) is_ready: bool,
-    /// In the queue of the waiting.
+    /// It is in the queue of waiting connections.
     pub(super) is_waiting: bool,
-    /// Its end is in order, or was counted already.
+    /// Its end is expected, or was counted already.
     pub(super) is_over: bool,
     /// When the operations in flight were due.
     pub(super) in_flight: VecDeque<u64>,
-    /// Since then the server owes the answer that comes next, if it owes any.
+    /// Since when the server owes the next answer, if it owes one.
     pub(super) waits_since: u64,
-    /// When something was heard last.
+    /// When the last byte came.
     pub(super) heard_at: u64,
-    /// Since then it has room for an operation, if it is in the queue.
+    /// Since when it has room for an operation, if it is in the queue.
     pub(super) free_since: u64,
     pub(super) state: T,
 }
 
 impl<T> Link<T> {
-    /// What is remembered of the connection, and where to tell what is heard on it now.
+    /// The state of the connection, and the place for what it receives now.
     #[inline]
     pub(super) fn listen<'a>(
         &'a mut self,
@@ -53,7 +53,7 @@ impl<T> Link<T> {
         (&mut self.state, heard)
     }
 
-    /// The server has something to answer. A slow reader does not wait for it.
+    /// Whether the server owes an answer. A slow reader does not wait for it.
     pub(super) fn owes(&self) -> bool {
         !self.is_slow && !self.is_over && (!self.is_ready || !self.in_flight.is_empty())
     }
@@ -73,7 +73,7 @@ pub(super) fn link<T>(links: &mut [Option<Link<T>>], id: ConnectionId) -> Option
     links.get_mut(id.slot())?.as_mut().filter(|link| link.id == id)
 }
 
-/// Reads nothing for a while.
+/// Stops reading for some time.
 pub(super) fn nap(wires: &mut Wires, id: ConnectionId) {
     wires.pause(id);
     wires.set_timer(id, 0, SLOW_PAUSE);

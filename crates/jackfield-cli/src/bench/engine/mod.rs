@@ -1,8 +1,8 @@
 //! The load generator itself: a service of the reactor that plays the client on every connection.
 //!
-//! It keeps a number of *places* filled with connections, and on each of them so many operations in flight. What is
-//! said is the [`Speaker`]'s business, and when it is due the [`Pace`]'s. At a fixed rate, connections with room for an
-//! operation queue up, and the one that waits longest gets the next that is due.
+//! It keeps a number of *places* filled with connections, and a number of operations in flight on each. The [`Speaker`]
+//! makes the bytes, and the [`Pace`] says when operations are due. At a fixed rate, connections with room for an
+//! operation form a queue, and the one that has waited longest gets the next operation.
 
 mod lateness;
 mod link;
@@ -22,7 +22,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Instant;
 
-/// What the engine has to know of the plan.
+/// The engine's part of the plan.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
     pub(crate) target: SocketAddr,
@@ -34,9 +34,9 @@ pub(crate) struct Setup {
     pub(crate) pipeline: usize,
     /// Operations a second, on all connections together.
     pub(crate) rate: Option<f64>,
-    /// So many operations, and no more.
+    /// The most operations.
     pub(crate) operations: Option<u64>,
-    /// What is counted for one of them: the deliveries of a publication.
+    /// The deliveries that count for one operation.
     pub(crate) deliveries: u64,
     /// Each connection serves one operation, and opening it is part of that.
     pub(crate) renews: bool,
@@ -58,17 +58,17 @@ pub(crate) struct Engine<S: Speaker> {
     vacant: Vec<usize>,
     /// At a fixed rate: connections with room for an operation.
     waiting: VecDeque<ConnectionId>,
-    /// The connection that is looked after whenever others have heard something.
+    /// The connection that publishes. It is served whenever others have received something.
     publisher: ConnectionId,
     open: usize,
     ready: usize,
-    /// A server has answered: from now on errors are counted, and not the end.
+    /// The server has answered once: from now on errors are counted and do not end the run.
     is_proven: bool,
     failure: Option<Kind>,
     retry_at: u64,
-    /// When connections are looked at next for answers that take too long.
+    /// When connections are next checked for late answers.
     sweep_at: u64,
-    /// Rings when an operation is due, where there are fixed times.
+    /// Fires when an operation is due, if there are fixed times.
     alarm: Option<Alarm>,
     out: Vec<u8>,
 }
@@ -114,18 +114,18 @@ impl<S: Speaker> Engine<S> {
         if self.tally.errors.is_empty() { 0 } else { self.tally.error_count() }
     }
 
-    /// Why it makes no sense to go on: the first connections failed already.
+    /// The reason to give up: the first connections have failed.
     pub(crate) fn failure(&self) -> Option<&Kind> {
         self.failure.as_ref()
     }
 
-    /// Operations that are not over: in flight, or due and not begun. Those of slow readers don't count.
+    /// Operations that have not ended: in flight, or due and not begun. Those of slow readers do not count.
     pub(crate) fn unfinished(&self) -> usize {
         let fast = self.links.iter().flatten().filter(|link| !link.is_slow);
         self.pace.owed(self.now()) + fast.map(|link| link.in_flight.len()).sum::<usize>()
     }
 
-    /// True once all operations are over that there were to be: they have succeeded, or there is nothing to wait for.
+    /// True when all operations have ended: they have succeeded, or can't succeed any more.
     pub(crate) fn is_done(&self) -> bool {
         let Some(operations) = self.setup.operations.filter(|operations| self.pace.taken() >= *operations)
         else {
@@ -142,7 +142,7 @@ impl<S: Speaker> Engine<S> {
         !self.links.iter().flatten().any(is_waited_for)
     }
 
-    /// Counts an error; before a server has ever answered, it is the end.
+    /// Counts an error. Before the server has answered once, it ends the run.
     #[cold]
     fn fail(&mut self, kind: Kind) {
         if !self.is_proven && self.failure.is_none() {

@@ -1,4 +1,4 @@
-//! Places are filled with connections, as far as it is time.
+//! Fills places with connections.
 
 use super::Engine;
 use super::link::{Link, link, nap};
@@ -11,15 +11,15 @@ use socket2::SockRef;
 use std::collections::VecDeque;
 use std::io::ErrorKind;
 
-/// Connections that may be on their way up at a time; servers have bounded backlogs.
+/// The most connections that are being opened at a time; backlogs of servers are bounded.
 const OPENING_MAX: usize = 256;
-/// After a connect has failed, for lack of ports above all, none is tried for so long.
+/// The pause after a failed connect, usually for lack of ports.
 const RETRY_NS: u64 = 10_000_000;
-/// What the kernel may keep for a slow reader: the less, the sooner the server notices.
+/// The kernel's receive buffer of a slow reader: the smaller, the sooner the server notices it.
 const SLOW_BUFFER_BYTES: usize = 4096;
 
 impl<S: Speaker> Engine<S> {
-    /// Fills vacant places, as far as it is time.
+    /// Fills vacant places, unless it is too early for that.
     #[inline]
     pub(crate) fn refill(&mut self, wires: &mut Wires) {
         if !self.vacant.is_empty() {
@@ -34,7 +34,7 @@ impl<S: Speaker> Engine<S> {
             if self.vacant.is_empty() || self.setup.renews && self.pace.due(now).is_none() {
                 return;
             }
-            // A place of its own for each: the order in which they are filled again does not matter.
+            // The order in which places are filled again does not matter.
             let Some(place) = self.vacant.pop() else { return };
             if let Err(error) = self.connect(wires, place, now) {
                 self.vacant.push(place);
@@ -48,7 +48,7 @@ impl<S: Speaker> Engine<S> {
         let is_slow = place < self.setup.slow_readers;
         let stream = TcpStream::connect(self.setup.target)?;
         if !self.setup.renews {
-            // One request alone is not delayed.
+            // A single request must not be delayed.
             stream.set_nodelay(true)?;
         }
         if is_slow {
@@ -79,14 +79,14 @@ impl<S: Speaker> Engine<S> {
         if part == Part::Publishes {
             self.publisher = id;
         }
-        // Above TLS nothing is said before the handshake is over.
+        // With TLS nothing is sent before the handshake is done.
         if self.setup.tls.is_none() {
             self.begin(wires, id, now);
         }
         Ok(())
     }
 
-    /// Says the first words.
+    /// Writes the first bytes.
     pub(super) fn begin(&mut self, wires: &mut Wires, id: ConnectionId, now: u64) {
         let Some(link) = link(&mut self.links, id) else { return };
         self.out.clear();
@@ -110,7 +110,7 @@ impl<S: Speaker> Engine<S> {
     }
 }
 
-/// Under which name a connect that failed is counted.
+/// The kind of a failed connect.
 fn kind_of_connect(error: &std::io::Error) -> Kind {
     match error.kind() {
         ErrorKind::AddrNotAvailable => {

@@ -8,7 +8,8 @@ use jackfield_reactor::{ConnectionId, Wires};
 use std::time::Duration;
 
 impl<S: Speaker> Engine<S> {
-    /// The first operation is due at `begin`; where operations are due at fixed times, the alarm wakes for them.
+    /// Begins the load: the first operation is due at `begin`. If operations have fixed times, the alarm wakes for
+    /// them.
     pub(crate) fn go(&mut self, wires: &mut Wires, begin: u64, alarm: Option<Alarm>) {
         self.pace.start(begin);
         self.alarm = alarm;
@@ -20,7 +21,7 @@ impl<S: Speaker> Engine<S> {
         self.set_alarm(now);
     }
 
-    /// Begins what the connection has room for and what is due.
+    /// Begins the operations that are due and for which the connection has room.
     #[inline]
     pub(super) fn feed(&mut self, wires: &mut Wires, id: ConnectionId, now: u64) {
         if self.pace.is_fixed() && !self.setup.renews {
@@ -31,7 +32,7 @@ impl<S: Speaker> Engine<S> {
         }
     }
 
-    /// Gives what is due to those who wait for it, one each.
+    /// Gives due operations to the waiting connections, one to each.
     pub(super) fn serve(&mut self, wires: &mut Wires, now: u64) {
         while self.pace.due(now).is_some() {
             let Some(id) = self.waiting.pop_front() else { return };
@@ -40,7 +41,7 @@ impl<S: Speaker> Engine<S> {
                 let free_since = link.free_since;
                 let due = self.pace.due(now).unwrap_or(now);
                 if self.begin_operation(wires, id, now) {
-                    // Since then it could have been sent: the rest is this program's own delay.
+                    // It could have been sent since then: the rest is this program's own delay.
                     self.tally.record_delay(now - due.max(free_since).min(now));
                 }
                 self.queue_up(id, now);
@@ -56,27 +57,28 @@ impl<S: Speaker> Engine<S> {
         }
     }
 
-    /// Begins what is due, without being woken for it.
+    /// Begins due operations without a wake-up.
     pub(crate) fn begin_due(&mut self, wires: &mut Wires) {
         let now = self.now();
         self.serve(wires, now);
     }
 
-    /// How long it is until something is due, but not longer than this; this, if all that is due waits for connections.
+    /// The time until the next operation is due, at most `most`. It is `most` if all due operations wait for
+    /// connections.
     pub(crate) fn until_next(&self, most: Duration) -> Duration {
         let now = self.now();
         let next = self.pace.next().filter(|next| *next > now);
         next.map_or(most, |next| Duration::from_nanos(next - now).min(most))
     }
 
-    /// Wakes when the next operation is due.
+    /// Sets the alarm for the next operation.
     pub(super) fn set_alarm(&self, now: u64) {
         if let Some((alarm, due)) = self.alarm.as_ref().zip(self.pace.next()) {
             alarm.set(Duration::from_nanos(due.saturating_sub(now)));
         }
     }
 
-    /// False if the connection has no room, or nothing is due.
+    /// Begins an operation. False if the connection has no room, or none is due.
     #[inline]
     fn begin_operation(&mut self, wires: &mut Wires, id: ConnectionId, now: u64) -> bool {
         let Some(link) = link(&mut self.links, id) else { return false };

@@ -1,4 +1,4 @@
-//! What the reactor tells.
+//! The calls of the reactor.
 
 use super::Engine;
 use super::lateness::NO_ANSWER;
@@ -95,7 +95,7 @@ impl<S: Speaker> Service for Engine<S> {
 }
 
 impl<S: Speaker> Engine<S> {
-    /// What follows from what was heard on a connection.
+    /// Follows up on what a connection has received.
     fn follow_up(
         &mut self,
         wires: &mut Wires,
@@ -113,7 +113,7 @@ impl<S: Speaker> Engine<S> {
             self.make_ready(wires, id);
         }
         if is_over {
-            // The end that the server promised is awaited: the side that ends first has to remember the connection.
+            // Waits for the server's end, because the side that ends first keeps the connection in TIME_WAIT.
             return;
         }
         self.feed(wires, id, now);
@@ -133,7 +133,7 @@ impl<S: Speaker> Engine<S> {
     }
 }
 
-/// Under which name the end of a connection is counted that should not have ended.
+/// The kind of an unexpected end.
 fn kind_of(reason: Reason, is_slow: bool) -> Kind {
     match reason {
         Reason::Peer | Reason::Reset if is_slow => "slow reader cut off".into(),
