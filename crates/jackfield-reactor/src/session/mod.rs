@@ -201,6 +201,14 @@ impl Session {
         }
     }
 
+    /// How many encrypted bytes the last read has taken from the stream. Zero without TLS.
+    pub(crate) fn encrypted_read(&self) -> usize {
+        #[cfg(feature = "tls")]
+        return self.tls().map_or(0, Tls::encrypted_read);
+        #[cfg(not(feature = "tls"))]
+        0
+    }
+
     /// True during the handshake, when nothing can be sent above the session.
     pub(crate) fn is_handshaking(&self) -> bool {
         match self {

@@ -21,6 +21,8 @@ pub struct Tls {
     fault: Option<Fault>,
     /// The peer's FIN came without close_notify.
     was_cut: bool,
+    /// Encrypted bytes that the last read has taken from the stream.
+    encrypted_read: usize,
     /// A lower bound of the encrypted bytes that the kernel has not taken: rustls does not tell their number, and the
     /// bytes that records add are not counted. Zero only if all plain bytes have reached it.
     encrypted: usize,
@@ -80,7 +82,7 @@ impl Tls {
         let mut session = session.into();
         // With a limit rustls takes no more than it can encrypt: see `encrypt`.
         session.set_buffer_limit(Some(ENCRYPTED_BYTES_MAX));
-        Self { below, session, fault: None, was_cut: false, encrypted: 0, unpushed: 0 }
+        Self { below, session, fault: None, was_cut: false, encrypted_read: 0, encrypted: 0, unpushed: 0 }
     }
 
     /// Handles the bytes that were read after the ClientHello. False: they break TLS.
@@ -144,6 +146,11 @@ impl Tls {
         self.below.say(bytes);
     }
 
+    /// How many encrypted bytes the last read has taken. Records with little in them cost as much as full ones.
+    pub(crate) fn encrypted_read(&self) -> usize {
+        self.encrypted_read
+    }
+
     pub(crate) fn is_client(&self) -> bool {
         matches!(self.session, Connection::Client(_))
     }
@@ -152,7 +159,7 @@ impl Tls {
         self.session.is_handshaking()
     }
 
-    /// Reads until the room is full or the socket is empty.
+    /// Reads until the room is full, the socket is empty, or twice as many encrypted bytes as the room has were read.
     pub(crate) fn decrypt(&mut self, room: &mut [u8]) -> ReadOutcome {
         match self.fault.take() {
             None => {}
@@ -203,7 +210,8 @@ impl Tls {
     }
 
     fn decrypt_records(&mut self, room: &mut [u8]) -> ReadOutcome {
-        let mut count = 0;
+        let (mut count, most) = (0, 2 * room.len().max(ENCRYPTED_BYTES_MAX));
+        self.encrypted_read = 0;
         self.below.begin_reads();
         loop {
             match self.session.reader().read(&mut room[count..]) {
@@ -223,11 +231,16 @@ impl Tls {
             if count > 0 && self.below.is_drained() {
                 return ReadOutcome::Bytes { count, drained: true };
             }
+            // Without any plain bytes rustls ends it after 32 records.
+            if count > 0 && self.encrypted_read >= most {
+                return ReadOutcome::Bytes { count, drained: false };
+            }
             match self.read_records() {
                 // The session reports at the next read whether that end is clean.
                 Ok(0) if self.is_handshaking() => return ReadOutcome::End,
                 Ok(_) if self.below.has_said_last() => return self.refuse(io::Error::other(NO_TLS)),
-                Ok(_) => {
+                Ok(read) => {
+                    self.encrypted_read += read;
                     if let Err(error) = self.session.process_new_packets() {
                         return self.refuse(io::Error::other(error));
                     }

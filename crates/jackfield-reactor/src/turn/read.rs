@@ -151,7 +151,7 @@ impl Reactor {
             if drained && (certain || planted(30)) && !wire.has(Flags::FINAL_READ) {
                 wire.flags.remove(Flags::UNREAD);
             }
-            budget = budget.saturating_sub(count);
+            budget = budget.saturating_sub(count.max(wire.session.encrypted_read()));
             if !self.take_in(id, count, service) {
                 return self.recheck_later(id);
             }

@@ -3,7 +3,7 @@
 //! | work | budget | what is over it |
 //! | --- | --- | --- |
 //! | events of one poll | 1,024 | is told by the next poll |
-//! | bytes of one connection | [`Limits::read_bytes`] | the connection is looked at again |
+//! | bytes of one connection, over TLS twice as many encrypted ones | [`Limits::read_bytes`] | the connection is looked at again |
 //! | connections to look at again | [`Limits::looks_per_turn`] | stay on their list, in front |
 //! | TLS handshakes | [`Limits::handshakes_per_turn`] | are looked at again |
 //! | new connections | [`Limits::accepts_per_turn`] | wait in the backlog; listeners take turns |

@@ -295,3 +295,28 @@ fn a_malformed_record_behind_the_handshake_has_its_reason_although_reading_was_p
     world.run();
     assert_eq!(world.log()[1..], [format!("close Tls {PEER} at 3")]);
 }
+
+/// A turn read a mebibyte and a half of records with one byte in each, because only plain bytes were counted.
+#[test]
+fn small_records_use_up_the_share_of_a_turn() {
+    let (mut world, mut peer) = (tls(), client());
+    world.say(&mut peer, b"hello\n", 1000);
+    let mut records = Vec::new();
+    for _ in 0..20_000 {
+        peer.writer().write_all(b"x").expect("room");
+        peer.write_tls(&mut records).expect("memory");
+    }
+    world.far.send(&records);
+    let mut turns = 0;
+    while world.far.unread() > 0 {
+        let before = world.far.unread();
+        world.driver.turn(&mut world.service);
+        let read = before - world.far.unread();
+        assert!((1..=140_000).contains(&read), "{read} bytes in turn {turns}");
+        turns += 1;
+    }
+    world.run();
+    let id = world.id();
+    assert_eq!(world.driver.reactor.wires.unread(id), 20_000);
+    assert_eq!(turns, records.len().div_ceil(128 << 10));
+}
