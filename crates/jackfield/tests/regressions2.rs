@@ -9,6 +9,7 @@ use jackfield::{
 };
 use std::net::Shutdown;
 use std::time::Duration;
+use support::congested::{congest, low_marks};
 use support::probe::{Log, Probe};
 use support::real::{self, Live};
 use support::socket::{self, CONTINUATION, FIN, Frame, TEXT};
@@ -118,25 +119,6 @@ fn a_broadcast_keeps_to_the_bound_of_its_members() {
     assert_eq!(queued[0], 0, "who publishes gets nothing");
     // As full as they may be: the last message may reach beyond the bound.
     assert!(queued[1..].iter().all(|queued| (BOUND..=BOUND + 20).contains(queued)), "{queued:?} bytes wait");
-}
-
-fn low_marks() -> TestOptions {
-    with(|limits| (limits.reactor.outbox_bytes_high, limits.reactor.outbox_bytes_low) = (1000, 100))
-}
-
-/// Publishes a long message, `1` and `2`, and lets this member take so much that it is below the high mark again, but has not
-/// drained. Returns the long message.
-fn congest(lab: &mut Lab, slow: &FarEnd) -> String {
-    slow.set_room(Some(0));
-    let long = "x".repeat(1200);
-    for text in [&*long, "1", "2"] {
-        lab.server.handle().publish("room", text);
-        lab.run();
-    }
-    slow.set_room(Some(500));
-    lab.run();
-    slow.set_room(Some(0));
-    long
 }
 
 /// A congested member that published itself got what was gathered behind its own message before what waited for it.

@@ -112,6 +112,9 @@ impl Links {
 
     /// Closes a connection on behalf of the user, with a code where there are codes.
     pub(crate) fn close_with(&mut self, wires: &mut Wires, id: ConnectionId, code: u16, text: &str) {
+        if !wires.contains(id) {
+            return;
+        }
         if let Err(error) = self.close_websocket(wires, id, Some(code), text, Reason::Local) {
             log::error!(target: "jackfield::client", connection:% = id; "{id}: closed with 1000 instead of {code}: {error}");
         }
