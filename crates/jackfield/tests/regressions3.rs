@@ -126,6 +126,38 @@ impl Drop for Bad {
     }
 }
 
+/// What became a WebSocket or an event stream when its connection had lasted as long as it may was reset later, without a word.
+#[test]
+fn what_begins_at_the_end_of_a_lifetime_is_told_of_it() {
+    for (request, is_last) in [
+        (
+            socket::UPGRADE.to_owned(),
+            (|answer| answer.ends_with(&[FIN | socket::CLOSE, 2, 3, 0xe9])) as fn(&[u8]) -> bool,
+        ),
+        (get("/events"), |answer| answer.windows(7).any(|bytes| bytes == b"retry: ")),
+    ] {
+        let mut options = TestOptions::default();
+        options.limits.max_lifetime = SECOND * 3;
+        let mut lab = Lab::with_options(options, || Probe {
+            on_connect: |_, connection| {
+                connection.pause_read();
+                connection.set_timer(TimerId(1), SECOND * 5);
+            },
+            on_timer: |_, connection, _| connection.resume_read(),
+            ..Probe::default()
+        });
+        let far = lab.connect();
+        far.send(request.as_bytes());
+        lab.advance(SECOND * 5);
+        let answer = far.take();
+        assert!(is_last(&answer), "{}", text(&answer));
+        far.send(&socket::close(1001, ""));
+        lab.advance(SECOND);
+        assert!(lab.log.has("disconnect Timeout(Lifetime)"), "{:?}", lab.log.events());
+        assert!(!far.is_reset());
+    }
+}
+
 /// Six members of a topic with this policy, of which the first is congested. Each message makes its sender publish 20 more, which
 /// gather for the members that read.
 fn apart(options: TestOptions, policy: Overflow) -> (Lab, Vec<FarEnd>) {

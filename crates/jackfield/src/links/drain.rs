@@ -104,10 +104,14 @@ impl Links {
         true
     }
 
-    /// Drains a connection that has become a WebSocket or an event stream while the server shuts down.
+    /// Drains a connection that has become a WebSocket or an event stream while the server shuts down, or after the end of its
+    /// lifetime.
     pub(crate) fn drain_if_draining(&mut self, wires: &mut Wires, id: ConnectionId) {
+        let lifetime = Reason::Timeout(Timeout::Lifetime);
         if self.drain_until.is_some() {
             self.drain(wires, id, Reason::Shutdown);
+        } else if self.link(id).reason == Some(lifetime) {
+            self.drain(wires, id, lifetime);
         }
     }
 }
