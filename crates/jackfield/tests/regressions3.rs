@@ -64,6 +64,86 @@ fn in_fragments() -> [Frame; 2] {
     [Frame::new(TEXT, "part"), Frame::new(FIN | CONTINUATION, "")]
 }
 
+/// What was published while a message in fragments was being sent came before what waited in the queue already.
+#[test]
+fn what_waits_in_the_queue_comes_before_what_waits_for_the_end_of_fragments() {
+    for drains_inside in [false, true] {
+        let (mut lab, id, members) = members(low_marks());
+        act(&mut lab, id, |socket| socket.set_overflow(Overflow::DropOldest));
+        let slow = &members[0];
+        let long = congest(&mut lab, slow);
+        act(&mut lab, id, begin);
+        publish(&mut lab, "3");
+        if drains_inside {
+            slow.set_room(None);
+            lab.run();
+        }
+        publish(&mut lab, "4");
+        act(&mut lab, id, end);
+        publish(&mut lab, "5");
+        slow.set_room(None);
+        lab.run();
+        publish(&mut lab, "6");
+        let texts = ["1", "2", "3", "4", "5", "6"].map(Frame::text);
+        let expected = [&[Frame::text(&long)][..], &in_fragments(), &texts].concat();
+        assert_eq!(socket::frames(&slow.take()), expected, "{drains_inside}");
+        assert!(
+            members[1..].iter().all(|far| socket::texts(&far.take())[1..] == ["1", "2", "3", "4", "5", "6"])
+        );
+    }
+}
+
+/// What was published after a change of the policy came before what waited in the queue.
+#[test]
+fn what_waits_in_the_queue_keeps_its_place_when_the_policy_changes() {
+    for policy in [Overflow::DropNewest, Overflow::GiveBack, Overflow::Close] {
+        let (mut lab, id, members) = members(low_marks());
+        let slow = &members[0];
+        act(&mut lab, id, |socket| socket.set_overflow(Overflow::DropOldest));
+        let long = congest(&mut lab, slow);
+        let change: Act = match policy {
+            Overflow::DropNewest => |socket| socket.set_overflow(Overflow::DropNewest),
+            Overflow::GiveBack => |socket| socket.set_overflow(Overflow::GiveBack),
+            _ => |socket| socket.set_overflow(Overflow::Close),
+        };
+        act(&mut lab, id, change);
+        publish(&mut lab, "3");
+        slow.set_room(None);
+        lab.run();
+        assert_eq!(socket::texts(&slow.take()), [&*long, "1", "2", "3"], "{policy:?}");
+    }
+}
+
+/// What waited for the end of a message in fragments was bound by the policy of the connection alone.
+#[test]
+fn the_policy_of_a_topic_counts_for_a_member_in_the_middle_of_a_message() {
+    for (policy, bound, last) in [
+        (Overflow::DropNewest, 2000, "3"),
+        (Overflow::GiveBack, 2000, "3"),
+        (Overflow::DropOldest, 2000, "9"),
+        (Overflow::DropNewest, 1000, "1"),
+    ] {
+        let (mut lab, id, members) = members(low_marks_and(|limits| limits.reactor.outbox_bytes_max = 2000));
+        let topic = History::none().overflow(policy).max_backlog(bound);
+        lab.server.handle().declare_topic("other", topic);
+        act(&mut lab, id, |socket| _ = socket.subscribe("other"));
+        act(&mut lab, id, begin);
+        for number in 0..10 {
+            lab.server.handle().publish("other", format!("{number}{}", "x".repeat(600)));
+            lab.run();
+        }
+        act(&mut lab, id, end);
+        publish(&mut lab, "room");
+        assert_eq!(lab.connections(), 6, "{policy:?}");
+        let texts: Vec<_> =
+            socket::texts(&members[0].take())[2..].iter().map(|text| text[..1].to_owned()).collect();
+        assert_eq!(texts[..2], ["0", "1"], "{policy:?}");
+        assert_eq!(texts[texts.len() - 2..], [last, "r"], "{policy:?}");
+        let dropped = lab.server.handle().metrics().dropped;
+        assert_eq!(texts.len() as u64 - 1 + dropped, 10, "{policy:?}");
+    }
+}
+
 /// A topic `t` with this many entries of 100 bytes, and the id of the first one.
 fn history(lab: &mut Lab, entries: usize) -> String {
     let handle = lab.server.handle();
@@ -91,6 +171,131 @@ fn resuming() -> Probe {
         },
         ..member()
     }
+}
+
+/// What a client had missed went behind its message in fragments until that was too much, and closed it.
+#[test]
+fn who_is_sent_a_message_in_fragments_resumes_behind_it() {
+    for policy in [Overflow::Close, Overflow::DropNewest] {
+        let options = low_marks_and(|limits| limits.reactor.outbox_bytes_max = 2000);
+        let mut lab = Lab::with_options(options, resuming);
+        let first = history(&mut lab, 50);
+        let far = lab.websocket();
+        let id = lab.server.handle().ids()[0];
+        match policy {
+            Overflow::Close => act(&mut lab, id, |socket| socket.set_overflow(Overflow::Close)),
+            _ => act(&mut lab, id, |socket| socket.set_overflow(Overflow::DropNewest)),
+        }
+        act(&mut lab, id, begin);
+        lab.say(&far, socket::text(&first));
+        lab.server.handle().publish("t", "behind");
+        lab.run();
+        act(&mut lab, id, end);
+        lab.server.handle().publish("t", "last");
+        lab.run();
+        let texts = socket::texts(&far.take());
+        let numbers = (0..50).map(|number| format!("{number:0100}"));
+        let expected: Vec<_> = ["", "behind", "last"].map(str::to_owned).into();
+        let expected = [expected[..1].to_vec(), numbers.collect(), expected[1..].to_vec()].concat();
+        assert_eq!(texts, expected, "{policy:?}");
+    }
+}
+
+/// A client that was closed because it was full when it was told of what it had missed made its callback panic.
+#[test]
+fn a_full_client_that_resumes_from_an_unknown_id_is_closed_without_a_panic() {
+    let mut lab =
+        Lab::with_options(low_marks_and(|limits| limits.reactor.outbox_bytes_max = 2000), || Probe {
+            on_message: |_, socket, message| {
+                let Message::Text(id) = message else { return };
+                assert_eq!(socket.subscribe_from("t", id), Subscribed::New);
+                socket.send("x".repeat(2500).as_str());
+                assert_eq!(socket.subscribe_from("u", "unknown"), Subscribed::New);
+                assert!(!socket.is_open());
+            },
+            ..resuming()
+        });
+    let first = history(&mut lab, 50);
+    lab.server.handle().declare_topic("u", History::new(10));
+    let far = lab.websocket();
+    far.set_room(Some(0));
+    lab.say(&far, socket::text(&first));
+    far.set_room(None);
+    lab.run();
+    let frames = socket::frames(&far.take());
+    assert_eq!(frames.last().and_then(Frame::code), Some(1013), "{:?}", lab.log.events());
+    assert_eq!(lab.server.handle().metrics().panics, 0);
+}
+
+/// The queue of a congested member was charged only when something was dropped, and stayed charged when it was sent.
+#[test]
+fn a_queue_is_charged_as_long_as_it_is_there() {
+    for bound in [2000, 1 << 20] {
+        let (mut lab, id, members) = members(low_marks_and(|limits| limits.reactor.outbox_bytes_max = bound));
+        act(&mut lab, id, |socket| socket.set_overflow(Overflow::DropOldest));
+        let charged = |lab: &Lab| lab.server.wires().memory_of(id);
+        let before = charged(&lab);
+        members[0].set_room(Some(0));
+        publish(&mut lab, &"x".repeat(1200));
+        let congested = charged(&lab);
+        (0..100).for_each(|_| publish(&mut lab, "waits"));
+        let queued = charged(&lab) - congested;
+        assert!(queued >= bound.min(100 * 64) / 2, "{bound}: only {queued} bytes");
+        members[0].set_room(None);
+        lab.run();
+        assert_eq!(charged(&lab), before, "{bound}");
+    }
+}
+
+/// The list of notices stayed charged after it was given back.
+#[test]
+fn notices_that_were_told_are_not_charged() {
+    let (mut lab, id, members) = members(low_marks());
+    let before = lab.server.wires().memory_of(id);
+    members[0].set_room(Some(0));
+    act(&mut lab, id, |socket| {
+        socket.send("x");
+        (0..1000).for_each(|tag| _ = socket.notify_sent(tag));
+    });
+    assert!(lab.server.wires().memory_of(id) > before + 10_000);
+    members[0].set_room(None);
+    lab.run();
+    assert_eq!(lab.log.count("sent "), 1000);
+    assert!(lab.server.wires().memory_of(id) < before + 500);
+}
+
+/// A connection that waited for the Close of its peer stayed charged for the topics that it had left.
+#[test]
+fn a_closing_connection_is_not_charged_for_topics() {
+    let (mut lab, id, members) = members(TestOptions::default());
+    act(&mut lab, id, |socket| {
+        (0..50).for_each(|number| _ = socket.subscribe(&format!("{number:0100}")));
+    });
+    let before = lab.server.wires().memory_of(id);
+    act(&mut lab, id, |socket| socket.close_with(4000, ""));
+    assert_eq!(socket::frames(&members[0].take()).len(), 1, "a Close");
+    let left = lab.server.wires().memory_of(id);
+    assert!(left + 50 * 100 < before, "{left} of {before} bytes");
+}
+
+/// If the high mark was as high as the bound, the first piece of a reader was lost behind a message that just fitted.
+#[test]
+fn no_piece_of_a_reader_is_lost_behind_an_outbox_that_is_exactly_full() {
+    const BYTES: usize = 40_000;
+    let (mut lab, id, members) = members(low_marks_and(|limits| limits.reactor.outbox_bytes_max = 1000));
+    members[0].set_room(Some(0));
+    act(&mut lab, id, |socket| {
+        socket.set_overflow(Overflow::DropNewest);
+        socket.send(&[0; 996][..]);
+        let reader = io::Cursor::new((0..BYTES).map(|number| number as u8).collect::<Vec<_>>());
+        socket.send_reader(MessageKind::Binary, reader);
+    });
+    members[0].set_room(None);
+    lab.run();
+    let frames = socket::frames(&members[0].take());
+    let sent = frames[1..].iter().flat_map(|frame| frame.payload.iter().copied());
+    assert!(sent.eq((0..BYTES).map(|number| number as u8)), "{} frames", frames.len());
+    assert_eq!(frames.last().map(|frame| frame.first), Some(FIN | CONTINUATION));
 }
 
 /// An id whose slot was never used, as somebody may have typed it, ended the thread of its reactor.
@@ -124,6 +329,22 @@ impl Drop for Bad {
     fn drop(&mut self) {
         panic!("a bad end");
     }
+}
+
+/// It ended the thread of the reactor.
+#[test]
+fn a_reader_that_panics_when_it_is_dropped_is_a_panic_of_its_connection() {
+    // It comes to its end in a later turn, or its connection does.
+    let (mut lab, id, members) = members(TestOptions::default());
+    act(&mut lab, id, |socket| _ = socket.send_reader(MessageKind::Binary, Bad(200_000)));
+    assert_eq!(lab.server.handle().metrics().panics, 1);
+    let frames = socket::frames(&members[0].take());
+    assert_eq!(frames.iter().map(|frame| frame.payload.len()).sum::<usize>(), 200_000);
+    members[0].set_room(Some(0));
+    act(&mut lab, id, |socket| _ = socket.send_reader(MessageKind::Binary, Bad(10_000_000)));
+    members[0].reset();
+    lab.run();
+    assert_eq!((lab.connections(), lab.server.handle().metrics().panics), (5, 2));
 }
 
 /// What became a WebSocket or an event stream when its connection had lasted as long as it may was reset later, without a word.

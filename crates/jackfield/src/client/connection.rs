@@ -310,9 +310,10 @@ impl Connection<'_> {
         }
     }
 
-    /// Sets what happens if the peer reads too slowly.
+    /// Sets what happens if the peer reads too slowly. With a policy that does not queue, what waits in the queue is sent now, by
+    /// the new policy.
     pub fn set_overflow(&mut self, overflow: Overflow) {
-        self.links.link(self.id).overflow = Some(overflow);
+        self.links.set_overflow(self.wires, self.id, overflow);
     }
 
     /// Stops reading until [`Connection::resume_read`]. Bytes that were read already are kept and not delivered; the end of a

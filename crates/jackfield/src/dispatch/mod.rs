@@ -255,6 +255,8 @@ impl<F: ClientFactory> Service for Dispatcher<F> {
             Admission::Outgoing => self.links.handle.uncount_outgoing(id.reactor()),
             _ => self.links.uncount(wires, id, link.listener.into()),
         }
+        // There may be a reader in it, which is the user's.
+        self.drop_guarded(id, link);
     }
 
     fn on_removed(&mut self, wires: &mut Wires) {

@@ -140,7 +140,7 @@ impl Links {
     }
 
     /// Continues with the clients whose turn it is. The rest waits for the next turn; a client that reads too slowly
-    /// gets its turn when it has drained.
+    /// gets its turn when it has drained, and one that is sent a message in fragments at the end of that.
     pub(crate) fn replay_on(&mut self, wires: &mut Wires) {
         let mut budget = PUBLICATIONS_PER_TURN;
         for _ in 0..self.replaying.len() {
@@ -154,10 +154,10 @@ impl Links {
                 continue;
             }
             self.link(id).extra().missed.is_listed = false;
-            if !wires.is_congested(id) {
+            if self.may_go_on(wires, id) {
                 budget = budget.saturating_sub(self.replay_portion(wires, id));
             }
-            if wires.is_open(id) && !wires.is_congested(id) {
+            if self.may_go_on(wires, id) {
                 self.resume(wires, id);
             }
         }
@@ -231,7 +231,8 @@ impl Links {
         let mut index = self.link(id).extra().missed.replays.len();
         while index > 0 {
             index -= 1;
-            let replay = &mut self.link(id).extra().missed.replays[index];
+            // None: it was closed by what it was told of another topic.
+            let replay = self.link(id).extra().missed.replays.get_mut(index)?;
             let (name, is_asked) = match &replay.progress {
                 Progress::At(place) => return Some((index, *place)),
                 Progress::Named(name) => (name.clone(), false),

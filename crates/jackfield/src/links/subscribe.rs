@@ -107,15 +107,21 @@ impl Links {
         if self.topics.is_lent() && self.fan_out.is_none() {
             self.leaving.push(id);
         } else {
-            self.leave_topics(wires, id);
+            self.leave_now(wires, id);
         }
     }
 
     /// After a publish: connections that were closed during it leave their topics.
     pub(crate) fn let_leave(&mut self, wires: &mut Wires) {
         while let Some(id) = self.leaving.pop() {
-            self.leave_topics(wires, id);
+            self.leave_now(wires, id);
         }
+    }
+
+    /// A closing connection may be there for a while: it is not charged for its topics any more.
+    fn leave_now(&mut self, wires: &mut Wires, id: ConnectionId) {
+        self.leave_topics(wires, id);
+        self.charge(wires, id);
     }
 
     /// Takes a connection out of a topic. The last member takes its place, and is charged what it was charged.

@@ -24,6 +24,12 @@ impl Links {
         wires.outbox_apart(id).is_some_and(|outbox| outbox.counted() >= cap && !planted(42))
     }
 
+    /// The same where the server itself goes on with something, and can wait until the connection has drained.
+    pub(super) fn has_no_room(wires: &mut Wires, id: ConnectionId) -> bool {
+        let cap = wires.limits().outbox_bytes_max;
+        wires.outbox(id).is_some_and(|outbox| outbox.counted() >= cap) && Self::is_full(wires, id, cap)
+    }
+
     /// The outbox for a message to one connection whose backlog seems to have reached the cap, or which is gone.
     #[cold]
     pub(crate) fn outbox_at_cap<'w>(
@@ -75,25 +81,49 @@ impl Links {
         let now = wires.now();
         let queue = self.link(id).extra().queue.get_or_insert_default();
         let dropped = queue.push(message, now, policy == Overflow::NewestPerKey, cap);
+        self.charge(wires, id);
         self.count_all_dropped(wires, id, dropped);
     }
 
-    /// A connection has drained: sends from its queue until it is congested again or the queue is empty.
+    pub(super) fn has_queue(&self, id: ConnectionId) -> bool {
+        self.table[id.slot()].extra.as_ref().is_some_and(|extra| extra.queue.is_some())
+    }
+
+    /// Whether the server may send what waits for a connection. If not, it does so when the connection has drained, or when
+    /// its message in fragments has ended.
+    pub(crate) fn may_go_on(&mut self, wires: &Wires, id: ConnectionId) -> bool {
+        wires.is_open(id) && !wires.is_congested(id) && self.fragments(id).is_none()
+    }
+
+    /// Sends from the queue of a connection until it is congested again or the queue is empty: when the connection has drained,
+    /// and when a message in fragments has ended.
     pub(crate) fn refill(&mut self, wires: &mut Wires, id: ConnectionId) {
-        while !wires.is_congested(id) && wires.is_open(id) {
-            let now = wires.now();
-            let Some(queue) = self.link(id).extra.as_mut().and_then(|extra| extra.queue.as_mut()) else {
-                return;
-            };
-            let (message, late) = queue.pop(now);
-            let is_empty = queue.is_empty();
-            if is_empty {
-                self.link(id).extra().queue = None;
-            }
-            self.count_all_dropped(wires, id, late);
-            let Some(message) = message else { return };
+        while self.may_go_on(wires, id) {
+            let Some(message) = self.take_queued(wires, id) else { return };
             self.send(wires, id, Content::Prepared(&message));
         }
+    }
+
+    /// Sets the policy of a connection. With one that does not queue, what waits in the queue goes to the outbox now, by the new
+    /// policy, so that later messages stay behind it.
+    pub(crate) fn set_overflow(&mut self, wires: &mut Wires, id: ConnectionId, policy: Overflow) {
+        self.link(id).overflow = Some(policy);
+        while !policy.is_queue() && wires.is_open(id) {
+            let Some(message) = self.take_queued(wires, id) else { return };
+            self.send(wires, id, Content::Prepared(&message));
+        }
+    }
+
+    fn take_queued(&mut self, wires: &mut Wires, id: ConnectionId) -> Option<Prepared> {
+        let now = wires.now();
+        let queue = self.link(id).extra.as_mut()?.queue.as_mut()?;
+        let (message, late) = queue.pop(now);
+        if queue.is_empty() {
+            self.link(id).extra().queue = None;
+        }
+        self.charge(wires, id);
+        self.count_all_dropped(wires, id, late);
+        message
     }
 
     /// A connection ends: drops its queue.

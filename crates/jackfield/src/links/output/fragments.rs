@@ -5,9 +5,11 @@ use crate::disconnect::Reason;
 use crate::links::Links;
 use crate::links::fragments::Fragments;
 use crate::links::link::Link;
-use crate::message::{Content, Form, Sent};
+use crate::message::{Content, Form, Prepared, Sent};
+use crate::topics::Overflow;
 use jackfield_proto::websocket::{Message, Opcode, encode_frame, encode_masked};
 use jackfield_reactor::{ConnectionId, WRITE_THROUGH_BYTES_MIN, Wires};
+use std::any::Any;
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -80,6 +82,8 @@ impl Links {
             }
         }
         self.charge(wires, id);
+        self.refill(wires, id);
+        self.resume(wires, id);
         sent
     }
 
@@ -90,12 +94,44 @@ impl Links {
         wires: &mut Wires,
         id: ConnectionId,
         content: Content<'_>,
+    ) -> Option<Sent> {
+        let bounds = (self.link(id).overflow.unwrap_or_default(), wires.limits().outbox_bytes_max);
+        self.hold_back_within(wires, id, content, bounds, false)
+    }
+
+    /// The same for a message that is published to a topic: the topic's policy and cap count too. With a policy that queues, the
+    /// message goes to the queue if there is no more room, or if older messages wait there.
+    #[cold]
+    pub(super) fn hold_back_published(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        content: Content<'_>,
+        place: usize,
+        prepared: &mut Option<Prepared>,
+    ) -> Option<Sent> {
+        let waiting = self.fragments(id)?.waiting.len();
+        let bounds @ (policy, cap) = (self.policy_of(id, place), self.backlog_max(wires, place));
+        let Some(counted) = wires.outbox(id).map(|outbox| outbox.counted()) else { return Some(Sent::Gone) };
+        if policy.is_queue() && (counted + waiting >= cap || self.has_queue(id)) {
+            let message = prepared.get_or_insert_with(|| content.prepare()).clone();
+            self.queue_up(wires, id, message, bounds);
+            return Some(Sent::Queued);
+        }
+        self.hold_back_within(wires, id, content, bounds, true)
+    }
+
+    fn hold_back_within(
+        &mut self,
+        wires: &mut Wires,
+        id: ConnectionId,
+        content: Content<'_>,
+        (policy, cap): (Overflow, usize),
         is_published: bool,
     ) -> Option<Sent> {
         let waiting = self.fragments(id)?.waiting.len();
         let Some(counted) = wires.outbox(id).map(|outbox| outbox.counted()) else { return Some(Sent::Gone) };
-        if counted + waiting >= wires.limits().outbox_bytes_max {
-            let policy = self.link(id).overflow.unwrap_or_default();
+        if counted + waiting >= cap {
             self.overflow(wires, id, policy, is_published);
             return Some(Sent::Full);
         }
@@ -145,7 +181,7 @@ impl Links {
             if !wires.is_open(id) {
                 break true;
             }
-            if wires.is_congested(id) || pieces == 0 {
+            if wires.is_congested(id) || pieces == 0 || Self::has_no_room(wires, id) {
                 break false;
             }
             pieces -= 1;
@@ -165,7 +201,11 @@ impl Links {
             }
         };
         self.keep_scratch(scratch);
-        if let Some(fragments) = self.fragments(id).filter(|_| !is_over) {
+        if is_over {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(reader))) {
+                self.report_reader(id, &*payload);
+            }
+        } else if let Some(fragments) = self.fragments(id) {
             fragments.reader = Some(reader);
             if !wires.is_congested(id) {
                 self.pulling.push(id);
@@ -181,12 +221,16 @@ impl Links {
                 Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(read) => return read.map(|bytes| bytes.min(piece.len())),
                 Err(payload) => {
-                    self.metrics.panics.add(1);
-                    self.settings.observer.on_panic(id, &*payload);
+                    self.report_reader(id, &*payload);
                     return Err(io::Error::other(Reason::Panic.to_string()));
                 }
             }
         }
+    }
+
+    fn report_reader(&self, id: ConnectionId, payload: &(dyn Any + Send)) {
+        self.metrics.panics.add(1);
+        self.settings.observer.on_panic(id, payload);
     }
 
     fn send_frame_of_message(

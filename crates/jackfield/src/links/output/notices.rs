@@ -41,8 +41,11 @@ impl Links {
         let notices = extra.notices.as_mut()?;
         let tag = notices.pop()?;
         let is_held = extra.fragments.as_ref().is_some_and(|fragments| !fragments.notices.is_empty());
-        if notices.len() == 0 && !is_held {
-            wires.stop_telling_writes(id);
+        if notices.len() == 0 {
+            if !is_held {
+                wires.stop_telling_writes(id);
+            }
+            self.charge(wires, id);
         }
         Some(tag)
     }

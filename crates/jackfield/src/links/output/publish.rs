@@ -261,7 +261,7 @@ impl Links {
                 continue;
             }
             if holds {
-                if let Some(sent) = self.hold_back(wires, id, content, true) {
+                if let Some(sent) = self.hold_back_published(wires, id, content, place, &mut prepared) {
                     is_even = false;
                     count += usize::from(sent.is_accepted());
                     continue;

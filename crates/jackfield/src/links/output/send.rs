@@ -85,7 +85,7 @@ impl Links {
     #[inline(never)]
     fn send_large_frame(&mut self, wires: &mut Wires, id: ConnectionId, message: Message<'_>) -> Sent {
         if self.fragmenting > 0 {
-            if let Some(sent) = self.hold_back(wires, id, Content::Message(message), false) {
+            if let Some(sent) = self.hold_back(wires, id, Content::Message(message)) {
                 return sent;
             }
         }
@@ -105,7 +105,7 @@ impl Links {
     #[inline(never)]
     pub(crate) fn send_masked(&mut self, wires: &mut Wires, id: ConnectionId, content: Content<'_>) -> Sent {
         if self.fragmenting > 0 {
-            if let Some(sent) = self.hold_back(wires, id, content, false) {
+            if let Some(sent) = self.hold_back(wires, id, content) {
                 return sent;
             }
         }
@@ -151,7 +151,7 @@ impl Links {
         form: Form,
     ) -> Sent {
         if self.fragmenting > 0 && form == Form::Frame {
-            if let Some(sent) = self.hold_back(wires, id, Content::Prepared(prepared), false) {
+            if let Some(sent) = self.hold_back(wires, id, Content::Prepared(prepared)) {
                 return sent;
             }
         }
