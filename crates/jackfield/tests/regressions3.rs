@@ -278,6 +278,23 @@ fn a_closing_connection_is_not_charged_for_topics() {
     assert!(left + 50 * 100 < before, "{left} of {before} bytes");
 }
 
+/// Each empty message that somebody published to others of its own protocol was noted, and never forgotten.
+#[test]
+fn empty_messages_leave_nothing_behind() {
+    let mut lab = Lab::new(|| Probe {
+        on_connect: |_, connection| _ = connection.subscribe("room"),
+        on_data: |_, raw, data| {
+            (0..10_000).for_each(|_| _ = raw.publish("room", ""));
+            data.len()
+        },
+        ..Probe::default()
+    });
+    let members: Vec<_> = (0..6).map(|_| lab.connect_to(listener::RAW)).collect();
+    lab.say(&members[0], "warm");
+    let left = measure(|| (0..10).for_each(|_| _ = lab.say(&members[0], "again"))).bytes_current;
+    assert!(left < 10_000, "{left} bytes");
+}
+
 /// If the high mark was as high as the bound, the first piece of a reader was lost behind a message that just fitted.
 #[test]
 fn no_piece_of_a_reader_is_lost_behind_an_outbox_that_is_exactly_full() {
@@ -347,6 +364,30 @@ fn a_reader_that_panics_when_it_is_dropped_is_a_panic_of_its_connection() {
     assert_eq!((lab.connections(), lab.server.handle().metrics().panics), (5, 2));
 }
 
+/// The list of members that stand apart from a broadcast was in no account.
+#[test]
+fn the_list_of_those_that_stand_apart_is_charged() {
+    const CONGESTED: usize = 400;
+    let options = low_marks_and(|limits| limits.reactor.outbox_bytes_max = 1100);
+    let mut lab = Lab::with_options(options, member);
+    lab.server.handle().declare_topic("room", History::none().overflow(Overflow::DropNewest));
+    let members: Vec<_> = (0..CONGESTED + 6).map(|_| lab.websocket()).collect();
+    let (id, slow) = (lab.server.handle().ids()[0], &members[6..]);
+    slow.iter().for_each(|far| far.set_room(Some(0)));
+    let end_broadcast: Act = |socket| _ = socket.unsubscribe("it is no member of this");
+    publish(&mut lab, &"x".repeat(1200));
+    let mut charged = Vec::new();
+    for _ in 0..3 {
+        publish(&mut lab, "gathers");
+        charged.push(lab.server.wires().memory_bytes());
+        act(&mut lab, id, end_broadcast);
+        charged.push(lab.server.wires().memory_bytes());
+    }
+    let [.., without, with, after] = charged[..] else { unreachable!("six") };
+    assert!(with >= without + CONGESTED * size_of::<ConnectionId>(), "{charged:?}");
+    assert_eq!(without, after, "{charged:?}");
+}
+
 /// What became a WebSocket or an event stream when its connection had lasted as long as it may was reset later, without a word.
 #[test]
 fn what_begins_at_the_end_of_a_lifetime_is_told_of_it() {
@@ -377,6 +418,24 @@ fn what_begins_at_the_end_of_a_lifetime_is_told_of_it() {
         assert!(lab.log.has("disconnect Timeout(Lifetime)"), "{:?}", lab.log.events());
         assert!(!far.is_reset());
     }
+}
+
+/// What gathers was weighed against the bound of all outboxes, not against that of its topic.
+#[test]
+fn a_broadcast_keeps_to_the_bound_of_its_topic() {
+    const BOUND: usize = 2000;
+    let mut lab = Lab::with_options(low_marks(), || Probe {
+        on_message: |_, socket, _| (0..1000).for_each(|_| _ = socket.publish("room", "ten bytes.")),
+        ..member()
+    });
+    let topic = History::none().overflow(Overflow::DropNewest).max_backlog(BOUND);
+    lab.server.handle().declare_topic("room", topic);
+    let members: Vec<_> = (0..6).map(|_| lab.websocket()).collect();
+    members.iter().for_each(|far| far.set_room(Some(0)));
+    lab.say(&members[0], socket::text("go"));
+    let ids: Vec<_> = lab.server.wires().ids().collect();
+    let queued: Vec<usize> = ids.iter().map(|id| lab.server.wires().queued(*id)).collect();
+    assert!(queued[1..].iter().all(|queued| (BOUND..=BOUND + 20).contains(queued)), "{queued:?} bytes wait");
 }
 
 /// Six members of a topic with this policy, of which the first is congested. Each message makes its sender publish 20 more, which

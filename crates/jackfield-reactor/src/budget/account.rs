@@ -16,6 +16,8 @@ pub(crate) struct Account {
     pooled: usize,
     /// Bytes of tables that all connections share.
     tables: usize,
+    /// Bytes of the list of connections that stand apart from a broadcast.
+    apart: usize,
     /// The part of these sums that is published to the budget.
     published: usize,
     /// Whether there was pressure at the last charge.
@@ -31,7 +33,7 @@ pub(crate) const POOLED_BYTES_MAX: usize = 16 << 20;
 impl Account {
     pub(crate) fn new(budget: Arc<Budget>) -> Self {
         budget.accounts.fetch_add(1, Relaxed);
-        Self { budget, held: 0, items: 0, pooled: 0, tables: 0, published: 0, is_pressed: false }
+        Self { budget, held: 0, items: 0, pooled: 0, tables: 0, apart: 0, published: 0, is_pressed: false }
     }
 
     /// Sets a charge to the bytes that are held now. True if that is more than before.
@@ -65,6 +67,11 @@ impl Account {
         self.tables = bytes;
     }
 
+    /// Sets the charge for the list of connections that stand apart from a broadcast.
+    pub(crate) fn charge_apart(&mut self, bytes: usize) {
+        self.apart = bytes;
+    }
+
     pub(crate) fn publish(&mut self) {
         let total = self.total();
         if total.abs_diff(self.published) >= GRAIN_BYTES || total == 0 {
@@ -77,7 +84,7 @@ impl Account {
 
     /// What this reactor holds.
     pub(crate) fn total(&self) -> usize {
-        self.held + self.pooled + self.tables
+        self.held + self.pooled + self.tables + self.apart
     }
 
     /// The bytes of all reactors, as far as this one knows.

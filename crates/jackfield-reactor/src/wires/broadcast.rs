@@ -13,14 +13,23 @@ const BYTES_MAX: usize = 16 << 10;
 impl Wires {
     /// Begins a broadcast to these connections. Each must be open, below the high-water mark, and have output that waits
     /// for the end of the turn: [`Wires::gathering`] returns its outbox. Those that are also in `apart`, in the same order,
-    /// may be in any state: they get nothing of the broadcast. The broadcast before must have ended.
-    pub fn begin_broadcast(&mut self, to: Vec<ConnectionId>, apart: Vec<ConnectionId>) {
+    /// may be in any state: they get nothing of the broadcast. From so many bytes in its outbox on none of them is to get more.
+    /// The broadcast before must have ended.
+    pub fn begin_broadcast(
+        &mut self,
+        to: Vec<ConnectionId>,
+        apart: Vec<ConnectionId>,
+        outbox_bytes_max: usize,
+    ) {
         debug_assert!(self.broadcast.to.is_empty(), "one at a time");
         (self.broadcast.to, self.broadcast.apart) = (to, apart);
         self.broadcast.goes_on = true;
         // All members are below high water, so this many more bytes are within their bound.
-        let room = self.limits.outbox_bytes_max.saturating_sub(self.limits.outbox_bytes_high);
+        let room = outbox_bytes_max.saturating_sub(self.limits.outbox_bytes_high);
         self.broadcast.bytes_max = room.min(BYTES_MAX);
+        if !self.broadcast.apart.is_empty() {
+            self.charge_apart();
+        }
     }
 
     /// Adds bytes for all connections of the broadcast except `but`. [`ConnectionId::NONE`]: no exception. False: nothing
@@ -34,7 +43,7 @@ impl Wires {
         }
         let from = broadcast.bytes.len();
         broadcast.bytes.extend_from_slice(bytes);
-        if but != ConnectionId::NONE {
+        if but != ConnectionId::NONE && !bytes.is_empty() {
             broadcast.but.push((but, from..broadcast.bytes.len()));
         }
         true
@@ -48,7 +57,10 @@ impl Wires {
     /// Ends the broadcast and returns the list of its connections.
     pub fn end_broadcast(&mut self) -> Vec<ConnectionId> {
         self.interrupt_broadcast();
-        self.broadcast.apart = Vec::new();
+        if !self.broadcast.apart.is_empty() {
+            self.broadcast.apart = Vec::new();
+            self.charge_apart();
+        }
         std::mem::take(&mut self.broadcast.to)
     }
 

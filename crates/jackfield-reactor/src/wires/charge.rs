@@ -21,8 +21,8 @@ impl Wires {
         &self.account.budget
     }
 
-    /// Charged bytes of this reactor: the buffers of its connections on the heap, the buffers in its pools, and tables that
-    /// the service has charged.
+    /// Charged bytes of this reactor: the buffers of its connections on the heap, the buffers in its pools, the list of those
+    /// that stand apart from a broadcast, and tables that the service has charged.
     pub fn memory_bytes(&self) -> usize {
         self.account.total()
     }
@@ -45,6 +45,12 @@ impl Wires {
     /// Charges tables of the service that belong to no connection, in place of what was charged before.
     pub fn charge_tables(&mut self, bytes: usize) {
         self.account.charge_tables(bytes);
+        self.charged(ConnectionId::IDLE, false);
+    }
+
+    /// Charges the list of connections that stand apart from the broadcast. The service has charged the list of all.
+    pub(super) fn charge_apart(&mut self) {
+        self.account.charge_apart(self.broadcast.apart.capacity() * size_of::<ConnectionId>());
         self.charged(ConnectionId::IDLE, false);
     }
 

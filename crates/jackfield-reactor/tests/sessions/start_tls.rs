@@ -126,7 +126,7 @@ fn a_broadcast_goes_out_before_it() {
     let id = world.driver.reactor.wires.ids().next().expect("one");
     let wires = &mut world.driver.reactor.wires;
     wires.outbox(id).expect("it is open").tail().extend_from_slice(b"now\n");
-    wires.begin_broadcast(vec![id], Vec::new());
+    wires.begin_broadcast(vec![id], Vec::new(), usize::MAX);
     assert!(wires.broadcast(&[b'x'; 70_000], ConnectionId::NONE));
     wires.start_tls(id, configs().server.clone()).expect("it is plain and open");
     wires.end_broadcast();

@@ -311,7 +311,7 @@ impl Links {
             {
                 let (members_count, has_apart) = (members.len(), !apart.is_empty());
                 self.fan_out = Some(FanOut { place, members: members_count, has_apart, look, is_long });
-                wires.begin_broadcast(members, apart);
+                wires.begin_broadcast(members, apart, self.backlog_max(wires, place));
             }
             _ => self.topics.give_members_back(place, members),
         }
