@@ -462,3 +462,75 @@ fn whole() -> Vec<String> {
     let numbers = (1..=20).map(|number| format!("{number:0100}"));
     [vec!["x".repeat(1200)], numbers.collect()].concat()
 }
+
+/// A member that stands apart from a broadcast is closed in the middle of it, because it is full.
+#[test]
+fn a_member_that_stands_apart_is_closed_when_it_is_full() {
+    let options = low_marks_and(|limits| limits.reactor.outbox_bytes_max = 2000);
+    let (mut lab, members) = apart(options, Overflow::Close);
+    lab.say(&members[5], socket::text("go"));
+    // 1204 bytes wait, and each message has 102.
+    assert_eq!((lab.log.count("here 5"), lab.log.count("here 4")), (8, 12), "{:?}", lab.log.events());
+    assert!(members[1..5].iter().all(|far| socket::texts(&far.take()) == whole()));
+    members[0].set_room(None);
+    lab.run();
+    let frames = socket::frames(&members[0].take());
+    assert_eq!(frames.last().and_then(Frame::code), Some(1013));
+    // It takes the place of nobody else, and the next ones gather again.
+    lab.say(&members[5], socket::text("go"));
+    assert!(members[1..5].iter().all(|far| socket::texts(&far.take()) == whole()[1..]));
+    lab.advance(SECOND * 10);
+    assert_eq!((lab.connections(), lab.server.handle().metrics().dropped), (5, 1));
+}
+
+/// A member that stands apart is evicted for what it holds, at the end of the turn.
+#[test]
+fn a_member_that_stands_apart_is_evicted() {
+    for policy in [Overflow::DropNewest, Overflow::DropOldest] {
+        let options = low_marks_and(|limits| limits.reactor.wire_memory_bytes_max = 3000);
+        let (mut lab, members) = apart(options, policy);
+        for _ in 0..2 {
+            lab.say(&members[5], socket::text("go"));
+        }
+        assert_eq!(lab.server.handle().metrics().evicted, 1, "{policy:?}");
+        assert!(members[0].is_reset(), "{policy:?}");
+        let all = [whole(), whole()[1..].to_vec()].concat();
+        assert!(members[1..5].iter().all(|far| socket::texts(&far.take()) == all), "{policy:?}");
+        assert_eq!((lab.connections(), lab.server.handle().subscribers("room")), (5, 5), "{policy:?}");
+        lab.log.take();
+        lab.say(&members[5], socket::text("go"));
+        assert_eq!(lab.log.count("here 4"), 20, "{policy:?}");
+    }
+}
+
+/// A shutdown comes while a broadcast is open that a member stands apart from. Each gets what was published before its Close.
+#[test]
+fn a_shutdown_ends_a_broadcast_that_members_stand_apart_from() {
+    for (policy, queues) in [(Overflow::DropNewest, false), (Overflow::DropOldest, true)] {
+        for spread in [Duration::ZERO, SECOND * 5] {
+            let (mut lab, members) = apart(low_marks(), policy);
+            let handle = lab.server.handle();
+            for text in ["1", "2"] {
+                handle.publish("room", text);
+            }
+            handle.shutdown(Drain::within(SECOND * 20).spread_over(spread));
+            handle.publish("room", "3");
+            lab.run();
+            lab.advance(spread);
+            members[0].set_room(None);
+            lab.run();
+            for (number, far) in members.iter().enumerate() {
+                let frames = socket::frames(&far.take());
+                assert_eq!(frames.last().and_then(Frame::code), Some(1001), "{policy:?} {number}");
+                let texts: Vec<_> =
+                    frames[1..frames.len() - 1].iter().map(|frame| text(&frame.payload)).collect();
+                let expected: &[&str] = if number == 0 && queues { &[] } else { &["1", "2", "3"] };
+                assert_eq!(texts, expected, "{policy:?} {number}");
+                far.send(&socket::close(1001, ""));
+            }
+            lab.advance(SECOND);
+            assert_eq!((lab.connections(), handle.subscribers("room")), (0, 0), "{policy:?}");
+            assert_eq!(handle.metrics().dropped, if queues { 3 } else { 0 }, "{policy:?}");
+        }
+    }
+}
