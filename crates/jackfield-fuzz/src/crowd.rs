@@ -132,7 +132,7 @@ pub(crate) fn answer(connection: &mut Connection<'_>, crowd: &RefCell<Crowd>, me
     }
 }
 
-/// Whoever comes, or comes back, is told so before it may hear more. If nobody else of its reactor is there, it hears of no
+/// Makes a connection a member, which is sent a line about it before. The first member of its reactor must hear of no
 /// earlier act.
 fn join(connection: &mut Connection<'_>, acts: usize) {
     if connection.topics().all(|topic| topic != TOPIC) {

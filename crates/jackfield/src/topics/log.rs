@@ -402,6 +402,9 @@ impl<T: Clone> Kept<T> {
             lost = Some(Lost::Count(first - 1 - from.position.offset));
             from.position.offset = first - 1;
         }
+        if let Some(ahead) = self.remote.as_ref().and_then(|remote| remote.in_doubt(from.ahead)) {
+            (lost, from.ahead) = (Some(Lost::Unknown), ahead);
+        }
         let last = up_to.map_or(self.head, |place| place.position.min(self.head)).offset;
         let (mut to, mut items, mut visits) = (from, Vec::new(), 0);
         let skipped = usize::try_from(from.position.offset + 1 - first).unwrap_or(usize::MAX);
@@ -448,8 +451,14 @@ impl<T: Clone> Kept<T> {
     fn begin_at(&mut self, head: Position) {
         self.entries.clear();
         self.bytes = 0;
-        if let Some(remote) = self.remote.as_mut().filter(|_| head.epoch != self.head.epoch) {
-            remote.begin_epoch();
+        let is_new = head.epoch != self.head.epoch;
+        if let Some(remote) = &mut self.remote {
+            if is_new {
+                remote.begin_epoch();
+            }
+            if head.offset > if is_new { 0 } else { self.head.offset } {
+                remote.skip();
+            }
         }
         self.head = head;
     }
@@ -609,6 +618,48 @@ mod tests {
             assert_eq!(lost_at(0, 1000), 0);
             assert_eq!(lost_at(0, 1001), 1);
             assert_eq!(lost_at(1, 1001), 0);
+        });
+    }
+
+    /// Seed 740031 of the simulation: messages that lay in a gap were sent again as if they were new.
+    #[test]
+    fn own_messages_that_may_lie_in_a_gap_are_reported_and_not_sent_again() {
+        model(|| {
+            const NODE: u64 = 7;
+            let kept = Kept::new(0, Some(Remote::new(NODE)));
+            let log = Log::new("t".into(), kept, History::new(10), 1);
+            let publish = |text: &'static str| {
+                log.send_out(&text, 1, ConnectionId::NONE, |_| true);
+            };
+            let read = |after: &Place| {
+                let found = log.read(after, None, 9, Time(0));
+                let texts: Vec<_> = found.items.iter().map(|logged| logged.item).collect();
+                (found.lost, texts, found.to)
+            };
+            log.follow(|_| false);
+            ["1", "2"].into_iter().for_each(publish);
+            // The broker has them, and has dropped them.
+            log.set_live(place(2).position);
+            let begins = log.present().expect("it is live");
+            log.set_down();
+            let (lost, texts, at) = read(&begins);
+            assert_eq!((lost, texts, at.to_string()), (Some(Lost::Unknown), vec![], "e.2.7.2".into()));
+            publish("3");
+            let (lost, texts, at) = read(&at);
+            assert_eq!((lost, texts, at.to_string()), (None, vec!["3"], "e.2.7.3".into()));
+            // As soon as one of its own has come back it is known what has not.
+            log.set_live(place(2).position);
+            let take_in = |offset, sequence| {
+                let origin = Origin { node: NODE, sequence };
+                log.take_in(place(offset).position, origin, || None, |item, _| item);
+            };
+            take_in(3, 3);
+            log.set_down();
+            publish("4");
+            for (after, expected) in [(at, vec!["4"]), (begins, vec!["3", "4"])] {
+                let (lost, texts, _) = read(&after);
+                assert_eq!((lost, texts), (None, expected));
+            }
         });
     }
 

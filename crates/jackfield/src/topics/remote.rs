@@ -28,6 +28,8 @@ pub(crate) struct Remote<T> {
     is_asked: bool,
     /// The newest offset when it became live, in the present epoch.
     live_from: u64,
+    /// Messages that are out up to this number may lie in a gap: they were out when the broker handed in less than it had.
+    skipped: u64,
     followers: usize,
     /// The publications that are out, in their order.
     out: VecDeque<Own<T>>,
@@ -74,6 +76,7 @@ impl<T: Clone> Remote<T> {
             is_up: false,
             is_asked: false,
             live_from: 0,
+            skipped: 0,
             followers: 0,
             out: VecDeque::new(),
             nodes: Vec::new(),
@@ -130,6 +133,21 @@ impl<T: Clone> Remote<T> {
     /// A new epoch begins: all its messages are new to the present members.
     pub(crate) fn begin_epoch(&mut self) {
         self.live_from = 0;
+    }
+
+    /// Messages up to here were not handed in, and never will be.
+    pub(crate) fn skip(&mut self) {
+        self.skipped = self.out.back().map_or(0, |own| own.sequence);
+    }
+
+    /// While the broker can't be reached: if messages that are out may lie in a gap, for a client that has got those up to
+    /// `got` the number up to which they may. It may have got them before the gap, so they are not sent to it again. When a
+    /// later one comes in, they are not out any more: they would have come in before it.
+    pub(crate) fn in_doubt(&self, got: Origin) -> Option<Origin> {
+        let got = if got.node == self.node { got.sequence } else { 0 };
+        let is_in_doubt = self.out.front().is_some_and(|own| own.sequence <= self.skipped);
+        (is_in_doubt && !self.is_up && got < self.skipped)
+            .then_some(Origin { node: self.node, sequence: self.skipped })
     }
 
     pub(crate) fn set_live(&mut self, offset: u64) {
