@@ -107,7 +107,7 @@ fn a_small_publish_allocates_nothing_and_a_large_one_once() {
     check("a large publish", heard("publish much", 8004, open), 1);
 }
 
-/// What some publishes to so many subscribers allocate after others before them, which have made room for all of them in
+/// What a few publishes to this number of subscribers allocate. Publishes before them have made room for all of them in
 /// the ends of the in-memory connections: those double as they grow.
 fn publishing(subscribers: usize, order: &str, before: usize, rounds: usize) -> u64 {
     let mut server = TestServer::new(|_peer| Worker::default());

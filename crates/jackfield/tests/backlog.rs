@@ -89,7 +89,7 @@ fn overflow(place: &mut Place, how: How, lengths: &[usize]) -> Vec<String> {
     messages
 }
 
-/// The peer takes so many bytes and then nothing: it gets what has begun to be written, and a Close.
+/// The peer takes `room` bytes and then nothing: it gets the rest of the message that has begun, and a Close.
 #[track_caller]
 fn check_socket(how: How, lengths: &[usize], room: usize) {
     let case = format!("{how:?} of {lengths:?}, {room} bytes of room");
@@ -187,7 +187,7 @@ fn over_tls_encrypted_bytes_count_as_begun() {
     }
 }
 
-/// An event stream ends behind a whole event.
+/// An event stream ends after a whole event.
 #[test]
 fn an_event_that_has_begun_is_written_too() {
     for lengths in [&[1000][..], &[5000, 10, 20_000]] {

@@ -111,7 +111,7 @@ fn check(
     world.check_end(what);
 }
 
-/// Topics with names of about so many bytes.
+/// Subscribes to topics with names of about `bytes` bytes.
 fn subscribe(connection: &mut Connection<'_>, whose: usize, topics: usize, bytes: usize) {
     for number in 0..topics {
         connection.subscribe(&format!("{whose} {number:0bytes$}"));
@@ -132,7 +132,7 @@ fn n5_topics_are_charged_with_their_names_memberships_and_tables() {
     });
 }
 
-/// Who stays in a topic pays for what the one paid for who has left.
+/// When the subscriber that was charged for a topic leaves, a subscriber that stays is charged for it.
 #[test]
 fn n5_a_topic_is_charged_as_long_as_it_has_subscribers() {
     let mut world = World::new(TestOptions::default(), |_, it| subscribe(it, 0, 128, 250));

@@ -15,7 +15,7 @@ use tungstenite::{Message, Utf8Bytes};
 /// The default of `websocket.message_bytes_max`.
 const MESSAGE_BYTES_MAX: usize = 1 << 20;
 
-/// Says everything back, and closes when it is told to. The test hears how it ended.
+/// Sends everything back, and closes on request. The test gets the reason for the end.
 struct Echo(Sender<Disconnect>);
 
 impl Client for Echo {
@@ -69,7 +69,7 @@ impl Running {
     }
 }
 
-/// Text of just so many bytes, with letters of two bytes in it.
+/// Text of exactly this number of bytes, with characters of two bytes in it.
 fn text(bytes: usize) -> Message {
     let mut text = "ž".repeat(bytes / 2);
     text.push_str(&"z"[..bytes % 2]);
@@ -129,7 +129,7 @@ fn messages_that_are_sent_at_once_come_back_in_order() {
 fn fragments_come_back_as_one_message_with_a_ping_between_them() {
     let server = Running::start();
     let mut socket = websocket(server.addr);
-    // The letter is cut in two: only the whole text is UTF-8.
+    // The cut is inside of a character: only the whole text is UTF-8.
     let (before, after) = "kůň".as_bytes().split_at(2);
     socket.send(frame(before, Data::Text, false)).unwrap();
     socket.send(Message::Ping("are you there?".into())).unwrap();
@@ -222,7 +222,7 @@ fn text_that_is_not_utf_8_is_1007() {
     let server = Running::start();
     let cases: [&[Vec<u8>]; 4] = [
         &[raw_frame(0x81, b"\xff")],
-        // A surrogate, an overlong slash, and a letter that is cut off at the end.
+        // A surrogate, an overlong slash, and a character that is cut off at the end.
         &[raw_frame(0x81, b"ab\xed\xa0\x80")],
         &[raw_frame(0x01, b"ab\xc0"), raw_frame(0x80, b"\xaf")],
         &[raw_frame(0x01, b"ab\xc5"), raw_frame(0x80, b"")],

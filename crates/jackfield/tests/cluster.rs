@@ -151,7 +151,7 @@ fn k2_members_are_known_on_all_servers() {
     check_presence(&sites, &[0, 0]);
 }
 
-/// One that is killed can't say so, and one that is cut off hears nothing: both end with the time to live.
+/// A server that is killed or cut off can't sign off: its members are removed when the time to live has passed.
 #[test]
 fn k2_members_of_a_server_that_is_killed_are_forgotten() {
     let (hub, mut sites) = two(History::new(100));
@@ -191,7 +191,7 @@ fn k2_a_reader_that_moves_before_its_events_arrive_misses_nothing() {
     assert_eq!(data(&seen), ["0", "1", "2"]);
     let mut back = sites[1].read(&seen[2].id);
     let mut between = sites[1].read(&seen[0].id);
-    // One that names what nobody has is told, as soon as that is known.
+    // One that gives an id that no server has is told so, as soon as that is known.
     let mut future = sites[1].read("e.1000");
     assert!([&mut back, &mut between, &mut future].into_iter().all(|reader| reader.take().is_empty()));
     settle(&mut sites);
@@ -413,7 +413,7 @@ fn messages_ahead_of_the_position_count_as_missed() {
     assert_eq!(data(&late.take()), ["next"]);
 }
 
-/// Nothing is published that nobody keeps: the publisher is told, the observer and the metrics too.
+/// A message that can't be kept is not published: the publisher, the observer and the metrics are told.
 #[test]
 fn the_queue_of_a_server_that_is_cut_off_has_a_bound() {
     let (hub, told) = (Hub::default(), Told::default());

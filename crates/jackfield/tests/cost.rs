@@ -106,7 +106,7 @@ fn b1_a_shutdown_visits_each_connection_twice_at_most() {
     }
 }
 
-/// A drain of many is cut into parts, and who is not drained yet is served between two of them.
+/// A drain of many connections is done in parts. Connections that are not drained yet are served between the parts.
 #[test]
 fn b1_a_shutdown_leaves_other_work_its_turn() {
     let mut limits = Limits::default();
@@ -371,7 +371,7 @@ fn b3_commands_are_carried_out_in_portions() {
     assert!(handle.metrics().turns - turns >= 5, "1,024 in each turn");
 }
 
-/// 500 commands of a megabyte were 500 commands: they held 502 MiB, of which nobody knew.
+/// Only the number of commands was bounded: 500 commands of a megabyte held 502 MiB that were not charged.
 #[test]
 fn b4_the_mailbox_is_bounded_in_bytes_and_charged() {
     let mut world = World::new(1, Limits::default(), || Idle);
@@ -442,7 +442,7 @@ fn a_reader_that_does_not_read_its_history_costs_others_nothing() {
     assert!(few == many && many < 100, "{few} places with 100 of them, {many} with 400");
 }
 
-/// Each end, and each subscription, looked at all who still had something to get.
+/// Each end, and each subscription, went through all connections with pending output.
 #[test]
 fn an_end_among_slow_readers_costs_the_same_however_many_there_are() {
     let [few, many] = [100, 400].map(|count| {
@@ -457,7 +457,7 @@ fn an_end_among_slow_readers_costs_the_same_however_many_there_are() {
     assert!(many <= 4 * few + few / 8, "{few} places with 100 of them, {many} with 400");
 }
 
-/// Each closure was charged 16 bytes, whatever it had captured.
+/// Each closure was charged 16 bytes, even if it had captured more.
 #[test]
 fn a_closure_in_the_mailbox_is_charged_with_what_it_captured() {
     let world = World::new(1, Limits::default(), || Idle);

@@ -554,7 +554,8 @@ fn ends() -> Vec<Class> {
             seen: Seen::Reset,
             told: late(Timeout::Write),
         },
-        // Why these two ended is known before their peers' time is over; what matters is that they are gone then.
+        // The reason is known before the deadline of these two peers has passed; the test is that they have been closed
+        // then.
         Class {
             rows: &["close_wait"],
             limits: as_they_are,
@@ -645,7 +646,7 @@ fn classes() -> Vec<Class> {
         .collect()
 }
 
-/// Says back what it is told, refuses what wants to be refused, decides late on `/late` and answers `/never`.
+/// Echoes messages, refuses requests that ask for it, decides late on `/late` and never answers `/never`.
 fn probe() -> Probe {
     Probe {
         on_request: |_, exchange, request| match request.path() {
@@ -722,7 +723,7 @@ fn no_limit_is_without_its_class() {
     covered.extend(MEMORY);
     covered.extend(LOAD);
     for row in Limits::default().table() {
-        // What is not built yet stands in brackets.
+        // The name of a limit that is not implemented yet is in brackets.
         assert!(row.name.starts_with('(') || covered.contains(&row.name), "`{}` is not shown here", row.name);
     }
 }

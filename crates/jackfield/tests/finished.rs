@@ -87,12 +87,13 @@ fn server() -> (TestServer, FarEnd, Log) {
     (server, far, log)
 }
 
-/// What is told, with the bytes that it took.
+/// What the observer gets, with the numbers of bytes.
 fn with_bytes(told: &str, bytes_in: usize, bytes_out: usize) -> String {
     told.replace("IN", &bytes_in.to_string()).replace("OUT", &bytes_out.to_string())
 }
 
-/// Sends a request whole and in single bytes, and compares what is told of it. `framing` is what of it is no content.
+/// Sends a request whole and in single bytes, and compares what the observer gets. `framing` bytes of it are not
+/// content.
 #[track_caller]
 fn check(input: &str, framing: usize, told: &str) {
     for size in [input.len(), 1] {
@@ -197,7 +198,7 @@ fn a_later_end_has_its_time() {
     }
 }
 
-/// Each of several has its own bytes. A body that is refused is still read and dropped, and is nobody's.
+/// Each of several has its own bytes. A body that is refused is still read and dropped, and is counted for no request.
 #[test]
 fn bytes_belong_to_their_request() {
     let refused = "POST /refused HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n";
@@ -221,7 +222,7 @@ fn bytes_belong_to_their_request() {
     }
 }
 
-/// Where nobody wants to be told, nobody is.
+/// Without an observer nothing is reported.
 #[test]
 fn nothing_is_recorded_unasked() {
     struct Unasked;
@@ -238,7 +239,7 @@ fn nothing_is_recorded_unasked() {
     assert_eq!(statuses(&far.take()), [200]);
 }
 
-/// Requests for other hosts don't reach their clients, whatever they ask for.
+/// Requests for other hosts don't reach the handler, for any target.
 #[test]
 fn hosts_that_are_not_allowed_are_refused() {
     let access = Access::default();

@@ -116,7 +116,7 @@ fn each_subscriber_gets_a_copy() {
     };
     check("room", 1, 1, &ids[..5]);
     check("nobody", 2, 0, &[]);
-    // The first closes all: those who are closing hear nothing any more.
+    // The first closes all: connections that are closing get no further messages.
     check("room", 99, 1, &ids[..1]);
     ends.iter().for_each(|far| far.finish());
     server.run();
@@ -148,7 +148,7 @@ fn a_closure_runs_on_the_reactor() {
     server.run();
     assert_eq!(ends.map(|far| text(&far.take())), ["one two", "one "]);
     assert_eq!(heard.try_iter().collect::<Vec<_>>(), [(ids[1], 3)]);
-    // A panic ends nobody.
+    // A panic in a closure closes no connection.
     handle.run_on(0, |_| std::panic::panic_any("in a closure")).unwrap();
     server.run();
     assert!(seen.has("panic in a closure"));

@@ -391,7 +391,7 @@ fn a_subscriber_from_before_keeps_its_topic_as_it_was() {
 }
 
 /// What is published elsewhere comes here in portions. A client that has got all of it there, and comes back here before
-/// this reactor has delivered as much, got all behind the first portion again.
+/// this reactor has delivered as much, got everything after the first portion again.
 #[test]
 fn a_client_that_is_ahead_of_its_reactor_gets_nothing_twice() {
     const EVENTS: u32 = 5000;
@@ -488,7 +488,7 @@ fn a_reader_that_moves_between_reactors_gets_each_once() {
         }
         stream
     };
-    // Each reactor has members, who fall behind by portions.
+    // Each reactor has members, which fall behind by portions.
     let _members = [open(""), open(""), open("")];
     let (mut stream, mut seen, mut buffer) = (open(""), Vec::<Seen>::new(), [0; 16 << 10]);
     for burst in 1..=BURSTS {
@@ -515,7 +515,7 @@ fn a_reader_that_moves_between_reactors_gets_each_once() {
     assert!(offsets.eq(1..=BURSTS * EACH), "one is left out, or comes twice");
 }
 
-/// A topic that nobody has declared keeps nothing: a client that comes back hears that it may have missed something.
+/// A topic that was not declared keeps nothing: a client that comes back is told that it may have missed something.
 #[test]
 fn a_topic_without_history_says_so() {
     let mut server = server(History::new(5));
@@ -559,7 +559,7 @@ fn seen_of(payload: &[u8]) -> Seen {
     }
 }
 
-/// The model for WebSockets: one that is cut off behind each message, and comes back with the id that was in it.
+/// The model for WebSockets: a client is cut off after each message, and comes back with the id that was in it.
 #[test]
 fn n1_a_websocket_cut_off_at_every_message_misses_nothing() {
     const EVENTS: u32 = 300;

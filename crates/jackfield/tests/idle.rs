@@ -147,7 +147,7 @@ fn a_switch_of_protocol_leaves_no_deadline() {
         far.send(begun.as_bytes());
         lab.advance(IDLE / 2);
         far.send(rest.as_bytes());
-        // Past the idle timeout, the deadline of the head, and whatever else HTTP has.
+        // Past the idle timeout, the deadline of the head, and all other deadlines of HTTP.
         for _ in 0..20 {
             lab.advance(IDLE);
             far.send(&socket::masked(FIN | TEXT, b"x"));
@@ -157,7 +157,7 @@ fn a_switch_of_protocol_leaves_no_deadline() {
     }
 }
 
-/// A message of which a part is there and that was not read for a while still has all the time that a message has.
+/// After a pause in reading, a message that has begun has its whole deadline again.
 #[test]
 fn a_pause_leaves_a_message_its_own_deadline() {
     let make = || Probe {

@@ -216,7 +216,7 @@ fn a_late_upgrade_has_the_verbs_of_an_upgrade() {
     );
 }
 
-/// A body that nobody finishes must not look like a whole one, and holds nothing up.
+/// A body that is never finished must not look like a whole one, and must not delay anything.
 #[test]
 fn a_late_body_that_is_dropped_is_broken_off() {
     let mut lab = Lab::new(|| Probe {
@@ -237,7 +237,7 @@ fn a_late_body_that_is_dropped_is_broken_off() {
     assert!(lab.log.has("disconnect Local"), "{:?}", lab.log.events());
 }
 
-/// Parts for an exchange that is over reach nobody.
+/// Parts for an exchange that is over are dropped.
 #[test]
 fn a_late_part_does_not_reach_a_later_exchange() {
     let mut lab = Lab::new(|| Probe {
@@ -281,7 +281,7 @@ fn a_late_event_stream_for_a_peer_that_has_ended_ends() {
     assert_eq!((lab.server.handle().count(), far.is_finished() || far.is_reset()), (0, true));
 }
 
-/// Who waits for an answer, a decision or a part may be gone by then, and that can be asked.
+/// A client that waits for an answer, a decision or a part may have left: the late value can be asked for that.
 #[test]
 fn late_values_know_whether_their_client_is_there() {
     let mut lab = Lab::new(|| Probe {
@@ -306,7 +306,7 @@ fn late_values_know_whether_their_client_is_there() {
     lab.run();
     assert_eq!([reply.is_connected(), body.is_connected(), upgrade.is_connected()], [false; 3]);
     assert_eq!(body.write("b"), Sent::Gone);
-    // They are for nobody, and harm nobody.
+    // They have no receiver, and have no effect.
     reply.ok("text/plain", "x");
     body.finish();
     upgrade.accept();

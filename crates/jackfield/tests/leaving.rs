@@ -1,4 +1,4 @@
-//! Peers that leave while something is owed to them: what the server does, what its client is told, and when.
+//! Peers that leave while an answer or output is pending: what the server does, what its client is told, and when.
 
 mod support;
 #[path = "support/tls.rs"]
@@ -121,7 +121,7 @@ fn leave(place: &mut Place, far: &FarEnd, said: &str, leaves: Leaves) {
     place.server.run();
 }
 
-/// A peer says this, and leaves: its connection is over at once, its client is told once, and nothing is kept.
+/// A peer sends this, and leaves: its connection ends at once, its client is told once, and nothing is kept.
 #[track_caller]
 fn check_ends(said: &str, leaves: Leaves, half_closed: bool) {
     let mut place = Place::new(half_closed);
@@ -154,7 +154,7 @@ fn a_peer_that_closes_before_its_answer_ends_immediately() {
     for leaves in ALL {
         for said in [&late, &stream, &events, &upgrade, &paused] {
             check_ends(said, leaves, false);
-            // What has asked for more meanwhile has left all the same.
+            // A peer that has sent further requests has left all the same.
             if said != &paused {
                 check_ends(&format!("{said}{}", get("/")), leaves, false);
             }
@@ -187,7 +187,7 @@ fn an_immediate_answer_reaches_a_half_closed_peer() {
     }
 }
 
-/// The answers that came before the one that is owed are sent; what is behind it is not asked any more.
+/// The answers before the pending one are sent; requests after it do not reach the handler.
 #[test]
 fn earlier_answers_are_sent() {
     let mut place = Place::new(false);
@@ -198,7 +198,7 @@ fn earlier_answers_are_sent() {
     assert_eq!((far.is_finished(), far.is_reset(), place.kept.0.borrow().asked), (true, false, 2));
 }
 
-/// With `half_closed` the answer is given, and what was asked behind it too.
+/// With `half_closed` the answer is given, and the requests after it are answered too.
 #[test]
 fn a_half_closed_connection_is_kept_if_that_is_set() {
     for leaves in [Leaves::Fin, Leaves::FinAtOnce] {

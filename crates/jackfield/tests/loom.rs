@@ -41,7 +41,7 @@ fn on_two_reactors<T: 'static>(run: impl Fn(usize) -> T + Clone + 'static) -> [T
     [here, other.join().expect("it does not fail")]
 }
 
-/// What `Handle::pass_on` goes by.
+/// What `Handle::pass_on` checks.
 fn has_subscribers_on(topics: &Topics, reactor: usize) -> bool {
     topics.find(TOPIC).is_some_and(|(_, topic)| topic.counts.of(reactor) > 0)
 }

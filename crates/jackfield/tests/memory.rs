@@ -45,7 +45,7 @@ fn sixteen(deflate: Deflate) -> TestServer {
     TestServer::with_options(options, |_peer| Sixteen { requests: 0, _spare: 0 })
 }
 
-/// Live bytes of so many connections on which these things were said.
+/// Live bytes of this number of connections, after each has sent the inputs in `said`.
 fn live_bytes(connections: usize, said: &[&[u8]]) -> usize {
     live_bytes_with(Deflate::disabled(), connections, said)
 }
@@ -152,7 +152,7 @@ fn an_idle_tls_connection_costs_8_kib_at_most() {
         });
         ends.collect()
     };
-    // rustls remembers so many sessions, whether they are there or not.
+    // rustls allocates its cache of sessions at the beginning.
     let first = idle(300);
     let mut more = Vec::new();
     let all = measure(|| more = idle(CONNECTIONS));

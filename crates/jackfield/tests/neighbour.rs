@@ -74,7 +74,7 @@ fn b7_no_connection_is_refused_because_of_other_processes() {
             // More at once than an overloaded server lets in.
             let mut streams: Vec<TcpStream> = (0..20).map(|_| live.connect()).collect();
             for stream in &mut streams {
-                // Who is refused is told so, and reset.
+                // A connection that is refused gets an answer, and is reset.
                 let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
             }
             streams.iter_mut().for_each(|stream| drop(stream.read_to_end(&mut Vec::new())));

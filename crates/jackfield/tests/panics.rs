@@ -1,4 +1,4 @@
-//! Ten thousand panics, in every callback there is, harm nobody but the connections in which they happen.
+//! Ten thousand panics, in every callback, affect only the connections in which they happen.
 
 mod support;
 
@@ -20,7 +20,7 @@ const MS: Duration = Duration::from_millis(1);
 /// What all clients of the server share with the test.
 #[derive(Default)]
 struct Shared {
-    /// Where the next newcomer is going to panic.
+    /// The callback in which the next new connection is going to panic.
     next: Cell<&'static str>,
     newest: Cell<Option<ConnectionId>>,
     connects: Cell<usize>,
@@ -229,7 +229,7 @@ fn new_server(shared: &Rc<Shared>) -> TestServer {
 
 #[test]
 fn ten_thousand_panics_harm_no_other_connection() {
-    // Ten thousand lines on the terminal would help nobody.
+    // Ten thousand lines on the terminal would hide everything else.
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| {}));
     let shared = Rc::new(Shared::default());

@@ -141,7 +141,7 @@ fn server(tls: Option<&Identity>, pauses: bool) -> (TestServer, Log) {
     (TestServer::with_options(options, move |_peer| Pausing { pauses, log: notes.clone() }), log)
 }
 
-/// What the client hears of an input in these parts, behind which its peer closes.
+/// The client's events for an input in these parts, after which its peer closes.
 fn heard_of(at: usize, pauses: bool, parts: &[&[u8]]) -> Vec<String> {
     let (mut server, log) = server(None, pauses);
     let far = server.connect_to(at);
@@ -179,7 +179,7 @@ fn hear_all(server: &mut TestServer, log: &Log) -> Vec<String> {
     log.events()
 }
 
-/// Nobody hears a difference, whether it pauses or not, however the bytes are cut.
+/// The events are the same with and without pauses, for each split of the bytes.
 fn check(at: usize, input: &[u8], is_cut_in: Range<usize>) -> Vec<String> {
     let usual = heard_of(at, false, &[input]);
     let identity = Identity::new();
@@ -220,7 +220,7 @@ fn a_streamed_body_and_the_bytes_after_it() {
         let usual = check(listener::HTTP, input.as_bytes(), 1..input.len());
         let end = ["request /next ", "disconnect Peer"];
         assert_eq!(usual, [&["connect"], &told[..], &end].concat());
-        // The end of the peer right behind it.
+        // The end of the peer follows directly.
         let alone = &input[..input.len() - get("/next").len()];
         let usual = check(listener::HTTP, alone.as_bytes(), 1..alone.len());
         assert_eq!(usual, [&["connect"], &told[..], &end[1..]].concat());
@@ -333,7 +333,7 @@ fn a_connection_that_resumes_repeatedly_gets_all_bytes_after_the_peers_end() {
     }
 }
 
-/// Its request is whole, and is not lost to the end behind it; but it does not wait for ever either.
+/// Its request is whole, and is not lost because of the end after it; but it does not wait for ever either.
 #[test]
 fn a_connection_that_never_resumes_ends_30_seconds_after_the_peers_end() {
     for pauses_at in ["head", "body"] {

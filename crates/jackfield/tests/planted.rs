@@ -111,7 +111,7 @@ const LATER: [(u32, &str); 12] = [
 fn every_planted_bug_is_found() {
     let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
     let seeds = number("JACKFIELD_SIM_SEEDS").unwrap_or(50_000);
-    // What panics on the way is told by the table.
+    // The table reports the panics.
     std::panic::set_hook(Box::new(|_| {}));
     let mut missed = Vec::new();
     for (bug, name) in (1..).zip(BUGS).chain(LATER) {

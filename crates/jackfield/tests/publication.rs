@@ -30,7 +30,7 @@ const WAYS: [Way; 6] =
 /// A value to be made anew for each send, for some are used up.
 type Make = Arc<dyn Fn() -> Publication<'static> + Send + Sync>;
 
-/// Sends what it is told to, when it is told to.
+/// Sends on request.
 struct Sender;
 
 /// What to send, how, and to whom.
@@ -184,7 +184,7 @@ fn large_ones_are_the_same() {
     }
 }
 
-/// Each member of a broadcast hears it in its own form, and the account says to how many it went.
+/// Each receiver of a broadcast gets it in the form of its protocol, and the result says how many receivers there were.
 #[test]
 fn a_broadcast_counts_its_receivers() {
     let mut server = TestServer::new(|_peer| Sender);

@@ -19,7 +19,7 @@ fn masked(op: u8, payload: &[u8]) -> Vec<u8> {
     v
 }
 
-/// A pong cut by a read left the deadline of a message behind.
+/// After a Pong that came in two reads, the deadline of a message was still set.
 #[test]
 fn a_control_frame_in_pieces_leaves_no_deadline() {
     let mut lab = Lab::new(Probe::default);
@@ -45,7 +45,7 @@ fn a_heartbeat_shorter_than_its_patience_finds_the_dead() {
     assert_eq!(lab.connections(), 0);
 }
 
-/// With no bytes left, nobody asked the machine again.
+/// With no bytes left, the state machine was not polled again.
 #[test]
 fn a_pause_at_the_end_of_a_body_keeps_its_request() {
     let mut lab = Lab::new(|| Probe {
@@ -201,7 +201,7 @@ fn a_later_deadline_of_a_second_shutdown_does_not_count() {
     assert_eq!(lab.connections(), 0);
 }
 
-/// The rest of a batch of letters still came.
+/// The rest of a batch of posted values was still delivered.
 #[test]
 fn nothing_is_posted_after_an_abort() {
     let mut lab = Lab::new(|| Probe { on_post: |_, c, _| c.abort(), ..Probe::default() });
@@ -338,7 +338,7 @@ fn the_limit_of_a_line_does_not_depend_on_the_split() {
     }
 }
 
-/// A number beyond all reason is told, and is no panic.
+/// An impossible number is reported as an error, and is no panic.
 #[test]
 fn limits_beyond_reason_are_reported() {
     let mut limits = Limits::default();
@@ -348,7 +348,7 @@ fn limits_beyond_reason_are_reported() {
     assert!(error.contains("carry_bytes_max"), "{error}");
 }
 
-/// A reactor that can't begin takes the others with it, instead of answering nobody.
+/// When one reactor can't begin, the server ends, instead of going on with a reactor that serves nobody.
 #[test]
 fn a_maker_that_panics_ends_the_server() {
     let server = Server::builder().listen("127.0.0.1:0").reactors(2).bind().unwrap();

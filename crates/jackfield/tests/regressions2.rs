@@ -121,7 +121,7 @@ fn a_broadcast_keeps_to_the_bound_of_its_members() {
     assert!(queued[1..].iter().all(|queued| (BOUND..=BOUND + 20).contains(queued)), "{queued:?} bytes wait");
 }
 
-/// A congested member that published itself got what was gathered behind its own message before what waited for it.
+/// A congested member that published itself got the messages that were gathered after its own before its older backlog.
 #[test]
 fn a_congested_member_that_publishes_gets_the_others_messages_in_order() {
     let mut lab = Lab::with_options(low_marks(), || Probe {
@@ -150,7 +150,7 @@ fn a_congested_member_that_publishes_gets_the_others_messages_in_order() {
     assert_eq!(socket::texts(&slow.take()), expected);
 }
 
-/// What was gathered behind the message of a publisher went to it in the middle of a message in fragments.
+/// The messages that were gathered after a publisher's own went to it in the middle of a message in fragments.
 #[test]
 fn a_publisher_in_the_middle_of_a_message_gets_the_others_messages_after_it() {
     let mut lab = Lab::new(|| Probe {
@@ -249,7 +249,7 @@ fn a_member_that_stands_apart_may_leave_or_end_or_come_back() {
         };
         check_apart(policy, drain, &["1", "2", "3", "4", "5"]);
         check_apart(policy, |_, _, slow| slow.set_room(None), &["1", "2", "3", "4", "5"]);
-        // To it alone, behind what is in its outbox already.
+        // To it alone, after what is in its outbox already.
         let send = |lab: &mut Lab, id, _: &FarEnd| _ = lab.server.handle().send(id, "alone");
         let queues = policy == Overflow::DropOldest;
         let sent =
@@ -261,7 +261,7 @@ fn a_member_that_stands_apart_may_leave_or_end_or_come_back() {
     }
 }
 
-/// Whoever was closing already was evicted without a word, and as if its last answer had gone out.
+/// A connection that was closing already was evicted without a report, as if its last answer had been sent.
 #[test]
 fn the_eviction_of_a_closing_connection_is_reported() {
     let limits = Limits::default().with(|limits| limits.memory_bytes_max = 8000);
@@ -376,7 +376,7 @@ fn check_carried(stop: fn(&mut Lab) -> Vec<FarEnd>, go_on: fn(&mut Lab, &[FarEnd
     assert!(!far.is_finished() && !before.contains("Connection: close"), "{before}");
     go_on(&mut lab, &ends);
     let answer = text(&far.take());
-    // The last answer says so, and whoever hears it knows what was not answered.
+    // The last answer says so, and its reader knows which requests were not answered.
     assert!(answer.contains("Connection: close\r\n"), "{answer:?}");
     assert_eq!(answer.matches("Connection: close\r\n").count(), 1, "{answer}");
     assert!(answer.ends_with("\r\n\r\nxxxxxxxxxx") && far.is_finished(), "{answer}");
@@ -393,7 +393,7 @@ fn ask_twice(lab: &mut Lab, room: Option<usize>, path: &str) -> Vec<FarEnd> {
     vec![far]
 }
 
-/// A request that had come, and lay behind another while its connection was not read, was dropped at the shutdown.
+/// A request that had arrived after another one, while its connection was paused, was dropped at the shutdown.
 #[test]
 fn a_carried_request_is_answered_at_the_shutdown() {
     // The user reads on.
@@ -427,7 +427,7 @@ fn a_carried_request_is_answered_at_the_shutdown() {
     );
 }
 
-/// A pause is the user's: the shutdown waits for its end, but not for one who has said nothing.
+/// The user has paused reading: the shutdown waits for the end of the pause, but not for a peer that has sent nothing.
 #[test]
 fn a_paused_connection_lasts_until_the_deadline_only_if_something_has_come() {
     let mut lab = Lab::new(|| Probe { on_connect: |_, c| c.pause_read(), ..Probe::default() });
@@ -440,7 +440,7 @@ fn a_paused_connection_lasts_until_the_deadline_only_if_something_has_come() {
     assert_eq!((asked.is_reset(), lab.connections()), (true, 0));
 }
 
-/// A newcomer on trial that got its client only then was not told that its answer was the last.
+/// A connection that was admitted during the shutdown did not get `Connection: close` in its last answer.
 #[test]
 fn a_connection_admitted_during_the_shutdown_is_drained() {
     let reserved = vec!["/health".to_owned()];
@@ -470,7 +470,7 @@ fn a_connection_admitted_during_the_shutdown_is_drained() {
     lab.run();
     let answer = text(&far.take());
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("Connection: close\r\n"), "{answer}");
-    // What is behind it is known to be unheard.
+    // The client knows that the requests after it were not handled.
     assert_eq!((answer.matches("HTTP/1.1 200 ").count(), far.is_finished()), (1, true));
     far.finish();
     lab.run();
@@ -504,7 +504,7 @@ fn the_system_is_asked_whether_a_paused_peer_has_sent_bytes() {
     let turns = || live.handle.metrics().turns;
     let before = turns();
     gone.shutdown(Shutdown::Write).expect("it is open");
-    // The server has heard of it.
+    // The server has got the event.
     real::wait_until(|| turns() > before);
     // Who waited for the deadline would be too late.
     live.handle.shutdown(Drain::within(real::LONG * 10));
@@ -580,7 +580,7 @@ fn messages_published_around_an_end_keep_their_order() {
     assert!(ends[3].is_reset());
 }
 
-/// A newcomer on trial whose client pauses or closes in `on_connect` was handed its request all the same.
+/// A new connection whose client paused or closed in `on_connect` got its request all the same.
 #[test]
 fn an_admitted_connection_is_read_only_if_its_client_reads() {
     let acts: [fn(&mut Probe, &mut Connection<'_>); 3] =

@@ -75,7 +75,7 @@ fn slow_reader_does_not_stall_others() {
 
     let mut slow: Vec<TcpStream> = (0..8).map(|_| live.connect()).collect();
     slow.iter_mut().for_each(|stream| stream.write_all(get("/large").as_bytes()).unwrap());
-    // They hear the room as well, and read nothing of it.
+    // They are members of the room as well, and read nothing.
     let _deaf: Vec<TcpStream> = (0..8).map(|_| open(&live)).collect();
 
     let (mut http, mut speaker) = (live.connect(), open(&live));
@@ -120,7 +120,7 @@ fn slow_client_does_not_stop_timers() {
         assert_eq!(lab.log.events().iter().filter(|event| **event == fired).count(), 2, "{fired}");
         assert!(!free.take().is_empty());
     }
-    // Its own deadline is a timer as well: who takes nothing for 30 s has gone.
+    // Its own deadline is a timer as well: a peer that reads nothing for 30 s is disconnected.
     lab.advance(SECOND * 15);
     assert!(lab.log.has("disconnect Timeout(Write)"), "{:?}", lab.log.events());
     assert_eq!(lab.connections(), 1);
@@ -269,7 +269,7 @@ fn queue_full_is_reported_never_deadlocks() {
     assert_eq!(got, expected, "all that was taken arrives, once");
 }
 
-/// What a server of the defaults holds for a peer that reads nothing, whatever is sent to it and however.
+/// What a server with default limits holds for a peer that reads nothing, for each way to send.
 #[test]
 fn outgoing_buffer_is_bounded_by_default() {
     const PART: [u8; 10_000] = [b'x'; 10_000];
@@ -431,7 +431,7 @@ fn header_flood_is_bounded() {
         lab.say(&far, start);
         let portion = line.repeat(64 * 1024 / line.len());
         let held = allocation_counter::measure(|| {
-            // 4 MiB, unless it is over before.
+            // 4 MiB, unless the connection has ended before.
             for _ in 0..64 {
                 far.send(portion.as_bytes());
                 lab.run();
@@ -440,7 +440,7 @@ fn header_flood_is_bounded() {
                 }
             }
         });
-        // What was sent and not read lies in the peer's half here: a portion.
+        // One portion that was sent and not read is in the peer's half of the connection here.
         assert!(held.bytes_max < 4 * 64 * 1024, "{} bytes for {start:?} {line:?}", held.bytes_max);
         assert!(far.is_finished(), "{start:?} {line:?}");
         let answered = statuses(&far.take());

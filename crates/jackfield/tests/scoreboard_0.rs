@@ -193,7 +193,7 @@ fn t0_14_one_subprotocol_and_the_newest_pong() {
     assert_eq!(socket::frames(&far.take()).last(), Some(&Frame::new(FIN | PONG, 49_999_u32.to_be_bytes())));
 }
 
-/// IPWorks hands out fragments by default.
+/// IPWorks delivers fragments by default.
 #[test]
 fn t0_16_messages_are_whole() {
     let mut lab = Lab::new(Probe::default);

@@ -54,7 +54,7 @@ fn b1_the_result_of_a_send_shows_the_pressure() {
     far.set_room(Some(0));
     lab.say(&far, socket::text("go"));
     let events = lab.log.events();
-    // A frame is 1,004 bytes: the 67th lies behind more than 64 KiB, 1 MiB is reached with the 1045th.
+    // A frame is 1,004 bytes: more than 64 KiB are queued before the 67th, 1 MiB is reached with the 1045th.
     assert_eq!(events[4..8], ["queued after 0", "congested after 66", "full after 1045", "gone after 1046"]);
 }
 
@@ -295,7 +295,7 @@ fn b5_output_of_a_turn_leaves_in_one_write() {
     assert_eq!(socket::texts(&far.take()).len(), 100);
 }
 
-/// A closure on the reactor is a batch: whatever it sends leaves together, although a turn may do one command only.
+/// A closure on the reactor is a batch: all that it sends leaves together, although a turn may do one command only.
 #[test]
 fn b5_a_batch_outside_of_a_callback_leaves_in_one_write() {
     let mut limits = Limits::default();
@@ -419,7 +419,7 @@ fn b8_an_idle_connection_holds_no_buffer() {
     far.set_room(None);
     lab.run();
     assert_eq!(queued(&lab), 0);
-    // How many bytes that is in memory stands in `memory.rs`.
+    // `memory.rs` measures how many bytes that is in memory.
 }
 
 #[test]

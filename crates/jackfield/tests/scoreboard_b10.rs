@@ -72,7 +72,7 @@ fn b10_at_most_twenty_messages_and_a_small_buffer_of_the_kernel_are_pending() {
     let own = client.recv_buffer_size().unwrap();
     // Nothing is read, so this is what is pending. A slow machine may stop early, and has less.
     let pending = told.recv_timeout(LONG).unwrap();
-    // Linux doubles what it is told, and takes one write more than fits.
+    // Linux doubles the size that is set, and takes one write more than fits.
     let kernel = 2 * SEND_BUFFER as usize + PENDING_MAX * MESSAGE.len() + 2 * own;
     let most = PENDING_MAX * MESSAGE.len() + kernel;
     assert!(pending <= most, "{pending} bytes are pending, of {most} that may be");

@@ -167,7 +167,7 @@ fn c4_a_refused_connection_gets_its_answer_and_no_client() {
         assert_eq!(text(&far.take()), word);
         assert_eq!(far.is_reset(), refuse == Refuse::Reset);
         assert!(far.is_finished());
-        // What it says meanwhile is not looked at.
+        // What it sends in the meantime is not read.
         far.send(get("/").as_bytes());
         server.advance(SECOND * 2);
         assert_eq!(text(&far.take()), "");
@@ -389,7 +389,7 @@ fn c10_sends_act_in_order_and_leave_in_one_write() {
     assert_eq!(socket::texts(&two.take()), ["a", "b"]);
 }
 
-/// Says much and ends in the way that it is told.
+/// Sends much and ends in the given way.
 fn ending() -> Probe {
     Probe {
         on_data: |_, raw, data| {
@@ -489,7 +489,7 @@ fn c11_on_a_real_socket_close_delivers_and_abort_resets() {
     let mut stream = live.connect();
     // More than the client uses: without lingering the reset would destroy what it was sent.
     stream.write_all(&[b"c", &[b'y'; 50_000][..]].concat()).unwrap();
-    // It closes before anybody reads.
+    // It closes before the peer reads.
     real::wait_until(|| seen.has("data"));
     assert_eq!(real::read_to_end(&mut stream).len(), 300_000);
     let mut stream = live.connect();
@@ -594,7 +594,7 @@ fn c13_a_connection_can_change_between_lines_and_bytes() {
 
 #[test]
 fn c14_bytes_that_were_not_used_come_again() {
-    // Frames of one length byte and so many bytes.
+    // Frames of one length byte and that number of bytes.
     let make = || Probe {
         on_data: |probe, raw, data| {
             let Some(end) = data.first().map(|length| usize::from(*length) + 1) else { return 0 };
@@ -611,7 +611,7 @@ fn c14_bytes_that_were_not_used_come_again() {
     assert_eq!(frames, ["frame abc", "frame ", "frame defgh", "frame i"]);
 }
 
-/// The events of one kind, however the input is cut.
+/// The events of one kind, which must be the same for each split of the input.
 fn seen(make: fn() -> Probe, listener: usize, input: &[u8], kind: &str) -> Vec<String> {
     let events = |parts: &[&[u8]]| -> Vec<String> {
         let outcome = support::outcome_of(make, listener, parts);

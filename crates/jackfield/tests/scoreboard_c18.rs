@@ -207,7 +207,7 @@ fn c18_a_bandwidth_limit_can_be_changed_at_run_time() {
     assert_eq!(received(&mut lab, "any"), 50);
     lab.advance(SECOND);
     assert_eq!(far.take().len(), 50);
-    // What waits leaves at once when there is no limit any more, and what was not read is.
+    // When the limit is removed, pending output leaves at once and unread input is read.
     lab.advance(SECOND);
     assert_eq!(received(&mut lab, "fast"), 900 + 50 - 50);
     assert_eq!(received(&mut lab, "any"), 1000);

@@ -24,7 +24,7 @@ fn check(edit: impl Fn(Listener) -> Listener, check: impl Fn(SockRef<'_>)) {
     check(SockRef::from(&socket.accept().unwrap().0));
 }
 
-/// A connection of which nobody told the system anything.
+/// A connection with the system's default options.
 fn plain() -> TcpStream {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let _peer = connect(socket.local_addr().unwrap());
@@ -67,7 +67,7 @@ fn c19_each_option_reaches_the_system() {
         |listener| listener.reset_on_close(true),
         |socket| assert_eq!(socket.linger().unwrap(), Some(Duration::ZERO)),
     );
-    // Linux takes the double of what it is told.
+    // Linux doubles the size that is set.
     check(
         |listener| listener.send_buffer(20_000).receive_buffer(30_000),
         |socket| {

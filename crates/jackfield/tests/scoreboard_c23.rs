@@ -214,7 +214,7 @@ fn c23_a_paused_connection_over_tls_is_not_waited_for() {
     }
 }
 
-/// Half a close by this side: the peer sees the end behind all that was queued, and is read on.
+/// A half-close by this side: the peer sees the end after all queued output, and its input is still read.
 #[test]
 fn c11_after_a_half_close_the_peers_bytes_still_arrive() {
     fn make() -> Probe {
@@ -390,7 +390,7 @@ fn l9_a_client_can_send_a_last_message() {
     }
 }
 
-/// What has come before a shutdown is delivered, however much a turn leaves over.
+/// Input from before a shutdown is delivered, even if it takes more than one turn.
 #[test]
 fn l9_output_of_raw_and_line_clients_is_delivered_at_a_shutdown() {
     let lines: String = (0..1000).map(|number| format!("{number}\n")).collect();
@@ -416,7 +416,7 @@ fn l9_output_of_raw_and_line_clients_is_delivered_at_a_shutdown() {
     }
 }
 
-/// What a client that stays read-paused never gets is told at the deadline.
+/// Input that a read-paused client never gets is reported at the deadline.
 #[test]
 fn l9_undelivered_output_is_reported() {
     let mut lab = Lab::new(with_goodbye);

@@ -196,7 +196,8 @@ fn c25_a_failed_outgoing_connection_is_reported_once_and_in_time() {
     check_failure("one.example:80", shut_down, Reason::Shutdown);
 }
 
-/// It holds memory when there is none, and that is what its client hears: it had been told that no WebSocket was opened.
+/// It holds memory when there is none, and its client must get that reason: it got the reason that no WebSocket was
+/// opened.
 #[test]
 fn c25_an_evicted_outgoing_connection_ends_with_the_memory_limit() {
     let limits = Limits::default().with(|limits| limits.memory_bytes_max = 100);

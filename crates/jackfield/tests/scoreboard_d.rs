@@ -169,7 +169,7 @@ fn rated(rate: Rate) -> Limits {
 const TEN: Rate = Rate::new(10, 0);
 const TEN_OR_CLOSE: Rate = Rate::new(TEN.messages, TEN.bytes).on_exceeded(OnRateExceeded::Close);
 
-/// What says one message, and what is heard of it, on each kind of connection.
+/// An input of one message, and the event for it, on each kind of connection.
 fn kinds() -> [(usize, &'static str, Vec<u8>, &'static str); 3] {
     [
         (listener::HTTP, socket::UPGRADE, socket::text("x"), "text x"),
@@ -292,7 +292,7 @@ fn d5_a_pause_counts_neither_as_idle_nor_for_deadlines() {
     lab.advance(SECOND * 100);
     assert_eq!(statuses(&far.take()), [200]);
 
-    // A head and a message that were cut by a pause have their time when it is over.
+    // A head and a message that were interrupted by a pause have their whole deadline after it.
     for (hello, begin, end) in [
         ("", "GET /a HTTP/1.1\r\nHost: h\r\n".into(), "\r\n".into()),
         (socket::UPGRADE, socket::masked(socket::TEXT, b"a"), socket::masked(socket::FIN, b"b")),

@@ -1,4 +1,4 @@
-//! D12 of docs/features.md: what proxies say of where a connection comes from, and who is believed.
+//! D12 of docs/features.md: what proxies say about a connection's source address, and which proxies are trusted.
 
 mod support;
 #[path = "support/tls.rs"]
@@ -47,7 +47,7 @@ struct Lab {
     log: Log,
 }
 
-/// The proxy that is trusted, and somebody who is not.
+/// A trusted proxy, and a peer that is not trusted.
 const PROXY: &str = "10.0.0.9:700";
 const STRANGER: &str = "192.0.2.66:6";
 
@@ -116,7 +116,7 @@ fn d12_both_versions_say_where_a_connection_comes_from_however_they_are_split() 
             let mut lab = Lab::required();
             let far = lab.connect(PROXY, listener::RAW);
             assert_eq!(lab.log.events(), [""; 0], "there is no client before the header");
-            // What comes behind the header is the client's, in the same bytes or later.
+            // Bytes after the header are the client's, in the same read or later.
             lab.send(&far, &[header, b"hello"].concat(), size);
             assert_eq!(lab.log.take(), [format!("connect {expected}")], "in pieces of {size}");
             assert_eq!(far.take(), b"hello");

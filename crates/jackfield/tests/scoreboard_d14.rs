@@ -196,7 +196,7 @@ fn l16_a_lack_of_descriptors_does_not_spin() {
     // One for each refusal and for each question at most: many refusals may fall into one.
     let turns = after.turns - before.turns;
     assert!(turns <= COMERS + 10, "{turns} turns for {COMERS} refusals");
-    // And while nobody comes, none but that of the question.
+    // And without new connections, only the turn of the question.
     let spun = (0..20).filter(|_| {
         let before = figures(&mut served[0]);
         give_it_time_to_spin();

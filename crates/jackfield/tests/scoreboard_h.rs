@@ -65,7 +65,7 @@ fn keeping() -> Probe {
     }
 }
 
-/// Replies that are pending. A thread has one test.
+/// Replies that are pending. Each test has its own thread.
 #[derive(Default)]
 struct Kept(std::cell::RefCell<Vec<Reply>>);
 
@@ -151,7 +151,7 @@ fn h2_a_deferred_answer_has_its_own_header_lines() {
     assert_eq!(statuses(&far.take()), [500]);
 }
 
-/// Every way to give a body of so many bytes.
+/// Every way to give a body of this number of bytes.
 fn bodies(bytes: usize) -> Vec<Body<'static>> {
     let text: &'static str = &LETTERS[..bytes];
     vec![
@@ -653,7 +653,7 @@ fn h9_continue_is_sent_when_the_body_is_wanted() {
         assert_eq!(statuses(&lab.say(&far, "body")), [200]);
         assert!(!far.is_finished());
     }
-    // A refusal comes without reading, and nobody knows whether the body follows: so the connection closes.
+    // A refusal comes without reading. The server can't know whether the body follows, so it closes the connection.
     let far = lab.connect();
     assert_eq!(statuses(&lab.say(&far, expecting("/reject"))), [403]);
     assert!(far.is_finished());

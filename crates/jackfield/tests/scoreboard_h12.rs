@@ -53,7 +53,7 @@ fn decoded(answer: &TestResponse) -> String {
     text
 }
 
-/// The answer to GET, whose body is whole however it is encoded; HEAD has the same lines.
+/// The answer to GET. Its body is whole with each encoding; HEAD has the same lines.
 #[track_caller]
 fn ask(target: &str, accepts: &str, line: &str) -> TestResponse {
     let server = TestServer::new(|_peer| Pages::default());
@@ -166,7 +166,6 @@ fn h12_a_late_answer_is_compressed_too() {
     assert_eq!(decoded(&answer), body(5000));
 }
 
-/// Nobody asked for it.
 #[test]
 fn h12_compression_is_off_unless_an_answer_asks_for_it() {
     struct Plain;

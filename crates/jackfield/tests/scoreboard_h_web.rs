@@ -427,7 +427,7 @@ fn h24_pages_of_listed_origins_may_read() {
         ("OPTIONS", format!("{origin}{}", asks.replace("PUT", "DELETE")), 403, false),
         ("OPTIONS", format!("{origin}{}", asks.replace("X-B", "X-D")), 403, false),
         ("OPTIONS", format!("Origin: null\r\n{asks}"), 403, false),
-        // No question: it asks for what OPTIONS says here.
+        // Not a preflight: it is a plain OPTIONS request.
         ("OPTIONS", origin.into(), 200, true),
     ] {
         let answer = answer(page, &ask(method, "/", &lines));

@@ -32,7 +32,7 @@ fn l1_port_0_is_a_real_port_before_the_server_starts() {
     let server = Server::bind("127.0.0.1:0").unwrap();
     assert_ne!(server.local_addr().port(), 0);
     assert_eq!(server.handle().state(), State::Starting);
-    // It is bound: who connects now is served later.
+    // It is bound: a peer that connects now is served later.
     let mut early = real::connect(server.local_addr());
     early.write_all(get("/").as_bytes()).unwrap();
     let _live = Live::run(server, |server| server.serve(|_peer| Which));
@@ -210,7 +210,7 @@ impl Client for Busy {
     fn on_request(&mut self, exchange: Exchange<'_>, request: &Request<'_>) {
         if request.path() == "/wait" {
             self.0.note("busy");
-            // If the test has failed meanwhile, nobody says so.
+            // If the test has failed, the sender is gone.
             let _ = self.1.lock().unwrap().recv_timeout(real::LONG);
         }
         exchange.ok("text/plain", "done");
@@ -231,7 +231,7 @@ fn l9_no_request_from_before_the_drain_is_lost() {
     }
     first[1].write_all(get("/wait").as_bytes()).unwrap();
     real::wait_until(|| log.has("busy"));
-    // Half of these are handed to the reactor that is busy. It hears of them, and of the end, at the same time.
+    // Half of these are handed to the reactor that is busy. It gets them and the end at the same time.
     let mut newcomers: Vec<TcpStream> = (0..20).map(|_| live.connect()).collect();
     for newcomer in &mut newcomers {
         newcomer.write_all(get("/").repeat(2).as_bytes()).unwrap();
@@ -241,7 +241,7 @@ fn l9_no_request_from_before_the_drain_is_lost() {
     go_on.send(()).unwrap();
     for newcomer in &mut newcomers {
         let answers = real::read_to_end(newcomer);
-        // Who hears of the end in an answer knows that no further one comes.
+        // A client that reads `Connection: close` in an answer knows that no further answer comes.
         let answered = statuses(answers.as_bytes()).len();
         assert!(answered == 2 || (answered == 1 && answers.contains("Connection: close")), "{answers:?}");
     }

@@ -13,7 +13,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use support::real::{Live, ask, connect, read_answer};
 
-/// Says who its peer is.
+/// Answers with the identity of its peer.
 struct Mirror;
 
 impl Client for Mirror {
@@ -28,7 +28,7 @@ impl Client for Mirror {
     }
 }
 
-/// A path of which no other test knows, and nothing lies there.
+/// A path that no other test uses and where no file is.
 fn path(name: &str) -> PathBuf {
     let path = std::env::temp_dir().join(format!("jackfield-l3-{name}-{}", std::process::id()));
     let _ = fs::remove_file(&path);
@@ -52,7 +52,7 @@ fn l3_a_unix_socket_is_served_as_any_other() {
     if cfg!(target_os = "linux") {
         assert!(answer.ends_with(&format!("unix: at 1, process Some({})", std::process::id())), "{answer}");
     }
-    // Over IP nobody tells.
+    // Over IP the system does not tell.
     let answer = ask(&mut connect(live.addr()), GET);
     assert!(answer.contains("127.0.0.1:") && answer.ends_with("at 0, process None"), "{answer}");
     live.handle.shutdown(jackfield::Drain::now());

@@ -1,4 +1,4 @@
-//! Listeners by name: paused, stopped, resumed, and what becomes of who comes when the server is full.
+//! Listeners by name: paused, stopped and resumed, and what happens to new connections when the server is full.
 
 mod support;
 
@@ -69,7 +69,8 @@ fn two_listeners(notes: &Notes) -> (Live, TcpStream) {
     (live, admin)
 }
 
-/// True if nothing has come. Whatever is ready at once has been seen by a server that has answered another since.
+/// True if nothing has come. The server has answered another connection since, so it has seen everything that was
+/// ready.
 fn is_silent(stream: &mut TcpStream) -> bool {
     stream.set_nonblocking(true).unwrap();
     let read = stream.read(&mut [0; 64]);

@@ -72,7 +72,7 @@ fn m1_an_idle_timeout_from_1_ms_on_can_be_set_at_run_time() {
     assert!(!far.is_finished(), "zero is any");
 }
 
-/// One that lasts 10 s at most: what it is told then.
+/// The longest time of a connection in these tests.
 const SHORT: Duration = Duration::from_secs(10);
 
 #[test]
@@ -140,7 +140,7 @@ fn m2_the_lifetime_can_be_set_at_run_time_and_is_off_by_default() {
     });
     let far = lab.connect_to(listener::RAW);
     lab.advance(SECOND * 1_000_000);
-    // From its beginning on: it is over already.
+    // It is measured from the beginning, so it is over already.
     lab.say(&far, "9");
     lab.advance(MS);
     assert!(far.is_finished());
@@ -319,7 +319,7 @@ fn m3_the_round_trip_of_a_ping_is_measured() {
         lab.log.take();
         lab.say(&far, pong(b""));
         assert_eq!(lab.log.take()[1..], [format!("{:?}", Some(MS * wait))]);
-        // One that nobody asked for tells nothing, nor does a message.
+        // An unsolicited Pong gives no round trip time, and a message gives none either.
         lab.say(&far, pong(b"more"));
         lab.say(&far, socket::text("x"));
         lab.say(&far, pong(b"mine"));
@@ -346,7 +346,7 @@ fn m6_timers_fire_in_order_and_once() {
             for (key, ms) in [(3, 300), (1, 100), (2, 200), (4, 70_000), (5, 0), (65_535, 150)] {
                 connection.set_timer(TimerId(key), Duration::from_millis(ms));
             }
-            // The last word counts.
+            // The last call counts.
             connection.set_timer(TimerId(6), Duration::from_millis(1));
             connection.set_timer(TimerId(6), Duration::from_millis(250));
             connection.set_timer(TimerId(7), Duration::from_millis(120));

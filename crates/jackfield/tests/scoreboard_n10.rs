@@ -197,7 +197,7 @@ fn p13_a_topic_has_its_own_cap() {
     const KIB: usize = 1 << 10;
     let one = long(0).len();
     for overflow in [Overflow::DropNewest, Overflow::DropOldest] {
-        // The queue of a policy lies behind an outbox that is filled up to high water.
+        // The queue of a policy comes after an outbox that is filled up to high water.
         let outbox = if overflow == Overflow::DropOldest { 64 * KIB } else { 0 };
         for (cap, expected) in [(None, 1024), (Some(200), 200), (Some(5000), 1024), (Some(1), 64)] {
             let bytes = backlog_of(cap.map(|cap| cap * KIB), overflow);

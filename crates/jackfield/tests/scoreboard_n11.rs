@@ -22,14 +22,14 @@ const SLOW: Duration = Duration::from_millis(100);
 /// Is held up wherever it is asked to be.
 struct Sleeper {
     begun: mpsc::Sender<ConnectionId>,
-    /// One word for each callback that may go on.
+    /// One value for each callback that may go on.
     go_on: Arc<Mutex<mpsc::Receiver<()>>>,
 }
 
 impl Sleeper {
     fn wait(&self, connection: &Connection<'_>) {
         self.begun.send(connection.id()).unwrap();
-        // The test may be over, and its end of this gone.
+        // The test may be over, and the sender gone.
         let _ = self.go_on.lock().unwrap().recv();
     }
 }
@@ -178,7 +178,7 @@ fn n11_other_reactors_accept_while_the_accepting_one_is_blocked() {
         }
     }
     stage.go_on.send(()).unwrap();
-    // Afterwards all is as before: the first reactor accepts, and takes newcomers up.
+    // Afterwards all is as before: the first reactor accepts, and takes new connections.
     real::read_answer(&mut streams[0]);
     real::wait_until(|| real::ask(&mut stage.live.connect(), get("/")).ends_with("\n0"));
 }
@@ -210,7 +210,7 @@ fn n11_a_single_reactor_has_a_watchdog_only_if_asked_for() {
         stream.write_all(get("/wait").as_bytes()).unwrap();
         stage.begun.recv_timeout(real::LONG).unwrap();
         if threads == 0 {
-            // Long enough to be told of, if somebody looked.
+            // Long enough to be reported by a watchdog.
             thread::sleep(SLOW * 3);
         } else {
             stage.told.wait(1);

@@ -1,4 +1,4 @@
-//! Overload control by lag, with a clock and a lag that are told. The controller itself is tested where it stands.
+//! Overload control by lag, with a clock and a lag that the tests set. The controller itself has unit tests.
 
 mod support;
 
@@ -54,7 +54,7 @@ fn lag(lab: &mut Lab, lag: Duration, turns: u32) {
     }
 }
 
-/// Until nobody is let in but one each turn.
+/// Until only one connection is admitted in each turn.
 fn overload(lab: &mut Lab) {
     lag(lab, MS * 10, 20);
     lab.server.lag(MS * 10);
@@ -167,11 +167,11 @@ fn n14_an_exempt_route_is_served_and_the_first_head_decides() {
             assert!(is_refused(&mut lab, &far), "{path}");
         }
     }
-    // One who says nothing is no burden, and is refused later as well.
+    // A peer that sends nothing costs nothing, and can be refused later.
     let far = lab.connect();
     lab.run();
     assert!(!far.is_finished() && far.take().is_empty());
-    // When it is over, nobody is on trial any more.
+    // When the overload is over, no connection is refused any more.
     lab.advance(MS * 200);
     assert_eq!(statuses(lab.ask(&far, get("/")).as_bytes()), [200]);
 }

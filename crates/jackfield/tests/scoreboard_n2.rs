@@ -44,7 +44,7 @@ fn n2_an_idle_day_takes_few_turns() {
     assert!(report.turns < 300, "{report:?}");
 }
 
-/// Counts what is told about memory.
+/// Counts the observer's calls about memory.
 #[derive(Default)]
 struct Counts {
     changes: AtomicUsize,

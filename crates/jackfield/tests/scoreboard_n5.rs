@@ -17,7 +17,7 @@ use support::{Lab, get, socket, statuses};
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
-/// Answers with what it was told to, and sends much to whoever asks for it.
+/// Gives the answer that the test has set, and sends much to each peer that asks for it.
 #[derive(Clone, Default)]
 struct Store {
     shared: Option<Arc<[u8]>>,
@@ -47,12 +47,12 @@ impl Client for Store {
     }
 }
 
-/// The head of a request with a body of so many bytes.
+/// The head of a request with a body of this number of bytes.
 fn post(bytes: usize) -> Vec<u8> {
     format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {bytes}\r\n\r\n").into_bytes()
 }
 
-/// The header of a masked binary frame with so many bytes.
+/// The header of a masked binary frame with this number of bytes.
 fn frame(bytes: usize) -> Vec<u8> {
     let mut header = vec![socket::FIN | socket::BINARY, 0x80 | 127];
     header.extend((bytes as u64).to_be_bytes());
@@ -121,7 +121,7 @@ fn lab(bytes: usize, change: impl Fn(&mut Limits)) -> (Lab, Log) {
     (Lab::with_options(options, Probe::default), log)
 }
 
-/// Sends the next part of a body to each that was read so far. False: all is sent, or nobody is left.
+/// Sends the next part of its body from each peer that is still read. False: all is sent, or no peer is left.
 fn send_on(ends: &mut [(FarEnd, usize)], chunk: usize) -> bool {
     let chunk = vec![b'x'; chunk];
     for (far, left) in ends.iter_mut().filter(|(far, _)| far.unread() == 0) {
@@ -132,7 +132,7 @@ fn send_on(ends: &mut [(FarEnd, usize)], chunk: usize) -> bool {
     ends.iter().any(|(far, left)| *left > 0 && !far.is_finished())
 }
 
-/// A hundred bodies come at the same time, in such chunks, so many seconds apart; all of them don't fit.
+/// A hundred bodies come at the same time, in chunks that are `seconds` apart; not all of them fit.
 #[track_caller]
 fn check_peak(budget: usize, body: usize, chunk: usize, seconds: u64) {
     let (mut lab, told) = lab(budget, |limits| {
@@ -285,7 +285,7 @@ fn n5_a_connection_has_its_own_bound() {
     assert_eq!(booked(&lab.server), 0);
 }
 
-/// So many readers of a shared body of 8 MiB, who read so many bytes of it and then do this.
+/// Readers of a shared body of 8 MiB: each reads `room` bytes of it and then does `end`.
 #[track_caller]
 fn check_shared(room: usize, end: fn(&FarEnd)) {
     const READERS: usize = 3000;

@@ -371,7 +371,7 @@ fn o5_times_of_turns_are_a_histogram() {
     assert!(metrics.turn_ns_sum >= metrics.turn_ns_max && metrics.turn_ns_max >= metrics.turn_ns);
 }
 
-/// Who looks after a server can do so while it is full, and no more of them than there should be.
+/// A status listener has its own places: it is served while the server is full, and never has more than its places.
 #[test]
 fn o4_a_status_listener_is_served_while_the_server_is_full() {
     for when_full in [WhenFull::Refuse, WhenFull::Wait, WhenFull::EvictIdle] {
@@ -389,7 +389,7 @@ fn o4_a_status_listener_is_served_while_the_server_is_full() {
             server.run();
             assert_eq!(statuses(&far.take()), [200], "{when_full:?}");
         }
-        // One more is too many, and takes the place of nobody.
+        // One more is too many, and takes no other connection's place.
         let one_more = server.connect_to(1);
         one_more.send(get("/health").as_bytes());
         server.run();

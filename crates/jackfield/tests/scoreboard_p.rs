@@ -203,7 +203,7 @@ fn p3_a_publish_reaches_its_publisher_only_if_asked() {
     assert_eq!(sockets.each_ref().map(|far| socket::texts(&far.take()).len()), [1, 1, 0]);
 }
 
-/// Subscribes to everything and publishes what it is told, on whatever reactor it lives.
+/// Subscribes to everything and publishes what it receives, on any reactor.
 struct Chat;
 
 impl Client for Chat {
@@ -256,7 +256,7 @@ fn p4_a_publish_reaches_every_reactor_in_order() {
     }
 }
 
-/// Otherwise it would get an older message, and miss newer ones that were published while nobody was there.
+/// Otherwise it would get an older message, and miss newer ones that were published while there was no subscriber.
 #[test]
 fn p4_a_new_subscriber_gets_no_message_for_earlier_subscribers() {
     let mut lab = Lab::new(obedient);
@@ -378,7 +378,7 @@ fn p2_a_connection_may_publish_at_its_own_end() {
     assert_eq!(lab.server.handle().subscribers("t"), 1);
 }
 
-/// What the observer hears of topics.
+/// The observer's calls about topics.
 #[derive(Clone, Default)]
 struct Subscriptions(std::sync::Arc<std::sync::Mutex<Vec<(String, usize, usize)>>>);
 

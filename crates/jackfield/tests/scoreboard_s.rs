@@ -322,7 +322,7 @@ fn s12_a_stream_that_is_not_read_is_closed_at_the_cap() {
     assert!(lab.log.has("disconnect Limit(Backlog)"), "{:?}", lab.log.events());
 }
 
-/// Streams events, at once or later, or says that there are none any more.
+/// Streams events, at once or later, or answers that there will be no further ones.
 #[derive(Default)]
 struct Opener {
     reply: Option<Reply>,
@@ -349,7 +349,7 @@ impl Client for Opener {
     }
 }
 
-/// What a stream says behind its head.
+/// What a stream sends after its head.
 fn said(server: &mut TestServer, request: &str) -> String {
     let far = server.connect();
     far.send(request.as_bytes());

@@ -139,7 +139,7 @@ fn n5_over_tls_a_slow_reader_of_a_shared_body_costs_64_kib_more_and_is_disconnec
         })
         .collect();
     let held = |server: &TestServer| server.wires().stats().memory_bytes.value() as usize;
-    // What lies encrypted is counted.
+    // Encrypted output is counted.
     let now = held(&server);
     assert!((READERS * 1000..=READERS * (66 << 10)).contains(&now), "{now} bytes for {READERS} readers");
     server.advance(SECOND * 30 - MS);
@@ -149,7 +149,7 @@ fn n5_over_tls_a_slow_reader_of_a_shared_body_costs_64_kib_more_and_is_disconnec
     assert!(readers.iter().all(|reader| reader.far.is_reset()));
 }
 
-/// Sends small pieces until one of them lies encrypted and nothing lies before it, and notes how it ends.
+/// Sends small pieces until only encrypted output is pending, and notes how it ends.
 struct Pusher(Log);
 
 impl Client for Pusher {
@@ -327,7 +327,7 @@ fn t10_a_line_protocol_starts_tls() {
     }
 }
 
-/// Whoever is between may put commands behind STARTTLS: none of them is ever taken for one that came over TLS.
+/// An attacker on the path may add commands after STARTTLS: none of them must be taken for one that came over TLS.
 #[test]
 fn t10_plain_text_after_starttls_ends_the_connection() {
     let identity = Identity::new();
@@ -381,7 +381,7 @@ fn t10_lines_inside_tls_are_searched_from_their_beginning() {
     });
     let mut peer = Secured::new(server.connect_to(listener::LINES), identity.client_config(&VERSIONS));
     let hello = peer.hello();
-    // It lies there as the beginning of a line when TLS begins.
+    // These bytes are in the input buffer, as the beginning of a line, when TLS begins.
     peer.far.send(&hello[..3]);
     server.run();
     let id = server.wires().ids().next().expect("one");

@@ -113,7 +113,7 @@ fn open(
     Ok(stream)
 }
 
-/// The certificate that is shown to who asks for this name.
+/// The certificate that a client gets that asks for this name.
 fn shown(addr: SocketAddr, name: &str) -> Vec<u8> {
     let stream = open(addr, name, &ALL).unwrap();
     stream.conn.peer_certificates().unwrap()[0].to_vec()
@@ -165,7 +165,7 @@ fn t2_with_strict_names_other_hosts_get_no_certificate() {
     for name in ["b.example", "127.0.0.1"] {
         assert!(open(server.addr(), name, &ALL).is_err(), "{name}");
     }
-    // Without that the first host stands for all.
+    // Without that the first host is used for all names.
     let server = serve(Listener::tcp("127.0.0.1:0").host(files.host("a.example")));
     assert!(shown(server.addr(), "b.example") == a);
 }

@@ -243,7 +243,7 @@ fn t3_the_reactor_goes_on_while_a_host_is_looked_up() {
         found.send(()).unwrap();
         late.join().unwrap();
     });
-    // Who leaves while it is looked for is missed by nobody.
+    // A client that leaves while its host is looked up has no effect on others.
     let name = ServerName::try_from("left.example").unwrap();
     let mut left = ClientConnection::new(Arc::new(config.clone()), name).unwrap();
     let mut stream = live.connect();
@@ -344,7 +344,7 @@ fn t8_a_challenge_by_http_is_answered_before_any_client() {
     assert_eq!(seen.count("request"), 1);
     challenges.remove("token");
     assert_eq!(server.get("/.well-known/acme-challenge/token").send().status(), 404);
-    // There is room for so many.
+    // The number of challenges is bounded.
     let taken = (0..2000).take_while(|number| challenges.answer_http(number.to_string(), "answer")).count();
     assert_eq!(taken, 1024);
     assert!(challenges.answer_http("7", "another"), "it has its place");
@@ -365,7 +365,7 @@ fn t1_handshakes_may_run_on_separate_threads() {
                 scope.spawn(|| (0..4).for_each(|_| ask(&mut open(&live, "a.example", &config).unwrap())));
             }
         });
-        // Who can't be agreed with is told so, and who has left is not waited for.
+        // A client without a common protocol gets an alert, and a client that has left is not waited for.
         let mut other = config.clone();
         other.alpn_protocols = vec![b"h2".to_vec()];
         let error = open(&live, "a.example", &other).unwrap_err().to_string();
@@ -381,7 +381,7 @@ fn t1_handshakes_may_run_on_separate_threads() {
     assert!(error.contains("`handshake_threads` must be 0 to 64"), "{error}");
 }
 
-/// What comes behind the hello and breaks TLS is found whichever way the hello was answered.
+/// Input after the hello that breaks TLS is found, however the hello was answered.
 #[test]
 fn t1_garbage_after_the_hello_ends_with_an_alert() {
     let authority = Authority::new("servers");
@@ -400,7 +400,7 @@ fn t1_garbage_after_the_hello_ends_with_an_alert() {
         stream.write_all(&bytes).unwrap();
         let mut heard = Vec::new();
         stream.read_to_end(&mut heard).unwrap();
-        // The flight of the server, an encrypted alert behind it, and no reset.
+        // The flight of the server, then an encrypted alert, and no reset.
         assert_eq!(heard.first(), Some(&22), "{heard:?}");
         real::wait_until(|| watcher.log.count("tls error Tls") == threads + 1);
     }

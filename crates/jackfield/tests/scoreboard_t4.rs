@@ -83,7 +83,7 @@ fn t2_a_host_has_its_own_protocols_and_tag() {
     assert_eq!(told.take(), ["tls error Tls"; 2]);
 }
 
-/// Whom nobody has a certificate for hears so by name.
+/// A client that asks for a name without a certificate gets the alert `unrecognized_name`.
 #[test]
 fn t2_with_strict_names_the_alert_says_so() {
     let authority = Authority::new("servers");
@@ -191,7 +191,7 @@ fn t4_no_session_is_resumed_where_other_rules_hold() {
     assert!(told.take().is_empty());
 }
 
-/// A root that is taken away by a reload lets nobody in any more, with a session of before neither.
+/// After a reload that removes a root, its clients are refused, also with a session from before.
 #[test]
 fn t6_roots_of_clients_are_read_anew_and_older_sessions_end() {
     let (servers, old, new) = (Authority::new("servers"), Authority::new("old"), Authority::new("new"));
@@ -217,7 +217,7 @@ fn t6_roots_of_clients_are_read_anew_and_older_sessions_end() {
         visit(&mut server, 0, "staff.example", &after, &seen),
         "None none certificates 1 resumed false"
     );
-    // Where nobody is asked for a certificate sessions outlive it.
+    // Without certificates of clients, sessions stay valid after a reload.
     assert_eq!(
         visit(&mut server, 0, "open.example", &before, &seen),
         "None none certificates 0 resumed true"

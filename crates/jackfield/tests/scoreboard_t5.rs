@@ -115,7 +115,7 @@ fn t5_a_failed_handshake_is_reported_with_address_and_reason() {
     }
 }
 
-/// Whom it lets in depends on what was asked for, and on who asks.
+/// It accepts or refuses by the requested name and by the client's certificate.
 #[test]
 fn c2_the_factory_sees_name_protocol_and_certificate_and_may_refuse() {
     let (identity, authority) = (Identity::new(), Authority::new("clients"));
@@ -149,7 +149,7 @@ fn c2_the_factory_sees_name_protocol_and_certificate_and_may_refuse() {
     ];
     for (config, expected) in rows {
         let mut peer = Secured::new(server.connect(), config);
-        // What is refused does not listen any more.
+        // A refused connection is not read any more.
         let heard = peer.say(&mut server, "");
         let heard = if heard.is_empty() { peer.say(&mut server, get("/")) } else { heard };
         assert!(heard.starts_with(expected.as_bytes()), "{}", String::from_utf8_lossy(&heard));

@@ -15,7 +15,7 @@ struct Nobody;
 
 impl Client for Nobody {}
 
-/// Keeps what it is told.
+/// Keeps what is reported.
 #[derive(Clone, Default)]
 struct Told(Arc<Mutex<Vec<(usize, String, i64)>>>);
 

@@ -88,7 +88,7 @@ fn w2_the_decision_may_come_later_from_another_thread() {
     let mut lab = Lab::new(deferring);
     let far = lab.connect();
     let input = socket::upgrade_with("Sec-WebSocket-Protocol: a, b\r\n");
-    // What the client says meanwhile is kept.
+    // What the client sends in the meantime is kept.
     assert_eq!(lab.ask(&far, [input.as_bytes(), &socket::text("early")].concat()), "");
     let mut late = take_deferred_upgrade();
     let thread = std::thread::spawn(move || {
@@ -434,7 +434,7 @@ fn w10_fragments_become_one_message() {
     };
     let input = parts(TEXT, &["He", "", "llo", "!"]).concat();
     check(Probe::default, &input, &[Frame::text("Hello!")]);
-    // A character may lie in two fragments.
+    // A character may be split over two fragments.
     let split = [socket::masked(TEXT, b"\xe2\x82"), socket::masked(CONTINUATION | FIN, b"\xac")].concat();
     check(Probe::default, &split, &[Frame::text("\u{20ac}")]);
     // A control frame may come between.

@@ -126,7 +126,7 @@ fn w11_waiting_messages_are_bounded_and_charged() {
     assert_eq!(say(&mut lab, &far, "send at once"), [Frame::text("at once")]);
 }
 
-/// Gives so many bytes, a few at a time, and notes nothing.
+/// Gives this number of bytes, a few at a time, and notes nothing.
 struct Numbers {
     left: usize,
     fails: bool,
@@ -189,13 +189,13 @@ fn w12_a_reader_is_pulled_in_frames_of_16_kib_as_the_connection_drains() {
     assert_eq!(joined(&frames), (BYTES, 16 << 10));
     assert_eq!(frames[0].first, BINARY);
 
-    // A peer that reads slowly is waited for, and no more than the marks say is in memory.
+    // The producer waits for a slow peer, and memory stays within the water marks.
     far.set_room(Some(0));
     far.send(&socket::text(&format!("read {BYTES}")));
     lab.run();
     let held = lab.server.wires().memory_bytes();
     assert!(held < 400 << 10, "{held} bytes for a message of {BYTES}");
-    // What is asked meanwhile waits in the kernel or for its end.
+    // Requests in the meantime wait, in the kernel or in the input buffer, for its end.
     let mut bytes = Vec::new();
     while bytes.len() < BYTES {
         far.set_room(Some(100_000));
@@ -221,7 +221,7 @@ fn w12_a_large_reader_does_not_hold_the_turn_up() {
     assert_eq!(socket::texts(&other.take()), ["echo"]);
     let turns = lab.server.handle().metrics().turns - turns;
     assert!(turns >= (10 << 20) / (64 << 10), "{turns} turns");
-    // Two at a time make no sense, and what is sent meanwhile waits.
+    // A second one at the same time is refused, and messages in the meantime wait.
     far.take();
     far.set_room(Some(0));
     far.send(&socket::text("read 500000"));

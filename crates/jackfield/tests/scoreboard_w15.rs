@@ -32,7 +32,7 @@ fn lab(deflate: Deflate, make: fn() -> Probe) -> Lab {
     Lab::with_options(TestOptions { limits: limits(deflate), ..TestOptions::default() }, make)
 }
 
-/// A text of so many bytes that gets much shorter.
+/// A text of this number of bytes that compresses well.
 fn long(bytes: usize) -> String {
     "one and two and ".repeat(bytes.div_ceil(16))[..bytes].to_owned()
 }
@@ -153,7 +153,6 @@ fn w15_the_least_size_the_window_and_the_level_are_kept_to() {
     assert!(took > 330, "{took}");
 }
 
-/// Whatever was compressed, and however it was cut.
 #[test]
 fn w15_compressed_messages_come_as_messages_in_any_split() {
     let hello = b"\xf2\x48\xcd\xc9\xc9\x07\x00";
@@ -297,7 +296,7 @@ fn w15_publishing_does_not_break_context_takeover() {
     }
 }
 
-/// The same for what was gathered behind a message of its own to the others, which have no compressors of their own.
+/// The same for a publish after a message of its own, with subscribers that have no compressor of their own.
 #[test]
 fn w15_messages_published_after_ones_own_break_no_takeover() {
     let mut lab = lab(Deflate::dedicated(), || Probe {
@@ -383,7 +382,7 @@ fn w16_a_message_to_many_is_compressed_once() {
     }
 }
 
-/// Found by a benchmark: it was compressed before anybody had asked for it.
+/// Found by a benchmark: the message was compressed before a subscriber had agreed on compression.
 #[test]
 fn w16_nothing_is_compressed_for_members_that_have_not_agreed_on_it() {
     for bytes in [300, 1000, 2048, 100_000] {

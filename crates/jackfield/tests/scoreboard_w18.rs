@@ -22,7 +22,7 @@ fn looking() -> Probe {
     }
 }
 
-/// What becomes of these frames, however they are cut: the events behind the opening, and the frames that come back.
+/// The result of these frames, for each split: the events after the opening, and the frames that come back.
 fn check(make: fn() -> Probe, frames: &[Vec<u8>]) -> (Vec<String>, Vec<Frame>) {
     let input = [socket::UPGRADE.as_bytes(), &frames.concat()].concat();
     let Outcome { output, log, .. } = outcome(make, listener::HTTP, &input);

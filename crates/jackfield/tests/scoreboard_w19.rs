@@ -12,7 +12,7 @@ use support::socket::{self, header_bytes};
 use support::{Lab, text};
 use tls::{Identity, Secured};
 
-/// Sends these messages, each with a notice, in whatever its connection speaks.
+/// The lengths of the messages. Each is sent with a notice, over the connection's protocol.
 const LENGTHS: [usize; 7] = [1, 300, 20, 5000, 2, 70_000, 9];
 
 fn message(length: usize) -> String {

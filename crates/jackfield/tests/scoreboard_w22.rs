@@ -22,7 +22,7 @@ use std::time::Duration;
 use support::probe::Log;
 use support::real::{Live, wait_until};
 
-/// Notes what it hears as a client, and says it back in capitals.
+/// Notes what it receives as a client, and sends it back in capitals.
 struct Caller(Log);
 
 impl Client for Caller {

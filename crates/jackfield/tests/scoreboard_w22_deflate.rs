@@ -19,7 +19,7 @@ type Say<'t> = dyn Fn(&Handle, ConnectionId) + 't;
 
 const URL: &str = "ws://192.0.2.1/";
 
-/// The one that calls notes what it hears; the other says everything back.
+/// The client notes what it receives; the server sends everything back.
 struct Either {
     heard: Heard,
     calls: bool,
@@ -60,7 +60,7 @@ fn server(deflate: &Deflate, calls: bool) -> (TestServer, Heard) {
     (server, heard)
 }
 
-/// A text of so many bytes that gets much shorter.
+/// A text of this number of bytes that compresses well.
 fn long(bytes: usize) -> String {
     "one and two and ".repeat(bytes.div_ceil(16))[..bytes].to_owned()
 }
@@ -103,7 +103,7 @@ impl Two {
         two
     }
 
-    /// Until nobody has anything to say.
+    /// Until neither side has output.
     fn carry(&mut self) {
         loop {
             self.caller.run();
@@ -244,7 +244,7 @@ fn w22_an_answer_that_was_not_offered_opens_no_websocket() {
     }
 }
 
-/// Only one connection may have compressors of its own at a time, whatever becomes of it.
+/// Only one connection at a time may have compressors of its own. Its place is free again after each kind of end.
 #[test]
 fn w22_takeover_is_offered_while_there_is_memory_for_it() {
     let mut deflate = Deflate::dedicated();

@@ -115,7 +115,7 @@ fn x2_new_connections_go_to_the_least_loaded_reactor() {
     for reactor in 0..4 {
         assert_eq!(log.count(&format!("on {reactor}")), 10);
     }
-    // Who stays does not matter to the order: the emptiest is filled first.
+    // The order does not depend on which connections stay: the reactor with the fewest is filled first.
     let mut gone = 0;
     streams.retain_mut(|stream| {
         let on_2 = real::ask(stream, get("/")).ends_with("reactor 2");
@@ -282,7 +282,7 @@ fn x9_calls_in_a_callback_act_immediately() {
     assert!(lab.log.has("done"));
 }
 
-/// A bridge between reactors: sends what it hears to the connection whose id it is told.
+/// A bridge between reactors: sends what it receives to the connection with the given id.
 struct Bridge;
 
 impl Client for Bridge {

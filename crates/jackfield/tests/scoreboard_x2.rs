@@ -26,7 +26,8 @@ fn live() -> Live {
     Live::serve(builder.limits(|limits| limits.callback_slow = Duration::ZERO), |_peer| Where)
 }
 
-/// Connects so many times; how many connections each reactor has got. The system decides by the ports, so both get some.
+/// Connects many times, and returns the number of connections of each reactor. The system decides by the ports, so both
+/// get some.
 fn spread(addr: SocketAddr, listener: usize) -> [usize; 2] {
     let mut on = [0, 0];
     let mut streams: Vec<_> = (0..64).map(|_| real::connect(addr)).collect();

@@ -107,7 +107,7 @@ fn x6_all_work_happens_in_poll_on_the_calling_thread() {
 #[test]
 fn x6_the_descriptor_is_readable_and_the_timeout_ends_when_there_is_work() {
     let (mut server, addr, notes, _watcher) = embedded();
-    // A loop of the user's own, which knows nothing of the server but its descriptor.
+    // A loop of the user's own, which has only the server's descriptor.
     let (mut poll, mut events) = (Poll::new().unwrap(), Events::with_capacity(8));
     let token = Token(7);
     poll.registry().register(&mut SourceFd(&server.as_raw_fd()), token, Interest::READABLE).unwrap();

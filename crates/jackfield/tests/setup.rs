@@ -41,7 +41,7 @@ fn ticking(period: Duration) -> (TestServer, Rc<RefCell<Vec<u64>>>) {
     (server, times)
 }
 
-/// In so long it ticks so often, and the last time then, however the time passes.
+/// After these steps it has ticked `count` times, the last time at `last_ms`.
 #[track_caller]
 fn check(period: Duration, steps: &[Duration], count: usize, last_ms: u64) {
     let (mut server, times) = ticking(period);
@@ -72,7 +72,7 @@ fn m7_ticks_do_not_drift() {
     check(Duration::from_secs(86_400), &[Duration::from_secs(864_000)], 10, 864_000_000);
 }
 
-/// Commands wake the reactor between ticks, and change nothing of their times.
+/// Commands wake the reactor between ticks, and do not change the times of the ticks.
 #[test]
 fn a_busy_reactor_ticks_at_the_same_times() {
     let (mut server, times) = ticking(10 * MS);

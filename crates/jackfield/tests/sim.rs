@@ -57,7 +57,7 @@ fn messages_that_a_broker_lost_are_reported_once() {
     bad_day(37, sim::options_of(37, false)).run();
 }
 
-/// A handshake was not read for a while, and the end of its peer came with its last flight: nobody read it.
+/// A handshake was paused, and its peer's end came with the last flight: the flight was not read.
 #[test]
 fn bytes_with_the_end_of_a_resumed_handshake_are_read() {
     bad_day(233_639, sim::options_of(233_639, false)).run();
@@ -103,7 +103,7 @@ fn a_violation_names_its_seed() {
     sim.run();
 }
 
-/// Seed 283402: a request was deferred when everybody had left already, and nobody outside was asked for its answer.
+/// Seed 283402: a request was deferred after all peers had left, and its answer was never asked for.
 #[test]
 fn an_answer_that_is_pending_after_the_calm_is_given() {
     struct Late(Rc<RefCell<Vec<Reply>>>);

@@ -120,7 +120,7 @@ fn a_ping_after_large_messages_is_answered_at_once() {
     assert!(far.take().ends_with(b"\x8a\x06there?"));
 }
 
-/// Seed 1657: what nobody had tried to write yet was taken for a backlog.
+/// Seed 1657: output that was not written yet, because no write was tried, was taken for a backlog.
 #[test]
 fn a_peer_that_reads_at_once_never_meets_the_overflow_policy() {
     let mut limits = Limits::default();

@@ -77,7 +77,7 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// Does what it is told, in whatever it speaks. Its log checks the order of its own events.
+/// Carries out an order, over any protocol. Its log checks the order of its own events.
 fn obey(probe: &mut Probe, connection: &mut Connection<'_>, order: &[u8]) {
     match order {
         b"big" => {

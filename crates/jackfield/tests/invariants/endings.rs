@@ -46,7 +46,7 @@ fn on_disconnect_comes_once_if_and_only_if_on_connect_ran() {
         assert_eq!(lab.log.events().last().map(String::as_str), Some("drop"));
         assert_eq!((lab.connections(), lab.server.wires().timers()), (0, 0), "{reason}");
     }
-    // Nobody who is refused ever connected.
+    // A connection that is refused has no `on_connect`.
     for refuse in [Refuse::Silent, Refuse::Reset, Refuse::Busy, Refuse::Banner(vec![b'x'])] {
         let mut server = TestServer::new(move |_peer| Err::<Bystander, Refuse>(refuse.clone()));
         let far = server.connect();

@@ -21,7 +21,7 @@ fn every_bound_has_a_name_a_unit_a_default_and_a_consequence() {
         assert!(!row.name.is_empty() && !row.unit.is_empty() && !row.consequence.is_empty(), "{row:?}");
         assert!(table.iter().filter(|other| other.name == row.name).count() == 1, "{row:?}");
     }
-    // Each field of the limits stands there.
+    // Each field of the limits is in the table.
     let shown = format!("{:?}", Limits::default());
     let fields = shown.matches(": ").count()
         - [

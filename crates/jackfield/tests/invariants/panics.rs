@@ -272,7 +272,7 @@ fn a_posted_value_whose_drop_panics_ends_nothing_but_itself() {
     let id = lab.server.wires().ids().max().unwrap();
     far.reset();
     lab.run();
-    // Nobody takes it any more.
+    // No client takes it any more.
     lab.server.handle().post(id, Grenade).unwrap();
     lab.run();
     assert_eq!(seen.count("panic"), 1);

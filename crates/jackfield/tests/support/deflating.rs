@@ -94,7 +94,7 @@ impl Deflating {
     }
 }
 
-/// What an answer says, as a client understands it.
+/// The agreed parameters, as a client reads them in an answer.
 fn agreed(answer: &str) -> (Agreed, Options) {
     let options = Options {
         server_context_takeover: !answer.contains("server_no_context_takeover"),
