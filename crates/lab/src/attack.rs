@@ -1,7 +1,7 @@
 //! `attack`: the attacks of the tool, on the built-in server or another, and the goals that Jackfield has set itself.
 //!
-//! The tool judges what holds for any server: that the others are served, that nothing is left behind. What a
-//! connection may cost is a matter of this project.
+//! The tool judges what holds for any server: that other connections are served, and that no memory or descriptor is
+//! left over afterwards. How much a connection may cost is this project's own goal.
 
 use crate::base::papers::Section;
 use crate::compare::ground::root_above;
@@ -23,7 +23,7 @@ pub(crate) struct ToGoals {
     numbers: Option<PathBuf>,
 }
 
-/// What a figure may be at most: the attack, how its row begins, and the bound in the row's unit.
+/// Upper bounds of figures: the attack, the beginning of its row, and the bound in the row's unit.
 const GOALS: [(&str, &str, f64); 9] = [
     ("slow-heads", "memory for each", 1600.0),
     ("slow-heads", "the normal client's p99 against before", 2.0),
@@ -39,7 +39,8 @@ const GOALS: [(&str, &str, f64); 9] = [
 /// Where the table goes in a document.
 const SECTION: Section = Section("attack");
 
-/// Attacks, shows what came of it, and writes it down if all attacks were meant. False if a goal is missed.
+/// Attacks, shows the results, and writes them into the documents after a run of all attacks. False if a goal is
+/// missed.
 ///
 /// # Errors
 /// The command line makes no sense, the server does not answer as it should from the start, or a file can't be
@@ -56,7 +57,7 @@ pub(crate) fn attack(args: &ToGoals) -> Result<bool, Error> {
     Ok(holds)
 }
 
-/// Gives a row the goal that is ours, if the tool has none for it.
+/// Gives a row this project's goal, if the tool has none for it.
 fn set_goal(row: &mut Row) {
     let is_its = |(attack, what, _): &&(&str, &str, f64)| row.attack == *attack && row.what.starts_with(what);
     let goal = GOALS.iter().find(is_its).map(|(_, _, bound)| Bound::AtMost(*bound));

@@ -34,7 +34,7 @@ pub(crate) fn serve(args: &ServeFiles) -> Result<(), Box<dyn std::error::Error>>
     write_samples(&folder)?;
     let files = Files::folder(&folder)?;
     let server = Server::builder().listen(args.listen).reactors(1).shutdown_on_signals().bind()?;
-    // Nobody need listen.
+    // It is no failure if nothing reads the output.
     let _ = writeln!(io::stdout(), "listening on {}", server.local_addr());
     Ok(server.serve(move |_peer| Visitor(files.clone()))?)
 }

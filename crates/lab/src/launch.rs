@@ -1,7 +1,7 @@
-//! What happens between the start of a server that is compared and its own program: the core, and the tie.
+//! Starts a compared server: pins it to a core, and makes it end together with its parent.
 //!
-//! A process can give itself a core and a signal for the death of its parent, and both outlive the exchange of its
-//! program. So servers that know nothing of either get both, and keep the process id that their parent knows.
+//! A process can pin itself to a core and ask for a signal at the death of its parent, and `exec` keeps both. So a
+//! server gets both without its own code, and keeps the process id that its parent knows.
 
 use crate::base::cores;
 use clap::Args;
@@ -10,7 +10,7 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// What another program is started with.
+/// The settings of the other program.
 #[derive(Debug, Args)]
 pub(crate) struct Launch {
     /// The core that it runs on
@@ -37,7 +37,7 @@ pub(crate) fn launch(args: &Launch) -> io::Error {
 fn prepare(args: &Launch) -> io::Result<()> {
     use rustix::process::{Signal, getppid, set_parent_process_death_signal};
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    // It may have ended before the signal was asked for.
+    // The parent may have ended before the signal was asked for.
     let parent = getppid().map_or(0, |pid| pid.as_raw_nonzero().get());
     if args.parent.is_some_and(|wanted| i64::from(parent) != i64::from(wanted)) {
         return Err(io::Error::other("the process that has started this one has ended"));

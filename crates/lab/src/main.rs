@@ -1,8 +1,8 @@
 //! `lab`: what measures Jackfield itself, and needs its repository.
 //!
-//! [`compare`] runs servers side by side, which [`launch`] starts; [`growth`] and [`reactors`] say how cost grows, and
-//! what a second reactor brings; [`attack`] has the goals that Jackfield has set itself. Each writes its section of
-//! docs/numbers.md. The load, the attacks and the pages are those of the tool, `jackfield_cli`.
+//! [`compare`] runs servers side by side, which [`launch`] starts. [`growth`] measures how cost grows, [`reactors`] the
+//! gain of a second reactor. [`attack`] has the project's own goals. Each writes its section of docs/numbers.md. The
+//! load, the attacks and the pages are those of the tool, `jackfield_cli`.
 
 mod attack;
 mod base;

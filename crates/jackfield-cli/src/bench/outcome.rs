@@ -1,4 +1,4 @@
-//! What comes out of a run.
+//! The result of a run.
 
 use super::tally::{Handshakes, Kind};
 use crate::base::error::Error;
@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What comes out of a run.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Outcome {
     pub end: End,

@@ -142,7 +142,7 @@ impl TlsHosts {
     /// Reads all files, for the first time or for a reload.
     ///
     /// # Errors
-    /// Everything that is wrong with them.
+    /// All errors in these options.
     pub(crate) fn read(&self) -> Result<Loaded, Vec<String>> {
         let round = self.rounds.fetch_add(1, Ordering::SeqCst) + 1;
         let before = self.shown.read().unwrap_or_else(PoisonError::into_inner).configs.clone();
@@ -296,7 +296,7 @@ fn server_config(
 /// The configuration for an ACME challenge, with this chain and key, both as PEM.
 ///
 /// # Errors
-/// Everything that is wrong with them.
+/// All errors in these options.
 pub(super) fn challenge(chain: Vec<u8>, key: Vec<u8>) -> Result<HostConfig, Vec<String>> {
     let provider = provider().ok_or_else(|| vec![without_provider()])?;
     let pair = of_challenge(chain, key, &provider)?;

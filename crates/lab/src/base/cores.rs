@@ -10,8 +10,8 @@ pub(crate) struct Cores {
 }
 
 impl Cores {
-    /// The last and the first of those that this process may use, unless others are wished for. `None` if there are
-    /// not two, or the system does not tell.
+    /// The last and the first core that this process may use, unless others are given. `None` if there are fewer than
+    /// two, or the system does not tell.
     pub(crate) fn choose(server: Option<usize>, client: Option<usize>) -> Option<Self> {
         choose_of(&allowed(), server, client)
     }

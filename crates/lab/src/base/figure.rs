@@ -1,6 +1,6 @@
 //! One figure of several runs.
 
-/// What is made of the same figure from several runs.
+/// The statistics of one figure over several runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Figure {
     pub(crate) median: f64,

@@ -1,5 +1,5 @@
-//! What every command needs: the cores, one figure of several runs, and where figures are written. Nothing here knows a
-//! command.
+//! What every command needs: the cores, one figure of several runs, and where figures are written. Nothing here depends
+//! on a command.
 
 pub(crate) mod cores;
 pub(crate) mod figure;

@@ -19,7 +19,8 @@ impl Section {
         format!("<!-- {}:end -->", self.0)
     }
 
-    /// The text with another section between its two marks; `None` if it has not both, in order.
+    /// The text with another section between its two marks; `None` if a mark is missing, or they are in the wrong
+    /// order.
     fn replace(self, text: &str, section: &str) -> Option<String> {
         let (begin, end) = (self.begin(), self.end());
         let (before, rest) = text.split_once(&begin)?;
@@ -52,7 +53,7 @@ impl Section {
             },
         };
         eprintln!("not written to a file: {why}");
-        // A reader that has gone is no failure.
+        // If nothing reads the output any more, that is no failure.
         let _ = io::Write::write_all(&mut io::stdout(), section.as_bytes());
         Ok(())
     }

@@ -9,17 +9,17 @@ use maud::{Markup, html};
 #[derive(Debug)]
 pub(crate) struct Bar {
     pub(crate) name: String,
-    /// How long it is; what it was at least and at most is drawn over it.
+    /// Its length. Minimum and maximum are drawn over it.
     pub(crate) value: f64,
     pub(crate) least: f64,
     pub(crate) most: f64,
-    /// What is written behind it.
+    /// The text after it.
     pub(crate) text: String,
     /// The number of its colour.
     pub(crate) colour: usize,
 }
 
-/// How large they are drawn. In a narrow place the name stands above its bar.
+/// The size of the drawing. In a narrow place the name is above its bar.
 #[derive(Clone, Copy, Debug)]
 struct Frame {
     class: &'static str,
@@ -31,10 +31,10 @@ struct Frame {
 
 const WIDE: Frame = Frame { class: "wide", width: 760.0, left: 176.0, step: 24.0, name_is_above: false };
 const NARROW: Frame = Frame { class: "narrow", width: 330.0, left: 0.0, step: 40.0, name_is_above: true };
-/// Room for what is written behind the longest bar.
+/// Room for the text after the longest bar.
 const RIGHT: f64 = 150.0;
 const THICKNESS: f64 = 16.0;
-/// From the top of a bar to the line that its text stands on.
+/// From the top of a bar to the base line of its text.
 const BASE: f64 = 12.0;
 /// How many times as long as the shortest a bar may be.
 const CUT: f64 = 10.0;

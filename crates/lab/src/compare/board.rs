@@ -1,4 +1,4 @@
-//! The figures: what was measured in each turn, and what is made of several.
+//! The figures of each turn, and their statistics.
 
 use super::contender::{Contender, Kind};
 use super::counts::Counts;
@@ -19,7 +19,7 @@ pub(crate) struct Entry {
     pub(crate) counts: Option<Counts>,
 }
 
-/// A row with all who take part.
+/// A row with all servers in it.
 #[derive(Debug)]
 pub(crate) struct Board {
     pub(crate) row: &'static Row,
@@ -86,7 +86,7 @@ impl Verdict {
     }
 }
 
-/// From so many runs on there is a spread.
+/// With fewer runs there is no spread.
 const RUNS_MIN: usize = 2;
 
 impl Board {
@@ -130,7 +130,7 @@ impl Board {
         self.entries.iter().any(|entry| entry.counts.is_some())
     }
 
-    /// Those with figures, the cheapest first, and behind them the others.
+    /// The servers with figures, the cheapest first, then the others.
     pub(crate) fn ranking(&self) -> Vec<&Entry> {
         let mut entries: Vec<&Entry> = self.entries.iter().collect();
         let key = |entry: &Entry| match (entry.cost(), entry.is_measured()) {

@@ -28,9 +28,9 @@ pub(crate) struct Running {
 /// Why there is no figure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Gap {
-    /// There will be none, however often one tries.
+    /// A further try would give none either.
     Lasting(String),
-    /// It went wrong this time.
+    /// This run failed.
     Failure(String),
 }
 
@@ -43,7 +43,7 @@ const END_MAX: Duration = Duration::from_secs(1);
 /// How long it may take to end when it is asked to, and how often it is asked.
 const STOP_MAX: Duration = Duration::from_millis(500);
 const STOP_TRIES: usize = 20;
-/// The most that is kept of what it says is wrong.
+/// The most that is kept of its error output.
 const ERROR_BYTES_MAX: u64 = 4096;
 
 impl Running {
@@ -72,8 +72,8 @@ impl Running {
         Ok(running)
     }
 
-    /// Asks it to end, and waits until it has: so what counts it has its figures in order. What runs under another
-    /// program is asked itself, and once more if it has not heard: a signal just before it goes to sleep is missed.
+    /// Asks it to end, and waits until it has, so that a counter has complete figures. Under another program the server
+    /// itself is asked, and once more if it does not end: a signal just before it goes to sleep is missed.
     pub(crate) fn stop(mut self) {
         let pid = proc::child(self.pid()).unwrap_or_else(|| self.pid());
         for _ in 0..STOP_TRIES {
@@ -90,7 +90,7 @@ impl Running {
         self.child.id()
     }
 
-    /// The child, and where its address will be told.
+    /// The child, and the channel that its address comes through.
     fn spawn(
         recipe: &Recipe,
         core: Option<usize>,
@@ -105,16 +105,16 @@ impl Running {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        // From here on it is ended whatever happens.
+        // From here on it is ended in every case.
         let mut running = Self { child, addr: ([0, 0, 0, 0], 0).into(), errors: None, directory: None };
         running.errors = stderr.map(|stderr| thread::Builder::new().spawn(|| keep(stderr))).transpose()?;
         let (sender, receiver) = mpsc::channel();
         if let Some(stdout) = stdout {
             let read = move || {
                 let lines = BufReader::new(stdout).lines().map_while(Result::ok);
-                // It is read to its end, so that nobody waits for room in the pipe.
+                // It is read to its end, so that the server never waits for room in the pipe.
                 for addr in lines.filter_map(|line| line.strip_prefix("listening on ")?.parse().ok()) {
-                    // Further addresses are of no use here.
+                    // The receiver is gone after the address that it needs.
                     let _ = sender.send(addr);
                 }
             };
@@ -221,7 +221,7 @@ fn failure(error: io::Error) -> Gap {
 /// Reads to the end, and keeps the beginning.
 fn keep(mut from: impl Read) -> String {
     let mut kept = Vec::new();
-    // What can't be read is not there.
+    // A read error ends the text.
     let _ = from.by_ref().take(ERROR_BYTES_MAX).read_to_end(&mut kept);
     let _ = io::copy(&mut from, &mut io::sink());
     String::from_utf8_lossy(&kept).into_owned()
@@ -231,7 +231,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.end();
         if let Some(directory) = &self.directory {
-            // What is left is the system's to clean up.
+            // If that fails, the system cleans up the temporary directory.
             let _ = fs::remove_dir_all(directory);
         }
     }

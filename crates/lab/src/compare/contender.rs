@@ -1,4 +1,4 @@
-//! Who is compared.
+//! The servers that are compared.
 
 use super::identity::Identity;
 use super::rows::Row;
@@ -13,7 +13,7 @@ pub(crate) struct Contender {
     pub(crate) kind: Kind,
     /// Its program's name, for a peer.
     program: &'static str,
-    /// What it is told besides.
+    /// Further arguments.
     more: &'static [&'static str],
     /// The only rows that it takes part in; none: all of them.
     only: &'static [&'static str],
@@ -39,11 +39,11 @@ pub(crate) struct Places {
     pub(crate) root: PathBuf,
     /// The directory of the peers' programs.
     pub(crate) peers: PathBuf,
-    /// What the servers show over TLS.
+    /// The certificate and key of the servers.
     pub(crate) identity: Identity,
 }
 
-/// What is to be started.
+/// The program to start, and its arguments.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Recipe {
     pub(crate) program: PathBuf,
@@ -86,7 +86,7 @@ const fn large(name: &'static str, program: &'static str) -> Contender {
 /// Bun's mode in which a function makes the answer.
 const HANDLER: &str = "http-handler";
 
-/// Where the peers are that have the system's allocator, below where the others are.
+/// The directory of the peers with the system's allocator, below that of the others.
 const PLAIN: &str = "plain";
 
 impl Contender {
@@ -95,7 +95,7 @@ impl Contender {
         self.only.is_empty() || self.only.contains(&row.id)
     }
 
-    /// True if it counts as one of those that this server is measured against.
+    /// True if this server is compared with it.
     pub(crate) fn is_peer(&self) -> bool {
         !matches!(self.kind, Kind::Ours | Kind::Limit)
     }
@@ -156,19 +156,19 @@ impl Contender {
         })
     }
 
-    /// What makes its figure in this row another than one may think.
+    /// What a reader has to know about its figure in this row.
     pub(crate) fn remark(&self, row: &Row, places: &Places) -> Option<&'static str> {
         let is_plain = plain(&places.peers).is_some_and(|peers| peers.join(self.program).is_file());
         (self.kind == Kind::Peer && row.is_idle() && !is_plain)
             .then_some("with mimalloc, not the system's allocator")
     }
 
-    /// Which of the addresses that it tells is the one for the row, counted from one.
+    /// The number of the row's address among those that it prints, counted from one.
     pub(crate) fn which_address(&self, row: &Row) -> usize {
         if self.kind == Kind::Ours && row.play == Play::Raw { 2 } else { 1 }
     }
 
-    /// What it is made with in this row, where one may ask.
+    /// The API that it uses in this row, where there are several.
     pub(crate) fn api(&self, row: &Row) -> Option<&'static str> {
         let is_connect = row.play == Play::Connect;
         match self.kind {
@@ -207,7 +207,7 @@ impl Contender {
         }
     }
 
-    /// Why it has no part in a row, where it could not say so itself.
+    /// Why it has no part in a row, for programs that do not report that.
     fn refuses(&self, row: &Row) -> Option<&'static str> {
         if row.is_tls && !self.speaks_tls() {
             Some("it is not set up for TLS here")

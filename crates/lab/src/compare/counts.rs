@@ -1,8 +1,8 @@
-//! What one operation takes of what can be counted: user-space instructions and system calls.
+//! The user-space instructions and system calls of one operation.
 //!
-//! Each server runs under valgrind, and then under strace, for two numbers of operations; the difference is that of
-//! the operations alone. That slows it down by a factor, so it happens in passes of their own, behind those that are
-//! timed, and on one connection where the row does not need more to make sense.
+//! Each server runs under valgrind, and then under strace, for two numbers of operations; the difference is that of the
+//! operations alone. Both make a server many times slower, so they have passes of their own after the timed ones, with
+//! one connection if the row does not need more.
 
 use super::child::{Gap, Running};
 use super::contender::{Contender, Kind};
@@ -75,7 +75,7 @@ impl Counts {
         gaps.into_iter().flatten().collect()
     }
 
-    /// Both in words.
+    /// Both as text.
     pub(crate) fn describe(&self) -> String {
         let instructions = self.instructions.as_ref().map(|each| format!("{each:.0}"));
         let calls = self.calls.as_ref().map(Calls::show);
@@ -92,7 +92,7 @@ impl Calls {
         format!("{:.2}{failed}", self.all)
     }
 
-    /// What the second run had more than the first, for each operation.
+    /// The difference between the two runs, for each operation.
     fn between(short: &Table, long: &Table, operations: f64) -> Self {
         let mut calls = Self::default();
         for (name, (all, failed)) in long {
@@ -109,7 +109,7 @@ impl Calls {
 }
 
 const UNREADABLE: &str = "what was counted can't be read";
-/// What happens less often has nothing to do with the operations.
+/// Calls that are rarer than this do not belong to the operations.
 const WORTH_TELLING: f64 = 0.005;
 
 impl Counter {
@@ -162,7 +162,7 @@ impl Counter {
         Ok([vec![program.to_string_lossy().into_owned()], args].concat())
     }
 
-    /// What the counter has written about a run of so many operations.
+    /// The counter's output about a run of this number of operations.
     fn run(
         self,
         contender: &Contender,
@@ -210,10 +210,10 @@ pub(crate) fn instructions(program: &str, args: &[String]) -> Result<f64, String
     total(&text?).ok_or_else(|| UNREADABLE.to_owned())
 }
 
-/// What a counter has written.
+/// A counter's output.
 fn take(file: &Path) -> Result<String, String> {
     let text = fs::read_to_string(file).map_err(|error| format!("nothing was counted: {error}"));
-    // What is left is the system's to clean up.
+    // If that fails, the system cleans up the temporary file.
     let _ = fs::remove_file(file);
     text
 }
@@ -222,7 +222,7 @@ fn take(file: &Path) -> Result<String, String> {
 fn operations(row: &Row) -> Option<u64> {
     match row.play {
         Play::IdleHttp | Play::IdleWs => None,
-        // When they will have read all of it is not known.
+        // It is not known when slow readers have read all of it.
         _ if row.slow_readers > 0 => None,
         Play::Sse | Play::Fanout => Some(1_280),
         Play::Connect => Some(2_000),

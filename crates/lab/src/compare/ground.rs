@@ -27,13 +27,13 @@ pub(crate) struct Ground {
 
 /// The longest look at connections that do nothing.
 const IDLE_MAX: Duration = Duration::from_millis(300);
-/// Where more handshakes are full ones, the row measures something else.
+/// With a larger share of full handshakes, the row would measure something else.
 const FULL_SHARE_MAX: f64 = 0.05;
-/// How long a server has to notice that its clients have gone.
+/// The time for a server to notice that its clients have left.
 const PAUSE: Duration = Duration::from_millis(200);
 
 impl Ground {
-    /// What the command line says, and besides what can be found.
+    /// The values of the command line; the others are found.
     ///
     /// # Errors
     /// There is no repository.
@@ -52,7 +52,7 @@ impl Ground {
         })
     }
 
-    /// Prepares this process to be the load generator.
+    /// Pins this process to the load generator's core.
     ///
     /// # Errors
     /// It can't be kept on its core.
@@ -66,7 +66,7 @@ impl Ground {
         self.cores.map(|cores| cores.server)
     }
 
-    /// One server's turn, from its start to its end. In a row about memory, so many connections are opened.
+    /// One server's turn, from its start to its end. A row about memory opens `idle_connections` connections.
     ///
     /// # Errors
     /// There is no figure.
@@ -107,8 +107,8 @@ impl Ground {
         Ok(Turn { rate: outcome.rate(), cost: outcome.server_ns_per_operation(), ..loads(&outcome) })
     }
 
-    /// What memory has grown by between a tenth of the connections and all of them: so what a server only needs once is
-    /// in neither.
+    /// The growth of memory between a tenth of the connections and all of them: memory that a server needs only once is
+    /// not in it.
     fn idle_turn(
         &self,
         row: &Row,

@@ -1,4 +1,4 @@
-//! What the servers show over TLS: a certificate that is made for the run.
+//! The servers' certificate and key, which are made for the run.
 
 use super::rows::{HOST, Row};
 use jackfield_cli::base::error::Error;
@@ -33,9 +33,9 @@ impl Identity {
         Self { folder }
     }
 
-    /// Its files are of no use any more.
+    /// Deletes its files.
     pub(crate) fn remove(&self) {
-        // What is left is the system's to clean up.
+        // If that fails, the system cleans up the temporary directory.
         let _ = fs::remove_dir_all(&self.folder);
     }
 
@@ -47,13 +47,13 @@ impl Identity {
         self.folder.join("key.pem")
     }
 
-    /// What servers are told of it.
+    /// The arguments for servers.
     pub(crate) fn args(&self) -> [String; 4] {
         let text = |path: &Path| path.to_string_lossy().into_owned();
         ["--cert".into(), text(&self.cert()), "--key".into(), text(&self.key())]
     }
 
-    /// The plan of a row, with what its TLS needs.
+    /// The plan of a row, with the TLS configuration of the clients.
     ///
     /// # Errors
     /// The certificate can't be used.

@@ -8,10 +8,10 @@ use crate::base::figure::Figure;
 use jackfield_cli::base::units;
 use std::fmt::Write;
 
-/// Behind a throughput that the load generator did not exceed.
+/// The mark after a throughput that was limited by the load generator.
 const FULL: &str = " †";
 
-/// All tables, with what has to be known of them.
+/// All tables, with their notes.
 pub(crate) fn section(boards: &[Board], origin: &Origin) -> String {
     let mut text = origin.markdown();
     // Writing to a string cannot fail, here and below.
@@ -95,7 +95,7 @@ pub(crate) fn columns(board: &Board) -> Vec<String> {
     columns.into_iter().map(str::to_owned).collect()
 }
 
-/// What stands in the columns for one server; `None` if nothing was measured.
+/// The cells of one server; `None` if nothing was measured.
 pub(crate) fn cells(board: &Board, entry: &Entry) -> Option<Vec<String>> {
     let rate = entry.figure(|turn| Some(turn.rate))?;
     let full = if entry.is_client_full() && !board.row.is_idle() { FULL } else { "" };
@@ -128,7 +128,7 @@ pub(crate) fn cells(board: &Board, entry: &Entry) -> Option<Vec<String>> {
     Some(cells)
 }
 
-/// The reason why there is nothing, as it stands in a table.
+/// The reason why there is no figure, for a table.
 pub(crate) fn gap(entry: &Entry) -> String {
     format!("gap: {}", entry.gap.as_deref().unwrap_or("not measured"))
 }
@@ -154,7 +154,7 @@ fn table(board: &Board) -> String {
     text
 }
 
-/// What is to be known of single servers of a row.
+/// Notes about single servers of a row.
 pub(crate) fn notes(board: &Board) -> Vec<String> {
     let mut notes = Vec::new();
     for entry in board.entries.iter().filter(|entry| entry.is_measured()) {
@@ -183,7 +183,7 @@ pub(crate) fn notes(board: &Board) -> Vec<String> {
     notes
 }
 
-/// More of a core than this a machine at rest does not use.
+/// An idle machine uses less of a core than this.
 const OTHERS_MAX: f64 = 0.2;
 
 fn remarks(board: &Board) -> String {
@@ -200,14 +200,14 @@ pub(crate) fn show_ratio(ratio: Figure) -> String {
     format!("{:.2}", ratio.median)
 }
 
-/// The median, and the others behind it if there was more than one run.
+/// The median, then minimum and maximum if there was more than one run.
 fn spread(figure: Figure, show: impl Fn(f64) -> String) -> String {
     let (median, least, most) = (show(figure.median), show(figure.least), show(figure.most));
     if figure.least == figure.most {
         return median;
     }
     let unit = unit(&median);
-    // A unit that all have is said once.
+    // A unit that is the same for all is written once.
     match (least.strip_suffix(unit), most.strip_suffix(unit)) {
         (Some(least), Some(most)) if is_number(least) && is_number(most) => {
             format!("{median} ({least} – {most})")
@@ -225,7 +225,7 @@ fn is_number(text: &str) -> bool {
     unit(text).is_empty()
 }
 
-/// Four digits are more than such figures have.
+/// Such figures have fewer than four significant digits.
 fn significant(value: f64) -> f64 {
     if value < 1000.0 {
         return value.round();

@@ -1,9 +1,9 @@
 //! `compare`: this server beside the loop that does nothing and beside other libraries, under the same load.
 //!
-//! [`rows`] is what is compared and [`contender`] who. Each takes its turn in each run (A B C A B C), as a new
-//! [`child`] process on a core of its own (`base::cores`), so that whatever the machine does otherwise falls on all alike;
-//! [`counts`] counts afterwards what valgrind and strace can count. [`board`] has the figures, and [`markdown`] and
-//! [`page`] are what is made of them.
+//! [`rows`] has the loads and [`contender`] the servers. The servers take turns in each run (A B C A B C), each as a new
+//! [`child`] process on a core of its own (`base::cores`), so that other work on the machine affects all of them alike.
+//! Afterwards [`counts`] counts instructions with valgrind and system calls with strace. [`board`] has the figures, and
+//! [`markdown`] and [`page`] show them.
 
 pub(crate) mod args;
 pub(crate) mod bars;
@@ -46,9 +46,9 @@ struct Setting {
     contenders: Vec<&'static Contender>,
 }
 
-/// Where the tables stand in the documents.
+/// The section of the documents with the tables.
 const SECTION: Section = Section("compare");
-/// A shorter turn says nothing.
+/// The figures of a shorter turn would mean nothing.
 const TURN_MIN: Duration = Duration::from_millis(50);
 
 /// Measures, and writes it down. False if this server has not been measured in each row.
@@ -167,7 +167,7 @@ fn describe(turn: &Result<Turn, Gap>) -> String {
     }
 }
 
-/// Those that were named, in their own order; all of them, if none was.
+/// The named ones, in the order of the list; all of them, if none is named.
 pub(crate) fn choose<T>(
     all: &'static [T],
     wanted: &[String],

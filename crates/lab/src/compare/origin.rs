@@ -1,4 +1,4 @@
-//! What the figures were taken of and with: versions, compiler, commit, machine.
+//! The origin of the figures: versions, compiler, commit, machine.
 
 use super::contender::{CONTENDERS, Contender, Kind};
 use super::ground::Ground;
@@ -13,14 +13,14 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Names and what is to be said of each, in the order of a list.
+/// Names and facts, in the order of a list.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
     pub(crate) facts: Vec<(&'static str, String)>,
 }
 
 impl Origin {
-    /// What is always to be said; `runs` is how often and how long it was measured.
+    /// The facts of every measurement; `runs` says how often and how long it was measured.
     pub(crate) fn new(ground: &Ground, runs: String) -> Self {
         let lock =
             fs::read_to_string(ground.places.root.join("benches/peers/Cargo.lock")).unwrap_or_default();
@@ -124,7 +124,7 @@ fn compiler_of(program: &Path) -> Option<String> {
 }
 
 fn compiler_in(bytes: &[u8]) -> Option<String> {
-    // Put together here, for it must not be found in this program's own data.
+    // Put together at run time, because the search must not find it in this program's own data.
     let mark = [b"rustc ver", &b"sion "[..]].concat();
     let candidates = bytes.windows(mark.len()).enumerate().filter(|(_, window)| *window == mark);
     candidates
@@ -133,9 +133,9 @@ fn compiler_in(bytes: &[u8]) -> Option<String> {
         .map(|text| format!("rustc {text}"))
 }
 
-/// `1.85.0 (4d91de4e4 2025-02-17)`, if the bytes begin with the like of it.
+/// A release such as `1.85.0 (4d91de4e4 2025-02-17)`, if the bytes begin with one.
 fn release(bytes: &[u8]) -> Option<&str> {
-    // The compiler's own mark may stand in parentheses of another.
+    // The compiler's own mark may be in the parentheses of another one.
     let end = bytes.iter().take(64).position(|byte| *byte == b')')?;
     let text = std::str::from_utf8(&bytes[..=end]).ok()?;
     (text.starts_with(|c: char| c.is_ascii_digit()) && text.contains('.')).then_some(text)
@@ -159,7 +159,7 @@ fn version(contender: &Contender, lock: &str, ground: &Ground) -> Option<String>
 
 /// The version of a package that the peers use, of those in their lock file.
 fn locked(lock: &str, package: &str) -> Option<String> {
-    // Only where there are several, the version stands behind the name.
+    // The lock file has the version after the name only if there are several versions.
     let peers = lock.split("[[package]]").find(|part| part.contains("\nname = \"jackfield-peers\"\n"));
     let chosen = peers.and_then(|peers| peers.split_once(&format!("\n \"{package} ")));
     let (_, rest) = match chosen {
@@ -169,7 +169,7 @@ fn locked(lock: &str, package: &str) -> Option<String> {
     Some(rest.split_once('"')?.0.to_owned())
 }
 
-/// The first line that a program prints, on whichever output.
+/// The first line that a program prints, on standard output or standard error.
 fn said_by(program: &Path, arg: &str) -> Option<String> {
     let output = Command::new(program).arg(arg).output().ok()?;
     let bytes = if output.stdout.is_empty() { output.stderr } else { output.stdout };

@@ -42,7 +42,7 @@ fn result(boards: &[Board]) -> String {
     )
 }
 
-/// What this server needs in a row, in relation to its best peer.
+/// The cost of this server in a row, in relation to its best peer.
 fn tile(board: &Board) -> Markup {
     let (Some(ours), Some(peer)) = (board.entry(Kind::Ours), board.best_peer()) else { return html! {} };
     let Some(ratio) = ours.ratio(peer) else { return html! {} };

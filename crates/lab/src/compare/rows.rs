@@ -12,23 +12,23 @@ pub(crate) struct Row {
     pub(crate) id: &'static str,
     pub(crate) title: &'static str,
     pub(crate) play: Play,
-    /// In a row about memory the command line says how many.
+    /// In a row about memory the number comes from the command line.
     pub(crate) connections: usize,
     pub(crate) pipeline: usize,
     pub(crate) size: usize,
     pub(crate) slow_readers: usize,
-    /// How many of the connections publish, where each could.
+    /// How many of the connections publish, in a row in which each could.
     pub(crate) publishers: usize,
     pub(crate) has_browser_head: bool,
-    /// What is asked for, where it is not what the load is made for: a file.
+    /// The requested file, in a row about files.
     pub(crate) file: Option<&'static str>,
-    /// TLS is spoken below.
+    /// The row runs over TLS.
     pub(crate) is_tls: bool,
     /// Each connection resumes the TLS session of an earlier one.
     pub(crate) resumes: bool,
 }
 
-/// The name that each server is greeted by, wherever it listens: the limit has to know how long a request is.
+/// The `Host` of all requests, for every address: the limit has to know how long a request is.
 pub(crate) const HOST: &str = "localhost:8080";
 
 /// A row with nothing special.
@@ -120,7 +120,7 @@ pub(crate) const ROWS: &[Row] = &[
 ];
 
 impl Row {
-    /// The load, on so many connections if the row doesn't say.
+    /// The load, on `idle_connections` connections if the row has no number of its own.
     pub(crate) fn plan(&self, duration: Duration, idle_connections: usize) -> Plan {
         let plan = Plan::new(self.play, duration);
         Plan {
@@ -136,7 +136,7 @@ impl Row {
         }
     }
 
-    /// What a peer is to be, as its command line has it.
+    /// The mode of a peer, for its command line.
     pub(crate) fn peer_mode(&self) -> &'static str {
         match self.play {
             Play::Http | Play::Connect | Play::IdleHttp => "http",
@@ -147,7 +147,7 @@ impl Row {
         }
     }
 
-    /// What the limit has to be told, for it parses nothing.
+    /// The arguments of the limit, which parses nothing.
     pub(crate) fn limit_args(&self) -> [String; 2] {
         let plan = self.plan(Duration::ZERO, 0);
         let request = |bytes: usize| ["--request-bytes".into(), bytes.to_string()];
@@ -166,7 +166,7 @@ impl Row {
         }
     }
 
-    /// What is counted, one of it.
+    /// The unit that is counted, in the singular.
     pub(crate) fn unit(&self) -> &'static str {
         match self.play {
             Play::Http => "request",

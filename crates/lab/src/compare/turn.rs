@@ -1,4 +1,4 @@
-//! What one server's turn in one row gave.
+//! The result of one server's turn in one row.
 
 /// One server's turn in one row.
 #[derive(Clone, Debug, Default)]
@@ -12,7 +12,7 @@ pub(crate) struct Turn {
     pub(crate) server_load: f64,
     pub(crate) client_load: f64,
     pub(crate) others_load: f64,
-    /// The load generator had nothing left.
+    /// The load generator used its whole core.
     pub(crate) is_client_full: bool,
     pub(crate) errors: u64,
     /// The most frequent one.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::process::Command;
 
-/// What this program says about itself under other arguments.
+/// The output of this program with other arguments.
 pub(crate) fn ask(args: &[String]) -> Result<Value, String> {
     let output = Command::new(own_program()?).args(args).output().map_err(|error| error.to_string())?;
     let said = || String::from_utf8_lossy(&output.stderr).lines().next_back().unwrap_or_default().to_owned();

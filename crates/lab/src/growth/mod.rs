@@ -1,8 +1,8 @@
 //! `growth`: how cost grows with connections, with subscribers and with the size of a message.
 //!
-//! Over real sockets the built-in server takes turns with the loop that does nothing, for what the kernel's part grows
-//! by is nobody's fault. Where there are more connections than a machine has ports, they are in memory ([`world`]).
-//! [`series`] is what becomes of the figures.
+//! Over real sockets the built-in server takes turns with the loop that does nothing, which shows how the kernel's part
+//! of the cost grows. If a plot needs more connections than a machine has ports, they are in memory ([`world`]).
+//! [`series`] draws the figures.
 
 pub(crate) mod args;
 pub(crate) mod ask;
@@ -47,7 +47,7 @@ struct Subject {
 /// How a point is measured.
 #[derive(Clone, Copy, Debug)]
 enum How {
-    /// Over sockets: the load with so many of whatever grows.
+    /// Over sockets: the load for a value of the growing quantity.
     Sockets(fn(usize) -> Row),
     /// The same, for each byte of a message.
     Bytes(fn(usize) -> Row),
@@ -135,7 +135,7 @@ const SUBJECTS: &[Subject] = &[
         across: SIZE,
         up: TIME_OF_BYTE,
         at: SIZES,
-        // What is on its way at the end was paid for and is not counted: with long messages that must be little.
+        // Messages in flight at the end have cost something and are not counted: with long messages they must be few.
         how: How::Bytes(|size| {
             let connections = if size < 1 << 20 { 4 } else { 1 };
             Row { size, connections, ..row("ws", "", Play::Ws) }
@@ -143,7 +143,7 @@ const SUBJECTS: &[Subject] = &[
     },
 ];
 
-/// Where the tables stand in the documents.
+/// The section of the documents with the tables.
 const SECTION: Section = Section("growth");
 /// Events in memory that are timed, for each second that a server over sockets is given.
 const EVENTS_PER_SECOND: f64 = 400_000.0;
@@ -195,7 +195,7 @@ struct Job<'a> {
     ground: &'a Ground,
     runs: usize,
     duration: Duration,
-    /// Of whatever grows.
+    /// The largest value of the growing quantity.
     most: Option<usize>,
 }
 

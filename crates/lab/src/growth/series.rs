@@ -1,4 +1,4 @@
-//! What is drawn: one quantity, as it grows with another, of several servers or protocols.
+//! A plot: one quantity against another, for several servers or protocols.
 
 use crate::base::figure::Figure;
 use jackfield_cli::base::units;
@@ -51,7 +51,7 @@ pub(crate) const TIME: Quantity = Quantity { name: "time", scale: Scale::Linear,
 pub(crate) const INSTRUCTIONS: Quantity =
     Quantity { name: "instructions", scale: Scale::Linear, show: units::count };
 pub(crate) const MEMORY: Quantity = Quantity { name: "memory", scale: Scale::Binary, show: units::bytes };
-/// In picoseconds, for a logarithmic axis begins at one.
+/// In picoseconds, because a logarithmic axis begins at one.
 pub(crate) const TIME_OF_BYTE: Quantity =
     Quantity { name: "time", scale: Scale::Logarithmic, show: |picos| format!("{:.2} ns", picos / 1000.0) };
 
@@ -82,7 +82,7 @@ impl Series {
         [self.across.name].into_iter().chain(names).collect()
     }
 
-    /// What stands in the columns, line by line.
+    /// The cells, line by line.
     pub(crate) fn cells(&self) -> Vec<Vec<String>> {
         let Some(first) = self.lines.first() else { return Vec::new() };
         let line = |number: usize, at: usize| {

@@ -1,10 +1,9 @@
-//! A server in memory with nobody but itself to talk to: what an event costs without a kernel, however many
-//! connections there are.
+//! A server in memory that is its own peer: it measures the cost of an event without a kernel, for any number of
+//! connections.
 //!
-//! It runs as a process of its own, so that its memory is nobody else's, and as one for each thread, so that what
-//! reactors share can be told. The peers' ends of the connections are in the same process: what it takes to write into
-//! them and to read from them is not timed, but counted by whoever counts instructions; what they take of memory is
-//! known from a run with nothing but ends.
+//! It runs as a process of its own, so that its memory can be measured, with one server for each thread. The peers'
+//! ends of the connections are in the same process: reading and writing at these ends is not timed, but a counter of
+//! instructions counts it. Their memory is known from a run with only these ends.
 
 use super::args::World;
 use crate::base::cores;
@@ -22,10 +21,10 @@ use std::time::{Duration, Instant};
 
 /// Events that become ready together, as a busy reactor finds them.
 const BATCH: usize = 64;
-/// From one connection to the next that has something to say: so that the next is nowhere near in memory.
+/// The distance from one active connection to the next, so that the next is far away in memory.
 const STRIDE: usize = 7_919;
 
-/// Plays so many events, and prints what they took as JSON.
+/// Plays this number of events, and prints their costs as JSON.
 ///
 /// # Errors
 /// No thread can be started.
@@ -53,19 +52,19 @@ pub(crate) fn run(args: &World) -> io::Result<Value> {
     }))
 }
 
-/// What one thread found.
+/// The result of one thread.
 struct Run {
     /// The time of the server's turns.
     served: Duration,
     elapsed: Duration,
     /// The thread's processor time, peers' ends included.
     cpu: Duration,
-    /// What this process's memory has grown by while the connections came.
+    /// The growth of this process's memory while the connections were opened.
     bytes: u64,
 }
 
 fn play(args: &World, number: usize, start: &Barrier) -> Run {
-    // Where it is refused, the threads run wherever the system puts them.
+    // If that is refused, the system chooses the cores.
     let _ = args.cores.get(number).map(|core| cores::pin(*core));
     let words = Words::new(args.ws);
     let before = memory();
@@ -97,7 +96,7 @@ fn play(args: &World, number: usize, start: &Barrier) -> Run {
     Run { served, elapsed: begin.elapsed(), cpu: proc::thread_cpu().saturating_sub(cpu), bytes }
 }
 
-/// Lets these connections say something, and gives the server's time for it.
+/// Sends `words` from these peers, and gives the server's time for it.
 fn say(server: &mut TestServer, ends: &[FarEnd], words: &[u8]) -> Duration {
     ends.iter().for_each(|far| far.send(words));
     let begin = Instant::now();
@@ -109,7 +108,7 @@ fn say(server: &mut TestServer, ends: &[FarEnd], words: &[u8]) -> Duration {
     served
 }
 
-/// What connections say.
+/// The input of connections.
 struct Words {
     upgrade: Option<Vec<u8>>,
     event: Vec<u8>,
@@ -130,13 +129,13 @@ impl Words {
         Self { upgrade: Some(upgrade), event }
     }
 
-    /// What a connection says before it is counted.
+    /// The input of a connection before it is measured.
     fn first(&self) -> impl Iterator<Item = &[u8]> {
         self.upgrade.iter().map(Vec::as_slice).chain([&*self.event])
     }
 }
 
-/// What the ends of connections take by themselves, without the pointer that is in the server's own tables.
+/// The memory of the peers' ends alone, without the pointer in the server's own tables.
 fn only_ends(args: &World) -> u64 {
     let words = Words::new(args.ws);
     let longest = words.first().max_by_key(|words| words.len()).unwrap_or_default();

@@ -1,9 +1,9 @@
-//! `reactors`: what a second reactor brings, on two cores.
+//! `reactors`: the gain of a second reactor, on two cores.
 //!
-//! The load generator needs a core too, and of the two there are it takes one as soon as a request costs nothing but
-//! the kernel's work. So there are three figures, and each says what it is: servers in memory that are their own peers;
-//! a server over sockets whose handler computes, so that the client has next to nothing to do; and one whose handler
-//! does nothing, where only the CPU for one request tells whether two reactors are in each other's way.
+//! The load generator needs a core too: it takes one of the two if a request costs only the kernel's work. So there are
+//! three figures: servers in memory that are their own peers; a server over sockets whose handler computes, so that the
+//! client has little to do; and one whose handler does nothing. In the last one only the CPU for one request shows
+//! whether two reactors slow each other down.
 
 pub(crate) mod args;
 

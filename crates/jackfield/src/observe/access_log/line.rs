@@ -101,7 +101,7 @@ fn ip(line: &mut Vec<u8>, ip: IpAddr) {
 
 #[cold]
 fn ipv6(line: &mut Vec<u8>, ip: Ipv6Addr) {
-    // To write to a vector can't fail.
+    // Writing to a vector can't fail.
     let _ = write!(line, "{ip}");
 }
 
@@ -187,7 +187,7 @@ fn masked(line: &mut Vec<u8>, query: &str, escape: fn(&mut Vec<u8>, u8)) {
 }
 
 fn hex(line: &mut Vec<u8>, byte: u8) {
-    // To write to a vector can't fail.
+    // Writing to a vector can't fail.
     let _ = write!(line, "\\x{byte:02X}");
 }
 
