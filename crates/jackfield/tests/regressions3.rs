@@ -420,6 +420,21 @@ fn what_begins_at_the_end_of_a_lifetime_is_told_of_it() {
     }
 }
 
+/// Pings went behind an outbox that was full.
+#[test]
+fn pings_keep_to_the_bound_of_the_outbox() {
+    let (mut lab, id, members) = members(low_marks_and(|limits| limits.reactor.outbox_bytes_max = 2000));
+    members[0].set_room(Some(0));
+    act(&mut lab, id, |socket| (0..1000).for_each(|_| socket.ping(&[0; 125])));
+    let queued = lab.server.wires().queued(id);
+    assert!((2000..2127).contains(&queued), "{queued} bytes");
+    members[0].set_room(None);
+    lab.run();
+    act(&mut lab, id, |socket| socket.ping(b"once more"));
+    let frames = socket::frames(&members[0].take());
+    assert_eq!(frames.last(), Some(&Frame::new(FIN | socket::PING, "once more")));
+}
+
 /// What gathers was weighed against the bound of all outboxes, not against that of its topic.
 #[test]
 fn a_broadcast_keeps_to_the_bound_of_its_topic() {

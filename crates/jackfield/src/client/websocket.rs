@@ -68,15 +68,12 @@ impl WebSocket<'_> {
         }
     }
 
-    /// Sends a ping of at most 125 bytes; a longer payload is cut. The pong comes with `on_control`.
+    /// Sends a ping of at most 125 bytes; a longer payload is cut. The pong comes with `on_control`. Nothing is sent if
+    /// `limits.reactor.outbox_bytes_max` bytes wait for the peer.
     #[doc(alias = "WSSendPing")]
     pub fn ping(&mut self, payload: &[u8]) {
         let Connection { id, wires, links } = &mut self.connection;
-        let mask = links.mask_for(*id);
-        let Some(outbox) = wires.outbox(*id) else { return };
-        if let Protocol::WebSocket(socket) = &mut links.link(*id).protocol {
-            socket.ping(payload, mask, outbox.tail());
-        }
+        links.ping(wires, *id, payload);
     }
 
     /// Begins a message that is sent in fragments. Control frames may go out between them; other messages to this connection

@@ -27,6 +27,18 @@ impl Links {
         is_flood
     }
 
+    /// Sends a Ping, unless the outbox is full.
+    pub(crate) fn ping(&mut self, wires: &mut Wires, id: ConnectionId, payload: &[u8]) {
+        let mask = self.mask_for(id);
+        if Self::has_no_room(wires, id) {
+            return;
+        }
+        let Some(outbox) = wires.outbox(id) else { return };
+        if let Protocol::WebSocket(socket) = &mut self.link(id).protocol {
+            socket.ping(payload, mask, outbox.tail());
+        }
+    }
+
     /// Answers a Ping at once. A peer that does not read gets only the newest Pong, when it reads again.
     #[inline(never)]
     pub(crate) fn pong(&mut self, wires: &mut Wires, id: ConnectionId, payload: &[u8]) {

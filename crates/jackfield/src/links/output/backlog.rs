@@ -25,7 +25,7 @@ impl Links {
     }
 
     /// The same where the server itself goes on with something, and can wait until the connection has drained.
-    pub(super) fn has_no_room(wires: &mut Wires, id: ConnectionId) -> bool {
+    pub(crate) fn has_no_room(wires: &mut Wires, id: ConnectionId) -> bool {
         let cap = wires.limits().outbox_bytes_max;
         wires.outbox(id).is_some_and(|outbox| outbox.counted() >= cap) && Self::is_full(wires, id, cap)
     }
