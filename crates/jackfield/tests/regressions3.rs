@@ -14,7 +14,7 @@ use std::time::Duration;
 use support::congested::{congest, low_marks, low_marks_and};
 use support::probe::Probe;
 use support::socket::{self, CONTINUATION, FIN, Frame, TEXT};
-use support::{Lab, get, text};
+use support::{Lab, get, statuses, text};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -418,6 +418,23 @@ fn what_begins_at_the_end_of_a_lifetime_is_told_of_it() {
         assert!(lab.log.has("disconnect Timeout(Lifetime)"), "{:?}", lab.log.events());
         assert!(!far.is_reset());
     }
+}
+
+/// When its peer had closed its side, a deferred answer had the deadline of all others in place of the one it was given.
+#[test]
+fn an_answer_keeps_its_own_deadline_when_the_peer_closes_its_side() {
+    let mut options = TestOptions::default();
+    options.limits.half_closed = true;
+    let mut lab = Lab::with_options(options, || Probe {
+        on_request: |_, exchange, _| std::mem::forget(exchange.defer_within(SECOND * 2)),
+        ..Probe::default()
+    });
+    let far = lab.connect();
+    lab.say(&far, get("/"));
+    lab.advance(SECOND);
+    far.finish();
+    lab.advance(SECOND);
+    assert_eq!(statuses(&far.take()), [503]);
 }
 
 /// Pings went behind an outbox that was full.

@@ -32,7 +32,10 @@ impl Links {
         if !self.limits_of(id).half_closed {
             return self.close(wires, id, Reason::Peer);
         }
-        self.await_answer(wires, id);
+        // It may have a deadline of its own.
+        if !wires.has_timer(id, key::ANSWER) {
+            self.await_answer(wires, id);
+        }
     }
 
     /// Sets a deadline for an answer that is deferred, or sent in parts.
