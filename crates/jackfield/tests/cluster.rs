@@ -2,6 +2,7 @@
 
 mod support;
 
+use allocation_counter::measure;
 use jackfield::test::{FarEnd, TestOptions, TestServer};
 use jackfield::{BrokerEvent, ClusterMember, Handle, History, Limits, Observer, Published};
 use jackfield_fuzz::hub::{Faults, Hub, Node, PRESENCE_TTL};
@@ -73,6 +74,19 @@ fn two(history: History) -> (Hub, [Site; 2]) {
     let hub = Hub::default();
     let sites = [Site::new(&hub, 0xa, history), Site::new(&hub, 0xb, history)];
     (hub, sites)
+}
+
+/// Each client that wanted to resume before the broker had answered left its ID in a list, also when it was gone.
+#[test]
+fn clients_that_leave_before_the_broker_answers_leave_nothing_behind() {
+    let hub = Hub::default();
+    let mut site = Site::new(&hub, 0xa, History::new(100));
+    let last = "1-1";
+    let _stays = site.read(last);
+    let mut come_and_go = || (0..3000).for_each(|_| site.read(last).reset());
+    come_and_go();
+    let left = measure(come_and_go).bytes_current;
+    assert!(left < 10_000, "{left} bytes");
 }
 
 #[test]

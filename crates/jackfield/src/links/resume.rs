@@ -20,6 +20,9 @@ const ID_BYTES_MAX: usize = 256;
 /// The most publications that a client that resumes gets before the next client has its turn.
 const PORTION: usize = 128;
 
+/// So many more than twice the connections may wait for a new message before those that are gone are taken out.
+const AWAITING_SPARE: usize = 64;
+
 impl Links {
     /// Publishes on all reactors, to a topic with a history.
     pub(crate) fn publish_to_log(
@@ -196,7 +199,7 @@ impl Links {
         } else {
             self.link(id).extra().missed.replays[index].progress = Progress::At(at);
             if found.visits == 0 {
-                self.wait(id);
+                self.wait(wires, id);
             }
         }
         found.visits
@@ -254,17 +257,31 @@ impl Links {
             let _followed = self.end_replay(id, index);
             self.skip_to_present(wires, id, &log, None);
         }
-        self.wait(id);
+        self.wait(wires, id);
         None
     }
 
     /// Lets a connection wait until a new message comes.
-    fn wait(&mut self, id: ConnectionId) {
+    fn wait(&mut self, wires: &Wires, id: ConnectionId) {
         let missed = &mut self.link(id).extra().missed;
         if !missed.replays.is_empty() {
             missed.is_listed = true;
             self.awaiting.push_back(id);
+            if self.awaiting.len() > 2 * wires.len() + AWAITING_SPARE {
+                self.forget_gone(wires);
+            }
         }
+    }
+
+    /// No message may come for long, and connections that wait for one may go: the list must not grow with each that comes.
+    #[cold]
+    fn forget_gone(&mut self, wires: &Wires) {
+        let mut ids: Vec<_> = std::mem::take(&mut self.awaiting).into();
+        wires.stats().visits.add(ids.len() as u64);
+        ids.retain(|id| wires.is_open(*id));
+        ids.sort_unstable();
+        ids.dedup();
+        self.awaiting = ids.into();
     }
 
     /// A new message came: connections that waited for it get their turn.
